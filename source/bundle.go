@@ -1,0 +1,136 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+)
+
+// A bundle is the named files that images are made of: the members of an
+// archive, or the files of a folder.
+type bundle interface {
+	// file finds a file by its clean, slash-separated name, and follows links,
+	// which never lead out of the bundle. The error wraps fs.ErrNotExist if
+	// there is no such file.
+	file(name string) (*blob, error)
+
+	// close releases what the blobs read from.
+	close() error
+}
+
+// maxLinks bounds how many links are followed for one name.
+const maxLinks = 40
+
+// maxMembers bounds the members of an archive. An image has a few for each
+// layer.
+const maxMembers = 1 << 20
+
+var (
+	errLinkLoop   = errors.New("links that lead nowhere but to each other")
+	errNotRegular = errors.New("not a regular file")
+)
+
+// members are an archive's files by name, wherever their bytes are.
+type members struct {
+	files map[string]*blob
+	links map[string]string // to where, as a clean name
+	odd   map[string]bool   // neither a file nor a link: folders, devices
+}
+
+func newMembers() *members {
+	return &members{files: map[string]*blob{}, links: map[string]string{}, odd: map[string]bool{}}
+}
+
+// memberName is the name under which an archive's member is found.
+func memberName(stored string) string { return strings.TrimPrefix(path.Clean("/"+stored), "/") }
+
+// add records a member; one of the same name that came before is forgotten, as
+// when unpacking. b is nil for what has no content.
+func (m *members) add(h *header, b *blob) error {
+	if len(m.files)+len(m.links)+len(m.odd) >= maxMembers {
+		return fmt.Errorf("an archive of more than %d members: not one of images", maxMembers)
+	}
+	name := memberName(string(h.name))
+	delete(m.files, name)
+	delete(m.links, name)
+	delete(m.odd, name)
+	switch link := string(h.link); {
+	case h.unknown != 0:
+	case h.typ == File:
+		m.files[name] = b
+	case h.typ == Hardlink:
+		m.links[name] = memberName(link)
+	case h.typ == Symlink && path.IsAbs(link):
+		m.links[name] = memberName(link)
+	case h.typ == Symlink:
+		m.links[name] = memberName(path.Join(path.Dir("/"+name), link))
+	default:
+		m.odd[name] = true
+	}
+	return nil
+}
+
+func (m *members) file(name string) (*blob, error) {
+	at := memberName(name)
+	for range maxLinks {
+		if b, ok := m.files[at]; ok {
+			return b, nil
+		}
+		to, ok := m.links[at]
+		switch {
+		case !ok && m.odd[at]:
+			return nil, fmt.Errorf("%s: %w", name, errNotRegular)
+		case !ok && at != name:
+			return nil, fmt.Errorf("%s, a link to %s: %w", name, at, fs.ErrNotExist)
+		case !ok:
+			return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+		}
+		at = to
+	}
+	return nil, fmt.Errorf("%s: %w", name, errLinkLoop)
+}
+
+// folder is a bundle in a directory. Links are followed inside it only.
+type folder struct {
+	root *os.Root
+	open []*os.File
+}
+
+func openFolder(dir string) (*folder, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &folder{root: root}, nil
+}
+
+func (f *folder) file(name string) (*blob, error) {
+	// Looked at first: opening a pipe would wait for somebody to write to it.
+	info, err := f.root.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %w", name, errNotRegular)
+	}
+	file, err := f.root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	f.open = append(f.open, file)
+	if info, err = file.Stat(); err != nil {
+		return nil, err
+	}
+	return &blob{name: name, size: info.Size(), at: file}, nil
+}
+
+func (f *folder) close() error {
+	errs := []error{f.root.Close()}
+	for _, file := range f.open {
+		errs = append(errs, file.Close())
+	}
+	return errors.Join(errs...)
+}

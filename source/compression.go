@@ -1,0 +1,111 @@
+package source
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// compression is how bytes are packed, found out from the bytes themselves:
+// media types and file names are hints that are wrong too often.
+type compression uint8
+
+const (
+	plain       compression = iota // a tar, or nothing at all
+	gzipped                        // of one member or several
+	zstandard                      // of one frame or several, skippable ones too
+	unreadable                     // a known form that peel does not read
+	notAnything                    // nothing known
+)
+
+// sniffLen is how many bytes sniff wants to see, if there are as many.
+const sniffLen = blockSize
+
+// zstdWindow bounds what a zstd frame may ask to be kept, in bytes; it is also
+// what the zstd command accepts by default.
+const zstdWindow = 128 << 20
+
+var unreadableForms = []struct {
+	magic string
+	name  string
+}{
+	{"BZh", "bzip2"},
+	{"\xfd7zXZ\x00", "xz"},
+	{"hsqs", "squashfs"},
+	{"\x04\x22\x4d\x18", "lz4"},
+	{"\x5d\x00\x00", "lzma"},
+	{"PK\x03\x04", "zip"},
+}
+
+// sniff tells the form of what begins with head; name is that of an unreadable
+// one. An empty or all-zero beginning is an empty tar.
+func sniff(head []byte) (c compression, name string) {
+	switch {
+	case len(head) == 0:
+		return plain, ""
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		return gzipped, ""
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}), isSkippable(head):
+		return zstandard, ""
+	case isTar(head):
+		return plain, ""
+	}
+	for _, f := range unreadableForms {
+		if bytes.HasPrefix(head, []byte(f.magic)) {
+			return unreadable, f.name
+		}
+	}
+	return notAnything, ""
+}
+
+// isSkippable reports a skippable zstd frame (RFC 8878, 3.1.2).
+func isSkippable(head []byte) bool {
+	return len(head) >= 4 && head[0]&0xf0 == 0x50 && head[1] == 0x2a && head[2] == 0x4d && head[3] == 0x18
+}
+
+func isTar(head []byte) bool {
+	if len(head) < blockSize {
+		return bytes.Equal(head, zeroBlock[:len(head)])
+	}
+	block := (*[blockSize]byte)(head)
+	return *block == zeroBlock || validChecksum(block)
+}
+
+// decompress returns a reader of what r holds in form c.
+func decompress(c compression, r io.Reader) (io.ReadCloser, error) {
+	switch c {
+	case plain:
+		return io.NopCloser(r), nil
+	case gzipped:
+		z, err := gzip.NewReader(r)
+		if err != nil {
+			return nil, fmt.Errorf("gzip: %w", noEOF(err))
+		}
+		return named{z, "gzip"}, nil
+	case zstandard:
+		z, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return nil, fmt.Errorf("zstd: %w", noEOF(err))
+		}
+		return named{z.IOReadCloser(), "zstd"}, nil
+	}
+	return nil, errors.New("not a form that can be read")
+}
+
+// named says in its errors what was being unpacked.
+type named struct {
+	io.ReadCloser
+	what string
+}
+
+func (n named) Read(p []byte) (int, error) {
+	k, err := n.ReadCloser.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract is a bare EOF
+		err = fmt.Errorf("%s: %w", n.what, err)
+	}
+	return k, err
+}

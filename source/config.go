@@ -1,0 +1,132 @@
+package source
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// configFile is an image's config: the parts peel tells of, read leniently,
+// since builders have always been careless with the rest.
+// Source: OCI image-spec, config.md.
+type configFile struct {
+	Architecture string `json:"architecture"`
+	OS           string `json:"os"`
+	Variant      string `json:"variant"`
+	Created      string `json:"created"`
+	Author       string `json:"author"`
+	Config       struct {
+		User         string              `json:"User"`
+		WorkingDir   string              `json:"WorkingDir"`
+		Entrypoint   words               `json:"Entrypoint"`
+		Cmd          words               `json:"Cmd"`
+		Env          []string            `json:"Env"`
+		ExposedPorts map[string]struct{} `json:"ExposedPorts"`
+		Volumes      map[string]struct{} `json:"Volumes"`
+		Labels       map[string]string   `json:"Labels"`
+		StopSignal   string              `json:"StopSignal"`
+	} `json:"config"`
+	RootFS struct {
+		DiffIDs []string `json:"diff_ids"`
+	} `json:"rootfs"`
+	History []struct {
+		Created    string `json:"created"`
+		CreatedBy  string `json:"created_by"`
+		Comment    string `json:"comment"`
+		Author     string `json:"author"`
+		EmptyLayer bool   `json:"empty_layer"`
+	} `json:"history"`
+}
+
+// words is a list of strings that may be written as one.
+type words []string
+
+func (w *words) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		if *w = nil; one != "" {
+			*w = words{one}
+		}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(w))
+}
+
+func parseConfig(b []byte) (*configFile, error) {
+	var c configFile
+	if err := json.Unmarshal(b, &c); err != nil {
+		return nil, fmt.Errorf("reading it as an image's config: %w", err)
+	}
+	return &c, nil
+}
+
+func (c *configFile) platform() platform {
+	return platform{c.OS, c.Architecture, c.Variant}
+}
+
+// describe fills in what the config says of the image and its layers. Steps and
+// diffIDs that are missing leave a layer without; those too many are no layer's.
+func (c *configFile) describe(im *Image) {
+	if p := c.platform(); p.known() {
+		im.Platform = p.String()
+	}
+	im.Created = parseTime(c.Created)
+	im.Config = Config{
+		User:         c.Config.User,
+		WorkingDir:   c.Config.WorkingDir,
+		Entrypoint:   c.Config.Entrypoint,
+		Cmd:          c.Config.Cmd,
+		Env:          c.Config.Env,
+		ExposedPorts: sortedKeys(c.Config.ExposedPorts),
+		Volumes:      sortedKeys(c.Config.Volumes),
+		Labels:       c.Config.Labels,
+		StopSignal:   c.Config.StopSignal,
+		Author:       c.Author,
+	}
+	steps := 0
+	for _, h := range c.History {
+		step := Step{Command: h.CreatedBy, Comment: h.Comment, Author: h.Author, Created: parseTime(h.Created), Empty: h.EmptyLayer}
+		im.History = append(im.History, step)
+		if step.Empty {
+			continue
+		}
+		if steps < len(im.Layers) {
+			im.Layers[steps].Step = step
+		}
+		steps++
+	}
+	if steps > 0 && steps != len(im.Layers) {
+		im.flaw("the history tells of %d layers, the image has %d", steps, len(im.Layers))
+	}
+	for i, id := range c.RootFS.DiffIDs {
+		if i < len(im.Layers) {
+			im.Layers[i].DiffID = id
+		}
+	}
+	if n := len(c.RootFS.DiffIDs); n != len(im.Layers) {
+		im.flaw("the config names %d layers, the image has %d", n, len(im.Layers))
+	}
+}
+
+func (im *Image) flaw(format string, args ...any) {
+	im.Flaws = append(im.Flaws, Flaw{Layer: -1, Problem: fmt.Sprintf(format, args...)})
+}
+
+// parseTime reads RFC 3339; what is not that is the zero time.
+func parseTime(s string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+func sortedKeys(m map[string]struct{}) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

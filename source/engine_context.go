@@ -1,0 +1,248 @@
+package source
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// defaultContext is the name of the context that stands for the environment and
+// the default socket. It has no file.
+const defaultContext = "default"
+
+// dockerHosts returns where Docker's engine may listen, to be tried in turn,
+// resolved as Docker's own command line does:
+//
+//  1. DOCKER_HOST, with DOCKER_TLS_VERIFY, DOCKER_TLS and DOCKER_CERT_PATH;
+//  2. the context that DOCKER_CONTEXT names;
+//  3. the context that config.json in DOCKER_CONFIG (~/.docker) calls current;
+//  4. the default: the system's socket, or tcp://localhost:2376 if the
+//     environment asks for TLS.
+//
+// Beyond that, the sockets of a rootless Docker and of Docker Desktop are tried
+// in the last case, if they exist. Only that case gives more than one host.
+func dockerHosts() ([]engineHost, error) {
+	dir := dockerConfigDir()
+	if raw := os.Getenv("DOCKER_HOST"); raw != "" {
+		secure, err := tlsFromEnv(dir)
+		if err != nil {
+			return nil, err
+		}
+		return oneHost(parseEngineHost(raw, "DOCKER_HOST", secure))
+	}
+	name, from := os.Getenv("DOCKER_CONTEXT"), "DOCKER_CONTEXT"
+	if name == "" && dir != "" {
+		from = filepath.Join(dir, "config.json")
+		var err error
+		name, err = currentContext(from)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if name != "" && name != defaultContext {
+		h, err := contextHost(dir, name)
+		if err != nil {
+			return nil, fmt.Errorf("context %q, from %s: %w", name, from, err)
+		}
+		return []engineHost{h}, nil
+	}
+	secure, err := tlsFromEnv(dir)
+	if err != nil {
+		return nil, err
+	}
+	if secure != nil {
+		return oneHost(parseEngineHost("tcp://localhost:"+tlsPort, "DOCKER_TLS_VERIFY", secure))
+	}
+	return defaultDockerHosts(), nil
+}
+
+// oneHost makes a list of a single host.
+func oneHost(h engineHost, err error) ([]engineHost, error) {
+	if err != nil {
+		return nil, err
+	}
+	return []engineHost{h}, nil
+}
+
+// defaultDockerHosts returns the system's socket and those of a user's own
+// engine that exist. The first is returned even if it does not exist, if no
+// other does: it is the one to be named in the error.
+func defaultDockerHosts() []engineHost {
+	hosts := []engineHost{{url: defaultDockerHost}}
+	if runtime.GOOS == "windows" {
+		return hosts
+	}
+	if !exists(hosts[0].socket()) {
+		hosts = nil
+	}
+	var own []string
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
+		own = append(own, filepath.Join(dir, "docker.sock"))
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		own = append(own, filepath.Join(home, ".docker", "run", "docker.sock"))
+	}
+	for _, path := range own {
+		if exists(path) {
+			hosts = append(hosts, engineHost{url: "unix://" + path})
+		}
+	}
+	if len(hosts) == 0 {
+		return []engineHost{{url: defaultDockerHost}}
+	}
+	return hosts
+}
+
+// exists reports whether there is something at path, or that cannot be told.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil || !errors.Is(err, fs.ErrNotExist)
+}
+
+// dockerConfigDir is where Docker's command line keeps its settings; "" if
+// there is no home.
+func dockerConfigDir() string {
+	if dir := os.Getenv("DOCKER_CONFIG"); dir != "" {
+		return dir
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".docker")
+}
+
+// tlsFromEnv is the TLS that the environment asks for: checked both ways if
+// DOCKER_TLS_VERIFY is not empty, without a look at the engine's certificate if
+// only DOCKER_TLS is not, else none (nil). The files are in DOCKER_CERT_PATH, or
+// beside the settings.
+func tlsFromEnv(dir string) (*tls.Config, error) {
+	verify := os.Getenv("DOCKER_TLS_VERIFY") != ""
+	if !verify && os.Getenv("DOCKER_TLS") == "" {
+		return nil, nil
+	}
+	if path := os.Getenv("DOCKER_CERT_PATH"); path != "" {
+		dir = path
+	}
+	if dir == "" {
+		return nil, errors.New("DOCKER_TLS_VERIFY: there is no home to find certificates in: set DOCKER_CERT_PATH")
+	}
+	if ca := filepath.Join(dir, "ca.pem"); verify && !exists(ca) {
+		return nil, fmt.Errorf("DOCKER_TLS_VERIFY: there is no %s: set DOCKER_CERT_PATH to the directory of ca.pem, cert.pem and key.pem", ca)
+	}
+	config, err := tlsFromDir(dir, !verify)
+	if err != nil {
+		return nil, fmt.Errorf("DOCKER_TLS_VERIFY: %w", err)
+	}
+	return config, nil
+}
+
+// currentContext returns the name of the context that a config.json calls
+// current; "" if it names none, or does not exist.
+func currentContext(path string) (string, error) {
+	data, err := optionalSettings(path)
+	if err != nil {
+		return "", fmt.Errorf("reading Docker's settings: %w", err)
+	}
+	if len(data) == 0 {
+		return "", nil
+	}
+	var settings struct {
+		CurrentContext string `json:"currentContext"`
+	}
+	if err := json.Unmarshal(data, &settings); err != nil {
+		return "", fmt.Errorf("reading Docker's settings in %s: %w", path, err)
+	}
+	return settings.CurrentContext, nil
+}
+
+// contextMeta is meta.json of a context, as far as it concerns us.
+type contextMeta struct {
+	Name      string
+	Endpoints map[string]json.RawMessage
+}
+
+// contextEndpoint is what a context says of its "docker" endpoint. Other
+// endpoints have other shapes.
+type contextEndpoint struct {
+	Host          string
+	SkipTLSVerify bool
+}
+
+// contextHost returns the host of a context. A context lives in directories
+// named by the SHA-256 of its name, so that no name leads anywhere else:
+// contexts/meta/<sum>/meta.json and contexts/tls/<sum>/docker/{ca,cert,key}.pem.
+func contextHost(dir, name string) (engineHost, error) {
+	if dir == "" {
+		return engineHost{}, errors.New("there is no home to find contexts in: set DOCKER_CONFIG")
+	}
+	sum := sha256.Sum256([]byte(name))
+	id := hex.EncodeToString(sum[:])
+	file := filepath.Join(dir, "contexts", "meta", id, "meta.json")
+	meta, err := readContext(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return engineHost{}, fmt.Errorf("there is no such context (there are: %s)", strings.Join(contextNames(dir), ", "))
+	case err != nil:
+		return engineHost{}, err
+	case meta.Name != name:
+		return engineHost{}, fmt.Errorf("%s is of a context named %q", file, meta.Name)
+	}
+	raw, ok := meta.Endpoints["docker"]
+	if !ok {
+		return engineHost{}, fmt.Errorf("%s has no endpoint for docker", file)
+	}
+	var endpoint contextEndpoint
+	if err := json.Unmarshal(raw, &endpoint); err != nil {
+		return engineHost{}, fmt.Errorf("reading the endpoint for docker in %s: %w", file, err)
+	}
+	secure, err := tlsFromDir(filepath.Join(dir, "contexts", "tls", id, "docker"), endpoint.SkipTLSVerify)
+	if err != nil {
+		return engineHost{}, err
+	}
+	from := fmt.Sprintf("context %q", name)
+	if endpoint.Host == "" {
+		return engineHost{url: defaultDockerHost, from: from}, nil
+	}
+	return parseEngineHost(endpoint.Host, from, secure)
+}
+
+// readContext reads a meta.json.
+func readContext(path string) (contextMeta, error) {
+	data, err := readSettings(path)
+	if err != nil {
+		return contextMeta{}, err
+	}
+	var meta contextMeta
+	if err := json.Unmarshal(data, &meta); err != nil {
+		return contextMeta{}, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return meta, nil
+}
+
+// contextNames lists the contexts there are, in order, for an error message.
+func contextNames(dir string) []string {
+	names := []string{defaultContext}
+	root := filepath.Join(dir, "contexts", "meta")
+	ids, err := os.ReadDir(root)
+	if err != nil {
+		return names
+	}
+	for _, id := range ids {
+		meta, err := readContext(filepath.Join(root, id.Name(), "meta.json"))
+		if err == nil && meta.Name != "" {
+			names = append(names, meta.Name)
+		}
+	}
+	slices.Sort(names[1:])
+	return names
+}

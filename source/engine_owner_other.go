@@ -1,0 +1,6 @@
+//go:build !unix
+
+package source
+
+// socketOwners is not known outside unix.
+func socketOwners(string) (owner, group string, ok bool) { return "", "", false }

@@ -1,0 +1,109 @@
+package source
+
+import (
+	"io"
+	"log/slog"
+	"time"
+)
+
+// Options says how an image is opened. The zero value is ready to use.
+type Options struct {
+	// Platform is the wanted one of a multi-platform image, as
+	// "os/architecture[/variant]". Empty: the host's architecture on linux,
+	// else the only one there is.
+	Platform string
+
+	// KeepContent says that Layer.Open will be called. An image that can be
+	// read only once (standard input, an engine, a compressed archive) is then
+	// spooled to a temporary file that has no name and is gone on every exit.
+	KeepContent bool
+
+	// Stdin is what the reference "-" reads. Nil: nothing can be read from "-".
+	Stdin io.Reader
+
+	// Progress, if not nil, is told how far reading has come, at most ten
+	// times a second and once at the end of each layer. It is called from
+	// several goroutines, one at a time, and must not block.
+	Progress func(Progress)
+
+	// Log receives what was tried and decided, at debug level. Nil: nothing.
+	Log *slog.Logger
+}
+
+// Progress is how far the reading of an image has come.
+type Progress struct {
+	What       string // what is being read, for people: "app.tar", "docker://app:1"
+	Bytes      int64  // bytes read or passed over
+	TotalBytes int64  // of how many; 0 when that is not known
+	Layers     int    // layers done
+	TotalLayer int    // of how many; 0 when that is not known
+}
+
+// An Image is one image for one platform: its config and its ordered layers.
+// Text that is not known is "", a time that is not known is zero.
+type Image struct {
+	Name     string // as it is tagged in the archive, or as it was asked for of an engine
+	ID       string // digest of the config, "sha256:..."
+	Digest   string // digest of the manifest, "sha256:..."
+	Platform string // "linux/amd64", "linux/arm/v7"
+	Created  time.Time
+	Source   string // where it was read from: "docker-archive:app.tar"
+
+	Config      Config
+	History     []Step            // every build step, oldest first, those without a layer too
+	Layers      []*Layer          // lowest (base) first
+	Annotations map[string]string // of the manifest
+	Flaws       []Flaw            // malformed but survivable, found in the image's description
+
+	origin
+}
+
+// Config is what an image asks of whoever runs it.
+type Config struct {
+	User         string
+	WorkingDir   string
+	Entrypoint   []string
+	Cmd          []string
+	Env          []string // "NAME=value"
+	ExposedPorts []string // sorted
+	Volumes      []string // sorted
+	Labels       map[string]string
+	StopSignal   string
+	Author       string
+}
+
+// A Step is one build step, from the config's history.
+type Step struct {
+	Command string // as recorded ("created_by"), "" if unknown
+	Comment string
+	Author  string
+	Created time.Time
+	Empty   bool // it made no layer
+}
+
+// A Layer is one changeset of an image.
+type Layer struct {
+	Index           int    // 0 is the base
+	DiffID          string // digest of the uncompressed tar, as the config says; "" if unknown
+	Digest          string // digest of the blob as stored; "" if unknown
+	MediaType       string // as the manifest says; "" if unknown
+	CompressedBytes int64  // size of the blob as stored if that is compressed, else -1
+	Step            Step   // the step that made it; zero if unknown
+
+	// Err is why the layer cannot be read (an unsupported compression, an
+	// encrypted or absent blob); the image's other layers can be all the same.
+	Err error
+
+	// Entries are the layer's tar members in the order in which they are
+	// stored. Nil until Image.Scan has read them, and if Err is set.
+	Entries *Entries
+
+	blob *blob
+}
+
+// A Flaw is something malformed that could be passed over.
+type Flaw struct {
+	Layer   int    // 0-based; -1 if it belongs to no layer
+	Path    string // absolute path, or the name as stored; "" if it belongs to no path
+	Problem string // one clause, for people
+}

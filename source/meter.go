@@ -1,0 +1,65 @@
+package source
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+)
+
+// progressEvery is the least time between two reports of progress.
+const progressEvery = 100 * time.Millisecond
+
+// meter counts what has been read and reports it, lossily. Safe for concurrent
+// use; a nil meter counts nothing.
+type meter struct {
+	mu     sync.Mutex
+	state  Progress
+	report func(Progress)
+	last   time.Time
+}
+
+func newMeter(what string, report func(Progress)) *meter {
+	if report == nil {
+		return nil
+	}
+	return &meter{state: Progress{What: what}, report: report}
+}
+
+// update changes the state and reports it if it is time to, or at once if asked.
+func (m *meter) update(now bool, change func(*Progress)) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	change(&m.state)
+	if t := time.Now(); now || t.Sub(m.last) >= progressEvery {
+		m.last = t
+		m.report(m.state)
+	}
+}
+
+func (m *meter) expect(bytes int64, layers int) {
+	m.update(true, func(p *Progress) { p.TotalBytes, p.TotalLayer = bytes, layers })
+}
+
+func (m *meter) add(n int64) { m.update(false, func(p *Progress) { p.Bytes += n }) }
+
+func (m *meter) layerDone() { m.update(true, func(p *Progress) { p.Layers++ }) }
+
+// meteredReader counts what goes through it, and stops when the context does.
+type meteredReader struct {
+	ctx context.Context
+	r   io.Reader
+	m   *meter
+}
+
+func (r meteredReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := r.r.Read(p)
+	r.m.add(int64(n))
+	return n, err
+}

@@ -1,0 +1,179 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+
+	"github.com/zeebo/xxh3"
+)
+
+// maxHoles bounds how many bytes of holes are gone through for the checksum of
+// a sparse file. A file with more is left without one, and differs from all.
+const maxHoles = 4 << 30
+
+// scanTar reads all headers of in. With sums, contents are read too and their
+// checksums kept; without, they are skipped.
+func scanTar(ctx context.Context, in input, sums bool) (*Entries, error) {
+	s := &scanner{in: in}
+	e := &Entries{}
+	var h header
+	for n := 0; ; n++ {
+		if n%1024 == 0 {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+		}
+		switch err := s.next(&h); {
+		case err == io.EOF: //nolint:errorlint // only a bare EOF is the end
+			e.dropStargz()
+			return e, nil
+		case err != nil:
+			return nil, err
+		}
+		if h.unknown != 0 {
+			e.flaws = append(e.flaws, Flaw{Path: string(h.name), Problem: fmt.Sprintf("entry of unknown type %q: passed over", h.unknown)})
+			continue
+		}
+		at := h.content
+		if h.sparse {
+			at = h.start // the map is needed to read it
+		}
+		if err := e.add(&h, at); err != nil {
+			return nil, &tarError{at: h.start, err: err}
+		}
+		if sums && h.typ == File {
+			if err := s.sum(ctx, &h, &e.records[len(e.records)-1]); err != nil {
+				return nil, &tarError{at: in.pos(), err: err}
+			}
+		}
+	}
+}
+
+// sum goes through the current member's content and keeps its checksum in r.
+func (s *scanner) sum(ctx context.Context, h *header, r *record) error {
+	if h.sparse {
+		if h.size-h.stored > maxHoles {
+			return nil
+		}
+		x := xxh3.New()
+		if _, err := io.Copy(x, &sparseReader{data: s.content(ctx), fragments: h.fragments, size: h.size}); err != nil {
+			return err
+		}
+		r.sum, r.summed = x.Sum64(), true
+		return nil
+	}
+	if s.left <= streamBuffer {
+		b, err := s.in.next(int(s.left))
+		if err != nil && s.left > 0 {
+			return noEOF(err)
+		}
+		s.left = 0
+		r.sum, r.summed = xxh3.Hash(b), true
+		return nil
+	}
+	x := xxh3.New()
+	if _, err := io.Copy(x, s.content(ctx)); err != nil {
+		return err
+	}
+	r.sum, r.summed = x.Sum64(), true
+	return nil
+}
+
+// content returns a reader of what is left of the current member's content.
+func (s *scanner) content(ctx context.Context) *contentReader {
+	return &contentReader{ctx: ctx, s: s}
+}
+
+type contentReader struct {
+	ctx context.Context
+	s   *scanner
+}
+
+func (r *contentReader) Read(p []byte) (int, error) {
+	n := int(min(int64(len(p)), r.s.left))
+	if n == 0 {
+		return 0, io.EOF
+	}
+	b, err := r.take(n)
+	return copy(p, b), err
+}
+
+// WriteTo hands over the content without copying it first.
+func (r *contentReader) WriteTo(w io.Writer) (int64, error) {
+	var total int64
+	for r.s.left > 0 {
+		b, err := r.take(int(min(r.s.left, streamBuffer/2)))
+		if err != nil {
+			return total, err
+		}
+		n, err := w.Write(b)
+		total += int64(n)
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+func (r *contentReader) take(n int) ([]byte, error) {
+	if err := r.ctx.Err(); err != nil {
+		return nil, err
+	}
+	b, err := r.s.in.next(min(n, streamBuffer/2))
+	if err != nil {
+		return nil, noEOF(err)
+	}
+	r.s.left -= int64(len(b))
+	return b, nil
+}
+
+// The names that eStargz adds to a layer, at its root: the table of contents,
+// always last, and a one-byte file that says how far to prefetch.
+// Source: containerd/stargz-snapshotter, docs/estargz.md.
+const (
+	stargzTOC        = "stargz.index.json"
+	stargzPrefetch   = ".prefetch.landmark"
+	stargzNoPrefetch = ".no.prefetch.landmark"
+)
+
+// dropStargz takes eStargz's own entries out, so that a layer lists what its
+// builder put there. It goes by the entries alone: the same layer without its
+// compression is the same layer.
+func (e *Entries) dropStargz() {
+	last := len(e.records) - 1
+	if last < 0 || e.records[last].typ != File || e.rootName(last) != stargzTOC {
+		return
+	}
+	kept := e.records[:0]
+	for i, r := range e.records[:last] {
+		landmark := r.typ == File && r.size == 1
+		if name := e.rootName(i); landmark && (name == stargzPrefetch || name == stargzNoPrefetch) {
+			continue
+		}
+		kept = append(kept, r)
+	}
+	e.records = kept
+}
+
+// rootName returns the clean name of entry i if it lies at the root, else "".
+func (e *Entries) rootName(i int) string {
+	name := e.name(&e.records[i])
+	if len(name) > 2*len(stargzNoPrefetch) {
+		return ""
+	}
+	dir, base := path.Split(path.Clean("/" + string(name)))
+	if dir != "/" {
+		return ""
+	}
+	return base
+}
+
+// errUnsupported is why a layer cannot be read although nothing is broken.
+type errUnsupported struct{ form string }
+
+func (e errUnsupported) Error() string { return e.form + " layers are not supported" }
+
+var errNotLayer = errors.New("neither a tar nor a compressed one that is known")

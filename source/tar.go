@@ -1,0 +1,323 @@
+package source
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+// blockSize is the unit of tar: headers are one block, contents padded to whole
+// ones.
+const blockSize = 512
+
+// maxSpecial bounds the body of an extended header or a long name, in bytes.
+const maxSpecial = 1 << 20
+
+var (
+	errHeader     = errors.New("not a tar header")
+	errSpecial    = errors.New("extended header of more than 1 MiB")
+	errEndOfBlock = errors.New("something follows the first of the two zero blocks that end a tar")
+)
+
+// header is one member of a tar, all forms of extended headers applied.
+type header struct {
+	name, link   []byte // belong to the scanner, valid until its next call
+	typ          Type
+	unknown      byte // the type flag, if it is none that a layer may hold
+	mode         int64
+	uid, gid     int64
+	size         int64 // as a reader of the content sees it; 0 unless a File
+	stored       int64 // as stored, without holes
+	sec          int64
+	nsec         uint32
+	major, minor int64
+	xattrs       map[string]string
+	sparse       bool
+	fragments    []fragment // of a sparse file
+
+	start   int64 // of the first block of this member, extended headers included
+	content int64 // of the content
+}
+
+// scanner goes through the headers of a tar: ustar, PAX, GNU, star and V7. It
+// accepts what archive/tar accepts (which is what engines unpack with), and
+// gives besides what that does not tell: where members lie and how many bytes
+// they really hold.
+type scanner struct {
+	in    input
+	left  int64 // content of the current member that has not been gone through
+	pad   int64 // and what fills its last block
+	block [blockSize]byte
+
+	name, link []byte // buffers of the header's
+}
+
+var zeroBlock [blockSize]byte
+
+// next advances to the next member and fills h. io.EOF is the end of the tar.
+func (s *scanner) next(h *header) error {
+	err := s.advance(h)
+	if err != nil && err != io.EOF { //nolint:errorlint // only a bare EOF is the end
+		return &tarError{at: s.in.pos(), err: err}
+	}
+	return err
+}
+
+func (s *scanner) advance(h *header) error {
+	if err := s.in.skip(s.left + s.pad); err != nil {
+		return err
+	}
+	s.left, s.pad = 0, 0
+	*h = header{start: s.in.pos(), fragments: h.fragments[:0]}
+
+	var pax *paxRecords
+	var longName, longLink []byte
+	for fresh := true; ; {
+		if err := s.readBlock(); err != nil {
+			if !fresh {
+				return noEOF(err)
+			}
+			return err
+		}
+		size, err := s.special(&pax, &longName, &longLink)
+		if err != nil {
+			return err
+		}
+		if size >= 0 {
+			// A global header concerns no member: the tar may end behind it, and
+			// to archive/tar what stood before it is forgotten.
+			if fresh = s.block[156] == 'g'; fresh {
+				pax, longName, longLink = nil, nil, nil
+			}
+			continue
+		}
+		if err := s.fields(h); err != nil {
+			return err
+		}
+		break
+	}
+	if pax != nil {
+		if err := pax.merge(h); err != nil {
+			return err
+		}
+	}
+	if len(longName) > 0 {
+		h.name = append(h.name[:0], longName...)
+	}
+	if len(longLink) > 0 {
+		h.link = append(h.link[:0], longLink...)
+	}
+	s.name, s.link = h.name, h.link
+	return s.body(h, pax)
+}
+
+// readBlock reads the next header block. io.EOF is the tar's end: two zero
+// blocks, one, or none.
+func (s *scanner) readBlock() error {
+	b, err := s.in.next(blockSize)
+	if err != nil {
+		return err
+	}
+	if b[0] == 0 && bytes.Equal(b, zeroBlock[:]) {
+		b, err = s.in.next(blockSize)
+		switch {
+		case err != nil:
+			return err
+		case !bytes.Equal(b, zeroBlock[:]):
+			return errEndOfBlock
+		}
+		return io.EOF
+	}
+	copy(s.block[:], b)
+	if !validChecksum(&s.block) {
+		return errHeader
+	}
+	return nil
+}
+
+// special deals with a header that speaks of the member to come: it goes through
+// its body and returns the body's size, or -1 if the current header is a
+// member's own.
+func (s *scanner) special(pax **paxRecords, longName, longLink *[]byte) (int64, error) {
+	flag := s.block[156]
+	switch flag {
+	case 'x', 'g', 'L', 'K':
+	default:
+		return -1, nil
+	}
+	size, ok := tarNumber(s.block[124:136])
+	if !ok || size < 0 {
+		return 0, errHeader
+	}
+	padding := -size & (blockSize - 1)
+	if flag == 'g' {
+		// Engines take nothing from a global header (Docker and containerd
+		// pass over it), so neither does the tree.
+		return size, s.in.skip(size + padding)
+	}
+	if size > maxSpecial {
+		return 0, errSpecial
+	}
+	body, err := s.in.next(int(size))
+	if err != nil && size > 0 {
+		return 0, noEOF(err)
+	}
+	switch flag {
+	case 'x':
+		if *pax, err = parsePAX(body); err != nil {
+			return 0, err
+		}
+	case 'L':
+		*longName = bytes.Clone(cString(body))
+	case 'K':
+		*longLink = bytes.Clone(cString(body))
+	}
+	return size, s.in.skip(padding)
+}
+
+// fields reads the current block as a member's own header.
+func (s *scanner) fields(h *header) error {
+	b := s.block[:]
+	ok := true
+	number := func(from, to int) int64 {
+		n, good := tarNumber(b[from:to])
+		ok = ok && good
+		return n
+	}
+	h.mode = number(100, 108)
+	h.uid = number(108, 116)
+	h.gid = number(116, 124)
+	h.size = number(124, 136)
+	h.sec = number(136, 148)
+	h.link = append(s.link[:0], cString(b[157:257])...)
+	s.link = h.link
+
+	var prefix []byte
+	switch {
+	case string(b[257:263]) == "ustar\x00":
+		h.major, h.minor = number(329, 337), number(337, 345)
+		prefix = cString(b[345:500])
+		if string(b[508:512]) == "tar\x00" { // star: a shorter prefix, then times
+			prefix = cString(b[345:476])
+			number(476, 488)
+			number(488, 500)
+		}
+	case string(b[257:265]) == "ustar  \x00": // GNU: times instead of a prefix
+		h.major, h.minor = number(329, 337), number(337, 345)
+		_, good1 := gnuTime(b[345:357])
+		_, good2 := gnuTime(b[357:369])
+		if !good1 || !good2 {
+			// Go before 1.8 wrote a prefix there all the same, and images of
+			// that time are still around.
+			if p := cString(b[345:500]); isASCII(p) {
+				prefix = p
+			}
+		}
+	}
+	if !ok || h.size < 0 {
+		return errHeader
+	}
+	h.name = s.name[:0]
+	if len(prefix) > 0 {
+		h.name = append(append(h.name, prefix...), '/')
+	}
+	h.name = append(h.name, cString(b[:100])...)
+	return nil
+}
+
+func gnuTime(b []byte) (int64, bool) {
+	if b[0] == 0 {
+		return 0, true
+	}
+	return tarNumber(b)
+}
+
+func isASCII(b []byte) bool {
+	for _, c := range b {
+		if c >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// body settles the member's type and how many bytes of content follow.
+func (s *scanner) body(h *header, pax *paxRecords) error {
+	flag := s.block[156]
+	switch flag {
+	case '0', '7', 'S':
+		h.typ = File
+	case 0: // V7, where a directory is a name that ends in a slash
+		h.typ = File
+		if bytes.HasSuffix(h.name, []byte("/")) {
+			h.typ = Dir
+		}
+	case '1':
+		h.typ = Hardlink
+	case '2':
+		h.typ = Symlink
+	case '3':
+		h.typ = Char
+	case '4':
+		h.typ = Block
+	case '5':
+		h.typ = Dir
+	case '6':
+		h.typ = Fifo
+	default:
+		h.unknown = flag
+	}
+	if h.typ != Char && h.typ != Block {
+		h.major, h.minor = 0, 0
+	}
+	if h.typ != Symlink && h.typ != Hardlink {
+		h.link = h.link[:0]
+	}
+	if h.size < 0 {
+		return errHeader // a PAX record said so
+	}
+	if h.typ != File && h.unknown == 0 {
+		h.size = 0 // whatever the header says, no content follows
+	}
+	s.left = h.size
+	s.pad = -h.size & (blockSize - 1)
+
+	var err error
+	switch {
+	case flag == 'S':
+		err = s.oldGNU(h)
+	case pax != nil:
+		err = s.paxSparse(h, pax)
+	}
+	if err != nil {
+		return err
+	}
+	h.stored = h.size
+	if h.sparse {
+		stored, ok := checkFragments(h.fragments, h.size)
+		if !ok || h.typ != File || stored > s.left {
+			return errSparse
+		}
+		h.stored = stored
+	}
+	h.content = s.in.pos()
+	return nil
+}
+
+// validChecksum reports whether the header's checksum is right, as the sum of
+// unsigned bytes (POSIX) or signed ones (old Sun tars).
+func validChecksum(b *[blockSize]byte) bool {
+	want, ok := tarOctal(b[148:156])
+	if !ok {
+		return false
+	}
+	var unsigned, signed int64
+	for i, c := range b {
+		if i >= 148 && i < 156 {
+			c = ' '
+		}
+		unsigned += int64(c)
+		signed += int64(int8(c))
+	}
+	return want == unsigned || want == signed
+}

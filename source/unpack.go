@@ -1,0 +1,78 @@
+package source
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// unpackStream reads a tar of images in one pass, whatever it is compressed
+// with as a whole.
+func unpackStream(ctx context.Context, r io.Reader, keep bool, m *meter) (*stream, error) {
+	buffered := bufio.NewReaderSize(r, streamBuffer)
+	head, err := buffered.Peek(sniffLen)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if len(head) == 0 {
+		return nil, errors.New("it is empty")
+	}
+	c, name := sniff(head)
+	switch c {
+	case unreadable:
+		return nil, fmt.Errorf("not an image: it is %s, and archives are read plain, gzip or zstd compressed", name)
+	case notAnything:
+		return nil, errors.New("not an image: neither a tar nor a compressed one")
+	}
+	z, err := decompress(c, buffered)
+	if err != nil {
+		return nil, err
+	}
+	defer z.Close()
+	return readStream(ctx, z, keep, m)
+}
+
+// stdin reads the image that standard input holds. Reading may wait for ever
+// for who writes, so a cancelled context does not wait for it.
+func (o *opener) stdin(ctx context.Context) (*Image, error) {
+	if o.Stdin == nil {
+		return nil, fmt.Errorf("there is no standard input: %w", ErrNotFound)
+	}
+	type result struct {
+		im  *Image
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		r.im, r.err = o.fromStream(ctx, o.Stdin, "standard input")
+		done <- r
+	}()
+	select {
+	case r := <-done:
+		return r.im, r.err
+	case <-ctx.Done():
+		go func() { // whatever it still opens is let go of
+			if r := <-done; r.im != nil {
+				_ = r.im.Close()
+			}
+		}()
+		return nil, ctx.Err()
+	}
+}
+
+// fromStream reads the one image of a stream.
+func (o *opener) fromStream(ctx context.Context, r io.Reader, what string) (*Image, error) {
+	b, err := o.stream(ctx, r, 0, func() error { return nil })
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	im, err := o.image(b, "", anyForm)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, errors.Join(err, b.close()))
+	}
+	im.Source = "-"
+	return im, nil
+}
