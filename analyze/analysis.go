@@ -1,0 +1,165 @@
+package analyze
+
+import (
+	"context"
+
+	"github.com/peelhq/peel/source"
+)
+
+// Options says how an image is judged. The zero value is ready to use.
+type Options struct {
+	// Base says which layers are the base image's: their number, the digest of
+	// the last of them, or the base image as a reference. Empty: what the
+	// image's annotations name, if an engine here has that; else layer 0.
+	Base string
+}
+
+// An Analysis is all there is to say of an image.
+type Analysis struct {
+	Image  *source.Image
+	Tree   *Tree
+	Totals Totals
+	Causes []CauseTotal // every cause, in the order of Causes
+	Layers []LayerTotal // by layer index
+	Waste  []Waste      // largest first, then by path and layer
+	Flaws  []source.Flaw
+}
+
+// Totals are an image's figures. Sizes are bytes.
+type Totals struct {
+	Layers  int
+	Entries int // tar members of all layers
+
+	Stored     int64   // content that the layers carry
+	Visible    int64   // of it, what some name of the final union reaches
+	Wasted     int64   // Stored - Visible
+	Efficiency float64 // Visible / Stored; 1 when nothing is stored
+
+	Compressed int64 // the layers' blobs as stored; -1 if one of them is not compressed
+
+	BaseLayers      int
+	UserStored      int64   // carried by the layers above the base's
+	UserWasted      int64   // of it, wasted
+	UserWastedRatio float64 // UserWasted / UserStored; 0 when nothing is stored
+	BaseHidden      int64   // carried by base layers, hidden by others
+}
+
+// CauseTotal is what one cause wastes.
+type CauseTotal struct {
+	Cause    Cause
+	Bytes    int64
+	Versions int // wasted versions with bytes
+}
+
+// LayerTotal is what there is to say of one layer. Sizes are bytes.
+type LayerTotal struct {
+	Layer   *source.Layer
+	Stored  int64 // it carries
+	Wasted  int64 // of these, dead
+	Hides   int64 // dead bytes it is to blame for, its own included
+	Entries int
+	Changes Counts
+	Base    bool // it belongs to the base image
+}
+
+// Counts are versions by what they are against the union below. Duplicates are
+// left out.
+type Counts struct{ Added, Modified, Metadata, Identical, Removed int }
+
+func (c *Counts) add(change Change) {
+	switch change {
+	case Added:
+		c.Added++
+	case Modified:
+		c.Modified++
+	case Metadata:
+		c.Metadata++
+	case Identical:
+		c.Identical++
+	case Removed:
+		c.Removed++
+	}
+}
+
+// Run reads all layers of im, if that has not been done, and works out what they
+// do to each other.
+func Run(ctx context.Context, im *source.Image, opts Options) (*Analysis, error) {
+	base, err := baseLayers(ctx, im, opts.Base)
+	if err != nil {
+		return nil, err
+	}
+	if err := im.Scan(ctx); err != nil {
+		return nil, err
+	}
+	b := newBuilder(im.Layers)
+	if err := b.build(ctx); err != nil {
+		return nil, err
+	}
+	if err := b.t.compare(ctx, b.pending); err != nil {
+		return nil, err
+	}
+	b.t.settleInodes()
+
+	a := &Analysis{Image: im, Tree: b.t, Flaws: append([]source.Flaw{}, im.Flaws...)}
+	for _, l := range im.Layers {
+		a.Flaws = append(a.Flaws, l.Flaws()...)
+	}
+	a.Flaws = append(a.Flaws, b.flaws...)
+	a.sum(base)
+	return a, nil
+}
+
+// sum computes all figures; base is the number of the base image's layers.
+func (a *Analysis) sum(base int) {
+	t := a.Tree
+	a.Layers = make([]LayerTotal, len(t.layers))
+	tot := &a.Totals
+	tot.Layers, tot.BaseLayers = len(t.layers), base
+	for k, l := range t.layers {
+		a.Layers[k] = LayerTotal{Layer: l, Entries: l.Entries.Len(), Base: k < base}
+		tot.Entries += l.Entries.Len()
+		switch {
+		case l.CompressedBytes < 0 || tot.Compressed < 0:
+			tot.Compressed = -1
+		default:
+			tot.Compressed += l.CompressedBytes
+		}
+	}
+	for id := range t.inodes {
+		a.Layers[t.inodes[id].layer].Stored += t.stored(int32(id))
+	}
+	for i := range t.versions {
+		if v := &t.versions[i]; v.flags&duplicate == 0 {
+			a.Layers[v.layer].Changes.add(v.change)
+		}
+	}
+	a.Waste = t.waste()
+	for _, c := range Causes() {
+		a.Causes = append(a.Causes, CauseTotal{Cause: c})
+	}
+	for _, w := range a.Waste {
+		a.Layers[w.Layer].Wasted += w.Bytes
+		a.Layers[w.By].Hides += w.Bytes
+		a.Causes[w.Cause-1].Bytes += w.Bytes
+		a.Causes[w.Cause-1].Versions++
+		tot.Wasted += w.Bytes
+		if w.Layer < base && w.By >= base {
+			tot.BaseHidden += w.Bytes
+		}
+	}
+	for k := range a.Layers {
+		tot.Stored += a.Layers[k].Stored
+		if k >= base {
+			tot.UserStored += a.Layers[k].Stored
+			tot.UserWasted += a.Layers[k].Wasted
+		}
+	}
+	tot.Visible = tot.Stored - tot.Wasted
+	tot.Efficiency = 1
+	if tot.Stored > 0 {
+		tot.Efficiency = float64(tot.Visible) / float64(tot.Stored)
+	}
+	if tot.UserStored > 0 {
+		tot.UserWastedRatio = float64(tot.UserWasted) / float64(tot.UserStored)
+	}
+}

@@ -1,0 +1,113 @@
+package analyze
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/peelhq/peel/source"
+)
+
+// A comparison is of two files of one size, of which it is not known yet whether
+// they hold the same.
+type comparison struct{ upper, lower int32 }
+
+// relate says what the version at is against lower, the one below it, and why
+// lower does not show any more.
+func (b *builder) relate(at, lower int32) {
+	v := &b.t.versions[at]
+	if lower == none || b.t.versions[lower].change == Removed {
+		v.change = Added
+		return
+	}
+	same, known := b.t.sameContent(at, lower)
+	if !known {
+		b.pending = append(b.pending, comparison{at, lower})
+	}
+	b.t.settle(at, lower, same)
+}
+
+// settle records what upper is against lower, given whether they hold the same.
+func (t *Tree) settle(upper, lower int32, same bool) {
+	u, l := &t.versions[upper], &t.versions[lower]
+	switch {
+	case !same:
+		u.change = Modified
+	case t.sameAttributes(upper, lower):
+		u.change = Identical
+	default:
+		u.change = Metadata
+	}
+	l.by, l.cause = u.layer, causeOf(u.change, u.kind == l.kind)
+}
+
+// sameContent reports whether two versions hold the same: a type, and content,
+// a link's target, or device numbers. known is false if that takes checksums
+// that are not there yet; same is false then.
+func (t *Tree) sameContent(upper, lower int32) (same, known bool) {
+	u, l := &t.versions[upper], &t.versions[lower]
+	switch {
+	case u.kind != l.kind:
+		return false, true
+	case u.kind == source.Dir || u.inode == l.inode:
+		return true, true
+	case u.inode == none || l.inode == none:
+		return false, true
+	}
+	ui, li := &t.inodes[u.inode], &t.inodes[l.inode]
+	ue, le := t.layers[ui.layer].Entries, t.layers[li.layer].Entries
+	if u.kind != source.File {
+		a, b := ue.At(int(ui.entry)), le.At(int(li.entry))
+		return a.Link == b.Link && a.Major == b.Major && a.Minor == b.Minor, true
+	}
+	size := ue.Size(int(ui.entry))
+	if size != le.Size(int(li.entry)) {
+		return false, true
+	}
+	if size == 0 {
+		return true, true
+	}
+	us, ok1 := ue.Summed(int(ui.entry))
+	ls, ok2 := le.Summed(int(li.entry))
+	return ok1 && ok2 && us == ls, ok1 && ok2
+}
+
+// sameAttributes compares mode, owner, modification time and extended attributes.
+func (t *Tree) sameAttributes(upper, lower int32) bool {
+	a, ok1 := t.entry(upper)
+	b, ok2 := t.entry(lower)
+	return ok1 == ok2 && a.Mode == b.Mode && a.UID == b.UID && a.GID == b.GID &&
+		a.Time.Equal(b.Time) && maps.Equal(a.Xattrs, b.Xattrs)
+}
+
+// compare computes the checksums that the pending comparisons need, several
+// layers at once, and settles them.
+func (t *Tree) compare(ctx context.Context, pending []comparison) error {
+	wanted := map[uint16][]int{}
+	for _, c := range pending {
+		for _, v := range []int32{c.upper, c.lower} {
+			i := &t.inodes[t.versions[v].inode]
+			wanted[i.layer] = append(wanted[i.layer], int(i.entry))
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxReaders)
+	for _, layer := range slices.Sorted(maps.Keys(wanted)) {
+		group.Go(func() error { return t.layers[layer].Sum(ctx, wanted[layer]) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, c := range pending {
+		same, _ := t.sameContent(c.upper, c.lower)
+		if t.versions[c.upper].flags&duplicate == 0 {
+			t.settle(c.upper, c.lower, same)
+		}
+	}
+	return nil
+}
+
+// maxReaders is how many layers are read at once for checksums.
+const maxReaders = 4

@@ -1,0 +1,305 @@
+package analyze
+
+import (
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/peelhq/peel/source"
+)
+
+// # The one tree
+//
+// An image of n layers has n unions, the filesystems as seen after each layer.
+// Keeping a tree for each is the obvious way and the slow one: a copy of
+// everything for each layer, and then comparisons between copies.
+//
+// Here there is one tree. A node is a path that any layer mentions; it holds
+// its versions, oldest first, one for each layer that says something of it:
+//
+//	               layer 0      layer 5      layer 6       layer 9
+//	/srv/app                    added                      metadata
+//	/srv/app/model.bin          added 64 MB  metadata      removed
+//	/usr/bin/git   added                                   removed
+//
+// A layer that deletes a directory, makes it opaque, or puts a file in its
+// place leaves a "removed" version on every node that it hides. That is all it
+// takes for every question to be a look-up in the same tree:
+//
+//	the union after layer k   of each node the newest version at or below k, unless removed
+//	what layer k holds        the versions of layer k
+//	what i..k changed         the nodes whose versions after i and after k differ
+//	who shadows whom          a version's successor
+//
+// Versions are pushed while the layers are applied, lowest first. Each push
+// looks at nothing but the node's newest version, and hiding a directory
+// visits only what is there to be hidden (the lists of live children below),
+// so that the whole costs time and memory linear in entries plus hidden nodes,
+// whatever the number of layers.
+//
+// Nodes, versions and inodes live in flat slices and refer to each other by
+// index; names are interned. A parent's index is lower than its children's, so
+// that sums over directories are one loop from the last node to the first.
+//
+// # Bytes
+//
+// Content belongs to an inode: the entry that carries it in its layer's tar.
+// Versions are its names: one, or more with hard links, in this layer or in
+// higher ones. An inode's bytes are visible while a name of it shows, and dead
+// from the layer on that hides the last.
+
+// A NodeID is the index of a node in its Tree. Root is 0.
+type NodeID int32
+
+// Root is the node of "/".
+const Root NodeID = 0
+
+const none = -1
+
+// A node is one path.
+type node struct {
+	parent NodeID
+	name   uint32 // in Tree.names
+
+	// While the tree is built: the newest version, and none. Afterwards: its
+	// versions are Tree.versions[first : first+count], oldest first.
+	first int32
+	count int32
+
+	// Its children are Tree.children[kids : kids+kidCount], by name.
+	kids     int32
+	kidCount int32
+	dir      int32 // its place among directories, for sums; none if nothing ever lies below it
+}
+
+// A version is what one layer says of one node.
+type version struct {
+	node  NodeID
+	prev  int32 // the node's next older version, none for the first; meaningless once the tree is built
+	entry int32 // in its layer's entries; none for removed and implied ones
+	inode int32 // what it names; none for directories, removed ones and links to nowhere
+	layer uint16
+	by    uint16 // the layer that hid it, notHidden if none did
+
+	change Change
+	cause  Cause
+	kind   source.Type // a hard link's is that of its inode
+	flags  versionFlags
+}
+
+type versionFlags uint8
+
+const (
+	duplicate versionFlags = 1 << iota // covered by a later entry of its own layer
+	implied                            // a directory that no entry names
+)
+
+const notHidden = ^uint16(0)
+
+// An inode is content, or whatever else hard links can share.
+type inode struct {
+	entry   int32 // the entry that carries it
+	carrier int32 // the version of that entry; none for AUFS's bookkeeping and other entries that show nowhere
+	layer   uint16
+	by      uint16 // the layer that hid its last name, notHidden while one shows
+	cause   Cause
+}
+
+// A Tree is every path that any layer of an image mentions, with its versions.
+// It is immutable and safe for concurrent use.
+type Tree struct {
+	layers   []*source.Layer
+	nodes    []node
+	versions []version
+	inodes   []inode
+	children []NodeID
+	names    names
+	dirs     int32 // nodes with a place among directories
+
+	// names of inodes that have more than one: versions, in the order in which
+	// they appeared
+	shared map[int32][]int32
+	// paths of inodes that have no node
+	orphans map[int32]string
+
+	views viewCache
+}
+
+// Len returns the number of nodes; their IDs are 0 to Len()-1.
+func (t *Tree) Len() int { return len(t.nodes) }
+
+// LayerCount returns the number of the image's layers.
+func (t *Tree) LayerCount() int { return len(t.layers) }
+
+// Name returns the last component of n's path, "/" for Root.
+func (t *Tree) Name(n NodeID) string {
+	if n == Root {
+		return "/"
+	}
+	return string(t.names.at(t.nodes[n].name))
+}
+
+// Parent returns the node above n; Root's is Root.
+func (t *Tree) Parent(n NodeID) NodeID { return t.nodes[n].parent }
+
+// Children returns the nodes right below n by name, bytewise, whether they show
+// in any union or not. The slice is the tree's own.
+func (t *Tree) Children(n NodeID) []NodeID {
+	x := &t.nodes[n]
+	return t.children[x.kids : x.kids+x.kidCount : x.kids+x.kidCount]
+}
+
+// Path returns n's absolute path.
+func (t *Tree) Path(n NodeID) string {
+	if n == Root {
+		return "/"
+	}
+	size := 0
+	for p := n; p != Root; p = t.nodes[p].parent {
+		size += 1 + len(t.names.at(t.nodes[p].name))
+	}
+	b := make([]byte, size)
+	for p := n; p != Root; p = t.nodes[p].parent {
+		name := t.names.at(t.nodes[p].name)
+		size -= len(name)
+		copy(b[size:], name)
+		size--
+		b[size] = '/'
+	}
+	return string(b)
+}
+
+// Lookup returns the node of a path, which may be written in any way
+// ("usr//lib/", "/usr/./lib"). It follows no links.
+func (t *Tree) Lookup(path string) (NodeID, bool) {
+	n := Root
+	for part := range strings.SplitSeq(path, "/") {
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			n = t.nodes[n].parent
+			continue
+		}
+		child, ok := t.child(n, part)
+		if !ok {
+			return Root, false
+		}
+		n = child
+	}
+	return n, true
+}
+
+func (t *Tree) child(n NodeID, name string) (NodeID, bool) {
+	kids := t.Children(n)
+	i := sort.Search(len(kids), func(i int) bool { return string(t.names.at(t.nodes[kids[i]].name)) >= name })
+	if i < len(kids) && string(t.names.at(t.nodes[kids[i]].name)) == name {
+		return kids[i], true
+	}
+	return Root, false
+}
+
+// Versions returns what the layers say of n, oldest first. A layer that holds
+// the path more than once appears as often, the one that counts last.
+func (t *Tree) Versions(n NodeID) []Version {
+	x := &t.nodes[n]
+	out := make([]Version, x.count)
+	for i := range out {
+		out[i] = Version{t, x.first + int32(i)}
+	}
+	return out
+}
+
+// At returns the version of n that shows in the union after layer k, and whether
+// there is one.
+func (t *Tree) At(n NodeID, k int) (Version, bool) {
+	v := t.at(n, k)
+	return Version{t, v}, v != none
+}
+
+func (t *Tree) at(n NodeID, k int) int32 {
+	x := &t.nodes[n]
+	for i := x.first + x.count - 1; i >= x.first; i-- {
+		v := &t.versions[i]
+		if int(v.layer) > k || v.flags&duplicate != 0 {
+			continue
+		}
+		if v.change == Removed {
+			return none
+		}
+		return i
+	}
+	return none
+}
+
+// InLayer returns what layer k says of n, a removal too, and whether it says
+// anything.
+func (t *Tree) InLayer(n NodeID, k int) (Version, bool) {
+	v := t.inLayer(n, k)
+	return Version{t, v}, v != none
+}
+
+func (t *Tree) inLayer(n NodeID, k int) int32 {
+	x := &t.nodes[n]
+	for i := x.first + x.count - 1; i >= x.first; i-- {
+		if v := &t.versions[i]; int(v.layer) == k && v.flags&duplicate == 0 {
+			return i
+		}
+	}
+	return none
+}
+
+// seal turns the lists that the tree was built with into slices: versions by
+// node, children by name. It returns where each version went.
+func (t *Tree) seal() (moved []int32) {
+	for i := range t.nodes {
+		t.nodes[i].count, t.nodes[i].kidCount, t.nodes[i].dir = 0, 0, none
+	}
+	for i := range t.versions {
+		t.nodes[t.versions[i].node].count++
+	}
+	for n := len(t.nodes) - 1; n > 0; n-- {
+		t.nodes[t.nodes[n].parent].kidCount++
+	}
+	var versions, kids int32
+	for i := range t.nodes {
+		x := &t.nodes[i]
+		x.first, x.kids = versions, kids
+		versions += x.count
+		kids += x.kidCount
+		if x.kidCount > 0 || i == 0 {
+			x.dir = t.dirs
+			t.dirs++
+		}
+		x.count, x.kidCount = 0, 0
+	}
+	moved = make([]int32, len(t.versions))
+	sorted := make([]version, len(t.versions))
+	for i := range t.versions {
+		x := &t.nodes[t.versions[i].node]
+		moved[i] = x.first + x.count
+		sorted[moved[i]] = t.versions[i]
+		x.count++
+	}
+	t.versions = sorted
+	t.children = make([]NodeID, max(len(t.nodes)-1, 0))
+	for n := 1; n < len(t.nodes); n++ {
+		p := &t.nodes[t.nodes[n].parent]
+		t.children[p.kids+p.kidCount] = NodeID(n)
+		p.kidCount++
+	}
+	byName := func(a, b NodeID) int {
+		return strings.Compare(t.names.view(t.nodes[a].name), t.names.view(t.nodes[b].name))
+	}
+	for i := range t.nodes {
+		if kids := t.Children(NodeID(i)); !slices.IsSortedFunc(kids, byName) {
+			slices.SortFunc(kids, byName)
+		}
+	}
+	for i := range t.inodes {
+		if c := t.inodes[i].carrier; c != none {
+			t.inodes[i].carrier = moved[c]
+		}
+	}
+	return moved
+}

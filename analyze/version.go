@@ -1,0 +1,167 @@
+package analyze
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/peelhq/peel/source"
+)
+
+// A Version is what one layer says of one node: a small handle, to be passed by
+// value. The zero Version must not be used.
+type Version struct {
+	t *Tree
+	i int32
+}
+
+func (v Version) get() *version { return &v.t.versions[v.i] }
+
+// Node returns the node that v is a version of.
+func (v Version) Node() NodeID { return v.get().node }
+
+// Layer returns the index of v's layer.
+func (v Version) Layer() int { return int(v.get().layer) }
+
+// Change returns what v is against the union just below its layer.
+func (v Version) Change() Change { return v.get().change }
+
+// Cause returns why v does not show in the final union, NotShadowed if it does.
+// That a "removed" version is followed by another has no cause.
+func (v Version) Cause() Cause { return v.get().cause }
+
+// By returns the layer that hid v, -1 if none did.
+func (v Version) By() int { return byLayer(v.get().by) }
+
+func byLayer(by uint16) int {
+	if by == notHidden {
+		return -1
+	}
+	return int(by)
+}
+
+// Duplicate reports whether v's own layer covers it: by a later entry of the
+// path, or by something else than a directory above it.
+func (v Version) Duplicate() bool { return v.get().flags&duplicate != 0 }
+
+// Implied reports whether v is a directory that no entry names, only entries
+// below it.
+func (v Version) Implied() bool { return v.get().flags&implied != 0 }
+
+// Kind returns the type of what v names: a hard link's is that of its target.
+func (v Version) Kind() source.Type { return v.get().kind }
+
+// Type returns the type as it is stored, source.Hardlink for a hard link.
+func (v Version) Type() source.Type {
+	x := v.get()
+	if x.entry == none {
+		return x.kind
+	}
+	return v.t.layers[x.layer].Entries.Type(int(x.entry))
+}
+
+// Entry returns the tar entry that v is; false for what has none, removed and
+// implied versions.
+func (v Version) Entry() (source.Entry, bool) { return v.t.entry(v.i) }
+
+func (t *Tree) entry(i int32) (source.Entry, bool) {
+	x := &t.versions[i]
+	if x.entry == none {
+		return source.Entry{}, false
+	}
+	return t.layers[x.layer].Entries.At(int(x.entry)), true
+}
+
+// Content returns the layer and the entry that carry v's content, through hard
+// links; false unless v is a file that has its inode.
+func (v Version) Content() (layer *source.Layer, entry int, ok bool) {
+	x := v.get()
+	if x.inode == none || x.kind != source.File {
+		return nil, 0, false
+	}
+	i := &v.t.inodes[x.inode]
+	return v.t.layers[i.layer], int(i.entry), true
+}
+
+// Open returns v's content, through hard links.
+func (v Version) Open(ctx context.Context) (io.ReadCloser, error) {
+	layer, entry, ok := v.Content()
+	switch {
+	case ok:
+		return layer.Open(ctx, entry)
+	case v.Change() == Removed:
+		return nil, fmt.Errorf("layer %d removes it", v.Layer())
+	case v.Kind() == source.File:
+		return nil, fmt.Errorf("a hard link whose target is missing")
+	}
+	return nil, fmt.Errorf("it is a %s, not a file", v.Kind())
+}
+
+// Size returns the bytes of content that are read under v's name, those of its
+// target for a hard link; 0 for what is no file.
+func (v Version) Size() int64 {
+	if layer, entry, ok := v.Content(); ok {
+		return layer.Entries.Size(entry)
+	}
+	return 0
+}
+
+// Stored returns the bytes of content that v carries: 0 for a hard link.
+func (v Version) Stored() int64 { return v.t.carried(v.i) }
+
+// carried returns the bytes that version i carries itself.
+func (t *Tree) carried(i int32) int64 {
+	x := &t.versions[i]
+	if x.inode == none || x.kind != source.File || t.inodes[x.inode].carrier != i {
+		return 0
+	}
+	return t.layers[x.layer].Entries.Stored(int(x.entry))
+}
+
+// Wasted returns the bytes that v carries and that no name of the final union
+// reaches.
+func (v Version) Wasted() int64 {
+	x := v.get()
+	if x.inode == none || v.t.inodes[x.inode].by == notHidden {
+		return 0
+	}
+	return v.Stored()
+}
+
+// Mode returns the permission, set-id and sticky bits; 0755 for an implied
+// directory.
+func (v Version) Mode() uint32 {
+	if e, ok := v.Entry(); ok {
+		return e.Mode
+	}
+	if v.Implied() {
+		return impliedMode
+	}
+	return 0
+}
+
+// impliedMode is what engines give to a directory that no entry names.
+const impliedMode = 0o755
+
+// UID returns the owner.
+func (v Version) UID() int64 { e, _ := v.Entry(); return e.UID }
+
+// GID returns the group.
+func (v Version) GID() int64 { e, _ := v.Entry(); return e.GID }
+
+// Time returns the modification time, zero if v has none.
+func (v Version) Time() time.Time { e, _ := v.Entry(); return e.Time }
+
+// Link returns the target: of a symlink as it is stored, of a hard link as an
+// absolute path; "" for anything else.
+func (v Version) Link() string {
+	e, _ := v.Entry()
+	switch e.Type {
+	case source.Hardlink:
+		return cleanPath(e.Link)
+	case source.Symlink:
+		return e.Link
+	}
+	return ""
+}
