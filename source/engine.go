@@ -146,7 +146,7 @@ func newAPIEngine(ctx context.Context, kind string, h engineHost) (*apiEngine, e
 	defer cancel()
 	ping, err := api.Ping(pingCtx)
 	if err != nil {
-		api.Close()
+		_ = api.Close()
 		switch {
 		case ctx.Err() != nil:
 			err = ctx.Err()

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -17,17 +18,9 @@ import (
 func readConnections() (podmanConnections, error) {
 	none := podmanConnections{Connections: map[string]podmanConnection{}}
 	old, recent := os.Getenv("CONTAINERS_CONF"), os.Getenv("PODMAN_CONNECTIONS_CONF")
-	if old == "" || recent == "" {
-		dir, err := configHome()
-		if err != nil {
-			return none, nil // no home, no settings
-		}
-		if old == "" {
-			old = filepath.Join(dir, "containers.conf")
-		}
-		if recent == "" {
-			recent = filepath.Join(dir, "podman-connections.json")
-		}
+	if dir := configHome(); dir != "" {
+		old = cmp.Or(old, filepath.Join(dir, "containers.conf"))
+		recent = cmp.Or(recent, filepath.Join(dir, "podman-connections.json"))
 	}
 	data, err := optionalSettings(old)
 	if err != nil {

@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -139,14 +138,15 @@ func (c podmanConnections) host(name, asked string) (engineHost, error) {
 	return h, nil
 }
 
-// configHome is where a user's containers.conf and podman-connections.json are.
-func configHome() (string, error) {
+// configHome is where a user's containers.conf and podman-connections.json are;
+// "" if there is no home.
+func configHome() string {
 	if dir := os.Getenv("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "containers"), nil
+		return filepath.Join(dir, "containers")
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", errors.New("there is no home to find podman's connections in")
+		return ""
 	}
-	return filepath.Join(home, ".config", "containers"), nil
+	return filepath.Join(home, ".config", "containers")
 }

@@ -29,9 +29,8 @@ func readSettings(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxSettings+1))
-	if err != nil {
+	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
 	if len(data) > maxSettings {
@@ -46,7 +45,7 @@ func readSettings(path string) ([]byte, error) {
 // authorities if there is none; and is not checked at all if insecure. It
 // returns nil if dir holds none of the three and insecure is false.
 func tlsFromDir(dir string, insecure bool) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: insecure}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: insecure} //nolint:gosec // asked for, by DOCKER_TLS or by the context
 	found := insecure
 	if !insecure {
 		ca, err := optionalSettings(filepath.Join(dir, "ca.pem"))
@@ -88,14 +87,12 @@ func tlsFromDir(dir string, insecure bool) (*tls.Config, error) {
 	return config, nil
 }
 
-// optionalSettings is readSettings, but nil for a file that is not there.
+// optionalSettings is readSettings, but nil for a file that is not there; of an
+// empty one it is not nil.
 func optionalSettings(path string) ([]byte, error) {
 	data, err := readSettings(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
-	}
-	if data == nil && err == nil {
-		data = []byte{}
 	}
 	return data, err
 }

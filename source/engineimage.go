@@ -28,7 +28,7 @@ func (o *opener) engine(ctx context.Context, reach connect, ref string) (_ *Imag
 	what := e.name() + "://" + ref
 	b, err := o.stream(ctx, r, info.Size, r.Close)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, err)
+		return nil, err // says already which engine and image
 	}
 	im, err := o.image(b, "", anyForm)
 	if err != nil {

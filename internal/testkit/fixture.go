@@ -1,0 +1,179 @@
+package testkit
+
+import (
+	"hash/fnv"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Fixture is what one .image file describes: an archive of one or more
+// images, and what is expected of it.
+type Fixture struct {
+	Name     string // the file's, without .image
+	Doc      string // its opening comment
+	Only     []string
+	Not      []string
+	Refusals []Refusal
+	Images   []*Image
+}
+
+// A Refusal is an image that must not open.
+type Refusal struct {
+	Tag, Platform string // "": none is given
+	Says          string // what the error must hold
+}
+
+// An Image is one image of a fixture.
+type Image struct {
+	Tag      string // "fixture:1"
+	Platform string // "linux/amd64"
+	Absent   string // "absent": only its manifest is in the archive; "gone": nothing of it
+	Steps    []Step // the config's history; nil: none
+	Labels   map[string]string
+	Layers   []*Layer // lowest first
+
+	// Want holds the lines of the sections that say what is expected, by the
+	// section's name, white space made single. A section that is not in the
+	// file is not in the map; an empty one is an empty slice.
+	Want map[string][]string
+}
+
+// A Step is one entry of an image's history.
+type Step struct {
+	Command string
+	Empty   bool // it made no layer
+}
+
+// A Layer is one layer of an image.
+type Layer struct {
+	Entries []Entry
+	As      string // one of Unreadable's, or "": the archive's shape decides
+	End     string // how the tar ends: "" or two, one, none, padded, zero
+}
+
+// An Entry is one member of a layer's tar, or a block of bytes that only looks
+// like one.
+type Entry struct {
+	Type         byte // type flag as in archive/tar; 'g' a global PAX header, 'R' raw bytes
+	Name, Link   string
+	Mode         int64
+	UID, GID     int64
+	Uname, Gname string
+	Time         time.Time
+	Size         int64  // of a file, holes included
+	Text         string // its content, if not empty
+	Seed         string // varies the content of a file without Text
+	Major, Minor int64
+	Xattrs       map[string]string
+	PAX          map[string]string // records as they stand; of a global header all it has
+	Dialect      string            // "", ustar, pax, gnu, v7
+	Sparse       string            // "", gnu, 0.0, 0.1, 1.0
+	Data         []Span            // of a sparse file: where its data lies
+	Base256      bool
+	Flag         byte  // the type byte to store, if not 0
+	Claims       int64 // the size to store in a header that no data follows
+	BadSum       bool
+	Raw          []byte
+}
+
+// A Span is a stretch of a sparse file that has data.
+type Span struct{ Offset, Length int64 }
+
+// DefaultTime is the modification time of an entry that gives none.
+var DefaultTime = time.Unix(1700000000, 0)
+
+// IsFile reports whether e is a regular file with a tar header of its own.
+func (e *Entry) IsFile() bool { return e.Type == '0' }
+
+// Content returns what a reader of the file sees, holes as zeros. It depends
+// on Size, Seed and Data alone: two files of one size and no seed are the same.
+func (e *Entry) Content() []byte {
+	if !e.IsFile() {
+		return nil
+	}
+	if e.Text != "" {
+		return []byte(e.Text)
+	}
+	h := fnv.New64a()
+	h.Write([]byte(e.Seed))
+	r := rand.New(rand.NewPCG(h.Sum64(), 1))
+	b := make([]byte, e.Size)
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+	if e.Sparse == "" {
+		return b
+	}
+	holed := make([]byte, e.Size)
+	for _, s := range e.Data {
+		copy(holed[s.Offset:s.Offset+s.Length], b[s.Offset:])
+	}
+	return holed
+}
+
+// Stored returns how many bytes of content the tar carries for e: a sparse
+// file's without its holes.
+func (e *Entry) Stored() int64 {
+	if !e.IsFile() {
+		return 0
+	}
+	if e.Sparse == "" {
+		return e.Size
+	}
+	var n int64
+	for _, s := range e.Data {
+		n += s.Length
+	}
+	return n
+}
+
+// Members returns the entries that a reader is to see, each as its PAX records
+// have it: without raw bytes, global headers, types nobody knows, and eStargz's
+// own files, which are known by the table of contents that stands last.
+func (l *Layer) Members() []Entry {
+	var seen []Entry
+	stargz := len(l.Entries) > 0 && l.Entries[len(l.Entries)-1].Name == "stargz.index.json"
+	for _, e := range l.Entries {
+		own := e.Name == "stargz.index.json" || e.Name == ".prefetch.landmark" || e.Name == ".no.prefetch.landmark"
+		unknown := e.Flag != 0 && e.Flag != '7'
+		if l.End == "zero" || stargz && own || unknown || e.Type == 'g' || e.Type == 'R' {
+			continue
+		}
+		seen = append(seen, e.asPAXSays())
+	}
+	return seen
+}
+
+func (e Entry) asPAXSays() Entry {
+	for key, value := range e.PAX {
+		switch key {
+		case "path":
+			e.Name = value
+		case "linkpath":
+			e.Link = value
+		case "uid":
+			e.UID, _ = strconv.ParseInt(value, 10, 64)
+		case "gid":
+			e.GID, _ = strconv.ParseInt(value, 10, 64)
+		case "mtime":
+			e.Time, _ = unixTime(value)
+		}
+	}
+	return e
+}
+
+// OS and Arch are the parts of the image's platform.
+func (im *Image) OS() string { return strings.Split(im.Platform, "/")[0] }
+
+// Arch is the architecture, without its variant.
+func (im *Image) Arch() string { return strings.Split(im.Platform, "/")[1] }
+
+// Variant is the architecture's variant, or "".
+func (im *Image) Variant() string {
+	if p := strings.Split(im.Platform, "/"); len(p) > 2 {
+		return p[2]
+	}
+	return ""
+}

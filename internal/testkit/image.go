@@ -1,0 +1,135 @@
+package testkit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// digest returns the SHA-256 of b as "sha256:HEX".
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// bare returns the hex of a digest.
+func bare(digest string) string { return strings.TrimPrefix(digest, "sha256:") }
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+
+// object is a JSON object; encoding/json sorts its keys.
+type object map[string]any
+
+func toJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // only objects, strings and numbers are ever given
+	}
+	return b
+}
+
+// blob is one layer as an archive holds it.
+type blob struct {
+	data      []byte
+	diffID    string
+	mediaType string
+	absent    bool // a foreign layer, kept elsewhere
+}
+
+func (b *blob) descriptor() object {
+	d := object{"mediaType": b.mediaType, "digest": digest(b.data), "size": len(b.data)}
+	if b.absent {
+		d["urls"] = []string{"https://layers.example/" + bare(digest(b.data))}
+	}
+	return d
+}
+
+// built is an image with its layers encoded and its config written.
+type built struct {
+	*Image
+	layers []blob
+	config []byte
+}
+
+const layerType = "application/vnd.oci.image.layer.v1.tar"
+
+// build encodes the image's layers, each with the next of the encodings in
+// turn: plain, gzip, zstd, gzip-members, zstd-frames, estargz, zstd-chunked.
+func build(im *Image, encodings ...string) *built {
+	b := &built{Image: im}
+	diffIDs := []string{}
+	for i, l := range im.Layers {
+		encoded := encode(l, encodings[i%len(encodings)])
+		b.layers = append(b.layers, encoded)
+		diffIDs = append(diffIDs, encoded.diffID)
+	}
+	config := object{
+		"os": im.OS(), "architecture": im.Arch(), "created": "2024-01-02T03:04:05Z",
+		"config": object{"Labels": im.Labels, "Env": []string{"PATH=/bin"}},
+		"rootfs": object{"type": "layers", "diff_ids": diffIDs},
+	}
+	if v := im.Variant(); v != "" {
+		config["variant"] = v
+	}
+	var history []object
+	for _, s := range im.Steps {
+		h := object{"created": "2024-01-02T03:04:05Z", "created_by": s.Command}
+		if s.Empty {
+			h["empty_layer"] = true
+		}
+		history = append(history, h)
+	}
+	if history != nil {
+		config["history"] = history
+	}
+	b.config = toJSON(config)
+	return b
+}
+
+func encode(l *Layer, encoding string) blob {
+	if data, ok := Unreadable[l.As]; ok {
+		b := blob{data: data, mediaType: layerType + "+" + l.As, diffID: digest([]byte("what " + l.As + " holds"))}
+		switch l.As {
+		case "foreign":
+			b.mediaType, b.absent = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", true
+			b.data = []byte("kept elsewhere")
+		case "encrypted":
+			b.mediaType = layerType + "+gzip+encrypted"
+		}
+		return b
+	}
+	plain := l.Tar()
+	b := blob{diffID: digest(plain), mediaType: layerType + "+gzip"}
+	switch encoding {
+	case "plain":
+		b.data, b.mediaType = plain, layerType
+	case "gzip":
+		b.data = Gzip(plain)
+	case "gzip-members":
+		b.data = gzipMembers(plain)
+	case "zstd":
+		b.data, b.mediaType = Zstd(plain), layerType+"+zstd"
+	case "zstd-frames":
+		b.data, b.mediaType = zstdFrames(plain), layerType+"+zstd"
+	case "zstd-chunked":
+		b.data, b.mediaType = zstdChunked(plain), layerType+"+zstd"
+	case "estargz":
+		var inner []byte
+		b.data, inner = eStargz(l)
+		b.diffID = digest(inner)
+	default:
+		panic("no such encoding: " + encoding)
+	}
+	return b
+}
+
+// name and version are the parts of the image's tag.
+func (im *Image) name() string { return im.Tag[:strings.LastIndexByte(im.Tag, ':')] }
+
+func (im *Image) version() string { return im.Tag[strings.LastIndexByte(im.Tag, ':')+1:] }
+
+// fullName is the tag as containerd writes it.
+func (im *Image) fullName() string { return "docker.io/library/" + im.Tag }

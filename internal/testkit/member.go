@@ -1,0 +1,98 @@
+package testkit
+
+import (
+	"archive/tar"
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// A Member is one member of an archive, or one file of an image's folder.
+type Member struct {
+	Name string
+	Data []byte
+	Link string // target, if it is a symlink
+	Dir  bool
+}
+
+// TarOf returns the members as a tar, in their order.
+func TarOf(members []Member) []byte {
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	for _, m := range members {
+		h := &tar.Header{Name: m.Name, Mode: 0o644, Size: int64(len(m.Data)), ModTime: DefaultTime, Typeflag: tar.TypeReg}
+		switch {
+		case m.Dir:
+			h.Typeflag, h.Mode = tar.TypeDir, 0o755
+		case m.Link != "":
+			h.Typeflag, h.Linkname = tar.TypeSymlink, m.Link
+		}
+		if err := w.WriteHeader(h); err != nil {
+			panic(err) // the names are our own
+		}
+		w.Write(m.Data)
+	}
+	w.Close()
+	return buf.Bytes()
+}
+
+// WriteDir writes the members into a new folder and returns it.
+func WriteDir(t testing.TB, members []Member) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, m := range members {
+		path := filepath.Join(dir, m.Name)
+		err := os.MkdirAll(filepath.Dir(path), 0o755)
+		if err == nil && m.Link != "" {
+			err = os.Symlink(m.Link, path)
+		} else if err == nil && !m.Dir {
+			err = os.WriteFile(path, m.Data, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// Without returns the members but those of the names.
+func Without(members []Member, names ...string) []Member {
+	return slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return slices.Contains(names, m.Name) })
+}
+
+// unique drops members of a name that an earlier one has: what two images
+// share is in the archive once.
+func unique(members []Member) []Member {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(members, func(m Member) bool {
+		again := seen[m.Name]
+		seen[m.Name] = true
+		return again
+	})
+}
+
+// reversed returns the members last first.
+func reversed(members []Member) []Member {
+	members = slices.Clone(members)
+	slices.Reverse(members)
+	return members
+}
+
+// sorted returns the members by name.
+func sorted(members []Member) []Member {
+	members = slices.Clone(members)
+	slices.SortFunc(members, func(a, b Member) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
+	return members
+}
+
+// shuffled returns the members in an order that is neither sorted nor theirs:
+// by the digest of their names.
+func shuffled(members []Member) []Member {
+	members = slices.Clone(members)
+	slices.SortFunc(members, func(a, b Member) int {
+		return bytes.Compare([]byte(digest([]byte(a.Name))), []byte(digest([]byte(b.Name))))
+	})
+	return members
+}

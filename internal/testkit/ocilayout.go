@@ -1,0 +1,212 @@
+package testkit
+
+const (
+	manifestType = "application/vnd.oci.image.manifest.v1+json"
+	indexType    = "application/vnd.oci.image.index.v1+json"
+	configType   = "application/vnd.oci.image.config.v1+json"
+)
+
+// layout gathers the blobs of an OCI image layout.
+type layout struct{ members []Member }
+
+// add stores a blob and returns its descriptor.
+func (l *layout) add(mediaType string, data []byte) object {
+	d := digest(data)
+	l.members = append(l.members, Member{Name: "blobs/sha256/" + bare(d), Data: data})
+	return object{"mediaType": mediaType, "digest": d, "size": len(data)}
+}
+
+// manifest stores the image and returns its manifest's descriptor, with its
+// platform.
+func (l *layout) manifest(b *built) object {
+	keep := l.members
+	config := l.add(configType, b.config)
+	layers := []object{}
+	for i := range b.layers {
+		if !b.layers[i].absent {
+			l.add("", b.layers[i].data)
+		}
+		layers = append(layers, b.layers[i].descriptor())
+	}
+	if b.Absent != "" {
+		l.members = keep
+	}
+	d := l.add(manifestType, toJSON(object{
+		"schemaVersion": 2, "mediaType": manifestType, "config": config, "layers": layers,
+		"annotations": object{"org.example.tag": b.Tag},
+	}))
+	if b.Absent == "gone" {
+		l.members = keep
+	}
+	platform := object{"os": b.OS(), "architecture": b.Arch()}
+	if v := b.Variant(); v != "" {
+		platform["variant"] = v
+	}
+	d["platform"] = platform
+	return d
+}
+
+// attestation stores what BuildKit says of how the image was made, in the
+// clothes of an image, and returns its descriptor.
+func (l *layout) attestation(of object) object {
+	statement := l.add("application/vnd.in-toto+json", []byte(`{"_type":"https://in-toto.io/Statement/v0.1"}`))
+	config := l.add(configType, toJSON(object{
+		"os": "unknown", "architecture": "unknown", "config": object{},
+		"rootfs": object{"type": "layers", "diff_ids": []any{statement["digest"]}},
+	}))
+	d := l.add(manifestType, toJSON(object{
+		"schemaVersion": 2, "mediaType": manifestType, "config": config, "layers": []any{statement},
+	}))
+	d["platform"] = object{"os": "unknown", "architecture": "unknown"}
+	d["annotations"] = object{
+		"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": of["digest"],
+	}
+	return d
+}
+
+// index stores an index and returns its descriptor.
+func (l *layout) index(manifests ...object) object {
+	return l.add(indexType, toJSON(object{"schemaVersion": 2, "mediaType": indexType, "manifests": manifests}))
+}
+
+// done returns the folders, the blobs, and index.json and oci-layout last.
+func (l *layout) done(manifests []object) []Member {
+	if manifests == nil {
+		manifests = []object{}
+	}
+	members := append([]Member{{Name: "blobs/", Dir: true}, {Name: "blobs/sha256/", Dir: true}}, unique(l.members)...)
+	return append(members,
+		Member{Name: "index.json", Data: toJSON(object{"schemaVersion": 2, "mediaType": indexType, "manifests": manifests})},
+		Member{Name: "oci-layout", Data: []byte(`{"imageLayoutVersion":"1.0.0"}`)},
+	)
+}
+
+// refName names a manifest of index.json as skopeo and buildah do.
+func refName(d object, name string) object {
+	d["annotations"] = object{"org.opencontainers.image.ref.name": name}
+	return d
+}
+
+// oci is a layout as skopeo, buildah and umoci write it: every image straight
+// in index.json, which says the platforms only if there are several.
+func oci(images []*built) []Member {
+	var l layout
+	var manifests []object
+	for _, b := range images {
+		d := refName(l.manifest(b), b.Tag)
+		if len(images) == 1 {
+			delete(d, "platform")
+		}
+		manifests = append(manifests, d)
+	}
+	return l.done(manifests)
+}
+
+// ociNested is a layout whose images lie two indexes deep: one index for each
+// tag, with one for each platform in it.
+func ociNested(images []*built) []Member {
+	var l layout
+	var manifests []object
+	for _, group := range byTag(images) {
+		var deep []object
+		for _, b := range group {
+			deep = append(deep, l.index(l.manifest(b)))
+		}
+		manifests = append(manifests, refName(l.index(deep...), group[0].Tag))
+	}
+	return l.done(manifests)
+}
+
+// ociAttested is what `docker buildx build --output type=oci` writes: an index
+// a tag, and beside each image its attestation.
+func ociAttested(images []*built) []Member {
+	var l layout
+	var manifests []object
+	for _, group := range byTag(images) {
+		var both []object
+		for _, b := range group {
+			d := l.manifest(b)
+			both = append(both, l.attestation(d), d)
+		}
+		manifests = append(manifests, refName(l.index(both...), group[0].Tag))
+	}
+	return l.done(manifests)
+}
+
+// docker25 is `docker save` since Docker 25 (overlay2): a layout with plain
+// layers, and a manifest.json that says the same.
+func docker25(images []*built) []Member {
+	var l layout
+	var manifests []object
+	for _, b := range images {
+		d := refName(l.manifest(b), b.version())
+		delete(d, "platform")
+		d["annotations"].(object)["io.containerd.image.name"] = b.fullName()
+		manifests = append(manifests, d)
+	}
+	return sorted(append(l.done(manifests), layoutManifestJSON(images), repositories(images)))
+}
+
+// containerd is `docker save` with the containerd image store: gzip layers, an
+// index a tag with attestations, blobs of other platforms not there.
+func containerd(images []*built) []Member {
+	var l layout
+	var manifests []object
+	var there []*built
+	for _, group := range byTag(images) {
+		var both []object
+		for _, b := range group {
+			d := l.manifest(b)
+			both = append(both, d, l.attestation(d))
+			if b.Absent == "" {
+				there = append(there, b)
+			}
+		}
+		d := refName(l.index(both...), group[0].version())
+		d["annotations"].(object)["io.containerd.image.name"] = group[0].fullName()
+		manifests = append(manifests, d)
+	}
+	return sorted(append(l.done(manifests), layoutManifestJSON(there)))
+}
+
+// layoutManifestJSON is a manifest.json whose names are the layout's blobs.
+func layoutManifestJSON(images []*built) Member {
+	return manifestJSON(images,
+		func(b *built) string { return "blobs/sha256/" + bare(digest(b.config)) },
+		func(b *built, i int) string { return "blobs/sha256/" + bare(digest(b.layers[i].data)) })
+}
+
+// byTag groups the images of one tag, in the order of the first of each.
+func byTag(images []*built) [][]*built {
+	var groups [][]*built
+	at := map[string]int{}
+	for _, b := range images {
+		i, ok := at[b.Tag]
+		if !ok {
+			i = len(groups)
+			at[b.Tag] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], b)
+	}
+	return groups
+}
+
+// Nest puts what index.json lists into an index, that into another one, and so
+// on, depth times.
+func Nest(members []Member, depth int) []Member {
+	var l layout
+	var outer Member
+	for _, m := range members {
+		if m.Name == "index.json" {
+			outer = m
+		} else {
+			l.members = append(l.members, m)
+		}
+	}
+	for range depth {
+		d := l.add(indexType, outer.Data)
+		outer.Data = toJSON(object{"schemaVersion": 2, "mediaType": indexType, "manifests": []object{d}})
+	}
+	return append(l.members, outer)
+}

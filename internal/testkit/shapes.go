@@ -1,0 +1,134 @@
+package testkit
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// A Shape is one way in which a tool stores images.
+type Shape struct {
+	Name      string
+	Dir       bool // a folder, not an archive
+	OCI       bool // has an index: may hold platforms, foreign and encrypted layers
+	Manifest  bool // has a manifest.json
+	encodings []string
+	members   func([]*built) []Member
+	order     func([]Member) []Member // of the archive; nil: as the tool has it
+	whole     func([]byte) []byte     // compresses the whole file; nil: plain
+}
+
+var shapes = []Shape{
+	{Name: "docker-20", Manifest: true, encodings: plain, members: docker20},
+	{Name: "docker-20-reversed", Manifest: true, encodings: plain, members: docker20, order: reversed},
+	{Name: "docker-20.gz", Manifest: true, encodings: plain, members: docker20, whole: Gzip},
+	{Name: "docker-20.zst", Manifest: true, encodings: plain, members: docker20, whole: Zstd, order: shuffled},
+	{Name: "rules-docker", Manifest: true, encodings: plain, members: rulesDocker},
+	{Name: "podman", Manifest: true, encodings: plain, members: podman},
+	{Name: "podman-shuffled", Manifest: true, encodings: plain, members: podman, order: shuffled},
+	{Name: "kaniko", Manifest: true, encodings: gzipped, members: kaniko},
+	{Name: "bazel", Manifest: true, encodings: gzipped, members: bazel},
+	{Name: "docker-25", OCI: true, Manifest: true, encodings: plain, members: docker25},
+	{Name: "docker-25-reversed", OCI: true, Manifest: true, encodings: plain, members: docker25, order: reversed},
+	{Name: "containerd", OCI: true, Manifest: true, encodings: gzipped, members: containerd},
+	{Name: "containerd-reversed", OCI: true, Manifest: true, encodings: gzipped, members: containerd, order: reversed},
+	{Name: "oci-dir", OCI: true, Dir: true, encodings: gzipped, members: oci},
+	{Name: "oci-dir-plain", OCI: true, Dir: true, encodings: plain, members: oci},
+	{Name: "oci-tar", OCI: true, encodings: gzipped, members: oci},
+	{Name: "oci-tar-zstd", OCI: true, encodings: []string{"zstd"}, members: oci, order: reversed},
+	{Name: "oci-tar.gz", OCI: true, encodings: plain, members: oci, whole: Gzip},
+	{Name: "oci-mixed", OCI: true, encodings: []string{"gzip", "plain", "zstd"}, members: oci, order: shuffled},
+	{Name: "oci-members", OCI: true, encodings: []string{"gzip-members", "zstd-frames"}, members: oci},
+	{Name: "oci-estargz", OCI: true, encodings: []string{"estargz"}, members: oci},
+	{Name: "oci-zstd-chunked", OCI: true, encodings: []string{"zstd-chunked"}, members: oci},
+	{Name: "oci-nested", OCI: true, encodings: gzipped, members: ociNested, order: shuffled},
+	{Name: "oci-nested-dir", OCI: true, Dir: true, encodings: gzipped, members: ociNested},
+	{Name: "oci-attested", OCI: true, encodings: gzipped, members: ociAttested},
+}
+
+var (
+	plain   = []string{"plain"}
+	gzipped = []string{"gzip"}
+)
+
+// Shapes returns every shape.
+func Shapes() []Shape { return slices.Clone(shapes) }
+
+// ShapeNamed returns the shape of that name; it panics if there is none.
+func ShapeNamed(name string) Shape {
+	i := slices.IndexFunc(shapes, func(s Shape) bool { return s.Name == name })
+	if i < 0 {
+		panic("no such shape: " + name)
+	}
+	return shapes[i]
+}
+
+// Shapes returns the shapes in which the fixture can be expressed.
+func (f *Fixture) Shapes() []Shape {
+	tags := map[string]bool{}
+	for _, im := range f.Images {
+		tags[im.Tag] = true
+	}
+	severalPlatforms := len(tags) < len(f.Images)
+	return slices.DeleteFunc(Shapes(), func(s Shape) bool {
+		only := len(f.Only) > 0 && !slices.Contains(f.Only, s.Name)
+		// Docker before the containerd store has one platform a tag.
+		one := severalPlatforms && (!s.OCI || s.Manifest && s.encodings[0] == "plain")
+		return only || one || slices.Contains(f.Not, s.Name)
+	})
+}
+
+// Members returns what the archive or folder of the shape holds.
+func (s Shape) Members(f *Fixture) []Member {
+	var images []*built
+	for _, im := range f.Images {
+		images = append(images, build(im, s.encodings...))
+	}
+	members := s.members(images)
+	if s.order != nil {
+		members = s.order(members)
+	}
+	return members
+}
+
+// Pack returns the archive of the members as the shape stores it: in their
+// order, compressed if the whole file is.
+func (s Shape) Pack(members []Member) []byte {
+	b := TarOf(members)
+	if s.whole != nil {
+		return s.whole(b)
+	}
+	return b
+}
+
+// Archive returns the fixture as one file. It must not be asked of a folder.
+func (s Shape) Archive(f *Fixture) []byte { return s.Pack(s.Members(f)) }
+
+// Write stores the fixture in the shape under a new folder and returns the path
+// of the archive, or of the folder that the image is in.
+func (s Shape) Write(t testing.TB, f *Fixture) string {
+	t.Helper()
+	if s.Dir {
+		return WriteDir(t, s.Members(f))
+	}
+	path := filepath.Join(t.TempDir(), "image.tar")
+	if err := os.WriteFile(path, s.Archive(f), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Ref returns what names the image in the archive at path, and the platform to
+// ask for: neither says more than it must.
+func (f *Fixture) Ref(path string, im *Image) (ref, platform string) {
+	ref = path
+	for _, other := range f.Images {
+		if other.Tag != im.Tag {
+			ref = path + ":" + im.Tag
+		} else if other.Platform != im.Platform && other.Absent == "" {
+			platform = im.Platform
+		}
+	}
+	return ref, platform
+}

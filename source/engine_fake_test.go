@@ -1,0 +1,205 @@
+package source
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// fakeEngine speaks the part of Docker's API that an engine is asked for here.
+type fakeEngine struct {
+	api     string                    // version that it says it speaks
+	images  map[string]map[string]any // what it says of an image, by name
+	archive string                    // what it sends as an image
+	behind  string                    // what it sends behind that
+	cut     bool                      // it drops the connection behind the archive
+	hang    chan struct{}             // if not nil, it waits for this behind the archive
+	mute    bool                      // it does not answer a ping
+
+	mu       sync.Mutex
+	requests []string
+}
+
+// app is what an engine says of an image app:1.
+func app(platform string) map[string]any {
+	os, arch, _ := strings.Cut(platform, "/")
+	return map[string]any{
+		"Id": "sha256:e436fb17357d75290a8e4b13cf3946c938702e6e42f38eca9772d5856717a62c", "RepoTags": []string{"app:1", "<none>:<none>", "app:latest"},
+		"RootFS": map[string]any{"Type": "layers", "Layers": []string{"sha256:aa", "sha256:bb"}},
+		"Size":   1234, "Os": os, "Architecture": arch,
+	}
+}
+
+var apiVersion = regexp.MustCompile(`^/v([0-9.]+)/`)
+
+func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	f.requests = append(f.requests, r.Method+" "+r.URL.RequestURI())
+	f.mu.Unlock()
+	if r.URL.Path == "/_ping" {
+		if f.mute {
+			<-r.Context().Done()
+			return
+		}
+		if f.api != "" {
+			w.Header().Set("Api-Version", f.api)
+		}
+		return
+	}
+	path := "/" + apiVersion.ReplaceAllString(r.URL.Path, "")
+	switch name, isImage := strings.CutPrefix(path, "/images/"); {
+	case path == "/images/get":
+		_, _ = w.Write([]byte(f.archive))
+		_, _ = w.Write([]byte(f.behind))
+		_ = http.NewResponseController(w).Flush()
+		if f.hang != nil {
+			select {
+			case <-f.hang:
+			case <-r.Context().Done():
+			}
+		}
+		if f.cut {
+			panic(http.ErrAbortHandler)
+		}
+	case isImage && strings.HasSuffix(name, "/json"):
+		name = strings.TrimSuffix(name, "/json")
+		found, ok := f.images[name]
+		w.Header().Set("Content-Type", "application/json")
+		if !ok {
+			w.WriteHeader(http.StatusNotFound)
+			_ = json.NewEncoder(w).Encode(map[string]string{"message": "No such image: " + name})
+			return
+		}
+		if message, bad := found["fail"]; bad {
+			w.WriteHeader(http.StatusInternalServerError)
+			_ = json.NewEncoder(w).Encode(map[string]any{"message": message})
+			return
+		}
+		_ = json.NewEncoder(w).Encode(found)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// asked returns the requests so far, without the version in their paths.
+func (f *fakeEngine) asked() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]string(nil), f.requests...)
+}
+
+// unixServer serves h on a unix socket and returns its path.
+func unixServer(t *testing.T, h http.Handler) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "peel") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "engine.sock")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: h}}
+	server.Start()
+	t.Cleanup(server.Close)
+	return path
+}
+
+// noEngines makes an environment in which nothing says where an engine is, and
+// returns its home.
+func noEngines(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{
+		"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_API_VERSION",
+		"CONTAINER_HOST", "CONTAINER_CONNECTION", "CONTAINER_SSHKEY", "CONTAINERS_CONF", "PODMAN_CONNECTIONS_CONF",
+		"XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy",
+	} {
+		t.Setenv(name, "")
+	}
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home)
+	return home
+}
+
+// writeFiles writes files, by path, below dir.
+func writeFiles(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// keyPair makes a certificate that signs itself, good for a client and for a
+// server on 127.0.0.1, and its key, as PEM.
+func keyPair(t *testing.T) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "peel test"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}))
+}
+
+// want fails the test unless err holds every one of the texts; with none, err
+// must be nil.
+func wantError(t *testing.T, err error, texts ...string) {
+	t.Helper()
+	if len(texts) == 0 {
+		if err != nil {
+			t.Fatalf("error %v, want none", err)
+		}
+		return
+	}
+	if err == nil {
+		t.Fatalf("no error, want one with %q", texts)
+	}
+	for _, text := range texts {
+		if !strings.Contains(err.Error(), text) {
+			t.Errorf("error %q\nis without %q", err, text)
+		}
+	}
+	if strings.ContainsAny(err.Error(), "\n\x1b") {
+		t.Errorf("error %q is not clean", err)
+	}
+}
