@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/dustin/go-humanize"
 )
@@ -53,14 +54,19 @@ func pick(failed bool, yes, no string) string {
 	return no
 }
 
-// percent prints a ratio, with as many digits as it takes not to claim a whole
-// that is none.
+// percent prints a ratio, with as many digits as it takes for one that is less
+// than the whole not to read as 100, and one that is more than nothing not as 0.
 func percent(ratio float64) string {
-	s := fmt.Sprintf("%.1f %%", 100*ratio)
-	if ratio < 1 && s == "100.0 %" || ratio > 0 && s == "0.0 %" {
-		return fmt.Sprintf("%.4g %%", 100*ratio)
+	var s string
+	for digits := 1; digits <= maxDigits; digits++ {
+		s = strconv.FormatFloat(100*ratio, 'f', digits, 64)
+		if number, _ := strconv.ParseFloat(s, 64); (number < 100 || ratio >= 1) && (number > 0 || ratio <= 0) {
+			break
+		}
 	}
-	return s
+	return s + " %"
 }
+
+const maxDigits = 12
 
 func bytesText(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }

@@ -32,15 +32,19 @@ func (b *builder) relate(at, lower int32) {
 // settle records what upper is against lower, given whether they hold the same.
 func (t *Tree) settle(upper, lower int32, same bool) {
 	u, l := &t.versions[upper], &t.versions[lower]
+	u.change = t.changeOf(upper, lower, same)
+	l.by, l.cause = u.layer, causeOf(u.change, u.kind == l.kind)
+}
+
+// changeOf is what upper is against lower, given whether they hold the same.
+func (t *Tree) changeOf(upper, lower int32, same bool) Change {
 	switch {
 	case !same:
-		u.change = Modified
+		return Modified
 	case t.sameAttributes(upper, lower):
-		u.change = Identical
-	default:
-		u.change = Metadata
+		return Identical
 	}
-	l.by, l.cause = u.layer, causeOf(u.change, u.kind == l.kind)
+	return Metadata
 }
 
 // sameContent reports whether two versions hold the same: a type, and content,
@@ -51,7 +55,12 @@ func (t *Tree) sameContent(upper, lower int32) (same, known bool) {
 	switch {
 	case u.kind != l.kind:
 		return false, true
-	case u.kind == source.Dir || u.inode == l.inode:
+	case u.kind == source.Dir:
+		return true, true
+	case u.inode == none && l.inode == none:
+		// Two hard links to nothing: what they name is all there is to compare.
+		return Version{t, upper}.Link() == Version{t, lower}.Link(), true
+	case u.inode == l.inode:
 		return true, true
 	case u.inode == none || l.inode == none:
 		return false, true
@@ -104,6 +113,8 @@ func (t *Tree) compare(ctx context.Context, pending []comparison) error {
 		same, _ := t.sameContent(c.upper, c.lower)
 		if t.versions[c.upper].flags&duplicate == 0 {
 			t.settle(c.upper, c.lower, same)
+		} else { // it is not what hides the lower one
+			t.versions[c.upper].change = t.changeOf(c.upper, c.lower, same)
 		}
 	}
 	return nil

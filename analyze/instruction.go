@@ -7,11 +7,10 @@ import (
 
 // What builders put around a step's command.
 var (
-	// The classic builder runs RUN's command with build arguments in front:
-	// "|2 A=1 B=2 /bin/sh -c make".
-	buildArgs = regexp.MustCompile(`^\|\d+ `)
-	// Both builders say which shell; BuildKit writes RUN itself.
-	shell = regexp.MustCompile(`^(RUN )?(?:/bin/(?:ba|da|a)?sh(?: -\w+)* -\w*c|cmd /S /C|powershell -Command) `)
+	// The shell that runs it: "/bin/sh -c ", "/bin/bash -o pipefail -c ".
+	shellPrefix = regexp.MustCompile(`^(?:/(?:usr/)?bin/(?:ba|da|a|z)?sh(?: -o \w+| -\w+)*? -\w*c|cmd /S /C|powershell -Command) `)
+	// The build arguments in front of that: "|2 A=1 B=two words ".
+	buildArgs = regexp.MustCompile(`^\|\d+ .*?(/(?:usr/)?bin/\w*sh |cmd /S /C |powershell -Command )`)
 )
 
 // Instruction returns a step's command as in the Dockerfile: "RUN apt-get
@@ -19,23 +18,18 @@ var (
 // command that no builder wrote, nothing is. It is the image's raw text: escape
 // it before a terminal sees it.
 func Instruction(command string) string {
-	s := strings.TrimSpace(command)
-	buildKit := strings.HasSuffix(s, "# buildkit")
-	s = strings.TrimSpace(strings.TrimSuffix(s, "# buildkit"))
-	if args := buildArgs.FindString(strings.TrimPrefix(s, "RUN ")); args != "" {
-		s = strings.TrimPrefix(s, "RUN ")
-		if at := shell.FindStringIndex(s[max(0, strings.Index(s, " /bin/")+1):]); at != nil {
-			s = s[strings.Index(s, " /bin/")+1:]
-		}
+	s := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(command), "# buildkit"))
+	run, isRun := strings.CutPrefix(s, "RUN ") // BuildKit says it, the classic builder does not
+	if m := buildArgs.FindStringSubmatchIndex(run); m != nil {
+		run = run[m[2]:]
 	}
-	at := shell.FindString(s)
+	inner := run[len(shellPrefix.FindString(run)):]
+	nop, isNop := strings.CutPrefix(inner, "#(nop)")
 	switch {
-	case at != "" && strings.HasPrefix(s[len(at):], "#(nop)"):
-		return strings.TrimSpace(strings.TrimPrefix(s[len(at):], "#(nop)"))
-	case at != "":
-		return "RUN " + strings.TrimSpace(s[len(at):])
-	case buildKit:
-		return s
+	case isNop:
+		return strings.TrimSpace(nop)
+	case isRun, len(inner) < len(run):
+		return "RUN " + strings.TrimSpace(inner)
 	}
 	return s
 }

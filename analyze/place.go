@@ -38,8 +38,9 @@ func (b *builder) place(v version) int32 {
 	switch top := b.top(n); {
 	case top == nil || int(top.layer) != b.layer:
 		at = b.push(v)
-	case top.change == Removed:
-		// This layer has hidden the lower one and now writes its own.
+	case top.change == Removed, top.flags == implied:
+		// This layer has hidden the lower one and now writes its own; or it names
+		// a directory that it had only implied, which nothing is lost of.
 		v.prev = top.prev
 		*top = v
 	default:

@@ -1,0 +1,28 @@
+package analyze
+
+import "testing"
+
+func TestInstruction(t *testing.T) {
+	for _, c := range []struct{ name, in, want string }{
+		{"classic RUN", "/bin/sh -c apt-get update", "RUN apt-get update"},
+		{"classic RUN with arguments", "|2 A=1 B=two words /bin/sh -c make $A", "RUN make $A"},
+		{"classic COPY", "/bin/sh -c #(nop) COPY file:e1a8 in /srv/app/ ", "COPY file:e1a8 in /srv/app/"},
+		{"classic CMD", `/bin/sh -c #(nop)  CMD ["python3"]`, `CMD ["python3"]`},
+		{"BuildKit RUN", "RUN /bin/sh -c apt-get update # buildkit", "RUN apt-get update"},
+		{"BuildKit RUN with arguments", "RUN |1 V=3 /bin/sh -c make # buildkit", "RUN make"},
+		{"BuildKit COPY", "COPY . /app # buildkit", "COPY . /app"},
+		{"BuildKit WORKDIR", "WORKDIR /app", "WORKDIR /app"},
+		{"another shell", "/bin/bash -o pipefail -c curl x | sh", "RUN curl x | sh"},
+		{"exec form", "RUN /bin/true # buildkit", "RUN /bin/true"},
+		{"exec form, classic", "/bin/busybox rm /data/big", "/bin/busybox rm /data/big"},
+		{"shell named in the command itself", "RUN /bin/sh -c /bin/sh -c true # buildkit", "RUN /bin/sh -c true"},
+		{"bazel", "bazel build ...", "bazel build ..."},
+		{"unknown", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := Instruction(c.in); got != c.want {
+				t.Errorf("Instruction(%q) = %q, want %q", c.in, got, c.want)
+			}
+		})
+	}
+}
