@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/dustin/go-humanize"
+	"github.com/peelhq/peel/internal/human"
 )
 
 // Rules are what an image must keep to. A negative value turns a rule off.
@@ -34,17 +34,41 @@ func Check(a *Analysis, r Rules) []Finding {
 	}
 	if r.MinEfficiency >= 0 {
 		failed := a.Totals.Efficiency < r.MinEfficiency
-		add("min-efficiency", failed, percent(a.Totals.Efficiency), percent(r.MinEfficiency), "efficiency", pick(failed, "less than", "at least"))
+		value, limit := percents(a.Totals.Efficiency, r.MinEfficiency)
+		add("min-efficiency", failed, value, limit, "efficiency", pick(failed, "less than", "at least"))
 	}
 	if r.MaxWasted >= 0 {
 		failed := a.Totals.Wasted > r.MaxWasted
-		add("max-wasted", failed, bytesText(a.Totals.Wasted), bytesText(r.MaxWasted), "waste", pick(failed, "more than", "at most"))
+		value, limit := sizes(a.Totals.Wasted, r.MaxWasted)
+		add("max-wasted", failed, value, limit, "waste", pick(failed, "more than", "at most"))
 	}
 	if r.MaxUserWasted >= 0 {
 		failed := a.Totals.UserWastedRatio > r.MaxUserWasted
-		add("max-user-wasted", failed, percent(a.Totals.UserWastedRatio), percent(r.MaxUserWasted), "the share of user layers that is waste", pick(failed, "more than", "at most"))
+		value, limit := percents(a.Totals.UserWastedRatio, r.MaxUserWasted)
+		add("max-user-wasted", failed, value, limit, "the share of user layers that is waste", pick(failed, "more than", "at most"))
 	}
 	return out
+}
+
+// percents prints two ratios with so many digits that they differ if they do.
+func percents(value, limit float64) (string, string) {
+	v, l := human.Percent(value), human.Percent(limit)
+	for digits := 2; v == l && value != limit && digits < maxDigits; digits++ {
+		v = strconv.FormatFloat(100*value, 'f', digits, 64) + " %"
+		l = strconv.FormatFloat(100*limit, 'f', digits, 64) + " %"
+	}
+	return v, l
+}
+
+const maxDigits = 15
+
+// sizes prints two sizes, to the byte if they would look the same and are not.
+func sizes(value, limit int64) (string, string) {
+	v, l := human.Size(value), human.Size(limit)
+	if v == l && value != limit {
+		return human.Comma(value) + " B", human.Comma(limit) + " B"
+	}
+	return v, l
 }
 
 func pick(failed bool, yes, no string) string {
@@ -53,20 +77,3 @@ func pick(failed bool, yes, no string) string {
 	}
 	return no
 }
-
-// percent prints a ratio, with as many digits as it takes for one that is less
-// than the whole not to read as 100, and one that is more than nothing not as 0.
-func percent(ratio float64) string {
-	var s string
-	for digits := 1; digits <= maxDigits; digits++ {
-		s = strconv.FormatFloat(100*ratio, 'f', digits, 64)
-		if number, _ := strconv.ParseFloat(s, 64); (number < 100 || ratio >= 1) && (number > 0 || ratio <= 0) {
-			break
-		}
-	}
-	return s + " %"
-}
-
-const maxDigits = 12
-
-func bytesText(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }

@@ -30,21 +30,20 @@ func (b *builder) relate(at, lower int32) {
 }
 
 // settle records what upper is against lower, given whether they hold the same.
+// A duplicate hides nothing: what covers it does.
 func (t *Tree) settle(upper, lower int32, same bool) {
 	u, l := &t.versions[upper], &t.versions[lower]
-	u.change = t.changeOf(upper, lower, same)
-	l.by, l.cause = u.layer, causeOf(u.change, u.kind == l.kind)
-}
-
-// changeOf is what upper is against lower, given whether they hold the same.
-func (t *Tree) changeOf(upper, lower int32, same bool) Change {
 	switch {
 	case !same:
-		return Modified
+		u.change = Modified
 	case t.sameAttributes(upper, lower):
-		return Identical
+		u.change = Identical
+	default:
+		u.change = Metadata
 	}
-	return Metadata
+	if u.flags&duplicate == 0 {
+		l.by, l.cause = u.layer, causeOf(u.change, u.kind == l.kind)
+	}
 }
 
 // sameContent reports whether two versions hold the same: a type, and content,
@@ -111,11 +110,7 @@ func (t *Tree) compare(ctx context.Context, pending []comparison) error {
 	}
 	for _, c := range pending {
 		same, _ := t.sameContent(c.upper, c.lower)
-		if t.versions[c.upper].flags&duplicate == 0 {
-			t.settle(c.upper, c.lower, same)
-		} else { // it is not what hides the lower one
-			t.versions[c.upper].change = t.changeOf(c.upper, c.lower, same)
-		}
+		t.settle(c.upper, c.lower, same)
 	}
 	return nil
 }

@@ -197,7 +197,5 @@ func (b *builder) relink(e *source.Entries, at int32) {
 	}
 	v := &b.t.versions[at]
 	v.inode, v.kind = id, kind
-	if v.flags&duplicate == 0 {
-		b.relate(at, b.below(v.node))
-	}
+	b.relate(at, b.below(v.node))
 }

@@ -49,19 +49,13 @@ func Resolve(t *Tree, at int, path string, follow bool) (NodeID, error) {
 		if links++; links > maxLinks {
 			return Root, fmt.Errorf("%s: %w", path, errTooManyLinks)
 		}
-		link := v.symlink()
+		link, _ := v.Target()
 		if strings.HasPrefix(link, "/") {
 			n = Root
 		}
 		todo = append(split(link), todo...)
 	}
 	return n, nil
-}
-
-// symlink returns the target of a symbolic link, through hard links.
-func (v Version) symlink() string {
-	i := &v.t.inodes[v.get().inode]
-	return v.t.layers[i.layer].Entries.At(int(i.entry)).Link
 }
 
 func split(path string) []string { return strings.Split(path, "/") }

@@ -1,5 +1,7 @@
 package analyze
 
+import "github.com/peelhq/peel/source"
+
 // A Sign is what a layer means to a path, in the shadow strip.
 type Sign uint8
 
@@ -31,6 +33,9 @@ func (v *View) ownSigns(n NodeID, bits []uint64) {
 	})
 }
 
+// eachSign calls f for each of n's own versions. Where things lie below n, its
+// versions as a directory are left out: every layer names the parents of what
+// it changes again, and that says nothing.
 func (v *View) eachSign(n NodeID, f func(layer int, s Sign)) {
 	x := &v.t.nodes[n]
 	shown := v.t.at(n, v.at)
@@ -39,6 +44,7 @@ func (v *View) eachSign(n NodeID, f func(layer int, s Sign)) {
 		switch {
 		case version.change == Removed:
 			f(int(version.layer), SignRemoved)
+		case version.kind == source.Dir && x.kidCount > 0:
 		case i == shown:
 			f(int(version.layer), SignShows)
 		default:
@@ -57,7 +63,7 @@ func (v *View) Strip(n NodeID, dst []Sign) []Sign {
 		dst = append(dst, SignNothing)
 	}
 	dir := v.t.nodes[n].dir
-	if dir == none || v.t.nodes[n].kidCount == 0 {
+	if dir == none {
 		v.eachSign(n, func(layer int, s Sign) { dst[layer] = max(dst[layer], s) })
 		return dst
 	}

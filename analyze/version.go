@@ -165,3 +165,14 @@ func (v Version) Link() string {
 	}
 	return ""
 }
+
+// Target returns what a symbolic link says, as it is stored, also if v is a hard
+// link to one; false if it is neither.
+func (v Version) Target() (string, bool) {
+	x := v.get()
+	if x.kind != source.Symlink || x.inode == none {
+		return "", false
+	}
+	i := &v.t.inodes[x.inode]
+	return v.t.layers[i.layer].Entries.At(int(i.entry)).Link, true
+}

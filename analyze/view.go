@@ -116,10 +116,10 @@ func newView(t *Tree, s Spec) *View {
 		from := own
 		if dir == none {
 			clear(own)
-			v.ownSigns(n, own)
 		} else {
 			from = v.dirSigns(dir)
 		}
+		v.ownSigns(n, from)
 		for i, w := range from {
 			v.signs[int(parent)*len(own)+i] |= w
 		}

@@ -46,7 +46,7 @@ func list(cs []candidate) string {
 func choose(all []candidate, tag, wanted string) (candidate, error) {
 	all = mergeDoubles(all)
 	if len(all) == 0 {
-		return candidate{}, fmt.Errorf("it lists no image: %w", ErrNotFound)
+		return candidate{}, absent("it lists no image")
 	}
 	if tag != "" {
 		tagged, err := byTag(all, tag)
@@ -104,7 +104,7 @@ func several(cs []candidate) bool {
 func byTag(all []candidate, tag string) ([]candidate, error) {
 	if n, err := strconv.Atoi(strings.TrimPrefix(tag, "@")); err == nil && strings.HasPrefix(tag, "@") {
 		if n < 0 || n >= len(all) {
-			return nil, fmt.Errorf("it has no image %s; there are %d:%s: %w", tag, len(all), list(all), ErrNotFound)
+			return nil, absent("it has no image %s; there are %d:%s", tag, len(all), list(all))
 		}
 		return all[n : n+1], nil
 	}
@@ -119,7 +119,7 @@ func byTag(all []candidate, tag string) ([]candidate, error) {
 			return found, nil
 		}
 	}
-	return nil, fmt.Errorf("it has no image %q; there are:%s: %w", tag, list(all), ErrNotFound)
+	return nil, absent("it has no image %q; there are:%s", tag, list(all))
 }
 
 func sameReference(name, tag string) bool {
@@ -162,7 +162,7 @@ func byPlatform(cs []candidate, wanted string) (candidate, error) {
 	case wanted != "" && missing != nil:
 		return candidate{}, fmt.Errorf("%s is listed, but not all of it is here: %w", want, missing)
 	case wanted != "":
-		return candidate{}, fmt.Errorf("it is not there for %s; there is:%s: %w", want, list(cs), ErrNotFound)
+		return candidate{}, absent("it is not there for %s; there is:%s", want, list(cs))
 	case len(present) == 1:
 		return present[0], nil
 	case len(present) == 0 && missing != nil:

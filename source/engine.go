@@ -192,7 +192,7 @@ func (e *apiEngine) image(ctx context.Context, ref, wanted string) (engineImage,
 		// It may hold the wanted platform, but describes the default one alone.
 		return engineImage{ID: im.ID, Tags: im.Tags, Platform: want.String()}, nil
 	}
-	return engineImage{}, e.fail(ref, fmt.Errorf("the engine has it for %s, not for %s: %w", im.Platform, want, ErrNotFound))
+	return engineImage{}, e.fail(ref, absent("the engine has it for %s, not for %s", im.Platform, want))
 }
 
 func (e *apiEngine) save(ctx context.Context, ref, wanted string) (io.ReadCloser, error) {

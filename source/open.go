@@ -38,7 +38,11 @@ func Open(ctx context.Context, ref string, opts Options) (*Image, error) {
 			return nil, err
 		}
 	}
-	o := opener{Options: opts, ref: ref, meter: newMeter(ref, opts.Progress)}
+	what := ref
+	if ref == "-" {
+		what = "standard input"
+	}
+	o := opener{Options: opts, ref: ref, meter: newMeter(what, opts.Progress)}
 	im, err := o.open(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -67,7 +71,7 @@ const (
 
 func (o *opener) open(ctx context.Context) (*Image, error) {
 	if o.ref == "" {
-		return nil, fmt.Errorf("an empty name: %w", ErrNotFound)
+		return nil, absent("an empty name")
 	}
 	if o.ref == "-" {
 		return o.stdin(ctx)
@@ -96,7 +100,7 @@ func (o *opener) files(ctx context.Context) (*Image, error) {
 		}
 	}
 	if scheme, _, ok := strings.Cut(o.ref, "://"); ok {
-		return nil, fmt.Errorf("%q: images are not read from %s://; there are docker://NAME, podman://NAME, docker-archive:FILE, oci-archive:FILE, oci:DIR, -, FILE, DIR and NAME: %w", o.ref, scheme, ErrNotFound)
+		return nil, absent("%q: images are not read from %s://; there are docker://NAME, podman://NAME, docker-archive:FILE, oci-archive:FILE, oci:DIR, -, FILE, DIR and NAME", o.ref, scheme)
 	}
 	file, tag, err := splitTag(o.ref)
 	switch {
@@ -129,13 +133,16 @@ func (o *opener) engines(ctx context.Context, noFile error) (*Image, error) {
 	for i, err := range tried {
 		lines[i] = "\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
 	}
-	return nil, &notFoundError{fmt.Errorf("%q is neither a file nor an image of an engine here; tried:%s", o.ref, strings.Join(lines, ""))}
+	return nil, absent("%q is neither a file nor an image of an engine here; tried:%s", o.ref, strings.Join(lines, ""))
 }
 
 // notFoundError is an error whose text says enough, that is an ErrNotFound.
 type notFoundError struct{ error }
 
 func (e *notFoundError) Unwrap() []error { return []error{ErrNotFound, e.error} }
+
+// absent is an error that is an ErrNotFound and does not say so twice.
+func absent(format string, args ...any) error { return &notFoundError{fmt.Errorf(format, args...)} }
 
 func asNotFound(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {

@@ -38,7 +38,7 @@ func unpackStream(ctx context.Context, r io.Reader, keep bool, m *meter) (*strea
 // for who writes, so a cancelled context does not wait for it.
 func (o *opener) stdin(ctx context.Context) (*Image, error) {
 	if o.Stdin == nil {
-		return nil, fmt.Errorf("there is no standard input: %w", ErrNotFound)
+		return nil, absent("there is no standard input")
 	}
 	type result struct {
 		im  *Image

@@ -1,0 +1,114 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/source"
+)
+
+func (a *app) catCommand() *cobra.Command {
+	var m moment
+	c := &cobra.Command{
+		Use:   "cat IMAGE PATH",
+		Short: "Write a file's content to standard output",
+		Long:  `Write the content of the file at PATH to standard output, as it is: by default the one in the final image, with --at N the one after layer N, with --layer N layer N's own, which may long be covered or deleted. Symlinks are followed inside the image, but a layer's own paths stand for themselves.`,
+		Example: `
+peel cat app.tar /etc/os-release
+peel cat app.tar --layer 5 /srv/app/model.bin | sha256sum
+`,
+		Args:              wantArgs(2, 2, "an image and a path"),
+		ValidArgsFunction: complete,
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			return a.cat(ctx, args[0], args[1], m)
+		}),
+	}
+	m.flags(c.Flags())
+	return c
+}
+
+func (a *app) cat(ctx context.Context, ref, arg string, m moment) error {
+	if err := m.check(); err != nil {
+		return err
+	}
+	an, err := a.load(ctx, ref, true)
+	if err != nil {
+		return err
+	}
+	defer an.Image.Close()
+	if err := m.within(an.Tree); err != nil {
+		return err
+	}
+	v, err := file(an, m, arg)
+	if err != nil {
+		return err
+	}
+	r, err := v.Open(ctx)
+	if err != nil {
+		return failed("", "cannot read %s: %w", place(arg), err)
+	}
+	defer r.Close()
+	in := &input{ctx: ctx, r: r}
+	err = a.print(ctx, func(w io.Writer) error {
+		_, err := io.Copy(w, in)
+		return err
+	})
+	if in.err != nil {
+		return failed("", "cannot read %s: %w", place(arg), in.err)
+	}
+	return err
+}
+
+// file returns the version of a regular file at a moment.
+func file(an *analyze.Analysis, m moment, arg string) (analyze.Version, error) {
+	n, err := find(an, m, arg, true)
+	if err != nil {
+		return analyze.Version{}, err
+	}
+	v, ok := m.version(an.Tree, n)
+	switch {
+	case n == analyze.Root, !ok:
+		return v, failed("peel ls IMAGE "+arg, "%s is a directory", place(arg))
+	case v.Change() == analyze.Removed:
+		return v, failed(fmt.Sprintf("--at %d, the layer below", m.layer.n-1), "layer %d removes %s", m.layer.n, place(arg))
+	case v.Kind() == source.File:
+		return v, nil
+	case v.Kind() == source.Dir:
+		return v, failed("peel ls IMAGE "+arg, "%s is a directory", place(arg))
+	case v.Kind() == source.Symlink:
+		return v, failed("peel cat IMAGE "+v.Link(), "%s is a symlink to %s", place(arg), v.Link())
+	}
+	return v, failed("", "%s has no content: it is a %s", place(arg), kindNames[v.Kind()])
+}
+
+// kindNames are the kinds that have neither content nor children, in words.
+var kindNames = map[source.Type]string{
+	source.Hardlink: "hard link to a missing file",
+	source.Char:     "character device",
+	source.Block:    "block device",
+	source.Fifo:     "named pipe",
+}
+
+// input is a file's content that ends with its context, and that remembers why
+// it could not be read: io.Copy does not say which side has failed.
+type input struct {
+	ctx context.Context
+	r   io.Reader
+	err error
+}
+
+func (in *input) Read(b []byte) (int, error) {
+	if err := in.ctx.Err(); err != nil {
+		in.err = err
+		return 0, err
+	}
+	n, err := in.r.Read(b)
+	if err != nil && err != io.EOF {
+		in.err = err
+	}
+	return n, err
+}

@@ -1,0 +1,135 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/ui"
+)
+
+// The exit codes.
+const (
+	exitFine        = 0
+	exitRule        = 1   // a rule of the check failed
+	exitUsage       = 2   // wrong usage
+	exitWork        = 3   // the image cannot be loaded, or the work cannot be done
+	exitInterrupted = 130 // as a shell reports an interrupt
+)
+
+// exitMeanings says what the exit codes mean, for help and manual.
+var exitMeanings = []struct {
+	code  int
+	means string
+}{
+	{exitFine, "fine"},
+	{exitRule, "a rule failed"},
+	{exitUsage, "wrong usage"},
+	{exitWork, "the image cannot be loaded, or the work cannot be done"},
+	{exitInterrupted, "interrupted"},
+}
+
+// exitCodes is the exit codes as a paragraph of help.
+func exitCodes() string {
+	var b strings.Builder
+	b.WriteString("\n\nExit codes:\n\n")
+	for _, e := range exitMeanings {
+		fmt.Fprintf(&b, "  %3d  %s\n", e.code, e.means)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// errRule says that a rule failed. The report has said which: it is not printed.
+var errRule = errors.New("a rule failed")
+
+// A failure is an error with its exit code and, where there is one, a way out.
+type failure struct {
+	code int
+	err  error
+	try  string // what to try, "" if nothing helps
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// usage returns an error for a command line that makes no sense.
+func usage(try, format string, args ...any) error {
+	return &failure{exitUsage, fmt.Errorf(format, args...), try}
+}
+
+// failed returns an error for work that could not be done. An error that
+// already knows its exit code keeps it.
+func failed(try, format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	if known := (*failure)(nil); errors.As(err, &known) {
+		return err
+	}
+	return &failure{exitWork, err, try}
+}
+
+// misuse gives an error of the command-line library its exit code: all of them
+// mean wrong usage, but for help or a completion script that cannot be written.
+func misuse(err error) error {
+	if known := (*failure)(nil); errors.As(err, &known) {
+		return err
+	}
+	if path := (*fs.PathError)(nil); errors.As(err, &path) || closedPipe(err) {
+		return failed("", "writing the output: %w", err)
+	}
+	return usage("peel --help", "%w", err)
+}
+
+// closedPipe reports whether err means that whoever read the output has gone,
+// as head does: a reason to stop, not to complain.
+func closedPipe(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
+}
+
+// exit prints an error, if there is one to print, and returns the exit code.
+func (a *app) exit(ctx context.Context, err error) int {
+	var f *failure
+	switch {
+	case err == nil:
+		return exitFine
+	case errors.Is(err, errRule):
+		return exitRule
+	case ctx.Err() != nil, errors.Is(err, ui.ErrInterrupted):
+		fmt.Fprintln(a.stderr, "peel: interrupted")
+		return exitInterrupted
+	case closedPipe(err):
+		return exitFine
+	case !errors.As(err, &f):
+		f = &failure{code: exitWork, err: err}
+	}
+	first, rest := lines(err)
+	fmt.Fprintln(a.stderr, "peel: "+first)
+	for _, line := range rest {
+		fmt.Fprintln(a.stderr, "  - "+line)
+	}
+	if f.try != "" {
+		fmt.Fprintln(a.stderr, "try: "+clean.Line(f.try))
+	}
+	return f.code
+}
+
+// lines returns an error's text fit for a terminal. An error may have several
+// lines (what was tried, one a line); none but the first begins a line of the
+// output, where some log viewers would take it for an order.
+func lines(err error) (first string, rest []string) {
+	for line := range strings.Lines(err.Error()) {
+		line = strings.TrimSpace(clean.Text(strings.TrimSuffix(line, "\n")))
+		switch {
+		case line == "":
+		case first == "":
+			first = line
+		default:
+			rest = append(rest, strings.TrimPrefix(line, "- "))
+		}
+	}
+	return first, rest
+}

@@ -1,0 +1,218 @@
+package cmd
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestExitCodes(t *testing.T) {
+	inFolder(t, "docker-25", story)
+	write(t, "garbage.tar", []byte("this is no image"))
+	whole := read(t, "app.tar")
+	write(t, "short.tar", []byte(whole[:len(whole)/2]))
+	for _, c := range []struct {
+		args string
+		code int
+		says string // on standard error; "" for nothing at all
+	}{
+		{"app.tar", 0, ""},
+		{"--version", 0, ""},
+		{"--help", 0, ""},
+		{"ls --help", 0, ""},
+		{"completion bash", 0, ""},
+		{"report app.tar", 0, ""},
+		{"report app.tar -f json -o -", 0, ""},
+		{"ls app.tar", 0, ""},
+		{"ls app.tar / --at 0", 0, ""},
+		{"ls app.tar --layer 4 -R -l", 0, ""},
+		{"log app.tar srv/app/model.bin", 0, ""},
+		{"cat app.tar /srv/app/sym", 0, ""},
+		{"check app.tar --min-efficiency off --max-user-wasted 100%", 0, ""},
+
+		{"check app.tar", 1, ""},
+		{"check app.tar --min-efficiency=0 --max-user-wasted=off --max-wasted=1kB", 1, ""},
+
+		{"", 2, "no image"},
+		{"app.tar other.tar", 2, "one image at a time"},
+		{"chekc app.tar", 2, "unknown command \"chekc\"\ntry: peel check app.tar"},
+		{"--wat app.tar", 2, "unknown flag: --wat"},
+		{"ls", 2, "needs an image"},
+		{"ls app.tar / /usr", 2, "at most one path"},
+		{"log app.tar", 2, "needs an image and a path"},
+		{"cat app.tar", 2, "needs an image and a path"},
+		{"extract app.tar /usr", 2, "where to?"},
+		{"extract app.tar", 2, "needs an image and paths"},
+		{"ls app.tar --at 1 --layer 1", 2, "two different views"},
+		{"ls app.tar --json -l", 2, "two different forms"},
+		{"report app.tar --base 6", 2, "--base 6: the image has 5 layers"},
+		{"report app.tar --base=-1", 2, "--base -1"},
+		{"ls app.tar --at 5", 2, "the image's layers are 0 to 4"},
+		{"cat app.tar /x --layer 7", 2, "the image's layers are 0 to 4"},
+		{"extract app.tar /usr -o out --at 5", 2, "the image's layers are 0 to 4"},
+		{"ls app.tar --at -1", 2, "a layer is a number"},
+		{"ls app.tar --at one", 2, "a layer is a number"},
+		{"report app.tar -f xml", 2, "no report of the form"},
+		{"report app.tar --output=", 2, "no name"},
+		{"check app.tar --min-efficiency 95", 2, "give a share"},
+		{"check app.tar --min-efficiency NaN", 2, "give a share"},
+		{"check app.tar --max-user-wasted=-1%", 2, "give a share"},
+		{"check app.tar --max-wasted lots", 2, "give a size"},
+		{"check app.tar --max-wasted=-5", 2, "give a size"},
+
+		{"ls missing.tar", 3, "missing.tar"},
+		{"ls garbage.tar", 3, "garbage.tar"},
+		{"report short.tar", 3, "short.tar"},
+		{"check short.tar", 3, "short.tar"},
+		{"app.tar --platform linux/s390x", 3, "try: another --platform"},
+		{"ls -", 3, ""},
+		{"ls app.tar /nowhere", 3, "there is no /nowhere in the image after layer 4\ntry: peel ls IMAGE /\n"},
+		{"ls app.tar /lib/no/where --at 2", 3, "try: peel ls IMAGE /usr/lib\n"},
+		{"ls app.tar /srv/app/model.bin", 3, "there is no /srv/app/model.bin in the image after layer 4\ntry: peel log IMAGE /srv/app/model.bin,"},
+		{"ls app.tar /usr --layer 2", 3, "layer 2 holds nothing at /usr"},
+		{"log app.tar /nowhere", 3, "no layer mentions /nowhere"},
+		{"cat app.tar /srv", 3, "/srv is a directory"},
+		{"cat app.tar /", 3, "is a directory"},
+		{"cat app.tar /srv/app/model.bin --layer 4", 3, "layer 4 removes /srv/app/model.bin"},
+		{"cat app.tar /srv/app/sym --layer 1", 3, "is a symlink to main.py"},
+		{"extract app.tar /nowhere -o out", 3, "/nowhere"},
+		{"extract app.tar /usr/share/doc --layer 4 -o out", 3, "layer 4 removes"},
+		{"report app.tar -o no/such/folder/r.json", 3, "cannot write the report to no/such/folder/r.json"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			r := peel(strings.Fields(c.args)...)
+			if r.code != c.code {
+				t.Errorf("exit code %d, want %d; standard error:\n%s", r.code, c.code, r.err)
+			}
+			if c.says == "" && c.code < 2 && r.err != "" {
+				t.Errorf("standard error is not empty:\n%s", r.err)
+			}
+			if !strings.Contains(r.err, c.says) {
+				t.Errorf("standard error does not say %q:\n%s", c.says, r.err)
+			}
+			if c.code > 1 && r.out != "" {
+				t.Errorf("standard output is not empty:\n%s", r.out)
+			}
+			if n := strings.Count(r.err, "peel: "); c.code > 1 && n != 1 {
+				t.Errorf("%d errors are printed:\n%s", n, r.err)
+			}
+		})
+	}
+}
+
+func TestErrorsAreClean(t *testing.T) {
+	inFolder(t, "docker-25", story)
+	for _, args := range [][]string{
+		{"ls", "app.tar", "/\x1b[31mred\n::error::x"},
+		{"ls", "\x1b]0;title\x07.tar"},
+		{"report", "app.tar", "-f", "\u202etxt"},
+		{"--\x1bflag"},
+	} {
+		if r := peel(args...); strings.ContainsAny(r.err, "\x1b\x07\u202e") || strings.Contains(r.err, "\n::") {
+			t.Errorf("peel %q prints control characters: %q", args, r.err)
+		}
+	}
+}
+
+func TestErrorLines(t *testing.T) {
+	first, rest := lines(errors.Join(errors.New("tried all:\n  - a: no\n::stop::x"), errors.New("\nb\x1b: no")))
+	if want := "tried all:"; first != want {
+		t.Errorf("first line %q, want %q", first, want)
+	}
+	if got, want := strings.Join(rest, "|"), `a: no|::stop::x|b\x1b: no`; got != want {
+		t.Errorf("other lines %q, want %q", got, want)
+	}
+}
+
+// closed is a pipe whose reader has gone.
+func closed() io.Writer {
+	r, w := io.Pipe()
+	r.Close()
+	return w
+}
+
+// full is a device without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestOutputThatFails(t *testing.T) {
+	inFolder(t, "docker-25", story)
+	for _, c := range []struct {
+		args string
+		out  io.Writer
+		code int
+		says string
+	}{
+		{"ls app.tar -R", closed(), 0, ""},
+		{"report app.tar -f json", closed(), 0, ""},
+		{"cat app.tar /usr/lib/libc.so", closed(), 0, ""},
+		{"check app.tar", closed(), 1, ""},
+		{"check app.tar --min-efficiency off --max-user-wasted off", closed(), 0, ""},
+		{"ls app.tar -R", full{}, 3, "cannot write the output"},
+		{"cat app.tar /usr/lib/libc.so", full{}, 3, "cannot write the output"},
+		{"check app.tar", full{}, 3, "cannot write the output"},
+	} {
+		var err strings.Builder
+		code := Main(strings.Fields(c.args), strings.NewReader(""), c.out, &err)
+		if code != c.code || !strings.Contains(err.String(), c.says) || c.says == "" && err.Len() > 0 {
+			t.Errorf("peel %s to %T: exit code %d, want %d; standard error: %q", c.args, c.out, code, c.code, err.String())
+		}
+	}
+}
+
+func TestClosedPipe(t *testing.T) {
+	inFolder(t, "docker-25", story)
+	c := program(t, "ls", "app.tar", "-R")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	var said strings.Builder
+	c.Stdout, c.Stderr = w, &said
+	_ = c.Run() // the system may end it with a signal: that is quiet too
+	w.Close()
+	if said.Len() > 0 {
+		t.Errorf("it complains: %q", said.String())
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	inFolder(t, "docker-25", "-- layer --\nfile big 2000000\n")
+	half := read(t, "app.tar")[:1000000]
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		c := program(t, "ls", "-")
+		var said strings.Builder
+		c.Stderr = &said
+		stdin, err := c.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// More than a pipe holds: once it is written, it is being read. The
+		// rest never comes.
+		if _, err := stdin.Write([]byte(half)); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- c.Wait() }()
+		select {
+		case <-done:
+		case <-time.After(10 * time.Second):
+			t.Fatal("it does not stop")
+		}
+		if code := c.ProcessState.ExitCode(); code != exitInterrupted || said.String() != "peel: interrupted\n" {
+			t.Errorf("%v: exit code %d, standard error %q", signal, code, said.String())
+		}
+	}
+}

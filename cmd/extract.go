@@ -1,0 +1,106 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// extraction is what "peel extract" is asked for.
+type extraction struct {
+	moment
+	dir   string
+	force bool
+}
+
+// notesShown is how many of the notes on an extraction are printed.
+const notesShown = 10
+
+func (a *app) extractCommand() *cobra.Command {
+	var x extraction
+	c := &cobra.Command{
+		Use:   "extract IMAGE PATH... -o DIR",
+		Short: "Write files and directories of an image to DIR",
+		Long: `Write PATHs, with all below them and the directories above them, to DIR, as tar does: /etc/passwd becomes DIR/etc/passwd. By default they are those of the final image; --at N takes them from the union after layer N, --layer N takes what layer N alone holds.
+
+Modes (set-id bits too) and times are kept; owners are not: all belongs to whoever runs this. Links are written as they are and never followed; hard links among what is written stay hard links. Devices and pipes are left out. Nothing is ever written outside DIR, no existing directory is changed and no file overwritten: --force replaces files, and gives existing directories the image's mode and time.`,
+		Example: `
+peel extract app.tar /etc/nginx /srv -o out
+peel extract app.tar --layer 5 /srv/app/model.bin -o out
+`,
+		Args:              wantArgs(2, -1, "an image and paths"),
+		ValidArgsFunction: complete,
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			return a.extract(ctx, args[0], args[1:], x)
+		}),
+	}
+	x.flags(c.Flags())
+	c.Flags().StringVarP(&x.dir, "output", "o", "", "the directory to write to (made if it is missing)")
+	c.Flags().BoolVar(&x.force, "force", false, "replace files that are there already")
+	_ = c.MarkFlagDirname("output") // it knows the flag
+	return c
+}
+
+func (a *app) extract(ctx context.Context, ref string, paths []string, x extraction) error {
+	if err := x.check(); err != nil {
+		return err
+	}
+	if x.dir == "" {
+		return usage("-o DIR", "where to? peel extract writes below a directory")
+	}
+	an, err := a.load(ctx, ref, true)
+	if err != nil {
+		return err
+	}
+	defer an.Image.Close()
+	if err := x.within(an.Tree); err != nil {
+		return err
+	}
+	p := newPlan(an.Tree, x.moment)
+	for _, arg := range paths {
+		n, err := find(an, x.moment, arg, false)
+		if err != nil {
+			return err
+		}
+		if !p.add(n) {
+			return failed(fmt.Sprintf("--at %d, the layer below", x.layer.n-1), "layer %d removes %s", x.layer.n, place(arg))
+		}
+	}
+	done, err := a.unpack(ctx, p, x)
+	for i, note := range p.notes {
+		if i == notesShown {
+			fmt.Fprintf(a.stderr, "peel: and %d more\n", len(p.notes)-notesShown)
+			break
+		}
+		fmt.Fprintln(a.stderr, "peel: "+clean.Line(note))
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stderr, "%s, %s written to %s\n", human.Count(done.files, "file", "files"), human.Size(done.bytes), clean.Line(x.dir))
+	return nil
+}
+
+// unpack writes what is planned below the directory that is asked for.
+func (a *app) unpack(ctx context.Context, p *plan, x extraction) (tally, error) {
+	if err := os.MkdirAll(x.dir, 0o777); err != nil {
+		return tally{}, failed("", "cannot make the directory to write to: %w", err)
+	}
+	root, err := os.OpenRoot(x.dir)
+	if err != nil {
+		return tally{}, failed("", "cannot open the directory to write to: %w", err)
+	}
+	defer root.Close()
+	shown := a.startProgress("writing")
+	defer shown.stop()
+	u := &unpacker{ctx: ctx, root: root, plan: p, force: x.force, progress: shown}
+	if err := u.run(); err != nil {
+		return u.tally, failed(u.advice(err), "cannot extract to %s: %w", x.dir, err)
+	}
+	return u.tally, nil
+}

@@ -1,0 +1,126 @@
+//go:build unix
+
+package cmd
+
+import (
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/iotest"
+)
+
+func TestExtractLeavesOutDevices(t *testing.T) {
+	inFolder(t, "docker-25", `
+-- layer --
+dir dev
+char dev/null 1:3
+block dev/sda 8:0
+fifo "dev/pi\x1bpe"
+hardlink dev/lost -> nowhere
+file dev/f 3
+`)
+	said := extracted(t, "/dev", "-o", "out")
+	for _, want := range []string{
+		"left out dev/null: a character device\n", "left out dev/sda: a block device\n",
+		`left out dev/pi\x1bpe: a named pipe` + "\n", "left out dev/lost: ", "1 file, 3 B written to out\n",
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it does not say %q, but:\n%s", want, said)
+		}
+	}
+	sameTree(t, "out", "drwxr-xr-x dev", "-rw-r--r-- dev/f")
+}
+
+func TestExtractHardLinks(t *testing.T) {
+	inFolder(t, "docker-25", `
+-- layer --
+file a 3000 seed=a
+symlink s -> a
+-- layer --
+hardlink b -> a
+hardlink c -> a
+file .wh.a
+hardlink s2 -> s
+`)
+	extracted(t, "/", "-o", "out")
+	sameTree(t, "out", "-rw-r--r-- b", "-rw-r--r-- c", "L s -> a", "L s2 -> a")
+	if !os.SameFile(lstat(t, "out/b"), lstat(t, "out/c")) || len(read(t, "out/b")) != 3000 {
+		t.Error("b and c are not one file of 3000 bytes")
+	}
+	extracted(t, "/c", "-o", "alone")
+	if read(t, "alone/c") != read(t, "out/b") {
+		t.Error("the content of a link alone differs")
+	}
+}
+
+func TestExtractSparse(t *testing.T) {
+	const size = 40 << 20
+	inFolder(t, "docker-25", `
+-- layer --
+file log/lastlog 41943040 sparse=1.0 data=0+512,20971520+512
+file end 8388608 sparse=gnu data=4096+4096
+`)
+	extracted(t, "/", "-o", "out")
+	info := lstat(t, "out/log/lastlog")
+	if info.Size() != size {
+		t.Fatalf("%d bytes, want %d", info.Size(), size)
+	}
+	if used := info.Sys().(*syscall.Stat_t).Blocks * 512; used > size/4 {
+		t.Errorf("it takes %d bytes of the disk", used)
+	}
+	if read(t, "out/log/lastlog") != must(t, "cat", "app.tar", "/log/lastlog") {
+		t.Error("the content differs")
+	}
+	if got := lstat(t, "out/end").Size(); got != 8388608 {
+		t.Errorf("a file with a hole at its end has %d bytes", got)
+	}
+}
+
+// In every shape the same is extracted, and each compressed layer is read once.
+func TestExtractShapes(t *testing.T) {
+	var want map[string]string
+	for _, shape := range []string{"docker-20", "docker-25", "oci-tar", "oci-tar-zstd", "oci-tar.gz", "oci-mixed", "containerd-reversed"} {
+		t.Run(shape, func(t *testing.T) {
+			inFolder(t, shape, story)
+			extracted(t, "/", "-o", "out")
+			got := map[string]string{}
+			for _, line := range tree(t, "out") {
+				got[line] = ""
+				if line[0] == '-' || line[0] == 'u' {
+					got[line] = read(t, filepath.Join("out", line[strings.Index(line, " ")+1:]))
+				}
+			}
+			if want == nil {
+				want = got
+			}
+			if !maps.Equal(got, want) {
+				t.Errorf("it differs from the first shape's")
+			}
+			r := peelIn(strings.NewReader(read(t, "app.tar")), "extract", "-", "/", "-o", "piped")
+			if r.code != 0 || !slices.Equal(tree(t, "out"), tree(t, "piped")) {
+				t.Errorf("from standard input: exit code %d: %s", r.code, r.err)
+			}
+		})
+	}
+}
+
+// A file that cannot be written whole is not left behind.
+func TestExtractRemovesWhatIsBroken(t *testing.T) {
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	u := &unpacker{ctx: t.Context(), root: root}
+	content := io.MultiReader(strings.NewReader("some of it"), iotest.ErrReader(io.ErrUnexpectedEOF))
+	if err := u.file(item{name: "f"}, false, content); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("the error is %v", err)
+	}
+	sameTree(t, root.Name())
+}

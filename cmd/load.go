@@ -1,0 +1,128 @@
+package cmd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/source"
+)
+
+// options are how this run opens an image.
+func (a *app) options(content bool, progress func(source.Progress)) source.Options {
+	return source.Options{
+		Platform:    a.platform,
+		KeepContent: content,
+		Stdin:       a.stdin,
+		Progress:    progress,
+		Log:         a.logger(),
+	}
+}
+
+// load opens and analyses an image; with content, files can be read too. The
+// caller closes the analysis' image.
+func (a *app) load(ctx context.Context, ref string, content bool) (*analyze.Analysis, error) {
+	p := a.startProgress("reading")
+	defer p.stop()
+	return a.open(ctx, ref, a.options(content, p.report))
+}
+
+// open is load with its progress going wherever opts says.
+func (a *app) open(ctx context.Context, ref string, opts source.Options) (*analyze.Analysis, error) {
+	if _, ok := terminal(a.stdin); ok && ref == "-" {
+		return nil, usage("docker save NAME | peel -", "no image: standard input is a terminal")
+	}
+	start := time.Now()
+	im, err := source.Open(ctx, ref, opts)
+	if err != nil {
+		return nil, failed(a.openAdvice(err), "cannot open %w", named(ref, err))
+	}
+	if n, err := strconv.Atoi(a.base); err == nil && (n < 0 || n > len(im.Layers)) {
+		err := fmt.Errorf("--base %d: the image has %s", n, human.Count(len(im.Layers), "layer", "layers"))
+		return nil, usage("", "%w", errors.Join(err, im.Close()))
+	}
+	log := cmp.Or(opts.Log, slog.New(slog.DiscardHandler))
+	log.Debug("opened", "source", im.Source, "platform", im.Platform, "layers", len(im.Layers), "took", time.Since(start))
+	an, err := analyze.Run(ctx, im, analyze.Options{Base: a.base})
+	if err != nil {
+		return nil, failed("", "cannot read %w", named(ref, errors.Join(err, im.Close())))
+	}
+	log.Debug("analysed", "entries", an.Totals.Entries, "nodes", an.Tree.Len(), "took", time.Since(start))
+	return an, nil
+}
+
+// named returns err beginning with ref, as most errors about it do already.
+func named(ref string, err error) error {
+	if strings.HasPrefix(strings.TrimPrefix(err.Error(), `"`), ref) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", ref, err)
+}
+
+// openAdvice says what to try when an image cannot be opened.
+func (a *app) openAdvice(err error) string {
+	switch {
+	case !errors.Is(err, source.ErrNotFound):
+		return ""
+	case a.platform != "":
+		return "another --platform, or none"
+	}
+	return "the path of a saved image, or docker://NAME (peel --help lists the forms)"
+}
+
+// place is a path as it is written on the command line, made absolute: paths
+// inside an image have no other beginning than the root.
+func place(arg string) string {
+	if strings.HasPrefix(arg, "/") {
+		return arg
+	}
+	return "/" + arg
+}
+
+// find returns the node of a path at a moment: in a union symlinks are followed
+// in the parents, and for the path itself if follow says so; in a layer alone
+// the path stands for itself.
+func find(an *analyze.Analysis, m moment, arg string, follow bool) (analyze.NodeID, error) {
+	t := an.Tree
+	if m.alone() {
+		n, ok := t.Lookup(path.Clean(place(arg)))
+		if !ok || !m.holds(t, n) {
+			return 0, failed("peel log IMAGE "+arg, "layer %d holds nothing at %s", m.layer.n, place(arg))
+		}
+		return n, nil
+	}
+	last := m.union(t)
+	n, err := analyze.Resolve(t, last, place(arg), follow)
+	switch {
+	case err == nil:
+		return n, nil
+	case !errors.Is(err, analyze.ErrNoPath):
+		return 0, failed("", "cannot find %w", err)
+	case last < 0:
+		return 0, failed("", "there is no %s: the image has no layers", place(arg))
+	}
+	try := "peel ls IMAGE " + nearest(t, last, place(arg))
+	if _, ok := t.Lookup(place(arg)); ok {
+		try = "peel log IMAGE " + arg + ", and --at with an earlier layer"
+	}
+	return 0, failed(try, "there is no %s in the image after layer %d", place(arg), last)
+}
+
+// nearest returns the deepest directory above a path that is there.
+func nearest(t *analyze.Tree, at int, p string) string {
+	for p = path.Clean(p); p != "/"; {
+		p = path.Dir(p)
+		if n, err := analyze.Resolve(t, at, p, true); err == nil {
+			return t.Path(n)
+		}
+	}
+	return "/"
+}

@@ -1,0 +1,59 @@
+package cmd
+
+import (
+	"context"
+	"io"
+	"path"
+
+	"github.com/spf13/cobra"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/report"
+)
+
+func (a *app) logCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "log IMAGE PATH",
+		Short: "Show the history of a path, layer by layer, newest first",
+		Long:  `Show what every layer says of PATH, newest first: the change, size and attributes, what of them differs from the version below, which layer hides the version and why, and the build step that did it. PATH may be a directory, or something that is no longer there.`,
+		Example: `
+peel log app.tar /srv/app/model.bin
+`,
+		Args:              wantArgs(2, 2, "an image and a path"),
+		ValidArgsFunction: complete,
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			return a.history(ctx, args[0], args[1])
+		}),
+	}
+}
+
+func (a *app) history(ctx context.Context, ref, arg string) error {
+	an, err := a.load(ctx, ref, false)
+	if err != nil {
+		return err
+	}
+	defer an.Image.Close()
+	n, err := ever(an, arg)
+	if err != nil {
+		return err
+	}
+	return a.print(ctx, func(w io.Writer) error { return report.History(w, an, n) })
+}
+
+// ever returns the node of a path that any layer mentions: the path itself, or
+// the one it leads to when its parents are symlinks.
+func ever(an *analyze.Analysis, arg string) (analyze.NodeID, error) {
+	t := an.Tree
+	exact := path.Clean(place(arg))
+	if n, ok := t.Lookup(exact); ok {
+		return n, nil
+	}
+	last := t.LayerCount() - 1
+	parent, err := analyze.Resolve(t, last, path.Dir(exact), true)
+	if err == nil {
+		if n, ok := t.Lookup(path.Join(t.Path(parent), path.Base(exact))); ok {
+			return n, nil
+		}
+	}
+	return 0, failed("peel ls IMAGE", "no layer mentions %s", exact)
+}

@@ -1,0 +1,69 @@
+// Package cmd is the command line: one file a command, flags to options,
+// errors to exit codes. It alone prints; data goes to standard output, progress
+// and messages to standard error.
+package cmd
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"charm.land/fang/v2"
+)
+
+// app is one run of the program: where it reads and writes, and what the flags
+// that every command has say.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	platform string
+	base     string
+	verbose  bool
+
+	failure error // why the command that was run has failed
+}
+
+// Main runs the program with its arguments (without the program's name) and
+// returns its exit code: 0 fine, 1 a rule failed, 2 wrong usage, 3 the image
+// cannot be loaded or the work cannot be done, 130 interrupted. The first
+// interrupt or termination signal cancels what is being done; a second one ends
+// the process.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	version, commit := version()
+	err := fang.Execute(ctx, root,
+		fang.WithVersion(version),
+		fang.WithCommit(commit),
+		fang.WithoutManpage(), // see man.go
+		// Errors are printed once, below.
+		fang.WithErrorHandler(func(io.Writer, fang.Styles, error) {}),
+	)
+	if err != nil {
+		err = misuse(err)
+	} else {
+		err = a.failure
+	}
+	return a.exit(ctx, err)
+}
+
+// logger returns where debug messages go: standard error with --verbose, else
+// nowhere.
+func (a *app) logger() *slog.Logger {
+	if !a.verbose {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}

@@ -1,0 +1,107 @@
+package cmd
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/pflag"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// layerFlag is a flag that names a layer by its number.
+type layerFlag struct {
+	n   int
+	set bool
+}
+
+var _ pflag.Value = (*layerFlag)(nil)
+
+func (l *layerFlag) String() string {
+	if !l.set {
+		return ""
+	}
+	return strconv.Itoa(l.n)
+}
+
+func (l *layerFlag) Set(s string) error {
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil {
+		return fmt.Errorf("a layer is a number, 0 for the lowest")
+	}
+	l.n, l.set = int(n), true
+	return nil
+}
+
+func (l *layerFlag) Type() string { return "N" }
+
+// moment is what of an image is looked at: the union after a layer, by default
+// the last one, or what one layer alone holds.
+type moment struct {
+	at    layerFlag
+	layer layerFlag
+}
+
+// flags adds --at and --layer.
+func (m *moment) flags(flags *pflag.FlagSet) {
+	flags.Var(&m.at, "at", "in the union after layer N (default the last)")
+	flags.Var(&m.layer, "layer", "what layer N alone holds")
+}
+
+// check reports flags that make no sense together.
+func (m *moment) check() error {
+	if m.at.set && m.layer.set {
+		return usage("one of them", "--at and --layer are two different views: the union after a layer, and a layer alone")
+	}
+	return nil
+}
+
+// within reports a layer that the image does not have.
+func (m *moment) within(t *analyze.Tree) error {
+	for _, f := range []struct {
+		name string
+		flag layerFlag
+	}{{"--at", m.at}, {"--layer", m.layer}} {
+		if f.flag.set && f.flag.n >= t.LayerCount() {
+			if t.LayerCount() == 0 {
+				return usage("", "%s %d: the image has no layers", f.name, f.flag.n)
+			}
+			return usage("", "%s %d: the image's layers are 0 to %d", f.name, f.flag.n, t.LayerCount()-1)
+		}
+	}
+	return nil
+}
+
+// alone reports whether one layer alone is meant.
+func (m *moment) alone() bool { return m.layer.set }
+
+// union returns the layer after which the union is meant; -1 for an image
+// without layers.
+func (m *moment) union(t *analyze.Tree) int {
+	if m.at.set {
+		return m.at.n
+	}
+	return t.LayerCount() - 1
+}
+
+// version returns what n is at this moment; in a layer alone that may be a
+// removal.
+func (m *moment) version(t *analyze.Tree, n analyze.NodeID) (analyze.Version, bool) {
+	if m.alone() {
+		return t.InLayer(n, m.layer.n)
+	}
+	return t.At(n, m.union(t))
+}
+
+// view returns the tree's view of this moment.
+func (m *moment) view(t *analyze.Tree) *analyze.View {
+	if m.alone() {
+		return t.View(analyze.Spec{Mode: analyze.Alone, At: m.layer.n})
+	}
+	return t.View(analyze.Spec{Mode: analyze.Union, At: m.union(t)})
+}
+
+// holds reports whether n, or anything below it, is there at this moment.
+func (m *moment) holds(t *analyze.Tree, n analyze.NodeID) bool {
+	return n == 0 || m.view(t).Shows(n)
+}

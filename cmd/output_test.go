@@ -1,0 +1,252 @@
+package cmd
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/peelhq/peel/source"
+)
+
+func TestGoldens(t *testing.T) {
+	inFolder(t, "docker-25", story)
+	for name, args := range map[string]string{
+		"report":           "report app.tar",
+		"report-json":      "report app.tar -f json",
+		"check-failed":     "check app.tar --max-wasted 10kB",
+		"check-passed":     "check app.tar --min-efficiency 10% --max-user-wasted 99%",
+		"check-off":        "check app.tar --min-efficiency off --max-user-wasted off",
+		"ls":               "ls app.tar",
+		"ls-file":          "ls app.tar /lib/libc.so",
+		"ls-long":          "ls app.tar /srv/app -l",
+		"ls-symlink":       "ls app.tar /lib -l",
+		"ls-recursive":     "ls app.tar -R -l",
+		"ls-at":            "ls app.tar --at 2 -R /srv",
+		"ls-json":          "ls app.tar --json -R",
+		"ls-layer":         "ls app.tar --layer 4 -R -l",
+		"ls-layer-json":    "ls app.tar --layer 4 -R --json",
+		"ls-layer-on-way":  "ls app.tar --layer 3 -l",
+		"ls-layer-removed": "ls app.tar --layer 4 /usr/share/doc -l",
+		"log":              "log app.tar /srv/app/model.bin",
+		"log-library":      "log app.tar /lib/libc.so",
+		"log-directory":    "log app.tar /usr/share/doc/",
+		"log-hard-link":    "log app.tar srv/app/again.py",
+		"log-implied":      "log app.tar /usr/bin",
+		"cat":              "cat app.tar /srv/app/sym",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := peel(strings.Fields(args)...)
+			if r.code > exitRule || r.err != "" {
+				t.Fatalf("exit code %d, standard error: %s", r.code, r.err)
+			}
+			golden(t, name, r.out)
+		})
+	}
+}
+
+func TestHostileNames(t *testing.T) {
+	inFolder(t, "docker-25", `
+-- layer --
+file "\x1b[31mred" 1
+file "two\nlines" 2
+file "\u202etxt.exe" 3
+file "\xff\xfe" 4
+symlink l -> "\x1b]0;title\x07"
+-- layer --
+file "two\nlines" 2 mode=0600
+file "\x1b[31mred" 7
+`)
+	for name, args := range map[string][]string{
+		"hostile-ls":     {"ls", "app.tar"},
+		"hostile-long":   {"ls", "app.tar", "-l"},
+		"hostile-json":   {"ls", "app.tar", "--json"},
+		"hostile-report": {"report", "app.tar"},
+		"hostile-log":    {"log", "app.tar", "/two\nlines"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := must(t, args...)
+			if strings.ContainsAny(out, "\x1b\x07\u202e") || !utf8.ValidString(out) {
+				t.Errorf("control characters are printed: %q", out)
+			}
+			golden(t, name, out)
+		})
+	}
+}
+
+func TestReportFile(t *testing.T) {
+	inFolder(t, "docker-25", story)
+	want := must(t, "report", "app.tar", "-f", "json")
+	mode := func(name string) os.FileMode {
+		t.Helper()
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Mode()
+	}
+	t.Run("new", func(t *testing.T) {
+		must(t, "report", "app.tar", "-f", "json", "-o", "new.json")
+		if read(t, "new.json") != want {
+			t.Error("the file differs from standard output")
+		}
+	})
+	t.Run("over a longer one", func(t *testing.T) {
+		write(t, "r.json", bytes.Repeat([]byte("x"), 3*len(want)))
+		if err := os.Chmod("r.json", 0o640); err != nil {
+			t.Fatal(err)
+		}
+		must(t, "report", "app.tar", "-f", "json", "-o", "r.json")
+		if read(t, "r.json") != want {
+			t.Error("something of the old file is left")
+		}
+		if mode("r.json").Perm() != 0o640 {
+			t.Errorf("its mode is now %v", mode("r.json"))
+		}
+	})
+	t.Run("through a symlink", func(t *testing.T) {
+		write(t, "target.json", []byte("old"))
+		if err := os.Symlink("target.json", "link.json"); err != nil {
+			t.Skip(err)
+		}
+		must(t, "report", "app.tar", "-f", "json", "-o", "link.json")
+		if read(t, "target.json") != want {
+			t.Error("the link's target was not written")
+		}
+	})
+	t.Run("a device", func(t *testing.T) {
+		must(t, "report", "app.tar", "-o", os.DevNull)
+		if mode(os.DevNull).IsRegular() {
+			t.Error("it was replaced")
+		}
+	})
+	t.Run("an image that cannot be read leaves the old one", func(t *testing.T) {
+		write(t, "kept.json", []byte("old"))
+		if r := peel("report", "missing.tar", "-o", "kept.json"); r.code != exitWork || read(t, "kept.json") != "old" {
+			t.Errorf("exit code %d, the file is %q", r.code, read(t, "kept.json"))
+		}
+	})
+	left, err := filepath.Glob(".*.tmp")
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %q (%v)", left, err)
+	}
+}
+
+func TestWriteFileFails(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "r", []byte("old"))
+	broken := errors.New("broken")
+	err := writeFile("r", func(w io.Writer) error {
+		_, _ = io.WriteString(w, strings.Repeat("new", outputBuffer))
+		return broken
+	})
+	if !errors.Is(err, broken) || read(t, "r") != "old" {
+		t.Errorf("error %v, the file begins with %q", err, read(t, "r")[:3])
+	}
+	if all, _ := os.ReadDir("."); len(all) != 1 {
+		t.Errorf("left behind: %v", all)
+	}
+}
+
+func TestStandardInput(t *testing.T) {
+	for _, shape := range []string{"docker-20.gz", "docker-25-reversed", "oci-tar-zstd"} {
+		inFolder(t, shape, story)
+		data := read(t, "app.tar")
+		if r := peelIn(strings.NewReader(data), "cat", "-", "/srv/app/main.py"); r.code != 0 || r.out != "print('hello')\n" {
+			t.Errorf("%s: exit code %d, %q, standard error: %s", shape, r.code, r.out, r.err)
+		}
+		if r := peelIn(strings.NewReader(data), "ls", "-", "-R", "--json"); r.out != must(t, "ls", "app.tar", "-R", "--json") {
+			t.Errorf("%s: the list differs: %s", shape, r.err)
+		}
+	}
+}
+
+func TestVerbose(t *testing.T) {
+	inFolder(t, "docker-25", story)
+	if r := peel("ls", "app.tar", "-v"); r.code != 0 || !strings.Contains(r.err, "level=DEBUG") {
+		t.Errorf("exit code %d, standard error: %q", r.code, r.err)
+	}
+}
+
+func TestHelpAndManual(t *testing.T) {
+	help := must(t, "--help")
+	manual := must(t, "man")
+	for _, c := range []string{"ls", "log", "cat", "extract", "report", "check"} {
+		if !strings.Contains(help, c+" IMAGE") {
+			t.Errorf("the help does not name %s", c)
+		}
+		if !strings.Contains(manual, ".SS \"peel "+c+" IMAGE") {
+			t.Errorf("the manual does not name %s", c)
+		}
+		if !strings.Contains(must(t, c, "--help"), "peel "+c+" IMAGE") {
+			t.Errorf("%s has no help", c)
+		}
+	}
+	for _, want := range []string{"\\-\\-min\\-efficiency", "docker://NAME", ".B 130"} {
+		if !strings.Contains(manual, want) {
+			t.Errorf("the manual does not say %s", want)
+		}
+	}
+	if manual != must(t, "man") {
+		t.Error("the manual is not the same each time")
+	}
+	if out := must(t, "--version"); !strings.HasPrefix(out, "peel version ") {
+		t.Errorf("the version is %q", out)
+	}
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		if out := must(t, "completion", shell); len(out) < 1000 {
+			t.Errorf("the completion of %s is %d bytes", shell, len(out))
+		}
+	}
+}
+
+func TestProgressLine(t *testing.T) {
+	for want, p := range map[string]source.Progress{
+		"reading app.tar  0 B":                               {What: "app.tar"},
+		"reading app.tar  412 MB of 1.24 GB  3 of 12 layers": {What: "app.tar", Bytes: 412e6, TotalBytes: 1.24e9, Layers: 3, TotalLayer: 12},
+		`reading a\x1b[2J  1.00 kB`:                          {What: "a\x1b[2J", Bytes: 1000},
+	} {
+		if got := progressLine("reading", p); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// signalled is a writer that tells of each writing.
+type signalled struct {
+	bytes.Buffer
+	wrote chan struct{}
+}
+
+func (s *signalled) Write(b []byte) (int, error) {
+	n, err := s.Buffer.Write(b)
+	select {
+	case s.wrote <- struct{}{}:
+	default:
+	}
+	return n, err
+}
+
+func TestProgressIsErased(t *testing.T) {
+	out := &signalled{wrote: make(chan struct{}, 1)}
+	p := &progress{verb: "reading", out: out, width: func() int { return 20 }, done: make(chan struct{})}
+	p.ended.Go(p.show)
+	p.report(source.Progress{What: "a-very-long-name.tar", Bytes: 1})
+	select {
+	case <-out.wrote:
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing is shown")
+	}
+	p.stop()
+	if got, want := out.String(), eraseLine+"reading a-very-lon…"+eraseLine; got != want {
+		t.Errorf("it wrote %q, want %q", got, want)
+	}
+	var none *progress // not on a terminal
+	none.report(source.Progress{})
+	none.stop()
+}

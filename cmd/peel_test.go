@@ -1,0 +1,154 @@
+package cmd
+
+import (
+	"bytes"
+	"flag"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/peelhq/peel/internal/testkit"
+)
+
+var update = flag.Bool("update", false, "rewrite the goldens")
+
+// asPeel makes the test binary the program itself, for what has to be seen from
+// outside: signals, and pipes that close.
+const asPeel = "PEEL_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asPeel) != "" {
+		os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// result is what a run of the program came to.
+type result struct {
+	code     int
+	out, err string
+}
+
+// peel runs the program in this process, with nothing on standard input.
+func peel(args ...string) result { return peelIn(strings.NewReader(""), args...) }
+
+func peelIn(stdin io.Reader, args ...string) result {
+	var out, err bytes.Buffer
+	code := Main(args, stdin, &out, &err)
+	return result{code, out.String(), err.String()}
+}
+
+// must runs the program, which has to succeed without a word on standard error.
+func must(t *testing.T, args ...string) string {
+	t.Helper()
+	r := peel(args...)
+	if r.code != 0 || r.err != "" {
+		t.Fatalf("peel %q: exit code %d, standard error:\n%s", args, r.code, r.err)
+	}
+	return r.out
+}
+
+// program is the program as a process of its own.
+func program(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.CommandContext(t.Context(), self, args...)
+	c.Env = append(os.Environ(), asPeel+"=1")
+	return c
+}
+
+// inFolder goes to a new folder that holds the image of a fixture's text as
+// app.tar, in the shape of that name.
+func inFolder(t *testing.T, shape, fixture string) {
+	t.Helper()
+	f, err := testkit.Parse(fixture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	write(t, "app.tar", testkit.ShapeNamed(shape).Archive(f))
+}
+
+func write(t *testing.T, name string, data []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// goldens is where the expected outputs are kept; an absolute path, as tests
+// change the folder they run in.
+var goldens = func() string {
+	dir, err := filepath.Abs("../testdata/cmd")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+}()
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join(goldens, name+".txt")
+	if *update {
+		write(t, file, []byte(got))
+		return
+	}
+	if want := read(t, file); got != want {
+		t.Errorf("%s differs; go test ./cmd -update rewrites it\n--- got\n%s--- want\n%s", file, got, want)
+	}
+}
+
+// story is an image with the faults that real ones have.
+const story = `
+-- image app:1 linux/amd64 --
+step "/bin/sh -c #(nop) ADD file:4bf7a in / "
+empty "/bin/sh -c #(nop)  ENV LANG=C.UTF-8"
+step "RUN /bin/sh -c make install # buildkit"
+step "RUN /bin/sh -c chmod 600 /srv/app/model.bin # buildkit"
+step "COPY . /srv/app # buildkit"
+step "RUN /bin/sh -c rm -rf /srv/app/model.bin /usr/share/doc # buildkit"
+-- layer --
+dir usr/
+dir usr/lib/
+symlink lib -> usr/lib
+file usr/lib/libc.so 5000 mode=0755
+dir usr/share/
+dir usr/share/doc/
+file usr/share/doc/README 1500
+file usr/share/doc/NEWS 300
+dir tmp/ mode=1777
+-- layer --
+dir srv/
+dir srv/app/
+file srv/app/model.bin 20000 seed=m
+file srv/app/main.py "print('hello')\n"
+symlink srv/app/sym -> main.py
+hardlink srv/app/again.py -> srv/app/main.py
+file usr/bin/tool 700 mode=4755 uid=1000 gid=1000
+-- layer --
+file srv/app/model.bin 20000 seed=m mode=0600
+-- layer --
+file srv/app/config "debug = true\n"
+file usr/lib/libc.so 5100 mode=0755 mtime=1700000100
+-- layer --
+file srv/app/.wh.model.bin
+file usr/share/.wh.doc
+`

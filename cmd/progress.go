@@ -1,0 +1,94 @@
+package cmd
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/source"
+)
+
+// progressInterval is how often the progress line is written at most.
+const progressInterval = 100 * time.Millisecond
+
+// eraseLine goes to the first column and clears the line.
+const eraseLine = "\r\x1b[2K"
+
+// progress is a line on a terminal that says how far reading has come. It is
+// lossy: a report that comes between two writings is replaced by the next, so
+// that a slow terminal slows nothing. The zero pointer is a progress that shows
+// nothing.
+type progress struct {
+	verb   string // "reading"
+	out    io.Writer
+	width  func() int
+	latest atomic.Pointer[source.Progress]
+	done   chan struct{}
+	ended  sync.WaitGroup
+}
+
+// startProgress shows the progress of reading or writing on standard error if that is a terminal that can
+// rewrite a line, and no log is written between.
+func (a *app) startProgress(verb string) *progress {
+	tty, ok := terminal(a.stderr)
+	if !ok || a.verbose || os.Getenv("TERM") == "dumb" {
+		return nil
+	}
+	p := &progress{verb: verb, out: tty, width: func() int { return terminalWidth(tty) }, done: make(chan struct{})}
+	p.ended.Go(p.show)
+	return p
+}
+
+// report notes how far reading has come. It never blocks.
+func (p *progress) report(v source.Progress) {
+	if p != nil {
+		p.latest.Store(&v)
+	}
+}
+
+// stop ends the showing and erases the line. Call it once.
+func (p *progress) stop() {
+	if p != nil {
+		close(p.done)
+		p.ended.Wait()
+	}
+}
+
+func (p *progress) show() {
+	tick := time.NewTicker(progressInterval)
+	defer tick.Stop()
+	var shown *source.Progress
+	for {
+		select {
+		case <-p.done:
+			if shown != nil {
+				fmt.Fprint(p.out, eraseLine)
+			}
+			return
+		case <-tick.C:
+			if v := p.latest.Load(); v != nil && v != shown {
+				fmt.Fprint(p.out, eraseLine+ansi.Truncate(progressLine(p.verb, *v), p.width()-1, "…"))
+				shown = v
+			}
+		}
+	}
+}
+
+// progressLine says "reading app.tar  412 MB of 1.24 GB  layer 3 of 12".
+func progressLine(verb string, v source.Progress) string {
+	s := verb + " " + clean.Line(v.What) + "  " + human.Size(v.Bytes)
+	if v.TotalBytes > 0 {
+		s += " of " + human.Size(v.TotalBytes)
+	}
+	if v.TotalLayer > 0 {
+		s += fmt.Sprintf("  %d of %s", v.Layers, human.Count(v.TotalLayer, "layer", "layers"))
+	}
+	return s
+}

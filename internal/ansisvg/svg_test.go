@@ -1,0 +1,62 @@
+package main
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+)
+
+func TestDraw(t *testing.T) {
+	tests := []struct {
+		name string
+		in   string
+		want []string // that the picture holds
+		not  []string
+	}{
+		{"text", "hi", []string{`textLength="16.8"`, ">hi</text>", `fill="#d8dee9"`}, nil},
+		{"colours", "\x1b[1;38;2;1;2;3;48;2;4;5;6mx\x1b[m", []string{
+			`fill="#010203" font-weight="bold">x<`, `height="18" fill="#040506"/>`,
+		}, nil},
+		{"colon colours", "\x1b[38:2::1:2:3mx", []string{`fill="#010203"`}, nil},
+		{"basic colours end", "\x1b[31mx\x1b[39my", []string{`fill="#800000">x<`, `fill="#d8dee9">y<`}, nil},
+		{"reversed", "\x1b[7mx", []string{`fill="#d8dee9"/>`, `fill="#161b22">x<`}, nil},
+		{"columns keep their place", "a   b", []string{`<text x="14" `, `<text x="47.6" `}, nil},
+		{"shapes need no font", "│a", []string{"<path ", ">a<"}, []string{"│"}},
+		{"wide", "漢b", []string{`textLength="25.2"`}, nil},
+		{"escaped", "<&>", []string{"&lt;&amp;&gt;"}, nil},
+		{"other sequences", "\x1b[2Jx\x1b]0;title\x07", []string{">x<"}, []string{"title"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var b strings.Builder
+			if err := run(strings.NewReader(tt.in), &b); err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range tt.want {
+				if !strings.Contains(b.String(), s) {
+					t.Errorf("no %q in\n%s", s, b.String())
+				}
+			}
+			for _, s := range tt.not {
+				if strings.Contains(b.String(), s) {
+					t.Errorf("%q in\n%s", s, b.String())
+				}
+			}
+			wellFormed(t, b.String())
+		})
+	}
+}
+
+func wellFormed(t *testing.T, s string) {
+	t.Helper()
+	d := xml.NewDecoder(strings.NewReader(s))
+	for {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatalf("not XML: %v\n%s", err, s)
+		}
+	}
+}

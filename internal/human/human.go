@@ -1,0 +1,81 @@
+// Package human writes figures for people, the same everywhere: on the screen,
+// in reports and in messages.
+package human
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+// Size writes a number of bytes for people: three digits and a decimal unit,
+// "12.3 MB", "816 MB", "1.00 kB"; below 1000 it is exact, "512 B". It is never
+// more than 7 columns wide, a minus left aside.
+func Size(n int64) string {
+	if n < 0 {
+		return "-" + Size(-max(n, -math.MaxInt64))
+	}
+	if n < 1000 {
+		return strconv.FormatInt(n, 10) + " B"
+	}
+	// In whole numbers: binary fractions would round 9,995 down. What is rounded
+	// up to 1000 of a unit is 1.00 of the next.
+	const units = "kMGTPE"
+	unit := int64(1000)
+	for i := 0; ; i++ {
+		for digits, scale := 2, int64(1); digits >= 0; digits, scale = digits-1, scale*10 {
+			step := unit / (100 / scale) // bytes that one of the last digit stands for
+			figures := n / step
+			if n%step >= step-step/2 {
+				figures++
+			}
+			if figures < 1000 || i == len(units)-1 && digits == 0 {
+				return strconv.FormatFloat(float64(figures)/float64(100/scale), 'f', digits, 64) + " " + units[i:i+1] + "B"
+			}
+		}
+		unit *= 1000
+	}
+}
+
+// Percent writes a ratio (1 is all) as a percentage with one decimal,
+// "33.7 %". What rounding would make nothing or all, and is not, says so:
+// "<0.1 %" and ">99.9 %".
+func Percent(ratio float64) string {
+	const least, most = 0.0005, 0.9995
+	switch {
+	case math.IsNaN(ratio):
+		return "? %"
+	case ratio > 0 && ratio < least:
+		return "<0.1 %"
+	case ratio < 1 && ratio >= most:
+		return ">99.9 %"
+	}
+	return strconv.FormatFloat(100*ratio, 'f', 1, 64) + " %"
+}
+
+// Count writes a number with its noun, in the plural where that is due:
+// "1 layer", "20,821 entries". The plural is given whole.
+func Count[N int | int64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return humanize.Comma(int64(n)) + " " + many
+}
+
+// Date writes a time for people, to the second and in UTC; "unknown" if it is
+// zero.
+func Date(t time.Time) string {
+	if t.IsZero() {
+		return "unknown"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05")
+}
+
+// Permissions writes permission, set-id and sticky bits in octal: "0755".
+func Permissions(mode uint32) string { return fmt.Sprintf("%04o", mode) }
+
+// Comma writes a number whole, its digits in threes: "20,821".
+func Comma[N int | int64](n N) string { return humanize.Comma(int64(n)) }

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"testing"
+)
+
+func TestSampleIsWhatTheProgramWrites(t *testing.T) {
+	const file = "../../testdata/sample.tar"
+	kept, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made bytes.Buffer
+	if err := run(&made); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(made.Bytes(), kept) {
+		t.Errorf("%s is stale; run: go run ./internal/sample > testdata/sample.tar", file)
+	}
+	if limit := 200_000; made.Len() > limit {
+		t.Errorf("the sample has %d bytes, want at most %d: it is in every clone", made.Len(), limit)
+	}
+}

@@ -1,0 +1,174 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+	"math"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// Schema names the form of the JSON report. A change that could break a reader
+// gets a new number; new keys may be added under the old one.
+const Schema = "peel.report/v1"
+
+// The types below are the report's form: their fields are its keys, in their
+// order. A pointer is null where the value is not known.
+type (
+	document struct {
+		Schema string     `json:"schema"`
+		Image  imageRow   `json:"image"`
+		Totals totalsRow  `json:"totals"`
+		Causes []causeRow `json:"causes"`
+		Layers []layerRow `json:"layers"`
+		Waste  []wasteRow `json:"waste"`
+		Flaws  []flawRow  `json:"flaws"`
+	}
+
+	imageRow struct {
+		Name     *quoted `json:"name"`
+		ID       *quoted `json:"id"`
+		Digest   *quoted `json:"digest"`
+		Platform *quoted `json:"platform"`
+		Created  *string `json:"created"`
+		Source   *quoted `json:"source"`
+	}
+
+	totalsRow struct {
+		Layers          int     `json:"layers"`
+		Entries         int     `json:"entries"`
+		StoredBytes     int64   `json:"storedBytes"`
+		VisibleBytes    int64   `json:"visibleBytes"`
+		WastedBytes     int64   `json:"wastedBytes"`
+		Efficiency      float64 `json:"efficiency"`
+		CompressedBytes *int64  `json:"compressedBytes"`
+		BaseLayers      int     `json:"baseLayers"`
+		UserStoredBytes int64   `json:"userStoredBytes"`
+		UserWastedBytes int64   `json:"userWastedBytes"`
+		UserWastedRatio float64 `json:"userWastedRatio"`
+		BaseHiddenBytes int64   `json:"baseHiddenBytes"`
+	}
+
+	causeRow struct {
+		Cause    string `json:"cause"`
+		Bytes    int64  `json:"bytes"`
+		Versions int    `json:"versions"`
+	}
+
+	layerRow struct {
+		Index           int     `json:"index"`
+		DiffID          *quoted `json:"diffId"`
+		Digest          *quoted `json:"digest"`
+		MediaType       *quoted `json:"mediaType"`
+		CompressedBytes *int64  `json:"compressedBytes"`
+		StoredBytes     *int64  `json:"storedBytes"`
+		WastedBytes     *int64  `json:"wastedBytes"`
+		HidesBytes      *int64  `json:"hidesBytes"`
+		Entries         *int    `json:"entries"`
+		Added           *int    `json:"added"`
+		Modified        *int    `json:"modified"`
+		Metadata        *int    `json:"metadata"`
+		Identical       *int    `json:"identical"`
+		Removed         *int    `json:"removed"`
+		Command         *quoted `json:"command"`
+		Created         *string `json:"created"`
+		Base            bool    `json:"base"`
+		Error           *quoted `json:"error"`
+	}
+
+	wasteRow struct {
+		Path  quoted `json:"path"`
+		Bytes int64  `json:"bytes"`
+		Cause string `json:"cause"`
+		Layer int    `json:"layer"`
+		By    *int   `json:"by"`
+	}
+
+	flawRow struct {
+		Layer   *int    `json:"layer"`
+		Path    *quoted `json:"path"`
+		Problem quoted  `json:"problem"`
+	}
+)
+
+// JSON writes the whole analysis as one JSON object of the form that
+// docs/json.md describes, indented, and a newline. It fails only where w does.
+func JSON(w io.Writer, a *analyze.Analysis) error {
+	t := a.Totals
+	doc := document{
+		Schema: Schema,
+		Image: imageRow{
+			Name:     known(a.Image.Name),
+			ID:       known(a.Image.ID),
+			Digest:   known(a.Image.Digest),
+			Platform: known(a.Image.Platform),
+			Created:  stamp(a.Image.Created),
+			Source:   known(a.Image.Source),
+		},
+		Totals: totalsRow{
+			Layers:          t.Layers,
+			Entries:         t.Entries,
+			StoredBytes:     t.Stored,
+			VisibleBytes:    t.Visible,
+			WastedBytes:     t.Wasted,
+			Efficiency:      finite(t.Efficiency),
+			CompressedBytes: knownInt(t.Compressed),
+			BaseLayers:      t.BaseLayers,
+			UserStoredBytes: t.UserStored,
+			UserWastedBytes: t.UserWasted,
+			UserWastedRatio: finite(t.UserWastedRatio),
+			BaseHiddenBytes: t.BaseHidden,
+		},
+		Causes: make([]causeRow, 0, len(a.Causes)),
+		Layers: make([]layerRow, 0, len(a.Layers)),
+		Waste:  make([]wasteRow, 0, len(a.Waste)),
+		Flaws:  make([]flawRow, 0, len(a.Flaws)),
+	}
+	for _, c := range a.Causes {
+		doc.Causes = append(doc.Causes, causeRow{c.Cause.String(), c.Bytes, c.Versions})
+	}
+	for _, l := range a.Layers {
+		doc.Layers = append(doc.Layers, newLayerRow(l))
+	}
+	for _, x := range a.Waste {
+		doc.Waste = append(doc.Waste, wasteRow{quoted(x.Path), x.Bytes, x.Cause.String(), x.Layer, knownInt(x.By)})
+	}
+	for _, f := range a.Flaws {
+		doc.Flaws = append(doc.Flaws, flawRow{knownInt(f.Layer), known(f.Path), quoted(f.Problem)})
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(doc)
+}
+
+// newLayerRow leaves null what cannot be known of a layer that cannot be read.
+func newLayerRow(l analyze.LayerTotal) layerRow {
+	row := layerRow{
+		Index:           l.Layer.Index,
+		DiffID:          known(l.Layer.DiffID),
+		Digest:          known(l.Layer.Digest),
+		MediaType:       known(l.Layer.MediaType),
+		CompressedBytes: knownInt(l.Layer.CompressedBytes),
+		Command:         known(l.Layer.Step.Command),
+		Created:         stamp(l.Layer.Step.Created),
+		Base:            l.Base,
+	}
+	if l.Layer.Err != nil {
+		row.Error = known(l.Layer.Err.Error())
+		return row
+	}
+	row.StoredBytes, row.WastedBytes, row.HidesBytes = &l.Stored, &l.Wasted, &l.Hides
+	row.Entries = &l.Entries
+	row.Added, row.Modified, row.Metadata = &l.Changes.Added, &l.Changes.Modified, &l.Changes.Metadata
+	row.Identical, row.Removed = &l.Changes.Identical, &l.Changes.Removed
+	return row
+}
+
+// finite keeps a number that JSON cannot write from failing a report.
+func finite(f float64) float64 {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return 0
+	}
+	return f
+}

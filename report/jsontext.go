@@ -1,0 +1,68 @@
+package report
+
+import (
+	"fmt"
+	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/peelhq/peel/internal/clean"
+)
+
+// quoted is text in JSON. Bytes that are no UTF-8 become U+FFFD, and whatever a
+// terminal could act upon is written as a \u escape, so that a report can be
+// looked at as it is; a reader of JSON gets every character back.
+type quoted string
+
+// MarshalJSON writes the text as a JSON string in which no control or invisible
+// character stands for itself.
+func (q quoted) MarshalJSON() ([]byte, error) {
+	b := make([]byte, 0, len(q)+2)
+	b = append(b, '"')
+	for _, r := range string(q) { // a bad byte gives U+FFFD
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r == '\n':
+			b = append(b, `\n`...)
+		case r == '\t':
+			b = append(b, `\t`...)
+		case ' ' <= r && r < 0x7f, r == utf8.RuneError, clean.Text(string(r)) == string(r):
+			b = utf8.AppendRune(b, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			b = fmt.Appendf(b, `\u%04x\u%04x`, high, low)
+		default:
+			b = fmt.Appendf(b, `\u%04x`, r)
+		}
+	}
+	return append(b, '"'), nil
+}
+
+// known returns nil, JSON's null, for text that is not known.
+func known(s string) *quoted {
+	if s == "" {
+		return nil
+	}
+	q := quoted(s)
+	return &q
+}
+
+// knownInt returns nil, JSON's null, for a negative number: not known.
+func knownInt[N int | int64](n N) *N {
+	if n < 0 {
+		return nil
+	}
+	return &n
+}
+
+// stamp writes a time as RFC 3339 has it, in UTC; nil, JSON's null, for one
+// that is not known, or that RFC 3339 has no way to write.
+func stamp(t time.Time) *string {
+	t = t.UTC()
+	if t.IsZero() || t.Year() < 0 || t.Year() > 9999 {
+		return nil
+	}
+	s := t.Format(time.RFC3339Nano)
+	return &s
+}

@@ -1,0 +1,213 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/source"
+)
+
+const (
+	columns     = 80 // what a text report is wide at most
+	wasteShown  = 20 // rows of the largest waste
+	flawsShown  = 10 // rows of flaws
+	countDigits = 7  // columns of a number of entries: "999,999"
+)
+
+// page is a text report being written: lines of at most 80 columns.
+type page struct{ strings.Builder }
+
+// line adds a line, cut to the page's width.
+func (p *page) line(format string, args ...any) {
+	p.WriteString(strings.TrimRight(cut(fmt.Sprintf(format, args...), columns), " "))
+	p.WriteByte('\n')
+}
+
+// heading adds an empty line and a heading.
+func (p *page) heading(format string, args ...any) {
+	p.WriteByte('\n')
+	p.line(format, args...)
+}
+
+func (p *page) writeTo(w io.Writer) error {
+	_, err := io.WriteString(w, p.String())
+	return err
+}
+
+// Text writes the analysis for people: what the image is, its totals, its
+// layers, why bytes are wasted, and the largest of them with the layer to
+// blame. It fails only where w does.
+func Text(w io.Writer, a *analyze.Analysis) error {
+	var p page
+	p.image(a)
+	p.totals(a)
+	p.layers(a)
+	p.causes(a)
+	p.waste(a, wasteShown)
+	p.flaws(a.Flaws)
+	return p.writeTo(w)
+}
+
+func (p *page) image(a *analyze.Analysis) {
+	im := a.Image
+	p.line("Image %s", cutMiddle(title(im), columns-len("Image ")))
+	about := []string{
+		human.Count(a.Totals.Layers, "layer", "layers"),
+		human.Count(a.Totals.Entries, "entry", "entries"),
+		orUnknown(im.Platform),
+	}
+	if !im.Created.IsZero() {
+		about = slices.Insert(about, 2, "created "+human.Date(im.Created))
+	}
+	// Nothing that the image says begins a line: some logs take that for an order.
+	p.line("%s", strings.Join(about, ", "))
+	if im.Source != "" {
+		p.WriteString("read from " + cutMiddle(clean.Line(im.Source), columns-len("read from ")) + "\n")
+	}
+}
+
+// title is what the image is called: its name, else its digest, fit for a
+// terminal.
+func title(im *source.Image) string {
+	for _, s := range []string{im.Name, im.ID, im.Digest, im.Source} {
+		if s != "" {
+			return clean.Line(s)
+		}
+	}
+	return "image without a name"
+}
+
+func (p *page) totals(a *analyze.Analysis) {
+	t := a.Totals
+	p.WriteByte('\n')
+	row := func(name string, bytes int64, note string) {
+		p.line("%s %s  %s", pad(name, 11), padLeft(human.Size(bytes), 7), note)
+	}
+	row("stored", t.Stored, "")
+	row("visible", t.Visible, "efficiency "+human.Percent(t.Efficiency))
+	row("wasted", t.Wasted, human.Percent(1-t.Efficiency)+" of what is stored")
+	if t.Compressed >= 0 {
+		row("compressed", t.Compressed, "")
+	}
+	if t.BaseLayers < t.Layers {
+		note := human.Size(t.UserWasted) + " of it wasted (" + human.Percent(t.UserWastedRatio) + ")"
+		row("user layers", t.UserStored, note)
+	}
+	if t.BaseHidden > 0 {
+		row("base hidden", t.BaseHidden, "of the base image, hidden by user layers")
+	}
+}
+
+func (p *page) layers(a *analyze.Analysis) {
+	if len(a.Layers) == 0 {
+		return
+	}
+	p.heading("Layers%s", baseNote(a.Totals))
+	p.line("   #   stored   wasted    hides  entries  command")
+	for _, l := range a.Layers {
+		i := strconv.Itoa(l.Layer.Index)
+		if l.Layer.Err != nil {
+			p.line("%s  cannot be read: %s", padLeft(i, 4), clean.Line(l.Layer.Err.Error()))
+			continue
+		}
+		p.line("%s  %s  %s  %s  %s  %s", padLeft(i, 4), padLeft(human.Size(l.Stored), 7), padLeft(human.Size(l.Wasted), 7),
+			padLeft(human.Size(l.Hides), 7), padLeft(human.Comma(l.Entries), countDigits), Command(l.Layer))
+	}
+}
+
+// baseNote says which layers are the base image's, unless there are none.
+func baseNote(t analyze.Totals) string {
+	switch t.BaseLayers {
+	case 0:
+		return ""
+	case 1:
+		return " (layer 0 is the base)"
+	}
+	return fmt.Sprintf(" (0 to %d are the base)", t.BaseLayers-1)
+}
+
+// Command is what made a layer, in words, on one line and fit for a terminal.
+func Command(l *source.Layer) string {
+	if s := clean.Line(analyze.Instruction(l.Step.Command)); s != "" {
+		return s
+	}
+	return orUnknown(l.Step.Comment)
+}
+
+func (p *page) causes(a *analyze.Analysis) {
+	if a.Totals.Wasted == 0 {
+		return
+	}
+	p.heading("Why bytes are wasted")
+	for _, c := range a.Causes {
+		if c.Versions > 0 {
+			p.line("%s  %s  %s  %s", padLeft(human.Size(c.Bytes), 9), padLeft(human.Comma(c.Versions), countDigits),
+				pad(c.Cause.String(), 11), meaning[c.Cause])
+		}
+	}
+}
+
+// meaning says what a cause is, in the words of docs/cli.md.
+var meaning = map[analyze.Cause]string{
+	analyze.Overwritten:  "a higher layer wrote other content",
+	analyze.MetadataCopy: "copied up whole to change attributes",
+	analyze.SameAgain:    "a higher layer wrote the same again",
+	analyze.Deleted:      "a higher layer deleted it",
+	analyze.Opaque:       "a higher layer made its directory opaque",
+	analyze.Replaced:     "something of another type took its place",
+	analyze.Duplicate:    "the same layer holds the path again",
+}
+
+// waste lists the largest of what is wasted, n rows at most, each with the
+// layer that carries it, the layer to blame, and that one's build step.
+func (p *page) waste(a *analyze.Analysis, n int) {
+	if len(a.Waste) == 0 {
+		return
+	}
+	if n < len(a.Waste) {
+		p.heading("The largest waste (%d of %s)", n, human.Count(len(a.Waste), "version", "versions"))
+	} else {
+		p.heading("The waste")
+	}
+	p.line("    bytes  cause         in   by  path")
+	const indent, stepIndent = 34, 11
+	last := -1
+	for _, x := range a.Waste[:min(n, len(a.Waste))] {
+		by := "?"
+		if x.By >= 0 {
+			by = strconv.Itoa(x.By)
+		}
+		p.line("%s  %s  %s  %s  %s", padLeft(human.Size(x.Bytes), 9), pad(x.Cause.String(), 11), padLeft(strconv.Itoa(x.Layer), 3),
+			padLeft(by, 3), cutMiddle(clean.Text(x.Path), columns-indent))
+		if x.By != last && x.By >= 0 && x.By < len(a.Layers) {
+			p.line("%s", pad("", stepIndent)+"↳ "+Command(a.Layers[x.By].Layer))
+		}
+		last = x.By
+	}
+}
+
+func (p *page) flaws(flaws []source.Flaw) {
+	if len(flaws) == 0 {
+		return
+	}
+	p.heading("Malformed, but passed over")
+	for _, f := range flaws[:min(flawsShown, len(flaws))] {
+		where := "image: "
+		if f.Layer >= 0 {
+			where = "layer " + strconv.Itoa(f.Layer) + ": "
+		}
+		if f.Path != "" {
+			where += clean.Text(f.Path) + ": "
+		}
+		p.line("  %s%s", where, clean.Line(f.Problem))
+	}
+	if more := len(flaws) - flawsShown; more > 0 {
+		p.line("  and %s more", human.Comma(more))
+	}
+}

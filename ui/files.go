@@ -1,0 +1,310 @@
+package ui
+
+import (
+	"fmt"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// Columns of the files pane, in columns of the terminal.
+const (
+	nameRoom   = 16 // that the name has at least, beside a strip of many layers
+	filesFixed = 1 + 1 + sizeWidth + 1 + sizeWidth + 3
+)
+
+// files is the pane with the tree: for each path its shadow strip, its size,
+// its wasted bytes and its name.
+type files struct {
+	list
+	lk   *look
+	a    *analyze.Analysis
+	view *analyze.View // what the rows were made from
+	spec analyze.Spec
+	rows []row
+	by   order
+
+	wish   rowsWish // what is to be shown: the same as what is, once no job is under way
+	seq    int      // of the wish
+	shown  int      // the wish that is shown
+	busy   bool     // rows are being made
+	cache  *kidCache
+	anchor analyze.NodeID // what the reader has chosen: the cursor is on it, or on its nearest parent
+	signs  []analyze.Sign // of the row being drawn
+}
+
+// choose puts the cursor on row i, by the reader's choice.
+func (f *files) choose(i int) {
+	f.to(i)
+	f.keep()
+}
+
+// keep makes the row under the cursor the reader's choice.
+func (f *files) keep() {
+	if n, ok := f.current(); ok {
+		f.anchor = n
+	}
+}
+
+// current returns the node under the cursor.
+func (f *files) current() (analyze.NodeID, bool) {
+	if f.cursor >= len(f.rows) {
+		return 0, false
+	}
+	return f.rows[f.cursor].node, true
+}
+
+// ask has the rows made anew, after the wish has changed.
+func (f *files) ask() tea.Cmd {
+	f.seq++
+	return f.start()
+}
+
+func (f *files) start() tea.Cmd {
+	if f.busy || f.shown == f.seq {
+		return nil
+	}
+	f.busy = true
+	cache := f.cache
+	f.cache = nil
+	return rowsCmd(f.a.Tree, f.seq, f.wish, cache)
+}
+
+// install shows rows that have been made. If the wish has changed meanwhile
+// they are shown all the same, and the next ones are asked for.
+func (f *files) install(msg rowsMsg) tea.Cmd {
+	f.busy = false
+	f.shown = msg.seq
+	f.rows, f.cache = msg.rows, msg.cache
+	f.view, f.spec, f.by = msg.cache.view, msg.wish.spec, msg.wish.order
+	// The cursor stays where it is on the screen, as far as that goes.
+	above := f.cursor - f.top
+	i := find(f.a.Tree, f.rows, f.anchor)
+	f.top = i - above
+	f.list.rows, f.cursor = len(f.rows), i
+	f.to(i)
+	return f.start()
+}
+
+// key does what a key asks of this pane. The second result says whether the
+// key is one of its own.
+func (f *files) key(k *keyMap, press tea.KeyPressMsg) (tea.Cmd, bool) {
+	if f.list.key(k, press) {
+		f.keep()
+		return nil, true
+	}
+	n, ok := f.current()
+	kids := ok && f.rows[f.cursor].kids
+	isOpen := kids && f.wish.opened.has(n)
+	switch {
+	case k.openAll.matches(press):
+		return f.all(true), true
+	case k.foldAll.matches(press):
+		return f.all(false), true
+	case k.toggle.matches(press):
+		return f.flip(f.cursor), true
+	case k.open.matches(press):
+		if !isOpen {
+			return f.flip(f.cursor), true
+		}
+		f.choose(f.cursor + 1)
+	case k.close.matches(press):
+		if isOpen {
+			return f.flip(f.cursor), true
+		}
+		if ok && f.rows[f.cursor].depth > 0 {
+			f.choose(find(f.a.Tree, f.rows, f.a.Tree.Parent(n)))
+		}
+	default:
+		return nil, false
+	}
+	return nil, true
+}
+
+// flip opens the directory on row i if it is closed, and closes it if it is
+// open.
+func (f *files) flip(i int) tea.Cmd {
+	if i >= len(f.rows) || !f.rows[i].kids {
+		return nil
+	}
+	n := f.rows[i].node
+	f.wish.opened.set(n, !f.wish.opened.has(n))
+	return f.ask()
+}
+
+// all opens or closes every directory.
+func (f *files) all(open bool) tea.Cmd {
+	f.wish.opened = opened{all: open}
+	return f.ask()
+}
+
+// title says what the pane shows, and what that comes to.
+func (f *files) title() string {
+	var what string
+	switch f.spec.Mode {
+	case analyze.Union:
+		what = fmt.Sprintf("Files after layer %d", f.spec.At)
+	case analyze.Alone:
+		what = fmt.Sprintf("Layer %d alone", f.spec.At)
+	case analyze.Range:
+		what = fmt.Sprintf("Changes from layer %d to %d", f.spec.From, f.spec.At)
+	default:
+		what = "Everything in any layer"
+	}
+	return what + " " + f.lk.sg.dot + " " + human.Size(f.view.Bytes(0))
+}
+
+// aside says where the cursor is, and how the rows are ordered.
+func (f *files) aside() string {
+	by := fmt.Sprintf("by %s %s", f.by, f.lk.sg.order)
+	if f.list.rows > f.page {
+		return fmt.Sprintf("%s of %s %s %s", human.Comma(int64(f.cursor+1)), human.Comma(int64(f.list.rows)), f.lk.sg.dot, by)
+	}
+	return by
+}
+
+// strip returns the shadow strip of a pane w columns wide.
+func (f *files) strip(w, selected int) strip {
+	return newStrip(f.a.Tree.LayerCount(), selected, w-filesFixed-nameRoom)
+}
+
+// render draws row i of the pane into l; selected is the layer whose column is lit.
+func (f *files) render(l *line, i int, focused bool, selected int) {
+	s := f.strip(l.left, selected)
+	if i == 0 {
+		s.head(l, f.lk)
+		l.right(f.lk.st.dim, "size", sizeWidth)
+		l.skip(1)
+		l.right(f.lk.st.dim, "wasted", sizeWidth)
+		l.skip(3)
+		l.put(f.lk.st.dim, "name")
+		return
+	}
+	i += f.top - 1
+	if i >= len(f.rows) {
+		if len(f.rows) == 0 && i == 0 {
+			l.skip(1)
+			l.put(f.lk.st.dim, f.nothing())
+		}
+		return
+	}
+	mark := " "
+	if i == f.cursor {
+		mark, l.base = f.lk.sg.mark, f.lk.st.cursor(focused)
+	}
+	l.put(f.lk.st.key, mark)
+	f.node(l, f.rows[i], s, selected)
+	l.fill()
+}
+
+// nothing says why there are no rows.
+func (f *files) nothing() string {
+	switch f.spec.Mode {
+	case analyze.Alone:
+		if f.spec.At < len(f.a.Layers) && f.a.Layers[f.spec.At].Layer.Err != nil {
+			return "cannot be read: " + f.lk.line(f.a.Layers[f.spec.At].Layer.Err.Error())
+		}
+		return "this layer holds no files"
+	case analyze.Range:
+		return "nothing differs"
+	}
+	return "no files"
+}
+
+// node draws what a row says of its node.
+func (f *files) node(l *line, r row, s strip, selected int) {
+	st, sg := &f.lk.st, &f.lk.sg
+	f.signs = f.view.Strip(r.node, f.signs[:0])
+	s.row(l, f.lk, f.signs)
+	l.skip(1)
+
+	v, ok := f.view.Version(r.node)
+	removed := ok && v.Change() == analyze.Removed
+	shadowed := ok && f.spec.Mode == analyze.Everything && v.By() >= 0
+	kind := ""
+	if ok && !removed {
+		kind = v.Kind().String()
+	}
+	bytes := f.view.Bytes(r.node)
+	switch {
+	case bytes > 0:
+		l.right(st.text, human.Size(bytes), sizeWidth)
+	case kind == "file":
+		l.right(st.dim, human.Size(0), sizeWidth)
+	default:
+		l.skip(sizeWidth)
+	}
+	l.skip(1)
+	if waste := f.view.Wasted(r.node); waste > 0 {
+		l.right(st.waste, human.Size(waste), sizeWidth)
+	} else {
+		l.skip(sizeWidth)
+	}
+	l.skip(1)
+
+	change := " "
+	changeStyle := style{}
+	if ok && !v.Implied() && (f.spec.Mode != analyze.Union || v.Layer() == selected) && (f.spec.Mode != analyze.Everything || removed) {
+		change, changeStyle = sg.change[v.Change()], st.change[v.Change()]
+	}
+	l.put(changeStyle, change)
+	l.skip(1)
+	l.skip(f.indent(r, l.left))
+
+	icon := "  "
+	name := st.text
+	switch {
+	case r.kids && f.wish.opened.has(r.node):
+		icon = sg.open + " "
+	case r.kids || kind == "dir":
+		icon = sg.closed + " "
+	}
+	switch {
+	case removed:
+		name = st.change[analyze.Removed]
+	case shadowed:
+		name = st.dim
+	case r.kids || kind == "dir":
+		name = st.dir
+	case kind == "symlink":
+		name = st.link
+	}
+	l.put(st.dim, icon)
+	l.put(name, f.lk.text(f.a.Tree.Name(r.node)))
+	if !ok || removed {
+		return
+	}
+	switch v.Type().String() {
+	case "symlink":
+		l.put(st.dim, " "+sg.link+" "+f.lk.text(v.Link()))
+	case "hardlink":
+		l.put(st.dim, " "+sg.hard+" "+f.lk.text(v.Link()))
+	}
+}
+
+// indent returns how far a row's name is moved to the right on w columns. However
+// deep a path is, something of its name is to be seen.
+func (f *files) indent(r row, w int) int {
+	step := 2
+	if w < 30 {
+		step = 1
+	}
+	return min(int(r.depth)*step, max(w-nameRoom/2, 0))
+}
+
+// click selects row i of a pane w columns wide. If it was selected before, or if
+// column x is its sign's, its directory is opened or closed.
+func (f *files) click(x, i, w int, s strip) tea.Cmd {
+	if i >= len(f.rows) {
+		return nil
+	}
+	was := f.cursor
+	f.choose(i)
+	sign := filesFixed + s.n + f.indent(f.rows[i], w-filesFixed-s.n)
+	if i == was || x >= sign && x < sign+2 {
+		return f.flip(i)
+	}
+	return nil
+}

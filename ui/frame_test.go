@@ -1,0 +1,260 @@
+package ui
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/testkit"
+	"github.com/peelhq/peel/source"
+)
+
+var update = flag.Bool("update", false, "write the goldens anew")
+
+// open analyses the image of a fixture under testdata.
+func open(t testing.TB, fixture string) *analyze.Analysis {
+	t.Helper()
+	return openFixture(t, filepath.Join("testdata", fixture+".image"))
+}
+
+func openFixture(t testing.TB, path string) *analyze.Analysis {
+	t.Helper()
+	return openFile(t, testkit.ShapeNamed("docker-20").Write(t, testkit.Load(t, path)))
+}
+
+func openFile(t testing.TB, path string) *analyze.Analysis {
+	t.Helper()
+	im, err := source.Open(t.Context(), path, source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = im.Close() })
+	a, err := analyze.Run(t.Context(), im, analyze.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// start returns the program on a terminal of w columns and h rows, with the
+// image loaded.
+func start(t testing.TB, a *analyze.Analysis, w, h int, env ...string) *model {
+	t.Helper()
+	m := newModel(t.Context(), Options{
+		Name:    a.Image.Name,
+		Environ: append([]string{"LANG=C.UTF-8"}, env...),
+		Load: func(context.Context, func(Progress)) (*analyze.Analysis, error) {
+			return a, nil
+		},
+	})
+	m.tick = func() tea.Cmd { return nil }
+	settle(m, m.Init())
+	send(m, tea.WindowSizeMsg{Width: w, Height: h})
+	return m
+}
+
+// send has m take a message in, and run what follows from it to the end.
+func send(m *model, msg tea.Msg) {
+	_, cmd := m.Update(msg)
+	settle(m, cmd)
+}
+
+// settle runs commands until none is left. It reports whether one of them ends
+// the program.
+func settle(m *model, cmds ...tea.Cmd) (quit bool) {
+	for len(cmds) > 0 {
+		cmd := cmds[0]
+		cmds = cmds[1:]
+		if cmd == nil {
+			continue
+		}
+		switch msg := cmd().(type) {
+		case nil:
+		case tea.BatchMsg:
+			cmds = append(cmds, msg...)
+		case tea.QuitMsg:
+			quit = true
+		default:
+			_, next := m.Update(msg)
+			cmds = append(cmds, next)
+		}
+	}
+	return quit
+}
+
+var named = map[string]rune{
+	"enter": tea.KeyEnter, "tab": tea.KeyTab, "esc": tea.KeyEscape, "space": tea.KeySpace,
+	"up": tea.KeyUp, "down": tea.KeyDown, "left": tea.KeyLeft, "right": tea.KeyRight,
+	"pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "home": tea.KeyHome, "end": tea.KeyEnd,
+}
+
+// keyOf returns the press of a key by its name: "j", "enter", "ctrl+c".
+func keyOf(name string) tea.KeyPressMsg {
+	if letter, ok := strings.CutPrefix(name, "ctrl+"); ok {
+		return tea.KeyPressMsg{Code: rune(letter[0]), Mod: tea.ModCtrl}
+	}
+	if code, ok := named[name]; ok {
+		return tea.KeyPressMsg{Code: code}
+	}
+	r, _ := utf8.DecodeRuneInString(name)
+	return tea.KeyPressMsg{Code: r, Text: name}
+}
+
+// press presses keys, one after the other, each once everything is at rest.
+func press(m *model, keys string) {
+	for k := range strings.FieldsSeq(keys) {
+		send(m, keyOf(k))
+	}
+}
+
+// screen returns the rows on the terminal, without colours.
+func screen(m *model) []string {
+	return strings.Split(ansi.Strip(m.View().Content), "\n")
+}
+
+// intact checks what holds of every frame: as many rows as the terminal has,
+// each as wide, nothing on them that a terminal acts upon but colours, and the
+// row of the cursor in sight.
+func intact(t *testing.T, m *model) {
+	t.Helper()
+	content := m.View().Content
+	if m.h == 0 && content == "" {
+		return
+	}
+	rows := strings.Split(content, "\n")
+	if len(rows) != m.h {
+		t.Fatalf("%d rows on a terminal of %d", len(rows), m.h)
+	}
+	for y, row := range rows {
+		if w := ansi.StringWidth(row); w != m.w {
+			t.Fatalf("row %d is %d columns wide on a terminal of %d: %q", y, w, m.w, row)
+		}
+	}
+	plain := stripColours(content)
+	if i := strings.IndexFunc(plain, func(r rune) bool { return r != '\n' && r < ' ' || r == 0x7f || r == '\u202e' }); i >= 0 {
+		t.Fatalf("%q on the screen, at %q", plain[i], plain[i:min(i+20, len(plain))])
+	}
+	if m.a == nil || m.layout.tooSmall || m.help.shown {
+		return
+	}
+	for name, l := range map[string]list{"layers": m.layers.list, "files": m.files.list} {
+		if l.rows > 0 && (l.cursor < 0 || l.cursor >= l.rows || l.cursor < l.top || l.cursor >= l.top+l.page) {
+			t.Fatalf("%s: the cursor %d is out of sight: %+v", name, l.cursor, l)
+		}
+	}
+	marks := strings.Count(plain, unicodeSigns.mark)
+	want := 0
+	if in := m.layout.panes[layersPane]; !in.empty() && m.layers.rows > 0 {
+		want++
+	}
+	if in := m.layout.panes[filesPane]; !in.empty() && len(m.files.rows) > 0 {
+		want++
+	}
+	if !m.look.ascii && marks != want {
+		t.Fatalf("%d cursors on the screen, want %d:\n%s", marks, want, plain)
+	}
+}
+
+// stripColours takes out "select graphic rendition" sequences, and no others.
+func stripColours(s string) string {
+	var b strings.Builder
+	for s != "" {
+		i := strings.Index(s, "\x1b[")
+		if i < 0 {
+			break
+		}
+		b.WriteString(s[:i])
+		end := i + 2
+		for end < len(s) && (s[end] >= '0' && s[end] <= '9' || s[end] == ';' || s[end] == ':') {
+			end++
+		}
+		if end < len(s) && s[end] == 'm' {
+			s = s[end+1:]
+			continue
+		}
+		b.WriteString(s[i:end])
+		s = s[end:]
+	}
+	b.WriteString(s)
+	return b.String()
+}
+
+func golden(t *testing.T, name string, rows []string) {
+	t.Helper()
+	for i := range rows {
+		rows[i] = strings.TrimRight(rows[i], " ")
+	}
+	got := strings.Join(rows, "\n") + "\n"
+	file := filepath.Join("testdata", name+".screen")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs (-update writes it anew):\ngot:\n%s\nwant:\n%s", file, got, want)
+	}
+}
+
+func TestFrames(t *testing.T) {
+	sizes := [][2]int{{80, 24}, {120, 40}, {200, 60}, {40, 10}, {20, 5}}
+	first := sizes[:1]
+	tests := []struct {
+		name    string
+		fixture string
+		keys    string
+		sizes   [][2]int
+		env     []string
+	}{
+		{"start", "app", "", sizes, nil},
+		{"layers", "app", "tab k k", sizes[:4], nil},
+		{"alone", "app", "m [ [", first, nil},
+		{"range", "app", "tab k k k i j j", first, nil},
+		{"everything", "app", "m m m E", sizes[1:2], nil},
+		{"by-waste", "app", "s", first, nil},
+		{"by-name", "app", "s s E", first, nil},
+		{"help", "app", "?", sizes[:4], nil},
+		{"stacked", "app", "", [][2]int{{60, 40}}, nil},
+		{"ascii", "app", "", first, []string{"LANG=C"}},
+		{"odd-names", "odd", "E", sizes[:2], nil},
+		{"no-layers", "no-layers", "m m m ?  ?", first, nil},
+		{"odd-names-ascii", "odd", "E", first, []string{"LC_ALL=C"}},
+	}
+	for _, tt := range tests {
+		a := open(t, tt.fixture)
+		for _, size := range tt.sizes {
+			name := fmt.Sprintf("%s-%dx%d", tt.name, size[0], size[1])
+			t.Run(name, func(t *testing.T) {
+				m := start(t, a, size[0], size[1], tt.env...)
+				press(m, tt.keys)
+				intact(t, m)
+				golden(t, name, screen(m))
+			})
+		}
+	}
+}
+
+// rowWith returns the first row on the screen that holds text.
+func rowWith(t *testing.T, m *model, text string) string {
+	t.Helper()
+	rows := screen(m)
+	i := slices.IndexFunc(rows, func(r string) bool { return strings.Contains(r, text) })
+	if i < 0 {
+		t.Fatalf("no %q on\n%s", text, strings.Join(rows, "\n"))
+	}
+	return rows[i]
+}

@@ -1,0 +1,62 @@
+package ui
+
+import (
+	"path/filepath"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// fuzzKeys is what a byte of FuzzKeys presses.
+var fuzzKeys = []string{
+	"j", "k", "down", "up", "pgdown", "pgup", "g", "G", "tab", "enter", "space", "l", "h", "E", "C", "s", "m", "i",
+	"[", "]", "J", "K", "?", "esc", "x",
+}
+
+// Whatever is pressed and clicked, on terminals of whatever size: never a
+// panic, and every frame is intact.
+func FuzzKeys(f *testing.F) {
+	f.Add([]byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09"))
+	f.Add([]byte("\xc0\x30\x12\x0b\x0b\x0b\x00\x00\xf0\x20\x08\x10\x10\x10\x0d\x06\x07"))
+	f.Add([]byte("\xd0\x05\x05\x0d\xd0\xff\xff\xe0\x10\x10\xe1\x40\x08\xe2\x50\x06"))
+	var images []*analyze.Analysis
+	for _, name := range []string{"app", "odd", "no-layers"} {
+		images = append(images, open(f, name))
+	}
+	for _, name := range []string{"unreadable-xz", "empty-layer", "history-none", "names-dotdot", "type-changes"} {
+		images = append(images, openFixture(f, filepath.Join("..", "testdata", name+".image")))
+	}
+	f.Fuzz(func(t *testing.T, keys []byte) {
+		if len(keys) == 0 || len(keys) > 120 {
+			return
+		}
+		m := start(t, images[int(keys[0])%len(images)], 80, 24)
+		for i := 1; i < len(keys); i++ {
+			k := keys[i]
+			arg := func() int { // the next byte
+				if i+1 >= len(keys) {
+					return 0
+				}
+				i++
+				return int(keys[i])
+			}
+			switch {
+			case k < 0xc0:
+				send(m, keyOf(fuzzKeys[int(k)%len(fuzzKeys)]))
+			case k < 0xe0:
+				send(m, tea.WindowSizeMsg{Width: arg(), Height: arg() / 3})
+			case k < 0xf0:
+				send(m, tea.MouseClickMsg{Button: tea.MouseLeft, X: arg(), Y: arg() / 3})
+			default:
+				wheel := tea.MouseWheelUp
+				if k&1 == 0 {
+					wheel = tea.MouseWheelDown
+				}
+				send(m, tea.MouseWheelMsg{Button: wheel, X: arg(), Y: arg() / 3})
+			}
+			intact(t, m)
+		}
+	})
+}

@@ -1,0 +1,262 @@
+package ui
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// history is the pane below the files: every version of the selected path,
+// newest first, with what changed and the step that is to blame.
+type history struct {
+	scroller
+	lk       *look
+	a        *analyze.Analysis
+	commands []string // by layer
+	node     analyze.NodeID
+	some     bool // there is a selected path
+	wide     int
+	lines    prose
+	layers   []int // by line: the layer whose version it tells of
+}
+
+// oneLine is the number of columns from which on a version takes one line, the
+// step beside it; on fewer, the step stands below.
+const oneLine = 110
+
+// Bounds of what is told of a directory: how many of an image's wasted versions,
+// largest first, are looked at, and how many are listed. The first keeps a key
+// press cheap on images with a million of them.
+const (
+	wasteSearched = 20_000
+	wasteShown    = 50
+)
+
+// show makes the lines for node, on w columns and h rows.
+func (p *history) show(node analyze.NodeID, some bool, w, h int) {
+	if node != p.node || some != p.some || w != p.wide {
+		if node != p.node {
+			p.top = 0
+		}
+		p.node, p.some, p.wide = node, some, w
+		p.make()
+	}
+	p.resize(len(p.lines), h)
+}
+
+// title is the path.
+func (p *history) title(w int) string {
+	if !p.some {
+		return "History"
+	}
+	return cutLeft(p.lk.text(p.a.Tree.Path(p.node)), w, p.lk.sg.tail)
+}
+
+// render draws line i into l; the version of the selected layer stands out.
+func (p *history) render(l *line, i, selected int) {
+	i += p.top
+	if i < len(p.lines) && p.layers[i] == selected {
+		l.base = p.lk.st.idleSelected
+	}
+	p.lines.render(l, i)
+	l.fill()
+}
+
+func (p *history) make() {
+	p.lines, p.layers = p.lines[:0], p.layers[:0]
+	if !p.some {
+		return
+	}
+	versions := p.a.Tree.Versions(p.node)
+	facts := make([][]span, len(versions))
+	wide := 0 // of the facts
+	for i, v := range versions {
+		if v.Change() != analyze.Removed {
+			facts[i] = p.facts(v, below(versions[:i], v.Layer()))
+			wide = max(wide, spansWidth(facts[i]))
+		}
+	}
+	wide = min(wide, p.wide/2)
+	for i, v := range slices.Backward(versions) {
+		p.version(v, facts[i], wide)
+		p.of(v.Layer())
+	}
+	p.wasteBelow()
+	p.of(-1)
+}
+
+// of notes that the lines added last tell of layer k.
+func (p *history) of(k int) {
+	for len(p.layers) < len(p.lines) {
+		p.layers = append(p.layers, k)
+	}
+}
+
+// wasteBelow adds the largest versions below a directory whose bytes are
+// wasted.
+func (p *history) wasteBelow() {
+	st := &p.lk.st
+	t := p.a.Tree
+	if len(t.Children(p.node)) == 0 {
+		return
+	}
+	shown := 0
+	for _, w := range p.a.Waste[:min(len(p.a.Waste), wasteSearched)] {
+		n := w.Node
+		for n > p.node { // a parent's number is lower than its children's
+			n = t.Parent(n)
+		}
+		if n != p.node || w.Node == p.node {
+			continue
+		}
+		if shown == 0 {
+			p.lines.gap()
+			p.lines.add(span{st.dim, " wasted below, largest first"})
+		}
+		facts := fmt.Sprintf("  by %-*d ", p.digits(), w.By)
+		if w.By < 0 {
+			facts = strings.Repeat(" ", len(facts))
+		}
+		facts += fmt.Sprintf(" %-11s  ", w.Cause)
+		p.lines.add(
+			span{st.waste, fmt.Sprintf(" %*s", sizeWidth, human.Size(w.Bytes))},
+			span{st.dim, facts},
+			span{st.text, cutLeft(p.lk.text(w.Path), p.wide-1-sizeWidth-len(facts), p.lk.sg.tail)},
+		)
+		if shown++; shown == wasteShown {
+			return
+		}
+	}
+}
+
+// digits is how many a layer's number has at most.
+func (p *history) digits() int { return len(strconv.Itoa(max(len(p.a.Layers)-1, 0))) }
+
+// below returns the version that shows right below layer k, if there is one.
+func below(older []analyze.Version, k int) *analyze.Version {
+	for i := len(older) - 1; i >= 0; i-- {
+		v := &older[i]
+		if v.Layer() < k && !v.Duplicate() {
+			if v.Change() == analyze.Removed {
+				return nil
+			}
+			return v
+		}
+	}
+	return nil
+}
+
+// version adds what there is to say of v. With room for all on one line, the
+// facts take wide columns, so that the steps stand below each other.
+func (p *history) version(v analyze.Version, facts []span, wide int) {
+	st, sg := &p.lk.st, &p.lk.sg
+	digits := p.digits()
+	removed := v.Change() == analyze.Removed
+
+	sign := analyze.SignCovered
+	switch {
+	case removed:
+		sign = analyze.SignRemoved
+	case v.By() < 0 && v.Cause() == analyze.NotShadowed:
+		sign = analyze.SignShows
+	}
+	change := v.Change().String()
+	if v.Implied() {
+		change = "implied"
+	}
+	spans := []span{
+		{st.strip[sign], " " + sg.strip[sign] + " "},
+		{st.strong, fmt.Sprintf("%*d ", digits, v.Layer())},
+		{st.change[v.Change()], fmt.Sprintf(" %-9s ", change)},
+	}
+	spans = append(spans, facts...)
+	step := p.commands[v.Layer()]
+	switch {
+	case p.wide >= oneLine:
+		pad := strings.Repeat(" ", max(wide-spansWidth(facts), 0))
+		p.lines.add(append(spans, span{st.dim, pad + "  by "}, span{st.text, step})...)
+		return
+	case removed:
+		p.lines.add(append(spans, span{st.dim, " by "}, span{st.text, step})...)
+		return
+	}
+	p.lines.add(spans...)
+	p.lines.add(span{st.dim, strings.Repeat(" ", 3+digits+2) + "by "}, span{st.text, step})
+}
+
+// facts tells a version's size, what of it is wasted, its attributes, and what
+// those were before.
+func (p *history) facts(v analyze.Version, old *analyze.Version) []span {
+	st := &p.lk.st
+	var spans []span
+	dir := v.Type().String() == "dir"
+	if dir {
+		spans = append(spans, span{st.dim, fmt.Sprintf("%*s ", sizeWidth, "dir")})
+	} else {
+		spans = append(spans, span{st.text, fmt.Sprintf("%*s ", sizeWidth, human.Size(v.Size()))})
+	}
+	was := func(text string) span { return span{st.waste, " " + p.lk.sg.was + " " + text} }
+
+	spans = append(spans, span{st.text, fmt.Sprintf(" %04o", v.Mode())})
+	if old != nil && old.Mode() != v.Mode() {
+		spans = append(spans, was(fmt.Sprintf("%04o", old.Mode())))
+	}
+	spans = append(spans, span{st.text, fmt.Sprintf("  %d:%d", v.UID(), v.GID())})
+	if old != nil && (old.UID() != v.UID() || old.GID() != v.GID()) {
+		spans = append(spans, was(fmt.Sprintf("%d:%d", old.UID(), old.GID())))
+	}
+	spans = append(spans, p.changed(v, old)...)
+	if c := v.Cause(); c != analyze.NotShadowed && !dir {
+		verdict := span{st.dim, fmt.Sprintf("  hidden by %d", v.By())}
+		if v.Wasted() > 0 {
+			verdict = span{st.waste, fmt.Sprintf("  wasted by %d", v.By())}
+		}
+		spans = append(spans, verdict, span{st.dim, ": " + c.String()})
+	}
+	return spans
+}
+
+// changed tells of the attributes that have no column, if they differ.
+func (p *history) changed(v analyze.Version, old *analyze.Version) []span {
+	st, sg := &p.lk.st, &p.lk.sg
+	var spans []span
+	note := func(text string) { spans = append(spans, span{st.waste, "  " + text}) }
+	switch v.Type().String() {
+	case "symlink":
+		spans = append(spans, span{st.link, "  " + sg.link + " " + p.lk.text(v.Link())})
+	case "hardlink":
+		spans = append(spans, span{st.link, "  " + sg.hard + " " + p.lk.text(v.Link())})
+	}
+	if old == nil {
+		return spans
+	}
+	if was, is := old.Kind(), v.Kind(); was != is {
+		note("was " + was.String())
+		return spans
+	}
+	if !old.Time().Equal(v.Time()) && v.Change() != analyze.Modified && !v.Implied() && !old.Implied() {
+		note("time " + sg.was + " " + old.Time().UTC().Format("2006-01-02 15:04:05"))
+	}
+	is, ok := v.Entry()
+	was, okWas := old.Entry()
+	if ok && okWas && !maps.Equal(is.Xattrs, was.Xattrs) {
+		var names []string
+		for _, m := range []map[string]string{is.Xattrs, was.Xattrs} {
+			for name := range m {
+				a, inNew := is.Xattrs[name]
+				b, inOld := was.Xattrs[name]
+				if a != b || inNew != inOld {
+					names = append(names, p.lk.text(name))
+				}
+			}
+		}
+		slices.Sort(names)
+		note("xattr " + strings.Join(slices.Compact(names), " "))
+	}
+	return spans
+}

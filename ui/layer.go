@@ -1,0 +1,213 @@
+package ui
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// hidesShown is how many of the versions that a layer hides are listed; the
+// others are counted.
+const hidesShown = 100
+
+// causeColumns is the width from which on the causes of what a layer hides are
+// told; the versions' histories tell them anyhow.
+const causeColumns = 60
+
+// commandShown is how many columns of a command are shown.
+const commandShown = 8000
+
+// hides is what one layer hides of those below it.
+type hides struct {
+	largest []analyze.Waste // at most hidesShown
+	rest    int             // how many more there are
+}
+
+// hidesByLayer sorts an analysis's waste by the layer that is to blame. It
+// passes over the whole list, so it is to be called from a command.
+func hidesByLayer(a *analyze.Analysis) []hides {
+	all := make([]hides, len(a.Layers))
+	for _, w := range a.Waste { // largest first
+		if w.By < 0 || w.By >= len(all) {
+			continue
+		}
+		h := &all[w.By]
+		if len(h.largest) < hidesShown {
+			h.largest = append(h.largest, w)
+		} else {
+			h.rest++
+		}
+	}
+	return all
+}
+
+// layer is the pane below the layers: all about the selected one.
+type layer struct {
+	scroller
+	lk    *look
+	a     *analyze.Analysis
+	hides []hides // by layer
+	index int
+	wide  int // columns that the lines were made for
+	lines prose
+}
+
+// show makes the lines for layer index, on w columns and h rows.
+func (p *layer) show(index, w, h int) {
+	if index != p.index || w != p.wide {
+		if index != p.index {
+			p.top = 0
+		}
+		p.index, p.wide = index, w
+		p.make()
+	}
+	p.resize(len(p.lines), h)
+}
+
+func (p *layer) title() string {
+	if len(p.a.Layers) == 0 {
+		return "Layer"
+	}
+	return fmt.Sprintf("Layer %d", p.index)
+}
+
+func (p *layer) render(l *line, i int) { p.lines.render(l, p.top+i) }
+
+func (p *layer) make() {
+	st, sg := &p.lk.st, &p.lk.sg
+	p.lines = p.lines[:0]
+	if p.index < 0 || p.index >= len(p.a.Layers) {
+		return
+	}
+	t := p.a.Layers[p.index]
+	sep := span{st.faint, " " + sg.dot + " "}
+
+	figures := []span{{st.strong, human.Size(t.Stored)}, {st.dim, " stored"}}
+	if t.Wasted > 0 {
+		figures = append(figures, sep, span{st.waste, human.Size(t.Wasted)}, span{st.dim, " wasted"})
+	}
+	if t.Layer.CompressedBytes >= 0 {
+		figures = append(figures, sep, span{st.text, human.Size(t.Layer.CompressedBytes)}, span{st.dim, " compressed"})
+	}
+	if t.Base {
+		figures = append(figures, sep, span{st.dim, "base image"})
+	}
+	p.lines.add(figures...)
+	if t.Layer.Err != nil {
+		p.wrapped(st.failure, "", "cannot be read: "+p.lk.line(t.Layer.Err.Error()))
+	} else {
+		p.lines.add(p.changes(t)...)
+	}
+
+	p.lines.gap()
+	command := p.lk.line(analyze.Instruction(t.Layer.Step.Command))
+	if command == "" {
+		p.lines.add(span{st.dim, "command unknown"})
+	} else {
+		p.wrapped(st.text, "", cut(command, commandShown, p.lk.sg.tail))
+	}
+
+	p.lines.gap()
+	p.blame(t)
+	p.flaws()
+
+	p.lines.gap()
+	p.lines.add(span{st.dim, human.Comma(t.Stored) + " bytes in " + counted(t.Entries, "entry")})
+	if d := t.Layer.Digest; d != "" {
+		p.lines.add(span{st.dim, p.lk.line(d)})
+	} else if d := t.Layer.DiffID; d != "" {
+		p.lines.add(span{st.dim, p.lk.line(d)})
+	}
+	if when := t.Layer.Step.Created; !when.IsZero() {
+		p.lines.add(span{st.dim, "made " + when.UTC().Format("2006-01-02 15:04:05") + " UTC"})
+	}
+}
+
+// changes counts what the layer does, change by change.
+func (p *layer) changes(t analyze.LayerTotal) []span {
+	st, sg := &p.lk.st, &p.lk.sg
+	words := []struct {
+		change analyze.Change
+		n      int
+	}{
+		{analyze.Added, t.Changes.Added},
+		{analyze.Modified, t.Changes.Modified},
+		{analyze.Metadata, t.Changes.Metadata},
+		{analyze.Identical, t.Changes.Identical},
+		{analyze.Removed, t.Changes.Removed},
+	}
+	var spans []span
+	for _, c := range words {
+		if c.n == 0 {
+			continue
+		}
+		if spans != nil {
+			spans = append(spans, span{st.dim, "  "})
+		}
+		spans = append(spans,
+			span{st.change[c.change], sg.change[c.change] + human.Comma(int64(c.n))},
+			span{st.dim, " " + c.change.String()})
+	}
+	if spans == nil {
+		spans = append(spans, span{st.dim, "changes nothing"})
+	}
+	return spans
+}
+
+// blame lists what the layer hides of those below it.
+func (p *layer) blame(t analyze.LayerTotal) {
+	st := &p.lk.st
+	h := p.hides[p.index]
+	if len(h.largest) == 0 {
+		p.lines.add(span{st.dim, "hides no bytes of other layers"})
+		return
+	}
+	p.lines.add(span{st.dim, "hides "}, span{st.waste, human.Size(t.Hides)}, span{st.dim, ":"})
+	wide, digits := 0, 0
+	for _, w := range h.largest {
+		wide = max(wide, len(w.Cause.String()))
+		digits = max(digits, len(strconv.Itoa(w.Layer)))
+	}
+	for _, w := range h.largest {
+		facts := fmt.Sprintf(" of %-*d  ", digits, w.Layer)
+		if p.wide >= causeColumns {
+			facts += fmt.Sprintf("%-*s  ", wide, w.Cause)
+		}
+		p.lines.add(
+			span{st.waste, fmt.Sprintf("%*s", sizeWidth, human.Size(w.Bytes))},
+			span{st.dim, facts},
+			span{st.text, cutLeft(p.lk.text(w.Path), p.wide-sizeWidth-len(facts), p.lk.sg.tail)},
+		)
+	}
+	if h.rest > 0 {
+		p.lines.add(span{st.dim, "and " + counted(h.rest, "smaller version")})
+	}
+}
+
+// flaws lists what is malformed in the layer.
+func (p *layer) flaws() {
+	shown := 0
+	for _, f := range p.a.Flaws {
+		if f.Layer == p.index {
+			if shown++; shown > hidesShown {
+				p.lines.add(span{p.lk.st.failure, "! and more"})
+				return
+			}
+			p.lines.gap()
+			p.wrapped(p.lk.st.failure, "! ", strings.TrimPrefix(p.lk.text(f.Path)+": ", ": ")+p.lk.line(f.Problem))
+		}
+	}
+}
+
+// wrapped adds text on as many lines as it takes.
+func (p *layer) wrapped(st style, head, text string) {
+	for i, l := range wrap(text, p.wide-len(head)) {
+		if i > 0 {
+			head = strings.Repeat(" ", len(head))
+		}
+		p.lines.add(span{st, head + l})
+	}
+}

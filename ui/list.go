@@ -1,0 +1,78 @@
+package ui
+
+import "fmt"
+
+// A list is a cursor in rows of which some are on the screen. It keeps the
+// cursor inside the rows, and the cursor's row inside what is shown. The zero
+// list is empty.
+type list struct {
+	rows   int // how many there are
+	page   int // how many are shown at once
+	cursor int
+	top    int // the first that is shown
+}
+
+// resize says how many rows there are, and how many are shown.
+func (l *list) resize(rows, page int) {
+	l.rows, l.page = max(rows, 0), max(page, 1)
+	l.to(l.cursor)
+}
+
+// to moves the cursor to row i, or to the nearest there is.
+func (l *list) to(i int) {
+	l.cursor = max(min(i, l.rows-1), 0)
+	l.top = min(l.top, l.cursor)
+	l.top = max(l.top, l.cursor-l.page+1)
+	l.top = max(min(l.top, l.rows-l.page), 0)
+}
+
+// move moves the cursor by n rows.
+func (l *list) move(n int) { l.to(l.cursor + n) }
+
+// scroll moves what is shown by n rows, and takes the cursor along only when
+// it would leave the screen.
+func (l *list) scroll(n int) {
+	l.top = max(min(l.top+n, l.rows-l.page), 0)
+	l.to(max(min(l.cursor, l.top+l.page-1), l.top))
+}
+
+// key moves the cursor if that is what the key asks for.
+func (l *list) key(k *keyMap, press fmt.Stringer) bool {
+	switch {
+	case k.down.matches(press):
+		l.move(1)
+	case k.up.matches(press):
+		l.move(-1)
+	case k.pageDown.matches(press):
+		l.move(max(l.page-1, 1))
+	case k.pageUp.matches(press):
+		l.move(-max(l.page-1, 1))
+	case k.home.matches(press):
+		l.to(0)
+	case k.end.matches(press):
+		l.to(l.rows - 1)
+	default:
+		return false
+	}
+	return true
+}
+
+// A scroller is a text of which some lines are on the screen.
+type scroller struct {
+	rows, page int
+	top        int
+}
+
+// resize says how many lines there are, and how many are shown.
+func (s *scroller) resize(rows, page int) {
+	s.rows, s.page = rows, max(page, 0)
+	s.by(0)
+}
+
+// by moves what is shown by n lines.
+func (s *scroller) by(n int) { s.top = max(min(s.top+n, s.rows-s.page), 0) }
+
+// hidden returns how many lines are above and below what is shown.
+func (s *scroller) hidden() (above, below int) {
+	return s.top, max(s.rows-s.page-s.top, 0)
+}

@@ -1,0 +1,97 @@
+package ui
+
+import (
+	"runtime"
+	"strings"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// signs are the characters that the screen is drawn with. Each takes one
+// column, unless its comment says otherwise.
+type signs struct {
+	strip   [4]string // by analyze.Sign
+	change  [5]string // by analyze.Change
+	open    string    // before a directory whose content is shown
+	closed  string    // before a directory whose content is not
+	mark    string    // at the left of the selected row
+	between string    // at the left of a layer in the chosen range
+	bar     string    // bytes that show
+	waste   string    // bytes that are wasted
+	less    string    // there is more to the left
+	more    string    // there is more to the right
+	was     string    // between a value and the one before it
+	link    string    // between a symlink and its target
+	hard    string    // between a hard link and its target
+	order   string    // after the column that rows are ordered by
+	tail    string    // where a text is cut off; two columns in ASCII
+	dot     string    // between two facts
+
+	full, empty         string // of the bar while loading
+	spin                []string
+	top, side           string // borders
+	topLeft, topRight   string
+	lowLeft, lowRight   string
+	leftJoin, rightJoin string
+}
+
+var unicodeSigns = signs{
+	strip: [4]string{
+		analyze.SignNothing: "·",
+		analyze.SignRemoved: "✕",
+		analyze.SignCovered: "○",
+		analyze.SignShows:   "●",
+	},
+	change: [5]string{
+		analyze.Added:     "+",
+		analyze.Modified:  "~",
+		analyze.Metadata:  "±",
+		analyze.Identical: "=",
+		analyze.Removed:   "−",
+	},
+	open: "▾", closed: "▸", mark: "▌", between: "│",
+	bar: "▇", waste: "▒", less: "‹", more: "›",
+	was: "←", link: "→", hard: "⇒", order: "▾", tail: "…", dot: "·",
+	full: "━", empty: "─",
+	spin: []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"},
+	top:  "─", side: "│", topLeft: "╭", topRight: "╮",
+	lowLeft: "╰", lowRight: "╯", leftJoin: "├", rightJoin: "┤",
+}
+
+var asciiSigns = signs{
+	strip: [4]string{
+		analyze.SignNothing: ".",
+		analyze.SignRemoved: "x",
+		analyze.SignCovered: "o",
+		analyze.SignShows:   "#",
+	},
+	change: [5]string{
+		analyze.Added:     "+",
+		analyze.Modified:  "~",
+		analyze.Metadata:  "*",
+		analyze.Identical: "=",
+		analyze.Removed:   "-",
+	},
+	open: "v", closed: ">", mark: ">", between: "|",
+	bar: "#", waste: "%", less: "<", more: ">",
+	was: "<", link: ">", hard: "=", order: "v", tail: "..", dot: "-",
+	full: "#", empty: "-",
+	spin: []string{"|", "/", "-", "\\"},
+	top:  "-", side: "|", topLeft: "+", topRight: "+",
+	lowLeft: "+", lowRight: "+", leftJoin: "+", rightJoin: "+",
+}
+
+// asciiLocale reports whether the terminal is told to be no UTF-8 one: the
+// first of LC_ALL, LC_CTYPE and LANG that is set decides (POSIX, "Environment
+// Variables", 8.2). Windows' terminals take UTF-8 whatever these say.
+func asciiLocale(getenv func(string) string) bool {
+	if runtime.GOOS == "windows" {
+		return false
+	}
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if v := strings.ToLower(getenv(name)); v != "" {
+			return !strings.Contains(v, "utf-8") && !strings.Contains(v, "utf8")
+		}
+	}
+	return true
+}

@@ -1,0 +1,99 @@
+package ui
+
+import (
+	"strconv"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// The shadow strip: one column a layer beside every path. With more layers
+// than columns a part of it is shown, around the selected layer.
+type strip struct {
+	layers   int // of the image
+	selected int // the layer whose column is lit
+	first, n int // the layers that are shown
+}
+
+// minStrip is the least number of columns that a strip of more layers is
+// given, so that a layer's number has room above it.
+const minStrip = 4
+
+// newStrip fits a strip into at most room columns.
+func newStrip(layers, selected, room int) strip {
+	n := min(layers, max(room, minStrip))
+	first := max(min(selected-n/2, layers-n), 0)
+	return strip{layers: layers, selected: selected, first: first, n: n}
+}
+
+// head draws the numbers of the first, the last and the selected layer above
+// their columns, with a sign at either side where there are more layers. It
+// takes a column at either side of the strip.
+func (s strip) head(l *line, lk *look) {
+	edge := func(more bool, sign string) {
+		if more {
+			l.put(lk.st.key, sign)
+		} else {
+			l.skip(1)
+		}
+	}
+	edge(s.first > 0, lk.sg.less)
+
+	// Which label stands where: -1 is none.
+	at := make([]byte, s.n)
+	lit := make([]bool, s.n)
+	place := func(layer, start int, mark bool) {
+		text := strconv.Itoa(layer)
+		start = max(min(start, s.n-len(text)), 0)
+		if len(text) > s.n {
+			return
+		}
+		for i := max(start-1, 0); i < min(start+len(text)+1, s.n); i++ {
+			if at[i] != 0 {
+				return // too near to another label
+			}
+		}
+		for i := range len(text) {
+			at[start+i] = text[i]
+			lit[start+i] = mark
+		}
+	}
+	digits := len(strconv.Itoa(s.selected))
+	place(s.selected, s.selected-s.first-digits+1, true)
+	if s.selected != s.first {
+		place(s.first, 0, false)
+	}
+	if last := s.first + s.n - 1; s.selected != last {
+		place(last, s.n, false)
+	}
+	for i, c := range at {
+		switch {
+		case c == 0:
+			l.skip(1)
+		case lit[i]:
+			l.put(lk.st.litHead, string(rune(c)))
+		default:
+			l.put(lk.st.dim, string(rune(c)))
+		}
+	}
+	edge(s.first+s.n < s.layers, lk.sg.more)
+}
+
+// row draws the signs of one path; all are the whole image's.
+func (s strip) row(l *line, lk *look, all []analyze.Sign) {
+	for i := s.first; i < s.first+s.n; i++ {
+		sign := analyze.SignNothing
+		if i < len(all) {
+			sign = all[i]
+		}
+		st := lk.st.strip[sign]
+		if i == s.selected {
+			st = lk.st.litStrip[sign]
+		}
+		l.put(st, lk.sg.strip[sign])
+	}
+}
+
+// layer returns the layer whose column is the strip's i-th.
+func (s strip) layer(i int) (int, bool) {
+	return s.first + i, i >= 0 && i < s.n
+}

@@ -1,0 +1,210 @@
+package ui
+
+import (
+	"image/color"
+	"strings"
+
+	"charm.land/lipgloss/v2"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// A palette is what a theme is made of. A nil colour is the terminal's own.
+type palette struct {
+	text, dim, faint   color.Color // running text, what matters less, what matters least
+	accent             color.Color // focus, keys, titles
+	shows, covers, cut color.Color // a version that shows, one that is covered, a removal
+	waste              color.Color // wasted bytes
+	selected, idle     color.Color // background of the selected row, with the focus and without
+	lit                color.Color // background of the selected layer's column
+	dir, link          color.Color // names of directories and links
+}
+
+var darkPalette = palette{
+	text:     lipgloss.Color("#d8dee9"),
+	dim:      lipgloss.Color("#8b95a7"),
+	faint:    lipgloss.Color("#4b5468"),
+	accent:   lipgloss.Color("#7cc7ff"),
+	shows:    lipgloss.Color("#8fd48a"),
+	covers:   lipgloss.Color("#e9c46a"),
+	cut:      lipgloss.Color("#f2777a"),
+	waste:    lipgloss.Color("#f29e6a"),
+	selected: lipgloss.Color("#2f4468"),
+	idle:     lipgloss.Color("#2a303c"),
+	lit:      lipgloss.Color("#3d4a63"),
+	dir:      lipgloss.Color("#9ec1ff"),
+	link:     lipgloss.Color("#86d3cf"),
+}
+
+var lightPalette = palette{
+	text:     lipgloss.Color("#24292f"),
+	dim:      lipgloss.Color("#5e6773"),
+	faint:    lipgloss.Color("#b0b7c1"),
+	accent:   lipgloss.Color("#0a5fb4"),
+	shows:    lipgloss.Color("#1a7f37"),
+	covers:   lipgloss.Color("#8a5a00"),
+	cut:      lipgloss.Color("#c1272d"),
+	waste:    lipgloss.Color("#b64700"),
+	selected: lipgloss.Color("#cfe3ff"),
+	idle:     lipgloss.Color("#e8ecf1"),
+	lit:      lipgloss.Color("#d5dce6"),
+	dir:      lipgloss.Color("#0b4a9e"),
+	link:     lipgloss.Color("#0b6e6a"),
+}
+
+// basicPalette is for terminals of 16 colours, dark or light: their own text
+// colour, and only such others as are readable on both.
+var basicPalette = palette{
+	accent: lipgloss.Cyan,
+	shows:  lipgloss.Green,
+	covers: lipgloss.Yellow,
+	cut:    lipgloss.Red,
+	waste:  lipgloss.Magenta,
+	dir:    lipgloss.Blue,
+	link:   lipgloss.Cyan,
+}
+
+// A theme says how the screen is coloured.
+type theme uint8
+
+const (
+	dark     theme = iota // any colour, on a dark background
+	light                 // any colour, on a light one
+	dark256               // 256 colours, on a dark background
+	light256              // 256 colours, on a light one
+	basic                 // 16 colours, on either
+	plain                 // none: bold, underlined and reversed text alone
+)
+
+// palette returns what t is made of. Of 256 colours the nearest ones do for
+// text; for backgrounds they are too loud, so there greys are used.
+func (t theme) palette() palette {
+	switch t {
+	case dark:
+		return darkPalette
+	case light:
+		return lightPalette
+	case dark256:
+		p := darkPalette
+		p.selected, p.idle, p.lit = lipgloss.Color("238"), lipgloss.Color("235"), lipgloss.Color("240")
+		return p
+	case light256:
+		p := lightPalette
+		p.selected, p.idle, p.lit = lipgloss.Color("153"), lipgloss.Color("254"), lipgloss.Color("252")
+		return p
+	case basic:
+		return basicPalette
+	}
+	return palette{}
+}
+
+// A style is the escape sequence that turns a style on; ansiReset ends it.
+type style struct {
+	on    string
+	solid bool // as a row's base: nothing on the row has a colour of its own
+}
+
+const ansiReset = "\x1b[m"
+
+func newStyle(s lipgloss.Style) style {
+	on, _, _ := strings.Cut(s.Render("x"), "x")
+	return style{on: on}
+}
+
+// styles are the tokens that everything is drawn with.
+type styles struct {
+	text, strong, dim, faint style
+	title, idleTitle         style // of a pane with the focus, and without
+	border, idleBorder       style
+	key                      style // a key's name
+	waste, bar, wasteBar     style
+	dir, link                style
+	strip                    [4]style // by analyze.Sign
+	litStrip                 [4]style // the same in the selected layer's column
+	litHead                  style    // that layer's number
+	change                   [5]style // by analyze.Change
+	selected, idleSelected   style    // bases of the selected row
+	failure                  style
+}
+
+func newStyles(t theme) styles {
+	p := t.palette()
+	fg := func(c color.Color) lipgloss.Style {
+		if c == nil {
+			return lipgloss.NewStyle()
+		}
+		return lipgloss.NewStyle().Foreground(c)
+	}
+	few := t == basic || t == plain // no shades: brightness is told by attributes
+	dim, faint := fg(p.dim), fg(p.faint)
+	if few {
+		faint = faint.Faint(true)
+	}
+	s := styles{
+		text:         newStyle(fg(p.text)),
+		strong:       newStyle(fg(p.text).Bold(true)),
+		dim:          newStyle(dim),
+		faint:        newStyle(faint),
+		title:        newStyle(fg(p.accent).Bold(true)),
+		idleTitle:    newStyle(fg(p.text)),
+		border:       newStyle(fg(p.accent)),
+		idleBorder:   newStyle(faint),
+		key:          newStyle(fg(p.accent)),
+		waste:        newStyle(fg(p.waste)),
+		bar:          newStyle(fg(p.accent)),
+		wasteBar:     newStyle(fg(p.waste)),
+		dir:          newStyle(fg(p.dir)),
+		link:         newStyle(fg(p.link)),
+		litHead:      newStyle(lit(fg(p.text).Bold(true), p.lit)),
+		selected:     newStyle(lipgloss.NewStyle().Background(p.selected)),
+		idleSelected: newStyle(lipgloss.NewStyle().Background(p.idle)),
+		failure:      newStyle(fg(p.cut).Bold(true)),
+	}
+	for sign, st := range map[analyze.Sign]lipgloss.Style{
+		analyze.SignNothing: faint,
+		analyze.SignRemoved: fg(p.cut),
+		analyze.SignCovered: fg(p.covers),
+		analyze.SignShows:   fg(p.shows),
+	} {
+		s.strip[sign], s.litStrip[sign] = newStyle(st), newStyle(lit(st, p.lit))
+	}
+	for change, c := range map[analyze.Change]color.Color{
+		analyze.Added:     p.shows,
+		analyze.Modified:  p.covers,
+		analyze.Metadata:  p.waste,
+		analyze.Identical: p.dim,
+		analyze.Removed:   p.cut,
+	} {
+		s.change[change] = newStyle(fg(c))
+	}
+	if few {
+		s.selected = newStyle(lipgloss.NewStyle().Reverse(true))
+		s.selected.solid = true
+		s.idleSelected = newStyle(lipgloss.NewStyle().Bold(true))
+	}
+	return s
+}
+
+// lit puts st into the selected layer's column.
+func lit(st lipgloss.Style, bg color.Color) lipgloss.Style {
+	if bg == nil {
+		return st.Bold(true).Underline(true)
+	}
+	return st.Background(bg).Bold(true)
+}
+
+// look is how the panes draw: colours, signs, and what text may hold. They all
+// share one, so that a change of theme reaches every pane.
+type look struct {
+	st styles
+	sg signs
+	texter
+}
+
+// cursor returns the base of the row under a cursor.
+func (s *styles) cursor(focused bool) style {
+	if focused {
+		return s.selected
+	}
+	return s.idleSelected
+}
