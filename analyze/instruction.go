@@ -3,6 +3,8 @@ package analyze
 import (
 	"regexp"
 	"strings"
+
+	"github.com/peelhq/peel/source"
 )
 
 // What builders put around a step's command.
@@ -32,4 +34,13 @@ func Instruction(command string) string {
 		return "RUN " + strings.TrimSpace(inner)
 	}
 	return s
+}
+
+// StepText says what a build step did: its instruction, else its comment, as
+// `docker import` leaves one; "" if nothing is known. Raw text, as Instruction's.
+func StepText(s source.Step) string {
+	if text := Instruction(s.Command); text != "" {
+		return text
+	}
+	return strings.TrimSpace(s.Comment)
 }

@@ -1,6 +1,10 @@
 package analyze
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/peelhq/peel/source"
+)
 
 func TestInstruction(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
@@ -24,5 +28,20 @@ func TestInstruction(t *testing.T) {
 				t.Errorf("Instruction(%q) = %q, want %q", c.in, got, c.want)
 			}
 		})
+	}
+}
+
+func TestStepText(t *testing.T) {
+	for _, c := range []struct {
+		step source.Step
+		want string
+	}{
+		{source.Step{Command: "RUN /bin/sh -c make # buildkit", Comment: "buildkit.dockerfile.v0"}, "RUN make"},
+		{source.Step{Comment: "Imported from -"}, "Imported from -"},
+		{source.Step{}, ""},
+	} {
+		if got := StepText(c.step); got != c.want {
+			t.Errorf("StepText(%+v) = %q, want %q", c.step, got, c.want)
+		}
 	}
 }

@@ -134,10 +134,7 @@ func baseNote(t analyze.Totals) string {
 
 // Command is what made a layer, in words, on one line and fit for a terminal.
 func Command(l *source.Layer) string {
-	if s := clean.Line(analyze.Instruction(l.Step.Command)); s != "" {
-		return s
-	}
-	return orUnknown(l.Step.Comment)
+	return orUnknown(analyze.StepText(l.Step))
 }
 
 func (p *page) causes(a *analyze.Analysis) {

@@ -103,7 +103,7 @@ func (p *layer) make() {
 	}
 
 	p.lines.gap()
-	command := p.lk.line(analyze.Instruction(t.Layer.Step.Command))
+	command := p.lk.line(analyze.StepText(t.Layer.Step))
 	if command == "" {
 		p.lines.add(span{st.dim, "command unknown"})
 	} else {

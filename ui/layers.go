@@ -27,7 +27,7 @@ func newLayers(lk *look, a *analyze.Analysis) layers {
 	p := layers{lk: lk, a: a, commands: make([]string, len(a.Layers))}
 	for i, t := range a.Layers {
 		p.largest = max(p.largest, t.Stored)
-		p.commands[i] = lk.line(analyze.Instruction(t.Layer.Step.Command))
+		p.commands[i] = lk.line(analyze.StepText(t.Layer.Step))
 		if p.commands[i] == "" {
 			p.commands[i] = "unknown"
 		}
