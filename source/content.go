@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-
-	"github.com/zeebo/xxh3"
 )
 
 // Open returns the content of the regular file that is the layer's entry i. Of
@@ -59,28 +57,40 @@ func (l *Layer) Each(ctx context.Context, entries []int, fn func(entry int, r io
 
 // Sum computes the checksums of the given entries where they are not known yet.
 // It must not be called twice at once for one layer.
-func (l *Layer) Sum(ctx context.Context, entries []int) error {
+func (l *Layer) Sum(ctx context.Context, entries []int) (err error) {
 	entries = slices.DeleteFunc(slices.Clone(entries), func(i int) bool {
 		r := &l.Entries.records[i]
-		return r.summed || r.size-l.Entries.Stored(i) > maxHoles
+		return r.typ != File || r.summed || r.size-l.Entries.Stored(i) > maxHoles
 	})
-	return l.Each(ctx, entries, func(i int, r io.Reader) error {
-		x := xxh3.New()
-		if _, err := io.Copy(x, r); err != nil {
+	if len(entries) == 0 {
+		return nil
+	}
+	slices.Sort(entries)
+	c, err := l.contents(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	s := &scanner{in: c.in}
+	var h header
+	for _, i := range slices.Compact(entries) {
+		r := &l.Entries.records[i]
+		if err := c.seek(i, s, &h); err != nil {
+			return err
+		}
+		if err := s.sum(ctx, &h, r); err != nil {
 			return l.wrap(fmt.Errorf("reading %q: %w", l.Entries.At(i).Name, err))
 		}
-		l.Entries.records[i].sum, l.Entries.records[i].summed = x.Sum64(), true
-		return nil
-	})
+	}
+	return nil
 }
 
 // contents reads a layer's files in the order in which they are stored.
 type contents struct {
-	ctx   context.Context
-	layer *Layer
-	plain io.ReaderAt    // of a plain layer
-	in    *streamInput   // of a compressed one
-	close []func() error // what to close, last first
+	ctx    context.Context
+	layer  *Layer
+	in     input // the uncompressed tar
+	packed io.Closer
 }
 
 func (l *Layer) contents(ctx context.Context) (*contents, error) {
@@ -97,65 +107,60 @@ func (l *Layer) contents(ctx context.Context) (*contents, error) {
 	if err != nil {
 		return nil, l.wrap(err)
 	}
-	c := &contents{ctx: ctx, layer: l}
 	form, _ := sniff(head)
 	if form == plain {
-		c.plain = l.blob.at
-		return c, nil
+		return &contents{ctx: ctx, layer: l, in: newSeekInput(l.blob.at, l.blob.size)}, nil
 	}
 	z, err := decompress(form, io.NewSectionReader(l.blob.at, 0, l.blob.size))
 	if err != nil {
 		return nil, l.wrap(err)
 	}
-	c.in = newStreamInput(meteredReader{ctx: ctx, r: z})
-	c.close = append(c.close, z.Close)
-	return c, nil
+	return &contents{ctx: ctx, layer: l, in: newStreamInput(meteredReader{ctx: ctx, r: z}), packed: z}, nil
 }
 
 // entry returns a reader of entry i, which must not lie before one that has been
-// returned already if the layer is compressed.
+// returned already.
 func (c *contents) entry(i int) (io.Reader, error) {
+	s := &scanner{in: c.in}
+	var h header
+	if err := c.seek(i, s, &h); err != nil {
+		return nil, err
+	}
+	if h.sparse {
+		return &sparseReader{data: s.content(c.ctx), fragments: h.fragments, size: h.size}, nil
+	}
+	return s.content(c.ctx), nil
+}
+
+// seek puts s at the content of entry i, and into h how that is stored.
+func (c *contents) seek(i int, s *scanner, h *header) error {
 	e := c.layer.Entries
 	r := &e.records[i]
 	if r.typ != File {
-		return nil, c.layer.wrap(fmt.Errorf("%q is a %s, not a file", e.At(i).Name, r.typ))
+		return c.layer.wrap(fmt.Errorf("%q is a %s, not a file", e.At(i).Name, r.typ))
 	}
-	in, err := c.seek(r.offset)
-	if err != nil {
-		return nil, c.layer.wrap(err)
+	if r.offset < c.in.pos() {
+		return c.layer.wrap(errors.New("asked for content that lies behind"))
 	}
-	if r.rare != 0 && e.rare[r.rare-1].sparse {
-		s := &scanner{in: in}
-		var h header
-		if err := s.next(&h); err != nil {
-			return nil, c.layer.wrap(err)
-		}
-		return &sparseReader{data: s.content(c.ctx), fragments: slices.Clone(h.fragments), size: h.size}, nil
+	if err := c.in.skip(r.offset - c.in.pos()); err != nil {
+		return c.layer.wrap(err)
 	}
-	if c.plain != nil {
-		return meteredReader{ctx: c.ctx, r: io.NewSectionReader(c.plain, r.offset, r.size)}, nil
+	*h, s.left, s.pad = header{size: r.size, stored: r.size}, r.size, 0
+	if r.rare == 0 || !e.rare[r.rare-1].sparse {
+		return nil
 	}
-	return &contentReader{ctx: c.ctx, s: &scanner{in: in, left: r.size}}, nil
-}
-
-// seek returns an input at a place of the uncompressed layer.
-func (c *contents) seek(at int64) (input, error) {
-	if c.plain != nil {
-		in := newSeekInput(c.plain, c.layer.blob.size)
-		return in, in.skip(at)
+	s.left = 0
+	if err := s.next(h); err != nil {
+		return c.layer.wrap(err)
 	}
-	if at < c.in.pos() {
-		return nil, errors.New("asked for content that lies behind")
-	}
-	return c.in, c.in.skip(at - c.in.pos())
+	return nil
 }
 
 func (c *contents) Close() error {
-	var errs []error
-	for _, f := range slices.Backward(c.close) {
-		errs = append(errs, f())
+	if c.packed == nil {
+		return nil
 	}
-	return errors.Join(errs...)
+	return c.packed.Close()
 }
 
 // wrap says of an error which layer it concerns.
