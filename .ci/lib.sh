@@ -1,0 +1,38 @@
+# shellcheck shell=bash disable=SC2034
+# What the scripts of this folder share: the versions of their tools, and where
+# those are kept. Read by them, not run.
+
+# Each is the newest that builds with the Go version of go.mod.
+golangci_version=v2.15.0
+goreleaser_version=v2.16.0
+
+tools=${PEEL_CI_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/peel-ci}
+
+# tool NAME MODULE VERSION prints the path of a tool, after building it if it is
+# not there yet. Its path holds the version, so that a new one is never missed.
+tool() {
+  local name=$1 module=$2 version=$3 dir
+  dir=$tools/$name-$version-$(go env GOVERSION)
+  if [ ! -x "$dir/$name" ]; then
+    mkdir -p "$dir"
+    # Outside the project, whose go.mod has no say in it.
+    (cd "$dir" && GOBIN=$dir GOFLAGS=-buildvcs=false go install "$module@$version" >"$dir/log" 2>&1) || {
+      tail -n 5 "$dir/log" >&2
+      return 1
+    }
+  fi
+  echo "$dir/$name"
+}
+
+golangci() { tool golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint "$golangci_version"; }
+goreleaser() { tool goreleaser github.com/goreleaser/goreleaser/v2 "$goreleaser_version"; }
+
+# wait_for SECONDS COMMAND... waits until the command succeeds.
+wait_for() {
+  local left=$1
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ "$((left--))" -gt 0 ] || return 1
+    sleep 1
+  done
+}

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Runs the commands of README.md, so that none of them is wrong.
+# Usage: .ci/readme.sh        (in the folder to run them in: a fresh copy)
+#
+# A block of commands is fenced with ```sh, and the line above the fence says
+# what becomes of it:
+#   <!-- run -->           every line must succeed
+#   <!-- run: exit N -->   the block must end with exit code N
+#   <!-- run: engines -->  as "run", if a Docker engine answers and CONTAINER_HOST
+#                          names podman's service; the sample image is loaded
+#                          into both before
+#   <!-- not run: WHY -->  left out
+# A block without such a line is an error.
+set -euo pipefail
+
+work=$(mktemp -d)
+loaded=
+cleanup() {
+  [ -z "$loaded" ] || { docker rmi -f shop:1.4; podman rmi -f shop:1.4; } >/dev/null 2>&1 || true
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+# One file a block: its first line is the mark, the others are the commands.
+awk -v dir="$work" '
+  /^```sh$/ && !inside { inside = 1; n++; file = sprintf("%s/%02d.sh", dir, n); print previous > file; next }
+  /^```$/ && inside    { inside = 0; close(file); previous = ""; next }
+  inside               { print > file; next }
+  NF                   { previous = $0 }
+' README.md
+
+# The README says "peel" where it is installed.
+mkdir "$work/bin"
+go build -o "$work/bin/peel" .
+export PATH=$work/bin:$PATH
+
+ran=0
+for block in "$work"/*.sh; do
+  mark=$(head -n 1 "$block")
+  want=0
+  case $mark in
+    '<!-- run -->') ;;
+    '<!-- run: exit '[0-9]*' -->') want=$(tr -dc 0-9 <<<"$mark") ;;
+    '<!-- run: engines -->')
+      if [ -z "${CONTAINER_HOST:-}" ] || ! docker version >/dev/null 2>&1; then
+        [ -z "${CI:-}" ] || { echo "README.md: no engines to run a block with" >&2; exit 1; }
+        continue
+      fi
+      loaded=yes
+      for engine in docker podman; do
+        "$engine" load -q -i testdata/sample.tar >"$work/output" 2>&1 || { cat "$work/output" >&2; exit 1; }
+      done
+      ;;
+    '<!-- not run: '*' -->') continue ;;
+    *)
+      echo "README.md: a block of commands without a mark (see .ci/readme.sh):" >&2
+      cat "$block" >&2
+      exit 1
+      ;;
+  esac
+  tail -n +2 "$block" >"$work/commands"
+  sed 's/^/  $ /' "$work/commands"
+  got=0
+  bash -euo pipefail "$work/commands" >"$work/output" 2>&1 </dev/null || got=$?
+  if [ "$got" != "$want" ]; then
+    cat "$work/output"
+    echo "README.md: exit code $got, want $want" >&2
+    exit 1
+  fi
+  ran=$((ran + 1))
+done
+[ "$ran" -ge 2 ] || { echo "README.md: only $ran blocks were run" >&2; exit 1; }
+echo "  $ran blocks of README.md ran as they should"
