@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -164,10 +165,7 @@ func (b *builder) orphan(i int, path string) {
 // entry puts entry i, a path of the filesystem, over what is there.
 func (b *builder) entry(e *source.Entries, i int) {
 	name := e.NameBytes(i)
-	n, ok := b.locate(name)
-	if !ok {
-		return
-	}
+	n := b.locate(name)
 	v := version{node: n, entry: int32(i), inode: none, by: notHidden, layer: uint16(b.layer), kind: e.Type(i)}
 	if n == Root && v.kind != source.Dir {
 		b.flaw("/", "an entry that makes the root a "+v.kind.String()+": ignored")
@@ -194,13 +192,13 @@ func (b *builder) entry(e *source.Entries, i int) {
 }
 
 // locate returns the node of an entry's name, made if it is new, with all
-// directories above it in place. ok is false if there can be none.
-func (b *builder) locate(name []byte) (n NodeID, ok bool) {
+// directories above it in place.
+func (b *builder) locate(name []byte) NodeID {
 	// The common case: a file beside the last one, its name without any of the
 	// spellings that splitPath is there for.
 	if slash := lastSlash(name); slash > 0 && slash == len(b.lastDir) && string(name[:slash]) == string(b.lastDir) {
 		if last := trimSlash(name[slash+1:]); simple(last) {
-			return b.nodeAt(b.lastNode, last), true
+			return b.nodeAt(b.lastNode, last)
 		}
 	}
 	var climbed bool
@@ -210,7 +208,7 @@ func (b *builder) locate(name []byte) (n NodeID, ok bool) {
 	}
 	parts := b.parts
 	if len(parts) == 0 {
-		return Root, true
+		return Root
 	}
 	at := Root
 	for _, part := range parts[:len(parts)-1] {
@@ -224,18 +222,13 @@ func (b *builder) locate(name []byte) (n NodeID, ok bool) {
 			b.lastDir = nil
 		}
 	}
-	return b.nodeAt(at, parts[len(parts)-1]), true
+	return b.nodeAt(at, parts[len(parts)-1])
 }
 
 // lastSlash returns where the last slash stands that something follows, -1 if
 // there is none.
 func lastSlash(name []byte) int {
-	for i := len(trimSlash(name)) - 1; i >= 0; i-- {
-		if name[i] == '/' {
-			return i
-		}
-	}
-	return -1
+	return bytes.LastIndexByte(trimSlash(name), '/')
 }
 
 func trimSlash(name []byte) []byte {

@@ -26,7 +26,7 @@ func (s *names) at(i uint32) []byte {
 // view is at without a copy, as a string: the text never changes once written.
 func (s *names) view(i uint32) string {
 	b := s.at(i)
-	return unsafe.String(unsafe.SliceData(b), len(b))
+	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // b is never written to again
 }
 
 // intern returns the index of name, which is added if it is new.

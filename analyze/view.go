@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/peelhq/peel/source"
@@ -69,10 +70,9 @@ func (t *Tree) View(s Spec) *View {
 	}
 	v := newView(t, s)
 	if len(kept) == keptViews {
-		copy(kept, kept[1:])
-		kept = kept[:len(kept)-1]
+		t.views.views = slices.Delete(kept, 0, 1)
 	}
-	t.views.views = append(kept, v)
+	t.views.views = append(t.views.views, v)
 	return v
 }
 

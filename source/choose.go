@@ -81,11 +81,20 @@ func mergeDoubles(all []candidate) []candidate {
 }
 
 // several reports whether the candidates are more than the platforms of one
-// image: those share their names and differ in platform.
+// image: those share their names and differ in platform. What has no name and is
+// not all there (a signature that was left behind, say) is no choice.
 func several(cs []candidate) bool {
 	seen := map[string]bool{}
+	var names []string
+	first := true
 	for _, c := range cs {
-		if !slices.Equal(c.names, cs[0].names) {
+		if c.missing != nil && len(c.names) == 0 {
+			continue
+		}
+		if first {
+			names, first = c.names, false
+		}
+		if !slices.Equal(c.names, names) {
 			return true
 		}
 		if c.missing == nil {

@@ -136,8 +136,7 @@ func (h engineHost) setDialer(transport *http.Transport, kind string, record *di
 // innerURLError returns what went wrong in a request, without the request's
 // method and address; nil if err is no request's.
 func innerURLError(err error) error {
-	var request *url.Error
-	if errors.As(err, &request) {
+	if request, ok := errors.AsType[*url.Error](err); ok {
 		return request.Err
 	}
 	return nil

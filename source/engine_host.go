@@ -64,8 +64,7 @@ func parseEngineHost(raw, from string, secure *tls.Config) (engineHost, error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		var parse *url.Error
-		if errors.As(err, &parse) {
+		if parse, ok := errors.AsType[*url.Error](err); ok {
 			err = parse.Err // the URL may hold a password
 		}
 		return bad(err.Error())

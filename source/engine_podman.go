@@ -63,9 +63,9 @@ func podmanHosts() ([]engineHost, error) {
 	}
 	var hosts []engineHost
 	if runtime.GOOS == "linux" || runtime.GOOS == "freebsd" {
-		hosts = append(sockets, remote...)
+		hosts = slices.Concat(sockets, remote)
 	} else {
-		hosts = append(remote, sockets...)
+		hosts = slices.Concat(remote, sockets)
 	}
 	if len(hosts) == 0 {
 		hosts = []engineHost{{url: "unix://" + podmanSocketPaths()[0]}}

@@ -3,6 +3,7 @@ package source
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -32,10 +33,8 @@ func parsePlatform(s string) (platform, error) {
 	if len(parts) == 3 {
 		p.variant = strings.ToLower(parts[2])
 	}
-	for _, part := range parts {
-		if part == "" {
-			return platform{}, fmt.Errorf("platform %q: a part of it is empty", s)
-		}
+	if slices.Contains(parts, "") {
+		return platform{}, fmt.Errorf("platform %q: a part of it is empty", s)
 	}
 	return p.normal(), nil
 }

@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -146,7 +147,7 @@ func (s *scanner) map10(h *header) error {
 				return 0, noEOF(err)
 			}
 			s.left -= blockSize
-			text = append(text[:len(text):len(text)], b...)
+			text = append(slices.Clip(text), b...)
 		}
 	}
 	count, err := line()

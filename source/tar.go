@@ -189,8 +189,8 @@ func (s *scanner) fields(h *header) error {
 	h.gid = number(116, 124)
 	h.size = number(124, 136)
 	h.sec = number(136, 148)
-	h.link = append(s.link[:0], cString(b[157:257])...)
-	s.link = h.link
+	s.link = append(s.link[:0], cString(b[157:257])...)
+	h.link = s.link
 
 	var prefix []byte
 	switch {
@@ -204,9 +204,7 @@ func (s *scanner) fields(h *header) error {
 		}
 	case string(b[257:265]) == "ustar  \x00": // GNU: times instead of a prefix
 		h.major, h.minor = number(329, 337), number(337, 345)
-		_, good1 := gnuTime(b[345:357])
-		_, good2 := gnuTime(b[357:369])
-		if !good1 || !good2 {
+		if !isGNUTime(b[345:357]) || !isGNUTime(b[357:369]) {
 			// Go before 1.8 wrote a prefix there all the same, and images of
 			// that time are still around.
 			if p := cString(b[345:500]); isASCII(p) {
@@ -225,11 +223,11 @@ func (s *scanner) fields(h *header) error {
 	return nil
 }
 
-func gnuTime(b []byte) (int64, bool) {
-	if b[0] == 0 {
-		return 0, true
-	}
-	return tarNumber(b)
+// isGNUTime reports whether b is a time field as GNU tar writes it: a number, or
+// nothing.
+func isGNUTime(b []byte) bool {
+	_, ok := tarNumber(b)
+	return ok || b[0] == 0
 }
 
 func isASCII(b []byte) bool {

@@ -8,10 +8,8 @@ import (
 
 // cString returns b up to its first NUL.
 func cString(b []byte) []byte {
-	if i := bytes.IndexByte(b, 0); i >= 0 {
-		return b[:i]
-	}
-	return b
+	before, _, _ := bytes.Cut(b, []byte{0})
+	return before
 }
 
 // tarNumber reads a number field: octal text, or, with the first bit set,

@@ -37,6 +37,10 @@ func repositories(images []*built) Member {
 
 // manifestJSON lists the images, with the names that config and layers have.
 func manifestJSON(images []*built, config func(*built) string, layer func(b *built, i int) string) Member {
+	return Member{Name: "manifest.json", Data: toJSON(manifestList(images, config, layer))}
+}
+
+func manifestList(images []*built, config func(*built) string, layer func(b *built, i int) string) []object {
 	list := []object{}
 	for _, b := range images {
 		layers := []string{}
@@ -45,7 +49,7 @@ func manifestJSON(images []*built, config func(*built) string, layer func(b *bui
 		}
 		list = append(list, object{"Config": config(b), "RepoTags": []string{b.Tag}, "Layers": layers})
 	}
-	return Member{Name: "manifest.json", Data: toJSON(list)}
+	return list
 }
 
 // legacyLayer is the folder of one layer in Docker's first format.

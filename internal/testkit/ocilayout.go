@@ -1,5 +1,7 @@
 package testkit
 
+import "strings"
+
 const (
 	manifestType = "application/vnd.oci.image.manifest.v1+json"
 	indexType    = "application/vnd.oci.image.index.v1+json"
@@ -117,8 +119,18 @@ func ociNested(images []*built) []Member {
 	return l.done(manifests)
 }
 
+// artifact stores what is no image though it has an image's manifest, a
+// signature say, and returns its descriptor.
+func (l *layout) artifact() object {
+	payload := l.add("application/vnd.dev.cosign.simplesigning.v1+json", []byte(`{"critical":{}}`))
+	return l.add(manifestType, toJSON(object{
+		"schemaVersion": 2, "mediaType": manifestType, "artifactType": "application/vnd.example.signature",
+		"config": l.add("application/vnd.oci.empty.v1+json", []byte(`{}`)), "layers": []any{payload},
+	}))
+}
+
 // ociAttested is what `docker buildx build --output type=oci` writes: an index
-// a tag, and beside each image its attestation.
+// a tag, and beside each image its attestation; and a signature beside them all.
 func ociAttested(images []*built) []Member {
 	var l layout
 	var manifests []object
@@ -130,7 +142,20 @@ func ociAttested(images []*built) []Member {
 		}
 		manifests = append(manifests, refName(l.index(both...), group[0].Tag))
 	}
-	return l.done(manifests)
+	return l.done(append(manifests, l.artifact()))
+}
+
+// ociMislabelled is a layout that says of every layer the wrong thing: media
+// types are hints.
+func ociMislabelled(images []*built) []Member {
+	for _, b := range images {
+		for i := range b.layers {
+			if l := &b.layers[i]; !l.absent && !strings.HasSuffix(l.mediaType, "encrypted") {
+				l.mediaType = []string{layerType + "+zstd", layerType, layerType + "+gzip"}[i%3]
+			}
+		}
+	}
+	return oci(images)
 }
 
 // docker25 is `docker save` since Docker 25 (overlay2): a layout with plain
@@ -144,7 +169,14 @@ func docker25(images []*built) []Member {
 		d["annotations"].(object)["io.containerd.image.name"] = b.fullName()
 		manifests = append(manifests, d)
 	}
-	return sorted(append(l.done(manifests), layoutManifestJSON(images), repositories(images)))
+	list := layoutManifestJSON(images, func(b *built) object {
+		sources := object{}
+		for i := range b.layers {
+			sources[b.layers[i].diffID] = b.layers[i].descriptor()
+		}
+		return sources
+	})
+	return sorted(append(l.done(manifests), list, repositories(images)))
 }
 
 // containerd is `docker save` with the containerd image store: gzip layers, an
@@ -166,14 +198,22 @@ func containerd(images []*built) []Member {
 		d["annotations"].(object)["io.containerd.image.name"] = group[0].fullName()
 		manifests = append(manifests, d)
 	}
-	return sorted(append(l.done(manifests), layoutManifestJSON(there)))
+	return sorted(append(l.done(manifests), layoutManifestJSON(there, nil)))
 }
 
-// layoutManifestJSON is a manifest.json whose names are the layout's blobs.
-func layoutManifestJSON(images []*built) Member {
-	return manifestJSON(images,
-		func(b *built) string { return "blobs/sha256/" + bare(digest(b.config)) },
-		func(b *built, i int) string { return "blobs/sha256/" + bare(digest(b.layers[i].data)) })
+// layoutManifestJSON is a manifest.json whose names are the layout's blobs;
+// sources, if not nil, gives each image's LayerSources.
+func layoutManifestJSON(images []*built, sources func(*built) object) Member {
+	blobName := func(b []byte) string { return "blobs/sha256/" + bare(digest(b)) }
+	list := manifestList(images,
+		func(b *built) string { return blobName(b.config) },
+		func(b *built, i int) string { return blobName(b.layers[i].data) })
+	for i, b := range images {
+		if sources != nil {
+			list[i]["LayerSources"] = sources(b)
+		}
+	}
+	return Member{Name: "manifest.json", Data: toJSON(list)}
 }
 
 // byTag groups the images of one tag, in the order of the first of each.

@@ -130,7 +130,7 @@ func (e *Entry) set(key, value string) (err error) {
 	case "sparse":
 		e.Sparse = value
 	case "data":
-		for _, span := range strings.Split(value, ",") {
+		for span := range strings.SplitSeq(value, ",") {
 			var s Span
 			if _, err := fmt.Sscanf(span, "%d+%d", &s.Offset, &s.Length); err != nil {
 				return err

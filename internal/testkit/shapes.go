@@ -44,6 +44,7 @@ var shapes = []Shape{
 	{Name: "oci-zstd-chunked", OCI: true, encodings: []string{"zstd-chunked"}, members: oci},
 	{Name: "oci-nested", OCI: true, encodings: gzipped, members: ociNested, order: shuffled},
 	{Name: "oci-nested-dir", OCI: true, Dir: true, encodings: gzipped, members: ociNested},
+	{Name: "oci-mislabelled", OCI: true, encodings: []string{"gzip", "zstd", "plain"}, members: ociMislabelled},
 	{Name: "oci-attested", OCI: true, encodings: gzipped, members: ociAttested},
 }
 

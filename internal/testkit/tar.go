@@ -3,6 +3,7 @@ package testkit
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 )
@@ -65,9 +66,7 @@ func (w *tarWriter) entry(e *Entry) {
 	for name, value := range e.Xattrs {
 		records["SCHILY.xattr."+name] = value
 	}
-	for name, value := range e.PAX {
-		records[name] = value
-	}
+	maps.Copy(records, e.PAX)
 	if e.Sparse != "" {
 		body = w.sparse(e, &h, records)
 	}

@@ -3,6 +3,7 @@
 package testkit
 
 import (
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -139,6 +140,14 @@ func (term *Terminal) WaitIdle() string {
 	})
 }
 
+// WaitChange waits until the screen is another one than before and then stays
+// the same, and returns it.
+func (term *Terminal) WaitChange(before string) string {
+	term.t.Helper()
+	term.wait("changes", func(screen string) bool { return screen != before })
+	return term.WaitIdle()
+}
+
 func (term *Terminal) wait(what string, done func(screen string) bool) string {
 	term.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
@@ -164,7 +173,7 @@ func (term *Terminal) WaitExit() int {
 	if term.err == nil {
 		return 0
 	}
-	if exit, ok := term.err.(*exec.ExitError); ok {
+	if exit, ok := errors.AsType[*exec.ExitError](term.err); ok {
 		return exit.ExitCode()
 	}
 	term.t.Fatal(term.err)

@@ -1,0 +1,420 @@
+package analyze_test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/peelhq/peel/internal/testkit"
+)
+
+// A naive overlay, written from the rules (DESIGN, sections 1, 3 and 4) and
+// from nothing else: it copies whole maps, walks all paths for every layer, and
+// compares contents byte by byte. What peel says must agree with it.
+
+// overlay is every version of every path, and the union after each layer.
+type overlay struct {
+	versions map[string][]*nversion // by path, oldest first
+	unions   []map[string]*nversion // by layer
+	inodes   []*inode               // those that carry bytes, in stored order
+	stored   []int64                // by layer
+	entries  []int                  // by layer
+	flaws    []string               // "LAYER PATH"
+	hidden   map[string]*inode      // what is no part of the filesystem: AUFS's own files, markers
+}
+
+// nversion is what one layer says of one path.
+type nversion struct {
+	path     string
+	layer    int
+	typ      byte // as stored: '0' file, '1' hard link ...; 0 if removed
+	change   string
+	implied  bool
+	dup      bool   // covered by a later entry of its own layer
+	cause    string // "" while it shows
+	by       int    // the layer that hid it, -1 while it shows
+	mode     int64
+	uid, gid int64
+	time     time.Time
+	xattrs   map[string]string
+	link     string
+	inode    *inode // of all but directories and removals
+}
+
+// inode is what hard links share.
+type inode struct {
+	kind         byte
+	carrier      *nversion // the entry that brought it
+	link         string    // of a symlink
+	major, minor int64
+	content      []byte
+	stored       int64
+	missing      bool // a hard link's that leads nowhere
+	aside        bool // its entry is no part of the filesystem
+	names        []*nversion
+	died         int             // the layer that took its last name, -1: none did
+	causes       map[string]bool // of the hides that may be said to have done so
+}
+
+// kind is the type that one finds under the name.
+func (v *nversion) kind() byte {
+	if v.inode != nil {
+		return v.inode.kind
+	}
+	return v.typ
+}
+
+func overlayOf(im *testkit.Image) *overlay {
+	o := &overlay{versions: map[string][]*nversion{}, hidden: map[string]*inode{}}
+	below := map[string]*nversion{}
+	for l, layer := range im.Layers {
+		a := &application{
+			overlay: o, layer: l, below: below, own: map[string]*nversion{},
+			opaque: map[string]bool{}, white: map[string]bool{}, razed: map[string]bool{}, ousted: map[string]bool{},
+		}
+		o.stored, o.entries = append(o.stored, 0), append(o.entries, 0)
+		if _, unreadable := testkit.Unreadable[layer.As]; !unreadable {
+			a.run(layer)
+		}
+		below = a.apply()
+		o.unions = append(o.unions, below)
+	}
+	o.bury()
+	return o
+}
+
+// application is one layer being put on the union below it.
+type application struct {
+	*overlay
+	layer  int
+	below  map[string]*nversion
+	own    map[string]*nversion // what the layer says, by path; the last entry counts
+	lost   []*nversion          // of this layer, covered by this layer
+	opaque map[string]bool      // directories
+	white  map[string]bool      // paths that a whiteout names
+	razed  map[string]bool      // paths at which something else than a directory stood, if only for a while
+	ousted map[string]bool      // paths that an entry took and lost again to one of razed
+	links  []*nversion          // hard links whose target has not come yet
+}
+
+// cleanName is the absolute path of a stored name.
+func cleanName(name string) string { return path.Clean("/" + name) }
+
+// climbs reports whether the name leads out of the root.
+func climbs(name string) bool {
+	depth := 0
+	for part := range strings.SplitSeq(name, "/") {
+		switch part {
+		case "", ".":
+		case "..":
+			if depth--; depth < 0 {
+				return true
+			}
+		default:
+			depth++
+		}
+	}
+	return false
+}
+
+// marker tells what the path of an entry makes of it: "opaque" or "whiteout" of
+// a path, "aufs", "malformed", or "" for a plain path. The first component that
+// looks like a marker decides; only a last one can be a whiteout.
+func marker(p string) (kind, of string) {
+	parts := strings.Split(p, "/")
+	for i, part := range parts {
+		x, ok := strings.CutPrefix(part, ".wh.")
+		switch last := i == len(parts)-1; {
+		case !ok:
+		case last && part == ".wh..wh..opq":
+			return "opaque", path.Dir(p)
+		case strings.HasPrefix(x, ".wh."):
+			return "aufs", ""
+		case !last || x == "" || x == "." || x == "..":
+			return "malformed", ""
+		default:
+			return "whiteout", path.Join(path.Dir(p), x)
+		}
+	}
+	return "", ""
+}
+
+// above returns the directories above p, the nearest first, the root last.
+func above(p string) []string {
+	var dirs []string
+	for p != "/" {
+		p = path.Dir(p)
+		dirs = append(dirs, p)
+	}
+	return dirs
+}
+
+func (a *application) flaw(p string) { a.flaws = append(a.flaws, fmt.Sprintf("%d %s", a.layer, p)) }
+
+// run goes through the entries: first what hides, wherever it stands, then
+// what is there.
+func (a *application) run(layer *testkit.Layer) {
+	members := layer.Members()
+	a.entries[a.layer] = len(members)
+	for i := range members {
+		switch kind, of := marker(cleanName(members[i].Name)); kind {
+		case "opaque":
+			a.opaque[of] = true
+		case "whiteout":
+			a.white[of] = true
+		}
+	}
+	for i := range members {
+		e := &members[i]
+		a.stored[a.layer] += e.Stored()
+		p := cleanName(e.Name)
+		if climbs(e.Name) {
+			a.flaw(e.Name)
+		}
+		switch kind, _ := marker(p); {
+		case kind == "malformed", p == "/" && e.Type != '5':
+			a.flaw(p)
+			fallthrough
+		case kind != "":
+			if e.IsFile() && (e.Size > 0 || kind == "aufs") { // its bytes are there all the same
+				n := a.inodeOf(e)
+				n.carrier, n.aside = &nversion{path: p, layer: a.layer, cause: "removed", by: a.layer}, true
+				a.hidden[p] = n
+			}
+		default:
+			a.entry(e)
+		}
+	}
+	for _, v := range a.links {
+		if n := a.target(v.link); n != nil {
+			v.inode = n
+			n.names = append(n.names, v)
+		} else {
+			a.flaw(v.path)
+		}
+	}
+}
+
+// entry takes an entry that is a path of the filesystem.
+func (a *application) entry(e *testkit.Entry) {
+	v := &nversion{
+		path: cleanName(e.Name), layer: a.layer, typ: e.Type, mode: e.Mode & 0o7777, uid: e.UID, gid: e.GID,
+		time: e.Time, xattrs: e.Xattrs, by: -1,
+	}
+	a.parents(v.path)
+	switch e.Type {
+	case '5':
+	case '1':
+		v.link = cleanName(e.Link)
+		if v.inode = a.target(v.link); v.inode == nil {
+			v.inode = &inode{kind: '0', link: v.link, missing: true, died: -1}
+			a.links = append(a.links, v)
+		}
+	default:
+		v.inode = a.inodeOf(e)
+		v.inode.carrier = v
+		if e.Type == '2' {
+			v.link = e.Link
+		}
+	}
+	if v.inode != nil {
+		v.inode.names = append(v.inode.names, v)
+	}
+	a.put(v)
+}
+
+// inodeOf returns the inode that e brings.
+func (a *application) inodeOf(e *testkit.Entry) *inode {
+	n := &inode{
+		kind: e.Type, major: e.Major, minor: e.Minor,
+		content: e.Content(), stored: e.Stored(), died: -1,
+	}
+	if e.Type == '2' {
+		n.link = e.Link
+	}
+	if n.stored > 0 {
+		a.inodes = append(a.inodes, n)
+	}
+	return n
+}
+
+// target finds what a hard link names: an entry of the layer so far, else what
+// the union below has there, whatever this layer hides of it; nil if there is
+// nothing, or a directory.
+func (a *application) target(p string) *inode {
+	at := a.own[p]
+	if at == nil {
+		at = a.below[p]
+	}
+	if at != nil && at.inode != nil && !at.inode.missing {
+		return at.inode
+	}
+	return a.hidden[p]
+}
+
+// goes reports whether this layer hides what the union below has at p, other
+// than by an entry at p, and the cause: opaque directories first, then
+// whiteouts, then what stands above it and is no directory. What an entry of
+// this layer had taken the place of went with that entry.
+func (a *application) goes(p string) (cause string, ok bool) {
+	if a.ousted[p] {
+		return "replaced", true
+	}
+	for _, dir := range above(p) {
+		if a.opaque[dir] {
+			return "opaque", true
+		}
+	}
+	for _, at := range append(above(p), p) {
+		if a.white[at] {
+			return "removed", true
+		}
+	}
+	for _, dir := range above(p) {
+		if a.razed[dir] {
+			return "replaced", true
+		}
+	}
+	return "", false
+}
+
+// parents makes the directories above p that nothing names.
+func (a *application) parents(p string) {
+	dirs := above(p)
+	slices.Reverse(dirs)
+	for _, dir := range dirs {
+		own := a.own[dir]
+		if dir == "/" || own != nil && own.typ == '5' {
+			continue
+		}
+		if own != nil {
+			a.flaw(dir) // it was said to be a file
+		}
+		_, gone := a.goes(dir)
+		if lower := a.below[dir]; own == nil && lower != nil && lower.typ == '5' && !gone {
+			continue
+		}
+		a.put(&nversion{path: dir, layer: a.layer, typ: '5', implied: true, by: -1, mode: 0o755})
+	}
+}
+
+// put makes v what the layer says of its path.
+func (a *application) put(v *nversion) {
+	if earlier := a.own[v.path]; earlier != nil && !earlier.implied {
+		a.cover(earlier, "duplicate")
+	}
+	if v.typ != '5' {
+		a.razed[v.path] = true
+		for p, own := range a.own {
+			if slices.Contains(above(p), v.path) {
+				a.cover(own, "replaced")
+				a.ousted[p] = true
+				delete(a.own, p)
+			}
+		}
+	}
+	a.own[v.path] = v
+}
+
+// cover hides a version of this layer behind a later entry of it.
+func (a *application) cover(v *nversion, cause string) {
+	v.dup, v.cause, v.by = true, cause, a.layer
+	a.lost = append(a.lost, v)
+}
+
+// apply settles what the layer does to the union below it, and returns the
+// union above.
+func (a *application) apply() map[string]*nversion {
+	for _, v := range a.lost {
+		v.change, _ = compare(a.below[v.path], v)
+		a.versions[v.path] = append(a.versions[v.path], v)
+	}
+	union := map[string]*nversion{}
+	for p, lower := range a.below {
+		if own := a.own[p]; own != nil {
+			own.change, lower.cause = compare(lower, own)
+		} else if cause, gone := a.goes(p); gone {
+			lower.cause = cause
+		} else {
+			union[p] = lower
+			continue
+		}
+		lower.by = a.layer
+		if a.own[p] == nil {
+			a.versions[p] = append(a.versions[p], &nversion{path: p, layer: a.layer, change: "removed", by: -1})
+		}
+	}
+	for p, own := range a.own {
+		if own.change == "" {
+			own.change = "added"
+		}
+		a.versions[p] = append(a.versions[p], own)
+		union[p] = own
+	}
+	return union
+}
+
+// compare says what v is against lower, which it covers, and what the cover is
+// to lower. Without lower it is added.
+func compare(lower, v *nversion) (change, cause string) {
+	if lower == nil {
+		return "added", ""
+	}
+	if lower.kind() != v.kind() {
+		return "modified", "replaced"
+	}
+	if a, b := lower.inode, v.inode; a != b && (a == nil || b == nil || a.link != b.link || a.major != b.major || a.minor != b.minor ||
+		!bytes.Equal(a.content, b.content)) {
+		return "modified", "overwritten"
+	}
+	if lower.mode != v.mode || lower.uid != v.uid || lower.gid != v.gid || !lower.time.Equal(v.time) || !maps.Equal(lower.xattrs, v.xattrs) {
+		return "metadata", "metadata"
+	}
+	return "identical", "identical"
+}
+
+// bury finds the inodes that no name of the final union reaches, and which
+// hides took the last name: those of the layer in which it fell.
+func (o *overlay) bury() {
+	for _, n := range o.inodes {
+		alive := slices.ContainsFunc(n.names, func(v *nversion) bool { return v.by < 0 })
+		if alive {
+			continue
+		}
+		n.causes = map[string]bool{}
+		for _, v := range n.names {
+			n.died = max(n.died, v.by)
+		}
+		if len(n.names) == 0 { // it never showed
+			n.names = []*nversion{n.carrier}
+			n.died = n.carrier.layer
+		}
+		if n.carrier.by == n.died && !n.aside {
+			n.causes[n.carrier.cause] = true
+			continue
+		}
+		if n.aside && n.carrier.layer == n.died {
+			n.causes[n.carrier.cause] = true // that its links went too says no more
+		}
+		for _, v := range n.names {
+			if v.by == n.died {
+				n.causes[v.cause] = true
+			}
+		}
+	}
+}
+
+// wasted is the sum of the dead inodes' bytes, of all or of those that layer
+// carries.
+func (o *overlay) wasted(layer int) (total int64) {
+	for _, n := range o.inodes {
+		if n.died >= 0 && (layer < 0 || n.carrier.layer == layer) {
+			total += n.stored
+		}
+	}
+	return total
+}

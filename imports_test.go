@@ -1,0 +1,112 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/peelhq/peel"
+
+// mayImport says which of the module's packages each of them may import: the
+// dependencies run one way, main → cmd → {ui, report} → analyze → source. A
+// package that is not listed fails the test: say where it belongs.
+var mayImport = map[string][]string{
+	".":                {"cmd"},
+	"cmd":              {"ui", "report", "analyze", "source", "internal/clean", "internal/human"},
+	"ui":               {"analyze", "internal/clean", "internal/human"},
+	"report":           {"analyze", "source", "internal/clean", "internal/human"},
+	"analyze":          {"source", "internal/clean", "internal/human"},
+	"source":           {"internal/clean"},
+	"internal/clean":   {},
+	"internal/human":   {},
+	"internal/ansisvg": {},
+	"internal/sample":  {},
+	"internal/testkit": {},
+	"integration":      {},
+	"integration/step": {},
+}
+
+// restricted are others' modules that only some packages may import, by the
+// beginning of their paths.
+var restricted = map[string][]string{
+	"github.com/google/go-containerregistry": {"source"},
+	"github.com/docker/":                     {"source"},
+	"github.com/moby/":                       {"source"},
+	"github.com/containerd/":                 {"source"},
+	"github.com/opencontainers/":             {"source"},
+	"charm.land/":                            {"ui", "cmd", "internal/ansisvg"},
+	"github.com/charmbracelet/":              {"ui", "cmd", "internal/ansisvg", "internal/testkit"},
+	"github.com/creack/pty":                  {"internal/testkit", "internal/ansisvg"},
+	"github.com/spf13/":                      {"cmd"},
+	"testing":                                {"internal/testkit"},
+}
+
+// TestImports reads the import lines of every file that is built into the
+// program: tests may import what they like, and they alone import testkit.
+func TestImports(t *testing.T) {
+	imports := allImports(t)
+	for pkg, paths := range imports {
+		allowed, known := mayImport[pkg]
+		if !known {
+			t.Errorf("%s: a package that this test knows nothing of", pkg)
+		}
+		for _, p := range paths {
+			if own, ok := strings.CutPrefix(p, module+"/"); ok && !slices.Contains(allowed, own) {
+				t.Errorf("%s imports %s", pkg, own)
+			}
+			for prefix, who := range restricted {
+				if (p == prefix || strings.HasPrefix(p, prefix)) && !slices.Contains(who, pkg) {
+					t.Errorf("%s imports %s, which is for %s alone", pkg, p, strings.Join(who, ", "))
+				}
+			}
+		}
+	}
+	for _, pkg := range []string{".", "cmd", "ui", "report", "analyze", "source"} {
+		if len(imports[pkg]) == 0 {
+			t.Errorf("%s: no imports found; the test looks in the wrong place", pkg)
+		}
+	}
+	if slices.Contains(imports["analyze"], "os") || slices.Contains(imports["analyze"], "net/http") {
+		t.Error("analyze does I/O of its own")
+	}
+}
+
+// allImports returns what each package imports, tests left out.
+func allImports(t *testing.T) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	err := fs.WalkDir(os.DirFS("."), ".", func(file string, d fs.DirEntry, err error) error {
+		switch name := path.Base(file); {
+		case err != nil:
+			return err
+		case d.IsDir() && file != "." && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || name == "testdata"):
+			return fs.SkipDir
+		case d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.FromSlash(file), nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range parsed.Imports {
+			p, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			found[path.Dir(file)] = append(found[path.Dir(file)], p)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
