@@ -1,0 +1,108 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain undoes what the tests have done to the engines, the last thing first:
+// an image is removed while the service that has it still runs.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, undo := range slices.Backward(atExit) {
+		undo()
+	}
+	os.Exit(code)
+}
+
+var atExit []func()
+
+// needEngines skips a test that nobody asked for, and fails one that was asked
+// for where something is missing.
+func needEngines(t *testing.T) {
+	t.Helper()
+	if os.Getenv("PEEL_INTEGRATION") != "require" {
+		t.Skip("builds an image with docker, podman and skopeo: set PEEL_INTEGRATION=require to run it")
+	}
+	for _, program := range []string{"docker", "podman", "skopeo"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Fatalf("PEEL_INTEGRATION=require, but there is no %s", program)
+		}
+	}
+	if out, err := exec.Command("docker", "version").CombinedOutput(); err != nil {
+		t.Fatalf("PEEL_INTEGRATION=require, but no Docker engine answers: %v\n%s", err, out)
+	}
+}
+
+// podmanSocket makes CONTAINER_HOST name a podman service: one that is there,
+// or one that runs until the tests end.
+func podmanSocket(t *testing.T) {
+	t.Helper()
+	if os.Getenv("CONTAINER_HOST") != "" {
+		return
+	}
+	dir, err := os.MkdirTemp("", "peel-podman")
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "podman.sock")
+	service := exec.Command("podman", "system", "service", "-t", "0", "unix://"+socket)
+	var output bytes.Buffer
+	service.Stdout, service.Stderr = &output, &output
+	if err := service.Start(); err != nil {
+		t.Fatal(err)
+	}
+	atExit = append(atExit, func() {
+		service.Process.Kill()
+		service.Wait()
+		os.RemoveAll(dir)
+	})
+	for range 300 {
+		if _, err := os.Stat(socket); err == nil {
+			os.Setenv("CONTAINER_HOST", "unix://"+socket) //nolint:usetesting // for all tests, not for the first one
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Fatalf("podman's service does not listen at %s:\n%s", socket, output.String())
+}
+
+// run runs a program and returns what it prints on standard output. What it
+// says on standard error is shown if it fails.
+func run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := output(t.Context(), name, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func output(ctx context.Context, name string, args ...string) (string, error) {
+	var stdout, stderr bytes.Buffer
+	c := exec.CommandContext(ctx, name, args...)
+	c.Stdout, c.Stderr = &stdout, &stderr
+	c.Env = append(os.Environ(), "DOCKER_BUILDKIT=0") // the builder that every engine has
+	if err := c.Run(); err != nil {
+		return stdout.String(), fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, stderr.String())
+	}
+	return stdout.String(), nil
+}
+
+// goBuild compiles a package of the project, for the machine it runs on.
+func goBuild(t *testing.T, pkg, to string) {
+	t.Helper()
+	c := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", to, pkg)
+	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("building %s: %v\n%s", pkg, err, out)
+	}
+}

@@ -1,0 +1,90 @@
+//go:build linux
+
+// Command step does to a filesystem what its arguments say, one act an
+// argument, in order. It is the only program of the images that the integration
+// tests build: they have no shell.
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	for _, act := range os.Args[1:] {
+		if err := do(strings.Fields(act)); err != nil {
+			fmt.Fprintf(os.Stderr, "step: %s: %v\n", act, err)
+			os.Exit(1)
+		}
+	}
+}
+
+// acts are the verbs with the number of their operands. Numbers are decimal,
+// modes octal, times in seconds since 1970.
+var acts = map[string]struct {
+	operands int
+	do       func(s []string, n []int) error
+}{
+	"write":   {3, func(s []string, n []int) error { return write(s[0], n[1], n[2]) }}, // PATH SIZE SEED
+	"mkdir":   {1, func(s []string, _ []int) error { return os.MkdirAll(s[0], 0o755) }},
+	"rm":      {1, func(s []string, _ []int) error { return os.RemoveAll(s[0]) }},
+	"ln":      {2, func(s []string, _ []int) error { return os.Link(s[0], s[1]) }},
+	"symlink": {2, func(s []string, _ []int) error { return os.Symlink(s[0], s[1]) }},
+	"mkfifo":  {1, func(s []string, _ []int) error { return syscall.Mkfifo(s[0], 0o640) }},
+	"mknod": {3, func(s []string, n []int) error { // PATH MAJOR MINOR
+		return syscall.Mknod(s[0], syscall.S_IFCHR|0o666, n[1]<<8|n[2])
+	}},
+	"chmod": {2, func(s []string, _ []int) error { // MODE PATH
+		mode, err := strconv.ParseUint(s[0], 8, 32)
+		if err != nil {
+			return err
+		}
+		return syscall.Chmod(s[1], uint32(mode))
+	}},
+	"chown": {3, func(s []string, n []int) error { return os.Chown(s[2], n[0], n[1]) }}, // UID GID PATH
+	"touch": {2, func(s []string, n []int) error { // PATH TIME
+		at := time.Unix(int64(n[1]), 0)
+		return os.Chtimes(s[0], at, at)
+	}},
+	"setcap": {1, func(s []string, _ []int) error { // cap_net_bind_service, effective and permitted
+		value := []byte{1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+		return syscall.Setxattr(s[0], "security.capability", value, 0)
+	}},
+}
+
+func do(words []string) error {
+	if len(words) == 0 {
+		return fmt.Errorf("nothing to do")
+	}
+	act, ok := acts[words[0]]
+	if !ok || len(words)-1 != act.operands {
+		return fmt.Errorf("no such act")
+	}
+	operands := words[1:]
+	numbers := make([]int, len(operands)) // 0 where an operand is no number
+	for i, s := range operands {
+		if n, err := strconv.Atoi(s); err == nil {
+			numbers[i] = n
+		}
+	}
+	return act.do(operands, numbers)
+}
+
+// write makes a file of size bytes that follow from seed, and its parents.
+func write(name string, size, seed int) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	data := make([]byte, size)
+	random := rand.New(rand.NewPCG(uint64(seed), 0))
+	for i := range data {
+		data[i] = byte(random.Uint32())
+	}
+	return os.WriteFile(name, data, 0o644)
+}
