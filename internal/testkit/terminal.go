@@ -54,7 +54,11 @@ func Start(t testing.TB, command *exec.Cmd, width, height int) *Terminal {
 	}
 	shown := make(chan struct{})
 	go term.show(shown)
-	go io.Copy(tty, term.screen) // answers to what the program asks of the terminal
+	answered := make(chan struct{})
+	go func() { // answers to what the program asks of the terminal
+		io.Copy(tty, term.screen)
+		close(answered)
+	}()
 	go func() {
 		term.err = command.Wait()
 		select { // the last of what it wrote
@@ -67,6 +71,12 @@ func Start(t testing.TB, command *exec.Cmd, width, height int) *Terminal {
 		command.Process.Kill()
 		<-term.done
 		tty.Close()
+		// The emulator's own Close writes what its Read looks at; this ends the
+		// Read first.
+		if pipe, ok := term.screen.InputPipe().(io.Closer); ok {
+			pipe.Close()
+		}
+		<-answered
 		term.screen.Close()
 	})
 	return term
