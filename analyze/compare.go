@@ -95,6 +95,9 @@ func (t *Tree) sameAttributes(upper, lower int32) bool {
 func (t *Tree) compare(ctx context.Context, pending []comparison) error {
 	wanted := map[uint16][]int{}
 	for _, c := range pending {
+		if t.surelyDiffer(c) {
+			continue // relate has taken them for different so far
+		}
 		for _, v := range []int32{c.upper, c.lower} {
 			i := &t.inodes[t.versions[v].inode]
 			wanted[i.layer] = append(wanted[i.layer], int(i.entry))
@@ -113,6 +116,12 @@ func (t *Tree) compare(ctx context.Context, pending []comparison) error {
 		t.settle(c.upper, c.lower, same)
 	}
 	return nil
+}
+
+// surelyDiffer reports whether a look at a few bytes settles it.
+func (t *Tree) surelyDiffer(c comparison) bool {
+	u, l := &t.inodes[t.versions[c.upper].inode], &t.inodes[t.versions[c.lower].inode]
+	return source.Differ(t.layers[u.layer], int(u.entry), t.layers[l.layer], int(l.entry))
 }
 
 // maxReaders is how many layers are read at once for checksums.

@@ -66,6 +66,7 @@ func (t *Tree) stored(id int32) int64 {
 // waste lists what is wasted: largest first, then by path and layer.
 func (t *Tree) waste() []Waste {
 	var out []Waste
+	paths := map[NodeID]string{} // a path that is wasted in ten layers is one string
 	for id := range t.inodes {
 		i := &t.inodes[id]
 		bytes := t.stored(int32(id))
@@ -75,7 +76,10 @@ func (t *Tree) waste() []Waste {
 		w := Waste{Node: none, Bytes: bytes, Cause: i.cause, Layer: int(i.layer), By: int(i.by)}
 		if i.carrier != none {
 			w.Node = t.versions[i.carrier].node
-			w.Path = t.Path(w.Node)
+			if w.Path = paths[w.Node]; w.Path == "" {
+				w.Path = t.Path(w.Node)
+				paths[w.Node] = w.Path
+			}
 		} else {
 			w.Path = t.orphans[int32(id)]
 		}
