@@ -202,7 +202,7 @@ func sourceForm(b bundle, isFolder bool, as form) string {
 		if _, err := b.file(ociIndexName); err == nil {
 			return "oci:"
 		}
-		return "dir of a docker-archive:"
+		return "docker-dir:"
 	}
 	if _, err := b.file(dockerManifestName); err == nil && as != ociForm {
 		return "docker-archive:"
