@@ -52,17 +52,19 @@ func newBuilder(layers []*source.Layer) *builder {
 	}
 	// Room for the usual case, a path or two versions an entry, at once: growing
 	// step by step would hold everything twice. What is not used is never touched.
-	entries := 0
+	entries, most := 0, 0
 	for _, l := range layers {
 		entries += l.Entries.Len()
+		most = max(most, l.Entries.Len())
 	}
-	b.t.nodes = make([]node, 0, entries+spareRoom)
+	nodes := max(most+most/4, entries/4) + spareRoom // layers have most paths in common, or few
+	b.t.nodes = make([]node, 0, nodes)
 	b.t.versions = make([]version, 0, entries+entries/8+spareRoom)
 	b.t.inodes = make([]inode, 0, entries+spareRoom)
-	b.newest = make([]int32, 0, entries+spareRoom)
-	b.firstKid = make([]NodeID, 0, entries+spareRoom)
-	b.nextKid = make([]NodeID, 0, entries+spareRoom)
-	b.priorKid = make([]NodeID, 0, entries+spareRoom)
+	b.newest = make([]int32, 0, nodes)
+	b.firstKid = make([]NodeID, 0, nodes)
+	b.nextKid = make([]NodeID, 0, nodes)
+	b.priorKid = make([]NodeID, 0, nodes)
 	b.newNode(Root, nil)
 	return b
 }

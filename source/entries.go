@@ -170,3 +170,30 @@ func (e *Entries) add(h *header, offset int64) error {
 // LinkBytes returns the stored link target of entry i without copying it. The
 // bytes belong to e and must not be changed.
 func (e *Entries) LinkBytes(i int) []byte { return e.link(&e.records[i]) }
+
+// makeRoom makes room for the entries to come of a tar that has been read up to
+// pos of size bytes, if there is none: as much as the ones so far make likely,
+// for growing step by step holds everything twice, several times over.
+func (e *Entries) makeRoom(pos, size int64) {
+	const enough = 1024 // entries that tell what the others will be like
+	n := len(e.records)
+	if n < enough || pos <= 0 || n < cap(e.records) && len(e.text)+maxPathHere < cap(e.text) {
+		return
+	}
+	// A little more than that, and never more than four times what there is:
+	// the rest of the tar may be one large file.
+	more := min(1.05*float64(size)/float64(pos), 4)
+	e.records = grown(e.records, max(more, 1.25))
+	e.text = grown(e.text, max(more, 1.25))
+}
+
+// maxPathHere is the length of a path for which makeRoom keeps room.
+const maxPathHere = 1 << 10
+
+// grown returns s with room for more times its length, or what it has.
+func grown[T any](s []T, more float64) []T {
+	if want := int(float64(len(s)) * more); want > cap(s) {
+		return append(make([]T, 0, want), s...)
+	}
+	return s
+}

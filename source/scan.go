@@ -41,6 +41,9 @@ func scanTar(ctx context.Context, in input, sums bool) (*Entries, error) {
 		if h.sparse {
 			at = h.start // the map is needed to read it
 		}
+		if seek, ok := in.(*seekInput); ok {
+			e.makeRoom(seek.pos(), seek.size)
+		}
 		if err := e.add(&h, at); err != nil {
 			return nil, &tarError{at: h.start, err: err}
 		}
