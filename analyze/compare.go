@@ -79,7 +79,8 @@ func (t *Tree) sameContent(upper, lower int32) (same, known bool) {
 	}
 	us, ok1 := ue.Summed(int(ui.entry))
 	ls, ok2 := le.Summed(int(li.entry))
-	return ok1 && ok2 && us == ls, ok1 && ok2
+	known = ok1 && ok2 && ue.SumKind(int(ui.entry)) == le.SumKind(int(li.entry))
+	return known && us == ls, known
 }
 
 // sameAttributes compares mode, owner, modification time and extended attributes.

@@ -21,6 +21,7 @@ func (a *app) options(content bool, progress func(source.Progress)) source.Optio
 	return source.Options{
 		Platform:    a.platform,
 		KeepContent: content,
+		Via:         source.Via(a.via),
 		Stdin:       a.stdin,
 		Progress:    progress,
 		Log:         a.logger(),

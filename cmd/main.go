@@ -23,6 +23,7 @@ type app struct {
 
 	platform string
 	base     string
+	via      viaFlag
 	verbose  bool
 
 	failure error // why the command that was run has failed

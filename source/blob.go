@@ -21,6 +21,8 @@ type blob struct {
 	body []byte
 
 	seen *scanned // what a stream found when the blob passed
+
+	files *storeFiles // a layer's files in the store of an engine; nil: at or body
 }
 
 // scanned is what one pass over a layer's blob gives.
@@ -83,6 +85,9 @@ func (b *blob) all(limit int64) ([]byte, error) {
 func (b *blob) scan(ctx context.Context, m *meter) *scanned {
 	if b.seen != nil {
 		return b.seen
+	}
+	if b.files != nil {
+		return b.files.scan(ctx, m)
 	}
 	head, err := b.head()
 	if err != nil {

@@ -12,6 +12,9 @@ import (
 // an image that was read in one pass, content is there only if it was opened
 // with Options.KeepContent.
 func (l *Layer) Open(ctx context.Context, i int) (io.ReadCloser, error) {
+	if l.blob != nil && l.blob.files != nil {
+		return l.blob.files.open(ctx, l, i)
+	}
 	c, err := l.contents(ctx)
 	if err != nil {
 		return nil, err
@@ -32,6 +35,9 @@ func (l *Layer) Open(ctx context.Context, i int) (io.ReadCloser, error) {
 func (l *Layer) Each(ctx context.Context, entries []int, fn func(entry int, r io.Reader) error) (err error) {
 	if len(entries) == 0 {
 		return nil
+	}
+	if l.blob != nil && l.blob.files != nil {
+		return l.blob.files.each(ctx, l, entries, fn)
 	}
 	c, err := l.contents(ctx)
 	if err != nil {
@@ -55,17 +61,21 @@ func (l *Layer) Each(ctx context.Context, entries []int, fn func(entry int, r io
 	return nil
 }
 
-// Sum computes the checksums of the given entries where they are not known yet.
+// Sum computes the checksums (XXH3) of the given entries where they are not
+// known yet, or known by another kind.
 // It must not be called twice at once for one layer.
 func (l *Layer) Sum(ctx context.Context, entries []int) (err error) {
 	entries = slices.DeleteFunc(slices.Clone(entries), func(i int) bool {
 		r := &l.Entries.records[i]
-		return r.typ != File || r.summed || r.size-l.Entries.Stored(i) > maxHoles
+		return r.typ != File || r.summed && !r.crc || r.size-l.Entries.Stored(i) > maxHoles
 	})
 	if len(entries) == 0 {
 		return nil
 	}
 	slices.Sort(entries)
+	if l.blob != nil && l.blob.files != nil {
+		return l.blob.files.sum(ctx, l, entries)
+	}
 	c, err := l.contents(ctx)
 	if err != nil {
 		return err

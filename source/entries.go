@@ -36,6 +36,7 @@ type record struct {
 	mode   uint16
 	typ    Type
 	summed bool
+	crc    bool // sum is the CRC-64 that an engine keeps, not XXH3
 }
 
 // rareAttrs are what few entries have.
@@ -79,6 +80,7 @@ func (e *Entries) At(i int) Entry {
 		Stored: r.size,
 		Sum:    r.sum,
 		Summed: r.summed,
+		Kind:   e.SumKind(i),
 	}
 	if r.rare != 0 {
 		x := &e.rare[r.rare-1]
@@ -111,6 +113,24 @@ func (e *Entries) Stored(i int) int64 {
 
 // Size returns the content bytes that a reader of entry i sees.
 func (e *Entries) Size(i int) int64 { return e.records[i].size }
+
+// SumKind tells which checksum Summed returns of entry i. Sums of different
+// kinds say nothing of each other; Layer.Sum makes those it is asked for XXH3.
+func (e *Entries) SumKind(i int) SumKind {
+	if e.records[i].crc {
+		return CRC64
+	}
+	return XXH3
+}
+
+// A SumKind is a way to compute a checksum.
+type SumKind uint8
+
+// The kinds of checksums.
+const (
+	XXH3  SumKind = iota // of 64 bits
+	CRC64                // ISO 3309's polynomial, of an engine's own index
+)
 
 // Summed returns the checksum of entry i's content, and whether it is known.
 func (e *Entries) Summed(i int) (uint64, bool) {

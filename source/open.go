@@ -38,6 +38,11 @@ func Open(ctx context.Context, ref string, opts Options) (*Image, error) {
 			return nil, err
 		}
 	}
+	switch opts.Via {
+	case ViaAny, ViaAPI, ViaStore:
+	default:
+		return nil, fmt.Errorf("%q is no way to read an engine's image: there are %q and %q", opts.Via, ViaAPI, ViaStore)
+	}
 	what := ref
 	if ref == "-" {
 		what = "standard input"
@@ -80,7 +85,7 @@ func (o *opener) open(ctx context.Context) (*Image, error) {
 		return o.engine(ctx, dockerEngine, name)
 	}
 	if name, ok := strings.CutPrefix(o.ref, "podman://"); ok && name != "" {
-		return o.engine(ctx, podmanEngine, name)
+		return o.podman(ctx, name)
 	}
 	im, err := o.files(ctx)
 	if err == nil || !errors.Is(err, errNoFile) {
@@ -118,8 +123,9 @@ func (o *opener) files(ctx context.Context) (*Image, error) {
 // what each said. noFile is why the name is not that of a file.
 func (o *opener) engines(ctx context.Context, noFile error) (*Image, error) {
 	tried := []error{noFile}
-	for _, e := range []connect{dockerEngine, podmanEngine} {
-		im, err := o.engine(ctx, e, o.ref)
+	docker := func(ctx context.Context, ref string) (*Image, error) { return o.engine(ctx, dockerEngine, ref) }
+	for _, engine := range []func(context.Context, string) (*Image, error){docker, o.podman} {
+		im, err := engine(ctx, o.ref)
 		if err == nil {
 			return im, nil
 		}

@@ -34,7 +34,7 @@ func scanTar(ctx context.Context, in input, sums bool) (*Entries, error) {
 			return nil, err
 		}
 		if h.unknown != 0 {
-			e.flaws = append(e.flaws, Flaw{Path: string(h.name), Problem: fmt.Sprintf("entry of unknown type %q: passed over", h.unknown)})
+			e.flaws = append(e.flaws, unknownType(&h))
 			continue
 		}
 		at := h.content
@@ -55,6 +55,11 @@ func scanTar(ctx context.Context, in input, sums bool) (*Entries, error) {
 	}
 }
 
+// unknownType is the flaw of a member that no layer may hold.
+func unknownType(h *header) Flaw {
+	return Flaw{Path: string(h.name), Problem: fmt.Sprintf("entry of unknown type %q: passed over", h.unknown)}
+}
+
 // sum goes through the current member's content and keeps its checksum in r.
 func (s *scanner) sum(ctx context.Context, h *header, r *record) error {
 	if h.sparse {
@@ -65,7 +70,7 @@ func (s *scanner) sum(ctx context.Context, h *header, r *record) error {
 		if _, err := io.Copy(x, &sparseReader{data: s.content(ctx), fragments: h.fragments, size: h.size}); err != nil {
 			return err
 		}
-		r.sum, r.summed = x.Sum64(), true
+		r.sum, r.summed, r.crc = x.Sum64(), true, false
 		return nil
 	}
 	if s.left <= streamBuffer {
@@ -74,14 +79,14 @@ func (s *scanner) sum(ctx context.Context, h *header, r *record) error {
 			return noEOF(err)
 		}
 		s.left = 0
-		r.sum, r.summed = xxh3.Hash(b), true
+		r.sum, r.summed, r.crc = xxh3.Hash(b), true, false
 		return nil
 	}
 	x := xxh3.New()
 	if _, err := io.Copy(x, s.content(ctx)); err != nil {
 		return err
 	}
-	r.sum, r.summed = x.Sum64(), true
+	r.sum, r.summed, r.crc = x.Sum64(), true, false
 	return nil
 }
 
