@@ -21,6 +21,7 @@ type blob struct {
 	body []byte
 
 	seen *scanned // what a stream found when the blob passed
+	kept *kept    // of a compressed layer, what has been unpacked of it; may be nil
 
 	files *storeFiles // a layer's files in the store of an engine; nil: at or body
 }

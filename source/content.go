@@ -15,7 +15,7 @@ func (l *Layer) Open(ctx context.Context, i int) (io.ReadCloser, error) {
 	if l.blob != nil && l.blob.files != nil {
 		return l.blob.files.open(ctx, l, i)
 	}
-	c, err := l.contents(ctx)
+	c, err := l.contentsAt(ctx, i)
 	if err != nil {
 		return nil, err
 	}
@@ -103,21 +103,12 @@ type contents struct {
 	packed io.Closer
 }
 
+// contents reads from the layer's beginning.
 func (l *Layer) contents(ctx context.Context) (*contents, error) {
-	if l.Err != nil {
-		return nil, l.Err
-	}
-	if l.Entries == nil {
-		return nil, l.wrap(errors.New("it has not been scanned"))
-	}
-	if l.blob.at == nil {
-		return nil, l.wrap(errGone)
-	}
-	head, err := l.blob.head()
+	form, err := l.readable()
 	if err != nil {
-		return nil, l.wrap(err)
+		return nil, err
 	}
-	form, _ := sniff(head)
 	if form == plain {
 		return &contents{ctx: ctx, layer: l, in: newSeekInput(l.blob.at, l.blob.size)}, nil
 	}
@@ -126,6 +117,42 @@ func (l *Layer) contents(ctx context.Context) (*contents, error) {
 		return nil, l.wrap(err)
 	}
 	return &contents{ctx: ctx, layer: l, in: newStreamInput(meteredReader{ctx: ctx, r: z}), packed: z}, nil
+}
+
+// contentsAt reads from entry i on. What a compressed layer has to be unpacked
+// for that is kept for the next one.
+func (l *Layer) contentsAt(ctx context.Context, i int) (*contents, error) {
+	form, err := l.readable()
+	if err != nil {
+		return nil, err
+	}
+	if form == plain || l.blob.kept == nil {
+		return l.contents(ctx)
+	}
+	at := l.Entries.records[i].offset
+	r := &keptReader{ctx: ctx, kept: l.blob.kept, at: at}
+	in := newStreamInput(r)
+	in.at = at
+	return &contents{ctx: ctx, layer: l, in: in, packed: r}, nil
+}
+
+// readable tells the form of the layer, if its content can be read.
+func (l *Layer) readable() (compression, error) {
+	if l.Err != nil {
+		return 0, l.Err
+	}
+	if l.Entries == nil {
+		return 0, l.wrap(errors.New("it has not been scanned"))
+	}
+	if l.blob.at == nil {
+		return 0, l.wrap(errGone)
+	}
+	head, err := l.blob.head()
+	if err != nil {
+		return 0, l.wrap(err)
+	}
+	form, _ := sniff(head)
+	return form, nil
 }
 
 // entry returns a reader of entry i, which must not lie before one that has been

@@ -269,7 +269,7 @@ func (o *opener) image(b bundle, tag string, as form) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	im.origin = origin{bundle: b, meter: o.meter, log: o.Log}
+	im.origin = origin{bundle: b, shelf: newShelf(im.Layers), meter: o.meter, log: o.Log}
 	for _, l := range im.Layers {
 		if l.Err == nil && l.blob.seen != nil {
 			if err := l.take(l.blob.seen); err != nil {
