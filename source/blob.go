@@ -108,30 +108,6 @@ func (b *blob) scan(ctx context.Context, m *meter) *scanned {
 	return scanCompressed(ctx, form, meteredReader{ctx, io.NewSectionReader(b.at, 0, b.size), m})
 }
 
-// scanCompressed reads r, a compressed layer, to its end.
-func scanCompressed(ctx context.Context, form compression, r io.Reader) *scanned {
-	sum := sha256.New()
-	r = io.TeeReader(r, sum)
-	z, err := decompress(form, r)
-	if err != nil {
-		return &scanned{form: form, err: err}
-	}
-	defer z.Close()
-	in := newStreamInput(z)
-	e, err := scanTar(ctx, in, true)
-	if err == nil {
-		// What follows the tar's end belongs to the blob, and may be broken.
-		_, err = io.Copy(io.Discard, in)
-	}
-	if err == nil {
-		_, err = io.Copy(io.Discard, r)
-	}
-	if err != nil {
-		return &scanned{form: form, err: err}
-	}
-	return &scanned{entries: e, form: form, digest: digestOf(sum)}
-}
-
 func digestOf(h hash.Hash) string { return "sha256:" + hex.EncodeToString(h.Sum(nil)) }
 
 func digestOfBytes(b []byte) string {

@@ -130,7 +130,13 @@ func (r *contentReader) take(n int) ([]byte, error) {
 	if err := r.ctx.Err(); err != nil {
 		return nil, err
 	}
-	b, err := r.s.in.next(min(n, streamBuffer/2))
+	var b []byte
+	var err error
+	if in, ok := r.s.in.(*relay); ok {
+		b, err = in.some(n)
+	} else {
+		b, err = r.s.in.next(min(n, streamBuffer/2))
+	}
 	if err != nil {
 		return nil, noEOF(err)
 	}
