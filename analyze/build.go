@@ -47,7 +47,7 @@ type builder struct {
 
 func newBuilder(layers []*source.Layer) *builder {
 	b := &builder{
-		t:        &Tree{layers: layers, shared: map[int32][]int32{}, orphans: map[int32]string{}},
+		t:        &Tree{layers: layers, orphans: map[int32]string{}},
 		bookkept: map[string]int32{},
 	}
 	// Room for the usual case, a path or two versions an entry, at once: growing

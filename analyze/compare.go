@@ -23,16 +23,20 @@ func (b *builder) relate(at, lower int32) {
 		return
 	}
 	same, known := b.t.sameContent(at, lower)
+	b.t.settle(at, lower, same)
 	if !known {
 		b.pending = append(b.pending, comparison{at, lower})
+		v.flags |= unsettled
+		b.t.versions[lower].flags |= unsettledCause
 	}
-	b.t.settle(at, lower, same)
 }
 
 // settle records what upper is against lower, given whether they hold the same.
 // A duplicate hides nothing: what covers it does.
 func (t *Tree) settle(upper, lower int32, same bool) {
 	u, l := &t.versions[upper], &t.versions[lower]
+	u.flags &^= unsettled
+	l.flags &^= unsettledCause
 	switch {
 	case !same:
 		u.change = Modified
@@ -77,9 +81,9 @@ func (t *Tree) sameContent(upper, lower int32) (same, known bool) {
 	if size == 0 {
 		return true, true
 	}
-	us, ok1 := ue.Summed(int(ui.entry))
-	ls, ok2 := le.Summed(int(li.entry))
-	known = ok1 && ok2 && ue.SumKind(int(ui.entry)) == le.SumKind(int(li.entry))
+	us, kind, ok1 := ue.Checksum(int(ui.entry))
+	ls, other, ok2 := le.Checksum(int(li.entry))
+	known = ok1 && ok2 && kind == other
 	return known && us == ls, known
 }
 

@@ -90,8 +90,10 @@ type version struct {
 type versionFlags uint8
 
 const (
-	duplicate versionFlags = 1 << iota // covered by a later entry of its own layer
-	implied                            // a directory that no entry names
+	duplicate      versionFlags = 1 << iota // covered by a later entry of its own layer
+	implied                                 // a directory that no entry names
+	unsettled                               // its change awaits a comparison of contents
+	unsettledCause                          // that of the version that covers it does
 )
 
 const notHidden = ^uint16(0)

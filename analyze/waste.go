@@ -22,6 +22,7 @@ type Waste struct {
 // name of the others: the highest of the layers that hid one. Where that layer
 // hid several, the cause is that of the name that carries the bytes.
 func (t *Tree) settleInodes() {
+	t.shared = map[int32][]int32{}
 	names := make([]int32, len(t.inodes))
 	for i := range t.versions {
 		if id := t.versions[i].inode; id != none {
@@ -29,7 +30,7 @@ func (t *Tree) settleInodes() {
 		}
 	}
 	for id := range t.inodes {
-		t.inodes[id].by = 0
+		t.inodes[id].by, t.inodes[id].cause = 0, NotShadowed
 	}
 	for i := range t.versions {
 		v := &t.versions[i]

@@ -67,7 +67,8 @@ func (l *Layer) Each(ctx context.Context, entries []int, fn func(entry int, r io
 func (l *Layer) Sum(ctx context.Context, entries []int) (err error) {
 	entries = slices.DeleteFunc(slices.Clone(entries), func(i int) bool {
 		r := &l.Entries.records[i]
-		return r.typ != File || r.summed && !r.crc || r.size-l.Entries.Stored(i) > maxHoles
+		_, kind, known := l.Entries.Checksum(i)
+		return r.typ != File || known && kind == XXH3 || r.size-l.Entries.Stored(i) > maxHoles
 	})
 	if len(entries) == 0 {
 		return nil
@@ -84,13 +85,17 @@ func (l *Layer) Sum(ctx context.Context, entries []int) (err error) {
 	s := &scanner{in: c.in}
 	var h header
 	for _, i := range slices.Compact(entries) {
-		r := &l.Entries.records[i]
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if err := c.seek(i, s, &h); err != nil {
 			return err
 		}
-		if err := s.sum(ctx, &h, r); err != nil {
+		var r record
+		if err := s.sum(ctx, &h, &r); err != nil {
 			return l.wrap(fmt.Errorf("reading %q: %w", l.Entries.At(i).Name, err))
 		}
+		l.Entries.late.set(i, r.sum)
 	}
 	return nil
 }

@@ -124,7 +124,7 @@ func TestSum(t *testing.T) {
 		}
 		var got []uint64
 		for i := range l.Entries.Len() {
-			sum, _ := l.Entries.Summed(i)
+			sum, _, _ := l.Entries.Checksum(i)
 			got = append(got, sum)
 		}
 		if want == nil {

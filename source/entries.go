@@ -12,12 +12,13 @@ import (
 // that a million entries are a handful of allocations.
 //
 // Entries are immutable once Image.Scan has returned, but for checksums, which
-// Layer.Sum adds.
+// Layer.Sum adds. They may be read from several goroutines, also meanwhile.
 type Entries struct {
 	records []record
 	text    []byte // names and links, one after the other
 	rare    []rareAttrs
 	flaws   []Flaw // met while scanning, with the layer left open
+	late    lateSums
 }
 
 // A record is an entry's common part.
@@ -78,10 +79,8 @@ func (e *Entries) At(i int) Entry {
 		Time:   time.Unix(r.sec, int64(r.nsec)).UTC(),
 		Size:   r.size,
 		Stored: r.size,
-		Sum:    r.sum,
-		Summed: r.summed,
-		Kind:   e.SumKind(i),
 	}
+	out.Sum, out.Kind, out.Summed = e.Checksum(i)
 	if r.rare != 0 {
 		x := &e.rare[r.rare-1]
 		out.Xattrs, out.Major, out.Minor = x.xattrs, x.major, x.minor
@@ -114,15 +113,6 @@ func (e *Entries) Stored(i int) int64 {
 // Size returns the content bytes that a reader of entry i sees.
 func (e *Entries) Size(i int) int64 { return e.records[i].size }
 
-// SumKind tells which checksum Summed returns of entry i. Sums of different
-// kinds say nothing of each other; Layer.Sum makes those it is asked for XXH3.
-func (e *Entries) SumKind(i int) SumKind {
-	if e.records[i].crc {
-		return CRC64
-	}
-	return XXH3
-}
-
 // A SumKind is a way to compute a checksum.
 type SumKind uint8
 
@@ -132,10 +122,23 @@ const (
 	CRC64                // ISO 3309's polynomial, of an engine's own index
 )
 
-// Summed returns the checksum of entry i's content, and whether it is known.
-func (e *Entries) Summed(i int) (uint64, bool) {
+// Checksum returns the checksum of entry i's content and its kind, and whether it
+// is known. Checksums of different kinds say nothing of each other; those that
+// Layer.Sum was asked for are XXH3.
+func (e *Entries) Checksum(i int) (sum uint64, kind SumKind, known bool) {
 	r := &e.records[i]
-	return r.sum, r.summed
+	if r.summed && !r.crc {
+		return r.sum, XXH3, true
+	}
+	if r.typ == File {
+		if sum, ok := e.late.of(i); ok {
+			return sum, XXH3, true
+		}
+	}
+	if r.crc {
+		return r.sum, CRC64, true
+	}
+	return 0, XXH3, false
 }
 
 func (e *Entries) name(r *record) []byte {

@@ -168,8 +168,7 @@ func (f *storeFiles) sum(ctx context.Context, l *Layer, entries []int) error {
 		if _, err := io.Copy(x, content); err != nil {
 			return err
 		}
-		r := &l.Entries.records[i]
-		r.sum, r.summed, r.crc = x.Sum64(), true, false
+		l.Entries.late.set(i, x.Sum64())
 		return nil
 	})
 }
