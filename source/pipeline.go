@@ -24,7 +24,14 @@ const chunkSize = streamBuffer
 // each end and one between.
 const chunkCount = 3
 
-var chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
+var chunks sync.Pool
+
+func newChunk() *[chunkSize]byte {
+	if b, ok := chunks.Get().(*[chunkSize]byte); ok {
+		return b
+	}
+	return new([chunkSize]byte)
+}
 
 // A relay reads ahead, in a goroutine of its own. It is the receiving end, an
 // input, and for one goroutine only.
@@ -69,7 +76,7 @@ func (l *relay) run(r io.Reader) {
 		default:
 			if made < chunkCount {
 				made++
-				buf = chunks.Get().(*[chunkSize]byte)
+				buf = newChunk()
 				break
 			}
 			select {
