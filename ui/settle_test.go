@@ -21,9 +21,10 @@ file a 5000 mode=0600
 `
 
 // unsettled returns a program whose image is shown while a comparison is left,
-// and that comparison's command.
-func unsettled(ctx context.Context, t *testing.T) (*model, tea.Cmd) {
+// that comparison's command, and what cancels it.
+func unsettled(t *testing.T) (*model, tea.Cmd, context.CancelFunc) {
 	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
 	f, err := testkit.Parse(sameSize)
 	if err != nil {
 		t.Fatal(err)
@@ -48,13 +49,14 @@ func unsettled(ctx context.Context, t *testing.T) (*model, tea.Cmd) {
 	if cmd == nil {
 		t.Fatal("nothing is left to compare")
 	}
-	return m, cmd
+	return m, cmd, cancel
 }
 
 // The screen is there before contents have been compared, and says what may
 // still change; then it says what has.
 func TestSettle(t *testing.T) {
-	m, compare := unsettled(t.Context(), t)
+	m, compare, cancel := unsettled(t)
+	defer cancel()
 	frame := func() string { return strings.Join(screen(m), "\n") }
 	for _, want := range []string{"comparing 1 file", "modified?", "overwritten?", "not settled"} {
 		if !strings.Contains(frame(), want) {
@@ -74,8 +76,7 @@ func TestSettle(t *testing.T) {
 
 // Quitting does not wait for comparisons.
 func TestSettleCancelled(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	m, compare := unsettled(ctx, t)
+	m, compare, cancel := unsettled(t)
 	cancel()
 	if !settle(m, compare) || !errors.Is(m.err, context.Canceled) {
 		t.Errorf("the program ends with %v, want %v", m.err, context.Canceled)
