@@ -7,8 +7,9 @@ import (
 	"io"
 	"sync"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/peelhq/peel/internal/inflate"
 )
 
 // compression is how bytes are packed, found out from the bytes themselves:
@@ -82,7 +83,7 @@ func decompress(c compression, r io.Reader) (io.ReadCloser, error) {
 	case plain:
 		return io.NopCloser(r), nil
 	case gzipped:
-		z, err := gzip.NewReader(r)
+		z, err := inflate.NewReader(r)
 		if err != nil {
 			return nil, fmt.Errorf("gzip: %w", noEOF(err))
 		}

@@ -77,7 +77,8 @@ func packedForms(t *testing.T, b []byte) map[compression][]byte {
 
 // bigTar is a tar of one file of n bytes that do not compress.
 func bigTar(n int) []byte {
-	block := make([]byte, blockSize)
+	tar := make([]byte, blockSize+(n+blockSize-1)/blockSize*blockSize+2*blockSize)
+	block := tar[:blockSize]
 	copy(block, "big")
 	copy(block[100:], "0000644\x000000000\x000000000\x00")
 	copy(block[124:], fmt.Sprintf("%011o\x00%011o\x00", n, 0))
@@ -89,10 +90,10 @@ func bigTar(n int) []byte {
 	}
 	copy(block[148:], fmt.Sprintf("%06o\x00 ", sum))
 	rnd := rand.New(rand.NewPCG(1, 1))
-	for range n + (-n & (blockSize - 1)) {
-		block = append(block, byte(rnd.Uint32()))
+	for i := range n {
+		tar[blockSize+i] = byte(rnd.Uint32())
 	}
-	return append(block, make([]byte, 2*blockSize)...)
+	return tar
 }
 
 // However reading a layer ends, it ends at once, and no goroutine is left.

@@ -1,0 +1,167 @@
+package inflate
+
+import (
+	"compress/gzip"
+	"encoding/binary"
+	"hash/crc32"
+	"io"
+)
+
+// A Reader unpacks gzip, of one member or several. Its errors are those of the
+// standard library's compress/gzip.
+type Reader struct {
+	d    decoder
+	sum  uint32
+	size uint32
+	err  error
+}
+
+// NewReader returns a Reader of what r holds, whose first header has been read.
+// It may read more of r than it needs.
+func NewReader(r io.Reader) (*Reader, error) {
+	z := &Reader{}
+	return z, z.Reset(r)
+}
+
+// Reset makes z read r from its beginning.
+func (z *Reader) Reset(r io.Reader) error {
+	z.d.reset(r)
+	z.err = z.header()
+	return z.err
+}
+
+// Read reads what is unpacked.
+func (z *Reader) Read(p []byte) (int, error) {
+	for z.d.from == z.d.to {
+		if z.err != nil {
+			return 0, z.err
+		}
+		z.fill()
+	}
+	n := copy(p, z.d.out[z.d.from:z.d.to])
+	z.d.from += n
+	z.d.have = min(window, z.d.have+n)
+	return n, nil
+}
+
+// Close lets go of nothing: it is there for io.ReadCloser.
+func (z *Reader) Close() error { return nil }
+
+// fill decodes some more, or sets err.
+func (z *Reader) fill() {
+	err := z.d.decode()
+	got := z.d.out[z.d.from:z.d.to]
+	z.sum = crc32.Update(z.sum, crc32.IEEETable, got)
+	z.size += uint32(len(got))
+	if err == nil {
+		return
+	}
+	if err != io.EOF { //nolint:errorlint // decode's own
+		z.err = err
+		return
+	}
+	if len(got) > 0 {
+		return // the end is found again when they have been handed out
+	}
+	z.err = z.trailer()
+	if z.err == nil {
+		z.err = z.header()
+	}
+}
+
+// trailer checks a member's end.
+func (z *Reader) trailer() error {
+	z.d.align()
+	var b [8]byte
+	if err := z.bytes(b[:]); err != nil {
+		return err
+	}
+	if binary.LittleEndian.Uint32(b[:]) != z.sum || binary.LittleEndian.Uint32(b[4:]) != z.size {
+		return gzip.ErrChecksum
+	}
+	return nil
+}
+
+// The flags of a header.
+const (
+	flagCRC     = 1 << 1
+	flagExtra   = 1 << 2
+	flagName    = 1 << 3
+	flagComment = 1 << 4
+	flagUnknown = 0xe0
+)
+
+// maxString bounds a header's strings, in bytes, as the library does.
+const maxString = 512
+
+// header reads a member's header. io.EOF says that there is none.
+func (z *Reader) header() error {
+	if z.d.nb == 0 {
+		if z.d.more(1); len(z.d.in) == 0 {
+			return z.d.inErr
+		}
+	}
+	var b [10]byte
+	if err := z.bytes(b[:]); err != nil {
+		return err
+	}
+	if b[0] != 0x1f || b[1] != 0x8b || b[2] != 8 {
+		return gzip.ErrHeader
+	}
+	sum := crc32.ChecksumIEEE(b[:])
+	flags := b[3]
+	if flags&flagExtra != 0 {
+		if err := z.bytes(b[:2]); err != nil {
+			return err
+		}
+		sum = crc32.Update(sum, crc32.IEEETable, b[:2])
+		extra := make([]byte, binary.LittleEndian.Uint16(b[:]))
+		if err := z.bytes(extra); err != nil {
+			return err
+		}
+		sum = crc32.Update(sum, crc32.IEEETable, extra)
+	}
+	for _, flag := range []byte{flagName, flagComment} {
+		if flags&flag == 0 {
+			continue
+		}
+		for n := 0; ; n++ {
+			if n == maxString {
+				return gzip.ErrHeader
+			}
+			if err := z.bytes(b[:1]); err != nil {
+				return err
+			}
+			sum = crc32.Update(sum, crc32.IEEETable, b[:1])
+			if b[0] == 0 {
+				break
+			}
+		}
+	}
+	if flags&flagCRC != 0 {
+		if err := z.bytes(b[:2]); err != nil {
+			return err
+		}
+		if uint32(binary.LittleEndian.Uint16(b[:])) != sum&0xffff {
+			return gzip.ErrHeader
+		}
+	}
+	if flags&flagUnknown != 0 {
+		return gzip.ErrHeader
+	}
+	z.sum, z.size = 0, 0
+	z.d.startStream()
+	return nil
+}
+
+// bytes takes whole bytes.
+func (z *Reader) bytes(p []byte) error {
+	for i := range p {
+		b, err := z.d.readByte()
+		if err != nil {
+			return err
+		}
+		p[i] = b
+	}
+	return nil
+}
