@@ -33,9 +33,9 @@ const (
 	maxKept = 16 << 30
 
 	// maxParked bounds the decoders that wait for another access, each of them
-	// with its window: 0.2 MiB in all for gzip; for zstd 8 MiB as a rule, and
-	// 128 MiB at most, twice. One that was let go of starts again from the layer's beginning, if
-	// its layer is read beyond what is kept of it.
+	// with its buffers: 0.2 MiB for gzip; for zstd twice the window, which is
+	// 8 MiB as a rule and 128 MiB at most. One that was let go of starts again
+	// from the layer's beginning, if its layer is read beyond what is kept of it.
 	maxParked = 2
 )
 
