@@ -30,6 +30,7 @@ type fakeEngine struct {
 	cut     bool                      // it drops the connection behind the archive
 	hang    chan struct{}             // if not nil, it waits for this behind the archive
 	mute    bool                      // it does not answer a ping
+	info    map[string]any            // what it says of itself
 
 	mu       sync.Mutex
 	requests []string
@@ -63,6 +64,9 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	path := "/" + apiVersion.ReplaceAllString(r.URL.Path, "")
 	switch name, isImage := strings.CutPrefix(path, "/images/"); {
+	case path == "/info" && f.info != nil:
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(f.info)
 	case path == "/images/get":
 		_, _ = w.Write([]byte(f.archive))
 		_, _ = w.Write([]byte(f.behind))
@@ -133,6 +137,9 @@ func noEngines(t *testing.T) string {
 	} {
 		t.Setenv(name, "")
 	}
+	store := t.TempDir() // of podman, with nothing in it
+	writeFiles(t, store, map[string]string{"storage.conf": "[storage]\ngraphroot = \"" + filepath.ToSlash(store) + "\"\n"})
+	t.Setenv("CONTAINERS_STORAGE_CONF", filepath.Join(store, "storage.conf"))
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	t.Setenv("USERPROFILE", home)

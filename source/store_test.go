@@ -1,0 +1,481 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// saves counts the times that an engine had to save the image.
+func (f *fakeEngine) saves() int {
+	n := 0
+	for _, r := range f.asked() {
+		if strings.Contains(r, "/images/get") {
+			n++
+		}
+	}
+	return n
+}
+
+func openStore(t *testing.T, ref string, opts Options) (*Image, error) {
+	t.Helper()
+	im, err := Open(t.Context(), ref, opts)
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { im.Close() })
+	return im, im.Scan(t.Context())
+}
+
+// checkStored compares an image with that of storedLayers, contents too.
+func checkStored(t *testing.T, im *Image, s *fakeStore) {
+	t.Helper()
+	if im.ID != s.id || len(im.Layers) != len(s.diffIDs) || !strings.HasSuffix(im.Source, "://app:1") || im.Created.IsZero() || len(im.Flaws) > 0 {
+		t.Fatalf("not the image: %+v", im)
+	}
+	for i, members := range storedLayers() {
+		l := im.Layers[i]
+		if l.DiffID != s.diffIDs[i] || l.Index != i || l.CompressedBytes != -1 || l.Step.Command == "" || l.Digest != "" {
+			t.Errorf("layer %d: %+v", i, l)
+		}
+		if l.Entries.Len() != len(members) {
+			t.Fatalf("layer %d: %d entries, want %d", i, l.Entries.Len(), len(members))
+		}
+		var all []int
+		got := map[int]string{}
+		for j, m := range members {
+			e := l.Entries.At(j)
+			if e.Name != m.Name || e.Size != int64(len(m.content)) || e.Link != m.Linkname {
+				t.Errorf("layer %d: entry %d: %+v, want %+v", i, j, e, m.Header)
+			}
+			all = append(all, j)
+			if e.Type != File {
+				continue
+			}
+			r, err := l.Open(t.Context(), j)
+			if err != nil {
+				t.Errorf("layer %d: %q: %v", i, e.Name, err)
+				continue
+			}
+			b, err := io.ReadAll(r)
+			if r.Close(); err != nil || string(b) != m.content {
+				t.Errorf("layer %d: %q: %d bytes, error %v", i, e.Name, len(b), err)
+			}
+		}
+		err := l.Each(t.Context(), all, func(j int, r io.Reader) error {
+			b, err := io.ReadAll(r)
+			got[j] = string(b)
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		for j, m := range members {
+			if got[j] != m.content {
+				t.Errorf("layer %d: %q: Each gave %d bytes", i, m.Name, len(got[j]))
+			}
+		}
+	}
+}
+
+func TestStore(t *testing.T) {
+	for kind, lay := range map[string]func(*testing.T) *fakeStore{"docker": dockerStore, "podman": podmanStore} {
+		t.Run(kind, func(t *testing.T) {
+			if runtime.GOOS == "windows" {
+				t.Skip("engines there keep nothing like it")
+			}
+			s := lay(t)
+			f := s.serve(t, kind)
+			im, err := openStore(t, kind+"://app:1", Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.saves() != 0 {
+				t.Errorf("the image was saved: %q", f.asked())
+			}
+			if e := im.Layers[0].Entries; e.SumKind(1) != CRC64 {
+				t.Error("the sums are not the engine's")
+			}
+			checkStored(t, im, s)
+			// The whiteout is in no folder: its empty content needs none.
+			if f.saves() != 0 {
+				t.Errorf("contents were saved: %q", f.asked())
+			}
+			// Sums that are compared with those of another kind.
+			a, b := im.Layers[0], im.Layers[1]
+			if err := errors.Join(a.Sum(t.Context(), []int{3}), b.Sum(t.Context(), []int{0})); err != nil {
+				t.Fatal(err)
+			}
+			x, _ := a.Entries.Summed(3)
+			y, _ := b.Entries.Summed(0)
+			if x != y || x == 0 || a.Entries.SumKind(3) != XXH3 || b.Entries.SumKind(0) != XXH3 {
+				t.Errorf("sums %x and %x", x, y)
+			}
+			// The API gives the same, also under the same name.
+			api, err := openStore(t, kind+"://app:1", Options{Via: ViaAPI, KeepContent: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if kind == "docker" && api.Name != im.Name {
+				t.Errorf("the name is %q from the store, %q by the API", im.Name, api.Name)
+			}
+			checkStored(t, api, s)
+			if f.saves() != 1 {
+				t.Errorf("asked %q", f.asked())
+			}
+		})
+	}
+}
+
+// TestStoreSurprise damages a store in one way after another: the image is the
+// same all the same, by the API, with a word on why; and an error if nothing
+// but the store was asked for.
+func TestStoreSurprise(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("engines there keep nothing like it")
+	}
+	config := func(s *fakeStore) string { return "image/overlay2/imagedb/content/sha256/" + digestHex(s.id) }
+	split := func(s *fakeStore) string { return s.layerdb(1) + "tar-split.json.gz" }
+	change := func(name func(*fakeStore) string, how func([]byte) []byte) func(*testing.T, *fakeStore) {
+		return func(t *testing.T, s *fakeStore) { s.write(t, name(s), how(s.read(t, name(s)))) }
+	}
+	remove := func(name func(*fakeStore) string) func(*testing.T, *fakeStore) {
+		return func(t *testing.T, s *fakeStore) {
+			if err := os.RemoveAll(s.path(name(s))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	layerFile := func(name string) func(*fakeStore) string {
+		return func(s *fakeStore) string { return s.layerdb(1) + name }
+	}
+	to := func(text string) func([]byte) []byte { return func([]byte) []byte { return []byte(text) } }
+	half := func(b []byte) []byte { return b[:len(b)/2] }
+	regzip := func(old, with string) func([]byte) []byte {
+		return func(b []byte) []byte {
+			z, err := decompress(gzipped, bytes.NewReader(b))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, _ := io.ReadAll(z)
+			if !bytes.Contains(text, []byte(old)) {
+				t.Fatalf("no %s in the tar-split", old)
+			}
+			return gzipOf(bytes.Replace(text, []byte(old), []byte(with), 1))
+		}
+	}
+	tests := []struct {
+		name   string
+		damage func(*testing.T, *fakeStore)
+	}{
+		{"no folder", func(_ *testing.T, s *fakeStore) { os.RemoveAll(s.dir) }},
+		{"no config", remove(config)},
+		{"config changed", change(config, func(b []byte) []byte { return append(b, '\n') })},
+		{"config cut", change(config, half)},
+		{"config is a link out", func(t *testing.T, s *fakeStore) {
+			elsewhere := filepath.Join(t.TempDir(), "config")
+			os.WriteFile(elsewhere, s.read(t, config(s)), 0o600)
+			os.Remove(s.path(config(s)))
+			os.Symlink(elsewhere, s.path(config(s)))
+		}},
+		{"no layer", remove(layerFile(""))},
+		{"no diff", remove(layerFile("diff"))},
+		{"other diff", change(layerFile("diff"), to(digestOfBytes(nil)))},
+		{"no parent", remove(layerFile("parent"))},
+		{"other parent", change(layerFile("parent"), to(digestOfBytes(nil)))},
+		{"no cache-id", remove(layerFile("cache-id"))},
+		{"empty cache-id", change(layerFile("cache-id"), to(""))},
+		{"hostile cache-id", change(layerFile("cache-id"), to("../../.."))},
+		{"other topmost cache-id", func(t *testing.T, s *fakeStore) { s.write(t, s.layerdb(2)+"cache-id", []byte("cache1")) }},
+		{"foreign layer", func(t *testing.T, s *fakeStore) { s.write(t, s.layerdb(1)+"descriptor.json", []byte("{}")) }},
+		{"no tar-split", remove(split)},
+		{"tar-split is a folder", func(_ *testing.T, s *fakeStore) { os.Remove(s.path(split(s))); os.Mkdir(s.path(split(s)), 0o700) }},
+		{"tar-split empty", change(split, to(""))},
+		{"tar-split cut", change(split, half)},
+		{"tar-split cut by a byte", change(split, func(b []byte) []byte { return b[:len(b)-1] })},
+		{"tar-split with a changed byte", change(split, func(b []byte) []byte { b = bytes.Clone(b); b[len(b)/2] ^= 1; return b })},
+		{"tar-split not gzip", change(split, to("{}\n"))},
+		{"tar-split not JSON", change(split, func([]byte) []byte { return gzipOf([]byte("hello\n")) })},
+		{"tar-split with other JSON", change(split, func([]byte) []byte { return gzipOf([]byte("[1]\n")) })},
+		{"tar-split with another size", change(split, regzip(`"size":8,`, `"size":7,`))},
+		{"tar-split with another name", change(split, regzip(`"name":"etc/same"`, `"name":"etc/else"`))},
+		{"tar-split with a changed header", change(split, regzip(`"payload":"ZXRj`, `"payload":"ZXRk`))},
+		{"tar-split without a line", change(split, regzip(`{"type":1,"name":"etc/same","size":8,`, `{"type":2,`))},
+		{"tar-split of two images", change(split, func(b []byte) []byte { return append(bytes.Clone(b), b...) })},
+		{"engine names other layers", func(_ *testing.T, s *fakeStore) {
+			s.inspect["RootFS"] = map[string]any{"Type": "layers", "Layers": s.diffIDs[:2]}
+		}},
+		{"engine names no folder", func(_ *testing.T, s *fakeStore) { delete(s.inspect, "GraphDriver") }},
+		{"engine names a hostile driver", func(_ *testing.T, s *fakeStore) {
+			s.inspect["GraphDriver"] = map[string]any{"Name": "..", "Data": map[string]string{"UpperDir": s.dir + "/../x/diff"}}
+		}},
+		{"engine of another machine", func(t *testing.T, s *fakeStore) {
+			s.inspect["GraphDriver"] = map[string]any{"Name": "overlay2", "Data": map[string]string{"UpperDir": t.TempDir() + "/overlay2/cache2/diff"}}
+		}},
+	}
+	if os.Getuid() > 0 {
+		tests = append(tests, struct {
+			name   string
+			damage func(*testing.T, *fakeStore)
+		}{"unreadable", func(_ *testing.T, s *fakeStore) { os.Chmod(s.path(split(s)), 0) }})
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := dockerStore(t)
+			tt.damage(t, s)
+			f := s.serve(t, "docker")
+			var log bytes.Buffer
+			im, err := openStore(t, "docker://app:1", Options{KeepContent: true, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkStored(t, im, s)
+			if f.saves() != 1 || !strings.Contains(log.String(), "the engine's store is not used") || !strings.Contains(log.String(), "reason=") {
+				t.Errorf("asked %q, and said:\n%s", f.asked(), log.String())
+			}
+			if _, err := openStore(t, "docker://app:1", Options{Via: ViaStore}); err == nil || !strings.Contains(err.Error(), "docker://app:1: reading the engine's store: ") {
+				t.Errorf("with the store alone: error %v", err)
+			}
+			if f.saves() != 1 {
+				t.Error("the store alone was asked for, and the image was saved")
+			}
+		})
+	}
+}
+
+// TestPodmanStoreSurprise does the same to what only podman's store has.
+func TestPodmanStoreSurprise(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("podman is in a virtual machine there")
+	}
+	layers := func(how func([]storedLayer) []storedLayer) func(*testing.T, *fakeStore) {
+		return func(t *testing.T, s *fakeStore) {
+			var list []storedLayer
+			json.Unmarshal(s.read(t, "overlay-layers/layers.json"), &list)
+			text, _ := json.Marshal(how(list))
+			s.write(t, "overlay-layers/layers.json", text)
+		}
+	}
+	tests := []struct {
+		name   string
+		damage func(*testing.T, *fakeStore)
+	}{
+		{"no list of images", func(_ *testing.T, s *fakeStore) { os.Remove(s.path("overlay-images/images.json")) }},
+		{"list cut", func(t *testing.T, s *fakeStore) { s.write(t, "overlay-images/images.json", []byte(`[{"id":`)) }},
+		{"image not in the list", func(t *testing.T, s *fakeStore) { s.write(t, "overlay-images/images.json", []byte(`[]`)) }},
+		{"layer missing", layers(func(l []storedLayer) []storedLayer { return l[1:] })},
+		{"layer too many", layers(func(l []storedLayer) []storedLayer { l[0].Parent = "more"; return l })},
+		{"other diffID", layers(func(l []storedLayer) []storedLayer { l[1].DiffID = l[0].DiffID; return l })},
+		{"other size", layers(func(l []storedLayer) []storedLayer { l[1].DiffSize--; return l })},
+		{"no size", layers(func(l []storedLayer) []storedLayer { l[1].DiffSize = 0; return l })},
+		{"loop", layers(func(l []storedLayer) []storedLayer { l[0].Parent = l[0].ID; return l })},
+		{"hostile ID", layers(func(l []storedLayer) []storedLayer { l[2].ID = "../layer2"; return l })},
+		{"tar-split cut", func(t *testing.T, s *fakeStore) {
+			const name = "overlay-layers/layer1.tar-split.gz"
+			s.write(t, name, s.read(t, name)[:100])
+		}},
+		{"tar-split of another layer", func(t *testing.T, s *fakeStore) {
+			s.write(t, "overlay-layers/layer1.tar-split.gz", s.read(t, "overlay-layers/layer2.tar-split.gz"))
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := podmanStore(t)
+			tt.damage(t, s)
+			f := s.serve(t, "podman")
+			im, err := openStore(t, "podman://app:1", Options{KeepContent: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkStored(t, im, s)
+			if f.saves() != 1 {
+				t.Errorf("asked %q", f.asked())
+			}
+			if _, err := openStore(t, "podman://app:1", Options{Via: ViaStore}); err == nil {
+				t.Error("with the store alone: no error")
+			}
+		})
+	}
+}
+
+// TestPodmanStoreAlone reads podman's store where no service answers.
+func TestPodmanStoreAlone(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("podman is in a virtual machine there")
+	}
+	if _, err := os.Stat("/run/podman/podman.sock"); err == nil {
+		t.Skip("a podman answers here")
+	}
+	s := podmanStore(t)
+	noEngines(t)
+	t.Setenv("CONTAINERS_STORAGE_CONF", filepath.Join(s.dir, "storage.conf"))
+	for _, ref := range []string{"app:1", "localhost/app:1", s.id, digestHex(s.id), digestHex(s.id)[:12]} {
+		im, err := openStore(t, "podman://"+ref, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if im.ID != s.id || im.Source != "podman://"+ref {
+			t.Errorf("%s: %+v", ref, im)
+		}
+	}
+	_, err := openStore(t, "podman://other:1", Options{})
+	if !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "in podman's store") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := openStore(t, "podman://app:1", Options{Platform: "linux/s390x"}); err == nil {
+		t.Error("an image of another platform")
+	}
+	if _, err := openStore(t, "podman://app:1", Options{Via: ViaAPI}); err == nil || strings.Contains(err.Error(), "store") {
+		t.Errorf("by the API: error %v", err)
+	}
+	t.Setenv("CONTAINER_HOST", "unix:///nowhere/podman.sock")
+	if _, err := openStore(t, "podman://app:1", Options{}); err == nil {
+		t.Error("CONTAINER_HOST names another engine, and the store was read")
+	}
+}
+
+// TestStoreContent damages the folder of a layer after it has been read.
+func TestStoreContent(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("engines there keep nothing like it")
+	}
+	const motd = 1 // its place in layer 0
+	tests := []struct {
+		name   string
+		damage func(path string)
+		says   string // of the error; "" if the API gives the content
+	}{
+		{"gone", func(p string) { os.Remove(p) }, ""},
+		{"other size", func(p string) { os.WriteFile(p, []byte("x"), 0o600) }, ""},
+		{"folder", func(p string) { os.Remove(p); os.Mkdir(p, 0o700) }, ""},
+		{"link out", func(p string) { os.Remove(p); os.Symlink("/etc/hostname", p) }, ""},
+		{"link inside", func(p string) { os.Remove(p); os.Symlink("same", p) }, ""},
+		{"folder is a link out", func(p string) {
+			os.RemoveAll(filepath.Dir(p))
+			os.Symlink("/etc", filepath.Dir(p))
+		}, ""},
+		{"all gone", func(p string) { os.RemoveAll(filepath.Dir(filepath.Dir(p))) }, ""},
+		{"other content", func(p string) { os.WriteFile(p, []byte("WELCOME\n"), 0o600) }, "has been changed"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := dockerStore(t)
+			f := s.serve(t, "docker")
+			im, err := openStore(t, "docker://app:1", Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.damage(s.path("overlay2/cache0/diff/etc/motd"))
+			for range 2 {
+				b, err := readEntry(t.Context(), im.Layers[0], motd)
+				switch {
+				case tt.says == "" && (err != nil || string(b) != "welcome\n"):
+					t.Errorf("content %q, error %v", b, err)
+				case tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)):
+					t.Errorf("content %q, error %v, want one that says %q", b, err, tt.says)
+				}
+			}
+			if want := map[bool]int{true: 1}[tt.says == ""]; f.saves() != want {
+				t.Errorf("saved %d times, want %d", f.saves(), want)
+			}
+			if _, err := readEntry(t.Context(), im.Layers[0], 0); err == nil {
+				t.Error("a folder was opened")
+			}
+		})
+	}
+}
+
+func readEntry(ctx context.Context, l *Layer, i int) ([]byte, error) {
+	r, err := l.Open(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(r)
+}
+
+// TestContentStore reads an image from a folder laid out as containerd's
+// content store.
+func TestContentStore(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("engines there keep nothing like it")
+	}
+	s, config, tars := newFakeStore(t)
+	content := filepath.Join(s.dir, "containerd", "daemon", "io.containerd.content.v1.content")
+	keep := func(b []byte, mediaType string) map[string]any {
+		d := digestOfBytes(b)
+		writeFiles(t, content, map[string]string{"blobs/sha256/" + digestHex(d): string(b)})
+		return map[string]any{"mediaType": mediaType, "digest": d, "size": len(b)}
+	}
+	var layers []any
+	for _, layer := range tars {
+		layers = append(layers, keep(gzipOf(layer), "application/vnd.oci.image.layer.v1.tar+gzip"))
+	}
+	manifest, _ := json.Marshal(map[string]any{
+		"schemaVersion": 2, "config": keep(config, "application/vnd.oci.image.config.v1+json"), "layers": layers,
+	})
+	index, _ := json.Marshal(map[string]any{"schemaVersion": 2, "manifests": []any{
+		keep(manifest, "application/vnd.oci.image.manifest.v1+json"),
+		map[string]any{"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digestOfBytes(nil), "size": 9, "platform": map[string]any{"os": "linux", "architecture": "s390x"}},
+	}})
+	keep(index, "application/vnd.oci.image.index.v1+json")
+	s.inspect["Id"] = digestOfBytes(index)
+	s.inspect["GraphDriver"] = map[string]any{"Name": "overlayfs"}
+	f := s.serve(t, "docker")
+	f.info = map[string]any{"DockerRootDir": s.dir, "Driver": "overlayfs", "DriverStatus": [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}}
+
+	im, err := openStore(t, "docker://app:1", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.saves() != 0 || im.ID != s.id || im.Digest != digestOfBytes(manifest) || im.Name != "app:1" || im.Source != "docker://app:1" || len(im.Layers) != 3 {
+		t.Errorf("asked %q for %+v", f.asked(), im)
+	}
+	for i, members := range storedLayers() {
+		for j, m := range members {
+			if im.Layers[i].Entries.Type(j) != File {
+				continue
+			}
+			if b, err := readEntry(t.Context(), im.Layers[i], j); err != nil || string(b) != m.content {
+				t.Errorf("layer %d: %q: %d bytes, error %v", i, m.Name, len(b), err)
+			}
+		}
+	}
+
+	blob := filepath.Join(content, "blobs", "sha256", digestHex(digestOfBytes(gzipOf(tars[1]))))
+	for name, damage := range map[string]func(){
+		"blob changed": func() {
+			os.WriteFile(blob, slices.Concat(gzipOf(tars[1])[:8], []byte("\x01"), gzipOf(tars[1])[9:]), 0o600)
+		},
+		"blob cut":  func() { os.WriteFile(blob, gzipOf(tars[1])[:50], 0o600) },
+		"blob gone": func() { os.Remove(blob) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			damage()
+			before := f.saves()
+			im, err := openStore(t, "docker://app:1", Options{KeepContent: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkStored(t, im, s)
+			if f.saves() != before+1 {
+				t.Errorf("asked %q", f.asked())
+			}
+		})
+	}
+}
+
+func TestViaUnknown(t *testing.T) {
+	if _, err := Open(t.Context(), "docker://app:1", Options{Via: "magic"}); err == nil || !strings.Contains(err.Error(), `"magic"`) {
+		t.Errorf("error %v", err)
+	}
+}
