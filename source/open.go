@@ -16,6 +16,9 @@ import (
 // a stream (an engine's save, standard input, a compressed archive) is read to
 // its end, and scanned on the way.
 //
+// An image of an engine is read to its end too, be it from the engine's store or
+// by its API; Options.Via says which.
+//
 // ref is one of
 //
 //	docker://NAME  podman://NAME            an engine

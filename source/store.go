@@ -36,15 +36,8 @@ const (
 // nothing of them is believed that can be checked: digests of configs and
 // manifests, diffIDs and chain IDs, that what is listed is there, and that
 // tar-splits agree with the headers in them from first to last. Whatever is not
-// as it was expected (errStore says what) sends the reader to the engine's API,
+// as it was expected sends the reader to the engine's API,
 // which gives the same image. Nothing is written or locked.
-
-// storeError is why an engine's store is not used.
-type storeError struct{ error }
-
-func (e *storeError) Unwrap() error { return e.error }
-
-func errStore(format string, args ...any) error { return &storeError{fmt.Errorf(format, args...)} }
 
 // maxStoreFile bounds what is read of a store's small files, in bytes.
 const maxStoreFile = 64 << 20
@@ -56,7 +49,7 @@ var plainName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]*$`)
 // fromStore reads the image that an engine has from the engine's files.
 func (o *opener) fromStore(ctx context.Context, e engine, ref string, info engineImage) (*Image, error) {
 	if !e.local() {
-		return nil, errStore("the engine does not answer at a socket of this machine")
+		return nil, fmt.Errorf("the engine does not answer at a socket of this machine")
 	}
 	if e.name() == "podman" {
 		return o.scanStore(ctx, "podman://"+ref, func() (*Image, error) { return o.podmanImage(info.ID, ref) })
@@ -106,7 +99,7 @@ func describeStored(id string, text []byte, layers []*storeFiles) (*Image, error
 		return nil, err
 	}
 	if len(layers) != len(config.RootFS.DiffIDs) {
-		return nil, errStore("the config names %d layers, the store has %d", len(config.RootFS.DiffIDs), len(layers))
+		return nil, fmt.Errorf("the config names %d layers, the store has %d", len(config.RootFS.DiffIDs), len(layers))
 	}
 	im := &Image{ID: id}
 	for i, files := range layers {
@@ -149,11 +142,11 @@ func readStored(root *os.Root, name string) ([]byte, error) {
 	}
 	defer f.Close()
 	if size > maxStoreFile {
-		return nil, errStore("%s: %d bytes, more than the %d that are read of such a file", name, size, maxStoreFile)
+		return nil, fmt.Errorf("%s: %d bytes, more than the %d that are read of such a file", name, size, maxStoreFile)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxStoreFile))
 	if err == nil && int64(len(text)) != size {
-		err = errStore("%s: it changes while it is read", name)
+		err = fmt.Errorf("%s: it changes while it is read", name)
 	}
 	return text, err
 }

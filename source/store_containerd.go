@@ -41,7 +41,7 @@ func (c *contentStore) file(name string) (*blob, error) {
 func (o *opener) containerdImage(root, ref string, info engineImage) (*Image, error) {
 	hash, err := v1.NewHash(info.ID)
 	if err != nil {
-		return nil, errStore("the image's ID is %q", info.ID)
+		return nil, fmt.Errorf("the image's ID is %q", info.ID)
 	}
 	d := v1.Descriptor{Digest: hash}
 	name := archiveName(ref, info)

@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
@@ -30,14 +31,14 @@ func (o *opener) dockerImage(ctx context.Context, e engine, ref string, info eng
 		dir, driver = where.root, where.driver
 	}
 	if !filepath.IsAbs(dir) || !plainName.MatchString(driver) {
-		return nil, errStore("the engine keeps its images in %q by the driver %q", dir, driver)
+		return nil, fmt.Errorf("the engine keeps its images in %q by the driver %q", dir, driver)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
 	s := &storeImage{root: root, log: o.Log}
-	im, err := s.docker(driver, top, info)
+	im, err := s.docker(driver, top, info, o.Platform)
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -72,10 +73,10 @@ var diffDrivers = []string{"overlay2", "fuse-overlayfs"}
 
 // docker reads the image's config and finds its layers. top is the folder of
 // the topmost one, "" if the engine has not said.
-func (s *storeImage) docker(driver, top string, info engineImage) (*Image, error) {
+func (s *storeImage) docker(driver, top string, info engineImage, wanted string) (*Image, error) {
 	hex := digestHex(info.ID)
 	if hex == "" {
-		return nil, errStore("the image's ID is %q", info.ID)
+		return nil, fmt.Errorf("the image's ID is %q", info.ID)
 	}
 	base := "image/" + driver
 	text, err := readStored(s.root, base+"/imagedb/content/sha256/"+hex)
@@ -83,18 +84,26 @@ func (s *storeImage) docker(driver, top string, info engineImage) (*Image, error
 		return nil, err
 	}
 	if got := digestOfBytes(text); got != info.ID {
-		return nil, errStore("the config of image %s has the digest %s", info.ID, got)
+		return nil, fmt.Errorf("the config of image %s has the digest %s", info.ID, got)
 	}
 	config, err := parseConfig(text)
 	if err != nil {
 		return nil, err
 	}
+	// An engine may have been asked what it has for another platform.
+	want, err := wantedPlatform(wanted)
+	if err != nil {
+		return nil, err
+	}
+	if has := config.platform(); want.known() && has.fit(want) == 0 {
+		return nil, fmt.Errorf("the store has it for %s, not for %s", has, want)
+	}
 	diffIDs := config.RootFS.DiffIDs
 	switch {
 	case len(diffIDs) == 0:
-		return nil, errStore("the image has no layers")
+		return nil, fmt.Errorf("the image has no layers")
 	case len(info.DiffIDs) > 0 && !slices.Equal(diffIDs, info.DiffIDs):
-		return nil, errStore("the engine and the image's config do not name the same layers")
+		return nil, fmt.Errorf("the engine and the image's config do not name the same layers")
 	}
 	if err := (&Image{}).checkLayers(len(diffIDs)); err != nil {
 		return nil, err
@@ -113,7 +122,7 @@ func (s *storeImage) docker(driver, top string, info engineImage) (*Image, error
 		layers = append(layers, files)
 	}
 	if last := layers[len(layers)-1]; top != "" && last.dir != driver+"/"+top+"/diff" {
-		return nil, errStore("the engine keeps the topmost layer in %s, the store in %s", top, last.dir)
+		return nil, fmt.Errorf("the engine keeps the topmost layer in %s, the store in %s", top, last.dir)
 	}
 	return describeStored(info.ID, text, layers)
 }
@@ -122,7 +131,7 @@ func (s *storeImage) docker(driver, top string, info engineImage) (*Image, error
 func (s *storeImage) dockerLayer(base, driver, chainID, diffID, parent string) (*storeFiles, error) {
 	hex := digestHex(chainID)
 	if hex == "" || digestHex(diffID) == "" {
-		return nil, errStore("the config names a layer %q", diffID)
+		return nil, fmt.Errorf("the config names a layer %q", diffID)
 	}
 	folder := base + "/layerdb/sha256/" + hex + "/"
 	said := map[string]string{}
@@ -141,13 +150,13 @@ func (s *storeImage) dockerLayer(base, driver, chainID, diffID, parent string) (
 	case err != nil:
 		return nil, err
 	case foreign:
-		return nil, errStore("layer %s came from elsewhere", diffID)
+		return nil, fmt.Errorf("layer %s came from elsewhere", diffID)
 	case said["diff"] != diffID:
-		return nil, errStore("the store has %q as layer %s", said["diff"], diffID)
+		return nil, fmt.Errorf("the store has %q as layer %s", said["diff"], diffID)
 	case said["parent"] != parent:
-		return nil, errStore("the store has layer %s above %q, not %q", diffID, said["parent"], parent)
+		return nil, fmt.Errorf("the store has layer %s above %q, not %q", diffID, said["parent"], parent)
 	case !plainName.MatchString(said["cache-id"]):
-		return nil, errStore("layer %s is kept in a folder %q", diffID, said["cache-id"])
+		return nil, fmt.Errorf("layer %s is kept in a folder %q", diffID, said["cache-id"])
 	}
 	dir := ""
 	if slices.Contains(diffDrivers, driver) {

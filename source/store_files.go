@@ -84,7 +84,7 @@ func (f *storeFiles) entries(ctx context.Context, m *meter) (*Entries, error) {
 	defer z.Close()
 	e, size, err := scanSplit(ctx, z)
 	if err == nil && f.tarSize >= 0 && size != f.tarSize {
-		err = errStore("the tar-split is of %d bytes, the layer has %d", size, f.tarSize)
+		err = fmt.Errorf("the tar-split is of %d bytes, the layer has %d", size, f.tarSize)
 	}
 	return e, err
 }
@@ -103,7 +103,7 @@ func (f *storeFiles) open(ctx context.Context, l *Layer, i int) (io.ReadCloser, 
 // folder opens the folder of the layer's files.
 func (f *storeFiles) folder() (*os.Root, error) {
 	if f.dir == "" {
-		return nil, errStore("where the store keeps files is not known")
+		return nil, fmt.Errorf("where the store keeps files is not known")
 	}
 	return f.image.root.OpenRoot(filepath.FromSlash(f.dir))
 }
@@ -119,7 +119,7 @@ func (f *storeFiles) openIn(ctx context.Context, folder *os.Root, l *Layer, i in
 	}
 	file, size, err := openStored(folder, name)
 	if err == nil && size != r.size {
-		err = errors.Join(errStore("%q has %d bytes in the store, %d in the layer", name, size, r.size), file.Close())
+		err = errors.Join(fmt.Errorf("%q has %d bytes in the store, %d in the layer", name, size, r.size), file.Close())
 	}
 	if err != nil {
 		return f.image.elsewhere(ctx, l, i, err)

@@ -89,7 +89,7 @@ func (s *storeImage) podman(id, ref, wanted string) (*Image, error) {
 	}
 	id = "sha256:" + found.ID
 	if digestHex(id) == "" {
-		return nil, errStore("an image with the ID %q", found.ID)
+		return nil, fmt.Errorf("an image with the ID %q", found.ID)
 	}
 	// The config is among the files that the store keeps with an image under
 	// any name, which it writes so.
@@ -98,7 +98,7 @@ func (s *storeImage) podman(id, ref, wanted string) (*Image, error) {
 		return nil, err
 	}
 	if got := digestOfBytes(text); got != id {
-		return nil, errStore("the config of image %s has the digest %s", id, got)
+		return nil, fmt.Errorf("the config of image %s has the digest %s", id, got)
 	}
 	config, err := parseConfig(text)
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *storeImage) podman(id, ref, wanted string) (*Image, error) {
 		return nil, err
 	}
 	if want.known() && config.platform().fit(want) == 0 {
-		return nil, &storeError{absent("podman's store has it for %s, not for %s", config.platform(), want)}
+		return nil, absent("podman's store has it for %s, not for %s", config.platform(), want)
 	}
 	layers, err := s.podmanLayers(found.Layer, config.RootFS.DiffIDs)
 	if err != nil {
@@ -136,20 +136,20 @@ func (s *storeImage) podmanLayers(top string, diffIDs []string) ([]*storeFiles, 
 		byID[listed[i].ID] = &listed[i]
 	}
 	if len(diffIDs) == 0 {
-		return nil, errStore("the image has no layers")
+		return nil, fmt.Errorf("the image has no layers")
 	}
 	layers := make([]*storeFiles, len(diffIDs))
 	for i, diffID := range slices.Backward(diffIDs) {
 		l, ok := byID[top]
 		switch {
 		case !ok:
-			return nil, errStore("layer %d, %q, is not in the store's list", i, top)
+			return nil, fmt.Errorf("layer %d, %q, is not in the store's list", i, top)
 		case !plainName.MatchString(l.ID):
-			return nil, errStore("a layer with the ID %q", l.ID)
+			return nil, fmt.Errorf("a layer with the ID %q", l.ID)
 		case l.DiffID != diffID || digestHex(diffID) == "":
-			return nil, errStore("layer %d is %q in the store, %q in the config", i, l.DiffID, diffID)
+			return nil, fmt.Errorf("layer %d is %q in the store, %q in the config", i, l.DiffID, diffID)
 		case l.DiffSize <= 0:
-			return nil, errStore("layer %d is of unknown size", i)
+			return nil, fmt.Errorf("layer %d is of unknown size", i)
 		}
 		files, err := s.layer("overlay-layers/"+l.ID+".tar-split.gz", "overlay/"+l.ID+"/diff", l.DiffSize)
 		if err != nil {
@@ -158,7 +158,7 @@ func (s *storeImage) podmanLayers(top string, diffIDs []string) ([]*storeFiles, 
 		layers[i], top = files, l.Parent
 	}
 	if top != "" {
-		return nil, errStore("the store has more layers below than the %d that the config names", len(diffIDs))
+		return nil, fmt.Errorf("the store has more layers below than the %d that the config names", len(diffIDs))
 	}
 	return layers, nil
 }
@@ -169,7 +169,7 @@ func (s *storeImage) list(name string, to any) error {
 		return err
 	}
 	if err := json.Unmarshal(text, to); err != nil {
-		return errStore("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }
@@ -198,9 +198,9 @@ func findStored(images []storedImage, id, ref string) (found storedImage, name s
 	case len(matches) == 1:
 		return matches[0], "", nil
 	case len(matches) > 1:
-		return storedImage{}, "", errStore("%q are the first digits of %d images", ref, len(matches))
+		return storedImage{}, "", fmt.Errorf("%q are the first digits of %d images", ref, len(matches))
 	}
-	return storedImage{}, "", &storeError{fmt.Errorf("%s: %w", ref, errNotStored)}
+	return storedImage{}, "", fmt.Errorf("%s: %w", ref, errNotStored)
 }
 
 // storedNames are the full names that ref may stand for, the likeliest first, as

@@ -474,6 +474,25 @@ func TestContentStore(t *testing.T) {
 	}
 }
 
+// TestStoreOfAnotherPlatform has an engine that can save an image for a platform
+// but not describe it, and a store that holds it for another one.
+func TestStoreOfAnotherPlatform(t *testing.T) {
+	s := dockerStore(t)
+	f := s.serve(t, "docker")
+	f.api = "1.48"
+	f.info = map[string]any{"DockerRootDir": s.dir, "Driver": "overlay2"}
+	_, err := openStore(t, "docker://app:1", Options{Platform: "linux/s390x", Via: ViaStore})
+	if err == nil || !strings.Contains(err.Error(), "not for linux/s390x") && runtime.GOOS != "windows" {
+		t.Errorf("error %v", err)
+	}
+	if im, err := openStore(t, "docker://app:1", Options{Platform: "linux/" + hostPlatform().arch}); err != nil || f.saves() != 0 && runtime.GOOS != "windows" {
+		t.Errorf("asked %q for %+v, error %v", f.asked(), im, err)
+	}
+	if _, err := openStore(t, "docker://app:1", Options{Platform: "linux/s390x"}); err == nil || f.saves() != 1 {
+		t.Errorf("asked %q, error %v", f.asked(), err)
+	}
+}
+
 func TestViaUnknown(t *testing.T) {
 	if _, err := Open(t.Context(), "docker://app:1", Options{Via: "magic"}); err == nil || !strings.Contains(err.Error(), `"magic"`) {
 		t.Errorf("error %v", err)
