@@ -33,6 +33,11 @@ var mayImport = map[string][]string{
 	"internal/testkit": {},
 	"integration":      {},
 	"integration/step": {},
+	"bench/barescan":   {},
+	"bench/compare":    {},
+	"bench/generate":   {"bench/madeup"},
+	"bench/madeup":     {},
+	"bench/profile":    {"report", "analyze", "source"},
 }
 
 // restricted are others' modules that only some packages may import, by the

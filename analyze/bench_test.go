@@ -1,0 +1,107 @@
+package analyze_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/bench/madeup"
+	"github.com/peelhq/peel/source"
+)
+
+const benchEntries = 50_000
+
+// benchmarked returns an image of benchEntries whose layers have been read. It
+// closes with the benchmark.
+func benchmarked(b *testing.B, layers int) *source.Image {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), "docker.tar")
+	f, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	made := madeup.Image{Entries: benchEntries, Layers: layers, Mean: 2000, Again: 20, Holes: true}
+	if err := errors.Join(made.WriteDocker(f), f.Close()); err != nil {
+		b.Fatal(err)
+	}
+	im, err := source.Open(b.Context(), path, source.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { im.Close() })
+	if err := im.Scan(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	return im
+}
+
+func analysed(b *testing.B, layers int) *analyze.Analysis {
+	b.Helper()
+	a, err := analyze.Run(b.Context(), benchmarked(b, layers), analyze.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return a
+}
+
+// perEntry reports how much is done a second, of something done once an entry.
+func perEntry(b *testing.B) {
+	b.ReportMetric(benchEntries*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
+}
+
+// BenchmarkRun makes the tree and all figures of layers that have been read. The
+// sums of contents are there from the first round on.
+func BenchmarkRun(b *testing.B) {
+	for _, layers := range []int{1, 20, 120} {
+		b.Run(fmt.Sprintf("layers=%d", layers), func(b *testing.B) {
+			im := benchmarked(b, layers)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := analyze.Run(b.Context(), im, analyze.Options{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			perEntry(b)
+		})
+	}
+}
+
+// BenchmarkView makes views that are not kept any more: there are more layers
+// than a tree keeps views of.
+func BenchmarkView(b *testing.B) {
+	a := analysed(b, 20)
+	for _, mode := range []struct {
+		name string
+		spec analyze.Spec
+	}{
+		{"union", analyze.Spec{Mode: analyze.Union}},
+		{"alone", analyze.Spec{Mode: analyze.Alone}},
+		{"range", analyze.Spec{Mode: analyze.Range, From: -1}},
+	} {
+		b.Run(mode.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				spec := mode.spec
+				spec.At = i % 20
+				if v := a.Tree.View(spec); v.Spec() != spec {
+					b.Fatalf("%+v, want %+v", v.Spec(), spec)
+				}
+			}
+			perEntry(b)
+		})
+	}
+}
+
+// BenchmarkStrip finds the signs of one node, as the screen does for each row.
+func BenchmarkStrip(b *testing.B) {
+	a := analysed(b, 20)
+	v := a.Tree.View(analyze.Spec{Mode: analyze.Union, At: 19})
+	signs := make([]analyze.Sign, 0, 20)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		signs = v.Strip(analyze.NodeID(i%a.Tree.Len()), signs)
+	}
+}
