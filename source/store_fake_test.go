@@ -106,7 +106,7 @@ func trySplit(layer []byte) ([]byte, error) {
 	return b.Bytes(), errors.Join(err, <-done)
 }
 
-func gzipOf(b []byte) []byte {
+func gzipBytes(b []byte) []byte {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
 	w.Write(b)
@@ -184,7 +184,7 @@ func dockerStore(t *testing.T) *fakeStore {
 		files[folder+"diff"] = s.diffIDs[i]
 		files[folder+"cache-id"] = fmt.Sprintf("cache%d", i)
 		files[folder+"size"] = "0"
-		files[folder+"tar-split.json.gz"] = string(gzipOf(splitOf(t, layer)))
+		files[folder+"tar-split.json.gz"] = string(gzipBytes(splitOf(t, layer)))
 		if i > 0 {
 			files[folder+"parent"] = chain[i-1]
 		}
@@ -213,7 +213,7 @@ func podmanStore(t *testing.T) *fakeStore {
 			l.Parent = layers[i-1].ID
 		}
 		layers = append(layers, l)
-		files["overlay-layers/"+l.ID+".tar-split.gz"] = string(gzipOf(splitOf(t, layer)))
+		files["overlay-layers/"+l.ID+".tar-split.gz"] = string(gzipBytes(splitOf(t, layer)))
 		unpackStored(t, filepath.Join(s.dir, "overlay", l.ID, "diff"), storedLayers()[i])
 	}
 	list, _ := json.Marshal(layers)

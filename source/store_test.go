@@ -102,7 +102,7 @@ func TestStore(t *testing.T) {
 			if f.saves() != 0 {
 				t.Errorf("the image was saved: %q", f.asked())
 			}
-			if e := im.Layers[0].Entries; e.SumKind(1) != CRC64 {
+			if _, kind, _ := im.Layers[0].Entries.Checksum(1); kind != CRC64 {
 				t.Error("the sums are not the engine's")
 			}
 			checkStored(t, im, s)
@@ -115,9 +115,9 @@ func TestStore(t *testing.T) {
 			if err := errors.Join(a.Sum(t.Context(), []int{3}), b.Sum(t.Context(), []int{0})); err != nil {
 				t.Fatal(err)
 			}
-			x, _ := a.Entries.Summed(3)
-			y, _ := b.Entries.Summed(0)
-			if x != y || x == 0 || a.Entries.SumKind(3) != XXH3 || b.Entries.SumKind(0) != XXH3 {
+			x, is, _ := a.Entries.Checksum(3)
+			y, other, _ := b.Entries.Checksum(0)
+			if x != y || x == 0 || is != XXH3 || other != XXH3 {
 				t.Errorf("sums %x and %x", x, y)
 			}
 			// The API gives the same, also under the same name.
@@ -170,7 +170,7 @@ func TestStoreSurprise(t *testing.T) {
 			if !bytes.Contains(text, []byte(old)) {
 				t.Fatalf("no %s in the tar-split", old)
 			}
-			return gzipOf(bytes.Replace(text, []byte(old), []byte(with), 1))
+			return gzipBytes(bytes.Replace(text, []byte(old), []byte(with), 1))
 		}
 	}
 	tests := []struct {
@@ -204,8 +204,8 @@ func TestStoreSurprise(t *testing.T) {
 		{"tar-split cut by a byte", change(split, func(b []byte) []byte { return b[:len(b)-1] })},
 		{"tar-split with a changed byte", change(split, func(b []byte) []byte { b = bytes.Clone(b); b[len(b)/2] ^= 1; return b })},
 		{"tar-split not gzip", change(split, to("{}\n"))},
-		{"tar-split not JSON", change(split, func([]byte) []byte { return gzipOf([]byte("hello\n")) })},
-		{"tar-split with other JSON", change(split, func([]byte) []byte { return gzipOf([]byte("[1]\n")) })},
+		{"tar-split not JSON", change(split, func([]byte) []byte { return gzipBytes([]byte("hello\n")) })},
+		{"tar-split with other JSON", change(split, func([]byte) []byte { return gzipBytes([]byte("[1]\n")) })},
 		{"tar-split with another size", change(split, regzip(`"size":8,`, `"size":7,`))},
 		{"tar-split with another name", change(split, regzip(`"name":"etc/same"`, `"name":"etc/else"`))},
 		{"tar-split with a changed header", change(split, regzip(`"payload":"ZXRj`, `"payload":"ZXRk`))},
@@ -418,7 +418,7 @@ func TestContentStore(t *testing.T) {
 	}
 	var layers []any
 	for _, layer := range tars {
-		layers = append(layers, keep(gzipOf(layer), "application/vnd.oci.image.layer.v1.tar+gzip"))
+		layers = append(layers, keep(gzipBytes(layer), "application/vnd.oci.image.layer.v1.tar+gzip"))
 	}
 	manifest, _ := json.Marshal(map[string]any{
 		"schemaVersion": 2, "config": keep(config, "application/vnd.oci.image.config.v1+json"), "layers": layers,
@@ -451,12 +451,12 @@ func TestContentStore(t *testing.T) {
 		}
 	}
 
-	blob := filepath.Join(content, "blobs", "sha256", digestHex(digestOfBytes(gzipOf(tars[1]))))
+	blob := filepath.Join(content, "blobs", "sha256", digestHex(digestOfBytes(gzipBytes(tars[1]))))
 	for name, damage := range map[string]func(){
 		"blob changed": func() {
-			os.WriteFile(blob, slices.Concat(gzipOf(tars[1])[:8], []byte("\x01"), gzipOf(tars[1])[9:]), 0o600)
+			os.WriteFile(blob, slices.Concat(gzipBytes(tars[1])[:8], []byte("\x01"), gzipBytes(tars[1])[9:]), 0o600)
 		},
-		"blob cut":  func() { os.WriteFile(blob, gzipOf(tars[1])[:50], 0o600) },
+		"blob cut":  func() { os.WriteFile(blob, gzipBytes(tars[1])[:50], 0o600) },
 		"blob gone": func() { os.Remove(blob) },
 	} {
 		t.Run(name, func(t *testing.T) {
