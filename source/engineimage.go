@@ -21,12 +21,8 @@ func (o *opener) engine(ctx context.Context, reach connect, ref string) (_ *Imag
 	if err != nil {
 		return nil, err
 	}
-	r, err := e.save(ctx, ref, o.Platform)
-	if err != nil {
-		return nil, err
-	}
 	what := e.name() + "://" + ref
-	b, err := o.stream(ctx, r, info.Size, r.Close)
+	b, err := o.saved(ctx, e, ref, info)
 	if err != nil {
 		return nil, err // says already which engine and image
 	}
