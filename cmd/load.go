@@ -23,6 +23,7 @@ func (a *app) options(content bool, progress func(source.Progress)) source.Optio
 		KeepContent: content,
 		Stdin:       a.stdin,
 		Progress:    progress,
+		Cache:       a.cacheFolder(),
 		Log:         a.logger(),
 	}
 }

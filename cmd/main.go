@@ -22,6 +22,7 @@ type app struct {
 
 	platform string
 	base     string
+	noCache  bool
 	verbose  bool
 
 	failure error // why the command that was run has failed
