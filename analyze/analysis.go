@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"context"
+	"slices"
 
 	"github.com/peelhq/peel/source"
 )
@@ -23,6 +24,9 @@ type Analysis struct {
 	Layers []LayerTotal // by layer index
 	Waste  []Waste      // largest first, then by path and layer
 	Flaws  []source.Flaw
+
+	open []comparison // that Start has left
+	base int          // layers
 }
 
 // Totals are an image's figures. Sizes are bytes.
@@ -84,6 +88,57 @@ func (c *Counts) add(change Change) {
 // Run reads all layers of im, if that has not been done, and works out what they
 // do to each other.
 func Run(ctx context.Context, im *source.Image, opts Options) (*Analysis, error) {
+	a, err := assemble(ctx, im, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Tree.compare(ctx, a.open); err != nil {
+		return nil, err
+	}
+	a.conclude()
+	return a, nil
+}
+
+// Start is Run but for the comparisons that take reading contents: files of one
+// path and one size, in uncompressed layers. Until Finish has made them, they
+// count as different. All figures are exact; what may still change are the
+// changes and causes of the versions that are Unsettled, and so their counts.
+func Start(ctx context.Context, im *source.Image, opts Options) (*Analysis, error) {
+	a, err := assemble(ctx, im, opts)
+	if err != nil {
+		return nil, err
+	}
+	a.conclude()
+	return a, nil
+}
+
+// Unsettled returns how many comparisons are left for Finish.
+func (a *Analysis) Unsettled() int { return len(a.open) }
+
+// Finish makes the comparisons that Start has left, and returns an analysis in
+// which nothing is unsettled. Its nodes are the same; a itself does not change,
+// and may be read meanwhile.
+func (a *Analysis) Finish(ctx context.Context) (*Analysis, error) {
+	if len(a.open) == 0 {
+		return a, nil
+	}
+	t := a.Tree
+	done := &Analysis{
+		Image: a.Image, Flaws: a.Flaws, base: a.base,
+		Tree: &Tree{
+			layers: t.layers, nodes: t.nodes, children: t.children, names: t.names, dirs: t.dirs, orphans: t.orphans,
+			versions: slices.Clone(t.versions), inodes: slices.Clone(t.inodes),
+		},
+	}
+	if err := done.Tree.compare(ctx, a.open); err != nil {
+		return nil, err
+	}
+	done.conclude()
+	return done, nil
+}
+
+// assemble reads what is to be read and builds the tree.
+func assemble(ctx context.Context, im *source.Image, opts Options) (*Analysis, error) {
 	base, err := baseLayers(ctx, im, opts.Base)
 	if err != nil {
 		return nil, err
@@ -95,18 +150,18 @@ func Run(ctx context.Context, im *source.Image, opts Options) (*Analysis, error)
 	if err := b.build(ctx); err != nil {
 		return nil, err
 	}
-	if err := b.t.compare(ctx, b.pending); err != nil {
-		return nil, err
-	}
-	b.t.settleInodes()
-
-	a := &Analysis{Image: im, Tree: b.t, Flaws: append([]source.Flaw{}, im.Flaws...)}
+	a := &Analysis{Image: im, Tree: b.t, Flaws: slices.Clone(im.Flaws), open: b.pending, base: base}
 	for _, l := range im.Layers {
 		a.Flaws = append(a.Flaws, l.Flaws()...)
 	}
 	a.Flaws = append(a.Flaws, b.flaws...)
-	a.sum(base)
 	return a, nil
+}
+
+// conclude works out who is to blame for what, and all figures.
+func (a *Analysis) conclude() {
+	a.Tree.settleInodes()
+	a.sum(a.base)
 }
 
 // sum computes all figures; base is the number of the base image's layers.

@@ -47,12 +47,30 @@ type builder struct {
 
 func newBuilder(layers []*source.Layer) *builder {
 	b := &builder{
-		t:        &Tree{layers: layers, shared: map[int32][]int32{}, orphans: map[int32]string{}},
+		t:        &Tree{layers: layers, orphans: map[int32]string{}},
 		bookkept: map[string]int32{},
 	}
+	// Room for the usual case, a path or two versions an entry, at once: growing
+	// step by step would hold everything twice. What is not used is never touched.
+	entries, most := 0, 0
+	for _, l := range layers {
+		entries += l.Entries.Len()
+		most = max(most, l.Entries.Len())
+	}
+	nodes := max(most+most/4, entries/4) + spareRoom // layers have most paths in common, or few
+	b.t.nodes = make([]node, 0, nodes)
+	b.t.versions = make([]version, 0, entries+entries/8+spareRoom)
+	b.t.inodes = make([]inode, 0, entries+spareRoom)
+	b.newest = make([]int32, 0, nodes)
+	b.firstKid = make([]NodeID, 0, nodes)
+	b.nextKid = make([]NodeID, 0, nodes)
+	b.priorKid = make([]NodeID, 0, nodes)
 	b.newNode(Root, nil)
 	return b
 }
+
+// spareRoom is for the directories that no entry names.
+const spareRoom = 1024
 
 // build applies every layer and returns the tree, whose contents have yet to be
 // compared.
@@ -65,11 +83,10 @@ func (b *builder) build(ctx context.Context) error {
 			return fmt.Errorf("layer %d: %w", k, err)
 		}
 	}
-	moved := b.t.seal()
-	for i := range b.pending {
-		b.pending[i].upper, b.pending[i].lower = moved[b.pending[i].upper], moved[b.pending[i].lower]
-	}
-	b.t.names.slots = nil
+	// What only building needs is let go of before the tree takes its last form.
+	b.table, b.t.names.slots = nodeTable{}, nil
+	b.newest, b.firstKid, b.nextKid, b.priorKid = nil, nil, nil, nil
+	b.t.seal(b.pending)
 	return nil
 }
 

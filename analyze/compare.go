@@ -23,16 +23,20 @@ func (b *builder) relate(at, lower int32) {
 		return
 	}
 	same, known := b.t.sameContent(at, lower)
+	b.t.settle(at, lower, same)
 	if !known {
 		b.pending = append(b.pending, comparison{at, lower})
+		v.flags |= unsettled
+		b.t.versions[lower].flags |= unsettledCause
 	}
-	b.t.settle(at, lower, same)
 }
 
 // settle records what upper is against lower, given whether they hold the same.
 // A duplicate hides nothing: what covers it does.
 func (t *Tree) settle(upper, lower int32, same bool) {
 	u, l := &t.versions[upper], &t.versions[lower]
+	u.flags &^= unsettled
+	l.flags &^= unsettledCause
 	switch {
 	case !same:
 		u.change = Modified
@@ -77,9 +81,10 @@ func (t *Tree) sameContent(upper, lower int32) (same, known bool) {
 	if size == 0 {
 		return true, true
 	}
-	us, ok1 := ue.Summed(int(ui.entry))
-	ls, ok2 := le.Summed(int(li.entry))
-	return ok1 && ok2 && us == ls, ok1 && ok2
+	us, kind, ok1 := ue.Checksum(int(ui.entry))
+	ls, other, ok2 := le.Checksum(int(li.entry))
+	known = ok1 && ok2 && kind == other
+	return known && us == ls, known
 }
 
 // sameAttributes compares mode, owner, modification time and extended attributes.
@@ -95,6 +100,9 @@ func (t *Tree) sameAttributes(upper, lower int32) bool {
 func (t *Tree) compare(ctx context.Context, pending []comparison) error {
 	wanted := map[uint16][]int{}
 	for _, c := range pending {
+		if t.surelyDiffer(c) {
+			continue // relate has taken them for different so far
+		}
 		for _, v := range []int32{c.upper, c.lower} {
 			i := &t.inodes[t.versions[v].inode]
 			wanted[i.layer] = append(wanted[i.layer], int(i.entry))
@@ -113,6 +121,12 @@ func (t *Tree) compare(ctx context.Context, pending []comparison) error {
 		t.settle(c.upper, c.lower, same)
 	}
 	return nil
+}
+
+// surelyDiffer reports whether a look at a few bytes settles it.
+func (t *Tree) surelyDiffer(c comparison) bool {
+	u, l := &t.inodes[t.versions[c.upper].inode], &t.inodes[t.versions[c.lower].inode]
+	return source.Differ(t.layers[u.layer], int(u.entry), t.layers[l.layer], int(l.entry))
 }
 
 // maxReaders is how many layers are read at once for checksums.

@@ -38,7 +38,7 @@ func (b *builder) place(v version) int32 {
 	switch top := b.top(n); {
 	case top == nil || int(top.layer) != b.layer:
 		at = b.push(v)
-	case top.change == Removed, top.flags == implied:
+	case top.change == Removed, top.flags&(implied|duplicate) == implied:
 		// This layer has hidden the lower one and now writes its own; or it names
 		// a directory that it had only implied, which nothing is lost of.
 		v.prev = top.prev
@@ -137,7 +137,9 @@ func (b *builder) remove(n NodeID, cause Cause) {
 	if lower == none || b.t.versions[lower].change == Removed {
 		return
 	}
-	b.t.versions[lower].by, b.t.versions[lower].cause = uint16(b.layer), cause
+	l := &b.t.versions[lower]
+	l.by, l.cause = uint16(b.layer), cause
+	l.flags &^= unsettledCause
 	b.push(version{node: n, entry: none, inode: none, by: notHidden, layer: uint16(b.layer), change: Removed})
 }
 

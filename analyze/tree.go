@@ -90,8 +90,10 @@ type version struct {
 type versionFlags uint8
 
 const (
-	duplicate versionFlags = 1 << iota // covered by a later entry of its own layer
-	implied                            // a directory that no entry names
+	duplicate      versionFlags = 1 << iota // covered by a later entry of its own layer
+	implied                                 // a directory that no entry names
+	unsettled                               // its change awaits a comparison of contents
+	unsettledCause                          // that of the version that covers it does
 )
 
 const notHidden = ^uint16(0)
@@ -250,8 +252,8 @@ func (t *Tree) inLayer(n NodeID, k int) int32 {
 }
 
 // seal turns the lists that the tree was built with into slices: versions by
-// node, children by name. It returns where each version went.
-func (t *Tree) seal() (moved []int32) {
+// node, children by name. Comparisons go on naming the versions that they named.
+func (t *Tree) seal(pending []comparison) {
 	for i := range t.nodes {
 		t.nodes[i].count, t.nodes[i].kidCount, t.nodes[i].dir = 0, 0, none
 	}
@@ -273,15 +275,31 @@ func (t *Tree) seal() (moved []int32) {
 		}
 		x.count, x.kidCount = 0, 0
 	}
-	moved = make([]int32, len(t.versions))
-	sorted := make([]version, len(t.versions))
+	moved := make([]int32, len(t.versions)) // where each version goes
 	for i := range t.versions {
 		x := &t.nodes[t.versions[i].node]
 		moved[i] = x.first + x.count
-		sorted[moved[i]] = t.versions[i]
 		x.count++
 	}
-	t.versions = sorted
+	for i := range t.inodes {
+		if c := t.inodes[i].carrier; c != none {
+			t.inodes[i].carrier = moved[c]
+		}
+	}
+	for i, c := range pending {
+		pending[i] = comparison{moved[c.upper], moved[c.lower]}
+	}
+	for i := range moved { // in place, cycle by cycle
+		for to := moved[i]; to != int32(i); to = moved[i] {
+			t.versions[i], t.versions[to] = t.versions[to], t.versions[i]
+			moved[i], moved[to] = moved[to], to
+		}
+	}
+	t.sealChildren()
+}
+
+// sealChildren lists every node's children by name.
+func (t *Tree) sealChildren() {
 	t.children = make([]NodeID, max(len(t.nodes)-1, 0))
 	for n := 1; n < len(t.nodes); n++ {
 		p := &t.nodes[t.nodes[n].parent]
@@ -296,10 +314,4 @@ func (t *Tree) seal() (moved []int32) {
 			slices.SortFunc(kids, byName)
 		}
 	}
-	for i := range t.inodes {
-		if c := t.inodes[i].carrier; c != none {
-			t.inodes[i].carrier = moved[c]
-		}
-	}
-	return moved
 }

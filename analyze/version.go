@@ -45,6 +45,13 @@ func byLayer(by uint16) int {
 // path, or by something else than a directory above it.
 func (v Version) Duplicate() bool { return v.get().flags&duplicate != 0 }
 
+// Unsettled reports whether v's change or its cause awaits a comparison that
+// Analysis.Finish makes.
+func (v Version) Unsettled() (change, cause bool) {
+	flags := v.get().flags
+	return flags&unsettled != 0, flags&unsettledCause != 0
+}
+
 // Implied reports whether v is a directory that no entry names, only entries
 // below it.
 func (v Version) Implied() bool { return v.get().flags&implied != 0 }

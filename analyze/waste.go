@@ -22,6 +22,7 @@ type Waste struct {
 // name of the others: the highest of the layers that hid one. Where that layer
 // hid several, the cause is that of the name that carries the bytes.
 func (t *Tree) settleInodes() {
+	t.shared = map[int32][]int32{}
 	names := make([]int32, len(t.inodes))
 	for i := range t.versions {
 		if id := t.versions[i].inode; id != none {
@@ -29,7 +30,7 @@ func (t *Tree) settleInodes() {
 		}
 	}
 	for id := range t.inodes {
-		t.inodes[id].by = 0
+		t.inodes[id].by, t.inodes[id].cause = 0, NotShadowed
 	}
 	for i := range t.versions {
 		v := &t.versions[i]
@@ -66,6 +67,7 @@ func (t *Tree) stored(id int32) int64 {
 // waste lists what is wasted: largest first, then by path and layer.
 func (t *Tree) waste() []Waste {
 	var out []Waste
+	paths := map[NodeID]string{} // a path that is wasted in ten layers is one string
 	for id := range t.inodes {
 		i := &t.inodes[id]
 		bytes := t.stored(int32(id))
@@ -75,7 +77,10 @@ func (t *Tree) waste() []Waste {
 		w := Waste{Node: none, Bytes: bytes, Cause: i.cause, Layer: int(i.layer), By: int(i.by)}
 		if i.carrier != none {
 			w.Node = t.versions[i.carrier].node
-			w.Path = t.Path(w.Node)
+			if w.Path = paths[w.Node]; w.Path == "" {
+				w.Path = t.Path(w.Node)
+				paths[w.Node] = w.Path
+			}
 		} else {
 			w.Path = t.orphans[int32(id)]
 		}

@@ -36,7 +36,7 @@ func (a *app) explore(ctx context.Context, ref string) error {
 		Name: name,
 		Load: func(ctx context.Context, progress func(ui.Progress)) (*analyze.Analysis, error) {
 			opts.Progress = func(p source.Progress) { progress(ui.Progress(p)) }
-			an, err := a.open(ctx, ref, opts)
+			an, err := a.open(ctx, ref, opts, analyze.Start)
 			shown.Store(an)
 			return an, err
 		},

@@ -21,6 +21,7 @@ func (a *app) options(content bool, progress func(source.Progress)) source.Optio
 	return source.Options{
 		Platform:    a.platform,
 		KeepContent: content,
+		Via:         source.Via(a.via),
 		Stdin:       a.stdin,
 		Progress:    progress,
 		Cache:       a.cacheFolder(),
@@ -33,11 +34,14 @@ func (a *app) options(content bool, progress func(source.Progress)) source.Optio
 func (a *app) load(ctx context.Context, ref string, content bool) (*analyze.Analysis, error) {
 	p := a.startProgress("reading")
 	defer p.stop()
-	return a.open(ctx, ref, a.options(content, p.report))
+	return a.open(ctx, ref, a.options(content, p.report), analyze.Run)
 }
 
+// analyser is analyze.Run, or analyze.Start, which leaves comparisons for later.
+type analyser func(context.Context, *source.Image, analyze.Options) (*analyze.Analysis, error)
+
 // open is load with its progress going wherever opts says.
-func (a *app) open(ctx context.Context, ref string, opts source.Options) (*analyze.Analysis, error) {
+func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse analyser) (*analyze.Analysis, error) {
 	if _, ok := terminal(a.stdin); ok && ref == "-" {
 		return nil, usage("docker save NAME | peel -", "no image: standard input is a terminal")
 	}
@@ -52,7 +56,7 @@ func (a *app) open(ctx context.Context, ref string, opts source.Options) (*analy
 	}
 	log := cmp.Or(opts.Log, slog.New(slog.DiscardHandler))
 	log.Debug("opened", "source", im.Source, "platform", im.Platform, "layers", len(im.Layers), "took", time.Since(start))
-	an, err := analyze.Run(ctx, im, analyze.Options{Base: a.base})
+	an, err := analyse(ctx, im, analyze.Options{Base: a.base})
 	if err != nil {
 		return nil, failed("", "cannot read %w", named(ref, errors.Join(err, im.Close())))
 	}

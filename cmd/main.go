@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"charm.land/fang/v2"
@@ -23,10 +24,17 @@ type app struct {
 	platform string
 	base     string
 	noCache  bool
+	via      viaFlag
 	verbose  bool
 
 	failure error // why the command that was run has failed
 }
+
+// gcPercent is how much garbage there may be to what is in use before it is
+// collected. What peel keeps is a few large slices without pointers, which cost
+// little to go through, so it can be less than Go's 100: of a million entries
+// that saves a fifth of the memory.
+const gcPercent = 50
 
 // Main runs the program with its arguments (without the program's name) and
 // returns its exit code: 0 fine, 1 a rule failed, 2 wrong usage, 3 the image
@@ -38,6 +46,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
 	root := a.root()
 	root.SetArgs(args)

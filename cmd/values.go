@@ -8,6 +8,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/pflag"
+
+	"github.com/peelhq/peel/source"
 )
 
 // off switches a rule off, as a value of its flag.
@@ -21,7 +23,11 @@ type ratioFlag float64
 // negative when it is off.
 type sizeFlag int64
 
+// viaFlag is how an engine's image is read: "api", "store", or "" for either.
+type viaFlag source.Via
+
 var (
+	_ pflag.Value = (*viaFlag)(nil)
 	_ pflag.Value = (*ratioFlag)(nil)
 	_ pflag.Value = (*sizeFlag)(nil)
 )
@@ -74,3 +80,15 @@ func (n *sizeFlag) Set(s string) error {
 }
 
 func (n *sizeFlag) Type() string { return "size" }
+
+func (v *viaFlag) String() string { return string(*v) }
+
+func (v *viaFlag) Set(s string) error {
+	if s != string(source.ViaAPI) && s != string(source.ViaStore) {
+		return errors.New(`give "api" or "store"`)
+	}
+	*v = viaFlag(s)
+	return nil
+}
+
+func (v *viaFlag) Type() string { return "api|store" }

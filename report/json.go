@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"io"
 	"math"
 
@@ -15,14 +14,14 @@ const Schema = "peel.report/v1"
 // The types below are the report's form: their fields are its keys, in their
 // order. A pointer is null where the value is not known.
 type (
+	// document is the report but for its last two keys, "waste" and "flaws",
+	// which may have a million rows.
 	document struct {
 		Schema string     `json:"schema"`
 		Image  imageRow   `json:"image"`
 		Totals totalsRow  `json:"totals"`
 		Causes []causeRow `json:"causes"`
 		Layers []layerRow `json:"layers"`
-		Waste  []wasteRow `json:"waste"`
-		Flaws  []flawRow  `json:"flaws"`
 	}
 
 	imageRow struct {
@@ -121,8 +120,6 @@ func JSON(w io.Writer, a *analyze.Analysis) error {
 		},
 		Causes: make([]causeRow, 0, len(a.Causes)),
 		Layers: make([]layerRow, 0, len(a.Layers)),
-		Waste:  make([]wasteRow, 0, len(a.Waste)),
-		Flaws:  make([]flawRow, 0, len(a.Flaws)),
 	}
 	for _, c := range a.Causes {
 		doc.Causes = append(doc.Causes, causeRow{c.Cause.String(), c.Bytes, c.Versions})
@@ -130,16 +127,17 @@ func JSON(w io.Writer, a *analyze.Analysis) error {
 	for _, l := range a.Layers {
 		doc.Layers = append(doc.Layers, newLayerRow(l))
 	}
-	for _, x := range a.Waste {
-		doc.Waste = append(doc.Waste, wasteRow{quoted(x.Path), x.Bytes, x.Cause.String(), x.Layer, knownInt(x.By)})
-	}
-	for _, f := range a.Flaws {
-		doc.Flaws = append(doc.Flaws, flawRow{knownInt(f.Layer), known(f.Path), quoted(f.Problem)})
-	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(doc)
+	out := newRows(w)
+	out.object(doc)
+	out.array("waste", len(a.Waste), func(i int) any {
+		x := &a.Waste[i]
+		return wasteRow{quoted(x.Path), x.Bytes, x.Cause.String(), x.Layer, knownInt(x.By)}
+	})
+	out.array("flaws", len(a.Flaws), func(i int) any {
+		f := &a.Flaws[i]
+		return flawRow{knownInt(f.Layer), known(f.Path), quoted(f.Problem)}
+	})
+	return out.end()
 }
 
 // newLayerRow leaves null what cannot be known of a layer that cannot be read.

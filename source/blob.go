@@ -21,6 +21,9 @@ type blob struct {
 	body []byte
 
 	seen *scanned // what a stream found when the blob passed
+	kept *kept    // of a compressed layer, what has been unpacked of it; may be nil
+
+	files *storeFiles // a layer's files in the store of an engine; nil: at or body
 }
 
 // scanned is what one pass over a layer's blob gives.
@@ -84,6 +87,9 @@ func (b *blob) scan(ctx context.Context, m *meter) *scanned {
 	if b.seen != nil {
 		return b.seen
 	}
+	if b.files != nil {
+		return b.files.scan(ctx, m)
+	}
 	head, err := b.head()
 	if err != nil {
 		return &scanned{err: err}
@@ -100,30 +106,6 @@ func (b *blob) scan(ctx context.Context, m *meter) *scanned {
 		return &scanned{entries: e, err: err}
 	}
 	return scanCompressed(ctx, form, meteredReader{ctx, io.NewSectionReader(b.at, 0, b.size), m})
-}
-
-// scanCompressed reads r, a compressed layer, to its end.
-func scanCompressed(ctx context.Context, form compression, r io.Reader) *scanned {
-	sum := sha256.New()
-	r = io.TeeReader(r, sum)
-	z, err := decompress(form, r)
-	if err != nil {
-		return &scanned{form: form, err: err}
-	}
-	defer z.Close()
-	in := newStreamInput(z)
-	e, err := scanTar(ctx, in, true)
-	if err == nil {
-		// What follows the tar's end belongs to the blob, and may be broken.
-		_, err = io.Copy(io.Discard, in)
-	}
-	if err == nil {
-		_, err = io.Copy(io.Discard, r)
-	}
-	if err != nil {
-		return &scanned{form: form, err: err}
-	}
-	return &scanned{entries: e, form: form, digest: digestOf(sum)}
 }
 
 func digestOf(h hash.Hash) string { return "sha256:" + hex.EncodeToString(h.Sum(nil)) }

@@ -113,9 +113,9 @@ func appendEntries(b []byte, e *Entries) ([]byte, bool) {
 	return b, text <= textRatio*(len(b)-from)
 }
 
-// plausible reports whether a record holds what a scan can give.
+// plausible reports whether a record holds what the scan of a tar can give.
 func plausible(e *Entries, r *record) bool {
-	if int(r.typ) >= len(typeNames) || r.offset < 0 || r.size < 0 || r.mode > 0o7777 || r.nsec >= 1e9 {
+	if int(r.typ) >= len(typeNames) || r.offset < 0 || r.size < 0 || r.mode > 0o7777 || r.nsec >= 1e9 || r.crc {
 		return false
 	}
 	if r.typ != File && (r.size != 0 || r.summed) || !r.summed && r.sum != 0 {

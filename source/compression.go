@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -87,13 +88,45 @@ func decompress(c compression, r io.Reader) (io.ReadCloser, error) {
 		}
 		return named{z, "gzip"}, nil
 	case zstandard:
-		z, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderConcurrency(1))
+		z, err := newZstd(r)
 		if err != nil {
 			return nil, fmt.Errorf("zstd: %w", noEOF(err))
 		}
-		return named{z.IOReadCloser(), "zstd"}, nil
+		return named{z, "zstd"}, nil
 	}
 	return nil, errors.New("not a form that can be read")
+}
+
+// zstdDecoders are those that nobody uses at the moment. Each has buffers of
+// twice the largest window that it has met, which is worth keeping from one layer
+// to the next.
+var zstdDecoders sync.Pool
+
+// zstdReader is a decoder that goes back to the others when it is closed.
+type zstdReader struct{ z *zstd.Decoder }
+
+// newZstd returns a decoder that works in the goroutine of its reader.
+func newZstd(r io.Reader) (*zstdReader, error) {
+	if z, ok := zstdDecoders.Get().(*zstd.Decoder); ok {
+		return &zstdReader{z}, z.Reset(r)
+	}
+	z, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+	return &zstdReader{z}, err
+}
+
+func (r *zstdReader) Read(p []byte) (int, error) {
+	if r.z == nil {
+		return 0, zstd.ErrDecoderClosed
+	}
+	return r.z.Read(p)
+}
+
+func (r *zstdReader) Close() error {
+	if r.z != nil && r.z.Reset(nil) == nil { // lets go of what it reads from
+		zstdDecoders.Put(r.z)
+	}
+	r.z = nil
+	return nil
 }
 
 // named says in its errors what was being unpacked.

@@ -12,7 +12,10 @@ import (
 // an image that was read in one pass, content is there only if it was opened
 // with Options.KeepContent.
 func (l *Layer) Open(ctx context.Context, i int) (io.ReadCloser, error) {
-	c, err := l.contents(ctx)
+	if l.blob != nil && l.blob.files != nil {
+		return l.blob.files.open(ctx, l, i)
+	}
+	c, err := l.contentsAt(ctx, i)
 	if err != nil {
 		return nil, err
 	}
@@ -32,6 +35,9 @@ func (l *Layer) Open(ctx context.Context, i int) (io.ReadCloser, error) {
 func (l *Layer) Each(ctx context.Context, entries []int, fn func(entry int, r io.Reader) error) (err error) {
 	if len(entries) == 0 {
 		return nil
+	}
+	if l.blob != nil && l.blob.files != nil {
+		return l.blob.files.each(ctx, l, entries, fn)
 	}
 	c, err := l.contents(ctx)
 	if err != nil {
@@ -55,17 +61,22 @@ func (l *Layer) Each(ctx context.Context, entries []int, fn func(entry int, r io
 	return nil
 }
 
-// Sum computes the checksums of the given entries where they are not known yet.
+// Sum computes the checksums (XXH3) of the given entries where they are not
+// known yet, or known by another kind.
 // It must not be called twice at once for one layer.
 func (l *Layer) Sum(ctx context.Context, entries []int) (err error) {
 	entries = slices.DeleteFunc(slices.Clone(entries), func(i int) bool {
 		r := &l.Entries.records[i]
-		return r.typ != File || r.summed || r.size-l.Entries.Stored(i) > maxHoles
+		_, kind, known := l.Entries.Checksum(i)
+		return r.typ != File || known && kind == XXH3 || r.size-l.Entries.Stored(i) > maxHoles
 	})
 	if len(entries) == 0 {
 		return nil
 	}
 	slices.Sort(entries)
+	if l.blob != nil && l.blob.files != nil {
+		return l.blob.files.sum(ctx, l, entries)
+	}
 	c, err := l.contents(ctx)
 	if err != nil {
 		return err
@@ -74,13 +85,17 @@ func (l *Layer) Sum(ctx context.Context, entries []int) (err error) {
 	s := &scanner{in: c.in}
 	var h header
 	for _, i := range slices.Compact(entries) {
-		r := &l.Entries.records[i]
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if err := c.seek(i, s, &h); err != nil {
 			return err
 		}
-		if err := s.sum(ctx, &h, r); err != nil {
+		var r record
+		if err := s.sum(ctx, &h, &r); err != nil {
 			return l.wrap(fmt.Errorf("reading %q: %w", l.Entries.At(i).Name, err))
 		}
+		l.Entries.late.set(i, r.sum)
 	}
 	return nil
 }
@@ -93,21 +108,12 @@ type contents struct {
 	packed io.Closer
 }
 
+// contents reads from the layer's beginning.
 func (l *Layer) contents(ctx context.Context) (*contents, error) {
-	if l.Err != nil {
-		return nil, l.Err
-	}
-	if l.Entries == nil {
-		return nil, l.wrap(errors.New("it has not been scanned"))
-	}
-	if l.blob.at == nil {
-		return nil, l.wrap(errGone)
-	}
-	head, err := l.blob.head()
+	form, err := l.readable()
 	if err != nil {
-		return nil, l.wrap(err)
+		return nil, err
 	}
-	form, _ := sniff(head)
 	if form == plain {
 		return &contents{ctx: ctx, layer: l, in: newSeekInput(l.blob.at, l.blob.size)}, nil
 	}
@@ -116,6 +122,42 @@ func (l *Layer) contents(ctx context.Context) (*contents, error) {
 		return nil, l.wrap(err)
 	}
 	return &contents{ctx: ctx, layer: l, in: newStreamInput(meteredReader{ctx: ctx, r: z}), packed: z}, nil
+}
+
+// contentsAt reads from entry i on. What a compressed layer has to be unpacked
+// for that is kept for the next one.
+func (l *Layer) contentsAt(ctx context.Context, i int) (*contents, error) {
+	form, err := l.readable()
+	if err != nil {
+		return nil, err
+	}
+	if form == plain || l.blob.kept == nil {
+		return l.contents(ctx)
+	}
+	at := l.Entries.records[i].offset
+	r := &keptReader{ctx: ctx, kept: l.blob.kept, at: at}
+	in := newStreamInput(r)
+	in.at = at
+	return &contents{ctx: ctx, layer: l, in: in, packed: r}, nil
+}
+
+// readable tells the form of the layer, if its content can be read.
+func (l *Layer) readable() (compression, error) {
+	if l.Err != nil {
+		return 0, l.Err
+	}
+	if l.Entries == nil {
+		return 0, l.wrap(errors.New("it has not been scanned"))
+	}
+	if l.blob.at == nil {
+		return 0, l.wrap(errGone)
+	}
+	head, err := l.blob.head()
+	if err != nil {
+		return 0, l.wrap(err)
+	}
+	form, _ := sniff(head)
+	return form, nil
 }
 
 // entry returns a reader of entry i, which must not lie before one that has been

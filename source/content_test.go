@@ -124,7 +124,7 @@ func TestSum(t *testing.T) {
 		}
 		var got []uint64
 		for i := range l.Entries.Len() {
-			sum, _ := l.Entries.Summed(i)
+			sum, _, _ := l.Entries.Checksum(i)
 			got = append(got, sum)
 		}
 		if want == nil {
@@ -190,5 +190,29 @@ func TestProgress(t *testing.T) {
 	l := opened(t, contentFixture, "oci-tar", source.Options{Progress: func(p source.Progress) { last = p }})
 	if last.Layers != 1 || last.TotalLayer != 1 || last.Bytes != last.TotalBytes || last.Bytes != l.CompressedBytes {
 		t.Errorf("in the end: %+v, for a layer of %d bytes", last, l.CompressedBytes)
+	}
+}
+
+// A probe finds what differs in a place that it looks at, and says nothing of
+// what it cannot see.
+func TestDiffer(t *testing.T) {
+	const text = `
+-- layer --
+file same1 200000 seed=a
+file same2 200000 seed=a
+file other 200000 seed=b
+file small1 100 seed=a
+file small2 100 seed=b
+`
+	for shape, looks := range map[string]bool{"docker-20": true, "oci-dir-plain": true, "oci-tar": false, "docker-20.gz": false} {
+		l := opened(t, text, shape, source.Options{})
+		for _, c := range []struct {
+			i, j int
+			want bool
+		}{{0, 1, false}, {0, 2, looks}, {2, 1, looks}, {3, 4, false}} {
+			if got := source.Differ(l, c.i, l, c.j); got != c.want {
+				t.Errorf("%s: entries %d and %d surely differ: %v, want %v", shape, c.i, c.j, got, c.want)
+			}
+		}
 	}
 }

@@ -24,7 +24,14 @@ const dockerManifestName = "manifest.json"
 
 // dockerCandidates lists what manifest.json lists.
 func dockerCandidates(b bundle) ([]candidate, error) {
-	manifests, err := dockerManifests(b)
+	text, err := document(b, dockerManifestName)
+	if err != nil {
+		return nil, err
+	}
+	if isManifest(text) {
+		return dirCandidates(b, text)
+	}
+	manifests, err := parseDockerManifests(text)
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +53,10 @@ func dockerManifests(b bundle) ([]dockerManifest, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseDockerManifests(text)
+}
+
+func parseDockerManifests(text []byte) ([]dockerManifest, error) {
 	var manifests []dockerManifest
 	if err := json.Unmarshal(text, &manifests); err != nil {
 		return nil, fmt.Errorf("%s: %w", dockerManifestName, err)

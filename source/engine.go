@@ -39,6 +39,13 @@ type engine interface {
 	// error that is io.ErrUnexpectedEOF if the connection breaks.
 	save(ctx context.Context, ref, platform string) (io.ReadCloser, error)
 
+	// local reports whether the engine answers at a socket of this machine, so
+	// that its files may be here too.
+	local() bool
+
+	// where says where the engine keeps its images.
+	where(ctx context.Context) (engineStore, error)
+
 	// close drops the connections; what was saved must have been closed before.
 	close() error
 }
@@ -50,6 +57,16 @@ type engineImage struct {
 	DiffIDs  []string // digests of the uncompressed layers, lowest first; nil if not known
 	Size     int64    // bytes, as the engine counts them: a hint
 	Platform string   // "linux/amd64"
+
+	driver string // that keeps the layers' files: "overlay2"; "" if not said
+	upper  string // the topmost layer's folder, as that driver has it; "" if not said
+}
+
+// engineStore is where an engine keeps its images.
+type engineStore struct {
+	root       string // folder, as the engine sees it
+	driver     string // "overlay2"
+	containerd bool   // images are in containerd's content store
 }
 
 // How long an engine may take for its first answer. Over ssh that includes
@@ -161,6 +178,22 @@ func newAPIEngine(ctx context.Context, kind string, h engineHost) (*apiEngine, e
 
 func (e *apiEngine) name() string { return e.kind }
 
+func (e *apiEngine) local() bool { return e.host.socket() != "" }
+
+func (e *apiEngine) where(ctx context.Context) (engineStore, error) {
+	info, err := e.api.Info(ctx)
+	if err != nil {
+		return engineStore{}, e.fail("", err)
+	}
+	s := engineStore{root: info.DockerRootDir, driver: info.Driver}
+	for _, status := range info.DriverStatus {
+		if status[0] == "driver-type" && strings.HasPrefix(status[1], "io.containerd.snapshotter") {
+			s.containerd = true
+		}
+	}
+	return s, nil
+}
+
 func (e *apiEngine) close() error { return e.api.Close() }
 
 func (e *apiEngine) image(ctx context.Context, ref, wanted string) (engineImage, error) {
@@ -241,6 +274,8 @@ func describe(found image.InspectResponse) engineImage {
 		DiffIDs:  found.RootFS.Layers,
 		Size:     found.Size,
 		Platform: strings.TrimRight(found.Os+"/"+found.Architecture+"/"+found.Variant, "/"),
+		driver:   found.GraphDriver.Name,
+		upper:    found.GraphDriver.Data["UpperDir"],
 	}
 	for _, tag := range found.RepoTags {
 		if tag != "<none>:<none>" {

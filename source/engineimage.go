@@ -10,17 +10,42 @@ import (
 // connect reaches an engine of one kind, if it answers.
 type connect func(ctx context.Context, log *slog.Logger) (engine, error)
 
-// engine reads an image from an engine, by the stream of its save.
-func (o *opener) engine(ctx context.Context, reach connect, ref string) (_ *Image, err error) {
+// engine reads an image from an engine, if that answers.
+func (o *opener) engine(ctx context.Context, reach connect, ref string) (*Image, error) {
 	e, err := reach(ctx, o.Log)
 	if err != nil {
 		return nil, err
 	}
+	return o.fromEngine(ctx, e, ref)
+}
+
+// fromEngine reads an image of an engine: from its store if that can be read
+// here, else by its API. It closes e.
+func (o *opener) fromEngine(ctx context.Context, e engine, ref string) (_ *Image, err error) {
 	defer func() { err = errors.Join(err, e.close()) }()
 	info, err := e.image(ctx, ref, o.Platform)
 	if err != nil {
 		return nil, err
 	}
+	if o.Via == ViaAPI {
+		return o.fromAPI(ctx, e, ref, info)
+	}
+	im, err := o.fromStore(ctx, e, ref, info)
+	switch {
+	case err == nil:
+		o.Log.Debug("reading the engine's store", "engine", e.name(), "image", ref)
+		return im, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case o.Via == ViaStore:
+		return nil, fmt.Errorf("%s://%s: reading the engine's store: %w", e.name(), ref, err)
+	}
+	o.Log.Debug("the engine's store is not used", "engine", e.name(), "image", ref, "reason", err)
+	return o.fromAPI(ctx, e, ref, info)
+}
+
+// fromAPI reads an image by the stream of an engine's save.
+func (o *opener) fromAPI(ctx context.Context, e engine, ref string, info engineImage) (*Image, error) {
 	what := e.name() + "://" + ref
 	b, err := o.saved(ctx, e, ref, info)
 	if err != nil {
@@ -35,4 +60,11 @@ func (o *opener) engine(ctx context.Context, reach connect, ref string) (_ *Imag
 		im.Name = ref
 	}
 	return im, nil
+}
+
+// apiAgain returns a function that opens an image, by its ID, by the API of the
+// engine that reach finds, with its contents kept.
+func (o *opener) apiAgain(reach connect, id string) func(context.Context) (*Image, error) {
+	again := &opener{Options: Options{Platform: o.Platform, KeepContent: true, Via: ViaAPI, Log: o.Log}, ref: id}
+	return func(ctx context.Context) (*Image, error) { return again.engine(ctx, reach, id) }
 }

@@ -12,12 +12,13 @@ import (
 // that a million entries are a handful of allocations.
 //
 // Entries are immutable once Image.Scan has returned, but for checksums, which
-// Layer.Sum adds.
+// Layer.Sum adds. They may be read from several goroutines, also meanwhile.
 type Entries struct {
 	records []record
 	text    []byte // names and links, one after the other
 	rare    []rareAttrs
 	flaws   []Flaw // met while scanning, with the layer left open
+	late    lateSums
 }
 
 // A record is an entry's common part.
@@ -36,6 +37,7 @@ type record struct {
 	mode   uint16
 	typ    Type
 	summed bool
+	crc    bool // sum is the CRC-64 that an engine keeps, not XXH3
 }
 
 // rareAttrs are what few entries have.
@@ -77,9 +79,8 @@ func (e *Entries) At(i int) Entry {
 		Time:   time.Unix(r.sec, int64(r.nsec)).UTC(),
 		Size:   r.size,
 		Stored: r.size,
-		Sum:    r.sum,
-		Summed: r.summed,
 	}
+	out.Sum, out.Kind, out.Summed = e.Checksum(i)
 	if r.rare != 0 {
 		x := &e.rare[r.rare-1]
 		out.Xattrs, out.Major, out.Minor = x.xattrs, x.major, x.minor
@@ -112,10 +113,32 @@ func (e *Entries) Stored(i int) int64 {
 // Size returns the content bytes that a reader of entry i sees.
 func (e *Entries) Size(i int) int64 { return e.records[i].size }
 
-// Summed returns the checksum of entry i's content, and whether it is known.
-func (e *Entries) Summed(i int) (uint64, bool) {
+// A SumKind is a way to compute a checksum.
+type SumKind uint8
+
+// The kinds of checksums.
+const (
+	XXH3  SumKind = iota // of 64 bits
+	CRC64                // ISO 3309's polynomial, of an engine's own index
+)
+
+// Checksum returns the checksum of entry i's content and its kind, and whether it
+// is known. Checksums of different kinds say nothing of each other; those that
+// Layer.Sum was asked for are XXH3.
+func (e *Entries) Checksum(i int) (sum uint64, kind SumKind, known bool) {
 	r := &e.records[i]
-	return r.sum, r.summed
+	if r.summed && !r.crc {
+		return r.sum, XXH3, true
+	}
+	if r.typ == File {
+		if sum, ok := e.late.of(i); ok {
+			return sum, XXH3, true
+		}
+	}
+	if r.crc {
+		return r.sum, CRC64, true
+	}
+	return 0, XXH3, false
 }
 
 func (e *Entries) name(r *record) []byte {
@@ -170,3 +193,30 @@ func (e *Entries) add(h *header, offset int64) error {
 // LinkBytes returns the stored link target of entry i without copying it. The
 // bytes belong to e and must not be changed.
 func (e *Entries) LinkBytes(i int) []byte { return e.link(&e.records[i]) }
+
+// makeRoom makes room for the entries to come of a tar that has been read up to
+// pos of size bytes, if there is none: as much as the ones so far make likely,
+// for growing step by step holds everything twice, several times over.
+func (e *Entries) makeRoom(pos, size int64) {
+	const enough = 1024 // entries that tell what the others will be like
+	n := len(e.records)
+	if n < enough || pos <= 0 || n < cap(e.records) && len(e.text)+maxPathHere < cap(e.text) {
+		return
+	}
+	// A little more than that, and never more than four times what there is:
+	// the rest of the tar may be one large file.
+	more := min(1.05*float64(size)/float64(pos), 4)
+	e.records = grown(e.records, max(more, 1.25))
+	e.text = grown(e.text, max(more, 1.25))
+}
+
+// maxPathHere is the length of a path for which makeRoom keeps room.
+const maxPathHere = 1 << 10
+
+// grown returns s with room for more times its length, or what it has.
+func grown[T any](s []T, more float64) []T {
+	if want := int(float64(len(s)) * more); want > cap(s) {
+		return append(make([]T, 0, want), s...)
+	}
+	return s
+}

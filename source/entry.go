@@ -43,6 +43,7 @@ type Entry struct {
 	Minor  int64
 	Xattrs map[string]string // extended attributes by name; nil if none
 
-	Sum    uint64 // XXH3 of the content, valid if Summed
+	Sum    uint64 // of the content, valid if Summed
 	Summed bool
+	Kind   SumKind // of Sum
 }

@@ -18,6 +18,10 @@ type Options struct {
 	// spooled to a temporary file that has no name and is gone on every exit.
 	KeepContent bool
 
+	// Via is how an engine's image is read. Empty: from the engine's store if
+	// that can be read here, else by its API.
+	Via Via
+
 	// Stdin is what the reference "-" reads. Nil: nothing can be read from "-".
 	Stdin io.Reader
 

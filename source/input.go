@@ -22,22 +22,32 @@ type input interface {
 }
 
 // seekInput is an input over something seekable: what is skipped is not read.
+//
+// It reads a window at once, and learns how large that should be: while one read
+// goes on where the last ended (small files, or contents that are wanted) the
+// window grows, and whenever something was jumped over it shrinks. A run of
+// small files then takes one read for hundreds of headers, and a run of large
+// ones reads little more than the headers.
 type seekInput struct {
 	r    io.ReaderAt
 	size int64
 	at   int64
 
-	window []byte // bytes of r from windowAt
+	window []byte // bytes of r from start
 	start  int64
+	want   int // how much to read next time
 	buf    []byte
 }
 
-// windowSize is how much seekInput reads at once, in bytes: enough for the
-// headers of a run of small files, little enough not to read many bodies.
-const windowSize = 16 << 10
+// Bounds of seekInput's window, in bytes. The least holds a header and what a
+// tiny file adds to it.
+const (
+	leastWindow = 1 << 10
+	mostWindow  = 64 << 10
+)
 
 func newSeekInput(r io.ReaderAt, size int64) *seekInput {
-	return &seekInput{r: r, size: size, buf: make([]byte, windowSize)}
+	return &seekInput{r: r, size: size, want: leastWindow}
 }
 
 func (s *seekInput) next(n int) ([]byte, error) {
@@ -59,10 +69,15 @@ func (s *seekInput) next(n int) ([]byte, error) {
 
 // fill moves the window to the current position, with at least n bytes in it.
 func (s *seekInput) fill(n int) error {
-	if n > len(s.buf) {
+	if s.at > s.start+int64(len(s.window)) {
+		s.want = max(s.want/2, leastWindow)
+	} else {
+		s.want = min(s.want*2, mostWindow)
+	}
+	if n = max(n, s.want); n > len(s.buf) {
 		s.buf = make([]byte, n)
 	}
-	want := min(int64(len(s.buf)), s.size-s.at)
+	want := min(int64(n), s.size-s.at)
 	got, err := s.r.ReadAt(s.buf[:want], s.at)
 	if int64(got) < want {
 		s.window = nil

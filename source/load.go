@@ -15,6 +15,7 @@ import (
 // origin is what an image is read from; it stays open as long as the image.
 type origin struct {
 	bundle bundle
+	shelf  *shelf
 	meter  *meter
 	log    *slog.Logger
 	cache  *cache
@@ -78,7 +79,7 @@ func (im *Image) Close() error {
 	if im.bundle == nil {
 		return nil
 	}
-	return errors.Join(im.bundle.close(), im.cache.close())
+	return errors.Join(im.shelf.close(), im.bundle.close(), im.cache.close())
 }
 
 // Flaws returns what was malformed in the layer's tar, but could be passed over.

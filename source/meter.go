@@ -44,6 +44,11 @@ func (m *meter) expect(bytes int64, layers int) {
 	m.update(true, func(p *Progress) { p.TotalBytes, p.TotalLayer = bytes, layers })
 }
 
+// restart begins to count anew: what was read is read another way.
+func (m *meter) restart() {
+	m.update(true, func(p *Progress) { *p = Progress{What: p.What} })
+}
+
 func (m *meter) add(n int64) { m.update(false, func(p *Progress) { p.Bytes += n }) }
 
 func (m *meter) layerDone() { m.update(true, func(p *Progress) { p.Layers++ }) }

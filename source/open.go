@@ -38,6 +38,11 @@ func Open(ctx context.Context, ref string, opts Options) (*Image, error) {
 			return nil, err
 		}
 	}
+	switch opts.Via {
+	case ViaAny, ViaAPI, ViaStore:
+	default:
+		return nil, fmt.Errorf("%q is no way to read an engine's image: there are %q and %q", opts.Via, ViaAPI, ViaStore)
+	}
 	what := ref
 	if ref == "-" {
 		what = "standard input"
@@ -82,7 +87,7 @@ func (o *opener) open(ctx context.Context) (*Image, error) {
 		return o.engine(ctx, dockerEngine, name)
 	}
 	if name, ok := strings.CutPrefix(o.ref, "podman://"); ok && name != "" {
-		return o.engine(ctx, podmanEngine, name)
+		return o.podman(ctx, name)
 	}
 	im, err := o.files(ctx)
 	if err == nil || !errors.Is(err, errNoFile) {
@@ -120,8 +125,9 @@ func (o *opener) files(ctx context.Context) (*Image, error) {
 // what each said. noFile is why the name is not that of a file.
 func (o *opener) engines(ctx context.Context, noFile error) (*Image, error) {
 	tried := []error{noFile}
-	for _, e := range []connect{dockerEngine, podmanEngine} {
-		im, err := o.engine(ctx, e, o.ref)
+	docker := func(ctx context.Context, ref string) (*Image, error) { return o.engine(ctx, dockerEngine, ref) }
+	for _, engine := range []func(context.Context, string) (*Image, error){docker, o.podman} {
+		im, err := engine(ctx, o.ref)
 		if err == nil {
 			return im, nil
 		}
@@ -204,7 +210,7 @@ func sourceForm(b bundle, isFolder bool, as form) string {
 		if _, err := b.file(ociIndexName); err == nil {
 			return "oci:"
 		}
-		return "dir of a docker-archive:"
+		return "docker-dir:"
 	}
 	if _, err := b.file(dockerManifestName); err == nil && as != ociForm {
 		return "docker-archive:"
@@ -265,7 +271,7 @@ func (o *opener) image(b bundle, tag string, as form) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	im.origin = origin{bundle: b, meter: o.meter, log: o.Log, cache: o.cache}
+	im.origin = origin{bundle: b, shelf: newShelf(im.Layers), meter: o.meter, log: o.Log, cache: o.cache}
 	for _, l := range im.Layers {
 		if l.Err == nil && l.blob.seen != nil {
 			if err := l.take(l.blob.seen); err != nil {

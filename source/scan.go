@@ -34,12 +34,15 @@ func scanTar(ctx context.Context, in input, sums bool) (*Entries, error) {
 			return nil, err
 		}
 		if h.unknown != 0 {
-			e.flaws = append(e.flaws, Flaw{Path: string(h.name), Problem: fmt.Sprintf("entry of unknown type %q: passed over", h.unknown)})
+			e.flaws = append(e.flaws, unknownType(&h))
 			continue
 		}
 		at := h.content
 		if h.sparse {
 			at = h.start // the map is needed to read it
+		}
+		if seek, ok := in.(*seekInput); ok {
+			e.makeRoom(seek.pos(), seek.size)
 		}
 		if err := e.add(&h, at); err != nil {
 			return nil, &tarError{at: h.start, err: err}
@@ -52,6 +55,11 @@ func scanTar(ctx context.Context, in input, sums bool) (*Entries, error) {
 	}
 }
 
+// unknownType is the flaw of a member that no layer may hold.
+func unknownType(h *header) Flaw {
+	return Flaw{Path: string(h.name), Problem: fmt.Sprintf("entry of unknown type %q: passed over", h.unknown)}
+}
+
 // sum goes through the current member's content and keeps its checksum in r.
 func (s *scanner) sum(ctx context.Context, h *header, r *record) error {
 	if h.sparse {
@@ -62,7 +70,7 @@ func (s *scanner) sum(ctx context.Context, h *header, r *record) error {
 		if _, err := io.Copy(x, &sparseReader{data: s.content(ctx), fragments: h.fragments, size: h.size}); err != nil {
 			return err
 		}
-		r.sum, r.summed = x.Sum64(), true
+		r.sum, r.summed, r.crc = x.Sum64(), true, false
 		return nil
 	}
 	if s.left <= streamBuffer {
@@ -71,14 +79,14 @@ func (s *scanner) sum(ctx context.Context, h *header, r *record) error {
 			return noEOF(err)
 		}
 		s.left = 0
-		r.sum, r.summed = xxh3.Hash(b), true
+		r.sum, r.summed, r.crc = xxh3.Hash(b), true, false
 		return nil
 	}
 	x := xxh3.New()
 	if _, err := io.Copy(x, s.content(ctx)); err != nil {
 		return err
 	}
-	r.sum, r.summed = x.Sum64(), true
+	r.sum, r.summed, r.crc = x.Sum64(), true, false
 	return nil
 }
 
@@ -122,7 +130,13 @@ func (r *contentReader) take(n int) ([]byte, error) {
 	if err := r.ctx.Err(); err != nil {
 		return nil, err
 	}
-	b, err := r.s.in.next(min(n, streamBuffer/2))
+	var b []byte
+	var err error
+	if in, ok := r.s.in.(*relay); ok {
+		b, err = in.some(n)
+	} else {
+		b, err = r.s.in.next(min(n, streamBuffer/2))
+	}
 	if err != nil {
 		return nil, noEOF(err)
 	}

@@ -54,6 +54,9 @@ func readStream(ctx context.Context, r io.Reader, keep bool, m *meter) (_ *strea
 		}
 		b, err := st.member(ctx, s, &h, m)
 		if err != nil {
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				err = &tarError{at: in.pos(), err: err}
+			}
 			return nil, fmt.Errorf("reading the archive: %s: %w", memberName(string(h.name)), err)
 		}
 		if err := st.add(&h, b); err != nil {

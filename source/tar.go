@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 )
@@ -309,13 +310,36 @@ func validChecksum(b *[blockSize]byte) bool {
 	if !ok {
 		return false
 	}
-	var unsigned, signed int64
+	// The field itself counts as spaces.
+	const spaces = 8 * ' '
+	return want == sumBytes(b)-sumField(b)+spaces || want == signedSum(b)
+}
+
+// sumBytes adds up all bytes, eight at once: four lanes of 16 bits hold the sums
+// of every second byte, 64 times two of at most 255.
+func sumBytes(b *[blockSize]byte) int64 {
+	const lanes = 0x00ff00ff00ff00ff
+	var sum uint64
+	for i := 0; i < blockSize; i += 8 {
+		x := binary.LittleEndian.Uint64(b[i : i+8])
+		sum += x&lanes + x>>8&lanes
+	}
+	return int64(sum&0xffff + sum>>16&0xffff + sum>>32&0xffff + sum>>48)
+}
+
+func sumField(b *[blockSize]byte) (sum int64) {
+	for _, c := range b[148:156] {
+		sum += int64(c)
+	}
+	return sum
+}
+
+func signedSum(b *[blockSize]byte) (sum int64) {
 	for i, c := range b {
 		if i >= 148 && i < 156 {
 			c = ' '
 		}
-		unsigned += int64(c)
-		signed += int64(int8(c))
+		sum += int64(int8(c))
 	}
-	return want == unsigned || want == signed
+	return sum
 }

@@ -21,14 +21,21 @@ func tarNumber(b []byte) (int64, bool) {
 	return tarOctal(b)
 }
 
+// tarOctal reads octal digits between spaces or NULs, which fields are padded
+// with on either side. It ends at a NUL, whatever follows.
 func tarOctal(b []byte) (int64, bool) {
-	// Fields are padded with spaces or NULs, on either side.
-	b = cString(bytes.Trim(b, " \x00"))
-	if len(b) == 0 {
-		return 0, true
+	i, end := 0, len(b)
+	for i < end && (b[i] == ' ' || b[i] == 0) {
+		i++
+	}
+	for end > i && (b[end-1] == ' ' || b[end-1] == 0) {
+		end--
 	}
 	var x uint64
-	for _, c := range b {
+	for _, c := range b[i:end] {
+		if c == 0 {
+			break
+		}
 		if c < '0' || c > '7' || x>>60 != 0 {
 			return 0, false
 		}

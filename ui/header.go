@@ -33,6 +33,9 @@ func header(l *line, lk *look, name string, a *analyze.Analysis) {
 	facts = append(facts, fact{[]span{
 		{waste, human.Size(t.Wasted)}, {st.dim, " wasted "}, {waste, "(" + percent(t.Wasted, t.Stored) + ")"},
 	}, 0})
+	if n := a.Unsettled(); n > 0 {
+		facts = append(facts, fact{[]span{{st.dim, "comparing " + counted(n, "file") + lk.sg.tail}}, 1})
+	}
 	if n := len(a.Flaws); n > 0 {
 		facts = append(facts, fact{[]span{{st.failure, counted(n, "flaw")}}, 1})
 	}

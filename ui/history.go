@@ -166,6 +166,9 @@ func (p *history) version(v analyze.Version, facts []span, wide int) {
 		sign = analyze.SignShows
 	}
 	change := v.Change().String()
+	if open, _ := v.Unsettled(); open {
+		change += unsettledMark
+	}
 	if v.Implied() {
 		change = "implied"
 	}
@@ -216,10 +219,17 @@ func (p *history) facts(v analyze.Version, old *analyze.Version) []span {
 		if v.Wasted() > 0 {
 			verdict = span{st.waste, fmt.Sprintf("  wasted by %d", v.By())}
 		}
-		spans = append(spans, verdict, span{st.dim, ": " + c.String()})
+		cause := c.String()
+		if _, open := v.Unsettled(); open {
+			cause += unsettledMark
+		}
+		spans = append(spans, verdict, span{st.dim, ": " + cause})
 	}
 	return spans
 }
+
+// unsettledMark stands behind a word that a comparison may still change.
+const unsettledMark = "?"
 
 // changed tells of the attributes that have no column, if they differ.
 func (p *history) changed(v analyze.Version, old *analyze.Version) []span {

@@ -100,6 +100,9 @@ func (p *layer) make() {
 		p.wrapped(st.failure, "", "cannot be read: "+p.lk.line(t.Layer.Err.Error()))
 	} else {
 		p.lines.add(p.changes(t)...)
+		if p.a.Unsettled() > 0 {
+			p.lines.add(span{st.dim, "(counts and causes are not settled yet)"})
+		}
 	}
 
 	p.lines.gap()

@@ -90,6 +90,8 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 	case loadedMsg:
 		return m, m.loaded(msg)
+	case settledMsg:
+		return m, m.settled(msg)
 	case rowsMsg:
 		cmd := m.files.install(msg)
 		return m, tea.Batch(cmd, m.replay())

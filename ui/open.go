@@ -24,7 +24,44 @@ func (m *model) loaded(msg loadedMsg) tea.Cmd {
 	m.files.page = max(len(msg.rows.rows), 1) // until arrange knows better
 	m.files.install(msg.rows)
 	m.arrange()
-	return nil
+	return m.settleCmd()
+}
+
+// settled takes in what the comparisons have changed: words and counts, but no
+// size and no row.
+func (m *model) settled(msg settledMsg) tea.Cmd {
+	if msg.err != nil {
+		m.err = msg.err
+		return tea.Quit
+	}
+	m.a = msg.a
+	m.layers.a, m.history.a, m.files.a = m.a, m.a, m.a
+	m.layer.a, m.layer.hides = m.a, msg.hides
+	m.layer.wide, m.history.wide = 0, 0 // made anew
+	m.arrange()
+	return m.files.ask() // for the signs: rows and order stay
+}
+
+// settledMsg brings the analysis with its comparisons made.
+type settledMsg struct {
+	a     *analyze.Analysis
+	hides []hides
+	err   error
+}
+
+// settleCmd makes the comparisons that loading has left, if it has.
+func (m *model) settleCmd() tea.Cmd {
+	ctx, a := m.ctx, m.a
+	if a.Unsettled() == 0 {
+		return nil
+	}
+	return func() tea.Msg {
+		done, err := a.Finish(ctx)
+		if err != nil {
+			return settledMsg{err: err}
+		}
+		return settledMsg{a: done, hides: hidesByLayer(done)}
+	}
 }
 
 // loadedMsg brings the analysis, and what is needed to show it at once.

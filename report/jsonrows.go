@@ -1,0 +1,79 @@
+package report
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+)
+
+// rows writes an indented JSON object whose last keys are long arrays, a row at
+// a time, so that none of it is held in memory twice. The first error stays.
+type rows struct {
+	w   *bufio.Writer
+	row bytes.Buffer
+	enc *json.Encoder
+	err error
+}
+
+const indent = "  "
+
+func newRows(w io.Writer) *rows {
+	r := &rows{w: bufio.NewWriter(w)}
+	r.enc = json.NewEncoder(&r.row)
+	r.enc.SetEscapeHTML(false)
+	return r
+}
+
+// object begins the object with the keys of v, a struct with one at least.
+func (r *rows) object(v any) {
+	text := r.encode(v, "")
+	r.write(bytes.TrimSuffix(text, []byte("\n}")))
+}
+
+// array adds a key with n rows.
+func (r *rows) array(key string, n int, row func(i int) any) {
+	r.text(",\n" + indent + `"` + key + `": [`)
+	for i := range n {
+		if r.err != nil {
+			return
+		}
+		if i > 0 {
+			r.text(",")
+		}
+		r.text("\n" + indent + indent)
+		r.write(r.encode(row(i), indent+indent))
+	}
+	if n > 0 {
+		r.text("\n" + indent)
+	}
+	r.text("]")
+}
+
+// end ends the object, and returns what has gone wrong with it.
+func (r *rows) end() error {
+	r.text("\n}\n")
+	if r.err == nil {
+		r.err = r.w.Flush()
+	}
+	return r.err
+}
+
+// encode returns v as JSON without the newline behind it, valid until the next
+// call; lines but the first begin with prefix.
+func (r *rows) encode(v any, prefix string) []byte {
+	r.row.Reset()
+	r.enc.SetIndent(prefix, indent)
+	if err := r.enc.Encode(v); err != nil && r.err == nil {
+		r.err = err
+	}
+	return bytes.TrimSuffix(r.row.Bytes(), []byte("\n"))
+}
+
+func (r *rows) text(s string) { r.write([]byte(s)) }
+
+func (r *rows) write(b []byte) {
+	if r.err == nil {
+		_, r.err = r.w.Write(b)
+	}
+}

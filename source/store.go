@@ -1,0 +1,193 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/distribution/reference"
+)
+
+// A Via is how an image of an engine is read.
+type Via string
+
+// The ways to read an image of an engine.
+const (
+	// ViaAny is the engine's store if that can be read, else its API.
+	ViaAny Via = ""
+	// ViaAPI has the engine save the image.
+	ViaAPI Via = "api"
+	// ViaStore reads the engine's own files, on this machine. That it cannot is
+	// an error.
+	ViaStore Via = "store"
+)
+
+// An engine keeps of every layer what is needed to put its tar together again,
+// or the layer's blob itself. Where these files can be read, an image need not be
+// saved: reading headers takes a few percent of that.
+//
+// The files are the engine's own, of no version that could be relied on. So
+// nothing of them is believed that can be checked: digests of configs and
+// manifests, diffIDs and chain IDs, that what is listed is there, and that
+// tar-splits agree with the headers in them from first to last. Whatever is not
+// as it was expected (errStore says what) sends the reader to the engine's API,
+// which gives the same image. Nothing is written or locked.
+
+// storeError is why an engine's store is not used.
+type storeError struct{ error }
+
+func (e *storeError) Unwrap() error { return e.error }
+
+func errStore(format string, args ...any) error { return &storeError{fmt.Errorf(format, args...)} }
+
+// maxStoreFile bounds what is read of a store's small files, in bytes.
+const maxStoreFile = 64 << 20
+
+// plainName is the form of the names that a store's own folders have. It leaves
+// out whatever could lead elsewhere.
+var plainName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]*$`)
+
+// fromStore reads the image that an engine has from the engine's files.
+func (o *opener) fromStore(ctx context.Context, e engine, ref string, info engineImage) (*Image, error) {
+	if !e.local() {
+		return nil, errStore("the engine does not answer at a socket of this machine")
+	}
+	if e.name() == "podman" {
+		return o.scanStore(ctx, "podman://"+ref, func() (*Image, error) { return o.podmanImage(info.ID, ref) })
+	}
+	return o.scanStore(ctx, "docker://"+ref, func() (*Image, error) { return o.dockerImage(ctx, e, ref, info) })
+}
+
+// scanStore opens an image and reads the entries of all its layers, so that
+// every surprise comes while another way can still be taken.
+func (o *opener) scanStore(ctx context.Context, what string, open func() (*Image, error)) (*Image, error) {
+	im, err := open()
+	if err != nil {
+		return nil, err
+	}
+	im.meter, im.log = o.meter, o.Log
+	if err := im.Scan(ctx); err != nil {
+		o.meter.restart()
+		return nil, errors.Join(err, im.Close())
+	}
+	im.Source = what
+	return im, nil
+}
+
+// archiveName is the name that an image bears in the archive that an engine
+// saves when it is asked for ref; "" if it bears none.
+func archiveName(ref string, info engineImage) string {
+	name := saveName(ref, info)
+	parsed, err := reference.ParseAnyReference(name)
+	if err != nil {
+		return ""
+	}
+	if _, ok := parsed.(reference.Digested); ok {
+		return ""
+	}
+	tagged, ok := parsed.(reference.NamedTagged)
+	if !ok {
+		return ""
+	}
+	return reference.FamiliarString(tagged)
+}
+
+// describeStored makes an image of its config and of the names of its layers'
+// folders; layer i is to be read by layers[i].
+func describeStored(id string, text []byte, layers []*storeFiles) (*Image, error) {
+	config, err := parseConfig(text)
+	if err != nil {
+		return nil, err
+	}
+	if len(layers) != len(config.RootFS.DiffIDs) {
+		return nil, errStore("the config names %d layers, the store has %d", len(config.RootFS.DiffIDs), len(layers))
+	}
+	im := &Image{ID: id}
+	for i, files := range layers {
+		im.Layers = append(im.Layers, &Layer{
+			Index: i, CompressedBytes: -1,
+			blob: &blob{name: files.split, size: files.splitSize, files: files},
+		})
+	}
+	config.describe(im)
+	return im, nil
+}
+
+// chainIDs returns the chain ID of each layer, lowest first: a name for the layer
+// together with all below it. Source: OCI image-spec, config.md, "Layer ChainID".
+func chainIDs(diffIDs []string) []string {
+	var out []string
+	for i, id := range diffIDs {
+		if i > 0 {
+			id = digestOfBytes([]byte(out[i-1] + " " + id))
+		}
+		out = append(out, id)
+	}
+	return out
+}
+
+// digestHex returns the hex of a SHA-256 digest, "" if that is what s is not.
+func digestHex(s string) string {
+	hex, ok := strings.CutPrefix(s, "sha256:")
+	if !ok || hexName(hex) != hex {
+		return ""
+	}
+	return hex
+}
+
+// readStored reads a small file of a store.
+func readStored(root *os.Root, name string) ([]byte, error) {
+	f, size, err := openStored(root, name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if size > maxStoreFile {
+		return nil, errStore("%s: %d bytes, more than the %d that are read of such a file", name, size, maxStoreFile)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxStoreFile))
+	if err == nil && int64(len(text)) != size {
+		err = errStore("%s: it changes while it is read", name)
+	}
+	return text, err
+}
+
+// openStored opens a regular file below root, through no link that leads out of
+// it, and tells its size.
+func openStored(root *os.Root, name string) (*os.File, int64, error) {
+	name = filepath.FromSlash(name)
+	// Looked at first: opening a pipe would wait for somebody to write to it.
+	info, err := root.Lstat(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, fmt.Errorf("%s: %w", name, errNotRegular)
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s: %w", name, errNotRegular)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, info.Size(), nil
+}
+
+// isThere reports whether there is a file or folder of that name below root.
+func isThere(root *os.Root, name string) (bool, error) {
+	_, err := root.Lstat(filepath.FromSlash(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}

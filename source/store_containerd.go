@@ -1,0 +1,76 @@
+package source
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// contentFolders are where a Docker engine's containerd keeps blobs, below the
+// engine's root folder or, where the system's containerd serves it, absolute.
+// Whether a folder is the right one shows by its blobs: they are told by digest.
+var contentFolders = []string{
+	"containerd/daemon/io.containerd.content.v1.content",
+	"/var/lib/containerd/io.containerd.content.v1.content",
+}
+
+// contentStore is containerd's content store as a bundle: blobs by digest, and
+// an index of the one image that is wanted.
+type contentStore struct {
+	*folder
+	index []byte
+}
+
+func (c *contentStore) file(name string) (*blob, error) {
+	if name == ociIndexName {
+		return &blob{name: name, size: int64(len(c.index)), body: c.index}, nil
+	}
+	if !strings.HasPrefix(name, "blobs/sha256/") {
+		return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+	}
+	return c.folder.file(filepath.FromSlash(name))
+}
+
+// containerdImage opens an image in containerd's content store. root is the
+// engine's root folder.
+func (o *opener) containerdImage(root, ref string, info engineImage) (*Image, error) {
+	hash, err := v1.NewHash(info.ID)
+	if err != nil {
+		return nil, errStore("the image's ID is %q", info.ID)
+	}
+	d := v1.Descriptor{Digest: hash}
+	name := archiveName(ref, info)
+	if name != "" {
+		d.Annotations = map[string]string{imageNameAnnotation: name}
+	}
+	index, err := json.Marshal(v1.IndexManifest{SchemaVersion: 2, Manifests: []v1.Descriptor{d}})
+	if err != nil {
+		return nil, err
+	}
+	var failed []error
+	for _, at := range contentFolders {
+		if !filepath.IsAbs(at) {
+			at = filepath.Join(root, at)
+		}
+		f, err := openFolder(at)
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		im, err := o.image(&contentStore{f, index}, "", ociForm)
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", at, errors.Join(err, f.close())))
+			continue
+		}
+		if im.Name == "" {
+			im.Name = ref
+		}
+		return im, nil
+	}
+	return nil, errors.Join(failed...)
+}

@@ -1,0 +1,157 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// dockerImage opens an image in the store of a Docker engine: its own (below
+// image/DRIVER and DRIVER of its root folder), or containerd's.
+//
+// The engine says where that is: the image's topmost folder, or the engine's
+// root. That the folders of this machine are those the engine speaks of (it may
+// answer from a virtual machine, or from a container) shows by what lies in
+// them: the image's config, by its digest, and the topmost layer's folder.
+func (o *opener) dockerImage(ctx context.Context, e engine, ref string, info engineImage) (*Image, error) {
+	dir, driver, top := upperDir(info)
+	if dir == "" {
+		where, err := e.where(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if where.containerd {
+			return o.containerdImage(where.root, ref, info)
+		}
+		dir, driver = where.root, where.driver
+	}
+	if !filepath.IsAbs(dir) || !plainName.MatchString(driver) {
+		return nil, errStore("the engine keeps its images in %q by the driver %q", dir, driver)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &storeImage{root: root, log: o.Log}
+	im, err := s.docker(driver, top, info)
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	im.bundle = s
+	if im.Name = archiveName(ref, info); im.Name == "" {
+		im.Name = ref
+	}
+	if o.Via != ViaStore {
+		s.again = o.apiAgain(dockerEngine, info.ID)
+	}
+	return im, nil
+}
+
+// upperDir takes what an engine says of an image's topmost folder,
+// ROOT/DRIVER/CACHE-ID/diff, apart; all is "" if it says none of that form.
+func upperDir(info engineImage) (root, driver, cacheID string) {
+	folder, ok := strings.CutSuffix(filepath.ToSlash(info.upper), "/diff")
+	if !ok || info.driver == "" {
+		return "", "", ""
+	}
+	above, id := path.Split(folder)
+	root, ok = strings.CutSuffix(above, "/"+info.driver+"/")
+	if !ok || id == "" || root == "" {
+		return "", "", ""
+	}
+	return root, info.driver, id
+}
+
+// Drivers that keep a layer's files, all of them and nothing else, in a folder
+// DRIVER/CACHE-ID/diff.
+var diffDrivers = []string{"overlay2", "fuse-overlayfs"}
+
+// docker reads the image's config and finds its layers. top is the folder of
+// the topmost one, "" if the engine has not said.
+func (s *storeImage) docker(driver, top string, info engineImage) (*Image, error) {
+	hex := digestHex(info.ID)
+	if hex == "" {
+		return nil, errStore("the image's ID is %q", info.ID)
+	}
+	base := "image/" + driver
+	text, err := readStored(s.root, base+"/imagedb/content/sha256/"+hex)
+	if err != nil {
+		return nil, err
+	}
+	if got := digestOfBytes(text); got != info.ID {
+		return nil, errStore("the config of image %s has the digest %s", info.ID, got)
+	}
+	config, err := parseConfig(text)
+	if err != nil {
+		return nil, err
+	}
+	diffIDs := config.RootFS.DiffIDs
+	switch {
+	case len(diffIDs) == 0:
+		return nil, errStore("the image has no layers")
+	case len(info.DiffIDs) > 0 && !slices.Equal(diffIDs, info.DiffIDs):
+		return nil, errStore("the engine and the image's config do not name the same layers")
+	}
+	if err := (&Image{}).checkLayers(len(diffIDs)); err != nil {
+		return nil, err
+	}
+	var layers []*storeFiles
+	chain := chainIDs(diffIDs)
+	for i := range diffIDs {
+		parent := ""
+		if i > 0 {
+			parent = chain[i-1]
+		}
+		files, err := s.dockerLayer(base, driver, chain[i], diffIDs[i], parent)
+		if err != nil {
+			return nil, err
+		}
+		layers = append(layers, files)
+	}
+	if last := layers[len(layers)-1]; top != "" && last.dir != driver+"/"+top+"/diff" {
+		return nil, errStore("the engine keeps the topmost layer in %s, the store in %s", top, last.dir)
+	}
+	return describeStored(info.ID, text, layers)
+}
+
+// dockerLayer finds one layer in the layer database of a Docker engine.
+func (s *storeImage) dockerLayer(base, driver, chainID, diffID, parent string) (*storeFiles, error) {
+	hex := digestHex(chainID)
+	if hex == "" || digestHex(diffID) == "" {
+		return nil, errStore("the config names a layer %q", diffID)
+	}
+	folder := base + "/layerdb/sha256/" + hex + "/"
+	said := map[string]string{}
+	for _, name := range []string{"diff", "parent", "cache-id"} {
+		if name == "parent" && parent == "" {
+			continue
+		}
+		text, err := readStored(s.root, folder+name)
+		if err != nil {
+			return nil, err
+		}
+		said[name] = strings.TrimSpace(string(text))
+	}
+	foreign, err := isThere(s.root, folder+"descriptor.json")
+	switch {
+	case err != nil:
+		return nil, err
+	case foreign:
+		return nil, errStore("layer %s came from elsewhere", diffID)
+	case said["diff"] != diffID:
+		return nil, errStore("the store has %q as layer %s", said["diff"], diffID)
+	case said["parent"] != parent:
+		return nil, errStore("the store has layer %s above %q, not %q", diffID, said["parent"], parent)
+	case !plainName.MatchString(said["cache-id"]):
+		return nil, errStore("layer %s is kept in a folder %q", diffID, said["cache-id"])
+	}
+	dir := ""
+	if slices.Contains(diffDrivers, driver) {
+		dir = driver + "/" + said["cache-id"] + "/diff"
+	}
+	return s.layer(folder+"tar-split.json.gz", dir, -1)
+}

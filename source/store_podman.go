@@ -1,0 +1,275 @@
+package source
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// podman reads an image of podman: by its service if that answers, and also
+// without one from the store, which the podman command itself uses.
+func (o *opener) podman(ctx context.Context, ref string) (*Image, error) {
+	e, err := podmanEngine(ctx, o.Log)
+	if err == nil {
+		return o.fromEngine(ctx, e, ref)
+	}
+	// Who names a service does not mean the store of this machine.
+	named := os.Getenv("CONTAINER_HOST") != "" || os.Getenv("CONTAINER_CONNECTION") != ""
+	if named || ctx.Err() != nil || o.Via == ViaAPI {
+		return nil, err
+	}
+	im, storeErr := o.scanStore(ctx, "podman://"+ref, func() (*Image, error) { return o.podmanImage("", ref) })
+	if storeErr == nil {
+		return im, nil
+	}
+	o.Log.Debug("the engine's store is not used", "engine", "podman", "image", ref, "reason", storeErr)
+	if o.Via == ViaStore || errors.Is(storeErr, errNotStored) {
+		return nil, fmt.Errorf("podman: %w; %w", storeErr, err)
+	}
+	return nil, err
+}
+
+// errNotStored says that podman's store can be read and has no such image.
+var errNotStored = fmt.Errorf("%w in podman's store", ErrNotFound)
+
+// podmanImage opens an image in podman's store. id is the image's, "" if no
+// service has told it.
+func (o *opener) podmanImage(id, ref string) (*Image, error) {
+	dir, err := podmanRoot()
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &storeImage{root: root, log: o.Log}
+	im, err := s.podman(id, ref, o.Platform)
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	im.bundle = s
+	if id != "" && o.Via != ViaStore {
+		s.again = o.apiAgain(podmanEngine, id)
+	}
+	return im, nil
+}
+
+// storedImage is a line of overlay-images/images.json, storedLayer one of
+// overlay-layers/layers.json. Source: github.com/containers/storage, images.go
+// and layers.go; the names have not changed since its first release.
+type storedImage struct {
+	ID    string   `json:"id"`
+	Names []string `json:"names"`
+	Layer string   `json:"layer"` // the topmost; "" if the image has none
+}
+
+type storedLayer struct {
+	ID       string `json:"id"`
+	Parent   string `json:"parent"`
+	DiffID   string `json:"diff-digest"`
+	DiffSize int64  `json:"diff-size"` // of the uncompressed tar, in bytes
+}
+
+func (s *storeImage) podman(id, ref, wanted string) (*Image, error) {
+	var images []storedImage
+	if err := s.list("overlay-images/images.json", &images); err != nil {
+		return nil, err
+	}
+	found, name, err := findStored(images, strings.TrimPrefix(id, "sha256:"), ref)
+	if err != nil {
+		return nil, err
+	}
+	id = "sha256:" + found.ID
+	if digestHex(id) == "" {
+		return nil, errStore("an image with the ID %q", found.ID)
+	}
+	// The config is among the files that the store keeps with an image under
+	// any name, which it writes so.
+	text, err := readStored(s.root, "overlay-images/"+found.ID+"/="+base64.StdEncoding.EncodeToString([]byte(id)))
+	if err != nil {
+		return nil, err
+	}
+	if got := digestOfBytes(text); got != id {
+		return nil, errStore("the config of image %s has the digest %s", id, got)
+	}
+	config, err := parseConfig(text)
+	if err != nil {
+		return nil, err
+	}
+	want, err := wantedPlatform(wanted)
+	if err != nil {
+		return nil, err
+	}
+	if want.known() && config.platform().fit(want) == 0 {
+		return nil, &storeError{absent("podman's store has it for %s, not for %s", config.platform(), want)}
+	}
+	layers, err := s.podmanLayers(found.Layer, config.RootFS.DiffIDs)
+	if err != nil {
+		return nil, err
+	}
+	im, err := describeStored(id, text, layers)
+	if err != nil {
+		return nil, err
+	}
+	if im.Name = name; name == "" {
+		im.Name = ref
+	}
+	return im, nil
+}
+
+// podmanLayers finds the layers from the topmost down.
+func (s *storeImage) podmanLayers(top string, diffIDs []string) ([]*storeFiles, error) {
+	var listed []storedLayer
+	if err := s.list("overlay-layers/layers.json", &listed); err != nil {
+		return nil, err
+	}
+	byID := map[string]*storedLayer{}
+	for i := range listed {
+		byID[listed[i].ID] = &listed[i]
+	}
+	if len(diffIDs) == 0 {
+		return nil, errStore("the image has no layers")
+	}
+	layers := make([]*storeFiles, len(diffIDs))
+	for i, diffID := range slices.Backward(diffIDs) {
+		l, ok := byID[top]
+		switch {
+		case !ok:
+			return nil, errStore("layer %d, %q, is not in the store's list", i, top)
+		case !plainName.MatchString(l.ID):
+			return nil, errStore("a layer with the ID %q", l.ID)
+		case l.DiffID != diffID || digestHex(diffID) == "":
+			return nil, errStore("layer %d is %q in the store, %q in the config", i, l.DiffID, diffID)
+		case l.DiffSize <= 0:
+			return nil, errStore("layer %d is of unknown size", i)
+		}
+		files, err := s.layer("overlay-layers/"+l.ID+".tar-split.gz", "overlay/"+l.ID+"/diff", l.DiffSize)
+		if err != nil {
+			return nil, err
+		}
+		layers[i], top = files, l.Parent
+	}
+	if top != "" {
+		return nil, errStore("the store has more layers below than the %d that the config names", len(diffIDs))
+	}
+	return layers, nil
+}
+
+func (s *storeImage) list(name string, to any) error {
+	text, err := readStored(s.root, name)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, to); err != nil {
+		return errStore("%s: %w", name, err)
+	}
+	return nil
+}
+
+// findStored finds the image with an ID (in hex) or, if that is "", the one that
+// ref names: a reference, or an ID, in full or its first digits. name is the
+// image's full name, if ref is one.
+func findStored(images []storedImage, id, ref string) (found storedImage, name string, err error) {
+	wanted := storedNames(ref)
+	hex := strings.TrimPrefix(ref, "sha256:")
+	isID := len(hex) >= 3 && strings.Trim(hex, "0123456789abcdef") == ""
+	for _, w := range wanted {
+		for _, im := range images {
+			if slices.Contains(im.Names, w) && (id == "" || im.ID == id) {
+				return im, w, nil
+			}
+		}
+	}
+	var matches []storedImage
+	for _, im := range images {
+		if im.ID == id || id == "" && isID && strings.HasPrefix(im.ID, hex) {
+			matches = append(matches, im)
+		}
+	}
+	switch {
+	case len(matches) == 1:
+		return matches[0], "", nil
+	case len(matches) > 1:
+		return storedImage{}, "", errStore("%q are the first digits of %d images", ref, len(matches))
+	}
+	return storedImage{}, "", &storeError{fmt.Errorf("%s: %w", ref, errNotStored)}
+}
+
+// storedNames are the full names that ref may stand for, the likeliest first, as
+// podman looks for them among what it has.
+func storedNames(ref string) []string {
+	if strings.Contains(ref, "@") {
+		return nil
+	}
+	if at := strings.LastIndexByte(ref, ':'); at <= strings.LastIndexByte(ref, '/') {
+		ref += ":latest"
+	}
+	names := []string{ref, "localhost/" + ref, "docker.io/" + ref}
+	if !strings.Contains(ref, "/") {
+		names = append(names, "docker.io/library/"+ref)
+	}
+	return names
+}
+
+// podmanRoot is the folder of podman's store: as storage.conf says, else where
+// it is by itself, for root and for everybody else.
+func podmanRoot() (string, error) {
+	root := os.Geteuid() == 0
+	conf := []string{os.Getenv("CONTAINERS_STORAGE_CONF")}
+	switch {
+	case conf[0] != "":
+	case root:
+		conf = []string{"/etc/containers/storage.conf", "/usr/share/containers/storage.conf"}
+	case configHome() != "":
+		conf = []string{filepath.Join(configHome(), "storage.conf")}
+	}
+	for _, name := range conf {
+		text, err := os.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) || name == "" {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if dir := graphRoot(string(text)); filepath.IsAbs(dir) && !strings.Contains(dir, "$") {
+			return dir, nil
+		}
+		break // podman reads the first that there is
+	}
+	if root {
+		return "/var/lib/containers/storage", nil
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "containers", "storage"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(home, ".local", "share", "containers", "storage"), nil
+}
+
+// graphRoot takes the store's folder out of a storage.conf, which is TOML.
+func graphRoot(text string) string {
+	table := ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "[") {
+			table = line
+			continue
+		}
+		key, value, ok := strings.Cut(line, "=")
+		if ok && table == "[storage]" && strings.TrimSpace(key) == "graphroot" {
+			return tomlValue(value)
+		}
+	}
+	return ""
+}

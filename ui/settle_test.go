@@ -1,0 +1,84 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/testkit"
+	"github.com/peelhq/peel/source"
+)
+
+const sameSize = `
+-- layer --
+file a 5000 mode=0644
+-- layer --
+file a 5000 mode=0600
+`
+
+// unsettled returns a program whose image is shown while a comparison is left,
+// that comparison's command, and what cancels it.
+func unsettled(t *testing.T) (*model, tea.Cmd, context.CancelFunc) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	f, err := testkit.Parse(sameSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, err := source.Open(t.Context(), testkit.ShapeNamed("docker-20").Write(t, f), source.Options{Platform: "linux/amd64"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = im.Close() })
+	m := newModel(ctx, Options{Name: "x", Environ: []string{"LANG=C.UTF-8"},
+		Load: func(ctx context.Context, _ func(Progress)) (*analyze.Analysis, error) {
+			return analyze.Start(ctx, im, analyze.Options{})
+		},
+	})
+	m.tick = func() tea.Cmd { return nil }
+	m.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
+	msg, ok := m.loadCmd()().(loadedMsg)
+	if !ok || msg.err != nil {
+		t.Fatalf("loading brings %+v", msg)
+	}
+	_, cmd := m.Update(msg)
+	if cmd == nil {
+		t.Fatal("nothing is left to compare")
+	}
+	return m, cmd, cancel
+}
+
+// The screen is there before contents have been compared, and says what may
+// still change; then it says what has.
+func TestSettle(t *testing.T) {
+	m, compare, cancel := unsettled(t)
+	defer cancel()
+	frame := func() string { return strings.Join(screen(m), "\n") }
+	for _, want := range []string{"comparing 1 file", "modified?", "overwritten?", "not settled"} {
+		if !strings.Contains(frame(), want) {
+			t.Errorf("before: no %q on the screen:\n%s", want, frame())
+		}
+	}
+	settle(m, compare)
+	for _, wrong := range []string{"comparing", "?  ", "overwritten", "not settled"} {
+		if strings.Contains(strings.ReplaceAll(frame(), "? help", ""), wrong) {
+			t.Errorf("after: %q on the screen:\n%s", wrong, frame())
+		}
+	}
+	if !strings.Contains(frame(), "metadata") {
+		t.Errorf("after: no \"metadata\" on the screen:\n%s", frame())
+	}
+}
+
+// Quitting does not wait for comparisons.
+func TestSettleCancelled(t *testing.T) {
+	m, compare, cancel := unsettled(t)
+	cancel()
+	if !settle(m, compare) || !errors.Is(m.err, context.Canceled) {
+		t.Errorf("the program ends with %v, want %v", m.err, context.Canceled)
+	}
+}
