@@ -25,6 +25,7 @@ func build(t *testing.T) string {
 // keys and the terminal's size, and leaves the terminal as it was.
 func TestScreen(t *testing.T) {
 	program := build(t)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	open := func(t *testing.T, width, height int) *testkit.Terminal {
 		term := testkit.Start(t, exec.Command(program, filepath.Join("testdata", "sample.tar")), width, height)
 		term.WaitFor("srv")

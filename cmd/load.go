@@ -24,6 +24,7 @@ func (a *app) options(content bool, progress func(source.Progress)) source.Optio
 		Via:         source.Via(a.via),
 		Stdin:       a.stdin,
 		Progress:    progress,
+		Cache:       a.cacheFolder(),
 		Log:         a.logger(),
 	}
 }

@@ -23,6 +23,7 @@ type app struct {
 
 	platform string
 	base     string
+	noCache  bool
 	via      viaFlag
 	verbose  bool
 

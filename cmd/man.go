@@ -36,7 +36,7 @@ func manual(root *cobra.Command) string {
 	m.section("SYNOPSIS")
 	m.synopsis(root)
 	for _, c := range root.Commands() {
-		if c.IsAvailableCommand() && !c.HasSubCommands() && c.Name() != "help" {
+		if c.IsAvailableCommand() && c.Name() != "completion" && c.Name() != "help" {
 			m.synopsis(c)
 		}
 	}

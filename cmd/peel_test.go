@@ -23,7 +23,20 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asPeel) != "" {
 		os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	os.Exit(withCache(m))
+}
+
+// withCache runs the tests with a cache of their own.
+func withCache(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "peel-test-cache-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Setenv("XDG_CACHE_HOME", dir); err != nil {
+		panic(err)
+	}
+	return m.Run()
 }
 
 // result is what a run of the program came to.

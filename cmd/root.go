@@ -47,8 +47,9 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.platform, "platform", "", "which of a multi-platform image: os/arch[/variant]")
 	flags.StringVar(&a.base, "base", "", "the base image: how many layers, or a digest, or an image")
 	flags.Var(&a.via, "via", "how to read an engine's image: store (its own files, on this machine) or api (default: store if it can be read)")
+	flags.BoolVar(&a.noCache, "no-cache", false, "neither use nor keep what was found in layers before")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say on standard error what is being done")
-	root.AddCommand(a.lsCommand(), a.logCommand(), a.catCommand(), a.extractCommand(), a.reportCommand(), a.checkCommand(), a.manCommand(root))
+	root.AddCommand(a.lsCommand(), a.logCommand(), a.catCommand(), a.extractCommand(), a.reportCommand(), a.checkCommand(), a.cacheCommand(), a.manCommand(root))
 	return root
 }
 
@@ -81,15 +82,16 @@ func rootArgs(c *cobra.Command, args []string) error {
 // them (any number if most < 0), which want names for the error.
 func wantArgs(least, most int, want string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		try := "peel " + c.Name() + " --help"
+		name := c.CommandPath()
+		try := name + " --help"
 		if len(args) < least {
-			return usage(try, "peel %s needs %s, but got %d arguments", c.Name(), want, len(args))
+			return usage(try, "%s needs %s, but got %d arguments", name, want, len(args))
 		}
 		if most >= 0 && len(args) > most {
-			return usage(try, "peel %s takes %s, but got %d arguments", c.Name(), want, len(args))
+			return usage(try, "%s takes %s, but got %d arguments", name, want, len(args))
 		}
 		if slices.Contains(args, "") {
-			return usage(try, "peel %s takes %s, but one of them is empty", c.Name(), want)
+			return usage(try, "%s takes %s, but one of them is empty", name, want)
 		}
 		return nil
 	}

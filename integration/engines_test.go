@@ -16,6 +16,7 @@ import (
 // TestMain undoes what the tests have done to the engines, the last thing first:
 // an image is removed while the service that has it still runs.
 func TestMain(m *testing.M) {
+	atExit = append(atExit, ownCache())
 	code := m.Run()
 	for _, undo := range slices.Backward(atExit) {
 		undo()
@@ -24,6 +25,18 @@ func TestMain(m *testing.M) {
 }
 
 var atExit []func()
+
+// ownCache gives the tests a cache of their own, until what it returns is called.
+func ownCache() (undo func()) {
+	dir, err := os.MkdirTemp("", "peel-test-cache-")
+	if err == nil {
+		err = os.Setenv("XDG_CACHE_HOME", dir)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return func() { _ = os.RemoveAll(dir) }
+}
 
 // needEngines skips a test that nobody asked for, and fails one that was asked
 // for where something is missing.

@@ -46,12 +46,8 @@ func (o *opener) fromEngine(ctx context.Context, e engine, ref string) (_ *Image
 
 // fromAPI reads an image by the stream of an engine's save.
 func (o *opener) fromAPI(ctx context.Context, e engine, ref string, info engineImage) (*Image, error) {
-	r, err := e.save(ctx, ref, o.Platform)
-	if err != nil {
-		return nil, err
-	}
 	what := e.name() + "://" + ref
-	b, err := o.stream(ctx, r, info.Size, r.Close)
+	b, err := o.saved(ctx, e, ref, info)
 	if err != nil {
 		return nil, err // says already which engine and image
 	}

@@ -30,6 +30,12 @@ type Options struct {
 	// several goroutines, one at a time, and must not block.
 	Progress func(Progress)
 
+	// Cache is the folder in which what was found in layers is kept, to open
+	// images faster that hold them; see CacheDir. It is made if it is not there,
+	// and not used if others can write to it. What is read is the same with it
+	// and without. Empty: nothing is kept.
+	Cache string
+
 	// Log receives what was tried and decided, at debug level. Nil: nothing.
 	Log *slog.Logger
 }

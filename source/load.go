@@ -18,6 +18,7 @@ type origin struct {
 	shelf  *shelf
 	meter  *meter
 	log    *slog.Logger
+	cache  *cache
 }
 
 // Scan reads the entries of every layer, several layers at once. A layer whose
@@ -44,7 +45,7 @@ func (im *Image) Scan(ctx context.Context) error {
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, l := range todo {
 		group.Go(func() error {
-			err := l.take(l.blob.scan(ctx, im.meter))
+			err := l.take(im.cache.scan(ctx, l.blob, l.Digest, im.meter))
 			im.meter.layerDone()
 			return err
 		})
@@ -78,7 +79,7 @@ func (im *Image) Close() error {
 	if im.bundle == nil {
 		return nil
 	}
-	return errors.Join(im.shelf.close(), im.bundle.close())
+	return errors.Join(im.shelf.close(), im.bundle.close(), im.cache.close())
 }
 
 // Flaws returns what was malformed in the layer's tar, but could be passed over.

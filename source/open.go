@@ -50,9 +50,10 @@ func Open(ctx context.Context, ref string, opts Options) (*Image, error) {
 	if ref == "-" {
 		what = "standard input"
 	}
-	o := opener{Options: opts, ref: ref, meter: newMeter(what, opts.Progress)}
+	o := opener{Options: opts, ref: ref, meter: newMeter(what, opts.Progress), cache: openCache(opts.Cache, opts.Log)}
 	im, err := o.open(ctx)
 	if err != nil {
+		err = errors.Join(err, o.cache.close())
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -66,6 +67,7 @@ type opener struct {
 	Options
 	ref   string
 	meter *meter
+	cache *cache // the image's, once it is open
 }
 
 // form is what an archive or folder is said to be.
@@ -245,7 +247,7 @@ func (o *opener) bundle(ctx context.Context, name string) (bundle, error) {
 		}
 		return a, nil
 	}
-	return o.stream(ctx, io.MultiReader(strings.NewReader(string(head)), f), info.Size(), f.Close)
+	return o.packedFile(ctx, f, head, info.Size())
 }
 
 // stream reads a bundle that passes once, possibly compressed as a whole, of the
@@ -272,7 +274,7 @@ func (o *opener) image(b bundle, tag string, as form) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	im.origin = origin{bundle: b, shelf: newShelf(im.Layers), meter: o.meter, log: o.Log}
+	im.origin = origin{bundle: b, shelf: newShelf(im.Layers), meter: o.meter, log: o.Log, cache: o.cache}
 	for _, l := range im.Layers {
 		if l.Err == nil && l.blob.seen != nil {
 			if err := l.take(l.blob.seen); err != nil {
@@ -280,6 +282,7 @@ func (o *opener) image(b bundle, tag string, as form) (*Image, error) {
 			}
 		}
 	}
+	o.cache.keepStream(b)
 	return im, nil
 }
 

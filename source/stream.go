@@ -23,6 +23,7 @@ type stream struct {
 	spool *spool // nil if contents are not kept
 	kept  int64
 	raw   *bufio.Reader // over the current member's content
+	key   string        // under which it is kept in the cache; "" if it is not, or comes from there
 }
 
 // readStream reads a tar of images to its end. If keep, its bytes are spooled.

@@ -1,0 +1,71 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/source"
+)
+
+// cacheFolder returns the folder of the cache, "" if there is to be none.
+func (a *app) cacheFolder() string {
+	if a.noCache {
+		return ""
+	}
+	dir, err := source.CacheDir()
+	if err != nil {
+		a.logger().Debug("no cache", "error", err)
+	}
+	return dir
+}
+
+func (a *app) cacheCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "cache info|clear",
+		Short: "Look at, or clear, what is remembered of images",
+		Long:  `What peel finds in the layers of an image is kept in a folder, so that an image that holds the same layers opens at once. Clearing it costs nothing but time.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("peel cache info, or peel cache clear", "unknown command %q", "cache "+args[0])
+			}
+			return usage("peel cache info, or peel cache clear", "peel cache needs to know what to do")
+		},
+		RunE: a.run(func(context.Context, []string) error { return nil }), // Args has refused
+	}
+	c.AddCommand(
+		a.cacheAct("info", "Print the folder of the cache, its files and its bytes", "", func(_ context.Context, dir string) (int, int64, error) {
+			return source.CacheUsage(dir)
+		}),
+		a.cacheAct("clear", "Remove what is in the cache", "removed ", source.ClearCache),
+	)
+	return c
+}
+
+// cacheAct returns a command that does something to the cache and prints the
+// files and bytes that it concerned.
+func (a *app) cacheAct(name, short, did string, act func(context.Context, string) (files int, bytes int64, err error)) *cobra.Command {
+	return &cobra.Command{
+		Use:   name,
+		Short: short,
+		Args:  wantArgs(0, 0, "no arguments"),
+		RunE: a.run(func(ctx context.Context, _ []string) error {
+			dir, err := source.CacheDir()
+			if err != nil {
+				return failed("XDG_CACHE_HOME=/some/folder", "there is no place for a cache: %w", err)
+			}
+			files, bytes, err := act(ctx, dir)
+			if err != nil {
+				return failed("", "the cache: %w", err)
+			}
+			return a.print(ctx, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "%s\n%s%s, %s\n", clean.Line(dir), did, human.Count(files, "file", "files"), human.Size(bytes))
+				return err
+			})
+		}),
+	}
+}
