@@ -14,23 +14,24 @@ type Rules struct {
 	MaxUserWasted float64 // 0 to 1
 }
 
-// A Finding is what a rule says of an image.
-type Finding struct {
-	Rule    string // "min-efficiency"
-	Failed  bool
-	Value   string // what the image has, for people: "63.6 %"
-	Limit   string // what the rule asks for
-	Message string // one sentence
+// A Result is what one rule says of an image.
+type Result struct {
+	Rule     string // "min-efficiency"
+	Severity Severity
+	Failed   bool
+	Value    string // what the image has, for people: "63.6 %"
+	Limit    string // what the rule asks for
+	Message  string // one sentence
 }
 
-// Check holds an image against rules: one finding for each rule that is on, in
+// Check holds an image against rules: one result for each rule that is on, in
 // the order of their fields. Figures are compared exactly as they are, not as
 // they are printed.
-func Check(a *Analysis, r Rules) []Finding {
-	var out []Finding
+func Check(a *Analysis, r Rules) []Result {
+	var out []Result
 	add := func(rule string, failed bool, value, limit, what, relation string) {
 		message := fmt.Sprintf("%s is %s, %s %s", what, value, relation, limit)
-		out = append(out, Finding{Rule: rule, Failed: failed, Value: value, Limit: limit, Message: message})
+		out = append(out, Result{Rule: rule, Severity: Error, Failed: failed, Value: value, Limit: limit, Message: message})
 	}
 	if r.MinEfficiency >= 0 {
 		failed := a.Totals.Efficiency < r.MinEfficiency

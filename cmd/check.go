@@ -51,9 +51,9 @@ func (a *app) check(ctx context.Context, ref string, rules analyze.Rules) error 
 		return err
 	}
 	defer an.Image.Close()
-	findings := analyze.Check(an, rules)
-	err = a.print(ctx, func(w io.Writer) error { return report.Check(w, an, findings) })
-	if report.Failed(findings) && (err == nil || closedPipe(err)) {
+	results := analyze.Check(an, rules)
+	err = a.print(ctx, func(w io.Writer) error { return report.Check(w, an, results) })
+	if report.Failed(results) && (err == nil || closedPipe(err)) {
 		return errRule
 	}
 	return err

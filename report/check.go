@@ -13,12 +13,12 @@ const checkWaste = 10
 // Check writes the outcome of the rules for people: a line for each rule, and,
 // if one has failed, the largest waste with the steps to blame. It fails only
 // where w does.
-func Check(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
+func Check(w io.Writer, a *analyze.Analysis, results []analyze.Result) error {
 	var p page
 	p.image(a)
 	p.WriteByte('\n')
 	failed := 0
-	for _, f := range findings {
+	for _, f := range results {
 		verdict := "pass"
 		if f.Failed {
 			verdict = "FAIL"
@@ -31,19 +31,19 @@ func Check(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
 	}
 	p.WriteByte('\n')
 	switch {
-	case len(findings) == 0:
+	case len(results) == 0:
 		p.line("no rule is on")
 	case failed > 0:
-		p.line("failed: %d of %s", failed, human.Count(len(findings), "rule", "rules"))
+		p.line("failed: %d of %s", failed, human.Count(len(results), "rule", "rules"))
 	default:
-		p.line("passed: %s", human.Count(len(findings), "rule", "rules"))
+		p.line("passed: %s", human.Count(len(results), "rule", "rules"))
 	}
 	return p.writeTo(w)
 }
 
 // Failed reports whether any rule has failed.
-func Failed(findings []analyze.Finding) bool {
-	for _, f := range findings {
+func Failed(results []analyze.Result) bool {
+	for _, f := range results {
 		if f.Failed {
 			return true
 		}

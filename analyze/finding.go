@@ -1,0 +1,108 @@
+package analyze
+
+// Severity is how much something that was found weighs.
+type Severity uint8
+
+// The severities, lightest first.
+const (
+	Note    Severity = iota // what could be better; it fails nothing
+	Warning                 // a rule that is to be heeded, but fails nothing
+	Error                   // a rule that fails the check
+)
+
+var severityNames = [...]string{"note", "warning", "error"}
+
+// String returns "note", "warning" or "error".
+func (s Severity) String() string { return severityNames[s] }
+
+// A Finding is one thing to mend, for whatever form a report has: text, a
+// comment, an annotation. Text in it that comes from the image (paths, commands)
+// is raw: who writes it escapes it.
+type Finding struct {
+	// ID tells the finding from others, and is the same in the next build that
+	// has it: "max-wasted", "waste/metadata/RUN chown -R app /srv".
+	ID       string
+	Rule     string // the rule it comes from; "waste" for what wastes bytes without breaking one
+	Severity Severity
+	Title    string // a few words: "Files copied up to change their owner"
+	Message  string // one or two sentences with the figures, plain text
+	Advice   string // what to change in the build, one or two sentences; "" if there is nothing to say
+
+	Path     string // absolute; "" if it belongs to none, a directory's if it is about what lies below it
+	Layer    int    // to blame; -1 if none is
+	Bytes    int64  // that would be saved, or that it is about
+	Versions int    // how many versions it sums up; 0 if it is about none
+	Step     string // the build step to blame, as Instruction gives it; "" if unknown
+
+	Line *Line // in the Dockerfile; nil if unknown
+}
+
+// A Line is a place in a Dockerfile.
+type Line struct {
+	File        string // as it was named, with slashes
+	First, Last int    // line numbers from 1
+	Sure        bool   // false: it is the likeliest place, by the order of steps and the likeness of their texts
+}
+
+// An Outcome is all that a check found.
+type Outcome struct {
+	Results  []Result  // what every rule that is on says, in the order of the rules
+	Findings []Finding // the gravest first, then those with most bytes, then by ID
+
+	RulesFrom string  // the file that rules were read from; "" if there is none
+	Growth    *Growth // against the baseline; nil without one
+}
+
+// Failed reports whether a rule of severity Error has failed.
+func (o *Outcome) Failed() bool {
+	for i := range o.Results {
+		if o.Results[i].Failed && o.Results[i].Severity == Error {
+			return true
+		}
+	}
+	return false
+}
+
+// Growth is what an image's figures are against those of its baseline. Sizes
+// are bytes; what has become smaller is negative.
+type Growth struct {
+	Baseline string // what it was compared with, as it was asked for
+
+	Before, After Figures
+
+	Layers []LayerGrowth // of both, lowest first; those of the baseline alone where they stood
+	Paths  []PathGrowth  // whose visible bytes differ, the largest difference first
+	// PathsKnown is false where the baseline tells nothing of single paths.
+	PathsKnown bool
+
+	NewWaste  []Waste // that the baseline did not have, largest first
+	GoneWaste []Waste // that it alone had
+}
+
+// Figures are those of an image that a baseline keeps.
+type Figures struct {
+	Layers     int
+	Entries    int
+	Stored     int64
+	Visible    int64
+	Wasted     int64
+	Efficiency float64
+	Compressed int64 // -1 if unknown
+	UserWasted int64
+}
+
+// A LayerGrowth is one layer of an image, of its baseline, or of both: matched
+// by their diffIDs, else by their build steps.
+type LayerGrowth struct {
+	Before, After int // layer indices; -1 if the image or the baseline has none
+	Step          string
+	Same          bool  // the diffIDs agree
+	Stored        int64 // bytes of the image's layer less those of the baseline's
+	Wasted        int64
+}
+
+// A PathGrowth is a path whose visible bytes are not what they were.
+type PathGrowth struct {
+	Path          string
+	Before, After int64 // bytes; -1 if it is not there
+}
