@@ -33,7 +33,7 @@ func BenchmarkKeyToFrame(b *testing.B) {
 // made when it is first asked for, the rows every time.
 func BenchmarkLayerSwitch(b *testing.B) {
 	m := start(b, large(b), 120, 40)
-	press(m, "E tab")
+	press(m, "E shift+tab")
 	keys := []string{"k", "j"}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {

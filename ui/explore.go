@@ -1,22 +1,23 @@
 package ui
 
 import (
+	"slices"
+
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/peelhq/peel/analyze"
 )
 
-// wheelRows is how many rows one step of the mouse's wheel moves.
-const wheelRows = 3
-
-// explore takes a key that the explorer has.
+// explore takes a key that the explorer has, or that all views have.
 func (m *model) explore(k tea.KeyPressMsg) tea.Cmd {
 	keys := m.keys
 	switch {
-	case m.focus == layersPane && keys.toFiles.matches(k):
+	case keys.nextPane.matches(k):
+		m.turn(1)
+	case keys.priorPane.matches(k):
+		m.turn(-1)
+	case m.focus == layersPane && keys.enter.matches(k):
 		m.focus = filesPane
-	case m.focus == filesPane && keys.toLayers.matches(k):
-		m.focus = layersPane
 	case keys.above.matches(k):
 		m.layers.move(1)
 		return m.follow()
@@ -36,15 +37,101 @@ func (m *model) explore(k tea.KeyPressMsg) tea.Cmd {
 	case keys.from.matches(k):
 		m.mode, m.from = analyze.Range, m.layers.cursor
 		return m.follow()
-	case m.focus == layersPane:
-		if m.layers.key(keys, k) {
-			return m.follow()
-		}
+	case keys.columns.matches(k):
+		m.files.attrs = m.files.attrs.flipped(m.files.showAttrs(m.layout.panes[filesPane].w))
+	case keys.narrower.matches(k):
+		m.moveDivider(m.layout.divider - dividerStep)
+	case keys.wider.matches(k):
+		m.moveDivider(m.layout.divider + dividerStep)
 	default:
-		cmd, _ := m.files.key(keys, k)
-		return cmd
+		if cmd, ok := m.paneKey(k); ok {
+			return cmd
+		}
+		return m.globalKey(k)
 	}
 	return nil
+}
+
+// paneKey hands a key to the pane that has the focus, and reports whether that
+// wants it.
+func (m *model) paneKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	switch m.focus {
+	case layersPane:
+		if m.layers.key(m.keys, k) {
+			return m.follow(), true
+		}
+	case historyPane:
+		if m.keys.jump.matches(k) {
+			return m.jumpToItem(), true
+		}
+		return nil, m.history.key(m.keys, k)
+	default:
+		return m.files.key(m.keys, k)
+	}
+	return nil, false
+}
+
+// turn gives the focus to the next pane that is on the screen, or to the one
+// before. With room for one column alone, layers and files take turns.
+func (m *model) turn(n int) {
+	around := []pane{layersPane, filesPane, historyPane}
+	i := slices.Index(around, m.focus)
+	for range around {
+		i = (i + n + len(around)) % len(around)
+		if around[i] != historyPane || !m.layout.panes[historyPane].empty() {
+			break
+		}
+	}
+	m.focus = around[i]
+}
+
+// dividerStep is how many columns a key moves the divider.
+const dividerStep = 4
+
+// moveDivider puts the line between the left frame and the right one at column x.
+func (m *model) moveDivider(x int) {
+	if m.layout.divider > 0 {
+		m.divide = min(max(x, leastFrame), m.w-leastFrame)
+	}
+}
+
+// jumpToItem goes to what the cursor of the history is on: the layer of a
+// version, or a path that is wasted below.
+func (m *model) jumpToItem() tea.Cmd {
+	it, ok := m.history.item()
+	if !ok {
+		return nil
+	}
+	if it.waste != nil {
+		return m.jump(it.waste.Node, it.waste.Layer, analyze.Union)
+	}
+	mode := analyze.Union
+	if it.version.Change() == analyze.Removed || it.version.Duplicate() {
+		mode = analyze.Alone // the union does not show it
+	}
+	return m.jump(m.history.node, it.version.Layer(), mode)
+}
+
+// chosen returns the version that acts are about: that under the history's
+// cursor if it has the focus, else the one that the files show; of a path that
+// is removed there, the one that was removed.
+func (m *model) chosen() (analyze.Version, bool) {
+	if m.focus == historyPane {
+		if it, ok := m.history.item(); ok && it.waste == nil {
+			return it.version, true
+		}
+	}
+	n, ok := m.files.current()
+	if !ok {
+		return analyze.Version{}, false
+	}
+	v, ok := m.files.view.Version(n)
+	if ok && v.Change() == analyze.Removed {
+		if older := below(m.a.Tree.Versions(n), v.Layer()); older != nil {
+			return *older, true
+		}
+	}
+	return v, ok
 }
 
 // nextMode goes round the modes of the files pane. A range begins with the
@@ -62,91 +149,4 @@ func (m *model) scrollDetails(n int) {
 	} else {
 		m.history.by(n)
 	}
-}
-
-// mouse takes what the mouse does.
-func (m *model) mouse(msg tea.MouseMsg) tea.Cmd {
-	at := msg.Mouse()
-	if m.help.shown {
-		if _, ok := msg.(tea.MouseWheelMsg); ok {
-			m.help.by(wheel(at.Button))
-		}
-		return nil
-	}
-	p, ok := m.layout.at(at.X, at.Y)
-	if !ok {
-		return nil
-	}
-	var cmd tea.Cmd
-	in := m.layout.panes[p]
-	switch msg.(type) {
-	case tea.MouseWheelMsg:
-		cmd = m.wheel(p, wheel(at.Button))
-	case tea.MouseClickMsg:
-		if at.Button == tea.MouseLeft {
-			cmd = m.click(p, at.X-in.x, at.Y-in.y)
-		}
-	}
-	m.arrange()
-	return cmd
-}
-
-func wheel(b tea.MouseButton) int {
-	switch b {
-	case tea.MouseWheelUp:
-		return -wheelRows
-	case tea.MouseWheelDown:
-		return wheelRows
-	}
-	return 0
-}
-
-func (m *model) wheel(p pane, n int) tea.Cmd {
-	switch p {
-	case layersPane:
-		m.layers.scroll(n)
-		return m.follow()
-	case filesPane:
-		m.files.scroll(n)
-		m.files.keep()
-	case layerPane:
-		m.layer.by(n)
-	case historyPane:
-		m.history.by(n)
-	}
-	return nil
-}
-
-// click selects what is at column x and row y of pane p: a layer, a file, or
-// the layer whose column of the strip it is. A click on the selected directory
-// opens or closes it, one on its sign does so at once.
-func (m *model) click(p pane, x, y int) tea.Cmd {
-	switch p {
-	case layersPane, layerPane:
-		m.focus = layersPane
-	case filesPane, historyPane:
-		m.focus = filesPane
-	}
-	switch p {
-	case layersPane:
-		if i := m.layers.top + y - 1; y > 0 && i < m.layers.rows {
-			m.layers.to(i)
-			return m.follow()
-		}
-	case filesPane:
-		w := m.layout.panes[p].w
-		s := m.files.strip(w, m.layers.cursor)
-		if k, ok := s.layer(x - 1); ok {
-			m.layers.to(k)
-			if i := m.files.top + y - 1; y > 0 && i < len(m.files.rows) {
-				m.files.choose(i)
-			}
-			return m.follow()
-		}
-		if y == 0 {
-			return nil
-		}
-		return m.files.click(x, m.files.top+y-1, w, s)
-	}
-	return nil
 }

@@ -13,6 +13,11 @@ import (
 const (
 	nameRoom   = 16 // that the name has at least, beside a strip of many layers
 	filesFixed = 1 + 1 + sizeWidth + 1 + sizeWidth + 3
+
+	ownerWidth   = 11                     // "65534:65534"
+	attrsWidth   = 1 + 4 + 1 + ownerWidth // of mode and owner
+	attrsFrom    = 62                     // columns beside the strip from which on these are shown by themselves
+	maxEasyStrip = 20                     // layers; a longer strip gives way to them
 )
 
 // files is the pane with the tree: for each path its shadow strip, its size,
@@ -25,6 +30,8 @@ type files struct {
 	spec analyze.Spec
 	rows []row
 	by   order
+
+	attrs choice // whether mode and owner are shown
 
 	wish   rowsWish // what is to be shown: the same as what is, once no job is under way
 	seq    int      // of the wish
@@ -115,7 +122,7 @@ func (f *files) key(k *keyMap, press tea.KeyPressMsg) (tea.Cmd, bool) {
 			return f.flip(f.cursor), true
 		}
 		if ok && f.rows[f.cursor].depth > 0 {
-			f.choose(find(f.a.Tree, f.rows, f.a.Tree.Parent(n)))
+			f.choose(find(f.a.Tree, f.rows, f.a.Tree.Parent(f.rows[f.cursor].head)))
 		}
 	default:
 		return nil, false
@@ -167,17 +174,75 @@ func (f *files) aside() string {
 
 // strip returns the shadow strip of a pane w columns wide.
 func (f *files) strip(w, selected int) strip {
-	return newStrip(f.a.Tree.LayerCount(), selected, w-filesFixed-nameRoom)
+	return newStrip(f.a.Tree.LayerCount(), selected, w-f.fixed(w)-nameRoom)
+}
+
+// fixed returns the columns of a pane that neither the strip nor the name has.
+func (f *files) fixed(w int) int {
+	if f.showAttrs(w) {
+		return filesFixed + attrsWidth
+	}
+	return filesFixed
+}
+
+// showAttrs reports whether mode and owner have columns on a pane w columns
+// wide: as the reader has it, else if there is room to spare.
+func (f *files) showAttrs(w int) bool {
+	switch f.attrs {
+	case yes:
+		return true
+	case no:
+		return false
+	}
+	return w-filesFixed-min(f.a.Tree.LayerCount(), maxEasyStrip) >= attrsFrom
+}
+
+// attributes draws the columns of mode and owner.
+func (f *files) attributes(l *line, v analyze.Version, ok bool) {
+	if !ok || v.Change() == analyze.Removed {
+		l.skip(attrsWidth)
+		return
+	}
+	l.skip(1)
+	l.put(f.lk.st.dim, fmt.Sprintf("%04o", v.Mode()))
+	l.skip(1)
+	owner := fmt.Sprintf("%d:%d", v.UID(), v.GID())
+	st := f.lk.st.dim
+	if owner == "0:0" {
+		st = f.lk.st.faint
+	}
+	part(l, ownerWidth, func(l *line) { l.put(st, owner) })
+}
+
+// A choice is what the reader wants, if they have said it.
+type choice uint8
+
+const (
+	unsaid choice = iota
+	yes
+	no
+)
+
+// flipped returns the opposite of what is so now.
+func (choice) flipped(now bool) choice {
+	if now {
+		return no
+	}
+	return yes
 }
 
 // render draws row i of the pane into l; selected is the layer whose column is lit.
 func (f *files) render(l *line, i int, focused bool, selected int) {
-	s := f.strip(l.left, selected)
+	w := l.left
+	s := f.strip(w, selected)
 	if i == 0 {
 		s.head(l, f.lk)
 		l.right(f.lk.st.dim, "size", sizeWidth)
 		l.skip(1)
 		l.right(f.lk.st.dim, "wasted", sizeWidth)
+		if f.showAttrs(w) {
+			l.put(f.lk.st.dim, " mode owner      ")
+		}
 		l.skip(3)
 		l.put(f.lk.st.dim, "name")
 		return
@@ -195,7 +260,7 @@ func (f *files) render(l *line, i int, focused bool, selected int) {
 		mark, l.base = f.lk.sg.mark, f.lk.st.cursor(focused)
 	}
 	l.put(f.lk.st.key, mark)
-	f.node(l, f.rows[i], s, selected)
+	f.node(l, f.rows[i], s, selected, f.showAttrs(w))
 	l.fill()
 }
 
@@ -214,7 +279,7 @@ func (f *files) nothing() string {
 }
 
 // node draws what a row says of its node.
-func (f *files) node(l *line, r row, s strip, selected int) {
+func (f *files) node(l *line, r row, s strip, selected int, attrs bool) {
 	st, sg := &f.lk.st, &f.lk.sg
 	f.signs = f.view.Strip(r.node, f.signs[:0])
 	s.row(l, f.lk, f.signs)
@@ -241,6 +306,9 @@ func (f *files) node(l *line, r row, s strip, selected int) {
 		l.right(st.waste, human.Size(waste), sizeWidth)
 	} else {
 		l.skip(sizeWidth)
+	}
+	if attrs {
+		f.attributes(l, v, ok)
 	}
 	l.skip(1)
 
@@ -272,7 +340,7 @@ func (f *files) node(l *line, r row, s strip, selected int) {
 		name = st.link
 	}
 	l.put(st.dim, icon)
-	l.put(name, f.lk.text(f.a.Tree.Name(r.node)))
+	l.put(name, f.lk.text(r.name(f.a.Tree)))
 	if !ok || removed {
 		return
 	}
@@ -302,7 +370,8 @@ func (f *files) click(x, i, w int, s strip) tea.Cmd {
 	}
 	was := f.cursor
 	f.choose(i)
-	sign := filesFixed + s.n + f.indent(f.rows[i], w-filesFixed-s.n)
+	fixed := f.fixed(w) + s.n
+	sign := fixed + f.indent(f.rows[i], w-fixed)
 	if i == was || x >= sign && x < sign+2 {
 		return f.flip(i)
 	}

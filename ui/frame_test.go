@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
@@ -57,7 +58,7 @@ func start(t testing.TB, a *analyze.Analysis, w, h int, env ...string) *model {
 			return a, nil
 		},
 	})
-	m.tick = func() tea.Cmd { return nil }
+	m.after = func(time.Duration, tea.Msg) tea.Cmd { return nil }
 	settle(m, m.Init())
 	send(m, tea.WindowSizeMsg{Width: w, Height: h})
 	return m
@@ -93,13 +94,16 @@ func settle(m *model, cmds ...tea.Cmd) (quit bool) {
 }
 
 var named = map[string]rune{
-	"enter": tea.KeyEnter, "tab": tea.KeyTab, "esc": tea.KeyEscape, "space": tea.KeySpace,
+	"enter": tea.KeyEnter, "tab": tea.KeyTab, "esc": tea.KeyEscape, "backspace": tea.KeyBackspace, "space": tea.KeySpace,
 	"up": tea.KeyUp, "down": tea.KeyDown, "left": tea.KeyLeft, "right": tea.KeyRight,
 	"pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "home": tea.KeyHome, "end": tea.KeyEnd,
 }
 
 // keyOf returns the press of a key by its name: "j", "enter", "ctrl+c".
 func keyOf(name string) tea.KeyPressMsg {
+	if name == "shift+tab" {
+		return tea.KeyPressMsg{Code: tea.KeyTab, Mod: tea.ModShift}
+	}
 	if letter, ok := strings.CutPrefix(name, "ctrl+"); ok {
 		return tea.KeyPressMsg{Code: rune(letter[0]), Mod: tea.ModCtrl}
 	}
@@ -144,7 +148,7 @@ func intact(t *testing.T, m *model) {
 	if i := strings.IndexFunc(plain, func(r rune) bool { return r != '\n' && r < ' ' || r == 0x7f || r == '\u202e' }); i >= 0 {
 		t.Fatalf("%q on the screen, at %q", plain[i], plain[i:min(i+20, len(plain))])
 	}
-	if m.a == nil || m.layout.tooSmall || m.help.shown {
+	if m.a == nil || m.layout.tooSmall || m.top() != nil {
 		return
 	}
 	for name, l := range map[string]list{"layers": m.layers.list, "files": m.files.list} {
@@ -221,9 +225,10 @@ func TestFrames(t *testing.T) {
 		env     []string
 	}{
 		{"start", "app", "", sizes, nil},
-		{"layers", "app", "tab k k", sizes[:4], nil},
+		{"layers", "app", "shift+tab k k", sizes[:4], nil},
+		{"history", "app", "tab j", sizes[:4], nil},
 		{"alone", "app", "m [ [", first, nil},
-		{"range", "app", "tab k k k i j j", first, nil},
+		{"range", "app", "shift+tab k k k i j j", first, nil},
 		{"everything", "app", "m m m E", sizes[1:2], nil},
 		{"by-waste", "app", "s", first, nil},
 		{"by-name", "app", "s s E", first, nil},

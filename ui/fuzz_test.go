@@ -11,8 +11,8 @@ import (
 
 // fuzzKeys is what a byte of FuzzKeys presses.
 var fuzzKeys = []string{
-	"j", "k", "down", "up", "pgdown", "pgup", "g", "G", "tab", "enter", "space", "l", "h", "E", "C", "s", "m", "i",
-	"[", "]", "J", "K", "?", "esc", "x",
+	"j", "k", "down", "up", "pgdown", "pgup", "g", "G", "tab", "shift+tab", "enter", "space", "l", "h", "E", "C", "s", "m", "i",
+	"[", "]", "J", "K", "?", "esc", "1", "2", "3", "a", "<", ">", "backspace", "x",
 }
 
 // Whatever is pressed and clicked, on terminals of whatever size: never a

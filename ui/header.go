@@ -80,10 +80,24 @@ func plural(noun string, n int) string {
 	return noun + "s"
 }
 
-// footer draws the line with the keys that are of use now, as many as fit. The
-// last two, help and quit, are always among them.
-func footer(l *line, lk *look, k *keyMap, focus pane) {
-	hints := k.hints(focus)
+// footer draws the last line: what is asked, or said, or else the keys that are
+// of use now.
+func (m *model) footer(l *line) {
+	switch top := m.top(); {
+	case m.prompt != nil:
+		m.prompt.render(l, &m.look)
+	case m.notice.text != "":
+		m.notice.render(l, &m.look)
+	case top != nil:
+		hintLine(l, &m.look, append(top.hints(m.keys), m.keys.always()...))
+	default:
+		hintLine(l, &m.look, append(m.keys.paneHints(m.focus), m.keys.always()...))
+	}
+}
+
+// hintLine draws as many hints as fit. The last two, help and quit, are always
+// among them.
+func hintLine(l *line, lk *look, hints []hint) {
 	const gap = 2
 	wide := func(h hint) int { return width(h.label()) + 1 + width(h[0].short) }
 	put := func(h hint) {

@@ -3,37 +3,78 @@ package ui
 import (
 	"fmt"
 
+	tea "charm.land/bubbletea/v2"
+
 	"github.com/peelhq/peel/analyze"
 )
 
-// help is the page with every key and every sign, in place of the explorer.
+// help is the page with the keys of the place that it was opened from, and with
+// every sign.
 type help struct {
 	scroller
-	shown bool
-	lines prose
+	lk     *look
+	place  []keyGroup // of that place
+	always []keyGroup
+	wide   int
+	lines  prose
 }
 
 // helpColumns is the width from which on the help stands in two columns.
-const helpColumns = 92
+const helpColumns = 88
 
-// show makes the help for w columns and h rows.
-func (p *help) show(lk *look, k *keyMap, w, h int) {
-	groups := k.groups()
+// openHelp shows the help for what has the screen now.
+func (m *model) openHelp() {
+	k := m.keys
+	h := &help{lk: &m.look, place: k.paneGroups(), always: []keyGroup{k.viewGroup(), k.programGroup()}}
+	if p := m.top(); p != nil {
+		h.place = p.groups(k)
+	}
+	m.open(h)
+}
+
+func (p *help) title(int) (left, right string) { return "Help", outOfSight(p.hidden()) }
+func (p *help) foot() string                   { return "esc closes" }
+func (p *help) hints(k *keyMap) []hint         { return []hint{{k.down, k.up}} }
+func (p *help) groups(k *keyMap) []keyGroup    { return []keyGroup{k.moving()} }
+func (p *help) renew(*model)                   { p.wide = 0 }
+
+func (p *help) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	if m.keys.help.matches(k) {
+		m.closePage()
+		return nil, true
+	}
+	return nil, p.scroller.key(m.keys, k)
+}
+
+func (p *help) mouse(_ *model, msg tea.MouseMsg, _, _ int) tea.Cmd {
+	p.wheel(msg)
+	return nil
+}
+
+func (p *help) resize(w, h int) {
+	if w != p.wide {
+		p.wide = w
+		p.make()
+	}
+	p.scroller.resize(len(p.lines), h)
+}
+
+// make writes the help: the keys of the place at the left, what is the same
+// everywhere at the right, or all of it below each other.
+func (p *help) make() {
 	var left, right prose
-	for _, g := range groups[:1] {
-		keySection(&left, lk, g)
+	for _, g := range p.place {
+		keySection(&left, p.lk, g)
 	}
-	for _, g := range groups[1:] {
-		keySection(&right, lk, g)
+	for _, g := range p.always {
+		keySection(&right, p.lk, g)
 	}
-	signSection(&left, lk)
-	p.lines = nil
-	if w < helpColumns {
-		p.lines = append(append(append(p.lines, left...), nil), right...)
+	signSection(&right, p.lk)
+	if p.wide < helpColumns {
+		p.lines = append(append(left, nil), right...)
 	} else {
-		p.lines = beside(left, right, w/2)
+		p.lines = beside(left, right, p.wide/2)
 	}
-	p.resize(len(p.lines), h)
 }
 
 func (p *help) render(l *line, i int) {

@@ -22,7 +22,77 @@ type history struct {
 	some     bool // there is a selected path
 	wide     int
 	lines    prose
-	layers   []int // by line: the layer whose version it tells of
+	items    []historyItem
+	owner    []int // by line: the item that it tells of, -1 if none
+	cursor   int   // the item that is selected
+}
+
+// A historyItem is what the history's cursor can be on: a version of the path,
+// or something below it that is wasted.
+type historyItem struct {
+	version analyze.Version
+	waste   *analyze.Waste // nil for a version
+	line    int            // the first of its lines
+}
+
+// layer returns the layer that the item tells of, -1 for what is below the path.
+func (it historyItem) layer() int {
+	if it.waste != nil {
+		return -1
+	}
+	return it.version.Layer()
+}
+
+// item returns what the cursor is on.
+func (p *history) item() (historyItem, bool) {
+	if p.cursor >= len(p.items) {
+		return historyItem{}, false
+	}
+	return p.items[p.cursor], true
+}
+
+// to moves the cursor to item i, or to the nearest there is, and brings it into
+// sight.
+func (p *history) to(i int) {
+	p.cursor = max(min(i, len(p.items)-1), 0)
+	if len(p.items) == 0 {
+		return
+	}
+	first, last := p.items[p.cursor].line, len(p.lines)-1
+	if p.cursor+1 < len(p.items) {
+		last = p.items[p.cursor+1].line - 1
+	}
+	p.top = max(p.top, last-p.page+1)
+	p.top = min(p.top, first)
+	p.by(0)
+}
+
+// key moves the cursor if that is what the key asks for.
+func (p *history) key(k *keyMap, press fmt.Stringer) bool {
+	switch {
+	case k.down.matches(press):
+		p.to(p.cursor + 1)
+	case k.up.matches(press):
+		p.to(p.cursor - 1)
+	case k.pageDown.matches(press):
+		p.to(p.cursor + max(p.page/2, 1))
+	case k.pageUp.matches(press):
+		p.to(p.cursor - max(p.page/2, 1))
+	case k.home.matches(press):
+		p.to(0)
+	case k.end.matches(press):
+		p.to(len(p.items) - 1)
+	default:
+		return false
+	}
+	return true
+}
+
+// click selects the item of line y of the pane.
+func (p *history) click(y int) {
+	if i := p.top + y; i < len(p.owner) && p.owner[i] >= 0 {
+		p.to(p.owner[i])
+	}
 }
 
 // oneLine is the number of columns from which on a version takes one line, the
@@ -41,7 +111,7 @@ const (
 func (p *history) show(node analyze.NodeID, some bool, w, h int) {
 	if node != p.node || some != p.some || w != p.wide {
 		if node != p.node {
-			p.top = 0
+			p.top, p.cursor = 0, 0
 		}
 		p.node, p.some, p.wide = node, some, w
 		p.make()
@@ -57,18 +127,24 @@ func (p *history) title(w int) string {
 	return cutLeft(p.lk.text(p.a.Tree.Path(p.node)), w, p.lk.sg.tail)
 }
 
-// render draws line i into l; the version of the selected layer stands out.
-func (p *history) render(l *line, i, selected int) {
+// render draws line i into l. What the cursor is on stands out while the pane has
+// the focus, else the version of the selected layer does.
+func (p *history) render(l *line, i int, focused bool, selected int) {
 	i += p.top
-	if i < len(p.lines) && p.layers[i] == selected {
-		l.base = p.lk.st.idleSelected
+	if i < len(p.owner) && p.owner[i] >= 0 {
+		switch at := p.owner[i]; {
+		case focused && at == p.cursor:
+			l.base = p.lk.st.selected
+		case !focused && p.items[at].layer() == selected:
+			l.base = p.lk.st.idleSelected
+		}
 	}
 	p.lines.render(l, i)
 	l.fill()
 }
 
 func (p *history) make() {
-	p.lines, p.layers = p.lines[:0], p.layers[:0]
+	p.lines, p.owner, p.items = p.lines[:0], p.owner[:0], p.items[:0]
 	if !p.some {
 		return
 	}
@@ -83,17 +159,26 @@ func (p *history) make() {
 	}
 	wide = min(wide, p.wide/2)
 	for i, v := range slices.Backward(versions) {
+		p.begin(historyItem{version: v})
 		p.version(v, facts[i], wide)
-		p.of(v.Layer())
+		p.end()
 	}
 	p.wasteBelow()
-	p.of(-1)
+	p.cursor = max(min(p.cursor, len(p.items)-1), 0)
 }
 
-// of notes that the lines added last tell of layer k.
-func (p *history) of(k int) {
-	for len(p.layers) < len(p.lines) {
-		p.layers = append(p.layers, k)
+// begin begins an item, whose lines are those added until end.
+func (p *history) begin(it historyItem) {
+	for len(p.owner) < len(p.lines) {
+		p.owner = append(p.owner, -1)
+	}
+	it.line = len(p.lines)
+	p.items = append(p.items, it)
+}
+
+func (p *history) end() {
+	for len(p.owner) < len(p.lines) {
+		p.owner = append(p.owner, len(p.items)-1)
 	}
 }
 
@@ -106,7 +191,7 @@ func (p *history) wasteBelow() {
 		return
 	}
 	shown := 0
-	for _, w := range p.a.Waste[:min(len(p.a.Waste), wasteSearched)] {
+	for i, w := range p.a.Waste[:min(len(p.a.Waste), wasteSearched)] {
 		n := w.Node
 		for n > p.node { // a parent's number is lower than its children's
 			n = t.Parent(n)
@@ -123,11 +208,13 @@ func (p *history) wasteBelow() {
 			facts = strings.Repeat(" ", len(facts))
 		}
 		facts += fmt.Sprintf(" %-11s  ", w.Cause)
+		p.begin(historyItem{waste: &p.a.Waste[i]})
 		p.lines.add(
 			span{st.waste, fmt.Sprintf(" %*s", sizeWidth, human.Size(w.Bytes))},
 			span{st.dim, facts},
 			span{st.text, cutLeft(p.lk.text(w.Path), p.wide-1-sizeWidth-len(facts), p.lk.sg.tail)},
 		)
+		p.end()
 		if shown++; shown == wasteShown {
 			return
 		}

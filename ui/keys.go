@@ -7,16 +7,19 @@ import (
 	"charm.land/bubbles/v2/key"
 )
 
-// A binding is one act: its keys, what the help says of it, and the word that
-// the footer has for it ("" if the footer leaves it out).
+// A binding is one act: its name in the settings, its keys, what the help says
+// of it, and the word that the footer has for it ("" if the footer leaves it
+// out).
 type binding struct {
 	key.Binding
+	name  string
 	short string
 }
 
-func bind(keys, help, short, desc string) binding {
+func bind(name, keys, help, short, desc string) binding {
 	return binding{
 		Binding: key.NewBinding(key.WithKeys(strings.Fields(keys)...), key.WithHelp(help, desc)),
+		name:    name,
 		short:   short,
 	}
 }
@@ -34,46 +37,60 @@ func (b binding) first() string {
 // same values, so that what is said of a key is what it does.
 type keyMap struct {
 	up, down, pageUp, pageDown, home, end binding
-	toFiles, toLayers                     binding
+	nextPane, priorPane, enter            binding
 	below, above                          binding
 	scrollUp, scrollDown                  binding
 	toggle, open, close, openAll, foldAll binding
-	sort, mode, from                      binding
-	help, back, suspend, quit, interrupt  binding
+	sort, mode, from, columns             binding
+	jump                                  binding
+
+	viewFiles, viewWaste, viewImage binding
+	undo, narrower, wider           binding
+
+	help, back, suspend, quit, interrupt binding
 }
 
 // newKeyMap returns the keys, their names in ASCII if that is asked for.
 func newKeyMap(ascii bool) *keyMap {
-	enter, up, down, left, right := "⏎", "↑", "↓", "←", "→"
+	enter, up, down, left, right, rub := "⏎", "↑", "↓", "←", "→", "⌫"
 	if ascii {
-		enter, up, down, left, right = "enter", "up", "down", "left", "right"
+		enter, up, down, left, right, rub = "enter", "up", "down", "left", "right", "bksp"
 	}
 	return &keyMap{
-		down:       bind("j down", "j "+down, "move", "down"),
-		up:         bind("k up", "k "+up, "", "up"),
-		pageDown:   bind("pgdown ctrl+f ctrl+d", "PgDn ^f", "", "a page down"),
-		pageUp:     bind("pgup ctrl+b ctrl+u", "PgUp ^b", "", "a page up"),
-		home:       bind("g home", "g Home", "", "first row"),
-		end:        bind("G end", "G End", "", "last row"),
-		toFiles:    bind("tab shift+tab enter l right", "tab "+enter, "files", "from the layers to the files"),
-		toLayers:   bind("tab shift+tab", "tab", "layers", "from the files to the layers"),
-		below:      bind("[", "[", "layer", "select the layer below"),
-		above:      bind("]", "]", "", "select the layer above"),
-		scrollDown: bind("J shift+down", "J", "details", "scroll the details down"),
-		scrollUp:   bind("K shift+up", "K", "", "scroll the details up"),
-		toggle:     bind("enter space", enter+" space", "open", "open or close a directory"),
-		open:       bind("l right", "l "+right, "", "open it, or step into it"),
-		close:      bind("h left", "h "+left, "", "close it, or go to its parent"),
-		openAll:    bind("E +", "E +", "all", "open all directories"),
-		foldAll:    bind("C -", "C -", "", "close all directories"),
-		sort:       bind("s", "s", "sort", "order by size, wasted or name"),
-		mode:       bind("m", "m", "mode", "after a layer, alone, a range, everything"),
-		from:       bind("i", "i", "range", "range from the selected layer on"),
-		help:       bind("?", "?", "help", "this help"),
-		back:       bind("esc", "esc", "", "close the help"),
-		suspend:    bind("ctrl+z", "^z", "", "suspend"),
-		quit:       bind("q", "q", "quit", "quit, at any time"),
-		interrupt:  bind("ctrl+c", "^c", "", "the same"),
+		down:       bind("down", "j down", "j "+down, "move", "down"),
+		up:         bind("up", "k up", "k "+up, "", "up"),
+		pageDown:   bind("page-down", "pgdown ctrl+f ctrl+d", "PgDn ^f", "", "a page down"),
+		pageUp:     bind("page-up", "pgup ctrl+b ctrl+u", "PgUp ^b", "", "a page up"),
+		home:       bind("first", "g home", "g Home", "", "first row"),
+		end:        bind("last", "G end", "G End", "", "last row"),
+		nextPane:   bind("next-pane", "tab", "tab", "pane", "next pane: layers, files, history"),
+		priorPane:  bind("prior-pane", "shift+tab", "S-tab", "", "the pane before"),
+		enter:      bind("to-files", "enter l right", enter+" l "+right, "files", "from the layers to the files"),
+		below:      bind("layer-below", "[", "[", "layer", "select the layer below"),
+		above:      bind("layer-above", "]", "]", "", "select the layer above"),
+		scrollDown: bind("details-down", "J shift+down", "J", "details", "scroll the details down"),
+		scrollUp:   bind("details-up", "K shift+up", "K", "", "scroll the details up"),
+		toggle:     bind("toggle", "enter space", enter+" space", "open", "open or close a directory"),
+		open:       bind("expand", "l right", "l "+right, "", "open it, or step into it"),
+		close:      bind("collapse", "h left", "h "+left, "", "close it, or go to its parent"),
+		openAll:    bind("expand-all", "E +", "E +", "all", "open all directories"),
+		foldAll:    bind("collapse-all", "C -", "C -", "", "close all directories"),
+		sort:       bind("sort", "s", "s", "sort", "order by size, wasted or name"),
+		mode:       bind("mode", "m", "m", "mode", "after a layer, alone, a range, everything"),
+		from:       bind("range", "i", "i", "range", "range from the selected layer on"),
+		columns:    bind("columns", "a", "a", "owner", "show or hide mode and owner"),
+		jump:       bind("jump", "enter l right", enter, "go there", "go to the version's layer"),
+		viewFiles:  bind("view-files", "1", "1", "files", "the files, layer by layer"),
+		viewWaste:  bind("view-waste", "2", "2", "waste", "what is wasted, and why"),
+		viewImage:  bind("view-image", "3", "3", "image", "config, history, flaws"),
+		undo:       bind("go-back", "backspace ctrl+o", rub+" ^o", "", "back to where you were"),
+		narrower:   bind("narrower", "<", "<", "", "move the divider to the left"),
+		wider:      bind("wider", ">", ">", "", "move the divider to the right"),
+		help:       bind("help", "?", "?", "help", "this help"),
+		back:       bind("close", "esc", "esc", "", "close what lies over the view"),
+		suspend:    bind("suspend", "ctrl+z", "^z", "", "suspend"),
+		quit:       bind("quit", "q", "q", "quit", "close, or quit"),
+		interrupt:  bind("interrupt", "ctrl+c", "^c", "", "quit at once"),
 	}
 }
 
@@ -93,18 +110,24 @@ func (h hint) label() string {
 	return strings.Join(names, "/")
 }
 
-// hints returns what the footer offers while focus has the keys, most useful
-// first.
-func (k *keyMap) hints(focus pane) []hint {
-	if focus == layersPane {
+// always are the hints at the end of every footer.
+func (k *keyMap) always() []hint { return []hint{{k.help}, {k.quit}} }
+
+// paneHints returns what the footer offers while a pane of the explorer has the
+// keys, most useful first.
+func (k *keyMap) paneHints(focus pane) []hint {
+	switch focus {
+	case layersPane:
 		return []hint{
-			{k.down, k.up}, {k.toFiles}, {k.mode}, {k.from}, {k.sort},
-			{k.scrollDown, k.scrollUp}, {k.help}, {k.quit},
+			{k.down, k.up}, {k.enter}, {k.viewWaste}, {k.mode}, {k.from}, {k.sort}, {k.nextPane},
+			{k.viewImage}, {k.scrollDown, k.scrollUp},
 		}
+	case historyPane:
+		return []hint{{k.down, k.up}, {k.jump}, {k.nextPane}, {k.below, k.above}}
 	}
 	return []hint{
-		{k.down, k.up}, {k.toggle}, {k.toLayers}, {k.below, k.above}, {k.sort}, {k.mode},
-		{k.openAll, k.foldAll}, {k.scrollDown, k.scrollUp}, {k.help}, {k.quit},
+		{k.down, k.up}, {k.toggle}, {k.nextPane}, {k.below, k.above}, {k.viewWaste}, {k.sort}, {k.mode},
+		{k.viewImage}, {k.columns}, {k.openAll, k.foldAll}, {k.scrollDown, k.scrollUp},
 	}
 }
 
@@ -114,14 +137,28 @@ type keyGroup struct {
 	keys  []binding
 }
 
-// groups returns every key, for the help.
-func (k *keyMap) groups() []keyGroup {
+// moving are the keys that every list has.
+func (k *keyMap) moving() keyGroup {
+	return keyGroup{"Move", []binding{k.down, k.up, k.pageDown, k.pageUp, k.home, k.end}}
+}
+
+// paneGroups returns the keys of the explorer.
+func (k *keyMap) paneGroups() []keyGroup {
 	return []keyGroup{
-		{"Move", []binding{
-			k.down, k.up, k.pageDown, k.pageUp, k.home, k.end, k.toFiles, k.toLayers, k.scrollDown, k.scrollUp,
-		}},
-		{"Layers", []binding{k.above, k.below, k.mode, k.from}},
-		{"Files", []binding{k.toggle, k.open, k.close, k.openAll, k.foldAll, k.sort}},
-		{"Program", []binding{k.help, k.back, k.suspend, k.quit, k.interrupt}},
+		k.moving(),
+		{"Panes", []binding{k.nextPane, k.priorPane, k.scrollDown, k.scrollUp, k.narrower, k.wider}},
+		{"Layers", []binding{k.enter, k.above, k.below, k.mode, k.from}},
+		{"Files", []binding{k.toggle, k.open, k.close, k.openAll, k.foldAll, k.sort, k.columns}},
+		{"History", []binding{k.jump}},
 	}
+}
+
+// viewGroup are the keys that every view has.
+func (k *keyMap) viewGroup() keyGroup {
+	return keyGroup{"Views", []binding{k.viewFiles, k.viewWaste, k.viewImage, k.undo}}
+}
+
+// programGroup are the keys that are always there.
+func (k *keyMap) programGroup() keyGroup {
+	return keyGroup{"Program", []binding{k.help, k.back, k.quit, k.suspend, k.interrupt}}
 }

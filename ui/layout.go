@@ -11,6 +11,7 @@ const (
 	detailHeight = 20 // from here on a pane has its details below it
 
 	minLeft, maxLeft     = 32, 76
+	leastFrame           = 24    // columns that the reader can make a frame as narrow as
 	minDetail, maxDetail = 4, 16 // rows of the details
 )
 
@@ -40,6 +41,9 @@ type frame struct {
 	split        int  // row of the line between the two, from the frame's top; 0 if there is one pane
 }
 
+// holds reports whether pane p is in the frame.
+func (f frame) holds(p pane) bool { return p == f.upper || f.split > 0 && p == f.lower }
+
 // A layout is where everything stands. It has at most two frames.
 type layout struct {
 	size     rect
@@ -48,12 +52,15 @@ type layout struct {
 	footer   rect
 	frames   [2]frame
 	count    int             // of frames
+	divider  int             // column at which the right frame begins; 0 if there is one column
 	panes    [paneCount]rect // what is inside the borders; empty if folded away
 }
 
-// arrange lays the explorer out on w columns and h rows. With room for one
-// column alone it shows the pane that has the focus.
-func arrange(w, h int, focus pane) layout {
+// arrange lays the explorer out on w columns and h rows, of which the left frame
+// has divide if there are two beside each other, or what suits the width if
+// divide is 0. With room for one column alone it shows the pane that has the
+// focus.
+func arrange(w, h, divide int, focus pane) layout {
 	l := layout{size: rect{0, 0, w, h}}
 	if w < minWidth || h < minHeight {
 		l.tooSmall = true
@@ -69,6 +76,10 @@ func arrange(w, h int, focus pane) layout {
 	switch {
 	case w >= twoColumns:
 		left := min(max(w*2/5, minLeft), maxLeft)
+		if divide > 0 {
+			left = min(max(divide, leastFrame), w-leastFrame)
+		}
+		l.divider = left
 		l.add(rect{0, body.y, left, body.h}, layersPane, layerPane, detail)
 		l.add(rect{left, body.y, w - left, body.h}, filesPane, historyPane, detail)
 	case h >= stackHeight:

@@ -108,7 +108,7 @@ func TestArrange(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var b strings.Builder
 			b.WriteByte('\n')
-			for row := range strings.FieldsSeq(drawLayout(arrange(tt.w, tt.h, tt.focus))) {
+			for row := range strings.FieldsSeq(drawLayout(arrange(tt.w, tt.h, 0, tt.focus))) {
 				for x := 0; x < len(row); x += 4 {
 					b.WriteByte(row[x])
 				}
@@ -127,7 +127,7 @@ func TestArrangeEverySize(t *testing.T) {
 	for w := 0; w < 230; w += 3 {
 		for h := range 80 {
 			for _, focus := range []pane{layersPane, filesPane} {
-				l := arrange(w, h, focus)
+				l := arrange(w, h, 0, focus)
 				if l.tooSmall != (w < minWidth || h < minHeight) {
 					t.Fatalf("%dx%d: too small: %v", w, h, l.tooSmall)
 				}

@@ -1,6 +1,10 @@
 package ui
 
-import "fmt"
+import (
+	"fmt"
+
+	tea "charm.land/bubbletea/v2"
+)
 
 // A list is a cursor in rows of which some are on the screen. It keeps the
 // cursor inside the rows, and the cursor's row inside what is shown. The zero
@@ -71,6 +75,34 @@ func (s *scroller) resize(rows, page int) {
 
 // by moves what is shown by n lines.
 func (s *scroller) by(n int) { s.top = max(min(s.top+n, s.rows-s.page), 0) }
+
+// key scrolls if that is what the key asks for.
+func (s *scroller) key(k *keyMap, press fmt.Stringer) bool {
+	switch {
+	case k.down.matches(press), k.scrollDown.matches(press):
+		s.by(1)
+	case k.up.matches(press), k.scrollUp.matches(press):
+		s.by(-1)
+	case k.pageDown.matches(press):
+		s.by(max(s.page-1, 1))
+	case k.pageUp.matches(press):
+		s.by(-max(s.page-1, 1))
+	case k.home.matches(press):
+		s.by(-s.rows)
+	case k.end.matches(press):
+		s.by(s.rows)
+	default:
+		return false
+	}
+	return true
+}
+
+// wheel scrolls if that is what the mouse does.
+func (s *scroller) wheel(msg tea.MouseMsg) {
+	if _, ok := msg.(tea.MouseWheelMsg); ok {
+		s.by(wheel(msg.Mouse().Button))
+	}
+}
 
 // hidden returns how many lines are above and below what is shown.
 func (s *scroller) hidden() (above, below int) {

@@ -17,7 +17,8 @@ type model struct {
 	load func(context.Context, func(Progress)) (*analyze.Analysis, error)
 	name string // of what is opened, clean
 	now  func() time.Time
-	tick func() tea.Cmd // brings a tickMsg after tickEvery
+	// after brings a message once some time has passed.
+	after func(time.Duration, tea.Msg) tea.Cmd
 
 	look    look
 	isDark  bool
@@ -26,6 +27,8 @@ type model struct {
 	keys    *keyMap
 	w, h    int
 	layout  layout
+	divide  int // columns of the left frame; 0: as the width has it
+	drag    bool
 	focus   pane
 
 	loading *loading
@@ -34,10 +37,17 @@ type model struct {
 	layer   layer
 	files   files
 	history history
-	help    help
 	mode    analyze.Mode
 	from    int // the range's other end
 	pending []tea.KeyPressMsg
+	clicked click // the last one
+
+	view   viewID
+	views  [viewCount]page // that of the files is the explorer, and no page
+	over   []page          // what lies over the view, uppermost last
+	prompt *prompt         // nil unless something is asked
+	notice notice
+	trail  []place // where the reader has been, the last place last
 
 	err error // why the program ends
 }
@@ -47,7 +57,9 @@ const maxPending = 64
 
 func newModel(ctx context.Context, o Options) *model {
 	m := &model{ctx: ctx, load: o.Load, now: time.Now, colours: colorprofile.TrueColor, isDark: true, focus: filesPane}
-	m.tick = func() tea.Cmd { return tea.Tick(tickEvery, func(time.Time) tea.Msg { return tickMsg{} }) }
+	m.after = func(d time.Duration, msg tea.Msg) tea.Cmd {
+		return tea.Tick(d, func(time.Time) tea.Msg { return msg })
+	}
 	getenv := envLookup(o.Environ)
 	m.look.ascii = asciiLocale(getenv)
 	m.look.sg = unicodeSigns
@@ -66,7 +78,7 @@ func newModel(ctx context.Context, o Options) *model {
 
 // Init starts the loading.
 func (m *model) Init() tea.Cmd {
-	return tea.Batch(tea.RequestBackgroundColor, m.tick(), m.loadCmd())
+	return tea.Batch(tea.RequestBackgroundColor, m.after(tickEvery, tickMsg{}), m.loadCmd())
 }
 
 // Update takes one message in.
@@ -83,27 +95,27 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			m.colours = msg.Profile
 			m.restyle()
 		}
-	case tickMsg:
-		if m.a == nil {
-			m.loading.tick(m.now())
-			return m, m.tick()
-		}
-	case loadedMsg:
-		return m, m.loaded(msg)
-	case settledMsg:
-		return m, m.settled(msg)
-	case rowsMsg:
-		cmd := m.files.install(msg)
-		return m, tea.Batch(cmd, m.replay())
 	case tea.KeyPressMsg:
 		return m, m.press(msg)
+	case tea.PasteMsg:
+		if m.prompt != nil {
+			return m, m.prompt.edit(msg)
+		}
 	case tea.MouseMsg:
 		if m.a != nil && !m.layout.tooSmall {
 			return m, m.mouse(msg)
 		}
+	case deed:
+		cmd := msg.do(m)
+		m.arrange()
+		return m, cmd
 	}
 	return m, nil
 }
+
+// A deed is a message of the program's own, mostly what a command has brought.
+// It changes the model as it is by then.
+type deed interface{ do(m *model) tea.Cmd }
 
 // press takes a key. Those for the files wait while its rows are being made, so
 // that what a key does depends on what was typed alone, and not on how fast.
@@ -114,29 +126,29 @@ func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 			m.err = ErrInterrupted
 		}
 		return tea.Quit
-	case m.keys.quit.matches(k):
-		return tea.Quit
 	case m.keys.suspend.matches(k):
 		return tea.Suspend
 	case m.a == nil:
-		if m.keys.back.matches(k) {
+		if m.keys.back.matches(k) || m.keys.quit.matches(k) {
 			return tea.Quit
 		}
 		return nil
-	case m.help.shown:
-		m.helpKey(k)
-		return nil
-	case m.keys.help.matches(k):
-		m.help.shown, m.help.top = true, 0
-		m.arrange()
-		return nil
-	case m.files.busy && m.focus == filesPane:
+	}
+	m.notice.text = ""
+	var cmd tea.Cmd
+	switch top := m.top(); {
+	case m.prompt != nil:
+		cmd = m.promptKey(k)
+	case top != nil:
+		cmd = m.pageKey(top, k)
+	case m.files.busy && m.focus != layersPane:
 		if len(m.pending) < maxPending {
 			m.pending = append(m.pending, k)
 		}
 		return nil
+	default:
+		cmd = m.explore(k)
 	}
-	cmd := m.explore(k)
 	m.arrange()
 	return cmd
 }
@@ -145,7 +157,7 @@ func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 func (m *model) replay() tea.Cmd {
 	m.arrange()
 	var cmds []tea.Cmd
-	for len(m.pending) > 0 && !m.files.busy {
+	for len(m.pending) > 0 && !(m.files.busy && m.focus != layersPane) {
 		k := m.pending[0]
 		m.pending = m.pending[1:]
 		cmds = append(cmds, m.press(k))
@@ -153,29 +165,15 @@ func (m *model) replay() tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-func (m *model) helpKey(k tea.KeyPressMsg) {
-	switch {
-	case m.keys.help.matches(k), m.keys.back.matches(k):
-		m.help.shown = false
-	case m.keys.down.matches(k), m.keys.scrollDown.matches(k):
-		m.help.by(1)
-	case m.keys.up.matches(k), m.keys.scrollUp.matches(k):
-		m.help.by(-1)
-	case m.keys.pageDown.matches(k):
-		m.help.by(m.help.page)
-	case m.keys.pageUp.matches(k):
-		m.help.by(-m.help.page)
-	case m.keys.home.matches(k):
-		m.help.by(-m.help.rows)
-	case m.keys.end.matches(k):
-		m.help.by(m.help.rows)
-	}
-}
-
 // arrange lays the screen out anew, and has the panes follow what is selected.
 func (m *model) arrange() {
-	m.layout = arrange(m.w, m.h, m.focus)
+	m.layout = arrange(m.w, m.h, m.divide, m.focus)
 	if m.a == nil || m.layout.tooSmall {
+		return
+	}
+	if p := m.top(); p != nil {
+		in := m.pageRoom()
+		p.resize(in.w, in.h)
 		return
 	}
 	at := func(p pane) rect { return m.layout.panes[p] }
@@ -184,17 +182,22 @@ func (m *model) arrange() {
 	m.layer.show(m.layers.cursor, at(layerPane).w-1, at(layerPane).h)
 	n, ok := m.files.current()
 	m.history.show(n, ok, at(historyPane).w, at(historyPane).h)
-	if m.help.shown {
-		m.help.show(&m.look, m.keys, m.w-4, m.h-4)
-	}
 }
 
 // restyle makes the styles anew, for what is known of the terminal's colours.
 func (m *model) restyle() {
 	m.look.st = newStyles(themeFor(m.colours, m.isDark))
 	// Texts that are kept hold styles.
-	m.layer.wide, m.history.wide = 0, 0
+	m.renew()
 	m.arrange()
+}
+
+// renew has everything that keeps texts make them anew.
+func (m *model) renew() {
+	m.layer.wide, m.history.wide = 0, 0
+	for _, p := range m.pages() {
+		p.renew(m)
+	}
 }
 
 // themeFor returns the theme for a terminal's colours and its background.
@@ -239,3 +242,11 @@ func (m *model) follow() tea.Cmd {
 
 // tickMsg has the loading screen look at how far things are.
 type tickMsg struct{}
+
+func (msg tickMsg) do(m *model) tea.Cmd {
+	if m.a != nil {
+		return nil
+	}
+	m.loading.tick(m.now())
+	return m.after(tickEvery, msg)
+}

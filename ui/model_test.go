@@ -47,7 +47,7 @@ func TestCursorStaysOnItsPath(t *testing.T) {
 		{"]", "/srv/app/model.bin"},
 		{"s", "/srv/app/model.bin"},
 		{"m", "/srv/app/model.bin"},
-		{"h h h", "/srv"},
+		{"h h", "/srv/app"},
 	}
 	for _, s := range steps {
 		press(m, s.key)
@@ -73,12 +73,12 @@ func TestFilesKeys(t *testing.T) {
 		{"g enter j j", "/usr/bin"},
 		{"g space j", "/usr/lib"},
 		{"g E j j", "/usr/lib/libc.so.6"},
-		{"C g j", "/srv"},
+		{"C g j", "/srv/app"},
 		{"C G k", "/tmp"},
-		{"C G", "/var"},
-		{"C g pgdown", "/var"},
+		{"C G", "/var/lib/apt/lists"},
+		{"C g pgdown", "/var/lib/apt/lists"},
 		{"C g pgdown pgup", "/usr"},
-		{"C s g", "/srv"},
+		{"C s g", "/srv/app"},
 		{"C s s g", "/bin"},
 	}
 	a := open(t, "app")
@@ -117,7 +117,7 @@ func TestKeysWaitForRows(t *testing.T) {
 // Of many layers that are gone through at once, the last is what is shown.
 func TestTheLastLayerWins(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
-	press(m, "tab")
+	press(m, "shift+tab")
 	var cmds []tea.Cmd
 	for range 5 {
 		_, cmd := m.Update(keyOf("k"))

@@ -6,9 +6,8 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// loaded opens the explorer on an analysis, or ends the program if there is
-// none.
-func (m *model) loaded(msg loadedMsg) tea.Cmd {
+// do opens the explorer on an analysis, or ends the program if there is none.
+func (msg loadedMsg) do(m *model) tea.Cmd {
 	if msg.err != nil {
 		m.err = msg.err
 		return tea.Quit
@@ -23,13 +22,12 @@ func (m *model) loaded(msg loadedMsg) tea.Cmd {
 	m.files = files{lk: &m.look, a: m.a, wish: msg.rows.wish, anchor: msg.start}
 	m.files.page = max(len(msg.rows.rows), 1) // until arrange knows better
 	m.files.install(msg.rows)
-	m.arrange()
 	return m.settleCmd()
 }
 
-// settled takes in what the comparisons have changed: words and counts, but no
-// size and no row.
-func (m *model) settled(msg settledMsg) tea.Cmd {
+// do takes in what the comparisons have changed: words and counts, but no size
+// and no row.
+func (msg settledMsg) do(m *model) tea.Cmd {
 	if msg.err != nil {
 		m.err = msg.err
 		return tea.Quit
@@ -37,8 +35,7 @@ func (m *model) settled(msg settledMsg) tea.Cmd {
 	m.a = msg.a
 	m.layers.a, m.history.a, m.files.a = m.a, m.a, m.a
 	m.layer.a, m.layer.hides = m.a, msg.hides
-	m.layer.wide, m.history.wide = 0, 0 // made anew
-	m.arrange()
+	m.renew()
 	return m.files.ask() // for the signs: rows and order stay
 }
 

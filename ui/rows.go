@@ -25,9 +25,11 @@ func (o order) String() string {
 }
 
 // A row is one line of the files pane: a node, and how deep it stands. The
-// children of the root have depth 0.
+// children of the root have depth 0. Directories that hold nothing but one other
+// stand on one row with it: "usr/share/doc".
 type row struct {
-	node  analyze.NodeID
+	head  analyze.NodeID // the first of them; node itself if there is but one
+	node  analyze.NodeID // the last
 	depth int32
 	kids  bool // the view shows something below it
 }
@@ -123,9 +125,10 @@ func makeRows(t *analyze.Tree, w rowsWish, cache *kidCache) ([]row, *kidCache) {
 			stack = stack[:len(stack)-1]
 			continue
 		}
-		n := l.kids[l.next]
+		head := l.kids[l.next]
 		l.next++
-		r := row{node: n, depth: int32(len(stack) - 1)}
+		n := endOfChain(t, view, head)
+		r := row{head: head, node: n, depth: int32(len(stack) - 1)}
 		if !w.opened.has(n) {
 			r.kids = slices.ContainsFunc(t.Children(n), view.Shows)
 		} else if kids := cache.children(t, n); len(kids) > 0 {
@@ -135,6 +138,32 @@ func makeRows(t *analyze.Tree, w rowsWish, cache *kidCache) ([]row, *kidCache) {
 		rows = append(rows, r)
 	}
 	return rows, cache
+}
+
+// endOfChain returns the last of the directories that stand on one row with n.
+func endOfChain(t *analyze.Tree, view *analyze.View, n analyze.NodeID) analyze.NodeID {
+	for {
+		only := analyze.NodeID(-1)
+		for _, k := range t.Children(n) {
+			if !view.Shows(k) {
+				continue
+			}
+			if only >= 0 {
+				return n
+			}
+			only = k
+		}
+		if only < 0 || !isDir(view, only) || !isDir(view, n) {
+			return n
+		}
+		n = only
+	}
+}
+
+// isDir reports whether a view shows n as a directory.
+func isDir(view *analyze.View, n analyze.NodeID) bool {
+	v, ok := view.Version(n)
+	return !ok || v.Change() != analyze.Removed && v.Kind().String() == "dir"
 }
 
 // find returns the row of node n, or of its nearest parent that has one; 0 if
@@ -147,15 +176,35 @@ func find(t *analyze.Tree, rows []row, n analyze.NodeID) int {
 	slices.Reverse(path)
 	found, depth := 0, 0
 	for i, r := range rows {
-		if depth == len(path) || int(r.depth) < depth {
+		if len(path) == 0 || int(r.depth) < depth {
 			break // found, or the parent's children have come to an end
 		}
-		if int(r.depth) == depth && r.node == path[depth] {
+		if int(r.depth) == depth && r.head == path[0] {
 			found = i
 			depth++
+			path = path[min(r.length(t), len(path)):]
 		}
 	}
 	return found
+}
+
+// length returns how many directories stand on the row.
+func (r row) length(t *analyze.Tree) int {
+	n := 1
+	for at := r.node; at != r.head; at = t.Parent(at) {
+		n++
+	}
+	return n
+}
+
+// name returns what the row's directories are called, together.
+func (r row) name(t *analyze.Tree) string {
+	name := t.Name(r.node)
+	for at := r.node; at != r.head; {
+		at = t.Parent(at)
+		name = t.Name(at) + "/" + name
+	}
+	return name
 }
 
 // rowsMsg brings the rows that the wish of number seq asked for.
@@ -164,6 +213,11 @@ type rowsMsg struct {
 	wish  rowsWish
 	rows  []row
 	cache *kidCache
+}
+
+// do shows the rows, and takes the keys that have waited for them.
+func (msg rowsMsg) do(m *model) tea.Cmd {
+	return tea.Batch(m.files.install(msg), m.replay())
 }
 
 // rowsCmd makes the rows of a wish, off the event loop.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -39,7 +40,7 @@ func unsettled(t *testing.T) (*model, tea.Cmd, context.CancelFunc) {
 			return analyze.Start(ctx, im, analyze.Options{})
 		},
 	})
-	m.tick = func() tea.Cmd { return nil }
+	m.after = func(time.Duration, tea.Msg) tea.Cmd { return nil }
 	m.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
 	msg, ok := m.loadCmd()().(loadedMsg)
 	if !ok || msg.err != nil {

@@ -125,6 +125,7 @@ type styles struct {
 	change                   [5]style // by analyze.Change
 	selected, idleSelected   style    // bases of the selected row
 	failure                  style
+	caret                    style // the character under a prompt's cursor
 }
 
 func newStyles(t theme) styles {
@@ -159,6 +160,7 @@ func newStyles(t theme) styles {
 		selected:     newStyle(lipgloss.NewStyle().Background(p.selected)),
 		idleSelected: newStyle(lipgloss.NewStyle().Background(p.idle)),
 		failure:      newStyle(fg(p.cut).Bold(true)),
+		caret:        newStyle(lipgloss.NewStyle().Reverse(true)),
 	}
 	for sign, st := range map[analyze.Sign]lipgloss.Style{
 		analyze.SignNothing: faint,

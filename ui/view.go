@@ -23,6 +23,7 @@ func (m *model) View() tea.View {
 func (m *model) screen() string {
 	var b strings.Builder
 	b.Grow(m.w * m.h * 4)
+	top := m.top()
 	for y := range m.h {
 		if y > 0 {
 			b.WriteByte('\n')
@@ -36,9 +37,9 @@ func (m *model) screen() string {
 		case m.layout.header.hasRow(y):
 			header(&l, &m.look, m.name, m.a)
 		case m.layout.footer.hasRow(y):
-			footer(&l, &m.look, m.keys, m.focus)
-		case m.help.shown:
-			m.helpRow(&l, y)
+			m.footer(&l)
+		case top != nil:
+			m.pageRow(&l, top, y)
 		default:
 			m.row(&l, y)
 		}
@@ -91,7 +92,7 @@ func (m *model) row(l *line, y int) {
 // frameRow draws screen row y of a frame.
 func (m *model) frameRow(l *line, f frame, y int) {
 	sg := &m.look.sg
-	focused := f.upper == m.focus
+	focused := f.holds(m.focus)
 	switch i := y - f.y; {
 	case i == 0:
 		title, aside := m.title(f.upper, f.w-8)
@@ -109,7 +110,7 @@ func (m *model) frameRow(l *line, f frame, y int) {
 		in := m.layout.panes[p]
 		border := m.border(focused)
 		l.put(border, sg.side)
-		part(l, in.w, func(l *line) { m.paneRow(l, p, y-in.y, focused) })
+		part(l, in.w, func(l *line) { m.paneRow(l, p, y-in.y, p == m.focus) })
 		l.put(border, sg.side)
 	}
 }
@@ -130,7 +131,7 @@ func (m *model) paneRow(l *line, p pane, i int, focused bool) {
 	case filesPane:
 		m.files.render(l, i, focused, selected)
 	case historyPane:
-		m.history.render(l, i, selected)
+		m.history.render(l, i, m.focus == historyPane, selected)
 	}
 }
 
@@ -139,18 +140,18 @@ func (m *model) paneRow(l *line, p pane, i int, focused bool) {
 func (m *model) title(p pane, w int) (string, string) {
 	switch p {
 	case layersPane:
-		return m.layers.title(), m.hidden(m.layers.top, m.layers.rows-m.layers.top-m.layers.page)
+		return m.layers.title(), outOfSight(m.layers.top, m.layers.rows-m.layers.top-m.layers.page)
 	case layerPane:
-		return m.layer.title(), m.hidden(m.layer.hidden())
+		return m.layer.title(), outOfSight(m.layer.hidden())
 	case filesPane:
 		return m.files.title(), m.files.aside()
 	}
-	aside := m.hidden(m.history.hidden())
+	aside := outOfSight(m.history.hidden())
 	return m.history.title(w - width(aside)), aside
 }
 
-// hidden says how many rows of a pane are out of sight, above and below.
-func (m *model) hidden(above, below int) string {
+// outOfSight says how many rows of a pane are not shown, above and below.
+func outOfSight(above, below int) string {
 	var parts []string
 	if above > 0 {
 		parts = append(parts, human.Comma(int64(above))+" above")
@@ -207,19 +208,4 @@ func (m *model) edge(l *line, left, right, title, aside string, focused bool) {
 		l.put(border, " "+sg.top)
 	})
 	l.put(border, right)
-}
-
-// helpRow draws screen row y of the help.
-func (m *model) helpRow(l *line, y int) {
-	sg := &m.look.sg
-	switch i := y - m.layout.header.h; {
-	case i == 0:
-		m.edge(l, sg.topLeft, sg.topRight, "Help", m.hidden(m.help.hidden()), true)
-	case y == m.layout.footer.y-1:
-		m.edge(l, sg.lowLeft, sg.lowRight, "", m.keys.back.first()+" closes", true)
-	default:
-		l.put(m.look.st.border, sg.side)
-		part(l, l.left-1, func(l *line) { m.help.render(l, i-1) })
-		l.put(m.look.st.border, sg.side)
-	}
 }

@@ -1,0 +1,49 @@
+package ui
+
+import (
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// noticeLasts is how long a notice stays in the footer.
+const noticeLasts = 5 * time.Second
+
+// A notice is a short message in place of the footer: what was done, or why not.
+type notice struct {
+	text   string // clean
+	failed bool
+	seq    int
+}
+
+// say shows a notice for a while. Text of an image is cleaned by the caller.
+func (m *model) say(text string) tea.Cmd { return m.notify(text, false) }
+
+// fail shows what went wrong.
+func (m *model) fail(err error) tea.Cmd { return m.notify(m.look.line(err.Error()), true) }
+
+func (m *model) notify(text string, failed bool) tea.Cmd {
+	m.notice = notice{text: text, failed: failed, seq: m.notice.seq + 1}
+	return m.after(noticeLasts, noticeGoneMsg{m.notice.seq})
+}
+
+// noticeGoneMsg takes a notice away, unless there is a newer one.
+type noticeGoneMsg struct{ seq int }
+
+func (msg noticeGoneMsg) do(m *model) tea.Cmd {
+	if msg.seq == m.notice.seq {
+		m.notice.text = ""
+	}
+	return nil
+}
+
+// render draws the notice.
+func (n *notice) render(l *line, lk *look) {
+	st := lk.st.text
+	if n.failed {
+		st = lk.st.failure
+	}
+	l.skip(1)
+	l.put(st, n.text)
+	l.fill()
+}
