@@ -40,6 +40,7 @@ func openFile(t testing.TB, path string) *analyze.Analysis {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = im.Close() })
+	im.Source = "docker-archive:app.tar" // whatever folder the test has
 	a, err := analyze.Run(t.Context(), im, analyze.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -227,6 +228,14 @@ func TestFrames(t *testing.T) {
 		{"start", "app", "", sizes, nil},
 		{"layers", "app", "shift+tab k k", sizes[:4], nil},
 		{"history", "app", "tab j", sizes[:4], nil},
+		{"waste", "app", "2 j j l", sizes, nil},
+		{"waste-by-layer", "app", "2 s E j j", first, nil},
+		{"waste-by-path", "app", "2 s s", first, nil},
+		{"waste-gone", "app", "2 s s s", first, nil},
+		{"waste-none", "no-layers", "2", first, nil},
+		{"waste-ascii", "app", "2 j j l", first, []string{"LANG=C"}},
+		{"image", "app", "3", sizes, nil},
+		{"image-odd", "odd", "3 G", first, nil},
 		{"alone", "app", "m [ [", first, nil},
 		{"range", "app", "shift+tab k k k i j j", first, nil},
 		{"everything", "app", "m m m E", sizes[1:2], nil},

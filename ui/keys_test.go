@@ -10,6 +10,8 @@ func places(k *keyMap) map[string][]keyGroup {
 	always := []keyGroup{k.viewGroup(), k.programGroup()}
 	return map[string][]keyGroup{
 		"explorer": append(k.paneGroups(), always...),
+		"waste":    append((&waste{}).groups(k), always...),
+		"image":    append((&imagePage{}).groups(k), always...),
 	}
 }
 

@@ -22,7 +22,9 @@ func (msg loadedMsg) do(m *model) tea.Cmd {
 	m.files = files{lk: &m.look, a: m.a, wish: msg.rows.wish, anchor: msg.start}
 	m.files.page = max(len(msg.rows.rows), 1) // until arrange knows better
 	m.files.install(msg.rows)
-	return m.settleCmd()
+	m.views[wasteView] = newWaste(m)
+	m.views[imageView] = newImagePage(m)
+	return tea.Batch(m.settleCmd(), m.wasteCmd())
 }
 
 // do takes in what the comparisons have changed: words and counts, but no size
@@ -36,7 +38,7 @@ func (msg settledMsg) do(m *model) tea.Cmd {
 	m.layers.a, m.history.a, m.files.a = m.a, m.a, m.a
 	m.layer.a, m.layer.hides = m.a, msg.hides
 	m.renew()
-	return m.files.ask() // for the signs: rows and order stay
+	return tea.Batch(m.wasteCmd(), m.files.ask()) // for the signs: rows and order stay
 }
 
 // settledMsg brings the analysis with its comparisons made.

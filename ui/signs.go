@@ -26,6 +26,7 @@ type signs struct {
 	order   string    // after the column that rows are ordered by
 	tail    string    // where a text is cut off; two columns in ASCII
 	dot     string    // between two facts
+	under   string    // between a layer and the one that hides it
 
 	full, empty         string // of the bar while loading
 	spin                []string
@@ -51,7 +52,7 @@ var unicodeSigns = signs{
 	},
 	open: "▾", closed: "▸", mark: "▌", between: "│",
 	bar: "▇", waste: "▒", less: "‹", more: "›",
-	was: "←", link: "→", hard: "⇒", order: "▾", tail: "…", dot: "·",
+	was: "←", link: "→", hard: "⇒", order: "▾", tail: "…", dot: "·", under: "◂",
 	full: "━", empty: "─",
 	spin: []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"},
 	top:  "─", side: "│", topLeft: "╭", topRight: "╮",
@@ -74,7 +75,7 @@ var asciiSigns = signs{
 	},
 	open: "v", closed: ">", mark: ">", between: "|",
 	bar: "#", waste: "%", less: "<", more: ">",
-	was: "<", link: ">", hard: "=", order: "v", tail: "..", dot: "-",
+	was: "<", link: ">", hard: "=", order: "v", tail: "..", dot: "-", under: "<",
 	full: "#", empty: "-",
 	spin: []string{"|", "/", "-", "\\"},
 	top:  "-", side: "|", topLeft: "+", topRight: "+",

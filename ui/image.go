@@ -1,0 +1,301 @@
+package ui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// imagePage is the view of what an image says of itself: what it is, how it is
+// run, how it was built, and what is malformed in it. Every line can be selected;
+// those of build steps lead to their layers.
+type imagePage struct {
+	list
+	lk    *look
+	a     *analyze.Analysis
+	wide  int
+	lines prose
+	about []aboutLine // by line
+}
+
+// aboutLine is what a line of the image view is about.
+type aboutLine struct {
+	layer int    // that it leads to; -1 if none
+	value string // to be copied; "" if there is nothing
+}
+
+func newImagePage(m *model) *imagePage { return &imagePage{lk: &m.look, a: m.a} }
+
+func (p *imagePage) title(int) (left, right string) {
+	above, below := p.top, max(p.list.rows-p.page-p.top, 0)
+	return "Image", outOfSight(above, below)
+}
+
+func (p *imagePage) foot() string { return "" }
+
+func (p *imagePage) renew(m *model) { p.a, p.wide = m.a, 0 }
+
+func (p *imagePage) resize(w, h int) {
+	if w != p.wide {
+		p.wide = w
+		p.make()
+	}
+	p.list.resize(len(p.lines), h)
+}
+
+func (p *imagePage) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	switch {
+	case p.list.key(m.keys, k):
+	case m.keys.jump.matches(k):
+		if at := p.about[p.cursor].layer; at >= 0 {
+			return m.jump(m.files.anchor, at, analyze.Alone), true
+		}
+	default:
+		return nil, false
+	}
+	return nil, true
+}
+
+func (p *imagePage) mouse(m *model, msg tea.MouseMsg, _, y int) tea.Cmd {
+	at := msg.Mouse()
+	switch msg.(type) {
+	case tea.MouseWheelMsg:
+		p.scroll(wheel(at.Button))
+	case tea.MouseClickMsg:
+		if i := p.top + y; at.Button == tea.MouseLeft && i < len(p.lines) {
+			p.to(i)
+			if m.double(at.X, at.Y) && p.about[i].layer >= 0 {
+				return m.jump(m.files.anchor, p.about[i].layer, analyze.Alone)
+			}
+		}
+	}
+	return nil
+}
+
+func (p *imagePage) hints(k *keyMap) []hint {
+	return []hint{{k.down, k.up}, {k.jump}, {k.viewFiles}, {k.viewWaste}}
+}
+
+func (p *imagePage) groups(k *keyMap) []keyGroup {
+	return []keyGroup{k.moving(), {"Image", []binding{k.jump}}}
+}
+
+func (p *imagePage) render(l *line, i int) {
+	i += p.top
+	if i == p.cursor && i < len(p.lines) {
+		l.base = p.lk.st.selected
+		l.put(p.lk.st.key, p.lk.sg.mark)
+	} else {
+		l.skip(1)
+	}
+	p.lines.render(l, i)
+	l.fill()
+}
+
+// labelWidth is how many columns the names of facts take.
+const labelWidth = 12
+
+// shownOfMany bounds lists of an image's own making.
+const shownOfMany = 1000
+
+func (p *imagePage) make() {
+	p.lines, p.about = p.lines[:0], p.about[:0]
+	im := p.a.Image
+	p.section("Image")
+	p.fact("name", im.Name)
+	p.fact("platform", im.Platform)
+	if os, _, _ := strings.Cut(im.Platform, "/"); os == "windows" {
+		p.note("a Windows image: its files are shown as they are stored, below Files and Hives")
+	}
+	p.fact("created", timeText(im.Created))
+	p.fact("read from", im.Source)
+	p.fact("ID", im.ID)
+	p.fact("digest", im.Digest)
+	p.figures()
+
+	c := &im.Config
+	p.section("How it is run")
+	p.fact("entrypoint", quoted(c.Entrypoint))
+	p.fact("command", quoted(c.Cmd))
+	p.fact("user", c.User)
+	p.fact("directory", c.WorkingDir)
+	p.fact("stop signal", c.StopSignal)
+	p.fact("author", c.Author)
+	p.facts("environment", c.Env)
+	p.facts("ports", c.ExposedPorts)
+	p.facts("volumes", c.Volumes)
+	p.facts("labels", pairs(c.Labels))
+	p.facts("annotations", pairs(im.Annotations))
+
+	p.history()
+	p.flaws()
+	p.cursor = max(min(p.cursor, len(p.lines)-1), 0)
+}
+
+func (p *imagePage) figures() {
+	t := &p.a.Totals
+	compressed := "unknown: not all layers are stored compressed"
+	if t.Compressed >= 0 {
+		compressed = size(t.Compressed)
+	}
+	p.fact("stored", size(t.Stored)+" in "+counted(t.Layers, "layer")+", "+counted(t.Entries, "entry"))
+	p.fact("compressed", compressed)
+	p.fact("visible", size(t.Visible)+", efficiency "+human.Percent(t.Efficiency))
+	p.fact("wasted", size(t.Wasted))
+	p.fact("base", counted(t.BaseLayers, "layer"))
+	p.fact("your layers", fmt.Sprintf("store %s, of which %s (%s) are wasted", size(t.UserStored), size(t.UserWasted), human.Percent(t.UserWastedRatio)))
+	p.fact("base hidden", size(t.BaseHidden)+" of the base image, hidden by your layers")
+}
+
+// size is a number of bytes, for people and to the byte.
+func size(n int64) string {
+	if n < 1000 {
+		return human.Size(n)
+	}
+	return human.Size(n) + " (" + human.Comma(n) + " bytes)"
+}
+
+// history lists every build step, those that made no layer too, and the layers
+// of which no step is known.
+func (p *imagePage) history() {
+	st := &p.lk.st
+	p.section("How it was built")
+	layer := 0
+	for i, s := range p.a.Image.History {
+		if i == shownOfMany {
+			p.note(human.Comma(int64(len(p.a.Image.History)-i)) + " more steps")
+			break
+		}
+		at := -1
+		if !s.Empty {
+			if layer < len(p.a.Layers) {
+				at = layer
+			}
+			layer++
+		}
+		step := p.lk.line(analyze.StepText(s))
+		if step == "" {
+			step = "unknown"
+		}
+		head, stored := "no layer", ""
+		if at >= 0 {
+			head, stored = fmt.Sprintf("layer %d", at), human.Size(p.a.Layers[at].Stored)
+		} else if !s.Empty {
+			head = "missing" // the image has fewer layers than that
+		}
+		line := aboutLine{layer: at, value: step}
+		for j, text := range wrap(cut(step, commandShown, p.lk.sg.tail), p.wide-2-labelWidth-sizeWidth-3) {
+			if j > 0 {
+				head, stored = "", ""
+			}
+			p.add(line, span{st.dim, fmt.Sprintf("  %-*s", labelWidth, head)},
+				span{st.text, fmt.Sprintf("%*s  ", sizeWidth, stored)}, span{st.text, text})
+		}
+	}
+	for ; layer < len(p.a.Layers) && layer < shownOfMany; layer++ {
+		p.add(aboutLine{layer: layer}, span{st.dim, fmt.Sprintf("  %-*s", labelWidth, fmt.Sprintf("layer %d", layer))},
+			span{st.text, fmt.Sprintf("%*s  ", sizeWidth, human.Size(p.a.Layers[layer].Stored))}, span{st.dim, "unknown"})
+	}
+	p.section("Layers' digests")
+	for i, t := range p.a.Layers[:min(len(p.a.Layers), shownOfMany)] {
+		name := fmt.Sprintf("layer %d", i)
+		for _, d := range []struct{ what, digest string }{{"blob", t.Layer.Digest}, {"diffID", t.Layer.DiffID}} {
+			if d.digest != "" {
+				p.add(aboutLine{layer: i, value: d.digest}, span{st.dim, fmt.Sprintf("  %-*s%-7s", labelWidth, name, d.what)}, span{st.text, p.lk.line(d.digest)})
+				name = ""
+			}
+		}
+	}
+}
+
+func (p *imagePage) flaws() {
+	if len(p.a.Flaws) == 0 {
+		return
+	}
+	p.section(fmt.Sprintf("Flaws (%s)", human.Comma(int64(len(p.a.Flaws)))))
+	for i, f := range p.a.Flaws {
+		if i == shownOfMany {
+			p.note(human.Comma(int64(len(p.a.Flaws)-i)) + " more")
+			return
+		}
+		where := ""
+		if f.Layer >= 0 {
+			where = fmt.Sprintf("layer %d", f.Layer)
+		}
+		text := strings.TrimPrefix(p.lk.text(f.Path)+": ", ": ") + p.lk.line(f.Problem)
+		p.wrapped(aboutLine{layer: f.Layer, value: f.Path}, p.lk.st.failure, where, text)
+	}
+}
+
+func (p *imagePage) add(about aboutLine, spans ...span) {
+	p.lines.add(spans...)
+	p.about = append(p.about, about)
+}
+
+func (p *imagePage) section(title string) {
+	if len(p.lines) > 0 {
+		p.add(aboutLine{layer: -1})
+	}
+	p.add(aboutLine{layer: -1}, span{p.lk.st.title, title})
+}
+
+// fact adds a line with a name and a value, unless the value is unknown.
+func (p *imagePage) fact(name, value string) {
+	if value != "" {
+		p.wrapped(aboutLine{layer: -1, value: value}, p.lk.st.text, name, p.lk.line(value))
+	}
+}
+
+// facts adds a name with several values, each on lines of its own.
+func (p *imagePage) facts(name string, values []string) {
+	for i, v := range values {
+		if i == shownOfMany {
+			p.note(human.Comma(int64(len(values)-i)) + " more")
+			return
+		}
+		p.wrapped(aboutLine{layer: -1, value: v}, p.lk.st.text, name, p.lk.line(v))
+		name = ""
+	}
+}
+
+func (p *imagePage) note(text string) {
+	p.wrapped(aboutLine{layer: -1}, p.lk.st.dim, "", text)
+}
+
+func (p *imagePage) wrapped(about aboutLine, st style, name, text string) {
+	for _, line := range wrap(cut(text, commandShown, p.lk.sg.tail), p.wide-3-labelWidth) {
+		p.add(about, span{p.lk.st.dim, fmt.Sprintf("  %-*s", labelWidth, name)}, span{st, line})
+		name = ""
+	}
+}
+
+// quoted writes a command's words as the config has them, "" if there are none.
+func quoted(words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%q", words)
+}
+
+// pairs returns the entries of a map as "name=value", by name.
+func pairs(of map[string]string) []string {
+	var out []string
+	for name, value := range of {
+		out = append(out, name+"="+value)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05") + " UTC"
+}

@@ -1,0 +1,443 @@
+package ui
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// A grouping is a way to look at the waste.
+type grouping uint8
+
+const (
+	groupCause grouping = iota // by cause, then by the layer to blame
+	groupLayer                 // by the layer to blame, then by cause
+	groupPath                  // every version, largest first
+	groupGone                  // the same of what the final image does not show
+	groupingCount
+)
+
+func (g grouping) String() string {
+	return [groupingCount]string{"cause", "layer", "path", "deleted, still shipped"}[g]
+}
+
+// waste is the view of what is wasted: groups that open, and below them what the
+// selected row means and what to do about it.
+type waste struct {
+	list
+	lk       *look
+	a        *analyze.Analysis
+	commands []string   // by layer
+	book     *wasteBook // nil until it has been made
+	grouping grouping
+	opened   map[*wasteGroup]bool
+	touched  bool // the reader has opened or closed something
+	parts    []wastePart
+	count    int // of rows
+
+	detail     scroller
+	lines      prose // of the detail
+	told       wasteRow
+	wide, high int
+}
+
+// A wasteRow is a group, or one version.
+type wasteRow struct {
+	group *wasteGroup // nil for a version
+	waste int32       // index in Analysis.Waste
+	depth int
+}
+
+func newWaste(m *model) *waste {
+	return &waste{lk: &m.look, a: m.a, commands: m.layers.commands, opened: map[*wasteGroup]bool{}}
+}
+
+// install shows a book. What was open and selected stays so, by what the groups
+// are about.
+func (p *waste) install(b *wasteBook) {
+	opened := map[*wasteGroup]bool{}
+	if !p.touched { // the largest cause is open
+		for _, g := range b.byCause[:min(1, len(b.byCause))] {
+			opened[g] = true
+		}
+	} else {
+		type key struct {
+			cause  analyze.Cause
+			by     int
+			parent grouping
+			leaf   bool
+		}
+		was := map[key]bool{}
+		each := func(b *wasteBook, f func(key, *wasteGroup)) {
+			for i, groups := range [][]*wasteGroup{b.byCause, b.byLayer} {
+				for _, g := range groups {
+					f(key{g.cause, g.by, grouping(i), false}, g)
+					for _, kid := range g.kids {
+						f(key{kid.cause, kid.by, groupCause, true}, kid)
+					}
+				}
+			}
+		}
+		each(p.book, func(k key, g *wasteGroup) { was[k] = was[k] || p.opened[g] })
+		each(b, func(k key, g *wasteGroup) {
+			if was[k] {
+				opened[g] = true
+			}
+		})
+	}
+	p.book, p.a, p.opened = b, b.a, opened
+	p.fill()
+}
+
+// A wastePart is a run of rows: one group, or versions that stand below each
+// other, of which there may be a million.
+type wastePart struct {
+	from     int // its first row
+	group    *wasteGroup
+	versions []int32
+	depth    int
+}
+
+// fill lists what is open. It takes time for every group, and none for versions.
+func (p *waste) fill() {
+	p.parts, p.count, p.wide = p.parts[:0], 0, 0
+	if p.book == nil {
+		return
+	}
+	var groups []*wasteGroup
+	switch p.grouping {
+	case groupCause:
+		groups = p.book.byCause
+	case groupLayer:
+		groups = p.book.byLayer
+	case groupGone:
+		p.add(wastePart{versions: p.book.gone.rows})
+	default:
+		p.add(wastePart{versions: p.book.all.rows})
+	}
+	for _, g := range groups {
+		p.add(wastePart{group: g})
+		if !p.opened[g] {
+			continue
+		}
+		for _, kid := range g.kids {
+			p.add(wastePart{group: kid, depth: 1})
+			if p.opened[kid] {
+				p.add(wastePart{versions: kid.rows, depth: 2})
+			}
+		}
+	}
+	p.list.resize(p.count, p.list.page)
+}
+
+func (p *waste) add(part wastePart) {
+	part.from = p.count
+	p.parts = append(p.parts, part)
+	p.count += len(part.versions)
+	if part.group != nil {
+		p.count++
+	}
+}
+
+// row returns row i, which must be there.
+func (p *waste) row(i int) wasteRow {
+	at, found := slices.BinarySearchFunc(p.parts, i, func(part wastePart, i int) int { return cmp.Compare(part.from, i) })
+	if !found {
+		at--
+	}
+	for len(p.parts[at].versions) == 0 && p.parts[at].group == nil {
+		at++ // an empty run begins where the next one does
+	}
+	part := &p.parts[at]
+	if part.group != nil {
+		return wasteRow{group: part.group, depth: part.depth}
+	}
+	return wasteRow{waste: part.versions[i-part.from], depth: part.depth}
+}
+
+func (p *waste) current() (wasteRow, bool) {
+	if p.cursor >= p.count {
+		return wasteRow{}, false
+	}
+	return p.row(p.cursor), true
+}
+
+func (p *waste) title(int) (left, right string) {
+	t := p.a.Totals
+	left = "Waste " + p.lk.sg.dot + " " + human.Size(t.Wasted) + " in " + counted(len(p.a.Waste), "version")
+	return left, fmt.Sprintf("by %s %s", p.grouping, p.lk.sg.order)
+}
+
+func (p *waste) foot() string { return "" }
+
+func (p *waste) renew(m *model) { p.wide = 0 }
+
+func (p *waste) resize(w, h int) {
+	detail := 0
+	if h >= 14 {
+		detail = min(max(h*2/5, 5), 14)
+	}
+	p.list.resize(p.count, h-1-detail-min(detail, 1)) // without the head, the detail and the line above it
+	r, ok := p.current()
+	if w != p.wide || detail != p.high || r != p.told {
+		if r != p.told {
+			p.detail.top = 0
+		}
+		p.wide, p.high, p.told = w, detail, r
+		p.lines = p.lines[:0]
+		if ok {
+			p.tell(r)
+		}
+	}
+	p.detail.resize(len(p.lines), detail)
+}
+
+func (p *waste) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	keys := m.keys
+	if p.list.key(keys, k) {
+		return nil, true
+	}
+	r, ok := p.current()
+	switch {
+	case keys.sort.matches(k):
+		p.grouping = (p.grouping + 1) % groupingCount
+		p.cursor, p.top = 0, 0
+		p.fill()
+	case keys.scrollDown.matches(k):
+		p.detail.by(1)
+	case keys.scrollUp.matches(k):
+		p.detail.by(-1)
+	case keys.openAll.matches(k), keys.foldAll.matches(k):
+		p.all(keys.openAll.matches(k))
+	case !ok:
+		return nil, false
+	case keys.toggle.matches(k), keys.open.matches(k):
+		if r.group == nil {
+			return p.visit(m, r), true
+		}
+		if keys.open.matches(k) && p.opened[r.group] {
+			p.move(1)
+			break
+		}
+		p.flip(r.group)
+	case keys.close.matches(k):
+		p.shut(r)
+	default:
+		return nil, false
+	}
+	return nil, true
+}
+
+func (p *waste) flip(g *wasteGroup) {
+	p.touched = true
+	p.opened[g] = !p.opened[g]
+	p.fill()
+}
+
+// all opens or closes every group.
+func (p *waste) all(open bool) {
+	if p.book == nil {
+		return
+	}
+	p.touched = true
+	clear(p.opened)
+	if open {
+		for _, groups := range [][]*wasteGroup{p.book.byCause, p.book.byLayer} {
+			for _, g := range groups {
+				p.opened[g] = true
+				for _, kid := range g.kids {
+					p.opened[kid] = true
+				}
+			}
+		}
+	}
+	p.to(0)
+	p.fill()
+}
+
+// shut closes the group under the cursor, or goes to the one above.
+func (p *waste) shut(r wasteRow) {
+	if r.group != nil && p.opened[r.group] {
+		p.flip(r.group)
+		return
+	}
+	for i := p.cursor - 1; i >= 0; i-- {
+		if p.row(i).depth < r.depth {
+			p.to(i)
+			return
+		}
+	}
+}
+
+// visit opens a version's place in the files view, where it still shows.
+func (p *waste) visit(m *model, r wasteRow) tea.Cmd {
+	w := p.a.Waste[r.waste]
+	if w.Node < 0 {
+		return m.say("AUFS's bookkeeping has no place among the files")
+	}
+	mode := analyze.Union
+	if w.By == w.Layer {
+		mode = analyze.Everything // no union ever showed it
+	}
+	return m.jump(w.Node, w.Layer, mode)
+}
+
+func (p *waste) mouse(m *model, msg tea.MouseMsg, x, y int) tea.Cmd {
+	at := msg.Mouse()
+	switch msg.(type) {
+	case tea.MouseWheelMsg:
+		if y > p.page {
+			p.detail.wheel(msg)
+		} else {
+			p.list.scroll(wheel(at.Button))
+		}
+	case tea.MouseClickMsg:
+		i := p.top + y - 1
+		if at.Button != tea.MouseLeft || y < 1 || y > p.page || i >= p.count {
+			return nil
+		}
+		was := p.cursor
+		p.to(i)
+		switch r := p.row(i); {
+		case r.group != nil && (i == was || x < wasteFixed+2*r.depth+2 && x >= wasteFixed+2*r.depth):
+			p.flip(r.group)
+		case r.group == nil && m.double(at.X, at.Y):
+			return p.visit(m, r)
+		}
+	}
+	return nil
+}
+
+func (p *waste) hints(k *keyMap) []hint {
+	return []hint{{k.down, k.up}, {k.toggle}, {k.sort}, {k.viewFiles}, {k.viewImage}, {k.openAll, k.foldAll}, {k.scrollDown, k.scrollUp}}
+}
+
+func (p *waste) groups(k *keyMap) []keyGroup {
+	return []keyGroup{
+		k.moving(),
+		{"Waste", []binding{k.toggle, k.open, k.close, k.openAll, k.foldAll, k.sort, k.scrollDown, k.scrollUp}},
+	}
+}
+
+// Columns of the waste view.
+const (
+	countWidth = 9
+	wasteFixed = 1 + sizeWidth + 1 + maxBar + countWidth + 1
+)
+
+func (p *waste) render(l *line, i int) {
+	st, sg := &p.lk.st, &p.lk.sg
+	switch {
+	case i == 0:
+		l.skip(1)
+		l.right(st.dim, "wasted", sizeWidth)
+		l.skip(1 + maxBar)
+		l.right(st.dim, p.countHead(), countWidth)
+		l.skip(3)
+		l.put(st.dim, p.head())
+		return
+	case p.high > 0 && i == p.list.page+1:
+		l.repeat(st.idleBorder, sg.top, l.left)
+		return
+	case i > p.list.page:
+		l.skip(1)
+		p.lines.render(l, p.detail.top+i-p.list.page-2)
+		return
+	}
+	i += p.top - 1
+	if i >= p.count {
+		if i == 0 {
+			l.skip(1)
+			l.put(st.dim, p.nothing())
+		}
+		return
+	}
+	if i == p.cursor {
+		l.base = st.selected
+		l.put(st.key, sg.mark)
+	} else {
+		l.skip(1)
+	}
+	if r := p.row(i); r.group != nil {
+		p.groupRow(l, r)
+	} else {
+		p.versionRow(l, r)
+	}
+	l.fill()
+}
+
+func (p *waste) head() string {
+	switch p.grouping {
+	case groupCause:
+		return "cause, layer to blame, path"
+	case groupLayer:
+		return "layer to blame, cause, path"
+	}
+	return "path"
+}
+
+// countHead names the column that counts the versions of a group, or says of a
+// version which layer hides that of which.
+func (p *waste) countHead() string {
+	if p.grouping >= groupPath {
+		return "in " + p.lk.sg.under + " by"
+	}
+	return "versions"
+}
+
+func (p *waste) nothing() string {
+	switch {
+	case p.book == nil:
+		return "sorting what is wasted" + p.lk.sg.tail
+	case p.grouping == groupGone && len(p.a.Waste) > 0:
+		return "every path that is wasted in some layer is there in the final image"
+	}
+	return "nothing is wasted: every stored byte can be seen in the final image"
+}
+
+func (p *waste) groupRow(l *line, r wasteRow) {
+	st, sg := &p.lk.st, &p.lk.sg
+	g := r.group
+	l.right(st.waste, human.Size(g.bytes), sizeWidth)
+	l.skip(1)
+	n := share(g.bytes, p.a.Totals.Wasted, maxBar)
+	l.repeat(st.wasteBar, sg.waste, n)
+	l.skip(maxBar - n)
+	l.right(st.dim, human.Comma(int64(g.count)), countWidth)
+	l.skip(1 + 2*r.depth)
+	icon := sg.closed
+	if p.opened[g] {
+		icon = sg.open
+	}
+	l.put(st.dim, icon+" ")
+	// Below a cause stands the layer, and the other way round.
+	if g.by < 0 || r.depth == 1 && p.grouping == groupLayer {
+		l.put(st.strong, g.cause.String())
+		l.put(st.dim, "  "+causeTexts[g.cause].why)
+		return
+	}
+	l.put(st.strong, "by layer "+strconv.Itoa(g.by))
+	l.put(st.text, "  "+p.commands[g.by])
+}
+
+func (p *waste) versionRow(l *line, r wasteRow) {
+	st := &p.lk.st
+	w := &p.a.Waste[r.waste]
+	l.right(st.waste, human.Size(w.Bytes), sizeWidth)
+	l.skip(1)
+	n := share(w.Bytes, p.a.Totals.Wasted, maxBar)
+	l.repeat(st.wasteBar, p.lk.sg.waste, n)
+	l.skip(maxBar - n)
+	l.right(st.dim, fmt.Sprintf("%d %s %d", w.Layer, p.lk.sg.under, w.By), countWidth)
+	l.skip(1 + 2*r.depth)
+	if p.grouping >= groupPath {
+		l.put(st.dim, fmt.Sprintf("%-11s ", w.Cause))
+	}
+	l.put(st.text, cutLeft(p.lk.text(w.Path), l.left, p.lk.sg.tail))
+}

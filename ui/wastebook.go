@@ -1,0 +1,115 @@
+package ui
+
+import (
+	"cmp"
+	"slices"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// A wasteGroup is waste that has something in common.
+type wasteGroup struct {
+	cause analyze.Cause // NotShadowed if the group is of several
+	by    int           // the layer that is to blame; -1 if there are several
+	bytes int64
+	count int
+	kids  []*wasteGroup // most bytes first; nil if it has rows
+	rows  []int32       // indices in Analysis.Waste, largest first
+}
+
+// A wasteBook is an analysis's waste, grouped in the ways in which it can be
+// looked at. It is made once, off the event loop, and not changed.
+type wasteBook struct {
+	a *analyze.Analysis
+
+	byCause []*wasteGroup // and then by layer
+	byLayer []*wasteGroup // that is to blame, and then by cause
+	gone    *wasteGroup   // what no path of the final image shows any more, and is shipped all the same
+	all     *wasteGroup
+}
+
+// newWasteBook groups an analysis's waste: one pass over its rows.
+func newWasteBook(a *analyze.Analysis) *wasteBook {
+	b := &wasteBook{a: a, gone: &wasteGroup{by: -1}, all: &wasteGroup{by: -1}}
+	last := max(len(a.Layers)-1, 0)
+	type key struct {
+		cause analyze.Cause
+		by    int
+	}
+	leaves := map[key]*wasteGroup{}
+	for i := range a.Waste {
+		w := &a.Waste[i]
+		k := key{w.Cause, w.By}
+		leaf := leaves[k]
+		if leaf == nil {
+			leaf = &wasteGroup{cause: w.Cause, by: w.By}
+			leaves[k] = leaf
+		}
+		leaf.add(i, w)
+		b.all.add(i, w)
+		if w.Node < 0 {
+			b.gone.add(i, w)
+		} else if _, ok := a.Tree.At(w.Node, last); !ok {
+			b.gone.add(i, w)
+		}
+	}
+	b.byCause = grouped(leaves, func(k key) wasteGroup { return wasteGroup{cause: k.cause, by: -1} })
+	b.byLayer = grouped(leaves, func(k key) wasteGroup { return wasteGroup{by: k.by} })
+	return b
+}
+
+func (g *wasteGroup) add(i int, w *analyze.Waste) {
+	g.bytes += w.Bytes
+	g.count++
+	g.rows = append(g.rows, int32(i))
+}
+
+// grouped puts leaves below groups of their own, as above has it: both with most
+// bytes first.
+func grouped[K comparable](leaves map[K]*wasteGroup, above func(K) wasteGroup) []*wasteGroup {
+	type head struct {
+		cause analyze.Cause
+		by    int
+	}
+	groups := map[head]*wasteGroup{}
+	for k, leaf := range leaves {
+		g := above(k)
+		h := head{g.cause, g.by}
+		if groups[h] == nil {
+			groups[h] = &g
+		}
+		p := groups[h]
+		p.bytes += leaf.bytes
+		p.count += leaf.count
+		p.kids = append(p.kids, leaf)
+	}
+	out := make([]*wasteGroup, 0, len(groups))
+	for _, g := range groups {
+		slices.SortFunc(g.kids, mostBytesFirst)
+		out = append(out, g)
+	}
+	slices.SortFunc(out, mostBytesFirst)
+	return out
+}
+
+func mostBytesFirst(a, b *wasteGroup) int {
+	return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.cause, b.cause), cmp.Compare(a.by, b.by))
+}
+
+// wasteMsg brings the waste of an analysis, grouped.
+type wasteMsg struct{ book *wasteBook }
+
+func (msg wasteMsg) do(m *model) tea.Cmd {
+	if p, ok := m.views[wasteView].(*waste); ok && msg.book.a == m.a {
+		p.install(msg.book)
+	}
+	return nil
+}
+
+// wasteCmd groups the waste of what is shown.
+func (m *model) wasteCmd() tea.Cmd {
+	a := m.a
+	return func() tea.Msg { return wasteMsg{newWasteBook(a)} }
+}
