@@ -40,6 +40,7 @@ func (a *app) explore(ctx context.Context, ref string) error {
 			shown.Store(an)
 			return an, err
 		},
+		Acts:   screenActs(),
 		Input:  keys,
 		Output: a.stdout,
 	})

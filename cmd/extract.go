@@ -9,6 +9,7 @@ import (
 
 	"github.com/peelhq/peel/internal/clean"
 	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/source"
 )
 
 // extraction is what "peel extract" is asked for.
@@ -71,7 +72,9 @@ func (a *app) extract(ctx context.Context, ref string, paths []string, x extract
 			return failed(fmt.Sprintf("--at %d, the layer below", x.layer.n-1), "layer %d removes %s", x.layer.n, place(arg))
 		}
 	}
-	done, err := a.unpack(ctx, p, x)
+	shown := a.startProgress("writing")
+	done, err := unpack(ctx, p, x, shown.report)
+	shown.stop()
 	for i, note := range p.notes {
 		if i == notesShown {
 			fmt.Fprintf(a.stderr, "peel: and %d more\n", len(p.notes)-notesShown)
@@ -87,7 +90,7 @@ func (a *app) extract(ctx context.Context, ref string, paths []string, x extract
 }
 
 // unpack writes what is planned below the directory that is asked for.
-func (a *app) unpack(ctx context.Context, p *plan, x extraction) (tally, error) {
+func unpack(ctx context.Context, p *plan, x extraction, progress func(source.Progress)) (tally, error) {
 	if err := os.MkdirAll(x.dir, 0o777); err != nil {
 		return tally{}, failed("", "cannot make the directory to write to: %w", err)
 	}
@@ -96,9 +99,7 @@ func (a *app) unpack(ctx context.Context, p *plan, x extraction) (tally, error) 
 		return tally{}, failed("", "cannot open the directory to write to: %w", err)
 	}
 	defer root.Close()
-	shown := a.startProgress("writing")
-	defer shown.stop()
-	u := &unpacker{ctx: ctx, root: root, plan: p, force: x.force, progress: shown}
+	u := &unpacker{ctx: ctx, root: root, plan: p, force: x.force, progress: progress}
 	if err := u.run(); err != nil {
 		return u.tally, failed(u.advice(err), "cannot extract to %s: %w", x.dir, err)
 	}

@@ -22,7 +22,9 @@ type counted struct {
 func (c *counted) Write(b []byte) (int, error) {
 	n, err := c.w.Write(b)
 	c.u.bytes += int64(n)
-	c.u.progress.report(source.Progress{What: c.u.root.Name(), Bytes: c.u.bytes, TotalBytes: c.u.total})
+	if c.u.progress != nil {
+		c.u.progress(source.Progress{What: c.u.root.Name(), Bytes: c.u.bytes, TotalBytes: c.u.total})
+	}
 	return n, err
 }
 

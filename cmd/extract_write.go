@@ -9,6 +9,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/peelhq/peel/source"
 )
 
 // What files and directories are while they are being written.
@@ -42,9 +44,9 @@ type unpacker struct {
 	plan  *plan
 	force bool
 
-	progress *progress
-	total    int64  // bytes to write
-	fresh    []item // directories whose attributes are to be set
+	progress func(source.Progress) // told how far writing has come; may be nil
+	total    int64                 // bytes to write
+	fresh    []item                // directories whose attributes are to be set
 
 	// The directory that was last written to: names in it need no walk from
 	// the root, and most files follow their neighbours.

@@ -102,3 +102,19 @@ func flushed(w *bufio.Writer, write func(io.Writer) error) error {
 	}
 	return w.Flush()
 }
+
+// writeNewFile is writeFile for a name that nothing must have yet: what is there
+// is an error, and is left alone.
+func writeNewFile(name string, write func(io.Writer) error) (err error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(name))
+		}
+	}()
+	w := bufio.NewWriterSize(f, outputBuffer)
+	return errors.Join(flushed(w, write), f.Close())
+}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"io"
 	"math"
 
@@ -130,8 +131,7 @@ func JSON(w io.Writer, a *analyze.Analysis) error {
 	out := newRows(w)
 	out.object(doc)
 	out.array("waste", len(a.Waste), func(i int) any {
-		x := &a.Waste[i]
-		return wasteRow{quoted(x.Path), x.Bytes, x.Cause.String(), x.Layer, knownInt(x.By)}
+		return newWasteRow(&a.Waste[i])
 	})
 	out.array("flaws", len(a.Flaws), func(i int) any {
 		f := &a.Flaws[i]
@@ -169,4 +169,16 @@ func finite(f float64) float64 {
 		return 0
 	}
 	return f
+}
+
+func newWasteRow(x *analyze.Waste) wasteRow {
+	return wasteRow{quoted(x.Path), x.Bytes, x.Cause.String(), x.Layer, knownInt(x.By)}
+}
+
+// WasteJSON writes a row of waste, as it stands in the report, as one JSON object
+// and a newline.
+func WasteJSON(w io.Writer, x *analyze.Waste) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(newWasteRow(x))
 }

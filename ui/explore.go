@@ -47,6 +47,9 @@ func (m *model) explore(k tea.KeyPressMsg) tea.Cmd {
 		if cmd, ok := m.paneKey(k); ok {
 			return cmd
 		}
+		if cmd, ok := m.handout(k); ok {
+			return cmd
+		}
 		return m.globalKey(k)
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 // fuzzKeys is what a byte of FuzzKeys presses.
 var fuzzKeys = []string{
 	"j", "k", "down", "up", "pgdown", "pgup", "g", "G", "tab", "shift+tab", "enter", "space", "l", "h", "E", "C", "s", "m", "i",
-	"[", "]", "J", "K", "?", "esc", "1", "2", "3", "a", "<", ">", "backspace", "x",
+	"[", "]", "J", "K", "?", "esc", "1", "2", "3", "a", "<", ">", "backspace", "x", "y", "Y", "o",
 }
 
 // Whatever is pressed and clicked, on terminals of whatever size: never a

@@ -86,6 +86,8 @@ func (m *model) footer(l *line) {
 	switch top := m.top(); {
 	case m.prompt != nil:
 		m.prompt.render(l, &m.look)
+	case m.errand != nil:
+		m.errand.render(l, &m.look, m.keys)
 	case m.notice.text != "":
 		m.notice.render(l, &m.look)
 	case top != nil:

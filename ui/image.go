@@ -56,6 +56,8 @@ func (p *imagePage) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 		if at := p.about[p.cursor].layer; at >= 0 {
 			return m.jump(m.files.anchor, at, analyze.Alone), true
 		}
+	case m.keys.copyPath.matches(k):
+		return m.copyText(p.about[p.cursor].value, "value"), true
 	default:
 		return nil, false
 	}
@@ -79,11 +81,11 @@ func (p *imagePage) mouse(m *model, msg tea.MouseMsg, _, y int) tea.Cmd {
 }
 
 func (p *imagePage) hints(k *keyMap) []hint {
-	return []hint{{k.down, k.up}, {k.jump}, {k.viewFiles}, {k.viewWaste}}
+	return []hint{{k.down, k.up}, {k.jump}, {k.copyPath}, {k.viewFiles}, {k.viewWaste}}
 }
 
 func (p *imagePage) groups(k *keyMap) []keyGroup {
-	return []keyGroup{k.moving(), {"Image", []binding{k.jump}}}
+	return []keyGroup{k.moving(), {"Image", []binding{k.jump, k.copyPath}}}
 }
 
 func (p *imagePage) render(l *line, i int) {

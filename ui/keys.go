@@ -47,6 +47,8 @@ type keyMap struct {
 	viewFiles, viewWaste, viewImage binding
 	undo, narrower, wider           binding
 
+	copyPath, copyDigest, extract, export binding
+
 	help, back, suspend, quit, interrupt binding
 }
 
@@ -86,6 +88,10 @@ func newKeyMap(ascii bool) *keyMap {
 		undo:       bind("go-back", "backspace ctrl+o", rub+" ^o", "", "back to where you were"),
 		narrower:   bind("narrower", "<", "<", "", "move the divider to the left"),
 		wider:      bind("wider", ">", ">", "", "move the divider to the right"),
+		copyPath:   bind("copy", "y", "y", "copy", "copy the path to the clipboard"),
+		copyDigest: bind("copy-digest", "Y", "Y", "", "copy the layer's digest"),
+		extract:    bind("extract", "x", "x", "extract", "write files to a directory"),
+		export:     bind("export", "o", "o", "", "write what is listed to a file, as JSON"),
 		help:       bind("help", "?", "?", "help", "this help"),
 		back:       bind("close", "esc", "esc", "", "close what lies over the view"),
 		suspend:    bind("suspend", "ctrl+z", "^z", "", "suspend"),
@@ -123,11 +129,11 @@ func (k *keyMap) paneHints(focus pane) []hint {
 			{k.viewImage}, {k.scrollDown, k.scrollUp},
 		}
 	case historyPane:
-		return []hint{{k.down, k.up}, {k.jump}, {k.nextPane}, {k.below, k.above}}
+		return []hint{{k.down, k.up}, {k.jump}, {k.nextPane}, {k.extract}, {k.below, k.above}, {k.copyPath}}
 	}
 	return []hint{
 		{k.down, k.up}, {k.toggle}, {k.nextPane}, {k.below, k.above}, {k.viewWaste}, {k.sort}, {k.mode},
-		{k.viewImage}, {k.columns}, {k.openAll, k.foldAll}, {k.scrollDown, k.scrollUp},
+		{k.extract}, {k.viewImage}, {k.columns}, {k.copyPath}, {k.openAll, k.foldAll}, {k.scrollDown, k.scrollUp},
 	}
 }
 
@@ -150,6 +156,7 @@ func (k *keyMap) paneGroups() []keyGroup {
 		{"Layers", []binding{k.enter, k.above, k.below, k.mode, k.from}},
 		{"Files", []binding{k.toggle, k.open, k.close, k.openAll, k.foldAll, k.sort, k.columns}},
 		{"History", []binding{k.jump}},
+		{"Take out", []binding{k.copyPath, k.copyDigest, k.extract, k.export}},
 	}
 }
 

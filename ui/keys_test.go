@@ -50,7 +50,7 @@ func TestKeysAreDistinct(t *testing.T) {
 	k := newKeyMap(false)
 	everywhere := []keyGroup{
 		k.moving(), k.viewGroup(), k.programGroup(),
-		{"", []binding{k.nextPane, k.priorPane, k.below, k.above, k.scrollUp, k.scrollDown, k.narrower, k.wider, k.sort, k.mode, k.from, k.columns}},
+		{"", []binding{k.nextPane, k.priorPane, k.below, k.above, k.scrollUp, k.scrollDown, k.narrower, k.wider, k.sort, k.mode, k.from, k.columns, k.copyPath, k.copyDigest, k.extract, k.export}},
 	}
 	tests := map[string][]keyGroup{
 		"layers":  append(everywhere, keyGroup{"", []binding{k.enter}}),

@@ -42,12 +42,15 @@ type model struct {
 	pending []tea.KeyPressMsg
 	clicked click // the last one
 
-	view   viewID
-	views  [viewCount]page // that of the files is the explorer, and no page
-	over   []page          // what lies over the view, uppermost last
-	prompt *prompt         // nil unless something is asked
-	notice notice
-	trail  []place // where the reader has been, the last place last
+	view    viewID
+	views   [viewCount]page // that of the files is the explorer, and no page
+	over    []page          // what lies over the view, uppermost last
+	prompt  *prompt         // nil unless something is asked
+	notice  notice
+	acts    Acts
+	errand  *errand // nil unless one is under way
+	errands errands
+	trail   []place // where the reader has been, the last place last
 
 	err error // why the program ends
 }
@@ -69,7 +72,7 @@ func newModel(ctx context.Context, o Options) *model {
 	if getenv("NO_COLOR") != "" {
 		m.noColor, m.colours = true, colorprofile.ASCII
 	}
-	m.name = m.look.line(o.Name)
+	m.name, m.acts = m.look.line(o.Name), o.Acts
 	m.keys = newKeyMap(m.look.ascii)
 	m.loading = &loading{lk: &m.look, name: m.name}
 	m.restyle()
@@ -135,6 +138,10 @@ func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 		return nil
 	}
 	m.notice.text = ""
+	if m.errand != nil && m.prompt == nil && m.keys.back.matches(k) {
+		m.errand.stop()
+		return nil
+	}
 	var cmd tea.Cmd
 	switch top := m.top(); {
 	case m.prompt != nil:

@@ -83,16 +83,21 @@ func (m *model) loadCmd() tea.Cmd {
 		if a == nil || a.Image == nil || a.Tree == nil {
 			return loadedMsg{err: errNothing}
 		}
-		start, open := begin(a)
-		wish := rowsWish{
-			spec:   analyze.Spec{Mode: analyze.Union, At: max(len(a.Layers)-1, 0)},
-			opened: open,
-		}
-		rows, cache := makeRows(a.Tree, wish, nil)
-		return loadedMsg{
-			a: a, hides: hidesByLayer(a), start: start,
-			rows: rowsMsg{wish: wish, rows: rows, cache: cache},
-		}
+		return loadedFrom(a)
+	}
+}
+
+// loadedFrom gets ready what the first frame shows.
+func loadedFrom(a *analyze.Analysis) loadedMsg {
+	start, open := begin(a)
+	wish := rowsWish{
+		spec:   analyze.Spec{Mode: analyze.Union, At: max(len(a.Layers)-1, 0)},
+		opened: open,
+	}
+	rows, cache := makeRows(a.Tree, wish, nil)
+	return loadedMsg{
+		a: a, hides: hidesByLayer(a), start: start,
+		rows: rowsMsg{wish: wish, rows: rows, cache: cache},
 	}
 }
 

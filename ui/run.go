@@ -33,6 +33,9 @@ type Options struct {
 	// Name is what is being opened, as it was asked for.
 	Name string
 
+	// Acts are what the screen can have done. Those that are nil are not offered.
+	Acts Acts
+
 	// Input and Output are the terminal. Nil: the process's own.
 	Input  io.Reader
 	Output io.Writer
@@ -78,6 +81,7 @@ func Run(ctx context.Context, o Options) error {
 
 	cancel()
 	job.end()
+	m.errands.end()
 	switch {
 	case m.err != nil:
 		return m.err

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -213,6 +214,13 @@ func (p *waste) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 		p.detail.by(1)
 	case keys.scrollUp.matches(k):
 		p.detail.by(-1)
+	case keys.export.matches(k) && p.book != nil:
+		return m.askExport("waste.json", func(file string) tea.Cmd {
+			listed := p.listed()
+			return m.send("writing the list", func(ctx context.Context, _ func(done, total int64)) (string, error) {
+				return m.acts.ExportWaste(ctx, p.a, listed(), file)
+			})
+		}), true
 	case keys.openAll.matches(k), keys.foldAll.matches(k):
 		p.all(keys.openAll.matches(k))
 	case !ok:
@@ -228,6 +236,8 @@ func (p *waste) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 		p.flip(r.group)
 	case keys.close.matches(k):
 		p.shut(r)
+	case keys.copyPath.matches(k) && r.group == nil:
+		return m.copyText(p.a.Waste[r.waste].Path, "path"), true
 	default:
 		return nil, false
 	}
@@ -288,6 +298,31 @@ func (p *waste) visit(m *model, r wasteRow) tea.Cmd {
 	return m.jump(w.Node, w.Layer, mode)
 }
 
+// listed returns a function that gives the versions that are listed: those of a
+// group that is closed count as listed too.
+func (p *waste) listed() func() []analyze.Waste {
+	a, groups := p.a, p.book.byCause
+	switch p.grouping {
+	case groupLayer:
+		groups = p.book.byLayer
+	case groupPath:
+		groups = []*wasteGroup{p.book.all}
+	case groupGone:
+		groups = []*wasteGroup{p.book.gone}
+	}
+	return func() []analyze.Waste {
+		var listed []analyze.Waste
+		for _, g := range groups {
+			for _, leaf := range append(g.kids[:len(g.kids):len(g.kids)], g) {
+				for _, i := range leaf.rows {
+					listed = append(listed, a.Waste[i])
+				}
+			}
+		}
+		return listed
+	}
+}
+
 func (p *waste) mouse(m *model, msg tea.MouseMsg, x, y int) tea.Cmd {
 	at := msg.Mouse()
 	switch msg.(type) {
@@ -322,6 +357,7 @@ func (p *waste) groups(k *keyMap) []keyGroup {
 	return []keyGroup{
 		k.moving(),
 		{"Waste", []binding{k.toggle, k.open, k.close, k.openAll, k.foldAll, k.sort, k.scrollDown, k.scrollUp}},
+		{"Take out", []binding{k.copyPath, k.export}},
 	}
 }
 

@@ -1,0 +1,87 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/report"
+	"github.com/peelhq/peel/source"
+	"github.com/peelhq/peel/ui"
+)
+
+// screenActs are what the screen has done: as peel extract and the lists of the
+// other commands do it.
+func screenActs() ui.Acts {
+	return ui.Acts{Extract: extractShown, ExportFiles: exportFiles, ExportWaste: exportWaste}
+}
+
+// extractShown writes what the screen shows of a path to a directory, of which
+// no file is overwritten.
+func extractShown(ctx context.Context, an *analyze.Analysis, x ui.Extraction, progress func(done, total int64)) (string, error) {
+	var when moment
+	when.at = layerFlag{x.Layer, !x.Alone}
+	when.layer = layerFlag{x.Layer, x.Alone}
+	p := newPlan(an.Tree, when)
+	if !p.add(x.Node) {
+		return "", fmt.Errorf("there is nothing to write: layer %d does not hold it", x.Layer)
+	}
+	done, err := unpack(ctx, p, extraction{moment: when, dir: x.Dir}, func(p source.Progress) { progress(p.Bytes, p.TotalBytes) })
+	if err != nil {
+		var f *failure
+		if errors.As(err, &f) && f.try != "" {
+			return "", fmt.Errorf("%w (try %s)", f.err, f.try)
+		}
+		return "", err
+	}
+	said := fmt.Sprintf("%s, %s written to %s", human.Count(done.files, "file", "files"), human.Size(done.bytes), x.Dir)
+	switch n := len(p.notes); {
+	case n == 1:
+		said += "; " + p.notes[0]
+	case n > 1:
+		said += fmt.Sprintf("; %s, and %d more", p.notes[0], n-1)
+	}
+	return said, nil
+}
+
+// exportFiles writes versions as peel ls --json does.
+func exportFiles(ctx context.Context, an *analyze.Analysis, listed []analyze.Version, file string) (string, error) {
+	return export(file, "row", len(listed), func(w io.Writer) error {
+		for i, v := range listed {
+			if i%1024 == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err := report.ListJSON(w, an.Tree.Path(v.Node()), v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// exportWaste writes rows of waste as they stand in peel report -f json, a row
+// a line.
+func exportWaste(ctx context.Context, _ *analyze.Analysis, listed []analyze.Waste, file string) (string, error) {
+	return export(file, "row", len(listed), func(w io.Writer) error {
+		for i := range listed {
+			if i%1024 == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err := report.WasteJSON(w, &listed[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// export writes a new file; one that is there already is left alone.
+func export(file, noun string, n int, write func(io.Writer) error) (string, error) {
+	if err := writeNewFile(file, write); err != nil {
+		return "", fmt.Errorf("cannot write %s: %w", file, err)
+	}
+	return fmt.Sprintf("%s written to %s", human.Count(n, noun, noun+"s"), file), nil
+}

@@ -1,0 +1,103 @@
+package cmd
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/source"
+	"github.com/peelhq/peel/ui"
+)
+
+func openSample(t *testing.T) *analyze.Analysis {
+	t.Helper()
+	im, err := source.Open(t.Context(), "../testdata/sample.tar", source.Options{KeepContent: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = im.Close() })
+	a, err := analyze.Run(t.Context(), im, analyze.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// What the screen extracts are the version's own files, and none is overwritten.
+func TestScreenExtracts(t *testing.T) {
+	a := openSample(t)
+	n, _ := a.Tree.Lookup("/srv/shop/.env")
+	dir := filepath.Join(t.TempDir(), "out")
+	acts := screenActs()
+	x := ui.Extraction{Node: n, Layer: 6, Alone: true, Dir: dir}
+	said, err := acts.Extract(t.Context(), a, x, func(_, _ int64) {})
+	if err != nil || !strings.HasPrefix(said, "1 file, ") {
+		t.Fatalf("%q, %v", said, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "srv", "shop", ".env")); err != nil {
+		t.Error(err)
+	}
+	if _, err := acts.Extract(t.Context(), a, x, func(_, _ int64) {}); err == nil {
+		t.Error("the file was overwritten")
+	}
+	x.Layer, x.Dir = 10, filepath.Join(t.TempDir(), "none")
+	if _, err := acts.Extract(t.Context(), a, x, func(_, _ int64) {}); err == nil {
+		t.Error("a removal was written")
+	}
+}
+
+func TestScreenExports(t *testing.T) {
+	a := openSample(t)
+	acts := screenActs()
+	file := filepath.Join(t.TempDir(), "waste.json")
+	if _, err := acts.ExportWaste(t.Context(), a, a.Waste, file); err != nil {
+		t.Fatal(err)
+	}
+	if got := objects(t, file); len(got) != len(a.Waste) || got[0]["path"] != a.Waste[0].Path {
+		t.Errorf("%d rows, the first is %v", len(got), got[0])
+	}
+	if _, err := acts.ExportWaste(t.Context(), a, a.Waste, file); err == nil {
+		t.Error("the file was overwritten")
+	}
+	n, _ := a.Tree.Lookup("/etc/nginx")
+	files := filepath.Join(t.TempDir(), "files.json")
+	if _, err := acts.ExportFiles(t.Context(), a, a.Tree.Versions(n), files); err != nil {
+		t.Fatal(err)
+	}
+	if got := objects(t, files); len(got) == 0 || got[0]["path"] != "/etc/nginx" {
+		t.Errorf("rows %v", got)
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	left := filepath.Join(t.TempDir(), "left.json")
+	if _, err := acts.ExportFiles(stopped, a, a.Tree.Versions(n), left); err == nil {
+		t.Error("it was not stopped")
+	}
+	if _, err := os.Stat(left); err == nil {
+		t.Error("half a file is left")
+	}
+}
+
+// objects reads a file of one JSON object a line.
+func objects(t *testing.T, file string) []map[string]any {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var out []map[string]any
+	for s := bufio.NewScanner(f); s.Scan(); {
+		var o map[string]any
+		if err := json.Unmarshal(s.Bytes(), &o); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, o)
+	}
+	return out
+}

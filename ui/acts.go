@@ -1,0 +1,30 @@
+package ui
+
+import (
+	"context"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// Acts are what the screen has others do: it reads images, and writes nothing
+// itself. An act that is nil is not offered. They are called on goroutines of
+// their own, one at a time; each returns a sentence that says what was done, for
+// people.
+type Acts struct {
+	// Extract writes a path, with all below it and the directories above it, to
+	// a directory. It may call progress from any goroutine.
+	Extract func(ctx context.Context, a *analyze.Analysis, x Extraction, progress func(done, total int64)) (string, error)
+
+	// ExportFiles and ExportWaste write what is listed to a file, as JSON, an
+	// object a line.
+	ExportFiles func(ctx context.Context, a *analyze.Analysis, listed []analyze.Version, file string) (string, error)
+	ExportWaste func(ctx context.Context, a *analyze.Analysis, listed []analyze.Waste, file string) (string, error)
+}
+
+// An Extraction says what is written where.
+type Extraction struct {
+	Node  analyze.NodeID
+	Layer int
+	Alone bool // what that layer alone holds; else the union after it
+	Dir   string
+}

@@ -1,0 +1,156 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// recorder is acts that note what they were asked for.
+type recorder struct {
+	x      Extraction
+	files  []string
+	waste  []analyze.Waste
+	file   string
+	failed error
+}
+
+func (r *recorder) acts() Acts {
+	return Acts{
+		Extract: func(_ context.Context, _ *analyze.Analysis, x Extraction, progress func(done, total int64)) (string, error) {
+			progress(1, 2)
+			r.x = x
+			return "3 files written", r.failed
+		},
+		ExportFiles: func(_ context.Context, a *analyze.Analysis, listed []analyze.Version, file string) (string, error) {
+			for _, v := range listed {
+				r.files = append(r.files, a.Tree.Path(v.Node()))
+			}
+			r.file = file
+			return "written", nil
+		},
+		ExportWaste: func(_ context.Context, _ *analyze.Analysis, listed []analyze.Waste, file string) (string, error) {
+			r.waste, r.file = listed, file
+			return "written", nil
+		},
+	}
+}
+
+// What is extracted is what the screen shows.
+func TestExtract(t *testing.T) {
+	a := open(t, "app")
+	tests := []struct {
+		name, path, keys string
+		layer            int
+		alone            bool
+		dir              string
+	}{
+		{"the final union", "/srv/app", "x enter", 7, false, "out"},
+		{"after a layer", "/srv/app/model.bin", "[ x enter", 6, false, "out"},
+		{"a layer alone", "/srv/app", "m [ [ [ x enter", 4, true, "out"},
+		{"a version of the history", "/srv/app/model.bin", "[ tab j x enter", 4, true, "out"},
+		{"what is removed, of everything", "/var/lib/apt/lists/main.gz", "m m m x enter", 1, true, "out"},
+		{"to another directory", "/etc", "x / s u b enter", 7, false, "out/sub"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := start(t, a, 120, 40)
+			var r recorder
+			m.acts = r.acts()
+			n, ok := a.Tree.Lookup(tt.path)
+			if !ok {
+				t.Fatal("no such path")
+			}
+			m.mode = analyze.Everything // where the path has a row in any case
+			settle(m, m.reveal(n))
+			m.mode = analyze.Union
+			settle(m, m.follow())
+			press(m, tt.keys)
+			want := Extraction{Layer: tt.layer, Alone: tt.alone, Dir: tt.dir}
+			r.x.Node, want.Node = 0, 0
+			if r.x != want {
+				t.Errorf("asked for %+v, want %+v", r.x, want)
+			}
+			rowWith(t, m, "3 files written")
+		})
+	}
+}
+
+func TestExtractFailsAndIsDropped(t *testing.T) {
+	m := start(t, open(t, "app"), 120, 40)
+	r := recorder{failed: errors.New("no room \x1b[31mleft")}
+	m.acts = r.acts()
+	press(m, "x enter")
+	rowWith(t, m, `no room \x1b[31mleft`)
+	press(m, "x esc")
+	if m.prompt != nil || m.errand != nil {
+		t.Error("the question is still there")
+	}
+	m.acts = Acts{}
+	press(m, "x")
+	rowWith(t, m, "not to be had")
+}
+
+// Esc stops what is under way, and another thing has to wait.
+func TestErrandStops(t *testing.T) {
+	m := start(t, open(t, "app"), 120, 40)
+	m.acts = (&recorder{}).acts()
+	m.acts.Extract = func(ctx context.Context, _ *analyze.Analysis, _ Extraction, _ func(done, total int64)) (string, error) {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}
+	press(m, "x")
+	_, cmd := m.Update(keyOf("enter"))
+	if m.errand == nil {
+		t.Fatal("nothing is under way")
+	}
+	m.errand.report(1_000_000, 4_000_000)
+	rowWith(t, m, "1.00 MB of 4.00 MB   25 %")
+	press(m, "x enter")
+	rowWith(t, m, "writing") // still the first
+	m.Update(keyOf("esc"))
+	settle(m, cmd)
+	rowWith(t, m, "was stopped")
+}
+
+func TestExport(t *testing.T) {
+	m := start(t, open(t, "app"), 120, 40)
+	var r recorder
+	m.acts = r.acts()
+	press(m, "C o enter")
+	if r.file != "files.json" || strings.Join(r.files, " ") != "/usr /srv/app /etc /bin /tmp /var/lib/apt/lists" {
+		t.Errorf("%s holds %v", r.file, r.files)
+	}
+	m = start(t, open(t, "app"), 120, 40)
+	m.acts = r.acts()
+	for _, tt := range []struct {
+		keys string
+		want int
+	}{{"2", 7}, {"s", 7}, {"s", 7}, {"s", 4}} {
+		press(m, tt.keys+" o enter")
+		if len(r.waste) != tt.want || r.file != "waste.json" {
+			t.Errorf("after %q %s holds %d rows, want %d", tt.keys, r.file, len(r.waste), tt.want)
+		}
+	}
+}
+
+func TestCopy(t *testing.T) {
+	tests := []struct{ keys, says string }{
+		{"C g y", "path copied, if the terminal lets programs do that: /usr"},
+		{"Y", "diffID of layer 7 copied"},
+		{"3 j y", "value copied, if the terminal lets programs do that: app:1"},
+		{"3 y", "there is no value to copy"},
+		{"2 s s y", "/var/lib/apt/lists/main.gz"},
+	}
+	a := open(t, "app")
+	for _, tt := range tests {
+		t.Run(tt.keys, func(t *testing.T) {
+			m := start(t, a, 160, 40)
+			press(m, tt.keys)
+			rowWith(t, m, tt.says)
+		})
+	}
+}

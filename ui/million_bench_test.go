@@ -1,0 +1,113 @@
+package ui
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/bench/madeup"
+)
+
+// million is an image of a million entries in twelve layers. It is made once a
+// run, and only if one of these benchmarks is run.
+var million *analyze.Analysis
+
+func openMillion(b *testing.B) *analyze.Analysis {
+	b.Helper()
+	if million == nil {
+		path := filepath.Join(b.TempDir(), "million.tar")
+		f, err := os.Create(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		im := madeup.Image{Entries: 1_000_000, Layers: 12, Mean: 4096, Again: 10, Holes: true}
+		if err := im.WriteDocker(f); err != nil {
+			b.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			b.Fatal(err)
+		}
+		million = openFile(b, path)
+	}
+	return million
+}
+
+// percentiles reports the times of single steps: the middle one, and the one
+// that 99 of 100 do not exceed.
+func percentiles(b *testing.B, took []time.Duration) {
+	slices.Sort(took)
+	at := func(percent int) float64 {
+		return float64(took[min(len(took)*percent/100, len(took)-1)]) / float64(time.Millisecond)
+	}
+	b.ReportMetric(at(50), "ms-median")
+	b.ReportMetric(at(99), "ms-99th")
+}
+
+// BenchmarkMillionKeyToFrame is a key and its frame in an image of a million
+// entries, every directory open: down, up, pages, the ends.
+func BenchmarkMillionKeyToFrame(b *testing.B) {
+	m := start(b, openMillion(b), 120, 40)
+	press(m, "E g")
+	keys := []string{"j", "j", "k", "pgdown", "G", "pgup", "k", "g"}
+	var took []time.Duration
+	for i := 0; b.Loop(); i++ {
+		began := time.Now()
+		send(m, keyOf(keys[i%len(keys)]))
+		_ = m.View()
+		took = append(took, time.Since(began))
+	}
+	percentiles(b, took)
+}
+
+// BenchmarkMillionLayerSwitch selects layers one after another. The views of
+// those that were selected before are kept; each is made anew here.
+func BenchmarkMillionLayerSwitch(b *testing.B) {
+	for _, tt := range []struct{ name, keys string }{{"closed", ""}, {"open", "E"}} {
+		b.Run(tt.name, func(b *testing.B) {
+			a := openMillion(b)
+			m := start(b, a, 120, 40)
+			press(m, tt.keys)
+			var took []time.Duration
+			for i := 0; b.Loop(); i++ {
+				b.StopTimer()
+				m.layers.to((i * 5) % 12)
+				for from := -1; from < 12; from++ { // push the views out
+					a.Tree.View(analyze.Spec{Mode: analyze.Range, From: from, At: 11})
+				}
+				b.StartTimer()
+				began := time.Now()
+				settle(m, m.follow())
+				_ = m.View()
+				took = append(took, time.Since(began))
+			}
+			percentiles(b, took)
+		})
+	}
+}
+
+// BenchmarkMillionFirstFrame is what stands between an analysis and its first
+// frame.
+func BenchmarkMillionFirstFrame(b *testing.B) {
+	a := openMillion(b)
+	var took []time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		for from := -1; from < 12; from++ {
+			a.Tree.View(analyze.Spec{Mode: analyze.Range, From: from, At: 11})
+		}
+		b.StartTimer()
+		began := time.Now()
+		m := newModel(b.Context(), Options{Environ: []string{"LANG=C.UTF-8"}})
+		m.after = func(time.Duration, tea.Msg) tea.Cmd { return nil }
+		m.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
+		m.Update(loadedFrom(a))
+		_ = m.View()
+		took = append(took, time.Since(began))
+	}
+	percentiles(b, took)
+}
