@@ -27,6 +27,7 @@ type Analysis struct {
 
 	open []comparison // that Start has left
 	base int          // layers
+	read int          // layers
 }
 
 // Totals are an image's figures. Sizes are bytes.
@@ -88,13 +89,18 @@ func (c *Counts) add(change Change) {
 // Run reads all layers of im, if that has not been done, and works out what they
 // do to each other.
 func Run(ctx context.Context, im *source.Image, opts Options) (*Analysis, error) {
-	a, err := assemble(ctx, im, opts)
+	base, err := prepare(ctx, im, opts)
+	if err != nil {
+		return nil, err
+	}
+	a, err := assemble(ctx, im, base)
 	if err != nil {
 		return nil, err
 	}
 	if err := a.Tree.compare(ctx, a.open); err != nil {
 		return nil, err
 	}
+	a.open = nil
 	a.conclude()
 	return a, nil
 }
@@ -104,7 +110,16 @@ func Run(ctx context.Context, im *source.Image, opts Options) (*Analysis, error)
 // count as different. All figures are exact; what may still change are the
 // changes and causes of the versions that are Unsettled, and so their counts.
 func Start(ctx context.Context, im *source.Image, opts Options) (*Analysis, error) {
-	a, err := assemble(ctx, im, opts)
+	base, err := prepare(ctx, im, opts)
+	if err != nil {
+		return nil, err
+	}
+	return judge(ctx, im, base)
+}
+
+// judge works out all that Start does, of layers that have been read.
+func judge(ctx context.Context, im *source.Image, base int) (*Analysis, error) {
+	a, err := assemble(ctx, im, base)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +139,7 @@ func (a *Analysis) Finish(ctx context.Context) (*Analysis, error) {
 	}
 	t := a.Tree
 	done := &Analysis{
-		Image: a.Image, Flaws: a.Flaws, base: a.base,
+		Image: a.Image, Flaws: a.Flaws, base: a.base, read: a.read,
 		Tree: &Tree{
 			layers: t.layers, nodes: t.nodes, children: t.children, names: t.names, dirs: t.dirs, orphans: t.orphans,
 			versions: slices.Clone(t.versions), inodes: slices.Clone(t.inodes),
@@ -137,20 +152,22 @@ func (a *Analysis) Finish(ctx context.Context) (*Analysis, error) {
 	return done, nil
 }
 
-// assemble reads what is to be read and builds the tree.
-func assemble(ctx context.Context, im *source.Image, opts Options) (*Analysis, error) {
+// prepare reads all layers of im, and returns how many are the base image's.
+func prepare(ctx context.Context, im *source.Image, opts Options) (int, error) {
 	base, err := baseLayers(ctx, im, opts.Base)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	if err := im.Scan(ctx); err != nil {
-		return nil, err
-	}
+	return base, im.Scan(ctx)
+}
+
+// assemble builds the tree of layers that have been read.
+func assemble(ctx context.Context, im *source.Image, base int) (*Analysis, error) {
 	b := newBuilder(im.Layers)
 	if err := b.build(ctx); err != nil {
 		return nil, err
 	}
-	a := &Analysis{Image: im, Tree: b.t, Flaws: slices.Clone(im.Flaws), open: b.pending, base: base}
+	a := &Analysis{Image: im, Tree: b.t, Flaws: slices.Clone(im.Flaws), open: b.pending, base: base, read: len(im.Layers)}
 	for _, l := range im.Layers {
 		a.Flaws = append(a.Flaws, l.Flaws()...)
 	}

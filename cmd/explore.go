@@ -34,9 +34,11 @@ func (a *app) explore(ctx context.Context, ref string) error {
 	}
 	err := ui.Run(ctx, ui.Options{
 		Name: name,
-		Load: func(ctx context.Context, progress func(ui.Progress)) (*analyze.Analysis, error) {
+		Load: func(ctx context.Context, progress func(ui.Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error) {
 			opts.Progress = func(p source.Progress) { progress(ui.Progress(p)) }
-			an, err := a.open(ctx, ref, opts, analyze.Start)
+			an, err := a.open(ctx, ref, opts, func(ctx context.Context, im *source.Image, o analyze.Options) (*analyze.Analysis, error) {
+				return analyze.Watch(ctx, im, o, show)
+			})
 			shown.Store(an)
 			return an, err
 		},

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -24,13 +25,20 @@ type origin struct {
 // Scan reads the entries of every layer, several layers at once. A layer whose
 // form is not supported gets an Err, and the rest goes on; broken or truncated
 // data is an error. An image that came in a stream has been scanned by Open.
-func (im *Image) Scan(ctx context.Context) error {
+func (im *Image) Scan(ctx context.Context) error { return im.ScanEach(ctx, func(*Layer) {}) }
+
+// ScanEach is Scan, and calls done with each layer once that has been read, in
+// whatever order they are. Those that had been read before come first. It is
+// called from several goroutines, one at a time.
+func (im *Image) ScanEach(ctx context.Context, done func(*Layer)) error {
 	var todo []*Layer
 	var bytes int64
 	for _, l := range im.Layers {
 		if l.Err == nil && l.Entries == nil {
 			todo = append(todo, l)
 			bytes += l.blob.size
+		} else {
+			done(l)
 		}
 	}
 	if len(todo) == 0 {
@@ -41,12 +49,18 @@ func (im *Image) Scan(ctx context.Context) error {
 	}
 	// The largest first, so that none of them is left over at the end.
 	slices.SortStableFunc(todo, func(a, b *Layer) int { return cmp.Compare(b.blob.size, a.blob.size) })
+	var one sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, l := range todo {
 		group.Go(func() error {
 			err := l.take(im.cache.scan(ctx, l.blob, l.Digest, im.meter))
 			im.meter.layerDone()
+			if err == nil {
+				one.Lock()
+				defer one.Unlock()
+				done(l)
+			}
 			return err
 		})
 	}

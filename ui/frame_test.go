@@ -55,15 +55,18 @@ func start(t testing.TB, a *analyze.Analysis, w, h int, env ...string) *model {
 	m := newModel(t.Context(), Options{
 		Name:    a.Image.Name,
 		Environ: append([]string{"LANG=C.UTF-8"}, env...),
-		Load: func(context.Context, func(Progress)) (*analyze.Analysis, error) {
+		Load: func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error) {
 			return a, nil
 		},
 	})
-	m.after = func(time.Duration, tea.Msg) tea.Cmd { return nil }
+	m.after = nothingLater
 	settle(m, m.Init())
 	send(m, tea.WindowSizeMsg{Width: w, Height: h})
 	return m
 }
+
+// nothingLater is what tests have in the place of timers.
+func nothingLater(time.Duration, tea.Msg) tea.Cmd { return nil }
 
 // send has m take a message in, and run what follows from it to the end.
 func send(m *model, msg tea.Msg) {

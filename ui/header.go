@@ -11,8 +11,9 @@ type fact struct {
 	drop  int // the order of going: 1 goes first; 0 stays
 }
 
-// header draws the line with the image's name and totals.
-func header(l *line, lk *look, name string, a *analyze.Analysis) {
+// header draws the line with the image's name and totals; far says how far the
+// reading has come, if it is still going on.
+func header(l *line, lk *look, name, far string, a *analyze.Analysis) {
 	st := &lk.st
 	t := a.Totals
 	facts := []fact{
@@ -33,6 +34,9 @@ func header(l *line, lk *look, name string, a *analyze.Analysis) {
 	facts = append(facts, fact{[]span{
 		{waste, human.Size(t.Wasted)}, {st.dim, " wasted "}, {waste, "(" + percent(t.Wasted, t.Stored) + ")"},
 	}, 0})
+	if !a.Whole() {
+		facts = append(facts, fact{[]span{{st.key, far}}, 0})
+	}
 	if n := a.Unsettled(); n > 0 {
 		facts = append(facts, fact{[]span{{st.dim, "comparing " + counted(n, "file") + lk.sg.tail}}, 1})
 	}

@@ -37,6 +37,14 @@ func newLayers(lk *look, a *analyze.Analysis) layers {
 	return p
 }
 
+// take shows another analysis of the same image.
+func (p *layers) take(a *analyze.Analysis) {
+	p.a, p.largest = a, 0
+	for _, t := range a.Layers {
+		p.largest = max(p.largest, t.Stored)
+	}
+}
+
 // title names the pane.
 func (p *layers) title() string { return "Layers" }
 
@@ -86,6 +94,13 @@ func (p *layers) render(l *line, i int, focused bool, from int) {
 	}
 	l.right(st.dim, strconv.Itoa(i), digits)
 	l.skip(1)
+	if i >= p.a.Read() {
+		l.right(st.dim, "reading", sizeWidth)
+		l.skip(barGap + bar + 1 + sizeWidth + hides + 2)
+		l.put(st.dim, p.commands[i])
+		l.fill()
+		return
+	}
 	if t.Layer.Err != nil {
 		l.skip(sizeWidth + barGap + bar + 1 + sizeWidth + hides + 2)
 		l.put(st.failure, "cannot be read")

@@ -151,6 +151,24 @@ func (s *loading) amount() string {
 	return text
 }
 
+// far says in short how far the reading has come: "reading 412 MB of 1.23 GB, 3 s left".
+func (s *loading) far() string {
+	text := "reading"
+	if s.p.TotalLayer > 0 {
+		text += fmt.Sprintf(" %d of %s", s.p.Layers, counted(s.p.TotalLayer, "layer"))
+	}
+	if s.p.TotalBytes > 0 {
+		text += fmt.Sprintf(", %.0f %%", 100*min(float64(s.p.Bytes)/float64(s.p.TotalBytes), 1))
+	}
+	if s.rate > 0 {
+		text += fmt.Sprintf(", %s/s", human.Size(int64(s.rate)))
+	}
+	if d, ok := s.left(); ok {
+		text += ", " + lasting(d) + " left"
+	}
+	return text
+}
+
 func (s *loading) layers() string {
 	switch {
 	case s.p.TotalLayer > 0:

@@ -103,7 +103,7 @@ func BenchmarkMillionFirstFrame(b *testing.B) {
 		b.StartTimer()
 		began := time.Now()
 		m := newModel(b.Context(), Options{Environ: []string{"LANG=C.UTF-8"}})
-		m.after = func(time.Duration, tea.Msg) tea.Cmd { return nil }
+		m.after = nothingLater
 		m.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
 		m.Update(loadedFrom(a))
 		_ = m.View()

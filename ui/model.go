@@ -14,7 +14,7 @@ import (
 // messages to the panes, and holds what they share.
 type model struct {
 	ctx  context.Context // of the loading; done when the program ends
-	load func(context.Context, func(Progress)) (*analyze.Analysis, error)
+	load Loader
 	name string // of what is opened, clean
 	now  func() time.Time
 	// after brings a message once some time has passed.
@@ -32,7 +32,8 @@ type model struct {
 	focus   pane
 
 	loading *loading
-	a       *analyze.Analysis // nil while loading
+	a       *analyze.Analysis // what has been read; nil until there is something to show
+	shown   chan *analyze.Analysis
 	layers  layers
 	layer   layer
 	files   files
@@ -73,6 +74,7 @@ func newModel(ctx context.Context, o Options) *model {
 		m.noColor, m.colours = true, colorprofile.ASCII
 	}
 	m.name, m.acts = m.look.line(o.Name), o.Acts
+	m.shown = make(chan *analyze.Analysis, 1)
 	m.keys = newKeyMap(m.look.ascii)
 	m.loading = &loading{lk: &m.look, name: m.name}
 	m.restyle()
@@ -81,7 +83,7 @@ func newModel(ctx context.Context, o Options) *model {
 
 // Init starts the loading.
 func (m *model) Init() tea.Cmd {
-	return tea.Batch(tea.RequestBackgroundColor, m.after(tickEvery, tickMsg{}), m.loadCmd())
+	return tea.Batch(tea.RequestBackgroundColor, m.after(tickEvery, tickMsg{}), m.loadCmd(), m.shownCmd())
 }
 
 // Update takes one message in.
@@ -125,7 +127,7 @@ type deed interface{ do(m *model) tea.Cmd }
 func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 	switch {
 	case m.keys.interrupt.matches(k):
-		if m.a == nil {
+		if m.reading() {
 			m.err = ErrInterrupted
 		}
 		return tea.Quit
@@ -251,7 +253,7 @@ func (m *model) follow() tea.Cmd {
 type tickMsg struct{}
 
 func (msg tickMsg) do(m *model) tea.Cmd {
-	if m.a != nil {
+	if !m.reading() {
 		return nil
 	}
 	m.loading.tick(m.now())

@@ -254,12 +254,12 @@ func TestThemes(t *testing.T) {
 }
 
 // loadFunc is what Options.Load is.
-type loadFunc = func(context.Context, func(Progress)) (*analyze.Analysis, error)
+type loadFunc = func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error)
 
 func TestRun(t *testing.T) {
 	failure := errors.New("no such image")
 	a := open(t, "app")
-	stuck := func(ctx context.Context, _ func(Progress)) (*analyze.Analysis, error) {
+	stuck := func(ctx context.Context, _ func(Progress), _ func(*analyze.Analysis)) (*analyze.Analysis, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
@@ -269,16 +269,16 @@ func TestRun(t *testing.T) {
 		keys string
 		want error
 	}{
-		{"loading fails", func(context.Context, func(Progress)) (*analyze.Analysis, error) {
+		{"loading fails", func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error) {
 			return nil, failure
 		}, "", failure},
-		{"nothing comes of it", func(context.Context, func(Progress)) (*analyze.Analysis, error) {
+		{"nothing comes of it", func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error) {
 			return nil, nil
 		}, "", errNothing},
 		{"q while loading", stuck, "q", nil},
 		{"esc while loading", stuck, "\x1b", nil},
 		{"ctrl+c while loading", stuck, "\x03", ErrInterrupted},
-		{"q later", func(context.Context, func(Progress)) (*analyze.Analysis, error) { return a, nil }, "q", nil},
+		{"q later", func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error) { return a, nil }, "q", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -293,8 +293,8 @@ func TestRun(t *testing.T) {
 			var ended error
 			got := Run(t.Context(), Options{
 				Name: "app", Input: in, Output: io.Discard, Environ: []string{"TERM=xterm", "LANG=C.UTF-8"},
-				Load: func(ctx context.Context, p func(Progress)) (*analyze.Analysis, error) {
-					a, err := tt.load(ctx, p)
+				Load: func(ctx context.Context, p func(Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error) {
+					a, err := tt.load(ctx, p, show)
 					ended = err
 					return a, err
 				},

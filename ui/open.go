@@ -6,17 +6,32 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// do opens the explorer on an analysis, or ends the program if there is none.
+// reading reports whether layers are still being read.
+func (m *model) reading() bool { return m.a == nil || !m.a.Whole() }
+
+// do opens the explorer on an analysis, or puts it in the place of one of fewer
+// layers, or ends the program if there is none.
 func (msg loadedMsg) do(m *model) tea.Cmd {
-	if msg.err != nil {
+	switch {
+	case msg.err != nil:
 		m.err = msg.err
 		return tea.Quit
+	case m.a != nil && m.a.Whole():
+		return nil // of fewer layers, and too late
+	}
+	var next tea.Cmd
+	if !msg.a.Whole() {
+		next = m.shownCmd()
+	}
+	if m.a != nil {
+		return tea.Batch(m.take(msg), next)
 	}
 	m.a = msg.a
 	if m.a.Image.Name != "" {
 		m.name = m.look.line(m.a.Image.Name)
 	}
 	m.layers = newLayers(&m.look, m.a)
+	m.layers.to(max(m.a.Read()-1, 0))
 	m.layer = layer{lk: &m.look, a: m.a, hides: msg.hides, index: -1}
 	m.history = history{lk: &m.look, a: m.a, commands: m.layers.commands}
 	m.files = files{lk: &m.look, a: m.a, wish: msg.rows.wish, anchor: msg.start}
@@ -24,7 +39,30 @@ func (msg loadedMsg) do(m *model) tea.Cmd {
 	m.files.install(msg.rows)
 	m.views[wasteView] = newWaste(m)
 	m.views[imageView] = newImagePage(m)
-	return tea.Batch(m.settleCmd(), m.wasteCmd())
+	return tea.Batch(next, m.settleCmd(), m.wasteCmd())
+}
+
+// take puts an analysis of more layers in the place of what is shown. Nodes keep
+// their IDs, so that the reader's place stays; who is at the highest layer that
+// was there goes along to the highest one.
+func (m *model) take(msg loadedMsg) tea.Cmd {
+	atTop := m.layers.cursor == m.a.Read()-1
+	m.adopt(msg.a, msg.hides)
+	if atTop && m.mode != analyze.Range {
+		m.layers.to(max(m.a.Read()-1, 0))
+		m.files.wish.spec = m.spec()
+	}
+	return tea.Batch(m.settleCmd(), m.wasteCmd(), m.files.ask())
+}
+
+// adopt has every pane and page show another analysis of the same image.
+func (m *model) adopt(a *analyze.Analysis, h []hides) {
+	m.a = a
+	m.layers.take(a)
+	m.history.a, m.files.a = a, a
+	m.layer.a, m.layer.hides = a, h
+	m.files.cache = nil // its view is of another tree
+	m.renew()
 }
 
 // do takes in what the comparisons have changed: words and counts, but no size
@@ -34,10 +72,7 @@ func (msg settledMsg) do(m *model) tea.Cmd {
 		m.err = msg.err
 		return tea.Quit
 	}
-	m.a = msg.a
-	m.layers.a, m.history.a, m.files.a = m.a, m.a, m.a
-	m.layer.a, m.layer.hides = m.a, msg.hides
-	m.renew()
+	m.adopt(msg.a, msg.hides)
 	return tea.Batch(m.wasteCmd(), m.files.ask()) // for the signs: rows and order stay
 }
 
@@ -74,9 +109,16 @@ type loadedMsg struct {
 
 // loadCmd reads and analyses the image.
 func (m *model) loadCmd() tea.Cmd {
-	ctx, load, report := m.ctx, m.load, m.loading.report
+	ctx, load, report, shown := m.ctx, m.load, m.loading.report, m.shown
 	return func() tea.Msg {
-		a, err := load(ctx, report)
+		defer close(shown)
+		a, err := load(ctx, report, func(a *analyze.Analysis) {
+			select { // the newest replaces one that has not been taken yet
+			case <-shown:
+			default:
+			}
+			shown <- a
+		})
 		if err != nil {
 			return loadedMsg{err: err}
 		}
@@ -87,11 +129,23 @@ func (m *model) loadCmd() tea.Cmd {
 	}
 }
 
+// shownCmd waits for an analysis of what has been read so far.
+func (m *model) shownCmd() tea.Cmd {
+	shown := m.shown
+	return func() tea.Msg {
+		a, ok := <-shown
+		if !ok {
+			return nil
+		}
+		return loadedFrom(a)
+	}
+}
+
 // loadedFrom gets ready what the first frame shows.
 func loadedFrom(a *analyze.Analysis) loadedMsg {
 	start, open := begin(a)
 	wish := rowsWish{
-		spec:   analyze.Spec{Mode: analyze.Union, At: max(len(a.Layers)-1, 0)},
+		spec:   analyze.Spec{Mode: analyze.Union, At: max(a.Read()-1, 0)},
 		opened: open,
 	}
 	rows, cache := makeRows(a.Tree, wish, nil)

@@ -27,8 +27,9 @@ var errNothing = errors.New("there is nothing to show")
 type Options struct {
 	// Load reads and analyses the image. It is called once, on a goroutine of
 	// its own; its context is cancelled as soon as the reader quits. It may
-	// call progress from any goroutine, as often as it likes.
-	Load func(ctx context.Context, progress func(Progress)) (*analyze.Analysis, error)
+	// call progress from any goroutine, as often as it likes, and show with
+	// what has been read so far (see analyze.Watch).
+	Load Loader
 
 	// Name is what is being opened, as it was asked for.
 	Name string
@@ -44,6 +45,9 @@ type Options struct {
 	// says what the terminal can show: TERM, COLORTERM, NO_COLOR, LC_ALL ...
 	Environ []string
 }
+
+// A Loader reads and analyses an image; see Options.
+type Loader func(ctx context.Context, progress func(Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error)
 
 // loadGrace is how long Run waits, once the terminal is restored, for a Load
 // whose context has been cancelled.
@@ -77,7 +81,7 @@ func Run(ctx context.Context, o Options) error {
 		opts = append(opts, tea.WithColorProfile(colorprofile.ASCII))
 	}
 	_, err := tea.NewProgram(m, opts...).Run()
-	loading := m.a == nil
+	loading := m.reading()
 
 	cancel()
 	job.end()
@@ -99,14 +103,14 @@ func Run(ctx context.Context, o Options) error {
 
 // A job is a Load that is called at most once, and not at all after its end.
 type job struct {
-	load func(context.Context, func(Progress)) (*analyze.Analysis, error)
+	load Loader
 	done chan struct{} // closed when load has returned
 
 	mu             sync.Mutex
 	running, ended bool
 }
 
-func (j *job) run(ctx context.Context, progress func(Progress)) (*analyze.Analysis, error) {
+func (j *job) run(ctx context.Context, progress func(Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error) {
 	j.mu.Lock()
 	if j.ended {
 		j.mu.Unlock()
@@ -115,7 +119,7 @@ func (j *job) run(ctx context.Context, progress func(Progress)) (*analyze.Analys
 	j.running = true
 	j.mu.Unlock()
 	defer close(j.done)
-	return j.load(ctx, progress)
+	return j.load(ctx, progress, show)
 }
 
 // end waits for load, whose context is cancelled, for as long as loadGrace.

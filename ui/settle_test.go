@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -36,11 +35,11 @@ func unsettled(t *testing.T) (*model, tea.Cmd, context.CancelFunc) {
 	}
 	t.Cleanup(func() { _ = im.Close() })
 	m := newModel(ctx, Options{Name: "x", Environ: []string{"LANG=C.UTF-8"},
-		Load: func(ctx context.Context, _ func(Progress)) (*analyze.Analysis, error) {
+		Load: func(ctx context.Context, _ func(Progress), _ func(*analyze.Analysis)) (*analyze.Analysis, error) {
 			return analyze.Start(ctx, im, analyze.Options{})
 		},
 	})
-	m.after = func(time.Duration, tea.Msg) tea.Cmd { return nil }
+	m.after = nothingLater
 	m.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
 	msg, ok := m.loadCmd()().(loadedMsg)
 	if !ok || msg.err != nil {

@@ -35,7 +35,7 @@ func (m *model) screen() string {
 		case m.a == nil:
 			m.loadingRow(&l, y)
 		case m.layout.header.hasRow(y):
-			header(&l, &m.look, m.name, m.a)
+			header(&l, &m.look, m.name, m.loading.far(), m.a)
 		case m.layout.footer.hasRow(y):
 			m.footer(&l)
 		case top != nil:

@@ -1,0 +1,156 @@
+package analyze
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/peelhq/peel/source"
+)
+
+// How often Watch shows what there is: first after a while, for most images have
+// been read by then, and then so seldom that making it takes a small part of the
+// time.
+const (
+	firstShow  = 300 * time.Millisecond
+	leastPause = 500 * time.Millisecond
+	pauseRatio = 4 // of the pause to what making the last one took
+)
+
+// Watch is Start, and hands out analyses of what has been read so far while the
+// layers above are still being read. Those are of the lower layers, as many as
+// are there without a gap (see Analysis.Read), and whole in themselves: what they
+// say of these layers is what an image without the others would be. Their nodes
+// have the IDs that they have in the end. show is called from one goroutine,
+// seldom, and not at all for an image that is read at once; nor after Watch has
+// returned.
+func Watch(ctx context.Context, im *source.Image, opts Options, show func(*Analysis)) (*Analysis, error) {
+	base, err := baseLayers(ctx, im, opts.Base)
+	if err != nil {
+		return nil, err
+	}
+	w := newWatcher(im, base, show)
+	working, stop := context.WithCancel(ctx)
+	var ended sync.WaitGroup
+	ended.Go(func() { w.run(working) })
+	err = im.ScanEach(ctx, w.read)
+	stop()
+	ended.Wait()
+	if err != nil {
+		return nil, err
+	}
+	return Start(ctx, im, opts)
+}
+
+// A watcher makes analyses of the layers that have been read.
+type watcher struct {
+	im   *source.Image
+	base int
+	show func(*Analysis)
+	news chan struct{} // has one when a layer has been read since
+
+	first, pause time.Duration // before the first is shown, and between two at least
+
+	mu   sync.Mutex
+	done []*source.Layer // by index; nil for what has not been read
+}
+
+func newWatcher(im *source.Image, base int, show func(*Analysis)) *watcher {
+	return &watcher{im: im, base: base, show: show, news: make(chan struct{}, 1),
+		first: firstShow, pause: leastPause, done: make([]*source.Layer, len(im.Layers))}
+}
+
+// read takes a layer that has been read.
+func (w *watcher) read(l *source.Layer) {
+	w.mu.Lock()
+	w.done[l.Index] = l
+	w.mu.Unlock()
+	select {
+	case w.news <- struct{}{}:
+	default:
+	}
+}
+
+// run shows what there is, now and then, until ctx ends.
+func (w *watcher) run(ctx context.Context) {
+	pause := w.first
+	shown := 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.news:
+		}
+		layers, n := w.lower()
+		if n == shown {
+			pause = w.pause
+			continue
+		}
+		began := time.Now()
+		a, err := startLower(ctx, w.im, layers, n, w.base)
+		if err != nil {
+			return // it shows again when all is read
+		}
+		shown = n
+		w.show(a)
+		pause = max(w.pause, pauseRatio*time.Since(began))
+	}
+}
+
+// lower returns the image's layers, of which the first n have been read and the
+// others hold nothing.
+func (w *watcher) lower() (layers []*source.Layer, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for n < len(w.done) && w.done[n] != nil {
+		n++
+	}
+	return emptiedAbove(w.im, n), n
+}
+
+// emptiedAbove returns im's layers, those from the n-th on without what they
+// hold. Of these, nothing is looked at that may still be being written.
+func emptiedAbove(im *source.Image, n int) []*source.Layer {
+	layers := append([]*source.Layer(nil), im.Layers[:n]...)
+	for _, l := range im.Layers[n:] {
+		layers = append(layers, &source.Layer{
+			Index: l.Index, DiffID: l.DiffID, Digest: l.Digest, MediaType: l.MediaType, Step: l.Step, CompressedBytes: -1,
+		})
+	}
+	return layers
+}
+
+// StartLower is what Watch shows once the lowest n layers of im have been read,
+// and no others: for those who want to see that again.
+func StartLower(ctx context.Context, im *source.Image, opts Options, n int) (*Analysis, error) {
+	base, err := prepare(ctx, im, opts)
+	if err != nil {
+		return nil, err
+	}
+	return startLower(ctx, im, emptiedAbove(im, n), n, base)
+}
+
+// startLower is Start for an image of which only the first n layers have been
+// read.
+func startLower(ctx context.Context, im *source.Image, layers []*source.Layer, n, base int) (*Analysis, error) {
+	some := *im
+	some.Layers = layers
+	a, err := judge(ctx, &some, base)
+	if err != nil {
+		return nil, err
+	}
+	a.read, a.open = n, nil // comparisons are made when all is there
+	return a, nil
+}
+
+// Read returns how many layers the analysis is of, from the lowest on: all but
+// while Watch is at work.
+func (a *Analysis) Read() int { return a.read }
+
+// Whole reports whether all layers have been read.
+func (a *Analysis) Whole() bool { return a.read == len(a.Layers) }

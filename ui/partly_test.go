@@ -1,0 +1,84 @@
+package ui
+
+import (
+	"context"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/testkit"
+	"github.com/peelhq/peel/source"
+)
+
+// While the layers above are being read, those that are there can be looked at;
+// the reader's place stays when more come.
+func TestWhatIsReadIsShown(t *testing.T) {
+	im, err := source.Open(t.Context(), testkit.ShapeNamed("docker-20").Write(t, testkit.Load(t, "testdata/app.image")), source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer im.Close()
+	lower := func(n int) *analyze.Analysis {
+		a, err := analyze.StartLower(t.Context(), im, analyze.Options{}, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	whole, err := analyze.Start(t.Context(), im, analyze.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newModel(t.Context(), Options{Name: "app", Environ: []string{"LANG=C.UTF-8"}})
+	m.after = nothingLater
+	send(m, tea.WindowSizeMsg{Width: 120, Height: 40})
+	m.loading.p = Progress{Bytes: 25, TotalBytes: 100, Layers: 2, TotalLayer: 8}
+
+	// shownCmd waits for what never comes here: only what is done at once counts.
+	m.shown = make(chan *analyze.Analysis)
+	close(m.shown)
+	send(m, loadedFrom(lower(2)))
+	intact(t, m)
+	rowWith(t, m, "reading 2 of 8 layers, 25 %")
+	rowWith(t, m, "7 reading")
+	rowWith(t, m, "Files after layer 1")
+	golden(t, "partly-120x40", screen(m))
+
+	n, _ := m.a.Tree.Lookup("/usr/bin")
+	settle(m, m.reveal(n))
+	send(m, loadedFrom(lower(5)))
+	intact(t, m)
+	rowWith(t, m, "Files after layer 4") // who is at the top goes along
+	if at, _ := m.files.current(); m.a.Tree.Path(at) != "/usr/bin" {
+		t.Errorf("the cursor is on %s", m.a.Tree.Path(at))
+	}
+	press(m, "[ [")
+	send(m, loadedFrom(whole))
+	rowWith(t, m, "Files after layer 2") // who is not, stays
+	if m.reading() || m.layers.cursor != 2 {
+		t.Errorf("still reading, or at layer %d", m.layers.cursor)
+	}
+	send(m, loadedFrom(lower(3))) // too late
+	if !m.a.Whole() {
+		t.Error("an analysis of fewer layers took the place of the whole")
+	}
+	press(m, "2 3 1 ] ] ] ] ]")
+	intact(t, m)
+	rowWith(t, m, "Files after layer 7")
+}
+
+// Load's own way: show, then the end.
+func TestLoaderShows(t *testing.T) {
+	a := open(t, "app")
+	m := newModel(t.Context(), Options{Environ: []string{"LANG=C.UTF-8"}, Load: func(_ context.Context, _ func(Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error) {
+		show(a)
+		show(a) // nobody has taken the first
+		return a, nil
+	}})
+	m.after = nothingLater
+	settle(m, m.Init())
+	if m.a != a {
+		t.Errorf("the analysis is not shown: %v, %v", m.a, m.err)
+	}
+}
