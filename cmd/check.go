@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -31,9 +32,9 @@ peel check app.tar --min-efficiency 95% --max-wasted 20MB
 		ValidArgsFunction: complete,
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			return a.check(ctx, args[0], analyze.Rules{
-				MinEfficiency: float64(minEfficiency),
-				MaxWasted:     int64(maxWasted),
-				MaxUserWasted: float64(maxUserWasted),
+				MinEfficiency: analyze.Limit[float64]{On: minEfficiency >= 0, Value: float64(minEfficiency), Severity: analyze.Error},
+				MaxWasted:     analyze.Limit[int64]{On: maxWasted >= 0, Value: int64(maxWasted), Severity: analyze.Error},
+				MaxUserWasted: analyze.Limit[float64]{On: maxUserWasted >= 0, Value: float64(maxUserWasted), Severity: analyze.Error},
 			})
 		}),
 	}
@@ -43,18 +44,25 @@ peel check app.tar --min-efficiency 95% --max-wasted 20MB
 	return c
 }
 
-// check reports on the rules. That one has failed outranks a reader that has
-// gone: a pipeline must not pass because nobody read the reasons.
+// check reports on the rules. That one has failed outranks output that could
+// not be written: a pipeline must not pass because nobody read the reasons.
 func (a *app) check(ctx context.Context, ref string, rules analyze.Rules) error {
 	an, err := a.load(ctx, ref, false)
 	if err != nil {
 		return err
 	}
 	defer an.Image.Close()
-	results := analyze.Check(an, rules)
-	err = a.print(ctx, func(w io.Writer) error { return report.Check(w, an, results) })
-	if report.Failed(results) && (err == nil || closedPipe(err)) {
+	outcome := analyze.Check(an, rules, nil)
+	return concluded(outcome, a.print(ctx, func(w io.Writer) error { return report.Check(w, an, outcome) }))
+}
+
+// concluded returns what a check ends with, whose output ended with err.
+func concluded(o *analyze.Outcome, err error) error {
+	switch {
+	case !o.Failed():
+		return err
+	case err == nil, closedPipe(err):
 		return errRule
 	}
-	return err
+	return &failure{code: exitRule, err: fmt.Errorf("a rule failed, and %w", err)}
 }

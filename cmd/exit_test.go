@@ -157,7 +157,8 @@ func TestOutputThatFails(t *testing.T) {
 		{"check app.tar --min-efficiency off --max-user-wasted off", closed(), 0, ""},
 		{"ls app.tar -R", full{}, 3, "cannot write the output"},
 		{"cat app.tar /usr/lib/libc.so", full{}, 3, "cannot write the output"},
-		{"check app.tar", full{}, 3, "cannot write the output"},
+		{"check app.tar", full{}, 1, "a rule failed, and cannot write the output"},
+		{"check app.tar --min-efficiency off --max-user-wasted off", full{}, 3, "cannot write the output"},
 	} {
 		var err strings.Builder
 		code := Main(strings.Fields(c.args), strings.NewReader(""), c.out, &err)
