@@ -97,7 +97,6 @@ type checker struct {
 	unreadable string         // "layers 3 and 5"; "" if every layer could be read
 
 	// What counts, of the figures that Ignore takes from.
-	waste                  []Waste
 	stored, wasted         int64
 	userStored, userWasted int64
 }
@@ -105,7 +104,7 @@ type checker struct {
 // ignore works out the figures without what is ignored.
 func (c *checker) ignore() {
 	t := &c.a.Totals
-	c.waste = c.a.Waste
+	c.out.Waste = c.a.Waste
 	c.stored, c.wasted, c.userStored, c.userWasted = t.Stored, t.Wasted, t.UserStored, t.UserWasted
 	if c.unreadable != "" {
 		c.out.Notes = append(c.out.Notes, c.unreadable+" cannot be read: the figures are those of the others")
@@ -113,11 +112,11 @@ func (c *checker) ignore() {
 	if len(c.rules.Ignore) == 0 {
 		return
 	}
-	c.waste = nil
+	c.out.Waste = nil
 	covered := c.rules.Ignore.covered(c.a.Tree)
 	for _, w := range c.a.Waste {
 		if w.Node == none && !c.rules.Ignore.coverPath(w.Path) || w.Node != none && !covered[w.Node] {
-			c.waste = append(c.waste, w)
+			c.out.Waste = append(c.out.Waste, w)
 			continue
 		}
 		c.out.Ignored += w.Bytes

@@ -59,8 +59,9 @@ type Outcome struct {
 	Notes     []string // what a reader of the figures has to know, a sentence each; plain text, raw as in findings
 	Growth    *Growth  // against the baseline; nil without one
 
-	Ignored         int64 // wasted bytes that count in no rule, as Rules.Ignore says
-	IgnoredVersions int   // that have them
+	Waste           []Waste // what counts of the image's waste, in the same order
+	Ignored         int64   // wasted bytes that count in no rule, as Rules.Ignore says
+	IgnoredVersions int     // that have them
 }
 
 // Add puts findings where they belong in the order of o's.

@@ -98,7 +98,7 @@ func (c *checker) addWaste(v verdict, wasted int64) {
 func (c *checker) mendWaste(excess int64, base int) string {
 	hides := map[int]int64{}
 	worst := -1
-	for _, w := range c.waste {
+	for _, w := range c.out.Waste {
 		if w.Layer < base {
 			continue
 		}

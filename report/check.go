@@ -20,6 +20,8 @@ func Check(w io.Writer, a *analyze.Analysis, o *analyze.Outcome) error {
 	p.image(a)
 	if o.RulesFrom != "" {
 		p.line("rules from %s", clean.Line(o.RulesFrom))
+	} else {
+		p.line("rules from flags and defaults")
 	}
 	p.WriteByte('\n')
 	wide := checkRule
@@ -40,7 +42,9 @@ func Check(w io.Writer, a *analyze.Analysis, o *analyze.Outcome) error {
 		}
 	}
 	if o.Failed() {
-		p.waste(a, checkWaste)
+		counted := *a
+		counted.Waste = o.Waste
+		p.waste(&counted, checkWaste)
 	}
 	p.WriteByte('\n')
 	p.tally(o)
