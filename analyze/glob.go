@@ -21,7 +21,7 @@ import (
 // "{a,b}" for alternatives, and a backslash takes a sign's meaning away.
 type Glob struct {
 	text     string // as it was written
-	pattern  string // relative to the root, without what may follow
+	pattern  string // relative to the root, without what may follow; "" for the root itself
 	last     string // its last component; "" if the last slash is inside of alternatives
 	anywhere bool   // the pattern is one component, at any depth
 	except   bool
@@ -129,8 +129,8 @@ func lastOpenSlash(pattern string) int {
 // String returns g as it was written.
 func (g Glob) String() string { return g.text }
 
-// matches reports whether g names the very path, which has no slash before it;
-// what it names by lying above is not looked at.
+// matches reports whether g names the very path, which has no slash before it
+// and is not the root; what it names by lying above is not looked at.
 func (g Glob) matches(path string) bool {
 	if g.anywhere {
 		path = path[strings.LastIndexByte(path, '/')+1:]
@@ -141,7 +141,7 @@ func (g Glob) matches(path string) bool {
 // covers reports whether g names an absolute path, or one above it.
 func (g Glob) covers(path string) bool {
 	path = path[1:]
-	if g.matches("") {
+	if g.pattern == "" {
 		return true
 	}
 	for i := 0; i < len(path); i++ {
@@ -149,7 +149,7 @@ func (g Glob) covers(path string) bool {
 			return true
 		}
 	}
-	return g.matches(path)
+	return path != "" && g.matches(path)
 }
 
 // coveredBy adds the nodes of t that g names, or that lie below one, to those in
@@ -161,7 +161,7 @@ func (t *Tree) coveredBy(g Glob, marks []bool) {
 	for n := range t.nodes {
 		x := &t.nodes[n]
 		if NodeID(n) == Root {
-			own[n] = g.matches("")
+			own[n] = g.pattern == ""
 		} else if own[x.parent] {
 			own[n] = true
 		} else {

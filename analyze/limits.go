@@ -88,7 +88,9 @@ func (c *checker) addWaste(v verdict, wasted int64) {
 	if v.failed && wasted < c.rules.MinWasted {
 		v.failed = false
 		amount, floor := sizes(wasted, c.rules.MinWasted)
-		v.message += fmt.Sprintf(", but the waste, %s, is below the floor of %s", amount, floor)
+		why := fmt.Sprintf("the waste, %s, is below the floor of %s", amount, floor)
+		v.message += ", but " + why
+		c.out.Notes = append(c.out.Notes, v.rule+" does not fail: "+why)
 	}
 	c.add(v)
 }

@@ -100,6 +100,8 @@ func (p *page) tally(o *analyze.Outcome) {
 		line = "no rule is on"
 	case failed > 0:
 		line = "failed: " + human.Comma(failed) + " of " + rules
+	case warned+unchecked > 0:
+		line = "passed: " + human.Comma(len(o.Results)-warned-unchecked) + " of " + rules
 	}
 	if warned > 0 {
 		line += ", " + human.Count(warned, "warning", "warnings")
