@@ -20,24 +20,30 @@ import (
 // "*" and "?" stand for anything but a slash, "[a-z]" for one of a class,
 // "{a,b}" for alternatives, and a backslash takes a sign's meaning away.
 type Glob struct {
-	text     string // as it was written
-	pattern  string // relative to the root, without what may follow; "" for the root itself
-	last     string // its last component; "" if the last slash is inside of alternatives
-	anywhere bool   // the pattern is one component, at any depth
-	except   bool
+	text   string // as it was written
+	any    []pattern
+	except bool
+}
+
+// A pattern is a glob without alternatives.
+type pattern struct {
+	text     string // relative to the root, without what may follow; "" for the root itself
+	last     string // its last component
+	anywhere bool   // it is one component, at any depth
 }
 
 // Globs name what any of them names, but for their exceptions, whatever the
 // order.
 type Globs []Glob
 
-// Bounds on a glob: of bytes, and of the ways that its alternatives make.
+// Bounds on a glob: of bytes, and of the patterns that its alternatives make.
 const (
-	maxGlob = 1024
-	maxWays = 1024
+	maxGlob     = 1024
+	maxPatterns = 256
 )
 
-// ParseGlob reads a glob.
+// ParseGlob reads a glob. Alternatives are taken apart here, for the library
+// takes exponential time over some: over 25 times "{a,aa}", 11 seconds.
 func ParseGlob(text string) (Glob, error) {
 	g := Glob{text: text}
 	rest, except := strings.CutPrefix(text, "!")
@@ -49,27 +55,81 @@ func ParseGlob(text string) (Glob, error) {
 		return g, fmt.Errorf("a glob of %d bytes: %d are the most", len(text), maxGlob)
 	case !doublestar.ValidatePattern(rest):
 		return g, fmt.Errorf("%q is no glob: a bracket or brace is not closed, or a backslash ends it", text)
-	case ways(rest) > maxWays:
-		return g, fmt.Errorf("%q has too many alternatives", text)
 	}
-	pattern, rooted := strings.CutPrefix(rest, "/")
-	pattern = covering(pattern)
-	if !strings.Contains(pattern, "{") {
-		for part := range strings.SplitSeq(pattern, "/") {
-			if part == "." || part == ".." || part == "" && pattern != "" {
-				return g, fmt.Errorf("%q names no path: a component is empty, . or ..", text)
+	all, ok := alternatives(rest, nil)
+	if !ok {
+		return g, fmt.Errorf("%q stands for more than %d globs", text, maxPatterns)
+	}
+	for _, one := range all {
+		p, err := newPattern(one)
+		if err != nil {
+			return g, fmt.Errorf("%q: %w", text, err)
+		}
+		g.any = append(g.any, p)
+	}
+	return g, nil
+}
+
+// newPattern reads a glob without alternatives.
+func newPattern(glob string) (pattern, error) {
+	text, rooted := strings.CutPrefix(glob, "/")
+	text = covering(text)
+	for part := range strings.SplitSeq(text, "/") {
+		switch {
+		case part == "." || part == ".." || part == "" && text != "" || text == "" && glob == "":
+			return pattern{}, errors.New("it names no path: a component is empty, . or ..")
+		case !doublestar.ValidatePattern(part):
+			return pattern{}, errors.New("a slash inside of brackets or after a backslash")
+		}
+	}
+	if one, ok := strings.CutPrefix(text, "**/"); ok && !rooted && !strings.Contains(one, "/") {
+		text = one
+	}
+	return pattern{
+		text: text, last: text[strings.LastIndexByte(text, '/')+1:],
+		anywhere: !rooted && text != "" && !strings.Contains(text, "/"),
+	}, nil
+}
+
+// alternatives appends to all what a glob stands for, "{a,b}c" for "ac" and
+// "bc"; false if it is too much.
+func alternatives(glob string, all []string) ([]string, bool) {
+	from, cuts := firstBraces(glob)
+	if from < 0 {
+		return append(all, glob), len(all) < maxPatterns
+	}
+	ok := true
+	end := cuts[len(cuts)-1] + 1
+	for begin := from + 1; ok && len(cuts) > 0; cuts = cuts[1:] {
+		all, ok = alternatives(glob[:from]+glob[begin:cuts[0]]+glob[end:], all)
+		begin = cuts[0] + 1
+	}
+	return all, ok
+}
+
+// firstBraces returns where the first pair of braces opens, and where its commas
+// and its closing brace are; -1 if there are none.
+func firstBraces(glob string) (from int, cuts []int) {
+	from = -1
+	for i, depth := 0, 0; i < len(glob); i++ {
+		switch c := glob[i]; {
+		case c == '\\':
+			i++
+		case c == '[':
+			i += max(strings.IndexByte(glob[i:], ']'), 0)
+		case c == '{':
+			if depth++; depth == 1 {
+				from = i
+			}
+		case c == ',' && depth == 1:
+			cuts = append(cuts, i)
+		case c == '}' && depth > 0:
+			if depth--; depth == 0 {
+				return from, append(cuts, i)
 			}
 		}
 	}
-	if one, ok := strings.CutPrefix(pattern, "**/"); ok && !rooted && !strings.Contains(one, "/") {
-		pattern = one
-	}
-	g.pattern = pattern
-	g.anywhere = !rooted && pattern != "" && !strings.Contains(pattern, "/")
-	if last := pattern[lastOpenSlash(pattern)+1:]; !strings.Contains(last, "/") {
-		g.last = last
-	}
-	return g, nil
+	return -1, nil
 }
 
 // covering returns a pattern without the ends that say no more than that what
@@ -87,92 +147,62 @@ func covering(pattern string) string {
 	}
 }
 
-// ways returns in how many ways alternatives can be chosen, at most.
-func ways(pattern string) int {
-	n, options := 1, []int{}
-	for _, c := range pattern {
-		switch {
-		case c == '{':
-			options = append(options, 1)
-		case len(options) == 0:
-		case c == ',':
-			options[len(options)-1]++
-		case c == '}':
-			n = min(n*options[len(options)-1], maxWays+1)
-			options = options[:len(options)-1]
-		}
-	}
-	return n
-}
-
-// lastOpenSlash returns where the last slash stands that is not inside of
-// brackets or braces, -1 if there is none.
-func lastOpenSlash(pattern string) int {
-	last, depth := -1, 0
-	for i := 0; i < len(pattern); i++ {
-		switch pattern[i] {
-		case '\\':
-			i++
-		case '{', '[':
-			depth++
-		case '}', ']':
-			depth = max(depth-1, 0)
-		case '/':
-			if depth == 0 {
-				last = i
-			}
-		}
-	}
-	return last
-}
-
 // String returns g as it was written.
 func (g Glob) String() string { return g.text }
 
-// matches reports whether g names the very path, which has no slash before it
-// and is not the root; what it names by lying above is not looked at.
-func (g Glob) matches(path string) bool {
-	if g.anywhere {
+// matches reports whether p names the very path, which has no slash before it;
+// what it names by lying above is not looked at.
+func (p *pattern) matches(path string) bool {
+	switch {
+	case p.text == "" || path == "":
+		return p.text == path
+	case p.anywhere:
 		path = path[strings.LastIndexByte(path, '/')+1:]
 	}
-	return doublestar.MatchUnvalidated(g.pattern, path)
+	return doublestar.MatchUnvalidated(p.text, path)
 }
 
 // covers reports whether g names an absolute path, or one above it.
 func (g Glob) covers(path string) bool {
 	path = path[1:]
-	if g.pattern == "" {
-		return true
-	}
-	for i := 0; i < len(path); i++ {
-		if path[i] == '/' && g.matches(path[:i]) {
+	for i := range g.any {
+		p := &g.any[i]
+		if p.matches("") || p.matches(path) {
 			return true
 		}
+		for at, c := range []byte(path) {
+			if c == '/' && p.matches(path[:at]) {
+				return true
+			}
+		}
 	}
-	return path != "" && g.matches(path)
+	return false
 }
 
 // coveredBy adds the nodes of t that g names, or that lie below one, to those in
 // marks, by node. A name is looked at once, however many paths have it, and only
 // paths whose last component fits are put together.
 func (t *Tree) coveredBy(g Glob, marks []bool) {
-	fits := map[uint32]bool{} // names, for the last component
 	own := make([]bool, len(t.nodes))
-	for n := range t.nodes {
-		x := &t.nodes[n]
-		if NodeID(n) == Root {
-			own[n] = g.pattern == ""
-		} else if own[x.parent] {
-			own[n] = true
-		} else {
+	for i := range g.any {
+		p := &g.any[i]
+		own[Root] = own[Root] || p.matches("")
+		fits := map[uint32]bool{} // names, for the last component
+		for n := 1; n < len(t.nodes); n++ {
+			x := &t.nodes[n]
+			if own[n] = own[n] || own[x.parent]; own[n] {
+				continue
+			}
 			fit, known := fits[x.name]
 			if !known {
-				fit = g.last == "" || doublestar.MatchUnvalidated(g.last, string(t.names.at(x.name)))
+				fit = doublestar.MatchUnvalidated(p.last, t.names.view(x.name))
 				fits[x.name] = fit
 			}
-			own[n] = fit && (g.anywhere || g.matches(t.Path(NodeID(n))[1:]))
+			own[n] = fit && (p.anywhere || p.matches(t.Path(NodeID(n))[1:]))
 		}
-		marks[n] = marks[n] || own[n]
+	}
+	for n, named := range own {
+		marks[n] = marks[n] || named
 	}
 }
 
