@@ -183,6 +183,7 @@ func (r *ruleset) weigh(name, word string) error {
 	case word == off:
 		*on = false
 		r.given[name] = []string{off}
+		return nil
 	case !ok:
 		return fmt.Errorf(`%q is no severity: give "error", "warn" or "off"`, word)
 	case !*on:
