@@ -21,6 +21,27 @@ const (
 	ruleForbid            = "forbid"
 )
 
+// sizeVerdict holds a number of bytes against the most that there may be.
+func sizeVerdict(rule string, limit Limit[int64], bytes int64, what, title string) verdict {
+	v := verdict{rule: rule, severity: limit.Severity, failed: bytes > limit.Value, title: title, bytes: bytes}
+	v.value, v.limit = sizes(bytes, limit.Value)
+	v.say(what, "more than", "at most")
+	return v
+}
+
+// countVerdict does so with a number of something else.
+func countVerdict(rule string, limit Limit[int64], n int64, what, title string) verdict {
+	v := verdict{rule: rule, severity: limit.Severity, failed: n > limit.Value, title: title}
+	v.value, v.limit = human.Comma(n), human.Comma(limit.Value)
+	v.say(what, "more than", "at most")
+	return v
+}
+
+// say makes the verdict's sentence: "waste is 5 MB, more than 4 MB".
+func (v *verdict) say(what, failed, held string) {
+	v.message = fmt.Sprintf("%s is %s, %s %s", what, v.value, pick(v.failed, failed, held), v.limit)
+}
+
 // minEfficiency wants a least share of the stored bytes to be visible.
 func (c *checker) minEfficiency() {
 	limit := c.rules.MinEfficiency
@@ -33,7 +54,7 @@ func (c *checker) minEfficiency() {
 	}
 	v := verdict{rule: ruleMinEfficiency, severity: limit.Severity, failed: efficiency < limit.Value, title: "Efficiency too low", bytes: c.wasted}
 	v.value, v.limit = percents(efficiency, limit.Value)
-	v.message = fmt.Sprintf("efficiency is %s, %s %s", v.value, pick(v.failed, "less than", "at least"), v.limit)
+	v.say("efficiency", "less than", "at least")
 	if v.failed {
 		v.advice = c.mendWaste(c.wasted-mayWaste(c.stored-c.wasted, limit.Value), -1)
 	}
@@ -55,9 +76,7 @@ func (c *checker) maxWasted() {
 	if !limit.On {
 		return
 	}
-	v := verdict{rule: ruleMaxWasted, severity: limit.Severity, failed: c.wasted > limit.Value, title: "Too many bytes wasted", bytes: c.wasted}
-	v.value, v.limit = sizes(c.wasted, limit.Value)
-	v.message = fmt.Sprintf("waste is %s, %s %s", v.value, pick(v.failed, "more than", "at most"), v.limit)
+	v := sizeVerdict(ruleMaxWasted, limit, c.wasted, "waste", "Too many bytes wasted")
 	if v.failed {
 		v.advice = c.mendWaste(c.wasted-limit.Value, -1)
 	}
@@ -76,7 +95,7 @@ func (c *checker) maxUserWasted() {
 	}
 	v := verdict{rule: ruleMaxUserWasted, severity: limit.Severity, failed: ratio > limit.Value, title: "Too large a share of the user layers wasted", bytes: c.userWasted}
 	v.value, v.limit = percents(ratio, limit.Value)
-	v.message = fmt.Sprintf("the share of user layers that is waste is %s, %s %s", v.value, pick(v.failed, "more than", "at most"), v.limit)
+	v.say("the share of user layers that is waste", "more than", "at most")
 	if v.failed {
 		v.advice = c.mendWaste(c.userWasted-mayWaste(c.userStored-c.userWasted, 1-limit.Value), c.a.Totals.BaseLayers)
 	}
@@ -123,9 +142,7 @@ func (c *checker) maxSize() {
 		return
 	}
 	size := c.a.Totals.Stored
-	v := verdict{rule: ruleMaxSize, severity: limit.Severity, failed: size > limit.Value, title: "Image too large", bytes: size}
-	v.value, v.limit = sizes(size, limit.Value)
-	v.message = fmt.Sprintf("the stored size is %s, %s %s", v.value, pick(v.failed, "more than", "at most"), v.limit)
+	v := sizeVerdict(ruleMaxSize, limit, size, "the stored size", "Image too large")
 	if v.failed {
 		v.advice = c.mendSize(size - limit.Value)
 	}
@@ -139,15 +156,15 @@ func (c *checker) maxCompressedSize() {
 		return
 	}
 	size := c.a.Totals.Compressed
-	v := verdict{rule: ruleMaxCompressedSize, severity: limit.Severity, failed: size > limit.Value, title: "Compressed image too large", bytes: size}
 	if size < 0 {
-		v.limit, v.unknown = human.Size(limit.Value), "not all layers are compressed here"
-		v.try = "Check the image as it is pushed: an OCI archive with compressed layers."
-		c.add(v)
+		c.add(verdict{
+			rule: ruleMaxCompressedSize, severity: limit.Severity, limit: human.Size(limit.Value),
+			unknown: "not all layers are compressed here",
+			try:     "Check the image as it is pushed: an OCI archive with compressed layers.",
+		})
 		return
 	}
-	v.value, v.limit = sizes(size, limit.Value)
-	v.message = fmt.Sprintf("the compressed size is %s, %s %s", v.value, pick(v.failed, "more than", "at most"), v.limit)
+	v := sizeVerdict(ruleMaxCompressedSize, limit, size, "the compressed size", "Compressed image too large")
 	if v.failed {
 		v.advice = c.mendSize(size - limit.Value)
 	}
@@ -180,9 +197,7 @@ func (c *checker) maxLayers() {
 	if !limit.On {
 		return
 	}
-	n := int64(c.a.Totals.Layers)
-	v := verdict{rule: ruleMaxLayers, severity: limit.Severity, failed: n > limit.Value, value: human.Comma(n), limit: human.Comma(limit.Value), title: "Too many layers"}
-	v.message = fmt.Sprintf("the number of layers is %s, %s %s", v.value, pick(v.failed, "more than", "at most"), v.limit)
+	v := countVerdict(ruleMaxLayers, limit, int64(c.a.Totals.Layers), "the number of layers", "Too many layers")
 	v.advice = "Join steps that belong together, or copy the result into a last stage."
 	c.add(v)
 }
@@ -230,8 +245,7 @@ func (c *checker) maxFiles() {
 	}
 	t := c.a.Tree
 	n := int64(t.View(Spec{Mode: Union, At: t.LayerCount() - 1}).Files(Root))
-	v := verdict{rule: ruleMaxFiles, severity: limit.Severity, failed: n > limit.Value, value: human.Comma(n), limit: human.Comma(limit.Value), title: "Too many files"}
-	v.message = fmt.Sprintf("the number of files is %s, %s %s", v.value, pick(v.failed, "more than", "at most"), v.limit)
+	v := countVerdict(ruleMaxFiles, limit, n, "the number of files", "Too many files")
 	v.advice = "Leave out what is not needed to run: documentation, tests, caches, development packages."
 	c.add(v)
 }
@@ -269,7 +283,7 @@ func (c *checker) maxGrowth() {
 		v.failed = grown > limit.Value.Bytes
 		v.value, v.limit = sizes(grown, limit.Value.Bytes)
 	}
-	v.message = fmt.Sprintf("growth of the stored size is %s, %s %s", v.value, pick(v.failed, "more than", "at most"), v.limit)
+	v.say("growth of the stored size", "more than", "at most")
 	if v.failed {
 		v.advice = fmt.Sprintf("It stores %s where the baseline stored %s.", human.Size(c.a.Totals.Stored), human.Size(c.before.Stored))
 	}
