@@ -128,9 +128,9 @@ func (c *checker) mendWaste(excess int64, base int) string {
 			worst = w.By
 		}
 	}
-	advice := fmt.Sprintf("%s of it must go.", human.Size(max(excess, 1)))
+	advice := fmt.Sprintf("%s of the waste must go.", human.Size(max(excess, 1)))
 	if worst >= 0 {
-		advice += fmt.Sprintf(" Most is hidden by %s: %s.", c.layerName(worst), human.Size(hides[worst]))
+		advice += fmt.Sprintf(" Most, %s, is hidden by %s.", human.Size(hides[worst]), c.layerName(worst))
 	}
 	return advice
 }

@@ -188,8 +188,8 @@ func TestClosedPipe(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	inFolder(t, "docker-25", "-- layer --\nfile big 2000000\n")
 	half := read(t, "app.tar")[:1000000]
-	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
-		c := program(t, "ls", "-")
+	for command, signal := range map[string]os.Signal{"ls": os.Interrupt, "check": syscall.SIGTERM} {
+		c := program(t, command, "-")
 		var said strings.Builder
 		c.Stderr = &said
 		stdin, err := c.StdinPipe()
