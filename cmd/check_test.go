@@ -182,3 +182,30 @@ func TestInitKeeps(t *testing.T) {
 		t.Error("a file was written all the same")
 	}
 }
+
+// Whatever names and globs hold, none of it reaches a terminal as it is.
+func TestCheckIsClean(t *testing.T) {
+	inFolder(t, "docker-25", `
+-- image app:1 linux/amd64 --
+step "RUN echo \x1b]0;title\x07"
+-- layer --
+file "\x1b[31mred" 700
+file "two\n::error::lines" 700
+file "\u202egpj.exe" 700
+`)
+	write(t, "\u202e\x1b[31m.yaml", []byte("forbid: ['*', \"\\e\\\\[31mred\"]\nmax-layer-size: 5\nbase: 0\nmax-size: 10\n"))
+	for _, args := range [][]string{
+		{"check", "app.tar", "--config", "\u202e\x1b[31m.yaml"},
+		{"check", "app.tar", "--forbid", "\x1b["},
+		{"check", "app.tar", "--warn", "\x1b[31m"},
+		{"check", "app.tar", "--baseline", "\x1b[31m", "--max-growth", "5%"},
+	} {
+		r := peel(args...)
+		if text := r.out + r.err; strings.ContainsAny(text, "\x1b\x07\u202e") || strings.Contains(text, "\n::") || r.code == 0 {
+			t.Errorf("peel %q: exit code %d, it prints %q", args, r.code, text)
+		}
+	}
+	if out := peel("check", "app.tar", "--config", "\u202e\x1b[31m.yaml").out; !strings.Contains(out, `\x1b[31mred`) {
+		t.Errorf("the names are not shown:\n%s", out)
+	}
+}
