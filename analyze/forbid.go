@@ -84,7 +84,7 @@ func (c *checker) shippedAs(g Glob, excepted []bool, each func(version int)) map
 	}
 	for i := range t.versions {
 		v := &t.versions[i]
-		if !named[v.node] || excepted != nil && excepted[v.node] || v.entry == none || v.kind == source.Dir {
+		if !named[v.node] || excepted[v.node] || v.entry == none || v.kind == source.Dir {
 			continue
 		}
 		each(i)

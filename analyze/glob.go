@@ -77,7 +77,7 @@ func newPattern(glob string) (pattern, error) {
 	for part := range strings.SplitSeq(text, "/") {
 		switch {
 		case part == "." || part == ".." || part == "" && text != "" || text == "" && glob == "":
-			return pattern{}, errors.New("it names no path: a component is empty, . or ..")
+			return pattern{}, errors.New("it names no path, for a component is empty, a dot or two")
 		case !doublestar.ValidatePattern(part):
 			return pattern{}, errors.New("a slash inside of brackets or after a backslash")
 		}
@@ -223,18 +223,13 @@ func (gs Globs) covered(t *Tree) []bool {
 	return marks
 }
 
-// excepted returns what the exceptions among gs name of t, by node; nil if there
-// are none.
+// excepted returns what the exceptions among gs name of t, by node.
 func (gs Globs) excepted(t *Tree) []bool {
-	var marks []bool
+	marks := make([]bool, t.Len())
 	for _, g := range gs {
-		if !g.except {
-			continue
+		if g.except {
+			t.coveredBy(g, marks)
 		}
-		if marks == nil {
-			marks = make([]bool, t.Len())
-		}
-		t.coveredBy(g, marks)
 	}
 	return marks
 }

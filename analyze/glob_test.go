@@ -48,12 +48,12 @@ func TestGlobCovers(t *testing.T) {
 			t.Errorf("%s: %v", c.glob, err)
 			continue
 		}
-		for _, path := range strings.Fields(c.yes) {
+		for path := range strings.FieldsSeq(c.yes) {
 			if !g.covers(path) {
 				t.Errorf("%s does not name %s", c.glob, path)
 			}
 		}
-		for _, path := range strings.Fields(c.no) {
+		for path := range strings.FieldsSeq(c.no) {
 			if g.covers(path) {
 				t.Errorf("%s names %s", c.glob, path)
 			}

@@ -142,13 +142,13 @@ func TestFindRules(t *testing.T) {
 // What is no regular file is not waited for, and not taken for no rules.
 func TestRulesFileKinds(t *testing.T) {
 	inFolder(t, "docker-25", story)
-	for name, make := range map[string]func() error{
+	for name, create := range map[string]func() error{
 		"a directory":       func() error { return os.Mkdir(peelFile, 0o755) },
 		"a link to nowhere": func() error { return os.Symlink("nowhere", peelFile) },
 		"a device":          func() error { return os.Symlink(os.DevNull, peelFile) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := make(); err != nil {
+			if err := create(); err != nil {
 				t.Skip(err)
 			}
 			defer os.Remove(peelFile)

@@ -70,7 +70,7 @@ func verdict(r *analyze.Result) string {
 // item adds a paragraph that begins with a word and a colon.
 func (p *page) item(word, text string) {
 	line := "  " + word + ":"
-	for _, w := range strings.Fields(clean.Text(text)) {
+	for w := range strings.FieldsSeq(clean.Text(text)) {
 		if width(line)+1+width(w) > columns {
 			p.line("%s", line)
 			line = "   "
