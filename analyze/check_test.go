@@ -1,42 +1,145 @@
 package analyze
 
-import "testing"
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/peelhq/peel/source"
+)
 
 func TestCheck(t *testing.T) {
-	off := Rules{MinEfficiency: -1, MaxWasted: -1, MaxUserWasted: -1}
-	totals := Totals{Stored: 1000, Visible: 900, Wasted: 100, Efficiency: 0.9, UserWastedRatio: 0.2}
-	with := func(change func(*Rules)) Rules {
-		r := off
-		change(&r)
-		return r
+	layer := func(step string, stored, wasted int64) LayerTotal {
+		return LayerTotal{Layer: &source.Layer{Step: source.Step{Command: step}}, Stored: stored, Wasted: wasted}
 	}
+	a := &Analysis{
+		Totals: Totals{Layers: 3, Stored: 1000, Visible: 900, Wasted: 100, Efficiency: 0.9, Compressed: -1, BaseLayers: 1, UserStored: 500, UserWasted: 100, UserWastedRatio: 0.2},
+		Layers: []LayerTotal{layer("ADD base", 500, 0), layer("RUN make", 400, 100), layer("RUN chmod 600 /x", 100, 0)},
+		Waste:  []Waste{{Path: "/x", Bytes: 100, Cause: MetadataCopy, Layer: 1, By: 2}},
+	}
+	a.Layers[0].Base = true
+	packed := *a
+	packed.Totals.Compressed = 300
+	before := &Figures{Stored: 800}
 	for _, c := range []struct {
 		name   string
+		a      *Analysis
 		rules  Rules
-		rule   string // "" for none
-		failed bool
+		before *Figures
+		want   string // of the one result: its rule and what has become of it
 		says   string
+		find   string // the findings' IDs
+		advise string // a part of the first one's advice
 	}{
-		{"all off", off, "", false, ""},
-		{"efficiency just met", with(func(r *Rules) { r.MinEfficiency = 0.9 }), "min-efficiency", false, "efficiency is 90.0 %, at least 90.0 %"},
-		{"efficiency just missed", with(func(r *Rules) { r.MinEfficiency = 0.90001 }), "min-efficiency", true, "efficiency is 90.000 %, less than 90.001 %"},
-		{"waste just met", with(func(r *Rules) { r.MaxWasted = 100 }), "max-wasted", false, "waste is 100 B, at most 100 B"},
-		{"waste exceeded", with(func(r *Rules) { r.MaxWasted = 99 }), "max-wasted", true, "waste is 100 B, more than 99 B"},
-		{"no waste allowed", with(func(r *Rules) { r.MaxWasted = 0 }), "max-wasted", true, "waste is 100 B, more than 0 B"},
-		{"user waste met", with(func(r *Rules) { r.MaxUserWasted = 0.2 }), "max-user-wasted", false, "the share of user layers that is waste is 20.0 %, at most 20.0 %"},
-		{"user waste exceeded", with(func(r *Rules) { r.MaxUserWasted = 0.1 }), "max-user-wasted", true, "the share of user layers that is waste is 20.0 %, more than 10.0 %"},
+		{"no rules", a, Rules{}, nil, "", "", "", ""},
+		{"efficiency just met", a, Rules{MinEfficiency: Limited(0.9, Error)}, nil, "min-efficiency pass", "efficiency is 90.0 %, at least 90.0 %", "", ""},
+		{"efficiency just missed", a, Rules{MinEfficiency: Limited(0.90001, Error)}, nil, "min-efficiency error", "efficiency is 90.000 %, less than 90.001 %", "min-efficiency", "1 B of the waste must go. Most, 100 B, is hidden by layer 2 (RUN chmod 600 /x)."},
+		{"efficiency far off", a, Rules{MinEfficiency: Limited(0.95, Error)}, nil, "min-efficiency error", "efficiency is 90.0 %, less than 95.0 %", "min-efficiency", "53 B of the waste must go."},
+		{"all has to be visible", a, Rules{MinEfficiency: Limited(1.0, Error)}, nil, "min-efficiency error", "efficiency is 90.0 %, less than 100.0 %", "min-efficiency", "100 B of the waste must go."},
+		{"nothing is stored", &Analysis{}, Rules{MinEfficiency: Limited(1.0, Error)}, nil, "min-efficiency pass", "efficiency is 100.0 %, at least 100.0 %", "", ""},
+		{"waste just met", a, Rules{MaxWasted: Limited[int64](100, Error)}, nil, "max-wasted pass", "waste is 100 B, at most 100 B", "", ""},
+		{"waste exceeded", a, Rules{MaxWasted: Limited[int64](99, Error)}, nil, "max-wasted error", "waste is 100 B, more than 99 B", "max-wasted", "1 B of the waste must go."},
+		{"waste warned of", a, Rules{MaxWasted: Limited[int64](99, Warning)}, nil, "max-wasted warning", "waste is 100 B, more than 99 B", "max-wasted", "1 B"},
+		{"no waste allowed", a, Rules{MaxWasted: Limited[int64](0, Error)}, nil, "max-wasted error", "waste is 100 B, more than 0 B", "max-wasted", "100 B"},
+		{"user waste met", a, Rules{MaxUserWasted: Limited(0.2, Error)}, nil, "max-user-wasted pass", "the share of user layers that is waste is 20.0 %, at most 20.0 %", "", ""},
+		{"user waste exceeded", a, Rules{MaxUserWasted: Limited(0.1, Error)}, nil, "max-user-wasted error", "the share of user layers that is waste is 20.0 %, more than 10.0 %", "max-user-wasted", "56 B of the waste must go."},
+		{"no user layers", &Analysis{}, Rules{MaxUserWasted: Limited(0.0, Error)}, nil, "max-user-wasted pass", "the share of user layers that is waste is 0.0 %, at most 0.0 %", "", ""},
+
+		{"waste below the floor", a, Rules{MaxWasted: Limited[int64](0, Error), MinWasted: 101}, nil, "max-wasted pass", "waste is 100 B, more than 0 B, but the waste, 100 B, is below the floor of 101 B", "", ""},
+		{"waste on the floor", a, Rules{MaxWasted: Limited[int64](0, Error), MinWasted: 100}, nil, "max-wasted error", "waste is 100 B, more than 0 B", "max-wasted", "100 B"},
+		{"efficiency and the floor", a, Rules{MinEfficiency: Limited(0.95, Error), MinWasted: 1000}, nil, "min-efficiency pass", "efficiency is 90.0 %, less than 95.0 %, but the waste, 100 B, is below the floor of 1.00 kB", "", ""},
+		{"user waste and the floor", a, Rules{MaxUserWasted: Limited(0.1, Error), MinWasted: 101}, nil, "max-user-wasted pass", "the share of user layers that is waste is 20.0 %, more than 10.0 %, but the waste, 100 B, is below the floor of 101 B", "", ""},
+		{"the floor and sizes", a, Rules{MaxSize: Limited[int64](999, Error), MinWasted: 5000}, nil, "max-size error", "the stored size is 1.00 kB, more than 999 B", "max-size", ""},
+
+		{"size met", a, Rules{MaxSize: Limited[int64](1000, Error)}, nil, "max-size pass", "the stored size is 1.00 kB, at most 1.00 kB", "", ""},
+		{"size exceeded", a, Rules{MaxSize: Limited[int64](900, Error)}, nil, "max-size error", "the stored size is 1.00 kB, more than 900 B", "max-size", "100 B must go. The largest is layer 0 (ADD base): 500 B, of which 0 B is wasted."},
+		{"compressed size met", &packed, Rules{MaxCompressedSize: Limited[int64](300, Error)}, nil, "max-compressed-size pass", "the compressed size is 300 B, at most 300 B", "", ""},
+		{"compressed size exceeded", &packed, Rules{MaxCompressedSize: Limited[int64](299, Error)}, nil, "max-compressed-size error", "the compressed size is 300 B, more than 299 B", "max-compressed-size", "1 B must go."},
+		{"compressed size unknown", a, Rules{MaxCompressedSize: Limited[int64](299, Error)}, nil, "max-compressed-size unchecked", "max-compressed-size is not checked: not all layers are compressed here", "max-compressed-size", "OCI archive"},
+		{"layers met", a, Rules{MaxLayers: Limited[int64](3, Error)}, nil, "max-layers pass", "the number of layers is 3, at most 3", "", ""},
+		{"layers exceeded", a, Rules{MaxLayers: Limited[int64](2, Error)}, nil, "max-layers error", "the number of layers is 3, more than 2", "max-layers", "Join steps"},
+		{"layer size met", a, Rules{MaxLayerSize: Limited[int64](500, Error)}, nil, "max-layer-size pass", "the largest layer, layer 0, stores 500 B, at most 500 B", "", ""},
+		{"layer size exceeded", a, Rules{MaxLayerSize: Limited[int64](399, Error)}, nil, "max-layer-size error", "the largest layer, layer 0, stores 500 B, more than 399 B", "max-layer-size/ADD base max-layer-size/RUN make", "base image"},
+
+		{"growth in bytes met", a, Rules{MaxGrowth: Limited(Growing{Bytes: 200}, Error)}, before, "max-growth pass", "growth of the stored size is 200 B, at most 200 B", "", ""},
+		{"growth in bytes exceeded", a, Rules{MaxGrowth: Limited(Growing{Bytes: 199}, Error)}, before, "max-growth error", "growth of the stored size is 200 B, more than 199 B", "max-growth", "It stores 1.00 kB where the baseline stored 800 B."},
+		{"growth as a share met", a, Rules{MaxGrowth: Limited(Growing{-1, 0.25}, Error)}, before, "max-growth pass", "growth of the stored size is 25.0 %, at most 25.0 %", "", ""},
+		{"growth as a share exceeded", a, Rules{MaxGrowth: Limited(Growing{-1, 0.2}, Error)}, before, "max-growth error", "growth of the stored size is 25.0 %, more than 20.0 %", "max-growth", "stores"},
+		{"shrunk", a, Rules{MaxGrowth: Limited(Growing{Bytes: 0}, Error)}, &Figures{Stored: 2000}, "max-growth pass", "growth of the stored size is -1.00 kB, at most 0 B", "", ""},
+		{"grown from nothing", a, Rules{MaxGrowth: Limited(Growing{-1, 5}, Error)}, &Figures{}, "max-growth error", "growth of the stored size is from nothing, more than 500.0 %", "max-growth", ""},
+		{"growth without a baseline", a, Rules{MaxGrowth: Limited(Growing{Bytes: 0}, Error)}, nil, "max-growth unchecked", "max-growth is not checked: there is no baseline to compare with", "max-growth", "--baseline"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := Check(&Analysis{Totals: totals}, c.rules)
-			if c.rule == "" {
-				if len(got) != 0 {
-					t.Errorf("got %v, want nothing", got)
-				}
-				return
+			o := Check(c.a, c.rules, c.before)
+			var got, says string
+			for _, r := range o.Results {
+				got, says = r.Rule+" "+state(r), r.Message
 			}
-			if len(got) != 1 || got[0].Rule != c.rule || got[0].Failed != c.failed || got[0].Message != c.says {
-				t.Errorf("got %+v, want %s, failed %v, %q", got, c.rule, c.failed, c.says)
+			if len(o.Results) > 1 || got != c.want || says != c.says {
+				t.Errorf("got %q, %q\nwant %q, %q", got, says, c.want, c.says)
+			}
+			var ids []string
+			for _, f := range o.Findings {
+				ids = append(ids, f.ID)
+				if state(o.Results[0]) != "unchecked" && f.Severity != o.Results[0].Severity {
+					t.Errorf("the finding's severity is %s", f.Severity)
+				}
+			}
+			if strings.Join(ids, " ") != c.find {
+				t.Errorf("findings %q, want %q", ids, c.find)
+			}
+			if len(ids) > 0 && !strings.Contains(o.Findings[0].Advice, c.advise) {
+				t.Errorf("advice %q, want %q in it", o.Findings[0].Advice, c.advise)
+			}
+			if want := strings.HasSuffix(c.want, " error"); o.Failed() != want {
+				t.Errorf("failed: %v, want %v", o.Failed(), want)
 			}
 		})
+	}
+}
+
+// state is what has become of a rule, in a word.
+func state(r Result) string {
+	switch {
+	case r.Unchecked:
+		return "unchecked"
+	case r.Failed:
+		return r.Severity.String()
+	}
+	return "pass"
+}
+
+// What cannot be read may be any size: a rule that holds for the rest is not
+// known to hold, one that fails has failed.
+func TestCheckUnreadable(t *testing.T) {
+	bad := &source.Layer{Err: errors.New("squashfs")}
+	a := &Analysis{
+		Totals: Totals{Layers: 2, Stored: 1000, Visible: 900, Wasted: 100},
+		Layers: []LayerTotal{{Layer: &source.Layer{}, Stored: 1000}, {Layer: bad}},
+	}
+	o := Check(a, Rules{MaxSize: Limited[int64](1000, Error), MaxWasted: Limited[int64](50, Error), MaxLayers: Limited[int64](2, Error)}, nil)
+	var got []string
+	for _, r := range o.Results {
+		got = append(got, r.Rule+" "+state(r)+": "+r.Message)
+	}
+	want := "max-wasted error: waste is 100 B, more than 50 B\nmax-size unchecked: max-size is not checked: layer 1 cannot be read\nmax-layers pass: the number of layers is 2, at most 2"
+	if strings.Join(got, "\n") != want {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
+	}
+	if want := "layer 1 cannot be read: the figures are those of the others"; len(o.Notes) != 1 || o.Notes[0] != want {
+		t.Errorf("notes %q, want %q", o.Notes, want)
+	}
+}
+
+func TestMayWaste(t *testing.T) {
+	for _, c := range []struct {
+		visible    int64
+		efficiency float64
+		want       int64
+	}{{900, 0.9, 100}, {900, 1, 0}, {900, 0, math.MaxInt64}, {0, 0.5, 0}, {100, 0.5, 100}} {
+		if got := mayWaste(c.visible, c.efficiency); got != c.want {
+			t.Errorf("beside %d at %v: %d, want %d", c.visible, c.efficiency, got, c.want)
+		}
 	}
 }

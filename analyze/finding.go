@@ -1,5 +1,11 @@
 package analyze
 
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
 // Severity is how much something that was found weighs.
 type Severity uint8
 
@@ -49,8 +55,21 @@ type Outcome struct {
 	Results  []Result  // what every rule that is on says, in the order of the rules
 	Findings []Finding // the gravest first, then those with most bytes, then by ID
 
-	RulesFrom string  // the file that rules were read from; "" if there is none
-	Growth    *Growth // against the baseline; nil without one
+	RulesFrom string   // the file that rules were read from; "" if there is none
+	Notes     []string // what a reader of the figures has to know, a sentence each; plain text, raw as in findings
+	Growth    *Growth  // against the baseline; nil without one
+
+	Waste           []Waste // what counts of the image's waste, in the same order
+	Ignored         int64   // wasted bytes that count in no rule, as Rules.Ignore says
+	IgnoredVersions int     // that have them
+}
+
+// Add puts findings where they belong in the order of o's.
+func (o *Outcome) Add(findings ...Finding) {
+	o.Findings = append(o.Findings, findings...)
+	slices.SortStableFunc(o.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(b.Bytes, a.Bytes), strings.Compare(a.ID, b.ID))
+	})
 }
 
 // Failed reports whether a rule of severity Error has failed.

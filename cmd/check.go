@@ -1,8 +1,11 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -10,51 +13,83 @@ import (
 	"github.com/peelhq/peel/report"
 )
 
-// The rules' limits unless flags say otherwise.
-const (
-	defaultMinEfficiency = 0.9
-	defaultMaxUserWasted = 0.1
-)
+const checkAbout = `Check an image against rules, for a pipeline: exit 0 when all hold, 1 when one fails, and then show what was found and the build steps to blame.
+
+Rules are in force by a flag, by a key of the same name in .peel.yaml, or by default; flags beat the file, and what neither says stays as it is by default. A rule whose value is "off" is not checked. docs/check.md describes each.`
 
 func (a *app) checkCommand() *cobra.Command {
-	minEfficiency := ratioFlag(defaultMinEfficiency)
-	maxWasted := sizeFlag(-1)
-	maxUserWasted := ratioFlag(defaultMaxUserWasted)
+	var flags checkFlags
 	c := &cobra.Command{
 		Use:   "check IMAGE",
 		Short: "Check an image against rules; exit 1 when one fails",
-		Long:  `Check an image against rules, for a pipeline: exit 0 when all hold, 1 when one fails, and then show the largest waste and the build steps to blame. A rule whose value is "off" is not checked.`,
+		Long:  checkAbout,
 		Example: `
 peel check app.tar --min-efficiency 95% --max-wasted 20MB
+peel check app.tar --forbid '**/.git' --forbid '*.pem' --max-layers 20 --warn max-layers
+# write a .peel.yaml to start from
+peel check --init
 `,
-		Args:              wantArgs(1, 1, "one image"),
+		Args: func(c *cobra.Command, args []string) error {
+			if flags.init {
+				return wantArgs(0, 0, "no image with --init")(c, args)
+			}
+			return wantArgs(1, 1, "one image")(c, args)
+		},
 		ValidArgsFunction: complete,
-		RunE: a.run(func(ctx context.Context, args []string) error {
-			return a.check(ctx, args[0], analyze.Rules{
-				MinEfficiency: float64(minEfficiency),
-				MaxWasted:     int64(maxWasted),
-				MaxUserWasted: float64(maxUserWasted),
-			})
-		}),
 	}
-	c.Flags().Var(&minEfficiency, "min-efficiency", "visible bytes' least share of the stored ones")
-	c.Flags().Var(&maxWasted, "max-wasted", "most wasted bytes")
-	c.Flags().Var(&maxUserWasted, "max-user-wasted", "most wasted share of what user layers store")
+	flags.register(c)
+	config := c.Flags().Lookup("config")
+	c.RunE = a.run(func(ctx context.Context, args []string) error {
+		if flags.init {
+			return a.initRules(ctx, &flags, config)
+		}
+		rules, err := flags.ruleset(config)
+		if err != nil {
+			return err
+		}
+		return a.check(ctx, args[0], rules, flags.baseline)
+	})
 	return c
 }
 
-// check reports on the rules. That one has failed outranks a reader that has
-// gone: a pipeline must not pass because nobody read the reasons.
-func (a *app) check(ctx context.Context, ref string, rules analyze.Rules) error {
+// check holds an image against rules and reports on them.
+func (a *app) check(ctx context.Context, ref string, rules *ruleset, baseline string) error {
+	var before *analyze.Figures
+	if baseline != "" {
+		var err error
+		if before, err = a.baseline(ctx, baseline); err != nil {
+			return err
+		}
+	}
+	a.base = cmp.Or(a.base, rules.base)
 	an, err := a.load(ctx, ref, false)
 	if err != nil {
+		if rules.base != "" && strings.Contains(err.Error(), "base "+rules.base) {
+			return failed("", "%w (the base is from %s)", err, rules.from)
+		}
 		return err
 	}
 	defer an.Image.Close()
-	results := analyze.Check(an, rules)
-	err = a.print(ctx, func(w io.Writer) error { return report.Check(w, an, results) })
-	if report.Failed(results) && (err == nil || closedPipe(err)) {
+	outcome := analyze.Check(an, rules.Rules, before)
+	outcome.RulesFrom = rules.from
+	outcome.Notes = append(rules.notes, outcome.Notes...)
+	return concluded(outcome, a.writeOutcome(ctx, an, outcome))
+}
+
+// writeOutcome prints what a check has found.
+func (a *app) writeOutcome(ctx context.Context, an *analyze.Analysis, o *analyze.Outcome) error {
+	return a.print(ctx, func(w io.Writer) error { return report.Check(w, an, o) })
+}
+
+// concluded returns what a check ends with, whose output ended with err. That a
+// rule has failed outranks output that could not be written: a pipeline must not
+// pass, nor take it for something else, because nobody could read the reasons.
+func concluded(o *analyze.Outcome, err error) error {
+	switch {
+	case !o.Failed():
+		return err
+	case err == nil, closedPipe(err):
 		return errRule
 	}
-	return err
+	return &failure{code: exitRule, err: fmt.Errorf("a rule failed, and %w", err)}
 }

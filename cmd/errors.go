@@ -17,7 +17,7 @@ import (
 const (
 	exitFine        = 0
 	exitRule        = 1   // a rule of the check failed
-	exitUsage       = 2   // wrong usage
+	exitUsage       = 2   // wrong usage or bad configuration
 	exitWork        = 3   // the image cannot be loaded, or the work cannot be done
 	exitInterrupted = 130 // as a shell reports an interrupt
 )
@@ -29,7 +29,7 @@ var exitMeanings = []struct {
 }{
 	{exitFine, "fine"},
 	{exitRule, "a rule failed"},
-	{exitUsage, "wrong usage"},
+	{exitUsage, "wrong usage or bad configuration"},
 	{exitWork, "the image cannot be loaded, or the work cannot be done"},
 	{exitInterrupted, "interrupted"},
 }

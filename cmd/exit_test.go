@@ -157,7 +157,8 @@ func TestOutputThatFails(t *testing.T) {
 		{"check app.tar --min-efficiency off --max-user-wasted off", closed(), 0, ""},
 		{"ls app.tar -R", full{}, 3, "cannot write the output"},
 		{"cat app.tar /usr/lib/libc.so", full{}, 3, "cannot write the output"},
-		{"check app.tar", full{}, 3, "cannot write the output"},
+		{"check app.tar", full{}, 1, "a rule failed, and cannot write the output"},
+		{"check app.tar --min-efficiency off --max-user-wasted off", full{}, 3, "cannot write the output"},
 	} {
 		var err strings.Builder
 		code := Main(strings.Fields(c.args), strings.NewReader(""), c.out, &err)
@@ -187,8 +188,8 @@ func TestClosedPipe(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	inFolder(t, "docker-25", "-- layer --\nfile big 2000000\n")
 	half := read(t, "app.tar")[:1000000]
-	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
-		c := program(t, "ls", "-")
+	for command, signal := range map[string]os.Signal{"ls": os.Interrupt, "check": syscall.SIGTERM} {
+		c := program(t, command, "-")
 		var said strings.Builder
 		c.Stderr = &said
 		stdin, err := c.StdinPipe()

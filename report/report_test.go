@@ -46,7 +46,7 @@ func analysisOf(t *testing.T, f *testkit.Fixture) *analyze.Analysis {
 func everything(t *testing.T, a *analyze.Analysis) string {
 	t.Helper()
 	var b bytes.Buffer
-	findings := analyze.Check(a, analyze.Rules{MinEfficiency: 1})
+	findings := analyze.Check(a, analyze.Rules{MinEfficiency: analyze.Limited(1.0, analyze.Error)}, nil)
 	if err := errors.Join(Text(&b, a), Check(&b, a, findings)); err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +257,7 @@ func TestWriteErrors(t *testing.T) {
 	for name, err := range map[string]error{
 		"Text":     Text(broken{}, a),
 		"JSON":     JSON(broken{}, a),
-		"Check":    Check(broken{}, a, nil),
+		"Check":    Check(broken{}, a, &analyze.Outcome{}),
 		"History":  History(broken{}, a, 1),
 		"ListJSON": ListJSON(broken{}, "/a", v),
 		"ListLine": ListLine(broken{}, "a", v),

@@ -1,0 +1,235 @@
+package analyze_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/source"
+)
+
+func globs(t testing.TB, texts ...string) analyze.Globs {
+	t.Helper()
+	var gs analyze.Globs
+	for _, text := range texts {
+		g, err := analyze.ParseGlob(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gs = append(gs, g)
+	}
+	return gs
+}
+
+const secrets = `
+-- image app:1 linux/amd64 --
+step "ADD base"
+step "COPY . /srv"
+step "RUN rm -r /srv/.git"
+step "COPY more"
+-- layer --
+file etc/ssl/certs/ca.pem 1000
+dir  srv/
+-- layer --
+file srv/.git/config 10
+file srv/.git/objects/a 3000
+file srv/.git/objects/b 2000
+file srv/.git/HEAD 5
+dir  srv/.git/refs/
+file srv/key.pem 20
+hardlink srv/same.pem -> srv/key.pem
+symlink srv/to.pem -> /nowhere
+-- layer --
+file srv/.wh..git
+-- layer --
+file srv/key.pem 30
+file srv/.wh..wh.plnk 4000
+file srv/.git 7
+`
+
+func TestForbid(t *testing.T) {
+	a, err := analyzed(t, secrets, analyze.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		globs []string
+		value string
+		found []string // ID | path | layer, bytes, versions | message from "ships" on
+	}{
+		{"nothing of the kind", []string{"*.key"}, "0 files", nil},
+		{"only directories", []string{"/srv/.git/refs"}, "0 files", nil},
+		{"removed later", []string{"**/.git/**"}, "5 files", []string{
+			"forbid/**/.git/**/COPY . /srv | /srv/.git | 1, 5015, 4 | ships 4 files that **/.git/** forbids, 5.02 kB: /srv/.git/objects/a, /srv/.git/objects/b, /srv/.git/config and 1 more. From layer 2 on they are hidden, and shipped all the same",
+			"forbid/**/.git/**/COPY more | /srv/.git | 3, 7, 1 | ships 1 file that **/.git/** forbids, 7 B: /srv/.git",
+		}},
+		{"links, and one covered", []string{"*.pem", "!/etc/ssl"}, "4 files", []string{
+			"forbid/*.pem/COPY more | /srv/key.pem | 3, 30, 1 | ships 1 file that *.pem forbids, 30 B: /srv/key.pem",
+			"forbid/*.pem/COPY . /srv | /srv | 1, 20, 3 | ships 3 files that *.pem forbids, 20 B: /srv/key.pem, /srv/same.pem, /srv/to.pem. From layer 3 on 1 of them are hidden, and shipped all the same",
+		}},
+		{"the base image's", []string{"/etc"}, "1 file", []string{
+			"forbid//etc/ADD base | /etc/ssl/certs/ca.pem | 0, 1000, 1 | ships 1 file that /etc forbids, 1.00 kB: /etc/ssl/certs/ca.pem",
+		}},
+		{"two globs for the same", []string{"/srv/.git/config", "config"}, "1 file", []string{
+			"forbid//srv/.git/config/COPY . /srv | /srv/.git/config | 1, 10, 1 | ships 1 file that /srv/.git/config forbids, 10 B: /srv/.git/config. From layer 2 on it is hidden, and shipped all the same",
+			"forbid/config/COPY . /srv | /srv/.git/config | 1, 10, 1 | ships 1 file that config forbids, 10 B: /srv/.git/config. From layer 2 on it is hidden, and shipped all the same",
+		}},
+		{"what is no file of the image", []string{"*.plnk"}, "1 file", []string{
+			"forbid/*.plnk/COPY more | /srv/.wh..wh.plnk | 3, 4000, 1 | ships 1 file that *.plnk forbids, 4.00 kB: /srv/.wh..wh.plnk. From layer 3 on it is hidden, and shipped all the same",
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := analyze.Check(a, analyze.Rules{Forbid: analyze.Limited(globs(t, c.globs...), analyze.Error)}, nil)
+			if len(o.Results) != 1 || o.Results[0].Value != c.value || o.Results[0].Failed != (c.found != nil) {
+				t.Errorf("result %+v, want %s", o.Results, c.value)
+			}
+			var got []string
+			for _, f := range o.Findings {
+				_, ships, _ := strings.Cut(f.Message, " ")
+				_, ships, _ = strings.Cut(ships, " ")
+				got = append(got, fmt.Sprintf("%s | %s | %d, %d, %d | %s", f.ID, f.Path, f.Layer, f.Bytes, f.Versions, ships))
+				if f.Rule != "forbid" || f.Severity != analyze.Error || f.Title == "" || f.Advice == "" || f.Step == "" {
+					t.Errorf("not all is said: %+v", f)
+				}
+			}
+			if strings.Join(got, "\n") != strings.Join(c.found, "\n") {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(c.found, "\n"))
+			}
+		})
+	}
+}
+
+// The number of forbidden files is what a plain look at every path of every
+// layer gives.
+func TestForbidPlainly(t *testing.T) {
+	a := run(t, "../testdata/sample.tar", source.Options{})
+	for _, pattern := range []string{"*.js", "node_modules", "/var/lib/apt/lists/**", "**/.cache/**", "/usr/*/doc", "*", "{b,l}i*", "/srv/**/*.{jpg,js}", "/**", "**/static", "[a-m]*/**"} {
+		plain := strings.TrimPrefix(pattern, "/")
+		if inner := strings.TrimSuffix(pattern, "/**"); !strings.Contains(inner, "/") && inner != "" {
+			plain = "**/" + plain
+		}
+		want := 0
+		for n := range a.Tree.Len() {
+			path := a.Tree.Path(analyze.NodeID(n))[1:]
+			named := false
+			for i := 0; i <= len(path); i++ {
+				if i == len(path) || path[i] == '/' {
+					named = named || doublestar.MatchUnvalidated(plain, path[:i])
+				}
+			}
+			if !named {
+				continue
+			}
+			for _, v := range a.Tree.Versions(analyze.NodeID(n)) {
+				if _, ok := v.Entry(); ok && v.Kind() != source.Dir {
+					want++
+				}
+			}
+		}
+		if want == 0 {
+			t.Errorf("%s names nothing: it tests nothing", pattern)
+		}
+		o := analyze.Check(a, analyze.Rules{Forbid: analyze.Limited(globs(t, pattern), analyze.Error)}, nil)
+		got := 0
+		for _, f := range o.Findings {
+			got += f.Versions
+		}
+		if got != want {
+			t.Errorf("%s: %d files, want %d", pattern, got, want)
+		}
+	}
+}
+
+func TestIgnore(t *testing.T) {
+	a, err := analyzed(t, `
+-- layer --
+file usr/a 700
+file var/lib/dpkg/status 100
+-- layer --
+file var/lib/dpkg/status 110
+file srv/x 200
+file srv/y 80
+-- layer --
+file var/lib/dpkg/status 120
+file srv/.wh.x
+`, analyze.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Stored 1310, wasted 100+110+200; user layers store 510, of which 310 are wasted.
+	for _, c := range []struct {
+		ignore   []string
+		values   string
+		ignored  int64
+		versions int
+		note     string
+	}{
+		{nil, "68.7 % 410 B 60.8 %", 0, 0, ""},
+		{[]string{"/nowhere"}, "68.7 % 410 B 60.8 %", 0, 0, "0 B of waste in 0 versions is ignored, and counts in no rule"},
+		{[]string{"/var/lib/dpkg"}, "81.8 % 200 B 50.0 %", 210, 2, "210 B of waste in 2 versions is ignored, and counts in no rule"},
+		{[]string{"/srv", "!/srv/x"}, "68.7 % 410 B 60.8 %", 0, 0, "0 B of waste in 0 versions is ignored, and counts in no rule"},
+		{[]string{"*"}, "100.0 % 0 B 0.0 %", 410, 3, "410 B of waste in 3 versions is ignored, and counts in no rule"},
+	} {
+		o := analyze.Check(a, analyze.Rules{
+			MinEfficiency: analyze.Limited(0.5, analyze.Error),
+			MaxWasted:     analyze.Limited[int64](5000, analyze.Error),
+			MaxUserWasted: analyze.Limited(0.9, analyze.Error),
+			Ignore:        globs(t, c.ignore...),
+		}, nil)
+		var values []string
+		for _, r := range o.Results {
+			values = append(values, r.Value)
+		}
+		var left int64
+		for _, w := range o.Waste {
+			left += w.Bytes
+		}
+		if got := strings.Join(values, " "); got != c.values || o.Ignored != c.ignored || o.IgnoredVersions != c.versions || left != 410-c.ignored {
+			t.Errorf("ignore %q: %s, ignored %d in %d, %d left; want %s, %d in %d", c.ignore, got, o.Ignored, o.IgnoredVersions, left, c.values, c.ignored, c.versions)
+		}
+		if got := strings.Join(o.Notes, "\n"); got != c.note {
+			t.Errorf("ignore %q: notes %q, want %q", c.ignore, got, c.note)
+		}
+	}
+	// Sizes, and what is forbidden, are what they were.
+	o := analyze.Check(a, analyze.Rules{
+		MaxSize: analyze.Limited[int64](1310, analyze.Error), MaxFiles: analyze.Limited[int64](2, analyze.Error),
+		Forbid: analyze.Limited(globs(t, "/srv/x"), analyze.Error), Ignore: globs(t, "*"),
+	}, nil)
+	if r := o.Results; r[0].Failed || r[0].Value != "1.31 kB" || !r[1].Failed || r[1].Value != "3" || !r[2].Failed {
+		t.Errorf("results %+v", r)
+	}
+}
+
+// Two steps of the same text, and layers without one, have findings of their own.
+func TestFindingIDs(t *testing.T) {
+	a, err := analyzed(t, `
+-- image app:1 linux/amd64 --
+step "RUN make"
+step "RUN make"
+-- layer --
+file a 500
+-- layer --
+file b 500
+-- layer --
+file c 500
+`, analyze.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := analyze.Check(a, analyze.Rules{MaxLayerSize: analyze.Limited[int64](1, analyze.Warning)}, nil)
+	var ids []string
+	for _, f := range o.Findings {
+		ids = append(ids, f.ID)
+	}
+	if got, want := strings.Join(ids, ", "), "max-layer-size/RUN make, max-layer-size/RUN make#2, max-layer-size/layer 2"; got != want {
+		t.Errorf("IDs %s, want %s", got, want)
+	}
+	if o.Failed() {
+		t.Error("a warning fails the check")
+	}
+}

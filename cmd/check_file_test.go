@@ -1,0 +1,219 @@
+package cmd
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// What cannot be read says where, and is exit code 2.
+func TestRulesFileErrors(t *testing.T) {
+	inFolder(t, "docker-25", story)
+	deep := strings.Repeat("[", 100) + strings.Repeat("]", 100)
+	for _, c := range []struct {
+		name, file, content string
+		says                string
+	}{
+		{"empty", peelFile, "", ".peel.yaml: it is empty"},
+		{"comments alone", peelFile, "# nothing\n\n", ".peel.yaml: it is empty"},
+		{"an empty map", peelFile, "{}", ".peel.yaml:1: it has to be a map of rules"},
+		{"a list", peelFile, "\n- max-wasted\n", ".peel.yaml:2: it has to be a map of rules"},
+		{"a word", peelFile, "max-wasted", ".peel.yaml:1: it has to be a map of rules"},
+		{"an unknown key", peelFile, "max-wasted: 5MB\nmax-layer: 3\n", `.peel.yaml:2: "max-layer" is no rule: there are min-efficiency, max-wasted,`},
+		{"another case", peelFile, "Max-Wasted: 5MB\n", `.peel.yaml:1: "Max-Wasted" is no rule`},
+		{"a hostile key", peelFile, "\"a\\e[31m\\n::error::x\": 5MB\n", `.peel.yaml:1: "a\x1b[31m\n::error::x" is no rule`},
+		{"a key twice", peelFile, "max-wasted: 5MB\nmax-layers: 3\nmax-wasted: 6MB\n", `.peel.yaml:3: "max-wasted" stands there twice: in line 1, too`},
+		{"a key that is a list", peelFile, "[a]: b\n", ".peel.yaml:1: a key has to be a word"},
+		{"a size that is none", peelFile, "# limits\nmax-wasted: lots\n", `.peel.yaml:2: max-wasted: "lots": give a size`},
+		{"a share that is none", peelFile, "min-efficiency: 95\n", `.peel.yaml:1: min-efficiency: "95": give a share`},
+		{"a number that is none", peelFile, "max-layers: 2.5\n", `.peel.yaml:1: max-layers: "2.5": give a number`},
+		{"a growth that is none", peelFile, "max-growth: 0.05\n", `.peel.yaml:1: max-growth: "0.05": give a size as 20MB or a share`},
+		{"no value", peelFile, "max-wasted:\nmax-layers: 3\n", ".peel.yaml:1: max-wasted has no value"},
+		{"null", peelFile, "max-wasted: ~\n", ".peel.yaml:1: max-wasted has no value"},
+		{"an empty value", peelFile, "base: ''\n", ".peel.yaml:1: base has no value"},
+		{"a list for a value", peelFile, "max-wasted: [5MB]\n", ".peel.yaml:1: max-wasted: one value is wanted"},
+		{"a map for globs", peelFile, "forbid: {a,b}\n", ".peel.yaml:1: forbid: one value is wanted (quote globs"},
+		{"an empty list", peelFile, "forbid: []\n", ".peel.yaml:1: forbid: the list is empty"},
+		{"a list in a list", peelFile, "forbid:\n  - [a]\n", ".peel.yaml:2: forbid: one value is wanted"},
+		{"an empty glob", peelFile, "forbid:\n  - a\n  -\n", ".peel.yaml:1: forbid has no value"},
+		{"no glob", peelFile, "ignore:\n  - a\n  - 'b['\n", `.peel.yaml:3: ignore: "b[": "b[" is no glob`},
+		{"off among globs", peelFile, "forbid:\n  - a\n  - off\n", ".peel.yaml:3: forbid: off among globs"},
+		{"a glob without quotes", peelFile, "forbid:\n  - *.pem\n", `.peel.yaml:2: unknown anchor '.pem' referenced (quote globs: "*.pem")`},
+		{"an exception without quotes", peelFile, "forbid:\n  - !/etc/ssl\n", `.peel.yaml:2: tags are not understood (quote globs`},
+		{"an anchor", peelFile, "max-wasted: &x 5MB\nmax-size: *x\n", ".peel.yaml:1: anchors and aliases are not understood"},
+		{"a merge", peelFile, "<<: {max-wasted: 5MB}\n", `.peel.yaml:1: "<<" is no rule`},
+		{"a bomb", peelFile, "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n", ".peel.yaml:1: anchors and aliases are not understood"},
+		{"deep lists", peelFile, "forbid: " + deep + "\n", ".peel.yaml:1: "},
+		{"a second document", peelFile, "max-wasted: 5MB\n---\nmax-wasted: 6MB\n", ".peel.yaml:2: a second document"},
+		{"no YAML", peelFile, "max-wasted: 5MB\nforbid: [a\nmax-layers: 3\n", ".peel.yaml:3: "},
+		{"a tab", peelFile, "max-wasted: 5MB\n\tmax-layers: 3\n", ".peel.yaml:2: "},
+		{"a control character", peelFile, "max-wasted: 5MB\nbase: \x01\n", ".peel.yaml:2: control characters"},
+		{"no UTF-8", peelFile, "max-wasted: 5MB\nbase: \xff\n", ".peel.yaml:2: "},
+		{"too large", peelFile, "# " + strings.Repeat("x", maxRulesFile), ".peel.yaml: rules of more than 65536 bytes"},
+		{"a severity that is none", peelFile, "severity:\n  min-efficiency: fatal\n", `.peel.yaml:2: "fatal" is no severity`},
+		{"a severity of no rule", peelFile, "severity:\n  ignore: warn\n", `.peel.yaml:2: "ignore" is no rule: there are`},
+		{"a severity without a limit", peelFile, "severity:\n  max-layers: warn\n", ".peel.yaml:2: max-layers is warn, and the rule is off"},
+		{"a severity twice", peelFile, "severity:\n  min-efficiency: warn\n  min-efficiency: off\n", `.peel.yaml:3: "min-efficiency" stands there twice`},
+		{"no severities", peelFile, "severity:\n", ".peel.yaml:1: severity has to be a map"},
+		{"dive's keys in peel's file", peelFile, "rules:\n  lowestEfficiency: 0.9\n", `.peel.yaml:1: "rules" is no rule`},
+
+		{"dive: empty", diveFile, "", ".dive-ci: it is empty"},
+		{"dive: an unknown key", diveFile, "rules:\n  lowestEfficency: 0.9\n", `.dive-ci:2: "lowestEfficency" is no rule of dive's`},
+		{"dive: an unknown section", diveFile, "rule:\n  lowestEfficiency: 0.9\n", `.dive-ci:1: "rule" is no rule of dive's`},
+		{"dive: a value that cannot be read", diveFile, "rules:\n  highestWastedBytes: many\n", `.dive-ci:2: highestWastedBytes: "many": give a size`},
+		{"dive: a percentage without a sign", diveFile, "rules:\n  highestUserWastedPercent: 20\n", `.dive-ci:2: highestUserWastedPercent: "20": give a share`},
+		{"dive: no value", diveFile, "rules:\n  highestWastedBytes:\n", ".dive-ci:2: highestWastedBytes has no value"},
+		{"dive: no rules", diveFile, "rules:\n", ".dive-ci:1: rules has to be a map"},
+		{"dive: twice", diveFile, "rules:\n  highestWastedBytes: 1MB\n  highestWastedBytes: 2MB\n", ".dive-ci:3: "},
+		{"dive: twice, spelt differently", diveFile, "rules:\n  highestWastedBytes: 1MB\nhighest-wasted-bytes: 2MB\n", `.dive-ci:3: "highest-wasted-bytes" stands there twice, with another spelling: in line 2, too`},
+
+		{"the wrong name", wrongFile, "max-wasted: 5MB\n", ".peel.yml is not read: rules are in .peel.yaml"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			write(t, c.file, []byte(c.content))
+			defer os.Remove(c.file)
+			r := peel("check", "app.tar")
+			if r.code != exitUsage || r.out != "" || !strings.HasPrefix(r.err, "peel: "+c.says) {
+				t.Errorf("exit code %d, standard output %q, standard error\n%s\nwant 2 and\npeel: %s", r.code, r.out, r.err, c.says)
+			}
+			if c.file == wrongFile {
+				return
+			}
+			// Named, it fails in the same way from wherever.
+			path := filepath.Join("conf", c.file)
+			write(t, path, []byte(c.content))
+			defer os.Remove(path)
+			if os.Remove(c.file); c.name == "dive's keys in peel's file" || c.name == "dive: an unknown section" {
+				return // named files are told by their content
+			}
+			if r := peel("check", "app.tar", "--config", path); r.code != exitUsage || !strings.HasPrefix(r.err, "peel: conf/"+c.says) {
+				t.Errorf("with --config: exit code %d, standard error\n%s", r.code, r.err)
+			}
+		})
+	}
+}
+
+// Which file is read, from where.
+func TestFindRules(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		files string // with spaces between; a directory ends in a slash
+		from  string
+		want  string // "!" if it is an error
+	}{
+		{"nothing", ".git/", ".", ""},
+		{"here", ".peel.yaml", ".", ".peel.yaml"},
+		{"above, in a repository", ".git/ .peel.yaml a/b/x", "a/b", "../../.peel.yaml"},
+		{"the nearest", ".git/ .peel.yaml a/.peel.yaml a/b/x", "a/b", "../.peel.yaml"},
+		{"not above the repository", ".peel.yaml a/.git/ a/b/x", "a/b", ""},
+		{"at the repository's root", ".peel.yaml a/.git/ a/.peel.yaml a/b/x", "a/b", "../.peel.yaml"},
+		{"a worktree's .git is a file", ".peel.yaml a/.git a/b/x", "a/b", ""},
+		{"not above, outside of a repository", ".peel.yaml a/x", "a", ""},
+		{"here, outside of a repository", "a/.peel.yaml", "a", ".peel.yaml"},
+		{"dive's", ".git/ .dive-ci a/x", "a", "../.dive-ci"},
+		{"peel's above dive's", ".git/ .peel.yaml a/.dive-ci", "a", "../.peel.yaml"},
+		{"dive's not above the repository", ".dive-ci a/.git/", "a", ""},
+		{"the wrong name", ".git/ .peel.yml a/x", "a", "!"},
+		{"the wrong name beside the right one", ".git/ .peel.yml .peel.yaml", ".", ".peel.yaml"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			for name := range strings.FieldsSeq(c.files) {
+				if path := filepath.Join(dir, name); strings.HasSuffix(name, "/") {
+					if err := os.MkdirAll(path, 0o755); err != nil {
+						t.Fatal(err)
+					}
+				} else {
+					write(t, path, nil)
+				}
+			}
+			got, err := findRules(filepath.Join(dir, c.from))
+			if err != nil {
+				got = "!"
+			}
+			if filepath.ToSlash(got) != c.want {
+				t.Errorf("found %q (%v), want %q", got, err, c.want)
+			}
+		})
+	}
+}
+
+// What is no regular file is not waited for, and not taken for no rules.
+func TestRulesFileKinds(t *testing.T) {
+	inFolder(t, "docker-25", story)
+	for name, create := range map[string]func() error{
+		"a directory":       func() error { return os.Mkdir(peelFile, 0o755) },
+		"a link to nowhere": func() error { return os.Symlink("nowhere", peelFile) },
+		"a device":          func() error { return os.Symlink(os.DevNull, peelFile) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := create(); err != nil {
+				t.Skip(err)
+			}
+			defer os.Remove(peelFile)
+			if r := peel("check", "app.tar"); r.code != exitUsage || !strings.Contains(r.err, "cannot read the rules") {
+				t.Errorf("exit code %d, standard error %s", r.code, r.err)
+			}
+		})
+	}
+	for _, name := range []string{"nowhere.yaml", ".", "nowhere/" + peelFile, "\x1b[31m"} {
+		r := peel("check", "app.tar", "--config", name)
+		if r.code != exitUsage || !strings.Contains(r.err, "cannot read the rules") || strings.Contains(r.err, "\x1b") {
+			t.Errorf("--config %q: exit code %d, standard error %s", name, r.code, r.err)
+		}
+	}
+}
+
+func TestDiveFile(t *testing.T) {
+	inFolder(t, "docker-25", story)
+	for _, c := range []struct{ name, content, want string }{
+		{"as its README has it", "rules:\n  # a comment\n  lowestEfficiency: 0.95\n  highestWastedBytes: 20MB\n  highestUserWastedPercent: 0.20\n", "min-efficiency 0.95 error; max-wasted 20000000 error; max-user-wasted 0.2 error"},
+		{"strings", "rules:\n  lowestEfficiency: \"0.95\"\n  highestWastedBytes: \"1024\"\n", "min-efficiency 0.95 error; max-wasted 1024 error; max-user-wasted 0.1 error"},
+		{"disabled", "rules:\n  lowestEfficiency: disabled\n  highestWastedBytes: 'disabled'\n  highestUserWastedPercent: disabled\n", ""},
+		{"only one", "rules:\n  highestWastedBytes: 1KB\n", "min-efficiency 0.9 error; max-wasted 1000 error; max-user-wasted 0.1 error"},
+		{"newer names", "lowest-efficiency-threshold: 0.8\nhighest-wasted-bytes: 5MB\nhighest-user-wasted-percent: disabled\n", "min-efficiency 0.8 error; max-wasted 5000000 error"},
+	} {
+		r := newRuleset()
+		if err := r.parse(diveFile, []byte(c.content), false); err != nil || r.said() != c.want {
+			t.Errorf("%s: %v, got\n%s\nwant\n%s", c.name, err, r.said(), c.want)
+		}
+		write(t, diveFile, []byte(c.content))
+		out := peel("check", "app.tar").out
+		if !strings.Contains(out, "\nrules from .dive-ci\n") || !strings.Contains(out, "note: the limits are dive's, the figures peel's") {
+			t.Errorf("%s: the output does not say whose rules and figures these are:\n%s", c.name, out)
+		}
+		// By another name, it is told by its content.
+		write(t, "dive.yaml", []byte(c.content))
+		if out := peel("check", "app.tar", "--config", "dive.yaml").out; !strings.Contains(out, "rules from dive.yaml") || !strings.Contains(out, "dive's") {
+			t.Errorf("%s, by another name:\n%s", c.name, out)
+		}
+	}
+}
+
+// FuzzRulesFile reads anything: without a panic, and whatever is taken for rules
+// can be written with --init and read again as the same.
+func FuzzRulesFile(f *testing.F) {
+	f.Add([]byte("min-efficiency: 95%\nmax-wasted: 20MB\nforbid: ['*.pem', \"!/etc/ssl\"]\nignore: /a\nseverity: {max-wasted: warn, min-efficiency: off}\n"), false)
+	f.Add([]byte("max-growth: 5%\nmax-layers: 3\nbase: sha256:abc\nmin-wasted: 1MB\nforbid: off\n"), false)
+	f.Add([]byte("rules:\n  lowestEfficiency: disabled\n  highestWastedBytes: 1MB\n"), true)
+	f.Add([]byte("a: &a [*a]\n--- !x\n? [b]\n: {c: |\n  d}\n"), false)
+	f.Add(newRuleset().file(), false)
+	f.Fuzz(func(t *testing.T, data []byte, dive bool) {
+		name := peelFile
+		if dive {
+			name = diveFile
+		}
+		r := newRuleset()
+		if r.parse(name, data, false) != nil {
+			return
+		}
+		again := newRuleset()
+		if err := again.parse(peelFile, r.file(), false); err != nil {
+			t.Fatalf("%v in\n%s", err, r.file())
+		}
+		if got, want := again.said(), r.said(); got != want {
+			t.Errorf("read again: %s\nwant: %s\n%s", got, want, r.file())
+		}
+	})
+}

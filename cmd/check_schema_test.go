@@ -1,0 +1,80 @@
+package cmd
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v4"
+)
+
+// The schema has the keys of the rules file and says of each what the file's
+// comments say.
+func TestRulesSchemaKeys(t *testing.T) {
+	var s struct {
+		Properties map[string]struct {
+			Description string
+			Properties  map[string]any
+		}
+	}
+	data, err := os.ReadFile("../docs/peel.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &s); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := slices.Sorted(maps.Keys(s.Properties)), slices.Sorted(slices.Values(fileKeys())); !slices.Equal(got, want) {
+		t.Errorf("the schema's keys are\n%q\nthe file's\n%q", got, want)
+	}
+	if got, want := slices.Sorted(maps.Keys(s.Properties[severityKey].Properties)), slices.Sorted(slices.Values(ruleNames())); !slices.Equal(got, want) {
+		t.Errorf("the schema's rules are\n%q\npeel's\n%q", got, want)
+	}
+	for _, x := range settings {
+		if got := s.Properties[x.name].Description; got != x.long {
+			t.Errorf("%s is described as\n%s\nand in the file as\n%s", x.name, got, x.long)
+		}
+	}
+}
+
+// The schema takes what peel takes.
+func TestRulesSchema(t *testing.T) {
+	s := schema(t, "peel.schema.json")
+	for _, text := range []string{
+		string(newRuleset().file()),
+		"min-efficiency: 0.95", "min-efficiency: 95%", "min-efficiency: '0.95'", "min-efficiency: off", "min-efficiency: 1", "min-efficiency: 100%", "min-efficiency: 99.5 %", "min-efficiency: '1.0'", "min-efficiency: 0%",
+		"min-efficiency: 95", "min-efficiency: 101%", "min-efficiency: -1", "min-efficiency: lots", "min-efficiency: '1.1'", "min-efficiency: [1]",
+		"max-wasted: 20MB", "max-wasted: 20 MiB", "max-wasted: 512", "max-wasted: '512'", "max-wasted: 1.5GB", "max-wasted: 2k", "max-wasted: off", "max-wasted: 7b",
+		"max-wasted: -5", "max-wasted: 1,5GB", "max-wasted: 10XB", "max-wasted: MB", "max-wasted: ''", "max-wasted: ~",
+		"max-layers: 20", "max-layers: '20'", "max-layers: off", "max-layers: 2.5", "max-layers: -1", "max-layers: many", "max-layers: 20MB",
+		"max-growth: 20MB", "max-growth: 5%", "max-growth: 250%", "max-growth: off", "max-growth: 512", "max-growth: 0.05", "max-growth: -5%", "max-growth: much",
+		"forbid: off", "forbid: '*.pem'", "forbid: ['*.pem', .git]", "forbid: []", "forbid: [off]", "forbid: ['']", "forbid: {a: b}", "forbid: [[a]]",
+		"ignore: /var", "min-wasted: 1MB", "min-wasted: off", "min-wasted: 5%",
+		"base: 3", "base: sha256:abc", "base: debian:12", "base: ''", "base: [a]",
+		"max-layers: 3\nseverity: {max-layers: warn}", "severity: {min-efficiency: off}", "severity: {min-efficiency: error}",
+		"severity: {min-efficiency: fatal}", "severity: {ignore: warn}", "severity: {}", "severity: warn", "severity: {base: off}",
+		"max-layer: 3", "Max-Layers: 3", "{}", "[]", "max-size: 1GB\nmax-compressed-size: 1GB\nmax-layer-size: 1GB\nmax-files: 5\nmax-user-wasted: 5%",
+	} {
+		var v any
+		if err := yaml.Load([]byte(text), &v); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		asJSON, err := json.Marshal(v)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(asJSON)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		bySchema := s.Validate(doc)
+		byPeel := newRuleset().parse(peelFile, []byte(text), false)
+		if (bySchema == nil) != (byPeel == nil) {
+			t.Errorf("%s\n  the schema says: %v\n  peel says: %v", text, bySchema, byPeel)
+		}
+	}
+}
