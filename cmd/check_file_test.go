@@ -17,9 +17,9 @@ func TestRulesFileErrors(t *testing.T) {
 	}{
 		{"empty", peelFile, "", ".peel.yaml: it is empty"},
 		{"comments alone", peelFile, "# nothing\n\n", ".peel.yaml: it is empty"},
-		{"an empty map", peelFile, "{}", ".peel.yaml:1: it has to be a map of rules"},
-		{"a list", peelFile, "\n- max-wasted\n", ".peel.yaml:2: it has to be a map of rules"},
-		{"a word", peelFile, "max-wasted", ".peel.yaml:1: it has to be a map of rules"},
+		{"an empty map", peelFile, "{}", ".peel.yaml:1: it has to be a map, as"},
+		{"a list", peelFile, "\n- max-wasted\n", ".peel.yaml:2: it has to be a map, as"},
+		{"a word", peelFile, "max-wasted", ".peel.yaml:1: it has to be a map, as"},
 		{"an unknown key", peelFile, "max-wasted: 5MB\nmax-layer: 3\n", `.peel.yaml:2: "max-layer" is no rule: there are min-efficiency, max-wasted,`},
 		{"another case", peelFile, "Max-Wasted: 5MB\n", `.peel.yaml:1: "Max-Wasted" is no rule`},
 		{"a hostile key", peelFile, "\"a\\e[31m\\n::error::x\": 5MB\n", `.peel.yaml:1: "a\x1b[31m\n::error::x" is no rule`},
@@ -152,14 +152,14 @@ func TestRulesFileKinds(t *testing.T) {
 				t.Skip(err)
 			}
 			defer os.Remove(peelFile)
-			if r := peel("check", "app.tar"); r.code != exitUsage || !strings.Contains(r.err, "cannot read the rules") {
+			if r := peel("check", "app.tar"); r.code != exitUsage || !strings.Contains(r.err, "cannot read it") {
 				t.Errorf("exit code %d, standard error %s", r.code, r.err)
 			}
 		})
 	}
 	for _, name := range []string{"nowhere.yaml", ".", "nowhere/" + peelFile, "\x1b[31m"} {
 		r := peel("check", "app.tar", "--config", name)
-		if r.code != exitUsage || !strings.Contains(r.err, "cannot read the rules") || strings.Contains(r.err, "\x1b") {
+		if r.code != exitUsage || !strings.Contains(r.err, "cannot read it") || strings.Contains(r.err, "\x1b") {
 			t.Errorf("--config %q: exit code %d, standard error %s", name, r.code, r.err)
 		}
 	}

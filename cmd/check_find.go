@@ -110,19 +110,19 @@ func readBounded(path string, named bool) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("cannot read the rules: %w", err)
+		return nil, fmt.Errorf("cannot read it: %w", err)
 	case info.IsDir(), !named && !info.Mode().IsRegular():
-		return nil, fmt.Errorf("cannot read the rules: %s is no regular file", path)
+		return nil, fmt.Errorf("cannot read it: %s is no regular file", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the rules: %w", err)
+		return nil, fmt.Errorf("cannot read it: %w", err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxRulesFile+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("cannot read the rules: %w", err)
+		return nil, fmt.Errorf("cannot read it: %w", err)
 	case len(data) > maxRulesFile:
 		return nil, fmt.Errorf("%s: rules of more than %d bytes", path, maxRulesFile)
 	}

@@ -23,6 +23,10 @@ func (a *app) explore(ctx context.Context, ref string) error {
 	if keys != a.stdin {
 		defer a.close(keys)
 	}
+	_, settings, err := loadSettings()
+	if err != nil {
+		return err
+	}
 	opts := a.options(false, nil)
 	if _, ok := terminal(a.stderr); ok {
 		opts.Log = nil // the screen is there
@@ -32,7 +36,7 @@ func (a *app) explore(ctx context.Context, ref string) error {
 	if ref == "-" {
 		name = "standard input"
 	}
-	err := ui.Run(ctx, ui.Options{
+	err = ui.Run(ctx, ui.Options{
 		Name: name,
 		Load: func(ctx context.Context, progress func(ui.Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error) {
 			opts.Progress = func(p source.Progress) { progress(ui.Progress(p)) }
@@ -42,9 +46,10 @@ func (a *app) explore(ctx context.Context, ref string) error {
 			shown.Store(an)
 			return an, err
 		},
-		Acts:   screenActs(),
-		Input:  keys,
-		Output: a.stdout,
+		Acts:     screenActs(),
+		Settings: settings,
+		Input:    keys,
+		Output:   a.stdout,
 	})
 	if an := shown.Load(); an != nil {
 		err = errors.Join(err, an.Image.Close())

@@ -142,8 +142,13 @@ func (m *model) chosen() (analyze.Version, bool) {
 func (m *model) nextMode() {
 	m.mode = (m.mode + 1) % (analyze.Everything + 1)
 	if m.mode == analyze.Range {
-		m.from = max(min(m.a.Totals.BaseLayers, len(m.a.Layers))-1, 0)
+		m.from = rangeStart(m.a)
 	}
+}
+
+// rangeStart is the last layer of the base image.
+func rangeStart(a *analyze.Analysis) int {
+	return max(min(a.Totals.BaseLayers, len(a.Layers))-1, 0)
 }
 
 func (m *model) scrollDetails(n int) {

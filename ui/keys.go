@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"charm.land/bubbles/v2/key"
@@ -168,4 +169,44 @@ func (k *keyMap) viewGroup() keyGroup {
 // programGroup are the keys that are always there.
 func (k *keyMap) programGroup() keyGroup {
 	return keyGroup{"Program", []binding{k.help, k.back, k.quit, k.suspend, k.interrupt}}
+}
+
+// helps are all keys that work in a place, for those that have keys of their
+// own: what the help shows there.
+func (k *keyMap) helps() map[string][]keyGroup {
+	all := map[string][]keyGroup{"explorer": k.paneGroups()}
+	for name, p := range map[string]page{"waste": &waste{}, "image": &imagePage{}, "help": &help{}} {
+		all[name] = p.groups(k)
+	}
+	for name := range all {
+		all[name] = append(all[name], k.viewGroup(), k.programGroup())
+	}
+	return all
+}
+
+// places are the same, the explorer's panes apart: what they have a key for is
+// asked for one pane at a time.
+func (k *keyMap) places() map[string][]keyGroup {
+	all := k.helps()
+	own := map[string][]binding{
+		"layers":  {k.enter},
+		"files":   {k.toggle, k.open, k.close, k.openAll, k.foldAll},
+		"history": {k.jump},
+	}
+	var shared []keyGroup // by all panes
+	for _, g := range all["explorer"] {
+		shared = append(shared, keyGroup{g.title, slices.DeleteFunc(slices.Clone(g.keys), func(b binding) bool {
+			for _, bindings := range own {
+				if slices.ContainsFunc(bindings, func(o binding) bool { return o.name == b.name }) {
+					return true
+				}
+			}
+			return false
+		})})
+	}
+	delete(all, "explorer")
+	for pane, bindings := range own {
+		all[pane] = append(slices.Clone(shared), keyGroup{pane, bindings})
+	}
+	return all
 }

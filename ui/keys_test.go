@@ -5,22 +5,12 @@ import (
 	"testing"
 )
 
-// places are those that have keys of their own, each with all that work there.
-func places(k *keyMap) map[string][]keyGroup {
-	always := []keyGroup{k.viewGroup(), k.programGroup()}
-	return map[string][]keyGroup{
-		"explorer": append(k.paneGroups(), always...),
-		"waste":    append((&waste{}).groups(k), always...),
-		"image":    append((&imagePage{}).groups(k), always...),
-	}
-}
-
 // Every binding is in the help of some place, in none twice, and says what it
 // does.
 func TestHelpHasEveryKey(t *testing.T) {
 	k := newKeyMap(false)
 	listed := map[string]bool{}
-	for place, groups := range places(k) {
+	for place, groups := range k.helps() {
 		here := map[string]bool{}
 		for _, g := range groups {
 			for _, b := range g.keys {
@@ -36,6 +26,9 @@ func TestHelpHasEveryKey(t *testing.T) {
 	}
 	v := reflect.ValueOf(*k)
 	for i := range v.NumField() {
+		if v.Field(i).Type() != reflect.TypeFor[binding]() {
+			t.Fatalf("%s is no binding", v.Type().Field(i).Name)
+		}
 		if name := v.Field(i).FieldByName("name").String(); !listed[name] {
 			t.Errorf("%s (%q) is not in the help", v.Type().Field(i).Name, name)
 		}
@@ -47,30 +40,8 @@ func TestHelpHasEveryKey(t *testing.T) {
 
 // No key has two meanings where both could be meant.
 func TestKeysAreDistinct(t *testing.T) {
-	k := newKeyMap(false)
-	everywhere := []keyGroup{
-		k.moving(), k.viewGroup(), k.programGroup(),
-		{"", []binding{k.nextPane, k.priorPane, k.below, k.above, k.scrollUp, k.scrollDown, k.narrower, k.wider, k.sort, k.mode, k.from, k.columns, k.copyPath, k.copyDigest, k.extract, k.export}},
-	}
-	tests := map[string][]keyGroup{
-		"layers":  append(everywhere, keyGroup{"", []binding{k.enter}}),
-		"files":   append(everywhere, keyGroup{"", []binding{k.toggle, k.open, k.close, k.openAll, k.foldAll}}),
-		"history": append(everywhere, keyGroup{"", []binding{k.jump}}),
-	}
-	for name, groups := range tests {
-		t.Run(name, func(t *testing.T) {
-			seen := map[string]string{}
-			for _, g := range groups {
-				for _, b := range g.keys {
-					for _, key := range b.Keys() {
-						if other, ok := seen[key]; ok && other != b.name {
-							t.Errorf("%q: %s, and %s", key, other, b.name)
-						}
-						seen[key] = b.name
-					}
-				}
-			}
-		})
+	if err := newKeyMap(false).distinct(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -22,6 +22,8 @@ type model struct {
 
 	look    look
 	isDark  bool
+	theme   int // in Themes
+	begin   beginning
 	noColor bool // the reader wants none
 	colours colorprofile.Profile
 	keys    *keyMap
@@ -76,6 +78,7 @@ func newModel(ctx context.Context, o Options) *model {
 	m.name, m.acts = m.look.line(o.Name), o.Acts
 	m.shown = make(chan *analyze.Analysis, 1)
 	m.keys = newKeyMap(m.look.ascii)
+	m.use(o.Settings)
 	m.loading = &loading{lk: &m.look, name: m.name}
 	m.restyle()
 	return m
@@ -195,7 +198,7 @@ func (m *model) arrange() {
 
 // restyle makes the styles anew, for what is known of the terminal's colours.
 func (m *model) restyle() {
-	m.look.st = newStyles(themeFor(m.colours, m.isDark))
+	m.look.st = newStyles(m.themeOf())
 	// Texts that are kept hold styles.
 	m.renew()
 	m.arrange()
@@ -227,15 +230,16 @@ func themeFor(p colorprofile.Profile, isDark bool) theme {
 }
 
 // spec is the view that the mode and the selected layer ask for.
-func (m *model) spec() analyze.Spec {
-	at := m.layers.cursor
-	switch m.mode {
+func (m *model) spec() analyze.Spec { return specOf(m.a, m.mode, m.from, m.layers.cursor) }
+
+func specOf(a *analyze.Analysis, mode analyze.Mode, from, at int) analyze.Spec {
+	switch mode {
 	case analyze.Range:
-		return analyze.Spec{Mode: analyze.Range, From: min(m.from, at), At: max(m.from, at)}
+		return analyze.Spec{Mode: analyze.Range, From: min(from, at), At: max(from, at)}
 	case analyze.Everything:
-		return analyze.Spec{Mode: analyze.Everything, At: max(len(m.a.Layers)-1, 0)}
+		return analyze.Spec{Mode: analyze.Everything, At: max(len(a.Layers)-1, 0)}
 	}
-	return analyze.Spec{Mode: m.mode, At: at}
+	return analyze.Spec{Mode: mode, At: at}
 }
 
 // follow asks for the rows that the mode and the selected layer call for now,

@@ -278,7 +278,9 @@ func TestRun(t *testing.T) {
 		{"q while loading", stuck, "q", nil},
 		{"esc while loading", stuck, "\x1b", nil},
 		{"ctrl+c while loading", stuck, "\x03", ErrInterrupted},
-		{"q later", func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error) { return a, nil }, "q", nil},
+		{"q later", func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error) {
+			return a, nil
+		}, "q", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -34,7 +34,8 @@ func (msg loadedMsg) do(m *model) tea.Cmd {
 	m.layers.to(max(m.a.Read()-1, 0))
 	m.layer = layer{lk: &m.look, a: m.a, hides: msg.hides, index: -1}
 	m.history = history{lk: &m.look, a: m.a, commands: m.layers.commands}
-	m.files = files{lk: &m.look, a: m.a, wish: msg.rows.wish, anchor: msg.start}
+	m.files = files{lk: &m.look, a: m.a, wish: msg.rows.wish, anchor: msg.start, attrs: m.begin.attrs}
+	m.mode, m.from = m.begin.mode, rangeStart(m.a)
 	m.files.page = max(len(msg.rows.rows), 1) // until arrange knows better
 	m.files.install(msg.rows)
 	m.views[wasteView] = newWaste(m)
@@ -109,7 +110,7 @@ type loadedMsg struct {
 
 // loadCmd reads and analyses the image.
 func (m *model) loadCmd() tea.Cmd {
-	ctx, load, report, shown := m.ctx, m.load, m.loading.report, m.shown
+	ctx, load, report, shown, begin := m.ctx, m.load, m.loading.report, m.shown, m.begin
 	return func() tea.Msg {
 		defer close(shown)
 		a, err := load(ctx, report, func(a *analyze.Analysis) {
@@ -125,27 +126,28 @@ func (m *model) loadCmd() tea.Cmd {
 		if a == nil || a.Image == nil || a.Tree == nil {
 			return loadedMsg{err: errNothing}
 		}
-		return loadedFrom(a)
+		return loadedFrom(a, begin)
 	}
 }
 
 // shownCmd waits for an analysis of what has been read so far.
 func (m *model) shownCmd() tea.Cmd {
-	shown := m.shown
+	shown, begin := m.shown, m.begin
 	return func() tea.Msg {
 		a, ok := <-shown
 		if !ok {
 			return nil
 		}
-		return loadedFrom(a)
+		return loadedFrom(a, begin)
 	}
 }
 
 // loadedFrom gets ready what the first frame shows.
-func loadedFrom(a *analyze.Analysis) loadedMsg {
+func loadedFrom(a *analyze.Analysis, b beginning) loadedMsg {
 	start, open := begin(a)
 	wish := rowsWish{
-		spec:   analyze.Spec{Mode: analyze.Union, At: max(a.Read()-1, 0)},
+		spec:   specOf(a, b.mode, rangeStart(a), max(a.Read()-1, 0)),
+		order:  b.order,
 		opened: open,
 	}
 	rows, cache := makeRows(a.Tree, wish, nil)

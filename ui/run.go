@@ -34,6 +34,9 @@ type Options struct {
 	// Name is what is being opened, as it was asked for.
 	Name string
 
+	// Settings are how the reader wants the screen; see Settings.Check.
+	Settings Settings
+
 	// Acts are what the screen can have done. Those that are nil are not offered.
 	Acts Acts
 

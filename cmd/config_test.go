@@ -1,0 +1,115 @@
+package cmd
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/peelhq/peel/ui"
+)
+
+// settingsFile makes a settings file, and has the program find it.
+func settingsFile(t *testing.T, content string) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", dir)
+	if content == "" {
+		return ""
+	}
+	path := filepath.Join(dir, "peel", "config.yaml")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestSettingsFile(t *testing.T) {
+	tests := []struct {
+		name, content string
+		want          ui.Settings
+		fails         string // what the error says; "" for none
+	}{
+		{"no file", "", ui.Settings{}, ""},
+		{"all of it", "theme: light\nsort: wasted\nmode: everything\ncolumns: few\nkeys:\n  quit: ctrl+q\n  sort: [S, ctrl+s]\n",
+			ui.Settings{Theme: "light", Sort: "wasted", Mode: "everything", Columns: "few",
+				Keys: map[string][]string{"quit": {"ctrl+q"}, "sort": {"S", "ctrl+s"}}}, ""},
+		{"an unknown key", "theme: dark\ncolour: red\n", ui.Settings{}, `config.yaml:2: "colour" is no setting`},
+		{"a value that makes no sense", "\ntheme: pink\n", ui.Settings{}, `config.yaml:2: theme: "pink" is none of`},
+		{"no value", "theme:\n", ui.Settings{}, "theme has no value"},
+		{"twice", "sort: name\nsort: size\n", ui.Settings{}, "stands there twice"},
+		{"an unknown act", "keys:\n  fly: f\n", ui.Settings{}, `no act "fly"`},
+		{"a key for two", "keys:\n  sort: m\n", ui.Settings{}, `"m" is both mode and sort`},
+		{"keys of no act", "keys: x\n", ui.Settings{}, "keys has to be a map"},
+		{"empty", "# nothing\n", ui.Settings{}, "it is empty"},
+		{"aliases", "theme: &a dark\nsort: *a\n", ui.Settings{}, "anchor"},
+		{"no YAML", "theme: [", ui.Settings{}, "config.yaml"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			want := settingsFile(t, tt.content)
+			path, got, err := loadSettings()
+			if tt.fails != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.fails) {
+					t.Fatalf("%v, want %q", err, tt.fails)
+				}
+				return
+			}
+			if err != nil || path != want || !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("%s: %+v, %v; want %+v", path, got, err, tt.want)
+			}
+		})
+	}
+}
+
+// What peel config prints is a file with the same settings.
+func TestConfigPrintsAFile(t *testing.T) {
+	for _, content := range []string{"", "theme: dark\nkeys:\n  quit: ctrl+q\n"} {
+		settingsFile(t, content)
+		var out, errs bytes.Buffer
+		if code := Main([]string{"config"}, nil, &out, &errs); code != 0 {
+			t.Fatalf("exit %d: %s", code, &errs)
+		}
+		_, before, _ := loadSettings()
+		after, err := parseSettings(out.Bytes())
+		if err != nil {
+			t.Fatalf("%v:\n%s", err, &out)
+		}
+		was, _ := before.AllKeys()
+		is, _ := after.AllKeys()
+		if !reflect.DeepEqual(was, is) || before.Theme != "" && before.Theme != after.Theme {
+			t.Errorf("%+v became %+v", before, after)
+		}
+	}
+}
+
+// A settings file that is wrong is wrong usage, for the screen and for peel config.
+func TestWrongSettings(t *testing.T) {
+	settingsFile(t, "them: dark\n")
+	var out, errs bytes.Buffer
+	if code := Main([]string{"config"}, nil, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "no setting") {
+		t.Errorf("exit %d: %s", code, &errs)
+	}
+}
+
+func FuzzSettings(f *testing.F) {
+	f.Add([]byte("theme: dark\nkeys: {quit: [q, ctrl+q]}\n"))
+	f.Add([]byte("keys:\n  sort: m\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := parseSettings(data)
+		if err != nil {
+			return
+		}
+		if err := s.Check(); err != nil {
+			t.Errorf("%+v was taken: %v", s, err)
+		}
+		if err := writeSettings(&bytes.Buffer{}, "x", s); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,173 @@
+package ui
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// Settings are how the reader wants the screen. An empty value is the default.
+type Settings struct {
+	Theme   string // one of Themes
+	Sort    string // one of Sorts: how files are ordered at first
+	Mode    string // one of Modes: which files are shown at first
+	Columns string // one of ColumnChoices: whether mode and owner are shown
+
+	// Keys are those of acts, by the names that Keys lists, in place of the
+	// usual ones: "ctrl+x", "pgdown", "X".
+	Keys map[string][]string
+}
+
+// The values of settings, the default first.
+var (
+	Themes        = []string{"auto", "dark", "light", "basic", "none"}
+	Sorts         = []string{"size", "wasted", "name"}
+	Modes         = []string{"union", "alone", "range", "everything"}
+	ColumnChoices = []string{"auto", "all", "few"}
+)
+
+// Check returns what is wrong with the settings, nil if nothing is.
+func (s Settings) Check() error {
+	for _, v := range []struct {
+		name, value string
+		of          []string
+	}{{"theme", s.Theme, Themes}, {"sort", s.Sort, Sorts}, {"mode", s.Mode, Modes}, {"columns", s.Columns, ColumnChoices}} {
+		if v.value != "" && !slices.Contains(v.of, v.value) {
+			return fmt.Errorf("%s: %q is none of %s", v.name, v.value, strings.Join(v.of, ", "))
+		}
+	}
+	_, err := newKeyMap(false).with(s.Keys)
+	return err
+}
+
+// AllKeys returns the keys of every act by its name, as the settings have them.
+func (s Settings) AllKeys() (map[string][]string, error) {
+	k, err := newKeyMap(false).with(s.Keys)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string][]string{}
+	k.each(func(b *binding) { all[b.name] = b.Keys() })
+	return all, nil
+}
+
+// use has the model begin as the settings have it.
+func (m *model) use(s Settings) {
+	if k, err := m.keys.with(s.Keys); err == nil { // Check has told of errors
+		m.keys = k
+	}
+	m.theme = max(slices.Index(Themes, s.Theme), 0)
+	m.begin = beginning{
+		order: order(max(slices.Index([]string{"size", "wasted", "name"}, s.Sort), 0)),
+		mode:  analyze.Mode(max(slices.Index(Modes, s.Mode), 0)),
+		attrs: choice(max(slices.Index(ColumnChoices, s.Columns), 0)),
+	}
+}
+
+// A beginning is what the files pane opens with.
+type beginning struct {
+	order order
+	mode  analyze.Mode
+	attrs choice
+}
+
+// themeOf is the theme that is wanted, or what suits the terminal.
+func (m *model) themeOf() theme {
+	switch {
+	case m.noColor:
+		return plain
+	case Themes[m.theme] == "dark":
+		return themeFor(m.colours, true)
+	case Themes[m.theme] == "light":
+		return themeFor(m.colours, false)
+	case Themes[m.theme] == "basic":
+		return max(basic, themeFor(m.colours, m.isDark))
+	case Themes[m.theme] == "none":
+		return plain
+	}
+	return themeFor(m.colours, m.isDark)
+}
+
+// each calls f with every binding.
+func (k *keyMap) each(f func(*binding)) {
+	v := reflect.ValueOf(k).Elem()
+	for i := range v.NumField() {
+		f((*binding)(v.Field(i).Addr().UnsafePointer())) // all fields are bindings: a test asserts it
+	}
+}
+
+// with returns the keys with others for some acts. It is an error to name an act
+// that there is not, to take all keys from one, or to give a key to two where
+// both could be meant.
+func (k *keyMap) with(keys map[string][]string) (*keyMap, error) {
+	out := *k
+	left := maps.Clone(keys)
+	var err error
+	out.each(func(b *binding) {
+		own, ok := keys[b.name]
+		if !ok {
+			return
+		}
+		delete(left, b.name)
+		if len(own) == 0 || slices.Contains(own, "") {
+			err = fmt.Errorf("keys: %s has no key", b.name)
+			return
+		}
+		names := make([]string, len(own))
+		for i, name := range own {
+			names[i] = keyName(name)
+		}
+		b.Binding = key.NewBinding(key.WithKeys(own...), key.WithHelp(strings.Join(names, " "), b.Help().Desc))
+	})
+	for name := range left {
+		return nil, fmt.Errorf("keys: there is no act %q; peel config lists them", name)
+	}
+	if err == nil {
+		err = out.distinct()
+	}
+	return &out, err
+}
+
+// keyName is how a key is called in the help: "^x", "PgDn", "X".
+func keyName(name string) string {
+	switch name {
+	case "pgdown":
+		return "PgDn"
+	case "pgup":
+		return "PgUp"
+	case "backspace":
+		return "bksp"
+	}
+	if rest, ok := strings.CutPrefix(name, "ctrl+"); ok {
+		return "^" + rest
+	}
+	if rest, ok := strings.CutPrefix(name, "shift+"); ok {
+		return "S-" + rest
+	}
+	return name
+}
+
+// distinct reports a key that has two meanings where both could be meant.
+func (k *keyMap) distinct() error {
+	for place, groups := range k.places() {
+		seen := map[string]string{}
+		for _, g := range groups {
+			for _, b := range g.keys {
+				for _, name := range b.Keys() {
+					if other, ok := seen[name]; ok && other != b.name {
+						first, second := min(other, b.name), max(other, b.name)
+						return fmt.Errorf("keys: %q is both %s and %s (%s)", name, first, second, place)
+					}
+					seen[name] = b.name
+				}
+			}
+		}
+	}
+	return nil
+}
