@@ -169,3 +169,46 @@ file app/.wh.c
 		}
 	}
 }
+
+// TestAdviceLines: provenance names the line for sure, also of a Dockerfile that
+// is given, if it is the one that was built; else texts are compared.
+func TestAdviceLines(t *testing.T) {
+	const text = `-- image fixture:1 linux/amd64 --
+step "RUN /bin/sh -c make # buildkit"
+step "RUN /bin/sh -c chmod 600 f # buildkit"
+-- layer --
+file f 100
+-- layer --
+file f 100 mode=0600
+`
+	parse := func(name, text string) *analyze.Dockerfile {
+		d, err := analyze.ParseDockerfile(name, []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	other := parse("./b/Dockerfile", "FROM x\nENV A=b\nRUN make\n\nRUN chmod 600 f \\\n  \n")
+	for _, c := range []struct {
+		name, shape string
+		dockerfile  *analyze.Dockerfile
+		want        *analyze.Line
+	}{
+		{"nothing", "oci-tar", nil, nil},
+		{"a Dockerfile", "oci-tar", other, &analyze.Line{File: "./b/Dockerfile", First: 5, Last: 5, Sure: true}},
+		{"another Dockerfile", "oci-tar", parse("D", "FROM x\nRUN echo\n"), nil},
+		{"provenance", "oci-attested", nil, &analyze.Line{File: "Dockerfile", First: 3, Last: 3, Sure: true}},
+		{"provenance, and the Dockerfile changed since", "oci-attested", other, &analyze.Line{File: "./b/Dockerfile", First: 5, Last: 5, Sure: true}},
+		{"provenance, and its Dockerfile", "oci-attested", parse("C", "FROM scratch\n"), &analyze.Line{File: "C", First: 3, Last: 3, Sure: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			found := adviceOn(t, text, c.shape, analyze.AdviceOptions{Dockerfile: c.dockerfile})
+			if len(found) != 1 {
+				t.Fatalf("%d findings", len(found))
+			}
+			if got := found[0].Line; fmt.Sprint(got) != fmt.Sprint(c.want) {
+				t.Errorf("line %+v, want %+v", got, c.want)
+			}
+		})
+	}
+}

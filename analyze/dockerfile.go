@@ -20,6 +20,7 @@ const (
 // Source: the Dockerfile reference at docs.docker.com.
 type Dockerfile struct {
 	name   string // as it was named, with slashes
+	text   []byte
 	stages []stage
 }
 
@@ -32,11 +33,11 @@ type stage struct {
 
 // An instruction is one step of a build.
 type instruction struct {
-	word        string   // "RUN"
-	args        string   // what follows, flags left out, continued lines joined
+	word        string // "RUN"
+	args        string // what follows, flags left out, continued lines joined
 	docs        []document
-	shell       string   // that runs it, as SHELL set it; "" for the usual one
-	first, last int      // lines, from 1
+	shell       string // that runs it, as SHELL set it; "" for the usual one
+	first, last int    // lines, from 1
 }
 
 // A document is one of an instruction's here-documents.
@@ -49,7 +50,7 @@ func ParseDockerfile(name string, text []byte) (*Dockerfile, error) {
 		return nil, fmt.Errorf("%s: %d bytes, more than a Dockerfile may have", name, len(text))
 	}
 	p := &dockerParser{lines: strings.Split(string(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))), "\n"), escape: '\\'}
-	d := &Dockerfile{name: strings.ReplaceAll(name, `\`, "/")}
+	d := &Dockerfile{name: strings.ReplaceAll(name, `\`, "/"), text: text}
 	p.directives()
 	for count := 0; ; count++ {
 		in, err := p.instruction()

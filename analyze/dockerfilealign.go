@@ -323,23 +323,3 @@ func common64(a, b []uint64) float64 {
 	}
 	return 2 * float64(common) / float64(all)
 }
-
-// linesOf returns the line of each of an image's layers, nil where none is
-// known: by the Dockerfile if there is one.
-func linesOf(im *source.Image, d *Dockerfile) []*Line {
-	lines := make([]*Line, len(im.Layers))
-	if d == nil {
-		return lines
-	}
-	layer := 0
-	for i, line := range d.lines(im.History) {
-		if im.History[i].Empty {
-			continue
-		}
-		if layer < len(lines) {
-			lines[layer] = line
-		}
-		layer++
-	}
-	return lines
-}
