@@ -212,3 +212,68 @@ file f 100 mode=0600
 		})
 	}
 }
+
+// TestSecrets: which files are named as secrets when a step deletes them. The
+// names of certificates, examples and programs' files are not.
+func TestSecrets(t *testing.T) {
+	for name, secret := range map[string]bool{
+		"root/.ssh/id_rsa": true, "home/app/.ssh/id_ed25519": true, "srv/.env": true, "srv/.env.production": true, "srv/.env.example": false,
+		"root/.npmrc": true, "usr/lib/node_modules/npm/.npmrc": false, "root/.aws/credentials": true, "srv/credentials": false,
+		"root/.docker/config.json": true, "srv/config.json": false, "srv/tls.key": true, "srv/server.pem": true, "srv/keystore.jks": true,
+		"etc/ssl/certs/ca.pem": false, "srv/ca-cert.pem": false, "srv/fullchain.pem": false, "tmp/nodesource-repo.gpg.key": false,
+		"usr/share/x/private.key": false, "app/node_modules/tls/test.key": false, "srv/test/key.pem": false, "usr/lib/python3/dist-packages/x.pem": false,
+		"etc/ssl/private/snakeoil.key": true, "srv/deploy_key": true, "etc/ssh/ssh_host_rsa_key": true, "srv/monkey": false, "srv/.key": false,
+		"srv/id_rsa.pub": false,
+	} {
+		text := "-- image fixture:1 linux/amd64 --\n-- layer --\nfile base 1\n-- layer --\nfile " + name + " 10\n-- layer --\nfile " +
+			filepath.Join(filepath.Dir(name), ".wh."+filepath.Base(name)) + "\n"
+		got := false
+		for _, f := range adviceOn(t, text, "docker-20", analyze.AdviceOptions{}) {
+			got = got || f.Rule == analyze.RuleSecret
+		}
+		if got != secret {
+			t.Errorf("%s: a secret %v, want %v", name, got, secret)
+		}
+	}
+}
+
+// TestSecretInSeveralLayers: each layer that carries the file is named, but for
+// those before a removal; a file that shows again is none.
+func TestSecretInSeveralLayers(t *testing.T) {
+	const layers = `-- image fixture:1 linux/amd64 --
+-- layer --
+file base 1
+-- layer --
+file .env 10
+-- layer --
+file .env 10 uid=1
+-- layer --
+file .wh..env
+-- layer --
+file .env 7
+`
+	secret := func(text string) []analyze.Finding {
+		var out []analyze.Finding
+		for _, f := range adviceOn(t, text, "docker-20", analyze.AdviceOptions{}) {
+			if f.Rule == analyze.RuleSecret {
+				out = append(out, f)
+			}
+		}
+		return out
+	}
+	if got := secret(layers); len(got) != 0 {
+		t.Errorf("it shows again: %+v", got)
+	}
+	got := secret(layers + "-- layer --\nfile .wh..env\n")
+	if len(got) != 2 {
+		t.Fatalf("%+v", got)
+	}
+	for i, want := range []string{
+		"/.env is named like a secret: removed in layer 3, still readable in layers 1 and 2.",
+		"/.env is named like a secret: removed in layer 5, still readable in layer 4.",
+	} {
+		if got[i].Message != want || got[i].Bytes != []int64{20, 7}[i] || got[i].Layer != []int{1, 4}[i] {
+			t.Errorf("%+v", got[i])
+		}
+	}
+}

@@ -3,23 +3,28 @@ package analyze
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/peelhq/peel/internal/human"
 	"github.com/peelhq/peel/source"
 )
 
-// A secretKey tells the findings of RuleSecret apart.
+// A secretKey tells the findings of RuleSecret apart: the layer that brought the
+// files, and the one that deleted them.
 type secretKey struct{ layer, by int }
 
 // secrets are files named like secrets that one layer carries and another
 // deleted.
 type secrets struct {
-	where place
-	bytes int64
-	files int
-	names []string // the first few paths
+	where    place
+	bytes    int64
+	versions int
+	files    int
+	names    []string     // the first few paths
+	layers   map[int]bool // that carry them
 }
 
 // secretNames are files that hold keys or passwords by their very names.
@@ -28,7 +33,7 @@ var secretNames = map[string]bool{
 	".env": true, ".npmrc": true, ".pypirc": true, ".netrc": true, "_netrc": true,
 	".git-credentials": true, ".pgpass": true, ".my.cnf": true, ".dockercfg": true, ".vault-token": true,
 	"application_default_credentials.json": true, "credentials.json": true, "service-account.json": true,
-	"kubeconfig": true, "terraform.tfstate": true, ".s3cfg": true, ".boto": true,
+	"deploy_key": true, "kubeconfig": true, "terraform.tfstate": true, ".s3cfg": true, ".boto": true,
 }
 
 // secretBelow are files that do so in one folder: parent and name.
@@ -39,7 +44,7 @@ var secretBelow = map[string]bool{
 }
 
 // secretEnds are how the names of key files end.
-var secretEnds = []string{".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk"}
+var secretEnds = []string{".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk", "_rsa", "_ed25519", "_ecdsa", "_key"}
 
 // publicRoots are folders below which such names are certificates, examples, or
 // belong to programs.
@@ -93,26 +98,52 @@ func mayBeSecret(name, parent string) bool {
 const namedSecrets = 3
 
 // secret keeps a row whose path looks like a secret's and does not show in the
-// final union. What base layers carry is not the reader's.
+// final union: with all that layers carry of it, for a copy with other attributes
+// can be read as well as the first. What base layers carry is not the reader's.
 func (ad *adviser) secret(w *Waste) {
 	if ad.standing(w) != ownWaste || w.By == w.Layer || !looksSecret(w.Path) {
 		return
 	}
-	if v := ad.t.at(w.Node, len(ad.t.layers)-1); v != none && ad.t.versions[v].kind == source.File {
+	t := ad.t
+	if v := t.at(w.Node, len(t.layers)-1); v != none && t.versions[v].kind == source.File {
 		return
 	}
-	k := secretKey{w.Layer, w.By}
+	var bytes int64
+	var layers []int // highest first
+	for i := t.inLayer(w.Node, w.Layer); i >= t.nodes[w.Node].first && t.versions[i].change != Removed; i-- {
+		v := Version{t, i}
+		if n := v.Wasted(); n > 0 && v.Layer() >= ad.a.Totals.BaseLayers {
+			bytes += n
+			layers = append(layers, v.Layer())
+		}
+	}
+	if len(layers) == 0 {
+		return
+	}
+	k := secretKey{layers[len(layers)-1], w.By}
 	s := ad.secrets[k]
 	if s == nil {
-		s = &secrets{where: newPlace()}
+		s = &secrets{where: newPlace(), layers: map[int]bool{}}
 		ad.secrets[k] = s
 	}
-	s.where.add(ad.t, w.Node, w.Bytes)
-	s.bytes += w.Bytes
-	s.files++
-	if len(s.names) < namedSecrets {
+	s.where.add(t, w.Node, bytes)
+	s.bytes += bytes
+	s.versions += len(layers)
+	for _, l := range layers {
+		s.layers[l] = true
+	}
+	if s.files++; len(s.names) < namedSecrets {
 		s.names = append(s.names, w.Path)
 	}
+}
+
+// readable is "layer 6", or "layers 6 and 7".
+func (s *secrets) readable() string {
+	var words []string
+	for _, l := range slices.Sorted(maps.Keys(s.layers)) {
+		words = append(words, strconv.Itoa(l))
+	}
+	return pick(len(words) == 1, "layer ", "layers ") + enumerate(words)
 }
 
 // secretFindings makes a finding for each pair of layers, in their order.
@@ -134,15 +165,15 @@ func (ad *adviser) secretFindings() []Finding {
 		f := Finding{
 			Rule: RuleSecret, Severity: Warning,
 			Title:   pick(s.files == 1, "A secret that was deleted, and is still shipped", "Secrets that were deleted, and are still shipped"),
-			Message: fmt.Sprintf("%s %s: removed in layer %d, still readable in layer %d.", names, pick(s.files == 1, "is named like a secret", "are named like secrets"), k.by, k.layer),
-			Advice:  "Hand it to the step with RUN --mount=type=secret, or use it in a stage that is not shipped. Whoever has the image has the file: if it is a real secret, replace it.",
-			Path:    s.where.path(ad.t), Layer: k.layer, Bytes: s.bytes, Versions: s.files,
+			Message: fmt.Sprintf("%s %s: removed in layer %d, still readable in %s.", names, pick(s.files == 1, "is named like a secret", "are named like secrets"), k.by, s.readable()),
+			Advice:  "Hand it to the step that needs it with RUN --mount=type=secret, or use it in a stage that is not shipped. Whoever has the image has the file: if it is a real secret, replace it.",
+			Path:    s.where.path(ad.t), Layer: k.layer, Bytes: s.bytes, Versions: s.versions,
 			Step: ad.step(k.layer), Line: ad.lines[k.layer],
 		}
-		f.ID = identity(f)
-		if f.Path != "" && f.Step != "" {
-			f.ID += "/" + strings.TrimPrefix(f.Path, "/")
+		if copies(firstWord(f.Step)) {
+			f.Advice = "List it in .dockerignore. " + f.Advice
 		}
+		f.ID = identity(f, strings.TrimPrefix(f.Path, "/"))
 		found = append(found, f)
 	}
 	return found

@@ -130,7 +130,6 @@ func (w *wording) metadata(f *Finding) {
 	f.Title = w.one("A file copied up to change its ", "Files copied up to change their ") + what
 	f.Message = fmt.Sprintf("%s %s copied up whole by layer %d only to change %s %s: %s the same content.",
 		upperFirst(w.amount()), w.was(), w.k.by, w.one("its", "their"), what, w.carry("carries", "carry"))
-	copies := func(verb string) bool { return verb == "COPY" || verb == "ADD" }
 	verb, madeBy := firstWord(w.step), firstWord(w.ad.step(w.g.carrier()))
 	switch {
 	case copies(verb):
@@ -217,8 +216,8 @@ func (w *wording) identical(f *Finding) {
 	f.Title = w.one("A file written again just as it was", "Files written again just as they were")
 	f.Message = fmt.Sprintf("%s %s written again by layer %d, with the same content and attributes: %s the same.",
 		upperFirst(w.amount()), w.was(), w.k.by, w.carry("carries", "carry"))
-	switch verb := firstWord(w.step); {
-	case verb == "COPY" || verb == "ADD":
+	switch {
+	case copies(firstWord(w.step)):
 		f.Advice = "Copy each file once: narrow the source of one of the two steps, or list what is not wanted in .dockerignore."
 	case installs.MatchString(w.step):
 		f.Advice = "Install in one RUN: package managers write such files again each time."
@@ -294,6 +293,9 @@ func firstWord(step string) string {
 	word, _, _ := strings.Cut(step, " ")
 	return strings.ToUpper(word)
 }
+
+// copies reports whether an instruction is one that copies files in.
+func copies(word string) bool { return word == "COPY" || word == "ADD" }
 
 // upperFirst returns s with its first letter, if that is one of a to z, in upper
 // case; but not where s is a path or a name that is written small.

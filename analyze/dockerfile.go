@@ -161,6 +161,16 @@ func (p *dockerParser) directives() {
 
 // instruction reads the next one; nil at the end.
 func (p *dockerParser) instruction() (*instruction, error) {
+	for {
+		// What is nothing but an escape is no instruction.
+		if in, err := p.logicalLine(); in == nil || err != nil || in.word != "" {
+			return in, err
+		}
+	}
+}
+
+// logicalLine reads what one instruction, or none, stands on; nil at the end.
+func (p *dockerParser) logicalLine() (*instruction, error) {
 	var text strings.Builder
 	var in instruction
 	for p.at < len(p.lines) {
@@ -208,7 +218,7 @@ func (p *dockerParser) continued(line string) (string, bool) {
 }
 
 // hereDoc is a word that opens a here-document: "<<EOF", "3<<-'EOF'".
-var hereDoc = regexp.MustCompile(`^\d*<<(-?)(?:'([^'<\s]+)'|"([^"<\s]+)"|([^'"<\s]+))$`)
+var hereDoc = regexp.MustCompile(`^\d*<<(-?)(?:'([^'<]+)'|"([^"<]+)"|([^'"<\s]+))$`)
 
 // hereDocuments reads those that an instruction opens.
 func (p *dockerParser) hereDocuments(in *instruction, args string) error {
@@ -220,7 +230,11 @@ func (p *dockerParser) hereDocuments(in *instruction, args string) error {
 	if word != "RUN" && word != "COPY" && word != "ADD" || !strings.Contains(args, "<<") {
 		return nil
 	}
-	for _, w := range shellWords(args, p.escape) {
+	words := shellWords(args, p.escape)
+	for i, w := range words {
+		if (w == "<<" || w == "<<-") && i+1 < len(words) {
+			w += words[i+1]
+		}
 		m := hereDoc.FindStringSubmatch(w)
 		if m == nil {
 			continue
@@ -247,7 +261,8 @@ func (p *dockerParser) hereDocuments(in *instruction, args string) error {
 	return nil
 }
 
-// shellWords takes a command apart at blanks outside of quotes. The quotes stay.
+// shellWords takes a command apart at blanks outside of quotes. The quotes stay;
+// where one does not end there are no words.
 func shellWords(s string, escape byte) []string {
 	var words []string
 	var quote byte
@@ -276,6 +291,9 @@ func shellWords(s string, escape byte) []string {
 		case c == escape:
 			i++
 		}
+	}
+	if quote != 0 {
+		return nil
 	}
 	if from >= 0 {
 		words = append(words, s[from:])
