@@ -105,6 +105,12 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
+// TestAdviceSample: the sample's faults, as README and docs show them.
+func TestAdviceSample(t *testing.T) {
+	got := told(analyze.Advise(run(t, "../testdata/sample.tar", source.Options{}), analyze.AdviceOptions{}))
+	testkit.Golden(t, filepath.Join("testdata", "advice-sample.golden"), got, *update)
+}
+
 // TestAdviceIgnores: what is ignored is in no finding.
 func TestAdviceIgnores(t *testing.T) {
 	text := `-- image fixture:1 linux/amd64 --

@@ -87,13 +87,14 @@ func (m *moves) same(from, to int32) bool {
 	if l.inode == none || u.inode == l.inode {
 		return false
 	}
+	named := m.t.nodes[u.node].name == m.t.nodes[l.node].name
 	ui, li := &m.t.inodes[u.inode], &m.t.inodes[l.inode]
 	ue, le := m.t.layers[ui.layer].Entries, m.t.layers[li.layer].Entries
-	a, b := ue.At(int(ui.entry)), le.At(int(li.entry))
-	if a.Size != b.Size {
+	size := ue.Size(int(ui.entry))
+	if size != le.Size(int(li.entry)) || size < distinctSize && !named {
 		return false
 	}
-	named := m.t.nodes[u.node].name == m.t.nodes[l.node].name
+	a, b := ue.At(int(ui.entry)), le.At(int(li.entry))
 	timed := a.Time.Equal(b.Time) && !a.Time.IsZero()
 	if a.Size < distinctSize && !(named && timed) || !named && !timed {
 		return false
