@@ -209,16 +209,20 @@ func (ad *adviser) standing(w *Waste) standing {
 // removed takes its documentation with it, and that is no case for advice on
 // documentation.
 func (ad *adviser) merge() {
+	var along []groupKey
 	for k, g := range ad.groups {
-		if k.class == noClass || !k.class.about().along {
-			continue
-		}
 		rest := k
 		rest.class = noClass
-		if main := ad.groups[rest]; main != nil && main.bytes > g.bytes {
-			main.take(ad.t, g)
-			delete(ad.groups, k)
+		if main := ad.groups[rest]; k.class.about().along && main != nil && main.bytes > g.bytes {
+			along = append(along, k)
 		}
+	}
+	slices.SortFunc(along, groupKey.compare)
+	for _, k := range along {
+		rest := k
+		rest.class = noClass
+		ad.groups[rest].take(ad.t, ad.groups[k])
+		delete(ad.groups, k)
 	}
 }
 
@@ -248,11 +252,7 @@ func (g *group) carrier() int {
 // wasteFindings makes a finding of each group, in the order of the layers to
 // blame.
 func (ad *adviser) wasteFindings() []Finding {
-	keys := make([]groupKey, 0, len(ad.groups))
-	for k := range ad.groups {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, groupKey.compare)
+	keys := slices.SortedFunc(maps.Keys(ad.groups), groupKey.compare)
 	found := make([]Finding, 0, len(keys))
 	for _, k := range keys {
 		g := ad.groups[k]
