@@ -24,12 +24,12 @@ var (
 // word writes a finding's title, message and advice.
 func (ad *adviser) word(f *Finding, k groupKey, g *group) {
 	w := wording{ad: ad, k: k, g: g, step: f.Step}
-	switch {
-	case k.reason == moved:
+	switch k.reason {
+	case moved:
 		w.moved(f)
-	case k.reason == linked:
+	case linked:
 		w.linked(f)
-	case k.reason == pathless:
+	case pathless:
 		w.pathless(f)
 	default:
 		switch k.cause {
@@ -96,19 +96,19 @@ func (w *wording) one(one, several string) string { return pick(w.g.versions == 
 // was is the verb that goes with amount.
 func (w *wording) was() string { return w.one("was", "were") }
 
-// from says which layers carry the bytes: ", from layer 1", "mostly from layer 1".
+// from says which layers carry the bytes: "layer 1", "2 layers (mostly layer 1)".
 func (w *wording) from() string {
 	layer := w.g.carrier()
 	s := fmt.Sprintf("layer %d", layer)
 	if len(w.g.carriers) > 1 {
-		s = fmt.Sprintf("%s, mostly layer %d", human.Count(len(w.g.carriers), "layer", "layers"), layer)
+		s = fmt.Sprintf("%s (mostly layer %d)", human.Count(len(w.g.carriers), "layer", "layers"), layer)
 	}
 	return s + pick(w.k.standing == ownWaste, "", " of the base image")
 }
 
-// carry is from with a verb in the number that is due.
-func (w *wording) carry(one, several string) string {
-	return w.from() + " " + pick(len(w.g.carriers) == 1, one, several)
+// carry is from with its verb: "layer 1 carries", "2 layers (mostly layer 1) carry".
+func (w *wording) carry() string {
+	return w.from() + pick(len(w.g.carriers) == 1, " carries", " carry")
 }
 
 func filesAndBytes(g *group) string {
@@ -129,7 +129,7 @@ func (w *wording) metadata(f *Finding) {
 	what, how := w.g.attribute()
 	f.Title = w.one("A file copied up to change its ", "Files copied up to change their ") + what
 	f.Message = fmt.Sprintf("%s %s copied up whole by layer %d only to change %s %s: %s the same content.",
-		upperFirst(w.amount()), w.was(), w.k.by, w.one("its", "their"), what, w.carry("carries", "carry"))
+		upperFirst(w.amount()), w.was(), w.k.by, w.one("its", "their"), what, w.carry())
 	verb, madeBy := firstWord(w.step), firstWord(w.ad.step(w.g.carrier()))
 	switch {
 	case copies(verb):
@@ -201,21 +201,21 @@ func (w *wording) moved(f *Finding) {
 	if from != none && to != none && to != Root {
 		f.Message += " to " + w.ad.t.Path(to)
 	}
-	f.Message += fmt.Sprintf(", which stores the content again: %s it too.", w.carry("carries", "carry"))
+	f.Message += fmt.Sprintf(", which stores the content again: %s it too.", w.carry())
 	f.Advice = "Put it in its place in the step that makes it: move it in the same RUN, or COPY it where it belongs."
 }
 
 func (w *wording) linked(f *Finding) {
 	f.Title = w.one("A file copied up to give it", "Files copied up to give them") + " a hard link"
 	f.Message = fmt.Sprintf("%s %s copied up whole by layer %d to give %s another name: a hard link cannot reach into a lower layer. %s the same content.",
-		upperFirst(w.amount()), w.was(), w.k.by, w.one("it", "them"), upperFirst(w.carry("carries", "carry")))
+		upperFirst(w.amount()), w.was(), w.k.by, w.one("it", "them"), upperFirst(w.carry()))
 	f.Advice = "Make the link in the step that makes the file, or make it a symbolic link (ln -s)."
 }
 
 func (w *wording) identical(f *Finding) {
 	f.Title = w.one("A file written again just as it was", "Files written again just as they were")
 	f.Message = fmt.Sprintf("%s %s written again by layer %d, with the same content and attributes: %s the same.",
-		upperFirst(w.amount()), w.was(), w.k.by, w.carry("carries", "carry"))
+		upperFirst(w.amount()), w.was(), w.k.by, w.carry())
 	switch {
 	case copies(firstWord(w.step)):
 		f.Advice = "Copy each file once: narrow the source of one of the two steps, or list what is not wanted in .dockerignore."
@@ -264,14 +264,14 @@ func (w *wording) removed(f *Finding) {
 func (w *wording) opaque(f *Finding) {
 	f.Title = "A directory made anew by a later step"
 	f.Message = fmt.Sprintf("%s %s hidden by layer %d, which made a directory above anew: %s %s still.",
-		upperFirst(w.amount()), w.was(), w.k.by, w.carry("carries", "carry"), w.one("it", "them"))
+		upperFirst(w.amount()), w.was(), w.k.by, w.carry(), w.one("it", "them"))
 	f.Advice = "Fill the directory once: delete and make it in the step that filled it before, or leave out that step."
 }
 
 func (w *wording) replaced(f *Finding) {
 	f.Title = w.one("A file", "Files") + " replaced by something of another type"
 	f.Message = fmt.Sprintf("%s %s hidden by layer %d, where the path or a directory above it became something else: %s %s still.",
-		upperFirst(w.amount()), w.was(), w.k.by, w.carry("carries", "carry"), w.one("it", "them"))
+		upperFirst(w.amount()), w.was(), w.k.by, w.carry(), w.one("it", "them"))
 	f.Advice = "Make the link or directory in the step that makes the path, before anything is put there."
 }
 

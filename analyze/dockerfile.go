@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -109,10 +110,10 @@ func (d *Dockerfile) final() []instruction {
 		chain = append(chain, &d.stages[at])
 	}
 	var steps, later []instruction
-	for i := len(chain) - 1; i >= 0; i-- {
+	for _, s := range slices.Backward(chain) {
 		steps = append(steps, later...)
 		later = nil
-		for _, in := range chain[i].steps {
+		for _, in := range s.steps {
 			steps = append(steps, in)
 			if in.word == "ONBUILD" {
 				word, args := cutWord(in.args)

@@ -14,19 +14,19 @@ import (
 // slsa-definitions.md) and the types of its package
 // solver/llbsolver/provenance/types.
 type Provenance struct {
-	Files []SourceFile
-	Lines []SourceLines // of each layer, lowest first; the zero value where nothing is said
+	Files []BuildFile
+	Lines []BuildLines // of each layer, lowest first; the zero value where nothing is said
 }
 
-// A SourceFile is a file that the image was built from, most often the
+// A BuildFile is a file that the image was built from, most often the
 // Dockerfile.
-type SourceFile struct {
+type BuildFile struct {
 	Name string // as the build named it
 	Text []byte // nil if the attestation does not hold it
 }
 
-// SourceLines are where in a file the step stands that made a layer.
-type SourceLines struct {
+// BuildLines are where in a file the step stands that made a layer.
+type BuildLines struct {
 	File        int // index in Provenance.Files
 	First, Last int // lines from 1; 0: nothing is said
 }
@@ -147,9 +147,9 @@ func parseProvenance(text []byte, im *Image) (*Provenance, error) {
 	if meta == nil || len(meta.Source.Infos) == 0 || !s.about(im.Digest) {
 		return nil, errNoProvenance
 	}
-	p := &Provenance{Lines: make([]SourceLines, len(im.Layers))}
+	p := &Provenance{Lines: make([]BuildLines, len(im.Layers))}
 	for _, info := range meta.Source.Infos {
-		p.Files = append(p.Files, SourceFile{Name: info.Filename, Text: info.Data})
+		p.Files = append(p.Files, BuildFile{Name: info.Filename, Text: info.Data})
 	}
 	for i, step := range meta.steps(im.Layers) {
 		p.Lines[i] = meta.lines(step)
@@ -222,15 +222,15 @@ func earlier(a, b string) bool {
 }
 
 // lines returns where a step stands; nothing if it stands in several places.
-func (m *buildkitMetadata) lines(step string) SourceLines {
+func (m *buildkitMetadata) lines(step string) BuildLines {
 	at := m.Source.Locations[step].Locations
 	if len(at) != 1 || at[0].File < 0 || at[0].File >= len(m.Source.Infos) {
-		return SourceLines{}
+		return BuildLines{}
 	}
-	lines := SourceLines{File: at[0].File}
+	lines := BuildLines{File: at[0].File}
 	for _, r := range at[0].Ranges {
 		if r.Start.Line < 1 || r.End.Line < r.Start.Line {
-			return SourceLines{}
+			return BuildLines{}
 		}
 		if lines.First == 0 || r.Start.Line < lines.First {
 			lines.First = r.Start.Line

@@ -19,7 +19,7 @@ func TestProvenance(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer im.Close()
+		t.Cleanup(func() { im.Close() })
 		switch p := im.Provenance; {
 		case !attested && p != nil:
 			t.Errorf("%s: a provenance that is not there: %+v", shape, p)
@@ -30,7 +30,7 @@ func TestProvenance(t *testing.T) {
 				t.Errorf("%s: files %+v", shape, p.Files)
 			}
 			for i, at := range p.Lines {
-				if want := (SourceLines{0, i + 2, i + 2}); at != want {
+				if want := (BuildLines{0, i + 2, i + 2}); at != want {
 					t.Errorf("%s: layer %d is from %+v, want %+v", shape, i, at, want)
 				}
 			}

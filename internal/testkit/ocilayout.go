@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -88,7 +89,7 @@ func provenance(of object, b *built) []byte {
 		chain = append(chain, object{"mediaType": d["mediaType"], "digest": d["digest"], "size": d["size"]})
 		step := fmt.Sprintf("step%d", i+1)
 		place(step, i+2)
-		layers[step+":0"] = []any{chain[:len(chain):len(chain)]}
+		layers[step+":0"] = []any{slices.Clip(chain)}
 	}
 	return toJSON(object{
 		"_type": "https://in-toto.io/Statement/v1", "predicateType": "https://slsa.dev/provenance/v1",
