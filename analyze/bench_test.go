@@ -122,3 +122,17 @@ func BenchmarkCheck(b *testing.B) {
 	}
 	perEntry(b)
 }
+
+// BenchmarkAdvise makes the findings: a pass over nodes and rows.
+func BenchmarkAdvise(b *testing.B) {
+	for _, layers := range []int{1, 20, 120} {
+		b.Run(fmt.Sprintf("layers=%d", layers), func(b *testing.B) {
+			a := analysed(b, layers)
+			b.ReportAllocs()
+			for b.Loop() {
+				analyze.Advise(a, analyze.AdviceOptions{})
+			}
+			perEntry(b)
+		})
+	}
+}

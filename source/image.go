@@ -63,6 +63,7 @@ type Image struct {
 	History     []Step            // every build step, oldest first, those without a layer too
 	Layers      []*Layer          // lowest (base) first
 	Annotations map[string]string // of the manifest
+	Provenance  *Provenance       // where its layers come from; nil if nothing that is here attests it
 	Flaws       []Flaw            // malformed but survivable, found in the image's description
 
 	origin

@@ -35,7 +35,8 @@ type ociWalk struct {
 	tags  map[string][]string // names by config digest, from a manifest.json beside the index
 	count int
 	found []candidate
-	gone  error // why an index that is listed cannot be read, if its blob is absent
+	about map[string][]v1.Descriptor // attestations, by the digest of the manifest that they are about
+	gone  error                      // why an index that is listed cannot be read, if its blob is absent
 }
 
 // ociCandidates lists the images that index.json leads to: through nested
@@ -95,6 +96,13 @@ func nameOf(d v1.Descriptor, inherited string) string {
 
 // descriptor follows one line of an index, whatever it turns out to name.
 func (w *ociWalk) descriptor(d v1.Descriptor, name string, depth int) error {
+	if d.Annotations[attestationKind] == attestationManifest {
+		if w.about == nil {
+			w.about = map[string][]v1.Descriptor{}
+		}
+		of := d.Annotations[attestedDigest]
+		w.about[of] = append(w.about[of], d)
+	}
 	if d.Annotations[attestationKind] != "" || (d.Platform != nil && d.Platform.OS == "unknown") {
 		return nil
 	}
@@ -132,7 +140,10 @@ func (w *ociWalk) descriptor(d v1.Descriptor, name string, depth int) error {
 		if len(c.names) > 0 {
 			im.Name = c.names[0]
 		}
-		c.open = func() (*Image, error) { return im, nil }
+		c.open = func() (*Image, error) {
+			im.Provenance = provenanceOf(w.b, im, w.about[im.Digest])
+			return im, nil
+		}
 	}
 	w.add(c, d, name)
 	return nil

@@ -1,6 +1,10 @@
 package testkit
 
-import "strings"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 const (
 	manifestType = "application/vnd.oci.image.manifest.v1+json"
@@ -50,20 +54,54 @@ func (l *layout) manifest(b *built) object {
 
 // attestation stores what BuildKit says of how the image was made, in the
 // clothes of an image, and returns its descriptor.
-func (l *layout) attestation(of object) object {
-	statement := l.add("application/vnd.in-toto+json", []byte(`{"_type":"https://in-toto.io/Statement/v0.1"}`))
+func (l *layout) attestation(of object, statement []byte) object {
+	blob := l.add("application/vnd.in-toto+json", statement)
 	config := l.add(configType, toJSON(object{
 		"os": "unknown", "architecture": "unknown", "config": object{},
-		"rootfs": object{"type": "layers", "diff_ids": []any{statement["digest"]}},
+		"rootfs": object{"type": "layers", "diff_ids": []any{blob["digest"]}},
 	}))
 	d := l.add(manifestType, toJSON(object{
-		"schemaVersion": 2, "mediaType": manifestType, "config": config, "layers": []any{statement},
+		"schemaVersion": 2, "mediaType": manifestType, "config": config, "layers": []any{blob},
 	}))
 	d["platform"] = object{"os": "unknown", "architecture": "unknown"}
 	d["annotations"] = object{
 		"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": of["digest"],
 	}
 	return d
+}
+
+// noStatement is an in-toto statement that says nothing.
+var noStatement = []byte(`{"_type":"https://in-toto.io/Statement/v0.1"}`)
+
+// provenance is an in-toto statement of how the image was made, as BuildKit
+// writes it in mode "max": the steps that made the layers stand in a Dockerfile,
+// in lines 2, 3 and so on, each one line; FROM is step 0, in line 1.
+func provenance(of object, b *built) []byte {
+	locations, layers := object{}, object{}
+	place := func(step string, line int) {
+		at := object{"line": line}
+		locations[step] = object{"locations": []any{object{"ranges": []any{object{"start": at, "end": at}}}}}
+	}
+	place("step0", 1)
+	var chain []any
+	for i := range b.layers {
+		d := b.layers[i].descriptor()
+		chain = append(chain, object{"mediaType": d["mediaType"], "digest": d["digest"], "size": d["size"]})
+		step := fmt.Sprintf("step%d", i+1)
+		place(step, i+2)
+		layers[step+":0"] = []any{slices.Clip(chain)}
+	}
+	return toJSON(object{
+		"_type": "https://in-toto.io/Statement/v1", "predicateType": "https://slsa.dev/provenance/v1",
+		"subject": []any{object{"name": "pkg:docker/" + b.Tag, "digest": object{"sha256": bare(of["digest"].(string))}}},
+		"predicate": object{
+			"buildDefinition": object{"buildType": "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md"},
+			"runDetails": object{"metadata": object{"buildkit_metadata": object{
+				"source": object{"locations": locations, "infos": []any{object{"filename": "Dockerfile", "language": "Dockerfile", "data": []byte("FROM scratch\n")}}},
+				"layers": layers,
+			}}},
+		},
+	})
 }
 
 // index stores an index and returns its descriptor.
@@ -138,7 +176,7 @@ func ociAttested(images []*built) []Member {
 		var both []object
 		for _, b := range group {
 			d := l.manifest(b)
-			both = append(both, l.attestation(d), d)
+			both = append(both, l.attestation(d, provenance(d, b)), d)
 		}
 		manifests = append(manifests, refName(l.index(both...), group[0].Tag))
 	}
@@ -189,7 +227,7 @@ func containerd(images []*built) []Member {
 		var both []object
 		for _, b := range group {
 			d := l.manifest(b)
-			both = append(both, d, l.attestation(d))
+			both = append(both, d, l.attestation(d, noStatement))
 			if b.Absent == "" {
 				there = append(there, b)
 			}

@@ -1,0 +1,103 @@
+package analyze
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/peelhq/peel/source"
+)
+
+// distinctSize is the size in bytes from which two files of one size are taken
+// for one that was moved if either their names or their times agree. Smaller
+// ones must agree in both: there are too many of them.
+const distinctSize = 64 << 10
+
+// moves finds where a step put the files that it deleted elsewhere: mv in a
+// later step deletes a file and stores its content again.
+type moves struct {
+	t     *Tree
+	added []movedFile // by layer, then size
+}
+
+// A movedFile is a file that a layer brought to a path that was not there.
+type movedFile struct {
+	layer   uint16
+	size    int64
+	version int32
+}
+
+func (f movedFile) compare(o movedFile) int {
+	return cmp.Or(cmp.Compare(f.layer, o.layer), cmp.Compare(f.size, o.size), cmp.Compare(f.version, o.version))
+}
+
+// findMoves lists the files that were added by layers which also deleted some.
+func findMoves(a *Analysis) *moves {
+	t := a.Tree
+	deleted := make([]int64, len(t.layers)) // bytes, by the layer that deleted them
+	for i := range a.Waste {
+		if w := &a.Waste[i]; w.Cause == Deleted && w.By != w.Layer {
+			deleted[w.By] += w.Bytes
+		}
+	}
+	m := &moves{t: t}
+	for i := range t.versions {
+		v := &t.versions[i]
+		if v.change != Added || v.kind != source.File || v.flags&duplicate != 0 || deleted[v.layer] == 0 {
+			continue
+		}
+		if size := t.carried(int32(i)); size > 0 && size <= deleted[v.layer] {
+			m.added = append(m.added, movedFile{v.layer, size, int32(i)})
+		}
+	}
+	slices.SortFunc(m.added, movedFile.compare)
+	return m
+}
+
+// target returns the node to which the layer that deleted w moved it, none if it
+// did not. Which files are candidates goes by sizes, names and times, which any
+// form of an image has; where both checksums are known, they decide.
+func (m *moves) target(w *Waste) NodeID {
+	if len(m.added) == 0 || w.By == w.Layer {
+		return none
+	}
+	from := m.t.inLayer(w.Node, w.Layer)
+	if from == none {
+		return none
+	}
+	at, _ := slices.BinarySearchFunc(m.added, movedFile{uint16(w.By), w.Bytes, 0}, movedFile.compare)
+	for tried := 0; at < len(m.added) && tried < maxCandidates; at, tried = at+1, tried+1 {
+		f := m.added[at]
+		if int(f.layer) != w.By || f.size != w.Bytes {
+			break
+		}
+		if m.same(from, f.version) {
+			return m.t.versions[f.version].node
+		}
+	}
+	return none
+}
+
+// maxCandidates bounds how many files of one size are looked at for each that
+// was deleted: a layer may hold a million of them.
+const maxCandidates = 64
+
+// same reports whether the file that was deleted is the one that was added.
+func (m *moves) same(from, to int32) bool {
+	u, l := &m.t.versions[to], &m.t.versions[from]
+	if l.inode == none || u.inode == l.inode {
+		return false
+	}
+	named := m.t.nodes[u.node].name == m.t.nodes[l.node].name
+	ui, li := &m.t.inodes[u.inode], &m.t.inodes[l.inode]
+	ue, le := m.t.layers[ui.layer].Entries, m.t.layers[li.layer].Entries
+	size := ue.Size(int(ui.entry))
+	if size != le.Size(int(li.entry)) || size < distinctSize && !named {
+		return false
+	}
+	a, b := ue.At(int(ui.entry)), le.At(int(li.entry))
+	timed := a.Time.Equal(b.Time) && !a.Time.IsZero()
+	if a.Size < distinctSize && !(named && timed) || !named && !timed {
+		return false
+	}
+	return !a.Summed || !b.Summed || a.Kind != b.Kind || a.Sum == b.Sum
+}

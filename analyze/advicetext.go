@@ -1,0 +1,312 @@
+package analyze
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/peelhq/peel/internal/human"
+)
+
+// What a step's text tells of it.
+var (
+	// copiedSum is what the classic builder puts for what COPY and ADD copied:
+	// "COPY file:e1a8… in /srv/app/", "COPY multi:…".
+	copiedSum = regexp.MustCompile(`\b(file|dir|multi):[0-9a-f]{64}\b`)
+	// uninstalls tells a step that removes packages.
+	uninstalls = regexp.MustCompile(`\b(?:apt(?:-get)?|dnf|microdnf|yum|zypper|apk|pip3?|npm|dpkg|rpm)\b[^&|;]*\s(?:purge|autoremove|remove|erase|del|uninstall|rm|-r|-P|-e)\b|\bautoremove\b`)
+	// upgrades tells one that upgrades them.
+	upgrades = regexp.MustCompile(`\b(?:apt(?:-get)?|apk|dnf|microdnf|yum|zypper)\b[^&|;]*\s(?:upgrade|dist-upgrade|full-upgrade)\b|\b(?:dnf|microdnf|yum|zypper)\b[^&|;]*\s(?:update|up|dup)\b`)
+	// installs tells one that installs them.
+	installs = regexp.MustCompile(`\b(?:apt(?:-get)?|dnf|microdnf|yum|zypper|apk|dpkg|rpm|pip3?|npm|yarn|pnpm|gem)\b[^&|;]*\s(?:install|add|-i|-U|ci|upgrade|dist-upgrade)\b`)
+)
+
+// word writes a finding's title, message and advice.
+func (ad *adviser) word(f *Finding, k groupKey, g *group) {
+	w := wording{ad: ad, k: k, g: g, step: f.Step}
+	switch k.reason {
+	case moved:
+		w.moved(f)
+	case linked:
+		w.linked(f)
+	case pathless:
+		w.pathless(f)
+	default:
+		switch k.cause {
+		case MetadataCopy:
+			w.metadata(f)
+		case SameAgain:
+			w.identical(f)
+		case Overwritten:
+			w.overwritten(f)
+		case Deleted:
+			w.removed(f)
+		case Opaque:
+			w.opaque(f)
+		case Replaced:
+			w.replaced(f)
+		case Duplicate:
+			w.duplicate(f)
+		}
+	}
+	switch k.standing {
+	case hidesBase:
+		f.Title += ", of the base image"
+		f.Advice = baseAdvice(f.Advice, k)
+	case inBase:
+		f.Title += ", within the base image"
+		f.Advice = "It is for the base image to mend: take a newer or smaller one."
+	}
+}
+
+// baseAdvice returns what can be done about files that the base image carries:
+// no change of a step makes its layers smaller.
+func baseAdvice(own string, k groupKey) string {
+	switch {
+	case k.class.about().kept:
+		return "Every step that installs packages rewrites it: there is nothing to gain here but with a base image that has what is installed."
+	case k.cause == Deleted, k.cause == Opaque, k.cause == Replaced:
+		return "The base image ships them whatever a later step does: take a base image without them, or leave them in place."
+	case k.cause == MetadataCopy:
+		return "They are the base image's: change only those that need it, or take a base image, or a user, with which none does."
+	}
+	return own
+}
+
+// wording is what one finding's text is made from.
+type wording struct {
+	ad   *adviser
+	k    groupKey
+	g    *group
+	step string
+}
+
+// amount is "12,431 files, 1.50 GB"; where there is but one, its path comes first.
+func (w *wording) amount() string {
+	where := &w.g.where
+	if n, all := where.node(w.ad.t); w.g.versions == 1 && n != none && n != Root && all {
+		return w.ad.t.Path(n) + ", " + human.Size(w.g.bytes) + ","
+	}
+	return filesAndBytes(w.g) + below(w.ad.t, where) + ","
+}
+
+// one picks the words for one file or for several.
+func (w *wording) one(one, several string) string { return pick(w.g.versions == 1, one, several) }
+
+// was is the verb that goes with amount.
+func (w *wording) was() string { return w.one("was", "were") }
+
+// from says which layers carry the bytes: "layer 1", "2 layers (mostly layer 1)".
+func (w *wording) from() string {
+	layer := w.g.carrier()
+	s := fmt.Sprintf("layer %d", layer)
+	if len(w.g.carriers) > 1 {
+		s = fmt.Sprintf("%s (mostly layer %d)", human.Count(len(w.g.carriers), "layer", "layers"), layer)
+	}
+	return s + pick(w.k.standing == ownWaste, "", " of the base image")
+}
+
+// carry is from with its verb: "layer 1 carries", "2 layers (mostly layer 1) carry".
+func (w *wording) carry() string {
+	return w.from() + pick(len(w.g.carriers) == 1, " carries", " carry")
+}
+
+func filesAndBytes(g *group) string {
+	return human.Count(g.versions, "file", "files") + ", " + human.Size(g.bytes)
+}
+
+// below is " below /usr/lib", or " most of it below /usr/lib"; "" where the
+// files have nothing in common.
+func below(t *Tree, where *place) string {
+	n, all := where.node(t)
+	if n == none || n == Root {
+		return ""
+	}
+	return pick(all, " in ", ", most of it in ") + t.Path(n)
+}
+
+func (w *wording) metadata(f *Finding) {
+	what, how := w.g.attribute()
+	f.Title = w.one("A file copied up to change its ", "Files copied up to change their ") + what
+	f.Message = fmt.Sprintf("%s %s copied up whole by layer %d only to change %s %s: %s the same content.",
+		upperFirst(w.amount()), w.was(), w.k.by, w.one("its", "their"), what, w.carry())
+	verb, madeBy := firstWord(w.step), firstWord(w.ad.step(w.g.carrier()))
+	switch {
+	case copies(verb):
+		f.Advice = "Copy each file once: narrow the source of one of the two steps."
+		if how.flag != "" {
+			f.Advice = "Copy each file once, in a step that sets what is wanted (" + verb + how.flag + "): the same content was there already."
+		}
+	case how.flag == "":
+		f.Advice = "Run " + how.command + " in the step that makes the files, or leave it out."
+	case copies(madeBy):
+		f.Advice = "Use " + madeBy + how.flag + " in the step that copies them in."
+	case madeBy == "RUN":
+		f.Advice = "Run " + how.command + " in the RUN that makes the files; for files that are copied in, use COPY" + how.flag + "."
+	default:
+		f.Advice = "Use COPY" + how.flag + ", or run " + how.command + " in the step that makes the files."
+	}
+}
+
+// A remedy is how an attribute is set without a copy: by a flag of COPY, if it
+// has one, and by a command in the right place.
+type remedy struct{ flag, command string }
+
+// attribute names what changed of most files of g, and how it is set in time.
+func (g *group) attribute() (string, remedy) {
+	most, n := attributes(0), 0
+	for set, count := range g.changed {
+		if count > n {
+			most, n = attributes(set), count
+		}
+	}
+	var names, flags, commands []string
+	for _, a := range []struct {
+		set                 attributes
+		name, flag, command string
+	}{
+		{ownerChanged, "owner", " --chown" + g.owner.value(), "chown"},
+		{modeChanged, "mode", " --chmod" + g.mode.value(), "chmod"},
+		{timeChanged, "time", "", "touch"},
+		{xattrsChanged, "extended attributes", "", "setcap or setfattr"},
+	} {
+		if most&a.set == 0 {
+			continue
+		}
+		names, commands = append(names, a.name), append(commands, a.command)
+		if a.flag != "" {
+			flags = append(flags, a.flag)
+		}
+	}
+	if len(names) == 0 {
+		return "attributes", remedy{"", "what changes them"}
+	}
+	return enumerate(names), remedy{strings.Join(flags, ""), enumerate(commands)}
+}
+
+// enumerate is "a", "a and b", "a, b and c".
+func enumerate(words []string) string {
+	last := len(words) - 1
+	if last == 0 {
+		return words[0]
+	}
+	return strings.Join(words[:last], ", ") + " and " + words[last]
+}
+
+func (w *wording) moved(f *Finding) {
+	from, _ := w.g.where.node(w.ad.t)
+	to, _ := w.g.to.node(w.ad.t)
+	f.Title = w.one("A file", "Files") + " moved in a later step"
+	f.Message = fmt.Sprintf("%s %s moved by layer %d", upperFirst(w.amount()), w.was(), w.k.by)
+	if from != none && to != none && to != Root {
+		f.Message += " to " + w.ad.t.Path(to)
+	}
+	f.Message += fmt.Sprintf(", which stores the content again: %s it too.", w.carry())
+	f.Advice = "Put it in its place in the step that makes it: move it in the same RUN, or COPY it where it belongs."
+}
+
+func (w *wording) linked(f *Finding) {
+	f.Title = w.one("A file copied up to give it", "Files copied up to give them") + " a hard link"
+	f.Message = fmt.Sprintf("%s %s copied up whole by layer %d to give %s another name: a hard link cannot reach into a lower layer. %s the same content.",
+		upperFirst(w.amount()), w.was(), w.k.by, w.one("it", "them"), upperFirst(w.carry()))
+	f.Advice = "Make the link in the step that makes the file, or make it a symbolic link (ln -s)."
+}
+
+func (w *wording) identical(f *Finding) {
+	f.Title = w.one("A file written again just as it was", "Files written again just as they were")
+	f.Message = fmt.Sprintf("%s %s written again by layer %d, with the same content and attributes: %s the same.",
+		upperFirst(w.amount()), w.was(), w.k.by, w.carry())
+	switch {
+	case copies(firstWord(w.step)):
+		f.Advice = "Copy each file once: narrow the source of one of the two steps, or list what is not wanted in .dockerignore."
+	case installs.MatchString(w.step):
+		f.Advice = "Install in one RUN: package managers write such files again each time."
+	default:
+		f.Advice = "Leave out the step, or what it writes again; or do it in the step that makes the files."
+	}
+}
+
+func (w *wording) overwritten(f *Finding) {
+	f.Title = w.one("A file", "Files") + " rewritten by a later step"
+	f.Message = fmt.Sprintf("%s %s overwritten by layer %d: the content before is still shipped in %s.",
+		upperFirst(w.amount()), w.was(), w.k.by, w.from())
+	switch about := w.k.class.about(); {
+	case w.k.class != noClass:
+		f.Title = upperFirst(about.what) + " rewritten by a later step"
+		f.Advice = about.advice
+	case upgrades.MatchString(w.step) && w.k.standing == hidesBase:
+		f.Title = "Packages upgraded"
+		f.Advice = "Take a newer base image rather than upgrade its packages: both versions are shipped."
+	case installs.MatchString(w.step):
+		f.Advice = "Install in one RUN, so that each file is written once."
+	default:
+		f.Advice = "Make the change in the step that writes the files, so that they are written once."
+	}
+}
+
+func (w *wording) removed(f *Finding) {
+	about := w.k.class.about()
+	f.Title = w.one("A file", "Files") + " deleted in a later step"
+	f.Message = fmt.Sprintf("%s %s deleted by layer %d, and %s still shipped in %s.",
+		upperFirst(w.amount()), w.was(), w.k.by, w.one("is", "are"), w.from())
+	switch {
+	case w.k.class != noClass:
+		f.Title = upperFirst(about.what) + " deleted in a later step"
+		f.Advice = about.advice
+	case uninstalls.MatchString(w.step):
+		f.Title = "Packages removed in a later step"
+		f.Advice = "Install and remove them in one RUN (install ... && build ... && purge ...), or build in a stage of its own and COPY --from what is needed."
+	default:
+		f.Advice = "Delete them in the step that makes them (RUN make ... && rm ...), or make them in a stage of its own and COPY --from what is needed."
+	}
+}
+
+func (w *wording) opaque(f *Finding) {
+	f.Title = "A directory made anew by a later step"
+	f.Message = fmt.Sprintf("%s %s hidden by layer %d, which made a directory above anew: %s %s still.",
+		upperFirst(w.amount()), w.was(), w.k.by, w.carry(), w.one("it", "them"))
+	f.Advice = "Fill the directory once: delete and make it in the step that filled it before, or leave out that step."
+}
+
+func (w *wording) replaced(f *Finding) {
+	f.Title = w.one("A file", "Files") + " replaced by something of another type"
+	f.Message = fmt.Sprintf("%s %s hidden by layer %d, where the path or a directory above it became something else: %s %s still.",
+		upperFirst(w.amount()), w.was(), w.k.by, w.carry(), w.one("it", "them"))
+	f.Advice = "Make the link or directory in the step that makes the path, before anything is put there."
+}
+
+func (w *wording) pathless(f *Finding) {
+	f.Title = "Content that belongs to no path"
+	f.Message = fmt.Sprintf("%s of layer %d %s no part of the filesystem: a storage driver's bookkeeping, or a marker with content.",
+		upperFirst(filesAndBytes(w.g)), w.k.by, w.one("is", "are"))
+	f.Advice = "Build the image again: no builder of today stores such entries."
+}
+
+func (w *wording) duplicate(f *Finding) {
+	f.Title = w.one("A file", "Files") + " stored twice in one layer"
+	f.Message = fmt.Sprintf("%s %s stored in layer %d and hidden by later entries of the same layer.", upperFirst(w.amount()), w.was(), w.k.by)
+	f.Advice = "The tool that made the layer wrote paths more than once: list each input once, or use a newer version of it."
+}
+
+// firstWord returns a step's instruction, in capitals.
+func firstWord(step string) string {
+	word, _, _ := strings.Cut(step, " ")
+	return strings.ToUpper(word)
+}
+
+// copies reports whether an instruction is one that copies files in.
+func copies(word string) bool { return word == "COPY" || word == "ADD" }
+
+// upperFirst returns s with its first letter, if that is one of a to z, in upper
+// case; but not where s is a path or a name that is written small.
+func upperFirst(s string) string {
+	for _, name := range []string{"apt", "apk", "pip", "npm", "yarn", "pnpm", "dnf", "zypper", "pacman", "conda", "cargo", "composer"} {
+		if strings.HasPrefix(s, name+"'s") {
+			return s
+		}
+	}
+	if s == "" || s[0] < 'a' || s[0] > 'z' {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}

@@ -1,0 +1,325 @@
+package analyze
+
+import (
+	"hash/fnv"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/peelhq/peel/source"
+)
+
+// Bounds on what is aligned: the last steps of either side. No real image has as
+// many.
+const (
+	maxAligned = 400
+	maxTokens  = 400 // of one step, that likeness is judged by
+)
+
+// leastLike is how like two steps must be to be taken for one, 1 being the same.
+const leastLike = 0.5
+
+// lines finds the line of each of the image's history entries: the history is
+// aligned with the instructions of the last stage, in order, as a whole as like
+// as can be. What the base image brought stays in front without a line. The
+// slice has an element for each entry, nil where none is known.
+func (d *Dockerfile) lines(history []source.Step) []*Line {
+	out := make([]*Line, len(history))
+	skipped := max(len(history)-maxAligned, 0)
+	steps := d.final()
+	steps = steps[max(len(steps)-maxAligned, 0):]
+	a := newAlignment(steps, history[skipped:])
+	a.run()
+	for j, i := range a.step {
+		if i < 0 {
+			continue
+		}
+		in := &steps[i]
+		out[skipped+j] = &Line{File: d.name, First: in.first, Last: in.last, Sure: a.sure(i, j)}
+	}
+	return out
+}
+
+// An alignment is of instructions with the history's entries.
+type alignment struct {
+	steps   []stepText // of the Dockerfile
+	history []stepText
+	like    []float64 // by step, then history entry
+	step    []int     // of each history entry; -1 if none
+}
+
+// A stepText is an instruction's text in comparable form.
+type stepText struct {
+	word   string
+	forms  []string // what its text may look like, white space and quotes aside
+	tokens []uint64 // sorted sums of its words
+	dest   string   // of COPY and ADD
+	summed bool     // the sources are told by their sums only
+	open   bool     // it has variables that the builder replaces
+}
+
+func newAlignment(steps []instruction, history []source.Step) *alignment {
+	a := &alignment{}
+	for i := range steps {
+		a.steps = append(a.steps, steps[i].text())
+	}
+	for _, h := range history {
+		a.history = append(a.history, recorded(h.Command))
+	}
+	for i := range a.steps {
+		for j := range a.history {
+			a.like = append(a.like, likeness(&a.steps[i], &a.history[j]))
+		}
+	}
+	return a
+}
+
+// run finds the pairs whose likeness adds up to most. Of equals it takes the
+// latest, for what stands in front may be the base image's.
+func (a *alignment) run() {
+	n, m := len(a.steps), len(a.history)
+	best := make([]float64, (n+1)*(m+1)) // of the first i steps and j entries
+	at := func(i, j int) int { return i*(m+1) + j }
+	paired := func(i, j int) float64 {
+		if l := a.like[(i-1)*m+j-1]; l >= leastLike {
+			return best[at(i-1, j-1)] + l
+		}
+		return -1
+	}
+	for i := 1; i <= n; i++ {
+		for j := 1; j <= m; j++ {
+			best[at(i, j)] = max(best[at(i-1, j)], best[at(i, j-1)], paired(i, j))
+		}
+	}
+	a.step = slices.Repeat([]int{-1}, m)
+	for i, j := n, m; i > 0 && j > 0; {
+		switch best[at(i, j)] {
+		case paired(i, j):
+			i, j = i-1, j-1
+			a.step[j] = i
+		case best[at(i-1, j)]:
+			i--
+		default:
+			j--
+		}
+	}
+	a.between()
+}
+
+// between pairs what stands alone between two pairs, if it is the same
+// instructions in the same order on both sides: a step whose text was edited.
+func (a *alignment) between() {
+	lastStep, lastEntry := -1, -1
+	for j := 0; j <= len(a.history); j++ {
+		i := len(a.steps)
+		if j < len(a.history) {
+			i = a.step[j]
+		}
+		if i < 0 {
+			continue
+		}
+		steps, entries := a.steps[lastStep+1:i], a.history[lastEntry+1:j]
+		if lastEntry >= 0 && len(steps) == len(entries) && slices.EqualFunc(steps, entries, sameWord) {
+			for k := range entries {
+				a.step[lastEntry+1+k] = lastStep + 1 + k
+			}
+		}
+		lastStep, lastEntry = i, j
+	}
+}
+
+func sameWord(a, b stepText) bool { return a.word == b.word }
+
+// sure reports whether step i is entry j beyond doubt: their texts agree, and no
+// other step without an entry has the same.
+func (a *alignment) sure(i, j int) bool {
+	if a.like[i*len(a.history)+j] < 1 {
+		return false
+	}
+	for other := range a.steps {
+		if other != i && !slices.Contains(a.step, other) && a.like[other*len(a.history)+j] >= 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// text returns an instruction in comparable form.
+func (in *instruction) text() stepText {
+	args := in.args
+	exec, isExec := execForm(args)
+	t := stepText{word: in.word}
+	switch in.word {
+	case "RUN":
+		if isExec {
+			args = exec
+		}
+		whole, alone := args, "" // here-documents as they stand, and without what opens and ends them
+		for _, doc := range in.docs {
+			whole += "\n" + doc.text + doc.name
+			alone += doc.text
+		}
+		t.forms = append(t.forms, squeeze(whole), squeeze(in.shell+" "+whole))
+		if len(in.docs) == 1 {
+			t.forms = append(t.forms, squeeze(alone))
+		}
+		t.tokens = tokens(whole)
+		return t
+	case "COPY", "ADD":
+		if isExec {
+			args = exec
+		}
+		words := strings.Fields(args)
+		if len(words) > 0 {
+			t.dest = words[len(words)-1]
+		}
+	case "CMD", "ENTRYPOINT":
+		if !isExec && args != "" {
+			args = "/bin/sh -c " + args
+		}
+	}
+	t.forms = []string{plain(args)}
+	t.tokens = tokens(plain(args))
+	t.open = strings.Contains(args, "$")
+	return t
+}
+
+// recorded returns a history entry in comparable form.
+func recorded(command string) stepText {
+	word, args := cutWord(Instruction(command))
+	t := stepText{word: strings.ToUpper(word)}
+	switch t.word {
+	case "RUN":
+		t.forms = []string{squeeze(args)}
+		t.tokens = tokens(args)
+		return t
+	case "COPY", "ADD":
+		args = withoutFlags(args)
+		words := strings.Fields(args)
+		if len(words) > 0 {
+			t.dest = words[len(words)-1]
+		}
+		t.summed = copiedSum.MatchString(args)
+	}
+	t.forms = []string{plain(args)}
+	t.tokens = tokens(plain(args))
+	return t
+}
+
+// likeness is how like an instruction and a history entry are: 1 if their texts
+// agree, 0 if they cannot be the same.
+func likeness(in, h *stepText) float64 {
+	const (
+		almost  = 0.95 // all but what the builder puts in front or replaces
+		nearly  = 0.9
+		anyDest = 0.6
+	)
+	if in.word != h.word || h.word == "" {
+		return 0
+	}
+	if h.summed {
+		return likeDest(in.dest, h.dest, nearly, anyDest)
+	}
+	for _, form := range in.forms {
+		switch {
+		case form == h.forms[0]:
+			return 1
+		case in.word == "RUN" && form != "" && strings.HasSuffix(h.forms[0], " "+form):
+			return almost
+		case in.open && fills(form, h.forms[0]):
+			return almost
+		}
+	}
+	return min(common64(in.tokens, h.tokens), nearly)
+}
+
+// likeDest compares the destinations of a copy: relative ones are below a
+// directory that is not known here.
+func likeDest(asked, recorded string, relative, open float64) float64 {
+	a, r := path.Clean(asked), path.Clean(recorded)
+	switch {
+	case a == r:
+		return 1
+	case strings.Contains(a, "$"):
+		return open
+	case a == "." || !path.IsAbs(a) && strings.HasSuffix(r, "/"+strings.TrimPrefix(a, "./")):
+		return relative
+	}
+	return 0
+}
+
+// variable is what a builder replaces.
+var variable = regexp.MustCompile(`\$(?:\w+|\{[^}]*\})`)
+
+// fills reports whether text is form with something in place of its variables.
+func fills(form, text string) bool {
+	parts := variable.Split(form, -1)
+	rest, ok := strings.CutPrefix(text, parts[0])
+	if !ok {
+		return false
+	}
+	for k, part := range parts[1:] {
+		if k == len(parts)-2 {
+			return strings.HasSuffix(rest, part)
+		}
+		i := strings.Index(rest, part)
+		if i < 0 {
+			return false
+		}
+		rest = rest[i+len(part):]
+	}
+	return rest == ""
+}
+
+// squeeze makes each run of white space one blank.
+func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// plain is squeeze without what builders write in ways of their own: quotes,
+// brackets, the sign between a name and its value.
+func plain(s string) string {
+	return squeeze(strings.Map(func(r rune) rune {
+		switch r {
+		case '"', '\'', '[', ']', '{', '}', '(', ')', ',', '=', ';', '&':
+			return ' '
+		}
+		return r
+	}, s))
+}
+
+// tokens returns the sorted sums of the words of a text, of so many that they
+// tell what it is.
+func tokens(s string) []uint64 {
+	var sums []uint64
+	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune(" \t\r\n;&|\"'", r) }) {
+		if len(sums) == maxTokens {
+			break
+		}
+		h := fnv.New64a()
+		h.Write([]byte(word))
+		sums = append(sums, h.Sum64())
+	}
+	slices.Sort(sums)
+	return sums
+}
+
+// common64 is the share that two sorted lists have in common: 1 for equal ones,
+// also for two of nothing.
+func common64(a, b []uint64) float64 {
+	if len(a)+len(b) == 0 {
+		return 1
+	}
+	common, all := 0, len(a)+len(b)
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0] == b[0]:
+			common++
+			a, b = a[1:], b[1:]
+		case a[0] < b[0]:
+			a = a[1:]
+		default:
+			b = b[1:]
+		}
+	}
+	return 2 * float64(common) / float64(all)
+}
