@@ -12,8 +12,9 @@ import (
 
 // reportForms are the forms of a report, by the names that -f takes.
 var reportForms = map[string]func(io.Writer, *analyze.Analysis) error{
-	"text": report.Text,
-	"json": report.JSON,
+	"text":     report.Text,
+	"json":     report.JSON,
+	"markdown": report.Markdown,
 }
 
 func (a *app) reportCommand() *cobra.Command {
@@ -31,7 +32,7 @@ peel report app.tar -f json -o app.json
 			return a.report(ctx, args[0], &outputs)
 		}),
 	}
-	outputs.addTo(c, "text", "json")
+	outputs.addTo(c, "text", "json", "markdown")
 	return c
 }
 
