@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/peelhq/peel/analyze"
-	"github.com/peelhq/peel/report"
 )
 
 const checkAbout = `Check an image against rules, for a pipeline: exit 0 when all hold, 1 when one fails, and then show what was found and the build steps to blame.
@@ -19,6 +17,7 @@ Rules are in force by a flag, by a key of the same name in .peel.yaml, or by def
 
 func (a *app) checkCommand() *cobra.Command {
 	var flags checkFlags
+	var forms outputFlags
 	c := &cobra.Command{
 		Use:   "check IMAGE",
 		Short: "Check an image against rules; exit 1 when one fails",
@@ -38,22 +37,28 @@ peel check --init
 		ValidArgsFunction: complete,
 	}
 	flags.register(c)
+	forms.addTo(c, checkFormNames...)
 	config := c.Flags().Lookup("config")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		if flags.init {
 			return a.initRules(ctx, &flags, config)
 		}
+		outs, err := forms.outputs()
+		if err != nil {
+			return err
+		}
 		rules, err := flags.ruleset(config)
 		if err != nil {
 			return err
 		}
-		return a.check(ctx, args[0], rules, flags.baseline)
+		return a.check(ctx, args[0], rules, flags.baseline, outs)
 	})
 	return c
 }
 
-// check holds an image against rules and reports on them.
-func (a *app) check(ctx context.Context, ref string, rules *ruleset, baseline string) error {
+// check holds an image against rules and reports on them, in every form that is
+// asked for.
+func (a *app) check(ctx context.Context, ref string, rules *ruleset, baseline string, outs []output) error {
 	var before *analyze.Figures
 	if baseline != "" {
 		var err error
@@ -73,12 +78,7 @@ func (a *app) check(ctx context.Context, ref string, rules *ruleset, baseline st
 	outcome := analyze.Check(an, rules.Rules, before)
 	outcome.RulesFrom = rules.from
 	outcome.Notes = append(rules.notes, outcome.Notes...)
-	return concluded(outcome, a.writeOutcome(ctx, an, outcome))
-}
-
-// writeOutcome prints what a check has found.
-func (a *app) writeOutcome(ctx context.Context, an *analyze.Analysis, o *analyze.Outcome) error {
-	return a.print(ctx, func(w io.Writer) error { return report.Check(w, an, o) })
+	return concluded(outcome, a.writeOutcome(ctx, outs, an, outcome))
 }
 
 // concluded returns what a check ends with, whose output ended with err. That a

@@ -18,7 +18,7 @@ import (
 func (a *app) explore(ctx context.Context, ref string) error {
 	keys, ok := a.keyboard(ref)
 	if !ok {
-		return a.report(ctx, ref, "text", standardOutput)
+		return a.report(ctx, ref, &outputFlags{known: []string{"text"}})
 	}
 	if keys != a.stdin {
 		defer a.close(keys)

@@ -19,6 +19,7 @@ func TestGoldens(t *testing.T) {
 	for name, args := range map[string]string{
 		"report":           "report app.tar",
 		"report-json":      "report app.tar -f json",
+		"report-markdown":  "report app.tar -f markdown",
 		"check-failed":     "check app.tar --max-wasted 10kB",
 		"check-passed":     "check app.tar --min-efficiency 10% --max-user-wasted 99%",
 		"check-off":        "check app.tar --min-efficiency off --max-user-wasted off",

@@ -1,8 +1,11 @@
-// Package report writes what is known of an image as text for people and as
-// JSON for programs. It is pure: an analysis goes in, bytes come out, and the
-// same analysis always gives the same bytes.
+// Package report writes what is known of an image, and what a check has found of
+// it: as text for people, as JSON for programs, as Markdown for comments, and in
+// the forms that pipelines show (JUnit, SARIF, GitHub's and GitLab's). It is
+// pure: an analysis goes in, bytes come out, and the same analysis always gives
+// the same bytes.
 //
 // Text is for terminals and logs: it fits 80 columns, and nothing that an image
-// says (names, commands, labels) reaches it raw. JSON is described, with its
-// schema, in docs/json.md.
+// says (names, commands, labels) reaches it raw, nor any other form in which it
+// would be more than text. JSON is described, with its schemas, in docs/json.md;
+// the other forms in docs/ci.md.
 package report

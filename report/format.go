@@ -26,13 +26,10 @@ func cutMiddle(s string, columns int) string {
 		return "…"
 	}
 	head := displaywidth.TruncateString(s, columns/3, "")
-	rest := columns - width(head) - 1
 	tail := s[len(head):]
-	for width(tail) > rest {
-		g := displaywidth.StringGraphemes(tail)
-		if !g.Next() {
-			break
-		}
+	over := width(tail) - (columns - width(head) - 1)
+	for g := displaywidth.StringGraphemes(tail); over > 0 && g.Next(); {
+		over -= g.Width()
 		tail = tail[len(g.Value()):]
 	}
 	return head + "…" + tail
@@ -54,4 +51,41 @@ func orUnknown(s string) string {
 		return "unknown"
 	}
 	return clean.Line(s)
+}
+
+// unordered returns text for the beginning of a line, where GitHub's runner takes
+// "::" for an order: the first colon is escaped.
+func unordered(s string) string {
+	if strings.HasPrefix(s, "::") {
+		return `\x3a` + s[1:]
+	}
+	return s
+}
+
+// wrap breaks text into lines of at most columns, at spaces; a longer word is
+// broken where it must be. It has one line at least, and none of
+// them begins an order.
+func wrap(s string, columns int) []string {
+	var out []string
+	line := ""
+	for word := range strings.FieldsSeq(s) {
+		word = unordered(word)
+		if line != "" && width(line)+1+width(word) <= columns {
+			line += " " + word
+			continue
+		}
+		if line != "" {
+			out = append(out, line)
+		}
+		for width(word) > columns {
+			head := displaywidth.TruncateString(word, columns, "")
+			if head == "" {
+				break // one sign is wider than the line
+			}
+			out = append(out, head)
+			word = unordered(word[len(head):])
+		}
+		line = word
+	}
+	return append(out, line)
 }

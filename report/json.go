@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/source"
 )
 
 // Schema names the form of the JSON report. A change that could break a reader
@@ -94,31 +95,10 @@ type (
 // JSON writes the whole analysis as one JSON object of the form that
 // docs/json.md describes, indented, and a newline. It fails only where w does.
 func JSON(w io.Writer, a *analyze.Analysis) error {
-	t := a.Totals
 	doc := document{
 		Schema: Schema,
-		Image: imageRow{
-			Name:     known(a.Image.Name),
-			ID:       known(a.Image.ID),
-			Digest:   known(a.Image.Digest),
-			Platform: known(a.Image.Platform),
-			Created:  stamp(a.Image.Created),
-			Source:   known(a.Image.Source),
-		},
-		Totals: totalsRow{
-			Layers:          t.Layers,
-			Entries:         t.Entries,
-			StoredBytes:     t.Stored,
-			VisibleBytes:    t.Visible,
-			WastedBytes:     t.Wasted,
-			Efficiency:      finite(t.Efficiency),
-			CompressedBytes: knownInt(t.Compressed),
-			BaseLayers:      t.BaseLayers,
-			UserStoredBytes: t.UserStored,
-			UserWastedBytes: t.UserWasted,
-			UserWastedRatio: finite(t.UserWastedRatio),
-			BaseHiddenBytes: t.BaseHidden,
-		},
+		Image:  newImageRow(a.Image),
+		Totals: newTotalsRow(a.Totals),
 		Causes: make([]causeRow, 0, len(a.Causes)),
 		Layers: make([]layerRow, 0, len(a.Layers)),
 	}
@@ -130,14 +110,40 @@ func JSON(w io.Writer, a *analyze.Analysis) error {
 	}
 	out := newRows(w)
 	out.object(doc)
-	out.array("waste", len(a.Waste), func(i int) any {
-		return newWasteRow(&a.Waste[i])
-	})
+	out.array("waste", len(a.Waste), func(i int) any { return newWasteRow(&a.Waste[i]) })
 	out.array("flaws", len(a.Flaws), func(i int) any {
 		f := &a.Flaws[i]
 		return flawRow{knownInt(f.Layer), known(f.Path), quoted(f.Problem)}
 	})
 	return out.end()
+}
+
+func newImageRow(im *source.Image) imageRow {
+	return imageRow{
+		Name:     known(im.Name),
+		ID:       known(im.ID),
+		Digest:   known(im.Digest),
+		Platform: known(im.Platform),
+		Created:  stamp(im.Created),
+		Source:   known(im.Source),
+	}
+}
+
+func newTotalsRow(t analyze.Totals) totalsRow {
+	return totalsRow{
+		Layers:          t.Layers,
+		Entries:         t.Entries,
+		StoredBytes:     t.Stored,
+		VisibleBytes:    t.Visible,
+		WastedBytes:     t.Wasted,
+		Efficiency:      finite(t.Efficiency),
+		CompressedBytes: knownInt(t.Compressed),
+		BaseLayers:      t.BaseLayers,
+		UserStoredBytes: t.UserStored,
+		UserWastedBytes: t.UserWasted,
+		UserWastedRatio: finite(t.UserWastedRatio),
+		BaseHiddenBytes: t.BaseHidden,
+	}
 }
 
 // newLayerRow leaves null what cannot be known of a layer that cannot be read.

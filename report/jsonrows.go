@@ -10,16 +10,17 @@ import (
 // rows writes an indented JSON object whose last keys are long arrays, a row at
 // a time, so that none of it is held in memory twice. The first error stays.
 type rows struct {
-	w   *bufio.Writer
-	row bytes.Buffer
-	enc *json.Encoder
-	err error
+	w    *bufio.Writer
+	row  bytes.Buffer
+	enc  *json.Encoder
+	deep string // what the keys of the object that is being written are indented by
+	err  error
 }
 
 const indent = "  "
 
 func newRows(w io.Writer) *rows {
-	r := &rows{w: bufio.NewWriter(w)}
+	r := &rows{w: bufio.NewWriter(w), deep: indent}
 	r.enc = json.NewEncoder(&r.row)
 	r.enc.SetEscapeHTML(false)
 	return r
@@ -31,9 +32,24 @@ func (r *rows) object(v any) {
 	r.write(bytes.TrimSuffix(text, []byte("\n}")))
 }
 
+// nested adds a key with an object, which begins with the keys of v and ends
+// with what within adds.
+func (r *rows) nested(key string, v any, within func()) {
+	r.text(",\n" + r.deep + `"` + key + `": `)
+	r.write(bytes.TrimSuffix(r.encode(v, r.deep), []byte("\n"+r.deep+"}")))
+	r.deep += indent
+	within()
+	r.deep = r.deep[len(indent):]
+	r.text("\n" + r.deep + "}")
+}
+
+// null adds a key whose value is not known.
+func (r *rows) null(key string) { r.text(",\n" + r.deep + `"` + key + `": null`) }
+
 // array adds a key with n rows.
 func (r *rows) array(key string, n int, row func(i int) any) {
-	r.text(",\n" + indent + `"` + key + `": [`)
+	r.text(",\n" + r.deep + `"` + key + `": [`)
+	deeper := r.deep + indent
 	for i := range n {
 		if r.err != nil {
 			return
@@ -41,11 +57,11 @@ func (r *rows) array(key string, n int, row func(i int) any) {
 		if i > 0 {
 			r.text(",")
 		}
-		r.text("\n" + indent + indent)
-		r.write(r.encode(row(i), indent+indent))
+		r.text("\n" + deeper)
+		r.write(r.encode(row(i), deeper))
 	}
 	if n > 0 {
-		r.text("\n" + indent)
+		r.text("\n" + r.deep)
 	}
 	r.text("]")
 }

@@ -47,7 +47,7 @@ func everything(t *testing.T, a *analyze.Analysis) string {
 	t.Helper()
 	var b bytes.Buffer
 	findings := analyze.Check(a, analyze.Rules{MinEfficiency: analyze.Limited(1.0, analyze.Error)}, nil)
-	if err := errors.Join(Text(&b, a), Check(&b, a, findings)); err != nil {
+	if err := errors.Join(Text(&b, a), CheckText(&b, &Verdict{Analysis: a, Outcome: findings})); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -70,6 +70,11 @@ func TestFixtures(t *testing.T) {
 			if !bytes.Equal(one.Bytes(), two.Bytes()) {
 				t.Error("two reports differ")
 			}
+			var comment bytes.Buffer
+			if err := Markdown(&comment, a); err != nil {
+				t.Fatal(err)
+			}
+			checkMarkdown(t, comment.String())
 			for n := range a.Tree.Len() {
 				if err := History(&history, a, analyze.NodeID(n)); err != nil {
 					t.Fatal(err)
@@ -257,7 +262,7 @@ func TestWriteErrors(t *testing.T) {
 	for name, err := range map[string]error{
 		"Text":     Text(broken{}, a),
 		"JSON":     JSON(broken{}, a),
-		"Check":    Check(broken{}, a, &analyze.Outcome{}),
+		"Markdown": Markdown(broken{}, a),
 		"History":  History(broken{}, a, 1),
 		"ListJSON": ListJSON(broken{}, "/a", v),
 		"ListLine": ListLine(broken{}, "a", v),

@@ -29,6 +29,17 @@ func (p *page) line(format string, args ...any) {
 	p.WriteByte('\n')
 }
 
+// paragraph adds text, wrapped, behind a first line's lead; the other lines are
+// indented as far.
+func (p *page) paragraph(lead, text string) {
+	for i, line := range wrap(text, columns-width(lead)) {
+		if i > 0 {
+			lead = strings.Repeat(" ", width(lead))
+		}
+		p.line("%s%s", lead, line)
+	}
+}
+
 // heading adds an empty line and a heading.
 func (p *page) heading(format string, args ...any) {
 	p.WriteByte('\n')

@@ -14,9 +14,14 @@ import (
 // Text returns s with everything that a terminal could act upon, or that a
 // reader cannot see, written as an escape: control characters (C0, DEL, C1) and
 // invalid bytes as \n, \t or \x1b, invisible format characters (direction
-// overrides, zero-width signs, tags) and line separators as \u202e. Text that
-// needs none of it is returned as it is, without a copy.
+// overrides, zero-width signs, tags), noncharacters and line separators as
+// \u202e. What a pipeline's runner takes for an order wherever it stands in a line
+// of a log, "##[", gets an escape too. Text that needs none of it is returned as
+// it is, without a copy.
 func Text(s string) string {
+	if strings.Contains(s, "##") {
+		s = orders.Replace(s)
+	}
 	bad := strings.IndexFunc(s, unfit)
 	if bad < 0 {
 		return s
@@ -42,6 +47,10 @@ func Text(s string) string {
 	return b.String()
 }
 
+// orders are how log lines begin an order to GitHub's runner (TryParse in its
+// ActionCommand.cs), to Azure's agent, and to TeamCity's: anywhere in a line.
+var orders = strings.NewReplacer("##[", `#\x23[`, "##vso[", `#\x23vso[`, "##teamcity[", `#\x23teamcity[`)
+
 // Line returns s on one line: every run of white space is one space, the ends
 // are trimmed, and the rest is as Text leaves it.
 func Line(s string) string {
@@ -59,7 +68,7 @@ func unfit(r rune) bool {
 	case r == utf8.RuneError:
 		return true
 	}
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co)
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Noncharacter_Code_Point)
 }
 
 func writeByte(b *strings.Builder, c byte) {

@@ -14,7 +14,10 @@ func TestText(t *testing.T) {
 		{"direction override", "a\u202egpj.exe", `a\u202egpj.exe`},
 		{"zero width", "a\u200bb", `a\u200bb`},
 		{"line separator", "a\u2028b", `a\u2028b`},
+		{"noncharacter", "a\uffff\ufdd0b", `a\uffff\ufdd0b`},
 		{"invalid UTF-8", "a\xff\xfeb", `a\xff\xfeb`},
+		{"an order to a runner", "a##[add-mask]b ##vso[x] ###[y]", `a#\x23[add-mask]b #\x23vso[x] ##\x23[y]`},
+		{"headings", "## a ##", "## a ##"},
 		{"replacement character", "a\ufffdb", `a\ufffdb`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Puts the verdict in a comment on the pull request that the run is of, instead of
+# the one that an earlier run has left. That it cannot (a fork's runs may not
+# write) is a warning, not a failure.
+#
+#   PEEL_MARKDOWN   the file with the comment; its first line tells it from others
+#   GH_TOKEN, GITHUB_REF, GITHUB_REPOSITORY   for gh, GitHub's command line
+set -euo pipefail
+
+if ! [[ ${GITHUB_REF:-} =~ ^refs/pull/([0-9]+)/merge$ ]]; then
+  echo "not a pull request: no comment"
+  exit 0
+fi
+issues=repos/$GITHUB_REPOSITORY/issues
+pull=$issues/${BASH_REMATCH[1]}
+comment() {
+  local id
+  id=$(gh api --paginate "$pull/comments" --jq '.[] | select(.body | startswith("<!-- peel check -->")) | .id') || return 1
+  id=${id%%$'\n'*}
+  if [ -n "$id" ]; then
+    gh api --method PATCH "$issues/comments/$id" --field "body=@$PEEL_MARKDOWN" --silent
+  else
+    gh api --method POST "$pull/comments" --field "body=@$PEEL_MARKDOWN" --silent
+  fi
+}
+comment || echo "::warning title=peel::cannot write the comment: the job wants the permission pull-requests: write, which runs for a fork do not get"

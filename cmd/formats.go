@@ -1,0 +1,151 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// standardOutput is the file name that means standard output.
+const standardOutput = "-"
+
+// An output is one form of a report and where it goes.
+type output struct {
+	format string
+	file   string // or standardOutput
+}
+
+// outputFlags are the flags -f and -o of a command that writes in several forms:
+// each may be given several times.
+type outputFlags struct {
+	known []string // the forms, the one that is written without -f first
+	given []given  // in the order of the command line
+}
+
+// given is one flag as it was given: a form, or a file.
+type given struct {
+	value  string
+	isFile bool
+}
+
+// addTo adds the flags to a command.
+func (f *outputFlags) addTo(c *cobra.Command, known ...string) {
+	f.known = known
+	c.Flags().VarP(&outputFlag{f, false}, "format", "f", strings.Join(known, ", ")+`; several are written with -o after each (default "`+known[0]+`")`)
+	c.Flags().VarP(&outputFlag{f, true}, "output", "o", `the file that the -f before it is written to, - for standard output (default "-")`)
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(known, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
+}
+
+// outputs returns what is to be written and where, in the order of the forms: -f
+// and -o are pairs in their order; if there are fewer of -o, each belongs to the
+// -f before it, and a form without a file goes to standard output.
+func (f *outputFlags) outputs() ([]output, error) {
+	var out []output
+	var files []string
+	loose := false // an -o that follows no -f of its own
+	for _, g := range f.given {
+		if g.isFile {
+			files = append(files, g.value)
+			if n := len(out); n > 0 && out[n-1].file == "" {
+				out[n-1].file = g.value
+			} else {
+				loose = true
+			}
+			continue
+		}
+		if !slices.Contains(f.known, g.value) {
+			return nil, usage("-f "+strings.Join(f.known, ", -f "), "there is no report of the form %q", g.value)
+		}
+		out = append(out, output{format: g.value})
+	}
+	if len(out) == 0 {
+		out = []output{{format: f.known[0]}}
+	}
+	switch {
+	case slices.Contains(files, ""):
+		return nil, usage("-o - for standard output", "the file to write has no name")
+	case len(files) == len(out):
+		for i := range out {
+			out[i].file = files[i]
+		}
+	case loose:
+		return nil, usage("-f json -o FILE -f text -o -", "%d files for %d forms: which is which?", len(files), len(out))
+	}
+	return out, distinct(out)
+}
+
+// distinct gives standard output to the forms without a file, and refuses two
+// forms in one place.
+func distinct(out []output) error {
+	seen := map[string]string{}
+	for i := range out {
+		if out[i].file == "" {
+			out[i].file = standardOutput
+		}
+		file, name := out[i].file, "standard output"
+		if file != standardOutput {
+			name = strconv.Quote(file)
+			if abs, err := filepath.Abs(file); err == nil {
+				file = abs
+			}
+		}
+		if other, ok := seen[file]; ok {
+			return usage("-o FILE after one of them", "both %s and %s are to be written to %s", other, out[i].format, name)
+		}
+		seen[file] = out[i].format
+	}
+	return nil
+}
+
+// writeOutputs writes every output, whatever becomes of the others. That a reader
+// has gone is no more than a reason to stop: it counts if nothing else failed.
+func (a *app) writeOutputs(ctx context.Context, outs []output, write func(o output, w io.Writer) error) error {
+	var all []error
+	var gone error
+	for _, o := range outs {
+		form := func(w io.Writer) error { return write(o, w) }
+		if o.file == standardOutput {
+			if err := a.print(ctx, form); closedPipe(err) {
+				gone = err
+			} else {
+				all = append(all, err)
+			}
+		} else if err := writeFile(o.file, form); err != nil {
+			all = append(all, failed("", "cannot write the report to %s: %w", o.file, err))
+		}
+	}
+	if err := errors.Join(all...); err != nil {
+		return err
+	}
+	return gone
+}
+
+// outputFlag is one of the two flags.
+type outputFlag struct {
+	flags  *outputFlags
+	isFile bool
+}
+
+var _ pflag.Value = (*outputFlag)(nil)
+
+func (f *outputFlag) Set(s string) error {
+	f.flags.given = append(f.flags.given, given{s, f.isFile})
+	return nil
+}
+
+// String returns nothing: the flags' help says what they are without them.
+func (f *outputFlag) String() string { return "" }
+
+func (f *outputFlag) Type() string {
+	if f.isFile {
+		return "file"
+	}
+	return "form"
+}

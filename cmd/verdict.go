@@ -1,0 +1,132 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/charmbracelet/colorprofile"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/report"
+)
+
+// checkForms are the forms of a check, by the names that -f takes.
+var checkForms = map[string]func(io.Writer, *report.Verdict) error{
+	"text":     report.CheckText,
+	"json":     report.CheckJSON,
+	"junit":    report.CheckJUnit,
+	"sarif":    report.CheckSARIF,
+	"markdown": report.CheckMarkdown,
+	"github":   report.CheckGitHub,
+	"gitlab":   report.CheckGitLab,
+}
+
+// checkFormNames are their names, the one without -f first.
+var checkFormNames = []string{"text", "json", "junit", "sarif", "markdown", "github", "gitlab"}
+
+// forRepository are the forms whose readers look up the Dockerfile in the
+// repository: they want its name from there, wherever peel runs.
+var forRepository = map[string]bool{"github": true, "gitlab": true, "sarif": true}
+
+// writeOutcome writes what a check has found in every form that is asked for,
+// and, for GitHub, adds it to the summary of the step.
+func (a *app) writeOutcome(ctx context.Context, outs []output, an *analyze.Analysis, o *analyze.Outcome) error {
+	v, _ := version()
+	verdict := &report.Verdict{Analysis: an, Outcome: o, Version: v}
+	elsewhere := *verdict
+	elsewhere.Outcome = fromRepository(o, repositoryRoot())
+	err := a.writeOutputs(ctx, outs, func(to output, w io.Writer) error {
+		this := *verdict
+		if forRepository[to.format] {
+			this = elsewhere
+		}
+		this.Coloured = to.file == standardOutput && a.coloured()
+		return checkForms[to.format](w, &this)
+	})
+	if summary := os.Getenv("GITHUB_STEP_SUMMARY"); summary != "" && slices.ContainsFunc(outs, func(o output) bool { return o.format == "github" }) {
+		if err := addSummary(summary, verdict); err != nil {
+			// The build is not at fault, and its verdict is written elsewhere too.
+			fmt.Fprintf(a.stderr, "peel: cannot add to the step's summary: %s\n", clean.Line(err.Error()))
+		}
+	}
+	return err
+}
+
+// coloured reports whether what is printed may have colours: on a terminal that
+// has them, unless NO_COLOR is set; anywhere if CLICOLOR_FORCE is.
+func (a *app) coloured() bool {
+	return os.Getenv("NO_COLOR") == "" && colorprofile.Detect(a.stdout, os.Environ()) > colorprofile.Ascii
+}
+
+// summaryLimit is how many bytes GitHub takes for the summary of a step; of a
+// longer file it shows nothing at all.
+const summaryLimit = 1 << 20
+
+// addSummary appends the verdict to the file that GitHub shows as the summary of
+// a step, which others may have written to before.
+func addSummary(file string, v *report.Verdict) (err error) {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	if err := report.CheckMarkdown(&b, v); err != nil {
+		return err
+	}
+	text := b.String() + "\n"
+	if info.Mode().IsRegular() && info.Size()+int64(len(text)) > summaryLimit {
+		return &fs.PathError{Op: "append", Path: file, Err: errors.New("it would be larger than the 1 MiB that GitHub shows")}
+	}
+	_, err = f.WriteString(text)
+	return err
+}
+
+// repositoryRoot returns the folder where a pipeline has the repository, "" if
+// no pipeline says so.
+func repositoryRoot() string {
+	for _, name := range []string{"GITHUB_WORKSPACE", "CI_PROJECT_DIR"} {
+		if dir := os.Getenv(name); dir != "" {
+			return dir
+		}
+	}
+	return ""
+}
+
+// fromRepository returns an outcome whose lines name files as seen from the
+// repository's root. One that lies elsewhere keeps its name.
+func fromRepository(o *analyze.Outcome, root string) *analyze.Outcome {
+	if root == "" {
+		return o
+	}
+	moved := *o
+	moved.Findings = slices.Clone(o.Findings)
+	for i := range moved.Findings {
+		l := moved.Findings[i].Line
+		if l == nil || l.File == "" {
+			continue
+		}
+		abs, err := filepath.Abs(filepath.FromSlash(l.File))
+		if err != nil {
+			continue
+		}
+		if rel, err := filepath.Rel(root, abs); err == nil && filepath.IsLocal(rel) {
+			line := *l
+			line.File = filepath.ToSlash(rel)
+			moved.Findings[i].Line = &line
+		}
+	}
+	return &moved
+}

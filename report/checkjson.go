@@ -1,0 +1,162 @@
+package report
+
+import (
+	"io"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// CheckSchema names the form of a check's JSON, as Schema does that of a
+// report's.
+const CheckSchema = "peel.check/v1"
+
+// The types below are the form of a check: see those of the report.
+type (
+	// checkDocument is the check but for its last keys, which may be long:
+	// "growth" and "findings".
+	checkDocument struct {
+		Schema    string      `json:"schema"`
+		Image     imageRow    `json:"image"`
+		Failed    bool        `json:"failed"`
+		RulesFrom *quoted     `json:"rulesFrom"`
+		Totals    totalsRow   `json:"totals"`
+		Rules     []resultRow `json:"rules"`
+		Notes     []quoted    `json:"notes"`
+		Ignored   ignoredRow  `json:"ignored"`
+	}
+
+	resultRow struct {
+		Rule     quoted `json:"rule"`
+		Severity string `json:"severity"`
+		Failed   bool   `json:"failed"`
+		Checked  bool   `json:"checked"`
+		Value    quoted `json:"value"`
+		Limit    quoted `json:"limit"`
+		Message  quoted `json:"message"`
+	}
+
+	ignoredRow struct {
+		Bytes    int64 `json:"bytes"`
+		Versions int   `json:"versions"`
+	}
+
+	findingRow struct {
+		ID       quoted   `json:"id"`
+		Rule     quoted   `json:"rule"`
+		Severity string   `json:"severity"`
+		Title    quoted   `json:"title"`
+		Message  quoted   `json:"message"`
+		Advice   *quoted  `json:"advice"`
+		Path     *quoted  `json:"path"`
+		Layer    *int     `json:"layer"`
+		Bytes    int64    `json:"bytes"`
+		Versions *int     `json:"versions"`
+		Step     *quoted  `json:"step"`
+		Line     *lineRow `json:"line"`
+	}
+
+	lineRow struct {
+		File  quoted `json:"file"`
+		First int    `json:"first"`
+		Last  int    `json:"last"`
+		Sure  bool   `json:"sure"`
+	}
+
+	// growthRow is a growth but for its lists.
+	growthRow struct {
+		Baseline   *quoted    `json:"baseline"`
+		Before     figuresRow `json:"before"`
+		After      figuresRow `json:"after"`
+		PathsKnown bool       `json:"pathsKnown"`
+	}
+
+	figuresRow struct {
+		Layers          int     `json:"layers"`
+		Entries         int     `json:"entries"`
+		StoredBytes     int64   `json:"storedBytes"`
+		VisibleBytes    int64   `json:"visibleBytes"`
+		WastedBytes     int64   `json:"wastedBytes"`
+		Efficiency      float64 `json:"efficiency"`
+		CompressedBytes *int64  `json:"compressedBytes"`
+		UserWastedBytes int64   `json:"userWastedBytes"`
+	}
+
+	layerGrowthRow struct {
+		Before *int    `json:"before"`
+		After  *int    `json:"after"`
+		Step   *quoted `json:"step"`
+		Same   bool    `json:"same"`
+		Stored int64   `json:"storedBytes"`
+		Wasted int64   `json:"wastedBytes"`
+	}
+
+	pathGrowthRow struct {
+		Path   quoted `json:"path"`
+		Before *int64 `json:"before"`
+		After  *int64 `json:"after"`
+	}
+)
+
+// CheckJSON writes the verdict as one JSON object of the form that docs/json.md
+// describes, indented, and a newline. It fails only where w does.
+func CheckJSON(w io.Writer, v *Verdict) error {
+	o := v.Outcome
+	doc := checkDocument{
+		Schema: CheckSchema, Image: newImageRow(v.Analysis.Image), Failed: o.Failed(), RulesFrom: known(o.RulesFrom),
+		Totals: newTotalsRow(v.Analysis.Totals), Rules: make([]resultRow, 0, len(o.Results)),
+		Notes: make([]quoted, 0, len(o.Notes)), Ignored: ignoredRow{o.Ignored, o.IgnoredVersions},
+	}
+	for _, r := range o.Results {
+		doc.Rules = append(doc.Rules, resultRow{quoted(r.Rule), r.Severity.String(), r.Failed, !r.Unchecked, quoted(r.Value), quoted(r.Limit), quoted(r.Message)})
+	}
+	for _, note := range o.Notes {
+		doc.Notes = append(doc.Notes, quoted(note))
+	}
+	out := newRows(w)
+	out.object(doc)
+	out.growth(o.Growth)
+	out.array("findings", len(o.Findings), func(i int) any { return newFindingRow(&o.Findings[i]) })
+	return out.end()
+}
+
+func newFindingRow(f *analyze.Finding) findingRow {
+	row := findingRow{
+		ID: quoted(f.ID), Rule: quoted(f.Rule), Severity: f.Severity.String(), Title: quoted(f.Title), Message: quoted(f.Message),
+		Advice: known(f.Advice), Path: known(f.Path), Layer: knownInt(f.Layer), Bytes: f.Bytes, Step: known(f.Step),
+	}
+	if f.Versions > 0 {
+		row.Versions = &f.Versions
+	}
+	if l := f.Line; l != nil {
+		row.Line = &lineRow{quoted(l.File), l.First, l.Last, l.Sure}
+	}
+	return row
+}
+
+// growth adds the key of a growth, null without a baseline.
+func (r *rows) growth(g *analyze.Growth) {
+	if g == nil {
+		r.null("growth")
+		return
+	}
+	head := growthRow{known(g.Baseline), newFiguresRow(g.Before), newFiguresRow(g.After), g.PathsKnown}
+	r.nested("growth", head, func() {
+		r.array("layers", len(g.Layers), func(i int) any {
+			l := &g.Layers[i]
+			return layerGrowthRow{knownInt(l.Before), knownInt(l.After), known(l.Step), l.Same, l.Stored, l.Wasted}
+		})
+		r.array("paths", len(g.Paths), func(i int) any {
+			x := &g.Paths[i]
+			return pathGrowthRow{quoted(x.Path), knownInt(x.Before), knownInt(x.After)}
+		})
+		waste := func(rows []analyze.Waste) func(i int) any {
+			return func(i int) any { return newWasteRow(&rows[i]) }
+		}
+		r.array("newWaste", len(g.NewWaste), waste(g.NewWaste))
+		r.array("goneWaste", len(g.GoneWaste), waste(g.GoneWaste))
+	})
+}
+
+func newFiguresRow(f analyze.Figures) figuresRow {
+	return figuresRow{f.Layers, f.Entries, f.Stored, f.Visible, f.Wasted, finite(f.Efficiency), knownInt(f.Compressed), f.UserWasted}
+}

@@ -1,0 +1,228 @@
+package report
+
+import (
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/human"
+)
+
+const (
+	checkWaste    = 10 // rows of waste that a failed check shows if nothing was found of it
+	findingsShown = 10 // findings of one severity
+	pathsShown    = 5  // paths that grew
+	findingIndent = 11 // columns before a finding's text: its bytes
+)
+
+// CheckText writes the verdict for people: a line for each rule, the figures
+// against the baseline, what was found, by severity, with the step to blame and
+// what to change, and the verdict last, where a log ends. It fails only where w
+// does.
+func CheckText(w io.Writer, v *Verdict) error {
+	p := checkPage{coloured: v.Coloured}
+	p.image(v.Analysis)
+	from := "flags and defaults"
+	if v.Outcome.RulesFrom != "" {
+		from = cutMiddle(clean.Line(v.Outcome.RulesFrom), columns-len("rules from "))
+	}
+	p.line("rules from %s", from)
+	p.rules(v)
+	p.notes(v.Outcome.Notes)
+	p.growth(v.Outcome.Growth)
+	details := v.details()
+	for s := analyze.Error; ; s-- {
+		p.findings(v, details, s)
+		if s == analyze.Note {
+			break
+		}
+	}
+	if v.Outcome.Failed() && !tellsOfWaste(details) {
+		counted := *v.Analysis
+		counted.Waste = v.Outcome.Waste
+		p.waste(&counted, checkWaste)
+	}
+	p.verdict(v.counts())
+	return p.writeTo(w)
+}
+
+// tellsOfWaste reports whether a finding says what wastes bytes.
+func tellsOfWaste(findings []analyze.Finding) bool {
+	for i := range findings {
+		if findings[i].Rule == wasteRule {
+			return true
+		}
+	}
+	return false
+}
+
+// checkPage is the text of a check being written.
+type checkPage struct {
+	page
+	coloured bool
+}
+
+// begun adds a line that begins with a painted lead.
+func (p *checkPage) begun(c paint, lead, rest string) {
+	lead = cut(lead, columns)
+	rest = strings.TrimRight(cut(rest, columns-width(lead)), " ")
+	if width(lead) >= columns {
+		rest = ""
+	}
+	p.WriteString(c.on(lead, p.coloured) + rest + "\n")
+}
+
+func (p *checkPage) rules(v *Verdict) {
+	results := v.Outcome.Results
+	if len(results) == 0 {
+		return
+	}
+	p.WriteByte('\n')
+	name, value := 0, 0
+	for i := range results {
+		name = max(name, width(clean.Line(results[i].Rule)))
+		value = max(value, width(clean.Line(results[i].Value)))
+	}
+	for i := range results {
+		r := &results[i]
+		verdict, c := "pass", green
+		switch {
+		case r.Unchecked:
+			verdict, c = "----", yellow
+		case r.Failed && r.Severity == analyze.Error:
+			verdict, c = "FAIL", red
+		case r.Failed:
+			verdict, c = "warn", yellow
+		}
+		p.begun(c, "  "+verdict, "  "+pad(clean.Line(r.Rule), name)+"  "+padLeft(clean.Line(r.Value), value)+"  (limit "+clean.Line(r.Limit)+")")
+		const below = "        " // the rule's name
+		if r.Unchecked {
+			p.paragraph(below, clean.Line(r.Message))
+		}
+		if advice := clean.Line(v.advice(r.Rule)); advice != "" {
+			p.paragraph(below+"→ ", advice)
+		}
+	}
+}
+
+// notes adds what a reader of the figures has to know.
+func (p *checkPage) notes(notes []string) {
+	if len(notes) > 0 {
+		p.WriteByte('\n')
+	}
+	for _, note := range notes {
+		p.paragraph("  note: ", clean.Line(note))
+	}
+}
+
+func (p *checkPage) growth(g *analyze.Growth) {
+	if g == nil {
+		return
+	}
+	p.WriteByte('\n')
+	p.begun(bold, "Against "+cutMiddle(orUnknown(g.Baseline), columns-len("Against ")), "")
+	for _, c := range changes(g) {
+		p.line("  %s  %s → %s  %s", pad(c.name, 10), padLeft(c.before, 9), padLeft(c.after, 9), padLeft(c.difference, 9))
+	}
+	for _, x := range g.Paths[:min(len(g.Paths), pathsShown)] {
+		p.line("  %s  %s", padLeft(pathChange(x), 10), cutMiddle(clean.Text(x.Path), columns-14))
+	}
+	if more := len(g.Paths) - pathsShown; more > 0 {
+		p.line("  and %s that changed", human.Count(more, "more path", "more paths"))
+	}
+}
+
+// severities are the headings of findings, and their colours.
+var severities = map[analyze.Severity]struct {
+	heading string
+	paint   paint
+}{
+	analyze.Error:   {"Errors", red},
+	analyze.Warning: {"Warnings", yellow},
+	analyze.Note:    {"To mend", bold},
+}
+
+func (p *checkPage) findings(v *Verdict, findings []analyze.Finding, s analyze.Severity) {
+	shown, more, bytes := 0, 0, int64(0)
+	for i := range findings {
+		f := &findings[i]
+		switch {
+		case f.Severity != s:
+		case shown == findingsShown:
+			more++
+			bytes += f.Bytes
+		default:
+			if shown == 0 {
+				p.WriteByte('\n')
+				p.begun(severities[s].paint, severities[s].heading, "")
+			}
+			shown++
+			p.finding(v, f)
+		}
+	}
+	if more > 0 {
+		p.line("%s  and %s", padLeft(human.Size(bytes), findingIndent-2), human.Count(more, "more", "more"))
+	}
+}
+
+// finding adds a finding: its bytes and title, where it is, the step, and what
+// to change.
+func (p *checkPage) finding(v *Verdict, f *analyze.Finding) {
+	size := strings.Repeat(" ", findingIndent)
+	if f.Bytes > 0 {
+		size = padLeft(human.Size(f.Bytes), findingIndent-2) + "  "
+	}
+	for i, line := range wrap(clean.Line(f.Title), columns-findingIndent) {
+		if i > 0 {
+			size = strings.Repeat(" ", findingIndent)
+		}
+		p.WriteString(size + bold.on(line, p.coloured) + "\n")
+	}
+	indent := strings.Repeat(" ", findingIndent)
+	if f.Message != "" {
+		p.paragraph(indent, clean.Line(f.Message))
+	}
+	if where := p.where(v, f); where != "" {
+		p.line("%s%s", indent, where)
+	}
+	if f.Step != "" {
+		p.line("%s↳ %s", indent, clean.Line(f.Step))
+	}
+	if f.Advice != "" {
+		p.paragraph(indent+"→ ", clean.Line(f.Advice))
+	}
+}
+
+// where says the path, the layer and the line of a finding, as far as they are
+// known.
+func (p *checkPage) where(v *Verdict, f *analyze.Finding) string {
+	var parts []string
+	if f.Layer >= 0 && f.Layer < len(v.Analysis.Layers) {
+		parts = append(parts, "layer "+strconv.Itoa(f.Layer))
+	}
+	if l := clean.Line(place(f)); l != "" {
+		parts = append(parts, l)
+	}
+	rest := strings.Join(parts, ", ")
+	if f.Path == "" {
+		return rest
+	}
+	if rest != "" {
+		rest = "  (" + rest + ")"
+	}
+	return cutMiddle(unordered(clean.Text(f.Path)), max(columns-findingIndent-width(rest), 20)) + rest
+}
+
+func (p *checkPage) verdict(c counts) {
+	p.WriteByte('\n')
+	colour := green
+	switch {
+	case c.failed > 0:
+		colour = red
+	case c.passed < c.rules() || c.rules() == 0:
+		colour = yellow
+	}
+	p.begun(colour, c.sentence(": "), "")
+}

@@ -1,0 +1,89 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// annotationsShown is how many annotations of one level GitHub takes from a
+// step; it drops the others without a word.
+const annotationsShown = 10
+
+// annotationText is how many bytes of one text of an annotation are given at
+// most: GitHub cuts a message off at 4 KB.
+const annotationText = 900
+
+// CheckGitHub writes the verdict as workflow commands of GitHub Actions, one
+// annotation for each finding that fails or warns and for each note, the gravest
+// and largest first, at the Dockerfile's line where that is known. No line of it
+// is anything but a command, and nothing that the image says can begin one. It
+// fails only where w does.
+func CheckGitHub(w io.Writer, v *Verdict) error {
+	var b strings.Builder
+	all := v.findings()
+	for _, s := range []analyze.Severity{analyze.Error, analyze.Warning, analyze.Note} {
+		level := slices.DeleteFunc(slices.Clone(all), func(f analyze.Finding) bool { return f.Severity != s })
+		shown := len(level)
+		if shown > annotationsShown {
+			shown = annotationsShown - 1 // and one that says what is left out
+		}
+		for i := range level[:shown] {
+			annotate(&b, &level[i])
+		}
+		if left := len(level) - shown; left > 0 {
+			text := human.Count(left, "more finding", "more findings") + ": see the summary of this run"
+			fmt.Fprintf(&b, "::%s title=peel::%s\n", githubLevel(s), githubData(text))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func annotate(b *strings.Builder, f *analyze.Finding) {
+	var properties []string
+	add := func(key, value string) { properties = append(properties, key+"="+githubProperty(value)) }
+	if l := f.Line; l != nil {
+		add("file", cutBytes(clean.Line(l.File), annotationText))
+		add("line", strconv.Itoa(l.First))
+		add("endLine", strconv.Itoa(max(l.First, l.Last)))
+	}
+	add("title", cutBytes(cut("peel: "+clean.Line(f.Title), 120), annotationText))
+	var lines []string
+	for _, s := range []string{f.Message, f.Advice} {
+		if s = clean.Line(s); s != "" {
+			lines = append(lines, cutBytes(s, annotationText))
+		}
+	}
+	for _, x := range []struct{ name, text string }{{"path", clean.Text(f.Path)}, {"step", clean.Line(f.Step)}} {
+		if x.text != "" {
+			lines = append(lines, x.name+": "+cutBytes(cutMiddle(x.text, 200), annotationText))
+		}
+	}
+	if f.Line != nil && !f.Line.Sure {
+		lines = append(lines, "The line is the likeliest one, by the order of the steps.")
+	}
+	fmt.Fprintf(b, "::%s %s::%s\n", githubLevel(f.Severity), strings.Join(properties, ","), githubData(strings.Join(lines, "\n")))
+}
+
+func githubLevel(s analyze.Severity) string {
+	if s == analyze.Note {
+		return "notice"
+	}
+	return s.String()
+}
+
+// What the runner takes back in a command's data, and in its properties.
+var (
+	githubEscapes         = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	githubPropertyEscapes = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+)
+
+func githubData(s string) string     { return githubEscapes.Replace(s) }
+func githubProperty(s string) string { return githubPropertyEscapes.Replace(s) }

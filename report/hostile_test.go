@@ -1,0 +1,431 @@
+package report
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/renderer/html"
+	dom "golang.org/x/net/html"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/clean"
+)
+
+// hostile are texts that try to be more than text in one form or another.
+var hostile = []string{
+	"/a\n::error::forged\r\n::add-mask::x",
+	"/::stop-commands::t",
+	"::warning file=x::y",
+	"/##[add-mask]secret ##vso[task.complete]",
+	"/%0A::error::x%0D%25",
+	"/a,file=/etc/passwd::b",
+	"/<script>alert(1)</script><img src=x onerror=alert(1)>",
+	"/</details></summary>\n\n# heading\n\n- item",
+	"/`code` ``more``` | cell | cell",
+	"/`</code>@everyone #1",
+	"/\\`\\|\\",
+	"/@octocat #123 GH-7 !9 ~label %\"mile\" $5 &3 owner/repo#4 someone@example.com",
+	"/[link](https://evil.example/) ![x](//evil.example/x.png) https://evil.example www.evil.example",
+	"/*bold* _em_ ~~gone~~ <!-- comment --> &lt;entity&gt; {{ liquid }} ${{ secrets.X }}",
+	"/]]><x/>",
+	"/\x00\x01\x1b[2J\x1b]0;title\x07\x7f\u009b\u202e\u2066\ufffe\uffff\xff\xfe",
+	"/" + strings.Repeat("long/", 300),
+	"/" + strings.Repeat("|`<@#", 300),
+	"/e" + strings.Repeat("\u0301", 2000),
+	"",
+}
+
+// hostileVerdict says one text wherever an image can say something.
+func hostileVerdict(t *testing.T, text string) *Verdict {
+	t.Helper()
+	v := verdicts(t)["failed"]
+	a := *v.Analysis
+	im := *a.Image
+	im.Name, im.ID, im.Digest, im.Platform, im.Source = text, text, text, text, text
+	a.Image = &im
+	a.Layers = slices.Clone(a.Layers)
+	for i := range a.Layers {
+		l := *a.Layers[i].Layer
+		l.Step.Command = text
+		if i == 0 {
+			l.Err = errors.New("cannot " + text)
+		}
+		a.Layers[i].Layer = &l
+	}
+	a.Waste = slices.Clone(a.Waste)
+	for i := range a.Waste {
+		a.Waste[i].Path = text
+	}
+	v.Analysis = &a
+	o := *v.Outcome
+	o.RulesFrom = text
+	o.Notes = []string{"note " + text}
+	o.Results = slices.Clone(o.Results)
+	for i := range o.Results {
+		o.Results[i].Message = "it is " + text
+	}
+	o.Findings = slices.Clone(o.Findings)
+	for i := range o.Findings {
+		f := &o.Findings[i]
+		f.Title, f.Message, f.Advice = "Title "+text, text+" message "+text, "advice "+text
+		f.Path, f.Step = text, text
+		if f.ID != f.Rule {
+			f.ID += text
+		}
+		if f.Line != nil {
+			f.Line = &analyze.Line{File: "dir" + text, First: 3, Last: 2}
+		}
+	}
+	g := *o.Growth
+	g.Baseline = text
+	g.Paths = []analyze.PathGrowth{{Path: text, Before: -1, After: 5}}
+	g.NewWaste = []analyze.Waste{{Path: "/" + text, Bytes: 5, Cause: analyze.Deleted, By: 1}}
+	o.Growth = &g
+	v.Outcome = &o
+	return v
+}
+
+func TestHostileChecks(t *testing.T) {
+	schemas := schemasOf(t)
+	for i, text := range hostile {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			v := hostileVerdict(t, text)
+			for _, form := range checkForms {
+				got := written(t, form.write, v)
+				if !utf8.ValidString(got) {
+					t.Errorf("%s is no UTF-8", form.name)
+				}
+				switch form.name {
+				case "text":
+					fits(t, got)
+					noOrders(t, got)
+				case "markdown":
+					checkMarkdown(t, got)
+				case "github":
+					checkCommands(t, got)
+				case "junit":
+					checkXML(t, got)
+				default:
+					printable(t, got)
+					valid(t, schemas[form.name], got)
+				}
+			}
+			var b strings.Builder
+			if err := Markdown(&b, v.Analysis); err != nil {
+				t.Fatal(err)
+			}
+			checkMarkdown(t, b.String())
+		})
+	}
+}
+
+// noOrders fails where a line of a log could be an order to a runner.
+func noOrders(t *testing.T, text string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") || strings.Contains(line, "##vso[") {
+			t.Errorf("a line is an order: %s", line)
+		}
+	}
+}
+
+// Forms are valid by their schemas, those of every kind of verdict.
+func TestCheckSchemas(t *testing.T) {
+	schemas := schemasOf(t)
+	for name, v := range verdicts(t) {
+		for _, form := range checkForms {
+			if s := schemas[form.name]; s != nil {
+				t.Run(name+"/"+form.name, func(t *testing.T) { valid(t, s, written(t, form.write, v)) })
+			}
+		}
+	}
+}
+
+// schemasOf returns the schemas of the forms that are JSON.
+func schemasOf(t *testing.T) map[string]*jsonschema.Schema {
+	t.Helper()
+	all := map[string]*jsonschema.Schema{}
+	for name, file := range map[string]string{
+		"json":   "../docs/check.schema.json",
+		"sarif":  "../testdata/schemas/sarif-schema-2.1.0.json",
+		"gitlab": "../testdata/schemas/gitlab-codequality.schema.json",
+	} {
+		c := jsonschema.NewCompiler()
+		c.AssertFormat()
+		s, err := c.Compile(filepath.FromSlash(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = s
+	}
+	return all
+}
+
+func valid(t *testing.T, s *jsonschema.Schema, text string) {
+	t.Helper()
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err == nil {
+		err = s.Validate(v)
+	}
+	if err != nil {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+func TestJUnitSchema(t *testing.T) {
+	xmllint, err := exec.LookPath("xmllint")
+	if err != nil {
+		if os.Getenv("PEEL_INTEGRATION") == "require" {
+			t.Fatal(err)
+		}
+		t.Skip("no xmllint on this machine: Debian has it in libxml2-utils")
+	}
+	all := verdicts(t)
+	for i, text := range hostile {
+		all[fmt.Sprint("hostile", i)] = hostileVerdict(t, text)
+	}
+	dir := t.TempDir()
+	schema := filepath.Join("..", "testdata", "schemas", "jenkins-junit.xsd")
+	args := []string{"--noout", "--nonet", "--schema", schema}
+	for name, v := range all {
+		file := filepath.Join(dir, name+".xml")
+		if err := os.WriteFile(file, []byte(written(t, CheckJUnit, v)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, file)
+	}
+	if out, err := exec.CommandContext(t.Context(), xmllint, args...).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	// What is not valid is refused.
+	bad := filepath.Join(dir, "bad.xml")
+	if err := os.WriteFile(bad, []byte(`<testsuites><testsuite tests="1"/></testsuites>`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if exec.CommandContext(t.Context(), xmllint, "--noout", "--nonet", "--schema", schema, bad).Run() == nil {
+		t.Error("xmllint takes what the schema refuses")
+	}
+}
+
+// checkXML reads all of the XML.
+func checkXML(t *testing.T, text string) {
+	t.Helper()
+	d := xml.NewDecoder(strings.NewReader(text))
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Errorf("%v\n%s", err, text)
+			return
+		}
+		if e, ok := token.(xml.StartElement); ok && e.Name.Local == "x" {
+			t.Errorf("an element of the image's is in it:\n%s", text)
+		}
+	}
+}
+
+// command is how GitHub's runner takes a line for a command: the part before the
+// second "::" in which properties are parted by commas.
+var command = regexp.MustCompile(`^::(error|warning|notice) ([^:]*)::(.*)$`)
+
+func checkCommands(t *testing.T, text string) {
+	t.Helper()
+	levels := map[string]int{}
+	for line := range strings.Lines(text) {
+		m := command.FindStringSubmatch(strings.TrimSuffix(line, "\n"))
+		if m == nil {
+			t.Errorf("no annotation: %q", line)
+			continue
+		}
+		levels[m[1]]++
+		keys := map[string]bool{}
+		for property := range strings.SplitSeq(m[2], ",") {
+			key, _, _ := strings.Cut(property, "=")
+			if !slices.Contains([]string{"file", "line", "endLine", "title"}, key) || keys[key] {
+				t.Errorf("property %q in %q", property, line)
+			}
+			keys[key] = true
+		}
+		if len(line) > 65_000 {
+			t.Errorf("a line of %d bytes", len(line))
+		}
+		printable(t, line)
+	}
+	for level, n := range levels {
+		if n > annotationsShown {
+			t.Errorf("%d annotations of level %s", n, level)
+		}
+	}
+}
+
+// markdown renders as the forges do: with raw HTML, tables and links.
+var markdown = goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(html.WithUnsafe()))
+
+// ours are the elements that peel's Markdown has.
+var ours = map[string]bool{
+	"html": true, "head": true, "body": true, "h3": true, "p": true, "ul": true, "ol": true, "li": true, "table": true, "thead": true, "tbody": true,
+	"tr": true, "th": true, "td": true, "code": true, "strong": true, "br": true, "details": true, "summary": true,
+}
+
+// reference is what forges make a link of, and some of them a message: in text
+// that is not code.
+var reference = regexp.MustCompile(`(?i)[@#!~$&^][[:alnum:]"]|GH-\d|https?://|www\.[[:alnum:]]`)
+
+// checkMarkdown renders the text and looks for what is not peel's.
+func checkMarkdown(t *testing.T, text string) {
+	t.Helper()
+	if len(text) >= 60_000 {
+		t.Errorf("it is %d bytes long", len(text))
+	}
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSuffix(line, "\n"); clean.Text(line) != line {
+			t.Errorf("not fit for a terminal: %q", line)
+		}
+		if strings.HasPrefix(strings.TrimSpace(line), "/") {
+			t.Errorf("a line begins like an order to GitLab: %s", line)
+		}
+	}
+	for _, n := range elements(t, text) {
+		switch {
+		case n.Type == dom.ElementNode && (!ours[n.Data] || len(n.Attr) > 0 && n.Data != "td" && n.Data != "th"):
+			t.Errorf("element %s %v is not ours\n%s", n.Data, n.Attr, text)
+		case n.Type == dom.CommentNode && n.Data != " peel check ":
+			t.Errorf("a comment: %s", n.Data)
+		case n.Type == dom.TextNode && n.Parent.Data != "code" && reference.MatchString(n.Data):
+			t.Errorf("a reference or a link outside of code: %q", n.Data)
+		}
+	}
+}
+
+// elements renders Markdown and returns all nodes of the page.
+func elements(t *testing.T, text string) []*dom.Node {
+	t.Helper()
+	var page strings.Builder
+	if err := markdown.Convert([]byte(text), &page); err != nil {
+		t.Fatal(err)
+	}
+	root, err := dom.Parse(strings.NewReader(page.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Collect(root.Descendants())
+}
+
+// FuzzMarkdownText holds what readers see of a text against the text.
+func FuzzMarkdownText(f *testing.F) {
+	for _, s := range hostile {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for name, text := range map[string]string{
+			"code in a list": "- " + mdCode(s) + "\n", "code in a table": "| a | b |\n|:--|--:|\n| " + mdCode(s) + " | end |\n",
+			"text in a list": "- x " + mdText(s) + "\n", "text in a table": "| a | b |\n|:--|--:|\n| x " + mdText(s) + " | end |\n",
+		} {
+			checkMarkdown(t, text)
+			var seen strings.Builder
+			cells := 0
+			for _, n := range elements(t, text) {
+				if n.Type == dom.TextNode {
+					seen.WriteString(n.Data)
+				}
+				if n.Type == dom.ElementNode && n.Data == "td" {
+					cells++
+				}
+			}
+			if strings.HasSuffix(name, "table") && cells != 2 {
+				t.Errorf("%s: %d cells\n%s", name, cells, text)
+			}
+			want := clean.Line(s)
+			if want == "" || strings.Contains(text, "…") {
+				continue // cut
+			}
+			if got := strings.ReplaceAll(seen.String(), "\u200b", ""); !strings.Contains(got, want) {
+				t.Errorf("%s: readers see %.300q, want %.300q\n%.300s", name, got, want, text)
+			}
+		}
+	})
+}
+
+// An image may waste what it likes: the comment stays short enough for a forge.
+func TestManyFindings(t *testing.T) {
+	for i, text := range []string{"/", hostile[11], hostile[17]} {
+		v := hostileVerdict(t, text)
+		o := v.Outcome
+		name := []rune(text + strings.Repeat("`|<@#", 20))
+		for n := range 5000 {
+			path := fmt.Sprintf("/%d%s", n, string(name[:min(len(name), 200)]))
+			o.Findings = append(o.Findings, analyze.Finding{
+				ID: "waste/removed/" + path, Rule: "waste", Severity: analyze.Severity(n % 3), Title: "A file removed " + path, Message: path + " is shipped",
+				Advice: "Remove it " + path, Path: path, Layer: 3, Bytes: int64(5000 - n), Versions: 1, Step: "RUN rm " + path,
+			})
+			o.Growth.Paths = append(o.Growth.Paths, analyze.PathGrowth{Path: path, Before: -1, After: 12})
+			if n < 50 {
+				o.Results = append(o.Results, analyze.Result{Rule: "rule" + path, Failed: n%2 == 0, Message: path, Value: path, Limit: path})
+			}
+			v.Analysis.Waste = append(v.Analysis.Waste, analyze.Waste{Path: path, Bytes: 5, Cause: analyze.Deleted, Layer: 1, By: 2})
+			v.Analysis.Layers = append(v.Analysis.Layers, v.Analysis.Layers[3])
+		}
+		checkMarkdown(t, written(t, CheckMarkdown, v))
+		checkCommands(t, written(t, CheckGitHub, v))
+		var report strings.Builder
+		if err := Markdown(&report, v.Analysis); err != nil {
+			t.Fatal(err)
+		}
+		checkMarkdown(t, report.String())
+		if i > 0 {
+			continue // what follows takes its time
+		}
+		text := written(t, CheckText, v)
+		fits(t, text)
+		noOrders(t, text)
+		sarif := written(t, CheckSARIF, v)
+		if n := strings.Count(sarif, `"ruleIndex":`); n != resultsShown {
+			t.Errorf("%d results", n)
+		}
+		if want := "findings are left out, the least of them"; !strings.Contains(sarif, want) {
+			t.Errorf("it does not say %q", want)
+		}
+	}
+}
+
+// What wastes most is told of, whatever is left out, and what is left out is
+// counted.
+func TestFindingsLeftOut(t *testing.T) {
+	v := verdicts(t)["failed"]
+	v.Outcome.Findings = nil
+	for n := range 5000 {
+		v.Outcome.Findings = append(v.Outcome.Findings, analyze.Finding{
+			ID: fmt.Sprint("waste/", n), Rule: "waste", Severity: analyze.Note, Title: "A file removed", Layer: 3, Bytes: int64(5000 - n), Path: fmt.Sprint("/f", n),
+		})
+	}
+	for _, c := range []struct {
+		form  func(io.Writer, *Verdict) error
+		wants []string
+	}{
+		{CheckMarkdown, []string{"(the 10 worst of 5,000)", "`/f9`", "4,990 more findings, 12.5 MB", "`/f109`", "4,890 more are not listed."}},
+		{CheckText, []string{"/f9 ", "12.5 MB  and 4,990 more"}},
+		{CheckGitHub, []string{"::/f8", "::notice title=peel::4,991 more findings: see the summary"}},
+	} {
+		got := written(t, c.form, v)
+		for _, want := range c.wants {
+			if !strings.Contains(strings.ReplaceAll(got, "path: ", ""), want) {
+				t.Errorf("it does not say %q:\n%.3000s", want, got)
+			}
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package report
+
+import (
+	"encoding/xml"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// junitFindings is how many findings a failed rule's text has at most.
+const junitFindings = 10
+
+// The types below are JUnit's XML as testdata/schemas/jenkins-junit.xsd has it.
+type (
+	junitSuites struct {
+		XMLName  xml.Name   `xml:"testsuites"`
+		Name     string     `xml:"name,attr"`
+		Tests    int        `xml:"tests,attr"`
+		Failures int        `xml:"failures,attr"`
+		Errors   int        `xml:"errors,attr"`
+		Suite    junitSuite `xml:"testsuite"`
+	}
+
+	junitSuite struct {
+		Name       string          `xml:"name,attr"`
+		Tests      int             `xml:"tests,attr"`
+		Failures   int             `xml:"failures,attr"`
+		Errors     int             `xml:"errors,attr"`
+		Skipped    int             `xml:"skipped,attr"`
+		Properties []junitProperty `xml:"properties>property"`
+		Cases      []junitCase     `xml:"testcase"`
+		Out        junitText       `xml:"system-out"`
+	}
+
+	junitProperty struct {
+		Name  string `xml:"name,attr"`
+		Value string `xml:"value,attr"`
+	}
+
+	junitCase struct {
+		Name    string        `xml:"name,attr"`
+		Class   string        `xml:"classname,attr"`
+		Skipped *junitText    `xml:"skipped"`
+		Failure *junitFailure `xml:"failure"`
+		Out     *junitText    `xml:"system-out"`
+	}
+
+	junitFailure struct {
+		Type    string `xml:"type,attr"`
+		Message string `xml:"message,attr"`
+		Text    string `xml:",cdata"`
+	}
+
+	// junitText is text of several lines, which reads best as it is.
+	junitText struct {
+		Text string `xml:",cdata"`
+	}
+)
+
+// CheckJUnit writes the verdict as JUnit's XML: one suite, a test for every rule.
+// A rule that fails is a failure; one that only warns, or could not be checked,
+// is skipped with its message, for of a test that passes GitLab shows nothing and
+// Jenkins little.
+// The suite's output is the text of the check. It fails only where w does.
+func CheckJUnit(w io.Writer, v *Verdict) error {
+	c := v.counts()
+	var text strings.Builder
+	plain := *v
+	plain.Coloured = false
+	if err := CheckText(&text, &plain); err != nil {
+		return err
+	}
+	t := v.Analysis.Totals
+	image := title(v.Analysis.Image)
+	suite := junitSuite{
+		Name: "peel check " + image, Tests: c.rules(), Failures: c.failed, Skipped: c.warned + c.unchecked,
+		Properties: []junitProperty{
+			{"image", image},
+			{"storedBytes", strconv.FormatInt(t.Stored, 10)},
+			{"wastedBytes", strconv.FormatInt(t.Wasted, 10)},
+			{"efficiency", strconv.FormatFloat(finite(t.Efficiency), 'f', 4, 64)},
+		},
+		Out: junitText{xmlText(text.String())},
+	}
+	for i := range v.Outcome.Results {
+		r := &v.Outcome.Results[i]
+		test := junitCase{Name: xmlText(clean.Line(r.Rule)), Class: "peel.check"}
+		message := xmlText(clean.Line(r.Message))
+		switch {
+		case r.Unchecked:
+			test.Skipped = &junitText{strings.TrimSpace(message + "\n" + xmlText(ruleText(v, r)))}
+		case !r.Failed:
+			test.Out = &junitText{message}
+		case r.Severity == analyze.Error:
+			test.Failure = &junitFailure{Type: test.Name, Message: message, Text: xmlText(ruleText(v, r))}
+		default:
+			test.Skipped = &junitText{strings.TrimSpace("warning: " + message + "\n" + xmlText(ruleText(v, r)))}
+		}
+		suite.Cases = append(suite.Cases, test)
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	e := xml.NewEncoder(w)
+	e.Indent("", indent)
+	err := e.Encode(junitSuites{Name: "peel", Tests: suite.Tests, Failures: suite.Failures, Suite: suite})
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, "\n")
+	return err
+}
+
+// aboutWaste are the rules that a finding of waste, once mended, brings nearer to
+// their limits.
+var aboutWaste = map[string]bool{"min-efficiency": true, "max-wasted": true, "max-user-wasted": true}
+
+// ruleText is what was found that bears on a rule: its own findings, and the
+// largest waste if it is about that.
+func ruleText(v *Verdict, r *analyze.Result) string {
+	var b strings.Builder
+	if advice := clean.Line(v.advice(r.Rule)); advice != "" {
+		b.WriteString(advice + "\n")
+	}
+	n := 0
+	for _, f := range v.details() {
+		if f.Rule != r.Rule && (f.Rule != wasteRule || !aboutWaste[r.Rule]) {
+			continue
+		}
+		if n++; n > junitFindings {
+			continue
+		}
+		b.WriteString("- ")
+		if f.Bytes > 0 {
+			b.WriteString(human.Size(f.Bytes) + ": ")
+		}
+		b.WriteString(sentences(&f))
+		for _, x := range []string{clean.Text(f.Path), clean.Line(f.Step), clean.Line(place(&f))} {
+			if x != "" {
+				b.WriteString("\n  " + x)
+			}
+		}
+		b.WriteString("\n")
+	}
+	if n > junitFindings {
+		b.WriteString("and " + human.Count(n-junitFindings, "more", "more") + "\n")
+	}
+	return b.String()
+}
+
+// xmlText replaces what XML 1.0 has no way to write: all control characters but
+// tab and line ends, and bytes that are no UTF-8. Text that was cleaned has none.
+func xmlText(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r == 0xfffe || r == 0xffff {
+			return utf8.RuneError
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\ufffd"))
+}

@@ -1,0 +1,211 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+)
+
+const (
+	worstShown = 10  // findings that are not folded away
+	mdGrown    = 20  // paths that grew
+	mdFolded   = 100 // findings in the fold
+)
+
+// CommentMark is the line that a check's Markdown begins with, invisible where
+// it is shown: by it a pipeline finds its comment again, to replace it.
+const CommentMark = "<!-- peel check -->"
+
+// CheckMarkdown writes the verdict as Markdown for a comment on a change or a
+// run's summary: the verdict, the figures (beside the baseline's, if there is
+// one), the worst findings, and folded away all rules and the rest. It is less
+// than 60,000 bytes long whatever the image, and nothing that the image says is
+// Markdown, HTML, or a mention. It fails only where w does.
+func CheckMarkdown(w io.Writer, v *Verdict) error {
+	m := &mdPage{limit: mdLimit}
+	m.verdict(v)
+	m.figures(v)
+	m.failures(v)
+	m.findings(v)
+	_, err := io.WriteString(w, m.String())
+	return err
+}
+
+func (m *mdPage) verdict(v *Verdict) {
+	c := v.counts()
+	sign := "✅"
+	switch {
+	case c.failed > 0:
+		sign = "❌"
+	case c.passed < c.rules() || c.rules() == 0:
+		sign = "⚠️"
+	}
+	fmt.Fprintf(m, "%s\n### %s %s %s\n\n", CommentMark, sign, mdCode(title(v.Analysis.Image)), c.sentence(" "))
+}
+
+// figures adds the table of the image's figures, against the baseline's if
+// there is one.
+func (m *mdPage) figures(v *Verdict) {
+	if g := v.Outcome.Growth; g != nil {
+		fmt.Fprintf(m, "| against %s | before | now | change |\n|:--|--:|--:|--:|\n", mdCode(g.Baseline))
+		for _, c := range changes(g) {
+			fmt.Fprintf(m, "| %s | %s | %s | %s |\n", c.name, c.before, c.after, c.difference)
+		}
+		return
+	}
+	m.totals(v.Analysis.Totals)
+}
+
+func (m *mdPage) totals(t analyze.Totals) {
+	m.WriteString("| stored | visible | wasted | efficiency | layers | entries |\n|--:|--:|--:|--:|--:|--:|\n")
+	fmt.Fprintf(m, "| %s | %s | %s | %s | %s | %s |\n", human.Size(t.Stored), human.Size(t.Visible), human.Size(t.Wasted),
+		human.Percent(t.Efficiency), human.Comma(t.Layers), human.Comma(t.Entries))
+}
+
+// failures adds the rules that do not hold, the gravest first, and the notes.
+func (m *mdPage) failures(v *Verdict) {
+	results := slices.Clone(v.Outcome.Results)
+	slices.SortStableFunc(results, func(a, b analyze.Result) int { return cmp.Compare(gravity(&b), gravity(&a)) })
+	var items []string
+	for i := range results {
+		r := &results[i]
+		if gravity(r) == 0 {
+			break
+		}
+		item := "- " + ruleSign(r) + " " + mdCode(r.Rule) + ": " + mdText(r.Message)
+		if advice := v.advice(r.Rule); advice != "" {
+			item += "<br>→ " + mdText(advice)
+		}
+		items = append(items, item+"\n")
+	}
+	for _, note := range v.Outcome.Notes {
+		items = append(items, "- ℹ️ "+mdText(note)+"\n")
+	}
+	if len(items) > 0 {
+		m.WriteString("\n")
+	}
+	m.list(len(items), func(i int) string { return items[i] })
+}
+
+// gravity orders what rules say: 0 if all is well.
+func gravity(r *analyze.Result) int {
+	switch {
+	case r.Failed && r.Severity == analyze.Error:
+		return 3
+	case r.Failed:
+		return 2
+	case r.Unchecked:
+		return 1
+	}
+	return 0
+}
+
+func ruleSign(r *analyze.Result) string {
+	return [...]string{"✅ holds", "❔ not checked", "⚠️ warns", "❌ fails"}[gravity(r)]
+}
+
+// findings adds the worst findings and, folded, what changed, the rules and the
+// other findings.
+func (m *mdPage) findings(v *Verdict) {
+	all := v.details()
+	item := func(i int) string { return mdFinding(v, &all[i], i) }
+	shown := min(len(all), worstShown)
+	if shown > 0 {
+		heading := "\n**What to mend**"
+		if len(all) > shown {
+			heading += fmt.Sprintf(" (the %d worst of %s)", shown, human.Comma(len(all)))
+		}
+		if m.fits(heading + "\n\n") {
+			shown = m.list(shown, item)
+		}
+	}
+	if g := v.Outcome.Growth; g != nil && len(g.Paths) > 0 {
+		m.details("Paths that changed most", func() { m.grown(g) })
+	}
+	if results := v.Outcome.Results; len(results) > 0 {
+		m.details("All rules"+rulesFrom(v.Outcome.RulesFrom), func() {
+			m.fits("| rule | | image | limit |\n|:--|:--|--:|--:|\n")
+			m.list(len(results), func(i int) string {
+				r := &results[i]
+				return fmt.Sprintf("| %s | %s | %s | %s |\n", mdCode(r.Rule), ruleSign(r), mdText(r.Value), mdText(r.Limit))
+			})
+		})
+	}
+	if rest := all[shown:]; len(rest) > 0 {
+		m.details(human.Count(len(rest), "more finding", "more findings")+", "+human.Size(total(rest)), func() {
+			n := m.list(min(len(rest), mdFolded), func(i int) string { return mdFinding(v, &rest[i], shown+i) })
+			if left := len(rest) - n; left > 0 {
+				m.fits("\n" + human.Count(left, "more is", "more are") + " not listed.\n")
+			}
+		})
+	}
+}
+
+func rulesFrom(file string) string {
+	if file == "" {
+		return ""
+	}
+	return ", from " + mdText(file)
+}
+
+func total(findings []analyze.Finding) int64 {
+	n := int64(0)
+	for i := range findings {
+		n += findings[i].Bytes
+	}
+	return n
+}
+
+func mdFinding(v *Verdict, f *analyze.Finding, i int) string {
+	var b strings.Builder
+	b.WriteString(strconv.Itoa(i+1) + ". ")
+	switch f.Severity {
+	case analyze.Error:
+		b.WriteString("❌ ")
+	case analyze.Warning:
+		b.WriteString("⚠️ ")
+	case analyze.Note:
+	}
+	if f.Bytes > 0 {
+		b.WriteString("**" + human.Size(f.Bytes) + "** ")
+	}
+	b.WriteString(mdText(f.Title))
+	var where []string
+	if f.Path != "" {
+		where = append(where, mdCode(f.Path))
+	}
+	if f.Layer >= 0 && f.Layer < len(v.Analysis.Layers) {
+		where = append(where, "layer "+strconv.Itoa(f.Layer))
+	}
+	if l := place(f); l != "" {
+		where = append(where, mdCode(l))
+	}
+	if len(where) > 0 {
+		b.WriteString(" · " + strings.Join(where, " · "))
+	}
+	if f.Message != "" {
+		b.WriteString("<br>" + mdText(f.Message))
+	}
+	if f.Step != "" {
+		b.WriteString("<br>↳ " + mdCode(f.Step))
+	}
+	if f.Advice != "" {
+		b.WriteString("<br>→ " + mdText(f.Advice))
+	}
+	return b.String() + "\n"
+}
+
+func (m *mdPage) grown(g *analyze.Growth) {
+	shown := m.list(min(len(g.Paths), mdGrown), func(i int) string {
+		return "- " + pathChange(g.Paths[i]) + " " + mdCode(g.Paths[i].Path) + "\n"
+	})
+	if left := len(g.Paths) - shown; left > 0 {
+		m.fits("\n" + human.Count(left, "more path", "more paths") + " changed.\n")
+	}
+}

@@ -1,0 +1,146 @@
+package report
+
+import (
+	"fmt"
+	"html"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/peelhq/peel/internal/clean"
+)
+
+const (
+	mdColumns = 100 // of a path or a command in Markdown
+	mdBytes   = 700 // of one piece of text, escaped: a column of combining signs has no end
+)
+
+// mdCode writes text of an image (a path, a command) as code in Markdown, on one
+// line and cut in its middle, so that nothing in it is Markdown, HTML, a mention,
+// a reference or a link, in a table's cell too. Text in which backticks, bars or
+// backslashes could end the code or the cell is written as HTML.
+func mdCode(s string) string {
+	s = cutBytes(cutMiddle(clean.Line(s), mdColumns), mdBytes)
+	if s == "" {
+		return "unknown"
+	}
+	if !strings.ContainsAny(s, "`|\\") {
+		return "`" + s + "`"
+	}
+	var b strings.Builder
+	b.WriteString("<code>")
+	for _, r := range s {
+		if b.Len() > mdBytes {
+			b.WriteString("…")
+			break
+		}
+		switch {
+		case r < utf8.RuneSelf && (unicode.IsPunct(r) || unicode.IsSymbol(r)) && !strings.ContainsRune("/-,", r):
+			fmt.Fprintf(&b, "&#%d;", r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteString("</code>")
+	return b.String()
+}
+
+// mdMarks are the signs that mean something in Markdown or in the forges'
+// dialects of it, and mdNames those of them, and others, that make a name or a
+// number behind them a mention or a reference, which sends mail.
+const (
+	mdMarks = "&<>\"`*_[]|~$\\@#!^{}"
+	mdNames = "@#!%~$&^"
+	// zeroWidth parts such a sign from what follows it: forges look for them in
+	// what they show, where escapes are gone.
+	zeroWidth = "&#8203;"
+)
+
+// mdText writes a sentence, in which text of an image may stand, as Markdown on
+// one line that shows the very same signs and does nothing. It must not begin a
+// line: forges take "/" there for an order.
+func mdText(s string) string {
+	var b strings.Builder
+	rs := []rune(cutBytes(clean.Line(s), mdBytes))
+	for i, r := range rs {
+		if b.Len() > mdBytes {
+			return b.String() + "…"
+		}
+		next := ' '
+		if i+1 < len(rs) {
+			next = rs[i+1]
+		}
+		switch {
+		case r == ':' && next == '/', r == '.' && i > 0 && (rs[i-1] == 'w' || rs[i-1] == 'W'): // links: "://", "www."
+			fmt.Fprintf(&b, "&#%d;"+zeroWidth, r)
+		case r == '-' && i > 1 && strings.EqualFold(string(rs[i-2:i]), "GH"): // "GH-12"
+			b.WriteString(zeroWidth + "-")
+		case strings.ContainsRune(`&<>"`, r):
+			b.WriteString(html.EscapeString(string(r)))
+		case strings.ContainsRune(mdMarks, r):
+			fmt.Fprintf(&b, "&#%d;", r)
+		default:
+			b.WriteRune(r)
+		}
+		if strings.ContainsRune(mdNames, r) && (unicode.IsLetter(next) || unicode.IsNumber(next) || strings.ContainsRune(`"_[-`, next)) {
+			b.WriteString(zeroWidth)
+		}
+	}
+	return b.String()
+}
+
+// cutBytes shortens s to at most n bytes, at the end of a sign.
+func cutBytes(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	n -= len("…")
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
+}
+
+// mdPage is Markdown being written, of less than limit bytes.
+type mdPage struct {
+	strings.Builder
+	limit int
+}
+
+// mdLimit is what Markdown stays below, in bytes: a comment of GitHub's takes
+// 65,536 characters.
+const mdLimit = 60_000
+
+// fits adds text if there is room for it, and reports whether there was.
+func (m *mdPage) fits(text string) bool {
+	if m.Len()+len(text) >= m.limit {
+		return false
+	}
+	m.WriteString(text)
+	return true
+}
+
+// list adds items until one does not fit, n at most, and returns how many it
+// has added.
+func (m *mdPage) list(n int, item func(i int) string) int {
+	for i := range n {
+		if !m.fits(item(i)) {
+			return i
+		}
+	}
+	return n
+}
+
+// details adds a folded section if there is room for one; what within adds need
+// not all fit.
+func (m *mdPage) details(summary string, within func()) {
+	const end = "\n</details>\n"
+	m.limit -= len(end)
+	if m.fits("\n<details>\n<summary>" + summary + "</summary>\n\n") {
+		within()
+		m.limit += len(end)
+		m.WriteString(end)
+		return
+	}
+	m.limit += len(end)
+}

@@ -1,0 +1,191 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/testkit"
+)
+
+var update = flag.Bool("update", false, "rewrite the goldens")
+
+// checkForms are all forms of a check, with the ends of their goldens' names.
+var checkForms = []struct {
+	name, end string
+	write     func(io.Writer, *Verdict) error
+}{
+	{"text", "txt", CheckText},
+	{"json", "json", CheckJSON},
+	{"junit", "junit.xml", CheckJUnit},
+	{"sarif", "sarif", CheckSARIF},
+	{"markdown", "md", CheckMarkdown},
+	{"github", "github.txt", CheckGitHub},
+	{"gitlab", "gitlab.json", CheckGitLab},
+}
+
+// faulty is an image with a file that three steps wrote.
+const faulty = `
+-- image app:2 linux/amd64 --
+step "/bin/sh -c #(nop) ADD file:4bf7a in / "
+step "COPY model.bin /srv/app/ # buildkit"
+step "RUN /bin/sh -c chmod 600 /srv/app/model.bin # buildkit"
+step "RUN /bin/sh -c rm /srv/app/model.bin # buildkit"
+-- layer --
+file etc/os-release 200
+-- layer --
+file srv/app/model.bin 20000 seed=m
+-- layer --
+file srv/app/model.bin 20000 seed=m mode=0600
+-- layer --
+file srv/app/.wh.model.bin
+`
+
+// results are what rules say: one that holds, one that warns, one that fails and
+// one that could not be checked.
+func results() []analyze.Result {
+	return []analyze.Result{
+		{Rule: "min-efficiency", Severity: analyze.Error, Value: "99.0 %", Limit: "90.0 %", Message: "efficiency is 99.0 %, at least 90.0 %"},
+		{Rule: "max-layers", Severity: analyze.Warning, Failed: true, Value: "4", Limit: "3", Message: "the image has 4 layers, more than 3"},
+		{Rule: "max-wasted", Severity: analyze.Error, Failed: true, Value: "40.0 kB", Limit: "10.0 kB", Message: "waste is 40.0 kB, more than 10.0 kB"},
+		{Rule: "max-growth", Severity: analyze.Error, Unchecked: true, Value: "unknown", Limit: "5.0 %", Message: "max-growth is not checked: there is no baseline"},
+	}
+}
+
+// findings are one of each severity, and those of the rules as wholes.
+func findings() []analyze.Finding {
+	return []analyze.Finding{
+		{
+			ID: "max-wasted", Rule: "max-wasted", Severity: analyze.Error, Title: "Too many bytes wasted", Layer: -1, Bytes: 40000,
+			Message: "waste is 40.0 kB, more than 10.0 kB", Advice: "30.0 kB of it must go. Most is hidden by layer 2 (RUN chmod 600 /srv/app/model.bin): 20.0 kB.",
+		},
+		{
+			ID: "forbid//srv/app/id_rsa", Rule: "forbid", Severity: analyze.Error, Title: "A forbidden path is shipped", Layer: 1, Bytes: 1679,
+			Message: "layer 1 holds /srv/app/id_rsa, which **/id_rsa forbids", Advice: "Leave it out with a .dockerignore.", Path: "/srv/app/id_rsa",
+			Step: "COPY model.bin /srv/app/", Line: &analyze.Line{File: "docker/Dockerfile", First: 4, Last: 4, Sure: true},
+		},
+		{
+			ID: "max-layers", Rule: "max-layers", Severity: analyze.Warning, Title: "Too many layers", Layer: -1,
+			Message: "the image has 4 layers, more than 3",
+		},
+		{
+			ID: "max-growth", Rule: "max-growth", Severity: analyze.Warning, Title: "Rule not checked", Layer: -1,
+			Message: "max-growth is not checked: there is no baseline", Advice: "Name one with --baseline.",
+		},
+		{
+			ID: "waste/metadata/RUN chmod 600 /srv/app/model.bin", Rule: "waste", Severity: analyze.Note, Title: "A file copied up to change its mode",
+			Message: "A copy of 20.0 kB differs from the file below in its mode alone.", Advice: "Give the mode where the file is written: COPY --chmod=600.",
+			Path: "/srv/app/model.bin", Layer: 2, Bytes: 20000, Versions: 1, Step: "RUN chmod 600 /srv/app/model.bin",
+			Line: &analyze.Line{File: "docker/Dockerfile", First: 6, Last: 7},
+		},
+		{
+			ID: "waste/removed/RUN rm /srv/app/model.bin", Rule: "waste", Severity: analyze.Note, Title: "A file removed after it was shipped",
+			Message: "It is not in the image any more, but its 20.0 kB are.", Advice: "Remove it in the step that writes it.",
+			Path: "/srv/app/model.bin", Layer: 3, Bytes: 20000, Versions: 1, Step: "RUN rm /srv/app/model.bin",
+		},
+	}
+}
+
+func growth() *analyze.Growth {
+	return &analyze.Growth{
+		Baseline: "app:1",
+		Before:   analyze.Figures{Layers: 3, Entries: 2, Stored: 20200, Visible: 20200, Efficiency: 1, Compressed: -1},
+		After:    analyze.Figures{Layers: 4, Entries: 4, Stored: 40200, Visible: 200, Wasted: 40000, Efficiency: 0.005, Compressed: -1, UserWasted: 40000},
+		Layers:   []analyze.LayerGrowth{{Before: 0, After: 0, Same: true}, {Before: -1, After: 2, Step: "RUN chmod 600 /srv/app/model.bin", Stored: 20000, Wasted: 20000}},
+		Paths: []analyze.PathGrowth{
+			{Path: "/srv/app/model.bin", Before: 20000, After: -1},
+			{Path: "/srv/app/new", Before: -1, After: 12},
+		},
+		PathsKnown: true,
+		NewWaste:   []analyze.Waste{{Path: "/srv/app/model.bin", Bytes: 20000, Cause: analyze.MetadataCopy, Layer: 1, By: 2}},
+	}
+}
+
+// verdicts are those that have goldens.
+func verdicts(t *testing.T) map[string]*Verdict {
+	t.Helper()
+	a := analysis(t, faulty)
+	im := *a.Image
+	im.Source = "docker-archive:app.tar"
+	a.Image = &im
+	rs := results()
+	return map[string]*Verdict{
+		"failed": {Analysis: a, Version: "1.2.3", Outcome: &analyze.Outcome{
+			Results: rs, Findings: findings(), RulesFrom: ".peel.yaml", Growth: growth(),
+			Notes: []string{"3.00 kB of waste in 2 versions is ignored, and counts in no rule"}, Ignored: 3000, IgnoredVersions: 2,
+		}},
+		"warned": {Analysis: a, Version: "1.2.3", Outcome: &analyze.Outcome{Results: rs[:2]}},
+		"passed": {Analysis: a, Version: "1.2.3", Outcome: &analyze.Outcome{Results: rs[:1]}},
+		"off":    {Analysis: a, Outcome: &analyze.Outcome{}},
+	}
+}
+
+func written(t *testing.T, write func(io.Writer, *Verdict) error, v *Verdict) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := write(&b, v); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestCheckGoldens(t *testing.T) {
+	for name, v := range verdicts(t) {
+		for _, form := range checkForms {
+			t.Run(name+"/"+form.name, func(t *testing.T) {
+				got := written(t, form.write, v)
+				testkit.Golden(t, filepath.Join("..", "testdata", "check", name+"."+form.end), got, *update)
+				if got != written(t, form.write, v) {
+					t.Error("it is not the same each time")
+				}
+			})
+		}
+	}
+}
+
+func TestCheckInColour(t *testing.T) {
+	v := verdicts(t)["failed"]
+	plain := written(t, CheckText, v)
+	coloured := *v
+	coloured.Coloured = true
+	text := written(t, CheckText, &coloured)
+	for _, want := range []string{"\x1b[1;31m  FAIL\x1b[0m", "\x1b[33m  warn\x1b[0m", "\x1b[32m  pass\x1b[0m", "\x1b[1;31mfailed: 1 of 4 rules, 1 warning, 1 not checked\x1b[0m"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the text does not hold %q", want)
+		}
+	}
+	for _, c := range []paint{bold, red, green, yellow} {
+		text = strings.ReplaceAll(text, "\x1b["+string(c)+"m", "")
+	}
+	if text = strings.ReplaceAll(text, "\x1b[0m", ""); text != plain {
+		t.Errorf("without its colours the text is\n%s\nnot\n%s", text, plain)
+	}
+	if strings.Contains(written(t, CheckJUnit, &coloured), "\x1b") {
+		t.Error("there are colours in JUnit's XML")
+	}
+}
+
+// A rule that failed is in every form, also if nothing was found of it.
+func TestRuleWithoutFinding(t *testing.T) {
+	v := verdicts(t)["failed"]
+	v.Outcome = &analyze.Outcome{Results: results()[2:3]}
+	for _, form := range checkForms {
+		if got := written(t, form.write, v); !strings.Contains(got, "max-wasted") || !strings.Contains(got, "waste is 40.0 kB") && form.name != "text" {
+			t.Errorf("%s says nothing of the rule:\n%s", form.name, got)
+		}
+	}
+}
+
+func TestCheckWriteErrors(t *testing.T) {
+	v := verdicts(t)["failed"]
+	for _, form := range checkForms {
+		if err := form.write(broken{}, v); !errors.Is(err, errBroken) {
+			t.Errorf("%s returns %v", form.name, err)
+		}
+	}
+}
