@@ -51,18 +51,28 @@ peel check --init
 		if err != nil {
 			return err
 		}
-		return a.check(ctx, args[0], rules, flags.baseline, outs)
+		dockerfile, err := readDockerfile(flags.dockerfile)
+		if err != nil {
+			return err
+		}
+		return a.check(ctx, args[0], rules, checkedWith{flags.baseline, dockerfile}, outs)
 	})
 	return c
 }
 
+// checkedWith is what there is beside the image and the rules.
+type checkedWith struct {
+	baseline   string              // an image or a report; "" if there is none
+	dockerfile *analyze.Dockerfile // nil if there is none
+}
+
 // check holds an image against rules and reports on them, in every form that is
 // asked for.
-func (a *app) check(ctx context.Context, ref string, rules *ruleset, baseline string, outs []output) error {
+func (a *app) check(ctx context.Context, ref string, rules *ruleset, with checkedWith, outs []output) error {
 	var before *analyze.Figures
-	if baseline != "" {
+	if with.baseline != "" {
 		var err error
-		if before, err = a.baseline(ctx, baseline); err != nil {
+		if before, err = a.baseline(ctx, with.baseline); err != nil {
 			return err
 		}
 	}
@@ -76,6 +86,7 @@ func (a *app) check(ctx context.Context, ref string, rules *ruleset, baseline st
 	}
 	defer an.Image.Close()
 	outcome := analyze.Check(an, rules.Rules, before)
+	advise(an, outcome, with.dockerfile)
 	outcome.RulesFrom = rules.from
 	outcome.Notes = append(rules.notes, outcome.Notes...)
 	return concluded(outcome, a.writeOutcome(ctx, outs, an, outcome))

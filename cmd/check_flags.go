@@ -12,11 +12,12 @@ import (
 
 // checkFlags are what the flags of check say.
 type checkFlags struct {
-	rules    []*ruleFlag // in the order of settings
-	weights  []weight    // as given
-	config   string
-	baseline string
-	init     bool
+	rules      []*ruleFlag // in the order of settings
+	weights    []weight    // as given
+	config     string
+	baseline   string
+	dockerfile string
+	init       bool
 }
 
 // A weight is a severity that a flag gives to a rule.
@@ -92,6 +93,8 @@ func (f *checkFlags) register(c *cobra.Command) {
 	}
 	c.Flags().StringVar(&f.config, "config", "", `the rules file, or "none" (default: `+peelFile+`, else `+diveFile+`, here or above, up to the repository's root)`)
 	c.Flags().StringVar(&f.baseline, "baseline", "", "what max-growth compares with: an image, or a report -f json of it")
+	c.Flags().StringVar(&f.dockerfile, "dockerfile", "", "the Dockerfile of the image: findings name its lines")
+	_ = c.MarkFlagFilename("dockerfile") // it knows the flag
 	c.Flags().BoolVar(&f.init, "init", false, "write a rules file to start from, with what "+diveFile+" and flags say, and check nothing")
 }
 
