@@ -1,0 +1,76 @@
+package cmd
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"unicode"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/report"
+)
+
+// growth returns what an image's figures are against those of a baseline: an
+// image, or the JSON report that was kept of one, told apart by content. The
+// image of after must be open.
+func (a *app) growth(ctx context.Context, after *analyze.Analysis, baseline string) (*analyze.Growth, error) {
+	kept, err := a.keptBaseline(baseline)
+	if err != nil {
+		return nil, failed("peel report IMAGE -f json -o FILE, to make it anew", "cannot read the baseline %s: it is no report that peel can use: %w", baseline, err)
+	}
+	if kept != nil {
+		return after.GrowthFrom(baseline, kept), nil
+	}
+	before, err := a.load(ctx, baseline, false)
+	if err != nil {
+		return nil, failed("", "the baseline: %w", err)
+	}
+	defer before.Image.Close()
+	g, err := after.GrowthSince(ctx, baseline, before)
+	if err != nil {
+		return nil, failed("", "cannot compare with the baseline %s: %w", baseline, err)
+	}
+	return g, nil
+}
+
+// keptBaseline reads a baseline that is a report, of a file or standard input;
+// nil if it is something else, of which nothing has been read then.
+func (a *app) keptBaseline(name string) (*analyze.Baseline, error) {
+	if name == "-" {
+		if _, ok := terminal(a.stdin); ok {
+			return nil, nil
+		}
+		in := bufio.NewReader(a.stdin)
+		a.stdin = in
+		return readKept(in)
+	}
+	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
+		return nil, nil //nolint:nilerr // no file: an image's name, or whoever opens that says what is wrong
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readKept(bufio.NewReader(f))
+}
+
+// readKept reads a report, if r begins as one does: with "{", and then a key.
+// No archive does.
+func readKept(r *bufio.Reader) (*analyze.Baseline, error) {
+	const enough = 64 // bytes of white space and signs
+	head, _ := r.Peek(enough) // an error comes again
+	signs := ""
+	for _, c := range string(head) {
+		if !unicode.IsSpace(c) {
+			signs += string(c)
+		}
+		if len(signs) == 2 {
+			break
+		}
+	}
+	if signs != `{"` && signs != "{}" {
+		return nil, nil
+	}
+	return report.ReadBaseline(r)
+}
