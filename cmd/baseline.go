@@ -58,7 +58,7 @@ func (a *app) keptBaseline(name string) (*analyze.Baseline, error) {
 // readKept reads a report, if r begins as one does: with "{", and then a key.
 // No archive does.
 func readKept(r *bufio.Reader) (*analyze.Baseline, error) {
-	const enough = 64 // bytes of white space and signs
+	const enough = 64         // bytes of white space and signs
 	head, _ := r.Peek(enough) // an error comes again
 	signs := ""
 	for _, c := range string(head) {
