@@ -8,6 +8,7 @@ import (
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/report"
+	"github.com/peelhq/peel/source"
 )
 
 // growth returns what an image's figures are against those of a baseline: an
@@ -16,12 +17,12 @@ import (
 func (a *app) growth(ctx context.Context, after *analyze.Analysis, baseline string) (*analyze.Growth, error) {
 	kept, err := a.keptBaseline(baseline)
 	if err != nil {
-		return nil, failed("peel report IMAGE -f json -o FILE, to make it anew", "cannot read the baseline %s: it is no report that peel can use: %w", baseline, err)
+		return nil, failed("peel report IMAGE -f json -o "+baseline+", to make it anew", "cannot read the baseline %s: %w", baseline, err)
 	}
 	if kept != nil {
 		return after.GrowthFrom(baseline, kept), nil
 	}
-	before, err := a.load(ctx, baseline, false)
+	before, err := a.loadBaseline(ctx, baseline)
 	if err != nil {
 		return nil, failed("", "the baseline: %w", err)
 	}
@@ -31,6 +32,24 @@ func (a *app) growth(ctx context.Context, after *analyze.Analysis, baseline stri
 		return nil, failed("", "cannot compare with the baseline %s: %w", baseline, err)
 	}
 	return g, nil
+}
+
+// loadBaseline is load of an older build. What --base says is about the newer
+// one: if it does not fit, because the base image has changed since, then the
+// older one's base is what it would be without.
+func (a *app) loadBaseline(ctx context.Context, ref string) (*analyze.Analysis, error) {
+	p := a.startProgress("reading")
+	defer p.stop()
+	other := *a
+	other.base = ""
+	return other.open(ctx, ref, a.options(false, p.report), func(ctx context.Context, im *source.Image, opts analyze.Options) (*analyze.Analysis, error) {
+		if a.base != "" {
+			if an, err := analyze.Run(ctx, im, analyze.Options{Base: a.base}); err == nil {
+				return an, nil
+			}
+		}
+		return analyze.Run(ctx, im, opts)
+	})
 }
 
 // keptBaseline reads a baseline that is a report, of a file or standard input;

@@ -59,12 +59,8 @@ peel check --init
 // check holds an image against rules and reports on them, in every form that is
 // asked for.
 func (a *app) check(ctx context.Context, ref string, rules *ruleset, baseline string, outs []output) error {
-	var before *analyze.Figures
-	if baseline != "" {
-		var err error
-		if before, err = a.baseline(ctx, baseline); err != nil {
-			return err
-		}
+	if ref == standardInput && baseline == standardInput {
+		return usage("", "only one of the image and its baseline can come from standard input")
 	}
 	a.base = cmp.Or(a.base, rules.base)
 	an, err := a.load(ctx, ref, false)
@@ -75,8 +71,16 @@ func (a *app) check(ctx context.Context, ref string, rules *ruleset, baseline st
 		return err
 	}
 	defer an.Image.Close()
+	var growth *analyze.Growth
+	var before *analyze.Figures
+	if baseline != "" {
+		if growth, err = a.growth(ctx, an, baseline); err != nil {
+			return err
+		}
+		before = &growth.Before
+	}
 	outcome := analyze.Check(an, rules.Rules, before)
-	outcome.RulesFrom = rules.from
+	outcome.RulesFrom, outcome.Growth = rules.from, growth
 	outcome.Notes = append(rules.notes, outcome.Notes...)
 	return concluded(outcome, a.writeOutcome(ctx, outs, an, outcome))
 }
