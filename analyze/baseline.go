@@ -26,7 +26,7 @@ type BaselineLayer struct {
 }
 
 // GrowthSince returns what a's figures are against those of before, an image
-// that must be open as a must: see Compare. name is what before is called in the
+// that must be open, as a must: see Compare. name is what before is called in the
 // result.
 func (a *Analysis) GrowthSince(ctx context.Context, name string, before *Analysis) (*Growth, error) {
 	d, err := Compare(ctx, Final(before), Final(a), growthPaths)
@@ -34,7 +34,7 @@ func (a *Analysis) GrowthSince(ctx context.Context, name string, before *Analysi
 		return nil, err
 	}
 	g := &Growth{Baseline: name, Before: before.figures(), After: a.figures(), Layers: d.Layers, PathsKnown: true}
-	g.Paths = d.growths()
+	g.Paths, g.Grown = d.growths(), d.Grown
 	g.NewWaste, g.GoneWaste = compareWaste(before.Waste, a.Waste, nil)
 	return g, nil
 }
@@ -97,7 +97,7 @@ func (a *Analysis) figures() Figures {
 func compareWaste(before, after []Waste, form func(string) string) (come, gone []Waste) {
 	b, a := sortedWaste(before, nil), sortedWaste(after, form)
 	for len(b) > 0 || len(a) > 0 {
-		order := 0
+		var order int
 		switch {
 		case len(b) == 0:
 			order = 1

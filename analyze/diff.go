@@ -29,6 +29,8 @@ type Difference struct {
 	// bytes add up to the visible ones of either side.
 	Changes [Removed + 1]ChangeTotal
 
+	Grown int // how many paths count other bytes than before, listed or not
+
 	// Paths are those that differ, the largest difference first, no more of them
 	// than were asked for.
 	Paths []PathDifference

@@ -250,6 +250,9 @@ func (d *differ) count(nodes couple[NodeID], v couple[int32]) {
 	case f.what != 0:
 		f.change = Metadata
 	}
+	if f.before != f.after {
+		d.out.Grown++
+	}
 	total := &d.out.Changes[f.change]
 	total.Paths++
 	total.Before += f.before

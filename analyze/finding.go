@@ -91,6 +91,7 @@ type Growth struct {
 
 	Layers []LayerGrowth // of both, lowest first; those of the baseline alone where they stood
 	Paths  []PathGrowth  // whose visible bytes differ, the largest difference first, 1000 at most
+	Grown  int           // how many paths that are, listed or not
 	// PathsKnown is false where the baseline tells nothing of single paths.
 	PathsKnown bool
 

@@ -2,9 +2,9 @@ package cmd
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"os"
-	"unicode"
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/report"
@@ -64,7 +64,7 @@ func (a *app) keptBaseline(name string) (*analyze.Baseline, error) {
 		return readKept(in)
 	}
 	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
-		return nil, nil //nolint:nilerr // no file: an image's name, or whoever opens that says what is wrong
+		return nil, nil // an image's name; or whoever opens it says what is wrong
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -79,16 +79,8 @@ func (a *app) keptBaseline(name string) (*analyze.Baseline, error) {
 func readKept(r *bufio.Reader) (*analyze.Baseline, error) {
 	const enough = 64         // bytes of white space and signs
 	head, _ := r.Peek(enough) // an error comes again
-	signs := ""
-	for _, c := range string(head) {
-		if !unicode.IsSpace(c) {
-			signs += string(c)
-		}
-		if len(signs) == 2 {
-			break
-		}
-	}
-	if signs != `{"` && signs != "{}" {
+	signs := bytes.Join(bytes.Fields(head), nil)
+	if !bytes.HasPrefix(signs, []byte(`{"`)) && !bytes.HasPrefix(signs, []byte("{}")) {
 		return nil, nil
 	}
 	return report.ReadBaseline(r)

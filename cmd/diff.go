@@ -111,11 +111,14 @@ func (a *app) diff(ctx context.Context, images []string, o *diffOptions) error {
 	if err := o.check(images); err != nil {
 		return err
 	}
-	c, done, err := a.sides(ctx, images, o)
+	c, err := a.sides(ctx, images, o)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer c.Before.Analysis.Image.Close()
+	if len(images) == 2 {
+		defer c.After.Analysis.Image.Close()
+	}
 	most := 0
 	for _, out := range outs {
 		most = max(most, o.rows(out.format))
@@ -138,31 +141,27 @@ func (a *app) diff(ctx context.Context, images []string, o *diffOptions) error {
 	return err
 }
 
-// sides opens what is to be compared; done closes it.
-func (a *app) sides(ctx context.Context, images []string, o *diffOptions) (_ *report.Comparison, done func(), err error) {
+// sides opens what is to be compared. The caller closes the images.
+func (a *app) sides(ctx context.Context, images []string, o *diffOptions) (*report.Comparison, error) {
 	before, err := a.load(ctx, images[0], false)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if len(images) == 1 {
 		for name, layer := range map[string]*layerFlag{"--from": &o.from, "--to": &o.to} {
 			if err := layer.within(name, before.Tree); err != nil {
-				return nil, nil, errors.Join(err, before.Image.Close())
+				return nil, errors.Join(err, before.Image.Close())
 			}
 		}
 		c := &report.Comparison{Before: analyze.Side{Analysis: before, At: o.from.n}, After: analyze.Final(before)}
 		if o.to.set {
 			c.After.At = o.to.n
 		}
-		return c, func() { before.Image.Close() }, nil
+		return c, nil
 	}
 	after, err := a.load(ctx, images[1], false)
 	if err != nil {
-		return nil, nil, errors.Join(err, before.Image.Close())
+		return nil, errors.Join(err, before.Image.Close())
 	}
-	c := &report.Comparison{Before: analyze.Final(before), After: analyze.Final(after)}
-	return c, func() {
-		before.Image.Close()
-		after.Image.Close()
-	}, nil
+	return &report.Comparison{Before: analyze.Final(before), After: analyze.Final(after)}, nil
 }

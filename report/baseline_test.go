@@ -123,7 +123,7 @@ file ".wh.\xff"
 	if got := growthLines(g)[1:]; !slices.Equal(got, want) {
 		t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
 	}
-	if paths := fmt.Sprint(g.Paths); paths != "[{/b -1 10} {/a 101 102}]" || !g.PathsKnown || g.Baseline != "app:1" {
+	if paths := fmt.Sprint(g.Paths); paths != "[{/b -1 10} {/a 101 102}]" || g.Grown != 2 || !g.PathsKnown || g.Baseline != "app:1" {
 		t.Errorf("paths %s", paths)
 	}
 	if g.Before.Stored != 1216 || g.After.Stored != 1724 || g.Before.Wasted != 1110 || g.After.Wasted != 1607 {
