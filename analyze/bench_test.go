@@ -95,6 +95,19 @@ func BenchmarkView(b *testing.B) {
 	}
 }
 
+// BenchmarkCompare compares two images that have been analysed: half of what is
+// there is in both.
+func BenchmarkCompare(b *testing.B) {
+	before, after := analysed(b, 10), analysed(b, 20)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := analyze.Compare(b.Context(), analyze.Final(before), analyze.Final(after), 20); err != nil {
+			b.Fatal(err)
+		}
+	}
+	perEntry(b)
+}
+
 // BenchmarkStrip finds the signs of one node, as the screen does for each row.
 func BenchmarkStrip(b *testing.B) {
 	a := analysed(b, 20)

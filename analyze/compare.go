@@ -68,23 +68,28 @@ func (t *Tree) sameContent(upper, lower int32) (same, known bool) {
 	case u.inode == none || l.inode == none:
 		return false, true
 	}
-	ui, li := &t.inodes[u.inode], &t.inodes[l.inode]
-	ue, le := t.layers[ui.layer].Entries, t.layers[li.layer].Entries
-	if u.kind != source.File {
-		a, b := ue.At(int(ui.entry)), le.At(int(li.entry))
+	return t.sameInode(&t.inodes[u.inode], t, &t.inodes[l.inode])
+}
+
+// sameInode reports whether an inode of t and one of other, which are of one
+// kind, hold the same; known as sameContent has it.
+func (t *Tree) sameInode(i *inode, other *Tree, j *inode) (same, known bool) {
+	ie, je := t.layers[i.layer].Entries, other.layers[j.layer].Entries
+	if ie.Type(int(i.entry)) != source.File {
+		a, b := ie.At(int(i.entry)), je.At(int(j.entry))
 		return a.Link == b.Link && a.Major == b.Major && a.Minor == b.Minor, true
 	}
-	size := ue.Size(int(ui.entry))
-	if size != le.Size(int(li.entry)) {
+	size := ie.Size(int(i.entry))
+	if size != je.Size(int(j.entry)) {
 		return false, true
 	}
 	if size == 0 {
 		return true, true
 	}
-	us, kind, ok1 := ue.Checksum(int(ui.entry))
-	ls, other, ok2 := le.Checksum(int(li.entry))
-	known = ok1 && ok2 && kind == other
-	return known && us == ls, known
+	is, kind, ok1 := ie.Checksum(int(i.entry))
+	js, otherKind, ok2 := je.Checksum(int(j.entry))
+	known = ok1 && ok2 && kind == otherKind
+	return known && is == js, known
 }
 
 // sameAttributes compares mode, owner, modification time and extended attributes.

@@ -90,12 +90,16 @@ type Growth struct {
 	Before, After Figures
 
 	Layers []LayerGrowth // of both, lowest first; those of the baseline alone where they stood
-	Paths  []PathGrowth  // whose visible bytes differ, the largest difference first
+	Paths  []PathGrowth  // whose visible bytes differ, the largest difference first, 1000 at most
+	Grown  int           // how many paths that are, listed or not
 	// PathsKnown is false where the baseline tells nothing of single paths.
 	PathsKnown bool
 
-	NewWaste  []Waste // that the baseline did not have, largest first
-	GoneWaste []Waste // that it alone had
+	// Waste that came, with the image's layers, and that went, with the baseline's:
+	// largest first. A path that wastes other bytes for the same cause stands
+	// there with the difference, so that they add up to that of Wasted.
+	NewWaste  []Waste
+	GoneWaste []Waste
 }
 
 // Figures are those of an image that a baseline keeps.
@@ -116,8 +120,11 @@ type LayerGrowth struct {
 	Before, After int // layer indices; -1 if the image or the baseline has none
 	Step          string
 	Same          bool  // the diffIDs agree
+	Bytes         int64 // that the image's layer stores; the baseline's, if it alone has it
 	Stored        int64 // bytes of the image's layer less those of the baseline's
 	Wasted        int64
+
+	digests bool // both diffIDs are known
 }
 
 // A PathGrowth is a path whose visible bytes are not what they were.

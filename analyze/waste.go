@@ -86,8 +86,12 @@ func (t *Tree) waste() []Waste {
 		}
 		out = append(out, w)
 	}
-	slices.SortStableFunc(out, func(a, b Waste) int {
+	sortWaste(out)
+	return out
+}
+
+func sortWaste(rows []Waste) {
+	slices.SortStableFunc(rows, func(a, b Waste) int {
 		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), strings.Compare(a.Path, b.Path), cmp.Compare(a.Layer, b.Layer))
 	})
-	return out
 }

@@ -69,12 +69,8 @@ type checkedWith struct {
 // check holds an image against rules and reports on them, in every form that is
 // asked for.
 func (a *app) check(ctx context.Context, ref string, rules *ruleset, with checkedWith, outs []output) error {
-	var before *analyze.Figures
-	if with.baseline != "" {
-		var err error
-		if before, err = a.baseline(ctx, with.baseline); err != nil {
-			return err
-		}
+	if ref == standardInput && with.baseline == standardInput {
+		return usage("", "only one of the image and its baseline can come from standard input")
 	}
 	a.base = cmp.Or(a.base, rules.base)
 	an, err := a.load(ctx, ref, false)
@@ -85,9 +81,17 @@ func (a *app) check(ctx context.Context, ref string, rules *ruleset, with checke
 		return err
 	}
 	defer an.Image.Close()
+	var growth *analyze.Growth
+	var before *analyze.Figures
+	if with.baseline != "" {
+		if growth, err = a.growth(ctx, an, with.baseline); err != nil {
+			return err
+		}
+		before = &growth.Before
+	}
 	outcome := analyze.Check(an, rules.Rules, before)
 	advise(an, outcome, with.dockerfile)
-	outcome.RulesFrom = rules.from
+	outcome.RulesFrom, outcome.Growth = rules.from, growth
 	outcome.Notes = append(rules.notes, outcome.Notes...)
 	return concluded(outcome, a.writeOutcome(ctx, outs, an, outcome))
 }

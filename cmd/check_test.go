@@ -9,7 +9,7 @@ import (
 func TestCheckExitCodes(t *testing.T) {
 	inFolder(t, "docker-25", story)
 	must(t, "report", "app.tar", "-f", "json", "-o", "same.json")
-	write(t, "small.json", []byte(`{"schema":"peel.report/v1","image":{},"totals":{"layers":1,"entries":1,"storedBytes":40000,"visibleBytes":40000,"wastedBytes":0,"efficiency":1,"compressedBytes":null,"userWastedBytes":0}}`))
+	write(t, "small.json", []byte(`{"schema":"peel.report/v1","image":{},"totals":{"layers":1,"entries":1,"storedBytes":40000,"visibleBytes":40000,"wastedBytes":0,"efficiency":1,"compressedBytes":null,"userWastedBytes":0},"layers":[{"index":0,"storedBytes":40000,"wastedBytes":0}],"waste":[]}`))
 	write(t, "other.json", []byte(`{"schema":"peel.ls/v1"}`))
 	write(t, "torn.json", []byte(`{"schema":"peel.report/v1","totals":{"layers":1,`))
 	write(t, "bare.json", []byte(`{"schema":"peel.report/v1","totals":{"layers":1}}`))
@@ -62,10 +62,11 @@ func TestCheckExitCodes(t *testing.T) {
 		{"", 2, "", "needs one image"},
 
 		{"missing.tar --config none", 3, "", "missing.tar"},
+		{"- --max-growth 5% --baseline -", 2, "", "only one of the image and its baseline"},
 		{"app.tar --max-growth 5% --baseline missing.tar", 3, "", "the baseline: cannot open missing.tar"},
 		{"app.tar --max-growth 5% --baseline other.json", 3, "", `cannot read the baseline other.json: its schema is "peel.ls/v1"`},
 		{"app.tar --max-growth 5% --baseline torn.json", 3, "", "cannot read the baseline torn.json"},
-		{"app.tar --max-growth 5% --baseline bare.json", 3, "", "some of its totals are missing"},
+		{"app.tar --max-growth 5% --baseline bare.json", 3, "", "cannot read the baseline bare.json: totals.entries is missing"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			r := peel(append([]string{"check"}, strings.Fields(c.args)...)...)

@@ -16,7 +16,7 @@ import (
 // The exit codes.
 const (
 	exitFine        = 0
-	exitRule        = 1   // a rule of the check failed
+	exitRule        = 1   // a rule of the check failed, or images differ and --exit-code asks for that
 	exitUsage       = 2   // wrong usage or bad configuration
 	exitWork        = 3   // the image cannot be loaded, or the work cannot be done
 	exitInterrupted = 130 // as a shell reports an interrupt
@@ -28,7 +28,7 @@ var exitMeanings = []struct {
 	means string
 }{
 	{exitFine, "fine"},
-	{exitRule, "a rule failed"},
+	{exitRule, "a rule failed; with diff --exit-code, the images differ"},
 	{exitUsage, "wrong usage or bad configuration"},
 	{exitWork, "the image cannot be loaded, or the work cannot be done"},
 	{exitInterrupted, "interrupted"},
@@ -46,6 +46,10 @@ func exitCodes() string {
 
 // errRule says that a rule failed. The report has said which: it is not printed.
 var errRule = errors.New("a rule failed")
+
+// errDiffer says that images differ, where that was asked for. As errRule, it is
+// not printed.
+var errDiffer = errors.New("the images differ")
 
 // A failure is an error with its exit code and, where there is one, a way out.
 type failure struct {
@@ -96,7 +100,7 @@ func (a *app) exit(ctx context.Context, err error) int {
 	switch {
 	case err == nil:
 		return exitFine
-	case errors.Is(err, errRule):
+	case errors.Is(err, errRule), errors.Is(err, errDiffer):
 		return exitRule
 	case ctx.Err() != nil, errors.Is(err, ui.ErrInterrupted):
 		fmt.Fprintln(a.stderr, "peel: interrupted")

@@ -35,6 +35,17 @@ func (l *layerFlag) Set(s string) error {
 
 func (l *layerFlag) Type() string { return "N" }
 
+// within reports a layer that the image does not have; name is the flag's.
+func (l *layerFlag) within(name string, t *analyze.Tree) error {
+	switch {
+	case !l.set || l.n < t.LayerCount():
+		return nil
+	case t.LayerCount() == 0:
+		return usage("", "%s %d: the image has no layers", name, l.n)
+	}
+	return usage("", "%s %d: the image's layers are 0 to %d", name, l.n, t.LayerCount()-1)
+}
+
 // moment is what of an image is looked at: the union after a layer, by default
 // the last one, or what one layer alone holds.
 type moment struct {
@@ -58,18 +69,10 @@ func (m *moment) check() error {
 
 // within reports a layer that the image does not have.
 func (m *moment) within(t *analyze.Tree) error {
-	for _, f := range []struct {
-		name string
-		flag layerFlag
-	}{{"--at", m.at}, {"--layer", m.layer}} {
-		if f.flag.set && f.flag.n >= t.LayerCount() {
-			if t.LayerCount() == 0 {
-				return usage("", "%s %d: the image has no layers", f.name, f.flag.n)
-			}
-			return usage("", "%s %d: the image's layers are 0 to %d", f.name, f.flag.n, t.LayerCount()-1)
-		}
+	if err := m.at.within("--at", t); err != nil {
+		return err
 	}
-	return nil
+	return m.layer.within("--layer", t)
 }
 
 // alone reports whether one layer alone is meant.

@@ -177,7 +177,7 @@ func TestVerbose(t *testing.T) {
 func TestHelpAndManual(t *testing.T) {
 	help := must(t, "--help")
 	manual := must(t, "man")
-	for _, c := range []string{"ls", "log", "cat", "extract", "report", "check"} {
+	for _, c := range []string{"ls", "log", "cat", "extract", "report", "check", "diff"} {
 		if !strings.Contains(help, c+" IMAGE") {
 			t.Errorf("the help does not name %s", c)
 		}

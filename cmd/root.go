@@ -49,7 +49,10 @@ func (a *app) root() *cobra.Command {
 	flags.Var(&a.via, "via", "how to read an engine's image: store (its own files, on this machine) or api (default: store if it can be read)")
 	flags.BoolVar(&a.noCache, "no-cache", false, "neither use nor keep what was found in layers before")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say on standard error what is being done")
-	root.AddCommand(a.lsCommand(), a.logCommand(), a.catCommand(), a.extractCommand(), a.reportCommand(), a.checkCommand(), a.cacheCommand(), a.configCommand(), a.manCommand(root))
+	root.AddCommand(
+		a.lsCommand(), a.logCommand(), a.catCommand(), a.extractCommand(), a.reportCommand(), a.checkCommand(), a.diffCommand(),
+		a.cacheCommand(), a.configCommand(), a.manCommand(root),
+	)
 	return root
 }
 

@@ -68,6 +68,7 @@ type (
 		Before     figuresRow `json:"before"`
 		After      figuresRow `json:"after"`
 		PathsKnown bool       `json:"pathsKnown"`
+		PathsGrown *int       `json:"pathsGrown"`
 	}
 
 	figuresRow struct {
@@ -139,7 +140,10 @@ func (r *rows) growth(g *analyze.Growth) {
 		r.null("growth")
 		return
 	}
-	head := growthRow{known(g.Baseline), newFiguresRow(g.Before), newFiguresRow(g.After), g.PathsKnown}
+	head := growthRow{known(g.Baseline), newFiguresRow(g.Before), newFiguresRow(g.After), g.PathsKnown, nil}
+	if g.PathsKnown {
+		head.PathsGrown = &g.Grown
+	}
 	r.nested("growth", head, func() {
 		r.array("layers", len(g.Layers), func(i int) any {
 			l := &g.Layers[i]

@@ -129,7 +129,7 @@ func (p *checkPage) growth(g *analyze.Growth) {
 	for _, x := range g.Paths[:min(len(g.Paths), pathsShown)] {
 		p.line("  %s  %s", padLeft(pathChange(x), 10), cutMiddle(clean.Text(x.Path), columns-14))
 	}
-	if more := len(g.Paths) - pathsShown; more > 0 {
+	if more := g.Grown - pathsShown; more > 0 {
 		p.line("  and %s that changed", human.Count(more, "more path", "more paths"))
 	}
 }

@@ -2,7 +2,8 @@
 // it: as text for people, as JSON for programs, as Markdown for comments, and in
 // the forms that pipelines show (JUnit, SARIF, GitHub's and GitLab's). It is
 // pure: an analysis goes in, bytes come out, and the same analysis always gives
-// the same bytes.
+// the same bytes. A report in JSON it can read back, to hold a later image
+// against it.
 //
 // Text is for terminals and logs: it fits 80 columns, and nothing that an image
 // says (names, commands, labels) reaches it raw, nor any other form in which it

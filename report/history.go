@@ -96,6 +96,12 @@ func details(t *analyze.Tree, v analyze.Version) []string {
 // Differences lists what of a version differs from the one below it, new value
 // first: "mode 0600 ← 0644". Text from the image is fit for a terminal.
 func Differences(below, v analyze.Version) []string {
+	return differences(below, v, v.Change() == analyze.Modified)
+}
+
+// differences is Differences of any two versions; otherContent says of files of
+// one size whether they hold other content.
+func differences(below, v analyze.Version, otherContent bool) []string {
 	var d []string
 	change := func(what, now, before string) {
 		if now != before {
@@ -107,7 +113,7 @@ func Differences(below, v analyze.Version) []string {
 	if sameKind && v.Kind() == source.File {
 		if v.Size() != below.Size() {
 			change("size", exactSize(v.Size(), below.Size()), exactSize(below.Size(), v.Size()))
-		} else if v.Change() == analyze.Modified {
+		} else if otherContent {
 			d = append(d, "other content of the same size")
 		}
 	}

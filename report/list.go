@@ -14,34 +14,45 @@ import (
 
 // listRow is one object of "peel ls --json"; see docs/json.md.
 type listRow struct {
-	Path   quoted  `json:"path"`
-	Type   *string `json:"type"`
-	Size   *int64  `json:"size"`
-	Mode   *string `json:"mode"`
-	UID    *int64  `json:"uid"`
-	GID    *int64  `json:"gid"`
-	MTime  *string `json:"mtime"`
-	Link   *quoted `json:"link"`
-	Layer  int     `json:"layer"`
-	Change string  `json:"change"`
+	Path quoted `json:"path"`
+	versionRow
+	Change string `json:"change"`
+}
+
+// versionRow is what a version says, without its change.
+type versionRow struct {
+	Type  *string `json:"type"`
+	Size  *int64  `json:"size"`
+	Mode  *string `json:"mode"`
+	UID   *int64  `json:"uid"`
+	GID   *int64  `json:"gid"`
+	MTime *string `json:"mtime"`
+	Link  *quoted `json:"link"`
+	Layer int     `json:"layer"`
+}
+
+func newVersionRow(v analyze.Version) versionRow {
+	row := versionRow{Layer: v.Layer()}
+	if v.Change() == analyze.Removed {
+		return row
+	}
+	kind, size := v.Type().String(), v.Size()
+	row.Type, row.Size = &kind, &size
+	if linked(v) {
+		row.Link = known(v.Link())
+	}
+	if !v.Implied() {
+		mode, uid, gid := human.Permissions(v.Mode()), v.UID(), v.GID()
+		row.Mode, row.UID, row.GID, row.MTime = &mode, &uid, &gid, stamp(v.Time())
+	}
+	return row
 }
 
 // ListJSON writes what a version says of path as one JSON object and a newline.
 // What it does not say (a removed path has no type, a directory that no entry
 // names has no mode) is null.
 func ListJSON(w io.Writer, path string, v analyze.Version) error {
-	row := listRow{Path: quoted(path), Layer: v.Layer(), Change: v.Change().String()}
-	if v.Change() != analyze.Removed {
-		kind, size := v.Type().String(), v.Size()
-		row.Type, row.Size = &kind, &size
-		if linked(v) {
-			row.Link = known(v.Link())
-		}
-		if !v.Implied() {
-			mode, uid, gid := human.Permissions(v.Mode()), v.UID(), v.GID()
-			row.Mode, row.UID, row.GID, row.MTime = &mode, &uid, &gid, stamp(v.Time())
-		}
-	}
+	row := listRow{quoted(path), newVersionRow(v), v.Change().String()}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(row)

@@ -205,7 +205,7 @@ func (m *mdPage) grown(g *analyze.Growth) {
 	shown := m.list(min(len(g.Paths), mdGrown), func(i int) string {
 		return "- " + pathChange(g.Paths[i]) + " " + mdCode(g.Paths[i].Path) + "\n"
 	})
-	if left := len(g.Paths) - shown; left > 0 {
+	if left := g.Grown - shown; left > 0 {
 		m.fits("\n" + human.Count(left, "more path", "more paths") + " changed.\n")
 	}
 }

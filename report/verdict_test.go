@@ -101,6 +101,7 @@ func growth() *analyze.Growth {
 			{Path: "/srv/app/model.bin", Before: 20000, After: -1},
 			{Path: "/srv/app/new", Before: -1, After: 12},
 		},
+		Grown:      2,
 		PathsKnown: true,
 		NewWaste:   []analyze.Waste{{Path: "/srv/app/model.bin", Bytes: 20000, Cause: analyze.MetadataCopy, Layer: 1, By: 2}},
 	}

@@ -1,0 +1,325 @@
+package analyze
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/peelhq/peel/source"
+)
+
+// Two trees are compared by one walk through both at once, down from the roots:
+// the children of a node are sorted by name, so that those of two nodes are
+// merged as two sorted lists are. Of each pair of nodes the versions that show in
+// the two unions are looked at; where neither shows, nothing below does. No path
+// is put together but for what differs and is to be listed.
+//
+// It is made twice: first to find the files whose contents have to be read to be
+// told apart, and then, when their checksums are there, to count.
+
+// A differ compares two unions.
+type differ struct {
+	before, after side
+	pending       []couple[int32]
+	most          int // paths that are to be listed; 0: all
+	found         []found
+	out           *Difference
+}
+
+// A side is one of the unions, and what has been counted of it.
+type side struct {
+	a       *Analysis
+	t       *Tree
+	at      int
+	visible []int64            // bytes, by the layer that carries them
+	twin    []int32            // by layer: a number that layers of one diffID share; none if it is unknown
+	counted map[int32]struct{} // inodes with several names of which one has been met
+}
+
+// A couple is one of each side, none where that has none.
+type couple[T ~int32] struct{ before, after T }
+
+// found is a path that differs.
+type found struct {
+	nodes         couple[NodeID]
+	versions      couple[int32]
+	before, after int64 // bytes
+	change        Change
+	what          What
+}
+
+// rank puts what has other attributes only behind everything else.
+func (f *found) rank() int {
+	if f.change == Metadata {
+		return 1
+	}
+	return 0
+}
+
+func newDiffer(before, after Side, most int) *differ {
+	d := &differ{before: newSide(before), after: newSide(after), most: most, out: &Difference{}}
+	twins := map[string]int32{}
+	for _, s := range []*side{&d.before, &d.after} {
+		for k, l := range s.t.layers {
+			if l.DiffID == "" {
+				continue
+			}
+			if _, ok := twins[l.DiffID]; !ok {
+				twins[l.DiffID] = int32(len(twins))
+			}
+			s.twin[k] = twins[l.DiffID]
+		}
+	}
+	return d
+}
+
+func newSide(s Side) side {
+	t := s.Analysis.Tree
+	return side{
+		a: s.Analysis, t: t, at: min(max(s.At, -1), len(t.layers)-1),
+		visible: make([]int64, len(t.layers)), twin: slices.Repeat([]int32{none}, len(t.layers)), counted: map[int32]struct{}{},
+	}
+}
+
+func (d *differ) sameTree() bool { return d.before.t == d.after.t }
+
+// walk calls visit for every path that shows on either side, a directory before
+// what lies below it and children by name, with the nodes and the versions that
+// show. A root shows always, though it may have no version.
+func (d *differ) walk(ctx context.Context, visit func(nodes couple[NodeID], versions couple[int32])) error {
+	b, a := &d.before, &d.after
+	stack := []couple[NodeID]{{Root, Root}}
+	for n := 0; len(stack) > 0; n++ {
+		if n%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		p := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		v := couple[int32]{b.showing(p.before), a.showing(p.after)}
+		if v.before == none && v.after == none && p.before != Root {
+			continue
+		}
+		visit(p, v)
+		from := len(stack)
+		stack = d.merge(stack, b.kids(p.before, v.before), a.kids(p.after, v.after))
+		slices.Reverse(stack[from:])
+	}
+	return nil
+}
+
+func (s *side) showing(n NodeID) int32 {
+	if n == none {
+		return none
+	}
+	return s.t.at(n, s.at)
+}
+
+// kids returns the children of n, whose version v shows; none of what is no
+// directory can show.
+func (s *side) kids(n NodeID, v int32) []NodeID {
+	if n == Root || v != none && s.t.versions[v].kind == source.Dir {
+		return s.t.Children(n)
+	}
+	return nil
+}
+
+// merge appends the children of two nodes, by name.
+func (d *differ) merge(dst []couple[NodeID], before, after []NodeID) []couple[NodeID] {
+	b, a := d.before.t, d.after.t
+	for len(before) > 0 && len(after) > 0 {
+		order := 0
+		if !d.sameTree() || before[0] != after[0] {
+			order = strings.Compare(b.names.view(b.nodes[before[0]].name), a.names.view(a.nodes[after[0]].name))
+		}
+		p := couple[NodeID]{none, none}
+		if order <= 0 {
+			p.before, before = before[0], before[1:]
+		}
+		if order >= 0 {
+			p.after, after = after[0], after[1:]
+		}
+		dst = append(dst, p)
+	}
+	for _, n := range before {
+		dst = append(dst, couple[NodeID]{n, none})
+	}
+	for _, n := range after {
+		dst = append(dst, couple[NodeID]{none, n})
+	}
+	return dst
+}
+
+// settle computes the checksums that are missing to tell files apart.
+func (d *differ) settle(ctx context.Context) error {
+	err := d.walk(ctx, func(_ couple[NodeID], v couple[int32]) {
+		if v.before == none || v.after == none {
+			return
+		}
+		if _, known := d.content(v); !known {
+			d.pending = append(d.pending, v)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	wanted := map[*source.Layer][]int{}
+	for _, v := range d.pending {
+		b, a := d.before.t.inodeOf(v.before), d.after.t.inodeOf(v.after)
+		from, to := d.before.t.layers[b.layer], d.after.t.layers[a.layer]
+		if source.Differ(from, int(b.entry), to, int(a.entry)) {
+			continue // without checksums they count as different
+		}
+		wanted[from] = append(wanted[from], int(b.entry))
+		wanted[to] = append(wanted[to], int(a.entry))
+	}
+	d.pending = nil
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxReaders)
+	for layer, entries := range wanted {
+		group.Go(func() error { return layer.Sum(ctx, entries) })
+	}
+	return group.Wait()
+}
+
+func (t *Tree) inodeOf(v int32) *inode { return &t.inodes[t.versions[v].inode] }
+
+// content returns what of two versions differs but their attributes; known is
+// false if that takes checksums that are not there, and then they count as
+// different.
+func (d *differ) content(v couple[int32]) (what What, known bool) {
+	bt, at := d.before.t, d.after.t
+	if bt == at && v.before == v.after {
+		return 0, true
+	}
+	b, a := &bt.versions[v.before], &at.versions[v.after]
+	switch {
+	case b.kind != a.kind:
+		return WhatType, true
+	case b.kind == source.Dir:
+		return 0, true
+	case b.inode == none && a.inode == none:
+		if (Version{bt, v.before}).Link() == (Version{at, v.after}).Link() {
+			return 0, true
+		}
+		return WhatLink, true
+	case b.inode == none || a.inode == none:
+		return WhatContent, true
+	case bt == at && b.inode == a.inode:
+		return 0, true
+	}
+	what = [...]What{source.Symlink: WhatLink, source.Char: WhatDevice, source.Block: WhatDevice, source.Fifo: WhatDevice}[b.kind]
+	if what == 0 {
+		what = WhatContent
+	}
+	bi, ai := bt.inodeOf(v.before), at.inodeOf(v.after)
+	same, known := bt.sameInode(bi, at, ai)
+	if twin := d.after.twin[ai.layer]; !known && twin != none && twin == d.before.twin[bi.layer] && bi.entry == ai.entry {
+		same, known = true, true // one entry of one layer
+	}
+	if same {
+		return 0, known
+	}
+	return what, known
+}
+
+// count adds a path to what the sides have and, if it differs, to what was found.
+func (d *differ) count(nodes couple[NodeID], v couple[int32]) {
+	f := found{nodes: nodes, versions: v, before: d.before.bytes(v.before), after: d.after.bytes(v.after)}
+	switch {
+	case nodes.before == Root && (v.before == none || v.after == none):
+		f.change, f.what = Identical, d.attributes(v)
+	case v.before == none:
+		f.change = Added
+	case v.after == none:
+		f.change = Removed
+	default:
+		f.change = Identical
+		f.what, _ = d.content(v)
+		if f.what == 0 && f.before != f.after {
+			f.what = WhatStorage
+		}
+		f.what |= d.attributes(v)
+	}
+	switch {
+	case f.change != Identical:
+	case f.what&whatMatters != 0:
+		f.change = Modified
+	case f.what != 0:
+		f.change = Metadata
+	}
+	if f.before != f.after {
+		d.out.Grown++
+	}
+	total := &d.out.Changes[f.change]
+	total.Paths++
+	total.Before += f.before
+	total.After += f.after
+	if f.change == Identical {
+		return
+	}
+	const spare = 1 << 12 // rows that are gathered between two prunings
+	if d.most > 0 && len(d.found) >= d.most+spare {
+		d.prune(d.most)
+	}
+	d.found = append(d.found, f)
+}
+
+// bytes counts the bytes of a version that shows to its path, unless they have
+// been counted to another name.
+func (s *side) bytes(v int32) int64 {
+	if v == none {
+		return 0
+	}
+	id := s.t.versions[v].inode
+	if id == none || s.t.versions[v].kind != source.File {
+		return 0
+	}
+	if len(s.t.shared) > 0 {
+		if _, several := s.t.shared[id]; several {
+			if _, done := s.counted[id]; done {
+				return 0
+			}
+			s.counted[id] = struct{}{}
+		}
+	}
+	n := s.t.stored(id)
+	s.visible[s.t.inodes[id].layer] += n
+	return n
+}
+
+// attributes returns which of them differ. A directory that no entry names is as
+// engines make it; its time is not known, and differs from none.
+func (d *differ) attributes(v couple[int32]) What {
+	if d.sameTree() && v.before == v.after {
+		return 0
+	}
+	b, named := d.before.entry(v.before)
+	a, alsoNamed := d.after.entry(v.after)
+	var what What
+	if b.Mode != a.Mode {
+		what |= WhatMode
+	}
+	if b.UID != a.UID || b.GID != a.GID {
+		what |= WhatOwner
+	}
+	if named && alsoNamed && !b.Time.Equal(a.Time) {
+		what |= WhatTime
+	}
+	if !maps.Equal(b.Xattrs, a.Xattrs) {
+		what |= WhatXattrs
+	}
+	return what
+}
+
+// entry returns the entry of a version, and whether it has one.
+func (s *side) entry(v int32) (source.Entry, bool) {
+	if v != none {
+		if e, ok := s.t.entry(v); ok {
+			return e, true
+		}
+	}
+	return source.Entry{Mode: impliedMode}, false
+}

@@ -1,0 +1,167 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+
+	"github.com/spf13/cobra"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/report"
+)
+
+// diffForms are the forms of a comparison, by the names that -f takes.
+var diffForms = map[string]func(io.Writer, *report.Comparison) error{
+	"text":     report.DiffText,
+	"json":     report.DiffJSON,
+	"markdown": report.DiffMarkdown,
+}
+
+// diffFormNames are their names, the one without -f first.
+var diffFormNames = []string{"text", "json", "markdown"}
+
+// diffRows is how many paths are listed unless --most says otherwise; JSON lists
+// all.
+const diffRows = 20
+
+// diffOptions are what the flags of diff say.
+type diffOptions struct {
+	forms    outputFlags
+	most     int  // paths; 0: all
+	mostSet  bool // it was given
+	exitCode bool
+	from, to layerFlag
+}
+
+const diffAbout = `Say what differs between two images, or between two moments of one: the totals, the layers that both have, and the paths that were added, removed or changed, those first that make most difference in size. The two may come from anywhere, in any form: the same image makes no difference.
+
+Each form can be had of either: text for people, json as docs/json.md describes it, and markdown for a comment on a change. The exit code is 0 whether or not there are differences, unless --exit-code is given.`
+
+func (a *app) diffCommand() *cobra.Command {
+	o := &diffOptions{}
+	c := &cobra.Command{
+		Use:   "diff IMAGE IMAGE",
+		Short: "Compare two images, or two layers of one",
+		Long:  diffAbout,
+		Example: `
+peel diff app:1 app:2
+# what layers 6 to 8 did
+peel diff app.tar --from 5 --to 8
+# fail if a build is not the same as the last one
+peel diff last.tar app.tar --exit-code
+`,
+		Args:              wantArgs(1, 2, "two images, or one with --from"),
+		ValidArgsFunction: completeImages,
+	}
+	flags := c.Flags()
+	o.forms.addTo(c, diffFormNames...)
+	flags.IntVarP(&o.most, "most", "n", diffRows, "list so many paths at most, 0 for all (default for json: all)")
+	flags.BoolVar(&o.exitCode, "exit-code", false, "exit 1 if there are differences")
+	flags.Var(&o.from, "from", "compare the union after layer N of one image ...")
+	flags.Var(&o.to, "to", "... with the union after layer N (default the last)")
+	c.RunE = a.run(func(ctx context.Context, args []string) error {
+		o.mostSet = flags.Changed("most")
+		return a.diff(ctx, args, o)
+	})
+	return c
+}
+
+// completeImages offers files for each of two images.
+func completeImages(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) < 2 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	return nil, cobra.ShellCompDirectiveNoFileComp
+}
+
+// check reports flags that make no sense together.
+func (o *diffOptions) check(images []string) error {
+	switch {
+	case o.most < 0:
+		return usage("-n 0 for all", "there are no %d paths to list", o.most)
+	case len(images) == 2 && (o.from.set || o.to.set):
+		return usage("one image, or no --from and --to", "--from and --to are layers of one image, but there are two images")
+	case len(images) == 2 && images[0] == standardInput && images[1] == standardInput:
+		return usage("", "only one of the images can come from standard input")
+	case len(images) == 1 && !o.from.set:
+		return usage("peel diff IMAGE IMAGE, or peel diff IMAGE --from N", "with what? There is one image, and no --from")
+	}
+	return nil
+}
+
+// rows returns how many paths a form lists at most.
+func (o *diffOptions) rows(form string) int {
+	if o.most == 0 || !o.mostSet && form == "json" {
+		return math.MaxInt
+	}
+	return o.most
+}
+
+// standardInput is the reference of an image on standard input.
+const standardInput = "-"
+
+// diff writes what differs between images.
+func (a *app) diff(ctx context.Context, images []string, o *diffOptions) error {
+	outs, err := o.forms.outputs()
+	if err != nil {
+		return err
+	}
+	if err := o.check(images); err != nil {
+		return err
+	}
+	c, err := a.sides(ctx, images, o)
+	if err != nil {
+		return err
+	}
+	defer c.Before.Analysis.Image.Close()
+	if len(images) == 2 {
+		defer c.After.Analysis.Image.Close()
+	}
+	most := 0
+	for _, out := range outs {
+		most = max(most, o.rows(out.format))
+	}
+	if most == math.MaxInt {
+		most = 0
+	}
+	if c.Difference, err = analyze.Compare(ctx, c.Before, c.After, most); err != nil {
+		return failed("", "cannot compare the images: %w", err)
+	}
+	err = a.writeOutputs(ctx, outs, func(out output, w io.Writer) error {
+		listed, some := *c.Difference, *c
+		listed.Paths = listed.Paths[:min(len(listed.Paths), o.rows(out.format))]
+		some.Difference = &listed
+		return diffForms[out.format](w, &some)
+	})
+	if o.exitCode && !c.None() && (err == nil || closedPipe(err)) {
+		return errDiffer
+	}
+	return err
+}
+
+// sides opens what is to be compared. The caller closes the images.
+func (a *app) sides(ctx context.Context, images []string, o *diffOptions) (*report.Comparison, error) {
+	before, err := a.load(ctx, images[0], false)
+	if err != nil {
+		return nil, err
+	}
+	if len(images) == 1 {
+		for name, layer := range map[string]*layerFlag{"--from": &o.from, "--to": &o.to} {
+			if err := layer.within(name, before.Tree); err != nil {
+				return nil, errors.Join(err, before.Image.Close())
+			}
+		}
+		c := &report.Comparison{Before: analyze.Side{Analysis: before, At: o.from.n}, After: analyze.Final(before)}
+		if o.to.set {
+			c.After.At = o.to.n
+		}
+		return c, nil
+	}
+	after, err := a.load(ctx, images[1], false)
+	if err != nil {
+		return nil, errors.Join(err, before.Image.Close())
+	}
+	return &report.Comparison{Before: analyze.Final(before), After: analyze.Final(after)}, nil
+}
