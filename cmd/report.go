@@ -14,6 +14,7 @@ import (
 var formats = map[string]func(io.Writer, *analyze.Analysis) error{
 	"text": report.Text,
 	"json": report.JSON,
+	"html": report.HTML,
 }
 
 // standardOutput is the file name that means standard output.
