@@ -92,12 +92,27 @@ function nameBelow(above, n) {
 
 // Paul Tol's "light" scheme, made for labels in black and for every kind of
 // colour vision. Layers of the base share its grey.
-var LIGHT = ["#77aadd", "#ee8866", "#eedd88", "#ffaabb", "#99ddff", "#44bb99", "#bbcc33", "#aaaa00"];
+var LIGHT = ["#77aadd", "#44bb99", "#eedd88", "#ee8866", "#99ddff", "#bbcc33", "#ffaabb", "#aaaa00"];
 var BASE = "#c3cad3";
-var CAUSES = { overwritten: 1, metadata: 0, identical: 6, removed: 3, opaque: 4, replaced: 2, duplicate: 5 };
-var bases = data.layers.filter(function (l) { return l[0]; }).length;
+var CAUSES = { overwritten: 3, metadata: 0, identical: 1, removed: 6, opaque: 4, replaced: 2, duplicate: 5 };
+var layerColours = colourLayers();
 
-function layerColour(k) { return k < bases ? BASE : LIGHT[(k - bases) % LIGHT.length]; }
+// colourLayers gives each layer above the base a colour, those that carry most
+// first; where there are more layers than colours, the small ones repeat them.
+function colourLayers() {
+  var carried = [], colours = [];
+  nodes.forEach(function (n) { if (n.bytes) carried[n.layer] = (carried[n.layer] || 0) + n.bytes; });
+  var users = [];
+  for (var k = 0; k < carried.length; k++) {
+    if (data.layers[k] && data.layers[k][0]) colours[k] = BASE;
+    else if (carried[k]) users.push(k);
+  }
+  users.sort(function (a, b) { return carried[b] - carried[a] || a - b; })
+    .forEach(function (k, rank) { colours[k] = LIGHT[rank % LIGHT.length]; });
+  return colours;
+}
+
+function layerColour(k) { return layerColours[k] || "transparent"; }
 function causeColour(c) { return LIGHT[CAUSES[data.causes[c]]]; }
 function command(k) { return data.layers[k] ? data.layers[k][1] : "unknown"; }
 
@@ -118,8 +133,7 @@ var AREAS = {
 };
 var HEAD = 18;        // pixels of a directory's name
 var ROOM = 36;        // pixels a side that a directory needs to have its name on it
-var LEAST = 2;        // pixels a side below which nothing is drawn
-var MOST_DRAWN = 2500;
+var LEAST = 3;        // pixels a side below which nothing is drawn
 
 var box = byId("cells"), detail = byId("detail");
 var area = "stored", colour = "layer", here = root, words = [];
@@ -175,7 +189,7 @@ function draw(focus) {
   items = [];
   box.setAttribute("aria-label", "Map of " + path(here) + ", " + area + " bytes");
   if (AREAS[area](here) > 0 && box.clientWidth > 0) {
-    layout().each(drawCell); // those nearer to the root come first
+    layout().each(drawCell); // a directory before what is in it
   } else {
     box.append(make("p", "empty", "Nothing " + area + " here."));
   }
@@ -186,6 +200,7 @@ function draw(focus) {
   var first = items.find(function (d) { return d.n === focus; }) || items[0];
   if (first) first.e.tabIndex = 0;
   if (first && (had || focus)) first.e.focus({ preventScroll: true });
+  if (!focus) describe(here);
   highlight();
   crumbs();
   legend();
@@ -194,7 +209,7 @@ function draw(focus) {
 
 function drawCell(d) {
   var w = d.x1 - d.x0, h = d.y1 - d.y0, n = d.data;
-  if (!d.depth || w < LEAST || h < LEAST || drawn.length >= MOST_DRAWN) return;
+  if (!d.depth || w < LEAST || h < LEAST) return;
   var e = make("div", "cell");
   e.style.left = d.x0 + "px";
   e.style.top = d.y0 + "px";
@@ -227,7 +242,7 @@ function shade(e, n) {
 
 function label(d, w) {
   var n = d.data, s = make("span", "", nameBelow(d.parent.data, n));
-  if (w >= 90) s.append(make("small", "", " " + size(AREAS[area](n))));
+  if (w >= 90) s.append(make("small", "", " " + size(AREAS[area](n)) + (w >= 150 && n.name && !opens(n) ? ", layer " + n.layer : "")));
   return s;
 }
 
@@ -321,7 +336,6 @@ function list() {
 // zoom goes to a directory, or a file of several versions.
 function zoom(n, focus) {
   here = n;
-  describe(n);
   draw(focus);
 }
 
