@@ -17,6 +17,9 @@ import (
 // a screen is summed up, a cell a directory.
 const mapCells = 6000
 
+// mapNameBytes bounds the names of all cells, as JSON writes them.
+const mapNameBytes = 500_000
+
 // nameRunes bounds a single name, a file system's own limit; paths may be made
 // of many.
 const nameRunes = 255
@@ -116,6 +119,7 @@ type mapper struct {
 	heap candidates
 	out  treemap
 
+	names  int   // bytes of all names so far
 	byNode []int // of the analysis' waste, in the order of its nodes
 }
 
@@ -129,7 +133,7 @@ func newTreemap(a *analyze.Analysis, limit int) treemap {
 	}
 	slices.SortStableFunc(m.byNode, func(i, j int) int { return cmp.Compare(a.Waste[i].Node, a.Waste[j].Node) })
 	m.push(candidate{node: analyze.Root, parent: none, name: "/", weight: m.weight(analyze.Root)})
-	for len(m.heap) > 0 && len(m.out.cells) < limit {
+	for len(m.heap) > 0 && len(m.out.cells) < limit && m.names < mapNameBytes {
 		m.settle(heap.Pop(&m.heap).(candidate))
 	}
 	m.rests()
@@ -170,6 +174,9 @@ func (m *mapper) pieceWeight(p piece) int64 {
 // settle gives a candidate its cell, and makes candidates of what is below it.
 func (m *mapper) settle(c candidate) {
 	at := len(m.out.cells)
+	if text, err := json.Marshal(c.name); err == nil { // a string always can be
+		m.names += len(text)
+	}
 	if c.node == none {
 		m.out.cells = append(m.out.cells, versionOf(c.parent, c.name, c.piece))
 		return

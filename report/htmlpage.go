@@ -16,9 +16,10 @@ import (
 // left out are summed up in a last one.
 const (
 	htmlWasteRows    = 2000
-	htmlWasteRunes   = 300_000 // of all paths of these rows
+	htmlWasteBytes   = 400_000 // of all paths of these rows, as HTML writes them
 	htmlLayerRows    = 256     // twice what engines allow
-	htmlFindings     = 200
+	htmlLayerBytes   = 250_000 // of their commands; what is left then is cut short
+	htmlFindings     = 100
 	htmlFlaws        = 100
 	htmlPathRunes    = 1024
 	htmlCommandRunes = 2000
@@ -166,6 +167,7 @@ func (p *htmlPage) treemap(a *analyze.Analysis) {
 
 func (p *htmlPage) layers(a *analyze.Analysis) {
 	var largest int64
+	commands := 0
 	for _, l := range a.Layers {
 		largest = max(largest, l.Stored)
 	}
@@ -179,6 +181,10 @@ func (p *htmlPage) layers(a *analyze.Analysis) {
 			Changes: l.Changes, Compressed: l.Layer.CompressedBytes, Command: cutRunes(Command(l.Layer), htmlCommandRunes),
 			Digest: cutRunes(clean.Line(l.Layer.DiffID), nameRunes), StoredOf: thousandths(l.Stored, largest), WastedOf: thousandths(l.Wasted, largest),
 		}
+		if commands > htmlLayerBytes {
+			row.Command = cutRunes(row.Command, mapCommandRunes)
+		}
+		commands += len(template.HTMLEscapeString(row.Command))
 		if l.Layer.Err != nil {
 			row.Error = cutRunes(clean.Line(l.Layer.Err.Error()), htmlPathRunes)
 		}
@@ -238,12 +244,12 @@ func (p *htmlPage) findings(findings []analyze.Finding) {
 }
 
 func (p *htmlPage) waste(a *analyze.Analysis) {
-	runes := 0
+	paths := 0
 	for i := range a.Waste {
 		x := &a.Waste[i]
-		if len(p.Waste) < htmlWasteRows && runes < htmlWasteRunes {
+		if len(p.Waste) < htmlWasteRows && paths < htmlWasteBytes {
 			row := htmlWaste{cutRunes(clean.Text(x.Path), htmlPathRunes), x.Cause.String(), x.Bytes, x.Layer, x.By}
-			runes += len(row.Path)
+			paths += len(template.HTMLEscapeString(row.Path))
 			p.Waste = append(p.Waste, row)
 			continue
 		}

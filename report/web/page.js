@@ -82,7 +82,7 @@ function smaller(n) { return count(n.versions, "smaller file", "smaller files");
 // nameBelow is what n is called below one of the nodes above it.
 function nameBelow(above, n) {
   if (n.kind === REST) return smaller(n);
-  if (!n.name) return "in layer " + n.layer;
+  if (!n.name) return "layer " + n.layer;
   var s = n.name;
   for (var p = n.parent; p && p !== above; p = p.parent) if (p.name) s = p.name + "/" + s;
   return s;
@@ -233,16 +233,19 @@ function drawCell(d) {
   box.append(e);
 }
 
+// mixed tells of a rest that no layer carries most of.
+function mixed(n) { return n.kind === REST && n.most * 2 <= n.bytes; }
+
 function shade(e, n) {
   if (n.cause) e.classList.add("dead");
-  if (colour === "layer") e.style.setProperty("--shade", layerColour(n.layer));
-  else if (n.cause) e.style.setProperty("--shade", causeColour(n.cause));
+  if (colour === "layer" && !mixed(n)) e.style.setProperty("--shade", layerColour(n.layer));
+  else if (colour === "waste" && n.cause) e.style.setProperty("--shade", causeColour(n.cause));
   else e.classList.add("plain");
 }
 
 function label(d, w) {
   var n = d.data, s = make("span", "", nameBelow(d.parent.data, n));
-  if (w >= 90) s.append(make("small", "", " " + size(AREAS[area](n)) + (w >= 150 && n.name && !opens(n) ? ", layer " + n.layer : "")));
+  if (w >= 90) s.append(make("small", "", size(AREAS[area](n)) + (w >= 150 && n.name && !opens(n) ? ", layer " + n.layer : "")));
   return s;
 }
 
@@ -273,6 +276,8 @@ function crumbs() {
   }
 }
 
+var SEVERAL = 1e9; // in place of a layer
+
 // legend names the colours that are in use.
 function legend() {
   var ul = byId("legend"), used = {};
@@ -280,13 +285,16 @@ function legend() {
   (function look(n) {
     if (AREAS[area](n) === 0) return;
     if (opens(n)) n.kids.forEach(look);
-    else used[colour === "layer" ? n.layer : n.cause] = true;
+    else used[colour === "waste" ? n.cause : mixed(n) ? SEVERAL : n.layer] = true;
   })(here);
   var keys = Object.keys(used).map(Number).sort(function (a, b) { return a - b; });
   var most = 30;
   keys.slice(0, most).forEach(function (k) {
     var li = make("li"), key = make("span", "key"), text;
-    if (colour === "layer") {
+    if (k === SEVERAL) {
+      key.classList.add("plain");
+      text = "several layers";
+    } else if (colour === "layer") {
       key.style.setProperty("--shade", layerColour(k));
       text = k + (data.layers[k] && data.layers[k][0] ? " (base) " : " ") + command(k);
     } else if (k) {
@@ -301,12 +309,12 @@ function legend() {
     li.append(key, make("span", "", text));
     ul.append(li);
   });
-  if (keys.length > most) ul.append(make("li", "", "and " + count(keys.length - most, "layer", "layers") + " more"));
+  if (keys.length > most) ul.append(make("li", "", "and " + count(keys.length - most, "colour", "colours") + " more"));
   if (colour === "layer" && area !== "visible" && here.wasted) {
-    var li = make("li"), key = make("span", "key plain dead");
-    key.setAttribute("aria-hidden", "true");
-    li.append(key, make("span", "", "wasted"));
-    ul.append(li);
+    var last = make("li"), hatched = make("span", "key plain dead");
+    hatched.setAttribute("aria-hidden", "true");
+    last.append(hatched, make("span", "", "wasted"));
+    ul.append(last);
   }
 }
 
