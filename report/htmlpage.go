@@ -270,3 +270,6 @@ func (p *htmlPage) flaws(a *analyze.Analysis) {
 func (p *htmlPage) Description() string {
 	return strings.Join(slices.Concat([]string{p.Title}, p.About), ", ")
 }
+
+// WasteVersions is how many versions are wasted, those without a row too.
+func (p *htmlPage) WasteVersions() int { return len(p.Waste) + p.MoreWast.Versions }

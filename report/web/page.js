@@ -138,6 +138,7 @@ var LEAST = 3;        // pixels a side below which nothing is drawn
 var box = byId("cells"), detail = byId("detail");
 var area = "stored", colour = "layer", here = root, words = [];
 var drawn = []; // { e, n }
+var ring;       // around the cell that has the focus: over what is in it, which is drawn later
 var items = []; // of those, what the keyboard reaches: what lies right below here
 
 function kidsOf(n) {
@@ -197,6 +198,9 @@ function draw(focus) {
     d.e.setAttribute("aria-posinset", i + 1);
     d.e.setAttribute("aria-setsize", items.length);
   });
+  ring = make("div", "ring");
+  ring.hidden = true;
+  box.append(ring);
   var first = items.find(function (d) { return d.n === focus; }) || items[0];
   if (first) first.e.tabIndex = 0;
   if (first && (had || focus)) first.e.focus({ preventScroll: true });
@@ -390,7 +394,10 @@ box.addEventListener("mouseleave", function () {
 box.addEventListener("focusin", function (event) {
   items.forEach(function (d) { d.e.tabIndex = d.e === event.target ? 0 : -1; });
   describe(cellOf(event));
+  ring.hidden = !event.target.matches(":focus-visible");
+  ["left", "top", "width", "height"].forEach(function (side) { ring.style[side] = event.target.style[side]; });
 });
+box.addEventListener("focusout", function () { ring.hidden = true; });
 
 // nearest is the cell whose middle is closest in a direction, sideways counting
 // double.
