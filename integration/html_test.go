@@ -87,6 +87,7 @@ func TestHTMLStructure(t *testing.T) {
 		}
 	}
 	want(p, `document.getElementById("waste-rows").rows.length`, len(a.Waste))
+	want(p, `document.querySelectorAll("#findings li").length`, len(analyze.Advise(a, analyze.AdviceOptions{})))
 	// What the script adds up is what the program did.
 	p.click(`document.querySelector("#as-table > summary")`, false)
 	want(p, `document.getElementById("list-caption").textContent`, fmt.Sprintf("/: %s stored, %s visible, %s wasted",
@@ -130,6 +131,7 @@ func TestHTMLMapByKeyboard(t *testing.T) {
 	first := value[string](p, focused)
 	p.keys(kb.End)
 	last := value[string](p, focused)
+	want(p, `document.querySelector(".ring").hidden`, false)
 	p.keys(kb.Home)
 	if again := value[string](p, focused); first == last || again != first {
 		t.Errorf("Home and End go from %q to %q to %q", first, last, again)

@@ -28,7 +28,9 @@ var web embed.FS
 // Nothing that the image says is ever markup or code: text passes through
 // internal/clean and html/template, and the page's own policy forbids every
 // script and style but its own, and all loading.
-func HTML(w io.Writer, a *analyze.Analysis) error { return writeHTML(w, a, nil) }
+func HTML(w io.Writer, a *analyze.Analysis) error {
+	return writeHTML(w, a, analyze.Advise(a, analyze.AdviceOptions{}))
+}
 
 // writeHTML is HTML with findings, the gravest first.
 func writeHTML(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {

@@ -142,7 +142,7 @@ func TestHTMLOfLargeImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := analysisAt(t, path)
-	htmlOf(t, a, nil)
+	htmlOf(t, a, analyze.Advise(a, analyze.AdviceOptions{}))
 	m := newTreemap(a, mapCells)
 	if visible, wasted, _ := m.sums(len(a.Layers)); visible != a.Totals.Visible || wasted != a.Totals.Wasted {
 		t.Errorf("the map has %d visible and %d wasted bytes, want %d and %d", visible, wasted, a.Totals.Visible, a.Totals.Wasted)
@@ -167,7 +167,7 @@ func TestHTMLOfLongNames(t *testing.T) {
 			for i := range a.Layers {
 				a.Layers[i].Layer.Step.Command = strings.Repeat(r, 100_000)
 			}
-			htmlOf(t, a, nil)
+			htmlOf(t, a, analyze.Advise(a, analyze.AdviceOptions{}))
 		})
 	}
 }
