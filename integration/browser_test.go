@@ -22,23 +22,30 @@ import (
 // pageTimeout bounds what a test does with one page.
 const pageTimeout = 90 * time.Second
 
-// browserPath returns the Chromium of this machine. Without one, the test is
-// skipped, or fails where the tests were asked for.
-func browserPath(t *testing.T) string {
-	t.Helper()
+// chromium returns the path of this machine's Chromium, "" if there is none.
+func chromium() string {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
 	}
-	if os.Getenv("PEEL_INTEGRATION") == "require" {
-		t.Fatal("PEEL_INTEGRATION=require, but there is no chromium")
-	}
-	t.Skip("opens the page in Chromium, and there is none: install Debian's package chromium")
 	return ""
 }
 
-// A browserPage is a page that is open in a browser of its own.
+// needBrowser skips a test where there is no Chromium, and fails it where it was
+// asked for.
+func needBrowser(t *testing.T) {
+	t.Helper()
+	switch {
+	case chromium() != "":
+	case os.Getenv("PEEL_INTEGRATION") == "require":
+		t.Fatal("PEEL_INTEGRATION=require, but there is no chromium")
+	default:
+		t.Skip("opens the page in Chromium, and there is none: install Debian's package chromium")
+	}
+}
+
+// A browserPage is a page that is open in a tab of its own.
 type browserPage struct {
 	t   *testing.T
 	ctx context.Context
@@ -47,20 +54,39 @@ type browserPage struct {
 	faults []string // what a page that does nothing wrong never causes
 }
 
-// openPage opens a file in a new browser, 1280 by 1000 pixels in size.
-func openPage(t *testing.T, file string) *browserPage {
-	t.Helper()
-	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(browserPath(t)), chromedp.UserDataDir(t.TempDir()), chromedp.NoFirstRun, chromedp.NoSandbox,
+// browser starts the one browser of all tests, with a profile of its own, and
+// returns its context.
+var browser = sync.OnceValues(func() (context.Context, error) {
+	profile, err := os.MkdirTemp("", "peel-chromium-")
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := chromedp.NewExecAllocator(context.Background(),
+		chromedp.ExecPath(chromium()), chromedp.UserDataDir(profile), chromedp.NoFirstRun, chromedp.NoSandbox,
 		chromedp.Headless, chromedp.DisableGPU, chromedp.WindowSize(1280, 1000),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-	}
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(stop)
+	)
 	ctx, stopBrowser := chromedp.NewContext(ctx)
-	t.Cleanup(stopBrowser)
-	if err := chromedp.Do(ctx); err != nil { // starts it, for as long as that context lasts
+	atExit = append(atExit, func() {
+		stopBrowser()
+		stop()
+		_ = os.RemoveAll(profile)
+	})
+	return ctx, chromedp.Do(ctx) // which starts it
+})
+
+// openPage opens a file in a tab, 1280 by 1000 pixels in size.
+func openPage(t *testing.T, file string) *browserPage {
+	t.Helper()
+	needBrowser(t)
+	ctx, err := browser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, closeTab := chromedp.NewContext(ctx)
+	t.Cleanup(closeTab)
+	if err := chromedp.Do(ctx); err != nil { // opens it, for as long as that context lasts
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout)

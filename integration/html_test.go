@@ -25,7 +25,7 @@ import (
 // htmlReport writes the HTML report on an image to a file.
 func htmlReport(t *testing.T, ref string) (file string, a *analyze.Analysis) {
 	t.Helper()
-	browserPath(t) // before the work is done
+	needBrowser(t) // before the work is done
 	im, err := source.Open(t.Context(), ref, source.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -389,11 +389,13 @@ func TestHTMLPolicy(t *testing.T) {
 	}
 }
 
-func TestHTMLImagesWithLittleToShow(t *testing.T) {
+func TestHTMLOddImages(t *testing.T) {
 	for name, text := range map[string]string{
 		"no layers":       "-- image empty:1 linux/amd64 --\n",
 		"empty layer":     "-- layer --\n",
 		"no waste":        "-- layer --\nfile a 5\nfile b/c 7\n",
+		"deep":            "-- layer --\nfile " + strings.Repeat("d/", 5000) + "f 5\n",
+		"deep and full":   "-- layer --\n" + steps(600),
 		"all of it waste": "-- layer --\nfile a 5\n-- layer --\nfile .wh.a\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -407,4 +409,13 @@ func TestHTMLImagesWithLittleToShow(t *testing.T) {
 			want(p, `document.getElementById("waste") !== null`, a.Totals.Wasted > 0)
 		})
 	}
+}
+
+// steps is a directory in a directory in a directory, with a file in each.
+func steps(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString("file " + strings.Repeat("d/", i) + "f 1000\n")
+	}
+	return b.String()
 }

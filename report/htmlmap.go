@@ -92,8 +92,8 @@ type candidate struct {
 	order  int            // among equals: pieces as they were found, before nodes by their IDs
 	weight int64
 	parent int
-	name   string
 	piece  piece
+	path   string // of a piece that belongs to no node; raw
 }
 
 // candidates is a heap, the heaviest first.
@@ -109,7 +109,7 @@ func (h *candidates) Pop() any {
 }
 func (h candidates) Less(i, j int) bool {
 	a, b := &h[i], &h[j]
-	return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(a.node, b.node), cmp.Compare(a.order, b.order)) < 0
+	return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(a.node, b.node), cmp.Compare(a.parent, b.parent), cmp.Compare(a.order, b.order)) < 0
 }
 
 // mapper makes a treemap.
@@ -132,7 +132,7 @@ func newTreemap(a *analyze.Analysis, limit int) treemap {
 		m.byNode[i] = i
 	}
 	slices.SortStableFunc(m.byNode, func(i, j int) int { return cmp.Compare(a.Waste[i].Node, a.Waste[j].Node) })
-	m.push(candidate{node: analyze.Root, parent: none, name: "/", weight: m.weight(analyze.Root)})
+	m.push(candidate{node: analyze.Root, parent: none, weight: m.weight(analyze.Root)})
 	for len(m.heap) > 0 && len(m.out.cells) < limit && m.names < mapNameBytes {
 		m.settle(heap.Pop(&m.heap).(candidate))
 	}
@@ -174,34 +174,38 @@ func (m *mapper) pieceWeight(p piece) int64 {
 // settle gives a candidate its cell, and makes candidates of what is below it.
 func (m *mapper) settle(c candidate) {
 	at := len(m.out.cells)
-	if text, err := json.Marshal(c.name); err == nil { // a string always can be
+	name := shown(c.path)
+	if c.node != none {
+		name = shown(m.a.Tree.Name(c.node))
+	}
+	if text, err := json.Marshal(name); err == nil { // a string always can be
 		m.names += len(text)
 	}
 	if c.node == none {
-		m.out.cells = append(m.out.cells, versionOf(c.parent, c.name, c.piece))
+		m.out.cells = append(m.out.cells, versionOf(c.parent, name, c.piece))
 		return
 	}
 	own := m.own(c.node)
 	below := m.below(c.node)
 	if c.node != analyze.Root && len(own) == 1 && !below {
-		m.out.cells = append(m.out.cells, versionOf(c.parent, c.name, own[0]))
+		m.out.cells = append(m.out.cells, versionOf(c.parent, name, own[0]))
 		return
 	}
 	kind := fileCell
 	if below || c.node == analyze.Root {
 		kind = dirCell
 	}
-	m.out.cells = append(m.out.cells, cell{parent: c.parent, name: c.name, kind: kind})
+	m.out.cells = append(m.out.cells, cell{parent: c.parent, name: name, kind: kind})
 	for i, p := range own {
 		m.push(candidate{node: none, order: i, parent: at, weight: m.pieceWeight(p), piece: p})
 	}
 	for _, kid := range m.a.Tree.Children(c.node) {
-		m.push(candidate{node: kid, parent: at, name: shown(m.a.Tree.Name(kid)), weight: m.weight(kid)})
+		m.push(candidate{node: kid, parent: at, weight: m.weight(kid)})
 	}
 	if c.node == analyze.Root {
 		for _, i := range m.wasteOf(none) {
 			p := wasted(&m.a.Waste[i])
-			m.push(candidate{node: none, order: i, parent: at, name: shown(m.a.Waste[i].Path), weight: m.pieceWeight(p), piece: p})
+			m.push(candidate{node: none, order: i, parent: at, weight: m.pieceWeight(p), piece: p, path: m.a.Waste[i].Path})
 		}
 	}
 }

@@ -71,10 +71,11 @@ var root = nodes[0];
 
 function opens(n) { return n.kind === DIR || n.kind === FILE; }
 
+// Trees may be thousands of directories deep: nothing here calls itself.
 function path(n) {
-  if (!n.parent) return "/";
-  if (!n.name) return path(n.parent);
-  return (n.parent.parent ? path(n.parent) : "") + "/" + n.name.replace(/^\//, "");
+  var names = [];
+  for (var p = n; p.parent; p = p.parent) if (p.name) names.push(p.name.replace(/^\//, ""));
+  return "/" + names.reverse().join("/");
 }
 
 function smaller(n) { return count(n.versions, "smaller file", "smaller files"); }
@@ -138,6 +139,7 @@ var LEAST = 3;        // pixels a side below which nothing is drawn
 var box = byId("cells"), detail = byId("detail");
 var area = "stored", colour = "layer", here = root, words = [];
 var drawn = []; // { e, n }
+var width = 0, height = 0; // of the map, in pixels; asked of the browser once a drawing, for that costs a layout
 var ring;       // around the cell that has the focus: over what is in it, which is drawn later
 var items = []; // of those, what the keyboard reaches: what lies right below here
 
@@ -162,7 +164,7 @@ function layout() {
   var h = d3.hierarchy(here, function (n) { return opens(n) ? kidsOf(n) : null; })
     .sum(function (n) { return opens(n) ? 0 : AREAS[area](n); })
     .sort(function (a, b) { return b.value - a.value || a.data.id - b.data.id; });
-  return d3.treemap().size([box.clientWidth, box.clientHeight]).round(true).paddingInner(1)
+  return d3.treemap().size([width, height]).round(true).paddingInner(1)
     .paddingTop(function (d) { return d.depth && roomy(d) ? HEAD : 0; })
     .paddingLeft(edge).paddingRight(edge).paddingBottom(edge)(h);
 }
@@ -184,12 +186,15 @@ function fate(n) {
 }
 
 function draw(focus) {
-  var had = box.contains(document.activeElement);
+  var active = document.activeElement;
+  var had = box.contains(active) && active.dataset.cell ? nodes[Number(active.dataset.cell)] : null;
   box.textContent = "";
   drawn = [];
   items = [];
   box.setAttribute("aria-label", "Map of " + path(here) + ", " + area + " bytes");
-  if (AREAS[area](here) > 0 && box.clientWidth > 0) {
+  width = box.clientWidth;
+  height = box.clientHeight;
+  if (AREAS[area](here) > 0 && width > 0) {
     layout().each(drawCell); // a directory before what is in it
   } else {
     box.append(make("p", "empty", "Nothing " + area + " here."));
@@ -201,10 +206,10 @@ function draw(focus) {
   ring = make("div", "ring");
   ring.hidden = true;
   box.append(ring);
-  var first = items.find(function (d) { return d.n === focus; }) || items[0];
+  var first = items.find(function (d) { return d.n === (focus || had); }) || items[0];
   if (first) first.e.tabIndex = 0;
-  if (first && (had || focus)) first.e.focus({ preventScroll: true });
   if (!focus) describe(here);
+  if (first && (had || focus)) first.e.focus({ preventScroll: true });
   highlight();
   crumbs();
   legend();
@@ -215,10 +220,11 @@ function drawCell(d) {
   var w = d.x1 - d.x0, h = d.y1 - d.y0, n = d.data;
   if (!d.depth || w < LEAST || h < LEAST) return;
   var e = make("div", "cell");
-  e.style.left = d.x0 + "px";
-  e.style.top = d.y0 + "px";
-  e.style.width = w + "px";
-  e.style.height = h + "px";
+  // In parts of the whole, so that it fits paper too.
+  e.style.left = 100 * d.x0 / width + "%";
+  e.style.top = 100 * d.y0 / height + "%";
+  e.style.width = 100 * w / width + "%";
+  e.style.height = 100 * h / height + "%";
   if (opens(n)) e.classList.add("dir");
   else shade(e, n);
   if (w >= 30 && h >= 17 && (!opens(n) || roomy(d))) e.append(label(d, w));
@@ -286,11 +292,12 @@ var SEVERAL = 1e9; // in place of a layer
 function legend() {
   var ul = byId("legend"), used = {};
   ul.textContent = "";
-  (function look(n) {
-    if (AREAS[area](n) === 0) return;
-    if (opens(n)) n.kids.forEach(look);
+  for (var left = [here]; left.length;) {
+    var n = left.pop();
+    if (AREAS[area](n) === 0) continue;
+    if (opens(n)) n.kids.forEach(function (k) { left.push(k); });
     else used[colour === "waste" ? n.cause : mixed(n) ? SEVERAL : n.layer] = true;
-  })(here);
+  }
   var keys = Object.keys(used).map(Number).sort(function (a, b) { return a - b; });
   var most = 30;
   keys.slice(0, most).forEach(function (k) {
@@ -451,11 +458,9 @@ document.querySelectorAll("input[name=area], input[name=colour]").forEach(functi
 });
 byId("as-table").addEventListener("toggle", list);
 
-var width = 0, height = 0, waiting = 0;
+var waiting = 0;
 new ResizeObserver(function () {
   if (box.clientWidth === width && box.clientHeight === height) return;
-  width = box.clientWidth;
-  height = box.clientHeight;
   cancelAnimationFrame(waiting);
   waiting = requestAnimationFrame(function () { draw(null); });
 }).observe(box);
