@@ -2,7 +2,7 @@ package report
 
 import (
 	"crypto/sha256"
-	"embed"
+	_ "embed" // the page's parts
 	"encoding/base64"
 	"html/template"
 	"io"
@@ -13,16 +13,25 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// web holds what an HTML report is made of. The vendored library is updated by
+// What an HTML report is made of. The vendored library is updated by
 // report/web/vendor/update.sh.
-//
-//go:embed web/page.html web/page.css web/page.js web/vendor/d3-hierarchy.min.js web/vendor/d3-hierarchy.LICENSE
-var web embed.FS
+var (
+	//go:embed web/page.html
+	pageTemplate string
+	//go:embed web/page.css
+	pageStyle string
+	//go:embed web/page.js
+	pageScript string
+	//go:embed web/vendor/d3-hierarchy.min.js
+	mapLibrary string
+	//go:embed web/vendor/d3-hierarchy.LICENSE
+	mapLicence string
+)
 
 // HTML writes the analysis as one HTML page that needs nothing else: no network,
 // no other file. It shows the totals, a treemap of every stored byte, the layers,
-// the causes, and the largest waste in a table to be searched; what its bounds
-// leave out is said with exact figures. docs/html.md describes it. It fails only
+// what to change in the build, the causes, and the largest waste in a table to
+// be searched; what its bounds leave out is said with exact figures. docs/html.md describes it. It fails only
 // where w does.
 //
 // Nothing that the image says is ever markup or code: text passes through
@@ -53,13 +62,13 @@ var assets = sync.OnceValue(func() *pageAssets {
 		template: template.Must(template.New("page").Funcs(template.FuncMap{
 			"size":    human.Size,
 			"percent": human.Percent,
-			"comma":   func(n int) string { return human.Comma(n) },
+			"comma":   human.Comma[int],
 			"exact":   func(n int64) string { return human.Comma(n) + " B" },
-		}).Parse(asset("page.html"))),
-		style: template.CSS(asset("page.css")), //nolint:gosec // the project's own
+		}).Parse(unix(pageTemplate))),
+		style: template.CSS(unix(pageStyle)), //nolint:gosec // the project's own
 		// The licence asks to go wherever the library goes.
-		library: template.JS("/*\n" + asset("vendor/d3-hierarchy.LICENSE") + "*/\n" + asset("vendor/d3-hierarchy.min.js")), //nolint:gosec // as above
-		script:  template.JS(asset("page.js")),                                                                             //nolint:gosec // as above
+		library: template.JS(unix("/*\n" + mapLicence + "*/\n" + mapLibrary)), //nolint:gosec // as above
+		script:  template.JS(unix(pageScript)),                                //nolint:gosec // as above
 	}
 	p.policy = strings.Join([]string{
 		"default-src 'none'",
@@ -72,15 +81,9 @@ var assets = sync.OnceValue(func() *pageAssets {
 	return p
 })
 
-// asset returns one of the page's files, as text with bare newlines: browsers
+// unix returns text with bare newlines, however it was checked out: browsers
 // compare the hash of what they have parsed.
-func asset(name string) string {
-	b, err := web.ReadFile("web/" + name)
-	if err != nil {
-		panic(err) // it is built in
-	}
-	return strings.ReplaceAll(string(b), "\r\n", "\n")
-}
+func unix(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
 
 // hashOf returns how a Content-Security-Policy names an inline text that may be
 // used.

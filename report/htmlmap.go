@@ -101,7 +101,10 @@ type candidates []candidate
 
 func (h candidates) Len() int      { return len(h) }
 func (h candidates) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *candidates) Push(x any)   { *h = append(*h, x.(candidate)) }
+func (h *candidates) Push(x any) {
+	c, _ := x.(candidate)
+	*h = append(*h, c)
+}
 func (h *candidates) Pop() any {
 	last := (*h)[len(*h)-1]
 	*h = (*h)[:len(*h)-1]
@@ -134,7 +137,8 @@ func newTreemap(a *analyze.Analysis, limit int) treemap {
 	slices.SortStableFunc(m.byNode, func(i, j int) int { return cmp.Compare(a.Waste[i].Node, a.Waste[j].Node) })
 	m.push(candidate{node: analyze.Root, parent: none, weight: m.weight(analyze.Root)})
 	for len(m.heap) > 0 && len(m.out.cells) < limit && m.names < mapNameBytes {
-		m.settle(heap.Pop(&m.heap).(candidate))
+		c, _ := heap.Pop(&m.heap).(candidate)
+		m.settle(c)
 	}
 	m.rests()
 	return m.out
