@@ -159,7 +159,7 @@ func TestHTMLOfLongNames(t *testing.T) {
 			var text strings.Builder
 			for range 2 {
 				text.WriteString("-- layer --\n")
-				for i := range 5000 {
+				for i := range 1500 {
 					fmt.Fprintf(&text, "file %q %d\n", fmt.Sprintf("%s%d/%s%d/%s", long, i%10, long, i, long), 1000+i)
 				}
 			}
