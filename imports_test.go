@@ -50,6 +50,7 @@ var restricted = map[string][]string{
 	"github.com/opencontainers/":             {"source"},
 	"charm.land/":                            {"ui", "cmd", "internal/ansisvg"},
 	"github.com/charmbracelet/":              {"ui", "cmd", "internal/ansisvg", "internal/testkit"},
+	"github.com/chromedp/":                   {}, // tests alone drive a browser
 	"github.com/creack/pty":                  {"internal/testkit", "internal/ansisvg"},
 	"github.com/spf13/":                      {"cmd"},
 	"testing":                                {"internal/testkit"},

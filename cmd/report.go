@@ -15,6 +15,7 @@ var reportForms = map[string]func(io.Writer, *analyze.Analysis) error{
 	"text":     report.Text,
 	"json":     report.JSON,
 	"markdown": report.Markdown,
+	"html":     report.HTML,
 }
 
 func (a *app) reportCommand() *cobra.Command {
@@ -22,7 +23,7 @@ func (a *app) reportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report IMAGE",
 		Short: "Write a report: totals, layers, causes and waste",
-		Long:  `Write a report on the whole image: its totals, what each layer carries and hides, and what is wasted, why, and by which build step. The JSON form is described in docs/json.md. With several -f, each but one wants an -o. A file that is there already is replaced, whole.`,
+		Long:  `Write a report on the whole image: its totals, what each layer carries and hides, and what is wasted, why, and by which build step. The JSON form is described in docs/json.md, the page that html writes in docs/html.md. With several -f, each but one wants an -o. A file that is there already is replaced, whole.`,
 		Example: `
 peel report app.tar -f json -o app.json
 `,
@@ -32,7 +33,7 @@ peel report app.tar -f json -o app.json
 			return a.report(ctx, args[0], &outputs)
 		}),
 	}
-	outputs.addTo(c, "text", "json", "markdown")
+	outputs.addTo(c, "text", "json", "markdown", "html")
 	return c
 }
 

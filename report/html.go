@@ -1,0 +1,93 @@
+package report
+
+import (
+	"crypto/sha256"
+	_ "embed" // the page's parts
+	"encoding/base64"
+	"html/template"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// What an HTML report is made of. The vendored library is updated by
+// report/web/vendor/update.sh.
+var (
+	//go:embed web/page.html
+	pageTemplate string
+	//go:embed web/page.css
+	pageStyle string
+	//go:embed web/page.js
+	pageScript string
+	//go:embed web/vendor/d3-hierarchy.min.js
+	mapLibrary string
+	//go:embed web/vendor/d3-hierarchy.LICENSE
+	mapLicence string
+)
+
+// HTML writes the analysis as one HTML page that needs nothing else: no network,
+// no other file. It shows the totals, a treemap of every stored byte, the layers,
+// what to change in the build, the causes, and the largest waste in a table to
+// be searched; what its bounds leave out is said with exact figures. docs/html.md describes it. It fails only
+// where w does.
+//
+// Nothing that the image says is ever markup or code: text passes through
+// internal/clean and html/template, and the page's own policy forbids every
+// script and style but its own, and all loading.
+func HTML(w io.Writer, a *analyze.Analysis) error {
+	return writeHTML(w, a, analyze.Advise(a, analyze.AdviceOptions{}))
+}
+
+// writeHTML is HTML with findings, the gravest first.
+func writeHTML(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
+	p := assets()
+	return p.template.Execute(w, newHTMLPage(p, a, findings))
+}
+
+// pageAssets are the parts of a page that are the same for every image.
+type pageAssets struct {
+	template *template.Template
+	style    template.CSS
+	library  template.JS
+	script   template.JS
+	policy   string // of the Content-Security-Policy
+}
+
+// assets is made when the first page is written.
+var assets = sync.OnceValue(func() *pageAssets {
+	p := &pageAssets{
+		template: template.Must(template.New("page").Funcs(template.FuncMap{
+			"size":    human.Size,
+			"percent": human.Percent,
+			"comma":   human.Comma[int],
+			"exact":   func(n int64) string { return human.Comma(n) + " B" },
+		}).Parse(unix(pageTemplate))),
+		style: template.CSS(unix(pageStyle)), //nolint:gosec // the project's own
+		// The licence asks to go wherever the library goes.
+		library: template.JS(unix("/*\n" + mapLicence + "*/\n" + mapLibrary)), //nolint:gosec // as above
+		script:  template.JS(unix(pageScript)),                                //nolint:gosec // as above
+	}
+	p.policy = strings.Join([]string{
+		"default-src 'none'",
+		"script-src " + hashOf(string(p.library)) + " " + hashOf(string(p.script)),
+		"style-src " + hashOf(string(p.style)),
+		"img-src data:", // the empty icon, without which browsers ask the server for one
+		"base-uri 'none'",
+		"form-action 'none'",
+	}, "; ")
+	return p
+})
+
+// unix returns text with bare newlines, however it was checked out: browsers
+// compare the hash of what they have parsed.
+func unix(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
+
+// hashOf returns how a Content-Security-Policy names an inline text that may be
+// used.
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}

@@ -1,0 +1,231 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/bench/madeup"
+	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/internal/testkit"
+	"github.com/peelhq/peel/source"
+)
+
+// htmlBytes is what a page of an image may have at most.
+const htmlBytes = 2_000_000
+
+// analysisAt analyses the image at a path.
+func analysisAt(t *testing.T, path string) *analyze.Analysis {
+	t.Helper()
+	im, err := source.Open(t.Context(), path, source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { im.Close() })
+	a, err := analyze.Run(t.Context(), im, analyze.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func htmlOf(t *testing.T, a *analyze.Analysis, findings []analyze.Finding) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := writeHTML(&b, a, findings); err != nil {
+		t.Fatal(err)
+	}
+	if b.Len() > htmlBytes {
+		t.Errorf("the page has %d bytes, want %d at most", b.Len(), htmlBytes)
+	}
+	return b.String()
+}
+
+// The data of the sample's page: a cell of the treemap a line, then its tables.
+func TestHTMLData(t *testing.T) {
+	a := analysisAt(t, "../testdata/sample.tar")
+	page := newHTMLPage(assets(), a, nil)
+	var b strings.Builder
+	line := func(v any) {
+		text, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Write(append(text, '\n'))
+	}
+	b.WriteString("# cells: parent, name, kind, bytes, cause, layer, by\n")
+	for _, c := range page.Map.Data.Cells {
+		line(c)
+	}
+	b.WriteString("# layers\n")
+	for i, l := range page.Layers {
+		line(l)
+		line(page.Map.Data.Layers[i])
+	}
+	b.WriteString("# causes\n")
+	for _, c := range page.Causes {
+		line(c)
+	}
+	b.WriteString("# waste\n")
+	for _, w := range page.Waste {
+		line(w)
+	}
+	testkit.Golden(t, "testdata/sample.page", b.String(), *update)
+}
+
+// What is in the page comes to the totals, whatever is left out of its rows.
+func TestHTMLLeavesOutExactly(t *testing.T) {
+	var text strings.Builder
+	const files = htmlWasteRows + 700
+	text.WriteString("-- image many:1 linux/amd64 --\n")
+	for range 2 {
+		text.WriteString("-- layer --\n")
+		for i := range files {
+			fmt.Fprintf(&text, "file d%d/f%d %d\n", i%100, i, 1+i)
+		}
+	}
+	for range htmlLayerRows {
+		text.WriteString("-- layer --\nfile same 3\n")
+	}
+	a := analysis(t, text.String())
+	page := newHTMLPage(assets(), a, nil)
+	if len(page.Waste) != htmlWasteRows || page.MoreWast.Versions != len(a.Waste)-htmlWasteRows {
+		t.Errorf("%d rows of waste and %d more, of %d", len(page.Waste), page.MoreWast.Versions, len(a.Waste))
+	}
+	wasted := page.MoreWast.Bytes
+	for _, w := range page.Waste {
+		wasted += w.Bytes
+	}
+	stored, entries := page.MoreLay.Stored, page.MoreLay.Entries
+	for _, l := range page.Layers {
+		stored += l.Stored
+		entries += l.Entries
+	}
+	if wasted != a.Totals.Wasted || stored != a.Totals.Stored || entries != a.Totals.Entries || page.MoreLay.Layers != 2 {
+		t.Errorf("the rows come to %d wasted, %d stored, %d entries, %d layers left out; want %+v", wasted, stored, entries, page.MoreLay.Layers, a.Totals)
+	}
+	if page.Map.RestVersions == 0 {
+		t.Error("nothing is left out of the map")
+	}
+	text.Reset()
+	out := html.UnescapeString(htmlOf(t, a, nil))
+	for _, said := range []string{
+		human.Comma(page.MoreWast.Versions) + " more versions", human.Comma(page.MoreWast.Bytes) + " B",
+		human.Comma(page.Map.RestVersions) + " files of " + human.Comma(page.Map.RestBytes) + " B in all",
+		"2 more layers: " + human.Comma(page.MoreLay.Stored) + " B stored",
+	} {
+		if !strings.Contains(out, said) {
+			t.Errorf("the page does not say %q", said)
+		}
+	}
+}
+
+func TestHTMLOfLargeImage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "docker.tar")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := madeup.Image{Entries: 200_000, Layers: 20, Mean: 100, Again: 10, Holes: true}
+	if err := errors.Join(made.WriteDocker(f), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	a := analysisAt(t, path)
+	htmlOf(t, a, analyze.Advise(a, analyze.AdviceOptions{}))
+	m := newTreemap(a, mapCells)
+	if visible, wasted, _ := m.sums(len(a.Layers)); visible != a.Totals.Visible || wasted != a.Totals.Wasted {
+		t.Errorf("the map has %d visible and %d wasted bytes, want %d and %d", visible, wasted, a.Totals.Visible, a.Totals.Wasted)
+	}
+	m.check(t, mapCells)
+}
+
+// Names as long as they may be, of what takes most room when it is escaped,
+// do not make the page larger.
+func TestHTMLOfLongNames(t *testing.T) {
+	for name, r := range map[string]string{"escaped": "<", "wide": "日", "invisible": "\u202e"} {
+		t.Run(name, func(t *testing.T) {
+			long := strings.Repeat(r, 240/len(r))
+			var text strings.Builder
+			for range 2 {
+				text.WriteString("-- layer --\n")
+				for i := range 1500 {
+					fmt.Fprintf(&text, "file %q %d\n", fmt.Sprintf("%s%d/%s%d/%s", long, i%10, long, i, long), 1000+i)
+				}
+			}
+			a := analysis(t, text.String())
+			for i := range a.Layers {
+				a.Layers[i].Layer.Step.Command = strings.Repeat(r, 100_000)
+			}
+			htmlOf(t, a, analyze.Advise(a, analyze.AdviceOptions{}))
+		})
+	}
+}
+
+func TestHTMLEscapes(t *testing.T) {
+	a := analysis(t, "-- layer --\nfile a 5\n-- layer --\nfile a 5 mode=0600\n")
+	const tag = `</script><img src=x onerror=alert(1)>`
+	hostile := tag + "\x1b[2J\x07\u2028\u202e\u2066\ufeff\xff\xfe\r\n" + `"'` + "`${x}"
+	im := *a.Image
+	im.Name, im.Platform, im.Source, im.ID, im.Digest = hostile, hostile, hostile, hostile, hostile
+	a.Image = &im
+	a.Waste[0].Path = hostile
+	a.Flaws = append(a.Flaws, source.Flaw{Layer: -1, Problem: hostile}, source.Flaw{Layer: 1, Path: hostile, Problem: hostile})
+	for i := range a.Layers {
+		l := *a.Layers[i].Layer
+		l.Step.Command, l.MediaType, l.DiffID = hostile, hostile, hostile
+		if i == 0 {
+			l.Err = errors.New(hostile)
+		}
+		a.Layers[i].Layer = &l
+	}
+	findings := []analyze.Finding{{
+		ID: hostile, Rule: hostile, Severity: analyze.Warning, Title: hostile, Message: hostile, Advice: hostile, Path: hostile, Layer: 1,
+		Bytes: 5, Step: hostile, Line: &analyze.Line{File: hostile, First: 3, Last: 4},
+	}}
+	page := htmlOf(t, a, findings)
+	printable(t, page)
+	if n := strings.Count(page, "</script>"); n != 3 {
+		t.Errorf("%d scripts end in the page, want 3", n)
+	}
+	if strings.Contains(page, "<img") {
+		t.Error("there is a picture in the page")
+	}
+	if !strings.Contains(html.UnescapeString(page), `:3-4 (probably)`) {
+		t.Error("the finding's line is missing")
+	}
+}
+
+// The policy lets the page's own scripts and style run, and nothing that is not
+// in it.
+func TestHTMLPolicy(t *testing.T) {
+	page := htmlOf(t, analysis(t, "-- layer --\nfile a 5\n"), nil)
+	policy := regexp.MustCompile(`<meta http-equiv="Content-Security-Policy" content="([^"]*)">`).FindStringSubmatch(page)
+	if policy == nil {
+		t.Fatal("there is no policy")
+	}
+	rules := html.UnescapeString(policy[1])
+	if !strings.HasPrefix(rules, "default-src 'none'; ") || strings.Contains(rules, "unsafe") {
+		t.Errorf("the policy is %s", rules)
+	}
+	inline := regexp.MustCompile(`(?s)<(?:script|style)>(.*?)</(?:script|style)>`).FindAllStringSubmatch(page, -1)
+	if len(inline) != 3 {
+		t.Errorf("%d scripts and styles, want 3", len(inline))
+	}
+	for _, text := range inline {
+		if hash := hashOf(text[1]); !strings.Contains(rules, hash) {
+			t.Errorf("the policy forbids %.40q...", text[1])
+		}
+	}
+	// Addresses there are in comments of the library, and in no attribute.
+	if at := regexp.MustCompile(`(?i)(?:src|href|action)="?[^"#d>][^>]*`).FindString(strings.Split(page, "<script>")[0]); at != "" {
+		t.Errorf("the page names a place: %s", at)
+	}
+}

@@ -1,0 +1,347 @@
+package report
+
+import (
+	"cmp"
+	"container/heap"
+	"encoding/json"
+	"maps"
+	"slices"
+	"sort"
+	"unicode/utf8"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/clean"
+)
+
+// mapCells bounds the cells of a page's treemap: what nobody could tell apart on
+// a screen is summed up, a cell a directory.
+const mapCells = 6000
+
+// mapNameBytes bounds the names of all cells, as JSON writes them.
+const mapNameBytes = 500_000
+
+// nameRunes bounds a single name, a file system's own limit; paths may be made
+// of many.
+const nameRunes = 255
+
+// A treemap shows every stored byte of an image exactly once: the content of an
+// inode stands at the path whose entry carries it, or, while it shows under
+// another name only, at that one. The most bytes come first; what the bound
+// leaves no cell for is summed up in cells of the kind restCell, one for the
+// visible and one for the wasted bytes of a directory, so that all sums are
+// exact.
+type treemap struct {
+	cells []cell
+
+	// What the rests sum up.
+	restVersions int
+	restBytes    int64
+}
+
+// cellKind is what a cell stands for.
+type cellKind uint8
+
+// The kinds of cells. The first two have cells below them and no bytes of their
+// own.
+const (
+	dirCell     cellKind = iota // a directory
+	fileCell                    // a path with several versions that have bytes
+	versionCell                 // a version with bytes
+	restCell                    // the smaller versions below a directory that have no cell
+)
+
+// A cell is one row of the treemap.
+type cell struct {
+	parent int    // index of the cell above; -1 for the root
+	name   string // below the parent's, fit to be shown; "" for a version of the file above and a rest
+	kind   cellKind
+
+	// Of a versionCell and a restCell.
+	bytes int64
+	cause analyze.Cause // NotShadowed: the bytes are visible; of a rest, that of most bytes
+	layer int           // carries the bytes; of a rest, the layer that carries most of them
+	by    int           // hid them; -1 if none did, or of a rest
+
+	// Of a restCell.
+	versions int
+	most     int64 // bytes that layer carries
+}
+
+// MarshalJSON writes the cell as an array, whose meaning page.js repeats.
+func (c cell) MarshalJSON() ([]byte, error) {
+	switch c.kind {
+	case versionCell:
+		return json.Marshal([]any{c.parent, c.name, c.kind, c.bytes, c.cause, c.layer, c.by})
+	case restCell:
+		return json.Marshal([]any{c.parent, c.name, c.kind, c.bytes, c.cause, c.layer, c.by, c.versions, c.most})
+	}
+	return json.Marshal([]any{c.parent, c.name, c.kind})
+}
+
+// A piece is the bytes of one version, visible or wasted.
+type piece struct {
+	bytes int64
+	cause analyze.Cause
+	layer int
+	by    int
+}
+
+// A candidate is what may become a cell: a node, or a piece of one.
+type candidate struct {
+	node   analyze.NodeID // -1: the piece alone
+	order  int            // among equals: pieces as they were found, before nodes by their IDs
+	weight int64
+	parent int
+	piece  piece
+	path   string // of a piece that belongs to no node; raw
+}
+
+// candidates is a heap, the heaviest first.
+type candidates []candidate
+
+func (h candidates) Len() int      { return len(h) }
+func (h candidates) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *candidates) Push(x any) {
+	c, _ := x.(candidate)
+	*h = append(*h, c)
+}
+func (h *candidates) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}
+func (h candidates) Less(i, j int) bool {
+	a, b := &h[i], &h[j]
+	return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(a.node, b.node), cmp.Compare(a.parent, b.parent), cmp.Compare(a.order, b.order)) < 0
+}
+
+// mapper makes a treemap.
+type mapper struct {
+	a    *analyze.Analysis
+	view *analyze.View // the final union
+	heap candidates
+	out  treemap
+
+	names  int   // bytes of all names so far
+	byNode []int // of the analysis' waste, in the order of its nodes
+}
+
+// newTreemap returns the treemap of an image with at most limit cells, rests
+// left aside.
+func newTreemap(a *analyze.Analysis, limit int) treemap {
+	last := a.Tree.LayerCount() - 1
+	m := &mapper{a: a, view: a.Tree.View(analyze.Spec{Mode: analyze.Union, At: last}), byNode: make([]int, len(a.Waste))}
+	for i := range m.byNode {
+		m.byNode[i] = i
+	}
+	slices.SortStableFunc(m.byNode, func(i, j int) int { return cmp.Compare(a.Waste[i].Node, a.Waste[j].Node) })
+	m.push(candidate{node: analyze.Root, parent: none, weight: m.weight(analyze.Root)})
+	for len(m.heap) > 0 && len(m.out.cells) < limit && m.names < mapNameBytes {
+		c, _ := heap.Pop(&m.heap).(candidate)
+		m.settle(c)
+	}
+	m.rests()
+	return m.out
+}
+
+const none = -1
+
+func (m *mapper) push(c candidate) {
+	if c.weight > 0 || c.node == analyze.Root {
+		heap.Push(&m.heap, c)
+	}
+}
+
+// weight is what a node is judged by: its stored bytes, or its wasted ones as if
+// all of the image's waste were all of its bytes, so that a map of the waste
+// alone has its detail too.
+func (m *mapper) weight(n analyze.NodeID) int64 {
+	wasted := m.view.Wasted(n)
+	return max(m.view.Bytes(n)+wasted, m.scaled(wasted))
+}
+
+func (m *mapper) scaled(wasted int64) int64 {
+	t := m.a.Totals
+	if t.Wasted <= 0 {
+		return 0
+	}
+	return int64(float64(wasted) * (float64(t.Stored) / float64(t.Wasted)))
+}
+
+func (m *mapper) pieceWeight(p piece) int64 {
+	if p.cause == analyze.NotShadowed {
+		return p.bytes
+	}
+	return max(p.bytes, m.scaled(p.bytes))
+}
+
+// settle gives a candidate its cell, and makes candidates of what is below it.
+func (m *mapper) settle(c candidate) {
+	at := len(m.out.cells)
+	name := shown(c.path)
+	if c.node != none {
+		name = shown(m.a.Tree.Name(c.node))
+	}
+	if text, err := json.Marshal(name); err == nil { // a string always can be
+		m.names += len(text)
+	}
+	if c.node == none {
+		m.out.cells = append(m.out.cells, versionOf(c.parent, name, c.piece))
+		return
+	}
+	own := m.own(c.node)
+	below := m.below(c.node)
+	if c.node != analyze.Root && len(own) == 1 && !below {
+		m.out.cells = append(m.out.cells, versionOf(c.parent, name, own[0]))
+		return
+	}
+	kind := fileCell
+	if below || c.node == analyze.Root {
+		kind = dirCell
+	}
+	m.out.cells = append(m.out.cells, cell{parent: c.parent, name: name, kind: kind})
+	for i, p := range own {
+		m.push(candidate{node: none, order: i, parent: at, weight: m.pieceWeight(p), piece: p})
+	}
+	for _, kid := range m.a.Tree.Children(c.node) {
+		m.push(candidate{node: kid, parent: at, weight: m.weight(kid)})
+	}
+	if c.node == analyze.Root {
+		for _, i := range m.wasteOf(none) {
+			p := wasted(&m.a.Waste[i])
+			m.push(candidate{node: none, order: i, parent: at, weight: m.pieceWeight(p), piece: p, path: m.a.Waste[i].Path})
+		}
+	}
+}
+
+func versionOf(parent int, name string, p piece) cell {
+	return cell{parent: parent, name: name, kind: versionCell, bytes: p.bytes, cause: p.cause, layer: p.layer, by: p.by}
+}
+
+// below reports whether there are bytes below n.
+func (m *mapper) below(n analyze.NodeID) bool {
+	for _, kid := range m.a.Tree.Children(n) {
+		if m.view.Bytes(kid)+m.view.Wasted(kid) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// own returns the bytes of n itself, those that show first, then the wasted
+// ones, oldest first.
+func (m *mapper) own(n analyze.NodeID) []piece {
+	var out []piece
+	if v, ok := m.view.Version(n); ok {
+		// Nothing shows below a file: all that is visible here is its own.
+		if layer, _, ok := v.Content(); ok && m.view.Bytes(n) > 0 {
+			out = append(out, piece{bytes: m.view.Bytes(n), layer: layer.Index, by: none})
+		}
+	}
+	for _, i := range m.wasteOf(n) {
+		out = append(out, wasted(&m.a.Waste[i]))
+	}
+	return out
+}
+
+func wasted(w *analyze.Waste) piece { return piece{w.Bytes, w.Cause, w.Layer, w.By} }
+
+// wasteOf returns the indices of what is wasted at n itself; with none, of what
+// belongs to no node.
+func (m *mapper) wasteOf(n analyze.NodeID) []int {
+	nodeAt := func(i int) analyze.NodeID { return m.a.Waste[m.byNode[i]].Node }
+	first := sort.Search(len(m.byNode), func(i int) bool { return nodeAt(i) >= n })
+	end := first
+	for end < len(m.byNode) && nodeAt(end) == n {
+		end++
+	}
+	return m.byNode[first:end]
+}
+
+// rests sums up what has been left without a cell.
+func (m *mapper) rests() {
+	sums := map[restKey]*restSum{}
+	add := func(parent int, p piece) {
+		key := restKey{parent, p.cause != analyze.NotShadowed}
+		s := sums[key]
+		if s == nil {
+			s = &restSum{layers: map[int]int64{}, causes: map[analyze.Cause]int64{}}
+			sums[key] = s
+		}
+		s.versions++
+		s.bytes += p.bytes
+		s.layers[p.layer] += p.bytes
+		s.causes[p.cause] += p.bytes
+	}
+	for _, c := range m.heap {
+		if c.node == none {
+			add(c.parent, c.piece)
+			continue
+		}
+		stack := []analyze.NodeID{c.node}
+		for len(stack) > 0 {
+			n := stack[len(stack)-1]
+			stack = append(stack[:len(stack)-1], m.a.Tree.Children(n)...)
+			for _, p := range m.own(n) {
+				add(c.parent, p)
+			}
+		}
+	}
+	keys := slices.SortedFunc(maps.Keys(sums), func(a, b restKey) int {
+		if c := cmp.Compare(a.parent, b.parent); c != 0 || a.wasted == b.wasted {
+			return c
+		}
+		if b.wasted {
+			return -1
+		}
+		return 1
+	})
+	for _, key := range keys {
+		s := sums[key]
+		layer, most := largest(s.layers)
+		cause, _ := largest(s.causes)
+		m.out.cells = append(m.out.cells, cell{
+			parent: key.parent, kind: restCell, bytes: s.bytes, cause: cause, layer: layer, by: none, versions: s.versions, most: most,
+		})
+		m.out.restVersions += s.versions
+		m.out.restBytes += s.bytes
+	}
+}
+
+// A restKey tells rests apart: those of a cell, visible and wasted.
+type restKey struct {
+	parent int
+	wasted bool
+}
+
+type restSum struct {
+	versions int
+	bytes    int64
+	layers   map[int]int64
+	causes   map[analyze.Cause]int64
+}
+
+// largest returns the key of the most bytes, the lowest among equals.
+func largest[K cmp.Ordered](sums map[K]int64) (key K, most int64) {
+	for _, k := range slices.Sorted(maps.Keys(sums)) {
+		if sums[k] > most {
+			key, most = k, sums[k]
+		}
+	}
+	return key, most
+}
+
+// shown returns a name as a page shows it.
+func shown(name string) string {
+	return cutRunes(clean.Text(name), nameRunes)
+}
+
+// cutRunes leaves out the middle of what has over most runes.
+func cutRunes(s string, most int) string {
+	if len(s) <= most || utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	r := []rune(s)
+	half := (most - 1) / 2
+	return string(r[:half]) + "…" + string(r[len(r)-half:])
+}

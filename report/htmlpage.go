@@ -1,0 +1,275 @@
+package report
+
+import (
+	"encoding/json"
+	"html/template"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// What bounds a page, so that it opens at once whatever the image. Rows that are
+// left out are summed up in a last one.
+const (
+	htmlWasteRows    = 2000
+	htmlWasteBytes   = 400_000 // of all paths of these rows, as HTML writes them
+	htmlLayerRows    = 256     // twice what engines allow
+	htmlLayerBytes   = 250_000 // of their commands; what is left then is cut short
+	htmlFindings     = 100
+	htmlFlaws        = 100
+	htmlPathRunes    = 1024
+	htmlCommandRunes = 2000
+	mapCommandRunes  = 160 // of a command, below the treemap
+)
+
+// htmlPage is what page.html shows. All text is fit to be shown.
+type htmlPage struct {
+	Policy  string
+	Style   template.CSS
+	Library template.JS
+	Script  template.JS
+
+	Title      string
+	About      []string // what there is to say of the image, a line of it
+	Source     string
+	Totals     analyze.Totals
+	WasteRatio float64
+	BaseNote   string
+
+	Map      mapPart
+	Layers   []htmlLayer
+	MoreLay  layerRest
+	Causes   []htmlCause
+	Findings []htmlFinding
+	MoreFind int
+	Waste    []htmlWaste
+	MoreWast wasteRest
+	Flaws    []htmlFlaw
+	MoreFlaw int
+}
+
+type (
+	// mapPart is the treemap, in the script element that page.js reads.
+	mapPart struct {
+		Data         mapData
+		RestVersions int
+		RestBytes    int64
+	}
+
+	htmlLayer struct {
+		Index              int
+		Base               bool
+		Error              string // "": it can be read
+		Stored             int64
+		Wasted             int64
+		Hides              int64
+		Entries            int
+		Changes            analyze.Counts
+		Compressed         int64 // -1 if unknown
+		Command            string
+		Digest             string
+		StoredOf, WastedOf int // thousandths of the largest layer's stored bytes, for a bar
+	}
+
+	layerRest struct {
+		Layers, Entries       int
+		Stored, Wasted, Hides int64
+	}
+
+	htmlCause struct {
+		Name, Meaning string
+		Bytes         int64
+		Versions      int
+		Share         float64
+	}
+
+	htmlFinding struct {
+		Severity, Title, Message, Advice string
+		Path, Step, Line                 string
+		Layer                            int // -1: none
+		Bytes                            int64
+	}
+
+	htmlWaste struct {
+		Path, Cause string
+		Bytes       int64
+		Layer, By   int // By is -1 if unknown
+	}
+
+	wasteRest struct {
+		Versions int
+		Bytes    int64
+	}
+
+	htmlFlaw struct {
+		Layer         int // -1: the image's
+		Path, Problem string
+	}
+)
+
+func newHTMLPage(p *pageAssets, a *analyze.Analysis, findings []analyze.Finding) *htmlPage {
+	page := &htmlPage{
+		Policy: p.policy, Style: p.style, Library: p.library, Script: p.script,
+		Title:      cutRunes(title(a.Image), htmlPathRunes),
+		Source:     cutRunes(clean.Line(a.Image.Source), htmlPathRunes),
+		Totals:     a.Totals,
+		WasteRatio: 1 - a.Totals.Efficiency,
+		BaseNote:   baseNote(a.Totals),
+	}
+	page.About = []string{cutRunes(orUnknown(a.Image.Platform), nameRunes)}
+	if !a.Image.Created.IsZero() {
+		page.About = append(page.About, "created "+human.Date(a.Image.Created))
+	}
+	for _, id := range []string{a.Image.Digest, a.Image.ID} {
+		if id != "" {
+			page.About = append(page.About, cutRunes(clean.Line(id), nameRunes))
+			break
+		}
+	}
+	page.treemap(a)
+	page.layers(a)
+	page.causes(a)
+	page.findings(findings)
+	page.waste(a)
+	page.flaws(a)
+	return page
+}
+
+// mapData is what page.js draws.
+type mapData struct {
+	Cells  []cell     `json:"cells"`
+	Causes []string   `json:"causes"` // by the number that cells have; the first is ""
+	Layers []mapLayer `json:"layers"` // by index
+}
+
+type mapLayer struct {
+	Base    bool
+	Command string
+}
+
+// MarshalJSON writes the layer as an array.
+func (l mapLayer) MarshalJSON() ([]byte, error) { return json.Marshal([]any{l.Base, l.Command}) }
+
+func (p *htmlPage) treemap(a *analyze.Analysis) {
+	m := newTreemap(a, mapCells)
+	p.Map = mapPart{Data: mapData{Cells: m.cells, Causes: []string{""}}, RestVersions: m.restVersions, RestBytes: m.restBytes}
+	for _, c := range analyze.Causes() {
+		p.Map.Data.Causes = append(p.Map.Data.Causes, c.String())
+	}
+	for _, l := range a.Layers[:min(len(a.Layers), htmlLayerRows)] {
+		p.Map.Data.Layers = append(p.Map.Data.Layers, mapLayer{l.Base, cutRunes(Command(l.Layer), mapCommandRunes)})
+	}
+}
+
+func (p *htmlPage) layers(a *analyze.Analysis) {
+	var largest int64
+	commands := 0
+	for _, l := range a.Layers {
+		largest = max(largest, l.Stored)
+	}
+	for _, l := range a.Layers {
+		if len(p.Layers) == htmlLayerRows {
+			p.MoreLay.add(l)
+			continue
+		}
+		row := htmlLayer{
+			Index: l.Layer.Index, Base: l.Base, Stored: l.Stored, Wasted: l.Wasted, Hides: l.Hides, Entries: l.Entries,
+			Changes: l.Changes, Compressed: l.Layer.CompressedBytes, Command: cutRunes(Command(l.Layer), htmlCommandRunes),
+			Digest: cutRunes(clean.Line(l.Layer.DiffID), nameRunes), StoredOf: thousandths(l.Stored, largest), WastedOf: thousandths(l.Wasted, largest),
+		}
+		if commands > htmlLayerBytes {
+			row.Command = cutRunes(row.Command, mapCommandRunes)
+		}
+		commands += len(template.HTMLEscapeString(row.Command))
+		if l.Layer.Err != nil {
+			row.Error = cutRunes(clean.Line(l.Layer.Err.Error()), htmlPathRunes)
+		}
+		p.Layers = append(p.Layers, row)
+	}
+}
+
+func (r *layerRest) add(l analyze.LayerTotal) {
+	r.Layers++
+	r.Entries += l.Entries
+	r.Stored += l.Stored
+	r.Wasted += l.Wasted
+	r.Hides += l.Hides
+}
+
+// thousandths returns part / whole, 1000 being all; 0 if the whole is nothing.
+func thousandths(part, whole int64) int {
+	if whole <= 0 {
+		return 0
+	}
+	return int(1000 * (float64(part) / float64(whole)))
+}
+
+func (p *htmlPage) causes(a *analyze.Analysis) {
+	for _, c := range a.Causes {
+		if c.Versions > 0 {
+			p.Causes = append(p.Causes, htmlCause{c.Cause.String(), meaning[c.Cause], c.Bytes, c.Versions, float64(c.Bytes) / float64(a.Totals.Wasted)})
+		}
+	}
+}
+
+func (p *htmlPage) findings(findings []analyze.Finding) {
+	shown := findings[:min(len(findings), htmlFindings)]
+	p.MoreFind = len(findings) - len(shown)
+	for _, f := range shown {
+		row := htmlFinding{
+			Severity: f.Severity.String(),
+			Title:    cutRunes(clean.Line(f.Title), htmlCommandRunes),
+			Message:  cutRunes(clean.Line(f.Message), htmlCommandRunes),
+			Advice:   cutRunes(clean.Line(f.Advice), htmlCommandRunes),
+			Path:     cutRunes(clean.Text(f.Path), htmlPathRunes),
+			Step:     cutRunes(clean.Line(f.Step), htmlCommandRunes),
+			Layer:    f.Layer,
+			Bytes:    f.Bytes,
+		}
+		if l := f.Line; l != nil {
+			row.Line = cutRunes(clean.Line(l.File), htmlPathRunes) + ":" + strconv.Itoa(l.First)
+			if l.Last > l.First {
+				row.Line += "-" + strconv.Itoa(l.Last)
+			}
+			if !l.Sure {
+				row.Line += " (probably)"
+			}
+		}
+		p.Findings = append(p.Findings, row)
+	}
+}
+
+func (p *htmlPage) waste(a *analyze.Analysis) {
+	paths := 0
+	for i := range a.Waste {
+		x := &a.Waste[i]
+		if len(p.Waste) < htmlWasteRows && paths < htmlWasteBytes {
+			row := htmlWaste{cutRunes(clean.Text(x.Path), htmlPathRunes), x.Cause.String(), x.Bytes, x.Layer, x.By}
+			paths += len(template.HTMLEscapeString(row.Path))
+			p.Waste = append(p.Waste, row)
+			continue
+		}
+		p.MoreWast.Versions++
+		p.MoreWast.Bytes += x.Bytes
+	}
+}
+
+func (p *htmlPage) flaws(a *analyze.Analysis) {
+	shown := a.Flaws[:min(len(a.Flaws), htmlFlaws)]
+	p.MoreFlaw = len(a.Flaws) - len(shown)
+	for _, f := range shown {
+		p.Flaws = append(p.Flaws, htmlFlaw{f.Layer, cutRunes(clean.Text(f.Path), htmlPathRunes), cutRunes(clean.Line(f.Problem), htmlPathRunes)})
+	}
+}
+
+// Description is what a browser's history or a search says of the page.
+func (p *htmlPage) Description() string {
+	return strings.Join(slices.Concat([]string{p.Title}, p.About), ", ")
+}
+
+// WasteVersions is how many versions are wasted, those without a row too.
+func (p *htmlPage) WasteVersions() int { return len(p.Waste) + p.MoreWast.Versions }
