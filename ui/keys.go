@@ -43,7 +43,7 @@ type keyMap struct {
 	scrollUp, scrollDown                  binding
 	toggle, open, close, openAll, foldAll binding
 	sort, mode, from, columns             binding
-	jump                                  binding
+	jump, group                           binding
 
 	viewFiles, viewWaste, viewImage binding
 	undo, narrower, wider           binding
@@ -83,6 +83,7 @@ func newKeyMap(ascii bool) *keyMap {
 		from:       bind("range", "i", "i", "range", "range from the selected layer on"),
 		columns:    bind("columns", "a", "a", "owner", "show or hide mode and owner"),
 		jump:       bind("jump", "enter l right", enter, "go there", "go to the version's layer"),
+		group:      bind("group", "s", "s", "group", "by cause, layer, what to mend, path; deleted"),
 		viewFiles:  bind("view-files", "1", "1", "files", "the files, layer by layer"),
 		viewWaste:  bind("view-waste", "2", "2", "waste", "what is wasted, and why"),
 		viewImage:  bind("view-image", "3", "3", "image", "config, history, flaws"),

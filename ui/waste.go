@@ -19,13 +19,14 @@ type grouping uint8
 const (
 	groupCause grouping = iota // by cause, then by the layer to blame
 	groupLayer                 // by the layer to blame, then by cause
+	groupMend                  // what is to be mended in the build
 	groupPath                  // every version, largest first
 	groupGone                  // the same of what the final image does not show
 	groupingCount
 )
 
 func (g grouping) String() string {
-	return [groupingCount]string{"cause", "layer", "path", "deleted, still shipped"}[g]
+	return [groupingCount]string{"by cause", "by layer", "what to mend", "by path", "deleted, still shipped"}[g]
 }
 
 // waste is the view of what is wasted: groups that open, and below them what the
@@ -48,12 +49,16 @@ type waste struct {
 	wide, high int
 }
 
-// A wasteRow is a group, or one version.
+// A wasteRow is a group, something to mend, or one version.
 type wasteRow struct {
-	group *wasteGroup // nil for a version
-	waste int32       // index in Analysis.Waste
+	group *wasteGroup
+	mend  *analyze.Finding
+	waste int32 // index in Analysis.Waste, of a version
 	depth int
 }
+
+// version reports whether the row is one version.
+func (r wasteRow) version() bool { return r.group == nil && r.mend == nil }
 
 func newWaste(m *model) *waste {
 	return &waste{lk: &m.look, a: m.a, commands: m.layers.commands, opened: map[*wasteGroup]bool{}}
@@ -96,11 +101,12 @@ func (p *waste) install(b *wasteBook) {
 	p.fill()
 }
 
-// A wastePart is a run of rows: one group, or versions that stand below each
-// other, of which there may be a million.
+// A wastePart is a run of rows: one group, one thing to mend, or versions that
+// stand below each other, of which there may be a million.
 type wastePart struct {
 	from     int // its first row
 	group    *wasteGroup
+	mend     *analyze.Finding
 	versions []int32
 	depth    int
 }
@@ -117,6 +123,10 @@ func (p *waste) fill() {
 		groups = p.book.byCause
 	case groupLayer:
 		groups = p.book.byLayer
+	case groupMend:
+		for i := range p.book.mend {
+			p.add(wastePart{mend: &p.book.mend[i]})
+		}
 	case groupGone:
 		p.add(wastePart{versions: p.book.gone.rows})
 	default:
@@ -141,7 +151,7 @@ func (p *waste) add(part wastePart) {
 	part.from = p.count
 	p.parts = append(p.parts, part)
 	p.count += len(part.versions)
-	if part.group != nil {
+	if part.group != nil || part.mend != nil {
 		p.count++
 	}
 }
@@ -152,12 +162,12 @@ func (p *waste) row(i int) wasteRow {
 	if !found {
 		at--
 	}
-	for len(p.parts[at].versions) == 0 && p.parts[at].group == nil {
+	for part := &p.parts[at]; len(part.versions) == 0 && part.group == nil && part.mend == nil; part = &p.parts[at] {
 		at++ // an empty run begins where the next one does
 	}
 	part := &p.parts[at]
-	if part.group != nil {
-		return wasteRow{group: part.group, depth: part.depth}
+	if part.group != nil || part.mend != nil {
+		return wasteRow{group: part.group, mend: part.mend, depth: part.depth}
 	}
 	return wasteRow{waste: part.versions[i-part.from], depth: part.depth}
 }
@@ -172,7 +182,7 @@ func (p *waste) current() (wasteRow, bool) {
 func (p *waste) title(int) (left, right string) {
 	t := p.a.Totals
 	left = "Waste " + p.lk.sg.dot + " " + human.Size(t.Wasted) + " in " + counted(len(p.a.Waste), "version")
-	return left, fmt.Sprintf("by %s %s", p.grouping, p.lk.sg.order)
+	return left, fmt.Sprintf("%s %s", p.grouping, p.lk.sg.order)
 }
 
 func (p *waste) foot() string { return "" }
@@ -206,7 +216,7 @@ func (p *waste) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 	}
 	r, ok := p.current()
 	switch {
-	case keys.sort.matches(k):
+	case keys.group.matches(k):
 		p.grouping = (p.grouping + 1) % groupingCount
 		p.cursor, p.top = 0, 0
 		p.fill()
@@ -236,8 +246,10 @@ func (p *waste) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 		p.flip(r.group)
 	case keys.close.matches(k):
 		p.shut(r)
-	case keys.copyPath.matches(k) && r.group == nil:
+	case keys.copyPath.matches(k) && r.version():
 		return m.copyText(p.a.Waste[r.waste].Path, "path"), true
+	case keys.copyPath.matches(k) && r.mend != nil:
+		return m.copyText(r.mend.Path, "path"), true
 	default:
 		return nil, false
 	}
@@ -285,8 +297,16 @@ func (p *waste) shut(r wasteRow) {
 	}
 }
 
-// visit opens a version's place in the files view, where it still shows.
+// visit opens a version's place in the files view, where it still shows, or the
+// place that a finding is about.
 func (p *waste) visit(m *model, r wasteRow) tea.Cmd {
+	if r.mend != nil {
+		n, ok := p.a.Tree.Lookup(r.mend.Path)
+		if !ok || r.mend.Layer < 0 {
+			return m.say("this is about no single place")
+		}
+		return m.jump(n, r.mend.Layer, analyze.Everything)
+	}
 	w := p.a.Waste[r.waste]
 	if w.Node < 0 {
 		return m.say("AUFS's bookkeeping has no place among the files")
@@ -305,7 +325,7 @@ func (p *waste) listed() func() []analyze.Waste {
 	switch p.grouping {
 	case groupLayer:
 		groups = p.book.byLayer
-	case groupPath:
+	case groupPath, groupMend:
 		groups = []*wasteGroup{p.book.all}
 	case groupGone:
 		groups = []*wasteGroup{p.book.gone}
@@ -350,13 +370,13 @@ func (p *waste) mouse(m *model, msg tea.MouseMsg, x, y int) tea.Cmd {
 }
 
 func (p *waste) hints(k *keyMap) []hint {
-	return []hint{{k.down, k.up}, {k.toggle}, {k.sort}, {k.viewFiles}, {k.viewImage}, {k.openAll, k.foldAll}, {k.scrollDown, k.scrollUp}}
+	return []hint{{k.down, k.up}, {k.toggle}, {k.group}, {k.viewFiles}, {k.viewImage}, {k.openAll, k.foldAll}, {k.scrollDown, k.scrollUp}}
 }
 
 func (p *waste) groups(k *keyMap) []keyGroup {
 	return []keyGroup{
 		k.moving(),
-		{"Waste", []binding{k.toggle, k.open, k.close, k.openAll, k.foldAll, k.sort, k.scrollDown, k.scrollUp}},
+		{"Waste", []binding{k.toggle, k.open, k.close, k.openAll, k.foldAll, k.group, k.scrollDown, k.scrollUp}},
 		{"Take out", []binding{k.copyPath, k.export}},
 	}
 }
@@ -400,9 +420,12 @@ func (p *waste) render(l *line, i int) {
 	} else {
 		l.skip(1)
 	}
-	if r := p.row(i); r.group != nil {
+	switch r := p.row(i); {
+	case r.group != nil:
 		p.groupRow(l, r)
-	} else {
+	case r.mend != nil:
+		p.mendRow(l, r.mend)
+	default:
 		p.versionRow(l, r)
 	}
 	l.fill()
@@ -414,6 +437,8 @@ func (p *waste) head() string {
 		return "cause, layer to blame, path"
 	case groupLayer:
 		return "layer to blame, cause, path"
+	case groupMend:
+		return "what, where, by which step"
 	}
 	return "path"
 }
@@ -431,6 +456,8 @@ func (p *waste) nothing() string {
 	switch {
 	case p.book == nil:
 		return "sorting what is wasted" + p.lk.sg.tail
+	case p.grouping == groupMend:
+		return "there is nothing to mend"
 	case p.grouping == groupGone && len(p.a.Waste) > 0:
 		return "every path that is wasted in some layer is there in the final image"
 	}
@@ -460,6 +487,35 @@ func (p *waste) groupRow(l *line, r wasteRow) {
 	}
 	l.put(st.strong, "by layer "+strconv.Itoa(g.by))
 	l.put(st.text, "  "+p.commands[g.by])
+}
+
+func (p *waste) mendRow(l *line, f *analyze.Finding) {
+	st := &p.lk.st
+	amount := st.waste
+	if f.Rule == analyze.RuleVisible {
+		amount = st.text // it is not wasted, but seldom wanted
+	}
+	l.right(amount, human.Size(f.Bytes), sizeWidth)
+	l.skip(1)
+	n := share(f.Bytes, p.a.Totals.Stored, maxBar)
+	l.repeat(st.wasteBar, p.lk.sg.waste, n)
+	l.skip(maxBar - n)
+	l.right(st.dim, human.Comma(int64(f.Versions)), countWidth)
+	l.skip(1)
+	title := st.strong
+	if f.Severity > analyze.Note {
+		title = st.failure
+		l.put(title, "! ")
+	} else {
+		l.skip(2)
+	}
+	l.put(title, p.lk.line(f.Title))
+	if f.Path != "" {
+		l.put(st.text, "  "+p.lk.text(f.Path))
+	}
+	if f.Layer >= 0 && f.Layer < len(p.commands) {
+		l.put(st.dim, "  by layer "+strconv.Itoa(f.Layer)+"  "+p.commands[f.Layer])
+	}
 }
 
 func (p *waste) versionRow(l *line, r wasteRow) {

@@ -26,13 +26,15 @@ type wasteBook struct {
 
 	byCause []*wasteGroup // and then by layer
 	byLayer []*wasteGroup // that is to blame, and then by cause
-	gone    *wasteGroup   // what no path of the final image shows any more, and is shipped all the same
+	mend    []analyze.Finding
+	gone    *wasteGroup // what no path of the final image shows any more, and is shipped all the same
 	all     *wasteGroup
 }
 
-// newWasteBook groups an analysis's waste: one pass over its rows.
+// newWasteBook groups an analysis's waste, and finds out what is to be mended:
+// some passes over its rows.
 func newWasteBook(a *analyze.Analysis) *wasteBook {
-	b := &wasteBook{a: a, gone: &wasteGroup{by: -1}, all: &wasteGroup{by: -1}}
+	b := &wasteBook{a: a, mend: analyze.Advise(a, analyze.AdviceOptions{}), gone: &wasteGroup{by: -1}, all: &wasteGroup{by: -1}}
 	last := max(len(a.Layers)-1, 0)
 	type key struct {
 		cause analyze.Cause

@@ -10,8 +10,12 @@ import (
 
 // tell writes what a row of the waste view means, and what to do about it.
 func (p *waste) tell(r wasteRow) {
-	if r.group != nil {
+	switch {
+	case r.group != nil:
 		p.tellGroup(r.group)
+		return
+	case r.mend != nil:
+		p.tellFinding(r.mend)
 		return
 	}
 	st := &p.lk.st
@@ -51,7 +55,9 @@ func (p *waste) tellGroup(g *wasteGroup) {
 	}
 	if g.cause != analyze.NotShadowed {
 		p.lines.gap()
-		p.explain(g.cause)
+		if !p.tellMend(g) {
+			p.explain(g.cause)
+		}
 		return
 	}
 	for _, kid := range g.kids {
@@ -60,6 +66,44 @@ func (p *waste) tellGroup(g *wasteGroup) {
 			span{st.strong, fmt.Sprintf("%-11s ", kid.cause)},
 			span{st.dim, causeTexts[kid.cause].mend},
 		)
+	}
+}
+
+// mendShown is how many findings are told of one group.
+const mendShown = 8
+
+// tellMend tells what is to be mended in what one layer wastes for one cause, and
+// reports whether there was anything.
+func (p *waste) tellMend(g *wasteGroup) bool {
+	if g.by < 0 {
+		return false
+	}
+	n := 0
+	for i := range p.book.mend {
+		f := &p.book.mend[i]
+		if f.Rule != analyze.RuleWaste || f.Layer != g.by || !strings.HasPrefix(f.ID, analyze.RuleWaste+"/"+g.cause.String()+"/") {
+			continue
+		}
+		if n++; n > mendShown {
+			break
+		}
+		p.wrapped(p.lk.st.text, p.lk.line(f.Message))
+		p.wrapped(p.lk.st.key, p.lk.line(f.Advice))
+	}
+	return n > 0
+}
+
+// tellFinding tells what was found, and what to change.
+func (p *waste) tellFinding(f *analyze.Finding) {
+	p.wrapped(p.lk.st.strong, p.lk.line(f.Title))
+	p.wrapped(p.lk.st.text, p.lk.line(f.Message))
+	p.wrapped(p.lk.st.key, p.lk.line(f.Advice))
+	if f.Layer >= 0 && f.Layer < len(p.commands) {
+		p.lines.gap()
+		p.step(fmt.Sprintf("by layer %d: ", f.Layer), f.Layer)
+	}
+	if f.Line != nil {
+		p.wrapped(p.lk.st.dim, fmt.Sprintf("%s, line %d", p.lk.line(f.Line.File), f.Line.First))
 	}
 }
 
