@@ -24,7 +24,7 @@ import (
 
 // The kinds of files, with the versions of their forms.
 const (
-	layerKind = "peelLay1"
+	layerKind = "peelLay2"
 	placeKind = "peelPla1"
 	imageKind = "peelIma1"
 )
@@ -45,11 +45,8 @@ const (
 	flagLink   // a link's target follows
 )
 
-// What the first byte of rare attributes says.
-const (
-	rareSparse = 1 << iota
-	rareWideOwner
-)
+// rareSparse is set in the first byte of the rare attributes of a sparse file.
+const rareSparse = 1
 
 // minEntry is the least number of bytes of an entry: its flags, the length of
 // the name that is shared and of the rest, and the offset.
@@ -80,31 +77,58 @@ func unseal(name, kind string, file []byte) ([]byte, error) {
 	return file[16:end], nil
 }
 
+// An item is an entry as it is written.
+type item struct {
+	header
+	offset int64
+	sum    uint64
+	summed bool
+}
+
+// item fills m with entry i; the name is written over that in m.
+func (e *Entries) item(i int, m *item) {
+	r := e.record(i)
+	o := &e.owners[r.bits>>bitsOwner]
+	*m = item{
+		header: header{
+			name: e.AppendName(m.name[:0], i), link: e.LinkBytes(i), typ: r.typ(),
+			mode: int64(o.mode), uid: o.uid, gid: o.gid,
+			size: e.Size(i), stored: e.Stored(i), sec: int64(r.sec), nsec: e.nsec(i),
+		},
+		offset: e.offset(i),
+	}
+	if r.bits&bitSummed != 0 {
+		m.sum, m.summed = e.sum(i), true
+	}
+	if r.bits&bitRare == 0 {
+		return
+	}
+	x := e.rareOf(i)
+	m.xattrs, m.major, m.minor, m.sparse = x.xattrs, x.major, x.minor, x.sparse
+	if x.wide {
+		m.sec = x.sec
+	}
+}
+
 // appendEntries appends the entries of a layer. It reports false for what it has
 // no form for: nothing that a scan gives but in a layer that is made to be odd.
 func appendEntries(b []byte, e *Entries) ([]byte, bool) {
 	from := len(b)
-	b = binary.AppendUvarint(b, uint64(len(e.records)))
+	b = binary.AppendUvarint(b, uint64(e.count))
 	var text int
-	rares := 0
-	for i := range e.records {
-		r := &e.records[i]
-		text += int(r.name) + int(r.link)
-		if r.rare != 0 {
-			rares++
-		}
+	for i := range e.count {
+		text += e.nameLen(i) + len(e.LinkBytes(i))
 	}
 	b = binary.AppendUvarint(b, uint64(text))
-	b = binary.AppendUvarint(b, uint64(rares))
-	var last record
-	var name []byte
-	for i := range e.records {
-		r := &e.records[i]
-		if !plausible(e, r) {
+	b = binary.AppendUvarint(b, uint64(len(e.rare)))
+	var m, last item
+	for i := range e.count {
+		e.item(i, &m)
+		if _, crc := e.crc(i); crc || !m.plausible() {
 			return nil, false
 		}
-		b = appendEntry(b, e, r, &last, name)
-		last, name = *r, e.name(r)
+		b = m.append(b, &last)
+		m, last = last, m
 	}
 	b = binary.AppendUvarint(b, uint64(len(e.flaws)))
 	for _, f := range e.flaws {
@@ -113,102 +137,97 @@ func appendEntries(b []byte, e *Entries) ([]byte, bool) {
 	return b, text <= textRatio*(len(b)-from)
 }
 
-// plausible reports whether a record holds what the scan of a tar can give.
-func plausible(e *Entries, r *record) bool {
-	if int(r.typ) >= len(typeNames) || r.offset < 0 || r.size < 0 || r.mode > 0o7777 || r.nsec >= 1e9 || r.crc {
-		return false
+// nameLen returns the length of entry i's name as it is stored.
+func (e *Entries) nameLen(i int) int {
+	n := len(e.DirBytes(e.Dir(i))) + len(e.Base(i))
+	if e.record(i).bits&bitSlash != 0 {
+		n++
 	}
-	if r.typ != File && (r.size != 0 || r.summed) || !r.summed && r.sum != 0 {
-		return false
-	}
-	if r.rare == 0 {
-		return true
-	}
-	x := &e.rare[r.rare-1]
-	if x.sparse && (r.typ != File || x.stored < 0 || x.stored > r.size) {
-		return false
-	}
-	return x.wideOwner || int64(r.uid) == x.uid && int64(r.gid) == x.gid
+	return n
 }
 
-// expectedOffset is where the content of the entry behind last begins, if that
-// has one plain header.
-func expectedOffset(last *record) int64 {
-	if last.size > math.MaxInt64-last.offset-2*blockSize {
+// plausible reports whether m is what the scan of a tar can give.
+func (m *item) plausible() bool {
+	if int(m.typ) >= len(typeNames) || m.offset < 0 || m.size < 0 || m.mode > 0o7777 || m.nsec >= 1e9 {
+		return false
+	}
+	if m.typ != File && (m.size != 0 || m.summed || m.sparse) || !m.summed && m.sum != 0 {
+		return false
+	}
+	if m.typ != Symlink && m.typ != Hardlink && len(m.link) > 0 {
+		return false
+	}
+	return !m.sparse || m.stored >= 0 && m.stored <= m.size
+}
+
+// expected is where the content of the entry behind m begins, if that has one
+// plain header.
+func (m *item) expected() int64 {
+	if m.size > math.MaxInt64-m.offset-2*blockSize {
 		return 0
 	}
-	return last.offset + (last.size+blockSize-1)&^(blockSize-1) + blockSize
+	return m.offset + (m.size+blockSize-1)&^(blockSize-1) + blockSize
 }
 
-func appendEntry(b []byte, e *Entries, r, last *record, lastName []byte) []byte {
-	flags := byte(r.typ)
-	if r.summed {
+// append appends m, given the entry before it.
+func (m *item) append(b []byte, last *item) []byte {
+	flags := byte(m.typ)
+	if m.summed {
 		flags |= flagSummed
 	}
-	if r.mode != last.mode || r.uid != last.uid || r.gid != last.gid {
+	if m.mode != last.mode || m.uid != last.uid || m.gid != last.gid {
 		flags |= flagAttrs
 	}
-	if r.sec != last.sec || r.nsec != last.nsec {
+	if m.sec != last.sec || m.nsec != last.nsec {
 		flags |= flagTime
 	}
-	if r.rare != 0 {
+	rare := m.sparse || len(m.xattrs) > 0 || m.major != 0 || m.minor != 0
+	if rare {
 		flags |= flagRare
 	}
-	if r.link != 0 {
+	if len(m.link) > 0 {
 		flags |= flagLink
 	}
 	b = append(b, flags)
-	name := e.name(r)
-	shared := commonPrefix(name, lastName)
+	shared := commonPrefix(m.name, last.name)
 	b = binary.AppendUvarint(b, uint64(shared))
-	b = binary.AppendUvarint(b, uint64(len(name)-shared))
-	b = append(b, name[shared:]...)
-	b = binary.AppendVarint(b, r.offset-expectedOffset(last))
-	if r.typ == File {
-		b = binary.AppendUvarint(b, uint64(r.size))
+	b = appendBytes(b, m.name[shared:])
+	b = binary.AppendVarint(b, m.offset-last.expected())
+	if m.typ == File {
+		b = binary.AppendUvarint(b, uint64(m.size))
 	}
-	if flags&flagSummed != 0 {
-		b = binary.LittleEndian.AppendUint64(b, r.sum)
+	if m.summed {
+		b = binary.LittleEndian.AppendUint64(b, m.sum)
 	}
 	if flags&flagAttrs != 0 {
-		b = binary.AppendUvarint(b, uint64(r.mode))
-		b = binary.AppendUvarint(b, uint64(r.uid))
-		b = binary.AppendUvarint(b, uint64(r.gid))
+		b = binary.AppendUvarint(b, uint64(m.mode))
+		b = binary.AppendUvarint(b, uint64(m.uid)) // a negative one takes the room of the largest
+		b = binary.AppendUvarint(b, uint64(m.gid))
 	}
 	if flags&flagTime != 0 {
-		b = binary.AppendVarint(b, r.sec-last.sec) // may wrap around, and wraps back
-		b = binary.AppendUvarint(b, uint64(r.nsec))
+		b = binary.AppendVarint(b, m.sec-last.sec) // may wrap around, and wraps back
+		b = binary.AppendUvarint(b, uint64(m.nsec))
 	}
-	if flags&flagRare != 0 {
-		b = appendRare(b, &e.rare[r.rare-1])
+	if rare {
+		b = m.appendRare(b)
 	}
 	if flags&flagLink != 0 {
-		b = appendBytes(b, e.link(r))
+		b = appendBytes(b, m.link)
 	}
 	return b
 }
 
-func appendRare(b []byte, x *rareAttrs) []byte {
-	var flags byte
-	if x.sparse {
-		flags |= rareSparse
+func (m *item) appendRare(b []byte) []byte {
+	if m.sparse {
+		b = binary.AppendUvarint(append(b, rareSparse), uint64(m.stored))
+	} else {
+		b = append(b, 0)
 	}
-	if x.wideOwner {
-		flags |= rareWideOwner
-	}
-	b = append(b, flags)
-	if x.sparse {
-		b = binary.AppendUvarint(b, uint64(x.stored))
-	}
-	if x.wideOwner {
-		b = binary.AppendVarint(b, x.uid)
-		b = binary.AppendVarint(b, x.gid)
-	}
-	b = binary.AppendVarint(b, x.major)
-	b = binary.AppendVarint(b, x.minor)
-	b = binary.AppendUvarint(b, uint64(len(x.xattrs)))
-	for _, key := range slices.Sorted(maps.Keys(x.xattrs)) {
-		b = appendText(appendText(b, key), x.xattrs[key])
+	b = binary.AppendVarint(b, m.major)
+	b = binary.AppendVarint(b, m.minor)
+	b = binary.AppendUvarint(b, uint64(len(m.xattrs)))
+	for _, key := range slices.Sorted(maps.Keys(m.xattrs)) {
+		b = appendText(appendText(b, key), m.xattrs[key])
 	}
 	return b
 }
@@ -304,112 +323,85 @@ func (r *cacheReader) text() string { return string(r.bytes()) }
 func (r *cacheReader) entries() *Entries {
 	given := len(r.b)
 	n := r.count(minEntry)
-	text := r.number(uint64(min(textRatio*given, maxText)))
+	text := int(r.number(uint64(min(textRatio*given, maxText))))
 	rares := r.count(minEntry)
 	if n > maxEntries || rares > n || r.bad {
 		r.fail()
 		return nil
 	}
-	e := &Entries{text: make([]byte, 0, text)}
-	if n > 0 {
-		e.records = make([]record, 0, n)
-	}
-	if rares > 0 {
-		e.rare = make([]rareAttrs, 0, rares)
-	}
-	var last record
-	var name []byte
+	e := &Entries{}
+	var m, last item
 	for range n {
-		rec := r.entry(e, &last, name)
-		if r.bad || !plausible(e, &rec) || len(e.text) > cap(e.text) {
+		r.item(&m, &last)
+		text -= len(m.name) + len(m.link)
+		if r.bad || text < 0 || !m.plausible() || e.add(&m.header, m.offset) != nil {
 			r.fail()
 			return nil
 		}
-		e.records = append(e.records, rec)
-		last, name = rec, e.name(&rec)
+		if m.summed {
+			e.setSum(e.count-1, m.sum, XXH3)
+		}
+		m, last = last, m
 	}
+	e.done()
 	flaws := r.count(2)
 	for range flaws {
 		e.flaws = append(e.flaws, Flaw{Path: r.text(), Problem: r.text()})
 	}
-	if r.bad || uint64(len(e.text)) != text || len(e.rare) != rares {
+	if r.bad || text != 0 || len(e.rare) != rares {
 		r.fail()
 		return nil
 	}
 	return e
 }
 
-func (r *cacheReader) entry(e *Entries, last *record, lastName []byte) record {
+// item reads an entry into m, given the one before it; the name is written over
+// that in m.
+func (r *cacheReader) item(m, last *item) {
 	flags := r.byte()
-	shared := int(r.number(uint64(len(lastName))))
-	rest := r.take(r.count(1))
-	if shared+len(rest) > maxName || len(e.text)+shared+len(rest) > cap(e.text) {
-		r.fail()
-		return record{}
-	}
-	rec := record{
-		typ: Type(flags & 7), summed: flags&flagSummed != 0,
-		text: uint32(len(e.text)), name: uint16(shared + len(rest)),
+	shared := int(r.number(uint64(len(last.name))))
+	name := append(append(m.name[:0], last.name[:shared]...), r.bytes()...)
+	*m = item{header: header{
+		name: name, typ: Type(flags & 7),
 		mode: last.mode, uid: last.uid, gid: last.gid, sec: last.sec, nsec: last.nsec,
+	}}
+	m.offset = last.expected() + r.varint()
+	if m.typ == File {
+		m.size = int64(r.number(math.MaxInt64))
+		m.stored = m.size
 	}
-	e.text = append(append(e.text, lastName[:shared]...), rest...)
-	rec.offset = expectedOffset(last) + r.varint()
-	if rec.typ == File {
-		rec.size = int64(r.number(math.MaxInt64))
-	}
-	if rec.summed {
+	if flags&flagSummed != 0 {
 		if b := r.take(8); len(b) == 8 {
-			rec.sum = binary.LittleEndian.Uint64(b)
+			m.sum, m.summed = binary.LittleEndian.Uint64(b), true
 		}
 	}
 	if flags&flagAttrs != 0 {
-		rec.mode = uint16(r.number(0o7777))
-		rec.uid = uint32(r.number(math.MaxUint32))
-		rec.gid = uint32(r.number(math.MaxUint32))
+		m.mode = int64(r.number(0o7777))
+		m.uid = int64(r.uvarint())
+		m.gid = int64(r.uvarint())
 	}
 	if flags&flagTime != 0 {
-		rec.sec = last.sec + r.varint()
-		rec.nsec = uint32(r.number(1e9))
+		m.sec = last.sec + r.varint()
+		m.nsec = uint32(r.number(1e9))
 	}
 	if flags&flagRare != 0 {
-		r.rare(e, &rec)
+		r.rare(m)
 	}
 	if flags&flagLink != 0 {
-		link := r.bytes()
-		if len(link) > maxName || len(e.text)+len(link) > cap(e.text) {
-			r.fail()
-			return record{}
-		}
-		rec.link = uint16(len(link))
-		e.text = append(e.text, link...)
+		m.link = r.bytes()
 	}
-	return rec
 }
 
-func (r *cacheReader) rare(e *Entries, rec *record) {
-	flags := r.byte()
-	x := rareAttrs{
-		sparse: flags&rareSparse != 0, wideOwner: flags&rareWideOwner != 0,
-		uid: int64(rec.uid), gid: int64(rec.gid), stored: rec.size,
+func (r *cacheReader) rare(m *item) {
+	if r.byte()&rareSparse != 0 {
+		m.sparse, m.stored = true, int64(r.number(math.MaxInt64))
 	}
-	if x.sparse {
-		x.stored = int64(r.number(math.MaxInt64))
-	}
-	if x.wideOwner {
-		x.uid, x.gid = r.varint(), r.varint()
-	}
-	x.major, x.minor = r.varint(), r.varint()
+	m.major, m.minor = r.varint(), r.varint()
 	if n := r.count(2); n > 0 {
-		x.xattrs = make(map[string]string)
+		m.xattrs = make(map[string]string)
 		for range n {
 			key := r.text()
-			x.xattrs[key] = r.text()
+			m.xattrs[key] = r.text()
 		}
 	}
-	if len(e.rare) == cap(e.rare) {
-		r.fail()
-		return
-	}
-	e.rare = append(e.rare, x)
-	rec.rare = uint32(len(e.rare))
 }
