@@ -141,7 +141,7 @@ func (a *Analysis) Finish(ctx context.Context) (*Analysis, error) {
 	done := &Analysis{
 		Image: a.Image, Flaws: a.Flaws, base: a.base, read: a.read,
 		Tree: &Tree{
-			layers: t.layers, nodes: t.nodes, children: t.children, names: t.names, dirs: t.dirs, orphans: t.orphans,
+			layers: t.layers, nodes: t.nodes, children: t.children, extra: t.extra, dirs: t.dirs, orphans: t.orphans,
 			versions: slices.Clone(t.versions), inodes: slices.Clone(t.inodes),
 		},
 	}
@@ -197,13 +197,16 @@ func (a *Analysis) sum(base int) {
 			tot.Compressed += l.CompressedBytes
 		}
 	}
-	for id := range t.inodes {
-		a.Layers[t.inodes[id].layer].Stored += t.stored(int32(id))
-	}
 	for i := range t.versions {
-		if v := &t.versions[i]; v.flags&duplicate == 0 {
+		v := &t.versions[i]
+		a.Layers[v.layer].Stored += t.carried(int32(i))
+		if v.flags&duplicate == 0 {
 			a.Layers[v.layer].Changes.add(v.change)
 		}
+	}
+	for id := range t.orphans {
+		i := &t.inodes[id]
+		a.Layers[i.layer].Stored += t.stored(i.layer, i.entry)
 	}
 	a.Waste = t.waste()
 	for _, c := range Causes() {

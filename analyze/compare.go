@@ -63,26 +63,27 @@ func (t *Tree) sameContent(upper, lower int32) (same, known bool) {
 	case u.inode == none && l.inode == none:
 		// Two hard links to nothing: what they name is all there is to compare.
 		return Version{t, upper}.Link() == Version{t, lower}.Link(), true
-	case u.inode == l.inode:
+	case u.inode == l.inode && u.inode != own:
 		return true, true
 	case u.inode == none || l.inode == none:
 		return false, true
 	}
-	ui, li := &t.inodes[u.inode], &t.inodes[l.inode]
-	ue, le := t.layers[ui.layer].Entries, t.layers[li.layer].Entries
+	ul, ui := t.carrier(upper)
+	ll, li := t.carrier(lower)
+	ue, le := t.layers[ul].Entries, t.layers[ll].Entries
 	if u.kind != source.File {
-		a, b := ue.At(int(ui.entry)), le.At(int(li.entry))
+		a, b := ue.At(int(ui)), le.At(int(li))
 		return a.Link == b.Link && a.Major == b.Major && a.Minor == b.Minor, true
 	}
-	size := ue.Size(int(ui.entry))
-	if size != le.Size(int(li.entry)) {
+	size := ue.Size(int(ui))
+	if size != le.Size(int(li)) {
 		return false, true
 	}
 	if size == 0 {
 		return true, true
 	}
-	us, kind, ok1 := ue.Checksum(int(ui.entry))
-	ls, other, ok2 := le.Checksum(int(li.entry))
+	us, kind, ok1 := ue.Checksum(int(ui))
+	ls, other, ok2 := le.Checksum(int(li))
 	known = ok1 && ok2 && kind == other
 	return known && us == ls, known
 }
@@ -104,8 +105,8 @@ func (t *Tree) compare(ctx context.Context, pending []comparison) error {
 			continue // relate has taken them for different so far
 		}
 		for _, v := range []int32{c.upper, c.lower} {
-			i := &t.inodes[t.versions[v].inode]
-			wanted[i.layer] = append(wanted[i.layer], int(i.entry))
+			layer, entry := t.carrier(v)
+			wanted[layer] = append(wanted[layer], int(entry))
 		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -125,8 +126,9 @@ func (t *Tree) compare(ctx context.Context, pending []comparison) error {
 
 // surelyDiffer reports whether a look at a few bytes settles it.
 func (t *Tree) surelyDiffer(c comparison) bool {
-	u, l := &t.inodes[t.versions[c.upper].inode], &t.inodes[t.versions[c.lower].inode]
-	return source.Differ(t.layers[u.layer], int(u.entry), t.layers[l.layer], int(l.entry))
+	upper, i := t.carrier(c.upper)
+	lower, j := t.carrier(c.lower)
+	return source.Differ(t.layers[upper], int(i), t.layers[lower], int(j))
 }
 
 // maxReaders is how many layers are read at once for checksums.
