@@ -61,10 +61,26 @@ func (t *Tree) sealChildren() {
 		p.kids--
 		t.children[p.kids] = NodeID(n)
 	}
-	byName := func(a, b NodeID) int { return strings.Compare(t.nameView(a), t.nameView(b)) }
+	// Names are looked up once each, not for every comparison.
+	type named struct {
+		name string
+		node NodeID
+	}
+	var list []named
 	for i := range t.nodes {
-		if kids := t.Children(NodeID(i)); !slices.IsSortedFunc(kids, byName) {
-			slices.SortFunc(kids, byName)
+		kids := t.Children(NodeID(i))
+		list = list[:0]
+		sorted := true
+		for k, kid := range kids {
+			list = append(list, named{t.nameView(kid), kid})
+			sorted = sorted && (k == 0 || list[k-1].name < list[k].name)
+		}
+		if sorted {
+			continue
+		}
+		slices.SortFunc(list, func(a, b named) int { return strings.Compare(a.name, b.name) })
+		for k := range kids {
+			kids[k] = list[k].node
 		}
 	}
 }

@@ -92,8 +92,29 @@ func (t *Tree) waste() []Waste {
 			out = append(out, Waste{Node: none, Path: t.orphans[id], Bytes: bytes, Cause: i.cause, Layer: int(i.layer), By: int(i.by)})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Waste) int {
-		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), strings.Compare(a.Path, b.Path), cmp.Compare(a.Layer, b.Layer))
+	return byBytes(out)
+}
+
+// byBytes sorts rows of waste: largest first, then by path and layer, then as they
+// stand. It is their places that are sorted, for rows are large.
+func byBytes(rows []Waste) []Waste {
+	if len(rows) == 0 {
+		return nil
+	}
+	places := make([]int32, len(rows))
+	for i := range places {
+		places[i] = int32(i)
+	}
+	slices.SortFunc(places, func(i, j int32) int {
+		a, b := &rows[i], &rows[j]
+		if a.Bytes != b.Bytes {
+			return cmp.Compare(b.Bytes, a.Bytes)
+		}
+		return cmp.Or(strings.Compare(a.Path, b.Path), cmp.Compare(a.Layer, b.Layer), cmp.Compare(i, j))
 	})
-	return out
+	sorted := make([]Waste, len(rows))
+	for to, i := range places {
+		sorted[to] = rows[i]
+	}
+	return sorted
 }

@@ -256,6 +256,10 @@ const (
 
 // at returns the string at a place.
 func (t *texts) at(place uint32) []byte {
+	b := t.runs[place>>runBits][place&(runSize-1):]
+	if n := int(b[0]); n < 0x80 {
+		return b[1 : 1+n : 1+n]
+	}
 	s, _ := t.cut(place)
 	return s
 }
@@ -269,9 +273,6 @@ func (t *texts) behind(place uint32) []byte {
 
 func (t *texts) cut(place uint32) (s, rest []byte) {
 	b := t.runs[place>>runBits][place&(runSize-1):]
-	if n := int(b[0]); n < 0x80 {
-		return b[1 : 1+n : 1+n], b[1+n:]
-	}
 	n, size := binary.Uvarint(b)
 	end := size + int(n)
 	return b[size:end:end], b[end:]
