@@ -190,6 +190,9 @@ func (a *Analysis) sum(base int) {
 	for k, l := range t.layers {
 		a.Layers[k] = LayerTotal{Layer: l, Entries: l.Entries.Len(), Base: k < base}
 		tot.Entries += l.Entries.Len()
+		for i := range l.Entries.Len() {
+			a.Layers[k].Stored += t.stored(uint16(k), int32(i))
+		}
 		switch {
 		case l.CompressedBytes < 0 || tot.Compressed < 0:
 			tot.Compressed = -1
@@ -198,15 +201,9 @@ func (a *Analysis) sum(base int) {
 		}
 	}
 	for i := range t.versions {
-		v := &t.versions[i]
-		a.Layers[v.layer].Stored += t.carried(int32(i))
-		if v.flags&duplicate == 0 {
+		if v := &t.versions[i]; v.flags&duplicate == 0 {
 			a.Layers[v.layer].Changes.add(v.change)
 		}
-	}
-	for id := range t.orphans {
-		i := &t.inodes[id]
-		a.Layers[i.layer].Stored += t.stored(i.layer, i.entry)
 	}
 	a.Waste = t.waste()
 	for _, c := range Causes() {

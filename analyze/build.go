@@ -255,11 +255,11 @@ func simple(base []byte) bool {
 // nodeAt returns the node of a name below parent, made if it is new. entry is the
 // one of this layer that has the name for its base, none if there is none.
 func (b *builder) nodeAt(parent NodeID, name []byte, entry int) NodeID {
-	if n := b.table.find(b.t, parent, name); n != none {
-		return n
+	n, hash := b.table.find(b.t, parent, name)
+	if n == none {
+		n = b.newNode(parent, name, entry)
+		b.table.add(b.t, n, hash)
 	}
-	n := b.newNode(parent, name, entry)
-	b.table.add(b.t, n)
 	return n
 }
 
@@ -276,7 +276,7 @@ func (b *builder) newNode(parent NodeID, name []byte, entry int) NodeID {
 func (b *builder) lookup(parts [][]byte) NodeID {
 	at := Root
 	for _, part := range parts {
-		if at = b.table.find(b.t, at, part); at == none {
+		if at, _ = b.table.find(b.t, at, part); at == none {
 			return none
 		}
 	}

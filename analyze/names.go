@@ -69,9 +69,9 @@ func (t *nodeTable) hash(parent NodeID, name []byte) uint64 {
 	return h ^ h>>29
 }
 
-// find returns the node, or none.
-func (t *nodeTable) find(tree *Tree, parent NodeID, name []byte) NodeID {
-	hash := t.hash(parent, name)
+// find returns the node, or none, and the hash of what was looked for.
+func (t *nodeTable) find(tree *Tree, parent NodeID, name []byte) (n NodeID, hash uint64) {
+	hash = t.hash(parent, name)
 	mask := uint64(len(t.slots) - 1)
 	for at := hash & mask; t.slots[at] != 0; at = (at + 1) & mask {
 		slot := t.slots[at]
@@ -80,31 +80,31 @@ func (t *nodeTable) find(tree *Tree, parent NodeID, name []byte) NodeID {
 		}
 		n := NodeID(slot&(1<<slotBits-1)) - 1
 		if tree.nodes[n].parent == parent && string(tree.name(n)) == string(name) {
-			return n
+			return n, hash
 		}
 	}
-	return none
+	return none, hash
 }
 
 func tag(hash uint64) uint32 { return uint32(hash >> (64 - 32 + slotBits)) }
 
-// add puts in a node that is not there yet.
-func (t *nodeTable) add(tree *Tree, n NodeID) {
+// add puts in a node that is not there yet, by the hash of its parent and name.
+func (t *nodeTable) add(tree *Tree, n NodeID, hash uint64) {
 	if 4*t.used >= 3*len(t.slots) {
 		old := t.slots
 		t.slots = make([]uint32, 2*len(old))
 		for _, slot := range old {
 			if slot != 0 {
-				t.put(tree, NodeID(slot&(1<<slotBits-1))-1)
+				n := NodeID(slot&(1<<slotBits-1)) - 1
+				t.put(n, t.hash(tree.nodes[n].parent, tree.name(n)))
 			}
 		}
 	}
-	t.put(tree, n)
+	t.put(n, hash)
 	t.used++
 }
 
-func (t *nodeTable) put(tree *Tree, n NodeID) {
-	hash := t.hash(tree.nodes[n].parent, tree.name(n))
+func (t *nodeTable) put(n NodeID, hash uint64) {
 	mask := uint64(len(t.slots) - 1)
 	at := hash & mask
 	for t.slots[at] != 0 {
