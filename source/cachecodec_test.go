@@ -242,7 +242,7 @@ func FuzzCacheMembers(f *testing.F) {
 					if err != nil {
 						f.Fatal(err)
 					}
-					if b, ok := appendMembers(nil, st.members); ok {
+					if b, ok := writtenMembers(st.members); ok {
 						f.Add(b)
 					}
 				}
@@ -263,7 +263,7 @@ func FuzzCacheMembers(f *testing.F) {
 				}
 			}
 		}
-		_, _ = appendMembers(nil, m)
+		_, _ = writtenMembers(m)
 	})
 }
 

@@ -44,7 +44,7 @@ func goodCacheFiles(tb testing.TB) map[string][]byte {
 			if err != nil {
 				tb.Fatal(err)
 			}
-			if body, ok := appendMembers(nil, st.members); ok {
+			if body, ok := writtenMembers(st.members); ok {
 				keep(imageKind, body)
 			}
 		}

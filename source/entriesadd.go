@@ -115,22 +115,22 @@ func (e *Entries) owner(o owner) uint32 {
 // directory returns the number of the directory of that name; false if there is
 // no room for it.
 func (e *Entries) directory(name []byte) (dir uint32, ok bool) {
-	path := e.adding.path
-	for len(path) > 0 {
-		last := e.text.at(e.dirs[path[len(path)-1]])
+	above := e.adding
+	for len(above.path) > 0 {
+		dir := above.path[len(above.path)-1]
+		last := e.text.at(e.dirs[dir])
 		if len(last) <= len(name) && string(last) == string(name[:len(last)]) {
 			if len(last) == len(name) {
-				e.adding.path = path
-				return path[len(path)-1], true
+				return dir, true
 			}
 			break
 		}
-		path = path[:len(path)-1]
+		above.path = above.path[:len(above.path)-1]
 	}
 	place, ok := e.text.add(name)
 	dir = uint32(len(e.dirs))
 	e.dirs = append(e.dirs, place)
-	e.adding.path = append(path, dir)
+	above.path = append(above.path, dir)
 	return dir, ok
 }
 
