@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"integration/step": {},
 	"bench/barescan":   {},
 	"bench/compare":    {},
+	"bench/firstframe": {},
 	"bench/generate":   {"bench/madeup"},
 	"bench/madeup":     {},
 	"bench/profile":    {"report", "analyze", "source"},
@@ -49,9 +50,9 @@ var restricted = map[string][]string{
 	"github.com/containerd/":                 {"source"},
 	"github.com/opencontainers/":             {"source"},
 	"charm.land/":                            {"ui", "cmd", "internal/ansisvg"},
-	"github.com/charmbracelet/":              {"ui", "cmd", "internal/ansisvg", "internal/testkit"},
+	"github.com/charmbracelet/":              {"ui", "cmd", "internal/ansisvg", "internal/testkit", "bench/firstframe"},
 	"github.com/chromedp/":                   {}, // tests alone drive a browser
-	"github.com/creack/pty":                  {"internal/testkit", "internal/ansisvg"},
+	"github.com/creack/pty":                  {"internal/testkit", "internal/ansisvg", "bench/firstframe"},
 	"github.com/spf13/":                      {"cmd"},
 	"testing":                                {"internal/testkit"},
 }

@@ -214,15 +214,14 @@ func newNamed() *named {
 
 // class returns what n's name makes of it: a directory's whole name, a file's end.
 func (d *named) class(t *Tree, n NodeID) class {
-	x := &t.nodes[n]
-	name := t.names.view(x.name)
-	if x.kidCount > 0 {
+	name := t.nameView(n)
+	if t.hasChildren(n) {
 		if c := d.dirs[name]; c != noClass {
 			return c
 		}
 		for pair, c := range d.below {
 			parent, own, _ := strings.Cut(pair, "/")
-			if own == name && t.names.view(t.nodes[x.parent].name) == parent {
+			if own == name && t.nameView(t.nodes[n].parent) == parent {
 				return c
 			}
 		}

@@ -84,17 +84,18 @@ const maxCandidates = 64
 // same reports whether the file that was deleted is the one that was added.
 func (m *moves) same(from, to int32) bool {
 	u, l := &m.t.versions[to], &m.t.versions[from]
-	if l.inode == none || u.inode == l.inode {
+	if l.inode == none || u.inode == l.inode && u.inode != own {
 		return false
 	}
-	named := m.t.nodes[u.node].name == m.t.nodes[l.node].name
-	ui, li := &m.t.inodes[u.inode], &m.t.inodes[l.inode]
-	ue, le := m.t.layers[ui.layer].Entries, m.t.layers[li.layer].Entries
-	size := ue.Size(int(ui.entry))
-	if size != le.Size(int(li.entry)) || size < distinctSize && !named {
+	named := m.t.nameView(u.node) == m.t.nameView(l.node)
+	ul, ui := m.t.carrier(to)
+	ll, li := m.t.carrier(from)
+	ue, le := m.t.layers[ul].Entries, m.t.layers[ll].Entries
+	size := ue.Size(int(ui))
+	if size != le.Size(int(li)) || size < distinctSize && !named {
 		return false
 	}
-	a, b := ue.At(int(ui.entry)), le.At(int(li.entry))
+	a, b := ue.At(int(ui)), le.At(int(li))
 	timed := a.Time.Equal(b.Time) && !a.Time.IsZero()
 	if a.Size < distinctSize && !(named && timed) || !named && !timed {
 		return false

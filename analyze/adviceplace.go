@@ -62,7 +62,7 @@ func (p *place) node(t *Tree) (n NodeID, all bool) {
 			continue
 		}
 		top := p.heights[len(p.heights)-1].node
-		if n = h.node; n != top && t.nodes[n].kidCount == 0 {
+		if n = h.node; n != top && !t.hasChildren(n) {
 			n = t.nodes[n].parent
 		}
 		return n, t.above(n, top) == n

@@ -98,9 +98,8 @@ func (ad *adviser) shipped(n NodeID) (layer int, bytes int64) {
 	if i == none || t.versions[i].inode == none || t.versions[i].kind != source.File {
 		return 0, 0
 	}
-	id := t.versions[i].inode
 	first := n
-	for _, name := range t.shared[id] {
+	for _, name := range t.shared[t.versions[i].inode] {
 		other := t.versions[name].node
 		if t.at(other, last) != name {
 			continue
@@ -113,5 +112,6 @@ func (ad *adviser) shipped(n NodeID) (layer int, bytes int64) {
 	if first != n {
 		return 0, 0
 	}
-	return int(t.inodes[id].layer), t.stored(id)
+	from, entry := t.carrier(i)
+	return int(from), t.stored(from, entry)
 }

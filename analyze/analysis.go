@@ -141,7 +141,7 @@ func (a *Analysis) Finish(ctx context.Context) (*Analysis, error) {
 	done := &Analysis{
 		Image: a.Image, Flaws: a.Flaws, base: a.base, read: a.read,
 		Tree: &Tree{
-			layers: t.layers, nodes: t.nodes, children: t.children, names: t.names, dirs: t.dirs, orphans: t.orphans,
+			layers: t.layers, nodes: t.nodes, children: t.children, extra: t.extra, dirs: t.dirs, orphans: t.orphans,
 			versions: slices.Clone(t.versions), inodes: slices.Clone(t.inodes),
 		},
 	}
@@ -190,15 +190,15 @@ func (a *Analysis) sum(base int) {
 	for k, l := range t.layers {
 		a.Layers[k] = LayerTotal{Layer: l, Entries: l.Entries.Len(), Base: k < base}
 		tot.Entries += l.Entries.Len()
+		for i := range l.Entries.Len() {
+			a.Layers[k].Stored += t.stored(uint16(k), int32(i))
+		}
 		switch {
 		case l.CompressedBytes < 0 || tot.Compressed < 0:
 			tot.Compressed = -1
 		default:
 			tot.Compressed += l.CompressedBytes
 		}
-	}
-	for id := range t.inodes {
-		a.Layers[t.inodes[id].layer].Stored += t.stored(int32(id))
 	}
 	for i := range t.versions {
 		if v := &t.versions[i]; v.flags&duplicate == 0 {

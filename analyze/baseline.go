@@ -116,8 +116,7 @@ func compareWaste(before, after []Waste, form func(string) string) (come, gone [
 		come, gone = matchWaste(come, b[:nb], a[:na], 1), matchWaste(gone, b[:nb], a[:na], -1)
 		b, a = b[nb:], a[na:]
 	}
-	sortWaste(come)
-	sortWaste(gone)
+	come, gone = byBytes(come), byBytes(gone)
 	return come, gone
 }
 

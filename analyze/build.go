@@ -1,7 +1,6 @@
 package analyze
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +11,8 @@ import (
 
 // Bounds on a tree, far beyond any real image's.
 const (
-	maxNodes    = 1 << 26
-	maxNames    = math.MaxUint32 - 1<<16 // bytes
+	maxNodes    = 1<<slotBits - 1<<16    // one entry makes fewer than 1<<16
+	maxNames    = math.MaxUint32 - 1<<16 // bytes of names that no entry has
 	maxFlaws    = 1000                   // of one layer; more are only counted
 	maxVersions = math.MaxInt32 - 1
 )
@@ -26,12 +25,8 @@ type builder struct {
 	table nodeTable
 	flaws []source.Flaw
 
-	// By node, while building: its newest version; and the list of its children
-	// that are there now, so that hiding a directory visits nothing else.
-	newest    []int32
-	firstKid  []NodeID
-	nextKid   []NodeID
-	priorKid  []NodeID
+	prev      []int32 // by version: its node's next older one, none for the first
+	name      []byte  // of the entry that is looked at
 	parts     [][]byte
 	more      [][]byte
 	pending   []comparison
@@ -40,8 +35,9 @@ type builder struct {
 	layer     int
 	layerFlaw int
 
-	// The directory of the last entry, for the next is often beside it.
-	lastDir  []byte
+	// The directory of the last entry in source.Entries, for the next is often
+	// beside it; none if that is not sure.
+	lastDir  int
 	lastNode NodeID
 }
 
@@ -50,22 +46,20 @@ func newBuilder(layers []*source.Layer) *builder {
 		t:        &Tree{layers: layers, orphans: map[int32]string{}},
 		bookkept: map[string]int32{},
 	}
-	// Room for the usual case, a path or two versions an entry, at once: growing
-	// step by step would hold everything twice. What is not used is never touched.
+	// Room for the usual case, at most one path an entry and few removals, at
+	// once: growing step by step would hold everything twice. What is not used is
+	// never touched.
 	entries, most := 0, 0
 	for _, l := range layers {
 		entries += l.Entries.Len()
 		most = max(most, l.Entries.Len())
 	}
-	nodes := max(most+most/4, entries/4) + spareRoom // layers have most paths in common, or few
-	b.t.nodes = make([]node, 0, nodes)
-	b.t.versions = make([]version, 0, entries+entries/8+spareRoom)
-	b.t.inodes = make([]inode, 0, entries+spareRoom)
-	b.newest = make([]int32, 0, nodes)
-	b.firstKid = make([]NodeID, 0, nodes)
-	b.nextKid = make([]NodeID, 0, nodes)
-	b.priorKid = make([]NodeID, 0, nodes)
-	b.newNode(Root, nil)
+	versions := entries + entries/8 + spareRoom
+	b.t.nodes = make([]node, 0, entries+spareRoom)
+	b.t.versions = make([]version, 0, versions)
+	b.prev = make([]int32, 0, versions)
+	b.table = newNodeTable(max(most+most/4, entries/2)) // layers have most paths in common, or few
+	b.newNode(Root, nil, none)
 	return b
 }
 
@@ -84,9 +78,9 @@ func (b *builder) build(ctx context.Context) error {
 		}
 	}
 	// What only building needs is let go of before the tree takes its last form.
-	b.table, b.t.names.slots = nodeTable{}, nil
-	b.newest, b.firstKid, b.nextKid, b.priorKid = nil, nil, nil, nil
-	b.t.seal(b.pending)
+	b.table = nodeTable{}
+	b.t.seal(b.pending, b.prev)
+	b.prev = nil
 	return nil
 }
 
@@ -96,23 +90,18 @@ func (b *builder) build(ctx context.Context) error {
 func (b *builder) apply(ctx context.Context, k int, e *source.Entries) error {
 	b.layer, b.layerFlaw = k, 0
 	b.unlinked = b.unlinked[:0]
-	var markers []int
-	for i := range e.Len() {
-		if mayBeMarker(e.NameBytes(i)) {
-			markers = append(markers, i)
-		}
-	}
+	markers := findMarkers(e)
 	for _, wanted := range []pathKind{pathOpaque, pathWhiteout} {
 		for _, i := range markers {
 			b.marker(e, i, wanted)
 		}
 	}
-	b.lastDir = nil
+	b.lastDir = none
 	for i := range e.Len() {
 		if i%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if len(b.t.nodes) > maxNodes || len(b.t.versions) > maxVersions || len(b.t.names.text) > maxNames {
+		if len(b.t.nodes) > maxNodes || len(b.t.versions) > maxVersions || len(b.t.extra.text) > maxNames {
 			return errTooLarge
 		}
 		if len(markers) > 0 && markers[0] == i {
@@ -132,9 +121,23 @@ func (b *builder) apply(ctx context.Context, k int, e *source.Entries) error {
 	return nil
 }
 
+// findMarkers returns the entries that may be markers.
+func findMarkers(e *source.Entries) (markers []int) {
+	dir, within := none, false
+	for i := range e.Len() {
+		if d := e.Dir(i); d != dir {
+			dir, within = d, mayBeMarker(e.DirBytes(d))
+		}
+		if within || mayBeMarker(e.Base(i)) {
+			markers = append(markers, i)
+		}
+	}
+	return markers
+}
+
 // marker hides what the marker that is entry i hides, if it is of the wanted kind.
 func (b *builder) marker(e *source.Entries, i int, wanted pathKind) {
-	b.parts, _ = splitPath(e.NameBytes(i), b.parts)
+	b.split(e, i)
 	kind, hidden := kindOf(b.parts)
 	if kind != wanted {
 		return
@@ -149,24 +152,31 @@ func (b *builder) marker(e *source.Entries, i int, wanted pathKind) {
 	}
 }
 
+// split takes the name of entry i apart, into b.parts.
+func (b *builder) split(e *source.Entries, i int) (climbed bool) {
+	b.name = e.AppendName(b.name[:0], i)
+	b.parts, climbed = splitPath(b.name, b.parts)
+	return climbed
+}
+
 // special deals with an entry that is no path of the filesystem, and tells what
 // it is; pathPlain means that it is one after all.
 func (b *builder) special(e *source.Entries, i int) pathKind {
-	var climbed bool
-	b.parts, climbed = splitPath(e.NameBytes(i), b.parts)
+	climbed := b.split(e, i)
 	kind, _ := kindOf(b.parts)
 	if kind == pathPlain {
 		return kind
 	}
+	name := string(b.name)
 	if climbed {
-		b.flaw(string(e.NameBytes(i)), "the name climbs out of the image with \"..\"; it is taken inside the root")
+		b.flaw(name, "the name climbs out of the image with \"..\"; it is taken inside the root")
 	}
 	if kind == pathMalformed {
-		b.flaw(cleanPath(string(e.NameBytes(i))), "a whiteout of nothing: ignored")
+		b.flaw(cleanPath(name), "a whiteout of nothing: ignored")
 	}
 	// Its bytes are shipped all the same, and hard links may point at AUFS's.
 	if e.Type(i) == source.File && (e.Stored(i) > 0 || kind == pathAUFS) {
-		b.orphan(i, cleanPath(string(e.NameBytes(i))))
+		b.orphan(i, cleanPath(name))
 	}
 	return kind
 }
@@ -181,8 +191,7 @@ func (b *builder) orphan(i int, path string) {
 
 // entry puts entry i, a path of the filesystem, over what is there.
 func (b *builder) entry(e *source.Entries, i int) {
-	name := e.NameBytes(i)
-	n := b.locate(name)
+	n := b.locate(e, i)
 	v := version{node: n, entry: int32(i), inode: none, by: notHidden, layer: uint16(b.layer), kind: e.Type(i)}
 	if n == Root && v.kind != source.Dir {
 		b.flaw("/", "an entry that makes the root a "+v.kind.String()+": ignored")
@@ -196,32 +205,27 @@ func (b *builder) entry(e *source.Entries, i int) {
 	case source.Hardlink:
 		v.inode, v.kind = b.target(e, i)
 	default:
-		b.t.inodes = append(b.t.inodes, inode{entry: int32(i), carrier: int32(len(b.t.versions)), layer: v.layer, by: notHidden})
-		v.inode = int32(len(b.t.inodes) - 1)
+		v.inode = own
 	}
 	at := b.place(v)
 	if v.inode == none && e.Type(i) == source.Hardlink {
 		b.unlinked = append(b.unlinked, at)
 	}
-	if v.inode != none && e.Type(i) != source.Hardlink {
-		b.t.inodes[v.inode].carrier = at
-	}
 }
 
 // locate returns the node of an entry's name, made if it is new, with all
 // directories above it in place.
-func (b *builder) locate(name []byte) NodeID {
+func (b *builder) locate(e *source.Entries, i int) NodeID {
 	// The common case: a file beside the last one, its name without any of the
 	// spellings that splitPath is there for.
-	if slash := lastSlash(name); slash > 0 && slash == len(b.lastDir) && string(name[:slash]) == string(b.lastDir) {
-		if last := trimSlash(name[slash+1:]); simple(last) {
-			return b.nodeAt(b.lastNode, last)
-		}
+	dir, base := e.Dir(i), e.Base(i)
+	usual := simple(base)
+	if usual && dir == b.lastDir {
+		return b.nodeAt(b.lastNode, base, i)
 	}
-	var climbed bool
-	b.parts, climbed = splitPath(name, b.parts)
+	climbed := b.split(e, i)
 	if climbed {
-		b.flaw(string(name), "the name climbs out of the image with \"..\"; it is taken inside the root")
+		b.flaw(string(b.name), "the name climbs out of the image with \"..\"; it is taken inside the root")
 	}
 	parts := b.parts
 	if len(parts) == 0 {
@@ -229,59 +233,42 @@ func (b *builder) locate(name []byte) NodeID {
 	}
 	at := Root
 	for _, part := range parts[:len(parts)-1] {
-		at = b.nodeAt(at, part)
+		at = b.nodeAt(at, part, none)
 		b.implyDir(at)
 	}
-	b.lastDir = nil
-	if slash := lastSlash(name); slash > 0 && !climbed {
-		b.lastDir, b.lastNode = name[:slash], at
-		if len(trimSlash(name[slash+1:])) == 0 || !simple(trimSlash(name[slash+1:])) {
-			b.lastDir = nil
-		}
+	if !usual {
+		b.lastDir = none
+		return b.nodeAt(at, parts[len(parts)-1], none)
 	}
-	return b.nodeAt(at, parts[len(parts)-1])
-}
-
-// lastSlash returns where the last slash stands that something follows, -1 if
-// there is none.
-func lastSlash(name []byte) int {
-	return bytes.LastIndexByte(trimSlash(name), '/')
-}
-
-func trimSlash(name []byte) []byte {
-	for len(name) > 0 && name[len(name)-1] == '/' {
-		name = name[:len(name)-1]
+	b.lastDir, b.lastNode = dir, at
+	if climbed {
+		b.lastDir = none // the next one is to be told of as well
 	}
-	return name
+	return b.nodeAt(at, base, i)
 }
 
-// simple reports whether a component is a plain name.
-func simple(part []byte) bool {
-	return len(part) > 0 && string(part) != "." && string(part) != ".."
+// simple reports whether the last part of a name is a component as it is.
+func simple(base []byte) bool {
+	return len(base) > 0 && base[len(base)-1] != '/' && string(base) != "." && string(base) != ".."
 }
 
-func (b *builder) nodeAt(parent NodeID, name []byte) NodeID {
-	id := b.t.names.intern(name)
-	if n := b.table.find(b.t.nodes, parent, id); n != none {
-		return n
+// nodeAt returns the node of a name below parent, made if it is new. entry is the
+// one of this layer that has the name for its base, none if there is none.
+func (b *builder) nodeAt(parent NodeID, name []byte, entry int) NodeID {
+	n, hash := b.table.find(b.t, parent, name)
+	if n == none {
+		n = b.newNode(parent, name, entry)
+		b.table.add(b.t, n, hash)
 	}
-	n := b.newNode(parent, &id)
-	b.table.add(b.t.nodes, n)
 	return n
 }
 
-func (b *builder) newNode(parent NodeID, name *uint32) NodeID {
-	var id uint32
-	if name != nil {
-		id = *name
-	} else {
-		id = b.t.names.intern([]byte("/"))
+func (b *builder) newNode(parent NodeID, name []byte, entry int) NodeID {
+	x := node{parent: parent, name: uint32(entry), layer: uint16(b.layer), first: none, kids: none, dir: unlisted}
+	if entry == none {
+		x.name, x.layer = b.t.extra.add(name), noLayer
 	}
-	b.t.nodes = append(b.t.nodes, node{parent: parent, name: id})
-	b.newest = append(b.newest, none)
-	b.firstKid = append(b.firstKid, none)
-	b.nextKid = append(b.nextKid, none)
-	b.priorKid = append(b.priorKid, none)
+	b.t.nodes = append(b.t.nodes, x)
 	return NodeID(len(b.t.nodes) - 1)
 }
 
@@ -289,7 +276,7 @@ func (b *builder) newNode(parent NodeID, name *uint32) NodeID {
 func (b *builder) lookup(parts [][]byte) NodeID {
 	at := Root
 	for _, part := range parts {
-		if at = b.table.find(b.t.nodes, at, b.t.names.intern(part)); at == none {
+		if at, _ = b.table.find(b.t, at, part); at == none {
 			return none
 		}
 	}

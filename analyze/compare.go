@@ -63,31 +63,33 @@ func (t *Tree) sameContent(upper, lower int32) (same, known bool) {
 	case u.inode == none && l.inode == none:
 		// Two hard links to nothing: what they name is all there is to compare.
 		return Version{t, upper}.Link() == Version{t, lower}.Link(), true
-	case u.inode == l.inode:
+	case u.inode == l.inode && u.inode != own:
 		return true, true
 	case u.inode == none || l.inode == none:
 		return false, true
 	}
-	return t.sameInode(&t.inodes[u.inode], t, &t.inodes[l.inode])
+	ul, ui := t.carrier(upper)
+	ll, li := t.carrier(lower)
+	return t.sameCarried(ul, ui, t, ll, li)
 }
 
-// sameInode reports whether an inode of t and one of other, which are of one
-// kind, hold the same; known as sameContent has it.
-func (t *Tree) sameInode(i *inode, other *Tree, j *inode) (same, known bool) {
-	ie, je := t.layers[i.layer].Entries, other.layers[j.layer].Entries
-	if ie.Type(int(i.entry)) != source.File {
-		a, b := ie.At(int(i.entry)), je.At(int(j.entry))
+// sameCarried reports whether what an entry of a layer of t carries and what one
+// of other does, which are of one kind, is the same; known as sameContent has it.
+func (t *Tree) sameCarried(layer uint16, i int32, other *Tree, otherLayer uint16, j int32) (same, known bool) {
+	ie, je := t.layers[layer].Entries, other.layers[otherLayer].Entries
+	if ie.Type(int(i)) != source.File {
+		a, b := ie.At(int(i)), je.At(int(j))
 		return a.Link == b.Link && a.Major == b.Major && a.Minor == b.Minor, true
 	}
-	size := ie.Size(int(i.entry))
-	if size != je.Size(int(j.entry)) {
+	size := ie.Size(int(i))
+	if size != je.Size(int(j)) {
 		return false, true
 	}
 	if size == 0 {
 		return true, true
 	}
-	is, kind, ok1 := ie.Checksum(int(i.entry))
-	js, otherKind, ok2 := je.Checksum(int(j.entry))
+	is, kind, ok1 := ie.Checksum(int(i))
+	js, otherKind, ok2 := je.Checksum(int(j))
 	known = ok1 && ok2 && kind == otherKind
 	return known && is == js, known
 }
@@ -109,8 +111,8 @@ func (t *Tree) compare(ctx context.Context, pending []comparison) error {
 			continue // relate has taken them for different so far
 		}
 		for _, v := range []int32{c.upper, c.lower} {
-			i := &t.inodes[t.versions[v].inode]
-			wanted[i.layer] = append(wanted[i.layer], int(i.entry))
+			layer, entry := t.carrier(v)
+			wanted[layer] = append(wanted[layer], int(entry))
 		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -130,8 +132,9 @@ func (t *Tree) compare(ctx context.Context, pending []comparison) error {
 
 // surelyDiffer reports whether a look at a few bytes settles it.
 func (t *Tree) surelyDiffer(c comparison) bool {
-	u, l := &t.inodes[t.versions[c.upper].inode], &t.inodes[t.versions[c.lower].inode]
-	return source.Differ(t.layers[u.layer], int(u.entry), t.layers[l.layer], int(l.entry))
+	upper, i := t.carrier(c.upper)
+	lower, j := t.carrier(c.lower)
+	return source.Differ(t.layers[upper], int(i), t.layers[lower], int(j))
 }
 
 // maxReaders is how many layers are read at once for checksums.

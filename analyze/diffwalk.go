@@ -132,7 +132,7 @@ func (d *differ) merge(dst []couple[NodeID], before, after []NodeID) []couple[No
 	for len(before) > 0 && len(after) > 0 {
 		order := 0
 		if !d.sameTree() || before[0] != after[0] {
-			order = strings.Compare(b.names.view(b.nodes[before[0]].name), a.names.view(a.nodes[after[0]].name))
+			order = strings.Compare(b.nameView(before[0]), a.nameView(after[0]))
 		}
 		p := couple[NodeID]{none, none}
 		if order <= 0 {
@@ -167,13 +167,14 @@ func (d *differ) settle(ctx context.Context) error {
 	}
 	wanted := map[*source.Layer][]int{}
 	for _, v := range d.pending {
-		b, a := d.before.t.inodeOf(v.before), d.after.t.inodeOf(v.after)
-		from, to := d.before.t.layers[b.layer], d.after.t.layers[a.layer]
-		if source.Differ(from, int(b.entry), to, int(a.entry)) {
+		fromLayer, b := d.before.t.carrier(v.before)
+		toLayer, a := d.after.t.carrier(v.after)
+		from, to := d.before.t.layers[fromLayer], d.after.t.layers[toLayer]
+		if source.Differ(from, int(b), to, int(a)) {
 			continue // without checksums they count as different
 		}
-		wanted[from] = append(wanted[from], int(b.entry))
-		wanted[to] = append(wanted[to], int(a.entry))
+		wanted[from] = append(wanted[from], int(b))
+		wanted[to] = append(wanted[to], int(a))
 	}
 	d.pending = nil
 	group, ctx := errgroup.WithContext(ctx)
@@ -183,8 +184,6 @@ func (d *differ) settle(ctx context.Context) error {
 	}
 	return group.Wait()
 }
-
-func (t *Tree) inodeOf(v int32) *inode { return &t.inodes[t.versions[v].inode] }
 
 // content returns what of two versions differs but their attributes; known is
 // false if that takes checksums that are not there, and then they count as
@@ -207,16 +206,17 @@ func (d *differ) content(v couple[int32]) (what What, known bool) {
 		return WhatLink, true
 	case b.inode == none || a.inode == none:
 		return WhatContent, true
-	case bt == at && b.inode == a.inode:
+	case bt == at && b.inode == a.inode && b.inode != own:
 		return 0, true
 	}
 	what = [...]What{source.Symlink: WhatLink, source.Char: WhatDevice, source.Block: WhatDevice, source.Fifo: WhatDevice}[b.kind]
 	if what == 0 {
 		what = WhatContent
 	}
-	bi, ai := bt.inodeOf(v.before), at.inodeOf(v.after)
-	same, known := bt.sameInode(bi, at, ai)
-	if twin := d.after.twin[ai.layer]; !known && twin != none && twin == d.before.twin[bi.layer] && bi.entry == ai.entry {
+	bl, bi := bt.carrier(v.before)
+	al, ai := at.carrier(v.after)
+	same, known := bt.sameCarried(bl, bi, at, al, ai)
+	if twin := d.after.twin[al]; !known && twin != none && twin == d.before.twin[bl] && bi == ai {
 		same, known = true, true // one entry of one layer
 	}
 	if same {
@@ -285,8 +285,9 @@ func (s *side) bytes(v int32) int64 {
 			s.counted[id] = struct{}{}
 		}
 	}
-	n := s.t.stored(id)
-	s.visible[s.t.inodes[id].layer] += n
+	layer, entry := s.t.carrier(v)
+	n := s.t.stored(layer, entry)
+	s.visible[layer] += n
 	return n
 }
 

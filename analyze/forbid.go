@@ -94,8 +94,9 @@ func (c *checker) shippedAs(g Glob, excepted []bool, each func(version int)) map
 	}
 	for _, id := range slices.Sorted(maps.Keys(t.orphans)) {
 		if path := t.orphans[id]; g.covers(path) && c.rules.Forbid.Value.coverPath(path) {
-			s := in(int(t.inodes[id].layer))
-			s.add(t.stored(id), s.layer, func() string { return path })
+			i := &t.inodes[id]
+			s := in(int(i.layer))
+			s.add(t.stored(i.layer, i.entry), s.layer, func() string { return path })
 			s.below = Root
 		}
 	}

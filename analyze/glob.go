@@ -180,28 +180,17 @@ func (g Glob) covers(path string) bool {
 }
 
 // coveredBy adds the nodes of t that g names, or that lie below one, to those in
-// marks, by node. A name is looked at once, however many paths have it, and only
-// paths whose last component fits are put together.
+// marks, by node. Only paths whose last component fits are put together.
 func (t *Tree) coveredBy(g Glob, marks []bool) {
-	const unknown, no, yes = 0, 1, 2
 	own := make([]bool, len(t.nodes))
-	fits := make([]uint8, len(t.names.from)) // by name: whether the last component fits
 	for i := range g.any {
 		p := &g.any[i]
 		own[Root] = own[Root] || p.matches("")
-		clear(fits)
-		for n := 1; n < len(t.nodes); n++ {
-			x := &t.nodes[n]
-			if own[n] = own[n] || own[x.parent]; own[n] {
+		for n := NodeID(1); int(n) < len(t.nodes); n++ {
+			if own[n] = own[n] || own[t.nodes[n].parent]; own[n] {
 				continue
 			}
-			if fits[x.name] == unknown {
-				fits[x.name] = no
-				if doublestar.MatchUnvalidated(p.last, t.names.view(x.name)) {
-					fits[x.name] = yes
-				}
-			}
-			own[n] = fits[x.name] == yes && (p.anywhere || p.matches(t.Path(NodeID(n))[1:]))
+			own[n] = doublestar.MatchUnvalidated(p.last, t.nameView(n)) && (p.anywhere || p.matches(t.Path(n)[1:]))
 		}
 	}
 	for n, named := range own {

@@ -5,14 +5,10 @@ import (
 	"unsafe"
 )
 
-// names are interned strings: each is kept once, in one run of bytes.
+// names are strings in one run of bytes.
 type names struct {
 	text []byte
 	from []uint32 // where name i begins; it ends where the next begins
-
-	// A hash table of names, open addressing; dropped when the tree is built.
-	slots []uint32 // 1 + index of a name; 0: free
-	seed  maphash.Seed
 }
 
 func (s *names) at(i uint32) []byte {
@@ -23,94 +19,96 @@ func (s *names) at(i uint32) []byte {
 	return s.text[s.from[i]:to]
 }
 
-// view is at without a copy, as a string: the text never changes once written.
-func (s *names) view(i uint32) string {
-	b := s.at(i)
+// add returns the index of name, which is added.
+func (s *names) add(name []byte) uint32 {
+	s.from = append(s.from, uint32(len(s.text)))
+	s.text = append(s.text, name...)
+	return uint32(len(s.from) - 1)
+}
+
+// name returns the last component of n's path, "" for Root. The bytes must not be
+// changed.
+func (t *Tree) name(n NodeID) []byte {
+	x := &t.nodes[n]
+	if x.layer == noLayer {
+		return t.extra.at(x.name)
+	}
+	return t.layers[x.layer].Entries.Base(int(x.name))
+}
+
+// nameView is name as a string, without a copy: names never change.
+func (t *Tree) nameView(n NodeID) string {
+	b := t.name(n)
 	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // b is never written to again
 }
 
-// intern returns the index of name, which is added if it is new.
-func (s *names) intern(name []byte) uint32 {
-	if 2*len(s.from) >= len(s.slots) {
-		s.grow()
-	}
-	mask := uint64(len(s.slots) - 1)
-	for h := maphash.Bytes(s.seed, name) & mask; ; h = (h + 1) & mask {
-		switch i := s.slots[h]; {
-		case i == 0:
-			s.from = append(s.from, uint32(len(s.text)))
-			s.text = append(s.text, name...)
-			s.slots[h] = uint32(len(s.from))
-			return uint32(len(s.from) - 1)
-		case string(s.at(i-1)) == string(name):
-			return i - 1
-		}
-	}
-}
-
-func (s *names) grow() {
-	if s.slots == nil {
-		s.seed = maphash.MakeSeed()
-	}
-	s.slots = make([]uint32, max(1024, 2*len(s.slots)))
-	mask := uint64(len(s.slots) - 1)
-	for i := range s.from {
-		h := maphash.Bytes(s.seed, s.at(uint32(i))) & mask
-		for s.slots[h] != 0 {
-			h = (h + 1) & mask
-		}
-		s.slots[h] = uint32(i + 1)
-	}
-}
-
-// nodeTable finds a node by its parent and name while the tree is built.
+// nodeTable finds a node by its parent and name while the tree is built: a hash
+// table with open addressing. A slot is 0 if it is free; else it holds 1 + the
+// node in its low bits and some of the hash above them, so that other nodes are
+// seldom looked at.
 type nodeTable struct {
-	slots []int32 // 1 + node; 0: free
+	slots []uint32
 	used  int
+	seed  maphash.Seed
 }
 
-func hashNode(parent NodeID, name uint32) uint64 {
+const slotBits = 26 // of the node in a slot
+
+func newNodeTable(nodes int) nodeTable {
+	size := 1024
+	for size*3 < nodes*4 {
+		size *= 2
+	}
+	return nodeTable{slots: make([]uint32, size), seed: maphash.MakeSeed()}
+}
+
+func (t *nodeTable) hash(parent NodeID, name []byte) uint64 {
 	// Multiplication by an odd constant with many bits (2^64 / golden ratio),
 	// the high half folded down.
-	h := (uint64(uint32(parent))<<32 | uint64(name)) * 0x9e3779b97f4a7c15
+	h := (maphash.Bytes(t.seed, name) ^ uint64(uint32(parent))) * 0x9e3779b97f4a7c15
 	return h ^ h>>29
 }
 
-// find returns the node, or none.
-func (t *nodeTable) find(nodes []node, parent NodeID, name uint32) NodeID {
-	if len(t.slots) == 0 {
-		return none
-	}
+// find returns the node, or none, and the hash of what was looked for.
+func (t *nodeTable) find(tree *Tree, parent NodeID, name []byte) (n NodeID, hash uint64) {
+	hash = t.hash(parent, name)
 	mask := uint64(len(t.slots) - 1)
-	for h := hashNode(parent, name) & mask; t.slots[h] != 0; h = (h + 1) & mask {
-		n := t.slots[h] - 1
-		if nodes[n].parent == parent && nodes[n].name == name {
-			return NodeID(n)
+	for at := hash & mask; t.slots[at] != 0; at = (at + 1) & mask {
+		slot := t.slots[at]
+		if slot>>slotBits != tag(hash) {
+			continue
+		}
+		n := NodeID(slot&(1<<slotBits-1)) - 1
+		if tree.nodes[n].parent == parent && string(tree.name(n)) == string(name) {
+			return n, hash
 		}
 	}
-	return none
+	return none, hash
 }
 
-// add puts in a node that is not there yet.
-func (t *nodeTable) add(nodes []node, n NodeID) {
-	if 2*t.used >= len(t.slots) {
+func tag(hash uint64) uint32 { return uint32(hash >> (64 - 32 + slotBits)) }
+
+// add puts in a node that is not there yet, by the hash of its parent and name.
+func (t *nodeTable) add(tree *Tree, n NodeID, hash uint64) {
+	if 4*t.used >= 3*len(t.slots) {
 		old := t.slots
-		t.slots = make([]int32, max(1024, 2*len(old)))
-		for _, s := range old {
-			if s != 0 {
-				t.put(nodes, NodeID(s-1))
+		t.slots = make([]uint32, 2*len(old))
+		for _, slot := range old {
+			if slot != 0 {
+				n := NodeID(slot&(1<<slotBits-1)) - 1
+				t.put(n, t.hash(tree.nodes[n].parent, tree.name(n)))
 			}
 		}
 	}
-	t.put(nodes, n)
+	t.put(n, hash)
 	t.used++
 }
 
-func (t *nodeTable) put(nodes []node, n NodeID) {
+func (t *nodeTable) put(n NodeID, hash uint64) {
 	mask := uint64(len(t.slots) - 1)
-	h := hashNode(nodes[n].parent, nodes[n].name) & mask
-	for t.slots[h] != 0 {
-		h = (h + 1) & mask
+	at := hash & mask
+	for t.slots[at] != 0 {
+		at = (at + 1) & mask
 	}
-	t.slots[h] = int32(n) + 1
+	t.slots[at] = tag(hash)<<slotBits | uint32(n+1)
 }

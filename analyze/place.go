@@ -7,24 +7,25 @@ func (b *builder) present(n NodeID) bool {
 	if n == Root {
 		return true
 	}
-	v := b.newest[n]
+	v := b.t.nodes[n].first
 	return v != none && b.t.versions[v].change != Removed && b.t.versions[v].flags&duplicate == 0
 }
 
 // below returns n's newest version of the lower layers, none if they have none.
 func (b *builder) below(n NodeID) int32 {
-	v := b.newest[n]
+	v := b.t.nodes[n].first
 	for v != none && (int(b.t.versions[v].layer) == b.layer || b.t.versions[v].flags&duplicate != 0) {
-		v = b.t.versions[v].prev
+		v = b.prev[v]
 	}
 	return v
 }
 
 func (b *builder) push(v version) int32 {
-	v.prev = b.newest[v.node]
+	at := int32(len(b.t.versions))
 	b.t.versions = append(b.t.versions, v)
-	b.newest[v.node] = int32(len(b.t.versions) - 1)
-	return b.newest[v.node]
+	b.prev = append(b.prev, b.t.nodes[v.node].first)
+	b.t.nodes[v.node].first = at
+	return at
 }
 
 // place puts v over what is at its node, and returns its index.
@@ -34,14 +35,13 @@ func (b *builder) place(v version) int32 {
 	if wasThere && v.kind != source.Dir {
 		b.hideKids(n, Replaced)
 	}
-	at := b.newest[n]
+	at := b.t.nodes[n].first
 	switch top := b.top(n); {
 	case top == nil || int(top.layer) != b.layer:
 		at = b.push(v)
 	case top.change == Removed, top.flags&(implied|duplicate) == implied:
 		// This layer has hidden the lower one and now writes its own; or it names
 		// a directory that it had only implied, which nothing is lost of.
-		v.prev = top.prev
 		*top = v
 	default:
 		if top.flags&duplicate == 0 {
@@ -59,10 +59,11 @@ func (b *builder) place(v version) int32 {
 // top returns n's newest version, nil if there is none. It is valid until the
 // next push.
 func (b *builder) top(n NodeID) *version {
-	if b.newest[n] == none {
+	v := b.t.nodes[n].first
+	if v == none {
 		return nil
 	}
-	return &b.t.versions[b.newest[n]]
+	return &b.t.versions[v]
 }
 
 // supersede marks a version of this layer as covered by this layer.
@@ -77,10 +78,11 @@ func (b *builder) implyDir(n NodeID) {
 		return
 	}
 	if b.present(n) {
-		if b.t.versions[b.newest[n]].kind == source.Dir {
+		top := b.top(n)
+		if top.kind == source.Dir {
 			return
 		}
-		if int(b.t.versions[b.newest[n]].layer) == b.layer {
+		if int(top.layer) == b.layer {
 			b.flaw(b.t.Path(n), "an entry lies below it, though it is no directory: taken for one")
 		}
 	}
@@ -93,39 +95,46 @@ func (b *builder) hide(n NodeID, cause Cause) {
 		b.hideKids(n, cause)
 		return
 	}
-	b.unlink(n)
 	b.hideTree(n, cause)
 }
 
 // hideKids hides all that is there below n, but not n.
 func (b *builder) hideKids(n NodeID, cause Cause) {
-	kid := b.firstKid[n]
-	if kid == none {
+	if b.t.nodes[n].kids == none {
 		return
 	}
-	b.lastDir = nil
-	b.firstKid[n] = none
-	for kid != none {
-		next := b.nextKid[kid]
+	b.lastDir = none
+	for _, kid := range b.takeKids(n, nil) {
 		b.hideTree(kid, cause)
-		kid = next
 	}
 }
 
-// hideTree hides n, which is there and has been taken out of its parent's list,
-// and all below it. A stack, not recursion: paths may be tens of thousands of
-// directories deep.
+// hideTree hides n, which is there, and all below it. A stack, not recursion:
+// paths may be tens of thousands of directories deep.
 func (b *builder) hideTree(n NodeID, cause Cause) {
 	stack := []NodeID{n}
 	for len(stack) > 0 {
 		n := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		for kid := b.firstKid[n]; kid != none; kid = b.nextKid[kid] {
-			stack = append(stack, kid)
-		}
-		b.firstKid[n] = none
+		stack = b.takeKids(n, stack[:len(stack)-1])
 		b.remove(n, cause)
 	}
+}
+
+// takeKids appends to list the children of n that are there, and forgets all that
+// the node lists.
+func (b *builder) takeKids(n NodeID, list []NodeID) []NodeID {
+	kid := NodeID(b.t.nodes[n].kids)
+	b.t.nodes[n].kids = none
+	for kid != none {
+		x := &b.t.nodes[kid]
+		next := NodeID(x.dir)
+		x.dir = unlisted
+		if b.present(kid) {
+			list = append(list, kid)
+		}
+		kid = next
+	}
+	return list
 }
 
 // remove leaves a removed version on n, unless it was this layer that brought n.
@@ -143,28 +152,16 @@ func (b *builder) remove(n NodeID, cause Cause) {
 	b.push(version{node: n, entry: none, inode: none, by: notHidden, layer: uint16(b.layer), change: Removed})
 }
 
-// link puts n into its parent's list of what is there.
+// link makes the parent list n, so that hiding a directory visits nothing but what
+// has been there since it was last hidden. Who is hidden alone stays in the list:
+// taking the children goes through it once, and every child got there once.
 func (b *builder) link(n NodeID) {
-	p := b.t.nodes[n].parent
-	first := b.firstKid[p]
-	b.nextKid[n], b.priorKid[n] = first, none
-	if first != none {
-		b.priorKid[first] = n
+	x := &b.t.nodes[n]
+	if x.dir != unlisted {
+		return
 	}
-	b.firstKid[p] = n
-}
-
-// unlink takes n out of it.
-func (b *builder) unlink(n NodeID) {
-	next, prior := b.nextKid[n], b.priorKid[n]
-	if prior == none {
-		b.firstKid[b.t.nodes[n].parent] = next
-	} else {
-		b.nextKid[prior] = next
-	}
-	if next != none {
-		b.priorKid[next] = prior
-	}
+	p := &b.t.nodes[x.parent]
+	x.dir, p.kids = p.kids, int32(n)
 }
 
 // target finds the inode that entry i, a hard link, names: an earlier entry of
@@ -174,12 +171,12 @@ func (b *builder) target(e *source.Entries, i int) (id int32, kind source.Type) 
 	parts, _ := splitPath(e.LinkBytes(i), b.more)
 	b.more = parts
 	if n := b.lookup(parts); n != none {
-		v := b.newest[n]
+		v := b.t.nodes[n].first
 		if v != none && b.t.versions[v].change == Removed || v != none && b.t.versions[v].flags&duplicate != 0 {
 			v = b.below(n)
 		}
 		if v != none && b.t.versions[v].inode != none {
-			return b.t.versions[v].inode, b.t.versions[v].kind
+			return b.share(v), b.t.versions[v].kind
 		}
 	}
 	if id, ok := b.bookkept[joinPath(parts)]; ok {
@@ -200,4 +197,14 @@ func (b *builder) relink(e *source.Entries, at int32) {
 	v := &b.t.versions[at]
 	v.inode, v.kind = id, kind
 	b.relate(at, b.below(v.node))
+}
+
+// share returns the inode of version v, made if v has been its only name.
+func (b *builder) share(v int32) int32 {
+	x := &b.t.versions[v]
+	if x.inode == own {
+		b.t.inodes = append(b.t.inodes, inode{entry: x.entry, carrier: v, layer: x.layer, by: notHidden})
+		x.inode = int32(len(b.t.inodes) - 1)
+	}
+	return x.inode
 }

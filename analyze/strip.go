@@ -37,14 +37,14 @@ func (v *View) ownSigns(n NodeID, bits []uint64) {
 // versions as a directory are left out: every layer names the parents of what
 // it changes again, and that says nothing.
 func (v *View) eachSign(n NodeID, f func(layer int, s Sign)) {
-	x := &v.t.nodes[n]
+	above := v.t.hasChildren(n)
 	shown := v.t.at(n, v.at)
-	for i := x.first; i < x.first+x.count; i++ {
+	for i, to := v.t.span(n); i < to; i++ {
 		version := &v.t.versions[i]
 		switch {
 		case version.change == Removed:
 			f(int(version.layer), SignRemoved)
-		case version.kind == source.Dir && x.kidCount > 0:
+		case version.kind == source.Dir && above:
 		case i == shown:
 			f(int(version.layer), SignShows)
 		default:

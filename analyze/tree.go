@@ -1,7 +1,6 @@
 package analyze
 
 import (
-	"slices"
 	"sort"
 	"strings"
 
@@ -37,16 +36,17 @@ import (
 // so that the whole costs time and memory linear in entries plus hidden nodes,
 // whatever the number of layers.
 //
-// Nodes, versions and inodes live in flat slices and refer to each other by
-// index; names are interned. A parent's index is lower than its children's, so
-// that sums over directories are one loop from the last node to the first.
+// Nodes and versions live in flat slices and refer to each other by index; a
+// node's name is that of an entry. A parent's index is lower than its children's,
+// so that sums over directories are one loop from the last node to the first.
 //
 // # Bytes
 //
 // Content belongs to an inode: the entry that carries it in its layer's tar.
 // Versions are its names: one, or more with hard links, in this layer or in
 // higher ones. An inode's bytes are visible while a name of it shows, and dead
-// from the layer on that hides the last.
+// from the layer on that hides the last. Only inodes that had, or can still get,
+// another name than their own entry's are kept as such.
 
 // A NodeID is the index of a node in its Tree. Root is 0.
 type NodeID int32
@@ -56,28 +56,28 @@ const Root NodeID = 0
 
 const none = -1
 
-// A node is one path.
+// A node is one path. What it refers to ends where the next node's begins. While
+// the tree is built, three of its fields have another meaning.
 type node struct {
 	parent NodeID
-	name   uint32 // in Tree.names
-
-	// While the tree is built: the newest version, and none. Afterwards: its
-	// versions are Tree.versions[first : first+count], oldest first.
-	first int32
-	count int32
-
-	// Its children are Tree.children[kids : kids+kidCount], by name.
-	kids     int32
-	kidCount int32
-	dir      int32 // its place among directories, for sums; none if nothing ever lies below it
+	name   uint32 // the entry of its layer that has the name; if that is noLayer, in Tree.extra
+	first  int32  // in Tree.versions, which are oldest first; while building, the newest version
+	kids   int32  // in Tree.children, which are by name; while building, the first child that is listed
+	dir    int32  // its place among directories, for sums, none if nothing ever lies below it; while building, the next in its parent's list
+	layer  uint16
 }
+
+// noLayer is where names come from that no entry has.
+const noLayer = ^uint16(0)
+
+// unlisted is the next of a node that is in no list.
+const unlisted = -2
 
 // A version is what one layer says of one node.
 type version struct {
 	node  NodeID
-	prev  int32 // the node's next older version, none for the first; meaningless once the tree is built
 	entry int32 // in its layer's entries; none for removed and implied ones
-	inode int32 // what it names; none for directories, removed ones and links to nowhere
+	inode int32 // what it names: own, or in Tree.inodes; none for directories, removed ones and links to nowhere
 	layer uint16
 	by    uint16 // the layer that hid it, notHidden if none did
 
@@ -98,7 +98,10 @@ const (
 
 const notHidden = ^uint16(0)
 
-// An inode is content, or whatever else hard links can share.
+// own is the inode of a version that is its only name.
+const own = -2
+
+// An inode is content, or whatever else hard links can share, that is not own.
 type inode struct {
 	entry   int32 // the entry that carries it
 	carrier int32 // the version of that entry; none for AUFS's bookkeeping and other entries that show nowhere
@@ -115,7 +118,7 @@ type Tree struct {
 	versions []version
 	inodes   []inode
 	children []NodeID
-	names    names
+	extra    names // of directories that were met in the names of what lies below, and the like
 	dirs     int32 // nodes with a place among directories
 
 	// names of inodes that have more than one: versions, in the order in which
@@ -138,7 +141,7 @@ func (t *Tree) Name(n NodeID) string {
 	if n == Root {
 		return "/"
 	}
-	return string(t.names.at(t.nodes[n].name))
+	return string(t.name(n))
 }
 
 // Parent returns the node above n; Root's is Root.
@@ -147,9 +150,15 @@ func (t *Tree) Parent(n NodeID) NodeID { return t.nodes[n].parent }
 // Children returns the nodes right below n by name, bytewise, whether they show
 // in any union or not. The slice is the tree's own.
 func (t *Tree) Children(n NodeID) []NodeID {
-	x := &t.nodes[n]
-	return t.children[x.kids : x.kids+x.kidCount : x.kids+x.kidCount]
+	from, to := t.nodes[n].kids, int32(len(t.children))
+	if int(n)+1 < len(t.nodes) {
+		to = t.nodes[n+1].kids
+	}
+	return t.children[from:to:to]
 }
+
+// hasChildren reports whether anything ever lies below n.
+func (t *Tree) hasChildren(n NodeID) bool { return len(t.Children(n)) > 0 }
 
 // Path returns n's absolute path.
 func (t *Tree) Path(n NodeID) string {
@@ -158,11 +167,11 @@ func (t *Tree) Path(n NodeID) string {
 	}
 	size := 0
 	for p := n; p != Root; p = t.nodes[p].parent {
-		size += 1 + len(t.names.at(t.nodes[p].name))
+		size += 1 + len(t.name(p))
 	}
 	b := make([]byte, size)
 	for p := n; p != Root; p = t.nodes[p].parent {
-		name := t.names.at(t.nodes[p].name)
+		name := t.name(p)
 		size -= len(name)
 		copy(b[size:], name)
 		size--
@@ -194,8 +203,8 @@ func (t *Tree) Lookup(path string) (NodeID, bool) {
 
 func (t *Tree) child(n NodeID, name string) (NodeID, bool) {
 	kids := t.Children(n)
-	i := sort.Search(len(kids), func(i int) bool { return string(t.names.at(t.nodes[kids[i]].name)) >= name })
-	if i < len(kids) && string(t.names.at(t.nodes[kids[i]].name)) == name {
+	i := sort.Search(len(kids), func(i int) bool { return t.nameView(kids[i]) >= name })
+	if i < len(kids) && t.nameView(kids[i]) == name {
 		return kids[i], true
 	}
 	return Root, false
@@ -204,12 +213,21 @@ func (t *Tree) child(n NodeID, name string) (NodeID, bool) {
 // Versions returns what the layers say of n, oldest first. A layer that holds
 // the path more than once appears as often, the one that counts last.
 func (t *Tree) Versions(n NodeID) []Version {
-	x := &t.nodes[n]
-	out := make([]Version, x.count)
+	from, to := t.span(n)
+	out := make([]Version, to-from)
 	for i := range out {
-		out[i] = Version{t, x.first + int32(i)}
+		out[i] = Version{t, from + int32(i)}
 	}
 	return out
+}
+
+// span returns where the versions of n are: Tree.versions[from:to].
+func (t *Tree) span(n NodeID) (from, to int32) {
+	from, to = t.nodes[n].first, int32(len(t.versions))
+	if int(n)+1 < len(t.nodes) {
+		to = t.nodes[n+1].first
+	}
+	return from, to
 }
 
 // At returns the version of n that shows in the union after layer k, and whether
@@ -220,8 +238,8 @@ func (t *Tree) At(n NodeID, k int) (Version, bool) {
 }
 
 func (t *Tree) at(n NodeID, k int) int32 {
-	x := &t.nodes[n]
-	for i := x.first + x.count - 1; i >= x.first; i-- {
+	from, to := t.span(n)
+	for i := to - 1; i >= from; i-- {
 		v := &t.versions[i]
 		if int(v.layer) > k || v.flags&duplicate != 0 {
 			continue
@@ -242,8 +260,8 @@ func (t *Tree) InLayer(n NodeID, k int) (Version, bool) {
 }
 
 func (t *Tree) inLayer(n NodeID, k int) int32 {
-	x := &t.nodes[n]
-	for i := x.first + x.count - 1; i >= x.first; i-- {
+	from, to := t.span(n)
+	for i := to - 1; i >= from; i-- {
 		if v := &t.versions[i]; int(v.layer) == k && v.flags&duplicate == 0 {
 			return i
 		}
@@ -251,67 +269,13 @@ func (t *Tree) inLayer(n NodeID, k int) int32 {
 	return none
 }
 
-// seal turns the lists that the tree was built with into slices: versions by
-// node, children by name. Comparisons go on naming the versions that they named.
-func (t *Tree) seal(pending []comparison) {
-	for i := range t.nodes {
-		t.nodes[i].count, t.nodes[i].kidCount, t.nodes[i].dir = 0, 0, none
+// carrier returns the layer and the entry that carry what version i names; it must
+// name something.
+func (t *Tree) carrier(i int32) (layer uint16, entry int32) {
+	v := &t.versions[i]
+	if v.inode == own {
+		return v.layer, v.entry
 	}
-	for i := range t.versions {
-		t.nodes[t.versions[i].node].count++
-	}
-	for n := len(t.nodes) - 1; n > 0; n-- {
-		t.nodes[t.nodes[n].parent].kidCount++
-	}
-	var versions, kids int32
-	for i := range t.nodes {
-		x := &t.nodes[i]
-		x.first, x.kids = versions, kids
-		versions += x.count
-		kids += x.kidCount
-		if x.kidCount > 0 || i == 0 {
-			x.dir = t.dirs
-			t.dirs++
-		}
-		x.count, x.kidCount = 0, 0
-	}
-	moved := make([]int32, len(t.versions)) // where each version goes
-	for i := range t.versions {
-		x := &t.nodes[t.versions[i].node]
-		moved[i] = x.first + x.count
-		x.count++
-	}
-	for i := range t.inodes {
-		if c := t.inodes[i].carrier; c != none {
-			t.inodes[i].carrier = moved[c]
-		}
-	}
-	for i, c := range pending {
-		pending[i] = comparison{moved[c.upper], moved[c.lower]}
-	}
-	for i := range moved { // in place, cycle by cycle
-		for to := moved[i]; to != int32(i); to = moved[i] {
-			t.versions[i], t.versions[to] = t.versions[to], t.versions[i]
-			moved[i], moved[to] = moved[to], to
-		}
-	}
-	t.sealChildren()
-}
-
-// sealChildren lists every node's children by name.
-func (t *Tree) sealChildren() {
-	t.children = make([]NodeID, max(len(t.nodes)-1, 0))
-	for n := 1; n < len(t.nodes); n++ {
-		p := &t.nodes[t.nodes[n].parent]
-		t.children[p.kids+p.kidCount] = NodeID(n)
-		p.kidCount++
-	}
-	byName := func(a, b NodeID) int {
-		return strings.Compare(t.names.view(t.nodes[a].name), t.names.view(t.nodes[b].name))
-	}
-	for i := range t.nodes {
-		if kids := t.Children(NodeID(i)); !slices.IsSortedFunc(kids, byName) {
-			slices.SortFunc(kids, byName)
-		}
-	}
+	id := &t.inodes[v.inode]
+	return id.layer, id.entry
 }

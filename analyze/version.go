@@ -87,8 +87,8 @@ func (v Version) Content() (layer *source.Layer, entry int, ok bool) {
 	if x.inode == none || x.kind != source.File {
 		return nil, 0, false
 	}
-	i := &v.t.inodes[x.inode]
-	return v.t.layers[i.layer], int(i.entry), true
+	from, e := v.t.carrier(v.i)
+	return v.t.layers[from], int(e), true
 }
 
 // Open returns v's content, through hard links.
@@ -120,7 +120,7 @@ func (v Version) Stored() int64 { return v.t.carried(v.i) }
 // carried returns the bytes that version i carries itself.
 func (t *Tree) carried(i int32) int64 {
 	x := &t.versions[i]
-	if x.inode == none || x.kind != source.File || t.inodes[x.inode].carrier != i {
+	if x.inode == none || x.kind != source.File || x.inode != own && t.inodes[x.inode].carrier != i {
 		return 0
 	}
 	return t.layers[x.layer].Entries.Stored(int(x.entry))
@@ -129,11 +129,19 @@ func (t *Tree) carried(i int32) int64 {
 // Wasted returns the bytes that v carries and that no name of the final union
 // reaches.
 func (v Version) Wasted() int64 {
-	x := v.get()
-	if x.inode == none || v.t.inodes[x.inode].by == notHidden {
+	if x := v.get(); x.inode == none || v.t.deadFrom(x) == notHidden {
 		return 0
 	}
 	return v.Stored()
+}
+
+// deadFrom returns the layer from which on nothing shows what x names, notHidden
+// if something does; it must name something.
+func (t *Tree) deadFrom(x *version) uint16 {
+	if x.inode == own {
+		return x.by
+	}
+	return t.inodes[x.inode].by
 }
 
 // Mode returns the permission, set-id and sticky bits; 0755 for an implied
@@ -180,6 +188,6 @@ func (v Version) Target() (string, bool) {
 	if x.kind != source.Symlink || x.inode == none {
 		return "", false
 	}
-	i := &v.t.inodes[x.inode]
-	return v.t.layers[i.layer].Entries.At(int(i.entry)).Link, true
+	from, entry := v.t.carrier(v.i)
+	return v.t.layers[from].Entries.At(int(entry)).Link, true
 }

@@ -177,8 +177,8 @@ func (v *View) showing(n NodeID) int32 {
 
 // removal returns the version that removed n as of layer k.
 func (t *Tree) removal(n NodeID, k int) int32 {
-	x := &t.nodes[n]
-	for i := x.first + x.count - 1; i >= x.first; i-- {
+	from, to := t.span(n)
+	for i := to - 1; i >= from; i-- {
 		if v := &t.versions[i]; int(v.layer) <= k && v.change == Removed {
 			return i
 		}
@@ -188,8 +188,8 @@ func (t *Tree) removal(n NodeID, k int) int32 {
 
 // lastContent returns n's newest version that is not a removal.
 func (t *Tree) lastContent(n NodeID) int32 {
-	x := &t.nodes[n]
-	for i := x.first + x.count - 1; i >= x.first; i-- {
+	from, to := t.span(n)
+	for i := to - 1; i >= from; i-- {
 		if t.versions[i].change != Removed {
 			return i
 		}
@@ -206,8 +206,7 @@ func (v *View) alone(n NodeID) dirSum {
 	if s.shows && t.versions[shown].kind != source.Dir && t.versions[shown].change != Removed {
 		s.files = 1
 	}
-	x := &t.nodes[n]
-	for i := x.first; i < x.first+x.count; i++ {
+	for i, to := t.span(n); i < to; i++ {
 		version := &t.versions[i]
 		if version.inode == none || version.kind != source.File {
 			continue
@@ -218,7 +217,7 @@ func (v *View) alone(n NodeID) dirSum {
 			if i == shown {
 				s.bytes += v.counted(i, n)
 			}
-			if by := t.inodes[version.inode].by; int(by) <= v.spec.At && (v.spec.Mode == Union || int(by) > v.spec.From) {
+			if by := t.deadFrom(version); int(by) <= v.spec.At && (v.spec.Mode == Union || int(by) > v.spec.From) {
 				s.wasted += bytes
 			}
 		case Alone:
@@ -237,15 +236,14 @@ func (v *View) alone(n NodeID) dirSum {
 // counted returns the bytes of a version that shows, 0 if they are counted to
 // another name of its inode.
 func (v *View) counted(i int32, n NodeID) int64 {
-	id := v.t.versions[i].inode
-	if owner, ok := v.owner[id]; ok && owner != n {
+	if owner, ok := v.owner[v.t.versions[i].inode]; ok && owner != n {
 		return 0
 	}
-	return v.t.stored(id)
+	return v.t.stored(v.t.carrier(i))
 }
 
 func (v *View) dead(version *version, bytes int64) int64 {
-	if v.t.inodes[version.inode].by == notHidden {
+	if v.t.deadFrom(version) == notHidden {
 		return 0
 	}
 	return bytes
@@ -255,7 +253,7 @@ func (v *View) dead(version *version, bytes int64) int64 {
 func (v *View) addOrphans() {
 	for id := range v.t.orphans {
 		i := &v.t.inodes[id]
-		bytes := v.t.stored(id)
+		bytes := v.t.stored(i.layer, i.entry)
 		root := &v.sums[v.t.nodes[Root].dir]
 		carriedHere := v.spec.Mode == Everything || v.spec.Mode == Alone && int(i.layer) == v.spec.At
 		if carriedHere {

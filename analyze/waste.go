@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,14 +19,14 @@ type Waste struct {
 	By    int // hid them
 }
 
-// settleInodes finds out which inodes are still reached, and what took the last
+// settleInodes finds out which shared inodes are still reached, and what took the last
 // name of the others: the highest of the layers that hid one. Where that layer
 // hid several, the cause is that of the name that carries the bytes.
 func (t *Tree) settleInodes() {
 	t.shared = map[int32][]int32{}
 	names := make([]int32, len(t.inodes))
 	for i := range t.versions {
-		if id := t.versions[i].inode; id != none {
+		if id := t.versions[i].inode; id >= 0 {
 			names[id]++
 		}
 	}
@@ -34,7 +35,7 @@ func (t *Tree) settleInodes() {
 	}
 	for i := range t.versions {
 		v := &t.versions[i]
-		if v.inode == none {
+		if v.inode < 0 {
 			continue
 		}
 		if names[v.inode] > 1 {
@@ -54,44 +55,66 @@ func (t *Tree) settleInodes() {
 	}
 }
 
-// stored returns the bytes that an inode takes in its layer's tar.
-func (t *Tree) stored(id int32) int64 {
-	i := &t.inodes[id]
-	e := t.layers[i.layer].Entries
-	if e.Type(int(i.entry)) != source.File {
+// stored returns the bytes that an entry of a layer takes in its tar.
+func (t *Tree) stored(layer uint16, entry int32) int64 {
+	e := t.layers[layer].Entries
+	if e.Type(int(entry)) != source.File {
 		return 0
 	}
-	return e.Stored(int(i.entry))
+	return e.Stored(int(entry))
 }
 
 // waste lists what is wasted: largest first, then by path and layer.
 func (t *Tree) waste() []Waste {
 	var out []Waste
-	paths := map[NodeID]string{} // a path that is wasted in ten layers is one string
-	for id := range t.inodes {
-		i := &t.inodes[id]
-		bytes := t.stored(int32(id))
-		if i.by == notHidden || bytes == 0 {
+	for i := range t.versions {
+		v := &t.versions[i]
+		w := Waste{Node: v.node, Layer: int(v.layer), By: int(v.by), Cause: v.cause}
+		if v.inode >= 0 {
+			w.By, w.Cause = int(t.inodes[v.inode].by), t.inodes[v.inode].cause
+		}
+		if w.By == int(notHidden) {
 			continue
 		}
-		w := Waste{Node: none, Bytes: bytes, Cause: i.cause, Layer: int(i.layer), By: int(i.by)}
-		if i.carrier != none {
-			w.Node = t.versions[i.carrier].node
-			if w.Path = paths[w.Node]; w.Path == "" {
-				w.Path = t.Path(w.Node)
-				paths[w.Node] = w.Path
-			}
+		if w.Bytes = t.carried(int32(i)); w.Bytes == 0 {
+			continue
+		}
+		if last := len(out) - 1; last >= 0 && out[last].Node == w.Node {
+			w.Path = out[last].Path // a path that is wasted in ten layers is one string
 		} else {
-			w.Path = t.orphans[int32(id)]
+			w.Path = t.Path(w.Node)
 		}
 		out = append(out, w)
 	}
-	sortWaste(out)
-	return out
+	for _, id := range slices.Sorted(maps.Keys(t.orphans)) {
+		i := &t.inodes[id]
+		if bytes := t.stored(i.layer, i.entry); i.by != notHidden && bytes > 0 {
+			out = append(out, Waste{Node: none, Path: t.orphans[id], Bytes: bytes, Cause: i.cause, Layer: int(i.layer), By: int(i.by)})
+		}
+	}
+	return byBytes(out)
 }
 
-func sortWaste(rows []Waste) {
-	slices.SortStableFunc(rows, func(a, b Waste) int {
-		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), strings.Compare(a.Path, b.Path), cmp.Compare(a.Layer, b.Layer))
+// byBytes sorts rows of waste: largest first, then by path and layer, then as they
+// stand. It is their places that are sorted, for rows are large.
+func byBytes(rows []Waste) []Waste {
+	if len(rows) == 0 {
+		return nil
+	}
+	places := make([]int32, len(rows))
+	for i := range places {
+		places[i] = int32(i)
+	}
+	slices.SortFunc(places, func(i, j int32) int {
+		a, b := &rows[i], &rows[j]
+		if a.Bytes != b.Bytes {
+			return cmp.Compare(b.Bytes, a.Bytes)
+		}
+		return cmp.Or(strings.Compare(a.Path, b.Path), cmp.Compare(a.Layer, b.Layer), cmp.Compare(i, j))
 	})
+	sorted := make([]Waste, len(rows))
+	for to, i := range places {
+		sorted[to] = rows[i]
+	}
+	return sorted
 }

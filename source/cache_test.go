@@ -44,7 +44,7 @@ func allOf(ref string, opts Options) string {
 	for _, l := range im.Layers {
 		fmt.Fprintln(&b, l.Index, l.DiffID, l.Digest, l.MediaType, l.CompressedBytes, l.Step, l.Err, l.Flaws(), l.Entries.Len())
 		for i := range l.Entries.Len() {
-			fmt.Fprintf(&b, "%d %+v\n", l.Entries.records[i].offset, l.Entries.At(i))
+			fmt.Fprintf(&b, "%d %+v\n", l.Entries.offset(i), l.Entries.At(i))
 		}
 	}
 	return b.String()

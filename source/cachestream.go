@@ -116,15 +116,15 @@ func (c *cache) keepStream(b bundle) {
 	if c == nil || !ok || st.key == "" {
 		return
 	}
-	if body, ok := appendMembers(nil, st.members); ok {
+	if body, ok := writtenMembers(st.members); ok {
 		c.write(st.key, imageKind, body)
 	}
 	st.key = ""
 }
 
-// appendMembers appends what a stream holds. It reports false if something in it
+// writtenMembers is what a stream holds, as it is written. It reports false if something in it
 // was broken: that is found again each time.
-func appendMembers(b []byte, m *members) (_ []byte, ok bool) {
+func writtenMembers(m *members) (b []byte, ok bool) {
 	b = binary.AppendUvarint(b, uint64(len(m.files)))
 	for _, name := range slices.Sorted(maps.Keys(m.files)) {
 		f := m.files[name]

@@ -66,9 +66,8 @@ func (l *Layer) Each(ctx context.Context, entries []int, fn func(entry int, r io
 // It must not be called twice at once for one layer.
 func (l *Layer) Sum(ctx context.Context, entries []int) (err error) {
 	entries = slices.DeleteFunc(slices.Clone(entries), func(i int) bool {
-		r := &l.Entries.records[i]
 		_, kind, known := l.Entries.Checksum(i)
-		return r.typ != File || known && kind == XXH3 || r.size-l.Entries.Stored(i) > maxHoles
+		return l.Entries.Type(i) != File || known && kind == XXH3 || l.Entries.Size(i)-l.Entries.Stored(i) > maxHoles
 	})
 	if len(entries) == 0 {
 		return nil
@@ -91,11 +90,13 @@ func (l *Layer) Sum(ctx context.Context, entries []int) (err error) {
 		if err := c.seek(i, s, &h); err != nil {
 			return err
 		}
-		var r record
-		if err := s.sum(ctx, &h, &r); err != nil {
+		sum, ok, err := s.sum(ctx, &h)
+		if err != nil {
 			return l.wrap(fmt.Errorf("reading %q: %w", l.Entries.At(i).Name, err))
 		}
-		l.Entries.late.set(i, r.sum)
+		if ok {
+			l.Entries.late.set(i, sum)
+		}
 	}
 	return nil
 }
@@ -134,7 +135,7 @@ func (l *Layer) contentsAt(ctx context.Context, i int) (*contents, error) {
 	if form == plain || l.blob.kept == nil {
 		return l.contents(ctx)
 	}
-	at := l.Entries.records[i].offset
+	at := l.Entries.offset(i)
 	r := &keptReader{ctx: ctx, kept: l.blob.kept, at: at}
 	in := newStreamInput(r)
 	in.at = at
@@ -177,18 +178,18 @@ func (c *contents) entry(i int) (io.Reader, error) {
 // seek puts s at the content of entry i, and into h how that is stored.
 func (c *contents) seek(i int, s *scanner, h *header) error {
 	e := c.layer.Entries
-	r := &e.records[i]
-	if r.typ != File {
-		return c.layer.wrap(fmt.Errorf("%q is a %s, not a file", e.At(i).Name, r.typ))
+	if t := e.Type(i); t != File {
+		return c.layer.wrap(fmt.Errorf("%q is a %s, not a file", e.At(i).Name, t))
 	}
-	if r.offset < c.in.pos() {
+	offset, size := e.offset(i), e.Size(i)
+	if offset < c.in.pos() {
 		return c.layer.wrap(errors.New("asked for content that lies behind"))
 	}
-	if err := c.in.skip(r.offset - c.in.pos()); err != nil {
+	if err := c.in.skip(offset - c.in.pos()); err != nil {
 		return c.layer.wrap(err)
 	}
-	*h, s.left, s.pad = header{size: r.size, stored: r.size}, r.size, 0
-	if r.rare == 0 || !e.rare[r.rare-1].sparse {
+	*h, s.left, s.pad = header{size: size, stored: size}, size, 0
+	if !e.sparse(i) {
 		return nil
 	}
 	s.left = 0

@@ -37,5 +37,5 @@ func (l *Layer) plainFile(i int) (offset int64, ok bool) {
 	if l.blob == nil || l.blob.at == nil || l.CompressedBytes >= 0 || l.Entries.Stored(i) != l.Entries.Size(i) {
 		return 0, false
 	}
-	return l.Entries.records[i].offset, true
+	return l.Entries.offset(i), true
 }

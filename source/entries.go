@@ -1,117 +1,173 @@
 package source
 
 import (
-	"fmt"
-	"math"
+	"encoding/binary"
+	"sort"
 	"time"
 )
 
-// Entries are the tar members of one layer, in stored order. They are kept
-// flat: one record an entry, names and links in one run of bytes, and what few
-// entries have (extended attributes, device numbers, holes) on the side, so
-// that a million entries are a handful of allocations.
+// Entries are the tar members of one layer, in stored order. A million of them
+// are to be held and gone through, so they are kept small: a record of 24 bytes
+// an entry, in blocks, so that growing copies nothing; names in runs of bytes,
+// the directory once for all the neighbours that lie in it; owner and mode as a
+// place in a list of those that occur; and what few entries have (extended
+// attributes, device numbers, holes, large numbers) on the side.
 //
 // Entries are immutable once Image.Scan has returned, but for checksums, which
 // Layer.Sum adds. They may be read from several goroutines, also meanwhile.
 type Entries struct {
-	records []record
-	text    []byte // names and links, one after the other
-	rare    []rareAttrs
-	flaws   []Flaw // met while scanning, with the layer left open
-	late    lateSums
+	blocks []recordBlock // all but the last one full
+	count  int
+	text   texts
+	dirs   []uint32 // where in text the names of directories are; the first is ""
+	owners []owner
+	rare   []rareAttrs // by entry
+	flaws  []Flaw      // met while scanning, with the layer left open
+	late   lateSums
+
+	adding *adding // nil when all entries are there
 }
 
 // A record is an entry's common part.
 type record struct {
-	offset int64 // of the content in the uncompressed layer; of the first header block for a sparse file
-	size   int64
-	sec    int64 // modification time, seconds since 1970
-	sum    uint64
-	text   uint32 // where the name begins in Entries.text; the link follows it
-	nsec   uint32
-	uid    uint32
-	gid    uint32
-	rare   uint32 // 1 + index in Entries.rare; 0: none
-	name   uint16 // length
-	link   uint16 // length
-	mode   uint16
-	typ    Type
-	summed bool
-	crc    bool // sum is the CRC-64 that an engine keeps, not XXH3
+	block uint32 // where the content begins in the uncompressed layer, in blocks of 512 bytes; of a sparse file, its first header
+	size  uint32
+	sec   uint32 // modification time, seconds since 1970
+	text  uint32 // where in Entries.text the last part of the name is; the link follows it
+	dir   uint32 // index in Entries.dirs
+	bits  uint32 // Type, flags, and the index in Entries.owners
+}
+
+// What record.bits say above the type.
+const (
+	bitSummed = 1 << (3 + iota)
+	bitCRC        // the checksum is the CRC-64 that an engine keeps, not XXH3
+	bitRare       // there is a rareAttrs
+	bitSlash      // a slash ends the name
+	bitsOwner = 8 // from here on: the owner
+)
+
+// recordBlock is up to recordsPerBlock entries in a row.
+type recordBlock struct {
+	records []record
+	sums    []uint64 // checksums, up to the last record that has one
+	nsecs   []uint32 // of modification times, up to the last that is not 0
+}
+
+const recordsPerBlock = 1 << 10
+
+// An owner is what most entries of a layer share with others.
+type owner struct {
+	uid, gid int64
+	mode     uint16
 }
 
 // rareAttrs are what few entries have.
 type rareAttrs struct {
+	entry        uint32
+	sparse, wide bool
 	xattrs       map[string]string
 	major, minor int64
-	uid, gid     int64 // when one of them does not fit the record
-	wideOwner    bool
 	stored       int64 // bytes in the tar, of a sparse file
-	sparse       bool
-}
 
-// Bounds on what one layer may bring into memory. Linux refuses paths of 4096
-// bytes and more; no real image comes near the others.
-const (
-	maxName    = math.MaxUint16
-	maxEntries = 1 << 24
-	maxText    = math.MaxUint32
-)
+	offset, size, sec int64 // if wide: they do not fit the record
+}
 
 // Len returns the number of entries.
 func (e *Entries) Len() int {
 	if e == nil {
 		return 0
 	}
-	return len(e.records)
+	return e.count
 }
 
 // At returns entry i, 0-based in stored order.
 func (e *Entries) At(i int) Entry {
-	r := &e.records[i]
+	r := e.record(i)
+	o := &e.owners[r.bits>>bitsOwner]
 	out := Entry{
-		Name:   string(e.name(r)),
-		Link:   string(e.link(r)),
-		Type:   r.typ,
-		Mode:   uint32(r.mode),
-		UID:    int64(r.uid),
-		GID:    int64(r.gid),
-		Time:   time.Unix(r.sec, int64(r.nsec)).UTC(),
-		Size:   r.size,
-		Stored: r.size,
+		Name: string(e.AppendName(nil, i)),
+		Link: string(e.LinkBytes(i)),
+		Type: r.typ(),
+		Mode: uint32(o.mode),
+		UID:  o.uid,
+		GID:  o.gid,
+		Size: int64(r.size),
 	}
-	out.Sum, out.Kind, out.Summed = e.Checksum(i)
-	if r.rare != 0 {
-		x := &e.rare[r.rare-1]
+	sec := int64(r.sec)
+	if r.bits&bitRare != 0 {
+		x := e.rareOf(i)
 		out.Xattrs, out.Major, out.Minor = x.xattrs, x.major, x.minor
-		if x.wideOwner {
-			out.UID, out.GID = x.uid, x.gid
-		}
-		if x.sparse {
-			out.Stored = x.stored
+		if x.wide {
+			out.Size, sec = x.size, x.sec
 		}
 	}
+	out.Stored = e.Stored(i)
+	out.Time = time.Unix(sec, int64(e.nsec(i))).UTC()
+	out.Sum, out.Kind, out.Summed = e.Checksum(i)
 	return out
 }
 
-// NameBytes returns the stored name of entry i without copying it. The bytes
+// AppendName appends the stored name of entry i to b: that of its directory, its
+// own last part, and the slash that may end it.
+func (e *Entries) AppendName(b []byte, i int) []byte {
+	r := e.record(i)
+	b = append(append(b, e.text.at(e.dirs[r.dir])...), e.text.at(r.text)...)
+	if r.bits&bitSlash != 0 {
+		b = append(b, '/')
+	}
+	return b
+}
+
+// Dir returns the number of the directory in whose name that of entry i begins,
+// for DirBytes. Entries of one number have one directory; neighbours of one
+// directory mostly have one number.
+func (e *Entries) Dir(i int) int { return int(e.record(i).dir) }
+
+// DirBytes returns a directory's name as it is stored, "" or with a slash at its
+// end. The bytes belong to e and must not be changed.
+func (e *Entries) DirBytes(dir int) []byte { return e.text.at(e.dirs[dir]) }
+
+// Base returns the rest of the stored name of entry i without the slash that may
+// end it. It is the last component of the path, unless the name is written in an
+// unusual way: it can be empty, "." or "..", or end in more slashes. The bytes
 // belong to e and must not be changed.
-func (e *Entries) NameBytes(i int) []byte { return e.name(&e.records[i]) }
+func (e *Entries) Base(i int) []byte { return e.text.at(e.record(i).text) }
+
+// LinkBytes returns the stored link target of entry i without copying it. The
+// bytes belong to e and must not be changed.
+func (e *Entries) LinkBytes(i int) []byte {
+	r := e.record(i)
+	if t := r.typ(); t != Symlink && t != Hardlink {
+		return nil
+	}
+	return e.text.behind(r.text)
+}
 
 // Type returns the type of entry i.
-func (e *Entries) Type(i int) Type { return e.records[i].typ }
+func (e *Entries) Type(i int) Type { return e.record(i).typ() }
 
 // Stored returns the content bytes that entry i has in the tar.
 func (e *Entries) Stored(i int) int64 {
-	r := &e.records[i]
-	if r.rare != 0 && e.rare[r.rare-1].sparse {
-		return e.rare[r.rare-1].stored
+	r := e.record(i)
+	if r.bits&bitRare != 0 {
+		if x := e.rareOf(i); x.sparse {
+			return x.stored
+		}
 	}
-	return r.size
+	return e.Size(i)
 }
 
 // Size returns the content bytes that a reader of entry i sees.
-func (e *Entries) Size(i int) int64 { return e.records[i].size }
+func (e *Entries) Size(i int) int64 {
+	r := e.record(i)
+	if r.bits&bitRare != 0 {
+		if x := e.rareOf(i); x.wide {
+			return x.size
+		}
+	}
+	return int64(r.size)
+}
 
 // A SumKind is a way to compute a checksum.
 type SumKind uint8
@@ -126,97 +182,125 @@ const (
 // is known. Checksums of different kinds say nothing of each other; those that
 // Layer.Sum was asked for are XXH3.
 func (e *Entries) Checksum(i int) (sum uint64, kind SumKind, known bool) {
-	r := &e.records[i]
-	if r.summed && !r.crc {
-		return r.sum, XXH3, true
+	r := e.record(i)
+	if r.bits&(bitSummed|bitCRC) == bitSummed {
+		return e.sum(i), XXH3, true
 	}
-	if r.typ == File {
+	if r.typ() == File {
 		if sum, ok := e.late.of(i); ok {
 			return sum, XXH3, true
 		}
 	}
-	if r.crc {
-		return r.sum, CRC64, true
+	if r.bits&bitSummed != 0 {
+		return e.sum(i), CRC64, true
 	}
 	return 0, XXH3, false
 }
 
-func (e *Entries) name(r *record) []byte {
-	return e.text[r.text : r.text+uint32(r.name)]
+func (r *record) typ() Type { return Type(r.bits & 7) }
+
+func (e *Entries) record(i int) *record {
+	return &e.blocks[i/recordsPerBlock].records[i%recordsPerBlock]
 }
 
-func (e *Entries) link(r *record) []byte {
-	from := r.text + uint32(r.name)
-	return e.text[from : from+uint32(r.link)]
+// sum returns the checksum that the scan of the layer gave to entry i.
+func (e *Entries) sum(i int) uint64 { return e.blocks[i/recordsPerBlock].sums[i%recordsPerBlock] }
+
+// crc returns the checksum that the engine keeps of entry i, if it has told it.
+func (e *Entries) crc(i int) (sum uint64, ok bool) {
+	if e.record(i).bits&bitCRC == 0 {
+		return 0, false
+	}
+	return e.sum(i), true
 }
 
-// add appends what a tar header says. offset is where content (a sparse file:
-// its first header block) begins in the uncompressed layer.
-func (e *Entries) add(h *header, offset int64) error {
-	if len(h.name) > maxName || len(h.link) > maxName {
-		return fmt.Errorf("a path of %d bytes", max(len(h.name), len(h.link)))
+func (e *Entries) nsec(i int) uint32 {
+	nsecs := e.blocks[i/recordsPerBlock].nsecs
+	if at := i % recordsPerBlock; at < len(nsecs) {
+		return nsecs[at]
 	}
-	if len(e.records) >= maxEntries {
-		return fmt.Errorf("more than %d entries", maxEntries)
-	}
-	if len(e.text)+len(h.name)+len(h.link) > maxText {
-		return fmt.Errorf("more than %d bytes of names", int64(maxText))
-	}
-	r := record{
-		offset: offset,
-		size:   h.size,
-		sec:    h.sec,
-		nsec:   h.nsec,
-		text:   uint32(len(e.text)),
-		uid:    uint32(h.uid),
-		gid:    uint32(h.gid),
-		name:   uint16(len(h.name)),
-		link:   uint16(len(h.link)),
-		mode:   uint16(h.mode & 0o7777),
-		typ:    h.typ,
-	}
-	wide := int64(r.uid) != h.uid || int64(r.gid) != h.gid
-	if wide || h.sparse || len(h.xattrs) > 0 || h.major != 0 || h.minor != 0 {
-		e.rare = append(e.rare, rareAttrs{
-			xattrs: h.xattrs, major: h.major, minor: h.minor,
-			uid: h.uid, gid: h.gid, wideOwner: wide,
-			stored: h.stored, sparse: h.sparse,
-		})
-		r.rare = uint32(len(e.rare))
-	}
-	e.text = append(e.text, h.name...)
-	e.text = append(e.text, h.link...)
-	e.records = append(e.records, r)
-	return nil
+	return 0
 }
 
-// LinkBytes returns the stored link target of entry i without copying it. The
-// bytes belong to e and must not be changed.
-func (e *Entries) LinkBytes(i int) []byte { return e.link(&e.records[i]) }
-
-// makeRoom makes room for the entries to come of a tar that has been read up to
-// pos of size bytes, if there is none: as much as the ones so far make likely,
-// for growing step by step holds everything twice, several times over.
-func (e *Entries) makeRoom(pos, size int64) {
-	const enough = 1024 // entries that tell what the others will be like
-	n := len(e.records)
-	if n < enough || pos <= 0 || n < cap(e.records) && len(e.text)+maxPathHere < cap(e.text) {
-		return
-	}
-	// A little more than that, and never more than four times what there is:
-	// the rest of the tar may be one large file.
-	more := min(1.05*float64(size)/float64(pos), 4)
-	e.records = grown(e.records, max(more, 1.25))
-	e.text = grown(e.text, max(more, 1.25))
+// rareOf returns what entry i, which must have some, has on the side.
+func (e *Entries) rareOf(i int) *rareAttrs {
+	at := sort.Search(len(e.rare), func(k int) bool { return int(e.rare[k].entry) >= i })
+	return &e.rare[at]
 }
 
-// maxPathHere is the length of a path for which makeRoom keeps room.
-const maxPathHere = 1 << 10
+// sparse reports whether entry i is a sparse file.
+func (e *Entries) sparse(i int) bool { return e.record(i).bits&bitRare != 0 && e.rareOf(i).sparse }
 
-// grown returns s with room for more times its length, or what it has.
-func grown[T any](s []T, more float64) []T {
-	if want := int(float64(len(s)) * more); want > cap(s) {
-		return append(make([]T, 0, want), s...)
+// offset returns where the content of entry i begins in the uncompressed layer;
+// of a sparse file, where its first header does.
+func (e *Entries) offset(i int) int64 {
+	r := e.record(i)
+	if r.bits&bitRare != 0 {
+		if x := e.rareOf(i); x.wide {
+			return x.offset
+		}
 	}
+	return int64(r.block) * blockSize
+}
+
+// texts are strings, each with its length before it, in runs of some size: they
+// grow without being copied.
+type texts struct{ runs [][]byte }
+
+// A place in texts is the number of the run, and in the low bits the byte in it.
+const (
+	runBits = 14
+	runSize = 1 << runBits
+	maxRuns = 1 << (32 - runBits)
+)
+
+// at returns the string at a place.
+func (t *texts) at(place uint32) []byte {
+	b := t.runs[place>>runBits][place&(runSize-1):]
+	if n := int(b[0]); n < 0x80 {
+		return b[1 : 1+n : 1+n]
+	}
+	s, _ := t.cut(place)
 	return s
+}
+
+// behind returns the string behind the one at a place.
+func (t *texts) behind(place uint32) []byte {
+	_, rest := t.cut(place)
+	n, size := binary.Uvarint(rest)
+	return rest[size : size+int(n)]
+}
+
+func (t *texts) cut(place uint32) (s, rest []byte) {
+	b := t.runs[place>>runBits][place&(runSize-1):]
+	n, size := binary.Uvarint(b)
+	end := size + int(n)
+	return b[size:end:end], b[end:]
+}
+
+// add appends strings, one behind the other, and returns the place of the first;
+// false if there is no room for more.
+func (t *texts) add(strings ...[]byte) (place uint32, ok bool) {
+	need := 0
+	for _, s := range strings {
+		need += binary.MaxVarintLen32 + len(s)
+	}
+	last := len(t.runs) - 1
+	if last < 0 || len(t.runs[last]) > 0 && len(t.runs[last])+need > runSize {
+		if last++; last == maxRuns {
+			return 0, false
+		}
+		var run []byte
+		if last > 0 { // a layer of few entries has no use for a whole one
+			run = make([]byte, 0, max(runSize, need))
+		}
+		t.runs = append(t.runs, run)
+	}
+	run := t.runs[last]
+	place = uint32(last<<runBits | len(run))
+	for _, s := range strings {
+		run = append(binary.AppendUvarint(run, uint64(len(s))), s...)
+	}
+	t.runs[last] = run
+	return place, true
 }

@@ -28,6 +28,7 @@ func scanTar(ctx context.Context, in input, sums bool) (*Entries, error) {
 		}
 		switch err := s.next(&h); {
 		case err == io.EOF: //nolint:errorlint // only a bare EOF is the end
+			e.done()
 			e.dropStargz()
 			return e, nil
 		case err != nil:
@@ -41,15 +42,16 @@ func scanTar(ctx context.Context, in input, sums bool) (*Entries, error) {
 		if h.sparse {
 			at = h.start // the map is needed to read it
 		}
-		if seek, ok := in.(*seekInput); ok {
-			e.makeRoom(seek.pos(), seek.size)
-		}
 		if err := e.add(&h, at); err != nil {
 			return nil, &tarError{at: h.start, err: err}
 		}
 		if sums && h.typ == File {
-			if err := s.sum(ctx, &h, &e.records[len(e.records)-1]); err != nil {
+			sum, ok, err := s.sum(ctx, &h)
+			if err != nil {
 				return nil, &tarError{at: in.pos(), err: err}
+			}
+			if ok {
+				e.setSum(e.count-1, sum, XXH3)
 			}
 		}
 	}
@@ -60,34 +62,32 @@ func unknownType(h *header) Flaw {
 	return Flaw{Path: string(h.name), Problem: fmt.Sprintf("entry of unknown type %q: passed over", h.unknown)}
 }
 
-// sum goes through the current member's content and keeps its checksum in r.
-func (s *scanner) sum(ctx context.Context, h *header, r *record) error {
+// sum goes through the current member's content and returns its checksum (XXH3);
+// false if it has too many holes for that.
+func (s *scanner) sum(ctx context.Context, h *header) (sum uint64, ok bool, err error) {
 	if h.sparse {
 		if h.size-h.stored > maxHoles {
-			return nil
+			return 0, false, nil
 		}
 		x := xxh3.New()
 		if _, err := io.Copy(x, &sparseReader{data: s.content(ctx), fragments: h.fragments, size: h.size}); err != nil {
-			return err
+			return 0, false, err
 		}
-		r.sum, r.summed, r.crc = x.Sum64(), true, false
-		return nil
+		return x.Sum64(), true, nil
 	}
 	if s.left <= streamBuffer {
 		b, err := s.in.next(int(s.left))
 		if err != nil && s.left > 0 {
-			return noEOF(err)
+			return 0, false, noEOF(err)
 		}
 		s.left = 0
-		r.sum, r.summed, r.crc = xxh3.Hash(b), true, false
-		return nil
+		return xxh3.Hash(b), true, nil
 	}
 	x := xxh3.New()
 	if _, err := io.Copy(x, s.content(ctx)); err != nil {
-		return err
+		return 0, false, err
 	}
-	r.sum, r.summed, r.crc = x.Sum64(), true, false
-	return nil
+	return x.Sum64(), true, nil
 }
 
 // content returns a reader of what is left of the current member's content.
@@ -157,28 +157,26 @@ const (
 // builder put there. It goes by the entries alone: the same layer without its
 // compression is the same layer.
 func (e *Entries) dropStargz() {
-	last := len(e.records) - 1
-	if last < 0 || e.records[last].typ != File || e.rootName(last) != stargzTOC {
+	last := e.count - 1
+	if last < 0 || e.Type(last) != File || e.rootName(last) != stargzTOC {
 		return
 	}
-	kept := e.records[:0]
-	for i, r := range e.records[:last] {
-		landmark := r.typ == File && r.size == 1
-		if name := e.rootName(i); landmark && (name == stargzPrefetch || name == stargzNoPrefetch) {
-			continue
+	e.drop(func(i int) bool {
+		if i == last {
+			return true
 		}
-		kept = append(kept, r)
-	}
-	e.records = kept
+		landmark := e.Type(i) == File && e.Size(i) == 1
+		name := e.rootName(i)
+		return landmark && (name == stargzPrefetch || name == stargzNoPrefetch)
+	})
 }
 
 // rootName returns the clean name of entry i if it lies at the root, else "".
 func (e *Entries) rootName(i int) string {
-	name := e.name(&e.records[i])
-	if len(name) > 2*len(stargzNoPrefetch) {
+	if len(e.DirBytes(e.Dir(i)))+len(e.Base(i)) > 2*len(stargzNoPrefetch) {
 		return ""
 	}
-	dir, base := path.Split(path.Clean("/" + string(name)))
+	dir, base := path.Split(path.Clean("/" + string(e.AppendName(nil, i))))
 	if dir != "/" {
 		return ""
 	}

@@ -109,24 +109,24 @@ func (f *storeFiles) folder() (*os.Root, error) {
 }
 
 func (f *storeFiles) openIn(ctx context.Context, folder *os.Root, l *Layer, i int) (io.ReadCloser, error) {
-	r := &l.Entries.records[i]
-	name := memberName(string(l.Entries.name(r)))
-	if r.typ != File {
-		return nil, l.wrap(fmt.Errorf("%q is a %s, not a file", name, r.typ))
+	e := l.Entries.At(i)
+	name := memberName(e.Name)
+	if e.Type != File {
+		return nil, l.wrap(fmt.Errorf("%q is a %s, not a file", name, e.Type))
 	}
-	if r.size == 0 {
+	if e.Size == 0 {
 		return io.NopCloser(eofReader{}), nil
 	}
 	file, size, err := openStored(folder, name)
-	if err == nil && size != r.size {
-		err = errors.Join(fmt.Errorf("%q has %d bytes in the store, %d in the layer", name, size, r.size), file.Close())
+	if err == nil && size != e.Size {
+		err = errors.Join(fmt.Errorf("%q has %d bytes in the store, %d in the layer", name, size, e.Size), file.Close())
 	}
 	if err != nil {
 		return f.image.elsewhere(ctx, l, i, err)
 	}
-	c := &storedContent{ctx: ctx, file: file, left: r.size}
-	if r.crc {
-		c.sum, c.want = crc64.New(crcTable), r.sum
+	c := &storedContent{ctx: ctx, file: file, left: e.Size}
+	if crc, ok := l.Entries.crc(i); ok {
+		c.sum, c.want = crc64.New(crcTable), crc
 	}
 	c.wrap = func(err error) error { return l.wrap(fmt.Errorf("%q: %w", name, err)) }
 	return c, nil
@@ -191,7 +191,7 @@ func (s *storeImage) elsewhere(ctx context.Context, l *Layer, i int, reason erro
 	case same.Err != nil:
 		return nil, same.Err
 	case same.Entries.Len() != l.Entries.Len(),
-		string(same.Entries.NameBytes(i)) != string(l.Entries.NameBytes(i)),
+		same.Entries.At(i).Name != l.Entries.At(i).Name,
 		same.Entries.Size(i) != l.Entries.Size(i):
 		return nil, l.wrap(errors.New("the engine's API gives another layer than its store"))
 	}

@@ -149,6 +149,7 @@ func scanSplit(ctx context.Context, r io.Reader) (e *Entries, size int64, err er
 			if err := in.rest(); err != nil {
 				return nil, 0, &tarError{at: in.pos(), err: err}
 			}
+			e.done()
 			e.dropStargz()
 			return e, in.pos(), nil
 		case err != nil:
@@ -168,8 +169,7 @@ func scanSplit(ctx context.Context, r io.Reader) (e *Entries, size int64, err er
 			return nil, 0, &tarError{at: h.start, err: err}
 		}
 		if h.typ == File && h.size > 0 {
-			r := &e.records[len(e.records)-1]
-			r.sum, r.summed, r.crc = crc, true, true
+			e.setSum(e.count-1, crc, CRC64)
 		}
 	}
 }

@@ -1,0 +1,72 @@
+// Command firstframe runs a command on a terminal of 120 columns and 40 rows
+// until the screen has shown a text, and ends it: how long that takes is how long
+// somebody waits for the screen.
+//
+//	go run ./bench/firstframe -shows '? help' -- peel app.tar
+//
+// A command that ends before it has shown the text is an error.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/creack/pty"
+)
+
+// patience is how long the text is waited for.
+const patience = 2 * time.Minute
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "firstframe:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	text := flag.String("shows", "? help", "the `text` to wait for: what the screen draws last")
+	flag.Parse()
+	if flag.NArg() == 0 || *text == "" {
+		return errors.New("usage: firstframe [-shows TEXT] -- COMMAND [ARG...]")
+	}
+	c := exec.Command(flag.Arg(0), flag.Args()[1:]...)
+	c.Env = append(os.Environ(), "TERM=xterm-256color", "LC_ALL=C.UTF-8")
+	tty, err := pty.StartWithSize(c, &pty.Winsize{Cols: 120, Rows: 40})
+	if err != nil {
+		return err
+	}
+	defer tty.Close()
+	late := time.AfterFunc(patience, func() { _ = c.Process.Kill() }) // the reading ends with it
+	shown, err := waitFor(tty, *text)
+	late.Stop()
+	_ = c.Process.Kill() // it may have ended by itself
+	_ = c.Wait()         // it was killed
+	if err != nil {
+		return fmt.Errorf("%s: %w, without having shown %q:\n%s", strings.Join(flag.Args(), " "), err, *text, shown)
+	}
+	return nil
+}
+
+// waitFor reads what is written to a terminal until it has shown text, and
+// returns it without escape sequences.
+func waitFor(tty *os.File, text string) (shown string, err error) {
+	var all []byte
+	b := make([]byte, 1<<16)
+	for {
+		n, err := tty.Read(b)
+		all = append(all, b[:n]...)
+		if shown = ansi.Strip(string(all)); strings.Contains(shown, text) {
+			return shown, nil
+		}
+		if err != nil {
+			return shown, err
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package source
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/rand/v2"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/peelhq/peel/internal/testkit"
+)
+
+// goodCacheFiles are files of the cache as they are written, by name: of random
+// entries, of what streams hold, of places.
+func goodCacheFiles(tb testing.TB) map[string][]byte {
+	tb.Helper()
+	files := map[string][]byte{}
+	keep := func(kind string, body []byte) {
+		name := hashName(string(body)) + map[string]string{layerKind: ".layer", imageKind: ".image", placeKind: ".place"}[kind]
+		files[name] = seal(name, kind, body)
+	}
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 5 {
+		body, ok := appendEntries([]byte{byte(gzipped)}, randomEntries(r))
+		if !ok {
+			tb.Fatal("there is no form for the entries")
+		}
+		keep(layerKind, body)
+	}
+	keep(placeKind, bytes.Repeat([]byte{1}, 8+16+32))
+	for _, f := range testkit.Fixtures(tb, "../testdata") {
+		if f.Name != "tar-pax-xattr" && f.Name != "unreadable-xz" {
+			continue
+		}
+		for _, shape := range f.Shapes() {
+			if shape.Dir {
+				continue
+			}
+			st, err := readStream(tb.Context(), bytes.NewReader(testkit.TarOf(shape.Members(f))), false, nil)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			if body, ok := writtenMembers(st.members); ok {
+				keep(imageKind, body)
+			}
+		}
+	}
+	return files
+}
+
+// FuzzCacheFile damages a file of the cache: one that is not as it was written is
+// never believed. What stands in it is then decoded as if it were, so that nothing
+// depends on that: no panic, and no more memory than the bytes can stand for.
+func FuzzCacheFile(f *testing.F) {
+	good := goodCacheFiles(f)
+	for name, file := range good {
+		f.Add(name, file)
+		f.Add(name, file[:len(file)/2])
+		f.Add(name, append(bytes.Clone(file), 0))
+	}
+	kinds := map[string]string{".layer": layerKind, ".image": imageKind, ".place": placeKind}
+	f.Fuzz(func(t *testing.T, name string, file []byte) {
+		kind, ok := kinds[filepath.Ext(name)]
+		if !ok {
+			return
+		}
+		body, err := unseal(name, kind, file)
+		if err == nil && !bytes.Equal(file, good[name]) {
+			t.Fatalf("%s is believed, and was never written", name)
+		}
+		if err != nil {
+			if len(file) < frameSize {
+				return
+			}
+			body = file[16 : len(file)-16]
+		}
+		allocated := allocatedBy(func() {
+			r := &cacheReader{b: body}
+			switch kind {
+			case layerKind:
+				r.byte()
+				r.entries()
+			case imageKind:
+				_, _ = r.members()
+			}
+		})
+		// An entry, a flaw or an attribute takes a few bytes of a file and up to a
+		// few hundred in memory; names are bounded by textRatio.
+		if most := uint64(1<<20 + 1024*len(file)); allocated > most {
+			t.Errorf("%d bytes of a file make %d bytes in memory, more than %d", len(file), allocated, most)
+		}
+	})
+}
+
+// allocatedBy returns how many bytes fn allocates. Others may allocate meanwhile.
+func allocatedBy(fn func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	fn()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// TestCacheOfAnotherVersion finds whole files that another version of peel has
+// written, with another form or by other rules: they are not used, and made anew.
+func TestCacheOfAnotherVersion(t *testing.T) {
+	for _, mode := range cacheModes {
+		if mode.kinds == "" {
+			continue
+		}
+		t.Run(mode.shape, func(t *testing.T) {
+			settled(t, mode.unchanged)
+			path, dir, files := filled(t, mode.shape)
+			want := allOf(path, Options{Platform: "linux/amd64"})
+			for what, change := range map[string]func(file []byte){
+				"another form":  func(file []byte) { file[7]++ },
+				"another kind":  func(file []byte) { copy(file, "peelXyz1") },
+				"another rules": func(file []byte) { binary.LittleEndian.PutUint64(file[8:], cacheRules()+1) },
+			} {
+				for _, name := range files {
+					good := read(t, name)
+					other := bytes.Clone(good[:len(good)-16])
+					// What is in it would show.
+					other = bytes.ReplaceAll(other, []byte("etc/"), []byte("ETC/"))
+					change(other)
+					sum := xxh3.Hash128Seed(other, xxh3.HashString(filepath.Base(name))).Bytes()
+					other = slices.Concat(other, sum[:])
+					write(t, name, other)
+					sameAs(t, want, what, path, dir)
+					if again := read(t, name); bytes.Equal(again, other) {
+						t.Errorf("%s: %s is left as it is", what, filepath.Base(name))
+					}
+					write(t, name, good)
+				}
+			}
+		})
+	}
+}

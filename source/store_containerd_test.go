@@ -1,0 +1,81 @@
+package source
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// TestContentStoreOfARealEngine lays the blobs of an archive that Docker 29 saved
+// from containerd's image store out as that store has them: the image is the same
+// from the archive, by the API and from the store, but for where it comes from.
+func TestContentStoreOfARealEngine(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("engines there keep nothing like it")
+	}
+	archive, err := os.ReadFile("../testdata/docker29.tar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &fakeStore{dir: t.TempDir(), archive: archive}
+	content := filepath.Join(s.dir, "containerd/daemon/io.containerd.content.v1.content")
+	var index struct {
+		Manifests []struct {
+			Digest      string
+			Annotations map[string]string
+		}
+	}
+	for members := tar.NewReader(bytes.NewReader(archive)); ; {
+		m, err := members.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		b, err := io.ReadAll(members)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case m.Name == "index.json":
+			err = json.Unmarshal(b, &index)
+		case m.Typeflag == tar.TypeReg && strings.HasPrefix(m.Name, "blobs/"):
+			writeFiles(t, content, map[string]string{m.Name: string(b)})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(index.Manifests) != 1 {
+		t.Fatalf("the archive has %d images", len(index.Manifests))
+	}
+	root := index.Manifests[0]
+	name := root.Annotations["io.containerd.image.name"]
+
+	s.inspect = map[string]any{
+		"Id": root.Digest, "RepoTags": []string{name}, "Os": "linux", "Architecture": "amd64",
+		"GraphDriver": map[string]any{"Name": "overlayfs"},
+	}
+	f := s.serve(t, "docker")
+	f.images[name] = s.inspect
+	f.info = map[string]any{"DockerRootDir": s.dir, "Driver": "overlayfs", "DriverStatus": [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}}
+
+	without := func(text, where string) string { return strings.Replace(text, where, "", 1) }
+	want := without(allOf("../testdata/docker29.tar", Options{Platform: "linux/amd64"}), "docker-archive:../testdata/docker29.tar")
+	if !strings.Contains(want, root.Digest) || !strings.Contains(want, "tar.gzip") {
+		t.Fatalf("the archive has no digest or no media types:\n%s", want)
+	}
+	for _, via := range []Via{ViaAPI, ViaStore} {
+		got := without(allOf("docker://"+name, Options{Platform: "linux/amd64", Via: via}), "docker://"+name)
+		if got != want {
+			t.Errorf("via %s it is\n%s\nin the archive\n%s", via, got, want)
+		}
+	}
+	if f.saves() != 1 {
+		t.Errorf("asked %q", f.asked())
+	}
+}
