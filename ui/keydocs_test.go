@@ -1,0 +1,65 @@
+package ui
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The table of keys in the docs is made from the keys themselves.
+func TestKeysInDocs(t *testing.T) {
+	const file, from, to = "../docs/screen.md", "-update -->\n", "<!-- end of keys -->"
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, ok := strings.Cut(string(data), from)
+	_, tail, alsoOK := strings.Cut(rest, to)
+	if !ok || !alsoOK {
+		t.Fatal("there is no place for the keys")
+	}
+	want := head + from + keyTable() + to + tail
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if want != string(data) {
+		t.Errorf("%s is stale: go test ./ui -run TestKeysInDocs -update writes it anew", file)
+	}
+}
+
+// keyTable is every key, by the groups of the help: those of the explorer first.
+func keyTable() string {
+	k := newKeyMap(false)
+	helps := k.helps()
+	names := []string{"explorer"}
+	for name := range helps {
+		if name != "explorer" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names[1:])
+	var b strings.Builder
+	seen := map[string]bool{}
+	for _, place := range names {
+		for _, g := range helps[place] {
+			rows := ""
+			for _, key := range g.keys {
+				if seen[key.name] {
+					continue
+				}
+				seen[key.name] = true
+				keys := strings.ReplaceAll(strings.Join(key.Keys(), "`, `"), "|", `\|`)
+				rows += fmt.Sprintf("| `%s` | %s | `%s` |\n", keys, key.Help().Desc, key.name)
+			}
+			if rows != "" {
+				fmt.Fprintf(&b, "\n### %s\n\n| key | does | name in the settings |\n|---|---|---|\n%s", g.title, rows)
+			}
+		}
+	}
+	return b.String() + "\n"
+}
