@@ -156,11 +156,16 @@ func (t *Tree) Path(n NodeID) string {
 	if n == Root {
 		return "/"
 	}
-	size := 0
+	return string(t.appendPath(nil, n))
+}
+
+// appendPath appends n's absolute path to b, nothing for Root.
+func (t *Tree) appendPath(b []byte, n NodeID) []byte {
+	size := len(b)
 	for p := n; p != Root; p = t.nodes[p].parent {
 		size += 1 + len(t.names.at(t.nodes[p].name))
 	}
-	b := make([]byte, size)
+	b = slices.Grow(b, size-len(b))[:size]
 	for p := n; p != Root; p = t.nodes[p].parent {
 		name := t.names.at(t.nodes[p].name)
 		size -= len(name)
@@ -168,7 +173,7 @@ func (t *Tree) Path(n NodeID) string {
 		size--
 		b[size] = '/'
 	}
-	return string(b)
+	return b
 }
 
 // Lookup returns the node of a path, which may be written in any way

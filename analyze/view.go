@@ -37,6 +37,8 @@ type View struct {
 	// those inodes that show.
 	owner map[int32]NodeID
 	signs []uint64 // by directory: 3 bitmaps of the tree's layers, see strip.go
+
+	filtered *filtered // of a view that a filter made, nil otherwise; see filter.go
 }
 
 // dirSum is what a directory and all below it come to.
@@ -271,9 +273,15 @@ func (v *View) addOrphans() {
 // Spec returns what v shows, with layers that exist.
 func (v *View) Spec() Spec { return v.spec }
 
+// Tree returns the tree that v is a part of.
+func (v *View) Tree() *Tree { return v.t }
+
 func (v *View) sum(n NodeID) dirSum {
 	if dir := v.t.nodes[n].dir; dir != none {
 		return v.sums[dir]
+	}
+	if v.filtered != nil && !v.filtered.in.has(int(n)) {
+		return dirSum{}
 	}
 	return v.alone(n)
 }
