@@ -105,7 +105,7 @@ func BenchmarkMillionFirstFrame(b *testing.B) {
 		m := newModel(b.Context(), Options{Environ: []string{"LANG=C.UTF-8"}})
 		m.after = nothingLater
 		m.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
-		m.Update(loadedFrom(a, beginning{}))
+		m.Update(loadedFrom(b.Context(), a, beginning{}))
 		_ = m.View()
 		took = append(took, time.Since(began))
 	}

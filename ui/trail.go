@@ -25,8 +25,10 @@ func (m *model) here() place {
 }
 
 // remember notes where the reader is, before something takes them elsewhere.
-func (m *model) remember() {
-	p := m.here()
+func (m *model) remember() { m.rememberPlace(m.here()) }
+
+// rememberPlace notes a place where the reader was.
+func (m *model) rememberPlace(p place) {
 	if n := len(m.trail); n > 0 && m.trail[n-1] == p {
 		return
 	}
@@ -67,7 +69,7 @@ func (m *model) reveal(node analyze.NodeID) tea.Cmd {
 	t := m.a.Tree
 	m.files.anchor = node
 	for n := t.Parent(node); n != analyze.Root; n = t.Parent(n) {
-		m.files.wish.opened.set(n, true)
+		m.files.wish.open().set(n, true)
 	}
 	m.files.wish.spec = m.spec()
 	cmd := m.files.ask()

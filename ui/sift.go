@@ -1,0 +1,126 @@
+package ui
+
+import (
+	"fmt"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// filterHint is what the prompt says while there is nothing else to say.
+const filterHint = "*.so  /etc/**  >10MB  cause:metadata  ? in the help"
+
+// sift has the files pane show what a filter leaves. Directories are opened
+// anew: all of them, unless the filter leaves too much.
+func (f *files) sift(filter analyze.Filter) tea.Cmd {
+	if filter.String() == f.wish.filter.String() {
+		return nil
+	}
+	return f.siftAs(filter, opened{}, true)
+}
+
+func (f *files) siftAs(filter analyze.Filter, sifted opened, auto bool) tea.Cmd {
+	f.wishFilter(filter, sifted, auto)
+	return f.ask()
+}
+
+// wishFilter changes the filter of the wish, and gives up rows of another one.
+func (f *files) wishFilter(filter analyze.Filter, sifted opened, auto bool) {
+	f.wish.filter, f.wish.sifted, f.wish.auto = filter, sifted, auto
+	if f.busy && f.stop != nil {
+		f.stop()
+	}
+}
+
+// askFilter asks for a filter. What is typed takes effect at once; esc brings the
+// filter of before back.
+func (m *model) askFilter() {
+	was, anchor := m.files.wish, m.files.anchor
+	p := newPrompt("filter:", was.filter.String())
+	p.aside = filterHint
+	p.changed = func(text string) tea.Cmd {
+		filter, err := analyze.ParseFilter(text)
+		if err != nil {
+			p.aside, p.failed = m.look.line(err.Error()), true
+			return nil
+		}
+		p.aside, p.failed = filterHint, false
+		cmd := m.files.sift(filter)
+		m.sifted()
+		return cmd
+	}
+	p.done = func(text string) tea.Cmd {
+		if p.failed {
+			m.ask(p)
+		}
+		return nil
+	}
+	p.dropped = func() tea.Cmd {
+		m.files.anchor = anchor
+		return m.files.siftAs(was.filter, was.sifted, was.auto)
+	}
+	m.ask(p)
+	m.filtering = p
+	m.sifted()
+}
+
+// dropFilter shows everything again, with what the cursor is on in sight.
+func (m *model) dropFilter() tea.Cmd {
+	if m.files.wish.filter.Empty() {
+		return m.say("no filter is on: f sets one")
+	}
+	m.files.wishFilter(analyze.Filter{}, opened{}, false)
+	return m.reveal(m.files.anchor)
+}
+
+// sifted tells those who are concerned what a filter has left.
+func (m *model) sifted() {
+	m.layers.signs = nil
+	filter, on := m.files.view.Filtered()
+	if on {
+		m.layers.signs = m.files.view.LayerSigns()
+	}
+	p := m.filtering
+	if p == nil || p != m.prompt || p.failed || filter.String() != m.files.wish.filter.String() {
+		return
+	}
+	p.aside = filterHint
+	if on {
+		n, of := m.files.view.Matched()
+		p.aside = human.Comma(n) + " of " + counted(of, "path")
+	}
+}
+
+// filterTitle says on w columns what is filtered, and what is left. The filter
+// gives way where room is short: it is what the reader knows.
+func (f *files) filterTitle(filter analyze.Filter, w int) string {
+	n, of := f.view.Matched()
+	dot := " " + f.lk.sg.dot + " "
+	left := human.Comma(n) + " of " + counted(of, "path")
+	text := f.lk.line(filter.String())
+	where := dot + human.Size(f.view.Bytes(analyze.Root)) + " " + f.where()
+	const label = "filter: "
+	if room := w - width(label+dot+left); width(text) > room {
+		text = cut(text, max(room, 4), f.lk.sg.tail)
+	}
+	title := label + text + dot + left
+	if width(title+where) <= w {
+		title += where
+	}
+	return title
+}
+
+// where says in a few words which part of the image the pane shows.
+func (f *files) where() string {
+	switch f.spec.Mode {
+	case analyze.Union:
+		return fmt.Sprintf("after layer %d", f.spec.At)
+	case analyze.Alone:
+		return fmt.Sprintf("in layer %d alone", f.spec.At)
+	case analyze.Range:
+		return fmt.Sprintf("from layer %d to %d", f.spec.From, f.spec.At)
+	}
+	return "in any layer"
+}
