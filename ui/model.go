@@ -167,9 +167,10 @@ func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 	return cmd
 }
 
-// waits reports whether keys are to wait for what a command is at.
+// waits reports whether keys are to wait for what a command is at. What is typed
+// into a prompt never does.
 func (m *model) waits() bool {
-	return m.search.busy || m.files.busy && m.focus != layersPane
+	return m.prompt == nil && (m.search.busy || m.files.busy && m.focus != layersPane)
 }
 
 // replay takes the keys that have waited, until one has rows made again.

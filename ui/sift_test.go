@@ -26,14 +26,14 @@ func TestFilterKeys(t *testing.T) {
 		paths  string
 		title  string
 	}{
-		{"while typing", "*.conf", "", "/etc/nginx/nginx.conf", "filter: *.conf · 1 of 28 paths · 1.70 kB after layer 7"},
-		{"enter keeps it", "*.conf", "enter", "/etc/nginx/nginx.conf", "1 of 28 paths"},
+		{"while typing", "*.conf", "", "/etc/nginx /etc/nginx/nginx.conf", "filter: *.conf · 1 of 28 paths · 1.70 kB after layer 7"},
+		{"enter keeps it", "*.conf", "enter", "/etc/nginx /etc/nginx/nginx.conf", "1 of 28 paths"},
 		{"esc drops it", "*.conf", "esc", "/usr /srv/app /etc /bin /tmp /var/lib/apt/lists", "Files after layer 7"},
 		{"F drops it", "*.conf", "enter F", "/usr /srv/app /etc /bin /tmp /var/lib/apt/lists", "Files after layer 7"},
-		{"esc brings the last one back", "*.conf", "enter f backspace x esc", "/etc/nginx/nginx.conf", "filter: *.conf"},
+		{"esc brings the last one back", "*.conf", "enter f backspace x esc", "/etc/nginx /etc/nginx/nginx.conf", "filter: *.conf"},
 		{"an empty one", "", "enter", "/usr /srv/app /etc /bin /tmp /var/lib/apt/lists", "Files after layer 7"},
-		{"another layer", "*.conf", "enter [ [", "/etc/nginx/nginx.conf", "1.50 kB after layer 5"},
-		{"another mode", "*.conf", "enter m [", "/etc/nginx/nginx.conf", "1.70 kB in layer 6 alone"},
+		{"another layer", "*.conf", "enter [ [", "/etc/nginx /etc/nginx/nginx.conf", "1.50 kB after layer 5"},
+		{"another mode", "*.conf", "enter m [", "/etc/nginx /etc/nginx/nginx.conf", "1.70 kB in layer 6 alone"},
 		{"directories close", "*.conf", "enter g h", "/etc/nginx", "1 of 28"},
 		{"nothing", "zz", "enter", "", "0 of 28 paths"},
 	}
@@ -138,10 +138,33 @@ func TestTheLastFilterWins(t *testing.T) {
 	}
 	slices.Reverse(cmds)
 	settle(m, cmds...)
-	if got := shownPaths(m); got != "/etc/nginx/nginx.conf" && got != "/etc/nginx /etc/nginx/nginx.conf" {
+	if got := shownPaths(m); got != "/etc/nginx /etc/nginx/nginx.conf" {
 		t.Errorf("rows of %s", got)
 	}
 	if m.files.busy || m.files.shown != m.files.seq {
 		t.Errorf("wish %d is shown, not %d", m.files.shown, m.files.seq)
+	}
+}
+
+// What is typed ahead of the prompt goes into it in the order in which it was
+// typed.
+func TestTypedAheadOfThePrompt(t *testing.T) {
+	m := start(t, open(t, "app"), 120, 40)
+	press(m, "f")
+	typed(m, "*")
+	press(m, "enter")
+	var cmds []tea.Cmd
+	for _, k := range "Ff>1kB" {
+		_, cmd := m.Update(tea.KeyPressMsg{Code: k, Text: string(k)})
+		cmds = append(cmds, cmd)
+	}
+	_, cmd := m.Update(cmds[0]()) // the rows of F are there
+	for _, k := range " !libc" {
+		_, cmd := m.Update(tea.KeyPressMsg{Code: k, Text: string(k)})
+		cmds = append(cmds, cmd)
+	}
+	settle(m, append(cmds[1:], cmd)...)
+	if got := m.files.wish.filter.String(); got != ">1kB !libc" {
+		t.Errorf("the filter is %q", got)
 	}
 }
