@@ -43,6 +43,7 @@ type files struct {
 	anchor analyze.NodeID     // what the reader has chosen: the cursor is on it, or on its nearest parent
 	signs  []analyze.Sign     // of the row being drawn
 	stop   context.CancelFunc // gives up the rows that are being made
+	sought bool               // the reader has asked for the anchor, and not only passed it
 	lit    *analyze.Found     // what is searched for, and lit in names; nil if nothing is
 	spans  []int              // of the name being drawn
 }

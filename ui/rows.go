@@ -287,7 +287,7 @@ type rowsMsg struct {
 func (msg rowsMsg) do(m *model) tea.Cmd {
 	cmd := m.files.install(msg)
 	m.sifted()
-	return tea.Batch(cmd, m.replay())
+	return tea.Batch(cmd, m.missed(), m.replay())
 }
 
 // rowsCmd makes the rows of a wish, off the event loop.

@@ -214,7 +214,7 @@ func (msg foundMsg) aside(free bool) string {
 	case msg.outside == 0:
 		return "nothing matches"
 	case free:
-		return "none here, in other layers: " + human.Comma(msg.outside) + " (enter)"
+		return "in other layers: " + human.Comma(msg.outside) + " (enter)"
 	}
-	return "none in the filter, beyond it: " + human.Comma(msg.outside)
+	return "beyond the filter: " + human.Comma(msg.outside)
 }

@@ -56,7 +56,7 @@ func TestSearch(t *testing.T) {
 		{"a path", "g", "nginx/ng", "enter", "/etc/nginx/nginx.conf", ""},
 		{"case", "g", "Lib", "", "/usr", "nothing matches"},
 		{"nothing", "g", "zz", "enter", "/usr", "nothing matches zz"},
-		{"in other layers", "g", "model.bin", "", "/usr", "none here, in other layers: 1"},
+		{"in other layers", "g", "model.bin", "", "/usr", "in other layers: 1 (enter)"},
 		{"enter goes there", "g", "model.bin", "enter", "/srv/app/model.bin", "1 of 1"},
 		{"and back", "g", "model.bin", "enter backspace", "/usr", ""},
 		{"fuzzy", "g", "", "", "/usr", ""},

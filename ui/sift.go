@@ -93,6 +93,19 @@ func (m *model) sifted() {
 	}
 }
 
+// missed says that what the reader has asked to see is filtered out, if it is.
+func (m *model) missed() tea.Cmd {
+	f := &m.files
+	if !f.sought || f.busy {
+		return nil
+	}
+	f.sought = false
+	if f.view.Shows(f.anchor) || !f.view.Whole().Shows(f.anchor) {
+		return nil
+	}
+	return m.say(f.lk.text(f.a.Tree.Path(f.anchor)) + " is filtered out: F drops the filter")
+}
+
 // filterTitle says on w columns what is filtered, and what is left. The filter
 // gives way where room is short: it is what the reader knows.
 func (f *files) filterTitle(filter analyze.Filter, w int) string {

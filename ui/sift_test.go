@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
 )
 
 // shownPaths returns the paths of all rows of the files.
@@ -113,7 +115,7 @@ func TestSearchInFilter(t *testing.T) {
 	typed(m, "*.py")
 	press(m, "enter /")
 	typed(m, "nginx")
-	if got := footerOf(m); !strings.Contains(got, "none in the filter, beyond it: 3") {
+	if got := footerOf(m); !strings.Contains(got, "beyond the filter: 3") {
 		t.Errorf("the footer says %q", got)
 	}
 	press(m, "enter")
@@ -166,5 +168,22 @@ func TestTypedAheadOfThePrompt(t *testing.T) {
 	settle(m, append(cmds[1:], cmd)...)
 	if got := m.files.wish.filter.String(); got != ">1kB !libc" {
 		t.Errorf("the filter is %q", got)
+	}
+}
+
+// A jump to what the filter hides says so.
+func TestJumpToWhatIsFilteredOut(t *testing.T) {
+	m := start(t, open(t, "app"), 120, 40)
+	press(m, "f")
+	typed(m, "*.conf")
+	press(m, "enter")
+	n, _ := m.a.Tree.Lookup("/usr/bin")
+	settle(m, m.jump(n, 7, analyze.Union))
+	if got := footerOf(m); got != "/usr/bin is filtered out: F drops the filter" {
+		t.Errorf("the footer says %q", got)
+	}
+	press(m, "F")
+	if got := cursorOn(t, m); got != "/usr/bin" {
+		t.Errorf("the cursor is on %s", got)
 	}
 }

@@ -61,6 +61,7 @@ func (m *model) settleAt(p place) tea.Cmd {
 func (m *model) jump(node analyze.NodeID, layer int, mode analyze.Mode) tea.Cmd {
 	m.remember()
 	m.over = nil
+	m.files.sought = true
 	return m.settleAt(place{view: filesView, focus: filesPane, layer: layer, mode: mode, from: m.from, node: node})
 }
 
