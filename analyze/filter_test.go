@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -154,6 +155,26 @@ func TestParseFilterErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v\nwant %s", text, err, want)
 		}
+	}
+}
+
+// The terms of the guide are terms.
+func TestFilterGuide(t *testing.T) {
+	b, err := os.ReadFile("../docs/find.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(b), "| term | holds for |\n|---|---|\n")
+	rows := 0
+	for line := range strings.Lines(table) {
+		if !strings.HasPrefix(line, "| `") {
+			break
+		}
+		rows++
+		parse(t, strings.Split(line, "`")[1])
+	}
+	if rows < 10 {
+		t.Errorf("%d terms in the guide: the test looks in the wrong place", rows)
 	}
 }
 

@@ -287,7 +287,18 @@ func (v *View) sum(n NodeID) dirSum {
 }
 
 // Shows reports whether n, or something below it, is part of the view.
-func (v *View) Shows(n NodeID) bool { return n == Root || v.sum(n).shows }
+func (v *View) Shows(n NodeID) bool {
+	dir := v.t.nodes[n].dir
+	switch {
+	case n == Root:
+		return true
+	case dir != none:
+		return v.sums[dir].shows
+	case v.filtered != nil:
+		return v.filtered.in.has(int(n))
+	}
+	return v.showing(n) != none
+}
 
 // Version returns the version to show for n; false if n is in the view only for
 // what lies below it, or not at all. With Alone and Range it may be a removal.

@@ -1,17 +1,11 @@
 package ui
 
 import (
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	tea "charm.land/bubbletea/v2"
-
 	"github.com/peelhq/peel/analyze"
-	"github.com/peelhq/peel/bench/madeup"
 	"github.com/peelhq/peel/internal/testkit"
 )
 
@@ -45,35 +39,6 @@ func BenchmarkLayerSwitch(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		send(m, keyOf(keys[i%2]))
 		_ = m.View()
-	}
-}
-
-// BenchmarkSearchKey is what a character typed into a search costs on a million
-// entries, up to the frame that shows the match; BenchmarkFilterKey the same for
-// a filter. Screens have every directory closed.
-func BenchmarkSearchKey(b *testing.B) { benchmarkTyping(b, "/", 's') }
-
-// BenchmarkFilterKey is like BenchmarkSearchKey.
-func BenchmarkFilterKey(b *testing.B) { benchmarkTyping(b, "f", 's') }
-
-func benchmarkTyping(b *testing.B, prompt string, letter rune) {
-	path := filepath.Join(b.TempDir(), "docker.tar")
-	f, err := os.Create(path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	made := madeup.Image{Entries: 1_000_000, Layers: 20, Mean: 2000, Again: 20, Holes: true}
-	if err := errors.Join(made.WriteDocker(f), f.Close()); err != nil {
-		b.Fatal(err)
-	}
-	m := start(b, openFile(b, path), 120, 40)
-	press(m, "C "+prompt)
-	for b.Loop() {
-		send(m, tea.KeyPressMsg{Code: letter, Text: string(letter)})
-		_ = m.View()
-		b.StopTimer()
-		press(m, "backspace")
-		b.StartTimer()
 	}
 }
 
