@@ -130,26 +130,30 @@ func TestFilter(t *testing.T) {
 
 func TestParseFilterErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"[":            `[ (at 1): no glob`,
-		"a /x/{b":      `/x/{b (at 3): no glob`,
-		"re:(":         `re:( (at 1): missing closing ): (`,
-		"re:":          `re: (at 1): nothing stands here`,
-		"!":            `! (at 1): nothing stands here`,
-		"ä change:new": `change:new (at 3): no change is called "new": added, modified, metadata, identical, removed`,
-		"cause:,":      `no cause is called ""`,
-		"type:folder":  `no type is called "folder": file, dir, symlink, hardlink, char, block, fifo, link`,
-		"size:>x":      `size:>x (at 1): not a size`,
-		">":            `> (at 1): not a size`,
-		"size:5MB-1MB": `it ends before it begins`,
-		"size:99EB":    `not a size`,
-		"size:-1":      `not a size`,
-		"wasted:1MB-":  `not a size`,
-		"layer:x":      `not a layer`,
-		"layer:5-3":    `it ends before it begins`,
-		"layer:-1":     `not a layer`,
-		"colour:red":   `there is no "colour"`,
-		`a "b c`:       `"b c (at 3): the " has no end`,
-		`a\`:           `no glob`,
+		"[":                          `[ (at 1): no glob`,
+		"a /x/{b":                    `/x/{b (at 3): no glob`,
+		"re:(":                       `re:( (at 1): missing closing ): (`,
+		"re:":                        `re: (at 1): nothing stands here`,
+		"!":                          `! (at 1): nothing stands here`,
+		"ä change:new":               `change:new (at 3): no change is called "new": added, modified, metadata, identical, removed`,
+		"cause:,":                    `no cause is called ""`,
+		"type:folder":                `no type is called "folder": file, dir, symlink, hardlink, char, block, fifo, link`,
+		"size:>x":                    `size:>x (at 1): not a size`,
+		">":                          `> (at 1): not a size`,
+		"size:5MB-1MB":               `it ends before it begins`,
+		"size:99EB":                  `not a size`,
+		"size:-1":                    `not a size`,
+		"wasted:1MB-":                `not a size`,
+		"layer:x":                    `not a layer`,
+		"layer:5-3":                  `it ends before it begins`,
+		"layer:-1":                   `not a layer`,
+		"colour:red":                 `there is no "colour"`,
+		`a "b c`:                     `"b c (at 3): the " has no end`,
+		`a\`:                         `no glob`,
+		"/x[a/b]":                    "a slash inside of brackets",
+		strings.Repeat("{a,aa}", 25): "more than 256 globs",
+		strings.Repeat("/*", 63):     "more than 62 parts",
+		strings.Repeat("a", 1025):    "1025 bytes: 1024 are the most",
 	} {
 		_, err := analyze.ParseFilter(text)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -353,7 +357,7 @@ func filterFacts(t *testing.T, a *analyze.Analysis, spec analyze.Spec, text stri
 		fmt.Fprintf(&b, "%s %v %v %d %d %d\n", a.Tree.Path(n), v.Matches(n), v.Shows(n), v.Bytes(n), v.Wasted(n), v.Files(n))
 	}
 	n, of := v.Matched()
-	fmt.Fprintln(&b, n, of, v.LayerSigns())
+	fmt.Fprintf(&b, "%d of %d, layers %d\n", n, of, v.LayerSigns())
 	return b.String()
 }
 
@@ -400,7 +404,7 @@ func plainFacts(a *analyze.Analysis, spec analyze.Spec, terms []plainTerm, not [
 		x := all[n]
 		fmt.Fprintf(&b, "%s %v %v %d %d %d\n", t.Path(analyze.NodeID(n)), x.matches, x.shows, x.bytes, x.wasted, x.files)
 	}
-	fmt.Fprintln(&b, matched, of, signs)
+	fmt.Fprintf(&b, "%d of %d, layers %d\n", matched, of, signs)
 	return b.String()
 }
 

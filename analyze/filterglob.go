@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -15,14 +16,37 @@ const wild = `*?[]{}\`
 
 func isGlob(word string) bool { return strings.ContainsAny(word, wild) }
 
-var errGlob = errors.New("no glob: a [ or { without its end, or a \\ at the end")
+var (
+	errGlob  = errors.New("no glob: a [ or { without its end, or a \\ at the end")
+	errLarge = fmt.Errorf("it stands for more than %d globs", maxPatterns)
+	errSlash = errors.New("a slash inside of brackets or behind a backslash")
+	errDeep  = fmt.Errorf("more than %d parts between slashes", maxSteps)
+)
 
-// checkGlob returns what is wrong with a pattern.
-func checkGlob(pattern string) error {
-	if !doublestar.ValidatePattern(pattern) {
-		return errGlob
+// plainGlobs returns what a glob stands for without its braces.
+func plainGlobs(glob string) ([]string, error) {
+	if !doublestar.ValidatePattern(glob) {
+		return nil, errGlob
 	}
-	return nil
+	all, ok := alternatives(glob, nil)
+	if !ok {
+		return nil, errLarge
+	}
+	return all, nil
+}
+
+// globParts cuts a glob of absolute paths at its slashes.
+func globParts(glob string) ([]string, error) {
+	parts := strings.Split(glob, "/")[1:]
+	if len(parts) > maxSteps {
+		return nil, errDeep
+	}
+	for _, part := range parts {
+		if !doublestar.ValidatePattern(part) {
+			return nil, errSlash
+		}
+	}
+	return parts, nil
 }
 
 // named returns the names that match a glob without slashes. What stands before
@@ -115,7 +139,7 @@ func (g *pathGlob) step(n NodeID) uint64 {
 
 // matches reports whether n's path matches.
 func (g *pathGlob) matches(n NodeID) bool {
-	state := uint64(0)
+	var state uint64
 	if dir := g.t.nodes[n].dir; dir != none {
 		state = g.dirs[dir]
 	} else {

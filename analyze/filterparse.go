@@ -155,14 +155,19 @@ func parsePositive(word string) (term, error) {
 	if key, value, ok := strings.Cut(word, ":"); ok && isWord(key) {
 		return parseKeyed(key, value)
 	}
-	if !strings.Contains(word, "/") {
-		return nameTerm(word), checkGlob(word)
+	if len(word) > maxGlob {
+		return term{}, fmt.Errorf("%d bytes: %d are the most", len(word), maxGlob)
 	}
-	glob := "/" + strings.Trim(word, "/")
-	if !isGlob(glob) {
-		return belowTerm(glob), nil
+	path := "/" + strings.Trim(word, "/")
+	switch isPath := strings.Contains(word, "/"); {
+	case isPath && isGlob(word):
+		return pathTerm(path)
+	case isPath:
+		return belowTerm(path), nil
+	case isGlob(word):
+		return nameTerm(word)
 	}
-	return pathTerm(glob), checkGlob(glob)
+	return wordTerm(word), nil
 }
 
 // isWord reports whether s is letters alone, as the keys are.
@@ -202,7 +207,7 @@ func parseKeyed(key, value string) (term, error) {
 		r, err := parseSize(value)
 		return wastedTerm(r), err
 	}
-	return term{}, fmt.Errorf(`there is no %q: it is re, change, cause, layer, size, wasted or type; a name with a colon is written %s\:`, key, key)
+	return term{}, fmt.Errorf(`there is no %q: it is re, change, cause, layer, size, wasted or type; %s\: begins a name with a colon`, key, key)
 }
 
 // typeWords are the words of source.Type, by their values.

@@ -3,24 +3,34 @@ package analyze
 import (
 	"context"
 	"regexp"
-	"strings"
-
-	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/peelhq/peel/source"
 )
 
-// nameTerm holds for nodes whose name holds a word, or matches a glob.
-func nameTerm(word string) term {
+// wordTerm holds for nodes whose name holds a word.
+func wordTerm(word string) term {
 	return term{node: func(ctx context.Context, v *View) (nodeTest, error) {
-		named, err := bitmap(nil), error(nil)
-		if isGlob(word) {
-			named, err = v.t.names.named(ctx, word)
-		} else {
-			named, err = v.t.names.holding(ctx, newLiteral(word))
-		}
+		named, err := v.t.names.holding(ctx, newLiteral(word))
 		return func(n NodeID) bool { return named.has(int(v.t.nodes[n].name)) }, err
 	}}
+}
+
+// nameTerm holds for nodes whose name matches a glob.
+func nameTerm(glob string) (term, error) {
+	globs, err := plainGlobs(glob)
+	return term{node: func(ctx context.Context, v *View) (nodeTest, error) {
+		named := newBitmap(len(v.t.names.from))
+		for _, g := range globs {
+			more, err := v.t.names.named(ctx, g)
+			if err != nil {
+				return nil, err
+			}
+			for i, w := range more {
+				named[i] |= w
+			}
+		}
+		return func(n NodeID) bool { return named.has(int(v.t.nodes[n].name)) }, nil
+	}}, err
 }
 
 // belowTerm holds for a path and all that is below it.
@@ -37,40 +47,43 @@ func belowTerm(path string) term {
 }
 
 // pathTerm holds for paths that match a glob.
-func pathTerm(glob string) term {
-	parts := strings.Split(glob, "/")[1:]
-	byPart := len(parts) <= maxSteps
-	for _, part := range parts {
-		byPart = byPart && checkGlob(part) == nil // a slash inside of {...} cuts it in two
+func pathTerm(glob string) (term, error) {
+	globs, err := plainGlobs(glob)
+	if err != nil {
+		return term{}, err
 	}
-	if !byPart {
-		t := wholePath(func(path []byte) bool { return doublestar.MatchUnvalidated(glob, string(path)) })
-		t.slow = true
-		return t
+	cut := make([][]string, len(globs))
+	for i, g := range globs {
+		if cut[i], err = globParts(g); err != nil {
+			return term{}, err
+		}
 	}
 	return term{node: func(ctx context.Context, v *View) (nodeTest, error) {
-		g, err := newPathGlob(ctx, v.t, parts)
-		if err != nil {
-			return nil, err
+		globs := make([]*pathGlob, len(cut))
+		for i, parts := range cut {
+			var err error
+			if globs[i], err = newPathGlob(ctx, v.t, parts); err != nil {
+				return nil, err
+			}
 		}
-		return g.matches, nil
-	}}
+		return func(n NodeID) bool {
+			for _, g := range globs {
+				if g.matches(n) {
+					return true
+				}
+			}
+			return false
+		}, nil
+	}}, nil
 }
 
 // regexpTerm holds for paths in which an expression finds something.
 func regexpTerm(re *regexp.Regexp) term {
-	t := wholePath(re.Match)
-	t.slow = true
-	return t
-}
-
-// wholePath makes a test on paths of one on nodes.
-func wholePath(f func(path []byte) bool) term {
-	return term{node: func(_ context.Context, v *View) (nodeTest, error) {
+	return term{slow: true, node: func(_ context.Context, v *View) (nodeTest, error) {
 		var buf []byte
 		return func(n NodeID) bool {
 			buf = v.t.appendPath(buf[:0], n)
-			return f(buf)
+			return re.Match(buf)
 		}, nil
 	}}
 }

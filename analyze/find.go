@@ -118,8 +118,12 @@ func (t *Tree) endsIn(n NodeID, l literal, buf *folder) bool {
 // Len returns how many nodes the query matches.
 func (f *Found) Len() int { return f.in.count() }
 
-// Has reports whether the query matches n.
-func (f *Found) Has(n NodeID) bool { return f.in.has(int(n)) }
+// Has reports whether the query matches n. Of a node that a later tree of the
+// same image has more, it does not say so.
+func (f *Found) Has(n NodeID) bool { return int(n) < len(f.t.nodes) && f.in.has(int(n)) }
+
+// Tree returns the tree that was searched.
+func (f *Found) Tree() *Tree { return f.t }
 
 // Query returns what was searched for.
 func (f *Found) Query() Query { return f.query }

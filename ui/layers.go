@@ -112,7 +112,7 @@ func (p *layers) render(l *line, i int, focused bool, from int) {
 	}
 	// A layer that says nothing of what a filter leaves is dimmed.
 	tone := func(s style) style { return s }
-	if p.signs != nil && p.signs[i] == analyze.SignNothing {
+	if i < len(p.signs) && p.signs[i] == analyze.SignNothing {
 		tone = func(style) style { return st.faint }
 	}
 	stored := st.text
@@ -134,7 +134,7 @@ func (p *layers) render(l *line, i int, focused bool, from int) {
 		l.skip(hides)
 	}
 	l.skip(1)
-	if p.signs != nil {
+	if i < len(p.signs) {
 		l.put(st.strip[p.signs[i]], sg.strip[p.signs[i]])
 	}
 	l.skip(1)

@@ -51,7 +51,7 @@ func (m *model) askFilter() {
 		m.sifted()
 		return cmd
 	}
-	p.done = func(text string) tea.Cmd {
+	p.done = func(string) tea.Cmd {
 		if p.failed {
 			m.ask(p)
 		}
