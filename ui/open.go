@@ -55,7 +55,7 @@ func (m *model) take(msg loadedMsg) tea.Cmd {
 		m.layers.to(max(m.a.Read()-1, 0))
 		m.files.wish.spec = m.spec()
 	}
-	return tea.Batch(m.settleCmd(), m.wasteCmd(), m.files.ask())
+	return tea.Batch(m.settleCmd(), m.wasteCmd(), m.relightCmd(), m.files.ask())
 }
 
 // adopt has every pane and page show another analysis of the same image.

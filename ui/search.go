@@ -218,3 +218,28 @@ func (msg foundMsg) aside(free bool) string {
 	}
 	return "beyond the filter: " + human.Comma(msg.outside)
 }
+
+// litMsg brings what is lit, of a tree that has more.
+type litMsg struct{ found *analyze.Found }
+
+func (msg litMsg) do(m *model) tea.Cmd {
+	if lit := m.files.lit; lit != nil && msg.found != nil && lit.Query() == msg.found.Query() && msg.found.Tree() == m.a.Tree {
+		m.files.lit = msg.found
+	}
+	return nil
+}
+
+// relightCmd finds what is lit again, in a tree of more layers.
+func (m *model) relightCmd() tea.Cmd {
+	if m.files.lit == nil {
+		return nil
+	}
+	ctx, t, query := m.ctx, m.a.Tree, m.files.lit.Query()
+	return func() tea.Msg {
+		found, err := t.Find(ctx, query)
+		if err != nil {
+			return nil // the program ends
+		}
+		return litMsg{found}
+	}
+}

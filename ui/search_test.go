@@ -9,6 +9,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/testkit"
+	"github.com/peelhq/peel/source"
 )
 
 // typed types text, a key for each character.
@@ -211,4 +213,47 @@ func TestWalk(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A search and a filter go on while more layers are read, in what there is by
+// then.
+func TestSearchWhileReading(t *testing.T) {
+	im, err := source.Open(t.Context(), testkit.ShapeNamed("docker-20").Write(t, testkit.Load(t, "testdata/app.image")), source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer im.Close()
+	part, err := analyze.StartLower(t.Context(), im, analyze.Options{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := analyze.Start(t.Context(), im, analyze.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newModel(t.Context(), Options{Name: "app", Environ: []string{"LANG=C.UTF-8"}})
+	m.after = nothingLater
+	send(m, tea.WindowSizeMsg{Width: 120, Height: 40})
+	m.shown = make(chan *analyze.Analysis)
+	close(m.shown)
+	send(m, loadedFrom(t.Context(), part))
+	press(m, "f")
+	typed(m, "/**")
+	press(m, "enter /")
+	typed(m, "ngin")
+	if got := footerOf(m); !strings.Contains(got, "nothing matches") {
+		t.Errorf("one layer: the footer says %q", got)
+	}
+	send(m, loadedFrom(t.Context(), whole))
+	intact(t, m)
+	typed(m, "x")
+	press(m, "enter")
+	intact(t, m)
+	if got := cursorOn(t, m); got != "/usr/sbin/nginx" {
+		t.Errorf("all layers: the cursor is on %s", got)
+	}
+	if m.files.lit.Tree() != m.a.Tree {
+		t.Error("matches of fewer layers are lit")
+	}
+	rowWith(t, m, "filter: /**")
 }
