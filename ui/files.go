@@ -168,34 +168,6 @@ func (f *files) all(open bool) tea.Cmd {
 	return f.ask()
 }
 
-// title says on w columns what the pane shows, and what that comes to.
-func (f *files) title(w int) string {
-	if filter, ok := f.view.Filtered(); ok {
-		return f.filterTitle(filter, w)
-	}
-	var what string
-	switch f.spec.Mode {
-	case analyze.Union:
-		what = fmt.Sprintf("Files after layer %d", f.spec.At)
-	case analyze.Alone:
-		what = fmt.Sprintf("Layer %d alone", f.spec.At)
-	case analyze.Range:
-		what = fmt.Sprintf("Changes from layer %d to %d", f.spec.From, f.spec.At)
-	default:
-		what = "Everything in any layer"
-	}
-	return what + " " + f.lk.sg.dot + " " + human.Size(f.view.Bytes(0))
-}
-
-// aside says where the cursor is, and how the rows are ordered.
-func (f *files) aside() string {
-	by := fmt.Sprintf("by %s %s", f.by, f.lk.sg.order)
-	if f.list.rows > f.page {
-		return fmt.Sprintf("%s of %s %s %s", human.Comma(int64(f.cursor+1)), human.Comma(int64(f.list.rows)), f.lk.sg.dot, by)
-	}
-	return by
-}
-
 // strip returns the shadow strip of a pane w columns wide.
 func (f *files) strip(w, selected int) strip {
 	return newStrip(f.a.Tree.LayerCount(), selected, w-f.fixed(w)-nameRoom)
@@ -290,23 +262,6 @@ func (f *files) render(l *line, i int, focused bool, selected int) {
 	l.put(f.lk.st.key, mark)
 	f.node(l, f.rows[i], s, selected, f.showAttrs(w))
 	l.fill()
-}
-
-// nothing says why there are no rows.
-func (f *files) nothing() string {
-	if _, ok := f.view.Filtered(); ok {
-		return "nothing matches the filter here"
-	}
-	switch f.spec.Mode {
-	case analyze.Alone:
-		if f.spec.At < len(f.a.Layers) && f.a.Layers[f.spec.At].Layer.Err != nil {
-			return "cannot be read: " + f.lk.line(f.a.Layers[f.spec.At].Layer.Err.Error())
-		}
-		return "this layer holds no files"
-	case analyze.Range:
-		return "nothing differs"
-	}
-	return "no files"
 }
 
 // node draws what a row says of its node.

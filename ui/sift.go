@@ -1,8 +1,6 @@
 package ui
 
 import (
-	"fmt"
-
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/peelhq/peel/analyze"
@@ -104,36 +102,4 @@ func (m *model) missed() tea.Cmd {
 		return nil
 	}
 	return m.say(f.lk.text(f.a.Tree.Path(f.anchor)) + " is filtered out: F drops the filter")
-}
-
-// filterTitle says on w columns what is filtered, and what is left. The filter
-// gives way where room is short: it is what the reader knows.
-func (f *files) filterTitle(filter analyze.Filter, w int) string {
-	n, of := f.view.Matched()
-	dot := " " + f.lk.sg.dot + " "
-	left := human.Comma(n) + " of " + counted(of, "path")
-	text := f.lk.line(filter.String())
-	where := dot + human.Size(f.view.Bytes(analyze.Root)) + " " + f.where()
-	const label = "filter: "
-	if room := w - width(label+dot+left); width(text) > room {
-		text = cut(text, max(room, 4), f.lk.sg.tail)
-	}
-	title := label + text + dot + left
-	if width(title+where) <= w {
-		title += where
-	}
-	return title
-}
-
-// where says in a few words which part of the image the pane shows.
-func (f *files) where() string {
-	switch f.spec.Mode {
-	case analyze.Union:
-		return fmt.Sprintf("after layer %d", f.spec.At)
-	case analyze.Alone:
-		return fmt.Sprintf("in layer %d alone", f.spec.At)
-	case analyze.Range:
-		return fmt.Sprintf("from layer %d to %d", f.spec.From, f.spec.At)
-	}
-	return "in any layer"
 }
