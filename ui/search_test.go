@@ -236,7 +236,7 @@ func TestSearchWhileReading(t *testing.T) {
 	send(m, tea.WindowSizeMsg{Width: 120, Height: 40})
 	m.shown = make(chan *analyze.Analysis)
 	close(m.shown)
-	send(m, loadedFrom(t.Context(), part))
+	send(m, loadedFrom(t.Context(), part, beginning{}))
 	press(m, "f")
 	typed(m, "/**")
 	press(m, "enter /")
@@ -244,7 +244,7 @@ func TestSearchWhileReading(t *testing.T) {
 	if got := footerOf(m); !strings.Contains(got, "nothing matches") {
 		t.Errorf("one layer: the footer says %q", got)
 	}
-	send(m, loadedFrom(t.Context(), whole))
+	send(m, loadedFrom(t.Context(), whole, beginning{}))
 	intact(t, m)
 	typed(m, "x")
 	press(m, "enter")
