@@ -141,7 +141,7 @@ func (a *Analysis) Finish(ctx context.Context) (*Analysis, error) {
 	done := &Analysis{
 		Image: a.Image, Flaws: a.Flaws, base: a.base, read: a.read,
 		Tree: &Tree{
-			layers: t.layers, nodes: t.nodes, children: t.children, extra: t.extra, dirs: t.dirs, orphans: t.orphans,
+			layers: t.layers, nodes: t.nodes, children: t.children, extra: t.extra, dirs: t.dirs, orphans: t.orphans, search: t.search,
 			versions: slices.Clone(t.versions), inodes: slices.Clone(t.inodes),
 		},
 	}

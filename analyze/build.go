@@ -43,7 +43,7 @@ type builder struct {
 
 func newBuilder(layers []*source.Layer) *builder {
 	b := &builder{
-		t:        &Tree{layers: layers, orphans: map[int32]string{}},
+		t:        &Tree{layers: layers, orphans: map[int32]string{}, search: &nameIndex{}},
 		bookkept: map[string]int32{},
 	}
 	// Room for the usual case, at most one path an entry and few removals, at

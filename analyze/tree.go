@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -127,7 +128,8 @@ type Tree struct {
 	// paths of inodes that have no node
 	orphans map[int32]string
 
-	views viewCache
+	views  viewCache
+	search *nameIndex
 }
 
 // Len returns the number of nodes; their IDs are 0 to Len()-1.
@@ -165,11 +167,16 @@ func (t *Tree) Path(n NodeID) string {
 	if n == Root {
 		return "/"
 	}
-	size := 0
+	return string(t.appendPath(nil, n))
+}
+
+// appendPath appends n's absolute path to b, nothing for Root.
+func (t *Tree) appendPath(b []byte, n NodeID) []byte {
+	size := len(b)
 	for p := n; p != Root; p = t.nodes[p].parent {
 		size += 1 + len(t.name(p))
 	}
-	b := make([]byte, size)
+	b = slices.Grow(b, size-len(b))[:size]
 	for p := n; p != Root; p = t.nodes[p].parent {
 		name := t.name(p)
 		size -= len(name)
@@ -177,7 +184,7 @@ func (t *Tree) Path(n NodeID) string {
 		size--
 		b[size] = '/'
 	}
-	return string(b)
+	return b
 }
 
 // Lookup returns the node of a path, which may be written in any way

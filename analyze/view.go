@@ -37,6 +37,8 @@ type View struct {
 	// those inodes that show.
 	owner map[int32]NodeID
 	signs []uint64 // by directory: 3 bitmaps of the tree's layers, see strip.go
+
+	filtered *filtered // of a view that a filter made, nil otherwise; see filter.go
 }
 
 // dirSum is what a directory and all below it come to.
@@ -269,15 +271,32 @@ func (v *View) addOrphans() {
 // Spec returns what v shows, with layers that exist.
 func (v *View) Spec() Spec { return v.spec }
 
+// Tree returns the tree that v is a part of.
+func (v *View) Tree() *Tree { return v.t }
+
 func (v *View) sum(n NodeID) dirSum {
 	if dir := v.t.nodes[n].dir; dir != none {
 		return v.sums[dir]
+	}
+	if v.filtered != nil && !v.filtered.in.has(int(n)) {
+		return dirSum{}
 	}
 	return v.alone(n)
 }
 
 // Shows reports whether n, or something below it, is part of the view.
-func (v *View) Shows(n NodeID) bool { return n == Root || v.sum(n).shows }
+func (v *View) Shows(n NodeID) bool {
+	dir := v.t.nodes[n].dir
+	switch {
+	case n == Root:
+		return true
+	case dir != none:
+		return v.sums[dir].shows
+	case v.filtered != nil:
+		return v.filtered.in.has(int(n))
+	}
+	return v.showing(n) != none
+}
 
 // Version returns the version to show for n; false if n is in the view only for
 // what lies below it, or not at all. With Alone and Range it may be a removal.

@@ -43,6 +43,18 @@ func (m *model) explore(k tea.KeyPressMsg) tea.Cmd {
 		m.moveDivider(m.layout.divider - dividerStep)
 	case keys.wider.matches(k):
 		m.moveDivider(m.layout.divider + dividerStep)
+	case keys.find.matches(k):
+		return m.askSearch()
+	case keys.nextMatch.matches(k):
+		return m.nextMatch(forward)
+	case keys.priorMatch.matches(k):
+		return m.nextMatch(backward)
+	case keys.filter.matches(k):
+		m.askFilter()
+	case keys.dropFilter.matches(k):
+		return m.dropFilter()
+	case keys.back.matches(k) && m.files.lit != nil:
+		m.files.lit = nil
 	default:
 		if cmd, ok := m.paneKey(k); ok {
 			return cmd

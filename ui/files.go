@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"fmt"
 
 	tea "charm.land/bubbletea/v2"
@@ -24,6 +25,7 @@ const (
 // its wasted bytes and its name.
 type files struct {
 	list
+	ctx  context.Context // done when the program ends
 	lk   *look
 	a    *analyze.Analysis
 	view *analyze.View // what the rows were made from
@@ -38,8 +40,12 @@ type files struct {
 	shown  int      // the wish that is shown
 	busy   bool     // rows are being made
 	cache  *kidCache
-	anchor analyze.NodeID // what the reader has chosen: the cursor is on it, or on its nearest parent
-	signs  []analyze.Sign // of the row being drawn
+	anchor analyze.NodeID     // what the reader has chosen: the cursor is on it, or on its nearest parent
+	signs  []analyze.Sign     // of the row being drawn
+	stop   context.CancelFunc // gives up the rows that are being made
+	sought bool               // the reader has asked for the anchor, and not only passed it
+	lit    *analyze.Found     // what is searched for, and lit in names; nil if nothing is
+	spans  []int              // of the name being drawn
 }
 
 // choose puts the cursor on row i, by the reader's choice.
@@ -76,15 +82,29 @@ func (f *files) start() tea.Cmd {
 	f.busy = true
 	cache := f.cache
 	f.cache = nil
-	return rowsCmd(f.a.Tree, f.seq, f.wish, cache)
+	ctx, stop := context.WithCancel(f.ctx)
+	f.stop = stop
+	return rowsCmd(ctx, f.a.Tree, f.seq, f.wish, cache)
 }
 
 // install shows rows that have been made. If the wish has changed meanwhile
 // they are shown all the same, and the next ones are asked for.
 func (f *files) install(msg rowsMsg) tea.Cmd {
-	f.busy = false
+	f.busy, f.cache = false, msg.cache
+	if f.stop != nil {
+		f.stop()
+	}
+	if msg.err != nil {
+		if f.ctx.Err() != nil {
+			return nil
+		}
+		return f.start()
+	}
 	f.shown = msg.seq
-	f.rows, f.cache = msg.rows, msg.cache
+	f.rows = msg.rows
+	if f.wish.auto && f.wish.filter.String() == msg.wish.filter.String() {
+		f.wish.sifted, f.wish.auto = msg.wish.sifted, false
+	}
 	f.view, f.spec, f.by = msg.cache.view, msg.wish.spec, msg.wish.order
 	// The cursor stays where it is on the screen, as far as that goes.
 	above := f.cursor - f.top
@@ -104,7 +124,7 @@ func (f *files) key(k *keyMap, press tea.KeyPressMsg) (tea.Cmd, bool) {
 	}
 	n, ok := f.current()
 	kids := ok && f.rows[f.cursor].kids
-	isOpen := kids && f.wish.opened.has(n)
+	isOpen := kids && f.wish.open().has(n)
 	switch {
 	case k.openAll.matches(press):
 		return f.all(true), true
@@ -137,39 +157,15 @@ func (f *files) flip(i int) tea.Cmd {
 		return nil
 	}
 	n := f.rows[i].node
-	f.wish.opened.set(n, !f.wish.opened.has(n))
+	open := f.wish.open()
+	open.set(n, !open.has(n))
 	return f.ask()
 }
 
 // all opens or closes every directory.
 func (f *files) all(open bool) tea.Cmd {
-	f.wish.opened = opened{all: open}
+	*f.wish.open() = opened{all: open}
 	return f.ask()
-}
-
-// title says what the pane shows, and what that comes to.
-func (f *files) title() string {
-	var what string
-	switch f.spec.Mode {
-	case analyze.Union:
-		what = fmt.Sprintf("Files after layer %d", f.spec.At)
-	case analyze.Alone:
-		what = fmt.Sprintf("Layer %d alone", f.spec.At)
-	case analyze.Range:
-		what = fmt.Sprintf("Changes from layer %d to %d", f.spec.From, f.spec.At)
-	default:
-		what = "Everything in any layer"
-	}
-	return what + " " + f.lk.sg.dot + " " + human.Size(f.view.Bytes(0))
-}
-
-// aside says where the cursor is, and how the rows are ordered.
-func (f *files) aside() string {
-	by := fmt.Sprintf("by %s %s", f.by, f.lk.sg.order)
-	if f.list.rows > f.page {
-		return fmt.Sprintf("%s of %s %s %s", human.Comma(int64(f.cursor+1)), human.Comma(int64(f.list.rows)), f.lk.sg.dot, by)
-	}
-	return by
 }
 
 // strip returns the shadow strip of a pane w columns wide.
@@ -237,7 +233,11 @@ func (f *files) render(l *line, i int, focused bool, selected int) {
 	s := f.strip(w, selected)
 	if i == 0 {
 		s.head(l, f.lk)
-		l.right(f.lk.st.dim, "size", sizeWidth)
+		size := "size"
+		if _, ok := f.view.Filtered(); ok {
+			size = "matched"
+		}
+		l.right(f.lk.st.dim, size, sizeWidth)
 		l.skip(1)
 		l.right(f.lk.st.dim, "wasted", sizeWidth)
 		if f.showAttrs(w) {
@@ -262,20 +262,6 @@ func (f *files) render(l *line, i int, focused bool, selected int) {
 	l.put(f.lk.st.key, mark)
 	f.node(l, f.rows[i], s, selected, f.showAttrs(w))
 	l.fill()
-}
-
-// nothing says why there are no rows.
-func (f *files) nothing() string {
-	switch f.spec.Mode {
-	case analyze.Alone:
-		if f.spec.At < len(f.a.Layers) && f.a.Layers[f.spec.At].Layer.Err != nil {
-			return "cannot be read: " + f.lk.line(f.a.Layers[f.spec.At].Layer.Err.Error())
-		}
-		return "this layer holds no files"
-	case analyze.Range:
-		return "nothing differs"
-	}
-	return "no files"
 }
 
 // node draws what a row says of its node.
@@ -324,7 +310,7 @@ func (f *files) node(l *line, r row, s strip, selected int, attrs bool) {
 	icon := "  "
 	name := st.text
 	switch {
-	case r.kids && f.wish.opened.has(r.node):
+	case r.kids && f.wish.open().has(r.node):
 		icon = sg.open + " "
 	case r.kids || kind == "dir":
 		icon = sg.closed + " "
@@ -340,7 +326,7 @@ func (f *files) node(l *line, r row, s strip, selected int, attrs bool) {
 		name = st.link
 	}
 	l.put(st.dim, icon)
-	l.put(name, f.lk.text(r.name(f.a.Tree)))
+	f.name(l, name, r)
 	if !ok || removed {
 		return
 	}

@@ -13,6 +13,7 @@ import (
 var fuzzKeys = []string{
 	"j", "k", "down", "up", "pgdown", "pgup", "g", "G", "tab", "shift+tab", "enter", "space", "l", "h", "E", "C", "s", "m", "i",
 	"[", "]", "J", "K", "?", "esc", "1", "2", "3", "a", "<", ">", "backspace", "x", "y", "Y", "o",
+	"/", "n", "N", "f", "F", "ctrl+r", "e", "*", ".", "!", ":", ">", "0",
 }
 
 // Whatever is pressed and clicked, on terminals of whatever size: never a

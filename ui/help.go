@@ -17,6 +17,7 @@ type help struct {
 	always []keyGroup
 	wide   int
 	lines  prose
+	filter bool // tell of the filter's grammar
 }
 
 // helpColumns is the width from which on the help stands in two columns.
@@ -28,6 +29,8 @@ func (m *model) openHelp() {
 	h := &help{lk: &m.look, place: k.paneGroups(), always: []keyGroup{k.viewGroup(), k.programGroup()}}
 	if p := m.top(); p != nil {
 		h.place = p.groups(k)
+	} else {
+		h.filter = true
 	}
 	m.open(h)
 }
@@ -65,6 +68,9 @@ func (p *help) make() {
 	var left, right prose
 	for _, g := range p.place {
 		keySection(&left, p.lk, g)
+	}
+	if p.filter {
+		filterSection(&left, p.lk)
 	}
 	for _, g := range p.always {
 		keySection(&right, p.lk, g)
@@ -149,4 +155,29 @@ func signSection(p *prose, lk *look) {
 	}
 	p.gap()
 	p.add(span{st.waste, "wasted"}, span{st.text, "  stored in some layer, shown by no path"})
+}
+
+// filterSection adds what a filter is made of.
+func filterSection(p *prose, lk *look) {
+	st := &lk.st
+	p.gap()
+	p.add(span{st.title, "Filters"}, span{st.dim, "  terms between spaces; all must hold"})
+	for _, s := range [][2]string{
+		{"conf", "in the name; case counts if typed"},
+		{"*.so", "the name as a glob: * ? [a-z] {a,b}"},
+		{"/etc/**", "the path as a glob, ** any folders"},
+		{"/usr/lib", "the path, and all below it"},
+		{"re:^/a.*z$", "the path as a regular expression"},
+		{">10MB", "size: > >= < <= = and 1MB-5MB"},
+		{"wasted:>1MB", "wasted bytes, likewise"},
+		{"layer:2-5", "the layer of the version shown"},
+		{"change:added", "its change: modified,metadata..."},
+		{"cause:removed", "why a version of it is hidden"},
+		{"type:file", "dir symlink hardlink link char..."},
+		{"!*.so", "not that"},
+		{`a\ b "a b"`, "a space in a term"},
+	} {
+		key := s[0]
+		p.add(span{st.key, "  " + key + fmt.Sprintf("%*s", max(15-len(key), 1), "")}, span{st.text, s[1]})
+	}
 }

@@ -44,6 +44,8 @@ type keyMap struct {
 	toggle, open, close, openAll, foldAll binding
 	sort, mode, from, columns             binding
 	jump, group                           binding
+	find, nextMatch, priorMatch, fuzzy    binding
+	filter, dropFilter                    binding
 
 	viewFiles, viewWaste, viewImage binding
 	undo, narrower, wider           binding
@@ -84,6 +86,12 @@ func newKeyMap(ascii bool) *keyMap {
 		columns:    bind("columns", "a", "a", "owner", "show or hide mode and owner"),
 		jump:       bind("jump", "enter l right", enter, "go there", "go to the version's layer"),
 		group:      bind("group", "s", "s", "group", "by cause, layer, what to mend, path; deleted"),
+		find:       bind("search", "/", "/", "find", "search in all paths, as you type"),
+		nextMatch:  bind("next-match", "n", "n", "", "the next match, or the last search again"),
+		priorMatch: bind("prior-match", "N", "N", "", "the match before"),
+		fuzzy:      bind("fuzzy", "ctrl+r", "^r", "", "while searching: fuzzy or literal"),
+		filter:     bind("filter", "f", "f", "filter", "show only what matches, as you type"),
+		dropFilter: bind("drop-filter", "F", "F", "", "show everything again"),
 		viewFiles:  bind("view-files", "1", "1", "files", "the files, layer by layer"),
 		viewWaste:  bind("view-waste", "2", "2", "waste", "what is wasted, and why"),
 		viewImage:  bind("view-image", "3", "3", "image", "config, history, flaws"),
@@ -134,7 +142,7 @@ func (k *keyMap) paneHints(focus pane) []hint {
 		return []hint{{k.down, k.up}, {k.jump}, {k.nextPane}, {k.extract}, {k.below, k.above}, {k.copyPath}}
 	}
 	return []hint{
-		{k.down, k.up}, {k.toggle}, {k.nextPane}, {k.below, k.above}, {k.viewWaste}, {k.sort}, {k.mode},
+		{k.down, k.up}, {k.toggle}, {k.nextPane}, {k.below, k.above}, {k.viewWaste}, {k.find}, {k.filter}, {k.sort}, {k.mode},
 		{k.extract}, {k.viewImage}, {k.columns}, {k.copyPath}, {k.openAll, k.foldAll}, {k.scrollDown, k.scrollUp},
 	}
 }
@@ -157,6 +165,7 @@ func (k *keyMap) paneGroups() []keyGroup {
 		{"Panes", []binding{k.nextPane, k.priorPane, k.scrollDown, k.scrollUp, k.narrower, k.wider}},
 		{"Layers", []binding{k.enter, k.above, k.below, k.mode, k.from}},
 		{"Files", []binding{k.toggle, k.open, k.close, k.openAll, k.foldAll, k.sort, k.columns}},
+		{"Find", []binding{k.find, k.nextMatch, k.priorMatch, k.fuzzy, k.filter, k.dropFilter}},
 		{"History", []binding{k.jump}},
 		{"Take out", []binding{k.copyPath, k.copyDigest, k.extract, k.export}},
 	}

@@ -21,6 +21,9 @@ type layers struct {
 	a        *analyze.Analysis
 	commands []string // by layer, in words, clean
 	largest  int64    // stored bytes of the layer that carries most
+
+	// What each layer means to the paths that a filter leaves; nil without one.
+	signs []analyze.Sign
 }
 
 func newLayers(lk *look, a *analyze.Analysis) layers {
@@ -70,7 +73,7 @@ func (p *layers) render(l *line, i int, focused bool, from int) {
 		l.skip(barGap + bar + 1)
 		l.right(st.dim, "wasted", sizeWidth)
 		l.right(st.dim, "hides", hides)
-		l.skip(2)
+		l.skip(p.gap())
 		l.put(st.dim, "command")
 		return
 	}
@@ -102,36 +105,54 @@ func (p *layers) render(l *line, i int, focused bool, from int) {
 		return
 	}
 	if t.Layer.Err != nil {
-		l.skip(sizeWidth + barGap + bar + 1 + sizeWidth + hides + 2)
+		l.skip(sizeWidth + barGap + bar + 1 + sizeWidth + hides + p.gap())
 		l.put(st.failure, "cannot be read")
 		l.fill()
 		return
+	}
+	// A layer that says nothing of what a filter leaves is dimmed.
+	tone := func(s style) style { return s }
+	if i < len(p.signs) && p.signs[i] == analyze.SignNothing {
+		tone = func(style) style { return st.faint }
 	}
 	stored := st.text
 	if t.Stored == 0 {
 		stored = st.dim
 	}
-	l.right(stored, human.Size(t.Stored), sizeWidth)
+	l.right(tone(stored), human.Size(t.Stored), sizeWidth)
 	l.skip(barGap)
 	p.bar(l, t, bar)
 	l.skip(1)
 	if t.Wasted > 0 {
-		l.right(st.waste, human.Size(t.Wasted), sizeWidth)
+		l.right(tone(st.waste), human.Size(t.Wasted), sizeWidth)
 	} else {
 		l.skip(sizeWidth)
 	}
 	if t.Hides > 0 {
-		l.right(st.text, human.Size(t.Hides), hides)
+		l.right(tone(st.text), human.Size(t.Hides), hides)
 	} else {
 		l.skip(hides)
 	}
-	l.skip(2)
+	l.skip(1)
+	if i < len(p.signs) {
+		l.put(st.strip[p.signs[i]], sg.strip[p.signs[i]])
+	}
+	l.skip(1)
 	command := st.text
 	if t.Base || p.commands[i] == "unknown" {
 		command = st.dim
 	}
-	l.put(command, p.commands[i])
+	l.put(tone(command), p.commands[i])
 	l.fill()
+}
+
+// gap is how many columns stand before the command: one more while a filter has
+// a sign there.
+func (p *layers) gap() int {
+	if p.signs != nil {
+		return 3
+	}
+	return 2
 }
 
 // bar draws a layer's bytes on w columns, the largest layer's fill them: those

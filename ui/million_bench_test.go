@@ -105,9 +105,39 @@ func BenchmarkMillionFirstFrame(b *testing.B) {
 		m := newModel(b.Context(), Options{Environ: []string{"LANG=C.UTF-8"}})
 		m.after = nothingLater
 		m.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
-		m.Update(loadedFrom(a, beginning{}))
+		m.Update(loadedFrom(b.Context(), a, beginning{}))
 		_ = m.View()
 		took = append(took, time.Since(began))
+	}
+	percentiles(b, took)
+}
+
+// BenchmarkMillionSearchKey is what a character typed into a search costs in an
+// image of a million entries, up to the frame that shows the match.
+func BenchmarkMillionSearchKey(b *testing.B) { benchmarkTyping(b, "/") }
+
+// BenchmarkMillionFuzzyKey is the same for a fuzzy search.
+func BenchmarkMillionFuzzyKey(b *testing.B) { benchmarkTyping(b, "/ ctrl+r") }
+
+// BenchmarkMillionFilterKey is the same for a filter.
+func BenchmarkMillionFilterKey(b *testing.B) { benchmarkTyping(b, "f") }
+
+// benchmarkTyping types one character after the other and takes it back: what it
+// matches is found anew each time.
+func benchmarkTyping(b *testing.B, prompt string) {
+	m := start(b, openMillion(b), 120, 40)
+	press(m, "C "+prompt)
+	letters := []string{"s", "e", "c", "."}
+	var took []time.Duration
+	for i := 0; b.Loop(); i++ {
+		began := time.Now()
+		send(m, keyOf(letters[i%len(letters)]))
+		_ = m.View()
+		took = append(took, time.Since(began))
+		b.StopTimer()
+		m.files.cache = nil // keeps what filters left
+		press(m, "backspace")
+		b.StartTimer()
 	}
 	percentiles(b, took)
 }

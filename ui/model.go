@@ -40,20 +40,22 @@ type model struct {
 	layer   layer
 	files   files
 	history history
+	search  search
 	mode    analyze.Mode
 	from    int // the range's other end
 	pending []tea.KeyPressMsg
 	clicked click // the last one
 
-	view    viewID
-	views   [viewCount]page // that of the files is the explorer, and no page
-	over    []page          // what lies over the view, uppermost last
-	prompt  *prompt         // nil unless something is asked
-	notice  notice
-	acts    Acts
-	errand  *errand // nil unless one is under way
-	errands errands
-	trail   []place // where the reader has been, the last place last
+	view      viewID
+	views     [viewCount]page // that of the files is the explorer, and no page
+	over      []page          // what lies over the view, uppermost last
+	prompt    *prompt         // nil unless something is asked
+	filtering *prompt         // the one that asks for a filter, the last time
+	notice    notice
+	acts      Acts
+	errand    *errand // nil unless one is under way
+	errands   errands
+	trail     []place // where the reader has been, the last place last
 
 	err error // why the program ends
 }
@@ -153,7 +155,7 @@ func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 		cmd = m.promptKey(k)
 	case top != nil:
 		cmd = m.pageKey(top, k)
-	case m.files.busy && m.focus != layersPane:
+	case m.waits():
 		if len(m.pending) < maxPending {
 			m.pending = append(m.pending, k)
 		}
@@ -165,11 +167,17 @@ func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 	return cmd
 }
 
+// waits reports whether keys are to wait for what a command is at. What is typed
+// into a prompt never does.
+func (m *model) waits() bool {
+	return m.prompt == nil && (m.search.busy || m.files.busy && m.focus != layersPane)
+}
+
 // replay takes the keys that have waited, until one has rows made again.
 func (m *model) replay() tea.Cmd {
 	m.arrange()
 	var cmds []tea.Cmd
-	for len(m.pending) > 0 && !(m.files.busy && m.focus != layersPane) {
+	for len(m.pending) > 0 && !m.waits() {
 		k := m.pending[0]
 		m.pending = m.pending[1:]
 		cmds = append(cmds, m.press(k))

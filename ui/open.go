@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"context"
+
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/peelhq/peel/analyze"
@@ -34,7 +36,7 @@ func (msg loadedMsg) do(m *model) tea.Cmd {
 	m.layers.to(max(m.a.Read()-1, 0))
 	m.layer = layer{lk: &m.look, a: m.a, hides: msg.hides, index: -1}
 	m.history = history{lk: &m.look, a: m.a, commands: m.layers.commands}
-	m.files = files{lk: &m.look, a: m.a, wish: msg.rows.wish, anchor: msg.start, attrs: m.begin.attrs}
+	m.files = files{ctx: m.ctx, lk: &m.look, a: m.a, wish: msg.rows.wish, anchor: msg.start, attrs: m.begin.attrs}
 	m.mode, m.from = m.begin.mode, rangeStart(m.a)
 	m.files.page = max(len(msg.rows.rows), 1) // until arrange knows better
 	m.files.install(msg.rows)
@@ -53,7 +55,7 @@ func (m *model) take(msg loadedMsg) tea.Cmd {
 		m.layers.to(max(m.a.Read()-1, 0))
 		m.files.wish.spec = m.spec()
 	}
-	return tea.Batch(m.settleCmd(), m.wasteCmd(), m.files.ask())
+	return tea.Batch(m.settleCmd(), m.wasteCmd(), m.relightCmd(), m.files.ask())
 }
 
 // adopt has every pane and page show another analysis of the same image.
@@ -126,31 +128,34 @@ func (m *model) loadCmd() tea.Cmd {
 		if a == nil || a.Image == nil || a.Tree == nil {
 			return loadedMsg{err: errNothing}
 		}
-		return loadedFrom(a, begin)
+		return loadedFrom(ctx, a, begin)
 	}
 }
 
 // shownCmd waits for an analysis of what has been read so far.
 func (m *model) shownCmd() tea.Cmd {
-	shown, begin := m.shown, m.begin
+	ctx, shown, begin := m.ctx, m.shown, m.begin
 	return func() tea.Msg {
 		a, ok := <-shown
 		if !ok {
 			return nil
 		}
-		return loadedFrom(a, begin)
+		return loadedFrom(ctx, a, begin)
 	}
 }
 
 // loadedFrom gets ready what the first frame shows.
-func loadedFrom(a *analyze.Analysis, b beginning) loadedMsg {
+func loadedFrom(ctx context.Context, a *analyze.Analysis, b beginning) loadedMsg {
 	start, open := begin(a)
 	wish := rowsWish{
 		spec:   specOf(a, b.mode, rangeStart(a), max(a.Read()-1, 0)),
 		order:  b.order,
 		opened: open,
 	}
-	rows, cache := makeRows(a.Tree, wish, nil)
+	rows, cache, err := makeRows(ctx, a.Tree, &wish, nil)
+	if err != nil {
+		return loadedMsg{err: err}
+	}
 	return loadedMsg{
 		a: a, hides: hidesByLayer(a), start: start,
 		rows: rowsMsg{wish: wish, rows: rows, cache: cache},

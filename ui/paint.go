@@ -28,7 +28,7 @@ func (l *line) put(st style, s string) {
 // write emits s as it is.
 func (l *line) write(st style, s string) {
 	on := st.on
-	if l.base.solid {
+	if l.base.solid && !st.firm {
 		on = ""
 	}
 	if l.base.on == "" && on == "" {

@@ -38,7 +38,7 @@ func TestWhatIsReadIsShown(t *testing.T) {
 	// shownCmd waits for what never comes here: only what is done at once counts.
 	m.shown = make(chan *analyze.Analysis)
 	close(m.shown)
-	send(m, loadedFrom(lower(2), beginning{}))
+	send(m, loadedFrom(t.Context(), lower(2), beginning{}))
 	intact(t, m)
 	rowWith(t, m, "reading 2 of 8 layers, 25 %")
 	rowWith(t, m, "7 reading")
@@ -47,19 +47,19 @@ func TestWhatIsReadIsShown(t *testing.T) {
 
 	n, _ := m.a.Tree.Lookup("/usr/bin")
 	settle(m, m.reveal(n))
-	send(m, loadedFrom(lower(5), beginning{}))
+	send(m, loadedFrom(t.Context(), lower(5), beginning{}))
 	intact(t, m)
 	rowWith(t, m, "Files after layer 4") // who is at the top goes along
 	if at, _ := m.files.current(); m.a.Tree.Path(at) != "/usr/bin" {
 		t.Errorf("the cursor is on %s", m.a.Tree.Path(at))
 	}
 	press(m, "[ [")
-	send(m, loadedFrom(whole, beginning{}))
+	send(m, loadedFrom(t.Context(), whole, beginning{}))
 	rowWith(t, m, "Files after layer 2") // who is not, stays
 	if m.reading() || m.layers.cursor != 2 {
 		t.Errorf("still reading, or at layer %d", m.layers.cursor)
 	}
-	send(m, loadedFrom(lower(3), beginning{})) // too late
+	send(m, loadedFrom(t.Context(), lower(3), beginning{})) // too late
 	if !m.a.Whole() {
 		t.Error("an analysis of fewer layers took the place of the whole")
 	}

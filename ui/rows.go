@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"slices"
 
@@ -22,6 +23,18 @@ const (
 
 func (o order) String() string {
 	return [orderCount]string{"size", "wasted", "name"}[o]
+}
+
+// compare orders two children of one directory as a view has them; it leaves
+// those by name that come to the same.
+func (o order) compare(v *analyze.View, a, b analyze.NodeID) int {
+	switch o {
+	case bySize:
+		return cmp.Compare(v.Bytes(b), v.Bytes(a))
+	case byWaste:
+		return cmp.Or(cmp.Compare(v.Wasted(b), v.Wasted(a)), cmp.Compare(v.Bytes(b), v.Bytes(a)))
+	}
+	return 0
 }
 
 // A row is one line of the files pane: a node, and how deep it stands. The
@@ -61,12 +74,31 @@ func (o *opened) set(n analyze.NodeID, open bool) {
 	delete(o.except, n)
 }
 
+// clone returns a copy that shares nothing with o.
+func (o opened) clone() opened { return opened{o.all, maps.Clone(o.except)} }
+
 // A rowsWish is what the files pane is to show.
 type rowsWish struct {
 	spec   analyze.Spec
 	order  order
 	opened opened
+
+	filter analyze.Filter
+	sifted opened // the open directories while there is a filter
+	auto   bool   // sifted is to be as what the filter leaves has it
 }
+
+// open returns the directories that are open.
+func (w *rowsWish) open() *opened {
+	if w.filter.Empty() {
+		return &w.opened
+	}
+	return &w.sifted
+}
+
+// autoOpen is how many paths a filter may leave to have their directories opened
+// by itself.
+const autoOpen = 20_000
 
 // A kidCache keeps the ordered children of the directories that have been open
 // in one view and one order. It belongs to whoever makes rows: there is never
@@ -75,6 +107,35 @@ type kidCache struct {
 	view  *analyze.View
 	order order
 	of    map[analyze.NodeID][]analyze.NodeID
+
+	sieved []*analyze.View // filtered views, latest use last
+}
+
+// keptSieved bounds the filtered views that are kept.
+const keptSieved = 8
+
+// wished returns the view that a wish asks for. It passes over all nodes if that
+// is not there yet.
+func (c *kidCache) wished(ctx context.Context, t *analyze.Tree, w *rowsWish) (*analyze.View, error) {
+	whole := t.View(w.spec)
+	if w.filter.Empty() {
+		return whole, nil
+	}
+	for i, v := range c.sieved {
+		if f, _ := v.Filtered(); v.Whole() == whole && f.String() == w.filter.String() {
+			c.sieved = append(slices.Delete(c.sieved, i, i+1), v)
+			return v, nil
+		}
+	}
+	v, err := whole.Filter(ctx, w.filter)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.sieved) == keptSieved {
+		c.sieved = slices.Delete(c.sieved, 0, 1)
+	}
+	c.sieved = append(c.sieved, v)
+	return v, nil
 }
 
 // children returns the children of n that the view shows, in order.
@@ -92,14 +153,8 @@ func (c *kidCache) children(t *analyze.Tree, n analyze.NodeID) []analyze.NodeID 
 			kids = append(kids, k)
 		}
 	}
-	v := c.view
-	switch c.order { // stable sorts: the children come by name
-	case bySize:
-		slices.SortStableFunc(kids, func(a, b analyze.NodeID) int { return cmp.Compare(v.Bytes(b), v.Bytes(a)) })
-	case byWaste:
-		slices.SortStableFunc(kids, func(a, b analyze.NodeID) int {
-			return cmp.Or(cmp.Compare(v.Wasted(b), v.Wasted(a)), cmp.Compare(v.Bytes(b), v.Bytes(a)))
-		})
+	if c.order != byName { // a stable sort: the children come by name
+		slices.SortStableFunc(kids, func(a, b analyze.NodeID) int { return c.order.compare(c.view, a, b) })
 	}
 	c.of[n] = kids
 	return kids
@@ -107,12 +162,24 @@ func (c *kidCache) children(t *analyze.Tree, n analyze.NodeID) []analyze.NodeID 
 
 // makeRows returns the rows that a wish asks for: open directories with their
 // children, depth first. It makes the view if that is not there yet, which is
-// one pass over all nodes, so it is to be called from a command.
-func makeRows(t *analyze.Tree, w rowsWish, cache *kidCache) ([]row, *kidCache) {
-	view := t.View(w.spec)
-	if cache == nil || cache.view != view || cache.order != w.order {
-		cache = &kidCache{view: view, order: w.order, of: map[analyze.NodeID][]analyze.NodeID{}}
+// one pass over all nodes, so it is to be called from a command. It says in w
+// what w has left to it. The error is the context's.
+func makeRows(ctx context.Context, t *analyze.Tree, w *rowsWish, cache *kidCache) ([]row, *kidCache, error) {
+	if cache == nil {
+		cache = &kidCache{}
 	}
+	view, err := cache.wished(ctx, t, w)
+	if err != nil {
+		return nil, cache, err
+	}
+	if cache.view != view || cache.order != w.order {
+		cache = &kidCache{view: view, order: w.order, of: map[analyze.NodeID][]analyze.NodeID{}, sieved: cache.sieved}
+	}
+	if w.auto && !w.filter.Empty() {
+		n, _ := view.Matched()
+		w.sifted, w.auto = opened{all: n <= autoOpen}, false
+	}
+	open := w.open()
 	type level struct {
 		kids []analyze.NodeID
 		next int
@@ -129,7 +196,7 @@ func makeRows(t *analyze.Tree, w rowsWish, cache *kidCache) ([]row, *kidCache) {
 		l.next++
 		n := endOfChain(t, view, head)
 		r := row{head: head, node: n, depth: int32(len(stack) - 1)}
-		if !w.opened.has(n) {
+		if !open.has(n) {
 			r.kids = slices.ContainsFunc(t.Children(n), view.Shows)
 		} else if kids := cache.children(t, n); len(kids) > 0 {
 			r.kids = true
@@ -137,7 +204,7 @@ func makeRows(t *analyze.Tree, w rowsWish, cache *kidCache) ([]row, *kidCache) {
 		}
 		rows = append(rows, r)
 	}
-	return rows, cache
+	return rows, cache, nil
 }
 
 // endOfChain returns the last of the directories that stand on one row with n.
@@ -213,18 +280,21 @@ type rowsMsg struct {
 	wish  rowsWish
 	rows  []row
 	cache *kidCache
+	err   error // the wish was given up: there are no rows
 }
 
 // do shows the rows, and takes the keys that have waited for them.
 func (msg rowsMsg) do(m *model) tea.Cmd {
-	return tea.Batch(m.files.install(msg), m.replay())
+	cmd := m.files.install(msg)
+	m.sifted()
+	return tea.Batch(cmd, m.missed(), m.replay())
 }
 
 // rowsCmd makes the rows of a wish, off the event loop.
-func rowsCmd(t *analyze.Tree, seq int, w rowsWish, cache *kidCache) tea.Cmd {
-	w.opened.except = maps.Clone(w.opened.except)
+func rowsCmd(ctx context.Context, t *analyze.Tree, seq int, w rowsWish, cache *kidCache) tea.Cmd {
+	w.opened, w.sifted = w.opened.clone(), w.sifted.clone()
 	return func() tea.Msg {
-		rows, cache := makeRows(t, w, cache)
-		return rowsMsg{seq: seq, wish: w, rows: rows, cache: cache}
+		rows, cache, err := makeRows(ctx, t, &w, cache)
+		return rowsMsg{seq: seq, wish: w, rows: rows, cache: cache, err: err}
 	}
 }

@@ -102,6 +102,7 @@ func (t theme) palette() palette {
 type style struct {
 	on    string
 	solid bool // as a row's base: nothing on the row has a colour of its own
+	firm  bool // stays on such a row
 }
 
 const ansiReset = "\x1b[m"
@@ -126,6 +127,7 @@ type styles struct {
 	selected, idleSelected   style    // bases of the selected row
 	failure                  style
 	caret                    style // the character under a prompt's cursor
+	match                    style // what was searched for, in a name
 }
 
 func newStyles(t theme) styles {
@@ -161,6 +163,7 @@ func newStyles(t theme) styles {
 		idleSelected: newStyle(lipgloss.NewStyle().Background(p.idle)),
 		failure:      newStyle(fg(p.cut).Bold(true)),
 		caret:        newStyle(lipgloss.NewStyle().Reverse(true)),
+		match:        newStyle(fg(p.covers).Bold(true).Underline(true)),
 	}
 	for sign, st := range map[analyze.Sign]lipgloss.Style{
 		analyze.SignNothing: faint,
@@ -179,6 +182,7 @@ func newStyles(t theme) styles {
 	} {
 		s.change[change] = newStyle(fg(c))
 	}
+	s.match.firm = true
 	if few {
 		s.selected = newStyle(lipgloss.NewStyle().Reverse(true))
 		s.selected.solid = true

@@ -25,8 +25,10 @@ func (m *model) here() place {
 }
 
 // remember notes where the reader is, before something takes them elsewhere.
-func (m *model) remember() {
-	p := m.here()
+func (m *model) remember() { m.rememberPlace(m.here()) }
+
+// rememberPlace notes a place where the reader was.
+func (m *model) rememberPlace(p place) {
 	if n := len(m.trail); n > 0 && m.trail[n-1] == p {
 		return
 	}
@@ -59,6 +61,7 @@ func (m *model) settleAt(p place) tea.Cmd {
 func (m *model) jump(node analyze.NodeID, layer int, mode analyze.Mode) tea.Cmd {
 	m.remember()
 	m.over = nil
+	m.files.sought = true
 	return m.settleAt(place{view: filesView, focus: filesPane, layer: layer, mode: mode, from: m.from, node: node})
 }
 
@@ -67,7 +70,7 @@ func (m *model) reveal(node analyze.NodeID) tea.Cmd {
 	t := m.a.Tree
 	m.files.anchor = node
 	for n := t.Parent(node); n != analyze.Root; n = t.Parent(n) {
-		m.files.wish.opened.set(n, true)
+		m.files.wish.open().set(n, true)
 	}
 	m.files.wish.spec = m.spec()
 	cmd := m.files.ask()

@@ -144,7 +144,7 @@ func (m *model) title(p pane, w int) (string, string) {
 	case layerPane:
 		return m.layer.title(), outOfSight(m.layer.hidden())
 	case filesPane:
-		return m.files.title(), m.files.aside()
+		return m.files.title(w), m.files.aside()
 	}
 	aside := outOfSight(m.history.hidden())
 	return m.history.title(w - width(aside)), aside

@@ -1,0 +1,4 @@
+package analyze
+
+// AppendFolded is for the tests of folding.
+var AppendFolded = appendFolded

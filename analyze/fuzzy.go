@@ -1,0 +1,181 @@
+package analyze
+
+import (
+	"context"
+	"runtime"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/junegunn/fzf/src/algo"
+	"github.com/junegunn/fzf/src/util"
+	"golang.org/x/sync/errgroup"
+)
+
+// scoring sets up the tables of fzf's algorithm, once something is searched for:
+// starting up need not wait for them.
+var scoring = sync.OnceFunc(func() { algo.Init("path") })
+
+// slabSize bounds the memory of one comparison, and with it its time: a pattern
+// times a name that needs more is scored by fzf's linear algorithm.
+const slabSize = 16 << 10
+
+// A fuzzyPart is one part of a fuzzy query: all of it, or what stands between two
+// slashes.
+type fuzzyPart struct {
+	pattern   []rune
+	matchCase bool
+}
+
+func newFuzzyPart(text string, matchCase bool) fuzzyPart {
+	if !matchCase {
+		text = strings.ToLower(text)
+	}
+	return fuzzyPart{[]rune(text), matchCase}
+}
+
+// score returns how well name matches; false if it does not. It prefers, as fzf
+// does, matches at the beginning of words and without gaps.
+func (p fuzzyPart) score(name []byte, slab *util.Slab) (int, bool) {
+	if len(p.pattern) == 0 {
+		return 0, true
+	}
+	chars := util.ToChars(name)
+	r, _ := algo.FuzzyMatchV2(p.matchCase, false, true, &chars, p.pattern, false, slab)
+	return r.Score, r.Start >= 0
+}
+
+// Ranks: a score, and among equal ones the shorter name first. A score is at
+// most some dozens for each character that is typed, so that ranks stay small.
+const lengths = 1 << 5
+
+func rank(score, length int) int32 {
+	return int32(max(score, 0)*lengths + lengths - 1 - min(length, lengths-1))
+}
+
+// fuzzy finds what f's query matches.
+func (f *Found) fuzzy(ctx context.Context) error {
+	scoring()
+	t := f.t
+	matchCase := strings.ContainsFunc(f.query.Text, unicode.IsUpper)
+	var parts []fuzzyPart
+	above, last := cutLast(f.query.Text)
+	for text := range strings.SplitSeq(above, "/") {
+		if text != "" {
+			parts = append(parts, newFuzzyPart(text, matchCase))
+		}
+	}
+	part := newFuzzyPart(last, matchCase)
+	f.matcher = fuzzyMatcher{part}
+	names := t.distinct()
+	scores, err := names.scores(ctx, part)
+	if err != nil {
+		return err
+	}
+	f.ranks = make([]int32, len(t.nodes))
+	up := upward{t: t, parts: parts, of: map[NodeID]int{}, slab: util.MakeSlab(slabSize, slabSize)}
+	for n := 1; n < len(t.nodes); n++ {
+		if n%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		x := &t.nodes[n]
+		score := int(scores[names.of[n]])
+		if score < 0 {
+			continue
+		}
+		if len(parts) > 0 {
+			more := up.score(x.parent)
+			if more < 0 {
+				continue
+			}
+			score += more
+		}
+		f.in.set(n)
+		f.ranks[n] = rank(score, len(t.name(NodeID(n))))
+	}
+	return nil
+}
+
+// scores returns how well each name matches, -1 where it does not.
+func (s *names) scores(ctx context.Context, p fuzzyPart) ([]int32, error) {
+	out := make([]int32, len(s.from))
+	workers := min(max(runtime.GOMAXPROCS(0), 1), 8)
+	share := (len(out) + workers - 1) / workers
+	var g errgroup.Group
+	for from := 0; from < len(out); from += share {
+		g.Go(func() error {
+			slab := util.MakeSlab(slabSize, slabSize)
+			for i := from; i < min(from+share, len(out)); i++ {
+				if i%checkEvery == 0 && ctx.Err() != nil {
+					return ctx.Err()
+				}
+				score, ok := p.score(s.at(uint32(i)), slab)
+				if !ok {
+					score = -1
+				}
+				out[i] = int32(score)
+			}
+			return nil
+		})
+	}
+	return out, g.Wait()
+}
+
+// upward looks for the parts before the last slash in directories, from below.
+// What it has found for one directory holds for all that it contains.
+type upward struct {
+	t     *Tree
+	parts []fuzzyPart
+	of    map[NodeID]int
+	slab  *util.Slab
+}
+
+// score returns the sum of the parts' scores in dir and above, -1 if one of
+// them is not there.
+func (u *upward) score(dir NodeID) int {
+	if s, ok := u.of[dir]; ok {
+		return s
+	}
+	sum, i := 0, len(u.parts)-1
+	for n := dir; i >= 0 && n != Root; n = u.t.nodes[n].parent {
+		if s, ok := u.parts[i].score(u.t.name(n), u.slab); ok {
+			sum += s
+			i--
+		}
+	}
+	if i >= 0 {
+		sum = -1
+	}
+	u.of[dir] = sum
+	return sum
+}
+
+type fuzzyMatcher struct{ part fuzzyPart }
+
+func (m fuzzyMatcher) spans(name []byte, dst []int) []int {
+	if len(m.part.pattern) == 0 {
+		return dst
+	}
+	chars := util.ToChars(name)
+	_, at := algo.FuzzyMatchV2(m.part.matchCase, false, true, &chars, m.part.pattern, true, util.MakeSlab(slabSize, slabSize))
+	if at == nil {
+		return dst
+	}
+	hit := map[int]bool{}
+	for _, i := range *at {
+		hit[i] = true
+	}
+	for i, b := 0, 0; b < len(name); i++ { // character i begins at byte b
+		_, size := utf8.DecodeRune(name[b:])
+		if hit[i] {
+			if n := len(dst); n > 0 && dst[n-1] == b {
+				dst[n-1] = b + size
+			} else {
+				dst = append(dst, b, b+size)
+			}
+		}
+		b += size
+	}
+	return dst
+}

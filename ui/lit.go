@@ -1,0 +1,69 @@
+package ui
+
+import "github.com/peelhq/peel/analyze"
+
+// name draws what a row's directories are called, and lights what is searched
+// for in it.
+func (f *files) name(l *line, st style, r row) {
+	t := f.a.Tree
+	if f.lit == nil || !f.hit(r) {
+		l.put(st, f.lk.text(r.name(t)))
+		return
+	}
+	for i, n := range r.nodes(t) {
+		if i > 0 {
+			l.put(st, "/")
+		}
+		f.litName(l, st, n)
+	}
+}
+
+// hit reports whether one of a row's directories is searched for.
+func (f *files) hit(r row) bool {
+	for n := r.node; ; n = f.a.Tree.Parent(n) {
+		if f.lit.Has(n) {
+			return true
+		}
+		if n == r.head {
+			return false
+		}
+	}
+}
+
+// litName draws the name of one node. Characters that make one sign together are
+// not divided: where the parts would take other columns than the whole, nothing
+// is lit.
+func (f *files) litName(l *line, st style, n analyze.NodeID) {
+	name := f.a.Tree.Name(n)
+	f.spans = f.lit.Spans(n, f.spans)
+	var parts []span
+	at, wide := 0, 0
+	add := func(st style, to int) {
+		if to > at {
+			text := f.lk.text(name[at:to])
+			parts = append(parts, span{st, text})
+			wide += width(text)
+			at = to
+		}
+	}
+	for i := 0; i < len(f.spans); i += 2 {
+		add(st, f.spans[i])
+		add(f.lk.st.match, f.spans[i+1])
+	}
+	add(st, len(name))
+	if whole := f.lk.text(name); width(whole) != wide {
+		parts = []span{{st, whole}}
+	}
+	for _, p := range parts {
+		l.put(p.st, p.text)
+	}
+}
+
+// nodes returns the nodes that stand on the row, the highest first.
+func (r row) nodes(t *analyze.Tree) []analyze.NodeID {
+	out := make([]analyze.NodeID, r.length(t))
+	for i, n := len(out)-1, r.node; i >= 0; i, n = i-1, t.Parent(n) {
+		out[i] = n
+	}
+	return out
+}

@@ -1,0 +1,167 @@
+package ui
+
+import (
+	"context"
+	"slices"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// A direction says which match is wanted.
+type direction uint8
+
+const (
+	nearest  direction = iota // at the cursor or after it; of a fuzzy search the best
+	forward                   // after the cursor; of a fuzzy search the next best
+	backward                  // before it
+)
+
+// matches are what a query matches: in the tree, and in a view of it. They are
+// made when they are first wanted, and hold as long as the query and the view.
+type matches struct {
+	tree   *analyze.Tree
+	found  *analyze.Found
+	view   *analyze.View
+	set    *analyze.Set
+	ranked []analyze.NodeID // of a fuzzy query, the best first
+}
+
+// in makes the matches of q in a view, of those that there are.
+func (x matches) in(ctx context.Context, t *analyze.Tree, q analyze.Query, v *analyze.View) (matches, error) {
+	var err error
+	if x.found == nil || x.tree != t || x.found.Query() != q {
+		x = matches{tree: t}
+		if x.found, err = t.Find(ctx, q); err != nil {
+			return matches{}, err
+		}
+	}
+	if x.view == v {
+		return x, nil
+	}
+	x.view = v
+	if x.set, err = x.found.In(ctx, v); err != nil {
+		return matches{}, err
+	}
+	x.ranked = nil
+	if q.Fuzzy && q.Text != "" {
+		x.ranked = x.found.Ranked(x.set)
+	}
+	return x, nil
+}
+
+// cancel gives up the search that is under way.
+func (s *search) cancel() {
+	s.seq++
+	s.busy = false
+	if s.stop != nil {
+		s.stop()
+	}
+}
+
+// seek searches for the match in a direction, from the cursor, or while the
+// query is typed from where that began. A search that is under way is given up.
+func (m *model) seek(d direction) tea.Cmd {
+	s := &m.search
+	busy := s.busy
+	s.cancel()
+	s.busy, s.result = busy, nil
+	ctx, stop := context.WithCancel(m.ctx)
+	s.stop = stop
+	from := m.files.anchor
+	if s.prompt != nil {
+		from = s.before.place.node
+	}
+	job := seekJob{t: m.a.Tree, from: from, to: d, query: s.query, known: s.found, wish: m.files.wish}
+	if w := &m.files.wish; m.files.spec == w.spec && m.files.view.Tree() == m.a.Tree && sameFilter(m.files.view, w.filter) {
+		job.view = m.files.view
+	}
+	return seekCmd(ctx, stop, s.seq, job)
+}
+
+// sameFilter reports whether a view is what a filter leaves.
+func sameFilter(v *analyze.View, f analyze.Filter) bool {
+	was, _ := v.Filtered()
+	return was.String() == f.String()
+}
+
+// A seekJob is what a search is told.
+type seekJob struct {
+	t     *analyze.Tree
+	view  *analyze.View // to search; nil if it is yet to be made from the wish
+	wish  rowsWish
+	from  analyze.NodeID
+	to    direction
+	query analyze.Query
+	known matches // that may still hold
+}
+
+// do does the job.
+func (j seekJob) do(ctx context.Context) (foundMsg, error) {
+	msg := foundMsg{query: j.query, from: j.to}
+	var err error
+	if j.view == nil {
+		if j.view, err = (&kidCache{}).wished(ctx, j.t, &j.wish); err != nil {
+			return msg, err
+		}
+	}
+	if msg.matches, err = j.known.in(ctx, j.t, j.query, j.view); err != nil {
+		return msg, err
+	}
+	msg.n = msg.set.Len()
+	msg.outside = msg.found.Len() - msg.n
+	switch {
+	case msg.n == 0:
+	case j.query.Fuzzy:
+		j.byRank(&msg)
+	default:
+		j.byPlace(&msg)
+	}
+	return msg, nil
+}
+
+// byPlace chooses a match in the order of the rows.
+func (j seekJob) byPlace(msg *foundMsg) {
+	w := walk{t: j.t, view: j.view, set: msg.set, order: j.wish.order}
+	switch {
+	case j.to == nearest && msg.set.Has(j.from):
+		msg.at = j.from
+	case j.to == backward:
+		msg.at, msg.wrapped = w.prior(j.from)
+	default:
+		msg.at, msg.wrapped = w.next(j.from)
+	}
+	msg.nth = w.place(msg.at)
+}
+
+// byRank chooses a match by how good it is.
+func (j seekJob) byRank(msg *foundMsg) {
+	at := slices.Index(msg.ranked, j.from)
+	switch last := len(msg.ranked) - 1; {
+	case j.to == nearest || at < 0:
+		at = 0
+	case j.to == forward:
+		at++
+		if msg.wrapped = at > last; msg.wrapped {
+			at = 0
+		}
+	default:
+		at--
+		if msg.wrapped = at < 0; msg.wrapped {
+			at = last
+		}
+	}
+	msg.at, msg.nth = msg.ranked[at], at+1
+}
+
+// seekCmd searches, off the event loop.
+func seekCmd(ctx context.Context, stop context.CancelFunc, seq int, j seekJob) tea.Cmd {
+	j.wish.opened, j.wish.sifted = opened{}, opened{} // the event loop's own
+	return func() tea.Msg {
+		defer stop()
+		msg, err := j.do(ctx)
+		msg.seq, msg.err = seq, err
+		return msg
+	}
+}
