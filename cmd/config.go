@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,24 +42,24 @@ func (a *app) config(ctx context.Context) error {
 	return a.print(ctx, func(w io.Writer) error { return writeSettings(w, path, s) })
 }
 
-// settingsPath is where the settings of the screen are.
-func settingsPath() (string, error) {
+// settingsPath is where the settings of the screen are, "" if there is no place
+// for them.
+func settingsPath() string {
 	dir := os.Getenv("XDG_CONFIG_HOME")
 	if !filepath.IsAbs(dir) { // as the XDG base directory specification has it
-		var err error
-		if dir, err = os.UserConfigDir(); err != nil {
-			return "", err
-		}
+		dir, _ = os.UserConfigDir() // it fails where the user has no home
 	}
-	return filepath.Join(dir, "peel", "config.yaml"), nil
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, "peel", "config.yaml")
 }
 
 // loadSettings returns the settings of the screen and the file that they are
 // in, "" where there is none.
 func loadSettings() (path string, s ui.Settings, err error) {
-	path, err = settingsPath()
-	if err != nil {
-		return "", s, nil // nowhere to have one
+	if path = settingsPath(); path == "" {
+		return "", s, nil
 	}
 	data, err := readBounded(path, false)
 	switch {
@@ -139,7 +140,7 @@ func parseKeys(n *yaml.Node) (map[string][]string, error) {
 func writeSettings(w io.Writer, path string, s ui.Settings) error {
 	var b strings.Builder
 	if path == "" {
-		path, _ = settingsPath()
+		path = cmp.Or(settingsPath(), "settings file, nor a folder for one")
 		b.WriteString("# The defaults: there is no " + clean.Line(path) + "\n")
 	} else {
 		b.WriteString("# " + clean.Line(path) + ", and the defaults for what it leaves out\n")

@@ -54,7 +54,7 @@ func keyTable() string {
 				}
 				seen[key.name] = true
 				keys := strings.ReplaceAll(strings.Join(key.Keys(), "`, `"), "|", `\|`)
-				rows += fmt.Sprintf("| `%s` | %s | `%s` |\n", keys, key.Help().Desc, key.name)
+				rows += "| `" + keys + "` | " + key.Help().Desc + " | `" + key.name + "` |\n"
 			}
 			if rows != "" {
 				fmt.Fprintf(&b, "\n### %s\n\n| key | does | name in the settings |\n|---|---|---|\n%s", g.title, rows)

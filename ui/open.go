@@ -11,6 +11,15 @@ import (
 // reading reports whether layers are still being read.
 func (m *model) reading() bool { return m.a == nil || !m.a.Whole() }
 
+// loadedMsg brings the analysis, and what is needed to show it at once.
+type loadedMsg struct {
+	a     *analyze.Analysis
+	hides []hides
+	rows  rowsMsg
+	start analyze.NodeID // where the cursor begins
+	err   error
+}
+
 // do opens the explorer on an analysis, or puts it in the place of one of fewer
 // layers, or ends the program if there is none.
 func (msg loadedMsg) do(m *model) tea.Cmd {
@@ -68,6 +77,13 @@ func (m *model) adopt(a *analyze.Analysis, h []hides) {
 	m.renew()
 }
 
+// settledMsg brings the analysis with its comparisons made.
+type settledMsg struct {
+	a     *analyze.Analysis
+	hides []hides
+	err   error
+}
+
 // do takes in what the comparisons have changed: words and counts, but no size
 // and no row.
 func (msg settledMsg) do(m *model) tea.Cmd {
@@ -77,13 +93,6 @@ func (msg settledMsg) do(m *model) tea.Cmd {
 	}
 	m.adopt(msg.a, msg.hides)
 	return tea.Batch(m.wasteCmd(), m.files.ask()) // for the signs: rows and order stay
-}
-
-// settledMsg brings the analysis with its comparisons made.
-type settledMsg struct {
-	a     *analyze.Analysis
-	hides []hides
-	err   error
 }
 
 // settleCmd makes the comparisons that loading has left, if it has.
@@ -99,15 +108,6 @@ func (m *model) settleCmd() tea.Cmd {
 		}
 		return settledMsg{a: done, hides: hidesByLayer(done)}
 	}
-}
-
-// loadedMsg brings the analysis, and what is needed to show it at once.
-type loadedMsg struct {
-	a     *analyze.Analysis
-	hides []hides
-	rows  rowsMsg
-	start analyze.NodeID // where the cursor begins
-	err   error
 }
 
 // loadCmd reads and analyses the image.

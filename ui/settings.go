@@ -96,9 +96,8 @@ func (m *model) themeOf() theme {
 
 // each calls f with every binding.
 func (k *keyMap) each(f func(*binding)) {
-	v := reflect.ValueOf(k).Elem()
-	for i := range v.NumField() {
-		f((*binding)(v.Field(i).Addr().UnsafePointer())) // all fields are bindings: a test asserts it
+	for _, v := range reflect.ValueOf(k).Elem().Fields() {
+		f((*binding)(v.Addr().UnsafePointer())) // all fields are bindings: a test asserts it
 	}
 }
 

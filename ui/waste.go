@@ -187,7 +187,7 @@ func (p *waste) title(int) (left, right string) {
 
 func (p *waste) foot() string { return "" }
 
-func (p *waste) renew(m *model) { p.wide = 0 }
+func (p *waste) renew(*model) { p.wide = 0 }
 
 func (p *waste) resize(w, h int) {
 	detail := 0
@@ -333,7 +333,7 @@ func (p *waste) listed() func() []analyze.Waste {
 	return func() []analyze.Waste {
 		var listed []analyze.Waste
 		for _, g := range groups {
-			for _, leaf := range append(g.kids[:len(g.kids):len(g.kids)], g) {
+			for _, leaf := range append(slices.Clip(g.kids), g) {
 				for _, i := range leaf.rows {
 					listed = append(listed, a.Waste[i])
 				}
