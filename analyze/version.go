@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -93,16 +94,30 @@ func (v Version) Content() (layer *source.Layer, entry int, ok bool) {
 
 // Open returns v's content, through hard links.
 func (v Version) Open(ctx context.Context) (io.ReadCloser, error) {
-	layer, entry, ok := v.Content()
-	switch {
-	case ok:
+	if layer, entry, ok := v.Content(); ok {
 		return layer.Open(ctx, entry)
-	case v.Change() == Removed:
-		return nil, fmt.Errorf("layer %d removes it", v.Layer())
-	case v.Kind() == source.File:
-		return nil, fmt.Errorf("a hard link whose target is missing")
 	}
-	return nil, fmt.Errorf("it is a %s, not a file", v.Kind())
+	return nil, v.noContent()
+}
+
+// noContent says why there is no content under v's name.
+func (v Version) noContent() error {
+	switch {
+	case v.Change() == Removed:
+		return fmt.Errorf("layer %d removes it", v.Layer())
+	case v.Kind() == source.File:
+		return errors.New("a hard link whose target is missing")
+	}
+	return fmt.Errorf("it is a %s, not a file", v.Kind())
+}
+
+// Body returns v's content, through hard links, to be read from any place. The
+// caller closes it.
+func (v Version) Body(ctx context.Context) (*source.Body, error) {
+	if layer, entry, ok := v.Content(); ok {
+		return layer.Body(ctx, entry)
+	}
+	return nil, v.noContent()
 }
 
 // Size returns the bytes of content that are read under v's name, those of its

@@ -28,6 +28,7 @@ func (a *app) explore(ctx context.Context, ref string) error {
 		return err
 	}
 	opts := a.options(false, nil)
+	opts.ContentOnDemand = true
 	if _, ok := terminal(a.stderr); ok {
 		opts.Log = nil // the screen is there
 	}

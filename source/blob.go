@@ -24,6 +24,7 @@ type blob struct {
 	kept *kept    // of a compressed layer, what has been unpacked of it; may be nil
 
 	files *storeFiles // a layer's files in the store of an engine; nil: at or body
+	again *again      // where content is to be had that was not kept; may be nil
 }
 
 // scanned is what one pass over a layer's blob gives.

@@ -10,8 +10,12 @@ import (
 
 // Open returns the content of the regular file that is the layer's entry i. Of
 // an image that was read in one pass, content is there only if it was opened
-// with Options.KeepContent.
+// with Options.KeepContent or ContentOnDemand.
 func (l *Layer) Open(ctx context.Context, i int) (io.ReadCloser, error) {
+	l, err := l.present(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if l.blob != nil && l.blob.files != nil {
 		return l.blob.files.open(ctx, l, i)
 	}
@@ -35,6 +39,9 @@ func (l *Layer) Open(ctx context.Context, i int) (io.ReadCloser, error) {
 func (l *Layer) Each(ctx context.Context, entries []int, fn func(entry int, r io.Reader) error) (err error) {
 	if len(entries) == 0 {
 		return nil
+	}
+	if l, err = l.present(ctx); err != nil {
+		return err
 	}
 	if l.blob != nil && l.blob.files != nil {
 		return l.blob.files.each(ctx, l, entries, fn)

@@ -10,6 +10,9 @@ import (
 // connect reaches an engine of one kind, if it answers.
 type connect func(ctx context.Context, log *slog.Logger) (engine, error)
 
+// engineKinds are how the engines are reached, by their names.
+var engineKinds = map[string]connect{"docker": dockerEngine, "podman": podmanEngine}
+
 // engine reads an image from an engine, if that answers.
 func (o *opener) engine(ctx context.Context, reach connect, ref string) (*Image, error) {
 	e, err := reach(ctx, o.Log)
@@ -59,6 +62,9 @@ func (o *opener) fromAPI(ctx context.Context, e engine, ref string, info engineI
 	if im.Name == "" {
 		im.Name = ref
 	}
+	o.rereadable(im, func(ctx context.Context, o *opener) (*Image, error) {
+		return o.engine(ctx, engineKinds[e.name()], info.ID)
+	})
 	return im, nil
 }
 

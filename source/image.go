@@ -18,6 +18,12 @@ type Options struct {
 	// spooled to a temporary file that has no name and is gone on every exit.
 	KeepContent bool
 
+	// ContentOnDemand says that Layer.Open may be called, as by a screen on
+	// which files can be viewed. An image that came as a stream is then read a
+	// second time, and spooled, by the first call; only what cannot be read
+	// again, standard input or a pipe, is spooled at once.
+	ContentOnDemand bool
+
 	// Via is how an engine's image is read. Empty: from the engine's store if
 	// that can be read here, else by its API.
 	Via Via

@@ -20,6 +20,7 @@ type origin struct {
 	meter  *meter
 	log    *slog.Logger
 	cache  *cache
+	again  *again // nil unless contents are read on demand
 }
 
 // Scan reads the entries of every layer, several layers at once. A layer whose
@@ -93,7 +94,7 @@ func (im *Image) Close() error {
 	if im.bundle == nil {
 		return nil
 	}
-	return errors.Join(im.shelf.close(), im.bundle.close(), im.cache.close())
+	return errors.Join(im.shelf.close(), im.bundle.close(), im.cache.close(), im.again.close())
 }
 
 // Flaws returns what was malformed in the layer's tar, but could be passed over.

@@ -205,6 +205,7 @@ func (o *opener) file(ctx context.Context, name, tag string, as form) (*Image, e
 	}
 	_, isFolder := b.(*folder)
 	im.Source = sourceForm(b, isFolder, as) + name
+	o.rereadable(im, func(ctx context.Context, o *opener) (*Image, error) { return o.file(ctx, name, tag, as) })
 	return im, nil
 }
 
@@ -234,6 +235,7 @@ func (o *opener) bundle(ctx context.Context, name string) (bundle, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() { // a pipe, say
+		o.KeepContent = o.KeepContent || o.ContentOnDemand // it passes once
 		return o.stream(ctx, f, 0, f.Close)
 	}
 	head := make([]byte, min(sniffLen, info.Size()))

@@ -47,7 +47,7 @@ func (o *opener) dockerImage(ctx context.Context, e engine, ref string, info eng
 		im.Name = ref
 	}
 	if o.Via != ViaStore {
-		s.again = o.apiAgain(dockerEngine, info.ID)
+		s.again = newAgain("the engine's API", o.Log, o.apiAgain(dockerEngine, info.ID))
 	}
 	return im, nil
 }

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 
 	"github.com/zeebo/xxh3"
 )
@@ -32,12 +31,7 @@ type storeImage struct {
 	root *os.Root // of the store
 	log  *slog.Logger
 
-	// again opens the image by the engine's API, with its contents kept. Nil:
-	// there is no other way.
-	again func(ctx context.Context) (*Image, error)
-
-	mu    sync.Mutex
-	other *Image // what again gave
+	again *again // the image by the engine's API; nil: there is no other way
 }
 
 var _ bundle = (*storeImage)(nil)
@@ -47,13 +41,7 @@ func (s *storeImage) file(name string) (*blob, error) {
 }
 
 func (s *storeImage) close() error {
-	err := s.root.Close()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.other != nil {
-		err = errors.Join(err, s.other.Close())
-	}
-	return err
+	return errors.Join(s.root.Close(), s.again.close())
 }
 
 // layer finds a layer's tar-split and makes it one of the image's.
@@ -117,10 +105,7 @@ func (f *storeFiles) openIn(ctx context.Context, folder *os.Root, l *Layer, i in
 	if e.Size == 0 {
 		return io.NopCloser(eofReader{}), nil
 	}
-	file, size, err := openStored(folder, name)
-	if err == nil && size != e.Size {
-		err = errors.Join(fmt.Errorf("%q has %d bytes in the store, %d in the layer", name, size, e.Size), file.Close())
-	}
+	file, err := openSized(folder, name, e.Size)
 	if err != nil {
 		return f.image.elsewhere(ctx, l, i, err)
 	}
@@ -130,6 +115,18 @@ func (f *storeFiles) openIn(ctx context.Context, folder *os.Root, l *Layer, i in
 	}
 	c.wrap = func(err error) error { return l.wrap(fmt.Errorf("%q: %w", name, err)) }
 	return c, nil
+}
+
+// openSized opens a file of a store that must have size bytes.
+func openSized(folder *os.Root, name string, size int64) (*os.File, error) {
+	file, is, err := openStored(folder, name)
+	if err == nil && is != size {
+		err = errors.Join(fmt.Errorf("%q has %d bytes in the store, %d in the layer", name, is, size), file.Close())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
 }
 
 // each calls fn with the contents of entries, which are in no order.
@@ -176,49 +173,14 @@ func (f *storeFiles) sum(ctx context.Context, l *Layer, entries []int) error {
 // elsewhere opens entry i of layer l by the engine's API, since the store cannot
 // be used because of reason.
 func (s *storeImage) elsewhere(ctx context.Context, l *Layer, i int, reason error) (io.ReadCloser, error) {
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	if s.again == nil {
-		return nil, l.wrap(fmt.Errorf("reading the engine's store: %w", reason))
-	}
-	other, err := s.reopen(ctx, l, reason)
+	same, err := s.again.twin(ctx, l, storeReason(reason))
 	if err != nil {
-		return nil, l.wrap(fmt.Errorf("reading the engine's store: %w; %w", reason, err))
-	}
-	same := other.Layers[l.Index]
-	switch {
-	case same.Err != nil:
-		return nil, same.Err
-	case same.Entries.Len() != l.Entries.Len(),
-		same.Entries.At(i).Name != l.Entries.At(i).Name,
-		same.Entries.Size(i) != l.Entries.Size(i):
-		return nil, l.wrap(errors.New("the engine's API gives another layer than its store"))
+		return nil, err
 	}
 	return same.Open(ctx, i)
 }
 
-// reopen opens the image by the engine's API, once.
-func (s *storeImage) reopen(ctx context.Context, l *Layer, reason error) (*Image, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.other != nil {
-		return s.other, nil
-	}
-	s.log.Debug("a file's content is read by the engine's API, not from its store", "layer", l.Index, "reason", reason)
-	other, err := s.again(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := other.Scan(ctx); err != nil {
-		return nil, errors.Join(err, other.Close())
-	}
-	if l.Index >= len(other.Layers) || other.Layers[l.Index].DiffID != l.DiffID {
-		return nil, errors.Join(errors.New("the engine's API gives another image than its store"), other.Close())
-	}
-	s.other = other
-	return other, nil
-}
+func storeReason(err error) error { return fmt.Errorf("reading the engine's store: %w", err) }
 
 var crcTable = crc64.MakeTable(crc64.ISO)
 

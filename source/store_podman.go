@@ -57,7 +57,7 @@ func (o *opener) podmanImage(id, ref string) (*Image, error) {
 	}
 	im.bundle = s
 	if id != "" && o.Via != ViaStore {
-		s.again = o.apiAgain(podmanEngine, id)
+		s.again = newAgain("the engine's API", o.Log, o.apiAgain(podmanEngine, id))
 	}
 	return im, nil
 }

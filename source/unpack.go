@@ -40,6 +40,7 @@ func (o *opener) stdin(ctx context.Context) (*Image, error) {
 	if o.Stdin == nil {
 		return nil, absent("there is no standard input")
 	}
+	o.KeepContent = o.KeepContent || o.ContentOnDemand // it passes once
 	type result struct {
 		im  *Image
 		err error
