@@ -53,6 +53,9 @@ var restricted = map[string][]string{
 	"github.com/charmbracelet/":              {"ui", "cmd", "internal/ansisvg", "internal/testkit", "bench/firstframe"},
 	"github.com/chromedp/":                   {}, // tests alone drive a browser
 	"github.com/creack/pty":                  {"internal/testkit", "internal/ansisvg", "bench/firstframe"},
+	"github.com/alecthomas/chroma":           {"ui"},
+	"github.com/rogpeppe/go-internal/diff":   {"ui"},
+	"github.com/creack/pty":                  {"internal/testkit", "internal/ansisvg"},
 	"github.com/spf13/":                      {"cmd"},
 	"testing":                                {"internal/testkit"},
 }

@@ -117,8 +117,9 @@ func (g *again) close() error {
 
 // present returns a layer whose content can be read: l itself as a rule.
 func (l *Layer) present(ctx context.Context) (*Layer, error) {
-	if l.Err != nil || l.Entries == nil || l.blob == nil || l.blob.again == nil || l.blob.at != nil {
-		return l, nil
+	readHere := l.blob == nil || l.blob.at != nil || l.blob.again == nil
+	if readHere || l.Err != nil || l.Entries == nil { // then what it is asked for says why not
+		return l, nil //nolint:nilerr // as above
 	}
 	return l.blob.again.twin(ctx, l, errGone)
 }
@@ -131,6 +132,7 @@ func (o *opener) rereadable(im *Image, open func(ctx context.Context, o *opener)
 		return
 	}
 	second := &opener{Options: Options{Platform: o.Platform, KeepContent: true, Via: ViaAPI, Log: o.Log}, ref: o.ref}
+	second.meter = newMeter(im.Source, o.Progress)
 	im.again = newAgain(im.Source, o.Log, func(ctx context.Context) (*Image, error) { return open(ctx, second) })
 	for _, l := range im.Layers {
 		if l.blob != nil {

@@ -79,6 +79,26 @@ func TestCacheOfEngine(t *testing.T) {
 	if _, err := im.Layers[0].Open(t.Context(), 1); !errors.Is(err, errGone) {
 		t.Errorf("content that nobody asked for: %v, want %v", err, errGone)
 	}
+	id, _ := fake.images["app:1"]["Id"].(string)
+	fake.images[id] = fake.images["app:1"]
+	later, err := Open(t.Context(), "docker://app:1", Options{Cache: dir, ContentOnDemand: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer later.Close()
+	at = saves()
+	for range 2 {
+		b, err := later.Layers[0].Body(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.ReadAt(t.Context(), make([]byte, b.Size()), 0); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := saves() - at; n != 1 {
+		t.Errorf("for contents on demand the image was saved %d times", n)
+	}
 	fake.cut, fake.images["app:1"] = true, app("linux/amd64")
 	fake.images["app:1"]["Id"] = "sha256:" + strings.Repeat("1", 64)
 	if got := allOf("docker://app:1", Options{Cache: dir}); !strings.Contains(got, "the connection broke") {
