@@ -18,6 +18,11 @@ type palette struct {
 	selected, idle     color.Color // background of the selected row, with the focus and without
 	lit                color.Color // background of the selected layer's column
 	dir, link          color.Color // names of directories and links
+
+	// Of a text: words of a language, literals, numbers, remarks, and names that
+	// are given; and what was found in it.
+	keyword, str, number, comment, name color.Color
+	found, foundHere                    color.Color // backgrounds
 }
 
 var darkPalette = palette{
@@ -34,6 +39,12 @@ var darkPalette = palette{
 	lit:      lipgloss.Color("#3d4a63"),
 	dir:      lipgloss.Color("#9ec1ff"),
 	link:     lipgloss.Color("#86d3cf"),
+	keyword:  lipgloss.Color("#c792ea"),
+	str:      lipgloss.Color("#a5d6a0"),
+	number:   lipgloss.Color("#f0b37e"),
+	comment:  lipgloss.Color("#7d8799"),
+	name:     lipgloss.Color("#82b8f2"),
+	found:    lipgloss.Color("#5a4a1e"), foundHere: lipgloss.Color("#8a6410"),
 }
 
 var lightPalette = palette{
@@ -50,18 +61,28 @@ var lightPalette = palette{
 	lit:      lipgloss.Color("#d5dce6"),
 	dir:      lipgloss.Color("#0b4a9e"),
 	link:     lipgloss.Color("#0b6e6a"),
+	keyword:  lipgloss.Color("#8250b5"),
+	str:      lipgloss.Color("#1b6e3c"),
+	number:   lipgloss.Color("#a34700"),
+	comment:  lipgloss.Color("#6a737d"),
+	name:     lipgloss.Color("#0b52a8"),
+	found:    lipgloss.Color("#ffefb0"), foundHere: lipgloss.Color("#ffd257"),
 }
 
 // basicPalette is for terminals of 16 colours, dark or light: their own text
 // colour, and only such others as are readable on both.
 var basicPalette = palette{
-	accent: lipgloss.Cyan,
-	shows:  lipgloss.Green,
-	covers: lipgloss.Yellow,
-	cut:    lipgloss.Red,
-	waste:  lipgloss.Magenta,
-	dir:    lipgloss.Blue,
-	link:   lipgloss.Cyan,
+	accent:  lipgloss.Cyan,
+	shows:   lipgloss.Green,
+	covers:  lipgloss.Yellow,
+	cut:     lipgloss.Red,
+	waste:   lipgloss.Magenta,
+	dir:     lipgloss.Blue,
+	link:    lipgloss.Cyan,
+	keyword: lipgloss.Magenta,
+	str:     lipgloss.Green,
+	number:  lipgloss.Yellow,
+	name:    lipgloss.Blue,
 }
 
 // A theme says how the screen is coloured.
@@ -87,10 +108,12 @@ func (t theme) palette() palette {
 	case dark256:
 		p := darkPalette
 		p.selected, p.idle, p.lit = lipgloss.Color("238"), lipgloss.Color("235"), lipgloss.Color("240")
+		p.found, p.foundHere = lipgloss.Color("58"), lipgloss.Color("94")
 		return p
 	case light256:
 		p := lightPalette
 		p.selected, p.idle, p.lit = lipgloss.Color("153"), lipgloss.Color("254"), lipgloss.Color("252")
+		p.found, p.foundHere = lipgloss.Color("229"), lipgloss.Color("221")
 		return p
 	case basic:
 		return basicPalette
@@ -128,6 +151,9 @@ type styles struct {
 	failure                  style
 	caret                    style // the character under a prompt's cursor
 	match                    style // what was searched for, in a name
+	code                     [tokenClassCount]style
+	escape                   style // what stands for something that cannot be shown
+	found, foundHere         style // what was found in a text, and the one gone to
 }
 
 func newStyles(t theme) styles {
@@ -183,7 +209,20 @@ func newStyles(t theme) styles {
 		s.change[change] = newStyle(fg(c))
 	}
 	s.match.firm = true
+	s.code = [tokenClassCount]style{
+		plainToken:   s.text,
+		keywordToken: newStyle(fg(p.keyword).Bold(few)),
+		stringToken:  newStyle(fg(p.str)),
+		numberToken:  newStyle(fg(p.number)),
+		commentToken: newStyle(fg(p.comment).Faint(few)),
+		nameToken:    newStyle(fg(p.name)),
+	}
+	s.escape = newStyle(fg(p.cut).Faint(few))
+	s.found = newStyle(fg(p.text).Background(p.found))
+	s.foundHere = newStyle(fg(p.text).Background(p.foundHere).Bold(true))
 	if few {
+		s.found = newStyle(lipgloss.NewStyle().Underline(true))
+		s.foundHere = newStyle(lipgloss.NewStyle().Reverse(true))
 		s.selected = newStyle(lipgloss.NewStyle().Reverse(true))
 		s.selected.solid = true
 		s.idleSelected = newStyle(lipgloss.NewStyle().Bold(true))

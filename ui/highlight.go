@@ -1,0 +1,171 @@
+package ui
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/alecthomas/chroma/v2"
+	"github.com/alecthomas/chroma/v2/lexers"
+)
+
+// highlightTime is how long a lexer has for what is around the screen. They are
+// made of regular expressions that go back, and a file can be made for that. A
+// variable for tests.
+var highlightTime = 400 * time.Millisecond
+
+type lexer = chroma.Lexer
+
+// A tokenClass is what a word of a program is to the reader.
+type tokenClass uint8
+
+const (
+	plainToken tokenClass = iota
+	keywordToken
+	stringToken
+	numberToken
+	commentToken
+	nameToken // of a function, a type, a tag, a key
+	tokenClassCount
+)
+
+// A token is the end of a word in its piece, in bytes, and what the word is.
+type token struct {
+	end   int
+	class tokenClass
+}
+
+// lexerFor chooses a lexer, by a file's name and else by how it begins; nil if
+// there is none.
+func lexerFor(name string, head []byte) (l chroma.Lexer) {
+	defer func() { // of what is matched against a hostile text
+		if recover() != nil {
+			l = nil
+		}
+	}()
+	if l = lexers.Match(name); l == nil {
+		l = lexerByContent(head)
+	}
+	if l == nil || l.Config().Name == "plaintext" || l.Config().Name == "fallback" {
+		return nil
+	}
+	return chroma.Coalesce(l)
+}
+
+// beginnings are those of texts whose names do not tell what they are, and the
+// names of their lexers. Chroma's own guessing takes most plain texts for some
+// language or other.
+var beginnings = []struct{ head, lexer string }{
+	{"<?xml", "xml"},
+	{"<!DOCTYPE html", "html"},
+	{"<!doctype html", "html"},
+	{"<html", "html"},
+	{"<?php", "php"},
+	{"{\n", "json"},
+	{`{"`, "json"},
+	{`[{"`, "json"},
+	{"Package: ", "debcontrol"},
+	{"diff --git ", "diff"},
+	{"---\n", "yaml"},
+}
+
+// lexerByContent chooses a lexer by what interpreter a script asks for, or by how
+// a text begins; nil if that says nothing.
+func lexerByContent(head []byte) chroma.Lexer {
+	if name, ok := interpreterOf(head); ok {
+		return lexers.Get(strings.TrimRight(name, "0123456789."))
+	}
+	for _, b := range beginnings {
+		if bytes.HasPrefix(head, []byte(b.head)) {
+			return lexers.Get(b.lexer)
+		}
+	}
+	return nil
+}
+
+// highlight finds the tokens of pieces that follow each other. What the lexer
+// does not get done in its time, or stumbles over, stays without. The first
+// pieces may lie in the middle of a comment that the lexer has not seen begin.
+func highlight(ctx context.Context, l chroma.Lexer, rows []piece) {
+	defer func() { _ = recover() }() // chroma's iterators tell of errors so
+	var text []byte
+	for _, p := range rows {
+		text = append(text, p.text...)
+		if p.ends {
+			text = append(text, '\n')
+		}
+	}
+	next, err := l.Tokenise(&chroma.TokeniseOptions{State: "root"}, string(text))
+	if err != nil {
+		return
+	}
+	deadline := time.Now().Add(highlightTime)
+	row, at := 0, 0 // the byte of the row that comes next; its line feed is one too
+	for n, t := 0, next(); t != chroma.EOF; n, t = n+1, next() {
+		if n%64 == 0 && (ctx.Err() != nil || time.Now().After(deadline)) {
+			return
+		}
+		class := classOf(t.Type)
+		for _, r := range t.Value {
+			for row < len(rows) && at == len(rows[row].text) && !rows[row].ends {
+				row, at = row+1, 0
+			}
+			if row == len(rows) {
+				return
+			}
+			p := &rows[row]
+			if at == len(p.text) {
+				if r != '\n' {
+					return // the lexer has changed the text
+				}
+				row, at = row+1, 0
+				continue
+			}
+			is, size := utf8.DecodeRune(p.text[at:])
+			if is != r {
+				return
+			}
+			at += size
+			if k := len(p.tokens); k > 0 && p.tokens[k-1].class == class {
+				p.tokens[k-1].end = at
+			} else {
+				p.tokens = append(p.tokens, token{at, class})
+			}
+		}
+	}
+}
+
+func classOf(t chroma.TokenType) tokenClass {
+	switch {
+	case t.InCategory(chroma.Comment):
+		return commentToken
+	case t.InCategory(chroma.Keyword), t == chroma.NameBuiltin, t == chroma.OperatorWord, t == chroma.GenericHeading:
+		return keywordToken
+	case t.InSubCategory(chroma.LiteralNumber):
+		return numberToken
+	case t.InCategory(chroma.Literal):
+		return stringToken
+	}
+	switch t {
+	case chroma.NameFunction, chroma.NameClass, chroma.NameTag, chroma.NameAttribute, chroma.NameDecorator,
+		chroma.NameNamespace, chroma.NameFunctionMagic, chroma.NameProperty, chroma.GenericSubheading:
+		return nameToken
+	}
+	return plainToken
+}
+
+// painted returns the paint of a piece's tokens.
+func (s *styles) painted(p *piece) paint {
+	k := 0
+	return func(i int) (style, int) {
+		for k < len(p.tokens) && p.tokens[k].end <= i {
+			k++
+		}
+		if k == len(p.tokens) {
+			return s.text, len(p.text) + 1
+		}
+		return s.code[p.tokens[k].class], p.tokens[k].end
+	}
+}
