@@ -18,6 +18,10 @@ func (m *model) explore(k tea.KeyPressMsg) tea.Cmd {
 		m.turn(-1)
 	case m.focus == layersPane && keys.enter.matches(k):
 		m.focus = filesPane
+	case keys.view.matches(k), m.focus == filesPane && keys.toggle.matches(k) && m.onFile():
+		return m.openViewer()
+	case keys.compare.matches(k):
+		return m.openComparison()
 	case keys.above.matches(k):
 		m.layers.move(1)
 		return m.follow()
@@ -125,6 +129,13 @@ func (m *model) jumpToItem() tea.Cmd {
 		mode = analyze.Alone // the union does not show it
 	}
 	return m.jump(m.history.node, it.version.Layer(), mode)
+}
+
+// onFile reports whether the cursor of the files is on something that has nothing
+// below it, and is no directory.
+func (m *model) onFile() bool {
+	f := &m.files
+	return f.cursor < len(f.rows) && !f.rows[f.cursor].kids && !isDir(f.view, f.rows[f.cursor].node)
 }
 
 // chosen returns the version that acts are about: that under the history's

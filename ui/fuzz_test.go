@@ -14,6 +14,7 @@ var fuzzKeys = []string{
 	"j", "k", "down", "up", "pgdown", "pgup", "g", "G", "tab", "shift+tab", "enter", "space", "l", "h", "E", "C", "s", "m", "i",
 	"[", "]", "J", "K", "?", "esc", "1", "2", "3", "a", "<", ">", "backspace", "x", "y", "Y", "o",
 	"/", "n", "N", "f", "F", "ctrl+r", "e", "*", ".", "!", ":", ">", "0",
+	"v", "d", "w", "t", "#",
 }
 
 // Whatever is pressed and clicked, on terminals of whatever size: never a

@@ -46,6 +46,12 @@ type keyMap struct {
 	jump, group                           binding
 	find, nextMatch, priorMatch, fuzzy    binding
 	filter, dropFilter                    binding
+	view, compare                         binding
+
+	// In a file that is viewed, and in a comparison.
+	older, newer, left, right         binding
+	numbering, wrapLines, asHex, goTo binding
+	lookFor, findNext, findPrior      binding
 
 	viewFiles, viewWaste, viewImage binding
 	undo, narrower, wider           binding
@@ -75,7 +81,7 @@ func newKeyMap(ascii bool) *keyMap {
 		above:      bind("layer-above", "]", "]", "", "select the layer above"),
 		scrollDown: bind("details-down", "J shift+down", "J", "details", "scroll the details down"),
 		scrollUp:   bind("details-up", "K shift+up", "K", "", "scroll the details up"),
-		toggle:     bind("toggle", "enter space", enter+" space", "open", "open or close a directory"),
+		toggle:     bind("toggle", "enter space", enter+" space", "open", "open or close a directory, view a file"),
 		open:       bind("expand", "l right", "l "+right, "", "open it, or step into it"),
 		close:      bind("collapse", "h left", "h "+left, "", "close it, or go to its parent"),
 		openAll:    bind("expand-all", "E +", "E +", "all", "open all directories"),
@@ -92,6 +98,19 @@ func newKeyMap(ascii bool) *keyMap {
 		fuzzy:      bind("fuzzy", "ctrl+r", "^r", "", "while searching: fuzzy or literal"),
 		filter:     bind("filter", "f", "f", "filter", "show only what matches, as you type"),
 		dropFilter: bind("drop-filter", "F", "F", "", "show everything again"),
+		view:       bind("view-file", "v", "v", "view", "view the file, as of this version"),
+		compare:    bind("compare", "d", "d", "compare", "compare with the version below"),
+		older:      bind("older-version", "[", "[", "version", "the file's older version"),
+		newer:      bind("newer-version", "]", "]", "", "its newer version"),
+		left:       bind("left", "h left", "h "+left, "side", "to the left"),
+		right:      bind("right", "l right", "l "+right, "", "to the right"),
+		numbering:  bind("line-numbers", "#", "#", "numbers", "line numbers, or none"),
+		wrapLines:  bind("wrap-lines", "w", "w", "wrap", "wrap long lines, or cut them off"),
+		asHex:      bind("as-hex", "t H", "t H", "hex", "as text, or byte for byte"),
+		goTo:       bind("go-to", ":", ":", "go to", "go to a line, or to a byte"),
+		lookFor:    bind("find-in-file", "/", "/", "find", "find text, or bytes as \\x7f"),
+		findNext:   bind("find-next", "n", "n", "next", "the next one found"),
+		findPrior:  bind("find-prior", "N", "N", "", "the one before"),
 		viewFiles:  bind("view-files", "1", "1", "files", "the files, layer by layer"),
 		viewWaste:  bind("view-waste", "2", "2", "waste", "what is wasted, and why"),
 		viewImage:  bind("view-image", "3", "3", "image", "config, history, flaws"),
@@ -139,11 +158,12 @@ func (k *keyMap) paneHints(focus pane) []hint {
 			{k.viewImage}, {k.scrollDown, k.scrollUp},
 		}
 	case historyPane:
-		return []hint{{k.down, k.up}, {k.jump}, {k.nextPane}, {k.extract}, {k.below, k.above}, {k.copyPath}}
+		return []hint{{k.down, k.up}, {k.jump}, {k.view}, {k.compare}, {k.nextPane}, {k.extract}, {k.below, k.above}, {k.copyPath}}
 	}
 	return []hint{
-		{k.down, k.up}, {k.toggle}, {k.nextPane}, {k.below, k.above}, {k.viewWaste}, {k.find}, {k.filter}, {k.sort}, {k.mode},
-		{k.extract}, {k.viewImage}, {k.columns}, {k.copyPath}, {k.openAll, k.foldAll}, {k.scrollDown, k.scrollUp},
+		{k.down, k.up}, {k.toggle}, {k.nextPane}, {k.below, k.above}, {k.viewWaste}, {k.find}, {k.filter}, {k.view}, {k.sort},
+		{k.mode}, {k.extract}, {k.compare}, {k.viewImage}, {k.columns}, {k.copyPath}, {k.openAll, k.foldAll},
+		{k.scrollDown, k.scrollUp},
 	}
 }
 
@@ -167,8 +187,16 @@ func (k *keyMap) paneGroups() []keyGroup {
 		{"Files", []binding{k.toggle, k.open, k.close, k.openAll, k.foldAll, k.sort, k.columns}},
 		{"Find", []binding{k.find, k.nextMatch, k.priorMatch, k.fuzzy, k.filter, k.dropFilter}},
 		{"History", []binding{k.jump}},
+		{"Versions", []binding{k.view, k.compare}},
 		{"Take out", []binding{k.copyPath, k.copyDigest, k.extract, k.export}},
 	}
+}
+
+// viewerGroup are the keys of a file that is viewed.
+func (k *keyMap) viewerGroup() keyGroup {
+	return keyGroup{"File", []binding{
+		k.older, k.newer, k.compare, k.lookFor, k.findNext, k.findPrior, k.goTo, k.asHex, k.wrapLines, k.numbering, k.left, k.right,
+	}}
 }
 
 // viewGroup are the keys that every view has.
@@ -185,7 +213,7 @@ func (k *keyMap) programGroup() keyGroup {
 // own: what the help shows there.
 func (k *keyMap) helps() map[string][]keyGroup {
 	all := map[string][]keyGroup{"explorer": k.paneGroups()}
-	for name, p := range map[string]page{"waste": &waste{}, "image": &imagePage{}, "help": &help{}} {
+	for name, p := range map[string]page{"waste": &waste{}, "image": &imagePage{}, "help": &help{}, "viewer": &viewer{}, "comparison": &comparison{}} {
 		all[name] = p.groups(k)
 	}
 	for name := range all {

@@ -136,7 +136,12 @@ func (m *model) click(p pane, x, y int, twice bool) tea.Cmd {
 		if y == 0 {
 			return nil
 		}
-		return m.files.click(x, m.files.top+y-1, w, s)
+		i := m.files.top + y - 1
+		cmd := m.files.click(x, i, w, s)
+		if twice && i < len(m.files.rows) && m.onFile() {
+			return m.openViewer()
+		}
+		return cmd
 	}
 	return nil
 }

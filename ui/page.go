@@ -70,9 +70,23 @@ func (m *model) open(p page) {
 	m.arrange()
 }
 
+// A closer is a page that wants to know when it is taken away: it may have
+// something open, or under way.
+type closer interface{ closed() }
+
+// closePages takes all pages away that lie over the views.
+func (m *model) closePages() {
+	for len(m.over) > 0 {
+		m.closePage()
+	}
+}
+
 // closePage takes the uppermost page away, if one lies over the views.
 func (m *model) closePage() {
 	if n := len(m.over); n > 0 {
+		if c, ok := m.over[n-1].(closer); ok {
+			c.closed()
+		}
 		m.over[n-1] = nil
 		m.over = m.over[:n-1]
 	}

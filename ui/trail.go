@@ -60,7 +60,7 @@ func (m *model) settleAt(p place) tea.Cmd {
 // that alone holds, and leaves a way back.
 func (m *model) jump(node analyze.NodeID, layer int, mode analyze.Mode) tea.Cmd {
 	m.remember()
-	m.over = nil
+	m.closePages()
 	m.files.sought = true
 	return m.settleAt(place{view: filesView, focus: filesPane, layer: layer, mode: mode, from: m.from, node: node})
 }

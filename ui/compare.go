@@ -1,0 +1,257 @@
+package ui
+
+import (
+	"context"
+	"fmt"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// comparison is the page that compares a version with the one below it: a unified
+// diff of texts, and of whatever else sizes, checksums and the first byte that
+// differs; of all, the attributes.
+type comparison struct {
+	scroller
+	lk   *look
+	ctx  context.Context // done when the page is closed
+	stop context.CancelFunc
+
+	is, was analyze.Version
+	path    string // clean
+	wide    int
+	x       int // the column that the diff begins with
+	head    prose
+	done    int64     // bytes that have been compared
+	all     int64     // of how many
+	result  *compared // nil until it is there
+	broken  string
+	wait    waiting
+}
+
+// openComparison compares the chosen version with the one below it.
+func (m *model) openComparison() tea.Cmd {
+	v, ok := m.chosen()
+	if !ok {
+		return m.say("there is no file here")
+	}
+	return m.compareVersion(v)
+}
+
+// compareVersion opens a page that compares v with the version below it.
+func (m *model) compareVersion(v analyze.Version) tea.Cmd {
+	name := m.look.text(m.a.Tree.Path(v.Node()))
+	if v.Change() == analyze.Removed {
+		return m.say(fmt.Sprintf("layer %d removes %s: there is nothing to compare", v.Layer(), name))
+	}
+	was := below(m.a.Tree.Versions(v.Node()), v.Layer())
+	if was == nil {
+		return m.say(fmt.Sprintf("%s is not there below layer %d: there is nothing to compare with", name, v.Layer()))
+	}
+	p := &comparison{lk: &m.look, is: v, was: *was, path: name}
+	p.ctx, p.stop = context.WithCancel(m.ctx)
+	p.all = max(v.Size(), was.Size())
+	files := v.Kind().String() == "file" && was.Kind().String() == "file"
+	if !files {
+		p.result = &compared{} // there is nothing to read
+	}
+	m.open(p)
+	if !files {
+		return nil
+	}
+	p.wait = m.waitFor()
+	return tea.Batch(p.beginCmd(), m.redrawCmd(p))
+}
+
+func (p *comparison) closed() { p.stop() }
+
+// waits reports whether nothing has been compared yet.
+func (p *comparison) waits() bool {
+	return p.result == nil && p.broken == "" && p.done == 0 && p.ctx.Err() == nil
+}
+
+func (p *comparison) renew(*model) { p.wide = 0 }
+
+func (p *comparison) title(w int) (left, right string) {
+	right = fmt.Sprintf("layer %d %s layer %d", p.is.Layer(), p.lk.sg.was, p.was.Layer())
+	return cutLeft(p.path, w-width(right)-3, p.lk.sg.tail), right
+}
+
+func (p *comparison) foot() string {
+	switch {
+	case p.broken != "":
+		return "esc closes"
+	case p.result == nil && p.done > 0:
+		return "comparing: " + percent(p.done, p.all) + ", esc stops"
+	case p.result == nil:
+		return p.wait.says("comparing", p.lk)
+	}
+	return outOfSight(p.hidden())
+}
+
+func (p *comparison) hints(k *keyMap) []hint {
+	if p.result == nil || len(p.result.lines) == 0 {
+		return []hint{{k.down, k.up}}
+	}
+	return []hint{{k.down, k.up}, {k.left, k.right}}
+}
+
+func (p *comparison) groups(k *keyMap) []keyGroup {
+	return []keyGroup{k.moving(), {"Comparison", []binding{k.left, k.right}}}
+}
+
+func (p *comparison) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	switch {
+	case m.keys.left.matches(k):
+		p.x = max(p.x-sideStep, 0)
+	case m.keys.right.matches(k):
+		if p.result != nil && p.x+sideStep < p.result.widest {
+			p.x += sideStep
+		}
+	default:
+		return nil, p.scroller.key(m.keys, k)
+	}
+	return nil, true
+}
+
+func (p *comparison) mouse(_ *model, msg tea.MouseMsg, _, _ int) tea.Cmd {
+	p.wheel(msg)
+	return nil
+}
+
+func (p *comparison) resize(w, h int) {
+	if w != p.wide {
+		p.wide = w
+		p.make()
+	}
+	n := len(p.head)
+	if p.result != nil {
+		n += len(p.result.lines)
+	}
+	p.scroller.resize(n, h)
+}
+
+func (p *comparison) render(l *line, i int) {
+	i += p.top
+	l.skip(1)
+	switch {
+	case i < len(p.head):
+		p.head.render(l, i)
+	case p.result != nil && i-len(p.head) < len(p.result.lines):
+		p.line(l, p.result.lines[i-len(p.head)])
+	}
+	l.fill()
+}
+
+// line draws a line of the diff: its first column says what it is, and does not
+// move to the side.
+func (p *comparison) line(l *line, text string) {
+	st := &p.lk.st
+	how, sign := st.text, " "
+	switch text[0] {
+	case '+':
+		how, sign = st.change[analyze.Added], "+"
+	case '-':
+		how, sign = st.change[analyze.Removed], "-"
+	case '@':
+		l.put(st.key, p.lk.text(text))
+		return
+	case '\\':
+		l.put(st.dim, p.lk.text(text))
+		return
+	}
+	l.put(how, sign)
+	l.skip(1)
+	rest := []byte(text[1:])
+	p.lk.drawText(l, rest, p.x, min(len(rest), maxPiece), p.lk.sg.more, func(int) (style, int) { return how, len(rest) + 1 })
+}
+
+// make writes what stands above the diff.
+func (p *comparison) make() {
+	st, sg := &p.lk.st, &p.lk.sg
+	p.head = p.head[:0]
+	row := func(name, was, is string) {
+		if was == "" && is == "" {
+			return
+		}
+		spans := []span{{st.dim, fmt.Sprintf("%-8s", name)}}
+		if was == is {
+			spans = append(spans, span{st.text, is}, span{st.faint, "  the same"})
+		} else {
+			spans = append(spans, span{st.text, is}, span{st.waste, " " + sg.was + " " + was})
+		}
+		p.head.add(spans...)
+	}
+	is, was := p.is, p.was
+	target := func(v analyze.Version) string { to, _ := v.Target(); return p.lk.text(to) }
+	if was.Kind() != is.Kind() {
+		row("kind", was.Kind().String(), is.Kind().String())
+	}
+	row("target", target(was), target(is))
+	row("mode", fmt.Sprintf("%04o", was.Mode()), fmt.Sprintf("%04o", is.Mode()))
+	row("owner", fmt.Sprintf("%d:%d", was.UID(), was.GID()), fmt.Sprintf("%d:%d", is.UID(), is.GID()))
+	row("time", timeOf(was), timeOf(is))
+	p.xattrs(row)
+	if is.Kind().String() == "file" && was.Kind().String() == "file" {
+		row("size", size(was.Size()), size(is.Size()))
+	}
+	switch r := p.result; {
+	case p.broken != "":
+		p.head.gap()
+		p.head.add(span{st.failure, p.broken})
+	case r == nil:
+		p.head.gap()
+		p.head.add(span{st.dim, "comparing" + sg.tail})
+	case r.files:
+		p.sums(row)
+	}
+	if p.result != nil && len(p.result.lines) > 0 {
+		p.head.gap()
+	}
+}
+
+// sums tells what comparing the contents has given.
+func (p *comparison) sums(row func(name, was, is string)) {
+	st, r := &p.lk.st, p.result
+	if p.wide >= 2*64+16 || r.wasSum == r.isSum {
+		row("sha256", r.wasSum, r.isSum)
+	} else { // one does not fit beside the other
+		p.head.add(span{st.dim, "sha256  "}, span{st.text, r.isSum})
+		p.head.add(span{st.waste, fmt.Sprintf("%8s", p.lk.sg.was+" ")}, span{st.waste, r.wasSum})
+	}
+	if r.first >= 0 {
+		where := fmt.Sprintf("first at byte %s (%#x)", human.Comma(r.first), r.first)
+		if r.first == min(p.is.Size(), p.was.Size()) {
+			where += ", where the shorter one ends"
+		}
+		p.head.add(span{st.dim, "differ  "}, span{st.text, where})
+	}
+	if r.note != "" {
+		p.head.add(span{st.dim, "diff    "}, span{st.text, r.note})
+	}
+}
+
+// xattrs adds a row for every extended attribute of either version.
+func (p *comparison) xattrs(row func(name, was, is string)) {
+	is, _ := p.is.Entry()
+	was, _ := p.was.Entry()
+	for _, name := range attributeNames(is.Xattrs, was.Xattrs) {
+		value := func(of map[string]string) string {
+			v, ok := of[name]
+			if !ok {
+				return "none"
+			}
+			return p.lk.text(fmt.Sprintf("%q", v))
+		}
+		row("xattr", p.lk.text(name)+" "+value(was.Xattrs), p.lk.text(name)+" "+value(is.Xattrs))
+	}
+}
+
+func timeOf(v analyze.Version) string {
+	if v.Time().IsZero() {
+		return ""
+	}
+	return v.Time().UTC().Format("2006-01-02 15:04:05")
+}

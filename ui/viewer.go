@@ -1,0 +1,483 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// viewer is the page that shows one version of a file: as text, or byte for byte.
+// It never holds more of it than what is around the screen.
+type viewer struct {
+	lk   *look
+	a    *analyze.Analysis
+	ctx  context.Context // done when the page is closed
+	stop context.CancelFunc
+
+	v      analyze.Version
+	path   string // clean
+	seq    int    // of what is shown: what was read for another version is dropped
+	doc    *document
+	index  index
+	facts  prose // in place of content, of what has none
+	broken string
+	wait   waiting
+	busy   bool // something is being read for the screen
+	counts bool // the index is being made
+
+	w, h    int
+	hex     bool
+	wrap    bool
+	numbers bool
+	text    textView
+	bytes   hexView
+	find    finder
+}
+
+// document is a file that has been opened.
+type document struct {
+	content
+	nature string // "PNG image, 640 x 480"
+	binary bool
+	lexer  lexer // nil: none
+}
+
+// openViewer opens a page on the chosen version.
+func (m *model) openViewer() tea.Cmd {
+	v, ok := m.chosen()
+	if !ok {
+		return m.say("there is no file here")
+	}
+	return m.viewVersion(v)
+}
+
+// viewVersion opens a page on a version.
+func (m *model) viewVersion(v analyze.Version) tea.Cmd {
+	name := m.look.text(m.a.Tree.Path(v.Node()))
+	switch {
+	case v.Change() == analyze.Removed:
+		return m.say(fmt.Sprintf("layer %d removes %s", v.Layer(), name))
+	case v.Kind().String() == "dir":
+		return m.say(name + " is a directory")
+	}
+	p := &viewer{lk: &m.look, a: m.a, path: name, numbers: true}
+	p.ctx, p.stop = context.WithCancel(m.ctx)
+	m.open(p)
+	return p.show(m, v)
+}
+
+// show has the page show a version.
+func (p *viewer) show(m *model, v analyze.Version) tea.Cmd {
+	p.drop()
+	p.seq++
+	p.v, p.doc, p.facts, p.broken = v, nil, nil, ""
+	p.busy, p.counts = false, false
+	p.index, p.find = newIndex(), finder{seq: p.find.seq + 1}
+	p.text.rows, p.text.first, p.text.want = nil, 0, nil
+	if p.text.top > 0 { // the same place of another version
+		p.seekRow(p.text.top)
+	}
+	p.bytes.held = nil
+	if v.Kind().String() != "file" {
+		p.facts = nodeFacts(p.lk, p.a, v)
+		return nil
+	}
+	p.busy = true
+	p.wait = m.waitFor()
+	return tea.Batch(p.openCmd(), m.redrawCmd(p))
+}
+
+// waits reports whether the file is still being opened.
+func (p *viewer) waits() bool { return p.doc == nil && p.busy && p.ctx.Err() == nil }
+
+// drop lets go of the file.
+func (p *viewer) drop() {
+	if p.doc != nil {
+		_ = p.doc.Close() // nothing was written to it
+		p.doc = nil
+	}
+}
+
+// closed is called when the page is taken away.
+func (p *viewer) closed() {
+	p.stop()
+	p.seq++
+	p.drop()
+}
+
+// renew finds the version in the analysis that there is now: while layers are
+// still being read, one comes after the other.
+func (p *viewer) renew(m *model) {
+	if m.a == nil || m.a == p.a {
+		return
+	}
+	n, ok := m.a.Tree.Lookup(p.a.Tree.Path(p.v.Node()))
+	if !ok {
+		return
+	}
+	for _, v := range m.a.Tree.Versions(n) {
+		if v.Layer() == p.v.Layer() && v.Duplicate() == p.v.Duplicate() {
+			p.a, p.v = m.a, v
+			return
+		}
+	}
+}
+
+func (p *viewer) resize(w, h int) {
+	if w != p.w {
+		p.text.folded = nil
+	}
+	p.w, p.h = w, h
+	p.settle()
+}
+
+// settle keeps what is shown inside of what there is.
+func (p *viewer) settle() {
+	if p.doc == nil {
+		return
+	}
+	p.bytes.settle(p)
+	p.text.settle(p)
+}
+
+func (p *viewer) title(w int) (left, right string) {
+	v := p.v
+	nature := v.Kind().String()
+	if p.doc != nil {
+		nature = p.doc.nature
+	}
+	parts := []string{fmt.Sprintf("layer %d", v.Layer()), nature}
+	if v.Kind().String() == "file" {
+		parts = append(parts, human.Size(v.Size()))
+	}
+	parts = append(parts, fmt.Sprintf("%04o", v.Mode()), fmt.Sprintf("%d:%d", v.UID(), v.GID()))
+	room := w - min(width(p.path), max(w/3, 12)) - 3
+	right = parts[0]
+	for _, part := range parts[1:] {
+		if width(right)+width(part)+3 > room {
+			break
+		}
+		right += " " + p.lk.sg.dot + " " + part
+	}
+	return cutLeft(p.path, w-width(right)-3, p.lk.sg.tail), right
+}
+
+func (p *viewer) foot() string {
+	switch {
+	case p.doc == nil:
+		return ""
+	case p.hex:
+		return p.find.says(p.bytes.foot(p), p.lk)
+	}
+	return p.find.says(p.text.foot(p), p.lk)
+}
+
+func (p *viewer) render(l *line, i int) {
+	st := &p.lk.st
+	switch {
+	case p.facts != nil:
+		l.skip(1)
+		p.facts.render(l, i)
+	case p.broken != "" && (p.doc == nil || i == p.h-1):
+		l.skip(1)
+		l.put(st.failure, p.broken)
+	case p.doc == nil:
+		if i == 0 {
+			l.skip(1)
+			l.put(st.dim, p.wait.says("reading", p.lk))
+		}
+	case p.doc.Size() == 0:
+		if i == 0 {
+			l.skip(1)
+			l.put(st.dim, "an empty file")
+		}
+	case p.hex:
+		p.bytes.render(p, l, i)
+	default:
+		p.text.render(p, l, i)
+	}
+	l.fill()
+}
+
+func (p *viewer) mouse(_ *model, msg tea.MouseMsg, _, _ int) tea.Cmd {
+	if _, ok := msg.(tea.MouseWheelMsg); ok && p.doc != nil {
+		p.by(wheel(msg.Mouse().Button))
+	}
+	return p.follow()
+}
+
+// by scrolls by n rows.
+func (p *viewer) by(n int) {
+	if p.hex {
+		p.bytes.by(p, n)
+	} else {
+		p.text.by(p, n)
+	}
+}
+
+// key takes the viewer's keys.
+func (p *viewer) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
+	keys := m.keys
+	switch {
+	case keys.older.matches(k):
+		return p.step(m, -1), true
+	case keys.newer.matches(k):
+		return p.step(m, 1), true
+	case keys.compare.matches(k):
+		return m.compareVersion(p.v), true
+	case p.doc == nil:
+		return nil, false
+	case keys.down.matches(k):
+		p.by(1)
+	case keys.up.matches(k):
+		p.by(-1)
+	case keys.pageDown.matches(k):
+		p.by(max(p.h-1, 1))
+	case keys.pageUp.matches(k):
+		p.by(-max(p.h-1, 1))
+	case keys.home.matches(k):
+		p.text.x = 0
+		p.seek(goal{byRow, 0}, 0)
+	case keys.end.matches(k):
+		p.seek(goal{by: atEnd}, p.doc.Size()-1)
+	case keys.left.matches(k):
+		p.text.aside(p, -sideStep)
+	case keys.right.matches(k):
+		p.text.aside(p, sideStep)
+	case keys.numbering.matches(k):
+		p.numbers = !p.numbers
+		p.text.folded = nil
+	case keys.wrapLines.matches(k):
+		p.wrap, p.text.x, p.text.sub, p.text.folded = !p.wrap, 0, 0, nil
+	case keys.asHex.matches(k):
+		p.turn()
+	case keys.goTo.matches(k):
+		p.askPlace(m)
+	case keys.lookFor.matches(k):
+		p.askFind(m)
+	case keys.findNext.matches(k):
+		return tea.Batch(p.nextHit(m, 1), p.follow()), true
+	case keys.findPrior.matches(k):
+		return tea.Batch(p.nextHit(m, -1), p.follow()), true
+	default:
+		return nil, false
+	}
+	return p.follow(), true
+}
+
+// step goes to the next older or newer version of the path that there is.
+func (p *viewer) step(m *model, n int) tea.Cmd {
+	all := p.a.Tree.Versions(p.v.Node())
+	at := -1
+	for i, v := range all {
+		if v == p.v {
+			at = i
+		}
+	}
+	for at += n; at >= 0 && at < len(all); at += n {
+		if v := all[at]; v.Change() != analyze.Removed && v.Kind().String() != "dir" {
+			return p.show(m, v)
+		}
+	}
+	if n < 0 {
+		return m.say("this is the oldest version")
+	}
+	return m.say("this is the newest version")
+}
+
+// turn changes between text and bytes, and stays at its place.
+func (p *viewer) turn() {
+	off := p.offset()
+	p.hex = !p.hex
+	p.text.want = nil
+	p.seek(goal{byOffset, off}, off)
+}
+
+// offset is the byte that the screen begins with.
+func (p *viewer) offset() int64 {
+	if p.hex {
+		return p.bytes.top
+	}
+	if r := p.text.row(p.text.top); r != nil {
+		return r.off
+	}
+	return 0
+}
+
+// seek goes to a place: g in a text, off in its bytes.
+func (p *viewer) seek(g goal, off int64) {
+	if p.hex {
+		p.bytes.top = off
+		p.bytes.settle(p)
+		return
+	}
+	p.text.want, p.text.hit = &g, false
+}
+
+func (p *viewer) seekRow(r int64) { p.text.want, p.text.hit = &goal{byRow, r}, false }
+
+// follow has read what the screen needs next, if something is missing.
+func (p *viewer) follow() tea.Cmd {
+	if p.doc == nil || p.broken != "" || p.doc.Size() == 0 {
+		return nil
+	}
+	p.settle()
+	var cmds []tea.Cmd
+	if !p.busy {
+		if p.hex {
+			cmds = append(cmds, p.bytes.follow(p))
+		} else {
+			cmds = append(cmds, p.text.follow(p))
+		}
+	}
+	if !p.hex && !p.counts && !p.index.done {
+		p.counts = true
+		cmds = append(cmds, p.indexCmd(nil))
+	}
+	return tea.Batch(cmds...)
+}
+
+// failed shows why something could not be read, and reads no more.
+func (p *viewer) failed(err error) {
+	if !errors.Is(err, context.Canceled) {
+		p.broken = p.lk.line("cannot read it: " + err.Error())
+	}
+}
+
+func (p *viewer) hints(k *keyMap) []hint {
+	if p.doc == nil {
+		return []hint{{k.older, k.newer}, {k.compare}}
+	}
+	h := []hint{{k.down, k.up}, {k.older, k.newer}, {k.lookFor}}
+	if len(p.find.pattern) > 0 {
+		h = append(h, hint{k.findNext, k.findPrior})
+	}
+	h = append(h, hint{k.asHex})
+	if !p.hex {
+		h = append(h, hint{k.wrapLines})
+	}
+	h = append(h, hint{k.compare}, hint{k.goTo})
+	if !p.hex {
+		h = append(h, hint{k.numbering})
+	}
+	if !p.hex && !p.wrap {
+		h = append(h, hint{k.left, k.right})
+	}
+	return h
+}
+
+func (p *viewer) groups(k *keyMap) []keyGroup { return []keyGroup{k.moving(), k.viewerGroup()} }
+
+// nodeFacts says what there is to say of a version that has no content.
+func nodeFacts(lk *look, a *analyze.Analysis, v analyze.Version) prose {
+	st := &lk.st
+	var p prose
+	what := map[string]string{
+		"symlink": "a symbolic link", "hardlink": "a hard link whose target is missing", "char": "a character device",
+		"block": "a block device", "fifo": "a named pipe",
+	}[v.Kind().String()]
+	p.add(span{st.strong, what})
+	if to, ok := v.Target(); ok {
+		p.add(span{st.dim, "to    "}, span{st.link, lk.text(to)})
+		path := a.Tree.Path(v.Node())
+		n, err := analyze.Resolve(a.Tree, v.Layer(), path, true)
+		if err != nil {
+			p.add(span{st.dim, "which is nothing after layer "}, span{st.text, fmt.Sprint(v.Layer())})
+		} else {
+			p.add(span{st.dim, "which is "}, span{st.text, lk.text(a.Tree.Path(n))})
+		}
+	}
+	if e, ok := v.Entry(); ok && (e.Major != 0 || e.Minor != 0) {
+		p.add(span{st.dim, "number "}, span{st.text, fmt.Sprintf("%d, %d", e.Major, e.Minor)})
+	}
+	p.add(span{st.dim, "owner "}, span{st.text, fmt.Sprintf("%d:%d", v.UID(), v.GID())})
+	p.add(span{st.dim, "mode  "}, span{st.text, fmt.Sprintf("%04o", v.Mode())})
+	if t := v.Time(); !t.IsZero() {
+		p.add(span{st.dim, "time  "}, span{st.text, t.UTC().Format("2006-01-02 15:04:05")})
+	}
+	return p
+}
+
+// openedMsg brings a file that has been opened, and how it begins.
+type openedMsg struct {
+	p     *viewer
+	seq   int
+	doc   *document
+	rows  []piece
+	bytes []byte
+	err   error
+}
+
+func (msg openedMsg) do(*model) tea.Cmd {
+	p := msg.p
+	if msg.seq != p.seq {
+		if msg.doc != nil {
+			_ = msg.doc.Close() // nobody has read from it
+		}
+		return nil
+	}
+	p.busy = false
+	if msg.err != nil {
+		p.failed(msg.err)
+		return nil
+	}
+	p.doc = msg.doc
+	if p.seq == 1 {
+		p.hex = msg.doc.binary
+	} else if msg.doc.binary {
+		p.hex = true
+	}
+	p.bytes.held, p.bytes.from = msg.bytes, 0
+	p.text.rows, p.text.first, p.text.folded = msg.rows, 0, nil
+	return tea.Batch(p.text.highlightCmd(p), p.follow())
+}
+
+// openCmd opens the file and reads how it begins.
+func (p *viewer) openCmd() tea.Cmd {
+	ctx, v, seq, path, screen := p.ctx, p.v, p.seq, p.a.Tree.Path(p.v.Node()), p.h
+	return func() tea.Msg {
+		body, err := v.Body(ctx)
+		if err != nil {
+			return openedMsg{p: p, seq: seq, err: err}
+		}
+		msg, err := begun(ctx, body, path, screen)
+		if err != nil {
+			return openedMsg{p: p, seq: seq, err: errors.Join(err, body.Close())}
+		}
+		msg.p, msg.seq = p, seq
+		return msg
+	}
+}
+
+// begun reads how a file begins, for a screen of so many rows.
+func begun(ctx context.Context, c content, path string, screen int) (msg openedMsg, err error) {
+	msg.doc, msg.bytes, err = openDocument(ctx, c, path)
+	if err == nil && !msg.doc.binary {
+		x := newIndex()
+		msg.rows, _, err = x.around(ctx, c, goal{byRow, 0}, screen)
+	}
+	return msg, err
+}
+
+// headSize is how much of a file is looked at to tell what it is, in bytes.
+const headSize = 64 << 10
+
+// openDocument finds out what a file holds. path is its name in the image.
+func openDocument(ctx context.Context, c content, path string) (*document, []byte, error) {
+	head := make([]byte, min(headSize, c.Size()))
+	if _, err := c.ReadAt(ctx, head, 0); err != nil {
+		return nil, nil, err
+	}
+	d := &document{content: c, binary: !isText(head, c.Size() > int64(len(head)))}
+	if !d.binary {
+		d.lexer = lexerFor(path[strings.LastIndexByte(path, '/')+1:], head)
+	}
+	d.nature = natureOf(head, path, d)
+	return d, head, nil
+}
