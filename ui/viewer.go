@@ -50,11 +50,26 @@ type document struct {
 
 // openViewer opens a page on the chosen version.
 func (m *model) openViewer() tea.Cmd {
+	if it, ok := m.history.item(); ok && m.focus == historyPane && it.waste != nil {
+		return m.viewWaste(it.waste)
+	}
 	v, ok := m.chosen()
 	if !ok {
 		return m.say("there is no file here")
 	}
 	return m.viewVersion(v)
+}
+
+// viewWaste opens a page on a version that is wasted.
+func (m *model) viewWaste(w *analyze.Waste) tea.Cmd {
+	if w.Node >= 0 {
+		for _, v := range m.a.Tree.Versions(w.Node) {
+			if v.Layer() == w.Layer && v.Wasted() == w.Bytes {
+				return m.viewVersion(v)
+			}
+		}
+	}
+	return m.say("it has no path")
 }
 
 // viewVersion opens a page on a version.

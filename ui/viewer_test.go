@@ -161,6 +161,8 @@ func TestViewerOpens(t *testing.T) {
 		{"enter on a file", "/srv/app.py", "enter", "good day"},
 		{"from the history", "/srv/app.py", "tab j v", "layer 0 · script for python3"},
 		{"one that is deleted", "/srv/key.pem", "v", "PEM RSA private key"},
+		{"from the waste", "/srv/key.pem", "2 E G v", "PEM RSA private key"},
+		{"wasted below", "/srv", "tab G v", "layer 0"},
 		{"its removal", "/srv/key.pem", "tab v", "layer 2 removes /srv/key.pem"},
 		{"a directory", "/srv", "v", "/srv is a directory"},
 		{"a picture", "/srv/logo", "v", "PNG image, 640 x 480"},

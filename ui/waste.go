@@ -246,6 +246,8 @@ func (p *waste) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 		p.flip(r.group)
 	case keys.close.matches(k):
 		p.shut(r)
+	case keys.view.matches(k) && r.version():
+		return m.viewWaste(&p.a.Waste[r.waste]), true
 	case keys.copyPath.matches(k) && r.version():
 		return m.copyText(p.a.Waste[r.waste].Path, "path"), true
 	case keys.copyPath.matches(k) && r.mend != nil:
@@ -370,13 +372,13 @@ func (p *waste) mouse(m *model, msg tea.MouseMsg, x, y int) tea.Cmd {
 }
 
 func (p *waste) hints(k *keyMap) []hint {
-	return []hint{{k.down, k.up}, {k.toggle}, {k.group}, {k.viewFiles}, {k.viewImage}, {k.openAll, k.foldAll}, {k.scrollDown, k.scrollUp}}
+	return []hint{{k.down, k.up}, {k.toggle}, {k.group}, {k.viewFiles}, {k.view}, {k.viewImage}, {k.openAll, k.foldAll}, {k.scrollDown, k.scrollUp}}
 }
 
 func (p *waste) groups(k *keyMap) []keyGroup {
 	return []keyGroup{
 		k.moving(),
-		{"Waste", []binding{k.toggle, k.open, k.close, k.openAll, k.foldAll, k.group, k.scrollDown, k.scrollUp}},
+		{"Waste", []binding{k.toggle, k.open, k.close, k.view, k.openAll, k.foldAll, k.group, k.scrollDown, k.scrollUp}},
 		{"Take out", []binding{k.copyPath, k.export}},
 	}
 }
