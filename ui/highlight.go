@@ -3,12 +3,14 @@ package ui
 import (
 	"bytes"
 	"context"
+	"embed"
+	"io/fs"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/alecthomas/chroma/v2"
-	"github.com/alecthomas/chroma/v2/lexers"
 )
 
 // highlightTime is how long a lexer has for what is around the screen. They are
@@ -17,6 +19,25 @@ import (
 var highlightTime = 400 * time.Millisecond
 
 type lexer = chroma.Lexer
+
+// The lexers are chroma's own, of the languages that images hold. All of them, as
+// its package lexers has them, would make peel larger by 2 MB, and would be
+// looked through whenever it starts.
+//
+//go:embed lexers/*.xml
+var lexerFiles embed.FS
+
+// lexers returns the registry of these, made when it is first asked for.
+var lexers = sync.OnceValue(func() *chroma.LexerRegistry {
+	all := chroma.NewLexerRegistry()
+	files, _ := fs.Glob(lexerFiles, "lexers/*.xml") // errs for a bad pattern alone
+	for _, file := range files {
+		if l, err := chroma.NewXMLLexer(lexerFiles, file); err == nil { // a test reads them all
+			all.Register(l)
+		}
+	}
+	return all
+})
 
 // A tokenClass is what a word of a program is to the reader.
 type tokenClass uint8
@@ -45,7 +66,7 @@ func lexerFor(name string, head []byte) (l chroma.Lexer) {
 			l = nil
 		}
 	}()
-	if l = lexers.Match(name); l == nil {
+	if l = lexers().Match(name); l == nil {
 		l = lexerByContent(head)
 	}
 	if l == nil || l.Config().Name == "plaintext" || l.Config().Name == "fallback" {
@@ -66,7 +87,6 @@ var beginnings = []struct{ head, lexer string }{
 	{"{\n", "json"},
 	{`{"`, "json"},
 	{`[{"`, "json"},
-	{"Package: ", "debcontrol"},
 	{"diff --git ", "diff"},
 	{"---\n", "yaml"},
 }
@@ -75,11 +95,11 @@ var beginnings = []struct{ head, lexer string }{
 // a text begins; nil if that says nothing.
 func lexerByContent(head []byte) chroma.Lexer {
 	if name, ok := interpreterOf(head); ok {
-		return lexers.Get(strings.TrimRight(name, "0123456789."))
+		return lexers().Get(strings.TrimRight(name, "0123456789."))
 	}
 	for _, b := range beginnings {
 		if bytes.HasPrefix(head, []byte(b.head)) {
-			return lexers.Get(b.lexer)
+			return lexers().Get(b.lexer)
 		}
 	}
 	return nil

@@ -215,6 +215,35 @@ func TestDoubleClickViews(t *testing.T) {
 	rowWith(t, m, "good day")
 }
 
+// Every lexer that is built in can be read, and those that are asked for by name
+// are there.
+func TestLexers(t *testing.T) {
+	files, err := lexerFiles.ReadDir("lexers")
+	if err != nil || len(files) != len(lexers().Lexers) {
+		t.Errorf("%d of %d lexers, %v", len(lexers().Lexers), len(files), err)
+	}
+	for _, l := range lexers().Lexers {
+		if _, err := l.Tokenise(nil, "a = 1 # b\n"); err != nil {
+			t.Errorf("%s: %v", l.Config().Name, err)
+		}
+	}
+	for _, b := range beginnings {
+		if lexerFor("x", []byte(b.head+"\n")) == nil {
+			t.Errorf("%q has no lexer", b.head)
+		}
+	}
+	for name, want := range map[string]string{
+		"app.py": "Python", "Dockerfile": "Docker", "nginx.conf": "Nginx configuration file", "a.json": "JSON", "b.yml": "YAML", "run.sh": "Bash",
+	} {
+		if l := lexerFor(name, nil); l == nil || l.Config().Name != want {
+			t.Errorf("%s has not the lexer of %s", name, want)
+		}
+	}
+	if l := lexerFor("passwd", []byte("root:x:0:0:root:/root:/bin/bash\n")); l != nil {
+		t.Errorf("a plain text is taken for %s", l.Config().Name)
+	}
+}
+
 // A page that is closed has nothing open and nothing under way, and what comes
 // for it later is dropped.
 func TestViewerIsClosed(t *testing.T) {
