@@ -55,7 +55,6 @@ var restricted = map[string][]string{
 	"github.com/creack/pty":                  {"internal/testkit", "internal/ansisvg", "bench/firstframe"},
 	"github.com/alecthomas/chroma":           {"ui"},
 	"github.com/rogpeppe/go-internal/diff":   {"ui"},
-	"github.com/creack/pty":                  {"internal/testkit", "internal/ansisvg"},
 	"github.com/spf13/":                      {"cmd"},
 	"testing":                                {"internal/testkit"},
 }
