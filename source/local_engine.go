@@ -152,7 +152,7 @@ func (im *LocalImage) describe(config *configFile) {
 	if p := config.platform(); p.known() {
 		im.Platform = p.String()
 	}
-	if t := parseTime(config.Created); im.Created.IsZero() && t.Unix() > 0 {
+	if t := parseTime(config.Created); t.Unix() > 0 { // to a fraction of a second
 		im.Created = t
 	}
 }

@@ -115,7 +115,7 @@ func TestListsByTheStore(t *testing.T) {
 	got, err := placeNamed(t, "docker", "", Options{}).Images(t.Context())
 	wantError(t, err)
 	details := " layers=3 linux/" + hostPlatform().arch
-	wantImages(t, got, "docker://app:1 name=app:1"+details+" 2023-11-14T22:13:20Z", "docker://app:2 name=app:2"+details+" 2023-11-14T22:13:20Z",
+	wantImages(t, got, "docker://app:1 name=app:1"+details+" 2024-05-06T07:08:09Z", "docker://app:2 name=app:2"+details+" 2024-05-06T07:08:09Z",
 		"docker://gone:1 name=gone:1 2023-11-14T22:13:20Z")
 
 	file := "image/overlay2/imagedb/content/sha256/" + digestHex(s.id)
@@ -137,7 +137,7 @@ func TestPodmanLists(t *testing.T) {
 		f.list = []any{engineLists(s.id, "localhost/app:1")}
 		got, err := placeNamed(t, "podman", "", Options{}).Images(t.Context())
 		wantError(t, err)
-		wantImages(t, got, "podman://localhost/app:1 name=localhost/app:1"+details+" 2023-11-14T22:13:20Z")
+		wantImages(t, got, "podman://localhost/app:1 name=localhost/app:1"+details+" 2024-05-06T07:08:09Z")
 	})
 	t.Run("without a service", func(t *testing.T) {
 		if exists("/run/podman/podman.sock") {
