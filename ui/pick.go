@@ -50,7 +50,7 @@ func (m *model) backToPicker(wrong error) tea.Cmd {
 	m.restart(o)
 	cmd := m.openPicker()
 	if wrong != nil {
-		m.picker.failure = m.look.line(wrong.Error())
+		m.picker.failure, m.picker.stale = m.look.line(wrong.Error()), true
 		m.arrange()
 	}
 	return cmd

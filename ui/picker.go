@@ -27,10 +27,13 @@ type picker struct {
 	search  string
 	failure string // why what was picked could not be opened, clean; "" if nothing is wrong
 
-	inside  bool   // it lies over an image
+	inside bool // it lies over an image
 
-	wide  int
-	notes prose // below the list
+	wide, high int
+	widest     int // columns of the longest name, and of the longest place
+	widestFrom int
+	notes      prose // below the list
+	stale      bool  // the notes are not what they would be now
 }
 
 func newPicker(m *model) *picker {
@@ -63,14 +66,13 @@ func (p *picker) foot() string {
 	return hidden
 }
 
-func (p *picker) renew(*model) { p.wide = 0 }
+func (p *picker) renew(*model) { p.stale = true }
 
 // resize makes room for the notes, which take a third of the page at most.
 func (p *picker) resize(w, h int) {
-	p.wide = w
-	p.notes = p.tell(w)
-	if most := max(h/3, 1); len(p.notes) > most {
-		p.notes = p.notes[:most]
+	if p.wide != w || p.high != h || p.stale {
+		p.wide, p.high, p.stale = w, h, false
+		p.tell(w-2, max(h/3, 1))
 	}
 	room := 0
 	if len(p.notes) > 0 && h > 4 {
@@ -80,19 +82,15 @@ func (p *picker) resize(w, h int) {
 }
 
 // tell writes what goes below the list: what is wrong, and who has not answered.
-func (p *picker) tell(w int) prose {
-	var notes prose
+// Where that does not fit into so many rows, each note gets one.
+func (p *picker) tell(w, rows int) {
 	st := &p.lk.st
-	add := func(s style, text string) {
-		for _, row := range wrap(text, max(w-2, 1)) {
-			notes.add(span{s, row})
-		}
-	}
+	var notes []span
 	if p.failure != "" {
-		add(st.failure, p.failure)
+		notes = append(notes, span{st.failure, p.failure})
 	}
-	if names := p.pending(p.places); len(names) > 0 {
-		add(st.text, "asking "+strings.Join(names, ", ")+p.lk.sg.tail)
+	if names := p.pending(); len(names) > 0 {
+		notes = append(notes, span{st.text, "asking " + strings.Join(names, ", ") + p.lk.sg.tail})
 	}
 	for _, s := range p.states {
 		if s.err == nil || s.pending {
@@ -102,9 +100,20 @@ func (p *picker) tell(w int) prose {
 		if errors.Is(s.err, ErrNoPlace) {
 			text = st.dim
 		}
-		add(text, p.lk.line(s.err.Error()))
+		notes = append(notes, span{text, p.lk.line(s.err.Error())})
 	}
-	return notes
+	p.notes = nil
+	for _, n := range notes {
+		for _, row := range wrap(n.text, max(w, 1)) {
+			p.notes.add(span{n.st, row})
+		}
+	}
+	if len(p.notes) > rows {
+		p.notes = nil
+		for _, n := range notes[:min(len(notes), rows)] {
+			p.notes.add(n)
+		}
+	}
 }
 
 func (p *picker) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
@@ -197,12 +206,11 @@ func (p *picker) groups(k *keyMap) []keyGroup {
 
 // Columns of the picker. What stands in them is cut to fit.
 const (
-	fromWidth     = 14 // and twice as much, where a name has plenty
+	fromWidth     = 14 // more where there is room
 	layersWidth   = 6
 	ageWidth      = 9
 	platformWidth = 14
-	leastName     = 16 // columns that a name has left before another column goes
-	plentyName    = 40 // columns from which on a name shares what is left
+	leastName     = 20 // columns that a name has left before another column goes
 )
 
 // pickerColumns are the columns that there is room for, beside the name.
@@ -211,23 +219,24 @@ type pickerColumns struct {
 	name, fromWide                    int
 }
 
-// columnsFor chooses what w columns have room for: what matters least goes first.
-func columnsFor(w int) pickerColumns {
-	c := pickerColumns{name: w - 1} // without the cursor's mark
+// columns chooses what there is room for: what matters least goes first.
+func (p *picker) columns() pickerColumns {
+	c := pickerColumns{name: p.wide - 1, fromWide: max(min(p.widestFrom, fromWidth), len("from"))} // without the cursor's mark
 	for _, col := range []struct {
 		there *bool
 		wide  int
-	}{{&c.size, sizeWidth}, {&c.from, fromWidth}, {&c.age, ageWidth}, {&c.layers, layersWidth}, {&c.platform, platformWidth}} {
+	}{{&c.size, sizeWidth}, {&c.from, c.fromWide}, {&c.age, ageWidth}, {&c.layers, layersWidth}, {&c.platform, platformWidth}} {
 		if c.name-col.wide-2 < leastName {
 			break
 		}
 		*col.there = true
 		c.name -= col.wide + 2
 	}
-	more := min(max((c.name-plentyName)/2, 0), fromWidth)
-	c.fromWide = fromWidth + more
+	// What the names leave is for the places.
+	spare := c.name - max(min(p.widest, c.name), leastName)
+	c.name -= max(spare, 0)
 	if c.from {
-		c.name -= more
+		c.fromWide = max(min(p.widestFrom, c.fromWide+spare), c.fromWide)
 	}
 	return c
 }
@@ -278,7 +287,7 @@ func (p *picker) render(l *line, i int) {
 // row draws the columns that there is room for. The styles are those of the
 // name, of figures, and of the rest.
 func (p *picker) row(l *line, texts [6]string, st [3]style) {
-	cols := columnsFor(p.wide)
+	cols := p.columns()
 	part(l, cols.name, func(l *line) { l.put(st[0], cutLeft(texts[0], l.left, p.lk.sg.tail)) })
 	gap := func() { l.skip(2) }
 	if cols.from {
@@ -309,7 +318,7 @@ func (p *picker) nothing() string {
 	switch {
 	case p.found > 0:
 		return "no image matches: " + p.lk.text(p.search)
-	case len(p.pending(p.places)) > 0:
+	case len(p.pending()) > 0:
 		return "looking for images" + p.lk.sg.tail
 	}
 	return "no images here: build or pull one, or open a saved one: peel app.tar"

@@ -110,13 +110,15 @@ func (p *picker) fill() {
 	if c, ok := p.current(); ok && p.cursor > 0 {
 		ref = c.Ref
 	}
-	p.found = 0
+	p.found, p.widest, p.widestFrom, p.stale = 0, 0, 0, true
 	p.images = p.images[:0]
 	words := strings.Fields(strings.ToLower(p.search))
 	for i := range p.states {
 		images := p.states[i].images
 		p.found += len(images)
 		for j := range images {
+			p.widest = max(p.widest, width(p.lk.line(images[j].Name)))
+			p.widestFrom = max(p.widestFrom, width(p.lk.line(images[j].From)))
 			if images[j].has(words) {
 				p.images = append(p.images, &images[j])
 			}
@@ -141,11 +143,11 @@ func (c *Candidate) has(words []string) bool {
 }
 
 // pending are the names of the places that have not answered yet.
-func (p *picker) pending(places []Place) []string {
+func (p *picker) pending() []string {
 	var names []string
 	for i, s := range p.states {
 		if s.pending {
-			names = append(names, places[i].Name)
+			names = append(names, p.places[i].Name)
 		}
 	}
 	return names
