@@ -400,3 +400,24 @@ func TestRunWithPicker(t *testing.T) {
 		_ = typed.Close()
 	}
 }
+
+// pickKeys is what a byte of FuzzPicker presses.
+var pickKeys = []string{
+	"j", "k", "pgdown", "pgup", "g", "G", "enter", "/", "a", "p", "s", "r", "esc", "?", "ctrl+p", "backspace", "up", "down", "2", "q", "l",
+}
+
+// Whatever is pressed while images are picked and opened: never a panic, and
+// every frame is intact.
+func FuzzPicker(f *testing.F) {
+	f.Add([]byte("\x00\x06\x0e\x00\x06\x12\x0e\x07\x08\x09\x06"))
+	f.Add([]byte("\xc0\x20\x14\x07\x08\x0c\x0a\xc1\xff\xff\xe0\x10\x10\xf0\x20\x20"))
+	app, odd := open(f, "app"), open(f, "odd")
+	f.Fuzz(func(t *testing.T, keys []byte) {
+		if len(keys) > 120 {
+			return
+		}
+		s := &fakeShop{places: someImages(), images: map[string]*analyze.Analysis{"docker://app:1": app, "./shop": odd}}
+		s.places = append(s.places, refuses("other", errors.New(strings.Repeat("why \x1b[2J ", 40))))
+		hammer(t, picking(t, s, 80, 24), keys, pickKeys)
+	})
+}
