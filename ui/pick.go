@@ -18,7 +18,9 @@ func (m *model) openPicker() tea.Cmd {
 	case m.picker == nil:
 		m.picker = newPicker(m)
 	}
-	m.picker.inside = m.a != nil
+	if m.picker.inside = m.a != nil; m.picker.inside {
+		m.picker.search = "" // the one before has found its image
+	}
 	m.open(m.picker)
 	return m.picker.askPlaces(m)
 }
