@@ -292,7 +292,7 @@ func TestLateResultsAreDropped(t *testing.T) {
 	late := m.stay.bind(func() tea.Msg {
 		close(begun)
 		<-finish
-		return loadedFrom(app, beginning{})
+		return loadedFrom(t.Context(), app, beginning{})
 	})
 	came := make(chan tea.Msg, 1)
 	go func() { came <- late() }()
