@@ -178,7 +178,7 @@ func (p *picker) askSearch(m *model) {
 	m.ask(q)
 }
 
-func (p *picker) mouse(m *model, msg tea.MouseMsg, x, y int) tea.Cmd {
+func (p *picker) mouse(m *model, msg tea.MouseMsg, _, y int) tea.Cmd {
 	at := msg.Mouse()
 	switch msg.(type) {
 	case tea.MouseWheelMsg:
