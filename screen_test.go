@@ -3,6 +3,9 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -19,6 +22,24 @@ func build(t *testing.T) string {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return program
+}
+
+// shortArchive is the beginning of an archive, compressed.
+func shortArchive(t *testing.T, name string) []byte {
+	t.Helper()
+	whole, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write(whole[:len(whole)/2]); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // TestScreen runs the real program on a terminal: it shows the image, follows
@@ -68,6 +89,40 @@ func TestScreen(t *testing.T) {
 		term.WaitFor("srv")
 		term.Send("q")
 		term.WaitExit()
+	})
+	t.Run("pick", func(t *testing.T) {
+		folder := t.TempDir()
+		sample, err := filepath.Abs(filepath.Join("testdata", "sample.tar"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(sample, filepath.Join(folder, "shop.tar")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, "broken.tar.gz"), shortArchive(t, sample), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		command := exec.Command(program)
+		command.Dir = folder
+		command.Env = append(os.Environ(), "DOCKER_HOST=unix:///no/such.sock", "CONTAINER_HOST=unix:///no/such.sock")
+		term := testkit.Start(t, command, 100, 30)
+		term.WaitFor("shop.tar")
+		term.WaitFor("start Docker")
+		term.Send("/broken\r")
+		term.WaitFor("cannot open")
+		term.Send("\x1b")
+		term.WaitFor("shop.tar")
+		term.Send("/shop\r")
+		term.WaitFor("Files after layer")
+		term.Send("\x10") // ^p
+		term.WaitFor("esc closes")
+		term.Send("\r")
+		term.WaitFor("Files after layer")
+		term.WaitIdle()
+		term.Send("q")
+		if code := term.WaitExit(); code != 0 {
+			t.Errorf("exit code %d:\n%s", code, term.Screen())
+		}
 	})
 	t.Run("no image", func(t *testing.T) {
 		term := testkit.Start(t, exec.Command(program, filepath.Join(t.TempDir(), "none.tar")), 80, 24)

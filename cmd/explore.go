@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"os"
-	"sync/atomic"
+	"strings"
+	"sync"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -20,6 +21,22 @@ func (a *app) explore(ctx context.Context, ref string) error {
 	if !ok {
 		return a.report(ctx, ref, &outputFlags{known: []string{"text"}})
 	}
+	return a.screen(ctx, keys, ref)
+}
+
+// pick opens the screen on the list of images that are here.
+func (a *app) pick(ctx context.Context) error {
+	keys, ok := a.keyboard("")
+	if !ok {
+		return usage("peel images, which lists what is here; peel app.tar, or peel docker://NAME; peel --help says more",
+			"no image: say which one to open, as peel IMAGE (without a terminal there is no list to pick from)")
+	}
+	return a.screen(ctx, keys, "")
+}
+
+// screen runs the screen until the reader quits. It begins with the image that
+// ref names or, if that is "", with the list of images.
+func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 	if keys != a.stdin {
 		defer a.close(keys)
 	}
@@ -32,30 +49,112 @@ func (a *app) explore(ctx context.Context, ref string) error {
 	if _, ok := terminal(a.stderr); ok {
 		opts.Log = nil // the screen is there
 	}
-	var shown atomic.Pointer[analyze.Analysis]
-	name := ref
-	if ref == "-" {
-		name = "standard input"
-	}
-	err = ui.Run(ctx, ui.Options{
-		Name: name,
-		Load: func(ctx context.Context, progress func(ui.Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error) {
+	var on held
+	open := func(ref string) ui.Loader {
+		return func(ctx context.Context, progress func(ui.Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error) {
+			if err := on.hold(nil); err != nil {
+				return nil, err
+			}
+			opts := opts
 			opts.Progress = func(p source.Progress) { progress(ui.Progress(p)) }
 			an, err := a.open(ctx, ref, opts, func(ctx context.Context, im *source.Image, o analyze.Options) (*analyze.Analysis, error) {
 				return analyze.Watch(ctx, im, o, show)
 			})
-			shown.Store(an)
-			return an, err
-		},
+			if err != nil {
+				return nil, err
+			}
+			return an, on.hold(an)
+		}
+	}
+	o := ui.Options{
+		Places:   pickPlaces(source.Places(".", opts)),
+		Open:     open,
 		Acts:     screenActs(),
 		Settings: settings,
 		Input:    keys,
 		Output:   a.stdout,
-	})
-	if an := shown.Load(); an != nil {
-		err = errors.Join(err, an.Image.Close())
 	}
-	return err
+	if ref != "" {
+		o.Name, o.Load = ref, open(ref)
+	}
+	if ref == "-" {
+		o.Name = "standard input"
+	}
+	return errors.Join(ui.Run(ctx, o), on.end())
+}
+
+// held is the image that is on the screen. It may be used by several goroutines.
+type held struct {
+	mu    sync.Mutex
+	an    *analyze.Analysis // nil if there is none
+	ended bool
+}
+
+// hold closes the image that was held and holds another one; nil for none. Once
+// the screen is gone, nothing is held any more.
+func (h *held) hold(an *analyze.Analysis) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ended && an != nil {
+		return an.Image.Close()
+	}
+	was := h.an
+	h.an = an
+	if was == nil {
+		return nil
+	}
+	return was.Image.Close()
+}
+
+// end closes the image that is held, and every one that comes after.
+func (h *held) end() error {
+	h.mu.Lock()
+	h.ended = true
+	h.mu.Unlock()
+	return h.hold(nil)
+}
+
+// pickPlaces are places as the screen's picker takes them.
+func pickPlaces(places []source.Place) []ui.Place {
+	out := make([]ui.Place, len(places))
+	for i, p := range places {
+		out[i] = ui.Place{Name: p.Name, List: func(ctx context.Context) ([]ui.Candidate, error) {
+			images, err := p.Images(ctx)
+			if errors.Is(err, source.ErrNoEngine) {
+				err = &noPlace{err}
+			}
+			candidates := make([]ui.Candidate, len(images))
+			for i := range images {
+				candidates[i] = candidate(&images[i])
+			}
+			return candidates, err
+		}}
+	}
+	return out
+}
+
+// noPlace is an error of a place that is not there, which is no loss.
+type noPlace struct{ error }
+
+func (e *noPlace) Unwrap() []error { return []error{e.error, ui.ErrNoPlace} }
+
+// candidate is an image as the picker shows it: by its tag; without one by its
+// file, or by the first digits of its ID.
+func candidate(im *source.LocalImage) ui.Candidate {
+	c := ui.Candidate{
+		Ref: im.Ref, Name: im.Name, From: im.Engine,
+		Size: im.Size, Created: im.Created, Layers: im.Layers, Platform: im.Platform,
+	}
+	switch {
+	case im.File != "" && im.Name != "":
+		c.From = im.File
+	case im.File != "":
+		c.Name, c.From = strings.TrimPrefix(im.Ref, "./"), "file"
+	case im.Name == "":
+		digits := strings.TrimPrefix(im.ID, "sha256:")
+		c.Name = "untagged " + digits[:min(len(digits), 12)]
+	}
+	return c
 }
 
 // close closes a terminal that was only looked at or read: nothing is lost if

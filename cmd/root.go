@@ -19,11 +19,13 @@ IMAGE is a saved image (a file or a directory, of whatever tool), the name of an
   oci:DIR[:TAG]                an OCI layout in a directory
   -                            an archive on standard input
 
-On a terminal the image opens on a screen to look around in; without one, a report is printed. Layers are counted from 0, the lowest.`
+On a terminal the image opens on a screen to look around in; without one, a report is printed. Without IMAGE the screen begins with the images that are here, to pick one. Layers are counted from 0, the lowest.`
 
 const rootExample = `
 # look around in an image
 peel app.tar
+# or in one of those that are here
+peel
 # what happened to a file, and who did it
 peel log app.tar /srv/app/model.bin
 # fail a build that wastes space
@@ -33,12 +35,15 @@ docker save app:1 | peel check -
 // root returns the program's commands.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:     "peel IMAGE",
+		Use:     "peel [IMAGE]",
 		Short:   "See what each layer of a container image does to the ones below it",
 		Long:    rootAbout + exitCodes(),
 		Example: rootExample,
 		Args:    rootArgs,
 		RunE: a.run(func(ctx context.Context, args []string) error {
+			if len(args) == 0 {
+				return a.pick(ctx)
+			}
 			return a.explore(ctx, args[0])
 		}),
 		ValidArgsFunction: complete,
@@ -51,7 +56,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say on standard error what is being done")
 	root.AddCommand(
 		a.lsCommand(), a.logCommand(), a.catCommand(), a.extractCommand(), a.reportCommand(), a.checkCommand(), a.diffCommand(),
-		a.cacheCommand(), a.configCommand(), a.manCommand(root),
+		a.imagesCommand(), a.cacheCommand(), a.configCommand(), a.manCommand(root),
 	)
 	return root
 }
@@ -65,13 +70,9 @@ func (a *app) run(f func(ctx context.Context, args []string) error) func(*cobra.
 	}
 }
 
-// rootArgs wants one image, and tells a mistyped command from a missing one.
+// rootArgs wants one image or none, and tells a mistyped command from an image.
 func rootArgs(c *cobra.Command, args []string) error {
-	switch {
-	case len(args) == 0:
-		return usage("peel app.tar, or peel docker://NAME; peel --help says more",
-			"no image: say which one to open, as peel IMAGE")
-	case len(args) == 1:
+	if len(args) < 2 {
 		return nil
 	}
 	c.SuggestionsMinimumDistance = 2
@@ -98,12 +99,4 @@ func wantArgs(least, most int, want string) cobra.PositionalArgs {
 		}
 		return nil
 	}
-}
-
-// complete offers files for the image, and nothing for paths inside it.
-func complete(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if len(args) == 0 {
-		return nil, cobra.ShellCompDirectiveDefault
-	}
-	return nil, cobra.ShellCompDirectiveNoFileComp
 }

@@ -39,6 +39,10 @@ type engine interface {
 	// error that is io.ErrUnexpectedEOF if the connection breaks.
 	save(ctx context.Context, ref, platform string) (io.ReadCloser, error)
 
+	// images lists the images that the engine has, each once for each of its
+	// tags, without the layers that are only steps of a build.
+	images(ctx context.Context) ([]LocalImage, error)
+
 	// local reports whether the engine answers at a socket of this machine, so
 	// that its files may be here too.
 	local() bool

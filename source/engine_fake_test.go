@@ -31,6 +31,7 @@ type fakeEngine struct {
 	hang    chan struct{}             // if not nil, it waits for this behind the archive
 	mute    bool                      // it does not answer a ping
 	info    map[string]any            // what it says of itself
+	list    any                       // its images, as it lists them; nil: it fails to
 
 	mu       sync.Mutex
 	requests []string
@@ -67,6 +68,14 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "/info" && f.info != nil:
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(f.info)
+	case path == "/images/json":
+		w.Header().Set("Content-Type", "application/json")
+		if f.list == nil {
+			w.WriteHeader(http.StatusInternalServerError)
+			_ = json.NewEncoder(w).Encode(map[string]any{"message": "the disk \x1b[2J is full"})
+			return
+		}
+		_ = json.NewEncoder(w).Encode(f.list)
 	case path == "/images/get":
 		_, _ = w.Write([]byte(f.archive))
 		_, _ = w.Write([]byte(f.behind))

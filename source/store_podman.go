@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,9 +19,7 @@ func (o *opener) podman(ctx context.Context, ref string) (*Image, error) {
 	if err == nil {
 		return o.fromEngine(ctx, e, ref)
 	}
-	// Who names a service does not mean the store of this machine.
-	named := os.Getenv("CONTAINER_HOST") != "" || os.Getenv("CONTAINER_CONNECTION") != ""
-	if named || ctx.Err() != nil || o.Via == ViaAPI {
+	if namedPodman() || ctx.Err() != nil || o.Via == ViaAPI {
 		return nil, err
 	}
 	im, storeErr := o.scanStore(ctx, "podman://"+ref, func() (*Image, error) { return o.podmanImage("", ref) })
@@ -34,6 +31,12 @@ func (o *opener) podman(ctx context.Context, ref string) (*Image, error) {
 		return nil, fmt.Errorf("podman: %w; %w", storeErr, err)
 	}
 	return nil, err
+}
+
+// namedPodman reports whether the environment names a service. Who does that
+// does not mean the store of this machine.
+func namedPodman() bool {
+	return os.Getenv("CONTAINER_HOST") != "" || os.Getenv("CONTAINER_CONNECTION") != ""
 }
 
 // errNotStored says that podman's store can be read and has no such image.
@@ -91,9 +94,7 @@ func (s *storeImage) podman(id, ref, wanted string) (*Image, error) {
 	if digestHex(id) == "" {
 		return nil, fmt.Errorf("an image with the ID %q", found.ID)
 	}
-	// The config is among the files that the store keeps with an image under
-	// any name, which it writes so.
-	text, err := readStored(s.root, "overlay-images/"+found.ID+"/="+base64.StdEncoding.EncodeToString([]byte(id)))
+	text, err := readStored(s.root, podmanConfig(id))
 	if err != nil {
 		return nil, err
 	}

@@ -35,30 +35,37 @@ func FuzzKeys(f *testing.F) {
 			return
 		}
 		m := start(t, images[int(keys[0])%len(images)], 80, 24)
-		for i := 1; i < len(keys); i++ {
-			k := keys[i]
-			arg := func() int { // the next byte
-				if i+1 >= len(keys) {
-					return 0
-				}
-				i++
-				return int(keys[i])
-			}
-			switch {
-			case k < 0xc0:
-				send(m, keyOf(fuzzKeys[int(k)%len(fuzzKeys)]))
-			case k < 0xe0:
-				send(m, tea.WindowSizeMsg{Width: arg(), Height: arg() / 3})
-			case k < 0xf0:
-				send(m, tea.MouseClickMsg{Button: tea.MouseLeft, X: arg(), Y: arg() / 3})
-			default:
-				wheel := tea.MouseWheelUp
-				if k&1 == 0 {
-					wheel = tea.MouseWheelDown
-				}
-				send(m, tea.MouseWheelMsg{Button: wheel, X: arg(), Y: arg() / 3})
-			}
-			intact(t, m)
-		}
+		hammer(t, m, keys[1:], fuzzKeys)
 	})
+}
+
+// hammer does what the bytes of keys say: presses keys by their names, clicks,
+// turns the wheel, and resizes the terminal.
+func hammer(t *testing.T, m *model, keys []byte, names []string) {
+	t.Helper()
+	for i := 0; i < len(keys); i++ {
+		k := keys[i]
+		arg := func() int { // the next byte
+			if i+1 >= len(keys) {
+				return 0
+			}
+			i++
+			return int(keys[i])
+		}
+		switch {
+		case k < 0xc0:
+			send(m, keyOf(names[int(k)%len(names)]))
+		case k < 0xe0:
+			send(m, tea.WindowSizeMsg{Width: arg(), Height: arg() / 3})
+		case k < 0xf0:
+			send(m, tea.MouseClickMsg{Button: tea.MouseLeft, X: arg(), Y: arg() / 3})
+		default:
+			wheel := tea.MouseWheelUp
+			if k&1 == 0 {
+				wheel = tea.MouseWheelDown
+			}
+			send(m, tea.MouseWheelMsg{Button: wheel, X: arg(), Y: arg() / 3})
+		}
+		intact(t, m)
+	}
 }

@@ -11,6 +11,18 @@ type fact struct {
 	drop  int // the order of going: 1 goes first; 0 stays
 }
 
+// headerRow draws the first line of the screen.
+func (m *model) headerRow(l *line) {
+	if m.a == nil { // there is only the picker
+		l.skip(1)
+		l.put(m.look.st.title, "peel")
+		l.put(m.look.st.dim, "  what each layer of an image does to the ones below it")
+		l.fill()
+		return
+	}
+	header(l, &m.look, m.name, m.loading.far(), m.a)
+}
+
 // header draws the line with the image's name and totals; far says how far the
 // reading has come, if it is still going on.
 func header(l *line, lk *look, name, far string, a *analyze.Analysis) {

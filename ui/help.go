@@ -15,6 +15,7 @@ type help struct {
 	lk     *look
 	place  []keyGroup // of that place
 	always []keyGroup
+	bare   bool // without the signs: no image is shown
 	wide   int
 	lines  prose
 	filter bool // tell of the filter's grammar
@@ -31,6 +32,9 @@ func (m *model) openHelp() {
 		h.place = p.groups(k)
 	} else {
 		h.filter = true
+	}
+	if m.a == nil { // there is only the picker
+		h.always, h.bare = []keyGroup{k.programGroup()}, true
 	}
 	m.open(h)
 }
@@ -75,7 +79,9 @@ func (p *help) make() {
 	for _, g := range p.always {
 		keySection(&right, p.lk, g)
 	}
-	signSection(&right, p.lk)
+	if !p.bare {
+		signSection(&right, p.lk)
+	}
 	if p.wide < helpColumns {
 		p.lines = append(append(left, nil), right...)
 	} else {

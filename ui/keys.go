@@ -58,6 +58,8 @@ type keyMap struct {
 
 	copyPath, copyDigest, extract, export binding
 
+	pick, pickOpen, pickSearch, pickSort, pickAgain binding
+
 	help, back, suspend, quit, interrupt binding
 }
 
@@ -121,6 +123,11 @@ func newKeyMap(ascii bool) *keyMap {
 		copyDigest: bind("copy-digest", "Y", "Y", "", "copy the layer's digest"),
 		extract:    bind("extract", "x", "x", "extract", "write files to a directory"),
 		export:     bind("export", "o", "o", "", "write what is listed to a file, as JSON"),
+		pick:       bind("pick-image", "ctrl+p", "^p", "", "open another image"),
+		pickOpen:   bind("open-image", "enter l right", enter+" l "+right, "open", "open this image"),
+		pickSearch: bind("search-images", "/", "/", "search", "search as you type"),
+		pickSort:   bind("sort-images", "s", "s", "sort", "order by age, name or size"),
+		pickAgain:  bind("look-again", "r", "r", "look again", "ask the engines again"),
 		help:       bind("help", "?", "?", "help", "this help"),
 		back:       bind("close", "esc", "esc", "", "close what lies over the view"),
 		suspend:    bind("suspend", "ctrl+z", "^z", "", "suspend"),
@@ -206,14 +213,14 @@ func (k *keyMap) viewGroup() keyGroup {
 
 // programGroup are the keys that are always there.
 func (k *keyMap) programGroup() keyGroup {
-	return keyGroup{"Program", []binding{k.help, k.back, k.quit, k.suspend, k.interrupt}}
+	return keyGroup{"Program", []binding{k.help, k.pick, k.back, k.quit, k.suspend, k.interrupt}}
 }
 
 // helps are all keys that work in a place, for those that have keys of their
 // own: what the help shows there.
 func (k *keyMap) helps() map[string][]keyGroup {
 	all := map[string][]keyGroup{"explorer": k.paneGroups()}
-	for name, p := range map[string]page{"waste": &waste{}, "image": &imagePage{}, "help": &help{}, "viewer": &viewer{}, "comparison": &comparison{}} {
+	for name, p := range map[string]page{"waste": &waste{}, "image": &imagePage{}, "help": &help{}, "viewer": &viewer{}, "comparison": &comparison{}, "picker": &picker{}} {
 		all[name] = p.groups(k)
 	}
 	for name := range all {

@@ -33,6 +33,7 @@ const (
 type loading struct {
 	lk     *look
 	name   string
+	picked bool // there is a list of images to go back to
 	newest atomic.Pointer[Progress]
 
 	p     Progress
@@ -106,6 +107,12 @@ func (s *loading) render(l *line, i int, k *keyMap) {
 		l.put(st.dim, s.layers())
 	case 6:
 		l.put(st.key, k.back.first())
+		if s.picked {
+			l.put(st.dim, " goes back  ")
+			l.put(st.key, k.quit.first())
+			l.put(st.dim, " quits")
+			break
+		}
 		l.put(st.dim, " or ")
 		l.put(st.key, k.quit.first())
 		l.put(st.dim, " stops")

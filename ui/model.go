@@ -13,8 +13,15 @@ import (
 // model is the whole program's state. It is the only tea.Model: it routes
 // messages to the panes, and holds what they share.
 type model struct {
-	ctx  context.Context // of the loading; done when the program ends
-	load Loader
+	root    context.Context // of the program
+	options Options
+	stay    *stay           // nil unless another image can be opened
+	ctx     context.Context // of the image that is shown; done when the program ends
+	load    Loader          // nil while there is only the picker
+	picked  bool            // the image was picked
+	places  []Place         // where images can be picked from
+	picker  *picker         // nil until it was open
+
 	name string // of what is opened, clean
 	now  func() time.Time
 	// after brings a message once some time has passed.
@@ -54,7 +61,7 @@ type model struct {
 	notice    notice
 	acts      Acts
 	errand    *errand // nil unless one is under way
-	errands   errands
+	errands   *errands
 	trail     []place // where the reader has been, the last place last
 
 	err error // why the program ends
@@ -64,9 +71,22 @@ type model struct {
 const maxPending = 64
 
 func newModel(ctx context.Context, o Options) *model {
-	m := &model{ctx: ctx, load: o.Load, now: time.Now, colours: colorprofile.TrueColor, isDark: true, focus: filesPane}
-	m.after = func(d time.Duration, msg tea.Msg) tea.Cmd {
-		return tea.Tick(d, func(time.Time) tea.Msg { return msg })
+	m := &model{root: ctx, now: time.Now, colours: colorprofile.TrueColor, isDark: true, errands: &errands{}}
+	m.after = func(d time.Duration, msg tea.Msg) tea.Cmd { return later(m.ctx, d, msg) }
+	m.set(o)
+	return m
+}
+
+// set makes everything as it is at the start of opening o, but what is known of
+// the terminal, and of the images to pick from.
+func (m *model) set(o Options) {
+	*m = model{
+		root: m.root, options: o, stay: m.stay, ctx: m.root, load: o.Load, places: o.Places, picker: m.picker,
+		now: m.now, after: m.after, errands: m.errands,
+		isDark: m.isDark, colours: m.colours, w: m.w, h: m.h, divide: m.divide, focus: filesPane,
+	}
+	if len(o.Places) > 0 {
+		m.ctx, m.stay = newStay(m.root, m.stay)
 	}
 	getenv := envLookup(o.Environ)
 	m.look.ascii = asciiLocale(getenv)
@@ -83,16 +103,24 @@ func newModel(ctx context.Context, o Options) *model {
 	m.use(o.Settings)
 	m.loading = &loading{lk: &m.look, name: m.name}
 	m.restyle()
-	return m
 }
 
-// Init starts the loading.
+// Init starts the loading, or has an image picked.
 func (m *model) Init() tea.Cmd {
-	return tea.Batch(tea.RequestBackgroundColor, m.after(tickEvery, tickMsg{}), m.loadCmd(), m.shownCmd())
+	start := m.startLoading
+	if m.load == nil {
+		start = m.openPicker
+	}
+	return m.stay.bind(tea.Batch(tea.RequestBackgroundColor, start()))
 }
 
 // Update takes one message in.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.receive(msg)
+	return m, m.stay.bind(cmd)
+}
+
+func (m *model) receive(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.w, m.h = msg.Width, msg.Height
@@ -106,21 +134,21 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			m.restyle()
 		}
 	case tea.KeyPressMsg:
-		return m, m.press(msg)
+		return m.press(msg)
 	case tea.PasteMsg:
 		if m.prompt != nil {
-			return m, m.prompt.edit(msg)
+			return m.prompt.edit(msg)
 		}
 	case tea.MouseMsg:
-		if m.a != nil && !m.layout.tooSmall {
-			return m, m.mouse(msg)
+		if (m.a != nil || m.top() != nil) && !m.layout.tooSmall {
+			return m.mouse(msg)
 		}
 	case deed:
 		cmd := msg.do(m)
 		m.arrange()
-		return m, cmd
+		return cmd
 	}
-	return m, nil
+	return nil
 }
 
 // A deed is a message of the program's own, mostly what a command has brought.
@@ -138,8 +166,11 @@ func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 		return tea.Quit
 	case m.keys.suspend.matches(k):
 		return tea.Suspend
-	case m.a == nil:
-		if m.keys.back.matches(k) || m.keys.quit.matches(k) {
+	case m.a == nil && m.top() == nil:
+		switch {
+		case m.keys.back.matches(k):
+			return m.leaveLoading()
+		case m.keys.quit.matches(k):
 			return tea.Quit
 		}
 		return nil
@@ -188,12 +219,15 @@ func (m *model) replay() tea.Cmd {
 // arrange lays the screen out anew, and has the panes follow what is selected.
 func (m *model) arrange() {
 	m.layout = arrange(m.w, m.h, m.divide, m.focus)
-	if m.a == nil || m.layout.tooSmall {
+	if m.layout.tooSmall {
 		return
 	}
 	if p := m.top(); p != nil {
 		in := m.pageRoom()
 		p.resize(in.w, in.h)
+		return
+	}
+	if m.a == nil {
 		return
 	}
 	at := func(p pane) rect { return m.layout.panes[p] }
@@ -265,7 +299,7 @@ func (m *model) follow() tea.Cmd {
 type tickMsg struct{}
 
 func (msg tickMsg) do(m *model) tea.Cmd {
-	if !m.reading() {
+	if !m.reading() || m.load == nil {
 		return nil
 	}
 	m.loading.tick(m.now())

@@ -25,8 +25,7 @@ type loadedMsg struct {
 func (msg loadedMsg) do(m *model) tea.Cmd {
 	switch {
 	case msg.err != nil:
-		m.err = msg.err
-		return tea.Quit
+		return m.broken(msg.err)
 	case m.a != nil && m.a.Whole():
 		return nil // of fewer layers, and too late
 	}
@@ -88,8 +87,7 @@ type settledMsg struct {
 // and no row.
 func (msg settledMsg) do(m *model) tea.Cmd {
 	if msg.err != nil {
-		m.err = msg.err
-		return tea.Quit
+		return m.broken(msg.err)
 	}
 	m.adopt(msg.a, msg.hides)
 	return tea.Batch(m.wasteCmd(), m.files.ask()) // for the signs: rows and order stay

@@ -141,6 +141,8 @@ func (m *model) globalKey(k tea.KeyPressMsg) tea.Cmd {
 		return tea.Quit
 	case keys.help.matches(k):
 		m.openHelp()
+	case keys.pick.matches(k):
+		return m.openPicker()
 	case keys.undo.matches(k):
 		return m.goBack()
 	case keys.viewFiles.matches(k):

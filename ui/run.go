@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -23,16 +22,20 @@ var ErrInterrupted = errors.New("interrupted")
 
 var errNothing = errors.New("there is nothing to show")
 
-// Options says what the screen shows. Load is required.
+// Options says what the screen shows. Load is required, or Places and Open are.
 type Options struct {
-	// Load reads and analyses the image. It is called once, on a goroutine of
-	// its own; its context is cancelled as soon as the reader quits. It may
-	// call progress from any goroutine, as often as it likes, and show with
-	// what has been read so far (see analyze.Watch).
+	// Load reads and analyses the image to begin with. Nil: the screen begins
+	// with the picker.
 	Load Loader
 
 	// Name is what is being opened, as it was asked for.
 	Name string
+
+	// Places are where the images are that can be picked, and Open returns what
+	// reads one of them. Its loader is called once nothing uses the analysis any
+	// more that was shown before: that image can be closed then.
+	Places []Place
+	Open   func(ref string) Loader
 
 	// Settings are how the reader wants the screen; see Settings.Check.
 	Settings Settings
@@ -49,7 +52,10 @@ type Options struct {
 	Environ []string
 }
 
-// A Loader reads and analyses an image; see Options.
+// A Loader reads and analyses an image. It is called once, on a goroutine of its
+// own; its context is cancelled as soon as the reader quits, or does not want the
+// image any more. It may call progress from any goroutine, as often as it likes,
+// and show with what has been read so far (see analyze.Watch).
 type Loader func(ctx context.Context, progress func(Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error)
 
 // loadGrace is how long Run waits, once the terminal is restored, for a Load
@@ -69,8 +75,13 @@ func Run(ctx context.Context, o Options) error {
 	}
 	loadCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	job := &job{load: o.Load, done: make(chan struct{})}
-	o.Load = job.run
+	loads := newGate()
+	if o.Load != nil {
+		o.Load = guarded(loads, o.Load)
+	}
+	if open := o.Open; open != nil {
+		o.Open = func(ref string) Loader { return guarded(loads, open(ref)) }
+	}
 
 	opts := []tea.ProgramOption{tea.WithContext(ctx), tea.WithEnvironment(o.Environ)}
 	if o.Input != nil {
@@ -87,7 +98,11 @@ func Run(ctx context.Context, o Options) error {
 	loading := m.reading()
 
 	cancel()
-	job.end()
+	loads.close()
+	select { // their contexts are cancelled
+	case <-loads.idle:
+	case <-time.After(loadGrace):
+	}
 	m.errands.end()
 	switch {
 	case m.err != nil:
@@ -104,39 +119,14 @@ func Run(ctx context.Context, o Options) error {
 	return nil
 }
 
-// A job is a Load that is called at most once, and not at all after its end.
-type job struct {
-	load Loader
-	done chan struct{} // closed when load has returned
-
-	mu             sync.Mutex
-	running, ended bool
-}
-
-func (j *job) run(ctx context.Context, progress func(Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error) {
-	j.mu.Lock()
-	if j.ended {
-		j.mu.Unlock()
-		return nil, context.Canceled
-	}
-	j.running = true
-	j.mu.Unlock()
-	defer close(j.done)
-	return j.load(ctx, progress, show)
-}
-
-// end waits for load, whose context is cancelled, for as long as loadGrace.
-func (j *job) end() {
-	j.mu.Lock()
-	j.ended = true
-	running := j.running
-	j.mu.Unlock()
-	if !running {
-		return
-	}
-	select {
-	case <-j.done:
-	case <-time.After(loadGrace):
+// guarded returns a load that does not begin once the gate is closed.
+func guarded(g *gate, load Loader) Loader {
+	return func(ctx context.Context, progress func(Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error) {
+		if !g.enter() {
+			return nil, context.Canceled
+		}
+		defer g.leave()
+		return load(ctx, progress, show)
 	}
 }
 

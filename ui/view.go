@@ -32,10 +32,10 @@ func (m *model) screen() string {
 		switch {
 		case m.layout.tooSmall:
 			m.tooSmall(&l, y)
-		case m.a == nil:
+		case m.a == nil && top == nil:
 			m.loadingRow(&l, y)
 		case m.layout.header.hasRow(y):
-			header(&l, &m.look, m.name, m.loading.far(), m.a)
+			m.headerRow(&l)
 		case m.layout.footer.hasRow(y):
 			m.footer(&l)
 		case top != nil:

@@ -74,6 +74,29 @@ func Date(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
+// Age writes how long before now a time was, in its largest unit: "5 min",
+// "3 h", "12 days", "2 years". It is "-" if the time is zero, and "now" for less
+// than a minute and for what is yet to come. It is never more than 9 columns wide.
+func Age(now, t time.Time) string {
+	d := now.Sub(t)
+	days := int64(d / (24 * time.Hour))
+	switch {
+	case t.IsZero():
+		return "-"
+	case d < time.Minute:
+		return "now"
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	case days < 1:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	case days < 60:
+		return Count(days, "day", "days")
+	case days < 2*365:
+		return Count(days/30, "month", "months")
+	}
+	return Count(days/365, "year", "years")
+}
+
 // Permissions writes permission, set-id and sticky bits in octal: "0755".
 func Permissions(mode uint32) string { return fmt.Sprintf("%04o", mode) }
 

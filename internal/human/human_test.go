@@ -3,6 +3,7 @@ package human
 import (
 	"math"
 	"testing"
+	"time"
 )
 
 func TestSize(t *testing.T) {
@@ -37,6 +38,28 @@ func TestCount(t *testing.T) {
 	for want, n := range map[string]int{"0 layers": 0, "1 layer": 1, "20,821 layers": 20821} {
 		if got := Count(n, "layer", "layers"); got != want {
 			t.Errorf("Count(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
+
+func TestAge(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	const day = 24 * time.Hour
+	for want, d := range map[string]time.Duration{
+		"now": 59 * time.Second, "1 min": time.Minute, "59 min": time.Hour - 1, "1 h": time.Hour, "23 h": day - 1, "1 day": day,
+		"59 days": 60*day - 1, "2 months": 60 * day, "24 months": 2*365*day - 1, "2 years": 2 * 365 * day, "56 years": 56 * 366 * day,
+	} {
+		got := Age(now, now.Add(-d))
+		if got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+		if len(got) > 9 {
+			t.Errorf("%q is too wide", got)
+		}
+	}
+	for want, at := range map[string]time.Time{"-": {}, "now": now.Add(day), "292 years": time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC)} {
+		if got := Age(now, at); got != want {
+			t.Errorf("%v: %q, want %q", at, got, want)
 		}
 	}
 }

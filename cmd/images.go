@@ -1,0 +1,117 @@
+package cmd
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/report"
+	"github.com/peelhq/peel/source"
+)
+
+func (a *app) imagesCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "images",
+		Short: "List the images that are here: of every engine that answers, and in files",
+		Long: `List the images that can be opened without a registry, newest first: those of Docker and of podman, and those in the archives and OCI layouts of the current directory. The last column is what to give to the other commands.
+
+How many layers an image has is told where that can be known without opening it: of an archive that is not compressed, and of an engine whose files can be read. What an engine that does not answer says is on standard error; that is a failure only if there is nothing to list and no engine at all.`,
+		Example: `
+# the largest ten, with jq
+peel images --json | jq -s 'sort_by(-.size)[:10][].ref'
+`,
+		Args:              wantArgs(0, 0, "no arguments"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              a.run(func(ctx context.Context, _ []string) error { return a.images(ctx, asJSON) }),
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line (docs/json.md)")
+	return c
+}
+
+func (a *app) images(ctx context.Context, asJSON bool) error {
+	found, failures, answered := lookAround(ctx, source.Places(".", a.options(false, nil)))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if !answered {
+		lines := make([]string, len(failures))
+		for i, err := range failures {
+			lines[i] = "\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
+		}
+		return failed("peel FILE, with a saved image (docker save app:1 -o app.tar)",
+			"there are no images to list: no engine answers, and no archive here holds one%s", strings.Join(lines, ""))
+	}
+	for _, err := range failures {
+		fmt.Fprintln(a.stderr, "peel: "+clean.Line(err.Error()))
+	}
+	return a.print(ctx, func(w io.Writer) error {
+		if !asJSON {
+			return report.Images(w, found, time.Now())
+		}
+		for i := range found {
+			if err := report.ImageJSON(w, &found[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// lookAround asks every place at once. The images are in order, the newest
+// first; the failures are in the order of the places. answered is false if no
+// engine has answered, and no file holds an image.
+func lookAround(ctx context.Context, places []source.Place) (found []source.LocalImage, failures []error, answered bool) {
+	images, errs := make([][]source.LocalImage, len(places)), make([]error, len(places))
+	var all sync.WaitGroup
+	for i, p := range places {
+		all.Go(func() { images[i], errs[i] = p.Images(ctx) })
+	}
+	all.Wait()
+	for i, p := range places {
+		found = append(found, images[i]...)
+		answered = answered || len(images[i]) > 0 || errs[i] == nil && p.Name != "files"
+		if errs[i] != nil {
+			failures = append(failures, errs[i])
+		}
+	}
+	slices.SortStableFunc(found, func(a, b source.LocalImage) int {
+		return cmp.Or(b.Created.Compare(a.Created), strings.Compare(a.Name, b.Name), strings.Compare(a.Ref, b.Ref))
+	})
+	return found, failures, answered
+}
+
+// completionTime is how long a shell that completes a name waits for engines.
+const completionTime = time.Second
+
+// complete offers images and files for the image, and nothing for paths inside
+// it.
+func complete(c *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := context.WithTimeout(cmp.Or(c.Context(), context.Background()), completionTime)
+	defer cancel()
+	found, _, _ := lookAround(ctx, source.Places(".", source.Options{}))
+	var names []cobra.Completion
+	for _, im := range found {
+		for _, name := range []string{im.Name, im.Ref} {
+			// By its whole reference only where that is begun: most names will do.
+			if whole := name == im.Ref && im.Engine != ""; whole && !strings.HasPrefix(begun, im.Engine) || im.Engine == "" && name != im.Ref {
+				continue
+			}
+			if name != "" && strings.HasPrefix(name, begun) && clean.Line(name) == name && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names, cobra.ShellCompDirectiveDefault // files, where no image fits
+}

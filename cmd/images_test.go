@@ -1,0 +1,168 @@
+package cmd
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/peelhq/peel/source"
+	"github.com/peelhq/peel/ui"
+)
+
+// hostileTag is what no engine should say, and one may.
+const hostileTag = "evil\x1b[2J\u202e:1"
+
+// engineLists has a Docker engine answer with a list of images, and no podman.
+func engineLists(t *testing.T, list any) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("engines are not at sockets")
+	}
+	dir, err := os.MkdirTemp("", "peel") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "engine.sock")
+	at, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/_ping":
+			w.Header().Set("Api-Version", "1.41")
+		case strings.HasSuffix(r.URL.Path, "/images/json"):
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(list)
+		default:
+			http.NotFound(w, r)
+		}
+	})}
+	go func() { _ = server.Serve(at) }()
+	t.Cleanup(func() { _ = server.Close() })
+	noEngine(t)
+	t.Setenv("DOCKER_HOST", "unix://"+path)
+}
+
+// noEngine has no engine answer.
+func noEngine(t *testing.T) {
+	t.Helper()
+	t.Setenv("DOCKER_HOST", "unix:///no/docker.sock")
+	t.Setenv("CONTAINER_HOST", "unix:///no/podman.sock")
+}
+
+func someList() any {
+	return []any{
+		map[string]any{"Id": "sha256:aa", "RepoTags": []string{"old:1"}, "Created": 1600000000, "Size": 5000},
+		map[string]any{"Id": "sha256:bb", "RepoTags": []string{"app:2", "app:latest"}, "Created": 1700000000, "Size": 1230000000},
+		map[string]any{"Id": "sha256:0123456789abcdef", "RepoTags": nil, "Created": 1500000000},
+		map[string]any{"Id": "sha256:cc", "RepoTags": []string{hostileTag}, "Created": -5, "Size": 1},
+	}
+}
+
+func TestImages(t *testing.T) {
+	s := schema(t, "images.schema.json")
+	inFolder(t, "docker-25", story)
+	engineLists(t, someList())
+	r := peel("images")
+	if r.code != 0 || !strings.HasPrefix(r.err, "peel: podman (unix:///no/podman.sock, CONTAINER_HOST): ") || strings.Count(r.err, "\n") != 1 {
+		t.Errorf("exit code %d, standard error %q", r.code, r.err)
+	}
+	var shown []string
+	for line := range strings.Lines(r.out) {
+		fields := strings.Fields(line)
+		shown = append(shown, fields[0]+" "+fields[len(fields)-1])
+	}
+	want := []string{
+		"NAME AS", "app:1 app.tar", "app:2 docker://app:2", "app:latest docker://app:latest", "old:1 docker://old:1",
+		"- docker://sha256:0123456789abcdef", `evil\x1b[2J\u202e:1 docker://evil\x1b[2J\u202e:1`,
+	}
+	if !slices.Equal(shown, want) {
+		t.Errorf("shown\n%s\nwant\n%s", strings.Join(shown, "\n"), strings.Join(want, "\n"))
+	}
+
+	r = peel("images", "--json")
+	if r.code != 0 || strings.ContainsAny(r.out, "\x1b\u202e") {
+		t.Errorf("exit code %d, output %q", r.code, r.out)
+	}
+	var refs []string
+	for line := range strings.Lines(r.out) {
+		valid(t, s, line)
+		var row struct{ Ref string }
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatal(err)
+		}
+		refs = append(refs, row.Ref)
+	}
+	if !slices.Equal(refs, []string{"app.tar", "docker://app:2", "docker://app:latest", "docker://old:1", "docker://sha256:0123456789abcdef", "docker://" + hostileTag}) {
+		t.Errorf("references %q", refs)
+	}
+	const second = `{"engine":"docker","file":null,"name":"app:2","id":"sha256:bb","size":1230000000,"created":"2023-11-14T22:13:20Z","layers":null,"platform":null,"ref":"docker://app:2"}`
+	if line := strings.Split(r.out, "\n")[1]; line != second {
+		t.Errorf("a line is %s\nwant %s", line, second)
+	}
+}
+
+func TestImagesWithoutEngines(t *testing.T) {
+	t.Chdir(t.TempDir())
+	noEngine(t)
+	r := peel("images")
+	if r.code != 3 || r.out != "" || !strings.HasPrefix(r.err, "peel: there are no images to list: no engine answers") ||
+		!strings.Contains(r.err, "\n  - docker (unix:///no/docker.sock, DOCKER_HOST): ") || !strings.Contains(r.err, "\n  - podman (") {
+		t.Errorf("exit code %d, output %q, standard error:\n%s", r.code, r.out, r.err)
+	}
+	inFolder(t, "docker-25", story) // a file is enough
+	if r := peel("images"); r.code != 0 || !strings.Contains(r.out, "app.tar") {
+		t.Errorf("exit code %d, output %q", r.code, r.out)
+	}
+	t.Chdir(t.TempDir())
+	engineLists(t, []any{}) // and so is an engine without images
+	if r := peel("images", "--json"); r.code != 0 || r.out != "" {
+		t.Errorf("exit code %d, output %q", r.code, r.out)
+	}
+}
+
+func TestCompletesImages(t *testing.T) {
+	inFolder(t, "docker-25", story)
+	engineLists(t, someList())
+	for begun, want := range map[string]string{
+		"app":         "app.tar app:2 app:latest",
+		"":            "app.tar app:2 app:latest old:1",
+		"docker://ap": "docker://app:2 docker://app:latest",
+		"nothing":     "",
+	} {
+		for _, command := range [][]string{{"report"}, {"ls"}, nil} {
+			got := strings.Fields(peel(append(append([]string{"__completeNoDesc"}, command...), begun)...).out)
+			if len(command) == 0 && begun == "" {
+				continue // the commands too
+			}
+			if n := len(got); n == 0 || strings.Join(got[:n-1], " ") != want || got[n-1] != ":0" {
+				t.Errorf("%q completes %q to %q, want %q", command, begun, got, want)
+			}
+		}
+	}
+}
+
+func TestCandidates(t *testing.T) {
+	for _, c := range []struct {
+		im   source.LocalImage
+		want ui.Candidate
+	}{
+		{source.LocalImage{Ref: "docker://a:1", Engine: "docker", Name: "a:1"}, ui.Candidate{Ref: "docker://a:1", Name: "a:1", From: "docker"}},
+		{source.LocalImage{Ref: "docker://sha256:0123456789abcdef", Engine: "docker", ID: "sha256:0123456789abcdef"}, ui.Candidate{Ref: "docker://sha256:0123456789abcdef", Name: "untagged 0123456789ab", From: "docker"}},
+		{source.LocalImage{Ref: "docker://x", Engine: "docker", ID: "x"}, ui.Candidate{Ref: "docker://x", Name: "untagged x", From: "docker"}},
+		{source.LocalImage{Ref: "a.tar:b:2", File: "a.tar", Name: "b:2"}, ui.Candidate{Ref: "a.tar:b:2", Name: "b:2", From: "a.tar"}},
+		{source.LocalImage{Ref: "./dir:@1", File: "dir"}, ui.Candidate{Ref: "./dir:@1", Name: "dir:@1", From: "file"}},
+	} {
+		if got := candidate(&c.im); got != c.want {
+			t.Errorf("%+v\nwant %+v", got, c.want)
+		}
+	}
+}

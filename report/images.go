@@ -1,0 +1,76 @@
+package report
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/source"
+)
+
+// localRow is one image that is on this machine; see docs/images.schema.json.
+type localRow struct {
+	Engine   *quoted `json:"engine"`
+	File     *quoted `json:"file"`
+	Name     *quoted `json:"name"`
+	ID       *quoted `json:"id"`
+	Size     *int64  `json:"size"`
+	Created  *string `json:"created"`
+	Layers   *int    `json:"layers"`
+	Platform *quoted `json:"platform"`
+	Ref      quoted  `json:"ref"`
+}
+
+// ImageJSON writes an image that is on this machine as one JSON object and a
+// newline. What is not known is null.
+func ImageJSON(w io.Writer, im *source.LocalImage) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(localRow{
+		Engine: known(im.Engine), File: known(im.File), Name: known(im.Name), ID: known(im.ID),
+		Size: knownInt(im.Size), Created: stamp(im.Created), Layers: knownInt(im.Layers),
+		Platform: known(im.Platform), Ref: quoted(im.Ref),
+	})
+}
+
+// maxNameColumns is how wide the column of names gets at most.
+const maxNameColumns = 40
+
+// Images writes a table of images for people, in the order given: name, size,
+// layers, age at the moment now, platform, and what opens it. A "-" stands for
+// what is not known. Its lines are as wide as the references need.
+func Images(w io.Writer, images []source.LocalImage, now time.Time) error {
+	wide, platforms := width("NAME"), width("PLATFORM")
+	for i := range images {
+		wide = min(max(wide, width(localName(&images[i]))), maxNameColumns)
+		platforms = max(platforms, width(clean.Line(images[i].Platform)))
+	}
+	var b strings.Builder
+	row := func(name, size, layers, age, platform, ref string) {
+		fmt.Fprintf(&b, "%s  %7s  %6s  %9s  %s  %s\n", pad(cut(name, wide), wide), size, layers, age, pad(platform, platforms), ref)
+	}
+	row("NAME", "SIZE", "LAYERS", "AGE", "PLATFORM", "OPEN AS")
+	for i := range images {
+		im := &images[i]
+		size, layers := "-", "-"
+		if im.Size >= 0 {
+			size = human.Size(im.Size)
+		}
+		if im.Layers >= 0 {
+			layers = strconv.Itoa(im.Layers)
+		}
+		row(localName(im), size, layers, human.Age(now, im.Created), cmp.Or(clean.Line(im.Platform), "-"), clean.Text(im.Ref))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func localName(im *source.LocalImage) string {
+	return cmp.Or(clean.Line(im.Name), clean.Text(im.File), "-")
+}

@@ -1,0 +1,151 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// A LocalImage is an image that can be opened without a registry: one that an
+// engine has, by one of its names, or one in a file. Text that is not known is
+// "", a time that is not known is zero.
+type LocalImage struct {
+	Ref      string    // what Open takes: "docker://app:1", "app.tar:app:2"
+	Engine   string    // "docker" or "podman"; "" for one in a file
+	File     string    // the archive or folder; "" for one of an engine
+	Name     string    // as it is tagged: an image with two tags is listed twice
+	ID       string    // as the engine has it, or the digest of the config: "sha256:..."
+	Size     int64     // bytes, as the engine counts them, or of the file; -1 if not known
+	Created  time.Time // when it was built, as it says itself
+	Layers   int       // how many; -1 if that cannot be told without opening it
+	Platform string    // "linux/amd64"
+}
+
+// A Place is where images of this machine may be: an engine, or the files of a
+// folder.
+type Place struct {
+	Name string // "docker", "podman" or "files"
+
+	list func(context.Context) ([]LocalImage, error)
+}
+
+// ErrNoEngine says that nothing names an engine, and that it does not listen
+// where it would by itself: most likely, it is not installed.
+var ErrNoEngine = errors.New("no socket found")
+
+// listTimeout is how long an engine that answers may take to list its images.
+const listTimeout = 15 * time.Second
+
+// Places returns where to look for images: Docker's engine, podman's (or its
+// store, where no service answers), and the archives and layouts in dir itself.
+// Of an archive with several platforms opts.Platform is told of, else the
+// host's. Nothing is asked before Place.Images is called.
+func Places(dir string, opts Options) []Place {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	l := &lister{Options: opts}
+	return []Place{
+		{"docker", l.docker},
+		{"podman", l.podman},
+		{"files", func(ctx context.Context) ([]LocalImage, error) { return l.files(ctx, dir) }},
+	}
+}
+
+// Images lists the images of a place, in no order. There may be some beside an
+// error, which says what could not be looked at. It wraps ErrNoEngine if there
+// is no engine of that kind, and is the context's error once that has ended:
+// Images does not wait for an engine or a disk that keeps silent then.
+func (p Place) Images(ctx context.Context) ([]LocalImage, error) {
+	type answer struct {
+		images []LocalImage
+		err    error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		images, err := p.list(ctx)
+		done <- answer{images, err}
+	}()
+	select {
+	case a := <-done:
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return a.images, a.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// A lister is one look at what there is.
+type lister struct{ Options }
+
+func (l *lister) docker(ctx context.Context) ([]LocalImage, error) {
+	hosts, err := dockerHosts()
+	if err != nil {
+		return nil, fmt.Errorf("docker: %w", err)
+	}
+	if nobody(hosts) {
+		return nil, fmt.Errorf("docker: %w", ErrNoEngine)
+	}
+	e, err := connectEngine(ctx, "docker", hosts, l.Log)
+	if err != nil {
+		return nil, err
+	}
+	images, err := l.ask(ctx, e)
+	if err == nil && e.local() {
+		l.dockerDetails(ctx, e, images)
+	}
+	return images, errors.Join(err, e.close())
+}
+
+func (l *lister) podman(ctx context.Context) ([]LocalImage, error) {
+	hosts, unread := podmanHosts()
+	if unread != nil && len(hosts) == 0 {
+		return nil, fmt.Errorf("podman: %w", unread)
+	}
+	if nobody(hosts) {
+		images, err := l.podmanStored(ctx)
+		if err != nil {
+			l.Log.Debug("podman's store is not listed", "reason", err)
+			return nil, fmt.Errorf("podman: %w", errors.Join(ErrNoEngine, unread))
+		}
+		return images, unread
+	}
+	e, err := podmanEngine(ctx, l.Log)
+	if err != nil {
+		if namedPodman() || ctx.Err() != nil {
+			return nil, err
+		}
+		images, storeErr := l.podmanStored(ctx)
+		if storeErr != nil {
+			l.Log.Debug("podman's store is not listed", "reason", storeErr)
+			return nil, err
+		}
+		return images, nil // a service is not needed
+	}
+	images, err := l.ask(ctx, e)
+	if err == nil && e.local() {
+		l.podmanDetails(ctx, images)
+	}
+	return images, errors.Join(err, e.close())
+}
+
+func (l *lister) ask(ctx context.Context, e engine) ([]LocalImage, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, listTimeout, fmt.Errorf("no list of images within %v", listTimeout))
+	defer cancel()
+	return e.images(ctx)
+}
+
+// nobody reports whether hosts are where an engine listens by itself, and
+// nothing is there.
+func nobody(hosts []engineHost) bool {
+	for _, h := range hosts {
+		if h.from != "" || h.socket() == "" || exists(h.socket()) {
+			return false
+		}
+	}
+	return true
+}

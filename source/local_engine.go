@@ -1,0 +1,219 @@
+package source
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/image"
+)
+
+// apiListManifests is the API version since which an engine tells the platforms
+// of the images in its list. See Docker's API history, v1.47.
+const apiListManifests = "1.47"
+
+func (e *apiEngine) images(ctx context.Context) ([]LocalImage, error) {
+	found, err := e.api.ImageList(ctx, image.ListOptions{Manifests: e.speaks(apiListManifests)})
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return nil, e.fail("", fmt.Errorf("listing its images: %w", err))
+	}
+	var out []LocalImage
+	for _, s := range found {
+		im := LocalImage{Engine: e.kind, ID: s.ID, Size: s.Size, Layers: -1, Platform: listedPlatform(s.Manifests)}
+		if s.Created > 0 { // builders that want the same bytes each time leave it out
+			im.Created = time.Unix(s.Created, 0).UTC()
+		}
+		out = append(out, im.each(s.RepoTags)...)
+	}
+	return out, nil
+}
+
+// listedPlatform is that of the image which an engine would take from an index:
+// the host's, if it has it, else the first that it has.
+func listedPlatform(manifests []image.ManifestSummary) string {
+	var best platform
+	host := hostPlatform()
+	for _, m := range manifests {
+		if m.Kind != image.ManifestKindImage || !m.Available || m.ImageData == nil {
+			continue
+		}
+		p := platform{m.ImageData.Platform.OS, m.ImageData.Platform.Architecture, m.ImageData.Platform.Variant}
+		if p.known() && (!best.known() || p.fit(host) > best.fit(host)) {
+			best = p
+		}
+	}
+	if !best.known() {
+		return ""
+	}
+	return best.String()
+}
+
+// each returns an engine's image once for each of its tags, or once by its ID.
+func (im LocalImage) each(tags []string) []LocalImage {
+	var out []LocalImage
+	for _, tag := range tags {
+		if tag == "" || strings.Contains(tag, "<none>") || strings.Contains(tag, "@") {
+			continue // "<none>:<none>", or a digest, which podman takes for a name too
+		}
+		im.Name, im.Ref = tag, im.Engine+"://"+tag
+		out = append(out, im)
+	}
+	if len(out) == 0 {
+		im.Name, im.Ref = "", im.Engine+"://"+im.ID
+		out = append(out, im)
+	}
+	return out
+}
+
+// dockerDetails adds what the engine does not list, from its own files if they
+// can be read: the layers' number and the platform.
+func (l *lister) dockerDetails(ctx context.Context, e engine, images []LocalImage) {
+	where, err := e.where(ctx)
+	switch {
+	case err != nil, where.containerd, !filepath.IsAbs(where.root), !plainName.MatchString(where.driver):
+		l.Log.Debug("the engine's own files are not used for the list", "engine", "docker", "root", where.root, "error", err)
+		return
+	}
+	l.details(ctx, where.root, images, func(id string) string {
+		return "image/" + where.driver + "/imagedb/content/sha256/" + digestHex(id)
+	})
+}
+
+func (l *lister) podmanDetails(ctx context.Context, images []LocalImage) {
+	root, err := podmanRoot()
+	if err != nil {
+		l.Log.Debug("podman's own files are not used for the list", "error", err)
+		return
+	}
+	l.details(ctx, root, images, podmanConfig)
+}
+
+// podmanConfig is where podman's store keeps the config of an image: among the
+// files that it keeps with an image under any name, which it writes so.
+func podmanConfig(id string) string {
+	return "overlay-images/" + digestHex(id) + "/=" + base64.StdEncoding.EncodeToString([]byte(id))
+}
+
+// details completes images by their configs, which are in the file of that name
+// below root. What cannot be read, or is not that image's config, adds nothing.
+func (l *lister) details(ctx context.Context, root string, images []LocalImage, file func(id string) string) {
+	store, err := os.OpenRoot(root)
+	if err != nil {
+		l.Log.Debug("an engine's own files are not used for the list", "root", root, "error", err)
+		return
+	}
+	defer store.Close()
+	read := map[string]*configFile{}
+	for i := range images {
+		im := &images[i]
+		if ctx.Err() != nil {
+			return
+		}
+		if digestHex(im.ID) == "" {
+			continue
+		}
+		config, known := read[im.ID]
+		if !known {
+			config, err = storedConfig(store, im.ID, file(im.ID))
+			if err != nil {
+				l.Log.Debug("an image's config is not read", "id", im.ID, "error", err)
+			}
+			read[im.ID] = config
+		}
+		if config != nil {
+			im.describe(config)
+		}
+	}
+}
+
+// storedConfig reads a config that must be the one with that digest.
+func storedConfig(store *os.Root, id, file string) (*configFile, error) {
+	text, err := readStored(store, file)
+	if err != nil {
+		return nil, err
+	}
+	if got := digestOfBytes(text); got != id {
+		return nil, fmt.Errorf("the config of image %s has the digest %s", id, got)
+	}
+	return parseConfig(text)
+}
+
+// describe adds what an image's config says.
+func (im *LocalImage) describe(config *configFile) {
+	im.Layers = len(config.RootFS.DiffIDs)
+	if p := config.platform(); p.known() {
+		im.Platform = p.String()
+	}
+	if t := parseTime(config.Created); t.Unix() > 0 { // to a fraction of a second
+		im.Created = t
+	}
+}
+
+// podmanStored lists the images in podman's store, as the podman command does.
+func (l *lister) podmanStored(ctx context.Context) ([]LocalImage, error) {
+	dir, err := podmanRoot()
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &storeImage{root: root, log: l.Log}
+	defer func() { _ = s.close() }()
+	var listed []storedImage
+	if err := s.list("overlay-images/images.json", &listed); err != nil {
+		return nil, err
+	}
+	var layers []storedLayer
+	if err := s.list("overlay-layers/layers.json", &layers); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	sizes := stackSizes(layers)
+	var out []LocalImage
+	for _, stored := range listed {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		im := LocalImage{Engine: "podman", ID: "sha256:" + stored.ID, Size: -1, Layers: -1}
+		if digestHex(im.ID) == "" {
+			continue
+		}
+		if size, ok := sizes(stored.Layer); ok {
+			im.Size = size
+		}
+		out = append(out, im.each(stored.Names)...)
+	}
+	l.details(ctx, dir, out, podmanConfig)
+	return out, nil
+}
+
+// stackSizes returns a function that adds up the tars of a layer and of all
+// below it; it reports false where one is missing.
+func stackSizes(layers []storedLayer) func(top string) (int64, bool) {
+	byID := map[string]*storedLayer{}
+	for i := range layers {
+		byID[layers[i].ID] = &layers[i]
+	}
+	return func(top string) (size int64, ok bool) {
+		for range len(layers) + 1 { // parents may be a circle
+			if top == "" {
+				return size, true
+			}
+			l, known := byID[top]
+			if !known || l.DiffSize < 0 {
+				return 0, false
+			}
+			size, top = size+l.DiffSize, l.Parent
+		}
+		return 0, false
+	}
+}

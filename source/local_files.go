@@ -1,0 +1,270 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Bounds of a look at the files of a folder, which may be anything.
+const (
+	maxFolderEntries = 10_000                 // entries of the folder that are looked at
+	maxArchives      = 200                    // archives and layouts that are opened
+	lookTime         = 500 * time.Millisecond // for what is inside one of them
+	allLooksTime     = 3 * time.Second        // for all of them
+	maxHead          = 1 << 20                // bytes of a compressed archive that are read
+	maxHeadMembers   = 4                      // members of it that are looked at
+)
+
+// archiveSuffixes are what archives of images are called.
+var archiveSuffixes = []string{".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst"}
+
+// files lists the images in the archives and layouts of a folder: those that are
+// told by their names and then by their content. Folders inside it are layouts,
+// or are not looked into.
+func (l *lister) files(ctx context.Context, dir string) ([]LocalImage, error) {
+	names, left, err := archivesIn(dir)
+	if err != nil {
+		return nil, fmt.Errorf("files: %w", err)
+	}
+	looks, cancel := context.WithTimeout(ctx, allLooksTime)
+	defer cancel()
+	var out []LocalImage
+	for _, name := range names {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		out = append(out, l.inside(looks, dir, name)...)
+	}
+	if left != "" {
+		return out, fmt.Errorf("files: %s", left)
+	}
+	return out, nil
+}
+
+// archivesIn returns the names, in order, of what may hold images: archives by
+// their names, and layouts by the files in them. left says what was not looked
+// at, "" if all was.
+func archivesIn(dir string) (names []string, left string, err error) {
+	if isLayout(dir) {
+		names = append(names, ".")
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, "", err
+	}
+	defer f.Close()
+	entries, err := f.ReadDir(maxFolderEntries)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, "", err
+	}
+	if more, _ := f.ReadDir(1); len(more) > 0 {
+		left = fmt.Sprintf("only %d entries of the folder were looked at", maxFolderEntries)
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	for _, e := range entries {
+		// What a link leads to is looked at: folders of images are full of them.
+		path := filepath.Join(dir, e.Name())
+		if !e.IsDir() && !hasSuffix(e.Name()) && e.Type()&fs.ModeSymlink == 0 {
+			continue
+		}
+		switch info, err := os.Stat(path); {
+		case err != nil:
+			continue
+		case info.Mode().IsRegular() && !hasSuffix(e.Name()), info.IsDir() && !isLayout(path), !info.Mode().IsRegular() && !info.IsDir():
+			continue
+		}
+		if len(names) == maxArchives {
+			return names, fmt.Sprintf("only the first %d archives were looked into", maxArchives), nil
+		}
+		names = append(names, e.Name())
+	}
+	return names, left, nil
+}
+
+// isLayout reports whether a folder has what makes an OCI layout.
+func isLayout(dir string) bool {
+	for _, name := range []string{"oci-layout", ociIndexName} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || !info.Mode().IsRegular() {
+			return false
+		}
+	}
+	return true
+}
+
+// inside lists the images in an archive or layout: by name if what is inside can
+// be told quickly, else the file alone; nothing if it holds no images.
+func (l *lister) inside(ctx context.Context, dir, name string) []LocalImage {
+	path := filepath.Join(dir, name)
+	file := LocalImage{Ref: plainRef(path), File: path, Size: -1, Layers: -1}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil
+	}
+	if !info.IsDir() {
+		file.Size = info.Size()
+		if file.Size == 0 {
+			return nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	b, err := quickBundle(ctx, path, info)
+	if b == nil {
+		if errors.Is(err, errNotImages) {
+			return nil
+		}
+		return []LocalImage{file}
+	}
+	defer func() { _ = b.close() }()
+	candidates, err := listCandidates(b, anyForm)
+	if err != nil {
+		l.Log.Debug("not an archive of images", "file", path, "error", err)
+		if info.IsDir() { // it says that it is a layout
+			return []LocalImage{file}
+		}
+		return nil
+	}
+	return file.holding(candidates, l.Platform)
+}
+
+// plainRef is a path as Open takes it for one whatever it is called: "-", or
+// the beginning "oci:", mean something else.
+func plainRef(path string) string {
+	if path == "." {
+		return "oci:."
+	}
+	if filepath.IsAbs(path) || !strings.ContainsAny(path, ":") && !strings.HasPrefix(path, "-") && hasSuffix(path) {
+		return path
+	}
+	return "." + string(filepath.Separator) + path
+}
+
+func hasSuffix(name string) bool {
+	return slices.ContainsFunc(archiveSuffixes, func(suffix string) bool { return strings.HasSuffix(name, suffix) })
+}
+
+// errNotImages says that an archive is one of something else.
+var errNotImages = errors.New("not an archive of images")
+
+// quickBundle opens what can be listed without reading it whole. Without an
+// error or a bundle, it looks like an archive of images, and that is all that
+// can be told.
+func quickBundle(ctx context.Context, path string, info fs.FileInfo) (bundle, error) {
+	if info.IsDir() {
+		b, err := openFolder(path)
+		if err != nil {
+			return nil, err
+		}
+		return b, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err // to be told when it is opened
+	}
+	head := make([]byte, min(sniffLen, info.Size()))
+	if _, err := io.ReadFull(f, head); err != nil {
+		return nil, errors.Join(errNotImages, err, f.Close())
+	}
+	form, _ := sniff(head)
+	if form == plain {
+		a, err := openArchive(ctx, f, info.Size())
+		if err == nil {
+			return a, nil
+		}
+		// Cut off, or of a million files. Its first members tell what it is.
+	}
+	if form == unreadable || form == notAnything || !looksLikeImages(form, io.NewSectionReader(f, 0, maxHead)) {
+		return nil, errors.Join(errNotImages, f.Close())
+	}
+	return nil, f.Close()
+}
+
+// imageMember is what the members of archives of images are called, whoever
+// wrote them: "blobs/...", "<id>/layer.tar", "<digest>.tar", "sha256:<digest>".
+var imageMember = regexp.MustCompile(`^(blobs(/|$)|(oci-layout|index\.json|manifest\.json|repositories)$|(sha256[:_-]+)?[0-9a-f]{64}([./]|$))`)
+
+// looksLikeImages reports whether an archive begins as those of images do.
+func looksLikeImages(form compression, r io.Reader) bool {
+	z, err := decompress(form, r)
+	if err != nil {
+		return false
+	}
+	defer z.Close()
+	s := &scanner{in: newStreamInput(z)}
+	var h header
+	for range maxHeadMembers {
+		if err := s.next(&h); err != nil {
+			return false
+		}
+		if imageMember.MatchString(memberName(string(h.name))) {
+			return true
+		}
+	}
+	return false
+}
+
+// holding lists the images that a file holds: one if Open needs no name, else
+// each by its names, or by its number where it has none.
+func (im LocalImage) holding(all []candidate, wanted string) []LocalImage {
+	all = mergeDoubles(all)
+	if len(all) == 0 {
+		return nil
+	}
+	if !several(all) {
+		if len(all[0].names) > 0 {
+			im.Name = all[0].names[0]
+		}
+		if c, err := choose(all, "", wanted); err == nil {
+			im.take(c)
+		}
+		return []LocalImage{im}
+	}
+	var out []LocalImage
+	listed := map[string]bool{}
+	for i, c := range all {
+		tags := slices.Clone(c.names)
+		if len(tags) == 0 {
+			if c.missing != nil {
+				continue
+			}
+			tags = []string{fmt.Sprintf("@%d", i)}
+		}
+		for _, tag := range tags {
+			if listed[tag] {
+				continue // another platform of it
+			}
+			listed[tag] = true
+			named := im
+			named.Ref = im.Ref + ":" + tag
+			if len(c.names) > 0 {
+				named.Name = tag
+			}
+			if chosen, err := choose(all, tag, wanted); err == nil {
+				named.take(chosen)
+			}
+			out = append(out, named)
+		}
+	}
+	return out
+}
+
+// take adds what is known of an image that can be opened.
+func (im *LocalImage) take(c candidate) {
+	opened, err := c.open()
+	if err != nil {
+		return
+	}
+	im.ID, im.Platform, im.Layers = opened.ID, opened.Platform, len(opened.Layers)
+	if opened.Created.Unix() > 0 {
+		im.Created = opened.Created
+	}
+}

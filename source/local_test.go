@@ -1,0 +1,346 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/peelhq/peel/internal/testkit"
+)
+
+// placeNamed returns one of the places.
+func placeNamed(t *testing.T, name, dir string, opts Options) Place {
+	t.Helper()
+	places := Places(dir, opts)
+	i := slices.IndexFunc(places, func(p Place) bool { return p.Name == name })
+	if i < 0 {
+		t.Fatalf("no place %q", name)
+	}
+	return places[i]
+}
+
+// told writes an image on a line, without what a test cannot know.
+func told(im LocalImage) string {
+	line := fmt.Sprintf("%s name=%s", im.Ref, im.Name)
+	if im.Layers >= 0 {
+		line += fmt.Sprintf(" layers=%d", im.Layers)
+	}
+	if im.Platform != "" {
+		line += " " + im.Platform
+	}
+	if !im.Created.IsZero() {
+		line += " " + im.Created.Format(time.RFC3339)
+	}
+	return line
+}
+
+func wantImages(t *testing.T, got []LocalImage, want ...string) {
+	t.Helper()
+	var lines []string
+	for _, im := range got {
+		lines = append(lines, told(im))
+	}
+	slices.Sort(lines)
+	slices.Sort(want)
+	if !slices.Equal(lines, want) {
+		t.Errorf("got\n  %s\nwant\n  %s", strings.Join(lines, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+// engineLists is what an engine lists of an image app.
+func engineLists(id string, tags ...string) map[string]any {
+	return map[string]any{"Id": id, "RepoTags": tags, "Created": 1700000000, "Size": 1234}
+}
+
+func TestEngineLists(t *testing.T) {
+	tests := []struct {
+		name  string
+		api   string
+		list  any
+		want  []string
+		query string
+		err   []string
+	}{
+		{
+			name: "a line for each tag", api: "1.41", list: []any{engineLists(appID, "app:1", "app:latest")},
+			want: []string{"docker://app:1 name=app:1 2023-11-14T22:13:20Z", "docker://app:latest name=app:latest 2023-11-14T22:13:20Z"},
+		},
+		{
+			name: "untagged", api: "1.41", list: []any{engineLists(appID), engineLists("sha256:bb", "<none>:<none>"), engineLists("sha256:cc", "a/b@sha256:dd")},
+			want: []string{"docker://" + appID + " name= 2023-11-14T22:13:20Z", "docker://sha256:bb name= 2023-11-14T22:13:20Z", "docker://sha256:cc name= 2023-11-14T22:13:20Z"},
+		},
+		{name: "not dated", api: "1.41", list: []any{map[string]any{"Id": appID, "RepoTags": []string{"a:1"}, "Created": -62135596800}}, want: []string{"docker://a:1 name=a:1"}},
+		{name: "none", api: "1.41", list: []any{}},
+		{
+			name: "platforms of an index", api: "1.47", query: "?manifests=1", list: []any{map[string]any{
+				"Id": appID, "RepoTags": []string{"a:1"}, "Manifests": []any{
+					map[string]any{"Kind": "attestation", "Available": true},
+					map[string]any{"Kind": "image", "Available": false, "ImageData": map[string]any{"Platform": map[string]any{"os": "linux", "architecture": hostPlatform().arch}}},
+					map[string]any{"Kind": "image", "Available": true, "ImageData": map[string]any{"Platform": map[string]any{"os": "linux", "architecture": "s390x"}}},
+				},
+			}},
+			want: []string{"docker://a:1 name=a:1 linux/s390x"},
+		},
+		{name: "it cannot", api: "1.41", err: []string{"docker (unix://", "listing its images: ", `the disk \x1b[2J is full`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			noEngines(t)
+			f := &fakeEngine{api: tt.api, list: tt.list}
+			t.Setenv("DOCKER_HOST", "unix://"+unixServer(t, f))
+			got, err := placeNamed(t, "docker", "", Options{}).Images(t.Context())
+			wantError(t, err, tt.err...)
+			wantImages(t, got, tt.want...)
+			if !slices.Contains(f.asked(), "GET /v"+tt.api+"/images/json"+tt.query) {
+				t.Errorf("asked %q", f.asked())
+			}
+		})
+	}
+}
+
+// What an engine does not list is taken from its files, where they are those it
+// speaks of.
+func TestListsByTheStore(t *testing.T) {
+	s := dockerStore(t)
+	f := s.serve(t, "docker")
+	f.list = []any{engineLists(s.id, "app:1", "app:2"), engineLists(appID, "gone:1")}
+	f.info = map[string]any{"DockerRootDir": s.dir, "Driver": "overlay2"}
+	got, err := placeNamed(t, "docker", "", Options{}).Images(t.Context())
+	wantError(t, err)
+	details := " layers=3 linux/" + hostPlatform().arch
+	wantImages(t, got, "docker://app:1 name=app:1"+details+" 2024-05-06T07:08:09Z", "docker://app:2 name=app:2"+details+" 2024-05-06T07:08:09Z",
+		"docker://gone:1 name=gone:1 2023-11-14T22:13:20Z")
+
+	file := "image/overlay2/imagedb/content/sha256/" + digestHex(s.id)
+	s.write(t, file, append(s.read(t, file), ' ')) // another config than the ID says
+	got, err = placeNamed(t, "docker", "", Options{}).Images(t.Context())
+	wantError(t, err)
+	for _, im := range got {
+		if im.Layers >= 0 {
+			t.Errorf("believed: %s", told(im))
+		}
+	}
+}
+
+func TestPodmanLists(t *testing.T) {
+	s := podmanStore(t)
+	details := " layers=3 linux/" + hostPlatform().arch
+	t.Run("by its service", func(t *testing.T) {
+		f := s.serve(t, "podman")
+		f.list = []any{engineLists(s.id, "localhost/app:1")}
+		got, err := placeNamed(t, "podman", "", Options{}).Images(t.Context())
+		wantError(t, err)
+		wantImages(t, got, "podman://localhost/app:1 name=localhost/app:1"+details+" 2024-05-06T07:08:09Z")
+	})
+	t.Run("without a service", func(t *testing.T) {
+		if exists("/run/podman/podman.sock") {
+			t.Skip("this machine has a service of podman")
+		}
+		noEngines(t)
+		t.Setenv("CONTAINERS_STORAGE_CONF", filepath.Join(s.dir, "storage.conf"))
+		got, err := placeNamed(t, "podman", "", Options{}).Images(t.Context())
+		wantError(t, err)
+		wantImages(t, got, "podman://localhost/app:1 name=localhost/app:1"+details+" 2024-05-06T07:08:09Z")
+		var size int64
+		for _, l := range storedLayers() {
+			size += int64(len(storedTar(t, l)))
+		}
+		if len(got) == 1 && got[0].Size != size {
+			t.Errorf("%d bytes, want %d", got[0].Size, size)
+		}
+	})
+	t.Run("a service that is named and does not answer", func(t *testing.T) {
+		noEngines(t)
+		t.Setenv("CONTAINERS_STORAGE_CONF", filepath.Join(s.dir, "storage.conf"))
+		t.Setenv("CONTAINER_HOST", "unix:///no/such.sock")
+		got, err := placeNamed(t, "podman", "", Options{}).Images(t.Context())
+		wantError(t, err, "podman (unix:///no/such.sock, CONTAINER_HOST)")
+		wantImages(t, got)
+	})
+}
+
+func TestStackSizes(t *testing.T) {
+	sizes := stackSizes([]storedLayer{
+		{ID: "a", DiffSize: 1}, {ID: "b", Parent: "a", DiffSize: 2}, {ID: "lost", Parent: "x", DiffSize: 4},
+		{ID: "loop", Parent: "pool", DiffSize: 1}, {ID: "pool", Parent: "loop", DiffSize: 1}, {ID: "odd", DiffSize: -1},
+	})
+	for top, want := range map[string]string{"": "0 true", "a": "1 true", "b": "3 true", "lost": "0 false", "loop": "0 false", "odd": "0 false"} {
+		size, ok := sizes(top)
+		if got := fmt.Sprint(size, ok); got != want {
+			t.Errorf("%q: %s, want %s", top, got, want)
+		}
+	}
+}
+
+func TestNoEngines(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("engines are not at sockets")
+	}
+	noEngines(t)
+	for name, socket := range map[string]string{"docker": "/var/run/docker.sock", "podman": "/run/podman/podman.sock"} {
+		if exists(socket) {
+			continue // this machine has it
+		}
+		_, err := placeNamed(t, name, "", Options{}).Images(t.Context())
+		if !errors.Is(err, ErrNoEngine) || err.Error() != name+": no socket found" {
+			t.Errorf("%v", err)
+		}
+	}
+	t.Setenv("DOCKER_HOST", "unix:///no/such.sock") // named: then it is missed
+	_, err := placeNamed(t, "docker", "", Options{}).Images(t.Context())
+	if errors.Is(err, ErrNoEngine) {
+		t.Errorf("%v is ErrNoEngine", err)
+	}
+	wantError(t, err, "docker (unix:///no/such.sock, DOCKER_HOST)")
+}
+
+// An engine that keeps silent is waited for no longer than the caller likes.
+func TestListingIsGivenUp(t *testing.T) {
+	noEngines(t)
+	t.Setenv("DOCKER_HOST", "unix://"+unixServer(t, &fakeEngine{mute: true}))
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(20*time.Millisecond, cancel)
+	if _, err := placeNamed(t, "docker", "", Options{}).Images(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestFilesAreListed(t *testing.T) {
+	const one = "-- image app:1 linux/amd64 --\n-- layer --\nfile a 10\n"
+	parse := func(text string) *testkit.Fixture {
+		f, err := testkit.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	save := func(shape string) string { return string(testkit.ShapeNamed(shape).Archive(parse(one))) }
+	plainTar := string(storedTar(t, []storedMember{storedFile("src/main.go", "package main")}))
+	whole := save("docker-25")
+	tests := []struct {
+		name  string
+		files map[string]string
+		want  []string
+	}{
+		{name: "nothing"},
+		{name: "plain archives", files: map[string]string{"a.tar": whole, "b.tar": save("docker-20")}, want: []string{
+			"a.tar name=app:1 layers=1 linux/amd64", "b.tar name=app:1 layers=1 linux/amd64",
+		}},
+		{name: "packed ones are told by name", files: map[string]string{"a.tar.gz": string(gzipBytes([]byte(whole))), "b.tgz": string(gzipBytes([]byte(save("docker-20"))))}, want: []string{
+			"a.tar.gz name=", "b.tgz name=",
+		}},
+		{name: "other archives", files: map[string]string{"a.tar": plainTar, "a.tar.gz": string(gzipBytes([]byte(plainTar))), "b.tar": "text", "c.tar": "", "d.tar.gz": "\x1f\x8b", "e.tar": strings.Repeat("\x00", 1024)}},
+		{name: "cut off", files: map[string]string{"a.tar": whole[:len(whole)/2]}, want: []string{"a.tar name="}},
+		{name: "names that mean something else", files: map[string]string{"-.tar": whole, "oci:x.tar": whole}, want: []string{
+			"./-.tar name=app:1 layers=1 linux/amd64", "./oci:x.tar name=app:1 layers=1 linux/amd64",
+		}},
+		{name: "not an archive's name", files: map[string]string{"a.img": whole, "tar": whole}},
+		{name: "a layout that is damaged", files: map[string]string{"x/index.json": "{", "x/oci-layout": "{}"}, want: []string{"./x name="}},
+		{name: "a folder that only looks like one", files: map[string]string{"x/index.json": "{}", "y/oci-layout": "{}"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if runtime.GOOS == "windows" && strings.Contains(tt.name, "else") {
+				t.Skip("no such names")
+			}
+			t.Chdir(t.TempDir())
+			writeFiles(t, ".", tt.files)
+			got, err := placeNamed(t, "files", ".", Options{}).Images(t.Context())
+			wantError(t, err)
+			for i := range got {
+				got[i].Created = time.Time{}
+			}
+			wantImages(t, got, tt.want...)
+			for _, im := range got {
+				opened, err := Open(t.Context(), im.Ref, Options{})
+				if damaged := im.Layers < 0 && !strings.HasSuffix(im.File, "gz"); damaged != (err != nil) {
+					t.Errorf("opening %s: %v", im.Ref, err)
+				}
+				if err != nil {
+					continue
+				}
+				if im.Name != "" && opened.Name != im.Name || im.ID != "" && opened.ID != im.ID {
+					t.Errorf("%s is %s %s, listed as %s %s", im.Ref, opened.Name, opened.ID, im.Name, im.ID)
+				}
+				if err := opened.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+// Whatever the fixtures hold, and in whatever shape: every image in them is
+// listed, by a reference that opens just that one.
+func TestFilesOfEveryFixture(t *testing.T) {
+	for _, f := range testkit.Fixtures(t, "../testdata") {
+		t.Run(f.Name, func(t *testing.T) {
+			shape := f.Shapes()[0]
+			path := shape.Write(t, f)
+			dir := filepath.Dir(path)
+			got, err := placeNamed(t, "files", dir, Options{}).Images(t.Context())
+			wantError(t, err)
+			listed := map[string]bool{}
+			for _, im := range got {
+				listed[im.ID] = true
+			}
+			for _, im := range f.Images {
+				ref, _ := f.Ref(path, im)
+				opened, err := Open(t.Context(), ref, Options{})
+				if err != nil {
+					continue // not all there, or for platforms to choose from
+				}
+				if !listed[opened.ID] {
+					t.Errorf("%s is not listed", ref)
+				}
+				_ = opened.Close()
+			}
+			for _, im := range got {
+				if im.Layers < 0 {
+					continue
+				}
+				opened, err := Open(t.Context(), im.Ref, Options{})
+				if err != nil {
+					t.Errorf("%s: %v", im.Ref, err)
+					continue
+				}
+				if opened.ID != im.ID || len(opened.Layers) != im.Layers || opened.Platform != im.Platform {
+					t.Errorf("%s: %s with %d layers, listed as %s with %d", im.Ref, opened.ID, len(opened.Layers), im.ID, im.Layers)
+				}
+				_ = opened.Close()
+			}
+		})
+	}
+}
+
+// Of a folder with too much in it a part is listed, and that is said.
+func TestFilesAreBounded(t *testing.T) {
+	dir := t.TempDir()
+	files := map[string]string{}
+	for i := range maxArchives + 1 {
+		files[fmt.Sprintf("%d.tar.gz", i)] = "\x1f\x8b"
+	}
+	writeFiles(t, dir, files)
+	_, err := placeNamed(t, "files", dir, Options{}).Images(t.Context())
+	wantError(t, err, "only the first 200 archives were looked into")
+	if runtime.GOOS != "windows" {
+		if _, err := os.Stat("/dev/null"); err == nil {
+			dir := t.TempDir()
+			if err := os.Symlink("/dev/zero", filepath.Join(dir, "endless.tar")); err != nil {
+				t.Fatal(err)
+			}
+			got, err := placeNamed(t, "files", dir, Options{}).Images(t.Context())
+			wantError(t, err)
+			wantImages(t, got)
+		}
+	}
+	_, err = placeNamed(t, "files", filepath.Join(dir, "missing"), Options{}).Images(t.Context())
+	wantError(t, err, "files: ", "no such file")
+}
