@@ -63,7 +63,7 @@ picture screen "/srv/shop/static/hero.jpg" C g '[' '[' '[' j l l l l l
 # What is wasted by layer 7, and what to change.
 picture waste "COPY --chown" 2 j j j l j
 # A file that was deleted, as of the layer that still has it.
-picture viewer "STRIPE" / . e n v Enter m m m v
+picture viewer "PAYMENT_KEY" / . e n v Enter v
 # The same path in two layers: what a later step changed.
 picture compare "@@" / n g i n x . c o n f Enter d
 # What the image says of itself.
