@@ -134,6 +134,18 @@ func digestHex(s string) string {
 	return hex
 }
 
+// storedConfig reads a config that must be the one with that digest.
+func storedConfig(root *os.Root, id, name string) ([]byte, error) {
+	text, err := readStored(root, name)
+	if err != nil {
+		return nil, err
+	}
+	if got := digestOfBytes(text); got != id {
+		return nil, fmt.Errorf("the config of image %s has the digest %s", id, got)
+	}
+	return text, nil
+}
+
 // readStored reads a small file of a store.
 func readStored(root *os.Root, name string) ([]byte, error) {
 	f, size, err := openStored(root, name)

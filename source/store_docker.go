@@ -71,20 +71,21 @@ func upperDir(info engineImage) (root, driver, cacheID string) {
 // DRIVER/CACHE-ID/diff.
 var diffDrivers = []string{"overlay2", "fuse-overlayfs"}
 
+// dockerConfig is where Docker's store keeps the config of an image.
+func dockerConfig(driver, id string) string {
+	return "image/" + driver + "/imagedb/content/sha256/" + digestHex(id)
+}
+
 // docker reads the image's config and finds its layers. top is the folder of
 // the topmost one, "" if the engine has not said.
 func (s *storeImage) docker(driver, top string, info engineImage, wanted string) (*Image, error) {
-	hex := digestHex(info.ID)
-	if hex == "" {
+	if digestHex(info.ID) == "" {
 		return nil, fmt.Errorf("the image's ID is %q", info.ID)
 	}
 	base := "image/" + driver
-	text, err := readStored(s.root, base+"/imagedb/content/sha256/"+hex)
+	text, err := storedConfig(s.root, info.ID, dockerConfig(driver, info.ID))
 	if err != nil {
 		return nil, err
-	}
-	if got := digestOfBytes(text); got != info.ID {
-		return nil, fmt.Errorf("the config of image %s has the digest %s", info.ID, got)
 	}
 	config, err := parseConfig(text)
 	if err != nil {

@@ -94,12 +94,9 @@ func (s *storeImage) podman(id, ref, wanted string) (*Image, error) {
 	if digestHex(id) == "" {
 		return nil, fmt.Errorf("an image with the ID %q", found.ID)
 	}
-	text, err := readStored(s.root, podmanConfig(id))
+	text, err := storedConfig(s.root, id, podmanConfig(id))
 	if err != nil {
 		return nil, err
-	}
-	if got := digestOfBytes(text); got != id {
-		return nil, fmt.Errorf("the config of image %s has the digest %s", id, got)
 	}
 	config, err := parseConfig(text)
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
+
 	"github.com/peelhq/peel/internal/human"
 )
 
@@ -196,4 +198,15 @@ func lasting(d time.Duration) string {
 		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
 	}
 	return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
+}
+
+// tickMsg has the loading screen look at how far things are.
+type tickMsg struct{}
+
+func (msg tickMsg) do(m *model) tea.Cmd {
+	if !m.reading() || m.load == nil {
+		return nil
+	}
+	m.loading.tick(m.now())
+	return m.after(tickEvery, msg)
 }

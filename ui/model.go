@@ -294,14 +294,3 @@ func (m *model) follow() tea.Cmd {
 	m.files.wish.spec = spec
 	return m.files.ask()
 }
-
-// tickMsg has the loading screen look at how far things are.
-type tickMsg struct{}
-
-func (msg tickMsg) do(m *model) tea.Cmd {
-	if !m.reading() || m.load == nil {
-		return nil
-	}
-	m.loading.tick(m.now())
-	return m.after(tickEvery, msg)
-}
