@@ -78,13 +78,41 @@ func (im LocalImage) each(tags []string) []LocalImage {
 func (l *lister) dockerDetails(ctx context.Context, e engine, images []LocalImage) {
 	where, err := e.where(ctx)
 	switch {
-	case err != nil, where.containerd, !filepath.IsAbs(where.root), !plainName.MatchString(where.driver):
+	case err == nil && where.containerd && filepath.IsAbs(where.root):
+		l.containerdDetails(ctx, where.root, images)
+		return
+	case err != nil, !filepath.IsAbs(where.root), !plainName.MatchString(where.driver):
 		l.Log.Debug("the engine's own files are not used for the list", "engine", "docker", "root", where.root, "error", err)
 		return
 	}
 	l.details(ctx, where.root, images, func(id string) string {
 		return dockerConfig(where.driver, id)
 	})
+}
+
+// containerdDetails does the same from containerd's content store, where an
+// image's ID is the digest of its manifest, or of an index.
+func (l *lister) containerdDetails(ctx context.Context, root string, images []LocalImage) {
+	o := &opener{Options: Options{Platform: l.Platform, Log: l.Log}}
+	known := map[string]LocalImage{}
+	for i := range images {
+		im := &images[i]
+		if ctx.Err() != nil {
+			return
+		}
+		if same, ok := known[im.ID]; ok {
+			im.Layers, im.Platform, im.Created = same.Layers, same.Platform, same.Created
+			continue
+		}
+		opened, err := o.containerdImage(root, im.ID, engineImage{ID: im.ID})
+		if err != nil {
+			l.Log.Debug("an image's manifest is not read", "id", im.ID, "error", err)
+		} else {
+			im.opened(opened)
+			_ = opened.Close()
+		}
+		known[im.ID] = *im
+	}
 }
 
 func (l *lister) podmanDetails(ctx context.Context, images []LocalImage) {
@@ -134,6 +162,18 @@ func (l *lister) details(ctx context.Context, root string, images []LocalImage, 
 		if config != nil {
 			im.describe(config)
 		}
+	}
+}
+
+// opened adds what is known of the image once it is open, but for its ID: engines
+// have their own.
+func (im *LocalImage) opened(o *Image) {
+	im.Layers = len(o.Layers)
+	if o.Platform != "" {
+		im.Platform = o.Platform
+	}
+	if o.Created.Unix() > 0 {
+		im.Created = o.Created
 	}
 }
 

@@ -263,8 +263,6 @@ func (im *LocalImage) take(c candidate) {
 	if err != nil {
 		return
 	}
-	im.ID, im.Platform, im.Layers = opened.ID, opened.Platform, len(opened.Layers)
-	if opened.Created.Unix() > 0 {
-		im.Created = opened.Created
-	}
+	im.ID = opened.ID
+	im.opened(opened)
 }

@@ -432,6 +432,12 @@ func TestContentStore(t *testing.T) {
 	s.inspect["GraphDriver"] = map[string]any{"Name": "overlayfs"}
 	f := s.serve(t, "docker")
 	f.info = map[string]any{"DockerRootDir": s.dir, "Driver": "overlayfs", "DriverStatus": [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}}
+	f.list = []any{engineLists(digestOfBytes(index), "app:1", "app:2"), engineLists(digestOfBytes(nil), "gone:1")}
+
+	listed, err := placeNamed(t, "docker", "", Options{}).Images(t.Context())
+	wantError(t, err)
+	details := " layers=3 linux/" + hostPlatform().arch + " 2024-05-06T07:08:09Z"
+	wantImages(t, listed, "docker://app:1 name=app:1"+details, "docker://app:2 name=app:2"+details, "docker://gone:1 name=gone:1 2023-11-14T22:13:20Z")
 
 	im, err := openStore(t, "docker://app:1", Options{})
 	if err != nil {

@@ -134,11 +134,15 @@ func (m *model) loadCmd() tea.Cmd {
 func (m *model) shownCmd() tea.Cmd {
 	ctx, shown, begin := m.ctx, m.shown, m.begin
 	return func() tea.Msg {
-		a, ok := <-shown
-		if !ok {
+		select {
+		case a, ok := <-shown:
+			if !ok {
+				return nil
+			}
+			return loadedFrom(ctx, a, begin)
+		case <-ctx.Done(): // the loading may not even have begun
 			return nil
 		}
-		return loadedFrom(ctx, a, begin)
 	}
 }
 

@@ -323,6 +323,27 @@ func TestLateResultsAreDropped(t *testing.T) {
 	}
 }
 
+// An image that is left before its loading has begun holds nothing up.
+func TestLeftBeforeItBegan(t *testing.T) {
+	m := picking(t, &fakeShop{places: someImages()}, 80, 24)
+	m.Update(keyOf("enter")) // and nothing of it is run but this:
+	waiting := m.stay.bind(m.shownCmd())
+	left, load := m.stay, m.stay.bind(m.loadCmd())
+	done := make(chan struct{})
+	go func() {
+		waiting()
+		close(done)
+	}()
+	m.Update(keyOf("esc"))
+	<-done
+	if err := left.over(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if msg := load(); msg != nil {
+		t.Errorf("the loading has begun, and brings %T", msg)
+	}
+}
+
 // esc leaves an image that is being read for the list, and q the program.
 func TestPickerWhileLoading(t *testing.T) {
 	stuck := func(ctx context.Context, _ func(Progress), _ func(*analyze.Analysis)) (*analyze.Analysis, error) {
