@@ -179,6 +179,9 @@ func (msg comparingMsg) do(*model) tea.Cmd {
 	return func() tea.Msg { return msg.c.step(ctx) } // which ends it, if the page is closed
 }
 
+// drop ends a comparison that nobody wants any more.
+func (msg comparingMsg) drop() { msg.c.end() }
+
 // comparedMsg brings what a comparison has given.
 type comparedMsg struct {
 	p      *comparison

@@ -18,6 +18,13 @@ type gate struct {
 
 func newGate() *gate { return &gate{idle: make(chan struct{})} }
 
+// expect counts something that will be under way, whether the gate is shut or not.
+func (g *gate) expect() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.in++
+}
+
 // enter reports whether something may begin; leave is then called at its end.
 func (g *gate) enter() bool {
 	g.mu.Lock()
@@ -33,8 +40,17 @@ func (g *gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.in--
-	if g.shut && g.in == 0 {
-		close(g.idle)
+	g.rest()
+}
+
+// rest says that nothing is under way, once that is so for good.
+func (g *gate) rest() {
+	select {
+	case <-g.idle:
+	default:
+		if g.shut && g.in == 0 {
+			close(g.idle)
+		}
 	}
 }
 
@@ -42,10 +58,8 @@ func (g *gate) leave() {
 func (g *gate) close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.shut && g.in == 0 {
-		close(g.idle)
-	}
 	g.shut = true
+	g.rest()
 }
 
 // A stay is the time for which one image, or the list of images, has the screen.
@@ -89,17 +103,16 @@ func (s *stay) over(ctx context.Context) error {
 	}
 }
 
-// bind makes a command one of the stay: it does not begin once that has ended,
-// and what it brings is for this stay alone. A nil stay has all commands as they
-// are.
+// bind makes a command one of the stay, which is not over before it has run: what
+// it brings is for this stay alone. It runs even if the stay has ended, with its
+// context cancelled, since it may hold something open. A nil stay has all
+// commands as they are.
 func (s *stay) bind(cmd tea.Cmd) tea.Cmd {
 	if s == nil || cmd == nil {
 		return cmd
 	}
+	s.expect()
 	return func() tea.Msg {
-		if !s.enter() {
-			return nil
-		}
 		defer s.leave()
 		switch msg := cmd().(type) {
 		case tea.BatchMsg:
@@ -123,11 +136,18 @@ type stayMsg struct {
 }
 
 func (msg stayMsg) do(m *model) tea.Cmd {
-	if m.stay != msg.of {
-		return nil
+	if m.stay == msg.of {
+		return msg.deed.do(m)
 	}
-	return msg.deed.do(m)
+	if h, ok := msg.deed.(holder); ok {
+		h.drop()
+	}
+	return nil
 }
+
+// A holder is a message that brings something open. drop lets go of it, if
+// nobody takes the message any more.
+type holder interface{ drop() }
 
 // later brings a message once some time has passed, unless the context is
 // cancelled before.

@@ -61,6 +61,7 @@ func (m *model) backToPicker(wrong error) tea.Cmd {
 // restart ends the stay of what is shown, and makes everything as it is at the
 // start, but what is known of the terminal and of the images to pick from.
 func (m *model) restart(o Options) {
+	m.closePages()
 	m.stay.end()
 	m.set(o)
 	m.arrange()

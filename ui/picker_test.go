@@ -318,29 +318,54 @@ func TestLateResultsAreDropped(t *testing.T) {
 	if m.a != odd {
 		t.Error("a late result has taken its place")
 	}
-	if msg := late(); msg != nil {
-		t.Errorf("a command of the image before has begun, and brought %T", msg)
-	}
 }
 
-// An image that is left before its loading has begun holds nothing up.
+// A command of an image that has been left runs all the same, with its context
+// cancelled: it may hold something open. What it brings is let go of, and then
+// the stay is over.
 func TestLeftBeforeItBegan(t *testing.T) {
 	m := picking(t, &fakeShop{places: someImages()}, 80, 24)
-	m.Update(keyOf("enter")) // and nothing of it is run but this:
-	waiting := m.stay.bind(m.shownCmd())
-	left, load := m.stay, m.stay.bind(m.loadCmd())
-	done := make(chan struct{})
-	go func() {
-		waiting()
-		close(done)
-	}()
-	m.Update(keyOf("esc"))
-	<-done
+	_, cmd := m.Update(keyOf("enter"))
+	left, ctx := m.stay, m.ctx
+	late := left.bind(func() tea.Msg { return heldMsg{&gate{}} })
+	_, back := m.Update(keyOf("esc"))
+	if ctx.Err() == nil {
+		t.Error("its context is not cancelled")
+	}
+	settle(m, cmd, back)
+	select {
+	case <-left.idle:
+		t.Fatal("it is over, and a command has not run")
+	default:
+	}
+	msg := late()
+	send(m, msg)
 	if err := left.over(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if msg := load(); msg != nil {
-		t.Errorf("the loading has begun, and brings %T", msg)
+	if held := msg.(stayMsg).deed.(heldMsg).g; !held.shut {
+		t.Error("what it has brought is not let go of")
+	}
+	rowWith(t, m, "Images")
+}
+
+// heldMsg holds a gate open.
+type heldMsg struct{ g *gate }
+
+func (heldMsg) do(*model) tea.Cmd { return nil }
+func (msg heldMsg) drop()         { msg.g.shut = true }
+
+// A file that is viewed is closed when another image is opened.
+func TestPagesAreClosedWithTheirImage(t *testing.T) {
+	app := open(t, "app")
+	s := &fakeShop{places: someImages(), images: map[string]*analyze.Analysis{"docker://app:1": app}}
+	m := picking(t, s, 120, 40)
+	press(m, "enter")
+	ctx, stop := context.WithCancel(t.Context())
+	m.open(&viewer{stop: stop, lk: &m.look})
+	settle(m, m.stay.bind(m.backToPicker(nil)))
+	if ctx.Err() == nil {
+		t.Error("the viewer does not know that it is closed")
 	}
 }
 

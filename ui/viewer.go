@@ -432,9 +432,7 @@ type openedMsg struct {
 func (msg openedMsg) do(*model) tea.Cmd {
 	p := msg.p
 	if msg.seq != p.seq {
-		if msg.doc != nil {
-			_ = msg.doc.Close() // nobody has read from it
-		}
+		msg.drop()
 		return nil
 	}
 	p.busy = false
@@ -451,6 +449,13 @@ func (msg openedMsg) do(*model) tea.Cmd {
 	p.bytes.held, p.bytes.from = msg.bytes, 0
 	p.text.rows, p.text.first, p.text.folded = msg.rows, 0, nil
 	return tea.Batch(p.text.highlightCmd(p), p.follow())
+}
+
+// drop lets go of a file that nobody wants any more.
+func (msg openedMsg) drop() {
+	if msg.doc != nil {
+		_ = msg.doc.Close() // nobody has read from it
+	}
 }
 
 // openCmd opens the file and reads how it begins.
