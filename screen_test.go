@@ -5,23 +5,48 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// build builds the program once for the tests of this file.
+// built is the program, compiled when the first test wants it.
+var built = sync.OnceValues(func() (program string, err error) {
+	dir, err := os.MkdirTemp("", "peel-test-")
+	if err != nil {
+		return "", err
+	}
+	program = filepath.Join(dir, "peel")
+	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		return dir, fmt.Errorf("%w\n%s", err, out)
+	}
+	return program, nil
+})
+
+// build returns the program, which is there until the tests end.
 func build(t *testing.T) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "peel")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	program, err := built()
+	if err != nil {
+		t.Fatal(err)
 	}
+	unused = func() { _ = os.RemoveAll(filepath.Dir(program)) }
 	return program
+}
+
+// unused removes the program.
+var unused = func() {}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	unused()
+	os.Exit(code)
 }
 
 // shortArchive is the beginning of an archive, compressed.

@@ -1,0 +1,142 @@
+package integration
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A pane is the real program in tmux, as somebody uses it.
+type pane struct {
+	t      *testing.T
+	socket string
+	dir    string
+}
+
+// openSample opens the sample image in a tmux of its own.
+func openSample(t *testing.T, peel program, size [2]string) *pane {
+	t.Helper()
+	if _, err := exec.LookPath("tmux"); err != nil {
+		if os.Getenv("PEEL_INTEGRATION") == "require" {
+			t.Fatal("PEEL_INTEGRATION=require, but there is no tmux")
+		}
+		t.Skip("uses the screen in tmux, which is not here")
+	}
+	sample, err := filepath.Abs("../testdata/sample.tar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	p := &pane{t: t, socket: filepath.Join(dir, "tmux"), dir: dir}
+	p.tmux("-f", "/dev/null", "new-session", "-d", "-x", size[0], "-y", size[1], "-c", dir,
+		"XDG_CONFIG_HOME="+dir+" LC_ALL=C.UTF-8 TERM=xterm-256color "+string(peel)+" --no-cache "+sample+"; echo ended with $?; exec sleep 60")
+	t.Cleanup(func() { p.tmux("kill-server") })
+	p.sees("Files after layer 10")
+	return p
+}
+
+func (p *pane) tmux(args ...string) string {
+	p.t.Helper()
+	c := exec.Command("tmux", append([]string{"-u", "-S", p.socket}, args...)...)
+	c.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	out, err := c.CombinedOutput()
+	if err != nil && args[0] != "kill-server" {
+		p.t.Fatalf("tmux %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// types types text as it stands, and presses keys that have names.
+func (p *pane) types(text string)      { p.tmux("send-keys", "-l", text) }
+func (p *pane) presses(keys ...string) { p.tmux(append([]string{"send-keys"}, keys...)...) }
+
+// sees waits until text is on the screen, and returns that.
+func (p *pane) sees(text string) string {
+	p.t.Helper()
+	screen := ""
+	for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(50 * time.Millisecond) {
+		if screen = p.tmux("capture-pane", "-p"); strings.Contains(screen, text) {
+			return screen
+		}
+	}
+	p.t.Fatalf("no %q on the screen:\n%s", text, screen)
+	return ""
+}
+
+// What somebody does with an image, from the first key to the answer, on a small
+// terminal and on a large one.
+func TestJourneys(t *testing.T) {
+	peel := buildProgram(t)
+	journeys := map[string]func(*testing.T, *pane){
+		"the largest waste and its cause": func(t *testing.T, p *pane) {
+			p.types("2")
+			screen := p.sees("by layer 5")
+			if !strings.Contains(screen, "removed") || !strings.Contains(screen, "29.4 kB") {
+				t.Errorf("the largest cause is not there:\n%s", screen)
+			}
+			p.types("jl")
+			p.sees("main_Packages")
+			p.types("j")
+			p.presses("Enter")
+			p.sees("Files after layer 1 ") // the layer that carries it
+			p.sees("5  removed")
+			p.presses("BSpace")
+			p.sees("cause, layer to blame")
+		},
+		"who wrote a path last, and what it was before": func(t *testing.T, p *pane) {
+			p.types("/nginx.conf")
+			p.sees("1 of 1")
+			p.presses("Enter")
+			p.sees("9  modified")
+			p.presses("Tab")
+			p.types("jv")
+			p.sees("layer 1 ")
+			p.sees("worker_processes auto;")
+			p.types("q")
+			p.sees("Files after layer 10")
+		},
+		"a secret that was deleted": func(t *testing.T, p *pane) {
+			p.types("2ss")
+			p.sees("Secrets that were deleted")
+			p.types("1/.env")
+			p.sees("in other layers")
+			p.presses("Enter")
+			p.sees("10  removed")
+			p.types("v")
+			p.sees("PAYMENT_KEY=a-secret-that-nobody-should-ship")
+		},
+		"two versions compared": func(t *testing.T, p *pane) {
+			p.types("/nginx.conf")
+			p.sees("1 of 1")
+			p.presses("Enter")
+			p.sees("9  modified")
+			p.types("d")
+			p.sees("@@ -1,22 +1,9 @@")
+			p.sees("- worker_processes auto;")
+		},
+		"a folder taken out": func(t *testing.T, p *pane) {
+			p.types("/shop/static")
+			p.sees("1 of 1")
+			p.presses("Enter")
+			p.sees("/srv/shop/static")
+			p.types("x")
+			p.sees("to: out")
+			p.presses("Enter")
+			p.sees("written to out")
+			if _, err := os.Stat(filepath.Join(p.dir, "out", "srv", "shop", "static", "app.js")); err != nil {
+				t.Error(err)
+			}
+		},
+	}
+	for name, walk := range journeys {
+		for _, size := range [][2]string{{"80", "24"}, {"120", "40"}} {
+			t.Run(name+" "+size[0]+"x"+size[1], func(t *testing.T) {
+				t.Parallel()
+				walk(t, openSample(t, peel, size))
+			})
+		}
+	}
+}

@@ -1,0 +1,139 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+
+	"github.com/peelhq/peel/internal/testkit"
+)
+
+// A silentTerminal shows nothing, and answers nothing that a program asks it: its
+// colours, its size, what it can do.
+type silentTerminal struct {
+	tty   *os.File
+	ended chan error
+
+	mu    sync.Mutex
+	wrote bytes.Buffer
+}
+
+func startSilent(t *testing.T, command *exec.Cmd) *silentTerminal {
+	t.Helper()
+	command.Env = append(os.Environ(), "TERM=xterm-256color", "LC_ALL=C.UTF-8", "XDG_CACHE_HOME="+t.TempDir())
+	tty, err := pty.StartWithSize(command, &pty.Winsize{Cols: 100, Rows: 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &silentTerminal{tty: tty, ended: make(chan error, 1)}
+	go func() {
+		b := make([]byte, 1<<16)
+		for {
+			n, err := tty.Read(b)
+			s.mu.Lock()
+			s.wrote.Write(b[:n])
+			s.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	go func() { s.ended <- command.Wait() }()
+	t.Cleanup(func() {
+		_ = command.Process.Kill()
+		_ = tty.Close()
+	})
+	return s
+}
+
+const terminalPatience = 30 * time.Second
+
+// waitFor waits until the program has written text.
+func (s *silentTerminal) waitFor(t *testing.T, text string) {
+	t.Helper()
+	for began := time.Now(); time.Since(began) < terminalPatience; time.Sleep(20 * time.Millisecond) {
+		s.mu.Lock()
+		found := strings.Contains(s.wrote.String(), text)
+		s.mu.Unlock()
+		if found {
+			return
+		}
+	}
+	t.Fatalf("it never wrote %q, but %q", text, &s.wrote)
+}
+
+// waitEnd waits until the program has ended.
+func (s *silentTerminal) waitEnd(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-s.ended:
+		return err
+	case <-time.After(terminalPatience):
+		t.Fatal("it does not end")
+	}
+	return nil
+}
+
+// The screen comes up on a terminal that answers no question, and takes keys.
+func TestTerminalThatNeverAnswers(t *testing.T) {
+	s := startSilent(t, exec.Command(build(t), filepath.Join("testdata", "sample.tar")))
+	s.waitFor(t, "srv")
+	if _, err := s.tty.WriteString("q"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.waitEnd(t); err != nil {
+		t.Error(err)
+	}
+}
+
+// A terminal that goes away, as when a connection breaks, ends the program.
+func TestLostTerminal(t *testing.T) {
+	s := startSilent(t, exec.Command(build(t), filepath.Join("testdata", "sample.tar")))
+	s.waitFor(t, "srv")
+	if err := s.tty.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.waitEnd(t) // however: what matters is that it ends
+}
+
+// A terminal that can do next to nothing gets the text of the report's screen all
+// the same, without colours.
+func TestDumbTerminal(t *testing.T) {
+	command := exec.Command(build(t), filepath.Join("testdata", "sample.tar"))
+	command.Env = append(os.Environ(), "NO_COLOR=1")
+	term := testkit.Start(t, command, 80, 24)
+	term.WaitFor("srv")
+	term.Send("q")
+	if code := term.WaitExit(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// A click selects a layer, and the wheel scrolls.
+func TestMouse(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	term := testkit.Start(t, exec.Command(build(t), filepath.Join("testdata", "sample.tar")), 120, 40)
+	term.WaitFor("Files after layer 10")
+	term.WaitIdle()
+	term.Send("\x1b[<0;5;6M\x1b[<0;5;6m") // row 6: below the header, the border and the head stands layer 2
+	term.WaitFor("Files after layer 2")
+	term.WaitIdle()
+	before := term.Screen()
+	term.Send("\x1b[<0;48;20M\x1b[<32;60;20M\x1b[<0;60;20m") // the border between the frames, dragged to the right
+	if after := term.WaitChange(before); !strings.Contains(after, "Files after layer 2") {
+		t.Errorf("dragging the divider lost the place:\n%s", after)
+	}
+	term.Send("q")
+	if code := term.WaitExit(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}

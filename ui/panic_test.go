@@ -1,0 +1,50 @@
+package ui
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// A defect in the program does not leave the terminal as the screen had it.
+func TestPanicRestoresTheTerminal(t *testing.T) {
+	a := open(t, "app")
+	in, keys := io.Pipe()
+	defer keys.Close()
+	go func() {
+		time.Sleep(100 * time.Millisecond) // let the screen come up
+		_, _ = io.WriteString(keys, "x\r")
+	}()
+	var out bytes.Buffer
+	err := Run(t.Context(), Options{
+		Name: "app", Input: in, Output: &out, Environ: []string{"TERM=xterm-256color", "LANG=C.UTF-8"},
+		Load: func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error) {
+			return a, nil
+		},
+		Acts: Acts{Extract: func(context.Context, *analyze.Analysis, Extraction, func(done, total int64)) (string, error) {
+			panic("a defect")
+		}},
+	})
+	if !errors.Is(err, tea.ErrProgramPanic) && !strings.Contains(err.Error(), "panic") {
+		t.Errorf("it ended with %v", err)
+	}
+	const altScreen, mouse, cursor = "\x1b[?1049", "\x1b[?1002", "\x1b[?25"
+	for _, mode := range []string{altScreen, mouse, cursor} {
+		last := out.String()[strings.LastIndex(out.String(), mode):]
+		on := byte('h')
+		if mode == cursor {
+			on = 'l'
+		}
+		if last[len(mode)] == on {
+			t.Errorf("%q is still as the screen had it", mode)
+		}
+	}
+}
