@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 
 	"github.com/peelhq/peel/internal/testkit"
 )
@@ -22,6 +24,9 @@ import (
 type silentTerminal struct {
 	tty   *os.File
 	ended chan error
+
+	gone    atomic.Bool
+	reading sync.WaitGroup
 
 	mu    sync.Mutex
 	wrote bytes.Buffer
@@ -35,9 +40,13 @@ func startSilent(t *testing.T, command *exec.Cmd) *silentTerminal {
 		t.Fatal(err)
 	}
 	s := &silentTerminal{tty: tty, ended: make(chan error, 1)}
-	go func() {
+	s.reading.Go(func() {
 		b := make([]byte, 1<<16)
-		for {
+		fds := []unix.PollFd{{Fd: int32(tty.Fd()), Events: unix.POLLIN}}
+		for !s.gone.Load() { // a read under way would keep the terminal open
+			if n, err := unix.Poll(fds, 50); n == 0 || err != nil {
+				continue
+			}
 			n, err := tty.Read(b)
 			s.mu.Lock()
 			s.wrote.Write(b[:n])
@@ -46,13 +55,20 @@ func startSilent(t *testing.T, command *exec.Cmd) *silentTerminal {
 				return
 			}
 		}
-	}()
+	})
 	go func() { s.ended <- command.Wait() }()
 	t.Cleanup(func() {
 		_ = command.Process.Kill()
-		_ = tty.Close()
+		s.close()
 	})
 	return s
+}
+
+// close is what happens when a connection breaks.
+func (s *silentTerminal) close() {
+	s.gone.Store(true)
+	s.reading.Wait()
+	_ = s.tty.Close()
 }
 
 const terminalPatience = 30 * time.Second
@@ -97,12 +113,16 @@ func TestTerminalThatNeverAnswers(t *testing.T) {
 
 // A terminal that goes away, as when a connection breaks, ends the program.
 func TestLostTerminal(t *testing.T) {
-	s := startSilent(t, exec.Command(build(t), filepath.Join("testdata", "sample.tar")))
-	s.waitFor(t, "srv")
-	if err := s.tty.Close(); err != nil {
-		t.Fatal(err)
+	for _, ignoring := range []bool{false, true} {
+		command := exec.Command(build(t), filepath.Join("testdata", "sample.tar"))
+		if ignoring { // as nohup has it
+			command = exec.Command("sh", "-c", `trap "" HUP; exec "$0" "$1"`, command.Path, command.Args[1])
+		}
+		s := startSilent(t, command)
+		s.waitFor(t, "srv")
+		s.close()
+		_ = s.waitEnd(t) // however: what matters is that it ends
 	}
-	_ = s.waitEnd(t) // however: what matters is that it ends
 }
 
 // A terminal that can do next to nothing gets the text of the report's screen all

@@ -80,6 +80,8 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 	if ref == "-" {
 		o.Name = "standard input"
 	}
+	ctx, stop := whileTerminal(ctx, keys)
+	defer stop()
 	return errors.Join(ui.Run(ctx, o), on.end())
 }
 

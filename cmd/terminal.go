@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"context"
+	"errors"
 	"os"
 
 	"github.com/charmbracelet/x/term"
@@ -22,4 +24,18 @@ func terminalWidth(f *os.File) int {
 		return 80
 	}
 	return w
+}
+
+var errTerminalLost = errors.New("the terminal is gone")
+
+// whileTerminal returns a context that ends when the terminal goes away; stop
+// ends it, too.
+func whileTerminal(ctx context.Context, tty *os.File) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		if waitLost(ctx, tty) {
+			cancel(errTerminalLost)
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
