@@ -128,8 +128,8 @@ func TestHTMLLeavesOutExactly(t *testing.T) {
 	}
 }
 
-//
-// PEEL_LONG=1 makes it 200,000 entries: .ci/run does that, without the race
+// A large image makes a page of bounded size, whose sums are exact. PEEL_LONG=1
+// makes it 200,000 entries: .ci/run does that, without the race
 // detector, which takes minutes for it.
 func TestHTMLOfLargeImage(t *testing.T) {
 	entries := 20_000
