@@ -143,6 +143,7 @@ func (a *Analysis) Finish(ctx context.Context) (*Analysis, error) {
 		Tree: &Tree{
 			layers: t.layers, nodes: t.nodes, children: t.children, extra: t.extra, dirs: t.dirs, orphans: t.orphans, search: t.search,
 			versions: slices.Clone(t.versions), inodes: slices.Clone(t.inodes),
+			views: viewCache{bunches: t.views.known()}, // comparisons change nothing that these hold
 		},
 	}
 	if err := done.Tree.compare(ctx, a.open); err != nil {

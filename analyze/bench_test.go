@@ -95,6 +95,19 @@ func BenchmarkView(b *testing.B) {
 	}
 }
 
+// BenchmarkFirstView makes the first view of a tree, for which its nodes are put
+// into bunches.
+func BenchmarkFirstView(b *testing.B) {
+	a := analysed(b, 20)
+	b.ReportAllocs()
+	for b.Loop() {
+		if v := analyze.FirstView(a.Tree, analyze.Spec{At: 19}); !v.Shows(analyze.Root) {
+			b.Fatal("nothing shows")
+		}
+	}
+	perEntry(b)
+}
+
 // BenchmarkCompare compares two images that have been analysed: half of what is
 // there is in both.
 func BenchmarkCompare(b *testing.B) {

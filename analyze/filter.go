@@ -145,7 +145,8 @@ func (v *View) Filter(ctx context.Context, f Filter) (*View, error) {
 			return nil, ctx.Err()
 		}
 		var s dirSum
-		if i := v.showing(n); i != none {
+		i := v.showing(n)
+		if i != none {
 			own.of++
 			if run.holds(n, i) {
 				own.in.set(int(n))
@@ -154,12 +155,8 @@ func (v *View) Filter(ctx context.Context, f Filter) (*View, error) {
 				v.eachSign(n, func(layer int, s Sign) { own.layers[layer] = max(own.layers[layer], s) })
 			}
 		}
-		if dir := t.nodes[n].dir; dir != none {
-			s = out.sums[dir].plus(s)
-			out.sums[dir] = s
-		}
-		parent := t.nodes[t.nodes[n].parent].dir
-		out.sums[parent] = out.sums[parent].plus(s)
+		dir := t.nodes[n].dir
+		out.rise(&bunch{node: n, nodes: 1, dir: dir, parent: t.nodes[t.nodes[n].parent].dir}, s, i == none || isDir(t.versions, i))
 	}
 	return &out, nil
 }

@@ -25,27 +25,32 @@ func (v *View) dirSigns(dir int32) []uint64 {
 	return v.signs[int(dir)*size : (int(dir)+1)*size]
 }
 
-// ownSigns sets the bits of n's own versions.
-func (v *View) ownSigns(n NodeID, bits []uint64) {
+// ownSigns sets the bits of a node's own versions.
+func (v *View) ownSigns(vs []version, above bool, bits []uint64) {
 	words := len(bits) / signMaps
-	v.eachSign(n, func(layer int, s Sign) {
+	v.signsOf(vs, above, func(layer int, s Sign) {
 		bits[(int(s)-1)*words+layer/64] |= 1 << (layer % 64)
 	})
 }
 
-// eachSign calls f for each of n's own versions. Where things lie below n, its
+// eachSign calls f for each of n's own versions.
+func (v *View) eachSign(n NodeID, f func(layer int, s Sign)) {
+	from, to := v.t.span(n)
+	v.signsOf(v.t.versions[from:to], v.t.hasChildren(n), f)
+}
+
+// signsOf calls f for each version of a node. Where things lie below the node, its
 // versions as a directory are left out: every layer names the parents of what
 // it changes again, and that says nothing.
-func (v *View) eachSign(n NodeID, f func(layer int, s Sign)) {
-	above := v.t.hasChildren(n)
-	shown := v.t.at(n, v.at)
-	for i, to := v.t.span(n); i < to; i++ {
-		version := &v.t.versions[i]
+func (v *View) signsOf(vs []version, above bool, f func(layer int, s Sign)) {
+	shown := latest(vs, v.at)
+	for i := range vs {
+		version := &vs[i]
 		switch {
 		case version.change == Removed:
 			f(int(version.layer), SignRemoved)
 		case version.kind == source.Dir && above:
-		case i == shown:
+		case int32(i) == shown:
 			f(int(version.layer), SignShows)
 		default:
 			f(int(version.layer), SignCovered)

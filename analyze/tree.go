@@ -246,17 +246,31 @@ func (t *Tree) At(n NodeID, k int) (Version, bool) {
 
 func (t *Tree) at(n NodeID, k int) int32 {
 	from, to := t.span(n)
-	for i := to - 1; i >= from; i-- {
-		v := &t.versions[i]
+	return behind(from, latest(t.versions[from:to], k))
+}
+
+// latest returns which of a node's versions shows in the union after layer k.
+func latest(vs []version, k int) int32 {
+	for i := len(vs) - 1; i >= 0; i-- {
+		v := &vs[i]
 		if int(v.layer) > k || v.flags&duplicate != 0 {
 			continue
 		}
 		if v.change == Removed {
 			return none
 		}
-		return i
+		return int32(i)
 	}
 	return none
+}
+
+// behind returns the index of what is the ith from another index on; none stays
+// none.
+func behind(from, i int32) int32 {
+	if i == none {
+		return none
+	}
+	return from + i
 }
 
 // InLayer returns what layer k says of n, a removal too, and whether it says
@@ -268,9 +282,14 @@ func (t *Tree) InLayer(n NodeID, k int) (Version, bool) {
 
 func (t *Tree) inLayer(n NodeID, k int) int32 {
 	from, to := t.span(n)
-	for i := to - 1; i >= from; i-- {
-		if v := &t.versions[i]; int(v.layer) == k && v.flags&duplicate == 0 {
-			return i
+	return behind(from, ofLayer(t.versions[from:to], k))
+}
+
+// ofLayer returns which of a node's versions is what layer k says of it.
+func ofLayer(vs []version, k int) int32 {
+	for i := len(vs) - 1; i >= 0; i-- {
+		if v := &vs[i]; int(v.layer) == k && v.flags&duplicate == 0 {
+			return int32(i)
 		}
 	}
 	return none

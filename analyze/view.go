@@ -33,9 +33,10 @@ type View struct {
 	at   int // the layer whose union signs speak of
 
 	sums []dirSum // by a node's place among directories
-	// To which node the bytes of an inode with several names are counted, of
-	// those inodes that show.
-	owner map[int32]NodeID
+	// To which node the bytes of an inode are counted: by inode, none for one that
+	// does not show, anyName for one that has no other name. Nil if every layer's
+	// bytes count.
+	owner []NodeID
 	signs []uint64 // by directory: 3 bitmaps of the tree's layers, see strip.go
 
 	filtered *filtered // of a view that a filter made, nil otherwise; see filter.go
@@ -45,15 +46,41 @@ type View struct {
 type dirSum struct {
 	bytes, wasted int64
 	files         int32
+	lines         int32 // see lines.go
+	kids          int32 // that show
 	shows         bool
+	joined        bool // a child stands on one line with it
+	others        bool // children that show are no directories
 }
 
-// keptViews bounds the views that a tree keeps.
-const keptViews = 12
+// Bounds of the views that a tree keeps: their number, and of how many directories
+// they have the sums and signs together, of some 60 bytes each. A few are kept
+// however many directories there are.
+const (
+	keptViews = 12
+	keptSums  = 1 << 18
+	keptLeast = 3
+)
 
 type viewCache struct {
-	mu    sync.Mutex
-	views []*View // latest use last
+	mu      sync.Mutex
+	views   []*View  // latest use last
+	bunches *bunches // of the tree; nil until they are needed
+}
+
+// gathered returns the tree's nodes in bunches. The lock must be held.
+func (c *viewCache) gathered(t *Tree) *bunches {
+	if c.bunches == nil {
+		c.bunches = gather(t)
+	}
+	return c.bunches
+}
+
+// known returns the bunches, nil if they have not been needed so far.
+func (c *viewCache) known() *bunches {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bunches
 }
 
 // View returns the view that s asks for. It takes one pass over all nodes when
@@ -70,8 +97,8 @@ func (t *Tree) View(s Spec) *View {
 			return v
 		}
 	}
-	v := newView(t, s)
-	if len(kept) == keptViews {
+	v := newView(t, s, t.views.gathered(t))
+	if len(kept) >= min(keptViews, max(keptSums/int(t.dirs), keptLeast)) {
 		t.views.views = slices.Delete(kept, 0, 1)
 	}
 	t.views.views = append(t.views.views, v)
@@ -93,53 +120,52 @@ func (s Spec) within(layers int) Spec {
 	return s
 }
 
-func newView(t *Tree, s Spec) *View {
-	v := &View{t: t, spec: s, at: s.At, sums: make([]dirSum, t.dirs), owner: map[int32]NodeID{}}
-	if s.Mode == Everything {
+// anyName is the owner of an inode that has but one name.
+const anyName = -2
+
+// newView makes a view, which takes a pass over the bunches of nodes.
+func newView(t *Tree, s Spec, g *bunches) *View {
+	v := &View{t: t, spec: s, at: s.At, sums: make([]dirSum, t.dirs)}
+	switch s.Mode {
+	case Everything:
 		v.at = len(t.layers) - 1
-	}
-	for id, names := range t.shared {
-		v.own(id, names)
-	}
-	words := signWords(len(t.layers))
-	v.signs = make([]uint64, int(t.dirs)*signMaps*words)
-	own := make([]uint64, signMaps*words)
-	for n := NodeID(len(t.nodes) - 1); n >= 0; n-- {
-		s := v.alone(n)
-		dir, parent := t.nodes[n].dir, t.nodes[t.nodes[n].parent].dir
-		if dir != none {
-			s = v.sums[dir].plus(s)
-			v.sums[dir] = s
+	case Union, Range:
+		v.owner = make([]NodeID, len(t.inodes))
+		for id := range v.owner {
+			v.owner[id] = anyName
 		}
-		if n == Root {
-			break
-		}
-		v.sums[parent] = v.sums[parent].plus(s)
-		from := own
-		if dir == none {
-			clear(own)
-		} else {
-			from = v.dirSigns(dir)
-		}
-		v.ownSigns(n, from)
-		for i, w := range from {
-			v.signs[int(parent)*len(own)+i] |= w
+		for _, l := range g.links {
+			v.own(l.inode, l.names)
 		}
 	}
+	v.signs = make([]uint64, int(t.dirs)*signMaps*signWords(len(t.layers)))
+	g.each(v.add)
 	v.addOrphans()
 	return v
 }
 
-func (a dirSum) plus(b dirSum) dirSum {
-	return dirSum{a.bytes + b.bytes, a.wasted + b.wasted, a.files + b.files, a.shows || b.shows}
+// add adds a bunch to the sums and signs of its directories.
+func (v *View) add(g *bunch, vs []version, carried []int64) {
+	shown := v.pick(vs)
+	v.rise(g, v.sum1(vs, carried, shown, g.node), isDir(vs, shown))
+	if g.node == Root {
+		return
+	}
+	above := v.dirSigns(g.parent)
+	if g.dir == none {
+		v.ownSigns(vs, false, above)
+		return
+	}
+	own := v.dirSigns(g.dir)
+	v.ownSigns(vs, true, own)
+	for i, w := range own {
+		above[i] |= w
+	}
 }
 
 // own finds the node to which a hard-linked inode's bytes are counted: that of
 // the entry which carries them, else that of the first name that shows.
 func (v *View) own(id int32, names []int32) {
-	if v.spec.Mode != Union && v.spec.Mode != Range {
-		return
-	}
 	first := NodeID(none)
 	for _, i := range names {
 		n := v.t.versions[i].node
@@ -155,93 +181,116 @@ func (v *View) own(id int32, names []int32) {
 
 // showing returns the version that shows for n itself, none if it does not show.
 func (v *View) showing(n NodeID) int32 {
-	t := v.t
+	from, to := v.t.span(n)
+	return behind(from, v.pick(v.t.versions[from:to]))
+}
+
+// pick returns which of a node's versions shows for it, none if it does not show.
+func (v *View) pick(vs []version) int32 {
 	switch v.spec.Mode {
 	case Union:
-		return t.at(n, v.spec.At)
+		return latest(vs, v.spec.At)
 	case Alone:
-		return t.inLayer(n, v.spec.At)
+		return ofLayer(vs, v.spec.At)
 	case Range:
-		before, after := t.at(n, v.spec.From), t.at(n, v.spec.At)
+		before, after := latest(vs, v.spec.From), latest(vs, v.spec.At)
 		if before == after {
 			return none
 		}
 		if after == none {
-			return t.removal(n, v.spec.At)
+			return removal(vs, v.spec.At)
 		}
 		return after
 	}
-	if i := t.at(n, len(t.layers)-1); i != none {
+	if i := latest(vs, len(v.t.layers)-1); i != none {
 		return i
 	}
-	return t.lastContent(n)
+	return lastContent(vs)
 }
 
-// removal returns the version that removed n as of layer k.
-func (t *Tree) removal(n NodeID, k int) int32 {
-	from, to := t.span(n)
-	for i := to - 1; i >= from; i-- {
-		if v := &t.versions[i]; int(v.layer) <= k && v.change == Removed {
-			return i
+// removal returns which of a node's versions removed it as of layer k.
+func removal(vs []version, k int) int32 {
+	for i := len(vs) - 1; i >= 0; i-- {
+		if v := &vs[i]; int(v.layer) <= k && v.change == Removed {
+			return int32(i)
 		}
 	}
 	return none
 }
 
-// lastContent returns n's newest version that is not a removal.
-func (t *Tree) lastContent(n NodeID) int32 {
-	from, to := t.span(n)
-	for i := to - 1; i >= from; i-- {
-		if t.versions[i].change != Removed {
-			return i
+// lastContent returns a node's newest version that is not a removal.
+func lastContent(vs []version) int32 {
+	for i, v := range slices.Backward(vs) {
+		if v.change != Removed {
+			return int32(i)
 		}
 	}
 	return none
+}
+
+// isDir reports whether a node is listed as a directory if i of its versions
+// shows: none stands for one that shows for what lies below it.
+func isDir(vs []version, i int32) bool {
+	return i == none || vs[i].kind == source.Dir && vs[i].change != Removed
 }
 
 // alone sums up n without what lies below it.
 func (v *View) alone(n NodeID) dirSum {
-	t := v.t
+	from, to := v.t.span(n)
+	vs := v.t.versions[from:to]
+	var room [8]int64 // for most
+	carried := room[:0]
+	for i := range vs {
+		carried = append(carried, v.t.carried(from+int32(i)))
+	}
+	return v.sum1(vs, carried, v.pick(vs), n)
+}
+
+// sum1 sums up a node of which one of its versions shows, and of which each
+// carries some bytes.
+func (v *View) sum1(vs []version, carried []int64, shown int32, n NodeID) dirSum {
 	var s dirSum
-	shown := v.showing(n)
 	s.shows = shown != none
-	if s.shows && t.versions[shown].kind != source.Dir && t.versions[shown].change != Removed {
+	if s.shows && vs[shown].kind != source.Dir && vs[shown].change != Removed {
 		s.files = 1
 	}
-	for i, to := t.span(n); i < to; i++ {
-		version := &t.versions[i]
+	for i := range vs {
+		version := &vs[i]
 		if version.inode == none || version.kind != source.File {
 			continue
 		}
-		bytes := t.carried(i)
 		switch v.spec.Mode {
 		case Union, Range:
-			if i == shown {
-				s.bytes += v.counted(i, n)
+			if int32(i) == shown {
+				s.bytes += v.counted(version, carried[i], n)
 			}
-			if by := t.deadFrom(version); int(by) <= v.spec.At && (v.spec.Mode == Union || int(by) > v.spec.From) {
-				s.wasted += bytes
+			if by := v.t.deadFrom(version); int(by) <= v.spec.At && (v.spec.Mode == Union || int(by) > v.spec.From) {
+				s.wasted += carried[i]
 			}
 		case Alone:
 			if int(version.layer) == v.spec.At {
-				s.bytes += bytes
-				s.wasted += v.dead(version, bytes)
+				s.bytes += carried[i]
+				s.wasted += v.dead(version, carried[i])
 			}
 		default:
-			s.bytes += bytes
-			s.wasted += v.dead(version, bytes)
+			s.bytes += carried[i]
+			s.wasted += v.dead(version, carried[i])
 		}
 	}
 	return s
 }
 
-// counted returns the bytes of a version that shows, 0 if they are counted to
-// another name of its inode.
-func (v *View) counted(i int32, n NodeID) int64 {
-	if owner, ok := v.owner[v.t.versions[i].inode]; ok && owner != n {
+// counted returns the bytes of a version of n that shows, 0 if they are counted
+// to another name of its inode.
+func (v *View) counted(x *version, carried int64, n NodeID) int64 {
+	if x.inode == own {
+		return carried
+	}
+	if owner := v.owner[x.inode]; owner != anyName && owner != n {
 		return 0
 	}
-	return v.t.stored(v.t.carrier(i))
+	i := &v.t.inodes[x.inode]
+	return v.t.stored(i.layer, i.entry)
 }
 
 func (v *View) dead(version *version, bytes int64) int64 {
