@@ -135,7 +135,11 @@ func (m *model) jumpToItem() tea.Cmd {
 // below it, and is no directory.
 func (m *model) onFile() bool {
 	f := &m.files
-	return f.cursor < len(f.rows) && !f.rows[f.cursor].kids && !isDir(f.view, f.rows[f.cursor].node)
+	if f.cursor >= f.rows.len() {
+		return false
+	}
+	r := f.rows.at(f.cursor)
+	return !r.kids && !isDir(f.view, r.node)
 }
 
 // chosen returns the version that acts are about: that under the history's

@@ -30,7 +30,7 @@ type files struct {
 	a    *analyze.Analysis
 	view *analyze.View // what the rows were made from
 	spec analyze.Spec
-	rows []row
+	rows *rowList // nil until there are some
 	by   order
 
 	attrs choice // whether mode and owner are shown
@@ -39,7 +39,7 @@ type files struct {
 	seq    int      // of the wish
 	shown  int      // the wish that is shown
 	busy   bool     // rows are being made
-	cache  *kidCache
+	sieve  *sieve
 	anchor analyze.NodeID     // what the reader has chosen: the cursor is on it, or on its nearest parent
 	signs  []analyze.Sign     // of the row being drawn
 	stop   context.CancelFunc // gives up the rows that are being made
@@ -63,10 +63,10 @@ func (f *files) keep() {
 
 // current returns the node under the cursor.
 func (f *files) current() (analyze.NodeID, bool) {
-	if f.cursor >= len(f.rows) {
+	if f.cursor >= f.rows.len() {
 		return 0, false
 	}
-	return f.rows[f.cursor].node, true
+	return f.rows.at(f.cursor).node, true
 }
 
 // ask has the rows made anew, after the wish has changed.
@@ -80,17 +80,17 @@ func (f *files) start() tea.Cmd {
 		return nil
 	}
 	f.busy = true
-	cache := f.cache
-	f.cache = nil
 	ctx, stop := context.WithCancel(f.ctx)
 	f.stop = stop
-	return rowsCmd(ctx, f.a.Tree, f.seq, f.wish, cache)
+	cmd := f.rowsCmd(ctx)
+	f.sieve = nil // it is the command's by now
+	return cmd
 }
 
 // install shows rows that have been made. If the wish has changed meanwhile
 // they are shown all the same, and the next ones are asked for.
 func (f *files) install(msg rowsMsg) tea.Cmd {
-	f.busy, f.cache = false, msg.cache
+	f.busy, f.sieve = false, msg.sieve
 	if f.stop != nil {
 		f.stop()
 	}
@@ -105,12 +105,12 @@ func (f *files) install(msg rowsMsg) tea.Cmd {
 	if f.wish.auto && f.wish.filter.String() == msg.wish.filter.String() {
 		f.wish.sifted, f.wish.auto = msg.wish.sifted, false
 	}
-	f.view, f.spec, f.by = msg.cache.view, msg.wish.spec, msg.wish.order
+	f.view, f.spec, f.by = msg.rows.view, msg.wish.spec, msg.wish.order
 	// The cursor stays where it is on the screen, as far as that goes.
 	above := f.cursor - f.top
-	i := find(f.a.Tree, f.rows, f.anchor)
+	i := f.rows.find(f.anchor)
 	f.top = i - above
-	f.list.rows, f.cursor = len(f.rows), i
+	f.list.rows, f.cursor = f.rows.len(), i
 	f.to(i)
 	return f.start()
 }
@@ -123,7 +123,7 @@ func (f *files) key(k *keyMap, press tea.KeyPressMsg) (tea.Cmd, bool) {
 		return nil, true
 	}
 	n, ok := f.current()
-	kids := ok && f.rows[f.cursor].kids
+	kids := ok && f.rows.at(f.cursor).kids
 	isOpen := kids && f.wish.open().has(n)
 	switch {
 	case k.openAll.matches(press):
@@ -141,8 +141,8 @@ func (f *files) key(k *keyMap, press tea.KeyPressMsg) (tea.Cmd, bool) {
 		if isOpen {
 			return f.flip(f.cursor), true
 		}
-		if ok && f.rows[f.cursor].depth > 0 {
-			f.choose(find(f.a.Tree, f.rows, f.a.Tree.Parent(f.rows[f.cursor].head)))
+		if ok && f.rows.at(f.cursor).depth > 0 {
+			f.choose(f.rows.find(f.a.Tree.Parent(f.rows.at(f.cursor).head)))
 		}
 	default:
 		return nil, false
@@ -153,10 +153,10 @@ func (f *files) key(k *keyMap, press tea.KeyPressMsg) (tea.Cmd, bool) {
 // flip opens the directory on row i if it is closed, and closes it if it is
 // open.
 func (f *files) flip(i int) tea.Cmd {
-	if i >= len(f.rows) || !f.rows[i].kids {
+	if i >= f.rows.len() || !f.rows.at(i).kids {
 		return nil
 	}
-	n := f.rows[i].node
+	n := f.rows.at(i).node
 	open := f.wish.open()
 	open.set(n, !open.has(n))
 	return f.ask()
@@ -248,8 +248,8 @@ func (f *files) render(l *line, i int, focused bool, selected int) {
 		return
 	}
 	i += f.top - 1
-	if i >= len(f.rows) {
-		if len(f.rows) == 0 && i == 0 {
+	if i >= f.rows.len() {
+		if f.rows.len() == 0 && i == 0 {
 			l.skip(1)
 			l.put(f.lk.st.dim, f.nothing())
 		}
@@ -260,7 +260,7 @@ func (f *files) render(l *line, i int, focused bool, selected int) {
 		mark, l.base = f.lk.sg.mark, f.lk.st.cursor(focused)
 	}
 	l.put(f.lk.st.key, mark)
-	f.node(l, f.rows[i], s, selected, f.showAttrs(w))
+	f.node(l, f.rows.at(i), s, selected, f.showAttrs(w))
 	l.fill()
 }
 
@@ -351,13 +351,13 @@ func (f *files) indent(r row, w int) int {
 // click selects row i of a pane w columns wide. If it was selected before, or if
 // column x is its sign's, its directory is opened or closed.
 func (f *files) click(x, i, w int, s strip) tea.Cmd {
-	if i >= len(f.rows) {
+	if i >= f.rows.len() {
 		return nil
 	}
 	was := f.cursor
 	f.choose(i)
 	fixed := f.fixed(w) + s.n
-	sign := fixed + f.indent(f.rows[i], w-fixed)
+	sign := fixed + f.indent(f.rows.at(i), w-fixed)
 	if i == was || x >= sign && x < sign+2 {
 		return f.flip(i)
 	}

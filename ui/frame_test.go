@@ -165,7 +165,7 @@ func intact(t *testing.T, m *model) {
 	if in := m.layout.panes[layersPane]; !in.empty() && m.layers.rows > 0 {
 		want++
 	}
-	if in := m.layout.panes[filesPane]; !in.empty() && len(m.files.rows) > 0 {
+	if in := m.layout.panes[filesPane]; !in.empty() && m.files.rows.len() > 0 {
 		want++
 	}
 	if !m.look.ascii && marks != want {

@@ -130,8 +130,8 @@ func (m *model) askExport(name string, write func(file string) tea.Cmd) tea.Cmd 
 func (f *files) listed() func() []analyze.Version {
 	rows, view := f.rows, f.view
 	return func() []analyze.Version {
-		listed := make([]analyze.Version, 0, len(rows))
-		for _, r := range rows {
+		listed := make([]analyze.Version, 0, rows.len())
+		for r := range rows.all() {
 			if v, ok := view.Version(r.node); ok {
 				listed = append(listed, v)
 			}

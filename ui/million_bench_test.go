@@ -3,6 +3,7 @@ package ui
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -135,9 +136,41 @@ func benchmarkTyping(b *testing.B, prompt string) {
 		_ = m.View()
 		took = append(took, time.Since(began))
 		b.StopTimer()
-		m.files.cache = nil // keeps what filters left
+		m.files.sieve = nil // keeps what filters left
 		press(m, "backspace")
 		b.StartTimer()
 	}
 	percentiles(b, took)
+}
+
+// BenchmarkMillionMemory is what the screen holds of an image of a million
+// entries beside the analysis, once all layers have been looked at with every
+// directory open, and all rows have been on the screen.
+func BenchmarkMillionMemory(b *testing.B) {
+	held := func() float64 {
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return float64(stats.HeapAlloc) / 1e6
+	}
+	for b.Loop() {
+		million = nil // another benchmark may have left views with it
+		a := openMillion(b)
+		before := held()
+		m := start(b, a, 120, 40)
+		opened := held()
+		press(m, "E shift+tab g")
+		for range a.Layers {
+			press(m, "j")
+		}
+		views := held()
+		for i := range m.files.rows.len() {
+			m.files.rows.at(i)
+		}
+		b.ReportMetric(before, "MB-analysis")
+		b.ReportMetric(opened-before, "MB-first-frame")
+		b.ReportMetric(views-before, "MB-all-layers")
+		b.ReportMetric(held()-before, "MB-all-rows")
+		runtime.KeepAlive(m)
+	}
 }

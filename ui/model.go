@@ -232,7 +232,7 @@ func (m *model) arrange() {
 	}
 	at := func(p pane) rect { return m.layout.panes[p] }
 	m.layers.resize(m.layers.rows, at(layersPane).h-1)
-	m.files.resize(len(m.files.rows), at(filesPane).h-1)
+	m.files.resize(m.files.rows.len(), at(filesPane).h-1)
 	m.layer.show(m.layers.cursor, at(layerPane).w-1, at(layerPane).h)
 	n, ok := m.files.current()
 	m.history.show(n, ok, at(historyPane).w, at(historyPane).h)

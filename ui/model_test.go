@@ -53,7 +53,7 @@ func TestCursorStaysOnItsPath(t *testing.T) {
 		press(m, s.key)
 		want := s.want
 		if want == "/" { // it has no row: the first one is as near
-			want = m.a.Tree.Path(m.files.rows[0].node)
+			want = m.a.Tree.Path(m.files.rows.at(0).node)
 		}
 		if got := path(); got != want {
 			t.Fatalf("after %q the cursor is on %s, want %s", s.key, got, want)
@@ -189,7 +189,7 @@ func TestMouse(t *testing.T) {
 		{"below the last row", at(filesPane, 50, 15), func(m *model) bool { return m.files.cursor == 0 }},
 		{"the names of the columns", at(layersPane, 5, 0), func(m *model) bool { return m.layers.cursor == 7 }},
 		{"a directory's sign", at(filesPane, filesFixed+8, 1), func(m *model) bool {
-			return m.a.Tree.Path(m.files.rows[1].node) == "/usr/lib"
+			return m.a.Tree.Path(m.files.rows.at(1).node) == "/usr/lib"
 		}},
 	}
 	for _, tt := range tests {

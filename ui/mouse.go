@@ -128,7 +128,7 @@ func (m *model) click(p pane, x, y int, twice bool) tea.Cmd {
 		s := m.files.strip(w, m.layers.cursor)
 		if k, ok := s.layer(x - 1); ok {
 			m.layers.to(k)
-			if i := m.files.top + y - 1; y > 0 && i < len(m.files.rows) {
+			if i := m.files.top + y - 1; y > 0 && i < m.files.rows.len() {
 				m.files.choose(i)
 			}
 			return m.follow()
@@ -138,7 +138,7 @@ func (m *model) click(p pane, x, y int, twice bool) tea.Cmd {
 		}
 		i := m.files.top + y - 1
 		cmd := m.files.click(x, i, w, s)
-		if twice && i < len(m.files.rows) && m.onFile() {
+		if twice && i < m.files.rows.len() && m.onFile() {
 			return m.openViewer()
 		}
 		return cmd

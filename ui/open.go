@@ -46,7 +46,7 @@ func (msg loadedMsg) do(m *model) tea.Cmd {
 	m.history = history{lk: &m.look, a: m.a, commands: m.layers.commands}
 	m.files = files{ctx: m.ctx, lk: &m.look, a: m.a, wish: msg.rows.wish, anchor: msg.start, attrs: m.begin.attrs}
 	m.mode, m.from = m.begin.mode, rangeStart(m.a)
-	m.files.page = max(len(msg.rows.rows), 1) // until arrange knows better
+	m.files.page = max(msg.rows.rows.len(), 1) // until arrange knows better
 	m.files.install(msg.rows)
 	m.views[wasteView] = newWaste(m)
 	m.views[imageView] = newImagePage(m)
@@ -72,7 +72,7 @@ func (m *model) adopt(a *analyze.Analysis, h []hides) {
 	m.layers.take(a)
 	m.history.a, m.files.a = a, a
 	m.layer.a, m.layer.hides = a, h
-	m.files.cache = nil // its view is of another tree
+	m.files.sieve = nil // its views are of another tree
 	m.renew()
 }
 
@@ -154,13 +154,14 @@ func loadedFrom(ctx context.Context, a *analyze.Analysis, b beginning) loadedMsg
 		order:  b.order,
 		opened: open,
 	}
-	rows, cache, err := makeRows(ctx, a.Tree, &wish, nil)
+	sifted := &sieve{}
+	rows, err := makeRows(ctx, a.Tree, &wish, sifted, nil)
 	if err != nil {
 		return loadedMsg{err: err}
 	}
 	return loadedMsg{
 		a: a, hides: hidesByLayer(a), start: start,
-		rows: rowsMsg{wish: wish, rows: rows, cache: cache},
+		rows: rowsMsg{wish: wish, rows: rows, sieve: sifted},
 	}
 }
 

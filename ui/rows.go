@@ -100,30 +100,26 @@ func (w *rowsWish) open() *opened {
 // by itself.
 const autoOpen = 20_000
 
-// A kidCache keeps the ordered children of the directories that have been open
-// in one view and one order. It belongs to whoever makes rows: there is never
-// more than one at work.
-type kidCache struct {
-	view  *analyze.View
-	order order
-	of    map[analyze.NodeID][]analyze.NodeID
-
-	sieved []*analyze.View // filtered views, latest use last
+// A sieve keeps the views that filters have made. It belongs to whoever makes
+// rows: there is never more than one at work.
+type sieve struct {
+	views []*analyze.View // latest use last
 }
 
-// keptSieved bounds the filtered views that are kept.
-const keptSieved = 8
+// keptSieved bounds the filtered views that are kept. Each keeps the view that it
+// is made from.
+const keptSieved = 4
 
 // wished returns the view that a wish asks for. It passes over all nodes if that
 // is not there yet.
-func (c *kidCache) wished(ctx context.Context, t *analyze.Tree, w *rowsWish) (*analyze.View, error) {
+func (c *sieve) wished(ctx context.Context, t *analyze.Tree, w *rowsWish) (*analyze.View, error) {
 	whole := t.View(w.spec)
 	if w.filter.Empty() {
 		return whole, nil
 	}
-	for i, v := range c.sieved {
+	for i, v := range c.views {
 		if f, _ := v.Filtered(); v.Whole() == whole && f.String() == w.filter.String() {
-			c.sieved = append(slices.Delete(c.sieved, i, i+1), v)
+			c.views = append(slices.Delete(c.views, i, i+1), v)
 			return v, nil
 		}
 	}
@@ -131,128 +127,33 @@ func (c *kidCache) wished(ctx context.Context, t *analyze.Tree, w *rowsWish) (*a
 	if err != nil {
 		return nil, err
 	}
-	if len(c.sieved) == keptSieved {
-		c.sieved = slices.Delete(c.sieved, 0, 1)
+	if len(c.views) == keptSieved {
+		c.views = slices.Delete(c.views, 0, 1)
 	}
-	c.sieved = append(c.sieved, v)
+	c.views = append(c.views, v)
 	return v, nil
 }
 
-// children returns the children of n that the view shows, in order.
-func (c *kidCache) children(t *analyze.Tree, n analyze.NodeID) []analyze.NodeID {
-	if kids, ok := c.of[n]; ok {
-		return kids
-	}
-	all := t.Children(n)
-	if len(all) == 0 {
-		return nil
-	}
-	kids := make([]analyze.NodeID, 0, len(all))
-	for _, k := range all {
-		if c.view.Shows(k) {
-			kids = append(kids, k)
-		}
-	}
-	if c.order != byName { // a stable sort: the children come by name
-		slices.SortStableFunc(kids, func(a, b analyze.NodeID) int { return c.order.compare(c.view, a, b) })
-	}
-	c.of[n] = kids
-	return kids
-}
-
-// makeRows returns the rows that a wish asks for: open directories with their
-// children, depth first. It makes the view if that is not there yet, which is
-// one pass over all nodes, so it is to be called from a command. It says in w
-// what w has left to it. The error is the context's.
-func makeRows(ctx context.Context, t *analyze.Tree, w *rowsWish, cache *kidCache) ([]row, *kidCache, error) {
-	if cache == nil {
-		cache = &kidCache{}
-	}
-	view, err := cache.wished(ctx, t, w)
+// makeRows makes the rows that a wish asks for, those from before being what was
+// shown last; nil if nothing was. It makes the view if that is not there yet,
+// which is a pass over the nodes, so it is to be called from a command. It says in
+// w what w has left to it. The error is the context's.
+func makeRows(ctx context.Context, t *analyze.Tree, w *rowsWish, sifted *sieve, before *rowList) (*rowList, error) {
+	view, err := sifted.wished(ctx, t, w)
 	if err != nil {
-		return nil, cache, err
-	}
-	if cache.view != view || cache.order != w.order {
-		cache = &kidCache{view: view, order: w.order, of: map[analyze.NodeID][]analyze.NodeID{}, sieved: cache.sieved}
+		return nil, err
 	}
 	if w.auto && !w.filter.Empty() {
 		n, _ := view.Matched()
 		w.sifted, w.auto = opened{all: n <= autoOpen}, false
 	}
-	open := w.open()
-	type level struct {
-		kids []analyze.NodeID
-		next int
-	}
-	var rows []row
-	stack := []level{{kids: cache.children(t, 0)}}
-	for len(stack) > 0 {
-		l := &stack[len(stack)-1]
-		if l.next == len(l.kids) {
-			stack = stack[:len(stack)-1]
-			continue
-		}
-		head := l.kids[l.next]
-		l.next++
-		n := endOfChain(t, view, head)
-		r := row{head: head, node: n, depth: int32(len(stack) - 1)}
-		if !open.has(n) {
-			r.kids = slices.ContainsFunc(t.Children(n), view.Shows)
-		} else if kids := cache.children(t, n); len(kids) > 0 {
-			r.kids = true
-			stack = append(stack, level{kids: kids})
-		}
-		rows = append(rows, r)
-	}
-	return rows, cache, nil
-}
-
-// endOfChain returns the last of the directories that stand on one row with n.
-func endOfChain(t *analyze.Tree, view *analyze.View, n analyze.NodeID) analyze.NodeID {
-	for {
-		only := analyze.NodeID(-1)
-		for _, k := range t.Children(n) {
-			if !view.Shows(k) {
-				continue
-			}
-			if only >= 0 {
-				return n
-			}
-			only = k
-		}
-		if only < 0 || !isDir(view, only) || !isDir(view, n) {
-			return n
-		}
-		n = only
-	}
+	return newRowList(ctx, view, w.order, *w.open(), before)
 }
 
 // isDir reports whether a view shows n as a directory.
 func isDir(view *analyze.View, n analyze.NodeID) bool {
 	v, ok := view.Version(n)
 	return !ok || v.Change() != analyze.Removed && v.Kind().String() == "dir"
-}
-
-// find returns the row of node n, or of its nearest parent that has one; 0 if
-// there is none.
-func find(t *analyze.Tree, rows []row, n analyze.NodeID) int {
-	var path []analyze.NodeID // n and its parents, the highest first
-	for ; n != 0; n = t.Parent(n) {
-		path = append(path, n)
-	}
-	slices.Reverse(path)
-	found, depth := 0, 0
-	for i, r := range rows {
-		if len(path) == 0 || int(r.depth) < depth {
-			break // found, or the parent's children have come to an end
-		}
-		if int(r.depth) == depth && r.head == path[0] {
-			found = i
-			depth++
-			path = path[min(r.length(t), len(path)):]
-		}
-	}
-	return found
 }
 
 // length returns how many directories stand on the row.
@@ -278,8 +179,8 @@ func (r row) name(t *analyze.Tree) string {
 type rowsMsg struct {
 	seq   int
 	wish  rowsWish
-	rows  []row
-	cache *kidCache
+	rows  *rowList
+	sieve *sieve
 	err   error // the wish was given up: there are no rows
 }
 
@@ -290,11 +191,19 @@ func (msg rowsMsg) do(m *model) tea.Cmd {
 	return tea.Batch(cmd, m.missed(), m.replay())
 }
 
-// rowsCmd makes the rows of a wish, off the event loop.
-func rowsCmd(ctx context.Context, t *analyze.Tree, seq int, w rowsWish, cache *kidCache) tea.Cmd {
-	w.opened, w.sifted = w.opened.clone(), w.sifted.clone()
+// rowsCmd makes the rows of the files' wish, off the event loop, and gets those
+// around the anchor ready.
+func (f *files) rowsCmd(ctx context.Context) tea.Cmd {
+	t, before, anchor := f.a.Tree, f.rows, f.anchor
+	msg := rowsMsg{seq: f.seq, wish: f.wish, sieve: f.sieve}
+	if msg.sieve == nil {
+		msg.sieve = &sieve{}
+	}
+	msg.wish.opened, msg.wish.sifted = f.wish.opened.clone(), f.wish.sifted.clone()
 	return func() tea.Msg {
-		rows, cache, err := makeRows(ctx, t, &w, cache)
-		return rowsMsg{seq: seq, wish: w, rows: rows, cache: cache, err: err}
+		if msg.rows, msg.err = makeRows(ctx, t, &msg.wish, msg.sieve, before); msg.err == nil && msg.rows.len() > 0 {
+			msg.rows.at(msg.rows.find(anchor))
+		}
+		return msg
 	}
 }

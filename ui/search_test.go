@@ -174,10 +174,9 @@ func TestWalk(t *testing.T) {
 					t.Fatal(err)
 				}
 				var want []analyze.NodeID
-				cache := &kidCache{view: view, order: by, of: map[analyze.NodeID][]analyze.NodeID{}}
 				var visit func(n analyze.NodeID)
 				visit = func(n analyze.NodeID) {
-					for _, k := range cache.children(a.Tree, n) {
+					for _, k := range ordered(view, by, n) {
 						if found.Has(k) {
 							want = append(want, k)
 						}

@@ -102,7 +102,7 @@ func (j seekJob) do(ctx context.Context) (foundMsg, error) {
 	msg := foundMsg{query: j.query, from: j.to}
 	var err error
 	if j.view == nil {
-		if j.view, err = (&kidCache{}).wished(ctx, j.t, &j.wish); err != nil {
+		if j.view, err = (&sieve{}).wished(ctx, j.t, &j.wish); err != nil {
 			return msg, err
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // shownPaths returns the paths of all rows of the files.
 func shownPaths(m *model) string {
 	var paths []string
-	for _, r := range m.files.rows {
+	for r := range m.files.rows.all() {
 		paths = append(paths, m.a.Tree.Path(r.node))
 	}
 	return strings.Join(paths, " ")

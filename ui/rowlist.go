@@ -1,0 +1,305 @@
+package ui
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"maps"
+	"slices"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// A rowList is the rows of the files pane: open directories with their children,
+// depth first. With every directory of a large image open those are millions, so
+// they are not listed. The view knows how many lines there are below each node;
+// a row is found by going down from the root, past what stands before it, and
+// only the children of directories on that way are put in order.
+//
+// It is made by a command, and then belongs to the event loop; only all may be
+// used by others.
+type rowList struct {
+	tree  *analyze.Tree
+	view  *analyze.View
+	order order
+	open  opened // its own
+	count int
+
+	// Of each node with a flipped directory at it or below: how many rows more
+	// there are below its row than without those.
+	shift map[analyze.NodeID]int
+	// Large directories that are open. They take long to order: that is done
+	// beforehand, and they do not change.
+	wide  map[analyze.NodeID]rowDir
+	large []analyze.NodeID // the tree's directories that are large
+
+	dirs   map[analyze.NodeID]rowDir // those that were gone through lately
+	held   int                       // children in dirs
+	window []row                     // those that were looked at last
+	from   int                       // the first of window
+}
+
+// A rowDir is a directory that was gone through.
+type rowDir struct {
+	kids []analyze.NodeID // that the view shows, in order
+	ends []int            // by child: rows of it and of those before it, with all below them
+}
+
+// Bounds of a rowList.
+const (
+	largeDir   = 1 << 14 // children from which on a directory is ordered beforehand
+	heldKids   = 1 << 17 // children of directories that are kept in order
+	windowRows = 256
+)
+
+// newRowList makes the rows of a view. It orders large directories, and passes
+// over all nodes if no list of this tree came before, so it is to be called from
+// a command. The error is the context's.
+func newRowList(ctx context.Context, v *analyze.View, by order, open opened, before *rowList) (*rowList, error) {
+	l := &rowList{tree: v.Tree(), view: v, order: by, open: open.clone(), dirs: map[analyze.NodeID]rowDir{}}
+	if before != nil && before.tree == l.tree {
+		l.large = before.large
+	} else {
+		for n := range analyze.NodeID(l.tree.Len()) {
+			if len(l.tree.Children(n)) >= largeDir {
+				l.large = append(l.large, n)
+			}
+		}
+	}
+	l.reckon()
+	l.wide = map[analyze.NodeID]rowDir{}
+	for _, n := range l.large {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if n != analyze.Root && !l.open.has(n) {
+			continue
+		}
+		var kids []analyze.NodeID
+		if before != nil && before.view == v && before.order == by {
+			kids = before.wide[n].kids
+		}
+		if kids == nil {
+			kids = ordered(v, by, n)
+		}
+		l.wide[n] = l.counted(kids)
+	}
+	return l, nil
+}
+
+// reckon counts the rows.
+func (l *rowList) reckon() {
+	l.shift = map[analyze.NodeID]int{}
+	for n := range l.open.except {
+		for {
+			if _, ok := l.shift[n]; ok {
+				break
+			}
+			l.shift[n] = 0
+			if n == analyze.Root {
+				break
+			}
+			n = l.tree.Parent(n)
+		}
+	}
+	for _, n := range slices.Backward(slices.Sorted(maps.Keys(l.shift))) { // children before their parents
+		if n == analyze.Root {
+			break
+		}
+		_, joined := l.view.Joined(n)
+		switch open := l.open.has(n); {
+		case joined: // what stands on its row is open or not
+		case open && !l.open.all:
+			l.shift[n] += l.view.Kids(n)
+		case !open && l.open.all:
+			l.shift[n] = -l.view.Lines(n)
+		case !open:
+			l.shift[n] = 0
+		}
+		l.shift[l.tree.Parent(n)] += l.shift[n]
+	}
+	l.count = l.view.Kids(analyze.Root) + l.shift[analyze.Root]
+	if l.open.all {
+		l.count = l.view.Lines(analyze.Root) + l.shift[analyze.Root]
+	}
+}
+
+// len returns how many rows there are.
+func (l *rowList) len() int {
+	if l == nil {
+		return 0
+	}
+	return l.count
+}
+
+// at returns row i.
+func (l *rowList) at(i int) row {
+	if i < l.from || i >= l.from+len(l.window) {
+		l.from = max(min(i-windowRows/2, l.count-windowRows), 0)
+		w := l.walk(l.kids)
+		w.skip(l, l.from)
+		l.window = l.window[:0]
+		for len(l.window) < windowRows {
+			r, ok := w.next()
+			if !ok {
+				break
+			}
+			l.window = append(l.window, r)
+		}
+	}
+	return l.window[i-l.from]
+}
+
+// all goes through all rows. It may be used while the event loop uses others of
+// l's methods.
+func (l *rowList) all() iter.Seq[row] {
+	return func(yield func(row) bool) {
+		if l == nil {
+			return
+		}
+		w := l.walk(l.arranged)
+		for {
+			r, ok := w.next()
+			if !ok || !yield(r) {
+				return
+			}
+		}
+	}
+}
+
+// find returns the row of node n, or of its nearest parent that has one; 0 if
+// there is none.
+func (l *rowList) find(n analyze.NodeID) int {
+	var path []analyze.NodeID // n and its parents, the highest first
+	for ; n != analyze.Root; n = l.tree.Parent(n) {
+		path = append(path, n)
+	}
+	slices.Reverse(path)
+	found, first, dir := 0, 0, analyze.Root
+	for len(path) > 0 {
+		d := l.dir(dir)
+		i := slices.Index(d.kids, path[0])
+		if i < 0 {
+			break
+		}
+		if i > 0 {
+			first += d.ends[i-1]
+		}
+		found = first
+		r := l.row(path[0], 0)
+		if !l.open.has(r.node) {
+			break
+		}
+		path = path[min(r.length(l.tree), len(path)):]
+		first, dir = first+1, r.node
+	}
+	return found
+}
+
+// row returns the row of which head is the first node.
+func (l *rowList) row(head analyze.NodeID, depth int) row {
+	n := head
+	for joined := true; joined; {
+		n, joined = l.view.Joined(n)
+	}
+	return row{head: head, node: n, depth: int32(depth), kids: l.view.Kids(n) > 0}
+}
+
+// below returns how many rows there are below that of which n is the first node.
+func (l *rowList) below(n analyze.NodeID) int {
+	rows := l.shift[n]
+	if l.open.all {
+		rows += l.view.Lines(n)
+	}
+	return rows
+}
+
+// dir returns a directory with what is needed to go through it.
+func (l *rowList) dir(n analyze.NodeID) rowDir {
+	if d, ok := l.wide[n]; ok {
+		return d
+	}
+	d := l.dirs[n]
+	if d.ends == nil {
+		d = l.counted(l.kids(n))
+		l.dirs[n] = d
+	}
+	return d
+}
+
+// counted counts the rows of ordered children.
+func (l *rowList) counted(kids []analyze.NodeID) rowDir {
+	d := rowDir{kids, make([]int, len(kids))}
+	rows := 0
+	for i, k := range kids {
+		rows += 1 + l.below(k)
+		d.ends[i] = rows
+	}
+	return d
+}
+
+// kids returns the children of n that the view shows, in order, and keeps them.
+func (l *rowList) kids(n analyze.NodeID) []analyze.NodeID {
+	if d, ok := l.wide[n]; ok {
+		return d.kids
+	}
+	if d, ok := l.dirs[n]; ok {
+		return d.kids
+	}
+	if l.held > heldKids {
+		clear(l.dirs)
+		l.held = 0
+	}
+	kids := ordered(l.view, l.order, n)
+	l.dirs[n] = rowDir{kids: kids}
+	l.held += 1 + len(kids)
+	return kids
+}
+
+// arranged is the same, and keeps nothing.
+func (l *rowList) arranged(n analyze.NodeID) []analyze.NodeID {
+	if d, ok := l.wide[n]; ok {
+		return d.kids
+	}
+	return ordered(l.view, l.order, n)
+}
+
+// ordered returns the children of n that a view shows, in order. What they are
+// ordered by is looked up once for each.
+func ordered(v *analyze.View, by order, n analyze.NodeID) []analyze.NodeID {
+	all := v.Tree().Children(n)
+	kids := make([]analyze.NodeID, 0, len(all))
+	for _, k := range all {
+		if v.Shows(k) {
+			kids = append(kids, k)
+		}
+	}
+	if by == byName || len(kids) < 2 { // they come by name
+		return kids
+	}
+	type ranked struct {
+		bytes, wasted int64
+		place         int
+	}
+	ranks := make([]ranked, len(kids))
+	for i, k := range kids {
+		ranks[i] = ranked{place: i, bytes: v.Bytes(k)}
+		if by == byWaste {
+			ranks[i].wasted = v.Wasted(k)
+		}
+	}
+	slices.SortFunc(ranks, func(a, b ranked) int {
+		switch { // cmp.Or would compute all of it
+		case a.wasted != b.wasted:
+			return cmp.Compare(b.wasted, a.wasted)
+		case a.bytes != b.bytes:
+			return cmp.Compare(b.bytes, a.bytes)
+		}
+		return cmp.Compare(a.place, b.place)
+	})
+	sorted := make([]analyze.NodeID, len(kids))
+	for i, r := range ranks {
+		sorted[i] = kids[r.place]
+	}
+	return sorted
+}
