@@ -34,6 +34,7 @@ type Terminal struct {
 	mu      sync.Mutex
 	screen  *vt.Emulator
 	changed time.Time // when the program last wrote
+	written int64     // bytes
 }
 
 // Start runs the command on a new terminal of the given size, with TERM set and
@@ -90,6 +91,7 @@ func (term *Terminal) show(shown chan<- struct{}) {
 		n, err := term.tty.Read(b)
 		term.mu.Lock()
 		term.screen.Write(b[:n])
+		term.written += int64(n)
 		term.changed = time.Now()
 		term.mu.Unlock()
 		if err != nil {
@@ -131,6 +133,13 @@ func (term *Terminal) Screen() string {
 		lines[i] = strings.TrimRight(lines[i], " \r")
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Written returns how many bytes the program has written so far.
+func (term *Terminal) Written() int64 {
+	term.mu.Lock()
+	defer term.mu.Unlock()
+	return term.written
 }
 
 // WaitFor waits until the screen shows the text, and returns the screen.

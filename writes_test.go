@@ -1,0 +1,56 @@
+//go:build unix
+
+package main
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/peelhq/peel/internal/testkit"
+)
+
+// What a key has the program write to the terminal is little, for it may be at
+// the other end of a slow line.
+func TestTerminalWrites(t *testing.T) {
+	program := build(t)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("COLORTERM", "") // 256 colours, as over SSH
+	term := testkit.Start(t, exec.Command(program, filepath.Join("testdata", "sample.tar")), 120, 40)
+	term.WaitFor("srv")
+	before := term.WaitIdle()
+	t.Logf("the first frame: %d bytes", term.Written()) // for comparison: no key has that written again
+	for _, c := range []struct {
+		name, prepare, key string
+		most               int64
+	}{
+		{"a directory opened", "C\x1b[H", "l", 3000},
+		{"all opened", "C\x1b[H", "E", 6000},
+		{"a row down, to another file", "jj", "j", 700},
+		{"a row up, to another file", "", "k", 700},
+		{"a row up, to a directory", "", "k", 1500},
+		{"a page down", "", "\x1b[6~", 6000},
+		{"a page up", "", "\x1b[5~", 6000},
+		{"another layer", "\x1b[H", "[", 8000},
+		{"and back", "", "]", 8000},
+		{"another order", "", "s", 6000},
+		{"the next pane", "", "\t", 2000},
+	} {
+		if c.prepare != "" {
+			term.Send(c.prepare)
+			before = term.WaitIdle()
+		}
+		from := term.Written()
+		term.Send(c.key)
+		before = term.WaitChange(before)
+		n := term.Written() - from
+		t.Logf("%s: %d bytes", c.name, n)
+		if n > c.most {
+			t.Errorf("%s writes %d bytes, at most %d are to be", c.name, n, c.most)
+		}
+	}
+	if !strings.Contains(before, "Files") {
+		t.Errorf("the screen is another one by now:\n%s", before)
+	}
+}
