@@ -1,0 +1,37 @@
+package ui
+
+import (
+	"fmt"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// nodeFacts says what there is to say of a version that has no content.
+func nodeFacts(lk *look, a *analyze.Analysis, v analyze.Version) prose {
+	st := &lk.st
+	var p prose
+	what := map[string]string{
+		"symlink": "a symbolic link", "hardlink": "a hard link whose target is missing", "char": "a character device",
+		"block": "a block device", "fifo": "a named pipe",
+	}[v.Kind().String()]
+	p.add(span{st.strong, what})
+	if to, ok := v.Target(); ok {
+		p.add(span{st.dim, "to    "}, span{st.link, lk.text(to)})
+		path := a.Tree.Path(v.Node())
+		n, err := analyze.Resolve(a.Tree, v.Layer(), path, true)
+		if err != nil {
+			p.add(span{st.dim, "which is nothing after layer "}, span{st.text, fmt.Sprint(v.Layer())})
+		} else {
+			p.add(span{st.dim, "which is "}, span{st.text, lk.text(a.Tree.Path(n))})
+		}
+	}
+	if e, ok := v.Entry(); ok && (e.Major != 0 || e.Minor != 0) {
+		p.add(span{st.dim, "number "}, span{st.text, fmt.Sprintf("%d, %d", e.Major, e.Minor)})
+	}
+	p.add(span{st.dim, "owner "}, span{st.text, fmt.Sprintf("%d:%d", v.UID(), v.GID())})
+	p.add(span{st.dim, "mode  "}, span{st.text, fmt.Sprintf("%04o", v.Mode())})
+	if t := v.Time(); !t.IsZero() {
+		p.add(span{st.dim, "time  "}, span{st.text, t.UTC().Format("2006-01-02 15:04:05")})
+	}
+	return p
+}

@@ -1,0 +1,134 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// openViewer opens a page on the chosen version.
+func (m *model) openViewer() tea.Cmd {
+	if it, ok := m.history.item(); ok && m.focus == historyPane && it.waste != nil {
+		return m.viewWaste(it.waste)
+	}
+	v, ok := m.chosen()
+	if !ok {
+		return m.say("there is no file here")
+	}
+	return m.viewVersion(v)
+}
+
+// viewWaste opens a page on a version that is wasted.
+func (m *model) viewWaste(w *analyze.Waste) tea.Cmd {
+	if w.Node >= 0 {
+		for _, v := range m.a.Tree.Versions(w.Node) {
+			if v.Layer() == w.Layer && v.Wasted() == w.Bytes {
+				return m.viewVersion(v)
+			}
+		}
+	}
+	return m.say("it has no path")
+}
+
+// viewVersion opens a page on a version.
+func (m *model) viewVersion(v analyze.Version) tea.Cmd {
+	name := m.look.text(m.a.Tree.Path(v.Node()))
+	switch {
+	case v.Change() == analyze.Removed:
+		return m.say(fmt.Sprintf("layer %d removes %s", v.Layer(), name))
+	case v.Kind().String() == "dir":
+		return m.say(name + " is a directory")
+	}
+	p := &viewer{lk: &m.look, a: m.a, path: name, numbers: true}
+	p.ctx, p.stop = context.WithCancel(m.ctx)
+	m.open(p)
+	return p.show(m, v)
+}
+
+// openedMsg brings a file that has been opened, and how it begins.
+type openedMsg struct {
+	p     *viewer
+	seq   int
+	doc   *document
+	rows  []piece
+	bytes []byte
+	err   error
+}
+
+func (msg openedMsg) do(*model) tea.Cmd {
+	p := msg.p
+	if msg.seq != p.seq {
+		msg.drop()
+		return nil
+	}
+	p.busy = false
+	if msg.err != nil {
+		p.failed(msg.err)
+		return nil
+	}
+	p.doc = msg.doc
+	if p.seq == 1 {
+		p.hex = msg.doc.binary
+	} else if msg.doc.binary {
+		p.hex = true
+	}
+	p.bytes.held, p.bytes.from = msg.bytes, 0
+	p.text.rows, p.text.first, p.text.folded = msg.rows, 0, nil
+	return tea.Batch(p.text.highlightCmd(p), p.follow())
+}
+
+// drop lets go of a file that nobody wants any more.
+func (msg openedMsg) drop() {
+	if msg.doc != nil {
+		_ = msg.doc.Close() // nobody has read from it
+	}
+}
+
+// openCmd opens the file and reads how it begins.
+func (p *viewer) openCmd() tea.Cmd {
+	ctx, v, seq, path, screen := p.ctx, p.v, p.seq, p.a.Tree.Path(p.v.Node()), p.h
+	return func() tea.Msg {
+		body, err := v.Body(ctx)
+		if err != nil {
+			return openedMsg{p: p, seq: seq, err: err}
+		}
+		msg, err := begun(ctx, body, path, screen)
+		if err != nil {
+			return openedMsg{p: p, seq: seq, err: errors.Join(err, body.Close())}
+		}
+		msg.p, msg.seq = p, seq
+		return msg
+	}
+}
+
+// begun reads how a file begins, for a screen of so many rows.
+func begun(ctx context.Context, c content, path string, screen int) (msg openedMsg, err error) {
+	msg.doc, msg.bytes, err = openDocument(ctx, c, path)
+	if err == nil && !msg.doc.binary {
+		x := newIndex()
+		msg.rows, _, err = x.around(ctx, c, goal{byRow, 0}, screen)
+	}
+	return msg, err
+}
+
+// headSize is how much of a file is looked at to tell what it is, in bytes.
+const headSize = 64 << 10
+
+// openDocument finds out what a file holds. path is its name in the image.
+func openDocument(ctx context.Context, c content, path string) (*document, []byte, error) {
+	head := make([]byte, min(headSize, c.Size()))
+	if _, err := c.ReadAt(ctx, head, 0); err != nil {
+		return nil, nil, err
+	}
+	d := &document{content: c, binary: !isText(head, c.Size() > int64(len(head)))}
+	if !d.binary {
+		d.lexer = lexerFor(path[strings.LastIndexByte(path, '/')+1:], head)
+	}
+	d.nature = natureOf(head, path, d)
+	return d, head, nil
+}

@@ -1,0 +1,162 @@
+package ui
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// Columns of the waste view.
+const (
+	countWidth = 9
+	wasteFixed = 1 + sizeWidth + 1 + maxBar + countWidth + 1
+)
+
+func (p *waste) render(l *line, i int) {
+	st, sg := &p.lk.st, &p.lk.sg
+	switch {
+	case i == 0:
+		l.skip(1)
+		l.right(st.dim, "wasted", sizeWidth)
+		l.skip(1 + maxBar)
+		l.right(st.dim, p.countHead(), countWidth)
+		l.skip(3)
+		l.put(st.dim, p.head())
+		return
+	case p.high > 0 && i == p.list.page+1:
+		l.repeat(st.idleBorder, sg.top, l.left)
+		return
+	case i > p.list.page:
+		l.skip(1)
+		p.lines.render(l, p.detail.top+i-p.list.page-2)
+		return
+	}
+	i += p.top - 1
+	if i >= p.count {
+		if i == 0 {
+			l.skip(1)
+			l.put(st.dim, p.nothing())
+		}
+		return
+	}
+	if i == p.cursor {
+		l.base = st.selected
+		l.put(st.key, sg.mark)
+	} else {
+		l.skip(1)
+	}
+	switch r := p.row(i); {
+	case r.group != nil:
+		p.groupRow(l, r)
+	case r.mend != nil:
+		p.mendRow(l, r.mend)
+	default:
+		p.versionRow(l, r)
+	}
+	l.fill()
+}
+
+func (p *waste) head() string {
+	switch p.grouping {
+	case groupCause:
+		return "cause, layer to blame, path"
+	case groupLayer:
+		return "layer to blame, cause, path"
+	case groupMend:
+		return "what, where, by which step"
+	}
+	return "path"
+}
+
+// countHead names the column that counts the versions of a group, or says of a
+// version which layer hides that of which.
+func (p *waste) countHead() string {
+	if p.grouping >= groupPath {
+		return "in " + p.lk.sg.under + " by"
+	}
+	return "versions"
+}
+
+func (p *waste) nothing() string {
+	switch {
+	case p.book == nil:
+		return "sorting what is wasted" + p.lk.sg.tail
+	case p.grouping == groupMend:
+		return "there is nothing to mend"
+	case p.grouping == groupGone && len(p.a.Waste) > 0:
+		return "every path that is wasted in some layer is there in the final image"
+	}
+	return "nothing is wasted: every stored byte can be seen in the final image"
+}
+
+func (p *waste) groupRow(l *line, r wasteRow) {
+	st, sg := &p.lk.st, &p.lk.sg
+	g := r.group
+	l.right(st.waste, human.Size(g.bytes), sizeWidth)
+	l.skip(1)
+	n := share(g.bytes, p.a.Totals.Wasted, maxBar)
+	l.repeat(st.wasteBar, sg.waste, n)
+	l.skip(maxBar - n)
+	l.right(st.dim, human.Comma(int64(g.count)), countWidth)
+	l.skip(1 + 2*r.depth)
+	icon := sg.closed
+	if p.opened[g] {
+		icon = sg.open
+	}
+	l.put(st.dim, icon+" ")
+	// Below a cause stands the layer, and the other way round.
+	if g.by < 0 || r.depth == 1 && p.grouping == groupLayer {
+		l.put(st.strong, g.cause.String())
+		l.put(st.dim, "  "+causeTexts[g.cause].why)
+		return
+	}
+	l.put(st.strong, "by layer "+strconv.Itoa(g.by))
+	l.put(st.text, "  "+p.commands[g.by])
+}
+
+func (p *waste) mendRow(l *line, f *analyze.Finding) {
+	st := &p.lk.st
+	amount := st.waste
+	if f.Rule == analyze.RuleVisible {
+		amount = st.text // it is not wasted, but seldom wanted
+	}
+	l.right(amount, human.Size(f.Bytes), sizeWidth)
+	l.skip(1)
+	n := share(f.Bytes, p.a.Totals.Stored, maxBar)
+	l.repeat(st.wasteBar, p.lk.sg.waste, n)
+	l.skip(maxBar - n)
+	l.right(st.dim, human.Comma(int64(f.Versions)), countWidth)
+	l.skip(1)
+	title := st.strong
+	if f.Severity > analyze.Note {
+		title = st.failure
+		l.put(title, "! ")
+	} else {
+		l.skip(2)
+	}
+	l.put(title, p.lk.line(f.Title))
+	if f.Path != "" {
+		l.put(st.text, "  "+p.lk.text(f.Path))
+	}
+	if f.Layer >= 0 && f.Layer < len(p.commands) {
+		l.put(st.dim, "  by layer "+strconv.Itoa(f.Layer)+"  "+p.commands[f.Layer])
+	}
+}
+
+func (p *waste) versionRow(l *line, r wasteRow) {
+	st := &p.lk.st
+	w := &p.a.Waste[r.waste]
+	l.right(st.waste, human.Size(w.Bytes), sizeWidth)
+	l.skip(1)
+	n := share(w.Bytes, p.a.Totals.Wasted, maxBar)
+	l.repeat(st.wasteBar, p.lk.sg.waste, n)
+	l.skip(maxBar - n)
+	l.right(st.dim, fmt.Sprintf("%d %s %d", w.Layer, p.lk.sg.under, w.By), countWidth)
+	l.skip(1 + 2*r.depth)
+	if p.grouping >= groupPath {
+		l.put(st.dim, fmt.Sprintf("%-11s ", w.Cause))
+	}
+	l.put(st.text, cutLeft(p.lk.text(w.Path), l.left, p.lk.sg.tail))
+}

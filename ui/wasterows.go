@@ -1,0 +1,86 @@
+package ui
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// A wastePart is a run of rows: one group, one thing to mend, or versions that
+// stand below each other, of which there may be a million.
+type wastePart struct {
+	from     int // its first row
+	group    *wasteGroup
+	mend     *analyze.Finding
+	versions []int32
+	depth    int
+}
+
+// fill lists what is open. It takes time for every group, and none for versions.
+func (p *waste) fill() {
+	p.parts, p.count, p.wide = p.parts[:0], 0, 0
+	if p.book == nil {
+		return
+	}
+	var groups []*wasteGroup
+	switch p.grouping {
+	case groupCause:
+		groups = p.book.byCause
+	case groupLayer:
+		groups = p.book.byLayer
+	case groupMend:
+		for i := range p.book.mend {
+			p.add(wastePart{mend: &p.book.mend[i]})
+		}
+	case groupGone:
+		p.add(wastePart{versions: p.book.gone.rows})
+	default:
+		p.add(wastePart{versions: p.book.all.rows})
+	}
+	for _, g := range groups {
+		p.add(wastePart{group: g})
+		if !p.opened[g] {
+			continue
+		}
+		for _, kid := range g.kids {
+			p.add(wastePart{group: kid, depth: 1})
+			if p.opened[kid] {
+				p.add(wastePart{versions: kid.rows, depth: 2})
+			}
+		}
+	}
+	p.list.resize(p.count, p.list.page)
+}
+
+func (p *waste) add(part wastePart) {
+	part.from = p.count
+	p.parts = append(p.parts, part)
+	p.count += len(part.versions)
+	if part.group != nil || part.mend != nil {
+		p.count++
+	}
+}
+
+// row returns row i, which must be there.
+func (p *waste) row(i int) wasteRow {
+	at, found := slices.BinarySearchFunc(p.parts, i, func(part wastePart, i int) int { return cmp.Compare(part.from, i) })
+	if !found {
+		at--
+	}
+	for part := &p.parts[at]; len(part.versions) == 0 && part.group == nil && part.mend == nil; part = &p.parts[at] {
+		at++ // an empty run begins where the next one does
+	}
+	part := &p.parts[at]
+	if part.group != nil || part.mend != nil {
+		return wasteRow{group: part.group, mend: part.mend, depth: part.depth}
+	}
+	return wasteRow{waste: part.versions[i-part.from], depth: part.depth}
+}
+
+func (p *waste) current() (wasteRow, bool) {
+	if p.cursor >= p.count {
+		return wasteRow{}, false
+	}
+	return p.row(p.cursor), true
+}
