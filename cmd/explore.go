@@ -171,7 +171,7 @@ func (a *app) close(tty *os.File) {
 // terminal itself if the image comes from standard input. It reports false
 // where there is no terminal to show a screen on.
 func (a *app) keyboard(ref string) (*os.File, bool) {
-	if _, ok := terminal(a.stdout); !ok {
+	if _, ok := terminal(a.stdout); !ok || os.Getenv("TERM") == "dumb" { // that cannot go to a place
 		return nil, false
 	}
 	if keys, ok := terminal(a.stdin); ok || ref != "-" {

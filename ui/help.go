@@ -160,6 +160,7 @@ func signSection(p *prose, lk *look) {
 		)
 	}
 	p.gap()
+	p.add(span{st.dim, "  " + sg.base + "  "}, span{st.text, "a layer of the base image"})
 	p.add(span{st.waste, "wasted"}, span{st.text, "  stored in some layer, shown by no path"})
 }
 

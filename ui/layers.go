@@ -96,7 +96,11 @@ func (p *layers) render(l *line, i int, focused bool, from int) {
 		l.skip(1)
 	}
 	l.right(st.dim, strconv.Itoa(i), digits)
-	l.skip(1)
+	if t.Base {
+		l.put(st.dim, sg.base)
+	} else {
+		l.skip(1)
+	}
 	if i >= p.a.Read() {
 		l.right(st.dim, "reading", sizeWidth)
 		l.skip(barGap + bar + 1 + sizeWidth + hides + 2)

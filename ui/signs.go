@@ -16,6 +16,7 @@ type signs struct {
 	closed  string    // before a directory whose content is not
 	mark    string    // at the left of the selected row
 	between string    // at the left of a layer in the chosen range
+	base    string    // beside a layer of the base image
 	bar     string    // bytes that show
 	waste   string    // bytes that are wasted
 	less    string    // there is more to the left
@@ -50,7 +51,7 @@ var unicodeSigns = signs{
 		analyze.Identical: "=",
 		analyze.Removed:   "−",
 	},
-	open: "▾", closed: "▸", mark: "▌", between: "│",
+	open: "▾", closed: "▸", mark: "▌", between: "│", base: "⌂",
 	bar: "▇", waste: "▒", less: "‹", more: "›",
 	was: "←", link: "→", hard: "⇒", order: "▾", tail: "…", dot: "·", under: "◂",
 	full: "━", empty: "─",
@@ -73,7 +74,7 @@ var asciiSigns = signs{
 		analyze.Identical: "=",
 		analyze.Removed:   "-",
 	},
-	open: "v", closed: ">", mark: ">", between: "|",
+	open: "v", closed: ">", mark: ">", between: "|", base: "b",
 	bar: "#", waste: "%", less: "<", more: ">",
 	was: "<", link: ">", hard: "=", order: "v", tail: "..", dot: "-", under: "<",
 	full: "#", empty: "-",

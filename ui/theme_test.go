@@ -1,0 +1,45 @@
+package ui
+
+import (
+	"strings"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+)
+
+// Every view in every theme once, colours too: "^[" stands for an escape.
+func TestThemeFrames(t *testing.T) {
+	themes := []struct {
+		name    string
+		colours colorprofile.Profile
+		isDark  bool
+	}{
+		{"dark", colorprofile.TrueColor, true},
+		{"light", colorprofile.TrueColor, false},
+		{"dark256", colorprofile.ANSI256, true},
+		{"light256", colorprofile.ANSI256, false},
+		{"basic", colorprofile.ANSI, true},
+		{"plain", colorprofile.ASCII, true},
+	}
+	views := []struct{ name, keys string }{{"files", ""}, {"waste", "2 j"}, {"image", "3 j"}, {"help", "?"}}
+	a := open(t, "app")
+	for _, th := range themes {
+		for _, v := range views {
+			name := "theme-" + th.name + "-" + v.name
+			t.Run(name, func(t *testing.T) {
+				m := start(t, a, 80, 24)
+				send(m, tea.ColorProfileMsg{Profile: th.colours})
+				m.isDark = th.isDark
+				m.restyle()
+				press(m, v.keys)
+				intact(t, m)
+				content := m.View().Content
+				if coloured := strings.Contains(content, "\x1b[3"); coloured && th.name == "plain" {
+					t.Error("a colour in the theme without any")
+				}
+				golden(t, name, strings.Split(strings.ReplaceAll(content, "\x1b", "^["), "\n"))
+			})
+		}
+	}
+}
