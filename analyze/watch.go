@@ -39,7 +39,7 @@ func Watch(ctx context.Context, im *source.Image, opts Options, show func(*Analy
 	if err != nil {
 		return nil, err
 	}
-	return Start(ctx, im, opts)
+	return judge(ctx, im, base)
 }
 
 // A watcher makes analyses of the layers that have been read.
