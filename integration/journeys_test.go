@@ -86,7 +86,7 @@ func TestJourneys(t *testing.T) {
 			p.presses("BSpace")
 			p.sees("cause, layer to blame")
 		},
-		"who wrote a path last, and what it was before": func(t *testing.T, p *pane) {
+		"who wrote a path last, and what it was before": func(_ *testing.T, p *pane) {
 			p.types("/nginx.conf")
 			p.sees("1 of 1")
 			p.presses("Enter")
@@ -98,7 +98,7 @@ func TestJourneys(t *testing.T) {
 			p.types("q")
 			p.sees("Files after layer 10")
 		},
-		"a secret that was deleted": func(t *testing.T, p *pane) {
+		"a secret that was deleted": func(_ *testing.T, p *pane) {
 			p.types("2ss")
 			p.sees("Secrets that were deleted")
 			p.types("1/.env")
@@ -108,7 +108,7 @@ func TestJourneys(t *testing.T) {
 			p.types("v")
 			p.sees("PAYMENT_KEY=a-secret-that-nobody-should-ship")
 		},
-		"two versions compared": func(t *testing.T, p *pane) {
+		"two versions compared": func(_ *testing.T, p *pane) {
 			p.types("/nginx.conf")
 			p.sees("1 of 1")
 			p.presses("Enter")
