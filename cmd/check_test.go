@@ -167,7 +167,7 @@ func TestInitKeeps(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.Symlink("elsewhere", peelFile); err != nil {
-		t.Skip(err)
+		t.Skip("no symbolic links can be made here:", err)
 	}
 	if r := peel("check", "--init"); r.code != exitWork {
 		t.Errorf("over a link to nowhere: exit code %d, %s", r.code, r.err)
