@@ -53,7 +53,7 @@ func (m *model) compareVersion(v analyze.Version) tea.Cmd {
 	p := &comparison{lk: &m.look, is: v, was: *was, path: name}
 	p.ctx, p.stop = context.WithCancel(m.ctx)
 	p.all = max(v.Size(), was.Size())
-	files := v.Kind().String() == "file" && was.Kind().String() == "file"
+	files := v.Kind() == analyze.TypeFile && was.Kind() == analyze.TypeFile
 	if !files {
 		p.result = &compared{} // there is nothing to read
 	}
@@ -194,7 +194,7 @@ func (p *comparison) make() {
 	row("owner", fmt.Sprintf("%d:%d", was.UID(), was.GID()), fmt.Sprintf("%d:%d", is.UID(), is.GID()))
 	row("time", timeOf(was), timeOf(is))
 	p.xattrs(row)
-	if is.Kind().String() == "file" && was.Kind().String() == "file" {
+	if is.Kind() == analyze.TypeFile && was.Kind() == analyze.TypeFile {
 		row("size", size(was.Size()), size(is.Size()))
 	}
 	switch r := p.result; {

@@ -274,15 +274,12 @@ func (f *files) node(l *line, r row, s strip, selected int, attrs bool) {
 	v, ok := f.view.Version(r.node)
 	removed := ok && v.Change() == analyze.Removed
 	shadowed := ok && f.spec.Mode == analyze.Everything && v.By() >= 0
-	kind := ""
-	if ok && !removed {
-		kind = v.Kind().String()
-	}
+	is := func(t analyze.FileType) bool { return ok && !removed && v.Kind() == t }
 	bytes := f.view.Bytes(r.node)
 	switch {
 	case bytes > 0:
 		l.right(st.text, human.Size(bytes), sizeWidth)
-	case kind == "file":
+	case is(analyze.TypeFile):
 		l.right(st.dim, human.Size(0), sizeWidth)
 	default:
 		l.skip(sizeWidth)
@@ -312,7 +309,7 @@ func (f *files) node(l *line, r row, s strip, selected int, attrs bool) {
 	switch {
 	case r.kids && f.wish.open().has(r.node):
 		icon = sg.open + " "
-	case r.kids || kind == "dir":
+	case r.kids || is(analyze.TypeDir):
 		icon = sg.closed + " "
 	}
 	switch {
@@ -320,9 +317,9 @@ func (f *files) node(l *line, r row, s strip, selected int, attrs bool) {
 		name = st.change[analyze.Removed]
 	case shadowed:
 		name = st.dim
-	case r.kids || kind == "dir":
+	case r.kids || is(analyze.TypeDir):
 		name = st.dir
-	case kind == "symlink":
+	case is(analyze.TypeSymlink):
 		name = st.link
 	}
 	l.put(st.dim, icon)
@@ -330,10 +327,10 @@ func (f *files) node(l *line, r row, s strip, selected int, attrs bool) {
 	if !ok || removed {
 		return
 	}
-	switch v.Type().String() {
-	case "symlink":
+	switch v.Type() {
+	case analyze.TypeSymlink:
 		l.put(st.dim, " "+sg.link+" "+f.lk.text(v.Link()))
-	case "hardlink":
+	case analyze.TypeHardlink:
 		l.put(st.dim, " "+sg.hard+" "+f.lk.text(v.Link()))
 	}
 }

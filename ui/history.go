@@ -284,7 +284,7 @@ func (p *history) version(v analyze.Version, facts []span, wide int) {
 func (p *history) facts(v analyze.Version, old *analyze.Version) []span {
 	st := &p.lk.st
 	var spans []span
-	dir := v.Type().String() == "dir"
+	dir := v.Type() == analyze.TypeDir
 	if dir {
 		spans = append(spans, span{st.dim, fmt.Sprintf("%*s ", sizeWidth, "dir")})
 	} else {
@@ -323,10 +323,10 @@ func (p *history) changed(v analyze.Version, old *analyze.Version) []span {
 	st, sg := &p.lk.st, &p.lk.sg
 	var spans []span
 	note := func(text string) { spans = append(spans, span{st.waste, "  " + text}) }
-	switch v.Type().String() {
-	case "symlink":
+	switch v.Type() {
+	case analyze.TypeSymlink:
 		spans = append(spans, span{st.link, "  " + sg.link + " " + p.lk.text(v.Link())})
-	case "hardlink":
+	case analyze.TypeHardlink:
 		spans = append(spans, span{st.link, "  " + sg.hard + " " + p.lk.text(v.Link())})
 	}
 	if old == nil {

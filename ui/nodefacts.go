@@ -6,15 +6,20 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
+// kindTexts say what there is that has no content to show.
+var kindTexts = map[analyze.FileType]string{
+	analyze.TypeSymlink:  "a symbolic link",
+	analyze.TypeHardlink: "a hard link whose target is missing",
+	analyze.TypeChar:     "a character device",
+	analyze.TypeBlock:    "a block device",
+	analyze.TypeFifo:     "a named pipe",
+}
+
 // nodeFacts says what there is to say of a version that has no content.
 func nodeFacts(lk *look, a *analyze.Analysis, v analyze.Version) prose {
 	st := &lk.st
 	var p prose
-	what := map[string]string{
-		"symlink": "a symbolic link", "hardlink": "a hard link whose target is missing", "char": "a character device",
-		"block": "a block device", "fifo": "a named pipe",
-	}[v.Kind().String()]
-	p.add(span{st.strong, what})
+	p.add(span{st.strong, kindTexts[v.Kind()]})
 	if to, ok := v.Target(); ok {
 		p.add(span{st.dim, "to    "}, span{st.link, lk.text(to)})
 		path := a.Tree.Path(v.Node())

@@ -153,7 +153,7 @@ func makeRows(ctx context.Context, t *analyze.Tree, w *rowsWish, sifted *sieve, 
 // isDir reports whether a view shows n as a directory.
 func isDir(view *analyze.View, n analyze.NodeID) bool {
 	v, ok := view.Version(n)
-	return !ok || v.Change() != analyze.Removed && v.Kind().String() == "dir"
+	return !ok || v.Change() != analyze.Removed && v.Kind() == analyze.TypeDir
 }
 
 // length returns how many directories stand on the row.

@@ -59,7 +59,7 @@ func (p *viewer) show(m *model, v analyze.Version) tea.Cmd {
 		p.seekRow(p.text.top)
 	}
 	p.bytes.held = nil
-	if v.Kind().String() != "file" {
+	if v.Kind() != analyze.TypeFile {
 		p.facts = nodeFacts(p.lk, p.a, v)
 		return nil
 	}
@@ -128,7 +128,7 @@ func (p *viewer) title(w int) (left, right string) {
 		nature = p.doc.nature
 	}
 	parts := []string{fmt.Sprintf("layer %d", v.Layer()), nature}
-	if v.Kind().String() == "file" {
+	if v.Kind() == analyze.TypeFile {
 		parts = append(parts, human.Size(v.Size()))
 	}
 	parts = append(parts, fmt.Sprintf("%04o", v.Mode()), fmt.Sprintf("%d:%d", v.UID(), v.GID()))
@@ -256,7 +256,7 @@ func (p *viewer) step(m *model, n int) tea.Cmd {
 		}
 	}
 	for at += n; at >= 0 && at < len(all); at += n {
-		if v := all[at]; v.Change() != analyze.Removed && v.Kind().String() != "dir" {
+		if v := all[at]; v.Change() != analyze.Removed && v.Kind() != analyze.TypeDir {
 			return p.show(m, v)
 		}
 	}

@@ -41,7 +41,7 @@ func (m *model) viewVersion(v analyze.Version) tea.Cmd {
 	switch {
 	case v.Change() == analyze.Removed:
 		return m.say(fmt.Sprintf("layer %d removes %s", v.Layer(), name))
-	case v.Kind().String() == "dir":
+	case v.Kind() == analyze.TypeDir:
 		return m.say(name + " is a directory")
 	}
 	p := &viewer{lk: &m.look, a: m.a, path: name, numbers: true}
