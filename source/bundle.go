@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,8 +15,9 @@ import (
 type bundle interface {
 	// file finds a file by its clean, slash-separated name, and follows links,
 	// which never lead out of the bundle. The error wraps fs.ErrNotExist if
-	// there is no such file.
-	file(name string) (*blob, error)
+	// there is no such file. Where files are not on this machine, asking for one is
+	// a request, which ctx ends.
+	file(ctx context.Context, name string) (*blob, error)
 
 	// close releases what the blobs read from.
 	close() error
@@ -73,7 +75,7 @@ func (m *members) add(h *header, b *blob) error {
 	return nil
 }
 
-func (m *members) file(name string) (*blob, error) {
+func (m *members) file(_ context.Context, name string) (*blob, error) {
 	at := memberName(name)
 	for range maxLinks {
 		if b, ok := m.files[at]; ok {
@@ -107,7 +109,7 @@ func openFolder(dir string) (*folder, error) {
 	return &folder{root: root}, nil
 }
 
-func (f *folder) file(name string) (*blob, error) {
+func (f *folder) file(_ context.Context, name string) (*blob, error) {
 	// Looked at first: opening a pipe would wait for somebody to write to it.
 	info, err := f.root.Stat(name)
 	if err != nil {

@@ -249,14 +249,14 @@ func FuzzCacheMembers(f *testing.F) {
 			}
 		}
 	}
-	f.Fuzz(func(_ *testing.T, b []byte) {
+	f.Fuzz(func(t *testing.T, b []byte) {
 		r := &cacheReader{b: b}
 		m, _ := r.members()
 		if r.bad {
 			return
 		}
 		o := opener{}
-		if im, err := o.image(&stream{members: m}, "", anyForm); err == nil {
+		if im, err := o.image(t.Context(), &stream{members: m}, "", anyForm); err == nil {
 			for _, l := range im.Layers {
 				for i := range l.Entries.Len() {
 					_ = l.Entries.At(i)

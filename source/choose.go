@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,7 +15,7 @@ type candidate struct {
 	platform platform // zero if nothing says
 	digest   string   // of its manifest, or of its config where there is no manifest
 	missing  error    // why it cannot be opened, if not all of it is there
-	open     func() (*Image, error)
+	open     func(context.Context) (*Image, error)
 }
 
 func (c candidate) String() string {

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,13 +24,13 @@ type dockerManifest struct {
 const dockerManifestName = "manifest.json"
 
 // dockerCandidates lists what manifest.json lists.
-func dockerCandidates(b bundle) ([]candidate, error) {
-	text, err := document(b, dockerManifestName)
+func dockerCandidates(ctx context.Context, b bundle) ([]candidate, error) {
+	text, err := document(ctx, b, dockerManifestName)
 	if err != nil {
 		return nil, err
 	}
 	if isManifest(text) {
-		return dirCandidates(b, text)
+		return dirCandidates(ctx, b, text)
 	}
 	manifests, err := parseDockerManifests(text)
 	if err != nil {
@@ -37,19 +38,19 @@ func dockerCandidates(b bundle) ([]candidate, error) {
 	}
 	var out []candidate
 	for _, m := range manifests {
-		im, config, err := openDockerImage(b, m)
+		im, config, err := openDockerImage(ctx, b, m)
 		c := candidate{names: m.RepoTags, digest: m.Config, missing: err}
 		if err == nil {
 			c.digest, c.platform = im.ID, config.platform()
-			c.open = func() (*Image, error) { return im, nil }
+			c.open = func(ctx context.Context) (*Image, error) { return im, nil }
 		}
 		out = append(out, c)
 	}
 	return out, nil
 }
 
-func dockerManifests(b bundle) ([]dockerManifest, error) {
-	text, err := document(b, dockerManifestName)
+func dockerManifests(ctx context.Context, b bundle) ([]dockerManifest, error) {
+	text, err := document(ctx, b, dockerManifestName)
 	if err != nil {
 		return nil, err
 	}
@@ -65,8 +66,8 @@ func parseDockerManifests(text []byte) ([]dockerManifest, error) {
 }
 
 // openDockerImage finds an image's config and layers; no layer is read.
-func openDockerImage(b bundle, m dockerManifest) (*Image, *configFile, error) {
-	text, err := document(b, m.Config)
+func openDockerImage(ctx context.Context, b bundle, m dockerManifest) (*Image, *configFile, error) {
+	text, err := document(ctx, b, m.Config)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the image's config: %w", err)
 	}
@@ -88,7 +89,7 @@ func openDockerImage(b bundle, m dockerManifest) (*Image, *configFile, error) {
 	for i, name := range m.Layers {
 		layer := &Layer{Index: i, CompressedBytes: -1}
 		im.Layers = append(im.Layers, layer)
-		layer.blob, err = b.file(name)
+		layer.blob, err = b.file(ctx, name)
 		if err == nil {
 			continue
 		}
@@ -117,11 +118,11 @@ func hexName(name string) string {
 }
 
 // document reads a JSON file of a bundle whole.
-func document(b bundle, name string) ([]byte, error) {
+func document(ctx context.Context, b bundle, name string) ([]byte, error) {
 	if name == "" {
 		return nil, fmt.Errorf("a file without a name: %w", fs.ErrNotExist)
 	}
-	file, err := b.file(name)
+	file, err := b.file(ctx, name)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"strings"
@@ -17,17 +18,17 @@ type hexNamed struct {
 	manifest string // digest of manifest.json
 }
 
-func (h hexNamed) file(name string) (*blob, error) {
+func (h hexNamed) file(ctx context.Context, name string) (*blob, error) {
 	hex, ok := strings.CutPrefix(name, "blobs/sha256/")
 	switch {
 	case !ok:
-		return h.bundle.file(name)
+		return h.bundle.file(ctx, name)
 	case "sha256:"+hex == h.manifest:
-		return h.bundle.file(dockerManifestName)
+		return h.bundle.file(ctx, dockerManifestName)
 	}
-	b, err := h.bundle.file(hex)
+	b, err := h.bundle.file(ctx, hex)
 	if errors.Is(err, fs.ErrNotExist) { // of several platforms, each has its manifest
-		if m, err := h.bundle.file(hex + ".manifest.json"); err == nil {
+		if m, err := h.bundle.file(ctx, hex+".manifest.json"); err == nil {
 			return m, nil
 		}
 	}
@@ -40,14 +41,14 @@ func isManifest(text []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(text)
 
 // dirCandidates lists the image, or the platforms of the one image, that a
 // manifest of such a folder leads to.
-func dirCandidates(b bundle, text []byte) ([]candidate, error) {
+func dirCandidates(ctx context.Context, b bundle, text []byte) ([]candidate, error) {
 	digest := digestOfBytes(text)
 	hash, err := v1.NewHash(digest)
 	if err != nil {
 		return nil, err
 	}
 	w := &ociWalk{b: hexNamed{b, digest}}
-	if err := w.descriptor(v1.Descriptor{Digest: hash, Size: int64(len(text))}, "", 0); err != nil {
+	if err := w.descriptor(ctx, v1.Descriptor{Digest: hash, Size: int64(len(text))}, "", 0); err != nil {
 		return nil, err
 	}
 	return w.found, nil

@@ -54,7 +54,7 @@ func (o *opener) fromAPI(ctx context.Context, e engine, ref string, info engineI
 	if err != nil {
 		return nil, err // says already which engine and image
 	}
-	im, err := o.image(b, "", anyForm)
+	im, err := o.image(ctx, b, "", anyForm)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, errors.Join(err, b.close()))
 	}

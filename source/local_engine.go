@@ -104,7 +104,7 @@ func (l *lister) containerdDetails(ctx context.Context, root string, images []Lo
 			im.Layers, im.Platform, im.Created = same.Layers, same.Platform, same.Created
 			continue
 		}
-		opened, err := o.containerdImage(root, im.ID, engineImage{ID: im.ID})
+		opened, err := o.containerdImage(ctx, root, im.ID, engineImage{ID: im.ID})
 		if err != nil {
 			l.Log.Debug("an image's manifest is not read", "id", im.ID, "error", err)
 		} else {

@@ -125,7 +125,7 @@ func (l *lister) inside(ctx context.Context, dir, name string) []LocalImage {
 		return []LocalImage{file}
 	}
 	defer func() { _ = b.close() }()
-	candidates, err := listCandidates(b, anyForm)
+	candidates, err := listCandidates(ctx, b, anyForm)
 	if err != nil {
 		l.Log.Debug("not an archive of images", "file", path, "error", err)
 		if info.IsDir() { // it says that it is a layout
@@ -133,7 +133,7 @@ func (l *lister) inside(ctx context.Context, dir, name string) []LocalImage {
 		}
 		return nil
 	}
-	return file.holding(candidates, l.Platform)
+	return file.holding(ctx, candidates, l.Platform)
 }
 
 // plainRef is a path as Open takes it for one whatever it is called: "-", or
@@ -214,7 +214,7 @@ func looksLikeImages(form compression, r io.Reader) bool {
 
 // holding lists the images that a file holds: one if Open needs no name, else
 // each by its names, or by its number where it has none.
-func (im LocalImage) holding(all []candidate, wanted string) []LocalImage {
+func (im LocalImage) holding(ctx context.Context, all []candidate, wanted string) []LocalImage {
 	all = mergeDoubles(all)
 	if len(all) == 0 {
 		return nil
@@ -224,7 +224,7 @@ func (im LocalImage) holding(all []candidate, wanted string) []LocalImage {
 			im.Name = all[0].names[0]
 		}
 		if c, err := choose(all, "", wanted); err == nil {
-			im.take(c)
+			im.take(ctx, c)
 		}
 		return []LocalImage{im}
 	}
@@ -249,7 +249,7 @@ func (im LocalImage) holding(all []candidate, wanted string) []LocalImage {
 				named.Name = tag
 			}
 			if chosen, err := choose(all, tag, wanted); err == nil {
-				named.take(chosen)
+				named.take(ctx, chosen)
 			}
 			out = append(out, named)
 		}
@@ -258,8 +258,8 @@ func (im LocalImage) holding(all []candidate, wanted string) []LocalImage {
 }
 
 // take adds what is known of an image that can be opened.
-func (im *LocalImage) take(c candidate) {
-	opened, err := c.open()
+func (im *LocalImage) take(ctx context.Context, c candidate) {
+	opened, err := c.open(ctx)
 	if err != nil {
 		return
 	}

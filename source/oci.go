@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,8 +43,8 @@ type ociWalk struct {
 // ociCandidates lists the images that index.json leads to: through nested
 // indexes, and without what only looks like one (attestations, signatures,
 // caches).
-func ociCandidates(b bundle) ([]candidate, error) {
-	text, err := document(b, ociIndexName)
+func ociCandidates(ctx context.Context, b bundle) ([]candidate, error) {
+	text, err := document(ctx, b, ociIndexName)
 	if err != nil {
 		return nil, err
 	}
@@ -52,14 +53,14 @@ func ociCandidates(b bundle) ([]candidate, error) {
 		return nil, fmt.Errorf("%s: %w", ociIndexName, err)
 	}
 	w := &ociWalk{b: b, tags: map[string][]string{}}
-	if manifests, err := dockerManifests(b); err == nil {
+	if manifests, err := dockerManifests(ctx, b); err == nil {
 		for _, m := range manifests {
 			if hex := hexName(m.Config); hex != "" {
 				w.tags["sha256:"+hex] = append(w.tags["sha256:"+hex], m.RepoTags...)
 			}
 		}
 	}
-	if err := w.index(index.Manifests, "", 1); err != nil {
+	if err := w.index(ctx, index.Manifests, "", 1); err != nil {
 		return nil, err
 	}
 	if len(w.found) == 0 && w.gone != nil {
@@ -69,7 +70,7 @@ func ociCandidates(b bundle) ([]candidate, error) {
 	return w.found, nil
 }
 
-func (w *ociWalk) index(manifests []v1.Descriptor, name string, depth int) error {
+func (w *ociWalk) index(ctx context.Context, manifests []v1.Descriptor, name string, depth int) error {
 	if depth > maxIndexDepth {
 		return errIndexDepth
 	}
@@ -77,7 +78,7 @@ func (w *ociWalk) index(manifests []v1.Descriptor, name string, depth int) error
 		if w.count++; w.count > maxManifests {
 			return fmt.Errorf("more than %d manifests", maxManifests)
 		}
-		if err := w.descriptor(d, nameOf(d, name), depth); err != nil {
+		if err := w.descriptor(ctx, d, nameOf(d, name), depth); err != nil {
 			return err
 		}
 	}
@@ -95,7 +96,7 @@ func nameOf(d v1.Descriptor, inherited string) string {
 }
 
 // descriptor follows one line of an index, whatever it turns out to name.
-func (w *ociWalk) descriptor(d v1.Descriptor, name string, depth int) error {
+func (w *ociWalk) descriptor(ctx context.Context, d v1.Descriptor, name string, depth int) error {
 	if d.Annotations[attestationKind] == attestationManifest {
 		if w.about == nil {
 			w.about = map[string][]v1.Descriptor{}
@@ -106,7 +107,7 @@ func (w *ociWalk) descriptor(d v1.Descriptor, name string, depth int) error {
 	if d.Annotations[attestationKind] != "" || (d.Platform != nil && d.Platform.OS == "unknown") {
 		return nil
 	}
-	text, err := w.blob(d)
+	text, err := w.blob(ctx, d)
 	if errors.Is(err, fs.ErrNotExist) {
 		if d.MediaType.IsIndex() { // it has nothing to choose from
 			w.gone = err
@@ -127,12 +128,12 @@ func (w *ociWalk) descriptor(d v1.Descriptor, name string, depth int) error {
 		return fmt.Errorf("%s: reading it as a manifest: %w", d.Digest, err)
 	}
 	if both.Manifests != nil {
-		return w.index(both.Manifests, name, depth+1)
+		return w.index(ctx, both.Manifests, name, depth+1)
 	}
 	if !isImage(both.Manifest) {
 		return nil
 	}
-	im, config, err := openOCIImage(w.b, both.Manifest)
+	im, config, err := openOCIImage(ctx, w.b, both.Manifest)
 	c := candidate{digest: d.Digest.String(), missing: err}
 	if err == nil {
 		im.Digest, im.Name = c.digest, name
@@ -140,8 +141,8 @@ func (w *ociWalk) descriptor(d v1.Descriptor, name string, depth int) error {
 		if len(c.names) > 0 {
 			im.Name = c.names[0]
 		}
-		c.open = func() (*Image, error) {
-			im.Provenance = provenanceOf(w.b, im, w.about[im.Digest])
+		c.open = func(ctx context.Context) (*Image, error) {
+			im.Provenance = provenanceOf(ctx, w.b, im, w.about[im.Digest])
 			return im, nil
 		}
 	}
@@ -174,11 +175,13 @@ func isImage(m v1.Manifest) bool {
 	return m.ArtifactType == "" && m.Config.Digest.Hex != ""
 }
 
-func (w *ociWalk) blob(d v1.Descriptor) ([]byte, error) { return blobDocument(w.b, d) }
+func (w *ociWalk) blob(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+	return blobDocument(ctx, w.b, d)
+}
 
 // blobDocument reads a JSON blob and checks that it is what its digest says.
-func blobDocument(b bundle, d v1.Descriptor) ([]byte, error) {
-	text, err := document(b, blobName(d.Digest))
+func blobDocument(ctx context.Context, b bundle, d v1.Descriptor) ([]byte, error) {
+	text, err := document(ctx, b, blobName(d.Digest))
 	if err != nil {
 		return nil, err
 	}
@@ -191,8 +194,8 @@ func blobDocument(b bundle, d v1.Descriptor) ([]byte, error) {
 func blobName(h v1.Hash) string { return "blobs/" + h.Algorithm + "/" + h.Hex }
 
 // openOCIImage finds an image's config and layers; no layer is read.
-func openOCIImage(b bundle, m v1.Manifest) (*Image, *configFile, error) {
-	text, err := blobDocument(b, m.Config)
+func openOCIImage(ctx context.Context, b bundle, m v1.Manifest) (*Image, *configFile, error) {
+	text, err := blobDocument(ctx, b, m.Config)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the image's config: %w", err)
 	}
@@ -207,7 +210,7 @@ func openOCIImage(b bundle, m v1.Manifest) (*Image, *configFile, error) {
 	for i, d := range m.Layers {
 		layer := &Layer{Index: i, Digest: d.Digest.String(), MediaType: string(d.MediaType), CompressedBytes: -1}
 		im.Layers = append(im.Layers, layer)
-		layer.blob, err = b.file(blobName(d.Digest))
+		layer.blob, err = b.file(ctx, blobName(d.Digest))
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && foreign(d):
 			layer.Err, layer.CompressedBytes = errForeign(d), d.Size

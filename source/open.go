@@ -199,24 +199,24 @@ func (o *opener) file(ctx context.Context, name, tag string, as form) (*Image, e
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	im, err := o.image(b, tag, as)
+	im, err := o.image(ctx, b, tag, as)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, errors.Join(err, b.close()))
 	}
 	_, isFolder := b.(*folder)
-	im.Source = sourceForm(b, isFolder, as) + name
+	im.Source = sourceForm(ctx, b, isFolder, as) + name
 	o.rereadable(im, func(ctx context.Context, o *opener) (*Image, error) { return o.file(ctx, name, tag, as) })
 	return im, nil
 }
 
-func sourceForm(b bundle, isFolder bool, as form) string {
+func sourceForm(ctx context.Context, b bundle, isFolder bool, as form) string {
 	if isFolder {
-		if _, err := b.file(ociIndexName); err == nil {
+		if _, err := b.file(ctx, ociIndexName); err == nil {
 			return "oci:"
 		}
 		return "docker-dir:"
 	}
-	if _, err := b.file(dockerManifestName); err == nil && as != ociForm {
+	if _, err := b.file(ctx, dockerManifestName); err == nil && as != ociForm {
 		return "docker-archive:"
 	}
 	return "oci-archive:"
@@ -263,8 +263,8 @@ func (o *opener) stream(ctx context.Context, r io.Reader, size int64, done func(
 }
 
 // image picks the wanted image of a bundle.
-func (o *opener) image(b bundle, tag string, as form) (*Image, error) {
-	candidates, err := listCandidates(b, as)
+func (o *opener) image(ctx context.Context, b bundle, tag string, as form) (*Image, error) {
+	candidates, err := listCandidates(ctx, b, as)
 	if err != nil {
 		return nil, err
 	}
@@ -272,7 +272,7 @@ func (o *opener) image(b bundle, tag string, as form) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	im, err := c.open()
+	im, err := c.open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -290,16 +290,16 @@ func (o *opener) image(b bundle, tag string, as form) (*Image, error) {
 
 // listCandidates lists the images of a bundle: by index.json, which tells more,
 // and by manifest.json if there is no index or nothing of it can be opened.
-func listCandidates(b bundle, as form) ([]candidate, error) {
+func listCandidates(ctx context.Context, b bundle, as form) ([]candidate, error) {
 	var oci, docker []candidate
 	var ociErr, dockerErr error
 	if as != dockerForm {
-		if oci, ociErr = ociCandidates(b); ociErr == nil && anyPresent(oci) {
+		if oci, ociErr = ociCandidates(ctx, b); ociErr == nil && anyPresent(oci) {
 			return oci, nil
 		}
 	}
 	if as != ociForm {
-		if docker, dockerErr = dockerCandidates(b); dockerErr == nil && (anyPresent(docker) || len(oci) == 0) {
+		if docker, dockerErr = dockerCandidates(ctx, b); dockerErr == nil && (anyPresent(docker) || len(oci) == 0) {
 			return docker, nil
 		}
 	}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -50,9 +51,9 @@ const (
 // provenanceOf reads the attestations that are said to be of im, and returns the
 // first that is its provenance; nil if there is none. What is malformed or not
 // there says nothing: an image is the same without.
-func provenanceOf(b bundle, im *Image, attestations []v1.Descriptor) *Provenance {
+func provenanceOf(ctx context.Context, b bundle, im *Image, attestations []v1.Descriptor) *Provenance {
 	for _, d := range attestations[:min(len(attestations), maxAttestations)] {
-		text, err := blobDocument(b, d)
+		text, err := blobDocument(ctx, b, d)
 		if err != nil {
 			continue
 		}
@@ -65,7 +66,7 @@ func provenanceOf(b bundle, im *Image, attestations []v1.Descriptor) *Provenance
 			if l.MediaType != inTotoType || predicate != "" && predicate != provenancePredicate02 && predicate != provenancePredicate1 {
 				continue
 			}
-			statement, err := blobDocument(b, l)
+			statement, err := blobDocument(ctx, b, l)
 			if err != nil {
 				continue
 			}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,19 +27,19 @@ type contentStore struct {
 	index []byte
 }
 
-func (c *contentStore) file(name string) (*blob, error) {
+func (c *contentStore) file(ctx context.Context, name string) (*blob, error) {
 	if name == ociIndexName {
 		return &blob{name: name, size: int64(len(c.index)), body: c.index}, nil
 	}
 	if !strings.HasPrefix(name, "blobs/sha256/") {
 		return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 	}
-	return c.folder.file(filepath.FromSlash(name))
+	return c.folder.file(ctx, filepath.FromSlash(name))
 }
 
 // containerdImage opens an image in containerd's content store. root is the
 // engine's root folder.
-func (o *opener) containerdImage(root, ref string, info engineImage) (*Image, error) {
+func (o *opener) containerdImage(ctx context.Context, root, ref string, info engineImage) (*Image, error) {
 	hash, err := v1.NewHash(info.ID)
 	if err != nil {
 		return nil, fmt.Errorf("the image's ID is %q", info.ID)
@@ -62,7 +63,7 @@ func (o *opener) containerdImage(root, ref string, info engineImage) (*Image, er
 			failed = append(failed, err)
 			continue
 		}
-		im, err := o.image(&contentStore{f, index}, "", ociForm)
+		im, err := o.image(ctx, &contentStore{f, index}, "", ociForm)
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", at, errors.Join(err, f.close())))
 			continue

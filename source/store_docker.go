@@ -26,7 +26,7 @@ func (o *opener) dockerImage(ctx context.Context, e engine, ref string, info eng
 			return nil, err
 		}
 		if where.containerd {
-			return o.containerdImage(where.root, ref, info)
+			return o.containerdImage(ctx, where.root, ref, info)
 		}
 		dir, driver = where.root, where.driver
 	}

@@ -36,7 +36,7 @@ type storeImage struct {
 
 var _ bundle = (*storeImage)(nil)
 
-func (s *storeImage) file(name string) (*blob, error) {
+func (s *storeImage) file(_ context.Context, name string) (*blob, error) {
 	return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 }
 

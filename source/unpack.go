@@ -70,7 +70,7 @@ func (o *opener) fromStream(ctx context.Context, r io.Reader, what string) (*Ima
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	im, err := o.image(b, "", anyForm)
+	im, err := o.image(ctx, b, "", anyForm)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, errors.Join(err, b.close()))
 	}
