@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/human"
 )
 
@@ -36,7 +37,7 @@ const (
 type AdviceOptions struct {
 	// Dockerfile is what the image was built from: findings then name the line.
 	// Nil: the lines are those that the image's provenance names, if it has one.
-	Dockerfile *Dockerfile
+	Dockerfile *dockerfile.File
 
 	// Ignore reports whether an absolute path is left out. Nil: none is.
 	Ignore func(path string) bool
@@ -53,7 +54,7 @@ func Advise(a *Analysis, opts AdviceOptions) []Finding {
 	ad := &adviser{a: a, t: a.Tree, opts: opts, groups: map[groupKey]*group{}, secrets: map[secretKey]*secrets{}}
 	ad.classes = classify(a.Tree)
 	ad.moves = findMoves(a)
-	ad.lines = linesOf(a.Image, opts.Dockerfile)
+	ad.lines = dockerfile.Lines(a.Image, opts.Dockerfile)
 	for i := range a.Waste {
 		ad.row(&a.Waste[i])
 	}
@@ -75,7 +76,7 @@ type adviser struct {
 	opts    AdviceOptions
 	classes []class // by node
 	moves   *moves
-	lines   []*Line // by layer
+	lines   []*dockerfile.Line // by layer
 
 	groups  map[groupKey]*group
 	secrets map[secretKey]*secrets
@@ -292,7 +293,7 @@ func (k groupKey) parts() []string {
 // step returns the build step of a layer as the Dockerfile has it, "" if that is
 // not known.
 func (ad *adviser) step(layer int) string {
-	return StepText(ad.t.layers[layer].Step)
+	return dockerfile.StepText(ad.t.layers[layer].Step)
 }
 
 // identity makes a finding's ID of its rule, of what kind it is, and of its
@@ -317,7 +318,7 @@ const maxStepInID = 120
 // sums that the classic builder puts for what COPY and ADD copied. Of a long one
 // it keeps the beginning and a sum.
 func stableStep(step string) string {
-	step = strings.Join(strings.Fields(copiedSum.ReplaceAllString(step, "$1:")), " ")
+	step = strings.Join(strings.Fields(dockerfile.WithoutSums(step)), " ")
 	if len(step) <= maxStepInID {
 		return step
 	}

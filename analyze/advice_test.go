@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/testkit"
 	"github.com/peelhq/peel/source"
 )
@@ -187,8 +188,8 @@ file f 100
 -- layer --
 file f 100 mode=0600
 `
-	parse := func(name, text string) *analyze.Dockerfile {
-		d, err := analyze.ParseDockerfile(name, []byte(text))
+	parse := func(name, text string) *dockerfile.File {
+		d, err := dockerfile.Parse(name, []byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,15 +198,15 @@ file f 100 mode=0600
 	other := parse("./b/Dockerfile", "FROM x\nENV A=b\nRUN make\n\nRUN chmod 600 f \\\n  \n")
 	for _, c := range []struct {
 		name, shape string
-		dockerfile  *analyze.Dockerfile
-		want        *analyze.Line
+		dockerfile  *dockerfile.File
+		want        *dockerfile.Line
 	}{
 		{"nothing", "oci-tar", nil, nil},
-		{"a Dockerfile", "oci-tar", other, &analyze.Line{File: "./b/Dockerfile", First: 5, Last: 5, Sure: true}},
+		{"a Dockerfile", "oci-tar", other, &dockerfile.Line{File: "./b/Dockerfile", First: 5, Last: 5, Sure: true}},
 		{"another Dockerfile", "oci-tar", parse("D", "FROM x\nRUN echo\n"), nil},
-		{"provenance", "oci-attested", nil, &analyze.Line{File: "Dockerfile", First: 3, Last: 3, Sure: true}},
-		{"provenance, and the Dockerfile changed since", "oci-attested", other, &analyze.Line{File: "./b/Dockerfile", First: 5, Last: 5, Sure: true}},
-		{"provenance, and its Dockerfile", "oci-attested", parse("C", "FROM scratch\n"), &analyze.Line{File: "C", First: 3, Last: 3, Sure: true}},
+		{"provenance", "oci-attested", nil, &dockerfile.Line{File: "Dockerfile", First: 3, Last: 3, Sure: true}},
+		{"provenance, and the Dockerfile changed since", "oci-attested", other, &dockerfile.Line{File: "./b/Dockerfile", First: 5, Last: 5, Sure: true}},
+		{"provenance, and its Dockerfile", "oci-attested", parse("C", "FROM scratch\n"), &dockerfile.Line{File: "C", First: 3, Last: 3, Sure: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			found := adviceOn(t, text, c.shape, analyze.AdviceOptions{Dockerfile: c.dockerfile})

@@ -10,9 +10,6 @@ import (
 
 // What a step's text tells of it.
 var (
-	// copiedSum is what the classic builder puts for what COPY and ADD copied:
-	// "COPY file:e1a8… in /srv/app/", "COPY multi:…".
-	copiedSum = regexp.MustCompile(`\b(file|dir|multi):[0-9a-f]{64}\b`)
 	// uninstalls tells a step that removes packages.
 	uninstalls = regexp.MustCompile(`\b(?:apt(?:-get)?|dnf|microdnf|yum|zypper|apk|pip3?|npm|dpkg|rpm)\b[^&|;]*\s(?:purge|autoremove|remove|erase|del|uninstall|rm|-r|-P|-e)\b|\bautoremove\b`)
 	// upgrades tells one that upgrades them.

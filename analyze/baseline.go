@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 	"strings"
+
+	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
 // growthPaths is how many paths a Growth lists.
@@ -21,7 +23,7 @@ type Baseline struct {
 // A BaselineLayer is what is known of one layer.
 type BaselineLayer struct {
 	DiffID         string // "" if unknown
-	Step           string // as Instruction gives it; "" if unknown
+	Step           string // as dockerfile.Instruction gives it; "" if unknown
 	Stored, Wasted int64  // bytes
 }
 
@@ -69,7 +71,7 @@ func (a *Analysis) GrowthFrom(name string, b *Baseline) *Growth {
 	}
 	after := make([]layerFacts, 0, len(a.Layers))
 	for _, l := range a.Layers {
-		after = append(after, layerFacts{id: asText(l.Layer.DiffID), step: asText(Instruction(l.Layer.Step.Command)), stored: l.Stored, wasted: l.Wasted})
+		after = append(after, layerFacts{id: asText(l.Layer.DiffID), step: asText(dockerfile.Instruction(l.Layer.Step.Command)), stored: l.Stored, wasted: l.Wasted})
 	}
 	g.Layers = matchLayers(before, after)
 	g.NewWaste, g.GoneWaste = compareWaste(b.Waste, a.Waste, asText)

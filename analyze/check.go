@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/human"
 )
 
@@ -205,7 +206,7 @@ func (c *checker) stepOf(k int) string {
 	if k < 0 || k >= len(c.a.Layers) || c.a.Layers[k].Layer == nil {
 		return ""
 	}
-	return StepText(c.a.Layers[k].Layer.Step)
+	return dockerfile.StepText(c.a.Layers[k].Layer.Step)
 }
 
 // layerName is a layer with its step, for a sentence: "layer 6 (RUN chmod …)".

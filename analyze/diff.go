@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
 // A Side is one of the two filesystems that Compare compares: the union after a
@@ -202,7 +204,7 @@ func (s *side) facts(oneImage bool) []layerFacts {
 	out := make([]layerFacts, 0, s.at+1)
 	for k := range s.at + 1 {
 		l := &s.a.Layers[k]
-		f := layerFacts{id: l.Layer.DiffID, step: StepText(l.Layer.Step), stored: l.Stored, wasted: l.Stored - s.visible[k]}
+		f := layerFacts{id: l.Layer.DiffID, step: dockerfile.StepText(l.Layer.Step), stored: l.Stored, wasted: l.Stored - s.visible[k]}
 		if oneImage {
 			f.id = fmt.Sprintf("layer %d", k)
 		}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
 // Severity is how much something that was found weighs.
@@ -38,16 +40,9 @@ type Finding struct {
 	Layer    int    // to blame; -1 if none is
 	Bytes    int64  // that would be saved, or that it is about
 	Versions int    // how many versions it sums up; 0 if it is about none
-	Step     string // the build step to blame, as Instruction gives it; "" if unknown
+	Step     string // the build step to blame, as dockerfile.Instruction gives it; "" if unknown
 
-	Line *Line // in the Dockerfile; nil if unknown
-}
-
-// A Line is a place in a Dockerfile.
-type Line struct {
-	File        string // as it was named, with slashes
-	First, Last int    // line numbers from 1
-	Sure        bool   // false: it is the likeliest place, by the order of steps and the likeness of their texts
+	Line *dockerfile.Line // in the Dockerfile; nil if unknown
 }
 
 // An Outcome is all that a check found.

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
 const checkAbout = `Check an image against rules, for a pipeline: exit 0 when all hold, 1 when one fails, and then show what was found and the build steps to blame.
@@ -51,19 +52,19 @@ peel check --init
 		if err != nil {
 			return err
 		}
-		dockerfile, err := readDockerfile(flags.dockerfile)
+		file, err := readDockerfile(flags.dockerfile)
 		if err != nil {
 			return err
 		}
-		return a.check(ctx, args[0], rules, checkedWith{flags.baseline, dockerfile}, outs)
+		return a.check(ctx, args[0], rules, checkedWith{flags.baseline, file}, outs)
 	})
 	return c
 }
 
 // checkedWith is what there is beside the image and the rules.
 type checkedWith struct {
-	baseline   string              // an image or a report; "" if there is none
-	dockerfile *analyze.Dockerfile // nil if there is none
+	baseline   string           // an image or a report; "" if there is none
+	dockerfile *dockerfile.File // nil if there is none
 }
 
 // check holds an image against rules and reports on them, in every form that is

@@ -6,14 +6,12 @@ import (
 	"path/filepath"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
 )
-
-// maxDockerfile bounds what is read of a Dockerfile, in bytes.
-const maxDockerfile = 4 << 20
 
 // readDockerfile reads the Dockerfile that findings are to name the lines of;
 // nil if none is named.
-func readDockerfile(name string) (*analyze.Dockerfile, error) {
+func readDockerfile(name string) (*dockerfile.File, error) {
 	if name == "" {
 		return nil, nil
 	}
@@ -22,11 +20,11 @@ func readDockerfile(name string) (*analyze.Dockerfile, error) {
 		return nil, usage("", "cannot read the Dockerfile: %w", err)
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxDockerfile+1)) // one byte more is an error to who parses it
+	text, err := io.ReadAll(io.LimitReader(f, dockerfile.MaxSize+1)) // of one byte more, Parse says that it is too large
 	if err != nil {
 		return nil, usage("", "cannot read the Dockerfile: %w", err)
 	}
-	d, err := analyze.ParseDockerfile(filepath.ToSlash(name), text)
+	d, err := dockerfile.Parse(filepath.ToSlash(name), text)
 	if err != nil {
 		return nil, usage("", "cannot read the Dockerfile: %w", err)
 	}
@@ -35,7 +33,7 @@ func readDockerfile(name string) (*analyze.Dockerfile, error) {
 
 // advise adds to an outcome what is to be mended in the build. Waste that is
 // ignored is left out of that, too.
-func advise(an *analyze.Analysis, o *analyze.Outcome, d *analyze.Dockerfile) {
+func advise(an *analyze.Analysis, o *analyze.Outcome, d *dockerfile.File) {
 	counted := *an
 	counted.Waste = o.Waste
 	o.Add(analyze.Advise(&counted, analyze.AdviceOptions{Dockerfile: d})...)

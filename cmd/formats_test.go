@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/testkit"
 )
 
@@ -179,7 +180,7 @@ func TestFromRepository(t *testing.T) {
 		{root, "../../../elsewhere/Dockerfile", "../../../elsewhere/Dockerfile"},
 		{root, "", ""},
 	} {
-		o := &analyze.Outcome{Findings: []analyze.Finding{{}, {Line: &analyze.Line{File: c.file, First: 3, Last: 4}}}}
+		o := &analyze.Outcome{Findings: []analyze.Finding{{}, {Line: &dockerfile.Line{File: c.file, First: 3, Last: 4}}}}
 		got := fromRepository(o, c.root)
 		if l := got.Findings[1].Line; l.File != c.want || l.First != 3 || l.Last != 4 {
 			t.Errorf("%q seen from %q is %q, want %q", c.file, c.root, l.File, c.want)

@@ -35,7 +35,7 @@ type codeQualityLines struct {
 // with an issue for each finding. It fails only where w does.
 func CheckGitLab(w io.Writer, v *Verdict) error {
 	all := v.findings()
-	fallback := dockerfile(all)
+	fallback := commonFile(all)
 	issues := make([]codeQuality, 0, len(all))
 	for i := range all {
 		f := &all[i]
@@ -64,9 +64,9 @@ var codeQualitySeverity = map[analyze.Severity]string{
 // knows: viewers leave out, or refuse, what has none.
 const defaultDockerfile = "Dockerfile"
 
-// dockerfile returns the file that findings without a line are laid at: the one
+// commonFile returns the file that findings without a line are laid at: the one
 // that the others name.
-func dockerfile(findings []analyze.Finding) string {
+func commonFile(findings []analyze.Finding) string {
 	for i := range findings {
 		if l := findings[i].Line; l != nil && l.File != "" {
 			return path.Clean(l.File)

@@ -21,6 +21,7 @@ import (
 	dom "golang.org/x/net/html"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/clean"
 )
 
@@ -86,7 +87,7 @@ func hostileVerdict(t *testing.T, text string) *Verdict {
 			f.ID += text
 		}
 		if f.Line != nil {
-			f.Line = &analyze.Line{File: "dir" + text, First: 3, Last: 2}
+			f.Line = &dockerfile.Line{File: "dir" + text, First: 3, Last: 2}
 		}
 	}
 	g := *o.Growth

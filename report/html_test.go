@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/bench/madeup"
 	"github.com/peelhq/peel/internal/human"
 	"github.com/peelhq/peel/internal/testkit"
@@ -195,7 +196,7 @@ func TestHTMLEscapes(t *testing.T) {
 	}
 	findings := []analyze.Finding{{
 		ID: hostile, Rule: hostile, Severity: analyze.Warning, Title: hostile, Message: hostile, Advice: hostile, Path: hostile, Layer: 1,
-		Bytes: 5, Step: hostile, Line: &analyze.Line{File: hostile, First: 3, Last: 4},
+		Bytes: 5, Step: hostile, Line: &dockerfile.Line{File: hostile, First: 3, Last: 4},
 	}}
 	page := htmlOf(t, a, findings)
 	printable(t, page)

@@ -164,7 +164,7 @@ func CheckSARIF(w io.Writer, v *Verdict) error {
 	for _, r := range v.Outcome.Results {
 		rule(r.Rule, r.Severity)
 	}
-	fallback := dockerfile(all)
+	fallback := commonFile(all)
 	for i := range all {
 		f := &all[i]
 		run.Results = append(run.Results, newSARIFResult(f, rule(f.Rule, f.Severity), fallback))

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/clean"
 	"github.com/peelhq/peel/internal/human"
 	"github.com/peelhq/peel/source"
@@ -145,7 +146,7 @@ func baseNote(t analyze.Totals) string {
 
 // Command is what made a layer, in words, on one line and fit for a terminal.
 func Command(l *source.Layer) string {
-	return orUnknown(analyze.StepText(l.Step))
+	return orUnknown(dockerfile.StepText(l.Step))
 }
 
 func (p *page) causes(a *analyze.Analysis) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/testkit"
 )
 
@@ -67,7 +68,7 @@ func findings() []analyze.Finding {
 		{
 			ID: "forbid//srv/app/id_rsa", Rule: "forbid", Severity: analyze.Error, Title: "A forbidden path is shipped", Layer: 1, Bytes: 1679,
 			Message: "layer 1 holds /srv/app/id_rsa, which **/id_rsa forbids", Advice: "Leave it out with a .dockerignore.", Path: "/srv/app/id_rsa",
-			Step: "COPY model.bin /srv/app/", Line: &analyze.Line{File: "docker/Dockerfile", First: 4, Last: 4, Sure: true},
+			Step: "COPY model.bin /srv/app/", Line: &dockerfile.Line{File: "docker/Dockerfile", First: 4, Last: 4, Sure: true},
 		},
 		{
 			ID: "max-layers", Rule: "max-layers", Severity: analyze.Warning, Title: "Too many layers", Layer: -1,
@@ -81,7 +82,7 @@ func findings() []analyze.Finding {
 			ID: "waste/metadata/RUN chmod 600 /srv/app/model.bin", Rule: "waste", Severity: analyze.Note, Title: "A file copied up to change its mode",
 			Message: "A copy of 20.0 kB differs from the file below in its mode alone.", Advice: "Give the mode where the file is written: COPY --chmod=600.",
 			Path: "/srv/app/model.bin", Layer: 2, Bytes: 20000, Versions: 1, Step: "RUN chmod 600 /srv/app/model.bin",
-			Line: &analyze.Line{File: "docker/Dockerfile", First: 6, Last: 7},
+			Line: &dockerfile.Line{File: "docker/Dockerfile", First: 6, Last: 7},
 		},
 		{
 			ID: "waste/removed/RUN rm /srv/app/model.bin", Rule: "waste", Severity: analyze.Note, Title: "A file removed after it was shipped",

@@ -9,6 +9,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/human"
 )
 
@@ -181,7 +182,7 @@ func (p *imagePage) history() {
 			}
 			layer++
 		}
-		step := p.lk.line(analyze.StepText(s))
+		step := p.lk.line(dockerfile.StepText(s))
 		if step == "" {
 			step = "unknown"
 		}

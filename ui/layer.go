@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/human"
 )
 
@@ -106,7 +107,7 @@ func (p *layer) make() {
 	}
 
 	p.lines.gap()
-	command := p.lk.line(analyze.StepText(t.Layer.Step))
+	command := p.lk.line(dockerfile.StepText(t.Layer.Step))
 	if command == "" {
 		p.lines.add(span{st.dim, "command unknown"})
 	} else {

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/human"
 )
 
@@ -30,7 +31,7 @@ func newLayers(lk *look, a *analyze.Analysis) layers {
 	p := layers{lk: lk, a: a, commands: make([]string, len(a.Layers))}
 	for i, t := range a.Layers {
 		p.largest = max(p.largest, t.Stored)
-		p.commands[i] = lk.line(analyze.StepText(t.Layer.Step))
+		p.commands[i] = lk.line(dockerfile.StepText(t.Layer.Step))
 		if p.commands[i] == "" {
 			p.commands[i] = "unknown"
 		}

@@ -1,4 +1,4 @@
-package analyze
+package dockerfile
 
 import (
 	"bytes"
@@ -6,11 +6,18 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// linesOf returns the line of each of an image's layers, nil where none is
-// known: by its provenance, which is sure, and else by aligning d, if it is not
-// nil, with the history. Of a Dockerfile that has been changed since the build,
-// the provenance knows nothing.
-func linesOf(im *source.Image, d *Dockerfile) []*Line {
+// A Line is a place in a Dockerfile.
+type Line struct {
+	File        string // as it was named, with slashes
+	First, Last int    // line numbers from 1
+	Sure        bool   // false: it is the likeliest place, by the order of steps and the likeness of their texts
+}
+
+// Lines returns the line of each of an image's layers, nil where none is known:
+// by its provenance, which is sure, and else by aligning d with the history; nil
+// stands for no Dockerfile. Of a Dockerfile that has been changed since the
+// build, the provenance knows nothing.
+func Lines(im *source.Image, d *File) []*Line {
 	lines := make([]*Line, len(im.Layers))
 	if d != nil {
 		layer := 0

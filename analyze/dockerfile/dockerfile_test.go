@@ -1,4 +1,4 @@
-package analyze
+package dockerfile
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 )
 
 // outline writes what a Dockerfile's last stage consists of: lines, word, text.
-func outline(d *Dockerfile) string {
+func outline(d *File) string {
 	var b strings.Builder
 	for _, in := range d.final() {
 		fmt.Fprintf(&b, "%d-%d %s %s", in.first, in.last, in.word, squeeze(in.args))
@@ -21,7 +21,7 @@ func outline(d *Dockerfile) string {
 	return b.String()
 }
 
-func TestParseDockerfile(t *testing.T) {
+func TestParse(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"plain", "FROM debian\nRUN make\n", "2-2 RUN make\n"},
 		{"words in any case", "from debian\nrun make\nCopy a b", "2-2 RUN make\n3-3 COPY a b\n"},
@@ -45,7 +45,7 @@ func TestParseDockerfile(t *testing.T) {
 		{"ends within an instruction", "FROM x\nRUN a \\", "2-2 RUN a\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d, err := ParseDockerfile("Dockerfile", []byte(c.text))
+			d, err := Parse("Dockerfile", []byte(c.text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -56,18 +56,18 @@ func TestParseDockerfile(t *testing.T) {
 	}
 }
 
-func TestParseDockerfileErrors(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"nothing", "", "f: no FROM: not a Dockerfile"},
 		{"comments only", "# a\n\n", "f: no FROM: not a Dockerfile"},
 		{"no FROM", "# a\nRUN make\n", "f:2: RUN stands before the first FROM"},
 		{"FROM nothing", "FROM --platform=x\n", "f:1: FROM names no image"},
 		{"here-document without an end", "FROM x\nRUN <<EOF\na\n", "f:2: the here-document EOF does not end"},
-		{"too large", strings.Repeat("#", maxDockerfile+1), "f: 4194305 bytes, more than a Dockerfile may have"},
+		{"too large", strings.Repeat("#", MaxSize+1), "f: 4194305 bytes, more than a Dockerfile may have"},
 		{"too many", "FROM x\n" + strings.Repeat("RUN a\n", maxInstructions), "f:10001: more than 10000 instructions"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := ParseDockerfile("f", []byte(c.text))
+			_, err := Parse("f", []byte(c.text))
 			if err == nil || err.Error() != c.want {
 				t.Errorf("error %v, want %s", err, c.want)
 			}
@@ -75,9 +75,9 @@ func TestParseDockerfileErrors(t *testing.T) {
 	}
 }
 
-// TestDockerfileLines: which line each entry of a history is given, and whether
+// TestLines: which line each entry of a history is given, and whether
 // that is sure ("7"), likely ("7?") or unknown ("-").
-func TestDockerfileLines(t *testing.T) {
+func TestLines(t *testing.T) {
 	sum := strings.Repeat("e1", 32)
 	for _, c := range []struct {
 		name, text string
@@ -126,7 +126,7 @@ func TestDockerfileLines(t *testing.T) {
 		{"no steps", "FROM x\n", []string{"RUN /bin/sh -c one"}, "-"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d, err := ParseDockerfile("Dockerfile", []byte(c.text))
+			d, err := Parse("Dockerfile", []byte(c.text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -158,7 +158,7 @@ func FuzzDockerfile(f *testing.F) {
 	f.Add("FROM x\nRUN a \\\n b\nCOPY <<EOF /f\nEOF\n", "RUN /bin/sh -c a b\nCOPY a b")
 	f.Add("# escape=`\nFROM a AS b\nONBUILD RUN x\nFROM b\nSHELL [\"x\"]\nRUN [\"y\"]\n", "|1 A=b /bin/sh -c x")
 	f.Fuzz(func(t *testing.T, text, commands string) {
-		d, err := ParseDockerfile("f", []byte(text))
+		d, err := Parse("f", []byte(text))
 		if err != nil {
 			return
 		}

@@ -1,4 +1,4 @@
-package analyze
+package dockerfile
 
 import (
 	"regexp"
@@ -13,6 +13,9 @@ var (
 	shellPrefix = regexp.MustCompile(`^(?:/(?:usr/)?bin/(?:ba|da|a|z)?sh(?: -o \w+| -\w+)*? -\w*c|cmd /S /C|powershell -Command) `)
 	// The build arguments in front of that: "|2 A=1 B=two words ".
 	buildArgs = regexp.MustCompile(`^\|\d+ .*?(/(?:usr/)?bin/\w*sh |cmd /S /C |powershell -Command )`)
+	// What the classic builder puts for what COPY and ADD copied: "COPY
+	// file:e1a8… in /srv/app/", "COPY multi:…".
+	copiedSum = regexp.MustCompile(`\b(file|dir|multi):[0-9a-f]{64}\b`)
 )
 
 // Instruction returns a step's command as in the Dockerfile: "RUN apt-get
@@ -43,4 +46,11 @@ func StepText(s source.Step) string {
 		return text
 	}
 	return strings.TrimSpace(s.Comment)
+}
+
+// WithoutSums returns an instruction without the sums that the classic builder
+// puts for what COPY and ADD copied, which differ from build to build: "COPY
+// file: in /srv/app/".
+func WithoutSums(instruction string) string {
+	return copiedSum.ReplaceAllString(instruction, "$1:")
 }

@@ -1,4 +1,4 @@
-package analyze
+package dockerfile
 
 import (
 	"bytes"
@@ -9,17 +9,16 @@ import (
 	"strings"
 )
 
-// Bounds on a Dockerfile, far beyond any real one's.
-const (
-	maxDockerfile   = 4 << 20 // bytes
-	maxInstructions = 10_000
-)
+// MaxSize is how large a Dockerfile may be, in bytes: far more than any real one.
+const MaxSize = 4 << 20
 
-// A Dockerfile is what an image is built from: stages of instructions. It is
-// read for its lines' sake: variables are not replaced, and nothing is checked
-// that does not matter for telling instructions apart.
+// maxInstructions bounds them, far beyond any real Dockerfile's.
+const maxInstructions = 10_000
+
+// A File is a Dockerfile: stages of instructions. It is read to find lines:
+// variables are not replaced, and only what tells instructions apart is checked.
 // Source: the Dockerfile reference at docs.docker.com.
-type Dockerfile struct {
+type File struct {
 	name   string // as it was named, with slashes
 	text   []byte
 	stages []stage
@@ -44,14 +43,14 @@ type instruction struct {
 // A document is one of an instruction's here-documents.
 type document struct{ name, text string }
 
-// ParseDockerfile reads a Dockerfile; name is what it is called in findings. The
-// error names the line.
-func ParseDockerfile(name string, text []byte) (*Dockerfile, error) {
-	if len(text) > maxDockerfile {
+// Parse reads a Dockerfile of at most MaxSize bytes. Lines and errors give its
+// name as it is passed here; an error names the line too. The File keeps text.
+func Parse(name string, text []byte) (*File, error) {
+	if len(text) > MaxSize {
 		return nil, fmt.Errorf("%s: %d bytes, more than a Dockerfile may have", name, len(text))
 	}
-	p := &dockerParser{lines: strings.Split(string(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))), "\n"), escape: '\\'}
-	d := &Dockerfile{name: strings.ReplaceAll(name, `\`, "/"), text: text}
+	p := &parser{lines: strings.Split(string(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))), "\n"), escape: '\\'}
+	d := &File{name: strings.ReplaceAll(name, `\`, "/"), text: text}
 	p.directives()
 	for count := 0; ; count++ {
 		in, err := p.instruction()
@@ -72,7 +71,7 @@ func ParseDockerfile(name string, text []byte) (*Dockerfile, error) {
 }
 
 // add appends an instruction to the stage that it is in.
-func (d *Dockerfile) add(in instruction) error {
+func (d *File) add(in instruction) error {
 	if in.word == "FROM" {
 		words := strings.Fields(in.args)
 		if len(words) == 0 {
@@ -104,7 +103,7 @@ func (d *Dockerfile) add(in instruction) error {
 
 // final returns the instructions that make the last stage, in order: those of
 // the stage it is built on come first, with what that wants done by ONBUILD.
-func (d *Dockerfile) final() []instruction {
+func (d *File) final() []instruction {
 	var chain []*stage
 	for at := len(d.stages) - 1; at >= 0; at = d.stageBefore(at, d.stages[at].from) {
 		chain = append(chain, &d.stages[at])
@@ -126,7 +125,7 @@ func (d *Dockerfile) final() []instruction {
 }
 
 // stageBefore returns the stage of that name before stage at, -1 if there is none.
-func (d *Dockerfile) stageBefore(at int, name string) int {
+func (d *File) stageBefore(at int, name string) int {
 	name = strings.ToLower(name)
 	for at--; at >= 0; at-- {
 		if d.stages[at].name != "" && d.stages[at].name == name {
@@ -136,8 +135,8 @@ func (d *Dockerfile) stageBefore(at int, name string) int {
 	return -1
 }
 
-// dockerParser reads a Dockerfile line by line.
-type dockerParser struct {
+// parser reads a Dockerfile line by line.
+type parser struct {
 	lines  []string
 	at     int // the next line, 0-based
 	escape byte
@@ -147,7 +146,7 @@ type dockerParser struct {
 // everything else.
 var directive = regexp.MustCompile(`^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$`)
 
-func (p *dockerParser) directives() {
+func (p *parser) directives() {
 	for i, line := range p.lines {
 		m := directive.FindStringSubmatch(strings.TrimSpace(line))
 		if m == nil {
@@ -161,7 +160,7 @@ func (p *dockerParser) directives() {
 }
 
 // instruction reads the next one; nil at the end.
-func (p *dockerParser) instruction() (*instruction, error) {
+func (p *parser) instruction() (*instruction, error) {
 	for {
 		// What is nothing but an escape is no instruction.
 		if in, err := p.logicalLine(); in == nil || err != nil || in.word != "" {
@@ -171,7 +170,7 @@ func (p *dockerParser) instruction() (*instruction, error) {
 }
 
 // logicalLine reads what one instruction, or none, stands on; nil at the end.
-func (p *dockerParser) logicalLine() (*instruction, error) {
+func (p *parser) logicalLine() (*instruction, error) {
 	var text strings.Builder
 	var in instruction
 	for p.at < len(p.lines) {
@@ -209,7 +208,7 @@ func (p *dockerParser) logicalLine() (*instruction, error) {
 
 // continued returns a line without the escape at its end, and whether it has
 // one: the next line belongs to it. An escape that is escaped is none.
-func (p *dockerParser) continued(line string) (string, bool) {
+func (p *parser) continued(line string) (string, bool) {
 	s := strings.TrimRight(line, " \t")
 	n := len(s)
 	if n == 0 || s[n-1] != p.escape || n > 1 && s[n-2] == p.escape {
@@ -222,7 +221,7 @@ func (p *dockerParser) continued(line string) (string, bool) {
 var hereDoc = regexp.MustCompile(`^\d*<<(-?)(?:'([^'<]+)'|"([^"<]+)"|([^'"<\s]+))$`)
 
 // hereDocuments reads those that an instruction opens.
-func (p *dockerParser) hereDocuments(in *instruction, args string) error {
+func (p *parser) hereDocuments(in *instruction, args string) error {
 	word := in.word
 	if word == "ONBUILD" {
 		word, args = cutWord(args)

@@ -1,0 +1,129 @@
+package dockerfile
+
+import (
+	"slices"
+
+	"github.com/peelhq/peel/source"
+)
+
+// maxAligned bounds what is aligned: the last steps of either side. No real image
+// has as many.
+const maxAligned = 400
+
+// leastLike is how like two steps must be to be taken for one, 1 being the same.
+const leastLike = 0.5
+
+// lines finds the line of each of the image's history entries: the history is
+// aligned with the instructions of the last stage, in order, as a whole as like
+// as can be. What the base image brought stays in front without a line. The
+// slice has an element for each entry, nil where none is known.
+func (d *File) lines(history []source.Step) []*Line {
+	out := make([]*Line, len(history))
+	skipped := max(len(history)-maxAligned, 0)
+	steps := d.final()
+	steps = steps[max(len(steps)-maxAligned, 0):]
+	a := newAlignment(steps, history[skipped:])
+	a.run()
+	for j, i := range a.step {
+		if i < 0 {
+			continue
+		}
+		in := &steps[i]
+		out[skipped+j] = &Line{File: d.name, First: in.first, Last: in.last, Sure: a.sure(i, j)}
+	}
+	return out
+}
+
+// An alignment is of instructions with the history's entries.
+type alignment struct {
+	steps   []stepText // of the Dockerfile
+	history []stepText
+	like    []float64 // by step, then history entry
+	step    []int     // of each history entry; -1 if none
+}
+
+func newAlignment(steps []instruction, history []source.Step) *alignment {
+	a := &alignment{}
+	for i := range steps {
+		a.steps = append(a.steps, steps[i].text())
+	}
+	for _, h := range history {
+		a.history = append(a.history, recorded(h.Command))
+	}
+	for i := range a.steps {
+		for j := range a.history {
+			a.like = append(a.like, likeness(&a.steps[i], &a.history[j]))
+		}
+	}
+	return a
+}
+
+// run finds the pairs whose likeness adds up to most. Of equals it takes the
+// latest, for what stands in front may be the base image's.
+func (a *alignment) run() {
+	n, m := len(a.steps), len(a.history)
+	best := make([]float64, (n+1)*(m+1)) // of the first i steps and j entries
+	at := func(i, j int) int { return i*(m+1) + j }
+	paired := func(i, j int) float64 {
+		if l := a.like[(i-1)*m+j-1]; l >= leastLike {
+			return best[at(i-1, j-1)] + l
+		}
+		return -1
+	}
+	for i := 1; i <= n; i++ {
+		for j := 1; j <= m; j++ {
+			best[at(i, j)] = max(best[at(i-1, j)], best[at(i, j-1)], paired(i, j))
+		}
+	}
+	a.step = slices.Repeat([]int{-1}, m)
+	for i, j := n, m; i > 0 && j > 0; {
+		switch best[at(i, j)] {
+		case paired(i, j):
+			i, j = i-1, j-1
+			a.step[j] = i
+		case best[at(i-1, j)]:
+			i--
+		default:
+			j--
+		}
+	}
+	a.between()
+}
+
+// between pairs what stands alone between two pairs, if it is the same
+// instructions in the same order on both sides: a step whose text was edited.
+func (a *alignment) between() {
+	lastStep, lastEntry := -1, -1
+	for j := 0; j <= len(a.history); j++ {
+		i := len(a.steps)
+		if j < len(a.history) {
+			i = a.step[j]
+		}
+		if i < 0 {
+			continue
+		}
+		steps, entries := a.steps[lastStep+1:i], a.history[lastEntry+1:j]
+		if lastEntry >= 0 && len(steps) == len(entries) && slices.EqualFunc(steps, entries, sameWord) {
+			for k := range entries {
+				a.step[lastEntry+1+k] = lastStep + 1 + k
+			}
+		}
+		lastStep, lastEntry = i, j
+	}
+}
+
+func sameWord(a, b stepText) bool { return a.word == b.word }
+
+// sure reports whether step i is entry j beyond doubt: their texts agree, and no
+// other step without an entry has the same.
+func (a *alignment) sure(i, j int) bool {
+	if a.like[i*len(a.history)+j] < 1 {
+		return false
+	}
+	for other := range a.steps {
+		if other != i && !slices.Contains(a.step, other) && a.like[other*len(a.history)+j] >= 1 {
+			return false
+		}
+	}
+	return true
+}
