@@ -41,7 +41,7 @@ func manual(root *cobra.Command) string {
 		}
 	}
 	m.section("DESCRIPTION")
-	m.paragraphs(rootAbout)
+	m.paragraphs(rootAbout())
 	m.section("OPTIONS OF EVERY COMMAND")
 	root.LocalFlags().VisitAll(m.flag)
 	m.section("COMMANDS")

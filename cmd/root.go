@@ -6,20 +6,19 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/peelhq/peel/source"
 )
 
-const rootAbout = `Peel shows what each layer of a container image does to the ones below it: what it adds, what it covers, what it deletes, and which bytes are still shipped though nobody can see them any more.
+// rootAbout is the program's help, above the flags.
+func rootAbout() string {
+	return `Peel shows what each layer of a container image does to the layers below it: what it adds, covers and deletes, and which bytes still ship although nobody can see them.
 
-IMAGE is a saved image (a file or a directory, of whatever tool), the name of an image that an engine here has, or one of
+IMAGE is one of
 
-  docker://NAME                of the Docker engine
-  podman://NAME                of podman
-  docker-archive:FILE[:TAG]    as docker save writes it
-  oci-archive:FILE[:TAG]       an OCI layout in a file
-  oci:DIR[:TAG]                an OCI layout in a directory
-  -                            an archive on standard input
-
-On a terminal the image opens on a screen to look around in; without one, a report is printed. Without IMAGE the screen begins with the images that are here, to pick one. Layers are counted from 0, the lowest.`
+` + source.Help() + `
+On a terminal, the image opens on a screen to explore. Without a terminal, peel prints a report. Without IMAGE, the screen lists the images on this machine to pick one. Layers are counted from 0, the lowest.`
+}
 
 const rootExample = `
 # look around in an image
@@ -37,7 +36,7 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:     "peel [IMAGE]",
 		Short:   "See what each layer of a container image does to the ones below it",
-		Long:    rootAbout + exitCodes(),
+		Long:    rootAbout() + exitCodes(),
 		Example: rootExample,
 		Args:    rootArgs,
 		RunE: a.run(func(ctx context.Context, args []string) error {

@@ -15,7 +15,14 @@ func (im *Image) DiffIDsOf(ctx context.Context, ref string) ([]string, error) {
 		return ids, nil
 	}
 	o := opener{Options: Options{Platform: im.Platform, Log: im.log}, ref: ref}
-	other, fileErr := o.files(ctx)
+	open := openNamedFile
+	if k, rest := kindOf(ref); k != nil {
+		if k.diffIDs != nil {
+			return nil, err // it has been asked
+		}
+		open, ref = k.open, rest
+	}
+	other, fileErr := open(ctx, &o, ref)
 	if fileErr != nil {
 		return nil, errors.Join(fileErr, err)
 	}
@@ -25,24 +32,40 @@ func (im *Image) DiffIDsOf(ctx context.Context, ref string) ([]string, error) {
 	return ids, other.Close()
 }
 
-// LocalDiffIDsOf is DiffIDsOf for the images of the engines that answer only.
+// LocalDiffIDsOf is DiffIDsOf for the kinds of source that can tell diffIDs
+// without opening the image: the engines that answer.
 func (im *Image) LocalDiffIDsOf(ctx context.Context, ref string) ([]string, error) {
+	meant, rest := kindOf(ref)
+	if meant == nil && strings.Contains(ref, "://") {
+		return nil, absent("%q: unknown scheme", ref)
+	}
 	var errs []error
-	for _, e := range []struct {
-		prefix string
-		reach  connect
-	}{{"docker://", dockerEngine}, {"podman://", podmanEngine}} {
-		name, only := strings.CutPrefix(ref, e.prefix)
-		if !only && strings.Contains(ref, "://") {
+	for _, k := range kinds() {
+		name := ref
+		switch {
+		case k.diffIDs == nil, meant == nil && !k.named, meant != nil && meant.prefix != k.prefix:
 			continue
+		case meant != nil:
+			name = rest
 		}
-		ids, err := engineDiffIDs(ctx, e.reach, name, im)
+		ids, err := k.diffIDs(ctx, im, name)
 		if err == nil {
 			return ids, nil
 		}
 		errs = append(errs, err)
 	}
+	if len(errs) == 0 {
+		return nil, errors.New("the layers of a file are known only once it is opened")
+	}
 	return nil, errors.Join(errs...)
+}
+
+func dockerDiffIDs(ctx context.Context, im *Image, name string) ([]string, error) {
+	return engineDiffIDs(ctx, dockerEngine, name, im)
+}
+
+func podmanDiffIDs(ctx context.Context, im *Image, name string) ([]string, error) {
+	return engineDiffIDs(ctx, podmanEngine, name, im)
 }
 
 func engineDiffIDs(ctx context.Context, reach connect, name string, im *Image) (_ []string, err error) {

@@ -13,6 +13,10 @@ type connect func(ctx context.Context, log *slog.Logger) (engine, error)
 // engineKinds are how the engines are reached, by their names.
 var engineKinds = map[string]connect{"docker": dockerEngine, "podman": podmanEngine}
 
+func openDocker(ctx context.Context, o *opener, name string) (*Image, error) {
+	return o.engine(ctx, dockerEngine, name)
+}
+
 // engine reads an image from an engine, if that answers.
 func (o *opener) engine(ctx context.Context, reach connect, ref string) (*Image, error) {
 	e, err := reach(ctx, o.Log)

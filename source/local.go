@@ -38,20 +38,21 @@ var ErrNoEngine = errors.New("no socket found")
 // listTimeout is how long an engine that answers may take to list its images.
 const listTimeout = 15 * time.Second
 
-// Places returns where to look for images: Docker's engine, podman's (or its
-// store, where no service answers), and the archives and layouts in dir itself.
-// Of an archive with several platforms opts.Platform is told of, else the
+// Places returns where to look for images: every kind of source that can list
+// them, such as the engines, and the archives and layouts in dir itself. Of an archive with several platforms opts.Platform is told of, else the
 // host's. Nothing is asked before Place.Images is called.
 func Places(dir string, opts Options) []Place {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &lister{Options: opts}
-	return []Place{
-		{"docker", l.docker},
-		{"podman", l.podman},
-		{"files", func(ctx context.Context) ([]LocalImage, error) { return l.files(ctx, dir) }},
+	l := &lister{Options: opts, dir: dir}
+	var out []Place
+	for _, k := range kinds() {
+		if k.list != nil {
+			out = append(out, Place{k.place, func(ctx context.Context) ([]LocalImage, error) { return k.list(l, ctx) }})
+		}
 	}
+	return out
 }
 
 // Images lists the images of a place, in no order. There may be some beside an
@@ -80,7 +81,10 @@ func (p Place) Images(ctx context.Context) ([]LocalImage, error) {
 }
 
 // A lister is one look at what there is.
-type lister struct{ Options }
+type lister struct {
+	Options
+	dir string // whose files are looked at
+}
 
 func (l *lister) docker(ctx context.Context) ([]LocalImage, error) {
 	hosts, err := dockerHosts()

@@ -30,7 +30,8 @@ var archiveSuffixes = []string{".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst"}
 // files lists the images in the archives and layouts of a folder: those that are
 // told by their names and then by their content. Folders inside it are layouts,
 // or are not looked into.
-func (l *lister) files(ctx context.Context, dir string) ([]LocalImage, error) {
+func (l *lister) files(ctx context.Context) ([]LocalImage, error) {
+	dir := l.dir
 	names, left, err := archivesIn(dir)
 	if err != nil {
 		return nil, fmt.Errorf("files: %w", err)

@@ -19,16 +19,8 @@ import (
 // An image of an engine is read to its end too, be it from the engine's store or
 // by its API; Options.Via says which.
 //
-// ref is one of
-//
-//	docker://NAME  podman://NAME            an engine
-//	docker-archive:FILE[:TAG]               docker save, podman save, skopeo, kaniko, bazel
-//	oci-archive:FILE[:TAG]  oci:DIR[:TAG]   an OCI image layout, as a tar or a folder
-//	-                                       standard input
-//	FILE[:TAG]  DIR[:TAG]                   any of these, told by content
-//	NAME                                    the engines that answer
-//
-// TAG is a reference, its tag alone, a digest, or "@N" for the N-th image.
+// ref is of one of the kinds that Help lists. TAG, which may follow a file or a
+// folder, is a reference, its tag alone, a digest, or "@N" for the N-th image.
 //
 // An error says what was tried and why each failed; it wraps ErrNotFound if
 // there is no such image.
@@ -44,7 +36,7 @@ func Open(ctx context.Context, ref string, opts Options) (*Image, error) {
 	switch opts.Via {
 	case ViaAny, ViaAPI, ViaStore:
 	default:
-		return nil, fmt.Errorf("%q is no way to read an engine's image: there are %q and %q", opts.Via, ViaAPI, ViaStore)
+		return nil, fmt.Errorf("unknown way %q to read an engine's image: use %q or %q", opts.Via, ViaAPI, ViaStore)
 	}
 	what := ref
 	if ref == "-" {
@@ -78,74 +70,6 @@ const (
 	dockerForm
 	ociForm
 )
-
-func (o *opener) open(ctx context.Context) (*Image, error) {
-	if o.ref == "" {
-		return nil, absent("an empty name")
-	}
-	if o.ref == "-" {
-		return o.stdin(ctx)
-	}
-	if name, ok := strings.CutPrefix(o.ref, "docker://"); ok && name != "" {
-		return o.engine(ctx, dockerEngine, name)
-	}
-	if name, ok := strings.CutPrefix(o.ref, "podman://"); ok && name != "" {
-		return o.podman(ctx, name)
-	}
-	im, err := o.files(ctx)
-	if err == nil || !errors.Is(err, errNoFile) {
-		return im, err
-	}
-	return o.engines(ctx, err)
-}
-
-// errNoFile says that a name is not that of a file, and need not be meant as one.
-var errNoFile = errors.New("no such file")
-
-// files opens the image of a file or folder.
-func (o *opener) files(ctx context.Context) (*Image, error) {
-	for prefix, as := range map[string]form{"docker-archive:": dockerForm, "oci-archive:": ociForm, "oci:": ociForm} {
-		if rest, ok := strings.CutPrefix(o.ref, prefix); ok && rest != "" {
-			return o.path(ctx, rest, as)
-		}
-	}
-	if scheme, _, ok := strings.Cut(o.ref, "://"); ok {
-		return nil, absent("%q: images are not read from %s://; there are docker://NAME, podman://NAME, docker-archive:FILE, oci-archive:FILE, oci:DIR, -, FILE, DIR and NAME", o.ref, scheme)
-	}
-	file, tag, err := splitTag(o.ref)
-	switch {
-	case err == nil:
-		return o.file(ctx, file, tag, anyForm)
-	case looksLikePath(o.ref):
-		return nil, asNotFound(err)
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w: %s", errNoFile, o.ref)
-	}
-	return nil, fmt.Errorf("%w: %w", errNoFile, err)
-}
-
-// engines asks every engine for the image; where none has it, the error tells
-// what each said. noFile is why the name is not that of a file.
-func (o *opener) engines(ctx context.Context, noFile error) (*Image, error) {
-	tried := []error{noFile}
-	docker := func(ctx context.Context, ref string) (*Image, error) { return o.engine(ctx, dockerEngine, ref) }
-	for _, engine := range []func(context.Context, string) (*Image, error){docker, o.podman} {
-		im, err := engine(ctx, o.ref)
-		if err == nil {
-			return im, nil
-		}
-		if ctx.Err() != nil {
-			return nil, err
-		}
-		o.Log.Debug("engine does not give the image", "image", o.ref, "error", err)
-		tried = append(tried, err)
-	}
-	lines := make([]string, len(tried))
-	for i, err := range tried {
-		lines[i] = "\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
-	}
-	return nil, absent("%q is neither a file nor an image of an engine here; tried:%s", o.ref, strings.Join(lines, ""))
-}
 
 // notFoundError is an error whose text says enough, that is an ErrNotFound.
 type notFoundError struct{ error }

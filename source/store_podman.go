@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// podman reads an image of podman: by its service if that answers, and also
+// openPodman reads an image of podman: by its service if that answers, and also
 // without one from the store, which the podman command itself uses.
-func (o *opener) podman(ctx context.Context, ref string) (*Image, error) {
+func openPodman(ctx context.Context, o *opener, ref string) (*Image, error) {
 	e, err := podmanEngine(ctx, o.Log)
 	if err == nil {
 		return o.fromEngine(ctx, e, ref)

@@ -1,0 +1,227 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// A kind is one kind of source that images are read from. To add one, write a
+// file with its functions, and add a row to kinds. Open, the picker,
+// "peel images", the search for a base image, error messages, help and the table
+// in the README all follow from that row.
+type kind struct {
+	// prefix is how a reference of this kind begins, "docker://"; all of the
+	// reference if takes is empty; "" for a reference without any prefix.
+	prefix string
+	takes  string // what follows, for people: "NAME", "FILE[:TAG]"
+	about  string // what it reads, for help: a noun phrase
+	docs   string // the same for the docs, in Markdown; "" if about says it all
+
+	// open opens the image that the rest of the reference names.
+	open func(ctx context.Context, o *opener, rest string) (*Image, error)
+
+	// named says that a bare NAME is looked for in this kind too, in the order
+	// of the table.
+	named bool
+
+	// list lists the images of this kind that are here; nil if they cannot be
+	// listed. place is its name in the picker, and in LocalImage.Engine.
+	list  func(l *lister, ctx context.Context) ([]LocalImage, error)
+	place string
+
+	// diffIDs returns the diffIDs of the image that the rest of the reference
+	// names, lowest first, without reading its layers; nil if that takes opening
+	// it.
+	diffIDs func(ctx context.Context, im *Image, rest string) ([]string, error)
+}
+
+// kinds returns the kinds of source, in the order in which help shows them and a
+// bare name is looked for. It is a function because its rows reach Open, which
+// goes through them.
+func kinds() []kind {
+	return []kind{
+		{
+			prefix: "docker://", takes: "NAME",
+			about: "an image of the Docker engine",
+			docs:  "the Docker engine: its contexts and `DOCKER_HOST`, over unix, tcp, TLS or ssh",
+			open:  openDocker, named: true,
+			place: "docker", list: (*lister).docker, diffIDs: dockerDiffIDs,
+		},
+		{
+			prefix: "podman://", takes: "NAME",
+			about: "an image of podman",
+			docs:  "podman, through its socket or from its store",
+			open:  openPodman, named: true,
+			place: "podman", list: (*lister).podman, diffIDs: podmanDiffIDs,
+		},
+		{
+			prefix: "docker-archive:", takes: "FILE[:TAG]",
+			about: "an archive as docker save writes it",
+			open:  openAs(dockerForm),
+		},
+		{
+			prefix: "oci-archive:", takes: "FILE[:TAG]",
+			about: "an OCI layout in an archive",
+			open:  openAs(ociForm),
+		},
+		{
+			prefix: "oci:", takes: "DIR[:TAG]",
+			about: "an OCI layout in a directory",
+			open:  openAs(ociForm),
+		},
+		{
+			prefix: "-",
+			about:  "an archive on standard input",
+			open:   func(ctx context.Context, o *opener, _ string) (*Image, error) { return o.stdin(ctx) },
+		},
+		{
+			takes: "FILE[:TAG], DIR[:TAG]",
+			about: "any of these files, told by content",
+			docs:  "a file or directory, told by its content: `docker save`, `podman save`, skopeo (its `dir:` too), kaniko, bazel, OCI layouts; whole or layer by layer plain, gzip or zstd",
+			open:  openNamedFile,
+			place: "files", list: (*lister).files,
+		},
+	}
+}
+
+// matches reports whether ref is of this kind, by its prefix, and returns what
+// follows the prefix. Something must follow if the kind takes anything.
+func (k *kind) matches(ref string) (rest string, ok bool) {
+	if k.takes == "" {
+		return "", ref == k.prefix
+	}
+	rest, ok = strings.CutPrefix(ref, k.prefix)
+	return rest, ok && rest != "" && k.prefix != ""
+}
+
+// form is how a reference of this kind is written: "docker://NAME".
+func (k *kind) form() string { return k.prefix + k.takes }
+
+// kindOf returns the kind that ref names by its prefix, and what follows that;
+// nil if it has no known prefix.
+func kindOf(ref string) (*kind, string) {
+	for _, k := range kinds() {
+		if rest, ok := k.matches(ref); ok {
+			return &k, rest
+		}
+	}
+	return nil, ""
+}
+
+// open opens the image that o.ref names: of the kind that its prefix tells, else
+// a file, else the first kind that knows the bare name.
+func (o *opener) open(ctx context.Context) (*Image, error) {
+	if o.ref == "" {
+		return nil, absent("an empty name")
+	}
+	if k, rest := kindOf(o.ref); k != nil {
+		return k.open(ctx, o, rest)
+	}
+	if scheme, _, ok := strings.Cut(o.ref, "://"); ok {
+		return nil, absent("%q: unknown scheme %q; peel reads %s", o.ref, scheme+"://", strings.Join(append(forms(), "NAME"), ", "))
+	}
+	im, err := openNamedFile(ctx, o, o.ref)
+	if err == nil || !errors.Is(err, errNoFile) {
+		return im, err
+	}
+	return o.named(ctx, err)
+}
+
+// forms are the ways to write a reference, in the order of the table.
+func forms() []string {
+	var out []string
+	for _, k := range kinds() {
+		out = append(out, k.form())
+	}
+	return out
+}
+
+// named looks for a bare name in every kind that takes one. If none has it, the
+// error tells what each said. noFile is why the name is not that of a file.
+func (o *opener) named(ctx context.Context, noFile error) (*Image, error) {
+	tried := []error{noFile}
+	for _, k := range kinds() {
+		if !k.named {
+			continue
+		}
+		im, err := k.open(ctx, o, o.ref)
+		if err == nil {
+			return im, nil
+		}
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		o.Log.Debug("no such image", "in", k.form(), "image", o.ref, "error", err)
+		tried = append(tried, err)
+	}
+	lines := make([]string, len(tried))
+	for i, err := range tried {
+		lines[i] = "\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
+	}
+	return nil, absent("%q is neither a file nor an image of an engine here; tried:%s", o.ref, strings.Join(lines, ""))
+}
+
+// errNoFile says that a name is not that of a file, and need not be meant as one.
+var errNoFile = errors.New("no such file")
+
+// openNamedFile opens the image of a file or folder that bears no prefix.
+func openNamedFile(ctx context.Context, o *opener, ref string) (*Image, error) {
+	file, tag, err := splitTag(ref)
+	switch {
+	case err == nil:
+		return o.file(ctx, file, tag, anyForm)
+	case looksLikePath(ref):
+		return nil, asNotFound(err)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w: %s", errNoFile, ref)
+	}
+	return nil, fmt.Errorf("%w: %w", errNoFile, err)
+}
+
+// openAs returns what opens a file or folder that is said to be of a form.
+func openAs(as form) func(context.Context, *opener, string) (*Image, error) {
+	return func(ctx context.Context, o *opener, rest string) (*Image, error) { return o.path(ctx, rest, as) }
+}
+
+// Help lists the ways to name an image, a line each, for the program's help.
+func Help() string {
+	const indent, column = "  ", 26
+	var b strings.Builder
+	for _, k := range kinds() {
+		fmt.Fprintf(&b, "%s%-*s  %s\n", indent, column, k.form(), k.about)
+	}
+	fmt.Fprintf(&b, "%s%-*s  %s\n", indent, column, "NAME", "a file, or else an image of "+strings.Join(namedPlaces(), " or "))
+	return b.String()
+}
+
+// Table is the same as a table in Markdown, for the docs.
+func Table() string {
+	var b strings.Builder
+	b.WriteString("| IMAGE | is read from |\n|---|---|\n")
+	row := func(form, about string) {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", strings.ReplaceAll(form, ", ", "`, `"), about)
+	}
+	for _, k := range kinds() {
+		about := k.docs
+		if about == "" {
+			about = k.about
+		}
+		row(k.form(), about)
+	}
+	row("NAME", "a file of that name, or else the first of "+strings.Join(namedPlaces(), " and ")+" that has it")
+	return b.String()
+}
+
+// namedPlaces are the kinds that a bare name is looked for in.
+func namedPlaces() []string {
+	var out []string
+	for _, k := range kinds() {
+		if k.named {
+			out = append(out, k.place)
+		}
+	}
+	return out
+}
