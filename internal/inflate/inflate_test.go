@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
-	"os"
 	"testing"
 	"testing/iotest"
 
@@ -173,42 +172,5 @@ func FuzzInflate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		compare(t, b)
 		compare(t, append(bytes.Clone(header), b...))
-	})
-}
-
-func BenchmarkInflate(b *testing.B) {
-	name := os.Getenv("GZ")
-	packed := pack(b, bytes.Join(texts(), nil), 6)
-	if name != "" {
-		var err error
-		if packed, err = os.ReadFile(name); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.Run("library", func(b *testing.B) {
-		for b.Loop() {
-			z, err := gzip.NewReader(bytes.NewReader(packed))
-			if err != nil {
-				b.Fatal(err)
-			}
-			n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{z}, make([]byte, 256<<10))
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.SetBytes(n)
-		}
-	})
-	b.Run("this", func(b *testing.B) {
-		for b.Loop() {
-			z, err := inflate.NewReader(bytes.NewReader(packed))
-			if err != nil {
-				b.Fatal(err)
-			}
-			n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{z}, make([]byte, 256<<10))
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.SetBytes(n)
-		}
 	})
 }
