@@ -16,8 +16,9 @@ import (
 const module = "github.com/peelhq/peel"
 
 // mayImport says which of the module's packages each of them may import: the
-// dependencies run one way, main → cmd → {ui, report} → analyze → analyze/dockerfile → source. A
-// package that is not listed fails the test: say where it belongs.
+// dependencies run one way, main → cmd → {ui, report} → analyze →
+// analyze/dockerfile → source → source/engine. A package that is not listed
+// fails the test: say where it belongs.
 var mayImport = map[string][]string{
 	".":                  {"cmd"},
 	"cmd":                {"ui", "report", "analyze", "analyze/dockerfile", "source", "internal/clean", "internal/human"},
@@ -25,7 +26,8 @@ var mayImport = map[string][]string{
 	"report":             {"analyze", "analyze/dockerfile", "source", "internal/clean", "internal/human"},
 	"analyze":            {"analyze/dockerfile", "source", "internal/clean", "internal/human"},
 	"analyze/dockerfile": {"source"},
-	"source":             {"internal/clean", "internal/inflate"},
+	"source":             {"source/engine", "internal/clean", "internal/inflate"},
+	"source/engine":      {"internal/clean"},
 	"internal/clean":     {},
 	"internal/human":     {},
 	"internal/inflate":   {},
@@ -46,10 +48,10 @@ var mayImport = map[string][]string{
 // beginning of their paths.
 var restricted = map[string][]string{
 	"github.com/google/go-containerregistry": {"source"},
-	"github.com/docker/":                     {"source"},
-	"github.com/moby/":                       {"source"},
-	"github.com/containerd/":                 {"source"},
-	"github.com/opencontainers/":             {"source"},
+	"github.com/docker/":                     {"source/engine"},
+	"github.com/moby/":                       {"source/engine"},
+	"github.com/containerd/":                 {"source/engine"},
+	"github.com/opencontainers/":             {"source", "source/engine"},
 	"charm.land/":                            {"ui", "cmd", "internal/ansisvg"},
 	"github.com/charmbracelet/":              {"ui", "cmd", "internal/ansisvg", "internal/testkit", "bench/firstframe"},
 	"github.com/chromedp/":                   {}, // tests alone drive a browser
@@ -80,7 +82,7 @@ func TestImports(t *testing.T) {
 			}
 		}
 	}
-	for _, pkg := range []string{".", "cmd", "ui", "report", "analyze", "analyze/dockerfile", "source"} {
+	for _, pkg := range []string{".", "cmd", "ui", "report", "analyze", "analyze/dockerfile", "source", "source/engine"} {
 		if len(imports[pkg]) == 0 {
 			t.Errorf("%s: no imports found; the test looks in the wrong place", pkg)
 		}

@@ -12,6 +12,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/peelhq/peel/source/engine"
 )
 
 // An image that comes as a stream has to be read to its end to be known. What
@@ -35,18 +37,21 @@ const (
 )
 
 // saved returns what an engine's save of an image holds.
-func (o *opener) saved(ctx context.Context, e engine, ref string, info engineImage) (*stream, error) {
+func (o *opener) saved(ctx context.Context, e engine.Engine, ref string, info engine.Image) (*stream, error) {
 	key := ""
-	if api, ok := e.(*apiEngine); ok && strings.HasPrefix(info.ID, "sha256:") && len(info.DiffIDs) > 0 {
-		key = hashName(fmt.Sprintf("save %q", append([]string{
-			api.kind, api.host.url, api.api.ClientVersion(), ref, o.Platform,
-			info.ID, info.Platform, fmt.Sprintf("%q", info.Tags),
-		}, info.DiffIDs...))) + ".image"
+	if strings.HasPrefix(info.ID, "sha256:") && len(info.DiffIDs) > 0 {
+		key = hashName(fmt.Sprintf("save %q", slices.Concat(e.Identity(), []string{
+			ref, o.Platform, info.ID, info.Platform.String(), fmt.Sprintf("%q", info.Tags),
+		}, info.DiffIDs))) + ".image"
 	}
 	if st := o.kept(key); st != nil {
 		return st, nil
 	}
-	r, err := e.save(ctx, ref, o.Platform)
+	want, err := wantedOf(o.Platform)
+	if err != nil {
+		return nil, err
+	}
+	r, err := e.Save(ctx, ref, info, want)
 	if err != nil {
 		return nil, err
 	}

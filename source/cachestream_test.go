@@ -18,14 +18,14 @@ func TestCacheOfEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fake := &fakeEngine{
-		api: "1.41", images: map[string]map[string]any{"app:1": app("linux/amd64"), "app:2": app("linux/amd64")},
-		archive: string(testkit.ShapeNamed("docker-20").Archive(f)),
+	fake := &testkit.Engine{
+		API: "1.41", Images: map[string]map[string]any{"app:1": testkit.AppImage("linux/amd64"), "app:2": testkit.AppImage("linux/amd64")},
+		Archive: string(testkit.ShapeNamed("docker-20").Archive(f)),
 	}
-	connectFake(t, fake)
+	fake.Serve(t, "DOCKER_HOST")
 	dir := filepath.Join(t.TempDir(), "cache")
 	saves := func() (n int) {
-		for _, request := range fake.asked() {
+		for _, request := range fake.Asked() {
 			if strings.Contains(request, "/images/get") {
 				n++
 			}
@@ -48,12 +48,12 @@ func TestCacheOfEngine(t *testing.T) {
 		{what: "again", saves: 0},
 		{what: "another name", ref: "docker://app:2", saves: 1},
 		{what: "another platform", opts: Options{Platform: "linux/amd64"}, saves: 1},
-		{what: "another image", before: func() { fake.images["app:1"]["Id"] = "sha256:" + strings.Repeat("0", 64) }, saves: 1},
+		{what: "another image", before: func() { fake.Images["app:1"]["Id"] = "sha256:" + strings.Repeat("0", 64) }, saves: 1},
 		{what: "again", saves: 0},
 		{what: "other layers", before: func() {
-			fake.images["app:1"]["RootFS"] = map[string]any{"Type": "layers", "Layers": []string{"sha256:cc"}}
+			fake.Images["app:1"]["RootFS"] = map[string]any{"Type": "layers", "Layers": []string{"sha256:cc"}}
 		}, saves: 1},
-		{what: "no layers told", before: func() { delete(fake.images["app:1"], "RootFS") }, saves: 1},
+		{what: "no layers told", before: func() { delete(fake.Images["app:1"], "RootFS") }, saves: 1},
 		{what: "no layers told, again", saves: 1},
 	} {
 		if step.before != nil {
@@ -79,8 +79,8 @@ func TestCacheOfEngine(t *testing.T) {
 	if _, err := im.Layers[0].Open(t.Context(), 1); !errors.Is(err, errGone) {
 		t.Errorf("content that nobody asked for: %v, want %v", err, errGone)
 	}
-	id, _ := fake.images["app:1"]["Id"].(string)
-	fake.images[id] = fake.images["app:1"]
+	id, _ := fake.Images["app:1"]["Id"].(string)
+	fake.Images[id] = fake.Images["app:1"]
 	later, err := Open(t.Context(), "docker://app:1", Options{Cache: dir, ContentOnDemand: true})
 	if err != nil {
 		t.Fatal(err)
@@ -99,8 +99,8 @@ func TestCacheOfEngine(t *testing.T) {
 	if n := saves() - at; n != 1 {
 		t.Errorf("for contents on demand the image was saved %d times", n)
 	}
-	fake.cut, fake.images["app:1"] = true, app("linux/amd64")
-	fake.images["app:1"]["Id"] = "sha256:" + strings.Repeat("1", 64)
+	fake.Cut, fake.Images["app:1"] = true, testkit.AppImage("linux/amd64")
+	fake.Images["app:1"]["Id"] = "sha256:" + strings.Repeat("1", 64)
 	if got := allOf("docker://app:1", Options{Cache: dir}); !strings.Contains(got, "the connection broke") {
 		t.Errorf("a save that breaks gives %s", got)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
+
+	"github.com/peelhq/peel/source/engine"
 )
 
 // DiffIDsOf returns the diffIDs of the image that ref names, lowest first: one
@@ -61,11 +63,11 @@ func (im *Image) LocalDiffIDsOf(ctx context.Context, ref string) ([]string, erro
 }
 
 func dockerDiffIDs(ctx context.Context, im *Image, name string) ([]string, error) {
-	return engineDiffIDs(ctx, dockerEngine, name, im)
+	return engineDiffIDs(ctx, engine.Docker, name, im)
 }
 
 func podmanDiffIDs(ctx context.Context, im *Image, name string) ([]string, error) {
-	return engineDiffIDs(ctx, podmanEngine, name, im)
+	return engineDiffIDs(ctx, engine.Podman, name, im)
 }
 
 func engineDiffIDs(ctx context.Context, reach connect, name string, im *Image) (_ []string, err error) {
@@ -73,8 +75,8 @@ func engineDiffIDs(ctx context.Context, reach connect, name string, im *Image) (
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, e.close()) }()
-	info, err := e.image(ctx, name, "")
+	defer func() { err = errors.Join(err, e.Close()) }()
+	info, err := e.Image(ctx, name, nil)
 	if err == nil && len(info.DiffIDs) == 0 {
 		err = errors.New("the engine does not tell its layers")
 	}

@@ -5,16 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+
+	"github.com/peelhq/peel/source/engine"
 )
 
 // connect reaches an engine of one kind, if it answers.
-type connect func(ctx context.Context, log *slog.Logger) (engine, error)
+type connect func(ctx context.Context, log *slog.Logger) (engine.Engine, error)
 
 // engineKinds are how the engines are reached, by their names.
-var engineKinds = map[string]connect{"docker": dockerEngine, "podman": podmanEngine}
+var engineKinds = map[string]connect{"docker": engine.Docker, "podman": engine.Podman}
 
 func openDocker(ctx context.Context, o *opener, name string) (*Image, error) {
-	return o.engine(ctx, dockerEngine, name)
+	return o.engine(ctx, engine.Docker, name)
 }
 
 // engine reads an image from an engine, if that answers.
@@ -28,9 +30,13 @@ func (o *opener) engine(ctx context.Context, reach connect, ref string) (*Image,
 
 // fromEngine reads an image of an engine: from its store if that can be read
 // here, else by its API. It closes e.
-func (o *opener) fromEngine(ctx context.Context, e engine, ref string) (_ *Image, err error) {
-	defer func() { err = errors.Join(err, e.close()) }()
-	info, err := e.image(ctx, ref, o.Platform)
+func (o *opener) fromEngine(ctx context.Context, e engine.Engine, ref string) (_ *Image, err error) {
+	defer func() { err = errors.Join(err, e.Close()) }()
+	want, err := wantedOf(o.Platform)
+	if err != nil {
+		return nil, err
+	}
+	info, err := e.Image(ctx, ref, want)
 	if err != nil {
 		return nil, err
 	}
@@ -40,20 +46,20 @@ func (o *opener) fromEngine(ctx context.Context, e engine, ref string) (_ *Image
 	im, err := o.fromStore(ctx, e, ref, info)
 	switch {
 	case err == nil:
-		o.Log.Debug("reading the engine's store", "engine", e.name(), "image", ref)
+		o.Log.Debug("reading the engine's store", "engine", e.Name(), "image", ref)
 		return im, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case o.Via == ViaStore:
-		return nil, fmt.Errorf("%s://%s: reading the engine's store: %w", e.name(), ref, err)
+		return nil, fmt.Errorf("%s://%s: reading the engine's store: %w", e.Name(), ref, err)
 	}
-	o.Log.Debug("the engine's store is not used", "engine", e.name(), "image", ref, "reason", err)
+	o.Log.Debug("the engine's store is not used", "engine", e.Name(), "image", ref, "reason", err)
 	return o.fromAPI(ctx, e, ref, info)
 }
 
 // fromAPI reads an image by the stream of an engine's save.
-func (o *opener) fromAPI(ctx context.Context, e engine, ref string, info engineImage) (*Image, error) {
-	what := e.name() + "://" + ref
+func (o *opener) fromAPI(ctx context.Context, e engine.Engine, ref string, info engine.Image) (*Image, error) {
+	what := e.Name() + "://" + ref
 	b, err := o.saved(ctx, e, ref, info)
 	if err != nil {
 		return nil, err // says already which engine and image
@@ -67,7 +73,7 @@ func (o *opener) fromAPI(ctx context.Context, e engine, ref string, info engineI
 		im.Name = ref
 	}
 	o.rereadable(im, func(ctx context.Context, o *opener) (*Image, error) {
-		return o.engine(ctx, engineKinds[e.name()], info.ID)
+		return o.engine(ctx, engineKinds[e.Name()], info.ID)
 	})
 	return im, nil
 }
@@ -78,3 +84,19 @@ func (o *opener) apiAgain(reach connect, id string) func(context.Context) (*Imag
 	again := &opener{Options: Options{Platform: o.Platform, KeepContent: true, Via: ViaAPI, Log: o.Log}, ref: id}
 	return func(ctx context.Context) (*Image, error) { return again.engine(ctx, reach, id) }
 }
+
+// wantedOf is a wanted platform as an engine is asked for it; nil for "", which
+// is whatever the engine has.
+func wantedOf(text string) (*engine.Wanted, error) {
+	want, err := wantedPlatform(text)
+	if err != nil || !want.known() {
+		return nil, err
+	}
+	return &engine.Wanted{
+		Platform: engine.Platform{OS: want.os, Architecture: want.arch, Variant: want.variant},
+		Fits:     func(has engine.Platform) bool { return platformOf(has).fit(want) > 0 },
+	}, nil
+}
+
+// platformOf is an engine's word for a platform as one of ours.
+func platformOf(p engine.Platform) platform { return platform{p.OS, p.Architecture, p.Variant} }

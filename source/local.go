@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/peelhq/peel/source/engine"
 )
 
 // A LocalImage is an image that can be opened without a registry: one that an
@@ -33,7 +35,7 @@ type Place struct {
 
 // ErrNoEngine says that nothing names an engine, and that it does not listen
 // where it would by itself: most likely, it is not installed.
-var ErrNoEngine = errors.New("no socket found")
+var ErrNoEngine = engine.ErrNoEngine
 
 // listTimeout is how long an engine that answers may take to list its images.
 const listTimeout = 15 * time.Second
@@ -87,69 +89,49 @@ type lister struct {
 }
 
 func (l *lister) docker(ctx context.Context) ([]LocalImage, error) {
-	hosts, err := dockerHosts()
-	if err != nil {
-		return nil, fmt.Errorf("docker: %w", err)
-	}
-	if nobody(hosts) {
+	e, err := engine.Docker(ctx, l.Log)
+	switch {
+	case errors.Is(err, ErrNoEngine):
 		return nil, fmt.Errorf("docker: %w", ErrNoEngine)
-	}
-	e, err := connectEngine(ctx, "docker", hosts, l.Log)
-	if err != nil {
+	case err != nil:
 		return nil, err
 	}
-	images, err := l.ask(ctx, e)
-	if err == nil && e.local() {
+	images, err := l.engineImages(ctx, e)
+	if err == nil && e.Local() {
 		l.dockerDetails(ctx, e, images)
 	}
-	return images, errors.Join(err, e.close())
+	return images, errors.Join(err, e.Close())
 }
 
 func (l *lister) podman(ctx context.Context) ([]LocalImage, error) {
-	hosts, unread := podmanHosts()
-	if unread != nil && len(hosts) == 0 {
-		return nil, fmt.Errorf("podman: %w", unread)
-	}
-	if nobody(hosts) {
-		images, err := l.podmanStored(ctx)
-		if err != nil {
-			l.Log.Debug("podman's store is not listed", "reason", err)
-			return nil, fmt.Errorf("podman: %w", errors.Join(ErrNoEngine, unread))
-		}
-		return images, unread
-	}
-	e, err := podmanEngine(ctx, l.Log)
+	e, err := engine.Podman(ctx, l.Log)
 	if err != nil {
-		if namedPodman() || ctx.Err() != nil {
-			return nil, err
-		}
-		images, storeErr := l.podmanStored(ctx)
-		if storeErr != nil {
-			l.Log.Debug("podman's store is not listed", "reason", storeErr)
-			return nil, err
-		}
-		return images, nil // a service is not needed
+		return l.podmanWithout(ctx, err)
 	}
-	images, err := l.ask(ctx, e)
-	if err == nil && e.local() {
+	images, err := l.engineImages(ctx, e)
+	if err == nil && e.Local() {
 		l.podmanDetails(ctx, images)
 	}
-	return images, errors.Join(err, e.close())
+	return images, errors.Join(err, e.Close())
 }
 
-func (l *lister) ask(ctx context.Context, e engine) ([]LocalImage, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, listTimeout, fmt.Errorf("no list of images within %v", listTimeout))
-	defer cancel()
-	return e.images(ctx)
-}
-
-// nobody reports whether hosts are where an engine listens by itself, and
-// nothing is there.
-func nobody(hosts []engineHost) bool {
-	for _, h := range hosts {
-		if h.from != "" || h.socket() == "" || exists(h.socket()) {
-			return false
-		}
+// podmanWithout lists the images in podman's store, for which no service is
+// needed, because of reason: that none answers.
+func (l *lister) podmanWithout(ctx context.Context, reason error) ([]LocalImage, error) {
+	if engine.PodmanNamed() || ctx.Err() != nil {
+		return nil, reason
 	}
-	return true
+	var unread error // names what is wrong with the settings, if anything is
+	if settings, ok := errors.AsType[*engine.SettingsError](reason); ok {
+		unread = settings
+	}
+	images, err := l.podmanStored(ctx)
+	switch {
+	case err == nil:
+		return images, unread
+	case errors.Is(reason, ErrNoEngine):
+		reason = errors.Join(fmt.Errorf("podman: %w", ErrNoEngine), unread)
+	}
+	l.Log.Debug("podman's store is not listed", "reason", err)
+	return nil, reason
 }

@@ -8,45 +8,30 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
-	"github.com/docker/docker/api/types/image"
+	"github.com/peelhq/peel/source/engine"
 )
 
-// apiListManifests is the API version since which an engine tells the platforms
-// of the images in its list. See Docker's API history, v1.47.
-const apiListManifests = "1.47"
-
-func (e *apiEngine) images(ctx context.Context) ([]LocalImage, error) {
-	found, err := e.api.ImageList(ctx, image.ListOptions{Manifests: e.speaks(apiListManifests)})
-	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		return nil, e.fail("", fmt.Errorf("listing its images: %w", err))
-	}
+// engineImages lists an engine's images, in the time that it has for it.
+func (l *lister) engineImages(ctx context.Context, e engine.Engine) ([]LocalImage, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, listTimeout, fmt.Errorf("no list of images within %v", listTimeout))
+	defer cancel()
+	listed, err := e.List(ctx)
 	var out []LocalImage
-	for _, s := range found {
-		im := LocalImage{Engine: e.kind, ID: s.ID, Size: s.Size, Layers: -1, Platform: listedPlatform(s.Manifests)}
-		if s.Created > 0 { // builders that want the same bytes each time leave it out
-			im.Created = time.Unix(s.Created, 0).UTC()
-		}
-		out = append(out, im.each(s.RepoTags)...)
+	for _, found := range listed {
+		im := LocalImage{Engine: e.Name(), ID: found.ID, Size: found.Size, Created: found.Created, Layers: -1, Platform: likeliestPlatform(found.Platforms)}
+		out = append(out, im.each(found.Tags)...)
 	}
-	return out, nil
+	return out, err
 }
 
-// listedPlatform is that of the image which an engine would take from an index:
-// the host's, if it has it, else the first that it has.
-func listedPlatform(manifests []image.ManifestSummary) string {
+// likeliestPlatform is that of the image which an engine would take from an
+// index: the host's, if it has it, else the first that it has; "" if it has none.
+func likeliestPlatform(has []engine.Platform) string {
 	var best platform
 	host := hostPlatform()
-	for _, m := range manifests {
-		if m.Kind != image.ManifestKindImage || !m.Available || m.ImageData == nil {
-			continue
-		}
-		p := platform{m.ImageData.Platform.OS, m.ImageData.Platform.Architecture, m.ImageData.Platform.Variant}
-		if p.known() && (!best.known() || p.fit(host) > best.fit(host)) {
+	for _, h := range has {
+		if p := platformOf(h); p.known() && (!best.known() || p.fit(host) > best.fit(host)) {
 			best = p
 		}
 	}
@@ -75,18 +60,18 @@ func (im LocalImage) each(tags []string) []LocalImage {
 
 // dockerDetails adds what the engine does not list, from its own files if they
 // can be read: the layers' number and the platform.
-func (l *lister) dockerDetails(ctx context.Context, e engine, images []LocalImage) {
-	where, err := e.where(ctx)
+func (l *lister) dockerDetails(ctx context.Context, e engine.Engine, images []LocalImage) {
+	where, err := e.Store(ctx)
 	switch {
-	case err == nil && where.containerd && filepath.IsAbs(where.root):
-		l.containerdDetails(ctx, where.root, images)
+	case err == nil && where.Containerd && filepath.IsAbs(where.Root):
+		l.containerdDetails(ctx, where.Root, images)
 		return
-	case err != nil, !filepath.IsAbs(where.root), !plainName.MatchString(where.driver):
-		l.Log.Debug("the engine's own files are not used for the list", "engine", "docker", "root", where.root, "error", err)
+	case err != nil, !filepath.IsAbs(where.Root), !plainName.MatchString(where.Driver):
+		l.Log.Debug("the engine's own files are not used for the list", "engine", "docker", "root", where.Root, "error", err)
 		return
 	}
-	l.details(ctx, where.root, images, func(id string) string {
-		return dockerConfig(where.driver, id)
+	l.details(ctx, where.Root, images, func(id string) string {
+		return dockerConfig(where.Driver, id)
 	})
 }
 
@@ -104,7 +89,7 @@ func (l *lister) containerdDetails(ctx context.Context, root string, images []Lo
 			im.Layers, im.Platform, im.Created = same.Layers, same.Platform, same.Created
 			continue
 		}
-		opened, err := o.containerdImage(ctx, root, im.ID, engineImage{ID: im.ID})
+		opened, err := o.containerdImage(ctx, root, im.ID, engine.Image{ID: im.ID})
 		if err != nil {
 			l.Log.Debug("an image's manifest is not read", "id", im.ID, "error", err)
 		} else {
@@ -116,7 +101,7 @@ func (l *lister) containerdDetails(ctx context.Context, root string, images []Lo
 }
 
 func (l *lister) podmanDetails(ctx context.Context, images []LocalImage) {
-	root, err := podmanRoot()
+	root, err := engine.PodmanStore()
 	if err != nil {
 		l.Log.Debug("podman's own files are not used for the list", "error", err)
 		return
@@ -190,7 +175,7 @@ func (im *LocalImage) describe(config *configFile) {
 
 // podmanStored lists the images in podman's store, as the podman command does.
 func (l *lister) podmanStored(ctx context.Context) ([]LocalImage, error) {
-	dir, err := podmanRoot()
+	dir, err := engine.PodmanStore()
 	if err != nil {
 		return nil, err
 	}

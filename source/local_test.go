@@ -69,18 +69,18 @@ func TestEngineLists(t *testing.T) {
 		err   []string
 	}{
 		{
-			name: "a line for each tag", api: "1.41", list: []any{engineLists(appID, "app:1", "app:latest")},
+			name: "a line for each tag", api: "1.41", list: []any{engineLists(testkit.AppID, "app:1", "app:latest")},
 			want: []string{"docker://app:1 name=app:1 2023-11-14T22:13:20Z", "docker://app:latest name=app:latest 2023-11-14T22:13:20Z"},
 		},
 		{
-			name: "untagged", api: "1.41", list: []any{engineLists(appID), engineLists("sha256:bb", "<none>:<none>"), engineLists("sha256:cc", "a/b@sha256:dd")},
-			want: []string{"docker://" + appID + " name= 2023-11-14T22:13:20Z", "docker://sha256:bb name= 2023-11-14T22:13:20Z", "docker://sha256:cc name= 2023-11-14T22:13:20Z"},
+			name: "untagged", api: "1.41", list: []any{engineLists(testkit.AppID), engineLists("sha256:bb", "<none>:<none>"), engineLists("sha256:cc", "a/b@sha256:dd")},
+			want: []string{"docker://" + testkit.AppID + " name= 2023-11-14T22:13:20Z", "docker://sha256:bb name= 2023-11-14T22:13:20Z", "docker://sha256:cc name= 2023-11-14T22:13:20Z"},
 		},
-		{name: "not dated", api: "1.41", list: []any{map[string]any{"Id": appID, "RepoTags": []string{"a:1"}, "Created": -62135596800}}, want: []string{"docker://a:1 name=a:1"}},
+		{name: "not dated", api: "1.41", list: []any{map[string]any{"Id": testkit.AppID, "RepoTags": []string{"a:1"}, "Created": -62135596800}}, want: []string{"docker://a:1 name=a:1"}},
 		{name: "none", api: "1.41", list: []any{}},
 		{
 			name: "platforms of an index", api: "1.47", query: "?manifests=1", list: []any{map[string]any{
-				"Id": appID, "RepoTags": []string{"a:1"}, "Manifests": []any{
+				"Id": testkit.AppID, "RepoTags": []string{"a:1"}, "Manifests": []any{
 					map[string]any{"Kind": "attestation", "Available": true},
 					map[string]any{"Kind": "image", "Available": false, "ImageData": map[string]any{"Platform": map[string]any{"os": "linux", "architecture": hostPlatform().arch}}},
 					map[string]any{"Kind": "image", "Available": true, "ImageData": map[string]any{"Platform": map[string]any{"os": "linux", "architecture": "s390x"}}},
@@ -92,14 +92,13 @@ func TestEngineLists(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			noEngines(t)
-			f := &fakeEngine{api: tt.api, list: tt.list}
-			t.Setenv("DOCKER_HOST", "unix://"+unixServer(t, f))
+			f := &testkit.Engine{API: tt.api, List: tt.list}
+			f.Serve(t, "DOCKER_HOST")
 			got, err := placeNamed(t, "docker", "", Options{}).Images(t.Context())
-			wantError(t, err, tt.err...)
+			testkit.WantError(t, err, tt.err...)
 			wantImages(t, got, tt.want...)
-			if !slices.Contains(f.asked(), "GET /v"+tt.api+"/images/json"+tt.query) {
-				t.Errorf("asked %q", f.asked())
+			if !slices.Contains(f.Asked(), "GET /v"+tt.api+"/images/json"+tt.query) {
+				t.Errorf("asked %q", f.Asked())
 			}
 		})
 	}
@@ -110,10 +109,10 @@ func TestEngineLists(t *testing.T) {
 func TestListsByTheStore(t *testing.T) {
 	s := dockerStore(t)
 	f := s.serve(t, "docker")
-	f.list = []any{engineLists(s.id, "app:1", "app:2"), engineLists(appID, "gone:1")}
-	f.info = map[string]any{"DockerRootDir": s.dir, "Driver": "overlay2"}
+	f.List = []any{engineLists(s.id, "app:1", "app:2"), engineLists(testkit.AppID, "gone:1")}
+	f.Info = map[string]any{"DockerRootDir": s.dir, "Driver": "overlay2"}
 	got, err := placeNamed(t, "docker", "", Options{}).Images(t.Context())
-	wantError(t, err)
+	testkit.WantError(t, err)
 	details := " layers=3 linux/" + hostPlatform().arch
 	wantImages(t, got, "docker://app:1 name=app:1"+details+" 2024-05-06T07:08:09Z", "docker://app:2 name=app:2"+details+" 2024-05-06T07:08:09Z",
 		"docker://gone:1 name=gone:1 2023-11-14T22:13:20Z")
@@ -121,7 +120,7 @@ func TestListsByTheStore(t *testing.T) {
 	file := "image/overlay2/imagedb/content/sha256/" + digestHex(s.id)
 	s.write(t, file, append(s.read(t, file), ' ')) // another config than the ID says
 	got, err = placeNamed(t, "docker", "", Options{}).Images(t.Context())
-	wantError(t, err)
+	testkit.WantError(t, err)
 	for _, im := range got {
 		if im.Layers >= 0 {
 			t.Errorf("believed: %s", told(im))
@@ -134,19 +133,19 @@ func TestPodmanLists(t *testing.T) {
 	details := " layers=3 linux/" + hostPlatform().arch
 	t.Run("by its service", func(t *testing.T) {
 		f := s.serve(t, "podman")
-		f.list = []any{engineLists(s.id, "localhost/app:1")}
+		f.List = []any{engineLists(s.id, "localhost/app:1")}
 		got, err := placeNamed(t, "podman", "", Options{}).Images(t.Context())
-		wantError(t, err)
+		testkit.WantError(t, err)
 		wantImages(t, got, "podman://localhost/app:1 name=localhost/app:1"+details+" 2024-05-06T07:08:09Z")
 	})
 	t.Run("without a service", func(t *testing.T) {
-		if exists("/run/podman/podman.sock") {
+		if _, err := os.Stat("/run/podman/podman.sock"); err == nil {
 			t.Skip("this machine has a service of podman")
 		}
-		noEngines(t)
+		testkit.NoEngines(t)
 		t.Setenv("CONTAINERS_STORAGE_CONF", filepath.Join(s.dir, "storage.conf"))
 		got, err := placeNamed(t, "podman", "", Options{}).Images(t.Context())
-		wantError(t, err)
+		testkit.WantError(t, err)
 		wantImages(t, got, "podman://localhost/app:1 name=localhost/app:1"+details+" 2024-05-06T07:08:09Z")
 		var size int64
 		for _, l := range storedLayers() {
@@ -157,11 +156,11 @@ func TestPodmanLists(t *testing.T) {
 		}
 	})
 	t.Run("a service that is named and does not answer", func(t *testing.T) {
-		noEngines(t)
+		testkit.NoEngines(t)
 		t.Setenv("CONTAINERS_STORAGE_CONF", filepath.Join(s.dir, "storage.conf"))
 		t.Setenv("CONTAINER_HOST", "unix:///no/such.sock")
 		got, err := placeNamed(t, "podman", "", Options{}).Images(t.Context())
-		wantError(t, err, "podman (unix:///no/such.sock, CONTAINER_HOST)")
+		testkit.WantError(t, err, "podman (unix:///no/such.sock, CONTAINER_HOST)")
 		wantImages(t, got)
 	})
 }
@@ -183,9 +182,9 @@ func TestNoEngines(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("engines are not at sockets")
 	}
-	noEngines(t)
+	testkit.NoEngines(t)
 	for name, socket := range map[string]string{"docker": "/var/run/docker.sock", "podman": "/run/podman/podman.sock"} {
-		if exists(socket) {
+		if _, err := os.Stat(socket); err == nil {
 			continue // this machine has it
 		}
 		_, err := placeNamed(t, name, "", Options{}).Images(t.Context())
@@ -198,13 +197,13 @@ func TestNoEngines(t *testing.T) {
 	if errors.Is(err, ErrNoEngine) {
 		t.Errorf("%v is ErrNoEngine", err)
 	}
-	wantError(t, err, "docker (unix:///no/such.sock, DOCKER_HOST)")
+	testkit.WantError(t, err, "docker (unix:///no/such.sock, DOCKER_HOST)")
 }
 
 // An engine that keeps silent is waited for no longer than the caller likes.
 func TestListingIsGivenUp(t *testing.T) {
-	noEngines(t)
-	t.Setenv("DOCKER_HOST", "unix://"+unixServer(t, &fakeEngine{mute: true}))
+	testkit.NoEngines(t)
+	t.Setenv("DOCKER_HOST", "unix://"+testkit.UnixServer(t, &testkit.Engine{Mute: true}))
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(20*time.Millisecond, cancel)
 	if _, err := placeNamed(t, "docker", "", Options{}).Images(ctx); !errors.Is(err, context.Canceled) {
@@ -251,9 +250,9 @@ func TestFilesAreListed(t *testing.T) {
 				t.Skip("no such names")
 			}
 			t.Chdir(t.TempDir())
-			writeFiles(t, ".", tt.files)
+			testkit.WriteFiles(t, ".", tt.files)
 			got, err := placeNamed(t, "files", ".", Options{}).Images(t.Context())
-			wantError(t, err)
+			testkit.WantError(t, err)
 			for i := range got {
 				got[i].Created = time.Time{}
 			}
@@ -286,7 +285,7 @@ func TestFilesOfEveryFixture(t *testing.T) {
 			path := shape.Write(t, f)
 			dir := filepath.Dir(path)
 			got, err := placeNamed(t, "files", dir, Options{}).Images(t.Context())
-			wantError(t, err)
+			testkit.WantError(t, err)
 			listed := map[string]bool{}
 			for _, im := range got {
 				listed[im.ID] = true
@@ -327,9 +326,9 @@ func TestFilesAreBounded(t *testing.T) {
 	for i := range maxArchives + 1 {
 		files[fmt.Sprintf("%d.tar.gz", i)] = "\x1f\x8b"
 	}
-	writeFiles(t, dir, files)
+	testkit.WriteFiles(t, dir, files)
 	_, err := placeNamed(t, "files", dir, Options{}).Images(t.Context())
-	wantError(t, err, "only the first 200 archives were looked into")
+	testkit.WantError(t, err, "only the first 200 archives were looked into")
 	if runtime.GOOS != "windows" {
 		if _, err := os.Stat("/dev/null"); err == nil {
 			dir := t.TempDir()
@@ -337,10 +336,10 @@ func TestFilesAreBounded(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := placeNamed(t, "files", dir, Options{}).Images(t.Context())
-			wantError(t, err)
+			testkit.WantError(t, err)
 			wantImages(t, got)
 		}
 	}
 	_, err = placeNamed(t, "files", filepath.Join(dir, "missing"), Options{}).Images(t.Context())
-	wantError(t, err, "files: ", "no such file")
+	testkit.WantError(t, err, "files: ", "no such file")
 }

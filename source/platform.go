@@ -39,6 +39,14 @@ func parsePlatform(s string) (platform, error) {
 	return p.normal(), nil
 }
 
+// wantedPlatform is the platform that a caller asks for; the zero platform for "".
+func wantedPlatform(s string) (platform, error) {
+	if s == "" {
+		return platform{}, nil
+	}
+	return parsePlatform(s)
+}
+
 // normal maps the other names of an architecture to Go's, and leaves out a
 // variant that says nothing.
 func (p platform) normal() platform {

@@ -11,7 +11,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/distribution/reference"
+	"github.com/peelhq/peel/source/engine"
 )
 
 // A Via is how an image of an engine is read.
@@ -47,11 +47,11 @@ const maxStoreFile = 64 << 20
 var plainName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]*$`)
 
 // fromStore reads the image that an engine has from the engine's files.
-func (o *opener) fromStore(ctx context.Context, e engine, ref string, info engineImage) (*Image, error) {
-	if !e.local() {
+func (o *opener) fromStore(ctx context.Context, e engine.Engine, ref string, info engine.Image) (*Image, error) {
+	if !e.Local() {
 		return nil, fmt.Errorf("the engine does not answer at a socket of this machine")
 	}
-	if e.name() == "podman" {
+	if e.Name() == "podman" {
 		return o.scanStore(ctx, "podman://"+ref, func() (*Image, error) { return o.podmanImage(info.ID, ref) })
 	}
 	return o.scanStore(ctx, "docker://"+ref, func() (*Image, error) { return o.dockerImage(ctx, e, ref, info) })
@@ -71,24 +71,6 @@ func (o *opener) scanStore(ctx context.Context, what string, open func() (*Image
 	}
 	im.Source = what
 	return im, nil
-}
-
-// archiveName is the name that an image bears in the archive that an engine
-// saves when it is asked for ref; "" if it bears none.
-func archiveName(ref string, info engineImage) string {
-	name := saveName(ref, info)
-	parsed, err := reference.ParseAnyReference(name)
-	if err != nil {
-		return ""
-	}
-	if _, ok := parsed.(reference.Digested); ok {
-		return ""
-	}
-	tagged, ok := parsed.(reference.NamedTagged)
-	if !ok {
-		return ""
-	}
-	return reference.FamiliarString(tagged)
 }
 
 // describeStored makes an image of its config and of the names of its layers'

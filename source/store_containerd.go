@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/peelhq/peel/source/engine"
 )
 
 // contentFolders are where a Docker engine's containerd keeps blobs, below the
@@ -39,13 +41,13 @@ func (c *contentStore) file(ctx context.Context, name string) (*blob, error) {
 
 // containerdImage opens an image in containerd's content store. root is the
 // engine's root folder.
-func (o *opener) containerdImage(ctx context.Context, root, ref string, info engineImage) (*Image, error) {
+func (o *opener) containerdImage(ctx context.Context, root, ref string, info engine.Image) (*Image, error) {
 	hash, err := v1.NewHash(info.ID)
 	if err != nil {
 		return nil, fmt.Errorf("the image's ID is %q", info.ID)
 	}
 	d := v1.Descriptor{Digest: hash}
-	name := archiveName(ref, info)
+	name := info.ArchiveName(ref)
 	if name != "" {
 		d.Annotations = map[string]string{imageNameAnnotation: name}
 	}

@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // TestContentStoreOfARealEngine lays the blobs of an archive that Docker 29 saved
@@ -44,7 +46,7 @@ func TestContentStoreOfARealEngine(t *testing.T) {
 		case m.Name == "index.json":
 			err = json.Unmarshal(b, &index)
 		case m.Typeflag == tar.TypeReg && strings.HasPrefix(m.Name, "blobs/"):
-			writeFiles(t, content, map[string]string{m.Name: string(b)})
+			testkit.WriteFiles(t, content, map[string]string{m.Name: string(b)})
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -61,8 +63,8 @@ func TestContentStoreOfARealEngine(t *testing.T) {
 		"GraphDriver": map[string]any{"Name": "overlayfs"},
 	}
 	f := s.serve(t, "docker")
-	f.images[name] = s.inspect
-	f.info = map[string]any{"DockerRootDir": s.dir, "Driver": "overlayfs", "DriverStatus": [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}}
+	f.Images[name] = s.inspect
+	f.Info = map[string]any{"DockerRootDir": s.dir, "Driver": "overlayfs", "DriverStatus": [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}}
 
 	without := func(text, where string) string { return strings.Replace(text, where, "", 1) }
 	want := without(allOf("../testdata/docker29.tar", Options{Platform: "linux/amd64"}), "docker-archive:../testdata/docker29.tar")
@@ -75,7 +77,7 @@ func TestContentStoreOfARealEngine(t *testing.T) {
 			t.Errorf("via %s it is\n%s\nin the archive\n%s", via, got, want)
 		}
 	}
-	if f.saves() != 1 {
-		t.Errorf("asked %q", f.asked())
+	if saves(f) != 1 {
+		t.Errorf("asked %q", f.Asked())
 	}
 }

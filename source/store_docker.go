@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/peelhq/peel/source/engine"
 )
 
 // dockerImage opens an image in the store of a Docker engine: its own (below
@@ -18,17 +20,17 @@ import (
 // root. That the folders of this machine are those the engine speaks of (it may
 // answer from a virtual machine, or from a container) shows by what lies in
 // them: the image's config, by its digest, and the topmost layer's folder.
-func (o *opener) dockerImage(ctx context.Context, e engine, ref string, info engineImage) (*Image, error) {
+func (o *opener) dockerImage(ctx context.Context, e engine.Engine, ref string, info engine.Image) (*Image, error) {
 	dir, driver, top := upperDir(info)
 	if dir == "" {
-		where, err := e.where(ctx)
+		where, err := e.Store(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if where.containerd {
-			return o.containerdImage(ctx, where.root, ref, info)
+		if where.Containerd {
+			return o.containerdImage(ctx, where.Root, ref, info)
 		}
-		dir, driver = where.root, where.driver
+		dir, driver = where.Root, where.Driver
 	}
 	if !filepath.IsAbs(dir) || !plainName.MatchString(driver) {
 		return nil, fmt.Errorf("the engine keeps its images in %q by the driver %q", dir, driver)
@@ -43,28 +45,28 @@ func (o *opener) dockerImage(ctx context.Context, e engine, ref string, info eng
 		return nil, errors.Join(err, s.close())
 	}
 	im.bundle = s
-	if im.Name = archiveName(ref, info); im.Name == "" {
+	if im.Name = info.ArchiveName(ref); im.Name == "" {
 		im.Name = ref
 	}
 	if o.Via != ViaStore {
-		s.again = newAgain("the engine's API", o.Log, o.apiAgain(dockerEngine, info.ID))
+		s.again = newAgain("the engine's API", o.Log, o.apiAgain(engine.Docker, info.ID))
 	}
 	return im, nil
 }
 
 // upperDir takes what an engine says of an image's topmost folder,
 // ROOT/DRIVER/CACHE-ID/diff, apart; all is "" if it says none of that form.
-func upperDir(info engineImage) (root, driver, cacheID string) {
-	folder, ok := strings.CutSuffix(filepath.ToSlash(info.upper), "/diff")
-	if !ok || info.driver == "" {
+func upperDir(info engine.Image) (root, driver, cacheID string) {
+	folder, ok := strings.CutSuffix(filepath.ToSlash(info.UpperDir), "/diff")
+	if !ok || info.Driver == "" {
 		return "", "", ""
 	}
 	above, id := path.Split(folder)
-	root, ok = strings.CutSuffix(above, "/"+info.driver+"/")
+	root, ok = strings.CutSuffix(above, "/"+info.Driver+"/")
 	if !ok || id == "" || root == "" {
 		return "", "", ""
 	}
-	return root, info.driver, id
+	return root, info.Driver, id
 }
 
 // Drivers that keep a layer's files, all of them and nothing else, in a folder
@@ -78,7 +80,7 @@ func dockerConfig(driver, id string) string {
 
 // docker reads the image's config and finds its layers. top is the folder of
 // the topmost one, "" if the engine has not said.
-func (s *storeImage) docker(driver, top string, info engineImage, wanted string) (*Image, error) {
+func (s *storeImage) docker(driver, top string, info engine.Image, wanted string) (*Image, error) {
 	if digestHex(info.ID) == "" {
 		return nil, fmt.Errorf("the image's ID is %q", info.ID)
 	}

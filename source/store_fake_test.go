@@ -18,6 +18,8 @@ import (
 
 	"github.com/vbatts/tar-split/tar/asm"
 	"github.com/vbatts/tar-split/tar/storage"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // A storedMember is one member of a layer that a fake store holds.
@@ -168,7 +170,7 @@ func unpackStored(t *testing.T, dir string, members []storedMember) {
 	t.Helper()
 	for _, m := range members {
 		if m.Typeflag == tar.TypeReg && !strings.Contains(m.Name, ".wh.") {
-			writeFiles(t, dir, map[string]string{m.Name: m.content})
+			testkit.WriteFiles(t, dir, map[string]string{m.Name: m.content})
 		}
 	}
 }
@@ -190,7 +192,7 @@ func dockerStore(t *testing.T) *fakeStore {
 		}
 		unpackStored(t, filepath.Join(s.dir, "overlay2", fmt.Sprintf("cache%d", i), "diff"), storedLayers()[i])
 	}
-	writeFiles(t, s.dir, files)
+	testkit.WriteFiles(t, s.dir, files)
 	s.inspect["GraphDriver"] = map[string]any{"Name": "overlay2", "Data": map[string]string{"UpperDir": s.dir + "/overlay2/cache2/diff"}}
 	return s
 }
@@ -221,17 +223,17 @@ func podmanStore(t *testing.T) *fakeStore {
 	list, _ = json.Marshal([]storedImage{{ID: hex, Names: []string{"localhost/app:1"}, Layer: "layer2"}})
 	files["overlay-images/images.json"] = string(list)
 	files["storage.conf"] = "# where\n[storage]\n  driver = \"overlay\"\n  graphroot = \"" + filepath.ToSlash(s.dir) + "\" # here\n"
-	writeFiles(t, s.dir, files)
+	testkit.WriteFiles(t, s.dir, files)
 	s.inspect["RepoTags"] = []string{"localhost/app:1"}
 	return s
 }
 
 // serve has an engine answer for the image, and returns it.
-func (s *fakeStore) serve(t *testing.T, kind string) *fakeEngine {
+func (s *fakeStore) serve(t *testing.T, kind string) *testkit.Engine {
 	t.Helper()
-	f := &fakeEngine{api: "1.41", archive: string(s.archive), images: map[string]map[string]any{"app:1": s.inspect, s.id: s.inspect}}
-	noEngines(t)
-	socket := "unix://" + unixServer(t, f)
+	f := &testkit.Engine{API: "1.41", Archive: string(s.archive), Images: map[string]map[string]any{"app:1": s.inspect, s.id: s.inspect}}
+	testkit.NoEngines(t)
+	socket := "unix://" + testkit.UnixServer(t, f)
 	if kind == "podman" {
 		t.Setenv("CONTAINER_HOST", socket)
 		t.Setenv("CONTAINERS_STORAGE_CONF", filepath.Join(s.dir, "storage.conf"))

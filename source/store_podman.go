@@ -5,21 +5,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/peelhq/peel/source/engine"
 )
 
 // openPodman reads an image of podman: by its service if that answers, and also
 // without one from the store, which the podman command itself uses.
 func openPodman(ctx context.Context, o *opener, ref string) (*Image, error) {
-	e, err := podmanEngine(ctx, o.Log)
+	e, err := engine.Podman(ctx, o.Log)
 	if err == nil {
 		return o.fromEngine(ctx, e, ref)
 	}
-	if namedPodman() || ctx.Err() != nil || o.Via == ViaAPI {
+	if engine.PodmanNamed() || ctx.Err() != nil || o.Via == ViaAPI {
 		return nil, err
 	}
 	im, storeErr := o.scanStore(ctx, "podman://"+ref, func() (*Image, error) { return o.podmanImage("", ref) })
@@ -33,19 +33,13 @@ func openPodman(ctx context.Context, o *opener, ref string) (*Image, error) {
 	return nil, err
 }
 
-// namedPodman reports whether the environment names a service. Who does that
-// does not mean the store of this machine.
-func namedPodman() bool {
-	return os.Getenv("CONTAINER_HOST") != "" || os.Getenv("CONTAINER_CONNECTION") != ""
-}
-
 // errNotStored says that podman's store can be read and has no such image.
 var errNotStored = fmt.Errorf("%w in podman's store", ErrNotFound)
 
 // podmanImage opens an image in podman's store. id is the image's, "" if no
 // service has told it.
 func (o *opener) podmanImage(id, ref string) (*Image, error) {
-	dir, err := podmanRoot()
+	dir, err := engine.PodmanStore()
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +54,7 @@ func (o *opener) podmanImage(id, ref string) (*Image, error) {
 	}
 	im.bundle = s
 	if id != "" && o.Via != ViaStore {
-		s.again = newAgain("the engine's API", o.Log, o.apiAgain(podmanEngine, id))
+		s.again = newAgain("the engine's API", o.Log, o.apiAgain(engine.Podman, id))
 	}
 	return im, nil
 }
@@ -215,59 +209,4 @@ func storedNames(ref string) []string {
 		names = append(names, "docker.io/library/"+ref)
 	}
 	return names
-}
-
-// podmanRoot is the folder of podman's store: as storage.conf says, else where
-// it is by itself, for root and for everybody else.
-func podmanRoot() (string, error) {
-	root := os.Geteuid() == 0
-	conf := []string{os.Getenv("CONTAINERS_STORAGE_CONF")}
-	switch {
-	case conf[0] != "":
-	case root:
-		conf = []string{"/etc/containers/storage.conf", "/usr/share/containers/storage.conf"}
-	case configHome() != "":
-		conf = []string{filepath.Join(configHome(), "storage.conf")}
-	}
-	for _, name := range conf {
-		text, err := os.ReadFile(name)
-		if errors.Is(err, fs.ErrNotExist) || name == "" {
-			continue
-		}
-		if err != nil {
-			return "", err
-		}
-		if dir := graphRoot(string(text)); filepath.IsAbs(dir) && !strings.Contains(dir, "$") {
-			return dir, nil
-		}
-		break // podman reads the first that there is
-	}
-	if root {
-		return "/var/lib/containers/storage", nil
-	}
-	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "containers", "storage"), nil
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(home, ".local", "share", "containers", "storage"), nil
-}
-
-// graphRoot takes the store's folder out of a storage.conf, which is TOML.
-func graphRoot(text string) string {
-	table := ""
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "[") {
-			table = line
-			continue
-		}
-		key, value, ok := strings.Cut(line, "=")
-		if ok && table == "[storage]" && strings.TrimSpace(key) == "graphroot" {
-			return tomlValue(value)
-		}
-	}
-	return ""
 }

@@ -13,12 +13,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // saves counts the times that an engine had to save the image.
-func (f *fakeEngine) saves() int {
+func saves(f *testkit.Engine) int {
 	n := 0
-	for _, r := range f.asked() {
+	for _, r := range f.Asked() {
 		if strings.Contains(r, "/images/get") {
 			n++
 		}
@@ -99,16 +101,16 @@ func TestStore(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if f.saves() != 0 {
-				t.Errorf("the image was saved: %q", f.asked())
+			if saves(f) != 0 {
+				t.Errorf("the image was saved: %q", f.Asked())
 			}
 			if _, kind, _ := im.Layers[0].Entries.Checksum(1); kind != CRC64 {
 				t.Error("the sums are not the engine's")
 			}
 			checkStored(t, im, s)
 			// The whiteout is in no folder: its empty content needs none.
-			if f.saves() != 0 {
-				t.Errorf("contents were saved: %q", f.asked())
+			if saves(f) != 0 {
+				t.Errorf("contents were saved: %q", f.Asked())
 			}
 			// Sums that are compared with those of another kind.
 			a, b := im.Layers[0], im.Layers[1]
@@ -129,8 +131,8 @@ func TestStore(t *testing.T) {
 				t.Errorf("the name is %q from the store, %q by the API", im.Name, api.Name)
 			}
 			checkStored(t, api, s)
-			if f.saves() != 1 {
-				t.Errorf("asked %q", f.asked())
+			if saves(f) != 1 {
+				t.Errorf("asked %q", f.Asked())
 			}
 		})
 	}
@@ -239,13 +241,13 @@ func TestStoreSurprise(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkStored(t, im, s)
-			if f.saves() != 1 || !strings.Contains(log.String(), "the engine's store is not used") || !strings.Contains(log.String(), "reason=") {
-				t.Errorf("asked %q, and said:\n%s", f.asked(), log.String())
+			if saves(f) != 1 || !strings.Contains(log.String(), "the engine's store is not used") || !strings.Contains(log.String(), "reason=") {
+				t.Errorf("asked %q, and said:\n%s", f.Asked(), log.String())
 			}
 			if _, err := openStore(t, "docker://app:1", Options{Via: ViaStore}); err == nil || !strings.Contains(err.Error(), "docker://app:1: reading the engine's store: ") {
 				t.Errorf("with the store alone: error %v", err)
 			}
-			if f.saves() != 1 {
+			if saves(f) != 1 {
 				t.Error("the store alone was asked for, and the image was saved")
 			}
 		})
@@ -297,8 +299,8 @@ func TestPodmanStoreSurprise(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkStored(t, im, s)
-			if f.saves() != 1 {
-				t.Errorf("asked %q", f.asked())
+			if saves(f) != 1 {
+				t.Errorf("asked %q", f.Asked())
 			}
 			if _, err := openStore(t, "podman://app:1", Options{Via: ViaStore}); err == nil {
 				t.Error("with the store alone: no error")
@@ -316,7 +318,7 @@ func TestPodmanStoreAlone(t *testing.T) {
 		t.Skip("a podman answers here")
 	}
 	s := podmanStore(t)
-	noEngines(t)
+	testkit.NoEngines(t)
 	t.Setenv("CONTAINERS_STORAGE_CONF", filepath.Join(s.dir, "storage.conf"))
 	for _, ref := range []string{"app:1", "localhost/app:1", s.id, digestHex(s.id), digestHex(s.id)[:12]} {
 		im, err := openStore(t, "podman://"+ref, Options{})
@@ -384,8 +386,8 @@ func TestStoreContent(t *testing.T) {
 					t.Errorf("content %q, error %v, want one that says %q", b, err, tt.says)
 				}
 			}
-			if want := map[bool]int{true: 1}[tt.says == ""]; f.saves() != want {
-				t.Errorf("saved %d times, want %d", f.saves(), want)
+			if want := map[bool]int{true: 1}[tt.says == ""]; saves(f) != want {
+				t.Errorf("saved %d times, want %d", saves(f), want)
 			}
 			if _, err := readEntry(t.Context(), im.Layers[0], 0); err == nil {
 				t.Error("a folder was opened")
@@ -413,7 +415,7 @@ func TestContentStore(t *testing.T) {
 	content := filepath.Join(s.dir, "containerd", "daemon", "io.containerd.content.v1.content")
 	keep := func(b []byte, mediaType string) map[string]any {
 		d := digestOfBytes(b)
-		writeFiles(t, content, map[string]string{"blobs/sha256/" + digestHex(d): string(b)})
+		testkit.WriteFiles(t, content, map[string]string{"blobs/sha256/" + digestHex(d): string(b)})
 		return map[string]any{"mediaType": mediaType, "digest": d, "size": len(b)}
 	}
 	var layers []any
@@ -431,11 +433,11 @@ func TestContentStore(t *testing.T) {
 	s.inspect["Id"] = digestOfBytes(index)
 	s.inspect["GraphDriver"] = map[string]any{"Name": "overlayfs"}
 	f := s.serve(t, "docker")
-	f.info = map[string]any{"DockerRootDir": s.dir, "Driver": "overlayfs", "DriverStatus": [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}}
-	f.list = []any{engineLists(digestOfBytes(index), "app:1", "app:2"), engineLists(digestOfBytes(nil), "gone:1")}
+	f.Info = map[string]any{"DockerRootDir": s.dir, "Driver": "overlayfs", "DriverStatus": [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}}
+	f.List = []any{engineLists(digestOfBytes(index), "app:1", "app:2"), engineLists(digestOfBytes(nil), "gone:1")}
 
 	listed, err := placeNamed(t, "docker", "", Options{}).Images(t.Context())
-	wantError(t, err)
+	testkit.WantError(t, err)
 	details := " layers=3 linux/" + hostPlatform().arch + " 2024-05-06T07:08:09Z"
 	wantImages(t, listed, "docker://app:1 name=app:1"+details, "docker://app:2 name=app:2"+details, "docker://gone:1 name=gone:1 2023-11-14T22:13:20Z")
 
@@ -443,8 +445,8 @@ func TestContentStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.saves() != 0 || im.ID != s.id || im.Digest != digestOfBytes(manifest) || im.Name != "app:1" || im.Source != "docker://app:1" || len(im.Layers) != 3 {
-		t.Errorf("asked %q for %+v", f.asked(), im)
+	if saves(f) != 0 || im.ID != s.id || im.Digest != digestOfBytes(manifest) || im.Name != "app:1" || im.Source != "docker://app:1" || len(im.Layers) != 3 {
+		t.Errorf("asked %q for %+v", f.Asked(), im)
 	}
 	for i, members := range storedLayers() {
 		for j, m := range members {
@@ -467,14 +469,14 @@ func TestContentStore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			damage()
-			before := f.saves()
+			before := saves(f)
 			im, err := openStore(t, "docker://app:1", Options{KeepContent: true})
 			if err != nil {
 				t.Fatal(err)
 			}
 			checkStored(t, im, s)
-			if f.saves() != before+1 {
-				t.Errorf("asked %q", f.asked())
+			if saves(f) != before+1 {
+				t.Errorf("asked %q", f.Asked())
 			}
 		})
 	}
@@ -485,17 +487,17 @@ func TestContentStore(t *testing.T) {
 func TestStoreOfAnotherPlatform(t *testing.T) {
 	s := dockerStore(t)
 	f := s.serve(t, "docker")
-	f.api = "1.48"
-	f.info = map[string]any{"DockerRootDir": s.dir, "Driver": "overlay2"}
+	f.API = "1.48"
+	f.Info = map[string]any{"DockerRootDir": s.dir, "Driver": "overlay2"}
 	_, err := openStore(t, "docker://app:1", Options{Platform: "linux/s390x", Via: ViaStore})
 	if err == nil || !strings.Contains(err.Error(), "not for linux/s390x") && runtime.GOOS != "windows" {
 		t.Errorf("error %v", err)
 	}
-	if im, err := openStore(t, "docker://app:1", Options{Platform: "linux/" + hostPlatform().arch}); err != nil || f.saves() != 0 && runtime.GOOS != "windows" {
-		t.Errorf("asked %q for %+v, error %v", f.asked(), im, err)
+	if im, err := openStore(t, "docker://app:1", Options{Platform: "linux/" + hostPlatform().arch}); err != nil || saves(f) != 0 && runtime.GOOS != "windows" {
+		t.Errorf("asked %q for %+v, error %v", f.Asked(), im, err)
 	}
-	if _, err := openStore(t, "docker://app:1", Options{Platform: "linux/s390x"}); err == nil || f.saves() != 1 {
-		t.Errorf("asked %q, error %v", f.asked(), err)
+	if _, err := openStore(t, "docker://app:1", Options{Platform: "linux/s390x"}); err == nil || saves(f) != 1 {
+		t.Errorf("asked %q, error %v", f.Asked(), err)
 	}
 }
 

@@ -1,4 +1,4 @@
-package source
+package engine
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // fakeSSH puts an "ssh" first in PATH that writes its arguments, one a line, to
@@ -58,7 +60,7 @@ func TestEngineSSH(t *testing.T) {
 	const common = "-o ConnectTimeout=30 -T"
 	tests := []struct {
 		name    string
-		connect func(context.Context) (engine, error)
+		connect func(context.Context) (Engine, error)
 		env     map[string]string
 		want    string
 	}{
@@ -81,9 +83,9 @@ func TestEngineSSH(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			noEngines(t)
-			f := &fakeEngine{api: "1.41", images: map[string]map[string]any{"app:1": app("linux/amd64")}, archive: strings.Repeat("layer", 100000)}
-			arguments := fakeSSH(t, unixServer(t, f))
+			testkit.NoEngines(t)
+			f := &testkit.Engine{API: "1.41", Images: map[string]map[string]any{"app:1": testkit.AppImage("linux/amd64")}, Archive: strings.Repeat("layer", 100000)}
+			arguments := fakeSSH(t, testkit.UnixServer(t, f))
 			for name, value := range tt.env {
 				t.Setenv(name, value)
 			}
@@ -91,13 +93,13 @@ func TestEngineSSH(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer e.close()
-			r, err := e.save(t.Context(), "app:1", "")
+			defer e.Close()
+			r, err := saveImage(t.Context(), e, "app:1", "")
 			if err != nil {
 				t.Fatal(err)
 			}
 			got, err := io.ReadAll(r)
-			if err != nil || string(got) != f.archive {
+			if err != nil || string(got) != f.Archive {
 				t.Errorf("read %d bytes, %v", len(got), err)
 			}
 			if err := r.Close(); err != nil {
@@ -116,44 +118,44 @@ func TestEngineSSH(t *testing.T) {
 	}
 }
 
-func docker(ctx context.Context) (engine, error) { return dockerEngine(ctx, nil) }
-func podman(ctx context.Context) (engine, error) { return podmanEngine(ctx, nil) }
+func docker(ctx context.Context) (Engine, error) { return Docker(ctx, nil) }
+func podman(ctx context.Context) (Engine, error) { return Podman(ctx, nil) }
 
 func TestEngineSSHFails(t *testing.T) {
-	noEngines(t)
+	testkit.NoEngines(t)
 	fakeSSH(t, "/no/such.sock")
 	t.Setenv("DOCKER_HOST", "ssh://me@build:2222")
-	_, err := dockerEngine(t.Context(), nil)
-	wantError(t, err, "docker (ssh://me@build:2222, DOCKER_HOST): ", `channel 0: open failed\x1b[2J`, "exit status 255", "ssh -p 2222 me@build docker version")
+	_, err := Docker(t.Context(), nil)
+	testkit.WantError(t, err, "docker (ssh://me@build:2222, DOCKER_HOST): ", `channel 0: open failed\x1b[2J`, "exit status 255", "ssh -p 2222 me@build docker version")
 
 	t.Setenv("PATH", t.TempDir())
-	_, err = dockerEngine(t.Context(), nil)
-	wantError(t, err, "ssh", "not found", "install the ssh program")
+	_, err = Docker(t.Context(), nil)
+	testkit.WantError(t, err, "ssh", "not found", "install the ssh program")
 }
 
 // A broken ssh connection is a broken archive, and a cancelled one ends its ssh.
 func TestEngineSSHBreaks(t *testing.T) {
-	noEngines(t)
+	testkit.NoEngines(t)
 	hang := make(chan struct{})
 	defer close(hang)
-	f := &fakeEngine{api: "1.41", images: map[string]map[string]any{"app:1": app("linux/amd64")}, archive: "half"}
+	f := &testkit.Engine{API: "1.41", Images: map[string]map[string]any{"app:1": testkit.AppImage("linux/amd64")}, Archive: "half"}
 	cut := false
-	fakeSSH(t, unixServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	fakeSSH(t, testkit.UnixServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if cut {
-			f.cut, f.hang = true, nil
+			f.Cut, f.Hang = true, nil
 		} else {
-			f.hang = hang
+			f.Hang = hang
 		}
 		f.ServeHTTP(w, r)
 	})))
 	t.Setenv("DOCKER_HOST", "ssh://build")
 	for _, cut = range []bool{true, false} {
-		e, err := dockerEngine(t.Context(), nil)
+		e, err := Docker(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		r, err := e.save(ctx, "app:1", "")
+		r, err := saveImage(ctx, e, "app:1", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,15 +164,15 @@ func TestEngineSSHBreaks(t *testing.T) {
 		}
 		if cut {
 			_, err = r.Read(make([]byte, 1))
-			wantError(t, err, "docker (ssh://build", "the connection broke after 4 bytes")
+			testkit.WantError(t, err, "docker (ssh://build", "the connection broke after 4 bytes")
 		} else {
 			cancel()
 			_, err = r.Read(make([]byte, 1))
-			wantError(t, err, "context canceled")
+			testkit.WantError(t, err, "context canceled")
 		}
 		cancel()
 		r.Close()
-		if err := e.close(); err != nil {
+		if err := e.Close(); err != nil {
 			t.Error(err)
 		}
 	}

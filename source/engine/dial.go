@@ -1,4 +1,4 @@
-package source
+package engine
 
 import (
 	"context"
@@ -110,7 +110,7 @@ func (r *dialRecord) last() error {
 // setDialer makes transport connect to h, and keep in record how that went. It
 // must be called when the API's client has configured the transport, and before
 // it is used.
-func (h engineHost) setDialer(transport *http.Transport, kind string, record *dialRecord) error {
+func (h address) setDialer(transport *http.Transport, kind string, record *dialRecord) error {
 	dial := transport.DialContext
 	if h.ssh != nil {
 		args, err := h.ssh.arguments(kind)

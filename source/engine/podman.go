@@ -1,9 +1,7 @@
-package source
+package engine
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -13,25 +11,7 @@ import (
 	"strings"
 )
 
-// podmanEngine connects to podman's service, which speaks Docker's API; see
-// podmanHosts. The error tells each host that was tried, why it failed and what
-// to try.
-func podmanEngine(ctx context.Context, log *slog.Logger) (engine, error) {
-	hosts, unread := podmanHosts()
-	if len(hosts) == 0 {
-		return nil, fmt.Errorf("podman: %w", unread)
-	}
-	e, err := connectEngine(ctx, "podman", hosts, log)
-	switch {
-	case err == nil:
-		return e, nil
-	case unread != nil:
-		err = fmt.Errorf("%w; podman: %w", err, unread)
-	}
-	return nil, err
-}
-
-// podmanHosts returns where podman's service may listen, to be tried in turn:
+// podmanAddresses returns where podman's service may listen, to be tried in turn:
 //
 //  1. CONTAINER_HOST, with CONTAINER_SSHKEY, alone if it is set;
 //  2. the connection that CONTAINER_CONNECTION names, alone if it is set;
@@ -41,36 +21,36 @@ func podmanEngine(ctx context.Context, log *slog.Logger) (engine, error) {
 //
 // The error is of settings that could not be read. There may be hosts beside
 // it, and is no host only with an error.
-func podmanHosts() ([]engineHost, error) {
+func podmanAddresses() ([]address, error) {
 	if raw := os.Getenv("CONTAINER_HOST"); raw != "" {
-		h, err := parseEngineHost(raw, "CONTAINER_HOST", nil)
+		h, err := parseAddress(raw, "CONTAINER_HOST", nil)
 		if err == nil && h.ssh != nil {
 			h.ssh.identity = os.Getenv("CONTAINER_SSHKEY")
 		}
-		return oneHost(h, err)
+		return oneAddress(h, err)
 	}
 	known, err := readConnections()
 	if name := os.Getenv("CONTAINER_CONNECTION"); name != "" {
 		if err != nil {
 			return nil, err
 		}
-		return oneHost(known.host(name, "CONTAINER_CONNECTION"))
+		return oneAddress(known.address(name, "CONTAINER_CONNECTION"))
 	}
 	sockets := podmanSockets()
-	var remote []engineHost
+	var remote []address
 	if err == nil && known.Default != "" {
-		remote, err = oneHost(known.host(known.Default, known.file))
+		remote, err = oneAddress(known.address(known.Default, known.file))
 	}
-	var hosts []engineHost
+	var addresses []address
 	if runtime.GOOS == "linux" || runtime.GOOS == "freebsd" {
-		hosts = slices.Concat(sockets, remote)
+		addresses = slices.Concat(sockets, remote)
 	} else {
-		hosts = slices.Concat(remote, sockets)
+		addresses = slices.Concat(remote, sockets)
 	}
-	if len(hosts) == 0 {
-		hosts = []engineHost{{url: "unix://" + podmanSocketPaths()[0]}}
+	if len(addresses) == 0 {
+		addresses = []address{{url: "unix://" + podmanSocketPaths()[0]}}
 	}
-	return hosts, err
+	return addresses, err
 }
 
 // podmanSocketPaths are the sockets podman listens on by itself, the likeliest
@@ -93,14 +73,14 @@ func podmanSocketPaths() []string {
 }
 
 // podmanSockets returns those of podmanSocketPaths that exist.
-func podmanSockets() []engineHost {
-	var hosts []engineHost
+func podmanSockets() []address {
+	var addresses []address
 	for _, path := range podmanSocketPaths() {
 		if exists(path) {
-			hosts = append(hosts, engineHost{url: "unix://" + path})
+			addresses = append(addresses, address{url: "unix://" + path})
 		}
 	}
-	return hosts
+	return addresses
 }
 
 // podmanConnections are the services that "podman system connection" knows.
@@ -118,18 +98,18 @@ type podmanConnection struct {
 }
 
 // host returns the host of a connection. asked is who named it, for errors.
-func (c podmanConnections) host(name, asked string) (engineHost, error) {
+func (c podmanConnections) address(name, asked string) (address, error) {
 	found, ok := c.Connections[name]
 	if !ok {
 		known := strings.Join(slices.Sorted(maps.Keys(c.Connections)), ", ")
 		if known == "" {
 			known = "none"
 		}
-		return engineHost{}, fmt.Errorf("connection %q, from %s: there is no such connection (there are: %s)", name, asked, known)
+		return address{}, fmt.Errorf("connection %q, from %s: there is no such connection (there are: %s)", name, asked, known)
 	}
-	h, err := parseEngineHost(found.URI, fmt.Sprintf("connection %q", name), nil)
+	h, err := parseAddress(found.URI, fmt.Sprintf("connection %q", name), nil)
 	if err != nil {
-		return engineHost{}, err
+		return address{}, err
 	}
 	if h.ssh != nil {
 		h.ssh.identity = found.Identity

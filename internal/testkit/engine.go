@@ -1,4 +1,4 @@
-package source
+package testkit
 
 import (
 	"crypto/ecdsa"
@@ -21,27 +21,31 @@ import (
 	"time"
 )
 
-// fakeEngine speaks the part of Docker's API that an engine is asked for here.
-type fakeEngine struct {
-	api     string                    // version that it says it speaks
-	images  map[string]map[string]any // what it says of an image, by name
-	archive string                    // what it sends as an image
-	behind  string                    // what it sends behind that
-	cut     bool                      // it drops the connection behind the archive
-	hang    chan struct{}             // if not nil, it waits for this behind the archive
-	mute    bool                      // it does not answer a ping
-	info    map[string]any            // what it says of itself
-	list    any                       // its images, as it lists them; nil: it fails to
+// An Engine is a made-up engine: a server that speaks the part of Docker's API
+// which peel asks an engine for.
+type Engine struct {
+	API     string                    // version that it says it speaks
+	Images  map[string]map[string]any // what it says of an image, by name
+	Archive string                    // what it sends as an image
+	Behind  string                    // what it sends behind that
+	Cut     bool                      // it drops the connection behind the archive
+	Hang    chan struct{}             // if not nil, it waits for this behind the archive
+	Mute    bool                      // it does not answer a ping
+	Info    map[string]any            // what it says of itself
+	List    any                       // its images, as it lists them; nil: it fails to
 
 	mu       sync.Mutex
 	requests []string
 }
 
-// app is what an engine says of an image app:1.
-func app(platform string) map[string]any {
+// AppID is the ID of the image that AppImage describes.
+const AppID = "sha256:e436fb17357d75290a8e4b13cf3946c938702e6e42f38eca9772d5856717a62c"
+
+// AppImage is what an engine says of an image app:1.
+func AppImage(platform string) map[string]any {
 	os, arch, _ := strings.Cut(platform, "/")
 	return map[string]any{
-		"Id": "sha256:e436fb17357d75290a8e4b13cf3946c938702e6e42f38eca9772d5856717a62c", "RepoTags": []string{"app:1", "<none>:<none>", "app:latest"},
+		"Id": AppID, "RepoTags": []string{"app:1", "<none>:<none>", "app:latest"},
 		"RootFS": map[string]any{"Type": "layers", "Layers": []string{"sha256:aa", "sha256:bb"}},
 		"Size":   1234, "Os": os, "Architecture": arch,
 	}
@@ -49,49 +53,49 @@ func app(platform string) map[string]any {
 
 var apiVersion = regexp.MustCompile(`^/v([0-9.]+)/`)
 
-func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (f *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	f.requests = append(f.requests, r.Method+" "+r.URL.RequestURI())
 	f.mu.Unlock()
 	if r.URL.Path == "/_ping" {
-		if f.mute {
+		if f.Mute {
 			<-r.Context().Done()
 			return
 		}
-		if f.api != "" {
-			w.Header().Set("Api-Version", f.api)
+		if f.API != "" {
+			w.Header().Set("Api-Version", f.API)
 		}
 		return
 	}
 	path := "/" + apiVersion.ReplaceAllString(r.URL.Path, "")
 	switch name, isImage := strings.CutPrefix(path, "/images/"); {
-	case path == "/info" && f.info != nil:
+	case path == "/info" && f.Info != nil:
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(f.info)
+		_ = json.NewEncoder(w).Encode(f.Info)
 	case path == "/images/json":
 		w.Header().Set("Content-Type", "application/json")
-		if f.list == nil {
+		if f.List == nil {
 			w.WriteHeader(http.StatusInternalServerError)
 			_ = json.NewEncoder(w).Encode(map[string]any{"message": "the disk \x1b[2J is full"})
 			return
 		}
-		_ = json.NewEncoder(w).Encode(f.list)
+		_ = json.NewEncoder(w).Encode(f.List)
 	case path == "/images/get":
-		_, _ = w.Write([]byte(f.archive))
-		_, _ = w.Write([]byte(f.behind))
+		_, _ = w.Write([]byte(f.Archive))
+		_, _ = w.Write([]byte(f.Behind))
 		_ = http.NewResponseController(w).Flush()
-		if f.hang != nil {
+		if f.Hang != nil {
 			select {
-			case <-f.hang:
+			case <-f.Hang:
 			case <-r.Context().Done():
 			}
 		}
-		if f.cut {
+		if f.Cut {
 			panic(http.ErrAbortHandler)
 		}
 	case isImage && strings.HasSuffix(name, "/json"):
 		name = strings.TrimSuffix(name, "/json")
-		found, ok := f.images[name]
+		found, ok := f.Images[name]
 		w.Header().Set("Content-Type", "application/json")
 		if !ok {
 			w.WriteHeader(http.StatusNotFound)
@@ -109,15 +113,23 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// asked returns the requests so far, without the version in their paths.
-func (f *fakeEngine) asked() []string {
+// Asked returns the requests so far, without the version in their paths.
+func (f *Engine) Asked() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]string(nil), f.requests...)
 }
 
-// unixServer serves h on a unix socket and returns its path.
-func unixServer(t *testing.T, h http.Handler) string {
+// Serve makes an environment in which the engine, behind a unix socket, is the
+// only one there is. variable names it: DOCKER_HOST or CONTAINER_HOST.
+func (f *Engine) Serve(t *testing.T, variable string) {
+	t.Helper()
+	NoEngines(t)
+	t.Setenv(variable, "unix://"+UnixServer(t, f))
+}
+
+// UnixServer serves h on a unix socket and returns its path.
+func UnixServer(t *testing.T, h http.Handler) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "peel") // a socket's path must be short
 	if err != nil {
@@ -135,9 +147,9 @@ func unixServer(t *testing.T, h http.Handler) string {
 	return path
 }
 
-// noEngines makes an environment in which nothing says where an engine is, and
+// NoEngines makes an environment in which nothing says where an engine is, and
 // returns its home.
-func noEngines(t *testing.T) string {
+func NoEngines(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{
 		"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_API_VERSION",
@@ -147,7 +159,7 @@ func noEngines(t *testing.T) string {
 		t.Setenv(name, "")
 	}
 	store := t.TempDir() // of podman, with nothing in it
-	writeFiles(t, store, map[string]string{"storage.conf": "[storage]\ngraphroot = \"" + filepath.ToSlash(store) + "\"\n"})
+	WriteFiles(t, store, map[string]string{"storage.conf": "[storage]\ngraphroot = \"" + filepath.ToSlash(store) + "\"\n"})
 	t.Setenv("CONTAINERS_STORAGE_CONF", filepath.Join(store, "storage.conf"))
 	home := t.TempDir()
 	t.Setenv("HOME", home)
@@ -155,8 +167,8 @@ func noEngines(t *testing.T) string {
 	return home
 }
 
-// writeFiles writes files, by path, below dir.
-func writeFiles(t *testing.T, dir string, files map[string]string) {
+// WriteFiles writes files, by path, below dir.
+func WriteFiles(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
 	for name, text := range files {
 		path := filepath.Join(dir, filepath.FromSlash(name))
@@ -169,9 +181,9 @@ func writeFiles(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// keyPair makes a certificate that signs itself, good for a client and for a
+// KeyPair makes a certificate that signs itself, good for a client and for a
 // server on 127.0.0.1, and its key, as PEM.
-func keyPair(t *testing.T) (cert, key string) {
+func KeyPair(t *testing.T) (cert, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -197,9 +209,9 @@ func keyPair(t *testing.T) (cert, key string) {
 		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}))
 }
 
-// want fails the test unless err holds every one of the texts; with none, err
+// WantError fails the test unless err holds every one of the texts; with none, err
 // must be nil.
-func wantError(t *testing.T, err error, texts ...string) {
+func WantError(t *testing.T, err error, texts ...string) {
 	t.Helper()
 	if len(texts) == 0 {
 		if err != nil {

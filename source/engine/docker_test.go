@@ -1,4 +1,4 @@
-package source
+package engine
 
 import (
 	"crypto/sha256"
@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // contextFiles are the files of a context called name.
@@ -28,7 +30,7 @@ func TestDockerHosts(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("unix sockets are the default elsewhere only")
 	}
-	cert, key := keyPair(t)
+	cert, key := testkit.KeyPair(t)
 	tests := []struct {
 		name   string
 		env    map[string]string // "~" is the home
@@ -151,13 +153,13 @@ func TestDockerHosts(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			home := noEngines(t)
-			writeFiles(t, home, tt.files)
+			home := testkit.NoEngines(t)
+			testkit.WriteFiles(t, home, tt.files)
 			for name, value := range tt.env {
 				t.Setenv(name, strings.Replace(value, "~", home, 1))
 			}
-			hosts, err := dockerHosts()
-			wantError(t, err, tt.err...)
+			hosts, err := dockerAddresses()
+			testkit.WantError(t, err, tt.err...)
 			if err != nil {
 				return
 			}
@@ -186,10 +188,10 @@ func TestDockerHostsOfUser(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there are no such sockets")
 	}
-	home := noEngines(t)
+	home := testkit.NoEngines(t)
 	t.Setenv("XDG_RUNTIME_DIR", filepath.Join(home, "run"))
-	writeFiles(t, home, map[string]string{"run/docker.sock": "", ".docker/run/docker.sock": ""})
-	hosts, err := dockerHosts()
+	testkit.WriteFiles(t, home, map[string]string{"run/docker.sock": "", ".docker/run/docker.sock": ""})
+	hosts, err := dockerAddresses()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,9 +252,9 @@ func TestParseEngineHost(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.raw, func(t *testing.T) {
-			h, err := parseEngineHost(tt.raw, "HERE", nil)
+			h, err := parseAddress(tt.raw, "HERE", nil)
 			if tt.url == "" {
-				wantError(t, err, "HERE: ", tt.err)
+				testkit.WantError(t, err, "HERE: ", tt.err)
 				if strings.Contains(err.Error(), "secret") {
 					t.Errorf("error %q tells a password", err)
 				}

@@ -1,4 +1,4 @@
-package source
+package engine
 
 import (
 	"crypto/sha256"
@@ -19,7 +19,7 @@ import (
 // the default socket. It has no file.
 const defaultContext = "default"
 
-// dockerHosts returns where Docker's engine may listen, to be tried in turn,
+// dockerAddresses returns where Docker's engine may listen, to be tried in turn,
 // resolved as Docker's own command line does:
 //
 //  1. DOCKER_HOST, with DOCKER_TLS_VERIFY, DOCKER_TLS and DOCKER_CERT_PATH;
@@ -30,14 +30,14 @@ const defaultContext = "default"
 //
 // Beyond that, the sockets of a rootless Docker and of Docker Desktop are tried
 // in the last case, if they exist. Only that case gives more than one host.
-func dockerHosts() ([]engineHost, error) {
+func dockerAddresses() ([]address, error) {
 	dir := dockerConfigDir()
 	if raw := os.Getenv("DOCKER_HOST"); raw != "" {
 		secure, err := tlsFromEnv(dir)
 		if err != nil {
 			return nil, err
 		}
-		return oneHost(parseEngineHost(raw, "DOCKER_HOST", secure))
+		return oneAddress(parseAddress(raw, "DOCKER_HOST", secure))
 	}
 	name, from := os.Getenv("DOCKER_CONTEXT"), "DOCKER_CONTEXT"
 	if name == "" && dir != "" {
@@ -49,40 +49,40 @@ func dockerHosts() ([]engineHost, error) {
 		}
 	}
 	if name != "" && name != defaultContext {
-		h, err := contextHost(dir, name)
+		h, err := contextAddress(dir, name)
 		if err != nil {
 			return nil, fmt.Errorf("context %q, from %s: %w", name, from, err)
 		}
-		return []engineHost{h}, nil
+		return []address{h}, nil
 	}
 	secure, err := tlsFromEnv(dir)
 	if err != nil {
 		return nil, err
 	}
 	if secure != nil {
-		return oneHost(parseEngineHost("tcp://localhost:"+tlsPort, "DOCKER_TLS_VERIFY", secure))
+		return oneAddress(parseAddress("tcp://localhost:"+tlsPort, "DOCKER_TLS_VERIFY", secure))
 	}
-	return defaultDockerHosts(), nil
+	return defaultDockerAddresses(), nil
 }
 
-// oneHost makes a list of a single host.
-func oneHost(h engineHost, err error) ([]engineHost, error) {
+// oneAddress makes a list of a single host.
+func oneAddress(h address, err error) ([]address, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []engineHost{h}, nil
+	return []address{h}, nil
 }
 
-// defaultDockerHosts returns the system's socket and those of a user's own
+// defaultDockerAddresses returns the system's socket and those of a user's own
 // engine that exist. The first is returned even if it does not exist, if no
 // other does: it is the one to be named in the error.
-func defaultDockerHosts() []engineHost {
-	hosts := []engineHost{{url: defaultDockerHost}}
+func defaultDockerAddresses() []address {
+	addresses := []address{{url: defaultDockerHost}}
 	if runtime.GOOS == "windows" {
-		return hosts
+		return addresses
 	}
-	if !exists(hosts[0].socket()) {
-		hosts = nil
+	if !exists(addresses[0].socket()) {
+		addresses = nil
 	}
 	var own []string
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
@@ -93,13 +93,13 @@ func defaultDockerHosts() []engineHost {
 	}
 	for _, path := range own {
 		if exists(path) {
-			hosts = append(hosts, engineHost{url: "unix://" + path})
+			addresses = append(addresses, address{url: "unix://" + path})
 		}
 	}
-	if len(hosts) == 0 {
-		return []engineHost{{url: defaultDockerHost}}
+	if len(addresses) == 0 {
+		return []address{{url: defaultDockerHost}}
 	}
-	return hosts
+	return addresses
 }
 
 // exists reports whether there is something at path, or that cannot be told.
@@ -178,12 +178,12 @@ type contextEndpoint struct {
 	SkipTLSVerify bool
 }
 
-// contextHost returns the host of a context. A context lives in directories
+// contextAddress returns the host of a context. A context lives in directories
 // named by the SHA-256 of its name, so that no name leads anywhere else:
 // contexts/meta/<sum>/meta.json and contexts/tls/<sum>/docker/{ca,cert,key}.pem.
-func contextHost(dir, name string) (engineHost, error) {
+func contextAddress(dir, name string) (address, error) {
 	if dir == "" {
-		return engineHost{}, errors.New("there is no home to find contexts in: set DOCKER_CONFIG")
+		return address{}, errors.New("there is no home to find contexts in: set DOCKER_CONFIG")
 	}
 	sum := sha256.Sum256([]byte(name))
 	id := hex.EncodeToString(sum[:])
@@ -191,29 +191,29 @@ func contextHost(dir, name string) (engineHost, error) {
 	meta, err := readContext(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return engineHost{}, fmt.Errorf("there is no such context (there are: %s)", strings.Join(contextNames(dir), ", "))
+		return address{}, fmt.Errorf("there is no such context (there are: %s)", strings.Join(contextNames(dir), ", "))
 	case err != nil:
-		return engineHost{}, err
+		return address{}, err
 	case meta.Name != name:
-		return engineHost{}, fmt.Errorf("%s is of a context named %q", file, meta.Name)
+		return address{}, fmt.Errorf("%s is of a context named %q", file, meta.Name)
 	}
 	raw, ok := meta.Endpoints["docker"]
 	if !ok {
-		return engineHost{}, fmt.Errorf("%s has no endpoint for docker", file)
+		return address{}, fmt.Errorf("%s has no endpoint for docker", file)
 	}
 	var endpoint contextEndpoint
 	if err := json.Unmarshal(raw, &endpoint); err != nil {
-		return engineHost{}, fmt.Errorf("reading the endpoint for docker in %s: %w", file, err)
+		return address{}, fmt.Errorf("reading the endpoint for docker in %s: %w", file, err)
 	}
 	secure, err := tlsFromDir(filepath.Join(dir, "contexts", "tls", id, "docker"), endpoint.SkipTLSVerify)
 	if err != nil {
-		return engineHost{}, err
+		return address{}, err
 	}
 	from := fmt.Sprintf("context %q", name)
 	if endpoint.Host == "" {
-		return engineHost{url: defaultDockerHost, from: from}, nil
+		return address{url: defaultDockerHost, from: from}, nil
 	}
-	return parseEngineHost(endpoint.Host, from, secure)
+	return parseAddress(endpoint.Host, from, secure)
 }
 
 // readContext reads a meta.json.

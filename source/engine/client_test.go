@@ -1,4 +1,4 @@
-package source
+package engine
 
 import (
 	"context"
@@ -16,21 +16,39 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
-const appID = "sha256:e436fb17357d75290a8e4b13cf3946c938702e6e42f38eca9772d5856717a62c"
-
 // connectFake returns an engine that is f, behind a unix socket.
-func connectFake(t *testing.T, f *fakeEngine) engine {
+func connectFake(t *testing.T, f *testkit.Engine) Engine {
 	t.Helper()
-	noEngines(t)
-	t.Setenv("DOCKER_HOST", "unix://"+unixServer(t, f))
-	e, err := dockerEngine(t.Context(), nil)
+	f.Serve(t, "DOCKER_HOST")
+	e, err := Docker(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { e.close() })
+	t.Cleanup(func() { e.Close() })
 	return e
+}
+
+// wanted is a platform that is asked for; nil for "".
+func wanted(text string) *Wanted {
+	if text == "" {
+		return nil
+	}
+	os, arch, _ := strings.Cut(text, "/")
+	want := Platform{OS: os, Architecture: arch}
+	return &Wanted{Platform: want, Fits: func(has Platform) bool { return has == want }}
+}
+
+// saveImage saves the image that ref names.
+func saveImage(ctx context.Context, e Engine, ref, platform string) (io.ReadCloser, error) {
+	im, err := e.Image(ctx, ref, wanted(platform))
+	if err != nil {
+		return nil, err
+	}
+	return e.Save(ctx, ref, im, wanted(platform))
 }
 
 func TestEngineImage(t *testing.T) {
@@ -46,14 +64,13 @@ func TestEngineImage(t *testing.T) {
 		missing  bool   // the error is ErrNotFound
 		err      []string
 	}{
-		{name: "by name", api: "1.41", ref: "app:1", images: map[string]map[string]any{"app:1": app("linux/amd64")}, want: "linux/amd64", request: "GET /v1.41/images/app:1/json"},
-		{name: "newer engine", api: "1.99", ref: "app:1", images: map[string]map[string]any{"app:1": app("linux/amd64")}, want: "linux/amd64", request: "GET /v1.51/images/app:1/json"},
-		{name: "engine without a version", ref: "app:1", images: map[string]map[string]any{"app:1": app("linux/amd64")}, want: "linux/amd64", request: "GET /v1.24/images/app:1/json"},
-		{name: "platform that fits", api: "1.41", ref: "app:1", platform: "linux/amd64", images: map[string]map[string]any{"app:1": app("linux/amd64")}, want: "linux/amd64", request: "GET /v1.41/images/app:1/json"},
-		{name: "platform that the engine chooses", api: "1.49", ref: "app:1", platform: "linux/arm64", images: map[string]map[string]any{"app:1": app("linux/arm64")}, want: "linux/arm64", request: "GET /v1.49/images/app:1/json?platform=%7B%22architecture%22%3A%22arm64%22%2C%22os%22%3A%22linux%22%7D"},
-		{name: "platform that an engine can only save", api: "1.48", ref: "app:1", platform: "linux/arm64", images: map[string]map[string]any{"app:1": app("linux/amd64")}, want: "linux/arm64", request: "GET /v1.48/images/app:1/json"},
-		{name: "other platform", api: "1.41", ref: "app:1", platform: "linux/arm64", images: map[string]map[string]any{"app:1": app("linux/amd64")}, missing: true, err: []string{"app:1: the engine has it for linux/amd64, not for linux/arm64"}},
-		{name: "platform malformed", api: "1.41", ref: "app:1", platform: "linux", err: []string{`platform "linux"`}},
+		{name: "by name", api: "1.41", ref: "app:1", images: map[string]map[string]any{"app:1": testkit.AppImage("linux/amd64")}, want: "linux/amd64", request: "GET /v1.41/images/app:1/json"},
+		{name: "newer engine", api: "1.99", ref: "app:1", images: map[string]map[string]any{"app:1": testkit.AppImage("linux/amd64")}, want: "linux/amd64", request: "GET /v1.51/images/app:1/json"},
+		{name: "engine without a version", ref: "app:1", images: map[string]map[string]any{"app:1": testkit.AppImage("linux/amd64")}, want: "linux/amd64", request: "GET /v1.24/images/app:1/json"},
+		{name: "platform that fits", api: "1.41", ref: "app:1", platform: "linux/amd64", images: map[string]map[string]any{"app:1": testkit.AppImage("linux/amd64")}, want: "linux/amd64", request: "GET /v1.41/images/app:1/json"},
+		{name: "platform that the engine chooses", api: "1.49", ref: "app:1", platform: "linux/arm64", images: map[string]map[string]any{"app:1": testkit.AppImage("linux/arm64")}, want: "linux/arm64", request: "GET /v1.49/images/app:1/json?platform=%7B%22architecture%22%3A%22arm64%22%2C%22os%22%3A%22linux%22%7D"},
+		{name: "platform that an engine can only save", api: "1.48", ref: "app:1", platform: "linux/arm64", images: map[string]map[string]any{"app:1": testkit.AppImage("linux/amd64")}, want: "linux/arm64", request: "GET /v1.48/images/app:1/json"},
+		{name: "other platform", api: "1.41", ref: "app:1", platform: "linux/arm64", images: map[string]map[string]any{"app:1": testkit.AppImage("linux/amd64")}, missing: true, err: []string{"app:1: the engine has it for linux/amd64, not for linux/arm64"}},
 		{name: "not there", api: "1.41", ref: "app:2", missing: true, err: []string{"docker (unix://", ", DOCKER_HOST): app:2: no such image"}},
 		{name: "bare name not there", api: "1.41", ref: "app", missing: true, err: []string{": app: taken for app:latest: no such image"}},
 		{name: "malformed name", api: "1.41", ref: "../../containers/x", missing: true, err: []string{"invalid reference format"}},
@@ -63,19 +80,19 @@ func TestEngineImage(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := &fakeEngine{api: tt.api, images: tt.images}
-			im, err := connectFake(t, f).image(t.Context(), tt.ref, tt.platform)
-			wantError(t, err, tt.err...)
+			f := &testkit.Engine{API: tt.api, Images: tt.images}
+			im, err := connectFake(t, f).Image(t.Context(), tt.ref, wanted(tt.platform))
+			testkit.WantError(t, err, tt.err...)
 			if errors.Is(err, ErrNotFound) != tt.missing {
 				t.Errorf("%v is ErrNotFound: %v, want %v", err, !tt.missing, tt.missing)
 			}
 			if err != nil {
 				return
 			}
-			if im.ID != appID || im.Platform != tt.want || strings.Join(im.Tags, " ") != "app:1 app:latest" {
+			if im.ID != testkit.AppID || im.Platform.String() != tt.want || strings.Join(im.Tags, " ") != "app:1 app:latest" {
 				t.Errorf("%+v", im)
 			}
-			asked := f.asked()
+			asked := f.Asked()
 			if last := asked[len(asked)-1]; last != tt.request {
 				t.Errorf("asked %q, want %q", last, tt.request)
 			}
@@ -93,28 +110,28 @@ func TestEngineSave(t *testing.T) {
 	}{
 		{name: "name and tag", ref: "app:1", query: "names=app%3A1"},
 		{name: "bare name is its latest alone", ref: "app", query: "names=app%3Alatest"},
-		{name: "first digits of an ID", ref: "e436", query: "names=sha256%3A" + appID[7:]},
-		{name: "ID", ref: appID, query: "names=sha256%3A" + appID[7:]},
+		{name: "first digits of an ID", ref: "e436", query: "names=sha256%3A" + testkit.AppID[7:]},
+		{name: "ID", ref: testkit.AppID, query: "names=sha256%3A" + testkit.AppID[7:]},
 		{name: "platform", api: "1.48", ref: "app:1", platform: "linux/amd64", query: "names=app%3A1&platform=%7B%22architecture%22%3A%22amd64%22%2C%22os%22%3A%22linux%22%7D"},
 		{name: "platform of an old engine", ref: "app:1", platform: "linux/amd64", query: "names=app%3A1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := &fakeEngine{api: "1.41", images: map[string]map[string]any{tt.ref: app("linux/amd64")}, archive: strings.Repeat("layer", 10000)}
+			f := &testkit.Engine{API: "1.41", Images: map[string]map[string]any{tt.ref: testkit.AppImage("linux/amd64")}, Archive: strings.Repeat("layer", 10000)}
 			if tt.api != "" {
-				f.api = tt.api
+				f.API = tt.api
 			}
-			r, err := connectFake(t, f).save(t.Context(), tt.ref, tt.platform)
+			r, err := saveImage(t.Context(), connectFake(t, f), tt.ref, tt.platform)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer r.Close()
 			got, err := io.ReadAll(r)
-			if err != nil || string(got) != f.archive {
+			if err != nil || string(got) != f.Archive {
 				t.Errorf("read %d bytes, %v", len(got), err)
 			}
-			asked := f.asked()
-			if last := asked[len(asked)-1]; last != "GET /v"+f.api+"/images/get?"+tt.query {
+			asked := f.Asked()
+			if last := asked[len(asked)-1]; last != "GET /v"+f.API+"/images/get?"+tt.query {
 				t.Errorf("asked %q, want %q", last, tt.query)
 			}
 		})
@@ -127,14 +144,14 @@ func TestSaveName(t *testing.T) {
 		{"app", "localhost/app:latest", "localhost/app:latest"},
 		{"debian", "docker.io/library/debian:latest docker.io/library/debian:12", "docker.io/library/debian:latest"},
 		{"me/app", "quay.io/me/app:latest", "quay.io/me/app:latest"},
-		{"app", "myapp:latest other/myapp:latest", appID},
-		{"e436fb", "", appID},
+		{"app", "myapp:latest other/myapp:latest", testkit.AppID},
+		{"e436fb", "", testkit.AppID},
 		{"app:1", "localhost/app:1", "app:1"},
-		{"app@" + appID, "", "app@" + appID},
+		{"app@" + testkit.AppID, "", "app@" + testkit.AppID},
 	}
 	for _, tt := range tests {
 		t.Run(tt.ref+" of "+tt.tags, func(t *testing.T) {
-			if got := saveName(tt.ref, engineImage{ID: appID, Tags: strings.Fields(tt.tags)}); got != tt.want {
+			if got := (Image{ID: testkit.AppID, Tags: strings.Fields(tt.tags)}).saveName(tt.ref); got != tt.want {
 				t.Errorf("%s, want %s", got, tt.want)
 			}
 		})
@@ -146,28 +163,28 @@ func TestEngineSaveBreaks(t *testing.T) {
 	long := strings.Repeat("x", 3*maxSaveTail+7)
 	tests := []struct {
 		name   string
-		fake   fakeEngine
+		fake   testkit.Engine
 		broken bool // the error is io.ErrUnexpectedEOF
 		err    []string
 	}{
-		{name: "the connection is cut", fake: fakeEngine{archive: archive, cut: true}, broken: true, err: []string{"docker (unix://", "app:1: the connection broke after 28 bytes"}},
-		{name: "cut at once", fake: fakeEngine{cut: true}, broken: true, err: []string{"after 0 bytes"}},
-		{name: "the engine gives up", fake: fakeEngine{archive: archive, behind: `{"errorDetail":{"message":"disk\u001b full"},"error":"disk\u001b full"}` + "\r\n"}, err: []string{"app:1: the engine gave up", `disk\x1b full`}},
-		{name: "it gives up late", fake: fakeEngine{archive: long, behind: `{"errorDetail":{"message":"no"},"error":"no"}`}, err: []string{"the engine gave up", ": no"}},
-		{name: "text that looks like it", fake: fakeEngine{archive: `{"errorDetail":{"message":"no"},"error":"no"}` + "\x00\x00"}},
-		{name: "half a message", fake: fakeEngine{archive: `{"errorDetail":{"mess`}},
+		{name: "the connection is cut", fake: testkit.Engine{Archive: archive, Cut: true}, broken: true, err: []string{"docker (unix://", "app:1: the connection broke after 28 bytes"}},
+		{name: "cut at once", fake: testkit.Engine{Cut: true}, broken: true, err: []string{"after 0 bytes"}},
+		{name: "the engine gives up", fake: testkit.Engine{Archive: archive, Behind: `{"errorDetail":{"message":"disk\u001b full"},"error":"disk\u001b full"}` + "\r\n"}, err: []string{"app:1: the engine gave up", `disk\x1b full`}},
+		{name: "it gives up late", fake: testkit.Engine{Archive: long, Behind: `{"errorDetail":{"message":"no"},"error":"no"}`}, err: []string{"the engine gave up", ": no"}},
+		{name: "text that looks like it", fake: testkit.Engine{Archive: `{"errorDetail":{"message":"no"},"error":"no"}` + "\x00\x00"}},
+		{name: "half a message", fake: testkit.Engine{Archive: `{"errorDetail":{"mess`}},
 	}
 	for i := range tests {
 		tt := &tests[i]
 		t.Run(tt.name, func(t *testing.T) {
-			tt.fake.api, tt.fake.images = "1.41", map[string]map[string]any{"app:1": app("linux/amd64")}
-			r, err := connectFake(t, &tt.fake).save(t.Context(), "app:1", "")
+			tt.fake.API, tt.fake.Images = "1.41", map[string]map[string]any{"app:1": testkit.AppImage("linux/amd64")}
+			r, err := saveImage(t.Context(), connectFake(t, &tt.fake), "app:1", "")
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer r.Close()
 			_, err = io.ReadAll(r)
-			wantError(t, err, tt.err...)
+			testkit.WantError(t, err, tt.err...)
 			if errors.Is(err, io.ErrUnexpectedEOF) != tt.broken {
 				t.Errorf("%v is io.ErrUnexpectedEOF: %v, want %v", err, !tt.broken, tt.broken)
 			}
@@ -181,10 +198,10 @@ func TestEngineSaveBreaks(t *testing.T) {
 func TestEngineCancelled(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
-	f := &fakeEngine{api: "1.41", images: map[string]map[string]any{"app:1": app("linux/amd64")}, archive: "half", hang: hang}
+	f := &testkit.Engine{API: "1.41", Images: map[string]map[string]any{"app:1": testkit.AppImage("linux/amd64")}, Archive: "half", Hang: hang}
 	e := connectFake(t, f)
 	ctx, cancel := context.WithCancel(t.Context())
-	r, err := e.save(ctx, "app:1", "")
+	r, err := saveImage(ctx, e, "app:1", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,13 +213,13 @@ func TestEngineCancelled(t *testing.T) {
 	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, context.Canceled) {
 		t.Errorf("a read fails with %v", err)
 	}
-	if _, err := e.image(ctx, "app:1", ""); !errors.Is(err, context.Canceled) {
+	if _, err := e.Image(ctx, "app:1", nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("image fails with %v", err)
 	}
-	t.Setenv("DOCKER_HOST", "unix://"+unixServer(t, &fakeEngine{mute: true}))
+	t.Setenv("DOCKER_HOST", "unix://"+testkit.UnixServer(t, &testkit.Engine{Mute: true}))
 	ctx, cancel = context.WithCancel(t.Context())
 	time.AfterFunc(20*time.Millisecond, cancel)
-	if _, err := dockerEngine(ctx, nil); !errors.Is(err, context.Canceled) {
+	if _, err := Docker(ctx, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("connecting fails with %v", err)
 	}
 }
@@ -211,16 +228,16 @@ func TestEngineUnreachable(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("errors of unix sockets")
 	}
-	home := noEngines(t)
-	writeFiles(t, home, map[string]string{"stale.sock": "", "closed/x": ""})
+	home := testkit.NoEngines(t)
+	testkit.WriteFiles(t, home, map[string]string{"stale.sock": "", "closed/x": ""})
 	closed := filepath.Join(home, "closed")
 	if err := os.Chmod(closed, 0); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Chmod(closed, 0o700) })
-	plain := httptest.NewServer(&fakeEngine{api: "1.41"})
+	plain := httptest.NewServer(&testkit.Engine{API: "1.41"})
 	defer plain.Close()
-	secure := httptest.NewUnstartedServer(&fakeEngine{api: "1.41"})
+	secure := httptest.NewUnstartedServer(&testkit.Engine{API: "1.41"})
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	secure.StartTLS()
 	defer secure.Close()
@@ -247,8 +264,8 @@ func TestEngineUnreachable(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Setenv("DOCKER_HOST", tt.host)
 			t.Setenv("DOCKER_TLS", tt.tls)
-			_, err := dockerEngine(t.Context(), nil)
-			wantError(t, err, tt.err...)
+			_, err := Docker(t.Context(), nil)
+			testkit.WantError(t, err, tt.err...)
 			if errors.Is(err, ErrNotFound) {
 				t.Error("the error is ErrNotFound")
 			}
@@ -260,7 +277,7 @@ func TestAdviceOnPermission(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("sockets have no modes")
 	}
-	path := unixServer(t, &fakeEngine{})
+	path := testkit.UnixServer(t, &testkit.Engine{})
 	owner, group, ok := socketOwners(path)
 	if !ok || owner == "" {
 		t.Fatalf("owner %q, %v", owner, ok)
@@ -282,7 +299,7 @@ func TestAdviceOnPermission(t *testing.T) {
 			if err := os.Chmod(path, tt.mode); err != nil {
 				t.Fatal(err)
 			}
-			got := advice(tt.kind, engineHost{url: "unix://" + tt.path}, &fs.PathError{Op: "dial", Err: syscall.EACCES})
+			got := advice(tt.kind, address{url: "unix://" + tt.path}, &fs.PathError{Op: "dial", Err: syscall.EACCES})
 			if !strings.Contains(got, tt.want) {
 				t.Errorf("%q is without %q (group %q)", got, tt.want, group)
 			}
@@ -291,9 +308,9 @@ func TestAdviceOnPermission(t *testing.T) {
 }
 
 func TestEngineTLS(t *testing.T) {
-	cert, key := keyPair(t)
-	otherCert, _ := keyPair(t)
-	f := &fakeEngine{api: "1.41", images: map[string]map[string]any{"app:1": app("linux/amd64")}, archive: "layers"}
+	cert, key := testkit.KeyPair(t)
+	otherCert, _ := testkit.KeyPair(t)
+	f := &testkit.Engine{API: "1.41", Images: map[string]map[string]any{"app:1": testkit.AppImage("linux/amd64")}, Archive: "layers"}
 	server := httptest.NewUnstartedServer(f)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
@@ -329,17 +346,17 @@ func TestEngineTLS(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			writeFiles(t, noEngines(t), tt.files)
+			testkit.WriteFiles(t, testkit.NoEngines(t), tt.files)
 			for name, value := range tt.env {
 				t.Setenv(name, value)
 			}
-			e, err := dockerEngine(t.Context(), nil)
-			wantError(t, err, tt.err...)
+			e, err := Docker(t.Context(), nil)
+			testkit.WantError(t, err, tt.err...)
 			if err != nil {
 				return
 			}
-			defer e.close()
-			if _, err := e.image(t.Context(), "app:1", ""); err != nil {
+			defer e.Close()
+			if _, err := e.Image(t.Context(), "app:1", nil); err != nil {
 				t.Error(err)
 			}
 		})

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package source
+package engine
 
 // socketOwners is not known outside unix.
 func socketOwners(string) (owner, group string, ok bool) { return "", "", false }

@@ -1,4 +1,4 @@
-package source
+package engine
 
 import (
 	"crypto/tls"
@@ -13,7 +13,7 @@ import (
 
 // advice says what to try when an engine could not be reached because of err;
 // "" if nothing better than the error itself comes to mind.
-func advice(kind string, h engineHost, err error) string {
+func advice(kind string, h address, err error) string {
 	var (
 		unknown  x509.UnknownAuthorityError
 		notTLS   tls.RecordHeaderError
@@ -47,7 +47,7 @@ func startIt(kind string) string {
 }
 
 // mayNot says who may use a socket that we may not.
-func mayNot(kind string, h engineHost) string {
+func mayNot(kind string, h address) string {
 	path := h.socket()
 	if path == "" {
 		return ""

@@ -1,4 +1,4 @@
-package source
+package engine
 
 import (
 	"path/filepath"
@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 func TestPodmanHosts(t *testing.T) {
@@ -89,13 +91,13 @@ uri = "not this"
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			home := noEngines(t)
-			writeFiles(t, home, tt.files)
+			home := testkit.NoEngines(t)
+			testkit.WriteFiles(t, home, tt.files)
 			for name, value := range tt.env {
 				t.Setenv(name, strings.Replace(value, "~", home, 1))
 			}
-			hosts, err := podmanHosts()
-			wantError(t, err, tt.err...)
+			hosts, err := podmanAddresses()
+			testkit.WantError(t, err, tt.err...)
 			var got []string
 			for _, h := range hosts {
 				text := strings.Replace(h.url, home, "~", 1)
@@ -125,27 +127,27 @@ func TestPodmanTriesEach(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the order of sockets and connections is Linux'")
 	}
-	home := noEngines(t)
+	home := testkit.NoEngines(t)
 	run := filepath.Join(home, "run")
 	t.Setenv("XDG_RUNTIME_DIR", run)
-	writeFiles(t, home, map[string]string{
+	testkit.WriteFiles(t, home, map[string]string{
 		"run/podman/podman.sock":                     "",
 		".config/containers/podman-connections.json": `{"Connection":{"Default":"b","Connections":{"b":{"URI":"unix:///no/such.sock"}}}}`,
 	})
-	_, err := podmanEngine(t.Context(), nil)
-	wantError(t, err, "podman (unix://"+run+"/podman/podman.sock): ", "connection refused", "start podman's service",
+	_, err := Podman(t.Context(), nil)
+	testkit.WantError(t, err, "podman (unix://"+run+"/podman/podman.sock): ", "connection refused", "start podman's service",
 		`podman (unix:///no/such.sock, connection "b"): `, "no such file")
 
-	path := unixServer(t, &fakeEngine{api: "1.41"})
-	writeFiles(t, home, map[string]string{
+	path := testkit.UnixServer(t, &testkit.Engine{API: "1.41"})
+	testkit.WriteFiles(t, home, map[string]string{
 		".config/containers/podman-connections.json": `{"Connection":{"Default":"b","Connections":{"b":{"URI":"unix://` + path + `"}}}}`,
 	})
-	e, err := podmanEngine(t.Context(), nil)
+	e, err := Podman(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.close()
-	if e.name() != "podman" {
-		t.Errorf("the engine is %s", e.name())
+	defer e.Close()
+	if e.Name() != "podman" {
+		t.Errorf("the engine is %s", e.Name())
 	}
 }

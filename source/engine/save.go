@@ -1,4 +1,4 @@
-package source
+package engine
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 // archive's end from the engine giving up and from a broken connection.
 type saveStream struct {
 	ctx    context.Context // of the request that the body belongs to
-	engine *apiEngine
+	engine *apiClient
 	ref    string
 	body   io.ReadCloser
 	bytes  int64  // read so far

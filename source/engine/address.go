@@ -1,4 +1,4 @@
-package source
+package engine
 
 import (
 	"crypto/tls"
@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// An engineHost is where an engine listens, and how it is reached.
-type engineHost struct {
+// An address is where an engine listens, and how it is reached.
+type address struct {
 	url  string      // "unix:///run/docker.sock", "tcp://10.0.0.1:2376", "npipe:////./pipe/docker_engine", "ssh://me@build"
 	from string      // what named it, for people: "DOCKER_HOST", `context "build"`; "" for a default
 	tls  *tls.Config // nil: no TLS; never set but for tcp
@@ -26,15 +26,15 @@ const (
 	tlsPort   = "2376"
 )
 
-// parseEngineHost checks an engine's address and completes it as Docker's own
+// parseAddress checks an engine's address and completes it as Docker's own
 // command line does. Accepted are unix://PATH (unix:PATH too), tcp://HOST[:PORT],
 // http:// and https:// for the same, HOST:PORT, ssh://[USER@]HOST[:PORT][PATH]
 // and on Windows npipe://PATH. secure is the TLS to use over tcp; nil for none,
 // which "https" overrides. Errors name from, and never repeat a password.
-func parseEngineHost(raw, from string, secure *tls.Config) (engineHost, error) {
-	h := engineHost{from: from}
-	bad := func(why string) (engineHost, error) {
-		return engineHost{}, fmt.Errorf("%s: %s (an engine's address is unix://PATH, tcp://HOST:PORT or ssh://USER@HOST)", from, why)
+func parseAddress(raw, from string, secure *tls.Config) (address, error) {
+	h := address{from: from}
+	bad := func(why string) (address, error) {
+		return address{}, fmt.Errorf("%s: %s (an engine's address is unix://PATH, tcp://HOST:PORT or ssh://USER@HOST)", from, why)
 	}
 	raw = strings.TrimSpace(raw)
 	scheme, rest, ok := strings.Cut(raw, ":")
@@ -115,7 +115,7 @@ func parseEngineHost(raw, from string, secure *tls.Config) (engineHost, error) {
 
 // apiHost is the address that the API's client is told. Over ssh it is never
 // looked up: requests bear it, the dialer ignores it.
-func (h engineHost) apiHost() string {
+func (h address) apiHost() string {
 	if h.ssh != nil {
 		return "http://docker.example.com"
 	}
@@ -123,7 +123,7 @@ func (h engineHost) apiHost() string {
 }
 
 // socket returns the path of the unix socket, or "".
-func (h engineHost) socket() string {
+func (h address) socket() string {
 	path, ok := strings.CutPrefix(h.url, "unix://")
 	if !ok {
 		return ""

@@ -1,0 +1,213 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/versions"
+	"github.com/docker/docker/client"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// How long an engine may take for its first answer. Over ssh that includes
+// logging in; a local one may just be starting up behind its socket.
+const (
+	pingTimeout    = 15 * time.Second
+	sshPingTimeout = 45 * time.Second
+)
+
+// API versions since which a platform can be named to an engine. See Docker's
+// API history, v1.48 and v1.49.
+const (
+	apiSavePlatform    = "1.48"
+	apiInspectPlatform = "1.49"
+)
+
+// defaultDockerHost is where Docker listens if nothing else was said.
+const defaultDockerHost = client.DefaultDockerHost
+
+// An apiClient is an engine that speaks Docker's API.
+type apiClient struct {
+	kind string
+	addr address
+	api  *client.Client
+	dial dialRecord
+}
+
+var _ Engine = (*apiClient)(nil)
+
+// newAPIClient connects to the engine at a and agrees with it on a version of
+// the API.
+func newAPIClient(ctx context.Context, kind string, a address) (*apiClient, error) {
+	e := &apiClient{kind: kind, addr: a}
+	transport := &http.Transport{TLSClientConfig: a.tls}
+	opts := []client.Opt{
+		client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}),
+		client.WithHost(a.apiHost()),
+		client.WithUserAgent("peel"),
+		client.WithAPIVersionNegotiation(),
+	}
+	if kind == "docker" {
+		opts = append(opts, client.WithVersionFromEnv())
+	}
+	api, err := client.NewClientWithOpts(opts...)
+	if err != nil {
+		return nil, e.fail("", err)
+	}
+	if err := a.setDialer(transport, kind, &e.dial); err != nil {
+		return nil, e.fail("", err)
+	}
+	e.api = api
+
+	timeout := pingTimeout
+	if a.ssh != nil {
+		timeout = sshPingTimeout
+	}
+	pingCtx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	ping, err := api.Ping(pingCtx)
+	if err != nil {
+		_ = api.Close()
+		switch {
+		case ctx.Err() != nil:
+			err = ctx.Err()
+		case pingCtx.Err() != nil:
+			err = fmt.Errorf("no answer within %v", timeout)
+		}
+		return nil, e.fail("", err)
+	}
+	api.NegotiateAPIVersionPing(ping)
+	return e, nil
+}
+
+func (e *apiClient) Name() string { return e.kind }
+
+func (e *apiClient) Identity() []string {
+	return []string{e.kind, e.addr.url, e.api.ClientVersion()}
+}
+
+func (e *apiClient) Local() bool { return e.addr.socket() != "" }
+
+func (e *apiClient) Close() error { return e.api.Close() }
+
+func (e *apiClient) Store(ctx context.Context) (Store, error) {
+	info, err := e.api.Info(ctx)
+	if err != nil {
+		return Store{}, e.fail("", err)
+	}
+	s := Store{Root: info.DockerRootDir, Driver: info.Driver}
+	for _, status := range info.DriverStatus {
+		if status[0] == "driver-type" && strings.HasPrefix(status[1], "io.containerd.snapshotter") {
+			s.Containerd = true
+		}
+	}
+	return s, nil
+}
+
+func (e *apiClient) Image(ctx context.Context, ref string, want *Wanted) (Image, error) {
+	if _, err := reference.ParseAnyReference(ref); err != nil {
+		return Image{}, e.fail(ref, fmt.Errorf("%w: %w", err, ErrNotFound))
+	}
+	var opts []client.ImageInspectOption
+	if want != nil && e.speaks(apiInspectPlatform) {
+		spec := ociPlatform(want.Platform)
+		opts = append(opts, client.ImageInspectWithPlatform(&spec))
+	}
+	found, err := e.api.ImageInspect(ctx, ref, opts...)
+	switch {
+	case cerrdefs.IsNotFound(err):
+		return Image{}, e.fail(ref, notFound(ref, err))
+	case err != nil:
+		return Image{}, e.fail(ref, err)
+	}
+	im := describe(found)
+	switch {
+	case want == nil || want.Fits(im.Platform):
+		return im, nil
+	case e.speaks(apiSavePlatform) && !e.speaks(apiInspectPlatform):
+		// It may hold the wanted platform, but describes the default one alone.
+		return Image{ID: im.ID, Tags: im.Tags, Platform: want.Platform}, nil
+	}
+	return Image{}, e.fail(ref, &notFoundError{fmt.Sprintf("the engine has it for %s, not for %s", im.Platform, want.Platform)})
+}
+
+func (e *apiClient) Save(ctx context.Context, ref string, im Image, want *Wanted) (io.ReadCloser, error) {
+	var opts []client.ImageSaveOption
+	if want != nil && e.speaks(apiSavePlatform) {
+		opts = append(opts, client.ImageSaveWithPlatforms(ociPlatform(want.Platform)))
+	}
+	body, err := e.api.ImageSave(ctx, []string{im.saveName(ref)}, opts...)
+	if err != nil {
+		return nil, e.fail(ref, fmt.Errorf("saving the image: %w", err))
+	}
+	return &saveStream{ctx: ctx, engine: e, ref: ref, body: body}, nil
+}
+
+// apiListManifests is the API version since which an engine tells the platforms
+// of the images in its list. See Docker's API history, v1.47.
+const apiListManifests = "1.47"
+
+func (e *apiClient) List(ctx context.Context) ([]Listed, error) {
+	found, err := e.api.ImageList(ctx, image.ListOptions{Manifests: e.speaks(apiListManifests)})
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return nil, e.fail("", fmt.Errorf("listing its images: %w", err))
+	}
+	out := make([]Listed, len(found))
+	for i, s := range found {
+		out[i] = Listed{ID: s.ID, Tags: s.RepoTags, Size: s.Size}
+		if s.Created > 0 { // builders that want the same bytes each time leave it out
+			out[i].Created = time.Unix(s.Created, 0).UTC()
+		}
+		for _, m := range s.Manifests {
+			if m.Kind == image.ManifestKindImage && m.Available && m.ImageData != nil {
+				p := m.ImageData.Platform
+				out[i].Platforms = append(out[i].Platforms, Platform{p.OS, p.Architecture, p.Variant})
+			}
+		}
+	}
+	return out, nil
+}
+
+// speaks reports whether the engine and we have agreed on this version of the
+// API, or on a later one.
+func (e *apiClient) speaks(version string) bool {
+	return versions.GreaterThanOrEqualTo(e.api.ClientVersion(), version)
+}
+
+// String is "os/architecture[/variant]".
+func (p Platform) String() string {
+	return strings.TrimRight(p.OS+"/"+p.Architecture+"/"+p.Variant, "/")
+}
+
+// ociPlatform is p as the API takes it.
+func ociPlatform(p Platform) ocispec.Platform {
+	return ocispec.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant}
+}
+
+// describe turns an engine's own description of an image into ours.
+func describe(found image.InspectResponse) Image {
+	im := Image{
+		ID:       found.ID,
+		DiffIDs:  found.RootFS.Layers,
+		Size:     found.Size,
+		Platform: Platform{found.Os, found.Architecture, found.Variant},
+		Driver:   found.GraphDriver.Name,
+		UpperDir: found.GraphDriver.Data["UpperDir"],
+	}
+	for _, tag := range found.RepoTags {
+		if tag != "<none>:<none>" {
+			im.Tags = append(im.Tags, tag)
+		}
+	}
+	return im
+}

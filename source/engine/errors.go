@@ -1,0 +1,76 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/docker/docker/client"
+
+	"github.com/peelhq/peel/internal/clean"
+)
+
+// A notFoundError is ErrNotFound in words that say enough.
+type notFoundError struct{ text string }
+
+func (e *notFoundError) Error() string { return e.text }
+
+func (e *notFoundError) Unwrap() error { return ErrNotFound }
+
+// notFound makes err, an engine's "404" for ref, ErrNotFound. Engines word it in
+// many ways, most of them repeating the name; only what says more is kept: newer
+// Docker engines answer so for an image of another platform.
+func notFound(ref string, err error) error {
+	if strings.Contains(err.Error(), "platform") {
+		return fmt.Errorf("%w: %w", err, ErrNotFound)
+	}
+	if parsed, err := reference.ParseNormalizedNamed(ref); err == nil && reference.IsNameOnly(parsed) {
+		return fmt.Errorf("taken for %s: %w", reference.FamiliarString(reference.TagNameOnly(parsed)), ErrNotFound)
+	}
+	return ErrNotFound
+}
+
+// fail wraps err with the engine, what was asked of it ("" when connecting),
+// and what may help.
+func (e *apiClient) fail(ref string, err error) error {
+	f := &failure{kind: e.kind, addr: e.addr, ref: ref, err: err}
+	if !client.IsErrConnectionFailed(err) {
+		return f
+	}
+	if dialed := e.dial.last(); dialed != nil {
+		f.err = dialed // the client drops it
+	} else if inner := innerURLError(err); inner != nil {
+		f.err = inner // without the made-up address that requests bear
+	}
+	f.try = advice(e.kind, e.addr, f.err)
+	return f
+}
+
+// A failure is a failure of an engine.
+type failure struct {
+	kind string
+	addr address
+	ref  string // image that was asked for; "" if none was
+	err  error
+	try  string // what may help; "" if nothing is known to
+}
+
+// Error returns one line: engine, host, image, reason, advice. What the engine
+// says is foreign text and is cleaned.
+func (e *failure) Error() string {
+	where := e.kind + " (" + e.addr.url
+	if e.addr.from != "" {
+		where += ", " + e.addr.from
+	}
+	parts := []string{where + ")"}
+	if e.ref != "" {
+		parts = append(parts, e.ref)
+	}
+	text := strings.Join(append(parts, e.err.Error()), ": ")
+	if e.try != "" {
+		text += "; " + e.try
+	}
+	return clean.Line(text)
+}
+
+func (e *failure) Unwrap() error { return e.err }
