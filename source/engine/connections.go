@@ -7,8 +7,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 )
 
 // readConnections reads the services that podman knows: from
@@ -22,14 +20,14 @@ func readConnections() (podmanConnections, error) {
 		old = cmp.Or(old, filepath.Join(dir, "containers.conf"))
 		recent = cmp.Or(recent, filepath.Join(dir, "podman-connections.json"))
 	}
-	data, err := optionalSettings(old)
-	if err != nil {
+	var conf containersConf
+	if err := readTOML(old, &conf); err != nil {
 		return none, fmt.Errorf("reading podman's settings: %w", err)
 	}
-	all := parseContainersConf(string(data))
-	all.file = old
+	all := podmanConnections{Default: conf.Engine.ActiveService, Connections: map[string]podmanConnection{}, file: old}
+	maps.Copy(all.Connections, conf.Engine.ServiceDestinations)
 
-	data, err = optionalSettings(recent)
+	data, err := optionalSettings(recent)
 	if err != nil {
 		return none, fmt.Errorf("reading podman's connections: %w", err)
 	}
@@ -47,73 +45,17 @@ func readConnections() (podmanConnections, error) {
 	return all, nil
 }
 
-// parseContainersConf takes podman's connections out of a containers.conf,
-// which is TOML, in the one form that podman writes:
+// containersConf is what a containers.conf says of connections:
 //
 //	[engine]
 //	  active_service = "build"
-//	  [engine.service_destinations]
-//	    [engine.service_destinations.build]
-//	      uri = "ssh://me@build:22/run/user/1000/podman/podman.sock"
-//	      identity = "/home/me/.ssh/id"
-//	      is_machine = true
-//
-// Whatever else stands there is passed over.
-func parseContainersConf(text string) podmanConnections {
-	const prefix = "engine.service_destinations."
-	found := podmanConnections{Connections: map[string]podmanConnection{}}
-	table := ""
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "[") {
-			inner, _, _ := strings.Cut(line, "]")
-			table = strings.TrimSpace(inner[1:])
-			continue
-		}
-		key, value, ok := strings.Cut(line, "=")
-		if !ok || strings.HasPrefix(line, "#") {
-			continue
-		}
-		key, value = strings.TrimSpace(key), tomlValue(value)
-		if table == "engine" && key == "active_service" {
-			found.Default = value
-			continue
-		}
-		name, ok := strings.CutPrefix(table, prefix)
-		if !ok {
-			continue
-		}
-		name = tomlValue(name)
-		c := found.Connections[name]
-		switch key {
-		case "uri":
-			c.URI = value
-		case "identity":
-			c.Identity = value
-		case "is_machine":
-			c.IsMachine = value == "true"
-		}
-		found.Connections[name] = c
-	}
-	return found
-}
-
-// tomlValue returns a string of TOML, "basic" or 'literal', without its quotes,
-// or a bare word, and drops a comment behind it.
-func tomlValue(s string) string {
-	s = strings.TrimSpace(s)
-	switch {
-	case strings.HasPrefix(s, `"`):
-		if quoted, err := strconv.QuotedPrefix(s); err == nil {
-			if text, err := strconv.Unquote(quoted); err == nil {
-				return text
-			}
-		}
-	case strings.HasPrefix(s, "'"):
-		if text, _, ok := strings.Cut(s[1:], "'"); ok {
-			return text
-		}
-	}
-	bare, _, _ := strings.Cut(s, "#")
-	return strings.TrimSpace(bare)
+//	  [engine.service_destinations.build]
+//	    uri = "ssh://me@build:22/run/user/1000/podman/podman.sock"
+//	    identity = "/home/me/.ssh/id"
+//	    is_machine = true
+type containersConf struct {
+	Engine struct {
+		ActiveService       string                      `toml:"active_service"`
+		ServiceDestinations map[string]podmanConnection `toml:"service_destinations"`
+	} `toml:"engine"`
 }

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 )
 
 // defaultContext is the name of the context that stands for the environment and
@@ -191,7 +190,7 @@ func contextAddress(dir, name string) (address, error) {
 	meta, err := readContext(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return address{}, fmt.Errorf("there is no such context (there are: %s)", strings.Join(contextNames(dir), ", "))
+		return address{}, fmt.Errorf("there is no such context (there are: %s)", listed(contextNames(dir)))
 	case err != nil:
 		return address{}, err
 	case meta.Name != name:
@@ -218,7 +217,7 @@ func contextAddress(dir, name string) (address, error) {
 
 // readContext reads a meta.json.
 func readContext(path string) (contextMeta, error) {
-	data, err := readSettings(path)
+	data, err := readSettings(path, maxSettings)
 	if err != nil {
 		return contextMeta{}, err
 	}

@@ -17,6 +17,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"github.com/peelhq/peel/internal/clean"
 )
 
 // An Engine is a container engine that answers. Its methods may be called from
@@ -112,11 +114,11 @@ var (
 // Docker connects to the Docker engine that the environment and Docker's own
 // settings name; see dockerAddresses. log may be nil. The error tells each
 // address that was tried, why it failed and what to try; it is ErrNoEngine if
-// there seems to be none.
+// there seems to be none, and a *SettingsError if the settings could not be read.
 func Docker(ctx context.Context, log *slog.Logger) (Engine, error) {
 	addresses, err := dockerAddresses()
 	if err != nil {
-		return nil, fmt.Errorf("docker: %w", err)
+		return nil, &SettingsError{Kind: "docker", Err: err}
 	}
 	return connect(ctx, "docker", addresses, log)
 }
@@ -149,8 +151,8 @@ type SettingsError struct {
 	Err  error
 }
 
-// Error returns one line.
-func (e *SettingsError) Error() string { return e.Kind + ": " + e.Err.Error() }
+// Error returns one line, cleaned.
+func (e *SettingsError) Error() string { return clean.Line(e.Kind + ": " + e.Err.Error()) }
 
 func (e *SettingsError) Unwrap() error { return e.Err }
 

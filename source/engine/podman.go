@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // podmanAddresses returns where podman's service may listen, to be tried in turn:
@@ -92,19 +91,16 @@ type podmanConnections struct {
 
 // A podmanConnection is one of them.
 type podmanConnection struct {
-	URI       string
-	Identity  string // file of the private key for ssh
-	IsMachine bool   // podman's own virtual machine on this computer
+	URI       string `toml:"uri"`
+	Identity  string `toml:"identity"`   // file of the private key for ssh
+	IsMachine bool   `toml:"is_machine"` // podman's own virtual machine on this computer
 }
 
 // host returns the host of a connection. asked is who named it, for errors.
 func (c podmanConnections) address(name, asked string) (address, error) {
 	found, ok := c.Connections[name]
 	if !ok {
-		known := strings.Join(slices.Sorted(maps.Keys(c.Connections)), ", ")
-		if known == "" {
-			known = "none"
-		}
+		known := listed(slices.Sorted(maps.Keys(c.Connections)))
 		return address{}, fmt.Errorf("connection %q, from %s: there is no such connection (there are: %s)", name, asked, known)
 	}
 	h, err := parseAddress(found.URI, fmt.Sprintf("connection %q", name), nil)

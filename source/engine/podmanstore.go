@@ -1,11 +1,11 @@
 package engine
 
 import (
-	"errors"
-	"io/fs"
+	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
+	"strconv"
 )
 
 // PodmanNamed reports whether the environment names a service of podman. Then the
@@ -14,30 +14,51 @@ func PodmanNamed() bool {
 	return os.Getenv("CONTAINER_HOST") != "" || os.Getenv("CONTAINER_CONNECTION") != ""
 }
 
+// storageConf is what a storage.conf says of where a store is. Source:
+// containers-storage.conf(5).
+type storageConf struct {
+	Storage struct {
+		GraphRoot    string `toml:"graphroot"`
+		RootlessPath string `toml:"rootless_storage_path"` // of everybody but root
+	} `toml:"storage"`
+}
+
 // PodmanStore is the folder of podman's store: as storage.conf says, else where
 // it is by itself, for root and for everybody else.
 func PodmanStore() (string, error) {
-	root := os.Geteuid() == 0
-	conf := []string{os.Getenv("CONTAINERS_STORAGE_CONF")}
-	switch {
-	case conf[0] != "":
-	case root:
-		conf = []string{"/etc/containers/storage.conf", "/usr/share/containers/storage.conf"}
-	case configHome() != "":
-		conf = []string{filepath.Join(configHome(), "storage.conf")}
+	return podmanStore(os.Geteuid() == 0, []string{"/etc/containers/storage.conf", "/usr/share/containers/storage.conf"})
+}
+
+// podmanStore is PodmanStore for root or for somebody else, with the system's
+// storage.conf files, of which podman reads the first that there is.
+func podmanStore(root bool, conf []string) (string, error) {
+	own := os.Getenv("CONTAINERS_STORAGE_CONF")
+	switch dir := configHome(); {
+	case own != "":
+		conf = []string{own}
+	case !root && dir != "":
+		own = filepath.Join(dir, "storage.conf")
+		conf = slices.Concat([]string{own}, conf)
 	}
 	for _, name := range conf {
-		text, err := os.ReadFile(name)
-		if errors.Is(err, fs.ErrNotExist) || name == "" {
+		if !exists(name) {
 			continue
 		}
-		if err != nil {
-			return "", err
+		var said storageConf
+		if err := readTOML(name, &said); err != nil {
+			return "", fmt.Errorf("reading podman's settings: %w", err)
 		}
-		if dir := graphRoot(string(text)); filepath.IsAbs(dir) && !strings.Contains(dir, "$") {
+		dir := said.Storage.GraphRoot
+		if !root {
+			if dir == "" || name != own { // a system's graphroot is root's
+				dir = said.Storage.RootlessPath
+			}
+			dir = expandUser(dir)
+		}
+		if filepath.IsAbs(dir) {
 			return dir, nil
 		}
-		break // podman reads the first that there is
+		break
 	}
 	if root {
 		return "/var/lib/containers/storage", nil
@@ -52,19 +73,13 @@ func PodmanStore() (string, error) {
 	return filepath.Join(home, ".local", "share", "containers", "storage"), nil
 }
 
-// graphRoot takes the store's folder out of a storage.conf, which is TOML.
-func graphRoot(text string) string {
-	table := ""
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "[") {
-			table = line
-			continue
+// expandUser puts the variables of the environment in a path in their places, as
+// podman does, and the user's number for $UID, which shells do not export.
+func expandUser(path string) string {
+	return os.Expand(path, func(name string) string {
+		if name == "UID" {
+			return strconv.Itoa(os.Getuid())
 		}
-		key, value, ok := strings.Cut(line, "=")
-		if ok && table == "[storage]" && strings.TrimSpace(key) == "graphroot" {
-			return tomlValue(value)
-		}
-	}
-	return ""
+		return os.Getenv(name)
+	})
 }

@@ -3,41 +3,9 @@ package engine
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 )
-
-// maxSettings bounds, in bytes, the files that say where an engine is: Docker's
-// and podman's configuration, contexts, certificates.
-const maxSettings = 4 << 20
-
-// readSettings reads a small regular file. The error is fs.ErrNotExist if there
-// is none, and names the file.
-func readSettings(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxSettings+1))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, err
-	}
-	if len(data) > maxSettings {
-		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxSettings)
-	}
-	return data, nil
-}
 
 // tlsFromDir makes a TLS configuration of the files ca.pem, cert.pem and
 // key.pem in dir, each of which may be absent, though not the key alone of a
@@ -85,14 +53,4 @@ func tlsFromDir(dir string, insecure bool) (*tls.Config, error) {
 		return nil, nil
 	}
 	return config, nil
-}
-
-// optionalSettings is readSettings, but nil for a file that is not there; of an
-// empty one it is not nil.
-func optionalSettings(path string) ([]byte, error) {
-	data, err := readSettings(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return data, err
 }
