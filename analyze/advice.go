@@ -32,6 +32,13 @@ const (
 	RuleSecret  = "secret"  // deleted, still shipped, and named like a key or a password
 )
 
+// adviceRules says in a line what each of them is about.
+var adviceRules = map[string]string{
+	RuleWaste:   "Bytes that are shipped though nobody can see them",
+	RuleVisible: "What shows in the image, and is seldom wanted there",
+	RuleSecret:  "Files that are named like secrets, deleted and still shipped",
+}
+
 // AdviceOptions are what Advise goes by beside the analysis. The zero value is
 // ready to use.
 type AdviceOptions struct {
@@ -50,13 +57,16 @@ type AdviceOptions struct {
 //
 // The bytes of the findings whose rule is RuleWaste add up to Totals.Wasted,
 // less what is ignored.
-func Advise(a *Analysis, opts AdviceOptions) []Finding {
+func Advise(a *Analysis, opts AdviceOptions) []Finding { return advise(a, a.Waste, opts) }
+
+// advise is Advise of some of an analysis's waste.
+func advise(a *Analysis, waste []Waste, opts AdviceOptions) []Finding {
 	ad := &adviser{a: a, t: a.Tree, opts: opts, groups: map[groupKey]*group{}, secrets: map[secretKey]*secrets{}}
 	ad.classes = classify(a.Tree)
-	ad.moves = findMoves(a)
+	ad.moves = findMoves(a.Tree, waste)
 	ad.lines = dockerfile.Lines(a.Image, opts.Dockerfile)
-	for i := range a.Waste {
-		ad.row(&a.Waste[i])
+	for i := range waste {
+		ad.row(&waste[i])
 	}
 	ad.merge()
 	found := ad.wasteFindings()

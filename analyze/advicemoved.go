@@ -31,11 +31,10 @@ func (f movedFile) compare(o movedFile) int {
 }
 
 // findMoves lists the files that were added by layers which also deleted some.
-func findMoves(a *Analysis) *moves {
-	t := a.Tree
+func findMoves(t *Tree, waste []Waste) *moves {
 	deleted := make([]int64, len(t.layers)) // bytes, by the layer that deleted them
-	for i := range a.Waste {
-		if w := &a.Waste[i]; w.Cause == Deleted && w.By != w.Layer {
+	for i := range waste {
+		if w := &waste[i]; w.Cause == Deleted && w.By != w.Layer {
 			deleted[w.By] += w.Bytes
 		}
 	}

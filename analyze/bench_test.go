@@ -135,14 +135,11 @@ func BenchmarkStrip(b *testing.B) {
 // BenchmarkCheck holds an image against every kind of glob.
 func BenchmarkCheck(b *testing.B) {
 	a := analysed(b, 20)
-	rules := analyze.Rules{
-		MinEfficiency: analyze.Limited(0.9, analyze.Error),
-		MaxFiles:      analyze.Limited[int64](1, analyze.Error),
-		Forbid:        analyze.Limited(globs(b, "*.pem", "**/.git/**", "/var/lib/apt/lists", "**/a/*.key", "{b,c}*/**/x", "!/etc/ssl"), analyze.Error),
-		Ignore:        globs(b, "/var/lib/dpkg", "*.pyc"),
-	}
+	rules := "min-efficiency 0.9; max-files 1; " +
+		globsOf("forbid", "*.pem", "**/.git/**", "/var/lib/apt/lists", "**/a/*.key", "{b,c}*/**/x", "!/etc/ssl") +
+		globsOf("ignore", "/var/lib/dpkg", "*.pyc")
 	for b.Loop() {
-		if o := analyze.Check(a, rules, nil); len(o.Results) != 3 {
+		if o := analyze.Hold(b, a, rules); len(o.Results) != 3 {
 			b.Fatal(o.Results)
 		}
 	}

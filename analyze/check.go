@@ -1,56 +1,16 @@
 package analyze
 
 import (
+	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/human"
 )
-
-// Rules are what an image must keep to. The zero value asks for nothing.
-type Rules struct {
-	MinEfficiency Limit[float64] // visible ÷ stored, 0 to 1
-	MaxWasted     Limit[int64]   // bytes
-	MaxUserWasted Limit[float64] // of what user layers store, 0 to 1
-
-	MaxSize           Limit[int64] // stored bytes of all layers
-	MaxCompressedSize Limit[int64] // bytes of the layers' blobs
-	MaxLayers         Limit[int64]
-	MaxLayerSize      Limit[int64] // stored bytes of any one layer, the base's too
-	MaxFiles          Limit[int64] // files, links and the like of the final union
-	MaxGrowth         Limit[Growing]
-
-	// Forbid names what no layer may hold, whether it shows or not.
-	Forbid Limit[Globs]
-
-	// Ignore names what is left out when waste is counted. Sizes, and what is
-	// forbidden, are not its business.
-	Ignore Globs
-	// MinWasted is the floor, in bytes: waste below it fails no rule of waste.
-	MinWasted int64
-}
-
-// A Limit is how far something may go. The zero Limit is off.
-type Limit[T any] struct {
-	On       bool
-	Value    T
-	Severity Severity // of its breach: Error or Warning
-}
-
-// Limited returns a limit that is on.
-func Limited[T any](value T, severity Severity) Limit[T] {
-	return Limit[T]{On: true, Value: value, Severity: severity}
-}
-
-// Growing is by how much an image may store more than its baseline: bytes, or a
-// share of what the baseline stores.
-type Growing struct {
-	Bytes int64
-	Share float64 // 0.05 is 5 %; counts if Bytes is negative
-}
 
 // A Result is what one rule says of an image.
 type Result struct {
@@ -66,38 +26,68 @@ type Result struct {
 	Message   string // one sentence
 }
 
-// Check holds an image against rules: one result for each rule that is on, in
-// the order of their fields, and a finding for each that has failed or could not
-// be checked (several for layers and paths, see Finding.ID). Figures are
-// compared exactly as they are, not as they are printed. before are the
-// baseline's figures, nil if there is none.
-func Check(a *Analysis, r Rules, before *Figures) *Outcome {
-	c := &checker{a: a, rules: r, before: before, out: &Outcome{}, ids: map[string]int{}}
+// CheckOptions are what a check goes by beside the image and the rules. The zero
+// value is ready to use.
+type CheckOptions struct {
+	// Growth is what the image's figures are against those of a baseline; nil
+	// without one: rules of growth are then not checked.
+	Growth *Growth
+
+	// Dockerfile is what the image was built from: findings then name the line.
+	// Nil: the lines are those that the image's provenance names, if it has one.
+	Dockerfile *dockerfile.File
+}
+
+// Check holds an image against rules, and says what to change in the build: one
+// result for each rule that is on, in the order of Settings, a finding for each
+// that has failed or could not be checked (several for layers and paths, see
+// Finding.ID), and what Advise says of the waste that counts. Figures are
+// compared exactly as they are, not as they are printed. The error is ctx's.
+func Check(ctx context.Context, a *Analysis, r *Rules, opts CheckOptions) (*Outcome, error) {
+	o, err := hold(ctx, a, r, opts)
+	if err != nil {
+		return nil, err
+	}
+	o.add(advise(a, o.Waste, AdviceOptions{Dockerfile: opts.Dockerfile})...)
+	return o, nil
+}
+
+// hold is Check without the advice on waste.
+func hold(ctx context.Context, a *Analysis, r *Rules, opts CheckOptions) (*Outcome, error) {
+	c := &checker{
+		a: a, rules: r,
+		out: &Outcome{RulesFrom: r.From, Notes: slices.Clone(r.Notes), Growth: opts.Growth},
+	}
 	c.unreadable = unreadable(a)
 	c.ignore()
-	c.minEfficiency()
-	c.maxWasted()
-	c.maxUserWasted()
-	c.maxSize()
-	c.maxCompressedSize()
-	c.maxLayers()
-	c.maxLayerSize()
-	c.maxFiles()
-	c.maxGrowth()
-	c.forbid()
-	return c.out
+	for _, s := range Settings() {
+		said := r.of(s)
+		if s.check == nil || !said.on {
+			continue
+		}
+		v := verdict{unknown: "there is no baseline to compare with", try: "Name one with --baseline."}
+		if !s.OfGrowth || opts.Growth != nil {
+			var err error
+			if v, err = s.check(ctx, c, said.value); err != nil {
+				return nil, err
+			}
+		}
+		if v.limit == "" {
+			v.limit = s.show(said.value)
+		}
+		c.conclude(s, said.severity, v)
+	}
+	return c.out, nil
 }
 
 // checker is a check that is being made.
 type checker struct {
 	a          *Analysis
-	rules      Rules
-	before     *Figures
+	rules      *Rules
 	out        *Outcome
-	ids        map[string]int // of findings so far, and how often they were wanted
-	unreadable string         // "layers 3 and 5"; "" if every layer could be read
+	unreadable string // "layers 3 and 5"; "" if every layer could be read
 
-	// What counts, of the figures that Ignore takes from.
+	// What counts, of the figures that the setting "ignore" takes from.
 	stored, wasted         int64
 	userStored, userWasted int64
 }
@@ -110,13 +100,14 @@ func (c *checker) ignore() {
 	if c.unreadable != "" {
 		c.out.Notes = append(c.out.Notes, c.unreadable+" cannot be read: the figures are those of the others")
 	}
-	if len(c.rules.Ignore) == 0 {
+	ignored := ignoreSetting.in(c.rules)
+	if len(ignored) == 0 {
 		return
 	}
 	c.out.Waste = nil
-	covered := c.rules.Ignore.covered(c.a.Tree)
+	covered := ignored.covered(c.a.Tree)
 	for _, w := range c.a.Waste {
-		if w.Node == none && !c.rules.Ignore.coverPath(w.Path) || w.Node != none && !covered[w.Node] {
+		if w.Node == none && !ignored.coverPath(w.Path) || w.Node != none && !covered[w.Node] {
 			c.out.Waste = append(c.out.Waste, w)
 			continue
 		}
@@ -135,53 +126,59 @@ func (c *checker) ignore() {
 
 // A verdict is what a rule has come to, before it is written down.
 type verdict struct {
-	rule     string
-	severity Severity
-	failed   bool
-	unknown  string // why it could not be checked; "" if it could
-	try      string // what to do about that
+	failed  bool
+	unknown string // why it could not be checked; "" if it could
+	try     string // what to do about that
 
-	value, limit string
+	value, limit string // for people; limit may be left out where it shows as the kind has it
 	message      string
 
-	// What the finding says if it has failed.
+	// What the rule's own finding says if it has failed; without a title it has none.
 	title, advice string
-	bytes         int64
+	bytes         int64 // that it is about; of a rule of waste, the waste
+
+	// Findings of layers and paths, in any order. Of their IDs, only what follows
+	// the rule's name; the rule and its severity are filled in.
+	findings []Finding
 }
 
-// add writes a verdict down: its result and, if it is not a good one, its
-// finding. What holds for the layers that could be read only is not known to
-// hold.
-func (c *checker) add(v verdict) {
-	if !v.failed && v.unknown == "" && c.unreadable != "" && v.rule != ruleMaxLayers {
+// conclude writes a verdict down: its result and its findings. What holds for the
+// layers that could be read only is not known to hold.
+func (c *checker) conclude(s *Setting, severity Severity, v verdict) {
+	if floor := minWastedSetting.in(c.rules); s.OfWaste && v.failed && v.bytes < floor {
+		v.failed = false
+		amount, floor := sizes(v.bytes, floor)
+		why := fmt.Sprintf("the waste, %s, is below the floor of %s", amount, floor)
+		v.message += ", but " + why
+		c.out.Notes = append(c.out.Notes, s.Name+" does not fail: "+why)
+	}
+	if !v.failed && v.unknown == "" && c.unreadable != "" && !s.KnownUnread {
 		v.unknown = c.unreadable + " cannot be read"
 	}
-	r := Result{Rule: v.rule, Severity: v.severity, Failed: v.failed, Value: v.value, Limit: v.limit, Message: v.message}
+	r := Result{Rule: s.Name, Severity: severity, Failed: v.failed, Value: v.value, Limit: v.limit, Message: v.message}
+	var found []Finding
 	if v.unknown != "" {
 		r.Unchecked = true
-		r.Message = fmt.Sprintf("%s is not checked: %s", v.rule, v.unknown)
+		r.Message = fmt.Sprintf("%s is not checked: %s", s.Name, v.unknown)
 		if v.value == "" {
 			r.Value = unknownValue
 		}
-		c.find(Finding{ID: v.rule, Rule: v.rule, Severity: Warning, Title: "Rule not checked", Message: r.Message, Advice: v.try, Layer: -1})
+		found = append(found, Finding{ID: s.Name, Rule: s.Name, Severity: Warning, Title: "Rule not checked", Message: r.Message, Advice: v.try, Layer: -1})
 	}
 	c.out.Results = append(c.out.Results, r)
 	if v.failed && v.title != "" {
-		c.find(Finding{ID: v.rule, Rule: v.rule, Severity: v.severity, Title: v.title, Message: v.message, Advice: v.advice, Layer: -1, Bytes: v.bytes})
+		found = append(found, Finding{ID: s.Name, Rule: s.Name, Severity: severity, Title: v.title, Message: v.message, Advice: v.advice, Layer: -1, Bytes: v.bytes})
 	}
+	for _, f := range v.findings {
+		f.ID, f.Rule, f.Severity = s.Name+"/"+f.ID, s.Name, severity
+		found = append(found, f)
+	}
+	distinct(found)
+	c.out.add(found...)
 }
 
 // unknownValue stands for a figure that an image does not have.
 const unknownValue = "unknown"
-
-// find adds a finding, with an ID of its own: the second of the same gets "#2".
-func (c *checker) find(f Finding) {
-	c.ids[f.ID]++
-	if n := c.ids[f.ID]; n > 1 {
-		f.ID += "#" + strconv.Itoa(n)
-	}
-	c.out.Add(f)
-}
 
 // unreadable names the layers that could not be read.
 func unreadable(a *Analysis) string {

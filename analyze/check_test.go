@@ -25,53 +25,57 @@ func TestCheck(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		a      *Analysis
-		rules  Rules
+		rules  string // as Told takes them
 		before *Figures
 		want   string // of the one result: its rule and what has become of it
 		says   string
 		find   string // the findings' IDs
 		advise string // a part of the first one's advice
 	}{
-		{"no rules", a, Rules{}, nil, "", "", "", ""},
-		{"efficiency just met", a, Rules{MinEfficiency: Limited(0.9, Error)}, nil, "min-efficiency pass", "efficiency is 90.0 %, at least 90.0 %", "", ""},
-		{"efficiency just missed", a, Rules{MinEfficiency: Limited(0.90001, Error)}, nil, "min-efficiency error", "efficiency is 90.000 %, less than 90.001 %", "min-efficiency", "1 B of the waste must go. Most, 100 B, is hidden by layer 2 (RUN chmod 600 /x)."},
-		{"efficiency far off", a, Rules{MinEfficiency: Limited(0.95, Error)}, nil, "min-efficiency error", "efficiency is 90.0 %, less than 95.0 %", "min-efficiency", "53 B of the waste must go."},
-		{"all has to be visible", a, Rules{MinEfficiency: Limited(1.0, Error)}, nil, "min-efficiency error", "efficiency is 90.0 %, less than 100.0 %", "min-efficiency", "100 B of the waste must go."},
-		{"nothing is stored", &Analysis{}, Rules{MinEfficiency: Limited(1.0, Error)}, nil, "min-efficiency pass", "efficiency is 100.0 %, at least 100.0 %", "", ""},
-		{"waste just met", a, Rules{MaxWasted: Limited[int64](100, Error)}, nil, "max-wasted pass", "waste is 100 B, at most 100 B", "", ""},
-		{"waste exceeded", a, Rules{MaxWasted: Limited[int64](99, Error)}, nil, "max-wasted error", "waste is 100 B, more than 99 B", "max-wasted", "1 B of the waste must go."},
-		{"waste warned of", a, Rules{MaxWasted: Limited[int64](99, Warning)}, nil, "max-wasted warning", "waste is 100 B, more than 99 B", "max-wasted", "1 B"},
-		{"no waste allowed", a, Rules{MaxWasted: Limited[int64](0, Error)}, nil, "max-wasted error", "waste is 100 B, more than 0 B", "max-wasted", "100 B"},
-		{"user waste met", a, Rules{MaxUserWasted: Limited(0.2, Error)}, nil, "max-user-wasted pass", "the share of user layers that is waste is 20.0 %, at most 20.0 %", "", ""},
-		{"user waste exceeded", a, Rules{MaxUserWasted: Limited(0.1, Error)}, nil, "max-user-wasted error", "the share of user layers that is waste is 20.0 %, more than 10.0 %", "max-user-wasted", "56 B of the waste must go."},
-		{"no user layers", &Analysis{}, Rules{MaxUserWasted: Limited(0.0, Error)}, nil, "max-user-wasted pass", "the share of user layers that is waste is 0.0 %, at most 0.0 %", "", ""},
+		{"no rules", a, "", nil, "", "", "", ""},
+		{"efficiency just met", a, "min-efficiency 0.9", nil, "min-efficiency pass", "efficiency is 90.0 %, at least 90.0 %", "", ""},
+		{"efficiency just missed", a, "min-efficiency 0.90001", nil, "min-efficiency error", "efficiency is 90.000 %, less than 90.001 %", "min-efficiency", "1 B of the waste must go. Most, 100 B, is hidden by layer 2 (RUN chmod 600 /x)."},
+		{"efficiency far off", a, "min-efficiency 0.95", nil, "min-efficiency error", "efficiency is 90.0 %, less than 95.0 %", "min-efficiency", "53 B of the waste must go."},
+		{"all has to be visible", a, "min-efficiency 1.0", nil, "min-efficiency error", "efficiency is 90.0 %, less than 100.0 %", "min-efficiency", "100 B of the waste must go."},
+		{"nothing is stored", &Analysis{}, "min-efficiency 1.0", nil, "min-efficiency pass", "efficiency is 100.0 %, at least 100.0 %", "", ""},
+		{"waste just met", a, "max-wasted 100", nil, "max-wasted pass", "waste is 100 B, at most 100 B", "", ""},
+		{"waste exceeded", a, "max-wasted 99", nil, "max-wasted error", "waste is 100 B, more than 99 B", "max-wasted", "1 B of the waste must go."},
+		{"waste warned of", a, "max-wasted 99 warn", nil, "max-wasted warning", "waste is 100 B, more than 99 B", "max-wasted", "1 B"},
+		{"no waste allowed", a, "max-wasted 0", nil, "max-wasted error", "waste is 100 B, more than 0 B", "max-wasted", "100 B"},
+		{"user waste met", a, "max-user-wasted 0.2", nil, "max-user-wasted pass", "the share of user layers that is waste is 20.0 %, at most 20.0 %", "", ""},
+		{"user waste exceeded", a, "max-user-wasted 0.1", nil, "max-user-wasted error", "the share of user layers that is waste is 20.0 %, more than 10.0 %", "max-user-wasted", "56 B of the waste must go."},
+		{"no user layers", &Analysis{}, "max-user-wasted 0.0", nil, "max-user-wasted pass", "the share of user layers that is waste is 0.0 %, at most 0.0 %", "", ""},
 
-		{"waste below the floor", a, Rules{MaxWasted: Limited[int64](0, Error), MinWasted: 101}, nil, "max-wasted pass", "waste is 100 B, more than 0 B, but the waste, 100 B, is below the floor of 101 B", "", ""},
-		{"waste on the floor", a, Rules{MaxWasted: Limited[int64](0, Error), MinWasted: 100}, nil, "max-wasted error", "waste is 100 B, more than 0 B", "max-wasted", "100 B"},
-		{"efficiency and the floor", a, Rules{MinEfficiency: Limited(0.95, Error), MinWasted: 1000}, nil, "min-efficiency pass", "efficiency is 90.0 %, less than 95.0 %, but the waste, 100 B, is below the floor of 1.00 kB", "", ""},
-		{"user waste and the floor", a, Rules{MaxUserWasted: Limited(0.1, Error), MinWasted: 101}, nil, "max-user-wasted pass", "the share of user layers that is waste is 20.0 %, more than 10.0 %, but the waste, 100 B, is below the floor of 101 B", "", ""},
-		{"the floor and sizes", a, Rules{MaxSize: Limited[int64](999, Error), MinWasted: 5000}, nil, "max-size error", "the stored size is 1.00 kB, more than 999 B", "max-size", ""},
+		{"waste below the floor", a, "max-wasted 0; min-wasted 101", nil, "max-wasted pass", "waste is 100 B, more than 0 B, but the waste, 100 B, is below the floor of 101 B", "", ""},
+		{"waste on the floor", a, "max-wasted 0; min-wasted 100", nil, "max-wasted error", "waste is 100 B, more than 0 B", "max-wasted", "100 B"},
+		{"efficiency and the floor", a, "min-efficiency 0.95; min-wasted 1000", nil, "min-efficiency pass", "efficiency is 90.0 %, less than 95.0 %, but the waste, 100 B, is below the floor of 1.00 kB", "", ""},
+		{"user waste and the floor", a, "max-user-wasted 0.1; min-wasted 101", nil, "max-user-wasted pass", "the share of user layers that is waste is 20.0 %, more than 10.0 %, but the waste, 100 B, is below the floor of 101 B", "", ""},
+		{"the floor and sizes", a, "max-size 999; min-wasted 5000", nil, "max-size error", "the stored size is 1.00 kB, more than 999 B", "max-size", ""},
 
-		{"size met", a, Rules{MaxSize: Limited[int64](1000, Error)}, nil, "max-size pass", "the stored size is 1.00 kB, at most 1.00 kB", "", ""},
-		{"size exceeded", a, Rules{MaxSize: Limited[int64](900, Error)}, nil, "max-size error", "the stored size is 1.00 kB, more than 900 B", "max-size", "100 B must go. The largest is layer 0 (ADD base): 500 B, of which 0 B is wasted."},
-		{"compressed size met", &packed, Rules{MaxCompressedSize: Limited[int64](300, Error)}, nil, "max-compressed-size pass", "the compressed size is 300 B, at most 300 B", "", ""},
-		{"compressed size exceeded", &packed, Rules{MaxCompressedSize: Limited[int64](299, Error)}, nil, "max-compressed-size error", "the compressed size is 300 B, more than 299 B", "max-compressed-size", "1 B must go."},
-		{"compressed size unknown", a, Rules{MaxCompressedSize: Limited[int64](299, Error)}, nil, "max-compressed-size unchecked", "max-compressed-size is not checked: not all layers are compressed here", "max-compressed-size", "OCI archive"},
-		{"layers met", a, Rules{MaxLayers: Limited[int64](3, Error)}, nil, "max-layers pass", "the number of layers is 3, at most 3", "", ""},
-		{"layers exceeded", a, Rules{MaxLayers: Limited[int64](2, Error)}, nil, "max-layers error", "the number of layers is 3, more than 2", "max-layers", "Join steps"},
-		{"layer size met", a, Rules{MaxLayerSize: Limited[int64](500, Error)}, nil, "max-layer-size pass", "the largest layer, layer 0, stores 500 B, at most 500 B", "", ""},
-		{"layer size exceeded", a, Rules{MaxLayerSize: Limited[int64](399, Error)}, nil, "max-layer-size error", "the largest layer, layer 0, stores 500 B, more than 399 B", "max-layer-size/ADD base max-layer-size/RUN make", "base image"},
+		{"size met", a, "max-size 1000", nil, "max-size pass", "the stored size is 1.00 kB, at most 1.00 kB", "", ""},
+		{"size exceeded", a, "max-size 900", nil, "max-size error", "the stored size is 1.00 kB, more than 900 B", "max-size", "100 B must go. The largest is layer 0 (ADD base): 500 B, of which 0 B is wasted."},
+		{"compressed size met", &packed, "max-compressed-size 300", nil, "max-compressed-size pass", "the compressed size is 300 B, at most 300 B", "", ""},
+		{"compressed size exceeded", &packed, "max-compressed-size 299", nil, "max-compressed-size error", "the compressed size is 300 B, more than 299 B", "max-compressed-size", "1 B must go."},
+		{"compressed size unknown", a, "max-compressed-size 299", nil, "max-compressed-size unchecked", "max-compressed-size is not checked: not all layers are compressed here", "max-compressed-size", "OCI archive"},
+		{"layers met", a, "max-layers 3", nil, "max-layers pass", "the number of layers is 3, at most 3", "", ""},
+		{"layers exceeded", a, "max-layers 2", nil, "max-layers error", "the number of layers is 3, more than 2", "max-layers", "Join steps"},
+		{"layer size met", a, "max-layer-size 500", nil, "max-layer-size pass", "the largest layer, layer 0, stores 500 B, at most 500 B", "", ""},
+		{"layer size exceeded", a, "max-layer-size 399", nil, "max-layer-size error", "the largest layer, layer 0, stores 500 B, more than 399 B", "max-layer-size/ADD base max-layer-size/RUN make", "base image"},
 
-		{"growth in bytes met", a, Rules{MaxGrowth: Limited(Growing{Bytes: 200}, Error)}, before, "max-growth pass", "growth of the stored size is 200 B, at most 200 B", "", ""},
-		{"growth in bytes exceeded", a, Rules{MaxGrowth: Limited(Growing{Bytes: 199}, Error)}, before, "max-growth error", "growth of the stored size is 200 B, more than 199 B", "max-growth", "It stores 1.00 kB where the baseline stored 800 B."},
-		{"growth as a share met", a, Rules{MaxGrowth: Limited(Growing{-1, 0.25}, Error)}, before, "max-growth pass", "growth of the stored size is 25.0 %, at most 25.0 %", "", ""},
-		{"growth as a share exceeded", a, Rules{MaxGrowth: Limited(Growing{-1, 0.2}, Error)}, before, "max-growth error", "growth of the stored size is 25.0 %, more than 20.0 %", "max-growth", "stores"},
-		{"shrunk", a, Rules{MaxGrowth: Limited(Growing{Bytes: 0}, Error)}, &Figures{Stored: 2000}, "max-growth pass", "growth of the stored size is -1.00 kB, at most 0 B", "", ""},
-		{"grown from nothing", a, Rules{MaxGrowth: Limited(Growing{-1, 5}, Error)}, &Figures{}, "max-growth error", "growth of the stored size is from nothing, more than 500.0 %", "max-growth", ""},
-		{"growth without a baseline", a, Rules{MaxGrowth: Limited(Growing{Bytes: 0}, Error)}, nil, "max-growth unchecked", "max-growth is not checked: there is no baseline to compare with", "max-growth", "--baseline"},
+		{"growth in bytes met", a, "max-growth 200", before, "max-growth pass", "growth of the stored size is 200 B, at most 200 B", "", ""},
+		{"growth in bytes exceeded", a, "max-growth 199", before, "max-growth error", "growth of the stored size is 200 B, more than 199 B", "max-growth", "It stores 1.00 kB where the baseline stored 800 B."},
+		{"growth as a share met", a, "max-growth 25%", before, "max-growth pass", "growth of the stored size is 25.0 %, at most 25.0 %", "", ""},
+		{"growth as a share exceeded", a, "max-growth 20%", before, "max-growth error", "growth of the stored size is 25.0 %, more than 20.0 %", "max-growth", "stores"},
+		{"shrunk", a, "max-growth 0", &Figures{Stored: 2000}, "max-growth pass", "growth of the stored size is -1.00 kB, at most 0 B", "", ""},
+		{"grown from nothing", a, "max-growth 500%", &Figures{}, "max-growth error", "growth of the stored size is from nothing, more than 500.0 %", "max-growth", ""},
+		{"growth without a baseline", a, "max-growth 0", nil, "max-growth unchecked", "max-growth is not checked: there is no baseline to compare with", "max-growth", "--baseline"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o := Check(c.a, c.rules, c.before)
+			opts := CheckOptions{}
+			if c.before != nil {
+				opts.Growth = &Growth{Before: *c.before}
+			}
+			o := held(t, c.a, c.rules, opts)
 			var got, says string
 			for _, r := range o.Results {
 				got, says = r.Rule+" "+state(r), r.Message
@@ -99,6 +103,16 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// held is hold against rules that are told.
+func held(t *testing.T, a *Analysis, rules string, opts CheckOptions) *Outcome {
+	t.Helper()
+	o, err := hold(t.Context(), a, Told(t, rules), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
 // state is what has become of a rule, in a word.
 func state(r Result) string {
 	switch {
@@ -118,7 +132,7 @@ func TestCheckUnreadable(t *testing.T) {
 		Totals: Totals{Layers: 2, Stored: 1000, Visible: 900, Wasted: 100},
 		Layers: []LayerTotal{{Layer: &source.Layer{}, Stored: 1000}, {Layer: bad}},
 	}
-	o := Check(a, Rules{MaxSize: Limited[int64](1000, Error), MaxWasted: Limited[int64](50, Error), MaxLayers: Limited[int64](2, Error)}, nil)
+	o := held(t, a, "max-size 1000; max-wasted 50; max-layers 2", CheckOptions{})
 	var got []string
 	for _, r := range o.Results {
 		got = append(got, r.Rule+" "+state(r)+": "+r.Message)

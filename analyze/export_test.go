@@ -3,7 +3,58 @@ package analyze
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"testing"
 )
+
+// Told returns rules of text: "max-layers 3 warn; forbid *.pem; forbid .git".
+func Told(t testing.TB, text string) *Rules {
+	t.Helper()
+	r := NoRules()
+	for said := range strings.SplitSeq(text, "; ") {
+		words := strings.Fields(said)
+		if len(words) == 0 {
+			continue
+		}
+		if err := r.Say(SettingNamed(words[0]), words[1]); err != nil {
+			t.Fatal(err)
+		}
+		if len(words) == 3 {
+			if err := r.Weigh(words[0], words[2]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return r
+}
+
+// Hold is Check without the advice on waste.
+func Hold(t testing.TB, a *Analysis, rules string) *Outcome {
+	t.Helper()
+	o, err := hold(t.Context(), a, Told(t, rules), CheckOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// MadeUpRule adds a rule behind all others, for the time of a test: no layer may
+// have more entries than the limit.
+func MadeUpRule(t testing.TB) {
+	before := settings
+	t.Cleanup(func() { settings = before })
+	settings = slices.Insert(slices.Clone(settings), len(rules), rule(countKind, atOnce(func(c *checker, most int64) verdict {
+		v := countVerdict(most, int64(c.a.Totals.Entries), "the number of entries", "Too many entries")
+		v.advice = "Make them up with care."
+		return v
+	}), Setting{
+		Name: "max-made-up", Example: "77", Severity: Error,
+		Help:  "most entries that were made up",
+		Text:  "There are at most this many entries that were made up.",
+		About: "The image has at most so many made-up entries",
+		Dive:  []string{"highestMadeUp"},
+	}))
+}
 
 // AppendFolded is for the tests of folding.
 var AppendFolded = appendFolded

@@ -55,12 +55,12 @@ type Outcome struct {
 	Growth    *Growth  // against the baseline; nil without one
 
 	Waste           []Waste // what counts of the image's waste, in the same order
-	Ignored         int64   // wasted bytes that count in no rule, as Rules.Ignore says
+	Ignored         int64   // wasted bytes that count in no rule, as the setting "ignore" says
 	IgnoredVersions int     // that have them
 }
 
-// Add puts findings where they belong in the order of o's.
-func (o *Outcome) Add(findings ...Finding) {
+// add puts findings where they belong in the order of o's.
+func (o *Outcome) add(findings ...Finding) {
 	o.Findings = append(o.Findings, findings...)
 	slices.SortStableFunc(o.Findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(b.Bytes, a.Bytes), strings.Compare(a.ID, b.ID))

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,44 +35,41 @@ const maxExamples = 3
 // shows nor one that a later layer hides, for that is shipped all the same.
 // Directories do not count, only what is in them. One finding for each glob and
 // layer.
-func (c *checker) forbid() {
-	limit := c.rules.Forbid
-	if !limit.On {
-		return
-	}
+func forbid(_ context.Context, c *checker, globs Globs) (verdict, error) {
 	t := c.a.Tree
-	excepted := limit.Value.excepted(t)
+	excepted := globs.excepted(t)
 	seen := make([]bool, len(t.versions)) // what some glob forbids: two may forbid the same
-	files, globs := 0, 0
+	var v verdict
+	files, forbidding := 0, 0
 	for _, id := range slices.Sorted(maps.Keys(t.orphans)) {
-		if limit.Value.coverPath(t.orphans[id]) {
+		if globs.coverPath(t.orphans[id]) {
 			files++
 		}
 	}
-	for _, g := range limit.Value {
+	for _, g := range globs {
 		if g.except {
 			continue
 		}
-		globs++
-		found := c.shippedAs(g, excepted, func(version int) {
+		forbidding++
+		found := c.shippedAs(g, globs, excepted, func(version int) {
 			if !seen[version] {
 				seen[version] = true
 				files++
 			}
 		})
 		for _, k := range slices.Sorted(maps.Keys(found)) {
-			c.find(c.forbidden(g, found[k], limit.Severity))
+			v.findings = append(v.findings, c.forbidden(g, found[k]))
 		}
 	}
-	v := verdict{rule: ruleForbid, severity: limit.Severity, failed: files > 0, value: human.Count(files, "file", "files"), limit: "0 files"}
+	v.failed, v.value, v.limit = files > 0, human.Count(files, "file", "files"), "0 files"
 	v.message = fmt.Sprintf("%s %s shipped that %s", v.value, pick(files == 1, "is", "are"),
-		pick(globs == 1, "the glob forbids", fmt.Sprintf("one of %d globs forbids", globs)))
-	c.add(v)
+		pick(forbidding == 1, "the glob forbids", fmt.Sprintf("one of %d globs forbids", forbidding)))
+	return v, nil
 }
 
-// shippedAs returns what layers hold of what g forbids, by layer, and calls each
+// shippedAs returns what layers hold of what g, one of globs, forbids, by layer, and calls each
 // with every version that is.
-func (c *checker) shippedAs(g Glob, excepted []bool, each func(version int)) map[int]*shipped {
+func (c *checker) shippedAs(g Glob, globs Globs, excepted []bool, each func(version int)) map[int]*shipped {
 	t := c.a.Tree
 	named := make([]bool, t.Len())
 	t.coveredBy(g, named)
@@ -93,7 +91,7 @@ func (c *checker) shippedAs(g Glob, excepted []bool, each func(version int)) map
 		s.below = t.lowestCommon(s.below, v.node)
 	}
 	for _, id := range slices.Sorted(maps.Keys(t.orphans)) {
-		if path := t.orphans[id]; g.covers(path) && c.rules.Forbid.Value.coverPath(path) {
+		if path := t.orphans[id]; g.covers(path) && globs.coverPath(path) {
 			i := &t.inodes[id]
 			s := in(int(i.layer))
 			s.add(t.stored(i.layer, i.entry), s.layer, func() string { return path })
@@ -141,7 +139,7 @@ func (t *Tree) lowestCommon(a, b NodeID) NodeID {
 }
 
 // forbidden is the finding of what a layer holds of what g forbids.
-func (c *checker) forbidden(g Glob, s *shipped, severity Severity) Finding {
+func (c *checker) forbidden(g Glob, s *shipped) Finding {
 	path := c.a.Tree.Path(s.below)
 	if s.files == 1 {
 		path = s.examples[0].path
@@ -167,7 +165,7 @@ func (c *checker) forbidden(g Glob, s *shipped, severity Severity) Finding {
 		advice = "Delete it in the very step that makes it, or never copy it in: a later step hides it only. What is secret in it has to be replaced."
 	}
 	return Finding{
-		ID: ruleForbid + "/" + g.String() + "/" + c.stepID(s.layer), Rule: ruleForbid, Severity: severity,
+		ID:    g.String() + "/" + c.stepID(s.layer),
 		Title: pick(s.files == 1, "Forbidden file shipped", "Forbidden files shipped"), Message: message, Advice: advice,
 		Path: path, Layer: s.layer, Bytes: s.bytes, Versions: s.files, Step: c.stepOf(s.layer),
 	}

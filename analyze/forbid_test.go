@@ -11,17 +11,13 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-func globs(t testing.TB, texts ...string) analyze.Globs {
-	t.Helper()
-	var gs analyze.Globs
-	for _, text := range texts {
-		g, err := analyze.ParseGlob(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		gs = append(gs, g)
+// globsOf tells a setting globs, as analyze.Told takes them.
+func globsOf(setting string, globs ...string) string {
+	var b strings.Builder
+	for _, g := range globs {
+		b.WriteString(setting + " " + g + "; ")
 	}
-	return gs
+	return b.String()
 }
 
 const secrets = `
@@ -83,7 +79,7 @@ func TestForbid(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o := analyze.Check(a, analyze.Rules{Forbid: analyze.Limited(globs(t, c.globs...), analyze.Error)}, nil)
+			o := analyze.Hold(t, a, globsOf("forbid", c.globs...))
 			if len(o.Results) != 1 || o.Results[0].Value != c.value || o.Results[0].Failed != (c.found != nil) {
 				t.Errorf("result %+v, want %s", o.Results, c.value)
 			}
@@ -133,7 +129,7 @@ func TestForbidPlainly(t *testing.T) {
 		if want == 0 {
 			t.Errorf("%s names nothing: it tests nothing", pattern)
 		}
-		o := analyze.Check(a, analyze.Rules{Forbid: analyze.Limited(globs(t, pattern), analyze.Error)}, nil)
+		o := analyze.Hold(t, a, "forbid "+pattern)
 		got := 0
 		for _, f := range o.Findings {
 			got += f.Versions
@@ -174,12 +170,7 @@ file srv/.wh.x
 		{[]string{"/srv", "!/srv/x"}, "68.7 % 410 B 60.8 %", 0, 0, "0 B of waste in 0 versions is ignored, and counts in no rule"},
 		{[]string{"*"}, "100.0 % 0 B 0.0 %", 410, 3, "410 B of waste in 3 versions is ignored, and counts in no rule"},
 	} {
-		o := analyze.Check(a, analyze.Rules{
-			MinEfficiency: analyze.Limited(0.5, analyze.Error),
-			MaxWasted:     analyze.Limited[int64](5000, analyze.Error),
-			MaxUserWasted: analyze.Limited(0.9, analyze.Error),
-			Ignore:        globs(t, c.ignore...),
-		}, nil)
+		o := analyze.Hold(t, a, "min-efficiency 0.5; max-wasted 5000; max-user-wasted 0.9; "+globsOf("ignore", c.ignore...))
 		var values []string
 		for _, r := range o.Results {
 			values = append(values, r.Value)
@@ -196,10 +187,7 @@ file srv/.wh.x
 		}
 	}
 	// Sizes, and what is forbidden, are what they were.
-	o := analyze.Check(a, analyze.Rules{
-		MaxSize: analyze.Limited[int64](1310, analyze.Error), MaxFiles: analyze.Limited[int64](2, analyze.Error),
-		Forbid: analyze.Limited(globs(t, "/srv/x"), analyze.Error), Ignore: globs(t, "*"),
-	}, nil)
+	o := analyze.Hold(t, a, "max-size 1310; max-files 2; forbid /srv/x; ignore *")
 	if r := o.Results; r[0].Failed || r[0].Value != "1.31 kB" || !r[1].Failed || r[1].Value != "3" || !r[2].Failed {
 		t.Errorf("results %+v", r)
 	}
@@ -221,7 +209,7 @@ file c 500
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := analyze.Check(a, analyze.Rules{MaxLayerSize: analyze.Limited[int64](1, analyze.Warning)}, nil)
+	o := analyze.Hold(t, a, "max-layer-size 1 warn")
 	var ids []string
 	for _, f := range o.Findings {
 		ids = append(ids, f.ID)

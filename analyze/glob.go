@@ -54,7 +54,7 @@ func ParseGlob(text string) (Glob, error) {
 	case len(text) > maxGlob:
 		return g, fmt.Errorf("a glob of %d bytes: %d are the most", len(text), maxGlob)
 	case !doublestar.ValidatePattern(rest):
-		return g, fmt.Errorf("%q is no glob: a bracket or brace is not closed, or a backslash ends it", text)
+		return g, fmt.Errorf("%q is not a glob: a bracket or brace is not closed, or a backslash ends it", text)
 	}
 	all, ok := alternatives(rest, nil)
 	if !ok {

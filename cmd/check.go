@@ -48,7 +48,7 @@ peel check --init
 		if err != nil {
 			return err
 		}
-		rules, err := flags.ruleset(config)
+		rules, err := flags.inForce(config)
 		if err != nil {
 			return err
 		}
@@ -69,31 +69,29 @@ type checkedWith struct {
 
 // check holds an image against rules and reports on them, in every form that is
 // asked for.
-func (a *app) check(ctx context.Context, ref string, rules *ruleset, with checkedWith, outs []output) error {
+func (a *app) check(ctx context.Context, ref string, rules *analyze.Rules, with checkedWith, outs []output) error {
 	if ref == standardInput && with.baseline == standardInput {
 		return usage("", "only one of the image and its baseline can come from standard input")
 	}
-	a.base = cmp.Or(a.base, rules.base)
+	a.base = cmp.Or(a.base, rules.Base())
 	an, err := a.load(ctx, ref, false)
 	if err != nil {
-		if rules.base != "" && strings.Contains(err.Error(), "base "+rules.base) {
-			return failed("", "%w (the base is from %s)", err, rules.from)
+		if rules.Base() != "" && strings.Contains(err.Error(), "base "+rules.Base()) {
+			return failed("", "%w (the base is from %s)", err, rules.From)
 		}
 		return err
 	}
 	defer an.Image.Close()
-	var growth *analyze.Growth
-	var before *analyze.Figures
+	opts := analyze.CheckOptions{Dockerfile: with.dockerfile}
 	if with.baseline != "" {
-		if growth, err = a.growth(ctx, an, with.baseline); err != nil {
+		if opts.Growth, err = a.growth(ctx, an, with.baseline); err != nil {
 			return err
 		}
-		before = &growth.Before
 	}
-	outcome := analyze.Check(an, rules.Rules, before)
-	advise(an, outcome, with.dockerfile)
-	outcome.RulesFrom, outcome.Growth = rules.from, growth
-	outcome.Notes = append(rules.notes, outcome.Notes...)
+	outcome, err := analyze.Check(ctx, an, rules, opts)
+	if err != nil {
+		return failed("", "cannot check the image: %w", err)
+	}
 	return concluded(outcome, a.writeOutcome(ctx, outs, an, outcome))
 }
 

@@ -1,30 +1,42 @@
 package cmd
 
 import (
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/peelhq/peel/analyze"
 )
 
 // diveRules is the key of the rules in a .dive-ci.
 const diveRules = "rules"
 
-// diveKeys are dive's rules, in the spellings of all its versions, and peel's of
-// the same meaning.
-// Source: wagoodman/dive, README.md, "CI Integration"; since 0.13 its own files
-// have the names with hyphens.
-var diveKeys = map[string]string{
-	"lowestEfficiency":            "min-efficiency",
-	"lowest-efficiency":           "min-efficiency",
-	"lowest-efficiency-threshold": "min-efficiency",
-	"highestWastedBytes":          "max-wasted",
-	"highest-wasted-bytes":        "max-wasted",
-	"highestUserWastedPercent":    "max-user-wasted",
-	"highest-user-wasted-percent": "max-user-wasted",
+// diveRule returns the rule that dive has under a name, in the spelling of any of
+// its versions; nil if it has none.
+func diveRule(name string) *analyze.Setting {
+	for _, s := range analyze.Settings() {
+		if slices.Contains(s.Dive, name) {
+			return s
+		}
+	}
+	return nil
 }
 
-// diveDisabled switches a rule of dive's off.
-const diveDisabled = "disabled"
+// diveNames are the names of dive's rules, each in one spelling.
+func diveNames() []string {
+	var names []string
+	for _, s := range analyze.Settings() {
+		if len(s.Dive) > 0 {
+			names = append(names, s.Dive[0])
+		}
+	}
+	return names
+}
+
+// diveOff are the values that switch a rule of dive's off, in any case.
+// Source: wagoodman/dive, cmd/dive/cli/internal/command/ci/rules.go.
+var diveOff = []string{"disabled", "off", "false", ""}
 
 // diveNotes say how peel's figures differ from those that a .dive-ci was
 // written for.
@@ -37,7 +49,7 @@ var diveNotes = []string{
 func isDive(root *yaml.Node) bool {
 	for i := 0; i < len(root.Content); i += 2 {
 		key := root.Content[i].Value
-		if _, ok := diveKeys[key]; ok || key == diveRules {
+		if key == diveRules || diveRule(key) != nil {
 			return true
 		}
 	}
@@ -46,26 +58,23 @@ func isDive(root *yaml.Node) bool {
 
 // readDive reads the content of a .dive-ci into r. Its shares are from 0 to 1,
 // the "percent" too; what it leaves out has dive's defaults, which are peel's.
-func (r *ruleset) readDive(root *yaml.Node) error {
-	r.notes = append(r.notes, diveNotes...)
-	lines := map[string]int{}
+func readDive(r *analyze.Rules, root *yaml.Node) error {
+	r.Notes = append(r.Notes, diveNotes...)
+	lines := map[*analyze.Setting]int{}
 	rules := func(key, value *yaml.Node) error {
-		name, ok := diveKeys[key.Value]
-		if !ok {
-			return at(key, "%q is no rule of dive's: there are lowestEfficiency, highestWastedBytes, highestUserWastedPercent", key.Value)
+		s := diveRule(key.Value)
+		if s == nil {
+			return at(key, "unknown rule of dive %q: the rules are %s", key.Value, strings.Join(diveNames(), ", "))
 		}
-		if first := lines[name]; first > 0 {
+		if first := lines[s]; first > 0 {
 			return at(key, "%q stands there twice, with another spelling: in line %d, too", key.Value, first)
 		}
-		lines[name] = key.Line
-		word, err := text(key, value)
+		lines[s] = key.Line
+		word, err := diveText(key, value)
 		if err != nil {
 			return err
 		}
-		if strings.EqualFold(word, diveDisabled) {
-			word = off
-		}
-		if err := r.say(settingNamed(name), word); err != nil {
+		if err := r.Say(s, word); err != nil {
 			return at(value, "%s: %q: %w", key.Value, word, err)
 		}
 		return nil
@@ -79,4 +88,12 @@ func (r *ruleset) readDive(root *yaml.Node) error {
 		}
 		return pairs(value, rules)
 	})
+}
+
+// diveText returns the value of one of dive's keys as the rule's setting takes it.
+func diveText(key, value *yaml.Node) (string, error) {
+	if value.Kind == yaml.ScalarNode && value.Tag != "!!null" && slices.Contains(diveOff, strings.ToLower(strings.TrimSpace(value.Value))) {
+		return analyze.Off, nil
+	}
+	return text(key, value)
 }

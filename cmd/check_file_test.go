@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/peelhq/peel/analyze"
 )
 
 // What cannot be read says where, and is exit code 2.
@@ -20,9 +22,9 @@ func TestRulesFileErrors(t *testing.T) {
 		{"an empty map", peelFile, "{}", ".peel.yaml:1: it has to be a map, as"},
 		{"a list", peelFile, "\n- max-wasted\n", ".peel.yaml:2: it has to be a map, as"},
 		{"a word", peelFile, "max-wasted", ".peel.yaml:1: it has to be a map, as"},
-		{"an unknown key", peelFile, "max-wasted: 5MB\nmax-layer: 3\n", `.peel.yaml:2: "max-layer" is no rule: there are min-efficiency, max-wasted,`},
-		{"another case", peelFile, "Max-Wasted: 5MB\n", `.peel.yaml:1: "Max-Wasted" is no rule`},
-		{"a hostile key", peelFile, "\"a\\e[31m\\n::error::x\": 5MB\n", `.peel.yaml:1: "a\x1b[31m\n::error::x" is no rule`},
+		{"an unknown key", peelFile, "max-wasted: 5MB\nmax-layer: 3\n", `.peel.yaml:2: unknown rule "max-layer": the keys are min-efficiency, max-wasted,`},
+		{"another case", peelFile, "Max-Wasted: 5MB\n", `.peel.yaml:1: unknown rule "Max-Wasted"`},
+		{"a hostile key", peelFile, "\"a\\e[31m\\n::error::x\": 5MB\n", `.peel.yaml:1: unknown rule "a\x1b[31m\n::error::x"`},
 		{"a key twice", peelFile, "max-wasted: 5MB\nmax-layers: 3\nmax-wasted: 6MB\n", `.peel.yaml:3: "max-wasted" stands there twice: in line 1, too`},
 		{"a key that is a list", peelFile, "[a]: b\n", ".peel.yaml:1: a key has to be a word"},
 		{"a size that is none", peelFile, "# limits\nmax-wasted: lots\n", `.peel.yaml:2: max-wasted: "lots": give a size`},
@@ -37,12 +39,12 @@ func TestRulesFileErrors(t *testing.T) {
 		{"an empty list", peelFile, "forbid: []\n", ".peel.yaml:1: forbid: the list is empty"},
 		{"a list in a list", peelFile, "forbid:\n  - [a]\n", ".peel.yaml:2: forbid: one value is wanted"},
 		{"an empty glob", peelFile, "forbid:\n  - a\n  -\n", ".peel.yaml:1: forbid has no value"},
-		{"no glob", peelFile, "ignore:\n  - a\n  - 'b['\n", `.peel.yaml:3: ignore: "b[": "b[" is no glob`},
+		{"no glob", peelFile, "ignore:\n  - a\n  - 'b['\n", `.peel.yaml:3: ignore: "b[": "b[" is not a glob`},
 		{"off among globs", peelFile, "forbid:\n  - a\n  - off\n", ".peel.yaml:3: forbid: off among globs"},
 		{"a glob without quotes", peelFile, "forbid:\n  - *.pem\n", `.peel.yaml:2: unknown anchor '.pem' referenced (quote globs: "*.pem")`},
 		{"an exception without quotes", peelFile, "forbid:\n  - !/etc/ssl\n", `.peel.yaml:2: tags are not understood (quote globs`},
 		{"an anchor", peelFile, "max-wasted: &x 5MB\nmax-size: *x\n", ".peel.yaml:1: anchors and aliases are not understood"},
-		{"a merge", peelFile, "<<: {max-wasted: 5MB}\n", `.peel.yaml:1: "<<" is no rule`},
+		{"a merge", peelFile, "<<: {max-wasted: 5MB}\n", `.peel.yaml:1: unknown rule "<<"`},
 		{"a bomb", peelFile, "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n", ".peel.yaml:1: anchors and aliases are not understood"},
 		{"deep lists", peelFile, "forbid: " + deep + "\n", ".peel.yaml:1: "},
 		{"a second document", peelFile, "max-wasted: 5MB\n---\nmax-wasted: 6MB\n", ".peel.yaml:2: a second document"},
@@ -51,16 +53,16 @@ func TestRulesFileErrors(t *testing.T) {
 		{"a control character", peelFile, "max-wasted: 5MB\nbase: \x01\n", ".peel.yaml:2: control characters"},
 		{"no UTF-8", peelFile, "max-wasted: 5MB\nbase: \xff\n", ".peel.yaml:2: "},
 		{"too large", peelFile, "# " + strings.Repeat("x", maxRulesFile), ".peel.yaml: rules of more than 65536 bytes"},
-		{"a severity that is none", peelFile, "severity:\n  min-efficiency: fatal\n", `.peel.yaml:2: "fatal" is no severity`},
-		{"a severity of no rule", peelFile, "severity:\n  ignore: warn\n", `.peel.yaml:2: "ignore" is no rule: there are`},
+		{"a severity that is none", peelFile, "severity:\n  min-efficiency: fatal\n", `.peel.yaml:2: unknown severity "fatal"`},
+		{"a severity of no rule", peelFile, "severity:\n  ignore: warn\n", `.peel.yaml:2: unknown rule "ignore": the rules are`},
 		{"a severity without a limit", peelFile, "severity:\n  max-layers: warn\n", ".peel.yaml:2: max-layers is warn, and the rule is off"},
 		{"a severity twice", peelFile, "severity:\n  min-efficiency: warn\n  min-efficiency: off\n", `.peel.yaml:3: "min-efficiency" stands there twice`},
 		{"no severities", peelFile, "severity:\n", ".peel.yaml:1: severity has to be a map"},
-		{"dive's keys in peel's file", peelFile, "rules:\n  lowestEfficiency: 0.9\n", `.peel.yaml:1: "rules" is no rule`},
+		{"dive's keys in peel's file", peelFile, "rules:\n  lowestEfficiency: 0.9\n", `.peel.yaml:1: unknown rule "rules"`},
 
 		{"dive: empty", diveFile, "", ".dive-ci: it is empty"},
-		{"dive: an unknown key", diveFile, "rules:\n  lowestEfficency: 0.9\n", `.dive-ci:2: "lowestEfficency" is no rule of dive's`},
-		{"dive: an unknown section", diveFile, "rule:\n  lowestEfficiency: 0.9\n", `.dive-ci:1: "rule" is no rule of dive's`},
+		{"dive: an unknown key", diveFile, "rules:\n  lowestEfficency: 0.9\n", `.dive-ci:2: unknown rule of dive "lowestEfficency"`},
+		{"dive: an unknown section", diveFile, "rule:\n  lowestEfficiency: 0.9\n", `.dive-ci:1: unknown rule of dive "rule"`},
 		{"dive: a value that cannot be read", diveFile, "rules:\n  highestWastedBytes: many\n", `.dive-ci:2: highestWastedBytes: "many": give a size`},
 		{"dive: a percentage without a sign", diveFile, "rules:\n  highestUserWastedPercent: 20\n", `.dive-ci:2: highestUserWastedPercent: "20": give a share`},
 		{"dive: no value", diveFile, "rules:\n  highestWastedBytes:\n", ".dive-ci:2: highestWastedBytes has no value"},
@@ -171,12 +173,14 @@ func TestDiveFile(t *testing.T) {
 		{"as its README has it", "rules:\n  # a comment\n  lowestEfficiency: 0.95\n  highestWastedBytes: 20MB\n  highestUserWastedPercent: 0.20\n", "min-efficiency 0.95 error; max-wasted 20000000 error; max-user-wasted 0.2 error"},
 		{"strings", "rules:\n  lowestEfficiency: \"0.95\"\n  highestWastedBytes: \"1024\"\n", "min-efficiency 0.95 error; max-wasted 1024 error; max-user-wasted 0.1 error"},
 		{"disabled", "rules:\n  lowestEfficiency: disabled\n  highestWastedBytes: 'disabled'\n  highestUserWastedPercent: disabled\n", ""},
+		{"off in other words", "rules:\n  lowestEfficiency: false\n  highestWastedBytes: \"\"\n  highestUserWastedPercent: Off\n", ""},
+		{"off as texts", "rules:\n  lowestEfficiency: 'False'\n  highestUserWastedPercent: ' DISABLED '\n", ""},
 		{"only one", "rules:\n  highestWastedBytes: 1KB\n", "min-efficiency 0.9 error; max-wasted 1000 error; max-user-wasted 0.1 error"},
 		{"newer names", "lowest-efficiency-threshold: 0.8\nhighest-wasted-bytes: 5MB\nhighest-user-wasted-percent: disabled\n", "min-efficiency 0.8 error; max-wasted 5000000 error"},
 	} {
-		r := newRuleset()
-		if err := r.parse(diveFile, []byte(c.content), false); err != nil || r.said() != c.want {
-			t.Errorf("%s: %v, got\n%s\nwant\n%s", c.name, err, r.said(), c.want)
+		r := analyze.NewRules()
+		if err := parseRules(r, diveFile, []byte(c.content), false); err != nil || r.String() != c.want {
+			t.Errorf("%s: %v, got\n%s\nwant\n%s", c.name, err, r.String(), c.want)
 		}
 		write(t, diveFile, []byte(c.content))
 		out := peel("check", "app.tar").out
@@ -198,22 +202,22 @@ func FuzzRulesFile(f *testing.F) {
 	f.Add([]byte("max-growth: 5%\nmax-layers: 3\nbase: sha256:abc\nmin-wasted: 1MB\nforbid: off\n"), false)
 	f.Add([]byte("rules:\n  lowestEfficiency: disabled\n  highestWastedBytes: 1MB\n"), true)
 	f.Add([]byte("a: &a [*a]\n--- !x\n? [b]\n: {c: |\n  d}\n"), false)
-	f.Add(newRuleset().file(), false)
+	f.Add(fileOf(analyze.NewRules()), false)
 	f.Fuzz(func(t *testing.T, data []byte, dive bool) {
 		name := peelFile
 		if dive {
 			name = diveFile
 		}
-		r := newRuleset()
-		if r.parse(name, data, false) != nil {
+		r := analyze.NewRules()
+		if parseRules(r, name, data, false) != nil {
 			return
 		}
-		again := newRuleset()
-		if err := again.parse(peelFile, r.file(), false); err != nil {
-			t.Fatalf("%v in\n%s", err, r.file())
+		again := analyze.NewRules()
+		if err := parseRules(again, peelFile, fileOf(r), false); err != nil {
+			t.Fatalf("%v in\n%s", err, fileOf(r))
 		}
-		if got, want := again.said(), r.said(); got != want {
-			t.Errorf("read again: %s\nwant: %s\n%s", got, want, r.file())
+		if got, want := again.String(), r.String(); got != want {
+			t.Errorf("read again: %s\nwant: %s\n%s", got, want, fileOf(r))
 		}
 	})
 }

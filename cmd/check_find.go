@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/peelhq/peel/analyze"
 )
 
 // The names of rules files.
@@ -78,31 +80,31 @@ func findNearest(dirs []string, name string) (string, error) {
 // readRules reads a rules file into r, in peel's form or dive's. One that was
 // named may be a pipe, and is told by its content; one that was found is a
 // regular file, and is what its name says.
-func (r *ruleset) readRules(path string, named bool) error {
+func readRules(r *analyze.Rules, path string, named bool) error {
 	data, err := readBounded(path, named)
 	if err != nil {
 		return err
 	}
-	if err := r.parse(path, data, named); err != nil {
+	if err := parseRules(r, path, data, named); err != nil {
 		if where := (*lineError)(nil); errors.As(err, &where) && where.line > 0 {
 			return fmt.Errorf("%s:%d: %w", path, where.line, err)
 		}
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	r.from = filepath.ToSlash(path)
+	r.From = filepath.ToSlash(path)
 	return nil
 }
 
-// parse reads the content of a rules file into r.
-func (r *ruleset) parse(path string, data []byte, named bool) error {
+// parseRules reads the content of a rules file into r.
+func parseRules(r *analyze.Rules, path string, data []byte, named bool) error {
 	root, err := document(data)
 	if err != nil {
 		return err
 	}
 	if filepath.Base(path) == diveFile || named && isDive(root) {
-		return r.readDive(root)
+		return readDive(r, root)
 	}
-	return r.readPeel(root)
+	return readPeel(r, root)
 }
 
 // readBounded returns the content of a rules file.
@@ -112,7 +114,7 @@ func readBounded(path string, named bool) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("cannot read it: %w", err)
 	case info.IsDir(), !named && !info.Mode().IsRegular():
-		return nil, fmt.Errorf("cannot read it: %s is no regular file", path)
+		return nil, fmt.Errorf("cannot read it: %s is not a regular file", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {

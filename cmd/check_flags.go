@@ -8,11 +8,13 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/peelhq/peel/analyze"
 )
 
 // checkFlags are what the flags of check say.
 type checkFlags struct {
-	rules      []*ruleFlag // in the order of settings
+	rules      []*ruleFlag // in the order of analyze.Settings
 	weights    []weight    // as given
 	config     string
 	baseline   string
@@ -25,7 +27,7 @@ type weight struct{ rule, word string }
 
 // ruleFlag is the flag of one setting: its values, each of which can be read.
 type ruleFlag struct {
-	setting *setting
+	setting *analyze.Setting
 	given   []string
 }
 
@@ -44,31 +46,28 @@ func (f *ruleFlag) String() string {
 	if len(f.given) > 0 {
 		return strings.Join(f.given, " ")
 	}
-	if text, ok := defaults[f.setting.name]; ok {
-		return text
+	if f.setting.Default != "" || f.setting.Kind.Many {
+		return f.setting.Default
 	}
-	if f.setting.many() {
-		return ""
-	}
-	return off
+	return analyze.Off
 }
 
 func (f *ruleFlag) Set(s string) error {
-	if err := newRuleset().say(f.setting, s); err != nil {
+	if err := analyze.NoRules().Say(f.setting, s); err != nil {
 		return err
 	}
 	f.given = append(f.given, s)
 	return nil
 }
 
-func (f *ruleFlag) Type() string { return f.setting.takes }
+func (f *ruleFlag) Type() string { return f.setting.Kind.Name }
 
 func (f *weightFlag) String() string { return "" }
 
 func (f *weightFlag) Set(s string) error {
 	for name := range strings.SplitSeq(s, ",") {
-		if !slices.Contains(ruleNames(), name) {
-			return fmt.Errorf("%q is no rule: there are %s", name, strings.Join(ruleNames(), ", "))
+		if !slices.Contains(analyze.RuleNames(), name) {
+			return fmt.Errorf("unknown rule %q: the rules are %s", name, strings.Join(analyze.RuleNames(), ", "))
 		}
 		*f.all = append(*f.all, weight{name, f.word})
 	}
@@ -79,17 +78,17 @@ func (f *weightFlag) Type() string { return "rules" }
 
 // register gives a command the flags.
 func (f *checkFlags) register(c *cobra.Command) {
-	for i := range settings {
-		if s := &settings[i]; s.short != "" {
+	for _, s := range analyze.Settings() {
+		if s.Help != "" {
 			flag := &ruleFlag{setting: s}
 			f.rules = append(f.rules, flag)
-			c.Flags().Var(flag, s.name, s.short)
+			c.Flags().Var(flag, s.Name, s.Help)
 		}
 	}
 	c.Flags().Var(&weightFlag{"warn", &f.weights}, "warn", "rules whose breach is a warning, and fails nothing")
 	c.Flags().Var(&weightFlag{"error", &f.weights}, "error", "rules whose breach fails the check, as all do by default")
 	for _, name := range []string{"warn", "error"} {
-		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(ruleNames(), cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
+		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(analyze.RuleNames(), cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
 	}
 	c.Flags().StringVar(&f.config, "config", "", `the rules file, or "none" (default: `+peelFile+`, else `+diveFile+`, here or above, up to the repository's root)`)
 	c.Flags().StringVar(&f.baseline, "baseline", "", "what max-growth compares with: an image, or a report -f json of it")
@@ -98,10 +97,10 @@ func (f *checkFlags) register(c *cobra.Command) {
 	c.Flags().BoolVar(&f.init, "init", false, "write a rules file to start from, with what "+diveFile+" and flags say, and check nothing")
 }
 
-// ruleset returns the rules that are in force: those of flags, over those of the
+// inForce returns the rules that are in force: those of flags, over those of the
 // rules file, over the defaults. Globs add to the file's.
-func (f *checkFlags) ruleset(config *pflag.Flag) (*ruleset, error) {
-	r := newRuleset()
+func (f *checkFlags) inForce(config *pflag.Flag) (*analyze.Rules, error) {
+	r := analyze.NewRules()
 	path, named := f.config, config.Changed
 	if !named {
 		dir, err := os.Getwd()
@@ -113,7 +112,7 @@ func (f *checkFlags) ruleset(config *pflag.Flag) (*ruleset, error) {
 		}
 	}
 	if path != "" && (!named || path != noConfig) {
-		if err := r.readRules(path, named); err != nil {
+		if err := readRules(r, path, named); err != nil {
 			return nil, usage("", "%w", err)
 		}
 	}
@@ -124,19 +123,19 @@ func (f *checkFlags) ruleset(config *pflag.Flag) (*ruleset, error) {
 }
 
 // apply puts what the flags say over what r has.
-func (f *checkFlags) apply(r *ruleset) error {
+func (f *checkFlags) apply(r *analyze.Rules) error {
 	for _, flag := range f.rules {
 		for _, text := range flag.given {
-			if err := r.say(flag.setting, text); err != nil {
-				return usage("", "--%s %s: %w", flag.setting.name, text, err)
+			if err := r.Say(flag.setting, text); err != nil {
+				return usage("", "--%s %s: %w", flag.setting.Name, text, err)
 			}
 		}
-		if flag.setting.name == "max-growth" && len(flag.given) > 0 && r.MaxGrowth.On && f.baseline == "" {
-			return usage("--baseline IMAGE, or --baseline report.json", "--max-growth: there is no baseline to compare with")
+		if s := flag.setting; s.OfGrowth && len(flag.given) > 0 && r.On(s) && f.baseline == "" {
+			return usage("--baseline IMAGE, or --baseline report.json", "--%s: there is no baseline to compare with", s.Name)
 		}
 	}
 	for _, w := range f.weights {
-		if err := r.weigh(w.rule, w.word); err != nil {
+		if err := r.Weigh(w.rule, w.word); err != nil {
 			return usage("--"+w.rule+" with a limit", "--%s %s: %w", w.word, w.rule, err)
 		}
 	}

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +27,7 @@ func (a *app) initRules(ctx context.Context, flags *checkFlags, config *pflag.Fl
 			return usage("peel check --init, without --config", "--init writes a file, and --config says there is to be none")
 		}
 	}
-	r := newRuleset()
+	r := analyze.NewRules()
 	dir, err := os.Getwd()
 	if err != nil {
 		return failed("", "looking for %s: %w", diveFile, err)
@@ -38,15 +37,19 @@ func (a *app) initRules(ctx context.Context, flags *checkFlags, config *pflag.Fl
 		return failed("", "%w", err)
 	}
 	if found != "" {
-		if err := r.readRules(found, false); err != nil {
+		if err := readRules(r, found, false); err != nil {
 			return usage("", "%w", err)
 		}
 	}
 	if err := flags.apply(r); err != nil {
 		return err
 	}
-	r.base = cmp.Or(a.base, r.base)
-	if err := writeNew(name, r.file()); err != nil {
+	if a.base != "" {
+		if err := r.SetBase(a.base); err != nil {
+			return usage("", "--base %s: %w", a.base, err)
+		}
+	}
+	if err := writeNew(name, fileOf(r)); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			return failed("", "%s is there already, and stays as it is", name)
 		}
@@ -82,57 +85,46 @@ const fileHead = `# What an image of this repository must keep to; "peel check I
 # Shares are 0.95 or 95%, sizes 20MB, 64MiB or 512 (bytes). More: docs/check.md
 `
 
-const globHelp = `# Globs: "*.pem" and ".git" at any depth, "/srv/*.key" from the root on, "**" for
-# any number of directories, with all that lies below; "!/etc/ssl" excepts.
-`
-
-// file is a rules file that says what r says. What it leaves as it is stands
+// fileOf is a rules file that says what r says. What it leaves as it is stands
 // there as a comment, with a value to show how it is written.
-func (r *ruleset) file() []byte {
+func fileOf(r *analyze.Rules) []byte {
 	var b bytes.Buffer
 	b.WriteString(fileHead)
-	for i := range settings {
-		s := &settings[i]
+	explained := map[*analyze.Kind]bool{}
+	for _, s := range analyze.Settings() {
 		b.WriteByte('\n')
-		for line := range strings.SplitSeq(fold(s.long, 76), "\n") {
+		for line := range strings.SplitSeq(fold(s.Text, 76), "\n") {
 			b.WriteString("# " + line + "\n")
 		}
-		if s.name == "forbid" {
-			b.WriteString(globHelp)
+		if !explained[s.Kind] {
+			explained[s.Kind] = true
+			b.WriteString(s.Kind.Comment)
 		}
-		given := r.given[s.name]
-		if s.name == "base" && r.base != "" {
-			given = []string{r.base}
-		}
-		switch text, isDefault := defaults[s.name]; {
-		case len(given) == 0 && isDefault:
-			b.WriteString(s.name + ": " + text + "\n")
-		case len(given) == 0 && s.many():
-			b.WriteString("#" + s.name + ":\n#  - " + yamlText(s.try) + "\n")
+		switch given := r.Given(s); {
+		case len(given) == 0 && s.Default != "":
+			b.WriteString(s.Name + ": " + s.Default + "\n")
+		case len(given) == 0 && s.Kind.Many:
+			b.WriteString("#" + s.Name + ":\n#  - " + yamlText(s.Example) + "\n")
 		case len(given) == 0:
-			b.WriteString("#" + s.name + ": " + yamlText(s.try) + "\n")
-		case s.many() && given[0] != off:
-			b.WriteString(s.name + ":\n")
+			b.WriteString("#" + s.Name + ": " + yamlText(s.Example) + "\n")
+		case s.Kind.Many && given[0] != analyze.Off:
+			b.WriteString(s.Name + ":\n")
 			for _, g := range given {
 				b.WriteString("  - " + yamlText(g) + "\n")
 			}
 		default:
-			b.WriteString(s.name + ": " + yamlText(given[0]) + "\n")
+			b.WriteString(s.Name + ": " + yamlText(given[0]) + "\n")
 		}
 	}
 	b.WriteString("\n# The breach of a rule is an \"error\", which fails the check, or a \"warn\".\n")
 	warned := false
-	for i := range settings {
-		s := &settings[i]
-		if s.limit == nil {
-			continue
-		}
-		if on, severity := s.limit(r); *on && *severity == analyze.Warning {
+	for _, s := range analyze.Settings() {
+		if s.IsRule() && r.On(s) && r.Severity(s) == analyze.Warning {
 			if !warned {
 				b.WriteString(severityKey + ":\n")
 			}
 			warned = true
-			b.WriteString("  " + s.name + ": warn\n")
+			b.WriteString("  " + s.Name + ": warn\n")
 		}
 	}
 	if !warned {

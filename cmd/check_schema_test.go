@@ -2,50 +2,20 @@ package cmd
 
 import (
 	"encoding/json"
-	"maps"
-	"os"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v4"
-)
 
-// The schema has the keys of the rules file and says of each what the file's
-// comments say.
-func TestRulesSchemaKeys(t *testing.T) {
-	var s struct {
-		Properties map[string]struct {
-			Description string
-			Properties  map[string]any
-		}
-	}
-	data, err := os.ReadFile("../docs/peel.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(data, &s); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := slices.Sorted(maps.Keys(s.Properties)), slices.Sorted(slices.Values(fileKeys())); !slices.Equal(got, want) {
-		t.Errorf("the schema's keys are\n%q\nthe file's\n%q", got, want)
-	}
-	if got, want := slices.Sorted(maps.Keys(s.Properties[severityKey].Properties)), slices.Sorted(slices.Values(ruleNames())); !slices.Equal(got, want) {
-		t.Errorf("the schema's rules are\n%q\npeel's\n%q", got, want)
-	}
-	for _, x := range settings {
-		if got := s.Properties[x.name].Description; got != x.long {
-			t.Errorf("%s is described as\n%s\nand in the file as\n%s", x.name, got, x.long)
-		}
-	}
-}
+	"github.com/peelhq/peel/analyze"
+)
 
 // The schema takes what peel takes.
 func TestRulesSchema(t *testing.T) {
 	s := schema(t, "peel.schema.json")
 	for _, text := range []string{
-		string(newRuleset().file()),
+		string(fileOf(analyze.NewRules())),
 		"min-efficiency: 0.95", "min-efficiency: 95%", "min-efficiency: '0.95'", "min-efficiency: off", "min-efficiency: 1", "min-efficiency: 100%", "min-efficiency: 99.5 %", "min-efficiency: '1.0'", "min-efficiency: 0%",
 		"min-efficiency: 95", "min-efficiency: 101%", "min-efficiency: -1", "min-efficiency: lots", "min-efficiency: '1.1'", "min-efficiency: [1]",
 		"max-wasted: 20MB", "max-wasted: 20 MiB", "max-wasted: 512", "max-wasted: '512'", "max-wasted: 1.5GB", "max-wasted: 2k", "max-wasted: off", "max-wasted: 7b",
@@ -72,7 +42,7 @@ func TestRulesSchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		bySchema := s.Validate(doc)
-		byPeel := newRuleset().parse(peelFile, []byte(text), false)
+		byPeel := parseRules(analyze.NewRules(), peelFile, []byte(text), false)
 		if (bySchema == nil) != (byPeel == nil) {
 			t.Errorf("%s\n  the schema says: %v\n  peel says: %v", text, bySchema, byPeel)
 		}

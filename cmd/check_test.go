@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/peelhq/peel/analyze"
 )
 
 func TestCheckExitCodes(t *testing.T) {
@@ -52,10 +54,10 @@ func TestCheckExitCodes(t *testing.T) {
 		{"app.tar --max-growth 5%", 2, "", "--max-growth: there is no baseline"},
 		{"app.tar --max-growth 0.05 --baseline app.tar", 2, "", "give a size as 20MB or a share"},
 		{"app.tar --warn max-layers", 2, "", "the rule is off: give it a limit"},
-		{"app.tar --warn ignore", 2, "", `"ignore" is no rule`},
-		{"app.tar --warn=", 2, "", "is no rule"},
+		{"app.tar --warn ignore", 2, "", `unknown rule "ignore"`},
+		{"app.tar --warn=", 2, "", "unknown rule"},
 		{"app.tar --max-layers 1.5", 2, "", "give a number"},
-		{"app.tar --forbid [", 2, "", "is no glob"},
+		{"app.tar --forbid [", 2, "", "is not a glob"},
 		{"app.tar --forbid=", 2, "", "an empty glob"},
 		{"app.tar --init", 2, "", "no image with --init"},
 		{"--init --config none", 2, "", "there is to be none"},
@@ -135,9 +137,9 @@ func TestInit(t *testing.T) {
 			if strings.Contains(c.flags, "conf.yaml") {
 				name = "conf.yaml"
 			}
-			r := newRuleset()
-			if err := r.readRules(name, true); err != nil || r.said() != c.want {
-				t.Errorf("%v, the file says\n%s\nwant\n%s\n%s", err, r.said(), c.want, read(t, name))
+			r := analyze.NewRules()
+			if err := readRules(r, name, true); err != nil || r.String() != c.want {
+				t.Errorf("%v, the file says\n%s\nwant\n%s\n%s", err, r.String(), c.want, read(t, name))
 			}
 			if c.name == "plain" {
 				golden(t, "init", read(t, name))
@@ -149,7 +151,7 @@ func TestInit(t *testing.T) {
 					bare.WriteString(strings.TrimPrefix(line, "#"))
 				}
 			}
-			if err := newRuleset().parse(peelFile, []byte(bare.String()), false); err != nil {
+			if err := parseRules(analyze.NewRules(), peelFile, []byte(bare.String()), false); err != nil {
 				t.Errorf("%v in\n%s", err, bare.String())
 			}
 		})

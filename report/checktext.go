@@ -40,9 +40,7 @@ func CheckText(w io.Writer, v *Verdict) error {
 		}
 	}
 	if v.Outcome.Failed() && !tellsOfWaste(details) {
-		counted := *v.Analysis
-		counted.Waste = v.Outcome.Waste
-		p.waste(&counted, checkWaste)
+		p.waste(v.Analysis, v.Outcome.Waste, checkWaste)
 	}
 	p.verdict(v.counts())
 	return p.writeTo(w)
@@ -51,7 +49,7 @@ func CheckText(w io.Writer, v *Verdict) error {
 // tellsOfWaste reports whether a finding says what wastes bytes.
 func tellsOfWaste(findings []analyze.Finding) bool {
 	for i := range findings {
-		if findings[i].Rule == wasteRule {
+		if findings[i].Rule == analyze.RuleWaste {
 			return true
 		}
 	}

@@ -116,10 +116,6 @@ func CheckJUnit(w io.Writer, v *Verdict) error {
 	return err
 }
 
-// aboutWaste are the rules that a finding of waste, once mended, brings nearer to
-// their limits.
-var aboutWaste = map[string]bool{"min-efficiency": true, "max-wasted": true, "max-user-wasted": true}
-
 // ruleText is what was found that bears on a rule: its own findings, and the
 // largest waste if it is about that.
 func ruleText(v *Verdict, r *analyze.Result) string {
@@ -127,9 +123,11 @@ func ruleText(v *Verdict, r *analyze.Result) string {
 	if advice := clean.Line(v.advice(r.Rule)); advice != "" {
 		b.WriteString(advice + "\n")
 	}
+	s := analyze.SettingNamed(r.Rule)
+	ofWaste := s != nil && s.OfWaste // findings of waste, once they are dealt with, bring it nearer to its limit
 	n := 0
 	for _, f := range v.details() {
-		if f.Rule != r.Rule && (f.Rule != wasteRule || !aboutWaste[r.Rule]) {
+		if f.Rule != r.Rule && (f.Rule != analyze.RuleWaste || !ofWaste) {
 			continue
 		}
 		if n++; n > junitFindings {

@@ -46,8 +46,8 @@ func analysisOf(t *testing.T, f *testkit.Fixture) *analyze.Analysis {
 func everything(t *testing.T, a *analyze.Analysis) string {
 	t.Helper()
 	var b bytes.Buffer
-	findings := analyze.Check(a, analyze.Rules{MinEfficiency: analyze.Limited(1.0, analyze.Error)}, nil)
-	if err := errors.Join(Text(&b, a), CheckText(&b, &Verdict{Analysis: a, Outcome: findings})); err != nil {
+	outcome, err := analyze.Check(t.Context(), a, analyze.NewRules(), analyze.CheckOptions{})
+	if err := errors.Join(err, Text(&b, a), CheckText(&b, &Verdict{Analysis: a, Outcome: outcome})); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()

@@ -157,7 +157,7 @@ func CheckSARIF(w io.Writer, v *Verdict) error {
 		if !ok {
 			i = len(run.Tool.Driver.Rules)
 			index[id] = i
-			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{quoted(id), sarifText{quoted(aboutRule(id))}, rulesHelp, sarifDefault{s.String()}})
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{quoted(id), sarifText{quoted(analyze.AboutRule(id))}, rulesHelp, sarifDefault{s.String()}})
 		}
 		return i
 	}

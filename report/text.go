@@ -61,7 +61,7 @@ func Text(w io.Writer, a *analyze.Analysis) error {
 	p.totals(a)
 	p.layers(a)
 	p.causes(a)
-	p.waste(a, wasteShown)
+	p.waste(a, a.Waste, wasteShown)
 	p.flaws(a.Flaws)
 	return p.writeTo(w)
 }
@@ -173,21 +173,21 @@ var meaning = map[analyze.Cause]string{
 	analyze.Duplicate:    "the same layer holds the path again",
 }
 
-// waste lists the largest of what is wasted, n rows at most, each with the
+// waste lists the largest of rows, which are of a, n at most, each with the
 // layer that carries it, the layer to blame, and that one's build step.
-func (p *page) waste(a *analyze.Analysis, n int) {
-	if len(a.Waste) == 0 {
+func (p *page) waste(a *analyze.Analysis, rows []analyze.Waste, n int) {
+	if len(rows) == 0 {
 		return
 	}
-	if n < len(a.Waste) {
-		p.heading("The largest waste (%d of %s)", n, human.Count(len(a.Waste), "version", "versions"))
+	if n < len(rows) {
+		p.heading("The largest waste (%d of %s)", n, human.Count(len(rows), "version", "versions"))
 	} else {
 		p.heading("The waste")
 	}
 	p.line("    bytes  cause         in   by  path")
 	const indent, stepIndent = 34, 11
 	last := -1
-	for _, x := range a.Waste[:min(n, len(a.Waste))] {
+	for _, x := range rows[:min(n, len(rows))] {
 		by := "?"
 		if x.By >= 0 {
 			by = strconv.Itoa(x.By)

@@ -103,35 +103,6 @@ func (v *Verdict) advice(rule string) string {
 	return ""
 }
 
-// wasteRule is the rule that findings are of which waste bytes without breaking
-// one.
-const wasteRule = "waste"
-
-// aboutRules says in a line what each rule is about, for the forms that
-// describe rules; a rule that is not here describes itself by its name.
-var aboutRules = map[string]string{
-	"min-efficiency":      "The visible bytes' share of the stored ones is at least the limit",
-	"max-wasted":          "The image ships at most so many bytes that nobody can see",
-	"max-user-wasted":     "Of what the layers above the base store, at most this share is wasted",
-	"max-size":            "The layers store at most so many bytes",
-	"max-compressed-size": "The layers' blobs are at most so large",
-	"max-layers":          "The image has at most so many layers",
-	"max-layer-size":      "No layer stores more than the limit",
-	"max-files":           "The image has at most so many files",
-	"max-growth":          "The image has grown by at most so much since its baseline",
-	"forbid":              "No layer ships a path that the rules forbid",
-	"visible":             "What shows in the image, and is seldom wanted there",
-	"secret":              "Files that are named like secrets, deleted and still shipped",
-	wasteRule:             "Bytes that are shipped though nobody can see them",
-}
-
-func aboutRule(rule string) string {
-	if s, ok := aboutRules[rule]; ok {
-		return s
-	}
-	return rule
-}
-
 // A change is one figure of an image beside that of its baseline, for people.
 type change struct{ name, before, after, difference string }
 

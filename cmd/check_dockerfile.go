@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
@@ -29,12 +28,4 @@ func readDockerfile(name string) (*dockerfile.File, error) {
 		return nil, usage("", "cannot read the Dockerfile: %w", err)
 	}
 	return d, nil
-}
-
-// advise adds to an outcome what is to be mended in the build. Waste that is
-// ignored is left out of that, too.
-func advise(an *analyze.Analysis, o *analyze.Outcome, d *dockerfile.File) {
-	counted := *an
-	counted.Waste = o.Waste
-	o.Add(analyze.Advise(&counted, analyze.AdviceOptions{Dockerfile: d})...)
 }

@@ -1,0 +1,194 @@
+package analyze
+
+import (
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/peelhq/peel/internal/human"
+)
+
+// Off is the value that switches a setting off.
+const Off = "off"
+
+// A Kind is a kind of value that settings take.
+type Kind struct {
+	Name string // of one value: "size", "glob"
+	Many bool   // a setting takes any number of values, which add up
+	Off  bool   // the value Off switches a setting off
+
+	// Comment is for a rules file, before the first setting of the kind: lines
+	// that end with a newline; "" if there is nothing to say.
+	Comment string
+	// Schema is the JSON Schema (2020-12) of what a rules file has for a setting.
+	Schema string
+}
+
+// A kind is a Kind of values of type T.
+type kind[T any] struct {
+	*Kind
+	// read makes one value of text. have is what came of the values before, for
+	// kinds of which there may be many.
+	read func(have T, text string) (T, error)
+	// show writes a value for people.
+	show func(T) string
+}
+
+// one returns how a kind is read of which a setting takes one value.
+func one[T any](parse func(string) (T, error)) func(T, string) (T, error) {
+	return func(_ T, text string) (T, error) { return parse(text) }
+}
+
+// The kinds of values.
+var (
+	ratioKind = kind[float64]{&Kind{
+		Name: "ratio", Off: true,
+		Schema: `{
+      "description": "A share: 0.95, 95%, or off.",
+      "oneOf": [
+        { "type": "number", "minimum": 0, "maximum": 1 },
+        { "type": "string", "pattern": "^(off|0*(0|1)?\\.0+|0*1\\.?|0+\\.?|0*\\.[0-9]+|0*(100(\\.0*)?|[0-9]{1,2}(\\.[0-9]*)?|\\.[0-9]+) *%)$" }
+      ]
+    }`,
+	}, one(parseShare), human.Percent}
+
+	sizeKind = kind[int64]{&Kind{
+		Name: "size", Off: true,
+		Schema: `{
+      "description": "Bytes: 100MB, 64MiB, 512, or off.",
+      "oneOf": [
+        { "type": "integer", "minimum": 0, "maximum": 9223372036854775807 },
+        { "type": "string", "pattern": "^(off|([0-9]+(\\.[0-9]*)?|\\.[0-9]+) *([bB]|[kKmMgGtTpPeE]([iI]?[bB]?))?)$" }
+      ]
+    }`,
+	}, one(parseAmount), human.Size}
+
+	countKind = kind[int64]{&Kind{
+		Name: "count", Off: true,
+		Schema: `{
+      "description": "A number, or off.",
+      "oneOf": [
+        { "type": "integer", "minimum": 0, "maximum": 9223372036854775807 },
+        { "type": "string", "pattern": "^(off|[0-9]+)$" }
+      ]
+    }`,
+	}, one(parseCount), human.Comma[int64]}
+
+	growthKind = kind[GrowthLimit]{&Kind{
+		Name: "growth", Off: true,
+		Schema: `{
+      "description": "Bytes, or a share of the baseline's: 20MB, 5%, or off.",
+      "oneOf": [
+        { "type": "integer", "minimum": 0, "maximum": 9223372036854775807 },
+        { "type": "string", "pattern": "^(off|([0-9]+(\\.[0-9]*)?|\\.[0-9]+) *(%|[bB]|[kKmMgGtTpPeE]([iI]?[bB]?))?)$" }
+      ]
+    }`,
+	}, one(parseGrowthLimit), GrowthLimit.text}
+
+	globsKind = kind[Globs]{&Kind{
+		Name: "glob", Many: true, Off: true,
+		Comment: `# Globs: "*.pem" and ".git" at any depth, "/srv/*.key" from the root on, "**" for
+# any number of directories, with all that lies below; "!/etc/ssl" excepts.
+`,
+		Schema: `{
+      "description": "Paths of the image, with all that lies below: *.pem and .git at any depth, /srv/*.key from the root on, ! for an exception; or off.",
+      "oneOf": [
+        { "type": "string", "minLength": 1, "maxLength": 1024 },
+        { "type": "array", "minItems": 1, "items": { "type": "string", "minLength": 1, "maxLength": 1024, "not": { "const": "off" } } }
+      ]
+    }`,
+	}, addGlob, func(gs Globs) string { return human.Count(len(gs), "glob", "globs") }}
+
+	layersKind = kind[string]{&Kind{
+		Name: "layers",
+		Schema: `{
+      "description": "How many layers, a digest, or an image.",
+      "oneOf": [
+        { "type": "integer", "minimum": 0 },
+        { "type": "string", "pattern": "\\S" }
+      ]
+    }`,
+	}, one(func(text string) (string, error) { return text, nil }), func(text string) string { return text }}
+)
+
+// parseShare reads a share of something: "0.95" or "95%".
+func parseShare(s string) (float64, error) {
+	number, percent := strings.CutSuffix(s, "%")
+	v, err := parseDecimal(number)
+	if percent {
+		v /= 100
+	}
+	if err != nil || v > 1 {
+		return 0, errors.New(`give a share as 0.95 or 95%, or "off"`)
+	}
+	return v, nil
+}
+
+// parseDecimal reads a decimal number that is not negative, of nothing but digits
+// and a point: without a sign, an exponent, or a word for what is not a number.
+func parseDecimal(s string) (float64, error) {
+	s = strings.TrimSpace(s)
+	if strings.Trim(s, "0123456789.") != "" {
+		return 0, strconv.ErrSyntax
+	}
+	return strconv.ParseFloat(s, 64)
+}
+
+// parseAmount reads a number of bytes: "100MB", "64 MiB", "512".
+func parseAmount(s string) (int64, error) {
+	v, err := humanize.ParseBytes(s)
+	// The library takes a comma for a separator of thousands: "1,5 GB" for 15 GB.
+	if err != nil || v > math.MaxInt64 || strings.Contains(s, ",") {
+		return 0, errors.New(`give a size as 100MB, 64MiB or 512 (bytes), or "off"`)
+	}
+	return int64(v), nil
+}
+
+// parseCount reads a number of things: "20".
+func parseCount(s string) (int64, error) {
+	v, err := strconv.ParseUint(s, 10, 63)
+	if err != nil {
+		return 0, errors.New(`give a number as 20, or "off"`)
+	}
+	return int64(v), nil
+}
+
+// A GrowthLimit is by how much an image may store more than its baseline: bytes,
+// or a share of what the baseline stores.
+type GrowthLimit struct {
+	Bytes int64   // -1 for a share
+	Share float64 // 0.05 is 5 %
+}
+
+// text returns the limit for people.
+func (g GrowthLimit) text() string {
+	if g.Bytes < 0 {
+		return human.Percent(g.Share)
+	}
+	return human.Size(g.Bytes)
+}
+
+// parseGrowthLimit reads what an image may grow by: "20MB" or "5%". A bare
+// fraction could be either.
+func parseGrowthLimit(s string) (GrowthLimit, error) {
+	if number, ok := strings.CutSuffix(s, "%"); ok {
+		if v, err := parseDecimal(number); err == nil {
+			return GrowthLimit{Bytes: -1, Share: v / 100}, nil
+		}
+	} else if bytes, err := parseAmount(s); err == nil && (bytes > 0 || s == "0") {
+		return GrowthLimit{Bytes: bytes}, nil
+	}
+	return GrowthLimit{}, errors.New(`give a size as 20MB or a share of the baseline as 5%, or "off"`)
+}
+
+// addGlob reads one more glob.
+func addGlob(have Globs, text string) (Globs, error) {
+	g, err := ParseGlob(text)
+	if err != nil {
+		return have, err
+	}
+	return append(have, g), nil
+}

@@ -1,0 +1,215 @@
+package analyze
+
+import (
+	"context"
+	"slices"
+)
+
+// A Setting is one thing that a rules file and the flags of a check can say: a
+// rule with its limit, or what rules go by. All that there is to know of it
+// stands here: the flag, the file's key, the comments of a new rules file, its
+// JSON Schema, the documentation's table, the order of results and what the forms
+// of a report say of the rule follow from the one list, Settings.
+type Setting struct {
+	Name    string // the file's key, and the flag's
+	Kind    *Kind
+	Default string // its value where nothing is said; "" for none: a rule is then off
+	Example string // a value to show
+	Help    string // for the flag, a few words; "" if it is not a flag of check alone
+	Text    string // for a file's comment, the documentation and the schema: a sentence or two
+
+	// The rest is for rules.
+
+	About    string   // in a line what the rule is about, for forms that list rules
+	Severity Severity // of its breach where nothing is said
+	Dive     []string // dive's names of it in a .dive-ci, the first of them for messages
+
+	// OfWaste says that the rule counts waste: the figures leave out what is
+	// ignored, a floor may lift the verdict, and findings of waste bear on it.
+	OfWaste bool
+	// OfGrowth says that the rule is about the growth since a baseline. Without one
+	// it is not checked.
+	OfGrowth bool
+	// KnownUnread says that the figure does not depend on what is in layers: it is
+	// known where one cannot be read.
+	KnownUnread bool
+
+	read  func(have any, text string) (any, error)
+	show  func(value any) string
+	check func(ctx context.Context, c *checker, limit any) (verdict, error) // nil for what is not a rule
+}
+
+// IsRule reports whether the setting is a rule: it has a severity and a result.
+func (s *Setting) IsRule() bool { return s.check != nil }
+
+// A setting is a Setting whose value is a T.
+type setting[T any] struct{ *Setting }
+
+// newSetting returns a setting that is not a rule.
+func newSetting[T any](k kind[T], s Setting) setting[T] {
+	s.Kind = k.Kind
+	s.read = func(have any, text string) (any, error) {
+		before, _ := have.(T)
+		return k.read(before, text)
+	}
+	s.show = func(value any) string {
+		v, _ := value.(T)
+		return k.show(v)
+	}
+	return setting[T]{&s}
+}
+
+// in returns the setting's value, that of T's zero if it is off.
+func (s setting[T]) in(r *Rules) T {
+	v, _ := r.of(s.Setting).value.(T)
+	return v
+}
+
+// rule returns a rule. check holds an image against the rule's limit; it stops
+// with ctx.
+func rule[T any](k kind[T], check func(ctx context.Context, c *checker, limit T) (verdict, error), s Setting) *Setting {
+	r := newSetting(k, s).Setting
+	r.check = func(ctx context.Context, c *checker, limit any) (verdict, error) {
+		l, _ := limit.(T)
+		return check(ctx, c, l)
+	}
+	return r
+}
+
+// atOnce makes a check of one that takes no time: of figures that are there.
+func atOnce[T any](check func(c *checker, limit T) verdict) func(context.Context, *checker, T) (verdict, error) {
+	return func(_ context.Context, c *checker, limit T) (verdict, error) { return check(c, limit), nil }
+}
+
+// Settings returns all settings: the rules in the order in which they are checked
+// and listed everywhere, and after them what rules go by.
+func Settings() []*Setting { return settings }
+
+// SettingNamed returns the setting of a name, nil if there is none.
+func SettingNamed(name string) *Setting {
+	if i := slices.IndexFunc(settings, func(s *Setting) bool { return s.Name == name }); i >= 0 {
+		return settings[i]
+	}
+	return nil
+}
+
+// RuleNames returns the names of the settings that are rules.
+func RuleNames() []string {
+	var names []string
+	for _, s := range settings {
+		if s.IsRule() {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// rulesOfWaste returns the names of the rules that count waste.
+func rulesOfWaste() []string {
+	var names []string
+	for _, s := range rules {
+		if s.OfWaste {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// AboutRule says in a line what the rule of a finding is about: one of Settings,
+// or one of Advise's. Of a rule that it does not know it returns the name.
+func AboutRule(name string) string {
+	if s := SettingNamed(name); s != nil && s.About != "" {
+		return s.About
+	}
+	if about, ok := adviceRules[name]; ok {
+		return about
+	}
+	return name
+}
+
+var settings = append(slices.Clone(rules), ignoreSetting.Setting, minWastedSetting.Setting, baseSetting.Setting)
+
+// rules are all rules of the check.
+var rules = []*Setting{
+	rule(ratioKind, atOnce(minEfficiency), Setting{
+		Name: "min-efficiency", Default: "0.9", Example: "90%", Severity: Error, OfWaste: true,
+		Help:  "visible bytes' least share of the stored ones",
+		Text:  "Visible bytes ÷ stored bytes is at least this.",
+		About: "The visible bytes' share of the stored ones is at least the limit",
+		Dive:  []string{"lowestEfficiency", "lowest-efficiency", "lowest-efficiency-threshold"},
+	}),
+	rule(sizeKind, atOnce(maxWasted), Setting{
+		Name: "max-wasted", Example: "20MB", Severity: Error, OfWaste: true,
+		Help:  "most wasted bytes",
+		Text:  "Wasted bytes, those that would go if the image were squashed, are at most this.",
+		About: "The image ships at most so many bytes that nobody can see",
+		Dive:  []string{"highestWastedBytes", "highest-wasted-bytes"},
+	}),
+	rule(ratioKind, atOnce(maxUserWasted), Setting{
+		Name: "max-user-wasted", Default: "0.1", Example: "10%", Severity: Error, OfWaste: true,
+		Help:  "most wasted share of what user layers store",
+		Text:  "Wasted bytes of the layers above the base ÷ what those store is at most this.",
+		About: "Of what the layers above the base store, at most this share is wasted",
+		Dive:  []string{"highestUserWastedPercent", "highest-user-wasted-percent"},
+	}),
+	rule(sizeKind, atOnce(maxSize), Setting{
+		Name: "max-size", Example: "500MB", Severity: Error,
+		Help:  "most stored bytes",
+		Text:  "Stored bytes, the content of all layers, are at most this.",
+		About: "The layers store at most so many bytes",
+	}),
+	rule(sizeKind, atOnce(maxCompressedSize), Setting{
+		Name: "max-compressed-size", Example: "200MB", Severity: Error,
+		Help:  "most bytes of the layers as they are compressed",
+		Text:  "The layers' blobs, as they are pulled, have at most this many bytes. Not checked where a layer is not compressed.",
+		About: "The layers' blobs are at most so large",
+	}),
+	rule(countKind, atOnce(maxLayers), Setting{
+		Name: "max-layers", Example: "20", Severity: Error, KnownUnread: true,
+		Help:  "most layers",
+		Text:  "There are at most this many layers, the base image's included.",
+		About: "The image has at most so many layers",
+	}),
+	rule(sizeKind, atOnce(maxLayerSize), Setting{
+		Name: "max-layer-size", Example: "100MB", Severity: Error,
+		Help:  "most stored bytes of a layer",
+		Text:  "No layer, the base image's included, stores more than this.",
+		About: "No layer stores more than the limit",
+	}),
+	rule(countKind, atOnce(maxFiles), Setting{
+		Name: "max-files", Example: "50000", Severity: Error,
+		Help:  "most files of the final image",
+		Text:  "The final image has at most this many files, links and the like; directories do not count.",
+		About: "The image has at most so many files",
+	}),
+	rule(growthKind, atOnce(maxGrowth), Setting{
+		Name: "max-growth", Example: "5%", Severity: Error, OfGrowth: true,
+		Help:  "most bytes, or share, that it stores more than the baseline",
+		Text:  "Stored bytes are at most so many, or such a share, more than the baseline's. Not checked without --baseline.",
+		About: "The image has grown by at most so much since its baseline",
+	}),
+	rule(globsKind, forbid, Setting{
+		Name: "forbid", Example: "**/.git/**", Severity: Error,
+		Help:  "a path that no layer may hold (repeat for more)",
+		Text:  "No layer holds a file at these paths, be it visible, covered or removed: it is shipped all the same.",
+		About: "No layer ships a path that the rules forbid",
+	}),
+}
+
+// What the rules go by.
+var (
+	ignoreSetting = newSetting(globsKind, Setting{
+		Name: "ignore", Example: "/var/lib/dpkg",
+		Help: "a path whose waste does not count (repeat for more)",
+		Text: "Waste at these paths counts in no rule: the figures of waste are computed without it. Sizes stay what they are.",
+	})
+	minWastedSetting = newSetting(sizeKind, Setting{
+		Name: "min-wasted", Example: "1MB",
+		Help: "the floor: less waste than this fails no rule",
+		Text: "The floor: less waste than this fails none of " + enumerate(rulesOfWaste()) + ".",
+	})
+	baseSetting = newSetting(layersKind, Setting{
+		Name: "base", Example: "1",
+		Text: "Which layers are the base image's: how many, or a digest, or an image. Default: what the image says of itself, else 1.",
+	})
+)

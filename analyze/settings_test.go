@@ -1,0 +1,184 @@
+package analyze_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/cmd"
+	"github.com/peelhq/peel/internal/testkit"
+)
+
+const (
+	settingsPage   = "../docs/check.md"
+	settingsSchema = "../docs/peel.schema.json"
+)
+
+// TestSettingsDocs: the documentation's table and the schema of the rules file
+// are what the settings say.
+func TestSettingsDocs(t *testing.T) {
+	const begin, end = "<!-- settings: written by go test ./analyze -run SettingsDocs -update -->\n", "<!-- end of settings -->"
+	page, err := os.ReadFile(settingsPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, ok := strings.Cut(string(page), begin)
+	_, tail, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatal("the marks of the table are gone")
+	}
+	if want := head + begin + settingsTable() + end + tail; want != string(page) {
+		if !*update {
+			t.Errorf("%s: the table of rules is not what the program has; -update writes it", settingsPage)
+		} else if err := os.WriteFile(settingsPage, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	testkit.Golden(t, settingsSchema, rulesSchema(t), *update)
+}
+
+// settingsTable is the table of all settings, for the documentation.
+func settingsTable() string {
+	var b strings.Builder
+	b.WriteString("| rule | takes | holds when | default |\n|---|---|---|---|\n")
+	for _, s := range analyze.Settings() {
+		without, takes := analyze.Off, s.Kind.Name
+		if s.Kind.Many {
+			takes += "s"
+		}
+		if s.Kind.Many || !s.Kind.Off {
+			without = "none"
+		}
+		if s.Default != "" {
+			without = "`" + s.Default + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s, as `%s` | %s | %s |\n", s.Name, takes, s.Example, s.Text, without)
+	}
+	return b.String()
+}
+
+// rulesSchema is the JSON Schema of a rules file.
+func rulesSchema(t *testing.T) string {
+	t.Helper()
+	quote := func(text string) string {
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(text); err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(b.String())
+	}
+	var properties, severities, kinds []string
+	seen := map[*analyze.Kind]bool{}
+	for _, s := range analyze.Settings() {
+		properties = append(properties, fmt.Sprintf(`    %q: { "$ref": "#/$defs/%s", "description": %s },`, s.Name, s.Kind.Name, quote(s.Text)))
+		if s.IsRule() {
+			severities = append(severities, fmt.Sprintf(`        %q: { "$ref": "#/$defs/severity" }`, s.Name))
+		}
+		if !seen[s.Kind] {
+			seen[s.Kind] = true
+			kinds = append(kinds, fmt.Sprintf(`    %q: %s,`, s.Kind.Name, s.Kind.Schema))
+		}
+	}
+	return `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "$id": "https://github.com/peelhq/peel/docs/peel.schema.json",
+  "title": "peel: the rules file of peel check, .peel.yaml",
+  "description": "docs/check.md describes the rules. Numbers and texts are both fine where a value is a number.",
+  "type": "object",
+  "additionalProperties": false,
+  "minProperties": 1,
+  "properties": {
+` + strings.Join(properties, "\n") + `
+    "severity": {
+      "description": "What the breach of a rule weighs: error fails the check, warn does not, off switches the rule off. Other than off, the rule has to have a limit.",
+      "type": "object",
+      "minProperties": 1,
+      "additionalProperties": false,
+      "properties": {
+` + strings.Join(severities, ",\n") + `
+      }
+    }
+  },
+  "$defs": {
+` + strings.Join(kinds, "\n") + `
+    "severity": { "enum": ["error", "warn", "off"] }
+  }
+}
+`
+}
+
+// TestMadeUpRule: a rule is one value. Added to the settings, it has a flag, a key
+// of the rules file, a place in a new one, a name in dive's, a severity, a result
+// in its place in every form, and stands in the documentation and the schema.
+func TestMadeUpRule(t *testing.T) {
+	before := settingsTable()
+	analyze.MadeUpRule(t)
+	if table := settingsTable(); table == before || !strings.Contains(table, "| `max-made-up` | count, as `77` | There are at most this many entries that were made up. | off |") {
+		t.Errorf("the documentation does not have it:\n%s", table)
+	}
+	schema := rulesSchema(t)
+	for _, want := range []string{
+		`    "max-made-up": { "$ref": "#/$defs/count", "description": "There are at most this many entries that were made up." },`,
+		`        "max-made-up": { "$ref": "#/$defs/severity" }`,
+	} {
+		if !strings.Contains(schema, want) {
+			t.Errorf("the schema does not have %s:\n%s", want, schema)
+		}
+	}
+	f, err := testkit.Parse("-- layer --\nfile a 1\nfile b 2\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	write := func(name, text string) {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("app.tar", string(testkit.ShapeNamed("docker-20").Archive(f)))
+	write("rules.yaml", "max-made-up: 1\nforbid: c\nseverity: {max-made-up: warn}\n")
+	write("dive.yaml", "rules: {highestMadeUp: 1}\n")
+	for _, c := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"check --help", 0, "--max-made-up"},
+		{"check --help", 0, "Most entries that were made up"},
+		{"check --init --config new.yaml --max-made-up 5 --warn max-made-up", 0, "wrote new.yaml"},
+		{"check app.tar --config new.yaml", 0, "max-made-up"},
+		{"check app.tar --max-made-up many", 2, "give a number"},
+		{"check app.tar --warn nothing", 2, "forbid, max-made-up"},
+		{"check app.tar --config rules.yaml", 0, "pass  forbid           0 files  (limit 0 files)\n  warn  max-made-up            2  (limit 1)\n        → Make them up with care."},
+		{"check app.tar --config rules.yaml --error max-made-up", 1, "FAIL  max-made-up"},
+		{"check app.tar --config dive.yaml", 1, "FAIL  max-made-up"},
+		{"check app.tar --max-made-up 1 -f json", 1, `"rule": "max-made-up"`},
+		{"check app.tar --max-made-up 1 -f junit", 1, `<failure type="max-made-up" message="the number of entries is 2, more than 1">`},
+		{"check app.tar --max-made-up 1 -f sarif", 1, `"text": "The image has at most so many made-up entries"`},
+		{"check app.tar --max-made-up 1 -f sarif", 1, `"ruleId": "max-made-up"`},
+		{"check app.tar --max-made-up 1 -f markdown", 1, "max-made-up"},
+		{"check app.tar --max-made-up 1 -f github", 1, "Too many entries"},
+		{"check app.tar --max-made-up 1 -f gitlab", 1, `"check_name": "max-made-up"`},
+	} {
+		var out, errs bytes.Buffer
+		code := cmd.Main(strings.Fields(c.args), strings.NewReader(""), &out, &errs)
+		if text := out.String() + errs.String(); code != c.code || !strings.Contains(text, c.want) {
+			t.Errorf("peel %s: exit code %d, want %d, and %q in\n%s", c.args, code, c.code, c.want, text)
+		}
+	}
+	made, err := os.ReadFile("new.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\n# There are at most this many entries that were made up.\nmax-made-up: 5\n", "severity:\n  max-made-up: warn\n"} {
+		if !strings.Contains(string(made), want) {
+			t.Errorf("the new rules file does not have %q:\n%s", want, made)
+		}
+	}
+}
