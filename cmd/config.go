@@ -106,7 +106,7 @@ func parseSettings(data []byte) (s ui.Settings, err error) {
 	return s, err
 }
 
-// parseKeys reads the map of acts to keys: one each, or a list.
+// parseKeys reads the map of actions to keys: one each, or a list.
 func parseKeys(n *yaml.Node) (map[string][]string, error) {
 	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
 		return nil, at(n, `keys has to be a map, as "quit: ctrl+q"`)

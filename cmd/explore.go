@@ -67,9 +67,9 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 		}
 	}
 	o := ui.Options{
-		Places:   pickPlaces(source.Places(".", opts)),
+		Sources:  pickSources(source.Places(".", opts)),
 		Open:     open,
-		Acts:     screenActs(),
+		Actions:  screenActions(),
 		Settings: settings,
 		Input:    keys,
 		Output:   a.stdout,
@@ -116,14 +116,14 @@ func (h *held) end() error {
 	return h.hold(nil)
 }
 
-// pickPlaces are places as the screen's picker takes them.
-func pickPlaces(places []source.Place) []ui.Place {
-	out := make([]ui.Place, len(places))
+// pickSources are places as the screen's picker takes them.
+func pickSources(places []source.Place) []ui.Source {
+	out := make([]ui.Source, len(places))
 	for i, p := range places {
-		out[i] = ui.Place{Name: p.Name, List: func(ctx context.Context) ([]ui.Candidate, error) {
+		out[i] = ui.Source{Name: p.Name, List: func(ctx context.Context) ([]ui.Candidate, error) {
 			images, err := p.Images(ctx)
 			if errors.Is(err, source.ErrNoEngine) {
-				err = &noPlace{err}
+				err = &noSource{err}
 			}
 			candidates := make([]ui.Candidate, len(images))
 			for i := range images {
@@ -135,10 +135,10 @@ func pickPlaces(places []source.Place) []ui.Place {
 	return out
 }
 
-// noPlace is an error of a place that is not there, which is no loss.
-type noPlace struct{ error }
+// noSource is an error of a source that is not there, which is no loss.
+type noSource struct{ error }
 
-func (e *noPlace) Unwrap() []error { return []error{e.error, ui.ErrNoPlace} }
+func (e *noSource) Unwrap() []error { return []error{e.error, ui.ErrNoSource} }
 
 // candidate is an image as the picker shows it: by its tag; without one by its
 // file, or by the first digits of its ID.

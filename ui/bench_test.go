@@ -19,7 +19,7 @@ func BenchmarkKeyToFrame(b *testing.B) {
 			down, up := keyOf("j"), keyOf("g")
 			b.ReportAllocs()
 			for b.Loop() {
-				if m.files.cursor == m.files.list.rows-1 {
+				if m.explorer.files.cursor == m.explorer.files.list.rows-1 {
 					send(m, up)
 				}
 				send(m, down)

@@ -4,7 +4,7 @@ import "github.com/peelhq/peel/analyze"
 
 // A causeText explains a cause to who builds the image: why the bytes are dead,
 // and what to do about it.
-type causeText struct{ why, mend string }
+type causeText struct{ why, advice string }
 
 var causeTexts = map[analyze.Cause]causeText{
 	analyze.Overwritten: {

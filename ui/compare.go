@@ -15,6 +15,7 @@ import (
 // differs; of all, the attributes.
 type comparison struct {
 	scroller
+	h    host
 	lk   *look
 	ctx  context.Context // done when the page is closed
 	stop context.CancelFunc
@@ -28,51 +29,52 @@ type comparison struct {
 	all     int64     // of how many
 	result  *compared // nil until it is there
 	broken  string
-	wait    waiting
+	reread  rereading
 }
 
 // openComparison compares the chosen version with the one below it.
-func (m *model) openComparison() tea.Cmd {
-	v, ok := m.chosen()
+func (e *explorer) openComparison() tea.Cmd {
+	v, ok := e.chosen()
 	if !ok {
-		return m.say("there is no file here")
+		return e.h.say("there is no file here")
 	}
-	return m.compareVersion(v)
+	return compareVersion(e.h, v)
 }
 
 // compareVersion opens a page that compares v with the version below it.
-func (m *model) compareVersion(v analyze.Version) tea.Cmd {
-	name := m.look.text(m.a.Tree.Path(v.Node()))
+func compareVersion(h host, v analyze.Version) tea.Cmd {
+	t := h.analysis().Tree
+	name := h.look().text(t.Path(v.Node()))
 	if v.Change() == analyze.Removed {
-		return m.say(fmt.Sprintf("layer %d removes %s: there is nothing to compare", v.Layer(), name))
+		return h.say(fmt.Sprintf("layer %d removes %s: there is nothing to compare", v.Layer(), name))
 	}
-	was := below(m.a.Tree.Versions(v.Node()), v.Layer())
+	was := versionBelow(t.Versions(v.Node()), v.Layer())
 	if was == nil {
-		return m.say(fmt.Sprintf("%s is not there below layer %d: there is nothing to compare with", name, v.Layer()))
+		return h.say(fmt.Sprintf("%s is not there below layer %d: there is nothing to compare with", name, v.Layer()))
 	}
-	p := &comparison{lk: &m.look, is: v, was: *was, path: name}
-	p.ctx, p.stop = context.WithCancel(m.ctx)
+	p := &comparison{h: h, lk: h.look(), is: v, was: *was, path: name}
+	p.ctx, p.stop = context.WithCancel(h.context())
 	p.all = max(v.Size(), was.Size())
 	files := v.Kind() == analyze.TypeFile && was.Kind() == analyze.TypeFile
 	if !files {
 		p.result = &compared{} // there is nothing to read
 	}
-	m.open(p)
+	h.open(p)
 	if !files {
 		return nil
 	}
-	p.wait = m.waitFor()
-	return tea.Batch(p.beginCmd(), m.redrawCmd(p))
+	p.reread = h.reread()
+	return tea.Batch(p.beginCmd(), redrawCmd(h, p))
 }
 
 func (p *comparison) closed() { p.stop() }
 
-// waits reports whether nothing has been compared yet.
-func (p *comparison) waits() bool {
+// rereads reports whether nothing has been compared yet.
+func (p *comparison) rereads() bool {
 	return p.result == nil && p.broken == "" && p.done == 0 && p.ctx.Err() == nil
 }
 
-func (p *comparison) renew(*model) { p.wide = 0 }
+func (p *comparison) restyle() { p.wide = 0 }
 
 func (p *comparison) title(w int) (left, right string) {
 	right = fmt.Sprintf("layer %d %s layer %d", p.is.Layer(), p.lk.sg.was, p.was.Layer())
@@ -86,7 +88,7 @@ func (p *comparison) foot() string {
 	case p.result == nil && p.done > 0:
 		return "comparing: " + percent(p.done, p.all) + ", esc stops"
 	case p.result == nil:
-		return p.wait.says("comparing", p.lk)
+		return p.reread.says("comparing", p.lk)
 	}
 	return outOfSight(p.hidden())
 }
@@ -98,25 +100,28 @@ func (p *comparison) hints(k *keyMap) []hint {
 	return []hint{{k.down, k.up}, {k.left, k.right}}
 }
 
-func (p *comparison) groups(k *keyMap) []keyGroup {
+func (p *comparison) groups(k *keyMap) []keyGroup { return comparisonKeys(k) }
+
+func comparisonKeys(k *keyMap) []keyGroup {
 	return []keyGroup{k.moving(), {"Comparison", []binding{k.left, k.right}}}
 }
 
-func (p *comparison) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
+func (p *comparison) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	keys := p.h.keys()
 	switch {
-	case m.keys.left.matches(k):
+	case keys.left.matches(k):
 		p.x = max(p.x-sideStep, 0)
-	case m.keys.right.matches(k):
+	case keys.right.matches(k):
 		if p.result != nil && p.x+sideStep < p.result.widest {
 			p.x += sideStep
 		}
 	default:
-		return nil, p.scroller.key(m.keys, k)
+		return nil, p.scroller.key(keys, k)
 	}
 	return nil, true
 }
 
-func (p *comparison) mouse(_ *model, msg tea.MouseMsg, _, _ int) tea.Cmd {
+func (p *comparison) mouse(msg tea.MouseMsg, _, _ int) tea.Cmd {
 	p.wheel(msg)
 	return nil
 }

@@ -172,7 +172,7 @@ func attributeNames(of ...map[string]string) []string {
 // comparingMsg says how far a comparison has come.
 type comparingMsg struct{ c *comparing }
 
-func (msg comparingMsg) do(*model) tea.Cmd {
+func (msg comparingMsg) update() tea.Cmd {
 	p := msg.c.p
 	p.done = msg.c.pos
 	ctx := p.ctx
@@ -189,7 +189,7 @@ type comparedMsg struct {
 	err    error
 }
 
-func (msg comparedMsg) do(*model) tea.Cmd { //nolint:unparam // as every deed
+func (msg comparedMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
 	p := msg.p
 	switch {
 	case p.ctx.Err() != nil: // nobody waits for it any more

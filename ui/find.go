@@ -12,7 +12,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// maxHits is how many places are kept of what was found in a file. There may be
+// maxHits is how many hits are held of what was found in a file. There may be
 // more: then it is said that not all have been looked for.
 const maxHits = 1 << 18
 
@@ -72,9 +72,9 @@ func lower(b []byte) {
 	}
 }
 
-// places calls fn with where the pattern is in b, whose letters are small if it
+// each calls fn with where the pattern is in b, whose letters are small if it
 // folds.
-func (f *finder) places(b []byte, fn func(i int) bool) {
+func (f *finder) each(b []byte, fn func(i int) bool) {
 	for i := 0; len(f.pattern) > 0; {
 		k := bytes.Index(b[i:], f.pattern)
 		if k < 0 || !fn(i+k) {
@@ -152,9 +152,10 @@ func (f *finder) count() string {
 }
 
 // askFind asks what to look for, and looks while that is typed.
-func (p *viewer) askFind(m *model) {
+func (p *viewer) askFind() {
 	start := p.offset()
 	q := newPrompt("find:", "")
+	p.finding = q
 	q.changed = func(text string) tea.Cmd {
 		cmd := p.look(text, start)
 		q.aside = p.find.count()
@@ -165,7 +166,7 @@ func (p *viewer) askFind(m *model) {
 		p.seek(goal{byOffset, start}, start)
 		return p.follow()
 	}
-	m.ask(q)
+	p.h.ask(q)
 }
 
 // look begins to look for what was typed, from the beginning; the first hit from
@@ -181,15 +182,15 @@ func (p *viewer) look(text string, start int64) tea.Cmd {
 }
 
 // nextHit goes to the hit behind the one that was gone to, or before it.
-func (p *viewer) nextHit(m *model, n int) tea.Cmd {
+func (p *viewer) nextHit(n int) tea.Cmd {
 	f := &p.find
 	switch {
 	case len(f.pattern) == 0:
-		return m.say("nothing is looked for: " + m.keys.lookFor.first() + " does")
+		return p.h.say("nothing is looked for: " + p.h.keys().lookFor.first() + " does")
 	case len(f.hits) == 0:
-		return m.say(f.count())
+		return p.h.say(f.count())
 	case !f.done && f.at+n >= len(f.hits), !f.done && f.at+n < 0:
-		return m.say("still looking for more")
+		return p.h.say("still looking for more")
 	}
 	p.toHit((f.at + n + len(f.hits)) % len(f.hits))
 	return nil
@@ -202,8 +203,8 @@ func (p *viewer) toHit(i int) {
 	off := f.hits[i]
 	if p.hex {
 		n := p.bytes.perRow(p)
-		if off < p.bytes.top || off >= p.bytes.top+n*int64(p.h) {
-			p.bytes.top = max(off-n*int64(p.h/3), 0)
+		if off < p.bytes.top || off >= p.bytes.top+n*int64(p.high) {
+			p.bytes.top = max(off-n*int64(p.high/3), 0)
 			p.bytes.settle(p)
 		}
 		return
@@ -221,7 +222,7 @@ type hitsMsg struct {
 	err  error
 }
 
-func (msg hitsMsg) do(m *model) tea.Cmd {
+func (msg hitsMsg) update() tea.Cmd {
 	p := msg.p
 	f := &p.find
 	if msg.seq != f.seq || p.doc == nil {
@@ -245,8 +246,8 @@ func (msg hitsMsg) do(m *model) tea.Cmd {
 			p.toHit(0)
 		}
 	}
-	if m.prompt != nil && m.top() == page(p) {
-		m.prompt.aside = f.count()
+	if p.h.asking(p.finding) {
+		p.finding.aside = f.count()
 	}
 	var next tea.Cmd
 	if !f.done {
@@ -280,7 +281,7 @@ func findStep(ctx context.Context, p *viewer, seq int, f *finder, doc content, b
 	if msg.pos < doc.Size() {
 		msg.pos -= int64(len(f.pattern) - 1)
 	}
-	f.places(buf[:n], func(i int) bool {
+	f.each(buf[:n], func(i int) bool {
 		msg.hits = append(msg.hits, f.pos+int64(i))
 		msg.pos = max(msg.pos, f.pos+int64(i+len(f.pattern)))
 		return len(f.hits)+len(msg.hits) < maxHits
@@ -288,8 +289,8 @@ func findStep(ctx context.Context, p *viewer, seq int, f *finder, doc content, b
 	return msg
 }
 
-// askPlace asks where to go: a line, or a byte of what is shown as such.
-func (p *viewer) askPlace(m *model) {
+// askGoTo asks where to go: to a line, or to a byte of what is shown as such.
+func (p *viewer) askGoTo() {
 	label := "line:"
 	if p.hex {
 		label = "byte:"
@@ -302,7 +303,7 @@ func (p *viewer) askPlace(m *model) {
 		}
 		n, err := strconv.ParseInt(text, 0, 64)
 		if err != nil || n < 0 {
-			return m.fail(fmt.Errorf("%q is no number", text))
+			return p.h.fail(fmt.Errorf("%q is no number", text))
 		}
 		if p.doc == nil {
 			return nil
@@ -310,5 +311,5 @@ func (p *viewer) askPlace(m *model) {
 		p.seek(goal{byLine, max(n-1, 0)}, n)
 		return p.follow()
 	}
-	m.ask(q)
+	p.h.ask(q)
 }

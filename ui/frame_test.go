@@ -59,14 +59,14 @@ func start(t testing.TB, a *analyze.Analysis, w, h int, env ...string) *model {
 			return a, nil
 		},
 	})
-	m.after = nothingLater
+	m.timer = nothingLater
 	settle(m, m.Init())
 	send(m, tea.WindowSizeMsg{Width: w, Height: h})
 	return m
 }
 
 // nothingLater is what tests have in the place of timers.
-func nothingLater(time.Duration, tea.Msg) tea.Cmd { return nil }
+func nothingLater(context.Context, time.Duration, tea.Msg) tea.Cmd { return nil }
 
 // send has m take a message in, and run what follows from it to the end.
 func send(m *model, msg tea.Msg) {
@@ -152,23 +152,23 @@ func intact(t *testing.T, m *model) {
 	if i := strings.IndexFunc(plain, func(r rune) bool { return r != '\n' && r < ' ' || r == 0x7f || r == '\u202e' }); i >= 0 {
 		t.Fatalf("%q on the screen, at %q", plain[i], plain[i:min(i+20, len(plain))])
 	}
-	if m.a == nil || m.layout.tooSmall || m.top() != nil {
+	if e, ok := m.top().(*explorer); !ok || m.areas.tooSmall || e == nil {
 		return
 	}
-	for name, l := range map[string]list{"layers": m.layers.list, "files": m.files.list} {
+	for name, l := range map[string]list{"layers": m.explorer.layers.list, "files": m.explorer.files.list} {
 		if l.rows > 0 && (l.cursor < 0 || l.cursor >= l.rows || l.cursor < l.top || l.cursor >= l.top+l.page) {
 			t.Fatalf("%s: the cursor %d is out of sight: %+v", name, l.cursor, l)
 		}
 	}
 	marks := strings.Count(plain, unicodeSigns.mark)
 	want := 0
-	if in := m.layout.panes[layersPane]; !in.empty() && m.layers.rows > 0 {
+	if in := m.explorer.layout.panes[layersPane]; !in.empty() && m.explorer.layers.rows > 0 {
 		want++
 	}
-	if in := m.layout.panes[filesPane]; !in.empty() && m.files.rows.len() > 0 {
+	if in := m.explorer.layout.panes[filesPane]; !in.empty() && m.explorer.files.rows.len() > 0 {
 		want++
 	}
-	if !m.look.ascii && marks != want {
+	if !m.lk.ascii && marks != want {
 		t.Fatalf("%d cursors on the screen, want %d:\n%s", marks, want, plain)
 	}
 }

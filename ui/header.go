@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"slices"
+
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/internal/human"
 )
@@ -15,17 +17,52 @@ type fact struct {
 func (m *model) headerRow(l *line) {
 	if m.a == nil { // there is only the picker
 		l.skip(1)
-		l.put(m.look.st.title, "peel")
-		l.put(m.look.st.dim, "  what each layer of an image does to the ones below it")
+		l.put(m.lk.st.title, "peel")
+		l.put(m.lk.st.dim, "  what each layer of an image does to the ones below it")
 		l.fill()
 		return
 	}
-	header(l, &m.look, m.name, m.loading.far(), m.a)
+	header(l, &m.lk, m.name, m.loading.far(), m.a)
 }
+
+// headerGap is how many columns stand between two facts.
+const headerGap = 3
 
 // header draws the line with the image's name and totals; far says how far the
 // reading has come, if it is still going on.
 func header(l *line, lk *look, name, far string, a *analyze.Analysis) {
+	facts := headerFacts(lk, name, far, a)
+	over := func() int {
+		n := 1 - headerGap - l.left
+		for _, f := range facts {
+			n += headerGap + spansWidth(f.spans)
+		}
+		return n
+	}
+	for drop := 1; drop <= lastDrop; drop++ {
+		facts = slices.DeleteFunc(facts, func(f fact) bool { return f.drop == drop && over() > 0 })
+	}
+	if n := over(); n > 0 { // the name alone gives way
+		facts[0].spans[0].text = cut(name, max(width(name)-n, 4), lk.sg.tail)
+	}
+	for i, f := range facts {
+		if i == 0 {
+			l.skip(1)
+		} else {
+			l.skip(headerGap)
+		}
+		for _, s := range f.spans {
+			l.put(s.st, s.text)
+		}
+	}
+	l.fill()
+}
+
+// lastDrop is the drop of the facts that go last.
+const lastDrop = 5
+
+// headerFacts are the facts of the header, the name first.
+func headerFacts(lk *look, name, far string, a *analyze.Analysis) []fact {
 	st := &lk.st
 	t := a.Totals
 	facts := []fact{
@@ -36,7 +73,7 @@ func header(l *line, lk *look, name, far string, a *analyze.Analysis) {
 	}
 	facts = append(facts,
 		fact{[]span{{st.strong, human.Comma(int64(t.Layers))}, {st.dim, plural(" layer", t.Layers)}}, 3},
-		fact{[]span{{st.strong, human.Size(t.Stored)}, {st.dim, " stored"}}, 5},
+		fact{[]span{{st.strong, human.Size(t.Stored)}, {st.dim, " stored"}}, lastDrop},
 		fact{[]span{{st.strong, human.Size(t.Visible)}, {st.dim, " visible"}}, 4},
 	)
 	waste := st.waste
@@ -55,38 +92,7 @@ func header(l *line, lk *look, name, far string, a *analyze.Analysis) {
 	if n := len(a.Flaws); n > 0 {
 		facts = append(facts, fact{[]span{{st.failure, counted(n, "flaw")}}, 1})
 	}
-
-	const gap = 3
-	total := func() int {
-		n := 1
-		for _, f := range facts {
-			n += gap
-			n += spansWidth(f.spans)
-		}
-		return n - gap
-	}
-	for drop := 1; drop <= 5 && total() > l.left; drop++ {
-		for i, f := range facts {
-			if f.drop == drop {
-				facts = append(facts[:i:i], facts[i+1:]...)
-				break
-			}
-		}
-	}
-	if over := total() - l.left; over > 0 { // the name alone gives way
-		facts[0].spans[0].text = cut(name, max(width(name)-over, 4), lk.sg.tail)
-	}
-	for i, f := range facts {
-		if i == 0 {
-			l.skip(1)
-		} else {
-			l.skip(gap)
-		}
-		for _, s := range f.spans {
-			l.put(s.st, s.text)
-		}
-	}
-	l.fill()
+	return facts
 }
 
 func plural(noun string, n int) string {
@@ -98,18 +104,16 @@ func plural(noun string, n int) string {
 
 // footer draws the last line: what is asked, or said, or else the keys that are
 // of use now.
-func (m *model) footer(l *line) {
-	switch top := m.top(); {
+func (m *model) footer(l *line, top body) {
+	switch {
 	case m.prompt != nil:
-		m.prompt.render(l, &m.look)
-	case m.errand != nil:
-		m.errand.render(l, &m.look, m.keys)
+		m.prompt.render(l, &m.lk)
+	case m.task != nil:
+		m.task.render(l, &m.lk, m.km)
 	case m.notice.text != "":
-		m.notice.render(l, &m.look)
-	case top != nil:
-		hintLine(l, &m.look, append(top.hints(m.keys), m.keys.always()...))
+		m.notice.render(l, &m.lk)
 	default:
-		hintLine(l, &m.look, append(m.keys.paneHints(m.focus), m.keys.always()...))
+		hintLine(l, &m.lk, append(top.hints(m.km), m.km.always()...))
 	}
 }
 

@@ -8,17 +8,18 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// help is the page with the keys of the place that it was opened from, and with
-// every sign.
+// help is the page with the keys of what it was opened from, and with every sign.
 type help struct {
 	scroller
-	lk     *look
-	place  []keyGroup // of that place
-	always []keyGroup
-	bare   bool // without the signs: no image is shown
-	wide   int
-	lines  prose
-	filter bool // tell of the filter's grammar
+	h       host
+	lk      *look
+	own     []keyGroup // of what it was opened from
+	always  []keyGroup
+	signs   bool // tell of the signs
+	filters bool // tell of the filter's grammar
+
+	wide  int
+	lines prose
 }
 
 // helpColumns is the width from which on the help stands in two columns.
@@ -26,34 +27,32 @@ const helpColumns = 88
 
 // openHelp shows the help for what has the screen now.
 func (m *model) openHelp() {
-	k := m.keys
-	h := &help{lk: &m.look, place: k.paneGroups(), always: []keyGroup{k.viewGroup(), k.programGroup()}}
-	if p := m.top(); p != nil {
-		h.place = p.groups(k)
-	} else {
-		h.filter = true
+	top := m.top()
+	_, filters := top.(*explorer)
+	p := &help{h: m, lk: &m.lk, own: top.groups(m.km), always: []keyGroup{m.km.programGroup()}, filters: filters}
+	if m.a != nil { // else there is only the picker
+		p.always, p.signs = append([]keyGroup{m.km.viewGroup()}, p.always...), true
 	}
-	if m.a == nil { // there is only the picker
-		h.always, h.bare = []keyGroup{k.programGroup()}, true
-	}
-	m.open(h)
+	m.open(p)
 }
 
 func (p *help) title(int) (left, right string) { return "Help", outOfSight(p.hidden()) }
 func (p *help) foot() string                   { return "esc closes" }
 func (p *help) hints(k *keyMap) []hint         { return []hint{{k.down, k.up}} }
-func (p *help) groups(k *keyMap) []keyGroup    { return []keyGroup{k.moving()} }
-func (p *help) renew(*model)                   { p.wide = 0 }
+func (p *help) groups(k *keyMap) []keyGroup    { return helpKeys(k) }
+func (p *help) restyle()                       { p.wide = 0 }
 
-func (p *help) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
-	if m.keys.help.matches(k) {
-		m.closePage()
+func helpKeys(k *keyMap) []keyGroup { return []keyGroup{k.moving()} }
+
+func (p *help) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	if p.h.keys().help.matches(k) {
+		p.h.closePage()
 		return nil, true
 	}
-	return nil, p.scroller.key(m.keys, k)
+	return nil, p.scroller.key(p.h.keys(), k)
 }
 
-func (p *help) mouse(_ *model, msg tea.MouseMsg, _, _ int) tea.Cmd {
+func (p *help) mouse(msg tea.MouseMsg, _, _ int) tea.Cmd {
 	p.wheel(msg)
 	return nil
 }
@@ -66,20 +65,20 @@ func (p *help) resize(w, h int) {
 	p.scroller.resize(len(p.lines), h)
 }
 
-// make writes the help: the keys of the place at the left, what is the same
+// make writes the help: the keys of what it was opened from at the left, what is the same
 // everywhere at the right, or all of it below each other.
 func (p *help) make() {
 	var left, right prose
-	for _, g := range p.place {
+	for _, g := range p.own {
 		keySection(&left, p.lk, g)
 	}
-	if p.filter {
+	if p.filters {
 		filterSection(&left, p.lk)
 	}
 	for _, g := range p.always {
 		keySection(&right, p.lk, g)
 	}
-	if !p.bare {
+	if p.signs {
 		signSection(&right, p.lk)
 	}
 	if p.wide < helpColumns {

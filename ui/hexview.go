@@ -19,7 +19,7 @@ type hexView struct {
 // perRow is how many bytes a row has room for: 16, 8 or 4.
 func (b *hexView) perRow(p *viewer) int64 {
 	for _, n := range []int{16, 8} {
-		if p.w >= 1+b.digits(p)+2+3*n+n/8+n {
+		if p.wide >= 1+b.digits(p)+2+3*n+n/8+n {
 			return int64(n)
 		}
 	}
@@ -38,11 +38,11 @@ func (b *hexView) by(p *viewer, n int) {
 func (b *hexView) settle(p *viewer) {
 	n := b.perRow(p)
 	rows := (p.doc.Size() + n - 1) / n
-	b.top = max(min(b.top/n, rows-int64(p.h)), 0) * n
+	b.top = max(min(b.top/n, rows-int64(p.high)), 0) * n
 }
 
 func (b *hexView) foot(p *viewer) string {
-	end := min(b.top+int64(p.h)*b.perRow(p), p.doc.Size())
+	end := min(b.top+int64(p.high)*b.perRow(p), p.doc.Size())
 	return fmt.Sprintf("bytes %s to %s of %s", human.Comma(b.top), human.Comma(end), human.Comma(p.doc.Size()))
 }
 
@@ -108,7 +108,7 @@ var hexBytes = func() string {
 const hexHeld = 32 << 10
 
 func (b *hexView) follow(p *viewer) tea.Cmd {
-	screen := 2 * int64(p.h) * b.perRow(p)
+	screen := 2 * int64(p.high) * b.perRow(p)
 	end := min(b.top+screen, p.doc.Size())
 	if max(b.top-screen, 0) >= b.from && end <= b.from+int64(len(b.held)) {
 		return nil
@@ -133,7 +133,7 @@ type bytesMsg struct {
 	err  error
 }
 
-func (msg bytesMsg) do(*model) tea.Cmd {
+func (msg bytesMsg) update() tea.Cmd {
 	p := msg.p
 	if msg.seq != p.seq {
 		return nil

@@ -153,7 +153,7 @@ func (p *history) make() {
 	wide := 0 // of the facts
 	for i, v := range versions {
 		if v.Change() != analyze.Removed {
-			facts[i] = p.facts(v, below(versions[:i], v.Layer()))
+			facts[i] = p.facts(v, versionBelow(versions[:i], v.Layer()))
 			wide = max(wide, spansWidth(facts[i]))
 		}
 	}
@@ -224,8 +224,8 @@ func (p *history) wasteBelow() {
 // digits is how many a layer's number has at most.
 func (p *history) digits() int { return len(strconv.Itoa(max(len(p.a.Layers)-1, 0))) }
 
-// below returns the version that shows right below layer k, if there is one.
-func below(older []analyze.Version, k int) *analyze.Version {
+// versionBelow returns the version that shows right below layer k, if there is one.
+func versionBelow(older []analyze.Version, k int) *analyze.Version {
 	for i := len(older) - 1; i >= 0; i-- {
 		v := &older[i]
 		if v.Layer() < k && !v.Duplicate() {

@@ -18,6 +18,7 @@ import (
 // those of build steps lead to their layers.
 type imagePage struct {
 	list
+	h     host
 	lk    *look
 	a     *analyze.Analysis
 	wide  int
@@ -31,7 +32,15 @@ type aboutLine struct {
 	value string // to be copied; "" if there is nothing
 }
 
-func newImagePage(m *model) *imagePage { return &imagePage{lk: &m.look, a: m.a} }
+// openImagePage is its row in the table of views.
+func openImagePage(h host, s *snapshot) (body, tea.Cmd) {
+	return inFrame(h.look(), &imagePage{h: h, lk: h.look(), a: s.a}), nil
+}
+
+func (p *imagePage) adopt(s *snapshot) tea.Cmd { //nolint:unparam // as every adopter
+	p.a, p.wide = s.a, 0
+	return nil
+}
 
 func (p *imagePage) title(int) (left, right string) {
 	above, below := p.top, max(p.list.rows-p.page-p.top, 0)
@@ -40,7 +49,7 @@ func (p *imagePage) title(int) (left, right string) {
 
 func (p *imagePage) foot() string { return "" }
 
-func (p *imagePage) renew(m *model) { p.a, p.wide = m.a, 0 }
+func (p *imagePage) restyle() { p.wide = 0 }
 
 func (p *imagePage) resize(w, h int) {
 	if w != p.wide {
@@ -50,22 +59,23 @@ func (p *imagePage) resize(w, h int) {
 	p.list.resize(len(p.lines), h)
 }
 
-func (p *imagePage) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
+func (p *imagePage) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	keys := p.h.keys()
 	switch {
-	case p.list.key(m.keys, k):
-	case m.keys.jump.matches(k):
+	case p.list.key(keys, k):
+	case keys.jump.matches(k):
 		if at := p.about[p.cursor].layer; at >= 0 {
-			return m.jump(m.files.anchor, at, analyze.Alone), true
+			return p.h.jumpToLayer(at), true
 		}
-	case m.keys.copyPath.matches(k):
-		return m.copyText(p.about[p.cursor].value, "value"), true
+	case keys.copyPath.matches(k):
+		return copyText(p.h, p.about[p.cursor].value, "value"), true
 	default:
 		return nil, false
 	}
 	return nil, true
 }
 
-func (p *imagePage) mouse(m *model, msg tea.MouseMsg, _, y int) tea.Cmd {
+func (p *imagePage) mouse(msg tea.MouseMsg, _, y int) tea.Cmd {
 	at := msg.Mouse()
 	switch msg.(type) {
 	case tea.MouseWheelMsg:
@@ -73,8 +83,8 @@ func (p *imagePage) mouse(m *model, msg tea.MouseMsg, _, y int) tea.Cmd {
 	case tea.MouseClickMsg:
 		if i := p.top + y; at.Button == tea.MouseLeft && i < len(p.lines) {
 			p.to(i)
-			if m.double(at.X, at.Y) && p.about[i].layer >= 0 {
-				return m.jump(m.files.anchor, p.about[i].layer, analyze.Alone)
+			if p.h.doubleClick(at.X, at.Y) && p.about[i].layer >= 0 {
+				return p.h.jumpToLayer(p.about[i].layer)
 			}
 		}
 	}
@@ -82,10 +92,13 @@ func (p *imagePage) mouse(m *model, msg tea.MouseMsg, _, y int) tea.Cmd {
 }
 
 func (p *imagePage) hints(k *keyMap) []hint {
-	return []hint{{k.down, k.up}, {k.jump}, {k.copyPath}, {k.viewFiles}, {k.viewWaste}}
+	first, others := k.otherViews("image")
+	return slices.Concat([]hint{{k.down, k.up}, {k.jump}, {k.copyPath}}, first, others)
 }
 
-func (p *imagePage) groups(k *keyMap) []keyGroup {
+func (p *imagePage) groups(k *keyMap) []keyGroup { return imageKeys(k) }
+
+func imageKeys(k *keyMap) []keyGroup {
 	return []keyGroup{k.moving(), {"Image", []binding{k.jump, k.copyPath}}}
 }
 
@@ -184,7 +197,7 @@ func (p *imagePage) history() {
 		}
 		step := p.lk.line(dockerfile.StepText(s))
 		if step == "" {
-			step = "unknown"
+			step = unknownStep
 		}
 		head, stored := "no layer", ""
 		if at >= 0 {

@@ -3,7 +3,6 @@ package ui
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -32,21 +31,13 @@ func TestKeysInDocs(t *testing.T) {
 	}
 }
 
-// keyTable is every key, by the groups of the help: those of the explorer first.
+// keyTable is every key, by the groups of the help: those of the views first.
 func keyTable() string {
 	k := newKeyMap(false)
-	helps := k.helps()
-	names := []string{"explorer"}
-	for name := range helps {
-		if name != "explorer" {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names[1:])
 	var b strings.Builder
 	seen := map[string]bool{}
-	for _, place := range names {
-		for _, g := range helps[place] {
+	for _, scope := range k.scopes() {
+		for _, g := range scope.groups {
 			rows := ""
 			for _, key := range g.keys {
 				if seen[key.name] {

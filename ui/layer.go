@@ -10,9 +10,9 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// hidesShown is how many of the versions that a layer hides are listed; the
-// others are counted.
-const hidesShown = 100
+// factsShown is how many of the versions that a layer hides are listed, and how
+// many of its flaws; the others are counted.
+const factsShown = 100
 
 // causeColumns is the width from which on the causes of what a layer hides are
 // told; the versions' histories tell them anyhow.
@@ -21,25 +21,34 @@ const causeColumns = 60
 // commandShown is how many columns of a command are shown.
 const commandShown = 8000
 
-// hides is what one layer hides of those below it.
-type hides struct {
-	largest []analyze.Waste // at most hidesShown
-	rest    int             // how many more there are
+// layerFacts is what there is to list of one layer, by index.
+type layerFacts struct {
+	hides     []int32 // in Analysis.Waste, largest first: at most factsShown of what the layer hides
+	flaws     []int32 // in Analysis.Flaws: at most factsShown of the layer's
+	moreHides int     // how many are not among them
+	moreFlaws int
 }
 
-// hidesByLayer sorts an analysis's waste by the layer that is to blame. It
-// passes over the whole list, so it is to be called from a command.
-func hidesByLayer(a *analyze.Analysis) []hides {
-	all := make([]hides, len(a.Layers))
-	for _, w := range a.Waste { // largest first
-		if w.By < 0 || w.By >= len(all) {
-			continue
-		}
-		h := &all[w.By]
-		if len(h.largest) < hidesShown {
-			h.largest = append(h.largest, w)
+// factsByLayer sorts an analysis's waste by the layer that is to blame, and its
+// flaws by the layer that has them. It passes over both lists, so it is to be
+// called from a command.
+func factsByLayer(a *analyze.Analysis) []layerFacts {
+	all := make([]layerFacts, len(a.Layers))
+	list := func(of *[]int32, more *int, i int) {
+		if len(*of) < factsShown {
+			*of = append(*of, int32(i))
 		} else {
-			h.rest++
+			*more++
+		}
+	}
+	for i := range a.Waste { // largest first
+		if by := a.Waste[i].By; by >= 0 && by < len(all) {
+			list(&all[by].hides, &all[by].moreHides, i)
+		}
+	}
+	for i := range a.Flaws {
+		if k := a.Flaws[i].Layer; k >= 0 && k < len(all) {
+			list(&all[k].flaws, &all[k].moreFlaws, i)
 		}
 	}
 	return all
@@ -50,7 +59,7 @@ type layer struct {
 	scroller
 	lk    *look
 	a     *analyze.Analysis
-	hides []hides // by layer
+	facts []layerFacts // by layer
 	index int
 	wide  int // columns that the lines were made for
 	lines prose
@@ -115,7 +124,7 @@ func (p *layer) make() {
 	}
 
 	p.lines.gap()
-	p.blame(t)
+	p.hides(t)
 	p.flaws()
 
 	p.lines.gap()
@@ -161,48 +170,48 @@ func (p *layer) changes(t analyze.LayerTotal) []span {
 	return spans
 }
 
-// blame lists what the layer hides of those below it.
-func (p *layer) blame(t analyze.LayerTotal) {
+// hides lists what the layer hides of those below it.
+func (p *layer) hides(t analyze.LayerTotal) {
 	st := &p.lk.st
-	h := p.hides[p.index]
-	if len(h.largest) == 0 {
+	facts := &p.facts[p.index]
+	if len(facts.hides) == 0 {
 		p.lines.add(span{st.dim, "hides no bytes of other layers"})
 		return
 	}
 	p.lines.add(span{st.dim, "hides "}, span{st.waste, human.Size(t.Hides)}, span{st.dim, ":"})
 	wide, digits := 0, 0
-	for _, w := range h.largest {
+	for _, i := range facts.hides {
+		w := &p.a.Waste[i]
 		wide = max(wide, len(w.Cause.String()))
 		digits = max(digits, len(strconv.Itoa(w.Layer)))
 	}
-	for _, w := range h.largest {
-		facts := fmt.Sprintf(" of %-*d  ", digits, w.Layer)
+	for _, i := range facts.hides {
+		w := &p.a.Waste[i]
+		text := fmt.Sprintf(" of %-*d  ", digits, w.Layer)
 		if p.wide >= causeColumns {
-			facts += fmt.Sprintf("%-*s  ", wide, w.Cause)
+			text += fmt.Sprintf("%-*s  ", wide, w.Cause)
 		}
 		p.lines.add(
 			span{st.waste, fmt.Sprintf("%*s", sizeWidth, human.Size(w.Bytes))},
-			span{st.dim, facts},
-			span{st.text, cutLeft(p.lk.text(w.Path), p.wide-sizeWidth-len(facts), p.lk.sg.tail)},
+			span{st.dim, text},
+			span{st.text, cutLeft(p.lk.text(w.Path), p.wide-sizeWidth-len(text), p.lk.sg.tail)},
 		)
 	}
-	if h.rest > 0 {
-		p.lines.add(span{st.dim, "and " + counted(h.rest, "smaller version")})
+	if facts.moreHides > 0 {
+		p.lines.add(span{st.dim, "and " + counted(facts.moreHides, "smaller version")})
 	}
 }
 
 // flaws lists what is malformed in the layer.
 func (p *layer) flaws() {
-	shown := 0
-	for _, f := range p.a.Flaws {
-		if f.Layer == p.index {
-			if shown++; shown > hidesShown {
-				p.lines.add(span{p.lk.st.failure, "! and more"})
-				return
-			}
-			p.lines.gap()
-			p.wrapped(p.lk.st.failure, "! ", strings.TrimPrefix(p.lk.text(f.Path)+": ", ": ")+p.lk.line(f.Problem))
-		}
+	facts := &p.facts[p.index]
+	for _, i := range facts.flaws {
+		f := &p.a.Flaws[i]
+		p.lines.gap()
+		p.wrapped(p.lk.st.failure, "! ", strings.TrimPrefix(p.lk.text(f.Path)+": ", ": ")+p.lk.line(f.Problem))
+	}
+	if facts.moreFlaws > 0 {
+		p.lines.add(span{p.lk.st.failure, "! and more"})
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"strconv"
 
 	"github.com/peelhq/peel/analyze"
-	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/human"
 )
 
@@ -27,15 +26,9 @@ type layers struct {
 	signs []analyze.Sign
 }
 
-func newLayers(lk *look, a *analyze.Analysis) layers {
-	p := layers{lk: lk, a: a, commands: make([]string, len(a.Layers))}
-	for i, t := range a.Layers {
-		p.largest = max(p.largest, t.Stored)
-		p.commands[i] = lk.line(dockerfile.StepText(t.Layer.Step))
-		if p.commands[i] == "" {
-			p.commands[i] = "unknown"
-		}
-	}
+func newLayers(lk *look, a *analyze.Analysis, commands []string) layers {
+	p := layers{lk: lk, commands: commands}
+	p.take(a)
 	p.resize(len(a.Layers), len(a.Layers))
 	p.to(len(a.Layers) - 1)
 	return p
@@ -52,29 +45,51 @@ func (p *layers) take(a *analyze.Analysis) {
 // title names the pane.
 func (p *layers) title() string { return "Layers" }
 
+// layerColumns are the columns of the pane that there is room for, in columns of
+// the terminal; 0 is one that is not there.
+type layerColumns struct {
+	digits      int // of a layer's number
+	bar, barGap int
+	hides       int // what the layers hide, with the blank before it
+	commandGap  int // before the command: one more while a filter has a sign there
+}
+
+// figures are the columns from the stored bytes on to those before the command.
+func (c layerColumns) figures() int {
+	return sizeWidth + c.barGap + c.bar + 1 + sizeWidth + c.hides + c.commandGap
+}
+
+// columns chooses the columns for a pane w columns wide.
+func (p *layers) columns(w int) layerColumns {
+	c := layerColumns{digits: len(strconv.Itoa(max(p.list.rows-1, 0))), commandGap: 2}
+	c.bar = min(max(w-(1+c.digits+1+sizeWidth+1+sizeWidth+2)-commandRoom-1, 0), maxBar)
+	if c.bar < 3 {
+		c.bar = 0
+	}
+	c.barGap = min(c.bar, 1)
+	if w >= hidesColumns {
+		c.hides = 1 + sizeWidth
+	}
+	if p.signs != nil {
+		c.commandGap = 3
+	}
+	return c
+}
+
 // render draws row i of the pane into l. Layers after from, up to the selected
 // one, are marked as a range; from is -1 without one.
 func (p *layers) render(l *line, i int, focused bool, from int) {
-	st, sg := &p.lk.st, &p.lk.sg
-	digits := len(strconv.Itoa(max(p.list.rows-1, 0)))
-	bar := min(max(l.left-(1+digits+1+sizeWidth+1+sizeWidth+2)-commandRoom-1, 0), maxBar)
-	if bar < 3 {
-		bar = 0
-	}
-	barGap := min(bar, 1)
-	hides := 0 // columns of what the layers hide, where there is room
-	if l.left >= hidesColumns {
-		hides = 1 + sizeWidth
-	}
+	st := &p.lk.st
+	c := p.columns(l.left)
 	if i == 0 {
 		l.skip(1)
-		l.right(st.dim, "#", digits)
+		l.right(st.dim, "#", c.digits)
 		l.skip(1)
 		l.right(st.dim, "stored", sizeWidth)
-		l.skip(barGap + bar + 1)
+		l.skip(c.barGap + c.bar + 1)
 		l.right(st.dim, "wasted", sizeWidth)
-		l.right(st.dim, "hides", hides)
-		l.skip(p.gap())
+		l.right(st.dim, "hides", c.hides)
+		l.skip(c.commandGap)
 		l.put(st.dim, "command")
 		return
 	}
@@ -82,12 +97,26 @@ func (p *layers) render(l *line, i int, focused bool, from int) {
 	if i >= len(p.a.Layers) {
 		return
 	}
-	t := p.a.Layers[i]
-	low, high := from, p.cursor
-	if low > high {
-		low, high = high, low
+	p.number(l, c, i, focused, from)
+	switch t := p.a.Layers[i]; {
+	case i >= p.a.Read():
+		l.right(st.dim, "reading", sizeWidth)
+		l.skip(c.figures() - sizeWidth)
+		l.put(st.dim, p.commands[i])
+	case t.Layer.Err != nil:
+		l.skip(c.figures())
+		l.put(st.failure, "cannot be read")
+	default:
+		p.figures(l, c, i)
 	}
-	switch {
+	l.fill()
+}
+
+// number draws a layer's number, and marks the layer if it is selected, in the
+// range, or of the base image.
+func (p *layers) number(l *line, c layerColumns, i int, focused bool, from int) {
+	st, sg := &p.lk.st, &p.lk.sg
+	switch low, high := min(from, p.cursor), max(from, p.cursor); {
 	case i == p.cursor:
 		l.base = st.cursor(focused)
 		l.put(st.key, sg.mark)
@@ -96,25 +125,18 @@ func (p *layers) render(l *line, i int, focused bool, from int) {
 	default:
 		l.skip(1)
 	}
-	l.right(st.dim, strconv.Itoa(i), digits)
-	if t.Base {
+	l.right(st.dim, strconv.Itoa(i), c.digits)
+	if p.a.Layers[i].Base {
 		l.put(st.dim, sg.base)
 	} else {
 		l.skip(1)
 	}
-	if i >= p.a.Read() {
-		l.right(st.dim, "reading", sizeWidth)
-		l.skip(barGap + bar + 1 + sizeWidth + hides + 2)
-		l.put(st.dim, p.commands[i])
-		l.fill()
-		return
-	}
-	if t.Layer.Err != nil {
-		l.skip(sizeWidth + barGap + bar + 1 + sizeWidth + hides + p.gap())
-		l.put(st.failure, "cannot be read")
-		l.fill()
-		return
-	}
+}
+
+// figures draws a layer's figures and its command.
+func (p *layers) figures(l *line, c layerColumns, i int) {
+	st, sg := &p.lk.st, &p.lk.sg
+	t := p.a.Layers[i]
 	// A layer that says nothing of what a filter leaves is dimmed.
 	tone := func(s style) style { return s }
 	if i < len(p.signs) && p.signs[i] == analyze.SignNothing {
@@ -125,8 +147,8 @@ func (p *layers) render(l *line, i int, focused bool, from int) {
 		stored = st.dim
 	}
 	l.right(tone(stored), human.Size(t.Stored), sizeWidth)
-	l.skip(barGap)
-	p.bar(l, t, bar)
+	l.skip(c.barGap)
+	p.bar(l, t, c.bar)
 	l.skip(1)
 	if t.Wasted > 0 {
 		l.right(tone(st.waste), human.Size(t.Wasted), sizeWidth)
@@ -134,9 +156,9 @@ func (p *layers) render(l *line, i int, focused bool, from int) {
 		l.skip(sizeWidth)
 	}
 	if t.Hides > 0 {
-		l.right(tone(st.text), human.Size(t.Hides), hides)
+		l.right(tone(st.text), human.Size(t.Hides), c.hides)
 	} else {
-		l.skip(hides)
+		l.skip(c.hides)
 	}
 	l.skip(1)
 	if i < len(p.signs) {
@@ -144,20 +166,10 @@ func (p *layers) render(l *line, i int, focused bool, from int) {
 	}
 	l.skip(1)
 	command := st.text
-	if t.Base || p.commands[i] == "unknown" {
+	if t.Base || p.commands[i] == unknownStep {
 		command = st.dim
 	}
 	l.put(tone(command), p.commands[i])
-	l.fill()
-}
-
-// gap is how many columns stand before the command: one more while a filter has
-// a sign there.
-func (p *layers) gap() int {
-	if p.signs != nil {
-		return 3
-	}
-	return 2
 }
 
 // bar draws a layer's bytes on w columns, the largest layer's fill them: those

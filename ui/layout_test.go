@@ -7,17 +7,22 @@ import (
 
 // drawLayout draws where the panes stand: L the layers, l one layer, F the
 // files, h the history, - the header and the footer, # borders.
-func drawLayout(l layout) string {
+func drawLayout(w, h int, focus pane) string {
+	screen := divideScreen(w, h)
+	l := arrange(screen.body, 0, focus)
+	if screen.tooSmall {
+		l = layout{}
+	}
 	var b strings.Builder
-	for y := range l.size.h {
-		for x := range l.size.w {
+	for y := range h {
+		for x := range w {
 			c := byte('.')
 			for _, f := range l.frames[:l.count] {
 				if f.has(x, y) {
 					c = '#'
 				}
 			}
-			if l.header.has(x, y) || l.footer.has(x, y) {
+			if screen.header.has(x, y) || screen.footer.has(x, y) {
 				c = '-'
 			}
 			if p, ok := l.at(x, y); ok {
@@ -108,7 +113,7 @@ func TestArrange(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var b strings.Builder
 			b.WriteByte('\n')
-			for row := range strings.FieldsSeq(drawLayout(arrange(tt.w, tt.h, 0, tt.focus))) {
+			for row := range strings.FieldsSeq(drawLayout(tt.w, tt.h, tt.focus)) {
 				for x := 0; x < len(row); x += 4 {
 					b.WriteByte(row[x])
 				}
@@ -127,13 +132,14 @@ func TestArrangeEverySize(t *testing.T) {
 	for w := 0; w < 230; w += 3 {
 		for h := range 80 {
 			for _, focus := range []pane{layersPane, filesPane} {
-				l := arrange(w, h, 0, focus)
-				if l.tooSmall != (w < minWidth || h < minHeight) {
-					t.Fatalf("%dx%d: too small: %v", w, h, l.tooSmall)
+				screen := divideScreen(w, h)
+				if screen.tooSmall != (w < minWidth || h < minHeight) {
+					t.Fatalf("%dx%d: too small: %v", w, h, screen.tooSmall)
 				}
-				if l.tooSmall {
+				if screen.tooSmall {
 					continue
 				}
+				l := arrange(screen.body, 0, focus)
 				if l.panes[focus].h < 2 {
 					t.Fatalf("%dx%d: pane %d has %+v", w, h, focus, l.panes[focus])
 				}

@@ -203,7 +203,7 @@ func lasting(d time.Duration) string {
 // tickMsg has the loading screen look at how far things are.
 type tickMsg struct{}
 
-func (msg tickMsg) do(m *model) tea.Cmd {
+func (msg tickMsg) update(m *model) tea.Cmd {
 	if !m.reading() || m.load == nil {
 		return nil
 	}

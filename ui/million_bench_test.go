@@ -76,13 +76,13 @@ func BenchmarkMillionLayerSwitch(b *testing.B) {
 			var took []time.Duration
 			for i := 0; b.Loop(); i++ {
 				b.StopTimer()
-				m.layers.to((i * 5) % 12)
+				m.explorer.layers.to((i * 5) % 12)
 				for from := -1; from < 12; from++ { // push the views out
 					a.Tree.View(analyze.Spec{Mode: analyze.Range, From: from, At: 11})
 				}
 				b.StartTimer()
 				began := time.Now()
-				settle(m, m.follow())
+				settle(m, m.explorer.follow())
 				_ = m.View()
 				took = append(took, time.Since(began))
 			}
@@ -104,9 +104,9 @@ func BenchmarkMillionFirstFrame(b *testing.B) {
 		b.StartTimer()
 		began := time.Now()
 		m := newModel(b.Context(), Options{Environ: []string{"LANG=C.UTF-8"}})
-		m.after = nothingLater
+		m.timer = nothingLater
 		m.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
-		m.Update(loadedFrom(b.Context(), a, beginning{}))
+		m.Update(m.loadedFrom()(b.Context(), a))
 		_ = m.View()
 		took = append(took, time.Since(began))
 	}
@@ -136,7 +136,7 @@ func benchmarkTyping(b *testing.B, prompt string) {
 		_ = m.View()
 		took = append(took, time.Since(began))
 		b.StopTimer()
-		m.files.sieve = nil // keeps what filters left
+		m.explorer.files.sieve = nil // keeps what filters left
 		press(m, "backspace")
 		b.StartTimer()
 	}
@@ -164,8 +164,8 @@ func BenchmarkMillionMemory(b *testing.B) {
 			press(m, "j")
 		}
 		views := held()
-		for i := range m.files.rows.len() {
-			m.files.rows.at(i)
+		for i := range m.explorer.files.rows.len() {
+			m.explorer.files.rows.at(i)
 		}
 		b.ReportMetric(before, "MB-analysis")
 		b.ReportMetric(opened-before, "MB-first-frame")

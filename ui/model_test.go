@@ -17,15 +17,15 @@ import (
 // The screen opens on the largest waste, and tells its story.
 func TestOpensOnTheLargestWaste(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
-	n, ok := m.files.current()
+	n, ok := m.explorer.files.current()
 	if !ok {
 		t.Fatal("no row is selected")
 	}
 	if got := m.a.Tree.Path(n); got != "/var/lib/apt/lists" {
 		t.Errorf("the cursor is on %s", got)
 	}
-	if m.layers.cursor != len(m.a.Layers)-1 {
-		t.Errorf("layer %d is selected", m.layers.cursor)
+	if m.explorer.layers.cursor != len(m.a.Layers)-1 {
+		t.Errorf("layer %d is selected", m.explorer.layers.cursor)
 	}
 }
 
@@ -34,10 +34,10 @@ func TestOpensOnTheLargestWaste(t *testing.T) {
 func TestCursorStaysOnItsPath(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	path := func() string {
-		n, _ := m.files.current()
+		n, _ := m.explorer.files.current()
 		return m.a.Tree.Path(n)
 	}
-	m.files.anchor, _ = m.a.Tree.Lookup("/srv/app/model.bin")
+	m.explorer.files.anchor, _ = m.a.Tree.Lookup("/srv/app/model.bin")
 	press(m, "E [")
 	steps := []struct{ key, want string }{
 		{"", "/srv/app/model.bin"},
@@ -53,7 +53,7 @@ func TestCursorStaysOnItsPath(t *testing.T) {
 		press(m, s.key)
 		want := s.want
 		if want == "/" { // it has no row: the first one is as near
-			want = m.a.Tree.Path(m.files.rows.at(0).node)
+			want = m.a.Tree.Path(m.explorer.files.rows.at(0).node)
 		}
 		if got := path(); got != want {
 			t.Fatalf("after %q the cursor is on %s, want %s", s.key, got, want)
@@ -86,7 +86,7 @@ func TestFilesKeys(t *testing.T) {
 		t.Run(tt.keys, func(t *testing.T) {
 			m := start(t, a, 120, 40)
 			press(m, tt.keys)
-			n, ok := m.files.current()
+			n, ok := m.explorer.files.current()
 			if !ok {
 				t.Fatal("no row is selected")
 			}
@@ -107,7 +107,7 @@ func TestKeysWaitForRows(t *testing.T) {
 		cmds = append(cmds, cmd)
 	}
 	settle(m, cmds...)
-	n, _ := m.files.current()
+	n, _ := m.explorer.files.current()
 	// /usr opened, into /usr/lib, down to /usr/bin, that opened, into it.
 	if got := m.a.Tree.Path(n); got != "/usr/bin/bash" {
 		t.Errorf("the cursor is on %s", got)
@@ -124,8 +124,8 @@ func TestTheLastLayerWins(t *testing.T) {
 		cmds = append(cmds, cmd)
 	}
 	settle(m, cmds...)
-	if m.layers.cursor != 2 || m.files.spec.At != 2 {
-		t.Errorf("layer %d is selected, the files are those after layer %d", m.layers.cursor, m.files.spec.At)
+	if m.explorer.layers.cursor != 2 || m.explorer.files.spec.At != 2 {
+		t.Errorf("layer %d is selected, the files are those after layer %d", m.explorer.layers.cursor, m.explorer.files.spec.At)
 	}
 }
 
@@ -155,7 +155,7 @@ func TestModes(t *testing.T) {
 func TestHistoryTells(t *testing.T) {
 	m := start(t, open(t, "app"), 200, 60)
 	press(m, "E [")
-	m.files.anchor, _ = m.a.Tree.Lookup("/srv/app/model.bin")
+	m.explorer.files.anchor, _ = m.a.Tree.Lookup("/srv/app/model.bin")
 	press(m, "s")
 	rowWith(t, m, " /srv/app/model.bin ")
 	for _, want := range []string{
@@ -172,7 +172,7 @@ func TestMouse(t *testing.T) {
 	a := open(t, "app")
 	at := func(p pane, x, y int) func(*model) tea.Mouse {
 		return func(m *model) tea.Mouse {
-			in := m.layout.panes[p]
+			in := m.explorer.layout.panes[p]
 			return tea.Mouse{X: in.x + x, Y: in.y + y, Button: tea.MouseLeft}
 		}
 	}
@@ -182,14 +182,14 @@ func TestMouse(t *testing.T) {
 		want  func(*model) bool
 	}{
 		{"a layer", at(layersPane, 5, 3), func(m *model) bool {
-			return m.layers.cursor == 2 && m.files.spec.At == 2 && m.focus == layersPane
+			return m.explorer.layers.cursor == 2 && m.explorer.files.spec.At == 2 && m.explorer.focus == layersPane
 		}},
-		{"a path", at(filesPane, 50, 2), func(m *model) bool { return m.files.cursor == 1 && m.focus == filesPane }},
-		{"a column of the strip", at(filesPane, 1+3, 1), func(m *model) bool { return m.layers.cursor == 3 }},
-		{"below the last row", at(filesPane, 50, 15), func(m *model) bool { return m.files.cursor == 0 }},
-		{"the names of the columns", at(layersPane, 5, 0), func(m *model) bool { return m.layers.cursor == 7 }},
+		{"a path", at(filesPane, 50, 2), func(m *model) bool { return m.explorer.files.cursor == 1 && m.explorer.focus == filesPane }},
+		{"a column of the strip", at(filesPane, 1+3, 1), func(m *model) bool { return m.explorer.layers.cursor == 3 }},
+		{"below the last row", at(filesPane, 50, 15), func(m *model) bool { return m.explorer.files.cursor == 0 }},
+		{"the names of the columns", at(layersPane, 5, 0), func(m *model) bool { return m.explorer.layers.cursor == 7 }},
 		{"a directory's sign", at(filesPane, filesFixed+8, 1), func(m *model) bool {
-			return m.a.Tree.Path(m.files.rows.at(1).node) == "/usr/lib"
+			return m.a.Tree.Path(m.explorer.files.rows.at(1).node) == "/usr/lib"
 		}},
 	}
 	for _, tt := range tests {
@@ -198,7 +198,7 @@ func TestMouse(t *testing.T) {
 			press(m, "C g")
 			send(m, tea.MouseClickMsg(tt.click(m)))
 			if !tt.want(m) {
-				t.Errorf("layer %d, row %d, pane %d", m.layers.cursor, m.files.cursor, m.focus)
+				t.Errorf("layer %d, row %d, pane %d", m.explorer.layers.cursor, m.explorer.files.cursor, m.explorer.focus)
 			}
 			intact(t, m)
 		})
@@ -209,8 +209,8 @@ func TestMouse(t *testing.T) {
 		mouse := at(filesPane, 5, 5)(m)
 		mouse.Button = tea.MouseWheelDown
 		send(m, tea.MouseWheelMsg(mouse))
-		if m.files.top != wheelRows {
-			t.Errorf("row %d is the first", m.files.top)
+		if m.explorer.files.top != wheelRows {
+			t.Errorf("row %d is the first", m.explorer.files.top)
 		}
 		intact(t, m)
 	})

@@ -16,11 +16,9 @@ type notice struct {
 	seq    int
 }
 
-// say shows a notice for a while. Text of an image is cleaned by the caller.
 func (m *model) say(text string) tea.Cmd { return m.notify(text, false) }
 
-// fail shows what went wrong.
-func (m *model) fail(err error) tea.Cmd { return m.notify(m.look.line(err.Error()), true) }
+func (m *model) fail(err error) tea.Cmd { return m.notify(m.lk.line(err.Error()), true) }
 
 func (m *model) notify(text string, failed bool) tea.Cmd {
 	m.notice = notice{text: text, failed: failed, seq: m.notice.seq + 1}
@@ -30,7 +28,7 @@ func (m *model) notify(text string, failed bool) tea.Cmd {
 // noticeGoneMsg takes a notice away, unless there is a newer one.
 type noticeGoneMsg struct{ seq int }
 
-func (msg noticeGoneMsg) do(m *model) tea.Cmd {
+func (msg noticeGoneMsg) update(m *model) tea.Cmd {
 	if msg.seq == m.notice.seq {
 		m.notice.text = ""
 	}

@@ -66,5 +66,14 @@ func (l *line) repeat(st style, sign string, n int) {
 	}
 }
 
+// part lets draw fill exactly the next w columns of l.
+func part(l *line, w int, draw func(*line)) {
+	w = min(w, l.left)
+	inner := line{b: l.b, left: w, base: l.base, tail: l.tail}
+	draw(&inner)
+	inner.fill()
+	l.left -= w
+}
+
 // fill leaves the rest of the line blank.
 func (l *line) fill() { l.skip(l.left) }

@@ -29,7 +29,7 @@ func TestPanicRestoresTheTerminal(t *testing.T) {
 		Load: func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error) {
 			return a, nil
 		},
-		Acts: Acts{Extract: func(context.Context, *analyze.Analysis, Extraction, func(done, total int64)) (string, error) {
+		Actions: Actions{Extract: func(context.Context, *analyze.Analysis, Extraction, func(done, total int64)) (string, error) {
 			panic("a defect")
 		}},
 	})

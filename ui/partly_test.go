@@ -31,14 +31,14 @@ func TestWhatIsReadIsShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := newModel(t.Context(), Options{Name: "app", Environ: []string{"LANG=C.UTF-8"}})
-	m.after = nothingLater
+	m.timer = nothingLater
 	send(m, tea.WindowSizeMsg{Width: 120, Height: 40})
 	m.loading.p = Progress{Bytes: 25, TotalBytes: 100, Layers: 2, TotalLayer: 8}
 
 	// shownCmd waits for what never comes here: only what is done at once counts.
 	m.shown = make(chan *analyze.Analysis)
 	close(m.shown)
-	send(m, loadedFrom(t.Context(), lower(2), beginning{}))
+	send(m, m.loadedFrom()(t.Context(), lower(2)))
 	intact(t, m)
 	rowWith(t, m, "reading 2 of 8 layers, 25 %")
 	rowWith(t, m, "7 reading")
@@ -46,20 +46,20 @@ func TestWhatIsReadIsShown(t *testing.T) {
 	golden(t, "partly-120x40", screen(m))
 
 	n, _ := m.a.Tree.Lookup("/usr/bin")
-	settle(m, m.reveal(n))
-	send(m, loadedFrom(t.Context(), lower(5), beginning{}))
+	settle(m, m.explorer.reveal(n))
+	send(m, m.loadedFrom()(t.Context(), lower(5)))
 	intact(t, m)
 	rowWith(t, m, "Files after layer 4") // who is at the top goes along
-	if at, _ := m.files.current(); m.a.Tree.Path(at) != "/usr/bin" {
+	if at, _ := m.explorer.files.current(); m.a.Tree.Path(at) != "/usr/bin" {
 		t.Errorf("the cursor is on %s", m.a.Tree.Path(at))
 	}
 	press(m, "[ [")
-	send(m, loadedFrom(t.Context(), whole, beginning{}))
+	send(m, m.loadedFrom()(t.Context(), whole))
 	rowWith(t, m, "Files after layer 2") // who is not, stays
-	if m.reading() || m.layers.cursor != 2 {
-		t.Errorf("still reading, or at layer %d", m.layers.cursor)
+	if m.reading() || m.explorer.layers.cursor != 2 {
+		t.Errorf("still reading, or at layer %d", m.explorer.layers.cursor)
 	}
-	send(m, loadedFrom(t.Context(), lower(3), beginning{})) // too late
+	send(m, m.loadedFrom()(t.Context(), lower(3))) // too late
 	if !m.a.Whole() {
 		t.Error("an analysis of fewer layers took the place of the whole")
 	}
@@ -76,7 +76,7 @@ func TestLoaderShows(t *testing.T) {
 		show(a) // nobody has taken the first
 		return a, nil
 	}})
-	m.after = nothingLater
+	m.timer = nothingLater
 	settle(m, m.Init())
 	if m.a != a {
 		t.Errorf("the analysis is not shown: %v, %v", m.a, m.err)

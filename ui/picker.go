@@ -14,14 +14,15 @@ import (
 // if it is not told of one, and what lies over an image to open another.
 type picker struct {
 	list
-	lk     *look
-	places []Place
-	now    func() time.Time
+	h       pickerHost
+	lk      *look
+	sources []Source
+	now     func() time.Time
 
-	states  []placeState // of the places
-	asked   int          // how often the places were asked
-	found   int          // images in all
-	images  []*Candidate // those that are listed
+	states  []sourceState // of the sources
+	asked   int           // how often the sources were asked
+	found   int           // images in all
+	images  []*Candidate  // those that are listed
 	order   imageOrder
 	search  string
 	failure string // why what was picked could not be opened, clean; "" if nothing is wrong
@@ -29,14 +30,20 @@ type picker struct {
 	inside bool // it lies over an image
 
 	wide, high int
-	widest     int // columns of the longest name, and of the longest place
+	widest     int // columns of the longest name, and of the longest source
 	widestFrom int
 	notes      prose // below the list
 	stale      bool  // the notes are not what they would be now
 }
 
-func newPicker(m *model) *picker {
-	return &picker{lk: &m.look, places: m.places, now: m.now, states: make([]placeState, len(m.places))}
+// A pickerHost is what the picker sees of the program.
+type pickerHost interface {
+	host
+	openImage(c *Candidate) tea.Cmd
+}
+
+func newPicker(h pickerHost, sources []Source, now func() time.Time) *picker {
+	return &picker{h: h, lk: h.look(), sources: sources, now: now, states: make([]sourceState, len(sources))}
 }
 
 func (p *picker) current() (*Candidate, bool) {
@@ -65,7 +72,7 @@ func (p *picker) foot() string {
 	return hidden
 }
 
-func (p *picker) renew(*model) { p.stale = true }
+func (p *picker) restyle() { p.stale = true }
 
 // resize makes room for the notes, which take a third of the page at most.
 func (p *picker) resize(w, h int) {
@@ -96,7 +103,7 @@ func (p *picker) tell(w, rows int) {
 			continue
 		}
 		text := st.failure
-		if errors.Is(s.err, ErrNoPlace) {
+		if errors.Is(s.err, ErrNoSource) {
 			text = st.dim
 		}
 		notes = append(notes, span{text, p.lk.line(s.err.Error())})
@@ -115,25 +122,25 @@ func (p *picker) tell(w, rows int) {
 	}
 }
 
-func (p *picker) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
-	keys := m.keys
+func (p *picker) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	keys := p.h.keys()
 	if p.list.key(keys, k) {
 		return nil, true
 	}
 	switch {
 	case keys.pickOpen.matches(k):
-		return p.choose(m), true
+		return p.choose(), true
 	case keys.pickSearch.matches(k):
-		p.askSearch(m)
+		p.askSearch()
 	case keys.pickSort.matches(k):
 		p.order = (p.order + 1) % imageOrders
 		p.fill()
 	case keys.pickAgain.matches(k):
-		return p.askPlaces(m), true
+		return p.askSources(), true
 	case keys.back.matches(k) && p.search != "":
 		p.search = ""
 		p.fill()
-	case m.a == nil && (keys.back.matches(k) || keys.quit.matches(k)):
+	case !p.inside && (keys.back.matches(k) || keys.quit.matches(k)):
 		return tea.Quit, true
 	default:
 		return nil, false
@@ -142,17 +149,17 @@ func (p *picker) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 }
 
 // choose opens the image under the cursor.
-func (p *picker) choose(m *model) tea.Cmd {
+func (p *picker) choose() tea.Cmd {
 	c, ok := p.current()
 	if !ok {
 		return nil
 	}
-	return m.openImage(c)
+	return p.h.openImage(c)
 }
 
 // askSearch searches as one types. The arrows move in what is found, enter opens
 // it, esc drops the search.
-func (p *picker) askSearch(m *model) {
+func (p *picker) askSearch() {
 	q := newPrompt("search:", p.search)
 	before := p.search
 	q.changed = func(text string) tea.Cmd {
@@ -164,20 +171,20 @@ func (p *picker) askSearch(m *model) {
 	q.other = func(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		switch k.String() {
 		case "up", "down", "pgup", "pgdown":
-			return nil, p.list.key(m.keys, k)
+			return nil, p.list.key(p.h.keys(), k)
 		}
 		return nil, false
 	}
-	q.done = func(string) tea.Cmd { return p.choose(m) }
+	q.done = func(string) tea.Cmd { return p.choose() }
 	q.dropped = func() tea.Cmd {
 		p.search = before
 		p.fill()
 		return nil
 	}
-	m.ask(q)
+	p.h.ask(q)
 }
 
-func (p *picker) mouse(m *model, msg tea.MouseMsg, _, y int) tea.Cmd {
+func (p *picker) mouse(msg tea.MouseMsg, _, y int) tea.Cmd {
 	at := msg.Mouse()
 	switch msg.(type) {
 	case tea.MouseWheelMsg:
@@ -188,8 +195,8 @@ func (p *picker) mouse(m *model, msg tea.MouseMsg, _, y int) tea.Cmd {
 			return nil
 		}
 		p.to(i)
-		if m.double(at.X, at.Y) {
-			return p.choose(m)
+		if p.h.doubleClick(at.X, at.Y) {
+			return p.choose()
 		}
 	}
 	return nil
@@ -199,6 +206,8 @@ func (p *picker) hints(k *keyMap) []hint {
 	return []hint{{k.down, k.up}, {k.pickOpen}, {k.pickSearch}, {k.pickSort}, {k.pickAgain}}
 }
 
-func (p *picker) groups(k *keyMap) []keyGroup {
+func (p *picker) groups(k *keyMap) []keyGroup { return pickerKeys(k) }
+
+func pickerKeys(k *keyMap) []keyGroup {
 	return []keyGroup{k.moving(), {"Images", []binding{k.pickOpen, k.pickSearch, k.pickSort, k.pickAgain}}}
 }

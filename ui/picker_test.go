@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,9 +18,9 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 // fakeShop is what there is to pick from, and what was opened of it.
 type fakeShop struct {
-	places []Place
-	images map[string]*analyze.Analysis // by reference; others cannot be opened
-	opened []string
+	sources []Source
+	images  map[string]*analyze.Analysis // by reference; others cannot be opened
+	opened  []string
 }
 
 func (s *fakeShop) open(ref string) Loader {
@@ -35,13 +34,13 @@ func (s *fakeShop) open(ref string) Loader {
 }
 
 // answers returns a place that answers with images.
-func answers(name string, images ...Candidate) Place {
-	return Place{name, func(context.Context) ([]Candidate, error) { return images, nil }}
+func answers(name string, images ...Candidate) Source {
+	return Source{name, func(context.Context) ([]Candidate, error) { return images, nil }}
 }
 
 // refuses returns a place that answers with an error.
-func refuses(name string, err error) Place {
-	return Place{name, func(context.Context) ([]Candidate, error) { return nil, err }}
+func refuses(name string, err error) Source {
+	return Source{name, func(context.Context) ([]Candidate, error) { return nil, err }}
 }
 
 // image returns a candidate that is so many hours old.
@@ -52,8 +51,8 @@ func localImage(from, name string, size int64, hours, layers int) Candidate {
 	}
 }
 
-func someImages() []Place {
-	return []Place{
+func someImages() []Source {
+	return []Source{
 		answers("docker", localImage("docker", "debian:base", 199e6, 30, 1), localImage("docker", "app:1", 1230e6, 1, 12), localImage("docker", "ghcr.io/some/very/long/path/to/an/image-of-a-team:2026-11-24", 88e6, 24*90, -1)),
 		answers("podman", localImage("podman", "localhost/app:1", 1240e6, 2, 12)),
 		answers("files",
@@ -66,8 +65,8 @@ func someImages() []Place {
 // picker open. Nothing that was asked for has come yet; the commands bring it.
 func pickFrom(t testing.TB, s *fakeShop, w, h int, env ...string) (*model, tea.Cmd) {
 	t.Helper()
-	m := newModel(t.Context(), Options{Environ: append([]string{"LANG=C.UTF-8"}, env...), Places: s.places, Open: s.open})
-	m.after, m.now = nothingLater, func() time.Time { return noon }
+	m := newModel(t.Context(), Options{Environ: append([]string{"LANG=C.UTF-8"}, env...), Sources: s.sources, Open: s.open})
+	m.timer, m.now = nothingLater, func() time.Time { return noon }
 	cmd := m.Init()
 	m.Update(tea.WindowSizeMsg{Width: w, Height: h})
 	return m, cmd
@@ -94,20 +93,20 @@ func TestPickerFrames(t *testing.T) {
 	sizes := [][2]int{{80, 24}, {120, 40}, {200, 60}, {40, 10}, {20, 5}}
 	first := sizes[:1]
 	long := errors.New("docker (unix:///var/run/docker.sock): dial unix /var/run/docker.sock: connect: permission denied; the socket is for group docker: join it (sudo usermod -aG docker $USER, then log in again), or use sudo")
-	none := fmt.Errorf("podman: no socket found: %w", ErrNoPlace)
+	none := fmt.Errorf("podman: no socket found: %w", ErrNoSource)
 	hostile := Candidate{Ref: "x", Name: "evil\x1b[2J\nname\u202e", From: "a\x1b]0;t\x07.tar", Platform: "lin\x1bux/\r", Layers: -1, Size: -1}
 	wide := Candidate{Ref: "y", Name: "日本語のイメージ:最新", From: "日本語のファイル名です.tar", Platform: "linux/amd64", Layers: 2, Size: 5}
 	tests := []struct {
-		name   string
-		places []Place
-		keys   string
-		sizes  [][2]int
-		env    []string
+		name    string
+		sources []Source
+		keys    string
+		sizes   [][2]int
+		env     []string
 	}{
 		{"picker", someImages(), "j", sizes, nil},
-		{"picker-failing", []Place{refuses("docker", long), refuses("podman", none), someImages()[2]}, "", sizes, nil},
-		{"picker-empty", []Place{answers("docker"), refuses("podman", none), answers("files")}, "", sizes, nil},
-		{"picker-hostile", []Place{answers("docker", hostile, wide), refuses("podman", errors.New("no\x1b[2J\r\nway"))}, "", sizes, nil},
+		{"picker-failing", []Source{refuses("docker", long), refuses("podman", none), someImages()[2]}, "", sizes, nil},
+		{"picker-empty", []Source{answers("docker"), refuses("podman", none), answers("files")}, "", sizes, nil},
+		{"picker-hostile", []Source{answers("docker", hostile, wide), refuses("podman", errors.New("no\x1b[2J\r\nway"))}, "", sizes, nil},
 		{"picker-search", someImages(), "/ a p p", sizes, nil},
 		{"picker-no-match", someImages(), "/ q q", first, nil},
 		{"picker-by-size", someImages(), "s s", first, nil},
@@ -119,7 +118,7 @@ func TestPickerFrames(t *testing.T) {
 		for _, size := range tt.sizes {
 			name := fmt.Sprintf("%s-%dx%d", tt.name, size[0], size[1])
 			t.Run(name, func(t *testing.T) {
-				m := picking(t, &fakeShop{places: tt.places}, size[0], size[1], tt.env...)
+				m := picking(t, &fakeShop{sources: tt.sources}, size[0], size[1], tt.env...)
 				press(m, tt.keys)
 				intact(t, m)
 				golden(t, name, screen(m))
@@ -128,9 +127,9 @@ func TestPickerFrames(t *testing.T) {
 	}
 }
 
-// The list appears as the places answer, and says who has not.
+// The list appears as the sources answer, and says who has not.
 func TestPickerFillsAsPlacesAnswer(t *testing.T) {
-	s := &fakeShop{places: someImages()}
+	s := &fakeShop{sources: someImages()}
 	m, cmd := pickFrom(t, s, 80, 24)
 	rowWith(t, m, "looking for images")
 	rowWith(t, m, "asking docker, podman, files")
@@ -139,12 +138,12 @@ func TestPickerFillsAsPlacesAnswer(t *testing.T) {
 		switch msg := cmds[0]().(type) {
 		case tea.BatchMsg:
 			cmds = append(cmds, msg...)
-		case stayMsg:
+		case sessionMsg:
 			asked = append(asked, func() tea.Msg { return msg })
 		}
 	}
 	if len(asked) != 3 {
-		t.Fatalf("%d places were asked", len(asked))
+		t.Fatalf("%d sources were asked", len(asked))
 	}
 	settle(m, asked[1])
 	rowWith(t, m, "asking docker, files")
@@ -161,13 +160,13 @@ func TestPickerFillsAsPlacesAnswer(t *testing.T) {
 // The cursor stays on its image while others come in, but on the first row: it
 // stays at the newest.
 func TestPickerKeepsItsPlace(t *testing.T) {
-	s := &fakeShop{places: someImages()}
+	s := &fakeShop{sources: someImages()}
 	m := picking(t, s, 80, 24)
 	press(m, "j j")
 	c, _ := m.picker.current()
 	was := c.Ref
-	s.places[1] = answers("podman", localImage("podman", "new:1", 1, 0, 1), localImage("podman", "newer:1", 1, 0, 1))
-	m.places[1] = s.places[1]
+	s.sources[1] = answers("podman", localImage("podman", "new:1", 1, 0, 1), localImage("podman", "newer:1", 1, 0, 1))
+	m.picker.sources[1] = s.sources[1]
 	press(m, "r")
 	if c, _ = m.picker.current(); c.Ref != was {
 		t.Errorf("the cursor has moved from %s to %s", was, c.Ref)
@@ -179,7 +178,7 @@ func TestPickerKeepsItsPlace(t *testing.T) {
 }
 
 func TestPickerSorts(t *testing.T) {
-	m := picking(t, &fakeShop{places: someImages()[:2]}, 80, 24)
+	m := picking(t, &fakeShop{sources: someImages()[:2]}, 80, 24)
 	const long = "ghcr.io/some/very/long/path/to/an/image-of-a-team:2026-11-24"
 	for i, want := range []string{
 		"app:1 localhost/app:1 debian:base " + long,
@@ -205,7 +204,7 @@ func TestPickerSearches(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.keys, func(t *testing.T) {
-			m := picking(t, &fakeShop{places: someImages()}, 80, 24)
+			m := picking(t, &fakeShop{sources: someImages()}, 80, 24)
 			for k := range strings.FieldsSeq(tt.keys) {
 				if k == "space" {
 					send(m, tea.KeyPressMsg{Code: tea.KeySpace, Text: " "})
@@ -221,161 +220,13 @@ func TestPickerSearches(t *testing.T) {
 	}
 }
 
-// What is found is opened at once; what cannot be is said, in the list.
-func TestPickerOpens(t *testing.T) {
-	app := open(t, "app")
-	tests := []struct {
-		keys  string
-		wants string // what was opened, in turn
-		says  string // on the screen then
-	}{
-		{"enter", "docker://app:1", "Layers"},
-		{"/ l o c a l h o s t enter", "podman://localhost/app:1", "cannot open podman://localhost/app:1: the disk \\x1b[2J is gone"},
-		{"/ l o c a l h o s t enter esc g enter", "podman://localhost/app:1 docker://app:1", "Layers"},
-		{"/ a p p down enter", "podman://localhost/app:1", "cannot open"},
-		{"enter ctrl+p", "docker://app:1", "esc closes"},
-		{"enter ctrl+p esc", "docker://app:1", "Layers"},
-		{"enter 2 ctrl+p q", "docker://app:1", "Waste"},
-		{"enter ctrl+p enter", "docker://app:1 docker://app:1", "Layers"},
-		{"enter ctrl+p j enter", "docker://app:1 podman://localhost/app:1", "cannot open"},
-		{"/ a p p enter ctrl+p / l o c a l enter", "docker://app:1 podman://localhost/app:1", "match local"},
-		{"/ q q enter", "", "no image matches: qq"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.keys, func(t *testing.T) {
-			s := &fakeShop{places: someImages(), images: map[string]*analyze.Analysis{"docker://app:1": app}}
-			m := picking(t, s, 120, 24)
-			press(m, tt.keys)
-			intact(t, m)
-			if got := strings.Join(s.opened, " "); got != tt.wants {
-				t.Errorf("opened %s, want %s", got, tt.wants)
-			}
-			rowWith(t, m, tt.says)
-			if m.err != nil {
-				t.Error(m.err)
-			}
-		})
-	}
-}
-
-// Nothing of one image is left when another is opened: it is as if that had
-// been opened first.
-func TestAnotherImageBeginsAnew(t *testing.T) {
-	app, odd := open(t, "app"), open(t, "odd")
-	s := &fakeShop{
-		places: []Place{answers("docker", localImage("docker", "app", 1, 1, 1), localImage("docker", "odd", 1, 2, 1))},
-		images: map[string]*analyze.Analysis{"docker://app": app, "docker://odd": odd},
-	}
-	m := picking(t, s, 120, 40)
-	press(m, "enter shift+tab k i m s E 2 j j 3 j ctrl+p j enter")
-	want := picking(t, s, 120, 40)
-	press(want, "j enter")
-	if got, want := screen(m), screen(want); !slices.Equal(got, want) {
-		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
-	if len(m.trail) != 0 || m.from != want.from || m.mode != want.mode {
-		t.Error("something is left")
-	}
-}
-
-// What comes late about an image that is not shown any more is dropped, and the
-// next image is not read before.
-func TestLateResultsAreDropped(t *testing.T) {
-	app, odd := open(t, "app"), open(t, "odd")
-	s := &fakeShop{
-		places: []Place{answers("docker", localImage("docker", "app", 1, 1, 1), localImage("docker", "odd", 1, 2, 1))},
-		images: map[string]*analyze.Analysis{"docker://app": app, "docker://odd": odd},
-	}
-	m := picking(t, s, 120, 40)
-	press(m, "enter")
-	begun, finish := make(chan struct{}), make(chan struct{})
-	late := m.stay.bind(func() tea.Msg {
-		close(begun)
-		<-finish
-		return loadedFrom(t.Context(), app, beginning{})
-	})
-	came := make(chan tea.Msg, 1)
-	go func() { came <- late() }()
-	<-begun
-	press(m, "ctrl+p j")
-	_, cmd := m.Update(keyOf("enter"))
-	settled := make(chan struct{})
-	go func() {
-		settle(m, cmd)
-		close(settled)
-	}()
-	select {
-	case <-settled:
-		t.Fatal("the next image is read while the one before is in use")
-	case <-time.After(20 * time.Millisecond): // as long as it takes to see that it waits
-	}
-	close(finish)
-	<-settled
-	if m.a != odd {
-		t.Error("the other image is not shown")
-	}
-	send(m, <-came)
-	if m.a != odd {
-		t.Error("a late result has taken its place")
-	}
-}
-
-// A command of an image that has been left runs all the same, with its context
-// cancelled: it may hold something open. What it brings is let go of, and then
-// the stay is over.
-func TestLeftBeforeItBegan(t *testing.T) {
-	m := picking(t, &fakeShop{places: someImages()}, 80, 24)
-	_, cmd := m.Update(keyOf("enter"))
-	left, ctx := m.stay, m.ctx
-	late := left.bind(func() tea.Msg { return heldMsg{&gate{}} })
-	_, back := m.Update(keyOf("esc"))
-	if ctx.Err() == nil {
-		t.Error("its context is not cancelled")
-	}
-	settle(m, cmd, back)
-	select {
-	case <-left.idle:
-		t.Fatal("it is over, and a command has not run")
-	default:
-	}
-	msg := late()
-	send(m, msg)
-	if err := left.over(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if held := msg.(stayMsg).deed.(heldMsg).g; !held.shut {
-		t.Error("what it has brought is not let go of")
-	}
-	rowWith(t, m, "Images")
-}
-
-// heldMsg holds a gate open.
-type heldMsg struct{ g *gate }
-
-func (heldMsg) do(*model) tea.Cmd { return nil }
-func (msg heldMsg) drop()         { msg.g.shut = true }
-
-// A file that is viewed is closed when another image is opened.
-func TestPagesAreClosedWithTheirImage(t *testing.T) {
-	app := open(t, "app")
-	s := &fakeShop{places: someImages(), images: map[string]*analyze.Analysis{"docker://app:1": app}}
-	m := picking(t, s, 120, 40)
-	press(m, "enter")
-	ctx, stop := context.WithCancel(t.Context())
-	m.open(&viewer{stop: stop, lk: &m.look})
-	settle(m, m.stay.bind(m.backToPicker(nil)))
-	if ctx.Err() == nil {
-		t.Error("the viewer does not know that it is closed")
-	}
-}
-
 // esc leaves an image that is being read for the list, and q the program.
 func TestPickerWhileLoading(t *testing.T) {
 	stuck := func(ctx context.Context, _ func(Progress), _ func(*analyze.Analysis)) (*analyze.Analysis, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	m := picking(t, &fakeShop{places: someImages()}, 80, 24)
+	m := picking(t, &fakeShop{sources: someImages()}, 80, 24)
 	m.options.Open = func(string) Loader { return stuck }
 	_, cmd := m.Update(keyOf("enter"))
 	done := make(chan struct{})
@@ -410,16 +261,16 @@ func TestPickerWhileLoading(t *testing.T) {
 // An image that the command line names and that cannot be opened ends the
 // program; there is no list that it came from.
 func TestNamedImageFails(t *testing.T) {
-	s := &fakeShop{places: someImages()}
-	m := newModel(t.Context(), Options{Environ: []string{"LANG=C.UTF-8"}, Places: s.places, Open: s.open, Load: s.open("x"), Name: "x"})
-	m.after = nothingLater
+	s := &fakeShop{sources: someImages()}
+	m := newModel(t.Context(), Options{Environ: []string{"LANG=C.UTF-8"}, Sources: s.sources, Open: s.open, Load: s.open("x"), Name: "x"})
+	m.timer = nothingLater
 	if !settle(m, m.Init()) || m.err == nil {
 		t.Errorf("it goes on, with the error %v", m.err)
 	}
 }
 
 func TestPickerMouse(t *testing.T) {
-	s := &fakeShop{places: someImages(), images: map[string]*analyze.Analysis{"podman://localhost/app:1": open(t, "app")}}
+	s := &fakeShop{sources: someImages(), images: map[string]*analyze.Analysis{"podman://localhost/app:1": open(t, "app")}}
 	m := picking(t, s, 80, 24)
 	click := tea.MouseClickMsg{Button: tea.MouseLeft, X: 10, Y: 4}
 	send(m, click)
@@ -439,8 +290,8 @@ func TestRunWithPicker(t *testing.T) {
 			time.Sleep(50 * time.Millisecond) // let the screen come up
 			_, _ = io.WriteString(typed, keys)
 		}()
-		s := &fakeShop{places: someImages()}
-		err := Run(t.Context(), Options{Places: s.places, Open: s.open, Input: in, Output: io.Discard, Environ: []string{"TERM=xterm", "LANG=C.UTF-8"}})
+		s := &fakeShop{sources: someImages()}
+		err := Run(t.Context(), Options{Sources: s.sources, Open: s.open, Input: in, Output: io.Discard, Environ: []string{"TERM=xterm", "LANG=C.UTF-8"}})
 		if !errors.Is(err, want) || want == nil && err != nil {
 			t.Errorf("%q: %v, want %v", keys, err, want)
 		}
@@ -463,8 +314,8 @@ func FuzzPicker(f *testing.F) {
 		if len(keys) > 120 {
 			return
 		}
-		s := &fakeShop{places: someImages(), images: map[string]*analyze.Analysis{"docker://app:1": app, "./shop": odd}}
-		s.places = append(s.places, refuses("other", errors.New(strings.Repeat("why \x1b[2J ", 40))))
+		s := &fakeShop{sources: someImages(), images: map[string]*analyze.Analysis{"docker://app:1": app, "./shop": odd}}
+		s.sources = append(s.sources, refuses("other", errors.New(strings.Repeat("why \x1b[2J ", 40))))
 		hammer(t, picking(t, s, 80, 24), keys, pickKeys)
 	})
 }

@@ -39,8 +39,8 @@ func newPrompt(label, text string) *prompt {
 	return &prompt{label: label, input: in}
 }
 
-// ask shows a prompt.
-func (m *model) ask(p *prompt) { m.prompt = p }
+func (m *model) ask(p *prompt)         { m.prompt = p }
+func (m *model) asking(p *prompt) bool { return p != nil && m.prompt == p }
 
 // promptKey takes a key while a prompt is there.
 func (m *model) promptKey(k tea.KeyPressMsg) tea.Cmd {

@@ -83,9 +83,9 @@ type rowsWish struct {
 	order  order
 	opened opened
 
-	filter analyze.Filter
-	sifted opened // the open directories while there is a filter
-	auto   bool   // sifted is to be as what the filter leaves has it
+	filter   analyze.Filter
+	filtered opened // the open directories while there is a filter
+	auto     bool   // filtered is to be as what the filter leaves has it
 }
 
 // open returns the directories that are open.
@@ -93,7 +93,7 @@ func (w *rowsWish) open() *opened {
 	if w.filter.Empty() {
 		return &w.opened
 	}
-	return &w.sifted
+	return &w.filtered
 }
 
 // autoOpen is how many paths a filter may leave to have their directories opened
@@ -106,9 +106,9 @@ type sieve struct {
 	views []*analyze.View // latest use last
 }
 
-// keptSieved bounds the filtered views that are kept. Each keeps the view that it
+// maxFiltered bounds the filtered views that are held. Each holds the view that it
 // is made from.
-const keptSieved = 4
+const maxFiltered = 4
 
 // wished returns the view that a wish asks for. It passes over all nodes if that
 // is not there yet.
@@ -127,7 +127,7 @@ func (c *sieve) wished(ctx context.Context, t *analyze.Tree, w *rowsWish) (*anal
 	if err != nil {
 		return nil, err
 	}
-	if len(c.views) == keptSieved {
+	if len(c.views) == maxFiltered {
 		c.views = slices.Delete(c.views, 0, 1)
 	}
 	c.views = append(c.views, v)
@@ -138,14 +138,14 @@ func (c *sieve) wished(ctx context.Context, t *analyze.Tree, w *rowsWish) (*anal
 // shown last; nil if nothing was. It makes the view if that is not there yet,
 // which is a pass over the nodes, so it is to be called from a command. It says in
 // w what w has left to it. The error is the context's.
-func makeRows(ctx context.Context, t *analyze.Tree, w *rowsWish, sifted *sieve, before *rowList) (*rowList, error) {
-	view, err := sifted.wished(ctx, t, w)
+func makeRows(ctx context.Context, t *analyze.Tree, w *rowsWish, filtered *sieve, before *rowList) (*rowList, error) {
+	view, err := filtered.wished(ctx, t, w)
 	if err != nil {
 		return nil, err
 	}
 	if w.auto && !w.filter.Empty() {
 		n, _ := view.Matched()
-		w.sifted, w.auto = opened{all: n <= autoOpen}, false
+		w.filtered, w.auto = opened{all: n <= autoOpen}, false
 	}
 	return newRowList(ctx, view, w.order, *w.open(), before)
 }
@@ -177,6 +177,7 @@ func (r row) name(t *analyze.Tree) string {
 
 // rowsMsg brings the rows that the wish of number seq asked for.
 type rowsMsg struct {
+	to    func(rowsMsg) tea.Cmd
 	seq   int
 	wish  rowsWish
 	rows  *rowList
@@ -184,22 +185,17 @@ type rowsMsg struct {
 	err   error // the wish was given up: there are no rows
 }
 
-// do shows the rows, and takes the keys that have waited for them.
-func (msg rowsMsg) do(m *model) tea.Cmd {
-	cmd := m.files.install(msg)
-	m.sifted()
-	return tea.Batch(cmd, m.missed(), m.replay())
-}
+func (msg rowsMsg) update() tea.Cmd { return msg.to(msg) }
 
 // rowsCmd makes the rows of the files' wish, off the event loop, and gets those
 // around the anchor ready.
 func (f *files) rowsCmd(ctx context.Context) tea.Cmd {
 	t, before, anchor := f.a.Tree, f.rows, f.anchor
-	msg := rowsMsg{seq: f.seq, wish: f.wish, sieve: f.sieve}
+	msg := rowsMsg{to: f.brought, seq: f.seq, wish: f.wish, sieve: f.sieve}
 	if msg.sieve == nil {
 		msg.sieve = &sieve{}
 	}
-	msg.wish.opened, msg.wish.sifted = f.wish.opened.clone(), f.wish.sifted.clone()
+	msg.wish.opened, msg.wish.filtered = f.wish.opened.clone(), f.wish.filtered.clone()
 	return func() tea.Msg {
 		if msg.rows, msg.err = makeRows(ctx, t, &msg.wish, msg.sieve, before); msg.err == nil && msg.rows.len() > 0 {
 			msg.rows.at(msg.rows.find(anchor))

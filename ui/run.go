@@ -22,7 +22,7 @@ var ErrInterrupted = errors.New("interrupted")
 
 var errNothing = errors.New("there is nothing to show")
 
-// Options says what the screen shows. Load is required, or Places and Open are.
+// Options says what the screen shows. Load is required, or Sources and Open are.
 type Options struct {
 	// Load reads and analyses the image to begin with. Nil: the screen begins
 	// with the picker.
@@ -31,17 +31,18 @@ type Options struct {
 	// Name is what is being opened, as it was asked for.
 	Name string
 
-	// Places are where the images are that can be picked, and Open returns what
+	// Sources are where the images are that can be picked, and Open returns what
 	// reads one of them. Its loader is called once nothing uses the analysis any
 	// more that was shown before: that image can be closed then.
-	Places []Place
-	Open   func(ref string) Loader
+	Sources []Source
+	Open    func(ref string) Loader
 
 	// Settings are how the reader wants the screen; see Settings.Check.
 	Settings Settings
 
-	// Acts are what the screen can have done. Those that are nil are not offered.
-	Acts Acts
+	// Actions are what the screen can have done. Those that are nil are not
+	// offered.
+	Actions Actions
 
 	// Input and Output are the terminal. Nil: the process's own.
 	Input  io.Reader
@@ -103,7 +104,7 @@ func Run(ctx context.Context, o Options) error {
 	case <-loads.idle:
 	case <-time.After(loadGrace):
 	}
-	m.errands.end()
+	m.tasks.end()
 	switch {
 	case m.err != nil:
 		return m.err

@@ -9,7 +9,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// search is what is searched for, and the way there while it is typed.
+// search is what the explorer searches for, and what the newest search is at.
 type search struct {
 	query analyze.Query // the last one that was kept or is being typed
 	found matches       // of the last search that came to an end
@@ -17,61 +17,54 @@ type search struct {
 	seq  int                // of the newest search
 	stop context.CancelFunc // gives it up
 	busy bool               // keys wait for it
-
-	// While the query is typed:
-	prompt *prompt
-	before beforeSearch
-	result *foundMsg // what the newest search has found; nil until it has
 }
 
-// beforeSearch is what esc brings back.
-type beforeSearch struct {
-	place place
+// A typedSearch is a search that is being typed.
+type typedSearch struct {
+	prompt *prompt
+	result *foundMsg // what the newest search has found; nil until it has
+
+	// What esc brings back.
+	from  location
 	open  opened
 	query analyze.Query
-	lit   *analyze.Found
+	found *analyze.Found
 }
-
-// clear lets go of the prompt.
-func (s *search) clear() { s.prompt, s.before, s.result = nil, beforeSearch{}, nil }
 
 // askSearch asks what to search for, and shows the first match while it is
 // typed.
-func (m *model) askSearch() tea.Cmd {
-	s := &m.search
-	open := *m.files.wish.open()
-	s.before = beforeSearch{place: m.here(), open: open.clone(), query: s.query, lit: m.files.lit}
-	s.result = nil
+func (e *explorer) askSearch() tea.Cmd {
+	s := &e.search
 	fuzzy := s.query.Fuzzy
-	s.query = analyze.Query{Fuzzy: fuzzy}
 	p := newPrompt(searchLabel(fuzzy), "")
-	p.aside = m.keys.fuzzy.first() + " fuzzy or literal"
+	e.typed = &typedSearch{prompt: p, from: e.h.here(), open: e.files.wish.open().clone(), query: s.query, found: e.files.found}
+	s.query = analyze.Query{Fuzzy: fuzzy}
+	p.aside = e.h.keys().fuzzy.first() + " fuzzy or literal"
 	p.changed = func(text string) tea.Cmd {
 		s.query.Text = text
-		return m.seek(nearest)
+		return e.seek(nearest)
 	}
 	p.other = func(k tea.KeyPressMsg) (tea.Cmd, bool) {
-		if !m.keys.fuzzy.matches(k) {
+		if !e.h.keys().fuzzy.matches(k) {
 			return nil, false
 		}
 		s.query.Fuzzy = !s.query.Fuzzy
 		p.label = searchLabel(s.query.Fuzzy)
-		return m.seek(nearest), true
+		return e.seek(nearest), true
 	}
 	p.done = func(text string) tea.Cmd {
 		if text == "" {
-			return m.leaveSearch()
+			return e.cancelSearch()
 		}
-		if s.result == nil { // keys wait for what is on its way
+		if e.typed.result == nil { // keys wait for what is on its way
 			s.busy = true
 			return nil
 		}
-		return m.land(*s.result)
+		return e.keepMatch(*e.typed.result)
 	}
-	p.dropped = m.leaveSearch
-	s.prompt = p
-	m.ask(p)
-	tree := m.a.Tree
+	p.dropped = e.cancelSearch
+	e.h.ask(p)
+	tree := e.a.Tree
 	return func() tea.Msg { // while the first letters are typed
 		tree.PrepareSearch()
 		return nil
@@ -85,57 +78,56 @@ func searchLabel(fuzzy bool) string {
 	return "search:"
 }
 
-// leaveSearch goes back to where the search was begun.
-func (m *model) leaveSearch() tea.Cmd {
-	s := &m.search
-	s.cancel()
-	s.query, m.files.lit = s.before.query, s.before.lit
-	cmd := m.beginAgain()
-	s.clear()
+// cancelSearch goes back to where the search was begun.
+func (e *explorer) cancelSearch() tea.Cmd {
+	e.search.cancel()
+	e.search.query, e.files.found = e.typed.query, e.typed.found
+	cmd := e.restoreRows()
+	e.typed = nil
 	return cmd
 }
 
-// beginAgain shows what was shown before the search.
-func (m *model) beginAgain() tea.Cmd {
-	*m.files.wish.open() = m.search.before.open.clone()
-	m.files.anchor = m.search.before.place.node
-	return m.files.ask()
+// restoreRows shows what was shown before the search.
+func (e *explorer) restoreRows() tea.Cmd {
+	*e.files.wish.open() = e.typed.open.clone()
+	e.files.anchor = e.typed.from.files.node
+	return e.files.ask()
 }
 
-// land keeps what a search has found, with a way back to where it began.
-func (m *model) land(msg foundMsg) tea.Cmd {
-	s := &m.search
-	before := s.before
-	s.clear()
+// keepMatch ends the typing of a search at what it has found, with a way back to
+// where it began.
+func (e *explorer) keepMatch(msg foundMsg) tea.Cmd {
+	from := e.typed.from
+	e.typed = nil
 	if msg.n == 0 {
-		return m.elsewhere(msg)
+		return e.seekOutside(msg)
 	}
-	if before.place.node != msg.at {
-		m.rememberPlace(before.place)
+	if from.files.node != msg.at {
+		e.h.remember(from)
 	}
-	m.focus = filesPane
+	e.focus = filesPane
 	return nil
 }
 
 // nextMatch goes to the next match in a direction, or to the one nearest to the
 // cursor if the last search has been forgotten.
-func (m *model) nextMatch(d direction) tea.Cmd {
-	if m.search.query.Text == "" {
-		return m.say("nothing is searched for: / searches")
+func (e *explorer) nextMatch(d direction) tea.Cmd {
+	if e.search.query.Text == "" {
+		return e.h.say("nothing is searched for: / searches")
 	}
-	m.search.busy = true
-	return m.seek(d)
+	e.search.busy = true
+	return e.seek(d)
 }
 
-// arrive goes to where nextMatch leads.
-func (m *model) arrive(msg foundMsg) tea.Cmd {
+// goToMatch goes to where nextMatch leads.
+func (e *explorer) goToMatch(msg foundMsg) tea.Cmd {
 	if msg.n == 0 {
-		return m.elsewhere(msg)
+		return e.seekOutside(msg)
 	}
-	if msg.from != nearest { // elsewhere has done so
-		m.remember()
+	if msg.from != nearest { // seekOutside has done so
+		e.h.remember(e.h.here())
 	}
-	m.focus = filesPane
+	e.focus = filesPane
 	text := msg.count()
 	switch {
 	case msg.wrapped && msg.from == forward:
@@ -143,27 +135,28 @@ func (m *model) arrive(msg foundMsg) tea.Cmd {
 	case msg.wrapped:
 		text += ", from the end again"
 	}
-	return tea.Batch(m.say(text), m.reveal(msg.at))
+	return tea.Batch(e.h.say(text), e.reveal(msg.at))
 }
 
-// elsewhere says of a search that has found nothing here where there is
-// something, and goes there if no filter of the reader's forbids it.
-func (m *model) elsewhere(msg foundMsg) tea.Cmd {
+// seekOutside says of a search that has found nothing in what is shown where
+// there is something, and goes there if no filter of the reader's forbids it.
+func (e *explorer) seekOutside(msg foundMsg) tea.Cmd {
 	switch {
 	case msg.outside == 0:
-		return m.say("nothing matches " + m.look.line(msg.query.Text))
-	case !m.files.wish.filter.Empty():
-		return m.say(counted(msg.outside, "path") + " beyond the filter: F drops it, then n")
+		return e.h.say("nothing matches " + e.lk.line(msg.query.Text))
+	case !e.files.wish.filter.Empty():
+		return e.h.say(counted(msg.outside, "path") + " beyond the filter: F drops it, then n")
 	}
-	m.remember()
-	m.focus, m.mode = filesPane, analyze.Everything
-	m.files.wish.spec = m.spec()
-	m.search.busy = true
-	return m.seek(nearest)
+	e.h.remember(e.h.here())
+	e.focus, e.mode = filesPane, analyze.Everything
+	e.files.wish.spec = e.spec()
+	e.search.busy = true
+	return e.seek(nearest)
 }
 
 // foundMsg brings what a search has found.
 type foundMsg struct {
+	e     *explorer
 	seq   int
 	query analyze.Query
 	from  direction
@@ -181,9 +174,10 @@ func (msg foundMsg) count() string {
 	return human.Comma(msg.nth) + " of " + human.Comma(msg.n)
 }
 
-// do shows what was found, unless it is not what is searched for by now.
-func (msg foundMsg) do(m *model) tea.Cmd {
-	s := &m.search
+// update shows what was found, unless it is not what is searched for by now.
+func (msg foundMsg) update() tea.Cmd {
+	e := msg.e
+	s := &e.search
 	if msg.seq != s.seq {
 		return nil
 	}
@@ -193,18 +187,19 @@ func (msg foundMsg) do(m *model) tea.Cmd {
 		return nil
 	}
 	s.found = msg.matches
-	m.files.lit = msg.found
-	if s.prompt == nil {
-		return tea.Batch(m.arrive(msg), m.replay())
+	e.files.found = msg.found
+	if e.typed == nil {
+		return e.goToMatch(msg)
 	}
-	s.result = &msg
-	s.prompt.aside, s.prompt.failed = msg.aside(m.files.wish.filter.Empty()), msg.n == 0 && msg.query.Text != ""
-	cmds := []tea.Cmd{m.beginAgain()}
+	p := e.typed.prompt
+	e.typed.result = &msg
+	p.aside, p.failed = msg.aside(e.files.wish.filter.Empty()), msg.n == 0 && msg.query.Text != ""
+	cmds := []tea.Cmd{e.restoreRows()}
 	if msg.n > 0 {
-		cmds = append(cmds, m.reveal(msg.at))
+		cmds = append(cmds, e.reveal(msg.at))
 	}
 	if waited {
-		cmds = append(cmds, m.land(msg), m.replay())
+		cmds = append(cmds, e.keepMatch(msg))
 	}
 	return tea.Batch(cmds...)
 }
@@ -224,27 +219,31 @@ func (msg foundMsg) aside(free bool) string {
 	return "beyond the filter: " + human.Comma(msg.outside)
 }
 
-// litMsg brings what is lit, of a tree that has more.
-type litMsg struct{ found *analyze.Found }
+// refoundMsg brings what was found again, in a tree that has more.
+type refoundMsg struct {
+	e     *explorer
+	found *analyze.Found
+}
 
-func (msg litMsg) do(m *model) tea.Cmd {
-	if lit := m.files.lit; lit != nil && msg.found != nil && lit.Query() == msg.found.Query() && msg.found.Tree() == m.a.Tree {
-		m.files.lit = msg.found
+func (msg refoundMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
+	e := msg.e
+	if was := e.files.found; was != nil && was.Query() == msg.found.Query() && msg.found.Tree() == e.a.Tree {
+		e.files.found = msg.found
 	}
 	return nil
 }
 
-// relightCmd finds what is lit again, in a tree of more layers.
-func (m *model) relightCmd() tea.Cmd {
-	if m.files.lit == nil {
+// refindCmd finds what stands out again, in a tree of more layers.
+func (e *explorer) refindCmd() tea.Cmd {
+	if e.files.found == nil {
 		return nil
 	}
-	ctx, t, query := m.ctx, m.a.Tree, m.files.lit.Query()
+	ctx, t, query := e.h.context(), e.a.Tree, e.files.found.Query()
 	return func() tea.Msg {
 		found, err := t.Find(ctx, query)
 		if err != nil {
 			return nil // the program ends
 		}
-		return litMsg{found}
+		return refoundMsg{e, found}
 	}
 }

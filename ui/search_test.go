@@ -23,7 +23,7 @@ func typed(m *model, text string) {
 // cursorOn returns the path under the cursor of the files.
 func cursorOn(t *testing.T, m *model) string {
 	t.Helper()
-	n, ok := m.files.current()
+	n, ok := m.explorer.files.current()
 	if !ok {
 		return ""
 	}
@@ -94,7 +94,7 @@ func TestFuzzySearch(t *testing.T) {
 	press(m, "enter")
 	var seen []string
 	for range 5 {
-		seen = append(seen, m.a.Tree.Path(m.files.anchor))
+		seen = append(seen, m.a.Tree.Path(m.explorer.files.anchor))
 		press(m, "n")
 	}
 	if seen[0] != seen[4] || len(slices.Compact(slices.Sorted(slices.Values(seen)))) != 4 {
@@ -123,7 +123,7 @@ func TestSearchLights(t *testing.T) {
 	press(m, "C g /")
 	typed(m, "ib")
 	press(m, "enter j")
-	lit := func() bool { return strings.Contains(m.View().Content, m.look.st.match.on+"ib") }
+	lit := func() bool { return strings.Contains(m.View().Content, m.lk.st.match.on+"ib") }
 	if !lit() {
 		t.Error("no match is lit")
 	}
@@ -191,8 +191,8 @@ func TestWalk(t *testing.T) {
 				at := analyze.Root
 				for i, n := range want {
 					next, wrapped := w.next(at)
-					if next != n || wrapped || w.place(n) != i+1 {
-						t.Fatalf("match %d is %s (wrapped: %v, the %dth), want %s", i+1, a.Tree.Path(next), wrapped, w.place(n), a.Tree.Path(n))
+					if next != n || wrapped || w.position(n) != i+1 {
+						t.Fatalf("match %d is %s (wrapped: %v, the %dth), want %s", i+1, a.Tree.Path(next), wrapped, w.position(n), a.Tree.Path(n))
 					}
 					at = next
 				}
@@ -231,11 +231,11 @@ func TestSearchWhileReading(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := newModel(t.Context(), Options{Name: "app", Environ: []string{"LANG=C.UTF-8"}})
-	m.after = nothingLater
+	m.timer = nothingLater
 	send(m, tea.WindowSizeMsg{Width: 120, Height: 40})
 	m.shown = make(chan *analyze.Analysis)
 	close(m.shown)
-	send(m, loadedFrom(t.Context(), part, beginning{}))
+	send(m, m.loadedFrom()(t.Context(), part))
 	press(m, "f")
 	typed(m, "/**")
 	press(m, "enter /")
@@ -243,7 +243,7 @@ func TestSearchWhileReading(t *testing.T) {
 	if got := footerOf(m); !strings.Contains(got, "nothing matches") {
 		t.Errorf("one layer: the footer says %q", got)
 	}
-	send(m, loadedFrom(t.Context(), whole, beginning{}))
+	send(m, m.loadedFrom()(t.Context(), whole))
 	intact(t, m)
 	typed(m, "x")
 	press(m, "enter")
@@ -251,7 +251,7 @@ func TestSearchWhileReading(t *testing.T) {
 	if got := cursorOn(t, m); got != "/usr/sbin/nginx" {
 		t.Errorf("all layers: the cursor is on %s", got)
 	}
-	if m.files.lit.Tree() != m.a.Tree {
+	if m.explorer.files.found.Tree() != m.a.Tree {
 		t.Error("matches of fewer layers are lit")
 	}
 	rowWith(t, m, "filter: /**")

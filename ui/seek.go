@@ -62,20 +62,20 @@ func (s *search) cancel() {
 
 // seek searches for the match in a direction, from the cursor, or while the
 // query is typed from where that began. A search that is under way is given up.
-func (m *model) seek(d direction) tea.Cmd {
-	s := &m.search
+func (e *explorer) seek(d direction) tea.Cmd {
+	s, f := &e.search, &e.files
 	busy := s.busy
 	s.cancel()
-	s.busy, s.result = busy, nil
-	ctx, stop := context.WithCancel(m.ctx)
+	s.busy = busy
+	ctx, stop := context.WithCancel(e.h.context())
 	s.stop = stop
-	from := m.files.anchor
-	if s.prompt != nil {
-		from = s.before.place.node
+	from := f.anchor
+	if e.typed != nil {
+		e.typed.result, from = nil, e.typed.from.files.node
 	}
-	job := seekJob{t: m.a.Tree, from: from, to: d, query: s.query, known: s.found, wish: m.files.wish}
-	if w := &m.files.wish; m.files.spec == w.spec && m.files.view.Tree() == m.a.Tree && sameFilter(m.files.view, w.filter) {
-		job.view = m.files.view
+	job := seekJob{e: e, t: e.a.Tree, from: from, to: d, query: s.query, known: s.found, wish: f.wish}
+	if f.spec == f.wish.spec && f.view.Tree() == e.a.Tree && sameFilter(f.view, f.wish.filter) {
+		job.view = f.view
 	}
 	return seekCmd(ctx, stop, s.seq, job)
 }
@@ -88,6 +88,7 @@ func sameFilter(v *analyze.View, f analyze.Filter) bool {
 
 // A seekJob is what a search is told.
 type seekJob struct {
+	e     *explorer // what is found is brought to it
 	t     *analyze.Tree
 	view  *analyze.View // to search; nil if it is yet to be made from the wish
 	wish  rowsWish
@@ -99,7 +100,7 @@ type seekJob struct {
 
 // do does the job.
 func (j seekJob) do(ctx context.Context) (foundMsg, error) {
-	msg := foundMsg{query: j.query, from: j.to}
+	msg := foundMsg{e: j.e, query: j.query, from: j.to}
 	var err error
 	if j.view == nil {
 		if j.view, err = (&sieve{}).wished(ctx, j.t, &j.wish); err != nil {
@@ -116,13 +117,13 @@ func (j seekJob) do(ctx context.Context) (foundMsg, error) {
 	case j.query.Fuzzy:
 		j.byRank(&msg)
 	default:
-		j.byPlace(&msg)
+		j.byPosition(&msg)
 	}
 	return msg, nil
 }
 
-// byPlace chooses a match in the order of the rows.
-func (j seekJob) byPlace(msg *foundMsg) {
+// byPosition chooses a match in the order of the rows.
+func (j seekJob) byPosition(msg *foundMsg) {
 	w := walk{t: j.t, view: j.view, set: msg.set, order: j.wish.order}
 	switch {
 	case j.to == nearest && msg.set.Has(j.from):
@@ -132,7 +133,7 @@ func (j seekJob) byPlace(msg *foundMsg) {
 	default:
 		msg.at, msg.wrapped = w.next(j.from)
 	}
-	msg.nth = w.place(msg.at)
+	msg.nth = w.position(msg.at)
 }
 
 // byRank chooses a match by how good it is.
@@ -157,7 +158,7 @@ func (j seekJob) byRank(msg *foundMsg) {
 
 // seekCmd searches, off the event loop.
 func seekCmd(ctx context.Context, stop context.CancelFunc, seq int, j seekJob) tea.Cmd {
-	j.wish.opened, j.wish.sifted = opened{}, opened{} // the event loop's own
+	j.wish.opened, j.wish.filtered = opened{}, opened{} // the event loop's own
 	return func() tea.Msg {
 		defer stop()
 		msg, err := j.do(ctx)

@@ -19,8 +19,8 @@ type Settings struct {
 	Mode    string // one of Modes: which files are shown at first
 	Columns string // one of ColumnChoices: whether mode and owner are shown
 
-	// Keys are those of acts, by the names that Keys lists, in place of the
-	// usual ones: "ctrl+x", "pgdown", "X".
+	// Keys are those of actions, by the names that AllKeys lists, in place of
+	// the usual ones: "ctrl+x", "pgdown", "X".
 	Keys map[string][]string
 }
 
@@ -46,7 +46,7 @@ func (s Settings) Check() error {
 	return err
 }
 
-// AllKeys returns the keys of every act by its name, as the settings have them.
+// AllKeys returns the keys of every action by its name, as the settings have them.
 func (s Settings) AllKeys() (map[string][]string, error) {
 	k, err := newKeyMap(false).with(s.Keys)
 	if err != nil {
@@ -59,22 +59,23 @@ func (s Settings) AllKeys() (map[string][]string, error) {
 
 // use has the model begin as the settings have it.
 func (m *model) use(s Settings) {
-	if k, err := m.keys.with(s.Keys); err == nil { // Check has told of errors
-		m.keys = k
+	if k, err := m.km.with(s.Keys); err == nil { // Check has told of errors
+		m.km = k
 	}
 	m.theme = max(slices.Index(Themes, s.Theme), 0)
-	m.begin = beginning{
+	m.initial = initial{
 		order: order(max(slices.Index([]string{"size", "wasted", "name"}, s.Sort), 0)),
 		mode:  analyze.Mode(max(slices.Index(Modes, s.Mode), 0)),
 		attrs: choice(max(slices.Index(ColumnChoices, s.Columns), 0)),
 	}
 }
 
-// A beginning is what the files pane opens with.
-type beginning struct {
-	order order
-	mode  analyze.Mode
-	attrs choice
+// initial is what the explorer opens with.
+type initial struct {
+	order  order
+	mode   analyze.Mode
+	attrs  choice
+	divide int // columns of the left frame; 0: as the width has it
 }
 
 // themeOf is the theme that is wanted, or what suits the terminal.
@@ -97,15 +98,23 @@ func (m *model) themeOf() theme {
 // each calls f with every binding.
 func (k *keyMap) each(f func(*binding)) {
 	for _, v := range reflect.ValueOf(k).Elem().Fields() {
-		f((*binding)(v.Addr().UnsafePointer())) // all fields are bindings: a test asserts it
+		switch v.Type() { // a test asserts that there are no others
+		case reflect.TypeFor[binding]():
+			f((*binding)(v.Addr().UnsafePointer()))
+		case reflect.TypeFor[[]binding]():
+			for i := range v.Len() {
+				f((*binding)(v.Index(i).Addr().UnsafePointer()))
+			}
+		}
 	}
 }
 
-// with returns the keys with others for some acts. It is an error to name an act
-// that there is not, to take all keys from one, or to give a key to two where
-// both could be meant.
+// with returns the keys with others for some actions. It is an error to name an
+// action that there is not, to take all keys from one, or to give a key to two
+// where both could be meant.
 func (k *keyMap) with(keys map[string][]string) (*keyMap, error) {
 	out := *k
+	out.views = slices.Clone(k.views)
 	left := maps.Clone(keys)
 	var err error
 	out.each(func(b *binding) {
@@ -124,8 +133,8 @@ func (k *keyMap) with(keys map[string][]string) (*keyMap, error) {
 		}
 		b.Binding = key.NewBinding(key.WithKeys(own...), key.WithHelp(strings.Join(names, " "), b.Help().Desc))
 	})
-	for name := range left {
-		return nil, fmt.Errorf("keys: there is no act %q; peel config lists them", name)
+	for _, name := range slices.Sorted(maps.Keys(left)) {
+		return nil, fmt.Errorf("keys: unknown action %q; peel config lists them", name)
 	}
 	if err == nil {
 		err = out.distinct()
@@ -154,14 +163,14 @@ func keyName(name string) string {
 
 // distinct reports a key that has two meanings where both could be meant.
 func (k *keyMap) distinct() error {
-	for place, groups := range k.places() {
+	for _, scope := range k.narrowScopes() {
 		seen := map[string]string{}
-		for _, g := range groups {
+		for _, g := range scope.groups {
 			for _, b := range g.keys {
 				for _, name := range b.Keys() {
 					if other, ok := seen[name]; ok && other != b.name {
 						first, second := min(other, b.name), max(other, b.name)
-						return fmt.Errorf("keys: %q is both %s and %s (%s)", name, first, second, place)
+						return fmt.Errorf("keys: %q is both %s and %s (%s)", name, first, second, scope.name)
 					}
 					seen[name] = b.name
 				}

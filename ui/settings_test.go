@@ -22,10 +22,10 @@ func TestSettingsCheck(t *testing.T) {
 		{"a theme there is not", Settings{Theme: "pink"}, `theme: "pink" is none of auto, dark`},
 		{"an order there is not", Settings{Sort: "date"}, `sort: "date"`},
 		{"another key", Settings{Keys: map[string][]string{"quit": {"ctrl+q"}}}, ""},
-		{"an act there is not", Settings{Keys: map[string][]string{"fly": {"f"}}}, `no act "fly"`},
+		{"an unknown action", Settings{Keys: map[string][]string{"fly": {"f"}}}, `unknown action "fly"`},
 		{"no key", Settings{Keys: map[string][]string{"quit": {}}}, "quit has no key"},
 		{"a key twice", Settings{Keys: map[string][]string{"sort": {"m"}}}, `"m" is both mode and sort`},
-		{"keys that change places", Settings{Keys: map[string][]string{"sort": {"m"}, "mode": {"s"}}}, ""},
+		{"keys that change sources", Settings{Keys: map[string][]string{"sort": {"m"}, "mode": {"s"}}}, ""},
 		{"one key in two panes", Settings{Keys: map[string][]string{"to-files": {"space"}}}, ""},
 	}
 	for _, tt := range tests {
@@ -50,7 +50,7 @@ func TestSettingsAreUsed(t *testing.T) {
 			return a, nil
 		},
 	})
-	m.after = nothingLater
+	m.timer = nothingLater
 	settle(m, m.Init())
 	send(m, tea.WindowSizeMsg{Width: 120, Height: 40})
 	rowWith(t, m, "Layer 7 alone")

@@ -39,7 +39,7 @@ func unsettled(t *testing.T) (*model, tea.Cmd, context.CancelFunc) {
 			return analyze.Start(ctx, im, analyze.Options{})
 		},
 	})
-	m.after = nothingLater
+	m.timer = nothingLater
 	m.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
 	msg, ok := m.loadCmd()().(loadedMsg)
 	if !ok || msg.err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"github.com/peelhq/peel/analyze"
 )
@@ -121,6 +122,23 @@ func (t theme) palette() palette {
 	return palette{}
 }
 
+// themeFor returns the theme for a terminal's colours and its background.
+func themeFor(p colorprofile.Profile, isDark bool) theme {
+	switch {
+	case p <= colorprofile.ASCII:
+		return plain
+	case p == colorprofile.ANSI:
+		return basic
+	case p == colorprofile.ANSI256 && isDark:
+		return dark256
+	case p == colorprofile.ANSI256:
+		return light256
+	case isDark:
+		return dark
+	}
+	return light
+}
+
 // A style is the escape sequence that turns a style on; ansiReset ends it.
 type style struct {
 	on    string
@@ -158,12 +176,6 @@ type styles struct {
 
 func newStyles(t theme) styles {
 	p := t.palette()
-	fg := func(c color.Color) lipgloss.Style {
-		if c == nil {
-			return lipgloss.NewStyle()
-		}
-		return lipgloss.NewStyle().Foreground(c)
-	}
 	few := t == basic || t == plain // no shades: brightness is told by attributes
 	dim, faint := fg(p.dim), fg(p.faint)
 	if few {
@@ -191,6 +203,27 @@ func newStyles(t theme) styles {
 		caret:        newStyle(lipgloss.NewStyle().Reverse(true)),
 		match:        newStyle(fg(p.covers).Bold(true).Underline(true)),
 	}
+	s.match.firm = true
+	if few {
+		s.selected = newStyle(lipgloss.NewStyle().Reverse(true))
+		s.selected.solid = true
+		s.idleSelected = newStyle(lipgloss.NewStyle().Bold(true))
+	}
+	s.addSigns(p, faint)
+	s.addTexts(p, few)
+	return s
+}
+
+// fg returns the style of a colour; nil is the terminal's own.
+func fg(c color.Color) lipgloss.Style {
+	if c == nil {
+		return lipgloss.NewStyle()
+	}
+	return lipgloss.NewStyle().Foreground(c)
+}
+
+// addSigns makes the styles of the strip's signs and of the changes.
+func (s *styles) addSigns(p palette, faint lipgloss.Style) {
 	for sign, st := range map[analyze.Sign]lipgloss.Style{
 		analyze.SignNothing: faint,
 		analyze.SignRemoved: fg(p.cut),
@@ -208,7 +241,10 @@ func newStyles(t theme) styles {
 	} {
 		s.change[change] = newStyle(fg(c))
 	}
-	s.match.firm = true
+}
+
+// addTexts makes the styles of a file that is viewed.
+func (s *styles) addTexts(p palette, few bool) {
 	s.code = [tokenClassCount]style{
 		plainToken:   s.text,
 		keywordToken: newStyle(fg(p.keyword).Bold(few)),
@@ -223,11 +259,7 @@ func newStyles(t theme) styles {
 	if few {
 		s.found = newStyle(lipgloss.NewStyle().Underline(true))
 		s.foundHere = newStyle(lipgloss.NewStyle().Reverse(true))
-		s.selected = newStyle(lipgloss.NewStyle().Reverse(true))
-		s.selected.solid = true
-		s.idleSelected = newStyle(lipgloss.NewStyle().Bold(true))
 	}
-	return s
 }
 
 // lit puts st into the selected layer's column.

@@ -51,7 +51,7 @@ func (t *textView) gutter(p *viewer) int {
 	return max(len(strconv.FormatInt(p.index.lines(), 10)), 4) + 2
 }
 
-func (t *textView) room(p *viewer) int { return max(p.w-t.gutter(p), 1) }
+func (t *textView) room(p *viewer) int { return max(p.wide-t.gutter(p), 1) }
 
 // folds returns where row r is broken, one place if lines are not wrapped.
 func (t *textView) folds(p *viewer, r int64) []fold {
@@ -92,10 +92,10 @@ func (t *textView) settle(p *viewer) {
 	// The last screen: count its rows from the end.
 	last, sub := max(known-1, 0), 0
 	rows := 0
-	for r := last; r >= 0 && r >= last-int64(p.h); r-- {
+	for r := last; r >= 0 && r >= last-int64(p.high); r-- {
 		rows += len(t.folds(p, r))
-		if rows >= p.h {
-			last, sub = r, rows-p.h
+		if rows >= p.high {
+			last, sub = r, rows-p.high
 			break
 		}
 		last = r
@@ -111,7 +111,7 @@ func (t *textView) aside(p *viewer, n int) {
 		return
 	}
 	longest := 0
-	for i := range p.h {
+	for i := range p.high {
 		if row := t.row(t.top + int64(i)); row != nil {
 			longest = max(longest, p.lk.textWidth(row.text, t.x+n+t.room(p)))
 		}
@@ -194,7 +194,7 @@ func (t *textView) follow(p *viewer) tea.Cmd {
 	}
 	held := t.first + int64(len(t.rows))
 	known := t.known(p)
-	ahead, behind := int64(2*p.h), int64(p.h)
+	ahead, behind := int64(2*p.high), int64(p.high)
 	switch {
 	case len(t.rows) == 0, t.top < t.first, t.top-behind < t.first && t.first > 0,
 		t.top+ahead > held && held < known, t.top+ahead > held && !p.index.done && t.row(t.top+ahead) == nil && !t.ended(p):
@@ -226,7 +226,7 @@ type piecesMsg struct {
 	err  error
 }
 
-func (msg piecesMsg) do(*model) tea.Cmd {
+func (msg piecesMsg) update() tea.Cmd {
 	p := msg.p
 	if msg.seq != p.seq {
 		return nil
@@ -266,11 +266,11 @@ func (t *textView) arrive(p *viewer, at int64) {
 			fold = i
 		}
 	}
-	if at < t.top || at >= t.top+int64(max(p.h-1, 1)) || p.wrap {
+	if at < t.top || at >= t.top+int64(max(p.high-1, 1)) || p.wrap {
 		t.top, t.sub = at, fold
-		t.sub -= p.h / 3
+		t.sub -= p.high / 3
 		if !p.wrap {
-			t.top, t.sub = max(at-int64(p.h/3), 0), 0
+			t.top, t.sub = max(at-int64(p.high/3), 0), 0
 		}
 		t.settle(p)
 	}
@@ -292,7 +292,7 @@ func (t *textView) arrive(p *viewer, at int64) {
 
 func (t *textView) readCmd(p *viewer, g goal) tea.Cmd {
 	p.busy = true
-	ctx, seq, doc, x, screen := p.ctx, p.seq, p.doc, p.index, p.h
+	ctx, seq, doc, x, screen := p.ctx, p.seq, p.doc, p.index, p.high
 	return func() tea.Msg {
 		rows, at, err := x.around(ctx, doc, g, screen)
 		return piecesMsg{p, seq, g, rows, at, err}
@@ -308,7 +308,7 @@ type indexMsg struct {
 	err   error
 }
 
-func (msg indexMsg) do(*model) tea.Cmd {
+func (msg indexMsg) update() tea.Cmd {
 	p := msg.p
 	if msg.seq != p.seq {
 		return nil
@@ -349,7 +349,7 @@ type tokensMsg struct {
 	rows []piece
 }
 
-func (msg tokensMsg) do(*model) tea.Cmd { //nolint:unparam // as every deed
+func (msg tokensMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
 	p, t := msg.p, &msg.p.text
 	if msg.seq == p.seq && len(t.rows) == len(msg.rows) && len(t.rows) > 0 && t.first == msg.rows[0].row {
 		t.rows = msg.rows

@@ -14,6 +14,7 @@ import (
 // viewer is the page that shows one version of a file: as text, or byte for byte.
 // It never holds more of it than what is around the screen.
 type viewer struct {
+	h    host
 	lk   *look
 	a    *analyze.Analysis
 	ctx  context.Context // done when the page is closed
@@ -26,17 +27,18 @@ type viewer struct {
 	index  index
 	facts  prose // in place of content, of what has none
 	broken string
-	wait   waiting
+	reread rereading
 	busy   bool // something is being read for the screen
 	counts bool // the index is being made
 
-	w, h    int
-	hex     bool
-	wrap    bool
-	numbers bool
-	text    textView
-	bytes   hexView
-	find    finder
+	wide, high int
+	hex        bool
+	wrap       bool
+	numbers    bool
+	text       textView
+	bytes      hexView
+	find       finder
+	finding    *prompt // that asks what to find; nil unless it was asked
 }
 
 // document is a file that has been opened.
@@ -48,7 +50,7 @@ type document struct {
 }
 
 // show has the page show a version.
-func (p *viewer) show(m *model, v analyze.Version) tea.Cmd {
+func (p *viewer) show(v analyze.Version) tea.Cmd {
 	p.drop()
 	p.seq++
 	p.v, p.doc, p.facts, p.broken = v, nil, nil, ""
@@ -64,12 +66,12 @@ func (p *viewer) show(m *model, v analyze.Version) tea.Cmd {
 		return nil
 	}
 	p.busy = true
-	p.wait = m.waitFor()
-	return tea.Batch(p.openCmd(), m.redrawCmd(p))
+	p.reread = p.h.reread()
+	return tea.Batch(p.openCmd(), redrawCmd(p.h, p))
 }
 
-// waits reports whether the file is still being opened.
-func (p *viewer) waits() bool { return p.doc == nil && p.busy && p.ctx.Err() == nil }
+// rereads reports whether the file is still being opened.
+func (p *viewer) rereads() bool { return p.doc == nil && p.busy && p.ctx.Err() == nil }
 
 // drop lets go of the file.
 func (p *viewer) drop() {
@@ -86,29 +88,30 @@ func (p *viewer) closed() {
 	p.drop()
 }
 
-// renew finds the version in the analysis that there is now: while layers are
-// still being read, one comes after the other.
-func (p *viewer) renew(m *model) {
-	if m.a == nil || m.a == p.a {
-		return
-	}
-	n, ok := m.a.Tree.Lookup(p.a.Tree.Path(p.v.Node()))
+// adopt finds the version in another analysis: while layers are still being read,
+// one comes after the other.
+func (p *viewer) adopt(s *snapshot) tea.Cmd { //nolint:unparam // as every adopter
+	n, ok := s.a.Tree.Lookup(p.a.Tree.Path(p.v.Node()))
 	if !ok {
-		return
+		return nil
 	}
-	for _, v := range m.a.Tree.Versions(n) {
+	for _, v := range s.a.Tree.Versions(n) {
 		if v.Layer() == p.v.Layer() && v.Duplicate() == p.v.Duplicate() {
-			p.a, p.v = m.a, v
-			return
+			p.a, p.v = s.a, v
+			break
 		}
 	}
+	return nil
 }
 
+// restyle does nothing: no text that is kept holds a style.
+func (p *viewer) restyle() {}
+
 func (p *viewer) resize(w, h int) {
-	if w != p.w {
+	if w != p.wide {
 		p.text.folded = nil
 	}
-	p.w, p.h = w, h
+	p.wide, p.high = w, h
 	p.settle()
 }
 
@@ -159,13 +162,13 @@ func (p *viewer) render(l *line, i int) {
 	case p.facts != nil:
 		l.skip(1)
 		p.facts.render(l, i)
-	case p.broken != "" && (p.doc == nil || i == p.h-1):
+	case p.broken != "" && (p.doc == nil || i == p.high-1):
 		l.skip(1)
 		l.put(st.failure, p.broken)
 	case p.doc == nil:
 		if i == 0 {
 			l.skip(1)
-			l.put(st.dim, p.wait.says("reading", p.lk))
+			l.put(st.dim, p.reread.says("reading", p.lk))
 		}
 	case p.doc.Size() == 0:
 		if i == 0 {
@@ -180,7 +183,7 @@ func (p *viewer) render(l *line, i int) {
 	l.fill()
 }
 
-func (p *viewer) mouse(_ *model, msg tea.MouseMsg, _, _ int) tea.Cmd {
+func (p *viewer) mouse(msg tea.MouseMsg, _, _ int) tea.Cmd {
 	if _, ok := msg.(tea.MouseWheelMsg); ok && p.doc != nil {
 		p.by(wheel(msg.Mouse().Button))
 	}
@@ -197,15 +200,15 @@ func (p *viewer) by(n int) {
 }
 
 // key takes the viewer's keys.
-func (p *viewer) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
-	keys := m.keys
+func (p *viewer) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	keys := p.h.keys()
 	switch {
 	case keys.older.matches(k):
-		return p.step(m, -1), true
+		return p.step(-1), true
 	case keys.newer.matches(k):
-		return p.step(m, 1), true
+		return p.step(1), true
 	case keys.compare.matches(k):
-		return m.compareVersion(p.v), true
+		return compareVersion(p.h, p.v), true
 	case p.doc == nil:
 		return nil, false
 	case keys.down.matches(k):
@@ -213,9 +216,9 @@ func (p *viewer) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case keys.up.matches(k):
 		p.by(-1)
 	case keys.pageDown.matches(k):
-		p.by(max(p.h-1, 1))
+		p.by(max(p.high-1, 1))
 	case keys.pageUp.matches(k):
-		p.by(-max(p.h-1, 1))
+		p.by(-max(p.high-1, 1))
 	case keys.home.matches(k):
 		p.text.x = 0
 		p.seek(goal{byRow, 0}, 0)
@@ -233,13 +236,13 @@ func (p *viewer) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case keys.asHex.matches(k):
 		p.turn()
 	case keys.goTo.matches(k):
-		p.askPlace(m)
+		p.askGoTo()
 	case keys.lookFor.matches(k):
-		p.askFind(m)
+		p.askFind()
 	case keys.findNext.matches(k):
-		return tea.Batch(p.nextHit(m, 1), p.follow()), true
+		return tea.Batch(p.nextHit(1), p.follow()), true
 	case keys.findPrior.matches(k):
-		return tea.Batch(p.nextHit(m, -1), p.follow()), true
+		return tea.Batch(p.nextHit(-1), p.follow()), true
 	default:
 		return nil, false
 	}
@@ -247,7 +250,7 @@ func (p *viewer) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 }
 
 // step goes to the next older or newer version of the path that there is.
-func (p *viewer) step(m *model, n int) tea.Cmd {
+func (p *viewer) step(n int) tea.Cmd {
 	all := p.a.Tree.Versions(p.v.Node())
 	at := -1
 	for i, v := range all {
@@ -257,13 +260,13 @@ func (p *viewer) step(m *model, n int) tea.Cmd {
 	}
 	for at += n; at >= 0 && at < len(all); at += n {
 		if v := all[at]; v.Change() != analyze.Removed && v.Kind() != analyze.TypeDir {
-			return p.show(m, v)
+			return p.show(v)
 		}
 	}
 	if n < 0 {
-		return m.say("this is the oldest version")
+		return p.h.say("this is the oldest version")
 	}
-	return m.say("this is the newest version")
+	return p.h.say("this is the newest version")
 }
 
 // turn changes between text and bytes, and stays at its place.
@@ -347,4 +350,10 @@ func (p *viewer) hints(k *keyMap) []hint {
 	return h
 }
 
-func (p *viewer) groups(k *keyMap) []keyGroup { return []keyGroup{k.moving(), k.viewerGroup()} }
+func (p *viewer) groups(k *keyMap) []keyGroup { return viewerKeys(k) }
+
+func viewerKeys(k *keyMap) []keyGroup {
+	return []keyGroup{k.moving(), {"File", []binding{
+		k.older, k.newer, k.compare, k.lookFor, k.findNext, k.findPrior, k.goTo, k.asHex, k.wrapLines, k.numbering, k.left, k.right,
+	}}}
+}

@@ -23,8 +23,8 @@ func at(t testing.TB, m *model, path string) {
 		t.Fatalf("there is no %s", path)
 	}
 	press(m, "m m m")
-	settle(m, m.reveal(n))
-	if got, _ := m.files.current(); got != n {
+	settle(m, m.explorer.reveal(n))
+	if got, _ := m.explorer.files.current(); got != n {
 		t.Fatalf("the cursor is not on %s", path)
 	}
 }
@@ -70,11 +70,11 @@ func (c *made) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 // done yet: the command is returned.
 func viewing(t testing.TB, m *model, c content, name string) (*viewer, tea.Cmd) {
 	t.Helper()
-	v, _ := m.chosen()
-	p := &viewer{lk: &m.look, a: m.a, path: name, numbers: true, v: v, seq: 1, index: newIndex()}
-	p.ctx, p.stop = context.WithCancel(m.ctx)
+	v, _ := m.explorer.chosen()
+	p := newViewer(m, name)
+	p.v, p.seq, p.index = v, 1, newIndex()
 	m.open(p)
-	msg, err := begun(p.ctx, c, name, p.h)
+	msg, err := begun(p.ctx, c, name, p.high)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,8 +205,8 @@ func TestViewerOpens(t *testing.T) {
 func TestDoubleClickViews(t *testing.T) {
 	m := start(t, open(t, "view"), 120, 40)
 	at(t, m, "/srv/app.py")
-	in := m.layout.panes[filesPane]
-	click := tea.MouseClickMsg{Button: tea.MouseLeft, X: in.x + 60, Y: in.y + 1 + m.files.cursor - m.files.top}
+	in := m.explorer.layout.panes[filesPane]
+	click := tea.MouseClickMsg{Button: tea.MouseLeft, X: in.x + 60, Y: in.y + 1 + m.explorer.files.cursor - m.explorer.files.top}
 	send(m, click)
 	if len(m.over) > 0 {
 		t.Fatal("one click opens a page")
@@ -255,7 +255,7 @@ func TestViewerIsClosed(t *testing.T) {
 		t.Errorf("closed: %v, cancelled: %v", c.closed, p.ctx.Err())
 	}
 	settle(m, cmd)
-	if p.index.done || m.top() != nil {
+	if p.index.done || len(m.over) > 0 {
 		t.Error("it has been read on")
 	}
 	at(t, m, "/srv/blob")

@@ -12,42 +12,49 @@ import (
 )
 
 // openViewer opens a page on the chosen version.
-func (m *model) openViewer() tea.Cmd {
-	if it, ok := m.history.item(); ok && m.focus == historyPane && it.waste != nil {
-		return m.viewWaste(it.waste)
+func (e *explorer) openViewer() tea.Cmd {
+	if it, ok := e.history.item(); ok && e.focus == historyPane && it.waste != nil {
+		return viewWaste(e.h, it.waste)
 	}
-	v, ok := m.chosen()
+	v, ok := e.chosen()
 	if !ok {
-		return m.say("there is no file here")
+		return e.h.say("there is no file here")
 	}
-	return m.viewVersion(v)
+	return viewVersion(e.h, v)
 }
 
 // viewWaste opens a page on a version that is wasted.
-func (m *model) viewWaste(w *analyze.Waste) tea.Cmd {
+func viewWaste(h host, w *analyze.Waste) tea.Cmd {
 	if w.Node >= 0 {
-		for _, v := range m.a.Tree.Versions(w.Node) {
+		for _, v := range h.analysis().Tree.Versions(w.Node) {
 			if v.Layer() == w.Layer && v.Wasted() == w.Bytes {
-				return m.viewVersion(v)
+				return viewVersion(h, v)
 			}
 		}
 	}
-	return m.say("it has no path")
+	return h.say("it has no path")
 }
 
 // viewVersion opens a page on a version.
-func (m *model) viewVersion(v analyze.Version) tea.Cmd {
-	name := m.look.text(m.a.Tree.Path(v.Node()))
+func viewVersion(h host, v analyze.Version) tea.Cmd {
+	lk, a := h.look(), h.analysis()
+	name := lk.text(a.Tree.Path(v.Node()))
 	switch {
 	case v.Change() == analyze.Removed:
-		return m.say(fmt.Sprintf("layer %d removes %s", v.Layer(), name))
+		return h.say(fmt.Sprintf("layer %d removes %s", v.Layer(), name))
 	case v.Kind() == analyze.TypeDir:
-		return m.say(name + " is a directory")
+		return h.say(name + " is a directory")
 	}
-	p := &viewer{lk: &m.look, a: m.a, path: name, numbers: true}
-	p.ctx, p.stop = context.WithCancel(m.ctx)
-	m.open(p)
-	return p.show(m, v)
+	p := newViewer(h, name)
+	h.open(p)
+	return p.show(v)
+}
+
+// newViewer returns a page for versions of a path, which is clean.
+func newViewer(h host, path string) *viewer {
+	p := &viewer{h: h, lk: h.look(), a: h.analysis(), path: path, numbers: true}
+	p.ctx, p.stop = context.WithCancel(h.context())
+	return p
 }
 
 // openedMsg brings a file that has been opened, and how it begins.
@@ -60,7 +67,7 @@ type openedMsg struct {
 	err   error
 }
 
-func (msg openedMsg) do(*model) tea.Cmd {
+func (msg openedMsg) update() tea.Cmd {
 	p := msg.p
 	if msg.seq != p.seq {
 		msg.drop()
@@ -91,7 +98,7 @@ func (msg openedMsg) drop() {
 
 // openCmd opens the file and reads how it begins.
 func (p *viewer) openCmd() tea.Cmd {
-	ctx, v, seq, path, screen := p.ctx, p.v, p.seq, p.a.Tree.Path(p.v.Node()), p.h
+	ctx, v, seq, path, screen := p.ctx, p.v, p.seq, p.a.Tree.Path(p.v.Node()), p.high
 	return func() tea.Msg {
 		body, err := v.Body(ctx)
 		if err != nil {

@@ -8,8 +8,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// viewerKeys is what a byte of FuzzViewer presses.
-var viewerKeys = []string{
+// viewerPresses is what a byte of FuzzViewer presses.
+var viewerPresses = []string{
 	"j", "k", "pgdown", "pgup", "g", "G", "h", "l", "w", "#", "t", "/", ":", "n", "N", "enter", "esc", "a", "1", "\\", "x", "backspace", "[", "]", "?",
 }
 
@@ -38,7 +38,7 @@ func FuzzViewer(f *testing.F) {
 				send(m, tea.WindowSizeMsg{Width: int(keys[i+1]), Height: int(keys[i+2]) / 3})
 				i += 2
 			} else {
-				send(m, keyOf(viewerKeys[int(k)%len(viewerKeys)]))
+				send(m, keyOf(viewerPresses[int(k)%len(viewerPresses)]))
 			}
 			intact(t, m)
 		}

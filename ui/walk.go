@@ -13,7 +13,7 @@ type walk struct {
 	order order
 }
 
-// A sibling is a child of a directory, by its place there.
+// A sibling is a child of a directory, by its index there.
 type sibling struct {
 	n analyze.NodeID
 	i int
@@ -126,20 +126,20 @@ func (w walk) prior(n analyze.NodeID) (prior analyze.NodeID, wrapped bool) {
 	return w.last(analyze.Root), true
 }
 
-// place returns the how-manieth of the set n is, from 1.
-func (w walk) place(n analyze.NodeID) int {
-	place := 1
+// position returns the how-manieth of the set n is, from 1.
+func (w walk) position(n analyze.NodeID) int {
+	position := 1
 	for n != analyze.Root {
 		at, dir := w.self(n), w.t.Parent(n)
 		w.beside(dir, func(s sibling) {
 			if w.less(s, at) {
-				place += w.set.Count(s.n)
+				position += w.set.Count(s.n)
 			}
 		})
 		if w.set.Has(dir) {
-			place++
+			position++
 		}
 		n = dir
 	}
-	return place
+	return position
 }

@@ -15,11 +15,11 @@ import (
 type grouping uint8
 
 const (
-	groupCause grouping = iota // by cause, then by the layer to blame
-	groupLayer                 // by the layer to blame, then by cause
-	groupMend                  // what is to be mended in the build
-	groupPath                  // every version, largest first
-	groupGone                  // the same of what the final image does not show
+	groupCause    grouping = iota // by cause, then by the layer to blame
+	groupLayer                    // by the layer to blame, then by cause
+	groupFindings                 // what is to be changed in the build
+	groupPath                     // every version, largest first
+	groupGone                     // the same of what the final image does not show
 	groupingCount
 )
 
@@ -31,10 +31,11 @@ func (g grouping) String() string {
 // selected row means and what to do about it.
 type waste struct {
 	list
+	h        host
 	lk       *look
 	a        *analyze.Analysis
-	commands []string   // by layer
-	book     *wasteBook // nil until it has been made
+	commands []string     // by layer
+	sorted   *wasteGroups // nil until it has been made
 	grouping grouping
 	opened   map[*wasteGroup]bool
 	touched  bool // the reader has opened or closed something
@@ -47,24 +48,33 @@ type waste struct {
 	wide, high int
 }
 
-// A wasteRow is a group, something to mend, or one version.
+// A wasteRow is a group, a finding, or one version.
 type wasteRow struct {
-	group *wasteGroup
-	mend  *analyze.Finding
-	waste int32 // index in Analysis.Waste, of a version
-	depth int
+	group   *wasteGroup
+	finding *analyze.Finding
+	waste   int32 // index in Analysis.Waste, of a version
+	depth   int
 }
 
 // version reports whether the row is one version.
-func (r wasteRow) version() bool { return r.group == nil && r.mend == nil }
+func (r wasteRow) version() bool { return r.group == nil && r.finding == nil }
 
-func newWaste(m *model) *waste {
-	return &waste{lk: &m.look, a: m.a, commands: m.layers.commands, opened: map[*wasteGroup]bool{}}
+// openWaste is its row in the table of views.
+func openWaste(h host, s *snapshot) (body, tea.Cmd) {
+	p := &waste{h: h, lk: h.look(), opened: map[*wasteGroup]bool{}}
+	return inFrame(p.lk, p), p.adopt(s)
 }
 
-// install shows a book. What was open and selected stays so, by what the groups
+// adopt has the waste of an analysis grouped. What was grouped before is shown
+// until that has come.
+func (p *waste) adopt(s *snapshot) tea.Cmd {
+	p.a, p.commands, p.wide = s.a, s.commands, 0
+	return p.groupCmd()
+}
+
+// install shows waste that has been grouped. What was open and selected stays so, by what the groups
 // are about.
-func (p *waste) install(b *wasteBook) {
+func (p *waste) install(b *wasteGroups) {
 	opened := map[*wasteGroup]bool{}
 	if !p.touched { // the largest cause is open
 		for _, g := range b.byCause[:min(1, len(b.byCause))] {
@@ -78,7 +88,7 @@ func (p *waste) install(b *wasteBook) {
 			leaf   bool
 		}
 		was := map[key]bool{}
-		each := func(b *wasteBook, f func(key, *wasteGroup)) {
+		each := func(b *wasteGroups, f func(key, *wasteGroup)) {
 			for i, groups := range [][]*wasteGroup{b.byCause, b.byLayer} {
 				for _, g := range groups {
 					f(key{g.cause, g.by, grouping(i), false}, g)
@@ -88,14 +98,14 @@ func (p *waste) install(b *wasteBook) {
 				}
 			}
 		}
-		each(p.book, func(k key, g *wasteGroup) { was[k] = was[k] || p.opened[g] })
+		each(p.sorted, func(k key, g *wasteGroup) { was[k] = was[k] || p.opened[g] })
 		each(b, func(k key, g *wasteGroup) {
 			if was[k] {
 				opened[g] = true
 			}
 		})
 	}
-	p.book, p.a, p.opened = b, b.a, opened
+	p.sorted, p.a, p.opened = b, b.a, opened
 	p.fill()
 }
 
@@ -107,7 +117,7 @@ func (p *waste) title(int) (left, right string) {
 
 func (p *waste) foot() string { return "" }
 
-func (p *waste) renew(*model) { p.wide = 0 }
+func (p *waste) restyle() { p.wide = 0 }
 
 func (p *waste) resize(w, h int) {
 	detail := 0
@@ -123,14 +133,14 @@ func (p *waste) resize(w, h int) {
 		p.wide, p.high, p.told = w, detail, r
 		p.lines = p.lines[:0]
 		if ok {
-			p.tell(r)
+			p.describe(r)
 		}
 	}
 	p.detail.resize(len(p.lines), detail)
 }
 
-func (p *waste) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
-	keys := m.keys
+func (p *waste) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	keys := p.h.keys()
 	if p.list.key(keys, k) {
 		return nil, true
 	}
@@ -144,20 +154,15 @@ func (p *waste) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 		p.detail.by(1)
 	case keys.scrollUp.matches(k):
 		p.detail.by(-1)
-	case keys.export.matches(k) && p.book != nil:
-		return m.askExport("waste.json", func(file string) tea.Cmd {
-			listed := p.listed()
-			return m.send("writing the list", func(ctx context.Context, _ func(done, total int64)) (string, error) {
-				return m.acts.ExportWaste(ctx, p.a, listed(), file)
-			})
-		}), true
+	case keys.export.matches(k) && p.sorted != nil:
+		return p.askExport(), true
 	case keys.openAll.matches(k), keys.foldAll.matches(k):
 		p.all(keys.openAll.matches(k))
 	case !ok:
 		return nil, false
 	case keys.toggle.matches(k), keys.open.matches(k):
 		if r.group == nil {
-			return p.visit(m, r), true
+			return p.goTo(r), true
 		}
 		if keys.open.matches(k) && p.opened[r.group] {
 			p.move(1)
@@ -165,13 +170,13 @@ func (p *waste) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 		}
 		p.flip(r.group)
 	case keys.close.matches(k):
-		p.shut(r)
+		p.collapse(r)
 	case keys.view.matches(k) && r.version():
-		return m.viewWaste(&p.a.Waste[r.waste]), true
+		return viewWaste(p.h, &p.a.Waste[r.waste]), true
 	case keys.copyPath.matches(k) && r.version():
-		return m.copyText(p.a.Waste[r.waste].Path, "path"), true
-	case keys.copyPath.matches(k) && r.mend != nil:
-		return m.copyText(r.mend.Path, "path"), true
+		return copyText(p.h, p.a.Waste[r.waste].Path, "path"), true
+	case keys.copyPath.matches(k) && r.finding != nil:
+		return copyText(p.h, r.finding.Path, "path"), true
 	default:
 		return nil, false
 	}
@@ -186,13 +191,13 @@ func (p *waste) flip(g *wasteGroup) {
 
 // all opens or closes every group.
 func (p *waste) all(open bool) {
-	if p.book == nil {
+	if p.sorted == nil {
 		return
 	}
 	p.touched = true
 	clear(p.opened)
 	if open {
-		for _, groups := range [][]*wasteGroup{p.book.byCause, p.book.byLayer} {
+		for _, groups := range [][]*wasteGroup{p.sorted.byCause, p.sorted.byLayer} {
 			for _, g := range groups {
 				p.opened[g] = true
 				for _, kid := range g.kids {
@@ -205,8 +210,8 @@ func (p *waste) all(open bool) {
 	p.fill()
 }
 
-// shut closes the group under the cursor, or goes to the one above.
-func (p *waste) shut(r wasteRow) {
+// collapse closes the group under the cursor, or goes to the one above.
+func (p *waste) collapse(r wasteRow) {
 	if r.group != nil && p.opened[r.group] {
 		p.flip(r.group)
 		return
@@ -219,38 +224,52 @@ func (p *waste) shut(r wasteRow) {
 	}
 }
 
-// visit opens a version's place in the files view, where it still shows, or the
-// place that a finding is about.
-func (p *waste) visit(m *model, r wasteRow) tea.Cmd {
-	if r.mend != nil {
-		n, ok := p.a.Tree.Lookup(r.mend.Path)
-		if !ok || r.mend.Layer < 0 {
-			return m.say("this is about no single place")
+// goTo goes to a version in the files view, where it still shows, or to the path
+// that a finding is about.
+func (p *waste) goTo(r wasteRow) tea.Cmd {
+	if f := r.finding; f != nil {
+		n, ok := p.a.Tree.Lookup(f.Path)
+		if !ok || f.Layer < 0 {
+			return p.h.say("this is not about a single path")
 		}
-		return m.jump(n, r.mend.Layer, analyze.Everything)
+		return p.h.jump(n, f.Layer, analyze.Everything)
 	}
 	w := p.a.Waste[r.waste]
 	if w.Node < 0 {
-		return m.say("AUFS's bookkeeping has no place among the files")
+		return p.h.say("AUFS's bookkeeping has no path among the files")
 	}
 	mode := analyze.Union
 	if w.By == w.Layer {
 		mode = analyze.Everything // no union ever showed it
 	}
-	return m.jump(w.Node, w.Layer, mode)
+	return p.h.jump(w.Node, w.Layer, mode)
+}
+
+// askExport asks for a file, and writes what is listed then to it.
+func (p *waste) askExport() tea.Cmd {
+	export := p.h.actions().ExportWaste
+	if export == nil {
+		return p.h.say(noExport)
+	}
+	return askFile(p.h, "waste.json", func(file string) taskFunc {
+		a, listed := p.a, p.listed()
+		return func(ctx context.Context, _ func(done, total int64)) (string, error) {
+			return export(ctx, a, listed(), file)
+		}
+	})
 }
 
 // listed returns a function that gives the versions that are listed: those of a
 // group that is closed count as listed too.
 func (p *waste) listed() func() []analyze.Waste {
-	a, groups := p.a, p.book.byCause
+	a, groups := p.a, p.sorted.byCause
 	switch p.grouping {
 	case groupLayer:
-		groups = p.book.byLayer
-	case groupPath, groupMend:
-		groups = []*wasteGroup{p.book.all}
+		groups = p.sorted.byLayer
+	case groupPath, groupFindings:
+		groups = []*wasteGroup{p.sorted.all}
 	case groupGone:
-		groups = []*wasteGroup{p.book.gone}
+		groups = []*wasteGroup{p.sorted.gone}
 	}
 	return func() []analyze.Waste {
 		var listed []analyze.Waste
@@ -265,7 +284,7 @@ func (p *waste) listed() func() []analyze.Waste {
 	}
 }
 
-func (p *waste) mouse(m *model, msg tea.MouseMsg, x, y int) tea.Cmd {
+func (p *waste) mouse(msg tea.MouseMsg, x, y int) tea.Cmd {
 	at := msg.Mouse()
 	switch msg.(type) {
 	case tea.MouseWheelMsg:
@@ -284,18 +303,22 @@ func (p *waste) mouse(m *model, msg tea.MouseMsg, x, y int) tea.Cmd {
 		switch r := p.row(i); {
 		case r.group != nil && (i == was || x < wasteFixed+2*r.depth+2 && x >= wasteFixed+2*r.depth):
 			p.flip(r.group)
-		case r.group == nil && m.double(at.X, at.Y):
-			return p.visit(m, r)
+		case r.group == nil && p.h.doubleClick(at.X, at.Y):
+			return p.goTo(r)
 		}
 	}
 	return nil
 }
 
 func (p *waste) hints(k *keyMap) []hint {
-	return []hint{{k.down, k.up}, {k.toggle}, {k.group}, {k.viewFiles}, {k.view}, {k.viewImage}, {k.openAll, k.foldAll}, {k.scrollDown, k.scrollUp}}
+	first, others := k.otherViews("waste")
+	return slices.Concat([]hint{{k.down, k.up}, {k.toggle}, {k.group}}, first, []hint{{k.view}},
+		others, []hint{{k.openAll, k.foldAll}, {k.scrollDown, k.scrollUp}})
 }
 
-func (p *waste) groups(k *keyMap) []keyGroup {
+func (p *waste) groups(k *keyMap) []keyGroup { return wasteKeys(k) }
+
+func wasteKeys(k *keyMap) []keyGroup {
 	return []keyGroup{
 		k.moving(),
 		{"Waste", []binding{k.toggle, k.open, k.close, k.view, k.openAll, k.foldAll, k.group, k.scrollDown, k.scrollUp}},

@@ -8,14 +8,14 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// tell writes what a row of the waste view means, and what to do about it.
-func (p *waste) tell(r wasteRow) {
+// describe writes what a row of the waste view means, and what to do about it.
+func (p *waste) describe(r wasteRow) {
 	switch {
 	case r.group != nil:
-		p.tellGroup(r.group)
+		p.describeGroup(r.group)
 		return
-	case r.mend != nil:
-		p.tellFinding(r.mend)
+	case r.finding != nil:
+		p.describeFinding(r.finding)
 		return
 	}
 	st := &p.lk.st
@@ -41,7 +41,7 @@ func (p *waste) tell(r wasteRow) {
 	p.explain(w.Cause)
 }
 
-func (p *waste) tellGroup(g *wasteGroup) {
+func (p *waste) describeGroup(g *wasteGroup) {
 	st := &p.lk.st
 	files := counted(g.count, "version")
 	head := []span{{st.waste, human.Size(g.bytes)}, {st.dim, " in " + files + ", "},
@@ -55,7 +55,7 @@ func (p *waste) tellGroup(g *wasteGroup) {
 	}
 	if g.cause != analyze.NotShadowed {
 		p.lines.gap()
-		if !p.tellMend(g) {
+		if !p.describeFindings(g) {
 			p.explain(g.cause)
 		}
 		return
@@ -64,27 +64,27 @@ func (p *waste) tellGroup(g *wasteGroup) {
 		p.lines.add(
 			span{st.waste, fmt.Sprintf("%*s  ", sizeWidth, human.Size(kid.bytes))},
 			span{st.strong, fmt.Sprintf("%-11s ", kid.cause)},
-			span{st.dim, causeTexts[kid.cause].mend},
+			span{st.dim, causeTexts[kid.cause].advice},
 		)
 	}
 }
 
-// mendShown is how many findings are told of one group.
-const mendShown = 8
+// findingsShown is how many findings are told of one group.
+const findingsShown = 8
 
-// tellMend tells what is to be mended in what one layer wastes for one cause, and
+// describeFindings tells what is to be mended in what one layer wastes for one cause, and
 // reports whether there was anything.
-func (p *waste) tellMend(g *wasteGroup) bool {
+func (p *waste) describeFindings(g *wasteGroup) bool {
 	if g.by < 0 {
 		return false
 	}
 	n := 0
-	for i := range p.book.mend {
-		f := &p.book.mend[i]
+	for i := range p.sorted.findings {
+		f := &p.sorted.findings[i]
 		if f.Rule != analyze.RuleWaste || f.Layer != g.by || !strings.HasPrefix(f.ID, analyze.RuleWaste+"/"+g.cause.String()+"/") {
 			continue
 		}
-		if n++; n > mendShown {
+		if n++; n > findingsShown {
 			break
 		}
 		p.wrapped(p.lk.st.text, p.lk.line(f.Message))
@@ -93,8 +93,8 @@ func (p *waste) tellMend(g *wasteGroup) bool {
 	return n > 0
 }
 
-// tellFinding tells what was found, and what to change.
-func (p *waste) tellFinding(f *analyze.Finding) {
+// describeFinding tells what was found, and what to change.
+func (p *waste) describeFinding(f *analyze.Finding) {
 	p.wrapped(p.lk.st.strong, p.lk.line(f.Title))
 	p.wrapped(p.lk.st.text, p.lk.line(f.Message))
 	p.wrapped(p.lk.st.key, p.lk.line(f.Advice))
@@ -122,7 +122,7 @@ func (p *waste) step(head string, layer int) {
 // explain adds why a cause makes bytes dead, and what to do about it.
 func (p *waste) explain(c analyze.Cause) {
 	p.wrapped(p.lk.st.text, causeTexts[c].why)
-	p.wrapped(p.lk.st.key, causeTexts[c].mend)
+	p.wrapped(p.lk.st.key, causeTexts[c].advice)
 }
 
 func (p *waste) wrapped(st style, text string) {

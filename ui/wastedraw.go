@@ -50,8 +50,8 @@ func (p *waste) render(l *line, i int) {
 	switch r := p.row(i); {
 	case r.group != nil:
 		p.groupRow(l, r)
-	case r.mend != nil:
-		p.mendRow(l, r.mend)
+	case r.finding != nil:
+		p.findingRow(l, r.finding)
 	default:
 		p.versionRow(l, r)
 	}
@@ -64,7 +64,7 @@ func (p *waste) head() string {
 		return "cause, layer to blame, path"
 	case groupLayer:
 		return "layer to blame, cause, path"
-	case groupMend:
+	case groupFindings:
 		return "what, where, by which step"
 	}
 	return "path"
@@ -81,9 +81,9 @@ func (p *waste) countHead() string {
 
 func (p *waste) nothing() string {
 	switch {
-	case p.book == nil:
+	case p.sorted == nil:
 		return "sorting what is wasted" + p.lk.sg.tail
-	case p.grouping == groupMend:
+	case p.grouping == groupFindings:
 		return "there is nothing to mend"
 	case p.grouping == groupGone && len(p.a.Waste) > 0:
 		return "every path that is wasted in some layer is there in the final image"
@@ -116,7 +116,7 @@ func (p *waste) groupRow(l *line, r wasteRow) {
 	l.put(st.text, "  "+p.commands[g.by])
 }
 
-func (p *waste) mendRow(l *line, f *analyze.Finding) {
+func (p *waste) findingRow(l *line, f *analyze.Finding) {
 	st := &p.lk.st
 	amount := st.waste
 	if f.Rule == analyze.RuleVisible {

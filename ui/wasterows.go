@@ -7,12 +7,12 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// A wastePart is a run of rows: one group, one thing to mend, or versions that
+// A wastePart is a run of rows: one group, one finding, or versions that
 // stand below each other, of which there may be a million.
 type wastePart struct {
 	from     int // its first row
 	group    *wasteGroup
-	mend     *analyze.Finding
+	finding  *analyze.Finding
 	versions []int32
 	depth    int
 }
@@ -20,23 +20,23 @@ type wastePart struct {
 // fill lists what is open. It takes time for every group, and none for versions.
 func (p *waste) fill() {
 	p.parts, p.count, p.wide = p.parts[:0], 0, 0
-	if p.book == nil {
+	if p.sorted == nil {
 		return
 	}
 	var groups []*wasteGroup
 	switch p.grouping {
 	case groupCause:
-		groups = p.book.byCause
+		groups = p.sorted.byCause
 	case groupLayer:
-		groups = p.book.byLayer
-	case groupMend:
-		for i := range p.book.mend {
-			p.add(wastePart{mend: &p.book.mend[i]})
+		groups = p.sorted.byLayer
+	case groupFindings:
+		for i := range p.sorted.findings {
+			p.add(wastePart{finding: &p.sorted.findings[i]})
 		}
 	case groupGone:
-		p.add(wastePart{versions: p.book.gone.rows})
+		p.add(wastePart{versions: p.sorted.gone.rows})
 	default:
-		p.add(wastePart{versions: p.book.all.rows})
+		p.add(wastePart{versions: p.sorted.all.rows})
 	}
 	for _, g := range groups {
 		p.add(wastePart{group: g})
@@ -57,7 +57,7 @@ func (p *waste) add(part wastePart) {
 	part.from = p.count
 	p.parts = append(p.parts, part)
 	p.count += len(part.versions)
-	if part.group != nil || part.mend != nil {
+	if part.group != nil || part.finding != nil {
 		p.count++
 	}
 }
@@ -68,12 +68,12 @@ func (p *waste) row(i int) wasteRow {
 	if !found {
 		at--
 	}
-	for part := &p.parts[at]; len(part.versions) == 0 && part.group == nil && part.mend == nil; part = &p.parts[at] {
+	for part := &p.parts[at]; len(part.versions) == 0 && part.group == nil && part.finding == nil; part = &p.parts[at] {
 		at++ // an empty run begins where the next one does
 	}
 	part := &p.parts[at]
-	if part.group != nil || part.mend != nil {
-		return wasteRow{group: part.group, mend: part.mend, depth: part.depth}
+	if part.group != nil || part.finding != nil {
+		return wasteRow{group: part.group, finding: part.finding, depth: part.depth}
 	}
 	return wasteRow{waste: part.versions[i-part.from], depth: part.depth}
 }

@@ -6,11 +6,11 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// Acts are what the screen has others do: it reads images, and writes nothing
-// itself. An act that is nil is not offered. They are called on goroutines of
+// Actions are what the screen has others do: it reads images, and writes nothing
+// itself. An action that is nil is not offered. They are called on goroutines of
 // their own, one at a time; each returns a sentence that says what was done, for
 // people.
-type Acts struct {
+type Actions struct {
 	// Extract writes a path, with all below it and the directories above it, to
 	// a directory. It may call progress from any goroutine.
 	Extract func(ctx context.Context, a *analyze.Analysis, x Extraction, progress func(done, total int64)) (string, error)

@@ -2,11 +2,10 @@ package ui
 
 import "github.com/peelhq/peel/analyze"
 
-// name draws what a row's directories are called, and lights what is searched
-// for in it.
+// name draws what a row's directories are called; what is searched for stands out.
 func (f *files) name(l *line, st style, r row) {
 	t := f.a.Tree
-	if f.lit == nil || !f.hit(r) {
+	if f.found == nil || !f.matched(r) {
 		l.put(st, f.lk.text(r.name(t)))
 		return
 	}
@@ -14,14 +13,14 @@ func (f *files) name(l *line, st style, r row) {
 		if i > 0 {
 			l.put(st, "/")
 		}
-		f.litName(l, st, n)
+		f.matchedName(l, st, n)
 	}
 }
 
-// hit reports whether one of a row's directories is searched for.
-func (f *files) hit(r row) bool {
+// matched reports whether one of a row's directories is searched for.
+func (f *files) matched(r row) bool {
 	for n := r.node; ; n = f.a.Tree.Parent(n) {
-		if f.lit.Has(n) {
+		if f.found.Has(n) {
 			return true
 		}
 		if n == r.head {
@@ -30,12 +29,12 @@ func (f *files) hit(r row) bool {
 	}
 }
 
-// litName draws the name of one node. Characters that make one sign together are
-// not divided: where the parts would take other columns than the whole, nothing
-// is lit.
-func (f *files) litName(l *line, st style, n analyze.NodeID) {
+// matchedName draws the name of one node. Characters that make one sign together
+// are not divided: where the parts would take other columns than the whole,
+// nothing stands out.
+func (f *files) matchedName(l *line, st style, n analyze.NodeID) {
 	name := f.a.Tree.Name(n)
-	f.spans = f.lit.Spans(n, f.spans)
+	ranges := f.found.Spans(n, nil)
 	var parts []span
 	at, wide := 0, 0
 	add := func(st style, to int) {
@@ -46,9 +45,9 @@ func (f *files) litName(l *line, st style, n analyze.NodeID) {
 			at = to
 		}
 	}
-	for i := 0; i < len(f.spans); i += 2 {
-		add(st, f.spans[i])
-		add(f.lk.st.match, f.spans[i+1])
+	for i := 0; i < len(ranges); i += 2 {
+		add(st, ranges[i])
+		add(f.lk.st.match, ranges[i+1])
 	}
 	add(st, len(name))
 	if whole := f.lk.text(name); width(whole) != wide {

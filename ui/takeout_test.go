@@ -18,8 +18,8 @@ type recorder struct {
 	failed error
 }
 
-func (r *recorder) acts() Acts {
-	return Acts{
+func (r *recorder) actions() Actions {
+	return Actions{
 		Extract: func(_ context.Context, _ *analyze.Analysis, x Extraction, progress func(done, total int64)) (string, error) {
 			progress(1, 2)
 			r.x = x
@@ -59,15 +59,15 @@ func TestExtract(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			m := start(t, a, 120, 40)
 			var r recorder
-			m.acts = r.acts()
+			m.options.Actions = r.actions()
 			n, ok := a.Tree.Lookup(tt.path)
 			if !ok {
 				t.Fatal("no such path")
 			}
-			m.mode = analyze.Everything // where the path has a row in any case
-			settle(m, m.reveal(n))
-			m.mode = analyze.Union
-			settle(m, m.follow())
+			m.explorer.mode = analyze.Everything // where the path has a row in any case
+			settle(m, m.explorer.reveal(n))
+			m.explorer.mode = analyze.Union
+			settle(m, m.explorer.follow())
 			press(m, tt.keys)
 			want := Extraction{Layer: tt.layer, Alone: tt.alone, Dir: tt.dir}
 			r.x.Node, want.Node = 0, 0
@@ -82,32 +82,32 @@ func TestExtract(t *testing.T) {
 func TestExtractFailsAndIsDropped(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	r := recorder{failed: errors.New("no room \x1b[31mleft")}
-	m.acts = r.acts()
+	m.options.Actions = r.actions()
 	press(m, "x enter")
 	rowWith(t, m, `no room \x1b[31mleft`)
 	press(m, "x esc")
-	if m.prompt != nil || m.errand != nil {
+	if m.prompt != nil || m.task != nil {
 		t.Error("the question is still there")
 	}
-	m.acts = Acts{}
+	m.options.Actions = Actions{}
 	press(m, "x")
-	rowWith(t, m, "not to be had")
+	rowWith(t, m, "cannot be extracted here")
 }
 
 // Esc stops what is under way, and another thing has to wait.
-func TestErrandStops(t *testing.T) {
+func TestTaskStops(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
-	m.acts = (&recorder{}).acts()
-	m.acts.Extract = func(ctx context.Context, _ *analyze.Analysis, _ Extraction, _ func(done, total int64)) (string, error) {
+	m.options.Actions = (&recorder{}).actions()
+	m.options.Actions.Extract = func(ctx context.Context, _ *analyze.Analysis, _ Extraction, _ func(done, total int64)) (string, error) {
 		<-ctx.Done()
 		return "", ctx.Err()
 	}
 	press(m, "x")
 	_, cmd := m.Update(keyOf("enter"))
-	if m.errand == nil {
+	if m.task == nil {
 		t.Fatal("nothing is under way")
 	}
-	m.errand.report(1_000_000, 4_000_000)
+	m.task.report(1_000_000, 4_000_000)
 	rowWith(t, m, "1.00 MB of 4.00 MB   25 %")
 	press(m, "x enter")
 	rowWith(t, m, "writing") // still the first
@@ -119,13 +119,13 @@ func TestErrandStops(t *testing.T) {
 func TestExport(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	var r recorder
-	m.acts = r.acts()
+	m.options.Actions = r.actions()
 	press(m, "C o enter")
 	if r.file != "files.json" || strings.Join(r.files, " ") != "/usr /srv/app /etc /bin /tmp /var/lib/apt/lists" {
 		t.Errorf("%s holds %v", r.file, r.files)
 	}
 	m = start(t, open(t, "app"), 120, 40)
-	m.acts = r.acts()
+	m.options.Actions = r.actions()
 	for _, tt := range []struct {
 		keys string
 		want int

@@ -11,20 +11,20 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// A Place is where images to pick from may be: an engine, or the files of a
+// A Source is where images to pick from may be: an engine, or the files of a
 // folder.
-type Place struct {
+type Source struct {
 	Name string // "docker"
 
-	// List returns the place's images. It is called on a goroutine of its own,
+	// List returns the source's images. It is called on a goroutine of its own,
 	// each time the picker opens. There may be images beside an error; one that
-	// is ErrNoPlace says that it is no loss.
+	// is ErrNoSource says that it is no loss.
 	List func(ctx context.Context) ([]Candidate, error)
 }
 
-// ErrNoPlace says that a place does not exist here, as an engine that is not
+// ErrNoSource says that a source does not exist here, as an engine that is not
 // installed.
-var ErrNoPlace = errors.New("not here")
+var ErrNoSource = errors.New("not here")
 
 // A Candidate is an image that can be picked. What is not known is zero, or
 // negative where that is said.
@@ -38,8 +38,8 @@ type Candidate struct {
 	Platform string
 }
 
-// placeState is what a place has said so far.
-type placeState struct {
+// sourceState is what a source has said so far.
+type sourceState struct {
 	pending bool
 	images  []Candidate
 	err     error
@@ -69,34 +69,36 @@ func (o imageOrder) compare(a, b *Candidate) int {
 	return cmp.Or(first, strings.Compare(a.Name, b.Name), strings.Compare(a.Ref, b.Ref))
 }
 
-// askPlaces asks every place for its images, those that have answered before
+// askSources asks every source for its images, those that have answered before
 // too. What they said then stays until they answer.
-func (p *picker) askPlaces(m *model) tea.Cmd {
+func (p *picker) askSources() tea.Cmd {
 	p.asked++
 	p.failure = ""
 	var cmds []tea.Cmd
-	for i := range m.places {
+	ctx, asked := p.h.context(), p.asked
+	for i := range p.sources {
 		p.states[i].pending = true
-		ctx, list, asked := m.ctx, m.places[i].List, p.asked
+		list := p.sources[i].List
 		cmds = append(cmds, func() tea.Msg {
 			images, err := list(ctx)
-			return listedMsg{i, asked, images, err}
+			return listedMsg{p, i, asked, images, err}
 		})
 	}
 	p.fill()
 	return tea.Batch(cmds...)
 }
 
-// listedMsg brings the images of a place.
+// listedMsg brings the images of a source.
 type listedMsg struct {
-	place, asked int
-	images       []Candidate
-	err          error
+	p             *picker
+	source, asked int
+	images        []Candidate
+	err           error
 }
 
-func (msg listedMsg) do(m *model) tea.Cmd {
-	if p := m.picker; p != nil && msg.asked == p.asked {
-		p.states[msg.place] = placeState{images: msg.images, err: msg.err}
+func (msg listedMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
+	if p := msg.p; msg.asked == p.asked {
+		p.states[msg.source] = sourceState{images: msg.images, err: msg.err}
 		p.fill()
 	}
 	return nil
@@ -142,12 +144,12 @@ func (c *Candidate) has(words []string) bool {
 	return true
 }
 
-// pending are the names of the places that have not answered yet.
+// pending are the names of the sources that have not answered yet.
 func (p *picker) pending() []string {
 	var names []string
 	for i, s := range p.states {
 		if s.pending {
-			names = append(names, p.places[i].Name)
+			names = append(names, p.sources[i].Name)
 		}
 	}
 	return names

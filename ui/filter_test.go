@@ -13,7 +13,7 @@ import (
 // shownPaths returns the paths of all rows of the files.
 func shownPaths(m *model) string {
 	var paths []string
-	for r := range m.files.rows.all() {
+	for r := range m.explorer.files.rows.all() {
 		paths = append(paths, m.a.Tree.Path(r.node))
 	}
 	return strings.Join(paths, " ")
@@ -65,8 +65,8 @@ func TestFilterWrong(t *testing.T) {
 	press(m, "backspace")
 	typed(m, "nginx")
 	press(m, "enter")
-	if m.prompt != nil || m.files.wish.filter.String() != "*.conf re:nginx" {
-		t.Errorf("the filter is %q, the prompt %v", m.files.wish.filter, m.prompt)
+	if m.prompt != nil || m.explorer.files.wish.filter.String() != "*.conf re:nginx" {
+		t.Errorf("the filter is %q, the prompt %v", m.explorer.files.wish.filter, m.prompt)
 	}
 }
 
@@ -99,11 +99,11 @@ func TestFilterMarksLayers(t *testing.T) {
 			t.Errorf("no %s before the command in %s", sign, row)
 		}
 	}
-	if dimmed := m.look.st.faint.on + "RUN pip"; !strings.Contains(m.View().Content, dimmed) {
+	if dimmed := m.lk.st.faint.on + "RUN pip"; !strings.Contains(m.View().Content, dimmed) {
 		t.Error("a layer without matches is not dimmed")
 	}
 	press(m, "F")
-	if m.layers.signs != nil {
+	if m.explorer.layers.signs != nil {
 		t.Error("signs are left when the filter is gone")
 	}
 }
@@ -143,8 +143,8 @@ func TestTheLastFilterWins(t *testing.T) {
 	if got := shownPaths(m); got != "/etc/nginx /etc/nginx/nginx.conf" {
 		t.Errorf("rows of %s", got)
 	}
-	if m.files.busy || m.files.shown != m.files.seq {
-		t.Errorf("wish %d is shown, not %d", m.files.shown, m.files.seq)
+	if m.explorer.files.busy || m.explorer.files.shown != m.explorer.files.seq {
+		t.Errorf("wish %d is shown, not %d", m.explorer.files.shown, m.explorer.files.seq)
 	}
 }
 
@@ -166,7 +166,7 @@ func TestTypedAheadOfThePrompt(t *testing.T) {
 		cmds = append(cmds, cmd)
 	}
 	settle(m, append(cmds[1:], cmd)...)
-	if got := m.files.wish.filter.String(); got != ">1kB !libc" {
+	if got := m.explorer.files.wish.filter.String(); got != ">1kB !libc" {
 		t.Errorf("the filter is %q", got)
 	}
 }

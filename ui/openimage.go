@@ -11,26 +11,26 @@ import (
 // openPicker lays the picker over what is shown, and asks for images.
 func (m *model) openPicker() tea.Cmd {
 	switch {
-	case len(m.places) == 0:
+	case len(m.options.Sources) == 0:
 		return m.say("there is no list of images to pick from")
-	case m.errand != nil:
-		return m.say("one thing at a time: " + m.errand.what + " is not done yet")
+	case m.task != nil:
+		return m.busyWith(m.task)
 	case m.picker == nil:
-		m.picker = newPicker(m)
+		m.picker = newPicker(m, m.options.Sources, m.now)
 	}
 	if m.picker.inside = m.a != nil; m.picker.inside {
 		m.picker.search = "" // the one before has found its image
 	}
 	m.open(m.picker)
-	return m.picker.askPlaces(m)
+	return m.picker.askSources()
 }
 
 // openImage leaves the image on the screen for another one.
 func (m *model) openImage(c *Candidate) tea.Cmd {
-	if m.errand != nil {
-		return m.say("one thing at a time: " + m.errand.what + " is not done yet")
+	if m.task != nil {
+		return m.busyWith(m.task)
 	}
-	before, load := m.stay, m.options.Open(c.Ref)
+	before, load := m.session, m.options.Open(c.Ref)
 	o := m.options
 	o.Name = c.Ref
 	o.Load = func(ctx context.Context, progress func(Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error) {
@@ -52,17 +52,16 @@ func (m *model) backToPicker(wrong error) tea.Cmd {
 	m.restart(o)
 	cmd := m.openPicker()
 	if wrong != nil {
-		m.picker.failure, m.picker.stale = m.look.line(wrong.Error()), true
-		m.arrange()
+		m.picker.failure, m.picker.stale = m.lk.line(wrong.Error()), true
 	}
 	return cmd
 }
 
-// restart ends the stay of what is shown, and makes everything as it is at the
+// restart ends the session of what is shown, and makes everything as it is at the
 // start, but what is known of the terminal and of the images to pick from.
 func (m *model) restart(o Options) {
 	m.closePages()
-	m.stay.end()
+	m.session.end()
 	m.set(o)
 	m.arrange()
 }

@@ -19,22 +19,22 @@ type wasteGroup struct {
 	rows  []int32       // indices in Analysis.Waste, largest first
 }
 
-// A wasteBook is an analysis's waste, grouped in the ways in which it can be
+// wasteGroups is an analysis's waste, grouped in the ways in which it can be
 // looked at. It is made once, off the event loop, and not changed.
-type wasteBook struct {
+type wasteGroups struct {
 	a *analyze.Analysis
 
-	byCause []*wasteGroup // and then by layer
-	byLayer []*wasteGroup // that is to blame, and then by cause
-	mend    []analyze.Finding
-	gone    *wasteGroup // what no path of the final image shows any more, and is shipped all the same
-	all     *wasteGroup
+	byCause  []*wasteGroup // and then by layer
+	byLayer  []*wasteGroup // that is to blame, and then by cause
+	findings []analyze.Finding
+	gone     *wasteGroup // what no path of the final image shows any more, and is shipped all the same
+	all      *wasteGroup
 }
 
-// newWasteBook groups an analysis's waste, and finds out what is to be mended:
+// groupWaste groups an analysis's waste, and finds out what is worth changing:
 // some passes over its rows.
-func newWasteBook(a *analyze.Analysis) *wasteBook {
-	b := &wasteBook{a: a, mend: analyze.Advise(a, analyze.AdviceOptions{}), gone: &wasteGroup{by: -1}, all: &wasteGroup{by: -1}}
+func groupWaste(a *analyze.Analysis) *wasteGroups {
+	b := &wasteGroups{a: a, findings: analyze.Advise(a, analyze.AdviceOptions{}), gone: &wasteGroup{by: -1}, all: &wasteGroup{by: -1}}
 	last := max(len(a.Layers)-1, 0)
 	type key struct {
 		cause analyze.Cause
@@ -100,18 +100,21 @@ func mostBytesFirst(a, b *wasteGroup) int {
 	return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.cause, b.cause), cmp.Compare(a.by, b.by))
 }
 
-// wasteMsg brings the waste of an analysis, grouped.
-type wasteMsg struct{ book *wasteBook }
+// groupedMsg brings the waste of an analysis, grouped.
+type groupedMsg struct {
+	p      *waste
+	groups *wasteGroups
+}
 
-func (msg wasteMsg) do(m *model) tea.Cmd {
-	if p, ok := m.views[wasteView].(*waste); ok && msg.book.a == m.a {
-		p.install(msg.book)
+func (msg groupedMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
+	if msg.groups.a == msg.p.a {
+		msg.p.install(msg.groups)
 	}
 	return nil
 }
 
-// wasteCmd groups the waste of what is shown.
-func (m *model) wasteCmd() tea.Cmd {
-	a := m.a
-	return func() tea.Msg { return wasteMsg{newWasteBook(a)} }
+// groupCmd groups the waste of what is shown.
+func (p *waste) groupCmd() tea.Cmd {
+	a := p.a
+	return func() tea.Msg { return groupedMsg{p, groupWaste(a)} }
 }

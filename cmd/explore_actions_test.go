@@ -33,40 +33,40 @@ func TestScreenExtracts(t *testing.T) {
 	a := openSample(t)
 	n, _ := a.Tree.Lookup("/srv/shop/.env")
 	dir := filepath.Join(t.TempDir(), "out")
-	acts := screenActs()
+	actions := screenActions()
 	x := ui.Extraction{Node: n, Layer: 6, Alone: true, Dir: dir}
-	said, err := acts.Extract(t.Context(), a, x, func(_, _ int64) {})
+	said, err := actions.Extract(t.Context(), a, x, func(_, _ int64) {})
 	if err != nil || !strings.HasPrefix(said, "1 file, ") {
 		t.Fatalf("%q, %v", said, err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "srv", "shop", ".env")); err != nil {
 		t.Error(err)
 	}
-	if _, err := acts.Extract(t.Context(), a, x, func(_, _ int64) {}); err == nil {
+	if _, err := actions.Extract(t.Context(), a, x, func(_, _ int64) {}); err == nil {
 		t.Error("the file was overwritten")
 	}
 	x.Layer, x.Dir = 10, filepath.Join(t.TempDir(), "none")
-	if _, err := acts.Extract(t.Context(), a, x, func(_, _ int64) {}); err == nil {
+	if _, err := actions.Extract(t.Context(), a, x, func(_, _ int64) {}); err == nil {
 		t.Error("a removal was written")
 	}
 }
 
 func TestScreenExports(t *testing.T) {
 	a := openSample(t)
-	acts := screenActs()
+	actions := screenActions()
 	file := filepath.Join(t.TempDir(), "waste.json")
-	if _, err := acts.ExportWaste(t.Context(), a, a.Waste, file); err != nil {
+	if _, err := actions.ExportWaste(t.Context(), a, a.Waste, file); err != nil {
 		t.Fatal(err)
 	}
 	if got := objects(t, file); len(got) != len(a.Waste) || got[0]["path"] != a.Waste[0].Path {
 		t.Errorf("%d rows, the first is %v", len(got), got[0])
 	}
-	if _, err := acts.ExportWaste(t.Context(), a, a.Waste, file); err == nil {
+	if _, err := actions.ExportWaste(t.Context(), a, a.Waste, file); err == nil {
 		t.Error("the file was overwritten")
 	}
 	n, _ := a.Tree.Lookup("/etc/nginx")
 	files := filepath.Join(t.TempDir(), "files.json")
-	if _, err := acts.ExportFiles(t.Context(), a, a.Tree.Versions(n), files); err != nil {
+	if _, err := actions.ExportFiles(t.Context(), a, a.Tree.Versions(n), files); err != nil {
 		t.Fatal(err)
 	}
 	if got := objects(t, files); len(got) == 0 || got[0]["path"] != "/etc/nginx" {
@@ -75,7 +75,7 @@ func TestScreenExports(t *testing.T) {
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
 	left := filepath.Join(t.TempDir(), "left.json")
-	if _, err := acts.ExportFiles(stopped, a, a.Tree.Versions(n), left); err == nil {
+	if _, err := actions.ExportFiles(stopped, a, a.Tree.Versions(n), left); err == nil {
 		t.Error("it was not stopped")
 	}
 	if _, err := os.Stat(left); err == nil {

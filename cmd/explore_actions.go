@@ -13,10 +13,10 @@ import (
 	"github.com/peelhq/peel/ui"
 )
 
-// screenActs are what the screen has done: as peel extract and the lists of the
+// screenActions are what the screen has done: as peel extract and the lists of the
 // other commands do it.
-func screenActs() ui.Acts {
-	return ui.Acts{Extract: extractShown, ExportFiles: exportFiles, ExportWaste: exportWaste}
+func screenActions() ui.Actions {
+	return ui.Actions{Extract: extractShown, ExportFiles: exportFiles, ExportWaste: exportWaste}
 }
 
 // extractShown writes what the screen shows of a path to a directory, of which

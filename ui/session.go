@@ -62,33 +62,33 @@ func (g *gate) close() {
 	g.rest()
 }
 
-// A stay is the time for which one image, or the list of images, has the screen.
+// A session is the time for which one image, or the list of images, has the screen.
 // When another image is opened, everything that was asked for about the one
 // before is cancelled; what it brings all the same is dropped; and the next one
 // is read once nothing uses the one before any more, so that it can be closed.
-type stay struct {
+type session struct {
 	*gate
-	before *stay // nil for the first
+	before *session // nil for the first
 	cancel context.CancelFunc
 }
 
-// newStay begins a stay, and returns the context of all that is done in it.
-func newStay(ctx context.Context, before *stay) (context.Context, *stay) {
-	s := &stay{gate: newGate(), before: before}
+// newSession begins a session, and returns the context of all that is done in it.
+func newSession(ctx context.Context, before *session) (context.Context, *session) {
+	s := &session{gate: newGate(), before: before}
 	ctx, s.cancel = context.WithCancel(ctx)
 	return ctx, s
 }
 
-// end cancels what is under way in the stay.
-func (s *stay) end() {
+// end cancels what is under way in the session.
+func (s *session) end() {
 	if s != nil {
 		s.cancel()
 		s.close()
 	}
 }
 
-// over waits until nothing is under way any more, in this stay and those before.
-func (s *stay) over(ctx context.Context) error {
+// over waits until nothing is under way any more, in this session and those before.
+func (s *session) over(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
@@ -103,11 +103,11 @@ func (s *stay) over(ctx context.Context) error {
 	}
 }
 
-// bind makes a command one of the stay, which is not over before it has run: what
-// it brings is for this stay alone. It runs even if the stay has ended, with its
-// context cancelled, since it may hold something open. A nil stay has all
-// commands as they are.
-func (s *stay) bind(cmd tea.Cmd) tea.Cmd {
+// bind makes a command one of the session, which is not over before it has run:
+// what it brings is for this session alone. It runs even if the session has ended,
+// with its context cancelled, since it may hold something open. A nil session has
+// all commands as they are.
+func (s *session) bind(cmd tea.Cmd) tea.Cmd {
 	if s == nil || cmd == nil {
 		return cmd
 	}
@@ -121,25 +121,25 @@ func (s *stay) bind(cmd tea.Cmd) tea.Cmd {
 				bound[i] = s.bind(cmd)
 			}
 			return bound
-		case deed:
-			return stayMsg{s, msg}
+		case modelMsg, pageMsg:
+			return sessionMsg{s, msg}
 		default:
 			return msg
 		}
 	}
 }
 
-// stayMsg is a message of a stay.
-type stayMsg struct {
-	of   *stay
-	deed deed
+// sessionMsg is a message of a session.
+type sessionMsg struct {
+	of  *session
+	msg tea.Msg // a modelMsg or a pageMsg
 }
 
-func (msg stayMsg) do(m *model) tea.Cmd {
-	if m.stay == msg.of {
-		return msg.deed.do(m)
+func (msg sessionMsg) update(m *model) tea.Cmd {
+	if m.session == msg.of {
+		return m.receive(msg.msg)
 	}
-	if h, ok := msg.deed.(holder); ok {
+	if h, ok := msg.msg.(holder); ok {
 		h.drop()
 	}
 	return nil

@@ -1,0 +1,183 @@
+package ui
+
+import (
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// explorer is the view of the files, layer by layer: panes for the layers and for
+// all about one of them at the left, for the files and the history of one of them
+// at the right.
+type explorer struct {
+	h  host
+	lk *look
+	a  *analyze.Analysis
+
+	layout  layout
+	divide  int  // columns of the left frame; 0: as the width has it
+	divided bool // the divider between the frames is being dragged
+	focus   pane
+
+	layers  layers
+	layer   layer
+	files   files
+	history history
+	mode    analyze.Mode
+	from    int // the range's other end
+
+	search search
+	typed  *typedSearch // nil unless a search is being typed
+	filter *prompt      // that asks for a filter; nil unless it was asked
+}
+
+// openExplorer is the explorer's row in the table of views.
+func openExplorer(h host, s *snapshot) (body, tea.Cmd) {
+	e := &explorer{h: h, lk: h.look(), a: s.a, divide: s.initial.divide, focus: filesPane}
+	e.layers = newLayers(e.lk, s.a, s.commands)
+	e.layers.to(max(s.a.Read()-1, 0))
+	e.layer = layer{lk: e.lk, a: s.a, facts: s.layers, index: -1}
+	e.history = history{lk: e.lk, a: s.a, commands: s.commands}
+	e.files = files{ctx: h.context(), lk: e.lk, a: s.a, wish: s.rows.wish, anchor: s.start, attrs: s.initial.attrs, brought: e.showRows}
+	e.mode, e.from = s.initial.mode, rangeStart(s.a)
+	e.files.page = max(s.rows.rows.len(), 1) // until it is arranged
+	e.files.install(s.rows)
+	return e, nil
+}
+
+// adopt takes an analysis of more layers, or one with its comparisons made. Nodes
+// keep their IDs, so that the reader's place stays; who is at the highest layer
+// that was there goes along to the highest one.
+func (e *explorer) adopt(s *snapshot) tea.Cmd {
+	atTop := e.layers.cursor == e.a.Read()-1
+	sameTree := e.a.Tree == s.a.Tree
+	e.a, e.history.a, e.files.a = s.a, s.a, s.a
+	e.layers.take(s.a)
+	e.layer.a, e.layer.facts = s.a, s.layers
+	e.restyle()
+	if atTop && e.mode != analyze.Range {
+		e.layers.to(max(e.a.Read()-1, 0))
+		e.files.wish.spec = e.spec()
+	}
+	var refind tea.Cmd
+	if !sameTree {
+		e.files.sieve = nil // its views are of another tree
+		refind = e.refindCmd()
+	}
+	return tea.Batch(refind, e.files.ask())
+}
+
+// restyle has the texts that hold styles made anew.
+func (e *explorer) restyle() { e.layer.wide, e.history.wide = 0, 0 }
+
+// waits reports whether keys are to wait for what a command is at.
+func (e *explorer) waits() bool {
+	return e.search.busy || e.files.busy && e.focus != layersPane
+}
+
+// arrange lays the panes out, and has them follow what is selected.
+func (e *explorer) arrange(area rect) {
+	e.layout = arrange(area, e.divide, e.focus)
+	at := func(p pane) rect { return e.layout.panes[p] }
+	e.layers.resize(e.layers.rows, at(layersPane).h-1)
+	e.files.resize(e.files.rows.len(), at(filesPane).h-1)
+	e.layer.show(e.layers.cursor, at(layerPane).w-1, at(layerPane).h)
+	n, ok := e.files.current()
+	e.history.show(n, ok, at(historyPane).w, at(historyPane).h)
+}
+
+// spec is the view that the mode and the selected layer ask for.
+func (e *explorer) spec() analyze.Spec { return specOf(e.a, e.mode, e.from, e.layers.cursor) }
+
+func specOf(a *analyze.Analysis, mode analyze.Mode, from, at int) analyze.Spec {
+	switch mode {
+	case analyze.Range:
+		return analyze.Spec{Mode: analyze.Range, From: min(from, at), At: max(from, at)}
+	case analyze.Everything:
+		return analyze.Spec{Mode: analyze.Everything, At: max(len(a.Layers)-1, 0)}
+	}
+	return analyze.Spec{Mode: mode, At: at}
+}
+
+// follow asks for the rows that the mode and the selected layer call for now,
+// unless they are what has been asked for last.
+func (e *explorer) follow() tea.Cmd {
+	spec := e.spec()
+	if spec == e.files.wish.spec {
+		return nil
+	}
+	e.files.wish.spec = spec
+	return e.files.ask()
+}
+
+// showRows shows rows that have been made.
+func (e *explorer) showRows(msg rowsMsg) tea.Cmd {
+	cmd := e.files.install(msg)
+	e.filterChanged()
+	return tea.Batch(cmd, e.sayIfFiltered())
+}
+
+// A spot is where the reader is in the explorer.
+type spot struct {
+	focus pane
+	layer int
+	mode  analyze.Mode
+	from  int
+	node  analyze.NodeID
+}
+
+func (e *explorer) spot() spot {
+	return spot{focus: e.focus, layer: e.layers.cursor, mode: e.mode, from: e.from, node: e.files.anchor}
+}
+
+// jumpTo returns the spot of a node, for the reader to go there: it is said if a
+// filter hides it.
+func (e *explorer) jumpTo(node analyze.NodeID, layer int, mode analyze.Mode) spot {
+	e.files.jumped = true
+	return spot{focus: filesPane, layer: layer, mode: mode, from: e.from, node: node}
+}
+
+// goTo shows a spot.
+func (e *explorer) goTo(s spot) tea.Cmd {
+	e.focus, e.mode, e.from = s.focus, s.mode, s.from
+	e.layers.to(s.layer)
+	return e.reveal(s.node)
+}
+
+// reveal puts the cursor on a node, and opens the directories above it.
+func (e *explorer) reveal(node analyze.NodeID) tea.Cmd {
+	t := e.a.Tree
+	e.files.anchor = node
+	for n := t.Parent(node); n != analyze.Root; n = t.Parent(n) {
+		e.files.wish.open().set(n, true)
+	}
+	e.files.wish.spec = e.spec()
+	return e.files.ask()
+}
+
+// chosen returns the version that actions are about: that under the history's
+// cursor if it has the focus, else the one that the files show; of a path that
+// is removed there, the one that was removed.
+func (e *explorer) chosen() (analyze.Version, bool) {
+	if e.focus == historyPane {
+		if it, ok := e.history.item(); ok && it.waste == nil {
+			return it.version, true
+		}
+	}
+	n, ok := e.files.current()
+	if !ok {
+		return analyze.Version{}, false
+	}
+	v, ok := e.files.view.Version(n)
+	if ok && v.Change() == analyze.Removed {
+		if older := versionBelow(e.a.Tree.Versions(n), v.Layer()); older != nil {
+			return *older, true
+		}
+	}
+	return v, ok
+}
+
+// rangeStart is the last layer of the base image.
+func rangeStart(a *analyze.Analysis) int {
+	return max(min(a.Totals.BaseLayers, len(a.Layers))-1, 0)
+}

@@ -1,0 +1,229 @@
+package ui
+
+import (
+	"slices"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+func (e *explorer) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	for _, group := range []func(tea.KeyPressMsg) (tea.Cmd, bool){e.layerKey, e.shapeKey, e.findKey, e.paneKey, e.takeOutKey} {
+		if cmd, ok := group(k); ok {
+			return cmd, true
+		}
+	}
+	return nil, false
+}
+
+// layerKey takes the keys that choose a layer, a mode, or a file to look at.
+func (e *explorer) layerKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	keys := e.h.keys()
+	switch {
+	case keys.view.matches(k), e.focus == filesPane && keys.toggle.matches(k) && e.onFile():
+		return e.openViewer(), true
+	case keys.compare.matches(k):
+		return e.openComparison(), true
+	case keys.above.matches(k):
+		e.layers.move(1)
+		return e.follow(), true
+	case keys.below.matches(k):
+		e.layers.move(-1)
+		return e.follow(), true
+	case keys.mode.matches(k):
+		e.nextMode()
+		return e.follow(), true
+	case keys.from.matches(k):
+		e.mode, e.from = analyze.Range, e.layers.cursor
+		return e.follow(), true
+	}
+	return nil, false
+}
+
+// shapeKey takes the keys that change how the panes show things.
+func (e *explorer) shapeKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	keys := e.h.keys()
+	switch {
+	case keys.nextPane.matches(k):
+		e.turn(1)
+	case keys.priorPane.matches(k):
+		e.turn(-1)
+	case e.focus == layersPane && keys.enter.matches(k):
+		e.focus = filesPane
+	case keys.scrollDown.matches(k):
+		e.scrollDetails(1)
+	case keys.scrollUp.matches(k):
+		e.scrollDetails(-1)
+	case keys.sort.matches(k):
+		e.files.wish.order = (e.files.wish.order + 1) % orderCount
+		return e.files.ask(), true
+	case keys.columns.matches(k):
+		e.files.attrs = e.files.attrs.flipped(e.files.showAttrs(e.layout.panes[filesPane].w))
+	case keys.narrower.matches(k):
+		e.moveDivider(e.layout.divider - dividerStep)
+	case keys.wider.matches(k):
+		e.moveDivider(e.layout.divider + dividerStep)
+	default:
+		return nil, false
+	}
+	return nil, true
+}
+
+// findKey takes the keys of searches and filters.
+func (e *explorer) findKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	keys := e.h.keys()
+	switch {
+	case keys.find.matches(k):
+		return e.askSearch(), true
+	case keys.nextMatch.matches(k):
+		return e.nextMatch(forward), true
+	case keys.priorMatch.matches(k):
+		return e.nextMatch(backward), true
+	case keys.filter.matches(k):
+		e.askFilter()
+	case keys.dropFilter.matches(k):
+		return e.dropFilter(), true
+	case keys.back.matches(k) && e.files.found != nil:
+		e.files.found = nil
+	default:
+		return nil, false
+	}
+	return nil, true
+}
+
+// paneKey hands a key to the pane that has the focus, and reports whether that
+// wants it.
+func (e *explorer) paneKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	keys := e.h.keys()
+	switch e.focus {
+	case layersPane:
+		if e.layers.key(keys, k) {
+			return e.follow(), true
+		}
+	case historyPane:
+		if keys.jump.matches(k) {
+			return e.jumpToItem(), true
+		}
+		return nil, e.history.key(keys, k)
+	default:
+		return e.files.key(keys, k)
+	}
+	return nil, false
+}
+
+// turn gives the focus to the next pane that is on the screen, or to the one
+// before. With room for one column alone, layers and files take turns.
+func (e *explorer) turn(n int) {
+	around := []pane{layersPane, filesPane, historyPane}
+	i := slices.Index(around, e.focus)
+	for range around {
+		i = (i + n + len(around)) % len(around)
+		if around[i] != historyPane || !e.layout.panes[historyPane].empty() {
+			break
+		}
+	}
+	e.focus = around[i]
+}
+
+// dividerStep is how many columns a key moves the divider.
+const dividerStep = 4
+
+// moveDivider puts the line between the left frame and the right one at column x.
+func (e *explorer) moveDivider(x int) {
+	if e.layout.divider > 0 {
+		e.divide = min(max(x, leastFrame), e.layout.area.w-leastFrame)
+	}
+}
+
+// jumpToItem goes to what the cursor of the history is on: the layer of a
+// version, or a path that is wasted below.
+func (e *explorer) jumpToItem() tea.Cmd {
+	it, ok := e.history.item()
+	if !ok {
+		return nil
+	}
+	if it.waste != nil {
+		return e.h.jump(it.waste.Node, it.waste.Layer, analyze.Union)
+	}
+	mode := analyze.Union
+	if it.version.Change() == analyze.Removed || it.version.Duplicate() {
+		mode = analyze.Alone // the union does not show it
+	}
+	return e.h.jump(e.history.node, it.version.Layer(), mode)
+}
+
+// onFile reports whether the cursor of the files is on something that has nothing
+// below it, and is no directory.
+func (e *explorer) onFile() bool {
+	f := &e.files
+	if f.cursor >= f.rows.len() {
+		return false
+	}
+	r := f.rows.at(f.cursor)
+	return !r.kids && !isDir(f.view, r.node)
+}
+
+// nextMode goes round the modes of the files pane. A range begins with the
+// base image, so that it shows what was made of it.
+func (e *explorer) nextMode() {
+	e.mode = (e.mode + 1) % (analyze.Everything + 1)
+	if e.mode == analyze.Range {
+		e.from = rangeStart(e.a)
+	}
+}
+
+func (e *explorer) scrollDetails(n int) {
+	if e.focus == layersPane {
+		e.layer.by(n)
+	} else {
+		e.history.by(n)
+	}
+}
+
+// hints are those of the pane that has the focus.
+func (e *explorer) hints(k *keyMap) []hint { return paneHints(k, e.focus) }
+
+func paneHints(k *keyMap, focus pane) []hint {
+	next, others := k.otherViews("files")
+	var h []hint
+	switch focus {
+	case layersPane:
+		h = append([]hint{{k.down, k.up}, {k.enter}}, next...)
+		h = append(h, hint{k.mode}, hint{k.from}, hint{k.sort}, hint{k.nextPane})
+		h = append(h, others...)
+		return append(h, hint{k.scrollDown, k.scrollUp})
+	case historyPane:
+		return []hint{{k.down, k.up}, {k.jump}, {k.view}, {k.compare}, {k.nextPane}, {k.extract}, {k.below, k.above}, {k.copyPath}}
+	}
+	h = append([]hint{{k.down, k.up}, {k.toggle}, {k.nextPane}, {k.below, k.above}}, next...)
+	h = append(h, hint{k.find}, hint{k.filter}, hint{k.view}, hint{k.sort}, hint{k.mode}, hint{k.extract}, hint{k.compare})
+	h = append(h, others...)
+	return append(h, hint{k.columns}, hint{k.copyPath}, hint{k.openAll, k.foldAll}, hint{k.scrollDown, k.scrollUp})
+}
+
+func (e *explorer) groups(k *keyMap) []keyGroup { return explorerKeys(k) }
+
+// explorerKeys are the keys of the explorer, of all its panes.
+func explorerKeys(k *keyMap) []keyGroup {
+	return []keyGroup{
+		k.moving(),
+		{"Panes", []binding{k.nextPane, k.priorPane, k.scrollDown, k.scrollUp, k.narrower, k.wider}},
+		{"Layers", []binding{k.enter, k.above, k.below, k.mode, k.from}},
+		{"Files", []binding{k.toggle, k.open, k.close, k.openAll, k.foldAll, k.sort, k.columns}},
+		{"Find", []binding{k.find, k.nextMatch, k.priorMatch, k.fuzzy, k.filter, k.dropFilter}},
+		{"History", []binding{k.jump}},
+		{"Versions", []binding{k.view, k.compare}},
+		{"Take out", []binding{k.copyPath, k.copyDigest, k.extract, k.export}},
+	}
+}
+
+// paneKeys are the keys that one pane of the explorer alone has; the others are
+// shared by all of them.
+func paneKeys(k *keyMap) map[string][]binding {
+	return map[string][]binding{
+		"layers":  {k.enter},
+		"files":   {k.toggle, k.open, k.close, k.openAll, k.foldAll},
+		"history": {k.jump},
+	}
+}

@@ -1,0 +1,102 @@
+package ui
+
+import tea "charm.land/bubbletea/v2"
+
+func (e *explorer) mouse(msg tea.MouseMsg) tea.Cmd {
+	at := msg.Mouse()
+	switch msg.(type) {
+	case tea.MouseWheelMsg:
+		if p, ok := e.layout.at(at.X, at.Y); ok {
+			return e.wheel(p, wheel(at.Button))
+		}
+	case tea.MouseClickMsg:
+		if at.Button == tea.MouseLeft {
+			return e.pressed(at.X, at.Y)
+		}
+	case tea.MouseMotionMsg:
+		if e.divided {
+			e.moveDivider(at.X)
+		}
+	case tea.MouseReleaseMsg:
+		e.divided = false
+	}
+	return nil
+}
+
+// pressed takes a press of the left button: on the border between the frames it
+// begins to drag that.
+func (e *explorer) pressed(x, y int) tea.Cmd {
+	if d := e.layout.divider; d > 0 && (x == d || x == d-1) && e.layout.area.hasRow(y) {
+		e.divided = true
+		return nil
+	}
+	p, ok := e.layout.at(x, y)
+	if !ok {
+		return nil
+	}
+	in := e.layout.panes[p]
+	return e.click(p, x-in.x, y-in.y, e.h.doubleClick(x, y))
+}
+
+func (e *explorer) wheel(p pane, n int) tea.Cmd {
+	switch p {
+	case layersPane:
+		e.layers.scroll(n)
+		return e.follow()
+	case filesPane:
+		e.files.scroll(n)
+		e.files.keep()
+	case layerPane:
+		e.layer.by(n)
+	case historyPane:
+		e.history.by(n)
+	}
+	return nil
+}
+
+// click selects what is at column x and row y of pane p: a layer, a file, a
+// version, or the layer whose column of the strip it is. A click on the selected
+// directory opens or closes it, one on its sign does so at once. The second click
+// of two does what enter does.
+func (e *explorer) click(p pane, x, y int, twice bool) tea.Cmd {
+	e.focus = p
+	if p == layerPane {
+		e.focus = layersPane
+	}
+	switch p {
+	case historyPane:
+		e.history.click(y)
+		if twice {
+			return e.jumpToItem()
+		}
+	case layersPane:
+		if i := e.layers.top + y - 1; y > 0 && i < e.layers.rows {
+			e.layers.to(i)
+			return e.follow()
+		}
+	case filesPane:
+		return e.clickFiles(x, y, twice)
+	}
+	return nil
+}
+
+func (e *explorer) clickFiles(x, y int, twice bool) tea.Cmd {
+	w := e.layout.panes[filesPane].w
+	s := e.files.strip(w, e.layers.cursor)
+	i := e.files.top + y - 1
+	if k, ok := s.layer(x - 1); ok {
+		e.layers.to(k)
+		if y > 0 && i < e.files.rows.len() {
+			e.files.choose(i)
+		}
+		return e.follow()
+	}
+	if y == 0 {
+		return nil
+	}
+	cmd := e.files.click(x, i, w, s)
+	if twice && i < e.files.rows.len() && e.onFile() {
+		return e.openViewer()
+	}
+	return cmd
+}

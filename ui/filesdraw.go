@@ -1,0 +1,203 @@
+package ui
+
+import (
+	"fmt"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// Columns of the files pane, in columns of the terminal.
+const (
+	nameRoom   = 16 // that the name has at least, beside a strip of many layers
+	filesFixed = 1 + 1 + sizeWidth + 1 + sizeWidth + 3
+
+	ownerWidth   = 11                     // "65534:65534"
+	attrsWidth   = 1 + 4 + 1 + ownerWidth // of mode and owner
+	attrsFrom    = 62                     // columns beside the strip from which on these are shown by themselves
+	maxEasyStrip = 20                     // layers; a longer strip gives way to them
+)
+
+// strip returns the shadow strip of a pane w columns wide.
+func (f *files) strip(w, selected int) strip {
+	return newStrip(f.a.Tree.LayerCount(), selected, w-f.fixed(w)-nameRoom)
+}
+
+// fixed returns the columns of a pane that neither the strip nor the name has.
+func (f *files) fixed(w int) int {
+	if f.showAttrs(w) {
+		return filesFixed + attrsWidth
+	}
+	return filesFixed
+}
+
+// showAttrs reports whether mode and owner have columns on a pane w columns
+// wide: as the reader has it, else if there is room to spare.
+func (f *files) showAttrs(w int) bool {
+	switch f.attrs {
+	case yes:
+		return true
+	case no:
+		return false
+	}
+	return w-filesFixed-min(f.a.Tree.LayerCount(), maxEasyStrip) >= attrsFrom
+}
+
+// attributes draws the columns of mode and owner.
+func (f *files) attributes(l *line, v analyze.Version, ok bool) {
+	if !ok || v.Change() == analyze.Removed {
+		l.skip(attrsWidth)
+		return
+	}
+	l.skip(1)
+	l.put(f.lk.st.dim, fmt.Sprintf("%04o", v.Mode()))
+	l.skip(1)
+	owner := fmt.Sprintf("%d:%d", v.UID(), v.GID())
+	st := f.lk.st.dim
+	if owner == "0:0" {
+		st = f.lk.st.faint
+	}
+	part(l, ownerWidth, func(l *line) { l.put(st, owner) })
+}
+
+// render draws row i of the pane into l; selected is the layer whose column is lit.
+func (f *files) render(l *line, i int, focused bool, selected int) {
+	w := l.left
+	s := f.strip(w, selected)
+	if i == 0 {
+		s.head(l, f.lk)
+		size := "size"
+		if _, ok := f.view.Filtered(); ok {
+			size = "matched"
+		}
+		l.right(f.lk.st.dim, size, sizeWidth)
+		l.skip(1)
+		l.right(f.lk.st.dim, "wasted", sizeWidth)
+		if f.showAttrs(w) {
+			l.put(f.lk.st.dim, " mode owner      ")
+		}
+		l.skip(3)
+		l.put(f.lk.st.dim, "name")
+		return
+	}
+	i += f.top - 1
+	if i >= f.rows.len() {
+		if f.rows.len() == 0 && i == 0 {
+			l.skip(1)
+			l.put(f.lk.st.dim, f.nothing())
+		}
+		return
+	}
+	mark := " "
+	if i == f.cursor {
+		mark, l.base = f.lk.sg.mark, f.lk.st.cursor(focused)
+	}
+	l.put(f.lk.st.key, mark)
+	f.node(l, f.rows.at(i), s, selected, f.showAttrs(w))
+	l.fill()
+}
+
+// node draws what a row says of its node.
+func (f *files) node(l *line, r row, s strip, selected int, attrs bool) {
+	st := &f.lk.st
+	s.row(l, f.lk, f.view.Strip(r.node, make([]analyze.Sign, 0, f.a.Tree.LayerCount())))
+	l.skip(1)
+	v, ok := f.view.Version(r.node)
+	d := drawn{row: r, v: v, ok: ok, removed: ok && v.Change() == analyze.Removed}
+	switch bytes := f.view.Bytes(r.node); {
+	case bytes > 0:
+		l.right(st.text, human.Size(bytes), sizeWidth)
+	case d.is(analyze.TypeFile):
+		l.right(st.dim, human.Size(0), sizeWidth)
+	default:
+		l.skip(sizeWidth)
+	}
+	l.skip(1)
+	if waste := f.view.Wasted(r.node); waste > 0 {
+		l.right(st.waste, human.Size(waste), sizeWidth)
+	} else {
+		l.skip(sizeWidth)
+	}
+	if attrs {
+		f.attributes(l, v, ok)
+	}
+	l.skip(1)
+	if f.tellsChange(d, selected) {
+		l.put(st.change[v.Change()], f.lk.sg.change[v.Change()])
+	} else {
+		l.skip(1)
+	}
+	l.skip(1)
+	l.skip(f.indent(r, l.left))
+	f.nodeName(l, d)
+}
+
+// drawn is a row that is being drawn, and what the view shows of its node.
+type drawn struct {
+	row
+	v       analyze.Version
+	ok      bool // there is a version
+	removed bool // and it is a removal
+}
+
+// is reports whether the node is shown as a file of a type.
+func (d drawn) is(t analyze.FileType) bool { return d.ok && !d.removed && d.v.Kind() == t }
+
+// tellsChange reports whether a row says what the change is: in a union that is
+// news of the selected layer alone.
+func (f *files) tellsChange(d drawn, selected int) bool {
+	switch {
+	case !d.ok || d.v.Implied():
+		return false
+	case f.spec.Mode == analyze.Union:
+		return d.v.Layer() == selected
+	case f.spec.Mode == analyze.Everything:
+		return d.removed
+	}
+	return true
+}
+
+// nodeName draws a row's name, with what it is and where it leads to.
+func (f *files) nodeName(l *line, d drawn) {
+	st, sg := &f.lk.st, &f.lk.sg
+	dir := d.kids || d.is(analyze.TypeDir)
+	icon := "  "
+	switch {
+	case d.kids && f.wish.open().has(d.node):
+		icon = sg.open + " "
+	case dir:
+		icon = sg.closed + " "
+	}
+	name := st.text
+	switch {
+	case d.removed:
+		name = st.change[analyze.Removed]
+	case d.ok && f.spec.Mode == analyze.Everything && d.v.By() >= 0: // shadowed
+		name = st.dim
+	case dir:
+		name = st.dir
+	case d.is(analyze.TypeSymlink):
+		name = st.link
+	}
+	l.put(st.dim, icon)
+	f.name(l, name, d.row)
+	if !d.ok || d.removed {
+		return
+	}
+	switch d.v.Type() {
+	case analyze.TypeSymlink:
+		l.put(st.dim, " "+sg.link+" "+f.lk.text(d.v.Link()))
+	case analyze.TypeHardlink:
+		l.put(st.dim, " "+sg.hard+" "+f.lk.text(d.v.Link()))
+	}
+}
+
+// indent returns how far a row's name is moved to the right on w columns. However
+// deep a path is, something of its name is to be seen.
+func (f *files) indent(r row, w int) int {
+	step := 2
+	if w < 30 {
+		step = 1
+	}
+	return min(int(r.depth)*step, max(w-nameRoom/2, 0))
+}

@@ -1,0 +1,107 @@
+package ui
+
+import (
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// filterHint is what the prompt says while there is nothing else to say.
+const filterHint = "*.so  /etc/**  >10MB  cause:metadata  ? in the help"
+
+// setFilter has the files pane show what a filter leaves. Directories are opened
+// anew: all of them, unless the filter leaves too much.
+func (f *files) setFilter(filter analyze.Filter) tea.Cmd {
+	if filter.String() == f.wish.filter.String() {
+		return nil
+	}
+	f.wishFilter(filter, opened{}, true)
+	return f.ask()
+}
+
+// wishFilter changes the filter of the wish, and gives up rows of another one.
+func (f *files) wishFilter(filter analyze.Filter, open opened, auto bool) {
+	f.wish.filter, f.wish.filtered, f.wish.auto = filter, open, auto
+	if f.busy && f.stop != nil {
+		f.stop()
+	}
+}
+
+// askFilter asks for a filter. What is typed takes effect at once; esc brings the
+// filter of before back.
+func (e *explorer) askFilter() {
+	before, anchor := e.files.wish, e.files.anchor
+	p := newPrompt("filter:", before.filter.String())
+	p.aside = filterHint
+	p.changed = func(text string) tea.Cmd {
+		filter, err := analyze.ParseFilter(text)
+		if err != nil {
+			p.aside, p.failed = e.lk.line(err.Error()), true
+			return nil
+		}
+		p.aside, p.failed = filterHint, false
+		cmd := e.files.setFilter(filter)
+		e.filterChanged()
+		return cmd
+	}
+	p.done = func(string) tea.Cmd {
+		if p.failed {
+			e.h.ask(p)
+		}
+		return nil
+	}
+	p.dropped = func() tea.Cmd {
+		e.files.anchor = anchor
+		e.files.wishFilter(before.filter, before.filtered, before.auto)
+		return e.files.ask()
+	}
+	e.h.ask(p)
+	e.filter = p
+	e.filterChanged()
+}
+
+// dropFilter shows everything again, with what the cursor is on in sight.
+func (e *explorer) dropFilter() tea.Cmd {
+	if e.files.wish.filter.Empty() {
+		return e.h.say("no filter is on: f sets one")
+	}
+	e.files.wishFilter(analyze.Filter{}, opened{}, false)
+	return e.reveal(e.files.anchor)
+}
+
+// filterChanged marks the layers by what the filter of the rows leaves, and says
+// in the prompt how much that is.
+func (e *explorer) filterChanged() {
+	e.layers.signs = nil
+	filter, on := e.files.view.Filtered()
+	if on {
+		e.layers.signs = e.files.view.LayerSigns()
+	}
+	p := e.filter
+	if !e.h.asking(p) {
+		e.filter = nil
+		return
+	}
+	if p.failed || filter.String() != e.files.wish.filter.String() {
+		return
+	}
+	p.aside = filterHint
+	if on {
+		n, of := e.files.view.Matched()
+		p.aside = human.Comma(n) + " of " + counted(of, "path")
+	}
+}
+
+// sayIfFiltered says that what the reader has jumped to is filtered out, if it is.
+func (e *explorer) sayIfFiltered() tea.Cmd {
+	f := &e.files
+	if !f.jumped || f.busy {
+		return nil
+	}
+	f.jumped = false
+	if f.view.Shows(f.anchor) || !f.view.Whole().Shows(f.anchor) {
+		return nil
+	}
+	return e.h.say(f.lk.text(f.a.Tree.Path(f.anchor)) + " is filtered out: F drops the filter")
+}

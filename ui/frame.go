@@ -1,0 +1,57 @@
+package ui
+
+import (
+	"strings"
+
+	"github.com/peelhq/peel/internal/human"
+)
+
+// frame returns the style of a border: one around what has the focus stands out.
+func (s *styles) frame(focused bool) style {
+	if focused {
+		return s.border
+	}
+	return s.idleBorder
+}
+
+// edge draws a horizontal border with a title at its left and an aside at its
+// right; the aside goes first when room is short.
+func (lk *look) edge(l *line, left, right, title, aside string, focused bool) {
+	st, sg := &lk.st, &lk.sg
+	border := st.frame(focused)
+	titleStyle := st.idleTitle
+	if focused {
+		titleStyle = st.title
+	}
+	l.put(border, left)
+	part(l, l.left-1, func(l *line) {
+		if title != "" {
+			l.put(border, " ")
+			title = cut(title, l.left-1, sg.tail)
+			l.put(titleStyle, title)
+			l.put(border, " ")
+		}
+		need := width(aside) + 3
+		if aside == "" || need > l.left {
+			l.repeat(border, sg.top, l.left)
+			return
+		}
+		l.repeat(border, sg.top, l.left-need)
+		l.put(border, " ")
+		l.put(st.dim, aside)
+		l.put(border, " "+sg.top)
+	})
+	l.put(border, right)
+}
+
+// outOfSight says how many rows of a list are not shown, above and below.
+func outOfSight(above, below int) string {
+	var parts []string
+	if above > 0 {
+		parts = append(parts, human.Comma(int64(above))+" above")
+	}
+	if below > 0 {
+		parts = append(parts, human.Comma(int64(below))+" below")
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,57 @@
+package ui
+
+import (
+	"maps"
+	"slices"
+)
+
+// A keyScope is something that has the keys while it has the screen: a view or a
+// page.
+type keyScope struct {
+	name   string
+	groups []keyGroup
+}
+
+// scopes are all that have keys of their own, the views first, with all keys that
+// work in each: what the help shows there.
+func (k *keyMap) scopes() []keyScope {
+	var all []keyScope
+	for _, v := range views {
+		all = append(all, keyScope{v.name, v.groups(k)})
+	}
+	all = append(all,
+		keyScope{"comparison", comparisonKeys(k)},
+		keyScope{"help", helpKeys(k)},
+		keyScope{"picker", pickerKeys(k)},
+		keyScope{"viewer", viewerKeys(k)},
+	)
+	for i := range all {
+		all[i].groups = append(all[i].groups, k.viewGroup(), k.programGroup())
+	}
+	return all
+}
+
+// narrowScopes are the same, the explorer's panes apart: what they have a key for
+// is asked for one pane at a time.
+func (k *keyMap) narrowScopes() []keyScope {
+	all := k.scopes()
+	files := all[filesView]
+	all = slices.Delete(all, int(filesView), int(filesView)+1)
+	own := paneKeys(k)
+	inOnePane := func(b binding) bool {
+		for _, bindings := range own {
+			if slices.ContainsFunc(bindings, func(o binding) bool { return o.name == b.name }) {
+				return true
+			}
+		}
+		return false
+	}
+	var inAll []keyGroup
+	for _, g := range files.groups {
+		inAll = append(inAll, keyGroup{g.title, slices.DeleteFunc(slices.Clone(g.keys), inOnePane)})
+	}
+	for _, pane := range slices.Sorted(maps.Keys(own)) {
+		all = append(all, keyScope{pane, append(slices.Clip(inAll), keyGroup{pane, own[pane]})})
+	}
+	return all
+}

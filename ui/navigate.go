@@ -1,0 +1,145 @@
+package ui
+
+import (
+	"slices"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// top returns what has the screen; nil while there is nothing to show but how far
+// the reading is.
+func (m *model) top() body {
+	if n := len(m.over); n > 0 {
+		return m.over[n-1]
+	}
+	if len(m.views) > 0 {
+		return m.views[m.view]
+	}
+	return nil
+}
+
+// bodies returns every view and page there is.
+func (m *model) bodies() []body { return slices.Concat(m.views, m.over) }
+
+func (m *model) open(p page) {
+	m.over = append(m.over, inFrame(&m.lk, p))
+	m.arrange()
+}
+
+// closePages takes all pages away that lie over the views.
+func (m *model) closePages() {
+	for len(m.over) > 0 {
+		m.closePage()
+	}
+}
+
+func (m *model) closePage() {
+	if n := len(m.over); n > 0 {
+		if c, ok := m.over[n-1].(closer); ok {
+			c.closed()
+		}
+		m.over[n-1] = nil
+		m.over = m.over[:n-1]
+	}
+	m.arrange()
+}
+
+// bodyKey hands a key to what has the screen, and takes what that does not want.
+func (m *model) bodyKey(b body, k tea.KeyPressMsg) tea.Cmd {
+	cmd, ok := b.key(k)
+	if ok {
+		return cmd
+	}
+	if len(m.over) > 0 {
+		switch {
+		case m.km.help.matches(k):
+			m.openHelp()
+		case m.km.back.matches(k), m.km.quit.matches(k):
+			m.closePage()
+		}
+		return nil
+	}
+	return m.globalKey(k)
+}
+
+// globalKey takes a key that means the same in every view.
+func (m *model) globalKey(k tea.KeyPressMsg) tea.Cmd {
+	switch {
+	case m.km.quit.matches(k):
+		return tea.Quit
+	case m.km.help.matches(k):
+		m.openHelp()
+	case m.km.pick.matches(k):
+		return m.openPicker()
+	case m.km.undo.matches(k):
+		return m.goBack()
+	case m.km.back.matches(k):
+		m.show(filesView)
+	default:
+		for v, b := range m.km.views {
+			if b.matches(k) {
+				m.show(viewID(v))
+			}
+		}
+	}
+	return nil
+}
+
+// show changes the view.
+func (m *model) show(v viewID) {
+	if v == m.view || int(v) >= len(m.views) {
+		return
+	}
+	m.remember(m.here())
+	m.view = v
+}
+
+// trailLength is how many locations the way back has.
+const trailLength = 100
+
+// A location is where the reader has been.
+type location struct {
+	view  viewID
+	files spot // where the files view was
+}
+
+func (m *model) here() location { return location{m.view, m.explorer.spot()} }
+
+func (m *model) remember(l location) {
+	if n := len(m.trail); n > 0 && m.trail[n-1] == l {
+		return
+	}
+	m.trail = append(m.trail, l)
+	if len(m.trail) > trailLength {
+		m.trail = append(m.trail[:0], m.trail[1:]...)
+	}
+}
+
+// goBack returns to the location that was left last.
+func (m *model) goBack() tea.Cmd {
+	n := len(m.trail)
+	if n == 0 {
+		return m.say("there is no way back from here")
+	}
+	l := m.trail[n-1]
+	m.trail = m.trail[:n-1]
+	return m.goTo(l)
+}
+
+// goTo shows a location.
+func (m *model) goTo(l location) tea.Cmd {
+	m.view = l.view
+	return m.explorer.goTo(l.files)
+}
+
+func (m *model) jump(node analyze.NodeID, layer int, mode analyze.Mode) tea.Cmd {
+	m.remember(m.here())
+	m.closePages()
+	return m.goTo(location{filesView, m.explorer.jumpTo(node, layer, mode)})
+}
+
+func (m *model) jumpToLayer(layer int) tea.Cmd {
+	return m.jump(m.explorer.files.anchor, layer, analyze.Alone)
+}

@@ -1,0 +1,202 @@
+package ui
+
+import (
+	"context"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
+)
+
+// A snapshot is an analysis with what the screen needs to show it at once, worked
+// out off the event loop.
+type snapshot struct {
+	a        *analyze.Analysis
+	commands []string // by layer, in words, clean
+	layers   []layerFacts
+
+	// Of the files, as they are shown first. An analysis that takes the place of
+	// another one of the same image is without.
+	initial initial
+	rows    rowsMsg
+	start   analyze.NodeID // where the cursor begins
+}
+
+// newSnapshot works out all but the rows. It passes over lists that may be long,
+// so it is to be called from a command.
+func newSnapshot(a *analyze.Analysis, t texter) *snapshot {
+	s := &snapshot{a: a, commands: make([]string, len(a.Layers)), layers: factsByLayer(a)}
+	for i, l := range a.Layers {
+		if s.commands[i] = t.line(dockerfile.StepText(l.Layer.Step)); s.commands[i] == "" {
+			s.commands[i] = unknownStep
+		}
+	}
+	return s
+}
+
+// unknownStep stands in the place of a build step that nothing is known of.
+const unknownStep = "unknown"
+
+// firstSnapshot gets ready what the first frame shows. The error is the context's.
+func firstSnapshot(ctx context.Context, a *analyze.Analysis, in initial, t texter) (*snapshot, error) {
+	s := newSnapshot(a, t)
+	s.initial = in
+	start, open := firstNode(a)
+	s.start = start
+	s.rows.wish = rowsWish{
+		spec:   specOf(a, in.mode, rangeStart(a), max(a.Read()-1, 0)),
+		order:  in.order,
+		opened: open,
+	}
+	s.rows.sieve = &sieve{}
+	var err error
+	s.rows.rows, err = makeRows(ctx, a.Tree, &s.rows.wish, s.rows.sieve, nil)
+	return s, err
+}
+
+// firstNode chooses where the explorer opens: at the most wasted path, or as near
+// to it as the final union goes, with the directories above it open.
+func firstNode(a *analyze.Analysis) (analyze.NodeID, opened) {
+	var open opened
+	if len(a.Waste) == 0 {
+		return 0, open
+	}
+	start := a.Waste[0].Node
+	for n := a.Tree.Parent(start); n != 0; n = a.Tree.Parent(n) {
+		open.set(n, true)
+	}
+	return start, open
+}
+
+// reading reports whether layers are still being read.
+func (m *model) reading() bool { return m.a == nil || !m.a.Whole() }
+
+// loadedMsg brings what has been read.
+type loadedMsg struct {
+	s   *snapshot
+	err error
+}
+
+// update opens the views on an analysis, or puts it in the place of one of fewer
+// layers, or ends the program if there is none.
+func (msg loadedMsg) update(m *model) tea.Cmd {
+	switch {
+	case msg.err != nil:
+		return m.broken(msg.err)
+	case m.a != nil && m.a.Whole():
+		return nil // of fewer layers, and too late
+	}
+	var next tea.Cmd
+	if !msg.s.a.Whole() {
+		next = m.shownCmd()
+	}
+	if m.a != nil {
+		return tea.Batch(next, m.adopt(msg.s), m.settleCmd())
+	}
+	return tea.Batch(next, m.openViews(msg.s), m.settleCmd())
+}
+
+// openViews makes the views of an image.
+func (m *model) openViews(s *snapshot) tea.Cmd {
+	m.a = s.a
+	if m.a.Image.Name != "" {
+		m.name = m.lk.line(m.a.Image.Name)
+	}
+	cmds := make([]tea.Cmd, len(views))
+	m.views = make([]body, len(views))
+	for i, v := range views {
+		m.views[i], cmds[i] = v.open(m, s)
+	}
+	m.explorer = m.views[filesView].(*explorer)
+	return tea.Batch(cmds...)
+}
+
+// adopt has every view and page show another analysis of the same image.
+func (m *model) adopt(s *snapshot) tea.Cmd {
+	m.a = s.a
+	var cmds []tea.Cmd
+	for _, b := range m.bodies() {
+		if b, ok := b.(adopter); ok {
+			cmds = append(cmds, b.adopt(s))
+		}
+	}
+	return tea.Batch(cmds...)
+}
+
+// settledMsg brings the analysis with its comparisons made.
+type settledMsg struct {
+	s   *snapshot
+	err error
+}
+
+// update takes in what the comparisons have changed: words and counts, but no
+// size and no row.
+func (msg settledMsg) update(m *model) tea.Cmd {
+	if msg.err != nil {
+		return m.broken(msg.err)
+	}
+	return m.adopt(msg.s)
+}
+
+// settleCmd makes the comparisons that loading has left, if it has.
+func (m *model) settleCmd() tea.Cmd {
+	ctx, a, text := m.ctx, m.a, m.lk.texter
+	if a.Unsettled() == 0 {
+		return nil
+	}
+	return func() tea.Msg {
+		done, err := a.Finish(ctx)
+		if err != nil {
+			return settledMsg{err: err}
+		}
+		return settledMsg{s: newSnapshot(done, text)}
+	}
+}
+
+// loadCmd reads and analyses the image.
+func (m *model) loadCmd() tea.Cmd {
+	ctx, load, report, shown, loaded := m.ctx, m.load, m.loading.report, m.shown, m.loadedFrom()
+	return func() tea.Msg {
+		defer close(shown)
+		a, err := load(ctx, report, func(a *analyze.Analysis) {
+			select { // the newest replaces one that has not been taken yet
+			case <-shown:
+			default:
+			}
+			shown <- a
+		})
+		if err != nil {
+			return loadedMsg{err: err}
+		}
+		if a == nil || a.Image == nil || a.Tree == nil {
+			return loadedMsg{err: errNothing}
+		}
+		return loaded(ctx, a)
+	}
+}
+
+// shownCmd waits for an analysis of what has been read so far.
+func (m *model) shownCmd() tea.Cmd {
+	ctx, shown, loaded := m.ctx, m.shown, m.loadedFrom()
+	return func() tea.Msg {
+		select {
+		case a, ok := <-shown:
+			if !ok {
+				return nil
+			}
+			return loaded(ctx, a)
+		case <-ctx.Done(): // the loading may not even have begun
+			return nil
+		}
+	}
+}
+
+// loadedFrom returns what makes a message of an analysis.
+func (m *model) loadedFrom() func(ctx context.Context, a *analyze.Analysis) loadedMsg {
+	in, text := m.initial, m.lk.texter
+	return func(ctx context.Context, a *analyze.Analysis) loadedMsg {
+		s, err := firstSnapshot(ctx, a, in, text)
+		return loadedMsg{s, err}
+	}
+}

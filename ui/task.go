@@ -1,0 +1,112 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/internal/human"
+)
+
+// A taskFunc does what a task is about, on a goroutine of its own, and returns a
+// sentence that says what was done. It may report how far it is.
+type taskFunc func(ctx context.Context, progress func(done, total int64)) (string, error)
+
+// A task is an action that is under way: the footer tells how far it is, and esc
+// stops it. There is one at a time.
+type task struct {
+	what   string // "writing", clean
+	stop   context.CancelFunc
+	newest atomic.Pointer[[2]int64] // bytes done, of how many
+}
+
+// report takes how far the task is. It may be called by any goroutine.
+func (t *task) report(done, total int64) { t.newest.Store(&[2]int64{done, total}) }
+
+// render draws the task in place of the footer.
+func (t *task) render(l *line, lk *look, k *keyMap) {
+	l.skip(1)
+	l.put(lk.st.text, t.what+lk.sg.tail)
+	if p := t.newest.Load(); p != nil {
+		text := "  " + human.Size(p[0])
+		if p[1] > 0 {
+			text += fmt.Sprintf(" of %s  %3.0f %%", human.Size(p[1]), 100*min(float64(p[0])/float64(p[1]), 1))
+		}
+		l.put(lk.st.strong, text)
+	}
+	l.put(lk.st.key, "  "+k.back.first())
+	l.put(lk.st.dim, " stops")
+	l.fill()
+}
+
+// busyWith says that a task has to end before another begins.
+func (m *model) busyWith(t *task) tea.Cmd {
+	return m.say("one thing at a time: " + t.what + " is not done yet")
+}
+
+func (m *model) start(what string, run taskFunc) tea.Cmd {
+	if m.task != nil {
+		return m.busyWith(m.task)
+	}
+	ctx, stop := context.WithCancel(m.ctx)
+	t := &task{what: what, stop: stop}
+	m.task = t
+	m.tasks.Add(1)
+	cmd := func() tea.Msg {
+		defer m.tasks.Done()
+		defer stop()
+		said, err := run(ctx, t.report)
+		return taskMsg{t, said, err}
+	}
+	return tea.Batch(cmd, m.after(tickEvery, taskTickMsg{t}))
+}
+
+// taskTickMsg has the footer drawn anew while a task is under way.
+type taskTickMsg struct{ t *task }
+
+func (msg taskTickMsg) update(m *model) tea.Cmd {
+	if m.task != msg.t {
+		return nil
+	}
+	return m.after(tickEvery, msg)
+}
+
+// taskMsg brings what a task has come to.
+type taskMsg struct {
+	t    *task
+	said string
+	err  error
+}
+
+func (msg taskMsg) update(m *model) tea.Cmd {
+	m.task = nil
+	switch {
+	case errors.Is(msg.err, context.Canceled):
+		return m.say(msg.t.what + " was stopped")
+	case msg.err != nil:
+		return m.fail(msg.err)
+	}
+	return m.say(m.lk.line(msg.said))
+}
+
+// A taskGroup counts the tasks under way, so that the program does not end in the
+// middle of one.
+type taskGroup struct{ sync.WaitGroup }
+
+// end waits for them, whose contexts are cancelled, for as long as loadGrace.
+func (g *taskGroup) end() {
+	done := make(chan struct{})
+	go func() {
+		g.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(loadGrace):
+	}
+}
