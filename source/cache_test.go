@@ -465,7 +465,7 @@ func TestCacheEviction(t *testing.T) {
 	}
 	c.evict(70000)
 	want := map[string]bool{names[0]: true, names[8]: true, names[9]: true, fresh: true, "mine.txt": true, "README.layer": true}
-	if got := listed(t, dir); !maps.Equal(got, want) {
+	if got := filesIn(t, dir); !maps.Equal(got, want) {
 		t.Errorf("left are %v, want %v", got, want)
 	}
 	if err := c.close(); err != nil {
@@ -477,12 +477,12 @@ func TestCacheEviction(t *testing.T) {
 	if files, _, err := ClearCache(t.Context(), dir); files != 4 || err != nil {
 		t.Errorf("removed %d files, %v", files, err)
 	}
-	if got, want := listed(t, dir), map[string]bool{"mine.txt": true, "README.layer": true}; !maps.Equal(got, want) {
+	if got, want := filesIn(t, dir), map[string]bool{"mine.txt": true, "README.layer": true}; !maps.Equal(got, want) {
 		t.Errorf("clearing leaves %v, want %v", got, want)
 	}
 }
 
-func listed(t *testing.T, dir string) map[string]bool {
+func filesIn(t *testing.T, dir string) map[string]bool {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -4,181 +4,282 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// A candidate is one image for one platform that an archive or folder lists.
-type candidate struct {
-	names    []string // as tagged; empty if untagged
-	platform platform // zero if nothing says
-	digest   string   // of its manifest, or of its config where there is no manifest
-	missing  error    // why it cannot be opened, if not all of it is there
-	open     func(context.Context) (*Image, error)
+// A choice is what one image of several is chosen by.
+type choice struct {
+	ref      string // what was asked for, without the tag, for the list of what there is
+	tag      string // "" for none
+	platform string // "" for the host's
 }
 
-func (c candidate) String() string {
-	var parts []string
-	if len(c.names) > 0 {
-		parts = append(parts, strings.Join(c.names, " "))
-	} else {
-		parts = append(parts, c.digest)
+// choose opens the one image that is asked for. Where that leaves a choice, the
+// error lists it. An image that is there in part is opened as well.
+func (ch choice) choose(ctx context.Context, all []candidate) (*Image, error) {
+	wanted := platform{}
+	if ch.platform != "" {
+		var err error
+		if wanted, err = parsePlatform(ch.platform); err != nil {
+			return nil, err
+		}
 	}
-	if c.platform.known() {
-		parts = append(parts, "("+c.platform.String()+")")
-	}
-	if c.missing != nil {
-		parts = append(parts, "[not all of it is here]")
-	}
-	return strings.Join(parts, " ")
-}
-
-func list(cs []candidate) string {
-	lines := make([]string, len(cs))
-	for i, c := range cs {
-		lines[i] = "\n  " + c.String()
-	}
-	return strings.Join(lines, "")
-}
-
-// choose picks the one candidate that a tag ("" for none) and a platform ("" for
-// the host's) ask for. Where that leaves a choice, the error lists it.
-func choose(all []candidate, tag, wanted string) (candidate, error) {
 	all = mergeDoubles(all)
-	if len(all) == 0 {
-		return candidate{}, absent("it lists no image")
+	cs, err := ch.tagged(ctx, &all)
+	if err != nil {
+		return nil, err
 	}
-	if tag != "" {
-		tagged, err := byTag(all, tag)
-		if err != nil {
-			return candidate{}, err
-		}
-		all = tagged
+	if cs, err = ch.oneImage(ctx, cs, &all); err != nil {
+		return nil, err
 	}
-	if several(all) {
-		return candidate{}, fmt.Errorf("it holds several images; say which, as in docker-archive:FILE:NAME:%s", list(all))
-	}
-	return byPlatform(all, wanted)
+	return ch.byPlatform(ctx, cs, all, wanted)
 }
 
-// mergeDoubles makes one candidate of those with the same digest.
-func mergeDoubles(all []candidate) []candidate {
-	var out []candidate
-	at := map[string]int{}
-	for _, c := range all {
-		if i, ok := at[c.digest]; ok {
-			for _, name := range c.names {
-				if !slices.Contains(out[i].names, name) {
-					out[i].names = append(slices.Clip(out[i].names), name)
-				}
-			}
-			continue
-		}
-		at[c.digest] = len(out)
-		out = append(out, c)
+// tagged keeps the candidates that the tag names. all is replaced by what is
+// known of it then.
+func (ch choice) tagged(ctx context.Context, all *[]candidate) ([]candidate, error) {
+	if len(*all) == 0 {
+		return nil, absent("it lists no image")
 	}
-	return out
+	if ch.tag == "" {
+		return *all, nil
+	}
+	number, byNumber := strings.CutPrefix(ch.tag, "@")
+	if !byNumber {
+		// What has no names of its own yet may be what is meant.
+		if found := taggedAs(*all, ch.tag); len(found) > 0 && !slices.ContainsFunc(found, func(c candidate) bool { return c.doubt && c.look != nil }) {
+			return found, nil
+		}
+	}
+	looked, err := lookAt(ctx, *all, nothing)
+	if err != nil {
+		return nil, err
+	}
+	looked = mergeDoubles(looked)
+	if !byNumber {
+		if found := taggedAs(looked, ch.tag); len(found) > 0 {
+			*all, _ = images(looked)
+			return found, nil
+		}
+	}
+	var others []string
+	*all, others = images(looked)
+	if len(*all) == 0 {
+		return nil, noImage(others)
+	}
+	if n, err := strconv.Atoi(number); err == nil && byNumber {
+		if n < 0 || n >= len(*all) {
+			return nil, absent("it has no image %s; there are %d:%s", ch.tag, len(*all), ch.list(*all, *all))
+		}
+		return (*all)[n : n+1], nil
+	}
+	return nil, absent("it has no image %q; there are:%s", ch.tag, ch.list(*all, *all))
 }
 
-// several reports whether the candidates are more than the platforms of one
-// image: those share their names and differ in platform. What has no name and is
-// not all there (a signature that was left behind, say) is no choice.
-func several(cs []candidate) bool {
-	seen := map[string]bool{}
-	var names []string
-	first := true
-	for _, c := range cs {
-		if c.missing != nil && len(c.names) == 0 {
-			continue
-		}
-		if first {
-			names, first = c.names, false
-		}
-		if !slices.Equal(c.names, names) {
-			return true
-		}
-		if c.missing == nil {
-			p := c.platform.normal().String()
-			if seen[p] {
-				return true
-			}
-			seen[p] = true
-		}
-	}
-	return false
-}
-
-// byTag keeps the candidates that a tag names: by their whole reference, by the
-// tag alone, by digest, or as "@N", the N-th in the list, 0-based.
-func byTag(all []candidate, tag string) ([]candidate, error) {
-	if n, err := strconv.Atoi(strings.TrimPrefix(tag, "@")); err == nil && strings.HasPrefix(tag, "@") {
-		if n < 0 || n >= len(all) {
-			return nil, absent("it has no image %s; there are %d:%s", tag, len(all), list(all))
-		}
-		return all[n : n+1], nil
-	}
-	for _, same := range []func(name, tag string) bool{sameReference, sameTag} {
+// taggedAs returns the candidates that a tag names: by their whole reference, by
+// the tag alone, or by digest.
+func taggedAs(all []candidate, tag string) []candidate {
+	full := fullName(tag)
+	for _, same := range []func(name string) bool{
+		func(name string) bool { return name == tag || fullName(name) == full },
+		func(name string) bool { return name[strings.LastIndexByte(name, ':')+1:] == tag },
+	} {
 		var found []candidate
 		for _, c := range all {
-			if c.digest == tag || slices.ContainsFunc(c.names, func(name string) bool { return same(name, tag) }) {
+			if c.digest == tag || c.config == tag || slices.ContainsFunc(c.names, same) {
 				found = append(found, c)
 			}
 		}
 		if len(found) > 0 {
-			return found, nil
+			return found
 		}
 	}
-	return nil, absent("it has no image %q; there are:%s", tag, list(all))
+	return nil
 }
 
-func sameReference(name, tag string) bool {
-	return name == tag || fullName(name) == fullName(tag)
-}
-
-func sameTag(name, tag string) bool {
-	return name[strings.LastIndexByte(name, ':')+1:] == tag
-}
-
-// byPlatform picks by platform among those that are all there; if none is, the
-// error says what is missing.
-func byPlatform(cs []candidate, wanted string) (candidate, error) {
-	want := hostPlatform()
-	if wanted != "" {
-		var err error
-		if want, err = parsePlatform(wanted); err != nil {
-			return candidate{}, err
-		}
+// noImage is the error where all that could be meant is something else: "app:1 is
+// a Helm chart".
+func noImage(others []string) error {
+	if len(others) == 1 {
+		return fmt.Errorf("not an image: %s", others[0])
 	}
-	var best *candidate
-	var present []candidate
-	var missing error
-	for i, c := range cs {
-		fits := c.platform.fit(want)
-		if c.missing != nil {
-			if fits > 0 || len(cs) == 1 {
-				missing = c.missing
-			}
+	return fmt.Errorf("none of what it lists is an image:\n  %s", strings.Join(others, "\n  "))
+}
+
+// oneImage makes sure that the candidates are of one image, for several platforms
+// or in several forms: that they are of one line of the list; or that they have
+// the same names, and differ in platform or are the same image otherwise. all is
+// replaced as by tagged.
+func (ch choice) oneImage(ctx context.Context, cs []candidate, all *[]candidate) ([]candidate, error) {
+	if sameLine(cs) {
+		return cs, nil
+	}
+	cs, err := lookAt(ctx, cs, nothing)
+	if err != nil {
+		return nil, err
+	}
+	cs, others := images(mergeDoubles(cs))
+	if len(cs) == 0 {
+		return nil, noImage(others)
+	}
+	if ch.tag == "" {
+		*all = cs
+	}
+	if several(here(cs)) {
+		return nil, fmt.Errorf("it holds several images; open one of them:%s", ch.list(here(cs), *all))
+	}
+	return cs, nil
+}
+
+// here leaves out what has no name and is not here (a signature that was left
+// behind, say): it is no choice.
+func here(cs []candidate) []candidate {
+	return slices.DeleteFunc(slices.Clone(cs), func(c candidate) bool { return c.missing() && len(c.names) == 0 })
+}
+
+func sameLine(cs []candidate) bool {
+	return !slices.ContainsFunc(cs, func(c candidate) bool { return c.line != cs[0].line })
+}
+
+// several reports whether candidates that have been looked at are several images.
+func several(cs []candidate) bool {
+	if len(cs) == 0 || sameLine(cs) {
+		return false
+	}
+	configs := map[platform]string{}
+	lines := map[platform]int{}
+	for _, c := range cs {
+		if !slices.Equal(c.names, cs[0].names) {
+			return true
+		}
+		if c.broken != nil {
 			continue
 		}
-		present = append(present, c)
-		if fits > 0 && (best == nil || fits > best.platform.fit(want)) {
-			best = &cs[i]
+		p := c.platform.normal()
+		config, ok := configs[p]
+		if ok && lines[p] != c.line && config != c.config {
+			return true
+		}
+		configs[p], lines[p] = c.config, c.line
+	}
+	return false
+}
+
+// byPlatform opens the one that fits the wanted platform best, the host's if none
+// is wanted: the first of those that fit alike. If that is not here, or only in
+// part, it opens another that fits; and if no platform was asked for, the only one
+// that is here.
+func (ch choice) byPlatform(ctx context.Context, cs, all []candidate, wanted platform) (*Image, error) {
+	asked := wanted != platform{}
+	if !asked {
+		if len(cs) == 1 {
+			return ch.open(ctx, cs[0])
+		}
+		wanted = hostPlatform()
+	}
+	cs, err := lookAt(ctx, cs, func(c *candidate) bool { return !c.doubt && c.platform.tells(wanted) })
+	if err != nil {
+		return nil, err
+	}
+	cs, others := images(mergeDoubles(cs))
+	if len(cs) == 0 {
+		return nil, noImage(others)
+	}
+	if ch.tag == "" {
+		all = cs
+	}
+	var fitting, rest []candidate
+	for _, c := range cs {
+		if c.platform.fit(wanted) > 0 {
+			fitting = append(fitting, c)
+		} else {
+			rest = append(rest, c)
+		}
+	}
+	slices.SortStableFunc(fitting, func(a, b candidate) int { return b.platform.fit(wanted) - a.platform.fit(wanted) })
+	im, reason, err := ch.firstWhole(ctx, fitting)
+	switch {
+	case err != nil || im.whole():
+		return im, err
+	case im != nil && asked:
+		return im, nil
+	case asked && reason != nil:
+		return nil, fmt.Errorf("%s is listed, but not all of it is here: %w", wanted.full(), reason)
+	case asked:
+		return nil, absent("it is not there for %s; there is:%s", wanted.full(), ch.listPlatforms(cs, all))
+	}
+	return ch.onlyOne(ctx, im, reason, rest, cs, all)
+}
+
+// firstWhole opens the first candidate that is here with all its layers; if none
+// is, the first that is here at all. reason is why one is not here.
+func (ch choice) firstWhole(ctx context.Context, cs []candidate) (im *Image, reason, err error) {
+	for _, c := range cs {
+		opened, err := ch.open(ctx, c)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			if reason == nil {
+				reason = err
+			}
+		case err != nil:
+			return nil, nil, err
+		case opened.whole():
+			return opened, nil, nil
+		case im == nil:
+			im = opened
+		}
+	}
+	return im, reason, nil
+}
+
+// onlyOne opens the only image that is here, where none is here for the host's
+// platform, or only im, in part.
+func (ch choice) onlyOne(ctx context.Context, im *Image, reason error, rest, cs, all []candidate) (*Image, error) {
+	var whole, partial *Image
+	wholes, partials := 0, 0
+	for _, c := range rest {
+		opened, err := ch.open(ctx, c)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			if reason == nil {
+				reason = err
+			}
+		case err != nil:
+			return nil, err
+		case opened.whole():
+			whole, wholes = opened, wholes+1
+		default:
+			partial, partials = opened, partials+1
+		}
+		if wholes > 1 {
+			break
 		}
 	}
 	switch {
-	case best != nil:
-		return *best, nil
-	case wanted != "" && missing != nil:
-		return candidate{}, fmt.Errorf("%s is listed, but not all of it is here: %w", want, missing)
-	case wanted != "":
-		return candidate{}, absent("it is not there for %s; there is:%s", want, list(cs))
-	case len(present) == 1:
-		return present[0], nil
-	case len(present) == 0 && missing != nil:
-		return candidate{}, missing
-	case len(present) == 0:
-		return candidate{}, errors.Join(fmt.Errorf("none of what it lists is all there:%s", list(cs)), cs[0].missing)
+	case wholes == 1:
+		return whole, nil
+	case wholes == 0 && im != nil:
+		return im, nil
+	case wholes == 0 && partials == 1:
+		return partial, nil
+	case wholes+partials == 0:
+		return nil, fmt.Errorf("none of what it lists is here:%s\n  %w", ch.listPlatforms(cs, all), reason)
 	}
-	return candidate{}, fmt.Errorf("it is not there for %s; choose with --platform:%s", want, list(present))
+	return nil, fmt.Errorf("it is not there for %s; choose a platform:%s", hostPlatform().full(), ch.listPlatforms(cs, all))
+}
+
+// open opens a candidate, or what it leads to if it is an index after all.
+func (ch choice) open(ctx context.Context, c candidate) (*Image, error) {
+	im, err := c.open(ctx)
+	if !errors.Is(err, errIndexInDisguise) {
+		return im, err
+	}
+	inside, err := c.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return choice{ref: ch.ref, platform: ch.platform}.choose(ctx, inside)
 }

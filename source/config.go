@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,6 +15,8 @@ type configFile struct {
 	Architecture string `json:"architecture"`
 	OS           string `json:"os"`
 	Variant      string `json:"variant"`
+	OSVersion    string `json:"os.version"`
+	OSFeatures   words  `json:"os.features"`
 	Created      string `json:"created"`
 	Author       string `json:"author"`
 	Config       struct {
@@ -62,15 +65,18 @@ func parseConfig(b []byte) (*configFile, error) {
 }
 
 func (c *configFile) platform() platform {
-	return platform{c.OS, c.Architecture, c.Variant}
+	return platform{c.OS, c.Architecture, c.Variant, c.OSVersion, joinFeatures(c.OSFeatures)}
+}
+
+// ofImage reports whether the document says anything that only an image's config
+// does. What is not one is read as one that says nothing.
+func (c *configFile) ofImage() bool {
+	return c.RootFS.DiffIDs != nil || c.platform().known()
 }
 
 // describe fills in what the config says of the image and its layers. Steps and
 // diffIDs that are missing leave a layer without; those too many are no layer's.
 func (c *configFile) describe(im *Image) {
-	if p := c.platform(); p.known() {
-		im.Platform = p.String()
-	}
 	im.Created = parseTime(c.Created)
 	im.Config = Config{
 		User:         c.Config.User,
@@ -106,6 +112,17 @@ func (c *configFile) describe(im *Image) {
 	}
 	if n := len(c.RootFS.DiffIDs); n != len(im.Layers) {
 		im.flaw("the config names %d layers, the image has %d", n, len(im.Layers))
+	}
+}
+
+// setPlatform records what the image is for, if that is known.
+func (im *Image) setPlatform(p platform) {
+	if !p.known() {
+		return
+	}
+	im.Platform, im.OSVersion = p.String(), p.version
+	if p.features != "" {
+		im.OSFeatures = strings.Split(p.features, "+")
 	}
 }
 

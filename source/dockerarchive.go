@@ -2,30 +2,49 @@ package source
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"strings"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // dockerManifest is one image of manifest.json, which `docker save` has written
 // since Docker 1.10, and podman, skopeo, kaniko and bazel do after it.
 type dockerManifest struct {
 	Config       string
-	RepoTags     []string
-	Layers       []string                 // members of the archive, lowest first
-	LayerSources map[string]v1.Descriptor // by diffID, of layers that are not in the archive
+	RepoTags     tagList
+	Layers       memberList                    // members of the archive, lowest first
+	LayerSources map[string]ocispec.Descriptor // by diffID, of layers that are not in the archive
+}
+
+// tagList and memberList are names, in bounded numbers.
+type (
+	tagList    []string
+	memberList []string
+)
+
+// maxTags bounds the names of one image.
+const maxTags = 10_000
+
+func (l *tagList) UnmarshalJSON(b []byte) (err error) {
+	*l, err = decodeList[string](b, maxTags, "names of one image")
+	return err
+}
+
+func (l *memberList) UnmarshalJSON(b []byte) (err error) {
+	*l, err = decodeList[string](b, maxLayers, "layers in an image")
+	return err
 }
 
 const dockerManifestName = "manifest.json"
 
 // dockerCandidates lists what manifest.json lists.
 func dockerCandidates(ctx context.Context, b bundle) ([]candidate, error) {
-	text, err := document(ctx, b, dockerManifestName)
+	docs := &documents{b: b}
+	text, err := docs.named(ctx, dockerManifestName)
 	if err != nil {
 		return nil, err
 	}
@@ -37,74 +56,101 @@ func dockerCandidates(ctx context.Context, b bundle) ([]candidate, error) {
 		return nil, err
 	}
 	var out []candidate
-	for _, m := range manifests {
-		im, config, err := openDockerImage(ctx, b, m)
-		c := candidate{names: m.RepoTags, digest: m.Config, missing: err}
-		if err == nil {
-			c.digest, c.platform = im.ID, config.platform()
-			c.open = func(ctx context.Context) (*Image, error) { return im, nil }
+	for i, m := range manifests {
+		c := candidate{names: m.RepoTags, digest: m.Config, line: i}
+		if hex := hexName(m.Config); hex != "" {
+			c.digest = "sha256:" + hex
+		}
+		c.open = func(ctx context.Context) (*Image, error) { return docs.openDockerImage(ctx, m) }
+		c.look = func(ctx context.Context) ([]candidate, error) {
+			c.look = nil
+			config, id, err := docs.dockerConfig(ctx, m)
+			if err != nil {
+				c.broken = err
+			} else {
+				c.digest, c.config, c.platform = id, id, config.platform()
+			}
+			return []candidate{c}, nil
 		}
 		out = append(out, c)
 	}
 	return out, nil
 }
 
-func dockerManifests(ctx context.Context, b bundle) ([]dockerManifest, error) {
-	text, err := document(ctx, b, dockerManifestName)
-	if err != nil {
-		return nil, err
+// dockerTags returns the names that manifest.json gives, by the digest of the
+// config; nothing if there is no such list.
+func dockerTags(ctx context.Context, b bundle) map[string][]string {
+	text, err := (&documents{b: b}).named(ctx, dockerManifestName)
+	if err != nil || isManifest(text) {
+		return nil
 	}
-	return parseDockerManifests(text)
+	manifests, err := parseDockerManifests(text)
+	if err != nil {
+		return nil // the index tells enough
+	}
+	tags := map[string][]string{}
+	for _, m := range manifests {
+		if hex := hexName(m.Config); hex != "" && len(m.RepoTags) > 0 {
+			tags["sha256:"+hex] = append(tags["sha256:"+hex], m.RepoTags...)
+		}
+	}
+	return tags
 }
 
 func parseDockerManifests(text []byte) ([]dockerManifest, error) {
-	var manifests []dockerManifest
-	if err := json.Unmarshal(text, &manifests); err != nil {
+	manifests, err := decodeList[dockerManifest](text, maxManifests, "images")
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dockerManifestName, err)
 	}
 	return manifests, nil
 }
 
-// openDockerImage finds an image's config and layers; no layer is read.
-func openDockerImage(ctx context.Context, b bundle, m dockerManifest) (*Image, *configFile, error) {
-	text, err := document(ctx, b, m.Config)
+// dockerConfig reads the config of an image; id is its digest.
+func (d *documents) dockerConfig(ctx context.Context, m dockerManifest) (config *configFile, id string, err error) {
+	text, err := d.named(ctx, m.Config)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the image's config: %w", err)
+		return nil, "", fmt.Errorf("the image's config: %w", err)
 	}
-	id := digestOfBytes(text)
+	id = digestOfBytes(text)
 	if hex := hexName(m.Config); hex != "" && id != "sha256:"+hex {
-		return nil, nil, fmt.Errorf("the image's config: %s: its digest is %s", m.Config, id)
+		return nil, "", fmt.Errorf("the image's config: %s: its digest is %s", m.Config, id)
 	}
-	config, err := parseConfig(text)
+	if config, err = parseConfig(text); err != nil {
+		return nil, "", fmt.Errorf("%s: %w", m.Config, err)
+	}
+	return config, id, nil
+}
+
+// openDockerImage finds an image's config and layers; no layer is read.
+func (d *documents) openDockerImage(ctx context.Context, m dockerManifest) (*Image, error) {
+	config, id, err := d.dockerConfig(ctx, m)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", m.Config, err)
+		return nil, err
 	}
 	im := &Image{ID: id}
 	if len(m.RepoTags) > 0 {
 		im.Name = m.RepoTags[0]
 	}
-	if err := im.checkLayers(len(m.Layers)); err != nil {
-		return nil, nil, err
-	}
 	for i, name := range m.Layers {
 		layer := &Layer{Index: i, CompressedBytes: -1}
 		im.Layers = append(im.Layers, layer)
-		layer.blob, err = b.file(ctx, name)
+		layer.blob, err = d.b.file(ctx, name)
 		if err == nil {
 			continue
 		}
-		var d v1.Descriptor
+		var source ocispec.Descriptor
 		if i < len(config.RootFS.DiffIDs) {
-			d = m.LayerSources[config.RootFS.DiffIDs[i]]
+			source = m.LayerSources[config.RootFS.DiffIDs[i]]
 		}
-		if !errors.Is(err, fs.ErrNotExist) || !foreign(d) {
-			return nil, nil, fmt.Errorf("layer %d: %w", i, err)
+		if !errors.Is(err, fs.ErrNotExist) || !foreign(source) {
+			return nil, fmt.Errorf("layer %d: %w", i, err)
 		}
-		layer.Digest, layer.MediaType, layer.CompressedBytes = d.Digest.String(), string(d.MediaType), d.Size
-		layer.Err = errForeign(d)
+		layer.Digest, layer.MediaType, layer.CompressedBytes = source.Digest.String(), source.MediaType, source.Size
+		layer.Err = errForeign(source)
 	}
 	config.describe(im)
-	return im, config, nil
+	im.setPlatform(config.platform())
+	return im, nil
 }
 
 // hexName returns the digest that a member is named after: of "HEX.json",
@@ -115,16 +161,4 @@ func hexName(name string) string {
 		return ""
 	}
 	return hex
-}
-
-// document reads a JSON file of a bundle whole.
-func document(ctx context.Context, b bundle, name string) ([]byte, error) {
-	if name == "" {
-		return nil, fmt.Errorf("a file without a name: %w", fs.ErrNotExist)
-	}
-	file, err := b.file(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	return file.all(maxDocument)
 }

@@ -7,7 +7,8 @@ import (
 	"io/fs"
 	"strings"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // hexNamed is a folder as skopeo's "dir:" and podman's docker-dir write it: one
@@ -15,15 +16,15 @@ import (
 // digest's hex digits alone.
 type hexNamed struct {
 	bundle
-	manifest string // digest of manifest.json
+	manifest digest.Digest // of manifest.json
 }
 
 func (h hexNamed) file(ctx context.Context, name string) (*blob, error) {
-	hex, ok := strings.CutPrefix(name, "blobs/sha256/")
+	algorithm, hex, _ := strings.Cut(strings.TrimPrefix(name, "blobs/"), "/")
 	switch {
-	case !ok:
+	case !strings.HasPrefix(name, "blobs/"):
 		return h.bundle.file(ctx, name)
-	case "sha256:"+hex == h.manifest:
+	case digest.NewDigestFromEncoded(digest.Algorithm(algorithm), hex) == h.manifest:
 		return h.bundle.file(ctx, dockerManifestName)
 	}
 	b, err := h.bundle.file(ctx, hex)
@@ -42,14 +43,7 @@ func isManifest(text []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(text)
 // dirCandidates lists the image, or the platforms of the one image, that a
 // manifest of such a folder leads to.
 func dirCandidates(ctx context.Context, b bundle, text []byte) ([]candidate, error) {
-	digest := digestOfBytes(text)
-	hash, err := v1.NewHash(digest)
-	if err != nil {
-		return nil, err
-	}
-	w := &ociWalk{b: hexNamed{b, digest}}
-	if err := w.descriptor(ctx, v1.Descriptor{Digest: hash, Size: int64(len(text))}, "", 0); err != nil {
-		return nil, err
-	}
-	return w.found, nil
+	d := digest.FromBytes(text)
+	w := &ociWalk{documents: documents{b: hexNamed{b, d}}}
+	return w.entry(ctx, entry{Descriptor: ocispec.Descriptor{Digest: d, Size: int64(len(text))}})
 }

@@ -93,10 +93,12 @@ func wantedOf(text string) (*engine.Wanted, error) {
 		return nil, err
 	}
 	return &engine.Wanted{
-		Platform: engine.Platform{OS: want.os, Architecture: want.arch, Variant: want.variant},
+		Platform: engine.Platform{OS: want.os, Architecture: want.arch, Variant: want.variant, OSVersion: want.version},
 		Fits:     func(has engine.Platform) bool { return platformOf(has).fit(want) > 0 },
 	}, nil
 }
 
 // platformOf is an engine's word for a platform as one of ours.
-func platformOf(p engine.Platform) platform { return platform{p.OS, p.Architecture, p.Variant} }
+func platformOf(p engine.Platform) platform {
+	return platform{os: p.OS, arch: p.Architecture, variant: p.Variant, version: p.OSVersion}
+}

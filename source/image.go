@@ -9,8 +9,9 @@ import (
 // Options says how an image is opened. The zero value is ready to use.
 type Options struct {
 	// Platform is the wanted one of a multi-platform image, as
-	// "os/architecture[/variant]". Empty: the host's architecture on linux,
-	// else the only one there is.
+	// "os/architecture[/variant]", of Windows with a version if need be:
+	// "windows/amd64:10.0.20348". Empty: the host's architecture on linux, else
+	// the only one there is.
 	Platform string
 
 	// KeepContent says that Layer.Open will be called. An image that can be
@@ -64,6 +65,11 @@ type Image struct {
 	Platform string // "linux/amd64", "linux/arm/v7"
 	Created  time.Time
 	Source   string // where it was read from: "docker-archive:app.tar"
+
+	// OSVersion and OSFeatures are those of the operating system that the image
+	// needs, mostly of Windows: "10.0.20348.2582", "win32k".
+	OSVersion  string
+	OSFeatures []string // sorted
 
 	Config      Config
 	History     []Step            // every build step, oldest first, those without a layer too

@@ -126,7 +126,7 @@ func (l *lister) inside(ctx context.Context, dir, name string) []LocalImage {
 		return []LocalImage{file}
 	}
 	defer func() { _ = b.close() }()
-	candidates, err := listCandidates(ctx, b, anyForm)
+	candidates, err := candidatesOf(ctx, b)
 	if err != nil {
 		l.Log.Debug("not an archive of images", "file", path, "error", err)
 		if info.IsDir() { // it says that it is a layout
@@ -214,19 +214,16 @@ func looksLikeImages(form compression, r io.Reader) bool {
 }
 
 // holding lists the images that a file holds: one if Open needs no name, else
-// each by its names, or by its number where it has none.
+// each by its names, or by its number where it has none. all have been looked at.
 func (im LocalImage) holding(ctx context.Context, all []candidate, wanted string) []LocalImage {
-	all = mergeDoubles(all)
 	if len(all) == 0 {
 		return nil
 	}
-	if !several(all) {
+	if !several(here(all)) {
 		if len(all[0].names) > 0 {
 			im.Name = all[0].names[0]
 		}
-		if c, err := choose(all, "", wanted); err == nil {
-			im.take(ctx, c)
-		}
+		im.take(ctx, all, "", wanted)
 		return []LocalImage{im}
 	}
 	var out []LocalImage
@@ -234,7 +231,7 @@ func (im LocalImage) holding(ctx context.Context, all []candidate, wanted string
 	for i, c := range all {
 		tags := slices.Clone(c.names)
 		if len(tags) == 0 {
-			if c.missing != nil {
+			if c.broken != nil {
 				continue
 			}
 			tags = []string{fmt.Sprintf("@%d", i)}
@@ -249,18 +246,20 @@ func (im LocalImage) holding(ctx context.Context, all []candidate, wanted string
 			if len(c.names) > 0 {
 				named.Name = tag
 			}
-			if chosen, err := choose(all, tag, wanted); err == nil {
-				named.take(ctx, chosen)
-			}
+			named.take(ctx, all, tag, wanted)
 			out = append(out, named)
 		}
 	}
 	return out
 }
 
-// take adds what is known of an image that can be opened.
-func (im *LocalImage) take(ctx context.Context, c candidate) {
-	opened, err := c.open(ctx)
+// take adds what is known of the image that a tag names, if it can be opened
+// while ctx lasts.
+func (im *LocalImage) take(ctx context.Context, all []candidate, tag, wanted string) {
+	if ctx.Err() != nil {
+		return
+	}
+	opened, err := choice{tag: tag, platform: wanted}.choose(ctx, all)
 	if err != nil {
 		return
 	}

@@ -2,14 +2,13 @@ package source
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
+	"slices"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 const ociIndexName = "index.json"
@@ -28,64 +27,87 @@ const (
 	attestationKind     = "vnd.docker.reference.type"
 )
 
+// dockerManifestType is the media type of Docker's own manifests.
+// Source: distribution's manifest schema 2.
+const dockerManifestType = "application/vnd.docker.distribution.manifest.v2+json"
+
 var errIndexDepth = fmt.Errorf("indexes nested more than %d deep", maxIndexDepth)
 
-// ociWalk collects the images of an OCI layout.
+// ociWalk lists the images of an OCI layout. Indexes are read at once; what they
+// list is an image, for a platform, as far as its descriptor says so, and is read
+// when it is chosen, or if its descriptor leaves open what it is. In a registry
+// each is a request.
 type ociWalk struct {
-	b     bundle
-	tags  map[string][]string // names by config digest, from a manifest.json beside the index
-	count int
-	found []candidate
-	about map[string][]v1.Descriptor // attestations, by the digest of the manifest that they are about
-	gone  error                      // why an index that is listed cannot be read, if its blob is absent
+	documents
+
+	tags    map[string][]string             // names by config digest, from a manifest.json beside the index
+	indexes map[digest.Digest]*manifest     // those that have been read: one may be listed many times
+	about   map[string][]ocispec.Descriptor // attestations, by the digest of the manifest that they are about
+	lines   map[string]int                  // of index.json, by the name that they give
+	count   int
 }
 
-// ociCandidates lists the images that index.json leads to: through nested
-// indexes, and without what only looks like one (attestations, signatures,
-// caches).
+// entry is one line of an index, and what the lines that lead to it say.
+type entry struct {
+	ocispec.Descriptor
+	name  string // "" if it has none
+	line  int    // of index.json: what one line leads to is one image
+	depth int    // of the index that it stands in
+}
+
+// ociCandidates lists what index.json leads to, through nested indexes, but for
+// what its descriptors tell to be no image: attestations.
 func ociCandidates(ctx context.Context, b bundle) ([]candidate, error) {
-	text, err := document(ctx, b, ociIndexName)
+	w := &ociWalk{documents: documents{b: b}}
+	text, err := w.named(ctx, ociIndexName)
 	if err != nil {
 		return nil, err
 	}
-	var index v1.IndexManifest
-	if err := json.Unmarshal(text, &index); err != nil {
+	index, err := parseManifest(text)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ociIndexName, err)
 	}
-	w := &ociWalk{b: b, tags: map[string][]string{}}
-	if manifests, err := dockerManifests(ctx, b); err == nil {
-		for _, m := range manifests {
-			if hex := hexName(m.Config); hex != "" {
-				w.tags["sha256:"+hex] = append(w.tags["sha256:"+hex], m.RepoTags...)
-			}
-		}
-	}
-	if err := w.index(ctx, index.Manifests, "", 1); err != nil {
-		return nil, err
-	}
-	if len(w.found) == 0 && w.gone != nil {
-		// Not wrapped: it is the index's blob that does not exist, not the index.
-		return nil, fmt.Errorf("an index it lists is absent: %v", w.gone) //nolint:errorlint // see above
-	}
-	return w.found, nil
+	w.tags = dockerTags(ctx, b)
+	return w.list(ctx, index.Manifests, entry{line: -1, depth: 1})
 }
 
-func (w *ociWalk) index(ctx context.Context, manifests []v1.Descriptor, name string, depth int) error {
-	if depth > maxIndexDepth {
-		return errIndexDepth
+// list lists what an index leads to. at is the line that leads to the index; -1
+// stands for none, in index.json itself.
+func (w *ociWalk) list(ctx context.Context, manifests []ocispec.Descriptor, at entry) ([]candidate, error) {
+	if at.depth > maxIndexDepth {
+		return nil, errIndexDepth
 	}
+	var found []candidate
 	for _, d := range manifests {
 		if w.count++; w.count > maxManifests {
-			return fmt.Errorf("more than %d manifests", maxManifests)
+			return nil, fmt.Errorf("more than %d manifests", maxManifests)
 		}
-		if err := w.descriptor(ctx, d, nameOf(d, name), depth); err != nil {
-			return err
+		e := entry{Descriptor: d, name: nameOf(d, at.name), line: at.line, depth: at.depth}
+		if at.line < 0 {
+			e.line = w.line(e.name)
 		}
+		more, err := w.entry(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, more...)
 	}
-	return nil
+	return found, nil
 }
 
-func nameOf(d v1.Descriptor, inherited string) string {
+// line numbers the lines of index.json. Lines of one name are of one image.
+func (w *ociWalk) line(name string) int {
+	if n, ok := w.lines[name]; ok && name != "" {
+		return n
+	}
+	if w.lines == nil {
+		w.lines = map[string]int{}
+	}
+	w.lines[name] = w.count
+	return w.count
+}
+
+func nameOf(d ocispec.Descriptor, inherited string) string {
 	if name := d.Annotations[imageNameAnnotation]; name != "" {
 		return shortName(name)
 	}
@@ -95,157 +117,164 @@ func nameOf(d v1.Descriptor, inherited string) string {
 	return inherited
 }
 
-// descriptor follows one line of an index, whatever it turns out to name.
-func (w *ociWalk) descriptor(ctx context.Context, d v1.Descriptor, name string, depth int) error {
-	if d.Annotations[attestationKind] == attestationManifest {
+// entry lists what one line of an index leads to.
+func (w *ociWalk) entry(ctx context.Context, e entry) ([]candidate, error) {
+	if e.Annotations[attestationKind] == attestationManifest {
 		if w.about == nil {
-			w.about = map[string][]v1.Descriptor{}
+			w.about = map[string][]ocispec.Descriptor{}
 		}
-		of := d.Annotations[attestedDigest]
-		w.about[of] = append(w.about[of], d)
+		of := e.Annotations[attestedDigest]
+		w.about[of] = append(w.about[of], e.Descriptor)
 	}
-	if d.Annotations[attestationKind] != "" || (d.Platform != nil && d.Platform.OS == "unknown") {
-		return nil
+	if e.Annotations[attestationKind] != "" || e.Platform != nil && e.Platform.OS == "unknown" {
+		return nil, nil
+	}
+	switch bareType(e.MediaType) {
+	case ocispec.MediaTypeImageManifest, dockerManifestType:
+		return []candidate{w.candidate(e)}, nil
+	}
+	m, err := w.manifest(ctx, e.Descriptor)
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // told when it is chosen
+		return []candidate{w.candidate(e)}, nil
+	case err != nil:
+		return nil, err
+	}
+	return w.holding(ctx, m, e)
+}
+
+// manifest reads what a descriptor names. An index is kept: its list is walked
+// for each line that leads to it.
+func (w *ociWalk) manifest(ctx context.Context, d ocispec.Descriptor) (*manifest, error) {
+	if m, ok := w.indexes[d.Digest]; ok {
+		return m, nil
 	}
 	text, err := w.blob(ctx, d)
-	if errors.Is(err, fs.ErrNotExist) {
-		if d.MediaType.IsIndex() { // it has nothing to choose from
-			w.gone = err
-			return nil
-		}
-		w.add(candidate{digest: d.Digest.String(), missing: err}, d, name)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	// Media types may be left out, or wrong: what the document holds decides.
-	var both struct {
-		Manifests []v1.Descriptor `json:"manifests"`
-		v1.Manifest
-	}
-	if err := json.Unmarshal(text, &both); err != nil {
-		return fmt.Errorf("%s: reading it as a manifest: %w", d.Digest, err)
-	}
-	if both.Manifests != nil {
-		return w.index(ctx, both.Manifests, name, depth+1)
-	}
-	if !isImage(both.Manifest) {
-		return nil
-	}
-	im, config, err := openOCIImage(ctx, w.b, both.Manifest)
-	c := candidate{digest: d.Digest.String(), missing: err}
-	if err == nil {
-		im.Digest, im.Name = c.digest, name
-		c.platform, c.names = config.platform(), w.tags[im.ID]
-		if len(c.names) > 0 {
-			im.Name = c.names[0]
-		}
-		c.open = func(ctx context.Context) (*Image, error) {
-			im.Provenance = provenanceOf(ctx, w.b, im, w.about[im.Digest])
-			return im, nil
-		}
-	}
-	w.add(c, d, name)
-	return nil
-}
-
-func (w *ociWalk) add(c candidate, d v1.Descriptor, name string) {
-	if d.Platform != nil && !c.platform.known() {
-		c.platform = platform{d.Platform.OS, d.Platform.Architecture, d.Platform.Variant}
-	}
-	if name != "" && len(c.names) == 0 {
-		c.names = []string{name}
-	}
-	w.found = append(w.found, c)
-}
-
-// isImage tells an image's manifest from that of any other artifact.
-func isImage(m v1.Manifest) bool {
-	switch m.Config.MediaType {
-	case types.OCIConfigJSON, types.DockerConfigJSON, "":
-	default:
-		return false
-	}
-	for _, l := range m.Layers {
-		if strings.Contains(string(l.MediaType), "in-toto") {
-			return false
-		}
-	}
-	return m.ArtifactType == "" && m.Config.Digest.Hex != ""
-}
-
-func (w *ociWalk) blob(ctx context.Context, d v1.Descriptor) ([]byte, error) {
-	return blobDocument(ctx, w.b, d)
-}
-
-// blobDocument reads a JSON blob and checks that it is what its digest says.
-func blobDocument(ctx context.Context, b bundle, d v1.Descriptor) ([]byte, error) {
-	text, err := document(ctx, b, blobName(d.Digest))
 	if err != nil {
 		return nil, err
 	}
-	if got := digestOfBytes(text); got != d.Digest.String() {
-		return nil, fmt.Errorf("%s: its digest is %s", blobName(d.Digest), got)
+	m, err := parseManifest(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.Digest, err)
 	}
-	return text, nil
+	if m.Manifests != nil {
+		if w.indexes == nil {
+			w.indexes = map[digest.Digest]*manifest{}
+		}
+		w.indexes[d.Digest] = m
+	}
+	return m, nil
 }
 
-func blobName(h v1.Hash) string { return "blobs/" + h.Algorithm + "/" + h.Hex }
+// holding lists the images of a document that has been read.
+func (w *ociWalk) holding(ctx context.Context, m *manifest, e entry) ([]candidate, error) {
+	if m.Manifests != nil {
+		e.depth++
+		return w.list(ctx, m.Manifests, e)
+	}
+	return []candidate{w.candidate(e)}, nil
+}
 
-// openOCIImage finds an image's config and layers; no layer is read.
-func openOCIImage(ctx context.Context, b bundle, m v1.Manifest) (*Image, *configFile, error) {
-	text, err := blobDocument(ctx, b, m.Config)
+// candidate is the image that a line of an index is taken to list.
+func (w *ociWalk) candidate(e entry) candidate {
+	c := candidate{digest: e.Digest.String(), line: e.line, platform: described(e.Platform)}
+	if e.name != "" {
+		c.names = []string{e.name}
+	}
+	c.doubt = e.ArtifactType != "" || len(w.tags) > 0
+	c.look = func(ctx context.Context) ([]candidate, error) { return w.look(ctx, c, e) }
+	c.open = func(ctx context.Context) (*Image, error) { return w.open(ctx, c, e) }
+	return c
+}
+
+// look reads what tells of a candidate: its manifest, and its config.
+func (w *ociWalk) look(ctx context.Context, c candidate, e entry) ([]candidate, error) {
+	c.look = nil
+	m, err := w.manifest(ctx, e.Descriptor)
+	if err == nil && m.Manifests != nil {
+		return w.holding(ctx, m, e)
+	}
+	var config *configFile
+	if err == nil {
+		config, err = w.config(ctx, m)
+	}
+	var artifact *artifactError
+	switch {
+	case errors.As(err, &artifact):
+		c.artifact = artifact.what
+		return []candidate{c}, nil
+	case err != nil:
+		c.broken = err
+		return []candidate{c}, nil
+	}
+	c.config = m.Config.Digest.String()
+	c.platform = c.platform.or(config.platform())
+	if names := w.tags[c.config]; len(names) > 0 {
+		c.names = names
+	}
+	return []candidate{c}, nil
+}
+
+// config reads the config of an image. If the manifest is that of something else,
+// the error is an artifactError.
+func (w *ociWalk) config(ctx context.Context, m *manifest) (*configFile, error) {
+	switch {
+	case m.FSLayers != nil || m.SchemaVersion == 1:
+		return nil, &artifactError{"an image with a manifest of schema 1, which Docker gave up in 2019; pull it with an older engine and push or save it again"}
+	case m.Config.Digest == "":
+		return nil, &artifactError{m.what()}
+	}
+	config, err := w.readConfig(ctx, m.Config)
+	if what := m.artifact(config); what != "" {
+		return nil, &artifactError{what}
+	}
+	return config, err
+}
+
+func (d *documents) readConfig(ctx context.Context, of ocispec.Descriptor) (*configFile, error) {
+	text, err := d.blob(ctx, of)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the image's config: %w", err)
+		return nil, fmt.Errorf("the image's config: %w", err)
 	}
 	config, err := parseConfig(text)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", blobName(m.Config.Digest), err)
+		return nil, fmt.Errorf("%s: %w", of.Digest, err)
 	}
-	im := &Image{ID: m.Config.Digest.String(), Annotations: m.Annotations}
-	if err := im.checkLayers(len(m.Layers)); err != nil {
-		return nil, nil, err
+	return config, nil
+}
+
+// open finds an image's config and layers; no layer is read.
+func (w *ociWalk) open(ctx context.Context, c candidate, e entry) (*Image, error) {
+	m, err := w.manifest(ctx, e.Descriptor)
+	if err != nil {
+		return nil, err
+	}
+	if m.Manifests != nil {
+		return nil, errIndexInDisguise
+	}
+	config, err := w.config(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	im := &Image{ID: m.Config.Digest.String(), Digest: c.digest, Annotations: m.Annotations}
+	if len(c.names) > 0 {
+		im.Name = c.names[0]
+	}
+	if names := w.tags[im.ID]; len(names) > 0 {
+		im.Name = names[0]
 	}
 	for i, d := range m.Layers {
-		layer := &Layer{Index: i, Digest: d.Digest.String(), MediaType: string(d.MediaType), CompressedBytes: -1}
+		layer := &Layer{Index: i, Digest: d.Digest.String(), MediaType: d.MediaType, CompressedBytes: -1}
 		im.Layers = append(im.Layers, layer)
-		layer.blob, err = b.file(ctx, blobName(d.Digest))
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && foreign(d):
-			layer.Err, layer.CompressedBytes = errForeign(d), d.Size
-		case err != nil:
-			return nil, nil, fmt.Errorf("layer %d: %w", i, err)
-		case layer.blob.size != d.Size:
-			return nil, nil, fmt.Errorf("layer %d: %s: %d bytes, the manifest says %d", i, blobName(d.Digest), layer.blob.size, d.Size)
-		case strings.HasSuffix(string(d.MediaType), "+encrypted"):
-			layer.Err, layer.CompressedBytes = errUnsupported{"encrypted"}, d.Size
+		if err := w.layer(ctx, layer, d); err != nil {
+			return nil, fmt.Errorf("layer %d: %w", i, err)
 		}
 	}
 	config.describe(im)
-	return im, config, nil
+	im.setPlatform(c.platform.or(config.platform()))
+	im.Provenance = provenanceOf(ctx, w.b, im, slices.Clip(w.about[im.Digest]))
+	return im, nil
 }
 
-// foreign reports whether a layer may be absent: one that must be fetched from
-// elsewhere (Windows base layers). Source: OCI image-spec, layer.md,
-// "Non-Distributable Layers".
-func foreign(d v1.Descriptor) bool {
-	return len(d.URLs) > 0 || !d.MediaType.IsDistributable()
-}
-
-func errForeign(d v1.Descriptor) error {
-	if len(d.URLs) > 0 {
-		return fmt.Errorf("a foreign layer, not included: it is to be had from %s", d.URLs[0])
-	}
-	return errors.New("a foreign layer, not included")
-}
-
-// maxLayers bounds the layers of an image; Docker's own limit is 127.
-const maxLayers = 10_000
-
-func (im *Image) checkLayers(n int) error {
-	if n > maxLayers {
-		return fmt.Errorf("an image of %d layers, more than %d", n, maxLayers)
-	}
-	return nil
-}
+// errIndexInDisguise says that what is listed as a manifest is an index.
+var errIndexInDisguise = errors.New("an index, though it is listed as a manifest")

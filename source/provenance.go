@@ -6,7 +6,7 @@ import (
 	"errors"
 	"strings"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // A Provenance is what BuildKit attested of where an image's layers come from:
@@ -51,22 +51,23 @@ const (
 // provenanceOf reads the attestations that are said to be of im, and returns the
 // first that is its provenance; nil if there is none. What is malformed or not
 // there says nothing: an image is the same without.
-func provenanceOf(ctx context.Context, b bundle, im *Image, attestations []v1.Descriptor) *Provenance {
+func provenanceOf(ctx context.Context, b bundle, im *Image, attestations []ocispec.Descriptor) *Provenance {
+	docs := &documents{b: b}
 	for _, d := range attestations[:min(len(attestations), maxAttestations)] {
-		text, err := blobDocument(ctx, b, d)
+		text, err := docs.blob(ctx, d)
 		if err != nil {
 			continue
 		}
-		var manifest v1.Manifest
-		if json.Unmarshal(text, &manifest) != nil {
+		m, err := parseManifest(text)
+		if err != nil {
 			continue
 		}
-		for _, l := range manifest.Layers[:min(len(manifest.Layers), maxAttestations)] {
+		for _, l := range m.Layers[:min(len(m.Layers), maxAttestations)] {
 			predicate := l.Annotations["in-toto.io/predicate-type"]
 			if l.MediaType != inTotoType || predicate != "" && predicate != provenancePredicate02 && predicate != provenancePredicate1 {
 				continue
 			}
-			statement, err := blobDocument(ctx, b, l)
+			statement, err := docs.blob(ctx, l)
 			if err != nil {
 				continue
 			}

@@ -91,6 +91,7 @@ func describeStored(id string, text []byte, layers []*storeFiles) (*Image, error
 		})
 	}
 	config.describe(im)
+	im.setPlatform(config.platform())
 	return im, nil
 }
 

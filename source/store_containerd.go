@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/peelhq/peel/source/engine"
 )
@@ -42,16 +43,16 @@ func (c *contentStore) file(ctx context.Context, name string) (*blob, error) {
 // containerdImage opens an image in containerd's content store. root is the
 // engine's root folder.
 func (o *opener) containerdImage(ctx context.Context, root, ref string, info engine.Image) (*Image, error) {
-	hash, err := v1.NewHash(info.ID)
+	id, err := digest.Parse(info.ID)
 	if err != nil {
 		return nil, fmt.Errorf("the image's ID is %q", info.ID)
 	}
-	d := v1.Descriptor{Digest: hash}
+	d := ocispec.Descriptor{Digest: id}
 	name := info.ArchiveName(ref)
 	if name != "" {
 		d.Annotations = map[string]string{imageNameAnnotation: name}
 	}
-	index, err := json.Marshal(v1.IndexManifest{SchemaVersion: 2, Manifests: []v1.Descriptor{d}})
+	index, err := json.Marshal(ocispec.Index{Manifests: []ocispec.Descriptor{d}})
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +67,9 @@ func (o *opener) containerdImage(ctx context.Context, root, ref string, info eng
 			continue
 		}
 		im, err := o.image(ctx, &contentStore{f, index}, "", ociForm)
+		if err == nil && !im.whole() {
+			err = im.lacks() // the engine itself may have more
+		}
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", at, errors.Join(err, f.close())))
 			continue

@@ -171,7 +171,7 @@ func (e *apiClient) List(ctx context.Context) ([]Listed, error) {
 		for _, m := range s.Manifests {
 			if m.Kind == image.ManifestKindImage && m.Available && m.ImageData != nil {
 				p := m.ImageData.Platform
-				out[i].Platforms = append(out[i].Platforms, Platform{p.OS, p.Architecture, p.Variant})
+				out[i].Platforms = append(out[i].Platforms, Platform{p.OS, p.Architecture, p.Variant, p.OSVersion})
 			}
 		}
 	}
@@ -191,7 +191,7 @@ func (p Platform) String() string {
 
 // ociPlatform is p as the API takes it.
 func ociPlatform(p Platform) ocispec.Platform {
-	return ocispec.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant}
+	return ocispec.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant, OSVersion: p.OSVersion}
 }
 
 // describe turns an engine's own description of an image into ours.
@@ -200,7 +200,7 @@ func describe(found image.InspectResponse) Image {
 		ID:       found.ID,
 		DiffIDs:  found.RootFS.Layers,
 		Size:     found.Size,
-		Platform: Platform{found.Os, found.Architecture, found.Variant},
+		Platform: Platform{found.Os, found.Architecture, found.Variant, found.OsVersion},
 		Driver:   found.GraphDriver.Name,
 		UpperDir: found.GraphDriver.Data["UpperDir"],
 	}

@@ -62,7 +62,7 @@ type Engine interface {
 
 // A Platform is what an image runs on, in the words of its config. Parts that
 // are not known are "".
-type Platform struct{ OS, Architecture, Variant string }
+type Platform struct{ OS, Architecture, Variant, OSVersion string }
 
 // A Wanted is the platform that an image is asked for.
 type Wanted struct {

@@ -1,0 +1,106 @@
+package source
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// list says of each candidate how to open it, in words that can be pasted, and
+// what tells it from the others. all is what can be chosen from by number.
+func (ch choice) list(cs, all []candidate) string {
+	lines := map[string]int{}         // by name
+	severalLines := map[string]bool{} // names that are no image's alone
+	for _, c := range all {
+		for _, name := range c.names {
+			if line, ok := lines[name]; ok && line != c.line {
+				severalLines[name] = true
+			}
+			lines[name] = c.line
+		}
+	}
+	numbers := numbered(all)
+	return listed(cs, func(c *candidate) string {
+		for _, name := range c.names {
+			if plainTag.MatchString(name) && !severalLines[name] {
+				return quoted(ch.ref + ":" + name)
+			}
+		}
+		return quoted(fmt.Sprintf("%s:@%d", ch.ref, numbers[c.digest]))
+	})
+}
+
+// listPlatforms is list for candidates that are one image for several platforms.
+func (ch choice) listPlatforms(cs, all []candidate) string {
+	numbers := numbered(all)
+	ref := ch.ref
+	if ch.tag != "" {
+		ref += ":" + ch.tag
+	}
+	had := map[platform]bool{}
+	return listed(cs, func(c *candidate) string {
+		if !c.platform.known() || had[c.platform] {
+			return quoted(fmt.Sprintf("%s:@%d", ch.ref, numbers[c.digest]))
+		}
+		had[c.platform] = true
+		return quoted(ref) + " --platform " + quoted(c.platform.full())
+	})
+}
+
+// numbered returns the candidates' places, by digest.
+func numbered(all []candidate) map[string]int {
+	numbers := map[string]int{}
+	for i, c := range all {
+		if _, ok := numbers[c.digest]; !ok {
+			numbers[c.digest] = i
+		}
+	}
+	return numbers
+}
+
+// maxListed bounds how many images an error lists.
+const maxListed = 50
+
+// listed lists candidates, each on a line that begins with the words to open it.
+func listed(cs []candidate, words func(*candidate) string) string {
+	var b strings.Builder
+	for i, c := range cs {
+		if i == maxListed {
+			fmt.Fprintf(&b, "\n  and %d more", len(cs)-i)
+			break
+		}
+		open := words(&c)
+		b.WriteString("\n  " + open)
+		var facts []string
+		if c.platform.known() && !strings.Contains(open, " --platform ") {
+			facts = append(facts, c.platform.full())
+		}
+		if len(c.names) == 0 {
+			facts = append(facts, c.digest)
+		}
+		switch {
+		case c.missing():
+			facts = append(facts, "not all of it is here")
+		case c.broken != nil:
+			facts = append(facts, c.broken.Error())
+		}
+		if len(facts) > 0 {
+			b.WriteString("  (" + strings.Join(facts, ", ") + ")")
+		}
+	}
+	return b.String()
+}
+
+// plainTag is a name that is a tag or a reference, as far as a shell and a person
+// need to care.
+var plainTag = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._/:@+-]{0,254}$`)
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
+
+// quoted is a word as a shell reads it.
+func quoted(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

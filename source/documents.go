@@ -1,0 +1,98 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	// The algorithms of digests beside SHA-256.
+	_ "crypto/sha512"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// documents reads the JSON files of a bundle: indexes, manifests, configs. Each
+// may be 8 MiB large (maxDocument), and together they may be maxDocuments.
+type documents struct {
+	b    bundle
+	read int64 // bytes so far
+}
+
+// named reads a document whole.
+func (d *documents) named(ctx context.Context, name string) ([]byte, error) {
+	if name == "" {
+		return nil, fmt.Errorf("a file without a name: %w", fs.ErrNotExist)
+	}
+	file, err := d.b.file(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if d.read += file.size; d.read > maxDocuments {
+		return nil, errDocuments
+	}
+	return file.all(maxDocument)
+}
+
+var errDocuments = fmt.Errorf("more than %d bytes of indexes, manifests and configs", int64(maxDocuments))
+
+// blob reads a document that is stored by its digest, or in the descriptor
+// itself, and checks that it is what the digest says.
+func (d *documents) blob(ctx context.Context, of ocispec.Descriptor) ([]byte, error) {
+	name, err := blobName(of.Digest)
+	if err != nil {
+		return nil, err
+	}
+	text := of.Data // Source: OCI image-spec, descriptor.md, "Embedded Content"
+	if len(text) == 0 {
+		if text, err = d.named(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	if got := of.Digest.Algorithm().FromBytes(text); got != of.Digest {
+		return nil, fmt.Errorf("%s: its digest is %s", name, got)
+	}
+	return text, nil
+}
+
+// blobName is where in a layout a blob lies. The error names an algorithm that
+// is not known.
+// Source: OCI image-spec, image-layout.md, "Blobs", and descriptor.md, "Digests".
+func blobName(of digest.Digest) (string, error) {
+	switch err := of.Validate(); {
+	case errors.Is(err, digest.ErrDigestUnsupported):
+		return "", fmt.Errorf("digest %q: unknown algorithm %q; peel knows sha256, sha384 and sha512", of, of.Algorithm())
+	case err != nil:
+		return "", fmt.Errorf("malformed digest %q", of)
+	}
+	return "blobs/" + string(of.Algorithm()) + "/" + of.Encoded(), nil
+}
+
+// decodeList reads a JSON array of no more than limit elements. What it holds
+// beyond that is not read: a list of millions of empty elements is a small file.
+func decodeList[T any](text []byte, limit int, what string) ([]T, error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	switch start, err := d.Token(); {
+	case err != nil:
+		return nil, err
+	case start == nil: // null
+		return nil, nil
+	case start != json.Delim('['):
+		return nil, fmt.Errorf("%s: not a list", what)
+	}
+	list := []T{}
+	for d.More() {
+		if len(list) == limit {
+			return nil, fmt.Errorf("more than %d %s", limit, what)
+		}
+		var element T
+		if err := d.Decode(&element); err != nil {
+			return nil, err
+		}
+		list = append(list, element)
+	}
+	_, err := d.Token()
+	return list, err
+}

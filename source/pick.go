@@ -1,0 +1,125 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+)
+
+// image opens the wanted image of a bundle.
+func (o *opener) image(ctx context.Context, b bundle, tag string, as form) (*Image, error) {
+	ch := choice{ref: strings.TrimSuffix(o.ref, ":"+tag), tag: tag, platform: o.Platform}
+	im, err := ch.from(ctx, b, as)
+	if err != nil {
+		return nil, err
+	}
+	im.origin = origin{bundle: b, shelf: newShelf(im.Layers), meter: o.meter, log: o.Log, cache: o.cache}
+	for _, l := range im.Layers {
+		if l.Err == nil && l.blob.seen != nil {
+			if err := l.take(l.blob.seen); err != nil {
+				return nil, err
+			}
+		}
+	}
+	o.cache.keepStream(b)
+	return im, nil
+}
+
+// from opens the image that is chosen: by index.json, which tells more, and by
+// manifest.json if there is no index, or not all of the image is where the index
+// says.
+func (ch choice) from(ctx context.Context, b bundle, as form) (*Image, error) {
+	var partial *Image
+	var ociErr, dockerErr error
+	if as != dockerForm {
+		im, err := ch.chooseFrom(ctx, b, ociCandidates)
+		if im.whole() || err == nil && as == ociForm || err != nil && !fallsBack(err) {
+			return im, err
+		}
+		partial, ociErr = im, err
+	}
+	if as != ociForm {
+		im, err := ch.chooseFrom(ctx, b, dockerCandidates)
+		switch {
+		case err == nil && (im.whole() || partial == nil):
+			return im, nil
+		case partial != nil:
+			return partial, nil
+		}
+		dockerErr = err
+	}
+	return nil, unlisted(as, ociErr, dockerErr)
+}
+
+// fallsBack reports whether manifest.json may know better than an index of which
+// there is that error: it cannot be read, or what it lists is not here.
+func fallsBack(err error) bool {
+	var chosen *choiceError
+	return !errors.As(err, &chosen) || errors.Is(err, fs.ErrNotExist)
+}
+
+// choiceError is an error of choosing among what a list holds, not of the list.
+type choiceError struct{ error }
+
+func (e *choiceError) Unwrap() error { return e.error }
+
+func (ch choice) chooseFrom(ctx context.Context, b bundle, candidates func(context.Context, bundle) ([]candidate, error)) (*Image, error) {
+	all, err := candidates(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	im, err := ch.choose(ctx, all)
+	if err != nil {
+		return nil, &choiceError{err}
+	}
+	return im, nil
+}
+
+// unlisted is the error where neither list gives an image.
+func unlisted(as form, ociErr, dockerErr error) error {
+	var chosen *choiceError
+	noIndex := errors.Is(ociErr, fs.ErrNotExist) && !errors.As(ociErr, &chosen)
+	noManifest := errors.Is(dockerErr, fs.ErrNotExist) && !errors.As(dockerErr, &chosen)
+	switch {
+	case as == dockerForm && noManifest:
+		return errors.New("not a docker archive: it has no manifest.json")
+	case as == ociForm && noIndex:
+		return errors.New("not an OCI layout: it has no index.json")
+	case noIndex && noManifest:
+		return errors.New("not an image: it has neither a manifest.json (docker archive) nor an index.json (OCI layout)")
+	case ociErr != nil && !noIndex:
+		return ociErr
+	}
+	return dockerErr
+}
+
+// candidatesOf lists the images of a bundle, looked at: those of index.json, or of
+// manifest.json if there is no index or nothing of it can be opened.
+func candidatesOf(ctx context.Context, b bundle) ([]candidate, error) {
+	var first []candidate
+	var errs []error
+	for _, candidates := range []func(context.Context, bundle) ([]candidate, error){ociCandidates, dockerCandidates} {
+		all, err := candidates(ctx, b)
+		if err == nil {
+			all, err = lookAt(ctx, all, nothing)
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all, _ = images(mergeDoubles(all))
+		for _, c := range all {
+			if c.broken == nil {
+				return all, nil
+			}
+		}
+		if first == nil {
+			first = all
+		}
+	}
+	if first == nil {
+		return nil, unlisted(anyForm, errs[0], errs[len(errs)-1])
+	}
+	return first, nil
+}
