@@ -22,16 +22,16 @@ func (m *model) headerRow(l *line) {
 		l.fill()
 		return
 	}
-	header(l, &m.lk, m.name, m.loading.far(), m.a)
+	header(l, &m.lk, m.name, views[m.view].title, m.loading.far(), m.a)
 }
 
 // headerGap is how many columns stand between two facts.
 const headerGap = 3
 
-// header draws the line with the image's name and totals; far says how far the
-// reading has come, if it is still going on.
-func header(l *line, lk *look, name, far string, a *analyze.Analysis) {
-	facts := headerFacts(lk, name, far, a)
+// header draws the line with the image's name, the view's, and the totals; far says
+// how far the reading has come, if it is still going on.
+func header(l *line, lk *look, name, view, far string, a *analyze.Analysis) {
+	facts := headerFacts(lk, name, view, far, a)
 	over := func() int {
 		n := 1 - headerGap - l.left
 		for _, f := range facts {
@@ -42,7 +42,7 @@ func header(l *line, lk *look, name, far string, a *analyze.Analysis) {
 	for drop := 1; drop <= lastDrop; drop++ {
 		facts = slices.DeleteFunc(facts, func(f fact) bool { return f.drop == drop && over() > 0 })
 	}
-	if n := over(); n > 0 { // the name alone gives way
+	if n := over(); n > 0 { // the image's name alone gives way
 		facts[0].spans[0].text = cut(name, max(width(name)-n, 4), lk.sg.tail)
 	}
 	for i, f := range facts {
@@ -61,15 +61,15 @@ func header(l *line, lk *look, name, far string, a *analyze.Analysis) {
 // lastDrop is the drop of the facts that go last.
 const lastDrop = 5
 
-// headerFacts are the facts of the header, the name first.
-func headerFacts(lk *look, name, far string, a *analyze.Analysis) []fact {
+// headerFacts are the facts of the header, the names first.
+func headerFacts(lk *look, name, view, far string, a *analyze.Analysis) []fact {
 	st := &lk.st
 	t := a.Totals
 	facts := []fact{
-		{[]span{{st.title, name}}, 0},
+		{[]span{{st.title, name}, {st.dim, " " + lk.sg.dot + " "}, {st.strong, view}}, 0},
 	}
 	if a.Image.Platform != "" {
-		facts = append(facts, fact{[]span{{st.dim, lk.line(a.Image.Platform)}}, 2})
+		facts = append(facts, fact{[]span{{st.dim, lk.line(a.Image.Platform)}}, 1})
 	}
 	facts = append(facts,
 		fact{[]span{{st.strong, human.Comma(int64(t.Layers))}, {st.dim, plural(" layer", t.Layers)}}, 3},
@@ -87,10 +87,10 @@ func headerFacts(lk *look, name, far string, a *analyze.Analysis) []fact {
 		facts = append(facts, fact{[]span{{st.key, far}}, 0})
 	}
 	if n := a.Unsettled(); n > 0 {
-		facts = append(facts, fact{[]span{{st.dim, "comparing " + counted(n, "file") + lk.sg.tail}}, 1})
+		facts = append(facts, fact{[]span{{st.dim, "comparing " + counted(n, "file") + lk.sg.tail}}, 2})
 	}
 	if n := len(a.Flaws); n > 0 {
-		facts = append(facts, fact{[]span{{st.failure, counted(n, "flaw")}}, 1})
+		facts = append(facts, fact{[]span{{st.failure, counted(n, "flaw")}}, 2})
 	}
 	return facts
 }

@@ -46,6 +46,7 @@ func TestAddingAView(t *testing.T) {
 	rowWith(t, m, "4 made up")
 	press(m, "4")
 	rowWith(t, m, "What was made up")
+	rowWith(t, m, "app:1 · Made up")
 	rowWith(t, m, "two")
 	press(m, "/")
 	rowWith(t, m, "made up of 8 layers")

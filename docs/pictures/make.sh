@@ -41,6 +41,7 @@ wait_for() {
 picture() {
 	local name=$1 text=$2
 	shift 2
+	socket=$work/$name.tmux # of its own: the server before may still be ending
 	env -u TMUX LC_ALL=C.UTF-8 tmux -u -S "$socket" -f "$work/tmux.conf" \
 		new-session -d -x 120 -y 40 \
 		"env -u TMUX -u NO_COLOR TERM=xterm-256color COLORTERM=truecolor LC_ALL=C.UTF-8 \
