@@ -1,23 +1,21 @@
 package inflate
 
-import (
-	"encoding/binary"
-)
+import "encoding/binary"
+
+// fastBytes is how much input the fast loop wants to see ahead: it takes eight
+// bytes twice, up to seven apart, before it looks again.
+const fastBytes = 16
 
 // block decodes on in a block with codes, to its end or that of the buffer.
 func (d *decoder) block() error {
-	for d.to < window+outBytes {
-		if len(d.in) < 16 {
-			d.more(16)
+	for d.to < outEnd {
+		var done bool
+		var err error
+		if d.end-d.at >= fastBytes {
+			done, err = d.fast()
+		} else {
+			done, err = d.slow()
 		}
-		if len(d.in) >= 16 {
-			done, err := d.fast()
-			if done || err != nil {
-				return err
-			}
-			continue
-		}
-		done, err := d.slow()
 		if done || err != nil {
 			return err
 		}
@@ -36,28 +34,26 @@ func (d *decoder) slow() (done bool, err error) {
 		d.out[d.to] = byte(e >> 16)
 		d.to++
 		return false, nil
-	case e&kindEnd != 0:
+	case e&kindMask == kindEnd:
 		d.endBlock()
 		return true, nil
-	case e&kindInvalid != 0:
+	case e&kindSpecial != 0:
 		return false, d.corrupt()
 	}
-	extra := uint(e >> 4 & 15)
-	if err := d.need(extra); err != nil {
+	length, err := d.extra(e)
+	if err != nil {
 		return false, err
 	}
-	length := int(e>>16) + int(d.take(extra))
 	if e, err = d.symbol(d.distT[:], distBits, d.distRead); err != nil {
 		return false, err
 	}
-	if e&kindInvalid != 0 {
+	if e&kindSpecial != 0 {
 		return false, d.corrupt()
 	}
-	extra = uint(e >> 4 & 15)
-	if err := d.need(extra); err != nil {
+	dist, err := d.extra(e)
+	if err != nil {
 		return false, err
 	}
-	dist := int(e>>16) + int(d.take(extra))
 	if dist > d.reach() {
 		return false, d.corrupt()
 	}
@@ -71,121 +67,141 @@ func (d *decoder) slow() (done bool, err error) {
 // reach is how far back a match may go.
 func (d *decoder) reach() int { return min(window, d.have+d.to-d.from) }
 
-// fast decodes while there are at least 16 bytes of input and the buffer is not
+// fast decodes while there are at least fastBytes of input and the buffer is not
 // full.
+//
+// The entry of the next literal or length is looked up before what the last one
+// stands for is written, so that the two go on side by side. Of nb only the
+// lowest six bits count: subtracting a whole entry takes off the bits that its
+// symbol takes.
+//
+// Masks keep indices in bounds for the compiler; they change none, for at is at
+// most ChunkSize-fastBytes at the top of the loop, and nothing is written behind
+// outEnd+overrun.
 func (d *decoder) fast() (done bool, err error) {
-	in, b, nb := d.in, d.b, d.nb
-	out, to := d.out, d.to
+	in, b, nb := d.in, d.b, uint64(d.nb)
+	out, to := d.out, uint(d.to)
 	lit, dists := &d.lit, &d.distT
-	before := len(in)
-	lowest := to - d.reach() // the first byte that may be reached
-	const end = window + outBytes
-loop:
-	for len(in) >= 16 && to < end {
-		// 56 to 63 bits: enough for three literals, or for a match: 15+5+15+13.
-		b |= binary.LittleEndian.Uint64(in) << (nb & 63)
-		in = in[(63-nb)>>3:]
+	at, last := uint(d.at), uint(d.end-fastBytes)
+	lowest := to - uint(d.reach()) // the first byte that may be reached
+
+	b |= binary.LittleEndian.Uint64(in[at&chunkMask:]) << (nb & 63)
+	at += uint(^nb >> 3 & 7)
+	nb |= 56
+	e := lit[b&litMask]
+	for at <= last && to < outEnd {
+		// 56 to 63 bits: enough for two literals, and a length with its extra
+		// bits: 11+11+15+5; or for three literals and the next lookup.
+		b |= binary.LittleEndian.Uint64(in[at&chunkMask:]) << (nb & 63)
+		at += uint(^nb >> 3 & 7)
 		nb |= 56
 
-		e := lit[b&(1<<litBits-1)]
 		if e&kindLiteral != 0 {
-			b >>= e & 15
-			nb -= uint(e & 15)
+			b >>= e & 63
+			nb -= uint64(e)
 			out[to] = byte(e >> 16)
 			to++
-			e = lit[b&(1<<litBits-1)]
+			e = lit[b&litMask]
 			if e&kindLiteral != 0 {
-				b >>= e & 15
-				nb -= uint(e & 15)
+				b >>= e & 63
+				nb -= uint64(e)
 				out[to] = byte(e >> 16)
 				to++
-				continue
+				e = lit[b&litMask]
+				if e&kindLiteral != 0 {
+					b >>= e & 63
+					nb -= uint64(e)
+					out[to] = byte(e >> 16)
+					to++
+					e = lit[b&litMask]
+					continue
+				}
 			}
-			// 56-11 = 45 bits are left, and a match may want 48.
-			b |= binary.LittleEndian.Uint64(in) << (nb & 63)
-			in = in[(63-nb)>>3:]
-			nb |= 56
 		}
-		if e&kindLink != 0 {
-			b >>= litBits
-			nb -= litBits
-			e = lit[(e>>16)+uint32(b)&(1<<(e>>4&15)-1)]
+		if e&kindSpecial != 0 {
+			if e&kindMask == kindLink {
+				b >>= litBits
+				nb -= litBits
+				e = lit[(e>>16)+uint32(b)&(1<<(e>>8&15)-1)]
+			}
+			if e&(kindLiteral|kindSpecial) != 0 {
+				if e&kindMask == kindNone {
+					err = errCode
+					break
+				}
+				b >>= e & 63
+				nb -= uint64(e)
+				if e&kindLiteral != 0 {
+					out[to] = byte(e >> 16)
+					to++
+					e = lit[b&litMask]
+					continue
+				}
+				if done = e&kindMask == kindEnd; !done {
+					err = errCode
+				}
+				break
+			}
 		}
-		n := uint(e & 15)
-		if n == 0 {
-			err = errCode
-			break
-		}
-		b >>= n
-		nb -= n
-		switch {
-		case e&kindLiteral != 0:
-			out[to] = byte(e >> 16)
-			to++
-			continue
-		case e&kindEnd != 0:
-			done = true
-			break loop
-		case e&kindInvalid != 0:
-			err = errCode
-			break loop
-		}
-		extra := uint(e >> 4 & 15)
-		length := int(e>>16) + int(b&(1<<extra-1))
-		b >>= extra
-		nb -= extra
+		length := uint(e>>16) + uint(b&(1<<(e&63)-1)>>(e>>8&15))
+		b >>= e & 63
+		nb -= uint64(e)
 
-		e = dists[b&(1<<distBits-1)]
-		if e&kindLink != 0 {
-			b >>= distBits
-			nb -= distBits
-			e = dists[(e>>16)+uint32(b)&(1<<(e>>4&15)-1)]
+		// 14 bits are left at least: enough to look up a distance.
+		e = dists[b&distMask]
+		b |= binary.LittleEndian.Uint64(in[at&chunkMask:]) << (nb & 63)
+		at += uint(^nb >> 3 & 7)
+		nb |= 56
+		if e&kindSpecial != 0 {
+			if e&kindMask == kindLink {
+				b >>= distBits
+				nb -= distBits
+				e = dists[(e>>16)+uint32(b)&(1<<(e>>8&15)-1)]
+			}
+			if e&kindSpecial != 0 {
+				if e&kindMask != kindNone {
+					b >>= e & 63
+					nb -= uint64(e)
+				}
+				err = errCode
+				break
+			}
 		}
-		n = uint(e & 15)
-		if n == 0 || e&kindInvalid != 0 {
-			b >>= n
-			nb -= n
+		dist := uint(e>>16) + uint(b&(1<<(e&63)-1)>>(e>>8&15))
+		b >>= e & 63
+		nb -= uint64(e)
+		e = lit[b&litMask]
+
+		if to-dist < lowest { // dist is no more than window, and to no less
 			err = errCode
 			break
 		}
-		b >>= n
-		nb -= n
-		extra = uint(e >> 4 & 15)
-		dist := int(e>>16) + int(b&(1<<extra-1))
-		b >>= extra
-		nb -= extra
-		if low := max(lowest, to-window); to-dist < low {
-			err = errCode
-			break
-		}
-		from := to - dist
+		stop := to + length
 		switch {
-		case dist >= length:
-			if length <= 16 && dist >= 16 && to+16 <= len(out) {
-				src, dst := out[from:from+16:from+16], out[to:to+16:to+16]
+		case dist >= 16:
+			for from := to - dist; ; from += 16 {
+				src, dst := out[from&outMask:], out[to&outMask:]
 				x, y := binary.LittleEndian.Uint64(src), binary.LittleEndian.Uint64(src[8:])
 				binary.LittleEndian.PutUint64(dst, x)
 				binary.LittleEndian.PutUint64(dst[8:], y)
-			} else {
-				copy(out[to:to+length], out[from:from+length])
+				if to += 16; to >= stop {
+					break
+				}
 			}
-			to += length
-		case dist == 1:
-			c := out[from]
-			run := out[to : to+length]
-			for i := range run {
-				run[i] = c
+		case dist >= 8:
+			for ; to < stop; to += 8 {
+				binary.LittleEndian.PutUint64(out[to&outMask:], binary.LittleEndian.Uint64(out[(to-dist)&outMask:]))
 			}
-			to += length
 		default:
-			for stop := to + length; to < stop; {
-				to += copy(out[to:stop], out[from:to])
+			x := repeat(binary.LittleEndian.Uint64(out[(to-dist)&outMask:]), dist)
+			for step := 8 - 8%dist; to < stop; to += step {
+				binary.LittleEndian.PutUint64(out[to&outMask:], x)
 			}
 		}
+		to = stop
 	}
-	b &= 1<<nb - 1
-	d.in, d.b, d.nb, d.to = in, b, nb, to
-	d.taken += int64(before - len(in))
+	nb &= 63
+	d.b, d.nb, d.at, d.to = b&(1<<nb-1), uint(nb), int(at), int(to)
 	if err != nil {
 		return false, d.corrupt()
 	}
@@ -193,4 +209,13 @@ loop:
 		d.endBlock()
 	}
 	return done, nil
+}
+
+// repeat returns a word of the lowest n bytes of x, n being less than 8, over and
+// over; the last time perhaps not whole.
+func repeat(x uint64, n uint) uint64 {
+	x &= 1<<(8*n) - 1
+	x |= x << (8 * n)
+	x |= x << (16 * n)
+	return x | x<<(32*n)
 }

@@ -17,7 +17,7 @@ type Reader struct {
 }
 
 // NewReader returns a Reader of what r holds, whose first header has been read.
-// It may read more of r than it needs.
+// It may read more of r than it needs. If r is a Source, its chunks are not copied.
 func NewReader(r io.Reader) (*Reader, error) {
 	z := &Reader{}
 	return z, z.Reset(r)
@@ -32,16 +32,34 @@ func (z *Reader) Reset(r io.Reader) error {
 
 // Read reads what is unpacked.
 func (z *Reader) Read(p []byte) (int, error) {
+	if err := z.ready(); err != nil {
+		return 0, err
+	}
+	n := copy(p, z.d.out[z.d.from:z.d.to])
+	z.d.hand(n)
+	return n, nil
+}
+
+// Next returns the bytes that come next without copying them, one at least. They
+// are valid until the next call of a method.
+func (z *Reader) Next() ([]byte, error) {
+	if err := z.ready(); err != nil {
+		return nil, err
+	}
+	b := z.d.out[z.d.from:z.d.to]
+	z.d.hand(len(b))
+	return b, nil
+}
+
+// ready unpacks until there is something to hand out.
+func (z *Reader) ready() error {
 	for z.d.from == z.d.to {
 		if z.err != nil {
-			return 0, z.err
+			return z.err
 		}
 		z.fill()
 	}
-	n := copy(p, z.d.out[z.d.from:z.d.to])
-	z.d.from += n
-	z.d.have = min(window, z.d.have+n)
-	return n, nil
+	return nil
 }
 
 // Close lets go of nothing: it is there for io.ReadCloser.
@@ -96,10 +114,8 @@ const maxString = 512
 
 // header reads a member's header. io.EOF says that there is none.
 func (z *Reader) header() error {
-	if z.d.nb == 0 {
-		if z.d.more(1); len(z.d.in) == 0 {
-			return z.d.inErr
-		}
+	if z.d.nb == 0 && z.d.at == z.d.end && !z.d.more() {
+		return z.d.inErr
 	}
 	var b [10]byte
 	if err := z.bytes(b[:]); err != nil {

@@ -3,9 +3,11 @@
 //
 // What makes it fast: 64 bits of input at a time, taken from a buffer without a
 // check for its end; tables that hold base and extra bits of a match, so that a
-// symbol is one lookup as a rule; and output into one long buffer, so that a copy
-// never wraps around. Where input or output come near the end of their buffers, a
-// slow loop with every check takes over, symbol by symbol.
+// symbol is one lookup as a rule; the next lookup begun before the last symbol is
+// written; output into one long buffer, so that a copy never wraps around; and
+// buffers of constant size, whose indices are masked, so that the compiler leaves
+// out the checks of bounds. Where input or output come near the end of their
+// buffers, a slow loop with every check takes over, symbol by symbol.
 package inflate
 
 import (
@@ -17,26 +19,72 @@ import (
 // errCode is turned into one that says where.
 var errCode = errors.New("a code or a distance that cannot be")
 
+// Sizes in bytes.
 const (
-	window   = 32 << 10 // how far back a match may reach, in bytes
-	inBytes  = 64 << 10
-	outBytes = 64 << 10 // that are decoded at once, beside the window
+	window   = 32 << 10 // how far back a match may reach
 	maxMatch = 258
+
+	// The output is written into one buffer: the window, and behind it what is
+	// decoded, up to outEnd and a little over it.
+	outSize = outMask + 1 + wordCopy
+	outMask = 1<<17 - 1
+	outEnd  = outMask + 1 - overrun
+
+	// overrun is how much may be written from outEnd-1 on: two literals and a
+	// match, and what a copy in whole words writes behind that.
+	overrun  = 2 + maxMatch + wordCopy
+	wordCopy = 16 // how much is copied at once
 )
 
-// decoder decodes one DEFLATE stream after the other from a reader.
-type decoder struct {
+// ChunkSize is how many bytes a Chunk holds. It is a power of two.
+const ChunkSize = 1 << 16
+
+const chunkMask = ChunkSize - 1
+
+// A Chunk holds input. It is longer than ChunkSize so that eight bytes can be
+// taken at any place.
+type Chunk [ChunkSize + 8]byte
+
+// A Source hands out its input without copying it.
+type Source interface {
+	// Next returns the bytes that come next, data[from:to], one at least and none
+	// beyond ChunkSize; or the error that the input ends with, io.EOF at its end.
+	// They are valid until the next call.
+	Next() (data *Chunk, from, to int, err error)
+}
+
+// A readerSource is what a reader holds.
+type readerSource struct {
 	r     io.Reader
-	in    []byte // input that has not been taken yet
-	inBuf []byte
-	inErr error // what reading ended with
-	taken int64 // bytes of input before in, since the stream's beginning
+	chunk *Chunk
+	err   error
+}
+
+func (s *readerSource) Next() (data *Chunk, from, to int, err error) {
+	for s.err == nil {
+		var n int
+		if n, s.err = s.r.Read(s.chunk[:ChunkSize]); n > 0 {
+			return s.chunk, 0, n, nil
+		}
+	}
+	return nil, 0, 0, s.err
+}
+
+// decoder decodes one DEFLATE stream after the other from a source.
+type decoder struct {
+	src   Source
+	own   readerSource // src, if that is a plain reader
+	in    *Chunk       // in[at:end] is input that has not been taken yet
+	at    int
+	end   int
+	inErr error // what the input ended with
+	base  int64 // bytes of the stream before in[0]; negative if it begins in it
 
 	b  uint64 // bits taken from in, the next one lowest
 	nb uint   // how many of them; those above are zero
 
-	out  []byte // the window, and behind it what is decoded
-	from int    // out[from:to] is to be handed out
+	out  *[outSize]byte // the window, and behind it what is decoded
+	from int            // out[from:to] is to be handed out
 	to   int
 	have int // how far back a match may reach, up to window
 
@@ -61,47 +109,52 @@ const (
 	atEnd
 )
 
+// reset makes d read r from its beginning.
 func (d *decoder) reset(r io.Reader) {
-	if d.inBuf == nil {
-		d.inBuf = make([]byte, inBytes)
-		d.out = make([]byte, window+outBytes+maxMatch+8)
+	if d.out == nil {
+		d.out = new([outSize]byte)
 	}
-	d.r, d.in, d.inErr = r, nil, nil
+	src, ok := r.(Source)
+	if !ok {
+		if d.own.chunk == nil {
+			d.own.chunk = new(Chunk)
+		}
+		d.own.r, d.own.err = r, nil
+		src = &d.own
+	}
+	d.src, d.in, d.at, d.end, d.inErr = src, nil, 0, 0, nil
+	d.b, d.nb = 0, 0
 	d.startStream()
 }
 
 // startStream begins a stream at the current byte.
 func (d *decoder) startStream() {
-	d.taken, d.b, d.nb = 0, 0, 0
+	d.base = -int64(d.at)
+	d.b, d.nb = 0, 0
 	d.from, d.to, d.have = window, window, 0
 	d.final, d.state, d.left = false, atHeader, 0
 }
 
-// more reads input until there are n bytes of it, or no more.
-func (d *decoder) more(n int) {
-	if len(d.in) >= n || d.inErr != nil {
-		return
+// more goes on to the next chunk, if there is one. All of this one must have been
+// taken.
+func (d *decoder) more() bool {
+	if d.inErr != nil {
+		return false
 	}
-	got := copy(d.inBuf, d.in)
-	for got < n && d.inErr == nil {
-		var k int
-		k, d.inErr = d.r.Read(d.inBuf[got:])
-		got += k
-	}
-	d.in = d.inBuf[:got]
+	d.base += int64(d.at)
+	d.in, d.at, d.end, d.inErr = d.src.Next()
+	d.base -= int64(d.at)
+	return d.inErr == nil
 }
 
 // need makes at least n bits ready, n being 32 at most.
 func (d *decoder) need(n uint) error {
 	for d.nb < n {
-		if len(d.in) == 0 {
-			if d.more(1); len(d.in) == 0 {
-				return d.ended()
-			}
+		if d.at == d.end && !d.more() {
+			return d.ended()
 		}
-		d.b |= uint64(d.in[0]) << d.nb
-		d.in = d.in[1:]
-		d.taken++
+		d.b |= uint64(d.in[d.at]) << d.nb
+		d.at++
 		d.nb += 8
 	}
 	return nil
@@ -123,7 +176,7 @@ func (d *decoder) take(n uint) uint {
 }
 
 func (d *decoder) corrupt() error {
-	return flate.CorruptInputError(d.taken - int64(d.nb/8))
+	return flate.CorruptInputError(d.base + int64(d.at) - int64(d.nb/8))
 }
 
 // align drops what is left of the current byte.
@@ -139,16 +192,22 @@ func (d *decoder) readByte() (byte, error) {
 	return byte(d.take(8)), nil
 }
 
+// hand notes that n bytes of out[from:to] have been handed out.
+func (d *decoder) hand(n int) {
+	d.from += n
+	d.have = min(window, d.have+n)
+}
+
 // decode makes out[from:to] non-empty, or returns an error; io.EOF is the end of
 // the stream. All of out[from:to] must have been handed out.
 func (d *decoder) decode() error {
 	d.have = d.reach()
-	if d.to >= window+outBytes {
-		copy(d.out, d.out[d.to-window:d.to])
+	if d.to >= outEnd {
+		copy(d.out[:window], d.out[d.to-window:d.to])
 		d.to = window
 	}
 	d.from = d.to
-	for d.to < window+outBytes {
+	for d.to < outEnd {
 		var err error
 		switch d.state {
 		case atHeader:
@@ -191,27 +250,7 @@ func (d *decoder) header() error {
 		}
 		d.left, d.state = int(n), inStored
 	case 1:
-		if !d.fixed {
-			d.fixed = true
-			var n [288]uint8
-			for i := range n {
-				switch {
-				case i < 144:
-					n[i] = 8
-				case i < 256:
-					n[i] = 9
-				case i < 280:
-					n[i] = 7
-				default:
-					n[i] = 8
-				}
-			}
-			build(d.lit[:], litBits, n[:], litEntries[:])
-			for i := range 32 {
-				n[i] = 5
-			}
-			build(d.distT[:], distBits, n[:32], distEntries[:])
-		}
+		d.fixedTables()
 		d.litRead, d.distRead = 7, 5
 		d.state = inBlock
 	case 2:
@@ -224,6 +263,32 @@ func (d *decoder) header() error {
 		return d.corrupt()
 	}
 	return nil
+}
+
+// fixedTables makes the codes of a block with fixed ones.
+func (d *decoder) fixedTables() {
+	if d.fixed {
+		return
+	}
+	d.fixed = true
+	var n [288]uint8
+	for i := range n {
+		switch {
+		case i < 144:
+			n[i] = 8
+		case i < 256:
+			n[i] = 9
+		case i < 280:
+			n[i] = 7
+		default:
+			n[i] = 8
+		}
+	}
+	build(d.lit[:], litBits, n[:], litEntries[:])
+	for i := range 32 {
+		n[i] = 5
+	}
+	build(d.distT[:], distBits, n[:32], distEntries[:])
 }
 
 // tables reads the codes of a dynamic block.
@@ -242,12 +307,13 @@ func (d *decoder) tables() error {
 		}
 		meta[i] = uint8(d.take(3))
 	}
-	if !build(d.meta[:], 7, meta[:], plainEntries[:]) {
+	least, ok := build(d.meta[:], 7, meta[:], plainEntries[:])
+	if !ok {
 		return d.corrupt()
 	}
 	n := d.scratch[:nlit+ndist]
 	for i := 0; i < len(n); {
-		e, err := d.symbol(d.meta[:], 7, shortest(meta[:]))
+		e, err := d.symbol(d.meta[:], 7, least)
 		if err != nil {
 			return err
 		}
@@ -283,68 +349,70 @@ func (d *decoder) tables() error {
 			i++
 		}
 	}
-	if !build(d.lit[:], litBits, n[:nlit], litEntries[:]) || !build(d.distT[:], distBits, n[nlit:], distEntries[:]) {
+	d.litRead, ok = build(d.lit[:], litBits, n[:nlit], litEntries[:])
+	if !ok {
+		return d.corrupt()
+	}
+	if d.distRead, ok = build(d.distT[:], distBits, n[nlit:], distEntries[:]); !ok {
 		return d.corrupt()
 	}
 	// Every block has an end, and one that is not the last is followed by another,
 	// of 10 bits at least.
-	d.litRead, d.distRead = max(shortest(n[:nlit]), uint(n[256])), shortest(n[nlit:])
+	d.litRead = max(d.litRead, uint(n[256]))
 	if !d.final {
 		d.litRead += 10
 	}
 	return nil
 }
 
-// shortest returns the length of the shortest code, 0 if there is none.
-func shortest(lengths []uint8) (n uint) {
-	for _, l := range lengths {
-		if l > 0 && (n == 0 || uint(l) < n) {
-			n = uint(l)
-		}
-	}
-	return n
-}
-
-// symbol decodes one symbol, taking no more input than it needs: n bits are what
-// must follow in any case. Its extra bits are not taken.
-func (d *decoder) symbol(table []entry, tableBits, n uint) (entry, error) {
-	for ; ; n = d.nb + 1 {
-		if err := d.need(n); err != nil {
+// symbol decodes one symbol, taking no more input than it needs: least is how many
+// bits must follow in any case. Its extra bits are not taken.
+func (d *decoder) symbol(table []entry, tableBits, least uint) (entry, error) {
+	for wanted := least; ; wanted = d.nb + 1 {
+		if err := d.need(wanted); err != nil {
 			return 0, err
 		}
 		e := table[d.b&(1<<tableBits-1)]
-		bits := uint(e & 15)
-		if e&kindLink != 0 {
+		n := codeBits(e)
+		if e&kindMask == kindLink {
 			if d.nb <= tableBits {
 				continue
 			}
-			e = table[uint64(e>>16)+d.b>>tableBits&(1<<(e>>4&15)-1)]
-			bits = tableBits + uint(e&15)
+			e = table[uint64(e>>16)+d.b>>tableBits&(1<<n-1)]
+			n = tableBits + codeBits(e)
 		}
-		if bits == 0 {
+		if e&kindMask == kindNone {
 			return 0, d.corrupt()
 		}
-		if bits <= d.nb {
-			d.take(bits)
+		if n <= d.nb {
+			d.take(n)
 			return e, nil
 		}
 	}
 }
 
+// extra returns the value of a length or distance whose code has been taken.
+func (d *decoder) extra(e entry) (int, error) {
+	n := uint(e&63) - codeBits(e)
+	if err := d.need(n); err != nil {
+		return 0, err
+	}
+	return int(e>>16) + int(d.take(n)), nil
+}
+
 func (d *decoder) stored() error {
-	for d.left > 0 && d.to < window+outBytes {
+	for d.left > 0 && d.to < outEnd {
 		if d.nb > 0 {
 			d.out[d.to] = byte(d.take(8))
 			d.to++
 			d.left--
 			continue
 		}
-		if d.more(1); len(d.in) == 0 {
+		if d.at == d.end && !d.more() {
 			return d.ended()
 		}
-		n := copy(d.out[d.to:window+outBytes], d.in[:min(d.left, len(d.in))])
-		d.in = d.in[n:]
-		d.taken += int64(n)
+		n := copy(d.out[d.to:outEnd], d.in[d.at:min(d.end, d.at+d.left)])
+		d.at += n
 		d.to += n
 		d.left -= n
 	}

@@ -6,6 +6,7 @@ import (
 	stdgzip "compress/gzip"
 	"errors"
 	"io"
+	"math/bits"
 	"math/rand/v2"
 	"testing"
 	"testing/iotest"
@@ -30,6 +31,27 @@ func both(r func() io.Reader) (want, got []byte, wantErr, gotErr error) {
 	return want, got, wantErr, gotErr
 }
 
+// chunks is a reader that is a Source too: it hands out chunks of all small sizes,
+// from all places, surrounded by bytes that are not part of them.
+type chunks struct {
+	*bytes.Reader
+	n    int
+	data inflate.Chunk
+}
+
+func (c *chunks) Next() (data *inflate.Chunk, from, to int, err error) {
+	for i := range 200 {
+		c.data[i], c.data[len(c.data)-1-i] = 0xa5, 0x5a
+	}
+	c.n++
+	size := 1 + c.n*7%60
+	if from = c.n * 5 % 50; c.n%3 == 0 { // at the chunk's end
+		from = inflate.ChunkSize - size
+	}
+	size, err = c.Read(c.data[from : from+size])
+	return &c.data, from, from + size, err
+}
+
 // kind is what an error says, without the place.
 func kind(err error) string {
 	if _, ok := errors.AsType[flate.CorruptInputError](err); ok {
@@ -44,8 +66,9 @@ func kind(err error) string {
 func compare(t *testing.T, packed []byte) {
 	t.Helper()
 	ways := map[string]func() io.Reader{"whole": func() io.Reader { return bytes.NewReader(packed) }}
-	if len(packed) < 10_000 {
+	if len(packed) < 10_000 { // byte by byte the fast loop is never entered
 		ways["by byte"] = func() io.Reader { return iotest.OneByteReader(bytes.NewReader(packed)) }
+		ways["in chunks"] = func() io.Reader { return &chunks{Reader: bytes.NewReader(packed)} }
 	}
 	for name, r := range ways {
 		want, got, wantErr, gotErr := both(r)
@@ -162,15 +185,130 @@ func TestMutated(t *testing.T) {
 	}
 }
 
-func FuzzInflate(f *testing.F) {
-	for _, text := range texts()[:8] {
-		for _, level := range []int{0, 1, 9, -2} {
-			f.Add(pack(f, text, level)[10:])
+// TestMatches copies matches of every length from every near distance and some far
+// ones, each with something else before it, so that each way to copy is taken, also
+// across the ends of the buffers.
+func TestMatches(t *testing.T) {
+	var plain []byte
+	rnd := rand.New(rand.NewPCG(9, 10))
+	var b bitWriter
+	b.bits(1|1<<1, 3) // the last block, with the fixed codes
+	match := func(length, dist int) {
+		b.match(length, dist)
+		for range length {
+			plain = append(plain, plain[len(plain)-dist])
 		}
 	}
-	header := []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}
+	literals := func(n int) {
+		for range n {
+			c := byte(rnd.Uint32())
+			b.literal(c)
+			plain = append(plain, c)
+		}
+	}
+	literals(300)
+	for length := 3; length <= 258; length++ {
+		for dist := 1; dist <= 40; dist++ {
+			literals(rnd.IntN(4))
+			match(length, dist)
+		}
+		for range 4 {
+			literals(rnd.IntN(4))
+			match(length, 1+rnd.IntN(min(32<<10, len(plain))))
+		}
+	}
+	match(258, 32<<10)
+	b.bits(0, 7)
+	z, err := inflate.NewReader(io.MultiReader(bytes.NewReader(gzipHeader), bytes.NewReader(b.done())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(z)
+	if !errors.Is(err, io.ErrUnexpectedEOF) { // the trailer is left out
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, plain) {
+		t.Fatalf("%d bytes, %d were packed, or others", len(got), len(plain))
+	}
+	compare(t, append(bytes.Clone(gzipHeader), b.done()...))
+}
+
+// A bitWriter writes DEFLATE with the fixed codes.
+type bitWriter struct {
+	out []byte
+	b   uint64
+	n   int
+}
+
+// bits writes the lowest n bits of v, the lowest first.
+func (w *bitWriter) bits(v, n int) {
+	w.b |= uint64(v) << w.n
+	for w.n += n; w.n >= 8; w.n -= 8 {
+		w.out = append(w.out, byte(w.b))
+		w.b >>= 8
+	}
+}
+
+// code writes a code of n bits, the highest first.
+func (w *bitWriter) code(v, n int) { w.bits(int(bits.Reverse16(uint16(v))>>(16-n)), n) }
+
+func (w *bitWriter) literal(c byte) {
+	if c < 144 {
+		w.code(0x30+int(c), 8)
+	} else {
+		w.code(0x190+int(c)-144, 9)
+	}
+}
+
+// match writes a length and a distance. Source: RFC 1951, 3.2.5 and 3.2.6.
+func (w *bitWriter) match(length, dist int) {
+	symbol, extra, from := 257, 0, 3
+	for symbol < 284 && length >= from+1<<extra {
+		from += 1 << extra
+		symbol++
+		extra = max(0, (symbol-261)/4)
+	}
+	if length == 258 {
+		symbol, extra, from = 285, 0, 258
+	}
+	if symbol < 280 {
+		w.code(symbol-256, 7)
+	} else {
+		w.code(0xc0+symbol-280, 8)
+	}
+	w.bits(length-from, extra)
+	symbol, extra, from = 0, 0, 1
+	for dist >= from+1<<extra {
+		from += 1 << extra
+		symbol++
+		extra = max(0, (symbol-2)/2)
+	}
+	w.code(symbol, 5)
+	w.bits(dist-from, extra)
+}
+
+func (w *bitWriter) done() []byte { return append(w.out, byte(w.b)) }
+
+var gzipHeader = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}
+
+func FuzzInflate(f *testing.F) {
+	// Short ones: Go's fuzzer tries to leave out every run of bytes of what it finds,
+	// which takes it the square of the length.
+	for _, n := range []int{0, 1, 20, 150} {
+		for symbols := 2; symbols <= 256; symbols *= 4 {
+			text := make([]byte, n)
+			for i := range text {
+				text[i] = byte(i * i * 31 % symbols)
+			}
+			for _, level := range []int{0, 1, 9, -2} {
+				f.Add(pack(f, text, level)[10:])
+			}
+		}
+	}
+	f.Add(pack(f, make([]byte, 40_000), 9)[10:]) // farther than a match may reach
+	f.Add(pack(f, bytes.Repeat([]byte("abcdefghijk"), 4_000), 9)[10:])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		compare(t, b)
-		compare(t, append(bytes.Clone(header), b...))
+		compare(t, append(bytes.Clone(gzipHeader), b...))
 	})
 }

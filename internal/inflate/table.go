@@ -5,22 +5,34 @@ import "math/bits"
 // A decoding table is looked up by the next tableBits bits of the input. Its
 // entries are
 //
-//	bits  0-3   how many bits the code takes, 1 to 15; 0: no such code. Behind
-//	            a link: what is left of it beyond tableBits
-//	bits  4-7   how many extra bits follow the code; of a link: how many bits
+//	bits  0-5   how many bits of the input the symbol takes, its extra bits
+//	            included; of a link: tableBits
+//	bits  8-11  how many of them are its code, 1 to 15 (in a second table: what
+//	            is left of the code beyond tableBits); of a link: how many bits
 //	            index the second table
-//	bits  8-11  what it is: literal, match (a base and extra bits), end, link,
-//	            invalid (a code that may not be used)
-//	bits 16-31  the literal, the base, or where the second table begins
+//	bits 12-15  what it is
+//	bits 16-31  the literal, the base of a length or distance, or where the
+//	            second table begins
 type entry = uint32
 
+// What an entry is. Without any of these flags it is a length or a distance: a
+// base and extra bits.
 const (
-	kindLiteral = 1 << 8
-	kindEnd     = 1 << 9
-	kindLink    = 1 << 10
-	kindInvalid = 1 << 11
-	kindMatch   = 0
+	kindLiteral = 1 << 12
+	kindSpecial = 1 << 13 // none of the frequent ones: a link, the end, or a code that may not be
+	kindLink    = kindSpecial | 1<<14
+	kindEnd     = kindSpecial | 1<<15
+	kindInvalid = kindSpecial                 // a code that may not be used
+	kindNone    = kindSpecial | 1<<14 | 1<<15 // no code begins so
+
+	kindMask = kindLiteral | kindSpecial | 1<<14 | 1<<15
 )
+
+// codeBits returns how many bits the code of e takes, without extra bits.
+func codeBits(e entry) uint { return uint(e >> 8 & 15) }
+
+// coded returns the entry of a symbol whose code takes n bits.
+func coded(symbol entry, n uint) entry { return symbol + entry(n)<<8 + entry(n) }
 
 // The bits that index the first tables: more make them slower to fill, fewer
 // make second lookups more frequent.
@@ -28,6 +40,9 @@ const (
 	litBits  = 11
 	distBits = 9
 	maxBits  = 15
+
+	litMask  = 1<<litBits - 1
+	distMask = 1<<distBits - 1
 )
 
 // The size of the tables with all second tables. In a complete code at least two
@@ -54,15 +69,15 @@ var litEntries, distEntries, plainEntries = func() (lit [288]entry, dist [32]ent
 	base := 3
 	for i := 257; i < 285; i++ {
 		extra := max(0, (i-261)/4)
-		lit[i] = uint32(base)<<16 | uint32(extra)<<4 | kindMatch
+		lit[i] = uint32(base)<<16 | uint32(extra)
 		base += 1 << extra
 	}
-	lit[285] = 258<<16 | kindMatch
+	lit[285] = 258 << 16
 	lit[286], lit[287] = kindInvalid, kindInvalid
 	base = 1
 	for i := range 30 {
 		extra := max(0, (i-2)/2)
-		dist[i] = uint32(base)<<16 | uint32(extra)<<4
+		dist[i] = uint32(base)<<16 | uint32(extra)
 		base += 1 << extra
 	}
 	dist[30], dist[31] = kindInvalid, kindInvalid
@@ -72,9 +87,10 @@ var litEntries, distEntries, plainEntries = func() (lit [288]entry, dist [32]ent
 	return lit, dist, plain
 }()
 
-// build fills a table for symbols with codes of the given lengths (0: none), and
-// reports whether these make a complete code, a single one of one bit, or none.
-func build(table []entry, tableBits uint, lengths []uint8, symbols []entry) bool {
+// build fills a table for symbols with codes of the given lengths (0: none). It
+// returns the length of the shortest code, 0 if there is none, and whether the
+// lengths make a complete code, a single one of one bit, or none.
+func build(table []entry, tableBits uint, lengths []uint8, symbols []entry) (shortest uint, ok bool) {
 	var count [maxBits + 1]int
 	for _, n := range lengths {
 		count[n]++
@@ -88,36 +104,37 @@ func build(table []entry, tableBits uint, lengths []uint8, symbols []entry) bool
 		code += count[n]
 		if count[n] > 0 {
 			longest = n
+			if shortest == 0 {
+				shortest = uint(n)
+			}
 		}
 		if code > 1<<n {
-			return false
+			return 0, false
 		}
 	}
 	first := table[:1<<tableBits]
-	if longest == 0 {
-		clear(first)
-		return true
-	}
-	code >>= maxBits - longest
-	if code != 1<<longest {
-		if code != 1 || longest != 1 {
-			return false
-		}
-		clear(first)
-	}
-	end := 1 << tableBits
-	if longest > int(tableBits) {
+	switch code >>= maxBits - longest; {
+	case longest == 0:
+		fill(first, kindNone)
+		return 0, true
+	case code == 1 && longest == 1: // the other half of the table
+		fill(first, kindNone)
+	case code != 1<<longest:
+		return 0, false
+	case longest > int(tableBits):
 		clear(first) // 0: a link that is still to be made
 	}
-	for sym, n := range lengths {
+	end := 1 << tableBits
+	for sym, length := range lengths {
+		n := uint(length)
 		if n == 0 {
 			continue
 		}
 		code := next[n]
 		next[n]++
 		at := int(bits.Reverse16(uint16(code)) >> (16 - n))
-		if uint(n) <= tableBits {
-			e := symbols[sym] | uint32(n)
+		if n <= tableBits {
+			e := coded(symbols[sym], n)
 			for ; at < len(first); at += 1 << n {
 				first[at] = e
 			}
@@ -127,17 +144,23 @@ func build(table []entry, tableBits uint, lengths []uint8, symbols []entry) bool
 		if first[low] == 0 { // made for the longest code that there is
 			more := longest - int(tableBits)
 			if end+1<<more > len(table) {
-				return false
+				return 0, false
 			}
-			first[low] = uint32(end)<<16 | uint32(more)<<4 | kindLink | uint32(tableBits)
+			first[low] = uint32(end)<<16 | kindLink | uint32(more)<<8 | uint32(tableBits)
 			end += 1 << more
 		}
 		link := first[low]
-		second := table[link>>16:][:1<<(link>>4&15)]
-		e := symbols[sym] | uint32(n) - uint32(tableBits)
-		for at >>= tableBits; at < len(second); at += 1 << (uint(n) - tableBits) {
+		second := table[link>>16:][:1<<codeBits(link)]
+		e := coded(symbols[sym], n-tableBits)
+		for at >>= tableBits; at < len(second); at += 1 << (n - tableBits) {
 			second[at] = e
 		}
 	}
-	return true
+	return shortest, true
+}
+
+func fill(table []entry, e entry) {
+	for i := range table {
+		table[i] = e
+	}
 }
