@@ -37,9 +37,6 @@ type Place struct {
 // where it would by itself: most likely, it is not installed.
 var ErrNoEngine = engine.ErrNoEngine
 
-// listTimeout is how long an engine that answers may take to list its images.
-const listTimeout = 15 * time.Second
-
 // Places returns where to look for images: every kind of source that can list
 // them, such as the engines, and the archives and layouts in dir itself. Of an archive with several platforms opts.Platform is told of, else the
 // host's. Nothing is asked before Place.Images is called.

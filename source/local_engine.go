@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,10 +11,8 @@ import (
 	"github.com/peelhq/peel/source/engine"
 )
 
-// engineImages lists an engine's images, in the time that it has for it.
+// engineImages lists an engine's images. There may be some beside an error.
 func (l *lister) engineImages(ctx context.Context, e engine.Engine) ([]LocalImage, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, listTimeout, fmt.Errorf("no list of images within %v", listTimeout))
-	defer cancel()
 	listed, err := e.List(ctx)
 	var out []LocalImage
 	for _, found := range listed {

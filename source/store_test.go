@@ -506,3 +506,24 @@ func TestViaUnknown(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestEngineZeros has an engine send zeros without end, alone or behind an
+// archive that is whole.
+func TestEngineZeros(t *testing.T) {
+	s, _, _ := newFakeStore(t)
+	for name, archive := range map[string][]byte{"alone": nil, "behind an archive": s.archive} {
+		t.Run(name, func(t *testing.T) {
+			f := s.serve(t, "docker")
+			f.Archive, f.Zeros = string(archive), true
+			im, err := openStore(t, "docker://app:1", Options{Via: ViaAPI, KeepContent: true})
+			if archive == nil {
+				testkit.WantError(t, err, "docker://app:1: not an image: ")
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkStored(t, im, s)
+		})
+	}
+}

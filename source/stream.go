@@ -46,9 +46,7 @@ func readStream(ctx context.Context, r io.Reader, keep bool, m *meter) (_ *strea
 	for {
 		switch err := s.next(&h); {
 		case err == io.EOF: //nolint:errorlint // only a bare EOF is the end
-			// Read on, so that who writes into a pipe is not cut off.
-			_, err := io.Copy(io.Discard, in)
-			return st, err
+			return st, pastEnd(in)
 		case err != nil:
 			return nil, fmt.Errorf("reading the archive: %w", err)
 		}
@@ -63,6 +61,20 @@ func readStream(ctx context.Context, r io.Reader, keep bool, m *meter) (_ *strea
 			return nil, err
 		}
 	}
+}
+
+// maxPastEnd bounds what is read behind the end of an archive, in bytes. tar pads
+// to records of 10 KiB, or of up to 1 MiB if it is told to.
+const maxPastEnd = 1 << 20
+
+// pastEnd reads on behind the end of the archive, so that a program that writes
+// into a pipe is not cut off while it pads; but not for ever.
+func pastEnd(r io.Reader) error {
+	_, err := io.CopyN(io.Discard, r, maxPastEnd)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
 // member goes through the content of the current member. An error is the

@@ -29,6 +29,7 @@ type Engine struct {
 	Archive string                    // what it sends as an image
 	Behind  string                    // what it sends behind that
 	Cut     bool                      // it drops the connection behind the archive
+	Zeros   bool                      // it sends zeros behind that, without end
 	Hang    chan struct{}             // if not nil, it waits for this behind the archive
 	Mute    bool                      // it does not answer a ping
 	Info    map[string]any            // what it says of itself
@@ -84,6 +85,9 @@ func (f *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(f.Archive))
 		_, _ = w.Write([]byte(f.Behind))
 		_ = http.NewResponseController(w).Flush()
+		for zeros, err := make([]byte, 64<<10), error(nil); f.Zeros && err == nil; {
+			_, err = w.Write(zeros)
+		}
 		if f.Hang != nil {
 			select {
 			case <-f.Hang:

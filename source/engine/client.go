@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -14,13 +15,6 @@ import (
 	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-)
-
-// How long an engine may take for its first answer. Over ssh that includes
-// logging in; a local one may just be starting up behind its socket.
-const (
-	pingTimeout    = 15 * time.Second
-	sshPingTimeout = 45 * time.Second
 )
 
 // API versions since which a platform can be named to an engine. See Docker's
@@ -39,6 +33,8 @@ type apiClient struct {
 	addr address
 	api  *client.Client
 	dial dialRecord
+
+	limits limits
 }
 
 var _ Engine = (*apiClient)(nil)
@@ -46,10 +42,13 @@ var _ Engine = (*apiClient)(nil)
 // newAPIClient connects to the engine at a and agrees with it on a version of
 // the API.
 func newAPIClient(ctx context.Context, kind string, a address) (*apiClient, error) {
-	e := &apiClient{kind: kind, addr: a}
-	transport := &http.Transport{TLSClientConfig: a.tls}
+	e := &apiClient{kind: kind, addr: a, limits: usual(a)}
+	transport := &http.Transport{
+		TLSClientConfig: a.tls, TLSHandshakeTimeout: handshakeTimeout, MaxResponseHeaderBytes: maxHeader,
+	}
+	web := &http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}
 	opts := []client.Opt{
-		client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}),
+		client.WithHTTPClient(web),
 		client.WithHost(a.apiHost()),
 		client.WithUserAgent("peel"),
 		client.WithAPIVersionNegotiation(),
@@ -64,27 +63,31 @@ func newAPIClient(ctx context.Context, kind string, a address) (*apiClient, erro
 	if err := a.setDialer(transport, kind, &e.dial); err != nil {
 		return nil, e.fail("", err)
 	}
+	web.Transport = guard{web.Transport, e.limits} // the client takes no other transport than http's
 	e.api = api
-
-	timeout := pingTimeout
-	if a.ssh != nil {
-		timeout = sshPingTimeout
-	}
-	pingCtx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	ping, err := api.Ping(pingCtx)
-	if err != nil {
+	if err := e.negotiate(ctx); err != nil {
 		_ = api.Close()
-		switch {
-		case ctx.Err() != nil:
-			err = ctx.Err()
-		case pingCtx.Err() != nil:
-			err = fmt.Errorf("no answer within %v", timeout)
-		}
 		return nil, e.fail("", err)
 	}
-	api.NegotiateAPIVersionPing(ping)
 	return e, nil
+}
+
+// apiVersion is the form of a version of the API. It becomes part of paths.
+var apiVersion = regexp.MustCompile(`^[0-9]{1,4}\.[0-9]{1,4}$`)
+
+// negotiate has the engine answer for the first time.
+func (e *apiClient) negotiate(ctx context.Context) error {
+	ctx, cancel := within(ctx, e.limits.ping)
+	defer cancel()
+	ping, err := e.api.Ping(ctx)
+	if err != nil {
+		return unanswered(ctx, err)
+	}
+	if v := ping.APIVersion; v != "" && !apiVersion.MatchString(v) {
+		return fmt.Errorf("the engine speaks version %q of the API, which is none", v[:min(len(v), 40)])
+	}
+	e.api.NegotiateAPIVersionPing(ping)
+	return nil
 }
 
 func (e *apiClient) Name() string { return e.kind }
@@ -98,9 +101,11 @@ func (e *apiClient) Local() bool { return e.addr.socket() != "" }
 func (e *apiClient) Close() error { return e.api.Close() }
 
 func (e *apiClient) Store(ctx context.Context) (Store, error) {
+	ctx, cancel := within(ctx, e.limits.call)
+	defer cancel()
 	info, err := e.api.Info(ctx)
 	if err != nil {
-		return Store{}, e.fail("", err)
+		return Store{}, e.fail("", unanswered(ctx, err))
 	}
 	s := Store{Root: info.DockerRootDir, Driver: info.Driver}
 	for _, status := range info.DriverStatus {
@@ -120,12 +125,14 @@ func (e *apiClient) Image(ctx context.Context, ref string, want *Wanted) (Image,
 		spec := ociPlatform(want.Platform)
 		opts = append(opts, client.ImageInspectWithPlatform(&spec))
 	}
+	ctx, cancel := within(ctx, e.limits.call)
+	defer cancel()
 	found, err := e.api.ImageInspect(ctx, ref, opts...)
 	switch {
 	case cerrdefs.IsNotFound(err):
 		return Image{}, e.fail(ref, notFound(ref, err))
 	case err != nil:
-		return Image{}, e.fail(ref, err)
+		return Image{}, e.fail(ref, unanswered(ctx, err))
 	}
 	im := describe(found)
 	switch {
@@ -143,11 +150,18 @@ func (e *apiClient) Save(ctx context.Context, ref string, im Image, want *Wanted
 	if want != nil && e.speaks(apiSavePlatform) {
 		opts = append(opts, client.ImageSaveWithPlatforms(ociPlatform(want.Platform)))
 	}
+	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, isStream{}, true))
+	s := &saveStream{ctx: ctx, cancel: cancel, engine: e, ref: ref, maxZeros: e.limits.longestZeros(im.Size)}
+	s.watch = newWatch(e.limits.firstByte(im.Size), e.limits.silence, cancel)
 	body, err := e.api.ImageSave(ctx, []string{im.saveName(ref)}, opts...)
 	if err != nil {
+		err = unanswered(ctx, err)
+		s.watch.stop()
+		cancel(nil)
 		return nil, e.fail(ref, fmt.Errorf("saving the image: %w", err))
 	}
-	return &saveStream{ctx: ctx, engine: e, ref: ref, body: body}, nil
+	s.body = body
+	return s, nil
 }
 
 // apiListManifests is the API version since which an engine tells the platforms
@@ -155,25 +169,29 @@ func (e *apiClient) Save(ctx context.Context, ref string, im Image, want *Wanted
 const apiListManifests = "1.47"
 
 func (e *apiClient) List(ctx context.Context) ([]Listed, error) {
+	ctx, cancel := within(ctx, e.limits.call)
+	defer cancel()
 	found, err := e.api.ImageList(ctx, image.ListOptions{Manifests: e.speaks(apiListManifests)})
 	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		return nil, e.fail("", fmt.Errorf("listing its images: %w", err))
+		return nil, e.fail("", fmt.Errorf("listing its images: %w", unanswered(ctx, err)))
 	}
-	out := make([]Listed, len(found))
-	for i, s := range found {
-		out[i] = Listed{ID: s.ID, Tags: s.RepoTags, Size: s.Size}
+	out := make([]Listed, 0, min(len(found), e.limits.listed))
+	names := 0
+	for _, s := range found {
+		if names += max(len(s.RepoTags), 1); names > e.limits.listed {
+			return out, e.fail("", fmt.Errorf("listing its images: only the first %d are listed", len(out)))
+		}
+		im := Listed{ID: s.ID, Tags: s.RepoTags, Size: s.Size}
 		if s.Created > 0 { // builders that want the same bytes each time leave it out
-			out[i].Created = time.Unix(s.Created, 0).UTC()
+			im.Created = time.Unix(s.Created, 0).UTC()
 		}
 		for _, m := range s.Manifests {
 			if m.Kind == image.ManifestKindImage && m.Available && m.ImageData != nil {
 				p := m.ImageData.Platform
-				out[i].Platforms = append(out[i].Platforms, Platform{p.OS, p.Architecture, p.Variant, p.OSVersion})
+				im.Platforms = append(im.Platforms, Platform{p.OS, p.Architecture, p.Variant, p.OSVersion})
 			}
 		}
+		out = append(out, im)
 	}
 	return out, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 	"unicode"
 
 	"github.com/docker/cli/cli/connhelper/commandconn"
@@ -119,7 +120,11 @@ func (h address) setDialer(transport *http.Transport, kind string, record *dialR
 		}
 		transport.Proxy = nil
 		dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return commandconn.New(ctx, "ssh", args...)
+			conn, err := commandconn.New(ctx, "ssh", args...)
+			if err != nil {
+				return nil, err
+			}
+			return &sshConn{conn}, nil
 		}
 	}
 	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -131,6 +136,26 @@ func (h address) setDialer(transport *http.Transport, kind string, record *dialR
 		return conn, nil
 	}
 	return nil
+}
+
+// An sshConn is the pipe to an ssh program.
+type sshConn struct{ net.Conn }
+
+// sshExit is how long the ssh program is waited for when it is ended.
+const sshExit = 300 * time.Millisecond
+
+// Close ends the ssh program. It goes on doing that in the background if the
+// program takes its time: the connection below waits for up to ten seconds, and
+// the API's client waits for that.
+func (c *sshConn) Close() error {
+	done := make(chan error, 1)
+	go func() { done <- c.Conn.Close() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(sshExit):
+		return nil
+	}
 }
 
 // innerURLError returns what went wrong in a request, without the request's

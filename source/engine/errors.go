@@ -66,7 +66,11 @@ func (e *failure) Error() string {
 	if e.ref != "" {
 		parts = append(parts, e.ref)
 	}
-	text := strings.Join(append(parts, e.err.Error()), ": ")
+	said := clean.Line(e.err.Error())
+	if len(said) > maxMessage {
+		said = strings.ToValidUTF8(said[:maxMessage], "") + "..."
+	}
+	text := strings.Join(append(parts, said), ": ")
 	if e.try != "" {
 		text += "; " + e.try
 	}

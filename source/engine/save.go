@@ -13,12 +13,17 @@ import (
 // archive's end from the engine giving up and from a broken connection.
 type saveStream struct {
 	ctx    context.Context // of the request that the body belongs to
+	cancel context.CancelCauseFunc
+	watch  *watch
 	engine *apiClient
 	ref    string
 	body   io.ReadCloser
 	bytes  int64  // read so far
+	zeros  int64  // of them, at the end
 	tail   []byte // the last of what was read, maxSaveTail at most
 	err    error  // what ended it, io.EOF included
+
+	maxZeros int64 // more of them in a row are not of the image
 }
 
 // maxSaveTail bounds, in bytes, the message that can be made out behind a
@@ -30,23 +35,55 @@ func (s *saveStream) Read(p []byte) (int, error) {
 	if s.err != nil {
 		return 0, s.err
 	}
+	s.watch.wait()
 	n, err := s.body.Read(p)
+	s.watch.came(n)
 	s.bytes += int64(n)
 	s.keepTail(p[:n])
-	if err != nil {
+	if end := trailingZeros(p[:n]); end == n {
+		s.zeros += int64(n)
+	} else {
+		s.zeros = int64(end)
+	}
+	switch {
+	case err != nil:
 		s.err = s.ending(err)
+	case s.zeros > s.maxZeros:
+		s.err = s.engine.fail(s.ref, fmt.Errorf("the engine sends nothing but zeros: %d bytes of them in a row", s.zeros))
+	}
+	if s.err != nil {
+		s.watch.stop()
 	}
 	return n, s.err
 }
 
+// someZeros are what trailingZeros compares with.
+var someZeros [4 << 10]byte
+
+// trailingZeros counts the zeros that p ends in.
+func trailingZeros(p []byte) int {
+	end := len(p)
+	for end >= len(someZeros) && bytes.Equal(p[end-len(someZeros):end], someZeros[:]) {
+		end -= len(someZeros)
+	}
+	for end > 0 && p[end-1] == 0 {
+		end--
+	}
+	return len(p) - end
+}
+
 // Close drops the connection if the archive was not read to its end: the engine
 // stops sending.
-func (s *saveStream) Close() error { return s.body.Close() }
+func (s *saveStream) Close() error {
+	s.watch.stop()
+	s.cancel(nil)
+	return s.body.Close()
+}
 
 // ending says what err, from the body, means for the archive.
 func (s *saveStream) ending(err error) error {
-	if s.ctx.Err() != nil {
-		return s.engine.fail(s.ref, s.ctx.Err())
+	if cause := context.Cause(s.ctx); cause != nil {
+		return s.engine.fail(s.ref, cause)
 	}
 	if errors.Is(err, io.EOF) {
 		if message := saveMessage(s.tail); message != "" {

@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// A watch ends a stream that gives nothing, or next to nothing, by cancelling
+// its context. Only the time in which somebody waits for the stream counts, not
+// that in which what came is worked on.
+//
+// Time is counted in ticks, and a tick in which the program was stopped (by
+// Ctrl+Z) is one tick, however long it was.
+type watch struct {
+	silence time.Duration // for the next watchBytes bytes
+	cancel  context.CancelCauseFunc
+
+	mu      sync.Mutex
+	timer   *time.Timer
+	waiting bool          // somebody waits for the stream
+	left    int           // ticks until the stream is ended
+	got     int64         // bytes since that was set
+	limit   time.Duration // that left stands for
+	first   bool          // no byte has come yet
+	ended   bool
+}
+
+const (
+	watchTicks = 4        // in the time of silence
+	watchBytes = 64 << 10 // in the time of silence: fewer are as good as none
+)
+
+// newWatch begins to wait for the first byte of a stream.
+func newWatch(first, silence time.Duration, cancel context.CancelCauseFunc) *watch {
+	w := &watch{silence: silence, cancel: cancel, limit: first, waiting: true, first: true}
+	tick := max(silence/watchTicks, 1)
+	w.left = int(first / tick)
+	w.timer = time.AfterFunc(tick, func() { w.tick(tick) })
+	return w
+}
+
+func (w *watch) tick(tick time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended {
+		return
+	}
+	if w.waiting {
+		w.left--
+	}
+	if w.left > 0 {
+		w.timer.Reset(tick)
+		return
+	}
+	w.ended = true
+	if w.got > 0 {
+		w.cancel(fmt.Errorf("the engine has sent only %d bytes in %v", w.got, w.limit))
+	} else {
+		w.cancel(fmt.Errorf("the engine has sent nothing for %v", w.limit))
+	}
+}
+
+// wait says that somebody waits for the stream.
+func (w *watch) wait() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waiting = true
+}
+
+// came says that n bytes have come, and that nobody waits any more.
+func (w *watch) came(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waiting = false
+	w.got += int64(n)
+	if w.got >= watchBytes || w.first && n > 0 {
+		w.left, w.limit, w.got, w.first = watchTicks, w.silence, 0, false
+	}
+}
+
+// stop ends the watch, not the stream.
+func (w *watch) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = true
+	w.timer.Stop()
+}
