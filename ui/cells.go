@@ -26,7 +26,7 @@ type cell struct {
 // false. What a terminal could act upon, what cannot be seen, and bytes that are
 // no text are written as escapes, also marks that have nothing to stand upon: a
 // terminal would put them on whatever the screen has there.
-func (t texter) cells(text []byte, fn func(cell) bool) {
+func (t cleaner) cells(text []byte, fn func(cell) bool) {
 	col := 0
 	put := func(from, to int, show string, w int, raw bool) bool {
 		c := cell{from, to, show, col, w, raw}
@@ -76,7 +76,7 @@ var asciiText = func() string {
 
 // shown returns what is shown for a character of w columns, and whether that is
 // an escape.
-func (t texter) shown(s string, w int) (show string, raw bool) {
+func (t cleaner) shown(s string, w int) (show string, raw bool) {
 	first, _ := utf8.DecodeRuneInString(s)
 	fit := w > 0 && !unicode.Is(unicode.M, first) && clean.Text(s) == s && len(s) < maxCluster-utf8.UTFMax
 	// Some letters stand on, or under, whatever is beside them.
@@ -98,7 +98,7 @@ func (t texter) shown(s string, w int) (show string, raw bool) {
 }
 
 // textWidth returns how many columns a text takes, but not more than most.
-func (t texter) textWidth(text []byte, most int) int {
+func (t cleaner) textWidth(text []byte, most int) int {
 	w := 0
 	t.cells(text, func(c cell) bool {
 		w = c.col + c.w
@@ -109,7 +109,7 @@ func (t texter) textWidth(text []byte, most int) int {
 
 // folds returns where a text is broken to be shown on w columns: for each line
 // the byte that it begins with, and the columns before that.
-func (t texter) folds(text []byte, w int) []fold {
+func (t cleaner) folds(text []byte, w int) []fold {
 	out := []fold{{}}
 	t.cells(text, func(c cell) bool {
 		if last := out[len(out)-1]; c.col+c.w-last.col > w && c.from > last.from {

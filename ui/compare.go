@@ -11,8 +11,8 @@ import (
 )
 
 // comparison is the page that compares a version with the one below it: a unified
-// diff of texts, and of whatever else sizes, checksums and the first byte that
-// differs; of all, the attributes.
+// diff of texts; of other files the sizes, the checksums and the first byte that
+// differs; of everything the attributes.
 type comparison struct {
 	scroller
 	h    host
@@ -24,10 +24,10 @@ type comparison struct {
 	path    string // clean
 	wide    int
 	x       int // the column that the diff begins with
-	head    prose
-	done    int64     // bytes that have been compared
-	all     int64     // of how many
-	result  *compared // nil until it is there
+	head    styledLines
+	done    int64          // bytes that have been compared
+	all     int64          // of how many
+	result  *compareResult // nil until it is there
 	broken  string
 	reread  rereading
 }
@@ -57,7 +57,7 @@ func compareVersion(h host, v analyze.Version) tea.Cmd {
 	p.all = max(v.Size(), was.Size())
 	files := v.Kind() == analyze.TypeFile && was.Kind() == analyze.TypeFile
 	if !files {
-		p.result = &compared{} // there is nothing to read
+		p.result = &compareResult{} // there is nothing to read
 	}
 	h.open(p)
 	if !files {

@@ -38,7 +38,7 @@ func openExplorer(h host, s *snapshot) (body, tea.Cmd) {
 	e.layers.to(max(s.a.Read()-1, 0))
 	e.layer = layer{lk: e.lk, a: s.a, facts: s.layers, index: -1}
 	e.history = history{lk: e.lk, a: s.a, commands: s.commands}
-	e.files = files{ctx: h.context(), lk: e.lk, a: s.a, wish: s.rows.wish, anchor: s.start, attrs: s.initial.attrs, brought: e.showRows}
+	e.files = files{ctx: h.context(), lk: e.lk, a: s.a, request: s.rows.request, anchor: s.start, attrs: s.initial.attrs, onRows: e.showRows}
 	e.mode, e.from = s.initial.mode, rangeStart(s.a)
 	e.files.page = max(s.rows.rows.len(), 1) // until it is arranged
 	e.files.install(s.rows)
@@ -57,11 +57,11 @@ func (e *explorer) adopt(s *snapshot) tea.Cmd {
 	e.restyle()
 	if atTop && e.mode != analyze.Range {
 		e.layers.to(max(e.a.Read()-1, 0))
-		e.files.wish.spec = e.spec()
+		e.files.request.spec = e.spec()
 	}
 	var refind tea.Cmd
 	if !sameTree {
-		e.files.sieve = nil // its views are of another tree
+		e.files.cache = nil // its views are of another tree
 		refind = e.refindCmd()
 	}
 	return tea.Batch(refind, e.files.ask())
@@ -103,10 +103,10 @@ func specOf(a *analyze.Analysis, mode analyze.Mode, from, at int) analyze.Spec {
 // unless they are what has been asked for last.
 func (e *explorer) follow() tea.Cmd {
 	spec := e.spec()
-	if spec == e.files.wish.spec {
+	if spec == e.files.request.spec {
 		return nil
 	}
-	e.files.wish.spec = spec
+	e.files.request.spec = spec
 	return e.files.ask()
 }
 
@@ -117,8 +117,8 @@ func (e *explorer) showRows(msg rowsMsg) tea.Cmd {
 	return tea.Batch(cmd, e.sayIfFiltered())
 }
 
-// A spot is where the reader is in the explorer.
-type spot struct {
+// An explorerLocation is where the reader is in the explorer.
+type explorerLocation struct {
 	focus pane
 	layer int
 	mode  analyze.Mode
@@ -126,19 +126,19 @@ type spot struct {
 	node  analyze.NodeID
 }
 
-func (e *explorer) spot() spot {
-	return spot{focus: e.focus, layer: e.layers.cursor, mode: e.mode, from: e.from, node: e.files.anchor}
+func (e *explorer) location() explorerLocation {
+	return explorerLocation{focus: e.focus, layer: e.layers.cursor, mode: e.mode, from: e.from, node: e.files.anchor}
 }
 
-// jumpTo returns the spot of a node, for the reader to go there: it is said if a
-// filter hides it.
-func (e *explorer) jumpTo(node analyze.NodeID, layer int, mode analyze.Mode) spot {
+// jumpTo returns the location of a node, for the reader to go there: it is said
+// if a filter hides it.
+func (e *explorer) jumpTo(node analyze.NodeID, layer int, mode analyze.Mode) explorerLocation {
 	e.files.jumped = true
-	return spot{focus: filesPane, layer: layer, mode: mode, from: e.from, node: node}
+	return explorerLocation{focus: filesPane, layer: layer, mode: mode, from: e.from, node: node}
 }
 
-// goTo shows a spot.
-func (e *explorer) goTo(s spot) tea.Cmd {
+// goTo shows a location.
+func (e *explorer) goTo(s explorerLocation) tea.Cmd {
 	e.focus, e.mode, e.from = s.focus, s.mode, s.from
 	e.layers.to(s.layer)
 	return e.reveal(s.node)
@@ -149,9 +149,9 @@ func (e *explorer) reveal(node analyze.NodeID) tea.Cmd {
 	t := e.a.Tree
 	e.files.anchor = node
 	for n := t.Parent(node); n != analyze.Root; n = t.Parent(n) {
-		e.files.wish.open().set(n, true)
+		e.files.request.open().set(n, true)
 	}
-	e.files.wish.spec = e.spec()
+	e.files.request.spec = e.spec()
 	return e.files.ask()
 }
 

@@ -56,7 +56,7 @@ func (e *explorer) shapeKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case keys.scrollUp.matches(k):
 		e.scrollDetails(-1)
 	case keys.sort.matches(k):
-		e.files.wish.order = (e.files.wish.order + 1) % orderCount
+		e.files.request.order = (e.files.request.order + 1) % orderCount
 		return e.files.ask(), true
 	case keys.columns.matches(k):
 		e.files.attrs = e.files.attrs.flipped(e.files.showAttrs(e.layout.panes[filesPane].w))
@@ -175,9 +175,9 @@ func (e *explorer) nextMode() {
 
 func (e *explorer) scrollDetails(n int) {
 	if e.focus == layersPane {
-		e.layer.by(n)
+		e.layer.scrollBy(n)
 	} else {
-		e.history.by(n)
+		e.history.scrollBy(n)
 	}
 }
 

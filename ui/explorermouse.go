@@ -47,9 +47,9 @@ func (e *explorer) wheel(p pane, n int) tea.Cmd {
 		e.files.scroll(n)
 		e.files.keep()
 	case layerPane:
-		e.layer.by(n)
+		e.layer.scrollBy(n)
 	case historyPane:
-		e.history.by(n)
+		e.history.scrollBy(n)
 	}
 	return nil
 }

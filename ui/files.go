@@ -22,13 +22,13 @@ type files struct {
 
 	attrs choice // whether mode and owner are shown
 
-	wish    rowsWish              // what is to be shown: the same as what is, once no job is under way
-	seq     int                   // of the wish
-	shown   int                   // the wish that is shown
+	request rowsRequest           // what is to be shown: the same as what is, once no job is under way
+	seq     int                   // of the request
+	shown   int                   // the request that is shown
 	busy    bool                  // rows are being made
 	stop    context.CancelFunc    // gives up the rows that are being made
-	brought func(rowsMsg) tea.Cmd // takes the rows that have been made
-	sieve   *sieve
+	onRows  func(rowsMsg) tea.Cmd // takes the rows that have been made
+	cache   *viewCache
 
 	anchor analyze.NodeID // what the reader has chosen: the cursor is on it, or on its nearest parent
 	jumped bool           // the reader has asked for the anchor, and not only passed it
@@ -56,7 +56,7 @@ func (f *files) current() (analyze.NodeID, bool) {
 	return f.rows.at(f.cursor).node, true
 }
 
-// ask has the rows made anew, after the wish has changed.
+// ask has the rows made anew, after the request has changed.
 func (f *files) ask() tea.Cmd {
 	f.seq++
 	return f.start()
@@ -70,14 +70,14 @@ func (f *files) start() tea.Cmd {
 	ctx, stop := context.WithCancel(f.ctx)
 	f.stop = stop
 	cmd := f.rowsCmd(ctx)
-	f.sieve = nil // it is the command's by now
+	f.cache = nil // it is the command's by now
 	return cmd
 }
 
-// install shows rows that have been made. If the wish has changed meanwhile
+// install shows rows that have been made. If the request has changed meanwhile
 // they are shown all the same, and the next ones are asked for.
 func (f *files) install(msg rowsMsg) tea.Cmd {
-	f.busy, f.sieve = false, msg.sieve
+	f.busy, f.cache = false, msg.cache
 	if f.stop != nil {
 		f.stop()
 	}
@@ -89,10 +89,10 @@ func (f *files) install(msg rowsMsg) tea.Cmd {
 	}
 	f.shown = msg.seq
 	f.rows = msg.rows
-	if f.wish.auto && f.wish.filter.String() == msg.wish.filter.String() {
-		f.wish.filtered, f.wish.auto = msg.wish.filtered, false
+	if f.request.auto && f.request.filter.String() == msg.request.filter.String() {
+		f.request.filtered, f.request.auto = msg.request.filtered, false
 	}
-	f.view, f.spec, f.by = msg.rows.view, msg.wish.spec, msg.wish.order
+	f.view, f.spec, f.by = msg.rows.view, msg.request.spec, msg.request.order
 	// The cursor stays where it is on the screen, as far as that goes.
 	above := f.cursor - f.top
 	i := f.rows.find(f.anchor)
@@ -111,7 +111,7 @@ func (f *files) key(k *keyMap, press tea.KeyPressMsg) (tea.Cmd, bool) {
 	}
 	n, ok := f.current()
 	kids := ok && f.rows.at(f.cursor).kids
-	isOpen := kids && f.wish.open().has(n)
+	isOpen := kids && f.request.open().has(n)
 	switch {
 	case k.openAll.matches(press):
 		return f.all(true), true
@@ -144,14 +144,14 @@ func (f *files) flip(i int) tea.Cmd {
 		return nil
 	}
 	n := f.rows.at(i).node
-	open := f.wish.open()
+	open := f.request.open()
 	open.set(n, !open.has(n))
 	return f.ask()
 }
 
 // all opens or closes every directory.
 func (f *files) all(open bool) tea.Cmd {
-	*f.wish.open() = opened{all: open}
+	*f.request.open() = opened{all: open}
 	return f.ask()
 }
 

@@ -163,7 +163,7 @@ func (f *files) nodeName(l *line, d drawn) {
 	dir := d.kids || d.is(analyze.TypeDir)
 	icon := "  "
 	switch {
-	case d.kids && f.wish.open().has(d.node):
+	case d.kids && f.request.open().has(d.node):
 		icon = sg.open + " "
 	case dir:
 		icon = sg.closed + " "

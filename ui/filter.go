@@ -13,16 +13,16 @@ const filterHint = "*.so  /etc/**  >10MB  cause:metadata  ? in the help"
 // setFilter has the files pane show what a filter leaves. Directories are opened
 // anew: all of them, unless the filter leaves too much.
 func (f *files) setFilter(filter analyze.Filter) tea.Cmd {
-	if filter.String() == f.wish.filter.String() {
+	if filter.String() == f.request.filter.String() {
 		return nil
 	}
-	f.wishFilter(filter, opened{}, true)
+	f.requestFilter(filter, opened{}, true)
 	return f.ask()
 }
 
-// wishFilter changes the filter of the wish, and gives up rows of another one.
-func (f *files) wishFilter(filter analyze.Filter, open opened, auto bool) {
-	f.wish.filter, f.wish.filtered, f.wish.auto = filter, open, auto
+// requestFilter changes the filter of the request, and gives up rows of another one.
+func (f *files) requestFilter(filter analyze.Filter, open opened, auto bool) {
+	f.request.filter, f.request.filtered, f.request.auto = filter, open, auto
 	if f.busy && f.stop != nil {
 		f.stop()
 	}
@@ -31,7 +31,7 @@ func (f *files) wishFilter(filter analyze.Filter, open opened, auto bool) {
 // askFilter asks for a filter. What is typed takes effect at once; esc brings the
 // filter of before back.
 func (e *explorer) askFilter() {
-	before, anchor := e.files.wish, e.files.anchor
+	before, anchor := e.files.request, e.files.anchor
 	p := newPrompt("filter:", before.filter.String())
 	p.aside = filterHint
 	p.changed = func(text string) tea.Cmd {
@@ -53,7 +53,7 @@ func (e *explorer) askFilter() {
 	}
 	p.dropped = func() tea.Cmd {
 		e.files.anchor = anchor
-		e.files.wishFilter(before.filter, before.filtered, before.auto)
+		e.files.requestFilter(before.filter, before.filtered, before.auto)
 		return e.files.ask()
 	}
 	e.h.ask(p)
@@ -63,10 +63,10 @@ func (e *explorer) askFilter() {
 
 // dropFilter shows everything again, with what the cursor is on in sight.
 func (e *explorer) dropFilter() tea.Cmd {
-	if e.files.wish.filter.Empty() {
+	if e.files.request.filter.Empty() {
 		return e.h.say("no filter is on: f sets one")
 	}
-	e.files.wishFilter(analyze.Filter{}, opened{}, false)
+	e.files.requestFilter(analyze.Filter{}, opened{}, false)
 	return e.reveal(e.files.anchor)
 }
 
@@ -83,7 +83,7 @@ func (e *explorer) filterChanged() {
 		e.filter = nil
 		return
 	}
-	if p.failed || filter.String() != e.files.wish.filter.String() {
+	if p.failed || filter.String() != e.files.request.filter.String() {
 		return
 	}
 	p.aside = filterHint

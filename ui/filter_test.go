@@ -65,8 +65,8 @@ func TestFilterWrong(t *testing.T) {
 	press(m, "backspace")
 	typed(m, "nginx")
 	press(m, "enter")
-	if m.prompt != nil || m.explorer.files.wish.filter.String() != "*.conf re:nginx" {
-		t.Errorf("the filter is %q, the prompt %v", m.explorer.files.wish.filter, m.prompt)
+	if m.prompt != nil || m.explorer.files.request.filter.String() != "*.conf re:nginx" {
+		t.Errorf("the filter is %q, the prompt %v", m.explorer.files.request.filter, m.prompt)
 	}
 }
 
@@ -144,7 +144,7 @@ func TestTheLastFilterWins(t *testing.T) {
 		t.Errorf("rows of %s", got)
 	}
 	if m.explorer.files.busy || m.explorer.files.shown != m.explorer.files.seq {
-		t.Errorf("wish %d is shown, not %d", m.explorer.files.shown, m.explorer.files.seq)
+		t.Errorf("request %d is shown, not %d", m.explorer.files.shown, m.explorer.files.seq)
 	}
 }
 
@@ -166,7 +166,7 @@ func TestTypedAheadOfThePrompt(t *testing.T) {
 		cmds = append(cmds, cmd)
 	}
 	settle(m, append(cmds[1:], cmd)...)
-	if got := m.explorer.files.wish.filter.String(); got != ">1kB !libc" {
+	if got := m.explorer.files.request.filter.String(); got != ">1kB !libc" {
 		t.Errorf("the filter is %q", got)
 	}
 }

@@ -303,7 +303,7 @@ func (p *viewer) askGoTo() {
 		}
 		n, err := strconv.ParseInt(text, 0, 64)
 		if err != nil || n < 0 {
-			return p.h.fail(fmt.Errorf("%q is no number", text))
+			return p.h.fail(fmt.Errorf("not a number: %q", text))
 		}
 		if p.doc == nil {
 			return nil

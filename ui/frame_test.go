@@ -97,7 +97,7 @@ func settle(m *model, cmds ...tea.Cmd) (quit bool) {
 	return quit
 }
 
-var named = map[string]rune{
+var namedKeys = map[string]rune{
 	"enter": tea.KeyEnter, "tab": tea.KeyTab, "esc": tea.KeyEscape, "backspace": tea.KeyBackspace, "space": tea.KeySpace,
 	"up": tea.KeyUp, "down": tea.KeyDown, "left": tea.KeyLeft, "right": tea.KeyRight,
 	"pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "home": tea.KeyHome, "end": tea.KeyEnd,
@@ -111,7 +111,7 @@ func keyOf(name string) tea.KeyPressMsg {
 	if letter, ok := strings.CutPrefix(name, "ctrl+"); ok {
 		return tea.KeyPressMsg{Code: rune(letter[0]), Mod: tea.ModCtrl}
 	}
-	if code, ok := named[name]; ok {
+	if code, ok := namedKeys[name]; ok {
 		return tea.KeyPressMsg{Code: code}
 	}
 	r, _ := utf8.DecodeRuneInString(name)

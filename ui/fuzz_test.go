@@ -17,7 +17,7 @@ var fuzzKeys = []string{
 	"v", "d", "w", "t", "#",
 }
 
-// Whatever is pressed and clicked, on terminals of whatever size: never a
+// Whatever is pressed and clicked, on terminals of any size: never a
 // panic, and every frame is intact.
 func FuzzKeys(f *testing.F) {
 	f.Add([]byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09"))

@@ -19,7 +19,7 @@ type help struct {
 	filters bool // tell of the filter's grammar
 
 	wide  int
-	lines prose
+	lines styledLines
 }
 
 // helpColumns is the width from which on the help stands in two columns.
@@ -68,7 +68,7 @@ func (p *help) resize(w, h int) {
 // make writes the help: the keys of what it was opened from at the left, what is the same
 // everywhere at the right, or all of it below each other.
 func (p *help) make() {
-	var left, right prose
+	var left, right styledLines
 	for _, g := range p.own {
 		keySection(&left, p.lk, g)
 	}
@@ -94,8 +94,8 @@ func (p *help) render(l *line, i int) {
 }
 
 // beside puts two proses next to each other, the right one at column w.
-func beside(left, right prose, w int) prose {
-	out := make(prose, max(len(left), len(right)))
+func beside(left, right styledLines, w int) styledLines {
+	out := make(styledLines, max(len(left), len(right)))
 	for i := range out {
 		at := 0
 		if i < len(left) {
@@ -113,7 +113,7 @@ func beside(left, right prose, w int) prose {
 }
 
 // keySection adds a group of keys.
-func keySection(p *prose, lk *look, g keyGroup) {
+func keySection(p *styledLines, lk *look, g keyGroup) {
 	p.gap()
 	p.add(span{lk.st.title, g.title})
 	for _, b := range g.keys {
@@ -126,7 +126,7 @@ func keySection(p *prose, lk *look, g keyGroup) {
 }
 
 // signSection adds what the signs and the words mean.
-func signSection(p *prose, lk *look) {
+func signSection(p *styledLines, lk *look) {
 	st, sg := &lk.st, &lk.sg
 	p.gap()
 	p.add(span{st.title, "The strip"}, span{st.dim, "  one column a layer"})
@@ -164,7 +164,7 @@ func signSection(p *prose, lk *look) {
 }
 
 // filterSection adds what a filter is made of.
-func filterSection(p *prose, lk *look) {
+func filterSection(p *styledLines, lk *look) {
 	st := &lk.st
 	p.gap()
 	p.add(span{st.title, "Filters"}, span{st.dim, "  terms between spaces; all must hold"})

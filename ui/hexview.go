@@ -29,7 +29,7 @@ func (b *hexView) perRow(p *viewer) int64 {
 // digits is how many an offset has.
 func (b *hexView) digits(p *viewer) int { return max(len(fmt.Sprintf("%x", p.doc.Size())), 8) }
 
-func (b *hexView) by(p *viewer, n int) {
+func (b *hexView) scrollBy(p *viewer, n int) {
 	b.top += int64(n) * b.perRow(p)
 	b.settle(p)
 }
@@ -103,9 +103,9 @@ var hexBytes = func() string {
 	return b.String()
 }()
 
-// hexHeld is how much is held before the screen and behind its beginning, in
+// hexMargin is how much is held before the screen and behind its beginning, in
 // bytes.
-const hexHeld = 32 << 10
+const hexMargin = 32 << 10
 
 func (b *hexView) follow(p *viewer) tea.Cmd {
 	screen := 2 * int64(p.high) * b.perRow(p)
@@ -115,8 +115,8 @@ func (b *hexView) follow(p *viewer) tea.Cmd {
 	}
 	p.busy = true
 	ctx, seq, doc := p.ctx, p.seq, p.doc
-	from := max(b.top-screen-hexHeld, 0)
-	to := min(b.top+screen+hexHeld, doc.Size())
+	from := max(b.top-screen-hexMargin, 0)
+	to := min(b.top+screen+hexMargin, doc.Size())
 	return func() tea.Msg {
 		buf := make([]byte, to-from)
 		_, err := doc.ReadAt(ctx, buf, from)

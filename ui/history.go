@@ -21,7 +21,7 @@ type history struct {
 	node     analyze.NodeID
 	some     bool // there is a selected path
 	wide     int
-	lines    prose
+	lines    styledLines
 	items    []historyItem
 	owner    []int // by line: the item that it tells of, -1 if none
 	cursor   int   // the item that is selected
@@ -64,7 +64,7 @@ func (p *history) to(i int) {
 	}
 	p.top = max(p.top, last-p.page+1)
 	p.top = min(p.top, first)
-	p.by(0)
+	p.scrollBy(0)
 }
 
 // key moves the cursor if that is what the key asks for.

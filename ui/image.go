@@ -22,7 +22,7 @@ type imagePage struct {
 	lk    *look
 	a     *analyze.Analysis
 	wide  int
-	lines prose
+	lines styledLines
 	about []aboutLine // by line
 }
 

@@ -62,7 +62,7 @@ type layer struct {
 	facts []layerFacts // by layer
 	index int
 	wide  int // columns that the lines were made for
-	lines prose
+	lines styledLines
 }
 
 // show makes the lines for layer index, on w columns and h rows.

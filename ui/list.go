@@ -70,27 +70,27 @@ type scroller struct {
 // resize says how many lines there are, and how many are shown.
 func (s *scroller) resize(rows, page int) {
 	s.rows, s.page = rows, max(page, 0)
-	s.by(0)
+	s.scrollBy(0)
 }
 
 // by moves what is shown by n lines.
-func (s *scroller) by(n int) { s.top = max(min(s.top+n, s.rows-s.page), 0) }
+func (s *scroller) scrollBy(n int) { s.top = max(min(s.top+n, s.rows-s.page), 0) }
 
 // key scrolls if that is what the key asks for.
 func (s *scroller) key(k *keyMap, press fmt.Stringer) bool {
 	switch {
 	case k.down.matches(press), k.scrollDown.matches(press):
-		s.by(1)
+		s.scrollBy(1)
 	case k.up.matches(press), k.scrollUp.matches(press):
-		s.by(-1)
+		s.scrollBy(-1)
 	case k.pageDown.matches(press):
-		s.by(max(s.page-1, 1))
+		s.scrollBy(max(s.page-1, 1))
 	case k.pageUp.matches(press):
-		s.by(-max(s.page-1, 1))
+		s.scrollBy(-max(s.page-1, 1))
 	case k.home.matches(press):
-		s.by(-s.rows)
+		s.scrollBy(-s.rows)
 	case k.end.matches(press):
-		s.by(s.rows)
+		s.scrollBy(s.rows)
 	default:
 		return false
 	}
@@ -100,7 +100,7 @@ func (s *scroller) key(k *keyMap, press fmt.Stringer) bool {
 // wheel scrolls if that is what the mouse does.
 func (s *scroller) wheel(msg tea.MouseMsg) {
 	if _, ok := msg.(tea.MouseWheelMsg); ok {
-		s.by(wheel(msg.Mouse().Button))
+		s.scrollBy(wheel(msg.Mouse().Button))
 	}
 }
 

@@ -82,7 +82,7 @@ func TestLoading(t *testing.T) {
 	}
 }
 
-// Whoever reads the image is not made to wait, however often it reports.
+// Reading the image never waits for the screen, however often it reports.
 func TestReportKeepsTheNewest(t *testing.T) {
 	s := &loading{lk: &look{sg: unicodeSigns}}
 	for i := range 1_000_000 {

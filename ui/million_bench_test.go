@@ -136,7 +136,7 @@ func benchmarkTyping(b *testing.B, prompt string) {
 		_ = m.View()
 		took = append(took, time.Since(began))
 		b.StopTimer()
-		m.explorer.files.sieve = nil // keeps what filters left
+		m.explorer.files.cache = nil // keeps what filters left
 		press(m, "backspace")
 		b.StartTimer()
 	}

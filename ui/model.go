@@ -117,7 +117,7 @@ func (m *model) Init() tea.Cmd {
 type modelMsg interface{ update(m *model) tea.Cmd }
 
 // A pageMsg is a message that a view or a page sends to itself, mostly what a
-// command has brought.
+// command has onRows.
 type pageMsg interface{ update() tea.Cmd }
 
 // Update takes one message in.

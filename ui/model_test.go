@@ -225,7 +225,7 @@ func TestThemes(t *testing.T) {
 		content []string
 		not     []string
 	}{
-		{"dark", tea.BackgroundColorMsg{Color: darkPalette.lit}, "", []string{"48;2;61;74;99"}, nil},
+		{"dark", tea.BackgroundColorMsg{Color: darkPalette.column}, "", []string{"48;2;61;74;99"}, nil},
 		{"light", tea.BackgroundColorMsg{Color: lightPalette.selected}, "", []string{"48;2;213;220;230"}, nil},
 		{"256 colours", tea.ColorProfileMsg{Profile: colorprofile.ANSI256}, "", []string{"48;5;240"}, nil},
 		{"16 colours", tea.ColorProfileMsg{Profile: colorprofile.ANSI}, "", []string{"\x1b[7m", "1;4;32;4m"}, []string{"38;2", "48;2"}},

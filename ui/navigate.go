@@ -102,10 +102,10 @@ const trailLength = 100
 // A location is where the reader has been.
 type location struct {
 	view  viewID
-	files spot // where the files view was
+	files explorerLocation // where the files view was
 }
 
-func (m *model) here() location { return location{m.view, m.explorer.spot()} }
+func (m *model) here() location { return location{m.view, m.explorer.location()} }
 
 func (m *model) remember(l location) {
 	if n := len(m.trail); n > 0 && m.trail[n-1] == l {

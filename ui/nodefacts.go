@@ -16,9 +16,9 @@ var kindTexts = map[analyze.FileType]string{
 }
 
 // nodeFacts says what there is to say of a version that has no content.
-func nodeFacts(lk *look, a *analyze.Analysis, v analyze.Version) prose {
+func nodeFacts(lk *look, a *analyze.Analysis, v analyze.Version) styledLines {
 	st := &lk.st
-	var p prose
+	var p styledLines
 	p.add(span{st.strong, kindTexts[v.Kind()]})
 	if to, ok := v.Target(); ok {
 		p.add(span{st.dim, "to    "}, span{st.link, lk.text(to)})

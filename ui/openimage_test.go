@@ -135,7 +135,7 @@ func TestLeftBeforeItBegan(t *testing.T) {
 		t.Error(err)
 	}
 	if held := msg.(sessionMsg).msg.(heldMsg).g; !held.shut {
-		t.Error("what it has brought is not let go of")
+		t.Error("what it has onRows is not let go of")
 	}
 	rowWith(t, m, "Images")
 }

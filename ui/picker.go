@@ -32,8 +32,8 @@ type picker struct {
 	wide, high int
 	widest     int // columns of the longest name, and of the longest source
 	widestFrom int
-	notes      prose // below the list
-	stale      bool  // the notes are not what they would be now
+	notes      styledLines // below the list
+	stale      bool        // the notes are not what they would be now
 }
 
 // A pickerHost is what the picker sees of the program.

@@ -78,7 +78,7 @@ func enough(b []byte) bool {
 
 // index is what is known of where a text's pieces are.
 type index struct {
-	marks []mark // some of them, the first first; whoever has the slice may read on in it
+	marks []mark // some of them, the first first; those in the slice do not change any more
 	every int64  // bytes between two of them, at least
 	at    mark   // of the first piece that has not been looked at
 	done  bool   // at is the end

@@ -47,9 +47,9 @@ type rowDir struct {
 
 // Bounds of a rowList.
 const (
-	largeDir   = 1 << 14 // children from which on a directory is ordered beforehand
-	heldKids   = 1 << 17 // children of directories that are kept in order
-	windowRows = 256
+	largeDir      = 1 << 14 // children from which on a directory is ordered beforehand
+	maxCachedKids = 1 << 17 // children of directories that are kept in order
+	windowRows    = 256
 )
 
 // newRowList makes the rows of a view. It orders large directories, and passes
@@ -66,7 +66,7 @@ func newRowList(ctx context.Context, v *analyze.View, by order, open opened, bef
 			}
 		}
 	}
-	l.reckon()
+	l.countRows()
 	l.wide = map[analyze.NodeID]rowDir{}
 	for _, n := range l.large {
 		if err := ctx.Err(); err != nil {
@@ -87,8 +87,8 @@ func newRowList(ctx context.Context, v *analyze.View, by order, open opened, bef
 	return l, nil
 }
 
-// reckon counts the rows.
-func (l *rowList) reckon() {
+// countRows counts the rows.
+func (l *rowList) countRows() {
 	l.shift = map[analyze.NodeID]int{}
 	for n := range l.open.except {
 		for {
@@ -246,7 +246,7 @@ func (l *rowList) kids(n analyze.NodeID) []analyze.NodeID {
 	if d, ok := l.dirs[n]; ok {
 		return d.kids
 	}
-	if l.held > heldKids {
+	if l.held > maxCachedKids {
 		clear(l.dirs)
 		l.held = 0
 	}

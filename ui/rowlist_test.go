@@ -189,7 +189,7 @@ func TestRowListOfLargeDirectories(t *testing.T) {
 	for i := range largeDir + 10 {
 		fmt.Fprintf(&s, "file large/f%d %d\n", i, i%7)
 	}
-	for i := range heldKids {
+	for i := range maxCachedKids {
 		fmt.Fprintf(&s, "file many/d%d/f%d 1\n", i/100, i)
 	}
 	f, err := testkit.Parse(s.String())
@@ -214,7 +214,7 @@ func TestRowListOfLargeDirectories(t *testing.T) {
 			t.Fatalf("row %d is %v, want %v", i, list.at(i), want[i])
 		}
 	}
-	if list.held > 2*heldKids {
+	if list.held > 2*maxCachedKids {
 		t.Errorf("%d children are held", list.held)
 	}
 	if i := list.find(want[100].node); i != 100 {

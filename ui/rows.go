@@ -77,8 +77,8 @@ func (o *opened) set(n analyze.NodeID, open bool) {
 // clone returns a copy that shares nothing with o.
 func (o opened) clone() opened { return opened{o.all, maps.Clone(o.except)} }
 
-// A rowsWish is what the files pane is to show.
-type rowsWish struct {
+// A rowsRequest is what the files pane is to show.
+type rowsRequest struct {
 	spec   analyze.Spec
 	order  order
 	opened opened
@@ -89,7 +89,7 @@ type rowsWish struct {
 }
 
 // open returns the directories that are open.
-func (w *rowsWish) open() *opened {
+func (w *rowsRequest) open() *opened {
 	if w.filter.Empty() {
 		return &w.opened
 	}
@@ -100,9 +100,9 @@ func (w *rowsWish) open() *opened {
 // by itself.
 const autoOpen = 20_000
 
-// A sieve keeps the views that filters have made. It belongs to whoever makes
-// rows: there is never more than one at work.
-type sieve struct {
+// A viewCache keeps the views that filters have made. It belongs to the command
+// that makes rows: there is never more than one at work.
+type viewCache struct {
 	views []*analyze.View // latest use last
 }
 
@@ -110,9 +110,9 @@ type sieve struct {
 // is made from.
 const maxFiltered = 4
 
-// wished returns the view that a wish asks for. It passes over all nodes if that
+// view returns the view that a request asks for. It passes over all nodes if that
 // is not there yet.
-func (c *sieve) wished(ctx context.Context, t *analyze.Tree, w *rowsWish) (*analyze.View, error) {
+func (c *viewCache) view(ctx context.Context, t *analyze.Tree, w *rowsRequest) (*analyze.View, error) {
 	whole := t.View(w.spec)
 	if w.filter.Empty() {
 		return whole, nil
@@ -134,12 +134,12 @@ func (c *sieve) wished(ctx context.Context, t *analyze.Tree, w *rowsWish) (*anal
 	return v, nil
 }
 
-// makeRows makes the rows that a wish asks for, those from before being what was
+// makeRows makes the rows that a request asks for, those from before being what was
 // shown last; nil if nothing was. It makes the view if that is not there yet,
 // which is a pass over the nodes, so it is to be called from a command. It says in
 // w what w has left to it. The error is the context's.
-func makeRows(ctx context.Context, t *analyze.Tree, w *rowsWish, filtered *sieve, before *rowList) (*rowList, error) {
-	view, err := filtered.wished(ctx, t, w)
+func makeRows(ctx context.Context, t *analyze.Tree, w *rowsRequest, cache *viewCache, before *rowList) (*rowList, error) {
+	view, err := cache.view(ctx, t, w)
 	if err != nil {
 		return nil, err
 	}
@@ -175,29 +175,29 @@ func (r row) name(t *analyze.Tree) string {
 	return name
 }
 
-// rowsMsg brings the rows that the wish of number seq asked for.
+// rowsMsg brings the rows that the request of number seq asked for.
 type rowsMsg struct {
-	to    func(rowsMsg) tea.Cmd
-	seq   int
-	wish  rowsWish
-	rows  *rowList
-	sieve *sieve
-	err   error // the wish was given up: there are no rows
+	to      func(rowsMsg) tea.Cmd
+	seq     int
+	request rowsRequest
+	rows    *rowList
+	cache   *viewCache
+	err     error // the request was given up: there are no rows
 }
 
 func (msg rowsMsg) update() tea.Cmd { return msg.to(msg) }
 
-// rowsCmd makes the rows of the files' wish, off the event loop, and gets those
+// rowsCmd makes the rows of the files' request, off the event loop, and gets those
 // around the anchor ready.
 func (f *files) rowsCmd(ctx context.Context) tea.Cmd {
 	t, before, anchor := f.a.Tree, f.rows, f.anchor
-	msg := rowsMsg{to: f.brought, seq: f.seq, wish: f.wish, sieve: f.sieve}
-	if msg.sieve == nil {
-		msg.sieve = &sieve{}
+	msg := rowsMsg{to: f.onRows, seq: f.seq, request: f.request, cache: f.cache}
+	if msg.cache == nil {
+		msg.cache = &viewCache{}
 	}
-	msg.wish.opened, msg.wish.filtered = f.wish.opened.clone(), f.wish.filtered.clone()
+	msg.request.opened, msg.request.filtered = f.request.opened.clone(), f.request.filtered.clone()
 	return func() tea.Msg {
-		if msg.rows, msg.err = makeRows(ctx, t, &msg.wish, msg.sieve, before); msg.err == nil && msg.rows.len() > 0 {
+		if msg.rows, msg.err = makeRows(ctx, t, &msg.request, msg.cache, before); msg.err == nil && msg.rows.len() > 0 {
 			msg.rows.at(msg.rows.find(anchor))
 		}
 		return msg

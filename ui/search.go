@@ -37,7 +37,7 @@ func (e *explorer) askSearch() tea.Cmd {
 	s := &e.search
 	fuzzy := s.query.Fuzzy
 	p := newPrompt(searchLabel(fuzzy), "")
-	e.typed = &typedSearch{prompt: p, from: e.h.here(), open: e.files.wish.open().clone(), query: s.query, found: e.files.found}
+	e.typed = &typedSearch{prompt: p, from: e.h.here(), open: e.files.request.open().clone(), query: s.query, found: e.files.found}
 	s.query = analyze.Query{Fuzzy: fuzzy}
 	p.aside = e.h.keys().fuzzy.first() + " fuzzy or literal"
 	p.changed = func(text string) tea.Cmd {
@@ -89,7 +89,7 @@ func (e *explorer) cancelSearch() tea.Cmd {
 
 // restoreRows shows what was shown before the search.
 func (e *explorer) restoreRows() tea.Cmd {
-	*e.files.wish.open() = e.typed.open.clone()
+	*e.files.request.open() = e.typed.open.clone()
 	e.files.anchor = e.typed.from.files.node
 	return e.files.ask()
 }
@@ -144,12 +144,12 @@ func (e *explorer) seekOutside(msg foundMsg) tea.Cmd {
 	switch {
 	case msg.outside == 0:
 		return e.h.say("nothing matches " + e.lk.line(msg.query.Text))
-	case !e.files.wish.filter.Empty():
+	case !e.files.request.filter.Empty():
 		return e.h.say(counted(msg.outside, "path") + " beyond the filter: F drops it, then n")
 	}
 	e.h.remember(e.h.here())
 	e.focus, e.mode = filesPane, analyze.Everything
-	e.files.wish.spec = e.spec()
+	e.files.request.spec = e.spec()
 	e.search.busy = true
 	return e.seek(nearest)
 }
@@ -193,7 +193,7 @@ func (msg foundMsg) update() tea.Cmd {
 	}
 	p := e.typed.prompt
 	e.typed.result = &msg
-	p.aside, p.failed = msg.aside(e.files.wish.filter.Empty()), msg.n == 0 && msg.query.Text != ""
+	p.aside, p.failed = msg.aside(e.files.request.filter.Empty()), msg.n == 0 && msg.query.Text != ""
 	cmds := []tea.Cmd{e.restoreRows()}
 	if msg.n > 0 {
 		cmds = append(cmds, e.reveal(msg.at))

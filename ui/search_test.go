@@ -117,23 +117,23 @@ func TestSearchClosesWhatItOpened(t *testing.T) {
 	}
 }
 
-// Matches are lit in the rows until esc; what is lit is what was typed.
-func TestSearchLights(t *testing.T) {
+// Matches stand out in the rows until esc: that which was typed.
+func TestMatchesStandOut(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "C g /")
 	typed(m, "ib")
 	press(m, "enter j")
-	lit := func() bool { return strings.Contains(m.View().Content, m.lk.st.match.on+"ib") }
-	if !lit() {
-		t.Error("no match is lit")
+	shown := func() bool { return strings.Contains(m.View().Content, m.lk.st.match.on+"ib") }
+	if !shown() {
+		t.Error("no match stands out")
 	}
 	press(m, "esc")
-	if lit() {
-		t.Error("esc leaves matches lit")
+	if shown() {
+		t.Error("matches stand out after esc")
 	}
 	press(m, "n")
-	if !lit() {
-		t.Error("n lights nothing")
+	if !shown() {
+		t.Error("no match stands out after n")
 	}
 }
 
@@ -252,7 +252,7 @@ func TestSearchWhileReading(t *testing.T) {
 		t.Errorf("all layers: the cursor is on %s", got)
 	}
 	if m.explorer.files.found.Tree() != m.a.Tree {
-		t.Error("matches of fewer layers are lit")
+		t.Error("matches of fewer layers stand out")
 	}
 	rowWith(t, m, "filter: /**")
 }

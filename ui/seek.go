@@ -73,8 +73,8 @@ func (e *explorer) seek(d direction) tea.Cmd {
 	if e.typed != nil {
 		e.typed.result, from = nil, e.typed.from.files.node
 	}
-	job := seekJob{e: e, t: e.a.Tree, from: from, to: d, query: s.query, known: s.found, wish: f.wish}
-	if f.spec == f.wish.spec && f.view.Tree() == e.a.Tree && sameFilter(f.view, f.wish.filter) {
+	job := seekJob{e: e, t: e.a.Tree, from: from, to: d, query: s.query, known: s.found, request: f.request}
+	if f.spec == f.request.spec && f.view.Tree() == e.a.Tree && sameFilter(f.view, f.request.filter) {
 		job.view = f.view
 	}
 	return seekCmd(ctx, stop, s.seq, job)
@@ -88,14 +88,14 @@ func sameFilter(v *analyze.View, f analyze.Filter) bool {
 
 // A seekJob is what a search is told.
 type seekJob struct {
-	e     *explorer // what is found is brought to it
-	t     *analyze.Tree
-	view  *analyze.View // to search; nil if it is yet to be made from the wish
-	wish  rowsWish
-	from  analyze.NodeID
-	to    direction
-	query analyze.Query
-	known matches // that may still hold
+	e       *explorer // what is found is onRows to it
+	t       *analyze.Tree
+	view    *analyze.View // to search; nil if it is yet to be made from the request
+	request rowsRequest
+	from    analyze.NodeID
+	to      direction
+	query   analyze.Query
+	known   matches // that may still hold
 }
 
 // do does the job.
@@ -103,7 +103,7 @@ func (j seekJob) do(ctx context.Context) (foundMsg, error) {
 	msg := foundMsg{e: j.e, query: j.query, from: j.to}
 	var err error
 	if j.view == nil {
-		if j.view, err = (&sieve{}).wished(ctx, j.t, &j.wish); err != nil {
+		if j.view, err = (&viewCache{}).view(ctx, j.t, &j.request); err != nil {
 			return msg, err
 		}
 	}
@@ -124,7 +124,7 @@ func (j seekJob) do(ctx context.Context) (foundMsg, error) {
 
 // byPosition chooses a match in the order of the rows.
 func (j seekJob) byPosition(msg *foundMsg) {
-	w := walk{t: j.t, view: j.view, set: msg.set, order: j.wish.order}
+	w := walk{t: j.t, view: j.view, set: msg.set, order: j.request.order}
 	switch {
 	case j.to == nearest && msg.set.Has(j.from):
 		msg.at = j.from
@@ -158,7 +158,7 @@ func (j seekJob) byRank(msg *foundMsg) {
 
 // seekCmd searches, off the event loop.
 func seekCmd(ctx context.Context, stop context.CancelFunc, seq int, j seekJob) tea.Cmd {
-	j.wish.opened, j.wish.filtered = opened{}, opened{} // the event loop's own
+	j.request.opened, j.request.filtered = opened{}, opened{} // the event loop's own
 	return func() tea.Msg {
 		defer stop()
 		msg, err := j.do(ctx)

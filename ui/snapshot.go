@@ -25,7 +25,7 @@ type snapshot struct {
 
 // newSnapshot works out all but the rows. It passes over lists that may be long,
 // so it is to be called from a command.
-func newSnapshot(a *analyze.Analysis, t texter) *snapshot {
+func newSnapshot(a *analyze.Analysis, t cleaner) *snapshot {
 	s := &snapshot{a: a, commands: make([]string, len(a.Layers)), layers: factsByLayer(a)}
 	for i, l := range a.Layers {
 		if s.commands[i] = t.line(dockerfile.StepText(l.Layer.Step)); s.commands[i] == "" {
@@ -39,19 +39,19 @@ func newSnapshot(a *analyze.Analysis, t texter) *snapshot {
 const unknownStep = "unknown"
 
 // firstSnapshot gets ready what the first frame shows. The error is the context's.
-func firstSnapshot(ctx context.Context, a *analyze.Analysis, in initial, t texter) (*snapshot, error) {
+func firstSnapshot(ctx context.Context, a *analyze.Analysis, in initial, t cleaner) (*snapshot, error) {
 	s := newSnapshot(a, t)
 	s.initial = in
 	start, open := firstNode(a)
 	s.start = start
-	s.rows.wish = rowsWish{
+	s.rows.request = rowsRequest{
 		spec:   specOf(a, in.mode, rangeStart(a), max(a.Read()-1, 0)),
 		order:  in.order,
 		opened: open,
 	}
-	s.rows.sieve = &sieve{}
+	s.rows.cache = &viewCache{}
 	var err error
-	s.rows.rows, err = makeRows(ctx, a.Tree, &s.rows.wish, s.rows.sieve, nil)
+	s.rows.rows, err = makeRows(ctx, a.Tree, &s.rows.request, s.rows.cache, nil)
 	return s, err
 }
 
@@ -141,7 +141,7 @@ func (msg settledMsg) update(m *model) tea.Cmd {
 
 // settleCmd makes the comparisons that loading has left, if it has.
 func (m *model) settleCmd() tea.Cmd {
-	ctx, a, text := m.ctx, m.a, m.lk.texter
+	ctx, a, text := m.ctx, m.a, m.lk.cleaner
 	if a.Unsettled() == 0 {
 		return nil
 	}
@@ -194,7 +194,7 @@ func (m *model) shownCmd() tea.Cmd {
 
 // loadedFrom returns what makes a message of an analysis.
 func (m *model) loadedFrom() func(ctx context.Context, a *analyze.Analysis) loadedMsg {
-	in, text := m.initial, m.lk.texter
+	in, text := m.initial, m.lk.cleaner
 	return func(ctx context.Context, a *analyze.Analysis) loadedMsg {
 		s, err := firstSnapshot(ctx, a, in, text)
 		return loadedMsg{s, err}

@@ -15,21 +15,21 @@ func spansWidth(spans []span) int {
 	return n
 }
 
-// A prose is lines of spans, made once and drawn as long as they hold. Lines
+// A styledLines is lines of spans, made once and drawn as long as they hold. Lines
 // that are too long are cut off.
-type prose [][]span
+type styledLines [][]span
 
-func (p *prose) add(spans ...span) { *p = append(*p, spans) }
+func (p *styledLines) add(spans ...span) { *p = append(*p, spans) }
 
 // gap adds an empty line, unless there is one.
-func (p *prose) gap() {
+func (p *styledLines) gap() {
 	if n := len(*p); n > 0 && len((*p)[n-1]) > 0 {
 		*p = append(*p, nil)
 	}
 }
 
 // render draws line i into l.
-func (p prose) render(l *line, i int) {
+func (p styledLines) render(l *line, i int) {
 	if i < 0 || i >= len(p) {
 		return
 	}

@@ -41,7 +41,7 @@ func (s strip) head(l *line, lk *look) {
 	// Which label stands where: -1 is none.
 	at := make([]byte, s.n)
 	lit := make([]bool, s.n)
-	place := func(layer, start int, mark bool) {
+	label := func(layer, start int, mark bool) {
 		text := strconv.Itoa(layer)
 		start = max(min(start, s.n-len(text)), 0)
 		if len(text) > s.n {
@@ -58,19 +58,19 @@ func (s strip) head(l *line, lk *look) {
 		}
 	}
 	digits := len(strconv.Itoa(s.selected))
-	place(s.selected, s.selected-s.first-digits+1, true)
+	label(s.selected, s.selected-s.first-digits+1, true)
 	if s.selected != s.first {
-		place(s.first, 0, false)
+		label(s.first, 0, false)
 	}
 	if last := s.first + s.n - 1; s.selected != last {
-		place(last, s.n, false)
+		label(last, s.n, false)
 	}
 	for i, c := range at {
 		switch {
 		case c == 0:
 			l.skip(1)
 		case lit[i]:
-			l.put(lk.st.litHead, string(rune(c)))
+			l.put(lk.st.columnHead, string(rune(c)))
 		default:
 			l.put(lk.st.dim, string(rune(c)))
 		}
@@ -87,7 +87,7 @@ func (s strip) row(l *line, lk *look, all []analyze.Sign) {
 		}
 		st := lk.st.strip[sign]
 		if i == s.selected {
-			st = lk.st.litStrip[sign]
+			st = lk.st.columnStrip[sign]
 		}
 		l.put(st, lk.sg.strip[sign])
 	}

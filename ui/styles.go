@@ -17,7 +17,7 @@ type palette struct {
 	shows, covers, cut color.Color // a version that shows, one that is covered, a removal
 	waste              color.Color // wasted bytes
 	selected, idle     color.Color // background of the selected row, with the focus and without
-	lit                color.Color // background of the selected layer's column
+	column             color.Color // background of the selected layer's column
 	dir, link          color.Color // names of directories and links
 
 	// Of a text: words of a language, literals, numbers, remarks, and names that
@@ -37,7 +37,7 @@ var darkPalette = palette{
 	waste:    lipgloss.Color("#f29e6a"),
 	selected: lipgloss.Color("#2f4468"),
 	idle:     lipgloss.Color("#2a303c"),
-	lit:      lipgloss.Color("#3d4a63"),
+	column:   lipgloss.Color("#3d4a63"),
 	dir:      lipgloss.Color("#9ec1ff"),
 	link:     lipgloss.Color("#86d3cf"),
 	keyword:  lipgloss.Color("#c792ea"),
@@ -59,7 +59,7 @@ var lightPalette = palette{
 	waste:    lipgloss.Color("#b64700"),
 	selected: lipgloss.Color("#cfe3ff"),
 	idle:     lipgloss.Color("#e8ecf1"),
-	lit:      lipgloss.Color("#d5dce6"),
+	column:   lipgloss.Color("#d5dce6"),
 	dir:      lipgloss.Color("#0b4a9e"),
 	link:     lipgloss.Color("#0b6e6a"),
 	keyword:  lipgloss.Color("#8250b5"),
@@ -108,12 +108,12 @@ func (t theme) palette() palette {
 		return lightPalette
 	case dark256:
 		p := darkPalette
-		p.selected, p.idle, p.lit = lipgloss.Color("238"), lipgloss.Color("235"), lipgloss.Color("240")
+		p.selected, p.idle, p.column = lipgloss.Color("238"), lipgloss.Color("235"), lipgloss.Color("240")
 		p.found, p.foundHere = lipgloss.Color("58"), lipgloss.Color("94")
 		return p
 	case light256:
 		p := lightPalette
-		p.selected, p.idle, p.lit = lipgloss.Color("153"), lipgloss.Color("254"), lipgloss.Color("252")
+		p.selected, p.idle, p.column = lipgloss.Color("153"), lipgloss.Color("254"), lipgloss.Color("252")
 		p.found, p.foundHere = lipgloss.Color("229"), lipgloss.Color("221")
 		return p
 	case basic:
@@ -162,8 +162,8 @@ type styles struct {
 	waste, bar, wasteBar     style
 	dir, link                style
 	strip                    [4]style // by analyze.Sign
-	litStrip                 [4]style // the same in the selected layer's column
-	litHead                  style    // that layer's number
+	columnStrip              [4]style // the same in the selected layer's column
+	columnHead               style    // that layer's number
 	change                   [5]style // by analyze.Change
 	selected, idleSelected   style    // bases of the selected row
 	failure                  style
@@ -196,7 +196,7 @@ func newStyles(t theme) styles {
 		wasteBar:     newStyle(fg(p.waste)),
 		dir:          newStyle(fg(p.dir)),
 		link:         newStyle(fg(p.link)),
-		litHead:      newStyle(lit(fg(p.text).Bold(true), p.lit)),
+		columnHead:   newStyle(inColumn(fg(p.text).Bold(true), p.column)),
 		selected:     newStyle(lipgloss.NewStyle().Background(p.selected)),
 		idleSelected: newStyle(lipgloss.NewStyle().Background(p.idle)),
 		failure:      newStyle(fg(p.cut).Bold(true)),
@@ -230,7 +230,7 @@ func (s *styles) addSigns(p palette, faint lipgloss.Style) {
 		analyze.SignCovered: fg(p.covers),
 		analyze.SignShows:   fg(p.shows),
 	} {
-		s.strip[sign], s.litStrip[sign] = newStyle(st), newStyle(lit(st, p.lit))
+		s.strip[sign], s.columnStrip[sign] = newStyle(st), newStyle(inColumn(st, p.column))
 	}
 	for change, c := range map[analyze.Change]color.Color{
 		analyze.Added:     p.shows,
@@ -262,8 +262,8 @@ func (s *styles) addTexts(p palette, few bool) {
 	}
 }
 
-// lit puts st into the selected layer's column.
-func lit(st lipgloss.Style, bg color.Color) lipgloss.Style {
+// inColumn puts st into the selected layer's column.
+func inColumn(st lipgloss.Style, bg color.Color) lipgloss.Style {
 	if bg == nil {
 		return st.Bold(true).Underline(true)
 	}
@@ -275,7 +275,7 @@ func lit(st lipgloss.Style, bg color.Color) lipgloss.Style {
 type look struct {
 	st styles
 	sg signs
-	texter
+	cleaner
 }
 
 // cursor returns the base of the row under a cursor.

@@ -69,24 +69,24 @@ func wrap(s string, w int) []string {
 	return lines
 }
 
-// A texter makes text of an image fit for the terminal.
-type texter struct {
+// A cleaner makes text of an image fit for the terminal.
+type cleaner struct {
 	ascii bool // the locale has ASCII only
 }
 
 // text returns a name or a path on one line with everything that a terminal
 // could act upon written as an escape.
-func (t texter) text(s string) string {
+func (t cleaner) text(s string) string {
 	return t.narrow(clean.Text(s))
 }
 
 // line returns a command or a message on one line, white space folded.
-func (t texter) line(s string) string {
+func (t cleaner) line(s string) string {
 	return t.narrow(clean.Line(s))
 }
 
 // narrow writes what is not ASCII as escapes, if the locale asks for that.
-func (t texter) narrow(s string) string {
+func (t cleaner) narrow(s string) string {
 	if !t.ascii {
 		return s
 	}

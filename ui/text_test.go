@@ -46,10 +46,10 @@ func TestTexter(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := (texter{}).text(tt.in); got != tt.text {
+			if got := (cleaner{}).text(tt.in); got != tt.text {
 				t.Errorf("got %q, want %q", got, tt.text)
 			}
-			if got := (texter{ascii: true}).text(tt.in); got != tt.ascii {
+			if got := (cleaner{ascii: true}).text(tt.in); got != tt.ascii {
 				t.Errorf("in ASCII: got %q, want %q", got, tt.ascii)
 			}
 		})

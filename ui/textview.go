@@ -71,7 +71,7 @@ func (t *textView) folds(p *viewer, r int64) []fold {
 }
 
 // by scrolls by n rows of the screen.
-func (t *textView) by(p *viewer, n int) {
+func (t *textView) scrollBy(p *viewer, n int) {
 	t.want = nil
 	t.sub += n
 	t.settle(p)

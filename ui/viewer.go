@@ -25,7 +25,7 @@ type viewer struct {
 	seq    int    // of what is shown: what was read for another version is dropped
 	doc    *document
 	index  index
-	facts  prose // in place of content, of what has none
+	facts  styledLines // in place of content, of what has none
 	broken string
 	reread rereading
 	busy   bool // something is being read for the screen
@@ -44,9 +44,9 @@ type viewer struct {
 // document is a file that has been opened.
 type document struct {
 	content
-	nature string // "PNG image, 640 x 480"
-	binary bool
-	lexer  lexer // nil: none
+	description string // "PNG image, 640 x 480"
+	binary      bool
+	lexer       lexer // nil: none
 }
 
 // show has the page show a version.
@@ -126,11 +126,11 @@ func (p *viewer) settle() {
 
 func (p *viewer) title(w int) (left, right string) {
 	v := p.v
-	nature := v.Kind().String()
+	what := v.Kind().String()
 	if p.doc != nil {
-		nature = p.doc.nature
+		what = p.doc.description
 	}
-	parts := []string{fmt.Sprintf("layer %d", v.Layer()), nature}
+	parts := []string{fmt.Sprintf("layer %d", v.Layer()), what}
 	if v.Kind() == analyze.TypeFile {
 		parts = append(parts, human.Size(v.Size()))
 	}
@@ -185,17 +185,17 @@ func (p *viewer) render(l *line, i int) {
 
 func (p *viewer) mouse(msg tea.MouseMsg, _, _ int) tea.Cmd {
 	if _, ok := msg.(tea.MouseWheelMsg); ok && p.doc != nil {
-		p.by(wheel(msg.Mouse().Button))
+		p.scrollBy(wheel(msg.Mouse().Button))
 	}
 	return p.follow()
 }
 
 // by scrolls by n rows.
-func (p *viewer) by(n int) {
+func (p *viewer) scrollBy(n int) {
 	if p.hex {
-		p.bytes.by(p, n)
+		p.bytes.scrollBy(p, n)
 	} else {
-		p.text.by(p, n)
+		p.text.scrollBy(p, n)
 	}
 }
 
@@ -212,13 +212,13 @@ func (p *viewer) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case p.doc == nil:
 		return nil, false
 	case keys.down.matches(k):
-		p.by(1)
+		p.scrollBy(1)
 	case keys.up.matches(k):
-		p.by(-1)
+		p.scrollBy(-1)
 	case keys.pageDown.matches(k):
-		p.by(max(p.high-1, 1))
+		p.scrollBy(max(p.high-1, 1))
 	case keys.pageUp.matches(k):
-		p.by(-max(p.high-1, 1))
+		p.scrollBy(-max(p.high-1, 1))
 	case keys.home.matches(k):
 		p.text.x = 0
 		p.seek(goal{byRow, 0}, 0)

@@ -128,7 +128,7 @@ func TestViewerFrames(t *testing.T) {
 func TestViewerThemes(t *testing.T) {
 	defer func(d time.Duration) { highlightTime = d }(highlightTime)
 	highlightTime = time.Hour
-	dark := tea.BackgroundColorMsg{Color: darkPalette.lit}
+	dark := tea.BackgroundColorMsg{Color: darkPalette.column}
 	light := tea.BackgroundColorMsg{Color: lightPalette.selected}
 	themes := map[string][]tea.Msg{
 		"dark":     {dark},
@@ -174,7 +174,7 @@ func TestViewerOpens(t *testing.T) {
 		{"as text again", "/srv/app.py", "v t t", "1 #!/usr/bin/env"},
 		{"a line", "/srv/app.py", "v : 6 enter", "13 "},
 		{"a byte", "/srv/blob", "v : 0 x 1 0 0 0 enter", "00001000"},
-		{"no number", "/srv/blob", "v : x enter", "is no number"},
+		{"not a number", "/srv/blob", "v : x enter", "not a number"},
 		{"not found", "/srv/app.py", "v / z z z", "not found"},
 		{"found", "/srv/app.py", "v / g r e e t", "1 of 3"},
 		{"the next", "/srv/app.py", "v / g r e e t enter n", "2 of 3"},

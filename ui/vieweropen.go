@@ -136,6 +136,6 @@ func openDocument(ctx context.Context, c content, path string) (*document, []byt
 	if !d.binary {
 		d.lexer = lexerFor(path[strings.LastIndexByte(path, '/')+1:], head)
 	}
-	d.nature = natureOf(head, path, d)
+	d.description = describeContent(head, path, d)
 	return d, head, nil
 }

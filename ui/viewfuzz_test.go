@@ -54,7 +54,7 @@ func FuzzCells(f *testing.F) {
 		if len(text) > maxPiece || w < 1 || w > 300 || bytes.IndexByte(text, '\n') >= 0 {
 			return
 		}
-		for _, lk := range []look{{sg: unicodeSigns}, {sg: asciiSigns, texter: texter{ascii: true}}} {
+		for _, lk := range []look{{sg: unicodeSigns}, {sg: asciiSigns, cleaner: cleaner{ascii: true}}} {
 			end, col := 0, 0
 			starts := map[int]int{0: 0}
 			widest := 1

@@ -43,8 +43,8 @@ type waste struct {
 	count    int // of rows
 
 	detail     scroller
-	lines      prose // of the detail
-	told       wasteRow
+	lines      styledLines // of the detail
+	described  wasteRow
 	wide, high int
 }
 
@@ -126,11 +126,11 @@ func (p *waste) resize(w, h int) {
 	}
 	p.list.resize(p.count, h-1-detail-min(detail, 1)) // without the head, the detail and the line above it
 	r, ok := p.current()
-	if w != p.wide || detail != p.high || r != p.told {
-		if r != p.told {
+	if w != p.wide || detail != p.high || r != p.described {
+		if r != p.described {
 			p.detail.top = 0
 		}
-		p.wide, p.high, p.told = w, detail, r
+		p.wide, p.high, p.described = w, detail, r
 		p.lines = p.lines[:0]
 		if ok {
 			p.describe(r)
@@ -151,9 +151,9 @@ func (p *waste) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		p.cursor, p.top = 0, 0
 		p.fill()
 	case keys.scrollDown.matches(k):
-		p.detail.by(1)
+		p.detail.scrollBy(1)
 	case keys.scrollUp.matches(k):
-		p.detail.by(-1)
+		p.detail.scrollBy(-1)
 	case keys.export.matches(k) && p.sorted != nil:
 		return p.askExport(), true
 	case keys.openAll.matches(k), keys.foldAll.matches(k):

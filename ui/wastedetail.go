@@ -72,8 +72,8 @@ func (p *waste) describeGroup(g *wasteGroup) {
 // findingsShown is how many findings are told of one group.
 const findingsShown = 8
 
-// describeFindings tells what is to be mended in what one layer wastes for one cause, and
-// reports whether there was anything.
+// describeFindings tells what to change about what one layer wastes for one cause,
+// and reports whether there was anything.
 func (p *waste) describeFindings(g *wasteGroup) bool {
 	if g.by < 0 {
 		return false

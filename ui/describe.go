@@ -37,7 +37,7 @@ func isText(head []byte, goes bool) bool {
 }
 
 // magics are what files begin with, and what those are.
-var magics = []struct{ head, nature string }{
+var magics = []struct{ head, description string }{
 	{"\x1f\x8b", "gzip"},
 	{"\x28\xb5\x2f\xfd", "zstd"},
 	{"\xfd7zXZ\x00", "xz"},
@@ -73,13 +73,13 @@ var (
 	interpreter = regexp.MustCompile(`^#![ \t]*([[:graph:]]+)(?:[ \t]+([[:graph:]]+))?`)
 )
 
-// natureOf says in a few words what a file is, by how it begins. The words are
+// describeContent says in a few words what a file is, by how it begins. The words are
 // peel's own but for an interpreter's name, which is plain ASCII.
-func natureOf(head []byte, name string, d *document) string {
+func describeContent(head []byte, name string, d *document) string {
 	if d.Size() == 0 {
 		return "empty"
 	}
-	if n, ok := elfNature(head); ok {
+	if n, ok := describeELF(head); ok {
 		return n
 	}
 	if c, form, err := image.DecodeConfig(bytes.NewReader(head)); err == nil {
@@ -87,7 +87,7 @@ func natureOf(head []byte, name string, d *document) string {
 	}
 	for _, m := range magics {
 		if bytes.HasPrefix(head, []byte(m.head)) && (d.binary || m.head[0] == '!' || m.head[0] == '%') {
-			return m.nature
+			return m.description
 		}
 	}
 	ext := strings.ToLower(path.Ext(name))
@@ -103,7 +103,7 @@ func natureOf(head []byte, name string, d *document) string {
 		return "Python bytecode"
 	}
 	if !d.binary {
-		return textNature(head, d)
+		return describeText(head, d)
 	}
 	if kind, _, _ := strings.Cut(http.DetectContentType(head), ";"); kind != "application/octet-stream" && !strings.HasPrefix(kind, "text/") {
 		return kind
@@ -124,8 +124,8 @@ func interpreterOf(head []byte) (string, bool) {
 	return program, true
 }
 
-// textNature says what a text is.
-func textNature(head []byte, d *document) string {
+// describeText says what a text is.
+func describeText(head []byte, d *document) string {
 	if name, ok := interpreterOf(head); ok {
 		return "script for " + cut(name, 20, "")
 	}
@@ -142,8 +142,8 @@ func textNature(head []byte, d *document) string {
 	return "text"
 }
 
-// elfNature says of an ELF file what it is and what it runs on.
-func elfNature(head []byte) (string, bool) {
+// describeELF says of an ELF file what it is and what it runs on.
+func describeELF(head []byte) (string, bool) {
 	if len(head) < 20 || string(head[:4]) != elf.ELFMAG {
 		return "", false
 	}

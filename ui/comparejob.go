@@ -22,8 +22,8 @@ import (
 // work is n log n, and both are held.
 const maxDiff = 8 << 20
 
-// compared is what comparing two contents has given.
-type compared struct {
+// A compareResult is what comparing two contents has given.
+type compareResult struct {
 	files          bool // both were files
 	isSum, wasSum  string
 	first          int64    // the first byte that differs; -1 if none does
@@ -33,9 +33,9 @@ type compared struct {
 	added, removed int
 }
 
-// comparing is a comparison of contents under way. Whoever takes the next step
-// owns it.
-type comparing struct {
+// A compareJob is a comparison of contents under way. It belongs to the command
+// that takes the next step.
+type compareJob struct {
 	p        *comparison
 	is, was  content
 	isSum    hash.Hash
@@ -48,7 +48,7 @@ type comparing struct {
 }
 
 // end lets go of the files.
-func (c *comparing) end() {
+func (c *compareJob) end() {
 	_ = c.is.Close() // nothing was written
 	_ = c.was.Close()
 }
@@ -59,19 +59,19 @@ func (p *comparison) beginCmd() tea.Cmd {
 	return func() tea.Msg {
 		a, err := is.Body(ctx)
 		if err != nil {
-			return comparedMsg{p: p, err: err}
+			return compareDoneMsg{p: p, err: err}
 		}
 		b, err := was.Body(ctx)
 		if err != nil {
-			return comparedMsg{p: p, err: errors.Join(err, a.Close())}
+			return compareDoneMsg{p: p, err: errors.Join(err, a.Close())}
 		}
-		c := &comparing{p: p, is: a, was: b, isSum: sha256.New(), wasSum: sha256.New(), text: true, first: -1}
+		c := &compareJob{p: p, is: a, was: b, isSum: sha256.New(), wasSum: sha256.New(), text: true, first: -1}
 		return c.step(ctx)
 	}
 }
 
 // step compares some more.
-func (c *comparing) step(ctx context.Context) tea.Msg {
+func (c *compareJob) step(ctx context.Context) tea.Msg {
 	for i := range c.buf {
 		if c.buf[i] == nil {
 			c.buf[i] = make([]byte, min(readStep, max(c.is.Size(), c.was.Size())))
@@ -87,12 +87,12 @@ func (c *comparing) step(ctx context.Context) tea.Msg {
 	switch {
 	case err != nil:
 		c.end()
-		return comparedMsg{p: c.p, err: err}
+		return compareDoneMsg{p: c.p, err: err}
 	case c.pos < max(c.is.Size(), c.was.Size()):
-		return comparingMsg{c}
+		return compareStepMsg{c}
 	}
 	c.end()
-	return comparedMsg{p: c.p, result: c.conclude()}
+	return compareDoneMsg{p: c.p, result: c.conclude()}
 }
 
 // readPart reads what there is of a content at off.
@@ -106,7 +106,7 @@ func readPart(ctx context.Context, c content, buf []byte, off int64) ([]byte, er
 }
 
 // take takes in the next parts of both.
-func (c *comparing) take(is, was []byte) {
+func (c *compareJob) take(is, was []byte) {
 	c.isSum.Write(is)
 	c.wasSum.Write(was)
 	if c.first < 0 && !bytes.Equal(is, was) {
@@ -126,8 +126,8 @@ func (c *comparing) take(is, was []byte) {
 }
 
 // conclude makes the result, and the diff if both are texts.
-func (c *comparing) conclude() *compared {
-	r := &compared{files: true, first: c.first}
+func (c *compareJob) conclude() *compareResult {
+	r := &compareResult{files: true, first: c.first}
 	r.isSum, r.wasSum = hex.EncodeToString(c.isSum.Sum(nil)), hex.EncodeToString(c.wasSum.Sum(nil))
 	switch {
 	case c.first < 0:
@@ -169,10 +169,10 @@ func attributeNames(of ...map[string]string) []string {
 	return slices.Compact(names)
 }
 
-// comparingMsg says how far a comparison has come.
-type comparingMsg struct{ c *comparing }
+// compareStepMsg says how far a comparison has come.
+type compareStepMsg struct{ c *compareJob }
 
-func (msg comparingMsg) update() tea.Cmd {
+func (msg compareStepMsg) update() tea.Cmd {
 	p := msg.c.p
 	p.done = msg.c.pos
 	ctx := p.ctx
@@ -180,16 +180,16 @@ func (msg comparingMsg) update() tea.Cmd {
 }
 
 // drop ends a comparison that nobody wants any more.
-func (msg comparingMsg) drop() { msg.c.end() }
+func (msg compareStepMsg) drop() { msg.c.end() }
 
-// comparedMsg brings what a comparison has given.
-type comparedMsg struct {
+// compareDoneMsg brings what a comparison has given.
+type compareDoneMsg struct {
 	p      *comparison
-	result *compared
+	result *compareResult
 	err    error
 }
 
-func (msg comparedMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
+func (msg compareDoneMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
 	p := msg.p
 	switch {
 	case p.ctx.Err() != nil: // nobody waits for it any more
