@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 
 	"github.com/peelhq/peel/source/engine"
@@ -62,6 +63,10 @@ func (o *opener) fromAPI(ctx context.Context, e engine.Engine, ref string, info 
 	what := e.Name() + "://" + ref
 	b, err := o.saved(ctx, e, ref, info)
 	if err != nil {
+		if im, ok := o.withoutLayers(ctx, e, ref, info); ok {
+			im.Source = what
+			return im, nil
+		}
 		return nil, err // says already which engine and image
 	}
 	im, err := o.image(ctx, b, "", anyForm)
@@ -77,6 +82,37 @@ func (o *opener) fromAPI(ctx context.Context, e engine.Engine, ref string, info 
 	})
 	return im, nil
 }
+
+// withoutLayers makes an image that has no layers of what the engine tells of it:
+// Docker before version 25 does not save such an image.
+func (o *opener) withoutLayers(ctx context.Context, e engine.Engine, ref string, info engine.Image) (*Image, bool) {
+	if !info.NoLayers || ctx.Err() != nil {
+		return nil, false
+	}
+	text, err := e.Config(ctx, ref)
+	if err != nil {
+		o.Log.Debug("the engine does not describe the image", "engine", e.Name(), "image", ref, "error", err)
+		return nil, false
+	}
+	im, err := describeStored(info.ID, text, nil)
+	if err != nil {
+		return nil, false
+	}
+	if im.Name = info.ArchiveName(ref); im.Name == "" {
+		im.Name = ref
+	}
+	im.origin = origin{bundle: noFiles{}, meter: o.meter, log: o.Log, cache: o.cache}
+	return im, true
+}
+
+// noFiles is the bundle of an image of which there are no files.
+type noFiles struct{}
+
+func (noFiles) file(_ context.Context, name string) (*blob, error) {
+	return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+}
+
+func (noFiles) close() error { return nil }
 
 // apiAgain returns a function that opens an image, by its ID, by the API of the
 // engine that reach finds, with its contents kept.

@@ -102,10 +102,7 @@ func (s *storeImage) docker(driver, top string, info engine.Image, wanted string
 		return nil, fmt.Errorf("the store has it for %s, not for %s", has, want)
 	}
 	diffIDs := config.RootFS.DiffIDs
-	switch {
-	case len(diffIDs) == 0:
-		return nil, fmt.Errorf("the image has no layers")
-	case len(info.DiffIDs) > 0 && !slices.Equal(diffIDs, info.DiffIDs):
+	if (len(info.DiffIDs) > 0 || info.NoLayers) && !slices.Equal(diffIDs, info.DiffIDs) {
 		return nil, fmt.Errorf("the engine and the image's config do not name the same layers")
 	}
 	if err := (&Image{}).checkLayers(len(diffIDs)); err != nil {
@@ -124,8 +121,13 @@ func (s *storeImage) docker(driver, top string, info engine.Image, wanted string
 		}
 		layers = append(layers, files)
 	}
-	if last := layers[len(layers)-1]; top != "" && last.dir != driver+"/"+top+"/diff" {
-		return nil, fmt.Errorf("the engine keeps the topmost layer in %s, the store in %s", top, last.dir)
+	if top != "" {
+		if len(layers) == 0 {
+			return nil, fmt.Errorf("the engine keeps the topmost layer in %s, the config names none", top)
+		}
+		if last := layers[len(layers)-1]; last.dir != driver+"/"+top+"/diff" {
+			return nil, fmt.Errorf("the engine keeps the topmost layer in %s, the store in %s", top, last.dir)
+		}
 	}
 	return describeStored(info.ID, text, layers)
 }

@@ -127,9 +127,6 @@ func (s *storeImage) podmanLayers(top string, diffIDs []string) ([]*storeFiles, 
 	for i := range listed {
 		byID[listed[i].ID] = &listed[i]
 	}
-	if len(diffIDs) == 0 {
-		return nil, fmt.Errorf("the image has no layers")
-	}
 	layers := make([]*storeFiles, len(diffIDs))
 	for i, diffID := range slices.Backward(diffIDs) {
 		l, ok := byID[top]

@@ -27,6 +27,8 @@ type Engine struct {
 	API     string                    // version that it says it speaks
 	Images  map[string]map[string]any // what it says of an image, by name
 	Archive string                    // what it sends as an image
+	NoSave  string                    // why it does not send it; "": it does
+	History any                       // the steps of every image, the newest first
 	Behind  string                    // what it sends behind that
 	Cut     bool                      // it drops the connection behind the archive
 	Zeros   bool                      // it sends zeros behind that, without end
@@ -81,6 +83,13 @@ func (f *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		_ = json.NewEncoder(w).Encode(f.List)
+	case path == "/images/get" && f.NoSave != "":
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusInternalServerError)
+		_ = json.NewEncoder(w).Encode(map[string]any{"message": f.NoSave})
+	case isImage && strings.HasSuffix(name, "/history"):
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(f.History)
 	case path == "/images/get":
 		_, _ = w.Write([]byte(f.Archive))
 		_, _ = w.Write([]byte(f.Behind))

@@ -217,6 +217,7 @@ func describe(found image.InspectResponse) Image {
 	im := Image{
 		ID:       found.ID,
 		DiffIDs:  found.RootFS.Layers,
+		NoLayers: found.RootFS.Type != "" && len(found.RootFS.Layers) == 0,
 		Size:     found.Size,
 		Platform: Platform{found.Os, found.Architecture, found.Variant, found.OsVersion},
 		Driver:   found.GraphDriver.Name,

@@ -49,6 +49,11 @@ type Engine interface {
 	// is io.ErrUnexpectedEOF if the connection breaks.
 	Save(ctx context.Context, ref string, im Image, want *Wanted) (io.ReadCloser, error)
 
+	// Config puts the config of an image without layers together from what the
+	// engine tells of it, in the form of the OCI image specification. It is not
+	// the very text that the image's ID is the digest of.
+	Config(ctx context.Context, ref string) ([]byte, error)
+
 	// List lists the images that the engine has, without the layers that are
 	// only steps of a build.
 	List(ctx context.Context) ([]Listed, error)
@@ -78,6 +83,7 @@ type Image struct {
 	ID       string   // "sha256:...": of the config, or of the manifest with containerd's store
 	Tags     []string // every tag that the image has: "app:1", "localhost/app:1"
 	DiffIDs  []string // digests of the uncompressed layers, lowest first; nil if not known
+	NoLayers bool     // it has none: DiffIDs is known, and empty
 	Size     int64    // bytes, as the engine counts them: a hint
 	Platform Platform
 
