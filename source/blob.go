@@ -1,115 +1,112 @@
 package source
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"hash"
 	"io"
+
+	"github.com/peelhq/peel/source/layer"
 )
 
-// A blob is one file that an image is made of: a manifest, a config or a layer.
-type blob struct {
-	name string // in its archive or folder
-	size int64
+// A blob is one file of a bundle: a manifest, a config or a layer.
+type blob interface {
+	// name is what the file is called in its archive or folder.
+	name() string
 
-	// Where its bytes are: at, body (small, kept from a stream), or nowhere any
-	// more, if it passed in a stream that was not spooled.
-	at   io.ReaderAt
-	body []byte
+	// size returns its bytes.
+	size() int64
 
-	seen *scanned // what a stream found when the blob passed
-	kept *kept    // of a compressed layer, what has been unpacked of it; may be nil
+	// all returns its content, if that is no more than limit bytes.
+	all(limit int64) ([]byte, error)
 
-	files *storeFiles // a layer's files in the store of an engine; nil: at or body
-	again *again      // where content is to be had that was not kept; may be nil
+	// layer returns it as a layer: the same Reader each time, so that a layer
+	// that an image lists several times is scanned and kept once.
+	layer() layer.Reader
 }
 
-// scanned is what one pass over a layer's blob gives.
-type scanned struct {
-	entries *Entries
-	form    compression
-	digest  string // of the blob as stored, "" if it was not computed
-	err     error
+// label is the name and the size of a blob.
+type label struct {
+	called string
+	bytes  int64
 }
 
-var errGone = errors.New("its content has gone by in a stream and was not kept")
+func (l label) name() string { return l.called }
 
-// head returns the first bytes, sniffLen at most.
-func (b *blob) head() ([]byte, error) {
-	buf := make([]byte, min(sniffLen, b.size))
-	if err := b.readAt(buf, 0); err != nil {
+func (l label) size() int64 { return l.bytes }
+
+// within reports an error if the blob has more than limit bytes.
+func (l label) within(limit int64) error {
+	if l.bytes > limit {
+		return fmt.Errorf("%s: %d bytes, more than the %d that are read of such a file", l.called, l.bytes, limit)
+	}
+	return nil
+}
+
+// A storedBlob can be read at any place.
+type storedBlob struct {
+	label
+	at    io.ReaderAt
+	shelf *layer.Shelf // of its bundle
+	read  layer.Reader // nil until layer is called
+}
+
+var _ blob = (*storedBlob)(nil)
+
+func (b *storedBlob) all(limit int64) ([]byte, error) {
+	if err := b.within(limit); err != nil {
 		return nil, err
 	}
-	return buf, nil
-}
-
-func (b *blob) readAt(p []byte, off int64) error {
-	switch {
-	case b.at != nil:
-		n, err := b.at.ReadAt(p, off)
-		if n == len(p) {
-			return nil
+	buf := make([]byte, b.bytes)
+	if n, err := b.at.ReadAt(buf, 0); n < len(buf) {
+		if err == io.EOF { //nolint:errorlint // io.ReaderAt's contract is a bare EOF
+			err = io.ErrUnexpectedEOF
 		}
-		return noEOF(err)
-	case b.body != nil:
-		if int(off)+len(p) > len(b.body) {
-			return io.ErrUnexpectedEOF
-		}
-		copy(p, b.body[off:])
-		return nil
-	case b.size == 0:
-		return nil
-	}
-	return errGone
-}
-
-// all returns the blob's bytes, if they are no more than limit.
-func (b *blob) all(limit int64) ([]byte, error) {
-	if b.size > limit {
-		return nil, fmt.Errorf("%s: %d bytes, more than the %d that are read of such a file", b.name, b.size, limit)
-	}
-	if b.body != nil {
-		return b.body, nil
-	}
-	buf := make([]byte, b.size)
-	if err := b.readAt(buf, 0); err != nil {
-		return nil, fmt.Errorf("%s: %w", b.name, err)
+		return nil, fmt.Errorf("%s: %w", b.called, err)
 	}
 	return buf, nil
 }
 
-// scan reads the blob as a layer. A seekable plain tar is read by its headers
-// alone; what is compressed in one pass, with checksums of the contents, and of
-// the blob itself.
-func (b *blob) scan(ctx context.Context, m *meter) *scanned {
-	if b.seen != nil {
-		return b.seen
+func (b *storedBlob) layer() layer.Reader {
+	if b.read == nil {
+		b.read = layer.Open(b.at, b.bytes, b.called, b.shelf)
 	}
-	if b.files != nil {
-		return b.files.scan(ctx, m)
-	}
-	head, err := b.head()
-	if err != nil {
-		return &scanned{err: err}
-	}
-	form, name := sniff(head)
-	switch form {
-	case unreadable:
-		return &scanned{form: form, err: errUnsupported{name}}
-	case notAnything:
-		return &scanned{form: form, err: errNotLayer}
-	case plain:
-		e, err := scanTar(ctx, newSeekInput(b.at, b.size), false)
-		m.add(b.size)
-		return &scanned{entries: e, err: err}
-	}
-	return scanCompressed(ctx, form, meteredReader{ctx, io.NewSectionReader(b.at, 0, b.size), m})
+	return b.read
 }
 
-func digestOf(h hash.Hash) string { return "sha256:" + hex.EncodeToString(h.Sum(nil)) }
+// A documentBlob is held in memory: it is a manifest, an index or a config.
+type documentBlob struct {
+	label
+	text []byte
+}
+
+var _ blob = (*documentBlob)(nil)
+
+func newDocument(name string, text []byte) *documentBlob {
+	return &documentBlob{label{name, int64(len(text))}, text}
+}
+
+func (b *documentBlob) all(limit int64) ([]byte, error) { return b.text, b.within(limit) }
+
+func (b *documentBlob) layer() layer.Reader { return layer.Broken(layer.ErrNotLayer) }
+
+// A passedBlob has gone by in a stream, where it was taken for a layer, for its
+// manifest may stand at the end.
+type passedBlob struct {
+	label
+	passed *layer.Passed
+}
+
+var _ blob = (*passedBlob)(nil)
+
+func (b *passedBlob) all(limit int64) ([]byte, error) {
+	if err := b.within(limit); err != nil || b.bytes == 0 {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%s: %w", b.called, layer.ErrGone)
+}
+
+func (b *passedBlob) layer() layer.Reader { return b.passed }
 
 func digestOfBytes(b []byte) string {
 	sum := sha256.Sum256(b)

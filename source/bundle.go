@@ -8,6 +8,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"github.com/peelhq/peel/source/layer"
 )
 
 // A bundle is the named files that images are made of: the members of an
@@ -17,7 +19,7 @@ type bundle interface {
 	// which never lead out of the bundle. The error wraps fs.ErrNotExist if
 	// there is no such file. Where files are not on this machine, asking for one is
 	// a request, which ctx ends.
-	file(ctx context.Context, name string) (*blob, error)
+	file(ctx context.Context, name string) (blob, error)
 
 	// close releases what the blobs read from.
 	close() error
@@ -37,13 +39,13 @@ var (
 
 // members are an archive's files by name, wherever their bytes are.
 type members struct {
-	files map[string]*blob
+	files map[string]blob
 	links map[string]string // to where, as a clean name
 	odd   map[string]bool   // neither a file nor a link: folders, devices
 }
 
 func newMembers() *members {
-	return &members{files: map[string]*blob{}, links: map[string]string{}, odd: map[string]bool{}}
+	return &members{files: map[string]blob{}, links: map[string]string{}, odd: map[string]bool{}}
 }
 
 // memberName is the name under which an archive's member is found.
@@ -51,23 +53,23 @@ func memberName(stored string) string { return strings.TrimPrefix(path.Clean("/"
 
 // add records a member; one of the same name that came before is forgotten, as
 // when unpacking. b is nil for what has no content.
-func (m *members) add(h *header, b *blob) error {
+func (m *members) add(h *layer.Header, b blob) error {
 	if len(m.files)+len(m.links)+len(m.odd) >= maxMembers {
 		return fmt.Errorf("an archive of more than %d members: not one of images", maxMembers)
 	}
-	name := memberName(string(h.name))
+	name := memberName(string(h.Name))
 	delete(m.files, name)
 	delete(m.links, name)
 	delete(m.odd, name)
-	switch link := string(h.link); {
-	case h.unknown != 0:
-	case h.typ == File:
+	switch link := string(h.Link); {
+	case h.Unknown != 0:
+	case h.Type == File:
 		m.files[name] = b
-	case h.typ == Hardlink:
+	case h.Type == Hardlink:
 		m.links[name] = memberName(link)
-	case h.typ == Symlink && path.IsAbs(link):
+	case h.Type == Symlink && path.IsAbs(link):
 		m.links[name] = memberName(link)
-	case h.typ == Symlink:
+	case h.Type == Symlink:
 		m.links[name] = memberName(path.Join(path.Dir("/"+name), link))
 	default:
 		m.odd[name] = true
@@ -75,7 +77,7 @@ func (m *members) add(h *header, b *blob) error {
 	return nil
 }
 
-func (m *members) file(_ context.Context, name string) (*blob, error) {
+func (m *members) file(_ context.Context, name string) (blob, error) {
 	at := memberName(name)
 	for range maxLinks {
 		if b, ok := m.files[at]; ok {
@@ -97,8 +99,10 @@ func (m *members) file(_ context.Context, name string) (*blob, error) {
 
 // folder is a bundle in a directory. Links are followed inside it only.
 type folder struct {
-	root *os.Root
-	open []*os.File
+	root  *os.Root
+	open  []*os.File
+	files map[string]*storedBlob // by name, those that are open
+	shelf *layer.Shelf
 }
 
 func openFolder(dir string) (*folder, error) {
@@ -106,10 +110,13 @@ func openFolder(dir string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &folder{root: root}, nil
+	return &folder{root: root, files: map[string]*storedBlob{}, shelf: layer.NewShelf()}, nil
 }
 
-func (f *folder) file(_ context.Context, name string) (*blob, error) {
+func (f *folder) file(_ context.Context, name string) (blob, error) {
+	if b, ok := f.files[name]; ok {
+		return b, nil
+	}
 	// Looked at first: opening a pipe would wait for somebody to write to it.
 	info, err := f.root.Stat(name)
 	if err != nil {
@@ -126,11 +133,13 @@ func (f *folder) file(_ context.Context, name string) (*blob, error) {
 	if info, err = file.Stat(); err != nil {
 		return nil, err
 	}
-	return &blob{name: name, size: info.Size(), at: file}, nil
+	b := &storedBlob{label: label{name, info.Size()}, at: file, shelf: f.shelf}
+	f.files[name] = b
+	return b, nil
 }
 
 func (f *folder) close() error {
-	errs := []error{f.root.Close()}
+	errs := []error{f.shelf.Close(), f.root.Close()}
 	for _, file := range f.open {
 		errs = append(errs, file.Close())
 	}

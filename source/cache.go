@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/zeebo/xxh3"
+
+	"github.com/peelhq/peel/source/layer"
 )
 
 // Bounds on the cache, in bytes: of all its files together, and of one. What is
@@ -39,15 +41,11 @@ const cacheUnit = 16 << 10
 // nobody is writing any more.
 const staleAfter = time.Hour
 
-// scanRules is part of what every file of the cache begins with: raise it
-// whenever the scan of a layer gives something else than it did, for the same
-// bytes. What was written by other rules is written anew.
-const scanRules = 1
-
 // cacheRules names the rules that this program scans by: its version too, in
-// case scanRules was forgotten.
+// case layer.ScanRules was not raised. What was written by other rules is written
+// anew.
 var cacheRules = sync.OnceValue(func() uint64 {
-	rules := []string{fmt.Sprint(scanRules)}
+	rules := []string{fmt.Sprint(layer.ScanRules)}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		rules = append(rules, info.Main.Version)
 		for _, s := range info.Settings {
@@ -69,6 +67,8 @@ var (
 // the folder at once: a file appears whole, by renaming, and whatever else is
 // found is not used. No method fails: without a cache, everything is scanned.
 // A nil cache keeps nothing. Safe for concurrent use.
+var _ layer.Cache = (*cache)(nil)
+
 type cache struct {
 	root    *os.Root
 	log     *slog.Logger
@@ -143,8 +143,8 @@ func (c *cache) close() error {
 	return c.root.Close()
 }
 
-// read returns what the file of that name holds, if there is a whole one.
-func (c *cache) read(name, kind string) ([]byte, bool) {
+// Read returns what the file of that name holds, if there is a whole one.
+func (c *cache) Read(name, kind string) ([]byte, bool) {
 	file, err := c.readFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false
@@ -190,8 +190,8 @@ func (c *cache) readFile(name string) (_ []byte, err error) {
 	return b, err
 }
 
-// write makes a file of the cache, whole or not at all.
-func (c *cache) write(name, kind string, body []byte) {
+// Write makes a file of the cache, whole or not at all.
+func (c *cache) Write(name, kind string, body []byte) {
 	if len(body) > maxCacheFile-frameSize {
 		c.log.Debug("too large for the cache", "name", name, "bytes", len(body))
 		return

@@ -16,16 +16,17 @@ import (
 	"time"
 
 	"github.com/peelhq/peel/internal/testkit"
+	"github.com/peelhq/peel/source/layer"
 )
 
 // settled makes files count as unchanged for long, or never so, for the rest of
 // the test.
 func settled(t *testing.T, yes bool) {
 	t.Helper()
-	was := settleTime
-	t.Cleanup(func() { settleTime = was })
-	if settleTime = time.Hour; yes {
-		settleTime = -time.Hour
+	was := layer.SettleTime
+	t.Cleanup(func() { layer.SettleTime = was })
+	if layer.SettleTime = time.Hour; yes {
+		layer.SettleTime = -time.Hour
 	}
 }
 
@@ -44,7 +45,7 @@ func allOf(ref string, opts Options) string {
 	for _, l := range im.Layers {
 		fmt.Fprintln(&b, l.Index, l.DiffID, l.Digest, l.MediaType, l.CompressedBytes, l.Step, l.Err, l.Flaws(), l.Entries.Len())
 		for i := range l.Entries.Len() {
-			fmt.Fprintf(&b, "%d %+v\n", l.Entries.offset(i), l.Entries.At(i))
+			fmt.Fprintf(&b, "%+v\n", l.Entries.At(i))
 		}
 	}
 	return b.String()
@@ -181,7 +182,7 @@ func TestCacheIsUsed(t *testing.T) {
 			for _, name := range files {
 				kind := strings.TrimPrefix(filepath.Ext(name), ".")
 				kinds = append(kinds, kind)
-				sealed := map[string]string{"layer": layerKind, "image": imageKind}[kind]
+				sealed := map[string]string{"layer": "peelLay3", "image": imageKind}[kind]
 				if body, err := unseal(filepath.Base(name), sealed, read(t, name)); err == nil {
 					write(t, name, seal(filepath.Base(name), sealed, bytes.ReplaceAll(body, []byte("etc/"), []byte("ETC/"))))
 				}
@@ -344,33 +345,6 @@ func TestCacheHostileImage(t *testing.T) {
 	}
 }
 
-// TestCacheSample changes a blob in a file whose state does not tell: where the
-// sample looks, it is noticed all the same.
-func TestCacheSample(t *testing.T) {
-	b := make([]byte, 20<<10)
-	p := place{blob: &blob{size: int64(len(b)), at: bytes.NewReader(b)}}
-	was, err := p.sample(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range b {
-		b[i] = 1
-		if now, err := p.sample(1); err != nil || now == was {
-			t.Fatalf("a change at byte %d is not noticed, error %v", i, err)
-		}
-		b[i] = 0
-	}
-	if other, _ := p.sample(2); other == was {
-		t.Error("the seed does not matter")
-	}
-	for _, size := range []int64{0, 1, sampleEdge, sampleEdge + 1, sampleBlock} {
-		p := place{blob: &blob{size: size, at: bytes.NewReader(b)}}
-		if _, err := p.sample(3); err != nil {
-			t.Errorf("%d bytes: %v", size, err)
-		}
-	}
-}
-
 // TestCacheAtOnce opens one image many times at once, with a cache that is empty
 // and is cleared meanwhile.
 func TestCacheAtOnce(t *testing.T) {
@@ -444,8 +418,8 @@ func TestCacheEviction(t *testing.T) {
 	}
 	var names []string
 	for i := range 10 {
-		name := hashName(fmt.Sprint(i)) + ".layer"
-		c.write(name, layerKind, make([]byte, 20000))
+		name := layer.CacheName(fmt.Sprint(i)) + ".layer"
+		c.Write(name, "peelLay3", make([]byte, 20000))
 		at := time.Now().Add(time.Duration(i-20) * time.Minute)
 		if err := os.Chtimes(filepath.Join(dir, name), at, at); err != nil {
 			t.Fatal(err)
@@ -460,7 +434,7 @@ func TestCacheEviction(t *testing.T) {
 	if err := os.Chtimes(filepath.Join(dir, stale), old, old); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := c.read(names[0], layerKind); !ok {
+	if _, ok := c.Read(names[0], "peelLay3"); !ok {
 		t.Fatal("not read")
 	}
 	c.evict(70000)

@@ -3,7 +3,6 @@ package source
 import (
 	"bytes"
 	"encoding/binary"
-	"math/rand/v2"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -12,24 +11,37 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/peelhq/peel/internal/testkit"
+	"github.com/peelhq/peel/source/layer"
 )
 
-// goodCacheFiles are files of the cache as they are written, by name: of random
-// entries, of what streams hold, of places.
+// The kinds of files in the cache, as package layer has them.
+const (
+	layerKind = "peelLay3"
+	placeKind = "peelPla1"
+)
+
+// goodCacheFiles are files of the cache as they are written, by name: of
+// layers, of what streams hold, of places.
 func goodCacheFiles(tb testing.TB) map[string][]byte {
 	tb.Helper()
 	files := map[string][]byte{}
 	keep := func(kind string, body []byte) {
-		name := hashName(string(body)) + map[string]string{layerKind: ".layer", imageKind: ".image", placeKind: ".place"}[kind]
+		name := layer.CacheName(string(body)) + map[string]string{layerKind: ".layer", imageKind: ".image", placeKind: ".place"}[kind]
 		files[name] = seal(name, kind, body)
 	}
-	r := rand.New(rand.NewPCG(7, 8))
-	for range 5 {
-		body, ok := appendEntries([]byte{byte(gzipped)}, randomEntries(r))
-		if !ok {
-			tb.Fatal("there is no form for the entries")
+	for _, im := range testkit.Fixtures(tb, "../testdata")[0].Images {
+		for _, l := range im.Layers {
+			packed := testkit.Gzip(l.Tar())
+			found, err := layer.Open(bytes.NewReader(packed), int64(len(packed)), "layer", nil).Scan(tb.Context(), layer.ScanOptions{})
+			if err != nil {
+				tb.Fatal(err)
+			}
+			body, ok := layer.AppendScanned(nil, found, nil)
+			if !ok {
+				tb.Fatal("there is no form for the entries")
+			}
+			keep(layerKind, body)
 		}
-		keep(layerKind, body)
 	}
 	keep(placeKind, bytes.Repeat([]byte{1}, 8+16+32))
 	for _, f := range testkit.Fixtures(tb, "../testdata") {
@@ -40,11 +52,11 @@ func goodCacheFiles(tb testing.TB) map[string][]byte {
 			if shape.Dir {
 				continue
 			}
-			st, err := readStream(tb.Context(), bytes.NewReader(testkit.TarOf(shape.Members(f))), false, nil)
+			st, err := readStream(tb.Context(), bytes.NewReader(testkit.TarOf(shape.Members(f))), false, layer.ScanOptions{}, nil)
 			if err != nil {
 				tb.Fatal(err)
 			}
-			if body, ok := writtenMembers(st.members); ok {
+			if body, ok := (&opener{}).appendMembers(st.members); ok {
 				keep(imageKind, body)
 			}
 		}
@@ -79,13 +91,12 @@ func FuzzCacheFile(f *testing.F) {
 			body = file[16 : len(file)-16]
 		}
 		allocated := allocatedBy(func() {
-			r := &cacheReader{b: body}
+			r := layer.NewDecoder(body, nil)
 			switch kind {
 			case layerKind:
-				r.byte()
-				r.entries()
+				_, _ = r.Scanned()
 			case imageKind:
-				_, _ = r.members()
+				_, _ = (&memberDecoder{r}).members()
 			}
 		})
 		// An entry, a flaw or an attribute takes a few bytes of a file and up to a

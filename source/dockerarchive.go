@@ -132,9 +132,9 @@ func (d *documents) openDockerImage(ctx context.Context, m dockerManifest) (*Ima
 		im.Name = m.RepoTags[0]
 	}
 	for i, name := range m.Layers {
-		layer := &Layer{Index: i, CompressedBytes: -1}
-		im.Layers = append(im.Layers, layer)
-		layer.blob, err = d.b.file(ctx, name)
+		l := &Layer{Index: i, CompressedBytes: -1}
+		im.Layers = append(im.Layers, l)
+		err = l.from(d.b.file(ctx, name))
 		if err == nil {
 			continue
 		}
@@ -145,8 +145,8 @@ func (d *documents) openDockerImage(ctx context.Context, m dockerManifest) (*Ima
 		if !errors.Is(err, fs.ErrNotExist) || !foreign(source) {
 			return nil, fmt.Errorf("layer %d: %w", i, err)
 		}
-		layer.Digest, layer.MediaType, layer.CompressedBytes = source.Digest.String(), source.MediaType, source.Size
-		layer.Err = errForeign(source)
+		l.Digest, l.MediaType, l.CompressedBytes = source.Digest.String(), source.MediaType, source.Size
+		l.Err = errForeign(source)
 	}
 	config.describe(im)
 	im.setPlatform(config.platform())

@@ -19,7 +19,7 @@ type hexNamed struct {
 	manifest digest.Digest // of manifest.json
 }
 
-func (h hexNamed) file(ctx context.Context, name string) (*blob, error) {
+func (h hexNamed) file(ctx context.Context, name string) (blob, error) {
 	algorithm, hex, _ := strings.Cut(strings.TrimPrefix(name, "blobs/"), "/")
 	switch {
 	case !strings.HasPrefix(name, "blobs/"):

@@ -30,7 +30,7 @@ func (d *documents) named(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.read += file.size; d.read > maxDocuments {
+	if d.read += file.size(); d.read > maxDocuments {
 		return nil, errDocuments
 	}
 	return file.all(maxDocument)

@@ -101,24 +101,24 @@ func (o *opener) withoutLayers(ctx context.Context, e engine.Engine, ref string,
 	if im.Name = info.ArchiveName(ref); im.Name == "" {
 		im.Name = ref
 	}
-	im.origin = origin{bundle: noFiles{}, meter: o.meter, log: o.Log, cache: o.cache}
+	im.origin = origin{bundle: noFiles{}, scan: o.scanOptions(), meter: o.meter, log: o.Log, cache: o.cache}
 	return im, true
 }
 
 // noFiles is the bundle of an image of which there are no files.
 type noFiles struct{}
 
-func (noFiles) file(_ context.Context, name string) (*blob, error) {
+func (noFiles) file(_ context.Context, name string) (blob, error) {
 	return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 }
 
 func (noFiles) close() error { return nil }
 
-// apiAgain returns a function that opens an image, by its ID, by the API of the
+// reopenByAPI returns a function that opens an image, by its ID, by the API of the
 // engine that reach finds, with its contents kept.
-func (o *opener) apiAgain(reach connect, id string) func(context.Context) (*Image, error) {
-	again := &opener{Options: Options{Platform: o.Platform, KeepContent: true, Via: ViaAPI, Log: o.Log}, ref: id}
-	return func(ctx context.Context) (*Image, error) { return again.engine(ctx, reach, id) }
+func (o *opener) reopenByAPI(reach connect, id string) func(context.Context) (*Image, error) {
+	second := &opener{Options: Options{Platform: o.Platform, KeepContent: true, Via: ViaAPI, Log: o.Log}, ref: id}
+	return func(ctx context.Context) (*Image, error) { return second.engine(ctx, reach, id) }
 }
 
 // wantedOf is a wanted platform as an engine is asked for it; nil for "", which

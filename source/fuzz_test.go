@@ -1,15 +1,10 @@
 package source
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/peelhq/peel/internal/testkit"
@@ -31,7 +26,7 @@ func FuzzArchive(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "image.tar")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		sameBothWays(t, path, b)
-		sameBothWays(t, path, repair(b))
+		sameBothWays(t, path, testkit.RepairTar(b))
 	})
 }
 
@@ -68,158 +63,4 @@ func readAll(ref string, opts Options) (entries int, err error) {
 		}
 	}
 	return entries, nil
-}
-
-// maxCompared bounds the contents that FuzzEntries reads: holes are cheap to
-// claim.
-const maxCompared = 1 << 20
-
-// FuzzEntries reads any bytes as a layer: where archive/tar accepts them, the
-// scanner does too, and both find the same.
-func FuzzEntries(f *testing.F) {
-	for _, fixture := range testkit.Fixtures(f, "../testdata") {
-		for _, im := range fixture.Images {
-			for _, l := range im.Layers {
-				if b := l.Tar(); len(b) > 0 && len(b) < 1<<16 {
-					f.Add(b)
-				}
-			}
-		}
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		compareWithTar(t, b)
-		compareWithTar(t, repair(b))
-	})
-}
-
-// repair returns b with right checksums in its headers: without them a change
-// anywhere in a header ends the reading there.
-func repair(b []byte) []byte {
-	b = bytes.Clone(b)
-	for at := 0; at+blockSize <= len(b); {
-		h := b[at : at+blockSize]
-		copy(h[148:156], "        ")
-		var sum int64
-		for _, c := range h {
-			sum += int64(c)
-		}
-		copy(h[148:156], fmt.Sprintf("%06o\x00 ", sum))
-		size, ok := tarNumber(h[124:136])
-		if flag := h[156]; !ok || flag >= '1' && flag <= '6' || size < 0 || size > int64(len(b)) {
-			size = 0
-		}
-		at += blockSize + int(size+blockSize-1)&^(blockSize-1)
-		if end := at + 2*blockSize; end <= len(b) && bytes.Equal(b[at:end], make([]byte, 2*blockSize)) {
-			break
-		}
-	}
-	return b
-}
-
-func compareWithTar(t *testing.T, b []byte) {
-	ctx := context.Background()
-	skipped, skipErr := scanTar(ctx, newSeekInput(bytes.NewReader(b), int64(len(b))), false)
-	read, readErr := scanTar(ctx, newStreamInput(bytes.NewReader(b)), false)
-	if (skipErr == nil) != (readErr == nil) || skipErr == nil && skipped.Len() != read.Len() {
-		t.Fatalf("seeking: %v (%d entries)\nreading: %v (%d entries)", skipErr, skipped.Len(), readErr, read.Len())
-	}
-	want, contents, err := readTar(b)
-	if err != nil {
-		return
-	}
-	if errors.Is(skipErr, io.ErrUnexpectedEOF) {
-		return // a tar that ends behind an extended header: the end to archive/tar, cut off to peel
-	}
-	if skipErr != nil {
-		t.Fatalf("archive/tar accepts it (%d entries), the scanner says: %v", len(want), skipErr)
-	}
-	if n := len(want); n > 0 && strings.Contains(want[n-1].Name, stargzTOC) {
-		return
-	}
-	if skipped.Len() != len(want) {
-		t.Fatalf("%d entries, archive/tar has %d", skipped.Len(), len(want))
-	}
-	l := &Layer{Entries: skipped, blob: &blob{name: "layer", size: int64(len(b)), at: bytes.NewReader(b)}}
-	for i, w := range want {
-		compareEntry(t, skipped.At(i), w)
-		if skipped.Type(i) != File || w.Size > maxCompared {
-			continue
-		}
-		r, err := l.Open(ctx, i)
-		if err != nil {
-			t.Fatalf("%q: %v", w.Name, err)
-		}
-		got, err := io.ReadAll(r)
-		if err := errors.Join(err, r.Close()); err != nil {
-			t.Fatalf("%q: %v", w.Name, err)
-		}
-		if !bytes.Equal(got, contents[i]) {
-			t.Fatalf("%q: content differs from archive/tar's", w.Name)
-		}
-	}
-}
-
-var tarTypes = map[byte]Type{
-	tar.TypeReg: File, tar.TypeCont: File, tar.TypeGNUSparse: File, tar.TypeLink: Hardlink, tar.TypeSymlink: Symlink,
-	tar.TypeChar: Char, tar.TypeBlock: Block, tar.TypeDir: Dir, tar.TypeFifo: Fifo,
-}
-
-// readTar reads b with archive/tar: the entries that a layer may hold, and what
-// the smaller files contain.
-func readTar(b []byte) (headers []*tar.Header, contents [][]byte, err error) {
-	r := tar.NewReader(struct{ io.Reader }{bytes.NewReader(b)})
-	for {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return headers, contents, nil
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		if len(h.Name) > maxName || len(h.Linkname) > maxName {
-			return nil, nil, errHeader // more than is kept
-		}
-		if _, ok := tarTypes[h.Typeflag]; !ok {
-			continue
-		}
-		var content []byte
-		if h.Size <= maxCompared {
-			if content, err = io.ReadAll(r); err != nil {
-				return nil, nil, err
-			}
-		}
-		headers, contents = append(headers, h), append(contents, content)
-	}
-}
-
-func compareEntry(t *testing.T, got Entry, h *tar.Header) {
-	t.Helper()
-	type common struct {
-		name, link   string
-		typ          Type
-		mode         uint32
-		uid, gid     int64
-		sec          int64
-		size         int64
-		major, minor int64
-	}
-	a := common{got.Name, got.Link, got.Type, got.Mode, got.UID, got.GID, got.Time.UnixNano(), got.Size, got.Major, got.Minor}
-	b := common{h.Name, h.Linkname, tarTypes[h.Typeflag], uint32(h.Mode & 0o7777), int64(h.Uid), int64(h.Gid), h.ModTime.UnixNano(), h.Size, h.Devmajor, h.Devminor}
-	if b.typ != File {
-		b.size = 0
-	}
-	if b.typ != Char && b.typ != Block {
-		b.major, b.minor = 0, 0
-	}
-	if b.typ != Symlink && b.typ != Hardlink {
-		b.link = ""
-	}
-	if a != b {
-		t.Fatalf("\n   peel: %+v\narchive/tar: %+v", a, b)
-	}
-	for name, value := range got.Xattrs {
-		if v, ok := h.PAXRecords[paxXattr+name]; !ok || v != value {
-			t.Fatalf("%q: xattr %q is %q, archive/tar has %q", got.Name, name, value, v)
-		}
-	}
 }

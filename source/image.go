@@ -4,6 +4,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"github.com/peelhq/peel/source/layer"
 )
 
 // Options says how an image is opened. The zero value is ready to use.
@@ -42,6 +44,10 @@ type Options struct {
 	// and not used if others can write to it. What is read is the same with it
 	// and without. Empty: nothing is kept.
 	Cache string
+
+	// Collect says what to keep of the layers' files as they are scanned; see
+	// Layer.Facts.
+	Collect []Collector
 
 	// Log receives what was tried and decided, at debug level. Nil: nothing.
 	Log *slog.Logger
@@ -121,7 +127,12 @@ type Layer struct {
 	// stored. Nil until Image.Scan has read them, and if Err is set.
 	Entries *Entries
 
-	blob *blob
+	// Facts are what Options.Collect has kept of the layer's files, by entry.
+	Facts []Fact
+
+	name   string       // of its blob, for messages; "" if it has none
+	size   int64        // of its blob, in bytes
+	reader layer.Reader // nil if it cannot be read
 }
 
 // A Flaw is something malformed that could be passed over.

@@ -11,16 +11,18 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/peelhq/peel/source/layer"
 )
 
 // origin is what an image is read from; it stays open as long as the image.
 type origin struct {
-	bundle bundle
-	shelf  *shelf
-	meter  *meter
-	log    *slog.Logger
-	cache  *cache
-	again  *again // nil unless contents are read on demand
+	bundle   bundle
+	scan     layer.ScanOptions // for every layer
+	meter    *meter
+	log      *slog.Logger
+	cache    *cache
+	reopener *reopener // nil unless contents are read on demand
 }
 
 // Scan reads the entries of every layer, several layers at once. A layer whose
@@ -30,17 +32,24 @@ func (im *Image) Scan(ctx context.Context) error { return im.ScanEach(ctx, func(
 
 // ScanEach is Scan, and calls done with each layer once that has been read, in
 // whatever order they are. Those that had been read before come first. It is
-// called from several goroutines, one at a time.
+// called from several goroutines, one at a time. A blob that several layers share
+// is read once.
 func (im *Image) ScanEach(ctx context.Context, done func(*Layer)) error {
-	var todo []*Layer
+	var todo [][]*Layer // those of one blob together
+	of := map[layer.Reader]int{}
 	var bytes int64
 	for _, l := range im.Layers {
-		if l.Err == nil && l.Entries == nil {
-			todo = append(todo, l)
-			bytes += l.blob.size
-		} else {
+		if l.Err != nil || l.Entries != nil {
 			done(l)
+			continue
 		}
+		if i, ok := of[l.reader]; ok {
+			todo[i] = append(todo[i], l)
+			continue
+		}
+		of[l.reader] = len(todo)
+		todo = append(todo, []*Layer{l})
+		bytes += l.size
 	}
 	if len(todo) == 0 {
 		return nil
@@ -49,42 +58,47 @@ func (im *Image) ScanEach(ctx context.Context, done func(*Layer)) error {
 		im.meter.expect(bytes, len(todo))
 	}
 	// The largest first, so that none of them is left over at the end.
-	slices.SortStableFunc(todo, func(a, b *Layer) int { return cmp.Compare(b.blob.size, a.blob.size) })
+	slices.SortStableFunc(todo, func(a, b []*Layer) int { return cmp.Compare(b[0].size, a[0].size) })
 	var one sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for _, l := range todo {
+	for _, same := range todo {
 		group.Go(func() error {
-			err := l.take(im.cache.scan(ctx, l.blob, l.Digest, im.meter))
+			options := im.scan
+			options.Digest = same[0].Digest
+			found, err := same[0].reader.Scan(ctx, options)
 			im.meter.layerDone()
-			if err == nil {
-				one.Lock()
-				defer one.Unlock()
+			one.Lock()
+			defer one.Unlock()
+			for _, l := range same {
+				if err := l.take(found, err); err != nil {
+					return err
+				}
 				done(l)
 			}
-			return err
+			return nil
 		})
 	}
 	return group.Wait()
 }
 
 // take makes what a scan gave the layer's own.
-func (l *Layer) take(s *scanned) error {
-	var unsupported errUnsupported
+func (l *Layer) take(s *layer.Scanned, err error) error {
+	var unsupported layer.UnsupportedError
 	switch {
-	case errors.As(s.err, &unsupported):
-		l.Err = s.err
-		l.CompressedBytes = l.blob.size
+	case errors.As(err, &unsupported):
+		l.Err = err
+		l.CompressedBytes = l.size
 		return nil
-	case s.err != nil:
-		return l.wrap(s.err)
-	case s.digest != "" && l.Digest != "" && s.digest != l.Digest:
-		return l.wrap(fmt.Errorf("its digest is %s, the manifest says %s", s.digest, l.Digest))
+	case err != nil:
+		return l.wrap(err)
+	case s.Digest != "" && l.Digest != "" && s.Digest != l.Digest:
+		return l.wrap(fmt.Errorf("its digest is %s, the manifest says %s", s.Digest, l.Digest))
 	}
-	if s.form != plain {
-		l.CompressedBytes = l.blob.size
+	if s.Packed {
+		l.CompressedBytes = l.size
 	}
-	l.Entries = s.entries
+	l.Entries, l.Facts = s.Entries, s.Facts
 	return nil
 }
 
@@ -94,17 +108,5 @@ func (im *Image) Close() error {
 	if im.bundle == nil {
 		return nil
 	}
-	return errors.Join(im.shelf.close(), im.bundle.close(), im.cache.close(), im.again.close())
-}
-
-// Flaws returns what was malformed in the layer's tar, but could be passed over.
-func (l *Layer) Flaws() []Flaw {
-	if l.Entries == nil {
-		return nil
-	}
-	out := append([]Flaw(nil), l.Entries.flaws...)
-	for i := range out {
-		out[i].Layer = l.Index
-	}
-	return out
+	return errors.Join(im.bundle.close(), im.cache.close(), im.reopener.close())
 }

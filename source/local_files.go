@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/peelhq/peel/source/layer"
 )
 
 // Bounds of a look at the files of a folder, which may be anything.
@@ -171,19 +173,19 @@ func quickBundle(ctx context.Context, path string, info fs.FileInfo) (bundle, er
 	if err != nil {
 		return nil, err // to be told when it is opened
 	}
-	head := make([]byte, min(sniffLen, info.Size()))
+	head := make([]byte, min(layer.SniffLen, info.Size()))
 	if _, err := io.ReadFull(f, head); err != nil {
 		return nil, errors.Join(errNotImages, err, f.Close())
 	}
-	form, _ := sniff(head)
-	if form == plain {
+	form, _ := layer.Sniff(head)
+	if form == layer.Plain {
 		a, err := openArchive(ctx, f, info.Size())
 		if err == nil {
 			return a, nil
 		}
 		// Cut off, or of a million files. Its first members tell what it is.
 	}
-	if form == unreadable || form == notAnything || !looksLikeImages(form, io.NewSectionReader(f, 0, maxHead)) {
+	if form == layer.Unsupported || form == layer.Unknown || !looksLikeImages(form, io.NewSectionReader(f, 0, maxHead)) {
 		return nil, errors.Join(errNotImages, f.Close())
 	}
 	return nil, f.Close()
@@ -194,19 +196,19 @@ func quickBundle(ctx context.Context, path string, info fs.FileInfo) (bundle, er
 var imageMember = regexp.MustCompile(`^(blobs(/|$)|(oci-layout|index\.json|manifest\.json|repositories)$|(sha256[:_-]+)?[0-9a-f]{64}([./]|$))`)
 
 // looksLikeImages reports whether an archive begins as those of images do.
-func looksLikeImages(form compression, r io.Reader) bool {
-	z, err := decompress(form, r)
+func looksLikeImages(form layer.Form, r io.Reader) bool {
+	z, err := layer.Unpack(form, r)
 	if err != nil {
 		return false
 	}
 	defer z.Close()
-	s := &scanner{in: newStreamInput(z)}
-	var h header
+	s := layer.NewTarStream(z)
+	var h layer.Header
 	for range maxHeadMembers {
-		if err := s.next(&h); err != nil {
+		if err := s.Next(&h); err != nil {
 			return false
 		}
-		if imageMember.MatchString(memberName(string(h.name))) {
+		if imageMember.MatchString(memberName(string(h.Name))) {
 			return true
 		}
 	}

@@ -148,8 +148,8 @@ func TestPodmanLists(t *testing.T) {
 		testkit.WantError(t, err)
 		wantImages(t, got, "podman://localhost/app:1 name=localhost/app:1"+details+" 2024-05-06T07:08:09Z")
 		var size int64
-		for _, l := range storedLayers() {
-			size += int64(len(storedTar(t, l)))
+		for _, l := range testkit.StoredLayers() {
+			size += int64(len(testkit.StoredTar(t, l)))
 		}
 		if len(got) == 1 && got[0].Size != size {
 			t.Errorf("%d bytes, want %d", got[0].Size, size)
@@ -221,7 +221,7 @@ func TestFilesAreListed(t *testing.T) {
 		return f
 	}
 	save := func(shape string) string { return string(testkit.ShapeNamed(shape).Archive(parse(one))) }
-	plainTar := string(storedTar(t, []storedMember{storedFile("src/main.go", "package main")}))
+	plainTar := string(testkit.StoredTar(t, []testkit.StoredMember{testkit.StoredFile("src/main.go", "package main")}))
 	whole := save("docker-25")
 	tests := []struct {
 		name  string

@@ -68,3 +68,21 @@ func (r meteredReader) Read(p []byte) (int, error) {
 	r.m.add(int64(n))
 	return n, err
 }
+
+// progressReader is the same for who is given what to tell of the bytes.
+type progressReader struct {
+	ctx      context.Context
+	r        io.Reader
+	progress func(bytes int64) // may be nil
+}
+
+func (r progressReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := r.r.Read(p)
+	if r.progress != nil {
+		r.progress(int64(n))
+	}
+	return n, err
+}

@@ -264,9 +264,9 @@ func (w *ociWalk) open(ctx context.Context, c candidate, e entry) (*Image, error
 		im.Name = names[0]
 	}
 	for i, d := range m.Layers {
-		layer := &Layer{Index: i, Digest: d.Digest.String(), MediaType: d.MediaType, CompressedBytes: -1}
-		im.Layers = append(im.Layers, layer)
-		if err := w.layer(ctx, layer, d); err != nil {
+		l := &Layer{Index: i, Digest: d.Digest.String(), MediaType: d.MediaType, CompressedBytes: -1}
+		im.Layers = append(im.Layers, l)
+		if err := w.layer(ctx, l, d); err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i, err)
 		}
 	}

@@ -8,24 +8,26 @@ import (
 	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/peelhq/peel/source/layer"
 )
 
 // layer finds the blob of a layer, or says why there is none to be read.
-func (w *ociWalk) layer(ctx context.Context, layer *Layer, d ocispec.Descriptor) error {
+func (w *ociWalk) layer(ctx context.Context, l *Layer, d ocispec.Descriptor) error {
 	name, err := blobName(d.Digest)
 	if err != nil {
 		return err
 	}
-	layer.blob, err = w.b.file(ctx, name)
+	err = l.from(w.b.file(ctx, name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && foreign(d):
-		layer.Err, layer.CompressedBytes = errForeign(d), d.Size
+		l.Err, l.CompressedBytes = errForeign(d), d.Size
 	case err != nil:
 		return err
-	case layer.blob.size != d.Size:
-		return fmt.Errorf("%s: %d bytes, the manifest says %d", name, layer.blob.size, d.Size)
+	case l.size != d.Size:
+		return fmt.Errorf("%s: %d bytes, the manifest says %d", name, l.size, d.Size)
 	case strings.HasSuffix(d.MediaType, "+encrypted"):
-		layer.Err, layer.CompressedBytes = errUnsupported{"encrypted"}, d.Size
+		l.Err, l.CompressedBytes = layer.UnsupportedError{Form: "encrypted"}, d.Size
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+
+	"github.com/peelhq/peel/source/layer"
 )
 
 // Open finds the image that ref names and reads what describes it. The layers of
@@ -42,7 +44,10 @@ func Open(ctx context.Context, ref string, opts Options) (*Image, error) {
 	if ref == "-" {
 		what = "standard input"
 	}
-	o := opener{Options: opts, ref: ref, meter: newMeter(what, opts.Progress), cache: openCache(opts.Cache, opts.Log)}
+	o := opener{
+		Options: opts, ref: ref, meter: newMeter(what, opts.Progress),
+		cache: openCache(opts.Cache, opts.Log), budget: layer.NewBudget(maxIndex),
+	}
 	im, err := o.open(ctx)
 	if err != nil {
 		err = errors.Join(err, o.cache.close())
@@ -57,9 +62,26 @@ func Open(ctx context.Context, ref string, opts Options) (*Image, error) {
 // opener is one call of Open.
 type opener struct {
 	Options
-	ref   string
-	meter *meter
-	cache *cache // the image's, once it is open
+	ref    string
+	meter  *meter
+	cache  *cache // the image's, once it is open
+	budget *layer.Budget
+}
+
+// maxIndex bounds the memory that the entries of an image may take, in bytes.
+const maxIndex = 384 << 20
+
+// scanOptions says how the image's layers are scanned, but for what differs from
+// one layer to the next.
+func (o *opener) scanOptions() layer.ScanOptions {
+	s := layer.ScanOptions{Budget: o.budget, Collect: o.Collect, Log: o.Log}
+	if o.meter != nil {
+		s.Progress = o.meter.add
+	}
+	if o.cache != nil {
+		s.Cache = o.cache
+	}
+	return s
 }
 
 // form is what an archive or folder is said to be.
@@ -119,7 +141,7 @@ func (o *opener) path(ctx context.Context, s string, as form) (*Image, error) {
 
 // file opens an archive or a folder, told by content.
 func (o *opener) file(ctx context.Context, name, tag string, as form) (*Image, error) {
-	b, err := o.bundle(ctx, name)
+	b, isFolder, err := o.bundle(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -127,7 +149,6 @@ func (o *opener) file(ctx context.Context, name, tag string, as form) (*Image, e
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, errors.Join(err, b.close()))
 	}
-	_, isFolder := b.(*folder)
 	im.Source = sourceForm(ctx, b, isFolder, as) + name
 	o.rereadable(im, func(ctx context.Context, o *opener) (*Image, error) { return o.file(ctx, name, tag, as) })
 	return im, nil
@@ -146,14 +167,21 @@ func sourceForm(ctx context.Context, b bundle, isFolder bool, as form) string {
 	return "oci-archive:"
 }
 
-func (o *opener) bundle(ctx context.Context, name string) (bundle, error) {
+// bundle opens the bundle that a file or a folder is.
+func (o *opener) bundle(ctx context.Context, name string) (_ bundle, isFolder bool, err error) {
 	info, err := os.Stat(name)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if info.IsDir() {
-		return openFolder(name)
+		b, err := openFolder(name)
+		return b, true, err
 	}
+	b, err := o.fileBundle(ctx, name, info)
+	return b, false, err
+}
+
+func (o *opener) fileBundle(ctx context.Context, name string, info fs.FileInfo) (bundle, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -162,11 +190,11 @@ func (o *opener) bundle(ctx context.Context, name string) (bundle, error) {
 		o.KeepContent = o.KeepContent || o.ContentOnDemand // it passes once
 		return o.stream(ctx, f, 0, f.Close)
 	}
-	head := make([]byte, min(sniffLen, info.Size()))
+	head := make([]byte, min(layer.SniffLen, info.Size()))
 	if _, err := io.ReadFull(f, head); err != nil {
-		return nil, errors.Join(noEOF(err), f.Close())
+		return nil, errors.Join(shorter(err), f.Close())
 	}
-	if c, _ := sniff(head); c == plain && len(head) > 0 {
+	if c, _ := layer.Sniff(head); c == layer.Plain && len(head) > 0 {
 		a, err := openArchive(ctx, f, info.Size())
 		if err != nil {
 			return nil, errors.Join(err, f.Close())
@@ -183,5 +211,13 @@ func (o *opener) stream(ctx context.Context, r io.Reader, size int64, done func(
 	if o.meter != nil {
 		o.meter.expect(size, 0)
 	}
-	return unpackStream(ctx, meteredReader{ctx, r, o.meter}, o.KeepContent, o.meter)
+	return unpackStream(ctx, meteredReader{ctx, r, o.meter}, o.KeepContent, o.scanOptions(), o.meter)
+}
+
+// shorter says that an end where there should be more is unexpected.
+func shorter(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+
+	"github.com/peelhq/peel/source/layer"
 )
 
 // image opens the wanted image of a bundle.
@@ -14,15 +16,14 @@ func (o *opener) image(ctx context.Context, b bundle, tag string, as form) (*Ima
 	if err != nil {
 		return nil, err
 	}
-	im.origin = origin{bundle: b, shelf: newShelf(im.Layers), meter: o.meter, log: o.Log, cache: o.cache}
+	im.origin = origin{bundle: b, scan: o.scanOptions(), meter: o.meter, log: o.Log, cache: o.cache}
 	for _, l := range im.Layers {
-		if l.Err == nil && l.blob.seen != nil {
-			if err := l.take(l.blob.seen); err != nil {
+		if passed, ok := l.reader.(*layer.Passed); ok && l.Err == nil {
+			if err := l.take(passed.Scan(ctx, im.scan)); err != nil {
 				return nil, err
 			}
 		}
 	}
-	o.cache.keepStream(b)
 	return im, nil
 }
 

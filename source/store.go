@@ -85,9 +85,10 @@ func describeStored(id string, text []byte, layers []*storeFiles) (*Image, error
 	}
 	im := &Image{ID: id}
 	for i, files := range layers {
+		files.index, files.diffID = i, config.RootFS.DiffIDs[i]
 		im.Layers = append(im.Layers, &Layer{
 			Index: i, CompressedBytes: -1,
-			blob: &blob{name: files.split, size: files.splitSize, files: files},
+			name: files.split, size: files.splitSize, reader: files,
 		})
 	}
 	config.describe(im)

@@ -30,9 +30,9 @@ type contentStore struct {
 	index []byte
 }
 
-func (c *contentStore) file(ctx context.Context, name string) (*blob, error) {
+func (c *contentStore) file(ctx context.Context, name string) (blob, error) {
 	if name == ociIndexName {
-		return &blob{name: name, size: int64(len(c.index)), body: c.index}, nil
+		return newDocument(name, c.index), nil
 	}
 	if !strings.HasPrefix(name, "blobs/sha256/") {
 		return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)

@@ -49,7 +49,7 @@ func (o *opener) dockerImage(ctx context.Context, e engine.Engine, ref string, i
 		im.Name = ref
 	}
 	if o.Via != ViaStore {
-		s.again = newAgain("the engine's API", o.Log, o.apiAgain(engine.Docker, info.ID))
+		s.viaAPI = newReopener("the engine's API", o.Log, o.reopenByAPI(engine.Docker, info.ID))
 	}
 	return im, nil
 }

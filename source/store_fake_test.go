@@ -6,107 +6,14 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/vbatts/tar-split/tar/asm"
-	"github.com/vbatts/tar-split/tar/storage"
 
 	"github.com/peelhq/peel/internal/testkit"
 )
-
-// A storedMember is one member of a layer that a fake store holds.
-type storedMember struct {
-	tar.Header
-	content string
-}
-
-func storedFile(name, content string) storedMember {
-	return storedMember{tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(content)), ModTime: time.Unix(1600000000, 0)}, content}
-}
-
-func storedOther(name string, typ byte, link string) storedMember {
-	return storedMember{tar.Header{Name: name, Typeflag: typ, Mode: 0o755, Linkname: link}, ""}
-}
-
-// storedLayers are layers with what is special to a tar-split: headers that run
-// over several blocks, names that JSON writes otherwise, bodies of every size.
-func storedLayers() [][]storedMember {
-	attributes := storedFile("srv/capable", strings.Repeat("x", 511))
-	attributes.PAXRecords = map[string]string{"SCHILY.xattr.user.a": "b"}
-	raw := storedFile("srv/\xff\xfe", "raw")
-	if runtime.GOOS == "darwin" { // which takes no such name
-		raw = storedFile("srv/raw", "raw")
-	}
-	return [][]storedMember{
-		{
-			storedOther("etc/", tar.TypeDir, ""), storedFile("etc/motd", "welcome\n"), storedFile("etc/empty", ""),
-			storedFile("etc/same", "the same"), storedFile("etc/changed", "one"), storedFile("etc/chmod", "mode"),
-			storedOther("etc/link", tar.TypeSymlink, "/etc/motd"), storedOther("etc/hard", tar.TypeLink, "etc/motd"),
-			storedOther("dev/null", tar.TypeChar, ""), storedOther("run/pipe", tar.TypeFifo, ""),
-		},
-		{
-			storedFile("etc/same", "the same"), storedFile("etc/changed", "two"),
-			storedFile("etc/.wh.motd", ""), storedFile("srv/<&>\u2028\"\\", "odd"), raw,
-			storedFile("srv"+strings.Repeat("/"+strings.Repeat("long", 25), 4), strings.Repeat("y", 512)), attributes,
-			storedFile("srv/ümlaut", strings.Repeat("z", 100_000)), storedFile("./srv/dotted", "dot"),
-		},
-		{storedOther("opt/", tar.TypeDir, ""), storedFile("opt/.wh..wh..opq", ""), storedFile("etc/same", "the same")},
-	}
-}
-
-// storedTar writes members as a tar.
-func storedTar(t testing.TB, members []storedMember) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for _, m := range members {
-		h := m.Header
-		if h.PAXRecords != nil {
-			h.Format = tar.FormatPAX
-		}
-		if strings.Contains(h.Name, "\xff") || strings.Contains(h.Name, "ü") {
-			h.Format = tar.FormatGNU
-		}
-		if err := w.WriteHeader(&h); err != nil {
-			t.Fatal(err)
-		}
-		io.WriteString(w, m.content)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	b.Write(make([]byte, 8192)) // more padding than a tar needs
-	return b.Bytes()
-}
-
-// splitOf writes the tar-split of a tar, by the library that engines use.
-func splitOf(t testing.TB, layer []byte) []byte {
-	t.Helper()
-	split, err := trySplit(layer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return split
-}
-
-// trySplit is splitOf for what may not be a tar that can be split.
-func trySplit(layer []byte) ([]byte, error) {
-	var b bytes.Buffer
-	in, done, err := asm.NewInputTarStreamWithDone(bytes.NewReader(layer), storage.NewJSONPacker(&b), nil)
-	if err != nil {
-		return nil, err
-	}
-	_, err = io.Copy(io.Discard, in)
-	return b.Bytes(), errors.Join(err, <-done)
-}
 
 func gzipBytes(b []byte) []byte {
 	var out bytes.Buffer
@@ -126,13 +33,13 @@ type fakeStore struct {
 	inspect map[string]any
 }
 
-// newFakeStore describes the image of storedLayers.
+// newFakeStore describes the image of testkit.StoredLayers.
 func newFakeStore(t *testing.T) (*fakeStore, []byte, [][]byte) {
 	t.Helper()
 	s := &fakeStore{dir: t.TempDir()}
 	var tars [][]byte
-	for _, members := range storedLayers() {
-		tars = append(tars, storedTar(t, members))
+	for _, members := range testkit.StoredLayers() {
+		tars = append(tars, testkit.StoredTar(t, members))
 		s.diffIDs = append(s.diffIDs, digestOfBytes(tars[len(tars)-1]))
 	}
 	config, _ := json.Marshal(map[string]any{
@@ -166,11 +73,11 @@ func newFakeStore(t *testing.T) (*fakeStore, []byte, [][]byte) {
 }
 
 // unpackStored writes a layer's files as an overlay driver keeps them.
-func unpackStored(t *testing.T, dir string, members []storedMember) {
+func unpackStored(t *testing.T, dir string, members []testkit.StoredMember) {
 	t.Helper()
 	for _, m := range members {
 		if m.Typeflag == tar.TypeReg && !strings.Contains(m.Name, ".wh.") {
-			testkit.WriteFiles(t, dir, map[string]string{m.Name: m.content})
+			testkit.WriteFiles(t, dir, map[string]string{m.Name: m.Content})
 		}
 	}
 }
@@ -186,11 +93,11 @@ func dockerStore(t *testing.T) *fakeStore {
 		files[folder+"diff"] = s.diffIDs[i]
 		files[folder+"cache-id"] = fmt.Sprintf("cache%d", i)
 		files[folder+"size"] = "0"
-		files[folder+"tar-split.json.gz"] = string(gzipBytes(splitOf(t, layer)))
+		files[folder+"tar-split.json.gz"] = string(gzipBytes(testkit.SplitOf(t, layer)))
 		if i > 0 {
 			files[folder+"parent"] = chain[i-1]
 		}
-		unpackStored(t, filepath.Join(s.dir, "overlay2", fmt.Sprintf("cache%d", i), "diff"), storedLayers()[i])
+		unpackStored(t, filepath.Join(s.dir, "overlay2", fmt.Sprintf("cache%d", i), "diff"), testkit.StoredLayers()[i])
 	}
 	testkit.WriteFiles(t, s.dir, files)
 	s.inspect["GraphDriver"] = map[string]any{"Name": "overlay2", "Data": map[string]string{"UpperDir": s.dir + "/overlay2/cache2/diff"}}
@@ -215,8 +122,8 @@ func podmanStore(t *testing.T) *fakeStore {
 			l.Parent = layers[i-1].ID
 		}
 		layers = append(layers, l)
-		files["overlay-layers/"+l.ID+".tar-split.gz"] = string(gzipBytes(splitOf(t, layer)))
-		unpackStored(t, filepath.Join(s.dir, "overlay", l.ID, "diff"), storedLayers()[i])
+		files["overlay-layers/"+l.ID+".tar-split.gz"] = string(gzipBytes(testkit.SplitOf(t, layer)))
+		unpackStored(t, filepath.Join(s.dir, "overlay", l.ID, "diff"), testkit.StoredLayers()[i])
 	}
 	list, _ := json.Marshal(layers)
 	files["overlay-layers/layers.json"] = string(list)

@@ -11,9 +11,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 
-	"github.com/zeebo/xxh3"
+	"github.com/peelhq/peel/source/layer"
 )
 
 // storeFiles are one layer as an engine has unpacked it: its tar-split, and a
@@ -24,24 +23,30 @@ type storeFiles struct {
 	splitSize int64  // in bytes
 	tarSize   int64  // of the layer's tar, as the store says; -1 if it does not
 	dir       string // of the files, below the store; "" if they are not understood
+
+	// What tells the layer in the image as the engine's API gives it.
+	index  int
+	diffID string
 }
+
+var _ layer.Reader = (*storeFiles)(nil)
 
 // storeImage is the bundle of an image that is read from a store.
 type storeImage struct {
 	root *os.Root // of the store
 	log  *slog.Logger
 
-	again *again // the image by the engine's API; nil: there is no other way
+	viaAPI *reopener // the image by the engine's API; nil: there is no other way
 }
 
 var _ bundle = (*storeImage)(nil)
 
-func (s *storeImage) file(_ context.Context, name string) (*blob, error) {
+func (s *storeImage) file(_ context.Context, name string) (blob, error) {
 	return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 }
 
 func (s *storeImage) close() error {
-	return errors.Join(s.root.Close(), s.again.close())
+	return errors.Join(s.root.Close(), s.viaAPI.close())
 }
 
 // layer finds a layer's tar-split and makes it one of the image's.
@@ -53,67 +58,114 @@ func (s *storeImage) layer(split, dir string, tarSize int64) (*storeFiles, error
 	return &storeFiles{image: s, split: split, splitSize: info.Size(), tarSize: tarSize, dir: dir}, nil
 }
 
-// scan reads the layer's entries from its tar-split.
-func (f *storeFiles) scan(ctx context.Context, m *meter) *scanned {
-	e, err := f.entries(ctx, m)
-	return &scanned{entries: e, err: err}
+// Scan reads the layer's entries from its tar-split.
+func (f *storeFiles) Scan(ctx context.Context, o layer.ScanOptions) (*layer.Scanned, error) {
+	e, err := f.entries(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s := &layer.Scanned{Entries: e}
+	return s, layer.Gather(ctx, f, s, o.Collect)
 }
 
-func (f *storeFiles) entries(ctx context.Context, m *meter) (*Entries, error) {
+func (f *storeFiles) entries(ctx context.Context, o layer.ScanOptions) (*Entries, error) {
 	packed, _, err := openStored(f.image.root, f.split)
 	if err != nil {
 		return nil, err
 	}
 	defer packed.Close()
-	z, err := decompress(gzipped, meteredReader{ctx, packed, m})
+	z, err := layer.Unpack(layer.Gzip, progressReader{ctx, packed, o.Progress})
 	if err != nil {
 		return nil, err
 	}
 	defer z.Close()
-	e, size, err := scanSplit(ctx, z)
+	e, size, err := layer.ScanSplit(ctx, z, o.Budget)
 	if err == nil && f.tarSize >= 0 && size != f.tarSize {
 		err = fmt.Errorf("the tar-split is of %d bytes, the layer has %d", size, f.tarSize)
 	}
 	return e, err
 }
 
-// open returns the content of entry i of layer l, from the engine's folder; what
-// is not there as it should be, from the engine itself.
-func (f *storeFiles) open(ctx context.Context, l *Layer, i int) (io.ReadCloser, error) {
+// Open returns the content of entry i from the engine's folder; what is not there
+// as it should be, from the engine itself.
+func (f *storeFiles) Open(ctx context.Context, e *Entries, i int) (io.ReadCloser, error) {
 	folder, err := f.folder()
 	if err != nil {
-		return f.image.elsewhere(ctx, l, i, err)
+		return f.otherwise(err).Open(ctx, e, i)
 	}
 	defer folder.Close()
-	return f.openIn(ctx, folder, l, i)
+	return f.openIn(ctx, folder, e, i)
+}
+
+// Each opens one file after the other.
+func (f *storeFiles) Each(ctx context.Context, e *Entries, entries []int, fn func(i int, r io.Reader) error) error {
+	folder, err := f.folder()
+	if err != nil {
+		return f.otherwise(err).Each(ctx, e, entries, fn)
+	}
+	defer folder.Close()
+	return layer.EachOpened(ctx, e, entries, func(i int) (io.ReadCloser, error) { return f.openIn(ctx, folder, e, i) }, fn)
+}
+
+// Body returns the content of entry i, as Open does, but unverified.
+func (f *storeFiles) Body(ctx context.Context, e *Entries, i int) (*Body, error) {
+	if err := e.NotFile(i); err != nil {
+		return nil, err
+	}
+	size := e.Size(i)
+	if size == 0 {
+		return layer.NewBody(0, nil, nil), nil
+	}
+	folder, err := f.folder()
+	if err != nil {
+		return f.otherwise(err).Body(ctx, e, i)
+	}
+	defer folder.Close()
+	name := memberName(e.At(i).Name)
+	file, err := openSized(folder, name, size)
+	if err != nil {
+		return f.otherwise(err).Body(ctx, e, i)
+	}
+	return layer.NewBody(size, func(_ context.Context, p []byte, off int64) (int, error) {
+		n, err := file.ReadAt(p, off)
+		if n > 0 {
+			return n, nil
+		}
+		return 0, fmt.Errorf("%q: %w", name, shorter(err))
+	}, file.Close), nil
+}
+
+// otherwise reads the layer by the engine's API, since the store cannot be used
+// because of reason.
+func (f *storeFiles) otherwise(reason error) layer.Reader {
+	return &reopened{f.image.viaAPI, f.index, f.diffID, fmt.Errorf("reading the engine's store: %w", reason)}
 }
 
 // folder opens the folder of the layer's files.
 func (f *storeFiles) folder() (*os.Root, error) {
 	if f.dir == "" {
-		return nil, fmt.Errorf("where the store keeps files is not known")
+		return nil, errors.New("where the store keeps files is not known")
 	}
 	return f.image.root.OpenRoot(filepath.FromSlash(f.dir))
 }
 
-func (f *storeFiles) openIn(ctx context.Context, folder *os.Root, l *Layer, i int) (io.ReadCloser, error) {
-	e := l.Entries.At(i)
-	name := memberName(e.Name)
-	if e.Type != File {
-		return nil, l.wrap(fmt.Errorf("%q is a %s, not a file", name, e.Type))
+func (f *storeFiles) openIn(ctx context.Context, folder *os.Root, e *Entries, i int) (io.ReadCloser, error) {
+	if err := e.NotFile(i); err != nil {
+		return nil, err
 	}
-	if e.Size == 0 {
+	name, size := memberName(e.At(i).Name), e.Size(i)
+	if size == 0 {
 		return io.NopCloser(eofReader{}), nil
 	}
-	file, err := openSized(folder, name, e.Size)
+	file, err := openSized(folder, name, size)
 	if err != nil {
-		return f.image.elsewhere(ctx, l, i, err)
+		return f.otherwise(err).Open(ctx, e, i)
 	}
-	c := &storedContent{ctx: ctx, file: file, left: e.Size}
-	if crc, ok := l.Entries.crc(i); ok {
+	c := &storedContent{ctx: ctx, file: file, left: size}
+	if crc, ok := e.CRC(i); ok {
 		c.sum, c.want = crc64.New(crcTable), crc
 	}
-	c.wrap = func(err error) error { return l.wrap(fmt.Errorf("%q: %w", name, err)) }
+	c.wrap = func(err error) error { return fmt.Errorf("%q: %w", name, err) }
 	return c, nil
 }
 
@@ -128,59 +180,6 @@ func openSized(folder *os.Root, name string, size int64) (*os.File, error) {
 	}
 	return file, nil
 }
-
-// each calls fn with the contents of entries, which are in no order.
-func (f *storeFiles) each(ctx context.Context, l *Layer, entries []int, fn func(entry int, r io.Reader) error) error {
-	folder, folderErr := f.folder()
-	if folderErr == nil {
-		defer folder.Close()
-	}
-	entries = slices.Clone(entries)
-	slices.Sort(entries)
-	for _, i := range slices.Compact(entries) {
-		if l.Entries.Type(i) != File {
-			continue
-		}
-		var r io.ReadCloser
-		var err error
-		if folderErr != nil {
-			r, err = f.image.elsewhere(ctx, l, i, folderErr)
-		} else {
-			r, err = f.openIn(ctx, folder, l, i)
-		}
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(fn(i, r), r.Close()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sum computes the checksums of entries as those of any other layer are.
-func (f *storeFiles) sum(ctx context.Context, l *Layer, entries []int) error {
-	return f.each(ctx, l, entries, func(i int, content io.Reader) error {
-		x := xxh3.New()
-		if _, err := io.Copy(x, content); err != nil {
-			return err
-		}
-		l.Entries.late.set(i, x.Sum64())
-		return nil
-	})
-}
-
-// elsewhere opens entry i of layer l by the engine's API, since the store cannot
-// be used because of reason.
-func (s *storeImage) elsewhere(ctx context.Context, l *Layer, i int, reason error) (io.ReadCloser, error) {
-	same, err := s.again.twin(ctx, l, storeReason(reason))
-	if err != nil {
-		return nil, err
-	}
-	return same.Open(ctx, i)
-}
-
-func storeReason(err error) error { return fmt.Errorf("reading the engine's store: %w", err) }
 
 var crcTable = crc64.MakeTable(crc64.ISO)
 

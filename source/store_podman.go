@@ -54,7 +54,7 @@ func (o *opener) podmanImage(id, ref string) (*Image, error) {
 	}
 	im.bundle = s
 	if id != "" && o.Via != ViaStore {
-		s.again = newAgain("the engine's API", o.Log, o.apiAgain(engine.Podman, id))
+		s.viaAPI = newReopener("the engine's API", o.Log, o.reopenByAPI(engine.Podman, id))
 	}
 	return im, nil
 }

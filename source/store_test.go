@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/peelhq/peel/internal/testkit"
+	"github.com/peelhq/peel/source/layer"
 )
 
 // saves counts the times that an engine had to save the image.
@@ -38,13 +39,13 @@ func openStore(t *testing.T, ref string, opts Options) (*Image, error) {
 	return im, im.Scan(t.Context())
 }
 
-// checkStored compares an image with that of storedLayers, contents too.
+// checkStored compares an image with that of testkit.StoredLayers, contents too.
 func checkStored(t *testing.T, im *Image, s *fakeStore) {
 	t.Helper()
 	if im.ID != s.id || len(im.Layers) != len(s.diffIDs) || !strings.HasSuffix(im.Source, "://app:1") || im.Created.IsZero() || len(im.Flaws) > 0 {
 		t.Fatalf("not the image: %+v", im)
 	}
-	for i, members := range storedLayers() {
+	for i, members := range testkit.StoredLayers() {
 		l := im.Layers[i]
 		if l.DiffID != s.diffIDs[i] || l.Index != i || l.CompressedBytes != -1 || l.Step.Command == "" || l.Digest != "" {
 			t.Errorf("layer %d: %+v", i, l)
@@ -56,7 +57,7 @@ func checkStored(t *testing.T, im *Image, s *fakeStore) {
 		got := map[int]string{}
 		for j, m := range members {
 			e := l.Entries.At(j)
-			if e.Name != m.Name || e.Size != int64(len(m.content)) || e.Link != m.Linkname {
+			if e.Name != m.Name || e.Size != int64(len(m.Content)) || e.Link != m.Linkname {
 				t.Errorf("layer %d: entry %d: %+v, want %+v", i, j, e, m.Header)
 			}
 			all = append(all, j)
@@ -69,7 +70,7 @@ func checkStored(t *testing.T, im *Image, s *fakeStore) {
 				continue
 			}
 			b, err := io.ReadAll(r)
-			if r.Close(); err != nil || string(b) != m.content {
+			if r.Close(); err != nil || string(b) != m.Content {
 				t.Errorf("layer %d: %q: %d bytes, error %v", i, e.Name, len(b), err)
 			}
 		}
@@ -82,7 +83,7 @@ func checkStored(t *testing.T, im *Image, s *fakeStore) {
 			t.Error(err)
 		}
 		for j, m := range members {
-			if got[j] != m.content {
+			if got[j] != m.Content {
 				t.Errorf("layer %d: %q: Each gave %d bytes", i, m.Name, len(got[j]))
 			}
 		}
@@ -164,7 +165,7 @@ func TestStoreSurprise(t *testing.T) {
 	half := func(b []byte) []byte { return b[:len(b)/2] }
 	regzip := func(old, with string) func([]byte) []byte {
 		return func(b []byte) []byte {
-			z, err := decompress(gzipped, bytes.NewReader(b))
+			z, err := layer.Unpack(layer.Gzip, bytes.NewReader(b))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -448,12 +449,12 @@ func TestContentStore(t *testing.T) {
 	if saves(f) != 0 || im.ID != s.id || im.Digest != digestOfBytes(manifest) || im.Name != "app:1" || im.Source != "docker://app:1" || len(im.Layers) != 3 {
 		t.Errorf("asked %q for %+v", f.Asked(), im)
 	}
-	for i, members := range storedLayers() {
+	for i, members := range testkit.StoredLayers() {
 		for j, m := range members {
 			if im.Layers[i].Entries.Type(j) != File {
 				continue
 			}
-			if b, err := readEntry(t.Context(), im.Layers[i], j); err != nil || string(b) != m.content {
+			if b, err := readEntry(t.Context(), im.Layers[i], j); err != nil || string(b) != m.Content {
 				t.Errorf("layer %d: %q: %d bytes, error %v", i, m.Name, len(b), err)
 			}
 		}

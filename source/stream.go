@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/peelhq/peel/source/layer"
 )
 
 // Bounds on what is kept of a stream: a file that may be a manifest or a
@@ -16,21 +18,25 @@ const (
 	maxDocuments = 128 << 20
 )
 
+// memberBuffer is how much of a member is read at once, in bytes.
+const memberBuffer = 256 << 10
+
 // stream is a bundle read in one pass. Whatever may turn out to be a layer is
 // scanned as it passes, since its manifest may stand at the end.
 type stream struct {
 	*members
-	spool *spool // nil if contents are not kept
-	kept  int64
-	raw   *bufio.Reader // over the current member's content
-	key   string        // under which it is kept in the cache; "" if it is not, or comes from there
+	shelf     *layer.Shelf
+	spool     *layer.Spool // nil if contents are not kept
+	documents int64        // bytes of documents so far
+	scan      layer.ScanOptions
+	raw       *bufio.Reader // over the current member's content
 }
 
 // readStream reads a tar of images to its end. If keep, its bytes are spooled.
-func readStream(ctx context.Context, r io.Reader, keep bool, m *meter) (_ *stream, err error) {
-	st := &stream{members: newMembers(), raw: bufio.NewReaderSize(nil, streamBuffer)}
+func readStream(ctx context.Context, r io.Reader, keep bool, scan layer.ScanOptions, m *meter) (_ *stream, err error) {
+	st := &stream{members: newMembers(), shelf: layer.NewShelf(), scan: scan, raw: bufio.NewReaderSize(nil, memberBuffer)}
 	if keep {
-		if st.spool, err = newSpool(); err != nil {
+		if st.spool, err = layer.NewSpool(); err != nil {
 			return nil, err
 		}
 		r = io.TeeReader(r, st.spool)
@@ -40,22 +46,22 @@ func readStream(ctx context.Context, r io.Reader, keep bool, m *meter) (_ *strea
 			err = errors.Join(err, st.close())
 		}
 	}()
-	in := newStreamInput(r)
-	s := &scanner{in: in}
-	var h header
+	s := layer.NewTarStream(r)
+	var h layer.Header
 	for {
-		switch err := s.next(&h); {
+		switch err := s.Next(&h); {
 		case err == io.EOF: //nolint:errorlint // only a bare EOF is the end
-			return st, pastEnd(in)
+			// Read on, so that a program that writes into a pipe is not cut off.
+			return st, s.Drain(maxPastEnd)
 		case err != nil:
 			return nil, fmt.Errorf("reading the archive: %w", err)
 		}
 		b, err := st.member(ctx, s, &h, m)
 		if err != nil {
 			if errors.Is(err, io.ErrUnexpectedEOF) {
-				err = &tarError{at: in.pos(), err: err}
+				err = fmt.Errorf("cut off at byte %d of the tar: %w", s.Pos(), err)
 			}
-			return nil, fmt.Errorf("reading the archive: %s: %w", memberName(string(h.name)), err)
+			return nil, fmt.Errorf("reading the archive: %s: %w", memberName(string(h.Name)), err)
 		}
 		if err := st.add(&h, b); err != nil {
 			return nil, err
@@ -67,56 +73,48 @@ func readStream(ctx context.Context, r io.Reader, keep bool, m *meter) (_ *strea
 // to records of 10 KiB, or of up to 1 MiB if it is told to.
 const maxPastEnd = 1 << 20
 
-// pastEnd reads on behind the end of the archive, so that a program that writes
-// into a pipe is not cut off while it pads; but not for ever.
-func pastEnd(r io.Reader) error {
-	_, err := io.CopyN(io.Discard, r, maxPastEnd)
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
-}
-
 // member goes through the content of the current member. An error is the
 // stream's; what is wrong with a layer is kept with it, for it may be one that
 // nobody asks for.
-func (st *stream) member(ctx context.Context, s *scanner, h *header, m *meter) (*blob, error) {
-	if h.typ != File || h.unknown != 0 {
+func (st *stream) member(ctx context.Context, s *layer.Tar, h *layer.Header, m *meter) (blob, error) {
+	if h.Type != File || h.Unknown != 0 {
 		return nil, nil //nolint:nilnil // no content is no error
 	}
-	if h.sparse {
+	if h.Sparse {
 		return nil, errors.New("a sparse file in an archive of images")
 	}
-	b := &blob{name: memberName(string(h.name)), size: h.size}
-	if st.spool != nil {
-		b.at = io.NewSectionReader(st.spool, h.content, h.size)
-	}
+	named := label{memberName(string(h.Name)), h.Size}
 	raw := st.raw
-	raw.Reset(s.content(ctx))
-	head, err := raw.Peek(int(min(sniffLen, h.size)))
+	raw.Reset(s.Reader(ctx))
+	head, err := raw.Peek(int(min(layer.SniffLen, h.Size)))
 	if err != nil {
 		return nil, err
 	}
-	switch form, name := sniff(head); form {
-	case plain:
-		b.seen = &scanned{}
-		b.seen.entries, b.seen.err = scanTar(ctx, &streamInput{r: raw}, true)
+	var b blob
+	switch form, what := layer.Sniff(head); form {
+	case layer.Plain, layer.Gzip, layer.Zstd:
+		passed, err := layer.Pass(ctx, form, raw, st.scan)
+		if err != nil {
+			return nil, err
+		}
+		if st.spool != nil {
+			passed.Kept(io.NewSectionReader(st.spool, h.Content, h.Size), h.Size, named.called, st.shelf)
+		}
 		m.layerDone()
-	case gzipped, zstandard:
-		b.seen = scanCompressed(ctx, form, raw)
-		m.layerDone()
-	case unreadable:
-		b.seen = &scanned{form: form, err: errUnsupported{name}}
-	case notAnything:
-		b.seen = &scanned{form: form, err: errNotLayer}
-		if looksLikeJSON(head) && h.size <= maxDocument {
-			if st.kept += h.size; st.kept > maxDocuments {
+		b = &passedBlob{named, passed}
+	case layer.Unsupported:
+		b = &passedBlob{named, layer.NewPassed(nil, layer.UnsupportedError{Form: what})}
+	default:
+		b = &passedBlob{named, layer.NewPassed(nil, layer.ErrNotLayer)}
+		if looksLikeJSON(head) && h.Size <= maxDocument {
+			if st.documents += h.Size; st.documents > maxDocuments {
 				return nil, fmt.Errorf("more than %d bytes of manifests and configs", int64(maxDocuments))
 			}
-			b.body = make([]byte, h.size)
-			if _, err := io.ReadFull(raw, b.body); err != nil {
+			text := make([]byte, h.Size)
+			if _, err := io.ReadFull(raw, text); err != nil {
 				return nil, err
 			}
+			b = newDocument(named.called, text)
 		}
 	}
 	if err := ctx.Err(); err != nil {
@@ -132,8 +130,9 @@ func looksLikeJSON(head []byte) bool {
 }
 
 func (st *stream) close() error {
-	if st.spool == nil {
-		return nil
+	err := st.shelf.Close()
+	if st.spool != nil {
+		err = errors.Join(err, st.spool.Close())
 	}
-	return st.spool.close()
+	return err
 }

@@ -6,32 +6,34 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/peelhq/peel/source/layer"
 )
 
 // unpackStream reads a tar of images in one pass, whatever it is compressed
 // with as a whole.
-func unpackStream(ctx context.Context, r io.Reader, keep bool, m *meter) (*stream, error) {
-	buffered := bufio.NewReaderSize(r, streamBuffer)
-	head, err := buffered.Peek(sniffLen)
+func unpackStream(ctx context.Context, r io.Reader, keep bool, scan layer.ScanOptions, m *meter) (*stream, error) {
+	buffered := bufio.NewReaderSize(r, memberBuffer)
+	head, err := buffered.Peek(layer.SniffLen)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	if len(head) == 0 {
 		return nil, errors.New("it is empty")
 	}
-	c, name := sniff(head)
+	c, name := layer.Sniff(head)
 	switch c {
-	case unreadable:
+	case layer.Unsupported:
 		return nil, fmt.Errorf("not an image: it is %s, and archives are read plain, gzip or zstd compressed", name)
-	case notAnything:
+	case layer.Unknown:
 		return nil, errors.New("not an image: neither a tar nor a compressed one")
 	}
-	z, err := decompress(c, buffered)
+	z, err := layer.Unpack(c, buffered)
 	if err != nil {
 		return nil, err
 	}
 	defer z.Close()
-	return readStream(ctx, z, keep, m)
+	return readStream(ctx, z, keep, scan, m)
 }
 
 // stdin reads the image that standard input holds. Reading may wait for ever

@@ -1,0 +1,62 @@
+package layer
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"io"
+)
+
+// A blob is a layer's bytes as they are stored.
+type blob struct {
+	r    io.ReaderAt
+	size int64
+	name string // where it is, for the log
+}
+
+// readAt fills p from byte off on.
+func (b *blob) readAt(p []byte, off int64) error {
+	if len(p) == 0 {
+		return nil
+	}
+	n, err := b.r.ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	return noEOF(err)
+}
+
+// stream returns a reader of the whole blob.
+func (b *blob) stream() io.Reader { return io.NewSectionReader(b.r, 0, b.size) }
+
+// digest reads the blob for its digest, "" if it cannot be read. It returns how
+// many bytes it has read, too.
+func (b *blob) digest(ctx context.Context, o *ScanOptions) (read int64, digest string) {
+	sum := sha256.New()
+	read, err := io.Copy(sum, ctxReader{ctx, b.stream(), o.Progress})
+	if err != nil || read != b.size {
+		return read, ""
+	}
+	return read, digestOf(sum)
+}
+
+func digestOf(h hash.Hash) string { return "sha256:" + hex.EncodeToString(h.Sum(nil)) }
+
+// ctxReader counts what goes through it, and stops when the context does.
+type ctxReader struct {
+	ctx      context.Context
+	r        io.Reader
+	progress func(bytes int64) // may be nil
+}
+
+func (r ctxReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := r.r.Read(p)
+	if r.progress != nil {
+		r.progress(int64(n))
+	}
+	return n, err
+}

@@ -1,0 +1,146 @@
+package layer
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/peelhq/peel/internal/inflate"
+)
+
+// A Form is how bytes are packed, found out from the bytes themselves:
+// media types and file names are hints that are wrong too often.
+type Form uint8
+
+// The forms.
+const (
+	Plain       Form = iota // a tar, or nothing at all
+	Gzip                    // of one member or several
+	Zstd                    // of one frame or several, skippable ones too
+	Unsupported             // a known form that peel does not read
+	Unknown                 // nothing known
+)
+
+// SniffLen is how many bytes Sniff wants to see, if there are as many.
+const SniffLen = blockSize
+
+// zstdWindow bounds what a zstd frame may ask to be kept, in bytes; it is also
+// what the zstd command accepts by default.
+const zstdWindow = 128 << 20
+
+var unreadableForms = []struct {
+	magic string
+	name  string
+}{
+	{"BZh", "bzip2"},
+	{"\xfd7zXZ\x00", "xz"},
+	{"hsqs", "squashfs"},
+	{"\x04\x22\x4d\x18", "lz4"},
+	{"\x5d\x00\x00", "lzma"},
+	{"PK\x03\x04", "zip"},
+}
+
+// Sniff tells the form of what begins with head; name is that of an unsupported
+// one. An empty or all-zero beginning is an empty tar.
+func Sniff(head []byte) (form Form, name string) {
+	switch {
+	case len(head) == 0:
+		return Plain, ""
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		return Gzip, ""
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}), isSkippable(head):
+		return Zstd, ""
+	case isTar(head):
+		return Plain, ""
+	}
+	for _, f := range unreadableForms {
+		if bytes.HasPrefix(head, []byte(f.magic)) {
+			return Unsupported, f.name
+		}
+	}
+	return Unknown, ""
+}
+
+// isSkippable reports a skippable zstd frame (RFC 8878, 3.1.2).
+func isSkippable(head []byte) bool {
+	return len(head) >= 4 && head[0]&0xf0 == 0x50 && head[1] == 0x2a && head[2] == 0x4d && head[3] == 0x18
+}
+
+func isTar(head []byte) bool {
+	if len(head) < blockSize {
+		return bytes.Equal(head, zeroBlock[:len(head)])
+	}
+	block := (*[blockSize]byte)(head)
+	return *block == zeroBlock || validChecksum(block)
+}
+
+// Unpack returns a reader of what r holds in form c.
+func Unpack(c Form, r io.Reader) (io.ReadCloser, error) {
+	switch c {
+	case Plain:
+		return io.NopCloser(r), nil
+	case Gzip:
+		z, err := inflate.NewReader(r)
+		if err != nil {
+			return nil, fmt.Errorf("gzip: %w", noEOF(err))
+		}
+		return named{z, "gzip"}, nil
+	case Zstd:
+		z, err := newZstd(r)
+		if err != nil {
+			return nil, fmt.Errorf("zstd: %w", noEOF(err))
+		}
+		return named{z, "zstd"}, nil
+	}
+	return nil, errors.New("not a form that can be read")
+}
+
+// zstdDecoders are those that nobody uses at the moment. Each has buffers of
+// twice the largest window that it has met, which is worth keeping from one layer
+// to the next.
+var zstdDecoders sync.Pool
+
+// zstdReader is a decoder that goes back to the others when it is closed.
+type zstdReader struct{ z *zstd.Decoder }
+
+// newZstd returns a decoder that works in the goroutine of its reader.
+func newZstd(r io.Reader) (*zstdReader, error) {
+	if z, ok := zstdDecoders.Get().(*zstd.Decoder); ok {
+		return &zstdReader{z}, z.Reset(r)
+	}
+	z, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+	return &zstdReader{z}, err
+}
+
+func (r *zstdReader) Read(p []byte) (int, error) {
+	if r.z == nil {
+		return 0, zstd.ErrDecoderClosed
+	}
+	return r.z.Read(p)
+}
+
+func (r *zstdReader) Close() error {
+	if r.z != nil && r.z.Reset(nil) == nil { // lets go of what it reads from
+		zstdDecoders.Put(r.z)
+	}
+	r.z = nil
+	return nil
+}
+
+// named says in its errors what was being unpacked.
+type named struct {
+	io.ReadCloser
+	what string
+}
+
+func (n named) Read(p []byte) (int, error) {
+	k, err := n.ReadCloser.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract is a bare EOF
+		err = fmt.Errorf("%s: %w", n.what, err)
+	}
+	return k, err
+}

@@ -1,0 +1,77 @@
+package layer
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// contents reads a layer's files in the order in which they are stored.
+type contents struct {
+	ctx     context.Context
+	entries *Entries
+	in      input     // the uncompressed tar
+	packed  io.Closer // what unpacks it; nil if nothing does
+}
+
+// entry returns a reader of entry i, which must not lie before one that has been
+// returned already.
+func (c *contents) entry(i int) (io.Reader, error) {
+	s := &Tar{in: c.in}
+	var h Header
+	if err := c.seek(i, s, &h); err != nil {
+		return nil, err
+	}
+	return s.reader(c.ctx, &h), nil
+}
+
+// each is Reader.Each.
+func (c *contents) each(entries []int, fn func(i int, r io.Reader) error) error {
+	for _, i := range regular(c.entries, entries) {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		r, err := c.entry(i)
+		if err != nil {
+			return err
+		}
+		if err := fn(i, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seek puts s at the content of entry i, and into h how that is stored.
+func (c *contents) seek(i int, s *Tar, h *Header) error {
+	e := c.entries
+	if err := e.NotFile(i); err != nil {
+		return err
+	}
+	offset, size := e.offset(i), e.Size(i)
+	if offset < c.in.pos() {
+		return errors.New("asked for content that lies behind")
+	}
+	if err := c.in.skip(offset - c.in.pos()); err != nil {
+		return err
+	}
+	*h, s.left, s.pad = Header{Record: Record{Size: size, Stored: size}}, size, 0
+	if !e.sparse(i) {
+		return nil
+	}
+	s.left = 0
+	return s.Next(h)
+}
+
+func (c *contents) Close() error {
+	if c.packed == nil {
+		return nil
+	}
+	return c.packed.Close()
+}
+
+// closing is a reader with what is to be closed behind it.
+type closing struct {
+	io.Reader
+	io.Closer
+}

@@ -1,0 +1,320 @@
+package layer
+
+import (
+	"encoding/binary"
+	"sort"
+	"time"
+)
+
+// Entries are the tar members of one layer, in stored order. A million of them
+// are to be held and gone through, so they are kept small: a record of 24 bytes
+// an entry, in blocks, so that growing copies nothing; names in runs of bytes,
+// the directory once for all the neighbours that lie in it; owner and mode as a
+// place in a list of those that occur; and what few entries have (extended
+// attributes, device numbers, holes, large numbers) on the side.
+//
+// Entries are immutable once Reader.Scan has returned, but for checksums, which
+// Sum adds. They may be read from several goroutines, also meanwhile.
+type Entries struct {
+	blocks    []recordBlock // all but the last one full
+	count     int
+	text      texts
+	dirs      []uint32 // where in text the names of directories are; the first is ""
+	owners    []owner
+	rare      []rareAttrs // by entry
+	flaws     []Flaw      // met while scanning
+	moreFlaws int         // that are only counted, while adding
+	late      lateSums
+
+	adding *adding // nil when all entries are there
+	budget *Budget // nil: no bound
+	owed   int64   // bytes of memory that the budget has not been charged with yet
+}
+
+// A record is an entry's common part.
+type record struct {
+	block uint32 // where the content begins in the uncompressed layer, in blocks of 512 bytes; of a sparse file, its first header
+	size  uint32
+	sec   uint32 // modification time, seconds since 1970
+	text  uint32 // where in Entries.text the last part of the name is; the link follows it
+	dir   uint32 // index in Entries.dirs
+	bits  uint32 // Type, flags, and the index in Entries.owners
+}
+
+// What record.bits say above the type.
+const (
+	bitSummed = 1 << (3 + iota)
+	bitCRC        // the checksum is the CRC-64 that an engine keeps, not XXH3
+	bitRare       // there is a rareAttrs
+	bitSlash      // a slash ends the name
+	bitsOwner = 8 // from here on: the owner
+)
+
+// recordBlock is up to recordsPerBlock entries in a row.
+type recordBlock struct {
+	records []record
+	sums    []uint64 // checksums, up to the last record that has one
+	nsecs   []uint32 // of modification times, up to the last that is not 0
+}
+
+const recordsPerBlock = 1 << 10
+
+// An owner is what most entries of a layer share with others.
+type owner struct {
+	uid, gid int64
+	mode     uint16
+}
+
+// rareAttrs are what few entries have.
+type rareAttrs struct {
+	entry        uint32
+	sparse, wide bool
+	xattrs       map[string]string
+	major, minor int64
+	stored       int64 // bytes in the tar, of a sparse file
+
+	offset, size, sec int64 // if wide: they do not fit the record
+}
+
+// Len returns the number of entries.
+func (e *Entries) Len() int {
+	if e == nil {
+		return 0
+	}
+	return e.count
+}
+
+// At returns entry i, 0-based in stored order.
+func (e *Entries) At(i int) Entry {
+	r := e.record(i)
+	o := &e.owners[r.bits>>bitsOwner]
+	out := Entry{
+		Name: string(e.AppendName(nil, i)),
+		Link: string(e.LinkBytes(i)),
+		Type: r.typ(),
+		Mode: uint32(o.mode),
+		UID:  o.uid,
+		GID:  o.gid,
+		Size: int64(r.size),
+	}
+	sec := int64(r.sec)
+	if r.bits&bitRare != 0 {
+		x := e.rareOf(i)
+		out.Xattrs, out.Major, out.Minor = x.xattrs, x.major, x.minor
+		if x.wide {
+			out.Size, sec = x.size, x.sec
+		}
+	}
+	out.Stored = e.Stored(i)
+	out.Time = time.Unix(sec, int64(e.nsec(i))).UTC()
+	out.Sum, out.Kind, out.Summed = e.Checksum(i)
+	return out
+}
+
+// AppendName appends the stored name of entry i to b: that of its directory, its
+// own last part, and the slash that may end it.
+func (e *Entries) AppendName(b []byte, i int) []byte {
+	r := e.record(i)
+	b = append(append(b, e.text.at(e.dirs[r.dir])...), e.text.at(r.text)...)
+	if r.bits&bitSlash != 0 {
+		b = append(b, '/')
+	}
+	return b
+}
+
+// Dir returns the number of the directory in whose name that of entry i begins,
+// for DirBytes. Entries of one number have one directory; neighbours of one
+// directory mostly have one number.
+func (e *Entries) Dir(i int) int { return int(e.record(i).dir) }
+
+// DirBytes returns a directory's name as it is stored, "" or with a slash at its
+// end. The bytes belong to e and must not be changed.
+func (e *Entries) DirBytes(dir int) []byte { return e.text.at(e.dirs[dir]) }
+
+// Base returns the rest of the stored name of entry i without the slash that may
+// end it. It is the last component of the path, unless the name is written in an
+// unusual way: it can be empty, "." or "..", or end in more slashes. The bytes
+// belong to e and must not be changed.
+func (e *Entries) Base(i int) []byte { return e.text.at(e.record(i).text) }
+
+// LinkBytes returns the stored link target of entry i without copying it. The
+// bytes belong to e and must not be changed.
+func (e *Entries) LinkBytes(i int) []byte {
+	r := e.record(i)
+	if t := r.typ(); t != Symlink && t != Hardlink {
+		return nil
+	}
+	return e.text.behind(r.text)
+}
+
+// Type returns the type of entry i.
+func (e *Entries) Type(i int) Type { return e.record(i).typ() }
+
+// Stored returns the content bytes that entry i has in the tar.
+func (e *Entries) Stored(i int) int64 {
+	r := e.record(i)
+	if r.bits&bitRare != 0 {
+		if x := e.rareOf(i); x.sparse {
+			return x.stored
+		}
+	}
+	return e.Size(i)
+}
+
+// Size returns the content bytes that a reader of entry i sees.
+func (e *Entries) Size(i int) int64 {
+	r := e.record(i)
+	if r.bits&bitRare != 0 {
+		if x := e.rareOf(i); x.wide {
+			return x.size
+		}
+	}
+	return int64(r.size)
+}
+
+// A SumKind is a way to compute a checksum.
+type SumKind uint8
+
+// The kinds of checksums.
+const (
+	XXH3      SumKind = iota // of 64 bits
+	CRC64                    // ISO 3309's polynomial, of an engine's own index
+	SparseSum                // XXH3 of a sparse file's map and data, without its many holes
+)
+
+// Checksum returns the checksum of entry i's content and its kind, and whether it
+// is known. Checksums of different kinds say nothing of each other; those that
+// Sum was asked for are XXH3.
+func (e *Entries) Checksum(i int) (sum uint64, kind SumKind, known bool) {
+	r := e.record(i)
+	if r.bits&(bitSummed|bitCRC) == bitSummed {
+		if r.bits&bitRare != 0 && e.holey(i) {
+			return e.sum(i), SparseSum, true
+		}
+		return e.sum(i), XXH3, true
+	}
+	if r.typ() == File {
+		if sum, ok := e.late.of(i); ok {
+			return sum, XXH3, true
+		}
+	}
+	if r.bits&bitSummed != 0 {
+		return e.sum(i), CRC64, true
+	}
+	return 0, XXH3, false
+}
+
+func (r *record) typ() Type { return Type(r.bits & 7) }
+
+func (e *Entries) record(i int) *record {
+	return &e.blocks[i/recordsPerBlock].records[i%recordsPerBlock]
+}
+
+// sum returns the checksum that the scan of the layer gave to entry i.
+func (e *Entries) sum(i int) uint64 { return e.blocks[i/recordsPerBlock].sums[i%recordsPerBlock] }
+
+// CRC returns the checksum that the engine keeps of entry i, if it has told it.
+func (e *Entries) CRC(i int) (sum uint64, ok bool) {
+	if e.record(i).bits&bitCRC == 0 {
+		return 0, false
+	}
+	return e.sum(i), true
+}
+
+func (e *Entries) nsec(i int) uint32 {
+	nsecs := e.blocks[i/recordsPerBlock].nsecs
+	if at := i % recordsPerBlock; at < len(nsecs) {
+		return nsecs[at]
+	}
+	return 0
+}
+
+// rareOf returns what entry i, which must have some, has on the side.
+func (e *Entries) rareOf(i int) *rareAttrs {
+	at := sort.Search(len(e.rare), func(k int) bool { return int(e.rare[k].entry) >= i })
+	return &e.rare[at]
+}
+
+// sparse reports whether entry i is a sparse file.
+func (e *Entries) sparse(i int) bool { return e.record(i).bits&bitRare != 0 && e.rareOf(i).sparse }
+
+// holey reports whether entry i is a sparse file with too many holes to sum them.
+func (e *Entries) holey(i int) bool { return e.sparse(i) && holey(e.Size(i), e.Stored(i)) }
+
+// Flaws returns what was malformed in the layer's tar, but could be passed over.
+// The slice belongs to e.
+func (e *Entries) Flaws() []Flaw { return e.flaws }
+
+// offset returns where the content of entry i begins in the uncompressed layer;
+// of a sparse file, where its first header does.
+func (e *Entries) offset(i int) int64 {
+	r := e.record(i)
+	if r.bits&bitRare != 0 {
+		if x := e.rareOf(i); x.wide {
+			return x.offset
+		}
+	}
+	return int64(r.block) * blockSize
+}
+
+// texts are strings, each with its length before it, in runs of some size: they
+// grow without being copied.
+type texts struct{ runs [][]byte }
+
+// A place in texts is the number of the run, and in the low bits the byte in it.
+const (
+	runBits = 14
+	runSize = 1 << runBits
+	maxRuns = 1 << (32 - runBits)
+)
+
+// at returns the string at a place.
+func (t *texts) at(place uint32) []byte {
+	b := t.runs[place>>runBits][place&(runSize-1):]
+	if n := int(b[0]); n < 0x80 {
+		return b[1 : 1+n : 1+n]
+	}
+	s, _ := t.cut(place)
+	return s
+}
+
+// behind returns the string behind the one at a place.
+func (t *texts) behind(place uint32) []byte {
+	_, rest := t.cut(place)
+	n, size := binary.Uvarint(rest)
+	return rest[size : size+int(n)]
+}
+
+func (t *texts) cut(place uint32) (s, rest []byte) {
+	b := t.runs[place>>runBits][place&(runSize-1):]
+	n, size := binary.Uvarint(b)
+	end := size + int(n)
+	return b[size:end:end], b[end:]
+}
+
+// add appends strings, one behind the other, and returns the place of the first;
+// false if there is no room for more.
+func (t *texts) add(strings ...[]byte) (place uint32, ok bool) {
+	need := 0
+	for _, s := range strings {
+		need += binary.MaxVarintLen32 + len(s)
+	}
+	last := len(t.runs) - 1
+	if last < 0 || len(t.runs[last]) > 0 && len(t.runs[last])+need > runSize {
+		if last++; last == maxRuns {
+			return 0, false
+		}
+		var run []byte
+		if last > 0 { // a layer of few entries has no use for a whole one
+			run = make([]byte, 0, max(runSize, need))
+		}
+		t.runs = append(t.runs, run)
+	}
+	run := t.runs[last]
+	place = uint32(last<<runBits | len(run))
+	for _, s := range strings {
+		run = append(binary.AppendUvarint(run, uint64(len(s))), s...)
+	}
+	t.runs[last] = run
+	return place, true
+}

@@ -1,0 +1,19 @@
+package layer
+
+import (
+	"io/fs"
+	"syscall"
+	"time"
+)
+
+// fileState names a file and the state that it is in: whoever changes the
+// content changes the time of change, which nobody can set. ok is false where
+// that is not known.
+func fileState(info fs.FileInfo) (state [5]int64, changed time.Time, ok bool) {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return state, changed, false
+	}
+	changed = time.Unix(s.Ctim.Unix())
+	return [5]int64{int64(s.Dev), int64(s.Ino), s.Size, info.ModTime().UnixNano(), changed.UnixNano()}, changed, true
+}

@@ -1,0 +1,179 @@
+package layer
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// A Collector keeps facts from the content of some of a layer's files while they
+// pass, such as what the database of a package manager says. To read such a file
+// later, a compressed layer would have to be unpacked again. Facts are kept in
+// the cache with the layer's index.
+type Collector struct {
+	// Name tells the facts of one collector from those of others, and from those
+	// that an earlier version of it has drawn: "dpkg/1".
+	Name string
+
+	// Wants reports whether the regular file with that record is to be looked
+	// into. It must depend on the record alone, and not keep its bytes.
+	Wants func(r *Record) bool
+
+	// Draw returns what to keep of a file; nil keeps all of its content. An
+	// error is a flaw of the layer, and nothing is kept of the file.
+	Draw func(name string, content io.Reader) ([]byte, error)
+}
+
+// A Fact is what a collector has kept of one file.
+type Fact struct {
+	Collector string // its name
+	Entry     int    // index of the file's entry
+	Data      []byte
+}
+
+// Bounds on what collectors keep, in bytes: files that are larger are not looked
+// into, and what all files of a layer give beyond the other is left out.
+const (
+	maxCollectedFile = 64 << 20
+	maxCollected     = 32 << 20
+)
+
+// A gathering is the work of the collectors on one layer.
+type gathering struct {
+	collectors []Collector
+	entries    *Entries // of the layer, for flaws
+	facts      []Fact
+	bytes      int64
+}
+
+// wants returns the collector that wants a file, nil if none does. A file goes to
+// the first one only.
+func (g *gathering) wants(r *Record) *Collector {
+	for i := range g.collectors {
+		if c := &g.collectors[i]; c.Wants(r) {
+			if r.Size > maxCollectedFile {
+				g.flaw(r.Name, fmt.Sprintf("not looked into: it has more than %d MiB", maxCollectedFile>>20))
+				return nil
+			}
+			return c
+		}
+	}
+	return nil
+}
+
+func (g *gathering) flaw(name []byte, problem string) {
+	g.entries.flaw(Flaw{Path: string(name), Problem: problem})
+}
+
+// draw keeps what c wants of the content of entry i. The error is that of
+// reading it.
+func (g *gathering) draw(c *Collector, i int, content io.Reader) error {
+	name := g.entries.AppendName(nil, i)
+	watched := &watchedReader{r: content}
+	draw := c.Draw
+	if draw == nil {
+		draw = func(_ string, content io.Reader) ([]byte, error) { return io.ReadAll(content) }
+	}
+	data, err := draw(string(name), watched)
+	switch {
+	case watched.err != nil:
+		return watched.err
+	case err != nil:
+		g.flaw(name, fmt.Sprintf("%s: %v", c.Name, err))
+		return nil
+	case g.bytes+int64(len(data)) > maxCollected:
+		g.flaw(name, fmt.Sprintf("left out: the layer's %s and the like have more than %d MiB", c.Name, maxCollected>>20))
+		return nil
+	}
+	g.bytes += int64(len(data))
+	g.facts = append(g.facts, Fact{Collector: c.Name, Entry: i, Data: data})
+	return nil
+}
+
+// watchedReader remembers why reading ended, to tell a file that cannot be read
+// from one that a collector does not understand.
+type watchedReader struct {
+	r   io.Reader
+	err error
+}
+
+func (w *watchedReader) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract is a bare EOF
+		w.err = err
+	}
+	return n, err
+}
+
+// Gather does for a layer that has been scanned without its contents, such as an
+// engine's, what a scan does for any other.
+func Gather(ctx context.Context, r Reader, s *Scanned, collectors []Collector) error {
+	g := gathering{collectors: collectors, entries: s.Entries}
+	if len(collectors) == 0 {
+		return nil
+	}
+	wanted := map[int]*Collector{}
+	var entries []int
+	var m item
+	for i := range s.Entries.Len() {
+		if s.Entries.Type(i) != File {
+			continue
+		}
+		s.Entries.item(i, &m)
+		if c := g.wants(&m.Record); c != nil {
+			wanted[i] = c
+			entries = append(entries, i)
+		}
+	}
+	err := r.Each(ctx, s.Entries, entries, func(i int, content io.Reader) error { return g.draw(wanted[i], i, content) })
+	s.Facts = g.facts
+	return err
+}
+
+// without returns the facts once some entries, in order, have been taken out.
+func (g *gathering) without(gone []int) []Fact {
+	facts := g.facts[:0]
+	for _, f := range g.facts {
+		before, found := slices.BinarySearch(gone, f.Entry)
+		if !found {
+			f.Entry -= before
+			facts = append(facts, f)
+		}
+	}
+	return facts
+}
+
+// appendFacts appends the names of the collectors and what they have kept.
+func appendFacts(b []byte, collectors []Collector, facts []Fact) []byte {
+	b = binary.AppendUvarint(b, uint64(len(collectors)))
+	for _, c := range collectors {
+		b = AppendText(b, c.Name)
+	}
+	b = binary.AppendUvarint(b, uint64(len(facts)))
+	for _, f := range facts {
+		at := slices.IndexFunc(collectors, func(c Collector) bool { return c.Name == f.Collector })
+		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(at)), uint64(f.Entry))
+		b = AppendBytes(b, f.Data)
+	}
+	return b
+}
+
+// facts reads what appendFacts has written of a layer of so many entries.
+func (r *Decoder) facts(entries int) (drawn []string, facts []Fact) {
+	for range r.Count(1) {
+		drawn = append(drawn, r.Text())
+	}
+	for range r.Count(3) {
+		at, entry := r.Number(uint64(len(drawn))), r.Number(uint64(entries))
+		data := r.Bytes()
+		if int(at) == len(drawn) || int(entry) == entries {
+			r.Fail()
+			return nil, nil
+		}
+		facts = append(facts, Fact{Collector: drawn[at], Entry: int(entry), Data: bytes.Clone(data)})
+	}
+	return drawn, facts
+}

@@ -1,0 +1,27 @@
+package layer
+
+import "sync"
+
+// lateSums are the checksums that came after the scan. The records of a scan are
+// read by whoever shows them while checksums are still being computed, so that
+// these have a place, and a lock, of their own. The zero value is ready to use.
+type lateSums struct {
+	mu    sync.RWMutex
+	xxh3s map[int]uint64 // by entry
+}
+
+func (l *lateSums) set(i int, sum uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.xxh3s == nil {
+		l.xxh3s = map[int]uint64{}
+	}
+	l.xxh3s[i] = sum
+}
+
+func (l *lateSums) of(i int) (uint64, bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	sum, ok := l.xxh3s[i]
+	return sum, ok
+}

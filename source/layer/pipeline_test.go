@@ -1,0 +1,161 @@
+package layer
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// A relay gives what a streamInput gives, whatever is asked of it, to the end and
+// where reading fails.
+func TestRelay(t *testing.T) {
+	broken := errors.New("broken")
+	for seed := range uint64(60) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		data := make([]byte, rnd.IntN(6*chunkSize))
+		for i := range data {
+			data[i] = byte(rnd.Uint32())
+		}
+		reader := func() io.Reader {
+			if seed%3 == 0 {
+				return io.MultiReader(bytes.NewReader(data), iotest.ErrReader(broken))
+			}
+			return bytes.NewReader(data)
+		}
+		var group sync.WaitGroup
+		stop := make(chan struct{})
+		got := newRelay(reader(), stop, &group)
+		want := newStreamInput(reader())
+		for {
+			n := rnd.IntN(3 * blockSize)
+			if rnd.IntN(4) == 0 {
+				n = rnd.IntN(chunkSize + 1)
+			}
+			var a, b []byte
+			var errA, errB error
+			switch rnd.IntN(3) {
+			case 0:
+				errA, errB = got.skip(int64(n)), want.skip(int64(n))
+			default:
+				a, errA = got.next(n)
+				b, errB = want.next(n)
+			}
+			if fmt.Sprint(errA) != fmt.Sprint(errB) || !bytes.Equal(a, b) || got.pos() != want.pos() {
+				t.Fatalf("seed %d: %d bytes and %v at %d; a streamInput: %d bytes and %v at %d",
+					seed, len(a), errA, got.pos(), len(b), errB, want.pos())
+			}
+			if errA != nil {
+				break
+			}
+		}
+		close(stop)
+		group.Wait()
+		got.release()
+	}
+}
+
+// packedForms are b in each compressed form.
+func packedForms(t *testing.T, b []byte) map[Form][]byte {
+	t.Helper()
+	z, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	return map[Form][]byte{Gzip: gzipOf(t, b), Zstd: z.EncodeAll(b, nil)}
+}
+
+// bigTar is a tar of one file of n bytes that do not compress.
+func bigTar(n int) []byte {
+	tar := make([]byte, blockSize+(n+blockSize-1)/blockSize*blockSize+2*blockSize)
+	block := tar[:blockSize]
+	copy(block, "big")
+	copy(block[100:], "0000644\x000000000\x000000000\x00")
+	copy(block[124:], fmt.Sprintf("%011o\x00%011o\x00", n, 0))
+	block[156] = '0'
+	copy(block[257:], "ustar\x0000")
+	sum := 8 * int(' ')
+	for _, c := range block {
+		sum += int(c)
+	}
+	copy(block[148:], fmt.Sprintf("%06o\x00 ", sum))
+	rnd := rand.New(rand.NewPCG(1, 1))
+	for i := range n {
+		tar[blockSize+i] = byte(rnd.Uint32())
+	}
+	return tar
+}
+
+// However reading a layer ends, it ends at once, and no goroutine is left.
+func TestPipelineEnds(t *testing.T) {
+	tar := bigTar(8 * chunkSize)
+	broken := errors.New("broken")
+	before := runtime.NumGoroutine()
+	for form, packed := range packedForms(t, tar) {
+		sum := sha256.New()
+		sum.Write(packed)
+		whole, err := scanPacked(t.Context(), form, bytes.NewReader(packed), &ScanOptions{})
+		if err != nil || whole.Entries.Len() != 1 || whole.Digest != digestOf(sum) {
+			t.Fatalf("form %d: %+v, %v", form, whole, err)
+		}
+		half := packed[:len(packed)/2]
+		_, err = scanPacked(t.Context(), form, bytes.NewReader(half), &ScanOptions{})
+		if !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("form %d, cut off: %v", form, err)
+		}
+		_, err = scanPacked(t.Context(), form, io.MultiReader(bytes.NewReader(half), iotest.ErrReader(broken)), &ScanOptions{})
+		if !errors.Is(err, broken) {
+			t.Errorf("form %d, broken: %v", form, err)
+		}
+		// More behind it than can be read in a lifetime: a layer that is no tar
+		// is let go of.
+		notTar := packedForms(t, bytes.Repeat([]byte("no tar at all. "), chunkSize))[form]
+		_, err = scanPacked(t.Context(), form, io.MultiReader(bytes.NewReader(notTar), &endless{packed: notTar}), &ScanOptions{})
+		if !errors.Is(err, errHeader) {
+			t.Errorf("form %d, no tar: %v", form, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			time.Sleep(20 * time.Millisecond)
+			cancel()
+		}()
+		// A file that never ends, made of members or frames without number.
+		big := packedForms(t, bigTar(1 << 20)[:1<<20])[form]
+		zeros := packedForms(t, make([]byte, 1<<20))[form]
+		_, err = scanPacked(ctx, form, ctxReader{ctx: ctx, r: io.MultiReader(bytes.NewReader(big), &endless{packed: zeros})}, &ScanOptions{})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("form %d, cancelled: %v", form, err)
+		}
+		cancel()
+	}
+	for range 100 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d goroutines, before %d", runtime.NumGoroutine(), before)
+}
+
+// endless repeats what is packed.
+type endless struct {
+	packed []byte
+	at     int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	n := copy(p, e.packed[e.at:])
+	e.at = (e.at + n) % len(e.packed)
+	return n, nil
+}

@@ -1,0 +1,79 @@
+package layer
+
+import (
+	"bytes"
+	"context"
+	"io"
+)
+
+// A plainTar is a layer that is stored uncompressed. It is scanned by its headers
+// alone, and each file is read where it lies.
+type plainTar struct{ *blob }
+
+var _ Reader = plainTar{}
+
+// Scan passes over the contents, so that there are no checksums.
+func (p plainTar) Scan(ctx context.Context, o ScanOptions) (*Scanned, error) {
+	s, err := scanTar(ctx, newSeekInput(p.r, p.size), false, &o)
+	o.progress(p.size)
+	return s, err
+}
+
+func (p plainTar) Open(ctx context.Context, e *Entries, i int) (io.ReadCloser, error) {
+	c := contents{ctx: ctx, entries: e, in: newSeekInput(p.r, p.size)}
+	r, err := c.entry(i)
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(r), nil
+}
+
+func (p plainTar) Body(ctx context.Context, e *Entries, i int) (*Body, error) {
+	return newBody(e, i, p.read, func() (*contents, error) {
+		return &contents{ctx: ctx, entries: e, in: newSeekInput(p.r, p.size)}, nil
+	})
+}
+
+func (p plainTar) Each(ctx context.Context, e *Entries, entries []int, fn func(i int, r io.Reader) error) error {
+	c := contents{ctx: ctx, entries: e, in: newSeekInput(p.r, p.size)}
+	return c.each(entries, fn)
+}
+
+// read is a readFunc of the tar.
+func (p plainTar) read(_ context.Context, b []byte, off int64) (int, error) {
+	n, err := p.r.ReadAt(b, off)
+	if n > 0 {
+		err = nil // it comes again if it matters
+	}
+	return n, err
+}
+
+// A probe of large files: how many bytes are looked at in each of three places,
+// and from what size on that is worth it.
+const (
+	probeBytes = 4 << 10
+	probeFrom  = 64 << 10
+)
+
+// Differ reports whether two files of one size, of two layers or of one, surely
+// hold different content, by looking at a few blocks of each. False says nothing:
+// the files are small, they are not cheap to look into, or the blocks are alike.
+func Differ(a Reader, ae *Entries, i int, b Reader, be *Entries, j int) bool {
+	x, ok1 := a.(plainTar)
+	y, ok2 := b.(plainTar)
+	size := ae.Size(i)
+	if !ok1 || !ok2 || size < probeFrom || ae.sparse(i) || be.sparse(j) {
+		return false
+	}
+	from, other := ae.offset(i), be.offset(j)
+	p, q := make([]byte, probeBytes), make([]byte, probeBytes)
+	for _, at := range []int64{0, size / 2, size - probeBytes} {
+		if x.readAt(p, from+at) != nil || y.readAt(q, other+at) != nil {
+			return false // whoever reads all of it will say what is wrong
+		}
+		if !bytes.Equal(p, q) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,262 @@
+package layer
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+
+	"github.com/zeebo/xxh3"
+)
+
+// Bounds on the holes that are gone through for the checksum of a sparse file: so
+// many bytes, and so many for each byte that it stores. A few bytes can claim
+// terabytes. A file with more is summed by its map and its data alone, see
+// SparseSum.
+const (
+	someHoles    = 128 << 10
+	holesPerByte = 64
+)
+
+// holey reports whether a file of so many bytes, of which so many are stored, has
+// too many holes to sum them.
+func holey(size, stored int64) bool { return (size-stored-someHoles)/holesPerByte > stored }
+
+// scanTar reads all headers of in. With sums, contents are read too and their
+// checksums kept; without, they are skipped.
+func scanTar(ctx context.Context, in input, sums bool, o *ScanOptions) (*Scanned, error) {
+	s := &Tar{in: in}
+	e := &Entries{budget: o.Budget}
+	g := gathering{collectors: o.Collect, entries: e}
+	var h Header
+	for n := 0; ; n++ {
+		if n%1024 == 0 {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+		}
+		switch err := s.Next(&h); {
+		case err == io.EOF: //nolint:errorlint // only a bare EOF is the end
+			e.done()
+			return &Scanned{Entries: e, Facts: g.without(e.dropStargz())}, nil
+		case err != nil:
+			return nil, err
+		}
+		if h.Unknown != 0 {
+			e.flaw(unknownType(&h))
+			continue
+		}
+		if err := e.Add(&h.Record); err != nil {
+			return nil, &tarError{at: h.start, err: err}
+		}
+		if h.Type != File {
+			continue
+		}
+		if err := s.contentOf(ctx, &h, sums, e, &g); err != nil {
+			return nil, &tarError{at: in.pos(), err: err}
+		}
+	}
+}
+
+// contentOf goes through the content of the member that is e's last entry as far
+// as that is wanted: for its checksum, or by a collector.
+func (s *Tar) contentOf(ctx context.Context, h *Header, sums bool, e *Entries, g *gathering) error {
+	if c := g.wants(&h.Record); c != nil {
+		x := xxh3.New()
+		r := io.TeeReader(s.reader(ctx, h), x)
+		if err := g.draw(c, e.count-1, r); err != nil {
+			return err
+		}
+		if _, err := io.Copy(io.Discard, r); err != nil {
+			return err
+		}
+		if sums {
+			e.setSum(e.count-1, x.Sum64(), XXH3)
+		}
+		return nil
+	}
+	if !sums {
+		return nil
+	}
+	sum, err := s.sum(ctx, h)
+	if err == nil {
+		e.setSum(e.count-1, sum, XXH3)
+	}
+	return err
+}
+
+// reader returns a reader of the current member's content, holes included.
+func (s *Tar) reader(ctx context.Context, h *Header) io.Reader {
+	if h.Sparse {
+		return &sparseReader{data: s.content(ctx), fragments: h.fragments, size: h.Size}
+	}
+	return s.content(ctx)
+}
+
+// Reader returns a reader of the current member's content, for a member that is
+// not sparse.
+func (s *Tar) Reader(ctx context.Context) io.Reader { return s.content(ctx) }
+
+// unknownType is the flaw of a member that no layer may hold.
+func unknownType(h *Header) Flaw {
+	return Flaw{Path: string(h.Name), Problem: fmt.Sprintf("entry of unknown type %q: passed over", h.Unknown)}
+}
+
+// sum goes through the current member's content and returns its checksum: XXH3,
+// or of a file with too many holes its SparseSum.
+func (s *Tar) sum(ctx context.Context, h *Header) (sum uint64, err error) {
+	if h.Sparse {
+		if holey(h.Size, h.Stored) {
+			return s.sparseSum(ctx, h)
+		}
+		x := xxh3.New()
+		if _, err := io.Copy(x, s.reader(ctx, h)); err != nil {
+			return 0, err
+		}
+		return x.Sum64(), nil
+	}
+	if s.left <= streamBuffer {
+		b, err := s.in.next(int(s.left))
+		if err != nil && s.left > 0 {
+			return 0, noEOF(err)
+		}
+		s.left = 0
+		return xxh3.Hash(b), nil
+	}
+	x := xxh3.New()
+	if _, err := io.Copy(x, s.content(ctx)); err != nil {
+		return 0, err
+	}
+	return x.Sum64(), nil
+}
+
+// sparseSum sums up the size, the map and the data of a sparse file.
+func (s *Tar) sparseSum(ctx context.Context, h *Header) (uint64, error) {
+	// Programs cut the same map in different ways: what adjoins is one run.
+	var runs []fragment
+	for _, f := range h.fragments {
+		if last := len(runs) - 1; last >= 0 && runs[last].offset+runs[last].length == f.offset {
+			runs[last].length += f.length
+		} else if f.length > 0 {
+			runs = append(runs, f)
+		}
+	}
+	x := xxh3.New()
+	var b []byte
+	for _, f := range append(runs, fragment{h.Size, h.Stored}) {
+		b = binary.LittleEndian.AppendUint64(b[:0], uint64(f.offset))
+		b = binary.LittleEndian.AppendUint64(b, uint64(f.length))
+		_, _ = x.Write(b) // never fails
+	}
+	_, err := io.Copy(x, s.content(ctx))
+	return x.Sum64(), err
+}
+
+// content returns a reader of what is left of the current member's content.
+func (s *Tar) content(ctx context.Context) *contentReader {
+	return &contentReader{ctx: ctx, s: s}
+}
+
+type contentReader struct {
+	ctx context.Context
+	s   *Tar
+}
+
+func (r *contentReader) Read(p []byte) (int, error) {
+	n := int(min(int64(len(p)), r.s.left))
+	if n == 0 {
+		return 0, io.EOF
+	}
+	b, err := r.take(n)
+	return copy(p, b), err
+}
+
+// WriteTo hands over the content without copying it first.
+func (r *contentReader) WriteTo(w io.Writer) (int64, error) {
+	var total int64
+	for r.s.left > 0 {
+		b, err := r.take(int(min(r.s.left, streamBuffer/2)))
+		if err != nil {
+			return total, err
+		}
+		n, err := w.Write(b)
+		total += int64(n)
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+func (r *contentReader) take(n int) ([]byte, error) {
+	if err := r.ctx.Err(); err != nil {
+		return nil, err
+	}
+	var b []byte
+	var err error
+	if in, ok := r.s.in.(*relay); ok {
+		b, err = in.some(n)
+	} else {
+		b, err = r.s.in.next(min(n, streamBuffer/2))
+	}
+	if err != nil {
+		return nil, noEOF(err)
+	}
+	r.s.left -= int64(len(b))
+	return b, nil
+}
+
+// The names that eStargz adds to a layer, at its root: the table of contents,
+// always last, and a one-byte file that says how far to prefetch.
+// Source: containerd/stargz-snapshotter, docs/estargz.md.
+const (
+	stargzTOC        = "stargz.index.json"
+	stargzPrefetch   = ".prefetch.landmark"
+	stargzNoPrefetch = ".no.prefetch.landmark"
+)
+
+// dropStargz takes eStargz's own entries out, so that a layer lists what its
+// builder put there. It goes by the entries alone: the same layer without its
+// compression is the same layer.
+//
+// It returns the indices of what it took out, in order.
+func (e *Entries) dropStargz() (gone []int) {
+	last := e.count - 1
+	if last < 0 || e.Type(last) != File || e.rootName(last) != stargzTOC {
+		return nil
+	}
+	e.drop(func(i int) bool {
+		landmark := e.Type(i) == File && e.Size(i) == 1
+		name := e.rootName(i)
+		if i != last && !(landmark && (name == stargzPrefetch || name == stargzNoPrefetch)) {
+			return false
+		}
+		gone = append(gone, i)
+		return true
+	})
+	return gone
+}
+
+// rootName returns the clean name of entry i if it lies at the root, else "".
+func (e *Entries) rootName(i int) string {
+	if len(e.DirBytes(e.Dir(i)))+len(e.Base(i)) > 2*len(stargzNoPrefetch) {
+		return ""
+	}
+	dir, base := path.Split(path.Clean("/" + string(e.AppendName(nil, i))))
+	if dir != "/" {
+		return ""
+	}
+	return base
+}
+
+// An UnsupportedError is why a layer cannot be read although nothing is broken.
+type UnsupportedError struct {
+	Form string // "xz", "encrypted"
+}
+
+func (e UnsupportedError) Error() string { return e.Form + " layers are not supported" }
+
+// ErrNotLayer says that bytes are neither a tar nor a compressed one.
+var ErrNotLayer = errors.New("neither a tar nor a compressed one that is known")

@@ -1,0 +1,34 @@
+package layer
+
+import (
+	"fmt"
+	"os"
+)
+
+// A Spool keeps what went by in a stream, in a temporary file that nobody else
+// can open and that is gone when peel is, however that ends.
+type Spool struct{ file *os.File }
+
+// NewSpool returns an empty spool in the temporary folder.
+func NewSpool() (*Spool, error) {
+	f, err := createUnlinked()
+	if err != nil {
+		return nil, fmt.Errorf("making a temporary file for the image's content: %w", err)
+	}
+	return &Spool{f}, nil
+}
+
+// Write appends p.
+func (s *Spool) Write(p []byte) (int, error) {
+	n, err := s.file.Write(p)
+	if err != nil {
+		err = fmt.Errorf("keeping the image's content in the temporary folder (set TMPDIR to one with more room): %w", err)
+	}
+	return n, err
+}
+
+// ReadAt reads from byte off on.
+func (s *Spool) ReadAt(p []byte, off int64) (int, error) { return s.file.ReadAt(p, off) }
+
+// Close gives back the disk.
+func (s *Spool) Close() error { return s.file.Close() }
