@@ -29,8 +29,8 @@ func TestAdviceSums(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "image.tar")
 	for seed := range uint64(cases(300, 5000)) {
-		d := throw(seed)
-		archive := testkit.ShapeNamed("docker-20").Archive(&testkit.Fixture{Images: []*testkit.Image{d.image()}})
+		d := testkit.Throw(seed)
+		archive := testkit.ShapeNamed("docker-20").Archive(&testkit.Fixture{Images: []*testkit.Image{d.Image()}})
 		if err := os.WriteFile(path, archive, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -11,34 +11,37 @@ import (
 
 // Bounds on a tree, far beyond any real image's.
 const (
-	maxNodes    = 1<<slotBits - 1<<16    // one entry makes fewer than 1<<16
-	maxNames    = math.MaxUint32 - 1<<16 // bytes of names that no entry has
+	maxNodes    = 1<<slotBits - 1<<22    // one entry makes fewer than 1<<22
+	maxNames    = math.MaxUint32 - 1<<24 // bytes of names that no entry has
 	maxFlaws    = 1000                   // of one layer; more are only counted
-	maxVersions = math.MaxInt32 - 1
+	maxVersions = math.MaxInt32 - 1<<22
 )
 
 var errTooLarge = errors.New("the image has more paths than peel can hold")
 
-// builder makes a tree by applying layers, lowest first.
+// builder makes a tree by applying layers, lowest first. Each layer is unpacked
+// (unpack.go) and then laid over those below it (overlay.go).
 type builder struct {
 	t     *Tree
 	table nodeTable
 	flaws []source.Flaw
 
-	prev      []int32 // by version: its node's next older one, none for the first
+	prev      []int32 // by version: the version of its node that counts in the layers below its own, none if there is none
 	name      []byte  // of the entry that is looked at
 	parts     [][]byte
 	more      [][]byte
 	pending   []comparison
 	bookkept  map[string]int32 // inodes of AUFS's own entries, by path
-	unlinked  []int32          // links of this layer whose targets may still come
 	layer     int
 	layerFlaw int
+	disk      disk
+	walk      walk
 
 	// The directory of the last entry in source.Entries, for the next is often
 	// beside it; none if that is not sure.
-	lastDir  int
-	lastNode NodeID
+	lastDir     int
+	lastNode    NodeID
+	lastThrough bool // symlinks
 }
 
 func newBuilder(layers []*source.Layer) *builder {
@@ -78,178 +81,37 @@ func (b *builder) build(ctx context.Context) error {
 		}
 	}
 	// What only building needs is let go of before the tree takes its last form.
-	b.table = nodeTable{}
+	b.table, b.disk = nodeTable{}, disk{}
 	b.t.seal(b.pending, b.prev)
 	b.prev = nil
 	return nil
 }
 
-// apply puts one layer over what is there. Opaque markers come first and then
-// whiteouts, wherever they stand in the layer, for they speak of lower layers
-// only; then the other entries, in order.
+// apply puts one layer over what is there.
 func (b *builder) apply(ctx context.Context, k int, e *source.Entries) error {
 	b.layer, b.layerFlaw = k, 0
-	b.unlinked = b.unlinked[:0]
-	markers := findMarkers(e)
-	for _, wanted := range []pathKind{pathOpaque, pathWhiteout} {
-		for _, i := range markers {
-			b.marker(e, i, wanted)
-		}
-	}
 	b.lastDir = none
-	for i := range e.Len() {
-		if i%4096 == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if len(b.t.nodes) > maxNodes || len(b.t.versions) > maxVersions || len(b.t.extra.text) > maxNames {
-			return errTooLarge
-		}
-		if len(markers) > 0 && markers[0] == i {
-			markers = markers[1:]
-			if kind := b.special(e, i); kind != pathPlain {
-				continue
-			}
-		}
-		b.entry(e, i)
+	b.disk.begin(len(b.t.versions))
+	if err := b.unpack(ctx, e); err != nil {
+		return err
 	}
-	for _, v := range b.unlinked {
-		b.relink(e, v)
-	}
+	b.layOver()
 	if n := b.layerFlaw - maxFlaws; n > 0 {
 		b.flaws = append(b.flaws, source.Flaw{Layer: k, Problem: fmt.Sprintf("%d more", n)})
 	}
 	return nil
 }
 
-// findMarkers returns the entries that may be markers.
-func findMarkers(e *source.Entries) (markers []int) {
-	dir, within := none, false
-	for i := range e.Len() {
-		if d := e.Dir(i); d != dir {
-			dir, within = d, mayBeMarker(e.DirBytes(d))
-		}
-		if within || mayBeMarker(e.Base(i)) {
-			markers = append(markers, i)
-		}
-	}
-	return markers
-}
-
-// marker hides what the marker that is entry i hides, if it is of the wanted kind.
-func (b *builder) marker(e *source.Entries, i int, wanted pathKind) {
-	b.split(e, i)
-	kind, hidden := kindOf(b.parts)
-	if kind != wanted {
-		return
-	}
-	n := b.lookup(hidden)
+// full returns the error for a tree that has reached one of its bounds, nil if
+// there is room for what one more entry can make.
+func (b *builder) full() error {
 	switch {
-	case n == none || !b.present(n):
-	case kind == pathWhiteout:
-		b.hide(n, Deleted)
-	default:
-		b.hideKids(n, Opaque)
+	case len(b.t.nodes) > maxNodes || len(b.t.versions) > maxVersions || len(b.t.extra.text) > maxNames:
+		return errTooLarge
+	case b.walk.steps > maxLinkSteps:
+		return errTooManyLinkSteps
 	}
-}
-
-// split takes the name of entry i apart, into b.parts.
-func (b *builder) split(e *source.Entries, i int) (climbed bool) {
-	b.name = e.AppendName(b.name[:0], i)
-	b.parts, climbed = splitPath(b.name, b.parts)
-	return climbed
-}
-
-// special deals with an entry that is no path of the filesystem, and tells what
-// it is; pathPlain means that it is one after all.
-func (b *builder) special(e *source.Entries, i int) pathKind {
-	climbed := b.split(e, i)
-	kind, _ := kindOf(b.parts)
-	if kind == pathPlain {
-		return kind
-	}
-	name := string(b.name)
-	if climbed {
-		b.flaw(name, "the name climbs out of the image with \"..\"; it is taken inside the root")
-	}
-	if kind == pathMalformed {
-		b.flaw(cleanPath(name), "a whiteout of nothing: ignored")
-	}
-	// Its bytes are shipped all the same, and hard links may point at AUFS's.
-	if e.Type(i) == source.File && (e.Stored(i) > 0 || kind == pathAUFS) {
-		b.orphan(i, cleanPath(name))
-	}
-	return kind
-}
-
-// orphan makes an inode of entry i, which has no node.
-func (b *builder) orphan(i int, path string) {
-	b.t.inodes = append(b.t.inodes, inode{entry: int32(i), carrier: none, layer: uint16(b.layer), by: notHidden})
-	id := int32(len(b.t.inodes) - 1)
-	b.t.orphans[id] = path
-	b.bookkept[path] = id
-}
-
-// entry puts entry i, a path of the filesystem, over what is there.
-func (b *builder) entry(e *source.Entries, i int) {
-	n := b.locate(e, i)
-	v := version{node: n, entry: int32(i), inode: none, by: notHidden, layer: uint16(b.layer), kind: e.Type(i)}
-	if n == Root && v.kind != source.Dir {
-		b.flaw("/", "an entry that makes the root a "+v.kind.String()+": ignored")
-		if e.Stored(i) > 0 {
-			b.orphan(i, "/")
-		}
-		return
-	}
-	switch v.kind {
-	case source.Dir:
-	case source.Hardlink:
-		v.inode, v.kind = b.target(e, i)
-	default:
-		v.inode = own
-	}
-	at := b.place(v)
-	if v.inode == none && e.Type(i) == source.Hardlink {
-		b.unlinked = append(b.unlinked, at)
-	}
-}
-
-// locate returns the node of an entry's name, made if it is new, with all
-// directories above it in place.
-func (b *builder) locate(e *source.Entries, i int) NodeID {
-	// The common case: a file beside the last one, its name without any of the
-	// spellings that splitPath is there for.
-	dir, base := e.Dir(i), e.Base(i)
-	usual := simple(base)
-	if usual && dir == b.lastDir {
-		return b.nodeAt(b.lastNode, base, i)
-	}
-	climbed := b.split(e, i)
-	if climbed {
-		b.flaw(string(b.name), "the name climbs out of the image with \"..\"; it is taken inside the root")
-	}
-	parts := b.parts
-	if len(parts) == 0 {
-		return Root
-	}
-	at := Root
-	for _, part := range parts[:len(parts)-1] {
-		at = b.nodeAt(at, part, none)
-		b.implyDir(at)
-	}
-	if !usual {
-		b.lastDir = none
-		return b.nodeAt(at, parts[len(parts)-1], none)
-	}
-	b.lastDir, b.lastNode = dir, at
-	if climbed {
-		b.lastDir = none // the next one is to be told of as well
-	}
-	return b.nodeAt(at, base, i)
-}
-
-// simple reports whether the last part of a name is a component as it is.
-func simple(base []byte) bool {
-	return len(base) > 0 && base[len(base)-1] != '/' && string(base) != "." && string(base) != ".."
+	return nil
 }
 
 // nodeAt returns the node of a name below parent, made if it is new. entry is the
@@ -272,14 +134,45 @@ func (b *builder) newNode(parent NodeID, name []byte, entry int) NodeID {
 	return NodeID(len(b.t.nodes) - 1)
 }
 
-// lookup returns the node of a path, none if no layer so far has mentioned it.
-func (b *builder) lookup(parts [][]byte) NodeID {
-	at := Root
-	for _, part := range parts {
-		if at, _ = b.table.find(b.t, at, part); at == none {
-			return none
-		}
+// top returns n's newest version, nil if there is none. It is valid until the
+// next push.
+func (b *builder) top(n NodeID) *version {
+	v := b.t.nodes[n].first
+	if v == none {
+		return nil
 	}
+	return &b.t.versions[v]
+}
+
+// below returns the version of n that counts in the layers below, none if they
+// say nothing of it. It may be a removal.
+func (b *builder) below(n NodeID) int32 {
+	v := b.t.nodes[n].first
+	if v == none {
+		return none
+	}
+	if x := &b.t.versions[v]; int(x.layer) == b.layer || x.flags&duplicate != 0 {
+		return b.prev[v]
+	}
+	return v
+}
+
+// shown returns the version of n that shows in the union of the layers below, nil
+// if it is not there.
+func (b *builder) shown(n NodeID) *version {
+	v := b.below(n)
+	if v == none || b.t.versions[v].change == Removed {
+		return nil
+	}
+	return &b.t.versions[v]
+}
+
+// push adds a version to its node.
+func (b *builder) push(v version) int32 {
+	at := int32(len(b.t.versions))
+	b.prev = append(b.prev, b.below(v.node))
+	b.t.versions = append(b.t.versions, v)
+	b.t.nodes[v.node].first = at
 	return at
 }
 

@@ -15,7 +15,7 @@ import (
 type comparison struct{ upper, lower int32 }
 
 // relate says what the version at is against lower, the one below it, and why
-// lower does not show any more.
+// lower does not show any more. A duplicate hides nothing: what covers it does.
 func (b *builder) relate(at, lower int32) {
 	v := &b.t.versions[at]
 	if lower == none || b.t.versions[lower].change == Removed {
@@ -24,19 +24,20 @@ func (b *builder) relate(at, lower int32) {
 	}
 	same, known := b.t.sameContent(at, lower)
 	b.t.settle(at, lower, same)
-	if !known {
-		b.pending = append(b.pending, comparison{at, lower})
-		v.flags |= unsettled
+	if known {
+		return
+	}
+	b.pending = append(b.pending, comparison{at, lower})
+	v.flags |= unsettled
+	if v.flags&duplicate == 0 {
 		b.t.versions[lower].flags |= unsettledCause
 	}
 }
 
 // settle records what upper is against lower, given whether they hold the same.
-// A duplicate hides nothing: what covers it does.
 func (t *Tree) settle(upper, lower int32, same bool) {
 	u, l := &t.versions[upper], &t.versions[lower]
 	u.flags &^= unsettled
-	l.flags &^= unsettledCause
 	switch {
 	case !same:
 		u.change = Modified
@@ -46,6 +47,7 @@ func (t *Tree) settle(upper, lower int32, same bool) {
 		u.change = Metadata
 	}
 	if u.flags&duplicate == 0 {
+		l.flags &^= unsettledCause
 		l.by, l.cause = u.layer, causeOf(u.change, u.kind == l.kind)
 	}
 }

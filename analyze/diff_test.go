@@ -211,10 +211,10 @@ func TestCompareNaive(t *testing.T) {
 	}
 	shapes := []string{"docker-20", "kaniko", "oci-tar-zstd", "docker-20.gz"}
 	for seed := range uint64(cases(300, 10_000)) {
-		one, two := throw(seed).image(), throw(seed+1<<40).image()
+		one, two := testkit.Throw(seed).Image(), testkit.Throw(seed+1<<40).Image()
 		if seed%3 == 0 { // two that have much in common
 			two.Layers = append(slices.Clone(one.Layers), two.Layers...)[:max(len(one.Layers), 1)]
-			two.Layers[len(two.Layers)-1] = throw(seed + 1<<41).image().Layers[0]
+			two.Layers[len(two.Layers)-1] = testkit.Throw(seed + 1<<41).Image().Layers[0]
 		}
 		b, a := open("one", shapes[seed%4], one), open("two", shapes[seed/4%4], two)
 		ob, oa := overlayOf(one), overlayOf(two)

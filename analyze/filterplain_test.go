@@ -12,6 +12,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // A plain term: its text, and what it means, written from the grammar with
@@ -103,13 +104,13 @@ func TestFilterAgainstThePlainOne(t *testing.T) {
 	terms := plainTerms()
 	for seed := range uint64(cases(150, 5000)) {
 		a := randomImage(t, seed)
-		d := throw(seed + 1_000_000)
+		d := testkit.Throw(seed + 1_000_000)
 		for range 12 {
 			var chosen []plainTerm
 			var not []bool
 			var words []string
-			for range 1 + d.roll(3) {
-				x, n := terms[d.roll(len(terms))], d.roll(4) == 0
+			for range 1 + d.Roll(3) {
+				x, n := terms[d.Roll(len(terms))], d.Roll(4) == 0
 				chosen, not = append(chosen, x), append(not, n)
 				if n {
 					words = append(words, "!"+escaped(x.text))
@@ -117,7 +118,7 @@ func TestFilterAgainstThePlainOne(t *testing.T) {
 					words = append(words, escaped(x.text))
 				}
 			}
-			spec := analyze.Spec{Mode: analyze.Mode(d.roll(4)), At: d.roll(a.Tree.LayerCount()), From: d.roll(a.Tree.LayerCount()+1) - 1}
+			spec := analyze.Spec{Mode: analyze.Mode(d.Roll(4)), At: d.Roll(a.Tree.LayerCount()), From: d.Roll(a.Tree.LayerCount()+1) - 1}
 			text := strings.Join(words, " ")
 			if got, want := filterFacts(t, a, spec, text), plainFacts(a, spec, chosen, not); got != want {
 				t.Fatalf("seed %d, %+v, filter %s:\n%s", seed, spec, text, firstDifference(got, want))

@@ -222,7 +222,7 @@ func inOrder(s, letters string) bool {
 // randomImage returns the analysis of the random image of a seed.
 func randomImage(t *testing.T, seed uint64) *analyze.Analysis {
 	t.Helper()
-	a, err := analyzed(t, testkit.Text(throw(seed).image()), analyze.Options{})
+	a, err := analyzed(t, testkit.Text(testkit.Throw(seed).Image()), analyze.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

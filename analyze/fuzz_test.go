@@ -3,17 +3,19 @@ package analyze_test
 import (
 	"path/filepath"
 	"testing"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // FuzzTree makes an image of any bytes and holds the one tree against the naive
 // overlay.
 func FuzzTree(f *testing.F) {
 	for seed := range uint64(50) {
-		f.Add([]byte(*throw(seed)))
+		f.Add([]byte(*testkit.Throw(seed)))
 	}
 	path := filepath.Join(f.TempDir(), "image.tar")
 	f.Fuzz(func(t *testing.T, b []byte) {
-		d := dice(b)
-		agrees(t, path, d.image())
+		d := testkit.Dice(b)
+		agrees(t, path, d.Image())
 	})
 }

@@ -2,8 +2,10 @@ package analyze_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -31,6 +33,7 @@ type overlay struct {
 type nversion struct {
 	path     string
 	layer    int
+	index    int  // of its entry
 	typ      byte // as stored: '0' file, '1' hard link ...; 0 if removed
 	change   string
 	implied  bool
@@ -74,7 +77,8 @@ func overlayOf(im *testkit.Image) *overlay {
 	for l, layer := range im.Layers {
 		a := &application{
 			overlay: o, layer: l, below: below, own: map[string]*nversion{},
-			opaque: map[string]bool{}, white: map[string]bool{}, razed: map[string]bool{}, ousted: map[string]bool{},
+			opaque: map[string]bool{}, white: map[string]bool{}, devices: map[string]bool{},
+			parents: map[string]bool{}, hosts: map[string]bool{},
 		}
 		o.stored, o.entries = append(o.stored, 0), append(o.entries, 0)
 		if _, unreadable := testkit.Unreadable[layer.As]; !unreadable {
@@ -87,18 +91,20 @@ func overlayOf(im *testkit.Image) *overlay {
 	return o
 }
 
-// application is one layer being put on the union below it.
+// application is one layer being put on the union below it: first it is unpacked
+// alone, in the order of its tar, then laid over the union.
 type application struct {
 	*overlay
-	layer  int
-	below  map[string]*nversion
-	own    map[string]*nversion // what the layer says, by path; the last entry counts
-	lost   []*nversion          // of this layer, covered by this layer
-	opaque map[string]bool      // directories
-	white  map[string]bool      // paths that a whiteout names
-	razed  map[string]bool      // paths at which something else than a directory stood, if only for a while
-	ousted map[string]bool      // paths that an entry took and lost again to one of razed
-	links  []*nversion          // hard links whose target has not come yet
+	layer   int
+	below   map[string]*nversion
+	own     map[string]*nversion // what the layer says, by path; the last entry counts
+	lost    []*nversion          // of this layer, covered by this layer
+	opaque  map[string]bool      // directories in which an opaque marker stands, or that have the attribute
+	white   map[string]bool      // paths that a whiteout names, which stands beside them
+	devices map[string]bool      // paths of character devices 0/0
+	parents map[string]bool      // directories that an entry lies below
+	hosts   map[string]bool      // directories that a marker stands in or below
+	links   []*nversion          // hard links whose target has not come yet
 }
 
 // cleanName is the absolute path of a stored name.
@@ -155,19 +161,10 @@ func above(p string) []string {
 
 func (a *application) flaw(p string) { a.flaws = append(a.flaws, fmt.Sprintf("%d %s", a.layer, p)) }
 
-// run goes through the entries: first what hides, wherever it stands, then
-// what is there.
+// run goes through the entries.
 func (a *application) run(layer *testkit.Layer) {
 	members := layer.Members()
 	a.entries[a.layer] = len(members)
-	for i := range members {
-		switch kind, of := marker(cleanName(members[i].Name)); kind {
-		case "opaque":
-			a.opaque[of] = true
-		case "whiteout":
-			a.white[of] = true
-		}
-	}
 	for i := range members {
 		e := &members[i]
 		a.stored[a.layer] += e.Stored()
@@ -175,7 +172,11 @@ func (a *application) run(layer *testkit.Layer) {
 		if climbs(e.Name) {
 			a.flaw(e.Name)
 		}
-		switch kind, _ := marker(p); {
+		kind, of := marker(p)
+		if kind == "opaque" || kind == "whiteout" {
+			a.mark(p, kind, of)
+		}
+		switch {
 		case kind == "malformed", p == "/" && e.Type != '5':
 			a.flaw(p)
 			fallthrough
@@ -186,11 +187,12 @@ func (a *application) run(layer *testkit.Layer) {
 				a.hidden[p] = n
 			}
 		default:
-			a.entry(e)
+			a.entry(e, i)
 		}
 	}
 	for _, v := range a.links {
-		if n := a.target(v.link); n != nil {
+		to, ok := a.resolve(v.link, v.index)
+		if n := a.target(to, v.link); ok && n != nil {
 			v.inode = n
 			n.names = append(n.names, v)
 		} else {
@@ -199,21 +201,107 @@ func (a *application) run(layer *testkit.Layer) {
 	}
 }
 
-// entry takes an entry that is a path of the filesystem.
-func (a *application) entry(e *testkit.Entry) {
+// mark puts a marker where it stands, unless something is in the way.
+func (a *application) mark(p, kind, of string) {
+	dir, ok := a.resolve(p, math.MaxInt)
+	dir = path.Dir(dir)
+	for at := dir; at != "/"; at = path.Dir(at) {
+		if a.devices[at] || a.own[at] != nil && a.own[at].typ != '5' {
+			ok = false
+		}
+	}
+	if !ok {
+		a.flaw(p)
+		return
+	}
+	for at := dir; at != "/"; at = path.Dir(at) {
+		a.hosts[at] = true
+	}
+	if kind == "opaque" {
+		a.opaque[dir] = true
+	} else {
+		a.white[path.Join(dir, path.Base(of))] = true
+	}
+}
+
+// resolve follows the symlinks of this layer in all of the clean path p but its
+// last name; of those, the ones that stand before the entry with that index. Where
+// more than 40 are met, the answer is false, and the name that leads there is left
+// as it is, with all names behind it.
+func (a *application) resolve(p string, before int) (string, bool) {
+	links := 0
+	at := "/"
+	names := strings.Split(strings.TrimPrefix(p, "/"), "/")
+	ok := true
+	for i, name := range names {
+		next := path.Join(at, name)
+		if i == len(names)-1 {
+			return next, ok
+		}
+		at = next
+		if to, err := a.follow(next, before, &links); err == nil {
+			at = to
+		} else {
+			ok = false
+		}
+	}
+	return at, ok
+}
+
+// follow returns where p leads to if it is a symlink, and its target one, and so on.
+func (a *application) follow(p string, before int, links *int) (string, error) {
+	own := a.own[p]
+	if own == nil || own.inode == nil || own.inode.missing || own.inode.kind != '2' || own.index >= before {
+		return p, nil
+	}
+	if *links++; *links > 40 {
+		return "", errors.New("too many links")
+	}
+	at := path.Dir(p)
+	if strings.HasPrefix(own.inode.link, "/") {
+		at = "/"
+	}
+	for name := range strings.SplitSeq(own.inode.link, "/") {
+		var err error
+		if at, err = a.follow(path.Join(at, name), before, links); err != nil { // Join knows "", "." and ".."
+			return "", err
+		}
+	}
+	return at, nil
+}
+
+// entry takes the entry of that index, which is a path of the filesystem.
+func (a *application) entry(e *testkit.Entry, index int) {
+	p, _ := a.resolve(cleanName(e.Name), index)
 	v := &nversion{
-		path: cleanName(e.Name), layer: a.layer, typ: e.Type, mode: e.Mode & 0o7777, uid: e.UID, gid: e.GID,
+		path: p, layer: a.layer, index: index, typ: e.Type, mode: e.Mode & 0o7777, uid: e.UID, gid: e.GID,
 		time: e.Time, xattrs: e.Xattrs, by: -1,
 	}
-	a.parents(v.path)
+	a.mkdirs(v.path)
 	switch e.Type {
 	case '5':
 	case '1':
 		v.link = cleanName(e.Link)
-		if v.inode = a.target(v.link); v.inode == nil {
+		to, ok := a.resolve(v.link, index)
+		if ok && a.devices[to] {
+			a.device(p)
+			return
+		}
+		if ok {
+			v.inode = a.target(to, v.link)
+		} else {
+			v.inode = a.hidden[v.link]
+		}
+		if v.inode == nil {
 			v.inode = &inode{kind: '0', link: v.link, missing: true, died: -1}
 			a.links = append(a.links, v)
 		}
+	case '3':
+		if e.Major == 0 && e.Minor == 0 {
+			a.device(p)
+			return
+		}
+		fallthrough
 	default:
 		v.inode = a.inodeOf(e)
 		v.inode.carrier = v
@@ -225,6 +313,19 @@ func (a *application) entry(e *testkit.Entry) {
 		v.inode.names = append(v.inode.names, v)
 	}
 	a.put(v)
+	if e.Type == '5' && v.path != "/" && e.Xattrs["trusted.overlay.opaque"] == "y" {
+		a.opaque[v.path] = true
+	}
+}
+
+// device puts a character device 0/0 at p: nothing of this layer, and a whiteout.
+func (a *application) device(p string) {
+	a.empty(p)
+	if own := a.own[p]; own != nil {
+		a.cover(own)
+		delete(a.own, p)
+	}
+	a.devices[p] = true
 }
 
 // inodeOf returns the inode that e brings.
@@ -242,93 +343,131 @@ func (a *application) inodeOf(e *testkit.Entry) *inode {
 	return n
 }
 
-// target finds what a hard link names: an entry of the layer so far, else what
-// the union below has there, whatever this layer hides of it; nil if there is
-// nothing, or a directory.
-func (a *application) target(p string) *inode {
+// target finds what a hard link to p names: an entry of the layer so far, else
+// what the union below has there, whatever this layer hides of it; nil if there is
+// nothing, or a directory. name is what the link says itself.
+func (a *application) target(p, name string) *inode {
 	at := a.own[p]
-	if at == nil {
+	if at == nil && !a.hosts[p] {
 		at = a.below[p]
 	}
 	if at != nil && at.inode != nil && !at.inode.missing {
 		return at.inode
 	}
-	return a.hidden[p]
+	return a.hidden[name]
+}
+
+// mkdirs makes the directories above p that the layer does not have.
+func (a *application) mkdirs(p string) {
+	dirs := above(p)
+	slices.Reverse(dirs)
+	for _, dir := range dirs {
+		own := a.own[dir]
+		switch lower := a.below[dir]; {
+		case dir == "/" || own != nil && own.typ == '5':
+		case own != nil || a.devices[dir]:
+			a.flaw(dir)
+			a.imply(dir)
+		case lower == nil || lower.typ != '5':
+			a.imply(dir)
+		}
+		a.parents[dir] = true
+	}
+}
+
+func (a *application) imply(dir string) {
+	a.put(&nversion{path: dir, layer: a.layer, typ: '5', implied: true, by: -1, mode: 0o755})
+}
+
+// put makes v what the layer says of its path.
+func (a *application) put(v *nversion) {
+	if v.typ != '5' {
+		a.empty(v.path)
+	}
+	if earlier := a.own[v.path]; earlier != nil && !earlier.implied {
+		a.cover(earlier)
+	}
+	delete(a.devices, v.path)
+	a.own[v.path] = v
+}
+
+// empty takes away what the layer has below dir.
+func (a *application) empty(dir string) {
+	lies := func(p string) bool { return slices.Contains(above(p), dir) }
+	for p, own := range a.own {
+		if lies(p) {
+			a.cover(own)
+			delete(a.own, p)
+		}
+	}
+	for _, marks := range []map[string]bool{a.white, a.devices} { // what stands in dir or below
+		maps.DeleteFunc(marks, func(p string, _ bool) bool { return lies(p) })
+	}
+	for _, marks := range []map[string]bool{a.opaque, a.parents, a.hosts} {
+		maps.DeleteFunc(marks, func(p string, _ bool) bool { return p == dir || lies(p) })
+	}
+}
+
+// cover hides a version of this layer behind a later entry of it.
+func (a *application) cover(v *nversion) {
+	v.dup, v.cause, v.by = true, "duplicate", a.layer
+	a.lost = append(a.lost, v)
 }
 
 // goes reports whether this layer hides what the union below has at p, other
 // than by an entry at p, and the cause: opaque directories first, then
-// whiteouts, then what stands above it and is no directory. What an entry of
-// this layer had taken the place of went with that entry.
+// whiteouts, then what stands above it and is no directory.
 func (a *application) goes(p string) (cause string, ok bool) {
-	if a.ousted[p] {
-		return "replaced", true
-	}
 	for _, dir := range above(p) {
 		if a.opaque[dir] {
 			return "opaque", true
 		}
 	}
 	for _, at := range append(above(p), p) {
-		if a.white[at] {
+		if a.white[at] || a.devices[at] {
 			return "removed", true
 		}
 	}
 	for _, dir := range above(p) {
-		if a.razed[dir] {
+		if own := a.own[dir]; own != nil && own.typ != '5' {
 			return "replaced", true
 		}
 	}
 	return "", false
 }
 
-// parents makes the directories above p that nothing names.
-func (a *application) parents(p string) {
-	dirs := above(p)
-	slices.Reverse(dirs)
-	for _, dir := range dirs {
-		own := a.own[dir]
-		if dir == "/" || own != nil && own.typ == '5' {
-			continue
-		}
-		if own != nil {
-			a.flaw(dir) // it was said to be a file
-		}
-		_, gone := a.goes(dir)
-		if lower := a.below[dir]; own == nil && lower != nil && lower.typ == '5' && !gone {
-			continue
-		}
-		a.put(&nversion{path: dir, layer: a.layer, typ: '5', implied: true, by: -1, mode: 0o755})
+// settle makes the directories that nothing names and that the union below does
+// not show, or not any more; those of markers not where a whiteout says that they
+// are gone.
+func (a *application) settle() {
+	shows := func(p string) bool {
+		lower := a.below[p]
+		_, gone := a.goes(p)
+		return lower != nil && lower.typ == '5' && !gone
 	}
-}
-
-// put makes v what the layer says of its path.
-func (a *application) put(v *nversion) {
-	if earlier := a.own[v.path]; earlier != nil && !earlier.implied {
-		a.cover(earlier, "duplicate")
-	}
-	if v.typ != '5' {
-		a.razed[v.path] = true
-		for p, own := range a.own {
-			if slices.Contains(above(p), v.path) {
-				a.cover(own, "replaced")
-				a.ousted[p] = true
-				delete(a.own, p)
-			}
+	for p := range a.parents {
+		if p != "/" && a.own[p] == nil && !shows(p) {
+			a.imply(p)
 		}
 	}
-	a.own[v.path] = v
-}
-
-// cover hides a version of this layer behind a later entry of it.
-func (a *application) cover(v *nversion, cause string) {
-	v.dup, v.cause, v.by = true, cause, a.layer
-	a.lost = append(a.lost, v)
+	hosts := slices.Sorted(maps.Keys(a.hosts))
+	whited := map[string]bool{}
+	for _, p := range hosts {
+		parent := path.Dir(p)
+		switch {
+		case a.own[p] != nil || a.parents[p]:
+		case a.white[p], whited[parent]:
+			whited[p] = true
+		case !shows(p):
+			a.imply(p)
+		}
+	}
 }
 
 // apply settles what the layer does to the union below it, and returns the
 // union above.
 func (a *application) apply() map[string]*nversion {
+	a.settle()
 	for _, v := range a.lost {
 		v.change, _ = compare(a.below[v.path], v)
 		a.versions[v.path] = append(a.versions[v.path], v)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,25 +29,16 @@ func cases(few, many int) int {
 	return few
 }
 
-func throw(seed uint64) *dice {
-	r := rand.New(rand.NewPCG(seed, 0))
-	b := make([]byte, 600)
-	for i := range b {
-		b[i] = byte(r.Uint32())
-	}
-	d := dice(b)
-	return &d
-}
-
-// TestOverlay holds the one tree against the naive overlay on random images:
-// every version of every path, every union, every figure. Each image is read as
+// TestOverlay holds the one tree against the naive overlay on random images (every
+// version of every path, every union, every figure) and against layers that are
+// unpacked one by one (every union, what is visible). Each image is read as
 // a file with plain layers, where checksums come late, and as a stream with
 // compressed ones, where they come at once.
 func TestOverlay(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "image.tar")
 	for seed := range uint64(cases(500, 20_000)) {
-		d := throw(seed)
-		if !agrees(t, path, d.image()) {
+		d := testkit.Throw(seed)
+		if !agrees(t, path, d.Image()) {
 			t.Fatalf("seed %d", seed)
 		}
 	}
@@ -73,6 +63,10 @@ func agrees(t *testing.T, path string, im *testkit.Image) bool {
 			t.Fatal(err)
 		}
 		diff := differences(peelFacts(a), naiveFacts(want)) + treeDifferences(a.Tree, want)
+		if d := unpackedDifferences(a, im); d != "" {
+			t.Errorf("%s: the tree differs from the unpacked layers:\n%s\nthe image:\n%s", ref, d, testkit.Text(im))
+			return false
+		}
 		if diff != "" {
 			t.Errorf("%s: the tree differs from the naive overlay:\n%s\nthe image:\n%s", ref, diff, testkit.Text(im))
 			return false
@@ -170,8 +164,8 @@ func (v *nversion) describe() string {
 func TestExtract(t *testing.T) {
 	tried, seed := 0, uint64(1<<32)
 	for ; tried < cases(100, 5000); seed++ {
-		d := throw(seed)
-		im := d.image()
+		d := testkit.Throw(seed)
+		im := d.Image()
 		if !extractable(im) {
 			continue
 		}
@@ -240,7 +234,8 @@ func extract(t *testing.T, archive []byte) []string {
 //     has of the path or below it;
 //   - a whiteout of a path that a higher layer has again is forgotten, and so
 //     lower children of that directory come back;
-//   - parents that no entry names are not there: what they stand over shows;
+//   - parents that no entry names are not there, those of whiteouts neither:
+//     what they stand over shows;
 //   - names that climb out are kept as they are, links that do are left out,
 //     and "/a" is another path than "a".
 //
@@ -266,7 +261,7 @@ func extractable(im *testkit.Image) bool {
 			own[p] = true
 			dirs[p] = e.Type == '5'
 		}
-		for p := range own {
+		for _, p := range append(slices.Collect(maps.Keys(own)), white...) {
 			for dir := p; dir != "/"; {
 				dir = parentOf(dir)
 				if dir != "/" && !dirs[dir] {

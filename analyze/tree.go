@@ -22,9 +22,10 @@ import (
 //	/srv/app/model.bin          added 64 MB  metadata      removed
 //	/usr/bin/git   added                                   removed
 //
-// A layer that deletes a directory, makes it opaque, or puts a file in its
-// place leaves a "removed" version on every node that it hides. That is all it
-// takes for every question to be a look-up in the same tree:
+// A layer is unpacked alone first (unpack.go) and then laid over the others
+// (overlay.go). If it deletes a directory, makes it opaque, or puts a file in its
+// place, it leaves a "removed" version on every node that it hides. That is all
+// it takes for every question to be a look-up in the same tree:
 //
 //	the union after layer k   of each node the newest version at or below k, unless removed
 //	what layer k holds        the versions of layer k

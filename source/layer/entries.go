@@ -172,6 +172,24 @@ func (e *Entries) Size(i int) int64 {
 	return int64(r.size)
 }
 
+// Xattr returns the value of an extended attribute of entry i, "" if it has none
+// of that name.
+func (e *Entries) Xattr(i int, name string) string {
+	if e.record(i).bits&bitRare == 0 {
+		return ""
+	}
+	return e.rareOf(i).xattrs[name]
+}
+
+// Device returns the device numbers of entry i, 0 and 0 if it is no device.
+func (e *Entries) Device(i int) (major, minor int64) {
+	if e.record(i).bits&bitRare == 0 {
+		return 0, 0
+	}
+	x := e.rareOf(i)
+	return x.major, x.minor
+}
+
 // A SumKind is a way to compute a checksum.
 type SumKind uint8
 

@@ -1,0 +1,49 @@
+package analyze
+
+import "github.com/peelhq/peel/source"
+
+// target finds the inode that entry i, a hard link to a node (none if there is no
+// node), names: an earlier entry of this layer, else what the lower layers have
+// there, even if this layer hides it, unless the layer has a directory there. inode
+// is none if there is none yet.
+func (b *builder) target(e *source.Entries, i int, to NodeID) (id int32, kind source.Type) {
+	if to != none && !b.disk.hosts.has(to) {
+		v := b.t.nodes[to].first
+		if v != none && !b.owns(&b.t.versions[v]) {
+			v = b.below(to)
+		}
+		if v != none && b.t.versions[v].inode != none {
+			return b.share(v), b.t.versions[v].kind
+		}
+	}
+	if len(b.bookkept) > 0 {
+		if id, ok := b.bookkept[cleanPath(string(e.LinkBytes(i)))]; ok {
+			return id, source.File
+		}
+	}
+	return none, source.File
+}
+
+// relink finds the target of a link that stood before it in this layer.
+func (b *builder) relink(e *source.Entries, at int32) {
+	i := int(b.t.versions[at].entry)
+	b.walk.before = i
+	id, kind := b.target(e, i, b.find(e.LinkBytes(i)))
+	if id == none {
+		path := b.t.Path(b.t.versions[at].node)
+		b.flaw(path, "a hard link to "+cleanPath(string(e.LinkBytes(i)))+", which is missing")
+		return
+	}
+	v := &b.t.versions[at]
+	v.inode, v.kind = id, kind
+}
+
+// share returns the inode of version v, made if v has been its only name.
+func (b *builder) share(v int32) int32 {
+	x := &b.t.versions[v]
+	if x.inode == own {
+		b.t.inodes = append(b.t.inodes, inode{entry: x.entry, carrier: v, layer: x.layer, by: notHidden})
+		x.inode = int32(len(b.t.inodes) - 1)
+	}
+	return x.inode
+}

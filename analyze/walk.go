@@ -1,0 +1,135 @@
+package analyze
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/peelhq/peel/source"
+)
+
+// Inside one layer, the parents in a name and in a hard link's target pass
+// through the symlinks that the layer has made before, as they do on the disk on
+// which an engine unpacks it. Source: what Docker, Podman and containerd do with
+// testdata/symlink-*.image.
+
+// maxLinkSteps bounds the components of symlinks' texts that are walked for an image:
+// a name of a few bytes can lead through 40 texts of 65,535 bytes each. A layer in
+// which a million names pass through /lib -> usr/lib takes 2,000,000.
+const maxLinkSteps = 1 << 26
+
+var errTooManyLinkSteps = errors.New("the names in the image lead through too many symbolic links")
+
+// walk is the state of going through symlinks.
+type walk struct {
+	before int // entries from this one on have not been made yet
+	links  int // followed for the name at hand
+	steps  int // components of texts, for the whole image
+
+	// Where a symlink leads to: a node, and below it names that have no node.
+	at    NodeID
+	names [][]byte
+
+	texts [][]byte // what is left of each text, the innermost last
+	chain []NodeID
+}
+
+// isLink reports whether the layer has a symlink at n.
+func (b *builder) isLink(n NodeID) bool {
+	top := b.top(n)
+	return b.owns(top) && top.kind == source.Symlink && top.inode != none && int(top.entry) < b.walk.before
+}
+
+// follow finds out where the symlink at n leads to; false if that takes too many
+// links. Of what is not there, ".." takes off the last name.
+func (b *builder) follow(n NodeID) bool {
+	w := &b.walk
+	w.at, w.names, w.texts = b.t.nodes[n].parent, w.names[:0], w.texts[:0]
+	if !b.enter(n) {
+		return false
+	}
+	for len(w.texts) > 0 {
+		w.steps++
+		last := len(w.texts) - 1
+		part, rest, more := bytes.Cut(w.texts[last], []byte("/"))
+		if w.texts[last] = rest; !more {
+			w.texts = w.texts[:last]
+		}
+		switch {
+		case len(part) == 0 || string(part) == ".":
+		case string(part) == ".." && len(w.names) > 0:
+			w.names = w.names[:len(w.names)-1]
+		case string(part) == "..":
+			w.at = b.t.nodes[w.at].parent
+		case len(w.names) > 0:
+			w.names = append(w.names, part)
+		default:
+			to, _ := b.table.find(b.t, w.at, part)
+			switch {
+			case to == none:
+				w.names = append(w.names, part)
+			case !b.isLink(to):
+				w.at = to
+			case !b.enter(to):
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// enter begins the text of the symlink at n, which is read where the walk is.
+func (b *builder) enter(n NodeID) bool {
+	w := &b.walk
+	if w.links++; w.links > maxLinks {
+		return false
+	}
+	layer, entry := b.t.carrier(b.t.nodes[n].first)
+	text := b.t.layers[layer].Entries.LinkBytes(int(entry))
+	if len(text) > 0 && text[0] == '/' {
+		w.at = Root
+	}
+	w.texts = append(w.texts, text)
+	return true
+}
+
+// arrive makes the directory to which follow has led, and those above it. force
+// and the answer are those of directory.
+func (b *builder) arrive(force bool) (NodeID, bool) {
+	w := &b.walk
+	w.chain = w.chain[:0]
+	for n := w.at; !b.made(n, force); n = b.t.nodes[n].parent {
+		w.chain = append(w.chain, n)
+	}
+	for i := len(w.chain) - 1; i >= 0; i-- {
+		if !b.mkdir(w.chain[i], force) {
+			return none, false
+		}
+	}
+	at := w.at
+	for _, name := range w.names {
+		if at = b.nodeAt(at, name, none); !b.mkdir(at, force) {
+			return none, false
+		}
+	}
+	return at, true
+}
+
+// find returns the node of a hard link's target, none if no layer has mentioned
+// its path so far.
+func (b *builder) find(target []byte) NodeID {
+	b.more, _ = splitPath(target, b.more)
+	at := Root
+	b.walk.links = 0
+	for i, part := range b.more {
+		if at, _ = b.table.find(b.t, at, part); at == none {
+			return none
+		}
+		if i < len(b.more)-1 && b.isLink(at) {
+			if !b.follow(at) || len(b.walk.names) > 0 {
+				return none
+			}
+			at = b.walk.at
+		}
+	}
+	return at
+}
