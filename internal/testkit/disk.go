@@ -16,6 +16,7 @@ type File struct {
 	Attributes *Entry   // the entry that gave it its attributes; nil for a directory that none names
 	Content    *Content // nil for a directory
 	Kids       map[string]*File
+	Implied    bool // the highest layer that has the directory does not name it
 
 	device bool            // a character device 0/0, which is a whiteout
 	white  map[string]bool // names beside which a whiteout stands
@@ -275,7 +276,7 @@ func (u *unpacker) follow(path []string, before int) (out []string, ok bool) {
 // nil if that is nothing.
 func over(lower, upper *File, overlayfs bool) *File {
 	out := newDir()
-	out.Attributes = upper.Attributes
+	out.Attributes, out.Implied = upper.Attributes, upper.Attributes == nil
 	if lower != nil && lower.Dir() {
 		if upper.Attributes == nil && !upper.fresh {
 			out.Attributes = lower.Attributes
