@@ -13,9 +13,6 @@ import (
 // connect reaches an engine of one kind, if it answers.
 type connect func(ctx context.Context, log *slog.Logger) (engine.Engine, error)
 
-// engineKinds are how the engines are reached, by their names.
-var engineKinds = map[string]connect{"docker": engine.Docker, "podman": engine.Podman}
-
 func openDocker(ctx context.Context, o *opener, name string) (*Image, error) {
 	return o.engine(ctx, engine.Docker, name)
 }
@@ -26,12 +23,12 @@ func (o *opener) engine(ctx context.Context, reach connect, ref string) (*Image,
 	if err != nil {
 		return nil, err
 	}
-	return o.fromEngine(ctx, e, ref)
+	return o.fromEngine(ctx, reach, e, ref)
 }
 
 // fromEngine reads an image of an engine: from its store if that can be read
-// here, else by its API. It closes e.
-func (o *opener) fromEngine(ctx context.Context, e engine.Engine, ref string) (_ *Image, err error) {
+// here, else by its API. It closes e, which reach has found.
+func (o *opener) fromEngine(ctx context.Context, reach connect, e engine.Engine, ref string) (_ *Image, err error) {
 	defer func() { err = errors.Join(err, e.Close()) }()
 	want, err := wantedOf(o.Platform)
 	if err != nil {
@@ -42,7 +39,7 @@ func (o *opener) fromEngine(ctx context.Context, e engine.Engine, ref string) (_
 		return nil, err
 	}
 	if o.Via == ViaAPI {
-		return o.fromAPI(ctx, e, ref, info)
+		return o.fromAPI(ctx, reach, e, ref, info)
 	}
 	im, err := o.fromStore(ctx, e, ref, info)
 	switch {
@@ -55,11 +52,11 @@ func (o *opener) fromEngine(ctx context.Context, e engine.Engine, ref string) (_
 		return nil, fmt.Errorf("%s://%s: reading the engine's store: %w", e.Name(), ref, err)
 	}
 	o.Log.Debug("the engine's store is not used", "engine", e.Name(), "image", ref, "reason", err)
-	return o.fromAPI(ctx, e, ref, info)
+	return o.fromAPI(ctx, reach, e, ref, info)
 }
 
 // fromAPI reads an image by the stream of an engine's save.
-func (o *opener) fromAPI(ctx context.Context, e engine.Engine, ref string, info engine.Image) (*Image, error) {
+func (o *opener) fromAPI(ctx context.Context, reach connect, e engine.Engine, ref string, info engine.Image) (*Image, error) {
 	what := e.Name() + "://" + ref
 	b, err := o.saved(ctx, e, ref, info)
 	if err != nil {
@@ -78,7 +75,7 @@ func (o *opener) fromAPI(ctx context.Context, e engine.Engine, ref string, info 
 		im.Name = ref
 	}
 	o.rereadable(im, func(ctx context.Context, o *opener) (*Image, error) {
-		return o.engine(ctx, engineKinds[e.Name()], info.ID)
+		return o.engine(ctx, reach, info.ID)
 	})
 	return im, nil
 }

@@ -17,7 +17,7 @@ import (
 func openPodman(ctx context.Context, o *opener, ref string) (*Image, error) {
 	e, err := engine.Podman(ctx, o.Log)
 	if err == nil {
-		return o.fromEngine(ctx, e, ref)
+		return o.fromEngine(ctx, engine.Podman, e, ref)
 	}
 	if engine.PodmanNamed() || ctx.Err() != nil || o.Via == ViaAPI {
 		return nil, err
