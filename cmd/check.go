@@ -56,6 +56,9 @@ peel check --init
 		if err != nil {
 			return err
 		}
+		if err := a.guard(outs, args[0], flags.baseline, flags.dockerfile, rules.From); err != nil {
+			return err
+		}
 		return a.check(ctx, args[0], rules, checkedWith{flags.baseline, file}, outs)
 	})
 	return c

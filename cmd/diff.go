@@ -111,6 +111,9 @@ func (a *app) diff(ctx context.Context, images []string, o *diffOptions) error {
 	if err := o.check(images); err != nil {
 		return err
 	}
+	if err := a.guard(outs, images...); err != nil {
+		return err
+	}
 	c, err := a.sides(ctx, images, o)
 	if err != nil {
 		return err

@@ -49,7 +49,7 @@ func extractShown(ctx context.Context, an *analyze.Analysis, x ui.Extraction, pr
 
 // exportFiles writes versions as peel ls --json does.
 func exportFiles(ctx context.Context, an *analyze.Analysis, listed []analyze.Version, file string) (string, error) {
-	return export(file, "row", len(listed), func(w io.Writer) error {
+	return export(ctx, file, "row", len(listed), func(w io.Writer) error {
 		for i, v := range listed {
 			if i%1024 == 0 && ctx.Err() != nil {
 				return ctx.Err()
@@ -65,7 +65,7 @@ func exportFiles(ctx context.Context, an *analyze.Analysis, listed []analyze.Ver
 // exportWaste writes rows of waste as they stand in peel report -f json, a row
 // a line.
 func exportWaste(ctx context.Context, _ *analyze.Analysis, listed []analyze.Waste, file string) (string, error) {
-	return export(file, "row", len(listed), func(w io.Writer) error {
+	return export(ctx, file, "row", len(listed), func(w io.Writer) error {
 		for i := range listed {
 			if i%1024 == 0 && ctx.Err() != nil {
 				return ctx.Err()
@@ -79,8 +79,8 @@ func exportWaste(ctx context.Context, _ *analyze.Analysis, listed []analyze.Wast
 }
 
 // export writes a new file; one that is there already is left alone.
-func export(file, noun string, n int, write func(io.Writer) error) (string, error) {
-	if err := writeNewFile(file, write); err != nil {
+func export(ctx context.Context, file, noun string, n int, write func(io.Writer) error) (string, error) {
+	if err := writeNewFile(ctx, file, write); err != nil {
 		return "", fmt.Errorf("cannot write %s: %w", file, err)
 	}
 	return fmt.Sprintf("%s written to %s", human.Count(n, noun, noun+"s"), file), nil

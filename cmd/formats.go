@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,22 +83,20 @@ func (f *outputFlags) outputs() ([]output, error) {
 // distinct gives standard output to the forms without a file, and refuses two
 // forms in one place.
 func distinct(out []output) error {
-	seen := map[string]string{}
 	for i := range out {
-		if out[i].file == "" {
+		if fd, ok := descriptor(out[i].file); out[i].file == "" || ok && fd == 1 {
 			out[i].file = standardOutput
 		}
-		file, name := out[i].file, "standard output"
-		if file != standardOutput {
-			name = strconv.Quote(file)
-			if abs, err := filepath.Abs(file); err == nil {
-				file = abs
+		for _, other := range out[:i] {
+			if !sameFile(other.file, out[i].file) {
+				continue
 			}
+			name := "standard output"
+			if out[i].file != standardOutput {
+				name = strconv.Quote(out[i].file)
+			}
+			return usage("-o FILE after one of them", "both %s and %s are to be written to %s", other.format, out[i].format, name)
 		}
-		if other, ok := seen[file]; ok {
-			return usage("-o FILE after one of them", "both %s and %s are to be written to %s", other, out[i].format, name)
-		}
-		seen[file] = out[i].format
 	}
 	return nil
 }
@@ -117,7 +114,7 @@ func (a *app) writeOutputs(ctx context.Context, outs []output, write func(o outp
 			} else {
 				all = append(all, err)
 			}
-		} else if err := writeFile(o.file, form); err != nil {
+		} else if err := writeFile(ctx, o.file, form); err != nil {
 			all = append(all, failed("", "cannot write the report to %s: %w", o.file, err))
 		}
 	}

@@ -142,7 +142,7 @@ func TestWriteFileFails(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, "r", []byte("old"))
 	broken := errors.New("broken")
-	err := writeFile("r", func(w io.Writer) error {
+	err := writeFile(t.Context(), "r", func(w io.Writer) error {
 		_, _ = io.WriteString(w, strings.Repeat("new", outputBuffer))
 		return broken
 	})

@@ -43,6 +43,9 @@ func (a *app) report(ctx context.Context, ref string, flags *outputFlags) error 
 	if err != nil {
 		return err
 	}
+	if err := a.guard(outs, ref); err != nil {
+		return err
+	}
 	an, err := a.load(ctx, ref, false)
 	if err != nil {
 		return err

@@ -1,0 +1,17 @@
+package source
+
+import "strings"
+
+// PathOf returns the file or folder here that a reference names, without its tag.
+// ok is false for an image of an engine, for standard input, and if there is no
+// such file.
+func PathOf(ref string) (path string, ok bool) {
+	if k, rest := kindOf(ref); k != nil {
+		if rest == "" || strings.HasSuffix(k.prefix, "://") {
+			return "", false
+		}
+		ref = rest
+	}
+	path, _, err := splitTag(ref)
+	return path, err == nil
+}
