@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/peelhq/peel/source"
@@ -16,22 +18,39 @@ import (
 // counted notes progress.
 type counted struct {
 	u *unpacker
-	w io.Writer
+	w *holes
 }
+
+var _ source.HoleWriter = (*counted)(nil)
 
 func (c *counted) Write(b []byte) (int, error) {
 	n, err := c.w.Write(b)
-	c.u.bytes += int64(n)
-	if c.u.progress != nil {
-		c.u.progress(source.Progress{What: c.u.root.Name(), Bytes: c.u.bytes, TotalBytes: c.u.total})
-	}
+	c.note(int64(n))
 	return n, err
 }
 
-// holes writes a file but leaves out what is zero, so that a sparse file takes
-// no more room than its data. End it with end.
+// Hole notes a hole as if it had been written.
+func (c *counted) Hole(n int64) error {
+	c.note(n)
+	return c.w.Hole(n)
+}
+
+func (c *counted) note(n int64) {
+	c.u.bytes += n
+	if c.u.progress != nil {
+		c.u.progress(source.Progress{What: c.u.root.Name(), Bytes: c.u.bytes, TotalBytes: c.u.total})
+	}
+}
+
+// holes writes a file but leaves out what is zero, so that a sparse file, or one
+// whose holes a builder has written into the layer, takes no more room than its
+// data. End it with end.
 type holes struct {
-	f *os.File
+	f  *os.File
+	at int64 // how far the file has come
+
+	// ahead says that the file ends before at: a hole comes first.
+	ahead bool
 }
 
 // holeBlock is how many zero bytes are worth a hole: a file system's block.
@@ -42,28 +61,68 @@ var zeros [holeBlock]byte
 func (h *holes) Write(b []byte) (int, error) {
 	done := 0
 	for done < len(b) {
-		block := b[done:min(done+holeBlock, len(b))]
-		var err error
-		if string(block) == string(zeros[:len(block)]) {
-			_, err = h.f.Seek(int64(len(block)), io.SeekCurrent)
-		} else {
-			_, err = h.f.Write(block)
+		n := zeroBlocks(b[done:])
+		if n > 0 {
+			if err := h.Hole(int64(n)); err != nil {
+				return done, err
+			}
+			done += n
+			continue
 		}
+		data := b[done:][:dataBlocks(b[done:])]
+		if h.ahead {
+			if _, err := h.f.Seek(h.at, io.SeekStart); err != nil {
+				return done, err
+			}
+			h.ahead = false
+		}
+		n, err := h.f.Write(data)
+		h.at += int64(n)
+		done += n
 		if err != nil {
 			return done, err
 		}
-		done += len(block)
 	}
 	return done, nil
 }
 
+// zeroBlocks returns how many bytes b begins with that are blocks of zeros.
+func zeroBlocks(b []byte) int {
+	n := 0
+	for len(b)-n >= holeBlock && string(b[n:n+holeBlock]) == string(zeros[:]) {
+		n += holeBlock
+	}
+	return n
+}
+
+// dataBlocks returns how many bytes there are before the next block of zeros.
+func dataBlocks(b []byte) int {
+	n := min(holeBlock, len(b))
+	for len(b)-n >= holeBlock && string(b[n:n+holeBlock]) != string(zeros[:]) {
+		n += holeBlock
+	}
+	if len(b)-n < holeBlock {
+		n = len(b)
+	}
+	return n
+}
+
+// Hole leaves out n bytes.
+func (h *holes) Hole(n int64) error {
+	if n > math.MaxInt64-h.at {
+		return syscall.EFBIG
+	}
+	h.at += n
+	h.ahead = true
+	return nil
+}
+
 // end gives the file its size, should it end with a hole.
 func (h *holes) end() error {
-	size, err := h.f.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return err
+	if !h.ahead {
+		return nil
 	}
-	return h.f.Truncate(size)
+	return h.f.Truncate(h.at)
 }
 
 // local is a name as the system's file functions take it.

@@ -118,9 +118,11 @@ func TestExtractRemovesWhatIsBroken(t *testing.T) {
 	}
 	defer root.Close()
 	u := &unpacker{ctx: t.Context(), root: root}
-	content := io.MultiReader(strings.NewReader("some of it"), iotest.ErrReader(io.ErrUnexpectedEOF))
-	if err := u.file(item{name: "f"}, false, content); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("the error is %v", err)
+	for _, size := range []int64{100, draftSize + 1} {
+		content := io.MultiReader(strings.NewReader("some of it"), iotest.ErrReader(io.ErrUnexpectedEOF))
+		if err := u.file(item{name: "f"}, size, content); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("the error is %v", err)
+		}
 	}
 	sameTree(t, root.Name())
 }

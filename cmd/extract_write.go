@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/peelhq/peel/internal/draft"
 	"github.com/peelhq/peel/source"
 )
 
@@ -243,7 +244,7 @@ func (u *unpacker) contents(bodies []*body) error {
 // body writes one content, and all its names.
 func (u *unpacker) body(b *body, r io.Reader) error {
 	first := b.items[0]
-	if err := u.file(first, b.sparse(), r); err != nil {
+	if err := u.file(first, b.layer.Entries.Size(b.entry), r); err != nil {
 		return about(first.name, err)
 	}
 	u.files++
@@ -259,14 +260,8 @@ func (u *unpacker) body(b *body, r io.Reader) error {
 	return nil
 }
 
-// sparse reports whether the content has holes.
-func (b *body) sparse() bool {
-	e := b.layer.Entries.At(b.entry)
-	return e.Stored < e.Size
-}
-
 // file writes a regular file. One that cannot be written whole is removed.
-func (u *unpacker) file(it item, sparse bool, r io.Reader) (err error) {
+func (u *unpacker) file(it item, size int64, r io.Reader) error {
 	if err := u.clear(it.name); err != nil {
 		return err
 	}
@@ -274,30 +269,54 @@ func (u *unpacker) file(it item, sparse bool, r io.Reader) (err error) {
 	if err != nil {
 		return err
 	}
+	if size > draftSize {
+		err = u.draft(dir, name, it, r)
+	} else {
+		err = u.small(dir, name, it, r)
+	}
+	if err != nil {
+		return err
+	}
+	return times(dir, name, it)
+}
+
+// draftSize is the size of the files, in bytes, that show only when they are
+// whole. A smaller one is written at once.
+const draftSize = outputBuffer
+
+func (u *unpacker) draft(dir *os.Root, name string, it item, r io.Reader) (err error) {
+	d, err := draft.New(dir, draftFile)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Discard()) }()
+	if err := u.fill(d.File, it, r); err != nil {
+		return err
+	}
+	return d.Create(name)
+}
+
+func (u *unpacker) small(dir *os.Root, name string, it item, r io.Reader) (err error) {
 	f, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, draftFile)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, dir.Remove(name))
-		}
-	}()
-	out := &counted{u: u, w: f}
-	if sparse {
-		out.w = &holes{f: f}
+	if err := errors.Join(u.fill(f, it, r), f.Close()); err != nil {
+		return errors.Join(err, dir.Remove(name))
 	}
-	_, err = io.Copy(out, r)
-	if h, ok := out.w.(*holes); ok && err == nil {
-		err = h.end()
-	}
-	if err == nil {
-		err = f.Chmod(fileMode(it.v.Mode()))
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	return nil
+}
+
+// fill writes a file's content and gives it its mode.
+func (u *unpacker) fill(f *os.File, it item, r io.Reader) error {
+	out := &holes{f: f}
+	if _, err := io.Copy(&counted{u: u, w: out}, r); err != nil {
 		return err
 	}
-	return times(dir, name, it)
+	if err := out.end(); err != nil {
+		return err
+	}
+	return f.Chmod(fileMode(it.v.Mode()))
 }
 
 func (u *unpacker) symlink(s symlink) error {

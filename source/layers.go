@@ -27,6 +27,8 @@ type (
 	Collector = layer.Collector
 	// A Fact is what a collector has kept of one file.
 	Fact = layer.Fact
+	// HoleWriter takes holes as such: see [layer.HoleWriter].
+	HoleWriter = layer.HoleWriter
 )
 
 // The kinds of entries, and of checksums.

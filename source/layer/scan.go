@@ -90,7 +90,7 @@ func (s *Tar) contentOf(ctx context.Context, h *Header, sums bool, e *Entries, g
 // reader returns a reader of the current member's content, holes included.
 func (s *Tar) reader(ctx context.Context, h *Header) io.Reader {
 	if h.Sparse {
-		return &sparseReader{data: s.content(ctx), fragments: h.fragments, size: h.Size}
+		return &sparseReader{ctx: ctx, data: s.content(ctx), fragments: h.fragments, size: h.Size}
 	}
 	return s.content(ctx)
 }

@@ -1,6 +1,8 @@
 package layer
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"io"
 	"slices"
@@ -171,27 +173,47 @@ func (s *Tar) map10(h *Header) error {
 	return nil
 }
 
+// A HoleWriter takes the holes of a sparse file for what they are: what
+// Layer.Each hands out, copied to a HoleWriter with io.Copy, writes data and
+// calls Hole in place of writing zeros.
+type HoleWriter interface {
+	io.Writer
+	// Hole is a Write of n zero bytes.
+	Hole(n int64) error
+}
+
 // sparseReader reads a sparse file with its holes filled.
 type sparseReader struct {
+	ctx       context.Context
 	data      io.Reader // the fragments, one after the other
 	fragments []fragment
 	size, at  int64
+}
+
+// span returns where the piece ends that begins at r.at, and whether it is a
+// hole. There must be something left.
+func (r *sparseReader) span() (end int64, hole bool) {
+	for len(r.fragments) > 0 && r.at >= r.fragments[0].offset+r.fragments[0].length {
+		r.fragments = r.fragments[1:]
+	}
+	if len(r.fragments) == 0 {
+		return r.size, true
+	}
+	f := r.fragments[0]
+	if r.at < f.offset {
+		return f.offset, true
+	}
+	return f.offset + f.length, false
 }
 
 func (r *sparseReader) Read(p []byte) (int, error) {
 	if r.at >= r.size {
 		return 0, io.EOF
 	}
-	for len(r.fragments) > 0 && r.at >= r.fragments[0].offset+r.fragments[0].length {
-		r.fragments = r.fragments[1:]
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
 	}
-	end, hole := r.size, true
-	if len(r.fragments) > 0 {
-		f := r.fragments[0]
-		if end = f.offset; r.at >= f.offset {
-			end, hole = f.offset+f.length, false
-		}
-	}
+	end, hole := r.span()
 	p = p[:min(int64(len(p)), end-r.at)]
 	if hole {
 		clear(p)
@@ -205,3 +227,39 @@ func (r *sparseReader) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// WriteTo writes the rest of the file; holes as such to a HoleWriter.
+func (r *sparseReader) WriteTo(w io.Writer) (total int64, err error) {
+	to, asHoles := w.(HoleWriter)
+	var buf []byte
+	for r.at < r.size {
+		if end, hole := r.span(); hole && asHoles {
+			if err := r.ctx.Err(); err != nil {
+				return total, err
+			}
+			n := end - r.at
+			if err := to.Hole(n); err != nil {
+				return total, err
+			}
+			r.at += n
+			total += n
+			continue
+		}
+		if buf == nil {
+			buf = make([]byte, sparseBuffer)
+		}
+		n, err := r.Read(buf)
+		written, failed := w.Write(buf[:n])
+		total += int64(written)
+		if err == io.EOF && r.at == r.size { //nolint:errorlint // io.Reader's contract is a bare EOF
+			err = nil
+		}
+		if err = cmp.Or(failed, err); err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// sparseBuffer is how much of a sparse file is written at once, in bytes.
+const sparseBuffer = 64 << 10
