@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/crash"
+	"github.com/peelhq/peel/internal/draft"
 	"github.com/peelhq/peel/ui"
 )
 
@@ -21,6 +23,9 @@ const (
 	exitWork        = 3   // the image cannot be loaded, or the work cannot be done
 	exitInterrupted = 130 // as a shell reports an interrupt
 )
+
+// home is where peel is developed.
+const home = "https://github.com/peelhq/peel"
 
 // exitMeanings says what the exit codes mean, for help and manual.
 var exitMeanings = []struct {
@@ -95,7 +100,25 @@ func closedPipe(err error) bool {
 }
 
 // exit prints an error, if there is one to print, and returns the exit code.
-func (a *app) exit(ctx context.Context, err error) int {
+// What comes after the first call prints nothing.
+func (a *app) exit(ctx context.Context, err error) (code int) {
+	a.last.Do(func() { code = a.conclude(ctx, err) })
+	return code
+}
+
+// abandon is exit for a command that does not end although its context has: what
+// it would leave behind is undone first.
+func (a *app) abandon(ctx context.Context) int {
+	code := exitInterrupted
+	within(sayGrace, func() {
+		a.tty.restore()
+		draft.DiscardAll()
+		a.exit(ctx, context.Cause(ctx))
+	})
+	return code
+}
+
+func (a *app) conclude(ctx context.Context, err error) int {
 	var f *failure
 	switch {
 	case err == nil:
@@ -110,15 +133,25 @@ func (a *app) exit(ctx context.Context, err error) int {
 	case !errors.As(err, &f):
 		f = &failure{code: exitWork, err: err}
 	}
+	try := f.try
+	if defect := (*crash.Defect)(nil); errors.As(err, &defect) {
+		err = fmt.Errorf("%w\n%s", err, strings.Join(defect.Where, "\n"))
+		try = "again with the latest release, and report these lines to " + home + "/issues"
+	}
+	a.complain(err, try)
+	return f.code
+}
+
+// complain prints an error and what to try.
+func (a *app) complain(err error, try string) {
 	first, rest := lines(err)
 	fmt.Fprintln(a.stderr, "peel: "+first)
 	for _, line := range rest {
 		fmt.Fprintln(a.stderr, "  - "+line)
 	}
-	if f.try != "" {
-		fmt.Fprintln(a.stderr, "try: "+clean.Line(f.try))
+	if try != "" {
+		fmt.Fprintln(a.stderr, "try: "+clean.Line(try))
 	}
-	return f.code
 }
 
 // lines returns an error's text fit for a terminal. An error may have several

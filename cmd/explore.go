@@ -80,9 +80,12 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 	if ref == "-" {
 		o.Name = "standard input"
 	}
+	a.tty.set(screenRestorer(keys, a.stdout))
 	ctx, stop := whileTerminal(ctx, keys)
 	defer stop()
-	return errors.Join(ui.Run(ctx, o), on.end())
+	err = ui.Run(ctx, o)
+	a.tty.set(nil)
+	return errors.Join(err, on.end())
 }
 
 // held is the image that is on the screen. It may be used by several goroutines.

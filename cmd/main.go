@@ -9,11 +9,12 @@ import (
 	"log"
 	"log/slog"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
+	"sync"
 
 	"charm.land/fang/v2"
+
+	"github.com/peelhq/peel/internal/crash"
 )
 
 // app is one run of the program: where it reads and writes, and what the flags
@@ -28,7 +29,9 @@ type app struct {
 	via      viaFlag
 	verbose  bool
 
-	failure error // why the command that was run has failed
+	failure error      // why the command that was run has failed
+	last    *sync.Once // the last words, and the exit code
+	tty     *restorer
 }
 
 // gcPercent is how much garbage there may be to what is in use before it is
@@ -39,38 +42,43 @@ const gcPercent = 30
 
 // Main runs the program with its arguments (without the program's name) and
 // returns its exit code: 0 fine, 1 a rule failed, 2 wrong usage, 3 the image
-// cannot be loaded or the work cannot be done, 130 interrupted. The first
-// interrupt or termination signal cancels what is being done; a second one ends
-// the process.
+// cannot be loaded or the work cannot be done, 130 interrupted. It returns
+// within a second of a signal that asks it to, if need be without waiting for
+// what the command is doing: end the process then.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := onSignals(context.Background())
 	defer stop()
-	context.AfterFunc(ctx, stop)
-
 	log.SetOutput(io.Discard) // Go's own packages write there what a server has done wrong
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, last: &sync.Once{}, tty: &restorer{}}
+	ended := make(chan int, 1)
+	go func() { ended <- a.exit(ctx, a.execute(ctx, args)) }()
+	return await(ctx, ended, func() int { return a.abandon(ctx) })
+}
+
+// execute runs the command that the arguments name. A defect of the program is
+// an error of it, as any other.
+func (a *app) execute(ctx context.Context, args []string) (err error) {
+	defer crash.Catch(&err)
 	root := a.root()
 	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
 	version, commit := version()
-	err := fang.Execute(ctx, root,
+	err = fang.Execute(ctx, root,
 		fang.WithVersion(version),
 		fang.WithCommit(commit),
 		fang.WithoutManpage(), // see man.go
-		// Errors are printed once, below.
+		// Errors are printed once, by exit.
 		fang.WithErrorHandler(func(io.Writer, fang.Styles, error) {}),
 	)
 	if err != nil {
-		err = misuse(err)
-	} else {
-		err = a.failure
+		return misuse(err)
 	}
-	return a.exit(ctx, err)
+	return a.failure
 }
 
 // logger returns where debug messages go: standard error with --verbose, else

@@ -32,6 +32,7 @@ type progress struct {
 	latest atomic.Pointer[source.Progress]
 	done   chan struct{}
 	ended  sync.WaitGroup
+	forget func() // the line is erased; may be nil
 }
 
 // startProgress shows the progress of reading or writing on standard error if that is a terminal that can
@@ -42,6 +43,8 @@ func (a *app) startProgress(verb string) *progress {
 		return nil
 	}
 	p := &progress{verb: verb, out: tty, width: func() int { return terminalWidth(tty) }, done: make(chan struct{})}
+	a.tty.set(func() { _, _ = io.WriteString(tty, eraseLine) })
+	p.forget = func() { a.tty.set(nil) }
 	p.ended.Go(p.show)
 	return p
 }
@@ -58,6 +61,9 @@ func (p *progress) stop() {
 	if p != nil {
 		close(p.done)
 		p.ended.Wait()
+		if p.forget != nil {
+			p.forget()
+		}
 	}
 }
 

@@ -3,7 +3,9 @@ package cmd
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
+	"sync"
 
 	"github.com/charmbracelet/x/term"
 )
@@ -24,6 +26,45 @@ func terminalWidth(f *os.File) int {
 		return 80
 	}
 	return w
+}
+
+// A restorer gives a terminal back as it was, for a program that ends without
+// waiting for what is on it.
+type restorer struct {
+	mu  sync.Mutex
+	act func() // nil if nothing is on a terminal
+}
+
+// set says how to restore the terminal; nil once it is restored.
+func (r *restorer) set(act func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.act = act
+}
+
+func (r *restorer) restore() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.act != nil {
+		r.act()
+	}
+	r.act = nil
+}
+
+// leaveScreen switches off all that the screen switches on: pasting in brackets,
+// the mouse, reports of focus, keys told apart, the alternate screen, a hidden
+// cursor, colours.
+const leaveScreen = "\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2026l\x1b[<u\x1b[>4;0m\x1b[?1049l\x1b[?25h\x1b[0m"
+
+// screenRestorer returns what restores a terminal that a screen is about to use.
+func screenRestorer(tty *os.File, out io.Writer) func() {
+	state, err := term.GetState(tty.Fd())
+	return func() {
+		_, _ = io.WriteString(out, leaveScreen) // nobody is left to be told
+		if err == nil {
+			_ = term.Restore(tty.Fd(), state)
+		}
+	}
 }
 
 var errTerminalLost = errors.New("the terminal is gone")

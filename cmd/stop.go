@@ -1,0 +1,60 @@
+package cmd
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// A signal cancels the context of the command that is running. Most commands
+// return at once. One that does not, because it computes something long or waits
+// for a system call (a pipe that nobody reads, a disk that hangs), is given
+// endGrace. Then Main removes what would be left behind and returns without it:
+// the end of the process stops it. Both times together stay below a second.
+const (
+	endGrace = 500 * time.Millisecond
+	sayGrace = 200 * time.Millisecond // for the last words: standard error may be a full pipe
+)
+
+// onSignals returns a context that ends when the user or the system asks the
+// program to: on an interrupt, on a request to terminate, and when the terminal
+// hangs up, unless the program was started to ignore that (nohup). Later signals
+// change nothing: the program ends within a second of the first.
+func onSignals(ctx context.Context) (context.Context, context.CancelFunc) {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signal.NotifyContext(ctx, signals...)
+}
+
+// await returns the exit code of a command that runs on a goroutine of its own,
+// or, if its context has ended and it does not return, what abandon gives.
+func await(ctx context.Context, ended <-chan int, abandon func() int) int {
+	select {
+	case code := <-ended:
+		return code
+	case <-ctx.Done():
+	}
+	select {
+	case code := <-ended:
+		return code
+	case <-time.After(endGrace):
+		return abandon()
+	}
+}
+
+// within runs f and waits for it, but not longer than so long.
+func within(most time.Duration, f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	select {
+	case <-done:
+	case <-time.After(most):
+	}
+}
