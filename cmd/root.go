@@ -48,7 +48,7 @@ func (a *app) root() *cobra.Command {
 		ValidArgsFunction: complete,
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.platform, "platform", "", "which of a multi-platform image: os/arch[/variant]")
+	flags.StringVar(&a.platform, "platform", "", "which of a multi-platform image: os/arch[/variant][:os.version]")
 	flags.StringVar(&a.base, "base", "", "the base image: how many layers, or a digest, or an image")
 	flags.Var(&a.via, "via", "how to read an engine's image: store (its own files, on this machine) or api (default: store if it can be read)")
 	flags.BoolVar(&a.noCache, "no-cache", false, "neither use nor keep what was found in layers before")

@@ -120,7 +120,7 @@ func newHTMLPage(p *pageAssets, a *analyze.Analysis, findings []analyze.Finding)
 		WasteRatio: 1 - a.Totals.Efficiency,
 		BaseNote:   baseNote(a.Totals),
 	}
-	page.About = []string{cutRunes(orUnknown(a.Image.Platform), nameRunes)}
+	page.About = []string{cutRunes(orUnknown(a.Image.FullPlatform()), nameRunes)}
 	if !a.Image.Created.IsZero() {
 		page.About = append(page.About, "created "+human.Date(a.Image.Created))
 	}

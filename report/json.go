@@ -27,12 +27,14 @@ type (
 	}
 
 	imageRow struct {
-		Name     *quoted `json:"name"`
-		ID       *quoted `json:"id"`
-		Digest   *quoted `json:"digest"`
-		Platform *quoted `json:"platform"`
-		Created  *string `json:"created"`
-		Source   *quoted `json:"source"`
+		Name       *quoted  `json:"name"`
+		ID         *quoted  `json:"id"`
+		Digest     *quoted  `json:"digest"`
+		Platform   *quoted  `json:"platform"`
+		OSVersion  *quoted  `json:"osVersion"`
+		OSFeatures []quoted `json:"osFeatures"`
+		Created    *string  `json:"created"`
+		Source     *quoted  `json:"source"`
 	}
 
 	totalsRow struct {
@@ -120,12 +122,14 @@ func JSON(w io.Writer, a *analyze.Analysis) error {
 
 func newImageRow(im *source.Image) imageRow {
 	return imageRow{
-		Name:     known(im.Name),
-		ID:       known(im.ID),
-		Digest:   known(im.Digest),
-		Platform: known(im.Platform),
-		Created:  stamp(im.Created),
-		Source:   known(im.Source),
+		Name:       known(im.Name),
+		ID:         known(im.ID),
+		Digest:     known(im.Digest),
+		Platform:   known(im.Platform),
+		OSVersion:  known(im.OSVersion),
+		OSFeatures: quotedAll(im.OSFeatures),
+		Created:    stamp(im.Created),
+		Source:     known(im.Source),
 	}
 }
 

@@ -48,6 +48,15 @@ func known(s string) *quoted {
 	return &q
 }
 
+// quotedAll returns the texts as a JSON array, which is empty for none.
+func quotedAll(texts []string) []quoted {
+	all := make([]quoted, len(texts))
+	for i, s := range texts {
+		all[i] = quoted(s)
+	}
+	return all
+}
+
 // knownInt returns nil, JSON's null, for a negative number: not known.
 func knownInt[N int | int64](n N) *N {
 	if n < 0 {

@@ -17,7 +17,7 @@ func Markdown(w io.Writer, a *analyze.Analysis) error {
 	t := a.Totals
 	fmt.Fprintf(m, "### %s %s wasted of %s stored\n\n", mdCode(title(a.Image)), human.Size(t.Wasted), human.Size(t.Stored))
 	m.totals(t)
-	about := mdText(orUnknown(a.Image.Platform))
+	about := mdText(orUnknown(a.Image.FullPlatform()))
 	if !a.Image.Created.IsZero() {
 		about += ", created " + human.Date(a.Image.Created)
 	}

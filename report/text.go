@@ -72,7 +72,7 @@ func (p *page) image(a *analyze.Analysis) {
 	about := []string{
 		human.Count(a.Totals.Layers, "layer", "layers"),
 		human.Count(a.Totals.Entries, "entry", "entries"),
-		orUnknown(im.Platform),
+		orUnknown(im.FullPlatform()),
 	}
 	if !im.Created.IsZero() {
 		about = slices.Insert(about, 2, "created "+human.Date(im.Created))

@@ -16,7 +16,7 @@ func (im *Image) DiffIDsOf(ctx context.Context, ref string) ([]string, error) {
 	if err == nil {
 		return ids, nil
 	}
-	o := opener{Options: Options{Platform: im.Platform, Log: im.log}, ref: ref}
+	o := opener{Options: Options{Platform: im.basePlatform(), Log: im.log}, ref: ref}
 	open := openNamedFile
 	if k, rest := kindOf(ref); k != nil {
 		if k.diffIDs != nil {
@@ -32,6 +32,17 @@ func (im *Image) DiffIDsOf(ctx context.Context, ref string) ([]string, error) {
 		ids = append(ids, l.DiffID)
 	}
 	return ids, other.Close()
+}
+
+// basePlatform is what to ask for of an image that im may be built on: of Windows,
+// the build that it needs, for a later revision ("10.0.20348.2582") of the base
+// may have been used.
+func (im *Image) basePlatform() string {
+	numbers := strings.SplitN(im.OSVersion, ".", 4)
+	if im.Platform == "" || len(numbers) < 3 {
+		return im.Platform
+	}
+	return im.Platform + ":" + strings.Join(numbers[:3], ".")
 }
 
 // LocalDiffIDsOf is DiffIDsOf for the kinds of source that can tell diffIDs

@@ -82,8 +82,8 @@ func open(t *testing.T, ref string, opts source.Options) *source.Image {
 
 func checkImage(t *testing.T, im *source.Image, want *testkit.Image) {
 	t.Helper()
-	if im.Platform != want.Platform {
-		t.Errorf("platform %q, want %q", im.Platform, want.Platform)
+	if im.FullPlatform() != want.Platform {
+		t.Errorf("platform %q, want %q", im.FullPlatform(), want.Platform)
 	}
 	if len(im.Layers) != len(want.Layers) {
 		t.Fatalf("%d layers, want %d", len(im.Layers), len(want.Layers))

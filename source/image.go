@@ -3,6 +3,7 @@ package source
 import (
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/peelhq/peel/source/layer"
@@ -85,6 +86,15 @@ type Image struct {
 	Flaws       []Flaw            // malformed but survivable, found in the image's description
 
 	origin
+}
+
+// FullPlatform is Platform with OSVersion and OSFeatures, as Options.Platform
+// takes it: "windows/amd64:10.0.20348.2582+win32k".
+func (im *Image) FullPlatform() string {
+	if im.OSVersion == "" && len(im.OSFeatures) == 0 {
+		return im.Platform
+	}
+	return strings.Join(append([]string{im.Platform + ":" + im.OSVersion}, im.OSFeatures...), "+")
 }
 
 // Config is what an image asks of whoever runs it.

@@ -69,7 +69,7 @@ func headerFacts(lk *look, name, view, far string, a *analyze.Analysis) []fact {
 		{[]span{{st.title, name}, {st.dim, " " + lk.sg.dot + " "}, {st.strong, view}}, 0},
 	}
 	if a.Image.Platform != "" {
-		facts = append(facts, fact{[]span{{st.dim, lk.line(a.Image.Platform)}}, 1})
+		facts = append(facts, fact{[]span{{st.dim, lk.line(a.Image.FullPlatform())}}, 1})
 	}
 	facts = append(facts,
 		fact{[]span{{st.strong, human.Comma(int64(t.Layers))}, {st.dim, plural(" layer", t.Layers)}}, 3},

@@ -125,7 +125,7 @@ func (p *imagePage) make() {
 	im := p.a.Image
 	p.section("Image")
 	p.fact("name", im.Name)
-	p.fact("platform", im.Platform)
+	p.fact("platform", im.FullPlatform())
 	if os, _, _ := strings.Cut(im.Platform, "/"); os == "windows" {
 		p.note("a Windows image: its files are shown as they are stored, below Files and Hives")
 	}

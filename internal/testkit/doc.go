@@ -37,6 +37,8 @@
 //
 //	-- image TAG PLATFORM [absent|gone] --  begins an image (the first one may go
 //	                              without: it is fixture:1 linux/amd64).
+//	                              A version and features of the operating system
+//	                              follow the platform: windows/amd64:10.0.1+win32k.
 //	                              absent: of its blobs the archive has only the
 //	                              manifest; gone: not even that
 //	    history none              the config has no history

@@ -28,7 +28,7 @@ type Refusal struct {
 // An Image is one image of a fixture.
 type Image struct {
 	Tag      string // "fixture:1"
-	Platform string // "linux/amd64"
+	Platform string // "linux/amd64", "windows/amd64:10.0.20348.2582+win32k"
 	Absent   string // "absent": only its manifest is in the archive; "gone": nothing of it
 	Steps    []Step // the config's history; nil: none
 	Labels   map[string]string
@@ -165,15 +165,52 @@ func (e Entry) asPAXSays() Entry {
 }
 
 // OS and Arch are the parts of the image's platform.
-func (im *Image) OS() string { return strings.Split(im.Platform, "/")[0] }
+func (im *Image) OS() string { return im.parts()[0] }
 
 // Arch is the architecture, without its variant.
-func (im *Image) Arch() string { return strings.Split(im.Platform, "/")[1] }
+func (im *Image) Arch() string { return im.parts()[1] }
 
 // Variant is the architecture's variant, or "".
 func (im *Image) Variant() string {
-	if p := strings.Split(im.Platform, "/"); len(p) > 2 {
+	if p := im.parts(); len(p) > 2 {
 		return p[2]
 	}
 	return ""
+}
+
+func (im *Image) parts() []string {
+	platform, _, _ := strings.Cut(im.Platform, ":")
+	return strings.Split(platform, "/")
+}
+
+// OSVersion is the operating system's version that the platform names, or "".
+func (im *Image) OSVersion() string {
+	_, version, _ := strings.Cut(im.Platform, ":")
+	version, _, _ = strings.Cut(version, "+")
+	return version
+}
+
+// OSFeatures are the features that the platform names.
+func (im *Image) OSFeatures() []string {
+	_, version, _ := strings.Cut(im.Platform, ":")
+	_, features, ok := strings.Cut(version, "+")
+	if !ok {
+		return nil
+	}
+	return strings.Split(features, "+")
+}
+
+// platform describes the image's platform as a config or a descriptor does.
+func (im *Image) platform() object {
+	p := object{"os": im.OS(), "architecture": im.Arch()}
+	if v := im.Variant(); v != "" {
+		p["variant"] = v
+	}
+	if v := im.OSVersion(); v != "" {
+		p["os.version"] = v
+	}
+	if f := im.OSFeatures(); f != nil {
+		p["os.features"] = f
+	}
+	return p
 }

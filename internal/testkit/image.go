@@ -67,13 +67,11 @@ func build(im *Image, encodings ...string) *built {
 		diffIDs = append(diffIDs, encoded.diffID)
 	}
 	config := object{
-		"os": im.OS(), "architecture": im.Arch(), "created": "2024-01-02T03:04:05Z",
-		"config": object{"Labels": im.Labels, "Env": []string{"PATH=/bin"}},
-		"rootfs": object{"type": "layers", "diff_ids": diffIDs},
+		"created": "2024-01-02T03:04:05Z",
+		"config":  object{"Labels": im.Labels, "Env": []string{"PATH=/bin"}},
+		"rootfs":  object{"type": "layers", "diff_ids": diffIDs},
 	}
-	if v := im.Variant(); v != "" {
-		config["variant"] = v
-	}
+	maps.Copy(config, im.platform())
 	var history []object
 	for _, s := range im.Steps {
 		h := object{"created": "2024-01-02T03:04:05Z", "created_by": s.Command}

@@ -44,11 +44,7 @@ func (l *layout) manifest(b *built) object {
 	if b.Absent == "gone" {
 		l.members = keep
 	}
-	platform := object{"os": b.OS(), "architecture": b.Arch()}
-	if v := b.Variant(); v != "" {
-		platform["variant"] = v
-	}
-	d["platform"] = platform
+	d["platform"] = b.platform()
 	return d
 }
 
