@@ -54,7 +54,8 @@ var restricted = map[string][]string{
 	"github.com/docker/":                     {"source/engine"},
 	"github.com/moby/":                       {"source/engine"},
 	"github.com/containerd/":                 {"source/engine"},
-	"github.com/opencontainers/":             {"source", "source/engine"},
+	"github.com/opencontainers/image-spec":   {"source", "source/engine"},
+	"github.com/opencontainers/go-digest":    {"source", "source/layer"},
 	"charm.land/":                            {"ui", "cmd", "internal/ansisvg"},
 	"github.com/charmbracelet/":              {"ui", "cmd", "internal/ansisvg", "internal/testkit", "bench/firstframe"},
 	"github.com/chromedp/":                   {}, // tests alone drive a browser

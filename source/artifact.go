@@ -175,7 +175,7 @@ func (m *manifest) what() string {
 		if kind := m.knownKind(bare); kind != "" {
 			return kind
 		}
-		says := !slices.Contains(plainTypes, bare) && !slices.Contains(configTypes, bare) && bare != ocispec.MediaTypeEmptyJSON
+		says := !slices.Contains(plainTypes, bare) && !slices.Contains(configTypes, bare) && !isLayerType(bare) && bare != ocispec.MediaTypeEmptyJSON
 		if unknown == "" && says {
 			unknown = t
 		}

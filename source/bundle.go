@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/peelhq/peel/source/layer"
@@ -97,8 +99,12 @@ func (m *members) file(_ context.Context, name string) (blob, error) {
 	return nil, fmt.Errorf("%s: %w", name, errLinkLoop)
 }
 
-// folder is a bundle in a directory. Links are followed inside it only.
+// folder is a bundle in a directory. Links are followed inside it only, but for
+// those of files that are known by their digest, and of the index that names
+// these: build tools link the blobs of a layout to where they have made them
+// (rules_oci#560).
 type folder struct {
+	dir   string
 	root  *os.Root
 	open  []*os.File
 	files map[string]*storedBlob // by name, those that are open
@@ -110,22 +116,32 @@ func openFolder(dir string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &folder{root: root, files: map[string]*storedBlob{}, shelf: layer.NewShelf()}, nil
+	return &folder{dir: dir, root: root, files: map[string]*storedBlob{}, shelf: layer.NewShelf()}, nil
+}
+
+// linksOut reports whether the file of that name may be a link to one elsewhere.
+func linksOut(name string) bool {
+	return strings.HasPrefix(name, "blobs/") || name == ociIndexName || name == "oci-layout"
 }
 
 func (f *folder) file(_ context.Context, name string) (blob, error) {
 	if b, ok := f.files[name]; ok {
 		return b, nil
 	}
+	stat, open := f.root.Stat, f.root.Open
+	if linksOut(name) {
+		stat = func(name string) (os.FileInfo, error) { return os.Stat(filepath.Join(f.dir, name)) }
+		open = func(name string) (*os.File, error) { return os.Open(filepath.Join(f.dir, name)) }
+	}
 	// Looked at first: opening a pipe would wait for somebody to write to it.
-	info, err := f.root.Stat(name)
+	info, err := stat(name)
 	if err != nil {
-		return nil, err
+		return nil, f.notThere(name, err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: %w", name, errNotRegular)
 	}
-	file, err := f.root.Open(name)
+	file, err := open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -136,6 +152,35 @@ func (f *folder) file(_ context.Context, name string) (blob, error) {
 	b := &storedBlob{label: label{name, info.Size()}, at: file, shelf: f.shelf}
 	f.files[name] = b
 	return b, nil
+}
+
+// leadsOut reports whether a file that is there lies outside of the folder.
+func (f *folder) leadsOut(name string) bool {
+	_, err := f.root.Stat(name)
+	return err != nil
+}
+
+// release closes the file of a blob that has been read, if it was the last to be
+// opened.
+func (f *folder) release(b blob) {
+	last := len(f.open) - 1
+	if s, ok := b.(*storedBlob); ok && last >= 0 && s.at == io.ReaderAt(f.open[last]) {
+		_ = f.open[last].Close() // nothing was written
+		f.open = f.open[:last]
+		delete(f.files, b.name())
+	}
+}
+
+// notThere is err, which looking at a file gave, with what matters to people: that
+// it is not there, and where a link leads.
+func (f *folder) notThere(name string, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if to, linkErr := f.root.Readlink(name); linkErr == nil {
+		return fmt.Errorf("%s, a link to %s: %w", name, to, fs.ErrNotExist)
+	}
+	return fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 }
 
 func (f *folder) close() error {

@@ -105,14 +105,22 @@ func (c *configFile) describe(im *Image) {
 	if steps > 0 && steps != len(im.Layers) {
 		im.flaw("the history tells of %d layers, the image has %d", steps, len(im.Layers))
 	}
-	for i, id := range c.RootFS.DiffIDs {
-		if i < len(im.Layers) {
-			im.Layers[i].DiffID = id
-		}
+	for i, id := range c.RootFS.DiffIDs[:min(len(c.RootFS.DiffIDs), len(im.Layers))] {
+		im.Layers[i].DiffID = id
 	}
-	if n := len(c.RootFS.DiffIDs); n != len(im.Layers) {
+	if n := len(c.RootFS.DiffIDs); n < len(im.Layers) {
 		im.flaw("the config names %d layers, the image has %d", n, len(im.Layers))
 	}
+}
+
+// checkLayers returns an error if the config names layers that the manifest does
+// not: an image without them would look better than it is. Docker 25.0 wrote such
+// archives (moby#47065).
+func (c *configFile) checkLayers(listed int) error {
+	if n := len(c.RootFS.DiffIDs); listed < n {
+		return fmt.Errorf("the manifest lists %d layers, fewer than the %d that the config names: it was not written whole", listed, n)
+	}
+	return nil
 }
 
 // setPlatform records what the image is for, if that is known.

@@ -112,7 +112,7 @@ func (d *documents) dockerConfig(ctx context.Context, m dockerManifest) (config 
 		return nil, "", fmt.Errorf("the image's config: %w", err)
 	}
 	id = digestOfBytes(text)
-	if hex := hexName(m.Config); hex != "" && id != "sha256:"+hex {
+	if hex := hexName(m.Config); hex != "" && id != "sha256:"+hex && strings.HasPrefix(memberName(m.Config), "blobs/") {
 		return nil, "", fmt.Errorf("the image's config: %s: its digest is %s", m.Config, id)
 	}
 	if config, err = parseConfig(text); err != nil {
@@ -127,7 +127,14 @@ func (d *documents) openDockerImage(ctx context.Context, m dockerManifest) (*Ima
 	if err != nil {
 		return nil, err
 	}
+	if err := config.checkLayers(len(m.Layers)); err != nil {
+		return nil, err
+	}
 	im := &Image{ID: id}
+	// Engines take the ID from the content, whatever the file is called.
+	if hex := hexName(m.Config); hex != "" && id != "sha256:"+hex {
+		im.flaw("the config is called %s, but its digest is %s", m.Config, id)
+	}
 	if len(m.RepoTags) > 0 {
 		im.Name = m.RepoTags[0]
 	}

@@ -36,6 +36,12 @@ func (h hexNamed) file(ctx context.Context, name string) (blob, error) {
 	return b, err
 }
 
+func (h hexNamed) release(b blob) {
+	if r, ok := h.bundle.(releaser); ok {
+		r.release(b)
+	}
+}
+
 // isManifest tells a manifest.json that is an image's own manifest from the list
 // of images that it is in a docker archive.
 func isManifest(text []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -30,11 +31,18 @@ func (d *documents) named(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r, ok := d.b.(releaser); ok {
+		defer r.release(file)
+	}
 	if d.read += file.size(); d.read > maxDocuments {
 		return nil, errDocuments
 	}
 	return file.all(maxDocument)
 }
+
+// A releaser is a bundle whose files are open as long as it is, if they are not
+// let go of.
+type releaser interface{ release(blob) }
 
 var errDocuments = fmt.Errorf("more than %d bytes of indexes, manifests and configs", int64(maxDocuments))
 
@@ -68,6 +76,17 @@ func blobName(of digest.Digest) (string, error) {
 		return "", fmt.Errorf("malformed digest %q", of)
 	}
 	return "blobs/" + string(of.Algorithm()) + "/" + of.Encoded(), nil
+}
+
+// digestNamed is the digest by which the file of a layout is called; "" for any
+// other file.
+func digestNamed(name string) string {
+	algorithm, hex, _ := strings.Cut(strings.TrimPrefix(name, "blobs/"), "/")
+	d := digest.NewDigestFromEncoded(digest.Algorithm(algorithm), hex)
+	if !strings.HasPrefix(name, "blobs/") || d.Validate() != nil {
+		return ""
+	}
+	return d.String()
 }
 
 // decodeList reads a JSON array of no more than limit elements. What it holds

@@ -140,9 +140,10 @@ type Layer struct {
 	// Facts are what Options.Collect has kept of the layer's files, by entry.
 	Facts []Fact
 
-	name   string       // of its blob, for messages; "" if it has none
-	size   int64        // of its blob, in bytes
-	reader layer.Reader // nil if it cannot be read
+	name      string       // of its blob, for messages; "" if it has none
+	size      int64        // of its blob, in bytes
+	linkedOut bool         // its blob lies outside of its folder: nothing but its digest says that it is the one
+	reader    layer.Reader // nil if it cannot be read
 }
 
 // A Flaw is something malformed that could be passed over.

@@ -65,7 +65,7 @@ func (im *Image) ScanEach(ctx context.Context, done func(*Layer)) error {
 	for _, same := range todo {
 		group.Go(func() error {
 			options := im.scan
-			options.Digest = same[0].Digest
+			options.Digest, options.Verify = same[0].Digest, options.Verify || same[0].linkedOut
 			found, err := same[0].reader.Scan(ctx, options)
 			im.meter.layerDone()
 			one.Lock()

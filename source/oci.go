@@ -256,6 +256,9 @@ func (w *ociWalk) open(ctx context.Context, c candidate, e entry) (*Image, error
 	if err != nil {
 		return nil, err
 	}
+	if err := config.checkLayers(len(m.Layers)); err != nil {
+		return nil, err
+	}
 	im := &Image{ID: m.Config.Digest.String(), Digest: c.digest, Annotations: m.Annotations}
 	if len(c.names) > 0 {
 		im.Name = c.names[0]

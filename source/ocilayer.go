@@ -22,14 +22,39 @@ func (w *ociWalk) layer(ctx context.Context, l *Layer, d ocispec.Descriptor) err
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && foreign(d):
 		l.Err, l.CompressedBytes = errForeign(d), d.Size
+	case errors.Is(err, fs.ErrNotExist):
+		// Source: OCI image-spec, image-layout.md: blobs may be missing.
+		l.Err = fmt.Errorf("not included: %w", err)
+		if strings.HasSuffix(d.MediaType, "gzip") || strings.HasSuffix(d.MediaType, "zstd") {
+			l.CompressedBytes = d.Size
+		}
 	case err != nil:
 		return err
 	case l.size != d.Size:
 		return fmt.Errorf("%s: %d bytes, the manifest says %d", name, l.size, d.Size)
-	case strings.HasSuffix(d.MediaType, "+encrypted"):
-		l.Err, l.CompressedBytes = layer.UnsupportedError{Form: "encrypted"}, d.Size
+	}
+	if form := unreadableType(d); form != "" && l.Err == nil {
+		l.Err, l.CompressedBytes = layer.UnsupportedError{Form: form}, d.Size
+	}
+	if f, ok := w.b.(*folder); ok && l.Err == nil {
+		l.linkedOut = f.leadsOut(name)
 	}
 	return nil
+}
+
+// unreadableType names the form of a layer of which its descriptor says that it
+// cannot be read; "" for others.
+// Sources: ocicrypt, spec.go; nydus-snapshotter, pkg/converter/constant.go.
+func unreadableType(d ocispec.Descriptor) string {
+	_, bootstrap := d.Annotations["containerd.io/snapshot/nydus-bootstrap"]
+	_, blob := d.Annotations["containerd.io/snapshot/nydus-blob"]
+	switch {
+	case strings.HasSuffix(d.MediaType, "+encrypted"):
+		return "encrypted"
+	case bootstrap, blob, strings.Contains(d.MediaType, ".nydus."):
+		return "Nydus"
+	}
+	return ""
 }
 
 // foreign reports whether a layer may be absent: one that must be fetched from
@@ -63,7 +88,7 @@ func (im *Image) lacks() error {
 	return nil
 }
 
-func (im *Image) checkLayers(n int) error {
+func checkLayers(n int) error {
 	if n > maxLayers {
 		return fmt.Errorf("an image of %d layers, more than %d", n, maxLayers)
 	}

@@ -105,7 +105,7 @@ func (s *storeImage) docker(driver, top string, info engine.Image, wanted string
 	if (len(info.DiffIDs) > 0 || info.NoLayers) && !slices.Equal(diffIDs, info.DiffIDs) {
 		return nil, fmt.Errorf("the engine and the image's config do not name the same layers")
 	}
-	if err := (&Image{}).checkLayers(len(diffIDs)); err != nil {
+	if err := checkLayers(len(diffIDs)); err != nil {
 		return nil, err
 	}
 	var layers []*storeFiles

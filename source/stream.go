@@ -93,7 +93,9 @@ func (st *stream) member(ctx context.Context, s *layer.Tar, h *layer.Header, m *
 	var b blob
 	switch form, what := layer.Sniff(head); form {
 	case layer.Plain, layer.Gzip, layer.Zstd:
-		passed, err := layer.Pass(ctx, form, raw, st.scan)
+		scan := st.scan
+		scan.Digest = digestNamed(named.called)
+		passed, err := layer.Pass(ctx, form, raw, scan)
 		if err != nil {
 			return nil, err
 		}

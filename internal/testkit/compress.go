@@ -91,11 +91,14 @@ func eStargz(l *Layer) (blob, tar []byte) {
 
 // Unreadable are the ways in which a layer can be stored that cannot be read:
 // the bytes that a reader finds, by the name that a fixture's "as" gives.
-// "foreign" is a layer whose blob is kept elsewhere and is not there.
+// "foreign" is a layer whose blob is kept elsewhere, "absent" one whose blob was
+// left out; they are not there.
 var Unreadable = map[string][]byte{
 	"bzip2":     []byte("BZh91AY&SY\x00\x01\x02\x03 not really, but it begins like it"),
 	"xz":        []byte("\xfd7zXZ\x00\x00\x04 not really, but it begins like it"),
 	"squashfs":  append([]byte("hsqs"), make([]byte, 1020)...),
 	"encrypted": []byte("\x8b\x01\xe7\x55 what only the holder of a key can read \x00\x9c"),
+	"nydus":     []byte("a blob of Nydus: chunks of files, \x28\xb5 packed one by one"),
 	"foreign":   nil,
+	"absent":    nil,
 }

@@ -41,7 +41,7 @@ type blob struct {
 
 func (b *blob) descriptor() object {
 	d := object{"mediaType": b.mediaType, "digest": digest(b.data), "size": len(b.data)}
-	if b.absent {
+	if b.absent && strings.Contains(b.mediaType, "foreign") {
 		d["urls"] = []string{"https://layers.example/" + bare(digest(b.data))}
 	}
 	return d
@@ -60,31 +60,41 @@ const layerType = "application/vnd.oci.image.layer.v1.tar"
 // turn: plain, gzip, zstd, gzip-members, zstd-frames, estargz, zstd-chunked.
 func build(im *Image, encodings ...string) *built {
 	b := &built{Image: im}
-	diffIDs := []string{}
 	for i, l := range im.Layers {
-		encoded := encode(l, encodings[i%len(encodings)])
-		b.layers = append(b.layers, encoded)
-		diffIDs = append(diffIDs, encoded.diffID)
+		b.layers = append(b.layers, encode(l, encodings[i%len(encodings)]))
 	}
 	config := object{
 		"created": "2024-01-02T03:04:05Z",
 		"config":  object{"Labels": im.Labels, "Env": []string{"PATH=/bin"}},
-		"rootfs":  object{"type": "layers", "diff_ids": diffIDs},
+		"rootfs":  object{"type": "layers", "diff_ids": b.diffIDs()},
 	}
 	maps.Copy(config, im.platform())
+	if history := b.history(); history != nil {
+		config["history"] = history
+	}
+	b.config = toJSON(config)
+	return b
+}
+
+func (b *built) diffIDs() []string {
+	ids := []string{}
+	for i := range b.layers {
+		ids = append(ids, b.layers[i].diffID)
+	}
+	return ids
+}
+
+// history is what the config tells of the image's steps; nil if it has none.
+func (b *built) history() []object {
 	var history []object
-	for _, s := range im.Steps {
+	for _, s := range b.Steps {
 		h := object{"created": "2024-01-02T03:04:05Z", "created_by": s.Command}
 		if s.Empty {
 			h["empty_layer"] = true
 		}
 		history = append(history, h)
 	}
-	if history != nil {
-		config["history"] = history
-	}
-	b.config = toJSON(config)
-	return b
+	return history
 }
 
 func encode(l *Layer, encoding string) blob {
@@ -96,6 +106,11 @@ func encode(l *Layer, encoding string) blob {
 			b.data = []byte("kept elsewhere")
 		case "encrypted":
 			b.mediaType = layerType + "+gzip+encrypted"
+		case "absent":
+			b.mediaType, b.absent = layerType+"+gzip", true
+			b.data = []byte("not copied")
+		case "nydus":
+			b.mediaType = "application/vnd.oci.image.layer.nydus.blob.v1"
 		}
 		return b
 	}

@@ -57,6 +57,31 @@ func WriteDir(t testing.TB, members []Member) string {
 	return dir
 }
 
+// linkOut moves the blobs of a layout elsewhere, and leaves links to them: every
+// other one relative.
+func linkOut(t testing.TB, dir string) {
+	t.Helper()
+	out := t.TempDir()
+	blobs, err := filepath.Glob(filepath.Join(dir, "blobs", "*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, blob := range blobs {
+		to := filepath.Join(out, filepath.Base(blob))
+		if err := os.Rename(blob, to); err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 0 {
+			if to, err = filepath.Rel(filepath.Dir(blob), to); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Symlink(to, blob); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Without returns the members but those of the names.
 func Without(members []Member, names ...string) []Member {
 	return slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return slices.Contains(names, m.Name) })

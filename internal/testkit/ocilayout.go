@@ -1,7 +1,9 @@
 package testkit
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -13,34 +15,59 @@ const (
 )
 
 // layout gathers the blobs of an OCI image layout.
-type layout struct{ members []Member }
+type layout struct {
+	members []Member
+
+	// Ways to be unusual; the zero value is as tools write it.
+	digests   func([]byte) string // SHA-256 if nil
+	inlined   bool                // manifests and configs stand in the descriptors' "data"
+	config    string              // media type of configs; the specification's if ""
+	manifests object              // what manifests hold besides
+}
 
 // add stores a blob and returns its descriptor.
 func (l *layout) add(mediaType string, data []byte) object {
 	d := digest(data)
-	l.members = append(l.members, Member{Name: "blobs/sha256/" + bare(d), Data: data})
+	if l.digests != nil {
+		d = l.digests(data)
+	}
+	l.members = append(l.members, Member{Name: "blobs/" + strings.ReplaceAll(d, ":", "/"), Data: data})
 	return object{"mediaType": mediaType, "digest": d, "size": len(data)}
+}
+
+// document stores a config or a manifest, and returns its descriptor.
+func (l *layout) document(mediaType string, data []byte) object {
+	keep := l.members
+	d := l.add(mediaType, data)
+	if l.inlined {
+		l.members = keep
+		d["data"] = data // base64, as encoding/json has it
+	}
+	return d
 }
 
 // manifest stores the image and returns its manifest's descriptor, with its
 // platform.
 func (l *layout) manifest(b *built) object {
 	keep := l.members
-	config := l.add(configType, b.config)
+	config := l.document(cmp.Or(l.config, configType), b.config)
 	layers := []object{}
 	for i := range b.layers {
+		d := b.layers[i].descriptor()
 		if !b.layers[i].absent {
-			l.add("", b.layers[i].data)
+			d["digest"] = l.add("", b.layers[i].data)["digest"]
 		}
-		layers = append(layers, b.layers[i].descriptor())
+		layers = append(layers, d)
 	}
 	if b.Absent != "" {
 		l.members = keep
 	}
-	d := l.add(manifestType, toJSON(object{
+	manifest := object{
 		"schemaVersion": 2, "mediaType": manifestType, "config": config, "layers": layers,
 		"annotations": object{"org.example.tag": b.Tag},
-	}))
+	}
+	maps.Copy(manifest, l.manifests)
+	d := l.document(manifest["mediaType"].(string), toJSON(manifest))
 	if b.Absent == "gone" {
 		l.members = keep
 	}

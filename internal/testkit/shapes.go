@@ -17,6 +17,8 @@ type Shape struct {
 	members   func([]*built) []Member
 	order     func([]Member) []Member // of the archive; nil: as the tool has it
 	whole     func([]byte) []byte     // compresses the whole file; nil: plain
+	special   bool                    // for the fixtures alone that name it
+	linked    bool                    // a folder whose blobs are links out of it
 }
 
 var shapes = []Shape{
@@ -46,6 +48,17 @@ var shapes = []Shape{
 	{Name: "oci-nested-dir", OCI: true, Dir: true, encodings: gzipped, members: ociNested},
 	{Name: "oci-mislabelled", OCI: true, encodings: []string{"gzip", "zstd", "plain"}, members: ociMislabelled},
 	{Name: "oci-attested", OCI: true, encodings: gzipped, members: ociAttested},
+	{Name: "oci-sha512", OCI: true, special: true, encodings: []string{"gzip", "plain"}, members: ociSHA512},
+	{Name: "oci-sha512-dir", OCI: true, Dir: true, special: true, encodings: []string{"gzip", "plain"}, members: ociSHA512},
+	{Name: "oci-inlined", OCI: true, special: true, encodings: gzipped, members: ociInlined},
+	{Name: "oci-octet-stream", OCI: true, special: true, encodings: gzipped, members: ociOctetStream},
+	{Name: "oci-annotated", OCI: true, special: true, encodings: gzipped, members: ociAnnotated},
+	{Name: "oci-silent", OCI: true, special: true, encodings: gzipped, members: ociSilent},
+	{Name: "oci-twice", OCI: true, special: true, encodings: gzipped, members: ociTwice},
+	{Name: "oci-artifacts", OCI: true, special: true, encodings: gzipped, members: ociArtifacts},
+	{Name: "oci-artifacts-dir", OCI: true, Dir: true, special: true, encodings: gzipped, members: ociArtifacts},
+	{Name: "oci-linked-dir", OCI: true, Dir: true, linked: true, special: true, encodings: []string{"gzip", "plain"}, members: oci},
+	{Name: "docker-renamed", Manifest: true, special: true, encodings: plain, members: dockerRenamed},
 }
 
 var (
@@ -73,7 +86,7 @@ func (f *Fixture) Shapes() []Shape {
 	}
 	severalPlatforms := len(tags) < len(f.Images)
 	return slices.DeleteFunc(Shapes(), func(s Shape) bool {
-		only := len(f.Only) > 0 && !slices.Contains(f.Only, s.Name)
+		only := (len(f.Only) > 0 || s.special) && !slices.Contains(f.Only, s.Name)
 		// Docker before the containerd store has one platform a tag.
 		one := severalPlatforms && (!s.OCI || s.Manifest && s.encodings[0] == "plain")
 		return only || one || slices.Contains(f.Not, s.Name)
@@ -111,7 +124,11 @@ func (s Shape) Archive(f *Fixture) []byte { return s.Pack(s.Members(f)) }
 func (s Shape) Write(t testing.TB, f *Fixture) string {
 	t.Helper()
 	if s.Dir {
-		return WriteDir(t, s.Members(f))
+		dir := WriteDir(t, s.Members(f))
+		if s.linked {
+			linkOut(t, dir)
+		}
+		return dir
 	}
 	path := filepath.Join(t.TempDir(), "image.tar")
 	if err := os.WriteFile(path, s.Archive(f), 0o600); err != nil {

@@ -2,10 +2,11 @@ package layer
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"hash"
+	// The algorithms of digests beside SHA-256.
+	_ "crypto/sha512"
 	"io"
+
+	"github.com/opencontainers/go-digest"
 )
 
 // A blob is a layer's bytes as they are stored.
@@ -31,17 +32,16 @@ func (b *blob) readAt(p []byte, off int64) error {
 func (b *blob) stream() io.Reader { return io.NewSectionReader(b.r, 0, b.size) }
 
 // digest reads the blob for its digest, "" if it cannot be read. It returns how
-// many bytes it has read, too.
-func (b *blob) digest(ctx context.Context, o *ScanOptions) (read int64, digest string) {
-	sum := sha256.New()
-	read, err := io.Copy(sum, ctxReader{ctx, b.stream(), o.Progress})
+// many bytes it has read, too. The algorithm is that of o.Digest.
+func (b *blob) digest(ctx context.Context, o *ScanOptions) (read int64, sum string) {
+	algorithm := o.algorithm()
+	hash := algorithm.Hash()
+	read, err := io.Copy(hash, ctxReader{ctx, b.stream(), o.Progress})
 	if err != nil || read != b.size {
 		return read, ""
 	}
-	return read, digestOf(sum)
+	return read, digest.NewDigest(algorithm, hash).String()
 }
-
-func digestOf(h hash.Hash) string { return "sha256:" + hex.EncodeToString(h.Sum(nil)) }
 
 // ctxReader counts what goes through it, and stops when the context does.
 type ctxReader struct {

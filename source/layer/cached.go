@@ -205,7 +205,8 @@ func KeepIndex(size int64, s *Scanned, o ScanOptions) {
 // cachedScan scans as much of the blob as the cache does not know.
 func (p *packedTar) cachedScan(ctx context.Context, o *ScanOptions) (*Scanned, error) {
 	at := locationOf(p.blob)
-	if digest, ok := o.digestAt(at); ok {
+	// A location's digest is a SHA-256: it is no answer where another is claimed.
+	if digest, ok := o.digestAt(at); ok && strings.HasPrefix(digest, string(o.algorithm())+":") {
 		if s, ok := CachedIndex(digest, p.size, *o); ok {
 			o.progress(p.size)
 			return s, nil

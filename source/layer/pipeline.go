@@ -2,15 +2,16 @@ package layer
 
 import (
 	"context"
-	"crypto/sha256"
 	"io"
 	"sync"
+
+	"github.com/opencontainers/go-digest"
 )
 
 // A compressed layer is read by three goroutines, so that one large layer keeps
 // more than one core busy:
 //
-//	read, SHA-256 of the blob  →  decoder  →  headers, XXH3 of the contents
+//	read, digest of the blob   →  decoder  →  headers, XXH3 of the contents
 //
 // Between them go chunkCount buffers each, of chunkSize bytes, which are used
 // again: beside what the decoder needs, a layer takes 1.5 MiB at most. No byte is
@@ -214,7 +215,8 @@ func (l *relay) WriteTo(w io.Writer) (total int64, err error) {
 // scanPacked reads r, a compressed layer, to its end. When it returns, nothing
 // reads from r any more.
 func scanPacked(ctx context.Context, form Form, r io.Reader, o *ScanOptions) (*Scanned, error) {
-	sum := sha256.New()
+	algorithm := o.algorithm()
+	sum := algorithm.Hash()
 	var group sync.WaitGroup
 	stop := make(chan struct{})
 	raw := newRelay(io.TeeReader(r, sum), stop, &group)
@@ -241,7 +243,7 @@ func scanPacked(ctx context.Context, form Form, r io.Reader, o *ScanOptions) (*S
 		return nil, err
 	}
 	end()
-	s.Packed, s.Digest = true, digestOf(sum)
+	s.Packed, s.Digest = true, digest.NewDigest(algorithm, sum).String()
 	return s, nil
 }
 

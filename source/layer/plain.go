@@ -2,6 +2,7 @@ package layer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 )
@@ -12,11 +13,18 @@ type plainTar struct{ *blob }
 
 var _ Reader = plainTar{}
 
-// Scan passes over the contents, so that there are no checksums.
+// Scan passes over the contents, so that there are no checksums; with o.Verify it
+// reads them for the blob's digest.
 func (p plainTar) Scan(ctx context.Context, o ScanOptions) (*Scanned, error) {
 	s, err := scanTar(ctx, newSeekInput(p.r, p.size), false, &o)
-	o.progress(p.size)
-	return s, err
+	if err != nil || !o.Verify {
+		o.progress(p.size)
+		return s, err
+	}
+	if _, s.Digest = p.digest(ctx, &o); s.Digest == "" {
+		return nil, cmp.Or(ctx.Err(), io.ErrUnexpectedEOF)
+	}
+	return s, nil
 }
 
 func (p plainTar) Open(ctx context.Context, e *Entries, i int) (io.ReadCloser, error) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/zeebo/xxh3"
 )
 
@@ -37,7 +38,8 @@ type Reader interface {
 
 // ScanOptions says how a layer is scanned. The zero value is ready to use.
 type ScanOptions struct {
-	Digest   string            // of the blob, as the image says; "" if it does not
+	Digest   string            // of the blob, as the image says; "" if it does not. Its algorithm is used
+	Verify   bool              // compute the digest of the blob even where not all of it has to be read
 	Cache    Cache             // where what was found before is kept; nil: nowhere
 	Progress func(bytes int64) // is told of bytes that were read or passed over; may be nil
 	Budget   *Budget           // of memory, for all layers of an image; nil: no bound
@@ -49,6 +51,15 @@ func (o *ScanOptions) progress(bytes int64) {
 	if o.Progress != nil {
 		o.Progress(bytes)
 	}
+}
+
+// algorithm is the one to compute the blob's digest by: that of the digest which
+// the image says, or SHA-256.
+func (o *ScanOptions) algorithm() digest.Algorithm {
+	if d := digest.Digest(o.Digest); d.Validate() == nil {
+		return d.Algorithm()
+	}
+	return digest.SHA256
 }
 
 func (o *ScanOptions) debug(message string, args ...any) {
