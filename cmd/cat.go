@@ -49,7 +49,7 @@ func (a *app) cat(ctx context.Context, ref, arg string, m moment) error {
 	}
 	r, err := v.Open(ctx)
 	if err != nil {
-		return failed("", "cannot read %s: %w", place(arg), err)
+		return failed("", "cannot read %s: %w", fromRoot(arg), err)
 	}
 	defer r.Close()
 	in := &input{ctx: ctx, r: r}
@@ -58,7 +58,7 @@ func (a *app) cat(ctx context.Context, ref, arg string, m moment) error {
 		return err
 	})
 	if in.err != nil {
-		return failed("", "cannot read %s: %w", place(arg), in.err)
+		return failed("", "cannot read %s: %w", fromRoot(arg), in.err)
 	}
 	return err
 }
@@ -72,17 +72,17 @@ func file(an *analyze.Analysis, m moment, arg string) (analyze.Version, error) {
 	v, ok := m.version(an.Tree, n)
 	switch {
 	case n == analyze.Root, !ok:
-		return v, failed("peel ls IMAGE "+arg, "%s is a directory", place(arg))
+		return v, failed("peel ls IMAGE "+arg, "%s is a directory", fromRoot(arg))
 	case v.Change() == analyze.Removed:
-		return v, failed(fmt.Sprintf("--at %d, the layer below", m.layer.n-1), "layer %d removes %s", m.layer.n, place(arg))
+		return v, failed(fmt.Sprintf("--at %d, the layer below", m.layer.n-1), "layer %d removes %s", m.layer.n, fromRoot(arg))
 	case v.Kind() == source.File:
 		return v, nil
 	case v.Kind() == source.Dir:
-		return v, failed("peel ls IMAGE "+arg, "%s is a directory", place(arg))
+		return v, failed("peel ls IMAGE "+arg, "%s is a directory", fromRoot(arg))
 	case v.Kind() == source.Symlink:
-		return v, failed("peel cat IMAGE "+v.Link(), "%s is a symlink to %s", place(arg), v.Link())
+		return v, failed("peel cat IMAGE "+v.Link(), "%s is a symlink to %s", fromRoot(arg), v.Link())
 	}
-	return v, failed("", "%s has no content: it is a %s", place(arg), kindNames[v.Kind()])
+	return v, failed("", "%s has no content: it is a %s", fromRoot(arg), kindNames[v.Kind()])
 }
 
 // kindNames are the kinds that have neither content nor children, in words.

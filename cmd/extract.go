@@ -69,7 +69,7 @@ func (a *app) extract(ctx context.Context, ref string, paths []string, x extract
 			return err
 		}
 		if !p.add(n) {
-			return failed(fmt.Sprintf("--at %d, the layer below", x.layer.n-1), "layer %d removes %s", x.layer.n, place(arg))
+			return failed(fmt.Sprintf("--at %d, the layer below", x.layer.n-1), "layer %d removes %s", x.layer.n, fromRoot(arg))
 		}
 	}
 	shown := a.startProgress("writing")

@@ -48,7 +48,7 @@ func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse
 	start := time.Now()
 	im, err := source.Open(ctx, ref, opts)
 	if err != nil {
-		return nil, failed(a.openAdvice(err), "cannot open %w", named(ref, err))
+		return nil, failed(a.openAdvice(err), "cannot open %w", withRef(ref, err))
 	}
 	if n, err := strconv.Atoi(a.base); err == nil && (n < 0 || n > len(im.Layers)) {
 		err := fmt.Errorf("--base %d: the image has %s", n, human.Count(len(im.Layers), "layer", "layers"))
@@ -58,14 +58,14 @@ func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse
 	log.Debug("opened", "source", im.Source, "platform", im.Platform, "layers", len(im.Layers), "took", time.Since(start))
 	an, err := analyse(ctx, im, analyze.Options{Base: a.base})
 	if err != nil {
-		return nil, failed("", "cannot read %w", named(ref, errors.Join(err, im.Close())))
+		return nil, failed("", "cannot read %w", withRef(ref, errors.Join(err, im.Close())))
 	}
 	log.Debug("analysed", "entries", an.Totals.Entries, "nodes", an.Tree.Len(), "took", time.Since(start))
 	return an, nil
 }
 
-// named returns err beginning with ref, as most errors about it do already.
-func named(ref string, err error) error {
+// withRef returns err beginning with ref, as most errors about it do already.
+func withRef(ref string, err error) error {
 	if strings.HasPrefix(strings.TrimPrefix(err.Error(), `"`), ref) {
 		return err
 	}
@@ -83,9 +83,9 @@ func (a *app) openAdvice(err error) string {
 	return "the path of a saved image, or docker://NAME (peel --help lists the forms)"
 }
 
-// place is a path as it is written on the command line, made absolute: paths
+// fromRoot is a path as it is written on the command line, made absolute: paths
 // inside an image have no other beginning than the root.
-func place(arg string) string {
+func fromRoot(arg string) string {
 	if strings.HasPrefix(arg, "/") {
 		return arg
 	}
@@ -98,27 +98,27 @@ func place(arg string) string {
 func find(an *analyze.Analysis, m moment, arg string, follow bool) (analyze.NodeID, error) {
 	t := an.Tree
 	if m.alone() {
-		n, ok := t.Lookup(path.Clean(place(arg)))
+		n, ok := t.Lookup(path.Clean(fromRoot(arg)))
 		if !ok || !m.holds(t, n) {
-			return 0, failed("peel log IMAGE "+arg, "layer %d holds nothing at %s", m.layer.n, place(arg))
+			return 0, failed("peel log IMAGE "+arg, "layer %d holds nothing at %s", m.layer.n, fromRoot(arg))
 		}
 		return n, nil
 	}
 	last := m.union(t)
-	n, err := analyze.Resolve(t, last, place(arg), follow)
+	n, err := analyze.Resolve(t, last, fromRoot(arg), follow)
 	switch {
 	case err == nil:
 		return n, nil
 	case !errors.Is(err, analyze.ErrNoPath):
 		return 0, failed("", "cannot find %w", err)
 	case last < 0:
-		return 0, failed("", "there is no %s: the image has no layers", place(arg))
+		return 0, failed("", "there is no %s: the image has no layers", fromRoot(arg))
 	}
-	try := "peel ls IMAGE " + nearest(t, last, place(arg))
-	if _, ok := t.Lookup(place(arg)); ok {
+	try := "peel ls IMAGE " + nearest(t, last, fromRoot(arg))
+	if _, ok := t.Lookup(fromRoot(arg)); ok {
 		try = "peel log IMAGE " + arg + ", and --at with an earlier layer"
 	}
-	return 0, failed(try, "there is no %s in the image after layer %d", place(arg), last)
+	return 0, failed(try, "there is no %s in the image after layer %d", fromRoot(arg), last)
 }
 
 // nearest returns the deepest directory above a path that is there.

@@ -44,7 +44,7 @@ func (a *app) history(ctx context.Context, ref, arg string) error {
 // the one it leads to when its parents are symlinks.
 func ever(an *analyze.Analysis, arg string) (analyze.NodeID, error) {
 	t := an.Tree
-	exact := path.Clean(place(arg))
+	exact := path.Clean(fromRoot(arg))
 	if n, ok := t.Lookup(exact); ok {
 		return n, nil
 	}

@@ -44,7 +44,7 @@ const dockerManifestName = "manifest.json"
 // dockerCandidates lists what manifest.json lists.
 func dockerCandidates(ctx context.Context, b bundle) ([]candidate, error) {
 	docs := &documents{b: b}
-	text, err := docs.named(ctx, dockerManifestName)
+	text, err := docs.document(ctx, dockerManifestName)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func dockerCandidates(ctx context.Context, b bundle) ([]candidate, error) {
 // dockerTags returns the names that manifest.json gives, by the digest of the
 // config; nothing if there is no such list.
 func dockerTags(ctx context.Context, b bundle) map[string][]string {
-	text, err := (&documents{b: b}).named(ctx, dockerManifestName)
+	text, err := (&documents{b: b}).document(ctx, dockerManifestName)
 	if err != nil || isManifest(text) {
 		return nil
 	}
@@ -107,7 +107,7 @@ func parseDockerManifests(text []byte) ([]dockerManifest, error) {
 
 // dockerConfig reads the config of an image; id is its digest.
 func (d *documents) dockerConfig(ctx context.Context, m dockerManifest) (config *configFile, id string, err error) {
-	text, err := d.named(ctx, m.Config)
+	text, err := d.document(ctx, m.Config)
 	if err != nil {
 		return nil, "", fmt.Errorf("the image's config: %w", err)
 	}

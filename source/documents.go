@@ -22,8 +22,8 @@ type documents struct {
 	read int64 // bytes so far
 }
 
-// named reads a document whole.
-func (d *documents) named(ctx context.Context, name string) ([]byte, error) {
+// document reads a document whole.
+func (d *documents) document(ctx context.Context, name string) ([]byte, error) {
 	if name == "" {
 		return nil, fmt.Errorf("a file without a name: %w", fs.ErrNotExist)
 	}
@@ -55,7 +55,7 @@ func (d *documents) blob(ctx context.Context, of ocispec.Descriptor) ([]byte, er
 	}
 	text := of.Data // Source: OCI image-spec, descriptor.md, "Embedded Content"
 	if len(text) == 0 {
-		if text, err = d.named(ctx, name); err != nil {
+		if text, err = d.document(ctx, name); err != nil {
 			return nil, err
 		}
 	}

@@ -127,7 +127,7 @@ func (o *opener) open(ctx context.Context) (*Image, error) {
 	if err == nil || !errors.Is(err, errNoFile) {
 		return im, err
 	}
-	return o.named(ctx, err)
+	return o.byName(ctx, err)
 }
 
 // forms are the ways to write a reference, in the order of the table.
@@ -139,9 +139,9 @@ func forms() []string {
 	return out
 }
 
-// named looks for a bare name in every kind that takes one. If none has it, the
+// byName looks for a bare name in every kind that takes one. If none has it, the
 // error tells what each said. noFile is why the name is not that of a file.
-func (o *opener) named(ctx context.Context, noFile error) (*Image, error) {
+func (o *opener) byName(ctx context.Context, noFile error) (*Image, error) {
 	tried := []error{noFile}
 	for _, k := range kinds() {
 		if !k.named {

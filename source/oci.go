@@ -59,7 +59,7 @@ type entry struct {
 // what its descriptors tell to be no image: attestations.
 func ociCandidates(ctx context.Context, b bundle) ([]candidate, error) {
 	w := &ociWalk{documents: documents{b: b}}
-	text, err := w.named(ctx, ociIndexName)
+	text, err := w.document(ctx, ociIndexName)
 	if err != nil {
 		return nil, err
 	}

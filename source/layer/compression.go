@@ -88,13 +88,13 @@ func Unpack(c Form, r io.Reader) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, fmt.Errorf("gzip: %w", noEOF(err))
 		}
-		return named{z, "gzip"}, nil
+		return labelled{z, "gzip"}, nil
 	case Zstd:
 		z, err := newZstd(r)
 		if err != nil {
 			return nil, fmt.Errorf("zstd: %w", noEOF(err))
 		}
-		return named{z, "zstd"}, nil
+		return labelled{z, "zstd"}, nil
 	}
 	return nil, errors.New("not a form that can be read")
 }
@@ -131,13 +131,13 @@ func (r *zstdReader) Close() error {
 	return nil
 }
 
-// named says in its errors what was being unpacked.
-type named struct {
+// labelled says in its errors what was being unpacked.
+type labelled struct {
 	io.ReadCloser
 	what string
 }
 
-func (n named) Read(p []byte) (int, error) {
+func (n labelled) Read(p []byte) (int, error) {
 	k, err := n.ReadCloser.Read(p)
 	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract is a bare EOF
 		err = fmt.Errorf("%s: %w", n.what, err)
