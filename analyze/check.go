@@ -59,7 +59,9 @@ func hold(ctx context.Context, a *Analysis, r *Rules, opts CheckOptions) (*Outco
 		out: &Outcome{RulesFrom: r.From, Notes: slices.Clone(r.Notes), Growth: opts.Growth},
 	}
 	c.unreadable = unreadable(a)
-	c.ignore()
+	if err := c.ignore(ctx); err != nil {
+		return nil, err
+	}
 	for _, s := range Settings() {
 		said := r.of(s)
 		if s.check == nil || !said.on {
@@ -93,7 +95,7 @@ type checker struct {
 }
 
 // ignore works out the figures without what is ignored.
-func (c *checker) ignore() {
+func (c *checker) ignore(ctx context.Context) error {
 	t := &c.a.Totals
 	c.out.Waste = c.a.Waste
 	c.stored, c.wasted, c.userStored, c.userWasted = t.Stored, t.Wasted, t.UserStored, t.UserWasted
@@ -102,12 +104,27 @@ func (c *checker) ignore() {
 	}
 	ignored := ignoreSetting.in(c.rules)
 	if len(ignored) == 0 {
-		return
+		return nil
 	}
 	c.out.Waste = nil
-	covered := ignored.covered(c.a.Tree)
+	covered, err := ignored.covered(ctx, c.a.Tree, false)
+	if err != nil {
+		return err
+	}
+	excepted, err := ignored.covered(ctx, c.a.Tree, true)
+	if err != nil {
+		return err
+	}
+	work := &ticker{ctx: ctx}
 	for _, w := range c.a.Waste {
-		if w.Node == none && !ignored.coverPath(w.Path) || w.Node != none && !covered[w.Node] {
+		counts := w.Node == none || !covered.has(int(w.Node)) || excepted.has(int(w.Node))
+		if w.Node == none {
+			if err := work.done(len(w.Path) * len(ignored)); err != nil {
+				return err
+			}
+			counts = !ignored.coverPath(w.Path)
+		}
+		if counts {
 			c.out.Waste = append(c.out.Waste, w)
 			continue
 		}
@@ -122,6 +139,7 @@ func (c *checker) ignore() {
 	c.wasted -= c.out.Ignored
 	c.out.Notes = append(c.out.Notes, fmt.Sprintf("%s of waste in %s is ignored, and counts in no rule",
 		human.Size(c.out.Ignored), human.Count(c.out.IgnoredVersions, "version", "versions")))
+	return nil
 }
 
 // A verdict is what a rule has come to, before it is written down.

@@ -56,6 +56,35 @@ func MadeUpRule(t testing.TB) {
 	}))
 }
 
+// SomeGlobs are globs of few parts.
+func SomeGlobs() []string { return someGlobs(3) }
+
+// Cover returns which globs name each node of a tree, found in one walk, and what
+// each by itself says of the node's path, as bits: a test holds them against each
+// other.
+func Cover(tb testing.TB, t *Tree, texts []string) (walked, plain []uint64) {
+	tb.Helper()
+	globs := make([]Glob, len(texts))
+	for i, text := range texts {
+		var err error
+		if globs[i], err = ParseGlob(text); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	walked, plain = make([]uint64, t.Len()), make([]uint64, t.Len())
+	if err := t.cover(tb.Context(), globs, func(n NodeID, by uint64) { walked[n] = by }); err != nil {
+		tb.Fatal(err)
+	}
+	for n := range plain {
+		for i, g := range globs {
+			if g.covers(t.Path(NodeID(n))) {
+				plain[n] |= 1 << i
+			}
+		}
+	}
+	return walked, plain
+}
+
 // AppendFolded is for the tests of folding.
 var AppendFolded = appendFolded
 

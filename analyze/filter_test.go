@@ -124,8 +124,8 @@ func TestFilter(t *testing.T) {
 
 func TestParseFilterErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"[":                          `[ (at 1): no glob`,
-		"a /x/{b":                    `/x/{b (at 3): no glob`,
+		"[":                          `[ (at 1): not a glob`,
+		"a /x/{b":                    `/x/{b (at 3): not a glob`,
 		"re:(":                       `re:( (at 1): missing closing ): (`,
 		"re:":                        `re: (at 1): nothing stands here`,
 		"!":                          `! (at 1): nothing stands here`,
@@ -143,7 +143,7 @@ func TestParseFilterErrors(t *testing.T) {
 		"layer:-1":                   `not a layer`,
 		"colour:red":                 `there is no "colour"`,
 		`a "b c`:                     `"b c (at 3): the " has no end`,
-		`a\`:                         `no glob`,
+		`a\`:                         `not a glob`,
 		"/x[a/b]":                    "a slash inside of brackets",
 		strings.Repeat("{a,aa}", 25): "more than 256 globs",
 		strings.Repeat("/*", 63):     "more than 62 parts",

@@ -3,6 +3,7 @@ package analyze
 import (
 	"context"
 	"regexp"
+	"strings"
 
 	"github.com/peelhq/peel/source"
 )
@@ -18,12 +19,17 @@ func wordTerm(word string) term {
 
 // nameTerm holds for nodes whose name matches a glob.
 func nameTerm(glob string) (term, error) {
-	globs, err := plainGlobs(glob)
+	texts, err := plainGlobs(glob)
+	globs := make([]nameGlob, len(texts))
+	for i, text := range texts {
+		globs[i] = newNameGlob(text)
+	}
 	return term{node: func(ctx context.Context, v *View) (nodeTest, error) {
 		names := v.t.distinct()
+		work := &ticker{ctx: ctx}
 		named := newBitmap(len(names.from))
-		for _, g := range globs {
-			more, err := names.named(ctx, g)
+		for i := range globs {
+			more, err := names.matching(work, &globs[i])
 			if err != nil {
 				return nil, err
 			}
@@ -38,44 +44,36 @@ func nameTerm(glob string) (term, error) {
 // belowTerm holds for a path and all that is below it.
 func belowTerm(path string) term {
 	return term{node: func(_ context.Context, v *View) (nodeTest, error) {
-		top, ok := v.t.Lookup(path)
-		return func(n NodeID) bool {
-			for n > top { // a parent's number is lower than its children's
-				n = v.t.nodes[n].parent
+		t := v.t
+		in := newBitmap(len(t.nodes))
+		if top, ok := t.Lookup(path); ok {
+			in.set(int(top))
+			for n := top + 1; int(n) < len(t.nodes); n++ { // a parent's number is lower than its children's
+				if in.has(int(t.nodes[n].parent)) {
+					in.set(int(n))
+				}
 			}
-			return ok && n == top
-		}, nil
+		}
+		return func(n NodeID) bool { return in.has(int(n)) }, nil
 	}}
 }
 
 // pathTerm holds for paths that match a glob.
 func pathTerm(glob string) (term, error) {
-	globs, err := plainGlobs(glob)
+	texts, err := plainGlobs(glob)
 	if err != nil {
 		return term{}, err
 	}
-	cut := make([][]string, len(globs))
-	for i, g := range globs {
-		if cut[i], err = globParts(g); err != nil {
+	globs := make([]*pathGlob, len(texts))
+	for i, text := range texts {
+		if globs[i], err = newPathGlob(strings.Split(text, "/")[1:]); err != nil {
 			return term{}, err
 		}
 	}
 	return term{node: func(ctx context.Context, v *View) (nodeTest, error) {
-		globs := make([]*pathGlob, len(cut))
-		for i, parts := range cut {
-			var err error
-			if globs[i], err = newPathGlob(ctx, v.t, parts); err != nil {
-				return nil, err
-			}
-		}
-		return func(n NodeID) bool {
-			for _, g := range globs {
-				if g.matches(n) {
-					return true
-				}
-			}
-			return false
-		}, nil
+		in := newBitmap(len(v.t.nodes))
+		err := v.t.eachMatch(ctx, globs, v.t.distinct(), false, func(n NodeID, _ int) { in.set(int(n)) })
+		return func(n NodeID) bool { return in.has(int(n)) }, err
 	}}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -35,70 +36,117 @@ const maxExamples = 3
 // shows nor one that a later layer hides, for that is shipped all the same.
 // Directories do not count, only what is in them. One finding for each glob and
 // layer.
-func forbid(_ context.Context, c *checker, globs Globs) (verdict, error) {
-	t := c.a.Tree
-	excepted := globs.excepted(t)
-	seen := make([]bool, len(t.versions)) // what some glob forbids: two may forbid the same
-	var v verdict
-	files, forbidding := 0, 0
-	for _, id := range slices.Sorted(maps.Keys(t.orphans)) {
-		if globs.coverPath(t.orphans[id]) {
-			files++
-		}
+func forbid(ctx context.Context, c *checker, globs Globs) (verdict, error) {
+	excepted, err := globs.covered(ctx, c.a.Tree, true)
+	if err != nil {
+		return verdict{}, err
 	}
+	f := &forbidding{c: c, t: c.a.Tree, excepted: excepted, named: newBitmap(c.a.Tree.Len())}
 	for _, g := range globs {
-		if g.except {
-			continue
-		}
-		forbidding++
-		found := c.shippedAs(g, globs, excepted, func(version int) {
-			if !seen[version] {
-				seen[version] = true
-				files++
-			}
-		})
-		for _, k := range slices.Sorted(maps.Keys(found)) {
-			v.findings = append(v.findings, c.forbidden(g, found[k]))
+		if !g.except {
+			f.globs = append(f.globs, forbiddenGlob{Glob: g, layers: map[int]*shipped{}})
 		}
 	}
-	v.failed, v.value, v.limit = files > 0, human.Count(files, "file", "files"), "0 files"
-	v.message = fmt.Sprintf("%s %s shipped that %s", v.value, pick(files == 1, "is", "are"),
-		pick(forbidding == 1, "the glob forbids", fmt.Sprintf("one of %d globs forbids", forbidding)))
+	for some := range slices.Chunk(f.globs, coverAtOnce) {
+		if err := f.nodes(ctx, some); err != nil {
+			return verdict{}, err
+		}
+	}
+	if err := f.orphans(ctx, globs); err != nil {
+		return verdict{}, err
+	}
+	var v verdict
+	for i := range f.globs {
+		g := &f.globs[i]
+		for _, k := range slices.Sorted(maps.Keys(g.layers)) {
+			v.findings = append(v.findings, c.forbidden(g.Glob, g.layers[k]))
+		}
+	}
+	v.failed, v.value, v.limit = f.files > 0, human.Count(f.files, "file", "files"), "0 files"
+	v.message = fmt.Sprintf("%s %s shipped that %s", v.value, pick(f.files == 1, "is", "are"),
+		pick(len(f.globs) == 1, "the glob forbids", fmt.Sprintf("one of %d globs forbids", len(f.globs))))
 	return v, nil
 }
 
-// shippedAs returns what layers hold of what g, one of globs, forbids, by layer, and calls each
-// with every version that is.
-func (c *checker) shippedAs(g Glob, globs Globs, excepted []bool, each func(version int)) map[int]*shipped {
-	t := c.a.Tree
-	named := make([]bool, t.Len())
-	t.coveredBy(g, named)
-	found := map[int]*shipped{}
-	in := func(k int) *shipped {
-		if found[k] == nil {
-			found[k] = &shipped{layer: k, below: none, by: -1}
-		}
-		return found[k]
+// forbidding is a look for what is forbidden.
+type forbidding struct {
+	c        *checker
+	t        *Tree
+	excepted bitmap // nodes
+	globs    []forbiddenGlob
+	files    int    // that some glob forbids
+	named    bitmap // nodes that have been counted among them: two globs may forbid the same
+}
+
+// A forbiddenGlob is a glob with what layers hold of what it forbids, by layer.
+type forbiddenGlob struct {
+	Glob
+	layers map[int]*shipped
+}
+
+// in returns what a layer holds.
+func (g *forbiddenGlob) in(k int) *shipped {
+	s := g.layers[k]
+	if s == nil {
+		s = &shipped{layer: k, below: none, by: -1}
+		g.layers[k] = s
 	}
-	for i := range t.versions {
-		v := &t.versions[i]
-		if !named[v.node] || excepted[v.node] || v.entry == none || v.kind == source.Dir {
+	return s
+}
+
+// nodes goes through the nodes that some of the globs name.
+func (f *forbidding) nodes(ctx context.Context, some []forbiddenGlob) error {
+	globs := make([]Glob, len(some))
+	for i := range some {
+		globs[i] = some[i].Glob
+	}
+	t := f.t
+	return t.cover(ctx, globs, func(n NodeID, by uint64) {
+		if f.excepted.has(int(n)) {
+			return
+		}
+		from, to := t.span(n)
+		for i := from; i < to; i++ {
+			v := &t.versions[i]
+			if v.entry == none || v.kind == source.Dir {
+				continue
+			}
+			if !f.named.has(int(n)) {
+				f.files++
+			}
+			bytes := t.carried(i)
+			for rest := by; rest != 0; rest &= rest - 1 {
+				s := some[bits.TrailingZeros64(rest)].in(int(v.layer))
+				s.add(bytes, byLayer(v.by), func() string { return t.Path(n) })
+				s.below = t.lowestCommon(s.below, n)
+			}
+		}
+		f.named.set(int(n))
+	})
+}
+
+// orphans goes through the paths that have no node.
+func (f *forbidding) orphans(ctx context.Context, globs Globs) error {
+	work := &ticker{ctx: ctx}
+	for _, id := range slices.Sorted(maps.Keys(f.t.orphans)) {
+		path := f.t.orphans[id]
+		if err := work.done(len(path) * len(globs)); err != nil {
+			return err
+		}
+		if !globs.coverPath(path) {
 			continue
 		}
-		each(i)
-		s := in(int(v.layer))
-		s.add(t.carried(int32(i)), byLayer(v.by), func() string { return t.Path(v.node) })
-		s.below = t.lowestCommon(s.below, v.node)
-	}
-	for _, id := range slices.Sorted(maps.Keys(t.orphans)) {
-		if path := t.orphans[id]; g.covers(path) && globs.coverPath(path) {
-			i := &t.inodes[id]
-			s := in(int(i.layer))
-			s.add(t.stored(i.layer, i.entry), s.layer, func() string { return path })
-			s.below = Root
+		f.files++
+		for i := range f.globs {
+			if g := &f.globs[i]; g.covers(path) {
+				inode := &f.t.inodes[id]
+				s := g.in(int(inode.layer))
+				s.add(f.t.stored(inode.layer, inode.entry), s.layer, func() string { return path })
+				s.below = Root
+			}
 		}
 	}
-	return found
+	return nil
 }
 
 // add counts a file of so many bytes that layer by hides, -1 if none does.

@@ -1,6 +1,8 @@
 package analyze_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +10,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/testkit"
 	"github.com/peelhq/peel/source"
 )
 
@@ -219,5 +222,40 @@ file c 500
 	}
 	if o.Failed() {
 		t.Error("a warning fails the check")
+	}
+}
+
+// TestGlobsOnTrees: the walk over a tree finds for many globs at once what each
+// says of each path.
+func TestGlobsOnTrees(t *testing.T) {
+	all := analyze.SomeGlobs()
+	for seed := range uint64(cases(60, 2000)) {
+		a := randomImage(t, seed)
+		d := testkit.Throw(seed + 2_000_000)
+		for range 10 {
+			globs := make([]string, 1+d.Roll(64))
+			for i := range globs {
+				globs[i] = all[d.Roll(len(all))]
+				if d.Roll(2) == 0 {
+					globs[i] = "/" + globs[i]
+				}
+			}
+			walked, plain := analyze.Cover(t, a.Tree, globs)
+			for n := range walked {
+				if walked[n] != plain[n] {
+					t.Fatalf("seed %d, %q: %s is named by %b, want %b", seed, globs, a.Tree.Path(analyze.NodeID(n)), walked[n], plain[n])
+				}
+			}
+		}
+	}
+}
+
+// A check ends when nobody wants it any more.
+func TestCheckEnds(t *testing.T) {
+	a := run(t, "../testdata/sample.tar", source.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := analyze.Check(ctx, a, analyze.Told(t, "forbid **/x"), analyze.CheckOptions{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
 	}
 }

@@ -21,26 +21,24 @@ import (
 // "{a,b}" for alternatives, and a backslash takes a sign's meaning away.
 type Glob struct {
 	text   string // as it was written
-	any    []pattern
+	any    []*pathGlob
 	except bool
-}
-
-// A pattern is a glob without alternatives.
-type pattern struct {
-	text     string // relative to the root, without what may follow; "" for the root itself
-	last     string // its last component
-	anywhere bool   // it is one component, at any depth
 }
 
 // Globs name what any of them names, but for their exceptions, whatever the
 // order.
 type Globs []Glob
 
-// Bounds on a glob: of bytes, and of the patterns that its alternatives make.
+// Bounds on a glob: of bytes, of the globs that its alternatives make, of their
+// parts between slashes.
 const (
 	maxGlob     = 1024
 	maxPatterns = 256
 )
+
+// maxGlobs bounds the globs of one setting, alternatives counted: each takes a
+// step for every path.
+const maxGlobs = 4096
 
 // ParseGlob reads a glob. Alternatives are taken apart here, for the library
 // takes exponential time over some: over 25 times "{a,aa}", 11 seconds.
@@ -53,15 +51,16 @@ func ParseGlob(text string) (Glob, error) {
 		return g, errors.New("an empty glob names nothing")
 	case len(text) > maxGlob:
 		return g, fmt.Errorf("a glob of %d bytes: %d are the most", len(text), maxGlob)
-	case !doublestar.ValidatePattern(rest):
-		return g, fmt.Errorf("%q is not a glob: a bracket or brace is not closed, or a backslash ends it", text)
 	}
-	all, ok := alternatives(rest, nil)
-	if !ok {
+	all, err := plainGlobs(rest)
+	switch {
+	case errors.Is(err, errGlob):
+		return g, fmt.Errorf("%q is not a glob: a bracket or brace is not closed, or a backslash ends it", text)
+	case err != nil:
 		return g, fmt.Errorf("%q stands for more than %d globs", text, maxPatterns)
 	}
 	for _, one := range all {
-		p, err := newPattern(one)
+		p, err := newCover(one)
 		if err != nil {
 			return g, fmt.Errorf("%q: %w", text, err)
 		}
@@ -70,25 +69,57 @@ func ParseGlob(text string) (Glob, error) {
 	return g, nil
 }
 
-// newPattern reads a glob without alternatives.
-func newPattern(glob string) (pattern, error) {
+// newCover reads a glob without alternatives that also names what lies below.
+func newCover(glob string) (*pathGlob, error) {
 	text, rooted := strings.CutPrefix(glob, "/")
 	text = covering(text)
-	for part := range strings.SplitSeq(text, "/") {
-		switch {
-		case part == "." || part == ".." || part == "" && text != "" || text == "" && glob == "":
-			return pattern{}, errors.New("it names no path, for a component is empty, a dot or two")
-		case !doublestar.ValidatePattern(part):
-			return pattern{}, errors.New("a slash inside of brackets or after a backslash")
+	if text == "" && glob != "" {
+		return newPathGlob(nil)
+	}
+	parts := strings.Split(text, "/")
+	for _, part := range parts {
+		if part == "." || part == ".." || part == "" {
+			return nil, errors.New("it names no path, for a component is empty, a dot or two")
 		}
 	}
-	if one, ok := strings.CutPrefix(text, "**/"); ok && !rooted && !strings.Contains(one, "/") {
-		text = one
+	if len(parts) == 1 && !rooted {
+		parts = []string{"**", parts[0]}
 	}
-	return pattern{
-		text: text, last: text[strings.LastIndexByte(text, '/')+1:],
-		anywhere: !rooted && text != "" && !strings.Contains(text, "/"),
-	}, nil
+	return newPathGlob(parts)
+}
+
+// covering returns a pattern without the ends that say no more than that what
+// lies below is meant too.
+func covering(pattern string) string {
+	for {
+		shorter := strings.TrimSuffix(strings.TrimSuffix(pattern, "/"), "/**")
+		if shorter == "**" {
+			return ""
+		}
+		if shorter == pattern {
+			return pattern
+		}
+		pattern = shorter
+	}
+}
+
+var (
+	errGlob  = errors.New("not a glob: a [ or { without its end, or a \\ at the end")
+	errLarge = fmt.Errorf("it stands for more than %d globs", maxPatterns)
+	errSlash = errors.New("a slash inside of brackets or behind a backslash")
+	errDeep  = fmt.Errorf("more than %d parts between slashes", maxParts)
+)
+
+// plainGlobs returns what a glob stands for without its braces.
+func plainGlobs(glob string) ([]string, error) {
+	if !doublestar.ValidatePattern(glob) {
+		return nil, errGlob
+	}
+	all, ok := alternatives(glob, nil)
+	if !ok {
+		return nil, errLarge
+	}
+	return all, nil
 }
 
 // alternatives appends to all what a glob stands for, "{a,b}c" for "ac" and
@@ -108,7 +139,7 @@ func alternatives(glob string, all []string) ([]string, bool) {
 }
 
 // firstBraces returns where the first pair of braces opens, and where its commas
-// and its closing brace are; -1 if there are none.
+// and its closing brace are; -1 if there is no pair.
 func firstBraces(glob string) (from int, cuts []int) {
 	from = -1
 	for i, depth := 0, 0; i < len(glob); i++ {
@@ -132,107 +163,21 @@ func firstBraces(glob string) (from int, cuts []int) {
 	return -1, nil
 }
 
-// covering returns a pattern without the ends that say no more than that what
-// lies below is meant too.
-func covering(pattern string) string {
-	for {
-		shorter := strings.TrimSuffix(strings.TrimSuffix(pattern, "/"), "/**")
-		if shorter == "**" {
-			return ""
-		}
-		if shorter == pattern {
-			return pattern
-		}
-		pattern = shorter
-	}
-}
-
 // String returns g as it was written.
 func (g Glob) String() string { return g.text }
 
-// matches reports whether p names the very path, which has no slash before it;
-// what it names by lying above is not looked at.
-func (p *pattern) matches(path string) bool {
-	switch {
-	case p.text == "" || path == "":
-		return p.text == path
-	case p.anywhere:
-		path = path[strings.LastIndexByte(path, '/')+1:]
+// addGlob reads one more glob of a setting.
+func addGlob(have Globs, text string) (Globs, error) {
+	g, err := ParseGlob(text)
+	if err != nil {
+		return have, err
 	}
-	return doublestar.MatchUnvalidated(p.text, path)
-}
-
-// covers reports whether g names an absolute path, or one above it.
-func (g Glob) covers(path string) bool {
-	path = path[1:]
-	for i := range g.any {
-		p := &g.any[i]
-		if p.matches("") || p.matches(path) {
-			return true
-		}
-		for at, c := range []byte(path) {
-			if c == '/' && p.matches(path[:at]) {
-				return true
-			}
-		}
+	all := len(g.any)
+	for _, other := range have {
+		all += len(other.any)
 	}
-	return false
-}
-
-// coveredBy adds the nodes of t that g names, or that lie below one, to those in
-// marks, by node. Only paths whose last component fits are put together.
-func (t *Tree) coveredBy(g Glob, marks []bool) {
-	own := make([]bool, len(t.nodes))
-	for i := range g.any {
-		p := &g.any[i]
-		own[Root] = own[Root] || p.matches("")
-		for n := NodeID(1); int(n) < len(t.nodes); n++ {
-			if own[n] = own[n] || own[t.nodes[n].parent]; own[n] {
-				continue
-			}
-			own[n] = doublestar.MatchUnvalidated(p.last, t.nameView(n)) && (p.anywhere || p.matches(t.Path(n)[1:]))
-		}
+	if all > maxGlobs {
+		return have, fmt.Errorf("more than %d globs, alternatives counted", maxGlobs)
 	}
-	for n, named := range own {
-		marks[n] = marks[n] || named
-	}
-}
-
-// covered returns what gs name of t, by node.
-func (gs Globs) covered(t *Tree) []bool {
-	marks := make([]bool, t.Len())
-	for _, g := range gs {
-		if !g.except {
-			t.coveredBy(g, marks)
-		}
-	}
-	for n, excepted := range gs.excepted(t) {
-		marks[n] = marks[n] && !excepted
-	}
-	return marks
-}
-
-// excepted returns what the exceptions among gs name of t, by node.
-func (gs Globs) excepted(t *Tree) []bool {
-	marks := make([]bool, t.Len())
-	for _, g := range gs {
-		if g.except {
-			t.coveredBy(g, marks)
-		}
-	}
-	return marks
-}
-
-// coverPath reports whether gs name a path.
-func (gs Globs) coverPath(path string) bool {
-	named := false
-	for _, g := range gs {
-		if g.covers(path) {
-			if g.except {
-				return false
-			}
-			named = true
-		}
-	}
-	return named
+	return append(have, g), nil
 }

@@ -3,6 +3,9 @@ package analyze
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"github.com/bmatcuk/doublestar/v4"
 )
 
 func TestGlobCovers(t *testing.T) {
@@ -63,21 +66,22 @@ func TestGlobCovers(t *testing.T) {
 
 func TestGlobErrors(t *testing.T) {
 	for glob, says := range map[string]string{
-		"":                         "empty",
-		"!":                        "empty",
-		"[a":                       "is not a glob",
-		"{a,b":                     "is not a glob",
-		`a\`:                       "is not a glob",
-		"!/srv/[":                  "is not a glob",
-		"/srv/../etc":              "names no path",
-		"./a":                      "names no path",
-		"a//b":                     "names no path",
-		"//a":                      "names no path",
-		strings.Repeat("x", 2000):  "1024 are the most",
-		strings.Repeat("{a,b}", 9): "more than 256 globs",
-		"{a,}":                     "names no path",
-		`a\/b`:                     "a slash",
-		"[a/b]":                    "a slash",
+		strings.Repeat("a/", 62) + "a": "more than 62 parts",
+		"":                             "empty",
+		"!":                            "empty",
+		"[a":                           "is not a glob",
+		"{a,b":                         "is not a glob",
+		`a\`:                           "is not a glob",
+		"!/srv/[":                      "is not a glob",
+		"/srv/../etc":                  "names no path",
+		"./a":                          "names no path",
+		"a//b":                         "names no path",
+		"//a":                          "names no path",
+		strings.Repeat("x", 2000):      "1024 are the most",
+		strings.Repeat("{a,b}", 9):     "more than 256 globs",
+		"{a,}":                         "names no path",
+		`a\/b`:                         "a slash",
+		"[a/b]":                        "a slash",
 	} {
 		if _, err := ParseGlob(glob); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%.20q: error %v, want one that says %q", glob, err, says)
@@ -106,10 +110,117 @@ func TestGlobExceptions(t *testing.T) {
 	}
 }
 
+// plainCovers is Glob.covers as the library and the grammar have it, plainly:
+// every path above, and the path itself, is held against the whole glob.
+func plainCovers(t testing.TB, text, path string) bool {
+	t.Helper()
+	all, err := plainGlobs(strings.TrimPrefix(text, "!"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, glob := range all {
+		rooted := strings.HasPrefix(glob, "/")
+		glob = strings.TrimPrefix(glob, "/")
+		if glob == "" {
+			return true
+		}
+		if strings.TrimSuffix(covering(glob), "**") == "" {
+			return true
+		}
+		glob = covering(glob)
+		if !strings.Contains(glob, "/") && !rooted {
+			glob = "**/" + glob
+		}
+		for at, c := range []byte(path + "/") {
+			if above := path[:at]; c == '/' && at > 0 && doublestar.MatchUnvalidated(glob, above[1:]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// someGlobs are globs of up to so many parts.
+func someGlobs(parts int) []string {
+	all := []string{""}
+	for from, n := 0, 0; n < parts; n++ {
+		to := len(all)
+		for _, begin := range all[from:to] {
+			for _, part := range []string{"a", "b", "*", "**", "a*", "*b", "?", "[!a]*", "{a,b/a}"} {
+				all = append(all, strings.TrimPrefix(begin+"/"+part, "/"))
+			}
+		}
+		from = to
+	}
+	return all[1:]
+}
+
+// somePaths are paths of up to so many parts.
+func somePaths(parts int) []string {
+	all := []string{""}
+	for from, n := 0, 0; n < parts; n++ {
+		to := len(all)
+		for _, dir := range all[from:to] {
+			for _, name := range []string{"a", "b", "ab"} {
+				all = append(all, dir+"/"+name)
+			}
+		}
+		from = to
+	}
+	return all[1:]
+}
+
+// TestGlobsAgainstThePlainOne: all globs of few parts name what the library says
+// of each path and of those above it, of all paths of few parts.
+func TestGlobsAgainstThePlainOne(t *testing.T) {
+	paths := somePaths(4)
+	for _, text := range someGlobs(3) {
+		for _, text := range []string{text, "/" + text} {
+			g, err := ParseGlob(text)
+			if err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			for _, path := range paths {
+				if got, want := g.covers(path), plainCovers(t, text, path); got != want {
+					t.Fatalf("%s names %s: %v, want %v", text, path, got, want)
+				}
+			}
+		}
+	}
+}
+
+// TestGlobIsLinear: what a glob costs grows with the path and with the glob's
+// parts, and not with the paths above.
+func TestGlobIsLinear(t *testing.T) {
+	steps := func(glob string, depth int) int {
+		g, err := ParseGlob(glob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		p := g.any[0]
+		state := p.start()
+		for range depth {
+			n += p.cost(state, "a")
+			state = p.step(state, func(part int) bool { return p.parts[part].matches("a") })
+		}
+		return n
+	}
+	for _, glob := range []string{"/srv/**/b/**/c/**/d", "/**/x/*", "/**/a/**/a/**/a/*/*/x", "/" + strings.Repeat("**/a/", 30) + "b", "*.pem"} {
+		one, two := steps(glob, 10_000), steps(glob, 20_000)
+		if two > 2*one+100 {
+			t.Errorf("%s: %d steps on 10,000 directories, %d on twice as many", glob, one, two)
+		}
+		if most := 10_000 * 4 * maxParts; one > most {
+			t.Errorf("%s: %d steps on 10,000 directories, want %d at most", glob, one, most)
+		}
+	}
+}
+
 // Whatever is taken for a glob is matched in bounded time and without a panic,
-// and names what lies below what it names.
+// names what lies below what it names, and what the library says.
 func FuzzGlob(f *testing.F) {
-	for _, s := range []string{"*.pem", "**/.git/**", "/srv/{a,b/c}", "!/etc/ssl", `\*[a-z]?`, "{a,{b,c}}*", "a/**/b/**", "[^/]"} {
+	for _, s := range []string{"*.pem", "**/.git/**", "/srv/{a,b/c}", "!/etc/ssl", `\*[a-z]?`, "{a,{b,c}}*", "a/**/b/**", "[^/]", "**/**/a*/**/?", "/**/x/*"} {
 		f.Add(s, "/srv/app/.git/config")
 	}
 	f.Fuzz(func(t *testing.T, text, path string) {
@@ -118,8 +229,15 @@ func FuzzGlob(f *testing.F) {
 		if err != nil || len(path) > 256 || path == "/" {
 			return
 		}
-		if g.covers(path) && !g.covers(path+"/x") {
+		named := g.covers(path)
+		if named && !g.covers(path+"/x") {
 			t.Errorf("%q names %q, and not what is below it", text, path)
+		}
+		if strings.ContainsRune(text, utf8.RuneError) {
+			return // the library takes one byte that is not UTF-8 for another
+		}
+		if want := plainCovers(t, text, path); named != want {
+			t.Errorf("%q names %q: %v, want %v", text, path, named, want)
 		}
 	})
 }

@@ -183,12 +183,3 @@ func parseGrowthLimit(s string) (GrowthLimit, error) {
 	}
 	return GrowthLimit{}, errors.New(`give a size as 20MB or a share of the baseline as 5%, or "off"`)
 }
-
-// addGlob reads one more glob.
-func addGlob(have Globs, text string) (Globs, error) {
-	g, err := ParseGlob(text)
-	if err != nil {
-		return have, err
-	}
-	return append(have, g), nil
-}

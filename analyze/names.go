@@ -19,6 +19,12 @@ func (s *names) at(i uint32) []byte {
 	return s.text[s.from[i]:to]
 }
 
+// view is name i as a string, without a copy, as in nameView.
+func (s *names) view(i uint32) string {
+	b := s.at(i)
+	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // b is never written to again
+}
+
 // add returns the index of name, which is added.
 func (s *names) add(name []byte) uint32 {
 	s.from = append(s.from, uint32(len(s.text)))
