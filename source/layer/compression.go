@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -80,15 +81,28 @@ func isTar(head []byte) bool {
 
 // Unpack returns a reader of what r holds in form c.
 func Unpack(c Form, r io.Reader) (io.ReadCloser, error) {
-	switch c {
-	case Plain:
+	if c == Plain {
 		return io.NopCloser(r), nil
+	}
+	return newUnpacker(c, r)
+}
+
+// An unpacker unpacks what is compressed. It is read from by one of the two:
+// Read, or next, which copies nothing.
+type unpacker interface {
+	io.ReadCloser
+	pieces
+}
+
+// newUnpacker returns an unpacker of what r holds in form c, which is not Plain.
+func newUnpacker(c Form, r io.Reader) (unpacker, error) {
+	switch c {
 	case Gzip:
 		z, err := inflate.NewReader(r)
 		if err != nil {
 			return nil, fmt.Errorf("gzip: %w", noEOF(err))
 		}
-		return labelled{z, "gzip"}, nil
+		return labelled{gzipReader{z}, "gzip"}, nil
 	case Zstd:
 		z, err := newZstd(r)
 		if err != nil {
@@ -99,21 +113,33 @@ func Unpack(c Form, r io.Reader) (io.ReadCloser, error) {
 	return nil, errors.New("not a form that can be read")
 }
 
+type gzipReader struct{ *inflate.Reader }
+
+func (r gzipReader) next() ([]byte, error) { return r.Next() }
+
 // zstdDecoders are those that nobody uses at the moment. Each has buffers of
 // twice the largest window that it has met, which is worth keeping from one layer
 // to the next.
 var zstdDecoders sync.Pool
 
 // zstdReader is a decoder that goes back to the others when it is closed.
-type zstdReader struct{ z *zstd.Decoder }
+type zstdReader struct {
+	z *zstd.Decoder
+
+	// The decoder hands out its blocks without a copy only to a writer: next takes
+	// them one by one from one that waits in a coroutine.
+	block func() ([]byte, error, bool)
+	stop  func()
+	err   error // what it ended with
+}
 
 // newZstd returns a decoder that works in the goroutine of its reader.
 func newZstd(r io.Reader) (*zstdReader, error) {
 	if z, ok := zstdDecoders.Get().(*zstd.Decoder); ok {
-		return &zstdReader{z}, z.Reset(r)
+		return &zstdReader{z: z}, z.Reset(r)
 	}
 	z, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
-	return &zstdReader{z}, err
+	return &zstdReader{z: z}, err
 }
 
 func (r *zstdReader) Read(p []byte) (int, error) {
@@ -123,7 +149,32 @@ func (r *zstdReader) Read(p []byte) (int, error) {
 	return r.z.Read(p)
 }
 
+func (r *zstdReader) next() ([]byte, error) {
+	if r.z == nil {
+		return nil, zstd.ErrDecoderClosed
+	}
+	if r.block == nil {
+		r.block, r.stop = iter.Pull2(func(yield func([]byte, error) bool) {
+			if _, err := r.z.WriteTo(yielding(yield)); err != nil {
+				yield(nil, err)
+			}
+		})
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+	b, err, ok := r.block()
+	if !ok {
+		err = io.EOF
+	}
+	r.err = err
+	return b, err
+}
+
 func (r *zstdReader) Close() error {
+	if r.stop != nil {
+		r.stop()
+	}
 	if r.z != nil && r.z.Reset(nil) == nil { // lets go of what it reads from
 		zstdDecoders.Put(r.z)
 	}
@@ -131,16 +182,35 @@ func (r *zstdReader) Close() error {
 	return nil
 }
 
+// yielding is a writer that yields what is written to it.
+type yielding func([]byte, error) bool
+
+func (y yielding) Write(p []byte) (int, error) {
+	if len(p) > 0 && !y(p, nil) {
+		return 0, zstd.ErrDecoderClosed
+	}
+	return len(p), nil
+}
+
 // labelled says in its errors what was being unpacked.
 type labelled struct {
-	io.ReadCloser
+	unpacker
 	what string
 }
 
 func (n labelled) Read(p []byte) (int, error) {
-	k, err := n.ReadCloser.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract is a bare EOF
-		err = fmt.Errorf("%s: %w", n.what, err)
+	k, err := n.unpacker.Read(p)
+	return k, n.wrap(err)
+}
+
+func (n labelled) next() ([]byte, error) {
+	b, err := n.unpacker.next()
+	return b, n.wrap(err)
+}
+
+func (n labelled) wrap(err error) error {
+	if err == nil || err == io.EOF { //nolint:errorlint // io.Reader's contract is a bare EOF
+		return err
 	}
-	return k, err
+	return fmt.Errorf("%s: %w", n.what, err)
 }

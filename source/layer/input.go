@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 )
 
 // An input gives the scanner the bytes of a tar, in order.
@@ -155,6 +156,93 @@ func (s *streamInput) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
 	s.at += int64(n)
 	return n, err
+}
+
+// pieces are bytes that are handed out one piece after another, as they come.
+type pieces interface {
+	// next returns the bytes that come next, one at least. They are valid until
+	// the next call. The error, with which none come, is io.EOF at the end.
+	next() ([]byte, error)
+}
+
+// pieceInput is an input over pieces. It copies nothing but what lies across the
+// border of two.
+type pieceInput struct {
+	src  pieces
+	rest []byte // of the current piece
+	at   int64
+	buf  []byte // for what lies across a border
+}
+
+// some returns the next bytes, n at most and one at least. They are valid until
+// the next call.
+func (p *pieceInput) some(n int) ([]byte, error) {
+	if len(p.rest) == 0 {
+		var err error
+		if p.rest, err = p.src.next(); err != nil {
+			return nil, err
+		}
+	}
+	b := p.rest[:min(n, len(p.rest))]
+	p.rest = p.rest[len(b):]
+	p.at += int64(len(b))
+	return b, nil
+}
+
+func (p *pieceInput) next(n int) ([]byte, error) {
+	if n <= len(p.rest) {
+		b := p.rest[:n]
+		p.rest = p.rest[n:]
+		p.at += int64(n)
+		return b, nil
+	}
+	b := p.buf[:0]
+	for len(b) < n {
+		part, err := p.some(n - len(b))
+		switch {
+		case err != nil && len(b) == 0:
+			return nil, err
+		case err != nil:
+			p.at -= int64(len(b)) // as if none of it had been gone through
+			return nil, noEOF(err)
+		case len(part) == n:
+			return part, nil
+		}
+		b = append(b, part...)
+		p.buf = b
+	}
+	return b, nil
+}
+
+func (p *pieceInput) skip(n int64) error {
+	for n > 0 {
+		b, err := p.some(int(min(n, math.MaxInt32)))
+		if err != nil {
+			return noEOF(err)
+		}
+		n -= int64(len(b))
+	}
+	return nil
+}
+
+func (p *pieceInput) pos() int64 { return p.at }
+
+// WriteTo hands over the rest.
+func (p *pieceInput) WriteTo(w io.Writer) (total int64, err error) {
+	for {
+		b, err := p.some(math.MaxInt)
+		if err == io.EOF { //nolint:errorlint // io.Reader's contract is a bare EOF
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+		n, err := w.Write(b)
+		total += int64(n)
+		if err != nil {
+			return total, err
+		}
+	}
 }
 
 // noEOF says that an end where there should be more is unexpected.

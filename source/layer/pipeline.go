@@ -6,50 +6,49 @@ import (
 	"sync"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/peelhq/peel/internal/inflate"
 )
 
-// A compressed layer is read by three goroutines, so that one large layer keeps
-// more than one core busy:
+// A compressed layer is read by two goroutines, so that one large layer keeps more
+// than one core busy:
 //
-//	read, digest of the blob   →  decoder  →  headers, XXH3 of the contents
+//	read, digest of the blob  →  decoder, headers, XXH3 of the contents
 //
-// Between them go chunkCount buffers each, of chunkSize bytes, which are used
-// again: beside what the decoder needs, a layer takes 1.5 MiB at most. No byte is
-// copied on the way but by the decoder, and where a header or a small file lies
-// across the border of two chunks.
+// Between them go chunkCount buffers of chunkSize bytes, which are used again. No
+// byte is copied on the way but by the decoder, and where a header or a small file
+// lies across the border of two pieces.
 
-// chunkSize is in bytes. It is no less than streamBuffer.
-const chunkSize = streamBuffer
+// chunkSize is in bytes.
+const chunkSize = inflate.ChunkSize
 
-// chunkCount is how many chunks are on the way between two goroutines: one at
-// each end and one between.
-const chunkCount = 3
+// chunkCount is how many chunks are on the way between the goroutines: one at
+// each end and some between.
+const chunkCount = 4
 
 var chunks sync.Pool
 
-func newChunk() *[chunkSize]byte {
-	if b, ok := chunks.Get().(*[chunkSize]byte); ok {
+func newChunk() *inflate.Chunk {
+	if b, ok := chunks.Get().(*inflate.Chunk); ok {
 		return b
 	}
-	return new([chunkSize]byte)
+	return new(inflate.Chunk)
 }
 
-// A relay reads ahead, in a goroutine of its own. It is the receiving end, an
-// input, and for one goroutine only.
+// A relay reads ahead, in a goroutine of its own. It is the receiving end, and for
+// one goroutine only.
 type relay struct {
-	free chan *[chunkSize]byte
+	free chan *inflate.Chunk
 	full chan chunk
 	stop <-chan struct{}
 
-	now  chunk  // what is being handed out
-	rest []byte // of it
-	at   int64
-	buf  []byte // for what lies across a border
+	now  chunk // what is being handed out
+	from int   // where in it the rest begins
 }
 
 // chunk is what was read at once, and the error that reading ended with.
 type chunk struct {
-	data *[chunkSize]byte
+	data *inflate.Chunk
 	n    int
 	err  error
 }
@@ -58,7 +57,7 @@ type chunk struct {
 // counts its goroutine.
 func newRelay(r io.Reader, stop <-chan struct{}, group *sync.WaitGroup) *relay {
 	l := &relay{
-		free: make(chan *[chunkSize]byte, chunkCount),
+		free: make(chan *inflate.Chunk, chunkCount),
 		full: make(chan chunk, chunkCount),
 		stop: stop,
 	}
@@ -69,7 +68,7 @@ func newRelay(r io.Reader, stop <-chan struct{}, group *sync.WaitGroup) *relay {
 func (l *relay) run(r io.Reader) {
 	defer close(l.full)
 	for made := 0; ; {
-		var buf *[chunkSize]byte
+		var buf *inflate.Chunk
 		select {
 		case <-l.stop:
 			return
@@ -86,7 +85,7 @@ func (l *relay) run(r io.Reader) {
 			case buf = <-l.free:
 			}
 		}
-		n, err := fill(r, buf[:])
+		n, err := fill(r, buf[:chunkSize])
 		l.full <- chunk{buf, n, err} // has room for all that there are
 		if err != nil {
 			return
@@ -107,28 +106,28 @@ func (l *relay) release() {
 		case b := <-l.free:
 			chunks.Put(b)
 		default:
-			l.now, l.rest = chunk{err: io.EOF}, nil
+			l.now, l.from = chunk{err: io.EOF}, 0
 			return
 		}
 	}
 }
 
-// more waits until there is something in rest.
+// more waits until something is left of the current chunk.
 func (l *relay) more() error {
-	for len(l.rest) == 0 {
+	for l.from == l.now.n {
 		if l.now.err != nil {
 			return l.now.err
 		}
 		if l.now.data != nil {
 			l.free <- l.now.data // has room for all that there are
-			l.now.data = nil
 		}
+		l.now, l.from = chunk{}, 0
 		select {
 		case c, ok := <-l.full:
 			if !ok {
 				return context.Canceled // stopped
 			}
-			l.now, l.rest = c, c.data[:c.n]
+			l.now = c
 		case <-l.stop:
 			return context.Canceled
 		}
@@ -136,78 +135,42 @@ func (l *relay) more() error {
 	return nil
 }
 
-// some returns the next bytes, n at most and one at least. They are valid until
-// the next call.
-func (l *relay) some(n int) ([]byte, error) {
+// Next hands out the rest of the current chunk, or the next one: a relay is an
+// inflate.Source.
+func (l *relay) Next() (data *inflate.Chunk, from, to int, err error) {
 	if err := l.more(); err != nil {
+		return nil, 0, 0, err
+	}
+	from, l.from = l.from, l.now.n
+	return l.now.data, from, l.now.n, nil
+}
+
+// next returns the bytes that come next: a relay is pieces.
+func (l *relay) next() ([]byte, error) {
+	data, from, to, err := l.Next()
+	if err != nil {
 		return nil, err
 	}
-	b := l.rest[:min(n, len(l.rest))]
-	l.rest = l.rest[len(b):]
-	l.at += int64(len(b))
-	return b, nil
+	return data[from:to], nil
 }
-
-func (l *relay) next(n int) ([]byte, error) {
-	if n > 0 && len(l.rest) == 0 {
-		if err := l.more(); err != nil {
-			return nil, err
-		}
-	}
-	if n <= len(l.rest) {
-		b := l.rest[:n]
-		l.rest = l.rest[n:]
-		l.at += int64(n)
-		return b, nil
-	}
-	if cap(l.buf) < n {
-		l.buf = make([]byte, n)
-	}
-	b := l.buf[:0]
-	for len(b) < n {
-		part, err := l.some(n - len(b))
-		if err != nil {
-			l.at -= int64(len(b)) // as if none of it had been gone through
-			return nil, noEOF(err)
-		}
-		b = append(b, part...)
-	}
-	return b, nil
-}
-
-func (l *relay) skip(n int64) error {
-	for n > 0 {
-		b, err := l.some(int(min(n, chunkSize)))
-		if err != nil {
-			return noEOF(err)
-		}
-		n -= int64(len(b))
-	}
-	return nil
-}
-
-func (l *relay) pos() int64 { return l.at }
 
 // Read reads on from the current position.
 func (l *relay) Read(p []byte) (int, error) {
-	b, err := l.some(len(p))
-	return copy(p, b), err
+	if err := l.more(); err != nil {
+		return 0, err
+	}
+	n := copy(p, l.now.data[l.from:l.now.n])
+	l.from += n
+	return n, nil
 }
 
-// WriteTo hands over the rest without copying it first.
-func (l *relay) WriteTo(w io.Writer) (total int64, err error) {
+// drain reads on to the end; the error is nil there.
+func (l *relay) drain() error {
 	for {
-		b, err := l.some(chunkSize)
-		if err == io.EOF { //nolint:errorlint // io.Reader's contract is a bare EOF
-			return total, nil
-		}
-		if err != nil {
-			return total, err
-		}
-		n, err := w.Write(b)
-		total += int64(n)
-		if err != nil {
-			return total, err
+		if _, err := l.next(); err == io.EOF { //nolint:errorlint // io.Reader's contract is a bare EOF
+			return nil
+		} else if err != nil {
+			return err
 		}
 	}
 }
@@ -226,14 +189,12 @@ func scanPacked(ctx context.Context, form Form, r io.Reader, o *ScanOptions) (*S
 		group.Wait()
 	})
 	defer end()
-	z, err := Unpack(form, raw)
+	z, err := newUnpacker(form, raw)
 	if err != nil {
 		return nil, err
 	}
 	defer z.Close()
-	tar := newRelay(&unpacking{z, raw}, stop, &group)
-	defer tar.release()
-	defer end()
+	tar := &pieceInput{src: &unpacking{z, raw}}
 	s, err := scanTar(ctx, tar, true, o)
 	if err == nil {
 		// What follows the tar's end belongs to the blob, and may be broken.
@@ -247,18 +208,18 @@ func scanPacked(ctx context.Context, form Form, r io.Reader, o *ScanOptions) (*S
 	return s, nil
 }
 
-// unpacking reads what z unpacks of raw, and then raw to its end.
+// unpacking hands out what z unpacks of raw; at its end it reads raw to the end.
 type unpacking struct {
-	z   io.Reader
+	z   pieces
 	raw *relay
 }
 
-func (u *unpacking) Read(p []byte) (int, error) {
-	n, err := u.z.Read(p)
+func (u *unpacking) next() ([]byte, error) {
+	b, err := u.z.next()
 	if err == io.EOF { //nolint:errorlint // io.Reader's contract is a bare EOF
-		if _, failed := u.raw.WriteTo(io.Discard); failed != nil {
+		if failed := u.raw.drain(); failed != nil {
 			err = failed
 		}
 	}
-	return n, err
+	return b, err
 }

@@ -35,7 +35,8 @@ func TestRelay(t *testing.T) {
 		}
 		var group sync.WaitGroup
 		stop := make(chan struct{})
-		got := newRelay(reader(), stop, &group)
+		ahead := newRelay(reader(), stop, &group)
+		got := &pieceInput{src: ahead}
 		want := newStreamInput(reader())
 		for {
 			n := rnd.IntN(3 * blockSize)
@@ -61,7 +62,7 @@ func TestRelay(t *testing.T) {
 		}
 		close(stop)
 		group.Wait()
-		got.release()
+		ahead.release()
 	}
 }
 

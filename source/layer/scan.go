@@ -196,7 +196,7 @@ func (r *contentReader) take(n int) ([]byte, error) {
 	}
 	var b []byte
 	var err error
-	if in, ok := r.s.in.(*relay); ok {
+	if in, ok := r.s.in.(*pieceInput); ok {
 		b, err = in.some(n)
 	} else {
 		b, err = r.s.in.next(min(n, streamBuffer/2))
