@@ -147,16 +147,11 @@ func replace(ctx context.Context, name string, info fs.FileInfo, write func(io.W
 // overwrite writes into a file that is there. All of it is prepared first, so
 // that an interrupt, or an error while it is made, leaves the old content.
 func overwrite(ctx context.Context, name string, write func(io.Writer) error) (err error) {
-	tmp, err := os.OpenRoot(os.TempDir())
+	d, err := draft.Scratch()
 	if err != nil {
-		return reason(err)
+		return fmt.Errorf("preparing it in %s: %w", os.TempDir(), reason(err))
 	}
-	defer func() { err = errors.Join(err, tmp.Close()) }()
-	d, err := draft.New(tmp, 0o600)
-	if err != nil {
-		return fmt.Errorf("preparing it in %s: %w", tmp.Name(), reason(err))
-	}
-	defer func() { err = errors.Join(err, d.Discard()) }()
+	defer func() { err = errors.Join(err, d.Close()) }()
 	if err := written(ctx, d, write); err != nil {
 		return err
 	}

@@ -3,8 +3,6 @@ package source
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +21,7 @@ import (
 
 	"github.com/zeebo/xxh3"
 
+	"github.com/peelhq/peel/internal/draft"
 	"github.com/peelhq/peel/source/layer"
 )
 
@@ -60,7 +59,7 @@ var cacheRules = sync.OnceValue(func() uint64 {
 // The names of the cache's files: nothing else is ever read or removed.
 var (
 	cacheName   = regexp.MustCompile(`^[0-9a-f]{64}\.(layer|place|image)$`)
-	partialName = regexp.MustCompile(`^[0-9a-f]{32}\.partial$`)
+	partialName = regexp.MustCompile(`^[0-9a-f]{32}\.partial$`) // of older versions; see draft.IsTemp
 )
 
 // cache keeps what scans have found, in one folder. Several processes may use
@@ -203,22 +202,16 @@ func (c *cache) Write(name, kind string, body []byte) {
 	c.written.Store(true)
 }
 
-func (c *cache) writeFile(name string, b []byte) error {
-	var random [16]byte
-	_, _ = rand.Read(random[:]) // never fails
-	partial := hex.EncodeToString(random[:]) + ".partial"
-	f, err := c.root.OpenFile(partial, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+func (c *cache) writeFile(name string, b []byte) (err error) {
+	d, err := draft.New(c.root, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = c.root.Rename(partial, name)
+	defer func() { err = errors.Join(err, d.Discard()) }()
+	if _, err := d.Write(b); err != nil {
+		return err
 	}
-	if err != nil {
-		return errors.Join(err, c.root.Remove(partial))
-	}
-	return nil
+	return d.Replace(name)
 }
 
 // A cacheFile is one file of a cache.
@@ -242,7 +235,7 @@ func cacheFiles(root *os.Root) (_ []cacheFile, err error) {
 	}
 	var files []cacheFile
 	for _, e := range entries {
-		partial := partialName.MatchString(e.Name())
+		partial := draft.IsTemp(e.Name()) || partialName.MatchString(e.Name())
 		if !partial && !cacheName.MatchString(e.Name()) || !e.Type().IsRegular() {
 			continue
 		}

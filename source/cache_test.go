@@ -368,7 +368,7 @@ func TestCacheAtOnce(t *testing.T) {
 			})
 		}
 		group.Wait()
-		if left, _ := filepath.Glob(filepath.Join(dir, "*.partial")); len(left) > 0 {
+		if left, _ := filepath.Glob(filepath.Join(dir, ".peel-*")); len(left) > 0 {
 			t.Errorf("left behind: %v", left)
 		}
 	}
@@ -426,7 +426,7 @@ func TestCacheEviction(t *testing.T) {
 		}
 		names = append(names, name)
 	}
-	stale, fresh := strings.Repeat("0", 32)+".partial", strings.Repeat("1", 32)+".partial"
+	stale, fresh := ".peel-"+strings.Repeat("0", 16)+".tmp", strings.Repeat("1", 32)+".partial"
 	for _, name := range []string{stale, fresh, "mine.txt", "README.layer"} {
 		write(t, filepath.Join(dir, name), make([]byte, 100))
 	}

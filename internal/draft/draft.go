@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"sync"
 )
 
@@ -47,6 +48,12 @@ func New(dir *os.Root, perm fs.FileMode) (*Draft, error) {
 		return d, nil
 	}
 }
+
+// IsTemp reports whether a name is one that a draft has while it is being
+// written: of a file that nobody has written to for long, nothing will come.
+func IsTemp(name string) bool { return isTemp.MatchString(name) }
+
+var isTemp = regexp.MustCompile(`^\.peel-[0-9a-f]{16}\.tmp$`)
 
 // tempName returns a new name for a file that is being written.
 func tempName() string {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -147,4 +148,31 @@ func TestDiscardAll(t *testing.T) {
 		}
 		_ = d.File.Close()
 	})
+}
+
+func TestScratch(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	f, err := Scratch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if runtime.GOOS != "windows" {
+		holds(t, os.TempDir(), nil)
+	}
+	if _, err := f.WriteAt([]byte("content"), 3); err != nil {
+		t.Error(err)
+	}
+	b := make([]byte, 7)
+	if _, err := f.ReadAt(b, 3); err != nil || string(b) != "content" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+func TestIsTemp(t *testing.T) {
+	for name, want := range map[string]bool{tempName(): true, ".peel-00.tmp": false, "peel": false, "x" + tempName(): false} {
+		if IsTemp(name) != want {
+			t.Errorf("%q: %v", name, !want)
+		}
+	}
 }

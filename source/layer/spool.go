@@ -3,6 +3,8 @@ package layer
 import (
 	"fmt"
 	"os"
+
+	"github.com/peelhq/peel/internal/draft"
 )
 
 // A Spool keeps what went by in a stream, in a temporary file that nobody else
@@ -11,7 +13,7 @@ type Spool struct{ file *os.File }
 
 // NewSpool returns an empty spool in the temporary folder.
 func NewSpool() (*Spool, error) {
-	f, err := createUnlinked()
+	f, err := draft.Scratch()
 	if err != nil {
 		return nil, fmt.Errorf("making a temporary file for the image's content: %w", err)
 	}

@@ -1,4 +1,4 @@
-package layer
+package draft
 
 import (
 	"errors"
@@ -7,10 +7,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// createUnlinked makes a temporary file that the system deletes when it is
-// closed, for whatever reason.
-func createUnlinked() (*os.File, error) {
-	f, err := os.CreateTemp("", "peel-*")
+// scratch has the system delete the file when it is closed.
+func scratch(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, "peel-*")
 	if err != nil {
 		return nil, err
 	}

@@ -1,15 +1,15 @@
 //go:build !windows
 
-package layer
+package draft
 
 import (
 	"errors"
 	"os"
 )
 
-// createUnlinked makes a temporary file whose name is gone at once.
-func createUnlinked() (*os.File, error) {
-	f, err := os.CreateTemp("", "peel-*")
+// unlinked makes a file whose name is gone at once.
+func unlinked(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, "peel-*")
 	if err != nil {
 		return nil, err
 	}
