@@ -3,6 +3,7 @@ package layer
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -110,5 +111,42 @@ func TestEntriesShareDirectories(t *testing.T) {
 	}
 	if got, want := strings.Join(dirs, " "), " a/ a/b/ a/b/c/ a/d/"; got != want {
 		t.Errorf("the directories are %q, want %q", got, want)
+	}
+}
+
+// The entries of all layers share one budget, which counts what is kept: a name's
+// directory and a label that all files have are kept once.
+func TestBudget(t *testing.T) {
+	label := map[string]string{"security.selinux": strings.Repeat("x", 1000)}
+	deep := strings.Repeat("deep/", 1000)
+	for _, c := range []struct {
+		name string
+		make func(i int) Record
+		ok   bool
+	}{
+		{"one directory", func(i int) Record { return Record{Name: fmt.Appendf(nil, "%s%d", deep, i)} }, true},
+		{"one label", func(i int) Record { return Record{Name: fmt.Appendf(nil, "%d", i), Xattrs: maps.Clone(label)} }, true},
+		{"long names", func(i int) Record { return Record{Name: fmt.Appendf(nil, "%d%s", i, deep)} }, false},
+		{"long targets", func(int) Record {
+			return Record{Name: []byte("a"), Type: Symlink, Link: []byte(deep)}
+		}, false},
+		{"attributes", func(i int) Record {
+			return Record{Name: []byte("a"), Xattrs: map[string]string{"user.a": fmt.Sprint(i, deep)}}
+		}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			budget := NewBudget(1 << 20)
+			var err error
+			for range 4 { // layers
+				e := &Entries{budget: budget}
+				for i := 0; i < 500 && err == nil; i++ {
+					r := c.make(i)
+					err = e.Add(&r)
+				}
+			}
+			if c.ok && err != nil || !c.ok && (err == nil || !strings.Contains(err.Error(), "more than 1 MiB of memory")) {
+				t.Errorf("error %v", err)
+			}
+		})
 	}
 }

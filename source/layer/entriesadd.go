@@ -100,15 +100,13 @@ func (e *Entries) Add(h *Record) error {
 	if h.Nsec != 0 {
 		e.setNsec(e.count-1, h.Nsec)
 	}
-	return e.charge(h)
+	return e.charge(int64(len(base) + len(h.Link)))
 }
 
-// charge charges the budget with what an entry takes, in steps.
-func (e *Entries) charge(h *Record) error {
-	e.owed += entryCost + int64(len(h.Name)) + int64(len(h.Link))
-	for key, value := range h.Xattrs {
-		e.owed += xattrCost + int64(len(key)) + int64(len(value))
-	}
+// charge charges the budget in steps: with an entry's so many bytes of text, and
+// with what its directory and its attributes have come to.
+func (e *Entries) charge(text int64) error {
+	e.owed += entryCost + text
 	if e.owed < chargeStep {
 		return nil
 	}
@@ -131,6 +129,10 @@ func cutName(name []byte) (dir, base []byte, slash bool) {
 func (e *Entries) addRare(x *rareAttrs) {
 	if n := len(e.rare); n > 0 && len(x.xattrs) > 0 && maps.Equal(e.rare[n-1].xattrs, x.xattrs) {
 		x.xattrs = e.rare[n-1].xattrs // a label that every file has is kept once
+	} else {
+		for key, value := range x.xattrs {
+			e.owed += xattrCost + int64(len(key)) + int64(len(value))
+		}
 	}
 	e.rare = append(e.rare, *x)
 }
@@ -171,6 +173,7 @@ func (e *Entries) directory(name []byte) (dir uint32, ok bool) {
 		}
 		above.path = above.path[:len(above.path)-1]
 	}
+	e.owed += int64(len(name))
 	place, ok := e.text.add(name)
 	dir = uint32(len(e.dirs))
 	e.dirs = append(e.dirs, place)
