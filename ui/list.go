@@ -73,7 +73,7 @@ func (s *scroller) resize(rows, page int) {
 	s.scrollBy(0)
 }
 
-// by moves what is shown by n lines.
+// scrollBy moves what is shown by n lines.
 func (s *scroller) scrollBy(n int) { s.top = max(min(s.top+n, s.rows-s.page), 0) }
 
 // key scrolls if that is what the key asks for.

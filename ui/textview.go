@@ -24,7 +24,7 @@ type textView struct {
 	want *goal // where to go, once that is known; nil: nowhere
 	hit  bool  // it is something that was found: to be seen as a whole
 
-	folded map[int64][]fold // by row, of those that have been on the screen
+	folded foldCache
 }
 
 // row returns row r if it is held.
@@ -59,18 +59,33 @@ func (t *textView) folds(p *viewer, r int64) []fold {
 	if !p.wrap || row == nil {
 		return []fold{{}}
 	}
-	if f, ok := t.folded[r]; ok {
-		return f
+	key := foldKey{&t.rows[0], len(t.rows), t.room(p)}
+	if t.folded.key != key || len(t.folded.byRow) > 4*piecesLeast {
+		t.folded = foldCache{key, map[int64][]fold{}}
 	}
-	if t.folded == nil || len(t.folded) > 4*piecesLeast {
-		t.folded = map[int64][]fold{}
+	f, ok := t.folded.byRow[r]
+	if !ok {
+		f = p.lk.folds(row.text, key.room)
+		t.folded.byRow[r] = f
 	}
-	f := p.lk.folds(row.text, t.room(p))
-	t.folded[r] = f
 	return f
 }
 
-// by scrolls by n rows of the screen.
+// A foldCache is where rows are broken that have been on the screen.
+type foldCache struct {
+	key   foldKey
+	byRow map[int64][]fold
+}
+
+// A foldKey is what folds depend on: they hold for these rows, broken to this
+// width.
+type foldKey struct {
+	first *piece
+	rows  int
+	room  int // columns
+}
+
+// scrollBy scrolls by n rows of the screen.
 func (t *textView) scrollBy(p *viewer, n int) {
 	t.want = nil
 	t.sub += n
@@ -238,7 +253,7 @@ func (msg piecesMsg) update() tea.Cmd {
 	}
 	t := &p.text
 	if len(msg.rows) > 0 {
-		t.rows, t.first, t.folded = msg.rows, msg.rows[0].row, nil
+		t.rows, t.first = msg.rows, msg.rows[0].row
 	}
 	if t.want != nil && *t.want == msg.goal {
 		t.arrive(p, msg.at)

@@ -108,9 +108,6 @@ func (p *viewer) adopt(s *snapshot) tea.Cmd { //nolint:unparam // as every adopt
 func (p *viewer) restyle() {}
 
 func (p *viewer) resize(w, h int) {
-	if w != p.wide {
-		p.text.folded = nil
-	}
 	p.wide, p.high = w, h
 	p.settle()
 }
@@ -190,7 +187,7 @@ func (p *viewer) mouse(msg tea.MouseMsg, _, _ int) tea.Cmd {
 	return p.follow()
 }
 
-// by scrolls by n rows.
+// scrollBy scrolls by n rows.
 func (p *viewer) scrollBy(n int) {
 	if p.hex {
 		p.bytes.scrollBy(p, n)
@@ -230,9 +227,8 @@ func (p *viewer) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		p.text.aside(p, sideStep)
 	case keys.numbering.matches(k):
 		p.numbers = !p.numbers
-		p.text.folded = nil
 	case keys.wrapLines.matches(k):
-		p.wrap, p.text.x, p.text.sub, p.text.folded = !p.wrap, 0, 0, nil
+		p.wrap, p.text.x, p.text.sub = !p.wrap, 0, 0
 	case keys.asHex.matches(k):
 		p.turn()
 	case keys.goTo.matches(k):

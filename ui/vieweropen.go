@@ -85,7 +85,7 @@ func (msg openedMsg) update() tea.Cmd {
 		p.hex = true
 	}
 	p.bytes.held, p.bytes.from = msg.bytes, 0
-	p.text.rows, p.text.first, p.text.folded = msg.rows, 0, nil
+	p.text.rows, p.text.first = msg.rows, 0
 	return tea.Batch(p.text.highlightCmd(p), p.follow())
 }
 
