@@ -44,6 +44,9 @@ func build(t *testing.T) string {
 var unused = func() {}
 
 func TestMain(m *testing.M) {
+	if os.Getenv(noisy) != "" {
+		os.Exit(runNoisy(os.Args[1:]))
+	}
 	code := m.Run()
 	unused()
 	os.Exit(code)

@@ -10,9 +10,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/charmbracelet/x/term"
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 
@@ -22,10 +24,12 @@ import (
 // A silentTerminal shows nothing, and answers nothing that a program asks it: its
 // colours, its size, what it can do.
 type silentTerminal struct {
-	tty   *os.File
-	ended chan error
+	tty    *os.File
+	before *term.State // of the terminal, before the program had it
+	ended  chan error
 
 	gone    atomic.Bool
+	paused  atomic.Bool // what is written is not read
 	reading sync.WaitGroup
 
 	mu    sync.Mutex
@@ -37,15 +41,19 @@ func startSilent(t *testing.T, command *exec.Cmd) *silentTerminal {
 	if command.Env == nil {
 		command.Env = append(os.Environ(), "TERM=xterm-256color", "LC_ALL=C.UTF-8", "XDG_CACHE_HOME="+t.TempDir())
 	}
-	tty, err := pty.StartWithSize(command, &pty.Winsize{Cols: 100, Rows: 30})
+	tty, before, err := startOnTerminal(command)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &silentTerminal{tty: tty, ended: make(chan error, 1)}
+	s := &silentTerminal{tty: tty, before: before, ended: make(chan error, 1)}
 	s.reading.Go(func() {
 		b := make([]byte, 1<<16)
 		fds := []unix.PollFd{{Fd: int32(tty.Fd()), Events: unix.POLLIN}}
 		for !s.gone.Load() { // a read under way would keep the terminal open
+			if s.paused.Load() {
+				time.Sleep(10 * time.Millisecond)
+				continue
+			}
 			if n, err := unix.Poll(fds, 50); n == 0 || err != nil {
 				continue
 			}
@@ -64,6 +72,37 @@ func startSilent(t *testing.T, command *exec.Cmd) *silentTerminal {
 		s.close()
 	})
 	return s
+}
+
+// startOnTerminal starts a command on a new terminal, and returns the state that
+// this was in.
+func startOnTerminal(command *exec.Cmd) (*os.File, *term.State, error) {
+	tty, other, err := pty.Open()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer other.Close() // the command has its own
+	if err := pty.Setsize(tty, &pty.Winsize{Cols: 100, Rows: 30}); err != nil {
+		return nil, nil, err
+	}
+	before, err := term.GetState(tty.Fd())
+	if err != nil {
+		return nil, nil, err
+	}
+	command.Stdin, command.Stdout, command.Stderr = other, other, other
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	return tty, before, command.Start()
+}
+
+// pause has what is written not be read any more, or be read again.
+func (s *silentTerminal) pause(on bool) { s.paused.Store(on) }
+
+// send types text.
+func (s *silentTerminal) send(t *testing.T, text string) {
+	t.Helper()
+	if _, err := s.tty.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // close is what happens when a connection breaks.

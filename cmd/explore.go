@@ -46,8 +46,9 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 	}
 	opts := a.options(false, nil)
 	opts.ContentOnDemand = true
-	if _, ok := terminal(a.stderr); ok {
-		opts.Log = nil // the screen is there
+	if tty, ok := terminal(a.stderr); ok { // the screen is there
+		opts.Log = nil
+		defer holdStderr(tty)()
 	}
 	var on held
 	open := func(ref string) ui.Loader {

@@ -12,12 +12,13 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/term"
 
 	"github.com/peelhq/peel/analyze"
 )
 
-// ErrInterrupted is what Run returns when ctrl+c, or an interrupt from
-// outside, ended it before the image was read.
+// ErrInterrupted is what Run returns when ctrl+c ended it before the image was
+// read.
 var ErrInterrupted = errors.New("interrupted")
 
 var errNothing = errors.New("there is nothing to show")
@@ -59,17 +60,23 @@ type Options struct {
 // and show with what has been read so far (see analyze.Watch).
 type Loader func(ctx context.Context, progress func(Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error)
 
-// loadGrace is how long Run waits, once the terminal is restored, for a Load
-// whose context has been cancelled.
-const loadGrace = 5 * time.Second
+// How long Run waits, once the terminal is restored, for a Load and a task whose
+// contexts have been cancelled: after the reader has quit, and when ctx has been
+// cancelled, which is in a hurry.
+const (
+	quitGrace   = 5 * time.Second
+	cancelGrace = 300 * time.Millisecond
+)
 
 // Run opens the screen, and returns when the reader quits. The terminal is then
 // as it was before.
 //
 // Run returns nil when the reader quits, also while the image is still being
 // read; the error of Load as it is; ErrInterrupted after ctrl+c while loading;
-// ctx's error when that is cancelled. When it returns, Load has returned too,
-// unless it does not heed its context within a few seconds.
+// ctx's error when that is cancelled: within a second, also on a terminal that
+// nobody reads any more. Signals are the caller's: Run heeds ctx alone. When it
+// returns, Load has returned too, unless it does not heed its context within a few
+// seconds, or that second.
 func Run(ctx context.Context, o Options) error {
 	if o.Environ == nil {
 		o.Environ = os.Environ()
@@ -84,40 +91,74 @@ func Run(ctx context.Context, o Options) error {
 		o.Open = func(ref string) Loader { return guarded(loads, open(ref)) }
 	}
 
-	opts := []tea.ProgramOption{tea.WithContext(ctx), tea.WithEnvironment(o.Environ)}
-	if o.Input != nil {
-		opts = append(opts, tea.WithInput(o.Input))
-	}
-	if o.Output != nil {
-		opts = append(opts, tea.WithOutput(o.Output))
-	}
 	m := newModel(loadCtx, o)
-	if m.noColor { // whatever the value of NO_COLOR
-		opts = append(opts, tea.WithColorProfile(colorprofile.ASCII))
+	err := m.run(ctx)
+	grace := quitGrace
+	if ctx.Err() != nil {
+		grace = cancelGrace
 	}
-	_, err := tea.NewProgram(m, opts...).Run()
-	loading := m.reading()
-
 	cancel()
 	loads.close()
-	select { // their contexts are cancelled
-	case <-loads.idle:
-	case <-time.After(loadGrace):
+	late := time.After(grace)
+	for _, idle := range []<-chan struct{}{loads.idle, m.tasks.idle()} { // their contexts are cancelled
+		select {
+		case <-idle:
+			continue
+		case <-late:
+		}
+		break
 	}
-	m.tasks.end()
 	switch {
-	case m.err != nil:
-		return m.err
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.Is(err, tea.ErrInterrupted) && loading:
-		return ErrInterrupted
-	case errors.Is(err, tea.ErrInterrupted):
-		return nil
+	case m.err != nil:
+		return m.err
 	case err != nil:
 		return fmt.Errorf("running the screen: %w", err)
 	}
 	return nil
+}
+
+// run runs the model until the reader quits or ctx ends, and restores the terminal.
+func (m *model) run(ctx context.Context) error {
+	o := m.options
+	opts := []tea.ProgramOption{tea.WithContext(ctx), tea.WithEnvironment(o.Environ), tea.WithoutSignalHandler()}
+	if o.Input != nil {
+		opts = append(opts, tea.WithInput(o.Input))
+	}
+	if m.noColor { // whatever the value of NO_COLOR
+		opts = append(opts, tea.WithColorProfile(colorprofile.ASCII))
+	}
+	out := o.Output
+	if out == nil {
+		out = os.Stdout
+	}
+	tty, ok := out.(*os.File)
+	if !ok || !term.IsTerminal(tty.Fd()) {
+		_, err := tea.NewProgram(m, append(opts, tea.WithOutput(out))...).Run()
+		return err
+	}
+	t := newTerminal(tty)
+	defer t.close()
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		select {
+		case <-ended:
+			return
+		case <-ctx.Done():
+		}
+		select {
+		case <-ended:
+		case <-time.After(endGrace):
+			t.abandon()
+		}
+	}()
+	_, err := tea.NewProgram(m, append(opts, tea.WithOutput(t))...).Run()
+	if t.isAbandoned() {
+		t.leave()
+	}
+	return err
 }
 
 // guarded returns a load that does not begin once the gate is closed.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -98,15 +97,13 @@ func (msg taskMsg) update(m *model) tea.Cmd {
 // middle of one.
 type taskGroup struct{ sync.WaitGroup }
 
-// end waits for them, whose contexts are cancelled, for as long as loadGrace.
-func (g *taskGroup) end() {
+// idle returns a channel that is closed once none is under way. None may begin any
+// more.
+func (g *taskGroup) idle() <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		g.Wait()
 		close(done)
 	}()
-	select {
-	case <-done:
-	case <-time.After(loadGrace):
-	}
+	return done
 }

@@ -1,0 +1,65 @@
+//go:build unix
+
+package cmd
+
+import (
+	"io"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxHeld is how much of what is written to standard error while the screen is on
+// is shown afterwards, in bytes: the last of it.
+const maxHeld = 64 << 10
+
+// holdStderr keeps what is written to standard error, by whatever part of the
+// program, off the screen that is on the same terminal: it is shown once release is
+// called. A trace of a crash goes to the terminal at once. If something fails,
+// standard error stays as it is.
+func holdStderr(stderr *os.File) (release func()) {
+	fd := int(stderr.Fd())
+	own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return func() {}
+	}
+	terminal := os.NewFile(uintptr(own), stderr.Name())
+	r, w, err := os.Pipe()
+	if err != nil {
+		_ = terminal.Close() // nothing was written
+		return func() {}
+	}
+	if err := unix.Dup2(int(w.Fd()), fd); err != nil {
+		_, _, _ = r.Close(), w.Close(), terminal.Close() // nothing was written
+		return func() {}
+	}
+	_ = w.Close() // the copy is there
+	_ = debug.SetCrashOutput(terminal, debug.CrashOptions{})
+
+	var held tail
+	var reading sync.WaitGroup
+	reading.Go(func() { _, _ = io.Copy(&held, r) })
+	return func() {
+		_ = unix.Dup2(own, fd)
+		_ = debug.SetCrashOutput(nil, debug.CrashOptions{})
+		// The pipe has ended, unless a program that was started has it as well.
+		_ = r.SetReadDeadline(time.Now().Add(time.Second / 10))
+		reading.Wait()
+		_, _ = terminal.Write(held.b)
+		_, _ = r.Close(), terminal.Close()
+	}
+}
+
+// tail holds the last maxHeld bytes that are written to it, at least.
+type tail struct{ b []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.b = append(t.b, p...)
+	if n := len(t.b) - maxHeld; n > maxHeld {
+		t.b = append(t.b[:0], t.b[n:]...)
+	}
+	return len(p), nil
+}
