@@ -65,7 +65,7 @@ type Loader func(ctx context.Context, progress func(Progress), show func(*analyz
 // cancelled, which is in a hurry.
 const (
 	quitGrace   = 5 * time.Second
-	cancelGrace = 300 * time.Millisecond
+	cancelGrace = 200 * time.Millisecond
 )
 
 // Run opens the screen, and returns when the reader quits. The terminal is then

@@ -10,12 +10,13 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
+// How long the end takes at most, with cancelGrace half a second.
 const (
 	// endGrace is how long the screen has to close by itself once the program is
 	// to end; then the terminal is restored without waiting for it.
-	endGrace = 250 * time.Millisecond
+	endGrace = 150 * time.Millisecond
 	// leaveGrace is how long the terminal then has to take what restores it.
-	leaveGrace = 200 * time.Millisecond
+	leaveGrace = 100 * time.Millisecond
 	// maxWrite is how much is written to a terminal at once, in bytes: less than
 	// what Linux takes without anybody reading it, of a terminal that has been
 	// emptied.
