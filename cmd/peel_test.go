@@ -36,7 +36,7 @@ func withCache(m *testing.M) int {
 	if err := os.Setenv("XDG_CACHE_HOME", dir); err != nil {
 		panic(err)
 	}
-	return m.Run()
+	return testkit.Run(m)
 }
 
 // result is what a run of the program came to.

@@ -5,14 +5,20 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"fmt"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
 
+// gzipWriters are kept: one is large, and most of what is packed is small.
+var gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
+
 // Gzip returns b as one gzip member.
 func Gzip(b []byte) []byte {
 	var buf bytes.Buffer
-	w := gzip.NewWriter(&buf)
+	w := gzipWriters.Get().(*gzip.Writer)
+	defer gzipWriters.Put(w)
+	w.Reset(&buf)
 	w.Write(b) // into memory: cannot fail
 	w.Close()
 	return buf.Bytes()

@@ -2,6 +2,7 @@ package layer
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -34,13 +35,39 @@ func FuzzEntries(f *testing.F) {
 	})
 }
 
+// fuzzBuffer is used again: to make it takes longer than to read a layer of a few
+// kilobytes.
+var fuzzBuffer = bufio.NewReaderSize(nil, streamBuffer)
+
+// cutUp hands out bytes in pieces of all small sizes.
+type cutUp struct {
+	b []byte
+	n int
+}
+
+func (c *cutUp) next() ([]byte, error) {
+	if len(c.b) == 0 {
+		return nil, io.EOF
+	}
+	c.n = c.n*7%1021 + 1
+	piece := c.b[:min(c.n, len(c.b))]
+	c.b = c.b[len(piece):]
+	return piece, nil
+}
+
 func compareWithTar(t *testing.T, b []byte) {
 	ctx := context.Background()
 	l := plainTar{&blob{r: bytes.NewReader(b), size: int64(len(b))}}
 	bySkipping, skipErr := l.Scan(ctx, ScanOptions{})
-	byReading, readErr := scanTar(ctx, newStreamInput(bytes.NewReader(b)), false, &ScanOptions{})
-	if (skipErr == nil) != (readErr == nil) || skipErr == nil && bySkipping.Entries.Len() != byReading.Entries.Len() {
-		t.Fatalf("seeking: %v, reading: %v", skipErr, readErr)
+	fuzzBuffer.Reset(bytes.NewReader(b))
+	for name, in := range map[string]input{
+		"reading":   &streamInput{r: fuzzBuffer},
+		"in pieces": &pieceInput{src: &cutUp{b: b}},
+	} {
+		other, err := scanTar(ctx, in, false, &ScanOptions{})
+		if (skipErr == nil) != (err == nil) || err == nil && bySkipping.Entries.Len() != other.Entries.Len() {
+			t.Fatalf("seeking: %v, %s: %v", skipErr, name, err)
+		}
 	}
 	want, contents, err := readTar(b)
 	if err != nil {
