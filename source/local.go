@@ -124,8 +124,8 @@ func (l *lister) podmanWithout(ctx context.Context, reason error) ([]LocalImage,
 	}
 	images, err := l.podmanStored(ctx)
 	switch {
-	case err == nil:
-		return images, unread
+	case err == nil || len(images) > 0:
+		return images, errors.Join(err, unread)
 	case errors.Is(reason, ErrNoEngine):
 		reason = errors.Join(fmt.Errorf("podman: %w", ErrNoEngine), unread)
 	}

@@ -4,8 +4,12 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/peelhq/peel/source/engine"
@@ -86,6 +90,9 @@ func (l *lister) containerdDetails(ctx context.Context, root string, images []Lo
 			im.Layers, im.Platform, im.Created = same.Layers, same.Platform, same.Created
 			continue
 		}
+		if len(known) == maxDetailsOpened {
+			return
+		}
 		opened, err := o.containerdImage(ctx, root, im.ID, engine.Image{ID: im.ID})
 		if err != nil {
 			l.Log.Debug("an image's manifest is not read", "id", im.ID, "error", err)
@@ -112,8 +119,16 @@ func podmanConfig(id string) string {
 	return "overlay-images/" + digestHex(id) + "/=" + base64.StdEncoding.EncodeToString([]byte(id))
 }
 
+// Bounds on what is read to complete a list: bytes of configs, and images of
+// containerd, each of which takes an index, a manifest and a config.
+const (
+	maxDetails       = 256 << 20
+	maxDetailsOpened = 10_000
+)
+
 // details completes images by their configs, which are in the file of that name
-// below root. What cannot be read, or is not that image's config, adds nothing.
+// below root. What cannot be read, or is not that image's config, adds nothing;
+// nor does anything beyond maxDetails.
 func (l *lister) details(ctx context.Context, root string, images []LocalImage, file func(id string) string) {
 	store, err := os.OpenRoot(root)
 	if err != nil {
@@ -121,29 +136,35 @@ func (l *lister) details(ctx context.Context, root string, images []LocalImage, 
 		return
 	}
 	defer store.Close()
-	read := map[string]*configFile{}
+	known := map[string]LocalImage{} // by ID; without details where nothing could be read
+	bytes := 0
 	for i := range images {
 		im := &images[i]
-		if ctx.Err() != nil {
+		if same, ok := known[im.ID]; ok {
+			im.Layers, im.Platform, im.Created = same.Layers, same.Platform, same.Created
+			continue
+		}
+		if ctx.Err() != nil || bytes > maxDetails {
 			return
 		}
 		if digestHex(im.ID) == "" {
 			continue
 		}
-		config, known := read[im.ID]
-		if !known {
-			var text []byte
-			if text, err = storedConfig(store, im.ID, file(im.ID)); err == nil {
-				config, err = parseConfig(text)
-			}
-			if err != nil {
-				l.Log.Debug("an image's config is not read", "id", im.ID, "error", err)
-			}
-			read[im.ID] = config
+		text, err := readStored(store, file(im.ID), maxDocument)
+		bytes += len(text)
+		if err == nil {
+			err = verifyConfig(im.ID, file(im.ID), text)
 		}
-		if config != nil {
+		var config *configFile
+		if err == nil {
+			config, err = parseConfig(text)
+		}
+		if err != nil {
+			l.Log.Debug("an image's config is not read", "id", im.ID, "error", err)
+		} else {
 			im.describe(config)
 		}
+		known[im.ID] = *im
 	}
 }
 
@@ -180,53 +201,59 @@ func (l *lister) podmanStored(ctx context.Context) ([]LocalImage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &storeImage{root: root, log: l.Log}
-	defer func() { _ = s.close() }()
-	var listed []storedImage
-	if err := s.list("overlay-images/images.json", &listed); err != nil {
-		return nil, err
-	}
-	var layers []storedLayer
-	if err := s.list("overlay-layers/layers.json", &layers); err != nil && !errors.Is(err, os.ErrNotExist) {
+	defer root.Close()
+	layers, err := layersByID(ctx, root)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	sizes := stackSizes(layers)
 	var out []LocalImage
-	for _, stored := range listed {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
+	more := false
+	err = eachStored(ctx, root, podmanImages, func(stored *storedImage) {
 		im := LocalImage{Engine: "podman", ID: "sha256:" + stored.ID, Size: -1, Layers: -1}
 		if digestHex(im.ID) == "" {
-			continue
+			return
 		}
 		if size, ok := sizes(stored.Layer); ok {
 			im.Size = size
 		}
-		out = append(out, im.each(stored.Names)...)
+		names := im.each(stored.Names)
+		if more = more || len(out)+len(names) > engine.MaxListed; !more {
+			out = append(out, names...)
+		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	l.details(ctx, dir, out, podmanConfig)
+	if more {
+		return out, fmt.Errorf("podman's store: only the first %d of its images are listed", len(out))
+	}
 	return out, nil
 }
 
 // stackSizes returns a function that adds up the tars of a layer and of all
-// below it; it reports false where one is missing.
-func stackSizes(layers []storedLayer) func(top string) (int64, bool) {
-	byID := map[string]*storedLayer{}
-	for i := range layers {
-		byID[layers[i].ID] = &layers[i]
-	}
+// below it; it reports false where one is missing. What is known of a stack is
+// kept, so that all stacks together take one walk over the layers.
+func stackSizes(layers map[string]storedLayer) func(top string) (int64, bool) {
+	known := map[string]int64{"": 0} // -1: not known
 	return func(top string) (size int64, ok bool) {
-		for range len(layers) + 1 { // parents may be a circle
-			if top == "" {
-				return size, true
+		var walk []string // layers whose stacks are not known yet, the topmost first
+		for id := top; ; {
+			if _, ok := known[id]; ok {
+				break
 			}
-			l, known := byID[top]
-			if !known || l.DiffSize < 0 {
-				return 0, false
-			}
-			size, top = size+l.DiffSize, l.Parent
+			known[id] = -1 // parents may be a circle
+			walk = append(walk, id)
+			id = layers[id].Parent
 		}
-		return 0, false
+		for _, id := range slices.Backward(walk) {
+			l, listed := layers[id]
+			below := known[l.Parent]
+			if listed && below >= 0 && l.DiffSize >= 0 && l.DiffSize <= math.MaxInt64-below {
+				known[id] = below + l.DiffSize
+			}
+		}
+		return max(known[top], 0), known[top] >= 0
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -166,11 +167,14 @@ func TestPodmanLists(t *testing.T) {
 }
 
 func TestStackSizes(t *testing.T) {
-	sizes := stackSizes([]storedLayer{
-		{ID: "a", DiffSize: 1}, {ID: "b", Parent: "a", DiffSize: 2}, {ID: "lost", Parent: "x", DiffSize: 4},
-		{ID: "loop", Parent: "pool", DiffSize: 1}, {ID: "pool", Parent: "loop", DiffSize: 1}, {ID: "odd", DiffSize: -1},
+	sizes := stackSizes(map[string]storedLayer{
+		"a": {DiffSize: 1}, "b": {Parent: "a", DiffSize: 2}, "lost": {Parent: "x", DiffSize: 4},
+		"loop": {Parent: "pool", DiffSize: 1}, "pool": {Parent: "loop", DiffSize: 1}, "odd": {DiffSize: -1},
+		"huge": {Parent: "b", DiffSize: math.MaxInt64},
 	})
-	for top, want := range map[string]string{"": "0 true", "a": "1 true", "b": "3 true", "lost": "0 false", "loop": "0 false", "odd": "0 false"} {
+	for top, want := range map[string]string{
+		"": "0 true", "a": "1 true", "b": "3 true", "lost": "0 false", "loop": "0 false", "pool": "0 false", "odd": "0 false", "huge": "0 false", "none": "0 false",
+	} {
 		size, ok := sizes(top)
 		if got := fmt.Sprint(size, ok); got != want {
 			t.Errorf("%q: %s, want %s", top, got, want)

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -39,8 +40,13 @@ const (
 // as it was expected sends the reader to the engine's API,
 // which gives the same image. Nothing is written or locked.
 
-// maxStoreFile bounds what is read of a store's small files, in bytes.
-const maxStoreFile = 64 << 20
+// Bounds on a store's own files, in bytes, and on the rows of its lists.
+const (
+	maxStoreText = 4 << 10  // a digest, the name of a folder
+	maxStoreList = 64 << 20 // podman's images.json and layers.json: 100,000 layers
+	maxStoreRows = 200_000
+	maxRowNames  = 10_000 // of one image
+)
 
 // plainName is the form of the names that a store's own folders have. It leaves
 // out whatever could lead elsewhere.
@@ -52,7 +58,7 @@ func (o *opener) fromStore(ctx context.Context, e engine.Engine, ref string, inf
 		return nil, fmt.Errorf("the engine does not answer at a socket of this machine")
 	}
 	if e.Name() == "podman" {
-		return o.scanStore(ctx, "podman://"+ref, func() (*Image, error) { return o.podmanImage(info.ID, ref) })
+		return o.scanStore(ctx, "podman://"+ref, func() (*Image, error) { return o.podmanImage(ctx, info.ID, ref) })
 	}
 	return o.scanStore(ctx, "docker://"+ref, func() (*Image, error) { return o.dockerImage(ctx, e, ref, info) })
 }
@@ -120,31 +126,104 @@ func digestHex(s string) string {
 
 // storedConfig reads a config that must be the one with that digest.
 func storedConfig(root *os.Root, id, name string) ([]byte, error) {
-	text, err := readStored(root, name)
+	text, err := readStored(root, name, maxDocument)
 	if err != nil {
 		return nil, err
 	}
-	if got := digestOfBytes(text); got != id {
-		return nil, fmt.Errorf("the config of image %s has the digest %s", id, got)
-	}
-	return text, nil
+	return text, verifyConfig(id, name, text)
 }
 
-// readStored reads a small file of a store.
-func readStored(root *os.Root, name string) ([]byte, error) {
-	f, size, err := openStored(root, name)
+// verifyConfig says what is wrong with the text of a file if it is not the config
+// with that digest.
+func verifyConfig(id, name string, text []byte) error {
+	if got := digestOfBytes(text); got != id {
+		return fmt.Errorf("%s: the config of image %s has the digest %s", name, id, got)
+	}
+	return nil
+}
+
+// readStored reads a file of a store that has at most limit bytes.
+func readStored(root *os.Root, name string, limit int64) ([]byte, error) {
+	f, err := openBounded(root, name, limit)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if size > maxStoreFile {
-		return nil, fmt.Errorf("%s: %d bytes, more than the %d that are read of such a file", name, size, maxStoreFile)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxStoreFile))
+	size := f.N
+	text, err := io.ReadAll(f)
 	if err == nil && int64(len(text)) != size {
 		err = fmt.Errorf("%s: it changes while it is read", name)
 	}
 	return text, err
+}
+
+// A boundedFile is a file of which no more is read than it had when it was opened.
+type boundedFile struct {
+	io.LimitedReader
+	io.Closer
+}
+
+// openBounded opens a file of a store that has at most limit bytes.
+func openBounded(root *os.Root, name string, limit int64) (*boundedFile, error) {
+	f, size, err := openStored(root, name)
+	if err != nil {
+		return nil, err
+	}
+	if size > limit {
+		return nil, errors.Join(fmt.Errorf("%s: %d bytes, more than the %d that are read of such a file", name, size, limit), f.Close())
+	}
+	return &boundedFile{io.LimitedReader{R: f, N: size}, f}, nil
+}
+
+// eachStored calls fn with each row of a list in JSON that a store keeps. The
+// list is not held in memory.
+func eachStored[T any](ctx context.Context, root *os.Root, name string, fn func(row *T)) error {
+	f, err := openBounded(root, name, maxStoreList)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	err = eachElement(f, maxStoreRows, func(row *T) error {
+		fn(row)
+		return ctx.Err()
+	})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, io.EOF):
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// eachElement calls fn with each element of a list in JSON, which has at most
+// limit elements.
+func eachElement[T any](r io.Reader, limit int, fn func(*T) error) error {
+	list := json.NewDecoder(r)
+	begin, err := list.Token()
+	switch {
+	case err != nil:
+		return err
+	case begin != json.Delim('['):
+		return errors.New("not a list")
+	}
+	for n := 0; list.More(); n++ {
+		if n == limit {
+			return fmt.Errorf("a list of more than %d", limit)
+		}
+		var element T
+		if err := list.Decode(&element); err != nil {
+			return err
+		}
+		if err := fn(&element); err != nil {
+			return err
+		}
+	}
+	_, err = list.Token()
+	return err
 }
 
 // openStored opens a regular file below root, through no link that leads out of

@@ -91,7 +91,7 @@ func (s *storeImage) docker(driver, top string, info engine.Image, wanted string
 	}
 	config, err := parseConfig(text)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", dockerConfig(driver, info.ID), err)
 	}
 	// An engine may have been asked what it has for another platform.
 	want, err := wantedPlatform(wanted)
@@ -123,10 +123,10 @@ func (s *storeImage) docker(driver, top string, info engine.Image, wanted string
 	}
 	if top != "" {
 		if len(layers) == 0 {
-			return nil, fmt.Errorf("the engine keeps the topmost layer in %s, the config names none", top)
+			return nil, fmt.Errorf("the engine keeps the topmost layer in %q, the config names none", top)
 		}
 		if last := layers[len(layers)-1]; last.dir != driver+"/"+top+"/diff" {
-			return nil, fmt.Errorf("the engine keeps the topmost layer in %s, the store in %s", top, last.dir)
+			return nil, fmt.Errorf("the engine keeps the topmost layer in %q, the store in %q", top, last.dir)
 		}
 	}
 	return describeStored(info.ID, text, layers)
@@ -144,7 +144,7 @@ func (s *storeImage) dockerLayer(base, driver, chainID, diffID, parent string) (
 		if name == "parent" && parent == "" {
 			continue
 		}
-		text, err := readStored(s.root, folder+name)
+		text, err := readStored(s.root, folder+name, maxStoreText)
 		if err != nil {
 			return nil, err
 		}

@@ -76,14 +76,17 @@ func (f *storeFiles) entries(ctx context.Context, o layer.ScanOptions) (*Entries
 	defer packed.Close()
 	z, err := layer.Unpack(layer.Gzip, progressReader{ctx, packed, o.Progress})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", f.split, err)
 	}
 	defer z.Close()
 	e, size, err := layer.ScanSplit(ctx, z, o.Budget)
 	if err == nil && f.tarSize >= 0 && size != f.tarSize {
 		err = fmt.Errorf("the tar-split is of %d bytes, the layer has %d", size, f.tarSize)
 	}
-	return e, err
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.split, err)
+	}
+	return e, nil
 }
 
 // Open returns the content of entry i from the engine's folder; what is not there

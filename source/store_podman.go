@@ -1,8 +1,8 @@
 package source
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -22,7 +22,7 @@ func openPodman(ctx context.Context, o *opener, ref string) (*Image, error) {
 	if engine.PodmanNamed() || ctx.Err() != nil || o.Via == ViaAPI {
 		return nil, err
 	}
-	im, storeErr := o.scanStore(ctx, "podman://"+ref, func() (*Image, error) { return o.podmanImage("", ref) })
+	im, storeErr := o.scanStore(ctx, "podman://"+ref, func() (*Image, error) { return o.podmanImage(ctx, "", ref) })
 	if storeErr == nil {
 		return im, nil
 	}
@@ -38,7 +38,7 @@ var errNotStored = fmt.Errorf("%w in podman's store", ErrNotFound)
 
 // podmanImage opens an image in podman's store. id is the image's, "" if no
 // service has told it.
-func (o *opener) podmanImage(id, ref string) (*Image, error) {
+func (o *opener) podmanImage(ctx context.Context, id, ref string) (*Image, error) {
 	dir, err := engine.PodmanStore()
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func (o *opener) podmanImage(id, ref string) (*Image, error) {
 		return nil, err
 	}
 	s := &storeImage{root: root, log: o.Log}
-	im, err := s.podman(id, ref, o.Platform)
+	im, err := s.podman(ctx, id, ref, o.Platform)
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -64,8 +64,22 @@ func (o *opener) podmanImage(id, ref string) (*Image, error) {
 // and layers.go; the names have not changed since its first release.
 type storedImage struct {
 	ID    string   `json:"id"`
-	Names []string `json:"names"`
+	Names rowNames `json:"names"`
 	Layer string   `json:"layer"` // the topmost; "" if the image has none
+}
+
+// rowNames are the names of one image, which are bounded in number.
+type rowNames []string
+
+// UnmarshalJSON reads a list of names, or null.
+func (n *rowNames) UnmarshalJSON(b []byte) error {
+	if bytes.Equal(b, []byte("null")) {
+		return nil
+	}
+	return eachElement(bytes.NewReader(b), maxRowNames, func(name *string) error {
+		*n = append(*n, *name)
+		return nil
+	})
 }
 
 type storedLayer struct {
@@ -75,12 +89,12 @@ type storedLayer struct {
 	DiffSize int64  `json:"diff-size"` // of the uncompressed tar, in bytes
 }
 
-func (s *storeImage) podman(id, ref, wanted string) (*Image, error) {
-	var images []storedImage
-	if err := s.list("overlay-images/images.json", &images); err != nil {
+func (s *storeImage) podman(ctx context.Context, id, ref, wanted string) (*Image, error) {
+	search := newStoredSearch(strings.TrimPrefix(id, "sha256:"), ref)
+	if err := eachStored(ctx, s.root, podmanImages, search.add); err != nil {
 		return nil, err
 	}
-	found, name, err := findStored(images, strings.TrimPrefix(id, "sha256:"), ref)
+	found, name, err := search.found()
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +108,7 @@ func (s *storeImage) podman(id, ref, wanted string) (*Image, error) {
 	}
 	config, err := parseConfig(text)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", podmanConfig(id), err)
 	}
 	want, err := wantedPlatform(wanted)
 	if err != nil {
@@ -103,7 +117,7 @@ func (s *storeImage) podman(id, ref, wanted string) (*Image, error) {
 	if want.known() && config.platform().fit(want) == 0 {
 		return nil, absent("podman's store has it for %s, not for %s", config.platform(), want)
 	}
-	layers, err := s.podmanLayers(found.Layer, config.RootFS.DiffIDs)
+	layers, err := s.podmanLayers(ctx, found.Layer, config.RootFS.DiffIDs)
 	if err != nil {
 		return nil, err
 	}
@@ -117,15 +131,28 @@ func (s *storeImage) podman(id, ref, wanted string) (*Image, error) {
 	return im, nil
 }
 
-// podmanLayers finds the layers from the topmost down.
-func (s *storeImage) podmanLayers(top string, diffIDs []string) ([]*storeFiles, error) {
-	var listed []storedLayer
-	if err := s.list("overlay-layers/layers.json", &listed); err != nil {
+// The lists of podman's store.
+const (
+	podmanImages = "overlay-images/images.json"
+	podmanLayers = "overlay-layers/layers.json"
+)
+
+// layersByID reads podman's list of layers.
+func layersByID(ctx context.Context, root *os.Root) (map[string]storedLayer, error) {
+	byID := map[string]storedLayer{}
+	err := eachStored(ctx, root, podmanLayers, func(l *storedLayer) { byID[l.ID] = *l })
+	return byID, err
+}
+
+// podmanLayers finds the layers from the topmost down. There are as many steps as
+// the config has diffIDs, whatever the list says of parents.
+func (s *storeImage) podmanLayers(ctx context.Context, top string, diffIDs []string) ([]*storeFiles, error) {
+	if err := checkLayers(len(diffIDs)); err != nil {
 		return nil, err
 	}
-	byID := map[string]*storedLayer{}
-	for i := range listed {
-		byID[listed[i].ID] = &listed[i]
+	byID, err := layersByID(ctx, s.root)
+	if err != nil {
+		return nil, err
 	}
 	layers := make([]*storeFiles, len(diffIDs))
 	for i, diffID := range slices.Backward(diffIDs) {
@@ -152,44 +179,57 @@ func (s *storeImage) podmanLayers(top string, diffIDs []string) ([]*storeFiles, 
 	return layers, nil
 }
 
-func (s *storeImage) list(name string, to any) error {
-	text, err := readStored(s.root, name)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(text, to); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
+// A storedSearch looks through podman's images for the one with an ID (in hex)
+// or, if that is "", the one that ref names: a reference, or an ID, in full or its
+// first digits.
+type storedSearch struct {
+	id, ref string
+	digits  string         // that an ID may begin with; "" if ref is no ID
+	wanted  []string       // names, the likeliest first
+	named   []*storedImage // the first image that has each of them
+	byID    *storedImage   // the first with the ID, or with its first digits
+	matches int            // how many there are of those
 }
 
-// findStored finds the image with an ID (in hex) or, if that is "", the one that
-// ref names: a reference, or an ID, in full or its first digits. name is the
-// image's full name, if ref is one.
-func findStored(images []storedImage, id, ref string) (found storedImage, name string, err error) {
-	wanted := storedNames(ref)
+func newStoredSearch(id, ref string) *storedSearch {
+	s := &storedSearch{id: id, ref: ref, wanted: storedNames(ref)}
+	s.named = make([]*storedImage, len(s.wanted))
 	hex := strings.TrimPrefix(ref, "sha256:")
-	isID := len(hex) >= 3 && strings.Trim(hex, "0123456789abcdef") == ""
-	for _, w := range wanted {
-		for _, im := range images {
-			if slices.Contains(im.Names, w) && (id == "" || im.ID == id) {
-				return im, w, nil
+	if len(hex) >= 3 && strings.Trim(hex, "0123456789abcdef") == "" {
+		s.digits = hex
+	}
+	return s
+}
+
+func (s *storedSearch) add(im *storedImage) {
+	if s.id == "" || im.ID == s.id {
+		for i, name := range s.wanted {
+			if s.named[i] == nil && slices.Contains(im.Names, name) {
+				s.named[i] = im
 			}
 		}
 	}
-	var matches []storedImage
-	for _, im := range images {
-		if im.ID == id || id == "" && isID && strings.HasPrefix(im.ID, hex) {
-			matches = append(matches, im)
+	if im.ID == s.id || s.id == "" && s.digits != "" && strings.HasPrefix(im.ID, s.digits) {
+		if s.matches++; s.matches == 1 {
+			s.byID = im
+		}
+	}
+}
+
+// found returns the image, and its full name if ref is one.
+func (s *storedSearch) found() (im *storedImage, name string, err error) {
+	for i, im := range s.named {
+		if im != nil {
+			return im, s.wanted[i], nil
 		}
 	}
 	switch {
-	case len(matches) == 1:
-		return matches[0], "", nil
-	case len(matches) > 1:
-		return storedImage{}, "", fmt.Errorf("%q are the first digits of %d images", ref, len(matches))
+	case s.matches == 1:
+		return s.byID, "", nil
+	case s.matches > 1:
+		return nil, "", fmt.Errorf("%q are the first digits of %d images", s.ref, s.matches)
 	}
-	return storedImage{}, "", fmt.Errorf("%s: %w", ref, errNotStored)
+	return nil, "", fmt.Errorf("%s: %w", s.ref, errNotStored)
 }
 
 // storedNames are the full names that ref may stand for, the likeliest first, as

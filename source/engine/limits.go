@@ -23,7 +23,7 @@ const (
 	maxHeader  = 1 << 20  // bytes of an HTTP header
 	maxAnswer  = 32 << 20 // bytes of a body that is not a stream
 	maxValues  = 3 << 20  // JSON strings in it, and objects, which count as objectCost
-	maxListed  = 100_000  // images, each counted once for each of its tags
+	MaxListed  = 100_000  // images, each counted once for each of its tags
 	maxMessage = 1000     // bytes of what an engine says in an error
 	moreZeros  = 1 << 30  // bytes that are zero, in a row, beyond an image's size
 	mostZeros  = 1 << 40  // and at most
@@ -45,7 +45,7 @@ type limits struct {
 var usual = func(a address) limits {
 	l := limits{
 		ping: pingTimeout, call: callTimeout, silence: silenceTimeout,
-		answer: maxAnswer, values: maxValues, listed: maxListed,
+		answer: maxAnswer, values: maxValues, listed: MaxListed,
 		zeros: moreZeros,
 	}
 	if a.ssh != nil { // a call may have to log in too

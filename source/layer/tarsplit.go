@@ -17,7 +17,15 @@ type splitInput struct {
 	body  int64  // and of the current body
 	at    int64
 	buf   []byte // what next returns, where it lies in several segments
+	empty int    // segments without a byte, in a row
 }
+
+// Bounds on lines that an engine does not write: segments without a byte in a
+// row, and bytes behind the tar's end.
+const (
+	maxEmptySegments = 1000
+	maxSplitPadding  = 64 << 20
+)
 
 // errBody says that a body stands where a header should be.
 var errBody = errors.New("a file where the tar-split should have a header")
@@ -32,6 +40,11 @@ func (s *splitInput) segment() error {
 		return errBody
 	}
 	s.seg = l.payload
+	if len(s.seg) > 0 {
+		s.empty = 0
+	} else if s.empty++; s.empty > maxEmptySegments {
+		return fmt.Errorf("more than %d empty segments in a tar-split", maxEmptySegments)
+	}
 	return nil
 }
 
@@ -121,8 +134,10 @@ func (s *splitInput) rest() error {
 	if s.body > 0 {
 		return errBody
 	}
-	for {
-		s.at += int64(len(s.seg))
+	for end := s.at; ; {
+		if s.at += int64(len(s.seg)); s.at-end > maxSplitPadding {
+			return fmt.Errorf("more than %d bytes behind the end of the tar", maxSplitPadding)
+		}
 		switch err := s.segment(); {
 		case err == io.EOF: //nolint:errorlint // only a bare EOF is the end
 			return nil
@@ -136,14 +151,11 @@ func (s *splitInput) rest() error {
 // that the engine has computed, and the size of the whole tar in bytes. What
 // cannot be told for certain (the content of a sparse file) is an error.
 func ScanSplit(ctx context.Context, r io.Reader, budget *Budget) (e *Entries, size int64, err error) {
-	in := &splitInput{lines: newSplitReader(r)}
+	in := &splitInput{lines: newSplitReader(ctxReader{ctx, r, nil})}
 	s := &Tar{in: in}
 	e = &Entries{budget: budget}
 	var h Header
-	for n := 0; ; n++ {
-		if n%1024 == 0 && ctx.Err() != nil {
-			return nil, 0, ctx.Err()
-		}
+	for {
 		switch err := s.Next(&h); {
 		case err == io.EOF: //nolint:errorlint // only a bare EOF is the end
 			if err := in.rest(); err != nil {
