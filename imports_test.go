@@ -56,6 +56,7 @@ var restricted = map[string][]string{
 	"github.com/containerd/":                 {"source/engine"},
 	"github.com/opencontainers/image-spec":   {"source", "source/engine"},
 	"github.com/opencontainers/go-digest":    {"source", "source/layer"},
+	"github.com/therootcompany/xz":           {"source"},
 	"charm.land/":                            {"ui", "cmd", "internal/ansisvg"},
 	"github.com/charmbracelet/":              {"ui", "cmd", "internal/ansisvg", "internal/testkit", "bench/firstframe"},
 	"github.com/chromedp/":                   {}, // tests alone drive a browser

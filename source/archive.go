@@ -32,13 +32,10 @@ func openArchive(ctx context.Context, f *os.File, size int64) (*archive, error) 
 		case err != nil:
 			return nil, fmt.Errorf("reading the archive: %w", err)
 		}
-		b := &storedBlob{label: label{memberName(string(h.Name)), h.Size}, at: io.NewSectionReader(f, h.Content, h.Size), shelf: a.shelf}
-		if h.Sparse {
-			return nil, fmt.Errorf("%s: %w", b.called, errors.New("a sparse file in an archive of images"))
-		}
-		if err := a.add(&h, b); err != nil {
+		if err := a.admit(&h); err != nil {
 			return nil, err
 		}
+		a.add(&h, &storedBlob{label: label{memberName(string(h.Name)), h.Size}, at: h.At(f), shelf: a.shelf})
 	}
 }
 

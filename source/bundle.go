@@ -30,9 +30,15 @@ type bundle interface {
 // maxLinks bounds how many links are followed for one name.
 const maxLinks = 40
 
-// maxMembers bounds the members of an archive. An image has a few for each
-// layer.
-const maxMembers = 1 << 20
+// Bounds on the members of an archive. An image has a few for each layer, with
+// names of a hundred bytes. Holes are gone through where a layer is compressed, or
+// comes in a stream.
+const (
+	maxMembers      = 1 << 18
+	maxMemberNames  = 256 << 20 // bytes, targets of links included
+	maxMemberPieces = 1 << 20   // of data in sparse members
+	maxMemberHoles  = 8 << 30   // bytes
+)
 
 var (
 	errLinkLoop   = errors.New("links that lead nowhere but to each other")
@@ -44,6 +50,10 @@ type members struct {
 	files map[string]blob
 	links map[string]string // to where, as a clean name
 	odd   map[string]bool   // neither a file nor a link: folders, devices
+
+	names  int64 // bytes of the names and targets of all
+	pieces int   // of data in sparse members
+	holes  int64 // bytes that sparse members do not store
 }
 
 func newMembers() *members {
@@ -53,12 +63,29 @@ func newMembers() *members {
 // memberName is the name under which an archive's member is found.
 func memberName(stored string) string { return strings.TrimPrefix(path.Clean("/"+stored), "/") }
 
+// admit reports whether there is room for another member.
+func (m *members) admit(h *layer.Header) error {
+	m.names += int64(len(h.Name) + len(h.Link))
+	if h.Sparse {
+		m.pieces += h.Pieces()
+		m.holes += h.Size - h.Stored
+	}
+	switch {
+	case len(m.files)+len(m.links)+len(m.odd) >= maxMembers:
+		return fmt.Errorf("an archive of more than %d members: not one of images", maxMembers)
+	case m.names > maxMemberNames:
+		return fmt.Errorf("an archive with more than %d bytes of names: not one of images", maxMemberNames)
+	case m.pieces > maxMemberPieces:
+		return fmt.Errorf("an archive whose sparse members have more than %d pieces: not one of images", maxMemberPieces)
+	case m.holes > maxMemberHoles || m.holes < 0:
+		return fmt.Errorf("an archive whose sparse members have more than %d bytes of holes: not one of images", int64(maxMemberHoles))
+	}
+	return nil
+}
+
 // add records a member; one of the same name that came before is forgotten, as
 // when unpacking. b is nil for what has no content.
-func (m *members) add(h *layer.Header, b blob) error {
-	if len(m.files)+len(m.links)+len(m.odd) >= maxMembers {
-		return fmt.Errorf("an archive of more than %d members: not one of images", maxMembers)
-	}
+func (m *members) add(h *layer.Header, b blob) {
 	name := memberName(string(h.Name))
 	delete(m.files, name)
 	delete(m.links, name)
@@ -76,7 +103,6 @@ func (m *members) add(h *layer.Header, b blob) error {
 	default:
 		m.odd[name] = true
 	}
-	return nil
 }
 
 func (m *members) file(_ context.Context, name string) (blob, error) {
@@ -97,6 +123,19 @@ func (m *members) file(_ context.Context, name string) (blob, error) {
 		at = to
 	}
 	return nil, fmt.Errorf("%s: %w", name, errLinkLoop)
+}
+
+// layoutBelow is the first folder, by name, that has what makes an OCI layout; ""
+// if there is none.
+func (m *members) layoutBelow() string {
+	first := ""
+	for name := range m.files {
+		dir, base := path.Split(name)
+		if base == "oci-layout" && dir != "" && (first == "" || dir < first) {
+			first = dir
+		}
+	}
+	return strings.TrimSuffix(first, "/")
 }
 
 // folder is a bundle in a directory. Links are followed inside it only, but for

@@ -27,7 +27,7 @@ const (
 )
 
 // archiveSuffixes are what archives of images are called.
-var archiveSuffixes = []string{".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst"}
+var archiveSuffixes = []string{".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tbz"}
 
 // files lists the images in the archives and layouts of a folder: those that are
 // told by their names and then by their content. Folders inside it are layouts,
@@ -173,19 +173,22 @@ func quickBundle(ctx context.Context, path string, info fs.FileInfo) (bundle, er
 	if err != nil {
 		return nil, err // to be told when it is opened
 	}
-	head := make([]byte, min(layer.SniffLen, info.Size()))
+	head := make([]byte, min(whatLen, info.Size()))
 	if _, err := io.ReadFull(f, head); err != nil {
 		return nil, errors.Join(errNotImages, err, f.Close())
 	}
-	form, _ := layer.Sniff(head)
-	if form == layer.Plain {
+	form, err := sniffWhole(head)
+	if err != nil {
+		return nil, errors.Join(errNotImages, err, f.Close())
+	}
+	if form.plain() {
 		a, err := openArchive(ctx, f, info.Size())
 		if err == nil {
 			return a, nil
 		}
 		// Cut off, or of a million files. Its first members tell what it is.
 	}
-	if form == layer.Unsupported || form == layer.Unknown || !looksLikeImages(form, io.NewSectionReader(f, 0, maxHead)) {
+	if !looksLikeImages(form, io.NewSectionReader(f, 0, maxHead)) {
 		return nil, errors.Join(errNotImages, f.Close())
 	}
 	return nil, f.Close()
@@ -196,8 +199,8 @@ func quickBundle(ctx context.Context, path string, info fs.FileInfo) (bundle, er
 var imageMember = regexp.MustCompile(`^(blobs(/|$)|(oci-layout|index\.json|manifest\.json|repositories)$|(sha256[:_-]+)?[0-9a-f]{64}([./]|$))`)
 
 // looksLikeImages reports whether an archive begins as those of images do.
-func looksLikeImages(form layer.Form, r io.Reader) bool {
-	z, err := layer.Unpack(form, r)
+func looksLikeImages(form wholeForm, r io.Reader) bool {
+	z, err := form.unpack(r)
 	if err != nil {
 		return false
 	}

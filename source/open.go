@@ -188,20 +188,29 @@ func (o *opener) fileBundle(ctx context.Context, name string, info fs.FileInfo) 
 	}
 	if !info.Mode().IsRegular() { // a pipe, say
 		o.KeepContent = o.KeepContent || o.ContentOnDemand // it passes once
-		return o.stream(ctx, f, 0, f.Close)
+		st, err := o.stream(ctx, f, 0, f.Close)
+		return st, cutOff(err)
 	}
-	head := make([]byte, min(layer.SniffLen, info.Size()))
+	head := make([]byte, min(whatLen, info.Size()))
 	if _, err := io.ReadFull(f, head); err != nil {
 		return nil, errors.Join(shorter(err), f.Close())
 	}
-	if c, _ := layer.Sniff(head); c == layer.Plain && len(head) > 0 {
-		a, err := openArchive(ctx, f, info.Size())
-		if err != nil {
-			return nil, errors.Join(err, f.Close())
+	form, err := sniffWhole(head)
+	if err != nil {
+		if strings.HasSuffix(name, ".br") { // brotli's bytes tell nothing
+			err = errors.New("not an image: by its name it is packed with brotli; unpack it with brotli -d first")
 		}
-		return a, nil
+		return nil, errors.Join(err, f.Close())
 	}
-	return o.packedFile(ctx, f, head, info.Size())
+	if !form.plain() {
+		st, err := o.packedFile(ctx, f, head, info.Size())
+		return st, cutOff(err)
+	}
+	a, err := openArchive(ctx, f, info.Size())
+	if err != nil {
+		return nil, errors.Join(cutOff(err), mangled(f), f.Close())
+	}
+	return a, nil
 }
 
 // stream reads a bundle that passes once, possibly compressed as a whole, of the

@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 
@@ -50,7 +51,46 @@ func (ch choice) from(ctx context.Context, b bundle, as form) (*Image, error) {
 		}
 		dockerErr = err
 	}
-	return nil, unlisted(as, ociErr, dockerErr)
+	err := unlisted(as, ociErr, dockerErr)
+	if errors.Is(err, errNoList) {
+		if is := resembles(ctx, b); is != "" {
+			err = fmt.Errorf("%w; %s", err, is)
+		}
+	}
+	return nil, err
+}
+
+// errNoList says that a bundle has nothing that lists images.
+var errNoList = errors.New("not an image: it has neither a manifest.json (docker archive) nor an index.json (OCI layout)")
+
+// rootFiles are some of what root filesystems hold.
+var rootFiles = []string{"bin", "etc", "usr", "bin/sh", "etc/passwd", "etc/os-release", "usr/bin/env", "usr/lib/os-release", "Windows/System32"}
+
+// resembles says what a bundle looks like that is not one of images; "" if it
+// looks like nothing known.
+func resembles(ctx context.Context, b bundle) string {
+	there := func(name string) bool {
+		_, err := b.file(ctx, name)
+		return err == nil || errors.Is(err, errNotRegular)
+	}
+	if there("repositories") {
+		return "it looks like an archive of Docker before 1.10: load it into an engine, and save it again"
+	}
+	found := 0
+	for _, name := range rootFiles {
+		if there(name) {
+			found++
+		}
+	}
+	if found >= 2 {
+		return "it looks like a root filesystem, as docker export writes it: there are no layers in that. Save the image instead, with docker save"
+	}
+	if m, ok := b.(interface{ layoutBelow() string }); ok {
+		if dir := m.layoutBelow(); dir != "" {
+			return fmt.Sprintf("its folder %q looks like an OCI layout: the files of that must stand at the top", dir)
+		}
+	}
+	return ""
 }
 
 // fallsBack reports whether manifest.json may know better than an index of which
@@ -88,7 +128,7 @@ func unlisted(as form, ociErr, dockerErr error) error {
 	case as == ociForm && noIndex:
 		return errors.New("not an OCI layout: it has no index.json")
 	case noIndex && noManifest:
-		return errors.New("not an image: it has neither a manifest.json (docker archive) nor an index.json (OCI layout)")
+		return errNoList
 	case ociErr != nil && !noIndex:
 		return ociErr
 	}

@@ -56,6 +56,9 @@ func readStream(ctx context.Context, r io.Reader, keep bool, scan layer.ScanOpti
 		case err != nil:
 			return nil, fmt.Errorf("reading the archive: %w", err)
 		}
+		if err := st.admit(&h); err != nil {
+			return nil, err
+		}
 		b, err := st.member(ctx, s, &h, m)
 		if err != nil {
 			if errors.Is(err, io.ErrUnexpectedEOF) {
@@ -63,9 +66,7 @@ func readStream(ctx context.Context, r io.Reader, keep bool, scan layer.ScanOpti
 			}
 			return nil, fmt.Errorf("reading the archive: %s: %w", memberName(string(h.Name)), err)
 		}
-		if err := st.add(&h, b); err != nil {
-			return nil, err
-		}
+		st.add(&h, b)
 	}
 }
 
@@ -80,12 +81,9 @@ func (st *stream) member(ctx context.Context, s *layer.Tar, h *layer.Header, m *
 	if h.Type != File || h.Unknown != 0 {
 		return nil, nil //nolint:nilnil // no content is no error
 	}
-	if h.Sparse {
-		return nil, errors.New("a sparse file in an archive of images")
-	}
 	named := label{memberName(string(h.Name)), h.Size}
 	raw := st.raw
-	raw.Reset(s.Reader(ctx))
+	raw.Reset(s.Reader(ctx, h))
 	head, err := raw.Peek(int(min(layer.SniffLen, h.Size)))
 	if err != nil {
 		return nil, err
@@ -100,7 +98,7 @@ func (st *stream) member(ctx context.Context, s *layer.Tar, h *layer.Header, m *
 			return nil, err
 		}
 		if st.spool != nil {
-			passed.Kept(io.NewSectionReader(st.spool, h.Content, h.Size), h.Size, named.called, st.shelf)
+			passed.Kept(h.At(st.spool), h.Size, named.called, st.shelf)
 		}
 		m.layerDone()
 		b = &passedBlob{named, passed}
@@ -122,9 +120,18 @@ func (st *stream) member(ctx context.Context, s *layer.Tar, h *layer.Header, m *
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	_, err = io.Copy(io.Discard, raw)
+	_, err = io.Copy(passedOver{}, raw)
 	return b, err
 }
+
+// passedOver takes what nobody reads. Holes cost it nothing.
+type passedOver struct{}
+
+var _ layer.HoleWriter = passedOver{}
+
+func (passedOver) Write(p []byte) (int, error) { return len(p), nil }
+
+func (passedOver) Hole(int64) error { return nil }
 
 func looksLikeJSON(head []byte) bool {
 	head = bytes.TrimLeft(head, " \t\r\n\ufeff")

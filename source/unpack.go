@@ -14,26 +14,28 @@ import (
 // with as a whole.
 func unpackStream(ctx context.Context, r io.Reader, keep bool, scan layer.ScanOptions, m *meter) (*stream, error) {
 	buffered := bufio.NewReaderSize(r, memberBuffer)
-	head, err := buffered.Peek(layer.SniffLen)
+	head, err := buffered.Peek(whatLen)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	if len(head) == 0 {
-		return nil, errors.New("it is empty")
+	form, err := sniffWhole(head)
+	if err != nil {
+		return nil, err
 	}
-	c, name := layer.Sniff(head)
-	switch c {
-	case layer.Unsupported:
-		return nil, fmt.Errorf("not an image: it is %s, and archives are read plain, gzip or zstd compressed", name)
-	case layer.Unknown:
-		return nil, errors.New("not an image: neither a tar nor a compressed one")
-	}
-	z, err := layer.Unpack(c, buffered)
+	z, err := form.unpack(buffered)
 	if err != nil {
 		return nil, err
 	}
 	defer z.Close()
 	return readStream(ctx, z, keep, scan, m)
+}
+
+// cutOff adds to an error of an archive that ends too early what may be wrong.
+func cutOff(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w; the archive is not whole: copy or download it again", err)
+	}
+	return err
 }
 
 // stdin reads the image that standard input holds. Reading may wait for ever
@@ -70,7 +72,7 @@ func (o *opener) stdin(ctx context.Context) (*Image, error) {
 func (o *opener) fromStream(ctx context.Context, r io.Reader, what string) (*Image, error) {
 	b, err := o.stream(ctx, r, 0, func() error { return nil })
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, err)
+		return nil, fmt.Errorf("%s: %w", what, cutOff(err))
 	}
 	im, err := o.image(ctx, b, "", anyForm)
 	if err != nil {

@@ -14,6 +14,8 @@ type Reader struct {
 	sum  uint32
 	size uint32
 	err  error
+
+	trailing bool
 }
 
 // NewReader returns a Reader of what r holds, whose first header has been read.
@@ -26,6 +28,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 // Reset makes z read r from its beginning.
 func (z *Reader) Reset(r io.Reader) error {
 	z.d.reset(r)
+	z.trailing = false
 	z.err = z.header()
 	return z.err
 }
@@ -62,6 +65,11 @@ func (z *Reader) ready() error {
 	return nil
 }
 
+// Trailing reports whether reading has ended because what follows the last member
+// is not the beginning of another one. The error says so as well; gzip itself
+// passes over such bytes.
+func (z *Reader) Trailing() bool { return z.trailing }
+
 // Close lets go of nothing: it is there for io.ReadCloser.
 func (z *Reader) Close() error { return nil }
 
@@ -83,8 +91,23 @@ func (z *Reader) fill() {
 	}
 	z.err = z.trailer()
 	if z.err == nil {
+		z.trailing = !z.begins()
 		z.err = z.header()
 	}
+}
+
+// begins reports whether what comes next begins as a member does; an end, and what
+// cannot be read, counts as one.
+func (z *Reader) begins() bool {
+	for i, magic := range []byte{0x1f, 0x8b} {
+		if z.d.need(8*uint(i+1)) != nil {
+			return true
+		}
+		if byte(z.d.b>>(8*i)) != magic {
+			return false
+		}
+	}
+	return true
 }
 
 // trailer checks a member's end.

@@ -312,3 +312,42 @@ func FuzzInflate(f *testing.F) {
 		compare(t, append(bytes.Clone(gzipHeader), b...))
 	})
 }
+
+// TestTrailing: what follows the last member is told from a member that is broken.
+func TestTrailing(t *testing.T) {
+	member := pack(t, []byte("some text"), 6)
+	for _, c := range []struct {
+		name   string
+		behind []byte
+		want   bool
+	}{
+		{"nothing", nil, false},
+		{"a zero", []byte{0}, true},
+		{"zeros", make([]byte, 100_000), true},
+		{"text", []byte("some text"), true},
+		{"a member", member, false},
+		{"half a member", member[:len(member)/2], false},
+		{"a member with a wrong sum", append(bytes.Clone(member[:len(member)-8]), make([]byte, 8)...), false},
+		{"how one begins", []byte{0x1f}, false},
+		{"how one begins, and nothing more", []byte{0x1f, 0x8b}, false},
+		{"how one begins, and text", []byte{0x1f, 'x'}, true},
+		{"an unknown method", []byte{0x1f, 0x8b, 9, 0, 0, 0, 0, 0, 0, 0}, false},
+		{"a member, and text", append(bytes.Clone(member), "some text"...), true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, r := range []io.Reader{
+				bytes.NewReader(append(bytes.Clone(member), c.behind...)),
+				iotest.OneByteReader(bytes.NewReader(append(bytes.Clone(member), c.behind...))),
+			} {
+				z, err := inflate.NewReader(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := io.ReadAll(z)
+				if z.Trailing() != c.want || !bytes.HasPrefix(got, []byte("some text")) {
+					t.Errorf("trailing %v after %q (%v), want %v", z.Trailing(), got, err, c.want)
+				}
+			}
+		})
+	}
+}

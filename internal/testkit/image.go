@@ -57,7 +57,7 @@ type built struct {
 const layerType = "application/vnd.oci.image.layer.v1.tar"
 
 // build encodes the image's layers, each with the next of the encodings in
-// turn: plain, gzip, zstd, gzip-members, zstd-frames, estargz, zstd-chunked.
+// turn: plain, gzip, zstd, gzip-zeros, gzip-garbage, gzip-members, zstd-frames, estargz, zstd-chunked.
 func build(im *Image, encodings ...string) *built {
 	b := &built{Image: im}
 	for i, l := range im.Layers {
@@ -121,6 +121,10 @@ func encode(l *Layer, encoding string) blob {
 		b.data, b.mediaType = plain, layerType
 	case "gzip":
 		b.data = Gzip(plain)
+	case "gzip-zeros":
+		b.data = append(Gzip(plain), make([]byte, 1000)...)
+	case "gzip-garbage":
+		b.data = append(Gzip(plain), "what nobody asked for"...)
 	case "gzip-members":
 		b.data = gzipMembers(plain)
 	case "zstd":

@@ -38,6 +38,40 @@ func TarOf(members []Member) []byte {
 	return buf.Bytes()
 }
 
+// sparseTarOf returns the members as a tar that leaves out blocks of zeros, as
+// `tar -S` does. Links are not.
+func sparseTarOf(members []Member, dialect string) []byte {
+	l := Layer{}
+	for _, m := range members {
+		e := Entry{Type: tar.TypeReg, Name: m.Name, Mode: 0o644, Time: DefaultTime, Text: string(m.Data), Size: int64(len(m.Data))}
+		if m.Dir {
+			e.Type, e.Mode = tar.TypeDir, 0o755
+		}
+		for at := 0; at < len(m.Data); at += blockSize {
+			block := m.Data[at:min(at+blockSize, len(m.Data))]
+			switch last := len(e.Data) - 1; {
+			case len(bytes.Trim(block, "\x00")) == 0:
+			case last >= 0 && e.Data[last].Offset+e.Data[last].Length == int64(at):
+				e.Data[last].Length += int64(len(block))
+			default:
+				e.Data = append(e.Data, Span{int64(at), int64(len(block))})
+			}
+		}
+		if int64(len(m.Data)) > stored(e.Data) {
+			e.Sparse = dialect
+		}
+		l.Entries = append(l.Entries, e)
+	}
+	return l.Tar()
+}
+
+func stored(spans []Span) (n int64) {
+	for _, s := range spans {
+		n += s.Length
+	}
+	return n
+}
+
 // WriteDir writes the members into a new folder and returns it.
 func WriteDir(t testing.TB, members []Member) string {
 	t.Helper()

@@ -18,6 +18,7 @@ type Shape struct {
 	order     func([]Member) []Member // of the archive; nil: as the tool has it
 	whole     func([]byte) []byte     // compresses the whole file; nil: plain
 	special   bool                    // for the fixtures alone that name it
+	sparse    string                  // how the archive stores members with holes; "": it does not
 	linked    bool                    // a folder whose blobs are links out of it
 }
 
@@ -58,6 +59,12 @@ var shapes = []Shape{
 	{Name: "oci-artifacts", OCI: true, special: true, encodings: gzipped, members: ociArtifacts},
 	{Name: "oci-artifacts-dir", OCI: true, Dir: true, special: true, encodings: gzipped, members: ociArtifacts},
 	{Name: "oci-linked-dir", OCI: true, Dir: true, linked: true, special: true, encodings: []string{"gzip", "plain"}, members: oci},
+	{Name: "oci-trailing", OCI: true, special: true, encodings: []string{"gzip-zeros", "gzip-garbage"}, members: oci},
+	{Name: "docker-sparse-gnu", Manifest: true, special: true, encodings: plain, members: docker20, sparse: "gnu"},
+	{Name: "docker-sparse-0.0", Manifest: true, special: true, encodings: plain, members: docker20, sparse: "0.0"},
+	{Name: "docker-sparse-0.1", Manifest: true, special: true, encodings: plain, members: docker20, sparse: "0.1"},
+	{Name: "docker-sparse-1.0", Manifest: true, special: true, encodings: plain, members: docker20, sparse: "1.0"},
+	{Name: "oci-sparse", OCI: true, special: true, encodings: []string{"gzip", "plain"}, members: oci, sparse: "1.0"},
 	{Name: "docker-renamed", Manifest: true, special: true, encodings: plain, members: dockerRenamed},
 }
 
@@ -110,6 +117,9 @@ func (s Shape) Members(f *Fixture) []Member {
 // order, compressed if the whole file is.
 func (s Shape) Pack(members []Member) []byte {
 	b := TarOf(members)
+	if s.sparse != "" {
+		b = sparseTarOf(members, s.sparse)
+	}
 	if s.whole != nil {
 		return s.whole(b)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sort"
 )
 
 // A Body is the content of one regular file, to be read from any place: what a
@@ -173,27 +172,5 @@ func holes(i int, tar readFunc, from func() (*contents, error)) (_ readFunc, err
 	if err := c.seek(i, s, &h); err != nil {
 		return nil, err
 	}
-	fragments, size := h.fragments, h.Size
-	stored := make([]int64, len(fragments)) // where each one's data is in the tar
-	at := h.Content
-	for k, f := range fragments {
-		stored[k] = at
-		at += f.length
-	}
-	return func(ctx context.Context, p []byte, off int64) (int, error) {
-		// The first fragment that does not end before off.
-		k := sort.Search(len(fragments), func(k int) bool { return fragments[k].offset+fragments[k].length > off })
-		end := size
-		if k < len(fragments) {
-			f := fragments[k]
-			if off >= f.offset {
-				p = p[:min(int64(len(p)), f.offset+f.length-off)]
-				return tar(ctx, p, stored[k]+off-f.offset)
-			}
-			end = f.offset
-		}
-		p = p[:min(int64(len(p)), end-off)]
-		clear(p)
-		return len(p), nil
-	}, nil
+	return newSparseMap(&h).reader(tar), nil
 }

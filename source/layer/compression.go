@@ -92,6 +92,10 @@ func Unpack(c Form, r io.Reader) (io.ReadCloser, error) {
 type unpacker interface {
 	io.ReadCloser
 	pieces
+
+	// trailing reports whether what is compressed has ended, but not what holds
+	// it: something follows that is passed over.
+	trailing() bool
 }
 
 // newUnpacker returns an unpacker of what r holds in form c, which is not Plain.
@@ -113,9 +117,28 @@ func newUnpacker(c Form, r io.Reader) (unpacker, error) {
 	return nil, errors.New("not a form that can be read")
 }
 
+// gzipReader ends where the last member does. What follows and is no member is
+// passed over, as gzip, and Docker by it, do; podman refuses such a layer.
 type gzipReader struct{ *inflate.Reader }
 
-func (r gzipReader) next() ([]byte, error) { return r.Next() }
+func (r gzipReader) trailing() bool { return r.Trailing() }
+
+func (r gzipReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	return n, r.end(err)
+}
+
+func (r gzipReader) next() ([]byte, error) {
+	b, err := r.Next()
+	return b, r.end(err)
+}
+
+func (r gzipReader) end(err error) error {
+	if err != nil && r.Trailing() {
+		return io.EOF
+	}
+	return err
+}
 
 // zstdDecoders are those that nobody uses at the moment. Each has buffers of
 // twice the largest window that it has met, which is worth keeping from one layer
@@ -170,6 +193,9 @@ func (r *zstdReader) next() ([]byte, error) {
 	r.err = err
 	return b, err
 }
+
+// trailing is never so: what follows a frame has to be one.
+func (r *zstdReader) trailing() bool { return false }
 
 func (r *zstdReader) Close() error {
 	if r.stop != nil {

@@ -204,6 +204,9 @@ func scanPacked(ctx context.Context, form Form, r io.Reader, o *ScanOptions) (*S
 		return nil, err
 	}
 	end()
+	if z.trailing() {
+		s.Entries.flaw(Flaw{Problem: "something follows the compressed bytes: passed over, as Docker does; podman refuses the layer"})
+	}
 	s.Packed, s.Digest = true, digest.NewDigest(algorithm, sum).String()
 	return s, nil
 }

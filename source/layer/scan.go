@@ -95,9 +95,9 @@ func (s *Tar) reader(ctx context.Context, h *Header) io.Reader {
 	return s.content(ctx)
 }
 
-// Reader returns a reader of the current member's content, for a member that is
-// not sparse.
-func (s *Tar) Reader(ctx context.Context) io.Reader { return s.content(ctx) }
+// Reader returns a reader of the content of the current member, which h describes,
+// with holes as zeros.
+func (s *Tar) Reader(ctx context.Context, h *Header) io.Reader { return s.reader(ctx, h) }
 
 // unknownType is the flaw of a member that no layer may hold.
 func unknownType(h *Header) Flaw {

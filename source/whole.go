@@ -1,0 +1,98 @@
+package source
+
+import (
+	"bufio"
+	"bytes"
+	"compress/bzip2"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/therootcompany/xz"
+
+	"github.com/peelhq/peel/source/layer"
+)
+
+// A wholeForm is how an archive is packed as a whole: as layers are, or in one of
+// the forms that engines load archives in, and layers are not.
+type wholeForm struct {
+	form layer.Form
+	name string // "xz" or "bzip2"; "" if form says it
+}
+
+// xzDictionary bounds what xz may ask to be kept, in bytes; "xz -9" asks for half
+// of it.
+const xzDictionary = 128 << 20
+
+// sniffWhole tells how the archive that begins with head, whatLen bytes if there
+// are as many, is packed. The error
+// says what it is instead, if it cannot be an archive of images.
+func sniffWhole(head []byte) (wholeForm, error) {
+	if len(head) == 0 {
+		return wholeForm{}, errors.New("it is empty")
+	}
+	form, name := layer.Sniff(head)
+	switch {
+	case name == "xz", name == "bzip2":
+		return wholeForm{form, name}, nil
+	case form == layer.Gzip, form == layer.Zstd:
+		return wholeForm{form, ""}, nil
+	}
+	// A tar that begins with zeros is an empty one, or is none.
+	if form == layer.Plain && bytes.Trim(head[:min(len(head), layer.SniffLen)], "\x00") != nil {
+		return wholeForm{form, ""}, nil
+	}
+	if is, hint := whatIs(head); is != "" {
+		return wholeForm{}, fmt.Errorf("not an image: it is %s%s", is, hint)
+	}
+	if form == layer.Plain {
+		return wholeForm{form, ""}, nil
+	}
+	return wholeForm{}, errors.New("not an image: neither a tar nor a compressed one that is known")
+}
+
+// plain reports whether the archive is stored as it is.
+func (f wholeForm) plain() bool { return f == wholeForm{form: layer.Plain} }
+
+// unpack returns a reader of the archive that r holds in packed form.
+func (f wholeForm) unpack(r io.Reader) (io.ReadCloser, error) {
+	switch f.name {
+	case "xz":
+		z, err := xz.NewReader(bufio.NewReaderSize(r, memberBuffer), xzDictionary)
+		if err != nil {
+			return nil, xzError(err)
+		}
+		return io.NopCloser(errorMapper{z, xzError}), nil
+	case "bzip2":
+		return io.NopCloser(errorMapper{bzip2.NewReader(r), bzip2Error}), nil
+	}
+	return layer.Unpack(f.form, r)
+}
+
+// errorMapper reads from r, and says of its errors what they are of.
+type errorMapper struct {
+	r     io.Reader
+	about func(error) error
+}
+
+func (m errorMapper) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract is a bare EOF
+		err = m.about(err)
+	}
+	return n, err
+}
+
+func xzError(err error) error {
+	switch {
+	case errors.Is(err, xz.ErrMemlimit):
+		return fmt.Errorf("xz: a dictionary of more than %d MiB; pack it again with xz -9 or less", xzDictionary>>20)
+	case errors.Is(err, xz.ErrBuf):
+		return fmt.Errorf("%w: %w", err, io.ErrUnexpectedEOF)
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("xz: %w", io.ErrUnexpectedEOF)
+	}
+	return err // says "xz: " itself
+}
+
+func bzip2Error(err error) error { return fmt.Errorf("bzip2: %w", err) }
