@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-
-	"github.com/peelhq/peel/source/engine"
 )
 
 // DiffIDsOf returns the diffIDs of the image that ref names, lowest first: one
@@ -71,25 +69,4 @@ func (im *Image) LocalDiffIDsOf(ctx context.Context, ref string) ([]string, erro
 		return nil, errors.New("the layers of a file are known only once it is opened")
 	}
 	return nil, errors.Join(errs...)
-}
-
-func dockerDiffIDs(ctx context.Context, im *Image, name string) ([]string, error) {
-	return engineDiffIDs(ctx, engine.Docker, name, im)
-}
-
-func podmanDiffIDs(ctx context.Context, im *Image, name string) ([]string, error) {
-	return engineDiffIDs(ctx, engine.Podman, name, im)
-}
-
-func engineDiffIDs(ctx context.Context, reach connect, name string, im *Image) (_ []string, err error) {
-	e, err := reach(ctx, im.log)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, e.Close()) }()
-	info, err := e.Image(ctx, name, nil)
-	if err == nil && len(info.DiffIDs) == 0 {
-		err = errors.New("the engine does not tell its layers")
-	}
-	return info.DiffIDs, err
 }

@@ -10,25 +10,75 @@ import (
 	"github.com/peelhq/peel/source/engine"
 )
 
-// connect reaches an engine of one kind, if it answers.
-type connect func(ctx context.Context, log *slog.Logger) (engine.Engine, error)
+// An engineKind is one kind of engine: how it is reached, and what is known of
+// its own files. Its methods are a row of kinds.
+type engineKind struct {
+	name    string
+	connect func(ctx context.Context, log *slog.Logger) (engine.Engine, error)
 
-func openDocker(ctx context.Context, o *opener, name string) (*Image, error) {
-	return o.engine(ctx, engine.Docker, name)
+	// store opens an image that an engine of this machine has from the engine's
+	// own files, of which the layers need not have been scanned; nil if those are
+	// not understood.
+	store func(ctx context.Context, o *opener, e engine.Engine, ref string, info engine.Image) (*Image, error)
+
+	// details adds to a list of images what an engine of this machine does not
+	// tell, from its own files; nil for nothing.
+	details func(ctx context.Context, l *lister, e engine.Engine, images []LocalImage)
+
+	// openAlone and listAlone do without an engine, for which nobody answers
+	// because of reason; nil if there is nothing to be done.
+	openAlone func(ctx context.Context, o *opener, ref string, reason error) (*Image, error)
+	listAlone func(ctx context.Context, l *lister, reason error) ([]LocalImage, error)
 }
 
-// engine reads an image from an engine, if that answers.
-func (o *opener) engine(ctx context.Context, reach connect, ref string) (*Image, error) {
-	e, err := reach(ctx, o.Log)
+// open opens the image that ref names.
+func (k *engineKind) open(ctx context.Context, o *opener, ref string) (*Image, error) {
+	e, err := k.connect(ctx, o.Log)
+	switch {
+	case err == nil:
+		return k.from(ctx, o, e, ref)
+	case k.openAlone == nil || ctx.Err() != nil:
+		return nil, err
+	}
+	return k.openAlone(ctx, o, ref, err)
+}
+
+// list lists the images of the engine.
+func (k *engineKind) list(l *lister, ctx context.Context) ([]LocalImage, error) {
+	e, err := k.connect(ctx, l.Log)
+	switch {
+	case err == nil:
+	case k.listAlone != nil && ctx.Err() == nil:
+		return k.listAlone(ctx, l, err)
+	case errors.Is(err, ErrNoEngine):
+		return nil, fmt.Errorf("%s: %w", k.name, ErrNoEngine)
+	default:
+		return nil, err
+	}
+	images, err := l.engineImages(ctx, e)
+	if err == nil && e.Local() && k.details != nil {
+		k.details(ctx, l, e, images)
+	}
+	return images, errors.Join(err, e.Close())
+}
+
+// diffIDs returns the diffIDs of the image that ref names, lowest first.
+func (k *engineKind) diffIDs(ctx context.Context, im *Image, ref string) (_ []string, err error) {
+	e, err := k.connect(ctx, im.log)
 	if err != nil {
 		return nil, err
 	}
-	return o.fromEngine(ctx, reach, e, ref)
+	defer func() { err = errors.Join(err, e.Close()) }()
+	info, err := e.Image(ctx, ref, nil)
+	if err == nil && len(info.DiffIDs) == 0 {
+		err = errors.New("the engine does not tell its layers")
+	}
+	return info.DiffIDs, err
 }
 
-// fromEngine reads an image of an engine: from its store if that can be read
-// here, else by its API. It closes e, which reach has found.
-func (o *opener) fromEngine(ctx context.Context, reach connect, e engine.Engine, ref string) (_ *Image, err error) {
+// from reads an image of an engine: from its store if that can be read here, else
+// by its API. It closes e.
+func (k *engineKind) from(ctx context.Context, o *opener, e engine.Engine, ref string) (_ *Image, err error) {
 	defer func() { err = errors.Join(err, e.Close()) }()
 	want, err := wantedOf(o.Platform)
 	if err != nil {
@@ -39,9 +89,9 @@ func (o *opener) fromEngine(ctx context.Context, reach connect, e engine.Engine,
 		return nil, err
 	}
 	if o.Via == ViaAPI {
-		return o.fromAPI(ctx, reach, e, ref, info)
+		return k.byAPI(ctx, o, e, ref, info)
 	}
-	im, err := o.fromStore(ctx, e, ref, info)
+	im, err := k.fromStore(ctx, o, e, ref, info)
 	switch {
 	case err == nil:
 		o.Log.Debug("reading the engine's store", "engine", e.Name(), "image", ref)
@@ -52,11 +102,22 @@ func (o *opener) fromEngine(ctx context.Context, reach connect, e engine.Engine,
 		return nil, fmt.Errorf("%s://%s: reading the engine's store: %w", e.Name(), ref, err)
 	}
 	o.Log.Debug("the engine's store is not used", "engine", e.Name(), "image", ref, "reason", err)
-	return o.fromAPI(ctx, reach, e, ref, info)
+	return k.byAPI(ctx, o, e, ref, info)
 }
 
-// fromAPI reads an image by the stream of an engine's save.
-func (o *opener) fromAPI(ctx context.Context, reach connect, e engine.Engine, ref string, info engine.Image) (*Image, error) {
+// fromStore reads an image from the engine's files.
+func (k *engineKind) fromStore(ctx context.Context, o *opener, e engine.Engine, ref string, info engine.Image) (*Image, error) {
+	if k.store == nil {
+		return nil, errors.New("the files of such an engine are not understood")
+	}
+	if !e.Local() {
+		return nil, errors.New("the engine does not answer at a socket of this machine")
+	}
+	return o.scanStore(ctx, k.name+"://"+ref, func() (*Image, error) { return k.store(ctx, o, e, ref, info) })
+}
+
+// byAPI reads an image by the stream of an engine's save.
+func (k *engineKind) byAPI(ctx context.Context, o *opener, e engine.Engine, ref string, info engine.Image) (*Image, error) {
 	what := e.Name() + "://" + ref
 	b, err := o.saved(ctx, e, ref, info)
 	if err != nil {
@@ -75,7 +136,7 @@ func (o *opener) fromAPI(ctx context.Context, reach connect, e engine.Engine, re
 		im.Name = ref
 	}
 	o.rereadable(im, func(ctx context.Context, o *opener) (*Image, error) {
-		return o.engine(ctx, reach, info.ID)
+		return k.open(ctx, o, info.ID)
 	})
 	return im, nil
 }
@@ -111,11 +172,11 @@ func (noFiles) file(_ context.Context, name string) (blob, error) {
 
 func (noFiles) close() error { return nil }
 
-// reopenByAPI returns a function that opens an image, by its ID, by the API of the
-// engine that reach finds, with its contents kept.
-func (o *opener) reopenByAPI(reach connect, id string) func(context.Context) (*Image, error) {
+// reopenByAPI returns what opens an image, by its ID, by the engine's
+// API, with its contents kept.
+func (k *engineKind) reopenByAPI(o *opener, id string) *reopener {
 	second := &opener{Options: Options{Platform: o.Platform, KeepContent: true, Via: ViaAPI, Log: o.Log}, ref: id}
-	return func(ctx context.Context) (*Image, error) { return second.engine(ctx, reach, id) }
+	return newReopener("the engine's API", o.Log, func(ctx context.Context) (*Image, error) { return k.open(ctx, second, id) })
 }
 
 // wantedOf is a wanted platform as an engine is asked for it; nil for "", which

@@ -42,20 +42,21 @@ type kind struct {
 // bare name is looked for. It is a function because its rows reach Open, which
 // goes through them.
 func kinds() []kind {
+	docker, podman := dockerKind(), podmanKind()
 	return []kind{
 		{
 			prefix: "docker://", takes: "NAME",
 			about: "an image of the Docker engine",
 			docs:  "the Docker engine: its contexts and `DOCKER_HOST`, over unix, tcp, TLS or ssh",
-			open:  openDocker, named: true,
-			place: "docker", list: (*lister).docker, diffIDs: dockerDiffIDs,
+			open:  docker.open, named: true,
+			place: docker.name, list: docker.list, diffIDs: docker.diffIDs,
 		},
 		{
 			prefix: "podman://", takes: "NAME",
 			about: "an image of podman",
 			docs:  "podman, through its socket or from its store",
-			open:  openPodman, named: true,
-			place: "podman", list: (*lister).podman, diffIDs: podmanDiffIDs,
+			open:  podman.open, named: true,
+			place: podman.name, list: podman.list, diffIDs: podman.diffIDs,
 		},
 		{
 			prefix: "docker-archive:", takes: "FILE[:TAG]",

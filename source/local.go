@@ -2,8 +2,6 @@ package source
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -83,52 +81,4 @@ func (p Place) Images(ctx context.Context) ([]LocalImage, error) {
 type lister struct {
 	Options
 	dir string // whose files are looked at
-}
-
-func (l *lister) docker(ctx context.Context) ([]LocalImage, error) {
-	e, err := engine.Docker(ctx, l.Log)
-	switch {
-	case errors.Is(err, ErrNoEngine):
-		return nil, fmt.Errorf("docker: %w", ErrNoEngine)
-	case err != nil:
-		return nil, err
-	}
-	images, err := l.engineImages(ctx, e)
-	if err == nil && e.Local() {
-		l.dockerDetails(ctx, e, images)
-	}
-	return images, errors.Join(err, e.Close())
-}
-
-func (l *lister) podman(ctx context.Context) ([]LocalImage, error) {
-	e, err := engine.Podman(ctx, l.Log)
-	if err != nil {
-		return l.podmanWithout(ctx, err)
-	}
-	images, err := l.engineImages(ctx, e)
-	if err == nil && e.Local() {
-		l.podmanDetails(ctx, images)
-	}
-	return images, errors.Join(err, e.Close())
-}
-
-// podmanWithout lists the images in podman's store, for which no service is
-// needed, because of reason: that none answers.
-func (l *lister) podmanWithout(ctx context.Context, reason error) ([]LocalImage, error) {
-	if engine.PodmanNamed() || ctx.Err() != nil {
-		return nil, reason
-	}
-	var unread error // names what is wrong with the settings, if anything is
-	if settings, ok := errors.AsType[*engine.SettingsError](reason); ok {
-		unread = settings
-	}
-	images, err := l.podmanStored(ctx)
-	switch {
-	case err == nil || len(images) > 0:
-		return images, errors.Join(err, unread)
-	case errors.Is(reason, ErrNoEngine):
-		reason = errors.Join(fmt.Errorf("podman: %w", ErrNoEngine), unread)
-	}
-	l.Log.Debug("podman's store is not listed", "reason", err)
-	return nil, reason
 }

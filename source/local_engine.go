@@ -61,7 +61,7 @@ func (im LocalImage) each(tags []string) []LocalImage {
 
 // dockerDetails adds what the engine does not list, from its own files if they
 // can be read: the layers' number and the platform.
-func (l *lister) dockerDetails(ctx context.Context, e engine.Engine, images []LocalImage) {
+func dockerDetails(ctx context.Context, l *lister, e engine.Engine, images []LocalImage) {
 	where, err := e.Store(ctx)
 	switch {
 	case err == nil && where.Containerd && filepath.IsAbs(where.Root):
@@ -104,7 +104,7 @@ func (l *lister) containerdDetails(ctx context.Context, root string, images []Lo
 	}
 }
 
-func (l *lister) podmanDetails(ctx context.Context, images []LocalImage) {
+func podmanDetails(ctx context.Context, l *lister, _ engine.Engine, images []LocalImage) {
 	root, err := engine.PodmanStore()
 	if err != nil {
 		l.Log.Debug("podman's own files are not used for the list", "error", err)
@@ -189,6 +189,27 @@ func (im *LocalImage) describe(config *configFile) {
 	if t := parseTime(config.Created); t.Unix() > 0 { // to a fraction of a second
 		im.Created = t
 	}
+}
+
+// listPodmanStore lists the images in podman's store where no service answers,
+// because of reason.
+func listPodmanStore(ctx context.Context, l *lister, reason error) ([]LocalImage, error) {
+	if engine.PodmanNamed() {
+		return nil, reason
+	}
+	var unread error // names what is wrong with the settings, if anything is
+	if settings, ok := errors.AsType[*engine.SettingsError](reason); ok {
+		unread = settings
+	}
+	images, err := l.podmanStored(ctx)
+	switch {
+	case err == nil || len(images) > 0:
+		return images, errors.Join(err, unread)
+	case errors.Is(reason, ErrNoEngine):
+		reason = errors.Join(fmt.Errorf("podman: %w", ErrNoEngine), unread)
+	}
+	l.Log.Debug("podman's store is not listed", "reason", err)
+	return nil, reason
 }
 
 // podmanStored lists the images in podman's store, as the podman command does.

@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-
-	"github.com/peelhq/peel/source/engine"
 )
 
 // A Via is how an image of an engine is read.
@@ -51,17 +49,6 @@ const (
 // plainName is the form of the names that a store's own folders have. It leaves
 // out whatever could lead elsewhere.
 var plainName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]*$`)
-
-// fromStore reads the image that an engine has from the engine's files.
-func (o *opener) fromStore(ctx context.Context, e engine.Engine, ref string, info engine.Image) (*Image, error) {
-	if !e.Local() {
-		return nil, fmt.Errorf("the engine does not answer at a socket of this machine")
-	}
-	if e.Name() == "podman" {
-		return o.scanStore(ctx, "podman://"+ref, func() (*Image, error) { return o.podmanImage(ctx, info.ID, ref) })
-	}
-	return o.scanStore(ctx, "docker://"+ref, func() (*Image, error) { return o.dockerImage(ctx, e, ref, info) })
-}
 
 // scanStore opens an image and reads the entries of all its layers, so that
 // every surprise comes while another way can still be taken.

@@ -13,6 +13,11 @@ import (
 	"github.com/peelhq/peel/source/engine"
 )
 
+// dockerKind is Docker's engine.
+func dockerKind() *engineKind {
+	return &engineKind{name: "docker", connect: engine.Docker, store: dockerImage, details: dockerDetails}
+}
+
 // dockerImage opens an image in the store of a Docker engine: its own (below
 // image/DRIVER and DRIVER of its root folder), or containerd's.
 //
@@ -20,7 +25,7 @@ import (
 // root. That the folders of this machine are those the engine speaks of (it may
 // answer from a virtual machine, or from a container) shows by what lies in
 // them: the image's config, by its digest, and the topmost layer's folder.
-func (o *opener) dockerImage(ctx context.Context, e engine.Engine, ref string, info engine.Image) (*Image, error) {
+func dockerImage(ctx context.Context, o *opener, e engine.Engine, ref string, info engine.Image) (*Image, error) {
 	dir, driver, top := upperDir(info)
 	if dir == "" {
 		where, err := e.Store(ctx)
@@ -49,7 +54,7 @@ func (o *opener) dockerImage(ctx context.Context, e engine.Engine, ref string, i
 		im.Name = ref
 	}
 	if o.Via != ViaStore {
-		s.viaAPI = newReopener("the engine's API", o.Log, o.reopenByAPI(engine.Docker, info.ID))
+		s.viaAPI = dockerKind().reopenByAPI(o, info.ID)
 	}
 	return im, nil
 }
@@ -155,7 +160,7 @@ func (s *storeImage) dockerLayer(base, driver, chainID, diffID, parent string) (
 	case err != nil:
 		return nil, err
 	case foreign:
-		return nil, fmt.Errorf("layer %s came from elsewhere", diffID)
+		return nil, fmt.Errorf("layer %s is a foreign one, whose blob is kept by another server", diffID)
 	case said["diff"] != diffID:
 		return nil, fmt.Errorf("the store has %q as layer %s", said["diff"], diffID)
 	case said["parent"] != parent:

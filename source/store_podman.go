@@ -12,25 +12,35 @@ import (
 	"github.com/peelhq/peel/source/engine"
 )
 
-// openPodman reads an image of podman: by its service if that answers, and also
-// without one from the store, which the podman command itself uses.
-func openPodman(ctx context.Context, o *opener, ref string) (*Image, error) {
-	e, err := engine.Podman(ctx, o.Log)
+// podmanKind is podman, whose store can be read without a service, as the podman
+// command does it.
+func podmanKind() *engineKind {
+	return &engineKind{
+		name: "podman", connect: engine.Podman,
+		store: func(ctx context.Context, o *opener, _ engine.Engine, ref string, info engine.Image) (*Image, error) {
+			return o.podmanImage(ctx, info.ID, ref)
+		},
+		details:   podmanDetails,
+		openAlone: openPodmanStore, listAlone: listPodmanStore,
+	}
+}
+
+// openPodmanStore opens an image from podman's store where no service answers,
+// because of reason. A service that is named is needed: its store may be on
+// another machine.
+func openPodmanStore(ctx context.Context, o *opener, ref string, reason error) (*Image, error) {
+	if engine.PodmanNamed() || o.Via == ViaAPI {
+		return nil, reason
+	}
+	im, err := o.scanStore(ctx, "podman://"+ref, func() (*Image, error) { return o.podmanImage(ctx, "", ref) })
 	if err == nil {
-		return o.fromEngine(ctx, engine.Podman, e, ref)
-	}
-	if engine.PodmanNamed() || ctx.Err() != nil || o.Via == ViaAPI {
-		return nil, err
-	}
-	im, storeErr := o.scanStore(ctx, "podman://"+ref, func() (*Image, error) { return o.podmanImage(ctx, "", ref) })
-	if storeErr == nil {
 		return im, nil
 	}
-	o.Log.Debug("the engine's store is not used", "engine", "podman", "image", ref, "reason", storeErr)
-	if o.Via == ViaStore || errors.Is(storeErr, errNotStored) {
-		return nil, fmt.Errorf("podman: %w; %w", storeErr, err)
+	o.Log.Debug("the engine's store is not used", "engine", "podman", "image", ref, "reason", err)
+	if o.Via == ViaStore || errors.Is(err, errNotStored) {
+		return nil, fmt.Errorf("podman: %w; %w", err, reason)
 	}
-	return nil, err
+	return nil, reason
 }
 
 // errNotStored says that podman's store can be read and has no such image.
@@ -54,7 +64,7 @@ func (o *opener) podmanImage(ctx context.Context, id, ref string) (*Image, error
 	}
 	im.bundle = s
 	if id != "" && o.Via != ViaStore {
-		s.viaAPI = newReopener("the engine's API", o.Log, o.reopenByAPI(engine.Podman, id))
+		s.viaAPI = podmanKind().reopenByAPI(o, id)
 	}
 	return im, nil
 }
