@@ -22,11 +22,11 @@ type engineKind struct {
 	store func(ctx context.Context, o *opener, e engine.Engine, ref string, info engine.Image) (*Image, error)
 
 	// details adds to a list of images what an engine of this machine does not
-	// tell, from its own files; nil for nothing.
+	// tell, from its own files; nil if it can add nothing.
 	details func(ctx context.Context, l *lister, e engine.Engine, images []LocalImage)
 
-	// openAlone and listAlone do without an engine, for which nobody answers
-	// because of reason; nil if there is nothing to be done.
+	// openAlone and listAlone do without the engine, which reason has kept from
+	// answering; nil if images cannot be read without it.
 	openAlone func(ctx context.Context, o *opener, ref string, reason error) (*Image, error)
 	listAlone func(ctx context.Context, l *lister, reason error) ([]LocalImage, error)
 }
@@ -141,8 +141,8 @@ func (k *engineKind) byAPI(ctx context.Context, o *opener, e engine.Engine, ref 
 	return im, nil
 }
 
-// withoutLayers makes an image that has no layers of what the engine tells of it:
-// Docker before version 25 does not save such an image.
+// withoutLayers makes an image that has no layers from the config that the engine
+// describes: Docker before version 25 does not save such an image.
 func (o *opener) withoutLayers(ctx context.Context, e engine.Engine, ref string, info engine.Image) (*Image, bool) {
 	if !info.NoLayers || ctx.Err() != nil {
 		return nil, false

@@ -31,13 +31,14 @@ type Place struct {
 	list func(context.Context) ([]LocalImage, error)
 }
 
-// ErrNoEngine says that nothing names an engine, and that it does not listen
-// where it would by itself: most likely, it is not installed.
+// ErrNoEngine says that nothing names an engine, and that none listens at its
+// default address: most likely, it is not installed.
 var ErrNoEngine = engine.ErrNoEngine
 
 // Places returns where to look for images: every kind of source that can list
-// them, such as the engines, and the archives and layouts in dir itself. Of an archive with several platforms opts.Platform is told of, else the
-// host's. Nothing is asked before Place.Images is called.
+// them, such as the engines, and the archives and layouts in dir itself. Of an
+// archive with several platforms, the image for opts.Platform is listed, else the
+// one for the host. Nothing is asked before Place.Images is called.
 func Places(dir string, opts Options) []Place {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
@@ -55,7 +56,7 @@ func Places(dir string, opts Options) []Place {
 // Images lists the images of a place, in no order. There may be some beside an
 // error, which says what could not be looked at. It wraps ErrNoEngine if there
 // is no engine of that kind, and is the context's error once that has ended:
-// Images does not wait for an engine or a disk that keeps silent then.
+// Images does not wait for an engine or a disk that does not answer.
 func (p Place) Images(ctx context.Context) ([]LocalImage, error) {
 	type answer struct {
 		images []LocalImage

@@ -126,9 +126,9 @@ const (
 	maxDetailsOpened = 10_000
 )
 
-// details completes images by their configs, which are in the file of that name
-// below root. What cannot be read, or is not that image's config, adds nothing;
-// nor does anything beyond maxDetails.
+// details completes images by their configs; file names the config of an image
+// below root. It adds nothing from what cannot be read, is not that image's config,
+// or is beyond maxDetails.
 func (l *lister) details(ctx context.Context, root string, images []LocalImage, file func(id string) string) {
 	store, err := os.OpenRoot(root)
 	if err != nil {
@@ -168,8 +168,8 @@ func (l *lister) details(ctx context.Context, root string, images []LocalImage, 
 	}
 }
 
-// opened adds what is known of the image once it is open, but for its ID: engines
-// have their own.
+// opened adds what is known of the image once it is open. Its ID stays the
+// engine's.
 func (im *LocalImage) opened(o *Image) {
 	im.Layers = len(o.Layers)
 	if o.Platform != "" {
@@ -191,8 +191,8 @@ func (im *LocalImage) describe(config *configFile) {
 	}
 }
 
-// listPodmanStore lists the images in podman's store where no service answers,
-// because of reason.
+// listPodmanStore lists the images in podman's store; reason is why no service
+// answers.
 func listPodmanStore(ctx context.Context, l *lister, reason error) ([]LocalImage, error) {
 	if engine.PodmanNamed() {
 		return nil, reason

@@ -11,19 +11,18 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// A reopener opens an image a second time, with its contents kept, for those who ask
-// for a file's content where the first reading has kept none: from an engine's
-// save, from an archive that is compressed as a whole, or because an engine's
-// store has been found wanting. It is done once, when content is first asked
-// for: most readers of an image never do, and keeping it costs a copy of the
-// image on disk.
+// A reopener opens an image a second time, with its contents kept, for a file's
+// content where the first reading has kept none: from an engine's save, from an
+// archive that is compressed as a whole, or because a file is missing in an
+// engine's store. It does so once, when content is first asked for: most readers
+// of an image never ask, and keeping it costs a copy of the image on disk.
 type reopener struct {
 	open func(ctx context.Context) (*Image, error) // nil: there is no other way
 	what string                                    // that it is opened from, for the log
 	log  *slog.Logger
 
-	// turn is held, by an element in it, by whoever touches what follows: a
-	// channel, so that who waits for it can be cancelled.
+	// turn is a lock for the fields below: an element in it holds it. It is a
+	// channel, so that waiting for it can be cancelled.
 	turn   chan struct{}
 	other  *Image // what open gave
 	closed bool
@@ -103,7 +102,7 @@ func (g *reopener) reopen(ctx context.Context, index int, diffID string, reason 
 	return nil
 }
 
-// close lets go of the second image, once nobody is opening it any more.
+// close closes the second image, after waiting for an opening that is under way.
 func (g *reopener) close() error {
 	if g == nil {
 		return nil
@@ -162,8 +161,8 @@ func (r *reopened) counterpart(ctx context.Context, e *Entries) (*Layer, error) 
 	return r.image.counterpart(ctx, r.index, r.diffID, e, r.reason)
 }
 
-// rereadable has contents be read again by open when they are asked for, if im
-// came as a stream that was not kept and the caller may want them.
+// rereadable makes im read contents by opening the image again, by open, if im came
+// as a stream that was not kept and the caller may want contents.
 func (o *opener) rereadable(im *Image, open func(ctx context.Context, o *opener) (*Image, error)) {
 	if o.KeepContent || !o.ContentOnDemand {
 		return

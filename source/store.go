@@ -22,8 +22,8 @@ const (
 	ViaAny Via = ""
 	// ViaAPI has the engine save the image.
 	ViaAPI Via = "api"
-	// ViaStore reads the engine's own files, on this machine. That it cannot is
-	// an error.
+	// ViaStore reads the engine's own files, on this machine. If it cannot, that
+	// is an error.
 	ViaStore Via = "store"
 )
 
@@ -31,12 +31,12 @@ const (
 // or the layer's blob itself. Where these files can be read, an image need not be
 // saved: reading headers takes a few percent of that.
 //
-// The files are the engine's own, of no version that could be relied on. So
-// nothing of them is believed that can be checked: digests of configs and
+// The files are internal to the engine, and their form may change with any
+// version. So everything that can be checked is checked: digests of configs and
 // manifests, diffIDs and chain IDs, that what is listed is there, and that
-// tar-splits agree with the headers in them from first to last. Whatever is not
-// as it was expected sends the reader to the engine's API,
-// which gives the same image. Nothing is written or locked.
+// tar-splits agree with the headers in them from first to last. Where anything is
+// not as expected, the image is read by the engine's API instead, which gives the
+// same. Nothing is written or locked.
 
 // Bounds on a store's own files, in bytes, and on the rows of its lists.
 const (
@@ -47,11 +47,11 @@ const (
 )
 
 // plainName is the form of the names that a store's own folders have. It leaves
-// out whatever could lead elsewhere.
+// out everything that could lead out of the folder.
 var plainName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]*$`)
 
 // scanStore opens an image and reads the entries of all its layers, so that
-// every surprise comes while another way can still be taken.
+// every error comes while the image can still be read by the API.
 func (o *opener) scanStore(ctx context.Context, what string, open func() (*Image, error)) (*Image, error) {
 	im, err := open()
 	if err != nil {
@@ -66,8 +66,8 @@ func (o *opener) scanStore(ctx context.Context, what string, open func() (*Image
 	return im, nil
 }
 
-// describeStored makes an image of its config and of the names of its layers'
-// folders; layer i is to be read by layers[i].
+// describeStored makes an image from its config and its layers' files; layers[i]
+// reads layer i.
 func describeStored(id string, text []byte, layers []*storeFiles) (*Image, error) {
 	config, err := parseConfig(text)
 	if err != nil {
@@ -102,7 +102,7 @@ func chainIDs(diffIDs []string) []string {
 	return out
 }
 
-// digestHex returns the hex of a SHA-256 digest, "" if that is what s is not.
+// digestHex returns the hex of a SHA-256 digest, "" if s is not one.
 func digestHex(s string) string {
 	hex, ok := strings.CutPrefix(s, "sha256:")
 	if !ok || hexName(hex) != hex {
@@ -144,7 +144,8 @@ func readStored(root *os.Root, name string, limit int64) ([]byte, error) {
 	return text, err
 }
 
-// A boundedFile is a file of which no more is read than it had when it was opened.
+// A boundedFile is a file that is read up to the size that it had when it was
+// opened.
 type boundedFile struct {
 	io.LimitedReader
 	io.Closer
@@ -213,8 +214,8 @@ func eachElement[T any](r io.Reader, limit int, fn func(*T) error) error {
 	return err
 }
 
-// openStored opens a regular file below root, through no link that leads out of
-// it, and tells its size.
+// openStored opens a regular file below root, and returns its size. Links that
+// lead out of root are not followed.
 func openStored(root *os.Root, name string) (*os.File, int64, error) {
 	name = filepath.FromSlash(name)
 	// Looked at first: opening a pipe would wait for somebody to write to it.

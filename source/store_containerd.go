@@ -17,7 +17,7 @@ import (
 
 // contentFolders are where a Docker engine's containerd keeps blobs, below the
 // engine's root folder or, where the system's containerd serves it, absolute.
-// Whether a folder is the right one shows by its blobs: they are told by digest.
+// The digests of the blobs show whether a folder is the right one.
 var contentFolders = []string{
 	"containerd/daemon/io.containerd.content.v1.content",
 	"/var/lib/containerd/io.containerd.content.v1.content",

@@ -22,9 +22,9 @@ func dockerKind() *engineKind {
 // image/DRIVER and DRIVER of its root folder), or containerd's.
 //
 // The engine says where that is: the image's topmost folder, or the engine's
-// root. That the folders of this machine are those the engine speaks of (it may
-// answer from a virtual machine, or from a container) shows by what lies in
-// them: the image's config, by its digest, and the topmost layer's folder.
+// root. The engine may run in a virtual machine or in a container, and mean
+// folders there. What is in the folders of this machine shows whether they are
+// the same: the image's config, by its digest, and the topmost layer's folder.
 func dockerImage(ctx context.Context, o *opener, e engine.Engine, ref string, info engine.Image) (*Image, error) {
 	dir, driver, top := upperDir(info)
 	if dir == "" {
@@ -59,8 +59,8 @@ func dockerImage(ctx context.Context, o *opener, e engine.Engine, ref string, in
 	return im, nil
 }
 
-// upperDir takes what an engine says of an image's topmost folder,
-// ROOT/DRIVER/CACHE-ID/diff, apart; all is "" if it says none of that form.
+// upperDir takes apart what an engine says of an image's topmost folder,
+// ROOT/DRIVER/CACHE-ID/diff; all is "" if it is not of that form.
 func upperDir(info engine.Image) (root, driver, cacheID string) {
 	folder, ok := strings.CutSuffix(filepath.ToSlash(info.UpperDir), "/diff")
 	if !ok || info.Driver == "" {
@@ -74,8 +74,8 @@ func upperDir(info engine.Image) (root, driver, cacheID string) {
 	return root, info.Driver, id
 }
 
-// Drivers that keep a layer's files, all of them and nothing else, in a folder
-// DRIVER/CACHE-ID/diff.
+// diffDrivers are those that keep all files of a layer, and nothing else, in a
+// folder DRIVER/CACHE-ID/diff.
 var diffDrivers = []string{"overlay2", "fuse-overlayfs"}
 
 // dockerConfig is where Docker's store keeps the config of an image.
@@ -98,7 +98,7 @@ func (s *storeImage) docker(driver, top string, info engine.Image, wanted string
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dockerConfig(driver, info.ID), err)
 	}
-	// An engine may have been asked what it has for another platform.
+	// The engine may have described the image for another platform.
 	want, err := wantedPlatform(wanted)
 	if err != nil {
 		return nil, err

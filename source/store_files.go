@@ -24,7 +24,7 @@ type storeFiles struct {
 	tarSize   int64  // of the layer's tar, as the store says; -1 if it does not
 	dir       string // of the files, below the store; "" if they are not understood
 
-	// What tells the layer in the image as the engine's API gives it.
+	// These find the layer in the image that the engine's API gives.
 	index  int
 	diffID string
 }
@@ -49,7 +49,7 @@ func (s *storeImage) close() error {
 	return errors.Join(s.root.Close(), s.viaAPI.close())
 }
 
-// layer finds a layer's tar-split and makes it one of the image's.
+// layer returns the files of a layer whose tar-split is there.
 func (s *storeImage) layer(split, dir string, tarSize int64) (*storeFiles, error) {
 	info, err := s.root.Lstat(filepath.FromSlash(split))
 	if err != nil {
@@ -89,12 +89,12 @@ func (f *storeFiles) entries(ctx context.Context, o layer.ScanOptions) (*Entries
 	return e, nil
 }
 
-// Open returns the content of entry i from the engine's folder; what is not there
-// as it should be, from the engine itself.
+// Open returns the content of entry i from the engine's folder. If it is not there
+// as it should be, it comes from the engine's API.
 func (f *storeFiles) Open(ctx context.Context, e *Entries, i int) (io.ReadCloser, error) {
 	folder, err := f.folder()
 	if err != nil {
-		return f.otherwise(err).Open(ctx, e, i)
+		return f.readViaAPI(err).Open(ctx, e, i)
 	}
 	defer folder.Close()
 	return f.openIn(ctx, folder, e, i)
@@ -104,7 +104,7 @@ func (f *storeFiles) Open(ctx context.Context, e *Entries, i int) (io.ReadCloser
 func (f *storeFiles) Each(ctx context.Context, e *Entries, entries []int, fn func(i int, r io.Reader) error) error {
 	folder, err := f.folder()
 	if err != nil {
-		return f.otherwise(err).Each(ctx, e, entries, fn)
+		return f.readViaAPI(err).Each(ctx, e, entries, fn)
 	}
 	defer folder.Close()
 	return layer.EachOpened(ctx, e, entries, func(i int) (io.ReadCloser, error) { return f.openIn(ctx, folder, e, i) }, fn)
@@ -121,13 +121,13 @@ func (f *storeFiles) Body(ctx context.Context, e *Entries, i int) (*Body, error)
 	}
 	folder, err := f.folder()
 	if err != nil {
-		return f.otherwise(err).Body(ctx, e, i)
+		return f.readViaAPI(err).Body(ctx, e, i)
 	}
 	defer folder.Close()
 	name := memberName(e.At(i).Name)
 	file, err := openSized(folder, name, size)
 	if err != nil {
-		return f.otherwise(err).Body(ctx, e, i)
+		return f.readViaAPI(err).Body(ctx, e, i)
 	}
 	return layer.NewBody(size, func(_ context.Context, p []byte, off int64) (int, error) {
 		n, err := file.ReadAt(p, off)
@@ -138,9 +138,9 @@ func (f *storeFiles) Body(ctx context.Context, e *Entries, i int) (*Body, error)
 	}, file.Close), nil
 }
 
-// otherwise reads the layer by the engine's API, since the store cannot be used
-// because of reason.
-func (f *storeFiles) otherwise(reason error) layer.Reader {
+// readViaAPI reads the layer by the engine's API, since reason keeps the store from
+// being used.
+func (f *storeFiles) readViaAPI(reason error) layer.Reader {
 	return &reopened{f.image.viaAPI, f.index, f.diffID, fmt.Errorf("reading the engine's store: %w", reason)}
 }
 
@@ -162,7 +162,7 @@ func (f *storeFiles) openIn(ctx context.Context, folder *os.Root, e *Entries, i 
 	}
 	file, err := openSized(folder, name, size)
 	if err != nil {
-		return f.otherwise(err).Open(ctx, e, i)
+		return f.readViaAPI(err).Open(ctx, e, i)
 	}
 	c := &storedContent{ctx: ctx, file: file, left: size}
 	if crc, ok := e.CRC(i); ok {
@@ -186,8 +186,8 @@ func openSized(folder *os.Root, name string, size int64) (*os.File, error) {
 
 var crcTable = crc64.MakeTable(crc64.ISO)
 
-// storedContent reads a file of a store, and says so if it is not what the layer
-// was made of.
+// storedContent reads a file of a store. It ends in an error if the file is not
+// what it was when the layer was made.
 type storedContent struct {
 	ctx  context.Context
 	file *os.File

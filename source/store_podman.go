@@ -25,9 +25,9 @@ func podmanKind() *engineKind {
 	}
 }
 
-// openPodmanStore opens an image from podman's store where no service answers,
-// because of reason. A service that is named is needed: its store may be on
-// another machine.
+// openPodmanStore opens an image from podman's store; reason is why no service
+// answers. If the environment names a service, that is an error: its store may be
+// on another machine.
 func openPodmanStore(ctx context.Context, o *opener, ref string, reason error) (*Image, error) {
 	if engine.PodmanNamed() || o.Via == ViaAPI {
 		return nil, reason
@@ -78,7 +78,7 @@ type storedImage struct {
 	Layer string   `json:"layer"` // the topmost; "" if the image has none
 }
 
-// rowNames are the names of one image, which are bounded in number.
+// rowNames are the names of one image: maxRowNames at most.
 type rowNames []string
 
 // UnmarshalJSON reads a list of names, or null.
@@ -155,7 +155,7 @@ func layersByID(ctx context.Context, root *os.Root) (map[string]storedLayer, err
 }
 
 // podmanLayers finds the layers from the topmost down. There are as many steps as
-// the config has diffIDs, whatever the list says of parents.
+// the config has diffIDs, even if the list's parents form a circle.
 func (s *storeImage) podmanLayers(ctx context.Context, top string, diffIDs []string) ([]*storeFiles, error) {
 	if err := checkLayers(len(diffIDs)); err != nil {
 		return nil, err

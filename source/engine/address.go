@@ -27,7 +27,7 @@ const (
 )
 
 // parseAddress checks an engine's address and completes it as Docker's own
-// command line does. Accepted are unix://PATH (unix:PATH too), tcp://HOST[:PORT],
+// command line does. It accepts unix://PATH (unix:PATH too), tcp://HOST[:PORT],
 // http:// and https:// for the same, HOST:PORT, ssh://[USER@]HOST[:PORT][PATH]
 // and on Windows npipe://PATH. secure is the TLS to use over tcp; nil for none,
 // which "https" overrides. Errors name from, and never repeat a password.
@@ -51,14 +51,14 @@ func parseAddress(raw, from string, secure *tls.Config) (address, error) {
 	}
 	if ok && scheme == "npipe" && strings.HasPrefix(rest, "//") {
 		if runtime.GOOS != "windows" {
-			return bad("named pipes are Windows' alone")
+			return bad("named pipes exist only on Windows")
 		}
 		h.url = raw
 		return h, nil
 	}
 	if !strings.Contains(raw, "://") {
 		if _, _, err := net.SplitHostPort(raw); err != nil {
-			return bad(fmt.Sprintf("%q is no address", raw))
+			return bad(fmt.Sprintf("%q is not an address", raw))
 		}
 		raw = "tcp://" + raw
 	}
@@ -106,15 +106,15 @@ func parseAddress(raw, from string, secure *tls.Config) (address, error) {
 		port = plainPort
 	default:
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return bad(fmt.Sprintf("%q is no port", port))
+			return bad(fmt.Sprintf("%q is not a port number", port))
 		}
 	}
 	h.url = "tcp://" + net.JoinHostPort(host, port) + strings.TrimRight(u.Path, "/")
 	return h, nil
 }
 
-// apiHost is the address that the API's client is told. Over ssh it is never
-// looked up: requests bear it, the dialer ignores it.
+// apiHost is the address that the API's client gets. Over ssh it is only written
+// into requests: the dialer ignores it.
 func (h address) apiHost() string {
 	if h.ssh != nil {
 		return "http://docker.example.com"

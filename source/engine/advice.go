@@ -29,7 +29,7 @@ func advice(kind string, h address, err error) string {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return startIt(kind)
 	case errors.As(err, &unknown), errors.As(err, &hostname):
-		return "the engine's certificate is not the one that ca.pem vouches for: check the certificates and the address"
+		return "the engine's certificate is not signed by ca.pem, or is for another address: check the certificates and the address"
 	case errors.As(err, &notTLS):
 		return "the engine does not speak TLS there: check the port, or unset DOCKER_TLS_VERIFY"
 	case h.tls == nil && strings.Contains(err.Error(), "malformed HTTP response"):
@@ -38,7 +38,7 @@ func advice(kind string, h address, err error) string {
 	return ""
 }
 
-// startIt says how an engine that does not run is started, or another one named.
+// startIt says how to start an engine that does not run, or how to name another.
 func startIt(kind string) string {
 	if kind == "podman" {
 		return "start podman's service (systemctl --user start podman.socket, or podman machine start), or name it in CONTAINER_HOST"
@@ -46,7 +46,7 @@ func startIt(kind string) string {
 	return "start Docker (systemctl start docker, or Docker Desktop), or name its address in DOCKER_HOST or DOCKER_CONTEXT"
 }
 
-// mayNot says who may use a socket that we may not.
+// mayNot says who may use a socket that this user may not use.
 func mayNot(kind string, h address) string {
 	path := h.socket()
 	if path == "" {
@@ -59,7 +59,7 @@ func mayNot(kind string, h address) string {
 	case known && group != "":
 		return fmt.Sprintf("the socket is for group %s: join it, or use sudo", group)
 	case known:
-		return fmt.Sprintf("the socket is for user %s alone: use sudo, or an engine of your own", user)
+		return fmt.Sprintf("only user %s may use the socket: use sudo, or an engine of your own", user)
 	}
-	return "a directory above the socket is closed to you: use sudo, or an engine of your own"
+	return "you may not enter a directory above the socket: use sudo, or an engine of your own"
 }

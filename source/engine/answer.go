@@ -10,9 +10,9 @@ import (
 	"net/http"
 )
 
-// A guard is what an engine's answers pass before the API's client reads them.
-// It refuses what no engine answers (a web page, a redirect) and bounds bodies
-// but those of streams, which the client would read whole.
+// A guard checks an engine's answers before the API's client reads them. It
+// refuses what no engine answers (a web page, a redirect), and bounds the bodies
+// that the client reads as a whole, which are all but streams.
 type guard struct {
 	next   http.RoundTripper
 	limits limits

@@ -17,14 +17,14 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// API versions since which a platform can be named to an engine. See Docker's
-// API history, v1.48 and v1.49.
+// The first API versions in which an engine can be asked for a platform. See
+// Docker's API history, v1.48 and v1.49.
 const (
 	apiSavePlatform    = "1.48"
 	apiInspectPlatform = "1.49"
 )
 
-// defaultDockerHost is where Docker listens if nothing else was said.
+// defaultDockerHost is where Docker listens by default.
 const defaultDockerHost = client.DefaultDockerHost
 
 // An apiClient is an engine that speaks Docker's API.
@@ -75,7 +75,7 @@ func newAPIClient(ctx context.Context, kind string, a address) (*apiClient, erro
 // apiVersion is the form of a version of the API. It becomes part of paths.
 var apiVersion = regexp.MustCompile(`^[0-9]{1,4}\.[0-9]{1,4}$`)
 
-// negotiate has the engine answer for the first time.
+// negotiate pings the engine and agrees with it on a version of the API.
 func (e *apiClient) negotiate(ctx context.Context) error {
 	ctx, cancel := within(ctx, e.limits.ping)
 	defer cancel()
@@ -84,7 +84,7 @@ func (e *apiClient) negotiate(ctx context.Context) error {
 		return unanswered(ctx, err)
 	}
 	if v := ping.APIVersion; v != "" && !apiVersion.MatchString(v) {
-		return fmt.Errorf("the engine speaks version %q of the API, which is none", v[:min(len(v), 40)])
+		return fmt.Errorf("the engine speaks version %q of the API: it must be two numbers, such as 1.41", v[:min(len(v), 40)])
 	}
 	e.api.NegotiateAPIVersionPing(ping)
 	return nil
@@ -139,7 +139,7 @@ func (e *apiClient) Image(ctx context.Context, ref string, want *Wanted) (Image,
 	case want == nil || want.Fits(im.Platform):
 		return im, nil
 	case e.speaks(apiSavePlatform) && !e.speaks(apiInspectPlatform):
-		// It may hold the wanted platform, but describes the default one alone.
+		// It may have the wanted platform, but describes only the default one.
 		return Image{ID: im.ID, Tags: im.Tags, Platform: want.Platform}, nil
 	}
 	return Image{}, e.fail(ref, &notFoundError{fmt.Sprintf("the engine has it for %s, not for %s", im.Platform, want.Platform)})
@@ -164,8 +164,8 @@ func (e *apiClient) Save(ctx context.Context, ref string, im Image, want *Wanted
 	return s, nil
 }
 
-// apiListManifests is the API version since which an engine tells the platforms
-// of the images in its list. See Docker's API history, v1.47.
+// apiListManifests is the first API version in which an engine lists the platforms
+// of its images. See Docker's API history, v1.47.
 const apiListManifests = "1.47"
 
 func (e *apiClient) List(ctx context.Context) ([]Listed, error) {

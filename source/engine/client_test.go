@@ -291,7 +291,7 @@ func TestAdviceOnPermission(t *testing.T) {
 	}{
 		{name: "a group may", kind: "docker", mode: 0o660, path: path, want: "join it (sudo usermod -aG"},
 		{name: "podman's group may", kind: "podman", mode: 0o660, path: path, want: "join it, or use sudo"},
-		{name: "the owner alone may", kind: "podman", mode: 0o600, path: path, want: "for user " + owner + " alone"},
+		{name: "the owner alone may", kind: "podman", mode: 0o600, path: path, want: "only user " + owner + " may use"},
 		{name: "out of sight", kind: "docker", mode: 0o600, path: path + ".no", want: "a directory above the socket"},
 	}
 	for _, tt := range tests {

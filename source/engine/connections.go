@@ -10,9 +10,9 @@ import (
 )
 
 // readConnections reads the services that podman knows: from
-// podman-connections.json, where podman keeps them since 5.0, and from
-// containers.conf, where it kept them before. The former wins. Files that do
-// not exist hold none.
+// podman-connections.json, where podman 5.0 and later keep them, and from
+// containers.conf, where older ones kept them. The former takes precedence. A file
+// that does not exist is as good as an empty one.
 func readConnections() (podmanConnections, error) {
 	none := podmanConnections{Connections: map[string]podmanConnection{}}
 	old, recent := os.Getenv("CONTAINERS_CONF"), os.Getenv("PODMAN_CONNECTIONS_CONF")

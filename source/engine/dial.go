@@ -21,11 +21,11 @@ import (
 type sshTarget struct {
 	spec     *ssh.Spec
 	identity string // file of the private key; "" for ssh's own choice
-	machine  bool   // podman's virtual machine on this computer, whose host key nobody knows
+	machine  bool   // podman's virtual machine on this computer, whose host key is not known beforehand
 }
 
-// sshFlags go before the host. No terminal is asked for, so that nothing of a
-// login shell gets into the stream.
+// sshFlags go before the host. They ask for no terminal, so that nothing that a
+// login shell prints gets into the stream.
 var sshFlags = []string{"-o", "ConnectTimeout=30", "-T"}
 
 // machineFlags are those that "podman machine ssh" gives: the machine is this
@@ -35,8 +35,8 @@ var machineFlags = []string{
 	"-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
 }
 
-// newSSHTarget checks an ssh address. What could be read as an option by the
-// ssh program is refused, though it is passed behind "--" too.
+// newSSHTarget checks an ssh address. It refuses what the ssh program could read
+// as an option, although that is also passed behind "--".
 func newSSHTarget(u *url.URL) (*sshTarget, error) {
 	spec, err := ssh.NewSpec(u)
 	if err != nil {
@@ -67,8 +67,8 @@ func (t *sshTarget) login() string {
 	return host
 }
 
-// arguments returns what the ssh program is called with to reach an engine of
-// that kind. The path of the address, if any, is the socket over there.
+// arguments returns the arguments of the ssh program to reach an engine of that
+// kind. The path of the address, if any, is the socket on the other machine.
 func (t *sshTarget) arguments(kind string) ([]string, error) {
 	remote := []string{kind, "system", "dial-stdio"}
 	if strings.Trim(t.spec.Path, "/") != "" {
@@ -108,9 +108,9 @@ func (r *dialRecord) last() error {
 	return r.err
 }
 
-// setDialer makes transport connect to h, and keep in record how that went. It
-// must be called when the API's client has configured the transport, and before
-// it is used.
+// setDialer makes transport connect to h, and record the outcome. It must be
+// called after the API's client has configured the transport, and before the
+// transport is used.
 func (h address) setDialer(transport *http.Transport, kind string, record *dialRecord) error {
 	dial := transport.DialContext
 	if h.ssh != nil {
@@ -141,12 +141,12 @@ func (h address) setDialer(transport *http.Transport, kind string, record *dialR
 // An sshConn is the pipe to an ssh program.
 type sshConn struct{ net.Conn }
 
-// sshExit is how long the ssh program is waited for when it is ended.
+// sshExit is how long Close waits for the ssh program to end.
 const sshExit = 300 * time.Millisecond
 
-// Close ends the ssh program. It goes on doing that in the background if the
-// program takes its time: the connection below waits for up to ten seconds, and
-// the API's client waits for that.
+// Close ends the ssh program, in the background if that takes long: the
+// connection below waits for it for up to ten seconds, and the API's client would
+// wait for the connection.
 func (c *sshConn) Close() error {
 	done := make(chan error, 1)
 	go func() { done <- c.Conn.Close() }()
@@ -159,7 +159,7 @@ func (c *sshConn) Close() error {
 }
 
 // innerURLError returns what went wrong in a request, without the request's
-// method and address; nil if err is no request's.
+// method and address; nil if err is not of a request.
 func innerURLError(err error) error {
 	if request, ok := errors.AsType[*url.Error](err); ok {
 		return request.Err

@@ -72,9 +72,9 @@ func oneAddress(h address, err error) ([]address, error) {
 	return []address{h}, nil
 }
 
-// defaultDockerAddresses returns the system's socket and those of a user's own
-// engine that exist. The first is returned even if it does not exist, if no
-// other does: it is the one to be named in the error.
+// defaultDockerAddresses returns those of the system's socket and of the sockets
+// of a user's own engine that exist. If none exists, it returns the system's, for
+// the error to name it.
 func defaultDockerAddresses() []address {
 	addresses := []address{{url: defaultDockerHost}}
 	if runtime.GOOS == "windows" {
@@ -101,7 +101,7 @@ func defaultDockerAddresses() []address {
 	return addresses
 }
 
-// exists reports whether there is something at path, or that cannot be told.
+// exists reports whether there is something at path; true if it cannot find out.
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil || !errors.Is(err, fs.ErrNotExist)
@@ -120,10 +120,10 @@ func dockerConfigDir() string {
 	return filepath.Join(home, ".docker")
 }
 
-// tlsFromEnv is the TLS that the environment asks for: checked both ways if
-// DOCKER_TLS_VERIFY is not empty, without a look at the engine's certificate if
-// only DOCKER_TLS is not, else none (nil). The files are in DOCKER_CERT_PATH, or
-// beside the settings.
+// tlsFromEnv is the TLS that the environment asks for: with a check of the
+// engine's certificate if DOCKER_TLS_VERIFY is not empty, without that check if
+// only DOCKER_TLS is not empty, else none (nil). The files are in
+// DOCKER_CERT_PATH, or beside the settings.
 func tlsFromEnv(dir string) (*tls.Config, error) {
 	verify := os.Getenv("DOCKER_TLS_VERIFY") != ""
 	if !verify && os.Getenv("DOCKER_TLS") == "" {
@@ -133,7 +133,7 @@ func tlsFromEnv(dir string) (*tls.Config, error) {
 		dir = path
 	}
 	if dir == "" {
-		return nil, errors.New("DOCKER_TLS_VERIFY: there is no home to find certificates in: set DOCKER_CERT_PATH")
+		return nil, errors.New("DOCKER_TLS_VERIFY: no home directory, and so no certificates: set DOCKER_CERT_PATH")
 	}
 	if ca := filepath.Join(dir, "ca.pem"); verify && !exists(ca) {
 		return nil, fmt.Errorf("DOCKER_TLS_VERIFY: there is no %s: set DOCKER_CERT_PATH to the directory of ca.pem, cert.pem and key.pem", ca)
@@ -164,7 +164,7 @@ func currentContext(path string) (string, error) {
 	return settings.CurrentContext, nil
 }
 
-// contextMeta is meta.json of a context, as far as it concerns us.
+// contextMeta is what is used of a context's meta.json.
 type contextMeta struct {
 	Name      string
 	Endpoints map[string]json.RawMessage
@@ -177,12 +177,12 @@ type contextEndpoint struct {
 	SkipTLSVerify bool
 }
 
-// contextAddress returns the host of a context. A context lives in directories
-// named by the SHA-256 of its name, so that no name leads anywhere else:
+// contextAddress returns the address of a context. A context is in directories
+// named by the SHA-256 of its name, so no name can lead out of them:
 // contexts/meta/<sum>/meta.json and contexts/tls/<sum>/docker/{ca,cert,key}.pem.
 func contextAddress(dir, name string) (address, error) {
 	if dir == "" {
-		return address{}, errors.New("there is no home to find contexts in: set DOCKER_CONFIG")
+		return address{}, errors.New("no home directory, and so no contexts: set DOCKER_CONFIG")
 	}
 	sum := sha256.Sum256([]byte(name))
 	id := hex.EncodeToString(sum[:])
@@ -194,7 +194,7 @@ func contextAddress(dir, name string) (address, error) {
 	case err != nil:
 		return address{}, err
 	case meta.Name != name:
-		return address{}, fmt.Errorf("%s is of a context named %q", file, meta.Name)
+		return address{}, fmt.Errorf("%s describes a context named %q", file, meta.Name)
 	}
 	raw, ok := meta.Endpoints["docker"]
 	if !ok {

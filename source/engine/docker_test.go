@@ -226,8 +226,8 @@ func TestParseEngineHost(t *testing.T) {
 		{raw: "10.0.0.1:2375", url: "tcp://10.0.0.1:2375"},
 		{raw: "http://h", url: "tcp://h:2375"},
 		{raw: "https://h", url: "tcp://h:2376"},
-		{raw: "tcp://h:0", err: "no port"},
-		{raw: "tcp://h:70000", err: "no port"},
+		{raw: "tcp://h:0", err: "not a port"},
+		{raw: "tcp://h:70000", err: "not a port"},
 		{raw: "tcp://h:x", err: "invalid port"},
 		{raw: "tcp://me@h:1", err: "a user in a tcp address"},
 		{raw: "tcp://h:1?x=y", err: "no query"},
@@ -244,11 +244,11 @@ func TestParseEngineHost(t *testing.T) {
 		{raw: "ssh://h?x", err: "no query"},
 		{raw: "fd://", err: "not a way to reach an engine"},
 		{raw: "ftp://h", err: "not a way to reach an engine"},
-		{raw: "/run/docker.sock", err: "no address"},
-		{raw: "", err: "no address"},
+		{raw: "/run/docker.sock", err: "not an address"},
+		{raw: "", err: "not an address"},
 		{raw: "tcp://me:secret@h\x7f", err: "invalid control character"},
 		{raw: "tcp://me:secret@h:port", err: "invalid port"},
-		{raw: "\x1b[2J", err: `"\x1b[2J" is no address`},
+		{raw: "\x1b[2J", err: `"\x1b[2J" is not an address`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.raw, func(t *testing.T) {

@@ -35,9 +35,9 @@ type Engine interface {
 	// that its files may be here too.
 	Local() bool
 
-	// Image says what the engine knows of the image that ref names: a
-	// reference, or an ID, in full or its first digits. want is nil for
-	// whatever platform the engine has. The error is ErrNotFound if the engine
+	// Image says what the engine knows about the image that ref names: a
+	// reference, or an ID, in full or its first digits. want is nil for any
+	// platform that the engine has. The error is ErrNotFound if the engine
 	// has no such image, or has it for other platforms only.
 	Image(ctx context.Context, ref string, want *Wanted) (Image, error)
 
@@ -112,8 +112,8 @@ var (
 	// error is of something that exists, or may exist, but could not be read.
 	ErrNotFound = errors.New("no such image")
 
-	// ErrNoEngine says that nothing names an engine, and that it does not
-	// listen where it would by itself: most likely, it is not installed.
+	// ErrNoEngine says that nothing names an engine, and that none listens at
+	// its default address: most likely, it is not installed.
 	ErrNoEngine = errors.New("no socket found")
 )
 

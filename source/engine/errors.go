@@ -18,8 +18,8 @@ func (e *notFoundError) Error() string { return e.text }
 func (e *notFoundError) Unwrap() error { return ErrNotFound }
 
 // notFound makes err, an engine's "404" for ref, ErrNotFound. Engines word it in
-// many ways, most of them repeating the name; only what says more is kept: newer
-// Docker engines answer so for an image of another platform.
+// many ways, most of them repeating the name. The text is kept only if it says
+// more, as that of newer Docker engines does for an image of another platform.
 func notFound(ref string, err error) error {
 	if strings.Contains(err.Error(), "platform") {
 		return fmt.Errorf("%w: %w", err, ErrNotFound)

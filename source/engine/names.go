@@ -30,8 +30,8 @@ func (im Image) saveName(ref string) string {
 	return im.Tags[i]
 }
 
-// ArchiveName is the name that the image bears in the archive that an engine
-// saves when it is asked for ref; "" if it bears none.
+// ArchiveName is the name that the image has in the archive that an engine saves
+// when it is asked for ref; "" if it has none there.
 func (im Image) ArchiveName(ref string) string {
 	name := im.saveName(ref)
 	parsed, err := reference.ParseAnyReference(name)

@@ -15,11 +15,11 @@ import (
 //  1. CONTAINER_HOST, with CONTAINER_SSHKEY, alone if it is set;
 //  2. the connection that CONTAINER_CONNECTION names, alone if it is set;
 //  3. the sockets of this user's and of the system's service, and the default
-//     connection: on Linux and FreeBSD, where podman runs by itself, in this
-//     order, elsewhere the connection first.
+//     connection. On Linux and FreeBSD, where podman runs without a virtual
+//     machine, the sockets come first; on other systems, the connection.
 //
-// The error is of settings that could not be read. There may be hosts beside
-// it, and is no host only with an error.
+// The error is of settings that could not be read. There may be addresses beside
+// it; there are none only with an error.
 func podmanAddresses() ([]address, error) {
 	if raw := os.Getenv("CONTAINER_HOST"); raw != "" {
 		h, err := parseAddress(raw, "CONTAINER_HOST", nil)
@@ -52,8 +52,8 @@ func podmanAddresses() ([]address, error) {
 	return addresses, err
 }
 
-// podmanSocketPaths are the sockets podman listens on by itself, the likeliest
-// first.
+// podmanSocketPaths are the sockets that podman listens on by default, the
+// likeliest first.
 func podmanSocketPaths() []string {
 	const system = "/run/podman/podman.sock"
 	var own []string
@@ -96,7 +96,7 @@ type podmanConnection struct {
 	IsMachine bool   `toml:"is_machine"` // podman's own virtual machine on this computer
 }
 
-// host returns the host of a connection. asked is who named it, for errors.
+// address returns the address of a connection. asked says what named it, for errors.
 func (c podmanConnections) address(name, asked string) (address, error) {
 	found, ok := c.Connections[name]
 	if !ok {

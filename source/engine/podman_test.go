@@ -46,7 +46,7 @@ uri = "not this"
 			name: "host by ssh", env: map[string]string{"CONTAINER_HOST": "ssh://me@h/p.sock", "CONTAINER_SSHKEY": "/k"},
 			want: []string{"ssh://me@h/p.sock /k"},
 		},
-		{name: "host malformed", env: map[string]string{"CONTAINER_HOST": "what"}, err: []string{"CONTAINER_HOST", "no address"}},
+		{name: "host malformed", env: map[string]string{"CONTAINER_HOST": "what"}, err: []string{"CONTAINER_HOST", "not an address"}},
 		{
 			name: "connection", env: map[string]string{"CONTAINER_CONNECTION": "far"}, files: map[string]string{recent: connections},
 			want: []string{"ssh://me@far:22/run/podman/podman.sock /keys/far"},

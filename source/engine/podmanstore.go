@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// PodmanNamed reports whether the environment names a service of podman. Then the
-// store of this machine is not meant.
+// PodmanNamed reports whether the environment names a service of podman. If it
+// does, the user does not mean the store of this machine.
 func PodmanNamed() bool {
 	return os.Getenv("CONTAINER_HOST") != "" || os.Getenv("CONTAINER_CONNECTION") != ""
 }
@@ -23,8 +23,8 @@ type storageConf struct {
 	} `toml:"storage"`
 }
 
-// PodmanStore is the folder of podman's store: as storage.conf says, else where
-// it is by itself, for root and for everybody else.
+// PodmanStore is the folder of podman's store: as storage.conf says, else the
+// default, which is one for root and another for other users.
 func PodmanStore() (string, error) {
 	return podmanStore(os.Geteuid() == 0, []string{"/etc/containers/storage.conf", "/usr/share/containers/storage.conf"})
 }
@@ -73,8 +73,8 @@ func podmanStore(root bool, conf []string) (string, error) {
 	return filepath.Join(home, ".local", "share", "containers", "storage"), nil
 }
 
-// expandUser puts the variables of the environment in a path in their places, as
-// podman does, and the user's number for $UID, which shells do not export.
+// expandUser replaces variables of the environment in a path, as podman does, and
+// $UID, which shells do not export, by the user's number.
 func expandUser(path string) string {
 	return os.Expand(path, func(name string) string {
 		if name == "UID" {

@@ -9,8 +9,8 @@ import (
 	"io"
 )
 
-// A saveStream is the archive that an engine sends of an image. It tells an
-// archive's end from the engine giving up and from a broken connection.
+// A saveStream is the archive that an engine sends of an image. It tells apart the
+// end of the archive, an engine that gives up, and a broken connection.
 type saveStream struct {
 	ctx    context.Context // of the request that the body belongs to
 	cancel context.CancelCauseFunc
@@ -26,8 +26,8 @@ type saveStream struct {
 	maxZeros int64 // more of them in a row are not of the image
 }
 
-// maxSaveTail bounds, in bytes, the message that can be made out behind a
-// broken archive.
+// maxSaveTail bounds, in bytes, the message that is found behind a broken
+// archive.
 const maxSaveTail = 4 << 10
 
 // Read reads the archive as it arrives.
@@ -112,8 +112,7 @@ func (s *saveStream) keepTail(p []byte) {
 // saveMessage returns the error message that ends tail, or "". An engine that
 // fails when it has begun to send can no longer answer with a status: Docker
 // writes {"errorDetail":{"message":"..."},"error":"..."} behind what it has
-// sent. A whole archive ends in zeros, so the two cannot be taken for one
-// another.
+// sent. A complete archive ends in zeros, so the two cannot be confused.
 func saveMessage(tail []byte) string {
 	at := bytes.LastIndex(tail, []byte(`{"errorDetail":`))
 	if at < 0 {

@@ -13,16 +13,16 @@ import (
 
 // maxSettings bounds, in bytes, the files that say where an engine is: Docker's
 // and podman's configuration, contexts, certificates. Those in TOML are bounded
-// more tightly, for the time to parse them grows with the square of the number of
-// keys: a quarter of a second for as many as fit. Podman's own, with all its
-// comments, is 40 kB.
+// more tightly, because the time to parse them grows with the square of the number
+// of keys: it is a quarter of a second for as many as fit. The file that podman
+// ships, with all its comments, has 40 kB.
 const (
 	maxSettings = 4 << 20
 	maxTOML     = 128 << 10
 )
 
-// readSettings reads a regular file of at most limit bytes. The error is fs.ErrNotExist if there
-// is none, and names the file.
+// readSettings reads a regular file of at most limit bytes. The error is
+// fs.ErrNotExist if there is none, and names the file.
 func readSettings(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -56,8 +56,7 @@ func optionalSettings(path string) ([]byte, error) {
 }
 
 // readTOML reads a file of settings in TOML into the struct that to points at.
-// What the struct has no field for is passed over. A file that is not there
-// changes nothing. Errors name the file and the line, and repeat no value.
+// It ignores what the struct has no field for. A missing file changes nothing. Errors name the file and the line, and repeat no value.
 func readTOML(path string, to any) error {
 	data, err := readSettings(path, maxTOML)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -8,8 +8,7 @@ import (
 )
 
 // tlsFromDir makes a TLS configuration of the files ca.pem, cert.pem and
-// key.pem in dir, each of which may be absent, though not the key alone of a
-// pair. The engine's certificate must then be signed by ca.pem; by the system's
+// key.pem in dir. Each may be absent, but cert.pem and key.pem only together. The engine's certificate must then be signed by ca.pem; by the system's
 // authorities if there is none; and is not checked at all if insecure. It
 // returns nil if dir holds none of the three and insecure is false.
 func tlsFromDir(dir string, insecure bool) (*tls.Config, error) {

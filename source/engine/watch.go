@@ -8,8 +8,8 @@ import (
 )
 
 // A watch ends a stream that gives nothing, or next to nothing, by cancelling
-// its context. Only the time in which somebody waits for the stream counts, not
-// that in which what came is worked on.
+// its context. It counts only the time in which a reader waits for the stream, not
+// the time in which the reader works on what came.
 //
 // Time is counted in ticks, and a tick in which the program was stopped (by
 // Ctrl+Z) is one tick, however long it was.
@@ -19,7 +19,7 @@ type watch struct {
 
 	mu      sync.Mutex
 	timer   *time.Timer
-	waiting bool          // somebody waits for the stream
+	waiting bool          // a reader waits for the stream
 	left    int           // ticks until the stream is ended
 	got     int64         // bytes since that was set
 	limit   time.Duration // that left stands for
@@ -62,14 +62,14 @@ func (w *watch) tick(tick time.Duration) {
 	}
 }
 
-// wait says that somebody waits for the stream.
+// wait says that a reader waits for the stream.
 func (w *watch) wait() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.waiting = true
 }
 
-// came says that n bytes have come, and that nobody waits any more.
+// came says that n bytes have come, and that the reader no longer waits.
 func (w *watch) came(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
