@@ -161,14 +161,28 @@ var cacheModes = []struct {
 	shape     string
 	unchanged bool
 	kinds     string // of the files that there are
+	plainFrom int    // see layer.PlainFrom; 0: as it is
 }{
-	{"oci-tar", true, "layer layer place place"},
-	{"oci-dir", true, "layer layer place place"},
-	{"oci-tar-zstd", false, "layer layer"},
-	{"docker-20.gz", true, "image"},
-	{"docker-20.zst", false, ""},
-	{"kaniko", true, "layer layer place place"},
-	{"docker-25", true, ""},
+	{"oci-tar", true, "layer layer place place", 0},
+	{"oci-dir", true, "layer layer place place", 0},
+	{"oci-tar-zstd", false, "layer layer", 0},
+	{"docker-20.gz", true, "image", 0},
+	{"docker-20.zst", false, "", 0},
+	{"kaniko", true, "layer layer place place", 0},
+	{"docker-25", true, "", 0},
+	{"docker-25", true, "place place", 1},
+	{"docker-25", false, "", 1},
+}
+
+// settle makes a file old enough, or not, and a plain layer large enough.
+func settle(t *testing.T, unchanged bool, plainFrom int) {
+	t.Helper()
+	settled(t, unchanged)
+	was := layer.PlainFrom
+	t.Cleanup(func() { layer.PlainFrom = was })
+	if plainFrom > 0 {
+		layer.PlainFrom = plainFrom
+	}
 }
 
 // TestCacheIsUsed puts other entries into the files of the cache: they show, so
@@ -176,13 +190,16 @@ var cacheModes = []struct {
 func TestCacheIsUsed(t *testing.T) {
 	for _, mode := range cacheModes {
 		t.Run(mode.shape, func(t *testing.T) {
-			settled(t, mode.unchanged)
+			settle(t, mode.unchanged, mode.plainFrom)
 			path, dir, files := filled(t, mode.shape)
 			var kinds []string
 			for _, name := range files {
 				kind := strings.TrimPrefix(filepath.Ext(name), ".")
 				kinds = append(kinds, kind)
 				sealed := map[string]string{"layer": "peelLay3", "image": imageKind}[kind]
+				if mode.plainFrom > 0 {
+					sealed = "peelPln1"
+				}
 				if body, err := unseal(filepath.Base(name), sealed, read(t, name)); err == nil {
 					write(t, name, seal(filepath.Base(name), sealed, bytes.ReplaceAll(body, []byte("etc/"), []byte("ETC/"))))
 				}
@@ -207,7 +224,7 @@ func TestCacheDamaged(t *testing.T) {
 			continue
 		}
 		t.Run(mode.shape, func(t *testing.T) {
-			settled(t, mode.unchanged)
+			settle(t, mode.unchanged, mode.plainFrom)
 			path, dir, files := filled(t, mode.shape)
 			want := allOf(path, Options{Platform: "linux/amd64"})
 			for _, name := range files {

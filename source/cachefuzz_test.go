@@ -124,7 +124,7 @@ func TestCacheOfAnotherVersion(t *testing.T) {
 			continue
 		}
 		t.Run(mode.shape, func(t *testing.T) {
-			settled(t, mode.unchanged)
+			settle(t, mode.unchanged, mode.plainFrom)
 			path, dir, files := filled(t, mode.shape)
 			want := allOf(path, Options{Platform: "linux/amd64"})
 			for what, change := range map[string]func(file []byte){

@@ -35,6 +35,7 @@ const ScanRules = 2
 // The kinds of files in the cache, with the versions of their forms.
 const (
 	indexKind    = "peelLay3"
+	plainKind    = "peelPln1"
 	locationKind = "peelPla1"
 )
 
@@ -49,8 +50,12 @@ var errIndex = errors.New("not an index of a layer, or a damaged one")
 //     where nobody can know, is what it was (a place); or else
 //   - its digest is computed again: much cheaper than to unpack it.
 //
-// Plain layers of seekable files are scanned by their headers alone, about as
-// fast as their index could be read: they are not kept.
+// A plain layer of a seekable file is scanned by its headers alone, so that its
+// SHA-256 is not known. If it has many entries, its index is kept under its place.
+
+// PlainFrom is how many entries a plain layer must have for its index to be kept:
+// fewer are scanned as fast as it could be read. A variable for tests.
+var PlainFrom = 1000
 
 // SettleTime is how old a file's last change must be for a later one to be sure
 // to get another time: twice what the coarsest file systems tell apart. A
@@ -134,37 +139,56 @@ func (p location) sample(seed uint64) (sum [16]byte, err error) {
 	return x.Sum128().Bytes(), err
 }
 
+// sampledSize is how many bytes sampled returns.
+const sampledSize = 8 + 16
+
+// sampled returns a new seed and the sample by it; false if the blob does not lie
+// at p any more, or has changed.
+func (p location) sampled() (b []byte, ok bool) {
+	if p.name == "" || locationOf(p.blob) != p {
+		return nil, false
+	}
+	var seed [8]byte
+	_, _ = crand.Read(seed[:]) // never fails
+	sum, err := p.sample(binary.LittleEndian.Uint64(seed[:]))
+	return append(seed[:], sum[:]...), err == nil
+}
+
+// unchanged returns an error unless the blob has the sample that b begins with.
+func (p location) unchanged(b []byte) error {
+	sum, err := p.sample(binary.LittleEndian.Uint64(b))
+	if err == nil && !bytes.Equal(sum[:], b[8:sampledSize]) {
+		err = errors.New("its bytes have changed")
+	}
+	return err
+}
+
 // digestAt returns the digest of the blob that lies at a location, if it is known.
 func (o *ScanOptions) digestAt(p location) (digest string, ok bool) {
 	if p.name == "" {
 		return "", false
 	}
 	b, ok := o.Cache.Read(p.name, locationKind)
-	if !ok || len(b) != 8+16+sha256.Size {
+	if !ok || len(b) != sampledSize+sha256.Size {
 		return "", false
 	}
-	sum, err := p.sample(binary.LittleEndian.Uint64(b))
-	if err != nil || !bytes.Equal(sum[:], b[8:24]) {
+	if err := p.unchanged(b); err != nil {
 		o.debug("a layer is not what it was", "file", p.blob.name, "error", err)
 		return "", false
 	}
-	return "sha256:" + hex.EncodeToString(b[24:]), true
+	return "sha256:" + hex.EncodeToString(b[sampledSize:]), true
 }
 
 // keepLocation records that the blob at before has that digest, if it lies there
 // still, unchanged.
 func (o *ScanOptions) keepLocation(before location, digest string) {
 	raw, err := hex.DecodeString(strings.TrimPrefix(digest, "sha256:"))
-	if err != nil || before.name == "" || locationOf(before.blob) != before {
-		return
-	}
-	var seed [8]byte
-	_, _ = crand.Read(seed[:]) // never fails
-	sum, err := before.sample(binary.LittleEndian.Uint64(seed[:]))
 	if err != nil {
 		return
 	}
-	o.Cache.Write(before.name, locationKind, bytes.Join([][]byte{seed[:], sum[:], raw}, nil))
+	if b, ok := before.sampled(); ok {
+		o.Cache.Write(before.name, locationKind, append(b, raw...))
+	}
 }
 
 func indexName(digest string, size int64) string {
@@ -184,15 +208,21 @@ func CachedIndex(digest string, size int64, o ScanOptions) (*Scanned, bool) {
 		o.debug("a file of the cache cannot be used", "layer", digest, "error", errIndex)
 		return nil, false
 	}
-	for _, c := range o.Collect {
+	return s, s.wanted(drawn, o.Collect)
+}
+
+// wanted leaves the facts that these collectors draw; false if s was not given to
+// all of them.
+func (s *Scanned) wanted(drawn []string, collectors []Collector) bool {
+	for _, c := range collectors {
 		if !slices.Contains(drawn, c.Name) {
-			return nil, false
+			return false
 		}
 	}
 	s.Facts = slices.DeleteFunc(s.Facts, func(f Fact) bool {
-		return !slices.ContainsFunc(o.Collect, func(c Collector) bool { return c.Name == f.Collector })
+		return !slices.ContainsFunc(collectors, func(c Collector) bool { return c.Name == f.Collector })
 	})
-	return s, true
+	return true
 }
 
 // KeepIndex records what the scan of a compressed blob has given, in o.Cache.
@@ -228,4 +258,42 @@ func (p *packedTar) cachedScan(ctx context.Context, o *ScanOptions) (*Scanned, e
 		o.keepLocation(at, s.Digest)
 	}
 	return s, err
+}
+
+// cachedPlain returns what the scan of the plain layer at p has given, if that is
+// known, and the layer is what it was then.
+func (o *ScanOptions) cachedPlain(p location) (*Scanned, bool) {
+	if p.name == "" {
+		return nil, false
+	}
+	b, ok := o.Cache.Read(p.name, plainKind)
+	if !ok || len(b) < sampledSize {
+		return nil, false
+	}
+	if err := p.unchanged(b); err != nil {
+		o.debug("a layer is not what it was", "file", p.blob.name, "error", err)
+		return nil, false
+	}
+	r := NewDecoder(b[sampledSize:], o.Budget)
+	s, drawn := r.Scanned()
+	if !r.End() || s.Packed || s.Digest != "" {
+		o.debug("a file of the cache cannot be used", "file", p.blob.name, "error", errIndex)
+		return nil, false
+	}
+	return s, s.wanted(drawn, o.Collect)
+}
+
+// keepPlain records what the scan of the plain layer at before has given, if it
+// lies there still, unchanged.
+func (o *ScanOptions) keepPlain(before location, s *Scanned) {
+	if s.Entries.Len() < PlainFrom {
+		return
+	}
+	b, ok := before.sampled()
+	if !ok {
+		return
+	}
+	if b, ok = AppendScanned(b, s, o.Collect); ok {
+		o.Cache.Write(before.name, plainKind, b)
+	}
 }

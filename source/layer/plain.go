@@ -14,10 +14,23 @@ type plainTar struct{ *blob }
 var _ Reader = plainTar{}
 
 // Scan passes over the contents, so that there are no checksums; with o.Verify it
-// reads them for the blob's digest.
+// reads them for the blob's digest. Without, it takes from the cache what is known
+// of the layer.
 func (p plainTar) Scan(ctx context.Context, o ScanOptions) (*Scanned, error) {
+	cached := o.Cache != nil && !o.Verify
+	var at location
+	if cached {
+		at = locationOf(p.blob)
+		if s, ok := o.cachedPlain(at); ok {
+			o.progress(p.size)
+			return s, nil
+		}
+	}
 	s, err := scanTar(ctx, newSeekInput(p.r, p.size), false, &o)
 	if err != nil || !o.Verify {
+		if err == nil && cached {
+			o.keepPlain(at, s)
+		}
 		o.progress(p.size)
 		return s, err
 	}
