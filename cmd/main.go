@@ -8,8 +8,6 @@ import (
 	"io"
 	"log"
 	"log/slog"
-	"os"
-	"runtime/debug"
 	"sync"
 
 	"charm.land/fang/v2"
@@ -34,12 +32,6 @@ type app struct {
 	tty     *restorer
 }
 
-// gcPercent is how much garbage there may be to what is in use before it is
-// collected. What peel keeps is a few large slices without pointers, which cost
-// little to go through, so it can be less than Go's 100: of a million entries
-// that saves a fourth of the memory.
-const gcPercent = 30
-
 // Main runs the program with its arguments (without the program's name) and
 // returns its exit code: 0 fine, 1 a rule failed, 2 wrong usage, 3 the image
 // cannot be loaded or the work cannot be done, 130 interrupted. It returns
@@ -49,9 +41,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := onSignals(context.Background())
 	defer stop()
 	log.SetOutput(io.Discard) // Go's own packages write there what a server has done wrong
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	tuneCollector()
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, last: &sync.Once{}, tty: &restorer{}}
 	ended := make(chan int, 1)
 	go func() { ended <- a.exit(ctx, a.execute(ctx, args)) }()

@@ -60,6 +60,10 @@ type Options struct {
 // and show with what has been read so far (see analyze.Watch).
 type Loader func(ctx context.Context, progress func(Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error)
 
+// framesPerSecond is how often it is looked whether there is something new to draw:
+// as often as Bubble Tea allows. At 60, a frame would wait for 8 ms on average.
+const framesPerSecond = 120
+
 // How long Run waits, once the terminal is restored, for a Load and a task whose
 // contexts have been cancelled: after the reader has quit, and when ctx has been
 // cancelled, which is in a hurry.
@@ -85,7 +89,7 @@ func Run(ctx context.Context, o Options) error {
 	defer cancel()
 	loads := newGate()
 	if o.Load != nil {
-		o.Load = guarded(loads, o.Load)
+		o.Load = loadEarly(loadCtx, guarded(loads, o.Load))
 	}
 	if open := o.Open; open != nil {
 		o.Open = func(ref string) Loader { return guarded(loads, open(ref)) }
@@ -122,7 +126,7 @@ func Run(ctx context.Context, o Options) error {
 // run runs the model until the reader quits or ctx ends, and restores the terminal.
 func (m *model) run(ctx context.Context) error {
 	o := m.options
-	opts := []tea.ProgramOption{tea.WithContext(ctx), tea.WithEnvironment(o.Environ), tea.WithoutSignalHandler()}
+	opts := []tea.ProgramOption{tea.WithContext(ctx), tea.WithEnvironment(o.Environ), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond)}
 	if o.Input != nil {
 		opts = append(opts, tea.WithInput(o.Input))
 	}
