@@ -2,11 +2,8 @@ package engine
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/peelhq/peel/internal/testkit"
 )
@@ -84,19 +81,4 @@ func manyConnections(n int) string {
 		fmt.Fprintf(&b, `,"c%03d":{}`, i)
 	}
 	return `{"Connection":{"Connections":{` + b.String()[1:] + `}}}`
-}
-
-// The time that TOML takes grows with the square of its keys: it is bounded by
-// the size of the file.
-func TestSettingsTime(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "containers.conf")
-	if err := os.WriteFile(path, []byte(manyKeys(maxTOML)[:maxTOML-10]+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	begin := time.Now()
-	var conf containersConf
-	err := readTOML(path, &conf)
-	if took := time.Since(begin); took > 5*time.Second {
-		t.Errorf("%v for the largest file, error %v", took, err)
-	}
 }

@@ -37,6 +37,8 @@ func newWatch(first, silence time.Duration, cancel context.CancelCauseFunc) *wat
 	w := &watch{silence: silence, cancel: cancel, limit: first, waiting: true, first: true}
 	tick := max(silence/watchTicks, 1)
 	w.left = int(first / tick)
+	w.mu.Lock() // a tick may come before the timer is in its field
+	defer w.mu.Unlock()
 	w.timer = time.AfterFunc(tick, func() { w.tick(tick) })
 	return w
 }
