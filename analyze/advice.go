@@ -60,13 +60,13 @@ type AdviceOptions struct {
 func Advise(a *Analysis, opts AdviceOptions) []Finding { return advise(a, a.Waste, opts) }
 
 // advise is Advise of some of an analysis's waste.
-func advise(a *Analysis, waste []Waste, opts AdviceOptions) []Finding {
+func advise(a *Analysis, waste WasteRows, opts AdviceOptions) []Finding {
 	ad := &adviser{a: a, t: a.Tree, opts: opts, groups: map[groupKey]*group{}, secrets: map[secretKey]*secrets{}}
 	ad.classes = classify(a.Tree)
 	ad.moves = findMoves(a.Tree, waste)
 	ad.lines = dockerfile.Lines(a.Image, opts.Dockerfile)
-	for i := range waste {
-		ad.row(&waste[i])
+	for _, w := range waste.All() {
+		ad.row(w)
 	}
 	ad.merge()
 	found := ad.wasteFindings()
@@ -161,7 +161,7 @@ func (g agreed) value() string {
 
 // row puts one row of waste into its group.
 func (ad *adviser) row(w *Waste) {
-	if ad.opts.Ignore != nil && ad.opts.Ignore(w.Path) {
+	if ad.opts.Ignore != nil && ad.opts.Ignore(w.Path()) {
 		return
 	}
 	k := groupKey{by: w.By, cause: w.Cause, standing: ad.standing(w)}

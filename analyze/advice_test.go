@@ -58,8 +58,8 @@ func checkAdvice(t *testing.T, a *analyze.Analysis) {
 			t.Errorf("a finding that says too little: %+v", f)
 		}
 	}
-	if wasted != a.Totals.Wasted || versions != len(a.Waste) {
-		t.Errorf("findings of %d bytes in %d versions; wasted are %d in %d", wasted, versions, a.Totals.Wasted, len(a.Waste))
+	if wasted != a.Totals.Wasted || versions != a.Waste.Len() {
+		t.Errorf("findings of %d bytes in %d versions; wasted are %d in %d", wasted, versions, a.Totals.Wasted, a.Waste.Len())
 	}
 }
 

@@ -31,10 +31,10 @@ func (f movedFile) compare(o movedFile) int {
 }
 
 // findMoves lists the files that were added by layers which also deleted some.
-func findMoves(t *Tree, waste []Waste) *moves {
+func findMoves(t *Tree, waste WasteRows) *moves {
 	deleted := make([]int64, len(t.layers)) // bytes, by the layer that deleted them
-	for i := range waste {
-		if w := &waste[i]; w.Cause == Deleted && w.By != w.Layer {
+	for _, w := range waste.All() {
+		if w.Cause == Deleted && w.By != w.Layer {
 			deleted[w.By] += w.Bytes
 		}
 	}

@@ -101,7 +101,7 @@ const namedSecrets = 3
 // final union: with all that layers carry of it, for a copy with other attributes
 // can be read as well as the first. What base layers carry is not the reader's.
 func (ad *adviser) secret(w *Waste) {
-	if ad.standing(w) != ownWaste || w.By == w.Layer || !looksSecret(w.Path) {
+	if ad.standing(w) != ownWaste || w.By == w.Layer || !looksSecret(w.Path()) {
 		return
 	}
 	t := ad.t
@@ -133,7 +133,7 @@ func (ad *adviser) secret(w *Waste) {
 		s.layers[l] = true
 	}
 	if s.files++; len(s.names) < namedSecrets {
-		s.names = append(s.names, w.Path)
+		s.names = append(s.names, w.Path())
 	}
 }
 

@@ -22,7 +22,7 @@ type Analysis struct {
 	Totals Totals
 	Causes []CauseTotal // every cause, in the order of Causes
 	Layers []LayerTotal // by layer index
-	Waste  []Waste      // largest first, then by path and layer
+	Waste  WasteRows
 	Flaws  []source.Flaw
 
 	open []comparison // that Start has left
@@ -168,12 +168,7 @@ func assemble(ctx context.Context, im *source.Image, base int) (*Analysis, error
 	if err := b.build(ctx); err != nil {
 		return nil, err
 	}
-	a := &Analysis{Image: im, Tree: b.t, Flaws: slices.Clone(im.Flaws), open: b.pending, base: base, read: len(im.Layers)}
-	for _, l := range im.Layers {
-		a.Flaws = append(a.Flaws, l.Flaws()...)
-	}
-	a.Flaws = append(a.Flaws, b.flaws...)
-	return a, nil
+	return &Analysis{Image: im, Tree: b.t, Flaws: allFlaws(im, &b.flaws), open: b.pending, base: base, read: len(im.Layers)}, nil
 }
 
 // conclude works out who is to blame for what, and all figures.
@@ -210,7 +205,7 @@ func (a *Analysis) sum(base int) {
 	for _, c := range Causes() {
 		a.Causes = append(a.Causes, CauseTotal{Cause: c})
 	}
-	for _, w := range a.Waste {
+	for _, w := range a.Waste.All() {
 		a.Layers[w.Layer].Wasted += w.Bytes
 		a.Layers[w.By].Hides += w.Bytes
 		a.Causes[w.Cause-1].Bytes += w.Bytes

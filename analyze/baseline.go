@@ -3,8 +3,8 @@ package analyze
 import (
 	"cmp"
 	"context"
+	"hash/maphash"
 	"slices"
-	"strings"
 
 	"github.com/peelhq/peel/analyze/dockerfile"
 )
@@ -74,7 +74,7 @@ func (a *Analysis) GrowthFrom(name string, b *Baseline) *Growth {
 		after = append(after, layerFacts{id: asText(l.Layer.DiffID), step: asText(dockerfile.Instruction(l.Layer.Step.Command)), stored: l.Stored, wasted: l.Wasted})
 	}
 	g.Layers = matchLayers(before, after)
-	g.NewWaste, g.GoneWaste = compareWaste(b.Waste, a.Waste, asText)
+	g.NewWaste, g.GoneWaste = compareWaste(RowsOf(b.Waste), a.Waste, asText)
 	return g
 }
 
@@ -96,8 +96,9 @@ func (a *Analysis) figures() Figures {
 // first, of others, and then the row stands with the bytes that came on top or
 // went. So the two add up to the difference of all waste. form makes of a path of
 // after what before has for it; nil: nothing.
-func compareWaste(before, after []Waste, form func(string) string) (come, gone []Waste) {
-	b, a := sortedWaste(before, nil), sortedWaste(after, form)
+func compareWaste(before, after WasteRows, form func(string) string) (come, gone []Waste) {
+	seeds := [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+	b, a := keyedRows(before, seeds, nil), keyedRows(after, seeds, form)
 	for len(b) > 0 || len(a) > 0 {
 		var order int
 		switch {
@@ -118,18 +119,25 @@ func compareWaste(before, after []Waste, form func(string) string) (come, gone [
 		come, gone = matchWaste(come, b[:nb], a[:na], 1), matchWaste(gone, b[:nb], a[:na], -1)
 		b, a = b[nb:], a[na:]
 	}
-	come, gone = byBytes(come), byBytes(gone)
-	return come, gone
+	return sortWaste(come), sortWaste(gone)
 }
 
-// keyedWaste is a row with the path that it is compared by.
+// keyedWaste is a row with what stands for its path when rows are matched: two sums
+// of it, with seeds that nobody can know before. Millions of rows may have paths of
+// 65,535 bytes each.
 type keyedWaste struct {
-	*Waste
-	path string
+	rows  *WasteRows
+	row   int
+	bytes int64
+	sums  [2]uint64
+	cause Cause
 }
+
+// waste returns the row.
+func (w *keyedWaste) waste() Waste { return w.rows.At(w.row) }
 
 func (w *keyedWaste) compareKey(x *keyedWaste) int {
-	return cmp.Or(strings.Compare(w.path, x.path), cmp.Compare(w.Cause, x.Cause))
+	return cmp.Or(cmp.Compare(w.sums[0], x.sums[0]), cmp.Compare(w.sums[1], x.sums[1]), cmp.Compare(w.cause, x.cause))
 }
 
 // run returns how many rows, from the first on, have its path and cause.
@@ -141,17 +149,19 @@ func run(rows []keyedWaste) int {
 	return n
 }
 
-// sortedWaste orders rows by path, cause, and bytes, largest first.
-func sortedWaste(rows []Waste, form func(string) string) []keyedWaste {
-	out := make([]keyedWaste, len(rows))
-	for i := range rows {
-		out[i] = keyedWaste{&rows[i], rows[i].Path}
+// keyedRows orders rows so that those of one path and cause stand together, by
+// bytes, largest first.
+func keyedRows(rows WasteRows, seeds [2]maphash.Seed, form func(string) string) []keyedWaste {
+	out := make([]keyedWaste, rows.Len())
+	for i, w := range rows.All() {
+		path := w.Path()
 		if form != nil {
-			out[i].path = form(rows[i].Path)
+			path = form(path)
 		}
+		out[i] = keyedWaste{&rows, i, w.Bytes, [2]uint64{maphash.String(seeds[0], path), maphash.String(seeds[1], path)}, w.Cause}
 	}
-	slices.SortStableFunc(out, func(a, b keyedWaste) int {
-		return cmp.Or(a.compareKey(&b), cmp.Compare(b.Bytes, a.Bytes))
+	slices.SortFunc(out, func(a, b keyedWaste) int {
+		return cmp.Or(a.compareKey(&b), cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.row, b.row))
 	})
 	return out
 }
@@ -164,13 +174,13 @@ func matchWaste(dst []Waste, before, after []keyedWaste, sign int64) []Waste {
 		var w Waste
 		var bytes int64
 		if i < len(before) {
-			w, bytes = *before[i].Waste, -before[i].Bytes
+			w, bytes = before[i].waste(), -before[i].bytes
 		}
 		if i < len(after) {
 			if sign > 0 || i >= len(before) {
-				w = *after[i].Waste
+				w = after[i].waste()
 			}
-			bytes += after[i].Bytes
+			bytes += after[i].bytes
 		}
 		if w.Bytes = sign * bytes; w.Bytes > 0 {
 			dst = append(dst, w)
@@ -183,9 +193,9 @@ func matchWaste(dst []Waste, before, after []keyedWaste, sign int64) []Waste {
 func unlike(before, after []keyedWaste) (b, a []keyedWaste) {
 	for len(before) > 0 && len(after) > 0 {
 		switch x, y := before[0], after[0]; {
-		case x.Bytes == y.Bytes:
+		case x.bytes == y.bytes:
 			before, after = before[1:], after[1:]
-		case x.Bytes > y.Bytes:
+		case x.bytes > y.bytes:
 			b, before = append(b, x), before[1:]
 		default:
 			a, after = append(a, y), after[1:]

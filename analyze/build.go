@@ -2,40 +2,32 @@ package analyze
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math"
+	"hash/maphash"
 
 	"github.com/peelhq/peel/source"
 )
-
-// Bounds on a tree, far beyond any real image's.
-const (
-	maxNodes    = 1<<slotBits - 1<<22    // one entry makes fewer than 1<<22
-	maxNames    = math.MaxUint32 - 1<<24 // bytes of names that no entry has
-	maxFlaws    = 1000                   // of one layer; more are only counted
-	maxVersions = math.MaxInt32 - 1<<22
-)
-
-var errTooLarge = errors.New("the image has more paths than peel can hold")
 
 // builder makes a tree by applying layers, lowest first. Each layer is unpacked
 // (unpack.go) and then laid over those below it (overlay.go).
 type builder struct {
 	t     *Tree
 	table nodeTable
-	flaws []source.Flaw
+	flaws flawList
 
-	prev      []int32 // by version: the version of its node that counts in the layers below its own, none if there is none
-	name      []byte  // of the entry that is looked at
-	parts     [][]byte
-	more      [][]byte
-	pending   []comparison
-	bookkept  map[string]int32 // inodes of AUFS's own entries, by path
-	layer     int
-	layerFlaw int
-	disk      disk
-	walk      walk
+	prev     []int32 // by version: the version of its node that counts in the layers below its own, none if there is none
+	name     []byte  // of the entry that is looked at
+	parts    [][]byte
+	more     [][]byte
+	pending  []comparison
+	bookkept map[uint64]int32 // inodes that have no node, by the sum of the path
+	seed     maphash.Seed     // of that sum
+	layer    int
+	disk     disk
+	walk     walk
+	paths    int64 // bytes of the paths of all versions
+	bounds   bounds
+	failed   error // the first bound that was met
 
 	// The directory of the last entry in source.Entries, for the next is often
 	// beside it; none if that is not sure.
@@ -46,8 +38,10 @@ type builder struct {
 
 func newBuilder(layers []*source.Layer) *builder {
 	b := &builder{
-		t:        &Tree{layers: layers, orphans: map[int32]string{}, search: &nameIndex{}},
-		bookkept: map[string]int32{},
+		t:        &Tree{layers: layers, search: &nameIndex{}},
+		bookkept: map[uint64]int32{},
+		seed:     maphash.MakeSeed(),
+		bounds:   treeBounds,
 	}
 	// Room for the usual case, at most one path an entry and few removals, at
 	// once: growing step by step would hold everything twice. What is not used is
@@ -62,7 +56,7 @@ func newBuilder(layers []*source.Layer) *builder {
 	b.t.versions = make([]version, 0, versions)
 	b.prev = make([]int32, 0, versions)
 	b.table = newNodeTable(max(most+most/4, entries/2)) // layers have most paths in common, or few
-	b.newNode(Root, nil, none)
+	b.t.nodes = append(b.t.nodes, node{name: b.t.extra.add(nil), layer: noLayer, first: none, kids: none, dir: unlisted})
 	return b
 }
 
@@ -89,29 +83,14 @@ func (b *builder) build(ctx context.Context) error {
 
 // apply puts one layer over what is there.
 func (b *builder) apply(ctx context.Context, k int, e *source.Entries) error {
-	b.layer, b.layerFlaw = k, 0
+	b.layer = k
 	b.lastDir = none
 	b.disk.begin(len(b.t.versions))
 	if err := b.unpack(ctx, e); err != nil {
 		return err
 	}
 	b.layOver()
-	if n := b.layerFlaw - maxFlaws; n > 0 {
-		b.flaws = append(b.flaws, source.Flaw{Layer: k, Problem: fmt.Sprintf("%d more", n)})
-	}
-	return nil
-}
-
-// full returns the error for a tree that has reached one of its bounds, nil if
-// there is room for what one more entry can make.
-func (b *builder) full() error {
-	switch {
-	case len(b.t.nodes) > maxNodes || len(b.t.versions) > maxVersions || len(b.t.extra.text) > maxNames:
-		return errTooLarge
-	case b.walk.steps > maxLinkSteps:
-		return errTooManyLinkSteps
-	}
-	return nil
+	return b.full()
 }
 
 // nodeAt returns the node of a name below parent, made if it is new. entry is the
@@ -129,6 +108,11 @@ func (b *builder) newNode(parent NodeID, name []byte, entry int) NodeID {
 	x := node{parent: parent, name: uint32(entry), layer: uint16(b.layer), first: none, kids: none, dir: unlisted}
 	if entry == none {
 		x.name, x.layer = b.t.extra.add(name), noLayer
+	}
+	if path := int(b.t.nodes[parent].path) + 1 + len(name); path <= maxPath {
+		x.path = uint16(path)
+	} else {
+		b.fail(errLongPath)
 	}
 	b.t.nodes = append(b.t.nodes, x)
 	return NodeID(len(b.t.nodes) - 1)
@@ -170,14 +154,9 @@ func (b *builder) shown(n NodeID) *version {
 // push adds a version to its node.
 func (b *builder) push(v version) int32 {
 	at := int32(len(b.t.versions))
+	b.paths += int64(b.t.nodes[v.node].path)
 	b.prev = append(b.prev, b.below(v.node))
 	b.t.versions = append(b.t.versions, v)
 	b.t.nodes[v.node].first = at
 	return at
-}
-
-func (b *builder) flaw(path, problem string) {
-	if b.layerFlaw++; b.layerFlaw <= maxFlaws {
-		b.flaws = append(b.flaws, source.Flaw{Layer: b.layer, Path: path, Problem: problem})
-	}
 }

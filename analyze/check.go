@@ -106,7 +106,6 @@ func (c *checker) ignore(ctx context.Context) error {
 	if len(ignored) == 0 {
 		return nil
 	}
-	c.out.Waste = nil
 	covered, err := ignored.covered(ctx, c.a.Tree, false)
 	if err != nil {
 		return err
@@ -116,17 +115,17 @@ func (c *checker) ignore(ctx context.Context) error {
 		return err
 	}
 	work := &ticker{ctx: ctx}
-	for _, w := range c.a.Waste {
+	c.out.Waste, err = c.a.Waste.Only(func(w *Waste) (bool, error) {
 		counts := w.Node == none || !covered.has(int(w.Node)) || excepted.has(int(w.Node))
 		if w.Node == none {
-			if err := work.done(len(w.Path) * len(ignored)); err != nil {
-				return err
+			path := w.Path()
+			if err := work.done(len(path) * len(ignored)); err != nil {
+				return false, err
 			}
-			counts = !ignored.coverPath(w.Path)
+			counts = !ignored.coverPath(path)
 		}
 		if counts {
-			c.out.Waste = append(c.out.Waste, w)
-			continue
+			return true, nil
 		}
 		c.out.Ignored += w.Bytes
 		c.out.IgnoredVersions++
@@ -134,6 +133,10 @@ func (c *checker) ignore(ctx context.Context) error {
 			c.userStored -= w.Bytes
 			c.userWasted -= w.Bytes
 		}
+		return false, nil
+	})
+	if err != nil {
+		return err
 	}
 	c.stored -= c.out.Ignored
 	c.wasted -= c.out.Ignored

@@ -16,7 +16,7 @@ func TestCheck(t *testing.T) {
 	a := &Analysis{
 		Totals: Totals{Layers: 3, Stored: 1000, Visible: 900, Wasted: 100, Efficiency: 0.9, Compressed: -1, BaseLayers: 1, UserStored: 500, UserWasted: 100, UserWastedRatio: 0.2},
 		Layers: []LayerTotal{layer("ADD base", 500, 0), layer("RUN make", 400, 100), layer("RUN chmod 600 /x", 100, 0)},
-		Waste:  []Waste{{Path: "/x", Bytes: 100, Cause: MetadataCopy, Layer: 1, By: 2}},
+		Waste:  RowsOf([]Waste{Waste{Bytes: 100, Cause: MetadataCopy, Layer: 1, By: 2}.At("/x")}),
 	}
 	a.Layers[0].Base = true
 	packed := *a

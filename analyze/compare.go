@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"slices"
@@ -64,7 +65,9 @@ func (t *Tree) sameContent(upper, lower int32) (same, known bool) {
 		return true, true
 	case u.inode == none && l.inode == none:
 		// Two hard links to nothing: what they name is all there is to compare.
-		return Version{t, upper}.Link() == Version{t, lower}.Link(), true
+		a := t.layers[u.layer].Entries.LinkBytes(int(u.entry))
+		b := t.layers[l.layer].Entries.LinkBytes(int(l.entry))
+		return bytes.Equal(a, b) || cleanPath(string(a)) == cleanPath(string(b)), true
 	case u.inode == l.inode && u.inode != own:
 		return true, true
 	case u.inode == none || l.inode == none:
@@ -80,8 +83,9 @@ func (t *Tree) sameContent(upper, lower int32) (same, known bool) {
 func (t *Tree) sameCarried(layer uint16, i int32, other *Tree, otherLayer uint16, j int32) (same, known bool) {
 	ie, je := t.layers[layer].Entries, other.layers[otherLayer].Entries
 	if ie.Type(int(i)) != source.File {
-		a, b := ie.At(int(i)), je.At(int(j))
-		return a.Link == b.Link && a.Major == b.Major && a.Minor == b.Minor, true
+		major, minor := ie.Device(int(i))
+		otherMajor, otherMinor := je.Device(int(j))
+		return major == otherMajor && minor == otherMinor && bytes.Equal(ie.LinkBytes(int(i)), je.LinkBytes(int(j))), true
 	}
 	size := ie.Size(int(i))
 	if size != je.Size(int(j)) {
@@ -98,10 +102,11 @@ func (t *Tree) sameCarried(layer uint16, i int32, other *Tree, otherLayer uint16
 
 // sameAttributes compares mode, owner, modification time and extended attributes.
 func (t *Tree) sameAttributes(upper, lower int32) bool {
-	a, ok1 := t.entry(upper)
-	b, ok2 := t.entry(lower)
-	return ok1 == ok2 && a.Mode == b.Mode && a.UID == b.UID && a.GID == b.GID &&
-		a.Time.Equal(b.Time) && maps.Equal(a.Xattrs, b.Xattrs)
+	u, l := &t.versions[upper], &t.versions[lower]
+	if u.entry == none || l.entry == none {
+		return u.entry == l.entry
+	}
+	return t.layers[u.layer].Entries.SameAttributes(int(u.entry), t.layers[l.layer].Entries, int(l.entry))
 }
 
 // compare computes the checksums that the pending comparisons need, several

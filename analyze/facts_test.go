@@ -75,8 +75,8 @@ func peelFacts(a *analyze.Analysis) *facts {
 			}
 		}
 	}
-	for _, w := range a.Waste {
-		f.waste = append(f.waste, fmt.Sprintf("%d %s layer %d by %d %s", w.Bytes, w.Cause, w.Layer, w.By, quoted(w.Path)))
+	for _, w := range a.Waste.All() {
+		f.waste = append(f.waste, fmt.Sprintf("%d %s layer %d by %d %s", w.Bytes, w.Cause, w.Layer, w.By, quoted(w.Path())))
 	}
 	for k, l := range a.Layers {
 		f.layers = append(f.layers, layerLine(k, l.Entries, l.Stored, l.Wasted, l.Hides, map[string]int{

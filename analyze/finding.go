@@ -54,9 +54,9 @@ type Outcome struct {
 	Notes     []string // what a reader of the figures has to know, a sentence each; plain text, raw as in findings
 	Growth    *Growth  // against the baseline; nil without one
 
-	Waste           []Waste // what counts of the image's waste, in the same order
-	Ignored         int64   // wasted bytes that count in no rule, as the setting "ignore" says
-	IgnoredVersions int     // that have them
+	Waste           WasteRows // what counts of the image's waste, in the same order
+	Ignored         int64     // wasted bytes that count in no rule, as the setting "ignore" says
+	IgnoredVersions int       // that have them
 }
 
 // add puts findings where they belong in the order of o's.

@@ -125,7 +125,7 @@ func checkSums(t testing.TB, a *analyze.Analysis) {
 	for _, c := range a.Causes {
 		causes += c.Bytes
 	}
-	for _, w := range a.Waste {
+	for _, w := range a.Waste.All() {
 		rows += w.Bytes
 	}
 	for name, ok := range map[string]bool{

@@ -128,8 +128,8 @@ func (f *forbidding) nodes(ctx context.Context, some []forbiddenGlob) error {
 // orphans goes through the paths that have no node.
 func (f *forbidding) orphans(ctx context.Context, globs Globs) error {
 	work := &ticker{ctx: ctx}
-	for _, id := range slices.Sorted(maps.Keys(f.t.orphans)) {
-		path := f.t.orphans[id]
+	for _, id := range f.t.orphans {
+		path := f.t.orphanPath(id)
 		if err := work.done(len(path) * len(globs)); err != nil {
 			return err
 		}

@@ -179,7 +179,7 @@ file srv/.wh.x
 			values = append(values, r.Value)
 		}
 		var left int64
-		for _, w := range o.Waste {
+		for _, w := range o.Waste.All() {
 			left += w.Bytes
 		}
 		if got := strings.Join(values, " "); got != c.values || o.Ignored != c.ignored || o.IgnoredVersions != c.versions || left != 410-c.ignored {

@@ -16,10 +16,8 @@ func (b *builder) target(e *source.Entries, i int, to NodeID) (id int32, kind so
 			return b.share(v), b.t.versions[v].kind
 		}
 	}
-	if len(b.bookkept) > 0 {
-		if id, ok := b.bookkept[cleanPath(string(e.LinkBytes(i)))]; ok {
-			return id, source.File
-		}
+	if id, ok := b.orphanAt(e.LinkBytes(i)); ok {
+		return id, source.File
 	}
 	return none, source.File
 }
@@ -30,8 +28,9 @@ func (b *builder) relink(e *source.Entries, at int32) {
 	b.walk.before = i
 	id, kind := b.target(e, i, b.find(e.LinkBytes(i)))
 	if id == none {
-		path := b.t.Path(b.t.versions[at].node)
-		b.flaw(path, "a hard link to "+cleanPath(string(e.LinkBytes(i)))+", which is missing")
+		b.flaw(func() (string, string) {
+			return b.t.Path(b.t.versions[at].node), "a hard link to " + shortened(cleanPath(string(e.LinkBytes(i)))) + ", which is missing"
+		})
 		return
 	}
 	v := &b.t.versions[at]

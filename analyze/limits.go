@@ -81,7 +81,7 @@ func maxUserWasted(c *checker, most float64) verdict {
 func (c *checker) mendWaste(excess int64, base int) string {
 	hides := map[int]int64{}
 	worst := -1
-	for _, w := range c.out.Waste {
+	for _, w := range c.out.Waste.All() {
 		if w.Layer < base {
 			continue
 		}

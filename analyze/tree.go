@@ -67,6 +67,7 @@ type node struct {
 	kids   int32  // in Tree.children, which are by name; while building, the first child that is listed
 	dir    int32  // its place among directories, for sums, none if nothing ever lies below it; while building, the next in its parent's list
 	layer  uint16
+	path   uint16 // length of the path in bytes, 0 for Root
 }
 
 // noLayer is where names come from that no entry has.
@@ -126,8 +127,8 @@ type Tree struct {
 	// names of inodes that have more than one: versions, in the order in which
 	// they appeared
 	shared map[int32][]int32
-	// paths of inodes that have no node
-	orphans map[int32]string
+	// inodes that have no node, ascending
+	orphans []int32
 
 	views  viewCache
 	search *nameIndex
@@ -163,6 +164,12 @@ func (t *Tree) Children(n NodeID) []NodeID {
 // hasChildren reports whether anything ever lies below n.
 func (t *Tree) hasChildren(n NodeID) bool { return len(t.Children(n)) > 0 }
 
+// orphanPath returns the path that the entry of an inode without a node has.
+func (t *Tree) orphanPath(id int32) string {
+	i := &t.inodes[id]
+	return cleanPath(string(t.layers[i.layer].Entries.AppendName(nil, int(i.entry))))
+}
+
 // Path returns n's absolute path.
 func (t *Tree) Path(n NodeID) string {
 	if n == Root {
@@ -173,10 +180,7 @@ func (t *Tree) Path(n NodeID) string {
 
 // appendPath appends n's absolute path to b, nothing for Root.
 func (t *Tree) appendPath(b []byte, n NodeID) []byte {
-	size := len(b)
-	for p := n; p != Root; p = t.nodes[p].parent {
-		size += 1 + len(t.name(p))
-	}
+	size := len(b) + int(t.nodes[n].path)
 	b = slices.Grow(b, size-len(b))[:size]
 	for p := n; p != Root; p = t.nodes[p].parent {
 		name := t.name(p)

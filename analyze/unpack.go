@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"context"
+	"hash/maphash"
 
 	"github.com/peelhq/peel/source"
 )
@@ -73,21 +74,20 @@ func (b *builder) special(e *source.Entries, i int) bool {
 	if kind == pathPlain {
 		return false
 	}
-	name := string(b.name)
 	if climbed {
-		b.flaw(name, "the name climbs out of the image with \"..\"; it is taken inside the root")
+		b.flawNamed(false, climbs)
 	}
 	switch kind {
 	case pathMalformed:
-		b.flaw(cleanPath(name), "a whiteout of nothing: ignored")
+		b.flawNamed(true, "a whiteout of nothing: ignored")
 	case pathWhiteout, pathOpaque:
 		if !b.mark(kind, hidden, i) {
-			b.flaw(cleanPath(name), "a whiteout below something that is not a directory: ignored")
+			b.flawNamed(true, "a whiteout below something that is not a directory: ignored")
 		}
 	}
 	// Its bytes are shipped all the same, and hard links may point at AUFS's.
 	if e.Type(i) == source.File && (e.Stored(i) > 0 || kind == pathAUFS) {
-		b.orphan(i, cleanPath(name))
+		b.orphan(i)
 	}
 	return true
 }
@@ -121,21 +121,35 @@ func (b *builder) stand(m marker) {
 }
 
 // orphan makes an inode of entry i, which has no node.
-func (b *builder) orphan(i int, path string) {
+func (b *builder) orphan(i int) {
 	b.t.inodes = append(b.t.inodes, inode{entry: int32(i), carrier: none, layer: uint16(b.layer), by: notHidden})
 	id := int32(len(b.t.inodes) - 1)
-	b.t.orphans[id] = path
-	b.bookkept[path] = id
+	b.t.orphans = append(b.t.orphans, id)
+	b.bookkept[maphash.String(b.seed, b.t.orphanPath(id))] = id
 }
+
+// orphanAt returns the inode that has no node and whose entry has a path, which is
+// written in any way.
+func (b *builder) orphanAt(path []byte) (id int32, ok bool) {
+	if len(b.bookkept) == 0 {
+		return none, false
+	}
+	clean := cleanPath(string(path))
+	id, ok = b.bookkept[maphash.String(b.seed, clean)]
+	return id, ok && b.t.orphanPath(id) == clean
+}
+
+// climbs is the problem of a name.
+const climbs = "the name climbs out of the image with \"..\"; it is taken inside the root"
 
 // entry puts entry i, a path of the filesystem, where it belongs.
 func (b *builder) entry(e *source.Entries, i int) {
 	n := b.locate(e, i)
 	v := version{node: n, entry: int32(i), inode: none, by: notHidden, layer: uint16(b.layer), kind: e.Type(i)}
 	if n == Root && v.kind != source.Dir {
-		b.flaw("/", "an entry that makes the root a "+v.kind.String()+": ignored")
+		b.flawAt(Root, "an entry that makes the root a "+v.kind.String()+": ignored")
 		if e.Stored(i) > 0 {
-			b.orphan(i, "/")
+			b.orphan(i)
 		}
 		return
 	}
@@ -201,7 +215,7 @@ func (b *builder) locate(e *source.Entries, i int) NodeID {
 	}
 	climbed := b.split(e, i)
 	if climbed {
-		b.flaw(string(b.name), "the name climbs out of the image with \"..\"; it is taken inside the root")
+		b.flawNamed(false, climbs)
 	}
 	parts := b.parts
 	if len(parts) == 0 {
@@ -295,7 +309,7 @@ func (b *builder) mkdir(n NodeID, force bool) bool {
 		b.host(n)
 		return true
 	case inWay:
-		b.flaw(b.t.Path(n), "an entry lies below it, though it is no directory: taken for one")
+		b.flawAt(n, "an entry lies below it, though it is no directory: taken for one")
 		b.imply(n)
 	case !own:
 		if lower := b.shown(n); lower == nil || lower.kind != source.Dir {

@@ -302,7 +302,7 @@ func (v *View) dead(version *version, bytes int64) int64 {
 
 // addOrphans counts the bytes that belong to no node to the root.
 func (v *View) addOrphans() {
-	for id := range v.t.orphans {
+	for _, id := range v.t.orphans {
 		i := &v.t.inodes[id]
 		bytes := v.t.stored(i.layer, i.entry)
 		root := &v.sums[v.t.nodes[Root].dir]

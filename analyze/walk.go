@@ -2,7 +2,6 @@ package analyze
 
 import (
 	"bytes"
-	"errors"
 
 	"github.com/peelhq/peel/source"
 )
@@ -11,13 +10,6 @@ import (
 // through the symlinks that the layer has made before, as they do on the disk on
 // which an engine unpacks it. Source: what Docker, Podman and containerd do with
 // testdata/symlink-*.image.
-
-// maxLinkSteps bounds the components of symlinks' texts that are walked for an image:
-// a name of a few bytes can lead through 40 texts of 65,535 bytes each. A layer in
-// which a million names pass through /lib -> usr/lib takes 2,000,000.
-const maxLinkSteps = 1 << 26
-
-var errTooManyLinkSteps = errors.New("the names in the image lead through too many symbolic links")
 
 // walk is the state of going through symlinks.
 type walk struct {

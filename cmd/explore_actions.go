@@ -64,13 +64,13 @@ func exportFiles(ctx context.Context, an *analyze.Analysis, listed []analyze.Ver
 
 // exportWaste writes rows of waste as they stand in peel report -f json, a row
 // a line.
-func exportWaste(ctx context.Context, _ *analyze.Analysis, listed []analyze.Waste, file string) (string, error) {
-	return export(ctx, file, "row", len(listed), func(w io.Writer) error {
-		for i := range listed {
+func exportWaste(ctx context.Context, _ *analyze.Analysis, listed analyze.WasteRows, file string) (string, error) {
+	return export(ctx, file, "row", listed.Len(), func(w io.Writer) error {
+		for i, row := range listed.All() {
 			if i%1024 == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if err := report.WasteJSON(w, &listed[i]); err != nil {
+			if err := report.WasteJSON(w, row); err != nil {
 				return err
 			}
 		}

@@ -58,7 +58,8 @@ func TestScreenExports(t *testing.T) {
 	if _, err := actions.ExportWaste(t.Context(), a, a.Waste, file); err != nil {
 		t.Fatal(err)
 	}
-	if got := objects(t, file); len(got) != len(a.Waste) || got[0]["path"] != a.Waste[0].Path {
+	first := a.Waste.At(0)
+	if got := objects(t, file); len(got) != a.Waste.Len() || got[0]["path"] != first.Path() {
 		t.Errorf("%d rows, the first is %v", len(got), got[0])
 	}
 	if _, err := actions.ExportWaste(t.Context(), a, a.Waste, file); err == nil {

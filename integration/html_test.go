@@ -86,7 +86,7 @@ func TestHTMLStructure(t *testing.T) {
 			t.Errorf("the summary does not say %s:\n%s", human.Size(n), text)
 		}
 	}
-	want(p, `document.getElementById("waste-rows").rows.length`, len(a.Waste))
+	want(p, `document.getElementById("waste-rows").rows.length`, a.Waste.Len())
 	want(p, `document.querySelectorAll("#findings li").length`, len(analyze.Advise(a, analyze.AdviceOptions{})))
 	// What the script adds up is what the program did.
 	p.click(`document.querySelector("#as-table > summary")`, false)
@@ -320,10 +320,10 @@ func TestHTMLHostileImage(t *testing.T) {
 		}
 	}
 	p := openPage(t, file)
-	if len(a.Waste) == 0 {
+	if a.Waste.Len() == 0 {
 		t.Fatal("nothing is wasted")
 	}
-	want(p, `document.getElementById("waste-rows").rows.length`, len(a.Waste))
+	want(p, `document.getElementById("waste-rows").rows.length`, a.Waste.Len())
 	search := `document.getElementById("search")`
 	for _, name := range []string{"img src=x", `\u202egnp`, `\xff\xfeinvalid`, `\x1b[31mred`, "__proto__"} {
 		want(p, `(function (e) {

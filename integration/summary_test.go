@@ -65,8 +65,8 @@ func summary(t *testing.T, a *analyze.Analysis) []string {
 			add("layer %d cannot be read: %v", l.Layer.Index, l.Layer.Err)
 		}
 	}
-	for _, w := range a.Waste {
-		add("waste %s: %d bytes of layer %d, %s by %d", w.Path, w.Bytes, w.Layer, w.Cause, w.By)
+	for _, w := range a.Waste.All() {
+		add("waste %s: %d bytes of layer %d, %s by %d", w.Path(), w.Bytes, w.Layer, w.Cause, w.By)
 	}
 	for _, f := range a.Flaws {
 		add("flaw %d %s: %s", f.Layer, f.Path, f.Problem)

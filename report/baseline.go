@@ -226,7 +226,8 @@ func (b *baselineReader) wasteRow(i int) error {
 	case causes[*w.Cause] == analyze.NotShadowed:
 		c.fail(fmt.Errorf("%s.cause is %q, which is none", at, *w.Cause))
 	default:
-		row.Path, row.Cause = *w.Path, causes[*w.Cause]
+		row.Cause = causes[*w.Cause]
+		row = row.At(*w.Path)
 	}
 	if w.By != nil {
 		row.By = int(c.count("by", w.By))

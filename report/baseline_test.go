@@ -36,7 +36,7 @@ func growthLines(g *analyze.Growth) []string {
 	for _, list := range [][]analyze.Waste{g.NewWaste, g.GoneWaste} {
 		lines = append(lines, "waste")
 		for _, w := range list {
-			lines = append(lines, fmt.Sprintf("%q %d %s %d %d", string([]rune(w.Path)), w.Bytes, w.Cause, w.Layer, w.By))
+			lines = append(lines, fmt.Sprintf("%q %d %s %d %d", string([]rune(w.Path())), w.Bytes, w.Cause, w.Layer, w.By))
 		}
 	}
 	return lines

@@ -66,10 +66,7 @@ func hostileVerdict(t *testing.T, text string) *Verdict {
 		}
 		a.Layers[i].Layer = &l
 	}
-	a.Waste = slices.Clone(a.Waste)
-	for i := range a.Waste {
-		a.Waste[i].Path = text
-	}
+	a.Waste = rowsAt(a.Waste, text)
 	v.Analysis = &a
 	o := *v.Outcome
 	o.RulesFrom = text
@@ -93,7 +90,7 @@ func hostileVerdict(t *testing.T, text string) *Verdict {
 	g := *o.Growth
 	g.Baseline = text
 	g.Paths = []analyze.PathGrowth{{Path: text, Before: -1, After: 5}}
-	g.NewWaste = []analyze.Waste{{Path: "/" + text, Bytes: 5, Cause: analyze.Deleted, By: 1}}
+	g.NewWaste = []analyze.Waste{analyze.Waste{Bytes: 5, Cause: analyze.Deleted, By: 1}.At("/" + text)}
 	o.Growth = &g
 	v.Outcome = &o
 	return v
@@ -368,6 +365,7 @@ func TestManyFindings(t *testing.T) {
 		v := hostileVerdict(t, text)
 		o := v.Outcome
 		name := []rune(text + strings.Repeat("`|<@#", 20))
+		var rows []analyze.Waste
 		for n := range 5000 {
 			path := fmt.Sprintf("/%d%s", n, string(name[:min(len(name), 200)]))
 			o.Findings = append(o.Findings, analyze.Finding{
@@ -378,9 +376,10 @@ func TestManyFindings(t *testing.T) {
 			if n < 50 {
 				o.Results = append(o.Results, analyze.Result{Rule: "rule" + path, Failed: n%2 == 0, Message: path, Value: path, Limit: path})
 			}
-			v.Analysis.Waste = append(v.Analysis.Waste, analyze.Waste{Path: path, Bytes: 5, Cause: analyze.Deleted, Layer: 1, By: 2})
+			rows = append(rows, analyze.Waste{Bytes: 5, Cause: analyze.Deleted, Layer: 1, By: 2}.At(path))
 			v.Analysis.Layers = append(v.Analysis.Layers, v.Analysis.Layers[3])
 		}
+		v.Analysis.Waste = analyze.RowsOf(rows)
 		checkMarkdown(t, written(t, CheckMarkdown, v))
 		checkCommands(t, written(t, CheckGitHub, v))
 		var report strings.Builder

@@ -98,8 +98,8 @@ func TestHTMLLeavesOutExactly(t *testing.T) {
 	}
 	a := analysis(t, text.String())
 	page := newHTMLPage(assets(), a, nil)
-	if len(page.Waste) != htmlWasteRows || page.MoreWast.Versions != len(a.Waste)-htmlWasteRows {
-		t.Errorf("%d rows of waste and %d more, of %d", len(page.Waste), page.MoreWast.Versions, len(a.Waste))
+	if len(page.Waste) != htmlWasteRows || page.MoreWast.Versions != a.Waste.Len()-htmlWasteRows {
+		t.Errorf("%d rows of waste and %d more, of %d", len(page.Waste), page.MoreWast.Versions, a.Waste.Len())
 	}
 	wasted := page.MoreWast.Bytes
 	for _, w := range page.Waste {
@@ -184,7 +184,7 @@ func TestHTMLEscapes(t *testing.T) {
 	im := *a.Image
 	im.Name, im.Platform, im.Source, im.ID, im.Digest = hostile, hostile, hostile, hostile, hostile
 	a.Image = &im
-	a.Waste[0].Path = hostile
+	a.Waste = rowsAt(a.Waste, hostile)
 	a.Flaws = append(a.Flaws, source.Flaw{Layer: -1, Problem: hostile}, source.Flaw{Layer: 1, Path: hostile, Problem: hostile})
 	for i := range a.Layers {
 		l := *a.Layers[i].Layer

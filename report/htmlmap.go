@@ -93,7 +93,8 @@ type candidate struct {
 	weight int64
 	parent int
 	piece  piece
-	path   string // of a piece that belongs to no node; raw
+
+	pathless bool // it is a row of waste that belongs to no node
 }
 
 // candidates is a heap, the heaviest first.
@@ -130,11 +131,11 @@ type mapper struct {
 // left aside.
 func newTreemap(a *analyze.Analysis, limit int) treemap {
 	last := a.Tree.LayerCount() - 1
-	m := &mapper{a: a, view: a.Tree.View(analyze.Spec{Mode: analyze.Union, At: last}), byNode: make([]int, len(a.Waste))}
+	m := &mapper{a: a, view: a.Tree.View(analyze.Spec{Mode: analyze.Union, At: last}), byNode: make([]int, a.Waste.Len())}
 	for i := range m.byNode {
 		m.byNode[i] = i
 	}
-	slices.SortStableFunc(m.byNode, func(i, j int) int { return cmp.Compare(a.Waste[i].Node, a.Waste[j].Node) })
+	slices.SortStableFunc(m.byNode, func(i, j int) int { return cmp.Compare(a.Waste.At(i).Node, a.Waste.At(j).Node) })
 	m.push(candidate{node: analyze.Root, parent: none, weight: m.weight(analyze.Root)})
 	for len(m.heap) > 0 && len(m.out.cells) < limit && m.names < mapNameBytes {
 		c, _ := heap.Pop(&m.heap).(candidate)
@@ -178,9 +179,13 @@ func (m *mapper) pieceWeight(p piece) int64 {
 // settle gives a candidate its cell, and makes candidates of what is below it.
 func (m *mapper) settle(c candidate) {
 	at := len(m.out.cells)
-	name := shown(c.path)
-	if c.node != none {
+	name := shown("")
+	switch {
+	case c.node != none:
 		name = shown(m.a.Tree.Name(c.node))
+	case c.pathless:
+		w := m.a.Waste.At(c.order)
+		name = shown(w.Path())
 	}
 	if text, err := json.Marshal(name); err == nil { // a string always can be
 		m.names += len(text)
@@ -208,8 +213,9 @@ func (m *mapper) settle(c candidate) {
 	}
 	if c.node == analyze.Root {
 		for _, i := range m.wasteOf(none) {
-			p := wasted(&m.a.Waste[i])
-			m.push(candidate{node: none, order: i, parent: at, weight: m.pieceWeight(p), piece: p, path: m.a.Waste[i].Path})
+			w := m.a.Waste.At(i)
+			p := wasted(&w)
+			m.push(candidate{node: none, order: i, parent: at, weight: m.pieceWeight(p), piece: p, pathless: true})
 		}
 	}
 }
@@ -239,7 +245,8 @@ func (m *mapper) own(n analyze.NodeID) []piece {
 		}
 	}
 	for _, i := range m.wasteOf(n) {
-		out = append(out, wasted(&m.a.Waste[i]))
+		w := m.a.Waste.At(i)
+		out = append(out, wasted(&w))
 	}
 	return out
 }
@@ -249,7 +256,7 @@ func wasted(w *analyze.Waste) piece { return piece{w.Bytes, w.Cause, w.Layer, w.
 // wasteOf returns the indices of what is wasted at n itself; with none, of what
 // belongs to no node.
 func (m *mapper) wasteOf(n analyze.NodeID) []int {
-	nodeAt := func(i int) analyze.NodeID { return m.a.Waste[m.byNode[i]].Node }
+	nodeAt := func(i int) analyze.NodeID { return m.a.Waste.At(m.byNode[i]).Node }
 	first := sort.Search(len(m.byNode), func(i int) bool { return nodeAt(i) >= n })
 	end := first
 	for end < len(m.byNode) && nodeAt(end) == n {

@@ -245,10 +245,9 @@ func (p *htmlPage) findings(findings []analyze.Finding) {
 
 func (p *htmlPage) waste(a *analyze.Analysis) {
 	paths := 0
-	for i := range a.Waste {
-		x := &a.Waste[i]
+	for _, x := range a.Waste.All() {
 		if len(p.Waste) < htmlWasteRows && paths < htmlWasteBytes {
-			row := htmlWaste{cutRunes(clean.Text(x.Path), htmlPathRunes), x.Cause.String(), x.Bytes, x.Layer, x.By}
+			row := htmlWaste{cutRunes(clean.Text(x.Path()), htmlPathRunes), x.Cause.String(), x.Bytes, x.Layer, x.By}
 			paths += len(template.HTMLEscapeString(row.Path))
 			p.Waste = append(p.Waste, row)
 			continue

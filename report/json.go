@@ -112,7 +112,10 @@ func JSON(w io.Writer, a *analyze.Analysis) error {
 	}
 	out := newRows(w)
 	out.object(doc)
-	out.array("waste", len(a.Waste), func(i int) any { return newWasteRow(&a.Waste[i]) })
+	out.array("waste", a.Waste.Len(), func(i int) any {
+		w := a.Waste.At(i)
+		return newWasteRow(&w)
+	})
 	out.array("flaws", len(a.Flaws), func(i int) any {
 		f := &a.Flaws[i]
 		return flawRow{knownInt(f.Layer), known(f.Path), quoted(f.Problem)}
@@ -182,7 +185,7 @@ func finite(f float64) float64 {
 }
 
 func newWasteRow(x *analyze.Waste) wasteRow {
-	return wasteRow{quoted(x.Path), x.Bytes, x.Cause.String(), x.Layer, knownInt(x.By)}
+	return wasteRow{quoted(x.Path()), x.Bytes, x.Cause.String(), x.Layer, knownInt(x.By)}
 }
 
 // WasteJSON writes a row of waste, as it stands in the report, as one JSON object

@@ -51,20 +51,20 @@ func (m *mdPage) causes(a *analyze.Analysis) {
 }
 
 func (m *mdPage) waste(a *analyze.Analysis) {
-	if len(a.Waste) == 0 {
+	if a.Waste.Len() == 0 {
 		m.fits("None.\n")
 		return
 	}
 	m.fits("| bytes | cause | in | by | path | step |\n|--:|:--|--:|--:|:--|:--|\n")
-	shown := m.list(min(len(a.Waste), wasteShown), func(i int) string {
-		x := &a.Waste[i]
+	shown := m.list(min(a.Waste.Len(), wasteShown), func(i int) string {
+		x := a.Waste.At(i)
 		by, step := "?", ""
 		if x.By >= 0 && x.By < len(a.Layers) {
 			by, step = strconv.Itoa(x.By), mdCode(Command(a.Layers[x.By].Layer))
 		}
-		return fmt.Sprintf("| %s | %s | %d | %s | %s | %s |\n", human.Size(x.Bytes), x.Cause, x.Layer, by, mdCode(x.Path), step)
+		return fmt.Sprintf("| %s | %s | %d | %s | %s | %s |\n", human.Size(x.Bytes), x.Cause, x.Layer, by, mdCode(x.Path()), step)
 	})
-	if left := len(a.Waste) - shown; left > 0 {
+	if left := a.Waste.Len() - shown; left > 0 {
 		m.fits("\nand " + human.Count(left, "more version", "more versions") + ".\n")
 	}
 }

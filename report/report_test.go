@@ -118,7 +118,7 @@ func TestHostileImage(t *testing.T) {
 	im.Name, im.Platform, im.Source = hostile, hostile, hostile
 	im.ID, im.Digest = hostile, hostile
 	a.Image = &im
-	a.Waste[0].Path = hostile
+	a.Waste = rowsAt(a.Waste, hostile)
 	a.Flaws = append(a.Flaws, source.Flaw{Layer: -1, Problem: hostile}, source.Flaw{Layer: 3, Path: hostile, Problem: hostile})
 	for i := range a.Layers {
 		l := *a.Layers[i].Layer
@@ -282,4 +282,13 @@ func TestSchemaName(t *testing.T) {
 	if want := `"schema": "` + Schema + `"`; !strings.Contains(b.String(), want) {
 		t.Errorf("the report does not say %s", want)
 	}
+}
+
+// rowsAt returns rows of waste whose paths are all the same.
+func rowsAt(rows analyze.WasteRows, path string) analyze.WasteRows {
+	var out []analyze.Waste
+	for _, w := range rows.All() {
+		out = append(out, w.At(path))
+	}
+	return analyze.RowsOf(out)
 }

@@ -175,25 +175,26 @@ var meaning = map[analyze.Cause]string{
 
 // waste lists the largest of rows, which are of a, n at most, each with the
 // layer that carries it, the layer to blame, and that one's build step.
-func (p *page) waste(a *analyze.Analysis, rows []analyze.Waste, n int) {
-	if len(rows) == 0 {
+func (p *page) waste(a *analyze.Analysis, rows analyze.WasteRows, n int) {
+	if rows.Len() == 0 {
 		return
 	}
-	if n < len(rows) {
-		p.heading("The largest waste (%d of %s)", n, human.Count(len(rows), "version", "versions"))
+	if n < rows.Len() {
+		p.heading("The largest waste (%d of %s)", n, human.Count(rows.Len(), "version", "versions"))
 	} else {
 		p.heading("The waste")
 	}
 	p.line("    bytes  cause         in   by  path")
 	const indent, stepIndent = 34, 11
 	last := -1
-	for _, x := range rows[:min(n, len(rows))] {
+	for i := range min(n, rows.Len()) {
+		x := rows.At(i)
 		by := "?"
 		if x.By >= 0 {
 			by = strconv.Itoa(x.By)
 		}
 		p.line("%s  %s  %s  %s  %s", padLeft(human.Size(x.Bytes), 9), pad(x.Cause.String(), 11), padLeft(strconv.Itoa(x.Layer), 3),
-			padLeft(by, 3), cutMiddle(clean.Text(x.Path), columns-indent))
+			padLeft(by, 3), cutMiddle(clean.Text(x.Path()), columns-indent))
 		if x.By != last && x.By >= 0 && x.By < len(a.Layers) {
 			p.line("%s", pad("", stepIndent)+"↳ "+Command(a.Layers[x.By].Layer))
 		}

@@ -104,7 +104,7 @@ func growth() *analyze.Growth {
 		},
 		Grown:      2,
 		PathsKnown: true,
-		NewWaste:   []analyze.Waste{{Path: "/srv/app/model.bin", Bytes: 20000, Cause: analyze.MetadataCopy, Layer: 1, By: 2}},
+		NewWaste:   []analyze.Waste{analyze.Waste{Bytes: 20000, Cause: analyze.MetadataCopy, Layer: 1, By: 2}.At("/srv/app/model.bin")},
 	}
 }
 

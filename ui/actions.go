@@ -18,7 +18,7 @@ type Actions struct {
 	// ExportFiles and ExportWaste write what is listed to a file, as JSON, an
 	// object a line.
 	ExportFiles func(ctx context.Context, a *analyze.Analysis, listed []analyze.Version, file string) (string, error)
-	ExportWaste func(ctx context.Context, a *analyze.Analysis, listed []analyze.Waste, file string) (string, error)
+	ExportWaste func(ctx context.Context, a *analyze.Analysis, listed analyze.WasteRows, file string) (string, error)
 }
 
 // An Extraction says what is written where.

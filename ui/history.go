@@ -191,7 +191,8 @@ func (p *history) wasteBelow() {
 		return
 	}
 	shown := 0
-	for i, w := range p.a.Waste[:min(len(p.a.Waste), wasteSearched)] {
+	for i := range min(p.a.Waste.Len(), wasteSearched) {
+		w := p.a.Waste.At(i)
 		n := w.Node
 		for n > p.node { // a parent's number is lower than its children's
 			n = t.Parent(n)
@@ -208,11 +209,11 @@ func (p *history) wasteBelow() {
 			facts = strings.Repeat(" ", len(facts))
 		}
 		facts += fmt.Sprintf(" %-11s  ", w.Cause)
-		p.begin(historyItem{waste: &p.a.Waste[i]})
+		p.begin(historyItem{waste: &w})
 		p.lines.add(
 			span{st.waste, fmt.Sprintf(" %*s", sizeWidth, human.Size(w.Bytes))},
 			span{st.dim, facts},
-			span{st.text, cutLeft(p.lk.text(w.Path), p.wide-1-sizeWidth-len(facts), p.lk.sg.tail)},
+			span{st.text, cutLeft(p.lk.text(w.Path()), p.wide-1-sizeWidth-len(facts), p.lk.sg.tail)},
 		)
 		p.end()
 		if shown++; shown == wasteShown {

@@ -41,8 +41,8 @@ func factsByLayer(a *analyze.Analysis) []layerFacts {
 			*more++
 		}
 	}
-	for i := range a.Waste { // largest first
-		if by := a.Waste[i].By; by >= 0 && by < len(all) {
+	for i, w := range a.Waste.All() { // largest first
+		if by := w.By; by >= 0 && by < len(all) {
 			list(&all[by].hides, &all[by].moreHides, i)
 		}
 	}
@@ -181,12 +181,12 @@ func (p *layer) hides(t analyze.LayerTotal) {
 	p.lines.add(span{st.dim, "hides "}, span{st.waste, human.Size(t.Hides)}, span{st.dim, ":"})
 	wide, digits := 0, 0
 	for _, i := range facts.hides {
-		w := &p.a.Waste[i]
+		w := p.a.Waste.At(int(i))
 		wide = max(wide, len(w.Cause.String()))
 		digits = max(digits, len(strconv.Itoa(w.Layer)))
 	}
 	for _, i := range facts.hides {
-		w := &p.a.Waste[i]
+		w := p.a.Waste.At(int(i))
 		text := fmt.Sprintf(" of %-*d  ", digits, w.Layer)
 		if p.wide >= causeColumns {
 			text += fmt.Sprintf("%-*s  ", wide, w.Cause)
@@ -194,7 +194,7 @@ func (p *layer) hides(t analyze.LayerTotal) {
 		p.lines.add(
 			span{st.waste, fmt.Sprintf("%*s", sizeWidth, human.Size(w.Bytes))},
 			span{st.dim, text},
-			span{st.text, cutLeft(p.lk.text(w.Path), p.wide-sizeWidth-len(text), p.lk.sg.tail)},
+			span{st.text, cutLeft(p.lk.text(w.Path()), p.wide-sizeWidth-len(text), p.lk.sg.tail)},
 		)
 	}
 	if facts.moreHides > 0 {

@@ -59,10 +59,10 @@ func firstSnapshot(ctx context.Context, a *analyze.Analysis, in initial, t clean
 // to it as the final union goes, with the directories above it open.
 func firstNode(a *analyze.Analysis) (analyze.NodeID, opened) {
 	var open opened
-	if len(a.Waste) == 0 {
+	if a.Waste.Len() == 0 {
 		return 0, open
 	}
-	start := a.Waste[0].Node
+	start := a.Waste.At(0).Node
 	for n := a.Tree.Parent(start); n != 0; n = a.Tree.Parent(n) {
 		open.set(n, true)
 	}

@@ -13,7 +13,7 @@ import (
 type recorder struct {
 	x      Extraction
 	files  []string
-	waste  []analyze.Waste
+	waste  analyze.WasteRows
 	file   string
 	failed error
 }
@@ -32,7 +32,7 @@ func (r *recorder) actions() Actions {
 			r.file = file
 			return "written", nil
 		},
-		ExportWaste: func(_ context.Context, _ *analyze.Analysis, listed []analyze.Waste, file string) (string, error) {
+		ExportWaste: func(_ context.Context, _ *analyze.Analysis, listed analyze.WasteRows, file string) (string, error) {
 			r.waste, r.file = listed, file
 			return "written", nil
 		},
@@ -131,8 +131,8 @@ func TestExport(t *testing.T) {
 		want int
 	}{{"2", 7}, {"s", 7}, {"s", 7}, {"s", 7}, {"s", 4}} {
 		press(m, tt.keys+" o enter")
-		if len(r.waste) != tt.want || r.file != "waste.json" {
-			t.Errorf("after %q %s holds %d rows, want %d", tt.keys, r.file, len(r.waste), tt.want)
+		if r.waste.Len() != tt.want || r.file != "waste.json" {
+			t.Errorf("after %q %s holds %d rows, want %d", tt.keys, r.file, r.waste.Len(), tt.want)
 		}
 	}
 }

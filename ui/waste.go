@@ -111,7 +111,7 @@ func (p *waste) install(b *wasteGroups) {
 
 func (p *waste) title(int) (left, right string) {
 	t := p.a.Totals
-	left = "Waste " + p.lk.sg.dot + " " + human.Size(t.Wasted) + " in " + counted(len(p.a.Waste), "version")
+	left = "Waste " + p.lk.sg.dot + " " + human.Size(t.Wasted) + " in " + counted(p.a.Waste.Len(), "version")
 	return left, fmt.Sprintf("%s %s", p.grouping, p.lk.sg.order)
 }
 
@@ -172,9 +172,11 @@ func (p *waste) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case keys.close.matches(k):
 		p.collapse(r)
 	case keys.view.matches(k) && r.version():
-		return viewWaste(p.h, &p.a.Waste[r.waste]), true
+		w := p.a.Waste.At(int(r.waste))
+		return viewWaste(p.h, &w), true
 	case keys.copyPath.matches(k) && r.version():
-		return copyText(p.h, p.a.Waste[r.waste].Path, "path"), true
+		w := p.a.Waste.At(int(r.waste))
+		return copyText(p.h, w.Path(), "path"), true
 	case keys.copyPath.matches(k) && r.finding != nil:
 		return copyText(p.h, r.finding.Path, "path"), true
 	default:
@@ -234,7 +236,7 @@ func (p *waste) goTo(r wasteRow) tea.Cmd {
 		}
 		return p.h.jump(n, f.Layer, analyze.Everything)
 	}
-	w := p.a.Waste[r.waste]
+	w := p.a.Waste.At(int(r.waste))
 	if w.Node < 0 {
 		return p.h.say("AUFS's bookkeeping has no path among the files")
 	}
@@ -261,7 +263,7 @@ func (p *waste) askExport() tea.Cmd {
 
 // listed returns a function that gives the versions that are listed: those of a
 // group that is closed count as listed too.
-func (p *waste) listed() func() []analyze.Waste {
+func (p *waste) listed() func() analyze.WasteRows {
 	a, groups := p.a, p.sorted.byCause
 	switch p.grouping {
 	case groupLayer:
@@ -271,16 +273,14 @@ func (p *waste) listed() func() []analyze.Waste {
 	case groupGone:
 		groups = []*wasteGroup{p.sorted.gone}
 	}
-	return func() []analyze.Waste {
-		var listed []analyze.Waste
+	return func() analyze.WasteRows {
+		var rows []int32
 		for _, g := range groups {
 			for _, leaf := range append(slices.Clip(g.kids), g) {
-				for _, i := range leaf.rows {
-					listed = append(listed, a.Waste[i])
-				}
+				rows = append(rows, leaf.rows...)
 			}
 		}
-		return listed
+		return a.Waste.Pick(rows)
 	}
 }
 

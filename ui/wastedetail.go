@@ -19,8 +19,8 @@ func (p *waste) describe(r wasteRow) {
 		return
 	}
 	st := &p.lk.st
-	w := &p.a.Waste[r.waste]
-	p.wrapped(st.strong, p.lk.text(w.Path))
+	w := p.a.Waste.At(int(r.waste))
+	p.wrapped(st.strong, p.lk.text(w.Path()))
 	p.lines.add(
 		span{st.waste, human.Size(w.Bytes)}, span{st.dim, " (" + human.Comma(w.Bytes) + " bytes) wasted, cause "},
 		span{st.strong, w.Cause.String()},

@@ -85,7 +85,7 @@ func (p *waste) nothing() string {
 		return "sorting what is wasted" + p.lk.sg.tail
 	case p.grouping == groupFindings:
 		return "there is nothing to mend"
-	case p.grouping == groupGone && len(p.a.Waste) > 0:
+	case p.grouping == groupGone && p.a.Waste.Len() > 0:
 		return "every path that is wasted in some layer is there in the final image"
 	}
 	return "nothing is wasted: every stored byte can be seen in the final image"
@@ -147,7 +147,7 @@ func (p *waste) findingRow(l *line, f *analyze.Finding) {
 
 func (p *waste) versionRow(l *line, r wasteRow) {
 	st := &p.lk.st
-	w := &p.a.Waste[r.waste]
+	w := p.a.Waste.At(int(r.waste))
 	l.right(st.waste, human.Size(w.Bytes), sizeWidth)
 	l.skip(1)
 	n := share(w.Bytes, p.a.Totals.Wasted, maxBar)
@@ -158,5 +158,5 @@ func (p *waste) versionRow(l *line, r wasteRow) {
 	if p.grouping >= groupPath {
 		l.put(st.dim, fmt.Sprintf("%-11s ", w.Cause))
 	}
-	l.put(st.text, cutLeft(p.lk.text(w.Path), l.left, p.lk.sg.tail))
+	l.put(st.text, cutLeft(p.lk.text(w.Path()), l.left, p.lk.sg.tail))
 }

@@ -41,8 +41,7 @@ func groupWaste(a *analyze.Analysis) *wasteGroups {
 		by    int
 	}
 	leaves := map[key]*wasteGroup{}
-	for i := range a.Waste {
-		w := &a.Waste[i]
+	for i, w := range a.Waste.All() {
 		k := key{w.Cause, w.By}
 		leaf := leaves[k]
 		if leaf == nil {

@@ -2,6 +2,7 @@ package layer
 
 import (
 	"encoding/binary"
+	"maps"
 	"sort"
 	"time"
 )
@@ -170,6 +171,32 @@ func (e *Entries) Size(i int) int64 {
 		}
 	}
 	return int64(r.size)
+}
+
+// SameAttributes reports whether entry i and entry j of other agree in mode, owner,
+// modification time and extended attributes.
+func (e *Entries) SameAttributes(i int, other *Entries, j int) bool {
+	a, b := e.record(i), other.record(j)
+	if e.owners[a.bits>>bitsOwner] != other.owners[b.bits>>bitsOwner] || e.nsec(i) != other.nsec(j) {
+		return false
+	}
+	aSec, bSec := int64(a.sec), int64(b.sec)
+	var aXattrs, bXattrs map[string]string
+	if a.bits&bitRare != 0 {
+		x := e.rareOf(i)
+		aXattrs = x.xattrs
+		if x.wide {
+			aSec = x.sec
+		}
+	}
+	if b.bits&bitRare != 0 {
+		x := other.rareOf(j)
+		bXattrs = x.xattrs
+		if x.wide {
+			bSec = x.sec
+		}
+	}
+	return aSec == bSec && maps.Equal(aXattrs, bXattrs)
 }
 
 // Xattr returns the value of an extended attribute of entry i, "" if it has none

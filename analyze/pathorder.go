@@ -1,0 +1,171 @@
+package analyze
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// Rows of waste stand in the order of their paths, byte by byte. To make all paths
+// and sort them would cost the length of each; so the tree is gone through in that
+// order instead, but only where rows lie.
+//
+// The order of paths is nearly that in which the tree is gone through, a directory
+// before what lies below it, children by name. But "/a" comes before "/a-b", and
+// that before "/a/b", for "-" comes before "/": what lies below a directory stands
+// where its name with a slash behind it would.
+
+// byPath returns rows (see WasteRows.ids), which are different ones, in the order of
+// their paths; those of one path in the order of layers.
+func (t *Tree) byPath(rows []int32) []int32 {
+	if len(rows) < 2 {
+		return rows
+	}
+	rows = slices.Clone(rows)
+	slices.Sort(rows)
+	first, _ := slices.BinarySearch(rows, 0)
+	w := pathWalk{t: t, in: newBitmap(len(t.nodes)), rows: rows[first:], out: make([]int32, 0, len(rows))}
+	for _, v := range w.rows {
+		w.mark(t.versions[v].node)
+	}
+	w.orphans = map[NodeID][]pathPlace{}
+	for _, id := range slices.Backward(rows[:first]) { // by inode
+		w.orphan(id)
+	}
+	w.run()
+	return w.out
+}
+
+// pathWalk goes through a tree in the order of paths.
+type pathWalk struct {
+	t       *Tree
+	in      bitmap                 // nodes at which a row lies, or below which one does
+	rows    []int32                // versions
+	orphans map[NodeID][]pathPlace // what has no node, by the lowest directory that has one
+
+	stack []pathFrame
+	out   []int32
+}
+
+// A pathFrame is a directory that is being gone through, either child by child, or,
+// where that is not the order of paths, place by place.
+type pathFrame struct {
+	dir    NodeID
+	next   int
+	places []pathPlace // nil: child by child
+}
+
+// A pathPlace is where something stands in a directory: a child itself, what lies
+// below one, or what has no node.
+type pathPlace struct {
+	name  string // with a slash at its end for what lies below
+	kid   NodeID // none for what has no node
+	row   int32
+	below bool
+}
+
+func (w *pathWalk) mark(n NodeID) {
+	for !w.in.has(int(n)) {
+		w.in.set(int(n))
+		n = w.t.nodes[n].parent
+	}
+}
+
+// orphan puts a row without a node where it belongs.
+func (w *pathWalk) orphan(id int32) {
+	rest := strings.TrimPrefix(w.t.orphanPath(^id), "/")
+	at := Root
+	for {
+		name, more, ok := strings.Cut(rest, "/")
+		kid, found := w.t.child(at, name)
+		if !ok || !found {
+			break
+		}
+		at, rest = kid, more
+	}
+	w.mark(at)
+	w.orphans[at] = append(w.orphans[at], pathPlace{name: rest, kid: none, row: id})
+}
+
+// run goes through all that is marked. A stack, not recursion: paths may be tens of
+// thousands of directories deep.
+func (w *pathWalk) run() {
+	if !w.in.has(int(Root)) {
+		return
+	}
+	w.emit(Root)
+	w.enter(Root)
+	for len(w.stack) > 0 {
+		f := &w.stack[len(w.stack)-1]
+		kids := w.t.Children(f.dir)
+		switch {
+		case f.places != nil && f.next < len(f.places):
+			p := &f.places[f.next]
+			f.next++
+			switch {
+			case p.kid == none:
+				w.out = append(w.out, p.row)
+			case p.below:
+				w.enter(p.kid)
+			default:
+				w.emit(p.kid)
+			}
+		case f.places == nil && f.next < len(kids):
+			kid := kids[f.next]
+			f.next++
+			if w.in.has(int(kid)) {
+				w.emit(kid)
+				w.enter(kid)
+			}
+		default:
+			w.stack = w.stack[:len(w.stack)-1]
+		}
+	}
+}
+
+// emit puts out the rows of a node.
+func (w *pathWalk) emit(n NodeID) {
+	from, to := w.t.span(n)
+	at, _ := slices.BinarySearch(w.rows, from)
+	for ; at < len(w.rows) && w.rows[at] < to; at++ {
+		w.out = append(w.out, w.rows[at])
+	}
+}
+
+// enter goes on below a directory.
+func (w *pathWalk) enter(dir NodeID) {
+	if w.t.nodes[dir].dir == none && len(w.orphans[dir]) == 0 {
+		return
+	}
+	w.stack = append(w.stack, pathFrame{dir: dir, places: w.places(dir)})
+}
+
+// places returns what stands in a directory, in order; nil if that is child by
+// child, all that lies below each right behind it.
+func (w *pathWalk) places(dir NodeID) []pathPlace {
+	kids := w.t.Children(dir)
+	plain := len(w.orphans[dir]) == 0
+	for i := 0; plain && i < len(kids)-1; i++ {
+		plain = !w.deep(kids[i]) || !bytes.HasPrefix(w.t.name(kids[i+1]), w.t.name(kids[i]))
+	}
+	if plain {
+		return nil
+	}
+	places := w.orphans[dir]
+	for _, kid := range kids {
+		if !w.in.has(int(kid)) {
+			continue
+		}
+		places = append(places, pathPlace{name: w.t.nameView(kid), kid: kid})
+		if w.deep(kid) {
+			places = append(places, pathPlace{name: w.t.nameView(kid) + "/", kid: kid, below: true})
+		}
+	}
+	slices.SortStableFunc(places, func(a, b pathPlace) int { return strings.Compare(a.name, b.name) })
+	return places
+}
+
+// deep reports whether something is marked below a child; or might be.
+func (w *pathWalk) deep(kid NodeID) bool {
+	return w.in.has(int(kid)) && (w.t.nodes[kid].dir != none || len(w.orphans[kid]) > 0)
+}
