@@ -113,7 +113,7 @@ func TestLateResultsAreDropped(t *testing.T) {
 
 // A command of an image that has been left runs all the same, with its context
 // cancelled: it may hold something open. What it brings is let go of, and then
-// the stay is over.
+// the session is over.
 func TestLeftBeforeItBegan(t *testing.T) {
 	m := picking(t, &fakeShop{sources: someImages()}, 80, 24)
 	_, cmd := m.Update(keyOf("enter"))
