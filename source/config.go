@@ -31,15 +31,37 @@ type configFile struct {
 		StopSignal   string              `json:"StopSignal"`
 	} `json:"config"`
 	RootFS struct {
-		DiffIDs []string `json:"diff_ids"`
+		DiffIDs diffIDList `json:"diff_ids"`
 	} `json:"rootfs"`
-	History []struct {
-		Created    string `json:"created"`
-		CreatedBy  string `json:"created_by"`
-		Comment    string `json:"comment"`
-		Author     string `json:"author"`
-		EmptyLayer bool   `json:"empty_layer"`
-	} `json:"history"`
+	History stepList `json:"history"`
+}
+
+// configStep is one step of a config's history.
+type configStep struct {
+	Created    string `json:"created"`
+	CreatedBy  string `json:"created_by"`
+	Comment    string `json:"comment"`
+	Author     string `json:"author"`
+	EmptyLayer bool   `json:"empty_layer"`
+}
+
+// diffIDList and stepList are in bounded numbers.
+type (
+	diffIDList []string
+	stepList   []configStep
+)
+
+// maxSteps bounds the steps of an image's history.
+const maxSteps = 100_000
+
+func (l *diffIDList) UnmarshalJSON(b []byte) (err error) {
+	*l, err = decodeList[string](b, maxLayers, "layers in an image")
+	return err
+}
+
+func (l *stepList) UnmarshalJSON(b []byte) (err error) {
+	*l, err = decodeList[configStep](b, maxSteps, "steps in an image's history")
+	return err
 }
 
 // words is a list of strings that may be written as one.

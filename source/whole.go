@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/therootcompany/xz"
 
@@ -58,27 +59,54 @@ func (f wholeForm) plain() bool { return f == wholeForm{form: layer.Plain} }
 func (f wholeForm) unpack(r io.Reader) (io.ReadCloser, error) {
 	switch f.name {
 	case "xz":
-		z, err := xz.NewReader(bufio.NewReaderSize(r, memberBuffer), xzDictionary)
+		packed := &counter{r: bufio.NewReaderSize(r, memberBuffer)}
+		z, err := xz.NewReader(packed, xzDictionary)
 		if err != nil {
 			return nil, xzError(err)
 		}
-		return io.NopCloser(errorMapper{z, xzError}), nil
+		return io.NopCloser(&bounded{counter{r: z}, packed, xzError}), nil
 	case "bzip2":
-		return io.NopCloser(errorMapper{bzip2.NewReader(r), bzip2Error}), nil
+		packed := &counter{r: bufio.NewReaderSize(r, memberBuffer)}
+		return io.NopCloser(&bounded{counter{r: bzip2.NewReader(packed)}, packed, bzip2Error}), nil
 	}
 	return layer.Unpack(f.form, r)
 }
 
-// errorMapper reads from r, and says of its errors what they are of.
-type errorMapper struct {
-	r     io.Reader
-	about func(error) error
+// Bounds on what an archive in xz or bzip2 unpacks to: so many times its size, and
+// so many bytes besides. Both unpack a few hundred MB a second at most, and a few
+// bytes of theirs may stand for gigabytes of zeros.
+const maxUnpackRatio = 256
+
+// maxUnpackMore is a variable for tests.
+var maxUnpackMore int64 = 1 << 30
+
+// counter counts what is read through it.
+type counter struct {
+	r io.Reader
+	n int64
 }
 
-func (m errorMapper) Read(p []byte) (int, error) {
-	n, err := m.r.Read(p)
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// bounded reads what is unpacked, as long as that is in proportion, and says of
+// errors what they are of.
+type bounded struct {
+	counter
+	packed *counter
+	about  func(error) error
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.counter.Read(p)
 	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract is a bare EOF
-		err = m.about(err)
+		return n, b.about(err)
+	}
+	if b.n > maxUnpackMore+maxUnpackRatio*b.packed.n {
+		return n, b.about(fmt.Errorf("it unpacks to more than %d MiB and %d times its size", maxUnpackMore>>20, maxUnpackRatio))
 	}
 	return n, err
 }
@@ -92,7 +120,10 @@ func xzError(err error) error {
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("xz: %w", io.ErrUnexpectedEOF)
 	}
-	return err // says "xz: " itself
+	if strings.HasPrefix(err.Error(), "xz: ") { // the library's own
+		return err
+	}
+	return fmt.Errorf("xz: %w", err)
 }
 
 func bzip2Error(err error) error { return fmt.Errorf("bzip2: %w", err) }
