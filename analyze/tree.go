@@ -254,11 +254,21 @@ func (t *Tree) at(n NodeID, k int) int32 {
 	return behind(from, latest(t.versions[from:to], k))
 }
 
+// upTo returns how many of a node's versions are of layers up to k. They are in the
+// order of layers; a node may have one in each of thousands, so that those of the
+// layers above k are not gone through one by one.
+func upTo(vs []version, k int) int {
+	if n := len(vs); n == 0 || int(vs[n-1].layer) <= k {
+		return n
+	}
+	return sort.Search(len(vs), func(i int) bool { return int(vs[i].layer) > k })
+}
+
 // latest returns which of a node's versions shows in the union after layer k.
 func latest(vs []version, k int) int32 {
-	for i := len(vs) - 1; i >= 0; i-- {
+	for i := upTo(vs, k) - 1; i >= 0; i-- {
 		v := &vs[i]
-		if int(v.layer) > k || v.flags&duplicate != 0 {
+		if v.flags&duplicate != 0 {
 			continue
 		}
 		if v.change == Removed {
@@ -292,10 +302,10 @@ func (t *Tree) inLayer(n NodeID, k int) int32 {
 
 // ofLayer returns which of a node's versions is what layer k says of it.
 func ofLayer(vs []version, k int) int32 {
-	for i := len(vs) - 1; i >= 0; i-- {
-		if v := &vs[i]; int(v.layer) == k && v.flags&duplicate == 0 {
-			return int32(i)
-		}
+	// What counts stands behind the duplicates of its layer.
+	i := upTo(vs, k) - 1
+	if i >= 0 && int(vs[i].layer) == k && vs[i].flags&duplicate == 0 {
+		return int32(i)
 	}
 	return none
 }

@@ -167,9 +167,13 @@ func (v *View) add(g *bunch, vs []version, carried []int64) {
 // the entry which carries them, else that of the first name that shows.
 func (v *View) own(id int32, names []int32) {
 	first := NodeID(none)
+	node, shown := NodeID(none), int32(none)
 	for _, i := range names {
 		n := v.t.versions[i].node
-		if v.showing(n) != i {
+		if n != node { // names of one node, of which there may be thousands, stand together
+			node, shown = n, v.showing(n)
+		}
+		if shown != i {
 			continue
 		}
 		if first == none || v.t.inodes[id].carrier == i {
