@@ -9,10 +9,12 @@ const (
 // A rect is a part of the screen. The zero rect is one that is not there.
 type rect struct{ x, y, w, h int }
 
-func (r rect) empty() bool           { return r.w <= 0 || r.h <= 0 }
-func (r rect) has(x, y int) bool     { return r.hasRow(y) && x >= r.x && x < r.x+r.w }
-func (r rect) hasRow(y int) bool     { return y >= r.y && y < r.y+r.h }
-func (r rect) inset(dx, dy int) rect { return rect{r.x + dx, r.y + dy, r.w - 2*dx, r.h - 2*dy} }
+func (r rect) empty() bool       { return r.w <= 0 || r.h <= 0 }
+func (r rect) has(x, y int) bool { return r.hasRow(y) && x >= r.x && x < r.x+r.w }
+func (r rect) hasRow(y int) bool { return y >= r.y && y < r.y+r.h }
+
+// inside is what a border of one column and one row leaves.
+func (r rect) inside() rect { return rect{r.x + 1, r.y + 1, r.w - 2, r.h - 2} }
 
 // areas are the parts of the screen: the head, a view or a page, and the footer.
 type areas struct {

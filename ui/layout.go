@@ -77,7 +77,7 @@ func arrange(area rect, divide int, focus pane) layout {
 // add puts a frame at r; its lower pane has detail rows, or is not there.
 func (l *layout) add(r rect, upper, lower pane, detail int) {
 	f := frame{rect: r, upper: upper, lower: lower}
-	in := r.inset(1, 1)
+	in := r.inside()
 	top := in
 	if detail > 0 {
 		top.h = in.h - detail - 1

@@ -70,13 +70,13 @@ func inFrame(lk *look, p page) *framed { return &framed{page: p, lk: lk} }
 
 func (f *framed) arrange(at rect) {
 	f.at = at
-	in := at.inset(1, 1)
+	in := at.inside()
 	f.resize(in.w, in.h)
 }
 
 func (f *framed) render(l *line, y int) {
 	sg := &f.lk.sg
-	in := f.at.inset(1, 1)
+	in := f.at.inside()
 	switch i := y - in.y; {
 	case i < 0:
 		left, right := f.title(f.at.w - 8)
@@ -91,7 +91,7 @@ func (f *framed) render(l *line, y int) {
 }
 
 func (f *framed) mouse(msg tea.MouseMsg) tea.Cmd {
-	in, at := f.at.inset(1, 1), msg.Mouse()
+	in, at := f.at.inside(), msg.Mouse()
 	if !in.has(at.X, at.Y) {
 		return nil
 	}

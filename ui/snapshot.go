@@ -108,7 +108,7 @@ func (m *model) openViews(s *snapshot) tea.Cmd {
 	for i, v := range views {
 		m.views[i], cmds[i] = v.open(m, s)
 	}
-	m.explorer = m.views[filesView].(*explorer)
+	m.explorer = m.views[filesView].(*explorer) //nolint:errcheck // so says the table
 	return tea.Batch(cmds...)
 }
 
