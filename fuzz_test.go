@@ -12,7 +12,7 @@ import (
 // testkit.Run, without which the fuzzer spends its time on minimizing.
 func TestFuzzTargetsRun(t *testing.T) {
 	targets, run := map[string]bool{}, map[string]bool{}
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}

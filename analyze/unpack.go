@@ -330,6 +330,6 @@ func (b *builder) host(n NodeID) {
 }
 
 // imply makes n a directory that no entry names.
-func (b *builder) imply(n NodeID) int32 {
-	return b.place(version{node: n, entry: none, inode: none, by: notHidden, layer: uint16(b.layer), kind: source.Dir, flags: implied})
+func (b *builder) imply(n NodeID) {
+	b.place(version{node: n, entry: none, inode: none, by: notHidden, layer: uint16(b.layer), kind: source.Dir, flags: implied})
 }

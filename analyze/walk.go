@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/peelhq/peel/source"
 )
@@ -92,8 +93,8 @@ func (b *builder) arrive(force bool) (NodeID, bool) {
 	for n := w.at; !b.made(n, force); n = b.t.nodes[n].parent {
 		w.chain = append(w.chain, n)
 	}
-	for i := len(w.chain) - 1; i >= 0; i-- {
-		if !b.mkdir(w.chain[i], force) {
+	for _, n := range slices.Backward(w.chain) {
+		if !b.mkdir(n, force) {
 			return none, false
 		}
 	}

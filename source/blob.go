@@ -59,7 +59,7 @@ func (b *storedBlob) all(limit int64) ([]byte, error) {
 	}
 	buf := make([]byte, b.bytes)
 	if n, err := b.at.ReadAt(buf, 0); n < len(buf) {
-		if err == io.EOF { //nolint:errorlint // io.ReaderAt's contract is a bare EOF
+		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
 		return nil, fmt.Errorf("%s: %w", b.called, err)

@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"path/filepath"
 	"runtime"
@@ -56,7 +57,7 @@ func goodCacheFiles(tb testing.TB) map[string][]byte {
 			if err != nil {
 				tb.Fatal(err)
 			}
-			if body, ok := (&opener{}).appendMembers(st.members); ok {
+			if body, ok := (&opener{}).appendMembers(context.Background(), st.members); ok {
 				keep(imageKind, body)
 			}
 		}

@@ -3,8 +3,7 @@ package source
 import (
 	"bytes"
 	"context"
-	// The algorithms of digests beside SHA-256.
-	_ "crypto/sha512"
+	_ "crypto/sha512" // the algorithms of digests beside SHA-256
 	"encoding/json"
 	"errors"
 	"fmt"

@@ -44,7 +44,7 @@ func (k *engineKind) open(ctx context.Context, o *opener, ref string) (*Image, e
 }
 
 // list lists the images of the engine.
-func (k *engineKind) list(l *lister, ctx context.Context) ([]LocalImage, error) {
+func (k *engineKind) list(l *lister, ctx context.Context) ([]LocalImage, error) { //nolint:revive // as kind.list is, for method expressions
 	e, err := k.connect(ctx, l.Log)
 	switch {
 	case err == nil:

@@ -202,10 +202,10 @@ func (w *ociWalk) look(ctx context.Context, c candidate, e entry) ([]candidate, 
 	switch {
 	case errors.As(err, &artifact):
 		c.artifact = artifact.what
-		return []candidate{c}, nil
+		return []candidate{c}, nil //nolint:nilerr // the candidate says it
 	case err != nil:
 		c.broken = err
-		return []candidate{c}, nil
+		return []candidate{c}, nil //nolint:nilerr // the candidate says it
 	}
 	c.config = m.Config.Digest.String()
 	c.platform = c.platform.or(config.platform())

@@ -180,7 +180,7 @@ func hasFeatures(has, wanted string) bool {
 		return true
 	}
 	there := strings.Split(has, "+")
-	for _, f := range strings.Split(wanted, "+") {
+	for f := range strings.SplitSeq(wanted, "+") {
 		if !slices.Contains(there, f) {
 			return false
 		}

@@ -577,7 +577,7 @@ func TestPodmanStoreNoLayers(t *testing.T) {
 	id := digestOfBytes([]byte(config))
 	s := &fakeStore{dir: t.TempDir(), id: id}
 	testkit.WriteFiles(t, s.dir, map[string]string{
-		podmanConfig(id):             string(config),
+		podmanConfig(id):             config,
 		"overlay-images/images.json": `[{"id":"` + digestHex(id) + `","names":["localhost/app:1"]}]`,
 		"overlay-layers/layers.json": `[]`,
 		"storage.conf":               "[storage]\ngraphroot = \"" + filepath.ToSlash(s.dir) + "\"\n",

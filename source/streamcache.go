@@ -58,7 +58,7 @@ func (o *opener) saved(ctx context.Context, e engine.Engine, ref string, info en
 	}
 	st, err := o.stream(ctx, r, info.Size, r.Close)
 	if err == nil {
-		o.remember(key, st)
+		o.remember(ctx, key, st)
 	}
 	return st, err
 }
@@ -76,7 +76,7 @@ func (o *opener) packedFile(ctx context.Context, f *os.File, head []byte, size i
 		return f.Close()
 	})
 	if err == nil && after == key {
-		o.remember(key, st)
+		o.remember(ctx, key, st)
 	}
 	return st, err
 }
@@ -117,11 +117,11 @@ func (o *opener) remembered(key string) *stream {
 }
 
 // remember keeps what was found in a stream under a key; nothing if that is "".
-func (o *opener) remember(key string, st *stream) {
+func (o *opener) remember(ctx context.Context, key string, st *stream) {
 	if o.cache == nil || key == "" {
 		return
 	}
-	if body, ok := o.appendMembers(st.members); ok {
+	if body, ok := o.appendMembers(ctx, st.members); ok {
 		o.cache.Write(o.streamName(key), imageKind, body)
 	}
 }
@@ -141,7 +141,7 @@ func (o *opener) streamName(key string) string {
 
 // appendMembers is what a stream holds, as it is written. It reports false if
 // something in it was broken: that is found again each time.
-func (o *opener) appendMembers(m *members) (b []byte, ok bool) {
+func (o *opener) appendMembers(ctx context.Context, m *members) (b []byte, ok bool) {
 	b = binary.AppendUvarint(b, uint64(len(m.files)))
 	for _, name := range slices.Sorted(maps.Keys(m.files)) {
 		f := m.files[name]
@@ -149,7 +149,7 @@ func (o *opener) appendMembers(m *members) (b []byte, ok bool) {
 			return nil, false
 		}
 		b = binary.AppendUvarint(layer.AppendText(layer.AppendText(b, name), f.name()), uint64(f.size()))
-		if b, ok = o.appendMember(b, f); !ok {
+		if b, ok = o.appendMember(ctx, b, f); !ok {
 			return nil, false
 		}
 	}
@@ -164,11 +164,11 @@ func (o *opener) appendMembers(m *members) (b []byte, ok bool) {
 	return b, true
 }
 
-func (o *opener) appendMember(b []byte, f blob) ([]byte, bool) {
+func (o *opener) appendMember(ctx context.Context, b []byte, f blob) ([]byte, bool) {
 	if d, ok := f.(*documentBlob); ok {
 		return layer.AppendBytes(append(b, memberDocument), d.text), true
 	}
-	s, err := f.layer().Scan(context.Background(), layer.ScanOptions{}) // it has passed: nothing is read
+	s, err := f.layer().Scan(ctx, layer.ScanOptions{}) // it has passed: nothing is read
 	var unsupported layer.UnsupportedError
 	switch {
 	case errors.As(err, &unsupported):

@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"context"
 	"testing"
 
 	"github.com/peelhq/peel/internal/testkit"
@@ -19,7 +20,7 @@ func FuzzCacheMembers(f *testing.F) {
 					if err != nil {
 						f.Fatal(err)
 					}
-					if b, ok := (&opener{}).appendMembers(st.members); ok {
+					if b, ok := (&opener{}).appendMembers(context.Background(), st.members); ok {
 						f.Add(b)
 					}
 				}
@@ -40,6 +41,6 @@ func FuzzCacheMembers(f *testing.F) {
 				}
 			}
 		}
-		_, _ = o.appendMembers(m)
+		_, _ = o.appendMembers(t.Context(), m)
 	})
 }

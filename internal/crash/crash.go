@@ -31,7 +31,7 @@ func (d *Defect) Unwrap() error {
 //		defer crash.Catch(&err)
 //		...
 //	})
-func Catch(err *error) {
+func Catch(err *error) { //nolint:gocritic // a deferred function sets the result
 	if value := recover(); value != nil {
 		*err = &Defect{value, calls()}
 	}

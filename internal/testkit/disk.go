@@ -260,7 +260,7 @@ func (u *unpacker) follow(path []string, before int) (out []string, ok bool) {
 				continue
 			}
 			if left--; left < 0 {
-				out, ok = append(start, name), false
+				out, ok = append(slices.Clone(start), name), false
 				break
 			}
 			if strings.HasPrefix(f.Content.Link, "/") {

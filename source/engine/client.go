@@ -73,7 +73,7 @@ func newAPIClient(ctx context.Context, kind string, a address) (*apiClient, erro
 }
 
 // apiVersion is the form of a version of the API. It becomes part of paths.
-var apiVersion = regexp.MustCompile(`^[0-9]{1,4}\.[0-9]{1,4}$`)
+var apiVersion = regexp.MustCompile(`^\d{1,4}\.\d{1,4}$`)
 
 // negotiate pings the engine and agrees with it on a version of the API.
 func (e *apiClient) negotiate(ctx context.Context) error {

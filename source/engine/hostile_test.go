@@ -427,7 +427,7 @@ func TestSaveOfUsualImages(t *testing.T) {
 					time.Sleep(tt.pause)
 					b, err = io.ReadAll(r)
 				}
-				b = append(half, b...)
+				b = slices.Concat(half, b)
 			}
 			testkit.WantError(t, err, tt.err...)
 			if err == nil && string(b) != archive {

@@ -1,3 +1,7 @@
+// Package layer reads what one layer's bytes are: tar in its dialects, plain or
+// compressed, its entries, the content of its files, and how the entries are
+// written for a cache. It knows nothing of images, engines, registries or
+// archives of images.
 package layer
 
 import (

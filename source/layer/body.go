@@ -24,11 +24,11 @@ type Body struct {
 // error, and is not asked for what lies behind the end.
 type readFunc func(ctx context.Context, p []byte, off int64) (int, error)
 
-// NewBody returns a Body of so many bytes that read reads, and close lets go of.
+// NewBody returns a Body of so many bytes that read reads, and done lets go of.
 // read may read less than asked for without an error, and is not asked for what
-// lies behind the end. close may be nil.
-func NewBody(size int64, read func(ctx context.Context, p []byte, off int64) (int, error), close func() error) *Body {
-	return &Body{size, read, close}
+// lies behind the end. done may be nil.
+func NewBody(size int64, read func(ctx context.Context, p []byte, off int64) (int, error), done func() error) *Body {
+	return &Body{size, read, done}
 }
 
 // newBody returns entry i as a Body, given what reads the layer's tar from a place

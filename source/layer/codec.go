@@ -36,13 +36,6 @@ func AppendScanned(b []byte, s *Scanned, collectors []Collector) ([]byte, bool) 
 	return appendFacts(b, collectors, s.Facts), true
 }
 
-// Scanned reads what AppendScanned has written, and the names of the collectors.
-func (r *Decoder) Scanned() (s *Scanned, collectors []string) {
-	s = &Scanned{Packed: r.Number(1) == 1, Digest: r.Text(), Entries: r.entries()}
-	collectors, s.Facts = r.facts(s.Entries.Len())
-	return s, collectors
-}
-
 // appendEntries appends the entries of a layer. It reports false for what it has
 // no form for: nothing that a scan gives but in a layer that is made to be odd.
 func appendEntries(b []byte, e *Entries) ([]byte, bool) {
@@ -101,6 +94,13 @@ type Decoder struct {
 
 // NewDecoder returns a Decoder of b. Entries are charged to budget, nil for none.
 func NewDecoder(b []byte, budget *Budget) *Decoder { return &Decoder{b: b, budget: budget} }
+
+// Scanned reads what AppendScanned has written, and the names of the collectors.
+func (r *Decoder) Scanned() (s *Scanned, collectors []string) {
+	s = &Scanned{Packed: r.Number(1) == 1, Digest: r.Text(), Entries: r.entries()}
+	collectors, s.Facts = r.facts(s.Entries.Len())
+	return s, collectors
+}
 
 // Failed reports whether something was met that cannot be.
 func (r *Decoder) Failed() bool { return r.bad }

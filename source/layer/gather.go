@@ -102,7 +102,7 @@ type watchedReader struct {
 
 func (w *watchedReader) Read(p []byte) (int, error) {
 	n, err := w.r.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract is a bare EOF
+	if err != nil && err != io.EOF {
 		w.err = err
 	}
 	return n, err

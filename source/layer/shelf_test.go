@@ -52,5 +52,3 @@ func gzipOf(t *testing.T, b []byte) []byte {
 	}
 	return out.Bytes()
 }
-
-func readerAt(b []byte) io.ReaderAt { return bytes.NewReader(b) }
