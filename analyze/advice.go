@@ -45,9 +45,6 @@ type AdviceOptions struct {
 	// Dockerfile is what the image was built from: findings then name the line.
 	// Nil: the lines are those that the image's provenance names, if it has one.
 	Dockerfile *dockerfile.File
-
-	// Ignore reports whether an absolute path is left out. Nil: none is.
-	Ignore func(path string) bool
 }
 
 // Advise says what is to be mended in the build: one finding for what one step
@@ -55,23 +52,26 @@ type AdviceOptions struct {
 // wanted there, and one for secrets that were deleted too late. The gravest come
 // first, then those with most bytes, then by ID.
 //
-// The bytes of the findings whose rule is RuleWaste add up to Totals.Wasted,
-// less what is ignored.
+// The bytes of the findings whose rule is RuleWaste add up to Totals.Wasted. Of
+// more than maxFindings of a rule, the least are one.
 func Advise(a *Analysis, opts AdviceOptions) []Finding { return advise(a, a.Waste, opts) }
 
 // advise is Advise of some of an analysis's waste.
 func advise(a *Analysis, waste WasteRows, opts AdviceOptions) []Finding {
-	ad := &adviser{a: a, t: a.Tree, opts: opts, groups: map[groupKey]*group{}, secrets: map[secretKey]*secrets{}}
-	ad.classes = classify(a.Tree)
-	ad.moves = findMoves(a.Tree, waste)
-	ad.lines = dockerfile.Lines(a.Image, opts.Dockerfile)
+	return newAdviser(a).advise(waste, opts)
+}
+
+// advise makes the findings.
+func (ad *adviser) advise(waste WasteRows, opts AdviceOptions) []Finding {
+	ad.moves = findMoves(ad.t, waste)
+	ad.lines = dockerfile.Lines(ad.a.Image, opts.Dockerfile)
 	for _, w := range waste.All() {
 		ad.row(w)
 	}
 	ad.merge()
 	found := ad.wasteFindings()
-	found = append(found, ad.visible()...)
-	found = append(found, ad.secretFindings()...)
+	found = append(found, limited(ad.visible(), ad.most, RuleVisible, Note)...)
+	found = append(found, limited(ad.secretFindings(), ad.most, RuleSecret, Warning)...)
 	distinct(found)
 	slices.SortStableFunc(found, func(x, y Finding) int {
 		return cmp.Or(cmp.Compare(y.Severity, x.Severity), cmp.Compare(y.Bytes, x.Bytes), strings.Compare(x.ID, y.ID))
@@ -79,17 +79,33 @@ func advise(a *Analysis, waste WasteRows, opts AdviceOptions) []Finding {
 	return found
 }
 
+// newAdviser returns an adviser that knows no row yet.
+func newAdviser(a *Analysis) *adviser {
+	return &adviser{
+		a: a, t: a.Tree, most: maxFindings, classes: classify(a.Tree), nest: newNesting(a.Tree), steps: make([]*stepFacts, len(a.Tree.layers)),
+		groups: map[groupKey]*group{}, newNames: map[nameOf][2]NodeID{}, lookedUp: map[int32]bool{}, shown: map[int32]shownAs{},
+		secretNodes: map[NodeID]*secretNode{},
+	}
+}
+
 // adviser is the state of one call of Advise.
 type adviser struct {
 	a       *Analysis
 	t       *Tree
-	opts    AdviceOptions
+	most    int // findings of one rule
+	nest    *nesting
 	classes []class // by node
 	moves   *moves
 	lines   []*dockerfile.Line // by layer
+	steps   []*stepFacts       // by layer; nil until one is asked for
 
-	groups  map[groupKey]*group
-	secrets map[secretKey]*secrets
+	groups   map[groupKey]*group
+	newNames map[nameOf][2]NodeID // of inodes that were looked up: the first two nodes that a layer added as their names
+	lookedUp map[int32]bool       // inodes
+	shown    map[int32]shownAs    // by inode
+
+	secretNodes map[NodeID]*secretNode // nil for a node that was found to be none
+	secretOrder []*secretNode          // in the order in which rows named them
 }
 
 // reason is why a version is wasted: its cause, told apart further where other
@@ -134,36 +150,31 @@ type group struct {
 	versions int
 	carriers map[int]int64 // bytes by the layer that carries them
 	changed  [attributeSets]int
-	owner    agreed // as it is now, of the files whose attributes changed
-	mode     agreed
+	owner    agreed[[2]int64] // user and group as they are now, of the files whose attributes changed
+	mode     agreed[uint32]
 }
 
 // agreed is a value that all give, if they agree.
-type agreed struct {
-	text  string
-	mixed bool
+type agreed[T comparable] struct {
+	value       T
+	some, mixed bool
 }
 
-func (g *agreed) add(text string) {
-	if g.text == "" {
-		g.text = text
-	}
-	g.mixed = g.mixed || g.text != text
+func (g *agreed[T]) add(value T) {
+	g.mixed = g.mixed || g.some && g.value != value
+	g.value, g.some = value, true
 }
 
-// value is "=1000:1000", "" if there is none.
-func (g agreed) value() string {
-	if g.text == "" || g.mixed {
+// text is "=1000:1000", "" if nothing is agreed on.
+func (g *agreed[T]) text(show func(T) string) string {
+	if !g.some || g.mixed {
 		return ""
 	}
-	return "=" + g.text
+	return "=" + show(g.value)
 }
 
 // row puts one row of waste into its group.
 func (ad *adviser) row(w *Waste) {
-	if ad.opts.Ignore != nil && ad.opts.Ignore(w.Path()) {
-		return
-	}
 	k := groupKey{by: w.By, cause: w.Cause, standing: ad.standing(w)}
 	to := NodeID(none)
 	if w.Node == none {
@@ -171,7 +182,7 @@ func (ad *adviser) row(w *Waste) {
 	} else {
 		switch w.Cause {
 		case SameAgain:
-			if ad.t.linkedAnew(w) {
+			if ad.linkedAnew(w) {
 				k.reason = linked
 			}
 		case Overwritten:
@@ -190,7 +201,7 @@ func (ad *adviser) row(w *Waste) {
 	}
 	g := ad.groups[k]
 	if g == nil {
-		g = &group{where: newPlace(), to: newPlace(), carriers: map[int]int64{}}
+		g = &group{where: newPlace(ad.nest), to: newPlace(ad.nest), carriers: map[int]int64{}}
 		ad.groups[k] = g
 	}
 	g.bytes += w.Bytes
@@ -199,9 +210,9 @@ func (ad *adviser) row(w *Waste) {
 	if w.Cause == MetadataCopy && w.Node != none {
 		g.compare(ad.t, w)
 	}
-	g.where.add(ad.t, w.Node, w.Bytes)
+	g.where.add(w.Node, w.Bytes)
 	if to != none {
-		g.to.add(ad.t, to, w.Bytes)
+		g.to.add(to, w.Bytes)
 	}
 }
 
@@ -232,12 +243,12 @@ func (ad *adviser) merge() {
 	for _, k := range along {
 		rest := k
 		rest.class = noClass
-		ad.groups[rest].take(ad.t, ad.groups[k])
+		ad.groups[rest].take(ad.groups[k])
 		delete(ad.groups, k)
 	}
 }
 
-func (g *group) take(t *Tree, o *group) {
+func (g *group) take(o *group) {
 	g.bytes += o.bytes
 	g.versions += o.versions
 	for layer, bytes := range o.carriers {
@@ -246,7 +257,7 @@ func (g *group) take(t *Tree, o *group) {
 	for i, n := range o.changed {
 		g.changed[i] += n
 	}
-	g.where.take(t, o.where)
+	g.where.take(o.where)
 }
 
 // carrier returns the layer that carries most of g's bytes, the lowest of equals.
@@ -260,23 +271,66 @@ func (g *group) carrier() int {
 	return most
 }
 
+// maxFindings is how many findings of one rule there are at most: 10,000 layers
+// that remove what others brought may make a million of them.
+const maxFindings = 5000
+
 // wasteFindings makes a finding of each group, in the order of the layers to
-// blame.
+// blame. Of too many, the least are one.
 func (ad *adviser) wasteFindings() []Finding {
 	keys := slices.SortedFunc(maps.Keys(ad.groups), groupKey.compare)
-	found := make([]Finding, 0, len(keys))
+	var least []groupKey
+	if len(keys) > ad.most {
+		slices.SortStableFunc(keys, func(x, y groupKey) int { return cmp.Compare(ad.groups[y].bytes, ad.groups[x].bytes) })
+		keys, least = keys[:ad.most], keys[ad.most:]
+		slices.SortFunc(keys, groupKey.compare)
+	}
+	found := make([]Finding, 0, len(keys)+1)
 	for _, k := range keys {
 		g := ad.groups[k]
 		f := Finding{
 			Rule: RuleWaste, Severity: Note,
-			Path: g.where.path(ad.t), Layer: k.by, Bytes: g.bytes, Versions: g.versions,
-			Step: ad.step(k.by), Line: ad.lines[k.by],
+			Path: g.where.path(), Layer: k.by, Bytes: g.bytes, Versions: g.versions,
+			Step: ad.step(k.by).text, Line: ad.lines[k.by],
 		}
-		f.ID = identity(f, k.parts()...)
+		f.ID = ad.identity(f, k.parts()...)
 		ad.word(&f, k, g)
 		found = append(found, f)
 	}
+	if len(least) > 0 {
+		rest := group{}
+		for _, k := range least {
+			rest.bytes += ad.groups[k].bytes
+			rest.versions += ad.groups[k].versions
+		}
+		found = append(found, leftOut(RuleWaste, Note, len(least), rest.bytes, rest.versions))
+	}
 	return found
+}
+
+// limited returns the findings of a rule: of too many, the least are one.
+func limited(found []Finding, most int, rule string, severity Severity) []Finding {
+	if len(found) <= most {
+		return found
+	}
+	slices.SortStableFunc(found, func(x, y Finding) int { return cmp.Compare(y.Bytes, x.Bytes) })
+	var bytes int64
+	versions := 0
+	for i := range found[most:] {
+		bytes += found[most+i].Bytes
+		versions += found[most+i].Versions
+	}
+	return append(found[:most:most], leftOut(rule, severity, len(found)-most, bytes, versions))
+}
+
+// leftOut is the finding that stands for those of a rule that are too many.
+func leftOut(rule string, severity Severity, n int, bytes int64, versions int) Finding {
+	return Finding{
+		ID: rule + "/more", Rule: rule, Severity: severity, Layer: -1, Bytes: bytes, Versions: versions,
+		Title:   "More of the same kind",
+		Message: fmt.Sprintf("%s, those with the fewest bytes, %s not listed: %s in %s.", human.Count(n, "finding", "findings"), pick(n == 1, "is", "are"), human.Size(bytes), human.Count(versions, "file", "files")),
+		Advice:  "Look at the larger ones first: what helps there may help here too.",
+	}
 }
 
 // parts are what tells k's finding from others of its step.
@@ -300,17 +354,11 @@ func (k groupKey) parts() []string {
 	return parts
 }
 
-// step returns the build step of a layer as the Dockerfile has it, "" if that is
-// not known.
-func (ad *adviser) step(layer int) string {
-	return dockerfile.StepText(ad.t.layers[layer].Step)
-}
-
 // identity makes a finding's ID of its rule, of what kind it is, and of its
 // step; where no step is known, of the directory that it is about. Neither
 // layers' indices nor sizes go into it, so that the next build has the same.
-func identity(f Finding, kind ...string) string {
-	step := stableStep(f.Step)
+func (ad *adviser) identity(f Finding, kind ...string) string {
+	step := ad.step(f.Layer).stable
 	if step == "" {
 		step = f.Path
 	}
@@ -367,19 +415,19 @@ func (g *group) compare(t *Tree, w *Waste) {
 	if lower == none || upper == none {
 		return
 	}
-	before, ok1 := t.entry(lower)
-	now, ok2 := t.entry(upper)
+	before, ok1 := t.attributes(lower)
+	now, ok2 := t.attributes(upper)
 	if !ok1 || !ok2 {
 		return
 	}
 	var set attributes
 	if before.UID != now.UID || before.GID != now.GID {
 		set |= ownerChanged
-		g.owner.add(fmt.Sprintf("%d:%d", now.UID, now.GID))
+		g.owner.add([2]int64{now.UID, now.GID})
 	}
 	if before.Mode != now.Mode {
 		set |= modeChanged
-		g.mode.add(human.Permissions(now.Mode))
+		g.mode.add(now.Mode)
 	}
 	if !before.Time.Equal(now.Time) {
 		set |= timeChanged
@@ -390,17 +438,37 @@ func (g *group) compare(t *Tree, w *Waste) {
 	g.changed[set]++
 }
 
+// nameOf is a layer that names an inode.
+type nameOf struct {
+	inode int32
+	layer int
+}
+
 // linkedAnew reports whether the layer that wrote a file again gave it another
 // name: a hard link to a file of a lower layer copies it up.
-func (t *Tree) linkedAnew(w *Waste) bool {
+func (ad *adviser) linkedAnew(w *Waste) bool {
+	t := ad.t
 	upper := t.inLayer(w.Node, w.By)
 	if upper == none || t.versions[upper].inode == none {
 		return false
 	}
-	for _, i := range t.shared[t.versions[upper].inode] {
-		if v := &t.versions[i]; v.node != w.Node && int(v.layer) == w.By && v.change == Added {
-			return true
+	inode := t.versions[upper].inode
+	if !ad.lookedUp[inode] {
+		ad.lookedUp[inode] = true
+		for _, i := range t.shared[inode] {
+			v := &t.versions[i]
+			if v.change != Added {
+				continue
+			}
+			k := nameOf{inode, int(v.layer)}
+			switch nodes, some := ad.newNames[k]; {
+			case !some:
+				ad.newNames[k] = [2]NodeID{v.node, v.node}
+			case nodes[0] == nodes[1]:
+				ad.newNames[k] = [2]NodeID{nodes[0], v.node}
+			}
 		}
 	}
-	return false
+	nodes, some := ad.newNames[nameOf{inode, w.By}]
+	return some && (nodes[0] != w.Node || nodes[1] != w.Node)
 }

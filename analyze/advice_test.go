@@ -129,7 +129,15 @@ file .wh.keep
 file .wh.lose
 file .wh.keep.pem
 `
-	got := adviceOn(t, text, "docker-20", analyze.AdviceOptions{Ignore: func(path string) bool { return strings.HasPrefix(path, "/keep") }})
+	a, err := analyzed(t, text, analyze.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := analyze.Check(t.Context(), a, analyze.Told(t, "ignore /keep*"), analyze.CheckOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := o.Findings
 	if len(got) != 1 || got[0].Bytes != 20 || got[0].Path != "/lose/b" {
 		t.Errorf("%+v", got)
 	}
@@ -281,6 +289,48 @@ file .env 7
 	} {
 		if got[i].Message != want || got[i].Bytes != []int64{20, 7}[i] || got[i].Layer != []int{1, 4}[i] {
 			t.Errorf("%+v", got[i])
+		}
+	}
+}
+
+// TestAdvicePlainly: what findings are made of is, on random images, what a plain
+// look at everything gives.
+func TestAdvicePlainly(t *testing.T) {
+	for seed := range uint64(cases(300, 20_000)) {
+		a := randomImage(t, seed)
+		if d := analyze.PlainAdvice(a); d != "" {
+			t.Fatalf("seed %d: %s", seed, d)
+		}
+	}
+}
+
+// TestAdviceAtMost: of more findings of a rule than there may be, the least are
+// one, and no byte is lost.
+func TestAdviceAtMost(t *testing.T) {
+	a := run(t, "../testdata/sample.tar", source.Options{})
+	all := analyze.Advise(a, analyze.AdviceOptions{})
+	for most := range 5 {
+		bytes, versions, rules, least := int64(0), 0, map[string]int{}, 0
+		for _, f := range analyze.AdviseAtMost(a, most) {
+			rules[f.Rule]++
+			if strings.HasSuffix(f.ID, "/more") {
+				least++
+			}
+			if f.Rule == analyze.RuleWaste {
+				bytes += f.Bytes
+				versions += f.Versions
+			}
+		}
+		if bytes != a.Totals.Wasted || versions != a.Waste.Len() {
+			t.Errorf("at most %d: findings of %d bytes in %d versions; wasted are %d in %d", most, bytes, versions, a.Totals.Wasted, a.Waste.Len())
+		}
+		for rule, n := range rules {
+			if n > most+1 {
+				t.Errorf("at most %d: %d findings of rule %s", most, n, rule)
+			}
+		}
+		if least == 0 {
+			t.Errorf("at most %d of %d: nothing stands for those that are left out", most, len(all))
 		}
 	}
 }

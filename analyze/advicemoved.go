@@ -94,7 +94,7 @@ func (m *moves) same(from, to int32) bool {
 	if size != le.Size(int(li)) || size < distinctSize && !named {
 		return false
 	}
-	a, b := ue.At(int(ui)), le.At(int(li))
+	a, b := ue.Attributes(int(ui)), le.Attributes(int(li))
 	timed := a.Time.Equal(b.Time) && !a.Time.IsZero()
 	if a.Size < distinctSize && !(named && timed) || !named && !timed {
 		return false

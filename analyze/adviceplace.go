@@ -1,5 +1,7 @@
 package analyze
 
+import "unicode/utf8"
+
 // mostBytes is the share of a finding's bytes, in percent, that must lie below
 // the directory it names.
 const mostBytes = 90
@@ -9,6 +11,7 @@ const mostBytes = 90
 // lies above all of them so far only ever climbs, and each height is kept with
 // the bytes that were below it.
 type place struct {
+	nest    *nesting
 	heights []height // deepest first
 	bytes   int64
 }
@@ -20,25 +23,25 @@ type height struct {
 }
 
 // newPlace returns a place of no path.
-func newPlace() place { return place{} }
+func newPlace(nest *nesting) place { return place{nest: nest} }
 
 // add says that bytes lie at n; none stands for what has no node.
-func (p *place) add(t *Tree, n NodeID, bytes int64) {
+func (p *place) add(n NodeID, bytes int64) {
 	p.bytes += bytes
 	if n == none {
 		n = Root
 	}
-	p.climb(t, n)
+	p.climb(n)
 }
 
 // climb makes the highest height one that is above n too.
-func (p *place) climb(t *Tree, n NodeID) {
+func (p *place) climb(n NodeID) {
 	last := len(p.heights) - 1
 	if last < 0 {
 		p.heights = append(p.heights, height{n, p.bytes})
 		return
 	}
-	if top := t.above(p.heights[last].node, n); top != p.heights[last].node {
+	if top := p.nest.above(p.heights[last].node, n); top != p.heights[last].node {
 		p.heights = append(p.heights, height{top, p.bytes})
 		return
 	}
@@ -46,17 +49,18 @@ func (p *place) climb(t *Tree, n NodeID) {
 }
 
 // take adds what o holds.
-func (p *place) take(t *Tree, o place) {
+func (p *place) take(o place) {
 	p.bytes += o.bytes
 	if len(o.heights) > 0 {
-		p.climb(t, o.heights[len(o.heights)-1].node)
+		p.climb(o.heights[len(o.heights)-1].node)
 	}
 }
 
 // node returns the deepest node that has most of the bytes at or below it, and
 // whether it has all of them; none for a place of no path. It is a file only if
 // there is no other.
-func (p *place) node(t *Tree) (n NodeID, all bool) {
+func (p *place) node() (n NodeID, all bool) {
+	t := p.nest.t
 	for _, h := range p.heights {
 		if h.bytes < p.bytes-p.bytes/100*(100-mostBytes) {
 			continue
@@ -65,28 +69,55 @@ func (p *place) node(t *Tree) (n NodeID, all bool) {
 		if n = h.node; n != top && !t.hasChildren(n) {
 			n = t.nodes[n].parent
 		}
-		return n, t.above(n, top) == n
+		return n, p.nest.holds(n, top)
 	}
 	return none, false
 }
 
 // path returns node's path, "" if that is the root: it says nothing.
-func (p *place) path(t *Tree) string {
-	if n, _ := p.node(t); n != none && n != Root {
-		return t.Path(n)
+func (p *place) path() string {
+	if n, _ := p.node(); n != none && n != Root {
+		return p.nest.t.shortPath(n)
 	}
 	return ""
 }
 
-// above returns the deepest node that is at or above both a and b. A parent's
-// index is lower than its children's.
-func (t *Tree) above(a, b NodeID) NodeID {
-	for a != b {
-		if a > b {
-			a = t.nodes[a].parent
-		} else {
-			b = t.nodes[b].parent
-		}
+// maxNamedPath is the longest path that a finding names, in bytes, as Linux's PATH_MAX.
+// Beyond, it names a directory above.
+const maxNamedPath = 4096
+
+// shortPath returns n's path, or that of the deepest directory above it whose path
+// is short enough.
+func (t *Tree) shortPath(n NodeID) string {
+	size := 0
+	var ends []int // of the paths of n and of what is above it, from n's end
+	for p := n; p != Root; p = t.nodes[p].parent {
+		ends = append(ends, size)
+		size += 1 + len(t.name(p))
 	}
-	return a
+	for _, end := range ends {
+		if size-end <= maxNamedPath {
+			return t.Path(n)
+		}
+		n = t.nodes[n].parent
+	}
+	return "/"
+}
+
+// pathText is n's path for a sentence: with a gap in the middle if it is too long.
+func (t *Tree) pathText(n NodeID) string { return gapped(t.Path(n)) }
+
+// gapped leaves out the middle of a path that is too long for a sentence.
+func gapped(path string) string {
+	if len(path) <= maxNamedPath {
+		return path
+	}
+	from, to := maxNamedPath/2, len(path)-maxNamedPath/2
+	for from > 0 && !utf8.RuneStart(path[from]) {
+		from--
+	}
+	for to < len(path) && !utf8.RuneStart(path[to]) {
+		to++
+	}
+	return path[:from] + "…" + path[to:]
 }

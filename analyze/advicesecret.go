@@ -23,8 +23,21 @@ type secrets struct {
 	bytes    int64
 	versions int
 	files    int
-	names    []string     // the first few paths
+	names    []NodeID     // the first few
 	layers   map[int]bool // that carry them
+}
+
+// A secretNode is a path that looks like a secret's and does not show in the final
+// union.
+type secretNode struct {
+	node NodeID
+	rows []secretRow
+}
+
+// A secretRow is a wasted version of such a path.
+type secretRow struct {
+	version int32
+	by      int // the layer that deleted it
 }
 
 // secretNames are files that hold keys or passwords by their very names.
@@ -98,20 +111,71 @@ func mayBeSecret(name, parent string) bool {
 const namedSecrets = 3
 
 // secret keeps a row whose path looks like a secret's and does not show in the
-// final union: with all that layers carry of it, for a copy with other attributes
-// can be read as well as the first. What base layers carry is not the reader's.
+// final union. What base layers carry is not the reader's.
 func (ad *adviser) secret(w *Waste) {
-	if ad.standing(w) != ownWaste || w.By == w.Layer || !looksSecret(w.Path()) {
+	if ad.standing(w) != ownWaste || w.By == w.Layer {
 		return
 	}
+	s, known := ad.secretNodes[w.Node]
+	if !known {
+		t := ad.t
+		if !mayBeSecret(t.nameView(w.Node), t.nameView(t.nodes[w.Node].parent)) {
+			return
+		}
+		shows := t.at(w.Node, len(t.layers)-1)
+		if (shows == none || t.versions[shows].kind != source.File) && looksSecret(t.Path(w.Node)) {
+			s = &secretNode{node: w.Node}
+			ad.secretOrder = append(ad.secretOrder, s)
+		}
+		ad.secretNodes[w.Node] = s // nil if it is not a secret's: the path is not looked at again
+	}
+	if s == nil {
+		return
+	}
+	if i := ad.t.inLayer(w.Node, w.Layer); i != none {
+		s.rows = append(s.rows, secretRow{i, w.By})
+	}
+}
+
+// secretsByLayers sums up what rows were kept, by the layers that brought and
+// deleted it: with all that layers carry of a path up to what was deleted, for a
+// copy with other attributes can be read as well as the first.
+func (ad *adviser) secretsByLayers() map[secretKey]*secrets {
 	t := ad.t
-	if v := t.at(w.Node, len(t.layers)-1); v != none && t.versions[v].kind == source.File {
-		return
+	found := map[secretKey]*secrets{}
+	for _, s := range ad.secretOrder {
+		slices.SortFunc(s.rows, func(a, b secretRow) int { return cmp.Compare(a.version, b.version) })
+		from, to := t.span(s.node)
+		rows := s.rows
+		for len(rows) > 0 {
+			// From one deletion to the next, the path is one secret.
+			for i := from; i < rows[0].version; i++ {
+				if t.versions[i].change == Removed {
+					from = i + 1
+				}
+			}
+			end := rows[0].version
+			for end < to && t.versions[end].change != Removed {
+				end++
+			}
+			last := rows[0]
+			for len(rows) > 0 && rows[0].version < end {
+				last = secretRow{rows[0].version, max(last.by, rows[0].by)}
+				rows = rows[1:]
+			}
+			ad.addSecret(found, s.node, from, last)
+			from = end
+		}
 	}
+	return found
+}
+
+// addSecret adds the versions of a node from one to that of a row.
+func (ad *adviser) addSecret(found map[secretKey]*secrets, n NodeID, from int32, to secretRow) {
 	var bytes int64
-	var layers []int // highest first
-	for i := t.inLayer(w.Node, w.Layer); i >= t.nodes[w.Node].first && t.versions[i].change != Removed; i-- {
-		v := Version{t, i}
+	var layers []int // lowest first
+	for i := from; i <= to.version; i++ {
+		v := Version{ad.t, i}
 		if n := v.Wasted(); n > 0 && v.Layer() >= ad.a.Totals.BaseLayers {
 			bytes += n
 			layers = append(layers, v.Layer())
@@ -120,45 +184,53 @@ func (ad *adviser) secret(w *Waste) {
 	if len(layers) == 0 {
 		return
 	}
-	k := secretKey{layers[len(layers)-1], w.By}
-	s := ad.secrets[k]
+	k := secretKey{layers[0], to.by}
+	s := found[k]
 	if s == nil {
-		s = &secrets{where: newPlace(), layers: map[int]bool{}}
-		ad.secrets[k] = s
+		s = &secrets{where: newPlace(ad.nest), layers: map[int]bool{}}
+		found[k] = s
 	}
-	s.where.add(t, w.Node, bytes)
+	s.where.add(n, bytes)
 	s.bytes += bytes
 	s.versions += len(layers)
 	for _, l := range layers {
 		s.layers[l] = true
 	}
 	if s.files++; len(s.names) < namedSecrets {
-		s.names = append(s.names, w.Path())
+		s.names = append(s.names, n)
 	}
 }
 
+// namedLayers bounds the layers that one finding names.
+const namedLayers = 20
+
 // readable is "layer 6", or "layers 6 and 7".
 func (s *secrets) readable() string {
-	var words []string
-	for _, l := range slices.Sorted(maps.Keys(s.layers)) {
+	all := slices.Sorted(maps.Keys(s.layers))
+	words := make([]string, 0, namedLayers)
+	for _, l := range all[:min(len(all), namedLayers)] {
 		words = append(words, strconv.Itoa(l))
+	}
+	if more := len(all) - namedLayers; more > 0 {
+		return "layers " + strings.Join(words, ", ") + fmt.Sprintf(" and %s more", human.Comma(more))
 	}
 	return pick(len(words) == 1, "layer ", "layers ") + enumerate(words)
 }
 
 // secretFindings makes a finding for each pair of layers, in their order.
 func (ad *adviser) secretFindings() []Finding {
-	keys := make([]secretKey, 0, len(ad.secrets))
-	for k := range ad.secrets {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b secretKey) int {
+	all := ad.secretsByLayers()
+	keys := slices.SortedFunc(maps.Keys(all), func(a, b secretKey) int {
 		return cmp.Or(cmp.Compare(a.layer, b.layer), cmp.Compare(a.by, b.by))
 	})
 	var found []Finding
 	for _, k := range keys {
-		s := ad.secrets[k]
-		names := strings.Join(s.names, ", ")
+		s := all[k]
+		paths := make([]string, len(s.names))
+		for i, n := range s.names {
+			paths[i] = ad.t.pathText(n)
+		}
+		names := strings.Join(paths, ", ")
 		if more := s.files - len(s.names); more > 0 {
 			names += fmt.Sprintf(" and %s more", human.Comma(more))
 		}
@@ -167,13 +239,13 @@ func (ad *adviser) secretFindings() []Finding {
 			Title:   pick(s.files == 1, "A secret that was deleted, and is still shipped", "Secrets that were deleted, and are still shipped"),
 			Message: fmt.Sprintf("%s %s: removed in layer %d, still readable in %s.", names, pick(s.files == 1, "is named like a secret", "are named like secrets"), k.by, s.readable()),
 			Advice:  "Hand it to the step that needs it with RUN --mount=type=secret, or use it in a stage that is not shipped. Whoever has the image has the file: if it is a real secret, replace it.",
-			Path:    s.where.path(ad.t), Layer: k.layer, Bytes: s.bytes, Versions: s.versions,
-			Step: ad.step(k.layer), Line: ad.lines[k.layer],
+			Path:    s.where.path(), Layer: k.layer, Bytes: s.bytes, Versions: s.versions,
+			Step: ad.step(k.layer).text, Line: ad.lines[k.layer],
 		}
-		if copies(firstWord(f.Step)) {
+		if copies(ad.step(k.layer).word) {
 			f.Advice = "List it in .dockerignore. " + f.Advice
 		}
-		f.ID = identity(f, strings.TrimPrefix(f.Path, "/"))
+		f.ID = ad.identity(f, strings.TrimPrefix(f.Path, "/"))
 		found = append(found, f)
 	}
 	return found

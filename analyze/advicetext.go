@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/human"
 )
 
@@ -18,9 +19,37 @@ var (
 	installs = regexp.MustCompile(`\b(?:apt(?:-get)?|dnf|microdnf|yum|zypper|apk|dpkg|rpm|pip3?|npm|yarn|pnpm|gem)\b[^&|;]*\s(?:install|add|-i|-U|ci|upgrade|dist-upgrade)\b`)
 )
 
+// stepFacts are what is to be known of a build step: it is asked for once for each
+// finding of the layer that the step made.
+type stepFacts struct {
+	text   string // for a finding, cut off if it is too long
+	stable string // for its ID
+	word   string // the instruction, in capitals
+
+	uninstalls, upgrades, installs bool
+}
+
+// maxStep is how many bytes of a step's text a finding has.
+const maxStep = 64 << 10
+
+// step returns what is to be known of the step that made a layer.
+func (ad *adviser) step(layer int) *stepFacts {
+	if ad.steps[layer] == nil {
+		text := dockerfile.StepText(ad.t.layers[layer].Step)
+		if len(text) > maxStep {
+			text = strings.ToValidUTF8(text[:maxStep], "") + "…"
+		}
+		ad.steps[layer] = &stepFacts{
+			text: text, stable: stableStep(text), word: firstWord(text),
+			uninstalls: uninstalls.MatchString(text), upgrades: upgrades.MatchString(text), installs: installs.MatchString(text),
+		}
+	}
+	return ad.steps[layer]
+}
+
 // word writes a finding's title, message and advice.
 func (ad *adviser) word(f *Finding, k groupKey, g *group) {
-	w := wording{ad: ad, k: k, g: g, step: f.Step}
+	w := wording{ad: ad, k: k, g: g, step: ad.step(k.by)}
 	switch k.reason {
 	case moved:
 		w.moved(f)
@@ -75,16 +104,16 @@ type wording struct {
 	ad   *adviser
 	k    groupKey
 	g    *group
-	step string
+	step *stepFacts // of the layer to blame
 }
 
 // amount is "12,431 files, 1.50 GB"; where there is but one, its path comes first.
 func (w *wording) amount() string {
 	where := &w.g.where
-	if n, all := where.node(w.ad.t); w.g.versions == 1 && n != none && n != Root && all {
-		return w.ad.t.Path(n) + ", " + human.Size(w.g.bytes) + ","
+	if n, all := where.node(); w.g.versions == 1 && n != none && n != Root && all {
+		return w.ad.t.pathText(n) + ", " + human.Size(w.g.bytes) + ","
 	}
-	return filesAndBytes(w.g) + below(w.ad.t, where) + ","
+	return filesAndBytes(w.g) + below(where) + ","
 }
 
 // one picks the words for one file or for several.
@@ -114,12 +143,12 @@ func filesAndBytes(g *group) string {
 
 // below is " below /usr/lib", or " most of it below /usr/lib"; "" where the
 // files have nothing in common.
-func below(t *Tree, where *place) string {
-	n, all := where.node(t)
+func below(where *place) string {
+	n, all := where.node()
 	if n == none || n == Root {
 		return ""
 	}
-	return pick(all, " in ", ", most of it in ") + t.Path(n)
+	return pick(all, " in ", ", most of it in ") + where.nest.t.pathText(n)
 }
 
 func (w *wording) metadata(f *Finding) {
@@ -127,7 +156,7 @@ func (w *wording) metadata(f *Finding) {
 	f.Title = w.one("A file copied up to change its ", "Files copied up to change their ") + what
 	f.Message = fmt.Sprintf("%s %s copied up whole by layer %d only to change %s %s: %s the same content.",
 		upperFirst(w.amount()), w.was(), w.k.by, w.one("its", "their"), what, w.carry())
-	verb, madeBy := firstWord(w.step), firstWord(w.ad.step(w.g.carrier()))
+	verb, madeBy := w.step.word, w.ad.step(w.g.carrier()).word
 	switch {
 	case copies(verb):
 		f.Advice = "Copy each file once: narrow the source of one of the two steps."
@@ -144,6 +173,9 @@ func (w *wording) metadata(f *Finding) {
 		f.Advice = "Use COPY" + how.flag + ", or run " + how.command + " in the step that makes the files."
 	}
 }
+
+// ownerText is "1000:1000".
+func ownerText(ids [2]int64) string { return fmt.Sprintf("%d:%d", ids[0], ids[1]) }
 
 // A remedy is how an attribute is set without a copy: by a flag of COPY, if it
 // has one, and by a command in the right place.
@@ -162,8 +194,8 @@ func (g *group) attribute() (string, remedy) {
 		set                 attributes
 		name, flag, command string
 	}{
-		{ownerChanged, "owner", " --chown" + g.owner.value(), "chown"},
-		{modeChanged, "mode", " --chmod" + g.mode.value(), "chmod"},
+		{ownerChanged, "owner", " --chown" + g.owner.text(ownerText), "chown"},
+		{modeChanged, "mode", " --chmod" + g.mode.text(human.Permissions), "chmod"},
 		{timeChanged, "time", "", "touch"},
 		{xattrsChanged, "extended attributes", "", "setcap or setfattr"},
 	} {
@@ -191,12 +223,12 @@ func enumerate(words []string) string {
 }
 
 func (w *wording) moved(f *Finding) {
-	from, _ := w.g.where.node(w.ad.t)
-	to, _ := w.g.to.node(w.ad.t)
+	from, _ := w.g.where.node()
+	to, _ := w.g.to.node()
 	f.Title = w.one("A file", "Files") + " moved in a later step"
 	f.Message = fmt.Sprintf("%s %s moved by layer %d", upperFirst(w.amount()), w.was(), w.k.by)
 	if from != none && to != none && to != Root {
-		f.Message += " to " + w.ad.t.Path(to)
+		f.Message += " to " + w.ad.t.pathText(to)
 	}
 	f.Message += fmt.Sprintf(", which stores the content again: %s it too.", w.carry())
 	f.Advice = "Put it in its place in the step that makes it: move it in the same RUN, or COPY it where it belongs."
@@ -214,9 +246,9 @@ func (w *wording) identical(f *Finding) {
 	f.Message = fmt.Sprintf("%s %s written again by layer %d, with the same content and attributes: %s the same.",
 		upperFirst(w.amount()), w.was(), w.k.by, w.carry())
 	switch {
-	case copies(firstWord(w.step)):
+	case copies(w.step.word):
 		f.Advice = "Copy each file once: narrow the source of one of the two steps, or list what is not wanted in .dockerignore."
-	case installs.MatchString(w.step):
+	case w.step.installs:
 		f.Advice = "Install in one RUN: package managers write such files again each time."
 	default:
 		f.Advice = "Leave out the step, or what it writes again; or do it in the step that makes the files."
@@ -231,10 +263,10 @@ func (w *wording) overwritten(f *Finding) {
 	case w.k.class != noClass:
 		f.Title = upperFirst(about.what) + " rewritten by a later step"
 		f.Advice = about.advice
-	case upgrades.MatchString(w.step) && w.k.standing == hidesBase:
+	case w.step.upgrades && w.k.standing == hidesBase:
 		f.Title = "Packages upgraded"
 		f.Advice = "Take a newer base image rather than upgrade its packages: both versions are shipped."
-	case installs.MatchString(w.step):
+	case w.step.installs:
 		f.Advice = "Install in one RUN, so that each file is written once."
 	default:
 		f.Advice = "Make the change in the step that writes the files, so that they are written once."
@@ -250,7 +282,7 @@ func (w *wording) removed(f *Finding) {
 	case w.k.class != noClass:
 		f.Title = upperFirst(about.what) + " deleted in a later step"
 		f.Advice = about.advice
-	case uninstalls.MatchString(w.step):
+	case w.step.uninstalls:
 		f.Title = "Packages removed in a later step"
 		f.Advice = "Install and remove them in one RUN (install ... && build ... && purge ...), or build in a stage of its own and COPY --from what is needed."
 	default:

@@ -33,18 +33,15 @@ func (ad *adviser) visible() []Finding {
 		if bytes == 0 || layer < ad.a.Totals.BaseLayers {
 			continue
 		}
-		if ad.opts.Ignore != nil && ad.opts.Ignore(t.Path(NodeID(n))) {
-			continue
-		}
 		k := visibleKey{layer, c}
 		g := groups[k]
 		if g == nil {
-			g = &group{where: newPlace()}
+			g = &group{where: newPlace(ad.nest)}
 			groups[k] = g
 		}
 		g.bytes += bytes
 		g.versions++
-		g.where.add(t, NodeID(n), bytes)
+		g.where.add(NodeID(n), bytes)
 	}
 	keys := slices.SortedFunc(maps.Keys(groups), func(a, b visibleKey) int {
 		return cmp.Or(cmp.Compare(a.layer, b.layer), cmp.Compare(a.class, b.class))
@@ -58,7 +55,7 @@ func (ad *adviser) visible() []Finding {
 		about := k.class.about()
 		path, in := ad.root(&g.where, k.class), ""
 		if path != "" {
-			in = " in " + path
+			in = " in " + gapped(path)
 		}
 		f := Finding{
 			Rule: RuleVisible, Severity: Note,
@@ -66,9 +63,9 @@ func (ad *adviser) visible() []Finding {
 			Message: fmt.Sprintf("%s that layer %d adds show in the image, %s%s.", upperFirst(about.what), k.layer, filesAndBytes(g), in),
 			Advice:  about.advice,
 			Path:    path, Layer: k.layer, Bytes: g.bytes, Versions: g.versions,
-			Step: ad.step(k.layer), Line: ad.lines[k.layer],
+			Step: ad.step(k.layer).text, Line: ad.lines[k.layer],
 		}
-		f.ID = identity(f, about.id)
+		f.ID = ad.identity(f, about.id)
 		found = append(found, f)
 	}
 	return found
@@ -85,7 +82,7 @@ func (ad *adviser) root(where *place, c class) string {
 	if n == Root {
 		return ""
 	}
-	return t.Path(n)
+	return t.shortPath(n)
 }
 
 // shipped returns the layer that carries the content showing at n, and the bytes
@@ -93,25 +90,44 @@ func (ad *adviser) root(where *place, c class) string {
 // the class shows too. Several names of one class count at the first of them.
 func (ad *adviser) shipped(n NodeID) (layer int, bytes int64) {
 	t := ad.t
-	last := len(t.layers) - 1
-	i := t.at(n, last)
+	i := t.at(n, len(t.layers)-1)
 	if i == none || t.versions[i].inode == none || t.versions[i].kind != source.File {
 		return 0, 0
 	}
-	first := n
-	for _, name := range t.shared[t.versions[i].inode] {
-		other := t.versions[name].node
-		if t.at(other, last) != name {
-			continue
-		}
-		if ad.classes[other] != ad.classes[n] {
+	if inode := t.versions[i].inode; inode != own {
+		if as := ad.shownAs(inode); as.mixed || as.first != none && as.first != n {
 			return 0, 0
 		}
-		first = min(first, other)
-	}
-	if first != n {
-		return 0, 0
 	}
 	from, entry := t.carrier(i)
 	return int(from), t.stored(from, entry)
+}
+
+// shownAs is how a file that may have several names shows in the final union.
+type shownAs struct {
+	first NodeID // of the nodes that name it; none if it has but one name
+	mixed bool   // they are of several classes
+}
+
+// shownAs goes through an inode's names once, however many ask for it.
+func (ad *adviser) shownAs(inode int32) shownAs {
+	as, known := ad.shown[inode]
+	if known {
+		return as
+	}
+	t := ad.t
+	as.first = none
+	for _, i := range t.shared[inode] {
+		v := &t.versions[i]
+		switch {
+		case v.by != notHidden || v.flags&duplicate != 0:
+		case as.first == none:
+			as.first = v.node
+		default:
+			as.mixed = as.mixed || ad.classes[v.node] != ad.classes[as.first]
+			as.first = min(as.first, v.node)
+		}
+	}
+	ad.shown[inode] = as
+	return as
 }

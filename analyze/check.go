@@ -190,8 +190,10 @@ func (c *checker) conclude(s *Setting, severity Severity, v verdict) {
 	if v.failed && v.title != "" {
 		found = append(found, Finding{ID: s.Name, Rule: s.Name, Severity: severity, Title: v.title, Message: v.message, Advice: v.advice, Layer: -1, Bytes: v.bytes})
 	}
-	for _, f := range v.findings {
-		f.ID, f.Rule, f.Severity = s.Name+"/"+f.ID, s.Name, severity
+	for _, f := range limited(v.findings, maxFindings, s.Name, severity) {
+		if f.Rule == "" {
+			f.ID, f.Rule, f.Severity = s.Name+"/"+f.ID, s.Name, severity
+		}
 		found = append(found, f)
 	}
 	distinct(found)

@@ -318,7 +318,7 @@ func (d *differ) attributes(v couple[int32]) What {
 // entry returns the entry of a version, and whether it has one.
 func (s *side) entry(v int32) (source.Entry, bool) {
 	if v != none {
-		if e, ok := s.t.entry(v); ok {
+		if e, ok := s.t.attributes(v); ok {
 			return e, true
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/peelhq/peel/source"
 )
 
 // Told returns rules of text: "max-layers 3 warn; forbid *.pem; forbid .git".
@@ -83,6 +85,99 @@ func Cover(tb testing.TB, t *Tree, texts []string) (walked, plain []uint64) {
 		}
 	}
 	return walked, plain
+}
+
+// AdviseAtMost is Advise with another bound on the findings of one rule.
+func AdviseAtMost(a *Analysis, most int) []Finding {
+	ad := newAdviser(a)
+	ad.most = most
+	return ad.advise(a.Waste, AdviceOptions{})
+}
+
+// PlainAdvice holds what findings are made of against what one would write who does
+// not mind how long it takes: all names of an inode for each, all versions, all
+// directories above. It says in what they differ, "" if in nothing.
+func PlainAdvice(a *Analysis) string {
+	t, ad := a.Tree, newAdviser(a)
+	last := len(t.layers) - 1
+	for n := range ad.classes {
+		ad.classes[n] = class(n % 3) // so that names of one file differ in that
+	}
+	for n := range NodeID(len(t.nodes)) {
+		if layer, bytes := ad.shipped(n); fmt.Sprint(layer, bytes) != plainText(plainShipped(ad, n)) {
+			return fmt.Sprintf("%s: shipped %d %d, want %s", t.Path(n), layer, bytes, plainText(plainShipped(ad, n)))
+		}
+		versions := t.Versions(n)
+		for k := range last + 1 {
+			at, in := int32(none), int32(none)
+			for _, v := range versions {
+				if v.Layer() <= k && !v.Duplicate() {
+					at = v.i
+				}
+				if v.Layer() == k && !v.Duplicate() {
+					in = v.i
+				}
+			}
+			if at != none && t.versions[at].change == Removed {
+				at = none
+			}
+			if t.at(n, k) != at || t.inLayer(n, k) != in {
+				return fmt.Sprintf("%s, layer %d: shows version %d and has %d, want %d and %d", t.Path(n), k, t.at(n, k), t.inLayer(n, k), at, in)
+			}
+		}
+		for m := range n {
+			want := n
+			for b := m; want != b; {
+				if want > b {
+					want = t.nodes[want].parent
+				} else {
+					b = t.nodes[b].parent
+				}
+			}
+			if got := ad.nest.above(n, m); got != want {
+				return fmt.Sprintf("above %s and %s: %s, want %s", t.Path(n), t.Path(m), t.Path(got), t.Path(want))
+			}
+		}
+	}
+	for _, w := range a.Waste.All() {
+		if w.Node == none {
+			continue
+		}
+		want := false
+		if upper := t.inLayer(w.Node, w.By); upper != none && t.versions[upper].inode >= 0 {
+			for i := range t.versions {
+				v := &t.versions[i]
+				want = want || v.inode == t.versions[upper].inode && v.node != w.Node && int(v.layer) == w.By && v.change == Added
+			}
+		}
+		if got := ad.linkedAnew(w); got != want {
+			return fmt.Sprintf("%s, layer %d: linked anew by %d: %v, want %v", t.Path(w.Node), w.Layer, w.By, got, want)
+		}
+	}
+	return ""
+}
+
+func plainText(layer int, bytes int64) string { return fmt.Sprint(layer, bytes) }
+
+// plainShipped is adviser.shipped.
+func plainShipped(ad *adviser, n NodeID) (layer int, bytes int64) {
+	t := ad.t
+	last := len(t.layers) - 1
+	i := t.at(n, last)
+	if i == none || t.versions[i].inode == none || t.versions[i].kind != source.File {
+		return 0, 0
+	}
+	for other := range NodeID(len(t.nodes)) {
+		o := t.at(other, last)
+		if o == none || other == n || t.versions[i].inode == own || t.versions[o].inode != t.versions[i].inode {
+			continue
+		}
+		if other < n || ad.classes[other] != ad.classes[n] {
+			return 0, 0
+		}
+	}
+	from, entry := t.carrier(i)
+	return int(from), t.stored(from, entry)
 }
 
 // AppendFolded is for the tests of folding.

@@ -24,7 +24,9 @@ type shipped struct {
 	by       int // the lowest layer that hides one; -1 if none does
 }
 
+// An example is a file: its node, or without one its path.
 type example struct {
+	node  NodeID
 	path  string
 	bytes int64
 }
@@ -41,7 +43,7 @@ func forbid(ctx context.Context, c *checker, globs Globs) (verdict, error) {
 	if err != nil {
 		return verdict{}, err
 	}
-	f := &forbidding{c: c, t: c.a.Tree, excepted: excepted, named: newBitmap(c.a.Tree.Len())}
+	f := &forbidding{c: c, t: c.a.Tree, nest: newNesting(c.a.Tree), excepted: excepted, named: newBitmap(c.a.Tree.Len())}
 	for _, g := range globs {
 		if !g.except {
 			f.globs = append(f.globs, forbiddenGlob{Glob: g, layers: map[int]*shipped{}})
@@ -51,8 +53,14 @@ func forbid(ctx context.Context, c *checker, globs Globs) (verdict, error) {
 		if err := f.nodes(ctx, some); err != nil {
 			return verdict{}, err
 		}
+		if err := f.full(); err != nil {
+			return verdict{}, err
+		}
 	}
 	if err := f.orphans(ctx, globs); err != nil {
+		return verdict{}, err
+	}
+	if err := f.full(); err != nil {
 		return verdict{}, err
 	}
 	var v verdict
@@ -72,9 +80,11 @@ func forbid(ctx context.Context, c *checker, globs Globs) (verdict, error) {
 type forbidding struct {
 	c        *checker
 	t        *Tree
+	nest     *nesting
 	excepted bitmap // nodes
 	globs    []forbiddenGlob
 	files    int    // that some glob forbids
+	pairs    int    // of a glob and a layer that holds what it forbids
 	named    bitmap // nodes that have been counted among them: two globs may forbid the same
 }
 
@@ -84,14 +94,28 @@ type forbiddenGlob struct {
 	layers map[int]*shipped
 }
 
-// in returns what a layer holds.
-func (g *forbiddenGlob) in(k int) *shipped {
+// maxPairs bounds the pairs of a glob and a layer that holds what it forbids, each
+// of which takes some memory: 4096 globs and 10,000 layers make 40 million.
+const maxPairs = 1 << 20
+
+// in returns what a layer holds of what a glob forbids.
+func (f *forbidding) in(g *forbiddenGlob, k int) *shipped {
 	s := g.layers[k]
 	if s == nil {
 		s = &shipped{layer: k, below: none, by: -1}
-		g.layers[k] = s
+		if f.pairs++; f.pairs <= maxPairs { // beyond, nobody reads it
+			g.layers[k] = s
+		}
 	}
 	return s
+}
+
+// full says that there are too many pairs.
+func (f *forbidding) full() error {
+	if f.pairs <= maxPairs {
+		return nil
+	}
+	return fmt.Errorf("forbid: layers hold what globs forbid in more than %s pairs of a layer and a glob: give fewer globs", human.Comma(maxPairs))
 }
 
 // nodes goes through the nodes that some of the globs name.
@@ -114,11 +138,11 @@ func (f *forbidding) nodes(ctx context.Context, some []forbiddenGlob) error {
 			if !f.named.has(int(n)) {
 				f.files++
 			}
-			bytes := t.carried(i)
+			e := example{node: n, bytes: t.carried(i)}
 			for rest := by; rest != 0; rest &= rest - 1 {
-				s := some[bits.TrailingZeros64(rest)].in(int(v.layer))
-				s.add(bytes, byLayer(v.by), func() string { return t.Path(n) })
-				s.below = t.lowestCommon(s.below, n)
+				s := f.in(&some[bits.TrailingZeros64(rest)], int(v.layer))
+				s.add(e, byLayer(v.by))
+				s.lies(f.nest, n)
 			}
 		}
 		f.named.set(int(n))
@@ -140,19 +164,19 @@ func (f *forbidding) orphans(ctx context.Context, globs Globs) error {
 		for i := range f.globs {
 			if g := &f.globs[i]; g.covers(path) {
 				inode := &f.t.inodes[id]
-				s := g.in(int(inode.layer))
-				s.add(f.t.stored(inode.layer, inode.entry), s.layer, func() string { return path })
-				s.below = Root
+				s := f.in(g, int(inode.layer))
+				s.add(example{none, path, f.t.stored(inode.layer, inode.entry)}, s.layer)
+				s.lies(f.nest, Root)
 			}
 		}
 	}
 	return nil
 }
 
-// add counts a file of so many bytes that layer by hides, -1 if none does.
-func (s *shipped) add(bytes int64, by int, path func() string) {
+// add counts a file that layer by hides, -1 if none does.
+func (s *shipped) add(e example, by int) {
 	s.files++
-	s.bytes += bytes
+	s.bytes += e.bytes
 	if by >= 0 {
 		s.hidden++
 		if s.by < 0 || by < s.by {
@@ -160,41 +184,37 @@ func (s *shipped) add(bytes int64, by int, path func() string) {
 		}
 	}
 	at := len(s.examples)
-	for at > 0 && s.examples[at-1].bytes < bytes {
+	for at > 0 && s.examples[at-1].bytes < e.bytes {
 		at--
 	}
 	if at == maxExamples {
 		return
 	}
-	s.examples = slices.Insert(s.examples, at, example{path(), bytes})
+	s.examples = slices.Insert(s.examples, at, e)
 	s.examples = s.examples[:min(len(s.examples), maxExamples)]
 }
 
-// lowestCommon returns the deepest node that is a or above it, and b or above
-// it; b if a is none. A parent's index is lower than its children's.
-func (t *Tree) lowestCommon(a, b NodeID) NodeID {
-	if a == none {
-		return b
+// lies says that one of the files is at n.
+func (s *shipped) lies(nest *nesting, n NodeID) {
+	if s.below == none {
+		s.below = n
+		return
 	}
-	for a != b {
-		if a > b {
-			a = t.nodes[a].parent
-		} else {
-			b = t.nodes[b].parent
-		}
-	}
-	return a
+	s.below = nest.above(s.below, n)
 }
 
 // forbidden is the finding of what a layer holds of what g forbids.
 func (c *checker) forbidden(g Glob, s *shipped) Finding {
-	path := c.a.Tree.Path(s.below)
-	if s.files == 1 {
-		path = s.examples[0].path
+	t := c.a.Tree
+	path := t.shortPath(s.below)
+	if e := s.examples[0]; s.files == 1 && e.node == none && len(e.path) <= maxNamedPath {
+		path = e.path
 	}
 	names := make([]string, len(s.examples))
 	for i, e := range s.examples {
-		names[i] = e.path
+		if names[i] = gapped(e.path); e.node != none {
+			names[i] = t.pathText(e.node)
+		}
 	}
 	list := strings.Join(names, ", ")
 	if more := s.files - len(names); more > 0 {

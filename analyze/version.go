@@ -81,6 +81,15 @@ func (t *Tree) entry(i int32) (source.Entry, bool) {
 	return t.layers[x.layer].Entries.At(int(x.entry)), true
 }
 
+// attributes is entry without the names in it.
+func (t *Tree) attributes(i int32) (source.Entry, bool) {
+	x := &t.versions[i]
+	if x.entry == none {
+		return source.Entry{}, false
+	}
+	return t.layers[x.layer].Entries.Attributes(int(x.entry)), true
+}
+
 // Content returns the layer and the entry that carry v's content, through hard
 // links; false unless v is a file that has its inode.
 func (v Version) Content() (layer *source.Layer, entry int, ok bool) {

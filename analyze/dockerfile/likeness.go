@@ -18,7 +18,7 @@ type stepText struct {
 	tokens []uint64 // sorted sums of its words
 	dest   string   // of COPY and ADD
 	summed bool     // the sources are told by their sums only
-	open   bool     // it has variables that the builder replaces
+	pieces []string // of its form, between the variables that the builder replaces; nil if it has none
 }
 
 // text returns an instruction in comparable form.
@@ -31,14 +31,15 @@ func (in *instruction) text() stepText {
 		if isExec {
 			args = exec
 		}
-		whole, alone := args, "" // here-documents as they stand, and without what opens and ends them
+		var b strings.Builder // here-documents as they stand
+		b.WriteString(args)
 		for _, doc := range in.docs {
-			whole += "\n" + doc.text + doc.name
-			alone += doc.text
+			b.WriteString("\n" + doc.text + doc.name)
 		}
+		whole := b.String()
 		t.forms = append(t.forms, squeeze(whole), squeeze(in.shell+" "+whole))
 		if len(in.docs) == 1 {
-			t.forms = append(t.forms, squeeze(alone))
+			t.forms = append(t.forms, squeeze(in.docs[0].text)) // without what opens and ends it
 		}
 		t.tokens = tokens(whole)
 		return t
@@ -57,7 +58,9 @@ func (in *instruction) text() stepText {
 	}
 	t.forms = []string{plain(args)}
 	t.tokens = tokens(plain(args))
-	t.open = strings.Contains(args, "$")
+	if strings.Contains(args, "$") {
+		t.pieces = variable.Split(t.forms[0], -1)
+	}
 	return t
 }
 
@@ -101,13 +104,19 @@ func likeness(in, h *stepText) float64 {
 		switch {
 		case form == h.forms[0]:
 			return 1
-		case in.word == "RUN" && form != "" && strings.HasSuffix(h.forms[0], " "+form):
+		case in.word == "RUN" && form != "" && endsIn(h.forms[0], form):
 			return almost
-		case in.open && fills(form, h.forms[0]):
+		case in.pieces != nil && fills(in.pieces, h.forms[0]):
 			return almost
 		}
 	}
 	return min(common64(in.tokens, h.tokens), nearly)
+}
+
+// endsIn reports whether text ends in form, behind a blank.
+func endsIn(text, form string) bool {
+	before, ok := strings.CutSuffix(text, form)
+	return ok && strings.HasSuffix(before, " ")
 }
 
 // likeDest compares the destinations of a copy: relative ones are below a
@@ -128,9 +137,9 @@ func likeDest(asked, recorded string, relative, open float64) float64 {
 // variable is what a builder replaces.
 var variable = regexp.MustCompile(`\$(?:\w+|\{[^}]*\})`)
 
-// fills reports whether text is form with something in place of its variables.
-func fills(form, text string) bool {
-	parts := variable.Split(form, -1)
+// fills reports whether text is a form with something in place of its variables,
+// between the parts.
+func fills(parts []string, text string) bool {
 	rest, ok := strings.CutPrefix(text, parts[0])
 	if !ok {
 		return false

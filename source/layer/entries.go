@@ -87,11 +87,17 @@ func (e *Entries) Len() int {
 
 // At returns entry i, 0-based in stored order.
 func (e *Entries) At(i int) Entry {
+	out := e.Attributes(i)
+	out.Name, out.Link = string(e.AppendName(nil, i)), string(e.LinkBytes(i))
+	return out
+}
+
+// Attributes is At without Name and Link: it takes no time for either, which may
+// have 65,535 bytes.
+func (e *Entries) Attributes(i int) Entry {
 	r := e.record(i)
 	o := &e.owners[r.bits>>bitsOwner]
 	out := Entry{
-		Name: string(e.AppendName(nil, i)),
-		Link: string(e.LinkBytes(i)),
 		Type: r.typ(),
 		Mode: uint32(o.mode),
 		UID:  o.uid,

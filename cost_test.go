@@ -1,0 +1,157 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// What a hostile image costs: each kind is made of two sizes, the second twice
+// the first, and every command must take time that grows as the image does, and
+// stay below bounds of time and memory.
+//
+//	PEEL_COST=1 go test -run '^TestCost' .
+//
+// A row is a name, the smaller size, the image and the commands. Choose the size so
+// that the smaller image takes a few tenths of a second: far less cannot be told
+// from the start of the program. Before what a row is about was made linear, it
+// should have failed.
+const (
+	costTime   = 20 * time.Second // of user and system time
+	costMemory = 1_000_000_000    // bytes at most in memory
+	costRatio  = 3                // of the times of the two sizes
+
+	// costNoise is the time below which a run of the smaller image says nothing: the
+	// start of the program, and what a loaded machine adds.
+	costNoise = 150 * time.Millisecond
+)
+
+// A cost is one kind of image.
+type cost struct {
+	kind string
+	n    int // the smaller size
+	make func(n int) costImage
+	runs []string // commands; IMAGE stands for the image, DIR for the folder of its files
+}
+
+// TestCost runs every command on both sizes of every kind.
+func TestCost(t *testing.T) {
+	program := costProgram(t)
+	for _, c := range costs {
+		t.Run(c.kind, func(t *testing.T) {
+			dir := t.TempDir()
+			small, large := filepath.Join(dir, "small"), filepath.Join(dir, "large")
+			writeCost(t, small, c.make(c.n))
+			writeCost(t, large, c.make(2*c.n))
+			for _, run := range c.runs {
+				a, b := runCost(t, program, small, run), runCost(t, program, large, run)
+				// A time that is too long once may be the machine's; twice, it is not.
+				for again := 0; again < 2 && tooMuch(a, b); again++ {
+					x, y := runCost(t, program, small, run), runCost(t, program, large, run)
+					a.work, b.work = min(a.work, x.work), min(b.work, y.work)
+				}
+				t.Logf("%s: n %d: %v, %d MB; 2n: %v, %d MB", run, c.n, a.work.Round(10*time.Millisecond), a.memory/1e6, b.work.Round(10*time.Millisecond), b.memory/1e6)
+				if tooMuch(a, b) {
+					t.Errorf("%s: %v for n = %d and %v for twice that: more than %d times as much", run, a.work, c.n, b.work, costRatio)
+				}
+				if b.work > costTime {
+					t.Errorf("%s: %v of work, %v at most", run, b.work, costTime)
+				}
+				if b.memory > costMemory {
+					t.Errorf("%s: %d MB in memory, %d at most", run, b.memory/1e6, int64(costMemory)/1e6)
+				}
+			}
+		})
+	}
+}
+
+// TestCostEnds: whatever is being done with such an image ends within a second
+// when the program is told to.
+func TestCostEnds(t *testing.T) {
+	program := costProgram(t)
+	for _, c := range costs {
+		t.Run(c.kind, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "large")
+			writeCost(t, dir, c.make(2*c.n))
+			for _, run := range c.runs {
+				whole := runCost(t, program, dir, run)
+				for _, share := range []time.Duration{25, 60, 90} {
+					command, said := costCommand(t, program, dir, run)
+					if err := command.Start(); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(whole.took * share / 100)
+					if err := command.Process.Signal(syscall.SIGTERM); err != nil {
+						t.Fatal(err)
+					}
+					began := time.Now()
+					_ = command.Wait() // its code is looked at
+					took, code := time.Since(began), command.ProcessState.ExitCode()
+					if took > time.Second+whole.took/20 || code != 130 && code != whole.code {
+						t.Errorf("%s: told to end after %v, it took %v and ended with %d (%d if it is left alone)\n%s", run, whole.took*share/100, took, code, whole.code, said)
+					}
+				}
+			}
+		})
+	}
+}
+
+// costProgram builds the program, if costs are to be measured.
+func costProgram(t *testing.T) string {
+	t.Helper()
+	if os.Getenv("PEEL_COST") == "" {
+		t.Skip("takes minutes: PEEL_COST=1 runs it")
+	}
+	return build(t)
+}
+
+// spent is what a run took.
+type spent struct {
+	work   time.Duration // user and system time
+	took   time.Duration
+	memory int64 // bytes, at most at one time
+	code   int
+}
+
+// tooMuch reports whether twice the size took more than it may.
+func tooMuch(small, large spent) bool { return large.work > costRatio*max(small.work, costNoise) }
+
+// runCost runs a command on an image. It may fail a rule, or find that the image
+// is beyond a bound.
+func runCost(t *testing.T, program, dir, run string) spent {
+	t.Helper()
+	command, said := costCommand(t, program, dir, run)
+	began := time.Now()
+	_ = command.Run() // its code is looked at
+	s := spent{took: time.Since(began), code: command.ProcessState.ExitCode(), work: command.ProcessState.UserTime() + command.ProcessState.SystemTime()}
+	if usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		s.memory = usage.Maxrss * 1024
+	}
+	if !slices.Contains([]int{0, 1, 3}, s.code) || strings.Contains(said.String(), "goroutine ") {
+		t.Fatalf("%s: exit code %d\n%.2000s", run, s.code, said)
+	}
+	return s
+}
+
+// costCommand returns a command and what it says on standard error.
+func costCommand(t *testing.T, program, dir, run string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	args := strings.Fields(run)
+	for i := range args {
+		args[i] = strings.NewReplacer("IMAGE", filepath.Join(dir, "image.tar"), "DIR", dir).Replace(args[i])
+	}
+	command := exec.CommandContext(t.Context(), program, args...)
+	command.Dir = dir
+	command.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(dir, "cache"), "GOMAXPROCS=2")
+	var said bytes.Buffer
+	command.Stderr = &said
+	return command, &said
+}
