@@ -202,7 +202,7 @@ func (w *ociWalk) look(ctx context.Context, c candidate, e entry) ([]candidate, 
 	switch {
 	case errors.As(err, &artifact):
 		c.artifact = artifact.what
-		return []candidate{c}, nil //nolint:nilerr // the candidate says it
+		return []candidate{c}, nil
 	case err != nil:
 		c.broken = err
 		return []candidate{c}, nil //nolint:nilerr // the candidate says it

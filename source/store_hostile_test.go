@@ -66,7 +66,7 @@ func TestStoreHostile(t *testing.T) {
 		{"layers elsewhere", "docker", func(t *testing.T, s *fakeStore) {
 			s.linkOut(t, "image/overlay2/layerdb")
 		}, []string{"layerdb", "escapes"}},
-		{"a pipe", "docker", func(t *testing.T, s *fakeStore) {
+		{"a pipe", "docker", func(_ *testing.T, s *fakeStore) {
 			name := s.layerdb(1) + "cache-id"
 			os.Remove(s.path(name))
 			os.Mkdir(s.path(name), 0o700)

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -427,7 +428,7 @@ func TestSaveOfUsualImages(t *testing.T) {
 					time.Sleep(tt.pause)
 					b, err = io.ReadAll(r)
 				}
-				b = append(half[:len(half):len(half)], b...) //nolint:makezero // filled above
+				b = append(slices.Clip(half), b...)
 			}
 			testkit.WantError(t, err, tt.err...)
 			if err == nil && string(b) != archive {
