@@ -83,12 +83,13 @@ func TestCostEnds(t *testing.T) {
 			writeCost(t, dir, c.make(2*c.n))
 			for _, run := range c.runs {
 				whole := runCost(t, program, dir, run)
-				for _, share := range []time.Duration{25, 60, 90} {
+				for _, percent := range []float64{25, 60, 90} {
+					after := time.Duration(float64(whole.took) * percent / 100)
 					command, said := costCommand(t, program, dir, run)
 					if err := command.Start(); err != nil {
 						t.Fatal(err)
 					}
-					time.Sleep(whole.took * share / 100)
+					time.Sleep(after)
 					if err := command.Process.Signal(syscall.SIGTERM); err != nil {
 						t.Fatal(err)
 					}
@@ -96,7 +97,7 @@ func TestCostEnds(t *testing.T) {
 					_ = command.Wait() // its code is looked at
 					took, code := time.Since(began), command.ProcessState.ExitCode()
 					if took > time.Second+whole.took/20 || code != 130 && code != whole.code {
-						t.Errorf("%s: told to end after %v, it took %v and ended with %d (%d if it is left alone)\n%s", run, whole.took*share/100, took, code, whole.code, said)
+						t.Errorf("%s: told to end after %v, it took %v and ended with %d (%d if it is left alone)\n%s", run, after, took, code, whole.code, said)
 					}
 				}
 			}

@@ -45,9 +45,6 @@ func (l *costLayer) add(h tar.Header) {
 }
 
 func (l *costLayer) file(name string, size int64) { l.add(tar.Header{Name: name, Size: size}) }
-func (l *costLayer) dir(name string) {
-	l.add(tar.Header{Name: name, Typeflag: tar.TypeDir, Mode: 0o755})
-}
 func (l *costLayer) link(name, target string) {
 	l.add(tar.Header{Name: name, Linkname: target, Typeflag: tar.TypeLink})
 }

@@ -79,15 +79,6 @@ func (ad *adviser) advise(waste WasteRows, opts AdviceOptions) []Finding {
 	return found
 }
 
-// newAdviser returns an adviser that knows no row yet.
-func newAdviser(a *Analysis) *adviser {
-	return &adviser{
-		a: a, t: a.Tree, most: maxFindings, classes: classify(a.Tree), nest: newNesting(a.Tree), steps: make([]*stepFacts, len(a.Tree.layers)),
-		groups: map[groupKey]*group{}, newNames: map[nameOf][2]NodeID{}, lookedUp: map[int32]bool{}, shown: map[int32]shownAs{},
-		secretNodes: map[NodeID]*secretNode{},
-	}
-}
-
 // adviser is the state of one call of Advise.
 type adviser struct {
 	a       *Analysis
@@ -106,6 +97,15 @@ type adviser struct {
 
 	secretNodes map[NodeID]*secretNode // nil for a node that was found to be none
 	secretOrder []*secretNode          // in the order in which rows named them
+}
+
+// newAdviser returns an adviser that knows no row yet.
+func newAdviser(a *Analysis) *adviser {
+	return &adviser{
+		a: a, t: a.Tree, most: maxFindings, classes: classify(a.Tree), nest: newNesting(a.Tree), steps: make([]*stepFacts, len(a.Tree.layers)),
+		groups: map[groupKey]*group{}, newNames: map[nameOf][2]NodeID{}, lookedUp: map[int32]bool{}, shown: map[int32]shownAs{},
+		secretNodes: map[NodeID]*secretNode{},
+	}
 }
 
 // reason is why a version is wasted: its cause, told apart further where other

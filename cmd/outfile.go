@@ -105,8 +105,7 @@ func (e *replaceError) Unwrap() error { return e.error }
 // but not replaced: its folder is closed to the user, or it is a mount of its own,
 // as files are that a container is given.
 func cannotReplace(err error) bool {
-	var e *replaceError
-	if !errors.As(err, &e) {
+	if _, ok := errors.AsType[*replaceError](err); !ok {
 		return false
 	}
 	for _, reason := range []error{fs.ErrPermission, syscall.EROFS, syscall.EBUSY, syscall.EXDEV} {

@@ -43,7 +43,7 @@ func (a *app) startProgress(verb string) *progress {
 		return nil
 	}
 	p := &progress{verb: verb, out: tty, width: func() int { return terminalWidth(tty) }, done: make(chan struct{})}
-	a.tty.set(func() { _, _ = io.WriteString(tty, eraseLine) })
+	a.tty.set(func() { _, _ = tty.WriteString(eraseLine) })
 	p.forget = func() { a.tty.set(nil) }
 	p.ended.Go(p.show)
 	return p
