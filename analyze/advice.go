@@ -56,6 +56,26 @@ type AdviceOptions struct {
 // more than maxFindings of a rule, the least are one.
 func Advise(a *Analysis, opts AdviceOptions) []Finding { return advise(a, a.Waste, opts) }
 
+// adviser is the state of one call of Advise.
+type adviser struct {
+	a       *Analysis
+	t       *Tree
+	most    int // findings of one rule
+	nest    *nesting
+	classes []class // by node
+	moves   *moves
+	lines   []*dockerfile.Line // by layer
+	steps   []*stepFacts       // by layer; nil until one is asked for
+
+	groups   map[groupKey]*group
+	newNames map[nameOf][2]NodeID // of inodes that were looked up: the first two nodes that a layer added as their names
+	lookedUp map[int32]bool       // inodes
+	shown    map[int32]shownAs    // by inode
+
+	secretNodes map[NodeID]*secretNode // nil for a node that was found to be none
+	secretOrder []*secretNode          // in the order in which rows named them
+}
+
 // advise is Advise of some of an analysis's waste.
 func advise(a *Analysis, waste WasteRows, opts AdviceOptions) []Finding {
 	return newAdviser(a).advise(waste, opts)
@@ -77,26 +97,6 @@ func (ad *adviser) advise(waste WasteRows, opts AdviceOptions) []Finding {
 		return cmp.Or(cmp.Compare(y.Severity, x.Severity), cmp.Compare(y.Bytes, x.Bytes), strings.Compare(x.ID, y.ID))
 	})
 	return found
-}
-
-// adviser is the state of one call of Advise.
-type adviser struct {
-	a       *Analysis
-	t       *Tree
-	most    int // findings of one rule
-	nest    *nesting
-	classes []class // by node
-	moves   *moves
-	lines   []*dockerfile.Line // by layer
-	steps   []*stepFacts       // by layer; nil until one is asked for
-
-	groups   map[groupKey]*group
-	newNames map[nameOf][2]NodeID // of inodes that were looked up: the first two nodes that a layer added as their names
-	lookedUp map[int32]bool       // inodes
-	shown    map[int32]shownAs    // by inode
-
-	secretNodes map[NodeID]*secretNode // nil for a node that was found to be none
-	secretOrder []*secretNode          // in the order in which rows named them
 }
 
 // newAdviser returns an adviser that knows no row yet.
