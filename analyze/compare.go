@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/peelhq/peel/internal/crash"
 	"github.com/peelhq/peel/source"
 )
 
@@ -125,7 +126,9 @@ func (t *Tree) compare(ctx context.Context, pending []comparison) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxReaders)
 	for _, layer := range slices.Sorted(maps.Keys(wanted)) {
-		group.Go(func() error { return t.layers[layer].Sum(ctx, wanted[layer]) })
+		group.Go(func() error {
+			return crash.Do(func() error { return t.layers[layer].Sum(ctx, wanted[layer]) })
+		})
 	}
 	if err := group.Wait(); err != nil {
 		return err

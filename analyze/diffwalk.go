@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/peelhq/peel/internal/crash"
 	"github.com/peelhq/peel/source"
 )
 
@@ -180,7 +181,9 @@ func (d *differ) settle(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxReaders)
 	for layer, entries := range wanted {
-		group.Go(func() error { return layer.Sum(ctx, entries) })
+		group.Go(func() error {
+			return crash.Do(func() error { return layer.Sum(ctx, entries) })
+		})
 	}
 	return group.Wait()
 }

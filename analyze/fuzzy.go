@@ -11,6 +11,8 @@ import (
 	"github.com/junegunn/fzf/src/algo"
 	"github.com/junegunn/fzf/src/util"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/peelhq/peel/internal/crash"
 )
 
 // scoring sets up the tables of fzf's algorithm, once something is searched for:
@@ -104,7 +106,8 @@ func (s *names) scores(ctx context.Context, p fuzzyPart) ([]int32, error) {
 	share := (len(out) + workers - 1) / workers
 	var g errgroup.Group
 	for from := 0; from < len(out); from += share {
-		g.Go(func() error {
+		g.Go(func() (err error) {
+			defer crash.Catch(&err)
 			slab := util.MakeSlab(slabSize, slabSize)
 			for i := from; i < min(from+share, len(out)); i++ {
 				if i%checkEvery == 0 && ctx.Err() != nil {

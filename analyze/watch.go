@@ -1,10 +1,12 @@
 package analyze
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
 
+	"github.com/peelhq/peel/internal/crash"
 	"github.com/peelhq/peel/source"
 )
 
@@ -32,10 +34,17 @@ func Watch(ctx context.Context, im *source.Image, opts Options, show func(*Analy
 	w := newWatcher(im, base, show)
 	working, stop := context.WithCancel(ctx)
 	var ended sync.WaitGroup
-	ended.Go(func() { w.run(working) })
+	var broken error
+	ended.Go(func() {
+		broken = crash.Do(func() error {
+			w.run(working)
+			return nil
+		})
+	})
 	err = im.ScanEach(ctx, w.read)
 	stop()
 	ended.Wait()
+	err = cmp.Or(err, broken)
 	if err != nil {
 		return nil, err
 	}

@@ -220,3 +220,30 @@ func TestInterrupt(t *testing.T) {
 		}
 	}
 }
+
+// broken panics when it is used, as a defect of the program would.
+type broken struct{}
+
+func (broken) Read([]byte) (int, error)  { panic("a defect") }
+func (broken) Write([]byte) (int, error) { panic("a defect") }
+
+// A panic, on whatever goroutine, is an error that tells where it happened.
+func TestDefects(t *testing.T) {
+	inFolder(t, "docker-25", story)
+	for _, c := range []struct {
+		args string
+		in   io.Reader
+		out  io.Writer
+	}{
+		{"report -", broken{}, io.Discard},
+		{"report app.tar", strings.NewReader(""), broken{}},
+		{"ls --help", strings.NewReader(""), broken{}},
+	} {
+		var err strings.Builder
+		code := Main(strings.Fields(c.args), c.in, c.out, &err)
+		said := err.String()
+		if code != exitWork || !strings.Contains(said, "this is a defect in peel: a defect\n  - exit_test.go:") || !strings.Contains(said, "\ntry: again with the latest release") {
+			t.Errorf("peel %s: exit code %d, standard error:\n%s", c.args, code, said)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/crash"
 	"github.com/peelhq/peel/source"
 	"github.com/peelhq/peel/ui"
 )
@@ -52,13 +53,14 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 	}
 	var on held
 	open := func(ref string) ui.Loader {
-		return func(ctx context.Context, progress func(ui.Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error) {
+		return func(ctx context.Context, progress func(ui.Progress), show func(*analyze.Analysis)) (an *analyze.Analysis, err error) {
+			defer crash.Catch(&err)
 			if err := on.hold(nil); err != nil {
 				return nil, err
 			}
 			opts := opts
 			opts.Progress = func(p source.Progress) { progress(ui.Progress(p)) }
-			an, err := a.open(ctx, ref, opts, func(ctx context.Context, im *source.Image, o analyze.Options) (*analyze.Analysis, error) {
+			an, err = a.open(ctx, ref, opts, func(ctx context.Context, im *source.Image, o analyze.Options) (*analyze.Analysis, error) {
 				return analyze.Watch(ctx, im, o, show)
 			})
 			if err != nil {

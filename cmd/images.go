@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/crash"
 	"github.com/peelhq/peel/report"
 	"github.com/peelhq/peel/source"
 )
@@ -73,7 +74,12 @@ func lookAround(ctx context.Context, places []source.Place) (found []source.Loca
 	images, errs := make([][]source.LocalImage, len(places)), make([]error, len(places))
 	var all sync.WaitGroup
 	for i, p := range places {
-		all.Go(func() { images[i], errs[i] = p.Images(ctx) })
+		all.Go(func() {
+			errs[i] = crash.Do(func() (err error) {
+				images[i], err = p.Images(ctx)
+				return err
+			})
+		})
 	}
 	all.Wait()
 	for i, p := range places {

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/peelhq/peel/internal/crash"
 	"github.com/peelhq/peel/source/layer"
 )
 
@@ -63,7 +64,8 @@ func (im *Image) ScanEach(ctx context.Context, done func(*Layer)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, same := range todo {
-		group.Go(func() error {
+		group.Go(func() (err error) {
+			defer crash.Catch(&err)
 			options := im.scan
 			options.Digest, options.Verify = same[0].Digest, options.Verify || same[0].linkedOut
 			found, err := same[0].reader.Scan(ctx, options)

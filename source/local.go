@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/peelhq/peel/internal/crash"
 	"github.com/peelhq/peel/source/engine"
 )
 
@@ -64,8 +65,12 @@ func (p Place) Images(ctx context.Context) ([]LocalImage, error) {
 	}
 	done := make(chan answer, 1)
 	go func() {
-		images, err := p.list(ctx)
-		done <- answer{images, err}
+		var a answer
+		a.err = crash.Do(func() (err error) {
+			a.images, err = p.list(ctx)
+			return err
+		})
+		done <- a
 	}()
 	select {
 	case a := <-done:

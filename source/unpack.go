@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/peelhq/peel/internal/crash"
 	"github.com/peelhq/peel/source/layer"
 )
 
@@ -52,7 +53,10 @@ func (o *opener) stdin(ctx context.Context) (*Image, error) {
 	done := make(chan result, 1)
 	go func() {
 		var r result
-		r.im, r.err = o.fromStream(ctx, o.Stdin, "standard input")
+		r.err = crash.Do(func() (err error) {
+			r.im, err = o.fromStream(ctx, o.Stdin, "standard input")
+			return err
+		})
 		done <- r
 	}()
 	select {

@@ -37,6 +37,12 @@ func Catch(err *error) { //nolint:gocritic // a deferred function sets the resul
 	}
 }
 
+// Do calls f, and returns its error or its panic.
+func Do(f func() error) (err error) {
+	defer Catch(&err)
+	return f()
+}
+
 // callsKept is how many calls a defect tells.
 const callsKept = 10
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/peelhq/peel/internal/crash"
 	"github.com/peelhq/peel/internal/inflate"
 )
 
@@ -85,12 +86,18 @@ func (l *relay) run(r io.Reader) {
 			case buf = <-l.free:
 			}
 		}
-		n, err := fill(r, buf[:chunkSize])
+		n, err := fillSafely(r, buf[:chunkSize])
 		l.full <- chunk{buf, n, err} // has room for all that there are
 		if err != nil {
 			return
 		}
 	}
+}
+
+// fillSafely is fill for a reader that may panic, as decoders can of broken data.
+func fillSafely(r io.Reader, p []byte) (n int, err error) {
+	defer crash.Catch(&err)
+	return fill(r, p)
 }
 
 // release gives the buffers back, once the goroutine has ended.

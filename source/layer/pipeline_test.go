@@ -15,6 +15,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/peelhq/peel/internal/crash"
 )
 
 // A relay gives what a streamInput gives, whatever is asked of it, to the end and
@@ -157,4 +159,23 @@ func (e *endless) Read(p []byte) (int, error) {
 	n := copy(p, e.packed[e.at:])
 	e.at = (e.at + n) % len(e.packed)
 	return n, nil
+}
+
+// panics is a reader with a defect.
+type panics struct{}
+
+func (panics) Read([]byte) (int, error) { panic("a defect") }
+
+// A decoder that panics breaks off the layer, not the program.
+func TestRelayOfAPanic(t *testing.T) {
+	var group sync.WaitGroup
+	stop := make(chan struct{})
+	l := newRelay(panics{}, stop, &group)
+	_, err := l.next()
+	var defect *crash.Defect
+	if !errors.As(err, &defect) || defect.Value != "a defect" {
+		t.Errorf("the error is %v", err)
+	}
+	close(stop)
+	group.Wait()
 }
