@@ -109,13 +109,16 @@ func (a *app) exit(ctx context.Context, err error) (code int) {
 // abandon is exit for a command that does not end although its context has: what
 // it would leave behind is undone first.
 func (a *app) abandon(ctx context.Context) int {
-	code := exitInterrupted
+	cause := context.Cause(ctx)
 	within(sayGrace, func() {
 		a.tty.restore()
 		draft.DiscardAll()
-		a.exit(ctx, context.Cause(ctx))
+		a.exit(ctx, ctx.Err())
 	})
-	return code
+	if errors.Is(cause, errMemory) {
+		return exitWork
+	}
+	return exitInterrupted
 }
 
 func (a *app) conclude(ctx context.Context, err error) int {
@@ -125,21 +128,31 @@ func (a *app) conclude(ctx context.Context, err error) int {
 		return exitFine
 	case errors.Is(err, errRule), errors.Is(err, errDiffer):
 		return exitRule
+	case errors.Is(err, errMemory):
+		errors.As(err, &f)
+	case errors.Is(context.Cause(ctx), errMemory):
+		err = a.memory.stopped(context.Cause(ctx))
 	case ctx.Err() != nil, errors.Is(err, ui.ErrInterrupted):
 		fmt.Fprintln(a.stderr, "peel: interrupted")
 		return exitInterrupted
 	case closedPipe(err):
 		return exitFine
-	case !errors.As(err, &f):
-		f = &failure{code: exitWork, err: err}
+	default:
+		errors.As(err, &f)
 	}
-	try := f.try
+	code, try := exitWork, ""
+	if f != nil {
+		code, try = f.code, f.try
+	}
 	if defect := (*crash.Defect)(nil); errors.As(err, &defect) {
 		err = fmt.Errorf("%w\n%s", err, strings.Join(defect.Where, "\n"))
 		try = "again with the latest release, and report these lines to " + home + "/issues"
 	}
+	if errors.Is(err, errMemory) {
+		try = "on a machine, or in a container, with more memory"
+	}
 	a.complain(err, try)
-	return f.code
+	return code
 }
 
 // complain prints an error and what to try.

@@ -46,8 +46,11 @@ func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse
 		return nil, usage("docker save NAME | peel -", "no image: standard input is a terminal")
 	}
 	start := time.Now()
+	ctx, done := a.memory.loading(ctx, ref)
+	defer done()
 	im, err := source.Open(ctx, ref, opts)
 	if err != nil {
+		err = tooLarge(ctx, nil, err)
 		return nil, failed(a.openAdvice(err), "cannot open %w", withRef(ref, err))
 	}
 	if n, err := strconv.Atoi(a.base); err == nil && (n < 0 || n > len(im.Layers)) {
@@ -58,6 +61,7 @@ func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse
 	log.Debug("opened", "source", im.Source, "platform", im.Platform, "layers", len(im.Layers), "took", time.Since(start))
 	an, err := analyse(ctx, im, analyze.Options{Base: a.base})
 	if err != nil {
+		err = tooLarge(ctx, im, err)
 		return nil, failed("", "cannot read %w", withRef(ref, errors.Join(err, im.Close())))
 	}
 	log.Debug("analysed", "entries", an.Totals.Entries, "nodes", an.Tree.Len(), "took", time.Since(start))

@@ -30,6 +30,7 @@ type app struct {
 	failure error      // why the command that was run has failed
 	last    *sync.Once // the last words, and the exit code
 	tty     *restorer
+	memory  *memoryWatch
 }
 
 // Main runs the program with its arguments (without the program's name) and
@@ -40,12 +41,14 @@ type app struct {
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := onSignals(context.Background())
 	defer stop()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	log.SetOutput(io.Discard) // Go's own packages write there what a server has done wrong
 	tuneCollector()
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, last: &sync.Once{}, tty: &restorer{}}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, last: &sync.Once{}, tty: &restorer{}, memory: watchMemory(ctx, cancel)}
 	ended := make(chan int, 1)
 	go func() { ended <- a.exit(ctx, a.execute(ctx, args)) }()
-	return await(ctx, ended, func() int { return a.abandon(ctx) })
+	return await(ctx, ended, a.memory.over, func() int { return a.abandon(ctx) })
 }
 
 // execute runs the command that the arguments name. A defect of the program is

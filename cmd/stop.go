@@ -31,8 +31,9 @@ func onSignals(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // await returns the exit code of a command that runs on a goroutine of its own,
-// or, if its context has ended and it does not return, what abandon gives.
-func await(ctx context.Context, ended <-chan int, abandon func() int) int {
+// or, if its context has ended and it does not return in time, what abandon
+// gives. When over is closed there is no time.
+func await(ctx context.Context, ended <-chan int, over <-chan struct{}, abandon func() int) int {
 	select {
 	case code := <-ended:
 		return code
@@ -41,9 +42,10 @@ func await(ctx context.Context, ended <-chan int, abandon func() int) int {
 	select {
 	case code := <-ended:
 		return code
+	case <-over:
 	case <-time.After(endGrace):
-		return abandon()
 	}
+	return abandon()
 }
 
 // within runs f and waits for it, but not longer than so long.

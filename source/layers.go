@@ -27,6 +27,8 @@ type (
 	Collector = layer.Collector
 	// A Fact is what a collector has kept of one file.
 	Fact = layer.Fact
+	// Unfinished is the error of a layer whose reading was stopped.
+	Unfinished = layer.Unfinished
 	// HoleWriter takes holes as such: see [layer.HoleWriter].
 	HoleWriter = layer.HoleWriter
 )

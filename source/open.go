@@ -51,7 +51,7 @@ func Open(ctx context.Context, ref string, opts Options) (*Image, error) {
 	im, err := o.open(ctx)
 	if err != nil {
 		err = errors.Join(err, o.cache.close())
-		if ctx.Err() != nil {
+		if counted := (*Unfinished)(nil); ctx.Err() != nil && !errors.As(err, &counted) {
 			return nil, ctx.Err()
 		}
 		return nil, err

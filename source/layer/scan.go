@@ -24,6 +24,15 @@ const (
 // too many holes to sum them.
 func holey(size, stored int64) bool { return (size-stored-someHoles)/holesPerByte > stored }
 
+// Unfinished is the error of a scan that was stopped.
+type Unfinished struct {
+	Entries int   // that it had found by then
+	Err     error // of the context
+}
+
+func (e *Unfinished) Error() string { return fmt.Sprintf("stopped after %d entries", e.Entries) }
+func (e *Unfinished) Unwrap() error { return e.Err }
+
 // scanTar reads all headers of in. With sums, contents are read too and their
 // checksums kept; without, they are skipped.
 func scanTar(ctx context.Context, in input, sums bool, o *ScanOptions) (*Scanned, error) {
@@ -34,7 +43,7 @@ func scanTar(ctx context.Context, in input, sums bool, o *ScanOptions) (*Scanned
 	for n := 0; ; n++ {
 		if n%1024 == 0 {
 			if err := ctx.Err(); err != nil {
-				return nil, err
+				return nil, &Unfinished{Entries: e.count, Err: err}
 			}
 		}
 		switch err := s.Next(&h); {

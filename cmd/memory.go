@@ -1,0 +1,246 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"sync"
+	"time"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+
+	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/source"
+)
+
+// How memory is bounded. What an image may take of it is bounded where it is
+// read, but the machine, or the container that peel runs in, may have less. The
+// Go runtime is told how much there is, and collects garbage sooner when that
+// becomes scarce. A watch looks at what is in use many times a second: before
+// the system refuses memory, or ends the program, it cancels the loading of the
+// image with an error that says so.
+
+// A memoryLimit is a bound on what the program may use, and who sets it.
+type memoryLimit struct {
+	bytes int64 // 0 if there is none
+	owner string
+	tight func() bool // reports that it is reached, whatever is in use; may be nil
+}
+
+// memoryLimits returns the least of what the machine, the control group and the
+// process's own limits allow.
+func memoryLimits() memoryLimit {
+	least := memoryLimit{bytes: math.MaxInt64}
+	take := func(bytes uint64, err error, owner string, tight func() bool) {
+		if err == nil && bytes > 0 && bytes < uint64(least.bytes) {
+			least = memoryLimit{int64(bytes), owner, tight}
+		}
+	}
+	bytes, err := memlimit.FromSystem()
+	take(bytes, err, "this machine has", nil)
+	bytes, err = memlimit.FromCgroup()
+	take(bytes, err, "this container or control group has", nil)
+	bytes, tight, err := processLimit()
+	take(bytes, err, "the limits of this process (ulimit) leave", tight)
+	if least.owner == "" {
+		return memoryLimit{}
+	}
+	return least
+}
+
+const (
+	// softShare is the part of the limit at which the runtime begins to collect
+	// garbage more often, and hardShare the part that is never to be passed. What
+	// lies above is room for what happens between two looks, and for what is not
+	// the runtime's: at least memoryMargin bytes.
+	softShare    = 0.85
+	hardShare    = 0.92
+	memoryMargin = 24 << 20
+
+	// Between two looks passes the time in which a program that does nothing but
+	// write to new memory, at fastest bytes a second, takes what is left.
+	fastest     = 8 << 30
+	leastPeriod = 10 * time.Millisecond
+	mostPeriod  = 500 * time.Millisecond
+)
+
+func (l memoryLimit) soft() int64 { return min(int64(float64(l.bytes)*softShare), l.hard()) }
+func (l memoryLimit) hard() int64 {
+	return min(int64(float64(l.bytes)*hardShare), max(l.bytes-memoryMargin, l.bytes/2))
+}
+
+// last is what is in use when no more time is left.
+func (l memoryLimit) last() int64 { return l.hard() + (l.bytes-l.hard())/2 }
+
+// errMemory is an error for work that takes more memory than there is.
+var errMemory = errors.New("not enough memory")
+
+// A memoryError is an errMemory that says how much there is.
+type memoryError struct{ limit memoryLimit }
+
+func (e *memoryError) Error() string {
+	return fmt.Sprintf("it takes more memory than the %s that %s", human.Size(e.limit.bytes), e.limit.owner)
+}
+
+func (e *memoryError) Is(target error) bool { return target == errMemory } //nolint:errorlint // errors.Is unwraps
+
+// memoryWatch looks at the memory that the program uses.
+type memoryWatch struct {
+	limit memoryLimit
+
+	// over is closed when the limit is about to be passed whatever has been
+	// cancelled: there is no time to wait for anything.
+	over chan struct{}
+
+	mu    sync.Mutex
+	loads map[int]load // under way
+	next  int
+	last  string // the reference of the image that was loaded last
+}
+
+// load is the loading of an image.
+type load struct {
+	ref    string
+	cancel context.CancelCauseFunc
+}
+
+// watchMemory tells the runtime what there is, and returns a watch that ends with
+// ctx. It calls cancel with an errMemory when there is too little and cancelling
+// what is being loaded does not help.
+func watchMemory(ctx context.Context, cancel context.CancelCauseFunc) *memoryWatch {
+	w := &memoryWatch{limit: memoryLimits(), over: make(chan struct{}), loads: map[int]load{}}
+	if w.limit.bytes > 0 {
+		if os.Getenv("GOMEMLIMIT") == "" {
+			debug.SetMemoryLimit(w.limit.soft())
+		}
+		go w.run(ctx, cancel)
+	}
+	return w
+}
+
+func (w *memoryWatch) run(ctx context.Context, cancel context.CancelCauseFunc) {
+	for w.wait(ctx, w.limit.hard(), math.MaxInt64) {
+		reason := &memoryError{w.limit}
+		if w.cancelLoads(reason) {
+			// What they held is garbage once they have ended.
+			if w.wait(ctx, w.limit.last(), endGrace) {
+				cancel(reason)
+				close(w.over)
+				return
+			}
+			debug.FreeOSMemory()
+			if w.used() <= w.limit.hard() {
+				continue
+			}
+		}
+		cancel(reason)
+		if w.wait(context.WithoutCancel(ctx), w.limit.last(), endGrace) {
+			close(w.over)
+		}
+		return
+	}
+}
+
+// used returns how many bytes of memory are in use.
+func (w *memoryWatch) used() int64 {
+	if w.limit.tight != nil && w.limit.tight() {
+		return math.MaxInt64
+	}
+	return memoryUsed()
+}
+
+// wait waits until more than so many bytes are in use, and reports whether that
+// was so before the context ended, or so much time had passed.
+func (w *memoryWatch) wait(ctx context.Context, most int64, long time.Duration) bool {
+	for began := time.Now(); time.Since(began) < long; {
+		left := most - w.used() // which may be the largest number
+		if left < 0 {
+			return ctx.Err() == nil
+		}
+		period := time.Duration(float64(left) / fastest * float64(time.Second))
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(min(max(period, leastPeriod), mostPeriod)):
+		}
+	}
+	return false
+}
+
+// loading returns a context for loading an image, which ends when there is too
+// little memory for that. Call done when it is loaded.
+func (w *memoryWatch) loading(ctx context.Context, ref string) (_ context.Context, done func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := w.next
+	w.next++
+	w.loads[key] = load{ref, cancel}
+	w.last = ref
+	return ctx, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.loads, key) // not cancelled: the image may go on using it
+	}
+}
+
+// cancelLoads cancels what is being loaded, and reports whether anything is.
+func (w *memoryWatch) cancelLoads(reason error) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, l := range w.loads {
+		l.cancel(reason)
+	}
+	return len(w.loads) > 0
+}
+
+// stopped says what the memory was not enough for.
+func (w *memoryWatch) stopped(cause error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case len(w.loads) > 0:
+		return fmt.Errorf("cannot read %s: %w", w.last, cause)
+	case w.last != "":
+		return fmt.Errorf("cannot do this with %s: %w", w.last, cause)
+	}
+	return cause
+}
+
+// memoryUsed returns the bytes of memory that the runtime holds, and has not
+// given back to the system.
+func memoryUsed() int64 {
+	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(samples)
+	return int64(samples[0].Value.Uint64() - samples[1].Value.Uint64())
+}
+
+// tooLarge says why an image could not be loaded, if that is because there is too
+// little memory: with what is known of what takes it. im is nil if the image has
+// not been opened.
+func tooLarge(ctx context.Context, im *source.Image, err error) error {
+	cause := context.Cause(ctx)
+	if !errors.Is(cause, errMemory) {
+		return err
+	}
+	most, entries := -1, 0
+	if im != nil {
+		for i, l := range im.Layers {
+			if l.Entries.Len() > entries {
+				most, entries = i, l.Entries.Len()
+			}
+		}
+	}
+	var counted *source.Unfinished
+	switch {
+	case errors.As(err, &counted):
+		return fmt.Errorf("%w: %w", err, cause)
+	case most >= 0:
+		return fmt.Errorf("%w: its largest layer, %d, has %s", cause, most, human.Count(entries, "entry", "entries"))
+	}
+	return cause
+}

@@ -1,0 +1,52 @@
+//go:build unix
+
+package cmd
+
+import (
+	"math"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+	"golang.org/x/sys/unix"
+)
+
+// addressShare is the part of what is left of a process's address space that may
+// be used: an allocation that does not fit into the rest ends the program at once,
+// and tables that grow are copied to a place a fourth larger. addressMargin is the
+// least that is left free, in bytes, as the runtime reserves addresses in pieces
+// of 64 MiB.
+const (
+	addressShare  = 0.5
+	addressMargin = 192 << 20
+)
+
+// processLimit returns what the process's own limits leave of its address space
+// and its data for memory, and what reports that little is left of it.
+func processLimit() (bytes uint64, tight func() bool, err error) {
+	bytes, tight = math.MaxUint64, func() bool { return false }
+	for _, resource := range []int{unix.RLIMIT_AS, unix.RLIMIT_DATA} {
+		var limit unix.Rlimit
+		if err := unix.Getrlimit(resource, &limit); err != nil {
+			continue // the system does not know it
+		}
+		most := uint64(limit.Cur)
+		if most >= math.MaxInt64 { // what has no limit is larger
+			continue
+		}
+		taken, known := addressSpace(resource)
+		left := most - min(taken, most)
+		if share := max(uint64(float64(left)*addressShare), 1); share < bytes {
+			bytes = share
+			if known {
+				margin := min(addressMargin, left/2)
+				tight = func() bool {
+					taken, _ := addressSpace(resource)
+					return taken > most-margin
+				}
+			}
+		}
+	}
+	if bytes == math.MaxUint64 {
+		return 0, tight, memlimit.ErrNoLimit
+	}
+	return bytes, tight, nil
+}
