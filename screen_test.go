@@ -23,7 +23,9 @@ var built = sync.OnceValues(func() (program string, err error) {
 		return "", err
 	}
 	program = filepath.Join(dir, "peel")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+	compile := exec.Command("go", "build", "-o", program, ".")
+	compile.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is released
+	if out, err := compile.CombinedOutput(); err != nil {
 		return dir, fmt.Errorf("%w\n%s", err, out)
 	}
 	return program, nil

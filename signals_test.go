@@ -102,20 +102,27 @@ func writeSparse(t *testing.T, name string) {
 	copy(header[148:], fmt.Sprintf("%06o\x00", sum))
 	layer := append(header, bytes.Repeat([]byte("x"), 512)...)
 	layer = append(layer, make([]byte, 1024)...)
-	config := `{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":["sha256:` + strings.Repeat("1", 64) + `"]}}`
+	writeDockerArchive(t, name, string(layer))
+}
+
+func writeMember(t *testing.T, w *tar.Writer, name, content string) {
+	t.Helper()
+	if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content))}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(w, content); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// writeDockerArchive writes an image of one layer.
+func writeDockerArchive(t *testing.T, name, layer string) {
+	t.Helper()
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
-	for _, f := range []struct{ name, content string }{
-		{"l/layer.tar", string(layer)}, {"config.json", config},
-		{"manifest.json", `[{"Config":"config.json","RepoTags":["sparse:1"],"Layers":["l/layer.tar"]}]`},
-	} {
-		if err := w.WriteHeader(&tar.Header{Name: f.name, Mode: 0o644, Size: int64(len(f.content))}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(w, f.content); err != nil {
-			t.Fatal(err)
-		}
-	}
+	writeMember(t, w, "l/layer.tar", layer)
+	writeMember(t, w, "config.json", `{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":["sha256:`+strings.Repeat("1", 64)+`"]}}`)
+	writeMember(t, w, "manifest.json", `[{"Config":"config.json","RepoTags":["made:1"],"Layers":["l/layer.tar"]}]`)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}

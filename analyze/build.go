@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 
+	"github.com/peelhq/peel/internal/grow"
 	"github.com/peelhq/peel/source"
 )
 
@@ -114,7 +115,7 @@ func (b *builder) newNode(parent NodeID, name []byte, entry int) NodeID {
 	} else {
 		b.fail(errLongPath)
 	}
-	b.t.nodes = append(b.t.nodes, x)
+	b.t.nodes = grow.Append(b.t.nodes, x)
 	return NodeID(len(b.t.nodes) - 1)
 }
 
@@ -155,8 +156,8 @@ func (b *builder) shown(n NodeID) *version {
 func (b *builder) push(v version) int32 {
 	at := int32(len(b.t.versions))
 	b.paths += int64(b.t.nodes[v.node].path)
-	b.prev = append(b.prev, b.below(v.node))
-	b.t.versions = append(b.t.versions, v)
+	b.prev = grow.Append(b.prev, b.below(v.node))
+	b.t.versions = grow.Append(b.t.versions, v)
 	b.t.nodes[v.node].first = at
 	return at
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
+	"github.com/peelhq/peel/internal/grow"
 	"github.com/peelhq/peel/internal/human"
 	"github.com/peelhq/peel/source"
 )
@@ -57,9 +58,9 @@ const (
 	// garbage more often, and hardShare the part that is never to be passed. What
 	// lies above is room for what happens between two looks, and for what is not
 	// the runtime's: at least memoryMargin bytes.
-	softShare    = 0.85
-	hardShare    = 0.92
-	memoryMargin = 24 << 20
+	softShare    = 0.8
+	hardShare    = 0.87
+	memoryMargin = 32 << 20
 
 	// Between two looks passes the time in which a program that does nothing but
 	// write to new memory, at fastest bytes a second, takes what is left.
@@ -95,6 +96,7 @@ type memoryWatch struct {
 	// over is closed when the limit is about to be passed whatever has been
 	// cancelled: there is no time to wait for anything.
 	over chan struct{}
+	once sync.Once
 
 	mu    sync.Mutex
 	loads map[int]load // under way
@@ -117,10 +119,29 @@ func watchMemory(ctx context.Context, cancel context.CancelCauseFunc) *memoryWat
 		if os.Getenv("GOMEMLIMIT") == "" {
 			debug.SetMemoryLimit(w.limit.soft())
 		}
+		grow.Before(func(bytes int64) { w.reserve(bytes, cancel) })
 		go w.run(ctx, cancel)
 	}
 	return w
 }
+
+// reserve returns if there are so many bytes more. If not, the program ends: the
+// goroutine that wants them waits for that.
+func (w *memoryWatch) reserve(bytes int64, cancel context.CancelCauseFunc) {
+	if w.used() <= w.limit.last()-bytes {
+		return
+	}
+	debug.FreeOSMemory() // what is in use may be garbage
+	if w.used() <= w.limit.last()-bytes {
+		return
+	}
+	cancel(&memoryError{w.limit})
+	w.end()
+	select {}
+}
+
+// end says that there is no time left.
+func (w *memoryWatch) end() { w.once.Do(func() { close(w.over) }) }
 
 func (w *memoryWatch) run(ctx context.Context, cancel context.CancelCauseFunc) {
 	for w.wait(ctx, w.limit.hard(), math.MaxInt64) {
@@ -129,7 +150,7 @@ func (w *memoryWatch) run(ctx context.Context, cancel context.CancelCauseFunc) {
 			// What they held is garbage once they have ended.
 			if w.wait(ctx, w.limit.last(), endGrace) {
 				cancel(reason)
-				close(w.over)
+				w.end()
 				return
 			}
 			debug.FreeOSMemory()
@@ -139,7 +160,7 @@ func (w *memoryWatch) run(ctx context.Context, cancel context.CancelCauseFunc) {
 		}
 		cancel(reason)
 		if w.wait(context.WithoutCancel(ctx), w.limit.last(), endGrace) {
-			close(w.over)
+			w.end()
 		}
 		return
 	}

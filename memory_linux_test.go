@@ -1,0 +1,106 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// An image that takes more memory than there is is an error that says so.
+func TestMemoryLimits(t *testing.T) {
+	program := build(t)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	small, deep := filepath.Join("testdata", "sample.tar"), filepath.Join(t.TempDir(), "deep.tar")
+	writeDeep(t, deep, 150)
+	t.Run("of the process", func(t *testing.T) {
+		for _, mb := range []int{1500, 1800, 2500} {
+			limited := func(args ...string) *exec.Cmd {
+				return exec.Command("sh", append([]string{"-c", `ulimit -v "$0" && exec "$@"`, strconv.Itoa(mb << 10), program}, args...)...)
+			}
+			enough(t, limited("report", small))
+			tooLittle(t, limited("report", deep, "--no-cache"), mb < 2000)
+		}
+	})
+	t.Run("of a control group", func(t *testing.T) {
+		for _, mb := range []int{150, 300} {
+			group := controlGroup(t, int64(mb)<<20)
+			limited := func(args ...string) *exec.Cmd {
+				return exec.Command("sh", append([]string{"-c", `echo $$ >"$0/cgroup.procs" && exec "$@"`, group, program}, args...)...)
+			}
+			enough(t, limited("report", small))
+			tooLittle(t, limited("report", deep, "--no-cache"), true)
+		}
+	})
+}
+
+func enough(t *testing.T, c *exec.Cmd) {
+	t.Helper()
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Errorf("%q: %v\n%.2000s", c.Args, err, out)
+	}
+}
+
+// tooLittle runs what takes a lot of memory; surely says that it cannot end well.
+func tooLittle(t *testing.T, c *exec.Cmd, surely bool) {
+	t.Helper()
+	c.Stdout = io.Discard
+	var said bytes.Buffer
+	c.Stderr = &said
+	err := c.Run()
+	switch code := c.ProcessState.ExitCode(); {
+	case err == nil && !surely:
+	case code != 3 || !strings.Contains(said.String(), "deep.tar: ") || !strings.Contains(said.String(), "it takes more memory than the"):
+		t.Errorf("%q: exit code %d\n%.2000s", c.Args, code, &said)
+	}
+}
+
+// controlGroup makes a control group with a limit, where that can be done.
+func controlGroup(t *testing.T, bytes int64) string {
+	t.Helper()
+	for parent, file := range map[string]string{"/sys/fs/cgroup/memory": "memory.limit_in_bytes", "/sys/fs/cgroup": "memory.max"} {
+		dir, err := os.MkdirTemp(parent, "peel-test-")
+		if err != nil {
+			continue
+		}
+		t.Cleanup(func() { _ = os.Remove(dir) })
+		limit, err := os.OpenFile(filepath.Join(dir, file), os.O_WRONLY, 0) // there, if this is a group
+		if err != nil {
+			continue
+		}
+		_, err = limit.WriteString(strconv.FormatInt(bytes, 10))
+		if err = errors.Join(err, limit.Close()); err == nil {
+			return dir
+		}
+	}
+	t.Skip("no control group with a limit can be made here")
+	return ""
+}
+
+// writeDeep writes an image of one layer with n files, each 32,000 directories
+// deep: a node each.
+func writeDeep(t *testing.T, name string, n int) {
+	t.Helper()
+	var layer bytes.Buffer
+	z := gzip.NewWriter(&layer)
+	w := tar.NewWriter(z)
+	deep := strings.Repeat("/a", 32_000)
+	for i := range n {
+		writeMember(t, w, fmt.Sprint(i)+deep, "")
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	writeDockerArchive(t, name, layer.String())
+}
