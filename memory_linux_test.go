@@ -1,11 +1,8 @@
 package main
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -19,25 +16,25 @@ import (
 func TestMemoryLimits(t *testing.T) {
 	program := build(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	small, deep := filepath.Join("testdata", "sample.tar"), filepath.Join(t.TempDir(), "deep.tar")
-	writeDeep(t, deep, 150)
+	small, large := filepath.Join("testdata", "sample.tar"), filepath.Join(t.TempDir(), "large.tar")
+	writeLarge(t, large, 600_000)
 	t.Run("of the process", func(t *testing.T) {
-		for _, mb := range []int{1500, 1800, 2500} {
+		for _, mb := range []int{1400, 1500, 3000} {
 			limited := func(args ...string) *exec.Cmd {
 				return exec.Command("sh", append([]string{"-c", `ulimit -v "$0" && exec "$@"`, strconv.Itoa(mb << 10), program}, args...)...)
 			}
 			enough(t, limited("report", small))
-			tooLittle(t, limited("report", deep, "--no-cache"), mb < 2000)
+			tooLittle(t, limited("report", large, "--no-cache"), mb < 2000)
 		}
 	})
 	t.Run("of a control group", func(t *testing.T) {
-		for _, mb := range []int{150, 300} {
+		for _, mb := range []int{80, 90} {
 			group := controlGroup(t, int64(mb)<<20)
 			limited := func(args ...string) *exec.Cmd {
 				return exec.Command("sh", append([]string{"-c", `echo $$ >"$0/cgroup.procs" && exec "$@"`, group, program}, args...)...)
 			}
 			enough(t, limited("report", small))
-			tooLittle(t, limited("report", deep, "--no-cache"), true)
+			tooLittle(t, limited("report", large, "--no-cache"), true)
 		}
 	})
 }
@@ -58,7 +55,7 @@ func tooLittle(t *testing.T, c *exec.Cmd, surely bool) {
 	err := c.Run()
 	switch code := c.ProcessState.ExitCode(); {
 	case err == nil && !surely:
-	case code != 3 || !strings.Contains(said.String(), "deep.tar: ") || !strings.Contains(said.String(), "it takes more memory than the"):
+	case code != 3 || !strings.Contains(said.String(), "large.tar: ") || !strings.Contains(said.String(), "it takes more memory than the"):
 		t.Errorf("%q: exit code %d\n%.2000s", c.Args, code, &said)
 	}
 }
@@ -83,24 +80,4 @@ func controlGroup(t *testing.T, bytes int64) string {
 	}
 	t.Skip("no control group with a limit can be made here")
 	return ""
-}
-
-// writeDeep writes an image of one layer with n files, each 32,000 directories
-// deep: a node each.
-func writeDeep(t *testing.T, name string, n int) {
-	t.Helper()
-	var layer bytes.Buffer
-	z := gzip.NewWriter(&layer)
-	w := tar.NewWriter(z)
-	deep := strings.Repeat("/a", 32_000)
-	for i := range n {
-		writeMember(t, w, fmt.Sprint(i)+deep, "")
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	writeDockerArchive(t, name, layer.String())
 }

@@ -54,7 +54,7 @@ func TestSignals(t *testing.T) {
 	program := build(t)
 	dir := t.TempDir()
 	large, sparse := filepath.Join(dir, "large.tar"), filepath.Join(dir, "sparse.tar")
-	writeLarge(t, large)
+	writeLarge(t, large, 150_000)
 	writeSparse(t, sparse)
 	for _, s := range scenes(t, large, sparse) {
 		t.Run(s.name, func(t *testing.T) {
@@ -66,13 +66,13 @@ func TestSignals(t *testing.T) {
 }
 
 // writeLarge writes an image that every command takes a while for.
-func writeLarge(t *testing.T, name string) {
+func writeLarge(t *testing.T, name string, entries int) {
 	t.Helper()
 	f, err := os.Create(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	im := madeup.Image{Entries: 150_000, Layers: 8, Mean: 4096, Again: 40, Holes: true}
+	im := madeup.Image{Entries: entries, Layers: 8, Mean: 4096, Again: 40, Holes: true}
 	if err := im.WriteDocker(f); err != nil {
 		t.Fatal(err)
 	}
