@@ -24,7 +24,7 @@ func TestMemoryLimits(t *testing.T) {
 				return exec.Command("sh", append([]string{"-c", `ulimit -v "$0" && exec "$@"`, strconv.Itoa(mb << 10), program}, args...)...)
 			}
 			enough(t, limited("report", small))
-			tooLittle(t, limited("report", large, "--no-cache"), mb < 2000)
+			tooLittle(t, limited("report", large, "--no-cache"), mb < 1500)
 		}
 	})
 	t.Run("of a control group", func(t *testing.T) {
