@@ -146,6 +146,6 @@ func (l *listing) row(w io.Writer, name, path string, v analyze.Version) error {
 	case l.long:
 		return report.ListLine(w, name, v)
 	}
-	_, err := fmt.Fprintln(w, clean.Text(name))
+	_, err := fmt.Fprintln(w, clean.Start(clean.Text(name)))
 	return err
 }

@@ -12,6 +12,7 @@ import (
 
 	"charm.land/fang/v2"
 
+	"github.com/peelhq/peel/internal/clean"
 	"github.com/peelhq/peel/internal/crash"
 )
 
@@ -80,5 +81,17 @@ func (a *app) logger() *slog.Logger {
 	if !a.verbose {
 		return slog.New(slog.DiscardHandler)
 	}
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: cleanAttr}))
+}
+
+// cleanAttr makes what a line of the log says fit for a terminal and for the log
+// of a pipeline.
+func cleanAttr(_ []string, a slog.Attr) slog.Attr {
+	switch v := a.Value.Any().(type) {
+	case string:
+		a.Value = slog.StringValue(clean.Text(v))
+	case error:
+		a.Value = slog.StringValue(clean.Text(v.Error()))
+	}
+	return a
 }

@@ -53,14 +53,9 @@ func orUnknown(s string) string {
 	return clean.Line(s)
 }
 
-// unordered returns text for the beginning of a line, where GitHub's runner takes
-// "::" for an order: the first colon is escaped.
-func unordered(s string) string {
-	if strings.HasPrefix(s, "::") {
-		return `\x3a` + s[1:]
-	}
-	return s
-}
+// unordered returns text for the beginning of a line, where pipelines look for
+// orders.
+func unordered(s string) string { return clean.Start(s) }
 
 // wrap breaks text into lines of at most columns, at spaces; a longer word is
 // broken where it must be. It has one line at least, and none of

@@ -47,6 +47,7 @@ var hostile = []string{
 	"/" + strings.Repeat("|`<@#", 300),
 	"/e" + strings.Repeat("\u0301", 2000),
 	"",
+	"/###[error]x ##teamcity[x] travis_fold:start:x",
 }
 
 // hostileVerdict says one text wherever an image can say something.
@@ -117,6 +118,7 @@ func TestHostileChecks(t *testing.T) {
 				case "junit":
 					checkXML(t, got)
 				default:
+					noOrders(t, got)
 					printable(t, got)
 					valid(t, schemas[form.name], got)
 				}
@@ -134,7 +136,8 @@ func TestHostileChecks(t *testing.T) {
 func noOrders(t *testing.T, text string) {
 	t.Helper()
 	for line := range strings.Lines(text) {
-		if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") || strings.Contains(line, "##vso[") {
+		if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") || strings.Contains(line, "##vso[") ||
+			strings.Contains(line, "##teamcity[") || strings.Contains(line, "travis_fold:") {
 			t.Errorf("a line is an order: %s", line)
 		}
 	}

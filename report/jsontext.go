@@ -10,8 +10,9 @@ import (
 )
 
 // quoted is text in JSON. Bytes that are no UTF-8 become U+FFFD, and whatever a
-// terminal could act upon is written as a \u escape, so that a report can be
-// looked at as it is; a reader of JSON gets every character back.
+// terminal, or a pipeline that looks through its log for orders, could act upon is
+// written as a \u escape, so that a report can be looked at as it is; a reader of
+// JSON gets every character back.
 type quoted string
 
 // MarshalJSON writes the text as a JSON string in which no control or invisible
@@ -19,8 +20,10 @@ type quoted string
 func (q quoted) MarshalJSON() ([]byte, error) {
 	b := make([]byte, 0, len(q)+2)
 	b = append(b, '"')
-	for _, r := range string(q) { // a bad byte gives U+FFFD
+	for i, r := range string(q) { // a bad byte gives U+FFFD
 		switch {
+		case (r == '#' || r == '_') && clean.Order(string(q), i):
+			b = fmt.Appendf(b, `\u%04x`, r)
 		case r == '"' || r == '\\':
 			b = append(b, '\\', byte(r))
 		case r == '\n':

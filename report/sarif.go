@@ -102,7 +102,7 @@ type (
 	}
 
 	sarifArtifact struct {
-		URI    string `json:"uri"`
+		URI    quoted `json:"uri"`
 		BaseID string `json:"uriBaseId,omitempty"`
 	}
 
@@ -204,9 +204,9 @@ var drive = regexp.MustCompile(`^[A-Za-z]:/`)
 func newSARIFArtifact(file string) sarifArtifact {
 	switch {
 	case drive.MatchString(file):
-		return sarifArtifact{URI: (&url.URL{Scheme: "file", Path: "/" + file}).String()}
+		return sarifArtifact{URI: quoted((&url.URL{Scheme: "file", Path: "/" + file}).String())}
 	case path.IsAbs(file):
-		return sarifArtifact{URI: (&url.URL{Scheme: "file", Path: file}).String()}
+		return sarifArtifact{URI: quoted((&url.URL{Scheme: "file", Path: file}).String())}
 	}
-	return sarifArtifact{URI: (&url.URL{Path: file}).String(), BaseID: "%SRCROOT%"}
+	return sarifArtifact{URI: quoted((&url.URL{Path: file}).String()), BaseID: "%SRCROOT%"}
 }

@@ -5,6 +5,7 @@
 package clean
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -14,14 +15,12 @@ import (
 // Text returns s with everything that a terminal could act upon, or that a
 // reader cannot see, written as an escape: control characters (C0, DEL, C1) and
 // invalid bytes as \n, \t or \x1b, invisible format characters (direction
-// overrides, zero-width signs, tags), noncharacters and line separators as
+// overrides, zero-width signs, tags, fillers), noncharacters and line separators as
 // \u202e. What a pipeline's runner takes for an order wherever it stands in a line
 // of a log, "##[", gets an escape too. Text that needs none of it is returned as
 // it is, without a copy.
 func Text(s string) string {
-	if strings.Contains(s, "##") {
-		s = orders.Replace(s)
-	}
+	s = withoutOrders(s)
 	bad := strings.IndexFunc(s, unfit)
 	if bad < 0 {
 		return s
@@ -47,9 +46,55 @@ func Text(s string) string {
 	return b.String()
 }
 
-// orders are how log lines begin an order to GitHub's runner (TryParse in its
-// ActionCommand.cs), to Azure's agent, and to TeamCity's: anywhere in a line.
-var orders = strings.NewReplacer("##[", `#\x23[`, "##vso[", `#\x23vso[`, "##teamcity[", `#\x23teamcity[`)
+// orders are what a pipeline takes for an order wherever it stands in a line of
+// its log, and the byte of each that is escaped: GitHub's runner (TryParse in its
+// ActionCommand.cs), Azure's agent, TeamCity's, and Travis's folds. GitLab's
+// sections take a control character beside their name, which is escaped anyway.
+var orders = []struct {
+	text string
+	at   int
+}{{"##[", 1}, {"##vso[", 1}, {"##teamcity[", 1}, {"travis_fold:", 6}, {"travis_time:", 6}}
+
+// Order reports whether the byte at i of s is the one to be escaped in an order to
+// a pipeline. Every form of output asks this, and escapes as its readers take it
+// back.
+func Order(s string, i int) bool {
+	for _, o := range orders {
+		if s[i] == o.text[o.at] && i >= o.at && strings.HasPrefix(s[i-o.at:], o.text) {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutOrders escapes the orders in a text.
+func withoutOrders(s string) string {
+	if !strings.Contains(s, "##") && !strings.Contains(s, "travis_") {
+		return s
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		if Order(s, i) {
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		} else {
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
+}
+
+// Start returns clean text for the beginning of a line, where more is an order:
+// "::" to GitHub's runner, a heading of dashes, plus signs or tildes to Buildkite's
+// agent. The first sign of one is escaped.
+func Start(s string) string {
+	for _, start := range []string{"::", "---", "+++", "~~~", "^^^ +++"} {
+		if strings.HasPrefix(strings.TrimLeft(s, " "), start) {
+			at := strings.IndexByte(s, start[0])
+			return s[:at] + fmt.Sprintf(`\x%02x`, start[0]) + s[at+1:]
+		}
+	}
+	return s
+}
 
 // Line returns s on one line: every run of white space is one space, the ends
 // are trimmed, and the rest is as Text leaves it.
@@ -68,7 +113,8 @@ func unfit(r rune) bool {
 	case r == utf8.RuneError:
 		return true
 	}
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Noncharacter_Code_Point)
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Noncharacter_Code_Point,
+		unicode.Other_Default_Ignorable_Code_Point)
 }
 
 func writeByte(b *strings.Builder, c byte) {

@@ -17,6 +17,9 @@ func TestText(t *testing.T) {
 		{"noncharacter", "a\uffff\ufdd0b", `a\uffff\ufdd0b`},
 		{"invalid UTF-8", "a\xff\xfeb", `a\xff\xfeb`},
 		{"an order to a runner", "a##[add-mask]b ##vso[x] ###[y]", `a#\x23[add-mask]b #\x23vso[x] ##\x23[y]`},
+		{"orders to others", "##teamcity[x] travis_fold:start:a travis_time:end ##", `#\x23teamcity[x] travis\x5ffold:start:a travis\x5ftime:end ##`},
+		{"fillers", "a\u3164\u115f\u034fb", `a\u3164\u115f\u034fb`},
+		{"half of a pair", "a\xed\xa0\x80b", `a\xed\xa0\x80b`},
 		{"headings", "## a ##", "## a ##"},
 		{"replacement character", "a\ufffdb", `a\ufffdb`},
 	} {
@@ -31,5 +34,16 @@ func TestText(t *testing.T) {
 func TestLine(t *testing.T) {
 	if got, want := Line("  RUN a && \\\n\t b\x1b "), `RUN a && \ b\x1b`; got != want {
 		t.Errorf("Line = %q, want %q", got, want)
+	}
+}
+
+func TestStart(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "a": "a", "a::b": "a::b", "::error::x": `\x3a:error::x`, "  ::x": `  \x3a:x`,
+		"--- x": `\x2d-- x`, "+++": `\x2b++`, "~~~ x": `\x7e~~ x`, "-x": "-x",
+	} {
+		if got := Start(in); got != want {
+			t.Errorf("Start(%q) = %q, want %q", in, got, want)
+		}
 	}
 }
