@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -100,8 +101,7 @@ func writeSparse(t *testing.T, name string) {
 		sum += int(b)
 	}
 	copy(header[148:], fmt.Sprintf("%06o\x00", sum))
-	layer := append(header, bytes.Repeat([]byte("x"), 512)...)
-	layer = append(layer, make([]byte, 1024)...)
+	layer := slices.Concat(header, bytes.Repeat([]byte("x"), 512), make([]byte, 1024))
 	writeDockerArchive(t, name, string(layer))
 }
 

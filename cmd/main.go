@@ -56,7 +56,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 // an error of it, as any other.
 func (a *app) execute(ctx context.Context, args []string) (err error) {
 	defer crash.Catch(&err)
-	root := a.root()
+	root := a.root() //nolint:contextcheck // cobra hands each command its context
 	root.SetArgs(args)
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)

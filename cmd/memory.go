@@ -87,7 +87,7 @@ func (e *memoryError) Error() string {
 	return fmt.Sprintf("it takes more memory than the %s that %s", human.Size(e.limit.bytes), e.limit.owner)
 }
 
-func (e *memoryError) Is(target error) bool { return target == errMemory } //nolint:errorlint // errors.Is unwraps
+func (e *memoryError) Is(target error) bool { return target == errMemory }
 
 // memoryWatch looks at the memory that the program uses.
 type memoryWatch struct {
