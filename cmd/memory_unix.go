@@ -28,7 +28,7 @@ func processLimit() (bytes uint64, tight func() bool, err error) {
 		if err := unix.Getrlimit(resource, &limit); err != nil {
 			continue // the system does not know it
 		}
-		most := uint64(limit.Cur) //nolint:unconvert // FreeBSD has it signed
+		most := uint64(limit.Cur)  //nolint:unconvert // FreeBSD has it signed
 		if most >= math.MaxInt64 { // what has no limit is larger
 			continue
 		}
