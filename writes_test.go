@@ -3,6 +3,7 @@
 package main
 
 import (
+	"math"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -37,14 +38,19 @@ func TestTerminalWrites(t *testing.T) {
 		{"another order", "", "s", 6000},
 		{"the next pane", "", "\t", 2000},
 	} {
-		if c.prepare != "" {
-			term.Send(c.prepare)
-			before = term.WaitIdle()
+		// What a busy machine writes late, of the key before, counts too: the least
+		// of several tries is what the key itself takes.
+		n := int64(math.MaxInt64)
+		for try := 0; try < 3 && n > c.most; try++ {
+			if c.prepare != "" {
+				term.Send(c.prepare)
+				before = term.WaitIdle()
+			}
+			from := term.Written()
+			term.Send(c.key)
+			before = term.WaitChange(before)
+			n = min(n, term.Written()-from)
 		}
-		from := term.Written()
-		term.Send(c.key)
-		before = term.WaitChange(before)
-		n := term.Written() - from
 		t.Logf("%s: %d bytes", c.name, n)
 		if n > c.most {
 			t.Errorf("%s writes %d bytes, at most %d are to be", c.name, n, c.most)
