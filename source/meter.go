@@ -1,8 +1,6 @@
 package source
 
 import (
-	"context"
-	"io"
 	"sync"
 	"time"
 )
@@ -52,37 +50,3 @@ func (m *meter) restart() {
 func (m *meter) add(n int64) { m.update(false, func(p *Progress) { p.Bytes += n }) }
 
 func (m *meter) layerDone() { m.update(true, func(p *Progress) { p.Layers++ }) }
-
-// meteredReader counts what goes through it, and stops when the context does.
-type meteredReader struct {
-	ctx context.Context
-	r   io.Reader
-	m   *meter
-}
-
-func (r meteredReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := r.r.Read(p)
-	r.m.add(int64(n))
-	return n, err
-}
-
-// progressReader is the same for who is given what to tell of the bytes.
-type progressReader struct {
-	ctx      context.Context
-	r        io.Reader
-	progress func(bytes int64) // may be nil
-}
-
-func (r progressReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := r.r.Read(p)
-	if r.progress != nil {
-		r.progress(int64(n))
-	}
-	return n, err
-}

@@ -220,7 +220,7 @@ func (o *opener) stream(ctx context.Context, r io.Reader, size int64, done func(
 	if o.meter != nil {
 		o.meter.expect(size, 0)
 	}
-	return unpackStream(ctx, meteredReader{ctx, r, o.meter}, o.KeepContent, o.scanOptions(), o.meter)
+	return unpackStream(ctx, layer.Watched(ctx, r, o.meter.add), o.KeepContent, o.scanOptions(), o.meter)
 }
 
 // shorter says that an end where there should be more is unexpected.

@@ -74,7 +74,7 @@ func (f *storeFiles) entries(ctx context.Context, o layer.ScanOptions) (*Entries
 		return nil, err
 	}
 	defer packed.Close()
-	z, err := layer.Unpack(layer.Gzip, progressReader{ctx, packed, o.Progress})
+	z, err := layer.Unpack(layer.Gzip, layer.Watched(ctx, packed, o.Progress))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.split, err)
 	}

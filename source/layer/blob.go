@@ -47,7 +47,13 @@ func (b *blob) digest(ctx context.Context, o *ScanOptions) (read int64, sum stri
 	return read, digest.NewDigest(algorithm, hash).String()
 }
 
-// ctxReader counts what goes through it, and stops when the context does.
+// Watched returns a reader of r that tells progress of the bytes that pass, and
+// ends with ctx's error once that is done. progress may be nil.
+func Watched(ctx context.Context, r io.Reader, progress func(bytes int64)) io.Reader {
+	return ctxReader{ctx, r, progress}
+}
+
+// ctxReader is what Watched returns.
 type ctxReader struct {
 	ctx      context.Context
 	r        io.Reader
