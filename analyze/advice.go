@@ -3,10 +3,8 @@ package analyze
 import (
 	"cmp"
 	"fmt"
-	"hash/fnv"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/peelhq/peel/analyze/dockerfile"
@@ -108,71 +106,6 @@ func newAdviser(a *Analysis) *adviser {
 	}
 }
 
-// reason is why a version is wasted: its cause, told apart further where other
-// changes are to be made.
-type reason uint8
-
-const (
-	byCause  reason = iota // as the cause says
-	moved                  // deleted, and put elsewhere by the same layer
-	linked                 // copied up whole to give it another hard link
-	pathless               // of no path: bookkeeping of a storage driver
-)
-
-// standing is how a wasted version and the layer that hid it stand to the base.
-type standing uint8
-
-const (
-	ownWaste  standing = iota // a user layer hides what a user layer carries
-	hidesBase                 // a user layer hides what the base carries
-	inBase                    // a base layer hides what the base carries
-)
-
-// A groupKey tells the findings of RuleWaste apart.
-type groupKey struct {
-	by       int
-	cause    Cause
-	reason   reason
-	class    class
-	standing standing
-}
-
-func (k groupKey) compare(o groupKey) int {
-	return cmp.Or(cmp.Compare(k.by, o.by), cmp.Compare(k.cause, o.cause), cmp.Compare(k.reason, o.reason),
-		cmp.Compare(k.class, o.class), cmp.Compare(k.standing, o.standing))
-}
-
-// A group is the rows of one finding.
-type group struct {
-	where    place
-	to       place // where moved files went
-	bytes    int64
-	versions int
-	carriers map[int]int64 // bytes by the layer that carries them
-	changed  [attributeSets]int
-	owner    agreed[[2]int64] // user and group as they are now, of the files whose attributes changed
-	mode     agreed[uint32]
-}
-
-// agreed is a value that all give, if they agree.
-type agreed[T comparable] struct {
-	value       T
-	some, mixed bool
-}
-
-func (g *agreed[T]) add(value T) {
-	g.mixed = g.mixed || g.some && g.value != value
-	g.value, g.some = value, true
-}
-
-// text is "=1000:1000", "" if nothing is agreed on.
-func (g *agreed[T]) text(show func(T) string) string {
-	if !g.some || g.mixed {
-		return ""
-	}
-	return "=" + show(g.value)
-}
-
 // row puts one row of waste into its group.
 func (ad *adviser) row(w *Waste) {
 	k := groupKey{by: w.By, cause: w.Cause, standing: ad.standing(w)}
@@ -201,7 +134,7 @@ func (ad *adviser) row(w *Waste) {
 	}
 	g := ad.groups[k]
 	if g == nil {
-		g = &group{where: newPlace(ad.nest), to: newPlace(ad.nest), carriers: map[int]int64{}}
+		g = &group{where: newCommonDir(ad.nest), to: newCommonDir(ad.nest), carriers: map[int]int64{}}
 		ad.groups[k] = g
 	}
 	g.bytes += w.Bytes
@@ -246,29 +179,6 @@ func (ad *adviser) merge() {
 		ad.groups[rest].take(ad.groups[k])
 		delete(ad.groups, k)
 	}
-}
-
-func (g *group) take(o *group) {
-	g.bytes += o.bytes
-	g.versions += o.versions
-	for layer, bytes := range o.carriers {
-		g.carriers[layer] += bytes
-	}
-	for i, n := range o.changed {
-		g.changed[i] += n
-	}
-	g.where.take(o.where)
-}
-
-// carrier returns the layer that carries most of g's bytes, the lowest of equals.
-func (g *group) carrier() int {
-	most := -1
-	for layer, bytes := range g.carriers {
-		if most < 0 || bytes > g.carriers[most] || bytes == g.carriers[most] && layer < most {
-			most = layer
-		}
-	}
-	return most
 }
 
 // maxFindings is how many findings of one rule there are at most: 10,000 layers
@@ -331,111 +241,6 @@ func leftOut(rule string, severity Severity, n int, bytes int64, versions int) F
 		Message: fmt.Sprintf("%s, those with the fewest bytes, %s not listed: %s in %s.", human.Count(n, "finding", "findings"), pick(n == 1, "is", "are"), human.Size(bytes), human.Count(versions, "file", "files")),
 		Advice:  "Look at the larger ones first: what helps there may help here too.",
 	}
-}
-
-// parts are what tells k's finding from others of its step.
-func (k groupKey) parts() []string {
-	kind := k.cause.String()
-	switch k.reason {
-	case moved:
-		kind = "moved"
-	case linked:
-		kind = "linked"
-	case pathless:
-		kind = "pathless"
-	}
-	parts := []string{kind}
-	if k.class != noClass {
-		parts = append(parts, k.class.about().id)
-	}
-	if k.standing != ownWaste {
-		parts = append(parts, "base")
-	}
-	return parts
-}
-
-// identity makes a finding's ID of its rule, of what kind it is, and of its
-// step; where no step is known, of the directory that it is about. Neither
-// layers' indices nor sizes go into it, so that the next build has the same.
-func (ad *adviser) identity(f Finding, kind ...string) string {
-	step := ad.step(f.Layer).stable
-	if step == "" {
-		step = f.Path
-	}
-	parts := append([]string{f.Rule}, kind...)
-	if step != "" {
-		parts = append(parts, step)
-	}
-	return strings.Join(parts, "/")
-}
-
-// maxStepInID bounds a step's text in an ID, in bytes.
-const maxStepInID = 120
-
-// stableStep returns a step's text without what differs from build to build: the
-// sums that the classic builder puts for what COPY and ADD copied. Of a long one
-// it keeps the beginning and a sum.
-func stableStep(step string) string {
-	step = strings.Join(strings.Fields(dockerfile.WithoutSums(step)), " ")
-	if len(step) <= maxStepInID {
-		return step
-	}
-	h := fnv.New64a()
-	h.Write([]byte(step))
-	return fmt.Sprintf("%s… %016x", strings.ToValidUTF8(step[:maxStepInID], ""), h.Sum64())
-}
-
-// distinct numbers findings of one ID: "…", "…#2", in the order in which they
-// stand.
-func distinct(found []Finding) {
-	count, taken := map[string]int{}, map[string]bool{}
-	for i := range found {
-		id := found[i].ID
-		for count[id]++; taken[found[i].ID] || count[id] > 1 && found[i].ID == id; count[id]++ {
-			found[i].ID = id + "#" + strconv.Itoa(count[id])
-		}
-		taken[found[i].ID] = true
-	}
-}
-
-// attributes are those of a file that a version changed, as bits.
-type attributes uint8
-
-const (
-	ownerChanged attributes = 1 << iota
-	modeChanged
-	timeChanged
-	xattrsChanged
-	attributeSets = 1 << iota // how many sets of them there are
-)
-
-// compare notes which attributes the version that covers w's has changed.
-func (g *group) compare(t *Tree, w *Waste) {
-	lower, upper := t.inLayer(w.Node, w.Layer), t.inLayer(w.Node, w.By)
-	if lower == none || upper == none {
-		return
-	}
-	before, ok1 := t.attributes(lower)
-	now, ok2 := t.attributes(upper)
-	if !ok1 || !ok2 {
-		return
-	}
-	var set attributes
-	if before.UID != now.UID || before.GID != now.GID {
-		set |= ownerChanged
-		g.owner.add([2]int64{now.UID, now.GID})
-	}
-	if before.Mode != now.Mode {
-		set |= modeChanged
-		g.mode.add(now.Mode)
-	}
-	if !before.Time.Equal(now.Time) {
-		set |= timeChanged
-	}
-	if !maps.Equal(before.Xattrs, now.Xattrs) {
-		set |= xattrsChanged
-	}
-	g.changed[set]++
 }
 
 // nameOf is a layer that names an inode.

@@ -176,27 +176,27 @@ func classify(t *Tree) []class {
 			}
 		}
 	}
-	named := newNamed()
+	names := newClassNames()
 	for n := 1; n < len(t.nodes); n++ {
 		x := &t.nodes[n]
 		if c := known[x.parent]; c != noClass {
 			known[n] = c
 		} else if known[n] == noClass {
-			known[n] = named.class(t, NodeID(n))
+			known[n] = names.class(t, NodeID(n))
 		}
 	}
 	return known
 }
 
-// named finds a class by a node's name.
-type named struct {
+// classNames finds a class by a node's name.
+type classNames struct {
 	dirs   map[string]class // by name
 	below  map[string]class // by the parent's name and its own
 	suffix map[string]class // by what follows the last dot, or the last but one
 }
 
-func newNamed() *named {
-	d := &named{map[string]class{}, map[string]class{}, map[string]class{}}
+func newClassNames() *classNames {
+	d := &classNames{map[string]class{}, map[string]class{}, map[string]class{}}
 	for c := len(classes) - 1; c > 0; c-- {
 		for _, name := range classes[c].names {
 			if strings.Contains(name, "/") {
@@ -213,7 +213,7 @@ func newNamed() *named {
 }
 
 // class returns what n's name makes of it: a directory's whole name, a file's end.
-func (d *named) class(t *Tree, n NodeID) class {
+func (d *classNames) class(t *Tree, n NodeID) class {
 	name := t.nameView(n)
 	if t.hasChildren(n) {
 		if c := d.dirs[name]; c != noClass {

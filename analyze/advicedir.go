@@ -6,11 +6,11 @@ import "unicode/utf8"
 // the directory it names.
 const mostBytes = 90
 
-// A place is where the paths of a finding lie: the longest path above most of
+// A commonDir is the directory that a finding names: the longest path above most of
 // their bytes. It is found in one pass over paths that come largest first: what
 // lies above all of them so far only ever climbs, and each height is kept with
 // the bytes that were below it.
-type place struct {
+type commonDir struct {
 	nest    *nesting
 	heights []height // deepest first
 	bytes   int64
@@ -22,11 +22,11 @@ type height struct {
 	bytes int64 // below it
 }
 
-// newPlace returns a place of no path.
-func newPlace(nest *nesting) place { return place{nest: nest} }
+// newCommonDir returns one without any path.
+func newCommonDir(nest *nesting) commonDir { return commonDir{nest: nest} }
 
 // add says that bytes lie at n; none stands for what has no node.
-func (p *place) add(n NodeID, bytes int64) {
+func (p *commonDir) add(n NodeID, bytes int64) {
 	p.bytes += bytes
 	if n == none {
 		n = Root
@@ -35,7 +35,7 @@ func (p *place) add(n NodeID, bytes int64) {
 }
 
 // climb makes the highest height one that is above n too.
-func (p *place) climb(n NodeID) {
+func (p *commonDir) climb(n NodeID) {
 	last := len(p.heights) - 1
 	if last < 0 {
 		p.heights = append(p.heights, height{n, p.bytes})
@@ -49,7 +49,7 @@ func (p *place) climb(n NodeID) {
 }
 
 // take adds what o holds.
-func (p *place) take(o place) {
+func (p *commonDir) take(o commonDir) {
 	p.bytes += o.bytes
 	if len(o.heights) > 0 {
 		p.climb(o.heights[len(o.heights)-1].node)
@@ -57,9 +57,9 @@ func (p *place) take(o place) {
 }
 
 // node returns the deepest node that has most of the bytes at or below it, and
-// whether it has all of them; none for a place of no path. It is a file only if
+// whether it has all of them; none without any path. It is a file only if
 // there is no other.
-func (p *place) node() (n NodeID, all bool) {
+func (p *commonDir) node() (n NodeID, all bool) {
 	t := p.nest.t
 	for _, h := range p.heights {
 		if h.bytes < p.bytes-p.bytes/100*(100-mostBytes) {
@@ -75,7 +75,7 @@ func (p *place) node() (n NodeID, all bool) {
 }
 
 // path returns node's path, "" if that is the root: it says nothing.
-func (p *place) path() string {
+func (p *commonDir) path() string {
 	if n, _ := p.node(); n != none && n != Root {
 		return p.nest.t.shortPath(n)
 	}

@@ -19,7 +19,7 @@ type secretKey struct{ layer, by int }
 // secrets are files named like secrets that one layer carries and another
 // deleted.
 type secrets struct {
-	where    place
+	where    commonDir
 	bytes    int64
 	versions int
 	files    int
@@ -145,7 +145,7 @@ func (ad *adviser) secretsByLayers() map[secretKey]*secrets {
 	found := map[secretKey]*secrets{}
 	for _, s := range ad.secretOrder {
 		slices.SortFunc(s.rows, func(a, b secretRow) int { return cmp.Compare(a.version, b.version) })
-		from, to := t.span(s.node)
+		from, to := t.versionRange(s.node)
 		rows := s.rows
 		for len(rows) > 0 {
 			// From one deletion to the next, the path is one secret.
@@ -187,7 +187,7 @@ func (ad *adviser) addSecret(found map[secretKey]*secrets, n NodeID, from int32,
 	k := secretKey{layers[0], to.by}
 	s := found[k]
 	if s == nil {
-		s = &secrets{where: newPlace(ad.nest), layers: map[int]bool{}}
+		s = &secrets{where: newCommonDir(ad.nest), layers: map[int]bool{}}
 		found[k] = s
 	}
 	s.where.add(n, bytes)

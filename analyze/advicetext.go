@@ -143,7 +143,7 @@ func filesAndBytes(g *group) string {
 
 // below is " below /usr/lib", or " most of it below /usr/lib"; "" where the
 // files have nothing in common.
-func below(where *place) string {
+func below(where *commonDir) string {
 	n, all := where.node()
 	if n == none || n == Root {
 		return ""

@@ -36,7 +36,7 @@ func (ad *adviser) visible() []Finding {
 		k := visibleKey{layer, c}
 		g := groups[k]
 		if g == nil {
-			g = &group{where: newPlace(ad.nest)}
+			g = &group{where: newCommonDir(ad.nest)}
 			groups[k] = g
 		}
 		g.bytes += bytes
@@ -73,7 +73,7 @@ func (ad *adviser) visible() []Finding {
 
 // root returns the path of the highest directory of a class that a place is in;
 // that of what several of them have in common, "" if that is the root.
-func (ad *adviser) root(where *place, c class) string {
+func (ad *adviser) root(where *commonDir, c class) string {
 	t := ad.t
 	n := where.heights[len(where.heights)-1].node
 	for n != Root && ad.classes[n] == c && ad.classes[t.nodes[n].parent] == c {

@@ -78,7 +78,7 @@ func gather(t *Tree) *bunches {
 // begin begins a bunch with n.
 func (g *bunches) begin(t *Tree, n NodeID, parent int32) {
 	g.list = append(g.list, bunch{node: n, dir: t.nodes[n].dir, parent: parent, nodes: 1, first: int32(len(g.versions))})
-	from, to := t.span(n)
+	from, to := t.versionRange(n)
 	g.versions = append(g.versions, t.versions[from:to]...)
 	for i := from; i < to; i++ {
 		g.carried = append(g.carried, t.carried(i))
@@ -92,7 +92,7 @@ const lookBack = 16
 // join puts n, which nothing lies below, into one of its directory's bunches, of
 // which begin is the first.
 func (g *bunches) join(t *Tree, n NodeID, parent int32, begin int) {
-	from, to := t.span(n)
+	from, to := t.versionRange(n)
 	vs := t.versions[from:to]
 	end := len(g.versions)
 	for i := len(g.list) - 1; i >= max(begin, len(g.list)-lookBack); i-- {

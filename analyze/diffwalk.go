@@ -36,7 +36,7 @@ type side struct {
 	t       *Tree
 	at      int
 	visible []int64            // bytes, by the layer that carries them
-	twin    []int32            // by layer: a number that layers of one diffID share; none if it is unknown
+	diffID  []int32            // by layer: the number of its diffID, the same for layers that share it; none if it is unknown
 	counted map[int32]struct{} // inodes with several names of which one has been met
 }
 
@@ -62,16 +62,16 @@ func (f *found) rank() int {
 
 func newDiffer(before, after Side, most int) *differ {
 	d := &differ{before: newSide(before), after: newSide(after), most: most, out: &Difference{}}
-	twins := map[string]int32{}
+	numbers := map[string]int32{}
 	for _, s := range []*side{&d.before, &d.after} {
 		for k, l := range s.t.layers {
 			if l.DiffID == "" {
 				continue
 			}
-			if _, ok := twins[l.DiffID]; !ok {
-				twins[l.DiffID] = int32(len(twins))
+			if _, ok := numbers[l.DiffID]; !ok {
+				numbers[l.DiffID] = int32(len(numbers))
 			}
-			s.twin[k] = twins[l.DiffID]
+			s.diffID[k] = numbers[l.DiffID]
 		}
 	}
 	return d
@@ -81,7 +81,7 @@ func newSide(s Side) side {
 	t := s.Analysis.Tree
 	return side{
 		a: s.Analysis, t: t, at: min(max(s.At, -1), len(t.layers)-1),
-		visible: make([]int64, len(t.layers)), twin: slices.Repeat([]int32{none}, len(t.layers)), counted: map[int32]struct{}{},
+		visible: make([]int64, len(t.layers)), diffID: slices.Repeat([]int32{none}, len(t.layers)), counted: map[int32]struct{}{},
 	}
 }
 
@@ -219,7 +219,7 @@ func (d *differ) content(v couple[int32]) (what What, known bool) {
 	bl, bi := bt.carrier(v.before)
 	al, ai := at.carrier(v.after)
 	same, known := bt.sameCarried(bl, bi, at, al, ai)
-	if twin := d.after.twin[al]; !known && twin != none && twin == d.before.twin[bl] && bi == ai {
+	if diffID := d.after.diffID[al]; !known && diffID != none && diffID == d.before.diffID[bl] && bi == ai {
 		same, known = true, true // one entry of one layer
 	}
 	if same {

@@ -89,7 +89,7 @@ func (r *filterRun) versions(n NodeID, shown int32) bool {
 	}
 	first, last := shown, shown
 	if r.everyOne {
-		from, to := r.v.t.span(n)
+		from, to := r.v.t.versionRange(n)
 		first, last = from, to-1
 	}
 	found := false

@@ -241,14 +241,14 @@ func parseWords[T ~uint8](what, value string, all []string, short map[string][]T
 	return out, nil
 }
 
-// A span is whole numbers from one to another, both among them.
-type span struct{ from, to int64 }
+// An intRange is whole numbers from one to another, both among them.
+type intRange struct{ from, to int64 }
 
-func (r span) has(n int64) bool { return n >= r.from && n <= r.to }
+func (r intRange) has(n int64) bool { return n >= r.from && n <= r.to }
 
 // parseLayers reads layers and ranges of them, between commas.
-func parseLayers(value string) ([]span, error) {
-	var out []span
+func parseLayers(value string) ([]intRange, error) {
+	var out []intRange
 	for part := range strings.SplitSeq(value, ",") {
 		low, high, isRange := strings.Cut(part, "-")
 		if !isRange {
@@ -265,14 +265,14 @@ func parseLayers(value string) ([]span, error) {
 		if to < from {
 			return nil, errBackwards
 		}
-		out = append(out, span{int64(from), int64(to)})
+		out = append(out, intRange{int64(from), int64(to)})
 	}
 	return out, nil
 }
 
 // parseSize reads a bound, a range or a number of bytes, with a unit or without:
 // decimal ones (kB, MB), and binary ones (KiB, MiB).
-func parseSize(value string) (span, error) {
+func parseSize(value string) (intRange, error) {
 	for _, op := range []string{">=", "<=", ">", "<", "="} {
 		number, ok := strings.CutPrefix(value, op)
 		if !ok {
@@ -280,22 +280,22 @@ func parseSize(value string) (span, error) {
 		}
 		n, err := parseBytes(number)
 		if err != nil {
-			return span{}, err
+			return intRange{}, err
 		}
 		switch op {
 		case ">=":
-			return span{n, math.MaxInt64}, nil
+			return intRange{n, math.MaxInt64}, nil
 		case ">":
 			if n == math.MaxInt64 {
-				return span{1, 0}, nil
+				return intRange{1, 0}, nil
 			}
-			return span{n + 1, math.MaxInt64}, nil
+			return intRange{n + 1, math.MaxInt64}, nil
 		case "<=":
-			return span{0, n}, nil
+			return intRange{0, n}, nil
 		case "<":
-			return span{0, n - 1}, nil
+			return intRange{0, n - 1}, nil
 		}
-		return span{n, n}, nil
+		return intRange{n, n}, nil
 	}
 	low, high, isRange := strings.Cut(value, "-")
 	if !isRange {
@@ -303,16 +303,16 @@ func parseSize(value string) (span, error) {
 	}
 	from, err := parseBytes(low)
 	if err != nil {
-		return span{}, err
+		return intRange{}, err
 	}
 	to, err := parseBytes(high)
 	if err != nil {
-		return span{}, err
+		return intRange{}, err
 	}
 	if to < from {
-		return span{}, errBackwards
+		return intRange{}, errBackwards
 	}
-	return span{from, to}, nil
+	return intRange{from, to}, nil
 }
 
 func parseBytes(s string) (int64, error) {

@@ -90,16 +90,16 @@ func regexpTerm(re *regexp.Regexp) term {
 
 // sizeTerm holds for what has so many bytes of its own. Directories have none,
 // and no size.
-func sizeTerm(r span) term {
+func sizeTerm(r intRange) term {
 	return ownTerm(r, func(s dirSum) int64 { return s.bytes })
 }
 
 // wastedTerm is the same for wasted bytes.
-func wastedTerm(r span) term {
+func wastedTerm(r intRange) term {
 	return ownTerm(r, func(s dirSum) int64 { return s.wasted })
 }
 
-func ownTerm(r span, bytes func(dirSum) int64) term {
+func ownTerm(r intRange, bytes func(dirSum) int64) term {
 	return term{node: func(_ context.Context, v *View) (nodeTest, error) {
 		return func(n NodeID) bool {
 			own := bytes(v.alone(n))
@@ -125,7 +125,7 @@ func changeTerm(changes []Change) term {
 }
 
 // layerTerm holds for versions of some layers.
-func layerTerm(layers []span) term {
+func layerTerm(layers []intRange) term {
 	return term{version: func(v *View, i int32) bool {
 		for _, r := range layers {
 			if r.has(int64(v.t.versions[i].layer)) {
@@ -158,7 +158,7 @@ func causeTerm(causes []Cause) term {
 	}
 	return term{node: func(_ context.Context, v *View) (nodeTest, error) {
 		return func(n NodeID) bool {
-			from, to := v.t.span(n)
+			from, to := v.t.versionRange(n)
 			for i := from; i < to; i++ {
 				if in[v.t.versions[i].cause] && v.hides(&v.t.versions[i]) {
 					return true

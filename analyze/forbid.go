@@ -129,7 +129,7 @@ func (f *forbidding) nodes(ctx context.Context, some []forbiddenGlob) error {
 		if f.excepted.has(int(n)) {
 			return
 		}
-		from, to := t.span(n)
+		from, to := t.versionRange(n)
 		for i := from; i < to; i++ {
 			v := &t.versions[i]
 			if v.entry == none || v.kind == source.Dir {

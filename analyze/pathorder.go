@@ -125,7 +125,7 @@ func (w *pathWalk) run() {
 
 // emit puts out the rows of a node.
 func (w *pathWalk) emit(n NodeID) {
-	from, to := w.t.span(n)
+	from, to := w.t.versionRange(n)
 	at, _ := slices.BinarySearch(w.rows, from)
 	for ; at < len(w.rows) && w.rows[at] < to; at++ {
 		w.out = append(w.out, w.rows[at])

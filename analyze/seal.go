@@ -62,23 +62,23 @@ func (t *Tree) sealChildren() {
 		t.children[p.kids] = NodeID(n)
 	}
 	// Names are looked up once each, not for every comparison.
-	type named struct {
+	type namedNode struct {
 		name string
 		node NodeID
 	}
-	var list []named
+	var list []namedNode
 	for i := range t.nodes {
 		kids := t.Children(NodeID(i))
 		list = list[:0]
 		sorted := true
 		for k, kid := range kids {
-			list = append(list, named{t.nameView(kid), kid})
+			list = append(list, namedNode{t.nameView(kid), kid})
 			sorted = sorted && (k == 0 || list[k-1].name < list[k].name)
 		}
 		if sorted {
 			continue
 		}
-		slices.SortFunc(list, func(a, b named) int { return strings.Compare(a.name, b.name) })
+		slices.SortFunc(list, func(a, b namedNode) int { return strings.Compare(a.name, b.name) })
 		for k := range kids {
 			kids[k] = list[k].node
 		}

@@ -35,7 +35,7 @@ func (v *View) ownSigns(vs []version, above bool, bits []uint64) {
 
 // eachSign calls f for each of n's own versions.
 func (v *View) eachSign(n NodeID, f func(layer int, s Sign)) {
-	from, to := v.t.span(n)
+	from, to := v.t.versionRange(n)
 	v.signsOf(v.t.versions[from:to], v.t.hasChildren(n), f)
 }
 

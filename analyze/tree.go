@@ -225,7 +225,7 @@ func (t *Tree) child(n NodeID, name string) (NodeID, bool) {
 // Versions returns what the layers say of n, oldest first. A layer that holds
 // the path more than once appears as often, the one that counts last.
 func (t *Tree) Versions(n NodeID) []Version {
-	from, to := t.span(n)
+	from, to := t.versionRange(n)
 	out := make([]Version, to-from)
 	for i := range out {
 		out[i] = Version{t, from + int32(i)}
@@ -233,8 +233,8 @@ func (t *Tree) Versions(n NodeID) []Version {
 	return out
 }
 
-// span returns where the versions of n are: Tree.versions[from:to].
-func (t *Tree) span(n NodeID) (from, to int32) {
+// versionRange returns where the versions of n are: Tree.versions[from:to].
+func (t *Tree) versionRange(n NodeID) (from, to int32) {
 	from, to = t.nodes[n].first, int32(len(t.versions))
 	if int(n)+1 < len(t.nodes) {
 		to = t.nodes[n+1].first
@@ -250,7 +250,7 @@ func (t *Tree) At(n NodeID, k int) (Version, bool) {
 }
 
 func (t *Tree) at(n NodeID, k int) int32 {
-	from, to := t.span(n)
+	from, to := t.versionRange(n)
 	return behind(from, latest(t.versions[from:to], k))
 }
 
@@ -296,7 +296,7 @@ func (t *Tree) InLayer(n NodeID, k int) (Version, bool) {
 }
 
 func (t *Tree) inLayer(n NodeID, k int) int32 {
-	from, to := t.span(n)
+	from, to := t.versionRange(n)
 	return behind(from, ofLayer(t.versions[from:to], k))
 }
 

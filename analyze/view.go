@@ -185,7 +185,7 @@ func (v *View) own(id int32, names []int32) {
 
 // showing returns the version that shows for n itself, none if it does not show.
 func (v *View) showing(n NodeID) int32 {
-	from, to := v.t.span(n)
+	from, to := v.t.versionRange(n)
 	return behind(from, v.pick(v.t.versions[from:to]))
 }
 
@@ -240,7 +240,7 @@ func isDir(vs []version, i int32) bool {
 
 // alone sums up n without what lies below it.
 func (v *View) alone(n NodeID) dirSum {
-	from, to := v.t.span(n)
+	from, to := v.t.versionRange(n)
 	vs := v.t.versions[from:to]
 	var room [8]int64 // for most
 	carried := room[:0]

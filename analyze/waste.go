@@ -196,22 +196,22 @@ func (t *Tree) wasteBytes(id int32) int64 {
 	return t.carried(id)
 }
 
-// sortByBytes sorts rows, largest first, and those of the same bytes as they stand.
+// sortByBytes sorts rows, largest first, and keeps the order of those with the same bytes.
 func sortByBytes[T any](rows []T, bytes func(i int) int64) {
 	type sized struct {
 		bytes int64
-		place int32
+		index int32
 	}
 	order := make([]sized, len(rows))
 	for i := range rows {
 		order[i] = sized{bytes(i), int32(i)}
 	}
 	slices.SortFunc(order, func(a, b sized) int {
-		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.place, b.place))
+		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.index, b.index))
 	})
 	old := slices.Clone(rows)
 	for i, x := range order {
-		rows[i] = old[x.place]
+		rows[i] = old[x.index]
 	}
 }
 
