@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -31,13 +30,15 @@ func extractShown(ctx context.Context, an *analyze.Analysis, x ui.Extraction, pr
 	}
 	done, err := unpack(ctx, p, extraction{moment: when, dir: x.Dir}, func(p source.Progress) { progress(p.Bytes, p.TotalBytes) })
 	if err != nil {
-		var f *failure
-		if errors.As(err, &f) && f.try != "" {
-			return "", fmt.Errorf("%w (try %s)", f.err, f.try)
-		}
 		return "", err
 	}
-	said := fmt.Sprintf("%s, %s written to %s", human.Count(done.files, "file", "files"), human.Size(done.bytes), x.Dir)
+	said := done.summary(x.Dir)
+	switch missing := done.told; {
+	case len(missing) == 1:
+		return "", fmt.Errorf("%s: %s", said, missing[0])
+	case len(missing) > 1:
+		return "", fmt.Errorf("%s: %s, and %d more", said, missing[0], len(missing)+done.untold-1)
+	}
 	switch n := len(p.notes); {
 	case n == 1:
 		said += "; " + p.notes[0]

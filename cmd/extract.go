@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/peelhq/peel/internal/clean"
-	"github.com/peelhq/peel/internal/human"
 	"github.com/peelhq/peel/source"
 )
 
@@ -29,7 +28,7 @@ func (a *app) extractCommand() *cobra.Command {
 		Short: "Write files and directories of an image to DIR",
 		Long: `Write PATHs, with all below them and the directories above them, to DIR, as tar does: /etc/passwd becomes DIR/etc/passwd. By default they are those of the final image; --at N takes them from the union after layer N, --layer N takes what layer N alone holds.
 
-Modes (set-id bits too) and times are kept; owners are not: all belongs to whoever runs this. Links are written as they are and never followed; hard links among what is written stay hard links. Devices and pipes are left out. Nothing is ever written outside DIR, no existing directory is changed and no file overwritten: --force replaces files, and gives existing directories the image's mode and time.`,
+Modes (set-id bits too) and times are kept; owners are not: all belongs to whoever runs this. Links are written as they are and never followed; hard links among what is written stay hard links. Devices and pipes are left out. Nothing is ever written outside DIR, no existing directory is changed and no file overwritten: --force replaces files, and gives existing directories the image's mode and time. A path that cannot be written is named at the end, and the exit code is 3; the others are written.`,
 		Example: `
 peel extract app.tar /etc/nginx /srv -o out
 peel extract app.tar --layer 5 /srv/app/model.bin -o out
@@ -82,26 +81,32 @@ func (a *app) extract(ctx context.Context, ref string, paths []string, x extract
 		}
 		fmt.Fprintln(a.stderr, "peel: "+clean.Line(note))
 	}
-	if err != nil {
+	switch {
+	case err != nil && (ctx.Err() != nil || done.files == 0 && !done.failed()):
 		return err
+	case err != nil:
+		return fmt.Errorf("%w\n- %s before that%s", err, done.summary(x.dir), done.list())
+	case done.failed():
+		return failed(done.try, "%s%s", done.summary(x.dir), done.list())
 	}
-	fmt.Fprintf(a.stderr, "%s, %s written to %s\n", human.Count(done.files, "file", "files"), human.Size(done.bytes), clean.Line(x.dir))
+	fmt.Fprintln(a.stderr, done.summary(x.dir))
 	return nil
 }
 
-// unpack writes what is planned below the directory that is asked for.
-func unpack(ctx context.Context, p *plan, x extraction, progress func(source.Progress)) (tally, error) {
+// unpack writes what is planned below the directory that is asked for. The tally
+// says what was written, and which paths were not; the error is one that ended it.
+func unpack(ctx context.Context, p *plan, x extraction, progress func(source.Progress)) (*tally, error) {
 	if err := os.MkdirAll(x.dir, 0o777); err != nil {
-		return tally{}, failed("", "cannot make the directory to write to: %w", err)
+		return &tally{}, failed("", "cannot make the directory to write to: %w", err)
 	}
 	root, err := os.OpenRoot(x.dir)
 	if err != nil {
-		return tally{}, failed("", "cannot open the directory to write to: %w", err)
+		return &tally{}, failed("", "cannot open the directory to write to: %w", err)
 	}
 	defer root.Close()
 	u := &unpacker{ctx: ctx, root: root, plan: p, force: x.force, progress: progress}
 	if err := u.run(); err != nil {
-		return u.tally, failed(u.advice(err), "cannot extract to %s: %w", x.dir, err)
+		return &u.tally, failed("", "cannot extract to %s: %w", x.dir, err)
 	}
-	return u.tally, nil
+	return &u.tally, nil
 }

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -15,10 +14,12 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// counted notes progress.
+// counted notes progress, and why a write has failed: io.Copy does not say which
+// side has.
 type counted struct {
-	u *unpacker
-	w *holes
+	u   *unpacker
+	w   *holes
+	err error
 }
 
 var _ source.HoleWriter = (*counted)(nil)
@@ -26,19 +27,21 @@ var _ source.HoleWriter = (*counted)(nil)
 func (c *counted) Write(b []byte) (int, error) {
 	n, err := c.w.Write(b)
 	c.note(int64(n))
+	c.err = err
 	return n, err
 }
 
 // Hole notes a hole as if it had been written.
 func (c *counted) Hole(n int64) error {
 	c.note(n)
-	return c.w.Hole(n)
+	c.err = c.w.Hole(n)
+	return c.err
 }
 
 func (c *counted) note(n int64) {
-	c.u.bytes += n
+	c.u.come += n
 	if c.u.progress != nil {
-		c.u.progress(source.Progress{What: c.u.root.Name(), Bytes: c.u.bytes, TotalBytes: c.u.total})
+		c.u.progress(source.Progress{What: c.u.root.Name(), Bytes: c.u.come, TotalBytes: c.u.total})
 	}
 }
 
@@ -124,9 +127,6 @@ func (h *holes) end() error {
 	}
 	return h.f.Truncate(h.at)
 }
-
-// local is a name as the system's file functions take it.
-func local(name string) string { return filepath.FromSlash(name) }
 
 // about says of an error which path it concerns, without the system call.
 func about(name string, err error) error {

@@ -119,8 +119,8 @@ func TestExtractRemovesWhatIsBroken(t *testing.T) {
 	defer root.Close()
 	u := &unpacker{ctx: t.Context(), root: root}
 	for _, size := range []int64{100, draftSize + 1} {
-		content := io.MultiReader(strings.NewReader("some of it"), iotest.ErrReader(io.ErrUnexpectedEOF))
-		if err := u.file(item{name: "f"}, size, content); !errors.Is(err, io.ErrUnexpectedEOF) {
+		r := io.MultiReader(strings.NewReader("some of it"), iotest.ErrReader(io.ErrUnexpectedEOF))
+		if err := u.file(item{name: "f"}, size, &content{r: r}); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("the error is %v", err)
 		}
 	}

@@ -169,6 +169,21 @@ func (p *plan) sorted() (bodies []*body, bytes int64) {
 	return bodies, bytes
 }
 
+// names calls fn with every path that is to be written.
+func (p *plan) names(fn func(name string)) {
+	for _, d := range p.dirs {
+		fn(d.name)
+	}
+	for _, b := range p.bodies {
+		for _, it := range b.items {
+			fn(it.name)
+		}
+	}
+	for _, s := range p.symlinks {
+		fn(s.name)
+	}
+}
+
 // join appends a component to a path that is relative to the directory.
 func join(dir, name string) string {
 	if dir == "" {

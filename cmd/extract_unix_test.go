@@ -199,7 +199,8 @@ hardlink a/escaped -> c
 	}
 }
 
-func TestExtractRefusesWhatIsInTheWay(t *testing.T) {
+// What is in the way of a path is left alone; the other paths are written.
+func TestExtractLeavesWhatIsInTheWay(t *testing.T) {
 	for name, c := range map[string]struct {
 		before func(t *testing.T)
 		args   []string
@@ -208,23 +209,36 @@ func TestExtractRefusesWhatIsInTheWay(t *testing.T) {
 	}{
 		"an existing file": {
 			before: func(t *testing.T) { write(t, "out/srv/app/config", []byte("mine")) },
-			says:   "srv/app/config: it is there already\ntry: --force",
+			says: `peel: 2 files, 15 B written to out; 1 of 6 paths not written
+  - srv/app/config: it is there already
+try: --force to replace files, or another directory
+`,
 			after: func(t *testing.T) {
-				sameTree(t, "out", "drwxr-xr-x srv", "drwxr-xr-x srv/app", "-rw-r--r-- srv/app/config")
+				sameTree(t, "out", "drwxr-xr-x srv", "drwxr-xr-x srv/app", "-rw-r--r-- srv/app/again.py", "-rw-r--r-- srv/app/config",
+					"-rw-r--r-- srv/app/main.py", "L srv/app/sym -> main.py")
 				if read(t, "out/srv/app/config") != "mine" {
 					t.Error("the file was written to")
 				}
 			},
 		},
+		"the first of two names": {
+			before: func(t *testing.T) { write(t, "out/srv/app/again.py", []byte("mine")) },
+			says:   "peel: 2 files, 28 B written to out; 1 of 6 paths not written\n  - srv/app/again.py: it is there already\n",
+			after: func(t *testing.T) {
+				if read(t, "out/srv/app/again.py") != "mine" || read(t, "out/srv/app/main.py") != "print('hello')\n" {
+					t.Error("the wrong file was written")
+				}
+			},
+		},
 		"a symlink for a parent": {
 			before: func(t *testing.T) { mkdir(t, "out", "other"); symlinked(t, "../other", "out/srv") },
-			says:   "srv: it is there already, and is no directory",
+			says:   "0 files, 0 B written to out; 6 of 6 paths not written\n  - srv, with all below it: it is there already, and is no directory",
 			after:  func(t *testing.T) { sameTree(t, "other") },
 		},
 		"a symlink for a parent, with force": {
 			before: func(t *testing.T) { mkdir(t, "out", "out/other"); symlinked(t, "other", "out/srv") },
 			args:   []string{"--force"},
-			says:   "srv: it is there already, and is no directory",
+			says:   "srv, with all below it: it is there already, and is no directory",
 			after:  func(t *testing.T) { sameTree(t, "out/other") },
 		},
 		"a dangling symlink for a file": {
@@ -236,7 +250,10 @@ func TestExtractRefusesWhatIsInTheWay(t *testing.T) {
 			before: func(t *testing.T) { mkdir(t, "out/srv/app/config") },
 			args:   []string{"--force"},
 			says:   "srv/app/config: it is there already, and is a directory",
-			after:  func(t *testing.T) { missing(t, "out/srv/app/main.py") },
+			after: func(t *testing.T) {
+				sameTree(t, "out", "drwxr-xr-x srv", "drwxr-xr-x srv/app", "-rw-r--r-- srv/app/again.py", "drwxr-xr-x srv/app/config",
+					"-rw-r--r-- srv/app/main.py", "L srv/app/sym -> main.py")
+			},
 		},
 		"a file for the directory to write to": {
 			before: func(t *testing.T) { write(t, "out", []byte("mine")) },

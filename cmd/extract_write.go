@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -29,24 +30,32 @@ var (
 	errIsDir  = errors.New("it is there already, and is a directory")
 )
 
-// tally is what has been written.
+// tally is what has been written, and what has not.
 type tally struct {
-	files int   // names of regular files
-	bytes int64 // content, once for names that share it
+	planned int   // paths to write
+	files   int   // names of regular files
+	bytes   int64 // content, once for names that share it
+	failures
 }
 
 // unpacker writes a plan. Every access goes through the root, which refuses
 // names that lead out of it; every parent is a real directory before anything
 // is made in it; what is made is new, so nothing is written through a link; and
 // symlinks come last.
+//
+// A path that cannot be written is noted in the tally. The errors that its methods
+// return, but for those that say otherwise, are of the other kind, after which no
+// other path could be written either; see endsExtraction.
 type unpacker struct {
 	ctx   context.Context
 	root  *os.Root
 	plan  *plan
 	force bool
+	alike alike
 
 	progress func(source.Progress) // told how far writing has come; may be nil
 	total    int64                 // bytes to write
+	come     int64                 // bytes written or passed over
 	fresh    []item                // directories whose attributes are to be set
 
 	// The directory that was last written to: names in it need no walk from
@@ -58,21 +67,16 @@ type unpacker struct {
 
 func (u *unpacker) run() (err error) {
 	defer func() { err = errors.Join(err, u.leave()) }()
-	bodies, total := u.plan.sorted()
-	u.total = total
-	if empty, err := u.empty(); err != nil {
-		return err
-	} else if !empty {
-		if err := u.refuse(bodies); err != nil {
-			return err
-		}
-	}
+	u.plan.names(func(string) { u.planned++ })
+	u.alike = newAlike(u.plan)
 	for _, d := range u.plan.dirs {
 		if err := u.dir(d); err != nil {
 			return err
 		}
 	}
-	for _, layer := range slices.Collect(chunks(bodies)) {
+	var bodies []*body
+	bodies, u.total = u.plan.sorted()
+	for _, layer := range slices.Collect(chunks(u.reachable(bodies))) {
 		if err := u.contents(layer); err != nil {
 			return err
 		}
@@ -91,22 +95,38 @@ func (u *unpacker) run() (err error) {
 	return nil
 }
 
-// empty reports whether there is nothing in the directory to write to.
-func (u *unpacker) empty() (bool, error) {
-	dir, err := u.root.Open(".")
-	if err != nil {
-		return false, err
+// missed notes that a path cannot be written because of err, or returns that error
+// if it is of the other kind.
+func (u *unpacker) missed(name string, err error) error {
+	switch {
+	case endsExtraction(err):
+		return about(name, err)
+	case errors.Is(err, errShut):
+		u.paths++ // its directory was told
+	default:
+		u.failures.add(name, err)
 	}
-	defer dir.Close()
-	_, err = dir.Readdirnames(1)
-	if errors.Is(err, io.EOF) {
-		return true, nil
-	}
-	return false, err
+	return nil
 }
 
+// lacks notes that a path was written, but that its mode or time cannot be set
+// because of err, if there is one.
+func (u *unpacker) lacks(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if endsExtraction(err) {
+		return about(name, err)
+	}
+	u.addBare(name, err)
+	return nil
+}
+
+// errShut says that a directory, which the tally has, cannot be written to.
+var errShut = errors.New("its directory cannot be written to")
+
 // in returns the directory of a name, which must have been made, and the name
-// in it.
+// in it. Any error may come of it.
 func (u *unpacker) in(name string) (*os.Root, string, error) {
 	dir, base := path.Split(name)
 	if dir == "" {
@@ -116,9 +136,15 @@ func (u *unpacker) in(name string) (*os.Root, string, error) {
 		if err := u.leave(); err != nil {
 			return nil, "", err
 		}
-		near, err := u.root.OpenRoot(local(strings.TrimSuffix(dir, "/")))
-		if err != nil {
+		dirName := strings.TrimSuffix(dir, "/")
+		near, err := u.root.OpenRoot(local(dirName))
+		switch {
+		case err == nil:
+		case endsExtraction(err):
 			return nil, "", err
+		default:
+			u.addDir(dirName, true, err)
+			return nil, "", errShut
 		}
 		u.near, u.nearName = near, dir
 	}
@@ -151,59 +177,66 @@ func chunks(bodies []*body) func(yield func([]*body) bool) {
 	}
 }
 
-// refuse looks for what is in the way before anything is written, so that an
-// extraction that cannot be done whole is not begun.
-func (u *unpacker) refuse(bodies []*body) error {
-	for _, d := range u.plan.dirs {
-		if info, err := u.root.Lstat(local(d.name)); err == nil && !info.IsDir() {
-			return about(d.name, errNotDir)
-		}
-	}
-	for _, b := range bodies {
-		for _, it := range b.items {
-			if err := u.free(it.name); err != nil {
-				return err
-			}
-		}
-	}
-	for _, s := range u.plan.symlinks {
-		if err := u.free(s.name); err != nil {
-			return err
-		}
-	}
-	return nil
+// reachable leaves out the names of contents that lie in directories which could
+// not be made, and counts them.
+func (u *unpacker) reachable(bodies []*body) []*body {
+	return slices.DeleteFunc(bodies, func(b *body) bool {
+		b.items = slices.DeleteFunc(b.items, func(it item) bool { return u.below(it.name) })
+		return len(b.items) == 0
+	})
 }
 
-// free reports what is in the way of a new file.
-func (u *unpacker) free(name string) error {
-	info, err := u.root.Lstat(local(name))
+// room sees that nothing has the name of a new file. What has it is removed if that
+// is allowed. Any error may come of it.
+func (u *unpacker) room(dir *os.Root, name string) error {
+	info, err := dir.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return about(name, err)
+		return err
 	case info.IsDir():
-		return about(name, errIsDir)
+		return errIsDir
 	case !u.force:
-		return about(name, errExists)
+		return errExists
 	}
-	return nil
+	return dir.Remove(name)
 }
 
-// clear removes what is in the way of a new file, if that is allowed.
-func (u *unpacker) clear(name string) error {
-	if !u.force {
-		return nil
+// inTheWay says what is there already, if that is why a file could not be made.
+func inTheWay(dir *os.Root, name string, err error) error {
+	if !errors.Is(err, fs.ErrExist) {
+		return err
 	}
-	if err := u.root.Remove(local(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return about(name, err)
+	if info, err := dir.Lstat(name); err == nil && info.IsDir() {
+		return errIsDir
 	}
-	return nil
+	return errExists
 }
 
 // dir makes a directory, unless there is a real one already.
 func (u *unpacker) dir(d item) error {
 	if err := u.ctx.Err(); err != nil {
+		return err
+	}
+	if u.below(d.name) {
+		u.shut(d.name)
+		return nil
+	}
+	err := u.mkdir(d)
+	if err == nil {
+		return nil
+	}
+	if endsExtraction(err) {
+		return about(d.name, err)
+	}
+	u.addDir(d.name, false, err)
+	return nil
+}
+
+// mkdir is dir, but any error may come of it.
+func (u *unpacker) mkdir(d item) error {
+	if err := u.nameError(d.name); err != nil {
 		return err
 	}
 	err := u.root.Mkdir(local(d.name), draftDir)
@@ -212,14 +245,14 @@ func (u *unpacker) dir(d item) error {
 		u.fresh = append(u.fresh, d)
 		return nil
 	case !errors.Is(err, fs.ErrExist):
-		return about(d.name, err)
+		return err
 	}
 	info, err := u.root.Lstat(local(d.name))
 	switch {
 	case err != nil:
-		return about(d.name, err)
+		return err
 	case !info.IsDir():
-		return about(d.name, errNotDir)
+		return errNotDir
 	case u.force:
 		u.fresh = append(u.fresh, d)
 	}
@@ -241,122 +274,172 @@ func (u *unpacker) contents(bodies []*body) error {
 	})
 }
 
-// body writes one content, and all its names.
+// body writes one content under the first name that can be written, and links the
+// other names to it.
 func (u *unpacker) body(b *body, r io.Reader) error {
-	first := b.items[0]
-	if err := u.file(first, b.layer.Entries.Size(b.entry), r); err != nil {
-		return about(first.name, err)
-	}
-	u.files++
-	for _, it := range b.items[1:] {
-		if err := u.clear(it.name); err != nil {
+	size := b.layer.Entries.Size(b.entry)
+	end := u.come + size
+	c := &content{r: r}
+	written := ""
+	for _, it := range b.items {
+		if err := u.ctx.Err(); err != nil {
 			return err
 		}
-		if err := u.root.Link(local(first.name), local(it.name)); err != nil {
-			return about(it.name, err)
+		if u.below(it.name) {
+			continue
+		}
+		err := u.nameError(it.name)
+		switch {
+		case err != nil:
+		case written != "":
+			err = u.link(written, it.name)
+		default:
+			err = u.file(it, size, c)
+		}
+		if err != nil {
+			if err := u.missed(it.name, err); err != nil {
+				return err
+			}
+			continue
+		}
+		if written == "" {
+			written = it.name
+			u.bytes += c.n
 		}
 		u.files++
 	}
+	u.come = end
 	return nil
 }
 
-// file writes a regular file. One that cannot be written whole is removed.
-func (u *unpacker) file(it item, size int64, r io.Reader) error {
-	if err := u.clear(it.name); err != nil {
-		return err
+// link gives a file that was written another name. Any error may come of it.
+func (u *unpacker) link(written, name string) error {
+	if u.force {
+		if err := u.room(u.root, local(name)); err != nil {
+			return err
+		}
+	}
+	return inTheWay(u.root, local(name), u.root.Link(local(written), local(name)))
+}
+
+// content is what a file is to hold. It can be had once.
+type content struct {
+	r   io.Reader
+	n   int64 // bytes of it that were written
+	err error // why it could not be written, once it has been begun
+}
+
+// file writes a regular file. One that cannot be written whole is removed. Any
+// error may come of it.
+func (u *unpacker) file(it item, size int64, c *content) error {
+	if c.err != nil {
+		return c.err
 	}
 	dir, name, err := u.in(it.name)
 	if err != nil {
 		return err
 	}
+	// What gets its name last is sure to get it: the content cannot be had again.
+	if u.force || size > draftSize {
+		if err := u.room(dir, name); err != nil {
+			return err
+		}
+	}
 	if size > draftSize {
-		err = u.draft(dir, name, it, r)
+		err = u.draft(dir, name, it, c)
 	} else {
-		err = u.small(dir, name, it, r)
+		err = u.small(dir, name, it, c)
 	}
 	if err != nil {
-		return err
+		return inTheWay(dir, name, err)
 	}
-	return times(dir, name, it)
+	return u.lacks(it.name, times(dir, name, it))
 }
 
 // draftSize is the size of the files, in bytes, that show only when they are
 // whole. A smaller one is written at once.
 const draftSize = outputBuffer
 
-func (u *unpacker) draft(dir *os.Root, name string, it item, r io.Reader) (err error) {
+func (u *unpacker) draft(dir *os.Root, name string, it item, c *content) (err error) {
 	d, err := draft.New(dir, draftFile)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Discard()) }()
-	if err := u.fill(d.File, it, r); err != nil {
+	if err := u.fill(d.File, it, c); err != nil {
 		return err
 	}
-	return d.Create(name)
+	c.err = d.Create(name)
+	return c.err
 }
 
-func (u *unpacker) small(dir *os.Root, name string, it item, r io.Reader) (err error) {
+func (u *unpacker) small(dir *os.Root, name string, it item, c *content) (err error) {
 	f, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, draftFile)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(u.fill(f, it, r), f.Close()); err != nil {
+	if err := errors.Join(u.fill(f, it, c), f.Close()); err != nil {
 		return errors.Join(err, dir.Remove(name))
 	}
 	return nil
 }
 
-// fill writes a file's content and gives it its mode.
-func (u *unpacker) fill(f *os.File, it item, r io.Reader) error {
-	out := &holes{f: f}
-	if _, err := io.Copy(&counted{u: u, w: out}, r); err != nil {
+// fill writes a file's content and gives it its mode. Any error may come of it.
+func (u *unpacker) fill(f *os.File, it item, c *content) (err error) {
+	defer func() { c.err = err }()
+	out := &counted{u: u, w: &holes{f: f}}
+	c.n, err = io.Copy(out, c.r)
+	switch {
+	case out.err != nil:
+		return out.err
+	case err != nil:
+		return &readError{err}
+	}
+	if err := out.w.end(); err != nil {
 		return err
 	}
-	if err := out.end(); err != nil {
-		return err
-	}
-	return f.Chmod(fileMode(it.v.Mode()))
+	return u.lacks(it.name, f.Chmod(fileMode(it.v.Mode())))
 }
 
 func (u *unpacker) symlink(s symlink) error {
 	if err := u.ctx.Err(); err != nil {
 		return err
 	}
-	if err := u.clear(s.name); err != nil {
-		return err
+	if u.below(s.name) {
+		return nil
 	}
 	dir, name, err := u.in(s.name)
 	if err == nil {
-		err = dir.Symlink(s.target, name)
+		err = u.nameError(s.name)
+	}
+	if err == nil && u.force {
+		err = u.room(dir, name)
+	}
+	if err == nil {
+		err = inTheWay(dir, name, dir.Symlink(s.target, name))
 	}
 	if err != nil {
-		return about(s.name, err)
+		return u.missed(s.name, err)
 	}
 	if t, ok := fileTime(s.v.Time()); ok {
-		if err := setLinkTime(dir, name, t); err != nil {
-			return about(s.name, err)
-		}
+		return u.lacks(s.name, setLinkTime(dir, name, t))
 	}
 	return nil
 }
 
 // attributes gives a directory its mode and time.
 func (u *unpacker) attributes(d item) error {
+	if err := u.ctx.Err(); err != nil {
+		return err
+	}
 	mode := os.FileMode(impliedDir)
+	var err error
 	if d.known {
 		mode = fileMode(d.v.Mode())
+		// The time first: a mode may forbid even that, on some systems.
+		err = times(u.root, local(d.name), d)
 	}
-	// The time first: a mode may forbid even that, on some systems.
-	if d.known {
-		if err := times(u.root, local(d.name), d); err != nil {
-			return about(d.name, err)
-		}
-	}
-	if err := u.root.Chmod(local(d.name), mode); err != nil {
-		return about(d.name, err)
-	}
-	return nil
+	return u.lacks(d.name, cmp.Or(err, u.root.Chmod(local(d.name), mode)))
 }
 
 // times gives a file or directory its time.
@@ -366,15 +449,4 @@ func times(dir *os.Root, name string, it item) error {
 		return nil
 	}
 	return dir.Chtimes(name, t, t)
-}
-
-// advice says what to try when extracting has failed.
-func (u *unpacker) advice(err error) string {
-	switch {
-	case errors.Is(err, errExists):
-		return "--force to replace files, or another directory"
-	case errors.Is(err, errNotDir), errors.Is(err, errIsDir):
-		return "another directory, or move that away"
-	}
-	return ""
 }

@@ -1,0 +1,26 @@
+package cmd
+
+import (
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// mountTemp mounts a file system in memory, where that is allowed.
+func mountTemp(t *testing.T, dir, options string) {
+	t.Helper()
+	mkdir(t, dir)
+	var flags uintptr
+	if options == "ro" {
+		flags, options = unix.MS_RDONLY, ""
+	}
+	if err := unix.Mount("none", dir, "tmpfs", flags, strings.TrimSpace(options)); err != nil {
+		t.Skipf("no file system can be mounted here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+}
