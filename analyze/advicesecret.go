@@ -238,7 +238,7 @@ func (ad *adviser) secretFindings() []Finding {
 			Rule: RuleSecret, Severity: Warning,
 			Title:   pick(s.files == 1, "A secret that was deleted, and is still shipped", "Secrets that were deleted, and are still shipped"),
 			Message: fmt.Sprintf("%s %s: removed in layer %d, still readable in %s.", names, pick(s.files == 1, "is named like a secret", "are named like secrets"), k.by, s.readable()),
-			Advice:  "Hand it to the step that needs it with RUN --mount=type=secret, or use it in a stage that is not shipped. Whoever has the image has the file: if it is a real secret, replace it.",
+			Advice:  "Hand it to the step that needs it with RUN --mount=type=secret, or use it in a stage that is not shipped. Anyone who has the image has the file: if it is a real secret, replace it.",
 			Path:    s.where.path(), Layer: k.layer, Bytes: s.bytes, Versions: s.versions,
 			Step: ad.step(k.layer).text, Line: ad.lines[k.layer],
 		}

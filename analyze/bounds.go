@@ -22,7 +22,7 @@ const (
 	maxTree = 320 << 20
 
 	// maxPath is the length of one path, in bytes; maxPaths that of the paths of all
-	// versions together. Whoever goes through the paths of an image takes time as it.
+	// versions together. Code that goes through all paths takes time in proportion.
 	maxPath  = math.MaxUint16
 	maxPaths = 4 << 30
 

@@ -30,7 +30,7 @@ func newNesting(t *Tree) *nesting {
 func (x *nesting) holds(a, n NodeID) bool { return x.at[a] <= x.at[n] && x.at[n] < x.end[a] }
 
 // above returns the deepest node that is at or above both a and b. It climbs from
-// a: whoever asks for a again with what came out climbs no step twice.
+// a: a caller that asks for a again with what came out climbs no step twice.
 func (x *nesting) above(a, b NodeID) NodeID {
 	for !x.holds(a, b) {
 		a = x.t.nodes[a].parent

@@ -64,7 +64,7 @@ func (a *app) keptBaseline(name string) (*analyze.Baseline, error) {
 		return readKept(in)
 	}
 	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
-		return nil, nil // an image's name; or whoever opens it says what is wrong
+		return nil, nil // an image's name; or the code that opens it says what is wrong
 	}
 	f, err := os.Open(name)
 	if err != nil {

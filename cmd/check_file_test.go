@@ -87,7 +87,7 @@ func TestRulesFileErrors(t *testing.T) {
 			write(t, path, []byte(c.content))
 			defer os.Remove(path)
 			if os.Remove(c.file); c.name == "dive's keys in peel's file" || c.name == "dive: an unknown section" {
-				return // named files are told by their content
+				return // named files are recognized by their content
 			}
 			if r := peel("check", "app.tar", "--config", path); r.code != exitUsage || !strings.HasPrefix(r.err, "peel: conf/"+c.says) {
 				t.Errorf("with --config: exit code %d, standard error\n%s", r.code, r.err)
@@ -187,7 +187,7 @@ func TestDiveFile(t *testing.T) {
 		if !strings.Contains(out, "\nrules from .dive-ci\n") || !strings.Contains(out, "note: the limits are dive's, the figures peel's") {
 			t.Errorf("%s: the output does not say whose rules and figures these are:\n%s", c.name, out)
 		}
-		// By another name, it is told by its content.
+		// By another name, it is recognized by its content.
 		write(t, "dive.yaml", []byte(c.content))
 		if out := peel("check", "app.tar", "--config", "dive.yaml").out; !strings.Contains(out, "rules from dive.yaml") || !strings.Contains(out, "dive's") {
 			t.Errorf("%s, by another name:\n%s", c.name, out)

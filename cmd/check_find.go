@@ -78,7 +78,7 @@ func findNearest(dirs []string, name string) (string, error) {
 }
 
 // readRules reads a rules file into r, in peel's form or dive's. One that was
-// named may be a pipe, and is told by its content; one that was found is a
+// named may be a pipe, and is recognized by its content; one that was found is a
 // regular file, and is what its name says.
 func readRules(r *analyze.Rules, path string, named bool) error {
 	data, err := readBounded(path, named)

@@ -93,7 +93,7 @@ func misuse(err error) error {
 	return usage("peel --help", "%w", err)
 }
 
-// closedPipe reports whether err means that whoever read the output has gone,
+// closedPipe reports whether err means that the reader of the output has gone,
 // as head does: a reason to stop, not to complain.
 func closedPipe(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)

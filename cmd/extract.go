@@ -28,7 +28,7 @@ func (a *app) extractCommand() *cobra.Command {
 		Short: "Write files and directories of an image to DIR",
 		Long: `Write PATHs, with all below them and the directories above them, to DIR, as tar does: /etc/passwd becomes DIR/etc/passwd. By default they are those of the final image; --at N takes them from the union after layer N, --layer N takes what layer N alone holds.
 
-Modes (set-id bits too) and times are kept; owners are not: all belongs to whoever runs this. Links are written as they are and never followed; hard links among what is written stay hard links. Devices and pipes are left out. Nothing is ever written outside DIR, no existing directory is changed and no file overwritten: --force replaces files, and gives existing directories the image's mode and time. A path that cannot be written is named at the end, and the exit code is 3; the others are written.`,
+Modes (set-id bits too) and times are kept; owners are not: all belongs to the user who runs this. Links are written as they are and never followed; hard links among what is written stay hard links. Devices and pipes are left out. Nothing is ever written outside DIR, no existing directory is changed and no file overwritten: --force replaces files, and gives existing directories the image's mode and time. A path that cannot be written is named at the end, and the exit code is 3; the others are written.`,
 		Example: `
 peel extract app.tar /etc/nginx /srv -o out
 peel extract app.tar --layer 5 /srv/app/model.bin -o out

@@ -18,7 +18,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// Whoever creates a container adds to it what its runtime will mount: none of
+// The engine adds to a container what its runtime will mount: none of
 // this is in the image.
 var containersOwn = map[string]bool{
 	"/.dockerenv": true, "/dev": true, "/proc": true, "/sys": true,

@@ -10,7 +10,7 @@ import (
 )
 
 // quoted is text in JSON. Bytes that are no UTF-8 become U+FFFD, and whatever a
-// terminal, or a pipeline that looks through its log for orders, could act upon is
+// terminal, or a pipeline that looks through its log for orders, could act on is
 // written as a \u escape, so that a report can be looked at as it is; a reader of
 // JSON gets every character back.
 type quoted string

@@ -54,7 +54,7 @@ func everything(t *testing.T, a *analyze.Analysis) string {
 }
 
 // Whatever the image, text is at most 80 columns wide and holds nothing that a
-// terminal acts upon; JSON can always be written.
+// terminal acts on; JSON can always be written.
 func TestFixtures(t *testing.T) {
 	for _, f := range testkit.Fixtures(t, "../testdata") {
 		if f.Images[0].Absent != "" {

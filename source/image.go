@@ -97,7 +97,7 @@ func (im *Image) FullPlatform() string {
 	return strings.Join(append([]string{im.Platform + ":" + im.OSVersion}, im.OSFeatures...), "+")
 }
 
-// Config is what an image asks of whoever runs it.
+// Config is what an image asks of the runtime.
 type Config struct {
 	User         string
 	WorkingDir   string

@@ -80,8 +80,8 @@ func kinds() []kind {
 		},
 		{
 			takes: "FILE[:TAG], DIR[:TAG]",
-			about: "any of these files, told by content",
-			docs:  "a file or directory, told by its content: `docker save`, `podman save`, skopeo (its `dir:` too), kaniko, bazel, OCI layouts; whole or layer by layer plain, gzip or zstd",
+			about: "any of these files, recognized by content",
+			docs:  "a file or directory, recognized by its content: `docker save`, `podman save`, skopeo (its `dir:` too), kaniko, bazel, OCI layouts; whole or layer by layer plain, gzip or zstd",
 			open:  openNamedFile,
 			place: "files", list: (*lister).files,
 		},

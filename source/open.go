@@ -18,7 +18,7 @@ import (
 // a stream (an engine's save, standard input, a compressed archive) is read to
 // its end, and scanned on the way.
 //
-// An image of an engine is read to its end too, be it from the engine's store or
+// An image of an engine is read to its end too, whether from the engine's store or
 // by its API; Options.Via says which.
 //
 // ref is of one of the kinds that Help lists. TAG, which may follow a file or a
@@ -139,7 +139,7 @@ func (o *opener) path(ctx context.Context, s string, as form) (*Image, error) {
 	return o.file(ctx, file, tag, as)
 }
 
-// file opens an archive or a folder, told by content.
+// file opens an archive or a folder, recognized by content.
 func (o *opener) file(ctx context.Context, name, tag string, as form) (*Image, error) {
 	b, isFolder, err := o.bundle(ctx, name)
 	if err != nil {

@@ -174,7 +174,7 @@ func (s *statement) about(digest string) bool {
 // steps finds the step that made each layer, "" where none is said to have: of
 // the results whose layers are the image's from the lowest on, the shortest that
 // has the layer; else a result that ends in it, as that of COPY --link does,
-// which is put on top of whatever there is.
+// which is put on top of what there is.
 func (m *buildkitMetadata) steps(layers []*Layer) []string {
 	steps := make([]string, len(layers))
 	lengths := make([]int, len(layers)) // of the chains that they are of; 0: none yet

@@ -27,7 +27,7 @@ import (
 //     which names the digests of the layers;
 //   - of a compressed archive: the file and the state that it is in (fileState).
 //
-// Contents are not kept, so whoever wants those reads the stream again.
+// Contents are not kept, so a caller that wants those reads the stream again.
 
 // The kinds of files in a stream.
 const (

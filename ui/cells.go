@@ -23,8 +23,8 @@ type cell struct {
 }
 
 // cells calls fn with one cell of a text after the other until that returns
-// false. What a terminal could act upon, what cannot be seen, and bytes that are
-// no text are written as escapes, also marks that have nothing to stand upon: a
+// false. What a terminal could act on, what cannot be seen, and bytes that are
+// no text are written as escapes, also marks that have nothing to stand on: a
 // terminal would put them on whatever the screen has there.
 func (t cleaner) cells(text []byte, fn func(cell) bool) {
 	col := 0

@@ -131,7 +131,7 @@ func screen(m *model) []string {
 }
 
 // intact checks what holds of every frame: as many rows as the terminal has,
-// each as wide, nothing on them that a terminal acts upon but colours, and the
+// each as wide, nothing on them that a terminal acts on but colours, and the
 // row of the cursor in sight.
 func intact(t *testing.T, m *model) {
 	t.Helper()

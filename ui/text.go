@@ -75,7 +75,7 @@ type cleaner struct {
 }
 
 // text returns a name or a path on one line with everything that a terminal
-// could act upon written as an escape.
+// could act on written as an escape.
 func (t cleaner) text(s string) string {
 	return t.narrow(clean.Text(s))
 }

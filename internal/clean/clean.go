@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// Text returns s with everything that a terminal could act upon, or that a
+// Text returns s with everything that a terminal could act on, or that a
 // reader cannot see, written as an escape: control characters (C0, DEL, C1) and
 // invalid bytes as \n, \t or \x1b, invisible format characters (direction
 // overrides, zero-width signs, tags, fillers), noncharacters and line separators as

@@ -10,7 +10,7 @@ import (
 )
 
 // socketOwners names the user that a socket belongs to, and the group that may
-// use it, "" if none may but its owner. Whoever has no name is given by number.
+// use it, "" if only its owner may. A user without a name is given by number.
 // It is false if the socket cannot be looked at.
 func socketOwners(path string) (owner, group string, ok bool) {
 	info, err := os.Stat(path)

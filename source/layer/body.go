@@ -85,13 +85,13 @@ func (b *Body) Close() error {
 	return b.close()
 }
 
-// randomTar reads a compressed layer's tar from any place: what is kept of it,
+// randomTar reads a compressed layer's tar from any place: what the shelf keeps,
 // and where keeping does not work, by a decoder of its own, which begins anew when
 // a read goes back.
 type randomTar struct {
 	packed *packedTar
 
-	// turn is held, by an element in it, by whoever touches what follows.
+	// turn is held, by an element in it, by the goroutine that touches what follows.
 	turn   chan struct{}
 	own    io.ReadCloser
 	at     int64 // where own is

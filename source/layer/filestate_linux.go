@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// fileState names a file and the state that it is in: whoever changes the
+// fileState names a file and the state that it is in: anyone who changes the
 // content changes the time of change, which nobody can set. ok is false where
 // that is not known.
 func fileState(info fs.FileInfo) (state [5]int64, changed time.Time, ok bool) {

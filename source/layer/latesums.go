@@ -3,7 +3,7 @@ package layer
 import "sync"
 
 // lateSums are the checksums that came after the scan. The records of a scan are
-// read by whoever shows them while checksums are still being computed, so that
+// read by the screen or a report while checksums are still being computed, so that
 // these have a place, and a lock, of their own. The zero value is ready to use.
 type lateSums struct {
 	mu    sync.RWMutex

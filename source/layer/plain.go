@@ -90,7 +90,7 @@ func Differ(a Reader, ae *Entries, i int, b Reader, be *Entries, j int) bool {
 	p, q := make([]byte, probeBytes), make([]byte, probeBytes)
 	for _, at := range []int64{0, size / 2, size - probeBytes} {
 		if x.readAt(p, from+at) != nil || y.readAt(q, other+at) != nil {
-			return false // whoever reads all of it will say what is wrong
+			return false // a reader of all of it will say what is wrong
 		}
 		if !bytes.Equal(p, q) {
 			return true

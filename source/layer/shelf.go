@@ -35,7 +35,7 @@ const (
 	// maxParked bounds the decoders that wait for another access, each of them
 	// with its buffers: 0.2 MiB for gzip; for zstd twice the window, which is
 	// 8 MiB as a rule and 128 MiB at most. One that was let go of starts again
-	// from the layer's beginning, if its layer is read beyond what is kept of it.
+	// from the layer's beginning, if its layer is read beyond what the shelf keeps.
 	maxParked = 2
 )
 
@@ -69,7 +69,7 @@ func (s *Shelf) add(p *packedTar) *prefix {
 }
 
 // park notes that k has a decoder, and lets go of another's if there are more
-// than maxParked; false once the shelf is closed. Whoever calls it has k.busy.
+// than maxParked; false once the shelf is closed. The caller has k.busy.
 func (s *Shelf) park(k *prefix) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,7 +132,7 @@ type prefix struct {
 
 	have atomic.Int64 // how much of file is there to be read; 0 once it is given up
 
-	// busy is held, by an element in it, by whoever touches what follows. It
+	// busy is held, by an element in it, by the goroutine that touches what follows. It
 	// is a channel so that who waits for it can be cancelled.
 	busy  chan struct{}
 	file  *Spool // nil until the first access; only written where busy is held
@@ -279,7 +279,7 @@ func fill(r io.Reader, p []byte) (n int, err error) {
 	return n, err
 }
 
-// prefixReader reads a layer's tar from at on, from what is kept of it as long as
+// prefixReader reads a layer's tar from at on, from what the shelf keeps as long as
 // that goes well, else from a decoder of its own.
 type prefixReader struct {
 	ctx    context.Context
