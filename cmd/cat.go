@@ -35,6 +35,9 @@ func (a *app) cat(ctx context.Context, ref, arg string, m moment) error {
 	if err := m.check(); err != nil {
 		return err
 	}
+	if err := a.guard(printed, ref); err != nil {
+		return err
+	}
 	an, err := a.load(ctx, ref, true)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -56,7 +57,7 @@ peel check --init
 		if err != nil {
 			return err
 		}
-		if err := a.guard(outs, args[0], flags.baseline, flags.dockerfile, rules.From); err != nil {
+		if err := a.guard(slices.Concat(outs, summaryOutput(outs)), args[0], flags.baseline, flags.dockerfile, rules.From); err != nil {
 			return err
 		}
 		return a.check(ctx, args[0], rules, checkedWith{flags.baseline, file}, outs)

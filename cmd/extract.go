@@ -16,6 +16,7 @@ type extraction struct {
 	moment
 	dir   string
 	force bool
+	read  *inputs // what must not be written; nil for nothing
 }
 
 // notesShown is how many of the notes on an extraction are printed.
@@ -53,6 +54,7 @@ func (a *app) extract(ctx context.Context, ref string, paths []string, x extract
 	if x.dir == "" {
 		return usage("-o DIR", "where to? peel extract writes below a directory")
 	}
+	x.read = a.inputs(ref)
 	an, err := a.load(ctx, ref, true)
 	if err != nil {
 		return err
@@ -104,7 +106,11 @@ func unpack(ctx context.Context, p *plan, x extraction, progress func(source.Pro
 		return &tally{}, failed("", "cannot open the directory to write to: %w", err)
 	}
 	defer root.Close()
-	u := &unpacker{ctx: ctx, root: root, plan: p, force: x.force, progress: progress}
+	base, err := canonical(x.dir)
+	if err != nil { // a directory above it that the user may not look at
+		base = x.dir
+	}
+	u := &unpacker{base: base, ctx: ctx, root: root, plan: p, force: x.force, read: x.read, progress: progress}
 	if err := u.run(); err != nil {
 		return &u.tally, failed("", "cannot extract to %s: %w", x.dir, err)
 	}

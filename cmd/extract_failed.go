@@ -152,6 +152,8 @@ func extractAdvice(err error) string {
 	switch {
 	case errors.Is(err, errExists):
 		return "--force to replace files, or another directory"
+	case errors.Is(err, errImage):
+		return "another directory"
 	case errors.Is(err, errNotDir), errors.Is(err, errIsDir):
 		return "another directory, or move that away"
 	}

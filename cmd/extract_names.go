@@ -93,10 +93,14 @@ func (a *alike) check(root *os.Root, name string) error {
 	return nil
 }
 
-// nameError says why a path cannot be written because of its name.
+// nameError says why a path cannot be written because of its name: it is none here,
+// it stands for another path that was written, or for a file of the image itself.
 func (u *unpacker) nameError(name string) error {
 	if err := checkName(runtime.GOOS, name); err != nil {
 		return err
+	}
+	if u.read != nil && u.read.holds(filepath.Join(u.base, local(name)), nil) != "" {
+		return errImage
 	}
 	return u.alike.check(u.root, name)
 }

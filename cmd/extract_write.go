@@ -28,6 +28,7 @@ var (
 	errExists = errors.New("it is there already")
 	errNotDir = errors.New("it is there already, and is no directory (links to one are not followed)")
 	errIsDir  = errors.New("it is there already, and is a directory")
+	errImage  = errors.New("it is the image that is read, or a part of it")
 )
 
 // tally is what has been written, and what has not.
@@ -50,7 +51,9 @@ type unpacker struct {
 	ctx   context.Context
 	root  *os.Root
 	plan  *plan
+	base  string // the root's canonical name
 	force bool
+	read  *inputs // what must not be written; nil for nothing
 	alike alike
 
 	progress func(source.Progress) // told how far writing has come; may be nil
@@ -199,6 +202,9 @@ func (u *unpacker) room(dir *os.Root, name string) error {
 		return errIsDir
 	case !u.force:
 		return errExists
+	}
+	if u.read != nil && u.read.is(info) != "" {
+		return errImage
 	}
 	return dir.Remove(name)
 }

@@ -28,6 +28,9 @@ peel log app.tar /srv/app/model.bin
 }
 
 func (a *app) history(ctx context.Context, ref, arg string) error {
+	if err := a.guard(printed, ref); err != nil {
+		return err
+	}
 	an, err := a.load(ctx, ref, false)
 	if err != nil {
 		return err

@@ -59,6 +59,9 @@ func (a *app) ls(ctx context.Context, ref, at string, l listing) error {
 	if l.json && l.long {
 		return usage("--json alone: it has all that -l shows", "-l and --json are two different forms")
 	}
+	if err := a.guard(printed, ref); err != nil {
+		return err
+	}
 	an, err := a.load(ctx, ref, false)
 	if err != nil {
 		return err

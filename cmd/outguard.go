@@ -16,13 +16,13 @@ import (
 // output that would destroy what is read, or that leads nowhere, is refused.
 // read are references of images and names of other files, "" for none.
 func (a *app) guard(outs []output, read ...string) error {
-	read = append(read, a.base)
+	in := a.inputs(read...)
 	for _, o := range outs {
 		name := o.file
 		if name == standardOutput {
 			if f, ok := a.stdout.(*os.File); ok {
-				if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && a.reads(info, read) != "" {
-					return usage("another file", "the report would be written into %s, which is read", a.reads(info, read))
+				if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && in.is(info) != "" {
+					return usage("another file", "the output would be written into %s, which is read", in.is(info))
 				}
 			}
 			continue
@@ -38,12 +38,12 @@ func (a *app) guard(outs []output, read ...string) error {
 			continue // said when the others have been written
 		}
 		if info != nil {
-			if what := a.reads(info, read); what != "" {
+			if what := in.is(info); what != "" {
 				return usage("-o with another name", "the report would take the place of %s, which is read", what)
 			}
 		}
-		for _, ref := range read {
-			if dir, ok := source.PathOf(ref); ok && insideLayout(dir, file) {
+		if file, err = canonical(file); err == nil {
+			if dir := in.holds(file, info); dir != "" {
 				return usage("-o with another name", "the report to %s would be a file of the image in %s", name, dir)
 			}
 		}
@@ -51,52 +51,110 @@ func (a *app) guard(outs []output, read ...string) error {
 	return nil
 }
 
-// reads returns which of what is read is this very file, under whatever name; ""
-// for none.
-func (a *app) reads(file fs.FileInfo, read []string) string {
-	for _, ref := range read {
-		if ref == "" {
-			continue
-		}
+// printed is the output of a command that prints.
+var printed = []output{{file: standardOutput}}
+
+// inputs are the files that a command reads, which none of its outputs may be.
+type inputs struct {
+	files   []inputFile
+	layouts []layout
+}
+
+// inputFile is a file that is read.
+type inputFile struct {
+	name string // for people
+	info fs.FileInfo
+}
+
+// layout is a folder that is an image.
+type layout struct {
+	name string // as it was given
+	dir  string // canonical
+}
+
+// inputs finds the files that are meant by references of images and names of other
+// files, "" for none. What is not there is left out: it will be said when it is
+// read.
+func (a *app) inputs(refs ...string) *inputs {
+	in := &inputs{}
+	for _, ref := range append(refs, a.base) {
 		if ref == standardInput {
-			if in, ok := a.stdin.(*os.File); ok {
-				if info, err := in.Stat(); err == nil && info.Mode().IsRegular() && os.SameFile(info, file) {
-					return "the image on standard input"
+			if f, ok := a.stdin.(*os.File); ok {
+				if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+					in.files = append(in.files, inputFile{"the image on standard input", info})
 				}
 			}
 			continue
 		}
 		path, ok := source.PathOf(ref)
-		if !ok {
+		if !ok || ref == "" {
 			continue
 		}
-		if info, err := os.Stat(path); err == nil && os.SameFile(info, file) {
-			return path
+		info, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		if link, err := os.Lstat(path); err == nil && !os.SameFile(link, info) {
+			in.files = append(in.files, inputFile{path, link})
+		}
+		if !info.IsDir() {
+			in.files = append(in.files, inputFile{path, info})
+		} else if dir, err := canonical(path); err == nil {
+			in.layouts = append(in.layouts, layout{path, dir})
+		}
+	}
+	return in
+}
+
+// is returns which of what is read is this very file, under whatever name; "" for
+// none.
+func (in *inputs) is(file fs.FileInfo) string {
+	for _, f := range in.files {
+		if os.SameFile(f.info, file) {
+			return f.name
 		}
 	}
 	return ""
 }
 
+// holds returns the folder of an image of which a file would be a part; "" for
+// none. The name is canonical, and info is of what is there now, nil for nothing:
+// it may be another name of a file in the folder.
+func (in *inputs) holds(name string, info fs.FileInfo) string {
+	for _, l := range in.layouts {
+		if l.has(name) || info != nil && l.hasOther(info) {
+			return l.name
+		}
+	}
+	return ""
+}
+
+// has reports whether a file of that name would be one of the image.
+func (l *layout) has(name string) bool {
+	rel, err := filepath.Rel(l.dir, name)
+	return err == nil && layoutFile.MatchString(filepath.ToSlash(rel))
+}
+
+// hasOther reports whether a file is one of the image, whatever its name. What
+// cannot be looked at is taken for another file.
+func (l *layout) hasOther(file fs.FileInfo) bool {
+	found := false
+	_ = filepath.WalkDir(l.dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || !l.has(name) {
+			return nil //nolint:nilerr // see above
+		}
+		if info, err := d.Info(); err == nil && os.SameFile(info, file) {
+			found = true
+			return filepath.SkipAll
+		}
+		return nil
+	})
+	return found
+}
+
 // layoutFile matches the files of an image in a folder, from there: of an OCI
 // layout, of a docker archive that was unpacked, of skopeo's dir.
 var layoutFile = regexp.MustCompile(`^(index\.json|oci-layout|manifest\.json|repositories|version|blobs/.*|[0-9a-f]{64}.*)$`)
-
-// insideLayout reports whether a file, which need not be there, would be one of
-// the image in a folder.
-func insideLayout(dir, file string) bool {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return false
-	}
-	dir, err := canonical(dir)
-	if err != nil {
-		return false
-	}
-	if file, err = canonical(file); err != nil {
-		return false
-	}
-	rel, err := filepath.Rel(dir, file)
-	return err == nil && layoutFile.MatchString(filepath.ToSlash(rel))
-}
 
 // canonical returns the one name of a file, absolute and without symbolic links.
 // The file itself need not be there, but its folder must.

@@ -3,9 +3,12 @@
 package cmd
 
 import (
+	"archive/tar"
 	"bytes"
+	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -71,6 +74,161 @@ func TestOutputOverWhatIsRead(t *testing.T) {
 	if code := Main([]string{"report", "-", "-o", "hard.tar"}, in, io.Discard, &said); code != exitUsage || !strings.Contains(said.String(), "the image on standard input") {
 		t.Errorf("exit code %d, %s", code, &said)
 	}
+}
+
+// What a command prints is not appended to what it reads.
+func TestPrintedIntoWhatIsRead(t *testing.T) {
+	inFolder(t, "docker-25", story)
+	image := read(t, "app.tar")
+	for _, args := range []string{"cat app.tar /srv/app/config", "ls app.tar /", "log app.tar /srv", "report app.tar", "check app.tar", "diff app.tar app.tar"} {
+		f, err := os.OpenFile("app.tar", os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said bytes.Buffer
+		code := Main(strings.Fields(args), strings.NewReader(""), f, &said)
+		if code != exitUsage || !strings.Contains(said.String(), "the output would be written into app.tar, which is read") {
+			t.Errorf("peel %s: exit code %d, %s", args, code, &said)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if read(t, "app.tar") != image {
+		t.Error("the image has been written")
+	}
+}
+
+// The summary of GitHub's step is an output too.
+func TestSummaryOverWhatIsRead(t *testing.T) {
+	inFolder(t, "docker-25", story)
+	image := read(t, "app.tar")
+	t.Setenv("GITHUB_STEP_SUMMARY", "app.tar")
+	r := peel("check", "app.tar", "-f", "github")
+	if r.code != exitUsage || read(t, "app.tar") != image {
+		t.Errorf("exit code %d, %s", r.code, r.err)
+	}
+}
+
+// No output becomes a part of an image that is a folder, or takes the place of one.
+func TestOutputIntoLayout(t *testing.T) {
+	inFolder(t, "oci-tar", `
+-- layer --
+file index.json 5
+file oci-layout 5
+file blobs/sha256/new 5
+file other 5
+`)
+	mkdir(t, "layout", "elsewhere")
+	unpackTar(t, "app.tar", "layout")
+	blobs, err := os.ReadDir("layout/blobs/sha256")
+	if err != nil || len(blobs) == 0 {
+		t.Fatal(err)
+	}
+	blob := "layout/blobs/sha256/" + blobs[0].Name()
+	symlinked(t, "layout", "soft")
+	symlinked(t, blob, "softblob")
+	if err := os.Link(blob, "hardblob"); err != nil {
+		t.Fatal(err)
+	}
+	before := contents(t, "layout")
+	for _, c := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{"report layout -o layout/index.json", exitUsage, "the report to layout/index.json would be a file of the image in layout"},
+		{"report layout -o soft/index.json", exitUsage, "would be a file of the image in layout"},
+		{"report soft -o layout/blobs/sha256/new", exitUsage, "would be a file of the image in soft"},
+		{"report oci:layout -o " + blob, exitUsage, "would be a file of the image in layout"},
+		{"report layout -o softblob", exitUsage, "would be a file of the image in layout"},
+		{"report layout -o hardblob", exitUsage, "would be a file of the image in layout"},
+		{"check layout -f json -o softblob", exitUsage, "would be a file of the image in layout"},
+		{"diff layout soft -o hardblob", exitUsage, "would be a file of the image in layout"},
+		{"extract layout / -o layout", exitWork, "index.json: it is the image that is read, or a part of it\n"},
+		{"extract layout / -o layout --force", exitWork, "blobs/sha256, with all below it: it is the image that is read, or a part of it\n"},
+		{"extract layout / -o soft --force", exitWork, "oci-layout: it is the image that is read, or a part of it\n"},
+		{"extract soft /other -o layout/blobs/sha256 --force", exitWork, "other: it is the image that is read, or a part of it\n"},
+	} {
+		r := peel(strings.Fields(c.args)...)
+		if r.code != c.code || !strings.Contains(r.err, c.says) {
+			t.Errorf("peel %s: exit code %d, want %d with %q; %s", c.args, r.code, c.code, c.says, r.err)
+		}
+		_ = os.Remove("layout/other")
+		if contents(t, "layout") != before {
+			t.Fatalf("peel %s has written into the image", c.args)
+		}
+	}
+	// Beside its files there is room for others.
+	must(t, "report", "layout", "-o", "layout/report.txt")
+}
+
+// An archive is not replaced by what it holds.
+func TestExtractOverWhatIsRead(t *testing.T) {
+	for _, c := range []struct{ name, ref, args string }{
+		{"the archive", "app.tar", ""},
+		{"under another name", "./x/../app.tar", ""},
+		{"a link to it", "soft.tar", ""},
+		{"a link that is in the way", "out/soft.tar", ""},
+		{"another name of it", "hard.tar", ""},
+		{"with its kind and tag", "docker-archive:app.tar:fixture:1", ""},
+		{"as the base", "other.tar", "--base app.tar"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inFolder(t, "docker-25", "-- layer --\nfile app.tar 5\nfile out/soft.tar 5\nfile z 5\n")
+			mkdir(t, "x", "out")
+			image := read(t, "app.tar")
+			write(t, "other.tar", []byte(image))
+			symlinked(t, "app.tar", "soft.tar")
+			symlinked(t, "../app.tar", "out/soft.tar")
+			if err := os.Link("app.tar", "hard.tar"); err != nil {
+				t.Fatal(err)
+			}
+			r := peel(append([]string{"extract", c.ref, "/", "-o", ".", "--force"}, strings.Fields(c.args)...)...)
+			if r.code != exitWork || !strings.Contains(r.err, "- app.tar: it is the image that is read") || read(t, "app.tar") != image || len(read(t, "z")) != 5 {
+				t.Errorf("exit code %d, %s", r.code, r.err)
+			}
+			if info, err := os.Lstat("out/soft.tar"); c.ref == "out/soft.tar" && (err != nil || info.Mode().IsRegular()) {
+				t.Error("the link was replaced")
+			}
+		})
+	}
+}
+
+// unpackTar unpacks an archive of regular files and folders.
+func unpackTar(t *testing.T, archive, dir string) {
+	t.Helper()
+	r := tar.NewReader(strings.NewReader(read(t, archive)))
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		b, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, h.Name), b)
+	}
+}
+
+// contents is all that the files below a folder hold.
+func contents(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	for _, line := range tree(t, dir) {
+		b.WriteString(line + "\n")
+		if _, name, _ := strings.Cut(line, " "); line[0] == '-' {
+			b.WriteString(read(t, filepath.Join(dir, name)))
+		}
+	}
+	return b.String()
 }
 
 func TestOutputToPipesAndDescriptors(t *testing.T) {

@@ -51,13 +51,23 @@ func (a *app) writeOutcome(ctx context.Context, outs []output, an *analyze.Analy
 		this.Coloured = to.file == standardOutput && a.coloured()
 		return checkForms[to.format](w, &this)
 	})
-	if summary := os.Getenv("GITHUB_STEP_SUMMARY"); summary != "" && slices.ContainsFunc(outs, func(o output) bool { return o.format == "github" }) {
-		if err := addSummary(summary, verdict); err != nil {
+	for _, summary := range summaryOutput(outs) {
+		if err := addSummary(summary.file, verdict); err != nil {
 			// The build is not at fault, and its verdict is written elsewhere too.
 			fmt.Fprintf(a.stderr, "peel: cannot add to the step's summary: %s\n", clean.Line(err.Error()))
 		}
 	}
 	return err
+}
+
+// summaryOutput is the file that GitHub shows as the summary of a step, if a form
+// of output is for GitHub.
+func summaryOutput(outs []output) []output {
+	file := os.Getenv("GITHUB_STEP_SUMMARY")
+	if file == "" || !slices.ContainsFunc(outs, func(o output) bool { return o.format == "github" }) {
+		return nil
+	}
+	return []output{{file: file}}
 }
 
 // coloured reports whether what is printed may have colours: on a terminal that
