@@ -25,9 +25,10 @@ type Analysis struct {
 	Waste  WasteRows
 	Flaws  []source.Flaw
 
-	open []comparison // that Start has left
-	base int          // layers
-	read int          // layers
+	open   []comparison // that Start has left
+	base   int          // layers
+	read   int          // layers
+	stored []int64      // bytes of content, by layer
 }
 
 // Totals are an image's figures. Sizes are bytes.
@@ -89,11 +90,7 @@ func (c *Counts) add(change Change) {
 // Run reads all layers of im, if that has not been done, and works out what they
 // do to each other.
 func Run(ctx context.Context, im *source.Image, opts Options) (*Analysis, error) {
-	base, err := prepare(ctx, im, opts)
-	if err != nil {
-		return nil, err
-	}
-	a, err := assemble(ctx, im, base)
+	a, err := assembled(ctx, im, opts, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -110,16 +107,7 @@ func Run(ctx context.Context, im *source.Image, opts Options) (*Analysis, error)
 // count as different. All figures are exact; what may still change are the
 // changes and causes of the versions that are Unsettled, and so their counts.
 func Start(ctx context.Context, im *source.Image, opts Options) (*Analysis, error) {
-	base, err := prepare(ctx, im, opts)
-	if err != nil {
-		return nil, err
-	}
-	return judge(ctx, im, base)
-}
-
-// judge works out all that Start does, of layers that have been read.
-func judge(ctx context.Context, im *source.Image, base int) (*Analysis, error) {
-	a, err := assemble(ctx, im, base)
+	a, err := assembled(ctx, im, opts, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +127,7 @@ func (a *Analysis) Finish(ctx context.Context) (*Analysis, error) {
 	}
 	t := a.Tree
 	done := &Analysis{
-		Image: a.Image, Flaws: a.Flaws, base: a.base, read: a.read,
+		Image: a.Image, Flaws: a.Flaws, base: a.base, read: a.read, stored: a.stored,
 		Tree: &Tree{
 			layers: t.layers, nodes: t.nodes, children: t.children, extra: t.extra, dirs: t.dirs, orphans: t.orphans, search: t.search,
 			versions: slices.Clone(t.versions), inodes: slices.Clone(t.inodes),
@@ -151,24 +139,6 @@ func (a *Analysis) Finish(ctx context.Context) (*Analysis, error) {
 	}
 	done.conclude()
 	return done, nil
-}
-
-// prepare reads all layers of im, and returns how many are the base image's.
-func prepare(ctx context.Context, im *source.Image, opts Options) (int, error) {
-	base, err := baseLayers(ctx, im, opts.Base)
-	if err != nil {
-		return 0, err
-	}
-	return base, im.Scan(ctx)
-}
-
-// assemble builds the tree of layers that have been read.
-func assemble(ctx context.Context, im *source.Image, base int) (*Analysis, error) {
-	b := newBuilder(im.Layers)
-	if err := b.build(ctx); err != nil {
-		return nil, err
-	}
-	return &Analysis{Image: im, Tree: b.t, Flaws: allFlaws(im, &b.flaws), open: b.pending, base: base, read: len(im.Layers)}, nil
 }
 
 // conclude works out who is to blame for what, and all figures.
@@ -184,11 +154,8 @@ func (a *Analysis) sum(base int) {
 	tot := &a.Totals
 	tot.Layers, tot.BaseLayers = len(t.layers), base
 	for k, l := range t.layers {
-		a.Layers[k] = LayerTotal{Layer: l, Entries: l.Entries.Len(), Base: k < base}
+		a.Layers[k] = LayerTotal{Layer: l, Stored: a.stored[k], Entries: l.Entries.Len(), Base: k < base}
 		tot.Entries += l.Entries.Len()
-		for i := range l.Entries.Len() {
-			a.Layers[k].Stored += t.stored(uint16(k), int32(i))
-		}
 		switch {
 		case l.CompressedBytes < 0 || tot.Compressed < 0:
 			tot.Compressed = -1

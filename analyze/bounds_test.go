@@ -70,9 +70,10 @@ func TestTreeBounds(t *testing.T) {
 		{"a path that is not too long", [][]testkit.Entry{append(deep[:16:16], member('0', "l0/x", ""))}, treeBounds, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := newBuilder(scanned(t, tt.layers...).Layers)
+			layers := scanned(t, tt.layers...).Layers
+			b := newBuilder(layers)
 			b.bounds = tt.bounds
-			if err := b.build(t.Context()); !errors.Is(err, tt.err) || tt.err == nil && err != nil {
+			if err := b.build(t.Context(), arrived(layers)); !errors.Is(err, tt.err) || tt.err == nil && err != nil {
 				t.Errorf("the error is %v, want %v", err, tt.err)
 			}
 		})

@@ -44,34 +44,55 @@ func newBuilder(layers []*source.Layer) *builder {
 		seed:     maphash.MakeSeed(),
 		bounds:   treeBounds,
 	}
-	// Room for the usual case, at most one path an entry and few removals, at
-	// once: growing step by step would hold everything twice. What is not used is
-	// never touched.
-	entries, most := 0, 0
-	for _, l := range layers {
-		entries += l.Entries.Len()
-		most = max(most, l.Entries.Len())
-	}
-	versions := entries + entries/8 + spareRoom
-	b.t.nodes = make([]node, 0, entries+spareRoom)
-	b.t.versions = make([]version, 0, versions)
-	b.prev = make([]int32, 0, versions)
-	b.table = newNodeTable(max(most+most/4, entries/2)) // layers have most paths in common, or few
-	b.t.nodes = append(b.t.nodes, node{name: b.t.extra.add(nil), layer: noLayer, first: none, kids: none, dir: unlisted})
+	b.t.nodes = []node{{name: b.t.extra.add(nil), layer: noLayer, first: none, kids: none, dir: unlisted}}
 	return b
 }
 
-// spareRoom is for the directories that no entry names.
-const spareRoom = 1024
+const (
+	// spareRoom is for the directories that no entry names.
+	spareRoom = 1024
+	// largeTree is from how many versions on a tree is not copied to where there is
+	// more room before it is known how much is needed.
+	largeTree = 1 << 18
+)
 
-// build applies every layer and returns the tree, whose contents have yet to be
-// compared.
-func (b *builder) build(ctx context.Context) error {
+// room makes room for the versions of a layer with so many entries, and of those
+// above it, for the usual case: at most one path an entry and few removals. Growing
+// step by step would hold everything twice. What is not used is never touched.
+func (b *builder) room(ctx context.Context, in *arrivals, entries int) error {
+	if len(b.t.versions)+entries <= cap(b.t.versions) && len(b.t.nodes)+entries <= cap(b.t.nodes) {
+		return nil
+	}
+	if len(b.t.versions) > largeTree {
+		if err := in.all(ctx); err != nil {
+			return err
+		}
+	}
+	all, most := in.expected()
+	versions := max(all+all/8, len(b.t.versions)+entries) + spareRoom
+	b.t.versions, b.prev = grow.To(b.t.versions, versions), grow.To(b.prev, versions)
+	b.t.nodes = grow.To(b.t.nodes, max(all, len(b.t.nodes)+entries)+spareRoom)
+	if b.table.slots == nil {
+		b.table = newNodeTable(max(most+most/4, all/2)) // layers have most paths in common, or few
+	}
+	return nil
+}
+
+// build applies every layer, as soon as it is there, and makes the tree, whose
+// contents have yet to be compared.
+func (b *builder) build(ctx context.Context, in *arrivals) error {
 	for k, l := range b.t.layers {
+		a, err := in.wait(ctx, k)
+		if err != nil {
+			return err
+		}
 		if l.Entries == nil {
 			continue
 		}
-		if err := b.apply(ctx, k, l.Entries); err != nil {
+		if err := b.room(ctx, in, l.Entries.Len()); err != nil {
+			return err
+		}
+		if err := b.apply(ctx, k, a.markers); err != nil {
 			return fmt.Errorf("layer %d: %w", k, err)
 		}
 	}
@@ -83,11 +104,11 @@ func (b *builder) build(ctx context.Context) error {
 }
 
 // apply puts one layer over what is there.
-func (b *builder) apply(ctx context.Context, k int, e *source.Entries) error {
+func (b *builder) apply(ctx context.Context, k int, markers []int) error {
 	b.layer = k
 	b.lastDir = none
 	b.disk.begin(len(b.t.versions))
-	if err := b.unpack(ctx, e); err != nil {
+	if err := b.unpack(ctx, b.t.layers[k].Entries, markers); err != nil {
 		return err
 	}
 	b.layOver()

@@ -20,9 +20,9 @@ import (
 // What it does to the layers below is settled when all of it is there: see
 // overlay.go.
 
-// unpack goes through the entries of a layer, in order.
-func (b *builder) unpack(ctx context.Context, e *source.Entries) error {
-	markers := findMarkers(e)
+// unpack goes through the entries of a layer, in order; markers are those that may
+// be markers.
+func (b *builder) unpack(ctx context.Context, e *source.Entries, markers []int) error {
 	b.walk.before = e.Len()
 	for i := range e.Len() {
 		if i%4096 == 0 && ctx.Err() != nil {

@@ -41,14 +41,14 @@ func Watch(ctx context.Context, im *source.Image, opts Options, show func(*Analy
 			return nil
 		})
 	})
-	err = im.ScanEach(ctx, w.read)
+	a, err := assemble(ctx, im, base, w.read)
 	stop()
 	ended.Wait()
-	err = cmp.Or(err, broken)
-	if err != nil {
+	if err := cmp.Or(err, broken); err != nil {
 		return nil, err
 	}
-	return judge(ctx, im, base)
+	a.conclude()
+	return a, nil
 }
 
 // A watcher makes analyses of the layers that have been read.
@@ -137,8 +137,11 @@ func emptiedAbove(im *source.Image, n int) []*source.Layer {
 // StartLower is what Watch shows once the lowest n layers of im have been read,
 // and no others: for those who want to see that again.
 func StartLower(ctx context.Context, im *source.Image, opts Options, n int) (*Analysis, error) {
-	base, err := prepare(ctx, im, opts)
+	base, err := baseLayers(ctx, im, opts.Base)
 	if err != nil {
+		return nil, err
+	}
+	if err := im.Scan(ctx); err != nil {
 		return nil, err
 	}
 	return startLower(ctx, im, emptiedAbove(im, n), n, base)
@@ -149,10 +152,11 @@ func StartLower(ctx context.Context, im *source.Image, opts Options, n int) (*An
 func startLower(ctx context.Context, im *source.Image, layers []*source.Layer, n, base int) (*Analysis, error) {
 	some := *im
 	some.Layers = layers
-	a, err := judge(ctx, &some, base)
+	a, err := assembleLower(ctx, &some, base)
 	if err != nil {
 		return nil, err
 	}
+	a.conclude()
 	a.read, a.open = n, nil // comparisons are made when all is there
 	return a, nil
 }

@@ -55,6 +55,10 @@ func (l *Layer) from(b blob, err error) error {
 	return err
 }
 
+// StoredSize returns the bytes of the layer's blob as it is stored, 0 if that is not
+// known.
+func (l *Layer) StoredSize() int64 { return l.size }
+
 // Open returns the content of the regular file that is the layer's entry i. Of
 // an image that was read in one pass, content is there only if it was opened
 // with Options.KeepContent or ContentOnDemand.

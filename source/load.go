@@ -31,10 +31,11 @@ type origin struct {
 // data is an error. An image that came in a stream has been scanned by Open.
 func (im *Image) Scan(ctx context.Context) error { return im.ScanEach(ctx, func(*Layer) {}) }
 
-// ScanEach is Scan, and calls done with each layer once that has been read, in
-// whatever order they are. Those that had been read before come first. It is
-// called from several goroutines, one at a time. A blob that several layers share
-// is read once.
+// ScanEach is Scan, and calls done with each layer once that has been read. Those
+// that had been read before come first, from the lowest on; then, about in that
+// order, those that the cache knows, and the others in whatever order they are
+// read. It is called from several goroutines, one at a time. A blob that several
+// layers share is read once.
 func (im *Image) ScanEach(ctx context.Context, done func(*Layer)) error {
 	var todo [][]*Layer // those of one blob together
 	of := map[layer.Reader]int{}
@@ -58,30 +59,80 @@ func (im *Image) ScanEach(ctx context.Context, done func(*Layer)) error {
 	if im.meter != nil {
 		im.meter.expect(bytes, len(todo))
 	}
+	s := scan{im: im, done: done}
+	todo, err := s.each(ctx, todo, s.look)
+	if err != nil {
+		return err
+	}
 	// The largest first, so that none of them is left over at the end.
 	slices.SortStableFunc(todo, func(a, b []*Layer) int { return cmp.Compare(b[0].size, a[0].size) })
-	var one sync.Mutex
+	_, err = s.each(ctx, todo, s.read)
+	return err
+}
+
+// A scan is one call of ScanEach.
+type scan struct {
+	im   *Image
+	mu   sync.Mutex // held while done is called
+	done func(*Layer)
+}
+
+// each calls fn with the layers of each blob, several at once, and returns those
+// for which it is false, in their order.
+func (s *scan) each(ctx context.Context, todo [][]*Layer, fn func(context.Context, []*Layer) (bool, error)) ([][]*Layer, error) {
+	left := make([][]*Layer, len(todo))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for _, same := range todo {
+	for i, same := range todo {
 		group.Go(func() (err error) {
 			defer crash.Catch(&err)
-			options := im.scan
-			options.Digest, options.Verify = same[0].Digest, options.Verify || same[0].linkedOut
-			found, err := same[0].reader.Scan(ctx, options)
-			im.meter.layerDone()
-			one.Lock()
-			defer one.Unlock()
-			for _, l := range same {
-				if err := l.take(found, err); err != nil {
-					return err
-				}
-				done(l)
+			ok, err := fn(ctx, same)
+			if !ok {
+				left[i] = same
 			}
-			return nil
+			return err
 		})
 	}
-	return group.Wait()
+	err := group.Wait()
+	return slices.DeleteFunc(left, func(same []*Layer) bool { return same == nil }), err
+}
+
+// look takes layers of one blob from the cache, if that knows them.
+func (s *scan) look(ctx context.Context, same []*Layer) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	found, ok := layer.Known(same[0].reader, s.options(same))
+	if !ok {
+		return false, nil
+	}
+	return true, s.found(same, found, nil)
+}
+
+// read scans the blob of layers.
+func (s *scan) read(ctx context.Context, same []*Layer) (bool, error) {
+	found, err := same[0].reader.Scan(ctx, s.options(same))
+	return true, s.found(same, found, err)
+}
+
+func (s *scan) options(same []*Layer) layer.ScanOptions {
+	o := s.im.scan
+	o.Digest, o.Verify = same[0].Digest, o.Verify || same[0].linkedOut
+	return o
+}
+
+// found hands out what was found in the blob of layers.
+func (s *scan) found(same []*Layer, found *layer.Scanned, err error) error {
+	s.im.meter.layerDone()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range same {
+		if err := l.take(found, err); err != nil {
+			return err
+		}
+		s.done(l)
+	}
+	return nil
 }
 
 // take makes what a scan gave the layer's own.

@@ -37,14 +37,22 @@ func Append[T any](s []T, x T) []T {
 
 // grown returns s with room for one more element at least.
 func grown[T any](s []T) []T {
-	size := int(unsafe.Sizeof(*new(T)))
-	if len(s)*size < large {
+	if len(s)*int(unsafe.Sizeof(*new(T))) < large {
 		return append(s, *new(T))[:len(s)] // as the runtime would do it
 	}
-	if f := reserve.Load(); f != nil {
-		(*f)(int64((len(s) + len(s)/4 + 1) * size))
+	return To(s, len(s)+len(s)/4+1) // as append does, of large slices
+}
+
+// To returns s with room for so many elements at least, those of s included.
+func To[T any](s []T, room int) []T {
+	if room <= cap(s) {
+		return s
 	}
-	more := make([]T, len(s), len(s)+len(s)/4+1) // as append does, of large slices
+	size := int(unsafe.Sizeof(*new(T)))
+	if f := reserve.Load(); f != nil && room*size >= large {
+		(*f)(int64(room * size))
+	}
+	more := make([]T, len(s), room)
 	step := max(piece/size, 1)
 	for at := 0; at < len(s); at += step {
 		copy(more[at:], s[at:min(at+step, len(s))])

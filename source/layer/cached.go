@@ -232,15 +232,38 @@ func KeepIndex(size int64, s *Scanned, o ScanOptions) {
 	}
 }
 
+// Known returns what r.Scan would return without reading the layer, as the cache
+// knows it: false if there is more to do than that.
+func Known(r Reader, o ScanOptions) (*Scanned, bool) {
+	k, ok := r.(interface {
+		known(o *ScanOptions) (*Scanned, bool)
+	})
+	if !ok || o.Cache == nil {
+		return nil, false
+	}
+	return k.known(&o)
+}
+
+func (p *packedTar) known(o *ScanOptions) (*Scanned, bool) { return p.knownAt(locationOf(p.blob), o) }
+
+func (p *packedTar) knownAt(at location, o *ScanOptions) (*Scanned, bool) {
+	digest, ok := o.digestAt(at)
+	// A location's digest is a SHA-256: it is no answer where another is claimed.
+	if !ok || !strings.HasPrefix(digest, string(o.algorithm())+":") {
+		return nil, false
+	}
+	s, ok := CachedIndex(digest, p.size, *o)
+	if ok {
+		o.progress(p.size)
+	}
+	return s, ok
+}
+
 // cachedScan scans as much of the blob as the cache does not know.
 func (p *packedTar) cachedScan(ctx context.Context, o *ScanOptions) (*Scanned, error) {
 	at := locationOf(p.blob)
-	// A location's digest is a SHA-256: it is no answer where another is claimed.
-	if digest, ok := o.digestAt(at); ok && strings.HasPrefix(digest, string(o.algorithm())+":") {
-		if s, ok := CachedIndex(digest, p.size, *o); ok {
-			o.progress(p.size)
-			return s, nil
-		}
+	if s, ok := p.knownAt(at, o); ok {
+		return s, nil
 	}
 	if o.Digest != "" {
 		if s, ok := CachedIndex(o.Digest, p.size, *o); ok {
@@ -258,6 +281,17 @@ func (p *packedTar) cachedScan(ctx context.Context, o *ScanOptions) (*Scanned, e
 		o.keepLocation(at, s.Digest)
 	}
 	return s, err
+}
+
+func (p plainTar) known(o *ScanOptions) (*Scanned, bool) {
+	if o.Verify {
+		return nil, false
+	}
+	s, ok := o.cachedPlain(locationOf(p.blob))
+	if ok {
+		o.progress(p.size)
+	}
+	return s, ok
 }
 
 // cachedPlain returns what the scan of the plain layer at p has given, if that is

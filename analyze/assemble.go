@@ -1,0 +1,199 @@
+package analyze
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/peelhq/peel/internal/crash"
+	"github.com/peelhq/peel/source"
+)
+
+// # Building while reading
+//
+// A layer can be laid over those below it as soon as these have been read: nothing
+// of a higher one is looked at. So the tree is built on one goroutine while the
+// layers are still being read on others. What can be found out about a layer alone
+// is found out as it arrives, for the builder is what takes longest of an image
+// that has been opened before.
+
+// assembled is assemble, and finds out first which layers are the base image's.
+func assembled(ctx context.Context, im *source.Image, opts Options, read func(*source.Layer)) (*Analysis, error) {
+	base, err := baseLayers(ctx, im, opts.Base)
+	if err != nil {
+		return nil, err
+	}
+	return assemble(ctx, im, base, read)
+}
+
+// assemble reads the layers of im that have not been read, and builds their tree;
+// base is the number of the base image's layers. It calls read with each layer as
+// source.Image.ScanEach does; read may be nil.
+func assemble(ctx context.Context, im *source.Image, base int, read func(*source.Layer)) (*Analysis, error) {
+	in := newArrivals(im.Layers)
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	scanned := make(chan error, 1)
+	go func() {
+		err := crash.Do(func() error {
+			return im.ScanEach(working, func(l *source.Layer) {
+				in.add(l)
+				if read != nil {
+					read(l)
+				}
+			})
+		})
+		if err != nil {
+			stop()
+		}
+		scanned <- err
+	}()
+	var a *Analysis
+	built := crash.Do(func() (err error) {
+		a, err = assembleOf(working, im, base, in)
+		return err
+	})
+	if built != nil {
+		stop()
+	}
+	// Whichever failed has stopped the other one.
+	if err := <-scanned; err != nil && (ctx.Err() != nil || !errors.Is(err, context.Canceled)) {
+		return nil, err
+	}
+	return a, built
+}
+
+// assembleOf builds the tree of layers as they arrive.
+func assembleOf(ctx context.Context, im *source.Image, base int, in *arrivals) (*Analysis, error) {
+	b := newBuilder(im.Layers)
+	if err := b.build(ctx, in); err != nil {
+		return nil, err
+	}
+	return &Analysis{Image: im, Tree: b.t, Flaws: allFlaws(im, &b.flaws), open: b.pending, base: base, read: len(im.Layers), stored: in.stored()}, nil
+}
+
+// assembleLower builds the tree of layers that have been read, or are to count as
+// empty.
+func assembleLower(ctx context.Context, im *source.Image, base int) (*Analysis, error) {
+	return assembleOf(ctx, im, base, arrived(im.Layers))
+}
+
+// arrived returns layers as such that have all been read.
+func arrived(layers []*source.Layer) *arrivals {
+	in := newArrivals(layers)
+	for _, l := range layers {
+		in.add(l)
+	}
+	return in
+}
+
+// An arrival is a layer that has been read, with what is known of it alone.
+type arrival struct {
+	there   chan struct{} // closed when the layer has been read
+	markers []int         // see findMarkers
+	stored  int64         // bytes of content
+}
+
+// arrivals are an image's layers, by index, as they are read. Safe for concurrent
+// use: one goroutine adds, others wait.
+type arrivals struct {
+	layers []*source.Layer
+	each   []arrival
+
+	mu             sync.Mutex
+	left           int   // layers that have not been read
+	entries, bytes int64 // of those that have; bytes as they are stored
+	bytesLeft      int64 // of the others
+	most           int   // entries of one layer
+}
+
+func newArrivals(layers []*source.Layer) *arrivals {
+	in := &arrivals{layers: layers, each: make([]arrival, len(layers)), left: len(layers)}
+	for k, l := range layers {
+		in.each[k].there = make(chan struct{})
+		in.bytesLeft += l.StoredSize()
+	}
+	return in
+}
+
+// add takes a layer that has been read.
+func (in *arrivals) add(l *source.Layer) {
+	a := &in.each[l.Index]
+	if l.Entries != nil {
+		a.markers, a.stored = findMarkers(l.Entries), storedIn(l.Entries)
+	}
+	in.mu.Lock()
+	in.left--
+	in.entries += int64(l.Entries.Len())
+	in.most = max(in.most, l.Entries.Len())
+	in.bytes += l.StoredSize()
+	in.bytesLeft -= l.StoredSize()
+	in.mu.Unlock()
+	close(a.there)
+}
+
+// wait waits until layer k has been read, and returns what is known of it.
+func (in *arrivals) wait(ctx context.Context, k int) (*arrival, error) {
+	a := &in.each[k]
+	select {
+	case <-a.there:
+		return a, nil
+	default:
+	}
+	select {
+	case <-a.there:
+		return a, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// all waits until all layers have been read.
+func (in *arrivals) all(ctx context.Context) error {
+	for k := range in.each {
+		if _, err := in.wait(ctx, k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Bounds on the entries that layers are taken to have before they are read: so many
+// times those that have been read, and so many. What is taken for too many is room
+// that is never used; too few cost a copy of what has been built.
+const (
+	guessRatio = 16
+	guessMost  = 1 << 20
+)
+
+// expected returns how many entries all layers have together, and the largest. As
+// long as not all of them have been read that is a guess: as many a byte as in
+// those that have.
+func (in *arrivals) expected() (entries, most int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	guess := 0.0
+	if in.left > 0 {
+		guess = float64(in.entries) * float64(in.bytesLeft) / float64(max(in.bytes, 1))
+	}
+	return int(in.entries) + int(min(guess, float64(guessRatio*in.entries), guessMost)), in.most
+}
+
+// stored returns the bytes of content of each layer, all of which have been read.
+func (in *arrivals) stored() []int64 {
+	out := make([]int64, len(in.each))
+	for k := range in.each {
+		out[k] = in.each[k].stored
+	}
+	return out
+}
+
+// storedIn returns the bytes of content of a layer.
+func storedIn(e *source.Entries) (bytes int64) {
+	for i := range e.Len() {
+		if e.Type(i) == source.File {
+			bytes += e.Stored(i)
+		}
+	}
+	return bytes
+}
