@@ -168,11 +168,12 @@ func (a *Analysis) sum(base int) {
 			a.Layers[v.layer].Changes.add(v.change)
 		}
 	}
-	a.Waste = t.waste()
 	for _, c := range Causes() {
 		a.Causes = append(a.Causes, CauseTotal{Cause: c})
 	}
-	for _, w := range a.Waste.All() {
+	rows := t.wasted()
+	for i := range rows {
+		w := t.wasteOf(rows[i].id, rows[i].bytes)
 		a.Layers[w.Layer].Wasted += w.Bytes
 		a.Layers[w.By].Hides += w.Bytes
 		a.Causes[w.Cause-1].Bytes += w.Bytes
@@ -182,6 +183,7 @@ func (a *Analysis) sum(base int) {
 			tot.BaseHidden += w.Bytes
 		}
 	}
+	a.Waste = t.inOrder(rows)
 	for k := range a.Layers {
 		tot.Stored += a.Layers[k].Stored
 		if k >= base {

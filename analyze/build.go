@@ -98,9 +98,9 @@ func (b *builder) build(ctx context.Context, in *arrivals) error {
 	}
 	// What only building needs is let go of before the tree takes its last form.
 	b.table, b.disk = nodeTable{}, disk{}
-	b.t.seal(b.pending, b.prev)
+	err := b.t.seal(b.pending, b.prev)
 	b.prev = nil
-	return nil
+	return err
 }
 
 // apply puts one layer over what is there.

@@ -15,22 +15,18 @@ import (
 // that before "/a/b", for "-" comes before "/": what lies below a directory stands
 // where its name with a slash behind it would.
 
-// byPath returns rows (see WasteRows.ids), which are different ones, in the order of
-// their paths; those of one path in the order of layers.
+// byPath returns the places of rows (see WasteRows.ids), which are ascending and
+// different ones, in the order of their paths; those of one path in the order of
+// layers.
 func (t *Tree) byPath(rows []int32) []int32 {
-	if len(rows) < 2 {
-		return rows
-	}
-	rows = slices.Clone(rows)
-	slices.Sort(rows)
 	first, _ := slices.BinarySearch(rows, 0)
-	w := pathWalk{t: t, in: newBitmap(len(t.nodes)), rows: rows[first:], out: make([]int32, 0, len(rows))}
-	for _, v := range w.rows {
+	w := pathWalk{t: t, in: newBitmap(len(t.nodes)), rows: rows, next: first, out: make([]int32, 0, len(rows))}
+	for _, v := range rows[first:] {
 		w.mark(t.versions[v].node)
 	}
 	w.orphans = map[NodeID][]pathPlace{}
-	for _, id := range slices.Backward(rows[:first]) { // by inode
-		w.orphan(id)
+	for i := first - 1; i >= 0; i-- { // by inode
+		w.orphan(int32(i))
 	}
 	w.run()
 	return w.out
@@ -39,12 +35,13 @@ func (t *Tree) byPath(rows []int32) []int32 {
 // pathWalk goes through a tree in the order of paths.
 type pathWalk struct {
 	t       *Tree
-	in      bitmap                 // nodes at which a row lies, or below which one does
-	rows    []int32                // versions
+	in      bitmap // nodes at which a row lies, or below which one does
+	rows    []int32
+	next    int                    // the place behind the last version that was put out
 	orphans map[NodeID][]pathPlace // what has no node, by the lowest directory that has one
 
 	stack []pathFrame
-	out   []int32
+	out   []int32 // places in rows
 }
 
 // A pathFrame is a directory that is being gone through, either child by child, or,
@@ -60,7 +57,7 @@ type pathFrame struct {
 type pathPlace struct {
 	name  string // with a slash at its end for what lies below
 	kid   NodeID // none for what has no node
-	row   int32
+	row   int32  // its place in rows, if it has no node
 	below bool
 }
 
@@ -71,9 +68,9 @@ func (w *pathWalk) mark(n NodeID) {
 	}
 }
 
-// orphan puts a row without a node where it belongs.
-func (w *pathWalk) orphan(id int32) {
-	rest := strings.TrimPrefix(w.t.orphanPath(^id), "/")
+// orphan puts the row at a place, which has no node, where it belongs.
+func (w *pathWalk) orphan(row int32) {
+	rest := strings.TrimPrefix(w.t.orphanPath(^w.rows[row]), "/")
 	at := Root
 	for {
 		name, more, ok := strings.Cut(rest, "/")
@@ -84,7 +81,7 @@ func (w *pathWalk) orphan(id int32) {
 		at, rest = kid, more
 	}
 	w.mark(at)
-	w.orphans[at] = append(w.orphans[at], pathPlace{name: rest, kid: none, row: id})
+	w.orphans[at] = append(w.orphans[at], pathPlace{name: rest, kid: none, row: row})
 }
 
 // run goes through all that is marked. A stack, not recursion: paths may be tens of
@@ -123,13 +120,17 @@ func (w *pathWalk) run() {
 	}
 }
 
-// emit puts out the rows of a node.
+// emit puts out the rows of a node. They mostly stand behind those of the last one.
 func (w *pathWalk) emit(n NodeID) {
 	from, to := w.t.versionRange(n)
-	at, _ := slices.BinarySearch(w.rows, from)
-	for ; at < len(w.rows) && w.rows[at] < to; at++ {
-		w.out = append(w.out, w.rows[at])
+	at := w.next
+	if at == len(w.rows) || w.rows[at] < from || w.rows[at] >= to || at > 0 && w.rows[at-1] >= from {
+		at, _ = slices.BinarySearch(w.rows, from)
 	}
+	for ; at < len(w.rows) && w.rows[at] < to; at++ {
+		w.out = append(w.out, int32(at))
+	}
+	w.next = at
 }
 
 // enter goes on below a directory.

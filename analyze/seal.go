@@ -1,14 +1,18 @@
 package analyze
 
 import (
+	"bytes"
 	"slices"
 	"strings"
+	"sync"
+
+	"github.com/peelhq/peel/internal/crash"
 )
 
 // seal turns the lists that the tree was built with into slices: versions by
 // node, children by name. Comparisons go on naming the versions that they named.
 // moved is as long as the versions, and written over.
-func (t *Tree) seal(pending []comparison, moved []int32) {
+func (t *Tree) seal(pending []comparison, moved []int32) error {
 	for i := range t.nodes {
 		t.nodes[i].first, t.nodes[i].kids = 0, 0
 	}
@@ -31,6 +35,23 @@ func (t *Tree) seal(pending []comparison, moved []int32) {
 		kids += x.kids
 		x.first, x.kids = versions, kids
 	}
+	// The two touch nothing that the other one does.
+	var ordered sync.WaitGroup
+	var broken error
+	ordered.Go(func() {
+		broken = crash.Do(func() error {
+			t.sealChildren()
+			return nil
+		})
+	})
+	t.sealVersions(pending, moved)
+	ordered.Wait()
+	return broken
+}
+
+// sealVersions puts the versions where their nodes expect them, of which first is
+// the end so far.
+func (t *Tree) sealVersions(pending []comparison, moved []int32) {
 	for i := len(t.versions) - 1; i >= 0; i-- {
 		x := &t.nodes[t.versions[i].node]
 		x.first--
@@ -50,7 +71,6 @@ func (t *Tree) seal(pending []comparison, moved []int32) {
 			moved[i], moved[to] = moved[to], to
 		}
 	}
-	t.sealChildren()
 }
 
 // sealChildren lists every node's children by name.
@@ -69,18 +89,29 @@ func (t *Tree) sealChildren() {
 	var list []namedNode
 	for i := range t.nodes {
 		kids := t.Children(NodeID(i))
-		list = list[:0]
-		sorted := true
-		for k, kid := range kids {
-			list = append(list, namedNode{t.nameView(kid), kid})
-			sorted = sorted && (k == 0 || list[k-1].name < list[k].name)
-		}
-		if sorted {
+		if t.byName(kids) {
 			continue
+		}
+		list = list[:0]
+		for _, kid := range kids {
+			list = append(list, namedNode{t.nameView(kid), kid})
 		}
 		slices.SortFunc(list, func(a, b namedNode) int { return strings.Compare(a.name, b.name) })
 		for k := range kids {
 			kids[k] = list[k].node
 		}
 	}
+}
+
+// byName reports whether siblings stand by name, as those of most layers do.
+func (t *Tree) byName(kids []NodeID) bool {
+	var last []byte
+	for k, kid := range kids {
+		name := t.name(kid)
+		if k > 0 && bytes.Compare(last, name) >= 0 {
+			return false
+		}
+		last = name
+	}
+	return true
 }

@@ -83,6 +83,14 @@ func (c *viewCache) known() *bunches {
 	return c.bunches
 }
 
+// PrepareViews does what the first view would take longer for. It may be called at
+// any time, from any goroutine, and is not needed.
+func (t *Tree) PrepareViews() {
+	t.views.mu.Lock()
+	defer t.views.mu.Unlock()
+	t.views.gathered(t)
+}
+
 // View returns the view that s asks for. It takes one pass over all nodes when
 // it is first asked for, and is then kept for a while.
 func (t *Tree) View(s Spec) *View {

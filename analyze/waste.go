@@ -68,6 +68,14 @@ func (r WasteRows) At(i int) Waste {
 	return r.t.wasteRow(r.ids[i])
 }
 
+// By returns the layer that hid row i: At(i).By, without the rest.
+func (r WasteRows) By(i int) int {
+	if r.t == nil {
+		return r.given[i].By
+	}
+	return r.t.hider(r.ids[i])
+}
+
 // All goes through the rows. What w points at is good until the next row.
 func (r WasteRows) All() iter.Seq2[int, *Waste] {
 	return func(yield func(int, *Waste) bool) {
@@ -110,17 +118,30 @@ func (r WasteRows) Pick(indices []int32) WasteRows {
 }
 
 // wasteRow returns the row of that number.
-func (t *Tree) wasteRow(id int32) Waste {
+func (t *Tree) wasteRow(id int32) Waste { return t.wasteOf(id, t.wasteBytes(id)) }
+
+// wasteOf is wasteRow, given the row's bytes.
+func (t *Tree) wasteOf(id int32, bytes int64) Waste {
+	w := Waste{Node: none, Bytes: bytes, By: t.hider(id), t: t, id: id}
 	if id < 0 {
 		i := &t.inodes[^id]
-		return Waste{Node: none, Bytes: t.stored(i.layer, i.entry), Cause: i.cause, Layer: int(i.layer), By: int(i.by), t: t, id: id}
+		w.Cause, w.Layer = i.cause, int(i.layer)
+		return w
 	}
 	v := &t.versions[id]
-	w := Waste{Node: v.node, Bytes: t.carried(id), Cause: v.cause, Layer: int(v.layer), By: int(v.by), t: t, id: id}
+	w.Node, w.Cause, w.Layer = v.node, v.cause, int(v.layer)
 	if v.inode >= 0 {
-		w.Cause, w.By = t.inodes[v.inode].cause, int(t.inodes[v.inode].by)
+		w.Cause = t.inodes[v.inode].cause
 	}
 	return w
+}
+
+// hider returns the layer that hid the row of that number.
+func (t *Tree) hider(id int32) int {
+	if id < 0 {
+		return int(t.inodes[^id].by)
+	}
+	return int(t.deadFrom(&t.versions[id]))
 }
 
 // settleInodes finds out which shared inodes are still reached, and what took the last
@@ -168,23 +189,54 @@ func (t *Tree) stored(layer uint16, entry int32) int64 {
 	return e.Stored(int(entry))
 }
 
-// waste lists what is wasted.
-func (t *Tree) waste() WasteRows {
-	out := WasteRows{t: t}
+// A sizedRow is a row of waste, by its number, with its bytes.
+type sizedRow struct {
+	bytes int64
+	id    int32
+	place int32 // in the order of paths
+}
+
+// wasted lists what is wasted, by number.
+func (t *Tree) wasted() (rows []sizedRow) {
+	for _, id := range slices.Backward(t.orphans) {
+		if t.inodes[id].by == notHidden {
+			continue
+		}
+		if bytes := t.wasteBytes(^id); bytes > 0 {
+			rows = append(rows, sizedRow{bytes: bytes, id: ^id})
+		}
+	}
 	for i := range t.versions {
 		v := &t.versions[i]
-		if v.inode != none && v.kind == source.File && t.deadFrom(v) != notHidden && t.carried(int32(i)) > 0 {
-			out.ids = append(out.ids, int32(i))
+		if v.inode == none || v.kind != source.File || t.deadFrom(v) == notHidden {
+			continue
+		}
+		if bytes := t.carried(int32(i)); bytes > 0 {
+			rows = append(rows, sizedRow{bytes: bytes, id: int32(i)})
 		}
 	}
-	for _, id := range t.orphans {
-		if i := &t.inodes[id]; i.by != notHidden && t.stored(i.layer, i.entry) > 0 {
-			out.ids = append(out.ids, ^id)
-		}
+	return rows
+}
+
+// inOrder makes WasteRows of rows, which are by number.
+func (t *Tree) inOrder(rows []sizedRow) WasteRows {
+	ids := make([]int32, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].id
 	}
-	out.ids = t.byPath(out.ids)
-	sortByBytes(out.ids, func(i int) int64 { return t.wasteBytes(out.ids[i]) })
-	return out
+	for place, i := range t.byPath(ids) {
+		rows[i].place = int32(place)
+	}
+	slices.SortFunc(rows, func(a, b sizedRow) int {
+		if a.bytes != b.bytes {
+			return cmp.Compare(b.bytes, a.bytes)
+		}
+		return cmp.Compare(a.place, b.place)
+	})
+	for i := range rows {
+		ids[i] = rows[i].id
+	}
+	return WasteRows{t: t, ids: ids}
 }
 
 // wasteBytes returns the bytes of a row.
@@ -196,47 +248,27 @@ func (t *Tree) wasteBytes(id int32) int64 {
 	return t.carried(id)
 }
 
-// sortByBytes sorts rows, largest first, and keeps the order of those with the same bytes.
-func sortByBytes[T any](rows []T, bytes func(i int) int64) {
-	type sized struct {
-		bytes int64
-		index int32
-	}
-	order := make([]sized, len(rows))
-	for i := range rows {
-		order[i] = sized{bytes(i), int32(i)}
-	}
-	slices.SortFunc(order, func(a, b sized) int {
-		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.index, b.index))
-	})
-	old := slices.Clone(rows)
-	for i, x := range order {
-		rows[i] = old[x.index]
-	}
-}
-
 // sortWaste sorts rows, all of one tree or none, as WasteRows are.
 func sortWaste(rows []Waste) []Waste {
 	if len(rows) == 0 {
 		return nil
 	}
-	if t := rows[0].t; t != nil {
-		ids := make([]int32, len(rows))
-		byID := make(map[int32]int32, len(rows))
-		for i := range rows {
-			ids[i] = rows[i].id
-			byID[rows[i].id] = int32(i)
-		}
-		sorted := make([]Waste, len(rows))
-		for i, id := range t.byPath(ids) {
-			sorted[i] = rows[byID[id]]
-		}
-		rows = sorted
-	} else {
+	t := rows[0].t
+	if t == nil {
 		slices.SortStableFunc(rows, func(a, b Waste) int {
-			return cmp.Or(strings.Compare(a.path, b.path), cmp.Compare(a.Layer, b.Layer))
+			return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), strings.Compare(a.path, b.path), cmp.Compare(a.Layer, b.Layer))
 		})
+		return rows
 	}
-	sortByBytes(rows, func(i int) int64 { return rows[i].Bytes })
+	byID := slices.Clone(rows)
+	slices.SortFunc(byID, func(a, b Waste) int { return cmp.Compare(a.id, b.id) })
+	sized := make([]sizedRow, len(rows))
+	for i := range byID {
+		sized[i] = sizedRow{bytes: byID[i].Bytes, id: byID[i].id}
+	}
+	for i, id := range t.inOrder(sized).ids {
+		at, _ := slices.BinarySearchFunc(byID, id, func(w Waste, id int32) int { return cmp.Compare(w.id, id) })
+		rows[i] = byID[at]
+	}
 	return rows
 }

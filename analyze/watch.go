@@ -47,8 +47,17 @@ func Watch(ctx context.Context, im *source.Image, opts Options, show func(*Analy
 	if err := cmp.Or(err, broken); err != nil {
 		return nil, err
 	}
-	a.conclude()
-	return a, nil
+	// A view is what is looked at first. What it takes is made beside the figures.
+	a.Tree.settleInodes()
+	ended.Go(func() {
+		broken = crash.Do(func() error {
+			a.Tree.PrepareViews()
+			return nil
+		})
+	})
+	a.sum(a.base)
+	ended.Wait()
+	return a, broken
 }
 
 // A watcher makes analyses of the layers that have been read.

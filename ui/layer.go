@@ -41,8 +41,8 @@ func factsByLayer(a *analyze.Analysis) []layerFacts {
 			*more++
 		}
 	}
-	for i, w := range a.Waste.All() { // largest first
-		if by := w.By; by >= 0 && by < len(all) {
+	for i := range a.Waste.Len() { // largest first
+		if by := a.Waste.By(i); by >= 0 && by < len(all) {
 			list(&all[by].hides, &all[by].moreHides, i)
 		}
 	}
