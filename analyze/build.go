@@ -48,13 +48,12 @@ func newBuilder(layers []*source.Layer) *builder {
 	return b
 }
 
-const (
-	// spareRoom is for the directories that no entry names.
-	spareRoom = 1024
-	// largeTree is from how many versions on a tree is not copied to where there is
-	// more room before it is known how much is needed.
-	largeTree = 1 << 18
-)
+// spareRoom is for the directories that no entry names.
+const spareRoom = 1024
+
+// largeTree is from how many versions on a tree is not copied to where there is
+// more room before it is known how much is needed. A variable for tests.
+var largeTree = 1 << 18
 
 // room makes room for the versions of a layer with so many entries, and of those
 // above it, for the usual case: at most one path an entry and few removals. Growing

@@ -216,6 +216,53 @@ func TestCacheIsUsed(t *testing.T) {
 	}
 }
 
+// TestCacheComesFirst: layers that the cache knows come from the lowest on, before
+// those that it does not know, of which the largest is first.
+func TestCacheComesFirst(t *testing.T) {
+	settled(t, true)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one after the other
+	var text strings.Builder
+	for k := range 5 {
+		fmt.Fprintf(&text, "-- layer --\nfile f%d %d seed=s%d\n", k, 1000*(k+1), k)
+	}
+	f, err := testkit.Parse(text.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, dir := testkit.ShapeNamed("oci-dir").Write(t, f), filepath.Join(t.TempDir(), "cache")
+	order := func() (order []int) {
+		im, err := Open(t.Context(), path, Options{Cache: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer im.Close()
+		if err := im.ScanEach(t.Context(), func(l *Layer) { order = append(order, l.Index) }); err != nil {
+			t.Fatal(err)
+		}
+		return order
+	}
+	if got, want := order(), []int{4, 3, 2, 1, 0}; !slices.Equal(got, want) {
+		t.Errorf("unknown: layers in the order %d, want %d", got, want)
+	}
+	if got, want := order(), []int{0, 1, 2, 3, 4}; !slices.Equal(got, want) {
+		t.Errorf("known: layers in the order %d, want %d", got, want)
+	}
+	places, err := filepath.Glob(filepath.Join(dir, "*.layer"))
+	if err != nil || len(places) != 5 {
+		t.Fatal(places, err)
+	}
+	if err := os.Remove(places[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(places[1]); err != nil {
+		t.Fatal(err)
+	}
+	got := order()
+	if len(got) != 5 || !slices.IsSorted(got[:3]) || got[3] < got[4] {
+		t.Errorf("two are unknown: layers in the order %d", got)
+	}
+}
+
 // TestCacheDamaged spoils each file of a cache in every way: the image is the
 // same, and the cache is whole again afterwards.
 func TestCacheDamaged(t *testing.T) {
