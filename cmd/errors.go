@@ -12,6 +12,7 @@ import (
 	"github.com/peelhq/peel/internal/clean"
 	"github.com/peelhq/peel/internal/crash"
 	"github.com/peelhq/peel/internal/draft"
+	"github.com/peelhq/peel/internal/redact"
 	"github.com/peelhq/peel/ui"
 )
 
@@ -163,15 +164,15 @@ func (a *app) complain(err error, try string) {
 		fmt.Fprintln(a.stderr, "  - "+line)
 	}
 	if try != "" {
-		fmt.Fprintln(a.stderr, "try: "+clean.Line(try))
+		fmt.Fprintln(a.stderr, "try: "+clean.Line(redact.Text(try)))
 	}
 }
 
-// lines returns an error's text fit for a terminal. An error may have several
+// lines returns an error's text fit for a terminal, without secrets. An error may have several
 // lines (what was tried, one a line); none but the first begins a line of the
 // output, where some log viewers would take it for an order.
 func lines(err error) (first string, rest []string) {
-	for line := range strings.Lines(err.Error()) {
+	for line := range strings.Lines(redact.Text(err.Error())) {
 		line = strings.TrimSpace(clean.Text(strings.TrimSuffix(line, "\n")))
 		switch {
 		case line == "":

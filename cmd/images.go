@@ -14,6 +14,7 @@ import (
 
 	"github.com/peelhq/peel/internal/clean"
 	"github.com/peelhq/peel/internal/crash"
+	"github.com/peelhq/peel/internal/redact"
 	"github.com/peelhq/peel/report"
 	"github.com/peelhq/peel/source"
 )
@@ -52,7 +53,7 @@ func (a *app) images(ctx context.Context, asJSON bool) error {
 			"there are no images to list: no engine answers, and no archive here holds one%s", strings.Join(lines, ""))
 	}
 	for _, err := range failures {
-		fmt.Fprintln(a.stderr, "peel: "+clean.Line(err.Error()))
+		fmt.Fprintln(a.stderr, "peel: "+clean.Line(redact.Text(err.Error())))
 	}
 	return a.print(ctx, func(w io.Writer) error {
 		if !asJSON {

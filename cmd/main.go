@@ -5,6 +5,7 @@ package cmd
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/peelhq/peel/internal/clean"
 	"github.com/peelhq/peel/internal/crash"
+	"github.com/peelhq/peel/internal/redact"
 )
 
 // app is one run of the program: where it reads and writes, and what the flags
@@ -85,13 +87,15 @@ func (a *app) logger() *slog.Logger {
 }
 
 // cleanAttr makes what a line of the log says fit for a terminal and for the log
-// of a pipeline.
+// of a pipeline, and takes secrets out.
 func cleanAttr(_ []string, a slog.Attr) slog.Attr {
-	switch v := a.Value.Any().(type) {
-	case string:
-		a.Value = slog.StringValue(clean.Text(v))
-	case error:
-		a.Value = slog.StringValue(clean.Text(v.Error()))
+	switch a.Value.Kind() {
+	case slog.KindString:
+		a.Value = slog.StringValue(clean.Text(redact.Text(a.Value.String())))
+	case slog.KindAny:
+		if _, level := a.Value.Any().(slog.Level); !level {
+			a.Value = slog.StringValue(clean.Text(redact.Text(fmt.Sprint(a.Value.Any()))))
+		}
 	}
 	return a
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/peelhq/peel/internal/clean"
 	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/internal/redact"
 	"github.com/peelhq/peel/source"
 )
 
@@ -89,7 +90,7 @@ func (p *progress) show() {
 
 // progressLine says "reading app.tar  412 MB of 1.24 GB  layer 3 of 12".
 func progressLine(verb string, v source.Progress) string {
-	s := verb + " " + clean.Line(v.What) + "  " + human.Size(v.Bytes)
+	s := verb + " " + clean.Line(redact.Text(v.What)) + "  " + human.Size(v.Bytes)
 	if v.TotalBytes > 0 {
 		s += " of " + human.Size(v.TotalBytes)
 	}

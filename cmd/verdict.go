@@ -15,6 +15,7 @@ import (
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/redact"
 	"github.com/peelhq/peel/report"
 )
 
@@ -54,7 +55,7 @@ func (a *app) writeOutcome(ctx context.Context, outs []output, an *analyze.Analy
 	for _, summary := range summaryOutput(outs) {
 		if err := addSummary(summary.file, verdict); err != nil {
 			// The build is not at fault, and its verdict is written elsewhere too.
-			fmt.Fprintf(a.stderr, "peel: cannot add to the step's summary: %s\n", clean.Line(err.Error()))
+			fmt.Fprintf(a.stderr, "peel: cannot add to the step's summary: %s\n", clean.Line(redact.Text(err.Error())))
 		}
 	}
 	return err

@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/internal/redact"
 )
 
 // maxDiff bounds the texts that are compared line by line, in bytes each. The
@@ -195,7 +196,7 @@ func (msg compareDoneMsg) update() tea.Cmd { //nolint:unparam // as every pageMs
 	case p.ctx.Err() != nil: // nobody waits for it any more
 		return nil
 	case msg.err != nil:
-		p.broken = p.lk.line("cannot compare: " + msg.err.Error())
+		p.broken = p.lk.line("cannot compare: " + redact.Text(msg.err.Error()))
 	default:
 		p.result = msg.result
 	}

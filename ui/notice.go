@@ -4,6 +4,8 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/internal/redact"
 )
 
 // noticeLasts is how long a notice stays in the footer.
@@ -18,7 +20,7 @@ type notice struct {
 
 func (m *model) say(text string) tea.Cmd { return m.notify(text, false) }
 
-func (m *model) fail(err error) tea.Cmd { return m.notify(m.lk.line(err.Error()), true) }
+func (m *model) fail(err error) tea.Cmd { return m.notify(m.lk.line(redact.Text(err.Error())), true) }
 
 func (m *model) notify(text string, failed bool) tea.Cmd {
 	m.notice = notice{text: text, failed: failed, seq: m.notice.seq + 1}

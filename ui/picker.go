@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/internal/redact"
 )
 
 // picker is the page with the images that can be opened: what peel begins with
@@ -106,7 +107,7 @@ func (p *picker) tell(w, rows int) {
 		if errors.Is(s.err, ErrNoSource) {
 			text = st.dim
 		}
-		notes = append(notes, span{text, p.lk.line(s.err.Error())})
+		notes = append(notes, span{text, p.lk.line(redact.Text(s.err.Error()))})
 	}
 	p.notes = nil
 	for _, n := range notes {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/internal/redact"
 )
 
 // viewer is the page that shows one version of a file: as text, or byte for byte.
@@ -320,7 +321,7 @@ func (p *viewer) follow() tea.Cmd {
 // failed shows why something could not be read, and reads no more.
 func (p *viewer) failed(err error) {
 	if !errors.Is(err, context.Canceled) {
-		p.broken = p.lk.line("cannot read it: " + err.Error())
+		p.broken = p.lk.line("cannot read it: " + redact.Text(err.Error()))
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+
+	"github.com/peelhq/peel/internal/redact"
 )
 
 // An address is where an engine listens, and how it is reached.
@@ -58,7 +60,7 @@ func parseAddress(raw, from string, secure *tls.Config) (address, error) {
 	}
 	if !strings.Contains(raw, "://") {
 		if _, _, err := net.SplitHostPort(raw); err != nil {
-			return bad(fmt.Sprintf("%q is not an address", raw))
+			return bad(fmt.Sprintf("%q is not an address", redact.Address(raw)))
 		}
 		raw = "tcp://" + raw
 	}
@@ -67,7 +69,7 @@ func parseAddress(raw, from string, secure *tls.Config) (address, error) {
 		if parse, ok := errors.AsType[*url.Error](err); ok {
 			err = parse.Err // the URL may hold a password
 		}
-		return bad(err.Error())
+		return bad(redact.Text(err.Error()))
 	}
 	if _, has := u.User.Password(); has {
 		return bad("a password in an address is not supported")

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/redact"
 )
 
 // An Engine is a container engine that answers. Its methods may be called from
@@ -157,8 +158,8 @@ type SettingsError struct {
 	Err  error
 }
 
-// Error returns one line, cleaned.
-func (e *SettingsError) Error() string { return clean.Line(e.Kind + ": " + e.Err.Error()) }
+// Error returns one line, cleaned and without secrets.
+func (e *SettingsError) Error() string { return clean.Line(redact.Text(e.Kind + ": " + e.Err.Error())) }
 
 func (e *SettingsError) Unwrap() error { return e.Err }
 

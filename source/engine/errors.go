@@ -8,6 +8,7 @@ import (
 	"github.com/docker/docker/client"
 
 	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/redact"
 )
 
 // A notFoundError is ErrNotFound in words that say enough.
@@ -56,7 +57,7 @@ type failure struct {
 }
 
 // Error returns one line: engine, host, image, reason, advice. What the engine
-// says is foreign text and is cleaned.
+// says is foreign text: it is cleaned, and secrets are taken out.
 func (e *failure) Error() string {
 	where := e.kind + " (" + e.addr.url
 	if e.addr.from != "" {
@@ -66,7 +67,7 @@ func (e *failure) Error() string {
 	if e.ref != "" {
 		parts = append(parts, e.ref)
 	}
-	said := clean.Line(e.err.Error())
+	said := clean.Line(redact.Text(e.err.Error()))
 	if len(said) > maxMessage {
 		said = strings.ToValidUTF8(said[:maxMessage], "") + "..."
 	}
@@ -74,7 +75,7 @@ func (e *failure) Error() string {
 	if e.try != "" {
 		text += "; " + e.try
 	}
-	return clean.Line(text)
+	return clean.Line(redact.Text(text))
 }
 
 func (e *failure) Unwrap() error { return e.err }

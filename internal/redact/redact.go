@@ -1,0 +1,136 @@
+// Package redact takes secrets out of text that is shown: messages, logs, reports of
+// defects. Peel asks for no password itself, but what it repeats may hold one: an
+// address in the environment, a reference on the command line, a line of a settings
+// file, what a server or a program answers.
+package redact
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// hidden stands for what is left out.
+const hidden = "..."
+
+var (
+	// address matches what looks like a URL, up to the next space.
+	address = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://\S+`)
+
+	// spaced matches the user and password of a URL whose password holds spaces.
+	spaced = regexp.MustCompile(`(://?)[^\s/:@\[]*:[^\s\d/][^@\n]{0,200}@`)
+
+	// login matches USER:PASSWORD@HOST without a scheme.
+	login = regexp.MustCompile(`(^|[\s"'(=,:/])([A-Za-z0-9._+-]+):(\S+)@([^\s@]*)`)
+
+	// port is how net/url repeats a piece of a password with a slash in it.
+	port = regexp.MustCompile(`(invalid port )"(?:[^"\\]|\\.)*"`)
+
+	// header matches what follows the scheme of an Authorization header.
+	header = regexp.MustCompile(`(?i)\b((?:bearer|basic)\s+)([A-Za-z0-9._~+/=-]{8,})`)
+
+	// jwt matches three long words joined by dots.
+	jwt = regexp.MustCompile(`[A-Za-z0-9_~+/=-]{20,}\.[A-Za-z0-9_~+/=-]{10,}\.[A-Za-z0-9_~+/=-]{10,}`)
+
+	// setting matches KEY=VALUE for keys that name a secret, field the same in JSON.
+	setting = regexp.MustCompile(`(?i)([\w.-]*(?:passwo?r?d|secret|token|signature|credential|api[_-]?key|access[_-]?key)[\w.-]*\s*=\s*|[?&](?:sig|key|auth|code)=)(?:"[^"]*"?|'[^']*'?|[^\s&"',;]+)`)
+	field   = regexp.MustCompile(`(?i)("(?:[\w.-]*(?:passwo?r?d|secret|token|signature|credential|api[_-]?key|access[_-]?key)[\w.-]*|auth)"\s*:\s*")(?:[^"\\]|\\.)*`)
+
+	// checksum is what follows the "@" of a reference by digest.
+	checksum = regexp.MustCompile(`^[a-z0-9+._-]+:[0-9a-fA-F]{8,}`)
+
+	// portNumber is what follows the ":" behind a host.
+	portNumber = regexp.MustCompile(`^\d{1,5}(/|$)`)
+)
+
+// Text returns s without what may be secret: users and passwords in addresses, with
+// or without a scheme (the user alone is kept for ssh), queries of URLs, which may
+// hold a signature, the credentials of an Authorization header, tokens, and values
+// of settings whose name says that they are secret. Each is "..." instead. The time
+// is linear in the length of s.
+func Text(s string) string {
+	if !strings.ContainsAny(s, `@?="`) && !header.MatchString(s) && !strings.Contains(s, ".") {
+		return s
+	}
+	s = spaced.ReplaceAllString(s, "${1}"+hidden+"@")
+	s = address.ReplaceAllStringFunc(s, inAddress)
+	s = login.ReplaceAllStringFunc(s, inLogin)
+	s = port.ReplaceAllString(s, `${1}"`+hidden+`"`)
+	s = header.ReplaceAllStringFunc(s, inHeader)
+	s = jwt.ReplaceAllString(s, hidden)
+	s = setting.ReplaceAllString(s, "${1}"+hidden)
+	return field.ReplaceAllString(s, "${1}"+hidden)
+}
+
+// inAddress redacts what looks like a URL.
+func inAddress(text string) string {
+	scheme, rest, _ := strings.Cut(text, "://")
+	if at := userinfoEnd(rest); at >= 0 && (scheme != "ssh" || strings.Contains(rest[:at], ":")) {
+		rest = hidden + rest[at:]
+	}
+	if at := strings.IndexByte(rest, '?'); at >= 0 && at+1 < len(rest) {
+		tail := rest[len(strings.TrimRight(rest, `"':;,)>]}`)):]
+		rest = rest[:at+1] + hidden + tail
+	}
+	return scheme + "://" + rest
+}
+
+// userinfoEnd returns where the "@" behind user and password stands in what follows
+// "://"; -1 if there are none. A password may hold "@" and "/" although it must not.
+func userinfoEnd(rest string) int {
+	host := rest
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		host = rest[:end]
+	}
+	if at := strings.LastIndexByte(host, '@'); at >= 0 {
+		return at
+	}
+	_, after, colon := strings.Cut(rest, ":")
+	if !colon || strings.HasPrefix(rest, "[") || !strings.Contains(host, ":") || portNumber.MatchString(after) {
+		return -1
+	}
+	at := strings.LastIndexByte(rest, '@')
+	if at >= 0 && checksum.MatchString(rest[at+1:]) {
+		return -1
+	}
+	return at
+}
+
+// inLogin redacts USER:PASSWORD@HOST.
+func inLogin(text string) string {
+	parts := login.FindStringSubmatch(text)
+	if strings.HasPrefix(parts[3], "//") || portNumber.MatchString(parts[3]) && strings.Contains(parts[3], "/") || checksum.MatchString(parts[4]) {
+		return text
+	}
+	return parts[1] + parts[2] + ":" + hidden + "@" + parts[4]
+}
+
+// inHeader redacts credentials, but not words such as "basic authentication".
+func inHeader(text string) string {
+	parts := header.FindStringSubmatch(text)
+	if !strings.ContainsAny(parts[2], "0123456789=+/_.~") {
+		return text
+	}
+	return parts[1] + hidden
+}
+
+// URL returns a URL without its user, password, query and fragment; "" for nil.
+func URL(u *url.URL) string {
+	if u == nil {
+		return ""
+	}
+	bare := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+	return bare.String()
+}
+
+// Address returns an address that cannot be parsed without what may be a user and a
+// password, and without a query.
+func Address(raw string) string {
+	if at := strings.LastIndexByte(raw, '@'); at >= 0 {
+		raw = hidden + raw[at:]
+	}
+	if at := strings.IndexByte(raw, '?'); at >= 0 {
+		raw = raw[:at+1] + hidden
+	}
+	return raw
+}
