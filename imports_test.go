@@ -17,7 +17,7 @@ const module = "github.com/peelhq/peel"
 
 // mayImport says which of the module's packages each of them may import: the
 // dependencies run one way, main → cmd → {ui, report} → analyze →
-// analyze/dockerfile → source → {source/engine, source/layer}. A package that is not listed
+// analyze/dockerfile → source → {source/engine, source/layer, source/registry}. A package that is not listed
 // fails the test: say where it belongs.
 var mayImport = map[string][]string{
 	".":                  {"cmd"},
@@ -26,8 +26,9 @@ var mayImport = map[string][]string{
 	"report":             {"analyze", "analyze/dockerfile", "source", "internal/clean", "internal/human"},
 	"analyze":            {"analyze/dockerfile", "source", "internal/clean", "internal/crash", "internal/grow", "internal/human"},
 	"analyze/dockerfile": {"source"},
-	"source":             {"source/engine", "source/layer", "internal/clean", "internal/crash", "internal/draft"},
+	"source":             {"source/engine", "source/layer", "source/registry", "internal/clean", "internal/crash", "internal/draft"},
 	"source/engine":      {"internal/clean", "internal/redact"},
+	"source/registry":    {"internal/clean"},
 	"source/layer":       {"internal/crash", "internal/draft", "internal/inflate"},
 	"internal/clean":     {},
 	"internal/crash":     {},
@@ -52,12 +53,12 @@ var mayImport = map[string][]string{
 // restricted are others' modules that only some packages may import, by the
 // beginning of their paths.
 var restricted = map[string][]string{
-	"github.com/google/go-containerregistry": {"source"},
+	"github.com/google/go-containerregistry": {"source", "source/registry"},
 	"github.com/docker/":                     {"source/engine"},
 	"github.com/moby/":                       {"source/engine"},
 	"github.com/containerd/":                 {"source/engine"},
 	"github.com/opencontainers/image-spec":   {"source", "source/engine"},
-	"github.com/opencontainers/go-digest":    {"source", "source/layer"},
+	"github.com/opencontainers/go-digest":    {"source", "source/layer", "source/registry"},
 	"github.com/therootcompany/xz":           {"source"},
 	"charm.land/":                            {"ui", "cmd", "internal/ansisvg"},
 	"github.com/charmbracelet/":              {"ui", "cmd", "internal/ansisvg", "internal/testkit", "bench/firstframe"},
@@ -89,7 +90,7 @@ func TestImports(t *testing.T) {
 			}
 		}
 	}
-	for _, pkg := range []string{".", "cmd", "ui", "report", "analyze", "analyze/dockerfile", "source", "source/engine", "source/layer"} {
+	for _, pkg := range []string{".", "cmd", "ui", "report", "analyze", "analyze/dockerfile", "source", "source/engine", "source/layer", "source/registry"} {
 		if len(imports[pkg]) == 0 {
 			t.Errorf("%s: no imports found; the test looks in the wrong place", pkg)
 		}

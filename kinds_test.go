@@ -122,7 +122,7 @@ func TestNewKindOfSource(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			run := exec.CommandContext(t.Context(), peel, c.args...)
 			run.Dir = dir // without images of its own
-			run.Env = append(os.Environ(), "XDG_CACHE_HOME="+dir)
+			run.Env = append(os.Environ(), "XDG_CACHE_HOME="+dir, "PEEL_OFFLINE=1")
 			out, _ := run.CombinedOutput() // some of them fail, as they should
 			if !strings.Contains(string(out), c.want) {
 				t.Errorf("peel %s does not say %q:\n%s", strings.Join(c.args, " "), c.want, out)

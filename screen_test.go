@@ -49,6 +49,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(noisy) != "" {
 		os.Exit(runNoisy(os.Args[1:]))
 	}
+	if err := os.Setenv("PEEL_OFFLINE", "1"); err != nil { // registries have tests of their own
+		panic(err)
+	}
 	code := m.Run()
 	unused()
 	os.Exit(code)

@@ -48,7 +48,7 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 	opts := a.options(false, nil)
 	opts.ContentOnDemand = true
 	if tty, ok := terminal(a.stderr); ok { // the screen is there
-		opts.Log = nil
+		opts.Log, opts.Asking = nil, nil
 		defer holdStderr(tty)()
 	}
 	var on held

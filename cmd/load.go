@@ -6,27 +6,49 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/clean"
 	"github.com/peelhq/peel/internal/human"
 	"github.com/peelhq/peel/source"
 )
 
 // options are how this run opens an image.
 func (a *app) options(content bool, progress func(source.Progress)) source.Options {
+	name, _ := version()
 	return source.Options{
-		Platform:    a.platform,
-		KeepContent: content,
-		Via:         source.Via(a.via),
-		Stdin:       a.stdin,
-		Progress:    progress,
-		Cache:       a.cacheFolder(),
-		Log:         a.logger(),
+		Platform:           a.platform,
+		KeepContent:        content,
+		Via:                source.Via(a.via),
+		Offline:            a.offline,
+		InsecureRegistries: a.insecure,
+		Agent:              "peel/" + name,
+		Asking:             a.asking,
+		Stdin:              a.stdin,
+		Progress:           progress,
+		Cache:              a.cacheFolder(),
+		Log:                a.logger(),
 	}
+}
+
+// asking says that a registry is asked for a name that is not here.
+func (a *app) asking(name string) {
+	a.say("not found on this machine; asking the registry for %s", name)
+}
+
+// say prints a message on standard error, above the line of progress if there is
+// one.
+func (a *app) say(format string, args ...any) {
+	line := "peel: " + clean.Line(fmt.Sprintf(format, args...)) + "\n"
+	if _, ok := terminal(a.stderr); ok && os.Getenv("TERM") != "dumb" {
+		line = eraseLine + line
+	}
+	fmt.Fprint(a.stderr, line)
 }
 
 // load opens and analyses an image; with content, files can be read too. The
@@ -51,7 +73,7 @@ func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse
 	im, err := source.Open(ctx, ref, opts)
 	if err != nil {
 		err = tooLarge(ctx, nil, err)
-		return nil, failed(a.openAdvice(err), "cannot open %w", withRef(ref, err))
+		return nil, failed(a.openAdvice(ref, err), "cannot open %w", withRef(ref, err))
 	}
 	if n, err := strconv.Atoi(a.base); err == nil && (n < 0 || n > len(im.Layers)) {
 		err := fmt.Errorf("--base %d: the image has %s", n, human.Count(len(im.Layers), "layer", "layers"))
@@ -77,14 +99,14 @@ func withRef(ref string, err error) error {
 }
 
 // openAdvice says what to try when an image cannot be opened.
-func (a *app) openAdvice(err error) string {
+func (a *app) openAdvice(ref string, err error) string {
 	switch {
-	case !errors.Is(err, source.ErrNotFound):
+	case !errors.Is(err, source.ErrNotFound), strings.HasPrefix(ref, "registry://"): // whose errors advise themselves
 		return ""
 	case a.platform != "":
 		return "another --platform, or none"
 	}
-	return "the path of a saved image, or docker://NAME (peel --help lists the forms)"
+	return "the path of a saved image, docker://NAME or registry://NAME (peel --help lists the forms)"
 }
 
 // fromRoot is a path as it is written on the command line, made absolute: paths

@@ -28,6 +28,8 @@ type app struct {
 	base     string
 	noCache  bool
 	via      viaFlag
+	offline  bool
+	insecure []string
 	verbose  bool
 
 	failure error      // why the command that was run has failed

@@ -33,8 +33,10 @@ func withCache(m *testing.M) int {
 		panic(err)
 	}
 	defer os.RemoveAll(dir)
-	if err := os.Setenv("XDG_CACHE_HOME", dir); err != nil {
-		panic(err)
+	for name, value := range map[string]string{"XDG_CACHE_HOME": dir, "PEEL_OFFLINE": "1"} { // registries have tests of their own
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
 	}
 	return testkit.Run(m)
 }

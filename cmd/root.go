@@ -2,7 +2,9 @@ package cmd
 
 import (
 	"context"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,6 +53,8 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.platform, "platform", "", "which of a multi-platform image: os/arch[/variant][:os.version]")
 	flags.StringVar(&a.base, "base", "", "the base image: how many layers, or a digest, or an image")
 	flags.Var(&a.via, "via", "how to read an engine's image: store (its own files, on this machine) or api (default: store if it can be read)")
+	flags.BoolVar(&a.offline, "offline", offlineByDefault(), "ask no registry: open what is on this machine, or in the cache (also: PEEL_OFFLINE=1)")
+	flags.StringArrayVar(&a.insecure, "insecure-registry", nil, "a registry, HOST[:PORT], that may be asked by plain HTTP, or whose certificate is not checked (repeatable)")
 	flags.BoolVar(&a.noCache, "no-cache", false, "neither use nor keep what was found in layers before")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say on standard error what is being done")
 	root.AddCommand(
@@ -58,6 +62,12 @@ func (a *app) root() *cobra.Command {
 		a.imagesCommand(), a.cacheCommand(), a.configCommand(), a.manCommand(root),
 	)
 	return root
+}
+
+// offlineByDefault reports whether the environment forbids to ask registries.
+func offlineByDefault() bool {
+	on, err := strconv.ParseBool(os.Getenv("PEEL_OFFLINE"))
+	return on || err != nil && os.Getenv("PEEL_OFFLINE") != ""
 }
 
 // run makes a command's function out of one that needs no flags. Its error is

@@ -19,20 +19,20 @@ func (ch choice) list(cs, all []candidate) string {
 			lines[name] = c.line
 		}
 	}
-	numbers := numbered(all)
+	number := ch.numbering(all)
 	return listed(cs, func(c *candidate) string {
 		for _, name := range c.names {
 			if plainTag.MatchString(name) && !severalLines[name] {
 				return quoted(ch.ref + ":" + name)
 			}
 		}
-		return quoted(fmt.Sprintf("%s:@%d", ch.ref, numbers[c.digest]))
+		return number(c)
 	})
 }
 
 // listPlatforms is list for candidates that are one image for several platforms.
 func (ch choice) listPlatforms(cs, all []candidate) string {
-	numbers := numbered(all)
+	number := ch.numbering(all)
 	ref := ch.ref
 	if ch.tag != "" {
 		ref += ":" + ch.tag
@@ -40,11 +40,23 @@ func (ch choice) listPlatforms(cs, all []candidate) string {
 	had := map[platform]bool{}
 	return listed(cs, func(c *candidate) string {
 		if !c.platform.known() || had[c.platform] {
-			return quoted(fmt.Sprintf("%s:@%d", ch.ref, numbers[c.digest]))
+			return number(c)
 		}
 		had[c.platform] = true
 		return quoted(ref) + " --platform " + quoted(c.platform.full())
 	})
+}
+
+// numbering returns what names a candidate that has no name of its own: its place
+// among all, or in a registry its digest.
+func (ch choice) numbering(all []candidate) func(*candidate) string {
+	numbers := numbered(all)
+	return func(c *candidate) string {
+		if ch.repo != "" {
+			return quoted("registry://" + ch.repo + "@" + c.digest)
+		}
+		return quoted(fmt.Sprintf("%s:@%d", ch.ref, numbers[c.digest]))
+	}
 }
 
 // numbered returns the candidates' places, by digest.

@@ -15,6 +15,7 @@ type choice struct {
 	ref      string // what was asked for, without the tag, for the list of what there is
 	tag      string // "" for none
 	platform string // "" for the host's
+	repo     string // of a registry, in which an image is named by its digest; "" elsewhere
 }
 
 // choose opens the one image that is asked for. Where that leaves a choice, the

@@ -14,7 +14,9 @@ func (im *Image) DiffIDsOf(ctx context.Context, ref string) ([]string, error) {
 	if err == nil {
 		return ids, nil
 	}
-	o := opener{Options: Options{Platform: im.basePlatform(), Log: im.log}, ref: ref}
+	opts := im.opened
+	o := opener{Options: Options{Platform: im.basePlatform(), Log: im.log, Offline: opts.Offline, InsecureRegistries: opts.InsecureRegistries, Agent: opts.Agent}, ref: ref, cache: openCache(opts.Cache, im.log)}
+	defer func() { _ = o.cache.close() }()
 	open := openNamedFile
 	if k, rest := kindOf(ref); k != nil {
 		if k.diffIDs != nil {

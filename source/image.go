@@ -32,6 +32,22 @@ type Options struct {
 	// that can be read here, else by its API.
 	Via Via
 
+	// Offline has no registry be asked. Images that were opened before, and have not
+	// changed as far as is known, are opened from the cache.
+	Offline bool
+
+	// InsecureRegistries are hosts, "HOST" or "HOST:PORT", whose certificates are not
+	// checked, and that may be asked by plain HTTP.
+	InsecureRegistries []string
+
+	// Agent is the program's name and version, as registries are told it.
+	Agent string
+
+	// Asking, if not nil, is called before a registry is asked for a name that does
+	// not say that it is one in a registry, with what the name is taken for. It must
+	// not block.
+	Asking func(name string)
+
 	// Stdin is what the reference "-" reads. Nil: nothing can be read from "-".
 	Stdin io.Reader
 

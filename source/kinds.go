@@ -27,6 +27,10 @@ type kind struct {
 	// of the table.
 	named bool
 
+	// remote says that to open one is to ask another machine. A bare NAME is looked
+	// for there only once every other kind has said that it does not have it.
+	remote bool
+
 	// list lists the images of this kind that are here; nil if they cannot be
 	// listed. place is its name in the picker, and in LocalImage.Engine.
 	list  func(l *lister, ctx context.Context) ([]LocalImage, error)
@@ -57,6 +61,13 @@ func kinds() []kind {
 			docs:  "podman, through its socket or from its store",
 			open:  podman.open, named: true,
 			place: podman.name, list: podman.list, diffIDs: podman.diffIDs,
+		},
+		{
+			prefix: "registry://", takes: "NAME",
+			about: "an image in a registry, without an engine",
+			docs:  "a registry, without an engine, with the credentials, mirrors and certificates of Docker, podman and containerd",
+			open:  openRegistry, named: true, remote: true,
+			place: "a registry",
 		},
 		{
 			prefix: "docker-archive:", takes: "FILE[:TAG]",
@@ -144,14 +155,22 @@ func forms() []string {
 // error tells what each said. noFile is why the name is not that of a file.
 func (o *opener) byName(ctx context.Context, noFile error) (*Image, error) {
 	tried := []error{noFile}
+	sure := true // nobody may have it after all
 	for _, k := range kinds() {
 		if !k.named {
 			continue
 		}
-		im, err := k.open(ctx, o, o.ref)
+		open := k.open
+		if k.remote {
+			open = func(ctx context.Context, o *opener, name string) (*Image, error) {
+				return o.elsewhere(ctx, &k, name, sure)
+			}
+		}
+		im, err := open(ctx, o, o.ref)
 		if err == nil {
 			return im, nil
 		}
+		sure = sure && lacking(err)
 		if ctx.Err() != nil {
 			return nil, err
 		}
@@ -162,7 +181,7 @@ func (o *opener) byName(ctx context.Context, noFile error) (*Image, error) {
 	for i, err := range tried {
 		lines[i] = "\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
 	}
-	return nil, absent("%q is neither a file nor an image of an engine here; tried:%s", o.ref, strings.Join(lines, ""))
+	return nil, absent("%q is neither a file nor an image that can be found; tried:%s", o.ref, strings.Join(lines, ""))
 }
 
 // errNoFile says that a name is not that of a file, and need not be meant as one.
@@ -194,7 +213,7 @@ func Help() string {
 	for _, k := range kinds() {
 		fmt.Fprintf(&b, "%s%-*s  %s\n", indent, column, k.form(), k.about)
 	}
-	fmt.Fprintf(&b, "%s%-*s  %s\n", indent, column, "NAME", "a file, or else an image of "+strings.Join(namedPlaces(), " or "))
+	fmt.Fprintf(&b, "%s%-*s  %s\n", indent, column, "NAME", "a file, or else an image of "+enumerated(namedPlaces(), "or"))
 	return b.String()
 }
 
@@ -212,8 +231,17 @@ func Table() string {
 		}
 		row(k.form(), about)
 	}
-	row("NAME", "a file of that name, or else the first of "+strings.Join(namedPlaces(), " and ")+" that has it")
+	row("NAME", "a file of that name, or else the first of "+enumerated(namedPlaces(), "and")+" that has it")
 	return b.String()
+}
+
+// enumerated is "a, b and c".
+func enumerated(words []string, and string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " " + and + " " + words[last]
 }
 
 // namedPlaces are the kinds that a bare name is looked for in.

@@ -24,6 +24,8 @@ type origin struct {
 	log      *slog.Logger
 	cache    *cache
 	reopener *reopener // nil unless contents are read on demand
+	parallel int       // how many layers are read at once; 0: as many as there are processors
+	opened   Options   // how the image was opened
 }
 
 // Scan reads the entries of every layer, several layers at once. A layer whose
@@ -82,7 +84,7 @@ type scan struct {
 func (s *scan) each(ctx context.Context, todo [][]*Layer, fn func(context.Context, []*Layer) (bool, error)) ([][]*Layer, error) {
 	left := make([][]*Layer, len(todo))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
+	group.SetLimit(cmp.Or(s.im.parallel, runtime.GOMAXPROCS(0)))
 	for i, same := range todo {
 		group.Go(func() (err error) {
 			defer crash.Catch(&err)
@@ -138,7 +140,14 @@ func (s *scan) found(same []*Layer, found *layer.Scanned, err error) error {
 // take makes what a scan gave the layer's own.
 func (l *Layer) take(s *layer.Scanned, err error) error {
 	var unsupported layer.UnsupportedError
+	var absent *absentBlob
 	switch {
+	case errors.As(err, &absent):
+		l.Err = absent
+		if packedType(l.MediaType) {
+			l.CompressedBytes = l.size
+		}
+		return nil
 	case errors.As(err, &unsupported):
 		l.Err = err
 		l.CompressedBytes = l.size

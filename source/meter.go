@@ -50,3 +50,11 @@ func (m *meter) restart() {
 func (m *meter) add(n int64) { m.update(false, func(p *Progress) { p.Bytes += n }) }
 
 func (m *meter) layerDone() { m.update(true, func(p *Progress) { p.Layers++ }) }
+
+// what changes what is said to be read.
+func (m *meter) what(what string) { m.update(true, func(p *Progress) { p.What = what }) }
+
+// skip leaves out a layer of so many bytes that need not be read after all.
+func (m *meter) skip(bytes int64) {
+	m.update(false, func(p *Progress) { p.TotalBytes = max(p.TotalBytes-bytes, 0) })
+}

@@ -25,7 +25,7 @@ func (w *ociWalk) layer(ctx context.Context, l *Layer, d ocispec.Descriptor) err
 	case errors.Is(err, fs.ErrNotExist):
 		// Source: OCI image-spec, image-layout.md: blobs may be missing.
 		l.Err = fmt.Errorf("not included: %w", err)
-		if strings.HasSuffix(d.MediaType, "gzip") || strings.HasSuffix(d.MediaType, "zstd") {
+		if packedType(d.MediaType) {
 			l.CompressedBytes = d.Size
 		}
 	case err != nil:
@@ -40,6 +40,11 @@ func (w *ociWalk) layer(ctx context.Context, l *Layer, d ocispec.Descriptor) err
 		l.linkedOut = f.leadsOut(name)
 	}
 	return nil
+}
+
+// packedType reports whether a layer's media type says that it is compressed.
+func packedType(mediaType string) bool {
+	return strings.HasSuffix(mediaType, "gzip") || strings.HasSuffix(mediaType, "zstd")
 }
 
 // unreadableType names the form of a layer of which its descriptor says that it

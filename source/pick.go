@@ -13,11 +13,14 @@ import (
 // image opens the wanted image of a bundle.
 func (o *opener) image(ctx context.Context, b bundle, tag string, as form) (*Image, error) {
 	ch := choice{ref: strings.TrimSuffix(o.ref, ":"+tag), tag: tag, platform: o.Platform}
+	if r, ok := b.(*remote); ok {
+		ch.repo = r.found.Repository.Name()
+	}
 	im, err := ch.from(ctx, b, as)
 	if err != nil {
 		return nil, err
 	}
-	im.origin = origin{bundle: b, scan: o.scanOptions(), meter: o.meter, log: o.Log, cache: o.cache}
+	im.origin = origin{bundle: b, scan: o.scanOptions(), meter: o.meter, log: o.Log, cache: o.cache, opened: o.Options}
 	for _, l := range im.Layers {
 		if passed, ok := l.reader.(*layer.Passed); ok && l.Err == nil {
 			if err := l.take(passed.Scan(ctx, im.scan)); err != nil {

@@ -195,8 +195,8 @@ func indexName(digest string, size int64) string {
 	return CacheName(fmt.Sprintln("layer", digest, size)) + ".layer"
 }
 
-// CachedIndex returns what the scan of a compressed blob has given, by the blob's
-// digest, if it is in o.Cache with all that o's collectors want.
+// CachedIndex returns what the scan of a blob has given, by the blob's digest, if it
+// is in o.Cache with all that o's collectors want.
 func CachedIndex(digest string, size int64, o ScanOptions) (*Scanned, bool) {
 	b, ok := o.Cache.Read(indexName(digest, size), indexKind)
 	if !ok {
@@ -204,7 +204,7 @@ func CachedIndex(digest string, size int64, o ScanOptions) (*Scanned, bool) {
 	}
 	r := NewDecoder(b, o.Budget)
 	s, drawn := r.Scanned()
-	if !r.End() || !s.Packed || s.Digest != digest {
+	if !r.End() || s.Digest != digest {
 		o.debug("a file of the cache cannot be used", "layer", digest, "error", errIndex)
 		return nil, false
 	}
@@ -225,7 +225,7 @@ func (s *Scanned) wanted(drawn []string, collectors []Collector) bool {
 	return true
 }
 
-// KeepIndex records what the scan of a compressed blob has given, in o.Cache.
+// KeepIndex records what the scan of a blob has given, in o.Cache.
 func KeepIndex(size int64, s *Scanned, o ScanOptions) {
 	if b, ok := AppendScanned(nil, s, o.Collect); ok {
 		o.Cache.Write(indexName(s.Digest, size), indexKind, b)

@@ -189,7 +189,10 @@ func scanPacked(ctx context.Context, form Form, r io.Reader, o *ScanOptions) (*S
 	sum := algorithm.Hash()
 	var group sync.WaitGroup
 	stop := make(chan struct{})
-	raw := newRelay(io.TeeReader(r, sum), stop, &group)
+	if !o.Verified {
+		r = io.TeeReader(r, sum)
+	}
+	raw := newRelay(r, stop, &group)
 	defer raw.release()
 	end := sync.OnceFunc(func() {
 		close(stop)
@@ -214,7 +217,10 @@ func scanPacked(ctx context.Context, form Form, r io.Reader, o *ScanOptions) (*S
 	if z.trailing() {
 		s.Entries.flaw(Flaw{Problem: "something follows the compressed bytes: passed over, as Docker does; podman refuses the layer"})
 	}
-	s.Packed, s.Digest = true, digest.NewDigest(algorithm, sum).String()
+	s.Packed, s.Digest = true, o.Digest
+	if !o.Verified {
+		s.Digest = digest.NewDigest(algorithm, sum).String()
+	}
 	return s, nil
 }
 

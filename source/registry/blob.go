@@ -1,0 +1,371 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// maxBreaks bounds how often reading one blob may break off, however far it has
+// come each time.
+const maxBreaks = 10_000
+
+// A BlobReader streams one blob. Where the body breaks off it reads on from there,
+// as long as bytes keep coming. At the end, and only there, it says whether these
+// were the bytes that the digest names: what was read before is not to be believed
+// until then. It is for one goroutine.
+type BlobReader struct {
+	ctx  context.Context
+	repo *Repository
+	d    Descriptor
+	sum  hash.Hash
+
+	source blobSource
+	body   *blobBody // nil if there is none now
+	at     int64     // bytes that have been read
+	idle   int       // breaks in a row without a byte in between
+	breaks int
+	err    error // what it has ended with
+}
+
+var _ io.ReadCloser = (*BlobReader)(nil)
+
+// Blob returns a reader of the blob that a descriptor names; its size must be
+// known. Nothing is asked for before the first read. The error of a read wraps
+// ErrNoBlob if the registry does not have the blob.
+func (r *Repository) Blob(ctx context.Context, d Descriptor) *BlobReader {
+	b := &BlobReader{ctx: ctx, repo: r, d: d, source: blobSource{repo: r, d: d}}
+	if err := d.Digest.Validate(); err != nil {
+		b.err = fail(ErrWrongBytes, r.ref.path(), "", "%q is not a digest that peel knows (sha256, sha384, sha512)", said(d.Digest.String()))
+		return b
+	}
+	b.sum = d.Digest.Algorithm().Hash()
+	return b
+}
+
+// Read reads on. The error is io.EOF only if all bytes have been read and are those
+// that the digest names.
+func (b *BlobReader) Read(p []byte) (int, error) {
+	if b.err != nil || len(p) == 0 {
+		return 0, b.err
+	}
+	n, err := b.read(p)
+	b.err = err
+	return n, nilIf(n > 0, err)
+}
+
+// nilIf leaves an error for the next read.
+func nilIf(cond bool, err error) error {
+	if cond {
+		return nil
+	}
+	return err
+}
+
+func (b *BlobReader) read(p []byte) (int, error) {
+	for {
+		if b.at == b.d.Size {
+			return 0, b.finish()
+		}
+		if b.body == nil {
+			body, err := b.source.open(b.ctx, b.at, b.d.Size)
+			if err != nil {
+				return 0, err
+			}
+			b.body = body
+		}
+		n, err := b.body.Read(p[:min(int64(len(p)), b.d.Size-b.at)])
+		if n > 0 {
+			b.at += int64(n)
+			b.idle = 0
+			_, _ = b.sum.Write(p[:n]) // never fails
+			return n, nil             // an error comes again
+		}
+		if err == nil {
+			continue
+		}
+		if err := b.broke(err); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// broke notes that the body has ended too early, and waits before the next try; an
+// error says that there is none.
+func (b *BlobReader) broke(err error) error {
+	silent := b.body.silent.Load()
+	b.drop()
+	if b.ctx.Err() != nil {
+		return b.source.last.host.unanswered(b.ctx, b.source.asked(), err)
+	}
+	b.idle++
+	b.breaks++
+	c := b.repo.client
+	c.Log.Debug("a blob breaks off", "digest", b.d.Digest, "at", b.at, "of", b.d.Size, "error", said(innermost(err).Error()))
+	if b.idle >= c.tries || b.breaks >= maxBreaks || silent && b.idle > 1 {
+		why := said(innermost(err).Error())
+		if silent {
+			why = fmt.Sprintf("nothing came for %v", c.limits.idle)
+		}
+		return fail(ErrBroken, b.source.asked(), "try again", "it breaks off after %d of %d bytes: %s", b.at, b.d.Size, why)
+	}
+	if b.idle > 1 {
+		return c.sleep(b.ctx, c.backoff(b.idle-1))
+	}
+	return nil
+}
+
+// finish checks what has been read.
+func (b *BlobReader) finish() error {
+	more := b.body != nil && b.body.more()
+	b.drop()
+	if more {
+		return fail(ErrWrongBytes, b.source.asked(), "", "it has more than the %d bytes that the manifest says", b.d.Size)
+	}
+	if got := digest.NewDigest(b.d.Digest.Algorithm(), b.sum); got != b.d.Digest {
+		return fail(ErrWrongBytes, b.source.asked(), "", "the registry gives other bytes: their digest is %s", got)
+	}
+	return io.EOF
+}
+
+func (b *BlobReader) drop() {
+	if b.body != nil {
+		b.body.Close()
+	}
+	b.body = nil
+}
+
+// Close ends the reading, wherever it is.
+func (b *BlobReader) Close() error {
+	b.drop()
+	if b.err == nil {
+		b.err = errors.New("the blob has been closed")
+	}
+	return nil
+}
+
+// ReadRange reads len(p) bytes of a blob from byte off on. It verifies nothing but
+// their number: the digest is of the whole.
+func (r *Repository) ReadRange(ctx context.Context, d Descriptor, p []byte, off int64) error {
+	if off < 0 || off+int64(len(p)) > d.Size {
+		return errors.New("reading beyond a blob's end")
+	}
+	source := blobSource{repo: r, d: d}
+	end := off + int64(len(p))
+	for idle := 0; off < end; {
+		body, err := source.open(ctx, off, end)
+		if err != nil {
+			return err
+		}
+		n, err := io.ReadFull(body, p)
+		body.Close()
+		p, off = p[n:], off+int64(n)
+		if off == end {
+			return nil
+		}
+		if idle++; n > 0 {
+			idle = 0
+		}
+		if ctx.Err() != nil || idle >= r.client.tries {
+			return source.last.host.unanswered(ctx, source.asked(), err)
+		}
+		if idle > 0 {
+			if err := r.client.sleep(ctx, r.client.backoff(idle)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// addresses are where registries have sent those who asked for a blob, by place and
+// digest. They serve until they are not accepted any more.
+type addresses struct {
+	mu    sync.Mutex
+	known map[string]*url.URL
+}
+
+func (a *addresses) get(key string) *url.URL {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.known[key]
+}
+
+func (a *addresses) put(key string, u *url.URL) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.known == nil {
+		a.known = map[string]*url.URL{}
+	}
+	a.known[key] = u
+}
+
+// A blobSource asks for parts of one blob, at one of the places that have it.
+type blobSource struct {
+	repo *Repository
+	d    Descriptor
+	last *session // that was asked
+}
+
+func (b *blobSource) asked() string { return b.repo.ref.path() + "@" + b.d.Digest.String() }
+
+// open asks for the bytes from one on, up to before another.
+func (b *blobSource) open(ctx context.Context, from, to int64) (*blobBody, error) {
+	if err := b.repo.offline(b.asked()); err != nil {
+		return nil, err
+	}
+	places := b.repo.byDigest
+	if b.last != nil { // that has it, as far as is known
+		others := slices.DeleteFunc(slices.Clone(places), func(s *session) bool { return s == b.last })
+		places = append([]*session{b.last}, others...)
+	}
+	var body *blobBody
+	err := b.repo.each(places, b.asked(), func(s *session) (err error) {
+		b.last = s
+		body, err = b.openAt(ctx, s, from, to)
+		return err
+	})
+	return body, err
+}
+
+func (b *blobSource) openAt(ctx context.Context, s *session, from, to int64) (*blobBody, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	key := s.host.name + " " + b.d.Digest.String()
+	r := request{method: http.MethodGet, path: "blobs/" + b.d.Digest.String(), header: http.Header{}, began: b.repo.blobsAt.get(key)}
+	part := from > 0 || to < b.d.Size
+	if part {
+		r.header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, to-1))
+	}
+	a, err := s.do(ctx, b.asked(), r)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	a.end = cancel
+	if a.at != nil {
+		b.repo.blobsAt.put(key, a.at)
+	}
+	body := &blobBody{answer: a, idle: s.client.limits.idle, cancel: cancel}
+	if err := b.check(ctx, s, body, from, to, part); err != nil {
+		body.Close()
+		return nil, err
+	}
+	return body, nil
+}
+
+// check holds an answer against what was asked for, and leaves the body at the byte
+// from.
+func (b *blobSource) check(ctx context.Context, s *session, body *blobBody, from, to int64, part bool) error {
+	a := body.answer
+	wrong := func(format string, args ...any) error {
+		if a.page() {
+			return s.answered(b.asked(), a)
+		}
+		return fail(ErrWrongBytes, b.asked(), "", "%s", s.host.name+" "+fmt.Sprintf(format, args...))
+	}
+	switch {
+	case a.StatusCode == http.StatusPartialContent && part:
+		first, last, total, err := contentRange(a.Header.Get("Content-Range"))
+		switch {
+		case err != nil:
+			return wrong("answers with a part of the blob that it does not name (%s)", err)
+		case total >= 0 && total != b.d.Size:
+			return wrong("has %d bytes, the manifest says %d", total, b.d.Size)
+		case first != from || last != to-1:
+			return wrong("answers with the bytes %d-%d, not %d-%d", first, last, from, to-1)
+		case a.ContentLength >= 0 && a.ContentLength != to-from:
+			return wrong("answers with %d bytes, not %d", a.ContentLength, to-from)
+		}
+		body.exact = true
+		return nil
+	case a.StatusCode == http.StatusOK:
+		if a.ContentLength >= 0 && a.ContentLength != b.d.Size {
+			return wrong("has %d bytes, the manifest says %d", a.ContentLength, b.d.Size)
+		}
+		body.exact = to < b.d.Size // what follows is not looked at
+		if _, err := io.CopyN(io.Discard, body, from); err != nil {
+			if ctx.Err() != nil && !body.silent.Load() {
+				return context.Cause(ctx)
+			}
+			body.early = err // as a body that breaks off at once
+		}
+		return nil
+	case a.StatusCode == http.StatusRequestedRangeNotSatisfiable:
+		return wrong("has less than the %d bytes that the manifest says", b.d.Size)
+	case a.StatusCode == http.StatusNotFound && !a.page():
+		e := fail(ErrNoBlob, b.asked(), "push the image again, or ask for another", "%s does not have this blob, which the manifest names", s.host.name)
+		e.Status = a.StatusCode
+		return e
+	case a.StatusCode < 300:
+		return wrong("answers %s", statusText(a.StatusCode))
+	}
+	return s.answered(b.asked(), a)
+}
+
+// contentRange reads "bytes FIRST-LAST/TOTAL"; a total that is not told is -1.
+// Source: RFC 9110, section 14.4.
+func contentRange(v string) (first, last, total int64, err error) {
+	var rest string
+	if n, scanErr := fmt.Sscanf(v, "bytes %d-%d/%s", &first, &last, &rest); n != 3 || scanErr != nil {
+		return 0, 0, 0, errors.New("no Content-Range")
+	}
+	total = -1
+	if rest != "*" {
+		if n, scanErr := fmt.Sscanf(rest, "%d", &total); n != 1 || scanErr != nil || total < 0 {
+			return 0, 0, 0, errors.New("a malformed Content-Range")
+		}
+	}
+	if first < 0 || last < first || total >= 0 && last >= total {
+		return 0, 0, 0, errors.New("a malformed Content-Range")
+	}
+	return first, last, total, nil
+}
+
+// A blobBody is the body of one answer. Silence ends it.
+type blobBody struct {
+	*answer
+	idle   time.Duration
+	cancel context.CancelFunc
+	silent atomic.Bool // it was ended by silence
+	exact  bool        // the answer has no more bytes than were asked for
+	early  error       // it has ended before anything of use came
+}
+
+func (b *blobBody) Read(p []byte) (int, error) {
+	if b.early != nil {
+		return 0, b.early
+	}
+	watch := time.AfterFunc(b.idle, func() {
+		b.silent.Store(true)
+		b.cancel()
+	})
+	n, err := b.Body.Read(p)
+	watch.Stop()
+	return n, err
+}
+
+// more reports whether there is another byte.
+func (b *blobBody) more() bool {
+	if b.exact || b.ContentLength >= 0 {
+		return false
+	}
+	var one [1]byte
+	n, _ := b.Read(one[:])
+	return n > 0
+}
+
+// Close lets go of the answer. What is left of it is not read.
+func (b *blobBody) Close() {
+	b.cancel()
+	_ = b.Body.Close()
+}

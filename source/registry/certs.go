@@ -1,0 +1,133 @@
+package registry
+
+import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// certDirs are the folders that hold certificates by host: of containers' tools, of
+// Docker (rootless, Docker Desktop, the system's), of containerd.
+// Sources: containers-certs.d(5); Docker, "Verify repository client with
+// certificates"; containerd, docs/hosts.md, "CertDir".
+func certDirs() []string {
+	var out []string
+	add := func(parts ...string) {
+		if parts[0] != "" {
+			out = append(out, filepath.Join(parts...))
+		}
+	}
+	add(userConfig("certs.d"))
+	add(systemFile("etc/containers/certs.d"))
+	if home := homeDir(); home != "" {
+		add(home, ".config", "docker", "certs.d")
+		add(home, ".docker", "certs.d")
+	}
+	add(systemFile("etc/docker/certs.d"))
+	add(systemFile("etc/containerd/certs.d"))
+	return out
+}
+
+// maxCerts bounds the files of one such folder.
+const maxCerts = 200
+
+// A tlsBuilder collects what one host is trusted by.
+type tlsBuilder struct {
+	config *tls.Config
+	own    bool // there are authorities beside the system's
+}
+
+func newTLS() *tlsBuilder {
+	pool, err := x509.SystemCertPool()
+	if err != nil || pool == nil {
+		pool = x509.NewCertPool()
+	}
+	return &tlsBuilder{config: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}}
+}
+
+// authority adds the certificates in a file to those that are trusted.
+func (b *tlsBuilder) authority(file string) error {
+	pem, err := readSettings(file, maxSettings)
+	if err != nil {
+		return err
+	}
+	if !b.config.RootCAs.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("%s holds no certificate", file)
+	}
+	b.own = true
+	return nil
+}
+
+// client adds a certificate to show to the host. key may be in the same file.
+func (b *tlsBuilder) client(cert, key string) error {
+	certPEM, err := readSettings(cert, maxSettings)
+	if err != nil {
+		return err
+	}
+	keyPEM, err := readSettings(cmp.Or(key, cert), maxSettings)
+	if err != nil {
+		return err
+	}
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return fmt.Errorf("%s: %w", cert, err)
+	}
+	b.config.Certificates = append(b.config.Certificates, pair)
+	return nil
+}
+
+// folder adds the files of a host's folder: NAME.crt is an authority, NAME.cert and
+// NAME.key are what to show.
+func (b *tlsBuilder) folder(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for i, e := range entries {
+		if i == maxCerts {
+			return fmt.Errorf("%s: more than %d files", dir, maxCerts)
+		}
+		path := filepath.Join(dir, e.Name())
+		switch filepath.Ext(path) {
+		case ".crt":
+			err = b.authority(path)
+		case ".cert":
+			err = b.client(path, strings.TrimSuffix(path, ".cert")+".key")
+		default:
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// certsOf reads what the folders of certificates say of a host, "HOST" or
+// "HOST:PORT".
+func certsOf(hostName string) (*tlsBuilder, error) {
+	b := newTLS()
+	for _, dir := range certDirs() {
+		if err := b.folder(filepath.Join(dir, hostFolder(hostName))); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// hostFolder is what a host's folder is called.
+func hostFolder(hostName string) string {
+	if hub(hostName) {
+		return "docker.io"
+	}
+	return hostName
+}

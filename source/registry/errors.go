@@ -1,0 +1,282 @@
+package registry
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/peelhq/peel/internal/clean"
+)
+
+// What an [Error] is about.
+var (
+	ErrNotFound     = errors.New("not found")                        // no such repository, tag or digest
+	ErrNoBlob       = fmt.Errorf("no such blob: %w", fs.ErrNotExist) // a blob that a manifest names
+	ErrUnauthorized = errors.New("not allowed")                      // wrong or missing credentials
+	ErrRateLimited  = errors.New("too many requests")
+	ErrPage         = errors.New("a web page") // of a proxy that wants a login, as a rule
+	ErrUntrusted    = errors.New("not trusted")
+	ErrUnreachable  = errors.New("no answer")
+	ErrBlocked      = errors.New("blocked")     // by registries.conf
+	ErrOffline      = errors.New("offline")     // it would take a request
+	ErrWrongBytes   = errors.New("wrong bytes") // not those that the digest or the size names
+	ErrBroken       = errors.New("broken off")  // after the last try
+	ErrRefused      = errors.New("refused")     // something that peel does not do, such as a redirect to plain HTTP
+	errSlow         = errors.New("no whole answer in time")
+)
+
+// An Error is what went wrong with a registry. Its text says what was asked for,
+// why it failed and what to do. It holds no secret.
+type Error struct {
+	Kind   error  // one of those above; nil for anything else
+	Asked  string // what was asked for: "ghcr.io/me/app:1"
+	Status int    // of the answer; 0 if there was none
+	text   string
+	try    string // what to do; "" if nothing is known to help
+	cause  error  // for errors.Is alone; not part of the text
+	parts  []error
+}
+
+// Error is one line: what was asked for, the reason, and what may help.
+func (e *Error) Error() string {
+	text := e.text
+	if e.Asked != "" {
+		text = e.Asked + ": " + text
+	}
+	if e.try != "" {
+		text += "; " + e.try
+	}
+	return text
+}
+
+func (e *Error) Unwrap() []error {
+	var out []error
+	for _, err := range append([]error{e.Kind, e.cause}, e.parts...) {
+		if err != nil {
+			out = append(out, err)
+		}
+	}
+	return out
+}
+
+// fail returns an Error of some kind about what was asked for.
+func fail(kind error, asked, try, format string, args ...any) *Error {
+	return &Error{Kind: kind, Asked: asked, try: try, text: clean.Line(fmt.Sprintf(format, args...))}
+}
+
+// hides matches what may be secret in foreign text: the query of a URL, userinfo,
+// and long words such as tokens are made of.
+var hides = regexp.MustCompile(`(://)[^/@\s"'<>]*@|(\?)[^\s"'<>]*|(?i:(bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}|[A-Za-z0-9_~+/=-]{20,}\.[A-Za-z0-9_~+/=-]{10,}\.[A-Za-z0-9_~+/=-]{10,}`)
+
+// said is foreign text fit to be shown: on one line, not long, and without what may
+// be secret.
+func said(text string) string {
+	text = hides.ReplaceAllString(text, "${1}${2}${3}...")
+	text = clean.Line(text)
+	if len(text) > maxMessage {
+		text = strings.ToValidUTF8(text[:maxMessage], "") + "..."
+	}
+	return text
+}
+
+// shown is a URL without its query, fragment and userinfo.
+func shown(u *url.URL) string {
+	if u == nil {
+		return ""
+	}
+	bare := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+	return clean.Line(bare.String())
+}
+
+// innermost is what an error of net/http says without the URL of the request, which
+// may hold a signature.
+func innermost(err error) error {
+	for {
+		if outer, ok := errors.AsType[*url.Error](err); ok {
+			err = outer.Err
+			continue
+		}
+		return err
+	}
+}
+
+// unanswered makes of an error for which there was no answer of the host an Error.
+// secure says that the host was asked by HTTPS.
+func (h *host) unanswered(ctx context.Context, asked string, err error) error {
+	if ctx.Err() != nil {
+		if cause := context.Cause(ctx); !errors.Is(cause, errSlow) {
+			return cmp.Or(cause, ctx.Err())
+		}
+		return fail(ErrUnreachable, asked, "try again later", "%s does not answer in time", h.name)
+	}
+	if own, ok := errors.AsType[*Error](err); ok {
+		if own.Asked == "" {
+			copied := *own
+			copied.Asked = asked
+			return &copied
+		}
+		return own
+	}
+	err = innermost(err)
+	if why := untrusted(err); why != "" {
+		return fail(ErrUntrusted, asked, fmt.Sprintf("if its certificate is your own, put the one that has signed it into %s; or use --insecure-registry %s", h.certsHint(), h.name),
+			"the certificate of %s is not trusted: %s", h.name, why)
+	}
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return fail(ErrUnreachable, asked, "check the name and the network", "there is no host %s", h.name)
+	case errors.As(err, &dns):
+		return fail(ErrUnreachable, asked, "check the network", "the name of %s cannot be looked up: %s", h.name, said(dns.Err))
+	case notTLS(err):
+		return fail(ErrUntrusted, asked, "if that is meant to be so, use --insecure-registry "+h.name, "%s speaks plain HTTP, not HTTPS", h.name)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return fail(ErrUnreachable, asked, h.proxyHint("check the network, or try again later"), "%s does not answer", h.name)
+	}
+	return fail(ErrUnreachable, asked, h.proxyHint(""), "%s does not answer: %s", h.name, said(err.Error()))
+}
+
+// untrusted says why a certificate is not trusted; "" if err is about nothing of
+// that kind.
+func untrusted(err error) string {
+	if unknown, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		if issuer := unknown.Cert; issuer != nil {
+			return fmt.Sprintf("it is signed by %q, which is not known here", said(cmp.Or(issuer.Issuer.CommonName, issuer.Issuer.String())))
+		}
+		return "nobody who is known here has signed it"
+	}
+	if name, ok := errors.AsType[x509.HostnameError](err); ok {
+		return said(name.Error())
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		return said(invalid.Error())
+	}
+	if verify, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return said(verify.Err.Error())
+	}
+	if alert, ok := errors.AsType[tls.AlertError](err); ok {
+		return said(alert.Error())
+	}
+	return ""
+}
+
+// notTLS reports that the other side answered HTTPS with something else.
+func notTLS(err error) bool {
+	record, ok := errors.AsType[tls.RecordHeaderError](err)
+	return ok && record.Conn != nil || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+}
+
+// answered makes of an answer that is none of those that were wanted an Error. It
+// reads the body's beginning and closes it.
+func (s *session) answered(asked string, a *answer) error {
+	defer a.close()
+	e := &Error{Asked: asked, Status: a.StatusCode}
+	code, message := a.diagnosis()
+	host := a.Request.URL.Host
+	from := host
+	if a.away {
+		from = host + ", to which " + s.host.name + " has sent peel"
+	}
+	switch status := a.StatusCode; {
+	case status == http.StatusTooManyRequests || code == string(transport.TooManyRequestsErrorCode):
+		return limited(asked, from, a.Response, message)
+	case a.page():
+		e.Kind = ErrPage
+		e.text = fmt.Sprintf("%s answers with a web page, not as a registry does (%s)", from, statusText(status))
+		e.try = "a proxy may want a login, or this is no registry: check HTTPS_PROXY, NO_PROXY and the name"
+	case status == http.StatusProxyAuthRequired:
+		e.Kind = ErrUnauthorized
+		e.text = "the proxy wants a login"
+		e.try = "put the user and the password into HTTPS_PROXY"
+	case status == http.StatusUnauthorized && !a.away, status == http.StatusForbidden && !a.away:
+		return s.refused(asked, status, code, message)
+	default:
+		e.text = from + " answers " + statusText(status)
+		if message != "" {
+			e.text += ": " + message
+		}
+		if status >= 500 {
+			e.try = "try again later"
+		}
+	}
+	e.text = clean.Line(e.text)
+	return e
+}
+
+func statusText(status int) string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
+}
+
+// limited is the error of a host that wants fewer requests, with the numbers that
+// it tells.
+func limited(asked, from string, r *http.Response, message string) error {
+	e := &Error{Kind: ErrRateLimited, Asked: asked, Status: r.StatusCode, text: from + " wants fewer requests"}
+	var facts []string
+	for _, header := range []struct{ name, text string }{
+		{"Ratelimit-Limit", "limit %s"}, {"X-Ratelimit-Limit", "limit %s"},
+		{"Ratelimit-Remaining", "left %s"}, {"X-Ratelimit-Remaining", "left %s"},
+	} {
+		if v := r.Header.Get(header.name); v != "" {
+			facts = append(facts, fmt.Sprintf(header.text, window(v)))
+		}
+	}
+	if message != "" {
+		facts = append(facts, message)
+	}
+	if len(facts) > 0 {
+		e.text += " (" + strings.Join(facts, ", ") + ")"
+	}
+	switch after := retryAfter(r, time.Now()); {
+	case after > 0:
+		e.try = fmt.Sprintf("try again in %v, at %s", after.Round(time.Second), time.Now().Add(after).Format(time.TimeOnly))
+	default:
+		e.try = "try again later, or log in: who is logged in may ask more often"
+	}
+	e.text = clean.Line(e.text)
+	return e
+}
+
+// window says "100 in 6h0m0s" of "100;w=21600".
+func window(v string) string {
+	number, rest, _ := strings.Cut(v, ";")
+	text := said(number)
+	if seconds, ok := strings.CutPrefix(strings.TrimSpace(rest), "w="); ok {
+		if d, err := time.ParseDuration(seconds + "s"); err == nil && d > 0 {
+			text += " in " + d.String()
+		}
+	}
+	return text
+}
+
+// refused is the error of credentials that are wrong or missing.
+func (s *session) refused(asked string, status int, code, message string) error {
+	e := &Error{Kind: ErrUnauthorized, Asked: asked, Status: status}
+	reason := ""
+	if message != "" {
+		reason = " (" + message + ")"
+	}
+	keys := s.client.keys.describe(s.host.name, s.repo)
+	if used := s.used(); used.from != "" {
+		e.text = fmt.Sprintf("%s does not accept the credentials of %s%s", s.host.name, used.from, reason)
+		e.try = "log in again (docker login " + s.host.login() + "), or check that they allow to pull this"
+	} else {
+		e.text = fmt.Sprintf("there is no such image for everybody at %s, or it takes credentials%s; %s", s.host.name, reason, keys)
+		e.try = "check the name, or log in (docker login " + s.host.login() + ", or podman login)"
+	}
+	_ = code
+	e.text = clean.Line(e.text)
+	return e
+}

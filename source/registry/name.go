@@ -1,0 +1,261 @@
+package registry
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/opencontainers/go-digest"
+)
+
+// A reference is the name of an image in a registry, written out.
+type reference struct {
+	repo   name.Repository
+	tag    string        // "" if there is a digest
+	digest digest.Digest // "" if there is none
+}
+
+// host is that of the reference; Docker Hub is "docker.io".
+func (r reference) host() string {
+	if hub(r.repo.RegistryStr()) {
+		return "docker.io"
+	}
+	return r.repo.RegistryStr()
+}
+
+// path is the repository as everybody writes it: "docker.io/library/app".
+func (r reference) path() string { return r.host() + "/" + r.repo.RepositoryStr() }
+
+func (r reference) String() string {
+	if r.digest != "" {
+		return r.path() + "@" + r.digest.String()
+	}
+	return r.path() + ":" + r.tag
+}
+
+// id is what stands for the image in a request.
+func (r reference) id() string { return cmp.Or(r.digest.String(), r.tag) }
+
+// parse reads a name: "app", "app:1", "ghcr.io/me/app@sha256:...", or one with both a
+// tag and a digest, of which the digest counts.
+func parse(s string) (reference, error) {
+	rest, at, hasDigest := strings.Cut(s, "@")
+	var r reference
+	if hasDigest {
+		r.digest = digest.Digest(at)
+		if err := r.digest.Validate(); err != nil {
+			return r, fail(ErrNotFound, "", "write NAME@sha256:HEX", "%q is not a digest that peel knows (sha256, sha384, sha512)", said(at))
+		}
+	}
+	t, err := name.NewTag(rest, name.WeakValidation)
+	if err != nil {
+		return r, fail(ErrNotFound, "", "write HOST/REPOSITORY:TAG, in small letters", "%q is not the name of an image", said(s))
+	}
+	r.repo = t.Repository
+	if !hasDigest {
+		r.tag = t.TagStr()
+	}
+	return r, nil
+}
+
+// IsName reports whether a text could be the name of an image in a registry.
+func IsName(s string) bool {
+	_, err := parse(s)
+	return err == nil
+}
+
+// isShort reports whether a name is one without a host.
+func isShort(s string) bool {
+	first, _, more := strings.Cut(s, "/")
+	return !more || first != "localhost" && !strings.ContainsAny(first, ".:")
+}
+
+// splitShort takes a short name apart: the part that aliases have, and the tag or
+// digest behind it.
+func splitShort(s string) (repo, rest string) {
+	if i := strings.IndexByte(s, '@'); i >= 0 {
+		repo, rest = s[:i], s[i:]
+		if at := strings.LastIndexByte(repo, ':'); at > strings.LastIndexByte(repo, '/') {
+			repo = repo[:at]
+		}
+		return repo, rest
+	}
+	if at := strings.LastIndexByte(s, ':'); at > strings.LastIndexByte(s, '/') {
+		return s[:at], s[at:]
+	}
+	return s, ""
+}
+
+// names are what a name may stand for, in the order in which they are tried: of a
+// short name its alias, else the name at each of the registries to search, else at
+// Docker Hub.
+func (c *conf) names(s string) ([]reference, error) {
+	full := []string{s}
+	if isShort(s) {
+		repo, rest := splitShort(s)
+		if alias := c.aliases[repo]; alias != "" {
+			full = []string{alias + rest}
+		} else if len(c.search) > 0 {
+			full = nil
+			for _, host := range c.search[:min(len(c.search), maxMirrors)] {
+				full = append(full, strings.TrimSuffix(host, "/")+"/"+s)
+			}
+		}
+	}
+	var out []reference
+	for _, f := range full {
+		r, err := parse(f)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// Names are the full names that a name stands for, in the order in which they are
+// asked for, as people write them.
+func (c *Client) Names(s string) ([]string, error) {
+	refs, err := c.references(s)
+	out := make([]string, len(refs))
+	for i, r := range refs {
+		out[i] = r.String()
+	}
+	return out, err
+}
+
+func (c *Client) references(s string) ([]reference, error) {
+	conf, err := c.conf()
+	if err != nil {
+		return nil, fail(nil, "", "mend that file", "%s", said(err.Error()))
+	}
+	return conf.names(s)
+}
+
+// A Repository is one repository, wherever it is read from: mirrors come first. Safe
+// for concurrent use.
+type Repository struct {
+	client   *Client
+	ref      reference
+	byTag    []*session // where tags are looked up, in order
+	byDigest []*session // where manifests and blobs are asked for
+	memory   memory
+	blobsAt  addresses
+}
+
+// repository returns the repository of a reference.
+func (c *Client) repository(ref reference) (*Repository, error) {
+	r := &Repository{client: c, ref: ref}
+	var err error
+	if r.byTag, err = c.sessions(ref, false); err != nil {
+		return nil, err
+	}
+	if r.byDigest, err = c.sessions(ref, true); err != nil {
+		return nil, err
+	}
+	// One that serves for both asks for one token.
+	for i, s := range r.byDigest {
+		same := func(t *session) bool { return t.host == s.host && t.repo == s.repo }
+		if at := slices.IndexFunc(r.byTag, same); at >= 0 {
+			r.byDigest[i] = r.byTag[at]
+		}
+	}
+	return r, nil
+}
+
+// sessions are the places of a repository, in the order in which they are tried.
+func (c *Client) sessions(ref reference, byDigest bool) ([]*session, error) {
+	conf, err := c.conf()
+	if err != nil {
+		return nil, fail(nil, ref.String(), "mend that file", "%s", said(err.Error()))
+	}
+	places, err := conf.locations(ref.path(), ref.String(), byDigest)
+	if err != nil {
+		return nil, err
+	}
+	var out []*session
+	for _, p := range places {
+		hostName, repo, ok := strings.Cut(p.name, "/")
+		if !ok || repo == "" {
+			return nil, fail(nil, ref.String(), "mend registries.conf", "%q, which it names for %s, is not a repository", said(p.name), ref.path())
+		}
+		if hub(hostName) {
+			hostName = name.DefaultRegistry
+		}
+		rules, err := hostRules(hostName)
+		if err != nil {
+			return nil, fail(nil, ref.String(), "mend that file", "%s", said(err.Error()))
+		}
+		for i := range rules {
+			rule := &rules[i]
+			if !rule.pull || !byDigest && !rule.resolve {
+				continue
+			}
+			h, err := c.host(rule.url.Host, p.insecure, rule)
+			if err != nil {
+				return nil, err
+			}
+			s := &session{client: c, host: h, repo: repo}
+			if rule.mirror && rule.url.Host != hostName {
+				s.origin = hostFolder(hostName)
+			}
+			out = append(out, s)
+		}
+		if len(rules) > 0 {
+			continue
+		}
+		h, err := c.host(hostName, p.insecure, nil)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, &session{client: c, host: h, repo: repo})
+	}
+	if len(out) == 0 {
+		return nil, fail(ErrBlocked, ref.String(), "", "hosts.toml names no host to pull %s from", ref.path())
+	}
+	return out, nil
+}
+
+// each asks the places of a repository in order, until one has what is wanted. The
+// error tells of all of them.
+func (r *Repository) each(places []*session, asked string, ask func(*session) error) error {
+	var errs []error
+	for _, s := range places {
+		err := ask(s)
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, err)
+		r.client.Log.Debug("not had here", "host", s.host.name, "asked", asked, "error", said(err.Error()))
+		if isOver(err) {
+			return err
+		}
+	}
+	return joined(asked, errs)
+}
+
+// joined is the error of several places, of which the last is the one that was
+// meant.
+func joined(asked string, errs []error) error {
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	last := errs[len(errs)-1]
+	e := &Error{Asked: asked, parts: errs}
+	lines := make([]string, len(errs))
+	for i, err := range errs {
+		lines[i] = strings.TrimPrefix(err.Error(), asked+": ")
+	}
+	e.text = fmt.Sprintf("none of %d places gives it: %s", len(errs), strings.Join(lines, "; "))
+	e.cause = last
+	return e
+}
+
+// tagKey is what the store keeps a tag's last digest under.
+func (r reference) tagKey() string { return "tag " + path.Clean(r.path()) + ":" + r.tag }
+
+// Name is the repository as people write it: "docker.io/library/app".
+func (r *Repository) Name() string { return r.ref.path() }

@@ -1,0 +1,387 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// A session asks for one repository at one host: it holds the token for it. It
+// tries the schemes that the host allows and the credentials that there are, in
+// order, until one is accepted. Safe for concurrent use.
+type session struct {
+	client *Client
+	host   *host
+	repo   string // "me/app"
+	origin string // the host that was meant, if this one is a mirror of it; else ""
+
+	mu        sync.Mutex
+	creds     []credential // nil until they are looked up
+	at        int          // which of them is used
+	rt        http.RoundTripper
+	scheme    string
+	proved    bool   // the host has accepted a request as it is
+	challenge string // of a host that asks for a token only behind the ping
+}
+
+// used is the credential that the session uses.
+func (s *session) used() credential {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.at >= len(s.creds) {
+		return credential{}
+	}
+	return s.creds[s.at]
+}
+
+// connect returns a transport that bears the session's token, and the scheme that
+// the host is asked by.
+func (s *session) connect(ctx context.Context) (http.RoundTripper, string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rt != nil {
+		return s.rt, s.scheme, nil
+	}
+	if s.creds == nil {
+		found, troubles := s.client.keys.find(ctx, s.host.name, s.repo)
+		for _, t := range troubles {
+			s.client.Log.Debug("credentials that cannot be used", "reason", t)
+		}
+		if len(found) == 0 {
+			found = []credential{{}}
+		}
+		s.creds = found
+	}
+	schemes := s.host.schemes
+	if s.scheme != "" {
+		schemes = []string{s.scheme}
+	}
+	var err error
+	for _, scheme := range schemes {
+		for {
+			var rt http.RoundTripper
+			if rt, err = s.handshake(ctx, scheme); err == nil {
+				s.rt, s.scheme = rt, scheme
+				return rt, scheme, nil
+			}
+			if !errors.Is(err, ErrUnauthorized) || s.at+1 >= len(s.creds) {
+				break
+			}
+			s.client.Log.Debug("credentials that are not accepted", "from", s.creds[s.at].from)
+			s.at++
+		}
+		if ctx.Err() != nil || !errors.Is(err, errNotHTTPS) && !errors.Is(err, ErrUnreachable) {
+			break // another scheme would not help
+		}
+	}
+	return nil, "", err
+}
+
+// errNotHTTPS says that a host answers HTTPS with something else.
+var errNotHTTPS = errors.New("not HTTPS")
+
+// handshake pings the host and gets a token, by one scheme and with the credential
+// that is used now. s.mu must be held.
+func (s *session) handshake(ctx context.Context, scheme string) (http.RoundTripper, error) {
+	cred := credential{}
+	if s.at < len(s.creds) {
+		cred = s.creds[s.at]
+	}
+	options := []name.Option{name.WeakValidation}
+	if scheme == "http" {
+		options = append(options, name.Insecure)
+	}
+	reg, err := name.NewRegistry(s.host.name, options...)
+	if err != nil {
+		return nil, fail(ErrNotFound, s.host.name, "", "it is not the name of a host")
+	}
+	w := &wire{s: s, scheme: scheme, challenge: s.challenge}
+	scope := "repository:" + s.repo + ":" + transport.PullScope
+	ctx, cancel := s.client.within(ctx)
+	defer cancel()
+	rt, err := transport.NewWithContext(ctx, reg, cred.auth(), w, []string{scope})
+	if err == nil {
+		return rt, nil
+	}
+	return nil, s.notConnected(ctx, w, cred, err)
+}
+
+// notConnected is the error of a handshake.
+func (s *session) notConnected(ctx context.Context, w *wire, cred credential, err error) error {
+	last, answered := w.ended()
+	var status *transport.Error
+	switch {
+	case errors.As(err, &status):
+		r := &http.Response{StatusCode: status.StatusCode, Header: w.header(), Request: status.Request}
+		if r.Request == nil {
+			r.Request = &http.Request{URL: &url.URL{Scheme: w.scheme, Host: s.host.name}}
+		}
+		a := &answer{Response: r, said: status.Errors, away: !sameHost(w.real(r.Request.URL).Host, s.host.name, w.scheme)}
+		r.Request = &http.Request{URL: w.real(r.Request.URL)}
+		if slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusBadRequest}, r.StatusCode) && !a.page() && w.asksToken(r.Request.URL) {
+			a.away = false // a token server speaks for its registry
+			_, message := a.diagnosis()
+			return s.refusedBy(cred, r.StatusCode, message)
+		}
+		return s.answeredBy(cred, s.host.name+"/"+s.repo, a)
+	case last != nil:
+		e := s.host.unanswered(ctx, s.host.name+"/"+s.repo, last)
+		if notTLS(innermost(last)) {
+			return errors.Join(e, errNotHTTPS)
+		}
+		return e
+	case ctx.Err() != nil:
+		return s.host.unanswered(ctx, s.host.name+"/"+s.repo, err)
+	case answered:
+		return fail(ErrPage, s.host.name+"/"+s.repo, "a proxy may want a login: check HTTPS_PROXY, NO_PROXY and the name",
+			"it, or who gives tokens for it, does not answer as a registry does")
+	}
+	return fail(nil, s.host.name+"/"+s.repo, "", "%s", said(innermost(err).Error()))
+}
+
+// refusedBy is refused while s.mu is held.
+func (s *session) refusedBy(cred credential, status int, message string) error {
+	return (&session{client: s.client, host: s.host, repo: s.repo, creds: []credential{cred}}).
+		refused(s.host.name+"/"+s.repo, status, "", message)
+}
+
+func (s *session) answeredBy(cred credential, asked string, a *answer) error {
+	return (&session{client: s.client, host: s.host, repo: s.repo, creds: []credential{cred}}).answered(asked, a)
+}
+
+// again reports whether a request that was not allowed is worth another try: with
+// the next credential, with a new token, or because the host asks for a token now.
+func (s *session) again(a *answer, with http.RoundTripper) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	challenge := a.Header.Get("WWW-Authenticate")
+	switch {
+	case s.rt != with: // somebody else has begun anew already
+		return true
+	case a.StatusCode == http.StatusUnauthorized && challenge != "" && s.challenge == "" && !s.proved:
+		s.challenge = challenge
+	case a.StatusCode == http.StatusUnauthorized && s.proved:
+		s.proved = false // a token that has ended, most likely: once
+	case s.at+1 < len(s.creds):
+		s.client.Log.Debug("credentials that are not accepted", "from", s.creds[s.at].from)
+		s.at++
+	default:
+		return false
+	}
+	s.rt = nil
+	return true
+}
+
+func (s *session) accepted() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.proved = true
+}
+
+// A wire is what go-containerregistry's transport sends its requests by: the ping,
+// requests for tokens, and what bears a token. It holds them to one scheme, sends
+// no request where peel does not go, and remembers what ended badly.
+type wire struct {
+	s         *session
+	scheme    string
+	challenge string // to answer the ping with; "" if the host is asked
+
+	mu       sync.Mutex
+	last     error             // of the last request that got no answer
+	answers  int               // how many there were
+	lastHead http.Header       // of the last answer
+	realms   map[string]string // hosts of token servers, by the names that they were given
+}
+
+// errScheme is for requests of a scheme that is not tried now.
+var errScheme = errors.New("of another scheme")
+
+func (w *wire) RoundTrip(in *http.Request) (*http.Response, error) {
+	u := w.real(in.URL)
+	own := sameHost(u.Host, w.s.host.name, w.scheme)
+	if u.Scheme != w.scheme && (own || u.Scheme == "http") {
+		return nil, errScheme
+	}
+	ping := own && u.Path == "/v2/" && in.Method == http.MethodGet && in.Header.Get("Range") == ""
+	if ping && w.challenge != "" {
+		return w.madeUp(in, http.StatusUnauthorized, w.challenge), nil
+	}
+	out := in.Clone(in.Context())
+	out.URL, out.Host = u, ""
+	var by http.RoundTripper = w.s.host.near
+	if own {
+		w.s.dress(out)
+	} else {
+		h, err := w.s.client.host(u.Host, false, nil)
+		if err == nil {
+			by, err = h.away(in.Context(), w.s.host, u)
+		}
+		if err != nil {
+			return nil, w.note(err)
+		}
+	}
+	r, err := w.s.client.send(by, out)
+	if err != nil {
+		return nil, w.note(err)
+	}
+	w.mu.Lock()
+	w.answers++
+	w.lastHead = r.Header
+	w.mu.Unlock()
+	if ping && w.s.host.base() != "/v2" && r.StatusCode != http.StatusUnauthorized && r.StatusCode != http.StatusOK {
+		_ = r.Body.Close()
+		return w.madeUp(in, http.StatusOK, ""), nil // there need not be anything to ping
+	}
+	w.nameRealm(r)
+	r.Request = in
+	return r, nil
+}
+
+// dress adds to a request to the session's own host what hosts.toml says.
+func (s *session) dress(r *http.Request) {
+	if base := s.host.base(); base != "/v2" {
+		if rest, ok := strings.CutPrefix(r.URL.Path, "/v2/"); ok {
+			r.URL.Path, r.URL.RawPath = base+"/"+rest, ""
+		}
+	}
+	if s.origin != "" {
+		q := r.URL.Query()
+		q.Set("ns", s.origin)
+		r.URL.RawQuery = q.Encode()
+	}
+	if s.host.rule != nil {
+		for name, values := range s.host.rule.header() {
+			r.Header[name] = values
+		}
+	}
+}
+
+// madeUp is an answer that nobody has sent.
+func (w *wire) madeUp(in *http.Request, status int, challenge string) *http.Response {
+	h := http.Header{}
+	if challenge != "" {
+		h.Set("WWW-Authenticate", challenge)
+	}
+	return &http.Response{
+		StatusCode: status, Status: statusText(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: h, Body: http.NoBody, Request: in,
+	}
+}
+
+func (w *wire) note(err error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last = err
+	return err
+}
+
+// ended is how the last request failed that got no answer, nil if none did, and
+// whether any was answered.
+func (w *wire) ended() (last error, answered bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.last, w.answers > 0
+}
+
+func (w *wire) header() http.Header {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lastHead.Clone()
+}
+
+// asksToken reports whether an address is not one of the registry's own API: that of
+// a token server.
+func (w *wire) asksToken(u *url.URL) bool {
+	return !sameHost(u.Host, w.s.host.name, w.scheme) || u.Path != "/v2/"
+}
+
+var realmOf = regexp.MustCompile(`(?i)realm="([^"]*)"`)
+
+// nameRealm gives a token server that is named by a private address a name: the
+// transport refuses all such addresses, but where the registry itself is at one, so
+// may be who gives tokens for it.
+func (w *wire) nameRealm(r *http.Response) {
+	for i, challenge := range r.Header["Www-Authenticate"] {
+		found := realmOf.FindStringSubmatch(challenge)
+		if found == nil {
+			continue
+		}
+		u, err := url.Parse(found[1])
+		if err != nil {
+			continue
+		}
+		addr, err := netip.ParseAddr(u.Hostname())
+		if err != nil || !inward(addr) || sameHost(u.Host, w.s.host.name, w.scheme) || !w.s.host.isPrivate(r.Request.Context()) {
+			continue
+		}
+		w.mu.Lock()
+		if w.realms == nil {
+			w.realms = map[string]string{}
+		}
+		made := fmt.Sprintf("realm-%d.invalid", len(w.realms))
+		w.realms[made] = u.Host
+		w.mu.Unlock()
+		u.Host = made
+		r.Header["Www-Authenticate"][i] = strings.Replace(challenge, found[1], u.String(), 1)
+	}
+}
+
+// real is the address that a request is meant for.
+func (w *wire) real(u *url.URL) *url.URL {
+	out := *u
+	out.User = nil
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if host, ok := w.realms[u.Host]; ok {
+		out.Host = host
+	}
+	return &out
+}
+
+// sameHost reports whether two hosts are one, with the port that the scheme
+// implies.
+func sameHost(a, b, scheme string) bool {
+	full := func(s string) string {
+		u := url.URL{Host: s}
+		if u.Port() != "" {
+			return strings.ToLower(s)
+		}
+		if scheme == "http" {
+			return strings.ToLower(s) + ":80"
+		}
+		return strings.ToLower(s) + ":443"
+	}
+	return full(a) == full(b)
+}
+
+// send sends one request, and logs it without what may be secret.
+func (c *Client) send(by http.RoundTripper, r *http.Request) (*http.Response, error) {
+	if c.Offline {
+		return nil, fail(ErrOffline, "", "leave out --offline, and PEEL_OFFLINE", "it takes a request to %s", r.URL.Host)
+	}
+	agent := "peel"
+	if c.Agent != "" {
+		agent = c.Agent
+	}
+	r.Header.Set("User-Agent", agent)
+	start := time.Now()
+	resp, err := by.RoundTrip(r)
+	took := time.Since(start).Round(time.Millisecond)
+	if err != nil {
+		c.Log.Debug("request", "method", r.Method, "url", shown(r.URL), "error", said(innermost(err).Error()), "took", took)
+		return nil, err
+	}
+	c.Log.Debug("request", "method", r.Method, "url", shown(r.URL), "range", r.Header.Get("Range"), "status", resp.StatusCode, "bytes", resp.ContentLength, "took", took)
+	return resp, nil
+}

@@ -1,0 +1,194 @@
+package registry
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Bounds on the list of a repository's tags.
+const (
+	maxTags     = 10_000
+	maxPages    = 100
+	tagsPerPage = 1000
+	maxTagLen   = 128 // Source: OCI distribution-spec, "Pulling manifests"
+)
+
+// suggestTime is how long the tags are waited for that could be meant.
+const suggestTime = 5 * time.Second
+
+// Tags lists the tags of a repository, "HOST/REPO", as the registry orders them.
+// more says that there are more than peel lists.
+func (c *Client) Tags(ctx context.Context, repo string) (tags []string, more bool, err error) {
+	refs, err := c.references(repo)
+	if err != nil {
+		return nil, false, err
+	}
+	var errs []error
+	for _, ref := range refs {
+		r, err := c.repository(ref)
+		if err == nil {
+			err = r.each(r.byTag, ref.path(), func(s *session) (err error) {
+				tags, more, err = r.tags(ctx, s)
+				return err
+			})
+		}
+		if err == nil {
+			return tags, more, nil
+		}
+		errs = append(errs, err)
+		if isOver(err) {
+			return nil, false, err
+		}
+	}
+	return nil, false, joined(repo, errs)
+}
+
+// tags lists the tags that one place has.
+// Source: OCI distribution-spec, "Listing Tags".
+func (r *Repository) tags(ctx context.Context, s *session) (tags []string, more bool, err error) {
+	asked := r.ref.path()
+	if err := r.offline(asked); err != nil {
+		return nil, false, err
+	}
+	ctx, cancel := r.client.within(ctx)
+	defer cancel()
+	query := url.Values{"n": {fmt.Sprint(tagsPerPage)}}
+	for range maxPages {
+		a, err := s.do(ctx, asked, request{method: http.MethodGet, path: "tags/list", query: query})
+		if err != nil {
+			return nil, false, err
+		}
+		if a.StatusCode != http.StatusOK || a.page() {
+			return nil, false, s.missing(asked, a)
+		}
+		text, err := io.ReadAll(io.LimitReader(a.Body, maxDocument+1))
+		a.close()
+		if err != nil {
+			return nil, false, s.host.unanswered(ctx, asked, err)
+		}
+		page, err := parseTags(text)
+		if err != nil {
+			return nil, false, fail(nil, asked, "", "%s gives a list of tags that cannot be read: %s", s.host.name, err)
+		}
+		if tags = append(tags, page...); len(tags) > maxTags {
+			return tags[:maxTags], true, nil
+		}
+		if query = nextPage(a.Header.Values("Link")); query == nil {
+			return tags, false, nil
+		}
+	}
+	return tags, true, nil
+}
+
+// parseTags reads one page of a list of tags. What could not be one is left out.
+func parseTags(text []byte) ([]string, error) {
+	if len(text) > maxDocument {
+		return nil, fmt.Errorf("more than %d bytes", int64(maxDocument))
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	var page struct {
+		Tags []string `json:"tags"`
+	}
+	if err := d.Decode(&page); err != nil {
+		return nil, fmt.Errorf("it is not of the form of one")
+	}
+	return slices.DeleteFunc(page.Tags, func(t string) bool { return !tagForm.MatchString(t) || len(t) > maxTagLen }), nil
+}
+
+var tagForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]*$`)
+
+// nextPage is the query of the next page that a header "Link" names; nil if there is
+// none. Where the header leads does not matter: the same host is asked for the same
+// list.
+// Source: RFC 8288.
+func nextPage(links []string) url.Values {
+	for _, link := range links {
+		for part := range strings.SplitSeq(link, ",") {
+			address, rest, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(part), "<"), ">")
+			if !ok || !strings.Contains(strings.ReplaceAll(rest, `"`, ""), "rel=next") {
+				continue
+			}
+			u, err := url.Parse(address)
+			if err != nil {
+				continue
+			}
+			if q := u.Query(); len(q) > 0 {
+				return q
+			}
+		}
+	}
+	return nil
+}
+
+// suggest adds to the error of a tag that is not there which ones could be meant.
+func (r *Repository) suggest(ctx context.Context, s *session, ref reference, err error) error {
+	own, ok := err.(*Error) //nolint:errorlint // only one that is this error itself
+	if !ok || own.Kind != ErrNotFound || ref.tag == "" || own.try != "" {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, suggestTime)
+	defer cancel()
+	tags, _, listErr := r.tags(ctx, s)
+	if listErr != nil {
+		r.client.Log.Debug("no list of tags", "repository", ref.path(), "error", said(listErr.Error()))
+		own.try = "check the name"
+		return err
+	}
+	if len(tags) == 0 {
+		own.try = "check the name: the repository has no tags"
+		return err
+	}
+	own.text = fmt.Sprintf("%s has no tag %q in %s", s.host.name, ref.tag, ref.path())
+	own.try = "did you mean " + strings.Join(nearest(tags, ref.tag, 3), ", ") + "? peel images registry://" + ref.path() + " lists them all"
+	return err
+}
+
+// nearest are the n tags that are most like one.
+func nearest(tags []string, wanted string, n int) []string {
+	type ranked struct {
+		tag  string
+		cost int
+	}
+	var all []ranked
+	for _, t := range tags {
+		all = append(all, ranked{t, distance(t, wanted)})
+	}
+	slices.SortStableFunc(all, func(a, b ranked) int { return cmp.Compare(a.cost, b.cost) })
+	var out []string
+	for _, r := range all[:min(n, len(all))] {
+		out = append(out, r.tag)
+	}
+	return out
+}
+
+// distance is how many letters have to be changed to make one word of another
+// (Levenshtein's distance).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := before
+			if a[i] != b[j] {
+				cost++
+			}
+			before = row[j+1]
+			row[j+1] = min(cost, before+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,234 @@
+package source
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+
+	"github.com/peelhq/peel/source/layer"
+	"github.com/peelhq/peel/source/registry"
+)
+
+// A remoteBlob is a blob in a registry that is taken for a layer.
+type remoteBlob struct {
+	label
+	read *remoteLayer
+}
+
+var _ blob = (*remoteBlob)(nil)
+
+// all is for documents: those are read when they are found; see remote.file.
+func (b *remoteBlob) all(limit int64) ([]byte, error) {
+	if err := b.within(limit); err != nil {
+		return nil, err
+	}
+	return nil, errors.New(b.called + ": a layer, not a document")
+}
+
+func (b *remoteBlob) layer() layer.Reader { return b.read }
+
+// A remoteLayer is a layer in a registry. It is scanned as it arrives, and not
+// fetched if the cache has its index. To read a file's content, the layer is fetched
+// once more, whole, to a temporary file without a name: only then is it known to be
+// what the manifest says.
+type remoteLayer struct {
+	repo   *registry.Repository
+	d      registry.Descriptor
+	shelf  *layer.Shelf
+	keep   bool  // keep what is scanned, for its content will be wanted
+	absent error // why a registry need not have the layer; nil if it should
+	meter  *meter
+
+	// turn is held, by an element in it, by whoever touches what follows: a channel,
+	// so that who waits for it can be cancelled.
+	turn    chan struct{}
+	spool   *layer.Spool
+	content layer.Reader // of the spool; nil if there is none
+	closed  bool
+}
+
+var _ layer.Reader = (*remoteLayer)(nil)
+
+// An absentBlob says that the registry does not have a layer: the others can be read
+// all the same.
+type absentBlob struct{ error }
+
+func (e *absentBlob) Unwrap() []error { return []error{fs.ErrNotExist, e.error} }
+
+// Scan takes from the cache what is known of the layer, by the digest that the
+// manifest names: a registry is trusted to keep a blob under its digest, as it is by
+// every engine. What is fetched is verified.
+func (l *remoteLayer) Scan(ctx context.Context, o layer.ScanOptions) (*layer.Scanned, error) {
+	if o.Cache != nil {
+		if s, ok := layer.CachedIndex(o.Digest, l.d.Size, o); ok {
+			l.meter.skip(l.d.Size)
+			return s, nil
+		}
+	}
+	s, err := l.fetch(ctx, o)
+	switch {
+	case errors.Is(err, registry.ErrNoBlob) && l.absent != nil:
+		return nil, &absentBlob{l.absent}
+	case errors.Is(err, registry.ErrNoBlob):
+		return nil, &absentBlob{err}
+	case err == nil && o.Cache != nil:
+		layer.KeepIndex(l.d.Size, s, o)
+	}
+	return s, err
+}
+
+// fetch streams the layer and scans it on the way.
+func (l *remoteLayer) fetch(ctx context.Context, o layer.ScanOptions) (_ *layer.Scanned, err error) {
+	b := l.repo.Blob(ctx, l.d)
+	defer func() { err = errors.Join(err, b.Close()) }()
+	var raw io.Reader = layer.Watched(ctx, b, o.Progress)
+	var spool *layer.Spool
+	if l.keep {
+		if spool, err = layer.NewSpool(); err != nil {
+			return nil, err
+		}
+		raw = io.TeeReader(raw, spool)
+	}
+	s, err := l.scan(ctx, raw, o)
+	if spool != nil {
+		if err != nil {
+			return nil, errors.Join(err, spool.Close())
+		}
+		err = l.kept(ctx, spool)
+	}
+	return s, err
+}
+
+// scan scans what raw holds to its end: only there is it known whether these were
+// the right bytes. If they were not, that is the error, whatever they looked like.
+func (l *remoteLayer) scan(ctx context.Context, raw io.Reader, o layer.ScanOptions) (*layer.Scanned, error) {
+	in := bufio.NewReaderSize(raw, memberBuffer)
+	head, err := in.Peek(int(min(layer.SniffLen, l.d.Size)))
+	if err != nil {
+		return nil, shorter(err)
+	}
+	form, what := layer.Sniff(head)
+	var failed error
+	var s *layer.Scanned
+	switch form {
+	case layer.Plain, layer.Gzip, layer.Zstd:
+		o.Verified = true
+		passed, err := layer.Pass(ctx, form, in, o)
+		if err != nil {
+			return nil, err
+		}
+		s, failed = passed.Scan(ctx, o)
+	case layer.Unsupported:
+		return nil, layer.UnsupportedError{Form: what}
+	default:
+		failed = layer.ErrNotLayer
+	}
+	if _, err := io.Copy(io.Discard, in); err != nil {
+		return nil, err
+	}
+	if failed != nil {
+		return nil, failed
+	}
+	s.Digest = l.d.Digest.String()
+	return s, nil
+}
+
+// kept has contents be read from a spool that holds the whole layer, verified.
+func (l *remoteLayer) kept(ctx context.Context, spool *layer.Spool) error {
+	if err := l.wait(ctx); err != nil {
+		return errors.Join(err, spool.Close())
+	}
+	defer l.done()
+	return l.use(spool)
+}
+
+func (l *remoteLayer) wait(ctx context.Context) error {
+	select {
+	case l.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *remoteLayer) done() { <-l.turn }
+
+// use is kept while l.turn is held.
+func (l *remoteLayer) use(spool *layer.Spool) error {
+	if l.closed || l.content != nil {
+		return spool.Close()
+	}
+	l.spool = spool
+	l.content = layer.Open(spool, l.d.Size, l.d.Digest.String(), l.shelf)
+	return nil
+}
+
+// whole returns what reads the layer's contents, and fetches the layer if that has
+// not been done.
+func (l *remoteLayer) whole(ctx context.Context) (layer.Reader, error) {
+	if err := l.wait(ctx); err != nil {
+		return nil, err
+	}
+	defer l.done()
+	switch {
+	case l.closed:
+		return nil, errors.New("the image has been closed")
+	case l.content != nil:
+		return l.content, nil
+	}
+	spool, err := layer.NewSpool()
+	if err != nil {
+		return nil, err
+	}
+	b := l.repo.Blob(ctx, l.d)
+	l.meter.restart()
+	if l.meter != nil {
+		l.meter.expect(l.d.Size, 1)
+	}
+	_, err = io.CopyBuffer(spool, layer.Watched(ctx, b, l.meter.add), make([]byte, memberBuffer))
+	if err = errors.Join(err, b.Close()); err != nil {
+		return nil, errors.Join(err, spool.Close())
+	}
+	l.meter.layerDone()
+	if err := l.use(spool); err != nil {
+		return nil, err
+	}
+	return l.content, nil
+}
+
+func (l *remoteLayer) Open(ctx context.Context, e *Entries, i int) (io.ReadCloser, error) {
+	r, err := l.whole(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.Open(ctx, e, i)
+}
+
+func (l *remoteLayer) Body(ctx context.Context, e *Entries, i int) (*Body, error) {
+	r, err := l.whole(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.Body(ctx, e, i)
+}
+
+func (l *remoteLayer) Each(ctx context.Context, e *Entries, entries []int, fn func(i int, r io.Reader) error) error {
+	r, err := l.whole(ctx)
+	if err != nil {
+		return err
+	}
+	return r.Each(ctx, e, entries, fn)
+}
+
+// close gives back the disk.
+func (l *remoteLayer) close() error {
+	l.turn <- struct{}{}
+	defer l.done()
+	l.closed, l.content = true, nil
+	if l.spool == nil {
+		return nil
+	}
+	return l.spool.Close()
+}
