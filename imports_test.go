@@ -53,7 +53,7 @@ var mayImport = map[string][]string{
 // restricted are others' modules that only some packages may import, by the
 // beginning of their paths.
 var restricted = map[string][]string{
-	"github.com/google/go-containerregistry": {"source", "source/registry"},
+	"github.com/google/go-containerregistry": {"source", "source/registry", "internal/fakeregistry"},
 	"github.com/docker/":                     {"source/engine"},
 	"github.com/moby/":                       {"source/engine"},
 	"github.com/containerd/":                 {"source/engine"},
@@ -67,7 +67,7 @@ var restricted = map[string][]string{
 	"github.com/alecthomas/chroma":           {"ui"},
 	"github.com/rogpeppe/go-internal/diff":   {"ui"},
 	"github.com/spf13/":                      {"cmd"},
-	"testing":                                {"internal/testkit"},
+	"testing":                                {"internal/testkit", "internal/fakeregistry"},
 }
 
 // TestImports reads the import lines of every file that is built into the

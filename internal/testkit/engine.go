@@ -244,3 +244,8 @@ func WantError(t *testing.T, err error, texts ...string) {
 		t.Errorf("error %q is not clean", err)
 	}
 }
+
+// PEM is a certificate, as x509 has it, as a file holds it.
+func PEM(der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}

@@ -184,8 +184,8 @@ func prefixLen(ref, prefix string) int {
 	n := len(prefix)
 	if host, ok := strings.CutPrefix(prefix, "*"); ok {
 		name, _, _ := strings.Cut(ref, "/")
-		name, _, _ = strings.Cut(name, ":")
-		if !strings.HasPrefix(host, ".") || !strings.HasSuffix(name, host) || strings.Contains(host, "/") {
+		bare, _, _ := strings.Cut(name, ":")
+		if !strings.HasPrefix(host, ".") || !strings.HasSuffix(bare, host) || strings.Contains(host, "/") {
 			return 0
 		}
 		return len(name)

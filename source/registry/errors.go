@@ -78,7 +78,7 @@ func fail(kind error, asked, try, format string, args ...any) *Error {
 
 // hides matches what may be secret in foreign text: the query of a URL, userinfo,
 // and long words such as tokens are made of.
-var hides = regexp.MustCompile(`(://)[^/@\s"'<>]*@|(\?)[^\s"'<>]*|(?i:(bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}|[A-Za-z0-9_~+/=-]{20,}\.[A-Za-z0-9_~+/=-]{10,}\.[A-Za-z0-9_~+/=-]{10,}`)
+var hides = regexp.MustCompile(`(://)[^/@\s"'<>]*@|(\?)[^\s"'<>]*|((?i:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}|[A-Za-z0-9_~+/=-]{20,}\.[A-Za-z0-9_~+/=-]{10,}\.[A-Za-z0-9_~+/=-]{10,}`)
 
 // said is foreign text fit to be shown: on one line, not long, and without what may
 // be secret.

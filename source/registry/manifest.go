@@ -167,7 +167,7 @@ func (r *Repository) head(ctx context.Context, s *session, ref reference) (Descr
 			a.close()
 			return d, nil
 		}
-	case a.StatusCode == http.StatusUnauthorized, a.StatusCode == http.StatusForbidden, a.StatusCode == http.StatusTooManyRequests, a.StatusCode >= 500:
+	case a.StatusCode == http.StatusTooManyRequests, a.StatusCode >= 500:
 		return Descriptor{}, s.answered(ref.String(), a)
 	}
 	a.close()

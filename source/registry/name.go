@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -51,7 +52,7 @@ func parse(s string) (reference, error) {
 		}
 	}
 	t, err := name.NewTag(rest, name.WeakValidation)
-	if err != nil {
+	if err != nil || !hostForm.MatchString(t.RegistryStr()) || !pathForm.MatchString(t.RepositoryStr()) || strings.HasSuffix(rest, ":") {
 		return r, fail(ErrNotFound, "", "write HOST/REPOSITORY:TAG, in small letters", "%q is not the name of an image", said(s))
 	}
 	r.repo = t.Repository
@@ -60,6 +61,14 @@ func parse(s string) (reference, error) {
 	}
 	return r, nil
 }
+
+// hostForm and pathForm are the parts of a name. go-containerregistry takes more
+// for one.
+// Sources: OCI distribution-spec, "Pulling manifests"; distribution/reference.
+var (
+	hostForm = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?$`)
+	pathForm = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
+)
 
 // IsName reports whether a text could be the name of an image in a registry.
 func IsName(s string) bool {

@@ -222,13 +222,15 @@ func redirects(status int) bool {
 // follow is where a redirect leads, if peel goes there.
 func (s *session) follow(from *url.URL, to string) (*url.URL, error) {
 	next, err := from.Parse(to)
-	if err != nil || next.Host == "" {
+	if err != nil {
 		return nil, fail(ErrRefused, "", "", "%s sends to what is not an address", s.host.name)
 	}
 	next.User, next.Fragment = nil, ""
 	switch {
 	case next.Scheme != "http" && next.Scheme != "https":
 		return nil, fail(ErrRefused, "", "", "%s sends to an address of scheme %q", s.host.name, said(next.Scheme))
+	case next.Host == "":
+		return nil, fail(ErrRefused, "", "", "%s sends to an address without a host", s.host.name)
 	case from.Scheme == "https" && next.Scheme == "http":
 		return nil, fail(ErrRefused, "", "", "%s sends from HTTPS to plain HTTP (%s), which peel does not follow", s.host.name, shown(next))
 	}

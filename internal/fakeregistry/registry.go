@@ -1,0 +1,226 @@
+// Package fakeregistry is a registry for tests, go-containerregistry's, behind a
+// proxy that breaks whatever a test wants broken.
+package fakeregistry
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+)
+
+// A Fault handles a request badly. It reports false to have the registry handle it
+// well. n counts the requests of the same method and path, from 1.
+type Fault func(w http.ResponseWriter, r *http.Request, n int) (handled bool)
+
+// A Registry is a server on loopback. Its requests are recorded.
+type Registry struct {
+	*httptest.Server
+	inner http.Handler
+
+	mu     sync.Mutex
+	faults []Fault
+	asked  []string // "GET /v2/app/manifests/1 [RANGE]"
+	auth   []string // the Authorization header of each
+	seen   map[string]int
+}
+
+// New serves a registry by plain HTTP until the test ends.
+func New(t testing.TB) *Registry {
+	t.Helper()
+	r := unstarted()
+	r.Server = httptest.NewServer(r)
+	t.Cleanup(r.Close)
+	return r
+}
+
+// NewTLS is New by HTTPS, with a certificate that the system does not trust: see
+// httptest.Server.Certificate.
+func NewTLS(t testing.TB) *Registry {
+	t.Helper()
+	r := unstarted()
+	r.Server = httptest.NewUnstartedServer(r)
+	r.Config.ErrorLog = log.New(io.Discard, "", 0)
+	r.StartTLS()
+	t.Cleanup(r.Close)
+	return r
+}
+
+func unstarted() *Registry {
+	return &Registry{
+		inner: registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true)),
+		seen:  map[string]int{},
+	}
+}
+
+// Host is the registry's name: "127.0.0.1:5000".
+func (r *Registry) Host() string { return r.Listener.Addr().String() }
+
+// Break has requests be handled by faults, the first that does it, from now on.
+func (r *Registry) Break(faults ...Fault) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.faults = faults
+}
+
+// Asked returns the requests since the last call, in order, but for those that push.
+func (r *Registry) Asked() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	asked := r.asked
+	r.asked = nil
+	return asked
+}
+
+// Authorizations returns the headers with which the requests came since the last
+// call.
+func (r *Registry) Authorizations() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	auth := r.auth
+	r.auth = nil
+	return auth
+}
+
+// Inner handles a request as the registry does when nothing is broken.
+func (r *Registry) Inner(w http.ResponseWriter, req *http.Request) { r.inner.ServeHTTP(w, req) }
+
+func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if req.Method == http.MethodPut || req.Method == http.MethodPost || req.Method == http.MethodPatch {
+		r.inner.ServeHTTP(w, req)
+		return
+	}
+	r.mu.Lock()
+	line := strings.TrimSpace(req.Method + " " + req.URL.Path + " " + req.Header.Get("Range"))
+	r.asked = append(r.asked, line)
+	r.auth = append(r.auth, req.Header.Get("Authorization"))
+	key := req.Method + " " + req.URL.Path
+	r.seen[key]++
+	n, faults := r.seen[key], slices.Clone(r.faults)
+	r.mu.Unlock()
+	for _, fault := range faults {
+		if fault(w, req, n) {
+			return
+		}
+	}
+	r.inner.ServeHTTP(w, req)
+}
+
+// Forget counts requests from 1 again.
+func (r *Registry) Forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked, r.auth, r.seen = nil, nil, map[string]int{}
+}
+
+// put sends a request that has to succeed.
+func (r *Registry) put(t testing.TB, method, path, mediaType string, body []byte) {
+	t.Helper()
+	req := httptest.NewRequest(method, path, bytes.NewReader(body))
+	req.Header.Set("Content-Type", mediaType)
+	w := httptest.NewRecorder()
+	r.inner.ServeHTTP(w, req)
+	if w.Code >= 300 {
+		t.Fatalf("%s %s: %d %s", method, path, w.Code, w.Body)
+	}
+}
+
+// Blob pushes a blob to a repository.
+func (r *Registry) Blob(t testing.TB, repo, digest string, body []byte) {
+	t.Helper()
+	r.put(t, http.MethodPost, "/v2/"+repo+"/blobs/uploads/?digest="+digest, "application/octet-stream", body)
+}
+
+// Manifest pushes a manifest or index under a tag or digest.
+func (r *Registry) Manifest(t testing.TB, repo, reference, mediaType string, body []byte) {
+	t.Helper()
+	r.put(t, http.MethodPut, "/v2/"+repo+"/manifests/"+reference, mediaType, body)
+}
+
+// document is as much of a manifest or index as it takes to push it.
+type document struct {
+	MediaType string       `json:"mediaType"`
+	Manifests []descriptor `json:"manifests"`
+	Config    descriptor   `json:"config"`
+	Layers    []descriptor `json:"layers"`
+}
+
+type descriptor struct {
+	MediaType string `json:"mediaType"`
+	Digest    string `json:"digest"`
+}
+
+// Push pushes the only image, or the only index, of an OCI layout in a folder under
+// a tag. What is not in the folder is left out.
+func (r *Registry) Push(t testing.TB, dir, repo, tag string) {
+	t.Helper()
+	index := load(t, filepath.Join(dir, "index.json"))
+	if len(index.Manifests) != 1 {
+		text, err := os.ReadFile(filepath.Join(dir, "index.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range index.Manifests {
+			r.push(t, dir, repo, d, "")
+		}
+		r.Manifest(t, repo, tag, "application/vnd.oci.image.index.v1+json", text)
+		return
+	}
+	r.push(t, dir, repo, index.Manifests[0], tag)
+}
+
+func (r *Registry) push(t testing.TB, dir, repo string, d descriptor, tag string) {
+	t.Helper()
+	path := func(digest string) string {
+		return filepath.Join(dir, "blobs", filepath.FromSlash(strings.Replace(digest, ":", "/", 1)))
+	}
+	m := load(t, path(d.Digest))
+	for _, inner := range m.Manifests {
+		if _, err := os.Stat(path(inner.Digest)); err == nil {
+			r.push(t, dir, repo, inner, "")
+		}
+	}
+	if m.Manifests == nil {
+		for _, b := range append(m.Layers, m.Config) {
+			if text, err := os.ReadFile(path(b.Digest)); err == nil {
+				r.Blob(t, repo, b.Digest, text)
+			}
+		}
+	}
+	text, err := os.ReadFile(path(d.Digest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mediaType := d.MediaType
+	if mediaType == "" {
+		mediaType = m.MediaType
+	}
+	r.Manifest(t, repo, d.Digest, mediaType, text)
+	if tag != "" {
+		r.Manifest(t, repo, tag, mediaType, text)
+	}
+}
+
+func load(t testing.TB, path string) document {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d document
+	if err := json.Unmarshal(text, &d); err != nil {
+		t.Fatal(fmt.Errorf("%s: %w", path, err))
+	}
+	return d
+}
