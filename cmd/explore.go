@@ -20,6 +20,9 @@ import (
 func (a *app) explore(ctx context.Context, ref string) error {
 	keys, ok := a.keyboard(ref)
 	if !ok {
+		if source.IsRepository(ref) {
+			return a.repository(ctx, ref, false)
+		}
 		return a.report(ctx, ref, &outputFlags{known: []string{"text"}})
 	}
 	return a.screen(ctx, keys, ref)
@@ -51,6 +54,10 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 		opts.Log, opts.Asking = nil, nil
 		defer holdStderr(tty)()
 	}
+	places := source.Places(".", opts)
+	if source.IsRepository(ref) {
+		places, ref = []source.Place{source.Repository(ref, opts)}, ""
+	}
 	var on held
 	open := func(ref string) ui.Loader {
 		return func(ctx context.Context, progress func(ui.Progress), show func(*analyze.Analysis)) (an *analyze.Analysis, err error) {
@@ -70,7 +77,7 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 		}
 	}
 	o := ui.Options{
-		Sources:  pickSources(source.Places(".", opts)),
+		Sources:  pickSources(places),
 		Open:     open,
 		Actions:  screenActions(),
 		Settings: settings,
@@ -158,6 +165,8 @@ func candidate(im *source.LocalImage) ui.Candidate {
 		c.From = im.File
 	case im.File != "":
 		c.Name, c.From = strings.TrimPrefix(im.Ref, "./"), "file"
+	case im.Engine == "":
+		c.From = "registry"
 	case im.Name == "":
 		digits := strings.TrimPrefix(im.ID, "sha256:")
 		c.Name = "untagged " + digits[:min(len(digits), 12)]

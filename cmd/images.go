@@ -3,6 +3,7 @@ package cmd
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -22,18 +23,27 @@ import (
 func (a *app) imagesCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "images",
-		Short: "List the images that are here: of every engine that answers, and in files",
+		Use:   "images [registry://HOST/REPO]",
+		Short: "List the images that are here, of every engine that answers and in files, or the tags of a repository",
 		Long: `List the images that can be opened without a registry, newest first: those of Docker and of podman, and those in the archives and OCI layouts of the current directory. The last column is what to give to the other commands.
 
-How many layers an image has is shown where that can be known without opening it: of an archive that is not compressed, and of an engine whose files can be read. What an engine that does not answer says is on standard error; that is a failure only if there is nothing to list and no engine at all.`,
+How many layers an image has is shown where that can be known without opening it: of an archive that is not compressed, and of an engine whose files can be read. What an engine that does not answer says is on standard error; that is a failure only if there is nothing to list and no engine at all.
+
+With registry://HOST/REPO, list the tags of that repository instead, with what each stands for: --json tells its digest. The tags of the highest versions are looked into, 100 at most.`,
 		Example: `
+# the tags of a repository
+peel images registry://ghcr.io/me/app
 # the largest ten, with jq
 peel images --json | jq -s 'sort_by(-.size)[:10][].ref'
 `,
-		Args:              wantArgs(0, 0, "no arguments"),
+		Args:              wantArgs(0, 1, "one repository in a registry, or nothing"),
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE:              a.run(func(ctx context.Context, _ []string) error { return a.images(ctx, asJSON) }),
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			if len(args) == 1 {
+				return a.repository(ctx, args[0], asJSON)
+			}
+			return a.images(ctx, asJSON)
+		}),
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line (docs/json.md)")
 	return c
@@ -55,6 +65,28 @@ func (a *app) images(ctx context.Context, asJSON bool) error {
 	for _, err := range failures {
 		fmt.Fprintln(a.stderr, "peel: "+clean.Line(redact.Text(err.Error())))
 	}
+	return a.printImages(ctx, found, asJSON)
+}
+
+// repository lists the tags of a repository in a registry.
+func (a *app) repository(ctx context.Context, ref string, asJSON bool) error {
+	if !strings.HasPrefix(ref, "registry://") {
+		return usage("peel images registry://HOST/REPO", "%q is not a repository in a registry", ref)
+	}
+	found, failures, _ := lookAround(ctx, []source.Place{source.Repository(ref, a.options(false, nil))})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err := errors.Join(failures...); err != nil {
+		if len(found) == 0 {
+			return failed("", "cannot list the tags of %w", withRef(ref, err))
+		}
+		fmt.Fprintln(a.stderr, "peel: "+clean.Line(err.Error()))
+	}
+	return a.printImages(ctx, found, asJSON)
+}
+
+func (a *app) printImages(ctx context.Context, found []source.LocalImage, asJSON bool) error {
 	return a.print(ctx, func(w io.Writer) error {
 		if !asJSON {
 			return report.Images(w, found, time.Now())

@@ -12,11 +12,7 @@ import (
 
 // image opens the wanted image of a bundle.
 func (o *opener) image(ctx context.Context, b bundle, tag string, as form) (*Image, error) {
-	ch := choice{ref: strings.TrimSuffix(o.ref, ":"+tag), tag: tag, platform: o.Platform}
-	if r, ok := b.(*remote); ok {
-		ch.repo = r.found.Repository.Name()
-	}
-	im, err := ch.from(ctx, b, as)
+	im, err := o.chooser(b, tag).from(ctx, b, as)
 	if err != nil {
 		return nil, err
 	}
@@ -29,6 +25,20 @@ func (o *opener) image(ctx context.Context, b bundle, tag string, as form) (*Ima
 		}
 	}
 	return im, nil
+}
+
+// imageOnly is what a registry tells of the wanted image: nothing can be read of it.
+func (o *opener) imageOnly(ctx context.Context, b *remote) (*Image, error) {
+	return o.chooser(b, "").from(ctx, b, ociForm)
+}
+
+// chooser is what chooses the wanted image of a bundle.
+func (o *opener) chooser(b bundle, tag string) choice {
+	ch := choice{ref: strings.TrimSuffix(o.ref, ":"+tag), tag: tag, platform: o.Platform}
+	if r, ok := b.(*remote); ok {
+		ch.repo = r.found.Repository.Name()
+	}
+	return ch
 }
 
 // from opens the image that is chosen: by index.json, which tells more, and by

@@ -1,0 +1,160 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/peelhq/peel/source/layer"
+	"github.com/peelhq/peel/source/registry"
+)
+
+// maxDescribed bounds how many tags of a repository are looked into, each of which
+// takes requests: those with the highest versions.
+const maxDescribed = 100
+
+// Repository returns the tags of a repository in a registry as a place to look for
+// images. ref is "registry://HOST/REPO"; a "/" may follow.
+func Repository(ref string, opts Options) Place {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	repo := strings.TrimSuffix(strings.TrimPrefix(ref, "registry://"), "/")
+	return Place{Name: "registry", list: func(ctx context.Context) ([]LocalImage, error) { return listRepository(ctx, repo, opts) }}
+}
+
+// IsRepository reports whether a reference names a repository as a place, not one
+// image of it: "registry://HOST/REPO/".
+func IsRepository(ref string) bool {
+	return strings.HasPrefix(ref, "registry://") && strings.HasSuffix(ref, "/")
+}
+
+// listRepository lists a repository's tags with digest, size and age. There may be
+// some beside an error, which says what was left out.
+func listRepository(ctx context.Context, repo string, opts Options) ([]LocalImage, error) {
+	o := &opener{Options: opts, cache: openCache(opts.Cache, opts.Log)}
+	client := o.registries()
+	tags, more, err := client.Tags(ctx, repo)
+	if err != nil {
+		return nil, errors.Join(fromRegistry(err), client.Close(), o.cache.close())
+	}
+	slices.SortFunc(tags, func(a, b string) int { return cmp.Or(compareVersions(b, a), strings.Compare(a, b)) })
+	images := make([]LocalImage, len(tags))
+	failed := make([]error, len(tags))
+	group, inner := errgroup.WithContext(ctx)
+	group.SetLimit(remoteLayers)
+	for i, tag := range tags {
+		images[i] = LocalImage{Ref: "registry://" + repo + ":" + tag, Name: shortName(repo) + ":" + tag, Size: -1, Layers: -1}
+		if i >= maxDescribed {
+			continue
+		}
+		group.Go(func() error {
+			failed[i] = o.describe(inner, client, &images[i])
+			if errors.Is(failed[i], registry.ErrRateLimited) {
+				return failed[i] // the others would fail too
+			}
+			return nil
+		})
+	}
+	limited := group.Wait()
+	if ctx.Err() != nil {
+		return nil, errors.Join(ctx.Err(), client.Close(), o.cache.close())
+	}
+	return images, errors.Join(leftOut(repo, images, failed, more, limited), client.Close(), o.cache.close())
+}
+
+// leftOut says what is not known of the tags that are listed; nil if all is.
+func leftOut(repo string, images []LocalImage, failed []error, more bool, limited error) error {
+	var text []string
+	if more {
+		text = append(text, fmt.Sprintf("only the first %d tags are listed", len(images)))
+	}
+	if len(images) > maxDescribed {
+		text = append(text, fmt.Sprintf("only %d of %d tags were looked into, those of the highest versions", maxDescribed, len(images)))
+	}
+	if limited != nil {
+		text = append(text, limited.Error())
+	} else {
+		for i, err := range failed {
+			if err != nil {
+				text = append(text, fmt.Sprintf("%s: %v", images[i].Name, err))
+			}
+		}
+	}
+	if len(text) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: %s", repo, strings.Join(text[:min(len(text), maxTroubles)], "; "))
+}
+
+// maxTroubles bounds how many failures a message tells of.
+const maxTroubles = 5
+
+// describe adds what a tag stands for: the digest, and of the image for the wanted
+// platform its size as it is stored, its layers and its age. Something that is no
+// image has a digest alone.
+func (o *opener) describe(ctx context.Context, client *registry.Client, im *LocalImage) error {
+	found, err := client.Resolve(ctx, strings.TrimPrefix(im.Ref, "registry://"))
+	if err != nil {
+		return err
+	}
+	im.ID = found.Digest.String()
+	one := &opener{Options: o.Options, ref: im.Ref, cache: o.cache, budget: layer.NewBudget(maxIndex)}
+	b := newRemote(one, client, found)
+	defer func() { _ = b.shelf.Close() }()
+	opened, err := one.imageOnly(ctx, b)
+	if err != nil {
+		if own := (*registry.Error)(nil); errors.As(err, &own) {
+			return err
+		}
+		o.Log.Debug("a tag that is not described", "image", im.Ref, "error", err)
+		return nil
+	}
+	im.opened(opened)
+	im.Size = 0
+	for _, l := range opened.Layers {
+		im.Size += l.size
+	}
+	return nil
+}
+
+// compareVersions compares tags as people count: 1.9 is before 1.10, and letters are
+// before numbers.
+func compareVersions(a, b string) int {
+	for a != "" && b != "" {
+		x, y := digits(a), digits(b)
+		if x > 0 && y > 0 {
+			m, errM := strconv.ParseUint(a[:x], 10, 64)
+			n, errN := strconv.ParseUint(b[:y], 10, 64)
+			if c := cmp.Or(cmp.Compare(m, n), strings.Compare(a[:x], b[:y])); errM == nil && errN == nil && c != 0 {
+				return c
+			}
+			a, b = a[x:], b[y:]
+			continue
+		}
+		if (x > 0) != (y > 0) {
+			return cmp.Compare(x, y)
+		}
+		if a[0] != b[0] {
+			return cmp.Compare(a[0], b[0])
+		}
+		a, b = a[1:], b[1:]
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+// digits is how many digits a text begins with.
+func digits(s string) int {
+	n := 0
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	return n
+}
