@@ -1,0 +1,439 @@
+package source_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/peelhq/peel/internal/fakeregistry"
+	"github.com/peelhq/peel/internal/testkit"
+	"github.com/peelhq/peel/source"
+)
+
+// noSettings makes an environment without engines, credentials or settings of
+// registries.
+func noSettings(t *testing.T) {
+	t.Helper()
+	testkit.NoEngines(t)
+	none := filepath.Join(t.TempDir(), "registries.conf")
+	testkit.WriteFiles(t, filepath.Dir(none), map[string]string{"registries.conf": ""})
+	t.Setenv("CONTAINERS_REGISTRIES_CONF", none)
+	t.Setenv("REGISTRY_AUTH_FILE", "")
+}
+
+// pushedFixture is a registry with a fixture, as an OCI layout is pushed, at
+// "me/app:1".
+func pushedFixture(t *testing.T, fixture, shape string) (reg *fakeregistry.Registry, dir string) {
+	t.Helper()
+	dir = testkit.ShapeNamed(shape).Write(t, testkit.Load(t, "../testdata/"+fixture+".image"))
+	reg = fakeregistry.New(t)
+	reg.Push(t, dir, "me/app", "1")
+	return reg, dir
+}
+
+func refTo(reg *fakeregistry.Registry) string { return "registry://" + reg.Host() + "/me/app:1" }
+
+// blobsOf are the requests of layers and other blobs, and manifestsOf those of
+// manifests that registries count.
+func blobsOf(asked []string) []string { return only(asked, "GET", "/blobs/") }
+
+func manifestsOf(asked []string) []string { return only(asked, "GET", "/manifests/") }
+
+func only(asked []string, method, part string) []string {
+	return slices.DeleteFunc(slices.Clone(asked), func(s string) bool { return !strings.HasPrefix(s, method+" ") || !strings.Contains(s, part) })
+}
+
+// TestRegistryFixtures: every fixture that can be pushed comes out of a registry as
+// out of its layout, entry by entry and file by file.
+func TestRegistryFixtures(t *testing.T) {
+	noSettings(t)
+	for _, f := range testkit.Fixtures(t, "../testdata") {
+		if len(f.Images) != 1 || f.Images[0].Absent != "" || len(f.Refusals) > 0 {
+			continue
+		}
+		for _, shape := range f.Shapes() {
+			few := f.Name == "tar-pax-records" || len(f.Only) > 0 // in every shape; the others in one
+			if !shape.OCI || shape.Manifest || shape.Name == "oci-inlined" || shape.Name != "oci-mixed" && !few {
+				continue
+			}
+			t.Run(f.Name+"/"+shape.Name, func(t *testing.T) {
+				dir := testkit.WriteDir(t, shape.Members(f))
+				reg := fakeregistry.New(t)
+				reg.Push(t, dir, "me/app", "1")
+				want := f.Images[0]
+				_, platform := f.Ref(dir, want)
+				checkImage(t, open(t, refTo(reg), source.Options{Platform: platform}), want)
+				checkImage(t, open(t, refTo(reg), source.Options{Platform: platform, KeepContent: true}), want)
+			})
+		}
+	}
+}
+
+// TestRegistryFaults: whatever goes wrong on the way, the figures are those of the
+// layout, or there is an error.
+func TestRegistryFaults(t *testing.T) {
+	noSettings(t)
+	reg, dir := pushedFixture(t, "tar-pax-records", "oci-dir")
+	want, err := describe(dir, source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	layer := func(fault fakeregistry.Fault) fakeregistry.Fault {
+		return func(w http.ResponseWriter, r *http.Request, n int) bool {
+			return strings.Contains(r.URL.Path, "/blobs/") && fault(w, r, n)
+		}
+	}
+	record := func(r *http.Request) []byte {
+		rec := &recorder{header: http.Header{}}
+		reg.Inner(rec, r)
+		return rec.body.Bytes()
+	}
+	spoilt := func(spoil func([]byte) []byte) fakeregistry.Fault {
+		return layer(func(w http.ResponseWriter, r *http.Request, _ int) bool {
+			_, _ = w.Write(spoil(record(r)))
+			return true
+		})
+	}
+	for _, c := range []struct {
+		name  string
+		fault fakeregistry.Fault
+		fails bool
+	}{
+		{"none", func(http.ResponseWriter, *http.Request, int) bool { return false }, false},
+		{"cut in the middle", layer(func(w http.ResponseWriter, r *http.Request, n int) bool {
+			if n > 1 {
+				return false
+			}
+			b := record(r)
+			w.Header().Set("Content-Length", fmt.Sprint(len(b)))
+			_, _ = w.Write(b[:len(b)/2])
+			panic(http.ErrAbortHandler)
+		}), false},
+		{"200 to a range", layer(func(w http.ResponseWriter, r *http.Request, n int) bool {
+			b := record(r)
+			if n > 1 {
+				r.Header.Del("Range")
+				b = record(r)
+			}
+			w.Header().Set("Content-Length", fmt.Sprint(len(b)))
+			if n > 1 {
+				_, _ = w.Write(b)
+				return true
+			}
+			_, _ = w.Write(b[:len(b)/3])
+			panic(http.ErrAbortHandler)
+		}), false},
+		{"one bit", spoilt(func(b []byte) []byte { b[len(b)/2] ^= 4; return b }), true},
+		{"other bytes of the same length", spoilt(func(b []byte) []byte { return bytes.Repeat([]byte{'x'}, len(b)) }), true},
+		{"a byte less", spoilt(func(b []byte) []byte { return b[:len(b)-1] }), true},
+		{"a byte more", spoilt(func(b []byte) []byte { return append(b, 0) }), true},
+		{"another image's layer", spoilt(func([]byte) []byte { return testkit.Gzip(make([]byte, 1024)) }), true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			reg.Forget()
+			reg.Break(c.fault)
+			got, err := describe(refTo(reg), source.Options{})
+			switch {
+			case c.fails && err == nil:
+				t.Errorf("no error, and these figures:\n%s", got)
+			case !c.fails && err != nil:
+				t.Error(err)
+			case !c.fails && got != want:
+				t.Errorf("other figures:\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
+
+type recorder struct {
+	header http.Header
+	body   bytes.Buffer
+}
+
+func (r *recorder) Header() http.Header         { return r.header }
+func (r *recorder) WriteHeader(int)             {}
+func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
+
+// TestRegistryOpenedAgain: what is known is not fetched again, and an image that has
+// not changed opens without the registry.
+func TestRegistryOpenedAgain(t *testing.T) {
+	noSettings(t)
+	reg, dir := pushedFixture(t, "tar-pax-records", "oci-dir")
+	want, err := describe(dir, source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache := filepath.Join(t.TempDir(), "cache")
+	look := func(ref string, opts source.Options) []string {
+		t.Helper()
+		reg.Forget()
+		opts.Cache = cache
+		got, err := describe(ref, opts)
+		if err != nil {
+			t.Error(err)
+		} else if got != want {
+			t.Errorf("other figures:\n%s\nwant\n%s", got, want)
+		}
+		return reg.Asked()
+	}
+	im := open(t, dir, source.Options{})
+	first := look(refTo(reg), source.Options{})
+	if m, b := manifestsOf(first), blobsOf(first); len(m) != 1 || len(b) != len(im.Layers)+1 {
+		t.Errorf("the first time: %q, want one manifest, the config and each layer once", first)
+	}
+	again := look(refTo(reg), source.Options{})
+	if len(manifestsOf(again))+len(blobsOf(again)) > 0 || len(again) > 3 { // two pings at most, HEAD
+		t.Errorf("opened again: %q, want a HEAD", again)
+	}
+	if asked := look("registry://"+reg.Host()+"/me/app@"+im.Digest, source.Options{}); len(asked) > 0 {
+		t.Errorf("by digest: %q, want nothing", asked)
+	}
+	if asked := look(refTo(reg), source.Options{Offline: true}); len(asked) > 0 {
+		t.Errorf("offline: %q, want nothing", asked)
+	}
+
+	// The tag has moved: offline it is what it was, else the new one. The blobs are
+	// gone: what is known of them stays.
+	other := testkit.ShapeNamed("oci-dir").Write(t, testkit.Load(t, "../testdata/whiteout-bare.image"))
+	reg.Break(func(w http.ResponseWriter, r *http.Request, _ int) bool {
+		if strings.Contains(r.URL.Path, "/blobs/") {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		return strings.Contains(r.URL.Path, "/blobs/")
+	})
+	look(refTo(reg), source.Options{})
+	l := open(t, refTo(reg), source.Options{Cache: cache}).Layers[0]
+	if _, err := l.Open(t.Context(), firstFile(l)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file of a layer that is gone: error %v", err)
+	}
+	reg.Break()
+	reg.Push(t, other, "me/app", "1")
+	look(refTo(reg), source.Options{Offline: true})
+	if moved := open(t, refTo(reg), source.Options{Cache: cache}); moved.Digest == im.Digest {
+		t.Error("the tag has moved, and the old image is shown")
+	}
+	reg.Close()
+	if _, err := describe(refTo(reg), source.Options{Cache: cache}); err == nil {
+		t.Error("no error without a registry")
+	}
+	moved, err := describe(refTo(reg), source.Options{Cache: cache, Offline: true})
+	if err != nil || moved == want {
+		t.Errorf("offline, after the tag has moved: error %v, the same %v", err, moved == want)
+	}
+}
+
+func firstFile(l *source.Layer) int {
+	for i := range l.Entries.Len() {
+		if l.Entries.Type(i) == source.File {
+			return i
+		}
+	}
+	panic("a layer without files")
+}
+
+// TestRegistryContent: a file's content comes from the layer, read once more, and
+// only that one; and is verified.
+func TestRegistryContent(t *testing.T) {
+	noSettings(t)
+	reg, dir := pushedFixture(t, "tar-pax-records", "oci-dir")
+	cache := filepath.Join(t.TempDir(), "cache")
+	local := open(t, dir, source.Options{})
+	open(t, refTo(reg), source.Options{Cache: cache})
+	for _, opts := range []source.Options{{}, {ContentOnDemand: true}, {KeepContent: true}} {
+		opts.Cache = cache
+		var told []source.Progress
+		opts.Progress = func(p source.Progress) { told = append(told, p) }
+		reg.Forget()
+		im := open(t, refTo(reg), opts)
+		if asked := blobsOf(reg.Asked()); len(asked) > 0 {
+			t.Errorf("%+v: %q before any file is read", opts, asked)
+		}
+		l, i := im.Layers[0], firstFile(im.Layers[0])
+		for range 2 {
+			if got, want := content(t, l, i), content(t, local.Layers[0], i); !bytes.Equal(got, want) {
+				t.Errorf("%q, want %q", got, want)
+			}
+		}
+		if asked := blobsOf(reg.Asked()); len(asked) != 1 {
+			t.Errorf("%q, want the layer once", asked)
+		}
+		if last := told[len(told)-1]; last.TotalBytes != local.Layers[0].CompressedBytes && last.Bytes == 0 {
+			t.Errorf("progress ends with %+v", last)
+		}
+	}
+	reg.Break(func(w http.ResponseWriter, r *http.Request, _ int) bool {
+		if !strings.Contains(r.URL.Path, "/blobs/") {
+			return false
+		}
+		rec := &recorder{header: http.Header{}}
+		reg.Inner(rec, r)
+		b := rec.body.Bytes()
+		b[len(b)-1] ^= 1
+		_, _ = w.Write(b)
+		return true
+	})
+	l := open(t, refTo(reg), source.Options{Cache: cache}).Layers[0]
+	if _, err := l.Open(t.Context(), firstFile(l)); err == nil || !strings.Contains(err.Error(), "other bytes") {
+		t.Errorf("content of a layer that is another now: error %v", err)
+	}
+	l = open(t, refTo(reg), source.Options{Cache: cache, Offline: true}).Layers[0]
+	if _, err := l.Open(t.Context(), firstFile(l)); err == nil || !strings.Contains(err.Error(), "--offline") {
+		t.Errorf("content offline: error %v", err)
+	}
+}
+
+// TestRegistryBlobMissing: a layer that is not there is told, and the others are
+// shown.
+func TestRegistryBlobMissing(t *testing.T) {
+	noSettings(t)
+	reg, dir := pushedFixture(t, "hardlink-all-removed", "oci-dir")
+	local := open(t, dir, source.Options{})
+	reg.Break(func(w http.ResponseWriter, r *http.Request, _ int) bool {
+		if strings.HasSuffix(r.URL.Path, local.Layers[1].Digest) {
+			w.WriteHeader(http.StatusNotFound)
+			return true
+		}
+		return false
+	})
+	im := open(t, refTo(reg), source.Options{})
+	for i, l := range im.Layers {
+		if (l.Err != nil) != (i == 1) || i != 1 && l.Entries.Len() != local.Layers[i].Entries.Len() {
+			t.Errorf("layer %d: error %v", i, l.Err)
+		}
+	}
+	if err := im.Layers[1].Err; !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "does not have this blob") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestRegistryOtherKinds: what is no image is called what it is.
+func TestRegistryOtherKinds(t *testing.T) {
+	noSettings(t)
+	reg := fakeregistry.New(t)
+	reg.Blob(t, "me/app", "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", []byte("{}"))
+	push := func(mediaType string, m map[string]any) {
+		text, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reg.Manifest(t, "me/app", "1", mediaType, text)
+	}
+	config := func(mediaType string) map[string]any {
+		return map[string]any{"mediaType": mediaType, "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", "size": 2}
+	}
+	const oci = "application/vnd.oci.image.manifest.v1+json"
+	for _, c := range []struct {
+		mediaType string
+		m         map[string]any
+		says      string
+	}{
+		{oci, map[string]any{"schemaVersion": 2, "mediaType": oci, "config": config("application/vnd.cncf.helm.config.v1+json"), "layers": []any{config("application/vnd.cncf.helm.chart.content.v1.tar+gzip")}}, "a Helm chart"},
+		{oci, map[string]any{"schemaVersion": 2, "mediaType": oci, "artifactType": "application/spdx+json", "config": config("application/vnd.oci.empty.v1+json"), "layers": []any{config("application/spdx+json")}}, "an SBOM"},
+		{"application/vnd.docker.distribution.manifest.v1+prettyjws", map[string]any{"schemaVersion": 1, "name": "me/app", "tag": "1", "fsLayers": []any{}}, "schema 1"},
+	} {
+		push(c.mediaType, c.m)
+		_, err := source.Open(t.Context(), refTo(reg), source.Options{})
+		testkit.WantError(t, err, "me/app:1", c.says)
+	}
+}
+
+// TestRegistryPlatforms: of an index the wanted platform is read, and no other is
+// asked for; a platform that is not there is told with those that are, to be pasted.
+func TestRegistryPlatforms(t *testing.T) {
+	noSettings(t)
+	f := testkit.Load(t, "../testdata/several-platforms.image")
+	for _, shape := range []string{"oci-dir", "oci-nested-dir"} {
+		reg := fakeregistry.New(t)
+		reg.Push(t, testkit.ShapeNamed(shape).Write(t, f), "me/app", "1")
+		for _, want := range f.Images {
+			reg.Forget()
+			checkImage(t, open(t, refTo(reg), source.Options{Platform: want.Platform}), want)
+			if asked := manifestsOf(reg.Asked()); shape == "oci-dir" && len(asked) > 2 {
+				t.Errorf("%s, %s: %q, want each index once, and one manifest", shape, want.Platform, asked)
+			}
+		}
+		_, err := source.Open(t.Context(), refTo(reg), source.Options{Platform: "linux/s390x"})
+		wantLines(t, err, "linux/s390x", "\n  "+refTo(reg)+" --platform linux/arm64")
+	}
+}
+
+// TestRegistryByBareName: a bare name is looked for in a registry once nobody here
+// has it, that is said, and never done offline or for what an image says itself.
+func TestRegistryByBareName(t *testing.T) {
+	noSettings(t)
+	reg, _ := pushedFixture(t, "hardlink-all-removed", "oci-dir")
+	name := reg.Host() + "/me/app:1"
+	var asked []string
+	im := open(t, name, source.Options{Asking: func(name string) { asked = append(asked, name) }})
+	if !slices.Equal(asked, []string{name}) || im.Source != "registry://"+name {
+		t.Errorf("said %q, source %s", asked, im.Source)
+	}
+	reg.Forget()
+	if _, err := im.LocalDiffIDsOf(t.Context(), name); err == nil || len(reg.Asked()) > 0 {
+		t.Errorf("a base that an annotation names: error %v, and the registry was asked", err)
+	}
+	if ids, err := im.DiffIDsOf(t.Context(), "registry://"+name); err != nil || len(ids) != len(im.Layers) {
+		t.Errorf("a base that is asked for: %q, error %v", ids, err)
+	}
+	reg.Forget()
+	_, err := source.Open(t.Context(), name, source.Options{Offline: true, Asking: func(string) { t.Error("said to ask, offline") }})
+	wantLines(t, err, "has not been opened before", "--offline")
+	if a := reg.Asked(); len(a) > 0 {
+		t.Errorf("offline: %q", a)
+	}
+	_, err = source.Open(t.Context(), "./"+strings.ReplaceAll(name, ":", "."), source.Options{})
+	testkit.WantError(t, err, "no such file")
+
+	// An engine that has not answered may have it.
+	sock := filepath.Join(t.TempDir(), "x.sock")
+	if err := os.WriteFile(sock, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DOCKER_HOST", "tcp://no-such-engine.invalid:2375")
+	_, err = source.Open(t.Context(), name, source.Options{Asking: func(string) { t.Error("asked, though an engine may have it") }})
+	wantLines(t, err, "registry://"+name+" to ask all the same")
+}
+
+// wantLines is testkit.WantError for an error of several lines.
+func wantLines(t *testing.T, err error, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("error %v\nis without %q", err, text)
+		}
+	}
+}
+
+// TestRegistryList lists a repository's tags.
+func TestRegistryList(t *testing.T) {
+	noSettings(t)
+	reg, dir := pushedFixture(t, "hardlink-all-removed", "oci-dir")
+	for _, tag := range []string{"1.9", "1.10", "latest"} {
+		reg.Push(t, dir, "me/app", tag)
+	}
+	local := open(t, dir, source.Options{})
+	images, err := source.Repository("registry://"+reg.Host()+"/me/app", source.Options{}).Images(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, im := range images {
+		names = append(names, im.Name[strings.LastIndexByte(im.Name, ':')+1:])
+		if im.ID != local.Digest || im.Layers != len(local.Layers) || im.Size <= 0 || !im.Created.Equal(local.Created) || im.Ref != "registry://"+im.Name {
+			t.Errorf("%+v", im)
+		}
+	}
+	if got := strings.Join(names, " "); got != "1.10 1.9 1 latest" {
+		t.Errorf("in this order: %s", got)
+	}
+	_, err = source.Repository("registry://"+reg.Host()+"/me/ap", source.Options{}).Images(t.Context())
+	testkit.WantError(t, err, "has no repository me/ap")
+}
