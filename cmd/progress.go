@@ -72,6 +72,8 @@ func (p *progress) show() {
 	tick := time.NewTicker(progressInterval)
 	defer tick.Stop()
 	var shown *source.Progress
+	var pace human.Pace
+	began := time.Now()
 	for {
 		select {
 		case <-p.done:
@@ -79,13 +81,32 @@ func (p *progress) show() {
 				fmt.Fprint(p.out, eraseLine)
 			}
 			return
-		case <-tick.C:
+		case now := <-tick.C:
 			if v := p.latest.Load(); v != nil && v != shown {
-				fmt.Fprint(p.out, eraseLine+ansi.Truncate(progressLine(p.verb, *v), p.width()-1, "…"))
+				line := progressLine(p.verb, *v)
+				if pace.Note(now, v.Bytes); now.Sub(began) > paceAfter {
+					line += paceText(&pace, *v)
+				}
+				fmt.Fprint(p.out, eraseLine+ansi.Truncate(line, p.width()-1, "…"))
 				shown = v
 			}
 		}
 	}
+}
+
+// paceAfter is how long something must last for its speed to be of interest.
+const paceAfter = time.Second
+
+// paceText says "  35.0 MB/s, 24 s left".
+func paceText(p *human.Pace, v source.Progress) string {
+	if p.Rate() <= 0 {
+		return ""
+	}
+	s := "  " + human.Size(int64(p.Rate())) + "/s"
+	if left, ok := p.Left(v.TotalBytes - v.Bytes); ok {
+		s += ", " + human.Lasting(left) + " left"
+	}
+	return s
 }
 
 // progressLine says "reading app.tar  412 MB of 1.24 GB  layer 3 of 12".

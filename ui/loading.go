@@ -23,8 +23,6 @@ type Progress struct {
 const (
 	// tickEvery is how often the loading screen looks at how far things are.
 	tickEvery = 100 * time.Millisecond
-	// rateOver is the time over which the speed is averaged.
-	rateOver = 2 * time.Second
 	// loadingWidth is the most columns that the loading screen takes.
 	loadingWidth = 64
 )
@@ -40,9 +38,7 @@ type loading struct {
 
 	p     Progress
 	ticks int
-	since time.Time // of the first tick
-	last  time.Time
-	rate  float64 // bytes a second
+	pace  human.Pace
 }
 
 // report takes how far reading has come. It may be called by any goroutine.
@@ -55,34 +51,13 @@ func (s *loading) tick(now time.Time) {
 	if p == nil {
 		return
 	}
-	if s.since.IsZero() {
-		s.since, s.last = now, now
-		s.p = *p
-		return
-	}
-	dt := now.Sub(s.last)
-	if dt <= 0 {
-		s.p = *p
-		return
-	}
-	speed := float64(max(p.Bytes-s.p.Bytes, 0)) / dt.Seconds()
-	// The first moments count in full, later ones as a part of rateOver.
-	weight := max(dt.Seconds()/rateOver.Seconds(), dt.Seconds()/max(now.Sub(s.since).Seconds(), dt.Seconds()))
-	s.rate += (speed - s.rate) * min(weight, 1)
-	s.p, s.last = *p, now
+	s.pace.Note(now, p.Bytes)
+	s.p = *p
 }
 
 // left estimates the time that reading will still take.
 func (s *loading) left() (time.Duration, bool) {
-	rest := s.p.TotalBytes - s.p.Bytes
-	if s.p.TotalBytes <= 0 || rest <= 0 || s.rate <= 0 {
-		return 0, false
-	}
-	seconds := float64(rest) / s.rate
-	if seconds > (100 * time.Hour).Seconds() {
-		return 0, false
-	}
-	return time.Duration(seconds * float64(time.Second)), true
+	return s.pace.Left(s.p.TotalBytes - s.p.Bytes)
 }
 
 // rows is how many rows the loading screen takes.
@@ -151,11 +126,11 @@ func (s *loading) amount() string {
 	if s.p.TotalBytes > 0 {
 		text += " of " + human.Size(s.p.TotalBytes)
 	}
-	if s.rate > 0 {
-		text += fmt.Sprintf("   %s/s", human.Size(int64(s.rate)))
+	if rate := s.pace.Rate(); rate > 0 {
+		text += fmt.Sprintf("   %s/s", human.Size(int64(rate)))
 	}
 	if d, ok := s.left(); ok {
-		text += "   " + lasting(d) + " left"
+		text += "   " + human.Lasting(d) + " left"
 	}
 	return text
 }
@@ -169,11 +144,11 @@ func (s *loading) far() string {
 	if s.p.TotalBytes > 0 {
 		text += fmt.Sprintf(", %.0f %%", 100*min(float64(s.p.Bytes)/float64(s.p.TotalBytes), 1))
 	}
-	if s.rate > 0 {
-		text += fmt.Sprintf(", %s/s", human.Size(int64(s.rate)))
+	if rate := s.pace.Rate(); rate > 0 {
+		text += fmt.Sprintf(", %s/s", human.Size(int64(rate)))
 	}
 	if d, ok := s.left(); ok {
-		text += ", " + lasting(d) + " left"
+		text += ", " + human.Lasting(d) + " left"
 	}
 	return text
 }
@@ -186,18 +161,6 @@ func (s *loading) layers() string {
 		return counted(s.p.Layers, "layer") + " done"
 	}
 	return ""
-}
-
-// lasting returns d for people: "1 s", "2 min 5 s", "3 h 20 min".
-func lasting(d time.Duration) string {
-	d = max(d.Round(time.Second), time.Second)
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", d/time.Second)
-	case d < time.Hour:
-		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
-	}
-	return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
 }
 
 // tickMsg has the loading screen look at how far things are.

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"testing"
-	"time"
 )
 
 func TestCut(t *testing.T) {
@@ -53,23 +52,6 @@ func TestTexter(t *testing.T) {
 				t.Errorf("in ASCII: got %q, want %q", got, tt.ascii)
 			}
 		})
-	}
-}
-
-func TestLasting(t *testing.T) {
-	tests := []struct {
-		d    time.Duration
-		want string
-	}{
-		{0, "1 s"},
-		{59*time.Second + 400*time.Millisecond, "59 s"},
-		{125 * time.Second, "2 min 5 s"},
-		{200 * time.Minute, "3 h 20 min"},
-	}
-	for _, tt := range tests {
-		if got := lasting(tt.d); got != tt.want {
-			t.Errorf("lasting(%v) = %q, want %q", tt.d, got, tt.want)
-		}
 	}
 }
 

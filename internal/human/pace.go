@@ -1,0 +1,63 @@
+package human
+
+import (
+	"fmt"
+	"time"
+)
+
+// paceOver is the time over which a speed is averaged.
+const paceOver = 2 * time.Second
+
+// A Pace tells how fast something goes on, from how far it has come at some moments.
+// The zero value is ready to use. It is for one goroutine.
+type Pace struct {
+	since, last time.Time
+	at          int64
+	rate        float64 // bytes a second
+}
+
+// Note takes how many bytes are done at a moment. If they are fewer than they were,
+// something else has begun.
+func (p *Pace) Note(now time.Time, done int64) {
+	if p.since.IsZero() || done < p.at {
+		*p = Pace{since: now, last: now, at: done}
+		return
+	}
+	dt := now.Sub(p.last)
+	if dt <= 0 {
+		return
+	}
+	speed := float64(done-p.at) / dt.Seconds()
+	// The first moments count in full, later ones as a part of paceOver.
+	weight := max(dt.Seconds()/paceOver.Seconds(), dt.Seconds()/max(now.Sub(p.since).Seconds(), dt.Seconds()))
+	p.rate += (speed - p.rate) * min(weight, 1)
+	p.at, p.last = done, now
+}
+
+// Rate is the speed in bytes a second; 0 if it is not known yet.
+func (p *Pace) Rate() float64 { return p.rate }
+
+// Left estimates the time that so many more bytes take; false if that cannot be
+// told.
+func (p *Pace) Left(rest int64) (time.Duration, bool) {
+	if rest <= 0 || p.rate <= 0 {
+		return 0, false
+	}
+	seconds := float64(rest) / p.rate
+	if seconds > (100 * time.Hour).Seconds() {
+		return 0, false
+	}
+	return time.Duration(seconds * float64(time.Second)), true
+}
+
+// Lasting writes d for people: "1 s", "2 min 5 s", "3 h 20 min".
+func Lasting(d time.Duration) string {
+	d = max(d.Round(time.Second), time.Second)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
+	}
+	return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
+}
