@@ -83,7 +83,7 @@ func (l *remoteLayer) Scan(ctx context.Context, o layer.ScanOptions) (*layer.Sca
 func (l *remoteLayer) fetch(ctx context.Context, o layer.ScanOptions) (_ *layer.Scanned, err error) {
 	b := l.repo.Blob(ctx, l.d)
 	defer func() { err = errors.Join(err, b.Close()) }()
-	var raw io.Reader = layer.Watched(ctx, b, o.Progress)
+	raw := layer.Watched(ctx, b, o.Progress)
 	var spool *layer.Spool
 	if l.keep {
 		if spool, err = layer.NewSpool(); err != nil {

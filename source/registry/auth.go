@@ -37,11 +37,6 @@ func (c credential) auth() authn.Authenticator {
 	return authn.FromConfig(c.AuthConfig)
 }
 
-// secrets are what of the credential must not be shown.
-func (c credential) secrets() []string {
-	return slices.DeleteFunc([]string{c.Password, c.Auth, c.IdentityToken, c.RegistryToken}, func(s string) bool { return len(s) < 4 })
-}
-
 // A keychain looks credentials up. The files are read once.
 type keychain struct {
 	once  sync.Once
@@ -123,7 +118,7 @@ func (k *keychain) load() []authFile {
 // parseAuth reads one of these files. Its errors repeat nothing of it.
 func parseAuth(data []byte) (authJSON, error) {
 	var a authJSON
-	if len(strings.TrimSpace(string(data))) == 0 {
+	if strings.TrimSpace(string(data)) == "" {
 		return a, nil
 	}
 	if err := json.Unmarshal(data, &a); err != nil {

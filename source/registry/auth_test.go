@@ -82,7 +82,7 @@ func helper(t *testing.T, name, key, answer string, code int) (count func() int)
 	dir := t.TempDir()
 	script := fmt.Sprintf("#!/bin/sh\necho x >>%s/count\nread key\n[ \"$key\" = '%s' ] || { echo 'credentials not found in native keychain'; exit 1; }\necho '%s'\nexit %d\n", dir, key, answer, code)
 	path := filepath.Join(dir, "docker-credential-"+name)
-	if err := os.WriteFile(path, []byte(script), 0o700); err != nil { //nolint:gosec // it is to be run
+	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -251,7 +251,7 @@ func TestTokenEnds(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p.Forget()
 			ended := false
-			p.Break(p.onBlob(func(w http.ResponseWriter, r *http.Request, _ int) bool {
+			p.Break(p.onBlob(func(w http.ResponseWriter, _ *http.Request, _ int) bool {
 				if ended {
 					return false
 				}
@@ -322,7 +322,7 @@ func FuzzAuth(f *testing.F) {
 	f.Add([]byte(`{"auths":{"ghcr.io":{"auth":"bWU6c2VjcmV0"}},"credHelpers":{"a":"b"},"credsStore":"c"}`))
 	f.Add([]byte(`{"auths":{"https://index.docker.io/v1/":{"identitytoken":"x"}}}`))
 	f.Add([]byte(`{"auths":[]}`))
-	f.Fuzz(func(t *testing.T, text []byte) {
+	f.Fuzz(func(_ *testing.T, text []byte) {
 		a, err := parseAuth(text)
 		if err != nil {
 			return

@@ -110,14 +110,14 @@ func TestBlobFaults(t *testing.T) {
 			wrong[size/2] ^= 1
 			return answering(wrong, "100000")
 		}},
-		{name: "not there", kind: ErrNoBlob, texts: []string{"does not have this blob", "push the image again"}, fault: func(p *pushed) fakeregistry.Fault {
+		{name: "not there", kind: ErrNoBlob, texts: []string{"does not have this blob", "push the image again"}, fault: func(_ *pushed) fakeregistry.Fault {
 			return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
 				w.WriteHeader(http.StatusNotFound)
 				_, _ = io.WriteString(w, `{"errors":[{"code":"BLOB_UNKNOWN"}]}`)
 				return true
 			}
 		}},
-		{name: "a login page", kind: ErrPage, texts: []string{"a web page", "HTTPS_PROXY"}, fault: func(p *pushed) fakeregistry.Fault {
+		{name: "a login page", kind: ErrPage, texts: []string{"a web page", "HTTPS_PROXY"}, fault: func(_ *pushed) fakeregistry.Fault {
 			return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
 				w.Header().Set("Content-Type", "text/html; charset=utf-8")
 				_, _ = io.WriteString(w, "<html>log in, please</html>")
@@ -136,7 +136,7 @@ func TestBlobFaults(t *testing.T) {
 				return true
 			}
 		}},
-		{name: "silence, always", kind: ErrBroken, most: 2, texts: []string{"nothing came for 300ms"}, fault: func(p *pushed) fakeregistry.Fault {
+		{name: "silence, always", kind: ErrBroken, most: 2, texts: []string{"nothing came for 300ms"}, fault: func(_ *pushed) fakeregistry.Fault {
 			return func(w http.ResponseWriter, r *http.Request, _ int) bool {
 				w.Header().Set("Content-Length", fmt.Sprint(size))
 				w.(http.Flusher).Flush()
@@ -399,9 +399,13 @@ func TestNotIntoPrivateNetwork(t *testing.T) {
 	if by != http.RoundTripper(h.guarded) {
 		t.Fatal("not the transport that looks at addresses")
 	}
-	req := httptest.NewRequest(http.MethodGet, inner.URL, nil) // dials the address itself
+	req := httptest.NewRequest(http.MethodGet, inner.URL, http.NoBody) // dials the address itself
 	req.RequestURI = ""
-	if _, err := by.RoundTrip(req); err == nil || !strings.Contains(err.Error(), "private network") {
+	resp, err := by.RoundTrip(req)
+	if err == nil {
+		_ = resp.Body.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "private network") {
 		t.Errorf("error %v, want one of a private network", err)
 	}
 	if n := inner.requests.Load(); n > 0 {

@@ -367,7 +367,7 @@ func TestCertificates(t *testing.T) {
 func FuzzRegistriesConf(f *testing.F) {
 	f.Add("unqualified-search-registries = [\"a.b\"]\n[[registry]]\nprefix = \"*.a.b\"\n[[registry.mirror]]\nlocation = \"c.d/e\"\n", "app:1")
 	f.Add("[aliases]\n\"app\" = \"x.y/z\"\n", "app")
-	f.Fuzz(func(t *testing.T, text, name string) {
+	f.Fuzz(func(_ *testing.T, text, name string) {
 		c := &conf{aliases: map[string]string{}}
 		var file confFile
 		if parseTOML("f", []byte(text), &file) != nil || c.lay("f", &file) != nil {
@@ -387,7 +387,7 @@ func FuzzRegistriesConf(f *testing.F) {
 
 func FuzzHostsFile(f *testing.F) {
 	f.Add("server = \"https://a\"\n[host.\"http://b/v2/x\"]\ncapabilities = [\"pull\"]\nca = [\"a\", \"b\"]\nclient = [[\"a\", \"b\"]]\n[host.\"http://b/v2/x\".header]\na = \"b\"\n")
-	f.Fuzz(func(t *testing.T, text string) {
+	f.Fuzz(func(_ *testing.T, text string) {
 		file, err := parseHosts("f", []byte(text))
 		if err != nil {
 			return

@@ -63,7 +63,7 @@ func runHelper(ctx context.Context, helper, key string) (credential, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, helperTime)
 	defer cancel()
-	run := exec.CommandContext(ctx, "docker-credential-"+helper, "get")
+	run := exec.CommandContext(ctx, "docker-credential-"+helper, "get") //nolint:gosec // a program that the user's own settings name
 	run.Stdin = strings.NewReader(key)
 	var out bytes.Buffer
 	run.Stdout = &bounded{&out, helperAnswer}

@@ -101,7 +101,7 @@ func TestManifestFaults(t *testing.T) {
 			}
 		}},
 		{name: "a web page that is not found", kind: ErrPage, texts: []string{"404 Not Found"}, fault: func(*pushed) fakeregistry.Fault {
-			return func(w http.ResponseWriter, r *http.Request, _ int) bool {
+			return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
 				w.Header().Set("Content-Type", "text/html")
 				w.WriteHeader(http.StatusNotFound)
 				return true

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
@@ -168,19 +169,17 @@ func (s *session) once(ctx context.Context, rt http.RoundTripper, scheme string,
 		}
 	}
 	for range maxRedirects {
-		req, err := http.NewRequestWithContext(ctx, r.method, at.String(), nil)
+		req, err := http.NewRequestWithContext(ctx, r.method, at.String(), http.NoBody)
 		if err != nil {
 			return nil, err
 		}
-		for name, values := range r.header {
-			req.Header[name] = values
-		}
+		maps.Copy(req.Header, r.header)
 		req.Header.Set("Accept-Encoding", "identity")
 		var resp *http.Response
 		if away {
-			resp, err = s.client.send(by, req)
+			resp, err = s.client.send(by, req) //nolint:bodyclose // answer.close does it
 		} else {
-			resp, err = by.RoundTrip(req)
+			resp, err = by.RoundTrip(req) //nolint:bodyclose // answer.close does it
 		}
 		if err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -119,7 +120,7 @@ func (s *session) handshake(ctx context.Context, scheme string) (http.RoundTripp
 
 // notConnected is the error of a handshake.
 func (s *session) notConnected(ctx context.Context, w *wire, cred credential, err error) error {
-	last, answered := w.ended()
+	answered, last := w.ended()
 	var status *transport.Error
 	switch {
 	case errors.As(err, &status):
@@ -243,7 +244,7 @@ func (w *wire) RoundTrip(in *http.Request) (*http.Response, error) {
 		_ = r.Body.Close()
 		return w.madeUp(in, http.StatusOK, ""), nil // there need not be anything to ping
 	}
-	w.nameRealm(r)
+	w.nameRealm(r) //nolint:contextcheck // it takes that of the request
 	r.Request = in
 	return r, nil
 }
@@ -261,9 +262,7 @@ func (s *session) dress(r *http.Request) {
 		r.URL.RawQuery = q.Encode()
 	}
 	if s.host.rule != nil {
-		for name, values := range s.host.rule.header() {
-			r.Header[name] = values
-		}
+		maps.Copy(r.Header, s.host.rule.header())
 	}
 }
 
@@ -286,12 +285,12 @@ func (w *wire) note(err error) error {
 	return err
 }
 
-// ended is how the last request failed that got no answer, nil if none did, and
-// whether any was answered.
-func (w *wire) ended() (last error, answered bool) {
+// ended reports whether any request was answered, and how the last one failed that
+// was not; nil if none failed.
+func (w *wire) ended() (answered bool, last error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.last, w.answers > 0
+	return w.answers > 0, w.last
 }
 
 func (w *wire) header() http.Header {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -133,7 +134,7 @@ func nextPage(links []string) url.Values {
 // suggest adds to the error of a tag that is not there which ones could be meant.
 func (r *Repository) suggest(ctx context.Context, s *session, ref reference, err error) error {
 	own, ok := err.(*Error) //nolint:errorlint // only one that is this error itself
-	if !ok || own.Kind != ErrNotFound || ref.tag == "" || own.try != "" {
+	if !ok || !errors.Is(own.Kind, ErrNotFound) || ref.tag == "" || own.try != "" {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, suggestTime)
