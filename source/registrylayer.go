@@ -49,7 +49,10 @@ type remoteLayer struct {
 	closed  bool
 }
 
-var _ layer.Reader = (*remoteLayer)(nil)
+var (
+	_ layer.Reader      = (*remoteLayer)(nil)
+	_ layer.KnownReader = (*remoteLayer)(nil)
+)
 
 // An absentBlob says that the registry does not have a layer: the others can be read
 // all the same.
@@ -57,15 +60,21 @@ type absentBlob struct{ error }
 
 func (e *absentBlob) Unwrap() []error { return []error{fs.ErrNotExist, e.error} }
 
-// Scan takes from the cache what is known of the layer, by the digest that the
-// manifest names: a registry is trusted to keep a blob under its digest, as it is by
-// every engine. What is fetched is verified.
+// Known takes from the cache what is known of the layer, by the digest that the
+// manifest names: a registry is trusted to keep a blob under its digest, as every
+// engine trusts it.
+func (l *remoteLayer) Known(o *layer.ScanOptions) (*layer.Scanned, bool) {
+	s, ok := layer.CachedIndex(o.Digest, l.d.Size, *o)
+	if ok {
+		l.meter.skip(l.d.Size)
+	}
+	return s, ok
+}
+
+// Scan fetches the layer, and verifies it, unless the cache knows it.
 func (l *remoteLayer) Scan(ctx context.Context, o layer.ScanOptions) (*layer.Scanned, error) {
-	if o.Cache != nil {
-		if s, ok := layer.CachedIndex(o.Digest, l.d.Size, o); ok {
-			l.meter.skip(l.d.Size)
-			return s, nil
-		}
+	if s, ok := layer.Known(l, o); ok {
+		return s, nil
 	}
 	s, err := l.fetch(ctx, o)
 	switch {

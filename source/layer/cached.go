@@ -235,16 +235,21 @@ func KeepIndex(size int64, s *Scanned, o ScanOptions) {
 // Known returns what r.Scan would return without reading the layer, as the cache
 // knows it: false if there is more to do than that.
 func Known(r Reader, o ScanOptions) (*Scanned, bool) {
-	k, ok := r.(interface {
-		known(o *ScanOptions) (*Scanned, bool)
-	})
+	k, ok := r.(KnownReader)
 	if !ok || o.Cache == nil {
 		return nil, false
 	}
-	return k.known(&o)
+	return k.Known(&o)
 }
 
-func (p *packedTar) known(o *ScanOptions) (*Scanned, bool) { return p.knownAt(locationOf(p.blob), o) }
+// A KnownReader is a Reader of what the cache may know. Known is called with
+// o.Cache set.
+type KnownReader interface {
+	Known(o *ScanOptions) (*Scanned, bool)
+}
+
+// Known goes by where the blob lies.
+func (p *packedTar) Known(o *ScanOptions) (*Scanned, bool) { return p.knownAt(locationOf(p.blob), o) }
 
 func (p *packedTar) knownAt(at location, o *ScanOptions) (*Scanned, bool) {
 	digest, ok := o.digestAt(at)
@@ -283,7 +288,8 @@ func (p *packedTar) cachedScan(ctx context.Context, o *ScanOptions) (*Scanned, e
 	return s, err
 }
 
-func (p plainTar) known(o *ScanOptions) (*Scanned, bool) {
+// Known goes by where the layer lies.
+func (p plainTar) Known(o *ScanOptions) (*Scanned, bool) {
 	if o.Verify {
 		return nil, false
 	}
