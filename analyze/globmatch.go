@@ -172,6 +172,7 @@ func isGlob(word string) bool { return strings.ContainsAny(word, wild) }
 
 // newNameGlob reads a glob that is valid.
 func newNameGlob(text string) nameGlob {
+	text = oneStar(text)
 	first, last := strings.IndexAny(text, wild), strings.LastIndexAny(text, wild)
 	switch {
 	case first < 0:
@@ -180,6 +181,23 @@ func newNameGlob(text string) nameGlob {
 		return nameGlob{text: text, head: text[:first], tail: text[last+1:], form: starName}
 	}
 	return nameGlob{text: text, head: text[:first], tail: text[last+1:], form: signedName}
+}
+
+// oneStar returns a glob of one component with each run of stars as one star. It
+// means the same, but the library does not let "a***" match "a".
+func oneStar(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '*' && strings.HasPrefix(text[i+1:], "*"):
+			continue
+		case c == '\\' && i+1 < len(text):
+			b.WriteByte(c)
+			i++
+		}
+		b.WriteByte(text[i])
+	}
+	return b.String()
 }
 
 // cost is how much work matches takes at most, in bytes that are looked at.
