@@ -181,3 +181,29 @@ func TestExpected(t *testing.T) {
 		t.Errorf("with all layers: %d entries are expected, %d in the largest; there are %d and %d", got, largest, all, most)
 	}
 }
+
+// TestLookAhead: a node is found by the hash that was computed ahead as by its own,
+// wherever a layer's directories and their neighbours change.
+func TestLookAhead(t *testing.T) {
+	im := scanned(t, overlapping()...)
+	b := newBuilder(im.Layers)
+	in := arrived(im.Layers)
+	if err := b.room(t.Context(), in, 1); err != nil {
+		t.Fatal(err)
+	}
+	for k, l := range im.Layers {
+		if err := b.apply(t.Context(), k, in.each[k].markers); err != nil {
+			t.Fatal(err)
+		}
+		e := l.Entries
+		for i := range e.Len() {
+			for parent := range NodeID(3) {
+				hash := b.ahead.hash(b.t, &b.table, e, i, e.Dir(i), parent)
+				n, own := b.table.find(b.t, parent, e.Base(i))
+				if hash != own || b.table.findBy(b.t, hash, parent, e.Base(i)) != n {
+					t.Fatalf("layer %d, entry %d below node %d: another hash, or another node", k, i, parent)
+				}
+			}
+		}
+	}
+}

@@ -35,6 +35,7 @@ type builder struct {
 	lastDir     int
 	lastNode    NodeID
 	lastThrough bool // symlinks
+	ahead       lookAhead
 }
 
 func newBuilder(layers []*source.Layer) *builder {
@@ -71,9 +72,7 @@ func (b *builder) room(ctx context.Context, in *arrivals, entries int) error {
 	versions := max(all+all/8, len(b.t.versions)+entries) + spareRoom
 	b.t.versions, b.prev = grow.To(b.t.versions, versions), grow.To(b.prev, versions)
 	b.t.nodes = grow.To(b.t.nodes, max(all, len(b.t.nodes)+entries)+spareRoom)
-	if b.table.slots == nil {
-		b.table = newNodeTable(max(most+most/4, all/2)) // layers have most paths in common, or few
-	}
+	b.table.room(b.t, max(most+most/4, all-all/5)) // most paths are in one layer
 	return nil
 }
 
@@ -118,6 +117,11 @@ func (b *builder) apply(ctx context.Context, k int, markers []int) error {
 // one of this layer that has the name for its base, none if there is none.
 func (b *builder) nodeAt(parent NodeID, name []byte, entry int) NodeID {
 	n, hash := b.table.find(b.t, parent, name)
+	return b.orNew(n, hash, parent, name, entry)
+}
+
+// orNew returns n, or the node that nodeAt makes if that is none.
+func (b *builder) orNew(n NodeID, hash uint64, parent NodeID, name []byte, entry int) NodeID {
 	if n == none {
 		n = b.newNode(parent, name, entry)
 		b.table.add(b.t, n, hash)

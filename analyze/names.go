@@ -3,6 +3,8 @@ package analyze
 import (
 	"hash/maphash"
 	"unsafe"
+
+	"github.com/peelhq/peel/source"
 )
 
 // names are strings in one run of bytes.
@@ -60,12 +62,26 @@ type nodeTable struct {
 
 const slotBits = 26 // of the node in a slot
 
-func newNodeTable(nodes int) nodeTable {
+// room makes the table large enough for so many nodes. It never becomes smaller.
+func (t *nodeTable) room(tree *Tree, nodes int) {
 	size := 1024
 	for size*3 < nodes*4 {
 		size *= 2
 	}
-	return nodeTable{slots: make([]uint32, size), seed: maphash.MakeSeed()}
+	if size <= len(t.slots) {
+		return
+	}
+	if t.slots == nil {
+		t.seed = maphash.MakeSeed()
+	}
+	old := t.slots
+	t.slots = make([]uint32, size)
+	for _, slot := range old {
+		if slot != 0 {
+			n := NodeID(slot&(1<<slotBits-1)) - 1
+			t.put(n, t.hash(tree.nodes[n].parent, tree.name(n)))
+		}
+	}
 }
 
 func (t *nodeTable) hash(parent NodeID, name []byte) uint64 {
@@ -78,6 +94,11 @@ func (t *nodeTable) hash(parent NodeID, name []byte) uint64 {
 // find returns the node, or none, and the hash of what was looked for.
 func (t *nodeTable) find(tree *Tree, parent NodeID, name []byte) (n NodeID, hash uint64) {
 	hash = t.hash(parent, name)
+	return t.findBy(tree, hash, parent, name), hash
+}
+
+// findBy is find, given the hash.
+func (t *nodeTable) findBy(tree *Tree, hash uint64, parent NodeID, name []byte) NodeID {
 	mask := uint64(len(t.slots) - 1)
 	for at := hash & mask; t.slots[at] != 0; at = (at + 1) & mask {
 		slot := t.slots[at]
@@ -86,10 +107,49 @@ func (t *nodeTable) find(tree *Tree, parent NodeID, name []byte) (n NodeID, hash
 		}
 		n := NodeID(slot&(1<<slotBits-1)) - 1
 		if tree.nodes[n].parent == parent && string(tree.name(n)) == string(name) {
-			return n, hash
+			return n
 		}
 	}
-	return none, hash
+	return none
+}
+
+// A lookAhead holds the hashes of the names of neighbours in one directory. What
+// takes time in finding nodes is to wait for memory; looked at one behind the other,
+// many places of it come at once.
+type lookAhead struct {
+	entries  *source.Entries
+	from, to int // entries
+	parent   NodeID
+	hashes   [32]uint64
+	touched  uint32 // keeps the compiler from leaving out what is read for nothing else
+}
+
+// hash returns the hash of the name of entry i, in directory dir of its layer, below
+// parent.
+func (l *lookAhead) hash(tree *Tree, t *nodeTable, e *source.Entries, i, dir int, parent NodeID) uint64 {
+	if l.entries != e || i < l.from || i >= l.to || l.parent != parent {
+		l.entries, l.from, l.to, l.parent = e, i, i, parent
+		l.look(tree, t, dir)
+	}
+	return l.hashes[i-l.from]
+}
+
+// look computes the hashes of entries from l.from on, as long as they are in the
+// directory, and touches what findBy will look at.
+func (l *lookAhead) look(tree *Tree, t *nodeTable, dir int) {
+	var slots [len(l.hashes)]uint32
+	mask := uint64(len(t.slots) - 1)
+	for l.to < min(l.from+len(l.hashes), l.entries.Len()) && l.entries.Dir(l.to) == dir {
+		hash := t.hash(l.parent, l.entries.Base(l.to))
+		l.hashes[l.to-l.from] = hash
+		slots[l.to-l.from] = t.slots[hash&mask]
+		l.to++
+	}
+	for k := range l.to - l.from {
+		if slot := slots[k]; slot != 0 && slot>>slotBits == tag(l.hashes[k]) {
+			l.touched += tree.nodes[slot&(1<<slotBits-1)-1].name
+		}
+	}
 }
 
 func tag(hash uint64) uint32 { return uint32(hash >> (64 - 32 + slotBits)) }
@@ -97,14 +157,7 @@ func tag(hash uint64) uint32 { return uint32(hash >> (64 - 32 + slotBits)) }
 // add puts in a node that is not there yet, by the hash of its parent and name.
 func (t *nodeTable) add(tree *Tree, n NodeID, hash uint64) {
 	if 4*t.used >= 3*len(t.slots) {
-		old := t.slots
-		t.slots = make([]uint32, 2*len(old))
-		for _, slot := range old {
-			if slot != 0 {
-				n := NodeID(slot&(1<<slotBits-1)) - 1
-				t.put(n, t.hash(tree.nodes[n].parent, tree.name(n)))
-			}
-		}
+		t.room(tree, t.used+t.used/2)
 	}
 	t.put(n, hash)
 	t.used++

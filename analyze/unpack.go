@@ -211,7 +211,8 @@ func (b *builder) locate(e *source.Entries, i int) NodeID {
 	dir, base := e.Dir(i), e.Base(i)
 	usual := simple(base)
 	if usual && dir == b.lastDir {
-		return b.nodeAt(b.lastNode, base, i)
+		hash := b.ahead.hash(b.t, &b.table, e, i, dir, b.lastNode)
+		return b.orNew(b.table.findBy(b.t, hash, b.lastNode, base), hash, b.lastNode, base, i)
 	}
 	climbed := b.split(e, i)
 	if climbed {

@@ -76,6 +76,17 @@ func (r WasteRows) By(i int) int {
 	return r.t.hider(r.ids[i])
 }
 
+// Node returns the node of row i: At(i).Node, without the rest.
+func (r WasteRows) Node(i int) NodeID {
+	if r.t == nil {
+		return r.given[i].Node
+	}
+	if id := r.ids[i]; id >= 0 {
+		return r.t.versions[id].node
+	}
+	return none
+}
+
 // All goes through the rows. What w points at is good until the next row.
 func (r WasteRows) All() iter.Seq2[int, *Waste] {
 	return func(yield func(int, *Waste) bool) {

@@ -192,14 +192,17 @@ func (p *history) wasteBelow() {
 	}
 	shown := 0
 	for i := range min(p.a.Waste.Len(), wasteSearched) {
-		w := p.a.Waste.At(i)
-		n := w.Node
+		n := p.a.Waste.Node(i)
+		if n <= p.node {
+			continue
+		}
 		for n > p.node { // a parent's number is lower than its children's
 			n = t.Parent(n)
 		}
-		if n != p.node || w.Node == p.node {
+		if n != p.node {
 			continue
 		}
+		w := p.a.Waste.At(i)
 		if shown == 0 {
 			p.lines.gap()
 			p.lines.add(span{st.dim, " wasted below, largest first"})
