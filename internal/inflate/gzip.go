@@ -16,6 +16,8 @@ type Reader struct {
 	err  error
 
 	trailing bool
+
+	keep func(Checkpoint) Spacing // takes the checkpoints; nil if nobody does
 }
 
 // NewReader returns a Reader of what r holds, whose first header has been read.
@@ -28,7 +30,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 // Reset makes z read r from its beginning.
 func (z *Reader) Reset(r io.Reader) error {
 	z.d.reset(r)
-	z.trailing = false
+	z.trailing, z.keep = false, nil
 	z.err = z.header()
 	return z.err
 }
@@ -77,8 +79,12 @@ func (z *Reader) Close() error { return nil }
 func (z *Reader) fill() {
 	err := z.d.decode()
 	got := z.d.out[z.d.from:z.d.to]
-	z.sum = crc32.Update(z.sum, crc32.IEEETable, got)
-	z.size += uint32(len(got))
+	if len(z.d.marks) > 0 {
+		z.count(z.handMarks())
+	} else {
+		z.count(got)
+	}
+	z.d.total += int64(len(got))
 	if err == nil {
 		return
 	}

@@ -88,6 +88,13 @@ type decoder struct {
 	to   int
 	have int // how far back a match may reach, up to window
 
+	start int64 // where the stream begins in the input, in bytes
+	total int64 // bytes decoded before out[from], of all streams
+
+	every           Spacing // of the marks
+	markIn, markOut int64   // where the next one is due, as position counts
+	marks           []mark  // those that decode has passed
+
 	final bool
 	state state
 	left  int // of a stored block
@@ -123,12 +130,15 @@ func (d *decoder) reset(r io.Reader) {
 		src = &d.own
 	}
 	d.src, d.in, d.at, d.end, d.inErr = src, nil, 0, 0, nil
-	d.b, d.nb = 0, 0
+	d.b, d.nb, d.base = 0, 0, 0
+	d.start, d.total = 0, 0
+	d.noMarks()
 	d.startStream()
 }
 
 // startStream begins a stream at the current byte.
 func (d *decoder) startStream() {
+	d.start += d.base + int64(d.at)
 	d.base = -int64(d.at)
 	d.b, d.nb = 0, 0
 	d.from, d.to, d.have = window, window, 0
@@ -237,6 +247,7 @@ func (d *decoder) header() error {
 	if err := d.need(3); err != nil {
 		return err
 	}
+	d.mark()
 	d.final = d.take(1) == 1
 	switch d.take(2) {
 	case 0:
