@@ -58,7 +58,7 @@ var cacheRules = sync.OnceValue(func() uint64 {
 
 // The names of the cache's files: nothing else is ever read or removed.
 var (
-	cacheName   = regexp.MustCompile(`^[0-9a-f]{64}\.(layer|place|image|text)$`)
+	cacheName   = regexp.MustCompile(`^[0-9a-f]{64}\.(layer|place|image|text|points)$`)
 	partialName = regexp.MustCompile(`^[0-9a-f]{32}\.partial$`) // of older versions; see draft.IsTemp
 )
 

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -17,8 +18,9 @@ import (
 
 // The kinds of files in the cache, as package layer has them.
 const (
-	layerKind = "peelLay3"
-	placeKind = "peelPla1"
+	layerKind  = "peelLay3"
+	placeKind  = "peelPla1"
+	pointsKind = "peelChk1"
 )
 
 // goodCacheFiles are files of the cache as they are written, by name: of
@@ -27,7 +29,7 @@ func goodCacheFiles(tb testing.TB) map[string][]byte {
 	tb.Helper()
 	files := map[string][]byte{}
 	keep := func(kind string, body []byte) {
-		name := layer.CacheName(string(body)) + map[string]string{layerKind: ".layer", imageKind: ".image", placeKind: ".place"}[kind]
+		name := layer.CacheName(string(body)) + map[string]string{layerKind: ".layer", imageKind: ".image", placeKind: ".place", pointsKind: ".points"}[kind]
 		files[name] = seal(name, kind, body)
 	}
 	for _, im := range testkit.Fixtures(tb, "../testdata")[0].Images {
@@ -45,6 +47,17 @@ func goodCacheFiles(tb testing.TB) map[string][]byte {
 		}
 	}
 	keep(placeKind, bytes.Repeat([]byte{1}, 8+16+32))
+	closeCheckpoints(tb)
+	text := bytes.Repeat([]byte("some text, and again some text "), 10_000)
+	found, err := layer.Pass(tb.Context(), layer.Gzip, bufio.NewReader(bytes.NewReader(testkit.Gzip(testkit.TarOf([]testkit.Member{{Name: "a", Data: text}})))), layer.ScanOptions{Cache: &cache{}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	scanned, err := found.Scan(tb.Context(), layer.ScanOptions{})
+	if err != nil || scanned.Checkpoints() == nil {
+		tb.Fatal("no checkpoints: ", err)
+	}
+	keep(pointsKind, scanned.Checkpoints().Append(nil))
 	for _, f := range testkit.Fixtures(tb, "../testdata") {
 		if f.Name != "tar-pax-xattr" && f.Name != "unreadable-xz" {
 			continue
@@ -75,7 +88,7 @@ func FuzzCacheFile(f *testing.F) {
 		f.Add(name, file[:len(file)/2])
 		f.Add(name, append(bytes.Clone(file), 0))
 	}
-	kinds := map[string]string{".layer": layerKind, ".image": imageKind, ".place": placeKind}
+	kinds := map[string]string{".layer": layerKind, ".image": imageKind, ".place": placeKind, ".points": pointsKind}
 	f.Fuzz(func(t *testing.T, name string, file []byte) {
 		kind, ok := kinds[filepath.Ext(name)]
 		if !ok {
@@ -98,6 +111,8 @@ func FuzzCacheFile(f *testing.F) {
 				_, _ = r.Scanned()
 			case imageKind:
 				_, _ = (&memberDecoder{r}).members()
+			case pointsKind:
+				_ = r.Checkpoints()
 			}
 		})
 		// An entry, a flaw or an attribute takes a few bytes of a file and up to a

@@ -93,6 +93,7 @@ func (st *stream) member(ctx context.Context, s *layer.Tar, h *layer.Header, m *
 	case layer.Plain, layer.Gzip, layer.Zstd:
 		scan := st.scan
 		scan.Digest = digestNamed(named.called)
+		scan.Cache = nil // what is found in the stream is kept as a whole
 		passed, err := layer.Pass(ctx, form, raw, scan)
 		if err != nil {
 			return nil, err

@@ -54,7 +54,7 @@ func (d *decoder) slow() (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if dist > d.reach() {
+	if d.to-dist < d.lowest(d.to) && !d.refer(d.to, dist, length) {
 		return false, d.corrupt()
 	}
 	for range length { // there is always room for one match behind the end
@@ -83,7 +83,7 @@ func (d *decoder) fast() (done bool, err error) {
 	out, to := d.out, uint(d.to)
 	lit, dists := &d.lit, &d.distT
 	at, last := uint(d.at), uint(d.end-fastBytes)
-	lowest := to - uint(d.reach()) // the first byte that may be reached
+	lowest := uint(d.lowest(d.to))
 
 	b |= binary.LittleEndian.Uint64(in[at&chunkMask:]) << (nb & 63)
 	at += uint(^nb >> 3 & 7)
@@ -172,7 +172,7 @@ func (d *decoder) fast() (done bool, err error) {
 		nb -= uint64(e)
 		e = lit[b&litMask]
 
-		if to-dist < lowest { // dist is no more than window, and to no less
+		if to-dist < lowest && !d.refer(int(to), int(dist), int(length)) { // dist is no more than window, and to no less
 			err = errCode
 			break
 		}

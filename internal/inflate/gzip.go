@@ -17,7 +17,7 @@ type Reader struct {
 
 	trailing bool
 
-	keep func(Checkpoint) Spacing // takes the checkpoints; nil if nobody does
+	keeping *keeping // nil if nobody wants checkpoints
 }
 
 // NewReader returns a Reader of what r holds, whose first header has been read.
@@ -30,7 +30,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 // Reset makes z read r from its beginning.
 func (z *Reader) Reset(r io.Reader) error {
 	z.d.reset(r)
-	z.trailing, z.keep = false, nil
+	z.trailing, z.keeping = false, nil
 	z.err = z.header()
 	return z.err
 }
@@ -79,8 +79,8 @@ func (z *Reader) Close() error { return nil }
 func (z *Reader) fill() {
 	err := z.d.decode()
 	got := z.d.out[z.d.from:z.d.to]
-	if len(z.d.marks) > 0 {
-		z.count(z.handMarks())
+	if z.keeping != nil {
+		z.handMark(got, err != nil)
 	} else {
 		z.count(got)
 	}

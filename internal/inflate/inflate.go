@@ -91,9 +91,7 @@ type decoder struct {
 	start int64 // where the stream begins in the input, in bytes
 	total int64 // bytes decoded before out[from], of all streams
 
-	every           Spacing // of the marks
-	markIn, markOut int64   // where the next one is due, as position counts
-	marks           []mark  // those that decode has passed
+	*marking // nil if no marks are set
 
 	final bool
 	state state
@@ -132,7 +130,7 @@ func (d *decoder) reset(r io.Reader) {
 	d.src, d.in, d.at, d.end, d.inErr = src, nil, 0, 0, nil
 	d.b, d.nb, d.base = 0, 0, 0
 	d.start, d.total = 0, 0
-	d.noMarks()
+	d.marking = nil
 	d.startStream()
 }
 
@@ -214,6 +212,9 @@ func (d *decoder) decode() error {
 	d.have = d.reach()
 	if d.to >= outEnd {
 		copy(d.out[:window], d.out[d.to-window:d.to])
+		if d.marking != nil {
+			d.moved(d.to - window)
+		}
 		d.to = window
 	}
 	d.from = d.to
@@ -247,7 +248,9 @@ func (d *decoder) header() error {
 	if err := d.need(3); err != nil {
 		return err
 	}
-	d.mark()
+	if d.marking != nil {
+		d.mark()
+	}
 	d.final = d.take(1) == 1
 	switch d.take(2) {
 	case 0:

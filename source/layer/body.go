@@ -11,9 +11,10 @@ import (
 // content itself. Safe for concurrent use.
 //
 // In a plain layer a read goes straight to its place. A compressed layer is
-// unpacked up to there, once: see Shelf. From an engine's store a file is read as
-// it lies there; that it is what the layer was made of is known to Reader.Open
-// alone, which reads it whole.
+// unpacked up to there, once, from the last checkpoint before it or from its
+// beginning: see Shelf. From an engine's store a file is read as it lies there; that
+// it is what the layer was made of is known to Reader.Open alone, which reads it
+// whole.
 type Body struct {
 	size  int64
 	read  readFunc
@@ -86,20 +87,18 @@ func (b *Body) Close() error {
 }
 
 // randomTar reads a compressed layer's tar from any place: what the shelf keeps,
-// and where keeping does not work, by a decoder of its own, which begins anew when
-// a read goes back.
+// and where keeping does not work, by a decoder of its own.
 type randomTar struct {
 	packed *packedTar
 
 	// turn is held, by an element in it, by the goroutine that touches what follows.
 	turn   chan struct{}
-	own    io.ReadCloser
-	at     int64 // where own is
+	own    *tarReader // nil until it is needed
 	closed bool
 }
 
 func (u *randomTar) read(ctx context.Context, p []byte, off int64) (int, error) {
-	n, err := u.packed.prefix.readAt(ctx, p, off)
+	n, err := u.packed.shelved.readAt(ctx, p, off)
 	if !errors.Is(err, errNotKept) {
 		return n, noEOF(err)
 	}
@@ -118,40 +117,25 @@ func (u *randomTar) readOwn(ctx context.Context, p []byte, off int64) (int, erro
 	if u.closed {
 		return 0, errors.New("it has been closed")
 	}
-	if u.own == nil || off < u.at {
-		u.drop()
-		z, err := u.packed.unpack()
-		if err != nil {
-			return 0, err
-		}
-		u.own, u.at = z, 0
+	if u.own == nil {
+		u.own = &tarReader{packed: u.packed}
 	}
-	r := ctxReader{ctx: ctx, r: u.own}
-	passed, err := io.CopyN(io.Discard, r, off-u.at)
-	u.at += passed
-	if err == nil {
-		var n int
-		n, err = io.ReadFull(r, p)
-		u.at += int64(n)
-		if err == nil {
-			return n, nil
-		}
+	u.own.ctx = ctx
+	u.own.jump(off)
+	n, err := io.ReadFull(u.own, p)
+	if err != nil {
+		u.own.drop()
+		return 0, err
 	}
-	u.drop() // what a decoder does after an error is not said
-	return 0, err
-}
-
-func (u *randomTar) drop() {
-	if u.own != nil {
-		_ = u.own.Close() // of a decoder: says again what reading has said
-	}
-	u.own = nil
+	return n, nil
 }
 
 func (u *randomTar) close() error {
 	select {
 	case u.turn <- struct{}{}:
-		u.drop()
+		if u.own != nil {
+			u.own.drop()
+		}
 		u.closed = true
 		<-u.turn
 	default: // someone reads, and may go on: the decoder goes with them

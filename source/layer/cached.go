@@ -225,10 +225,15 @@ func (s *Scanned) wanted(drawn []string, collectors []Collector) bool {
 	return true
 }
 
-// KeepIndex records what the scan of a blob has given, in o.Cache.
+// KeepIndex records what the scan of a blob has given, in o.Cache, and its
+// checkpoints.
 func KeepIndex(size int64, s *Scanned, o ScanOptions) {
 	if b, ok := AppendScanned(nil, s, o.Collect); ok {
 		o.Cache.Write(indexName(s.Digest, size), indexKind, b)
+	}
+	if c := s.checkpoints; c != nil && c.size == size {
+		keepCheckpoints(c, &o)
+		s.checkpoints = nil // who wants them reads them there
 	}
 }
 
@@ -259,6 +264,7 @@ func (p *packedTar) knownAt(at location, o *ScanOptions) (*Scanned, bool) {
 	}
 	s, ok := CachedIndex(digest, p.size, *o)
 	if ok {
+		p.expect(digest, o)
 		o.progress(p.size)
 	}
 	return s, ok

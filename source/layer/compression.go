@@ -96,6 +96,9 @@ type unpacker interface {
 	// trailing reports whether what is compressed has ended, but not what holds
 	// it: something follows that is passed over.
 	trailing() bool
+
+	// record has r keep checkpoints, if this form has any.
+	record(r *recorder)
 }
 
 // newUnpacker returns an unpacker of what r holds in form c, which is not Plain.
@@ -106,7 +109,7 @@ func newUnpacker(c Form, r io.Reader) (unpacker, error) {
 		if err != nil {
 			return nil, fmt.Errorf("gzip: %w", noEOF(err))
 		}
-		return labelled{gzipReader{z}, "gzip"}, nil
+		return gzipUnpacker(z), nil
 	case Zstd:
 		z, err := newZstd(r)
 		if err != nil {
@@ -117,11 +120,15 @@ func newUnpacker(c Form, r io.Reader) (unpacker, error) {
 	return nil, errors.New("not a form that can be read")
 }
 
+func gzipUnpacker(z *inflate.Reader) unpacker { return labelled{gzipReader{z}, "gzip"} }
+
 // gzipReader ends where the last member does. What follows and is no member is
 // passed over, as gzip, and Docker by it, do; podman refuses such a layer.
 type gzipReader struct{ *inflate.Reader }
 
 func (r gzipReader) trailing() bool { return r.Trailing() }
+
+func (r gzipReader) record(to *recorder) { r.Checkpoints(to.every, to.keep) }
 
 func (r gzipReader) Read(p []byte) (int, error) {
 	n, err := r.Reader.Read(p)
@@ -196,6 +203,9 @@ func (r *zstdReader) next() ([]byte, error) {
 
 // trailing is never so: what follows a frame has to be one.
 func (r *zstdReader) trailing() bool { return false }
+
+// record keeps nothing: what a frame may refer to is too much to be kept.
+func (r *zstdReader) record(*recorder) {}
 
 func (r *zstdReader) Close() error {
 	if r.stop != nil {

@@ -33,12 +33,15 @@ const (
 type Budget struct {
 	limit int64
 	left  atomic.Int64
+
+	checkpoints atomic.Int64 // what may still be kept of them, see maxImageCheckpoints
 }
 
 // NewBudget returns a budget of so many bytes.
 func NewBudget(bytes int64) *Budget {
 	b := &Budget{limit: bytes}
 	b.left.Store(bytes)
+	b.checkpoints.Store(maxImageCheckpoints)
 	return b
 }
 

@@ -4,34 +4,63 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
+	"sync/atomic"
 )
 
 // A packedTar is a layer that is stored compressed. It is scanned in one pass,
-// with checksums of the contents and of the blob itself; what is unpacked when a
-// file is opened is kept for the next one.
+// with checksums of the contents and of the blob itself. A file's content is unpacked
+// from the last checkpoint before it, if there are checkpoints, and what is unpacked
+// on the way is kept for the next file.
 type packedTar struct {
 	*blob
-	form   Form
-	prefix *prefix
+	form    Form
+	places  places
+	shelved *shelved
+	log     atomic.Pointer[slog.Logger] // of the last scan; nil if there was none
 }
 
 var _ Reader = (*packedTar)(nil)
 
 func newPackedTar(b *blob, form Form, shelf *Shelf) *packedTar {
 	p := &packedTar{blob: b, form: form}
-	p.prefix = shelf.add(p)
+	p.shelved = shelf.add(p)
 	return p
 }
 
 // unpack returns a reader of the layer's tar, from its beginning.
 func (p *packedTar) unpack() (io.ReadCloser, error) { return Unpack(p.form, p.stream()) }
 
+// part is the blob as granules read it.
+func (p *packedTar) part(_ context.Context, b []byte, off int64) error { return p.readAt(b, off) }
+
 // Scan takes from the cache what is known of the blob; see cachedScan.
 func (p *packedTar) Scan(ctx context.Context, o ScanOptions) (*Scanned, error) {
-	if o.Cache != nil {
-		return p.cachedScan(ctx, &o)
+	if o.Cache == nil {
+		return p.scan(ctx, &o)
 	}
-	return p.scan(ctx, &o)
+	s, err := p.cachedScan(ctx, &o)
+	if err == nil {
+		p.expect(s.Digest, &o)
+	}
+	return s, err
+}
+
+// expect has contents be read by the checkpoints that the cache may have for the
+// digest that the blob is known to have.
+func (p *packedTar) expect(digest string, o *ScanOptions) {
+	if p.form != Gzip || digest == "" {
+		return
+	}
+	p.log.Store(o.Log)
+	kept := *o
+	p.places.keptBy(func() *Checkpoints { return CachedCheckpoints(digest, p.size, kept) })
+}
+
+func (p *packedTar) debug(message string, args ...any) {
+	if log := p.log.Load(); log != nil {
+		log.Debug(message, args...)
+	}
 }
 
 func (p *packedTar) scan(ctx context.Context, o *ScanOptions) (*Scanned, error) {
@@ -50,7 +79,7 @@ func (p *packedTar) Open(ctx context.Context, e *Entries, i int) (io.ReadCloser,
 // from reads from entry i on.
 func (p *packedTar) from(ctx context.Context, e *Entries, i int) *contents {
 	at := e.offset(i)
-	r := &prefixReader{ctx: ctx, prefix: p.prefix, at: at}
+	r := &shelfReader{ctx: ctx, shelved: p.shelved, at: at}
 	in := newStreamInput(r)
 	in.at = at
 	return &contents{ctx: ctx, entries: e, in: in, packed: r}
@@ -70,11 +99,8 @@ func (p *packedTar) Each(ctx context.Context, e *Entries, entries []int, fn func
 	if len(regular(e, entries)) == 0 {
 		return nil
 	}
-	z, err := p.unpack()
-	if err != nil {
-		return err
-	}
-	c := contents{ctx: ctx, entries: e, in: newStreamInput(ctxReader{ctx: ctx, r: z}), packed: z}
+	tar := &tarReader{ctx: ctx, packed: p}
+	c := contents{ctx: ctx, entries: e, in: newPackedInput(tar), packed: tar}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	return c.each(entries, fn)
 }

@@ -185,8 +185,7 @@ func (l *relay) drain() error {
 // scanPacked reads r, a compressed layer, to its end. When it returns, nothing
 // reads from r any more.
 func scanPacked(ctx context.Context, form Form, r io.Reader, o *ScanOptions) (*Scanned, error) {
-	algorithm := o.algorithm()
-	sum := algorithm.Hash()
+	sum := newTrail(o.algorithm())
 	var group sync.WaitGroup
 	stop := make(chan struct{})
 	if !o.Verified {
@@ -204,6 +203,10 @@ func scanPacked(ctx context.Context, form Form, r io.Reader, o *ScanOptions) (*S
 		return nil, err
 	}
 	defer z.Close()
+	points := newRecorder()
+	if o.Cache != nil && !o.Verified {
+		z.record(points)
+	}
 	tar := &pieceInput{src: &unpacking{z, raw}}
 	s, err := scanTar(ctx, tar, true, o)
 	if err == nil {
@@ -219,7 +222,8 @@ func scanPacked(ctx context.Context, form Form, r io.Reader, o *ScanOptions) (*S
 	}
 	s.Packed, s.Digest = true, o.Digest
 	if !o.Verified {
-		s.Digest = digest.NewDigest(algorithm, sum).String()
+		s.Digest = digest.NewDigest(sum.algorithm, sum).String()
+		s.checkpoints = points.checkpoints(sum, o.Budget)
 	}
 	return s, nil
 }

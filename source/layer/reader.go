@@ -75,7 +75,13 @@ type Scanned struct {
 	Facts   []Fact // what collectors have kept, by entry
 	Packed  bool   // the blob is compressed
 	Digest  string // of the blob as stored, "sha256:..."; "" if it was not computed
+
+	checkpoints *Checkpoints // of a gzip layer that was scanned for a cache; nil if there are none
 }
+
+// Checkpoints returns the places from which the layer can be unpacked, nil if none
+// were kept: it is no gzip layer, it is small, or it was not scanned just now.
+func (s *Scanned) Checkpoints() *Checkpoints { return s.checkpoints }
 
 // A Flaw is something malformed that could be passed over.
 type Flaw struct {

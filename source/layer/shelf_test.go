@@ -19,12 +19,12 @@ func TestKeptOnFullDisk(t *testing.T) {
 	packed := gzipOf(t, tar)
 	s := NewShelf()
 	p := newPackedTar(&blob{r: bytes.NewReader(packed), size: int64(len(packed))}, Gzip, s)
-	r := &prefixReader{ctx: context.Background(), prefix: p.prefix}
+	r := &shelfReader{ctx: context.Background(), shelved: p.shelved}
 	got := make([]byte, streamBuffer+100)
 	if _, err := io.ReadFull(r, got); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.prefix.file.file.Close(); err != nil { // writing fails from here on, and reading too
+	if err := p.shelved.file.file.Close(); err != nil { // writing fails from here on, and reading too
 		t.Fatal(err)
 	}
 	rest, err := io.ReadAll(r)
@@ -34,7 +34,7 @@ func TestKeptOnFullDisk(t *testing.T) {
 	if string(got)+string(rest) != string(tar) {
 		t.Error("other bytes than a fresh reader's")
 	}
-	if _, err := p.prefix.readAt(t.Context(), got, 0); err == nil {
+	if _, err := p.shelved.readAt(t.Context(), got, 0); err == nil {
 		t.Error("it still claims to have something")
 	}
 	_ = s.Close()

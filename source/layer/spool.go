@@ -23,10 +23,21 @@ func NewSpool() (*Spool, error) {
 // Write appends p.
 func (s *Spool) Write(p []byte) (int, error) {
 	n, err := s.file.Write(p)
-	if err != nil {
-		err = fmt.Errorf("keeping the image's content in the temporary folder (set TMPDIR to one with more room): %w", err)
+	return n, noRoom(err)
+}
+
+// WriteAt writes p from byte off on. What lies before it and was not written takes no
+// room.
+func (s *Spool) WriteAt(p []byte, off int64) (int, error) {
+	n, err := s.file.WriteAt(p, off)
+	return n, noRoom(err)
+}
+
+func noRoom(err error) error {
+	if err == nil {
+		return nil
 	}
-	return n, err
+	return fmt.Errorf("keeping the image's content in the temporary folder (set TMPDIR to one with more room): %w", err)
 }
 
 // ReadAt reads from byte off on.

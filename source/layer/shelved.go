@@ -1,0 +1,227 @@
+package layer
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sort"
+	"sync"
+	"sync/atomic"
+)
+
+// A shelved is what has been unpacked of one compressed layer's tar. Safe for
+// concurrent use.
+type shelved struct {
+	shelf  *Shelf
+	packed *packedTar
+
+	once sync.Once
+	runs []run // in order, the first one from 0; set when something is first read
+
+	// busy is held, by an element in it, by the goroutine that touches what follows. It
+	// is a channel so that who waits for it can be cancelled.
+	busy chan struct{}
+	file *Spool // nil until the first access; only written where busy is held
+	over bool   // nothing more is kept: giveUp has been called
+	end  int64  // where the tar ends; -1 until that is known
+	z    *tarReader
+	buf  []byte
+}
+
+// A run is a part of the tar that begins where the layer can be unpacked from, and
+// ends where the next one begins.
+type run struct {
+	from int64
+	have atomic.Int64 // up to where it can be read in the file; from if nothing is there
+}
+
+// run returns the number of the run that a byte of the tar lies in.
+func (k *shelved) run(off int64) int {
+	k.once.Do(func() {
+		starts := k.packed.starts()
+		k.runs = make([]run, len(starts))
+		for i, from := range starts {
+			k.runs[i].from = from
+			k.runs[i].have.Store(from)
+		}
+	})
+	return sort.Search(len(k.runs), func(i int) bool { return k.runs[i].from > off }) - 1
+}
+
+// readAt reads what there is at off, and unpacks up to there first if need be.
+// It may read less than asked for without an error. errNotKept says that it
+// cannot be had from here; the end of the tar is io.EOF.
+func (k *shelved) readAt(ctx context.Context, p []byte, off int64) (int, error) {
+	r := &k.runs[k.run(off)]
+	for {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		if have := r.have.Load(); off < have {
+			n, err := k.file.ReadAt(p[:min(int64(len(p)), have-off)], off)
+			if n == 0 && len(p) > 0 {
+				return 0, errors.Join(errNotKept, err) // given up in this moment, or a bad disk
+			}
+			return n, nil
+		}
+		if err := k.step(ctx, r, off); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// step unpacks some more of a run, if off is still not there when it is this one's
+// turn.
+func (k *shelved) step(ctx context.Context, r *run, off int64) error {
+	select {
+	case k.busy <- struct{}{}:
+		defer func() { <-k.busy }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	have := r.have.Load()
+	switch {
+	case k.over:
+		return errNotKept
+	case off < have:
+		return nil
+	case k.end >= 0 && off >= k.end:
+		return io.EOF
+	}
+	if err := k.begin(); err != nil {
+		return err
+	}
+	k.z.ctx = ctx
+	k.z.jump(have)
+	n, err := fill(k.z, k.buf)
+	if n > 0 && have+int64(n) > maxKept {
+		return k.fail()
+	}
+	if failed := k.keep(k.buf[:n], have); failed != nil {
+		return k.fail()
+	}
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	// The end, or something broken: then the next access finds out again what.
+	k.shelf.unpark(k)
+	k.dropDecoder()
+	switch {
+	case err == io.EOF: //nolint:errorlint // io.Reader's contract is a bare EOF
+		k.end = have + int64(n)
+	case off >= have+int64(n):
+		return err
+	}
+	return nil
+}
+
+// begin makes a file and a decoder ready.
+func (k *shelved) begin() error {
+	if k.file == nil {
+		f, err := NewSpool()
+		if err != nil {
+			k.over = true
+			return errNotKept
+		}
+		k.file = f
+	}
+	if k.z != nil {
+		return nil
+	}
+	if !k.shelf.park(k) {
+		return k.fail()
+	}
+	k.z, k.buf = &tarReader{packed: k.packed}, make([]byte, streamBuffer)
+	return nil
+}
+
+// keep writes what stands at a place of the tar to the file, as far as that is not
+// there yet.
+func (k *shelved) keep(b []byte, at int64) error {
+	for i := k.run(at); len(b) > 0; i++ {
+		r, n := &k.runs[i], int64(len(b))
+		if i+1 < len(k.runs) {
+			n = min(n, k.runs[i+1].from-at)
+		}
+		if have := r.have.Load(); have < at+n {
+			if _, err := k.file.WriteAt(b[have-at:n], have); err != nil {
+				return err
+			}
+			r.have.Store(at + n)
+		}
+		b, at = b[n:], at+n
+	}
+	return nil
+}
+
+// fail ends the keeping for good.
+func (k *shelved) fail() error {
+	k.shelf.unpark(k)
+	k.dropDecoder()
+	return errors.Join(errNotKept, k.giveUp())
+}
+
+// dropDecoder lets go of the decoder and its memory. k.busy must be held.
+func (k *shelved) dropDecoder() {
+	if k.z != nil {
+		k.z.drop()
+	}
+	k.z, k.buf = nil, nil
+}
+
+// giveUp gives back the disk. k.busy must be held. Who is about to read the file
+// finds it closed.
+func (k *shelved) giveUp() error {
+	if k.over {
+		return nil
+	}
+	k.over = true
+	if k.file == nil {
+		return nil
+	}
+	for i := range k.runs {
+		k.runs[i].have.Store(k.runs[i].from)
+	}
+	return k.file.Close()
+}
+
+// fill reads until p is full or there is an error, which is r's own.
+func fill(r io.Reader, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var got int
+		got, err = r.Read(p[n:])
+		n += got
+	}
+	return n, err
+}
+
+// A shelfReader reads a layer's tar from at on, from what the shelf keeps as long as
+// that goes well, else by a decoder of its own.
+type shelfReader struct {
+	ctx     context.Context
+	shelved *shelved
+	at      int64
+	own     *tarReader // nil as long as it goes well
+}
+
+func (r *shelfReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if r.own == nil {
+		n, err := r.shelved.readAt(r.ctx, p, r.at)
+		if !errors.Is(err, errNotKept) {
+			r.at += int64(n)
+			return n, err
+		}
+		r.own = &tarReader{ctx: r.ctx, packed: r.shelved.packed, at: r.at}
+	}
+	return r.own.Read(p)
+}
+
+func (r *shelfReader) Close() error {
+	if r.own != nil {
+		r.own.drop()
+	}
+	return nil
+}
