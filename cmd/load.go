@@ -92,7 +92,9 @@ func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse
 
 // withRef returns err beginning with ref, as most errors about it do already.
 func withRef(ref string, err error) error {
-	if strings.HasPrefix(strings.TrimPrefix(err.Error(), `"`), ref) {
+	_, bare, _ := strings.Cut(ref, "://")
+	text := strings.TrimPrefix(err.Error(), `"`)
+	if strings.HasPrefix(text, ref) || bare != "" && strings.HasPrefix(text, bare+": ") {
 		return err
 	}
 	return fmt.Errorf("%s: %w", ref, err)

@@ -57,6 +57,14 @@ func TestRegistryCommands(t *testing.T) {
 			t.Errorf("%s: %d requests, want %d", c.what, n, c.count)
 		}
 	}
+	repo := "registry://" + reg.Host() + "/me/app"
+	_, id, _ := strings.Cut(must(t, "images", "--json", repo), `"id":"sha256:`)
+	if table := must(t, "images", repo); len(id) < 64 || !strings.Contains(table, "  DIGEST        OPEN AS\n") || !strings.Contains(table, "  "+id[:12]+"  "+ref+"\n") {
+		t.Errorf("the digest %.64q is missing in\n%s", id, table)
+	}
+	if r := peel("images"); !strings.HasPrefix(r.out, "NAME ") || strings.Contains(r.out, "DIGEST") {
+		t.Errorf("a column for digests without a registry:\n%s%s", r.out, r.err)
+	}
 	t.Setenv("PEEL_OFFLINE", "1")
 	reg.Forget()
 	must(t, "ls", name)

@@ -43,19 +43,25 @@ func ImageJSON(w io.Writer, im *source.LocalImage) error {
 const maxNameColumns = 40
 
 // Images writes a table of images for people, in the order given: name, size,
-// layers, age at the moment now, platform, and what opens it. A "-" stands for
-// what is not known. Its lines are as wide as the references need.
+// layers, age at the moment now, platform, and what opens it; of tags in a registry
+// the digest too, by its first 12 digits. A "-" stands for what is not known. Its
+// lines are as wide as the references need.
 func Images(w io.Writer, images []source.LocalImage, now time.Time) error {
-	wide, platforms := width("NAME"), width("PLATFORM")
+	wide, platforms, remote := width("NAME"), width("PLATFORM"), false
 	for i := range images {
 		wide = min(max(wide, width(localName(&images[i]))), maxNameColumns)
 		platforms = max(platforms, width(clean.Line(images[i].Platform)))
+		remote = remote || isRemote(&images[i])
 	}
 	var b strings.Builder
-	row := func(name, size, layers, age, platform, ref string) {
-		fmt.Fprintf(&b, "%s  %7s  %6s  %9s  %s  %s\n", pad(cut(name, wide), wide), size, layers, age, pad(platform, platforms), ref)
+	row := func(name, digest, size, layers, age, platform, ref string) {
+		platform = pad(platform, platforms)
+		if remote {
+			platform += "  " + pad(digest, shortDigest)
+		}
+		fmt.Fprintf(&b, "%s  %7s  %6s  %9s  %s  %s\n", pad(cut(name, wide), wide), size, layers, age, platform, ref)
 	}
-	row("NAME", "SIZE", "LAYERS", "AGE", "PLATFORM", "OPEN AS")
+	row("NAME", "DIGEST", "SIZE", "LAYERS", "AGE", "PLATFORM", "OPEN AS")
 	for i := range images {
 		im := &images[i]
 		size, layers := "-", "-"
@@ -65,10 +71,25 @@ func Images(w io.Writer, images []source.LocalImage, now time.Time) error {
 		if im.Layers >= 0 {
 			layers = strconv.Itoa(im.Layers)
 		}
-		row(localName(im), size, layers, human.Age(now, im.Created), cmp.Or(clean.Line(im.Platform), "-"), clean.Text(im.Ref))
+		row(localName(im), digestOf(im), size, layers, human.Age(now, im.Created), cmp.Or(clean.Line(im.Platform), "-"), clean.Text(im.Ref))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// shortDigest is how many digits of a digest a table shows.
+const shortDigest = 12
+
+// isRemote reports whether an image is in a registry.
+func isRemote(im *source.LocalImage) bool { return im.Engine == "" && im.File == "" }
+
+// digestOf returns the first digits of the digest that a tag in a registry stands for.
+func digestOf(im *source.LocalImage) string {
+	_, digits, _ := strings.Cut(clean.Line(im.ID), ":")
+	if !isRemote(im) || digits == "" {
+		return "-"
+	}
+	return digits[:min(len(digits), shortDigest)]
 }
 
 func localName(im *source.LocalImage) string {

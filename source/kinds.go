@@ -181,7 +181,7 @@ func (o *opener) byName(ctx context.Context, noFile error) (*Image, error) {
 	for i, err := range tried {
 		lines[i] = "\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
 	}
-	return nil, absent("%q is neither a file nor an image that can be found; tried:%s", o.ref, strings.Join(lines, ""))
+	return nil, absent("%q: it is neither a file nor an image that can be found; tried:%s", o.ref, strings.Join(lines, ""))
 }
 
 // errNoFile says that a name is not that of a file, and need not be meant as one.

@@ -149,8 +149,8 @@ func (r *Repository) suggest(ctx context.Context, s *session, ref reference, err
 		own.try = "check the name: the repository has no tags"
 		return err
 	}
-	own.text = fmt.Sprintf("%s has no tag %q in %s", s.host.name, ref.tag, ref.path())
-	own.try = "did you mean " + strings.Join(nearest(tags, ref.tag, 3), ", ") + "? peel images registry://" + ref.path() + " lists them all"
+	own.text = fmt.Sprintf("%s has no tag %q in this repository", s.host.name, ref.tag)
+	own.try = "did you mean " + strings.Join(nearest(tags, ref.tag, 3), ", ") + "? To list all tags: peel images registry://" + ref.path()
 	return err
 }
 
