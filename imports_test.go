@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"analyze/dockerfile":    {"source"},
 	"source":                {"source/engine", "source/layer", "source/registry", "internal/clean", "internal/crash", "internal/draft"},
 	"source/engine":         {"internal/clean", "internal/redact"},
-	"source/registry":       {"internal/clean"},
+	"source/registry":       {"internal/clean", "internal/redact"},
 	"source/layer":          {"internal/crash", "internal/draft", "internal/inflate"},
 	"internal/clean":        {},
 	"internal/crash":        {},

@@ -26,6 +26,9 @@ var (
 	// port is how net/url repeats a piece of a password with a slash in it.
 	port = regexp.MustCompile(`(invalid port )"(?:[^"\\]|\\.)*"`)
 
+	// query matches what follows the path of a URL without scheme and host.
+	query = regexp.MustCompile(`(/[^\s?"']*\?)[\w.~%-]+=[^\s"'<>]*`)
+
 	// header matches what follows the scheme of an Authorization header.
 	header = regexp.MustCompile(`(?i)\b((?:bearer|basic)\s+)([A-Za-z0-9._~+/=-]{8,})`)
 
@@ -54,6 +57,7 @@ func Text(s string) string {
 	}
 	s = spaced.ReplaceAllString(s, "${1}"+hidden+"@")
 	s = address.ReplaceAllStringFunc(s, inAddress)
+	s = query.ReplaceAllString(s, "${1}"+hidden)
 	s = login.ReplaceAllStringFunc(s, inLogin)
 	s = port.ReplaceAllString(s, `${1}"`+hidden+`"`)
 	s = header.ReplaceAllStringFunc(s, inHeader)
@@ -108,7 +112,8 @@ func inLogin(text string) string {
 // inHeader redacts credentials, but not words such as "basic authentication".
 func inHeader(text string) string {
 	parts := header.FindStringSubmatch(text)
-	if !strings.ContainsAny(parts[2], "0123456789=+/_.~") {
+	switch strings.ToLower(strings.TrimRight(parts[2], ".")) {
+	case "authentication", "authorization", "credentials", "challenge":
 		return text
 	}
 	return parts[1] + hidden

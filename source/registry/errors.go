@@ -11,13 +11,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/redact"
 )
 
 // What an [Error] is about.
@@ -76,15 +76,10 @@ func fail(kind error, asked, try, format string, args ...any) *Error {
 	return &Error{Kind: kind, Asked: asked, try: try, text: clean.Line(fmt.Sprintf(format, args...))}
 }
 
-// hides matches what may be secret in foreign text: the query of a URL, userinfo,
-// and long words such as tokens are made of.
-var hides = regexp.MustCompile(`(://)[^/@\s"'<>]*@|(\?)[^\s"'<>]*|((?i:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}|[A-Za-z0-9_~+/=-]{20,}\.[A-Za-z0-9_~+/=-]{10,}\.[A-Za-z0-9_~+/=-]{10,}`)
-
 // said is foreign text fit to be shown: on one line, not long, and without what may
 // be secret.
 func said(text string) string {
-	text = hides.ReplaceAllString(text, "${1}${2}${3}...")
-	text = clean.Line(text)
+	text = clean.Line(redact.Text(text))
 	if len(text) > maxMessage {
 		text = strings.ToValidUTF8(text[:maxMessage], "") + "..."
 	}
@@ -92,13 +87,7 @@ func said(text string) string {
 }
 
 // shown is a URL without its query, fragment and userinfo.
-func shown(u *url.URL) string {
-	if u == nil {
-		return ""
-	}
-	bare := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
-	return clean.Line(bare.String())
-}
+func shown(u *url.URL) string { return clean.Line(redact.URL(u)) }
 
 // innermost is what an error of net/http says without the URL of the request, which
 // may hold a signature.

@@ -321,7 +321,7 @@ func TestReferrers(t *testing.T) {
 func TestSaid(t *testing.T) {
 	for text, want := range map[string]string{
 		"see https://x.example/a?X-Amz-Signature=abc&b=c now":                          "see https://x.example/a?... now",
-		"proxy http://user:password@proxy:80 fails":                                    "proxy http://...proxy:80 fails",
+		"proxy http://user:password@proxy:80 fails":                                    "proxy http://...@proxy:80 fails",
 		"Authorization: Bearer abcdefghijkl":                                           "Authorization: Bearer ...",
 		"token eyJhbGciOiJSUzI1NiIsInR5cCI6.eyJpc3MiOiJodHRwc.c2lnbmF0dXJlLXNpZ2 here": "token ... here",
 		"two\nlines \x1b[31m":                                                          `two lines \x1b[31m`,
