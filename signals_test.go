@@ -149,6 +149,9 @@ func scenes(t *testing.T, large, sparse string) []scene {
 		{name: "log", args: []string{"log", large, "/"}},
 		{name: "diff", args: []string{"diff", large, large, "-o", "r"}},
 		{name: "check, with globs", args: []string{"check", large, "--forbid", "/**/a*/**/b*/**", "-o", "r"}},
+		{name: "check, with many rules", args: append([]string{"check", large, "-o", "r"}, manyGlobs(300)...)},
+		{name: "report -f html, from the cache", args: []string{"report", large, "-f", "html", "-o", "r"}},
+		{name: "a report that is read slowly", args: []string{"report", large, "-f", "json"}, prepare: readSlowly},
 		{name: "config", args: []string{"config"}},
 		{name: "cache info", args: []string{"cache", "info"}},
 	}
@@ -338,6 +341,42 @@ func unread(t *testing.T, c *exec.Cmd) func() {
 		}
 		time.Sleep(settle) // until the pipe is full
 	}
+}
+
+// readSlowly is a standard output of which some is read now and then.
+func readSlowly(t *testing.T, c *exec.Cmd) func() {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	c.Stdout = w
+	return func() {
+		_ = w.Close()
+		some := make([]byte, 4096)
+		if _, err := io.ReadFull(r, some); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			for {
+				if _, err := r.Read(some); err != nil {
+					return
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}()
+		time.Sleep(settle)
+	}
+}
+
+// manyGlobs are flags that forbid what n patterns match.
+func manyGlobs(n int) []string {
+	var flags []string
+	for i := range n {
+		flags = append(flags, "--forbid", fmt.Sprintf("/**/a%d*/**", i))
+	}
+	return flags
 }
 
 // fifo is a named pipe that nobody reads.

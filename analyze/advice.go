@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -51,8 +52,10 @@ type AdviceOptions struct {
 // first, then those with most bytes, then by ID.
 //
 // The bytes of the findings whose rule is RuleWaste add up to Totals.Wasted. Of
-// more than maxFindings of a rule, the least are one.
-func Advise(a *Analysis, opts AdviceOptions) []Finding { return advise(a, a.Waste, opts) }
+// more than maxFindings of a rule, the least are one. The error is ctx's.
+func Advise(ctx context.Context, a *Analysis, opts AdviceOptions) ([]Finding, error) {
+	return advise(ctx, a, a.Waste, opts)
+}
 
 // adviser is the state of one call of Advise.
 type adviser struct {
@@ -75,16 +78,19 @@ type adviser struct {
 }
 
 // advise is Advise of some of an analysis's waste.
-func advise(a *Analysis, waste WasteRows, opts AdviceOptions) []Finding {
-	return newAdviser(a).advise(waste, opts)
+func advise(ctx context.Context, a *Analysis, waste WasteRows, opts AdviceOptions) ([]Finding, error) {
+	return newAdviser(a).advise(ctx, waste, opts)
 }
 
 // advise makes the findings.
-func (ad *adviser) advise(waste WasteRows, opts AdviceOptions) []Finding {
-	ad.moves = findMoves(ad.t, waste)
+func (ad *adviser) advise(ctx context.Context, waste WasteRows, opts AdviceOptions) ([]Finding, error) {
+	ad.moves = findMoves(ctx, ad.t, waste)
 	ad.lines = dockerfile.Lines(ad.a.Image, opts.Dockerfile)
-	for _, w := range waste.All() {
+	for _, w := range waste.Until(ctx) {
 		ad.row(w)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	ad.merge()
 	found := ad.wasteFindings()
@@ -94,7 +100,7 @@ func (ad *adviser) advise(waste WasteRows, opts AdviceOptions) []Finding {
 	slices.SortStableFunc(found, func(x, y Finding) int {
 		return cmp.Or(cmp.Compare(y.Severity, x.Severity), cmp.Compare(y.Bytes, x.Bytes), strings.Compare(x.ID, y.ID))
 	})
-	return found
+	return found, ctx.Err()
 }
 
 // newAdviser returns an adviser that knows no row yet.

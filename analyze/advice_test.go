@@ -1,6 +1,7 @@
 package analyze_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -45,7 +46,7 @@ func checkAdvice(t *testing.T, a *analyze.Analysis) {
 	var wasted int64
 	versions := 0
 	seen := map[string]bool{}
-	for _, f := range analyze.Advise(a, analyze.AdviceOptions{}) {
+	for _, f := range advised(t, a, analyze.AdviceOptions{}) {
 		if f.Rule == analyze.RuleWaste {
 			wasted += f.Bytes
 			versions += f.Versions
@@ -72,7 +73,7 @@ func adviceOn(t *testing.T, text, shape string, opts analyze.AdviceOptions) []an
 		t.Fatal(err)
 	}
 	ref, platform := f.Ref(testkit.ShapeNamed(shape).Write(t, f), f.Images[0])
-	return analyze.Advise(run(t, ref, source.Options{Platform: platform}), opts)
+	return advised(t, run(t, ref, source.Options{Platform: platform}), opts)
 }
 
 // told writes findings for a golden.
@@ -108,7 +109,7 @@ func TestAdvice(t *testing.T) {
 
 // TestAdviceSample: the sample's faults, as README and docs show them.
 func TestAdviceSample(t *testing.T) {
-	got := told(analyze.Advise(run(t, "../testdata/sample.tar", source.Options{}), analyze.AdviceOptions{}))
+	got := told(advised(t, run(t, "../testdata/sample.tar", source.Options{}), analyze.AdviceOptions{}))
 	testkit.Golden(t, filepath.Join("testdata", "advice-sample.golden"), got, *update)
 }
 
@@ -308,7 +309,7 @@ func TestAdvicePlainly(t *testing.T) {
 // one, and no byte is lost.
 func TestAdviceAtMost(t *testing.T) {
 	a := run(t, "../testdata/sample.tar", source.Options{})
-	all := analyze.Advise(a, analyze.AdviceOptions{})
+	all := advised(t, a, analyze.AdviceOptions{})
 	for most := range 5 {
 		bytes, versions, rules, least := int64(0), 0, map[string]int{}, 0
 		for _, f := range analyze.AdviseAtMost(a, most) {
@@ -333,4 +334,14 @@ func TestAdviceAtMost(t *testing.T) {
 			t.Errorf("at most %d of %d: nothing stands for those that are left out", most, len(all))
 		}
 	}
+}
+
+// advised is Advise in a context that does not end.
+func advised(t testing.TB, a *analyze.Analysis, opts analyze.AdviceOptions) []analyze.Finding {
+	t.Helper()
+	found, err := analyze.Advise(context.Background(), a, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }

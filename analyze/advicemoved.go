@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"context"
 	"slices"
 
 	"github.com/peelhq/peel/source"
@@ -30,16 +31,20 @@ func (f movedFile) compare(o movedFile) int {
 	return cmp.Or(cmp.Compare(f.layer, o.layer), cmp.Compare(f.size, o.size), cmp.Compare(f.version, o.version))
 }
 
-// findMoves lists the files that were added by layers which also deleted some.
-func findMoves(t *Tree, waste WasteRows) *moves {
+// findMoves lists the files that were added by layers which also deleted some, or
+// some of them once ctx has ended.
+func findMoves(ctx context.Context, t *Tree, waste WasteRows) *moves {
 	deleted := make([]int64, len(t.layers)) // bytes, by the layer that deleted them
-	for _, w := range waste.All() {
+	for _, w := range waste.Until(ctx) {
 		if w.Cause == Deleted && w.By != w.Layer {
 			deleted[w.By] += w.Bytes
 		}
 	}
 	m := &moves{t: t}
 	for i := range t.versions {
+		if i%untilRows == 0 && ctx.Err() != nil {
+			return m
+		}
 		v := &t.versions[i]
 		if v.change != Added || v.kind != source.File || v.flags&duplicate != 0 || deleted[v.layer] == 0 {
 			continue

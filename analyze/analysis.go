@@ -98,7 +98,9 @@ func Run(ctx context.Context, im *source.Image, opts Options) (*Analysis, error)
 		return nil, err
 	}
 	a.open = nil
-	a.conclude()
+	if err := a.conclude(ctx); err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 
@@ -111,7 +113,9 @@ func Start(ctx context.Context, im *source.Image, opts Options) (*Analysis, erro
 	if err != nil {
 		return nil, err
 	}
-	a.conclude()
+	if err := a.conclude(ctx); err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 
@@ -137,18 +141,21 @@ func (a *Analysis) Finish(ctx context.Context) (*Analysis, error) {
 	if err := done.Tree.compare(ctx, a.open); err != nil {
 		return nil, err
 	}
-	done.conclude()
+	if err := done.conclude(ctx); err != nil {
+		return nil, err
+	}
 	return done, nil
 }
 
-// conclude works out who is to blame for what, and all figures.
-func (a *Analysis) conclude() {
+// conclude works out who is to blame for what, and all figures. The error is ctx's.
+func (a *Analysis) conclude(ctx context.Context) error {
 	a.Tree.settleInodes()
-	a.sum(a.base)
+	return a.sum(ctx, a.base)
 }
 
-// sum computes all figures; base is the number of the base image's layers.
-func (a *Analysis) sum(base int) {
+// sum computes all figures; base is the number of the base image's layers. The error
+// is ctx's.
+func (a *Analysis) sum(ctx context.Context, base int) error {
 	t := a.Tree
 	a.Layers = make([]LayerTotal, len(t.layers))
 	tot := &a.Totals
@@ -173,6 +180,9 @@ func (a *Analysis) sum(base int) {
 	}
 	rows := t.wasted()
 	for i := range rows {
+		if i%untilRows == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		w := t.wasteOf(rows[i].id, rows[i].bytes)
 		a.Layers[w.Layer].Wasted += w.Bytes
 		a.Layers[w.By].Hides += w.Bytes
@@ -182,6 +192,9 @@ func (a *Analysis) sum(base int) {
 		if w.Layer < base && w.By >= base {
 			tot.BaseHidden += w.Bytes
 		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	a.Waste = t.inOrder(rows)
 	for k := range a.Layers {
@@ -199,4 +212,5 @@ func (a *Analysis) sum(base int) {
 	if tot.UserStored > 0 {
 		tot.UserWastedRatio = float64(tot.UserWasted) / float64(tot.UserStored)
 	}
+	return ctx.Err()
 }

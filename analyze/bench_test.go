@@ -153,7 +153,9 @@ func BenchmarkAdvise(b *testing.B) {
 			a := analysed(b, layers)
 			b.ReportAllocs()
 			for b.Loop() {
-				analyze.Advise(a, analyze.AdviceOptions{})
+				if _, err := analyze.Advise(b.Context(), a, analyze.AdviceOptions{}); err != nil {
+					b.Fatal(err)
+				}
 			}
 			perEntry(b)
 		})

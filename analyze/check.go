@@ -48,7 +48,11 @@ func Check(ctx context.Context, a *Analysis, r *Rules, opts CheckOptions) (*Outc
 	if err != nil {
 		return nil, err
 	}
-	o.add(advise(a, o.Waste, AdviceOptions{Dockerfile: opts.Dockerfile})...)
+	advice, err := advise(ctx, a, o.Waste, AdviceOptions{Dockerfile: opts.Dockerfile})
+	if err != nil {
+		return nil, err
+	}
+	o.add(advice...)
 	return o, nil
 }
 

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -91,7 +92,8 @@ func Cover(tb testing.TB, t *Tree, texts []string) (walked, plain []uint64) {
 func AdviseAtMost(a *Analysis, most int) []Finding {
 	ad := newAdviser(a)
 	ad.most = most
-	return ad.advise(a.Waste, AdviceOptions{})
+	found, _ := ad.advise(context.Background(), a.Waste, AdviceOptions{}) // that context does not end
+	return found
 }
 
 // PlainAdvice holds what findings are made of against what one would write who does

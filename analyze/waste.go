@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"context"
 	"iter"
 	"slices"
 	"strings"
@@ -92,6 +93,20 @@ func (r WasteRows) All() iter.Seq2[int, *Waste] {
 	return func(yield func(int, *Waste) bool) {
 		for i := range r.Len() {
 			if w := r.At(i); !yield(i, &w) {
+				return
+			}
+		}
+	}
+}
+
+// untilRows is how many rows Until goes through between two looks at its context.
+const untilRows = 4096
+
+// Until is All, but ends early once ctx has ended: ask ctx.Err() then.
+func (r WasteRows) Until(ctx context.Context) iter.Seq2[int, *Waste] {
+	return func(yield func(int, *Waste) bool) {
+		for i, w := range r.All() {
+			if i%untilRows == 0 && ctx.Err() != nil || !yield(i, w) {
 				return
 			}
 		}

@@ -55,9 +55,12 @@ func Watch(ctx context.Context, im *source.Image, opts Options, show func(*Analy
 			return nil
 		})
 	})
-	a.sum(a.base)
+	err = a.sum(ctx, a.base)
 	ended.Wait()
-	return a, broken
+	if err := cmp.Or(err, broken); err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
 // A watcher makes analyses of the layers that have been read.
@@ -165,7 +168,9 @@ func startLower(ctx context.Context, im *source.Image, layers []*source.Layer, n
 	if err != nil {
 		return nil, err
 	}
-	a.conclude()
+	if err := a.conclude(ctx); err != nil {
+		return nil, err
+	}
 	a.read, a.open = n, nil // comparisons are made when all is there
 	return a, nil
 }

@@ -11,11 +11,17 @@ import (
 )
 
 // reportForms are the forms of a report, by the names that -f takes.
-var reportForms = map[string]func(io.Writer, *analyze.Analysis) error{
-	"text":     report.Text,
-	"json":     report.JSON,
-	"markdown": report.Markdown,
+var reportForms = map[string]func(context.Context, io.Writer, *analyze.Analysis) error{
+	"text":     untilWriteFails(report.Text),
+	"json":     untilWriteFails(report.JSON),
+	"markdown": untilWriteFails(report.Markdown),
 	"html":     report.HTML,
+}
+
+// untilWriteFails is for a form that needs no context: it writes as it goes, and
+// the writer fails once the context has ended.
+func untilWriteFails(form func(io.Writer, *analyze.Analysis) error) func(context.Context, io.Writer, *analyze.Analysis) error {
+	return func(_ context.Context, w io.Writer, an *analyze.Analysis) error { return form(w, an) }
 }
 
 func (a *app) reportCommand() *cobra.Command {
@@ -51,5 +57,5 @@ func (a *app) report(ctx context.Context, ref string, flags *outputFlags) error 
 		return err
 	}
 	defer an.Image.Close()
-	return a.writeOutputs(ctx, outs, func(o output, w io.Writer) error { return reportForms[o.format](w, an) })
+	return a.writeOutputs(ctx, outs, func(o output, w io.Writer) error { return reportForms[o.format](ctx, w, an) })
 }

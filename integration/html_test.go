@@ -35,7 +35,7 @@ func htmlReport(t *testing.T, ref string) (file string, a *analyze.Analysis) {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := report.HTML(&b, a); err != nil {
+	if err := report.HTML(t.Context(), &b, a); err != nil {
 		t.Fatal(err)
 	}
 	file = filepath.Join(t.TempDir(), "report.html")
@@ -87,7 +87,11 @@ func TestHTMLStructure(t *testing.T) {
 		}
 	}
 	want(p, `document.getElementById("waste-rows").rows.length`, a.Waste.Len())
-	want(p, `document.querySelectorAll("#findings li").length`, len(analyze.Advise(a, analyze.AdviceOptions{})))
+	findings, err := analyze.Advise(t.Context(), a, analyze.AdviceOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(p, `document.querySelectorAll("#findings li").length`, len(findings))
 	// What the script adds up is what the program did.
 	p.click(`document.querySelector("#as-table > summary")`, false)
 	want(p, `document.getElementById("list-caption").textContent`, fmt.Sprintf("/: %s stored, %s visible, %s wasted",

@@ -38,7 +38,7 @@ func BenchmarkReport(b *testing.B) {
 	for _, form := range []struct {
 		name  string
 		write func(io.Writer, *analyze.Analysis) error
-	}{{"json", report.JSON}, {"text", report.Text}, {"html", report.HTML}} {
+	}{{"json", report.JSON}, {"text", report.Text}, {"html", func(w io.Writer, a *analyze.Analysis) error { return report.HTML(b.Context(), w, a) }}} {
 		b.Run(form.name, func(b *testing.B) {
 			var out bytes.Buffer
 			if err := form.write(&out, a); err != nil {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"context"
 	"crypto/sha256"
 	_ "embed" // the page's parts
 	"encoding/base64"
@@ -32,19 +33,27 @@ var (
 // no other file. It shows the totals, a treemap of every stored byte, the layers,
 // what to change in the build, the causes, and the largest waste in a table to
 // be searched; what its bounds leave out is said with exact figures. docs/html.md describes it. It fails only
-// where w does.
+// where w does, and when ctx ends.
 //
 // Nothing that the image says is ever markup or code: text passes through
 // internal/clean and html/template, and the page's own policy forbids every
 // script and style but its own, and all loading.
-func HTML(w io.Writer, a *analyze.Analysis) error {
-	return writeHTML(w, a, analyze.Advise(a, analyze.AdviceOptions{}))
+func HTML(ctx context.Context, w io.Writer, a *analyze.Analysis) error {
+	findings, err := analyze.Advise(ctx, a, analyze.AdviceOptions{})
+	if err != nil {
+		return err
+	}
+	return writeHTML(ctx, w, a, findings)
 }
 
 // writeHTML is HTML with findings, the gravest first.
-func writeHTML(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
+func writeHTML(ctx context.Context, w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
 	p := assets()
-	return p.template.Execute(w, newHTMLPage(p, a, findings))
+	page := newHTMLPage(ctx, p, a, findings)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return p.template.Execute(w, page)
 }
 
 // pageAssets are the parts of a page that are the same for every image.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,7 +42,7 @@ func analysisAt(t *testing.T, path string) *analyze.Analysis {
 func htmlOf(t *testing.T, a *analyze.Analysis, findings []analyze.Finding) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := writeHTML(&b, a, findings); err != nil {
+	if err := writeHTML(t.Context(), &b, a, findings); err != nil {
 		t.Fatal(err)
 	}
 	if b.Len() > htmlBytes {
@@ -53,7 +54,7 @@ func htmlOf(t *testing.T, a *analyze.Analysis, findings []analyze.Finding) strin
 // The data of the sample's page: a cell of the treemap a line, then its tables.
 func TestHTMLData(t *testing.T) {
 	a := analysisAt(t, "../testdata/sample.tar")
-	page := newHTMLPage(assets(), a, nil)
+	page := newHTMLPage(t.Context(), assets(), a, nil)
 	var b strings.Builder
 	line := func(v any) {
 		text, err := json.Marshal(v)
@@ -97,7 +98,7 @@ func TestHTMLLeavesOutExactly(t *testing.T) {
 		text.WriteString("-- layer --\nfile same 3\n")
 	}
 	a := analysis(t, text.String())
-	page := newHTMLPage(assets(), a, nil)
+	page := newHTMLPage(t.Context(), assets(), a, nil)
 	if len(page.Waste) != htmlWasteRows || page.MoreWast.Versions != a.Waste.Len()-htmlWasteRows {
 		t.Errorf("%d rows of waste and %d more, of %d", len(page.Waste), page.MoreWast.Versions, a.Waste.Len())
 	}
@@ -147,8 +148,8 @@ func TestHTMLOfLargeImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := analysisAt(t, path)
-	htmlOf(t, a, analyze.Advise(a, analyze.AdviceOptions{}))
-	m := newTreemap(a, mapCells)
+	htmlOf(t, a, advised(t, a))
+	m := newTreemap(t.Context(), a, mapCells)
 	if visible, wasted, _ := m.sums(len(a.Layers)); visible != a.Totals.Visible || wasted != a.Totals.Wasted {
 		t.Errorf("the map has %d visible and %d wasted bytes, want %d and %d", visible, wasted, a.Totals.Visible, a.Totals.Wasted)
 	}
@@ -172,7 +173,7 @@ func TestHTMLOfLongNames(t *testing.T) {
 			for i := range a.Layers {
 				a.Layers[i].Layer.Step.Command = strings.Repeat(r, 100_000)
 			}
-			htmlOf(t, a, analyze.Advise(a, analyze.AdviceOptions{}))
+			htmlOf(t, a, advised(t, a))
 		})
 	}
 }
@@ -236,4 +237,28 @@ func TestHTMLPolicy(t *testing.T) {
 	if at := regexp.MustCompile(`(?i)(?:src|href|action)="?[^"#d>][^>]*`).FindString(strings.Split(page, "<script>")[0]); at != "" {
 		t.Errorf("the page names a place: %s", at)
 	}
+}
+
+// A page is not made once the context has ended.
+func TestHTMLContext(t *testing.T) {
+	a := analysisAt(t, "../testdata/sample.tar")
+	ctx, cancel := context.WithCancel(t.Context())
+	findings := advised(t, a)
+	cancel()
+	var b bytes.Buffer
+	if err := HTML(ctx, &b, a); !errors.Is(err, context.Canceled) || b.Len() > 0 {
+		t.Errorf("%v, %d bytes", err, b.Len())
+	}
+	if err := writeHTML(ctx, &b, a, findings); !errors.Is(err, context.Canceled) || b.Len() > 0 {
+		t.Errorf("%v, %d bytes", err, b.Len())
+	}
+}
+
+func advised(t *testing.T, a *analyze.Analysis) []analyze.Finding {
+	t.Helper()
+	found, err := analyze.Advise(t.Context(), a, analyze.AdviceOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"container/heap"
+	"context"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -128,16 +129,20 @@ type mapper struct {
 }
 
 // newTreemap returns the treemap of an image with at most limit cells, rests
-// left aside.
-func newTreemap(a *analyze.Analysis, limit int) treemap {
+// left aside; half of one once ctx has ended.
+func newTreemap(ctx context.Context, a *analyze.Analysis, limit int) treemap {
 	last := a.Tree.LayerCount() - 1
 	m := &mapper{a: a, view: a.Tree.View(analyze.Spec{Mode: analyze.Union, At: last}), byNode: make([]int, a.Waste.Len())}
-	for i := range m.byNode {
-		m.byNode[i] = i
+	nodes := make([]analyze.NodeID, a.Waste.Len())
+	for i, w := range a.Waste.Until(ctx) {
+		m.byNode[i], nodes[i] = i, w.Node
 	}
-	slices.SortStableFunc(m.byNode, func(i, j int) int { return cmp.Compare(a.Waste.At(i).Node, a.Waste.At(j).Node) })
+	if ctx.Err() != nil {
+		return m.out
+	}
+	slices.SortStableFunc(m.byNode, func(i, j int) int { return cmp.Compare(nodes[i], nodes[j]) })
 	m.push(candidate{node: analyze.Root, parent: none, weight: m.weight(analyze.Root)})
-	for len(m.heap) > 0 && len(m.out.cells) < limit && m.names < mapNameBytes {
+	for len(m.heap) > 0 && len(m.out.cells) < limit && m.names < mapNameBytes && ctx.Err() == nil {
 		c, _ := heap.Pop(&m.heap).(candidate)
 		m.settle(c)
 	}

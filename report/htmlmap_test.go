@@ -32,7 +32,7 @@ func TestTreemapIsExact(t *testing.T) {
 		t.Run(f.Name, func(t *testing.T) {
 			a := analysisOf(t, f)
 			for _, limit := range []int{1, 2, 3, 5, 1000} {
-				m := newTreemap(a, limit)
+				m := newTreemap(t.Context(), a, limit)
 				visible, wasted, stored := m.sums(len(a.Layers))
 				if visible != a.Totals.Visible || wasted != a.Totals.Wasted {
 					t.Errorf("%d cells: %d visible and %d wasted, want %d and %d", limit, visible, wasted, a.Totals.Visible, a.Totals.Wasted)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"context"
 	"encoding/json"
 	"html/template"
 	"slices"
@@ -111,7 +112,7 @@ type (
 	}
 )
 
-func newHTMLPage(p *pageAssets, a *analyze.Analysis, findings []analyze.Finding) *htmlPage {
+func newHTMLPage(ctx context.Context, p *pageAssets, a *analyze.Analysis, findings []analyze.Finding) *htmlPage {
 	page := &htmlPage{
 		Policy: p.policy, Style: p.style, Library: p.library, Script: p.script,
 		Title:      cutRunes(title(a.Image), htmlPathRunes),
@@ -130,11 +131,11 @@ func newHTMLPage(p *pageAssets, a *analyze.Analysis, findings []analyze.Finding)
 			break
 		}
 	}
-	page.treemap(a)
+	page.treemap(ctx, a)
 	page.layers(a)
 	page.causes(a)
 	page.findings(findings)
-	page.waste(a)
+	page.waste(ctx, a)
 	page.flaws(a)
 	return page
 }
@@ -154,8 +155,8 @@ type mapLayer struct {
 // MarshalJSON writes the layer as an array.
 func (l mapLayer) MarshalJSON() ([]byte, error) { return json.Marshal([]any{l.Base, l.Command}) }
 
-func (p *htmlPage) treemap(a *analyze.Analysis) {
-	m := newTreemap(a, mapCells)
+func (p *htmlPage) treemap(ctx context.Context, a *analyze.Analysis) {
+	m := newTreemap(ctx, a, mapCells)
 	p.Map = mapPart{Data: mapData{Cells: m.cells, Causes: []string{""}}, RestVersions: m.restVersions, RestBytes: m.restBytes}
 	for _, c := range analyze.Causes() {
 		p.Map.Data.Causes = append(p.Map.Data.Causes, c.String())
@@ -243,9 +244,9 @@ func (p *htmlPage) findings(findings []analyze.Finding) {
 	}
 }
 
-func (p *htmlPage) waste(a *analyze.Analysis) {
+func (p *htmlPage) waste(ctx context.Context, a *analyze.Analysis) {
 	paths := 0
-	for _, x := range a.Waste.All() {
+	for _, x := range a.Waste.Until(ctx) {
 		if len(p.Waste) < htmlWasteRows && paths < htmlWasteBytes {
 			row := htmlWaste{cutRunes(clean.Text(x.Path()), htmlPathRunes), x.Cause.String(), x.Bytes, x.Layer, x.By}
 			paths += len(template.HTMLEscapeString(row.Path))

@@ -261,7 +261,7 @@ func TestWriteErrors(t *testing.T) {
 	v, _ := a.Tree.At(1, 0)
 	for name, err := range map[string]error{
 		"Text":     Text(broken{}, a),
-		"HTML":     HTML(broken{}, a),
+		"HTML":     HTML(t.Context(), broken{}, a),
 		"JSON":     JSON(broken{}, a),
 		"Markdown": Markdown(broken{}, a),
 		"History":  History(broken{}, a, 1),

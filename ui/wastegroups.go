@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"context"
 	"slices"
 
 	tea "charm.land/bubbletea/v2"
@@ -34,7 +35,8 @@ type wasteGroups struct {
 // groupWaste groups an analysis's waste, and finds out what is worth changing:
 // some passes over its rows.
 func groupWaste(a *analyze.Analysis) *wasteGroups {
-	b := &wasteGroups{a: a, findings: analyze.Advise(a, analyze.AdviceOptions{}), gone: &wasteGroup{by: -1}, all: &wasteGroup{by: -1}}
+	findings, _ := analyze.Advise(context.Background(), a, analyze.AdviceOptions{}) // that context does not end
+	b := &wasteGroups{a: a, findings: findings, gone: &wasteGroup{by: -1}, all: &wasteGroup{by: -1}}
 	last := max(len(a.Layers)-1, 0)
 	type key struct {
 		cause analyze.Cause

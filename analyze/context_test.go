@@ -1,0 +1,87 @@
+package analyze_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// lasting is a context that has ended once it has been asked some times.
+type lasting struct {
+	context.Context
+	left, after int
+}
+
+func (c *lasting) Err() error {
+	if c.left--; c.left >= 0 {
+		return nil
+	}
+	c.after++
+	return context.Canceled
+}
+
+// What goes through all rows of waste ends with its context, whenever that is: it
+// looks at the context now and then, and not much is done afterwards.
+func TestContextsEnd(t *testing.T) {
+	var text strings.Builder
+	for _, layer := range []string{"a", "b"} {
+		text.WriteString("-- layer --\n")
+		for i := range 20_000 {
+			fmt.Fprintf(&text, "file f%d 100 seed=%s\n", i, layer)
+		}
+	}
+	a, err := analyzed(t, text.String(), analyze.Options{})
+	if err != nil || a.Waste.Len() != 20_000 {
+		t.Fatalf("%v: %d rows", err, a.Waste.Len())
+	}
+	rules := analyze.NewRules()
+	for _, c := range []struct {
+		name  string
+		do    func(ctx context.Context) error
+		looks int // that it takes at the context, at least
+	}{
+		{"Advise", func(ctx context.Context) error {
+			_, err := analyze.Advise(ctx, a, analyze.AdviceOptions{})
+			return err
+		}, 15},
+		{"Check", func(ctx context.Context) error {
+			_, err := analyze.Check(ctx, a, rules, analyze.CheckOptions{})
+			return err
+		}, 15},
+		{"Until", func(ctx context.Context) error {
+			n := 0
+			for range a.Waste.Until(ctx) {
+				n++
+			}
+			if err := ctx.Err(); err != nil || n == a.Waste.Len() {
+				return err
+			}
+			return errors.New("it ended too early")
+		}, 5},
+		{"Run", func(ctx context.Context) error {
+			_, err := analyze.Run(ctx, a.Image, analyze.Options{})
+			return err
+		}, 6},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			whole := &lasting{Context: t.Context(), left: 1 << 30}
+			if err := c.do(whole); err != nil {
+				t.Fatal(err)
+			}
+			looks := 1<<30 - whole.left
+			if looks < c.looks {
+				t.Errorf("it looks at the context %d times, at least %d are to be", looks, c.looks)
+			}
+			for n := range looks {
+				ctx := &lasting{Context: t.Context(), left: n}
+				if err := c.do(ctx); !errors.Is(err, context.Canceled) || ctx.after > 10 {
+					t.Fatalf("ended after %d of %d looks: %v, and %d more", n, looks, err, ctx.after)
+				}
+			}
+		})
+	}
+}
