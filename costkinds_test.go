@@ -197,6 +197,27 @@ var costs = []cost{
 		im.files = map[string]string{"rules.yaml": rules.String()}
 		return im
 	}, []string{"check IMAGE --config DIR/rules.yaml"}},
+	{"directories, each in a layer of its own", 2500, func(n int) costImage {
+		all := make([]func(*costLayer), n)
+		for k := range n {
+			all[k] = func(l *costLayer) {
+				for i := range 20 {
+					l.file(fmt.Sprintf("%d-%d/f", k, i), 1)
+				}
+			}
+		}
+		return layers(all...)
+	}, []string{"report IMAGE", "ls -R IMAGE", "check IMAGE --max-files 1", "report IMAGE -f html"}},
+	{"one path that every layer covers itself", 1500, func(n int) costImage {
+		im := layers(func(l *costLayer) {
+			for range 50 {
+				l.file("d/f", 1)
+			}
+			l.file("d", 1)
+		})
+		im.order = repeat([]int{0}, n)
+		return im
+	}, []string{"report IMAGE", "ls -R IMAGE", "log IMAGE /d", "log IMAGE /d/f"}},
 	{"two images that differ in everything", 100_000, func(n int) costImage {
 		return layers(func(l *costLayer) {
 			for i := range n {

@@ -128,7 +128,7 @@ func BenchmarkStrip(b *testing.B) {
 	signs := make([]analyze.Sign, 0, 20)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		signs = v.Strip(analyze.NodeID(i%a.Tree.Len()), signs)
+		signs = v.Strip(analyze.NodeID(i%a.Tree.Len()), 0, a.Tree.LayerCount(), signs)
 	}
 }
 

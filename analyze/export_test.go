@@ -203,7 +203,9 @@ func Unlike(v *View) string {
 			return fmt.Sprintf("%s: %+v, want %+v", t.Path(NodeID(n)), v.sums[x.dir], want.sums[x.dir])
 		}
 	}
-	if !slices.Equal(v.signs, want.signs) {
+	v.PrepareStrips()
+	want.PrepareStrips()
+	if !slices.Equal(v.strips.bits, want.strips.bits) {
 		return "signs"
 	}
 	return ""

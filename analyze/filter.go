@@ -152,7 +152,7 @@ func (v *View) Filter(ctx context.Context, f Filter) (*View, error) {
 				own.in.set(int(n))
 				own.matched++
 				s = v.alone(n)
-				v.eachSign(n, func(layer int, s Sign) { own.layers[layer] = max(own.layers[layer], s) })
+				v.eachSign(n, 0, len(t.layers), func(layer int, s Sign) { own.layers[layer] = max(own.layers[layer], s) })
 			}
 		}
 		dir := t.nodes[n].dir

@@ -266,15 +266,17 @@ func upTo(vs []version, k int) int {
 
 // latest returns which of a node's versions shows in the union after layer k.
 func latest(vs []version, k int) int32 {
-	for i := upTo(vs, k) - 1; i >= 0; i-- {
-		v := &vs[i]
-		if v.flags&duplicate != 0 {
-			continue
+	for n := upTo(vs, k); n > 0; {
+		v := &vs[n-1]
+		if v.flags&duplicate == 0 {
+			if v.change == Removed {
+				return none
+			}
+			return int32(n - 1)
 		}
-		if v.change == Removed {
-			return none
-		}
-		return int32(i)
+		// What counts of a layer stands behind its duplicates, of which there may be
+		// thousands: there is nothing else.
+		n = upTo(vs[:n], int(v.layer)-1)
 	}
 	return none
 }

@@ -3,6 +3,7 @@ package analyze
 import (
 	"slices"
 	"sync"
+	"unsafe"
 
 	"github.com/peelhq/peel/source"
 )
@@ -36,8 +37,8 @@ type View struct {
 	// To which node the bytes of an inode are counted: by inode, none for one that
 	// does not show, anyName for one that has no other name. Nil if every layer's
 	// bytes count.
-	owner []NodeID
-	signs []uint64 // by directory: 3 bitmaps of the tree's layers, see strip.go
+	owner  []NodeID
+	strips *strips // see strip.go
 
 	filtered *filtered // of a view that a filter made, nil otherwise; see filter.go
 }
@@ -53,12 +54,11 @@ type dirSum struct {
 	others        bool // children that show are no directories
 }
 
-// Bounds of the views that a tree keeps: their number, and of how many directories
-// they have the sums and signs together, of some 60 bytes each. A few are kept
-// however many directories there are.
+// Bounds of the views that a tree keeps: their number, and the bytes of their
+// directories' sums and strips. A few are kept however many directories there are.
 const (
 	keptViews = 12
-	keptSums  = 1 << 18
+	keptBytes = 16 << 20
 	keptLeast = 3
 )
 
@@ -106,7 +106,8 @@ func (t *Tree) View(s Spec) *View {
 		}
 	}
 	v := newView(t, s, t.views.gathered(t))
-	if len(kept) >= min(keptViews, max(keptSums/int(t.dirs), keptLeast)) {
+	bytes := int(t.dirs)*int(unsafe.Sizeof(dirSum{})) + min(t.stripBytes(), maxStrips)
+	if len(kept) >= min(keptViews, max(keptBytes/bytes, keptLeast)) {
 		t.views.views = slices.Delete(kept, 0, 1)
 	}
 	t.views.views = append(t.views.views, v)
@@ -133,7 +134,7 @@ const anyName = -2
 
 // newView makes a view, which takes a pass over the bunches of nodes.
 func newView(t *Tree, s Spec, g *bunches) *View {
-	v := &View{t: t, spec: s, at: s.At, sums: make([]dirSum, t.dirs)}
+	v := &View{t: t, spec: s, at: s.At, sums: make([]dirSum, t.dirs), strips: &strips{from: g}}
 	switch s.Mode {
 	case Everything:
 		v.at = len(t.layers) - 1
@@ -146,29 +147,15 @@ func newView(t *Tree, s Spec, g *bunches) *View {
 			v.own(l.inode, l.names)
 		}
 	}
-	v.signs = make([]uint64, int(t.dirs)*signMaps*signWords(len(t.layers)))
 	g.each(v.add)
 	v.addOrphans()
 	return v
 }
 
-// add adds a bunch to the sums and signs of its directories.
+// add adds a bunch to the sums of its directories.
 func (v *View) add(g *bunch, vs []version, carried []int64) {
 	shown := v.pick(vs)
 	v.rise(g, v.sum1(vs, carried, shown, g.node), isDir(vs, shown))
-	if g.node == Root {
-		return
-	}
-	above := v.dirSigns(g.parent)
-	if g.dir == none {
-		v.ownSigns(vs, false, above)
-		return
-	}
-	own := v.dirSigns(g.dir)
-	v.ownSigns(vs, true, own)
-	for i, w := range own {
-		above[i] |= w
-	}
 }
 
 // own finds the node to which a hard-linked inode's bytes are counted: that of

@@ -67,7 +67,7 @@ func TestView(t *testing.T) {
 			return "not shown"
 		}
 		var strip strings.Builder
-		for _, x := range v.Strip(n, nil) {
+		for _, x := range v.Strip(n, 0, len(a.Layers), nil) {
 			strip.WriteString(sign[x])
 		}
 		return fmt.Sprintf("%d bytes, %d wasted, %d files, %s", v.Bytes(n), v.Wasted(n), v.Files(n), strip.String())

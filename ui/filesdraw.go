@@ -100,7 +100,7 @@ func (f *files) render(l *line, i int, focused bool, selected int) {
 // node draws what a row says of its node.
 func (f *files) node(l *line, r row, s strip, selected int, attrs bool) {
 	st := &f.lk.st
-	s.row(l, f.lk, f.view.Strip(r.node, make([]analyze.Sign, 0, f.a.Tree.LayerCount())))
+	s.row(l, f.lk, f.view.Strip(r.node, s.first, s.first+s.n, make([]analyze.Sign, 0, s.n)))
 	l.skip(1)
 	v, ok := f.view.Version(r.node)
 	d := drawn{row: r, v: v, ok: ok, removed: ok && v.Change() == analyze.Removed}

@@ -114,6 +114,7 @@ const maxFiltered = 4
 // is not there yet.
 func (c *viewCache) view(ctx context.Context, t *analyze.Tree, w *rowsRequest) (*analyze.View, error) {
 	whole := t.View(w.spec)
+	whole.PrepareStrips() // here, and not while a frame is drawn
 	if w.filter.Empty() {
 		return whole, nil
 	}

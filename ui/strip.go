@@ -78,12 +78,12 @@ func (s strip) head(l *line, lk *look) {
 	edge(s.first+s.n < s.layers, lk.sg.more)
 }
 
-// row draws the signs of one path; all are the whole image's.
-func (s strip) row(l *line, lk *look, all []analyze.Sign) {
+// row draws the signs of one path; signs are those of the layers that are shown.
+func (s strip) row(l *line, lk *look, signs []analyze.Sign) {
 	for i := s.first; i < s.first+s.n; i++ {
 		sign := analyze.SignNothing
-		if i < len(all) {
-			sign = all[i]
+		if at := i - s.first; at < len(signs) {
+			sign = signs[at]
 		}
 		st := lk.st.strip[sign]
 		if i == s.selected {
