@@ -117,11 +117,12 @@ func CheckJUnit(w io.Writer, v *Verdict) error {
 }
 
 // ruleText is what was found that bears on a rule: its own findings, and the
-// largest waste if it is about that.
+// largest waste if it is about that. No line of it is an order to a pipeline that
+// prints the file.
 func ruleText(v *Verdict, r *analyze.Result) string {
 	var b strings.Builder
 	if advice := clean.Line(v.advice(r.Rule)); advice != "" {
-		b.WriteString(advice + "\n")
+		b.WriteString(unordered(advice) + "\n")
 	}
 	s := analyze.SettingNamed(r.Rule)
 	ofWaste := s != nil && s.OfWaste // findings of waste, once they are dealt with, bring it nearer to its limit
@@ -140,7 +141,7 @@ func ruleText(v *Verdict, r *analyze.Result) string {
 		b.WriteString(sentences(&f))
 		for _, x := range []string{clean.Text(f.Path), clean.Line(f.Step), clean.Line(place(&f))} {
 			if x != "" {
-				b.WriteString("\n  " + x)
+				b.WriteString("\n  " + unordered(x))
 			}
 		}
 		b.WriteString("\n")
