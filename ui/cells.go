@@ -74,11 +74,15 @@ var asciiText = func() string {
 	return b.String()
 }()
 
+// selectors takes out what chooses between a sign's coloured form and its plain one.
+// In a file's content that is common; in a name it would make two look alike.
+var selectors = strings.NewReplacer("\ufe0e", "", "\ufe0f", "")
+
 // shown returns what is shown for a character of w columns, and whether that is
 // an escape.
 func (t cleaner) shown(s string, w int) (show string, raw bool) {
 	first, _ := utf8.DecodeRuneInString(s)
-	fit := w > 0 && !unicode.Is(unicode.M, first) && clean.Text(s) == s && len(s) < maxCluster-utf8.UTFMax
+	fit := w > 0 && !unicode.Is(unicode.M, first) && clean.Text(selectors.Replace(s)) == selectors.Replace(s) && len(s) < maxCluster-utf8.UTFMax
 	// Some letters stand on, or under, whatever is beside them.
 	if fit && t.narrow(s) == s && width("a"+s+"a") == w+2 {
 		return s, false

@@ -15,7 +15,7 @@ import (
 // Text returns s with everything that a terminal could act on, or that a
 // reader cannot see, written as an escape: control characters (C0, DEL, C1) and
 // invalid bytes as \n, \t or \x1b, invisible format characters (direction
-// overrides, zero-width signs, tags, fillers), noncharacters and line separators as
+// overrides, zero-width signs, variation selectors, tags, fillers), noncharacters and line separators as
 // \u202e. What a pipeline's runner takes for an order wherever it stands in a line
 // of a log, "##[", gets an escape too. Text that needs none of it is returned as
 // it is, without a copy.
@@ -114,7 +114,7 @@ func unfit(r rune) bool {
 		return true
 	}
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Noncharacter_Code_Point,
-		unicode.Other_Default_Ignorable_Code_Point)
+		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 func writeByte(b *strings.Builder, c byte) {
