@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"sync/atomic"
 
 	"github.com/peelhq/peel/source/layer"
 	"github.com/peelhq/peel/source/registry"
@@ -30,9 +31,10 @@ func (b *remoteBlob) all(limit int64) ([]byte, error) {
 func (b *remoteBlob) layer() layer.Reader { return b.read }
 
 // A remoteLayer is a layer in a registry. It is scanned as it arrives, and not
-// fetched if the cache has its index. To read a file's content, the layer is fetched
-// once more, whole, to a temporary file without a name: only then is it known to be
-// what the manifest says.
+// fetched if the cache has its index. To read a file's content, those parts of it are
+// fetched that the file takes, if the cache has its checkpoints, which verify them.
+// Otherwise the layer is fetched once more, whole, to a temporary file without a name:
+// only then is it known to be what the manifest says.
 type remoteLayer struct {
 	repo   *registry.Repository
 	d      registry.Descriptor
@@ -41,11 +43,16 @@ type remoteLayer struct {
 	absent error // why a registry need not have the layer; nil if it should
 	meter  *meter
 
+	// known is how the layer was scanned: where the cache is that may have its
+	// checkpoints. Nil until then.
+	known atomic.Pointer[layer.ScanOptions]
+
 	// turn is held, by an element in it, by whoever touches what follows: a channel,
 	// so that who waits for it can be cancelled.
 	turn    chan struct{}
 	spool   *layer.Spool
-	content layer.Reader // of the spool; nil if there is none
+	content layer.Reader       // of the spool; nil if there is none
+	parts   layer.RemoteReader // by the checkpoints; nil if it is not in use
 	closed  bool
 }
 
@@ -66,6 +73,7 @@ func (e *absentBlob) Unwrap() []error { return []error{fs.ErrNotExist, e.error} 
 func (l *remoteLayer) Known(o *layer.ScanOptions) (*layer.Scanned, bool) {
 	s, ok := layer.CachedIndex(o.Digest, l.d.Size, *o)
 	if ok {
+		l.known.Store(o)
 		l.meter.skip(l.d.Size)
 	}
 	return s, ok
@@ -84,6 +92,7 @@ func (l *remoteLayer) Scan(ctx context.Context, o layer.ScanOptions) (*layer.Sca
 		return nil, &absentBlob{err}
 	case err == nil && o.Cache != nil:
 		layer.KeepIndex(l.d.Size, s, o)
+		l.known.Store(&o)
 	}
 	return s, err
 }
@@ -92,6 +101,10 @@ func (l *remoteLayer) Scan(ctx context.Context, o layer.ScanOptions) (*layer.Sca
 func (l *remoteLayer) fetch(ctx context.Context, o layer.ScanOptions) (_ *layer.Scanned, err error) {
 	b := l.repo.Blob(ctx, l.d)
 	defer func() { err = errors.Join(err, b.Close()) }()
+	if o.Cache != nil {
+		o.Trail = layer.NewTrail(l.d.Digest.Algorithm())
+		b.SumBy(o.Trail)
+	}
 	raw := layer.Watched(ctx, b, o.Progress)
 	var spool *layer.Spool
 	if l.keep {
@@ -172,72 +185,4 @@ func (l *remoteLayer) use(spool *layer.Spool) error {
 	l.spool = spool
 	l.content = layer.Open(spool, l.d.Size, l.d.Digest.String(), l.shelf)
 	return nil
-}
-
-// whole returns what reads the layer's contents, and fetches the layer if that has
-// not been done.
-func (l *remoteLayer) whole(ctx context.Context) (layer.Reader, error) {
-	if err := l.wait(ctx); err != nil {
-		return nil, err
-	}
-	defer l.done()
-	switch {
-	case l.closed:
-		return nil, errors.New("the image has been closed")
-	case l.content != nil:
-		return l.content, nil
-	}
-	spool, err := layer.NewSpool()
-	if err != nil {
-		return nil, err
-	}
-	b := l.repo.Blob(ctx, l.d)
-	l.meter.restart()
-	if l.meter != nil {
-		l.meter.expect(l.d.Size, 1)
-	}
-	_, err = io.CopyBuffer(spool, layer.Watched(ctx, b, l.meter.add), make([]byte, memberBuffer))
-	if err = errors.Join(err, b.Close()); err != nil {
-		return nil, errors.Join(err, spool.Close())
-	}
-	l.meter.layerDone()
-	if err := l.use(spool); err != nil {
-		return nil, err
-	}
-	return l.content, nil
-}
-
-func (l *remoteLayer) Open(ctx context.Context, e *Entries, i int) (io.ReadCloser, error) {
-	r, err := l.whole(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return r.Open(ctx, e, i)
-}
-
-func (l *remoteLayer) Body(ctx context.Context, e *Entries, i int) (*Body, error) {
-	r, err := l.whole(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return r.Body(ctx, e, i)
-}
-
-func (l *remoteLayer) Each(ctx context.Context, e *Entries, entries []int, fn func(i int, r io.Reader) error) error {
-	r, err := l.whole(ctx)
-	if err != nil {
-		return err
-	}
-	return r.Each(ctx, e, entries, fn)
-}
-
-// close gives back the disk.
-func (l *remoteLayer) close() error {
-	l.turn <- struct{}{}
-	defer l.done()
-	l.closed, l.content = true, nil
-	if l.spool == nil {
-		return nil
-	}
-	return l.spool.Close()
 }

@@ -34,6 +34,7 @@ type Registry struct {
 	asked  []string // "GET /v2/app/manifests/1 [RANGE]"
 	auth   []string // the Authorization header of each
 	seen   map[string]int
+	sent   int64 // bytes of answers
 }
 
 // New serves a registry by plain HTTP until the test ends.
@@ -83,6 +84,32 @@ func (r *Registry) Asked() []string {
 	return asked
 }
 
+// Sent returns how many bytes of answers were sent since the last call.
+func (r *Registry) Sent() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sent := r.sent
+	r.sent = 0
+	return sent
+}
+
+// A counter counts the bytes of an answer.
+type counter struct {
+	http.ResponseWriter
+	r *Registry
+}
+
+func (c counter) Write(p []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(p)
+	c.r.mu.Lock()
+	defer c.r.mu.Unlock()
+	c.r.sent += int64(n)
+	return n, err
+}
+
+// Flush sends what has been written.
+func (c counter) Flush() { _ = http.NewResponseController(c.ResponseWriter).Flush() }
+
 // Authorizations returns the headers with which the requests came since the last
 // call.
 func (r *Registry) Authorizations() []string {
@@ -109,6 +136,7 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.seen[key]++
 	n, faults := r.seen[key], slices.Clone(r.faults)
 	r.mu.Unlock()
+	w = counter{w, r}
 	for _, fault := range faults {
 		if fault(w, req, n) {
 			return
@@ -121,7 +149,7 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 func (r *Registry) Forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.asked, r.auth, r.seen = nil, nil, map[string]int{}
+	r.asked, r.auth, r.seen, r.sent = nil, nil, map[string]int{}, 0
 }
 
 // put sends a request that has to succeed.

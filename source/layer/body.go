@@ -98,7 +98,7 @@ type randomTar struct {
 }
 
 func (u *randomTar) read(ctx context.Context, p []byte, off int64) (int, error) {
-	n, err := u.packed.shelved.readAt(ctx, p, off)
+	n, err := u.packed.shelved.readAt(ctx, p, off, off+int64(len(p)))
 	if !errors.Is(err, errNotKept) {
 		return n, noEOF(err)
 	}
@@ -120,7 +120,7 @@ func (u *randomTar) readOwn(ctx context.Context, p []byte, off int64) (int, erro
 	if u.own == nil {
 		u.own = &tarReader{packed: u.packed}
 	}
-	u.own.ctx = ctx
+	u.own.ctx, u.own.until = ctx, off+int64(len(p))
 	u.own.jump(off)
 	n, err := io.ReadFull(u.own, p)
 	if err != nil {

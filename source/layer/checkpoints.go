@@ -80,6 +80,28 @@ func (c *Checkpoints) before(off int64) int {
 	return sort.Search(len(c.points), func(i int) bool { return c.points[i].out > off }) - 1
 }
 
+// start returns where the checkpoint of that index is in the tar; 0 for -1.
+func (c *Checkpoints) start(i int) int64 {
+	if i < 0 {
+		return 0
+	}
+	return c.points[i].out
+}
+
+// decodeAhead is how many bytes of a blob may be taken beyond the place that is
+// wanted: input comes in chunks, and output in buffers of that order.
+const decodeAhead = 2 * inflate.ChunkSize
+
+// reach returns up to where the blob has to be read, in bytes, for the bytes of the
+// tar before off.
+func (c *Checkpoints) reach(off int64) int64 {
+	i := sort.Search(len(c.points), func(i int) bool { return c.points[i].out >= off })
+	if i == len(c.points) {
+		return c.size
+	}
+	return min(c.size, c.points[i].in/8+decodeAhead)
+}
+
 // open returns the checkpoint with its window.
 func (p *checkpoint) open() (inflate.Checkpoint, error) {
 	window, err := unpackWindow(p.window)
@@ -179,7 +201,7 @@ func everySecond[T any](s []T) []T {
 
 // checkpoints returns what to keep for the blob whose digest t has computed, nil if
 // that is nothing. They are charged to b, nil for no bound.
-func (r *recorder) checkpoints(t *trail, b *Budget) *Checkpoints {
+func (r *recorder) checkpoints(t *Trail, b *Budget) *Checkpoints {
 	if t.broken {
 		return nil
 	}

@@ -360,7 +360,7 @@ func TestCheckpointBounds(t *testing.T) {
 			var kept int64
 			for range 100 {
 				next := &recorder{every: r.every, points: slices.Clone(r.points), bytes: r.bytes}
-				if c := next.checkpoints(newTrail(digest.SHA256), budget); c != nil {
+				if c := next.checkpoints(NewTrail(digest.SHA256), budget); c != nil {
 					for _, p := range c.points {
 						kept += int64(len(p.window))
 					}
@@ -378,7 +378,7 @@ func TestCheckpointBounds(t *testing.T) {
 			blob[i] = byte(i * i >> 7)
 		}
 		for _, algorithm := range []digest.Algorithm{digest.SHA256, digest.SHA512} {
-			trail := newTrail(algorithm)
+			trail := NewTrail(algorithm)
 			for b := range slices.Chunk(blob, 100_001) {
 				_, _ = trail.Write(b)
 			}
@@ -402,7 +402,7 @@ func TestCheckpointBounds(t *testing.T) {
 		}
 	})
 	t.Run("a digest whose state cannot be kept", func(t *testing.T) {
-		trail := &trail{Hash: opaque{digest.SHA256.Hash()}, algorithm: digest.SHA256, granule: 512}
+		trail := &Trail{Hash: opaque{digest.SHA256.Hash()}, algorithm: digest.SHA256, granule: 512}
 		_, _ = trail.Write(make([]byte, 2000))
 		if c := (&recorder{points: make([]checkpoint, 1)}).checkpoints(trail, nil); c != nil {
 			t.Error("checkpoints that nothing verifies")

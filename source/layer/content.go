@@ -10,13 +10,17 @@ import (
 type contents struct {
 	ctx     context.Context
 	entries *Entries
-	in      input     // the uncompressed tar
-	packed  io.Closer // what unpacks it; nil if nothing does
+	in      input       // the uncompressed tar
+	packed  io.Closer   // what unpacks it; nil if nothing does
+	before  func(i int) // is called before entry i is read; may be nil
 }
 
 // entry returns a reader of entry i, which must not lie before one that has been
 // returned already.
 func (c *contents) entry(i int) (io.Reader, error) {
+	if c.before != nil {
+		c.before(i)
+	}
 	s := &Tar{in: c.in}
 	var h Header
 	if err := c.seek(i, s, &h); err != nil {
@@ -61,6 +65,16 @@ func (c *contents) seek(i int, s *Tar, h *Header) error {
 	}
 	s.left = 0
 	return s.Next(h)
+}
+
+// end returns where the content of entry i ends in the tar; of a sparse file, whose
+// map comes first, about where.
+func (e *Entries) end(i int) int64 {
+	end := e.offset(i) + e.Stored(i)
+	if e.sparse(i) {
+		end += streamBuffer
+	}
+	return end
 }
 
 func (c *contents) Close() error {

@@ -15,12 +15,20 @@ var (
 	errVerified = errors.New("its bytes are not those that were read before")
 )
 
+// A parted is a blob that can be read in parts.
+type parted interface {
+	// part fills p with the bytes from off on. Nothing verifies them. What follows
+	// up to another place will be wanted too, as far as is known.
+	part(ctx context.Context, p []byte, off, until int64) error
+}
+
 // granules reads a blob from a byte on, granule by granule, each verified before a
 // byte of it is handed out. It is for one goroutine at a time.
 type granules struct {
-	of   *Checkpoints
-	part func(ctx context.Context, p []byte, off int64) error // reads the blob, unverified
-	ctx  context.Context                                      // of the current access
+	of    *Checkpoints
+	from  parted
+	ctx   context.Context // of the current access
+	until int64           // up to where the blob will be read, as far as is known
 
 	next int64  // the granule that comes next
 	buf  []byte // room for one
@@ -28,9 +36,9 @@ type granules struct {
 	err  error
 }
 
-// from returns a reader of the blob from byte off on.
-func (c *Checkpoints) from(ctx context.Context, off int64, part func(ctx context.Context, p []byte, off int64) error) (*granules, error) {
-	g := &granules{of: c, part: part, ctx: ctx, next: off / c.granule, buf: make([]byte, min(c.granule, c.size))}
+// reader returns a reader of the blob from byte off on.
+func (c *Checkpoints) reader(ctx context.Context, from parted, off, until int64) (*granules, error) {
+	g := &granules{of: c, from: from, ctx: ctx, until: until, next: off / c.granule, buf: make([]byte, min(c.granule, c.size))}
 	if err := g.fetch(); err != nil {
 		return nil, err
 	}
@@ -59,11 +67,11 @@ func (g *granules) fetch() error {
 		return io.EOF
 	}
 	b := g.buf[:min(g.of.granule, g.of.size-off)]
-	if err := g.part(g.ctx, b, off); err != nil {
+	if err := g.from.part(g.ctx, b, off, g.until); err != nil {
 		return err
 	}
 	if err := g.of.verify(g.next, b); err != nil {
-		return fmt.Errorf("bytes %d to %d: %w", off, off+int64(len(b)), err)
+		return err
 	}
 	g.rest = b
 	g.next++
@@ -83,13 +91,13 @@ func (c *Checkpoints) verify(n int64, b []byte) error {
 	_, _ = h.Write(b)              // never fails
 	if n == int64(len(c.states)) { // the last one, which need not be whole
 		if digest.NewDigest(algorithm, h) != c.digest {
-			return errVerified
+			return fmt.Errorf("from byte %d on: %w", n*c.granule, errVerified)
 		}
 		return nil
 	}
 	state, err := stateOf(h)
 	if err == nil && !bytes.Equal(state, c.states[n]) {
-		err = errVerified
+		err = fmt.Errorf("bytes %d to %d: %w", n*c.granule, (n+1)*c.granule, errVerified)
 	}
 	return err
 }

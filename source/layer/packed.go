@@ -13,7 +13,8 @@ import (
 // from the last checkpoint before it, if there are checkpoints, and what is unpacked
 // on the way is kept for the next file.
 type packedTar struct {
-	*blob
+	*blob           // nothing can be read of it if there is remote
+	remote  *remote // nil if the blob is on this machine
 	form    Form
 	places  places
 	shelved *shelved
@@ -29,10 +30,24 @@ func newPackedTar(b *blob, form Form, shelf *Shelf) *packedTar {
 }
 
 // unpack returns a reader of the layer's tar, from its beginning.
-func (p *packedTar) unpack() (io.ReadCloser, error) { return Unpack(p.form, p.stream()) }
+func (p *packedTar) unpack(ctx context.Context) (io.ReadCloser, error) {
+	if p.remote == nil {
+		return Unpack(p.form, p.stream())
+	}
+	r, err := p.remote.Whole(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return Unpack(p.form, io.NewSectionReader(r, 0, p.size))
+}
 
-// part is the blob as granules read it.
-func (p *packedTar) part(_ context.Context, b []byte, off int64) error { return p.readAt(b, off) }
+// part reads the blob for granules.
+func (p *packedTar) part(ctx context.Context, b []byte, off, until int64) error {
+	if p.remote == nil {
+		return p.readAt(b, off)
+	}
+	return p.remote.part(ctx, b, off, until)
+}
 
 // Scan takes from the cache what is known of the blob; see cachedScan.
 func (p *packedTar) Scan(ctx context.Context, o ScanOptions) (*Scanned, error) {
@@ -79,7 +94,7 @@ func (p *packedTar) Open(ctx context.Context, e *Entries, i int) (io.ReadCloser,
 // from reads from entry i on.
 func (p *packedTar) from(ctx context.Context, e *Entries, i int) *contents {
 	at := e.offset(i)
-	r := &shelfReader{ctx: ctx, shelved: p.shelved, at: at}
+	r := &shelfReader{ctx: ctx, shelved: p.shelved, at: at, until: e.end(i)}
 	in := newStreamInput(r)
 	in.at = at
 	return &contents{ctx: ctx, entries: e, in: in, packed: r}
@@ -101,6 +116,9 @@ func (p *packedTar) Each(ctx context.Context, e *Entries, entries []int, fn func
 	}
 	tar := &tarReader{ctx: ctx, packed: p}
 	c := contents{ctx: ctx, entries: e, in: newPackedInput(tar), packed: tar}
+	if p.remote != nil {
+		c.before = p.together(e, regular(e, entries), tar)
+	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	return c.each(entries, fn)
 }

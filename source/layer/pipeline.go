@@ -185,7 +185,10 @@ func (l *relay) drain() error {
 // scanPacked reads r, a compressed layer, to its end. When it returns, nothing
 // reads from r any more.
 func scanPacked(ctx context.Context, form Form, r io.Reader, o *ScanOptions) (*Scanned, error) {
-	sum := newTrail(o.algorithm())
+	sum := o.Trail
+	if !o.Verified {
+		sum = NewTrail(o.algorithm())
+	}
 	var group sync.WaitGroup
 	stop := make(chan struct{})
 	if !o.Verified {
@@ -204,7 +207,7 @@ func scanPacked(ctx context.Context, form Form, r io.Reader, o *ScanOptions) (*S
 	}
 	defer z.Close()
 	points := newRecorder()
-	if o.Cache != nil && !o.Verified {
+	if o.Cache != nil && sum != nil {
 		z.record(points)
 	}
 	tar := &pieceInput{src: &unpacking{z, raw}}
@@ -223,6 +226,8 @@ func scanPacked(ctx context.Context, form Form, r io.Reader, o *ScanOptions) (*S
 	s.Packed, s.Digest = true, o.Digest
 	if !o.Verified {
 		s.Digest = digest.NewDigest(sum.algorithm, sum).String()
+	}
+	if sum != nil {
 		s.checkpoints = points.checkpoints(sum, o.Budget)
 	}
 	return s, nil

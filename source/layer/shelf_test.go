@@ -34,7 +34,7 @@ func TestKeptOnFullDisk(t *testing.T) {
 	if string(got)+string(rest) != string(tar) {
 		t.Error("other bytes than a fresh reader's")
 	}
-	if _, err := p.shelved.readAt(t.Context(), got, 0); err == nil {
+	if _, err := p.shelved.readAt(t.Context(), got, 0, 0); err == nil {
 		t.Error("it still claims to have something")
 	}
 	_ = s.Close()

@@ -48,10 +48,11 @@ func (k *shelved) run(off int64) int {
 	return sort.Search(len(k.runs), func(i int) bool { return k.runs[i].from > off }) - 1
 }
 
-// readAt reads what there is at off, and unpacks up to there first if need be.
+// readAt reads what there is at off, and unpacks up to there first if need be. The
+// tar will be read up to until, as far as is known.
 // It may read less than asked for without an error. errNotKept says that it
 // cannot be had from here; the end of the tar is io.EOF.
-func (k *shelved) readAt(ctx context.Context, p []byte, off int64) (int, error) {
+func (k *shelved) readAt(ctx context.Context, p []byte, off, until int64) (int, error) {
 	r := &k.runs[k.run(off)]
 	for {
 		if err := ctx.Err(); err != nil {
@@ -64,7 +65,7 @@ func (k *shelved) readAt(ctx context.Context, p []byte, off int64) (int, error) 
 			}
 			return n, nil
 		}
-		if err := k.step(ctx, r, off); err != nil {
+		if err := k.step(ctx, r, off, max(until, off+1)); err != nil {
 			return 0, err
 		}
 	}
@@ -72,7 +73,7 @@ func (k *shelved) readAt(ctx context.Context, p []byte, off int64) (int, error) 
 
 // step unpacks some more of a run, if off is still not there when it is this one's
 // turn.
-func (k *shelved) step(ctx context.Context, r *run, off int64) error {
+func (k *shelved) step(ctx context.Context, r *run, off, until int64) error {
 	select {
 	case k.busy <- struct{}{}:
 		defer func() { <-k.busy }()
@@ -91,9 +92,13 @@ func (k *shelved) step(ctx context.Context, r *run, off int64) error {
 	if err := k.begin(); err != nil {
 		return err
 	}
-	k.z.ctx = ctx
+	k.z.ctx, k.z.until = ctx, until
 	k.z.jump(have)
-	n, err := fill(k.z, k.buf)
+	buf := k.buf
+	if k.packed.remote != nil { // what nobody wants would have to be fetched
+		buf = buf[:min(int64(len(buf)), until-have)]
+	}
+	n, err := fill(k.z, buf)
 	if n > 0 && have+int64(n) > maxKept {
 		return k.fail()
 	}
@@ -201,6 +206,7 @@ type shelfReader struct {
 	ctx     context.Context
 	shelved *shelved
 	at      int64
+	until   int64      // up to where it will be read, as far as is known
 	own     *tarReader // nil as long as it goes well
 }
 
@@ -209,12 +215,12 @@ func (r *shelfReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	if r.own == nil {
-		n, err := r.shelved.readAt(r.ctx, p, r.at)
+		n, err := r.shelved.readAt(r.ctx, p, r.at, r.until)
 		if !errors.Is(err, errNotKept) {
 			r.at += int64(n)
 			return n, err
 		}
-		r.own = &tarReader{ctx: r.ctx, packed: r.shelved.packed, at: r.at}
+		r.own = &tarReader{ctx: r.ctx, packed: r.shelved.packed, at: r.at, until: r.until}
 	}
 	return r.own.Read(p)
 }

@@ -50,6 +50,7 @@ type tarReader struct {
 	packed *packedTar
 
 	at      int64         // where the next byte is in the tar
+	until   int64         // up to where the tar will be read, as far as is known
 	z       io.ReadCloser // nil until something is read
 	pos     int64         // where z is: at or before at
 	resumed *granules     // what z reads from, if it began at a checkpoint
@@ -69,7 +70,7 @@ func (r *tarReader) Read(p []byte) (int, error) {
 		}
 		fromCheckpoint := r.resumed != nil
 		r.drop() // what a decoder does after an error is not said
-		if !fromCheckpoint || r.ctx.Err() != nil {
+		if !fromCheckpoint || r.ctx.Err() != nil || r.packed.final(err) {
 			return 0, err
 		}
 		r.packed.misled(err)
@@ -80,13 +81,13 @@ func (r *tarReader) Read(p []byte) (int, error) {
 // read is Read without a second try. An error with which bytes come comes again.
 func (r *tarReader) read(p []byte) (n int, err error) {
 	if r.z == nil {
-		if r.z, r.resumed, r.pos, err = r.packed.unpackNear(r.ctx, r.at); err != nil {
+		if r.z, r.resumed, r.pos, err = r.packed.unpackNear(r.ctx, r.at, max(r.at+1, r.until)); err != nil {
 			r.z = nil
 			return 0, err
 		}
 	}
 	if r.resumed != nil {
-		r.resumed.ctx = r.ctx
+		r.resumed.ctx, r.resumed.until = r.ctx, r.resumed.of.reach(max(r.at+1, r.until))
 	}
 	if r.pos < r.at { // Read comes back
 		n, err := r.z.Read(p[:min(int64(len(p)), r.at-r.pos)])
@@ -124,12 +125,8 @@ func (r *tarReader) Close() error {
 // start returns the last place at or before a byte of the tar from which the layer
 // can be unpacked.
 func (p *packedTar) start(off int64) int64 {
-	if c := p.places.get(); c != nil {
-		if i := c.before(off); i >= 0 {
-			return c.points[i].out
-		}
-	}
-	return 0
+	c := p.places.get()
+	return c.start(c.before(off))
 }
 
 // starts returns all such places, in order; the first one is 0.
@@ -144,39 +141,55 @@ func (p *packedTar) starts() []int64 {
 }
 
 // unpackNear returns a reader of the layer's tar that begins at the last place, from,
-// at or before off; and what it reads from if that is a checkpoint.
-func (p *packedTar) unpackNear(ctx context.Context, off int64) (z io.ReadCloser, g *granules, from int64, err error) {
+// at or before off; and what it reads from if that is verified by checkpoints. The
+// tar will be read up to until, as far as is known.
+func (p *packedTar) unpackNear(ctx context.Context, off, until int64) (z io.ReadCloser, g *granules, from int64, err error) {
 	if c := p.places.get(); c != nil {
-		if i := c.before(off); i >= 0 {
-			z, g, err = p.resume(ctx, c, i)
+		// A blob on this machine is read from its beginning as ever.
+		if i := c.before(off); i >= 0 || p.remote != nil {
+			z, g, err = p.resume(ctx, c, i, until)
 			if err == nil {
-				return z, g, c.points[i].out, nil
+				return z, g, c.start(i), nil
 			}
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || p.final(err) {
 				return nil, nil, 0, err
 			}
 			p.misled(err)
 		}
 	}
-	z, err = p.unpack()
+	z, err = p.unpack(ctx)
 	return z, nil, 0, err
 }
 
-// resume returns a reader that begins at a checkpoint.
-func (p *packedTar) resume(ctx context.Context, c *Checkpoints, i int) (io.ReadCloser, *granules, error) {
-	point, err := c.points[i].open()
+// resume returns a reader that begins at a checkpoint; at the layer's beginning if i
+// is -1.
+func (p *packedTar) resume(ctx context.Context, c *Checkpoints, i int, until int64) (io.ReadCloser, *granules, error) {
+	var point inflate.Checkpoint
+	if i >= 0 {
+		var err error
+		if point, err = c.points[i].open(); err != nil {
+			return nil, nil, err
+		}
+	}
+	g, err := c.reader(ctx, p, point.In/8, c.reach(until))
 	if err != nil {
 		return nil, nil, err
 	}
-	g, err := c.from(ctx, point.In/8, p.part)
-	if err != nil {
-		return nil, nil, err
+	if i < 0 {
+		z, err := Unpack(Gzip, g)
+		return z, g, err
 	}
 	z, err := inflate.Resume(g, point)
 	if err != nil {
 		return nil, nil, err
 	}
 	return gzipUnpacker(z), g, nil
+}
+
+// final reports whether an error that came while checkpoints were used would come
+// without them too.
+func (p *packedTar) final(err error) bool {
+	return p.remote != nil && p.remote.final(err)
 }
 
 // misled gives up the checkpoints after one of them has led nowhere.

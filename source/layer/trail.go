@@ -9,9 +9,9 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// A trail computes a digest, and remembers the states that the computation goes
+// A Trail computes a digest, and remembers the states that the computation goes
 // through: see Checkpoints. It is for one goroutine.
-type trail struct {
+type Trail struct {
 	hash.Hash
 	algorithm digest.Algorithm
 
@@ -21,11 +21,13 @@ type trail struct {
 	broken  bool     // there is no way to remember states of this digest
 }
 
-func newTrail(algorithm digest.Algorithm) *trail {
-	return &trail{Hash: algorithm.Hash(), algorithm: algorithm, granule: CheckpointGranule}
+// NewTrail returns a Trail that begins.
+func NewTrail(algorithm digest.Algorithm) *Trail {
+	return &Trail{Hash: algorithm.Hash(), algorithm: algorithm, granule: CheckpointGranule}
 }
 
-func (t *trail) Write(p []byte) (int, error) {
+// Write adds to what the digest is of.
+func (t *Trail) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		n := min(int64(len(rest)), t.granule-t.at%t.granule)
 		_, _ = t.Hash.Write(rest[:n]) // never fails
@@ -38,7 +40,7 @@ func (t *trail) Write(p []byte) (int, error) {
 }
 
 // remember keeps the current state.
-func (t *trail) remember() {
+func (t *Trail) remember() {
 	state, err := stateOf(t.Hash)
 	if err == nil {
 		// It is used only if it leads back here.

@@ -28,11 +28,12 @@ type BlobReader struct {
 	ctx  context.Context
 	repo *Repository
 	d    Descriptor
-	sum  hash.Hash
+	sum  hash.Hash // nil for a part: nothing is verified
+	end  int64     // up to where it is read
 
 	source blobSource
 	body   *blobBody // nil if there is none now
-	at     int64     // bytes that have been read
+	at     int64     // up to where it has been read
 	idle   int       // breaks in a row without a byte in between
 	breaks int
 	err    error // what it has ended with
@@ -44,12 +45,31 @@ var _ io.ReadCloser = (*BlobReader)(nil)
 // known. Nothing is asked for before the first read. The error of a read wraps
 // ErrNoBlob if the registry does not have the blob.
 func (r *Repository) Blob(ctx context.Context, d Descriptor) *BlobReader {
-	b := &BlobReader{ctx: ctx, repo: r, d: d, source: blobSource{repo: r, d: d}}
+	b := &BlobReader{ctx: ctx, repo: r, d: d, end: d.Size, source: blobSource{repo: r, d: d}}
 	if err := d.Digest.Validate(); err != nil {
 		b.err = fail(ErrWrongBytes, r.ref.path(), "", "%q is not a digest that peel knows (sha256, sha384, sha512)", said(d.Digest.String()))
 		return b
 	}
 	b.sum = d.Digest.Algorithm().Hash()
+	return b
+}
+
+// SumBy has the blob's digest be computed by h, which is new, and of the digest's
+// algorithm. Call it before reading.
+func (b *BlobReader) SumBy(h hash.Hash) {
+	if b.sum != nil {
+		b.sum = h
+	}
+}
+
+// Part returns a reader of a blob's bytes from one on, up to before another. It
+// verifies nothing but their number. A registry that gives the whole blob instead is
+// not listened to: the error of a read wraps ErrWhole.
+func (r *Repository) Part(ctx context.Context, d Descriptor, from, to int64) *BlobReader {
+	b := &BlobReader{ctx: ctx, repo: r, d: d, at: from, end: to, source: blobSource{repo: r, d: d, strict: true}}
+	if from < 0 || to < from || to > d.Size {
+		b.err = errors.New("reading beyond a blob's end")
+	}
 	return b
 }
 
@@ -74,22 +94,24 @@ func nilIf(cond bool, err error) error {
 
 func (b *BlobReader) read(p []byte) (int, error) {
 	for {
-		if b.at == b.d.Size {
+		if b.at == b.end {
 			return 0, b.finish()
 		}
 		if b.body == nil {
-			body, err := b.source.open(b.ctx, b.at, b.d.Size)
+			body, err := b.source.open(b.ctx, b.at, b.end)
 			if err != nil {
 				return 0, err
 			}
 			b.body = body
 		}
-		n, err := b.body.Read(p[:min(int64(len(p)), b.d.Size-b.at)])
+		n, err := b.body.Read(p[:min(int64(len(p)), b.end-b.at)])
 		if n > 0 {
 			b.at += int64(n)
 			b.idle = 0
-			_, _ = b.sum.Write(p[:n]) // never fails
-			return n, nil             // an error comes again
+			if b.sum != nil {
+				_, _ = b.sum.Write(p[:n]) // never fails
+			}
+			return n, nil // an error comes again
 		}
 		if err == nil {
 			continue
@@ -127,6 +149,10 @@ func (b *BlobReader) broke(err error) error {
 
 // finish checks what has been read.
 func (b *BlobReader) finish() error {
+	if b.sum == nil {
+		b.drop()
+		return io.EOF
+	}
 	more := b.body != nil && b.body.more()
 	b.drop()
 	if more {
@@ -212,9 +238,10 @@ func (a *addresses) put(key string, u *url.URL) {
 
 // A blobSource asks for parts of one blob, at one of the places that have it.
 type blobSource struct {
-	repo *Repository
-	d    Descriptor
-	last *session // that was asked
+	repo   *Repository
+	d      Descriptor
+	strict bool     // the whole blob is no answer to a question for a part of it
+	last   *session // that was asked
 }
 
 func (b *blobSource) asked() string { return b.repo.ref.path() + "@" + b.d.Digest.String() }
@@ -288,6 +315,8 @@ func (b *blobSource) check(ctx context.Context, s *session, body *blobBody, from
 		}
 		body.exact = true
 		return nil
+	case a.StatusCode == http.StatusOK && part && b.strict:
+		return fail(ErrWhole, b.asked(), "", "%s gives no parts of a blob", s.host.name)
 	case a.StatusCode == http.StatusOK:
 		if a.ContentLength >= 0 && a.ContentLength != b.d.Size {
 			return wrong("has %d bytes, the manifest says %d", a.ContentLength, b.d.Size)

@@ -33,6 +33,7 @@ var (
 	ErrOffline      = errors.New("offline")     // it would take a request
 	ErrWrongBytes   = errors.New("wrong bytes") // not those that the digest or the size names
 	ErrBroken       = errors.New("broken off")  // after the last try
+	ErrWhole        = errors.New("whole")       // a blob where a part of it was asked for
 	ErrRefused      = errors.New("refused")     // something that peel does not do, such as a redirect to plain HTTP
 	errSlow         = errors.New("no whole answer in time")
 )

@@ -1,0 +1,193 @@
+package layer
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+)
+
+// A Remote is where the blob of a layer is that is not on this machine. Its methods
+// may be called from several goroutines at once.
+type Remote interface {
+	// Part returns a reader of the blob's bytes from one on, up to before another.
+	// Nothing verifies them. An error that wraps ErrWhole says that parts cannot be
+	// had, and the whole may; any other error is final.
+	Part(ctx context.Context, from, to int64) (io.ReadCloser, error)
+
+	// Whole returns the whole blob, verified by its digest. It may have to fetch it.
+	Whole(ctx context.Context) (io.ReaderAt, error)
+}
+
+// ErrWhole says that parts of a blob cannot be had where it is.
+var ErrWhole = errors.New("only the whole layer can be had")
+
+// A RemoteReader is a Reader that is closed in the end.
+type RemoteReader interface {
+	Reader
+	io.Closer
+}
+
+// OpenRemote returns a Reader of the contents of a gzip layer that has checkpoints.
+// It fetches those parts of the blob that the wanted files take, and each of them
+// once. If a part is not what it was, or cannot be had, it asks for the whole blob.
+// The caller closes it. Nobody scans it.
+func OpenRemote(r Remote, c *Checkpoints, name string, shelf *Shelf) RemoteReader {
+	p := &packedTar{
+		blob:   &blob{size: c.size, name: name},
+		remote: &remote{Remote: r, of: c, have: map[int64]bool{}, turn: make(chan struct{}, 1)},
+		form:   Gzip,
+	}
+	p.places.keptBy(func() *Checkpoints { return c })
+	p.shelved = shelf.add(p)
+	return p
+}
+
+// Close gives back the disk.
+func (p *packedTar) Close() error {
+	if p.remote == nil {
+		return nil
+	}
+	return p.remote.close()
+}
+
+// How much of a remote blob is asked for at once, in bytes, at first and at most.
+// While one file is read on, it is twice as much each time.
+const (
+	firstFetch = 4 << 20
+	mostFetch  = 32 << 20
+)
+
+// mergeGap is how many bytes that nobody wants are fetched rather than to ask once
+// more.
+const mergeGap = 1 << 20
+
+// A remote keeps what has been fetched of a blob, verified, in a temporary file.
+type remote struct {
+	Remote
+	of *Checkpoints
+
+	// turn is held, by an element in it, by the goroutine that touches what follows: a
+	// channel, so that who waits for it can be cancelled.
+	turn   chan struct{}
+	file   *Spool         // nil until something is fetched
+	have   map[int64]bool // the granules that are in file
+	next   int64          // the granule behind the last that was fetched
+	step   int64          // how much to ask for if it is the one that is wanted next
+	buf    []byte         // room for a granule
+	closed bool
+}
+
+// part fills p with the granule that begins at off.
+func (r *remote) part(ctx context.Context, p []byte, off, until int64) error {
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	n := off / r.of.granule
+	if !r.have[n] {
+		if err := r.fetch(ctx, n, until); err != nil {
+			return err
+		}
+	}
+	if r.closed {
+		return errClosed
+	}
+	_, err := r.file.ReadAt(p, off)
+	return noEOF(err)
+}
+
+var errClosed = errors.New("the image has been closed")
+
+// fetch fetches granules from one on.
+func (r *remote) fetch(ctx context.Context, n, until int64) (err error) {
+	if r.closed {
+		return errClosed
+	}
+	if r.file == nil {
+		if r.file, err = NewSpool(); err != nil {
+			return err
+		}
+		r.buf = make([]byte, min(r.of.granule, r.of.size))
+	}
+	if n != r.next || r.step == 0 {
+		r.step = firstFetch
+	}
+	from := n * r.of.granule
+	to := r.to(n, min(until, from+r.step))
+	r.step = min(2*r.step, mostFetch)
+	body, err := r.Part(ctx, from, to)
+	if err != nil {
+		return &partError{err}
+	}
+	defer func() { _ = body.Close() }() // all that was wanted has come, or it has failed before
+	for ; from < to; n++ {
+		b := r.buf[:min(r.of.granule, to-from)]
+		if _, err := io.ReadFull(body, b); err != nil {
+			return &partError{noEOF(err)}
+		}
+		if err := r.of.verify(n, b); err != nil {
+			return err
+		}
+		if _, err := r.file.WriteAt(b, from); err != nil {
+			return &partError{err}
+		}
+		r.have[n] = true
+		from += int64(len(b))
+		r.next = n + 1
+	}
+	return nil
+}
+
+// to returns the end of the granules that are fetched together, from one on: up to
+// the place that is wanted, and not what is there already.
+func (r *remote) to(n, until int64) int64 {
+	for n++; n*r.of.granule < until && !r.have[n]; n++ {
+	}
+	return min(n*r.of.granule, r.of.size)
+}
+
+// A partError is why a part cannot be had.
+type partError struct{ error }
+
+func (e *partError) Unwrap() error { return e.error }
+
+// final reports whether it makes no sense to ask for the whole blob.
+func (r *remote) final(err error) bool {
+	part := (*partError)(nil)
+	return errors.Is(err, errClosed) || errors.As(err, &part) && !errors.Is(err, ErrWhole)
+}
+
+func (r *remote) close() error {
+	r.turn <- struct{}{}
+	defer func() { <-r.turn }()
+	r.closed = true
+	if r.file == nil {
+		return nil
+	}
+	return r.file.Close()
+}
+
+// together returns what tells tar, before each of the entries is read, up to where it
+// will be read: over those that follow closely, so that they are fetched together.
+func (p *packedTar) together(e *Entries, entries []int, tar *tarReader) func(i int) {
+	c := p.places.get()
+	if c == nil {
+		return nil
+	}
+	until := make(map[int]int64, len(entries))
+	var next, end int64 // where the entry behind begins in the blob, and where those ends that are fetched with it
+	for n, i := range slices.Backward(entries) {
+		until[i] = e.end(i)
+		if n < len(entries)-1 && next <= c.reach(until[i])+mergeGap {
+			until[i] = end
+		}
+		next, end = 0, until[i]
+		if at := c.before(e.offset(i)); at >= 0 {
+			next = c.points[at].in / 8
+		}
+	}
+	return func(i int) { tar.until = until[i] }
+}

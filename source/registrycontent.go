@@ -1,0 +1,150 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/peelhq/peel/source/layer"
+	"github.com/peelhq/peel/source/registry"
+)
+
+// contents returns what reads the layer's files: the whole layer if that is here,
+// else its parts, if it has checkpoints, else the whole layer, which is fetched.
+func (l *remoteLayer) contents(ctx context.Context) (layer.Reader, error) {
+	if err := l.wait(ctx); err != nil {
+		return nil, err
+	}
+	defer l.done()
+	if l.content == nil && l.parts == nil && !l.closed {
+		if o := l.known.Load(); o != nil {
+			if c := layer.CachedCheckpoints(l.d.Digest.String(), l.d.Size, *o); c != nil {
+				l.parts = layer.OpenRemote(remoteParts{l}, c, l.d.Digest.String(), l.shelf)
+			}
+		}
+	}
+	if l.content == nil && l.parts != nil {
+		return l.parts, nil
+	}
+	if err := l.fetchWhole(ctx); err != nil {
+		return nil, err
+	}
+	return l.content, nil
+}
+
+// fetchWhole has l.content and l.spool be there. It is called while l.turn is held.
+func (l *remoteLayer) fetchWhole(ctx context.Context) error {
+	switch {
+	case l.closed:
+		return errors.New("the image has been closed")
+	case l.content != nil:
+		return nil
+	}
+	spool, err := layer.NewSpool()
+	if err != nil {
+		return err
+	}
+	b := l.repo.Blob(ctx, l.d)
+	l.begin(l.d.Size)
+	_, err = io.CopyBuffer(spool, layer.Watched(ctx, b, l.meter.add), make([]byte, memberBuffer))
+	if err = errors.Join(err, b.Close()); err != nil {
+		return errors.Join(err, spool.Close())
+	}
+	l.meter.layerDone()
+	return l.use(spool)
+}
+
+// begin has the meter tell of so many bytes that are to be fetched.
+func (l *remoteLayer) begin(bytes int64) {
+	if l.meter != nil {
+		l.meter.restart()
+		l.meter.expect(bytes, 1)
+	}
+}
+
+// remoteParts is a remoteLayer as its parts are read.
+type remoteParts struct{ layer *remoteLayer }
+
+var _ layer.Remote = remoteParts{}
+
+// Part asks for a range. If the registry gives none, or something else, the whole
+// blob may still be had, which is verified.
+func (r remoteParts) Part(ctx context.Context, from, to int64) (io.ReadCloser, error) {
+	l := r.layer
+	l.begin(to - from)
+	b := l.repo.Part(ctx, l.d, from, to)
+	return &remotePart{layer.Watched(ctx, b, l.meter.add), b, l.meter}, nil
+}
+
+// A remotePart is the bytes of a range.
+type remotePart struct {
+	io.Reader
+	blob  io.Closer
+	meter *meter
+}
+
+func (p *remotePart) Read(b []byte) (int, error) {
+	n, err := p.Reader.Read(b)
+	if errors.Is(err, registry.ErrWhole) || errors.Is(err, registry.ErrWrongBytes) || errors.Is(err, registry.ErrBroken) {
+		err = fmt.Errorf("%w: %w", layer.ErrWhole, err)
+	}
+	return n, err
+}
+
+func (p *remotePart) Close() error {
+	p.meter.layerDone()
+	return p.blob.Close()
+}
+
+// Whole returns the whole layer, and fetches it if that has not been done.
+func (r remoteParts) Whole(ctx context.Context) (io.ReaderAt, error) {
+	l := r.layer
+	if err := l.wait(ctx); err != nil {
+		return nil, err
+	}
+	defer l.done()
+	if err := l.fetchWhole(ctx); err != nil {
+		return nil, err
+	}
+	return l.spool, nil
+}
+
+func (l *remoteLayer) Open(ctx context.Context, e *Entries, i int) (io.ReadCloser, error) {
+	r, err := l.contents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.Open(ctx, e, i)
+}
+
+func (l *remoteLayer) Body(ctx context.Context, e *Entries, i int) (*Body, error) {
+	r, err := l.contents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.Body(ctx, e, i)
+}
+
+func (l *remoteLayer) Each(ctx context.Context, e *Entries, entries []int, fn func(i int, r io.Reader) error) error {
+	r, err := l.contents(ctx)
+	if err != nil {
+		return err
+	}
+	return r.Each(ctx, e, entries, fn)
+}
+
+// close gives back the disk.
+func (l *remoteLayer) close() error {
+	l.turn <- struct{}{}
+	defer l.done()
+	l.closed, l.content = true, nil
+	var errs []error
+	if l.parts != nil {
+		errs = append(errs, l.parts.Close())
+	}
+	if l.spool != nil {
+		errs = append(errs, l.spool.Close())
+	}
+	return errors.Join(errs...)
+}
