@@ -87,7 +87,7 @@ func arrived(layers []*source.Layer) *arrivals {
 	return in
 }
 
-// An arrival is a layer that has been read, with what is known of it alone.
+// An arrival is a layer that has been read, with what it says by itself.
 type arrival struct {
 	there   chan struct{} // closed when the layer has been read
 	markers []int         // see findMarkers
@@ -132,7 +132,7 @@ func (in *arrivals) add(l *source.Layer) {
 	close(a.there)
 }
 
-// wait waits until layer k has been read, and returns what is known of it.
+// wait waits until layer k has been read, and returns what arrived.
 func (in *arrivals) wait(ctx context.Context, k int) (*arrival, error) {
 	a := &in.each[k]
 	select {

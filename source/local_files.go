@@ -194,8 +194,8 @@ func quickBundle(ctx context.Context, path string, info fs.FileInfo) (bundle, er
 	return nil, f.Close()
 }
 
-// imageMember is what the members of archives of images are called, whoever
-// wrote them: "blobs/...", "<id>/layer.tar", "<digest>.tar", "sha256:<digest>".
+// imageMember is what the members of archives of images are called, whatever
+// tool wrote them: "blobs/...", "<id>/layer.tar", "<digest>.tar", "sha256:<digest>".
 var imageMember = regexp.MustCompile(`^(blobs(/|$)|(oci-layout|index\.json|manifest\.json|repositories)$|(sha256[:_-]+)?[0-9a-f]{64}([./]|$))`)
 
 // looksLikeImages reports whether an archive begins as those of images do.

@@ -201,7 +201,7 @@ func TestRegistryOpenedAgain(t *testing.T) {
 	}
 
 	// The tag has moved: offline it is what it was, else the new one. The blobs are
-	// gone: what is known of them stays.
+	// gone: what the cache holds stays.
 	other := testkit.ShapeNamed("oci-dir").Write(t, testkit.Load(t, "../testdata/whiteout-bare.image"))
 	reg.Break(func(w http.ResponseWriter, r *http.Request, _ int) bool {
 		if strings.Contains(r.URL.Path, "/blobs/") {

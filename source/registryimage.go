@@ -161,7 +161,7 @@ func (r *remote) name(d ocispec.Descriptor, manifest bool) {
 func (r *remote) learn(text []byte) {
 	m, err := parseManifest(text)
 	if err != nil {
-		return // whoever reads it says so
+		return // the code that reads it reports the error
 	}
 	for _, d := range m.Manifests {
 		r.name(d, true)

@@ -47,7 +47,7 @@ type remoteLayer struct {
 	// checkpoints. Nil until then.
 	known atomic.Pointer[layer.ScanOptions]
 
-	// turn is held, by an element in it, by whoever touches what follows: a channel,
+	// turn is held, by an element in it, by the goroutine that touches what follows: a channel,
 	// so that who waits for it can be cancelled.
 	turn    chan struct{}
 	spool   *layer.Spool
@@ -67,7 +67,7 @@ type absentBlob struct{ error }
 
 func (e *absentBlob) Unwrap() []error { return []error{fs.ErrNotExist, e.error} }
 
-// Known takes from the cache what is known of the layer, by the digest that the
+// Known takes from the cache what it has about the layer, by the digest that the
 // manifest names: a registry is trusted to keep a blob under its digest, as every
 // engine trusts it.
 func (l *remoteLayer) Known(o *layer.ScanOptions) (*layer.Scanned, bool) {

@@ -32,7 +32,7 @@ type granules struct {
 
 	next int64  // the granule that comes next
 	buf  []byte // room for one
-	rest []byte // what is left of the current one
+	rest []byte // the rest of the current one
 	err  error
 }
 

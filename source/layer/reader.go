@@ -40,7 +40,7 @@ type Reader interface {
 type ScanOptions struct {
 	Digest   string            // of the blob, as the image says; "" if it does not. Its algorithm is used
 	Verify   bool              // compute the digest of the blob even where not all of it has to be read
-	Verified bool              // whoever hands over the bytes verifies Digest: it is not computed a second time
+	Verified bool              // the code that hands over the bytes verifies Digest: it is not computed a second time
 	Trail    *Trail            // computes that digest, if Verified; nil: no checkpoints are kept
 	Cache    Cache             // where what was found before is kept; nil: nowhere
 	Progress func(bytes int64) // is told of bytes that were read or passed over; may be nil

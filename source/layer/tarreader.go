@@ -9,7 +9,7 @@ import (
 	"github.com/peelhq/peel/internal/inflate"
 )
 
-// places is what is known of the places from which a layer can be unpacked. Safe for
+// places are the places from which a layer can be unpacked. Safe for
 // concurrent use; the zero value knows of none.
 type places struct {
 	mu     sync.Mutex

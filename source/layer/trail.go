@@ -18,7 +18,7 @@ type Trail struct {
 	granule int64
 	at      int64    // bytes that have passed
 	states  [][]byte // behind each granule
-	broken  bool     // there is no way to remember states of this digest
+	broken  bool     // states of this digest cannot be kept
 }
 
 // NewTrail returns a Trail that begins.

@@ -393,7 +393,7 @@ func (b *blobBody) more() bool {
 	return n > 0
 }
 
-// Close lets go of the answer. What is left of it is not read.
+// Close releases the answer. The rest of it is not read.
 func (b *blobBody) Close() {
 	b.cancel()
 	_ = b.Body.Close()

@@ -148,7 +148,7 @@ func typeOf(text []byte) string {
 	var m struct {
 		MediaType string `json:"mediaType"`
 	}
-	_ = json.Unmarshal(text, &m) // whoever reads the manifest says what is wrong
+	_ = json.Unmarshal(text, &m) // the code that reads the manifest says what is wrong
 	return m.MediaType
 }
 

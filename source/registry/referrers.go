@@ -17,7 +17,7 @@ type Referrer struct {
 	ArtifactType string // as the registry says, which is often wrong
 }
 
-// Bounds on what is asked of a registry about who refers to an image.
+// Bounds on the requests that look for what refers to an image.
 const (
 	maxReferrers  = 200
 	referrersTime = 15 * time.Second

@@ -25,7 +25,7 @@ const (
 	maxDenials   = 8 // of credentials and tokens
 )
 
-// A request is what is asked of a registry's API.
+// A request is one call of a registry's API.
 type request struct {
 	method string
 	path   string // below the repository: "manifests/1"
@@ -36,8 +36,8 @@ type request struct {
 	began *url.URL
 }
 
-// An answer is what came, from the registry or from where it sends to. Whoever gets
-// it closes it.
+// An answer is what came, from the registry or from where it sends to. Its
+// receiver closes it.
 type answer struct {
 	*http.Response
 	away bool                   // it is another host's
@@ -64,7 +64,7 @@ func (a *answer) page() bool {
 }
 
 // diagnosis is what the registry says of an error: its code, and a message fit to
-// be shown. What is not of the form of a registry's errors is not repeated: a store
+// be shown. Text that does not have the form of a registry's errors is not repeated: a store
 // of blobs puts what it has signed into them.
 // Source: OCI distribution-spec, "Error Codes".
 func (a *answer) diagnosis() (code, message string) {
