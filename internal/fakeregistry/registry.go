@@ -100,11 +100,16 @@ type counter struct {
 }
 
 func (c counter) Write(p []byte) (int, error) {
+	c.r.count(len(p)) // first, so that a client that has read the bytes finds them counted
 	n, err := c.ResponseWriter.Write(p)
-	c.r.mu.Lock()
-	defer c.r.mu.Unlock()
-	c.r.sent += int64(n)
+	c.r.count(n - len(p))
 	return n, err
+}
+
+func (r *Registry) count(bytes int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sent += int64(bytes)
 }
 
 // Flush sends what has been written.
