@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // An image that takes more memory than there is is an error that says so.
@@ -37,6 +39,43 @@ func TestMemoryLimits(t *testing.T) {
 			tooLittle(t, limited("report", large, "--no-cache"), true)
 		}
 	})
+}
+
+// A window of a decoder that does not fit into the address space is an error,
+// before it is made.
+func TestMemoryWindows(t *testing.T) {
+	program := build(t)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	sample, err := os.ReadFile(filepath.Join("testdata", "sample.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, window := range []int{8 << 20, 128 << 20} {
+		var b bytes.Buffer
+		z, err := zstd.NewWriter(&b, zstd.WithWindowSize(window))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = z.Write(sample[:1000])
+		err = errors.Join(err, z.Flush()) // or the window is as large as what there is
+		_, more := z.Write(sample[1000:])
+		path := filepath.Join(t.TempDir(), "sample.tar.zst")
+		if err := errors.Join(err, more, z.Close(), os.WriteFile(path, b.Bytes(), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		enough(t, exec.Command(program, "report", path, "--no-cache"))
+		for _, mb := range []int{1400, 1450, 1500} {
+			c := exec.Command("sh", "-c", `ulimit -v "$0" && exec "$@"`, strconv.Itoa(mb<<10), program, "report", path, "--no-cache")
+			if window == 8<<20 {
+				enough(t, c)
+				continue
+			}
+			said, err := c.CombinedOutput()
+			if c.ProcessState.ExitCode() != 3 || !strings.Contains(string(said), "not enough memory") || strings.Contains(string(said), "goroutine") {
+				t.Errorf("%q: %v\n%.2000s", c.Args, err, said)
+			}
+		}
+	}
 }
 
 func enough(t *testing.T, c *exec.Cmd) {

@@ -50,7 +50,11 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	defer cancel(nil)
 	log.SetOutput(io.Discard) // Go's own packages write there what a server has done wrong
 	tuneCollector()
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, last: &sync.Once{}, tty: &restorer{}, memory: watchMemory(ctx, cancel)}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, last: &sync.Once{}, tty: &restorer{}}
+	if err := enoughAddresses(); err != nil {
+		return a.exit(ctx, err)
+	}
+	a.memory = watchMemory(ctx, cancel)
 	ended := make(chan int, 1)
 	go func() { ended <- a.exit(ctx, a.execute(ctx, args)) }()
 	return await(ctx, ended, a.memory.over, func() int { return a.abandon(ctx) })

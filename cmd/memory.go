@@ -119,6 +119,9 @@ func watchMemory(ctx context.Context, cancel context.CancelCauseFunc) *memoryWat
 		if os.Getenv("GOMEMLIMIT") == "" {
 			debug.SetMemoryLimit(w.limit.soft())
 		}
+		if w.limit.tight != nil {
+			source.LimitMemory(w.limit.bytes)
+		}
 		grow.Before(func(bytes int64) { w.reserve(bytes, cancel) })
 		go w.run(ctx, cancel)
 	}

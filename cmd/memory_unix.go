@@ -7,6 +7,8 @@ import (
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"golang.org/x/sys/unix"
+
+	"github.com/peelhq/peel/internal/human"
 )
 
 // addressShare is the part of what is left of a process's address space that may
@@ -18,6 +20,27 @@ const (
 	addressShare  = 0.5
 	addressMargin = 192 << 20
 )
+
+// leastAddresses is how many bytes of address space must be left when the program
+// begins. The runtime reserves them in pieces of 64 MiB, of which the first may be
+// full at once; where it gets none, it ends the program.
+const leastAddresses = 96 << 20
+
+// enoughAddresses returns an error if the process's limit on its address space
+// leaves too little of it to do anything.
+func enoughAddresses() error {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil {
+		return nil // the system does not know it
+	}
+	most := uint64(limit.Cur) //nolint:unconvert // FreeBSD has it signed
+	taken, known := addressSpace(unix.RLIMIT_AS)
+	if !known || most >= math.MaxInt64 || most >= taken+leastAddresses {
+		return nil
+	}
+	return failed("ulimit -v unlimited, or a limit on memory by a control group", "there is too little address space: the limit of %s on this process (ulimit -v) leaves %s, and peel needs %s",
+		human.Size(int64(most)), human.Size(int64(most-min(taken, most))), human.Size(leastAddresses))
+}
 
 // processLimit returns what the process's own limits leave of its address space
 // and its data for memory, and what reports that little is left of it.

@@ -22,6 +22,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/peelhq/peel/internal/draft"
+	"github.com/peelhq/peel/internal/grow"
 	"github.com/peelhq/peel/source/layer"
 )
 
@@ -184,6 +185,7 @@ func (c *cache) readFile(name string) (_ []byte, err error) {
 	if !info.Mode().IsRegular() || info.Size() > maxCacheFile {
 		return nil, errCacheFile
 	}
+	grow.Ask(info.Size())
 	b := make([]byte, info.Size())
 	_, err = io.ReadFull(f, b)
 	return b, err

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/peelhq/peel/source/layer"
@@ -70,6 +71,11 @@ type opener struct {
 
 // maxIndex bounds the memory that the entries of an image may take, in bytes.
 const maxIndex = 384 << 20
+
+// LimitMemory says that the system refuses a program allocations beyond so many bytes
+// together. What one allocation may take is bounded accordingly. It is for the
+// beginning of a program.
+func LimitMemory(bytes int64) { layer.LimitWindows(bytes / int64(2*runtime.GOMAXPROCS(0))) }
 
 // scanOptions says how the image's layers are scanned, but for what differs from
 // one layer to the next.

@@ -60,7 +60,8 @@ func (f wholeForm) unpack(r io.Reader) (io.ReadCloser, error) {
 	switch f.name {
 	case "xz":
 		packed := &counter{r: bufio.NewReaderSize(r, memberBuffer)}
-		z, err := xz.NewReader(packed, xzDictionary)
+		most, _ := layer.MostWindow(xzDictionary)
+		z, err := xz.NewReader(packed, uint32(most))
 		if err != nil {
 			return nil, xzError(err)
 		}
@@ -114,7 +115,11 @@ func (b *bounded) Read(p []byte) (int, error) {
 func xzError(err error) error {
 	switch {
 	case errors.Is(err, xz.ErrMemlimit):
-		return fmt.Errorf("xz: a dictionary of more than %d MiB; pack it again with xz -9 or less", xzDictionary>>20)
+		most, less := layer.MostWindow(xzDictionary)
+		if less {
+			return fmt.Errorf("xz: a dictionary of more than %d MiB, for which there is not enough memory", most>>20)
+		}
+		return fmt.Errorf("xz: a dictionary of more than %d MiB; pack it again with xz -9 or less", most>>20)
 	case errors.Is(err, xz.ErrBuf):
 		return fmt.Errorf("%w: %w", err, io.ErrUnexpectedEOF)
 	case errors.Is(err, io.EOF):

@@ -20,6 +20,14 @@ var reserve atomic.Pointer[func(bytes int64)]
 // return, if the program is about to end.
 func Before(f func(bytes int64)) { reserve.Store(&f) }
 
+// Ask has what Before has set called before so many bytes are allocated, if they are
+// many.
+func Ask(bytes int64) {
+	if f := reserve.Load(); f != nil && bytes >= large {
+		(*f)(bytes)
+	}
+}
+
 // large is the size from which on, in bytes, a slice is moved piece by piece, and
 // piece the size of one.
 const (
@@ -49,9 +57,7 @@ func To[T any](s []T, room int) []T {
 		return s
 	}
 	size := int(unsafe.Sizeof(*new(T)))
-	if f := reserve.Load(); f != nil && room*size >= large {
-		(*f)(int64(room * size))
-	}
+	Ask(int64(room) * int64(size))
 	more := make([]T, len(s), room)
 	step := max(piece/size, 1)
 	for at := 0; at < len(s); at += step {

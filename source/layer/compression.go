@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"sync"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -147,6 +148,39 @@ func (r gzipReader) end(err error) error {
 	return err
 }
 
+// windowLimit is what LimitWindows has set; 0 for no limit but zstdWindow.
+var windowLimit atomic.Int64
+
+// leastLimit is what LimitWindows leaves at least, in bytes: what RFC 8878
+// (3.1.1.1.2) asks every decoder of zstd for.
+const leastLimit = 8 << 20
+
+// LimitWindows bounds the window of a decoder to so many bytes, where the system
+// refuses large allocations: a window is one, and a few bytes can ask for it. It is
+// for the beginning of a program.
+func LimitWindows(bytes int64) { windowLimit.Store(max(bytes, leastLimit)) }
+
+// MostWindow returns how large the window of a decoder may be that may have most
+// bytes by itself, and whether that is less for want of memory.
+func MostWindow(most int64) (bytes int64, less bool) {
+	if limit := windowLimit.Load(); limit > 0 && limit < most {
+		return limit, true
+	}
+	return most, false
+}
+
+// zstdError says of a window that is too large how large it may be.
+func zstdError(err error) error {
+	if !errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		return err
+	}
+	most, less := MostWindow(zstdWindow)
+	if less {
+		return fmt.Errorf("%w: more than %d MiB, for which there is not enough memory", err, most>>20)
+	}
+	return fmt.Errorf("%w: more than %d MiB", err, most>>20)
+}
+
 // zstdDecoders are those that nobody uses at the moment. Each has buffers of
 // twice the largest window that it has met, which is worth keeping from one layer
 // to the next.
@@ -168,7 +202,8 @@ func newZstd(r io.Reader) (*zstdReader, error) {
 	if z, ok := zstdDecoders.Get().(*zstd.Decoder); ok {
 		return &zstdReader{z: z}, z.Reset(r)
 	}
-	z, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+	most, _ := MostWindow(zstdWindow)
+	z, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(uint64(most)), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 	return &zstdReader{z: z}, err
 }
 
@@ -176,7 +211,8 @@ func (r *zstdReader) Read(p []byte) (int, error) {
 	if r.z == nil {
 		return 0, zstd.ErrDecoderClosed
 	}
-	return r.z.Read(p)
+	n, err := r.z.Read(p)
+	return n, zstdError(err)
 }
 
 func (r *zstdReader) next() ([]byte, error) {
@@ -197,8 +233,8 @@ func (r *zstdReader) next() ([]byte, error) {
 	if !ok {
 		err = io.EOF
 	}
-	r.err = err
-	return b, err
+	r.err = zstdError(err)
+	return b, r.err
 }
 
 // trailing is never so: what follows a frame has to be one.
