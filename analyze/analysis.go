@@ -90,7 +90,7 @@ func (c *Counts) add(change Change) {
 // Run reads all layers of im, if that has not been done, and works out what they
 // do to each other.
 func Run(ctx context.Context, im *source.Image, opts Options) (*Analysis, error) {
-	a, err := assembled(ctx, im, opts, nil)
+	a, err := assembled(ctx, im, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func Run(ctx context.Context, im *source.Image, opts Options) (*Analysis, error)
 // count as different. All figures are exact; what may still change are the
 // changes and causes of the versions that are Unsettled, and so their counts.
 func Start(ctx context.Context, im *source.Image, opts Options) (*Analysis, error) {
-	a, err := assembled(ctx, im, opts, nil)
+	a, err := assembled(ctx, im, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -18,17 +18,17 @@ import (
 // that has been opened before.
 
 // assembled is assemble, and finds out first which layers are the base image's.
-func assembled(ctx context.Context, im *source.Image, opts Options, read func(*source.Layer)) (*Analysis, error) {
+func assembled(ctx context.Context, im *source.Image, opts Options) (*Analysis, error) {
 	base, err := baseLayers(ctx, im, opts.Base)
 	if err != nil {
 		return nil, err
 	}
-	return assemble(ctx, im, base, read)
+	return assemble(ctx, im, base, func(*source.Layer) {})
 }
 
 // assemble reads the layers of im that have not been read, and builds their tree;
 // base is the number of the base image's layers. It calls read with each layer as
-// source.Image.ScanEach does; read may be nil.
+// source.Image.ScanEach does.
 func assemble(ctx context.Context, im *source.Image, base int, read func(*source.Layer)) (*Analysis, error) {
 	in := newArrivals(im.Layers)
 	working, stop := context.WithCancel(ctx)
@@ -38,9 +38,7 @@ func assemble(ctx context.Context, im *source.Image, base int, read func(*source
 		err := crash.Do(func() error {
 			return im.ScanEach(working, func(l *source.Layer) {
 				in.add(l)
-				if read != nil {
-					read(l)
-				}
+				read(l)
 			})
 		})
 		if err != nil {

@@ -19,13 +19,17 @@ const (
 	pauseRatio = 4 // of the pause to what making the last one took
 )
 
+// watchedEntries bounds the entries of which Watch shows an analysis before all is
+// there: its tree is held beside the one that is being built.
+const watchedEntries = 1 << 20
+
 // Watch is Start, and hands out analyses of what has been read so far while the
 // layers above are still being read. Those are of the lower layers, as many as
 // are there without a gap (see Analysis.Read), and whole in themselves: what they
 // say of these layers is what an image without the others would be. Their nodes
 // have the IDs that they have in the end. show is called from one goroutine,
-// seldom, and not at all for an image that is read at once; nor after Watch has
-// returned.
+// seldom, and not at all for an image that is read at once, nor once there are more
+// than watchedEntries, nor after Watch has returned.
 func Watch(ctx context.Context, im *source.Image, opts Options, show func(*Analysis)) (*Analysis, error) {
 	base, err := baseLayers(ctx, im, opts.Base)
 	if err != nil {
@@ -71,6 +75,7 @@ type watcher struct {
 	news chan struct{} // has one when a layer has been read since
 
 	first, pause time.Duration // before the first is shown, and between two at least
+	most         int           // entries of which an analysis is shown
 
 	mu   sync.Mutex
 	done []*source.Layer // by index; nil for what has not been read
@@ -78,7 +83,7 @@ type watcher struct {
 
 func newWatcher(im *source.Image, base int, show func(*Analysis)) *watcher {
 	return &watcher{im: im, base: base, show: show, news: make(chan struct{}, 1),
-		first: firstShow, pause: leastPause, done: make([]*source.Layer, len(im.Layers))}
+		first: firstShow, pause: leastPause, most: watchedEntries, done: make([]*source.Layer, len(im.Layers))}
 }
 
 // read takes a layer that has been read.
@@ -108,7 +113,7 @@ func (w *watcher) run(ctx context.Context) {
 		case <-w.news:
 		}
 		layers, n := w.lower()
-		if n == shown {
+		if n == shown || entriesOf(layers) > w.most {
 			pause = w.pause
 			continue
 		}
@@ -132,6 +137,14 @@ func (w *watcher) lower() (layers []*source.Layer, n int) {
 		n++
 	}
 	return emptiedAbove(w.im, n), n
+}
+
+// entriesOf returns how many entries layers have together.
+func entriesOf(layers []*source.Layer) (n int) {
+	for _, l := range layers {
+		n += l.Entries.Len()
+	}
+	return n
 }
 
 // emptiedAbove returns im's layers, those from the n-th on without what they

@@ -80,6 +80,7 @@ func TestWatcher(t *testing.T) {
 	defer stop()
 	w := newWatcher(im, 1, func(a *Analysis) { shown <- a })
 	w.first, w.pause = time.Millisecond, time.Millisecond
+	w.most = entriesOf(im.Layers[:3])
 	ended := make(chan struct{})
 	go func() {
 		w.run(ctx)
@@ -93,6 +94,12 @@ func TestWatcher(t *testing.T) {
 	w.read(im.Layers[1])
 	if a := <-shown; a.Read() != 3 {
 		t.Errorf("%d layers are shown, want 3", a.Read())
+	}
+	w.read(im.Layers[3]) // with which there are too many entries
+	select {
+	case a := <-shown:
+		t.Errorf("%d layers are shown, which have too many entries", a.Read())
+	case <-time.After(50 * time.Millisecond):
 	}
 	stop()
 	<-ended
