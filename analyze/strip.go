@@ -21,7 +21,7 @@ const (
 // SignRemoved, SignCovered and SignShows.
 const signMaps = 3
 
-// maxStrips bounds the bitmaps of one view, in bytes: a million directories in 150
+// maxStrips bounds the bitmaps of one view, in bytes: a million directories in 128
 // layers stay below it. It is a variable for tests.
 var maxStrips = 64 << 20
 
