@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"report":                {"analyze", "analyze/dockerfile", "source", "internal/clean", "internal/human"},
 	"analyze":               {"analyze/dockerfile", "source", "internal/clean", "internal/crash", "internal/grow", "internal/human"},
 	"analyze/dockerfile":    {"source"},
-	"source":                {"source/engine", "source/layer", "source/registry", "internal/clean", "internal/crash", "internal/draft"},
+	"source":                {"source/engine", "source/layer", "source/registry", "internal/clean", "internal/crash", "internal/draft", "internal/grow"},
 	"source/engine":         {"internal/clean", "internal/redact"},
 	"source/registry":       {"internal/clean", "internal/redact"},
 	"source/layer":          {"internal/crash", "internal/draft", "internal/inflate"},
