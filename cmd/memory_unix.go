@@ -30,7 +30,7 @@ const leastAddresses = 96 << 20
 // leaves too little of it to do anything.
 func enoughAddresses() error {
 	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil {
+	if unix.Getrlimit(unix.RLIMIT_AS, &limit) != nil {
 		return nil // the system does not know it
 	}
 	most := uint64(limit.Cur) //nolint:unconvert // FreeBSD has it signed
