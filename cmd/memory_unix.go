@@ -22,21 +22,19 @@ const (
 )
 
 // leastAddresses is how many bytes of address space must be left when the program
-// begins. The runtime reserves them in pieces of 64 MiB, of which the first may be
-// full at once; where it gets none, it ends the program.
-const leastAddresses = 96 << 20
+// begins: the runtime reserves them in pieces of 64 MiB, and where it gets none, it
+// ends the program.
+const leastAddresses = 64 << 20
 
 // enoughAddresses returns an error if the process's limit on its address space
 // leaves too little of it to do anything.
 func enoughAddresses() error {
 	var limit unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_AS, &limit) != nil {
-		return nil // the system does not know it
-	}
+	err := unix.Getrlimit(unix.RLIMIT_AS, &limit)
 	most := uint64(limit.Cur) //nolint:unconvert // FreeBSD has it signed
 	taken, known := addressSpace(unix.RLIMIT_AS)
-	if !known || most >= math.MaxInt64 || most >= taken+leastAddresses {
-		return nil
+	if err != nil || !known || most >= math.MaxInt64 || most >= taken+leastAddresses {
+		return nil //nolint:nilerr // where the system does not know, nothing is limited
 	}
 	return failed("ulimit -v unlimited, or a limit on memory by a control group", "there is too little address space: the limit of %s on this process (ulimit -v) leaves %s, and peel needs %s",
 		human.Size(int64(most)), human.Size(int64(most-min(taken, most))), human.Size(leastAddresses))
