@@ -241,7 +241,7 @@ func KeepIndex(size int64, s *Scanned, o ScanOptions) {
 // knows it: false if there is more to do than that.
 func Known(r Reader, o ScanOptions) (*Scanned, bool) {
 	k, ok := r.(KnownReader)
-	if !ok || o.Cache == nil {
+	if !ok || o.Cache == nil || o.Verify {
 		return nil, false
 	}
 	return k.Known(&o)
@@ -273,7 +273,7 @@ func (p *packedTar) knownAt(at location, o *ScanOptions) (*Scanned, bool) {
 // cachedScan scans as much of the blob as the cache does not know.
 func (p *packedTar) cachedScan(ctx context.Context, o *ScanOptions) (*Scanned, error) {
 	at := locationOf(p.blob)
-	if s, ok := p.knownAt(at, o); ok {
+	if s, ok := p.knownAt(at, o); ok && !o.Verify {
 		return s, nil
 	}
 	if o.Digest != "" {

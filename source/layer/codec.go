@@ -50,7 +50,7 @@ func appendEntries(b []byte, e *Entries) ([]byte, bool) {
 	var m, last item
 	for i := range e.count {
 		e.item(i, &m)
-		if _, crc := e.CRC(i); crc || !m.plausible() {
+		if e.record(i).bits&(bitCRC|bitSHA) != 0 || !m.plausible() {
 			return nil, false
 		}
 		b = m.append(b, &last)

@@ -48,6 +48,7 @@ const (
 	bitCRC        // the checksum is the CRC-64 that an engine keeps, not XXH3
 	bitRare       // there is a rareAttrs
 	bitSlash      // a slash ends the name
+	bitSHA        // the checksum is the beginning of a SHA-256, not XXH3
 	bitsOwner = 8 // from here on: the owner
 )
 
@@ -231,6 +232,7 @@ const (
 	XXH3      SumKind = iota // of 64 bits
 	CRC64                    // ISO 3309's polynomial, of an engine's own index
 	SparseSum                // XXH3 of a sparse file's map and data, without its many holes
+	SHA256                   // the first 64 bits of it, of a table of contents
 )
 
 // Checksum returns the checksum of entry i's content and its kind, and whether it
@@ -238,7 +240,7 @@ const (
 // Sum was asked for are XXH3.
 func (e *Entries) Checksum(i int) (sum uint64, kind SumKind, known bool) {
 	r := e.record(i)
-	if r.bits&(bitSummed|bitCRC) == bitSummed {
+	if r.bits&(bitSummed|bitCRC|bitSHA) == bitSummed {
 		if r.bits&bitRare != 0 && e.holey(i) {
 			return e.sum(i), SparseSum, true
 		}
@@ -249,7 +251,10 @@ func (e *Entries) Checksum(i int) (sum uint64, kind SumKind, known bool) {
 			return sum, XXH3, true
 		}
 	}
-	if r.bits&bitSummed != 0 {
+	switch {
+	case r.bits&bitSHA != 0:
+		return e.sum(i), SHA256, true
+	case r.bits&bitSummed != 0:
 		return e.sum(i), CRC64, true
 	}
 	return 0, XXH3, false

@@ -52,6 +52,22 @@ func (b *Budget) take(bytes int64) error {
 	return nil
 }
 
+// part returns a budget of what is left of b, for what may be given up; takePart
+// charges b with what has been taken from it.
+func (b *Budget) part() *Budget {
+	if b == nil {
+		return nil
+	}
+	return NewBudget(max(b.left.Load(), 0))
+}
+
+func (b *Budget) takePart(part *Budget) error {
+	if b == nil {
+		return nil
+	}
+	return b.take(part.limit - part.left.Load())
+}
+
 // adding is what only the adding of entries needs.
 type adding struct {
 	owners map[owner]uint32
@@ -203,8 +219,11 @@ func (e *Entries) setSum(i int, sum uint64, kind SumKind) {
 	b.sums[i%recordsPerBlock] = sum
 	bits := &b.records[i%recordsPerBlock].bits
 	*bits |= bitSummed
-	if kind == CRC64 {
+	switch kind {
+	case CRC64:
 		*bits |= bitCRC
+	case SHA256:
+		*bits |= bitSHA
 	}
 }
 

@@ -77,6 +77,10 @@ type Scanned struct {
 	Packed  bool   // the blob is compressed
 	Digest  string // of the blob as stored, "sha256:..."; "" if it was not computed
 
+	// ListedBy is the form of the table of contents that the entries are from, EStargz
+	// or ZstdChunked; "" if the layer was read.
+	ListedBy string
+
 	checkpoints *Checkpoints // of a gzip layer that was scanned for a cache; nil if there are none
 }
 

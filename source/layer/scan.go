@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 
 	"github.com/zeebo/xxh3"
 )
@@ -236,16 +237,29 @@ func (e *Entries) dropStargz() (gone []int) {
 	if last < 0 || e.Type(last) != File || e.rootName(last) != stargzTOC {
 		return nil
 	}
-	e.drop(func(i int) bool {
-		landmark := e.Type(i) == File && e.Size(i) == 1
-		name := e.rootName(i)
-		if i != last && !(landmark && (name == stargzPrefetch || name == stargzNoPrefetch)) {
-			return false
+	return e.dropWhere(func(i int) bool { return i == last || e.isLandmark(i) })
+}
+
+// isLandmark reports whether entry i is the file that says how far to prefetch.
+func (e *Entries) isLandmark(i int) bool {
+	name := e.rootName(i)
+	return e.Type(i) == File && e.Size(i) == 1 && (name == stargzPrefetch || name == stargzNoPrefetch)
+}
+
+// dropWhere takes entries out, and returns their indices, in order.
+func (e *Entries) dropWhere(gone func(i int) bool) (out []int) {
+	for i := range e.count {
+		if gone(i) {
+			out = append(out, i)
 		}
-		gone = append(gone, i)
-		return true
-	})
-	return gone
+	}
+	if len(out) > 0 {
+		e.drop(func(i int) bool {
+			_, found := slices.BinarySearch(out, i)
+			return found
+		})
+	}
+	return out
 }
 
 // rootName returns the clean name of entry i if it lies at the root, else "".

@@ -1,0 +1,308 @@
+package layer
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"sort"
+)
+
+// How content is fetched by a table: so many bytes at once, and files as one that
+// have no more than so many bytes between them.
+const (
+	tableWindow = 4 << 20
+	tableGap    = 128 << 10
+)
+
+// tableMemory is how large a chunk may be to be held in memory while a file is
+// viewed. Larger ones go to a temporary file.
+const tableMemory = 16 << 20
+
+// Open returns the content of entry i, each part of it verified.
+func (t *Table) Open(ctx context.Context, read RangeFunc, i int) (io.ReadCloser, error) {
+	if err := t.Entries.NotFile(i); err != nil {
+		return nil, err
+	}
+	chunks := t.of(i)
+	w := &window{read: read}
+	if len(chunks) > 0 {
+		w.ahead = chunks[len(chunks)-1].end
+	}
+	return t.content(ctx, w, chunks), nil
+}
+
+// Each calls fn with the content of entries, in stored order.
+func (t *Table) Each(ctx context.Context, read RangeFunc, entries []int, fn func(i int, r io.Reader) error) error {
+	entries = regular(t.Entries, entries)
+	ahead := make([]int64, len(entries))
+	next := tableChunk{from: -1}
+	for k := len(entries) - 1; k >= 0; k-- {
+		chunks := t.of(entries[k])
+		if len(chunks) == 0 {
+			continue
+		}
+		ahead[k] = chunks[len(chunks)-1].end
+		if gap := next.from - ahead[k]; gap >= 0 && gap <= tableGap {
+			ahead[k] = next.end
+		}
+		next = tableChunk{from: chunks[0].from, end: ahead[k]}
+	}
+	w := &window{read: read}
+	for k, i := range entries {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		w.ahead = ahead[k]
+		r := t.content(ctx, w, t.of(i))
+		if err := errors.Join(fn(i, r), r.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A window is what has been read of a blob last. It is for one goroutine.
+type window struct {
+	read  RangeFunc
+	at    int64 // in the blob, of have
+	have  []byte
+	ahead int64 // how far in the blob will be read, as far as is known
+}
+
+// from returns bytes of the blob from off on, at least one, and none from end on
+// unless more has been read anyway.
+func (w *window) from(ctx context.Context, off, end int64) ([]byte, error) {
+	if off < w.at || off >= w.at+int64(len(w.have)) {
+		n := min(max(end, w.ahead)-off, tableWindow)
+		if int64(cap(w.have)) < n {
+			w.have = make([]byte, n)
+		}
+		w.at, w.have = off, w.have[:n]
+		if err := w.read(ctx, w.have, off); err != nil {
+			w.have = w.have[:0]
+			return nil, err
+		}
+	}
+	have := w.have[off-w.at:]
+	return have[:min(int64(len(have)), end-off)], nil
+}
+
+// section reads a part of a blob through a window.
+type section struct {
+	ctx      context.Context
+	w        *window
+	off, end int64
+}
+
+func (s *section) Read(p []byte) (int, error) {
+	if s.off >= s.end {
+		return 0, io.EOF
+	}
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	b, err := s.w.from(s.ctx, s.off, s.end)
+	n := copy(p, b)
+	s.off += int64(n)
+	return n, err
+}
+
+// content returns the content of chunks that follow each other, verified.
+func (t *Table) content(ctx context.Context, w *window, chunks []tableChunk) *tableContent {
+	return &tableContent{ctx: ctx, packing: t.Ref.packing(), window: w, chunks: chunks}
+}
+
+// tableContent reads chunks, one after the other. What a read has given is not to be
+// believed before the chunk's last byte was read.
+type tableContent struct {
+	ctx     context.Context
+	packing Form
+	window  *window
+	chunks  []tableChunk // that are left, the one that is being read among them
+
+	unpacked io.ReadCloser // of the first of them; nil if it has not been begun
+	left     int64         // bytes of it
+	sum      hash.Hash
+	err      error
+}
+
+func (c *tableContent) Read(p []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, err := c.some(p)
+	if err != nil {
+		c.err = err
+	}
+	return n, err
+}
+
+func (c *tableContent) some(p []byte) (int, error) {
+	for {
+		switch {
+		case len(c.chunks) == 0:
+			return 0, io.EOF
+		case len(p) == 0:
+			return 0, nil
+		}
+		if c.sum == nil {
+			if err := c.begin(); err != nil {
+				return 0, noEOF(err)
+			}
+		}
+		n := int(min(int64(len(p)), c.left))
+		if c.chunks[0].zeros {
+			clear(p[:n])
+		} else {
+			var err error
+			if n, err = c.unpacked.Read(p[:n]); err != nil && (n == 0 || err != io.EOF) {
+				return 0, noEOF(err)
+			}
+			c.sum.Write(p[:n])
+		}
+		c.left -= int64(n)
+		if c.left == 0 {
+			if err := c.done(); err != nil {
+				return 0, err
+			}
+		}
+		if n > 0 {
+			return n, nil
+		}
+	}
+}
+
+// begin begins with the first chunk that is left.
+func (c *tableContent) begin() (err error) {
+	k := c.chunks[0]
+	c.sum, c.left = sha256.New(), k.size
+	if k.zeros {
+		return nil
+	}
+	c.unpacked, err = Unpack(c.packing, &section{c.ctx, c.window, k.from, k.end})
+	if err == nil {
+		_, err = io.CopyN(io.Discard, c.unpacked, k.skip)
+	}
+	return err
+}
+
+// done verifies the chunk that was read.
+func (c *tableContent) done() error {
+	k := c.chunks[0]
+	if sum := [32]byte(c.sum.Sum(nil)); !k.zeros && sum != k.sum {
+		return fmt.Errorf("the content has the SHA-256 %x, the layer's table of contents says %x", sum, k.sum)
+	}
+	c.chunks, c.sum = c.chunks[1:], nil
+	return c.letGo()
+}
+
+func (c *tableContent) letGo() error {
+	if c.unpacked == nil {
+		return nil
+	}
+	err := c.unpacked.Close()
+	c.unpacked = nil
+	return err
+}
+
+func (c *tableContent) Close() error {
+	c.err = errors.New("it has been closed")
+	return c.letGo()
+}
+
+// Body returns the content of entry i, to be read from any place. A chunk is
+// verified before any of it is shown.
+func (t *Table) Body(_ context.Context, read RangeFunc, i int) (*Body, error) {
+	if err := t.Entries.NotFile(i); err != nil {
+		return nil, err
+	}
+	b := &tableBody{table: t, read: read, chunks: t.of(i), now: -1, turn: make(chan struct{}, 1)}
+	return NewBody(t.Entries.Size(i), b.readAt, b.close), nil
+}
+
+// tableBody holds one chunk of a file.
+type tableBody struct {
+	table  *Table
+	read   RangeFunc
+	chunks []tableChunk
+
+	// turn is held, by an element in it, by whoever touches what follows.
+	turn   chan struct{}
+	now    int // which chunk is held; -1: none
+	memory []byte
+	spool  *Spool // nil if the chunk is in memory
+	closed bool
+}
+
+func (b *tableBody) readAt(ctx context.Context, p []byte, off int64) (int, error) {
+	select {
+	case b.turn <- struct{}{}:
+		defer func() { <-b.turn }()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	if b.closed {
+		return 0, errors.New("it has been closed")
+	}
+	k := sort.Search(len(b.chunks), func(k int) bool { return b.chunks[k].at > off }) - 1
+	if k != b.now {
+		if err := b.load(ctx, k); err != nil {
+			return 0, err
+		}
+	}
+	in := off - b.chunks[k].at
+	if b.spool == nil {
+		return copy(p, b.memory[in:]), nil
+	}
+	n, err := b.spool.ReadAt(p[:min(int64(len(p)), b.chunks[k].size-in)], in)
+	if n > 0 {
+		err = nil
+	}
+	return n, noEOF(err)
+}
+
+// load unpacks chunk k. b.turn must be held.
+func (b *tableBody) load(ctx context.Context, k int) (err error) {
+	if err := b.drop(); err != nil {
+		return err
+	}
+	c := b.chunks[k]
+	r := b.table.content(ctx, &window{read: b.read, ahead: c.end}, b.chunks[k:k+1])
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if c.size <= tableMemory {
+		b.memory = make([]byte, c.size)
+		_, err = io.ReadFull(r, b.memory)
+	} else {
+		if b.spool, err = NewSpool(); err != nil {
+			return err
+		}
+		_, err = io.Copy(b.spool, r)
+	}
+	if err != nil {
+		return errors.Join(noEOF(err), b.drop())
+	}
+	b.now = k
+	return nil
+}
+
+func (b *tableBody) drop() (err error) {
+	if b.spool != nil {
+		err = b.spool.Close()
+	}
+	b.now, b.memory, b.spool = -1, nil, nil
+	return err
+}
+
+func (b *tableBody) close() error {
+	select {
+	case b.turn <- struct{}{}:
+		defer func() { <-b.turn }()
+		b.closed = true
+		return b.drop()
+	default: // someone reads, and may go on: what is held goes with them
+		return nil
+	}
+}

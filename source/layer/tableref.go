@@ -1,0 +1,246 @@
+package layer
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Some compressed layers carry a table of contents: it lists the files, and says
+// where in the blob the content of each is. To list such a layer, or to read one of
+// its files, the rest of it is not needed.
+//
+// A table is a claim: it may list something else than the layer holds. What is
+// verified is that it is the table that the image's manifest names by a digest, and
+// that a file has the content that the table names by one. A table without a digest
+// is not used, nor are two tables of one layer, since they may differ.
+
+// The forms of tables of contents.
+const (
+	EStargz     = "eStargz"      // Source: containerd/stargz-snapshotter, docs/estargz.md
+	ZstdChunked = "zstd:chunked" // Source: containers/storage, docs/containers-storage-zstd-chunked.md
+)
+
+// The annotations of a layer's descriptor that name its table, by digest. podman and
+// skopeo write the middle two today; skopeo before 1.14 and nerdctl the last two.
+const (
+	stargzDigest       = "containerd.io/snapshot/stargz/toc.digest"
+	chunkedDigest      = "io.github.containers.zstd-chunked.manifest-checksum"
+	chunkedPosition    = "io.github.containers.zstd-chunked.manifest-position"
+	oldChunkedDigest   = "io.containers.zstd-chunked.manifest-checksum"
+	oldChunkedPosition = "io.containers.zstd-chunked.manifest-position"
+)
+
+// Bounds on a table, in bytes: as it lies in the layer, or of JSON in eStargz; and of
+// the JSON that zstd:chunked unpacks to. A table of a million files has about 200 MB.
+const (
+	maxTable         = 64 << 20
+	maxTableUnpacked = 512 << 20
+)
+
+// stargzFooterSize is the size in bytes of what ends an eStargz layer: an empty gzip
+// member that says where the table begins.
+const stargzFooterSize = 51
+
+// stargzTail is how many bytes at the end of an eStargz layer are read at first. The
+// table of a small layer is among them.
+const stargzTail = 8 << 10
+
+// A RangeFunc reads len(p) bytes of a blob, from byte off on.
+type RangeFunc func(ctx context.Context, p []byte, off int64) error
+
+// A TableRef says where a layer's table of contents is, and which it must be.
+type TableRef struct {
+	Form   string        // EStargz or ZstdChunked
+	Digest digest.Digest // of the JSON in eStargz, of the compressed JSON in zstd:chunked
+
+	size                 int64 // of the blob, in bytes
+	at, packed, unpacked int64 // where the table of zstd:chunked lies, and its sizes in bytes
+}
+
+// FindTable returns where the table of contents of a layer of size bytes is, as the
+// annotations of its descriptor say; nil if they name none. An error says why a table
+// that they name is not used.
+func FindTable(annotations map[string]string, size int64) (*TableRef, error) {
+	var found *TableRef
+	for _, form := range []struct{ form, digest, position string }{
+		{EStargz, stargzDigest, ""},
+		{ZstdChunked, chunkedDigest, chunkedPosition},
+		{ZstdChunked, oldChunkedDigest, oldChunkedPosition},
+	} {
+		sum, ok := annotations[form.digest]
+		if !ok {
+			if _, placed := annotations[form.position]; placed && form.position != "" {
+				return nil, errors.New("its table of contents has no digest")
+			}
+			continue
+		}
+		if found != nil {
+			return nil, errors.New("it has two tables of contents")
+		}
+		found = &TableRef{Form: form.form, Digest: digest.Digest(sum), size: size}
+		if err := found.Digest.Validate(); err != nil {
+			return nil, fmt.Errorf("the digest of its table of contents: %w", err)
+		}
+		if form.position == "" {
+			continue
+		}
+		if err := found.place(annotations[form.position]); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// place reads a position of zstd:chunked: "OFFSET:PACKED:UNPACKED:1".
+func (t *TableRef) place(position string) error {
+	fields := strings.Split(position, ":")
+	var numbers [4]int64
+	if len(fields) != len(numbers) {
+		return fmt.Errorf("the position of its table of contents is malformed: %q", position)
+	}
+	for i, f := range fields {
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil || n < 0 {
+			return fmt.Errorf("the position of its table of contents is malformed: %q", position)
+		}
+		numbers[i] = n
+	}
+	t.at, t.packed, t.unpacked = numbers[0], numbers[1], numbers[2]
+	switch {
+	case numbers[3] != 1:
+		return fmt.Errorf("its table of contents is of type %d, which is not known", numbers[3])
+	case t.packed > maxTable || t.unpacked > maxTableUnpacked:
+		return fmt.Errorf("its table of contents is too large: %d bytes, unpacked %d", t.packed, t.unpacked)
+	case t.packed == 0 || t.at > t.size || t.packed > t.size-t.at:
+		return errors.New("its table of contents is not in the layer")
+	}
+	return nil
+}
+
+// Read reads the table, and verifies it. What it returns is what Digest is of.
+func (t *TableRef) Read(ctx context.Context, read RangeFunc) (raw []byte, err error) {
+	if t.Form == EStargz {
+		raw, err = t.readStargz(ctx, read)
+	} else {
+		raw = make([]byte, t.packed)
+		err = read(ctx, raw, t.at)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading its table of contents: %w", err)
+	}
+	if !t.Verified(raw) {
+		return nil, fmt.Errorf("its table of contents is another than the manifest names (%s)", t.Digest)
+	}
+	return raw, nil
+}
+
+// Verified reports whether raw is what Read returns.
+func (t *TableRef) Verified(raw []byte) bool { return t.Digest.Algorithm().FromBytes(raw) == t.Digest }
+
+func (t *TableRef) readStargz(ctx context.Context, read RangeFunc) ([]byte, error) {
+	tail := make([]byte, min(t.size, stargzTail))
+	if err := read(ctx, tail, t.size-int64(len(tail))); err != nil {
+		return nil, err
+	}
+	at, err := stargzFooter(tail)
+	if err != nil {
+		return nil, err
+	}
+	end := t.size - stargzFooterSize
+	if at < 0 || at >= end {
+		return nil, errors.New("it is not in the layer")
+	}
+	if end-at > maxTable {
+		return nil, fmt.Errorf("it is too large: %d bytes", end-at)
+	}
+	packed := tail[:len(tail)-stargzFooterSize]
+	if first := t.size - int64(len(tail)); at >= first {
+		packed = packed[at-first:]
+	} else {
+		rest := make([]byte, first-at)
+		if err := read(ctx, rest, at); err != nil {
+			return nil, err
+		}
+		packed = slices.Concat(rest, packed)
+	}
+	return stargzJSON(packed)
+}
+
+// stargzFooter returns where the table begins, as the end of an eStargz layer says.
+func stargzFooter(tail []byte) (at int64, err error) {
+	bad := errors.New("the layer does not end as eStargz does")
+	if len(tail) < stargzFooterSize {
+		return 0, bad
+	}
+	z, err := gzip.NewReader(bytes.NewReader(tail[len(tail)-stargzFooterSize:]))
+	if err != nil {
+		return 0, bad
+	}
+	const form = "SG\x16\x00" // the field's name, and the number of bytes that follow
+	text, ok := strings.CutPrefix(string(z.Extra), form)
+	hex, ends := strings.CutSuffix(text, "STARGZ")
+	if !ok || !ends || len(hex) != 16 {
+		return 0, bad
+	}
+	if at, err = strconv.ParseInt(hex, 16, 64); err != nil {
+		return 0, bad
+	}
+	return at, nil
+}
+
+// stargzJSON unpacks the table of eStargz: a gzip member with a tar of one file.
+func stargzJSON(packed []byte) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, noEOF(err)
+	}
+	t := tar.NewReader(z)
+	h, err := t.Next()
+	switch {
+	case err != nil:
+		return nil, noEOF(err)
+	case h.Name != stargzTOC:
+		return nil, fmt.Errorf("the last file of the layer is not %s", stargzTOC)
+	case h.Size > maxTable:
+		return nil, fmt.Errorf("it is too large: %d bytes", h.Size)
+	}
+	return io.ReadAll(io.LimitReader(t, maxTable+1))
+}
+
+// json returns a reader of the JSON in what Read has returned.
+func (t *TableRef) json(raw []byte) (io.ReadCloser, error) {
+	if t.Form == EStargz {
+		return io.NopCloser(bytes.NewReader(raw)), nil
+	}
+	z, err := Unpack(Zstd, bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	return closing{io.LimitReader(z, t.unpacked), z}, nil
+}
+
+// contentEnd is where the content of files ends in the blob, at the latest.
+func (t *TableRef) contentEnd() int64 {
+	if t.Form == EStargz {
+		return t.size - stargzFooterSize
+	}
+	return t.at
+}
+
+// packing is how the content of files is compressed.
+func (t *TableRef) packing() Form {
+	if t.Form == EStargz {
+		return Gzip
+	}
+	return Zstd
+}
