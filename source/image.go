@@ -32,6 +32,11 @@ type Options struct {
 	// that can be read here, else by its API.
 	Via Via
 
+	// Verify has all of every layer be read and its digest be checked, even where the
+	// cache or a table of contents lists its files. In an engine's own files, layers
+	// have no digest: those are read as without it.
+	Verify bool
+
 	// Offline has no registry be asked. Images that were opened before, and have not
 	// changed as far as is known, are opened from the cache.
 	Offline bool
@@ -155,6 +160,11 @@ type Layer struct {
 
 	// Facts are what Options.Collect has kept of the layer's files, by entry.
 	Facts []Fact
+
+	// ListedBy is the form of the table of contents that Entries are from,
+	// "eStargz" or "zstd:chunked": then the layer itself has not been read. "" if it
+	// has.
+	ListedBy string
 
 	name      string       // of its blob, for messages; "" if it has none
 	size      int64        // of its blob, in bytes

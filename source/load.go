@@ -160,7 +160,7 @@ func (l *Layer) take(s *layer.Scanned, err error) error {
 	if s.Packed {
 		l.CompressedBytes = l.size
 	}
-	l.Entries, l.Facts = s.Entries, s.Facts
+	l.Entries, l.Facts, l.ListedBy = s.Entries, s.Facts, s.ListedBy
 	return nil
 }
 

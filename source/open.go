@@ -80,7 +80,7 @@ func LimitMemory(bytes int64) { layer.LimitWindows(bytes / int64(2*runtime.GOMAX
 // scanOptions says how the image's layers are scanned, but for what differs from
 // one layer to the next.
 func (o *opener) scanOptions() layer.ScanOptions {
-	s := layer.ScanOptions{Budget: o.budget, Collect: o.Collect, Log: o.Log}
+	s := layer.ScanOptions{Verify: o.Verify, Budget: o.budget, Collect: o.Collect, Log: o.Log}
 	if o.meter != nil {
 		s.Progress = o.meter.add
 	}

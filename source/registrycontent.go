@@ -10,9 +10,13 @@ import (
 	"github.com/peelhq/peel/source/registry"
 )
 
-// contents returns what reads the layer's files: the whole layer if that is here,
-// else its parts, if it has checkpoints, else the whole layer, which is fetched.
-func (l *remoteLayer) contents(ctx context.Context) (layer.Reader, error) {
+// contents returns what reads the files of e: the table of contents that lists them,
+// else the whole layer if that is here, else its parts, if it has checkpoints, else
+// the whole layer, which is fetched.
+func (l *remoteLayer) contents(ctx context.Context, e *Entries) (layer.ContentReader, error) {
+	if t := l.table.of(e); t != nil {
+		return t.Reader(l.readRange), nil
+	}
 	if err := l.wait(ctx); err != nil {
 		return nil, err
 	}
@@ -111,7 +115,7 @@ func (r remoteParts) Whole(ctx context.Context) (io.ReaderAt, error) {
 }
 
 func (l *remoteLayer) Open(ctx context.Context, e *Entries, i int) (io.ReadCloser, error) {
-	r, err := l.contents(ctx)
+	r, err := l.contents(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +123,7 @@ func (l *remoteLayer) Open(ctx context.Context, e *Entries, i int) (io.ReadClose
 }
 
 func (l *remoteLayer) Body(ctx context.Context, e *Entries, i int) (*Body, error) {
-	r, err := l.contents(ctx)
+	r, err := l.contents(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -127,11 +131,16 @@ func (l *remoteLayer) Body(ctx context.Context, e *Entries, i int) (*Body, error
 }
 
 func (l *remoteLayer) Each(ctx context.Context, e *Entries, entries []int, fn func(i int, r io.Reader) error) error {
-	r, err := l.contents(ctx)
+	r, err := l.contents(ctx, e)
 	if err != nil {
 		return err
 	}
 	return r.Each(ctx, e, entries, fn)
+}
+
+// readRange is a layer.RangeFunc: it verifies nothing but the number of bytes.
+func (l *remoteLayer) readRange(ctx context.Context, p []byte, off int64) error {
+	return l.repo.ReadRange(ctx, l.d, p, off)
 }
 
 // close gives back the disk.

@@ -31,10 +31,11 @@ func (b *remoteBlob) all(limit int64) ([]byte, error) {
 func (b *remoteBlob) layer() layer.Reader { return b.read }
 
 // A remoteLayer is a layer in a registry. It is scanned as it arrives, and not
-// fetched if the cache has its index. To read a file's content, those parts of it are
-// fetched that the file takes, if the cache has its checkpoints, which verify them.
-// Otherwise the layer is fetched once more, whole, to a temporary file without a name:
-// only then is it known to be what the manifest says.
+// fetched if the cache has its index, or if it has a table of contents. To read a
+// file's content, those parts of the layer are fetched that the file takes, if the
+// table says which, or the cache has its checkpoints: both verify them. Otherwise the
+// layer is fetched once more, whole, to a temporary file without a name: only then is
+// it known to be what the manifest says.
 type remoteLayer struct {
 	repo   *registry.Repository
 	d      registry.Descriptor
@@ -42,6 +43,7 @@ type remoteLayer struct {
 	keep   bool  // keep what is scanned, for its content will be wanted
 	absent error // why a registry need not have the layer; nil if it should
 	meter  *meter
+	table  remoteTable
 
 	// known is how the layer was scanned: where the cache is that may have its
 	// checkpoints. Nil until then.
@@ -83,6 +85,9 @@ func (l *remoteLayer) Known(o *layer.ScanOptions) (*layer.Scanned, bool) {
 func (l *remoteLayer) Scan(ctx context.Context, o layer.ScanOptions) (*layer.Scanned, error) {
 	if s, ok := layer.Known(l, o); ok {
 		return s, nil
+	}
+	if s, ok, err := l.list(ctx, o); ok || err != nil {
+		return s, err
 	}
 	s, err := l.fetch(ctx, o)
 	switch {

@@ -22,6 +22,12 @@ type Reader interface {
 	// although nothing is broken.
 	Scan(ctx context.Context, o ScanOptions) (*Scanned, error)
 
+	ContentReader
+}
+
+// A ContentReader reads the files of a layer whose entries are known. What is said
+// of a Reader holds for it.
+type ContentReader interface {
 	// Open returns the whole content of the regular file that is entry i. What
 	// is known of it, such as a checksum, is verified while it is read.
 	Open(ctx context.Context, e *Entries, i int) (io.ReadCloser, error)

@@ -148,7 +148,7 @@ func FuzzTable(f *testing.F) {
 			if table.Entries.Type(i) != File || table.Entries.Size(i) > 1<<20 {
 				continue
 			}
-			r, err := table.Open(t.Context(), read, i)
+			r, err := table.Reader(read).Open(t.Context(), table.Entries, i)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -21,13 +21,22 @@ const (
 // viewed. Larger ones go to a temporary file.
 const tableMemory = 16 << 20
 
+// Reader returns what reads the table's files from the layer, each part of them
+// verified.
+func (t *Table) Reader(read RangeFunc) ContentReader { return &tableReader{t, read} }
+
+type tableReader struct {
+	*Table
+	read RangeFunc
+}
+
 // Open returns the content of entry i, each part of it verified.
-func (t *Table) Open(ctx context.Context, read RangeFunc, i int) (io.ReadCloser, error) {
+func (t *tableReader) Open(ctx context.Context, _ *Entries, i int) (io.ReadCloser, error) {
 	if err := t.Entries.NotFile(i); err != nil {
 		return nil, err
 	}
 	chunks := t.of(i)
-	w := &window{read: read}
+	w := &window{read: t.read}
 	if len(chunks) > 0 {
 		w.ahead = chunks[len(chunks)-1].end
 	}
@@ -35,7 +44,7 @@ func (t *Table) Open(ctx context.Context, read RangeFunc, i int) (io.ReadCloser,
 }
 
 // Each calls fn with the content of entries, in stored order.
-func (t *Table) Each(ctx context.Context, read RangeFunc, entries []int, fn func(i int, r io.Reader) error) error {
+func (t *tableReader) Each(ctx context.Context, _ *Entries, entries []int, fn func(i int, r io.Reader) error) error {
 	entries = regular(t.Entries, entries)
 	ahead := make([]int64, len(entries))
 	next := tableChunk{from: -1}
@@ -50,7 +59,7 @@ func (t *Table) Each(ctx context.Context, read RangeFunc, entries []int, fn func
 		}
 		next = tableChunk{from: chunks[0].from, end: ahead[k]}
 	}
-	w := &window{read: read}
+	w := &window{read: t.read}
 	for k, i := range entries {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -215,11 +224,11 @@ func (c *tableContent) Close() error {
 
 // Body returns the content of entry i, to be read from any place. A chunk is
 // verified before any of it is shown.
-func (t *Table) Body(_ context.Context, read RangeFunc, i int) (*Body, error) {
+func (t *tableReader) Body(_ context.Context, _ *Entries, i int) (*Body, error) {
 	if err := t.Entries.NotFile(i); err != nil {
 		return nil, err
 	}
-	b := &tableBody{table: t, read: read, chunks: t.of(i), now: -1, turn: make(chan struct{}, 1)}
+	b := &tableBody{table: t.Table, read: t.read, chunks: t.of(i), now: -1, turn: make(chan struct{}, 1)}
 	return NewBody(t.Entries.Size(i), b.readAt, b.close), nil
 }
 

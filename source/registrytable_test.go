@@ -1,0 +1,279 @@
+package source_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/peelhq/peel/internal/fakeregistry"
+	"github.com/peelhq/peel/internal/testkit"
+	"github.com/peelhq/peel/source"
+)
+
+// tableForms are the layouts in testdata/tables whose layers have tables of contents,
+// and how a layer says so.
+var tableForms = map[string]string{
+	"estargz":          "eStargz",
+	"zstd-chunked":     "zstd:chunked",
+	"zstd-chunked-old": "zstd:chunked",
+}
+
+// listing is all that is known of an image's entries but their checksums, whose kind
+// is up to what they are from.
+func listing(im *source.Image) string {
+	var b strings.Builder
+	for _, l := range im.Layers {
+		for i := range l.Entries.Len() {
+			e := l.Entries.At(i)
+			e.Sum, e.Kind, e.Summed = 0, 0, false
+			fmt.Fprintf(&b, "%d %+v\n", l.Index, e)
+		}
+	}
+	return b.String()
+}
+
+// contentsOf is the content of all files, read whole, in one pass, and in windows.
+func contentsOf(t *testing.T, im *source.Image) string {
+	t.Helper()
+	var b strings.Builder
+	for _, l := range im.Layers {
+		var files []int
+		for i := range l.Entries.Len() {
+			if l.Entries.Type(i) == source.File {
+				files = append(files, i)
+			}
+		}
+		each := map[int][]byte{}
+		if err := l.Each(t.Context(), files, func(i int, r io.Reader) (err error) {
+			each[i], err = io.ReadAll(r)
+			return err
+		}); err != nil {
+			t.Error(err)
+		}
+		for _, i := range files {
+			whole := content(t, l, i)
+			if !bytes.Equal(whole, each[i]) {
+				t.Errorf("layer %d, entry %d: in one pass it is something else", l.Index, i)
+			}
+			body, err := l.Body(t.Context(), i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, off := range []int64{body.Size() - 1, 0, body.Size() / 2, 4090} {
+				window := make([]byte, 100)
+				n, err := body.ReadAt(t.Context(), window, max(off, 0))
+				want := whole[min(max(off, 0), int64(len(whole))):]
+				want = want[:min(len(want), len(window))]
+				if err != nil && !errors.Is(err, io.EOF) || !bytes.Equal(window[:n], want) {
+					t.Errorf("layer %d, entry %d, byte %d: %q, error %v, want %q", l.Index, i, off, window[:n], err, want)
+				}
+			}
+			if err := body.Close(); err != nil {
+				t.Error(err)
+			}
+			fmt.Fprintf(&b, "%d %s %q\n", l.Index, l.Entries.At(i).Name, whole)
+		}
+	}
+	return b.String()
+}
+
+// unranged are the requests of whole blobs that are layers.
+func unranged(im *source.Image, asked []string) []string {
+	return slices.DeleteFunc(blobsOf(asked), func(s string) bool {
+		return strings.Contains(s, "bytes=") || !slices.ContainsFunc(im.Layers, func(l *source.Layer) bool { return strings.HasSuffix(s, l.Digest) })
+	})
+}
+
+// TestRegistryTables: layers that tools have written with a table of contents are
+// listed by that alone, as they are when they are read, and their files are read by
+// ranges. With Verify they are read.
+func TestRegistryTables(t *testing.T) {
+	noSettings(t)
+	plain := open(t, filepath.Join("..", "testdata", "tables", "plain"), source.Options{})
+	for form, listedBy := range tableForms {
+		t.Run(form, func(t *testing.T) {
+			reg := fakeregistry.New(t)
+			reg.Push(t, filepath.Join("..", "testdata", "tables", form), "me/app", "1")
+			opts := source.Options{Cache: filepath.Join(t.TempDir(), "cache")}
+			im := open(t, refTo(reg), opts)
+			for _, l := range im.Layers {
+				if l.ListedBy != listedBy || l.CompressedBytes <= 0 {
+					t.Errorf("layer %d is listed by %q, of %d bytes", l.Index, l.ListedBy, l.CompressedBytes)
+				}
+			}
+			whole := open(t, filepath.Join("..", "testdata", "tables", form), source.Options{})
+			if got, want := listing(im), listing(whole); got != want {
+				t.Errorf("by the table:\n%s\nread:\n%s", got, want)
+			}
+			if got, want := listing(im), listing(plain); got != want {
+				t.Errorf("by the table:\n%s\nthe plain image:\n%s", got, want)
+			}
+			if got, want := contentsOf(t, im), contentsOf(t, plain); got != want {
+				t.Errorf("contents:\n%s\nwant:\n%s", got, want)
+			}
+			if err := im.Layers[0].Sum(t.Context(), []int{2}); err != nil {
+				t.Error(err)
+			}
+			if sum, kind, ok := im.Layers[0].Entries.Checksum(2); !ok || kind != source.XXH3 || sum != whole.Layers[0].Entries.At(2).Sum {
+				t.Errorf("a checksum that was asked for: %x of kind %d", sum, kind)
+			}
+			if asked := unranged(im, reg.Asked()); len(asked) > 0 {
+				t.Errorf("whole layers were asked for: %q", asked)
+			}
+
+			// Again: from the cache, and not as the layer's own index.
+			again := open(t, refTo(reg), opts)
+			if asked := blobsOf(reg.Asked()); len(asked) > 0 || again.Layers[0].ListedBy != listedBy || listing(again) != listing(im) {
+				t.Errorf("opened again: listed by %q, asked %q", again.Layers[0].ListedBy, asked)
+			}
+			opts.Verify = true
+			read := open(t, refTo(reg), opts)
+			if asked := unranged(read, reg.Asked()); len(asked) != len(read.Layers) || read.Layers[0].ListedBy != "" || listing(read) != listing(im) {
+				t.Errorf("verified: listed by %q, asked %q", read.Layers[0].ListedBy, asked)
+			}
+			// Now the layers themselves are known.
+			opts.Verify = false
+			if known := open(t, refTo(reg), opts); known.Layers[0].ListedBy != "" {
+				t.Errorf("after it was read it is listed by %q", known.Layers[0].ListedBy)
+			}
+		})
+	}
+}
+
+// TestRegistryTablesNotUsed: a layer whose table is not the one that the manifest
+// names, or that has two, or one without a digest, is read, and that is logged.
+func TestRegistryTablesNotUsed(t *testing.T) {
+	noSettings(t)
+	other := digest.FromString("another").String()
+	const (
+		stargz   = "containerd.io/snapshot/stargz/toc.digest"
+		sum      = "io.github.containers.zstd-chunked.manifest-checksum"
+		position = "io.github.containers.zstd-chunked.manifest-position"
+		oldSum   = "io.containers.zstd-chunked.manifest-checksum"
+	)
+	for _, c := range []struct {
+		name, form string
+		change     func(annotations map[string]any)
+		says       string
+	}{
+		{"another eStargz", "estargz", func(a map[string]any) { a[stargz] = other }, "another than the manifest names"},
+		{"another zstd:chunked", "zstd-chunked", func(a map[string]any) { a[sum] = other }, "another than the manifest names"},
+		{"no digest", "zstd-chunked", func(a map[string]any) { delete(a, sum) }, "has no digest"},
+		{"no position", "zstd-chunked", func(a map[string]any) { delete(a, position) }, "malformed"},
+		{"outside", "zstd-chunked", func(a map[string]any) { a[position] = "90000000:10:10:1" }, "not in the layer"},
+		{"huge", "zstd-chunked", func(a map[string]any) { a[position] = "1:9223372036854775807:10:1" }, "too large"},
+		{"eStargz and zstd:chunked", "zstd-chunked", func(a map[string]any) { a[stargz] = other }, "two tables"},
+		{"both dialects", "zstd-chunked", func(a map[string]any) { a[oldSum] = other }, "two tables"},
+		{"not eStargz", "zstd-chunked", func(a map[string]any) {
+			delete(a, sum)
+			delete(a, position)
+			a[stargz] = other
+		}, "does not end as eStargz does"},
+		{"not a digest", "estargz", func(a map[string]any) { a[stargz] = "sha256:12" }, "invalid checksum digest length"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "testdata", "tables", c.form))); err != nil {
+				t.Fatal(err)
+			}
+			want := listing(open(t, dir, source.Options{}))
+			annotate(t, dir, c.change)
+			reg := fakeregistry.New(t)
+			reg.Push(t, dir, "me/app", "1")
+			var log bytes.Buffer
+			im := open(t, refTo(reg), source.Options{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+			if im.Layers[0].ListedBy != "" || listing(im) != want {
+				t.Errorf("listed by %q:\n%s", im.Layers[0].ListedBy, listing(im))
+			}
+			if !strings.Contains(log.String(), c.says) {
+				t.Errorf("the log is without %q:\n%s", c.says, log.String())
+			}
+		})
+	}
+}
+
+// annotate changes the annotations of the layers of the image in a layout.
+func annotate(t *testing.T, dir string, change func(map[string]any)) {
+	t.Helper()
+	read := func(file string) (m map[string]any) {
+		text, err := os.ReadFile(filepath.Join(dir, file))
+		if err == nil {
+			err = json.Unmarshal(text, &m)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	index := read("index.json")
+	top := index["manifests"].([]any)[0].(map[string]any)
+	blob := func() string { return filepath.Join("blobs", strings.Replace(top["digest"].(string), ":", "/", 1)) }
+	manifest := read(blob())
+	for _, l := range manifest["layers"].([]any) {
+		change(l.(map[string]any)["annotations"].(map[string]any))
+	}
+	text, err := json.Marshal(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	top["digest"], top["size"] = digest.FromBytes(text).String(), len(text)
+	list, err := json.Marshal(index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	testkit.WriteFiles(t, dir, map[string]string{blob(): string(text), "index.json": string(list)})
+}
+
+// TestRegistryTableContentChanged: content that is not what the table names is an
+// error, and never shown as a whole file.
+func TestRegistryTableContentChanged(t *testing.T) {
+	noSettings(t)
+	for form := range tableForms {
+		t.Run(form, func(t *testing.T) {
+			reg := fakeregistry.New(t)
+			reg.Push(t, filepath.Join("..", "testdata", "tables", form), "me/app", "1")
+			im := open(t, refTo(reg), source.Options{})
+			reg.Break(func(w http.ResponseWriter, r *http.Request, _ int) bool {
+				if r.Header.Get("Range") == "" {
+					return false
+				}
+				rec := &recorder{header: w.Header()}
+				reg.Inner(rec, r)
+				b := rec.body.Bytes()
+				for i := range b {
+					b[i] ^= 0x55
+				}
+				w.WriteHeader(http.StatusPartialContent)
+				_, _ = w.Write(b)
+				return true
+			})
+			l := im.Layers[0]
+			i := firstFile(l)
+			r, err := l.Open(t.Context(), i)
+			if err == nil {
+				_, err = io.ReadAll(r)
+			}
+			if err == nil {
+				t.Error("read whole, although its bytes are others")
+			}
+			body, err := l.Body(t.Context(), i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n, err := body.ReadAt(t.Context(), make([]byte, 10), 0); n > 0 || err == nil || errors.Is(err, io.EOF) {
+				t.Errorf("%d bytes are shown, error %v", n, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,163 @@
+// Command generate writes an image again with layers that carry a table of contents,
+// by the libraries that such images are built with. It is a module of its own, so
+// that peel does not depend on them.
+//
+//	go run . LAYOUT FORM OUT
+//
+// LAYOUT is an OCI layout of one image, FORM is estargz, zstd-chunked or both (zstd:chunked
+// annotated as eStargz too, which no reader may use), OUT the layout to write.
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/containerd/stargz-snapshotter/estargz"
+	"github.com/opencontainers/go-digest"
+	"go.podman.io/storage/pkg/chunked/compressor"
+)
+
+type object = map[string]any
+
+func main() {
+	if len(os.Args) != 4 {
+		fmt.Fprintln(os.Stderr, "usage: generate LAYOUT estargz|zstd-chunked|both OUT")
+		os.Exit(2)
+	}
+	if err := convert(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func blobPath(dir, sum string) string {
+	algorithm, hex, _ := strings.Cut(sum, ":")
+	return filepath.Join(dir, "blobs", algorithm, hex)
+}
+
+func readJSON(file string, to *object) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, to)
+}
+
+// put writes a blob, and returns its digest.
+func put(dir string, text []byte) (string, error) {
+	sum := digest.FromBytes(text).String()
+	return sum, os.WriteFile(blobPath(dir, sum), text, 0o644)
+}
+
+func convert(from, form, to string) error {
+	if err := os.MkdirAll(filepath.Join(to, "blobs", "sha256"), 0o755); err != nil {
+		return err
+	}
+	var index, manifest, config object
+	if err := readJSON(filepath.Join(from, "index.json"), &index); err != nil {
+		return err
+	}
+	top := index["manifests"].([]any)[0].(object)
+	if err := readJSON(blobPath(from, top["digest"].(string)), &manifest); err != nil {
+		return err
+	}
+	of := manifest["config"].(object)
+	if err := readJSON(blobPath(from, of["digest"].(string)), &config); err != nil {
+		return err
+	}
+	var diffIDs []any
+	for _, l := range manifest["layers"].([]any) {
+		l := l.(object)
+		tarball, err := unpack(blobPath(from, l["digest"].(string)))
+		if err != nil {
+			return err
+		}
+		blob, diffID, mediaType, annotations, err := compress(tarball, form)
+		if err != nil {
+			return err
+		}
+		sum, err := put(to, blob)
+		if err != nil {
+			return err
+		}
+		l["digest"], l["size"], l["mediaType"], l["annotations"] = sum, len(blob), mediaType, annotations
+		diffIDs = append(diffIDs, diffID)
+	}
+	config["rootfs"].(object)["diff_ids"] = diffIDs
+	for _, document := range []struct{ of, in object }{{config, of}, {manifest, top}} {
+		text, err := json.Marshal(document.of)
+		if err != nil {
+			return err
+		}
+		sum, err := put(to, text)
+		if err != nil {
+			return err
+		}
+		document.in["digest"], document.in["size"] = sum, len(text)
+	}
+	text, err := json.Marshal(index)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(to, "index.json"), text, 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(to, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644)
+}
+
+func unpack(file string) ([]byte, error) {
+	text, err := os.ReadFile(file)
+	if err != nil || !bytes.HasPrefix(text, []byte{0x1f, 0x8b}) {
+		return text, err
+	}
+	z, err := gzip.NewReader(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(z)
+}
+
+func compress(tarball []byte, form string) (blob []byte, diffID, mediaType string, annotations map[string]string, err error) {
+	annotations = map[string]string{}
+	if form == "estargz" {
+		// Small chunks, so that small files have several.
+		b, err := estargz.Build(io.NewSectionReader(bytes.NewReader(tarball), 0, int64(len(tarball))), estargz.WithChunkSize(chunkSize()))
+		if err != nil {
+			return nil, "", "", nil, err
+		}
+		defer b.Close()
+		blob, err = io.ReadAll(b)
+		annotations[estargz.TOCJSONDigestAnnotation] = b.TOCDigest().String()
+		return blob, b.DiffID().String(), "application/vnd.oci.image.layer.v1.tar+gzip", annotations, err
+	}
+	var out bytes.Buffer
+	w, err := compressor.ZstdCompressor(&out, annotations, nil)
+	if err != nil {
+		return nil, "", "", nil, err
+	}
+	if _, err := w.Write(tarball); err != nil {
+		return nil, "", "", nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, "", "", nil, err
+	}
+	if form == "both" {
+		annotations[estargz.TOCJSONDigestAnnotation] = annotations["io.github.containers.zstd-chunked.manifest-checksum"]
+	}
+	return out.Bytes(), digest.FromBytes(tarball).String(), "application/vnd.oci.image.layer.v1.tar+zstd", annotations, nil
+}
+
+// chunkSize is that of eStargz's own default for large images, and small for the
+// fixtures.
+func chunkSize() int {
+	if os.Getenv("CHUNKS") == "default" {
+		return 0
+	}
+	return 4096
+}
