@@ -25,6 +25,7 @@ func (a *app) options(content bool, progress func(source.Progress)) source.Optio
 		Platform:           a.platform,
 		KeepContent:        content,
 		Via:                source.Via(a.via),
+		Verify:             a.verify,
 		Offline:            a.offline,
 		InsecureRegistries: a.insecure,
 		Agent:              "peel/" + name,

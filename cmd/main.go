@@ -30,6 +30,7 @@ type app struct {
 	via      viaFlag
 	offline  bool
 	insecure []string
+	verify   bool
 	verbose  bool
 
 	failure error      // why the command that was run has failed

@@ -55,6 +55,7 @@ func (a *app) root() *cobra.Command {
 	flags.Var(&a.via, "via", "how to read an engine's image: store (its own files, on this machine) or api (default: store if it can be read)")
 	flags.BoolVar(&a.offline, "offline", offlineByDefault(), "ask no registry: open what is on this machine, or in the cache (also: PEEL_OFFLINE=1)")
 	flags.StringArrayVar(&a.insecure, "insecure-registry", nil, "a registry, HOST[:PORT], that may be asked by plain HTTP, or whose certificate is not checked (repeatable)")
+	flags.BoolVar(&a.verify, "verify", false, "read all of every layer and check its digest, even where the cache or a table of contents lists its files")
 	flags.BoolVar(&a.noCache, "no-cache", false, "neither use nor keep what was found in layers before")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say on standard error what is being done")
 	root.AddCommand(

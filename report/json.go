@@ -76,6 +76,7 @@ type (
 		Command         *quoted `json:"command"`
 		Created         *string `json:"created"`
 		Base            bool    `json:"base"`
+		ListedBy        *string `json:"listedBy"`
 		Error           *quoted `json:"error"`
 	}
 
@@ -164,6 +165,9 @@ func newLayerRow(l analyze.LayerTotal) layerRow {
 		Command:         known(l.Layer.Step.Command),
 		Created:         stamp(l.Layer.Step.Created),
 		Base:            l.Base,
+	}
+	if l.Layer.ListedBy != "" {
+		row.ListedBy = &l.Layer.ListedBy
 	}
 	if l.Layer.Err != nil {
 		row.Error = known(l.Layer.Err.Error())

@@ -227,6 +227,9 @@ func (p *imagePage) history() {
 				name = ""
 			}
 		}
+		if by := t.Layer.ListedBy; by != "" {
+			p.add(aboutLine{layer: i}, span{st.dim, fmt.Sprintf("  %-*s%-7s", labelWidth, name, "files")}, span{st.text, "listed by its table of contents (" + by + ")"})
+		}
 	}
 }
 

@@ -134,6 +134,9 @@ func (p *layer) make() {
 	} else if d := t.Layer.DiffID; d != "" {
 		p.lines.add(span{st.dim, p.lk.line(d)})
 	}
+	if by := t.Layer.ListedBy; by != "" {
+		p.wrapped(st.dim, "", listedBy(by))
+	}
 	if when := t.Layer.Step.Created; !when.IsZero() {
 		p.lines.add(span{st.dim, "made " + when.UTC().Format("2006-01-02 15:04:05") + " UTC"})
 	}
@@ -223,4 +226,9 @@ func (p *layer) wrapped(st style, head, text string) {
 		}
 		p.lines.add(span{st, head + l})
 	}
+}
+
+// listedBy says that a layer was not read, but listed by its table of contents.
+func listedBy(form string) string {
+	return "listed by its table of contents (" + form + "), not read: --verify reads it"
 }
