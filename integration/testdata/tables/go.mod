@@ -1,4 +1,4 @@
-module github.com/peelhq/peel/testdata/tables/generate
+module github.com/peelhq/peel/integration/testdata/tables
 
 go 1.26.0
 
