@@ -31,7 +31,7 @@ const (
 )
 
 // The annotations of a layer's descriptor that name its table, by digest. podman and
-// skopeo write the middle two today; skopeo before 1.14 and nerdctl the last two.
+// skopeo write the middle two today; skopeo 1.9 and nerdctl the last two.
 const (
 	stargzDigest       = "containerd.io/snapshot/stargz/toc.digest"
 	chunkedDigest      = "io.github.containers.zstd-chunked.manifest-checksum"
