@@ -7,6 +7,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+
+	"github.com/peelhq/peel/internal/settings"
 )
 
 // readConnections reads the services that podman knows: from
@@ -21,13 +23,13 @@ func readConnections() (podmanConnections, error) {
 		recent = cmp.Or(recent, filepath.Join(dir, "podman-connections.json"))
 	}
 	var conf containersConf
-	if err := readTOML(old, &conf); err != nil {
+	if _, err := settings.TOML(old, &conf); err != nil {
 		return none, fmt.Errorf("reading podman's settings: %w", err)
 	}
 	all := podmanConnections{Default: conf.Engine.ActiveService, Connections: map[string]podmanConnection{}, file: old}
 	maps.Copy(all.Connections, conf.Engine.ServiceDestinations)
 
-	data, err := optionalSettings(recent)
+	data, err := settings.Optional(recent)
 	if err != nil {
 		return none, fmt.Errorf("reading podman's connections: %w", err)
 	}

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+
+	"github.com/peelhq/peel/internal/settings"
 )
 
 // defaultContext is the name of the context that stands for the environment and
@@ -148,7 +150,7 @@ func tlsFromEnv(dir string) (*tls.Config, error) {
 // currentContext returns the name of the context that a config.json calls
 // current; "" if it names none, or does not exist.
 func currentContext(path string) (string, error) {
-	data, err := optionalSettings(path)
+	data, err := settings.Optional(path)
 	if err != nil {
 		return "", fmt.Errorf("reading Docker's settings: %w", err)
 	}
@@ -217,7 +219,7 @@ func contextAddress(dir, name string) (address, error) {
 
 // readContext reads a meta.json.
 func readContext(path string) (contextMeta, error) {
-	data, err := readSettings(path, maxSettings)
+	data, err := settings.Read(path)
 	if err != nil {
 		return contextMeta{}, err
 	}

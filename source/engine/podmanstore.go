@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+
+	"github.com/peelhq/peel/internal/settings"
 )
 
 // PodmanNamed reports whether the environment names a service of podman. If it
@@ -45,7 +47,7 @@ func podmanStore(root bool, conf []string) (string, error) {
 			continue
 		}
 		var said storageConf
-		if err := readTOML(name, &said); err != nil {
+		if _, err := settings.TOML(name, &said); err != nil {
 			return "", fmt.Errorf("reading podman's settings: %w", err)
 		}
 		dir := said.Storage.GraphRoot

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/peelhq/peel/internal/settings"
 	"github.com/peelhq/peel/internal/testkit"
 )
 
@@ -22,12 +23,12 @@ func TestSettingsHostile(t *testing.T) {
 		{name: "TOML of another type", conf: "[engine.service_destinations.a]\nuri = [\"ssh://me:secret@h\"]", err: []string{"containers.conf, line 2: "}},
 		{name: "TOML with a key twice", conf: "[engine]\nactive_service='secret'\nactive_service='secret'", err: []string{"containers.conf", "active_service"}},
 		{name: "TOML with raw control characters", conf: "[engine]\nactive_service = 'a\x1b[2Jsecret'", err: []string{"containers.conf, line 2: "}},
-		{name: "TOML nested", conf: "a = " + strings.Repeat("[", maxTOML-4), err: []string{"containers.conf", "nested"}},
-		{name: "TOML of many keys and more", conf: manyKeys(maxTOML + 1), err: []string{"containers.conf is larger than 131072 bytes"}},
+		{name: "TOML nested", conf: "a = " + strings.Repeat("[", settings.MostTOML-4), err: []string{"containers.conf", "nested"}},
+		{name: "TOML of many keys and more", conf: manyKeys(settings.MostTOML + 1), err: []string{"containers.conf is larger than 131072 bytes"}},
 		{name: "JSON cut", json: `{"Connection":{"Default":"secret`, err: []string{"podman-connections.json", "unexpected end"}},
 		{name: "JSON of another type", json: `{"Connection":{"Connections":{"a":{"URI":["secret"]}}}}`, err: []string{"podman-connections.json", "cannot unmarshal array"}},
-		{name: "JSON nested", json: strings.Repeat("[", maxSettings), err: []string{"podman-connections.json", "max depth"}},
-		{name: "JSON too large", json: strings.Repeat(" ", maxSettings+1), err: []string{"podman-connections.json is larger than 4194304 bytes"}},
+		{name: "JSON nested", json: strings.Repeat("[", settings.Most), err: []string{"podman-connections.json", "max depth"}},
+		{name: "JSON too large", json: strings.Repeat(" ", settings.Most+1), err: []string{"podman-connections.json is larger than 4194304 bytes"}},
 		{
 			name: "a password", json: `{"Connection":{"Default":"a","Connections":{"a":{"URI":"ssh://me:secret@h"}}}}`,
 			err: []string{`connection "a"`, "a password in an address"},

@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"fmt"
 	"path/filepath"
+
+	"github.com/peelhq/peel/internal/settings"
 )
 
 // tlsFromDir makes a TLS configuration of the files ca.pem, cert.pem and
@@ -15,7 +17,7 @@ func tlsFromDir(dir string, insecure bool) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: insecure} //nolint:gosec // asked for, by DOCKER_TLS or by the context
 	found := insecure
 	if !insecure {
-		ca, err := optionalSettings(filepath.Join(dir, "ca.pem"))
+		ca, err := settings.Optional(filepath.Join(dir, "ca.pem"))
 		if err != nil {
 			return nil, fmt.Errorf("reading the TLS authority: %w", err)
 		}
@@ -27,11 +29,11 @@ func tlsFromDir(dir string, insecure bool) (*tls.Config, error) {
 			}
 		}
 	}
-	cert, err := optionalSettings(filepath.Join(dir, "cert.pem"))
+	cert, err := settings.Optional(filepath.Join(dir, "cert.pem"))
 	if err != nil {
 		return nil, fmt.Errorf("reading the TLS certificate: %w", err)
 	}
-	key, err := optionalSettings(filepath.Join(dir, "key.pem"))
+	key, err := settings.Optional(filepath.Join(dir, "key.pem"))
 	if err != nil {
 		return nil, fmt.Errorf("reading the TLS key: %w", err)
 	}

@@ -15,6 +15,8 @@ import (
 	"sync"
 
 	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/peelhq/peel/internal/settings"
 )
 
 // Credentials are looked up in Docker's config.json, then in the auth.json of
@@ -101,7 +103,7 @@ func (k *keychain) load() []authFile {
 	k.once.Do(func() {
 		for _, path := range authPaths() {
 			f := authFile{path: path}
-			data, err := readSettings(path, maxSettings)
+			data, err := settings.Read(path)
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
 				continue

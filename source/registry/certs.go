@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/peelhq/peel/internal/settings"
 )
 
 // certDirs are the folders that hold certificates by host: of containers' tools, of
@@ -53,7 +55,7 @@ func newTLS() *tlsBuilder {
 
 // authority adds the certificates in a file to those that are trusted.
 func (b *tlsBuilder) authority(file string) error {
-	pem, err := readSettings(file, maxSettings)
+	pem, err := settings.Read(file)
 	if err != nil {
 		return err
 	}
@@ -66,11 +68,11 @@ func (b *tlsBuilder) authority(file string) error {
 
 // client adds a certificate to show to the host. key may be in the same file.
 func (b *tlsBuilder) client(cert, key string) error {
-	certPEM, err := readSettings(cert, maxSettings)
+	certPEM, err := settings.Read(cert)
 	if err != nil {
 		return err
 	}
-	keyPEM, err := readSettings(cmp.Or(key, cert), maxSettings)
+	keyPEM, err := settings.Read(cmp.Or(key, cert))
 	if err != nil {
 		return err
 	}

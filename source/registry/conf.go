@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/peelhq/peel/internal/settings"
 )
 
 // conf is what registries.conf says, with all that is laid over it.
@@ -85,7 +87,7 @@ func readConf() (*conf, error) {
 	// distribution says.
 	if dir := cacheHome(); dir != "" {
 		var recorded confFile
-		if found, err := readTOML(filepath.Join(dir, "containers", "short-name-aliases.conf"), &recorded); found && err == nil {
+		if found, err := settings.TOML(filepath.Join(dir, "containers", "short-name-aliases.conf"), &recorded); found && err == nil {
 			maps.Copy(c.aliases, recorded.Aliases)
 		}
 	}
@@ -123,7 +125,7 @@ func dropIns(dir string) []string {
 // add lays a file over what is known.
 func (c *conf) add(file string) error {
 	var f confFile
-	found, err := readTOML(file, &f)
+	found, err := settings.TOML(file, &f)
 	if err != nil || !found {
 		return err
 	}

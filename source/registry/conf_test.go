@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/peelhq/peel/internal/fakeregistry"
+	"github.com/peelhq/peel/internal/settings"
 	"github.com/peelhq/peel/internal/testkit"
 )
 
@@ -18,7 +19,7 @@ func confOf(t *testing.T, text string) (*conf, error) {
 	t.Helper()
 	c := &conf{aliases: map[string]string{}}
 	var f confFile
-	if err := parseTOML("registries.conf", []byte(text), &f); err != nil {
+	if err := settings.ParseTOML("registries.conf", []byte(text), &f); err != nil {
 		return nil, err
 	}
 	return c, c.lay("registries.conf", &f)
@@ -370,7 +371,7 @@ func FuzzRegistriesConf(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, text, name string) {
 		c := &conf{aliases: map[string]string{}}
 		var file confFile
-		if parseTOML("f", []byte(text), &file) != nil || c.lay("f", &file) != nil {
+		if settings.ParseTOML("f", []byte(text), &file) != nil || c.lay("f", &file) != nil {
 			return
 		}
 		refs, err := c.names(name)

@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/peelhq/peel/internal/settings"
 )
 
 // hostsFile is containerd's hosts.toml: where a registry's images are to be asked
@@ -54,7 +56,7 @@ func hostRules(hostName string) ([]hostRule, error) {
 	}
 	for _, name := range []string{hostFolder(hostName), strings.ReplaceAll(hostFolder(hostName), ":", "_") + "_", "_default"} {
 		dir := filepath.Join(root, name)
-		data, err := readSettings(filepath.Join(dir, "hosts.toml"), maxTOML)
+		data, err := settings.ReadTOML(filepath.Join(dir, "hosts.toml"))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
@@ -72,7 +74,7 @@ func hostRules(hostName string) ([]hostRule, error) {
 
 func parseHosts(file string, data []byte) (*hostsFile, error) {
 	var f hostsFile
-	if err := parseTOML(file, data, &f); err != nil {
+	if err := settings.ParseTOML(file, data, &f); err != nil {
 		return nil, err
 	}
 	f.order = tableOrder(data, "host")

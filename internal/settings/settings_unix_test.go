@@ -1,6 +1,6 @@
 //go:build unix
 
-package engine
+package settings
 
 import (
 	"path/filepath"
@@ -11,11 +11,13 @@ import (
 )
 
 // A pipe where settings should be is not waited for.
-func TestSettingsPipe(t *testing.T) {
+func TestPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var conf containersConf
-	testkit.WantError(t, readTOML(path, &conf), "pipe is not a regular file")
+	_, err := TOML(path, &struct{}{})
+	testkit.WantError(t, err, "pipe is not a regular file")
+	_, err = Optional(path)
+	testkit.WantError(t, err, "pipe is not a regular file")
 }

@@ -1,0 +1,21 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+)
+
+// maxNames bounds how many names of contexts or connections a message lists.
+const maxNames = 20
+
+// listed writes names for a message.
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	text := strings.Join(names[:min(len(names), maxNames)], ", ")
+	if more := len(names) - maxNames; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
