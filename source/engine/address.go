@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -34,33 +35,82 @@ const (
 // and on Windows npipe://PATH. secure is the TLS to use over tcp; nil for none,
 // which "https" overrides. Errors name from, and never repeat a password.
 func parseAddress(raw, from string, secure *tls.Config) (address, error) {
-	h := address{from: from}
-	bad := func(why string) (address, error) {
-		return address{}, fmt.Errorf("%s: %s (an engine's address is unix://PATH, tcp://HOST:PORT or ssh://USER@HOST)", from, why)
-	}
 	raw = strings.TrimSpace(raw)
-	scheme, rest, ok := strings.Cut(raw, ":")
-	if ok && scheme == "unix" {
-		path := strings.TrimPrefix(rest, "//")
-		if !filepath.IsAbs(path) && !strings.HasPrefix(path, "/") {
-			return bad(fmt.Sprintf("the socket's path %q is not absolute", path))
-		}
-		if strings.ContainsRune(path, 0) {
-			return bad(fmt.Sprintf("the socket's path %q holds a zero byte", path))
-		}
-		h.url = "unix://" + path
-		return h, nil
+	var h address
+	var err error
+	switch scheme, rest, ok := strings.Cut(raw, ":"); {
+	case ok && scheme == "unix":
+		h.url, err = socketURL(strings.TrimPrefix(rest, "//"))
+	case ok && scheme == "npipe" && strings.HasPrefix(rest, "//"):
+		h.url, err = raw, pipeError()
+	default:
+		h, err = netAddress(raw, secure)
 	}
-	if ok && scheme == "npipe" && strings.HasPrefix(rest, "//") {
-		if runtime.GOOS != "windows" {
-			return bad("named pipes exist only on Windows")
-		}
-		h.url = raw
-		return h, nil
+	if err != nil {
+		return address{}, fmt.Errorf("%s: %w (an engine's address is unix://PATH, tcp://HOST:PORT or ssh://USER@HOST)", from, err)
 	}
+	h.from = from
+	return h, nil
+}
+
+// socketURL is the address of a unix socket.
+func socketURL(path string) (string, error) {
+	if !filepath.IsAbs(path) && !strings.HasPrefix(path, "/") {
+		return "", fmt.Errorf("the socket's path %q is not absolute", path)
+	}
+	if strings.ContainsRune(path, 0) {
+		return "", fmt.Errorf("the socket's path %q holds a zero byte", path)
+	}
+	return "unix://" + path, nil
+}
+
+func pipeError() error {
+	if runtime.GOOS != "windows" {
+		return errors.New("named pipes exist only on Windows")
+	}
+	return nil
+}
+
+// netAddress is the address of an engine over tcp or ssh.
+func netAddress(raw string, secure *tls.Config) (address, error) {
+	u, err := addressURL(raw)
+	if err != nil {
+		return address{}, err
+	}
+	switch u.Scheme {
+	case "ssh":
+		target, err := newSSHTarget(u)
+		return address{url: u.String(), ssh: target}, err
+	case "https":
+		if secure == nil {
+			secure = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+	case "tcp", "http":
+	default:
+		return address{}, fmt.Errorf("%q is not a way to reach an engine", u.Scheme+"://")
+	}
+	if u.User != nil {
+		return address{}, errors.New("a user in a tcp address is not supported")
+	}
+	host, port := cmp.Or(u.Hostname(), "localhost"), u.Port()
+	switch {
+	case port == "" && secure != nil:
+		port = tlsPort
+	case port == "":
+		port = plainPort
+	default:
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return address{}, fmt.Errorf("%q is not a port number", port)
+		}
+	}
+	return address{url: "tcp://" + net.JoinHostPort(host, port) + strings.TrimRight(u.Path, "/"), tls: secure}, nil
+}
+
+// addressURL parses an address. HOST:PORT is one over tcp.
+func addressURL(raw string) (*url.URL, error) {
 	if !strings.Contains(raw, "://") {
 		if _, _, err := net.SplitHostPort(raw); err != nil {
-			return bad(fmt.Sprintf("%q is not an address", redact.Address(raw)))
+			return nil, fmt.Errorf("%q is not an address", redact.Address(raw))
 		}
 		raw = "tcp://" + raw
 	}
@@ -69,50 +119,15 @@ func parseAddress(raw, from string, secure *tls.Config) (address, error) {
 		if parse, ok := errors.AsType[*url.Error](err); ok {
 			err = parse.Err // the URL may hold a password
 		}
-		return bad(redact.Text(err.Error()))
+		return nil, errors.New(redact.Text(err.Error()))
 	}
 	if _, has := u.User.Password(); has {
-		return bad("a password in an address is not supported")
+		return nil, errors.New("a password in an address is not supported")
 	}
 	if u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" {
-		return bad("an address takes no query and no fragment")
+		return nil, errors.New("an address takes no query and no fragment")
 	}
-	switch u.Scheme {
-	case "ssh":
-		h.ssh, err = newSSHTarget(u)
-		if err != nil {
-			return bad(err.Error())
-		}
-		h.url = u.String()
-		return h, nil
-	case "https":
-		if secure == nil {
-			secure = &tls.Config{MinVersion: tls.VersionTLS12}
-		}
-	case "tcp", "http":
-	default:
-		return bad(fmt.Sprintf("%q is not a way to reach an engine", u.Scheme+"://"))
-	}
-	if u.User != nil {
-		return bad("a user in a tcp address is not supported")
-	}
-	h.tls = secure
-	host, port := u.Hostname(), u.Port()
-	if host == "" {
-		host = "localhost"
-	}
-	switch {
-	case port == "" && secure != nil:
-		port = tlsPort
-	case port == "":
-		port = plainPort
-	default:
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return bad(fmt.Sprintf("%q is not a port number", port))
-		}
-	}
-	h.url = "tcp://" + net.JoinHostPort(host, port) + strings.TrimRight(u.Path, "/")
-	return h, nil
+	return u, nil
 }
 
 // apiHost is the address that the API's client gets. Over ssh it is only written
