@@ -12,15 +12,15 @@ import (
 // growthPaths is how many paths a Growth lists.
 const growthPaths = 1000
 
-// A Baseline is what is known of an image that another is held against, without
-// its paths: what a report of it says.
+// A Baseline is an image that another is compared with. It holds what a report of
+// the image says, without its tree.
 type Baseline struct {
 	Figures Figures
 	Layers  []BaselineLayer // lowest first
 	Waste   []Waste         // in any order; Node does not count
 }
 
-// A BaselineLayer is what is known of one layer.
+// A BaselineLayer is one layer of a Baseline.
 type BaselineLayer struct {
 	DiffID         string // "" if unknown
 	Step           string // as dockerfile.Instruction gives it; "" if unknown

@@ -35,9 +35,9 @@ type diffOptions struct {
 	from, to layerFlag
 }
 
-const diffAbout = `Say what differs between two images, or between two moments of one: the totals, the layers that both have, and the paths that were added, removed or changed, those first that make most difference in size. The two may come from anywhere, in any form: the same image makes no difference.
+const diffAbout = `Show what differs between two images, or between two layers of one image: the totals, the layers that both have, and the paths that were added, removed or changed, largest difference in size first. The images may come from different kinds of source: only their contents are compared.
 
-Each form can be had of either: text for people, json as docs/json.md describes it, and markdown for a comment on a change. The exit code is 0 whether or not there are differences, unless --exit-code is given.`
+Formats: text for people, json as described in docs/json.md, and markdown for a comment on a pull request. The exit code is 0 even if there are differences, unless --exit-code is given.`
 
 func (a *app) diffCommand() *cobra.Command {
 	o := &diffOptions{}

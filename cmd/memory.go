@@ -244,7 +244,7 @@ func memoryUsed() int64 {
 }
 
 // tooLarge says why an image could not be loaded, if that is because there is too
-// little memory: with what is known of what takes it. im is nil if the image has
+// little memory, and what takes it, as far as that is known. im is nil if the image has
 // not been opened.
 func tooLarge(ctx context.Context, im *source.Image, err error) error {
 	cause := context.Cause(ctx)

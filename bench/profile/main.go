@@ -1,6 +1,6 @@
 // Command profile writes a CPU profile of what `peel report -f json` does with
 // the given images, for profile-guided optimisation. Each gets the same time,
-// lest the slowest form be all that the compiler hears of.
+// so that the slowest form does not fill the whole profile.
 //
 //	go run ./bench/profile -o default.pgo app.tar app-oci app-oci-zstd.tar
 package main
