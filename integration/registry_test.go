@@ -89,15 +89,16 @@ func (r dockerRegistry) push(t *testing.T, archive, name string, args ...string)
 	}
 }
 
-// figuresOf is a report without what the form of the image decides.
-func figuresOf(t *testing.T, text []byte) string {
+// figuresOf is a report without what the form of the image decides: how its layers are
+// stored, and what else is given by name.
+func figuresOf(t *testing.T, text []byte, without ...string) string {
 	t.Helper()
 	var report map[string]any
 	if err := json.Unmarshal(text, &report); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	delete(report, "image")
-	strip(report)
+	strip(report, append(without, "digest", "mediaType", "compressedBytes", "listedBy"))
 	out, err := json.MarshalIndent(report, "", " ")
 	if err != nil {
 		t.Fatal(err)
@@ -105,19 +106,19 @@ func figuresOf(t *testing.T, text []byte) string {
 	return string(out)
 }
 
-// strip removes what says how layers are stored.
-func strip(v any) {
+// strip removes keys wherever they are.
+func strip(v any, keys []string) {
 	switch v := v.(type) {
 	case map[string]any:
-		for _, key := range []string{"digest", "mediaType", "compressedBytes"} {
+		for _, key := range keys {
 			delete(v, key)
 		}
 		for _, e := range v {
-			strip(e)
+			strip(e, keys)
 		}
 	case []any:
 		for _, e := range v {
-			strip(e)
+			strip(e, keys)
 		}
 	}
 }
