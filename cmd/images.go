@@ -139,7 +139,11 @@ func complete(c *cobra.Command, args []string, begun string) ([]cobra.Completion
 	}
 	ctx, cancel := context.WithTimeout(cmp.Or(c.Context(), context.Background()), completionTime)
 	defer cancel()
-	found, _, _ := lookAround(ctx, source.Places(".", source.Options{}))
+	o := source.Options{}
+	if f := c.Flag("engine"); f != nil {
+		o.Engine = f.Value.String()
+	}
+	found, _, _ := lookAround(ctx, source.Places(".", o))
 	var names []cobra.Completion
 	for _, im := range found {
 		for _, name := range []string{im.Name, im.Ref} {

@@ -30,6 +30,8 @@ func (a *app) options(content bool, progress func(source.Progress)) source.Optio
 		InsecureRegistries: a.insecure,
 		Agent:              "peel/" + name,
 		Asking:             a.asking,
+		Engine:             string(a.engine),
+		OtherEngine:        a.otherEngine,
 		Stdin:              a.stdin,
 		Progress:           progress,
 		Cache:              a.cacheFolder(),
@@ -40,6 +42,12 @@ func (a *app) options(content bool, progress func(source.Progress)) source.Optio
 // asking says that a registry is asked for a name that is not here.
 func (a *app) asking(name string) {
 	a.say("not found on this machine; asking the registry for %s", name)
+}
+
+// otherEngine says that the image was found in another engine than the environment
+// names.
+func (a *app) otherEngine(answered, instead, by string) {
+	a.say("the image is %s's; %s, which %s names, does not have it or does not answer (--engine %s asks no other)", answered, instead, by, instead)
 }
 
 // say prints a message on standard error, above the line of progress if there is

@@ -28,6 +28,7 @@ type app struct {
 	base     string
 	noCache  bool
 	via      viaFlag
+	engine   engineFlag
 	offline  bool
 	insecure []string
 	verify   bool

@@ -2,6 +2,9 @@ package cmd
 
 import (
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -24,3 +27,20 @@ func (v *viaFlag) Set(s string) error {
 }
 
 func (v *viaFlag) Type() string { return "api|store" }
+
+// engineFlag is the name of an engine, or "" for any.
+type engineFlag string
+
+var _ pflag.Value = (*engineFlag)(nil)
+
+func (e *engineFlag) String() string { return string(*e) }
+
+func (e *engineFlag) Set(s string) error {
+	if !slices.Contains(source.Engines(), s) {
+		return fmt.Errorf("unknown engine; use %s", strings.Join(source.Engines(), ", "))
+	}
+	*e = engineFlag(s)
+	return nil
+}
+
+func (e *engineFlag) Type() string { return strings.Join(source.Engines(), "|") }

@@ -28,6 +28,15 @@ type Options struct {
 	// again, standard input or a pipe, is spooled at once.
 	ContentOnDemand bool
 
+	// Engine is the only engine that is asked for a bare name, and whose images
+	// Places lists: one of Engines. Empty: all of them.
+	Engine string
+
+	// OtherEngine, if not nil, is called when an engine has the image of a bare name,
+	// but the environment or a context names another one: instead, as by says
+	// ("DOCKER_HOST"). It must not block.
+	OtherEngine func(answered, instead, by string)
+
 	// Via is how an engine's image is read. Empty: from the engine's store if
 	// that can be read here, else by its API.
 	Via Via

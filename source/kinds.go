@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+
+	"github.com/peelhq/peel/source/engine"
 )
 
 // A kind is one kind of source that images are read from. To add one, write a
@@ -26,6 +28,11 @@ type kind struct {
 	// named says that a bare NAME is looked for in this kind too, in the order
 	// of the table.
 	named bool
+
+	// chosen returns what in the environment or in an engine's settings names the
+	// engine of this kind, for people: "DOCKER_HOST"; "" if nothing does. Nil of what
+	// is no engine.
+	chosen func() string
 
 	// remote says that to open one is to ask another machine. A bare NAME is looked
 	// for there only once every other kind has said that it does not have it.
@@ -52,14 +59,14 @@ func kinds() []kind {
 			prefix: "docker://", takes: "NAME",
 			about: "an image of the Docker engine",
 			docs:  "the Docker engine: its contexts and `DOCKER_HOST`, over unix, tcp, TLS or ssh",
-			open:  docker.open, named: true,
+			open:  docker.open, named: true, chosen: engine.DockerChosen,
 			place: docker.name, list: docker.list, diffIDs: docker.diffIDs,
 		},
 		{
 			prefix: "podman://", takes: "NAME",
 			about: "an image of podman",
 			docs:  "podman, through its socket or from its store",
-			open:  podman.open, named: true,
+			open:  podman.open, named: true, chosen: engine.PodmanChosen,
 			place: podman.name, list: podman.list, diffIDs: podman.diffIDs,
 		},
 		{
@@ -157,7 +164,7 @@ func (o *opener) byName(ctx context.Context, noFile error) (*Image, error) {
 	tried := []error{noFile}
 	sure := true // nobody may have it after all
 	for _, k := range kinds() {
-		if !k.named {
+		if !k.named || !k.remote && o.Engine != "" && k.place != o.Engine {
 			continue
 		}
 		open := k.open
@@ -168,6 +175,7 @@ func (o *opener) byName(ctx context.Context, noFile error) (*Image, error) {
 		}
 		im, err := open(ctx, o, o.ref)
 		if err == nil {
+			o.tellEngine(&k)
 			return im, nil
 		}
 		sure = sure && lacking(err)
@@ -182,6 +190,35 @@ func (o *opener) byName(ctx context.Context, noFile error) (*Image, error) {
 		lines[i] = "\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
 	}
 	return nil, absent("%q: it is neither a file nor an image that can be found; tried:%s", o.ref, strings.Join(lines, ""))
+}
+
+// tellEngine reports that k had the image of a bare name, if k is an engine but it is
+// another that the environment names.
+func (o *opener) tellEngine(k *kind) {
+	if o.OtherEngine == nil || o.Engine != "" || k.chosen == nil || k.chosen() != "" {
+		return
+	}
+	for _, other := range kinds() {
+		if other.chosen == nil {
+			continue
+		}
+		if by := other.chosen(); by != "" {
+			o.OtherEngine(k.place, other.place, by)
+			return
+		}
+	}
+}
+
+// Engines are the names of the engines, in the order in which a bare name is looked
+// for.
+func Engines() []string {
+	var out []string
+	for _, k := range kinds() {
+		if k.chosen != nil {
+			out = append(out, k.place)
+		}
+	}
+	return out
 }
 
 // errNoFile says that a name is not that of a file, and need not be meant as one.

@@ -39,7 +39,7 @@ var ErrNoEngine = engine.ErrNoEngine
 // Places returns where to look for images: every kind of source that can list
 // them, such as the engines, and the archives and layouts in dir itself. Of an
 // archive with several platforms, the image for opts.Platform is listed, else the
-// one for the host. Nothing is asked before Place.Images is called.
+// one for the host. With opts.Engine, that engine is the only place. Nothing is asked before Place.Images is called.
 func Places(dir string, opts Options) []Place {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
@@ -47,7 +47,7 @@ func Places(dir string, opts Options) []Place {
 	l := &lister{Options: opts, dir: dir}
 	var out []Place
 	for _, k := range kinds() {
-		if k.list != nil {
+		if k.list != nil && (opts.Engine == "" || k.place == opts.Engine) {
 			out = append(out, Place{k.place, func(ctx context.Context) ([]LocalImage, error) { return k.list(l, ctx) }})
 		}
 	}

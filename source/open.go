@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/peelhq/peel/source/layer"
@@ -40,6 +41,9 @@ func Open(ctx context.Context, ref string, opts Options) (*Image, error) {
 	case ViaAny, ViaAPI, ViaStore:
 	default:
 		return nil, fmt.Errorf("unknown way %q to read an engine's image: use %q or %q", opts.Via, ViaAPI, ViaStore)
+	}
+	if opts.Engine != "" && !slices.Contains(Engines(), opts.Engine) {
+		return nil, fmt.Errorf("unknown engine %q: use %s", opts.Engine, enumerated(Engines(), "or"))
 	}
 	what := ref
 	if ref == "-" {

@@ -66,6 +66,23 @@ func dockerAddresses() ([]address, error) {
 	return defaultDockerAddresses(), nil
 }
 
+// DockerChosen returns what names the Docker engine, for people: "DOCKER_HOST", or
+// the context that DOCKER_CONTEXT or config.json name; "" if it is only looked for at
+// its default address.
+func DockerChosen() string {
+	if os.Getenv("DOCKER_HOST") != "" {
+		return "DOCKER_HOST"
+	}
+	name := os.Getenv("DOCKER_CONTEXT")
+	if dir := dockerConfigDir(); name == "" && dir != "" {
+		name, _ = currentContext(filepath.Join(dir, "config.json")) // whoever asks the engine is told of an error
+	}
+	if name == "" || name == defaultContext {
+		return ""
+	}
+	return fmt.Sprintf("context %q", name)
+}
+
 // oneAddress makes a list of a single host.
 func oneAddress(h address, err error) ([]address, error) {
 	if err != nil {

@@ -12,8 +12,17 @@ import (
 
 // PodmanNamed reports whether the environment names a service of podman. If it
 // does, the user does not mean the store of this machine.
-func PodmanNamed() bool {
-	return os.Getenv("CONTAINER_HOST") != "" || os.Getenv("CONTAINER_CONNECTION") != ""
+func PodmanNamed() bool { return PodmanChosen() != "" }
+
+// PodmanChosen returns the variable of the environment that names a service of
+// podman, for people; "" if none does.
+func PodmanChosen() string {
+	for _, name := range []string{"CONTAINER_HOST", "CONTAINER_CONNECTION"} {
+		if os.Getenv(name) != "" {
+			return name
+		}
+	}
+	return ""
 }
 
 // storageConf is what a storage.conf says of where a store is. Source:
