@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/peelhq/peel/internal/fakeregistry"
 	"github.com/peelhq/peel/internal/testkit"
@@ -239,7 +241,8 @@ func TestHelperMisbehaves(t *testing.T) {
 	}
 }
 
-// A token that ends in the middle is renewed.
+// A token that ends in the middle is renewed, before the blob or where it has broken
+// off.
 func TestTokenEnds(t *testing.T) {
 	home, _ := alone(t)
 	p := push(t, fakeregistry.New(t), 1000)
@@ -247,11 +250,15 @@ func TestTokenEnds(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		challenge bool
-	}{{"with a challenge", true}, {"without one", false}} {
+		cut       int // the blob breaks off first, after so many bytes; 0: it does not
+	}{{"with a challenge", true, 0}, {"without one", false, 0}, {"in the middle of the blob", true, 400}, {"in the middle, without one", false, 999}} {
 		t.Run(c.name, func(t *testing.T) {
 			p.Forget()
 			ended := false
-			p.Break(p.onBlob(func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+			p.Break(p.onBlob(func(w http.ResponseWriter, r *http.Request, n int) bool {
+				if n == 1 && c.cut > 0 {
+					return cut(p.Registry, w, r, c.cut)
+				}
 				if ended {
 					return false
 				}
@@ -262,14 +269,97 @@ func TestTokenEnds(t *testing.T) {
 				w.WriteHeader(http.StatusUnauthorized)
 				return true
 			}), needsToken(p.Registry))
-			if _, err := p.readBlob(t, client(t, Options{})); err != nil {
-				t.Error(err)
+			if got, err := p.readBlob(t, client(t, Options{})); err != nil || !bytes.Equal(got, p.bytes) {
+				t.Errorf("%d bytes, error %v", len(got), err)
 			}
-			tokens := slices.DeleteFunc(p.Asked(), func(s string) bool { return !strings.Contains(s, "/token") })
+			asked := p.Asked()
+			tokens := slices.DeleteFunc(slices.Clone(asked), func(s string) bool { return !strings.Contains(s, "/token") })
 			if len(tokens) != 2 {
 				t.Errorf("%d tokens were asked for, want 2", len(tokens))
 			}
+			if last := asked[len(asked)-1]; c.cut > 0 && !strings.HasSuffix(last, fmt.Sprintf(" bytes=%d-999", c.cut)) {
+				t.Errorf("the last request is %s, want one for the rest", last)
+			}
 		})
+	}
+}
+
+// What gives tokens may be anything: a proxy that wants a login, a server that is ill,
+// one that never ends. The error says so, and is there soon.
+func TestTokenAnswers(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<html><form>password</form></html>")
+	}))
+	defer elsewhere.Close()
+	write := func(kind, text string, status int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", kind)
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, text)
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		answer http.HandlerFunc
+		kind   error // nil: any
+		texts  []string
+	}{
+		{"a login page", write("text/html", "<html><form>password</form></html>", 200), ErrPage, []string{"a proxy may want a login", "HTTPS_PROXY"}},
+		{"a login page elsewhere", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL+"/login?state=hidden", http.StatusFound)
+		}, ErrPage, []string{"a proxy may want a login"}},
+		{"no token in it", write("application/json", `{"expires_in":300}`, 200), ErrPage, []string{"does not answer as a registry does"}},
+		{"not JSON", write("application/json", `the-token`, 200), ErrPage, []string{"does not answer as a registry does"}},
+		{"endless", func(w http.ResponseWriter, _ *http.Request) {
+			_, err := io.WriteString(w, `{"token":"`)
+			for text := bytes.Repeat([]byte("x"), 1<<16); err == nil; {
+				_, err = w.Write(text)
+			}
+		}, ErrPage, []string{"does not answer as a registry does"}},
+		{"ill", write("text/plain", "", 503), nil, []string{"503 Service Unavailable", "try again later"}},
+		{"too many requests", write("application/json", `{"errors":[{"code":"TOOMANYREQUESTS","message":"slowly"}]}`, 429), ErrRateLimited, []string{"wants fewer requests", "slowly"}},
+		{"denied", write("application/json", `{"errors":[{"code":"DENIED","message":"no"}]}`, 403), ErrUnauthorized, []string{"does not accept the credentials of"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			home, _ := alone(t)
+			p := push(t, fakeregistry.New(t), 1000)
+			writeAuth(t, filepath.Join(home, ".docker", "config.json"), map[string]string{p.Host(): "me:secret-password"})
+			wants := needsToken(p.Registry)
+			p.Break(func(w http.ResponseWriter, r *http.Request, n int) bool {
+				if r.URL.Path == "/token" {
+					c.answer(w, r)
+					return true
+				}
+				return wants(w, r, n)
+			})
+			_, err := p.readBlob(t, client(t, Options{}))
+			if c.kind != nil {
+				says(t, err, c.kind)
+			}
+			testkit.WantError(t, err, append(c.texts, p.Host()+"/me/app")...)
+			if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "hidden") || strings.Contains(err.Error(), "xxxx") {
+				t.Errorf("a secret is shown: %v", err)
+			}
+		})
+	}
+}
+
+// Retry-After is a number of seconds or a date.
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, c := range []struct {
+		header string
+		want   time.Duration
+	}{
+		{"", 0}, {"7", 7 * time.Second}, {" 7 ", 7 * time.Second}, {"-7", 0}, {"0", 0}, {"7.5", 0}, {"soon", 0},
+		{"9223372036854775807", 365 * 24 * time.Hour}, {"9223372036854775808", 0},
+		{"Fri, 02 Jan 2026 03:05:05 GMT", time.Minute}, {"Fri, 02 Jan 2026 03:04:00 GMT", 0}, {"Friday, 02-Jan-26 03:05:05 GMT", time.Minute},
+	} {
+		r := &http.Response{Header: http.Header{"Retry-After": {c.header}}}
+		if got := retryAfter(r, now); got != c.want {
+			t.Errorf("%q: %v, want %v", c.header, got, c.want)
+		}
 	}
 }
 
