@@ -179,7 +179,19 @@ func TestDockerRegistry(t *testing.T) {
 		t.Cleanup(func() { _ = os.Remove(file) })
 	}
 
-	t.Run("plain HTTP", func(t *testing.T) { check(t, plain) })
+	t.Run("plain HTTP", func(t *testing.T) {
+		check(t, plain)
+		for ref, says := range map[string]string{
+			"me/shop:1.5": `has no tag "1.5" in this repository; did you mean 1.4?`,
+			"me/shap:1.4": "has no repository me/shap; check the name",
+			"me/shop@sha256:" + strings.Repeat("0", 64): "has no such image",
+		} {
+			out, err := exec.Command(string(peel), "ls", "registry://"+plain.host+"/"+ref).CombinedOutput()
+			if err == nil || !strings.Contains(string(out), says) {
+				t.Errorf("%s: error %v, without %q:\n%s", ref, err, says, out)
+			}
+		}
+	})
 
 	cert, key := testkit.KeyPair(t)
 	files := t.TempDir()

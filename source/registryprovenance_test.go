@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -80,9 +81,7 @@ func (a *attestedImage) push(t *testing.T, reg *fakeregistry.Registry, d ocispec
 	if more != nil {
 		var all map[string]any
 		a.read(t, d, &all)
-		for key, value := range more {
-			all[key] = value
-		}
+		maps.Copy(all, more)
 		var err error
 		if text, err = json.Marshal(all); err != nil {
 			t.Fatal(err)

@@ -200,6 +200,16 @@ func TestNotFound(t *testing.T) {
 	})
 	_, err = c.Resolve(t.Context(), p.Host()+"/me/app:none")
 	says(t, err, ErrNotFound, "has no such image; check the name")
+
+	// A registry that says nothing in answer to HEAD.
+	p.Break(func(w http.ResponseWriter, r *http.Request, _ int) bool {
+		if r.Method == http.MethodHead {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		return r.Method == http.MethodHead
+	})
+	_, err = c.Resolve(t.Context(), p.Host()+"/me/ap:1")
+	says(t, err, ErrNotFound, "has no repository me/ap; check the name")
 }
 
 // A host that is not there, or speaks something else.

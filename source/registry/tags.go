@@ -140,6 +140,11 @@ func (r *Repository) suggest(ctx context.Context, s *session, ref reference, err
 	ctx, cancel := context.WithTimeout(ctx, suggestTime)
 	defer cancel()
 	tags, _, listErr := r.tags(ctx, s)
+	if errors.Is(listErr, ErrNotFound) { // to HEAD, a registry cannot say which of the two is missing
+		own.text = fmt.Sprintf("%s has no repository %s", s.host.name, s.repo)
+		own.try = "check the name"
+		return err
+	}
 	if listErr != nil {
 		r.client.Log.Debug("no list of tags", "repository", ref.path(), "error", said(listErr.Error()))
 		own.try = "check the name"
