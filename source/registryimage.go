@@ -223,7 +223,7 @@ func (b *remoteDocument) layer() layer.Reader {
 
 // layer is a blob that is taken for a layer.
 func (r *remote) layer(d registry.Descriptor, of ocispec.Descriptor) *remoteBlob {
-	l := &remoteLayer{repo: r.found.Repository, d: d, shelf: r.shelf, keep: r.opener.KeepContent, meter: r.opener.meter, turn: make(chan struct{}, 1)}
+	l := &remoteLayer{repo: registrySource{r.found.Repository}, d: d, shelf: r.shelf, keep: r.opener.KeepContent, meter: r.opener.meter, turn: make(chan struct{}, 1)}
 	ref, err := layer.FindTable(of.Annotations, d.Size)
 	if err != nil {
 		r.opener.Log.Debug("a layer is read instead of its table of contents", "layer", d.Digest, "reason", err)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"hash"
 	"io"
 	"io/fs"
 	"sync/atomic"
@@ -11,6 +12,44 @@ import (
 	"github.com/peelhq/peel/source/layer"
 	"github.com/peelhq/peel/source/registry"
 )
+
+// A layerSource is where layers come from that are not in a file: a registry, or an
+// engine's API. What it gives is as [registry.Repository] gives it.
+type layerSource interface {
+	// Blob streams a layer, verified at its end. The error of a read wraps
+	// registry.ErrNoBlob if it is not there.
+	Blob(ctx context.Context, d registry.Descriptor) summedBlob
+
+	// Part streams some of a layer's bytes. It verifies nothing but their number.
+	Part(ctx context.Context, d registry.Descriptor, from, to int64) io.ReadCloser
+
+	// ReadRange reads the bytes from off on. It verifies nothing but their number.
+	ReadRange(ctx context.Context, d registry.Descriptor, p []byte, off int64) error
+}
+
+// A summedBlob is a stream whose digest is computed on the way.
+type summedBlob interface {
+	io.ReadCloser
+
+	// SumBy has the digest be computed by h, which is new. It is called before the
+	// first read.
+	SumBy(h hash.Hash)
+}
+
+// registrySource is a repository of a registry as a layerSource.
+type registrySource struct{ *registry.Repository }
+
+var _ layerSource = registrySource{}
+
+// Blob returns a reader of the whole blob.
+func (r registrySource) Blob(ctx context.Context, d registry.Descriptor) summedBlob {
+	return r.Repository.Blob(ctx, d)
+}
+
+// Part returns a reader of some of it.
+func (r registrySource) Part(ctx context.Context, d registry.Descriptor, from, to int64) io.ReadCloser {
+	return r.Repository.Part(ctx, d, from, to)
+}
 
 // A remoteBlob is a blob in a registry that is taken for a layer.
 type remoteBlob struct {
@@ -37,7 +76,7 @@ func (b *remoteBlob) layer() layer.Reader { return b.read }
 // layer is fetched once more, whole, to a temporary file without a name: only then is
 // it known to be what the manifest says.
 type remoteLayer struct {
-	repo   *registry.Repository
+	repo   layerSource
 	d      registry.Descriptor
 	shelf  *layer.Shelf
 	keep   bool  // keep what is scanned, for its content will be wanted
