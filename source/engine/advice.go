@@ -40,7 +40,10 @@ func advice(kind string, h address, err error) string {
 
 // startIt says how to start an engine that does not run, or how to name another.
 func startIt(kind string) string {
-	if kind == "podman" {
+	switch kind {
+	case containerdKind:
+		return "start containerd (systemctl start containerd), or name its socket in CONTAINERD_ADDRESS"
+	case "podman":
 		return "start podman's service (systemctl --user start podman.socket, or podman machine start), or name it in CONTAINER_HOST"
 	}
 	return "start Docker (systemctl start docker, or Docker Desktop), or name its address in DOCKER_HOST or DOCKER_CONTEXT"

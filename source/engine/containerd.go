@@ -1,0 +1,213 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/redact"
+)
+
+// A ContainerdSocket is where a containerd may listen.
+type ContainerdSocket struct {
+	Path string // of the unix socket
+	From string // what names it, for people: "CONTAINERD_ADDRESS"; "" for one of the usual places
+
+	// Below is the folder below which this machine sees the files that this
+	// containerd names; "" if it sees them where containerd does.
+	Below string
+}
+
+// A ContainerdImage is one image as containerd's metadata has it.
+type ContainerdImage struct {
+	Namespace string
+	Name      string // as stored: "docker.io/library/app:1", "sha256:..."
+	Digest    string // of what the name stands for: an index or a manifest
+	MediaType string
+	Size      int64     // bytes of that document
+	Created   time.Time // when the name was first stored; zero if not known
+}
+
+// ContainerdRoots are the folders in which a containerd keeps its files, as it
+// names them; "" for one that it does not name.
+type ContainerdRoots struct {
+	Content      string            // blobs by their digest
+	Metadata     string            // the database of images
+	Snapshotters map[string]string // of each snapshotter, by name: "overlayfs"
+}
+
+// containerdAddress names containerd's socket in the environment, as for ctr and
+// nerdctl, and containerdNamespace the namespace that is meant.
+const (
+	containerdAddress   = "CONTAINERD_ADDRESS"
+	containerdNamespace = "CONTAINERD_NAMESPACE"
+)
+
+// usualContainerd are the sockets of containerd itself, of k3s and RKE2, of Docker,
+// of k0s, and of MicroK8s. A variable for the tests.
+var usualContainerd = []string{
+	"/run/containerd/containerd.sock",
+	"/run/k3s/containerd/containerd.sock",
+	"/run/docker/containerd/containerd.sock",
+	"/run/k0s/containerd.sock",
+	"/var/snap/microk8s/common/run/containerd.sock",
+}
+
+// ContainerdSockets returns where a containerd may listen, in the order in which
+// they are asked: the one that CONTAINERD_ADDRESS names, and no other; else the
+// usual places, those of a rootless containerd and of a rootless Docker last.
+// Two names of one socket are one.
+func ContainerdSockets() ([]ContainerdSocket, error) {
+	if raw := os.Getenv(containerdAddress); raw != "" {
+		path := strings.TrimPrefix(strings.TrimPrefix(raw, "unix:"), "//")
+		if !filepath.IsAbs(path) || strings.ContainsRune(path, 0) {
+			return nil, fmt.Errorf("%s: %q is not the absolute path of a socket", containerdAddress, redact.Text(raw))
+		}
+		return []ContainerdSocket{{Path: path, From: containerdAddress, Below: processRoot(path)}}, nil
+	}
+	var out []ContainerdSocket
+	if runtime.GOOS == "windows" {
+		return out, nil
+	}
+	for _, path := range usualContainerd {
+		out = append(out, ContainerdSocket{Path: path})
+	}
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
+		if pid := rootlessContainerd(dir); pid != 0 {
+			root := fmt.Sprintf("/proc/%d/root", pid)
+			out = append(out, ContainerdSocket{Path: root + "/run/containerd/containerd.sock", Below: root})
+		}
+		out = append(out, ContainerdSocket{Path: filepath.Join(dir, "docker/containerd/containerd.sock")})
+	}
+	return distinct(out), nil
+}
+
+// ContainerdNamespace is the namespace that the environment names; "" for none.
+func ContainerdNamespace() string { return os.Getenv(containerdNamespace) }
+
+// processRoot is the root folder of the process through which a path leads:
+// "/proc/42/root" of "/proc/42/root/run/containerd.sock"; "" for any other path.
+func processRoot(path string) string {
+	parts := strings.SplitN(path, "/", 5)
+	if len(parts) < 5 || parts[1] != "proc" || parts[3] != "root" {
+		return ""
+	}
+	if _, err := strconv.Atoi(parts[2]); err != nil {
+		return ""
+	}
+	return strings.Join(parts[:4], "/")
+}
+
+// rootlessContainerd is the process in whose mount namespace a rootless containerd
+// runs, as rootlesskit notes it; 0 if there is none.
+// Source: nerdctl, pkg/rootlessutil/parent_linux.go.
+func rootlessContainerd(runtimeDir string) int {
+	text, err := os.ReadFile(filepath.Join(runtimeDir, "containerd-rootless", "child_pid"))
+	if err != nil || len(text) > 20 {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || pid <= 0 {
+		return 0
+	}
+	return pid
+}
+
+// distinct leaves out sockets that are there under an earlier name too.
+func distinct(sockets []ContainerdSocket) []ContainerdSocket {
+	var out []ContainerdSocket
+	var seen []fs.FileInfo
+next:
+	for _, s := range sockets {
+		info, err := os.Stat(s.Path)
+		if err == nil {
+			for _, other := range seen {
+				if os.SameFile(info, other) {
+					continue next
+				}
+			}
+			seen = append(seen, info)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// Containerds connects to every containerd that answers, in the order of
+// ContainerdSockets; the caller closes them. log may be nil. The error tells of
+// those that are there and do not answer, and why. If none answers, it tells of
+// each that was tried, and is ErrNoEngine if there seems to be none, or none that
+// this user may use.
+func Containerds(ctx context.Context, log *slog.Logger) ([]*Containerd, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	sockets, err := ContainerdSockets()
+	if err != nil {
+		return nil, &SettingsError{Kind: containerdKind, Err: err}
+	}
+	var out []*Containerd
+	var absent, failed []error
+	usable := false // one may be there for this user
+	for _, s := range sockets {
+		c, err := dialContainerd(ctx, s)
+		switch {
+		case err == nil:
+			log.Debug("engine answers", "engine", containerdKind, "host", s.Path, "from", s.From)
+			out = append(out, c)
+			continue
+		case s.From == "" && errors.Is(err, fs.ErrNotExist):
+			absent = append(absent, err)
+		default:
+			failed = append(failed, err)
+			usable = usable || s.From != "" || !errors.Is(err, fs.ErrPermission)
+		}
+		log.Debug("engine does not answer", "engine", containerdKind, "host", s.Path, "from", s.From, "error", err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	switch {
+	case len(out) > 0 && len(failed) == 0:
+		return out, nil
+	case len(out) > 0 || len(failed) > 0 && usable:
+		return out, joined(failed)
+	case len(failed) > 0:
+		return nil, &noEngineError{joined(failed)}
+	}
+	return nil, &noEngineError{noContainerd(absent, sockets)}
+}
+
+// noContainerd says where no containerd was found.
+func noContainerd(absent []error, sockets []ContainerdSocket) error {
+	if len(absent) == 0 {
+		return errors.New("containerd: there is none on this system")
+	}
+	paths := make([]string, len(sockets))
+	for i, s := range sockets {
+		paths[i] = s.Path
+	}
+	return errors.New(clean.Line("containerd: no socket found (tried " + strings.Join(paths, ", ") + "); " + startIt(containerdKind)))
+}
+
+// joined is one error of several, in one line.
+func joined(errs []error) error {
+	var out error
+	for _, err := range errs {
+		if out == nil {
+			out = err
+		} else {
+			out = fmt.Errorf("%w; %w", out, err)
+		}
+	}
+	return out
+}
