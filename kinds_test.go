@@ -111,7 +111,7 @@ func TestNewKindOfSource(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"help", []string{"--help"}, "madeup://NAME               an image that nobody built"},
+		{"help", []string{"--help"}, "madeup://NAME                  an image that nobody built"},
 		{"opening", []string{"report", "madeup://two"}, `made up: nothing is named "two"`},
 		{"a bare name", []string{"report", "three"}, `made up: nothing is named "three"`},
 		{"another scheme", []string{"report", "other://x"}, "madeup://NAME"},

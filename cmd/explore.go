@@ -160,6 +160,9 @@ func candidate(im *source.LocalImage) ui.Candidate {
 		Ref: im.Ref, Name: im.Name, From: im.Engine,
 		Size: im.Size, Created: im.Created, Layers: im.Layers, Platform: im.Platform,
 	}
+	if im.Within != "" {
+		c.From += " " + im.Within
+	}
 	switch {
 	case im.File != "" && im.Name != "":
 		c.From = im.File

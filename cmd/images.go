@@ -25,7 +25,7 @@ func (a *app) imagesCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "images [registry://HOST/REPO]",
 		Short: "List the images that are here, of every engine that answers and in files, or the tags of a repository",
-		Long: `List the images that can be opened without a registry, newest first: those of Docker and of podman, and those in the archives and OCI layouts of the current directory. The last column is what to give to the other commands.
+		Long: `List the images that can be opened without a registry, newest first: those of Docker, podman and containerd, and those in the archives and OCI layouts of the current directory. The last column is what to give to the other commands.
 
 How many layers an image has is shown where that can be known without opening it: of an archive that is not compressed, and of an engine whose files can be read. What an engine that does not answer says is on standard error; that is a failure only if there is nothing to list and no engine at all.
 

@@ -70,6 +70,13 @@ func kinds() []kind {
 			place: podman.name, list: podman.list, diffIDs: podman.diffIDs,
 		},
 		{
+			prefix: "containerd://", takes: "[NAMESPACE/]NAME",
+			about: "an image of containerd: nerdctl, k3s, Kubernetes",
+			docs:  "containerd (nerdctl, k3s, RKE2, Kubernetes nodes, Docker's own), through its socket or from its folders",
+			open:  openContainerd, named: true,
+			place: containerdPrefix, list: (*lister).containerd,
+		},
+		{
 			prefix: "registry://", takes: "NAME",
 			about: "an image in a registry, without an engine",
 			docs:  "a registry, without an engine, with the credentials, mirrors and certificates of Docker, podman and containerd",
@@ -245,7 +252,7 @@ func openAs(as form) func(context.Context, *opener, string) (*Image, error) {
 
 // Help lists the ways to name an image, a line each, for the program's help.
 func Help() string {
-	const indent, column = "  ", 26
+	const indent, column = "  ", 29
 	var b strings.Builder
 	for _, k := range kinds() {
 		fmt.Fprintf(&b, "%s%-*s  %s\n", indent, column, k.form(), k.about)

@@ -14,7 +14,8 @@ import (
 // "", a time that is not known is zero.
 type LocalImage struct {
 	Ref      string    // what Open takes: "docker://app:1", "app.tar:app:2"
-	Engine   string    // "docker" or "podman"; "" for one in a file
+	Engine   string    // "docker", "podman" or "containerd"; "" for one in a file
+	Within   string    // containerd's namespace that it is in; "" elsewhere
 	File     string    // the archive or folder; "" for one of an engine
 	Name     string    // as it is tagged: an image with two tags is listed twice
 	ID       string    // as the engine has it, or the digest of the config: "sha256:..."
@@ -27,7 +28,7 @@ type LocalImage struct {
 // A Place is where images of this machine may be: an engine, or the files of a
 // folder.
 type Place struct {
-	Name string // "docker", "podman" or "files"
+	Name string // "docker", "podman", "containerd" or "files"
 
 	list func(context.Context) ([]LocalImage, error)
 }

@@ -1,0 +1,288 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/source/engine"
+)
+
+const containerdPrefix = "containerd"
+
+// A containerdPlace is one containerd: what tells its images, and where their blobs
+// are.
+type containerdPlace struct {
+	what  string // for people: its socket or folder
+	named bool   // the environment names it
+	names containerdNames
+	api   *engine.Containerd // nil if its API is not used
+	roots engine.ContainerdRoots
+}
+
+// containerdNames tells the images of a containerd.
+type containerdNames interface {
+	// Namespaces lists the namespaces, in no order.
+	Namespaces(ctx context.Context) ([]string, error)
+
+	// Images lists the images of one, in no order.
+	Images(ctx context.Context, namespace string) ([]engine.ContainerdImage, error)
+}
+
+func (p *containerdPlace) close() error {
+	if p.api == nil {
+		return nil
+	}
+	return p.api.Close()
+}
+
+// containerdPlaces returns every containerd that answers, in the order in which they
+// are asked. The error is of those that do not answer; there may be places beside it.
+func containerdPlaces(ctx context.Context, o *Options) ([]*containerdPlace, error) {
+	answering, err := engine.Containerds(ctx, o.Log)
+	var out []*containerdPlace
+	for _, c := range answering {
+		p := &containerdPlace{what: c.Socket.Path, named: c.Socket.From != "", names: c, api: c}
+		if o.Via != ViaAPI {
+			var rootsErr error
+			if p.roots, rootsErr = c.Roots(ctx); rootsErr != nil {
+				o.Log.Debug("containerd does not say where its files are", "at", p.what, "error", rootsErr)
+			}
+		}
+		out = append(out, p)
+	}
+	return out, err
+}
+
+// openContainerd opens the image that rest names, "[NAMESPACE/]NAME", of the first
+// containerd that has it.
+func openContainerd(ctx context.Context, o *opener, rest string) (_ *Image, err error) {
+	places, failed := containerdPlaces(ctx, &o.Options)
+	defer func() {
+		for _, p := range places {
+			err = errors.Join(err, p.close())
+		}
+	}()
+	if len(places) == 0 {
+		return nil, failed
+	}
+	all, err := containerdNamed(ctx, places)
+	if err != nil {
+		return nil, err
+	}
+	found, err := all.find(rest)
+	switch {
+	case err != nil && failed != nil && errors.Is(err, ErrNotFound):
+		// Another one may have it: that is not to be taken for an absence.
+		return nil, fmt.Errorf("%w; %w", failed, errors.New(err.Error()))
+	case err != nil:
+		return nil, err
+	}
+	var first error
+	for _, f := range found {
+		im, byAPI, err := f.open(ctx, o)
+		if err == nil {
+			if byAPI {
+				im.bundle = &connectedBundle{im.bundle, f.place.api}
+				places = slices.DeleteFunc(places, func(p *containerdPlace) bool { return p == f.place }) // the image closes it
+			}
+			im.Source = "containerd://" + rest
+			im.Name = cmp.Or(im.Name, rest)
+			return im, nil
+		}
+		first = cmp.Or(first, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, first
+}
+
+// A containerdFound is an image and where it is.
+type containerdFound struct {
+	engine.ContainerdImage
+	place *containerdPlace
+}
+
+// ref is what opens the image, and no other of the same containerd.
+func (f *containerdFound) ref() string { return "containerd://" + f.Namespace + "/" + f.Name }
+
+// index is an index that lists the image alone.
+func (f *containerdFound) index() ([]byte, error) {
+	d := ocispec.Descriptor{Digest: digest.Digest(f.Digest), MediaType: f.MediaType, Size: f.Size}
+	if err := d.Digest.Validate(); err != nil {
+		return nil, fmt.Errorf("%s: its digest is %q", f.ref(), f.Digest)
+	}
+	if !strings.HasPrefix(f.Name, "sha256:") {
+		d.Annotations = map[string]string{imageNameAnnotation: f.Name}
+	}
+	return json.Marshal(ocispec.Index{Manifests: []ocispec.Descriptor{d}})
+}
+
+// open opens the image: from containerd's own folders if they can be read here, else
+// by its API, over a connection that the image needs then.
+func (f *containerdFound) open(ctx context.Context, o *opener) (_ *Image, byAPI bool, err error) {
+	if o.Via == ViaAPI {
+		im, err := f.byAPI(ctx, o)
+		return im, true, err
+	}
+	im, err := f.fromFolders(ctx, o)
+	switch {
+	case err == nil:
+		o.Log.Debug("reading containerd's own folders", "image", f.ref(), "folder", f.place.roots.Content)
+		return im, false, nil
+	case ctx.Err() != nil:
+		return nil, false, ctx.Err()
+	case o.Via == ViaStore || f.place.api == nil:
+		return nil, false, fmt.Errorf("%s: reading containerd's own folders: %w", f.ref(), err)
+	}
+	o.Log.Debug("containerd's own folders are not used", "image", f.ref(), "reason", err)
+	im, err = f.byAPI(ctx, o)
+	return im, true, err
+}
+
+// fromFolders opens the image in containerd's content store.
+func (f *containerdFound) fromFolders(ctx context.Context, o *opener) (*Image, error) {
+	if f.place.roots.Content == "" {
+		return nil, errors.New("containerd does not say where they are")
+	}
+	index, err := f.index()
+	if err != nil {
+		return nil, err
+	}
+	folder, err := openFolder(f.place.roots.Content)
+	if err != nil {
+		return nil, err
+	}
+	return f.image(ctx, o, &contentStore{folder, index})
+}
+
+// byAPI opens the image by containerd's API.
+func (f *containerdFound) byAPI(ctx context.Context, o *opener) (*Image, error) {
+	if f.place.api == nil {
+		return nil, fmt.Errorf("%s: containerd's API is not there", f.ref())
+	}
+	index, err := f.index()
+	if err != nil {
+		return nil, err
+	}
+	return f.image(ctx, o, newContentAPI(o, f.place.api, f.Namespace, index))
+}
+
+// image opens the image in a bundle that has it alone. It closes the bundle where it
+// fails.
+func (f *containerdFound) image(ctx context.Context, o *opener, b bundle) (*Image, error) {
+	im, err := o.image(ctx, b, "", ociForm)
+	switch {
+	case err == nil:
+		return im, nil
+	case errors.Is(err, fs.ErrNotExist):
+		// No absence of the image: nobody else is to be asked for it.
+		err = fmt.Errorf("what describes the image is not in containerd's content store any more (%v); pull it again", err) //nolint:errorlint // on purpose
+	}
+	return nil, fmt.Errorf("%s: %w", f.ref(), errors.Join(err, b.close()))
+}
+
+// A connectedBundle is the blobs of an image, and the connection by which they come.
+type connectedBundle struct {
+	bundle
+	api *engine.Containerd
+}
+
+func (b *connectedBundle) close() error { return errors.Join(b.bundle.close(), b.api.Close()) }
+
+// containerd lists the images of every containerd that answers.
+func (l *lister) containerd(ctx context.Context) ([]LocalImage, error) {
+	places, failed := containerdPlaces(ctx, &l.Options)
+	defer func() {
+		for _, p := range places {
+			_ = p.close() // nothing was written
+		}
+	}()
+	if len(places) == 0 {
+		return nil, failed
+	}
+	all, err := containerdNamed(ctx, places)
+	if err != nil {
+		return nil, errors.Join(err, failed)
+	}
+	if len(all.images) > engine.MaxListed {
+		all.images = all.images[:engine.MaxListed]
+		failed = errors.Join(failed, fmt.Errorf("containerd: only the first %d of its images are listed", engine.MaxListed))
+	}
+	var out []LocalImage
+	var of []*containerdFound // of each of them
+	for _, f := range all.listed() {
+		im := LocalImage{Engine: containerdPrefix, Within: f.Namespace, Ref: f.ref(), Name: shortName(f.Name), ID: f.Digest, Size: -1, Layers: -1, Created: f.Created}
+		if digestHex(f.Name) != "" || strings.Contains(f.Name, "@") {
+			im.Name = ""
+		}
+		out, of = append(out, im), append(of, f)
+	}
+	l.containerdContents(ctx, out, of)
+	return out, failed
+}
+
+// maxDetailsAsked bounds how many images are looked into by an API, for a list: each
+// takes a request for its index, manifest, config and every layer.
+const maxDetailsAsked = 500
+
+// containerdContents adds to a list of images what their manifests and configs say.
+func (l *lister) containerdContents(ctx context.Context, images []LocalImage, of []*containerdFound) {
+	type content struct {
+		place  *containerdPlace
+		digest string
+	}
+	known := map[content]LocalImage{}
+	asked := 0
+	for i := range images {
+		im, f := &images[i], of[i]
+		key := content{f.place, f.Digest}
+		if same, ok := known[key]; ok {
+			im.Layers, im.Platform, im.Created, im.Size = same.Layers, same.Platform, same.Created, same.Size
+			continue
+		}
+		if ctx.Err() != nil || len(known) == maxDetailsOpened {
+			return
+		}
+		o := &opener{Options: Options{Platform: l.Platform, Log: l.Log}, ref: f.ref()}
+		opened, err := f.fromFolders(ctx, o)
+		if err != nil && f.place.api != nil && asked < maxDetailsAsked {
+			asked++
+			opened, err = f.byAPI(ctx, o)
+		}
+		if err != nil {
+			l.Log.Debug("an image's manifest is not read", "image", clean.Line(f.ref()), "error", err)
+		} else {
+			im.opened(opened)
+			im.Size = storedBytes(opened)
+			_ = opened.Close() // nothing was written; the connection stays
+		}
+		known[key] = *im
+	}
+}
+
+// storedBytes adds up an image's layers as they are stored; -1 if the size of one is
+// not known.
+func storedBytes(im *Image) (sum int64) {
+	for _, l := range im.Layers {
+		switch {
+		case l.size > 0:
+			sum += l.size
+		case l.CompressedBytes > 0:
+			sum += l.CompressedBytes
+		default:
+			return -1
+		}
+	}
+	return sum
+}

@@ -1,0 +1,245 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/source/engine"
+)
+
+// containerdAll are the images of all namespaces of all places.
+type containerdAll struct {
+	images     []*containerdFound
+	namespaces []string // those that there are, each once, in order
+	places     []*containerdPlace
+}
+
+// maxContainerdNamespaces bounds how many namespaces of one containerd are looked in.
+// Real ones have a few.
+const maxContainerdNamespaces = 1000
+
+// containerdNamed asks for every image. One that is removed meanwhile, or a namespace,
+// is none.
+func containerdNamed(ctx context.Context, places []*containerdPlace) (*containerdAll, error) {
+	all := &containerdAll{places: places}
+	for _, p := range places {
+		names, err := p.names.Namespaces(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(names) > maxContainerdNamespaces {
+			return nil, fmt.Errorf("containerd (%s): more than %d namespaces", p.what, maxContainerdNamespaces)
+		}
+		slices.Sort(names)
+		for _, n := range names {
+			images, err := p.names.Images(ctx, n)
+			switch {
+			case errors.Is(err, ErrNotFound):
+				continue
+			case err != nil:
+				return nil, err
+			}
+			slices.SortFunc(images, func(a, b engine.ContainerdImage) int { return strings.Compare(a.Name, b.Name) })
+			for _, im := range images {
+				all.images = append(all.images, &containerdFound{im, p})
+			}
+			all.namespaces = append(all.namespaces, n)
+		}
+	}
+	slices.Sort(all.namespaces)
+	all.namespaces = slices.Compact(all.namespaces)
+	return all, nil
+}
+
+// find returns the places that have the image which rest names, "[NAMESPACE/]NAME":
+// all of them have the same. The first word is a namespace if there is one of that
+// name that has such an image. Without a namespace, all are looked in.
+func (a *containerdAll) find(rest string) ([]*containerdFound, error) {
+	namespace, name, ok := strings.Cut(rest, "/")
+	if ok && slices.Contains(a.namespaces, namespace) {
+		if found := a.best(namespace, name); len(found) > 0 {
+			return one(found, rest)
+		}
+	}
+	found := a.best("", rest)
+	if len(found) == 0 {
+		return nil, a.notFound(rest)
+	}
+	return one(found, rest)
+}
+
+// best returns the images of a namespace, "" for all, that a name fits best: as it is
+// stored, else completed as Docker does it, else by the digest, else by the first
+// digits of that.
+func (a *containerdAll) best(namespace, name string) []*containerdFound {
+	var out []*containerdFound
+	rank := noFit
+	full := containerdName(name)
+	for _, f := range a.images {
+		if namespace != "" && f.Namespace != namespace {
+			continue
+		}
+		switch r := f.fits(name, full); {
+		case r < rank:
+			out, rank = []*containerdFound{f}, r
+		case r == rank && r < noFit:
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// How well a name fits an image.
+const (
+	fitsAsStored = iota
+	fitsCompleted
+	fitsDigest
+	fitsDigits
+	noFit
+)
+
+// leastDigits is how many digits of a digest name an image.
+const leastDigits = 4
+
+// fits says how well a name fits; full is the name as Docker completes it.
+func (f *containerdFound) fits(name, full string) int {
+	digits := strings.TrimPrefix(name, "sha256:")
+	repo, of, byDigest := strings.Cut(full, "@")
+	stored, _, _ := strings.Cut(f.Name, "@")
+	switch {
+	case f.Name == name:
+		return fitsAsStored
+	case f.Name == full:
+		return fitsCompleted
+	case f.Digest == name, byDigest && of == f.Digest && repository(stored) == repo, "sha256:"+digits == f.Name, "sha256:"+digits == f.Digest:
+		return fitsDigest
+	case len(digits) >= leastDigits && isHex(digits) && (strings.HasPrefix(f.Name, "sha256:"+digits) || strings.HasPrefix(f.Digest, "sha256:"+digits)):
+		return fitsDigits
+	}
+	return noFit
+}
+
+func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
+
+// repository is a stored name without its tag.
+func repository(name string) string {
+	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
+		return name[:i]
+	}
+	return name
+}
+
+// containerdName completes a name as Docker and nerdctl do: "app" is
+// "docker.io/library/app:latest".
+func containerdName(name string) string {
+	full := fullName(name)
+	if rest, ok := strings.CutPrefix(full, "index.docker.io/"); ok {
+		return "docker.io/" + rest
+	}
+	return full
+}
+
+// one returns what was found if it is one image. Where several namespaces have
+// different ones, that of the environment's namespace is meant.
+func one(found []*containerdFound, name string) ([]*containerdFound, error) {
+	if sameDigest(found) {
+		return found, nil
+	}
+	if meant := engine.ContainerdNamespace(); meant != "" {
+		in := slices.DeleteFunc(slices.Clone(found), func(f *containerdFound) bool { return f.Namespace != meant })
+		if len(in) > 0 && sameDigest(in) {
+			return in, nil
+		}
+	}
+	several := false
+	for _, f := range found {
+		several = several || f.place != found[0].place
+	}
+	var lines []string
+	for _, f := range found[:min(len(found), maxListed)] {
+		line := clean.Line(f.ref())
+		if several {
+			line = "CONTAINERD_ADDRESS=" + clean.Line(f.place.what) + " with " + line
+		}
+		lines = append(lines, fmt.Sprintf("\n  %s  %s", line, clean.Line(shortDigits(f.Digest))))
+	}
+	if more := len(found) - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("\n  and %d more", more))
+	}
+	return nil, fmt.Errorf("containerd://%s: several images fit; open one of them:%s", name, strings.Join(lines, ""))
+}
+
+func sameDigest(found []*containerdFound) bool {
+	return !slices.ContainsFunc(found, func(f *containerdFound) bool { return f.Digest != found[0].Digest })
+}
+
+// shortDigits are the first digits of a digest.
+func shortDigits(digest string) string {
+	algorithm, digits, _ := strings.Cut(digest, ":")
+	return algorithm + ":" + digits[:min(len(digits), 12)]
+}
+
+// notFound is the error where no namespace has an image: it says where it was looked
+// for, and what there is that has a like name.
+func (a *containerdAll) notFound(name string) error {
+	var at []string
+	for _, p := range a.places {
+		at = append(at, p.what)
+	}
+	where := "no namespaces are there"
+	if len(a.namespaces) > 0 {
+		where = "looked in " + enumerated(a.namespaces[:min(len(a.namespaces), maxListed)], "and")
+	}
+	var like []string
+	base := lastWord(name)
+	for _, f := range a.images {
+		if lastWord(f.Name) == base && digestHex(f.Name) == "" && len(like) < 5 {
+			like = append(like, f.ref())
+		}
+	}
+	hint := "; peel images lists what there is"
+	if len(like) > 0 {
+		hint = "; did you mean " + strings.Join(like, ", ") + "?"
+	}
+	return &notFoundError{errors.New(clean.Line(fmt.Sprintf("containerd (%s): %s: no such image (%s)%s", strings.Join(at, ", "), name, where, hint)))}
+}
+
+// lastWord is what a name ends in, without tag and digest: "app" of
+// "ghcr.io/me/app:1".
+func lastWord(name string) string {
+	name, _, _ = strings.Cut(name, "@")
+	name = repository(name)
+	return name[strings.LastIndexByte(name, '/')+1:]
+}
+
+// listed are the images for a list: without names by a digest where the same image has
+// another name in that namespace, and each name of a digest alone once.
+func (a *containerdAll) listed() []*containerdFound {
+	type target struct {
+		place             *containerdPlace
+		namespace, digest string
+	}
+	byTag := func(f *containerdFound) bool { return digestHex(f.Name) == "" && !strings.Contains(f.Name, "@") }
+	tagged := map[target]bool{}
+	for _, f := range a.images {
+		if byTag(f) {
+			tagged[target{f.place, f.Namespace, f.Digest}] = true
+		}
+	}
+	var out []*containerdFound
+	for _, f := range a.images {
+		t := target{f.place, f.Namespace, f.Digest}
+		if !byTag(f) {
+			if tagged[t] {
+				continue
+			}
+			tagged[t] = true
+		}
+		out = append(out, f)
+	}
+	return out
+}
