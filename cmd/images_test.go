@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/peelhq/peel/internal/fakecontainerd"
 	"github.com/peelhq/peel/source"
 	"github.com/peelhq/peel/ui"
 )
@@ -48,6 +49,7 @@ func engineLists(t *testing.T, list any) {
 	go func() { _ = server.Serve(at) }()
 	t.Cleanup(func() { _ = server.Close() })
 	noEngine(t)
+	fakecontainerd.New(t) // without images; this machine's own may have some
 	t.Setenv("DOCKER_HOST", "unix://"+path)
 }
 
@@ -56,6 +58,7 @@ func noEngine(t *testing.T) {
 	t.Helper()
 	t.Setenv("DOCKER_HOST", "unix:///no/docker.sock")
 	t.Setenv("CONTAINER_HOST", "unix:///no/podman.sock")
+	t.Setenv("CONTAINERD_ADDRESS", "/no/containerd.sock")
 }
 
 func someList() any {
@@ -115,7 +118,7 @@ func TestImagesWithoutEngines(t *testing.T) {
 	noEngine(t)
 	r := peel("images")
 	if r.code != 3 || r.out != "" || !strings.HasPrefix(r.err, "peel: there are no images to list: no engine answers") ||
-		!strings.Contains(r.err, "\n  - docker (unix:///no/docker.sock, DOCKER_HOST): ") || !strings.Contains(r.err, "\n  - podman (") {
+		!strings.Contains(r.err, "\n  - docker (unix:///no/docker.sock, DOCKER_HOST): ") || !strings.Contains(r.err, "\n  - podman (") || !strings.Contains(r.err, "\n  - containerd (unix:///no/containerd.sock, CONTAINERD_ADDRESS): ") {
 		t.Errorf("exit code %d, output %q, standard error:\n%s", r.code, r.out, r.err)
 	}
 	inFolder(t, "docker-25", story) // a file is enough

@@ -73,7 +73,7 @@ func kinds() []kind {
 			prefix: "containerd://", takes: "[NAMESPACE/]NAME",
 			about: "an image of containerd: nerdctl, k3s, Kubernetes",
 			docs:  "containerd (nerdctl, k3s, RKE2, Kubernetes nodes, Docker's own), through its socket or from its folders",
-			open:  openContainerd, named: true,
+			open:  openContainerd, named: true, chosen: engine.ContainerdChosen,
 			place: containerdPrefix, list: (*lister).containerd,
 		},
 		{

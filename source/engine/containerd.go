@@ -91,6 +91,15 @@ func ContainerdSockets() ([]ContainerdSocket, error) {
 	return distinct(out), nil
 }
 
+// ContainerdChosen returns the variable of the environment that names containerd's
+// socket, for people; "" if none does.
+func ContainerdChosen() string {
+	if os.Getenv(containerdAddress) != "" {
+		return containerdAddress
+	}
+	return ""
+}
+
 // ContainerdNamespace is the namespace that the environment names; "" for none.
 func ContainerdNamespace() string { return os.Getenv(containerdNamespace) }
 
