@@ -49,7 +49,7 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 		return err
 	}
 	opts := a.options(false, nil)
-	opts.ContentOnDemand = true
+	opts.ContentOnDemand, opts.Arriving = true, true
 	if tty, ok := terminal(a.stderr); ok { // the screen is there
 		opts.Log, opts.Asking = nil, nil
 		defer holdStderr(tty)()
@@ -66,7 +66,7 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 				return nil, err
 			}
 			opts := opts
-			opts.Progress = func(p source.Progress) { progress(ui.Progress(p)) }
+			opts.Progress = func(p source.Progress) { progress(screenProgress(p)) }
 			an, err = a.open(ctx, ref, opts, func(ctx context.Context, im *source.Image, o analyze.Options) (*analyze.Analysis, error) {
 				return analyze.Watch(ctx, im, o, show)
 			})
@@ -96,6 +96,19 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 	err = ui.Run(ctx, o)
 	a.tty.set(nil)
 	return errors.Join(err, on.end())
+}
+
+// screenProgress is what the screen is told of how far reading has come.
+func screenProgress(p source.Progress) ui.Progress {
+	out := ui.Progress{What: p.What, Bytes: p.Bytes, TotalBytes: p.TotalBytes, Layers: p.Layers, TotalLayer: p.TotalLayer}
+	for _, l := range p.Arrived {
+		a := ui.Arrived{Number: l.Number, Entries: l.Entries, Bytes: l.Bytes}
+		for _, x := range l.Largest {
+			a.Largest = append(a.Largest, ui.Share(x))
+		}
+		out.Arrived = append(out.Arrived, a)
+	}
+	return out
 }
 
 // held is the image that is on the screen. It may be used by several goroutines.

@@ -70,6 +70,9 @@ type Options struct {
 	// several goroutines, one at a time, and must not block.
 	Progress func(Progress)
 
+	// Arriving has Progress tell which layers of a stream have come.
+	Arriving bool
+
 	// Cache is the folder in which what was found in layers is kept, to open
 	// images faster that hold them; see CacheDir. It is made if it is not there,
 	// and not used if others can write to it. What is read is the same with it
@@ -91,6 +94,10 @@ type Progress struct {
 	TotalBytes int64  // of how many; 0 when that is not known
 	Layers     int    // layers done
 	TotalLayer int    // of how many; 0 when that is not known
+
+	// Arrived are the layers of a stream that have come, in that order: the last 100.
+	// It is set if Options.Arriving is, and must not be changed.
+	Arrived []Arrived
 }
 
 // An Image is one image for one platform: its config and its ordered layers.

@@ -15,6 +15,8 @@ type meter struct {
 	state  Progress
 	report func(Progress)
 	last   time.Time
+
+	arrivals *arrivals // for the goroutine that reads a stream; nil if nobody wants to know
 }
 
 func newMeter(what string, report func(Progress)) *meter {
@@ -45,6 +47,9 @@ func (m *meter) expect(bytes int64, layers int) {
 // restart begins to count anew: what was read is read another way.
 func (m *meter) restart() {
 	m.update(true, func(p *Progress) { *p = Progress{What: p.What} })
+	if m != nil && m.arrivals != nil {
+		m.arrivals = &arrivals{}
+	}
 }
 
 func (m *meter) add(n int64) { m.update(false, func(p *Progress) { p.Bytes += n }) }

@@ -53,6 +53,9 @@ func Open(ctx context.Context, ref string, opts Options) (*Image, error) {
 		Options: opts, ref: ref, meter: newMeter(what, opts.Progress),
 		cache: openCache(opts.Cache, opts.Log), budget: layer.NewBudget(maxIndex),
 	}
+	if o.meter != nil && opts.Arriving {
+		o.meter.arrivals = &arrivals{}
+	}
 	im, err := o.open(ctx)
 	if err != nil {
 		err = errors.Join(err, o.cache.close())

@@ -101,7 +101,7 @@ func (st *stream) member(ctx context.Context, s *layer.Tar, h *layer.Header, m *
 		if st.spool != nil {
 			passed.Kept(h.At(st.spool), h.Size, named.called, st.shelf)
 		}
-		m.layerDone()
+		m.layerCame(named.called, passed)
 		b = &passedBlob{named, passed}
 	case layer.Unsupported:
 		b = &passedBlob{named, layer.NewPassed(nil, layer.UnsupportedError{Form: what})}
@@ -116,6 +116,7 @@ func (st *stream) member(ctx context.Context, s *layer.Tar, h *layer.Header, m *
 				return nil, err
 			}
 			b = newDocument(named.called, text)
+			m.documentCame(named.called, text)
 		}
 	}
 	if err := ctx.Err(); err != nil {

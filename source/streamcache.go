@@ -56,6 +56,9 @@ func (o *opener) saved(ctx context.Context, e engine.Engine, ref string, info en
 	if err != nil {
 		return nil, err
 	}
+	if o.meter != nil && o.meter.arrivals != nil {
+		o.meter.arrivals.ordered(info.DiffIDs)
+	}
 	st, err := o.stream(ctx, r, info.Size, r.Close)
 	if err == nil {
 		o.remember(ctx, key, st)

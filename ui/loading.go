@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,24 @@ type Progress struct {
 	TotalBytes int64  // of how many
 	Layers     int    // layers done
 	TotalLayer int    // of how many
+
+	// Arrived are layers that have come before it is known where all belong, the last
+	// one at the end.
+	Arrived []Arrived
+}
+
+// An Arrived is a layer that has come.
+type Arrived struct {
+	Number  int   // its index; -1 as long as that is not known
+	Entries int   // tar members
+	Bytes   int64 // of content
+	Largest []Share
+}
+
+// A Share is what a name at a layer's root holds.
+type Share struct {
+	Name  string
+	Bytes int64
 }
 
 const (
@@ -60,11 +79,31 @@ func (s *loading) left() (time.Duration, bool) {
 	return s.pace.Left(s.p.TotalBytes - s.p.Bytes)
 }
 
-// rows is how many rows the loading screen takes.
+// loadingRows is how many rows the loading screen takes without layers.
 const loadingRows = 7
 
-// render draws row i of loadingRows into l.
-func (s *loading) render(l *line, i int, k *keyMap) {
+// rows is how many rows the loading screen takes, of h that there are.
+func (s *loading) rows(h int) int {
+	if n := min(len(s.p.Arrived), h-loadingRows-1); n > 0 {
+		return loadingRows + 1 + n
+	}
+	return loadingRows
+}
+
+// arrivedRow is the row of the first layer that has come.
+const arrivedRow = 6
+
+// render draws row i of rows into l.
+func (s *loading) render(l *line, i, rows int, k *keyMap) {
+	if n := rows - loadingRows - 1; n > 0 {
+		if at := i - arrivedRow; at >= 0 && at < n {
+			s.arrived(l, s.p.Arrived[len(s.p.Arrived)-n+at])
+			return
+		}
+		if i >= arrivedRow {
+			i -= n + 1
+		}
+	}
 	st, sg := &s.lk.st, &s.lk.sg
 	switch i {
 	case 0:
@@ -93,6 +132,29 @@ func (s *loading) render(l *line, i int, k *keyMap) {
 		l.put(st.dim, " or ")
 		l.put(st.key, k.quit.first())
 		l.put(st.dim, " stops")
+	}
+	l.fill()
+}
+
+// arrived draws a layer that has come: its number, its size, and what holds most of
+// that.
+func (s *loading) arrived(l *line, a Arrived) {
+	st := &s.lk.st
+	number := "  " + s.lk.sg.dot
+	if a.Number >= 0 {
+		number = fmt.Sprintf("%3d", a.Number)
+	}
+	l.put(st.key, number+" ")
+	l.put(st.text, fmt.Sprintf("%8s", human.Size(a.Bytes)))
+	l.put(st.dim, fmt.Sprintf("  %13s", counted(a.Entries, "entry")))
+	for i, x := range a.Largest {
+		if i == 0 {
+			l.put(st.dim, "  ")
+		} else {
+			l.put(st.dim, ", ")
+		}
+		l.put(st.text, "/"+s.lk.line(x.Name))
+		l.put(st.dim, " "+human.Size(x.Bytes))
 	}
 	l.fill()
 }
@@ -157,6 +219,8 @@ func (s *loading) layers() string {
 	switch {
 	case s.p.TotalLayer > 0:
 		return fmt.Sprintf("%d of %s done", s.p.Layers, counted(s.p.TotalLayer, "layer"))
+	case slices.ContainsFunc(s.p.Arrived, func(a Arrived) bool { return a.Number < 0 }):
+		return counted(s.p.Layers, "layer") + " done; the manifest will tell their order"
 	case s.p.Layers > 0:
 		return counted(s.p.Layers, "layer") + " done"
 	}

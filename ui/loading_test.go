@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,25 @@ func TestLoading(t *testing.T) {
 			[]string{"100 %"}, []string{"left"},
 		},
 		{
+			"layers that have come",
+			[]step{{0, Progress{What: "docker://app:1", Bytes: 3e6, Layers: 2, Arrived: []Arrived{
+				{Number: -1, Entries: 4512, Bytes: 233e6, Largest: []Share{{"usr", 180e6}, {"var", 52e6}}},
+				{Number: 3, Entries: 1, Bytes: 5, Largest: []Share{{"a\x1b[2Jb", 5}}},
+			}}}},
+			[]string{
+				"2 layers done; the manifest will tell their order",
+				"  ·   233 MB  4,512 entries  /usr 180 MB, /var 52.0 MB",
+				"  3      5 B        1 entry  /a\\x1b[2Jb 5 B",
+				"esc or q stops",
+			},
+			[]string{"\x1b[2J"},
+		},
+		{
+			"more layers than rows",
+			[]step{{0, Progress{Layers: 40, Arrived: slices.Repeat([]Arrived{{Bytes: 1}, {Bytes: 2}}, 20)}}},
+			[]string{"40 layers done", "1 B", "2 B", "esc or q stops"}, nil,
+		},
+		{
 			"hostile text",
 			[]step{{0, Progress{What: "a\x1b[2Jb\nc"}}},
 			[]string{`a\x1b[2Jb c`}, []string{"\x1b[2J"},
@@ -57,9 +77,10 @@ func TestLoading(t *testing.T) {
 				s.tick(now)
 			}
 			var b strings.Builder
-			for i := range loadingRows {
+			rows := s.rows(24)
+			for i := range rows {
 				l := line{b: &b, left: loadingWidth, tail: "…"}
-				s.render(&l, i, newKeyMap(false))
+				s.render(&l, i, rows, newKeyMap(false))
 				b.WriteByte('\n')
 			}
 			raw, screen := b.String(), ansi.Strip(b.String())

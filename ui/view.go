@@ -57,11 +57,12 @@ func (m *model) tooSmall(l *line, y int) {
 }
 
 func (m *model) loadingRow(l *line, y int) {
-	i := y - max((m.h-loadingRows)/2, 0)
-	if i < 0 || i >= loadingRows {
+	rows := m.loading.rows(m.h)
+	i := y - max((m.h-rows)/2, 0)
+	if i < 0 || i >= rows {
 		return
 	}
 	w := min(loadingWidth, m.w-4)
 	l.skip((m.w - w) / 2)
-	part(l, w, func(l *line) { m.loading.render(l, i, m.km) })
+	part(l, w, func(l *line) { m.loading.render(l, i, rows, m.km) })
 }

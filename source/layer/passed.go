@@ -47,6 +47,14 @@ func Pass(ctx context.Context, form Form, r *bufio.Reader, o ScanOptions) (*Pass
 // Scan returns what was found when the layer passed.
 func (p *Passed) Scan(context.Context, ScanOptions) (*Scanned, error) { return p.scanned, p.err }
 
+// Entries returns the layer's entries; nil if it could not be read.
+func (p *Passed) Entries() *Entries {
+	if p.err != nil || p.scanned == nil {
+		return nil
+	}
+	return p.scanned.Entries
+}
+
 // Otherwise has the content be read by another reader, if it was not kept.
 func (p *Passed) Otherwise(r Reader) {
 	if gone, ok := p.Reader.(*broken); ok && gone.err == ErrGone { //nolint:errorlint // NewPassed's own
