@@ -248,6 +248,9 @@ func (e *Entries) Checksum(i int) (sum uint64, kind SumKind, known bool) {
 	}
 	if r.typ() == File {
 		if sum, ok := e.late.of(i); ok {
+			if e.holey(i) {
+				return sum, SparseSum, true
+			}
 			return sum, XXH3, true
 		}
 	}

@@ -144,9 +144,15 @@ func (s *Tar) sum(ctx context.Context, h *Header) (sum uint64, err error) {
 
 // sparseSum sums up the size, the map and the data of a sparse file.
 func (s *Tar) sparseSum(ctx context.Context, h *Header) (uint64, error) {
+	return sparseSum(h.fragments, h.Size, h.Stored, s.content(ctx))
+}
+
+// sparseSum sums up the size, the map and the data of a sparse file, of which so many
+// bytes are stored.
+func sparseSum(fragments []fragment, size, stored int64, data io.Reader) (uint64, error) {
 	// Programs cut the same map in different ways: what adjoins is one run.
 	var runs []fragment
-	for _, f := range h.fragments {
+	for _, f := range fragments {
 		if last := len(runs) - 1; last >= 0 && runs[last].offset+runs[last].length == f.offset {
 			runs[last].length += f.length
 		} else if f.length > 0 {
@@ -155,12 +161,12 @@ func (s *Tar) sparseSum(ctx context.Context, h *Header) (uint64, error) {
 	}
 	x := xxh3.New()
 	var b []byte
-	for _, f := range append(runs, fragment{h.Size, h.Stored}) {
+	for _, f := range append(runs, fragment{size, stored}) {
 		b = binary.LittleEndian.AppendUint64(b[:0], uint64(f.offset))
 		b = binary.LittleEndian.AppendUint64(b, uint64(f.length))
 		_, _ = x.Write(b) // never fails
 	}
-	_, err := io.Copy(x, s.content(ctx))
+	_, err := io.Copy(x, data)
 	return x.Sum64(), err
 }
 

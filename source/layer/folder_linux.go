@@ -1,0 +1,173 @@
+package layer
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// noStatx is set once the system has refused it, as old kernels and sandboxes do.
+var noStatx atomic.Bool
+
+// statFile returns the status of an open file.
+func statFile(f *os.File) (fileStatus, error) { return status(f, "", unix.AT_EMPTY_PATH) }
+
+// statAt returns the status of a file of a directory, without following a link or
+// mounting anything.
+func statAt(dir *os.File, name string) (fileStatus, error) {
+	return status(dir, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT)
+}
+
+func status(dir *os.File, name string, flags int) (s fileStatus, err error) {
+	if !noStatx.Load() {
+		var x unix.Statx_t
+		err = unix.Statx(int(dir.Fd()), name, flags, unix.STATX_BASIC_STATS|unix.STATX_MNT_ID, &x)
+		switch {
+		case err == nil:
+			return statusOfStatx(&x), nil
+		case !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM):
+			return s, &fs.PathError{Op: "stat", Path: name, Err: err}
+		}
+	}
+	var st unix.Stat_t
+	if err := unix.Fstatat(int(dir.Fd()), name, &st, flags); err != nil {
+		return s, &fs.PathError{Op: "stat", Path: name, Err: err}
+	}
+	noStatx.Store(true)
+	return statusOfStat(&st), nil
+}
+
+func statusOfStatx(x *unix.Statx_t) fileStatus {
+	s := fileStatus{
+		uid: int64(x.Uid), gid: int64(x.Gid), size: int64(x.Size), blocks: int64(x.Blocks),
+		sec: x.Mtime.Sec, nsec: x.Mtime.Nsec, changed: x.Ctime.Sec, changedNsec: x.Ctime.Nsec,
+		major: int64(x.Rdev_major), minor: int64(x.Rdev_minor),
+		dev: unix.Mkdev(x.Dev_major, x.Dev_minor), ino: x.Ino, links: uint64(x.Nlink),
+	}
+	if x.Mask&unix.STATX_MNT_ID != 0 {
+		s.mount = x.Mnt_id
+	}
+	s.setMode(uint32(x.Mode))
+	return s
+}
+
+func statusOfStat(st *unix.Stat_t) fileStatus {
+	s := fileStatus{
+		uid: int64(st.Uid), gid: int64(st.Gid), size: st.Size, blocks: st.Blocks,
+		sec: wide(st.Mtim.Sec), nsec: uint32(st.Mtim.Nsec), changed: wide(st.Ctim.Sec), changedNsec: uint32(st.Ctim.Nsec),
+		major: int64(unix.Major(uint64(wide(st.Rdev)))), minor: int64(unix.Minor(uint64(wide(st.Rdev)))),
+		dev: uint64(wide(st.Dev)), ino: st.Ino, links: uint64(wide(st.Nlink)),
+	}
+	s.setMode(st.Mode)
+	return s
+}
+
+// wide is a number whose type differs from one processor to another.
+func wide[T ~int32 | ~int64 | ~uint32 | ~uint64](v T) int64 { return int64(v) }
+
+// openRegular opens a regular file of a directory for reading. A file of another
+// type is not opened, whatever is put into its place meanwhile: it is looked at
+// through a handle that does not open it.
+func openRegular(dir *os.File, name string) (*os.File, fileStatus, error) {
+	handle, err := openAt(dir, name, unix.O_PATH)
+	if err != nil {
+		return nil, fileStatus{}, err
+	}
+	defer handle.Close()
+	status, err := statFile(handle)
+	switch {
+	case err != nil:
+		return nil, status, err
+	case status.typ != File || status.odd:
+		return nil, status, ErrChanged
+	}
+	f, err := os.Open(descriptorPath(handle))
+	if errors.Is(err, fs.ErrNotExist) { // no /proc here
+		f, err = openAt(dir, name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
+	}
+	if err != nil {
+		return nil, status, &fs.PathError{Op: "open", Path: name, Err: withoutPath(err)}
+	}
+	opened, err := statFile(f)
+	if err == nil && !opened.sameFile(&status) {
+		err = ErrChanged
+	}
+	if err != nil {
+		return nil, status, errors.Join(err, f.Close())
+	}
+	return f, opened, nil
+}
+
+// descriptorPath is a path to an open file, which leads to it whatever becomes of its
+// name.
+func descriptorPath(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }
+
+// An xattrReader reads the extended attributes of files. It is for one goroutine.
+type xattrReader struct {
+	names, value []byte
+	told         bool // that they could not be read
+}
+
+// read adds the extended attributes of a file of a directory to f.
+func (x *xattrReader) read(dir *os.File, name string, f *FolderFile, w *folderWalk) {
+	path := descriptorPath(dir) + "/" + name
+	if x.names == nil {
+		x.names, x.value = make([]byte, 1<<16), make([]byte, 1<<16)
+	}
+	n, err := unix.Llistxattr(path, x.names)
+	if err != nil {
+		x.failed(err, f, w)
+		return
+	}
+	for key := range bytes.SplitSeq(x.names[:n], []byte{0}) {
+		if len(key) == 0 {
+			continue
+		}
+		kept := keptXattr(string(key))
+		if !kept && w.list.folder.options.Translate == nil {
+			continue
+		}
+		n, err := unix.Lgetxattr(path, string(key), x.value)
+		if err != nil {
+			if kept && !errors.Is(err, unix.ENODATA) {
+				w.list.Flaw(f.Name, fmt.Sprintf("its attribute %q could not be read: %v", key, err))
+			}
+			continue
+		}
+		to := &f.Host
+		if kept {
+			to = &f.Xattrs
+		}
+		if *to == nil {
+			*to = map[string]string{}
+		}
+		(*to)[string(key)] = string(x.value[:n])
+	}
+}
+
+// failed says that attributes could not be listed, of all files at once where the
+// reason holds for all.
+func (x *xattrReader) failed(err error, f *FolderFile, w *folderWalk) {
+	switch {
+	case errors.Is(err, unix.ENOTSUP): // this file system has none
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ENOSYS):
+		if _, gone := statAt(w.root.dir, "."); gone == nil && !x.told && !procThere() {
+			x.told = true
+			w.list.Flaw([]byte("./"), "extended attributes are not listed: /proc is not there to read them")
+		}
+	default:
+		w.list.Flaw(f.Name, "its extended attributes could not be read: "+err.Error())
+	}
+}
+
+// procThere reports whether there is a /proc of this process.
+func procThere() bool {
+	_, err := os.Lstat("/proc/self/fd")
+	return err == nil
+}
