@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -177,6 +178,8 @@ func candidate(im *source.LocalImage) ui.Candidate {
 		c.From += " " + im.Within
 	}
 	switch {
+	case im.Container:
+		c.Name, c.From = cmp.Or(im.Name, im.ID[:min(len(im.ID), 12)]), containerFrom(im)
 	case im.File != "" && im.Name != "":
 		c.From = im.File
 	case im.File != "":
@@ -188,6 +191,18 @@ func candidate(im *source.LocalImage) ui.Candidate {
 		c.Name = "untagged " + digits[:min(len(digits), 12)]
 	}
 	return c
+}
+
+// containerFrom says what a container is: "docker container, running, of app:1".
+func containerFrom(im *source.LocalImage) string {
+	text := im.Engine + " container"
+	if im.State != "" {
+		text += ", " + im.State
+	}
+	if im.Image != "" {
+		text += ", of " + im.Image
+	}
+	return text
 }
 
 // close closes a terminal that was only looked at or read: nothing is lost if

@@ -21,7 +21,7 @@ import (
 )
 
 func (a *app) imagesCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, containers bool
 	c := &cobra.Command{
 		Use:   "images [registry://HOST/REPO]",
 		Short: "List the images that are here, of every engine that answers and in files, or the tags of a repository",
@@ -29,32 +29,45 @@ func (a *app) imagesCommand() *cobra.Command {
 
 How many layers an image has is shown where that can be known without opening it: of an archive that is not compressed, and of an engine whose files can be read. What an engine that does not answer says is on standard error; that is a failure only if there is nothing to list and no engine at all.
 
+With --containers, list the engines' containers instead, running or not, with the size of the layer that each has of its own.
+
 With registry://HOST/REPO, list the tags of that repository instead, with what each stands for: --json tells its digest. The tags of the highest versions are looked into, 100 at most.`,
 		Example: `
 # the tags of a repository
 peel images registry://ghcr.io/me/app
+# containers by the size of their own layer, with jq
+peel images --containers --json | jq -s 'sort_by(-.size)[] | "\(.size)\t\(.ref)"'
 # the largest ten, with jq
 peel images --json | jq -s 'sort_by(-.size)[:10][].ref'
 `,
 		Args:              wantArgs(0, 1, "one repository in a registry, or nothing"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: a.run(func(ctx context.Context, args []string) error {
-			if len(args) == 1 {
+			switch {
+			case len(args) == 1 && containers:
+				return usage("peel images --containers, or peel images "+args[0], "a registry has no containers")
+			case len(args) == 1:
 				return a.repository(ctx, args[0], asJSON)
 			}
-			return a.images(ctx, asJSON)
+			return a.images(ctx, containers, asJSON)
 		}),
 	}
+	c.Flags().BoolVar(&containers, "containers", false, "list containers instead of images")
 	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line (docs/json.md)")
 	return c
 }
 
-func (a *app) images(ctx context.Context, asJSON bool) error {
-	found, failures, answered := lookAround(ctx, source.Places(".", a.options(false, nil)))
+func (a *app) images(ctx context.Context, containers, asJSON bool) error {
+	places := source.Places(".", a.options(false, nil))
+	places = slices.DeleteFunc(places, func(p source.Place) bool { return p.Containers != containers })
+	found, failures, answered := lookAround(ctx, places)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if !answered {
+	switch {
+	case !answered && containers:
+		return failed("peel images, which lists images", "there are no containers to list: %w", errors.Join(failures...))
+	case !answered:
 		lines := make([]string, len(failures))
 		for i, err := range failures {
 			lines[i] = "\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
@@ -88,7 +101,11 @@ func (a *app) repository(ctx context.Context, ref string, asJSON bool) error {
 
 func (a *app) printImages(ctx context.Context, found []source.LocalImage, asJSON bool) error {
 	return a.print(ctx, func(w io.Writer) error {
-		if !asJSON {
+		switch {
+		case asJSON:
+		case len(found) > 0 && found[0].Container:
+			return report.Containers(w, found, time.Now())
+		default:
 			return report.Images(w, found, time.Now())
 		}
 		for i := range found {
@@ -139,22 +156,38 @@ func complete(c *cobra.Command, args []string, begun string) ([]cobra.Completion
 	}
 	ctx, cancel := context.WithTimeout(cmp.Or(c.Context(), context.Background()), completionTime)
 	defer cancel()
-	o := source.Options{}
+	o := source.Options{Quick: true}
 	if f := c.Flag("engine"); f != nil {
 		o.Engine = f.Value.String()
 	}
 	found, _, _ := lookAround(ctx, source.Places(".", o))
 	var names []cobra.Completion
 	for _, im := range found {
-		for _, name := range []string{im.Name, im.Ref} {
-			// By its whole reference only where that is begun: most names will do.
-			if whole := name == im.Ref && im.Engine != ""; whole && !strings.HasPrefix(begun, im.Engine) || im.Engine == "" && name != im.Ref {
-				continue
-			}
+		for _, name := range candidateNames(&im, begun) {
 			if name != "" && strings.HasPrefix(name, begun) && clean.Line(name) == name && !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}
 	}
 	return names, cobra.ShellCompDirectiveDefault // files, where no image fits
+}
+
+// candidateNames are the ways to name an image that a shell offers to who has
+// begun to write one: by its whole reference only where that is begun, since most
+// names will do. A container's name alone is not one.
+func candidateNames(im *source.LocalImage, begun string) []string {
+	const scheme = "container://"
+	switch {
+	case im.Container && strings.HasPrefix(begun, scheme+im.Engine+"/"):
+		return []string{im.Ref}
+	case im.Container && strings.HasPrefix(begun, scheme):
+		return []string{scheme + im.Name, im.Ref}
+	case im.Container:
+		return nil
+	case im.Engine == "":
+		return []string{im.Ref}
+	case strings.HasPrefix(begun, im.Engine):
+		return []string{im.Name, im.Ref}
+	}
+	return []string{im.Name}
 }

@@ -107,7 +107,7 @@ func TestImages(t *testing.T) {
 	if !slices.Equal(refs, []string{"app.tar", "docker://app:2", "docker://app:latest", "docker://old:1", "docker://sha256:0123456789abcdef", "docker://" + hostileTag}) {
 		t.Errorf("references %q", refs)
 	}
-	const second = `{"engine":"docker","file":null,"name":"app:2","id":"sha256:bb","size":1230000000,"created":"2023-11-14T22:13:20Z","layers":null,"platform":null,"ref":"docker://app:2"}`
+	const second = `{"engine":"docker","file":null,"name":"app:2","id":"sha256:bb","size":1230000000,"created":"2023-11-14T22:13:20Z","layers":null,"platform":null,"container":false,"image":null,"state":null,"ref":"docker://app:2"}`
 	if line := strings.Split(r.out, "\n")[1]; line != second {
 		t.Errorf("a line is %s\nwant %s", line, second)
 	}

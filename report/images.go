@@ -24,7 +24,12 @@ type localRow struct {
 	Created  *string `json:"created"`
 	Layers   *int    `json:"layers"`
 	Platform *quoted `json:"platform"`
-	Ref      quoted  `json:"ref"`
+
+	Container bool    `json:"container"`
+	Image     *quoted `json:"image"`
+	State     *quoted `json:"state"`
+
+	Ref quoted `json:"ref"`
 }
 
 // ImageJSON writes an image that is on this machine as one JSON object and a
@@ -35,7 +40,8 @@ func ImageJSON(w io.Writer, im *source.LocalImage) error {
 	return enc.Encode(localRow{
 		Engine: known(im.Engine), File: known(im.File), Name: known(im.Name), ID: known(im.ID),
 		Size: knownInt(im.Size), Created: stamp(im.Created), Layers: knownInt(im.Layers),
-		Platform: known(im.Platform), Ref: quoted(im.Ref),
+		Platform: known(im.Platform), Container: im.Container, Image: known(im.Image), State: known(im.State),
+		Ref: quoted(im.Ref),
 	})
 }
 
@@ -72,6 +78,34 @@ func Images(w io.Writer, images []source.LocalImage, now time.Time) error {
 			layers = strconv.Itoa(im.Layers)
 		}
 		row(localName(im), digestOf(im), size, layers, human.Age(now, im.Created), cmp.Or(clean.Line(im.Platform), "-"), clean.Text(im.Ref))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Containers writes a table of containers for people, in the order given: name,
+// image, state, size of its own layer, age at the moment now, and what opens it.
+// A "-" stands for what is not known. Its lines are as wide as the references need.
+func Containers(w io.Writer, containers []source.LocalImage, now time.Time) error {
+	wide, image, state := width("NAME"), width("IMAGE"), width("STATE")
+	for i := range containers {
+		c := &containers[i]
+		wide = min(max(wide, width(localName(c))), maxNameColumns)
+		image = min(max(image, width(clean.Line(c.Image))), maxNameColumns)
+		state = min(max(state, width(clean.Line(c.State))), maxNameColumns)
+	}
+	var b strings.Builder
+	row := func(name, of, is, size, age, ref string) {
+		fmt.Fprintf(&b, "%s  %s  %s  %7s  %9s  %s\n", pad(cut(name, wide), wide), pad(cut(of, image), image), pad(cut(is, state), state), size, age, ref)
+	}
+	row("NAME", "IMAGE", "STATE", "SIZE", "AGE", "OPEN AS")
+	for i := range containers {
+		c := &containers[i]
+		size := "-"
+		if c.Size >= 0 {
+			size = human.Size(c.Size)
+		}
+		row(localName(c), cmp.Or(clean.Line(c.Image), "-"), cmp.Or(clean.Line(c.State), "-"), size, human.Age(now, c.Created), clean.Text(c.Ref))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

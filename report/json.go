@@ -35,6 +35,27 @@ type (
 		OSFeatures []quoted `json:"osFeatures"`
 		Created    *string  `json:"created"`
 		Source     *quoted  `json:"source"`
+
+		Container *containerRow `json:"container"`
+	}
+
+	containerRow struct {
+		Engine  quoted     `json:"engine"`
+		ID      *quoted    `json:"id"`
+		Name    *quoted    `json:"name"`
+		Image   *quoted    `json:"image"`
+		Command []quoted   `json:"command"`
+		State   *quoted    `json:"state"`
+		Created *string    `json:"created"`
+		ReadAt  *string    `json:"readAt"`
+		Init    *quoted    `json:"initLayer"`
+		Mounts  []mountRow `json:"mounts"`
+	}
+
+	mountRow struct {
+		Path   quoted  `json:"path"`
+		Kind   *quoted `json:"kind"`
+		Source *quoted `json:"source"`
 	}
 
 	totalsRow struct {
@@ -76,6 +97,7 @@ type (
 		Command         *quoted `json:"command"`
 		Created         *string `json:"created"`
 		Base            bool    `json:"base"`
+		Container       bool    `json:"container"`
 		ListedBy        *string `json:"listedBy"`
 		Error           *quoted `json:"error"`
 	}
@@ -134,7 +156,24 @@ func newImageRow(im *source.Image) imageRow {
 		OSFeatures: quotedAll(im.OSFeatures),
 		Created:    stamp(im.Created),
 		Source:     known(im.Source),
+		Container:  newContainerRow(im.Container),
 	}
+}
+
+// newContainerRow returns nil for an image that is not a container's.
+func newContainerRow(c *source.Container) *containerRow {
+	if c == nil {
+		return nil
+	}
+	row := &containerRow{
+		Engine: quoted(c.Engine), ID: known(c.ID), Name: known(c.Name), Image: known(c.Image),
+		Command: quotedAll(c.Command), State: known(c.State), Created: stamp(c.Created), ReadAt: stamp(c.ReadAt),
+		Init: known(c.InitLayer), Mounts: make([]mountRow, 0, len(c.Mounts)),
+	}
+	for _, m := range c.Mounts {
+		row.Mounts = append(row.Mounts, mountRow{quoted(m.Path), known(m.Kind), known(m.Source)})
+	}
+	return row
 }
 
 func newTotalsRow(t analyze.Totals) totalsRow {
@@ -165,6 +204,7 @@ func newLayerRow(l analyze.LayerTotal) layerRow {
 		Command:         known(l.Layer.Step.Command),
 		Created:         stamp(l.Layer.Step.Created),
 		Base:            l.Base,
+		Container:       l.Layer.OfContainer,
 	}
 	if l.Layer.ListedBy != "" {
 		row.ListedBy = &l.Layer.ListedBy

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -82,6 +83,42 @@ func (p *page) image(a *analyze.Analysis) {
 	if im.Source != "" {
 		p.WriteString("read from " + cutMiddle(clean.Line(im.Source), columns-len("read from ")) + "\n")
 	}
+	p.container(im.Container)
+}
+
+// mountsShown is how many of a container's mounts are listed.
+const mountsShown = 20
+
+// container says which container's layer lies on top, and what is not in it.
+func (p *page) container(c *source.Container) {
+	if c == nil {
+		return
+	}
+	state := clean.Line(c.State)
+	if state != "" {
+		state = ", " + state
+	}
+	p.line("the last layer is the container's own%s, as of %s", state, c.ReadAt.UTC().Format("2006-01-02 15:04:05 UTC"))
+	if len(c.Mounts) == 0 {
+		return
+	}
+	p.line("not in it, and not counted: what is mounted over its folders")
+	for i, m := range c.Mounts {
+		if i == mountsShown {
+			p.line("  and %s more", human.Comma(len(c.Mounts)-i))
+			return
+		}
+		p.line("  %s", MountText(m))
+	}
+}
+
+// MountText is a mount in words, on one line and fit for a terminal.
+func MountText(m source.Mount) string {
+	text := clean.Text(m.Path) + ": " + cmp.Or(clean.Line(m.Kind), "mount")
+	if m.Source != "" {
+		text += " " + clean.Text(m.Source)
+	}
+	return text
 }
 
 // title is what the image is called: its name, else its digest, fit for a

@@ -29,6 +29,10 @@ type engineKind struct {
 	// answering; nil if images cannot be read without it.
 	openAlone func(ctx context.Context, o *opener, ref string, reason error) (*Image, error)
 	listAlone func(ctx context.Context, l *lister, reason error) ([]LocalImage, error)
+
+	// containerAlone and containersAlone do the same for containers.
+	containerAlone  func(ctx context.Context, o *opener, ref string, reason error) (foundContainer, error)
+	containersAlone func(ctx context.Context, l *lister, reason error) ([]LocalImage, error)
 }
 
 // open opens the image that ref names.

@@ -79,6 +79,10 @@ type Options struct {
 	// and without. Empty: nothing is kept.
 	Cache string
 
+	// Quick has lists leave out what takes an engine long to tell: the sizes of
+	// containers' layers.
+	Quick bool
+
 	// Collect says what to keep of the layers' files as they are scanned; see
 	// Layer.Facts.
 	Collect []Collector
@@ -121,6 +125,9 @@ type Image struct {
 	Annotations map[string]string // of the manifest
 	Provenance  *Provenance       // where its layers come from; nil if nothing that is here attests it
 	Flaws       []Flaw            // malformed but survivable, found in the image's description
+
+	// Container is the one whose own layer lies on top; nil if there is none.
+	Container *Container
 
 	origin
 }
@@ -165,6 +172,8 @@ type Layer struct {
 	MediaType       string // as the manifest says; "" if unknown
 	CompressedBytes int64  // size of the blob as stored if that is compressed, else -1
 	Step            Step   // the step that made it; zero if unknown
+
+	OfContainer bool // it is a container's own, not one of the image's
 
 	// Err is why the layer cannot be read (an unsupported compression, an
 	// encrypted or absent blob); the image's other layers can be all the same.

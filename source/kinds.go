@@ -43,6 +43,8 @@ type kind struct {
 	list  func(l *lister, ctx context.Context) ([]LocalImage, error)
 	place string
 
+	containers bool // what list lists are containers
+
 	// diffIDs returns the diffIDs of the image that the rest of the reference
 	// names, lowest first, without reading its layers; nil if that takes opening
 	// it.
@@ -82,6 +84,13 @@ func kinds() []kind {
 			docs:  "a registry, without an engine, with the credentials, mirrors and certificates of Docker, podman and containerd",
 			open:  openRegistry, named: true, remote: true,
 			place: "a registry",
+		},
+		{
+			prefix: "container://", takes: "[ENGINE/]NAME",
+			about: "a container: its image, with its own layer on top",
+			docs:  "a container of Docker or podman, running or not: its image, with the container's own layer on top",
+			open:  openContainer,
+			place: "containers", list: listContainers, containers: true,
 		},
 		{
 			prefix: "docker-archive:", takes: "FILE[:TAG]",

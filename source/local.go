@@ -10,7 +10,7 @@ import (
 )
 
 // A LocalImage is an image that can be opened without a registry: one that an
-// engine has, by one of its names, or one in a file. Text that is not known is
+// engine has, by one of its names, one in a file, or that of a container. Text that is not known is
 // "", a time that is not known is zero.
 type LocalImage struct {
 	Ref      string    // what Open takes: "docker://app:1", "app.tar:app:2"
@@ -23,12 +23,19 @@ type LocalImage struct {
 	Created  time.Time // when it was built, as it says itself
 	Layers   int       // how many; -1 if that cannot be told without opening it
 	Platform string    // "linux/amd64"
+
+	// Of a container, which is listed as its image with its own layer on top: Size is
+	// that layer's, ID and Name are the container's.
+	Container bool
+	State     string // "running", "exited" ...
+	Image     string // as the container was asked for: "app:1"
 }
 
 // A Place is where images of this machine may be: an engine, or the files of a
 // folder.
 type Place struct {
-	Name string // "docker", "podman", "containerd" or "files"
+	Name       string // "docker", "podman", "containerd", "containers" or "files"
+	Containers bool   // what it lists are containers
 
 	list func(context.Context) ([]LocalImage, error)
 }
@@ -40,7 +47,8 @@ var ErrNoEngine = engine.ErrNoEngine
 // Places returns where to look for images: every kind of source that can list
 // them, such as the engines, and the archives and layouts in dir itself. Of an
 // archive with several platforms, the image for opts.Platform is listed, else the
-// one for the host. With opts.Engine, that engine is the only place. Nothing is asked before Place.Images is called.
+// one for the host. With opts.Engine, there are only that engine's images and
+// containers. Nothing is asked before Place.Images is called.
 func Places(dir string, opts Options) []Place {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
@@ -48,8 +56,8 @@ func Places(dir string, opts Options) []Place {
 	l := &lister{Options: opts, dir: dir}
 	var out []Place
 	for _, k := range kinds() {
-		if k.list != nil && (opts.Engine == "" || k.place == opts.Engine) {
-			out = append(out, Place{k.place, func(ctx context.Context) ([]LocalImage, error) { return k.list(l, ctx) }})
+		if k.list != nil && (opts.Engine == "" || k.place == opts.Engine || k.containers) {
+			out = append(out, Place{k.place, k.containers, func(ctx context.Context) ([]LocalImage, error) { return k.list(l, ctx) }})
 		}
 	}
 	return out

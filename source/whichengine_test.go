@@ -83,10 +83,10 @@ func TestWhichEngine(t *testing.T) {
 	}
 }
 
-// With Options.Engine, its images alone are listed.
+// With Options.Engine, its images and containers alone are listed.
 func TestPlacesOfEngine(t *testing.T) {
 	for _, engine := range Engines() {
-		if places := Places(".", Options{Engine: engine}); len(places) != 1 || places[0].Name != engine {
+		if places := Places(".", Options{Engine: engine}); len(places) != 2 || places[0].Name != engine || !places[1].Containers {
 			t.Errorf("%s: %v", engine, places)
 		}
 	}

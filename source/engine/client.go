@@ -150,15 +150,10 @@ func (e *apiClient) Save(ctx context.Context, ref string, im Image, want *Wanted
 	if want != nil && e.speaks(apiSavePlatform) {
 		opts = append(opts, client.ImageSaveWithPlatforms(ociPlatform(want.Platform)))
 	}
-	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, isStream{}, true))
-	s := &saveStream{ctx: ctx, cancel: cancel, engine: e, ref: ref, maxZeros: e.limits.longestZeros(im.Size)}
-	s.watch = newWatch(e.limits.firstByte(im.Size), e.limits.silence, cancel)
+	s, ctx := e.stream(ctx, ref, "the image", im.Size)
 	body, err := e.api.ImageSave(ctx, []string{im.saveName(ref)}, opts...)
 	if err != nil {
-		err = unanswered(ctx, err)
-		s.watch.stop()
-		cancel(nil)
-		return nil, e.fail(ref, fmt.Errorf("saving the image: %w", err))
+		return nil, s.refused(e.fail(ref, fmt.Errorf("saving the image: %w", unanswered(ctx, err))))
 	}
 	s.body = body
 	return s, nil

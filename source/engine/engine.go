@@ -62,7 +62,9 @@ type Engine interface {
 	// Store says where the engine keeps its images.
 	Store(ctx context.Context) (Store, error)
 
-	// Close drops the connections. Streams of Save must have been closed.
+	Containers
+
+	// Close drops the connections. Streams must have been closed.
 	Close() error
 }
 

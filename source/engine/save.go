@@ -9,14 +9,16 @@ import (
 	"io"
 )
 
-// A saveStream is the archive that an engine sends of an image. It tells apart the
-// end of the archive, an engine that gives up, and a broken connection.
+// A saveStream is the archive that an engine sends of an image or a container. It
+// tells apart the end of the archive, an engine that gives up, and a broken
+// connection.
 type saveStream struct {
 	ctx    context.Context // of the request that the body belongs to
 	cancel context.CancelCauseFunc
 	watch  *watch
 	engine *apiClient
 	ref    string
+	what   string // that it is an archive of: "the image"
 	body   io.ReadCloser
 	bytes  int64  // read so far
 	zeros  int64  // of them, at the end
@@ -29,6 +31,22 @@ type saveStream struct {
 // maxSaveTail bounds, in bytes, the message that is found behind a broken
 // archive.
 const maxSaveTail = 4 << 10
+
+// stream begins an archive of about so many bytes, 0 if that is not known, of what
+// ref names. The context is for the call whose body it will read.
+func (e *apiClient) stream(ctx context.Context, ref, what string, size int64) (*saveStream, context.Context) {
+	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, isStream{}, true))
+	s := &saveStream{ctx: ctx, cancel: cancel, engine: e, ref: ref, what: what, maxZeros: e.limits.longestZeros(size)}
+	s.watch = newWatch(e.limits.firstByte(size), e.limits.silence, cancel)
+	return s, ctx
+}
+
+// refused ends a stream of which the call has failed with err, and returns that.
+func (s *saveStream) refused(err error) error {
+	s.watch.stop()
+	s.cancel(nil)
+	return err
+}
 
 // Read reads the archive as it arrives.
 func (s *saveStream) Read(p []byte) (int, error) {
@@ -87,14 +105,14 @@ func (s *saveStream) ending(err error) error {
 	}
 	if errors.Is(err, io.EOF) {
 		if message := saveMessage(s.tail); message != "" {
-			return s.engine.fail(s.ref, fmt.Errorf("the engine gave up saving the image after %d bytes: %s", s.bytes, message))
+			return s.engine.fail(s.ref, fmt.Errorf("the engine gave up saving %s after %d bytes: %s", s.what, s.bytes, message))
 		}
 		return io.EOF
 	}
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fmt.Errorf("%w: %w", err, io.ErrUnexpectedEOF)
 	}
-	return s.engine.fail(s.ref, fmt.Errorf("the connection broke after %d bytes of the image: %w", s.bytes, err))
+	return s.engine.fail(s.ref, fmt.Errorf("the connection broke after %d bytes of %s: %w", s.bytes, s.what, err))
 }
 
 // keepTail keeps the last maxSaveTail bytes of all that was read.

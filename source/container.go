@@ -1,0 +1,200 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/peelhq/peel/source/engine"
+	"github.com/peelhq/peel/source/layer"
+)
+
+// A Container is what an image's topmost layer belongs to, if that is a
+// container's own. Text that is not known is "", a time that is not known is zero.
+type Container struct {
+	Engine  string // "docker" or "podman"
+	ID      string // 64 hex digits
+	Name    string
+	Image   string // as the container was asked for: "app:1"
+	Command []string
+	State   string // when it was read: "running", "exited", "created" ...
+	Created time.Time
+	ReadAt  time.Time // when its layer was read
+	Mounts  []Mount   // what it sees in place of folders of its own; their content is not in the layer
+
+	// InitLayer is the folder or the name of the layer that the engine has put
+	// between the image and the container, for mount points such as /etc/hosts.
+	// It is none of the image's layers. "" if there is none.
+	InitLayer string
+
+	// From is what the layer was read from: the folder of its files, or "the
+	// engine's API".
+	From string
+}
+
+// A Mount is a volume, or a folder of the machine, that a container sees.
+type Mount = engine.Mount
+
+// ErrNoContainer says that a reference names no container.
+var ErrNoContainer = engine.ErrNoContainer
+
+// A containerEngine is what has containers. To add one, write its value, and add
+// it to containerEngines.
+type containerEngine struct {
+	name string // that a reference begins with: "docker"
+
+	// find returns the container that ref names: its name, its ID, or a beginning
+	// of either that no other has. The error is ErrNoContainer if it has none,
+	// and ErrNoEngine if there is no such engine.
+	find func(ctx context.Context, o *opener, ref string) (foundContainer, error)
+
+	// list lists its containers. There may be some beside an error.
+	list func(ctx context.Context, l *lister) ([]LocalImage, error)
+}
+
+// A foundContainer is a container that can be opened, once; else it is closed.
+type foundContainer interface {
+	// open returns the container's image, with its own layer on top.
+	open(ctx context.Context, o *opener) (*Image, error)
+	close() error
+}
+
+// containerEngines are asked for a container in this order.
+func containerEngines() []containerEngine {
+	return []containerEngine{dockerKind().containers(), podmanKind().containers()}
+}
+
+// onlyEngine leaves the engine of that name, all if it is "".
+func onlyEngine(engines []containerEngine, name string) []containerEngine {
+	return slices.DeleteFunc(engines, func(e containerEngine) bool { return name != "" && e.name != name })
+}
+
+// openContainer opens the container that ref names, as [ENGINE/]NAME.
+func openContainer(ctx context.Context, o *opener, ref string) (*Image, error) {
+	first, name, ok := strings.Cut(ref, "/")
+	if !ok {
+		first, name = o.Engine, ref
+	}
+	engines := onlyEngine(containerEngines(), first)
+	if len(engines) == 0 {
+		return nil, absent("container://%s: %q has no containers; write container://NAME, or container://ENGINE/NAME with %s", ref, first, enumerated(containerEngineNames(), "or"))
+	}
+	found, err := findContainer(ctx, o, engines, name)
+	if err != nil {
+		return nil, fmt.Errorf("container://%s: %w", ref, err)
+	}
+	im, err := found.open(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("container://%s: %w", ref, errors.Join(err, found.close()))
+	}
+	im.Source = "container://" + im.Container.Engine + "/" + im.Container.Name
+	return im, nil
+}
+
+func containerEngineNames() []string {
+	var out []string
+	for _, e := range containerEngines() {
+		out = append(out, e.name)
+	}
+	return out
+}
+
+// findContainer returns the one container of that name that the engines have.
+func findContainer(ctx context.Context, o *opener, engines []containerEngine, name string) (foundContainer, error) {
+	var found foundContainer
+	var has []string
+	var failed []error
+	absent := true // all that failed is that nobody has it
+	for _, e := range engines {
+		f, err := e.find(ctx, o, name)
+		switch {
+		case err == nil:
+			has = append(has, "container://"+e.name+"/"+name)
+			if found != nil {
+				err = errors.Join(fmt.Errorf("several engines have a container of that name: write %s", enumerated(has, "or")), found.close(), f.close())
+				return nil, err
+			}
+			found = f
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		default:
+			failed = append(failed, err)
+			absent = absent && (errors.Is(err, ErrNoContainer) || errors.Is(err, ErrNoEngine))
+		}
+	}
+	if found != nil {
+		for _, err := range failed {
+			o.Log.Debug("no such container", "container", name, "error", err)
+		}
+		return found, nil
+	}
+	err := failed[0]
+	for _, more := range failed[1:] {
+		err = fmt.Errorf("%w; %w", err, more)
+	}
+	if absent {
+		err = &notFoundError{err}
+	}
+	return nil, err
+}
+
+// listContainers lists the containers of all engines. That an engine is not there
+// is an error only if none is.
+func listContainers(l *lister, ctx context.Context) ([]LocalImage, error) { //nolint:revive // as kind.list is, for method expressions
+	var out []LocalImage
+	var failed, missing []error
+	engines := onlyEngine(containerEngines(), l.Engine)
+	for _, e := range engines {
+		found, err := e.list(ctx, l)
+		out = append(out, found...)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.Is(err, ErrNoEngine):
+			missing = append(missing, err)
+		case err != nil:
+			failed = append(failed, err)
+		}
+	}
+	if len(missing) == len(engines) {
+		return nil, fmt.Errorf("containers: %w", ErrNoEngine)
+	}
+	return out, errors.Join(failed...)
+}
+
+// wear puts a container's own layer, which has been read, on top of its image.
+// closeLayer lets go of what the layer is read from.
+func (im *Image) wear(c *Container, r layer.Reader, s *layer.Scanned, closeLayer func() error) {
+	step := Step{Command: "container " + c.Name, Comment: strings.Join(c.Command, " "), Created: c.ReadAt}
+	im.Container, im.Name = c, c.Name
+	// Steps are told by their order: that of the container must come out as its layer.
+	made := 0
+	for i := range im.History {
+		if !im.History[i].Empty {
+			made++
+		}
+	}
+	for ; made < len(im.Layers); made++ {
+		im.History = append(im.History, Step{})
+	}
+	if made == len(im.Layers) {
+		im.History = append(im.History, step)
+	}
+	im.Layers = append(im.Layers, &Layer{
+		Index: len(im.Layers), CompressedBytes: -1, Step: step, OfContainer: true,
+		Entries: s.Entries, Facts: s.Facts,
+		name: "container " + c.Name, reader: r,
+	})
+	im.bundle = &wornBundle{im.bundle, closeLayer}
+}
+
+// wornBundle is an image's bundle with what its container's layer is read from.
+type wornBundle struct {
+	bundle
+	closeLayer func() error
+}
+
+func (b *wornBundle) close() error { return errors.Join(b.closeLayer(), b.bundle.close()) }

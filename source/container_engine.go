@@ -1,0 +1,164 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/peelhq/peel/source/engine"
+	"github.com/peelhq/peel/source/layer"
+)
+
+// containers are the engine's containers.
+func (k *engineKind) containers() containerEngine {
+	return containerEngine{name: k.name, find: k.findContainer, list: k.listContainers}
+}
+
+// An engineContainer is a container of an engine that answers.
+type engineContainer struct {
+	kind *engineKind
+	e    engine.Engine
+	is   engine.Container
+}
+
+func (k *engineKind) findContainer(ctx context.Context, o *opener, ref string) (foundContainer, error) {
+	e, err := k.connect(ctx, o.Log)
+	switch {
+	case err == nil:
+	case k.containerAlone != nil && ctx.Err() == nil:
+		return k.containerAlone(ctx, o, ref, err)
+	default:
+		return nil, err
+	}
+	is, err := e.Container(ctx, ref)
+	if err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return &engineContainer{k, e, is}, nil
+}
+
+func (c *engineContainer) close() error { return c.e.Close() }
+
+// open opens the container's image by its ID, and puts the container's own layer
+// on top: from the folder where the engine keeps it if that can be read here, else
+// by the engine's API.
+func (c *engineContainer) open(ctx context.Context, o *opener) (*Image, error) {
+	im, err := c.image(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	about := c.about()
+	r, s, err := c.layer(ctx, o, im, about)
+	if err != nil {
+		return nil, errors.Join(err, im.Close())
+	}
+	im.wear(about, r, s, c.close)
+	return im, nil
+}
+
+// image opens the image that the container was made from, with all its layers
+// scanned.
+func (c *engineContainer) image(ctx context.Context, o *opener) (*Image, error) {
+	id := c.is.ImageID
+	if id == "" {
+		return nil, errors.New("the engine does not say which image it was made from")
+	}
+	if !strings.Contains(id, ":") {
+		id = "sha256:" + id
+	}
+	im, err := c.kind.open(ctx, o, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil, fmt.Errorf("its image %s (%s) is gone, so that there is nothing to lay its own layer on: %w", c.is.Image, id, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("its image %s: %w", c.is.Image, err)
+	}
+	if err := im.Scan(ctx); err != nil {
+		return nil, errors.Join(err, im.Close())
+	}
+	return im, nil
+}
+
+// about is what is known of the container.
+func (c *engineContainer) about() *Container {
+	return &Container{
+		Engine: c.kind.name, ID: c.is.ID, Name: c.is.Name, Image: c.is.Image, Command: c.is.Command,
+		State: c.is.State, Created: c.is.Created, Mounts: c.is.Mounts, InitLayer: initLayer(c.is.LowerDirs),
+	}
+}
+
+// initLayer returns which of the folders below a container's is that of Docker's
+// init layer, ROOT/overlay2/ID-init/diff: files that Docker mounts something over,
+// such as /etc/hosts. "" if there is none.
+func initLayer(lower []string) string {
+	if len(lower) > 0 && strings.HasSuffix(filepath.Base(filepath.Dir(lower[0])), "-init") {
+		return lower[0]
+	}
+	return ""
+}
+
+// layer reads the container's own layer.
+func (c *engineContainer) layer(ctx context.Context, o *opener, im *Image, about *Container) (layer.Reader, *layer.Scanned, error) {
+	if o.Via != ViaAPI {
+		about.ReadAt = time.Now().UTC()
+		r, s, err := c.byFolder(ctx, o, about)
+		switch {
+		case err == nil:
+			o.Log.Debug("reading the container's folder", "engine", c.kind.name, "container", about.Name, "folder", about.From)
+			return r, s, nil
+		case ctx.Err() != nil:
+			return nil, nil, ctx.Err()
+		case o.Via == ViaStore:
+			return nil, nil, fmt.Errorf("reading the folder of its layer: %w", err)
+		}
+		o.Log.Debug("the container's folder is not used", "engine", c.kind.name, "container", about.Name, "reason", err)
+	}
+	about.ReadAt, about.From = time.Now().UTC(), "the engine's API"
+	r := &containerByAPI{e: c.e, is: c.is, imageSize: contentBytes(im), log: o.Log}
+	s, err := r.Scan(ctx, o.scanOptions())
+	return r, s, err
+}
+
+// byFolder reads the layer from the folder where the engine keeps it.
+func (c *engineContainer) byFolder(context.Context, *opener, *Container) (layer.Reader, *layer.Scanned, error) {
+	return nil, nil, errors.New("folders of containers are not read")
+}
+
+// contentBytes is what the layers of an image that has been scanned store.
+func contentBytes(im *Image) (sum int64) {
+	for _, l := range im.Layers {
+		for i := range l.Entries.Len() {
+			sum += l.Entries.Stored(i)
+		}
+	}
+	return sum
+}
+
+// listContainers lists the engine's containers.
+func (k *engineKind) listContainers(ctx context.Context, l *lister) ([]LocalImage, error) {
+	e, err := k.connect(ctx, l.Log)
+	switch {
+	case err == nil:
+	case k.containersAlone != nil && ctx.Err() == nil:
+		return k.containersAlone(ctx, l, err)
+	case errors.Is(err, ErrNoEngine):
+		return nil, fmt.Errorf("%s: %w", k.name, ErrNoEngine)
+	default:
+		return nil, err
+	}
+	listed, err := e.Containers(ctx, !l.Quick)
+	out := make([]LocalImage, len(listed))
+	for i := range listed {
+		c := &listed[i]
+		out[i] = LocalImage{
+			Ref: "container://" + k.name + "/" + cmp.Or(c.Name, c.ID), Engine: k.name, Name: c.Name, ID: c.ID,
+			Size: c.Size, Created: c.Created, Layers: -1,
+			Container: true, State: c.State, Image: c.Image,
+		}
+	}
+	return out, errors.Join(err, e.Close())
+}

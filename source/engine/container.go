@@ -1,0 +1,308 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/client"
+)
+
+// Containers are an engine's containers, as it tells of them. It is a part of
+// Engine.
+type Containers interface {
+	// Containers lists the engine's containers, whatever their state. sized has
+	// their own layers be measured, which takes the engine a walk over each.
+	Containers(ctx context.Context, sized bool) ([]Container, error)
+
+	// Container says what the engine knows of the container that ref names: its
+	// name, its ID, or a beginning of either that no other container has. The
+	// error is ErrNoContainer if there is none.
+	Container(ctx context.Context, ref string) (Container, error)
+
+	// Changes lists what is changed in a container: as the engine puts it, by
+	// comparing what is there with the image. id is the container's ID.
+	Changes(ctx context.Context, id string) ([]Change, error)
+
+	// Archive streams what is at an absolute path of a container, with all below
+	// it, as a tar. Its names begin with the last part of path. Volumes are in it.
+	// The caller closes it, read or not.
+	Archive(ctx context.Context, id, path string) (io.ReadCloser, error)
+
+	// Export streams all of a container's files, its image's too, as a tar.
+	// Volumes are not in it. size is about how many bytes it has. The caller
+	// closes it, read or not.
+	Export(ctx context.Context, id string, size int64) (io.ReadCloser, error)
+}
+
+// A Container is what an engine says of one of its containers. Text that is not
+// known is "".
+type Container struct {
+	ID      string // 64 hex digits
+	Name    string // without the slash that engines begin it with
+	Image   string // as it was asked for: "app:1"
+	ImageID string // "sha256:..."
+	Command []string
+	State   string // "running", "exited", "created", "paused" ...
+	Created time.Time
+	Size    int64   // bytes in its own layer, as the engine counts them; -1 if not known
+	Mounts  []Mount // volumes and folders of the machine, by where they are seen; not in a list
+
+	Driver    string   // what keeps its layer's files: "overlay2"; "" if not said
+	UpperDir  string   // the folder of its own layer; "" if the engine does not say
+	LowerDirs []string // those below it, the topmost first
+}
+
+// A Mount is something that a container sees in place of a folder of its own.
+type Mount struct {
+	Path   string // in the container
+	Kind   string // "volume", "bind", "tmpfs"
+	Source string // a volume's name, or the folder on the engine's machine
+}
+
+// A Change is one path of a container that is not as in its image.
+type Change struct {
+	Path string // absolute
+	Kind ChangeKind
+}
+
+// A ChangeKind is what has become of a path.
+type ChangeKind uint8
+
+// The kinds of changes, as the API numbers them.
+const (
+	Modified ChangeKind = iota
+	Added
+	Deleted
+)
+
+// ErrNoContainer says that a reference names no container.
+var ErrNoContainer = errors.New("no such container")
+
+// What a walk over a container's files may take the engine, and how many of the
+// containers are named that a reference may mean.
+const (
+	walkTimes  = 10 // as long as another call
+	maxMeant   = 5
+	shortID    = 12 // digits of an ID that people are shown
+	leastIDRef = 1  // digits of an ID that are taken for its beginning
+)
+
+func (e *apiClient) Containers(ctx context.Context, sized bool) ([]Container, error) {
+	limit := e.limits.call
+	if sized {
+		limit *= walkTimes
+	}
+	ctx, cancel := within(ctx, limit)
+	defer cancel()
+	found, err := e.api.ContainerList(ctx, container.ListOptions{All: true, Size: sized})
+	if err != nil {
+		return nil, e.fail("", fmt.Errorf("listing its containers: %w", unanswered(ctx, err)))
+	}
+	out := make([]Container, 0, min(len(found), e.limits.listed))
+	for i := range found {
+		if len(out) == e.limits.listed {
+			return out, e.fail("", fmt.Errorf("listing its containers: only the first %d are listed", len(out)))
+		}
+		s := &found[i]
+		c := Container{ID: s.ID, Name: ownName(s.Names), Image: s.Image, ImageID: s.ImageID, State: s.State, Size: -1}
+		if s.Created > 0 {
+			c.Created = time.Unix(s.Created, 0).UTC()
+		}
+		if s.Command != "" {
+			c.Command = []string{s.Command}
+		}
+		if sized {
+			c.Size = max(s.SizeRw, 0)
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// ownName is the name of a container of several that it has: those with another
+// slash are what other containers call it.
+func ownName(names []string) string {
+	for _, name := range names {
+		if name = strings.TrimPrefix(name, "/"); !strings.Contains(name, "/") {
+			return name
+		}
+	}
+	return ""
+}
+
+func (e *apiClient) Container(ctx context.Context, ref string) (Container, error) {
+	if ref == "" || strings.ContainsAny(ref, "/?#%") || ref[0] == '.' { // it becomes part of a path
+		return Container{}, e.fail(ref, fmt.Errorf("%w: a container's name holds letters, digits, _ . and -", ErrNoContainer))
+	}
+	c, err := e.inspect(ctx, ref)
+	if err == nil && named(&c, ref) || ctx.Err() != nil {
+		return c, err
+	}
+	// It is a beginning, which engines understand in different ways.
+	listed, listErr := e.Containers(ctx, false)
+	if listErr != nil {
+		if err != nil {
+			return c, err
+		}
+		return c, listErr
+	}
+	id, meantErr := meant(listed, ref)
+	if meantErr != nil {
+		return Container{}, e.fail("", meantErr)
+	}
+	return e.inspect(ctx, id)
+}
+
+// named reports whether ref is the whole of a container's name or ID.
+func named(c *Container, ref string) bool { return c.Name == ref || c.ID == ref }
+
+// meant returns the ID of the container that ref is the name, the ID, or a
+// beginning of either of.
+func meant(all []Container, ref string) (id string, err error) {
+	var found []Container
+	for i := range all {
+		c := &all[i]
+		switch {
+		case named(c, ref):
+			return c.ID, nil
+		case strings.HasPrefix(c.Name, ref), len(ref) >= leastIDRef && strings.HasPrefix(c.ID, ref):
+			found = append(found, *c)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", fmt.Errorf("%w: %s", ErrNoContainer, ref)
+	case 1:
+		return found[0].ID, nil
+	}
+	slices.SortFunc(found, func(a, b Container) int { return strings.Compare(a.Name, b.Name) })
+	var names []string
+	for i := range found[:min(len(found), maxMeant)] {
+		c := &found[i]
+		names = append(names, fmt.Sprintf("%s (%s)", c.Name, c.ID[:min(len(c.ID), shortID)]))
+	}
+	if len(found) > maxMeant {
+		names = append(names, fmt.Sprintf("%d more", len(found)-maxMeant))
+	}
+	return "", fmt.Errorf("%q begins the name or ID of %d containers: %s; use a longer beginning", ref, len(found), strings.Join(names, ", "))
+}
+
+func (e *apiClient) inspect(ctx context.Context, ref string) (Container, error) {
+	ctx, cancel := within(ctx, e.limits.call)
+	defer cancel()
+	found, err := e.api.ContainerInspect(ctx, ref)
+	switch {
+	case cerrdefs.IsNotFound(err):
+		return Container{}, e.fail("", fmt.Errorf("%w: %s", ErrNoContainer, ref))
+	case err != nil:
+		return Container{}, e.fail(ref, unanswered(ctx, err))
+	case found.ContainerJSONBase == nil:
+		return Container{}, e.fail(ref, errors.New("the engine's answer is not what its API promises: it describes no container"))
+	}
+	return describeContainer(&found), nil
+}
+
+// describeContainer turns an engine's own description of a container into ours.
+func describeContainer(found *container.InspectResponse) Container {
+	c := Container{
+		ID: found.ID, Name: strings.TrimPrefix(found.Name, "/"), ImageID: found.Image, Size: -1,
+		Driver: found.GraphDriver.Name, UpperDir: found.GraphDriver.Data["UpperDir"],
+	}
+	if lower := found.GraphDriver.Data["LowerDir"]; lower != "" {
+		c.LowerDirs = strings.Split(lower, ":")
+	}
+	if found.Config != nil {
+		c.Image = found.Config.Image
+	}
+	if found.Path != "" {
+		c.Command = append([]string{found.Path}, found.Args...)
+	}
+	if found.State != nil {
+		c.State = found.State.Status
+	}
+	if t, err := time.Parse(time.RFC3339Nano, found.Created); err == nil {
+		c.Created = t.UTC()
+	}
+	for _, m := range found.Mounts {
+		from := m.Name
+		if from == "" {
+			from = m.Source
+		}
+		c.Mounts = append(c.Mounts, Mount{Path: m.Destination, Kind: string(m.Type), Source: from})
+	}
+	if found.HostConfig != nil {
+		for path := range found.HostConfig.Tmpfs {
+			if !slices.ContainsFunc(c.Mounts, func(m Mount) bool { return m.Path == path }) {
+				c.Mounts = append(c.Mounts, Mount{Path: path, Kind: "tmpfs"})
+			}
+		}
+	}
+	slices.SortFunc(c.Mounts, func(a, b Mount) int { return strings.Compare(a.Path, b.Path) })
+	return c
+}
+
+func (e *apiClient) Changes(ctx context.Context, id string) ([]Change, error) {
+	ctx, cancel := within(ctx, e.limits.call*walkTimes)
+	defer cancel()
+	found, err := e.api.ContainerDiff(ctx, id)
+	if err != nil {
+		return nil, e.failContainer(ctx, id, "listing its changes", err)
+	}
+	out := make([]Change, len(found))
+	for i, c := range found {
+		if c.Kind > container.ChangeDelete || !strings.HasPrefix(c.Path, "/") {
+			return nil, e.fail(id, fmt.Errorf("the engine's answer is not what its API promises: a change of kind %d at %q", c.Kind, c.Path))
+		}
+		out[i] = Change{Path: c.Path, Kind: ChangeKind(c.Kind)}
+	}
+	return out, nil
+}
+
+func (e *apiClient) Archive(ctx context.Context, id, path string) (io.ReadCloser, error) {
+	s, ctx := e.stream(ctx, id, "the container's files", 0)
+	body, _, err := e.api.CopyFromContainer(ctx, id, path)
+	if err != nil {
+		return nil, s.refused(e.failContainer(ctx, id, "reading "+path, err))
+	}
+	s.body = body
+	return s, nil
+}
+
+func (e *apiClient) Export(ctx context.Context, id string, size int64) (io.ReadCloser, error) {
+	s, ctx := e.stream(ctx, id, "the container's files", size)
+	body, err := e.api.ContainerExport(ctx, id)
+	if err != nil {
+		return nil, s.refused(e.failContainer(ctx, id, "exporting it", err))
+	}
+	s.body = body
+	return s, nil
+}
+
+// failContainer is the error of a call about a container, which may have been
+// removed meanwhile.
+func (e *apiClient) failContainer(ctx context.Context, id, what string, err error) error {
+	short := id[:min(len(id), shortID)]
+	if cerrdefs.IsNotFound(err) && !client.IsErrConnectionFailed(err) {
+		if strings.HasPrefix(what, "reading ") {
+			return e.fail(short, fmt.Errorf("%s: %w", what, &goneError{err}))
+		}
+		return e.fail("", fmt.Errorf("%s: %w: %s", what, ErrNoContainer, short))
+	}
+	return e.fail(short, fmt.Errorf("%s: %w", what, unanswered(ctx, err)))
+}
+
+// ErrNoPath says that there is nothing at a path of a container, or no container
+// any more.
+var ErrNoPath = errors.New("no such path")
+
+// A goneError is an engine's word that a path is not there, as ErrNoPath.
+type goneError struct{ error }
+
+func (e *goneError) Unwrap() []error { return []error{ErrNoPath, e.error} }
