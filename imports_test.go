@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"bench/generate":          {"bench/madeup"},
 	"bench/madeup":            {},
 	"bench/profile":           {"report", "analyze", "source"},
+	"bench/serve":             {},
 }
 
 // restricted are others' modules that only some packages may import, by the
