@@ -88,7 +88,7 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 	if ref != "" {
 		o.Name, o.Load = ref, open(ref)
 	}
-	if ref == "-" {
+	if source.ReadsStdin(ref) {
 		o.Name = "standard input"
 	}
 	a.tty.set(screenRestorer(keys, a.stdout))

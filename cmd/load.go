@@ -32,6 +32,7 @@ func (a *app) options(content bool, progress func(source.Progress)) source.Optio
 		Asking:             a.asking,
 		Engine:             string(a.engine),
 		OtherEngine:        a.otherEngine,
+		CrossMounts:        a.crossMounts,
 		Stdin:              a.stdin,
 		Progress:           progress,
 		Cache:              a.cacheFolder(),
@@ -73,7 +74,7 @@ type analyser func(context.Context, *source.Image, analyze.Options) (*analyze.An
 
 // open is load with its progress going wherever opts says.
 func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse analyser) (*analyze.Analysis, error) {
-	if _, ok := terminal(a.stdin); ok && ref == "-" {
+	if _, ok := terminal(a.stdin); ok && source.ReadsStdin(ref) {
 		return nil, usage("docker save NAME | peel -", "no image: standard input is a terminal")
 	}
 	start := time.Now()

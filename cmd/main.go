@@ -24,15 +24,16 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
-	platform string
-	base     string
-	noCache  bool
-	via      viaFlag
-	engine   engineFlag
-	offline  bool
-	insecure []string
-	verify   bool
-	verbose  bool
+	platform    string
+	base        string
+	noCache     bool
+	via         viaFlag
+	engine      engineFlag
+	offline     bool
+	insecure    []string
+	verify      bool
+	crossMounts bool
+	verbose     bool
 
 	failure error      // why the command that was run has failed
 	last    *sync.Once // the last words, and the exit code

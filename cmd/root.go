@@ -55,6 +55,7 @@ func (a *app) root() *cobra.Command {
 	flags.Var(&a.engine, "engine", "the only engine to ask for a bare NAME, and whose images to list (default: each in turn)")
 	_ = root.RegisterFlagCompletionFunc("engine", cobra.FixedCompletions(source.Engines(), cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
 	flags.Var(&a.via, "via", "how to read an engine's image: store (its own files, on this machine) or api (default: store if it can be read)")
+	flags.BoolVar(&a.crossMounts, "cross-mounts", false, "of a folder (dir:PATH), read what is mounted below it too")
 	flags.BoolVar(&a.offline, "offline", offlineByDefault(), "ask no registry: open what is on this machine, or in the cache (also: PEEL_OFFLINE=1)")
 	flags.StringArrayVar(&a.insecure, "insecure-registry", nil, "a registry, HOST[:PORT], that may be asked by plain HTTP, or whose certificate is not checked (repeatable)")
 	flags.BoolVar(&a.verify, "verify", false, "read all of every layer and check its digest, even where the cache or a table of contents lists its files")

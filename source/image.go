@@ -62,7 +62,12 @@ type Options struct {
 	// not block.
 	Asking func(name string)
 
-	// Stdin is what the reference "-" reads. Nil: nothing can be read from "-".
+	// CrossMounts has what is mounted below a folder that is opened as a root
+	// filesystem (dir:PATH) be read too.
+	CrossMounts bool
+
+	// Stdin is what the references "-" and "rootfs:-" read. Nil: there is nothing to
+	// read.
 	Stdin io.Reader
 
 	// Progress, if not nil, is told how far reading has come, at most ten

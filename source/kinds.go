@@ -108,6 +108,18 @@ func kinds() []kind {
 			open:  openAs(ociForm),
 		},
 		{
+			prefix: "dir:", takes: "PATH",
+			about: "a folder with a root filesystem, as one layer",
+			docs:  "a folder with a root filesystem, as one layer; an image, if skopeo has written one to it (`dir:`)",
+			open:  openDir,
+		},
+		{
+			prefix: "rootfs:", takes: "FILE",
+			about: "the same in a tar: docker export; - is standard input",
+			docs:  "a tar of a root filesystem, as `docker export` and debootstrap write it, plain or packed; `rootfs:-` is standard input",
+			open:  openRootfs,
+		},
+		{
 			prefix: "-",
 			about:  "an archive on standard input",
 			open:   func(ctx context.Context, o *opener, _ string) (*Image, error) { return o.stdin(ctx) },

@@ -46,7 +46,7 @@ func Open(ctx context.Context, ref string, opts Options) (*Image, error) {
 		return nil, fmt.Errorf("unknown engine %q: use %s", opts.Engine, enumerated(Engines(), "or"))
 	}
 	what := ref
-	if ref == "-" {
+	if ReadsStdin(ref) {
 		what = "standard input"
 	}
 	o := opener{
@@ -66,6 +66,9 @@ func Open(ctx context.Context, ref string, opts Options) (*Image, error) {
 	}
 	return im, nil
 }
+
+// ReadsStdin reports whether ref names what standard input holds.
+func ReadsStdin(ref string) bool { return ref == "-" || ref == "rootfs:-" }
 
 // opener is one call of Open.
 type opener struct {

@@ -66,7 +66,7 @@ func (ch choice) from(ctx context.Context, b bundle, as form) (*Image, error) {
 	}
 	err := unlisted(as, ociErr, dockerErr)
 	if errors.Is(err, errNoList) {
-		if is := resembles(ctx, b); is != "" {
+		if is := resembles(ctx, b, ch.ref); is != "" {
 			err = fmt.Errorf("%w; %s", err, is)
 		}
 	}
@@ -79,15 +79,19 @@ var errNoList = errors.New("not an image: it has neither a manifest.json (docker
 // rootFiles are some of what root filesystems hold.
 var rootFiles = []string{"bin", "etc", "usr", "bin/sh", "etc/passwd", "etc/os-release", "usr/bin/env", "usr/lib/os-release", "Windows/System32"}
 
-// resembles says what a bundle looks like that is not one of images; "" if it
-// looks like nothing known.
-func resembles(ctx context.Context, b bundle) string {
+// resembles says what a bundle looks like that is not one of images, and what to do;
+// "" if it looks like nothing known. ref is what was asked for.
+func resembles(ctx context.Context, b bundle, ref string) string {
 	there := func(name string) bool {
 		_, err := b.file(ctx, name)
 		return err == nil || errors.Is(err, errNotRegular)
 	}
 	if there("repositories") {
 		return "it looks like an archive of Docker before 1.10: load it into an engine, and save it again"
+	}
+	_, isFolder := b.(*folder)
+	if k, rest := kindOf(ref); k != nil && rest != "" {
+		ref = rest
 	}
 	found := 0
 	for _, name := range rootFiles {
@@ -96,12 +100,18 @@ func resembles(ctx context.Context, b bundle) string {
 		}
 	}
 	if found >= 2 {
-		return "it looks like a root filesystem, as docker export writes it: there are no layers in that. Save the image instead, with docker save"
+		if isFolder {
+			return "it looks like a root filesystem, which has no layers: open it as one layer with dir:" + ref
+		}
+		return "it looks like a root filesystem, as docker export writes it, which has no layers: open it as one layer with rootfs:" + ref + ", or save the image instead, with docker save"
 	}
 	if m, ok := b.(interface{ layoutBelow() string }); ok {
 		if dir := m.layoutBelow(); dir != "" {
 			return fmt.Sprintf("its folder %q looks like an OCI layout: the files of that must stand at the top", dir)
 		}
+	}
+	if isFolder {
+		return "dir:" + ref + " opens a folder of any files as one layer"
 	}
 	return ""
 }

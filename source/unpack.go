@@ -39,9 +39,14 @@ func cutOff(err error) error {
 	return err
 }
 
-// stdin reads the image that standard input holds. Reading may wait for ever
-// for who writes, so a cancelled context does not wait for it.
+// stdin reads the archive that standard input holds.
 func (o *opener) stdin(ctx context.Context) (*Image, error) {
+	return o.fromStdin(ctx, func() (*Image, error) { return o.fromStream(ctx, o.Stdin, "standard input") })
+}
+
+// fromStdin has open read the image that standard input holds. Reading may wait for
+// ever for who writes, so a cancelled context does not wait for it.
+func (o *opener) fromStdin(ctx context.Context, open func() (*Image, error)) (*Image, error) {
 	if o.Stdin == nil {
 		return nil, absent("there is no standard input")
 	}
@@ -54,7 +59,7 @@ func (o *opener) stdin(ctx context.Context) (*Image, error) {
 	go func() {
 		var r result
 		r.err = crash.Do(func() (err error) {
-			r.im, err = o.fromStream(ctx, o.Stdin, "standard input")
+			r.im, err = open()
 			return err
 		})
 		done <- r
