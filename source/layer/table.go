@@ -64,7 +64,7 @@ type tableLine struct {
 // is not used: it cannot be read, or cannot say what the layer holds. The memory is
 // charged to budget, nil for no bound.
 func (t *TableRef) Parse(raw []byte, budget *Budget) (*Table, error) {
-	r, err := t.json(raw)
+	r, done, err := t.json(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +73,9 @@ func (t *TableRef) Parse(raw []byte, budget *Budget) (*Table, error) {
 	p := tableParser{table: &Table{Ref: t, Entries: &Entries{budget: own}}, budget: own, limit: t.contentEnd()}
 	if err := p.document(json.NewDecoder(r)); err != nil {
 		return nil, fmt.Errorf("its table of contents: %w", noEOF(err))
+	}
+	if err := done(); err != nil {
+		return nil, err
 	}
 	return p.table, budget.takePart(own)
 }

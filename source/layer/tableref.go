@@ -31,7 +31,9 @@ const (
 )
 
 // The annotations of a layer's descriptor that name its table, by digest. podman and
-// skopeo write the middle two today; skopeo 1.9 and nerdctl the last two.
+// skopeo write the middle two today; skopeo 1.9 the last two; and nerdctl the last two
+// together with the first, which is then the digest of the same table, unpacked.
+// Source: containerd/stargz-snapshotter, estargz/zstdchunked, WriteTOCAndFooter.
 const (
 	stargzDigest       = "containerd.io/snapshot/stargz/toc.digest"
 	chunkedDigest      = "io.github.containers.zstd-chunked.manifest-checksum"
@@ -62,6 +64,7 @@ type RangeFunc func(ctx context.Context, p []byte, off int64) error
 type TableRef struct {
 	Form   string        // EStargz or ZstdChunked
 	Digest digest.Digest // of the JSON in eStargz, of the compressed JSON in zstd:chunked
+	plain  digest.Digest // of the JSON in zstd:chunked, where the manifest names that too; else ""
 
 	size                 int64 // of the blob, in bytes
 	at, packed, unpacked int64 // where the table of zstd:chunked lies, and its sizes in bytes
@@ -84,10 +87,15 @@ func FindTable(annotations map[string]string, size int64) (*TableRef, error) {
 			}
 			continue
 		}
-		if found != nil {
-			return nil, errors.New("it has two tables of contents")
+		var plain digest.Digest
+		switch {
+		case found == nil:
+		case found.Form == EStargz: // the two may be of one table: Parse finds out
+			plain = found.Digest
+		default:
+			return nil, errTwoTables
 		}
-		found = &TableRef{Form: form.form, Digest: digest.Digest(sum), size: size}
+		found = &TableRef{Form: form.form, Digest: digest.Digest(sum), plain: plain, size: size}
 		if err := found.Digest.Validate(); err != nil {
 			return nil, fmt.Errorf("the digest of its table of contents: %w", err)
 		}
@@ -100,6 +108,9 @@ func FindTable(annotations map[string]string, size int64) (*TableRef, error) {
 	}
 	return found, nil
 }
+
+// errTwoTables is why a layer is read that has two tables: they may differ.
+var errTwoTables = errors.New("it has two tables of contents")
 
 // place reads a position of zstd:chunked: "OFFSET:PACKED:UNPACKED:1".
 func (t *TableRef) place(position string) error {
@@ -217,8 +228,27 @@ func stargzJSON(packed []byte) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(t, maxTable+1))
 }
 
-// json returns a reader of the JSON in what Read has returned.
-func (t *TableRef) json(raw []byte) (io.ReadCloser, error) {
+// json returns a reader of the JSON in what Read has returned. When the JSON was read,
+// done says whether it is all that the manifest names.
+func (t *TableRef) json(raw []byte) (r io.ReadCloser, done func() error, err error) {
+	r, err = t.unpack(raw)
+	if err != nil || t.plain == "" {
+		return r, func() error { return nil }, err
+	}
+	sum := t.plain.Algorithm().Hash()
+	passing := io.TeeReader(r, sum)
+	return closing{passing, r}, func() error {
+		if _, err := io.Copy(io.Discard, passing); err != nil {
+			return err
+		}
+		if digest.NewDigest(t.plain.Algorithm(), sum) != t.plain {
+			return errTwoTables
+		}
+		return nil
+	}, nil
+}
+
+func (t *TableRef) unpack(raw []byte) (io.ReadCloser, error) {
 	if t.Form == EStargz {
 		return io.NopCloser(bytes.NewReader(raw)), nil
 	}

@@ -4,8 +4,8 @@
 //
 //	go run . LAYOUT FORM OUT
 //
-// LAYOUT is an OCI layout of one image, FORM is estargz, zstd-chunked or both (zstd:chunked
-// annotated as eStargz too, which no reader may use), OUT the layout to write.
+// LAYOUT is an OCI layout of one image, FORM is estargz, zstd-chunked, or nerdctl
+// (zstd:chunked by the library of eStargz, annotated as both), OUT the layout to write.
 package main
 
 import (
@@ -19,6 +19,8 @@ import (
 	"strings"
 
 	"github.com/containerd/stargz-snapshotter/estargz"
+	"github.com/containerd/stargz-snapshotter/estargz/zstdchunked"
+	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
 	"go.podman.io/storage/pkg/chunked/compressor"
 )
@@ -27,7 +29,7 @@ type object = map[string]any
 
 func main() {
 	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: generate LAYOUT estargz|zstd-chunked|both OUT")
+		fmt.Fprintln(os.Stderr, "usage: generate LAYOUT estargz|zstd-chunked|nerdctl OUT")
 		os.Exit(2)
 	}
 	if err := convert(os.Args[1], os.Args[2], os.Args[3]); err != nil {
@@ -125,16 +127,21 @@ func unpack(file string) ([]byte, error) {
 
 func compress(tarball []byte, form string) (blob []byte, diffID, mediaType string, annotations map[string]string, err error) {
 	annotations = map[string]string{}
-	if form == "estargz" {
-		// Small chunks, so that small files have several.
-		b, err := estargz.Build(io.NewSectionReader(bytes.NewReader(tarball), 0, int64(len(tarball))), estargz.WithChunkSize(chunkSize()))
+	if form != "zstd-chunked" {
+		mediaType = "application/vnd.oci.image.layer.v1.tar+gzip"
+		options := []estargz.Option{estargz.WithChunkSize(chunkSize())}
+		if form == "nerdctl" {
+			mediaType = "application/vnd.oci.image.layer.v1.tar+zstd"
+			options = append(options, estargz.WithCompression(&zstdCompression{zstdchunked.Compressor{CompressionLevel: zstd.SpeedDefault, Metadata: annotations}, zstdchunked.Decompressor{}}))
+		}
+		b, err := estargz.Build(io.NewSectionReader(bytes.NewReader(tarball), 0, int64(len(tarball))), options...)
 		if err != nil {
 			return nil, "", "", nil, err
 		}
 		defer b.Close()
 		blob, err = io.ReadAll(b)
 		annotations[estargz.TOCJSONDigestAnnotation] = b.TOCDigest().String()
-		return blob, b.DiffID().String(), "application/vnd.oci.image.layer.v1.tar+gzip", annotations, err
+		return blob, b.DiffID().String(), mediaType, annotations, err
 	}
 	var out bytes.Buffer
 	w, err := compressor.ZstdCompressor(&out, annotations, nil)
@@ -147,14 +154,17 @@ func compress(tarball []byte, form string) (blob []byte, diffID, mediaType strin
 	if err := w.Close(); err != nil {
 		return nil, "", "", nil, err
 	}
-	if form == "both" {
-		annotations[estargz.TOCJSONDigestAnnotation] = annotations["io.github.containers.zstd-chunked.manifest-checksum"]
-	}
 	return out.Bytes(), digest.FromBytes(tarball).String(), "application/vnd.oci.image.layer.v1.tar+zstd", annotations, nil
 }
 
-// chunkSize is that of eStargz's own default for large images, and small for the
-// fixtures.
+// zstdCompression is what nerdctl has eStargz's library write.
+type zstdCompression struct {
+	zstdchunked.Compressor
+	zstdchunked.Decompressor
+}
+
+// chunkSize is eStargz's own default for large images, and small for the fixtures, so
+// that small files have several chunks.
 func chunkSize() int {
 	if os.Getenv("CHUNKS") == "default" {
 		return 0
