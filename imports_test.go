@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"analyze":                 {"analyze/dockerfile", "source", "internal/clean", "internal/crash", "internal/grow", "internal/human"},
 	"analyze/dockerfile":      {"source"},
 	"source":                  {"source/engine", "source/layer", "source/registry", "internal/clean", "internal/crash", "internal/draft", "internal/grow"},
-	"source/engine":           {"internal/clean", "internal/redact", "internal/settings"},
+	"source/engine":           {"internal/clean", "internal/draft", "internal/redact", "internal/settings"},
 	"source/registry":         {"internal/clean", "internal/redact", "internal/settings"},
 	"source/layer":            {"internal/crash", "internal/draft", "internal/inflate"},
 	"internal/clean":          {},

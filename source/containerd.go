@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -23,7 +24,6 @@ const containerdPrefix = "containerd"
 // are.
 type containerdPlace struct {
 	what  string // for people: its socket or folder
-	named bool   // the environment names it
 	names containerdNames
 	api   *engine.Containerd // nil if its API is not used
 	roots engine.ContainerdRoots
@@ -46,21 +46,49 @@ func (p *containerdPlace) close() error {
 }
 
 // containerdPlaces returns every containerd that answers, in the order in which they
-// are asked. The error is of those that do not answer; there may be places beside it.
+// are asked; if none does, those whose folders can be read. The error is of those that
+// do not answer; there may be places beside it.
 func containerdPlaces(ctx context.Context, o *Options) ([]*containerdPlace, error) {
 	answering, err := engine.Containerds(ctx, o.Log)
 	var out []*containerdPlace
 	for _, c := range answering {
-		p := &containerdPlace{what: c.Socket.Path, named: c.Socket.From != "", names: c, api: c}
+		p := &containerdPlace{what: c.Socket.Path, names: c, api: c}
 		if o.Via != ViaAPI {
 			var rootsErr error
 			if p.roots, rootsErr = c.Roots(ctx); rootsErr != nil {
 				o.Log.Debug("containerd does not say where its files are", "at", p.what, "error", rootsErr)
 			}
 		}
+		if o.Via == ViaStore {
+			db, err := engine.ReadContainerdDB(ctx, p.roots.Metadata)
+			if err != nil {
+				return out, errors.Join(fmt.Errorf("containerd (%s): reading its own folders: %w", p.what, err), p.close())
+			}
+			p.names = db
+		}
 		out = append(out, p)
 	}
+	if len(out) > 0 || o.Via == ViaAPI || engine.ContainerdChosen() != "" || ctx.Err() != nil {
+		return out, err
+	}
+	if out = storedContainerds(ctx, o); len(out) > 0 {
+		err = nil // the folders tell all that it would
+	}
 	return out, err
+}
+
+// storedContainerds are those whose folders are in the usual places, and can be read.
+func storedContainerds(ctx context.Context, o *Options) []*containerdPlace {
+	var out []*containerdPlace
+	for _, roots := range engine.ContainerdFolders() {
+		db, err := engine.ReadContainerdDB(ctx, roots.Metadata)
+		if err != nil {
+			o.Log.Debug("no containerd's folder is read", "at", roots.Content, "reason", err)
+			continue
+		}
+		out = append(out, &containerdPlace{what: filepath.Dir(roots.Content), names: db, roots: roots})
+	}
+	return out
 }
 
 // openContainerd opens the image that rest names, "[NAMESPACE/]NAME", of the first

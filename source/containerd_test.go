@@ -47,6 +47,7 @@ func containerdOf(t *testing.T) (c *fakecontainerd.Containerd, docker29, sample 
 func TestContainerdNames(t *testing.T) {
 	c, docker29, sample := containerdOf(t)
 	c.WriteContent(t)
+	c.WriteDB(t)
 	for _, test := range []struct {
 		name, ref, namespace string
 		digest               string   // of the image; "" for an error
@@ -73,7 +74,7 @@ func TestContainerdNames(t *testing.T) {
 		{name: "too few digits", ref: docker29[7:10], says: []string{"no such image"}},
 		{name: "a name whose blobs are gone", ref: "empty/x", says: []string{"containerd://empty/x: what describes the image is not in", "pull it again"}},
 	} {
-		for _, via := range []Via{ViaAny, ViaAPI} {
+		for _, via := range []Via{ViaAny, ViaAPI, ViaStore} {
 			t.Run(test.name+" "+string(via), func(t *testing.T) {
 				t.Setenv("CONTAINERD_NAMESPACE", test.namespace)
 				im, err := Open(t.Context(), "containerd://"+test.ref, Options{Platform: "", Via: via})
@@ -105,6 +106,7 @@ func TestContainerdNames(t *testing.T) {
 func TestContainerdGivesWhatTheArchiveGives(t *testing.T) {
 	c, _, _ := containerdOf(t)
 	c.WriteContent(t)
+	c.WriteDB(t)
 	want := strings.Replace(allOf("../testdata/docker29.tar", Options{Platform: "linux/amd64"}), "docker-archive:../testdata/docker29.tar", "", 1)
 	want = strings.Replace(want, "127.0.0.1:5055/tiny:1", "app:1", 1)
 	cache := t.TempDir()
@@ -130,6 +132,7 @@ func TestContainerdGivesWhatTheArchiveGives(t *testing.T) {
 func TestContainerdContents(t *testing.T) {
 	c, _, _ := containerdOf(t)
 	c.WriteContent(t)
+	c.WriteDB(t)
 	contents := func(ref string, via Via) (out []string) {
 		im, err := Open(t.Context(), ref, Options{Via: via, Platform: "linux/amd64"})
 		if err != nil {
@@ -318,4 +321,37 @@ func TestContainerdIsNotThere(t *testing.T) {
 		_, err := Open(t.Context(), "containerd://app:1", Options{})
 		testkit.WantError(t, err, "permission denied", "use sudo")
 	})
+}
+
+// TestContainerdThatDoesNotAnswer reads the folders of a containerd that is stopped.
+func TestContainerdThatDoesNotAnswer(t *testing.T) {
+	c, docker29, _ := containerdOf(t)
+	c.WriteContent(t)
+	c.WriteDB(t)
+	t.Setenv("CONTAINERD_ADDRESS", "")
+	t.Setenv("XDG_DATA_HOME", filepath.Dir(c.Root))
+	if err := os.Rename(c.Root, filepath.Join(filepath.Dir(c.Root), "containerd")); err != nil {
+		t.Fatal(err)
+	}
+	o := &opener{Options: Options{Log: slog.New(slog.DiscardHandler), Platform: "linux/amd64"}, ref: "containerd://app:1"}
+	places := storedContainerds(t.Context(), &o.Options)
+	all, err := containerdNamed(t.Context(), places)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := all.find("k8s.io/app:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, byAPI, err := found[0].open(t.Context(), o)
+	if err != nil || byAPI {
+		t.Fatal(byAPI, err)
+	}
+	defer im.Close()
+	if err := im.Scan(t.Context()); err != nil || im.Digest != docker29 {
+		t.Errorf("%s, error %v", im.Digest, err)
+	}
+	o.Via = ViaAPI
+	_, _, err = found[0].open(t.Context(), o)
+	testkit.WantError(t, err, "containerd's API is not there")
 }

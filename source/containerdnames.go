@@ -162,8 +162,10 @@ func one(found []*containerdFound, name string) ([]*containerdFound, error) {
 	var lines []string
 	for _, f := range found[:min(len(found), maxListed)] {
 		line := clean.Line(f.ref())
-		if several {
+		if several && f.place.api != nil {
 			line = "CONTAINERD_ADDRESS=" + clean.Line(f.place.what) + " with " + line
+		} else if several {
+			line = clean.Line(f.place.what) + ": " + line
 		}
 		lines = append(lines, fmt.Sprintf("\n  %s  %s", line, clean.Line(shortDigits(f.Digest))))
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,6 +90,52 @@ func ContainerdSockets() ([]ContainerdSocket, error) {
 		out = append(out, ContainerdSocket{Path: filepath.Join(dir, "docker/containerd/containerd.sock")})
 	}
 	return distinct(out), nil
+}
+
+// usualContainerdFolders are where a containerd keeps its files, in the order of
+// usualContainerd: k3s and RKE2 have one each. A variable for the tests.
+var usualContainerdFolders = []string{
+	"/var/lib/containerd",
+	"/var/lib/rancher/k3s/agent/containerd",
+	"/var/lib/rancher/rke2/agent/containerd",
+	"/var/lib/docker/containerd/daemon",
+	"/var/lib/k0s/containerd",
+	"/var/snap/microk8s/common/var/lib/containerd",
+}
+
+// ContainerdFolders returns where a containerd that does not answer may keep its
+// files, if there is a database of one: the usual folders, then those of a rootless
+// containerd and of a rootless Docker.
+func ContainerdFolders() []ContainerdRoots {
+	folders := slices.Clone(usualContainerdFolders)
+	data := os.Getenv("XDG_DATA_HOME")
+	if home, err := os.UserHomeDir(); err == nil && !filepath.IsAbs(data) {
+		data = filepath.Join(home, ".local", "share")
+	}
+	if filepath.IsAbs(data) {
+		folders = append(folders, filepath.Join(data, "containerd"), filepath.Join(data, "docker", "containerd", "daemon"))
+	}
+	var out []ContainerdRoots
+	for _, dir := range folders {
+		r := rootsBelow(dir)
+		if _, err := os.Stat(r.Metadata); err == nil {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// rootsBelow are the folders of a containerd that keeps all of them in one.
+func rootsBelow(dir string) ContainerdRoots {
+	r := ContainerdRoots{
+		Content:      filepath.Join(dir, "io.containerd.content.v1.content"),
+		Metadata:     filepath.Join(dir, "io.containerd.metadata.v1.bolt", "meta.db"),
+		Snapshotters: map[string]string{},
+	}
+	for _, name := range []string{"overlayfs", "native", "fuse-overlayfs"} {
+		r.Snapshotters[name] = filepath.Join(dir, "io.containerd.snapshotter.v1."+name)
+	}
+	return r
 }
 
 // ContainerdChosen returns the variable of the environment that names containerd's

@@ -1,0 +1,80 @@
+package fakecontainerd
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Created is when every image was stored, as the database says.
+var Created = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// WriteDB writes the metadata database, as containerd has it, and returns its path.
+func (c *Containerd) WriteDB(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(c.Root, "io.containerd.metadata.v1.bolt", "meta.db")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = db.Update(func(tx *bbolt.Tx) error {
+		v1, err := tx.CreateBucketIfNotExists([]byte("v1"))
+		if err != nil {
+			return err
+		}
+		if err := v1.Put([]byte("version"), []byte{8}); err != nil {
+			return err
+		}
+		for namespace, images := range c.images {
+			for name, target := range images {
+				b, err := bucket(v1, namespace, "images", name)
+				if err != nil {
+					return err
+				}
+				created, err := Created.MarshalBinary()
+				if err != nil {
+					return err
+				}
+				if err := put(b, "createdat", created); err != nil {
+					return err
+				}
+				if b, err = bucket(b, "target"); err != nil {
+					return err
+				}
+				for k, v := range map[string][]byte{
+					"digest": []byte(target.GetDigest()), "mediatype": []byte(target.GetMediaType()),
+					"size": binary.AppendVarint(nil, target.GetSize()),
+				} {
+					if err := put(b, k, v); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// bucket returns a bucket below others, and makes those that are not there.
+func bucket(b *bbolt.Bucket, names ...string) (_ *bbolt.Bucket, err error) {
+	for _, n := range names {
+		if b, err = b.CreateBucketIfNotExists([]byte(n)); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+func put(b *bbolt.Bucket, key string, value []byte) error { return b.Put([]byte(key), value) }

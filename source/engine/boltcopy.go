@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/peelhq/peel/internal/draft"
+)
+
+// Bounds on the copy of a database: its bytes, how often one is begun while the
+// database is written, and how long is waited before the next.
+const (
+	maxBolt       = 256 << 20
+	maxBoltCopies = 200
+	boltPause     = 5 * time.Millisecond
+)
+
+// errChanged says that a database was written while it was copied.
+var errChanged = errors.New("it is written all the time: no copy of it is whole")
+
+// readBolt calls fn with a sound copy of the newest state of a database, which its
+// owner may write meanwhile: it is neither locked nor written. fn must keep nothing of
+// it. A database that is damaged is an error.
+func readBolt(ctx context.Context, path string, fn func(*bbolt.Tx) error) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	copied, size, err := copyBolt(ctx, f)
+	if err == nil {
+		err = errors.Join(checkBolt(ctx, copied, size))
+	}
+	if err == nil {
+		err = viewBolt(copied, fn)
+	} else if copied != nil {
+		err = errors.Join(err, copied.Close())
+	}
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return err
+}
+
+// copyBolt copies a database to a file without a name.
+func copyBolt(ctx context.Context, f *os.File) (copied *os.File, size int64, err error) {
+	if copied, err = draft.Scratch(); err != nil {
+		return nil, 0, fmt.Errorf("making a temporary file: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, copied.Close())
+			copied = nil
+		}
+	}()
+	for range maxBoltCopies {
+		size, err = copyOnce(ctx, f, copied)
+		if !errors.Is(err, errChanged) {
+			return copied, size, err
+		}
+		select {
+		case <-ctx.Done():
+			return copied, 0, ctx.Err()
+		case <-time.After(boltPause):
+		}
+	}
+	return copied, 0, errChanged
+}
+
+// copyOnce copies a database, if it is not written meanwhile.
+func copyOnce(ctx context.Context, f, to *os.File) (int64, error) {
+	before, err := readBoltRoot(f)
+	if err != nil {
+		return 0, changed(ctx, f, err)
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return 0, err
+	case !info.Mode().IsRegular():
+		return 0, errors.New("not a regular file")
+	case info.Size() > maxBolt:
+		return 0, fmt.Errorf("%d bytes, more than the %d that are read of such a file", info.Size(), int64(maxBolt))
+	}
+	if err := to.Truncate(0); err != nil {
+		return 0, err
+	}
+	n, err := io.Copy(io.NewOffsetWriter(to, 0), io.NewSectionReader(f, 0, info.Size()))
+	if err != nil {
+		return 0, err
+	}
+	after, err := readBoltRoot(f)
+	switch {
+	case err != nil:
+		return 0, changed(ctx, f, err)
+	case after.tx != before.tx:
+		return 0, errChanged
+	}
+	return n, ctx.Err()
+}
+
+// changed tells a database whose first pages are being written from one that is
+// damaged: that stays so.
+func changed(ctx context.Context, f *os.File, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	time.Sleep(boltPause)
+	if _, again := readBoltRoot(f); again == nil {
+		return errChanged
+	}
+	return err
+}
+
+// viewBolt calls fn with a database that has been checked. It closes the file. A
+// fault that the check has overlooked is an error too.
+func viewBolt(f *os.File, fn func(*bbolt.Tx) error) (err error) {
+	before := debug.SetPanicOnFault(true)
+	defer debug.SetPanicOnFault(before)
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("a damaged database: %v", r)
+		}
+	}()
+	db, err := bbolt.Open(f.Name(), 0, &bbolt.Options{
+		ReadOnly: true, Timeout: time.Second,
+		OpenFile: func(string, int, fs.FileMode) (*os.File, error) { return f, nil },
+	})
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return errors.Join(db.View(fn), db.Close())
+}
