@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 	"time"
@@ -56,7 +57,12 @@ func (c *engineContainer) open(ctx context.Context, o *opener) (*Image, error) {
 	if err != nil {
 		return nil, errors.Join(err, im.Close())
 	}
-	im.wear(about, r, s, c.close)
+	im.wear(about, r, s, func() error {
+		if f, ok := r.(io.Closer); ok {
+			return errors.Join(f.Close(), c.close())
+		}
+		return c.close()
+	})
 	return im, nil
 }
 
@@ -124,8 +130,14 @@ func (c *engineContainer) layer(ctx context.Context, o *opener, im *Image, about
 }
 
 // byFolder reads the layer from the folder where the engine keeps it.
-func (c *engineContainer) byFolder(context.Context, *opener, *Container) (layer.Reader, *layer.Scanned, error) {
-	return nil, nil, errors.New("folders of containers are not read")
+func (c *engineContainer) byFolder(ctx context.Context, o *opener, about *Container) (layer.Reader, *layer.Scanned, error) {
+	if !c.e.Local() {
+		return nil, nil, errors.New("the engine does not answer at a socket of this machine")
+	}
+	if c.is.UpperDir == "" {
+		return nil, nil, fmt.Errorf("the engine does not say where it is, with the driver %q", c.is.Driver)
+	}
+	return readUpper(ctx, o, about, upperFolder{dir: c.is.UpperDir, lower: c.is.LowerDirs, driver: c.is.Driver, engine: c.kind.name})
 }
 
 // contentBytes is what the layers of an image that has been scanned store.

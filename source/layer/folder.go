@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -32,6 +33,8 @@ type Folder struct {
 	// What Scan has found, of the entries by index.
 	states    fileStates                                   // of regular files: fileStatus.state when they were listed
 	elsewhere map[int]func(context.Context) (*Body, error) // whose content does not lie in the folder
+
+	also io.Closer // what contents that lie elsewhere are read from; nil if there is nothing
 }
 
 var _ Reader = (*Folder)(nil)
@@ -74,7 +77,12 @@ func OpenFolder(dir string, o FolderOptions) (*Folder, error) {
 }
 
 // Close lets go of the directory. Contents can no longer be opened.
-func (f *Folder) Close() error { return f.root.close() }
+func (f *Folder) Close() error {
+	if f.also != nil {
+		return errors.Join(f.also.Close(), f.root.close())
+	}
+	return f.root.close()
+}
 
 // Scan lists the files. It reads of their contents only what collectors want.
 func (f *Folder) Scan(ctx context.Context, o ScanOptions) (*Scanned, error) {
@@ -168,6 +176,15 @@ func (f *Folder) keepState(i int, file *FolderFile) {
 
 // list adds a file that lies in the folder.
 func (l *FolderList) list(f *FolderFile) error {
+	l.linkUp(f)
+	if l.folder.options.Translate == nil {
+		return l.Add(f)
+	}
+	return l.folder.options.Translate(f, l)
+}
+
+// linkUp makes a file a hard link if another name of it is an entry.
+func (l *FolderList) linkUp(f *FolderFile) {
 	if in, ok := f.status.inode(); ok && f.status.links > 1 {
 		if of := l.inodes[in]; of != nil {
 			f.Type, f.Size, f.Stored, f.Sparse, f.Major, f.Minor = Hardlink, 0, 0, false, 0, 0
@@ -177,10 +194,6 @@ func (l *FolderList) list(f *FolderFile) error {
 			}
 		}
 	}
-	if l.folder.options.Translate == nil {
-		return l.Add(f)
-	}
-	return l.folder.options.Translate(f, l)
 }
 
 // gather keeps what the collectors want of entry i.

@@ -1,0 +1,370 @@
+package layer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// UpperOptions says how the upper directory of an overlay is read. The zero value is
+// for one that the kernel has written for root, over nothing.
+type UpperOptions struct {
+	// Lower are the folders of the layers below, the topmost first. They are looked
+	// into only for what a directory that was renamed ("redirect") still has there,
+	// and for the content of files whose attributes alone were changed ("metacopy").
+	Lower []string
+
+	// User says that overlay's own attributes are user.overlay.* and not
+	// trusted.overlay.*, as in the user namespace of a rootless engine.
+	User bool
+
+	// Fuse says that fuse-overlayfs may have written it: then user.fuseoverlayfs.* and
+	// user.containers.override_stat count.
+	Fuse bool
+
+	// Keep reports whether a file's own extended attribute of that name is kept.
+	// Nil: all are.
+	Keep func(name string) bool
+
+	// LeaveOut are paths that are not the container's doing, such as files that an
+	// engine mounts something over: "etc/hosts". What lies below them is not left out.
+	LeaveOut map[string]bool
+
+	// UIDs and GIDs turn numbers of owners on the disk into those of the container.
+	UIDs, GIDs IDMap
+}
+
+// An IDMap maps numbers of users, or of groups, on the disk to those in a container.
+// What is in none of its ranges is left as it is.
+type IDMap []IDRange
+
+// An IDRange is so many numbers in a row.
+type IDRange struct{ Inside, Outside, Count int64 }
+
+// inside returns the number in the container.
+func (m IDMap) inside(id int64) int64 {
+	for _, r := range m {
+		if id >= r.Outside && id-r.Outside < r.Count {
+			return id - r.Outside + r.Inside
+		}
+	}
+	return id
+}
+
+// OpenUpper opens the upper directory of an overlay, which holds what was changed on
+// top of other layers. The entries are those of the layer that an engine would make
+// of it ("docker commit"): whiteouts by name, times in whole seconds, and sparse files
+// with their holes filled. Sources: Linux, Documentation/filesystems/overlayfs.rst;
+// fuse-overlayfs, main.c; containers/storage, pkg/idtools.
+//
+//   - A character device 0/0 is a whiteout; so is an empty file with the attribute
+//     "whiteout".
+//   - A directory with the attribute "opaque" of "y" is opaque. With "x" it is not:
+//     that says that there may be whiteouts of the second kind in it.
+//   - A directory with "redirect" was renamed: all that the lower layers have at its
+//     old path is listed at the new one, and it is opaque.
+//   - A file with "metacopy" has its content in a lower layer.
+//   - Sockets are left out.
+func OpenUpper(dir string, o UpperOptions) (*Folder, error) {
+	u := &upper{options: o, prefixes: []string{"trusted.overlay."}, below: map[string]place{}}
+	switch {
+	case o.Fuse:
+		u.prefixes = []string{"user.fuseoverlayfs.", "user.overlay.", "trusted.overlay."}
+	case o.User:
+		u.prefixes = []string{"user.overlay."}
+	}
+	f, err := OpenFolder(dir, FolderOptions{Translate: u.translate})
+	if err != nil {
+		return nil, err
+	}
+	u.folder = f
+	return f, nil
+}
+
+// An upper translates the files of an upper directory.
+type upper struct {
+	options  UpperOptions
+	prefixes []string // of the attributes that are overlay's own
+	folder   *Folder
+	lower    *lowerStack // nil until it is needed
+
+	// below says where directories of the upper one lie in the lower layers, by their
+	// paths, where that is not at the same path.
+	below map[string]place
+}
+
+// A place is a path in the lower layers.
+type place struct {
+	path    string // "" is the root
+	nowhere bool   // there is nothing of it
+}
+
+// child is the place of what is in the directory of that place.
+func (p place) child(base string) place {
+	if p.nowhere {
+		return p
+	}
+	return place{path: joinPath(p.path, base)}
+}
+
+// redirected is the place that a redirect names, of something in that directory.
+func (p place) redirected(redirect string) place {
+	redirect = strings.TrimRight(redirect, "\x00")
+	at := strings.Trim(path.Clean("/"+redirect), "/")
+	if strings.HasPrefix(redirect, "/") {
+		return place{path: at}
+	}
+	return p.child(at)
+}
+
+// Names of whiteouts.
+const (
+	whiteoutPrefix = ".wh."
+	opaqueName     = ".wh..wh..opq"
+)
+
+// overlayAttr returns an attribute of overlay's own.
+func (u *upper) overlayAttr(f *FolderFile, name string) (string, bool) {
+	for _, prefix := range u.prefixes {
+		if value, ok := f.Host[prefix+name]; ok {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// translate is FolderOptions.Translate.
+func (u *upper) translate(f *FolderFile, list *FolderList) error {
+	name := strings.Trim(string(f.Name), "/")
+	if name == "." || u.options.LeaveOut[name] {
+		return nil
+	}
+	if f.status.socket {
+		list.Flaw(f.Name, "a socket: left out, since layers hold no sockets")
+		return nil
+	}
+	dir, base := path.Split(name)
+	dir = strings.TrimSuffix(dir, "/")
+	if u.isWhiteout(f) {
+		if u.whole(dir) {
+			return nil // nothing of the lower layers shows through there
+		}
+		return u.mark(list, joinPath(dir, whiteoutPrefix+base))
+	}
+	u.attributes(f, list)
+	switch f.Type {
+	case Dir:
+		return u.dir(f, list, name, u.placeOf(dir).child(base))
+	case File:
+		if _, ok := u.overlayAttr(f, "metacopy"); ok {
+			u.metacopy(f, list, u.placeOf(dir), base)
+		}
+	}
+	return list.Add(f)
+}
+
+// placeOf is where a directory of the upper one lies in the lower layers.
+func (u *upper) placeOf(dir string) place {
+	if at, ok := u.below[dir]; ok {
+		return at
+	}
+	return place{path: dir}
+}
+
+// whole reports whether all that a directory shows is listed, so that nothing in it
+// hides anything.
+func (u *upper) whole(dir string) bool {
+	_, ok := u.below[dir]
+	return ok
+}
+
+// isWhiteout reports whether a file says that there is none of its name any more.
+func (u *upper) isWhiteout(f *FolderFile) bool {
+	if f.Type == Char && f.Major == 0 && f.Minor == 0 {
+		return true
+	}
+	_, marked := u.overlayAttr(f, "whiteout")
+	return marked && f.Type == File && f.Size == 0
+}
+
+// mark adds a whiteout.
+func (u *upper) mark(list *FolderList, name string) error {
+	return list.Add(&FolderFile{Record: Record{Name: []byte(name), Type: File, Mode: 0o600}, Content: noContent})
+}
+
+// noContent opens an empty file.
+func noContent(context.Context) (*Body, error) { return NewBody(0, nil, nil), nil }
+
+// attributes gives a file those that it has in a layer.
+func (u *upper) attributes(f *FolderFile, list *FolderList) {
+	f.Nsec = 0
+	f.UID, f.GID = u.options.UIDs.inside(f.UID), u.options.GIDs.inside(f.GID)
+	if f.Type == File {
+		f.Stored, f.Sparse = f.Size, false
+	}
+	if u.options.Fuse {
+		if text, ok := f.Host["user.containers.override_stat"]; ok {
+			if err := overrideStat(&f.Record, text); err != nil {
+				list.Flaw(f.Name, err.Error())
+			}
+		}
+	}
+	if u.options.Keep == nil {
+		return
+	}
+	for key := range f.Xattrs {
+		if !u.options.Keep(key) {
+			delete(f.Xattrs, key)
+		}
+	}
+	if len(f.Xattrs) == 0 {
+		f.Xattrs = nil
+	}
+}
+
+// overrideTypes are the types that an override_stat can name.
+var overrideTypes = map[string]Type{"dir": Dir, "file": File, "symlink": Symlink, "pipe": Fifo, "char": Char, "block": Block}
+
+// overrideStat applies what a user who may not change owners has kept in an
+// attribute: "uid:gid:mode", mode in octal, and mostly ":type", a device's with
+// "-major-minor". Source: containers/storage, pkg/idtools, Stat.
+func overrideStat(r *Record, text string) error {
+	bad := fmt.Errorf("malformed attribute user.containers.override_stat: %q", text[:min(len(text), 80)])
+	parts := strings.Split(text, ":")
+	if len(parts) < 3 || len(parts) > 4 {
+		return bad
+	}
+	uid, err1 := strconv.ParseUint(parts[0], 10, 32)
+	gid, err2 := strconv.ParseUint(parts[1], 10, 32)
+	mode, err3 := strconv.ParseUint(parts[2], 8, 32)
+	if err1 != nil || err2 != nil || err3 != nil {
+		return bad
+	}
+	if len(parts) == 4 {
+		if err := overrideType(r, strings.Split(parts[3], "-")); err != nil {
+			return bad
+		}
+	}
+	r.UID, r.GID, r.Mode = int64(uid), int64(gid), int64(mode&0o7777)
+	return nil
+}
+
+// overrideType makes a file that stands in for a device or a pipe one.
+func overrideType(r *Record, parts []string) error {
+	errType := errors.New("no such type")
+	is, ok := overrideTypes[parts[0]]
+	device := is == Char || is == Block
+	switch {
+	case !ok, device != (len(parts) == 3):
+		return errType
+	case is == r.Type, r.Type == Hardlink, is == Dir, is == File, is == Symlink:
+		return nil // a symlink's target cannot be told by an attribute
+	case r.Type != File:
+		return errType
+	}
+	if device {
+		major, err1 := strconv.ParseUint(parts[1], 10, 32)
+		minor, err2 := strconv.ParseUint(parts[2], 10, 32)
+		if err1 != nil || err2 != nil {
+			return errType
+		}
+		r.Major, r.Minor = int64(major), int64(minor)
+	}
+	r.Type, r.Size, r.Stored = is, 0, 0
+	return nil
+}
+
+// dir adds a directory that lies at a place in the lower layers, unless its
+// attributes say otherwise.
+func (u *upper) dir(f *FolderFile, list *FolderList, name string, at place) error {
+	parent := strings.TrimSuffix(path.Dir(name), ".")
+	if redirect, renamed := u.overlayAttr(f, "redirect"); renamed {
+		at = u.placeOf(parent).redirected(redirect)
+	}
+	opaque, _ := u.overlayAttr(f, "opaque")
+	if opaque != "y" && at == (place{path: name}) {
+		return list.Add(f)
+	}
+	if opaque == "y" {
+		at = place{nowhere: true}
+	}
+	if err := list.Add(f); err != nil {
+		return err
+	}
+	if !u.whole(parent) {
+		if err := u.mark(list, name+"/"+opaqueName); err != nil {
+			return err
+		}
+	}
+	return u.moved(list, name, at)
+}
+
+// moved lists what of a directory is at another place in the lower layers, and not in
+// the upper directory.
+func (u *upper) moved(list *FolderList, name string, at place) error {
+	list.entries.owed += int64(len(name)+len(at.path)) + placeCost
+	u.below[name] = at
+	if at.nowhere {
+		return nil
+	}
+	lower, err := u.stack()
+	if err != nil {
+		return fmt.Errorf("%s was renamed: %w", name, err)
+	}
+	own, err := u.folder.root.names([]byte(name + "/"))
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	found, err := lower.list(u, list, name, at.path, own)
+	if !found {
+		u.below[name] = place{nowhere: true}
+	}
+	return err
+}
+
+// placeCost is what the budget is charged for a directory's place, in bytes.
+const placeCost = 96
+
+func joinPath(dir, base string) string {
+	if dir == "" {
+		return base
+	}
+	return dir + "/" + base
+}
+
+// metacopy has the content of a file come from the lower layers, where its directory
+// lies at a place.
+func (u *upper) metacopy(f *FolderFile, list *FolderList, dir place, base string) {
+	at := dir.child(base)
+	if redirect, ok := u.overlayAttr(f, "redirect"); ok {
+		at = dir.redirected(redirect)
+	}
+	lower, err := u.stack()
+	if err == nil {
+		f.Content, err = lower.content(u, at.path, f.Size)
+	}
+	if err != nil {
+		list.Flaw(bytes.Clone(f.Name), fmt.Sprintf("its content, which lies in a lower layer, cannot be read: %v", withoutPath(err)))
+		f.Content = func(context.Context) (*Body, error) { return nil, err }
+	}
+}
+
+// stack opens the lower layers.
+func (u *upper) stack() (*lowerStack, error) {
+	if u.lower != nil {
+		return u.lower, nil
+	}
+	if len(u.options.Lower) == 0 {
+		return nil, errors.New("the folders of the layers below are not known")
+	}
+	var err error
+	u.lower, err = openLowerStack(u.options.Lower)
+	if err == nil {
+		u.folder.also = u.lower
+	}
+	return u.lower, err
+}

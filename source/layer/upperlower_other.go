@@ -1,0 +1,26 @@
+//go:build !linux && !darwin && !freebsd
+
+package layer
+
+import "context"
+
+// A lowerStack are the folders below an upper directory. There are none here.
+type lowerStack struct{}
+
+func openLowerStack([]string) (*lowerStack, error) { return nil, errNoFolders }
+
+// Close lets go of the folders.
+func (*lowerStack) Close() error { return nil }
+
+func (*folderRoot) names([]byte) (map[string]bool, error) { return nil, errNoFolders }
+
+func (*lowerStack) list(*upper, *FolderList, string, string, map[string]bool) (bool, error) {
+	return false, errNoFolders
+}
+
+func (*lowerStack) content(*upper, string, int64) (func(context.Context) (*Body, error), error) {
+	return nil, errNoFolders
+}
+
+// FlagChanged records a flaw of each file that has changed since Scan listed it.
+func (*Folder) FlagChanged(context.Context, *Entries) error { return errNoFolders }
