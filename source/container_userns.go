@@ -15,7 +15,7 @@ import (
 
 // remapped is the name of the folder in which Docker keeps what it has for a user
 // namespace ("userns-remap"): the first user and group of it.
-var remapped = regexp.MustCompile(`^([0-9]{1,10})\.([0-9]{1,10})$`)
+var remapped = regexp.MustCompile(`^(\d{1,10})\.(\d{1,10})$`)
 
 // inNamespace says how a store is read that is in a user namespace: that of a
 // rootless engine belongs to its user, that of Docker's userns-remap has a folder of

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -402,9 +403,7 @@ func shownBy(t *testing.T, open func(string, FolderOptions) (*Folder, error), di
 		t.Fatal(err)
 	}
 	out := map[string]string{}
-	for name, is := range below {
-		out[name] = is
-	}
+	maps.Copy(out, below)
 	remove := func(name string, itself bool) {
 		for x := range out {
 			if strings.HasPrefix(x, name+"/") || itself && x == name {

@@ -129,7 +129,7 @@ func (s *lowerStack) in(u *upper, list *FolderList, i int, path string) (file lo
 func (s *lowerStack) list(u *upper, list *FolderList, to, at string, own map[string]bool) (found bool, err error) {
 	seen := map[string]bool{}
 	var names []string
-	for i := 0; i < len(s.roots); i++ {
+	for i := range s.roots {
 		if err := list.ctx.Err(); err != nil {
 			return false, err
 		}
