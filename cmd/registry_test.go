@@ -65,6 +65,17 @@ func TestRegistryCommands(t *testing.T) {
 	if r := peel("images"); !strings.HasPrefix(r.out, "NAME ") || strings.Contains(r.out, "DIGEST") {
 		t.Errorf("a column for digests without a registry:\n%s%s", r.out, r.err)
 	}
+	// What only looks around asks no registry: completion, and the list of what is here.
+	reg.Forget()
+	for _, args := range [][]string{{"__complete", "ls", reg.Host() + "/"}, {"__complete", "ls", "registry://" + reg.Host() + "/me/"}, {"__complete", "ls", ref, "/"}, {"__complete", ref}, {"images"}} {
+		if r := peel(args...); r.code != 0 && args[0] != "images" {
+			t.Errorf("%q: code %d\n%s", args, r.code, r.err)
+		}
+		if asked := reg.Asked(); len(asked) > 0 {
+			t.Errorf("%q asks a registry: %q", args, asked)
+		}
+	}
+
 	t.Setenv("PEEL_OFFLINE", "1")
 	reg.Forget()
 	must(t, "ls", name)

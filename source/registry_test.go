@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/peelhq/peel/internal/fakeregistry"
@@ -102,11 +104,55 @@ func TestRegistryFaults(t *testing.T) {
 			return true
 		})
 	}
+	answer := func(status int, times int, header ...string) fakeregistry.Fault {
+		return layer(func(w http.ResponseWriter, _ *http.Request, n int) bool {
+			if n > times {
+				return false
+			}
+			for i := 0; i < len(header); i += 2 {
+				w.Header().Set(header[i], header[i+1])
+			}
+			w.WriteHeader(status)
+			return true
+		})
+	}
+	var expired atomic.Int64
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("signature") == "1" {
+			expired.Add(1)
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		reg.Inner(w, r)
+	}))
+	defer elsewhere.Close()
 	for _, c := range []struct {
 		name  string
 		fault fakeregistry.Fault
 		fails bool
 	}{
+		{"401 once", answer(http.StatusUnauthorized, 1), false},
+		{"429 and a second", answer(http.StatusTooManyRequests, 1, "Retry-After", "1"), false},
+		{"429 and a day", answer(http.StatusTooManyRequests, 1, "Retry-After", "86400"), true},
+		{"503 once", answer(http.StatusServiceUnavailable, 1), false},
+		{"401 always", answer(http.StatusUnauthorized, 1000), true},
+		{"a login page", answer(http.StatusOK, 1000, "Content-Type", "text/html"), true},
+		{"an address that has expired", layer(func(w http.ResponseWriter, r *http.Request, n int) bool {
+			http.Redirect(w, r, fmt.Sprintf("%s%s?signature=%d", elsewhere.URL, r.URL.Path, n), http.StatusTemporaryRedirect)
+			return true
+		}), false},
+		{"endless", layer(func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+			for err := error(nil); err == nil; {
+				_, err = w.Write(make([]byte, 1<<16))
+			}
+			return true
+		}), true},
+		{"less than its length", layer(func(w http.ResponseWriter, r *http.Request, _ int) bool {
+			b := record(r)
+			w.Header().Set("Content-Length", fmt.Sprint(len(b)))
+			_, _ = w.Write(b[:len(b)-1])
+			panic(http.ErrAbortHandler)
+		}), true},
 		{"none", func(http.ResponseWriter, *http.Request, int) bool { return false }, false},
 		{"cut in the middle", layer(func(w http.ResponseWriter, r *http.Request, n int) bool {
 			if n > 1 {
@@ -150,6 +196,9 @@ func TestRegistryFaults(t *testing.T) {
 				t.Errorf("other figures:\n%s\nwant\n%s", got, want)
 			}
 		})
+	}
+	if expired.Load() == 0 {
+		t.Error("no address has expired: the test shows nothing")
 	}
 }
 

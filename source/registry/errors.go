@@ -127,6 +127,8 @@ func (h *host) unanswered(ctx context.Context, asked string, err error) error {
 	var dns *net.DNSError
 	var timeout net.Error
 	switch {
+	case err.Error() == http.StatusText(http.StatusProxyAuthRequired): // as net/http says it of CONNECT
+		return h.proxyLogin(asked)
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return fail(ErrUnreachable, asked, "check the name and the network", "there is no host %s", h.name)
 	case errors.As(err, &dns):
@@ -137,6 +139,22 @@ func (h *host) unanswered(ctx context.Context, asked string, err error) error {
 		return fail(ErrUnreachable, asked, h.proxyHint("check the network, or try again later"), "%s does not answer", h.name)
 	}
 	return fail(ErrUnreachable, asked, h.proxyHint(""), "%s does not answer: %s", h.name, said(err.Error()))
+}
+
+// proxyLogin is the error of a proxy that does not let peel through.
+func (h *host) proxyLogin(asked string) error {
+	for _, scheme := range h.schemes {
+		via, err := h.client.proxy.of(&url.URL{Scheme: scheme, Host: h.name})
+		if err != nil || via == nil {
+			continue
+		}
+		variable := strings.ToUpper(scheme) + "_PROXY"
+		if via.User != nil {
+			return fail(ErrUnauthorized, asked, "correct them", "the proxy %s does not accept the user and the password of %s", said(via.Host), variable)
+		}
+		return fail(ErrUnauthorized, asked, "put the user and the password into "+variable, "the proxy %s wants a login", said(via.Host))
+	}
+	return fail(ErrUnauthorized, asked, "", "a proxy wants a login")
 }
 
 // untrusted says why a certificate is not trusted; "" if err is about nothing of
@@ -188,9 +206,7 @@ func (s *session) answered(asked string, a *answer) error {
 		e.text = fmt.Sprintf("%s answers with a web page, not as a registry does (%s)", from, statusText(status))
 		e.try = "a proxy may want a login, or this is no registry: check HTTPS_PROXY, NO_PROXY and the name"
 	case status == http.StatusProxyAuthRequired:
-		e.Kind = ErrUnauthorized
-		e.text = "the proxy wants a login"
-		e.try = "put the user and the password into HTTPS_PROXY"
+		return s.host.proxyLogin(asked)
 	case status == http.StatusUnauthorized && !a.away, status == http.StatusForbidden && !a.away:
 		return s.refused(asked, status, code, message)
 	default:
