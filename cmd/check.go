@@ -11,6 +11,7 @@ import (
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/analyze/dockerfile"
+	"github.com/peelhq/peel/source"
 )
 
 const checkAbout = `Check an image against rules, for a pipeline: exit 0 when all hold, 1 when one fails, and then show what was found and the build steps to blame.
@@ -74,7 +75,7 @@ type checkedWith struct {
 // check holds an image against rules and reports on them, in every form that is
 // asked for.
 func (a *app) check(ctx context.Context, ref string, rules *analyze.Rules, with checkedWith, outs []output) error {
-	if ref == standardInput && with.baseline == standardInput {
+	if source.ReadsStdin(ref) && with.baseline == standardInput {
 		return usage("", "only one of the image and its baseline can come from standard input")
 	}
 	a.base = cmp.Or(a.base, rules.Base())

@@ -10,6 +10,7 @@ import (
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/report"
+	"github.com/peelhq/peel/source"
 )
 
 // diffForms are the forms of a comparison, by the names that -f takes.
@@ -83,7 +84,7 @@ func (o *diffOptions) check(images []string) error {
 		return usage("-n 0 for all", "there are no %d paths to list", o.most)
 	case len(images) == 2 && (o.from.set || o.to.set):
 		return usage("one image, or no --from and --to", "--from and --to are layers of one image, but there are two images")
-	case len(images) == 2 && images[0] == standardInput && images[1] == standardInput:
+	case len(images) == 2 && source.ReadsStdin(images[0]) && source.ReadsStdin(images[1]):
 		return usage("", "only one of the images can come from standard input")
 	case len(images) == 1 && !o.from.set:
 		return usage("peel diff IMAGE IMAGE, or peel diff IMAGE --from N", "with what? There is one image, and no --from")

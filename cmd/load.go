@@ -74,8 +74,8 @@ type analyser func(context.Context, *source.Image, analyze.Options) (*analyze.An
 
 // open is load with its progress going wherever opts says.
 func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse analyser) (*analyze.Analysis, error) {
-	if _, ok := terminal(a.stdin); ok && source.ReadsStdin(ref) {
-		return nil, usage("docker save NAME | peel -", "no image: standard input is a terminal")
+	if err := a.noTerminal(ref); err != nil {
+		return nil, err
 	}
 	start := time.Now()
 	ctx, done := a.memory.loading(ctx, ref)
@@ -98,6 +98,14 @@ func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse
 	}
 	log.Debug("analysed", "entries", an.Totals.Entries, "nodes", an.Tree.Len(), "took", time.Since(start))
 	return an, nil
+}
+
+// noTerminal refuses to read an image from a terminal.
+func (a *app) noTerminal(ref string) error {
+	if _, ok := terminal(a.stdin); ok && source.ReadsStdin(ref) {
+		return usage("docker save NAME | peel -", "no image: standard input is a terminal")
+	}
+	return nil
 }
 
 // withRef returns err beginning with ref, as most errors about it do already.

@@ -78,7 +78,7 @@ type layout struct {
 func (a *app) inputs(refs ...string) *inputs {
 	in := &inputs{}
 	for _, ref := range append(refs, a.base) {
-		if ref == standardInput {
+		if source.ReadsStdin(ref) {
 			if f, ok := a.stdin.(*os.File); ok {
 				if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 					in.files = append(in.files, inputFile{"the image on standard input", info})

@@ -108,7 +108,7 @@ func kinds() []kind {
 			open:  openAs(ociForm),
 		},
 		{
-			prefix: "dir:", takes: "PATH",
+			prefix: dirPrefix, takes: "PATH",
 			about: "a folder with a root filesystem, as one layer",
 			docs:  "a folder with a root filesystem, as one layer; an image, if skopeo has written one to it (`dir:`)",
 			open:  openDir,
@@ -118,6 +118,12 @@ func kinds() []kind {
 			about: "the same in a tar: docker export; - is standard input",
 			docs:  "a tar of a root filesystem, as `docker export` and debootstrap write it, plain or packed; `rootfs:-` is standard input",
 			open:  openRootfs,
+		},
+		{
+			prefix: "index:", takes: "FILE",
+			about: "what peel index wrote: an image without contents",
+			docs:  "what `peel index` wrote: an image without its contents",
+			open:  openIndex,
 		},
 		{
 			prefix: "-",

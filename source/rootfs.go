@@ -40,6 +40,9 @@ func (b *rootfsBundle) close() error {
 	return errors.Join(errs...)
 }
 
+// dirPrefix is how a reference to a folder begins that is a root filesystem.
+const dirPrefix = "dir:"
+
 // directoryTransport begins the file "version" in a folder that skopeo's "dir:" has
 // written: then that is an image with layers.
 // Source: containers/image, directory/directory_dest.go.
@@ -61,7 +64,7 @@ func openDir(ctx context.Context, o *opener, dir string) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.rootfs("dir:"+dir, dir, 0, f, f), nil
+	return o.rootfs(dirPrefix+dir, dir, 0, f, f), nil
 }
 
 // isDirectoryTransport reports whether skopeo has written an image to a folder.

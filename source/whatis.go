@@ -45,6 +45,7 @@ var fileKinds = []struct {
 	{0, "!<arch>\n", "an ar archive, as Debian's packages are", ""},
 	{0, "\xed\xab\xee\xdb", "an RPM package", ""},
 	{0, "070701", "a cpio archive", ""},
+	{0, indexMagic, "an index of an image", ", as peel index writes it: open it with index: before its name"},
 	{0, "%PDF-", "a PDF document", ""},
 	{0, "age-encryption.org/", "encrypted with age", "; decrypt it first"},
 	{0, "-----BEGIN PGP MESSAGE", "encrypted with PGP", "; decrypt it first"},

@@ -40,8 +40,19 @@ func AppendScanned(b []byte, s *Scanned, collectors []Collector) ([]byte, bool) 
 // no form for: nothing that a scan gives but in a layer that is made to be odd.
 func appendEntries(b []byte, e *Entries) ([]byte, bool) {
 	from := len(b)
+	for i := range e.count {
+		if e.record(i).bits&(bitCRC|bitSHA) != 0 {
+			return nil, false
+		}
+	}
+	b, text, ok := appendItems(b, e)
+	return b, ok && text <= textRatio*(len(b)-from)
+}
+
+// appendItems appends the entries of a layer, and returns how many bytes their names
+// and links have together.
+func appendItems(b []byte, e *Entries) (_ []byte, text int, ok bool) {
 	b = binary.AppendUvarint(b, uint64(e.count))
-	var text int
 	for i := range e.count {
 		text += e.nameLen(i) + len(e.LinkBytes(i))
 	}
@@ -50,8 +61,8 @@ func appendEntries(b []byte, e *Entries) ([]byte, bool) {
 	var m, last item
 	for i := range e.count {
 		e.item(i, &m)
-		if e.record(i).bits&(bitCRC|bitSHA) != 0 || !m.plausible() {
-			return nil, false
+		if !m.plausible() {
+			return nil, 0, false
 		}
 		b = m.append(b, &last)
 		m, last = last, m
@@ -60,7 +71,7 @@ func appendEntries(b []byte, e *Entries) ([]byte, bool) {
 	for _, f := range e.flaws {
 		b = AppendText(AppendText(b, f.Path), f.Problem)
 	}
-	return b, text <= textRatio*(len(b)-from)
+	return b, text, true
 }
 
 // AppendText appends a string.
@@ -90,6 +101,7 @@ type Decoder struct {
 	b      []byte
 	bad    bool
 	budget *Budget
+	text   int // bytes that names may have beyond what is in proportion
 }
 
 // NewDecoder returns a Decoder of b. Entries are charged to budget, nil for none.
@@ -178,7 +190,8 @@ func (r *Decoder) Text() string { return string(r.Bytes()) }
 func (r *Decoder) entries() *Entries {
 	given := len(r.b)
 	n := r.Count(minEntry)
-	text := int(r.Number(uint64(min(textRatio*given, maxText))))
+	text := int(r.Number(uint64(min(textRatio*given+r.text, maxText))))
+	r.text -= max(text-textRatio*given, 0)
 	rares := r.Count(minEntry)
 	if n > maxEntries || rares > n || r.bad {
 		r.Fail()
@@ -200,6 +213,10 @@ func (r *Decoder) entries() *Entries {
 	}
 	e.done()
 	flaws := r.Count(2)
+	if flaws > maxFlaws+1 {
+		r.Fail()
+		return nil
+	}
 	for range flaws {
 		e.flaws = append(e.flaws, Flaw{Path: r.Text(), Problem: r.Text()})
 	}

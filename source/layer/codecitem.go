@@ -19,6 +19,10 @@ const (
 // rareSparse is set in the first byte of the rare attributes of a sparse file.
 const rareSparse = 1
 
+// maxXattrs bounds the extended attributes of one entry: no header of a tar and no
+// file system has room for as many.
+const maxXattrs = 1 << 16
+
 // An item is an entry as it is written.
 type item struct {
 	Record
@@ -36,8 +40,8 @@ func (e *Entries) item(i int, m *item) {
 		Size: e.Size(i), Stored: e.Stored(i), Sec: int64(r.sec), Nsec: e.nsec(i),
 		Offset: e.offset(i),
 	}}
-	if r.bits&bitSummed != 0 {
-		m.sum, m.summed = e.sum(i), true
+	if sum, kind, known := e.Checksum(i); known && (kind == XXH3 || kind == SparseSum) {
+		m.sum, m.summed = sum, true
 	}
 	if r.bits&bitRare == 0 {
 		return
@@ -186,7 +190,9 @@ func (r *Decoder) rare(m *item) {
 		m.Sparse, m.Stored = true, int64(r.Number(math.MaxInt64))
 	}
 	m.Major, m.Minor = r.varint(), r.varint()
-	if n := r.Count(2); n > 0 {
+	if n := r.Count(2); n > maxXattrs {
+		r.Fail()
+	} else if n > 0 {
 		m.Xattrs = make(map[string]string)
 		for range n {
 			key := r.Text()

@@ -274,7 +274,7 @@ const maxFlaws = 100
 
 // flaw adds a flaw.
 func (e *Entries) flaw(f Flaw) {
-	if e.moreFlaws > 0 || len(e.flaws) == maxFlaws {
+	if e.moreFlaws > 0 || len(e.flaws) >= maxFlaws {
 		e.moreFlaws++
 		return
 	}

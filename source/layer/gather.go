@@ -39,6 +39,7 @@ type Fact struct {
 const (
 	maxCollectedFile = 64 << 20
 	maxCollected     = 32 << 20
+	maxCollectors    = 1 << 10 // of one scan
 )
 
 // A gathering is the work of the collectors on one layer.
@@ -163,10 +164,20 @@ func appendFacts(b []byte, collectors []Collector, facts []Fact) []byte {
 
 // facts reads what appendFacts has written of a layer of so many entries.
 func (r *Decoder) facts(entries int) (drawn []string, facts []Fact) {
-	for range r.Count(1) {
+	collectors := r.Count(1)
+	if collectors > maxCollectors {
+		r.Fail()
+		return nil, nil
+	}
+	for range collectors {
 		drawn = append(drawn, r.Text())
 	}
-	for range r.Count(3) {
+	kept := r.Count(3)
+	if kept > entries {
+		r.Fail()
+		return nil, nil
+	}
+	for range kept {
 		at, entry := r.Number(uint64(len(drawn))), r.Number(uint64(entries))
 		data := r.Bytes()
 		if int(at) == len(drawn) || int(entry) == entries {

@@ -1,0 +1,228 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"runtime"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/peelhq/peel/internal/crash"
+	"github.com/peelhq/peel/source/layer"
+)
+
+// An index of an image is a file that has everything of it but contents: what
+// describes it, and the entries of all its layers with their checksums. It is a line
+// of text with the version of its form, a zstd stream, and the SHA-256 of both.
+//
+// The stream holds parts, each with its length before it: the description, as JSON,
+// and then for each layer that could be read its entries, as layer.AppendIndexed
+// writes them. The same image, read with the same collectors, has the same index,
+// byte for byte.
+
+// The line that an index begins with, and the version of the form.
+const (
+	indexMagic   = "peel index "
+	indexVersion = 1
+)
+
+// Bounds on an index, in bytes. The one of an image of a million files has about
+// 20 MB, and unpacks to 40.
+const (
+	maxIndexFile        = 256 << 20
+	maxIndexDescription = 32 << 20
+	maxIndexPart        = 256 << 20 // of one layer
+	maxIndexParts       = 2 << 30   // of all
+	maxIndexText        = 4 << 30   // names and links of all, written out
+)
+
+// maxIndexList bounds the lists in the description.
+const maxIndexList = maxSteps
+
+// errIndexed is why a layer of an index has no content.
+var errIndexed = errors.New("its content is not here: an index has the names, sizes and checksums of files alone; open the image itself for what is in them")
+
+// errIndexBroken is why an index is not used.
+var errIndexBroken = errors.New("the index is damaged or not whole: copy it again, or write it again with peel index")
+
+// indexedImage is the description of an image in its index.
+type indexedImage struct {
+	Rules       int // layer.ScanRules of the program that has read the layers
+	Image       indexedFacts
+	History     indexList[Step]
+	Lines       indexList[BuildLines] // of its provenance
+	Files       indexList[BuildFile]
+	Attested    bool // it has a provenance
+	Flaws       indexList[indexedFlaw]
+	Layers      indexList[indexedLayer]
+	Annotations map[string]string
+	Container   *Container
+}
+
+// indexedFacts are the fields of an Image that are written as they are.
+type indexedFacts struct {
+	Name, ID, Digest, Platform string
+	Created                    time.Time
+	OSVersion                  string
+	OSFeatures                 []string
+	Config                     Config
+}
+
+// indexedLayer is the description of one layer.
+type indexedLayer struct {
+	DiffID, Digest, MediaType, ListedBy string
+	CompressedBytes, Size               int64
+	Step                                Step
+	OfContainer                         bool
+	Err                                 string // why it cannot be read; "" if its entries follow
+	Absent                              bool   // it was not there
+}
+
+// indexedFlaw is a Flaw, whose path may be any bytes.
+type indexedFlaw struct {
+	Layer   int
+	Path    []byte
+	Problem string
+}
+
+// indexList is a list of bounded length.
+type indexList[T any] []T
+
+func (l *indexList[T]) UnmarshalJSON(b []byte) (err error) {
+	*l, err = decodeList[T](b, maxIndexList, "elements in a list of an index")
+	return err
+}
+
+// WriteIndex writes the index of an image that has been scanned, with the checksums
+// that are known: Sum computes the others.
+func WriteIndex(ctx context.Context, w io.Writer, im *Image) error {
+	hashed := newHashWriter(w)
+	if _, err := fmt.Fprintf(hashed, "%s%d\n", indexMagic, indexVersion); err != nil {
+		return err
+	}
+	z, err := zstd.NewWriter(hashed, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	if err := im.writeParts(ctx, z); err != nil {
+		return errors.Join(err, z.Close())
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	_, err = w.Write(hashed.sum())
+	return err
+}
+
+// Sum computes the checksums (XXH3) of all files where they are not known yet, or
+// known by another kind, several layers at once. The image must have been scanned.
+func (im *Image) Sum(ctx context.Context) error {
+	im.meter.restart()
+	im.meter.expect(0, len(im.Layers))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for _, l := range im.Layers {
+		if l.Err != nil {
+			continue
+		}
+		group.Go(func() (err error) {
+			defer crash.Catch(&err)
+			defer im.meter.layerDone()
+			return l.Sum(ctx, l.unsummed())
+		})
+	}
+	return group.Wait()
+}
+
+// unsummed returns the files whose checksums are not known, or known by another kind
+// than others have.
+func (l *Layer) unsummed() []int {
+	var out []int
+	for i := range l.Entries.Len() {
+		if l.Entries.Type(i) != File {
+			continue
+		}
+		if _, kind, known := l.Entries.Checksum(i); !known || kind != XXH3 && kind != layer.SparseSum {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// writeParts writes what the stream of an index holds.
+func (im *Image) writeParts(ctx context.Context, w io.Writer) error {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(im.indexed()); err != nil {
+		return err
+	}
+	if text.Len() > maxIndexDescription {
+		return fmt.Errorf("its description has %d bytes, more than the %d MiB that an index may have", text.Len(), maxIndexDescription>>20)
+	}
+	if err := writePart(w, text.Bytes()); err != nil {
+		return err
+	}
+	var b []byte
+	for _, l := range im.Layers {
+		if l.Err != nil {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var ok bool
+		if b, ok = layer.AppendIndexed(b[:0], &layer.Scanned{Entries: l.Entries, Facts: l.Facts}, im.scan.Collect); !ok {
+			return l.wrap(errors.New("it has entries that an index has no form for"))
+		}
+		if err := writePart(w, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writePart(w io.Writer, b []byte) error {
+	if _, err := w.Write(binary.AppendUvarint(nil, uint64(len(b)))); err != nil {
+		return err
+	}
+	_, err := w.Write(b)
+	return err
+}
+
+// indexed returns the description of an image.
+func (im *Image) indexed() *indexedImage {
+	x := &indexedImage{
+		Rules: layer.ScanRules,
+		Image: indexedFacts{
+			Name: im.Name, ID: im.ID, Digest: im.Digest, Platform: im.Platform, Created: im.Created,
+			OSVersion: im.OSVersion, OSFeatures: im.OSFeatures, Config: im.Config,
+		},
+		History: im.History, Annotations: im.Annotations, Container: im.Container,
+	}
+	if p := im.Provenance; p != nil && p.fits(len(im.Layers)) {
+		x.Attested, x.Files, x.Lines = true, p.Files, p.Lines
+	}
+	for _, f := range im.Flaws {
+		x.Flaws = append(x.Flaws, indexedFlaw{f.Layer, []byte(f.Path), f.Problem})
+	}
+	for _, l := range im.Layers {
+		to := indexedLayer{
+			DiffID: l.DiffID, Digest: l.Digest, MediaType: l.MediaType, ListedBy: l.ListedBy,
+			CompressedBytes: l.CompressedBytes, Size: l.size, Step: l.Step, OfContainer: l.OfContainer,
+		}
+		if l.Err != nil {
+			to.Err, to.Absent = l.Err.Error(), errors.Is(l.Err, fs.ErrNotExist)
+		}
+		x.Layers = append(x.Layers, to)
+	}
+	return x
+}
