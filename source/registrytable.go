@@ -2,6 +2,8 @@ package source
 
 import (
 	"context"
+	"errors"
+	"io"
 	"sync"
 
 	"github.com/peelhq/peel/source/layer"
@@ -59,6 +61,14 @@ func (l *remoteLayer) list(ctx context.Context, o layer.ScanOptions) (s *layer.S
 	return s, true, nil
 }
 
+// readPart is a layer.RangeFunc. Of a registry that gives no ranges it reads nothing:
+// to read the layer once is less than to read up to its table, which is at the end.
+func (l *remoteLayer) readPart(ctx context.Context, p []byte, off int64) error {
+	b := l.repo.Part(ctx, l.d, off, off+int64(len(p)))
+	_, err := io.ReadFull(b, p)
+	return errors.Join(err, b.Close())
+}
+
 // readTable reads the table, from the cache if that has it.
 func (l *remoteLayer) readTable(ctx context.Context, o layer.ScanOptions) (*layer.Table, error) {
 	ref := l.table.ref
@@ -73,7 +83,7 @@ func (l *remoteLayer) readTable(ctx context.Context, o layer.ScanOptions) (*laye
 		var err error
 		raw, err = ref.Read(ctx, func(ctx context.Context, p []byte, off int64) error {
 			fetched += int64(len(p))
-			return l.readRange(ctx, p, off)
+			return l.readPart(ctx, p, off)
 		})
 		if err != nil {
 			return nil, err

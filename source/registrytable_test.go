@@ -160,6 +160,29 @@ func TestRegistryTables(t *testing.T) {
 	}
 }
 
+// TestRegistryTablesWithoutRanges: where a registry gives no ranges, layers are read,
+// each once.
+func TestRegistryTablesWithoutRanges(t *testing.T) {
+	noSettings(t)
+	for form := range tableForms {
+		dir := filepath.Join("..", "testdata", "tables", form)
+		reg := fakeregistry.New(t)
+		reg.Push(t, dir, "me/app", "1")
+		reg.Break(func(_ http.ResponseWriter, r *http.Request, _ int) bool {
+			r.Header.Del("Range")
+			return false
+		})
+		im := open(t, refTo(reg), source.Options{})
+		local := open(t, dir, source.Options{})
+		if im.Layers[0].ListedBy != "" || listing(im) != listing(local) {
+			t.Errorf("%s: listed by %q:\n%s", form, im.Layers[0].ListedBy, listing(im))
+		}
+		if asked := unranged(im, reg.Asked()); len(asked) != len(im.Layers) {
+			t.Errorf("%s: whole layers were asked for: %q, want each once", form, asked)
+		}
+	}
+}
+
 // TestRegistryTablesNotUsed: a layer whose table is not the one that the manifest
 // names, or that has two, or one without a digest, is read, and that is logged.
 func TestRegistryTablesNotUsed(t *testing.T) {

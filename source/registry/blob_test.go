@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -273,7 +274,8 @@ func newStorage(t *testing.T, tls bool, serve func(w http.ResponseWriter, r *htt
 func TestBlobElsewhere(t *testing.T) {
 	alone(t)
 	p := push(t, fakeregistry.New(t), 50_000)
-	c := client(t, Options{})
+	var log strings.Builder
+	c := client(t, Options{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	var expired atomic.Bool
 	away := newStorage(t, false, func(w http.ResponseWriter, r *http.Request, n int) {
 		if r.URL.Query().Get("signature") != "secret1" && r.URL.Query().Get("signature") != "secret2" {
@@ -329,6 +331,14 @@ func TestBlobElsewhere(t *testing.T) {
 	blobs := slices.DeleteFunc(p.Asked(), func(s string) bool { return !strings.Contains(s, "/blobs/") })
 	if len(blobs) > 2 { // the first address has expired
 		t.Errorf("the registry was asked %d times for where the blob is, want twice at most", len(blobs))
+	}
+	if !strings.Contains(log.String(), away.URL+"/blob") {
+		t.Errorf("the log does not say where the registry has sent peel:\n%s", log.String())
+	}
+	for _, secret := range []string{"secret1", "secret2", "the-token", "secret-password"} {
+		if strings.Contains(log.String(), secret) {
+			t.Errorf("%q is logged:\n%s", secret, log.String())
+		}
 	}
 }
 
