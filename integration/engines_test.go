@@ -26,8 +26,14 @@ func TestMain(m *testing.M) {
 
 var atExit []func()
 
-// ownCache gives the tests a cache of their own, until what it returns is called.
+// ownCache gives the tests a cache of their own, until what it returns is called. The
+// compiler keeps its own: it would have to build everything anew.
 func ownCache() (undo func()) {
+	if usual, err := os.UserCacheDir(); err == nil && os.Getenv("GOCACHE") == "" {
+		if err := os.Setenv("GOCACHE", filepath.Join(usual, "go-build")); err != nil {
+			panic(err)
+		}
+	}
 	dir, err := os.MkdirTemp("", "peel-test-cache-")
 	if err == nil {
 		err = os.Setenv("XDG_CACHE_HOME", dir)
