@@ -408,6 +408,40 @@ func TestKeysOf(t *testing.T) {
 	}
 }
 
+// Docker Hub's credentials are kept under several names; every file is asked.
+func TestHubCredentials(t *testing.T) {
+	home, _ := alone(t)
+	run := t.TempDir()
+	t.Setenv("XDG_RUNTIME_DIR", run)
+	docker, podman := filepath.Join(home, ".docker", "config.json"), filepath.Join(run, "containers", "auth.json")
+	for _, c := range []struct {
+		name           string
+		docker, podman map[string]string
+		want           string // users, in the order in which they are tried
+	}{
+		{"as docker login writes it", map[string]string{"https://index.docker.io/v1/": "a:x"}, nil, "a"},
+		{"as podman login writes it", nil, map[string]string{"docker.io": "b:x"}, "b"},
+		{"both", map[string]string{"https://index.docker.io/v1/": "a:x"}, map[string]string{"docker.io": "b:x"}, "a b"},
+		{"the same twice", map[string]string{"https://index.docker.io/v1/": "a:x"}, map[string]string{"docker.io": "a:x"}, "a"},
+		{"of the repository", nil, map[string]string{"docker.io": "b:x", "docker.io/me": "c:x", "docker.io/me/app": "d:x", "docker.io/me/ap": "e:x"}, "d"},
+		{"the API's host", map[string]string{"registry-1.docker.io": "f:x"}, nil, "f"},
+		{"another's", map[string]string{"ghcr.io": "g:x"}, map[string]string{"quay.io": "h:x"}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			writeAuth(t, docker, c.docker)
+			writeAuth(t, podman, c.podman)
+			found, troubles := new(keychain).find(t.Context(), "index.docker.io", "me/app")
+			var users []string
+			for _, f := range found {
+				users = append(users, f.Username)
+			}
+			if got := strings.Join(users, " "); got != c.want || len(troubles) > 0 {
+				t.Errorf("%q, troubles %q, want %q", got, troubles, c.want)
+			}
+		})
+	}
+}
+
 func FuzzAuth(f *testing.F) {
 	f.Add([]byte(`{"auths":{"ghcr.io":{"auth":"bWU6c2VjcmV0"}},"credHelpers":{"a":"b"},"credsStore":"c"}`))
 	f.Add([]byte(`{"auths":{"https://index.docker.io/v1/":{"identitytoken":"x"}}}`))
