@@ -1,0 +1,168 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A containerd is one that runs for a test, with folders and a socket of its own.
+type containerd struct{ dir, socket string }
+
+// startContainerd starts a containerd, which CONTAINERD_ADDRESS names until the test
+// ends. It knows nothing of others on the machine.
+func startContainerd(t *testing.T) *containerd {
+	t.Helper()
+	if os.Getenv("PEEL_INTEGRATION") != "require" {
+		t.Skip("starts containerd: set PEEL_INTEGRATION=require to run it")
+	}
+	if os.Getuid() != 0 {
+		t.Skip("only root may start containerd")
+	}
+	for _, program := range []string{"containerd", "ctr"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Fatalf("PEEL_INTEGRATION=require, but there is no %s", program)
+		}
+	}
+	dir, err := os.MkdirTemp("", "peel-c") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &containerd{dir, filepath.Join(dir, "c.sock")}
+	config := fmt.Sprintf(`version = 2
+root = "%[1]s/root"
+state = "%[1]s/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
+[grpc]
+  address = "%[1]s/c.sock"
+[ttrpc]
+  address = "%[1]s/t.sock"
+`, dir)
+	if err := os.WriteFile(filepath.Join(dir, "config.toml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := exec.Command("containerd", "--config", filepath.Join(dir, "config.toml"))
+	var said bytes.Buffer
+	server.Stdout, server.Stderr = &said, &said
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		server.Process.Signal(os.Interrupt)
+		server.Wait()
+		os.RemoveAll(dir)
+	})
+	t.Setenv("CONTAINERD_ADDRESS", c.socket)
+	for range 100 {
+		if _, err := output(t.Context(), "ctr", "version"); err == nil {
+			return c
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Fatalf("containerd does not answer at %s:\n%s", c.socket, said.String())
+	return nil
+}
+
+// sourceOf is where a report says that the image was read from.
+var sourceOf = regexp.MustCompile(`"source": "[^"]*"`)
+
+// importedReport is the JSON report of an image, but for where it was read from.
+func importedReport(t *testing.T, peel program, args ...string) string {
+	t.Helper()
+	text, code := peel.run(t, form{}, append([]string{"report", "-f", "json", "--no-cache"}, args...)...)
+	if code != 0 {
+		t.Fatalf("peel report %s: exit code %d", strings.Join(args, " "), code)
+	}
+	return sourceOf.ReplaceAllString(string(text), `"source": ""`)
+}
+
+// What containerd has is what was imported: by the API, from the folders, with no
+// containerd that answers at the same socket, in every namespace.
+func TestContainerdGivesWhatWasImported(t *testing.T) {
+	startContainerd(t)
+	peel := buildProgram(t)
+	for _, test := range []struct{ archive, name string }{
+		{"../testdata/sample.tar", "shop:1.4"},
+		{"../testdata/docker29.tar", "127.0.0.1:5055/tiny:1"},
+	} {
+		for _, namespace := range []string{"one", "two"} {
+			run(t, "ctr", "-n", namespace, "images", "import", "--no-unpack", "--all-platforms", test.archive)
+		}
+		want := importedReport(t, peel, "--platform", "linux/amd64", test.archive)
+		for _, via := range []string{"api", "store"} {
+			for _, ref := range []string{"containerd://" + test.name, "containerd://two/" + test.name} {
+				if got := importedReport(t, peel, "--platform", "linux/amd64", "--via", via, ref); got != want {
+					t.Errorf("%s via %s:\n%s\nof the archive:\n%s", ref, via, got, want)
+				}
+			}
+		}
+		list, _ := peel.run(t, form{}, "images", "--engine", "containerd")
+		for _, namespace := range []string{"one", "two"} {
+			if !regexp.MustCompile(`containerd://` + namespace + `/\S*` + regexp.QuoteMeta(test.name) + "\n").Match(list) {
+				t.Errorf("%s is not listed in namespace %s:\n%s", test.name, namespace, list)
+			}
+		}
+	}
+}
+
+// While another process imports and removes images as fast as it can, an image that
+// stays is what it was, each time; and one that comes and goes is either that, or it says
+// what is not there any more.
+func TestContainerdWhileItIsUsed(t *testing.T) {
+	startContainerd(t)
+	peel := buildProgram(t)
+	const stays, comes = "containerd://one/shop:1.4", "containerd://two/127.0.0.1:5055/tiny:1"
+	run(t, "ctr", "-n", "one", "images", "import", "--no-unpack", "../testdata/sample.tar")
+	wantStays, wantComes := importedReport(t, peel, "../testdata/sample.tar"), importedReport(t, peel, "../testdata/docker29.tar")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	times := 0
+	go func() {
+		for ctx.Err() == nil {
+			_, err := output(ctx, "ctr", "-n", "two", "images", "import", "--no-unpack", "../testdata/docker29.tar")
+			if err == nil {
+				_, err = output(ctx, "ctr", "-n", "two", "images", "rm", "--sync", "127.0.0.1:5055/tiny:1")
+			}
+			if err != nil && ctx.Err() == nil {
+				done <- err
+				return
+			}
+			times++
+		}
+		done <- nil
+	}()
+	seen, absent := 0, 0
+	for i := range 50 {
+		via := []string{"api", "store"}[i%2]
+		if got := importedReport(t, peel, "--via", via, stays); got != wantStays {
+			t.Fatalf("opening %d, via %s:\n%s\nwant:\n%s", i, via, got, wantStays)
+		}
+		text, err := output(t.Context(), string(peel), "report", "-f", "json", "--no-cache", "--via", via, comes)
+		var exit *exec.ExitError
+		switch {
+		case err == nil && sourceOf.ReplaceAllString(text, `"source": ""`) == wantComes:
+			seen++
+		case err == nil && strings.Contains(text, "the content store does not have it") || errors.As(err, &exit) && exit.ExitCode() == 3 && !strings.Contains(err.Error(), "damaged"):
+			absent++
+		default:
+			t.Fatalf("opening %d of the other image, via %s: %v\n%s", i, via, err, text)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d imports; the other image was there %d times, and %d times not", times, seen, absent)
+	if times < 3 {
+		t.Errorf("only %d imports in that time", times)
+	}
+}
