@@ -3,6 +3,7 @@ package integration
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -164,5 +165,55 @@ func TestContainerdWhileItIsUsed(t *testing.T) {
 	t.Logf("%d imports; the other image was there %d times, and %d times not", times, seen, absent)
 	if times < 3 {
 		t.Errorf("only %d imports in that time", times)
+	}
+}
+
+// Layers whose blobs were discarded after unpacking are read from the snapshots, with
+// the same figures.
+func TestContainerdDiscardedLayers(t *testing.T) {
+	c := startContainerd(t)
+	peel := buildProgram(t)
+	for _, test := range []struct{ archive, name string }{
+		{"../testdata/sample.tar", "shop:1.4"},
+		{"../testdata/docker29.tar", "127.0.0.1:5055/tiny:1"},
+	} {
+		want := importedReport(t, peel, test.archive)
+		run(t, "ctr", "images", "import", "--snapshotter", "overlayfs", test.archive)
+		var report struct{ Layers []struct{ Digest string } }
+		imported := importedReport(t, peel, "containerd://"+test.name)
+		if err := json.Unmarshal([]byte(imported), &report); err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range report.Layers {
+			run(t, "ctr", "content", "rm", l.Digest)
+			blob := filepath.Join(c.dir, "root/io.containerd.content.v1.content/blobs/sha256", strings.TrimPrefix(l.Digest, "sha256:"))
+			for i := 0; ; i++ { // containerd removes it a little later
+				if _, err := os.Stat(blob); errors.Is(err, os.ErrNotExist) {
+					break
+				}
+				if i == 100 {
+					t.Fatalf("%s is still there", blob)
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+		}
+		for _, args := range [][]string{{}, {"--via", "store"}} {
+			if got := importedReport(t, peel, append(args, "containerd://"+test.name)...); got != want {
+				t.Errorf("%s from its snapshots, %q:\n%s\nof the archive:\n%s", test.name, args, got, want)
+			}
+		}
+		if got := importedReport(t, peel, "--via", "api", "containerd://"+test.name); strings.Count(got, "it cannot be read from a snapshot") != len(report.Layers) {
+			t.Errorf("%s by the API:\n%s", test.name, got)
+		}
+	}
+	manifest := "sha256:acdcf8cef28161f89995dcaf8c4bd5348511234c3e0101927dbfd02b0aa12d89"
+	run(t, "ctr", "content", "rm", manifest)
+	_, err := output(t.Context(), string(peel), "report", "containerd://127.0.0.1:5055/tiny:1")
+	for i := 0; err == nil && i < 100; i++ {
+		time.Sleep(100 * time.Millisecond)
+		_, err = output(t.Context(), string(peel), "report", "containerd://127.0.0.1:5055/tiny:1")
+	}
+	if err == nil || !strings.Contains(err.Error(), "what describes the image is not in containerd's content store any more") {
+		t.Errorf("without its manifest: %v", err)
 	}
 }

@@ -157,8 +157,21 @@ func (f *containerdFound) index() ([]byte, error) {
 }
 
 // open opens the image: from containerd's own folders if they can be read here, else
-// by its API, over a connection that the image needs then.
+// by its API, over a connection that the image needs then. Layers that were discarded
+// are read from snapshots.
 func (f *containerdFound) open(ctx context.Context, o *opener) (_ *Image, byAPI bool, err error) {
+	im, byAPI, err := f.fromContent(ctx, o)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := f.fromSnapshots(ctx, o, im); err != nil {
+		return nil, false, errors.Join(err, im.bundle.close())
+	}
+	return im, byAPI, nil
+}
+
+// fromContent opens the image with what the content store has of it.
+func (f *containerdFound) fromContent(ctx context.Context, o *opener) (_ *Image, byAPI bool, err error) {
 	if o.Via == ViaAPI {
 		im, err := f.byAPI(ctx, o)
 		return im, true, err
@@ -209,7 +222,7 @@ func (f *containerdFound) byAPI(ctx context.Context, o *opener) (*Image, error) 
 // image opens the image in a bundle that has it alone. It closes the bundle where it
 // fails.
 func (f *containerdFound) image(ctx context.Context, o *opener, b bundle) (*Image, error) {
-	im, err := o.image(ctx, b, "", ociForm)
+	im, err := f.described(ctx, o, b)
 	switch {
 	case err == nil:
 		return im, nil
@@ -218,6 +231,19 @@ func (f *containerdFound) image(ctx context.Context, o *opener, b bundle) (*Imag
 		err = fmt.Errorf("what describes the image is not in containerd's content store any more (%v); pull it again", err) //nolint:errorlint // on purpose
 	}
 	return nil, fmt.Errorf("%s: %w", f.ref(), errors.Join(err, b.close()))
+}
+
+// described opens the image if the document is there that its name stands for: without
+// that, nothing tells what else is not there.
+func (f *containerdFound) described(ctx context.Context, o *opener, b bundle) (*Image, error) {
+	name, err := blobName(digest.Digest(f.Digest))
+	if err == nil {
+		_, err = b.file(ctx, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return o.image(ctx, b, "", ociForm)
 }
 
 // A connectedBundle is the blobs of an image, and the connection by which they come.
