@@ -58,6 +58,9 @@ func TestIndexCommand(t *testing.T) {
 	if read(t, file) != printed {
 		t.Error("on standard output it is another index")
 	}
+	if must(t, "report", file) != must(t, "report", "index:"+file) {
+		t.Error("without index: before its name it is another one")
+	}
 	must(t, "index", "index:"+file, "-o", file+"2")
 	if read(t, file+"2") != printed {
 		t.Error("the index of an index is another one")
@@ -78,7 +81,7 @@ func TestIndexCommand(t *testing.T) {
 		{[]string{"index", image}, 2, "-o is missing"},
 		{[]string{"index", "index:" + file, "-o", file}, 2, "which is read"},
 		{[]string{"index", image, "-o", filepath.Join(dir, "none", "x")}, 3, "cannot write the index to"},
-		{[]string{"report", file}, 3, "open it with index: before its name"},
+		{[]string{"report", "docker-archive:" + file}, 3, "open it with index: before its name"},
 		{[]string{"cat", "index:" + file, "/etc/os-release"}, 3, "its content is not here: an index has the names, sizes and checksums of files alone"},
 		{[]string{"extract", "index:" + file, "/etc", "-o", filepath.Join(dir, "out")}, 3, "its content is not here"},
 		{[]string{"report", "index:" + image}, 3, "not an index, as peel index writes it"},

@@ -50,6 +50,21 @@ func openIndex(ctx context.Context, o *opener, name string) (*Image, error) {
 	return im, nil
 }
 
+// isIndexFile reports whether a regular file begins as an index does.
+func isIndexFile(name string) bool {
+	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() { // a pipe can be read once
+		return false
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, len(indexMagic))
+	_, err = io.ReadFull(f, head)
+	return err == nil && string(head) == indexMagic
+}
+
 // readIndexFile reads the file of an index.
 func readIndexFile(name string) (_ []byte, err error) {
 	f, err := os.Open(name)

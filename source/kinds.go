@@ -262,6 +262,8 @@ var errNoFile = errors.New("no such file")
 func openNamedFile(ctx context.Context, o *opener, ref string) (*Image, error) {
 	file, tag, err := splitTag(ref)
 	switch {
+	case err == nil && tag == "" && isIndexFile(file):
+		return openIndex(ctx, o, file)
 	case err == nil:
 		return o.file(ctx, file, tag, anyForm)
 	case looksLikePath(ref):
