@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"sync/atomic"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -112,19 +113,23 @@ func descriptorPath(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(
 type xattrReader struct {
 	names, value []byte
 	told         bool // that they could not be read
+	noListAt     bool // the system cannot list them by directory and name
 }
 
 // read adds the extended attributes of a file of a directory to f.
 func (x *xattrReader) read(dir *os.File, name string, f *FolderFile, w *folderWalk) {
-	path := descriptorPath(dir) + "/" + name
 	if x.names == nil {
 		x.names, x.value = make([]byte, 1<<16), make([]byte, 1<<16)
 	}
-	n, err := unix.Llistxattr(path, x.names)
+	n, err := x.list(dir, name)
 	if err != nil {
 		x.failed(err, f, w)
 		return
 	}
+	if n == 0 {
+		return
+	}
+	path := descriptorPath(dir) + "/" + name
 	for key := range bytes.SplitSeq(x.names[:n], []byte{0}) {
 		if len(key) == 0 {
 			continue
@@ -149,6 +154,31 @@ func (x *xattrReader) read(dir *os.File, name string, f *FolderFile, w *folderWa
 		}
 		(*to)[string(key)] = string(x.value[:n])
 	}
+}
+
+// list puts the names of a file's attributes into x.names, and returns their length.
+func (x *xattrReader) list(dir *os.File, name string) (int, error) {
+	if !x.noListAt {
+		// Linux 6.13 and later.
+		path, err := unix.BytePtrFromString(name)
+		if err != nil {
+			return 0, err
+		}
+		n, _, errno := unix.Syscall6(unix.SYS_LISTXATTRAT, dir.Fd(),
+			uintptr(unsafe.Pointer(path)), //nolint:gosec // x/sys has no function for it yet; the system reads it during the call
+			unix.AT_SYMLINK_NOFOLLOW,
+			uintptr(unsafe.Pointer(&x.names[0])), //nolint:gosec // the system writes to it during the call
+			uintptr(len(x.names)), 0)
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.ENOSYS, unix.EPERM:
+			x.noListAt = true
+		default:
+			return 0, errno
+		}
+	}
+	return unix.Llistxattr(descriptorPath(dir)+"/"+name, x.names)
 }
 
 // failed says that attributes could not be listed, of all files at once where the

@@ -3,6 +3,8 @@
 package layer
 
 import (
+	"archive/tar"
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -604,5 +606,68 @@ func TestFolderBounds(t *testing.T) {
 	}
 	if _, err := OpenFolder("/dev/null", FolderOptions{}); err == nil {
 		t.Error("a device is opened")
+	}
+}
+
+// TestSumOfHoles: a file with too many holes has the same checksum whether its layer
+// was read in one pass, is a plain tar whose files are summed later, or is a folder.
+func TestSumOfHoles(t *testing.T) {
+	root := t.TempDir()
+	holeOf(1<<40, 1<<30, strings.Repeat("data", 2048))(t, filepath.Join(root, "hole"))
+	f := openFolder(t, root, FolderOptions{})
+	e, _ := scanFolder(t, f)
+	must(t, Sum(t.Context(), f, e, []int{1}))
+	file, err := os.Open(filepath.Join(root, "hole"))
+	must(t, err)
+	defer file.Close()
+	fragments, ok := dataOf(file, 1<<40)
+	if !ok || len(fragments) != 1 {
+		t.Skipf("the file system tells no holes: %v", fragments)
+	}
+	data := make([]byte, fragments[0].length)
+	_, err = file.ReadAt(data, fragments[0].offset)
+	must(t, err)
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	sparse := fmt.Sprintf("1\n%d\n%d\n", fragments[0].offset, fragments[0].length)
+	body := append([]byte(sparse), make([]byte, 512-len(sparse))...)
+	must(t, w.WriteHeader(&tar.Header{
+		Typeflag: tar.TypeReg, Name: "GNUSparseFile.0/hole", Size: int64(len(body) + len(data)), Format: tar.FormatPAX,
+		PAXRecords: map[string]string{"PEEL.x": "1"},
+	}))
+	_, err = w.Write(append(body, data...))
+	must(t, errors.Join(err, w.Close()))
+	// archive/tar writes no sparse files: the records are put in by hand.
+	records := ""
+	for _, r := range []string{"GNU.sparse.major=1", "GNU.sparse.minor=0", "GNU.sparse.name=hole", "GNU.sparse.realsize=1099511627776"} {
+		n := len(r) + 2
+		n += len(fmt.Sprint(n + len(fmt.Sprint(n))))
+		records += fmt.Sprintf("%d %s\n", n, r)
+	}
+	packed := b.Bytes()
+	copy(packed[512:1024], append([]byte(records), make([]byte, 512-len(records))...))
+	copy(packed[124:136], fmt.Sprintf("%011o\x00", len(records)))
+	sum := 8 * int(' ')
+	for i, c := range packed[:512] {
+		if i < 148 || i >= 156 {
+			sum += int(c)
+		}
+	}
+	copy(packed[148:156], fmt.Sprintf("%06o\x00 ", sum))
+
+	want, kind, known := e.Checksum(1)
+	if !known || kind != SparseSum {
+		t.Fatalf("in the folder it has no sum: %v %v", kind, known)
+	}
+	passed, err := Pass(t.Context(), Plain, bufio.NewReaderSize(bytes.NewReader(packed), streamBuffer), ScanOptions{})
+	must(t, err)
+	plain := Open(bytes.NewReader(packed), int64(len(packed)), "tar", nil)
+	for name, r := range map[string]Reader{"passed": passed, "plain": plain} {
+		s, err := r.Scan(t.Context(), ScanOptions{})
+		must(t, err)
+		must(t, Sum(t.Context(), r, s.Entries, []int{0}))
+		if got, kind, known := s.Entries.Checksum(0); !known || kind != SparseSum || got != want {
+			t.Errorf("%s: %x %v %v, want %x", name, got, kind, known, want)
+		}
 	}
 }

@@ -138,26 +138,38 @@ func (b *broken) Each(context.Context, *Entries, []int, func(int, io.Reader) err
 }
 
 // Sum computes the checksums of the given entries where they are not known yet,
-// or known by another kind: XXH3. Files with too many holes for that are left
-// out.
+// or known by another kind: XXH3. Of files with too many holes for that it is
+// SparseSum; where r does not tell their holes, they are left out.
 func Sum(ctx context.Context, r Reader, e *Entries, entries []int) error {
 	if s, ok := r.(summer); ok {
 		return s.sum(ctx, e, entries)
 	}
 	entries = slices.DeleteFunc(slices.Clone(entries), func(i int) bool {
 		_, kind, known := e.Checksum(i)
-		return e.Type(i) != File || known && kind == XXH3 || e.holey(i)
+		return e.Type(i) != File || known && (kind == XXH3 || kind == SparseSum)
 	})
 	if len(entries) == 0 {
 		return nil
 	}
 	x := xxh3.New()
 	return r.Each(ctx, e, entries, func(i int, content io.Reader) error {
-		x.Reset()
-		if _, err := io.Copy(x, content); err != nil {
+		var sum uint64
+		var err error
+		if e.holey(i) {
+			s, ok := content.(*sparseReader)
+			if !ok {
+				return nil
+			}
+			sum, err = sparseSum(s.fragments, s.size, e.Stored(i), s.data)
+		} else {
+			x.Reset()
+			_, err = io.Copy(x, content)
+			sum = x.Sum64()
+		}
+		if err != nil {
 			return fmt.Errorf("reading %q: %w", e.At(i).Name, err)
 		}
-		e.late.set(i, x.Sum64())
+		e.late.set(i, sum)
 		return nil
 	})
 }
