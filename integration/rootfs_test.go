@@ -1,0 +1,149 @@
+package integration
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// A container's root filesystem, as docker export writes it, and unpacked by tar with
+// all that it has: owners, devices, hard links, extended attributes.
+func exportedRoot(t *testing.T) (file, dir string) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("owners and devices can be unpacked by root alone")
+	}
+	b := builtImage(t)
+	at := t.TempDir()
+	file, dir = filepath.Join(at, "export.tar"), filepath.Join(at, "root")
+	container := strings.TrimSpace(run(t, "docker", "create", b.name))
+	run(t, "docker", "export", "-o", file, container)
+	run(t, "docker", "rm", container)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "tar", "-C", dir, "-xpf", file, "--numeric-owner", "--xattrs", "--xattrs-include=*")
+	return file, dir
+}
+
+// TestRootfsIsTheContainers: the tar of docker export and the folder that tar makes of
+// it are the same tree, which is the container's, and its bytes are those of du.
+func TestRootfsIsTheContainers(t *testing.T) {
+	file, dir := exportedRoot(t)
+	opened := map[string]*analyze.Analysis{}
+	rows := map[string]map[string]row{}
+	for _, ref := range []string{"rootfs:" + file, "dir:" + dir} {
+		a := open(t, form{ref: ref})
+		opened[ref], rows[ref] = a, unionRows(t, a)
+		if flaws := a.Flaws; len(flaws) > 0 {
+			t.Errorf("%s: %v", ref, flaws)
+		}
+	}
+	want := rows["rootfs:"+file]
+	for name, w := range want {
+		if g := rows["dir:"+dir][name]; g != w {
+			t.Errorf("%s\n in the folder %+v\n in the tar    %+v", name, g, w)
+		}
+	}
+	if len(want) < 30 || len(want) != len(rows["dir:"+dir]) {
+		t.Errorf("%d paths in the tar, %d in the folder", len(want), len(rows["dir:"+dir]))
+	}
+	if a, b := opened["rootfs:"+file].Totals, opened["dir:"+dir].Totals; a.Stored != b.Stored || a.Efficiency != 1 || b.Efficiency != 1 {
+		t.Errorf("the tar stores %d bytes, the folder %d", a.Stored, b.Stored)
+	}
+	// du counts directories and symlinks by their sizes on disk too.
+	var others int64
+	for line := range strings.Lines(run(t, "find", dir, "-not", "-type", "f", "-printf", "%s\n")) {
+		n, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		others += n
+	}
+	du := run(t, "du", "-s", "--apparent-size", "-B1", dir)
+	if total, _, _ := strings.Cut(du, "\t"); total != fmt.Sprint(opened["dir:"+dir].Totals.Stored+others) {
+		t.Errorf("du says %s bytes, peel %d and %d of what are no files", total, opened["dir:"+dir].Totals.Stored, others)
+	}
+}
+
+// TestDirIsWhatTarWrites: what GNU tar writes of a folder is what is in it, to the
+// nanosecond and the last attribute.
+func TestDirIsWhatTarWrites(t *testing.T) {
+	_, dir := exportedRoot(t)
+	hole := filepath.Join(dir, "hole")
+	run(t, "truncate", "-s", "1G", hole)
+	run(t, "sh", "-c", `printf data | dd of="$1" bs=1M seek=100 conv=notrunc status=none; mkfifo "$1.pipe"; mkdir "$1
+	line"`, "sh", hole)
+	peel := buildProgram(t)
+	tar := filepath.Join(t.TempDir(), "dir.tar")
+	run(t, "tar", "-C", dir, "--format=posix", "--sort=name", "--xattrs", "--xattrs-include=*", "--sparse", "-cf", tar, ".")
+	for _, packed := range []string{"", "gzip", "zstd", "xz"} {
+		name := tar
+		if packed != "" {
+			name += "." + packed
+			run(t, "sh", "-c", packed+` <"$1" >"$2"`, "sh", tar, name)
+		}
+		for _, f := range []form{{ref: "rootfs:" + name}, {ref: "rootfs:-", stdin: name}} {
+			out, code := peel.run(t, f, "diff", "--exit-code", "dir:"+dir, f.ref)
+			if code != 0 {
+				t.Errorf("%s %s:\n%s", f.ref, packed, out)
+			}
+		}
+	}
+}
+
+// TestDirOfAnother: what somebody else's user may not read is listed and flagged, and
+// the rest goes on.
+func TestDirOfAnother(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("becomes another user, which takes root")
+	}
+	if _, err := exec.LookPath("setpriv"); err != nil {
+		t.Skip("there is no setpriv")
+	}
+	peel := buildProgram(t)
+	at, err := os.MkdirTemp("", "peel-another") // which others may look into
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(at) })
+	run(t, "sh", "-c", `cd "$1" && cp "$2" peel && chmod 755 . peel && umask 022 && mkdir open closed noexec && echo secret >open/secret && chmod 600 open/secret && echo same >open/public &&
+		echo x >closed/below && chmod 700 closed && echo y >noexec/listed && chmod 744 noexec && cp -a open other`, "sh", at, string(peel))
+	as := func(args ...string) string {
+		c := exec.CommandContext(t.Context(), "setpriv", append([]string{"--reuid=65534", "--regid=65534", "--clear-groups", filepath.Join(at, "peel"), "--no-cache"}, args...)...)
+		var out bytes.Buffer
+		c.Stdout, c.Stderr, c.Dir = &out, &out, at
+		_ = c.Run() // what it says is looked at
+		return out.String()
+	}
+	listed := as("ls", "-R", "-l", "dir:"+at)
+	for _, want := range []string{"/open/secret", "/open/public", "/closed", "/noexec"} {
+		if !strings.Contains(listed, want) {
+			t.Errorf("%s is not listed:\n%s", want, listed)
+		}
+	}
+	report := as("report", "-f", "json", "dir:"+at)
+	for _, want := range []string{
+		`"open/secret", "problem": "its content cannot be read: permission denied"`,
+		`"closed/", "problem": "what lies in it cannot be listed: permission denied"`,
+		`"noexec/listed", "problem": "left out: permission denied"`,
+	} {
+		path, problem, _ := strings.Cut(want, ", ")
+		if !strings.Contains(report, `"path": `+path) || !strings.Contains(report, problem) {
+			t.Errorf("no flaw %s in:\n%s", want, report)
+		}
+	}
+	if got := as("cat", "dir:"+at, "/open/secret"); !strings.Contains(got, "permission denied") {
+		t.Errorf("cat says %s", got)
+	}
+	if got := as("diff", "dir:"+at+"/open", "dir:"+at+"/other"); !strings.Contains(got, "/secret") || strings.Contains(got, "/public") {
+		t.Errorf("diff says %s", got)
+	}
+}
