@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -215,5 +216,62 @@ func TestContainerdDiscardedLayers(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "what describes the image is not in containerd's content store any more") {
 		t.Errorf("without its manifest: %v", err)
+	}
+}
+
+// A container's own layer is what containerd itself says of its snapshot.
+func TestContainerdsContainers(t *testing.T) {
+	c := startContainerd(t)
+	peel := buildProgram(t)
+	run(t, "ctr", "images", "import", "../testdata/docker29.tar")
+	const image = "127.0.0.1:5055/tiny:1"
+	run(t, "ctr", "containers", "create", "--snapshotter", "overlayfs", image, "web")
+	// Overlay is mounted as containerd would mount it for the container's process.
+	at := filepath.Join(c.dir, "mount")
+	if err := os.Mkdir(at, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	mount := strings.Fields(run(t, "ctr", "snapshots", "--snapshotter", "overlayfs", "mounts", at, "web"))
+	run(t, mount[0], mount[1:]...)
+	undo := func() { _ = exec.Command("umount", at).Run() }
+	t.Cleanup(undo)
+	run(t, "sh", "-c", `cd "$0" && mkdir -p data etc && echo one >new && ln new linked && rm bin/busybox && mkdir made && echo two >made/two &&
+		rm -rf data && mkdir data && echo three >data/three && chmod 700 etc && ln -s new symbolic && mkfifo pipe && setfattr -n user.x -v y new 2>/dev/null || true`, at)
+	undo()
+
+	tarball := filepath.Join(c.dir, "diff.tar.gz")
+	run(t, "sh", "-c", `ctr snapshots --snapshotter overlayfs diff --keep web >"$0"`, tarball)
+	want := map[string]string{}
+	for line := range strings.Lines(run(t, "tar", "-tzvf", tarball)) {
+		f := strings.Fields(line)
+		name, kind := "/"+strings.TrimSuffix(f[5], "/"), f[0][:1]
+		if base, gone := strings.CutPrefix(filepath.Base(name), ".wh."); gone {
+			name, kind = filepath.Join(filepath.Dir(name), base), "removed"
+		}
+		want[name] = kind
+	}
+	got := map[string]string{}
+	text, _ := peel.run(t, form{}, "ls", "-R", "--json", "--layer", "6", "container://containerd/web")
+	for line := range strings.Lines(string(text)) {
+		var row struct{ Path, Type, Change string }
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatal(err)
+		}
+		kind := map[string]string{"file": "-", "dir": "d", "symlink": "l", "hardlink": "h", "fifo": "p"}[row.Type]
+		if row.Change == "removed" {
+			if kind = "removed"; got[filepath.Dir(row.Path)] == kind {
+				continue // the tar says only what was removed, not what lay in it
+			}
+		}
+		got[row.Path] = kind
+	}
+	if len(want) < 10 || !maps.Equal(got, want) {
+		t.Errorf("the container's layer is\n%v\ncontainerd says\n%v", got, want)
+	}
+	if text, _ := peel.run(t, form{}, "cat", "container://containerd/web", "/data/three"); string(text) != "three\n" {
+		t.Errorf("a file in it: %q", text)
+	}
+	if text, _ := peel.run(t, form{}, "images", "--containers", "--engine", "containerd"); !strings.Contains(string(text), "container://containerd/default/web") {
+		t.Errorf("listed are\n%s", text)
 	}
 }

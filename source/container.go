@@ -15,8 +15,8 @@ import (
 // A Container is what an image's topmost layer belongs to, if that is a
 // container's own. Text that is not known is "", a time that is not known is zero.
 type Container struct {
-	Engine  string // "docker" or "podman"
-	ID      string // 64 hex digits
+	Engine  string // "docker", "podman" or "containerd"
+	ID      string // 64 hex digits; of containerd any name
 	Name    string
 	Image   string // as the container was asked for: "app:1"
 	Command []string
@@ -64,7 +64,7 @@ type foundContainer interface {
 
 // containerEngines are asked for a container in this order.
 func containerEngines() []containerEngine {
-	return []containerEngine{dockerKind().containers(), podmanKind().containers()}
+	return []containerEngine{dockerKind().containers(), podmanKind().containers(), containerdContainers()}
 }
 
 // onlyEngine leaves the engine of that name, all if it is "".

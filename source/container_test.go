@@ -411,7 +411,7 @@ func TestFindContainer(t *testing.T) {
 		})
 	}
 	_, err := openContainer(t.Context(), o, "nobody/web")
-	testkit.WantError(t, err, `"nobody" has no containers; write container://NAME, or container://ENGINE/NAME with docker or podman`)
+	testkit.WantError(t, err, `"nobody" has no containers; write container://NAME, or container://ENGINE/NAME with docker, podman or containerd`)
 }
 
 type madeUpContainer struct{ name string }

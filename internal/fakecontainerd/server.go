@@ -39,6 +39,9 @@ type Containerd struct {
 	// server answer.
 	Read func(r *contentapi.ReadContentRequest, s contentapi.Content_ReadServer) (handled bool, err error)
 
+	// Containers are what it says of containers. Do not change it once it was asked.
+	Containers []Container
+
 	// List, if not nil, is what is said of a namespace's images.
 	List func(namespace string) (*imagesapi.ListImagesResponse, error)
 
@@ -72,6 +75,7 @@ func New(t testing.TB) *Containerd {
 	imagesapi.RegisterImagesServer(s, images{c: c})
 	contentapi.RegisterContentServer(s, content{c: c})
 	introspectionapi.RegisterIntrospectionServer(s, introspection{c: c})
+	c.register(s)
 	go func() { _ = s.Serve(listener) }()
 	t.Cleanup(func() {
 		s.Stop()
