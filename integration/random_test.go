@@ -239,7 +239,12 @@ func referenceLines(im *testkit.Image, overlayfs bool) map[string]string {
 // peelLines describes the union after the last layer as peel has it.
 func peelLines(t *testing.T, file string) map[string]string {
 	t.Helper()
-	a := open(t, form{name: file, ref: file})
+	return linesOf(t, open(t, form{name: file, ref: file}))
+}
+
+// linesOf describes the union after the last layer of an image.
+func linesOf(t *testing.T, a *analyze.Analysis) map[string]string {
+	t.Helper()
 	lines := map[string]string{}
 	groups := map[string][]string{}
 	for n := range a.Tree.Len() {

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -18,7 +19,12 @@ import (
 
 func main() {
 	for _, act := range os.Args[1:] {
-		if err := do(strings.Fields(act)); err != nil {
+		words := strings.Fields(act)
+		try := len(words) > 0 && words[0] == "try" // what cannot be done is left
+		if try {
+			words = words[1:]
+		}
+		if err := do(words); err != nil && !try {
 			fmt.Fprintf(os.Stderr, "step: %s: %v\n", act, err)
 			os.Exit(1)
 		}
@@ -51,6 +57,27 @@ var acts = map[string]struct {
 	"touch": {2, func(s []string, n []int) error { // PATH TIME
 		at := time.Unix(int64(n[1]), 0)
 		return os.Chtimes(s[0], at, at)
+	}},
+	"mv":    {2, func(s []string, _ []int) error { return os.Rename(s[0], s[1]) }},
+	"xattr": {3, func(s []string, _ []int) error { return syscall.Setxattr(s[0], s[1], []byte(s[2]), 0) }}, // PATH NAME VALUE
+	"sparse": {2, func(s []string, n []int) error { // PATH SIZE: a byte at its beginning, and a hole
+		if err := write(s[0], 1, 0); err != nil {
+			return err
+		}
+		return os.Truncate(s[0], int64(n[1]))
+	}},
+	"append": {2, func(s []string, n []int) error { // PATH SECONDS: again and again
+		for end := time.Now().Add(time.Duration(n[1]) * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			f, err := os.OpenFile(s[0], os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+			if err != nil {
+				return err
+			}
+			_, err = f.WriteString("more\n")
+			if err = errors.Join(err, f.Close()); err != nil {
+				return err
+			}
+		}
+		return nil
 	}},
 	"setcap": {1, func(s []string, _ []int) error { // cap_net_bind_service, effective and permitted
 		value := []byte{1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
