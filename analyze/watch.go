@@ -154,6 +154,7 @@ func emptiedAbove(im *source.Image, n int) []*source.Layer {
 	for _, l := range im.Layers[n:] {
 		layers = append(layers, &source.Layer{
 			Index: l.Index, DiffID: l.DiffID, Digest: l.Digest, MediaType: l.MediaType, Step: l.Step, CompressedBytes: -1,
+			OfContainer: l.OfContainer,
 		})
 	}
 	return layers

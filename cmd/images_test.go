@@ -39,6 +39,9 @@ func engineLists(t *testing.T, list any) {
 		switch {
 		case r.URL.Path == "/_ping":
 			w.Header().Set("Api-Version", "1.41")
+		case strings.HasSuffix(r.URL.Path, "/containers/json"):
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(someContainers)
 		case strings.HasSuffix(r.URL.Path, "/images/json"):
 			w.Header().Set("Content-Type", "application/json")
 			_ = json.NewEncoder(w).Encode(list)
@@ -51,6 +54,62 @@ func engineLists(t *testing.T, list any) {
 	noEngine(t)
 	fakecontainerd.New(t) // without images; this machine's own may have some
 	t.Setenv("DOCKER_HOST", "unix://"+path)
+}
+
+// someContainers are the containers of that engine.
+var someContainers = []map[string]any{
+	{"Id": strings.Repeat("0123456789abcdef", 4), "Names": []string{"/web"}, "Image": "app:1", "State": "running", "SizeRw": 4200, "Created": 1_700_000_000},
+	{"Id": strings.Repeat("fedcba9876543210", 4), "Names": []string{"/db-1"}, "Image": hostileTag, "State": "exited", "SizeRw": 0, "Created": 1_600_000_000},
+}
+
+// TestContainersListed lists containers, for people, as JSON, in the picker and as
+// completions.
+func TestContainersListed(t *testing.T) {
+	s := schema(t, "images.schema.json") // before the folder changes
+	engineLists(t, []map[string]any{})
+	t.Chdir(t.TempDir())
+	r := peel("images", "--containers")
+	if r.code != 0 || !strings.Contains(r.out, "NAME  IMAGE") || !strings.Contains(r.out, "web   app:1") || !strings.Contains(r.out, "4.20 kB") ||
+		!strings.Contains(r.out, "container://docker/web\n") || strings.Contains(r.out, "\x1b") {
+		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.err)
+	}
+	r = peel("images", "--containers", "--json")
+	for line := range strings.Lines(r.out) {
+		valid(t, s, line)
+	}
+	const first = `{"engine":"docker","file":null,"name":"web","id":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","size":4200,"created":"2023-11-14T22:13:20Z","layers":null,"platform":null,"container":true,"image":"app:1","state":"running","ref":"container://docker/web"}`
+	if line, _, _ := strings.Cut(r.out, "\n"); line != first {
+		t.Errorf("a line is %s\nwant %s", line, first)
+	}
+	if r = peel("images"); strings.Contains(r.out, "web") {
+		t.Errorf("images lists containers\n%s", r.out)
+	}
+	if r = peel("images", "--containers", "registry://example.org/app"); r.code != 2 || !strings.Contains(r.err, "a registry has no containers") {
+		t.Errorf("exit code %d: %s", r.code, r.err)
+	}
+	for begun, want := range map[string]string{
+		"container://":         "container://db-1 container://docker/db-1 container://docker/web container://web",
+		"container://docker/w": "container://docker/web",
+		"container://w":        "container://web",
+		"container://podman/":  "",
+		"we":                   "",
+	} {
+		r = peel("__complete", "report", begun)
+		var got []string
+		for line := range strings.Lines(r.out) {
+			if line = strings.TrimSpace(line); line != "" && line[0] != ':' {
+				got = append(got, line)
+			}
+		}
+		slices.Sort(got)
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q completes to %q, want %q", begun, got, want)
+		}
+	}
+	c := candidate(&source.LocalImage{Ref: "container://docker/web", Engine: "docker", Name: "web", Container: true, State: "running", Image: "app:1", Size: 4200, Layers: -1})
+	if c.Name != "web" || c.From != "docker container, running, of app:1" || c.Size != 4200 {
+		t.Errorf("the picker shows %+v", c)
+	}
 }
 
 // noEngine has no engine answer.

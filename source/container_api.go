@@ -168,23 +168,52 @@ func (c *containerByAPI) content(ctx context.Context, e *Entries, i int) (io.Rea
 			return nil, fmt.Errorf("%q: the engine's API does not give it, because a %s is mounted over it", name, m.Kind)
 		}
 	}
-	r, err := c.e.Archive(ctx, c.is.ID, name)
-	if errors.Is(err, engine.ErrNoPath) {
+	r, t, h, err := c.member(ctx, name)
+	switch {
+	case errors.Is(err, engine.ErrNoPath):
 		return nil, fmt.Errorf("%q: %w (%w)", name, errContainerChanged, err)
+	case err != nil:
+		return nil, err
+	case h.Type != File || h.Size != e.Size(i):
+		return nil, errors.Join(fmt.Errorf("%q: %w", name, errContainerChanged), r.Close())
+	}
+	return &openedContent{t.Reader(ctx, h), r}, nil
+}
+
+// member asks for the file at a path, and returns the tar that has come, which is at
+// its content, and the file's header.
+func (c *containerByAPI) member(ctx context.Context, name string) (r io.ReadCloser, t *layer.Tar, h *layer.Header, err error) {
+	podman := c.e.Name() == "podman"
+	whole := podman && strings.Contains(name, "*") // of which podman makes nothing
+	switch {
+	case whole:
+		r, err = c.e.Export(ctx, c.is.ID, c.imageSize+max(c.is.Size, 0))
+	case podman:
+		r, err = c.e.Archive(ctx, c.is.ID, globSigns.Replace(name))
+	default:
+		r, err = c.e.Archive(ctx, c.is.ID, name)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
-	t := layer.NewTarStream(r)
-	var h layer.Header
-	if err := t.Next(&h); err == nil && (h.Type != File || h.Size != e.Size(i)) {
-		err = fmt.Errorf("%q: %w", name, errContainerChanged)
-		return nil, errors.Join(err, r.Close())
-	} else if err != nil {
-		return nil, errors.Join(fmt.Errorf("%q: %w", name, shorter(err)), r.Close())
+	t, h = layer.NewTarStream(layer.Watched(ctx, r, nil)), &layer.Header{}
+	for {
+		err = t.Next(h)
+		switch {
+		case whole && errors.Is(err, io.EOF):
+			err = engine.ErrNoPath
+		case err == nil && whole && path.Clean("/"+string(h.Name)) != name:
+			continue
+		}
+		if err != nil {
+			return nil, nil, nil, errors.Join(fmt.Errorf("%q: %w", name, shorter(err)), r.Close())
+		}
+		return r, t, h, nil
 	}
-	return &openedContent{t.Reader(ctx, &h), r}, nil
 }
+
+// globSigns are what a pattern has, and a path may have too: podman takes patterns.
+var globSigns = strings.NewReplacer(`\`, `\\`, "?", `\?`, "[", `\[`)
 
 // openedContent is content with what it is read from.
 type openedContent struct {

@@ -36,6 +36,8 @@ type containedEngine struct {
 	asked   []string // what it was asked for: "archive /etc", "export"
 	gone    bool     // the container has been removed
 	later   []engine.Change
+
+	unescape bool // it takes patterns for paths
 }
 
 func (e *containedEngine) Name() string { return e.name }
@@ -90,6 +92,9 @@ func (e *containedEngine) tar(parent string, wants func(name string) bool) io.Re
 
 func (e *containedEngine) Archive(_ context.Context, _, at string) (io.ReadCloser, error) {
 	e.asked = append(e.asked, "archive "+at)
+	if e.unescape {
+		at = strings.NewReplacer(`\\`, `\`, `\?`, "?", `\[`, "[").Replace(at)
+	}
 	if !slices.ContainsFunc(e.files, func(f containerMember) bool { return "/"+strings.Trim(f.Name, "/") == at }) {
 		return nil, engine.ErrNoPath
 	}
@@ -329,6 +334,38 @@ func TestContainerContent(t *testing.T) {
 	c.is.Mounts = []engine.Mount{{Path: "/new", Kind: "volume"}}
 	_, err = read(i)
 	testkit.WantError(t, err, "a volume is mounted over it")
+}
+
+// TestContainerContentOddNames reads files whose names podman takes for patterns.
+func TestContainerContentOddNames(t *testing.T) {
+	for name, asked := range map[string]string{
+		"a?b":  `archive /new/a\?b`,
+		"[ab]": `archive /new/\[ab]`,
+		`a\b`:  `archive /new/a\\b`,
+		"a*b":  "export",
+		"a+b":  "archive /new/a+b",
+	} {
+		e := newContained(t)
+		e.name, e.unescape = "podman", true
+		e.files[4].Name = "new/" + name
+		e.files[5].Linkname = e.files[4].Name
+		c := &containerByAPI{e: e, is: e.is, log: slog.New(slog.DiscardHandler)}
+		s, err := c.Scan(t.Context(), (&opener{}).scanOptions())
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.asked = nil
+		err = c.Each(t.Context(), s.Entries, []int{3}, func(_ int, r io.Reader) error {
+			b, err := io.ReadAll(r)
+			if string(b) != "content a" {
+				t.Errorf("%s is %q", name, b)
+			}
+			return err
+		})
+		if err != nil || !slices.Equal(e.asked, []string{asked}) {
+			t.Errorf("%s: asked for %q, want %q; error %v", name, e.asked, asked, err)
+		}
+	}
 }
 
 // TestOpenContainer puts a container's layer on top of its image.

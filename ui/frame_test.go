@@ -261,10 +261,13 @@ func TestFrames(t *testing.T) {
 		{"filter-alone", "app", "m [ f t y p e : f i l e enter", sizes[1:2], nil},
 		{"filter-ascii", "app", "f c o n f enter", first, []string{"LANG=C"}},
 		{"no-layers", "no-layers", "m m m ?  ?", first, nil},
+		{"container", "container", "", sizes[:2], nil},
+		{"container-image", "container", "3 pgdown", first, nil},
+		{"container-ascii", "container", "", first, []string{"LANG=C"}},
 		{"odd-names-ascii", "odd", "E", first, []string{"LC_ALL=C"}},
 	}
 	for _, tt := range tests {
-		a := open(t, tt.fixture)
+		a := openFrame(t, tt.fixture)
 		for _, size := range tt.sizes {
 			name := fmt.Sprintf("%s-%dx%d", tt.name, size[0], size[1])
 			t.Run(name, func(t *testing.T) {
@@ -275,6 +278,28 @@ func TestFrames(t *testing.T) {
 			})
 		}
 	}
+}
+
+// openFrame opens a fixture; "container" is app, its topmost layer a container's own.
+func openFrame(t *testing.T, fixture string) *analyze.Analysis {
+	t.Helper()
+	if fixture != "container" {
+		return open(t, fixture)
+	}
+	a := open(t, "app")
+	l := a.Layers[len(a.Layers)-1].Layer
+	read := time.Date(2026, 11, 26, 8, 40, 0, 0, time.UTC)
+	l.OfContainer, l.Digest, l.DiffID = true, "", ""
+	l.Step = source.Step{Command: "container web", Created: read}
+	a.Image.History[len(a.Image.History)-1] = l.Step
+	a.Image.Name, a.Image.Source = "web", "container://docker/web"
+	a.Image.Container = &source.Container{
+		Engine: "docker", ID: strings.Repeat("0123456789abcdef", 4), Name: "web", Image: "app:1", Command: []string{"nginx", "-g", "daemon off;\x1b"},
+		State: "running", Created: read.Add(-48 * time.Hour), ReadAt: read, From: "/var/lib/docker/overlay2/c0ffee/diff",
+		InitLayer: "/var/lib/docker/overlay2/c0ffee-init/diff",
+		Mounts:    []source.Mount{{Path: "/data", Kind: "volume", Source: "shop"}, {Path: "/tmp", Kind: "tmpfs"}},
+	}
+	return a
 }
 
 // rowWith returns the first row on the screen that holds text.

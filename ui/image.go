@@ -134,6 +134,7 @@ func (p *imagePage) make() {
 	p.fact("ID", im.ID)
 	p.fact("digest", im.Digest)
 	p.figures()
+	p.container()
 
 	c := &im.Config
 	p.section("How it is run")
@@ -152,6 +153,35 @@ func (p *imagePage) make() {
 	p.history()
 	p.flaws()
 	p.cursor = max(min(p.cursor, len(p.lines)-1), 0)
+}
+
+// container tells of the container whose own layer lies on top.
+func (p *imagePage) container() {
+	c := p.a.Image.Container
+	if c == nil {
+		return
+	}
+	p.section("Container")
+	p.fact("name", c.Name)
+	p.fact("ID", c.ID)
+	p.fact("engine", c.Engine)
+	p.fact("image", c.Image)
+	p.fact("state", c.State)
+	p.fact("runs", quoted(c.Command))
+	p.fact("created", timeText(c.Created))
+	p.fact("layer read", timeText(c.ReadAt)+", from "+c.From)
+	if c.InitLayer != "" {
+		p.fact("init layer", c.InitLayer)
+		p.note("the engine's own mount points, such as /etc/hosts: none of the layers here")
+	}
+	var mounts []string
+	for _, m := range c.Mounts {
+		mounts = append(mounts, strings.TrimSuffix(m.Path+": "+m.Kind+" "+m.Source, " "))
+	}
+	p.facts("mounts", mounts)
+	if len(mounts) > 0 {
+		p.note("what is in them is in no layer, and in no figure")
+	}
 }
 
 func (p *imagePage) figures() {

@@ -105,6 +105,9 @@ func (p *layer) make() {
 	if t.Base {
 		figures = append(figures, sep, span{st.dim, "base image"})
 	}
+	if t.Layer.OfContainer {
+		figures = append(figures, sep, span{st.key, "the container's own"})
+	}
 	p.lines.add(figures...)
 	if t.Layer.Err != nil {
 		p.wrapped(st.failure, "", "cannot be read: "+p.lk.line(t.Layer.Err.Error()))
@@ -123,6 +126,8 @@ func (p *layer) make() {
 		p.wrapped(st.text, "", cut(command, commandShown, p.lk.sg.tail))
 	}
 
+	p.container(t)
+
 	p.lines.gap()
 	p.hides(t)
 	p.flaws()
@@ -137,8 +142,26 @@ func (p *layer) make() {
 	if by := t.Layer.ListedBy; by != "" {
 		p.wrapped(st.dim, "", listedBy(by))
 	}
-	if when := t.Layer.Step.Created; !when.IsZero() {
+	if when := t.Layer.Step.Created; !when.IsZero() && !t.Layer.OfContainer {
 		p.lines.add(span{st.dim, "made " + when.UTC().Format("2006-01-02 15:04:05") + " UTC"})
+	}
+}
+
+// container says of a container's own layer which container that is, when it was
+// read, and what is not in it.
+func (p *layer) container(t analyze.LayerTotal) {
+	c := p.a.Image.Container
+	if !t.Layer.OfContainer || c == nil {
+		return
+	}
+	st := &p.lk.st
+	text := c.Engine
+	if c.State != "" {
+		text += ", " + c.State
+	}
+	p.wrapped(st.text, "", p.lk.line(text+", read at "+timeText(c.ReadAt)))
+	if len(c.Mounts) > 0 {
+		p.wrapped(st.dim, "", "not in it: what is mounted over "+counted(len(c.Mounts), "folder")+", which view 3 lists")
 	}
 }
 

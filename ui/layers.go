@@ -113,7 +113,7 @@ func (p *layers) render(l *line, i int, focused bool, from int) {
 }
 
 // number draws a layer's number, and marks the layer if it is selected, in the
-// range, or of the base image.
+// range, of the base image, or a container's own.
 func (p *layers) number(l *line, c layerColumns, i int, focused bool, from int) {
 	st, sg := &p.lk.st, &p.lk.sg
 	switch low, high := min(from, p.cursor), max(from, p.cursor); {
@@ -126,9 +126,12 @@ func (p *layers) number(l *line, c layerColumns, i int, focused bool, from int) 
 		l.skip(1)
 	}
 	l.right(st.dim, strconv.Itoa(i), c.digits)
-	if p.a.Layers[i].Base {
+	switch t := p.a.Layers[i]; {
+	case t.Layer.OfContainer:
+		l.put(st.key, sg.box)
+	case t.Base:
 		l.put(st.dim, sg.base)
-	} else {
+	default:
 		l.skip(1)
 	}
 }

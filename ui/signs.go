@@ -17,6 +17,7 @@ type signs struct {
 	mark    string    // at the left of the selected row
 	between string    // at the left of a layer in the chosen range
 	base    string    // beside a layer of the base image
+	box     string    // beside a container's own layer
 	bar     string    // bytes that show
 	waste   string    // bytes that are wasted
 	less    string    // there is more to the left
@@ -51,7 +52,7 @@ var unicodeSigns = signs{
 		analyze.Identical: "=",
 		analyze.Removed:   "−",
 	},
-	open: "▾", closed: "▸", mark: "▌", between: "│", base: "⌂",
+	open: "▾", closed: "▸", mark: "▌", between: "│", base: "⌂", box: "▣",
 	bar: "▇", waste: "▒", less: "‹", more: "›",
 	was: "←", link: "→", hard: "⇒", order: "▾", tail: "…", dot: "·", under: "◂",
 	full: "━", empty: "─",
@@ -74,7 +75,7 @@ var asciiSigns = signs{
 		analyze.Identical: "=",
 		analyze.Removed:   "-",
 	},
-	open: "v", closed: ">", mark: ">", between: "|", base: "b",
+	open: "v", closed: ">", mark: ">", between: "|", base: "b", box: "c",
 	bar: "#", waste: "%", less: "<", more: ">",
 	was: "<", link: ">", hard: "=", order: "v", tail: "..", dot: "-", under: "<",
 	full: "#", empty: "-",
