@@ -78,7 +78,14 @@ func (c *engineContainer) image(ctx context.Context, o *opener) (*Image, error) 
 	}
 	im, err := c.kind.open(ctx, o, id)
 	if errors.Is(err, ErrNotFound) {
-		return nil, fmt.Errorf("its image %s (%s) is gone, so that there is nothing to lay its own layer on: %w", c.is.Image, id, err)
+		gone := goneImage(&c.is, err)
+		if c.kind.below == nil || o.Via == ViaAPI || !c.e.Local() {
+			return nil, gone
+		}
+		if im, err = c.kind.below(ctx, o, &c.is); err != nil {
+			o.Log.Debug("the layers below the container's are not in the engine's store either", "container", c.is.Name, "reason", err)
+			return nil, cmp.Or(ctx.Err(), gone)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("its image %s: %w", c.is.Image, err)
@@ -163,14 +170,19 @@ func (k *engineKind) listContainers(ctx context.Context, l *lister) ([]LocalImag
 		return nil, err
 	}
 	listed, err := e.Containers(ctx, !l.Quick)
-	out := make([]LocalImage, len(listed))
-	for i := range listed {
-		c := &listed[i]
+	return listedContainers(k.name, listed), errors.Join(err, e.Close())
+}
+
+// listedContainers are an engine's containers as a list shows them.
+func listedContainers(kind string, all []engine.Container) []LocalImage {
+	out := make([]LocalImage, len(all))
+	for i := range all {
+		c := &all[i]
 		out[i] = LocalImage{
-			Ref: "container://" + k.name + "/" + cmp.Or(c.Name, c.ID), Engine: k.name, Name: c.Name, ID: c.ID,
+			Ref: "container://" + kind + "/" + cmp.Or(c.Name, c.ID), Engine: kind, Name: c.Name, ID: c.ID,
 			Size: c.Size, Created: c.Created, Layers: -1,
 			Container: true, State: c.State, Image: c.Image,
 		}
 	}
-	return out, errors.Join(err, e.Close())
+	return out
 }

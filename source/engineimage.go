@@ -30,6 +30,10 @@ type engineKind struct {
 	openAlone func(ctx context.Context, o *opener, ref string, reason error) (*Image, error)
 	listAlone func(ctx context.Context, l *lister, reason error) ([]LocalImage, error)
 
+	// below opens the layers below a container whose image has been removed; nil if
+	// the engine does not keep them.
+	below func(ctx context.Context, o *opener, is *engine.Container) (*Image, error)
+
 	// containerAlone and containersAlone do the same for containers.
 	containerAlone  func(ctx context.Context, o *opener, ref string, reason error) (foundContainer, error)
 	containersAlone func(ctx context.Context, l *lister, reason error) ([]LocalImage, error)

@@ -15,7 +15,7 @@ import (
 
 // dockerKind is Docker's engine.
 func dockerKind() *engineKind {
-	return &engineKind{name: "docker", connect: engine.Docker, store: dockerImage, details: dockerDetails}
+	return &engineKind{name: "docker", connect: engine.Docker, store: dockerImage, details: dockerDetails, below: dockerBelow}
 }
 
 // dockerImage opens an image in the store of a Docker engine: its own (below

@@ -88,10 +88,9 @@ var ErrNoContainer = errors.New("no such container")
 // What a walk over a container's files may take the engine, and how many of the
 // containers are named that a reference may mean.
 const (
-	walkTimes  = 10 // as long as another call
-	maxMeant   = 5
-	shortID    = 12 // digits of an ID that people are shown
-	leastIDRef = 1  // digits of an ID that are taken for its beginning
+	walkTimes = 10 // as long as another call
+	maxMeant  = 5
+	shortID   = 12 // digits of an ID that people are shown
 )
 
 func (e *apiClient) Containers(ctx context.Context, sized bool) ([]Container, error) {
@@ -153,34 +152,35 @@ func (e *apiClient) Container(ctx context.Context, ref string) (Container, error
 		}
 		return c, listErr
 	}
-	id, meantErr := meant(listed, ref)
+	is, meantErr := Meant(listed, ref)
 	if meantErr != nil {
 		return Container{}, e.fail("", meantErr)
 	}
-	return e.inspect(ctx, id)
+	return e.inspect(ctx, is.ID)
 }
 
 // named reports whether ref is the whole of a container's name or ID.
 func named(c *Container, ref string) bool { return c.Name == ref || c.ID == ref }
 
-// meant returns the ID of the container that ref is the name, the ID, or a
-// beginning of either of.
-func meant(all []Container, ref string) (id string, err error) {
+// Meant returns the container of a list that ref is the name, the ID, or a beginning
+// of either of. The error is ErrNoContainer if there is none; if ref begins several,
+// it names them.
+func Meant(all []Container, ref string) (Container, error) {
 	var found []Container
 	for i := range all {
 		c := &all[i]
 		switch {
 		case named(c, ref):
-			return c.ID, nil
-		case strings.HasPrefix(c.Name, ref), len(ref) >= leastIDRef && strings.HasPrefix(c.ID, ref):
+			return *c, nil
+		case ref != "" && (strings.HasPrefix(c.Name, ref) || strings.HasPrefix(c.ID, ref)):
 			found = append(found, *c)
 		}
 	}
 	switch len(found) {
 	case 0:
-		return "", fmt.Errorf("%w: %s", ErrNoContainer, ref)
+		return Container{}, fmt.Errorf("%w: %s", ErrNoContainer, ref)
 	case 1:
-		return found[0].ID, nil
+		return found[0], nil
 	}
 	slices.SortFunc(found, func(a, b Container) int { return strings.Compare(a.Name, b.Name) })
 	var names []string
@@ -191,7 +191,7 @@ func meant(all []Container, ref string) (id string, err error) {
 	if len(found) > maxMeant {
 		names = append(names, fmt.Sprintf("%d more", len(found)-maxMeant))
 	}
-	return "", fmt.Errorf("%q begins the name or ID of %d containers: %s; use a longer beginning", ref, len(found), strings.Join(names, ", "))
+	return Container{}, fmt.Errorf("%q begins the name or ID of %d containers: %s; use a longer beginning", ref, len(found), strings.Join(names, ", "))
 }
 
 func (e *apiClient) inspect(ctx context.Context, ref string) (Container, error) {
