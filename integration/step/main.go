@@ -113,5 +113,11 @@ func write(name string, size, seed int) error {
 	for i := range data {
 		data[i] = byte(random.Uint32())
 	}
-	return os.WriteFile(name, data, 0o644)
+	// Without waiting for a reader, if it is a pipe.
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NONBLOCK, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
 }
