@@ -177,8 +177,14 @@ func (c *containerdContainer) image(ctx context.Context, o *opener, parent strin
 
 // layer reads the container's own layer.
 func (c *containerdContainer) layer(ctx context.Context, o *opener, at engine.ContainerdSnapshot) (*layer.Folder, *layer.Scanned, error) {
-	options := layer.UpperOptions{Lower: at.LowerDirs, Fuse: c.Driver == "fuse-overlayfs"}
-	if err := inNamespace(filepath.Dir(filepath.Dir(at.UpperDir)), containerdPrefix, &options); err != nil {
+	return readSnapshot(ctx, o, at, c.State == "running", containerdPrefix, layer.UpperOptions{Fuse: c.Driver == "fuse-overlayfs"})
+}
+
+// readSnapshot reads a container's own layer from the folder that a snapshot of
+// containerd is.
+func readSnapshot(ctx context.Context, o *opener, at engine.ContainerdSnapshot, running bool, engineName string, options layer.UpperOptions) (*layer.Folder, *layer.Scanned, error) {
+	options.Lower = at.LowerDirs
+	if err := inNamespace(filepath.Dir(filepath.Dir(at.UpperDir)), engineName, &options); err != nil {
 		return nil, nil, err
 	}
 	folder, err := layer.OpenUpper(at.UpperDir, options)
@@ -186,13 +192,52 @@ func (c *containerdContainer) layer(ctx context.Context, o *opener, at engine.Co
 		return nil, nil, err
 	}
 	s, err := folder.Scan(ctx, o.scanOptions())
-	if err == nil && c.State == "running" {
+	if err == nil && running {
 		err = folder.FlagChanged(ctx, s.Entries)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, folder.Close())
 	}
 	return folder, s, nil
+}
+
+// dockersNamespace is the namespace in which Docker has its containers.
+const dockersNamespace = "moby"
+
+// bySnapshot reads the layer of a container of a Docker that has its images in
+// containerd's store: such an engine names no folders. The container's snapshot has the
+// container's ID as its key, and lies on one that Docker has put there.
+func (c *engineContainer) bySnapshot(ctx context.Context, o *opener, about *Container) (_ layer.Reader, _ *layer.Scanned, err error) {
+	places, failed := containerdPlaces(ctx, &Options{Log: o.Log})
+	defer func() {
+		for _, p := range places {
+			err = errors.Join(err, p.close())
+		}
+	}()
+	for _, p := range places {
+		if p.api == nil {
+			continue
+		}
+		of := engine.ContainerdContainer{Container: c.is, Namespace: dockersNamespace, SnapshotKey: c.is.ID}
+		at, err := p.api.Snapshot(ctx, &of)
+		if err != nil {
+			failed = err
+			continue
+		}
+		folder, s, err := readSnapshot(ctx, o, at, about.State == "running", c.kind.name, layer.UpperOptions{Fuse: c.is.Driver == "fuse-overlayfs", Keep: committedXattr(c.kind.name)})
+		if err != nil {
+			return nil, nil, err
+		}
+		about.From = at.UpperDir
+		if at.Parent == c.is.ID+"-init" && len(at.LowerDirs) > 0 {
+			about.InitLayer = at.LowerDirs[0]
+		}
+		return folder, s, nil
+	}
+	if failed == nil {
+		failed = errors.New("no containerd answers")
+	}
+	return nil, nil, fmt.Errorf("the engine does not say where it is, with the driver %q: %w", c.is.Driver, failed)
 }
 
 // listContainerd lists the containers of every containerd that answers.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +22,9 @@ import (
 // and one of Docker, which tells of it itself.
 func containersOn(t *testing.T) (upper string) {
 	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("upper directories are read on Linux")
+	}
 	c, _, _ := containerdOf(t)
 	c.WriteContent(t)
 	im, err := Open(t.Context(), "containerd://k8s.io/app:1", Options{Platform: "linux/amd64"})
@@ -107,6 +111,35 @@ func TestContainersOfContainerd(t *testing.T) {
 	}
 	_, err = Open(t.Context(), "container://containerd/default/web", Options{Platform: "linux/amd64"})
 	testkit.WantError(t, err, "reading the folder of its layer", upper)
+}
+
+// TestContainerOfDockerWithContainerdsStore reads the layer of a container of a Docker
+// that names no folders, as Docker 29 does by default.
+func TestContainerOfDockerWithContainerdsStore(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("upper directories are read on Linux")
+	}
+	e := newContained(t)
+	e.name, e.is.Driver, e.is.UpperDir, e.is.LowerDirs = "docker", "overlayfs", "", nil
+	c := fakecontainerd.New(t)
+	im, err := openContained(t, e, Options{}) // as long as containerd has no such snapshot
+	if err != nil || im.Container.From != "the engine's API" {
+		t.Fatalf("%+v, error %v", im, err)
+	}
+	upper := filepath.Join(c.Root, "io.containerd.snapshotter.v1.overlayfs", "snapshots", "7", "fs")
+	testkit.WriteFiles(t, upper, map[string]string{"etc/motd": "new"})
+	c.Containers = []fakecontainerd.Container{{
+		Namespace: "moby", Parent: e.is.ID + "-init", Upper: upper, Lower: []string{"/init", "/below"},
+		Container: &containersapi.Container{ID: e.is.ID, Snapshotter: "overlayfs", SnapshotKey: e.is.ID},
+	}}
+	e.asked = nil
+	if im, err = openContained(t, e, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	own := im.Layers[len(im.Layers)-1].Entries
+	if im.Container.From != upper || im.Container.InitLayer != "/init" || len(e.asked) > 0 || own.Len() != 2 || own.At(1).Name != "etc/motd" {
+		t.Errorf("%+v, asked for %q, %d entries", im.Container, e.asked, own.Len())
+	}
 }
 
 // TestContainersOfContainerdAreListed lists them.

@@ -142,7 +142,7 @@ func (c *engineContainer) byFolder(ctx context.Context, o *opener, about *Contai
 		return nil, nil, errors.New("the engine does not answer at a socket of this machine")
 	}
 	if c.is.UpperDir == "" {
-		return nil, nil, fmt.Errorf("the engine does not say where it is, with the driver %q", c.is.Driver)
+		return c.bySnapshot(ctx, o, about)
 	}
 	return readUpper(ctx, o, about, upperFolder{dir: c.is.UpperDir, lower: c.is.LowerDirs, driver: c.is.Driver, engine: c.kind.name})
 }

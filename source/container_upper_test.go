@@ -4,6 +4,7 @@ package source
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,7 +78,7 @@ func TestContainerByFolder(t *testing.T) {
 		e := newContained(t)
 		keptIn(t, e, t.TempDir())
 		change(e)
-		o := &opener{Options: Options{Via: ViaStore}}
+		o := &opener{Options: Options{Via: ViaStore, Log: slog.New(slog.DiscardHandler)}}
 		_, _, err := (&engineContainer{kind: &engineKind{name: "docker"}, e: e, is: e.is}).layer(t.Context(), o, nil, &Container{})
 		testkit.WantError(t, err, "reading the folder of its layer: ", name)
 	}
