@@ -207,10 +207,15 @@ func (u *upper) attributes(f *FolderFile, list *FolderList) {
 		f.Stored, f.Sparse = f.Size, false
 	}
 	if u.options.Fuse {
-		if text, ok := f.Host["user.containers.override_stat"]; ok {
-			if err := overrideStat(&f.Record, text); err != nil {
-				list.Flaw(f.Name, err.Error())
+		for _, name := range overrideNames {
+			text, ok := f.Host[name]
+			if !ok {
+				continue
 			}
+			if err := overrideStat(&f.Record, text); err != nil {
+				list.Flaw(f.Name, fmt.Sprintf("malformed attribute %s: %q", name, text[:min(len(text), 80)]))
+			}
+			break
 		}
 	}
 	if u.options.Keep == nil {
@@ -226,51 +231,65 @@ func (u *upper) attributes(f *FolderFile, list *FolderList) {
 	}
 }
 
+// overrideNames are what that attribute is called, the newest first.
+var overrideNames = []string{"user.containers.override_stat", "user.fuseoverlayfs.override_stat"}
+
+// errOverride says that the text of such an attribute is not of its form.
+var errOverride = errors.New("malformed")
+
 // overrideTypes are the types that an override_stat can name.
 var overrideTypes = map[string]Type{"dir": Dir, "file": File, "symlink": Symlink, "pipe": Fifo, "char": Char, "block": Block}
 
 // overrideStat applies what a user who may not change owners has kept in an
-// attribute: "uid:gid:mode", mode in octal, and mostly ":type", a device's with
-// "-major-minor". Source: containers/storage, pkg/idtools, Stat.
+// attribute: "uid:gid:mode", mode in octal, with or without the bits that tell the
+// type, and mostly ":type", a device's with "-major-minor". Source:
+// containers/storage, pkg/idtools, Stat; fuse-overlayfs, main.c.
 func overrideStat(r *Record, text string) error {
-	bad := fmt.Errorf("malformed attribute user.containers.override_stat: %q", text[:min(len(text), 80)])
 	parts := strings.Split(text, ":")
 	if len(parts) < 3 || len(parts) > 4 {
-		return bad
+		return errOverride
 	}
 	uid, err1 := strconv.ParseUint(parts[0], 10, 32)
 	gid, err2 := strconv.ParseUint(parts[1], 10, 32)
 	mode, err3 := strconv.ParseUint(parts[2], 8, 32)
 	if err1 != nil || err2 != nil || err3 != nil {
-		return bad
+		return errOverride
 	}
-	if len(parts) == 4 {
+	switch {
+	case len(parts) == 4:
 		if err := overrideType(r, strings.Split(parts[3], "-")); err != nil {
-			return bad
+			return err
 		}
+	case mode&modeBits == modeFifo && r.Type == File:
+		r.Type, r.Size, r.Stored = Fifo, 0, 0
 	}
 	r.UID, r.GID, r.Mode = int64(uid), int64(gid), int64(mode&0o7777)
 	return nil
 }
 
+// The bits of a mode that tell the type, and those of a named pipe.
+const (
+	modeBits = 0o170000
+	modeFifo = 0o010000
+)
+
 // overrideType makes a file that stands in for a device or a pipe one.
 func overrideType(r *Record, parts []string) error {
-	errType := errors.New("no such type")
 	is, ok := overrideTypes[parts[0]]
 	device := is == Char || is == Block
 	switch {
 	case !ok, device != (len(parts) == 3):
-		return errType
+		return errOverride
 	case is == r.Type, r.Type == Hardlink, is == Dir, is == File, is == Symlink:
 		return nil // a symlink's target cannot be told by an attribute
 	case r.Type != File:
-		return errType
+		return errOverride
 	}
 	if device {
 		major, err1 := strconv.ParseUint(parts[1], 10, 32)
 		minor, err2 := strconv.ParseUint(parts[2], 10, 32)
 		if err1 != nil || err2 != nil {
-			return errType
+			return errOverride
 		}
 		r.Major, r.Minor = int64(major), int64(minor)
 	}

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -221,9 +222,10 @@ func TestUpper(t *testing.T) {
 			upper: []madeFile{
 				made("p=", "user.containers.override_stat", "1:2:600:pipe"), made("c=", "user.containers.override_stat", "1:2:600:char-5-6"),
 				made("b=", "user.containers.override_stat", "1:2:600:block-8-1"), made("f=x", "user.containers.override_stat", "1:2:600:file"),
+				made("o=", fuse+"override_stat", "1:2:10600"),
 			},
 			options: UpperOptions{Fuse: true},
-			want:    []string{"b block 8,1", "c char 5,6", "f=x", "p fifo 0,0"},
+			want:    []string{"b block 8,1", "c char 5,6", "f=x", "o fifo 0,0", "p fifo 0,0"},
 		},
 		{
 			name: "fuse-override-stat-malformed",
@@ -328,53 +330,102 @@ func TestUpperOfTheKernel(t *testing.T) {
 	}
 }
 
-func overlayAtRandom(t *testing.T, options string, seed uint64) {
-	t.Helper()
-	rnd := rand.New(rand.NewPCG(seed, 11))
-	low := []string{
-		makeFiles(t, made("a/b/f=one"), made("a/b/g=two"), made("a/c/h=three"), made("d/e/i=four"), made("d/j=five"), made("k->a/b")),
-		makeFiles(t, made("a/b/f=under"), made("a/m=six"), made("d/e/n/o=seven"), made("p/q=eight"), made("d/r=nine")),
+// TestUpperOfFuse does the same with fuse-overlayfs, as root and as it does where it
+// may not change owners and modes. The directory is what it shows when it is mounted
+// anew.
+func TestUpperOfFuse(t *testing.T) {
+	program, err := exec.LookPath("fuse-overlayfs")
+	if err != nil {
+		t.Skip("there is no fuse-overlayfs")
 	}
+	for _, options := range []string{"", ",xattr_permissions=2"} {
+		for seed := range uint64(8) {
+			m := newOverlay(t)
+			data := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s%s", strings.Join(m.low, ":"), m.upper, m.work, options)
+			mount := func() {
+				if out, err := exec.Command(program, "-o", data, m.merged).CombinedOutput(); err != nil {
+					t.Skipf("it does not mount here: %v %s", err, out)
+				}
+			}
+			unmount := func() {
+				if err := unix.Unmount(m.merged, 0); err != nil {
+					t.Error(err)
+				}
+			}
+			mount()
+			did := m.change(seed)
+			unmount()
+			mount()
+			want := shownBy(t, OpenFolder, m.merged, nil)
+			unmount()
+			m.compare(t, UpperOptions{Lower: m.low, Fuse: true}, want, fmt.Sprintf("seed %d%s, after\n%s", seed, options, did))
+		}
+	}
+}
+
+// A madeOverlay are the folders of an overlay.
+type madeOverlay struct {
+	low                 []string
+	upper, work, merged string
+}
+
+func newOverlay(t *testing.T) *madeOverlay {
+	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"upper", "work", "merged"} {
-		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+	m := &madeOverlay{
+		low: []string{
+			makeFiles(t, made("a/b/f=one"), made("a/b/g=two"), made("a/c/h=three"), made("d/e/i=four"), made("d/j=five"), made("k->a/b")),
+			makeFiles(t, made("a/b/f=under"), made("a/m=six"), made("d/e/n/o=seven"), made("p/q=eight"), made("d/r=nine")),
+		},
+		upper: filepath.Join(dir, "upper"), work: filepath.Join(dir, "work"), merged: filepath.Join(dir, "merged"),
+	}
+	for _, name := range []string{m.upper, m.work, m.merged} {
+		if err := os.Mkdir(name, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	merged := filepath.Join(dir, "merged")
-	data := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s,%s", strings.Join(low, ":"), filepath.Join(dir, "upper"), filepath.Join(dir, "work"), options)
-	if err := unix.Mount("overlay", merged, "overlay", 0, data); err != nil {
-		t.Skipf("an overlay cannot be mounted here: %v", err)
-	}
-	mounted := true
-	unmount := func() {
-		if mounted {
-			mounted = false
-			if err := unix.Unmount(merged, 0); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	defer unmount()
+	return m
+}
+
+// change changes something at random, and returns what.
+func (m *madeOverlay) change(seed uint64) string {
+	rnd := rand.New(rand.NewPCG(seed, 11))
 	var did []string
 	for range 12 {
-		did = append(did, changeAtRandom(rnd, merged))
+		did = append(did, changeAtRandom(rnd, m.merged))
 	}
-	want := shownBy(t, OpenFolder, merged, nil)
-	unmount()
+	return strings.Join(did, "\n")
+}
 
+// compare holds the upper directory over the lower ones against what the overlay has
+// shown.
+func (m *madeOverlay) compare(t *testing.T, o UpperOptions, want map[string]string, what string) {
+	t.Helper()
 	got := map[string]string{}
-	for _, dir := range slices.Backward(low) {
+	for _, dir := range slices.Backward(m.low) {
 		got = shownBy(t, OpenFolder, dir, got)
 	}
-	got = shownBy(t, func(dir string, _ FolderOptions) (*Folder, error) {
-		return OpenUpper(dir, UpperOptions{Lower: low})
-	}, filepath.Join(dir, "upper"), got)
+	got = shownBy(t, func(dir string, _ FolderOptions) (*Folder, error) { return OpenUpper(dir, o) }, m.upper, got)
 	for _, name := range slices.Sorted(mapsKeys(want, got)) {
 		if want[name] != got[name] {
-			t.Errorf("%s, seed %d: %s is %q, the overlay shows %q; after\n%s", options, seed, name, got[name], want[name], strings.Join(did, "\n"))
+			t.Errorf("%s is %q, the overlay shows %q; %s", name, got[name], want[name], what)
 		}
 	}
+}
+
+func overlayAtRandom(t *testing.T, options string, seed uint64) {
+	t.Helper()
+	m := newOverlay(t)
+	data := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s,%s", strings.Join(m.low, ":"), m.upper, m.work, options)
+	if err := unix.Mount("overlay", m.merged, "overlay", 0, data); err != nil {
+		t.Skipf("an overlay cannot be mounted here: %v", err)
+	}
+	did := m.change(seed)
+	want := shownBy(t, OpenFolder, m.merged, nil)
+	if err := unix.Unmount(m.merged, 0); err != nil {
+		t.Error(err)
+	}
+	m.compare(t, UpperOptions{Lower: m.low}, want, fmt.Sprintf("%s, seed %d, after\n%s", options, seed, did))
 }
 
 func mapsKeys(all ...map[string]string) func(yield func(string) bool) {
