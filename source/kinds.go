@@ -173,6 +173,11 @@ func (o *opener) open(ctx context.Context) (*Image, error) {
 	if k, rest := kindOf(o.ref); k != nil {
 		return k.open(ctx, o, rest)
 	}
+	for _, k := range kinds() {
+		if k.takes != "" && o.ref == k.prefix {
+			return nil, absent("%q: nothing is named behind it; write %s", o.ref, k.form())
+		}
+	}
 	if scheme, _, ok := strings.Cut(o.ref, "://"); ok {
 		return nil, absent("%q: unknown scheme %q; peel reads %s", o.ref, scheme+"://", strings.Join(append(forms(), "NAME"), ", "))
 	}

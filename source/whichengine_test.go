@@ -124,3 +124,14 @@ func TestTellEngine(t *testing.T) {
 		})
 	}
 }
+
+// A prefix with nothing behind it is not looked for anywhere.
+func TestPrefixAlone(t *testing.T) {
+	for _, k := range kinds() {
+		if k.prefix == "" || k.takes == "" {
+			continue
+		}
+		_, err := Open(t.Context(), k.prefix, Options{Offline: true})
+		testkit.WantError(t, err, "nothing is named behind it; write "+k.form())
+	}
+}
