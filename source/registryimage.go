@@ -122,7 +122,9 @@ type remote struct {
 	opener *opener
 	shelf  *layer.Shelf
 
-	mu    sync.Mutex
+	mu      sync.Mutex
+	outside outsideTables
+
 	named map[string]remoteFile // what documents have named, by name in a layout
 	files map[string]blob       // those that were asked for
 }
@@ -229,6 +231,11 @@ func (r *remote) layer(d registry.Descriptor, of ocispec.Descriptor) *remoteBlob
 		r.opener.Log.Debug("a layer is read instead of its table of contents", "layer", d.Digest, "reason", err)
 	}
 	l.table.ref = ref
+	if ref != nil {
+		ref.Outside = func(ctx context.Context) ([]byte, error) {
+			return r.outside.of(ctx, r.found.Repository, d.Digest)
+		}
+	}
 	if r.opener.cache != nil {
 		l.table.cache = texts{r.opener.cache}
 	}

@@ -28,6 +28,18 @@ var tableForms = map[string]string{
 	"zstd-chunked":     "zstd:chunked",
 	"zstd-chunked-old": "zstd:chunked",
 	"nerdctl":          "zstd:chunked",
+	"estargz-external": "eStargz",
+}
+
+// pushTables pushes one of them to "me/app:1", and the tables that lie outside of its
+// layers to where they are looked for.
+func pushTables(t *testing.T, reg *fakeregistry.Registry, form string) {
+	t.Helper()
+	dir := filepath.Join("..", "testdata", "tables", form)
+	reg.Push(t, dir, "me/app", "1")
+	if _, err := os.Stat(dir + "-toc"); err == nil {
+		reg.Push(t, dir+"-toc", "me/app", "1-esgztoc")
+	}
 }
 
 // listing is all that is known of an image's entries but their checksums, whose kind
@@ -112,7 +124,7 @@ func TestRegistryTables(t *testing.T) {
 	for form, listedBy := range tableForms {
 		t.Run(form, func(t *testing.T) {
 			reg := fakeregistry.New(t)
-			reg.Push(t, filepath.Join("..", "testdata", "tables", form), "me/app", "1")
+			pushTables(t, reg, form)
 			opts := source.Options{Cache: filepath.Join(t.TempDir(), "cache")}
 			im := open(t, refTo(reg), opts)
 			for _, l := range im.Layers {
@@ -167,7 +179,7 @@ func TestRegistryTablesWithoutRanges(t *testing.T) {
 	for form := range tableForms {
 		dir := filepath.Join("..", "testdata", "tables", form)
 		reg := fakeregistry.New(t)
-		reg.Push(t, dir, "me/app", "1")
+		pushTables(t, reg, form)
 		reg.Break(func(_ http.ResponseWriter, r *http.Request, _ int) bool {
 			r.Header.Del("Range")
 			return false
@@ -215,6 +227,7 @@ func TestRegistryTablesNotUsed(t *testing.T) {
 			delete(a, position)
 			a[stargz] = other
 		}, "does not end as eStargz does"},
+		{"outside, and none is there", "estargz-external", func(map[string]any) {}, "none beside the image's tag"},
 		{"not a digest", "estargz", func(a map[string]any) { a[stargz] = "sha256:12" }, "invalid checksum digest length"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -236,6 +249,47 @@ func TestRegistryTablesNotUsed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A table outside of the layer is a claim like any other: it must be the one that the
+// image's manifest names, and of this layer; and an image that was named by its digest
+// has no tag beside which it could be.
+func TestRegistryTablesOutside(t *testing.T) {
+	noSettings(t)
+	tables := filepath.Join("..", "testdata", "tables")
+	local := open(t, filepath.Join(tables, "estargz-external"), source.Options{})
+	const of = "containerd.io/snapshot/stargz/layer.digest"
+	for _, c := range []struct {
+		name   string
+		change func(annotations map[string]any)
+	}{
+		{"of another layer", func(a map[string]any) { a[of] = digest.FromString("another").String() }},
+		{"of both layers", func(a map[string]any) { a[of] = local.Layers[1].Digest }},
+		{"of none", func(a map[string]any) { delete(a, of) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.CopyFS(dir, os.DirFS(filepath.Join(tables, "estargz-external-toc"))); err != nil {
+				t.Fatal(err)
+			}
+			annotate(t, dir, c.change)
+			reg := fakeregistry.New(t)
+			reg.Push(t, filepath.Join(tables, "estargz-external"), "me/app", "1")
+			reg.Push(t, dir, "me/app", "1-esgztoc")
+			im := open(t, refTo(reg), source.Options{})
+			if im.Layers[0].ListedBy != "" || listing(im) != listing(local) {
+				t.Errorf("listed by %q:\n%s", im.Layers[0].ListedBy, listing(im))
+			}
+		})
+	}
+	t.Run("by digest", func(t *testing.T) {
+		reg := fakeregistry.New(t)
+		pushTables(t, reg, "estargz-external")
+		im := open(t, "registry://"+reg.Host()+"/me/app@"+local.Digest, source.Options{})
+		if im.Layers[0].ListedBy != "" || listing(im) != listing(local) {
+			t.Errorf("listed by %q:\n%s", im.Layers[0].ListedBy, listing(im))
+		}
+	})
 }
 
 // annotate changes the annotations of the layers of the image in a layout.
@@ -277,7 +331,7 @@ func TestRegistryTableContentChanged(t *testing.T) {
 	for form := range tableForms {
 		t.Run(form, func(t *testing.T) {
 			reg := fakeregistry.New(t)
-			reg.Push(t, filepath.Join("..", "testdata", "tables", form), "me/app", "1")
+			pushTables(t, reg, form)
 			im := open(t, refTo(reg), source.Options{})
 			reg.Break(func(w http.ResponseWriter, r *http.Request, _ int) bool {
 				if r.Header.Get("Range") == "" {

@@ -293,7 +293,7 @@ func (p *tableParser) finish() error {
 	t.first = append(t.first, uint32(len(t.chunks)))
 	e.done()
 	var gone []int
-	if t.Ref.Form == EStargz { // whose table does not list itself
+	if t.Ref.Form == EStargz && !t.Ref.IsOutside { // whose table does not list itself
 		gone = e.dropWhere(e.isLandmark)
 	} else {
 		gone = e.dropStargz()

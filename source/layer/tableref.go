@@ -66,6 +66,13 @@ type TableRef struct {
 	Digest digest.Digest // of the JSON in eStargz, of the compressed JSON in zstd:chunked
 	plain  digest.Digest // of the JSON in zstd:chunked, where the manifest names that too; else ""
 
+	// Outside returns the table as it is packed, from where the registry keeps it, if
+	// it is not in the layer; nil if such a table is not looked for. Read calls it.
+	Outside func(ctx context.Context) ([]byte, error)
+
+	// IsOutside says that the table is not in the layer. Read finds out.
+	IsOutside bool
+
 	size                 int64 // of the blob, in bytes
 	at, packed, unpacked int64 // where the table of zstd:chunked lies, and its sizes in bytes
 }
@@ -163,6 +170,9 @@ func (t *TableRef) readStargz(ctx context.Context, read RangeFunc) ([]byte, erro
 	if err := read(ctx, tail, t.size-int64(len(tail))); err != nil {
 		return nil, err
 	}
+	if footer := tail[max(len(tail)-outsideFooterSize, 0):]; footerField(footer) == outsideField {
+		return t.readOutside(ctx)
+	}
 	at, err := stargzFooter(tail)
 	if err != nil {
 		return nil, err
@@ -187,18 +197,43 @@ func (t *TableRef) readStargz(ctx context.Context, read RangeFunc) ([]byte, erro
 	return stargzJSON(packed)
 }
 
+// outsideFooterSize is the size in bytes of what ends an eStargz layer whose table is
+// not in it, and outsideField what that says.
+// Source: containerd/stargz-snapshotter, estargz/externaltoc.
+const (
+	outsideFooterSize = 46
+	outsideField      = "SG\x11\x00STARGZEXTERNALTOC"
+)
+
+// footerField returns the extra field of an empty gzip member; "" of anything else.
+func footerField(footer []byte) string {
+	z, err := gzip.NewReader(bytes.NewReader(footer))
+	if err != nil {
+		return ""
+	}
+	return string(z.Extra)
+}
+
+func (t *TableRef) readOutside(ctx context.Context) ([]byte, error) {
+	if t.Outside == nil {
+		return nil, errors.New("it is not in the layer")
+	}
+	packed, err := t.Outside(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t.IsOutside = true
+	return stargzJSON(packed)
+}
+
 // stargzFooter returns where the table begins, as the end of an eStargz layer says.
 func stargzFooter(tail []byte) (at int64, err error) {
 	bad := errors.New("the layer does not end as eStargz does")
 	if len(tail) < stargzFooterSize {
 		return 0, bad
 	}
-	z, err := gzip.NewReader(bytes.NewReader(tail[len(tail)-stargzFooterSize:]))
-	if err != nil {
-		return 0, bad
-	}
 	const form = "SG\x16\x00" // the field's name, and the number of bytes that follow
-	text, ok := strings.CutPrefix(string(z.Extra), form)
+	text, ok := strings.CutPrefix(footerField(tail[len(tail)-stargzFooterSize:]), form)
 	hex, ends := strings.CutSuffix(text, "STARGZ")
 	if !ok || !ends || len(hex) != 16 {
 		return 0, bad
@@ -261,7 +296,10 @@ func (t *TableRef) unpack(raw []byte) (io.ReadCloser, error) {
 
 // contentEnd is where the content of files ends in the blob, at the latest.
 func (t *TableRef) contentEnd() int64 {
-	if t.Form == EStargz {
+	switch {
+	case t.IsOutside:
+		return t.size - outsideFooterSize
+	case t.Form == EStargz:
 		return t.size - stargzFooterSize
 	}
 	return t.at

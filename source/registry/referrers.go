@@ -107,6 +107,27 @@ func (r *Repository) headOnly(ctx context.Context, s *session, tag reference) (D
 	return d, nil
 }
 
+// Beside looks up the tag that is the image's own with suffix behind it; the digest is
+// "" if there is none, or if the image was asked for by its digest.
+func (r *Repository) Beside(ctx context.Context, suffix string) (d Descriptor, err error) {
+	tag := reference{repo: r.ref.repo, tag: r.ref.tag + suffix}
+	if r.ref.tag == "" || r.client.Offline {
+		return d, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, referrersTime)
+	defer cancel()
+	err = r.each(r.byTag, tag.String(), func(s *session) error {
+		if d, err = r.headOnly(ctx, s, tag); err == nil && d.Digest == "" {
+			return fail(ErrNotFound, tag.String(), "", "there is no such tag") // a mirror need not have it
+		}
+		return err
+	})
+	if errors.Is(err, ErrNotFound) {
+		return Descriptor{}, nil
+	}
+	return d, err
+}
+
 // parseReferrers reads an index of manifests that refer to another.
 func parseReferrers(text []byte) ([]Referrer, error) {
 	var index struct {

@@ -5,7 +5,8 @@
 //	go run . LAYOUT FORM OUT
 //
 // LAYOUT is an OCI layout of one image, FORM is estargz, zstd-chunked, or nerdctl
-// (zstd:chunked by the library of eStargz, annotated as both), OUT the layout to write.
+// (zstd:chunked by the library of eStargz, annotated as both), or estargz-external, OUT
+// the layout to write. The tables of estargz-external go into OUT-toc, a layout too.
 package main
 
 import (
@@ -19,6 +20,7 @@ import (
 	"strings"
 
 	"github.com/containerd/stargz-snapshotter/estargz"
+	"github.com/containerd/stargz-snapshotter/estargz/externaltoc"
 	"github.com/containerd/stargz-snapshotter/estargz/zstdchunked"
 	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
@@ -29,10 +31,14 @@ type object = map[string]any
 
 func main() {
 	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: generate LAYOUT estargz|zstd-chunked|nerdctl OUT")
+		fmt.Fprintln(os.Stderr, "usage: generate LAYOUT estargz|zstd-chunked|nerdctl|estargz-external OUT")
 		os.Exit(2)
 	}
-	if err := convert(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+	err := convert(os.Args[1], os.Args[2], os.Args[3])
+	if err == nil && len(outside) > 0 {
+		err = writeTables(os.Args[3] + "-toc")
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -113,6 +119,59 @@ func convert(from, form, to string) error {
 	return os.WriteFile(filepath.Join(to, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644)
 }
 
+// outside are the tables that lie outside of their layers.
+var outside []outsideTable
+
+type outsideTable struct {
+	of    string // the layer's digest
+	table []byte
+}
+
+// writeTables writes the image whose layers are tables, as nerdctl pushes it to the
+// image's tag with "-esgztoc" behind it.
+func writeTables(to string) error {
+	if err := os.MkdirAll(filepath.Join(to, "blobs", "sha256"), 0o755); err != nil {
+		return err
+	}
+	config, err := put(to, []byte("{}"))
+	if err != nil {
+		return err
+	}
+	var layers []object
+	for _, t := range outside {
+		sum, err := put(to, t.table)
+		if err != nil {
+			return err
+		}
+		layers = append(layers, object{
+			"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": sum, "size": len(t.table),
+			"annotations": object{"containerd.io/snapshot/stargz/layer.digest": t.of},
+		})
+	}
+	manifest, err := json.Marshal(object{
+		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+		"config": object{"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": 2},
+		"layers": layers,
+	})
+	if err != nil {
+		return err
+	}
+	sum, err := put(to, manifest)
+	if err != nil {
+		return err
+	}
+	index, err := json.Marshal(object{"schemaVersion": 2, "manifests": []object{{
+		"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": sum, "size": len(manifest),
+	}}})
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(to, "index.json"), index, 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(to, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644)
+}
+
 func unpack(file string) ([]byte, error) {
 	text, err := os.ReadFile(file)
 	if err != nil || !bytes.HasPrefix(text, []byte{0x1f, 0x8b}) {
@@ -130,6 +189,10 @@ func compress(tarball []byte, form string) (blob []byte, diffID, mediaType strin
 	if form != "zstd-chunked" {
 		mediaType = "application/vnd.oci.image.layer.v1.tar+gzip"
 		options := []estargz.Option{estargz.WithChunkSize(chunkSize())}
+		external := externaltoc.NewGzipCompressionWithLevel(nil, gzip.BestCompression).(*externaltoc.GzipCompression)
+		if form == "estargz-external" {
+			options = append(options, estargz.WithCompression(external))
+		}
 		if form == "nerdctl" {
 			mediaType = "application/vnd.oci.image.layer.v1.tar+zstd"
 			options = append(options, estargz.WithCompression(&zstdCompression{zstdchunked.Compressor{CompressionLevel: zstd.SpeedDefault, Metadata: annotations}, zstdchunked.Decompressor{}}))
@@ -141,6 +204,11 @@ func compress(tarball []byte, form string) (blob []byte, diffID, mediaType strin
 		defer b.Close()
 		blob, err = io.ReadAll(b)
 		annotations[estargz.TOCJSONDigestAnnotation] = b.TOCDigest().String()
+		if err == nil && form == "estargz-external" {
+			var table bytes.Buffer
+			_, err = external.WriteTOCTo(&table)
+			outside = append(outside, outsideTable{digest.FromBytes(blob).String(), table.Bytes()})
+		}
 		return blob, b.DiffID().String(), mediaType, annotations, err
 	}
 	var out bytes.Buffer
