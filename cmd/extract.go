@@ -69,6 +69,9 @@ func (a *app) extract(ctx context.Context, ref string, paths []string, x extract
 		if err != nil {
 			return err
 		}
+		if note := notRead(an, arg); note != "" {
+			p.notes = append(p.notes, note)
+		}
 		if !p.add(n) {
 			return failed(fmt.Sprintf("--at %d, the layer below", x.layer.n-1), "layer %d removes %s", x.layer.n, fromRoot(arg))
 		}

@@ -123,6 +123,8 @@ func (a *app) openAdvice(ref string, err error) string {
 	switch {
 	case !errors.Is(err, source.ErrNotFound), strings.HasPrefix(ref, "registry://"): // whose errors advise themselves
 		return ""
+	case errors.Is(err, source.ErrNoContainer):
+		return "peel images --containers, which lists them"
 	case a.platform != "":
 		return "another --platform, or none"
 	}
@@ -164,7 +166,7 @@ func find(an *analyze.Analysis, m moment, arg string, follow bool) (analyze.Node
 	if _, ok := t.Lookup(fromRoot(arg)); ok {
 		try = "peel log IMAGE " + arg + ", and --at with an earlier layer"
 	}
-	return 0, failed(try, "there is no %s in the image after layer %d", fromRoot(arg), last)
+	return 0, notThere(an, arg, try, "there is no %s in the image after layer %d", fromRoot(arg), last)
 }
 
 // nearest returns the deepest directory above a path that is there.

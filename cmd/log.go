@@ -58,5 +58,5 @@ func ever(an *analyze.Analysis, arg string) (analyze.NodeID, error) {
 			return n, nil
 		}
 	}
-	return 0, failed("peel ls IMAGE", "no layer mentions %s", exact)
+	return 0, notThere(an, exact, "peel ls IMAGE", "no layer mentions %s", exact)
 }

@@ -74,6 +74,9 @@ func (a *app) ls(ctx context.Context, ref, at string, l listing) error {
 	if err != nil {
 		return err
 	}
+	if note := notRead(an, at); note != "" {
+		a.say("%s", note)
+	}
 	return a.print(ctx, func(w io.Writer) error { return l.write(w, an.Tree, top) })
 }
 
