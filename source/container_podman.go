@@ -70,6 +70,9 @@ func findPodmanContainer(ctx context.Context, o *opener, ref string, reason erro
 	}
 	c, err := engine.Meant(all, ref)
 	if err != nil {
+		if errors.Is(err, ErrNoContainer) && errors.Is(reason, ErrNoEngine) { // nobody runs a service, nor needs to
+			return nil, fmt.Errorf("podman's store: %w", err)
+		}
 		return nil, fmt.Errorf("podman's store: %w; %w", err, reason)
 	}
 	return &aloneContainer{is: c, store: store, layer: layers[c.ID]}, nil

@@ -38,6 +38,9 @@ func openPodmanStore(ctx context.Context, o *opener, ref string, reason error) (
 		return im, nil
 	}
 	o.Log.Debug("the engine's store is not used", "engine", "podman", "image", ref, "reason", err)
+	if errors.Is(err, errNotStored) && errors.Is(reason, ErrNoEngine) { // nobody runs a service, nor needs to
+		return nil, fmt.Errorf("podman: %w", err)
+	}
 	if o.Via == ViaStore || errors.Is(err, errNotStored) {
 		return nil, fmt.Errorf("podman: %w; %w", err, reason)
 	}
