@@ -61,13 +61,16 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadGateway)
 		return
 	}
-	w.WriteHeader(http.StatusOK)
-	here, _, err := http.NewResponseController(w).Hijack()
+	// The server must not read on: what follows is the tunnel's.
+	here, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
 	}
+	if _, err := io.WriteString(here, "HTTP/1.1 200 OK\r\n\r\n"); err != nil {
+		return
+	}
 	go func() {
-		_, _ = io.Copy(there, here)
+		_, _ = io.Copy(there, buffered)
 		_ = there.Close()
 	}()
 	_, _ = io.Copy(here, there)
