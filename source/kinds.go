@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/peelhq/peel/internal/alike"
 	"github.com/peelhq/peel/source/engine"
 )
 
@@ -179,13 +180,40 @@ func (o *opener) open(ctx context.Context) (*Image, error) {
 		}
 	}
 	if scheme, _, ok := strings.Cut(o.ref, "://"); ok {
-		return nil, absent("%q: unknown scheme %q; peel reads %s", o.ref, scheme+"://", strings.Join(append(forms(), "NAME"), ", "))
+		return nil, absent("%q: unknown scheme %q; %s", o.ref, scheme+"://", meantScheme(scheme))
 	}
 	im, err := openNamedFile(ctx, o, o.ref)
 	if err == nil || !errors.Is(err, errNoFile) {
 		return im, err
 	}
 	return o.byName(ctx, err)
+}
+
+// meantScheme says which scheme an unknown one may be meant for, else all that there
+// are.
+func meantScheme(scheme string) string {
+	var known []string
+	for _, k := range kinds() {
+		if name, ok := strings.CutSuffix(k.prefix, "://"); ok {
+			known = append(known, name)
+		}
+	}
+	if name := alike.Meant(known, strings.ToLower(scheme)); name != "" {
+		return "did you mean " + name + "://?"
+	}
+	return "peel reads " + strings.Join(append(forms(), "NAME"), ", ")
+}
+
+// slip says what a bare name was perhaps meant for that begins as references of a kind
+// do, but for its slashes: "docker:app:1"; "" of any other.
+func slip(ref string) string {
+	scheme, rest, ok := strings.Cut(ref, ":")
+	for _, k := range kinds() {
+		if ok && rest != "" && k.prefix == scheme+"://" {
+			return fmt.Sprintf("\n  did you mean %s%s?", k.prefix, rest)
+		}
+	}
+	return ""
 }
 
 // forms are the ways to write a reference, in the order of the table.
@@ -228,7 +256,7 @@ func (o *opener) byName(ctx context.Context, noFile error) (*Image, error) {
 	for i, err := range tried {
 		lines[i] = "\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
 	}
-	return nil, absent("%q: it is neither a file nor an image that can be found; tried:%s", o.ref, strings.Join(lines, ""))
+	return nil, absent("%q: it is neither a file nor an image that can be found; tried:%s%s", o.ref, strings.Join(lines, ""), slip(o.ref))
 }
 
 // tellEngine reports that k had the image of a bare name, if k is an engine but it is

@@ -135,3 +135,21 @@ func TestPrefixAlone(t *testing.T) {
 		testkit.WantError(t, err, "nothing is named behind it; write "+k.form())
 	}
 }
+
+// What a reference was likely meant for is said.
+func TestMeantScheme(t *testing.T) {
+	for ref, want := range map[string]string{
+		"dockr://app:1":        "did you mean docker://?",
+		"DOCKER://app:1":       "did you mean docker://?",
+		"conainer://web":       "did you mean container://?",
+		"https://example.test": "peel reads docker://NAME",
+		"docker:app:1":         "did you mean docker://app:1?",
+		"container:web":        "did you mean container://web?",
+	} {
+		testkit.NoEngines(t)
+		_, err := Open(t.Context(), ref, Options{Offline: true})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v\nis without %q", ref, err, want)
+		}
+	}
+}

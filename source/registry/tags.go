@@ -2,7 +2,6 @@ package registry
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/peelhq/peel/internal/alike"
 )
 
 // Bounds on the list of a repository's tags.
@@ -155,46 +156,6 @@ func (r *Repository) suggest(ctx context.Context, s *session, ref reference, err
 		return err
 	}
 	own.text = fmt.Sprintf("%s has no tag %q in this repository", s.host.name, ref.tag)
-	own.try = "did you mean " + strings.Join(nearest(tags, ref.tag, 3), ", ") + "? To list all tags: peel images registry://" + ref.path()
+	own.try = "did you mean " + strings.Join(alike.Nearest(tags, ref.tag, 3), ", ") + "? To list all tags: peel images registry://" + ref.path()
 	return err
-}
-
-// nearest are the n tags that are most like one.
-func nearest(tags []string, wanted string, n int) []string {
-	type ranked struct {
-		tag  string
-		cost int
-	}
-	var all []ranked
-	for _, t := range tags {
-		all = append(all, ranked{t, distance(t, wanted)})
-	}
-	slices.SortStableFunc(all, func(a, b ranked) int { return cmp.Compare(a.cost, b.cost) })
-	var out []string
-	for _, r := range all[:min(n, len(all))] {
-		out = append(out, r.tag)
-	}
-	return out
-}
-
-// distance is how many letters have to be changed to make one word of another
-// (Levenshtein's distance).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := before
-			if a[i] != b[j] {
-				cost++
-			}
-			before = row[j+1]
-			row[j+1] = min(cost, before+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

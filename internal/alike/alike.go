@@ -1,0 +1,67 @@
+// Package alike finds the word that was meant.
+package alike
+
+import (
+	"cmp"
+	"slices"
+)
+
+// maxWord bounds the words that are compared, in bytes: the time to compare two grows
+// with the product of their lengths.
+const maxWord = 255
+
+// Nearest returns the n words that are most like wanted, the most alike first.
+func Nearest(words []string, wanted string, n int) []string {
+	return nearest(words, wanted, n, 2*maxWord)
+}
+
+// Meant returns the word that wanted is likely a slip of: the nearest, if it takes no
+// more than a third of its letters to make one of the other; "" if there is none.
+func Meant(words []string, wanted string) string {
+	for _, w := range nearest(words, wanted, 1, max(1, len(wanted)/3)) {
+		return w
+	}
+	return ""
+}
+
+// nearest is Nearest of the words that are at most so far away.
+func nearest(words []string, wanted string, n, most int) []string {
+	type ranked struct {
+		word string
+		cost int
+	}
+	var all []ranked
+	for _, w := range words {
+		if cost := distance(w[:min(len(w), maxWord)], wanted[:min(len(wanted), maxWord)]); cost <= most {
+			all = append(all, ranked{w, cost})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b ranked) int { return cmp.Compare(a.cost, b.cost) })
+	var out []string
+	for _, r := range all[:min(n, len(all))] {
+		out = append(out, r.word)
+	}
+	return out
+}
+
+// distance is how many letters have to be changed to make one word of another
+// (Levenshtein's distance).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := before
+			if a[i] != b[j] {
+				cost++
+			}
+			before = row[j+1]
+			row[j+1] = min(cost, before+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}
