@@ -18,6 +18,9 @@ func Nearest(words []string, wanted string, n int) []string {
 // Meant returns the word that wanted is likely a slip of: the nearest, if it takes no
 // more than a third of its letters to make one of the other; "" if there is none.
 func Meant(words []string, wanted string) string {
+	if len(wanted) > maxWord {
+		return ""
+	}
 	for _, w := range nearest(words, wanted, 1, max(1, len(wanted)/3)) {
 		return w
 	}

@@ -19,7 +19,7 @@ func TestNearest(t *testing.T) {
 func TestMeant(t *testing.T) {
 	words := []string{"docker", "podman", "containerd", "container", "dir"}
 	for wanted, want := range map[string]string{
-		"docker": "docker", "dockr": "docker", "dokcer": "docker", "pdoman": "podman", "containers": "container",
+		"docker": "docker", "dockr": "docker", "dokcer": "docker", "pdoman": "podman", "contaner": "container",
 		"https": "", "": "", "s3": "", "di": "dir", strings.Repeat("a", 1<<20): "",
 	} {
 		if got := Meant(words, wanted); got != want {
