@@ -140,7 +140,7 @@ func TestScreen(t *testing.T) {
 		command.Env = append(os.Environ(), "DOCKER_HOST=unix:///no/such.sock", "CONTAINER_HOST=unix:///no/such.sock")
 		term := testkit.Start(t, command, 100, 30)
 		term.WaitFor("shop.tar")
-		term.WaitFor("start Docker")
+		term.WaitFor("docker (unix:///no/such.sock, DOCKER_HOST)") // the advice behind it may be cut
 		term.Send("/broken\r")
 		term.WaitFor("cannot open")
 		term.Send("\x1b")
