@@ -11,7 +11,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// addressShare is the part of what is left of a process's address space that may
+// addressShare is the part of a process's remaining address space that may
 // be used: an allocation that does not fit into the rest ends the program at once,
 // and tables that grow are copied to a place a fourth larger. addressMargin is the
 // least that is left free, in bytes, as the runtime reserves addresses in pieces

@@ -191,6 +191,6 @@ func (m *meter) documentCame(name string, text []byte) {
 }
 
 func (m *meter) tellArrived() {
-	list := slices.Clone(m.arrivals.list) // whoever is told keeps it
+	list := slices.Clone(m.arrivals.list) // the receiver keeps it
 	m.update(true, func(p *Progress) { p.Arrived = list })
 }

@@ -66,7 +66,7 @@ func TestArrived(t *testing.T) {
 	}
 }
 
-// What is told of one image, layer by layer.
+// The order, sizes and largest directories of one image's layers.
 func TestArrivedShares(t *testing.T) {
 	testkit.NoEngines(t)
 	f, err := testkit.Parse(`

@@ -96,7 +96,7 @@ func (c *engineContainer) image(ctx context.Context, o *opener) (*Image, error) 
 	return im, nil
 }
 
-// about is what is known of the container.
+// about describes the container.
 func (c *engineContainer) about() *Container {
 	return &Container{
 		Engine: c.kind.name, ID: c.is.ID, Name: c.is.Name, Image: c.is.Image, Command: c.is.Command,

@@ -89,7 +89,7 @@ func kinds() []kind {
 		{
 			prefix: "container://", takes: "[ENGINE/]NAME",
 			about: "a container: its image, with its own layer on top",
-			docs:  "a container of Docker or podman, running or not: its image, with the container's own layer on top",
+			docs:  "a container of Docker, podman or containerd, running or not: its image, with the container's own layer on top",
 			open:  openContainer,
 			place: "containers", list: listContainers, containers: true,
 		},

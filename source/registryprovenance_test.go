@@ -95,7 +95,7 @@ func (a *attestedImage) push(t *testing.T, reg *fakeregistry.Registry, d ocispec
 	return d
 }
 
-// TestRegistryProvenance: what is attested of an image is found in its index, in the
+// TestRegistryProvenance: an image's attestations are found in its index, in the
 // registry's list of what refers to it, or by the tag that stands in for that list;
 // and is not asked for again. An image without one opens all the same.
 func TestRegistryProvenance(t *testing.T) {

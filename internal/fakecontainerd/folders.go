@@ -20,16 +20,7 @@ func (c *Containerd) WriteDB(t testing.TB) string {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	err = db.Update(func(tx *bbolt.Tx) error {
-		v1, err := tx.CreateBucketIfNotExists([]byte("v1"))
-		if err != nil {
-			return err
-		}
+	update(t, path, func(v1 *bbolt.Bucket) error {
 		if err := v1.Put([]byte("version"), []byte{8}); err != nil {
 			return err
 		}
@@ -61,9 +52,6 @@ func (c *Containerd) WriteDB(t testing.TB) string {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	return path
 }
 

@@ -42,7 +42,7 @@ type Containerd struct {
 	// Containers are what it says of containers. Do not change it once it was asked.
 	Containers []Container
 
-	// List, if not nil, is what is said of a namespace's images.
+	// List, if not nil, answers a request for a namespace's images.
 	List func(namespace string) (*imagesapi.ListImagesResponse, error)
 
 	mu     sync.Mutex

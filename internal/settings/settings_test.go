@@ -12,7 +12,7 @@ import (
 func TestTOML(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
-		key        string // what is read of it
+		key        string // that is read from it
 		err        []string
 	}{
 		{name: "a key", text: "name = 'a'\nother = 1", key: "a"},

@@ -75,7 +75,7 @@ func DockerChosen() string {
 	}
 	name := os.Getenv("DOCKER_CONTEXT")
 	if dir := dockerConfigDir(); name == "" && dir != "" {
-		name, _ = currentContext(filepath.Join(dir, "config.json")) // whoever asks the engine is told of an error
+		name, _ = currentContext(filepath.Join(dir, "config.json")) // the caller that asks the engine reports the error
 	}
 	if name == "" || name == defaultContext {
 		return ""

@@ -52,7 +52,7 @@ func (b *Budget) take(bytes int64) error {
 	return nil
 }
 
-// part returns a budget of what is left of b, for what may be given up; takePart
+// part returns a budget of b's remainder, for work that may be given up; takePart
 // charges b with what has been taken from it.
 func (b *Budget) part() *Budget {
 	if b == nil {

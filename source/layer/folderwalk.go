@@ -181,7 +181,7 @@ func (w *folderWalk) reopen(l *level, below *os.File) {
 		_ = dir.Close() // nothing was written
 	}
 	if len(l.names) > 0 {
-		w.flaw("it was moved or removed while it was read: what is listed of it is not all")
+		w.flaw("it was moved or removed while it was read: its list is incomplete")
 		l.names = nil
 	}
 }
@@ -262,7 +262,7 @@ func (w *folderWalk) visit(l *level, name string) error {
 	return nil
 }
 
-// attributes completes what is said of a file, with what it takes to ask for it.
+// attributes completes a file's record with what lstat does not tell.
 func (w *folderWalk) attributes(l *level, name string, f *FolderFile, mounted bool) {
 	switch {
 	case mounted && f.Type == Dir:

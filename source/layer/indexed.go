@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// AppendIndexed appends what is known of a layer, for a reader that will not have its
+// AppendIndexed appends a scanned layer, for a reader that will not have its
 // content: as AppendScanned does, but with the checksums that Sum has added, and
 // without those that compare with nothing (an engine's, those of a table of contents).
 // It reports false for what no scan gives.
@@ -25,10 +25,10 @@ func (r *Decoder) Indexed() (s *Scanned, collectors []string) {
 }
 
 // AllowText lets names have so many bytes more than is in proportion to what they are
-// written in. TextLeft is what is left of that.
+// written in. TextLeft is the remainder.
 func (r *Decoder) AllowText(bytes int) { r.text = bytes }
 
-// TextLeft returns what is left of what AllowText has allowed.
+// TextLeft returns the remainder of what AllowText has allowed.
 func (r *Decoder) TextLeft() int { return r.text }
 
 // Wanted leaves the facts that these collectors draw; false if the layer was not
@@ -56,6 +56,6 @@ func (x *indexed) Each(ctx context.Context, e *Entries, entries []int, fn func(i
 	return x.broken.Each(ctx, e, entries, fn)
 }
 
-// sum adds no checksum: those that the index does not have were not to be had when it
+// sum adds no checksum: those that the index does not have could not be computed when it
 // was written, and count as different now as they did then.
 func (x *indexed) sum(context.Context, *Entries, []int) error { return nil }

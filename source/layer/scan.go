@@ -170,7 +170,7 @@ func sparseSum(fragments []fragment, size, stored int64, data io.Reader) (uint64
 	return x.Sum64(), err
 }
 
-// content returns a reader of what is left of the current member's content.
+// content returns a reader of the rest of the current member's content.
 func (s *Tar) content(ctx context.Context) *contentReader {
 	return &contentReader{ctx: ctx, s: s}
 }

@@ -238,7 +238,7 @@ type tableBody struct {
 	read   RangeFunc
 	chunks []tableChunk
 
-	// turn is held, by an element in it, by whoever touches what follows.
+	// turn is held, by an element in it, by the goroutine that touches what follows.
 	turn   chan struct{}
 	now    int // which chunk is held; -1: none
 	memory []byte
