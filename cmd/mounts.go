@@ -2,8 +2,6 @@ package cmd
 
 import (
 	"fmt"
-	"path"
-	"strings"
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/report"
@@ -12,13 +10,8 @@ import (
 // mountOf returns what is mounted over a path of a container, or over a directory
 // above it, in words; "" if nothing is, or the image is no container's.
 func mountOf(an *analyze.Analysis, arg string) string {
-	c := an.Image.Container
-	if c == nil {
-		return ""
-	}
-	at := path.Clean(fromRoot(arg))
-	for _, m := range c.Mounts {
-		if over := path.Clean(fromRoot(m.Path)); at == over || strings.HasPrefix(at, strings.TrimSuffix(over, "/")+"/") {
+	if c := an.Image.Container; c != nil {
+		if m, ok := c.MountOver(arg); ok {
 			return report.MountText(m)
 		}
 	}

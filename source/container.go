@@ -38,6 +38,10 @@ type Container struct {
 // A Mount is a volume, or a folder of the machine, that a container sees.
 type Mount = engine.Mount
 
+// MountOver returns what is mounted over a path of the container, or over a directory
+// above it.
+func (c *Container) MountOver(name string) (Mount, bool) { return engine.MountOver(c.Mounts, name) }
+
 // ErrNoContainer says that a reference names no container.
 var ErrNoContainer = engine.ErrNoContainer
 

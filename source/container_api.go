@@ -161,10 +161,8 @@ func (c *containerByAPI) content(ctx context.Context, e *Entries, i int) (io.Rea
 		return io.NopCloser(eofReader{}), nil
 	}
 	name := "/" + strings.Trim(path.Clean("/"+e.At(i).Name), "/")
-	for _, m := range c.is.Mounts {
-		if at := path.Clean("/" + m.Path); name == at || strings.HasPrefix(name, at+"/") {
-			return nil, fmt.Errorf("%q: the engine's API does not give it, because a %s is mounted over it", name, m.Kind)
-		}
+	if m, ok := engine.MountOver(c.is.Mounts, name); ok {
+		return nil, fmt.Errorf("%q: the engine's API does not give it, because a %s is mounted over it", name, m.Kind)
 	}
 	r, t, h, err := c.member(ctx, name)
 	switch {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"path"
 	"strings"
 	"time"
 
@@ -64,6 +65,19 @@ type Mount struct {
 	Path   string // in the container
 	Kind   string // "volume", "bind", "tmpfs"
 	Source string // a volume's name, or the folder on the engine's machine
+}
+
+// MountOver returns what is mounted over a path of a container, or over a directory
+// above it.
+func MountOver(mounts []Mount, name string) (Mount, bool) {
+	at := path.Clean("/" + name)
+	for _, m := range mounts {
+		over := path.Clean("/" + m.Path)
+		if at == over || strings.HasPrefix(at, strings.TrimSuffix(over, "/")+"/") {
+			return m, true
+		}
+	}
+	return Mount{}, false
 }
 
 // A Change is one path of a container that is not as in its image.
