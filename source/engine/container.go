@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
