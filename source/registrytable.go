@@ -41,6 +41,23 @@ type outsideTables struct {
 
 // of returns the table of a layer, as it is packed.
 func (t *outsideTables) of(ctx context.Context, repo *registry.Repository, of digest.Digest) ([]byte, error) {
+	tables, err := t.list(ctx, repo)
+	if err != nil {
+		return nil, err
+	}
+	d, ok := tables[of.String()]
+	switch {
+	case !ok:
+		return nil, errors.New("it is not in the layer, and there is none beside the image's tag")
+	case d.Size > maxOutside:
+		return nil, fmt.Errorf("it is too large: %d bytes", d.Size)
+	}
+	packed := make([]byte, d.Size)
+	return packed, repo.ReadRange(ctx, d, packed, 0)
+}
+
+// list returns the tables by their layers, and asks for that list once.
+func (t *outsideTables) list(ctx context.Context, repo *registry.Repository) (map[string]registry.Descriptor, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.found {
@@ -50,15 +67,7 @@ func (t *outsideTables) of(ctx context.Context, repo *registry.Repository, of di
 		}
 		t.tables, t.found = tables, true
 	}
-	d, ok := t.tables[of.String()]
-	switch {
-	case !ok:
-		return nil, errors.New("it is not in the layer, and there is none beside the image's tag")
-	case d.Size > maxOutside:
-		return nil, fmt.Errorf("it is too large: %d bytes", d.Size)
-	}
-	packed := make([]byte, d.Size)
-	return packed, repo.ReadRange(ctx, d, packed, 0)
+	return t.tables, nil
 }
 
 // maxOutside bounds a packed table, in bytes.
