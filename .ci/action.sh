@@ -76,8 +76,8 @@ expect 0 env INPUT_SARIF=out.sarif INPUT_JUNIT=out.xml "$action/run.sh"
 says FAIL
 says "::error title="
 says '"peel.check/v1"' "$(output json)"
-says '<!-- peel check -->' "$(output markdown)"
-says '<!-- peel check -->' "$GITHUB_STEP_SUMMARY"
+says '<!-- peel check ' "$(output markdown)"
+says '<!-- peel check ' "$GITHUB_STEP_SUMMARY"
 says '"2.1.0"' out.sarif
 says '<testsuites' out.xml
 markdown=$(output markdown)
@@ -113,6 +113,15 @@ expect 0 "$action/comment.sh"
 says "gh api --method POST repos/example/app/issues/7/comments --field body=@$markdown" "$GH_LOG"
 expect 0 env GH_COMMENTS=$'41\n42' "$action/comment.sh"
 says "gh api --method PATCH repos/example/app/issues/comments/41 --field body=@$markdown" "$GH_LOG"
+says "startswith(\"$(head -n 1 "$markdown")\")" "$GH_LOG"
 expect 0 env GH_FAILS=yes "$action/comment.sh"
 says "::warning"
+# Another image's comment has another mark; a file without one is no comment.
+sed '1s/check ./check 0/' "$markdown" >"$tmp/other.md"
+expect 0 env PEEL_MARKDOWN="$tmp/other.md" "$action/comment.sh"
+says "startswith(\"$(head -n 1 "$tmp/other.md")\")" "$GH_LOG"
+echo '<!-- peel check") | halt -->' >"$tmp/forged.md"
+expect 0 env PEEL_MARKDOWN="$tmp/forged.md" "$action/comment.sh"
+says "no comment"
+if grep -q halt "$GH_LOG"; then die "a mark went into jq that peel does not write"; fi
 echo "  the action's steps ran as they should"

@@ -21,9 +21,11 @@ type Result struct {
 	// (the compressed size of plain layers, the growth without a baseline), or
 	// a part of it only. Such a rule has not failed, and has not held.
 	Unchecked bool
-	Value     string // what the image has, for people: "63.6 %"; "unknown" if it is
-	Limit     string // what the rule asks for
-	Message   string // one sentence
+	// Waived is true of a rule all of whose findings are waived: it has not failed.
+	Waived  bool
+	Value   string // what the image has, for people: "63.6 %"; "unknown" if it is
+	Limit   string // what the rule asks for
+	Message string // one sentence
 }
 
 // CheckOptions are what a check goes by beside the image and the rules. The zero

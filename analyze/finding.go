@@ -54,6 +54,8 @@ type Outcome struct {
 	Notes     []string // what a reader of the figures has to know, a sentence each; plain text, raw as in findings
 	Growth    *Growth  // against the baseline; nil without one
 
+	Waived []Waived // findings that count no longer, in the same order; see Waive
+
 	Waste           WasteRows // what counts of the image's waste, in the same order
 	Ignored         int64     // wasted bytes that count in no rule, as the setting "ignore" says
 	IgnoredVersions int       // that have them

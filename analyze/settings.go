@@ -33,6 +33,9 @@ type Setting struct {
 	// KnownUnread says that the figure does not depend on what is in layers: it is
 	// known where one cannot be read.
 	KnownUnread bool
+	// Risk is how bad a breach is for security, as CVSS scores it: more than 0, at
+	// most 10; 0 for what is no matter of security. Code scanning orders by it.
+	Risk float64
 
 	read  func(have any, text string) (any, error)
 	show  func(value any) string
@@ -124,7 +127,25 @@ func AboutRule(name string) string {
 	if about, ok := adviceRules[name]; ok {
 		return about
 	}
+	if name == RuleWaive {
+		return "A waiver counts until its last day"
+	}
 	return name
+}
+
+// riskOfSecret is the Risk of a secret that is shipped.
+const riskOfSecret = 8
+
+// RiskOfRule returns the Risk of the rule of a finding; 0 if it is no matter of
+// security.
+func RiskOfRule(name string) float64 {
+	if s := SettingNamed(name); s != nil && s.Risk > 0 {
+		return s.Risk
+	}
+	if name == RuleSecret {
+		return riskOfSecret
+	}
+	return 0
 }
 
 var settings = append(slices.Clone(rules), ignoreSetting.Setting, minWastedSetting.Setting, baseSetting.Setting)

@@ -20,7 +20,7 @@ import (
 )
 
 // checkForms are the forms of a check, by the names that -f takes.
-var checkForms = map[string]func(io.Writer, *report.Verdict) error{
+var checkForms = map[string]func(io.Writer, ...*report.Verdict) error{
 	"text":     report.CheckText,
 	"json":     report.CheckJSON,
 	"junit":    report.CheckJUnit,

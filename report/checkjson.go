@@ -7,13 +7,29 @@ import (
 )
 
 // CheckSchema names the form of a check's JSON, as Schema does that of a
-// report's.
-const CheckSchema = "peel.check/v1"
+// report's; ChecksSchema that of a check of several images.
+const (
+	CheckSchema  = "peel.check/v1"
+	ChecksSchema = "peel.checks/v1"
+)
 
 // The types below are the form of a check: see those of the report.
 type (
+	// checksDocument is a check of several images but for its last key, "images".
+	checksDocument struct {
+		Schema string `json:"schema"`
+		Failed bool   `json:"failed"`
+	}
+
+	// checkedRow is one of several images but for its last key, "check".
+	checkedRow struct {
+		Name  quoted  `json:"name"`
+		Key   quoted  `json:"key"`
+		Error *quoted `json:"error"`
+	}
+
 	// checkDocument is the check but for its last keys, which may be long:
-	// "growth" and "findings".
+	// "growth", "findings" and "waived".
 	checkDocument struct {
 		Schema    string      `json:"schema"`
 		Image     imageRow    `json:"image"`
@@ -30,6 +46,7 @@ type (
 		Severity string `json:"severity"`
 		Failed   bool   `json:"failed"`
 		Checked  bool   `json:"checked"`
+		Waived   bool   `json:"waived"`
 		Value    quoted `json:"value"`
 		Limit    quoted `json:"limit"`
 		Message  quoted `json:"message"`
@@ -53,6 +70,14 @@ type (
 		Versions *int     `json:"versions"`
 		Step     *quoted  `json:"step"`
 		Line     *lineRow `json:"line"`
+	}
+
+	// waivedRow is a finding that counts no longer.
+	waivedRow struct {
+		findingRow
+		Reason quoted  `json:"reason"`
+		Until  *quoted `json:"until"`
+		From   *quoted `json:"from"`
 	}
 
 	lineRow struct {
@@ -99,25 +124,62 @@ type (
 )
 
 // CheckJSON writes the verdict as one JSON object of the form that docs/json.md
-// describes, indented, and a newline. It fails only where w does.
-func CheckJSON(w io.Writer, v *Verdict) error {
-	o := v.Outcome
+// describes, indented, and a newline; those of several images as an object that
+// lists them. It fails only where w does.
+func CheckJSON(w io.Writer, vs ...*Verdict) error {
+	out := newRows(w)
+	if len(vs) == 1 && vs[0].Err == nil {
+		out.object(newCheckDocument(vs[0].Analysis, vs[0].Outcome))
+		out.outcome(vs[0].Outcome)
+		return out.end()
+	}
+	all := subjects(vs)
+	doc := checksDocument{Schema: ChecksSchema}
+	for i := range all {
+		doc.Failed = doc.Failed || all[i].Outcome != nil && all[i].Outcome.Failed()
+	}
+	out.object(doc)
+	out.objects("images", len(all), func(i int) any {
+		s := &all[i]
+		row := checkedRow{Name: quoted(s.name), Key: quoted(s.key)}
+		if s.Err != nil {
+			row.Error = known(s.unloaded().Message)
+		}
+		return row
+	}, func(i int) {
+		s := &all[i]
+		if s.Outcome == nil {
+			out.null("check")
+			return
+		}
+		out.nested("check", newCheckDocument(s.Analysis, s.Outcome), func() { out.outcome(s.Outcome) })
+	})
+	return out.end()
+}
+
+func newCheckDocument(a *analyze.Analysis, o *analyze.Outcome) checkDocument {
 	doc := checkDocument{
-		Schema: CheckSchema, Image: newImageRow(v.Analysis.Image), Failed: o.Failed(), RulesFrom: known(o.RulesFrom),
-		Totals: newTotalsRow(v.Analysis.Totals), Rules: make([]resultRow, 0, len(o.Results)),
+		Schema: CheckSchema, Image: newImageRow(a.Image), Failed: o.Failed(), RulesFrom: known(o.RulesFrom),
+		Totals: newTotalsRow(a.Totals), Rules: make([]resultRow, 0, len(o.Results)),
 		Notes: make([]quoted, 0, len(o.Notes)), Ignored: ignoredRow{o.Ignored, o.IgnoredVersions},
 	}
 	for _, r := range o.Results {
-		doc.Rules = append(doc.Rules, resultRow{quoted(r.Rule), r.Severity.String(), r.Failed, !r.Unchecked, quoted(r.Value), quoted(r.Limit), quoted(r.Message)})
+		doc.Rules = append(doc.Rules, resultRow{quoted(r.Rule), r.Severity.String(), r.Failed, !r.Unchecked, r.Waived, quoted(r.Value), quoted(r.Limit), quoted(r.Message)})
 	}
 	for _, note := range o.Notes {
 		doc.Notes = append(doc.Notes, quoted(note))
 	}
-	out := newRows(w)
-	out.object(doc)
-	out.growth(o.Growth)
-	out.array("findings", len(o.Findings), func(i int) any { return newFindingRow(&o.Findings[i]) })
-	return out.end()
+	return doc
+}
+
+// outcome adds the keys of a check that may be long.
+func (r *rows) outcome(o *analyze.Outcome) {
+	r.growth(o.Growth)
+	r.array("findings", len(o.Findings), func(i int) any { return newFindingRow(&o.Findings[i]) })
+	r.array("waived", len(o.Waived), func(i int) any {
+		x := &o.Waived[i]
+		return waivedRow{newFindingRow(&x.Finding), quoted(x.Waiver.Reason), known(x.Waiver.Until), known(x.Waiver.From)}
+	})
 }
 
 func newFindingRow(f *analyze.Finding) findingRow {

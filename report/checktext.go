@@ -19,10 +19,42 @@ const (
 
 // CheckText writes the verdict for people: a line for each rule, the figures
 // against the baseline, what was found, by severity, with the step to blame and
-// what to change, and the verdict last, where a log ends. It fails only where w
-// does.
-func CheckText(w io.Writer, v *Verdict) error {
-	p := checkPage{coloured: v.Coloured}
+// what to change, what is waived, and the verdict last, where a log ends. Several
+// images stand one after another, and the last line is about all. It fails only
+// where w does.
+func CheckText(w io.Writer, vs ...*Verdict) error {
+	all := subjects(vs)
+	for i := range all {
+		p := checkPage{coloured: vs[i].Coloured}
+		if i > 0 {
+			p.WriteByte('\n')
+		}
+		p.check(&all[i], len(all) > 1)
+		if len(all) > 1 && i == len(all)-1 {
+			c := tally(all)
+			p.WriteByte('\n')
+			p.begun(c.paint(), c.sentence(), "")
+		}
+		if err := p.writeTo(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check adds what there is to say of one image, of several or not.
+func (p *checkPage) check(s *subject, several bool) {
+	v := s.Verdict
+	if v.Err != nil {
+		p.line("Image %s", cutMiddle(s.name, columns-len("Image ")))
+		p.WriteByte('\n')
+		p.begun(red, "cannot be loaded", "")
+		p.paragraph("  ", clean.Line(v.unloaded().Message))
+		return
+	}
+	if several && v.Name != "" && s.name != title(v.Analysis.Image) {
+		p.begun(bold, cutMiddle(unordered(s.name), columns), "")
+	}
 	p.image(v.Analysis)
 	from := "flags and defaults"
 	if v.Outcome.RulesFrom != "" {
@@ -42,8 +74,36 @@ func CheckText(w io.Writer, v *Verdict) error {
 	if v.Outcome.Failed() && !tellsOfWaste(details) {
 		p.waste(v.Analysis, v.Outcome.Waste, checkWaste)
 	}
+	p.waived(v.Outcome.Waived)
 	p.verdict(v.counts())
-	return p.writeTo(w)
+}
+
+// waivedShown is how many waived findings are listed.
+const waivedShown = 20
+
+// waived adds what counts no longer, and why.
+func (p *checkPage) waived(all []analyze.Waived) {
+	if len(all) == 0 {
+		return
+	}
+	p.WriteByte('\n')
+	p.begun(bold, "Waived", "")
+	for i := range all[:min(len(all), waivedShown)] {
+		x := &all[i]
+		size := strings.Repeat(" ", findingIndent)
+		if x.Bytes > 0 {
+			size = padLeft(human.Size(x.Bytes), findingIndent-2) + "  "
+		}
+		p.line("%s%s", size, cutMiddle(unordered(clean.Line(x.ID)), columns-findingIndent))
+		until := ""
+		if x.Waiver.Until != "" {
+			until = "until " + clean.Line(x.Waiver.Until) + ": "
+		}
+		p.paragraph(strings.Repeat(" ", findingIndent), until+clean.Line(x.Waiver.Reason))
+	}
+	if left := len(all) - waivedShown; left > 0 {
+		p.line("%sand %s", strings.Repeat(" ", findingIndent), human.Count(left, "more", "more"))
+	}
 }
 
 // tellsOfWaste reports whether a finding says what wastes bytes.
@@ -87,7 +147,7 @@ func (p *checkPage) rules(v *Verdict) {
 		r := &results[i]
 		verdict, c := "pass", green
 		switch {
-		case r.Unchecked:
+		case r.Unchecked, r.Waived:
 			verdict, c = "----", yellow
 		case r.Failed && r.Severity == analyze.Error:
 			verdict, c = "FAIL", red
@@ -96,7 +156,7 @@ func (p *checkPage) rules(v *Verdict) {
 		}
 		p.begun(c, "  "+verdict, "  "+pad(clean.Line(r.Rule), name)+"  "+padLeft(clean.Line(r.Value), value)+"  (limit "+clean.Line(r.Limit)+")")
 		const below = "        " // the rule's name
-		if r.Unchecked {
+		if r.Unchecked || r.Waived {
 			p.paragraph(below, clean.Line(r.Message))
 		}
 		if advice := clean.Line(v.advice(r.Rule)); advice != "" {
@@ -191,6 +251,19 @@ func (p *checkPage) finding(v *Verdict, f *analyze.Finding) {
 	if f.Advice != "" {
 		p.paragraph(indent+"→ ", clean.Line(f.Advice))
 	}
+	if f.Severity > analyze.Note {
+		p.line("%s%s", indent, idOf(f))
+	}
+}
+
+// idOf names a finding as a waiver takes it, on one line: by its ID, or where that
+// would be cut off, by the short form.
+func idOf(f *analyze.Finding) string {
+	id := clean.Line(f.ID)
+	if id != f.ID || width(id) > columns-findingIndent-len("id: ") || unordered(id) != id {
+		id = analyze.ShortID(f.ID)
+	}
+	return "id: " + id
 }
 
 // where says the path, the layer and the line of a finding, as far as they are

@@ -20,22 +20,27 @@ const annotationsShown = 10
 // most: GitHub cuts a message off at 4 KB.
 const annotationText = 900
 
-// CheckGitHub writes the verdict as workflow commands of GitHub Actions, one
+// CheckGitHub writes the verdicts as workflow commands of GitHub Actions, one
 // annotation for each finding that fails or warns and for each note, the gravest
-// and largest first, at the Dockerfile's line where that is known. No line of it
-// is anything but a command, and nothing that the image says can begin one. It
-// fails only where w does.
-func CheckGitHub(w io.Writer, v *Verdict) error {
+// and largest first, at the Dockerfile's line where that is known. What is waived
+// is left out. No line of it is anything but a command, and nothing that the image
+// says can begin one. It fails only where w does.
+func CheckGitHub(w io.Writer, vs ...*Verdict) error {
 	var b strings.Builder
-	all := v.findings()
+	of := subjects(vs)
+	all := findings(of)
 	for _, s := range []analyze.Severity{analyze.Error, analyze.Warning, analyze.Note} {
-		level := slices.DeleteFunc(slices.Clone(all), func(f analyze.Finding) bool { return f.Severity != s })
+		level := slices.DeleteFunc(slices.Clone(all), func(f found) bool { return f.Severity != s })
 		shown := len(level)
 		if shown > annotationsShown {
 			shown = annotationsShown - 1 // and one that says what is left out
 		}
 		for i := range level[:shown] {
-			annotate(&b, &level[i])
+			about := ""
+			if len(of) > 1 {
+				about = level[i].of.name
+			}
+			annotate(&b, level[i].Finding, about)
 		}
 		if left := len(level) - shown; left > 0 {
 			text := human.Count(left, "more finding", "more findings") + ": see the summary of this run"
@@ -46,7 +51,8 @@ func CheckGitHub(w io.Writer, v *Verdict) error {
 	return err
 }
 
-func annotate(b *strings.Builder, f *analyze.Finding) {
+// annotate adds a finding, of the image of that name if there are several.
+func annotate(b *strings.Builder, f *analyze.Finding, image string) {
 	var properties []string
 	add := func(key, value string) { properties = append(properties, key+"="+githubProperty(value)) }
 	if l := f.Line; l != nil {
@@ -54,7 +60,11 @@ func annotate(b *strings.Builder, f *analyze.Finding) {
 		add("line", strconv.Itoa(l.First))
 		add("endLine", strconv.Itoa(max(l.First, l.Last)))
 	}
-	add("title", cutBytes(cut("peel: "+clean.Line(f.Title), 120), annotationText))
+	title := "peel: "
+	if image != "" {
+		title += cutMiddle(image, 60) + ": "
+	}
+	add("title", cutBytes(cut(title+clean.Line(f.Title), 120), annotationText))
 	var lines []string
 	for _, s := range []string{f.Message, f.Advice} {
 		if s = clean.Line(s); s != "" {

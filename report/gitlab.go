@@ -1,8 +1,6 @@
 package report
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"io"
 	"path"
@@ -31,19 +29,24 @@ type codeQualityLines struct {
 	Begin int `json:"begin"`
 }
 
-// CheckGitLab writes the verdict as a Code Quality report of GitLab: an array
-// with an issue for each finding. It fails only where w does.
-func CheckGitLab(w io.Writer, v *Verdict) error {
-	all := v.findings()
-	fallback := commonFile(all)
+// CheckGitLab writes the verdicts as a Code Quality report of GitLab: one array
+// with an issue for each finding, of whichever image. What is waived is left out.
+// It fails only where w does.
+func CheckGitLab(w io.Writer, vs ...*Verdict) error {
+	of := subjects(vs)
+	all, files, sums := findings(of), fallbacks(of), prints{}
 	issues := make([]codeQuality, 0, len(all))
 	for i := range all {
 		f := &all[i]
-		file, first, _ := spot(f, fallback)
+		file, first, _ := spot(f.Finding, files[f.of])
+		text := sentences(f.Finding)
+		if len(of) > 1 {
+			text = f.of.name + ": " + text
+		}
 		issues = append(issues, codeQuality{
-			Description: quoted(sentences(f)),
+			Description: quoted(text),
 			CheckName:   quoted(f.Rule),
-			Fingerprint: fingerprint(f),
+			Fingerprint: sums.of(f.of.key, f.Finding),
 			Severity:    codeQualitySeverity[f.Severity],
 			Location:    codeQualityLocation{quoted(file), codeQualityLines{first}},
 		})
@@ -83,13 +86,6 @@ func spot(f *analyze.Finding, fallback string) (file string, first, last int) {
 	}
 	first = max(f.Line.First, 1)
 	return path.Clean(f.Line.File), first, max(f.Line.Last, first)
-}
-
-// fingerprint tells a finding from others in 64 hexadecimal digits, the same in
-// every build that has it.
-func fingerprint(f *analyze.Finding) string {
-	sum := sha256.Sum256([]byte("peel " + f.ID))
-	return hex.EncodeToString(sum[:])
 }
 
 // sentences are a finding's title, message and advice on one line, fit for

@@ -66,6 +66,29 @@ func (r *rows) array(key string, n int, row func(i int) any) {
 	r.text("]")
 }
 
+// objects adds a key with n objects, each of which begins with the keys of
+// head(i) and ends with what within(i) adds.
+func (r *rows) objects(key string, n int, head func(i int) any, within func(i int)) {
+	r.text(",\n" + r.deep + `"` + key + `": [`)
+	outer := r.deep
+	deeper := outer + indent
+	for i := range n {
+		if i > 0 {
+			r.text(",")
+		}
+		r.text("\n" + deeper)
+		r.write(bytes.TrimSuffix(r.encode(head(i), deeper), []byte("\n"+deeper+"}")))
+		r.deep = deeper + indent
+		within(i)
+		r.deep = outer
+		r.text("\n" + deeper + "}")
+	}
+	if n > 0 {
+		r.text("\n" + outer)
+	}
+	r.text("]")
+}
+
 // end ends the object, and returns what has gone wrong with it.
 func (r *rows) end() error {
 	r.text("\n}\n")

@@ -18,12 +18,12 @@ const junitFindings = 10
 // The types below are JUnit's XML as testdata/schemas/jenkins-junit.xsd has it.
 type (
 	junitSuites struct {
-		XMLName  xml.Name   `xml:"testsuites"`
-		Name     string     `xml:"name,attr"`
-		Tests    int        `xml:"tests,attr"`
-		Failures int        `xml:"failures,attr"`
-		Errors   int        `xml:"errors,attr"`
-		Suite    junitSuite `xml:"testsuite"`
+		XMLName  xml.Name     `xml:"testsuites"`
+		Name     string       `xml:"name,attr"`
+		Tests    int          `xml:"tests,attr"`
+		Failures int          `xml:"failures,attr"`
+		Errors   int          `xml:"errors,attr"`
+		Suites   []junitSuite `xml:"testsuite"`
 	}
 
 	junitSuite struct {
@@ -34,7 +34,7 @@ type (
 		Skipped    int             `xml:"skipped,attr"`
 		Properties []junitProperty `xml:"properties>property"`
 		Cases      []junitCase     `xml:"testcase"`
-		Out        junitText       `xml:"system-out"`
+		Out        *junitText      `xml:"system-out"`
 	}
 
 	junitProperty struct {
@@ -46,6 +46,7 @@ type (
 		Name    string        `xml:"name,attr"`
 		Class   string        `xml:"classname,attr"`
 		Skipped *junitText    `xml:"skipped"`
+		Error   *junitFailure `xml:"error"`
 		Failure *junitFailure `xml:"failure"`
 		Out     *junitText    `xml:"system-out"`
 	}
@@ -62,58 +63,85 @@ type (
 	}
 )
 
-// CheckJUnit writes the verdict as JUnit's XML: one suite, a test for every rule.
-// A rule that fails is a failure; one that only warns, or could not be checked,
-// is skipped with its message, for of a test that passes GitLab shows nothing and
-// Jenkins little.
-// The suite's output is the text of the check. It fails only where w does.
-func CheckJUnit(w io.Writer, v *Verdict) error {
-	c := v.counts()
-	var text strings.Builder
-	plain := *v
-	plain.Coloured = false
-	if err := CheckText(&text, &plain); err != nil {
-		return err
-	}
-	t := v.Analysis.Totals
-	image := title(v.Analysis.Image)
-	suite := junitSuite{
-		Name: "peel check " + image, Tests: c.rules(), Failures: c.failed, Skipped: c.warned + c.unchecked,
-		Properties: []junitProperty{
-			{"image", image},
-			{"storedBytes", strconv.FormatInt(t.Stored, 10)},
-			{"wastedBytes", strconv.FormatInt(t.Wasted, 10)},
-			{"efficiency", strconv.FormatFloat(finite(t.Efficiency), 'f', 4, 64)},
-		},
-		Out: junitText{xmlText(text.String())},
-	}
-	for i := range v.Outcome.Results {
-		r := &v.Outcome.Results[i]
-		test := junitCase{Name: xmlText(clean.Line(r.Rule)), Class: "peel.check"}
-		message := xmlText(clean.Line(r.Message))
-		switch {
-		case r.Unchecked:
-			test.Skipped = &junitText{strings.TrimSpace(message + "\n" + xmlText(ruleText(v, r)))}
-		case !r.Failed:
-			test.Out = &junitText{message}
-		case r.Severity == analyze.Error:
-			test.Failure = &junitFailure{Type: test.Name, Message: message, Text: xmlText(ruleText(v, r))}
-		default:
-			test.Skipped = &junitText{strings.TrimSpace("warning: " + message + "\n" + xmlText(ruleText(v, r)))}
+// CheckJUnit writes the verdicts as JUnit's XML: a suite for each image, and in it
+// a test for every rule. A rule that fails is a failure; one that only warns, is
+// waived, or could not be checked, is skipped with its message, for of a test that
+// passes GitLab shows nothing and Jenkins little. An image that cannot be loaded
+// is a test that ends with an error.
+// A suite's output is the text of the check. It fails only where w does.
+func CheckJUnit(w io.Writer, vs ...*Verdict) error {
+	doc := junitSuites{Name: "peel"}
+	all := subjects(vs)
+	for i := range all {
+		suite, err := newJUnitSuite(&all[i])
+		if err != nil {
+			return err
 		}
-		suite.Cases = append(suite.Cases, test)
+		doc.Tests += suite.Tests
+		doc.Failures += suite.Failures
+		doc.Errors += suite.Errors
+		doc.Suites = append(doc.Suites, suite)
 	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
 	}
 	e := xml.NewEncoder(w)
 	e.Indent("", indent)
-	err := e.Encode(junitSuites{Name: "peel", Tests: suite.Tests, Failures: suite.Failures, Suite: suite})
-	if err != nil {
+	if err := e.Encode(doc); err != nil {
 		return err
 	}
-	_, err = io.WriteString(w, "\n")
+	_, err := io.WriteString(w, "\n")
 	return err
+}
+
+func newJUnitSuite(s *subject) (junitSuite, error) {
+	v := s.Verdict
+	image := xmlText(s.name)
+	// Dots part packages from classes.
+	class := "peel.check." + strings.ReplaceAll(xmlText(clean.Line(s.key)), ".", "_")
+	suite := junitSuite{Name: "peel check " + image, Properties: []junitProperty{{"image", image}}}
+	if v.Err != nil {
+		f := v.unloaded()
+		message := xmlText(clean.Line(f.Message))
+		suite.Tests, suite.Errors = 1, 1
+		suite.Cases = []junitCase{{Name: ruleImage, Class: class, Error: &junitFailure{Type: ruleImage, Message: message, Text: xmlText(unordered(message))}}}
+		return suite, nil
+	}
+	var text strings.Builder
+	plain := *v
+	plain.Coloured = false
+	if err := CheckText(&text, &plain); err != nil {
+		return suite, err
+	}
+	c, t := v.counts(), v.Analysis.Totals
+	suite.Tests, suite.Failures, suite.Skipped = c.rules(), c.failed, c.warned+c.unchecked+c.waived
+	suite.Properties = append(suite.Properties,
+		junitProperty{"storedBytes", strconv.FormatInt(t.Stored, 10)},
+		junitProperty{"wastedBytes", strconv.FormatInt(t.Wasted, 10)},
+		junitProperty{"efficiency", strconv.FormatFloat(finite(t.Efficiency), 'f', 4, 64)})
+	suite.Out = &junitText{xmlText(text.String())}
+	for i := range v.Outcome.Results {
+		suite.Cases = append(suite.Cases, newJUnitCase(v, &v.Outcome.Results[i], class))
+	}
+	return suite, nil
+}
+
+func newJUnitCase(v *Verdict, r *analyze.Result, class string) junitCase {
+	test := junitCase{Name: xmlText(clean.Line(r.Rule)), Class: class}
+	message := xmlText(clean.Line(r.Message))
+	switch {
+	case r.Waived:
+		test.Skipped = &junitText{message}
+	case r.Unchecked:
+		test.Skipped = &junitText{strings.TrimSpace(message + "\n" + xmlText(ruleText(v, r)))}
+	case !r.Failed:
+		test.Out = &junitText{message}
+	case r.Severity == analyze.Error:
+		test.Failure = &junitFailure{Type: test.Name, Message: message, Text: xmlText(ruleText(v, r))}
+	default:
+		test.Skipped = &junitText{strings.TrimSpace("warning: " + message + "\n" + xmlText(ruleText(v, r)))}
+	}
+	return test
 }
 
 // ruleText is what was found that bears on a rule: its own findings, and the

@@ -2,6 +2,8 @@ package report
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
@@ -18,35 +20,134 @@ const (
 	mdFolded   = 100 // findings in the fold
 )
 
-// CommentMark is the line that a check's Markdown begins with, invisible where
-// it is shown: by it a pipeline finds its comment again, to replace it.
-const CommentMark = "<!-- peel check -->"
+// commentMark is the line that a check's Markdown begins with, invisible where it
+// is shown: by it a pipeline finds its comment again, to replace it. What stands
+// in it is a sum of the images and the rules file, so that two steps of a pipeline
+// keep two comments.
+func commentMark(all []subject) string {
+	sum := sha256.New()
+	for i := range all {
+		io.WriteString(sum, all[i].key+"\x00") //nolint:errcheck // a sum takes everything
+		if o := all[i].Outcome; o != nil {
+			io.WriteString(sum, o.RulesFrom+"\x00") //nolint:errcheck // a sum takes everything
+		}
+	}
+	return "<!-- peel check " + hex.EncodeToString(sum.Sum(nil)[:6]) + " -->"
+}
+
+// mdLeast is how many bytes a section about one of several images has at least.
+const mdLeast = 5000
 
 // CheckMarkdown writes the verdict as Markdown for a comment on a change or a
 // run's summary: the verdict, the figures (beside the baseline's, if there is
-// one), the worst findings, and folded away all rules and the rest. It is less
-// than 60,000 bytes long whatever the image, and nothing that the image says is
-// Markdown, HTML, or a mention. It fails only where w does.
-func CheckMarkdown(w io.Writer, v *Verdict) error {
+// one), the worst findings, and folded away all rules and the rest; of several
+// images, a table of them comes first. It is less than 60,000 bytes long whatever
+// the images, and nothing that an image says is Markdown, HTML, or a mention. It
+// fails only where w does.
+func CheckMarkdown(w io.Writer, vs ...*Verdict) error {
+	all := subjects(vs)
 	m := &mdPage{limit: mdLimit}
-	m.verdict(v)
-	m.figures(v)
-	m.failures(v)
-	m.findings(v)
+	m.WriteString(commentMark(all) + "\n")
+	if len(all) == 1 {
+		m.check(&all[0])
+	} else {
+		m.checks(all)
+	}
 	_, err := io.WriteString(w, m.String())
 	return err
 }
 
-func (m *mdPage) verdict(v *Verdict) {
+// checks adds several images: a table, and a section for each for which there is
+// room.
+func (m *mdPage) checks(all []subject) {
+	t := tally(all)
+	fmt.Fprintf(m, "### %s %s\n\n| image | | stored | wasted | efficiency |\n|:--|:--|--:|--:|--:|\n", t.sign(), t.sentence())
+	// The table may take a third.
+	m.limit = mdLimit / 3
+	rows := m.list(len(all), func(i int) string {
+		s := &all[i]
+		if s.Err != nil {
+			return "| " + mdCode(s.name) + " | ⚠️ cannot be loaded | | | |\n"
+		}
+		t := s.Analysis.Totals
+		return fmt.Sprintf("| %s | %s %s | %s | %s | %s |\n", mdCode(s.name), s.sign(), s.counts().sentence(" "),
+			human.Size(t.Stored), human.Size(t.Wasted), human.Percent(t.Efficiency))
+	})
+	m.limit = mdLimit
+	if left := len(all) - rows; left > 0 {
+		m.fits("\n" + human.Count(left, "more image is", "more images are") + " not listed.\n")
+	}
+	told := 0
+	for i := range all {
+		share := (mdLimit - m.Len()) / (len(all) - i)
+		if all[i].calm() {
+			told++ // the table says it
+			continue
+		}
+		if mdLimit-m.Len() < mdLeast+200 {
+			break
+		}
+		told++
+		m.limit = m.Len() + max(share, mdLeast)
+		m.WriteString("\n")
+		m.check(&all[i])
+		m.limit = mdLimit
+	}
+	if left := len(all) - told; left > 0 {
+		m.fits("\n" + human.Count(left, "image has", "images have") + " no section here for want of room.\n")
+	}
+}
+
+// calm reports whether there is nothing to say of an image but that all is well.
+func (s *subject) calm() bool {
+	c := s.counts()
+	return s.Err == nil && c.passed == c.rules() && c.rules() > 0 && len(s.Outcome.Findings)+len(s.Outcome.Waived)+len(s.Outcome.Notes) == 0 && s.Outcome.Growth == nil
+}
+
+// check adds what there is to say of one image.
+func (m *mdPage) check(s *subject) {
+	if s.Err != nil {
+		fmt.Fprintf(m, "### ⚠️ %s cannot be loaded\n\n- %s\n", mdCode(s.name), mdText(s.unloaded().Message))
+		return
+	}
+	v := s.Verdict
+	fmt.Fprintf(m, "### %s %s %s\n\n", v.sign(), mdCode(s.name), v.counts().sentence(" "))
+	m.figures(v)
+	m.failures(v)
+	m.findings(v)
+	m.waived(v.Outcome.Waived)
+}
+
+// sign is the verdict as a sign.
+func (v *Verdict) sign() string {
 	c := v.counts()
-	sign := "✅"
 	switch {
 	case c.failed > 0:
-		sign = "❌"
-	case c.passed < c.rules() || c.rules() == 0:
-		sign = "⚠️"
+		return "❌"
+	case c.passed+c.waived < c.rules() || c.rules() == 0:
+		return "⚠️"
 	}
-	fmt.Fprintf(m, "%s\n### %s %s %s\n\n", CommentMark, sign, mdCode(title(v.Analysis.Image)), c.sentence(" "))
+	return "✅"
+}
+
+// waived adds, folded, what counts no longer.
+func (m *mdPage) waived(all []analyze.Waived) {
+	if len(all) == 0 {
+		return
+	}
+	m.details(human.Count(len(all), "finding is", "findings are")+" waived", func() {
+		n := m.list(min(len(all), mdFolded), func(i int) string {
+			x := &all[i]
+			until := ""
+			if x.Waiver.Until != "" {
+				until = " until " + mdText(x.Waiver.Until)
+			}
+			return "- " + mdCode(x.ID) + until + ": " + mdText(x.Waiver.Reason) + "\n"
+		})
+		if left := len(all) - n; left > 0 {
+			m.fits("\n" + human.Count(left, "more is", "more are") + " not listed.\n")
+		}
+	})
 }
 
 // figures adds the table of the image's figures, against the baseline's if
@@ -107,6 +208,9 @@ func gravity(r *analyze.Result) int {
 }
 
 func ruleSign(r *analyze.Result) string {
+	if r.Waived {
+		return "☑ waived"
+	}
 	return [...]string{"✅ holds", "❔ not checked", "⚠️ warns", "❌ fails"}[gravity(r)]
 }
 

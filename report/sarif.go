@@ -6,9 +6,11 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/clean"
 	"github.com/peelhq/peel/internal/human"
 )
 
@@ -19,181 +21,193 @@ const (
 	resultsShown = 5000 // GitHub shows no more of a run, and refuses 25,000
 )
 
-// The types below are the part of SARIF 2.1.0 that is written; the names of keys
-// are the standard's.
-type (
-	sarifLog struct {
-		Schema  string     `json:"$schema"`
-		Version string     `json:"version"`
-		Runs    []sarifRun `json:"runs"`
-	}
-
-	sarifRun struct {
-		Tool        sarifTool         `json:"tool"`
-		Invocations []sarifInvocation `json:"invocations"`
-		Properties  sarifImage        `json:"properties"`
-		Results     []sarifResult     `json:"results"`
-	}
-
-	sarifTool struct {
-		Driver sarifDriver `json:"driver"`
-	}
-
-	sarifDriver struct {
-		Name           string      `json:"name"`
-		Version        string      `json:"version,omitempty"`
-		InformationURI string      `json:"informationUri"`
-		Rules          []sarifRule `json:"rules"`
-	}
-
-	sarifRule struct {
-		ID               quoted       `json:"id"`
-		ShortDescription sarifText    `json:"shortDescription"`
-		HelpURI          string       `json:"helpUri"`
-		Default          sarifDefault `json:"defaultConfiguration"`
-	}
-
-	sarifDefault struct {
-		Level string `json:"level"`
-	}
-
-	sarifText struct {
-		Text quoted `json:"text"`
-	}
-
-	sarifInvocation struct {
-		Successful    bool                `json:"executionSuccessful"`
-		Notifications []sarifNotification `json:"toolExecutionNotifications,omitempty"`
-	}
-
-	sarifNotification struct {
-		Level   string    `json:"level"`
-		Message sarifText `json:"message"`
-	}
-
-	// sarifImage is what the run is about: SARIF has no word for it.
-	sarifImage struct {
-		Image           *quoted `json:"image"`
-		ImageID         *quoted `json:"imageId"`
-		StoredBytes     int64   `json:"storedBytes"`
-		WastedBytes     int64   `json:"wastedBytes"`
-		Efficiency      float64 `json:"efficiency"`
-		CompressedBytes *int64  `json:"compressedBytes"`
-	}
-
-	sarifResult struct {
-		RuleID       quoted            `json:"ruleId"`
-		RuleIndex    int               `json:"ruleIndex"`
-		Level        string            `json:"level"`
-		Message      sarifText         `json:"message"`
-		Locations    []sarifLocation   `json:"locations"`
-		Fingerprints map[string]string `json:"partialFingerprints"`
-		Properties   sarifFinding      `json:"properties"`
-	}
-
-	sarifLocation struct {
-		Physical sarifPhysical  `json:"physicalLocation"`
-		Logical  []sarifLogical `json:"logicalLocations,omitempty"`
-	}
-
-	sarifPhysical struct {
-		Artifact sarifArtifact `json:"artifactLocation"`
-		Region   sarifRegion   `json:"region"`
-	}
-
-	sarifArtifact struct {
-		URI    quoted `json:"uri"`
-		BaseID string `json:"uriBaseId,omitempty"`
-	}
-
-	sarifRegion struct {
-		StartLine int `json:"startLine"`
-		EndLine   int `json:"endLine"`
-	}
-
-	sarifLogical struct {
-		Name               quoted `json:"name"`
-		FullyQualifiedName quoted `json:"fullyQualifiedName"`
-		Kind               string `json:"kind"`
-	}
-
-	// sarifFinding is a finding as it is: raw text, null for what is unknown.
-	sarifFinding struct {
-		ID        quoted  `json:"findingId"`
-		Path      *quoted `json:"path"`
-		Layer     *int    `json:"layer"`
-		Bytes     int64   `json:"bytes"`
-		Versions  int     `json:"versions"`
-		Step      *quoted `json:"step"`
-		LineKnown bool    `json:"lineKnown"`
-		LineSure  bool    `json:"lineSure"`
-	}
+// What GitHub takes of a rule, in characters.
+const (
+	sarifName        = 255
+	sarifDescription = 1024
 )
 
-// CheckSARIF writes the verdict as SARIF 2.1.0: one result for each finding, at
-// its line of the Dockerfile; one without a line is laid at the first, as viewers
-// refuse what has none, and says so in its properties ("lineKnown"). It fails
-// only where w does.
-func CheckSARIF(w io.Writer, v *Verdict) error {
-	all := v.findings()
-	t := v.Analysis.Totals
-	run := sarifRun{
-		Tool:        sarifTool{sarifDriver{Name: "peel", Version: v.Version, InformationURI: home, Rules: []sarifRule{}}},
+// CheckSARIF writes the verdicts as SARIF 2.1.0, in one run: one result for each
+// finding, at its line of the Dockerfile; one without a line is laid at the first,
+// as viewers refuse what has none, and says so in its properties ("lineKnown").
+// What is waived is a result that is suppressed. It fails only where w does.
+func CheckSARIF(w io.Writer, vs ...*Verdict) error {
+	s := sarifWriter{all: subjects(vs), index: map[string]int{}, prints: prints{}}
+	s.files = fallbacks(s.all)
+	s.run = sarifRun{
+		Tool:        sarifTool{sarifDriver{Name: "peel", Version: vs[0].Version, InformationURI: home, Rules: []sarifRule{}}},
 		Invocations: []sarifInvocation{{Successful: true}},
-		Properties: sarifImage{
-			Image: known(v.Analysis.Image.Name), ImageID: known(v.Analysis.Image.ID),
-			StoredBytes: t.Stored, WastedBytes: t.Wasted, Efficiency: finite(t.Efficiency), CompressedBytes: knownInt(t.Compressed),
-		},
-		Results: []sarifResult{},
+		Properties:  sarifAbout(s.all),
+		Results:     []sarifResult{},
 	}
-	if left := len(all) - resultsShown; left > 0 {
-		text := human.Count(left, "finding is", "findings are") + " left out, the least of them"
-		run.Invocations[0].Notifications = []sarifNotification{{"warning", sarifText{quoted(text)}}}
-		all = all[:resultsShown]
-	}
-	index := map[string]int{}
-	rule := func(id string, s analyze.Severity) int {
-		i, ok := index[id]
-		if !ok {
-			i = len(run.Tool.Driver.Rules)
-			index[id] = i
-			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{quoted(id), sarifText{quoted(analyze.AboutRule(id))}, rulesHelp, sarifDefault{s.String()}})
-		}
-		return i
-	}
-	for _, r := range v.Outcome.Results {
-		rule(r.Rule, r.Severity)
-	}
-	fallback := commonFile(all)
-	for i := range all {
-		f := &all[i]
-		run.Results = append(run.Results, newSARIFResult(f, rule(f.Rule, f.Severity), fallback))
-	}
+	s.rules()
+	s.results()
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", indent)
-	return e.Encode(sarifLog{sarifSchema, "2.1.0", []sarifRun{run}})
+	return e.Encode(sarifLog{sarifSchema, "2.1.0", []sarifRun{s.run}})
 }
 
-func newSARIFResult(f *analyze.Finding, rule int, fallback string) sarifResult {
-	file, first, last := spot(f, fallback)
-	location := sarifLocation{Physical: sarifPhysical{newSARIFArtifact(file), sarifRegion{first, last}}}
+// sarifWriter is SARIF that is being put together.
+type sarifWriter struct {
+	all    []subject
+	files  map[*subject]string
+	run    sarifRun
+	index  map[string]int // of rules, by ID
+	prints prints
+}
+
+// sarifAbout is what the run is about: an image, or several.
+func sarifAbout(all []subject) any {
+	images := make([]sarifImage, len(all))
+	for i := range all {
+		s := &all[i]
+		if s.Analysis == nil {
+			images[i] = sarifImage{Image: known(s.name)}
+			continue
+		}
+		t := s.Analysis.Totals
+		efficiency := finite(t.Efficiency)
+		images[i] = sarifImage{
+			Image: known(s.Analysis.Image.Name), ImageID: known(s.Analysis.Image.ID),
+			StoredBytes: &t.Stored, WastedBytes: &t.Wasted, Efficiency: &efficiency, CompressedBytes: knownInt(t.Compressed),
+		}
+		if len(all) > 1 {
+			images[i].Image = known(s.name)
+		}
+	}
+	if len(images) == 1 {
+		return images[0]
+	}
+	return sarifImages{images}
+}
+
+// rules adds all rules that were checked of some image.
+func (s *sarifWriter) rules() {
+	for i := range s.all {
+		v := s.all[i].Verdict
+		if v.Outcome == nil {
+			continue
+		}
+		for _, r := range v.Outcome.Results {
+			s.rule(r.Rule, r.Severity)
+		}
+	}
+}
+
+// rule returns the index of a rule, which is added if it is not there. Images may
+// give a rule different severities: the gravest counts.
+func (s *sarifWriter) rule(id string, severity analyze.Severity) int {
+	rules := &s.run.Tool.Driver.Rules
+	i, ok := s.index[id]
+	if !ok {
+		i = len(*rules)
+		s.index[id] = i
+		*rules = append(*rules, newSARIFRule(id, severity))
+	}
+	if r := &(*rules)[i]; severity > sarifLevels[r.Default.Level] {
+		r.weigh(severity)
+	}
+	return i
+}
+
+// sarifLevels are the severities by SARIF's words for them.
+var sarifLevels = map[string]analyze.Severity{"note": analyze.Note, "warning": analyze.Warning, "error": analyze.Error}
+
+func newSARIFRule(id string, severity analyze.Severity) sarifRule {
+	about := clean.Line(analyze.AboutRule(id))
+	full := about + "."
+	if set := analyze.SettingNamed(id); set != nil && set.Text != "" {
+		full += " " + clean.Line(set.Text)
+	}
+	how := "Values, severities and waivers are set in .peel.yaml; values and severities by flags of peel check too."
+	name := cutText(clean.Line(id), sarifName)
+	r := sarifRule{
+		ID: quoted(id), Name: quoted(name), HelpURI: rulesHelp,
+		ShortDescription: sarifText{quoted(cutText(about, sarifDescription))},
+		FullDescription:  sarifText{quoted(cutText(full, sarifDescription))},
+		Help: sarifHelp{
+			Text:     quoted(full + " " + how + " See " + rulesHelp),
+			Markdown: quoted("**" + mdText(name) + "**: " + mdText(full) + "\n\n" + mdText(how) + " [More about the rules](" + rulesHelp + ")."),
+		},
+		Properties: sarifQuality{Tags: []string{"container-image"}, Precision: "very-high"},
+	}
+	if risk := analyze.RiskOfRule(id); risk > 0 {
+		// Names and shapes tell of secrets, and may be something else.
+		r.Properties = sarifQuality{Tags: []string{"container-image", "security"}, Precision: "medium", SecuritySeverity: strconv.FormatFloat(risk, 'f', 1, 64)}
+	}
+	r.weigh(severity)
+	return r
+}
+
+// weigh gives the rule a severity.
+func (r *sarifRule) weigh(s analyze.Severity) {
+	r.Default.Level, r.Properties.ProblemSeverity = s.String(), s.String()
+	if s == analyze.Note {
+		r.Properties.ProblemSeverity = "recommendation"
+	}
+}
+
+// cutText shortens s to at most n characters.
+func cutText(s string, n int) string {
+	if rs := []rune(s); len(rs) > n {
+		return string(rs[:n-1]) + "…"
+	}
+	return s
+}
+
+// results adds the findings, those that count first.
+func (s *sarifWriter) results() {
+	all := append(findings(s.all), waived(s.all)...)
+	if left := len(all) - resultsShown; left > 0 {
+		s.notify("warning", human.Count(left, "finding is", "findings are")+" left out, the least of them")
+		all = all[:resultsShown]
+	}
+	for i := range s.all {
+		if v := s.all[i].Verdict; v.Err != nil {
+			s.run.Invocations[0].Successful = false
+			s.notify("error", s.all[i].name+": "+clean.Line(v.Err.Error()))
+		}
+	}
+	for i := range all {
+		s.run.Results = append(s.run.Results, s.result(&all[i]))
+	}
+}
+
+// notify adds what is to be said of the check itself.
+func (s *sarifWriter) notify(level, text string) {
+	in := &s.run.Invocations[0]
+	in.Notifications = append(in.Notifications, sarifNotification{level, sarifText{quoted(text)}})
+}
+
+func (s *sarifWriter) result(f *found) sarifResult {
+	file, first, last := spot(f.Finding, s.files[f.of])
+	location := sarifLocation{Physical: sarifPhysical{newSARIFArtifact(file), sarifRegion{first, 1, last, 2}}}
 	if f.Path != "" {
 		location.Logical = []sarifLogical{{quoted(path.Base(f.Path)), quoted(f.Path), "resource"}}
 	}
+	text := sentences(f.Finding)
+	if len(s.all) > 1 {
+		text = f.of.name + ": " + text
+	}
 	// "[a](b)" would be a link in a message.
-	text := strings.ReplaceAll(sentences(f), "](", "] (")
-	sum := fingerprint(f)
-	return sarifResult{
-		RuleID: quoted(f.Rule), RuleIndex: rule, Level: f.Severity.String(), Message: sarifText{quoted(text)},
+	text = strings.ReplaceAll(text, "](", "] (")
+	sum := s.prints.of(f.of.key, f.Finding)
+	r := sarifResult{
+		RuleID: quoted(f.Rule), RuleIndex: s.rule(f.Rule, f.Severity), Level: f.Severity.String(), Message: sarifText{quoted(text)},
 		Locations: []sarifLocation{location},
-		// The first is the one that GitHub goes by.
-		Fingerprints: map[string]string{"primaryLocationLineHash": sum[:16] + ":1", "peelFinding/v1": sum},
+		// The first is the only one that GitHub goes by.
+		Fingerprints: map[string]string{"primaryLocationLineHash": sum[:32] + ":1", "peelFinding/v1": sum},
 		Properties: sarifFinding{
-			ID: quoted(f.ID), Path: known(f.Path), Layer: knownInt(f.Layer), Bytes: f.Bytes, Versions: f.Versions, Step: known(f.Step),
+			Image: quoted(f.of.name),
+			ID:    quoted(f.ID), Path: known(f.Path), Layer: knownInt(f.Layer), Bytes: f.Bytes, Versions: f.Versions, Step: known(f.Step),
 			LineKnown: f.Line != nil, LineSure: f.Line != nil && f.Line.Sure,
 		},
 	}
+	if f.waived != nil {
+		r.Suppressions = []sarifSuppression{{"external", quoted(clean.Line(f.waived.Waiver.Reason))}}
+	}
+	return r
 }
 
 // drive is how a path of Windows begins.

@@ -4,28 +4,43 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/internal/human"
 )
 
 // A Verdict is what a check has found of an image, for the forms that tell of
-// it: CheckText, CheckJSON and the others. None of them changes it.
+// it: CheckText, CheckJSON and the others. Each of them takes those of all images
+// of a check, one at least, and none changes them.
 type Verdict struct {
 	Analysis *analyze.Analysis
 	Outcome  *analyze.Outcome
+
+	// Name is what the check calls the image: as it was asked for, and with its
+	// platform where several are checked. "": the image's own name.
+	Name string
+	// Key is what stays of the name from one build to the next; "": ImageKey of it.
+	Key string
+	// Err is why the image could not be loaded; Analysis and Outcome are nil then.
+	Err error
 
 	Version  string // peel's own, for the forms that name their tool; "" if unknown
 	Coloured bool   // text may hold a terminal's colours
 }
 
 // counts are the rules of a check by what became of them.
-type counts struct{ failed, warned, passed, unchecked int }
+type counts struct{ failed, warned, passed, unchecked, waived int }
 
 func (v *Verdict) counts() counts {
 	var c counts
+	if v.Outcome == nil {
+		return c
+	}
 	for i := range v.Outcome.Results {
 		switch r := &v.Outcome.Results[i]; {
+		case r.Waived:
+			c.waived++
 		case r.Unchecked:
 			c.unchecked++
 		case !r.Failed:
@@ -39,7 +54,7 @@ func (v *Verdict) counts() counts {
 	return c
 }
 
-func (c counts) rules() int { return c.failed + c.warned + c.passed + c.unchecked }
+func (c counts) rules() int { return c.failed + c.warned + c.passed + c.unchecked + c.waived }
 
 // sentence says how the check went, its word and the rest parted by colon:
 // "failed: 2 of 5 rules, 1 warning".
@@ -57,16 +72,73 @@ func (c counts) sentence(colon string) string {
 	if c.warned > 0 {
 		s += ", " + human.Count(c.warned, "warning", "warnings")
 	}
+	if c.waived > 0 {
+		s += ", " + human.Comma(c.waived) + " waived"
+	}
 	if c.unchecked > 0 {
 		s += ", " + human.Comma(c.unchecked) + " not checked"
 	}
 	return s
 }
 
+// imageCounts are several images of a check by what became of them.
+type imageCounts struct{ images, failed, passed, unloaded int }
+
+func tally(all []subject) imageCounts {
+	t := imageCounts{images: len(all)}
+	for i := range all {
+		switch s := &all[i]; {
+		case s.Err != nil:
+			t.unloaded++
+		case s.Outcome.Failed():
+			t.failed++
+		default:
+			t.passed++
+		}
+	}
+	return t
+}
+
+// sentence says how the check of several images went: "3 images: 1 failed, 2
+// passed".
+func (t imageCounts) sentence() string {
+	var parts []string
+	for _, x := range []struct {
+		n    int
+		word string
+	}{{t.failed, "failed"}, {t.passed, "passed"}, {t.unloaded, "cannot be loaded"}} {
+		if x.n > 0 {
+			parts = append(parts, human.Comma(x.n)+" "+x.word)
+		}
+	}
+	return human.Count(t.images, "image", "images") + ": " + strings.Join(parts, ", ")
+}
+
+func (t imageCounts) paint() paint {
+	if t.passed < t.images {
+		return red
+	}
+	return green
+}
+
+// sign is the sign of the whole in Markdown.
+func (t imageCounts) sign() string {
+	switch {
+	case t.failed > 0:
+		return "❌"
+	case t.unloaded > 0:
+		return "⚠️"
+	}
+	return "✅"
+}
+
 // findings are all that the outcome found, and a finding for every rule that
 // failed without one, in the outcome's order: forms that show nothing but
 // findings then show every rule that failed.
 func (v *Verdict) findings() []analyze.Finding {
+	if v.Outcome == nil {
+		return []analyze.Finding{v.unloaded()}
+	}
 	has := map[string]bool{}
 	for i := range v.Outcome.Findings {
 		has[v.Outcome.Findings[i].Rule] = true
@@ -81,6 +153,17 @@ func (v *Verdict) findings() []analyze.Finding {
 	}
 	slices.SortStableFunc(all, func(a, b analyze.Finding) int { return cmp.Compare(b.Severity, a.Severity) })
 	return all
+}
+
+// ruleImage is the rule of the finding that an image cannot be loaded.
+const ruleImage = "image"
+
+// unloaded is the finding that the image cannot be loaded.
+func (v *Verdict) unloaded() analyze.Finding {
+	return analyze.Finding{
+		ID: ruleImage, Rule: ruleImage, Severity: analyze.Error, Layer: -1, Title: "The image cannot be loaded",
+		Message: strings.Join(strings.Fields(v.Err.Error()), " "), Advice: "Its rules are not checked. Correct the name, or build the image first.",
+	}
 }
 
 // details are the findings but for those that are shown with their rule: they

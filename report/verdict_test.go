@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "rewrite the goldens")
 // checkForms are all forms of a check, with the ends of their goldens' names.
 var checkForms = []struct {
 	name, end string
-	write     func(io.Writer, *Verdict) error
+	write     func(io.Writer, ...*Verdict) error
 }{
 	{"text", "txt", CheckText},
 	{"json", "json", CheckJSON},
@@ -58,8 +58,8 @@ func results() []analyze.Result {
 	}
 }
 
-// findings are one of each severity, and those of the rules as wholes.
-func findings() []analyze.Finding {
+// sampleFindings are one of each severity, and those of the rules as wholes.
+func sampleFindings() []analyze.Finding {
 	return []analyze.Finding{
 		{
 			ID: "max-wasted", Rule: "max-wasted", Severity: analyze.Error, Title: "Too many bytes wasted", Layer: -1, Bytes: 40000,
@@ -118,7 +118,7 @@ func verdicts(t *testing.T) map[string]*Verdict {
 	rs := results()
 	return map[string]*Verdict{
 		"failed": {Analysis: a, Version: "1.2.3", Outcome: &analyze.Outcome{
-			Results: rs, Findings: findings(), RulesFrom: ".peel.yaml", Growth: growth(),
+			Results: rs, Findings: sampleFindings(), RulesFrom: ".peel.yaml", Growth: growth(),
 			Notes: []string{"3.00 kB of waste in 2 versions is ignored, and counts in no rule"}, Ignored: 3000, IgnoredVersions: 2,
 		}},
 		"warned": {Analysis: a, Version: "1.2.3", Outcome: &analyze.Outcome{Results: rs[:2]}},
@@ -127,7 +127,7 @@ func verdicts(t *testing.T) map[string]*Verdict {
 	}
 }
 
-func written(t *testing.T, write func(io.Writer, *Verdict) error, v *Verdict) string {
+func written(t *testing.T, write func(io.Writer, ...*Verdict) error, v *Verdict) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := write(&b, v); err != nil {

@@ -13,9 +13,16 @@ if ! [[ ${GITHUB_REF:-} =~ ^refs/pull/([0-9]+)/merge$ ]]; then
 fi
 issues=repos/$GITHUB_REPOSITORY/issues
 pull=$issues/${BASH_REMATCH[1]}
+# The first line names the images and the rules, so that two steps of a pipeline
+# keep two comments. It goes into a program of jq's: it must be what peel writes.
+mark=$(head -n 1 "$PEEL_MARKDOWN")
+if ! [[ $mark =~ ^'<!-- peel check '[0-9a-f]+' -->'$ ]]; then
+  echo "::warning title=peel::no comment: the file does not begin with the mark of a check"
+  exit 0
+fi
 comment() {
   local id
-  id=$(gh api --paginate "$pull/comments" --jq '.[] | select(.body | startswith("<!-- peel check -->")) | .id') || return 1
+  id=$(gh api --paginate "$pull/comments" --jq ".[] | select(.body | startswith(\"$mark\")) | .id") || return 1
   id=${id%%$'\n'*}
   if [ -n "$id" ]; then
     gh api --method PATCH "$issues/comments/$id" --field "body=@$PEEL_MARKDOWN" --silent

@@ -1,0 +1,146 @@
+package report
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/clean"
+)
+
+// A subject is one image of a check, with the names by which a document that may
+// be about several tells it from the others.
+type subject struct {
+	*Verdict
+
+	// name is for people, on one line and fit for a terminal.
+	name string
+	// key is raw. It is the same in the next build of the image, and no other image
+	// of the document has it. Fingerprints and the names of tests are made of it.
+	key string
+}
+
+// subjects gives the images of a document their names.
+func subjects(vs []*Verdict) []subject {
+	all := make([]subject, len(vs))
+	count := map[string]int{}
+	for i, v := range vs {
+		all[i] = subject{Verdict: v, name: v.title()}
+		all[i].key = cmp.Or(v.Key, ImageKey(all[i].name))
+		count[all[i].key]++
+	}
+	taken := map[string]bool{}
+	for i := range all {
+		key := all[i].key
+		if count[key] > 1 { // as app:1 and app:2
+			key += " " + all[i].name
+		}
+		all[i].key = key
+		for n := 2; taken[all[i].key]; n++ {
+			all[i].key = key + "#" + strconv.Itoa(n)
+		}
+		taken[all[i].key] = true
+	}
+	return all
+}
+
+// title is what the image is called: as the check calls it, else as it calls
+// itself.
+func (v *Verdict) title() string {
+	switch {
+	case v.Name != "":
+		return clean.Line(v.Name)
+	case v.Analysis == nil:
+		return "image without a name"
+	}
+	return title(v.Analysis.Image)
+}
+
+// A tag, and a digest, at the end of an image's name.
+// Source: the OCI distribution specification, "Pulling manifests".
+var (
+	imageDigest = regexp.MustCompile(`@[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-fA-F]{32,}$`)
+	imageTag    = regexp.MustCompile(`:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+	imageScheme = regexp.MustCompile(`^[a-z][a-z-]*://`)
+)
+
+// ImageKey returns what stays of an image's name from one build to the next: its
+// repository. Pipelines often tag images by the commit.
+func ImageKey(name string) string {
+	key := imageScheme.ReplaceAllString(name, "")
+	key = imageDigest.ReplaceAllString(key, "")
+	key = imageTag.ReplaceAllString(key, "")
+	return cmp.Or(key, name)
+}
+
+// prints gives the findings of a document fingerprints.
+type prints map[string]int
+
+// of returns a fingerprint of 64 hexadecimal digits: a sum of the image, the rule
+// and the finding. It is the same in every build that has the finding, and no two
+// findings of a document share one.
+func (p prints) of(key string, f *analyze.Finding) string {
+	text := strings.Join([]string{"peel", key, f.Rule, f.ID}, "\x00")
+	if p[text]++; p[text] > 1 {
+		text += "\x00" + strconv.Itoa(p[text])
+	}
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// A found is a finding with the image that it is of.
+type found struct {
+	*analyze.Finding
+	of *subject
+
+	// waived is why the finding counts no longer; nil if it counts.
+	waived *analyze.Waived
+}
+
+// findings are those of all images, the gravest first, then those with most bytes.
+func findings(all []subject) []found {
+	var out []found
+	for i := range all {
+		s := &all[i]
+		list := s.findings()
+		for k := range list {
+			out = append(out, found{Finding: &list[k], of: s})
+		}
+	}
+	if len(all) > 1 {
+		slices.SortStableFunc(out, func(a, b found) int {
+			return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(b.Bytes, a.Bytes))
+		})
+	}
+	return out
+}
+
+// fallbacks are the files that each image's findings without a line are laid at.
+func fallbacks(all []subject) map[*subject]string {
+	files := map[*subject]string{}
+	for i := range all {
+		files[&all[i]] = commonFile(all[i].findings())
+	}
+	return files
+}
+
+// waived are the findings of all images that count no longer.
+func waived(all []subject) []found {
+	var out []found
+	for i := range all {
+		s := &all[i]
+		if s.Outcome == nil {
+			continue
+		}
+		for k := range s.Outcome.Waived {
+			x := &s.Outcome.Waived[k]
+			out = append(out, found{Finding: &x.Finding, of: s, waived: x})
+		}
+	}
+	return out
+}
