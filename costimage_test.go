@@ -20,11 +20,13 @@ import (
 
 // A costImage is a hostile image, and files beside it.
 type costImage struct {
-	layers  []func(*costLayer) // lowest first
-	order   []int              // the image's layers, as indices in layers; nil: each once
-	history []string           // commands, one for each layer; nil: made up
-	empty   int                // steps that made no layer, behind all others
-	files   map[string]string  // by name, in the image's folder
+	layers  []func(*costLayer)     // lowest first
+	order   []int                  // the image's layers, as indices in layers; nil: each once
+	history []string               // commands, one for each layer; nil: made up
+	empty   int                    // steps that made no layer, behind all others
+	files   map[string]string      // by name, in the image's folder
+	folder  func(dir string) error // fills DIR/tree; nil: there is no such folder
+	before  []string               // commands that are run first, as those of a cost
 }
 
 // A costLayer is a layer that is being written.
@@ -84,6 +86,11 @@ func writeCost(t *testing.T, dir string, im costImage) {
 	must(os.MkdirAll(dir, 0o755))
 	for name, text := range im.files {
 		must(os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	if im.folder != nil {
+		tree := filepath.Join(dir, "tree")
+		must(os.Mkdir(tree, 0o755))
+		must(im.folder(tree))
 	}
 	f, err := os.Create(filepath.Join(dir, "image.tar"))
 	must(err)

@@ -5,7 +5,10 @@ package main
 import (
 	"archive/tar"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -229,6 +232,65 @@ var costs = []cost{
 			}
 		})
 	}, []string{"diff IMAGE --from 0 --to 1", "check IMAGE --baseline IMAGE --max-growth 1%", "check IMAGE --baseline IMAGE --max-growth 1% -f json"}},
+	{"a folder of many files", 40_000, folderOf(func(dir string, n int) error {
+		for i := range n {
+			if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), nil, 0o644); err != nil {
+				return err
+			}
+		}
+		return nil
+	}), []string{"report dir:DIR/tree", "ls -R dir:DIR/tree", "diff dir:DIR/tree rootfs:IMAGE"}},
+	{"a folder of many names of two files", 30_000, folderOf(func(dir string, n int) error {
+		for i, first := range []string{"a", "b"} {
+			if err := os.WriteFile(filepath.Join(dir, first), []byte(first), 0o644); err != nil {
+				return err
+			}
+			for k := i; k < n; k += 2 {
+				if err := os.Link(filepath.Join(dir, first), filepath.Join(dir, fmt.Sprintf("%07d", k))); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}), []string{"report dir:DIR/tree", "check dir:DIR/tree", "log dir:DIR/tree /a"}},
+	{"a folder of deep directories", 60, folderOf(func(dir string, n int) error {
+		deep := strings.Repeat(strings.Repeat("d", 10)+"/", 300) // of 4,096 bytes that a path may have
+		for i := range n {
+			if err := os.MkdirAll(filepath.Join(dir, strconv.Itoa(i), deep), 0o755); err != nil {
+				return err
+			}
+		}
+		return nil
+	}), []string{"report dir:DIR/tree", "ls -R dir:DIR/tree"}},
+	{"an index of many versions", 60_000, func(n int) costImage {
+		im := layers(func(l *costLayer) {
+			for i := range n {
+				l.file(fmt.Sprintf("a/%07d", i), 1)
+			}
+		}, func(l *costLayer) { l.file(".wh.a", 0) })
+		im.order = []int{0, 1, 0, 1, 0}
+		im.before = []string{"index IMAGE -o DIR/image.index"}
+		return im
+	}, []string{"report index:DIR/image.index", "check index:DIR/image.index", "diff index:DIR/image.index IMAGE"}},
+	{"an index of deep directories", 20, func(n int) costImage {
+		deep := strings.Repeat("a/", 32_000)
+		im := layers(func(l *costLayer) {
+			for i := range n {
+				l.file(fmt.Sprintf("%07d/%sx", i, deep), 1)
+			}
+		})
+		im.before = []string{"index IMAGE -o DIR/image.index"}
+		return im
+	}, []string{"report index:DIR/image.index", "ls -R index:DIR/image.index"}},
+}
+
+// folderOf is an image of one file beside a folder that fill fills with about n files.
+func folderOf(fill func(dir string, n int) error) func(n int) costImage {
+	return func(n int) costImage {
+		im := layers(func(l *costLayer) { l.file("a", 1) })
+		im.folder = func(dir string) error { return fill(dir, n) }
+		return im
+	}
 }
 
 // layers is an image of layers.

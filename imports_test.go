@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"report":                  {"analyze", "analyze/dockerfile", "source", "internal/clean", "internal/human"},
 	"analyze":                 {"analyze/dockerfile", "source", "internal/clean", "internal/crash", "internal/grow", "internal/human"},
 	"analyze/dockerfile":      {"source"},
-	"source":                  {"source/engine", "source/layer", "source/registry", "internal/alike", "internal/clean", "internal/crash", "internal/draft", "internal/grow"},
+	"source":                  {"source/engine", "source/layer", "source/registry", "internal/alike", "internal/clean", "internal/crash", "internal/draft", "internal/grow", "internal/human"},
 	"source/engine":           {"internal/clean", "internal/draft", "internal/redact", "internal/settings"},
 	"source/registry":         {"internal/alike", "internal/clean", "internal/redact", "internal/settings"},
 	"source/layer":            {"internal/crash", "internal/draft", "internal/inflate"},

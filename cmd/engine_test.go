@@ -53,6 +53,10 @@ func TestEngineFlag(t *testing.T) {
 	if r.code != 2 || !strings.Contains(r.err, "unknown engine") {
 		t.Errorf("exit code %d, standard error %q", r.code, r.err)
 	}
+	r = peel("report", "docker://"+image, "--engine", "podman")
+	if r.code != 2 || !strings.Contains(r.err, "docker://"+image+" is of docker: --engine podman does not fit it") {
+		t.Errorf("exit code %d, standard error %q", r.code, r.err)
+	}
 	if out := must(t, "images", "--engine", "podman"); !strings.Contains(out, image) {
 		t.Errorf("podman's images:\n%s", out)
 	}

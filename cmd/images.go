@@ -15,6 +15,7 @@ import (
 
 	"github.com/peelhq/peel/internal/clean"
 	"github.com/peelhq/peel/internal/crash"
+	"github.com/peelhq/peel/internal/human"
 	"github.com/peelhq/peel/internal/redact"
 	"github.com/peelhq/peel/report"
 	"github.com/peelhq/peel/source"
@@ -78,7 +79,7 @@ func (a *app) images(ctx context.Context, containers, asJSON bool) error {
 	for _, err := range failures {
 		fmt.Fprintln(a.stderr, "peel: "+clean.Line(redact.Text(err.Error())))
 	}
-	return a.printImages(ctx, found, asJSON)
+	return a.printImages(ctx, found, containers, asJSON)
 }
 
 // repository lists the tags of a repository in a registry.
@@ -96,14 +97,14 @@ func (a *app) repository(ctx context.Context, ref string, asJSON bool) error {
 		}
 		fmt.Fprintln(a.stderr, "peel: "+clean.Line(err.Error()))
 	}
-	return a.printImages(ctx, found, asJSON)
+	return a.printImages(ctx, found, false, asJSON)
 }
 
-func (a *app) printImages(ctx context.Context, found []source.LocalImage, asJSON bool) error {
+func (a *app) printImages(ctx context.Context, found []source.LocalImage, containers, asJSON bool) error {
 	return a.print(ctx, func(w io.Writer) error {
 		switch {
 		case asJSON:
-		case len(found) > 0 && found[0].Container:
+		case containers:
 			return report.Containers(w, found, time.Now())
 		default:
 			return report.Images(w, found, time.Now())
@@ -140,7 +141,7 @@ func lookAround(ctx context.Context, places []source.Place) (found []source.Loca
 		}
 	}
 	slices.SortStableFunc(found, func(a, b source.LocalImage) int {
-		return cmp.Or(b.Created.Compare(a.Created), strings.Compare(a.Name, b.Name), strings.Compare(a.Ref, b.Ref))
+		return cmp.Or(b.Created.Compare(a.Created), human.CompareNames(a.Name, b.Name), strings.Compare(a.Ref, b.Ref))
 	})
 	return found, failures, answered
 }

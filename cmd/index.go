@@ -58,7 +58,7 @@ func (a *app) index(ctx context.Context, ref, file string) error {
 
 // indexedImage opens and scans an image for its index.
 func (a *app) indexedImage(ctx context.Context, ref string) (*source.Image, error) {
-	if err := a.noTerminal(ref); err != nil {
+	if err := a.readable(ref); err != nil {
 		return nil, err
 	}
 	p := a.startProgress("reading")

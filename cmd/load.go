@@ -74,7 +74,7 @@ type analyser func(context.Context, *source.Image, analyze.Options) (*analyze.An
 
 // open is load with its progress going wherever opts says.
 func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse analyser) (*analyze.Analysis, error) {
-	if err := a.noTerminal(ref); err != nil {
+	if err := a.readable(ref); err != nil {
 		return nil, err
 	}
 	start := time.Now()
@@ -100,8 +100,12 @@ func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse
 	return an, nil
 }
 
-// noTerminal refuses to read an image from a terminal.
-func (a *app) noTerminal(ref string) error {
+// readable refuses a reference to another engine than --engine names, and to read an
+// image from a terminal.
+func (a *app) readable(ref string) error {
+	if named := source.EngineOf(ref); named != "" && a.engine != "" && named != string(a.engine) {
+		return usage("without --engine", "%s is of %s: --engine %s does not fit it", ref, named, a.engine)
+	}
 	if _, ok := terminal(a.stdin); ok && source.ReadsStdin(ref) {
 		return usage("docker save NAME | peel -", "no image: standard input is a terminal")
 	}

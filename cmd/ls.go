@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/human"
 	"github.com/peelhq/peel/report"
 	"github.com/peelhq/peel/source"
 )
@@ -77,7 +79,28 @@ func (a *app) ls(ctx context.Context, ref, at string, l listing) error {
 	if note := notRead(an, at); note != "" {
 		a.say("%s", note)
 	}
+	if note := flawsBelow(an, an.Tree.Path(top)); note != "" {
+		a.say("%s", note)
+	}
 	return a.print(ctx, func(w io.Writer) error { return l.write(w, an.Tree, top) })
+}
+
+// flawsBelow is a note on what could not be read of a folder at a path or below it, and
+// so may be missing in a list; "" if nothing is.
+func flawsBelow(an *analyze.Analysis, at string) string {
+	if !strings.HasPrefix(an.Image.Source, "dir:") {
+		return ""
+	}
+	n := 0
+	for _, f := range an.Flaws {
+		if p := fromRoot(strings.TrimSuffix(f.Path, "/")); f.Path != "" && (at == "/" || p == at || strings.HasPrefix(p, at+"/")) {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s could not be read in full at or below %s; peel report lists them", human.Count(n, "path", "paths"), at)
 }
 
 // start returns the node to list: the one at the path, or the directory to

@@ -70,7 +70,7 @@ func newBox(t *testing.T, engine, image string, options []string, acts ...string
 	}
 	args = append(append(append(args, options...), image, "/step"), acts...)
 	run(t, engine, args...)
-	t.Cleanup(func() { _, _ = output(context.Background(), engine, "rm", "-f", b.name) })
+	t.Cleanup(func() { _, _ = output(context.Background(), engine, "rm", "-f", "-v", b.name) })
 	return b
 }
 

@@ -61,6 +61,10 @@ func TestContainersInCommands(t *testing.T) {
 				if err := json.Unmarshal([]byte(text("report", "-f", "json", f.ref)), &report); err != nil {
 					t.Fatal(err)
 				}
+				said, _ := output(t.Context(), "sh", "-c", `"$0" report --offline --engine "$1" "$2" 2>&1 || true`, string(peel), x.engine, x.name)
+				if !strings.Contains(said, "there is a container of that name: write container://"+x.name) {
+					t.Errorf("a container's name alone: %s", said)
+				}
 				c, last := report.Image.Container, report.Layers[len(report.Layers)-1]
 				if c.Name != x.name || !strings.HasSuffix(c.Image, b.name) || c.State != "exited" || c.ReadAt == "" || len(c.Command) != 7 {
 					t.Errorf("the container is %+v", c)

@@ -129,6 +129,11 @@ func TestDirOfAnother(t *testing.T) {
 			t.Errorf("%s is not listed:\n%s", want, listed)
 		}
 	}
+	for path, want := range map[string]string{"/": "could not be read in full at or below /;", "/closed": "1 path could not be read in full at or below /closed", "/other/public": ""} {
+		if got := as("ls", "dir:"+at, path); !strings.Contains(got, want) || want == "" && strings.Contains(got, "could not") {
+			t.Errorf("ls %s says %s", path, got)
+		}
+	}
 	report := as("report", "-f", "json", "dir:"+at)
 	for _, want := range []string{
 		`"open/secret", "problem": "its content cannot be read: permission denied"`,

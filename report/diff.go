@@ -74,7 +74,7 @@ func (p *page) side(what string, s analyze.Side) {
 	const lead = len("Before  ")
 	p.line("%s", pad(what, lead)+cutMiddle(sideName(s), columns-lead))
 	im := s.Analysis.Image
-	about := human.Count(s.At+1, "layer", "layers") + ", " + orUnknown(im.FullPlatform())
+	about := human.Count(s.At+1, "layer", "layers") + ", " + platform(im)
 	if im.Source != "" {
 		about += ", read from "
 		about += cutMiddle(clean.Line(im.Source), max(columns-lead-width(about), 1))

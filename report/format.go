@@ -6,6 +6,7 @@ import (
 	"github.com/clipperhouse/displaywidth"
 
 	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/source"
 )
 
 // width is how many columns of a terminal s takes.
@@ -51,6 +52,14 @@ func orUnknown(s string) string {
 		return "unknown"
 	}
 	return clean.Line(s)
+}
+
+// platform is what an image is for, fit for a terminal, on one line.
+func platform(im *source.Image) string {
+	if p := im.FullPlatform(); p != "" {
+		return clean.Line(p)
+	}
+	return "platform unknown"
 }
 
 // unordered returns text for the beginning of a line, where pipelines look for

@@ -121,7 +121,7 @@ func newHTMLPage(ctx context.Context, p *pageAssets, a *analyze.Analysis, findin
 		WasteRatio: 1 - a.Totals.Efficiency,
 		BaseNote:   baseNote(a.Totals),
 	}
-	page.About = []string{cutRunes(orUnknown(a.Image.FullPlatform()), nameRunes)}
+	page.About = []string{cutRunes(platform(a.Image), nameRunes)}
 	if !a.Image.Created.IsZero() {
 		page.About = append(page.About, "created "+human.Date(a.Image.Created))
 	}

@@ -17,7 +17,7 @@ func Markdown(w io.Writer, a *analyze.Analysis) error {
 	t := a.Totals
 	fmt.Fprintf(m, "### %s %s wasted of %s stored\n\n", mdCode(title(a.Image)), human.Size(t.Wasted), human.Size(t.Stored))
 	m.totals(t)
-	about := mdText(orUnknown(a.Image.FullPlatform()))
+	about := mdText(platform(a.Image))
 	if !a.Image.Created.IsZero() {
 		about += ", created " + human.Date(a.Image.Created)
 	}
@@ -32,7 +32,7 @@ func Markdown(w io.Writer, a *analyze.Analysis) error {
 	m.details("The largest waste", func() { m.waste(a) })
 	m.details(human.Count(t.Layers, "layer", "layers")+baseNote(t), func() { m.layers(a) })
 	if len(a.Flaws) > 0 {
-		m.details("Malformed, but passed over", func() { m.flaws(a) })
+		m.details("Malformed or unreadable", func() { m.flaws(a) })
 	}
 	_, err := io.WriteString(w, m.String())
 	return err

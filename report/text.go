@@ -73,7 +73,7 @@ func (p *page) image(a *analyze.Analysis) {
 	about := []string{
 		human.Count(a.Totals.Layers, "layer", "layers"),
 		human.Count(a.Totals.Entries, "entry", "entries"),
-		orUnknown(im.FullPlatform()),
+		platform(im),
 	}
 	if !im.Created.IsZero() {
 		about = slices.Insert(about, 2, "created "+human.Date(im.Created))
@@ -243,7 +243,7 @@ func (p *page) flaws(flaws []source.Flaw) {
 	if len(flaws) == 0 {
 		return
 	}
-	p.heading("Malformed, but passed over")
+	p.heading("Malformed or unreadable")
 	for _, f := range flaws[:min(flawsShown, len(flaws))] {
 		where := "image: "
 		if f.Layer >= 0 {

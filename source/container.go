@@ -98,6 +98,25 @@ func openContainer(ctx context.Context, o *opener, ref string) (*Image, error) {
 	return im, nil
 }
 
+// hintTime is how long engines are asked whether a name that no image has is that of a
+// container.
+const hintTime = time.Second
+
+// containerHint says that a bare name which no image has is a container's; "" if it is
+// not.
+func (o *opener) containerHint(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, hintTime)
+	defer cancel()
+	found, err := findContainer(ctx, o, onlyEngine(containerEngines(), o.Engine), o.ref)
+	if err != nil {
+		return ""
+	}
+	if err := found.close(); err != nil {
+		o.Log.Debug("letting go of a container", "container", o.ref, "error", err)
+	}
+	return fmt.Sprintf("\n  there is a container of that name: write container://%s", o.ref)
+}
+
 func containerEngineNames() []string {
 	var out []string
 	for _, e := range containerEngines() {

@@ -447,6 +447,11 @@ func TestFindContainer(t *testing.T) {
 			}
 		})
 	}
+	for ref, want := range map[string]string{"docker://app": "docker", "containerd://k8s.io/app": "containerd", "container://podman/web": "podman", "container://web": "", "container:///web": "", "app": "", "registry://app": ""} {
+		if got := EngineOf(ref); got != want {
+			t.Errorf("the engine of %s is %q, want %q", ref, got, want)
+		}
+	}
 	_, err := openContainer(t.Context(), o, "nobody/web")
 	testkit.WantError(t, err, `"nobody" has no containers; write container://NAME, or container://ENGINE/NAME with docker, podman or containerd`)
 }

@@ -203,6 +203,9 @@ func (a *containerdAll) notFound(name string) error {
 			like = append(like, f.ref())
 		}
 	}
+	if first, _, ok := strings.Cut(name, "/"); ok && !strings.ContainsAny(first, ".:") && !slices.Contains(a.namespaces, first) {
+		where += "; there is no namespace " + first
+	}
 	hint := "; peel images lists what there is"
 	if len(like) > 0 {
 		hint = "; did you mean " + strings.Join(like, ", ") + "?"

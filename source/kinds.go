@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -256,7 +257,7 @@ func (o *opener) byName(ctx context.Context, noFile error) (*Image, error) {
 	for i, err := range tried {
 		lines[i] = "\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
 	}
-	return nil, absent("%q: it is neither a file nor an image that can be found; tried:%s%s", o.ref, strings.Join(lines, ""), slip(o.ref))
+	return nil, absent("%q: it is neither a file nor an image that can be found; tried:%s%s", o.ref, strings.Join(lines, ""), cmp.Or(slip(o.ref), o.containerHint(ctx)))
 }
 
 // tellEngine reports that k had the image of a bare name, if k is an engine but it is
@@ -286,6 +287,24 @@ func Engines() []string {
 		}
 	}
 	return out
+}
+
+// EngineOf returns the engine that a reference asks by its prefix, whichever engine is
+// chosen for bare names: "docker" of docker://app and container://docker/web; "" if it
+// names none.
+func EngineOf(ref string) string {
+	k, rest := kindOf(ref)
+	switch {
+	case k == nil:
+		return ""
+	case k.chosen != nil:
+		return k.place
+	case k.containers:
+		if first, _, ok := strings.Cut(rest, "/"); ok && first != "" && len(onlyEngine(containerEngines(), first)) > 0 {
+			return first
+		}
+	}
+	return ""
 }
 
 // errNoFile says that a name is not that of a file, and need not be meant as one.

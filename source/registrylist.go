@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/peelhq/peel/internal/human"
 	"github.com/peelhq/peel/source/layer"
 	"github.com/peelhq/peel/source/registry"
 )
@@ -45,7 +45,7 @@ func listRepository(ctx context.Context, repo string, opts Options) ([]LocalImag
 	if err != nil {
 		return nil, errors.Join(fromRegistry(err), client.Close(), o.cache.close())
 	}
-	slices.SortFunc(tags, func(a, b string) int { return cmp.Or(compareVersions(b, a), strings.Compare(a, b)) })
+	slices.SortFunc(tags, func(a, b string) int { return cmp.Or(human.CompareVersions(b, a), strings.Compare(a, b)) })
 	images := make([]LocalImage, len(tags))
 	failed := make([]error, len(tags))
 	group, inner := errgroup.WithContext(ctx)
@@ -123,38 +123,4 @@ func (o *opener) describe(ctx context.Context, client *registry.Client, im *Loca
 		im.Size += l.size
 	}
 	return nil
-}
-
-// compareVersions compares tags as people count: 1.9 is before 1.10, and letters are
-// before numbers.
-func compareVersions(a, b string) int {
-	for a != "" && b != "" {
-		x, y := digits(a), digits(b)
-		if x > 0 && y > 0 {
-			m, errM := strconv.ParseUint(a[:x], 10, 64)
-			n, errN := strconv.ParseUint(b[:y], 10, 64)
-			if c := cmp.Or(cmp.Compare(m, n), strings.Compare(a[:x], b[:y])); errM == nil && errN == nil && c != 0 {
-				return c
-			}
-			a, b = a[x:], b[y:]
-			continue
-		}
-		if (x > 0) != (y > 0) {
-			return cmp.Compare(x, y)
-		}
-		if a[0] != b[0] {
-			return cmp.Compare(a[0], b[0])
-		}
-		a, b = a[1:], b[1:]
-	}
-	return cmp.Compare(len(a), len(b))
-}
-
-// digits is how many digits a text begins with.
-func digits(s string) int {
-	n := 0
-	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
-		n++
-	}
-	return n
 }

@@ -20,9 +20,18 @@ import (
 
 // rootfs makes an image of what one layer is read from. It is closed by close.
 func (o *opener) rootfs(what, name string, size int64, r layer.Reader, closes ...io.Closer) *Image {
-	im := &Image{Source: what, Layers: []*Layer{{CompressedBytes: -1, name: name, size: size, reader: r}}}
+	im := &Image{Source: what, Layers: []*Layer{{CompressedBytes: -1, Step: Step{Command: rootfsStep(what)}, name: name, size: size, reader: r}}}
 	im.origin = origin{bundle: &rootfsBundle{closes: closes}, scan: o.scanOptions(), meter: o.meter, log: o.Log, cache: o.cache, opened: o.Options}
 	return im
+}
+
+// rootfsStep is what stands for the step that made the layer: "folder /srv", "tar
+// root.tar".
+func rootfsStep(what string) string {
+	if dir, ok := strings.CutPrefix(what, dirPrefix); ok {
+		return "folder " + dir
+	}
+	return "tar " + strings.TrimPrefix(what, "rootfs:")
 }
 
 // rootfsBundle is the bundle of a root filesystem: it has no files that describe

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/internal/human"
 )
 
 // A Source is where images to pick from may be: an engine, or the files of a
@@ -66,7 +68,7 @@ func (o imageOrder) compare(a, b *Candidate) int {
 	case byImageSize:
 		first = cmp.Compare(b.Size, a.Size)
 	}
-	return cmp.Or(first, strings.Compare(a.Name, b.Name), strings.Compare(a.Ref, b.Ref))
+	return cmp.Or(first, human.CompareNames(a.Name, b.Name), strings.Compare(a.Ref, b.Ref))
 }
 
 // askSources asks every source for its images, those that have answered before
