@@ -73,10 +73,11 @@ func rulesSchema(t *testing.T) string {
 		}
 		return strings.TrimSpace(b.String())
 	}
-	var properties, severities, kinds []string
+	var properties, ofImages, severities, kinds []string
 	seen := map[*analyze.Kind]bool{}
 	for _, s := range analyze.Settings() {
 		properties = append(properties, fmt.Sprintf(`    %q: { "$ref": "#/$defs/%s", "description": %s },`, s.Name, s.Kind.Name, quote(s.Text)))
+		ofImages = append(ofImages, fmt.Sprintf(`        %q: { "$ref": "#/$defs/%s" },`, s.Name, s.Kind.Name))
 		if s.IsRule() {
 			severities = append(severities, fmt.Sprintf(`        %q: { "$ref": "#/$defs/severity" }`, s.Name))
 		}
@@ -95,7 +96,32 @@ func rulesSchema(t *testing.T) string {
   "minProperties": 1,
   "properties": {
 ` + strings.Join(properties, "\n") + `
-    "severity": {
+    "dockerfile": { "$ref": "#/$defs/dockerfile" },
+    "baseline": { "$ref": "#/$defs/baseline" },
+    "images": {
+      "description": "Images with rules of their own, which beat those of all. Without an image on the command line, those are checked whose names are no globs.",
+      "type": "array",
+      "minItems": 1,
+      "maxItems": 1000,
+      "items": { "$ref": "#/$defs/image" }
+    },
+    "waive": {
+      "description": "What is known and accepted: a finding by its id, or those of a rule at some paths.",
+      "type": "array",
+      "minItems": 1,
+      "items": { "$ref": "#/$defs/waiver" }
+    },
+    "extends": {
+      "description": "Rules to start from: what stands in this file beats them. Paths in the repository, relative to this file, or URLs with digests.",
+      "oneOf": [
+        { "$ref": "#/$defs/extension" },
+        { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/extension" } }
+      ]
+    },
+    "severity": { "$ref": "#/$defs/severities" }
+  },
+  "$defs": {
+    "severities": {
       "description": "What the breach of a rule weighs: error fails the check, warn does not, off switches the rule off. Other than off, the rule has to have a limit.",
       "type": "object",
       "minProperties": 1,
@@ -103,14 +129,67 @@ func rulesSchema(t *testing.T) string {
       "properties": {
 ` + strings.Join(severities, ",\n") + `
       }
-    }
-  },
-  "$defs": {
+    },
+    "image": {
+      "type": "object",
+      "required": ["name"],
+      "additionalProperties": false,
+      "properties": {
+        "name": { "description": "The image as it is asked for, its name without the tag, or a glob: registry.example/jobs/*.", "type": "string", "pattern": "\\S" },
+` + strings.Join(ofImages, "\n") + `
+        "dockerfile": { "$ref": "#/$defs/dockerfile" },
+        "baseline": { "$ref": "#/$defs/baseline" },
+        "severity": { "$ref": "#/$defs/severities" }
+      }
+    },
+    "waiver": {
+      "type": "object",
+      "required": ["reason"],
+      "additionalProperties": false,
+      "properties": {
+        "id": { "description": "Of a finding, as the check prints it: the whole or the short one. That of a rule's own finding is its name.", "type": "string", "pattern": "\\S" },
+        "rule": { "enum": [` + strings.Join(quotedAll(analyze.WaivableRules()), ", ") + `] },
+        "path": { "description": "A glob: findings at this path and below.", "type": "string", "pattern": "^\\s*[^!\\s]", "maxLength": 1024 },
+        "image": { "description": "Only for images of this name, or that a glob names.", "type": "string", "pattern": "\\S" },
+        "reason": { "type": "string", "pattern": "\\S" },
+        "until": { "description": "The last day on which it counts.", "type": "string", "format": "date" }
+      },
+      "oneOf": [
+        { "required": ["id"], "properties": { "rule": false, "path": false } },
+        { "required": ["rule", "path"], "properties": { "id": false } }
+      ]
+    },
+    "extension": {
+      "oneOf": [
+        { "description": "A path.", "type": "string", "pattern": "\\S", "not": { "pattern": "://" } },
+        { "description": "A URL with its digest.", "type": "string", "pattern": "^https?://[^#]+#(sha256:)?[0-9a-fA-F]{64}$" },
+        {
+          "type": "object",
+          "required": ["url", "sha256"],
+          "additionalProperties": false,
+          "properties": {
+            "url": { "type": "string", "pattern": "^https?://" },
+            "sha256": { "type": "string", "pattern": "^(sha256:)?[0-9a-fA-F]{64}$" }
+          }
+        }
+      ]
+    },
+    "dockerfile": { "description": "The Dockerfile, relative to this file: findings name its lines. none: look for none.", "type": "string", "pattern": "\\S" },
+    "baseline": { "description": "What max-growth compares with: an image, or a report of one.", "type": "string", "pattern": "\\S" },
 ` + strings.Join(kinds, "\n") + `
     "severity": { "enum": ["error", "warn", "off"] }
   }
 }
 `
+}
+
+// quotedAll are words as JSON has them.
+func quotedAll(words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = fmt.Sprintf("%q", w)
+	}
+	return out
 }
 
 // TestMadeUpRule: a rule is one value. Added to the settings, it has a flag, a key
@@ -126,6 +205,7 @@ func TestMadeUpRule(t *testing.T) {
 	for _, want := range []string{
 		`    "max-made-up": { "$ref": "#/$defs/count", "description": "There are at most this many entries that were made up." },`,
 		`        "max-made-up": { "$ref": "#/$defs/severity" }`,
+		`        "max-made-up": { "$ref": "#/$defs/count" },`,
 	} {
 		if !strings.Contains(schema, want) {
 			t.Errorf("the schema does not have %s:\n%s", want, schema)

@@ -56,10 +56,10 @@ func isDive(root *yaml.Node) bool {
 	return false
 }
 
-// readDive reads the content of a .dive-ci into r. Its shares are from 0 to 1,
+// readDive reads the content of a .dive-ci into f. Its shares are from 0 to 1,
 // the "percent" too; what it leaves out has dive's defaults, which are peel's.
-func readDive(r *analyze.Rules, root *yaml.Node) error {
-	r.Notes = append(r.Notes, diveNotes...)
+func readDive(f *rulesFile, root *yaml.Node) error {
+	f.notes = append(f.notes, diveNotes...)
 	lines := map[*analyze.Setting]int{}
 	rules := func(key, value *yaml.Node) error {
 		s := diveRule(key.Value)
@@ -74,9 +74,10 @@ func readDive(r *analyze.Rules, root *yaml.Node) error {
 		if err != nil {
 			return err
 		}
-		if err := r.Say(s, word); err != nil {
+		if err := analyze.NoRules().Say(s, word); err != nil {
 			return at(value, "%s: %q: %w", key.Value, word, err)
 		}
+		f.says = append(f.says, saying{setting: s, word: word, from: origin{file: f.path, line: value.Line}})
 		return nil
 	}
 	return pairs(root, func(key, value *yaml.Node) error {

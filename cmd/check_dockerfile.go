@@ -5,15 +5,25 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
-// readDockerfile reads the Dockerfile that findings are to name the lines of;
-// nil if none is named.
+// noDockerfile is the name of no Dockerfile at all.
+const noDockerfile = "none"
+
+// foundDockerfiles are the names that a Dockerfile is looked for by, in the working
+// directory.
+var foundDockerfiles = []string{"Dockerfile", "Containerfile"}
+
+// A buildFile is a Dockerfile that an image may have been built from.
+type buildFile struct {
+	*dockerfile.File
+	sure bool // it was named for this image; else it counts if it fits the image
+}
+
+// readDockerfile reads the Dockerfile that findings are to name the lines of.
 func readDockerfile(name string) (*dockerfile.File, error) {
-	if name == "" {
-		return nil, nil
-	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, usage("", "cannot read the Dockerfile: %w", err)
@@ -28,4 +38,53 @@ func readDockerfile(name string) (*dockerfile.File, error) {
 		return nil, usage("", "cannot read the Dockerfile: %w", err)
 	}
 	return d, nil
+}
+
+// buildFiles returns the Dockerfiles that an image may be of: the one that is named,
+// else those that are found, the likelier first. alone says that the image is the only
+// one of the check: what is named for all images is then of this one.
+func (a *app) buildFiles(r *ruling, alone bool) ([]buildFile, error) {
+	if p := r.dockerfile; p != nil {
+		if p.text == noDockerfile {
+			return nil, nil
+		}
+		d, err := readDockerfile(p.path())
+		if err != nil {
+			return nil, err
+		}
+		return []buildFile{{d, alone || p.own}}, nil
+	}
+	var all []buildFile
+	for _, name := range foundDockerfiles {
+		info, err := os.Stat(name)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		d, err := readDockerfile(name)
+		if err != nil {
+			a.logger().Debug("not used", "error", err)
+			continue
+		}
+		all = append(all, buildFile{File: d})
+	}
+	return all, nil
+}
+
+// builtFrom returns the Dockerfile that an image was built from; nil if it is none
+// of them.
+func builtFrom(an *analyze.Analysis, files []buildFile) *dockerfile.File {
+	for _, f := range files {
+		if f.sure || dockerfile.Fits(an.Image, f.File) {
+			return f.File
+		}
+	}
+	return nil
+}
+
+// path is where a place is: a file's is relative to the file that names it.
+func (p *place) path() string {
+	if p.file == nil || filepath.IsAbs(filepath.FromSlash(p.text)) {
+		return p.text
+	}
+	return filepath.Join(filepath.Dir(p.file.path), filepath.FromSlash(p.text))
 }

@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"github.com/peelhq/peel/analyze"
 )
 
 // The names of rules files.
@@ -77,34 +75,17 @@ func findNearest(dirs []string, name string) (string, error) {
 	return "", nil
 }
 
-// readRules reads a rules file into r, in peel's form or dive's. One that was
-// named may be a pipe, and is recognized by its content; one that was found is a
-// regular file, and is what its name says.
-func readRules(r *analyze.Rules, path string, named bool) error {
-	data, err := readBounded(path, named)
-	if err != nil {
-		return err
-	}
-	if err := parseRules(r, path, data, named); err != nil {
-		if where := (*lineError)(nil); errors.As(err, &where) && where.line > 0 {
-			return fmt.Errorf("%s:%d: %w", path, where.line, err)
-		}
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	r.From = filepath.ToSlash(path)
-	return nil
-}
-
-// parseRules reads the content of a rules file into r.
-func parseRules(r *analyze.Rules, path string, data []byte, named bool) error {
+// parse reads the content of a rules file, in peel's form or dive's. One that was
+// named is recognized by its content; one that was found is what its name says.
+func (f *rulesFile) parse(data []byte, named bool) error {
 	root, err := document(data)
 	if err != nil {
 		return err
 	}
-	if filepath.Base(path) == diveFile || named && isDive(root) {
-		return readDive(r, root)
+	if filepath.Base(f.path) == diveFile || named && isDive(root) {
+		return readDive(f, root)
 	}
-	return readPeel(r, root)
+	return readPeel(f, root)
 }
 
 // readBounded returns the content of a rules file.

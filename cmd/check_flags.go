@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -18,8 +20,10 @@ type checkFlags struct {
 	weights    []weight    // as given
 	config     string
 	baseline   string
+	mayLack    bool // the baseline may be missing
 	dockerfile string
 	init       bool
+	print      bool // the rules, and check nothing
 }
 
 // A weight is a severity that a flag gives to a rule.
@@ -92,15 +96,17 @@ func (f *checkFlags) register(c *cobra.Command) {
 	}
 	c.Flags().StringVar(&f.config, "config", "", `the rules file, or "none" (default: `+peelFile+`, else `+diveFile+`, here or above, up to the repository's root)`)
 	c.Flags().StringVar(&f.baseline, "baseline", "", "what max-growth compares with: an image, or a report -f json of it")
-	c.Flags().StringVar(&f.dockerfile, "dockerfile", "", "the Dockerfile of the image: findings name its lines")
+	c.Flags().BoolVar(&f.mayLack, "baseline-if-present", false, "do without the baseline if there is none yet: rules of growth are then not checked")
+	c.Flags().StringVar(&f.dockerfile, "dockerfile", "", `the Dockerfile of the image, or "none": findings name its lines (default: ./Dockerfile or ./Containerfile, if the image was built from it)`)
 	_ = c.MarkFlagFilename("dockerfile") // it knows the flag
 	c.Flags().BoolVar(&f.init, "init", false, "write a rules file to start from, with what "+diveFile+" and flags say, and check nothing")
+	c.Flags().BoolVar(&f.print, "print-config", false, "print the rules that are in force and where each comes from (-f text or json), and check nothing")
 }
 
-// inForce returns the rules that are in force: those of flags, over those of the
-// rules file, over the defaults. Globs add to the file's.
-func (f *checkFlags) inForce(config *pflag.Flag) (*analyze.Rules, error) {
-	r := analyze.NewRules()
+// inForce returns what is in force: what flags say, over the rules file, over the
+// defaults. Globs add to the file's.
+func (f *checkFlags) inForce(ctx context.Context, a *app, config *pflag.Flag) (*checkConfig, error) {
+	c := &checkConfig{flags: f}
 	path, named := f.config, config.Changed
 	if !named {
 		dir, err := os.Getwd()
@@ -112,31 +118,47 @@ func (f *checkFlags) inForce(config *pflag.Flag) (*analyze.Rules, error) {
 		}
 	}
 	if path != "" && (!named || path != noConfig) {
-		if err := readRules(r, path, named); err != nil {
-			return nil, usage("", "%w", err)
+		files, err := a.loadRules(ctx, path, named)
+		if err != nil {
+			return nil, badRules(ctx, err)
 		}
+		c.files = files
 	}
-	if err := f.apply(r); err != nil {
-		return nil, err
+	return c, c.check()
+}
+
+// badRules is the error of rules that cannot be read: wrong configuration, unless the
+// run was ended meanwhile.
+func badRules(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
-	return r, nil
+	return usage("", "%w", err)
 }
 
 // apply puts what the flags say over what r has.
-func (f *checkFlags) apply(r *analyze.Rules) error {
+func (f *checkFlags) apply(r *ruling) error {
+	r.mayLack = f.mayLack
+	if f.baseline != "" {
+		r.baseline = &place{text: f.baseline, from: origin{flag: "baseline"}}
+	}
+	if f.dockerfile != "" {
+		r.dockerfile = &place{text: f.dockerfile, from: origin{flag: "dockerfile"}}
+	}
 	for _, flag := range f.rules {
+		s := flag.setting
 		for _, text := range flag.given {
-			if err := r.Say(flag.setting, text); err != nil {
-				return usage("", "--%s %s: %w", flag.setting.Name, text, err)
+			if err := r.take([]saying{{setting: s, word: text, from: origin{flag: s.Name}}}); err != nil {
+				return usage("", "--%s %s: %w", s.Name, text, errors.Unwrap(err))
 			}
 		}
-		if s := flag.setting; s.OfGrowth && len(flag.given) > 0 && r.On(s) && f.baseline == "" {
+		if s.OfGrowth && len(flag.given) > 0 && r.On(s) && r.baseline == nil {
 			return usage("--baseline IMAGE, or --baseline report.json", "--%s: there is no baseline to compare with", s.Name)
 		}
 	}
 	for _, w := range f.weights {
-		if err := r.Weigh(w.rule, w.word); err != nil {
-			return usage("--"+w.rule+" with a limit", "--%s %s: %w", w.word, w.rule, err)
+		if err := r.take([]saying{{rule: w.rule, word: w.word, from: origin{flag: w.word}}}); err != nil {
+			return usage("--"+w.rule+" with a limit", "--%s %s: %w", w.word, w.rule, errors.Unwrap(err))
 		}
 	}
 	return nil

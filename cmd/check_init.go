@@ -41,7 +41,7 @@ func (a *app) initRules(ctx context.Context, flags *checkFlags, config *pflag.Fl
 			return usage("", "%w", err)
 		}
 	}
-	if err := flags.apply(r); err != nil {
+	if err := flags.apply(newRuling(r)); err != nil {
 		return err
 	}
 	if a.base != "" {
@@ -83,6 +83,39 @@ const fileHead = `# What an image of this repository must keep to; "peel check I
 # here and in the directories below. A flag of the same name beats a line here;
 # a rule that no line names keeps its default. "off" switches a rule off.
 # Shares are 0.95 or 95%, sizes 20MB, 64MiB or 512 (bytes). More: docs/check.md
+`
+
+// fileTail shows the keys that are no settings.
+const fileTail = `
+# The Dockerfile of the image, relative to this file: findings name its lines.
+# Without the key, ./Dockerfile or ./Containerfile counts if the image was built
+# from it. "none" looks for none.
+#dockerfile: build/Dockerfile
+
+# What max-growth compares with: an image, or a report of one, as --baseline.
+#baseline: registry.example/app:main
+
+# Images with rules of their own, by name or glob; what stands here beats what
+# stands above. "peel check" without an image checks those that are no globs.
+#images:
+#  - name: registry.example/app
+#    max-size: 200MB
+#    dockerfile: app/Dockerfile
+#  - name: registry.example/jobs/*
+#    max-size: 1GB
+
+# What is known and accepted: one finding by the id that the check prints, or
+# those of a rule at some paths. A reason is a must. After its last day, a waiver
+# fails the check.
+#waive:
+#  - rule: forbid
+#    path: /srv/app/testdata
+#    reason: keys of the tests, which open nothing
+#    until: 2030-01-31
+
+# Rules to start from: files of this repository, or URLs with their digests.
+#extends:
+#  - ../rules/base.yaml
 `
 
 // fileOf is a rules file that says what r says. What it leaves as it is stands
@@ -130,6 +163,7 @@ func fileOf(r *analyze.Rules) []byte {
 	if !warned {
 		b.WriteString("#" + severityKey + ":\n#  max-layers: warn\n")
 	}
+	b.WriteString(fileTail)
 	return b.Bytes()
 }
 

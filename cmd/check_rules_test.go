@@ -55,16 +55,16 @@ func TestPrecedence(t *testing.T) {
 			if err := command.ParseFlags(strings.Fields(c.flags)); err != nil {
 				t.Fatal(err)
 			}
-			r, err := flags.inForce(command.Flags().Lookup("config"))
+			in, err := flags.inForce(t.Context(), &app{}, command.Flags().Lookup("config"))
 			switch {
 			case c.want == "":
 				if err == nil {
-					t.Errorf("it is taken for %s", r.String())
+					t.Errorf("it is taken for %s", in.general.String())
 				}
 			case err != nil:
 				t.Error(err)
-			case r.String() != c.want:
-				t.Errorf("got  %s\nwant %s", r.String(), c.want)
+			case in.general.String() != c.want:
+				t.Errorf("got  %s\nwant %s", in.general.String(), c.want)
 			}
 		})
 	}

@@ -27,6 +27,14 @@ func TestRulesSchema(t *testing.T) {
 		"base: 3", "base: sha256:abc", "base: debian:12", "base: ''", "base: [a]",
 		"max-layers: 3\nseverity: {max-layers: warn}", "severity: {min-efficiency: off}", "severity: {min-efficiency: error}",
 		"severity: {min-efficiency: fatal}", "severity: {ignore: warn}", "severity: {}", "severity: warn", "severity: {base: off}",
+		"dockerfile: build/Dockerfile", "dockerfile: none", "dockerfile: ''", "dockerfile: [a]", "baseline: app:main", "baseline: {a: b}",
+		"images: [{name: app, max-size: 1GB, severity: {max-size: warn}, dockerfile: Dockerfile, baseline: app:main}]", "images: [{name: 'app/*', forbid: ['*.pem']}]",
+		"images: []", "images: app", "images: [app]", "images: [{max-size: 1GB}]", "images: [{name: app, images: []}]", "images: [{name: ''}]", "images: [{name: app, max-sizes: 1GB}]", "images: [{name: app, max-layers: many}]",
+		"waive: [{id: max-wasted, reason: why}]", "waive: [{rule: forbid, path: /a, reason: why, until: '2027-01-31', image: 'app*'}]", "waive: [{rule: waste, path: '*.pyc', reason: why}]",
+		"waive: []", "waive: {id: a, reason: b}", "waive: [{id: a}]", "waive: [{reason: a}]", "waive: [{id: a, reason: ''}]", "waive: [{rule: forbid, reason: why}]", "waive: [{rule: none, path: /a, reason: why}]",
+		"waive: [{id: a, rule: forbid, path: /a, reason: why}]", "waive: [{id: a, path: /a, reason: why}]", "waive: [{rule: forbid, path: '!/a', reason: why}]", "waive: [{id: a, reason: b, till: c}]", "waive: [{id: a, reason: b, until: '2027-02-30'}]", "waive: [{id: a, reason: b, until: soon}]",
+		"extends: base.yaml", "extends: [base.yaml, ../b.yaml]", "extends: 'https://example.com/r.yaml#sha256:" + strings.Repeat("a1", 32) + "'", "extends: {url: 'https://example.com/r.yaml', sha256: " + strings.Repeat("b2", 32) + "}",
+		"extends: []", "extends: ''", "extends: 'https://example.com/r.yaml'", "extends: 'https://example.com/r.yaml#sha256:abc'", "extends: {url: 'https://example.com/r.yaml'}", "extends: {sha256: " + strings.Repeat("b2", 32) + "}", "extends: {url: a, sha: b}", "extends: 'ftp://example.com/r.yaml#sha256:" + strings.Repeat("a1", 32) + "'",
 		"max-layer: 3", "Max-Layers: 3", "{}", "[]", "max-size: 1GB\nmax-compressed-size: 1GB\nmax-layer-size: 1GB\nmax-files: 5\nmax-user-wasted: 5%",
 	} {
 		var v any

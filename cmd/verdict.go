@@ -37,23 +37,24 @@ var checkFormNames = []string{"text", "json", "junit", "sarif", "markdown", "git
 // repository: they want its name from there, wherever peel runs.
 var forRepository = map[string]bool{"github": true, "gitlab": true, "sarif": true}
 
-// writeOutcome writes what a check has found in every form that is asked for,
+// writeVerdicts writes what a check has found in every form that is asked for,
 // and, for GitHub, adds it to the summary of the step.
-func (a *app) writeOutcome(ctx context.Context, outs []output, an *analyze.Analysis, o *analyze.Outcome) error {
-	v, _ := version()
-	verdict := &report.Verdict{Analysis: an, Outcome: o, Version: v}
-	elsewhere := *verdict
-	elsewhere.Outcome = fromRepository(o, repositoryRoot())
+func (a *app) writeVerdicts(ctx context.Context, outs []output, verdicts []*report.Verdict) error {
+	root := repositoryRoot()
 	err := a.writeOutputs(ctx, outs, func(to output, w io.Writer) error {
-		this := *verdict
-		if forRepository[to.format] {
-			this = elsewhere
+		these := make([]*report.Verdict, len(verdicts))
+		for i, v := range verdicts {
+			this := *v
+			if forRepository[to.format] && v.Outcome != nil {
+				this.Outcome = fromRepository(v.Outcome, root)
+			}
+			this.Coloured = to.file == standardOutput && a.coloured()
+			these[i] = &this
 		}
-		this.Coloured = to.file == standardOutput && a.coloured()
-		return checkForms[to.format](w, &this)
+		return checkForms[to.format](w, these...)
 	})
 	for _, summary := range summaryOutput(outs) {
-		if err := addSummary(summary.file, verdict); err != nil {
+		if err := addSummary(summary.file, verdicts); err != nil {
 			// The build is not at fault, and its verdict is written elsewhere too.
 			fmt.Fprintf(a.stderr, "peel: cannot add to the step's summary: %s\n", clean.Line(redact.Text(err.Error())))
 		}
@@ -81,9 +82,9 @@ func (a *app) coloured() bool {
 // longer file it shows nothing at all.
 const summaryLimit = 1 << 20
 
-// addSummary appends the verdict to the file that GitHub shows as the summary of
+// addSummary appends the verdicts to the file that GitHub shows as the summary of
 // a step, which others may have written to before.
-func addSummary(file string, v *report.Verdict) (err error) {
+func addSummary(file string, verdicts []*report.Verdict) (err error) {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
 	if err != nil {
 		return err
@@ -94,7 +95,7 @@ func addSummary(file string, v *report.Verdict) (err error) {
 		return err
 	}
 	var b strings.Builder
-	if err := report.CheckMarkdown(&b, v); err != nil {
+	if err := report.CheckMarkdown(&b, verdicts...); err != nil {
 		return err
 	}
 	text := b.String() + "\n"

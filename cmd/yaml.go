@@ -17,8 +17,10 @@ const maxNesting = 16
 
 // A lineError is what is wrong in a file of rules or settings, and where.
 type lineError struct {
-	line int // from 1; 0 if it is unknown
+	line int    // from 1; 0 if it is unknown
+	file string // "" for the one that is being read
 	err  error
+	done bool // it says where already
 }
 
 func (e *lineError) Error() string { return e.err.Error() }
@@ -26,7 +28,25 @@ func (e *lineError) Unwrap() error { return e.err }
 
 // at returns an error about a node of such a file.
 func at(n *yaml.Node, format string, args ...any) error {
-	return &lineError{n.Line, fmt.Errorf(format, args...)}
+	return &lineError{line: n.Line, err: fmt.Errorf(format, args...)}
+}
+
+// located returns err beginning with the file and the line that it is about, which
+// it may say itself.
+func located(err error, file string) error {
+	where := (*lineError)(nil)
+	switch {
+	case !errors.As(err, &where):
+		return fmt.Errorf("%s: %w", file, err)
+	case where.done:
+		return err
+	case where.file != "":
+		file = where.file
+	}
+	if where.line > 0 {
+		file = fmt.Sprintf("%s:%d", file, where.line)
+	}
+	return &lineError{done: true, err: fmt.Errorf("%s: %w", file, err)}
 }
 
 // document reads the one map that such a file is. Anchors, aliases and tags
@@ -76,7 +96,7 @@ func syntaxError(data []byte, err error) error {
 	if strings.Contains(message, "anchor") || strings.Contains(message, "alias") {
 		message += ` (quote globs: "*.pem")`
 	}
-	return &lineError{line, errors.New(message)}
+	return &lineError{line: line, err: errors.New(message)}
 }
 
 // plain refuses what stands for something else, anywhere below n.

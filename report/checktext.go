@@ -17,6 +17,12 @@ const (
 	findingIndent = 11 // columns before a finding's text: its bytes
 )
 
+// checkPage is the text of a check being written.
+type checkPage struct {
+	page
+	coloured bool
+}
+
 // CheckText writes the verdict for people: a line for each rule, the figures
 // against the baseline, what was found, by severity, with the step to blame and
 // what to change, what is waived, and the verdict last, where a log ends. Several
@@ -25,7 +31,7 @@ const (
 func CheckText(w io.Writer, vs ...*Verdict) error {
 	all := subjects(vs)
 	for i := range all {
-		p := checkPage{coloured: vs[i].Coloured}
+		p := checkPage{coloured: all[i].Coloured}
 		if i > 0 {
 			p.WriteByte('\n')
 		}
@@ -114,12 +120,6 @@ func tellsOfWaste(findings []analyze.Finding) bool {
 		}
 	}
 	return false
-}
-
-// checkPage is the text of a check being written.
-type checkPage struct {
-	page
-	coloured bool
 }
 
 // begun adds a line that begins with a painted lead.

@@ -100,7 +100,7 @@ func newJUnitSuite(s *subject) (junitSuite, error) {
 	// Dots part packages from classes.
 	class := "peel.check." + strings.ReplaceAll(xmlText(clean.Line(s.key)), ".", "_")
 	suite := junitSuite{Name: "peel check " + image, Properties: []junitProperty{{"image", image}}}
-	if v.Err != nil {
+	if v.Outcome == nil {
 		f := v.unloaded()
 		message := xmlText(clean.Line(f.Message))
 		suite.Tests, suite.Errors = 1, 1

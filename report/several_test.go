@@ -72,8 +72,8 @@ func TestImagesApart(t *testing.T) {
 	}
 	of(as("app:1", ""), as("app:2", ""), as("app:2", ""), as("job:1", ""))
 	app, job := of(as("app:1", "")), of(as("job:1", ""))
-	for print := range of(as("app:9f3c1", "")) {
-		if !app[print] || job[print] {
+	for sum := range of(as("app:9f3c1", "")) {
+		if !app[sum] || job[sum] {
 			t.Error("a fingerprint is not the same in the next build, or is another image's")
 		}
 	}

@@ -1,0 +1,69 @@
+package dockerfile
+
+import (
+	"bytes"
+
+	"github.com/peelhq/peel/source"
+)
+
+const (
+	// leastFit is how much of the steps of a Dockerfile and of the image's history,
+	// from the first step that both have, must be alike for one to be of the other.
+	leastFit = 0.8
+	// leastStep is how like a step that makes a layer must be to be taken for one of
+	// the history.
+	leastStep = 0.6
+)
+
+// Fits reports whether an image was built from d as it is now, as far as the
+// image tells: by its provenance, or else by its history. Every step of d that makes
+// a layer must be in the history, in order, and after the first of them the history
+// must hold nothing else that makes a layer. A Dockerfile of another image, or one
+// that was changed much since the build, does not fit: its lines would be wrong.
+func Fits(im *source.Image, d *File) bool {
+	if p := im.Provenance; p != nil {
+		for _, f := range p.Files {
+			if bytes.Equal(f.Text, d.text) {
+				return true
+			}
+		}
+	}
+	steps := d.final()
+	if len(steps) > maxAligned {
+		return false
+	}
+	history := im.History[max(len(im.History)-maxAligned, 0):]
+	a := newAlignment(steps, history)
+	a.run()
+	paired := make([]bool, len(steps))
+	first, alike, layers := -1, 0.0, 0
+	for j, i := range a.step {
+		if i < 0 {
+			if first >= 0 && !history[j].Empty {
+				return false
+			}
+			continue
+		}
+		if first < 0 {
+			first = j
+		}
+		like := a.like[i*len(history)+j]
+		paired[i] = true
+		alike += like
+		if makesLayer[steps[i].word] {
+			if like < leastStep {
+				return false
+			}
+			layers++
+		}
+	}
+	for i := range steps {
+		if !paired[i] && makesLayer[steps[i].word] {
+			return false
+		}
+	}
+	return layers > 0 && alike >= leastFit*float64(max(len(steps), len(history)-first))
+}
+
+// makesLayer are the instructions that write files.
+var makesLayer = map[string]bool{"RUN": true, "COPY": true, "ADD": true}

@@ -1,0 +1,235 @@
+package cmd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/redact"
+	"github.com/peelhq/peel/report"
+	"github.com/peelhq/peel/source"
+)
+
+// A checkTarget is one image of a check.
+type checkTarget struct {
+	ref      string // as it was asked for
+	platform string // with --platform all, which one; else ""
+	rules    *ruling
+}
+
+// checkImages holds images against rules, one after another, and reports on them
+// in every form that is asked for.
+func (a *app) checkImages(ctx context.Context, refs []string, rules *checkConfig, outs []output) error {
+	refs, err := rules.asked(refs)
+	if err != nil {
+		return err
+	}
+	all, err := rules.targets(refs)
+	if err != nil {
+		return err
+	}
+	read := slices.Clone(refs)
+	for _, t := range all {
+		for _, p := range []*place{t.rules.baseline, t.rules.dockerfile} {
+			if p != nil {
+				read = append(read, p.path())
+			}
+		}
+	}
+	for _, f := range rules.files {
+		read = append(read, f.path)
+	}
+	if err := a.guard(slices.Concat(outs, summaryOutput(outs)), read...); err != nil {
+		return err
+	}
+	var verdicts []*report.Verdict
+	var unloaded error
+	failed := false
+	for i := range all {
+		v, err := a.checkOne(ctx, &all[i], len(all) > 1)
+		switch {
+		case err != nil && (len(all) == 1 || mustStop(ctx, err)):
+			return err
+		case err != nil:
+			unloaded = errors.Join(unloaded, err)
+			v = &report.Verdict{Name: all[i].name(), Key: all[i].key(""), Err: errors.New(redact.Text(err.Error()))}
+		}
+		failed = failed || v.Outcome != nil && v.Outcome.Failed()
+		verdicts = append(verdicts, v)
+	}
+	if unloaded == nil {
+		noteUnused(all, verdicts)
+	}
+	err = errors.Join(a.writeVerdicts(ctx, outs, verdicts), unloaded)
+	if len(all) == 1 {
+		err = errors.Join(err, verdicts[0].Analysis.Image.Close())
+	}
+	return concluded(failed, err)
+}
+
+// mustStop reports whether an error of one image ends the check of all: wrong
+// usage, an interrupt, too little memory.
+func mustStop(ctx context.Context, err error) bool {
+	var f *failure
+	return ctx.Err() != nil || errors.Is(err, errMemory) || errors.As(err, &f) && f.code == exitUsage
+}
+
+// asked returns the images to check: those of the command line, else those that the
+// rules file lists.
+func (c *checkConfig) asked(refs []string) ([]string, error) {
+	if len(refs) == 0 {
+		var globs bool
+		if refs, globs = c.listed(); len(refs) == 0 {
+			if globs {
+				return nil, usage("peel check IMAGE...", "no image: the entries of %s are globs, which say what holds for images and not which there are", imagesKey)
+			}
+			return nil, usage("peel check --help", "peel check needs one image at least, or a list of %s in the rules file", imagesKey)
+		}
+	}
+	if len(refs) > maxImages {
+		return nil, usage("", "%d images are more than the %d of one check", len(refs), maxImages)
+	}
+	streams := 0
+	for _, ref := range refs {
+		if source.ReadsStdin(ref) {
+			streams++
+		}
+	}
+	if streams > 1 {
+		return nil, usage("", "only one image can come from standard input")
+	}
+	return refs, nil
+}
+
+// targets are the images with their rules and platforms.
+func (c *checkConfig) targets(refs []string) ([]checkTarget, error) {
+	var all []checkTarget
+	for _, ref := range refs {
+		r, err := c.of(ref)
+		if err != nil {
+			return nil, err
+		}
+		if r.baseline != nil && r.baseline.from.flag != "" && len(refs) > 1 {
+			return nil, usage("baseline in the entries of "+imagesKey, "--baseline is one baseline, and there are %d images", len(refs))
+		}
+		if source.ReadsStdin(ref) && r.baseline != nil && r.baseline.text == standardInput {
+			return nil, usage("", "only one of the image and its baseline can come from standard input")
+		}
+		all = append(all, checkTarget{ref: ref, rules: r})
+	}
+	return all, nil
+}
+
+// name is what the image is called where there are several.
+func (t *checkTarget) name() string {
+	if t.platform != "" {
+		return t.ref + " " + t.platform
+	}
+	return t.ref
+}
+
+// key is what stays of the name from one build to the next. own is what the image
+// calls itself, which is better than the name of a file.
+func (t *checkTarget) key(own string) string {
+	key := report.ImageKey(cmp.Or(own, t.ref))
+	if t.platform != "" {
+		key += " " + t.platform
+	}
+	return key
+}
+
+// checkOne checks one image, of several or not. The image of one that is alone
+// is left open; of several, what its forms need is all that is kept.
+func (a *app) checkOne(ctx context.Context, t *checkTarget, several bool) (*report.Verdict, error) {
+	one := *a // what follows is about this image
+	one.base = cmp.Or(a.base, t.rules.Base())
+	one.platform = cmp.Or(t.platform, a.platform)
+	files, err := a.buildFiles(t.rules, !several)
+	if err != nil {
+		return nil, err
+	}
+	an, err := one.load(ctx, t.ref, false)
+	if err != nil {
+		if t.rules.Base() != "" && strings.Contains(err.Error(), "base "+t.rules.Base()) {
+			return nil, failed("", "%w (the base is from %s)", err, t.rules.From)
+		}
+		return nil, err
+	}
+	o, err := one.outcome(ctx, an, t.rules, files)
+	if err != nil {
+		return nil, errors.Join(err, an.Image.Close())
+	}
+	name, _ := version()
+	v := &report.Verdict{Analysis: an, Outcome: o, Version: name, Key: t.key(an.Image.Name)}
+	if several {
+		v.Name = t.name()
+		v.Analysis, v.Outcome = an.Detached(), o.Detached()
+		if err := an.Image.Close(); err != nil {
+			return nil, failed("", "%s: %w", t.ref, err)
+		}
+	}
+	return v, nil
+}
+
+// outcome holds an image against its rules.
+func (a *app) outcome(ctx context.Context, an *analyze.Analysis, rules *ruling, files []buildFile) (*analyze.Outcome, error) {
+	opts := analyze.CheckOptions{Dockerfile: builtFrom(an, files)}
+	var err error
+	missing := ""
+	if p := rules.baseline; p != nil {
+		opts.Growth, err = a.growth(ctx, an, a.baselineRef(p))
+		switch {
+		case err == nil:
+		case rules.mayLack && errors.Is(err, source.ErrNotFound):
+			missing = fmt.Sprintf("there is no baseline %s yet: the growth is not checked", a.baselineRef(p))
+		default:
+			return nil, err
+		}
+	}
+	o, err := analyze.Check(ctx, an, rules.Rules, opts)
+	if err != nil {
+		return nil, failed("", "cannot check the image: %w", err)
+	}
+	if missing != "" {
+		o.Notes = append(o.Notes, missing)
+	}
+	o.Waive(rules.waivers, time.Now().UTC().Format(time.DateOnly))
+	return o, nil
+}
+
+// baselineRef is what a baseline is opened as: one that a rules file names, and
+// that is a file beside that, is this file.
+func (a *app) baselineRef(p *place) string {
+	if p.file == nil {
+		return p.text
+	}
+	if path, ok := source.PathOf(p.path()); ok && path != "" {
+		return p.path()
+	}
+	return p.text
+}
+
+// noteUnused tells of waivers that waive nothing of any image that they are about.
+func noteUnused(all []checkTarget, verdicts []*report.Verdict) {
+	last := map[*analyze.Waiver]*report.Verdict{}
+	var order []*analyze.Waiver
+	for i := range all {
+		for _, w := range all[i].rules.waivers {
+			if _, ok := last[w]; !ok {
+				order = append(order, w)
+			}
+			last[w] = verdicts[i]
+		}
+	}
+	for _, w := range order {
+		if !w.Used() {
+			o := last[w].Outcome
+			o.Notes = append(o.Notes, fmt.Sprintf("the waiver of %s (%s) is not needed: nothing that was found is what it waives", w.What(), w.From))
+		}
+	}
+}
