@@ -98,8 +98,15 @@ func (c *containerByAPI) needsExport(ch *changes, fetches []fetch) string {
 	return ""
 }
 
-// archives reads what the fetches name, each by a call.
+// archives reads what the fetches name, each by a call. Where Docker has a user
+// namespace for its containers (userns-remap), an archive has the numbers of owners on
+// the disk, unlike an export.
 func (c *containerByAPI) archives(ctx context.Context, f *changeFilter, fetches []fetch) error {
+	store, err := c.e.Store(ctx)
+	if err != nil {
+		return err
+	}
+	uids, gids := dockerRemap(store.Root)
 	for _, x := range fetches {
 		r, err := c.e.Archive(ctx, c.is.ID, "/"+x.path)
 		switch {
@@ -114,6 +121,7 @@ func (c *containerByAPI) archives(ctx context.Context, f *changeFilter, fetches 
 		parent, _ := path.Split(x.path)
 		f.call++
 		err = errors.Join(f.a.Tar(ctx, r, func(m *layer.Record) layer.Take {
+			m.UID, m.GID = uids.Inside(m.UID), gids.Inside(m.GID)
 			what := f.take(m, parent)
 			if what == layer.Keep && !x.below {
 				return layer.KeepLast

@@ -38,6 +38,14 @@ type containedEngine struct {
 	later   []engine.Change
 
 	unescape bool // it takes patterns for paths
+	outside  int  // the first user and group of its userns-remap, which archives show; 0 without
+}
+
+func (e *containedEngine) Store(context.Context) (engine.Store, error) {
+	if e.outside == 0 {
+		return engine.Store{Root: "/var/lib/docker"}, nil
+	}
+	return engine.Store{Root: fmt.Sprintf("/var/lib/docker/%d.%[1]d", e.outside)}, nil
 }
 
 func (e *containedEngine) Name() string { return e.name }
@@ -71,7 +79,7 @@ func (e *containedEngine) Changes(context.Context, string) ([]engine.Change, err
 	return out, nil
 }
 
-func (e *containedEngine) tar(parent string, wants func(name string) bool) io.ReadCloser {
+func (e *containedEngine) tar(parent string, outside int, wants func(name string) bool) io.ReadCloser {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for _, f := range e.files {
@@ -79,6 +87,7 @@ func (e *containedEngine) tar(parent string, wants func(name string) bool) io.Re
 			continue
 		}
 		h := f.Header
+		h.Uid, h.Gid = h.Uid+outside, h.Gid+outside
 		h.Name, h.Size = strings.TrimPrefix("/"+h.Name, parent), int64(len(f.content))
 		if h.Typeflag == tar.TypeLink {
 			h.Linkname = strings.TrimPrefix("/"+h.Linkname, parent)
@@ -99,12 +108,12 @@ func (e *containedEngine) Archive(_ context.Context, _, at string) (io.ReadClose
 		return nil, engine.ErrNoPath
 	}
 	parent, _ := path.Split(at)
-	return e.tar(parent, func(name string) bool { return name == at || strings.HasPrefix(name, at+"/") }), nil
+	return e.tar(parent, e.outside, func(name string) bool { return name == at || strings.HasPrefix(name, at+"/") }), nil
 }
 
 func (e *containedEngine) Export(context.Context, string, int64) (io.ReadCloser, error) {
 	e.asked = append(e.asked, "export")
-	return e.tar("/", func(string) bool { return true }), nil
+	return e.tar("/", 0, func(string) bool { return true }), nil
 }
 
 // newContained is a container with a change of each kind, of an image so large that
@@ -195,6 +204,8 @@ func TestContainerByAPI(t *testing.T) {
 	}{
 		{name: "single paths of a large image", size: 1 << 30, asked: archives},
 		{name: "the whole of a small image", size: 1 << 20, asked: []string{"changes", "export"}},
+		{name: "single paths of a Docker with userns-remap", size: 1 << 30, change: func(e *containedEngine) { e.outside = 100_000 }, asked: archives},
+		{name: "the export of a Docker with userns-remap", size: 1 << 20, change: func(e *containedEngine) { e.outside = 100_000 }, asked: []string{"changes", "export"}},
 		{name: "podman's archives follow symlinks", size: 1 << 30, change: func(e *containedEngine) { e.name = "podman" }, asked: []string{"changes", "export"}},
 		{
 			name: "a hard link across archives", size: 1 << 30,

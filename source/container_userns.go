@@ -21,10 +21,8 @@ var remapped = regexp.MustCompile(`^(\d{1,10})\.(\d{1,10})$`)
 // rootless engine belongs to its user, that of Docker's userns-remap has a folder of
 // its own.
 func inNamespace(store, engine string, opts *layer.UpperOptions) error {
-	if m := remapped.FindStringSubmatch(filepath.Base(store)); m != nil && engine == "docker" {
-		uid, _ := strconv.ParseInt(m[1], 10, 64) // it is digits
-		gid, _ := strconv.ParseInt(m[2], 10, 64)
-		opts.UIDs, opts.GIDs = layer.IDMap{{Outside: uid, Count: idCount}}, layer.IDMap{{Outside: gid, Count: idCount}}
+	if uids, gids := dockerRemap(store); uids != nil && engine == "docker" {
+		opts.UIDs, opts.GIDs = uids, gids
 		return nil
 	}
 	info, err := os.Stat(store)
@@ -44,6 +42,18 @@ func inNamespace(store, engine string, opts *layer.UpperOptions) error {
 		opts.GIDs, err = subordinate("/etc/subgid", name, gid)
 	}
 	return err
+}
+
+// dockerRemap returns the users and groups of Docker's userns-remap by the folder that
+// it keeps what it has in; nil without it.
+func dockerRemap(root string) (uids, gids layer.IDMap) {
+	m := remapped.FindStringSubmatch(filepath.Base(root))
+	if m == nil {
+		return nil, nil
+	}
+	uid, _ := strconv.ParseInt(m[1], 10, 64) // it is digits
+	gid, _ := strconv.ParseInt(m[2], 10, 64)
+	return layer.IDMap{{Outside: uid, Count: idCount}}, layer.IDMap{{Outside: gid, Count: idCount}}
 }
 
 // idCount is how many users a namespace of Docker's has.

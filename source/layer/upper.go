@@ -45,8 +45,8 @@ type IDMap []IDRange
 // An IDRange is so many numbers in a row.
 type IDRange struct{ Inside, Outside, Count int64 }
 
-// inside returns the number in the container.
-func (m IDMap) inside(id int64) int64 {
+// Inside returns the number in the container.
+func (m IDMap) Inside(id int64) int64 {
 	for _, r := range m {
 		if id >= r.Outside && id-r.Outside < r.Count {
 			return id - r.Outside + r.Inside
@@ -69,6 +69,7 @@ func (m IDMap) inside(id int64) int64 {
 //     old path is listed at the new one, and it is opaque.
 //   - A file with "metacopy" has its content in a lower layer.
 //   - Sockets are left out.
+//   - Capabilities that hold in a user namespace alone hold in any.
 func OpenUpper(dir string, o UpperOptions) (*Folder, error) {
 	u := &upper{options: o, prefixes: []string{"trusted.overlay."}, below: map[string]place{}}
 	switch {
@@ -202,7 +203,7 @@ func noContent(context.Context) (*Body, error) { return NewBody(0, nil, nil), ni
 // attributes gives a file those that it has in a layer.
 func (u *upper) attributes(f *FolderFile, list *FolderList) {
 	f.Nsec = 0
-	f.UID, f.GID = u.options.UIDs.inside(f.UID), u.options.GIDs.inside(f.GID)
+	f.UID, f.GID = u.options.UIDs.Inside(f.UID), u.options.GIDs.Inside(f.GID)
 	if f.Type == File {
 		f.Stored, f.Sparse = f.Size, false
 	}
@@ -218,6 +219,9 @@ func (u *upper) attributes(f *FolderFile, list *FolderList) {
 			break
 		}
 	}
+	if text, ok := f.Xattrs[capability]; ok {
+		f.Xattrs[capability] = withoutRoot(text)
+	}
 	if u.options.Keep == nil {
 		return
 	}
@@ -229,6 +233,21 @@ func (u *upper) attributes(f *FolderFile, list *FolderList) {
 	if len(f.Xattrs) == 0 {
 		f.Xattrs = nil
 	}
+}
+
+// capability is the attribute with a file's capabilities.
+const capability = "security.capability"
+
+// withoutRoot returns capabilities in the form that does not name the root user of a
+// user namespace, for that user is not the same elsewhere: as engines do when they
+// commit. Sources: capabilities(7), "File capability extended attribute versioning";
+// moby, pkg/archive/archive.go.
+func withoutRoot(text string) string {
+	const form, third, second, secondLen, thirdLen = 3, "\x03", "\x02", 20, 24 // form is the highest byte of the first word
+	if len(text) != thirdLen || text[form:form+1] != third {
+		return text
+	}
+	return text[:form] + second + text[form+1:secondLen]
 }
 
 // overrideNames are what that attribute is called, the newest first.

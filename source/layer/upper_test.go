@@ -310,6 +310,17 @@ func TestUpperAttributes(t *testing.T) {
 	}
 }
 
+// Capabilities that a user namespace's root has given are those of any root.
+func TestCapabilitiesWithoutRoot(t *testing.T) {
+	const second = "\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	third := second[:3] + "\x03" + second[4:] + "\xa0\x86\x01\x00"
+	for text, want := range map[string]string{third: second, second: second, "": "", "\x03": "\x03", third[:20]: third[:20]} {
+		if got := withoutRoot(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
 // change changes something at random, and returns what.
 func (m *madeOverlay) change(seed uint64) string {
 	rnd := rand.New(rand.NewPCG(seed, 11))
