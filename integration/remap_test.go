@@ -1,0 +1,55 @@
+package integration
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// A Docker whose containers run in a user namespace (userns-remap): owners and
+// capabilities of a container's layer are those of the layer of docker commit, from its
+// files and through the API.
+func TestContainersOfRemappedDocker(t *testing.T) {
+	needEngines(t)
+	if os.Getuid() != 0 {
+		t.Skip("only root may start Docker")
+	}
+	if _, err := exec.LookPath("dockerd"); err != nil {
+		t.Fatal("PEEL_INTEGRATION=require, but there is no dockerd")
+	}
+	dir, err := os.MkdirTemp("", "peel-d") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := "unix://" + filepath.Join(dir, "d.sock")
+	server := exec.Command("dockerd", "--userns-remap=default", "--data-root", filepath.Join(dir, "root"), "--exec-root", filepath.Join(dir, "run"),
+		"--pidfile", filepath.Join(dir, "pid"), "--host", host, "--iptables=false", "--ip6tables=false", "--bridge=none")
+	var said bytes.Buffer
+	server.Stdout, server.Stderr = &said, &said
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		server.Process.Signal(os.Interrupt)
+		server.Wait()
+		os.RemoveAll(dir)
+	})
+	t.Setenv("DOCKER_HOST", host)
+	for i := 0; ; i++ {
+		if _, err := output(t.Context(), "docker", "version"); err == nil {
+			break
+		}
+		if i == 200 {
+			t.Fatalf("dockerd does not answer:\n%s", said.String())
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	step := filepath.Join(t.TempDir(), "step")
+	goBuild(t, "./step", step)
+	for first := 0; first < containerSequences && !t.Failed(); first += sequencesAtOnce["docker"] {
+		containerAtRandom(t, "docker", step, first, first+sequencesAtOnce["docker"])
+	}
+}
