@@ -24,6 +24,9 @@ func TestContainersOfRemappedDocker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chmod(dir, 0o711); err != nil { // for the namespace's root
+		t.Fatal(err)
+	}
 	host := "unix://" + filepath.Join(dir, "d.sock")
 	server := exec.Command("dockerd", "--userns-remap=default", "--data-root", filepath.Join(dir, "root"), "--exec-root", filepath.Join(dir, "run"),
 		"--pidfile", filepath.Join(dir, "pid"), "--host", host, "--iptables=false", "--ip6tables=false", "--bridge=none")
