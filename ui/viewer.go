@@ -160,7 +160,12 @@ func (p *viewer) render(l *line, i int) {
 	case p.facts != nil:
 		l.skip(1)
 		p.facts.render(l, i)
-	case p.broken != "" && (p.doc == nil || i == p.high-1):
+	case p.broken != "" && p.doc == nil:
+		if why := wrap(p.broken, p.wide-2); i < len(why) {
+			l.skip(1)
+			l.put(st.failure, why[i])
+		}
+	case p.broken != "" && i == p.high-1:
 		l.skip(1)
 		l.put(st.failure, p.broken)
 	case p.doc == nil:

@@ -278,6 +278,22 @@ func TestViewerFails(t *testing.T) {
 	intact(t, m)
 }
 
+// Why nothing can be read is said once, and whole.
+func TestViewerReadsNothing(t *testing.T) {
+	m := start(t, open(t, "view"), 40, 24)
+	p, cmd := viewing(t, m, madeOf([]byte("a line")), "lines")
+	settle(m, cmd)
+	p.doc, p.broken = nil, "cannot read it: an index has the names, sizes and checksums of files alone; open the image itself for what is in them"
+	var said []string
+	for _, row := range screen(m) {
+		said = append(said, strings.Fields(strings.Trim(row, "│"))...)
+	}
+	text := strings.Join(said, " ")
+	if n := strings.Count(text, "cannot read it:"); n != 1 || !strings.Contains(text, p.broken) {
+		t.Errorf("%d times, or cut:\n%s", n, strings.Join(screen(m), "\n"))
+	}
+}
+
 // However long a line is, rows are short, and both ends are reached.
 func TestViewerLongLine(t *testing.T) {
 	m := start(t, open(t, "view"), 80, 24)
