@@ -28,14 +28,14 @@ import (
 const (
 	RuleWaste   = "waste"   // bytes that no name of the final union reaches
 	RuleVisible = "visible" // what shows, and is seldom wanted in an image
-	RuleSecret  = "secret"  // deleted, still shipped, and named like a key or a password
+	RuleSecret  = "secret"  // keys, tokens and passwords, wherever the image has them
 )
 
 // adviceRules says in a line what each of them is about.
 var adviceRules = map[string]string{
 	RuleWaste:   "Bytes that are shipped though nobody can see them",
 	RuleVisible: "What shows in the image, and is seldom wanted there",
-	RuleSecret:  "Files that are named like secrets, deleted and still shipped",
+	RuleSecret:  "Keys, tokens and passwords in the image",
 }
 
 // AdviceOptions are what Advise goes by beside the analysis. The zero value is
@@ -48,13 +48,15 @@ type AdviceOptions struct {
 
 // Advise says what is to be mended in the build: one finding for what one step
 // wastes for one reason, one for what a step leaves in the image that is seldom
-// wanted there, and one for secrets that were deleted too late. The gravest come
+// wanted there, and those of secrets. The gravest come
 // first, then those with most bytes, then by ID.
 //
 // The bytes of the findings whose rule is RuleWaste add up to Totals.Wasted. Of
 // more than maxFindings of a rule, the least are one. The error is ctx's.
 func Advise(ctx context.Context, a *Analysis, opts AdviceOptions) ([]Finding, error) {
-	return advise(ctx, a, a.Waste, opts)
+	ad := newAdviser(a)
+	ad.withSecrets = true
+	return ad.advise(ctx, a.Waste, opts)
 }
 
 // adviser is the state of one call of Advise.
@@ -73,11 +75,12 @@ type adviser struct {
 	lookedUp map[int32]bool       // inodes
 	shown    map[int32]shownAs    // by inode
 
-	secretNodes map[NodeID]*secretNode // nil for a node that was found to be none
-	secretOrder []*secretNode          // in the order in which rows named them
+	withSecrets bool // those are looked for too
+
 }
 
-// advise is Advise of some of an analysis's waste.
+// advise is Advise of some of an analysis's waste, without secrets: those are a rule's
+// (see secretRule).
 func advise(ctx context.Context, a *Analysis, waste WasteRows, opts AdviceOptions) ([]Finding, error) {
 	return newAdviser(a).advise(ctx, waste, opts)
 }
@@ -95,7 +98,13 @@ func (ad *adviser) advise(ctx context.Context, waste WasteRows, opts AdviceOptio
 	ad.merge()
 	found := ad.wasteFindings()
 	found = append(found, limited(ad.visible(), ad.most, RuleVisible, Note)...)
-	found = append(found, limited(ad.secretFindings(), ad.most, RuleSecret, Warning)...)
+	if ad.withSecrets {
+		secrets, err := ad.secretFindings(ctx)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, limited(secrets, ad.most, RuleSecret, Warning)...)
+	}
 	distinct(found)
 	slices.SortStableFunc(found, func(x, y Finding) int {
 		return cmp.Or(cmp.Compare(y.Severity, x.Severity), cmp.Compare(y.Bytes, x.Bytes), strings.Compare(x.ID, y.ID))
@@ -108,8 +117,20 @@ func newAdviser(a *Analysis) *adviser {
 	return &adviser{
 		a: a, t: a.Tree, most: maxFindings, classes: classify(a.Tree), nest: newNesting(a.Tree), steps: make([]*stepFacts, len(a.Tree.layers)),
 		groups: map[groupKey]*group{}, newNames: map[nameOf][2]NodeID{}, lookedUp: map[int32]bool{}, shown: map[int32]shownAs{},
-		secretNodes: map[NodeID]*secretNode{},
 	}
+}
+
+// newSecretAdviser returns an adviser that can look for secrets only.
+func newSecretAdviser(a *Analysis, file *dockerfile.File) *adviser {
+	return &adviser{a: a, t: a.Tree, most: maxFindings, steps: make([]*stepFacts, len(a.Tree.layers)), lines: dockerfile.Lines(a.Image, file)}
+}
+
+// nested returns the nesting of the tree, which is made when it is first needed.
+func (ad *adviser) nested() *nesting {
+	if ad.nest == nil {
+		ad.nest = newNesting(ad.t)
+	}
+	return ad.nest
 }
 
 // row puts one row of waste into its group.
@@ -129,13 +150,10 @@ func (ad *adviser) row(w *Waste) {
 				k.class = c
 			}
 		case Deleted:
-			ad.secret(w)
 			k.class = ad.classes[w.Node]
 			if to = ad.moves.target(w); to != none {
 				k.reason, k.class = moved, noClass
 			}
-		case Opaque, Replaced:
-			ad.secret(w)
 		}
 	}
 	g := ad.groups[k]

@@ -238,7 +238,8 @@ func TestSecrets(t *testing.T) {
 		"root/.docker/config.json": true, "srv/config.json": false, "srv/tls.key": true, "srv/server.pem": true, "srv/keystore.jks": true,
 		"etc/ssl/certs/ca.pem": false, "srv/ca-cert.pem": false, "srv/fullchain.pem": false, "tmp/nodesource-repo.gpg.key": false,
 		"usr/share/x/private.key": false, "app/node_modules/tls/test.key": false, "srv/test/key.pem": false, "usr/lib/python3/dist-packages/x.pem": false,
-		"etc/ssl/private/snakeoil.key": true, "srv/deploy_key": true, "etc/ssh/ssh_host_rsa_key": true, "srv/monkey": false, "srv/.key": false,
+		"etc/ssl/private/snakeoil.key": false, "etc/ssl/private/server.key": true, "etc/pki/tls/private/localhost.key": true,
+		"etc/pki/ca-trust/x.pem": false, "usr/src/app/.env": true, "usr/local/lib/x.key": false, "srv/spec/x.key": false, "srv/deploy_key": true, "etc/ssh/ssh_host_rsa_key": true, "srv/monkey": false, "srv/.key": false,
 		"srv/id_rsa.pub": false,
 	} {
 		text := "-- image fixture:1 linux/amd64 --\n-- layer --\nfile base 1\n-- layer --\nfile " + name + " 10\n-- layer --\nfile " +
@@ -253,8 +254,8 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// TestSecretInSeveralLayers: each layer that carries the file is named, but for
-// those before a removal; a file that shows again is none.
+// TestSecretInSeveralLayers: each layer that carries the file is named; between two
+// removals it is one secret, and one that shows again is another.
 func TestSecretInSeveralLayers(t *testing.T) {
 	const layers = `-- image fixture:1 linux/amd64 --
 -- layer --
@@ -277,7 +278,7 @@ file .env 7
 		}
 		return out
 	}
-	if got := secret(layers); len(got) != 0 {
+	if got := secret(layers); len(got) != 2 || got[1].Message != "/.env is named like a secret: it shows in the image, readable in layer 4." || got[1].ID != "secret/visible/.env/layer 4" {
 		t.Errorf("it shows again: %+v", got)
 	}
 	got := secret(layers + "-- layer --\nfile .wh..env\n")

@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,192 +13,202 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// A secretKey tells the findings of RuleSecret apart: the layer that brought the
-// files, and the one that deleted them.
-type secretKey struct{ layer, by int }
+// # Secrets in files
+//
+// A file is a secret if its content shows one, or by its name where the content is
+// not known. All versions count, whether they show, are covered or are deleted:
+// anyone who has the image can read each of them. Between two deletions, a path is
+// one secret.
 
-// secrets are files named like secrets that one layer carries and another
-// deleted.
+// A secretKey tells the findings of RuleSecret apart: the layer that brought the
+// files, and what became of them. Files that one layer brought and another deleted
+// are one finding; of others, each has its own.
+type secretKey struct {
+	layer int
+	node  NodeID // none for files that were deleted
+	by    int    // the layer that hid the last of it; -1 if it shows
+	gone  bool   // it deleted it, and did not write it anew
+	base  bool   // the base image carries them
+}
+
+func (k secretKey) compare(o secretKey) int {
+	bit := func(b bool) int { return map[bool]int{true: 1}[b] }
+	return cmp.Or(cmp.Compare(k.layer, o.layer), cmp.Compare(k.node, o.node), cmp.Compare(k.by, o.by), cmp.Compare(bit(k.gone), bit(o.gone)), cmp.Compare(bit(k.base), bit(o.base)))
+}
+
+// secrets are files that hold secrets, all of one key.
 type secrets struct {
 	where    commonDir
 	bytes    int64
 	versions int
 	files    int
-	names    []NodeID     // the first few
+	known    int          // of the files, those whose content shows what they are
+	names    []namedFile  // the first few
 	layers   map[int]bool // that carry them
 }
 
-// A secretNode is a path that looks like a secret's and does not show in the final
-// union.
-type secretNode struct {
-	node NodeID
-	rows []secretRow
-}
-
-// A secretRow is a wasted version of such a path.
-type secretRow struct {
-	version int32
-	by      int // the layer that deleted it
-}
-
-// secretNames are files that hold keys or passwords by their very names.
-var secretNames = map[string]bool{
-	"id_rsa": true, "id_dsa": true, "id_ecdsa": true, "id_ed25519": true, "id_ecdsa_sk": true, "id_ed25519_sk": true,
-	".env": true, ".npmrc": true, ".pypirc": true, ".netrc": true, "_netrc": true,
-	".git-credentials": true, ".pgpass": true, ".my.cnf": true, ".dockercfg": true, ".vault-token": true,
-	"application_default_credentials.json": true, "credentials.json": true, "service-account.json": true,
-	"deploy_key": true, "kubeconfig": true, "terraform.tfstate": true, ".s3cfg": true, ".boto": true,
-}
-
-// secretBelow are files that do so in one folder: parent and name.
-var secretBelow = map[string]bool{
-	".aws/credentials": true, ".docker/config.json": true, ".kube/config": true, ".gem/credentials": true,
-	".cargo/credentials": true, ".cargo/credentials.toml": true, ".m2/settings.xml": true, ".gnupg/secring.gpg": true,
-	"config/master.key": true, "private-keys-v1.d/*": true,
-}
-
-// secretEnds are how the names of key files end.
-var secretEnds = []string{".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk", "_rsa", "_ed25519", "_ecdsa", "_key"}
-
-// publicRoots are folders below which such names are certificates, examples, or
-// belong to programs.
-var publicRoots = []string{
-	"/etc/ssl/certs/", "/etc/pki/", "/etc/ca-certificates/", "/etc/apt/", "/usr/share/", "/usr/lib/", "/usr/lib64/", "/usr/local/lib/",
-	"/usr/local/share/", "/usr/src/", "/lib/", "/lib64/", "/var/lib/dpkg/", "/proc/", "/sys/", "/opt/conda/",
-}
-
-// publicParts are the same, anywhere in a path.
-var publicParts = []string{
-	"/node_modules/", "/site-packages/", "/dist-packages/", "/vendor/", "/go/pkg/mod/", "/.cargo/registry/",
-	"/test/", "/tests/", "/testdata/", "/fixtures/", "/example/", "/examples/", "/doc/", "/docs/",
-}
-
-// publicWords in the name of a key file say that it is for everyone: a
-// certificate, or the key that a package archive is checked with.
-var publicWords = []string{
-	"cert", "chain", "ca-bundle", "public", "pub.", "pubkey", "gpg", "pgp", "release.key", "repo", "signing", "archive", "apt", "rpm",
-	"dhparam", "truststore",
-}
-
-// looksSecret reports whether a path is named like a key or a password file.
-func looksSecret(path string) bool {
-	slash := max(strings.LastIndexByte(path, '/'), 0)
-	name, dir := strings.TrimPrefix(path[slash:], "/"), path[:slash]
-	parent := dir[strings.LastIndexByte(dir, '/')+1:]
-	switch {
-	case name == "" || !mayBeSecret(name, parent):
-		return false
-	case slices.ContainsFunc(publicRoots, func(root string) bool { return strings.HasPrefix(path, root) }),
-		slices.ContainsFunc(publicParts, func(part string) bool { return strings.Contains(path, part) }):
-		return false
-	case secretNames[name], secretBelow[parent+"/"+name], secretBelow[parent+"/*"]:
-		return true
-	}
-	if variant, ok := strings.CutPrefix(name, ".env."); ok {
-		return !slices.Contains([]string{"example", "sample", "template", "dist", "test", "defaults", "schema"}, variant)
-	}
-	lower := strings.ToLower(name)
-	return !slices.ContainsFunc(publicWords, func(word string) bool { return strings.Contains(lower, word) })
-}
-
-// mayBeSecret is a cheap test that is true of every name that may be one.
-func mayBeSecret(name, parent string) bool {
-	return secretNames[name] || strings.HasPrefix(name, ".env.") ||
-		slices.ContainsFunc(secretEnds, func(end string) bool { return len(name) > len(end) && strings.HasSuffix(name, end) }) ||
-		secretBelow[parent+"/"+name] || secretBelow[parent+"/*"]
+// A namedFile is a file with what was seen in it.
+type namedFile struct {
+	node   NodeID
+	sights []sight // none if its name alone is known
 }
 
 // namedSecrets bounds the paths that one finding names.
 const namedSecrets = 3
 
-// secret keeps a row whose path looks like a secret's and does not show in the
-// final union. What base layers carry is not the reader's.
-func (ad *adviser) secret(w *Waste) {
-	if ad.standing(w) != ownWaste || w.By == w.Layer {
-		return
-	}
-	s, known := ad.secretNodes[w.Node]
-	if !known {
-		t := ad.t
-		if !mayBeSecret(t.nameView(w.Node), t.nameView(t.nodes[w.Node].parent)) {
-			return
-		}
-		shows := t.at(w.Node, len(t.layers)-1)
-		if (shows == none || t.versions[shows].kind != source.File) && looksSecret(t.Path(w.Node)) {
-			s = &secretNode{node: w.Node}
-			ad.secretOrder = append(ad.secretOrder, s)
-		}
-		ad.secretNodes[w.Node] = s // nil if it is not a secret's: the path is not looked at again
-	}
-	if s == nil {
-		return
-	}
-	if i := ad.t.inLayer(w.Node, w.Layer); i != none {
-		s.rows = append(s.rows, secretRow{i, w.By})
-	}
+// A carried file is the layer and the entry that hold its content.
+type carried struct {
+	layer uint16
+	entry int32
 }
 
-// secretsByLayers sums up what rows were kept, by the layers that brought and
-// deleted it: with all that layers carry of a path up to what was deleted, for a
-// copy with other attributes can be read as well as the first.
-func (ad *adviser) secretsByLayers() map[secretKey]*secrets {
-	t := ad.t
-	found := map[secretKey]*secrets{}
-	for _, s := range ad.secretOrder {
-		slices.SortFunc(s.rows, func(a, b secretRow) int { return cmp.Compare(a.version, b.version) })
-		from, to := t.versionRange(s.node)
-		rows := s.rows
-		for len(rows) > 0 {
-			// From one deletion to the next, the path is one secret.
-			for i := from; i < rows[0].version; i++ {
-				if t.versions[i].change == Removed {
-					from = i + 1
-				}
+// looks returns what was seen in files while layers were scanned.
+func (ad *adviser) looks() map[carried]look {
+	found := map[carried]look{}
+	for k, l := range ad.t.layers {
+		for _, f := range l.Facts {
+			if f.Collector == secretFacts {
+				found[carried{uint16(k), int32(f.Entry)}] = decodeLook(f.Data)
 			}
-			end := rows[0].version
-			for end < to && t.versions[end].change != Removed {
-				end++
-			}
-			last := rows[0]
-			for len(rows) > 0 && rows[0].version < end {
-				last = secretRow{rows[0].version, max(last.by, rows[0].by)}
-				rows = rows[1:]
-			}
-			ad.addSecret(found, s.node, from, last)
-			from = end
 		}
 	}
 	return found
 }
 
-// addSecret adds the versions of a node from one to that of a row.
-func (ad *adviser) addSecret(found map[secretKey]*secrets, n NodeID, from int32, to secretRow) {
-	var bytes int64
-	var layers []int // lowest first
-	for i := from; i <= to.version; i++ {
-		v := Version{ad.t, i}
-		if n := v.Wasted(); n > 0 && v.Layer() >= ad.a.Totals.BaseLayers {
-			bytes += n
-			layers = append(layers, v.Layer())
+// suspects returns the nodes that may hold secrets, ascending: those that are named
+// so, and those in which one was seen.
+func (ad *adviser) suspects(ctx context.Context, looks map[carried]look) ([]NodeID, error) {
+	t := ad.t
+	var nodes []NodeID
+	for n := 1; n < len(t.nodes); n++ {
+		if n%untilRows == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if name := t.name(NodeID(n)); mayHold(name) && namedSecret(t.Path(NodeID(n))) == byName {
+			nodes = append(nodes, NodeID(n))
 		}
 	}
-	if len(layers) == 0 {
-		return
+	seen := false
+	for _, l := range looks {
+		seen = seen || len(l.sights) > 0
 	}
-	k := secretKey{layers[0], to.by}
+	if !seen {
+		return nodes, ctx.Err()
+	}
+	for i := range t.versions {
+		if v := &t.versions[i]; v.entry != none && v.kind == source.File && len(looks[carried{v.layer, v.entry}].sights) > 0 {
+			nodes = append(nodes, v.node)
+		}
+	}
+	slices.Sort(nodes)
+	return slices.Compact(nodes), ctx.Err()
+}
+
+// secretFiles sums up the files that hold secrets, by what became of them.
+func (ad *adviser) secretFiles(ctx context.Context) (map[secretKey]*secrets, error) {
+	t := ad.t
+	looks := ad.looks()
+	nodes, err := ad.suspects(ctx, looks)
+	if err != nil {
+		return nil, err
+	}
+	found := map[secretKey]*secrets{}
+	for _, n := range nodes {
+		named := namedSecret(t.Path(n)) == byName
+		run := secretRun{node: n}
+		from, to := t.versionRange(n)
+		for i := from; i < to; i++ {
+			v := &t.versions[i]
+			if v.change == Removed {
+				ad.addSecret(found, &run)
+				run = secretRun{node: n}
+				continue
+			}
+			if v.kind != source.File || t.carried(i) == 0 {
+				continue
+			}
+			l, known := looks[carried{v.layer, v.entry}]
+			if len(l.sights) > 0 || named && (!known || l.unclear) {
+				run.add(i, l.sights, int(v.layer) < ad.a.Totals.BaseLayers)
+			}
+		}
+		ad.addSecret(found, &run)
+	}
+	return found, ctx.Err()
+}
+
+// A secretRun is a path's versions from one deletion to the next, those of them that
+// are secrets.
+type secretRun struct {
+	node   NodeID
+	own    []int32
+	base   []int32
+	sights []sight // of all of them
+	seen   []sight // of those of the base
+}
+
+func (r *secretRun) add(i int32, sights []sight, base bool) {
+	list, all := &r.own, &r.sights
+	if base {
+		list, all = &r.base, &r.seen
+	}
+	*list = append(*list, i)
+	for _, s := range sights {
+		if !slices.ContainsFunc(*all, func(o sight) bool { return o.kind == s.kind }) {
+			*all = append(*all, s)
+		}
+	}
+}
+
+// addSecret adds a run to the findings. Of what the base image carries, only what its
+// content shows is worth a word.
+func (ad *adviser) addSecret(found map[secretKey]*secrets, run *secretRun) {
+	if len(run.own) > 0 {
+		ad.addVersions(found, run.node, run.own, run.sights, false)
+	}
+	if len(run.base) > 0 && len(run.seen) > 0 {
+		ad.addVersions(found, run.node, run.base, run.seen, true)
+	}
+}
+
+func (ad *adviser) addVersions(found map[secretKey]*secrets, n NodeID, versions []int32, sights []sight, base bool) {
+	t := ad.t
+	k := secretKey{layer: int(t.versions[versions[0]].layer), node: none, by: -1, base: base}
+	var bytes int64
+	for _, i := range versions {
+		v := &t.versions[i]
+		bytes += t.carried(i)
+		by, cause := t.deadFrom(v), v.cause
+		switch {
+		case by == notHidden:
+			k.by, k.gone = int(notHidden), false
+		case int(by) >= k.by:
+			k.by, k.gone = int(by), cause == Deleted || cause == Opaque || cause == Replaced
+		}
+	}
+	if k.by == int(notHidden) {
+		k.by = -1
+	}
+	if !k.gone && len(found) < maxFindings {
+		k.node = n
+	}
 	s := found[k]
 	if s == nil {
-		s = &secrets{where: newCommonDir(ad.nest), layers: map[int]bool{}}
+		s = &secrets{where: newCommonDir(ad.nested()), layers: map[int]bool{}}
 		found[k] = s
 	}
 	s.where.add(n, bytes)
 	s.bytes += bytes
-	s.versions += len(layers)
-	for _, l := range layers {
-		s.layers[l] = true
+	s.versions += len(versions)
+	for _, i := range versions {
+		s.layers[int(t.versions[i].layer)] = true
 	}
-	if s.files++; len(s.names) < namedSecrets {
-		s.names = append(s.names, n)
+	s.files++
+	if len(sights) > 0 {
+		s.known++
+	}
+	if len(s.names) < namedSecrets {
+		s.names = append(s.names, namedFile{n, sights})
 	}
 }
 
@@ -217,36 +228,97 @@ func (s *secrets) readable() string {
 	return pick(len(words) == 1, "layer ", "layers ") + enumerate(words)
 }
 
-// secretFindings makes a finding for each pair of layers, in their order.
-func (ad *adviser) secretFindings() []Finding {
-	all := ad.secretsByLayers()
-	keys := slices.SortedFunc(maps.Keys(all), func(a, b secretKey) int {
-		return cmp.Or(cmp.Compare(a.layer, b.layer), cmp.Compare(a.by, b.by))
-	})
-	var found []Finding
-	for _, k := range keys {
-		s := all[k]
-		paths := make([]string, len(s.names))
-		for i, n := range s.names {
-			paths[i] = ad.t.pathText(n)
+// kindsOf is "a private key (line 3) and a GitHub token (line 7)".
+func kindsOf(sights []sight) string {
+	words := make([]string, len(sights))
+	for i, s := range sights {
+		if words[i] = s.kind.what; s.line > 0 {
+			words[i] += " (line " + strconv.Itoa(s.line) + ")"
 		}
-		names := strings.Join(paths, ", ")
-		if more := s.files - len(s.names); more > 0 {
-			names += fmt.Sprintf(" and %s more", human.Comma(more))
-		}
-		f := Finding{
-			Rule: RuleSecret, Severity: Warning,
-			Title:   pick(s.files == 1, "A secret that was deleted, and is still shipped", "Secrets that were deleted, and are still shipped"),
-			Message: fmt.Sprintf("%s %s: removed in layer %d, still readable in %s.", names, pick(s.files == 1, "is named like a secret", "are named like secrets"), k.by, s.readable()),
-			Advice:  "Hand it to the step that needs it with RUN --mount=type=secret, or use it in a stage that is not shipped. Anyone who has the image has the file: if it is a real secret, replace it.",
-			Path:    s.where.path(), Layer: k.layer, Bytes: s.bytes, Versions: s.versions,
-			Step: ad.step(k.layer).text, Line: ad.lines[k.layer],
-		}
-		if copies(ad.step(k.layer).word) {
-			f.Advice = "List it in .dockerignore. " + f.Advice
-		}
-		f.ID = ad.identity(f, strings.TrimPrefix(f.Path, "/"))
-		found = append(found, f)
 	}
-	return found
+	return enumerate(words)
+}
+
+// named says which files they are, and why: "/app/.env is named like a secret",
+// "/a.pem (a private key), /b.key (by its name) and 3 more look like secrets".
+func (s *secrets) named(t *Tree) string {
+	paths := make([]string, len(s.names))
+	for i, f := range s.names {
+		paths[i] = t.pathText(f.node)
+		switch {
+		case s.files == 1 || s.known == 0:
+		case len(f.sights) > 0:
+			paths[i] += " (" + kindsOf(f.sights) + ")"
+		default:
+			paths[i] += " (by its name)"
+		}
+	}
+	list := strings.Join(paths, ", ")
+	if more := s.files - len(s.names); more > 0 {
+		list += fmt.Sprintf(" and %s more", human.Comma(more))
+	}
+	switch {
+	case s.files == 1 && s.known == 1:
+		return list + " holds " + kindsOf(s.names[0].sights)
+	case s.files == 1:
+		return list + " is named like a secret"
+	case s.known == s.files:
+		return list + " hold secrets"
+	case s.known == 0:
+		return list + " are named like secrets"
+	}
+	return list + " look like secrets"
+}
+
+// secretFindings makes the findings of RuleSecret: of files, for each key in its
+// order, and of what the image's config and its history say. The error is ctx's.
+func (ad *adviser) secretFindings(ctx context.Context) ([]Finding, error) {
+	all, err := ad.secretFiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []Finding
+	for _, k := range slices.SortedFunc(maps.Keys(all), secretKey.compare) {
+		found = append(found, ad.secretFinding(k, all[k]))
+	}
+	return append(found, ad.secretSettings()...), ctx.Err()
+}
+
+// secretAdvice is what to do about a secret in a file.
+const secretAdvice = "Hand it to the step that needs it with RUN --mount=type=secret, or use it in a stage that is not shipped. Anyone who has the image has the file: if it is a real secret, replace it."
+
+// secretFinding is the finding of the files of one key.
+func (ad *adviser) secretFinding(k secretKey, s *secrets) Finding {
+	one := s.files == 1
+	step := ad.step(k.layer)
+	f := Finding{
+		Rule: RuleSecret, Severity: Warning, Advice: secretAdvice,
+		Path: s.where.path(), Layer: k.layer, Bytes: s.bytes, Versions: s.versions,
+		Step: step.text, Line: ad.lines[k.layer],
+	}
+	parts := []string{strings.TrimPrefix(f.Path, "/")}
+	switch {
+	case k.by < 0:
+		parts = append([]string{"visible"}, parts...)
+		f.Title = pick(one, "A secret in the image", "Secrets in the image")
+		f.Message = fmt.Sprintf("%s: %s in the image, readable in %s.", s.named(ad.t), pick(one, "it shows", "they show"), s.readable())
+	case k.gone:
+		f.Title = pick(one, "A secret that was deleted, and is still shipped", "Secrets that were deleted, and are still shipped")
+		f.Message = fmt.Sprintf("%s: removed in layer %d, still readable in %s.", s.named(ad.t), k.by, s.readable())
+	default:
+		parts = append([]string{"overwritten"}, parts...)
+		f.Title = pick(one, "A secret that was overwritten, and is still shipped", "Secrets that were overwritten, and are still shipped")
+		f.Message = fmt.Sprintf("%s: overwritten in layer %d, still readable in %s.", s.named(ad.t), k.by, s.readable())
+	}
+	if copies(step.word) {
+		f.Advice = "List it in .dockerignore. " + f.Advice
+	}
+	if k.base {
+		parts = append([]string{"base"}, parts...)
+		f.Severity = Note
+		f.Title += ", of the base image"
+		f.Advice = "It comes with the base image: choose another, or tell those who make it."
+	}
+	f.ID = ad.identity(f, parts...)
+	return f
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/source"
 )
 
 // What a step's text tells of it.
@@ -32,13 +33,20 @@ type stepFacts struct {
 // maxStep is how many bytes of a step's text a finding has.
 const maxStep = 64 << 10
 
+// shownStep is a step's text as findings show it: without the secrets that stand in it,
+// and cut off if it is too long.
+func shownStep(s source.Step) string {
+	text := dockerfile.StepText(s)
+	if len(text) > maxStep {
+		text = strings.ToValidUTF8(text[:maxStep], "") + "…"
+	}
+	return masked(text)
+}
+
 // step returns what is to be known of the step that made a layer.
 func (ad *adviser) step(layer int) *stepFacts {
 	if ad.steps[layer] == nil {
-		text := dockerfile.StepText(ad.t.layers[layer].Step)
-		if len(text) > maxStep {
-			text = strings.ToValidUTF8(text[:maxStep], "") + "…"
-		}
+		text := shownStep(ad.t.layers[layer].Step)
 		ad.steps[layer] = &stepFacts{
 			text: text, stable: stableStep(text), word: firstWord(text),
 			uninstalls: uninstalls.MatchString(text), upgrades: upgrades.MatchString(text), installs: installs.MatchString(text),

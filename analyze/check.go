@@ -61,7 +61,7 @@ func Check(ctx context.Context, a *Analysis, r *Rules, opts CheckOptions) (*Outc
 // hold is Check without the advice on waste.
 func hold(ctx context.Context, a *Analysis, r *Rules, opts CheckOptions) (*Outcome, error) {
 	c := &checker{
-		a: a, rules: r,
+		a: a, rules: r, file: opts.Dockerfile,
 		out: &Outcome{RulesFrom: r.From, Notes: slices.Clone(r.Notes), Growth: opts.Growth},
 	}
 	c.unreadable = unreadable(a)
@@ -92,6 +92,7 @@ func hold(ctx context.Context, a *Analysis, r *Rules, opts CheckOptions) (*Outco
 type checker struct {
 	a          *Analysis
 	rules      *Rules
+	file       *dockerfile.File // that the image was built from; nil if there is none
 	out        *Outcome
 	unreadable string // "layers 3 and 5"; "" if every layer could be read
 
@@ -232,7 +233,7 @@ func (c *checker) stepOf(k int) string {
 	if k < 0 || k >= len(c.a.Layers) || c.a.Layers[k].Layer == nil {
 		return ""
 	}
-	return dockerfile.StepText(c.a.Layers[k].Layer.Step)
+	return shownStep(c.a.Layers[k].Layer.Step)
 }
 
 // layerName is a layer with its step, for a sentence: "layer 6 (RUN chmod …)".

@@ -216,3 +216,26 @@ func Bunches(t *Tree) int { return len(gather(t).list) }
 
 // FirstView makes a view as if it were a tree's first.
 func FirstView(t *Tree, s Spec) *View { return newView(t, s, gather(t)) }
+
+// LookInto says what was seen in a file: "KIND LINE,KIND LINE", "?" for what is not
+// understood.
+func LookInto(name, content string) string {
+	l := lookInto(name, []byte(content))
+	text := strings.ReplaceAll(strings.TrimSpace(string(l.encode())), "\n", ",")
+	if decoded := decodeLook(l.encode()); fmt.Sprint(decoded) != fmt.Sprint(l) {
+		return fmt.Sprintf("%v, decoded as %v", l, decoded)
+	}
+	return text
+}
+
+// Masked is for the tests of what steps are shown as.
+var Masked = masked
+
+// CommandSecrets returns the secrets of a build step.
+func CommandSecrets(text string) []string {
+	var found []string
+	for _, s := range commandSecrets(text) {
+		found = append(found, text[s.from:s.to])
+	}
+	return found
+}

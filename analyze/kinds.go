@@ -102,6 +102,27 @@ var (
     }`,
 	}, addGlob, func(gs Globs) string { return human.Count(len(gs), "glob", "globs") }}
 
+	switchKind = kind[onOff]{&Kind{
+		Name: "switch", Off: true,
+		Schema: `{
+      "description": "on or off.",
+      "enum": ["on", "off"]
+    }`,
+	}, one(parseSwitch), onOff.String}
+
+	labelsKind = kind[[]LabelWant]{&Kind{
+		Name: "label", Many: true, Off: true,
+		Comment: `# Labels: NAME, or NAME=GLOB, where * and ? in the glob stand for anything.
+`,
+		Schema: `{
+      "description": "Labels that the image must have: NAME, or NAME=GLOB for the value too, in which * and ? stand for anything; or off.",
+      "oneOf": [
+        { "type": "string", "minLength": 1, "maxLength": 1024 },
+        { "type": "array", "minItems": 1, "items": { "type": "string", "minLength": 1, "maxLength": 1024, "not": { "const": "off" } } }
+      ]
+    }`,
+	}, addLabel, func(wants []LabelWant) string { return human.Count(len(wants), "label", "labels") }}
+
 	layersKind = kind[string]{&Kind{
 		Name: "layers",
 		Schema: `{
@@ -113,6 +134,19 @@ var (
     }`,
 	}, one(func(text string) (string, error) { return text, nil }), func(text string) string { return text }}
 )
+
+// onOff is the value of a rule without a limit, which is on or off.
+type onOff bool
+
+func (o onOff) String() string { return pick(bool(o), "on", Off) }
+
+// parseSwitch reads the one value that is not Off.
+func parseSwitch(s string) (onOff, error) {
+	if s != "on" {
+		return false, errors.New(`give "on" or "off"`)
+	}
+	return true, nil
+}
 
 // parseShare reads a share of something: "0.95" or "95%".
 func parseShare(s string) (float64, error) {

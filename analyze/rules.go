@@ -86,7 +86,7 @@ func (r *Rules) Weigh(name, word string) error {
 	case !ok:
 		return fmt.Errorf(`unknown severity %q: give "error", "warn" or "off"`, word)
 	case !x.on:
-		return fmt.Errorf("%s is %s, and the rule is off: give it a limit", name, word)
+		return fmt.Errorf("%s is %s, and the rule is off: %s", name, word, pick(s.Kind == switchKind.Kind, "switch it on", "give it a limit"))
 	}
 	x.severity = severity
 	return nil

@@ -63,6 +63,15 @@ func TestRuleValues(t *testing.T) {
 		{"forbid", "*.pem", "[*.pem]"},
 		{"forbid", "off", "off"},
 		{"forbid", "[", ""},
+		{"label", "org.example.team", "[org.example.team]"},
+		{"label", "org.example.team=a*", "[org.example.team=a*]"},
+		{"label", "off", "off"},
+		{"label", "", ""},
+		{"label", "=a", ""},
+		{"label", "a=", ""},
+		{"secret", "off", "off"},
+		{"secret", "yes", ""},
+		{"secret", "5", ""},
 		{"forbid", "", ""},
 	} {
 		r := NoRules()
@@ -111,7 +120,7 @@ func TestSettings(t *testing.T) {
 			seen[name] = true
 		}
 	}
-	if got, want := NewRules().String(), "min-efficiency 0.9 error; max-user-wasted 0.1 error"; got != want {
+	if got, want := NewRules().String(), "min-efficiency 0.9 error; max-user-wasted 0.1 error; secret on warning; user on warning; healthcheck on warning; setuid on warning"; got != want {
 		t.Errorf("the defaults are %s, want %s", got, want)
 	}
 }

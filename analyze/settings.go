@@ -215,6 +215,36 @@ var rules = []*Setting{
 		Text:  "No layer holds a file at these paths, whether visible, covered or removed: it is shipped all the same.",
 		About: "No layer ships a path that the rules forbid",
 	}),
+	rule(switchKind, secretRule, Setting{
+		Name: RuleSecret, Default: "on", Example: "on", Severity: Warning,
+		Help:  "no key, token or password in files, ENV, labels and history",
+		Text:  "No own layer holds a key, a token or a password, whether visible, covered or removed, nor do ENV, labels and the history.",
+		About: "The image holds no key, token or password",
+	}),
+	rule(switchKind, notRoot, Setting{
+		Name: "user", Default: "on", Example: "on", Severity: Warning, KnownUnread: true,
+		Help:  "containers do not run as root",
+		Text:  "The image names a user that is not root.",
+		About: "Containers of the image do not run as root",
+	}),
+	rule(switchKind, atOnce(healthcheck), Setting{
+		Name: "healthcheck", Default: "on", Example: "on", Severity: Warning, KnownUnread: true,
+		Help:  "the image has a health check",
+		Text:  "The image has a health check that is not NONE.",
+		About: "The image has a health check",
+	}),
+	rule(switchKind, setuid, Setting{
+		Name: "setuid", Default: "on", Example: "on", Severity: Warning,
+		Help:  "no new setuid or setgid file, and none with capabilities",
+		Text:  "No own layer brings a visible file that is setuid or setgid, or has capabilities, and is not so in the base image.",
+		About: "Own layers bring no file that gives other rights to those who run it",
+	}),
+	rule(labelsKind, atOnce(wantLabels), Setting{
+		Name: "label", Example: "org.opencontainers.image.source=https://*", Severity: Error, KnownUnread: true,
+		Help:  "a label that the image must have, NAME or NAME=GLOB (repeat for more)",
+		Text:  "The image has these labels, and none is empty. With =GLOB, the value matches it.",
+		About: "The image has the labels that the rules want",
+	}),
 }
 
 // What the rules go by.

@@ -19,7 +19,7 @@ func inImages(t *testing.T, files map[string]string) {
 
 // Several images: one document of each form, rules for each, and the exit codes.
 func TestCheckSeveral(t *testing.T) {
-	const off = "min-efficiency: off\nmax-user-wasted: off\n"
+	const off = "min-efficiency: off\nmax-user-wasted: off\nsecret: off\nuser: off\nhealthcheck: off\nsetuid: off\n"
 	for _, c := range []struct {
 		name, rules, args string
 		code              int
@@ -119,7 +119,7 @@ func TestImageNames(t *testing.T) {
 // What is waived fails nothing and stands apart, with its reason; a waiver that has
 // expired fails, and one that waives nothing is told of.
 func TestWaive(t *testing.T) {
-	const rules = "min-efficiency: off\nmax-user-wasted: off\nforbid: [model.bin, README]\n"
+	const rules = "min-efficiency: off\nmax-user-wasted: off\nseverity: {secret: off, user: off, healthcheck: off, setuid: off}\nforbid: [model.bin, README]\n"
 	form := schema(t, "check.schema.json")
 	short := regexp.MustCompile(`f-[0-9a-f]{12}`)
 	inImages(t, map[string]string{peelFile: rules})
@@ -135,10 +135,10 @@ func TestWaive(t *testing.T) {
 		{"by id", "[{id: 'forbid/model.bin/RUN make install', reason: why}]", 1, "\nWaived\n  20.0 kB  forbid/model.bin/RUN make install\n           why\n"},
 		{"all of a rule", "[{rule: forbid, path: /srv, reason: why}, {rule: forbid, path: '*EADME', reason: docs}]", 0, "passed: 0 of 1 rule, 1 waived"},
 		{"as the figures go, the last day counts", "[{rule: forbid, path: /, reason: why, until: '9999-12-31'}]", 0, "until 9999-12-31: why"},
-		{"another path", "[{rule: forbid, path: /etc, reason: why}]", 1, "note: the waiver of forbid at /etc (.peel.yaml:4) is not needed"},
+		{"another path", "[{rule: forbid, path: /etc, reason: why}]", 1, "note: the waiver of forbid at /etc (.peel.yaml:5) is not needed"},
 		{"another image", "[{rule: forbid, path: /, image: job, reason: why}]", 1, "failed: 1 of 1 rule\n"},
 		{"this image", "[{rule: forbid, path: /, image: 'app*', reason: why}]", 0, "1 waived"},
-		{"expired", "[{rule: forbid, path: /, reason: why, until: '2020-01-31'}]", 1, "the waiver of forbid at / (.peel.yaml:4) counted until 2020-01-31:"},
+		{"expired", "[{rule: forbid, path: /, reason: why, until: '2020-01-31'}]", 1, "the waiver of forbid at / (.peel.yaml:5) counted until 2020-01-31:"},
 		{"expired and needless", "[{id: gone, reason: why, until: '2020-01-31'}]", 1, "FAIL  waive"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

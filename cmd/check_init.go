@@ -150,21 +150,29 @@ func fileOf(r *analyze.Rules) []byte {
 		}
 	}
 	b.WriteString("\n# The breach of a rule is an \"error\", which fails the check, or a \"warn\".\n")
-	warned := false
+	weighed := false
 	for _, s := range analyze.Settings() {
-		if s.IsRule() && r.On(s) && r.Severity(s) == analyze.Warning {
-			if !warned {
+		if s.IsRule() && r.On(s) && r.Severity(s) != s.Severity {
+			if !weighed {
 				b.WriteString(severityKey + ":\n")
 			}
-			warned = true
-			b.WriteString("  " + s.Name + ": warn\n")
+			weighed = true
+			b.WriteString("  " + s.Name + ": " + severityWord(r.Severity(s)) + "\n")
 		}
 	}
-	if !warned {
+	if !weighed {
 		b.WriteString("#" + severityKey + ":\n#  max-layers: warn\n")
 	}
 	b.WriteString(fileTail)
 	return b.Bytes()
+}
+
+// severityWord is a severity as a rules file has it.
+func severityWord(s analyze.Severity) string {
+	if s == analyze.Error {
+		return "error"
+	}
+	return "warn"
 }
 
 // yamlText writes a value so that YAML takes it for the text that it is: as it

@@ -63,8 +63,8 @@ func TestPrecedence(t *testing.T) {
 				}
 			case err != nil:
 				t.Error(err)
-			case in.general.String() != c.want:
-				t.Errorf("got  %s\nwant %s", in.general.String(), c.want)
+			case limits(in.general.Rules) != c.want:
+				t.Errorf("got  %s\nwant %s", limits(in.general.Rules), c.want)
 			}
 		})
 	}

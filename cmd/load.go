@@ -36,6 +36,7 @@ func (a *app) options(content bool, progress func(source.Progress)) source.Optio
 		Stdin:              a.stdin,
 		Progress:           progress,
 		Cache:              a.cacheFolder(),
+		Collect:            analyze.Collectors(),
 		Log:                a.logger(),
 	}
 }

@@ -22,7 +22,7 @@ func TestGoldens(t *testing.T) {
 		"report-markdown":  "report app.tar -f markdown",
 		"check-failed":     "check app.tar --max-wasted 10kB",
 		"check-passed":     "check app.tar --min-efficiency 10% --max-user-wasted 99%",
-		"check-off":        "check app.tar --min-efficiency off --max-user-wasted off",
+		"check-off":        "check app.tar --min-efficiency off --max-user-wasted off --secret off --user off --healthcheck off --setuid off",
 		"ls":               "ls app.tar",
 		"ls-file":          "ls app.tar /lib/libc.so",
 		"ls-long":          "ls app.tar /srv/app -l",

@@ -29,6 +29,7 @@ type configFile struct {
 		Volumes      map[string]struct{} `json:"Volumes"`
 		Labels       map[string]string   `json:"Labels"`
 		StopSignal   string              `json:"StopSignal"`
+		Healthcheck  healthTest          `json:"Healthcheck"`
 	} `json:"config"`
 	RootFS struct {
 		DiffIDs diffIDList `json:"diff_ids"`
@@ -78,6 +79,18 @@ func (w *words) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(w))
 }
 
+// healthTest is the test of a health check. What is none is read as one that says
+// nothing: the specification does not know it.
+type healthTest []string
+
+func (h *healthTest) UnmarshalJSON(b []byte) error {
+	var check struct{ Test words }
+	if json.Unmarshal(b, &check) == nil {
+		*h = healthTest(check.Test)
+	}
+	return nil
+}
+
 func parseConfig(b []byte) (*configFile, error) {
 	var c configFile
 	if err := json.Unmarshal(b, &c); err != nil {
@@ -110,6 +123,7 @@ func (c *configFile) describe(im *Image) {
 		Volumes:      sortedKeys(c.Config.Volumes),
 		Labels:       c.Config.Labels,
 		StopSignal:   c.Config.StopSignal,
+		Healthcheck:  c.Config.Healthcheck,
 		Author:       c.Author,
 	}
 	steps := 0

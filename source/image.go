@@ -158,6 +158,11 @@ type Config struct {
 	Labels       map[string]string
 	StopSignal   string
 	Author       string
+
+	// Healthcheck is the test of the health check: "CMD" or "CMD-SHELL" with a
+	// command, "NONE" if it is switched off; empty if the config has none. Docker
+	// writes it; the OCI specification has no field for it.
+	Healthcheck []string
 }
 
 // A Step is one build step, from the config's history.

@@ -46,6 +46,9 @@
 //	    empty "COMMAND"           one that made none (without either, there is
 //	                              one step a layer: "layer N")
 //	    label KEY=VALUE
+//	    env "NAME=VALUE"          a variable beside PATH
+//	    user NAME
+//	    healthcheck "CMD WORD..." or NONE
 //	-- layer [as=...] [end=...] --      begins a layer, lowest first. as: see
 //	                              Unreadable; end: two (default), one, none,
 //	                              padded, or zero (no byte at all)

@@ -32,7 +32,11 @@ type Image struct {
 	Absent   string // "absent": only its manifest is in the archive; "gone": nothing of it
 	Steps    []Step // the config's history; nil: none
 	Labels   map[string]string
+	Env      []string // beside PATH
+	User     string
 	Layers   []*Layer // lowest first
+
+	Healthcheck []string // the test of the config's health check; nil: it has none
 
 	// Want holds the lines of the sections that say what is expected, by the
 	// section's name, white space made single. A section that is not in the

@@ -65,7 +65,7 @@ func build(im *Image, encodings ...string) *built {
 	}
 	config := object{
 		"created": "2024-01-02T03:04:05Z",
-		"config":  object{"Labels": im.Labels, "Env": []string{"PATH=/bin"}},
+		"config":  im.runConfig(),
 		"rootfs":  object{"type": "layers", "diff_ids": b.diffIDs()},
 	}
 	maps.Copy(config, im.platform())
@@ -74,6 +74,18 @@ func build(im *Image, encodings ...string) *built {
 	}
 	b.config = toJSON(config)
 	return b
+}
+
+// runConfig is what the config tells the runtime.
+func (im *Image) runConfig() object {
+	c := object{"Labels": im.Labels, "Env": append([]string{"PATH=/bin"}, im.Env...)}
+	if im.User != "" {
+		c["User"] = im.User
+	}
+	if im.Healthcheck != nil {
+		c["Healthcheck"] = object{"Test": im.Healthcheck}
+	}
+	return c
 }
 
 func (b *built) diffIDs() []string {

@@ -199,6 +199,12 @@ func (p *parser) imageLine(words []word) error {
 		p.im.Steps = append(p.im.Steps, Step{Command: value, Empty: true})
 	case "label":
 		p.im.Labels[words[1].key] = value
+	case "env":
+		p.im.Env = append(p.im.Env, value)
+	case "user":
+		p.im.User = value
+	case "healthcheck":
+		p.im.Healthcheck = strings.Fields(value)
 	default:
 		return fmt.Errorf("unknown line %q of an image", words[0].text)
 	}

@@ -22,6 +22,10 @@ type Collector struct {
 	// into. It must depend on the record alone, and not keep its bytes.
 	Wants func(r *Record) bool
 
+	// Most is how many files of a layer are looked into, those that come first; 0: any
+	// number.
+	Most int
+
 	// Draw returns what to keep of a file; nil keeps all of its content. An
 	// error is a flaw of the layer, and nothing is kept of the file.
 	Draw func(name string, content io.Reader) ([]byte, error)
@@ -48,6 +52,7 @@ type gathering struct {
 	entries    *Entries // of the layer, for flaws
 	facts      []Fact
 	bytes      int64
+	looked     map[*Collector]int // files, of collectors that have a bound
 }
 
 // wants returns the collector that wants a file, nil if none does. A file goes to
@@ -59,10 +64,22 @@ func (g *gathering) wants(r *Record) *Collector {
 				g.flaw(r.Name, fmt.Sprintf("not looked into: it has more than %d MiB", maxCollectedFile>>20))
 				return nil
 			}
+			if c.Most > 0 && !g.mayLook(c) {
+				return nil
+			}
 			return c
 		}
 	}
 	return nil
+}
+
+// mayLook reports whether c may look into one more file.
+func (g *gathering) mayLook(c *Collector) bool {
+	if g.looked == nil {
+		g.looked = map[*Collector]int{}
+	}
+	g.looked[c]++
+	return g.looked[c] <= c.Most
 }
 
 func (g *gathering) flaw(name []byte, problem string) {

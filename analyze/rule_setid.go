@@ -1,0 +1,129 @@
+package analyze
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/source"
+)
+
+// Bits of a mode, and the attribute that holds a file's capabilities.
+const (
+	setUserBit  = 0o4000
+	setGroupBit = 0o2000
+
+	capabilityXattr = "security.capability"
+)
+
+// privileges are what a file gives to whoever runs it.
+type privileges struct {
+	bits         uint32 // setUserBit and setGroupBit
+	capabilities string // the attribute's value
+}
+
+func (p privileges) any() bool { return p.bits != 0 || p.capabilities != "" }
+
+// within reports whether p gives nothing that o does not.
+func (p privileges) within(o privileges) bool {
+	return p.bits&^o.bits == 0 && (p.capabilities == "" || p.capabilities == o.capabilities)
+}
+
+// text says what they are: "setuid", "setuid and setgid", "file capabilities".
+func (p privileges) text() string {
+	var words []string
+	if p.bits&setUserBit != 0 {
+		words = append(words, "setuid")
+	}
+	if p.bits&setGroupBit != 0 {
+		words = append(words, "setgid")
+	}
+	if p.capabilities != "" {
+		words = append(words, "file capabilities")
+	}
+	return enumerate(words)
+}
+
+// privilegesOf returns what version i gives, nothing unless it is a file.
+func (t *Tree) privilegesOf(i int32) privileges {
+	v := &t.versions[i]
+	if v.kind != source.File || v.entry == none || v.inode == none {
+		return privileges{}
+	}
+	layer, entry := t.carrier(i)
+	e := t.layers[layer].Entries.Attributes(int(entry))
+	return privileges{e.Mode & (setUserBit | setGroupBit), e.Xattrs[capabilityXattr]}
+}
+
+// setuid wants own layers to bring no file that gives other rights to whoever runs
+// it. A file is not new where the base image has one at the path that gives as much.
+func setuid(ctx context.Context, c *checker, _ onOff) (verdict, error) {
+	t := c.a.Tree
+	base := c.a.Totals.BaseLayers
+	v := verdict{limit: "none", value: "none", message: "own layers bring no setuid or setgid file, and none with capabilities"}
+	shows, hidden := 0, 0
+	for i := range t.versions {
+		if i%untilRows == 0 && ctx.Err() != nil {
+			return v, ctx.Err()
+		}
+		x := &t.versions[i]
+		if int(x.layer) < base || x.kind != source.File {
+			continue
+		}
+		has := t.privilegesOf(int32(i))
+		if !has.any() || base > 0 && c.baseGives(x.node, has) {
+			continue
+		}
+		visible := x.by == notHidden
+		if visible {
+			shows++
+		} else {
+			hidden++
+		}
+		if shows+hidden <= maxFindings {
+			v.findings = append(v.findings, c.setID(int32(i), has, visible))
+		}
+	}
+	if more := shows + hidden - maxFindings; more > 0 {
+		v.findings = append(v.findings, leftOut("setuid", Note, more, 0, more))
+	}
+	if shows > 0 {
+		v.failed = true
+		v.value = human.Count(shows, "file", "files")
+		v.message = fmt.Sprintf("own layers bring %s that %s setuid or setgid, or %s capabilities", v.value, pick(shows == 1, "is", "are"), pick(shows == 1, "has", "have"))
+	}
+	if hidden > 0 {
+		v.message += fmt.Sprintf(" (besides %s that later layers hide)", human.Count(hidden, "one", "ones"))
+	}
+	return v, nil
+}
+
+// baseGives reports whether the base image has a file at n that gives as much.
+func (c *checker) baseGives(n NodeID, has privileges) bool {
+	i := c.a.Tree.at(n, c.a.Totals.BaseLayers-1)
+	return i != none && has.within(c.a.Tree.privilegesOf(i))
+}
+
+// setID is the finding of one file. One that a later layer hides is a note: a process
+// cannot run it.
+func (c *checker) setID(i int32, has privileges, visible bool) Finding {
+	t := c.a.Tree
+	x := &t.versions[i]
+	layer := int(x.layer)
+	path := t.shortPath(x.node)
+	advice := "Install what needs it in the base image, or take the bits away in the step that brings the file: chmod a-s."
+	if has.bits == 0 {
+		advice = "Take them away in the step that brings the file (setcap -r), or give the capability to the container (docker run --cap-add)."
+	}
+	f := Finding{
+		ID: strings.TrimPrefix(path, "/"), Title: "A file with " + has.text(),
+		Message: fmt.Sprintf("%s has %s, from layer %d: who runs it gets other rights than its own.", t.pathText(x.node), has.text(), layer),
+		Advice:  advice, Path: path, Layer: layer, Bytes: t.carried(i), Versions: 1, Step: c.stepOf(layer),
+	}
+	if !visible {
+		f.ID, f.Rule, f.Severity = "setuid/hidden/"+f.ID, "setuid", Note
+		f.Message = fmt.Sprintf("%s has %s in layer %d. A later layer hides it, so that no process can run it.", t.pathText(x.node), has.text(), layer)
+	}
+	return f
+}

@@ -1,0 +1,178 @@
+package analyze
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// A secretNaming is what a path's name tells of whether the file is a secret.
+type secretNaming uint8
+
+const (
+	notSecret secretNaming = iota
+	byContent              // a secret only if its content shows one
+	byName                 // a secret by its name, unless its content shows that it is none
+)
+
+// secretNames are files that hold keys or passwords by their very names.
+var secretNames = map[string]bool{
+	"id_rsa": true, "id_dsa": true, "id_ecdsa": true, "id_ed25519": true, "id_ecdsa_sk": true, "id_ed25519_sk": true,
+	".env": true, ".npmrc": true, ".pypirc": true, ".netrc": true, "_netrc": true,
+	".git-credentials": true, ".pgpass": true, ".my.cnf": true, ".dockercfg": true, ".vault-token": true,
+	"application_default_credentials.json": true, "credentials.json": true, "service-account.json": true,
+	"deploy_key": true, "kubeconfig": true, "terraform.tfstate": true, ".s3cfg": true, ".boto": true,
+}
+
+// secretBelow are files that do so in one folder: parent and name.
+var secretBelow = map[string]bool{
+	".aws/credentials": true, ".docker/config.json": true, ".kube/config": true, ".gem/credentials": true,
+	".cargo/credentials": true, ".cargo/credentials.toml": true, ".m2/settings.xml": true, ".gnupg/secring.gpg": true,
+	"config/master.key": true,
+}
+
+// secretEnds are how the names of key files end.
+var secretEnds = []string{".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk", "_rsa", "_ed25519", "_ecdsa", "_key"}
+
+// settingNames are files of settings, in some of which people leave a password or a
+// token. Most hold none, so that their names alone say nothing.
+var settingNames = map[string]bool{
+	"pip.conf": true, "pip.ini": true, ".yarnrc": true, ".yarnrc.yml": true, "settings.xml": true, "nuget.config": true, "NuGet.Config": true,
+	"gradle.properties": true, "auth.json": true, "serviceaccount.json": true, "service_account.json": true, "gcp-key.json": true,
+	"secrets.json": true, "secrets.yml": true, "secrets.yaml": true, "secrets.toml": true, "credentials.yml": true, "credentials.yaml": true,
+	".terraformrc": true, "terraform.rc": true, "credentials.tfrc.json": true, ".bash_history": true, ".env.local": true,
+	"application.properties": true, ".condarc": true, ".gitconfig": true, ".curlrc": true, ".wgetrc": true,
+}
+
+// settingBelow are the same in one folder.
+var settingBelow = map[string]bool{".git/config": true, "gh/hosts.yml": true, ".config/hub": true, ".aws/config": true}
+
+// settingEnds are how the names of others end.
+var settingEnds = []string{".env", ".tfvars", ".ovpn"}
+
+// publicRoots are folders below which such names are certificates, examples, or
+// belong to programs.
+var publicRoots = []string{
+	"/etc/ssl/certs/", "/etc/pki/", "/etc/ca-certificates/", "/etc/apt/", "/usr/share/", "/usr/lib/", "/usr/lib64/", "/usr/libexec/",
+	"/usr/src/linux", "/usr/local/go/src/", "/lib/", "/lib64/", "/var/lib/dpkg/", "/proc/", "/sys/", "/opt/conda/",
+}
+
+// mixedRoots are folders that hold both what programs bring and what people put
+// there.
+var mixedRoots = []string{"/usr/local/lib/", "/usr/local/share/"}
+
+// publicParts are as publicRoots, anywhere in a path.
+var publicParts = []string{
+	"/node_modules/", "/site-packages/", "/dist-packages/", "/vendor/", "/gems/", "/go/pkg/mod/", "/.cargo/registry/", "/.m2/repository/",
+	"/test/", "/tests/", "/testing/", "/testdata/", "/test-data/", "/testsuite/", "/__tests__/", "/spec/", "/specs/", "/fixtures/", "/mocks/",
+	"/example/", "/examples/", "/sample/", "/samples/", "/demo/", "/demos/", "/doc/", "/docs/",
+}
+
+// publicWords in the name of a key file say that it is for everyone: a
+// certificate, or the key that a package archive is checked with.
+var publicWords = []string{
+	"cert", "chain", "ca-bundle", "public", "pub.", "pubkey", "gpg", "pgp", "release.key", "repo", "signing", "archive", "apt", "rpm",
+	"dhparam", "truststore",
+}
+
+// patterns are what a variant of .env is called that is there to be copied.
+var patterns = []string{"example", "sample", "template", "dist", "test", "defaults", "schema"}
+
+// namedSecret tells what a path's name says. Path is absolute and clean.
+func namedSecret(path string) secretNaming {
+	slash := max(strings.LastIndexByte(path, '/'), 0)
+	name, dir := strings.TrimPrefix(path[slash:], "/"), path[:slash]
+	parent := dir[strings.LastIndexByte(dir, '/')+1:]
+	naming := nameAlone(name, parent)
+	if naming == notSecret || strings.Contains(name, "snakeoil") { // Debian's ssl-cert makes it for tests
+		return notSecret
+	}
+	inRoot := func(root string) bool { return strings.HasPrefix(path, root) }
+	switch {
+	case slices.ContainsFunc(publicParts, func(part string) bool { return strings.Contains(path, part) }):
+		return notSecret
+	case strings.HasPrefix(path, "/etc/pki/") && strings.HasSuffix(dir, "/private"):
+	case slices.ContainsFunc(publicRoots, inRoot):
+		return notSecret
+	case slices.ContainsFunc(mixedRoots, inRoot):
+		return byContent
+	}
+	return naming
+}
+
+// nameAlone is namedSecret without regard to where the file lies.
+func nameAlone(name, parent string) secretNaming {
+	if variant, ok := strings.CutPrefix(name, ".env."); ok {
+		if slices.Contains(patterns, variant) {
+			return notSecret
+		}
+		return byName
+	}
+	if strings.HasPrefix(name, ".wh.") {
+		return notSecret
+	}
+	pair := parent + "/" + name
+	switch {
+	case secretNames[name], secretBelow[pair]:
+		return byName
+	case slices.ContainsFunc(secretEnds, func(end string) bool { return len(name) > len(end) && strings.HasSuffix(name, end) }):
+		lower := strings.ToLower(name)
+		if slices.ContainsFunc(publicWords, func(word string) bool { return strings.Contains(lower, word) }) {
+			return byContent
+		}
+		return byName
+	case settingNames[name], settingBelow[pair], parent == ".ssh" && name != "known_hosts" && !strings.HasSuffix(name, ".pub"),
+		slices.ContainsFunc(settingEnds, func(end string) bool { return len(name) > len(end) && strings.HasSuffix(name, end) }):
+		return byContent
+	}
+	return notSecret
+}
+
+// secretTails has a bit for the last two bytes of every name that may be a
+// secret's, so that almost all others are passed over at a glance.
+var secretTails = func() *[1 << 16 / 64]uint64 {
+	var tails [1 << 16 / 64]uint64
+	add := func(name string) {
+		at := tail(name)
+		tails[at/64] |= 1 << (at % 64)
+	}
+	for _, names := range []map[string]bool{secretNames, secretBelow, settingNames, settingBelow} {
+		for name := range names {
+			add(name)
+		}
+	}
+	for _, end := range slices.Concat(secretEnds, settingEnds) {
+		add(end)
+	}
+	return &tails
+}()
+
+// tail is a name's last two bytes as a number; it has as many.
+func tail[T string | []byte](name T) int {
+	return int(name[len(name)-2])<<8 | int(name[len(name)-1])
+}
+
+// mayBeSecret is a cheap test that is true of every name, or path, for which
+// namedSecret may say something; but for those that lie in a folder .ssh.
+func mayBeSecret[T string | []byte](name T) bool {
+	if len(name) < 2 {
+		return false
+	}
+	at := tail(name)
+	return secretTails[at/64]&(1<<(at%64)) != 0
+}
+
+// mayHold is mayBeSecret of the name of an entry, as it is stored, with what
+// mayBeSecret leaves out.
+func mayHold(name []byte) bool {
+	if mayBeSecret(name) {
+		return true
+	}
+	slash := bytes.LastIndexByte(name, '/')
+	return bytes.HasPrefix(name[slash+1:], dotEnv) || slash >= 0 && bytes.HasSuffix(name[:slash], dotSSH)
+}
+
+var (
+	dotEnv = []byte(".env.")
+	dotSSH = []byte(".ssh")
+)

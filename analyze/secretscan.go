@@ -1,0 +1,463 @@
+package analyze
+
+import (
+	"regexp"
+	"strings"
+)
+
+// # Finding secrets in text
+//
+// One pass goes over the text. At every byte a table of two bytes tells whether the
+// prefix of a token may begin there; at "://", "-----BEGIN", "=" and ":" it looks at
+// what stands around. Whatever is looked ahead at is bounded, and what was found is
+// not gone through again, so that the time is linear in the text, hostile or not.
+
+// A secretSpan is a place in a text that holds a secret.
+type secretSpan struct {
+	from, to int // bytes
+	kind     *secretKind
+	name     string // of the value; "" if it has none
+}
+
+// Bounds on what is looked ahead at, in bytes.
+const (
+	maxTokenRun = 1024
+	maxValueRun = 512
+	maxUserInfo = 512
+	maxPEMBody  = 16 << 10
+)
+
+// secretScan is a pass over a text.
+type secretScan struct {
+	text  string
+	form  textForm
+	found []secretSpan
+}
+
+// scanSecrets returns the places of text that hold secrets, in order.
+func scanSecrets(text string, form textForm) []secretSpan {
+	s := &secretScan{text: text, form: form}
+	switch form {
+	case netrcForm:
+		s.netrc()
+	case pgpassForm:
+		s.pgpass()
+	}
+	if len(s.found) > 0 {
+		return s.found
+	}
+	for i := 0; i < len(text); {
+		i = s.at(i)
+	}
+	return s.found
+}
+
+// add notes a secret, and returns where to go on.
+func (s *secretScan) add(from, to int, kind *secretKind, name string) int {
+	s.found = append(s.found, secretSpan{from, to, kind, name})
+	return to
+}
+
+// at looks at what begins at i, and returns where to go on: behind i.
+func (s *secretScan) at(i int) int {
+	if kind, to := s.token(i); kind != nil {
+		return s.add(i, to, kind, "")
+	}
+	text := s.text
+	switch text[i] {
+	case ':':
+		if strings.HasPrefix(text[i:], "://") {
+			return s.address(i)
+		}
+		return s.value(i)
+	case '=':
+		return s.value(i)
+	case '-':
+		if strings.HasPrefix(text[i:], "-----BEGIN ") || strings.HasPrefix(text[i:], "---- BEGIN ") {
+			return s.pem(i)
+		}
+		if s.form == shellForm && i > 0 && text[i-1] == ' ' {
+			return s.flag(i)
+		}
+	case 'P':
+		if strings.HasPrefix(text[i:], "PuTTY-User-Key-File-") {
+			return s.add(i, len(text), puttyKind, "")
+		}
+	}
+	return i + 1
+}
+
+// token returns the kind of the token that begins at i and where it ends, nil if
+// none does.
+func (s *secretScan) token(i int) (*secretKind, int) {
+	text := s.text
+	if i+1 >= len(text) {
+		return nil, 0
+	}
+	shapes := shapesAt[int(text[i])<<8|int(text[i+1])]
+	if shapes == nil || i > 0 && wordSet.has(text[i-1]) && (i < 2 || text[i-2] != '\\') {
+		return nil, 0
+	}
+	for _, shape := range shapes {
+		if !strings.HasPrefix(text[i:], shape.prefix) {
+			continue
+		}
+		from := i + len(shape.prefix)
+		to := runEnd(text, from, shape.body, maxTokenRun)
+		body := text[from:to]
+		if len(body) < shape.least || shape.most > 0 && len(body) > shape.most || different(body) < shape.mixed || standsIn(body) {
+			continue
+		}
+		if shape.confirmed == nil || shape.confirmed(body) {
+			return shape.kind, runEnd(text, to, shape.body, len(text))
+		}
+	}
+	return nil, 0
+}
+
+// runEnd returns where a run of so many characters of a set at most ends.
+func runEnd(text string, from int, set *charSet, most int) int {
+	to := from
+	for to < len(text) && to-from < most && set.has(text[to]) {
+		to++
+	}
+	return to
+}
+
+// standsIn reports whether a token is one of those that documentation shows.
+func standsIn(body string) bool {
+	lower := strings.ToLower(body)
+	for _, part := range []string{"example", "xxxxxx", "000000000", "1234567890abcdef1234", "abcdefghijklmnop", "your-", "your_", "placeholder"} {
+		if strings.Contains(lower, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// address looks at a URL, whose "://" is at i.
+func (s *secretScan) address(i int) int {
+	from := i + len("://")
+	if i < 2 || !alnum.has(s.text[i-1]) {
+		return from
+	}
+	window := s.text[from:min(len(s.text), from+maxUserInfo)]
+	if end := strings.IndexAny(window, "/?# \t\r\n\"'`<>\\,"); end >= 0 {
+		window = window[:end]
+	}
+	at := strings.LastIndexByte(window, '@')
+	if at < 0 || strings.HasPrefix(window[at+1:], "example.") || strings.Contains(window[at:], ".example.") {
+		return from
+	}
+	user, password, hasPassword := strings.Cut(window[:at], ":")
+	switch {
+	case hasPassword && isPassword(password):
+		kind, _ := s.token(from + len(user) + 1)
+		if kind == nil {
+			kind = urlKind
+		}
+		return s.add(from+len(user)+1, from+at, kind, "")
+	case !hasPassword && looksRandom(user):
+		return s.add(from, from+at, urlKind, "")
+	}
+	return from
+}
+
+// isPassword reports whether what stands for a password in a URL is one.
+func isPassword(text string) bool {
+	lower := strings.ToLower(text)
+	if text == "" || stopgaps[lower] || lower == "pass" || lower == "pwd" || strings.ContainsAny(text, "${}*<>()[]") || strings.HasPrefix(text, "%") && !strings.HasPrefix(lower, "%4") {
+		return false
+	}
+	for _, part := range stopgapParts {
+		if strings.Contains(lower, part) {
+			return false
+		}
+	}
+	return true
+}
+
+// pem looks at a block of PEM, which begins at i.
+func (s *secretScan) pem(i int) int {
+	text := s.text
+	from := i + len("-----BEGIN ")
+	label, _, ok := strings.Cut(text[from:min(len(text), from+64)], "----")
+	if !ok || !strings.Contains(label, "PRIVATE KEY") {
+		return from
+	}
+	body := text[from+len(label) : min(len(text), from+len(label)+maxPEMBody)]
+	to := from + len(label) + len(body)
+	if end := strings.Index(body, "----END"); end >= 0 {
+		body = body[:end]
+		to = from + len(label) + end
+	} else if end := strings.Index(body, "---- END"); end >= 0 {
+		body = body[:end]
+		to = from + len(label) + end
+	}
+	kind := privateKeyKind
+	head := body[:min(len(body), 512)]
+	signs := 0
+	for j := range len(head) {
+		if base64s.has(head[j]) {
+			signs++
+		}
+	}
+	switch {
+	case signs < 60 || different(head) < 20 || strings.Contains(head, "..."):
+		return from
+	case strings.Contains(label, "PGP"):
+		kind = pgpKind
+	case strings.Contains(label, "ENCRYPTED"), strings.Contains(head, "ENCRYPTED"), strings.Contains(head, "Encryption: "):
+		kind = lockedKeyKind
+	}
+	return s.add(i, to, kind, "")
+}
+
+// value looks at the value behind the separator at i, "=" or ":", by the name in
+// front of it.
+func (s *secretScan) value(i int) int {
+	if s.form != settingForm && s.form != dotenvForm && s.form != shellForm {
+		return i + 1
+	}
+	name := s.nameBefore(i)
+	if name == "" {
+		return i + 1
+	}
+	claim := claimOf(name)
+	isAuth := s.form == settingForm && (name == "auth" || name == "_auth") // of Docker's config and npm's
+	if s.form == dotenvForm && claim == claimsKey {
+		claim = claimsSecret
+	}
+	if claim == claimsNothing && !isAuth {
+		return i + 1
+	}
+	from, to := s.valueAfter(i+1, claim)
+	value := s.text[from:min(to, from+maxValueRun)]
+	if kind, end := s.token(from); kind != nil && from < len(s.text) {
+		return s.add(from, end, kind, name)
+	}
+	switch {
+	case strings.HasPrefix(value, "-----BEGIN "): // which is looked at where it begins
+	case claim == claimsHeader:
+		if len(value) >= 8 && !strings.ContainsAny(value, "${}<>*") && !standsIn(value) && isLiteral(value, claimsSecret) {
+			return s.add(from, to, headerKind, name)
+		}
+	case isAuth:
+		if len(value) >= 8 && runEnd(value, 0, base64s, len(value)) == len(value) && isLiteral(value, claimsSecret) {
+			return s.add(from, to, loginKind, name)
+		}
+	case s.form == shellForm && (strings.ContainsAny(value, "*[](){}\\^|$") || s.text[i] == ':' && !looksRandom(value)):
+	case isLiteral(value, claim):
+		return s.add(from, to, namedKind, name)
+	}
+	return i + 1
+}
+
+// nameBefore returns the name that ends at the separator at i, "" if there is none.
+func (s *secretScan) nameBefore(i int) string {
+	text, to := s.text, i
+	if s.form != shellForm {
+		for n := 0; n < 4 && to > 0 && text[to-1] == ' '; n++ {
+			to--
+		}
+	}
+	if to > 0 && (text[to-1] == '"' || text[to-1] == '\'') && (s.form != shellForm || text[i] == ':') {
+		to--
+		if to > 0 && text[to-1] == '\\' {
+			to--
+		}
+	}
+	from := to
+	for from > 0 && to-from <= maxSecretName && dotted.has(text[from-1]) {
+		from--
+	}
+	return strings.TrimLeft(text[from:to], "-.")
+}
+
+// schemes are the words in front of an HTTP header's credentials, in small letters.
+var schemes = []string{"bearer ", "basic ", "token ", "digest ", "apikey ", "api-key "}
+
+// valueAfter returns where the value lies that begins at i, behind spaces and
+// quotes.
+func (s *secretScan) valueAfter(i int, claim nameClaim) (from, to int) {
+	text := s.text
+	if s.form != shellForm || claim == claimsHeader || i > 0 && text[i-1] == ':' {
+		for n := 0; n < 16 && i < len(text) && (text[i] == ' ' || text[i] == '\t'); n++ {
+			i++
+		}
+	}
+	q := quoting{form: s.form}
+	if i < len(text) && text[i] == '\\' {
+		q.escaped = true
+		i++
+	}
+	if i < len(text) && (text[i] == '"' || text[i] == '\'') {
+		q.quote = text[i]
+		i++
+	}
+	if claim == claimsHeader {
+		for _, scheme := range schemes {
+			if len(text)-i > len(scheme) && strings.EqualFold(text[i:i+len(scheme)], scheme) {
+				i += len(scheme)
+				q.quote = 0
+				break
+			}
+		}
+	}
+	for to = i; to < len(text) && !q.ends(text[to]); to++ {
+		if to-i == maxValueRun && !mayBeValue(text[i:to], claim) {
+			break // it is no secret, and need not be gone through to its end
+		}
+		if text[to] == '\\' && q.quote != 0 && to+1 < len(text) {
+			to++
+		}
+	}
+	return i, to
+}
+
+// mayBeValue reports whether the beginning of a long value may be a secret's.
+func mayBeValue(begins string, claim nameClaim) bool {
+	return claim == claimsHeader || isLiteral(begins, claim)
+}
+
+// quoting is how a value is written.
+type quoting struct {
+	form    textForm
+	quote   byte // 0 if it has none
+	escaped bool // the quote has a backslash in front
+}
+
+// ends reports whether c ends a value.
+func (q *quoting) ends(c byte) bool {
+	switch {
+	case c == '\n', c == '\r':
+		return true
+	case q.quote != 0:
+		return c == q.quote || q.escaped && c == '\\'
+	case q.form == shellForm:
+		return strings.IndexByte(" \t\"'`;&|)\\,", c) >= 0
+	case q.form == dotenvForm:
+		return c == ' ' || c == '\t'
+	}
+	return strings.IndexByte(" \t\"',}", c) >= 0
+}
+
+// flag looks at a flag of a command, which begins at i: "--password abc", and curl's
+// "-u user:password".
+func (s *secretScan) flag(i int) int {
+	text := s.text
+	end := runEnd(text, i, dashed, maxSecretName)
+	if end >= len(text)-1 || text[end] != ' ' {
+		return i + 1
+	}
+	word := text[i:end]
+	from := end + 1
+	if strings.IndexByte(`"'`, text[from]) >= 0 {
+		from++
+	}
+	to := from
+	for to < len(text) && to-from < maxValueRun && strings.IndexByte(" \t\n\"'`;&|)", text[to]) < 0 {
+		to++
+	}
+	value := text[from:to]
+	switch {
+	case word == "-u", word == "--user":
+		user, password, ok := strings.Cut(value, ":")
+		if ok && user != "" && strings.Contains(text[max(0, i-300):i], "curl") && isPassword(password) && isLiteral(password, claimsSecret) {
+			return s.add(from+len(user)+1, to, loginKind, "")
+		}
+	case strings.HasPrefix(word, "--") && claimOf(word) == claimsSecret && !strings.HasPrefix(value, "-"):
+		if kind, end := s.token(from); kind != nil && from < len(text) {
+			return s.add(from, end, kind, strings.TrimLeft(word, "-"))
+		}
+		if !strings.ContainsAny(value, "*[](){}\\^|$=") && isLiteral(value, claimsSecret) {
+			return s.add(from, to, namedKind, strings.TrimLeft(word, "-"))
+		}
+	}
+	return i + 1
+}
+
+// netrcPassword matches a password of a .netrc.
+// Source: inetutils' manual, "The .netrc file".
+var netrcPassword = regexp.MustCompile(`(?:^|\s)password\s+(\S{1,512})`)
+
+func (s *secretScan) netrc() {
+	for _, m := range netrcPassword.FindAllStringSubmatchIndex(s.text, maxSights) {
+		if isPassword(s.text[m[2]:m[3]]) {
+			s.add(m[2], m[3], loginKind, "")
+		}
+	}
+}
+
+// pgpass looks at the lines of a .pgpass: host:port:database:user:password.
+// Source: PostgreSQL's documentation, "The Password File".
+func (s *secretScan) pgpass() {
+	at := 0
+	for line := range strings.Lines(s.text) {
+		from := at
+		at += len(line)
+		trimmed := strings.TrimRight(line, "\r\n")
+		if strings.HasPrefix(trimmed, "#") {
+			continue
+		}
+		if parts := strings.SplitN(strings.ReplaceAll(trimmed, `\:`, "__"), ":", 5); len(parts) == 5 && isPassword(parts[4]) {
+			s.add(from+len(trimmed)-len(parts[4]), from+len(trimmed), loginKind, "")
+		}
+	}
+}
+
+// masked returns a command without the secrets in it: "..." stands for each.
+func masked(text string) string {
+	spans := commandSecrets(text)
+	if len(spans) == 0 {
+		return text
+	}
+	var b strings.Builder
+	at := 0
+	for _, s := range spans {
+		b.WriteString(text[at:s.from])
+		b.WriteString("...")
+		at = s.to
+	}
+	b.WriteString(text[at:])
+	return b.String()
+}
+
+// nextVariable matches where the next variable begins behind one whose value has
+// spaces, or the shell that the variables are for.
+var nextVariable = regexp.MustCompile(` (?:[A-Za-z_][A-Za-z0-9_]*=|/(?:usr/)?bin/)`)
+
+// commandSecrets is scanSecrets of a build step. A value that ENV, ARG and the
+// builder's list of build arguments give has spaces and no quotes.
+func commandSecrets(text string) []secretSpan {
+	spans := scanSecrets(text, shellForm)
+	if len(spans) == 0 {
+		return nil
+	}
+	inner := strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(text, "/bin/sh -c"), "RUN "))
+	inner = strings.TrimSpace(strings.TrimPrefix(inner, "#(nop)"))
+	end := 0 // of the variables
+	switch {
+	case strings.HasPrefix(inner, "ENV "), strings.HasPrefix(inner, "ARG "):
+		end = len(text)
+	case strings.HasPrefix(inner, "|"):
+		if end = strings.Index(text, "/bin/"); end < 0 {
+			end = len(text)
+		}
+	}
+	kept := spans[:0]
+	for _, s := range spans {
+		if len(kept) > 0 && s.from < kept[len(kept)-1].to {
+			continue
+		}
+		if s.to < end && s.kind == namedKind {
+			if next := nextVariable.FindStringIndex(text[s.to:end]); next != nil {
+				s.to += next[0]
+			} else if s.to = end; end < len(text) {
+				s.to = s.from + len(strings.TrimRight(text[s.from:end], " "))
+			}
+		}
+		kept = append(kept, s)
+	}
+	return kept
+}
