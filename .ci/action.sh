@@ -88,6 +88,14 @@ says 'passed: 2 rules'
 printf 'max-wasted: 1kB\n' >rules.yaml
 expect 0 env INPUT_CONFIG=rules.yaml "$action/run.sh"
 says rules.yaml
+# Annotations land on the lines of the Dockerfile that is named.
+mkdir -p build
+printf 'FROM debian\n\nRUN rm -rf static release && npm run build\n' >build/Dockerfile
+expect 0 env INPUT_DOCKERFILE=build/Dockerfile "$action/run.sh"
+says "file=build/Dockerfile,line=3,"
+expect 0 env INPUT_DOCKERFILE=none "$action/run.sh"
+expect 2 env INPUT_DOCKERFILE=missing "$action/run.sh"
+says "cannot read the Dockerfile"
 # Nothing of an input is run.
 expect 2 env INPUT_ARGS="--no-such-flag \$(touch $tmp/run) ; touch $tmp/run" "$action/run.sh"
 [ ! -e "$tmp/run" ] || die "an input was run"

@@ -11,7 +11,7 @@ const checkAbout = `Check images against rules, for a pipeline: exit 0 when all 
 
 Rules are in force by a flag, by a key of the same name in .peel.yaml, or by default; flags beat the file, and what neither says stays as it is by default. A rule whose value is "off" is not checked. docs/check.md describes each.
 
-Several images are checked one after another, and every form of output is one document about all. Without IMAGE, those are checked that .peel.yaml lists by name under "images".`
+Several images are checked one after another, and every form of output is one document about all. Without IMAGE, those are checked that .peel.yaml lists by name under "images". With --platform all, every platform of an image is an image of its own.`
 
 func (a *app) checkCommand() *cobra.Command {
 	var flags checkFlags

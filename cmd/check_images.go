@@ -20,7 +20,11 @@ type checkTarget struct {
 	ref      string // as it was asked for
 	platform string // with --platform all, which one; else ""
 	rules    *ruling
+	err      error // why its platforms could not be listed
 }
+
+// allPlatforms is --platform's value for each platform of an image.
+const allPlatforms = "all"
 
 // checkImages holds images against rules, one after another, and reports on them
 // in every form that is asked for.
@@ -30,6 +34,9 @@ func (a *app) checkImages(ctx context.Context, refs []string, rules *checkConfig
 		return err
 	}
 	all, err := rules.targets(refs)
+	if err == nil && a.platform == allPlatforms {
+		all, err = a.eachPlatform(ctx, all)
+	}
 	if err != nil {
 		return err
 	}
@@ -125,6 +132,47 @@ func (c *checkConfig) targets(refs []string) ([]checkTarget, error) {
 	return all, nil
 }
 
+// eachPlatform makes an image of its own of each platform of the images.
+func (a *app) eachPlatform(ctx context.Context, images []checkTarget) ([]checkTarget, error) {
+	var all []checkTarget
+	for _, t := range images {
+		if source.ReadsStdin(t.ref) {
+			return nil, usage("docker save -o image.tar NAME, and peel check image.tar", "--platform all reads an image once for each platform, and standard input passes once")
+		}
+		platforms, err := a.platforms(ctx, t.ref)
+		if err != nil {
+			if len(images) == 1 || mustStop(ctx, err) {
+				return nil, err
+			}
+			t.err = err
+			all = append(all, t)
+			continue
+		}
+		for _, p := range platforms {
+			t.platform = p
+			all = append(all, t)
+		}
+		if len(all) > maxImages {
+			return nil, usage("", "the platforms come to more than the %d images of one check", maxImages)
+		}
+	}
+	return all, nil
+}
+
+// platforms lists the platforms of an image.
+func (a *app) platforms(ctx context.Context, ref string) ([]string, error) {
+	p := a.startProgress("reading")
+	defer p.stop()
+	ctx, done := a.memory.loading(ctx, ref)
+	defer done()
+	all, err := source.Platforms(ctx, ref, a.options(false, p.report))
+	if err != nil {
+		err = tooLarge(ctx, nil, err)
+		return nil, failed(a.openAdvice(ref, err), "cannot open %w", withRef(ref, err))
+	}
+	return all, nil
+}
+
 // name is what the image is called where there are several.
 func (t *checkTarget) name() string {
 	if t.platform != "" {
@@ -146,9 +194,14 @@ func (t *checkTarget) key(own string) string {
 // checkOne checks one image, of several or not. The image of one that is alone
 // is left open; of several, what its forms need is all that is kept.
 func (a *app) checkOne(ctx context.Context, t *checkTarget, several bool) (*report.Verdict, error) {
+	if t.err != nil {
+		return nil, t.err
+	}
 	one := *a // what follows is about this image
 	one.base = cmp.Or(a.base, t.rules.Base())
-	one.platform = cmp.Or(t.platform, a.platform)
+	if a.platform == allPlatforms {
+		one.platform = t.platform
+	}
 	files, err := a.buildFiles(t.rules, !several)
 	if err != nil {
 		return nil, err
@@ -166,8 +219,10 @@ func (a *app) checkOne(ctx context.Context, t *checkTarget, several bool) (*repo
 	}
 	name, _ := version()
 	v := &report.Verdict{Analysis: an, Outcome: o, Version: name, Key: t.key(an.Image.Name)}
-	if several {
+	if several || t.platform != "" {
 		v.Name = t.name()
+	}
+	if several {
 		v.Analysis, v.Outcome = an.Detached(), o.Detached()
 		if err := an.Image.Close(); err != nil {
 			return nil, failed("", "%s: %w", t.ref, err)

@@ -239,3 +239,48 @@ func TestFoundDockerfile(t *testing.T) {
 		t.Errorf("it does not fit, and lines are named:\n%s", out)
 	}
 }
+
+// Every platform is an image of its own, whichever form the image has: those that
+// are there, in the order in which they are listed, and nothing that is no image.
+func TestAllPlatforms(t *testing.T) {
+	const fixture = `
+-- image app:1 linux/amd64 --
+-- layer --
+file a 10
+-- image app:1 linux/arm64 --
+-- layer --
+file b 20
+-- image app:1 linux/arm/v7 --
+-- layer --
+file c 30
+`
+	for _, shape := range []string{"oci-tar", "oci-tar-zstd"} {
+		t.Run(shape, func(t *testing.T) {
+			inFolder(t, shape, fixture)
+			r := peel("check", "app.tar", "--platform", "all", "--max-size", "25")
+			if r.code != 1 || !strings.Contains(r.out, "3 images: 1 failed, 2 passed") {
+				t.Errorf("exit code %d, %s\n%s", r.code, r.err, r.out)
+			}
+			for _, form := range checkFormNames {
+				out := peel("check", "app.tar", "--platform", "all", "--max-size", "5", "-f", form).out
+				for _, p := range []string{"app.tar linux/amd64", "app.tar linux/arm64", "app.tar linux/arm/v7"} {
+					if !strings.Contains(out, p) {
+						t.Errorf("%s does not tell of %q:\n%s", form, p, out)
+					}
+				}
+			}
+			if r := peel("check", "app.tar", "--platform", "linux/arm64", "--max-size", "25"); r.code != 0 || strings.Contains(r.out, "images:") {
+				t.Errorf("one platform: exit code %d\n%s", r.code, r.out)
+			}
+		})
+	}
+	inFolder(t, "docker-25", story)
+	if r := peel("check", "app.tar", "--platform", "all", "--min-efficiency", "off", "--max-user-wasted", "off"); r.code != 0 || strings.Contains(r.out, "images:") {
+		t.Errorf("an image for one platform: exit code %d, %s\n%s", r.code, r.err, r.out)
+	}
+	for args, code := range map[string]int{"check - --platform all": 2, "check none.tar --platform all": 3, "check none.tar app.tar --platform all": 1, "report app.tar --platform all": 3} {
+		if r := peel(strings.Fields(args)...); r.code != code {
+			t.Errorf("peel %s: exit code %d, want %d: %s", args, r.code, code, r.err)
+		}
+	}
+}

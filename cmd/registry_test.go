@@ -57,6 +57,15 @@ func TestRegistryCommands(t *testing.T) {
 			t.Errorf("%s: %d requests, want %d", c.what, n, c.count)
 		}
 	}
+	many := testkit.ShapeNamed("oci-dir").Write(t, testkit.Load(t, "../testdata/several-platforms.image"))
+	reg.Push(t, many, "me/many", "1")
+	all := peel("check", reg.Host()+"/me/many:1", "--platform", "all", "-f", "junit")
+	listed := all.out + all.err
+	for _, p := range []string{"linux/amd64", "linux/arm64", "linux/arm/v7"} {
+		if !strings.Contains(listed, `name="peel check `+reg.Host()+"/me/many:1 "+p+`"`) {
+			t.Errorf("--platform all does not check %s:\n%s", p, listed)
+		}
+	}
 	repo := "registry://" + reg.Host() + "/me/app"
 	_, id, _ := strings.Cut(must(t, "images", "--json", repo), `"id":"sha256:`)
 	if table := must(t, "images", repo); len(id) < 64 || !strings.Contains(table, "  DIGEST        OPEN AS\n") || !strings.Contains(table, "  "+id[:12]+"  "+ref+"\n") {

@@ -50,7 +50,7 @@ func (a *app) root() *cobra.Command {
 		ValidArgsFunction: complete,
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.platform, "platform", "", "which of a multi-platform image: os/arch[/variant][:os.version]")
+	flags.StringVar(&a.platform, "platform", "", "which of a multi-platform image: os/arch[/variant][:os.version]; with check, also \"all\"")
 	flags.StringVar(&a.base, "base", "", "the base image: how many layers, or a digest, or an image")
 	flags.Var(&a.engine, "engine", "the only engine to ask for a bare NAME, and whose images to list (default: each in turn)")
 	_ = root.RegisterFlagCompletionFunc("engine", cobra.FixedCompletions(source.Engines(), cobra.ShellCompDirectiveNoFileComp)) // it knows the flag

@@ -16,6 +16,10 @@ type choice struct {
 	tag      string // "" for none
 	platform string // "" for the host's
 	repo     string // of a registry, in which an image is named by its digest; "" elsewhere
+
+	// platforms takes those that the image is there for, instead of opening it
+	// for one of them; nil to open it.
+	platforms *[]string
 }
 
 // choose opens the one image that is asked for. Where that leaves a choice, the
@@ -174,6 +178,9 @@ func several(cs []candidate) bool {
 // part, it opens another that fits; and if no platform was asked for, the only one
 // that is here.
 func (ch choice) byPlatform(ctx context.Context, cs, all []candidate, wanted platform) (*Image, error) {
+	if ch.platforms != nil {
+		return nil, ch.listAll(ctx, cs)
+	}
 	asked := wanted != platform{}
 	if !asked {
 		if len(cs) == 1 {
@@ -282,5 +289,5 @@ func (ch choice) open(ctx context.Context, c candidate) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return choice{ref: ch.ref, platform: ch.platform}.choose(ctx, inside)
+	return choice{ref: ch.ref, platform: ch.platform, platforms: ch.platforms}.choose(ctx, inside)
 }

@@ -106,6 +106,8 @@ func (k *engineKind) from(ctx context.Context, o *opener, e engine.Engine, ref s
 		return im, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case errors.Is(err, errListed):
+		return nil, err
 	case o.Via == ViaStore:
 		return nil, fmt.Errorf("%s://%s: reading the engine's store: %w", e.Name(), ref, err)
 	}

@@ -247,7 +247,7 @@ func (o *opener) byName(ctx context.Context, noFile error) (*Image, error) {
 			return im, nil
 		}
 		sure = sure && lacking(err)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, errListed) {
 			return nil, err
 		}
 		o.Log.Debug("no such image", "in", k.form(), "image", o.ref, "error", err)

@@ -45,12 +45,18 @@ func Open(ctx context.Context, ref string, opts Options) (*Image, error) {
 	if opts.Engine != "" && !slices.Contains(Engines(), opts.Engine) {
 		return nil, fmt.Errorf("unknown engine %q: use %s", opts.Engine, enumerated(Engines(), "or"))
 	}
+	return open(ctx, ref, opts, nil)
+}
+
+// open is Open of options that have been checked, or lists the platforms of an image
+// instead: see choice.platforms.
+func open(ctx context.Context, ref string, opts Options, list *[]string) (*Image, error) {
 	what := ref
 	if ReadsStdin(ref) {
 		what = "standard input"
 	}
 	o := opener{
-		Options: opts, ref: ref, meter: newMeter(what, opts.Progress),
+		Options: opts, ref: ref, platforms: list, meter: newMeter(what, opts.Progress),
 		cache: openCache(opts.Cache, opts.Log), budget: layer.NewBudget(maxIndex),
 	}
 	if o.meter != nil && opts.Arriving {
@@ -73,10 +79,11 @@ func ReadsStdin(ref string) bool { return ref == "-" || ref == "rootfs:-" }
 // opener is one call of Open.
 type opener struct {
 	Options
-	ref    string
-	meter  *meter
-	cache  *cache // the image's, once it is open
-	budget *layer.Budget
+	ref       string
+	platforms *[]string // see choice.platforms
+	meter     *meter
+	cache     *cache // the image's, once it is open
+	budget    *layer.Budget
 }
 
 // maxIndex bounds the memory that the entries of an image may take, in bytes.

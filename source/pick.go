@@ -34,7 +34,7 @@ func (o *opener) imageOnly(ctx context.Context, b *remote) (*Image, error) {
 
 // chooser is what chooses the wanted image of a bundle.
 func (o *opener) chooser(b bundle, tag string) choice {
-	ch := choice{ref: strings.TrimSuffix(o.ref, ":"+tag), tag: tag, platform: o.Platform}
+	ch := choice{ref: strings.TrimSuffix(o.ref, ":"+tag), tag: tag, platform: o.Platform, platforms: o.platforms}
 	if r, ok := b.(*remote); ok {
 		ch.repo = r.found.Repository.Name()
 	}

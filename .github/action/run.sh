@@ -3,7 +3,8 @@
 # changed files, the Markdown to the summary of the step. It succeeds also if a
 # rule fails: the action's last step fails then, after the comment.
 #
-#   INPUT_IMAGE, INPUT_CONFIG, INPUT_ARGS, INPUT_SARIF, INPUT_JUNIT   the inputs
+#   INPUT_IMAGE, INPUT_CONFIG, INPUT_DOCKERFILE, INPUT_ARGS, INPUT_SARIF,
+#   INPUT_JUNIT   the inputs
 #   GITHUB_OUTPUT, GITHUB_STEP_SUMMARY, RUNNER_TEMP   as GitHub's runner sets them
 set -euo pipefail
 
@@ -12,6 +13,7 @@ flags=(-f text -o - -f github -o "$dir/annotations" -f json -o "$dir/peel.json" 
 [ -z "${INPUT_SARIF:-}" ] || flags+=(-f sarif -o "$INPUT_SARIF")
 [ -z "${INPUT_JUNIT:-}" ] || flags+=(-f junit -o "$INPUT_JUNIT")
 [ -z "${INPUT_CONFIG:-}" ] || flags+=(--config "$INPUT_CONFIG")
+[ -z "${INPUT_DOCKERFILE:-}" ] || flags+=(--dockerfile "$INPUT_DOCKERFILE")
 # Quotes group words as in a shell; nothing else of a shell is done.
 if [ -n "${INPUT_ARGS:-}" ]; then
   words=$(xargs -n 1 printf '%s\n' <<<"$INPUT_ARGS")

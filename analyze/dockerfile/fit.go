@@ -10,9 +10,11 @@ const (
 	// leastFit is how much of the steps of a Dockerfile and of the image's history,
 	// from the first step that both have, must be alike for one to be of the other.
 	leastFit = 0.8
-	// leastStep is how like a step that makes a layer must be to be taken for one of
-	// the history.
-	leastStep = 0.6
+	// leastRun and leastCopy are how like a step that makes a layer must be to be taken
+	// for one of the history: of a RUN, builders record all of its text; of a COPY,
+	// some record nothing but sums and where they are copied to.
+	leastRun  = 0.95
+	leastCopy = 0.6
 )
 
 // Fits reports whether an image was built from d as it is now, as far as the
@@ -51,7 +53,7 @@ func Fits(im *source.Image, d *File) bool {
 		paired[i] = true
 		alike += like
 		if makesLayer[steps[i].word] {
-			if like < leastStep {
+			if like < leastCopy || steps[i].word == "RUN" && like < leastRun {
 				return false
 			}
 			layers++

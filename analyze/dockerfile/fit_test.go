@@ -1,0 +1,67 @@
+package dockerfile
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/peelhq/peel/source"
+)
+
+// A Dockerfile fits the image that was built from it, by whichever builder, and no
+// other.
+func TestFits(t *testing.T) {
+	const text = "FROM debian:12\nENV A=1\nWORKDIR /srv\nCOPY . .\nRUN make && make install\nUSER app\nCMD [\"app\"]\n"
+	const base = "# debian.sh --arch 'amd64' out/ 'bookworm'|CMD [\"bash\"] -"
+	const buildkit = base + "|ENV A=1 -|WORKDIR /srv|COPY . . # buildkit|RUN /bin/sh -c make && make install # buildkit|USER app -|CMD [\"app\"] -"
+	const classic = "/bin/sh -c #(nop) ADD file:4bf7a in / |/bin/sh -c #(nop)  CMD [\"bash\"] -|/bin/sh -c #(nop)  ENV A=1 -|/bin/sh -c #(nop) WORKDIR /srv|/bin/sh -c #(nop) COPY dir:0a1b2c3d0a1b2c3d0a1b2c3d0a1b2c3d0a1b2c3d0a1b2c3d0a1b2c3d0a1b2c3d in /srv |/bin/sh -c make && make install|/bin/sh -c #(nop)  USER app -|/bin/sh -c #(nop)  CMD [\"app\"] -"
+	for _, c := range []struct {
+		name, text, history string
+		want                bool
+	}{
+		{"buildkit", text, buildkit, true},
+		{"the classic builder", text, classic, true},
+		{"no base", strings.Replace(text, "debian:12", "scratch", 1), strings.TrimPrefix(buildkit, base+"|"), true},
+		{"a variable", strings.Replace(text, "make install", "make $WHAT", 1), buildkit, false},
+		{"a label more, by the build's flag", text, buildkit + "|LABEL commit=9f3c -", true},
+		{"another command in the end", strings.Replace(text, `["app"]`, `["app", "-v"]`, 1), buildkit, true},
+		{"another RUN", strings.Replace(text, "make && make install", "cargo build", 1), buildkit, false},
+		{"a RUN more in the file", text + "RUN rm -rf /x\n", buildkit, false},
+		{"a RUN more in the image", text, buildkit + "|RUN /bin/sh -c rm -rf /x # buildkit", false},
+		{"a RUN between, in the image", text, strings.Replace(buildkit, "|RUN", "|RUN /bin/sh -c one # buildkit|RUN", 1), false},
+		{"in another order", "FROM debian:12\nENV A=1\nWORKDIR /srv\nRUN make && make install\nCOPY . .\nUSER app\nCMD [\"app\"]\n", buildkit, false},
+		{"another service of the same kind", "FROM debian:12\nWORKDIR /srv\nCOPY . .\nRUN make && make install-worker\nCMD [\"worker\"]\n", buildkit, false},
+		{"a prefix of it", "FROM debian:12\nENV A=1\nWORKDIR /srv\nCOPY . .\n", buildkit, false},
+		{"nothing that makes a layer", "FROM debian:12\nENV A=1\nCMD [\"app\"]\n", base + "|ENV A=1 -|CMD [\"app\"] -", false},
+		{"another stage than the last", text + "FROM alpine\nRUN apk add curl\n", buildkit, false},
+		{"the last of several stages", "FROM golang AS build\nRUN go build\n" + text, buildkit, true},
+		{"a history of one entry, of all steps", text, "/bin/sh", false},
+		{"no history", text, "", false},
+		{"the base alone", "FROM debian:12\n", base, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d, err := Parse("Dockerfile", []byte(c.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			im := &source.Image{}
+			for step := range strings.SplitSeq(c.history, "|") {
+				command, empty := strings.CutSuffix(step, " -")
+				if step != "" {
+					im.History = append(im.History, source.Step{Command: command, Empty: empty})
+				}
+			}
+			if got := Fits(im, d); got != c.want {
+				t.Errorf("it fits: %t", got)
+			}
+		})
+	}
+	// Provenance that holds the very file knows better than any history.
+	d, err := Parse("Dockerfile", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	im := &source.Image{Provenance: &source.Provenance{Files: []source.BuildFile{{Name: "Dockerfile", Text: []byte(text)}}}}
+	if !Fits(im, d) {
+		t.Error("it does not fit its provenance")
+	}
+}
