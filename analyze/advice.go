@@ -77,6 +77,8 @@ type adviser struct {
 
 	withSecrets bool // those are looked for too
 
+	listsNeeded []int // by 1 + layer, the first above it that needs apt's lists, -1; nil until it is asked for
+
 }
 
 // advise is Advise of some of an analysis's waste, without secrets: those are a rule's
@@ -158,14 +160,19 @@ func (ad *adviser) row(w *Waste) {
 	}
 	g := ad.groups[k]
 	if g == nil {
-		g = &group{where: newCommonDir(ad.nest), to: newCommonDir(ad.nest), carriers: map[int]int64{}}
+		g = &group{where: newCommonDir(ad.nest), to: newCommonDir(ad.nest), carriers: map[int]int64{}, origins: map[int]int64{}}
 		ad.groups[k] = g
 	}
 	g.bytes += w.Bytes
 	g.versions++
 	g.carriers[w.Layer] += w.Bytes
-	if w.Cause == MetadataCopy && w.Node != none {
-		g.compare(ad.t, w)
+	if w.Node != none {
+		if i := ad.t.inLayer(w.Node, w.Layer); i != none {
+			g.origins[int(ad.t.versions[ad.t.origin(i)].layer)] += w.Bytes
+		}
+		if w.Cause == MetadataCopy {
+			g.compare(ad.t, w)
+		}
 	}
 	g.where.add(w.Node, w.Bytes)
 	if to != none {

@@ -3,6 +3,8 @@ package analyze
 import (
 	"cmp"
 	"maps"
+
+	"github.com/peelhq/peel/source"
 )
 
 // reason is why a version is wasted: its cause, told apart further where other
@@ -46,7 +48,9 @@ type group struct {
 	bytes    int64
 	versions int
 	carriers map[int]int64 // bytes by the layer that carries them
+	origins  map[int]int64 // bytes by the layer that first had the content
 	changed  [attributeSets]int
+	since    attributes       // that differ from those of the origin
 	owner    agreed[[2]int64] // user and group as they are now, of the files whose attributes changed
 	mode     agreed[uint32]
 }
@@ -76,6 +80,10 @@ func (g *group) take(o *group) {
 	for layer, bytes := range o.carriers {
 		g.carriers[layer] += bytes
 	}
+	for layer, bytes := range o.origins {
+		g.origins[layer] += bytes
+	}
+	g.since |= o.since
 	for i, n := range o.changed {
 		g.changed[i] += n
 	}
@@ -83,10 +91,22 @@ func (g *group) take(o *group) {
 }
 
 // carrier returns the layer that carries most of g's bytes, the lowest of equals.
-func (g *group) carrier() int {
+func (g *group) carrier() int { return mostOf(g.carriers) }
+
+// origin is as carrier, but for what was copied up for its attributes: the layer that
+// first had the content.
+func (g *group) origin() int {
+	if len(g.origins) == 0 {
+		return g.carrier()
+	}
+	return mostOf(g.origins)
+}
+
+// mostOf returns the layer with most bytes, the lowest of equals.
+func mostOf(layers map[int]int64) int {
 	most := -1
-	for layer, bytes := range g.carriers {
-		if most < 0 || bytes > g.carriers[most] || bytes == g.carriers[most] && layer < most {
+	for layer, bytes := range layers {
+		if most < 0 || bytes > layers[most] || bytes == layers[most] && layer < most {
 			most = layer
 		}
 	}
@@ -125,7 +145,9 @@ const (
 	attributeSets = 1 << iota // how many sets of them there are
 )
 
-// compare notes which attributes the version that covers w's has changed.
+// compare notes which attributes the version that covers w's has changed, and which
+// differ from those that the content first had: a chmod after a chown copies it up
+// for the second time.
 func (g *group) compare(t *Tree, w *Waste) {
 	lower, upper := t.inLayer(w.Node, w.Layer), t.inLayer(w.Node, w.By)
 	if lower == none || upper == none {
@@ -136,14 +158,42 @@ func (g *group) compare(t *Tree, w *Waste) {
 	if !ok1 || !ok2 {
 		return
 	}
+	first, ok := t.attributes(t.origin(lower))
+	if !ok {
+		first = before
+	}
+	since := attributesIn(&first, &now)
+	if since&ownerChanged != 0 {
+		g.owner.add([2]int64{now.UID, now.GID})
+	}
+	if since&modeChanged != 0 {
+		g.mode.add(now.Mode)
+	}
+	g.since |= since
+	g.changed[attributesIn(&before, &now)]++
+}
+
+// maxOrigin bounds the steps back to a file's origin: beyond, nobody reads it.
+const maxOrigin = 16
+
+// origin returns the version below i, or i itself, that first had its content: those in
+// between changed attributes.
+func (t *Tree) origin(i int32) int32 {
+	from, _ := t.versionRange(t.versions[i].node)
+	for n := 0; i > from && t.versions[i].change == Metadata && n < maxOrigin; n++ {
+		i--
+	}
+	return i
+}
+
+// attributesIn returns the attributes in which two entries differ.
+func attributesIn(before, now *source.Entry) attributes {
 	var set attributes
 	if before.UID != now.UID || before.GID != now.GID {
 		set |= ownerChanged
-		g.owner.add([2]int64{now.UID, now.GID})
 	}
 	if before.Mode != now.Mode {
 		set |= modeChanged
-		g.mode.add(now.Mode)
 	}
 	if !before.Time.Equal(now.Time) {
 		set |= timeChanged
@@ -151,5 +201,5 @@ func (g *group) compare(t *Tree, w *Waste) {
 	if !maps.Equal(before.Xattrs, now.Xattrs) {
 		set |= xattrsChanged
 	}
-	g.changed[set]++
+	return set
 }

@@ -285,7 +285,7 @@ func (ad *adviser) secretFindings(ctx context.Context) ([]Finding, error) {
 }
 
 // secretAdvice is what to do about a secret in a file.
-const secretAdvice = "Hand it to the step that needs it with RUN --mount=type=secret, or use it in a stage that is not shipped. Anyone who has the image has the file: if it is a real secret, replace it."
+const secretAdvice = "Hand it to the step that needs it with `RUN --mount=type=secret`, or use it in a stage that is not shipped. Anyone who has the image has the file: if it is a real secret, replace it."
 
 // secretFinding is the finding of the files of one key.
 func (ad *adviser) secretFinding(k secretKey, s *secrets) Finding {
@@ -311,7 +311,7 @@ func (ad *adviser) secretFinding(k secretKey, s *secrets) Finding {
 		f.Message = fmt.Sprintf("%s: overwritten in layer %d, still readable in %s.", s.named(ad.t), k.by, s.readable())
 	}
 	if copies(step.word) {
-		f.Advice = "List it in .dockerignore. " + f.Advice
+		f.Advice = "List it in `.dockerignore`. " + f.Advice
 	}
 	if k.base {
 		parts = append([]string{"base"}, parts...)
@@ -319,6 +319,7 @@ func (ad *adviser) secretFinding(k secretKey, s *secrets) Finding {
 		f.Title += ", of the base image"
 		f.Advice = "It comes with the base image: choose another, or tell those who make it."
 	}
+	f.setAdvice(f.Advice)
 	f.ID = ad.identity(f, parts...)
 	return f
 }

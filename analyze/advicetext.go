@@ -20,6 +20,13 @@ var (
 	installs = regexp.MustCompile(`\b(?:apt(?:-get)?|dnf|microdnf|yum|zypper|apk|dpkg|rpm|pip3?|npm|yarn|pnpm|gem)\b[^&|;]*\s(?:install|add|-i|-U|ci|upgrade|dist-upgrade)\b`)
 )
 
+// More of it.
+var (
+	aptInstalls   = regexp.MustCompile(`\bapt(?:-get)?\b[^&|;]*\sinstall\b`)
+	aptUpdates    = regexp.MustCompile(`\bapt(?:-get)?\b[^&|;]*\supdate\b`)
+	recursiveMode = regexp.MustCompile(`\bchmod\s+(?:-\w*R\w*|--recursive)\s+(?:-\S+\s+)*0?[0-7]{3,4}\b`)
+)
+
 // stepFacts are what is to be known of a build step: it is asked for once for each
 // finding of the layer that the step made.
 type stepFacts struct {
@@ -28,6 +35,9 @@ type stepFacts struct {
 	word   string // the instruction, in capitals
 
 	uninstalls, upgrades, installs bool
+
+	needsLists bool // it installs by apt, and does not fetch apt's lists itself
+	recursive  bool // it gives everything below a directory one mode, as a number
 }
 
 // maxStep is how many bytes of a step's text a finding has.
@@ -50,6 +60,7 @@ func (ad *adviser) step(layer int) *stepFacts {
 		ad.steps[layer] = &stepFacts{
 			text: text, stable: stableStep(text), word: firstWord(text),
 			uninstalls: uninstalls.MatchString(text), upgrades: upgrades.MatchString(text), installs: installs.MatchString(text),
+			needsLists: aptInstalls.MatchString(text) && !aptUpdates.MatchString(text), recursive: recursiveMode.MatchString(text),
 		}
 	}
 	return ad.steps[layer]
@@ -90,7 +101,59 @@ func (ad *adviser) word(f *Finding, k groupKey, g *group) {
 	case inBase:
 		f.Title += ", within the base image"
 		f.Advice = "It is for the base image to mend: take a newer or smaller one."
+	default:
+		if tool := ad.toolOf(k.by); tool != nil {
+			f.Advice = tool.forTool(k.cause)
+		} else {
+			f.Advice += w.edit()
+		}
 	}
+	f.setAdvice(f.Advice)
+}
+
+// edit names the step to change, where that is not the one to blame.
+func (w *wording) edit() string {
+	maker := w.g.origin()
+	switch {
+	case maker < 0 || maker == w.k.by || maker < w.ad.a.Totals.BaseLayers,
+		w.k.cause == SameAgain && w.k.reason == byCause, w.k.class.about().kept, w.k.reason == pathless:
+		return ""
+	}
+	text := brief(w.ad.step(maker).text)
+	if text == "" {
+		return ""
+	}
+	return fmt.Sprintf(" The step to edit is layer %d (%s).", maker, code(text))
+}
+
+// classAdvice is what to do about files of a class that a layer carries.
+func (ad *adviser) classAdvice(c class, layer int) string {
+	about := c.about()
+	if about.id != "apt-lists" {
+		return about.advice
+	}
+	later := ad.needsListsAfter(layer)
+	if later < 0 {
+		return about.advice
+	}
+	return fmt.Sprintf("Install in one `RUN` what layers %d and %d install, and end that with `&& rm -rf /var/lib/apt/lists/*`: without the lists of the first, the later step finds no package. Or keep them out with cache mounts (`%s`).",
+		layer, later, aptMounts)
+}
+
+// needsListsAfter returns the first layer above another whose step installs by apt with
+// the lists that it finds; -1 if there is none.
+func (ad *adviser) needsListsAfter(layer int) int {
+	if ad.listsNeeded == nil {
+		ad.listsNeeded = make([]int, len(ad.t.layers)+1)
+		next := -1
+		for k := len(ad.t.layers); k >= 0; k-- {
+			ad.listsNeeded[k] = next
+			if k > 0 && ad.step(k-1).needsLists {
+				next = k - 1
+			}
+		}
+	}
+	return ad.listsNeeded[layer+1]
 }
 
 // baseAdvice returns what can be done about files that the base image carries:
@@ -160,25 +223,28 @@ func below(where *commonDir) string {
 }
 
 func (w *wording) metadata(f *Finding) {
-	what, how := w.g.attribute()
+	what, how := w.g.attribute(w.step.recursive)
 	f.Title = w.one("A file copied up to change its ", "Files copied up to change their ") + what
 	f.Message = fmt.Sprintf("%s %s copied up whole by layer %d only to change %s %s: %s the same content.",
 		upperFirst(w.amount()), w.was(), w.k.by, w.one("its", "their"), what, w.carry())
-	verb, madeBy := w.step.word, w.ad.step(w.g.carrier()).word
+	verb, madeBy := w.step.word, w.ad.step(w.g.origin()).word
 	switch {
 	case copies(verb):
 		f.Advice = "Copy each file once: narrow the source of one of the two steps."
 		if how.flag != "" {
-			f.Advice = "Copy each file once, in a step that sets what is wanted (" + verb + how.flag + "): the same content was there already."
+			f.Advice = "Copy each file once, in a step that sets what is wanted (`" + verb + how.flag + "`): the same content was there already."
 		}
 	case how.flag == "":
 		f.Advice = "Run " + how.command + " in the step that makes the files, or leave it out."
 	case copies(madeBy):
-		f.Advice = "Use " + madeBy + how.flag + " in the step that copies them in."
+		f.Advice = "Use `" + madeBy + how.flag + "` in the step that copies them in, and leave out " + how.command + "."
 	case madeBy == "RUN":
-		f.Advice = "Run " + how.command + " in the RUN that makes the files; for files that are copied in, use COPY" + how.flag + "."
+		f.Advice = "Run " + how.command + " in the `RUN` that makes the files; for files that are copied in, use `COPY" + how.flag + "`."
 	default:
-		f.Advice = "Use COPY" + how.flag + ", or run " + how.command + " in the step that makes the files."
+		f.Advice = "Use `COPY" + how.flag + "`, or run " + how.command + " in the step that makes the files."
+	}
+	if how.note != "" {
+		f.Advice += " " + how.note
 	}
 }
 
@@ -186,39 +252,54 @@ func (w *wording) metadata(f *Finding) {
 func ownerText(ids [2]int64) string { return fmt.Sprintf("%d:%d", ids[0], ids[1]) }
 
 // A remedy is how an attribute is set without a copy: by a flag of COPY, if it
-// has one, and by a command in the right place.
-type remedy struct{ flag, command string }
+// has one, and by a command in the right place. note is what else to know.
+type remedy struct{ flag, command, note string }
 
-// attribute names what changed of most files of g, and how it is set in time.
-func (g *group) attribute() (string, remedy) {
+// attribute names what changed of most files of g, and how all that differs from their
+// origin is set in time. Recursive says that everything below a directory was given one
+// mode, which makes programs of all files.
+// Source of the symbolic modes: Dockerfile reference, "COPY --chmod", since 1.14.
+func (g *group) attribute(recursive bool) (string, remedy) {
 	most, n := attributes(0), 0
 	for set, count := range g.changed {
 		if count > n {
 			most, n = attributes(set), count
 		}
 	}
+	mode := " --chmod" + g.mode.text(human.Permissions)
+	note := ""
+	if recursive && g.since&modeChanged != 0 {
+		mode = " --chmod=u=rwX,go=rX"
+		note = "A recursive mode in digits makes every file a program: `u=rwX,go=rX` gives 0755 to directories and programs, and 0644 to other files (`chmod -R` knows it too; `COPY --chmod` from `# syntax=docker/dockerfile:1.14` on)."
+	}
 	var names, flags, commands []string
 	for _, a := range []struct {
 		set                 attributes
 		name, flag, command string
 	}{
-		{ownerChanged, "owner", " --chown" + g.owner.text(ownerText), "chown"},
-		{modeChanged, "mode", " --chmod" + g.mode.text(human.Permissions), "chmod"},
-		{timeChanged, "time", "", "touch"},
-		{xattrsChanged, "extended attributes", "", "setcap or setfattr"},
+		{ownerChanged, "owner", " --chown" + g.owner.text(ownerText), "`chown`"},
+		{modeChanged, "mode", mode, "`chmod`"},
+		{timeChanged, "time", "", "`touch`"},
+		{xattrsChanged, "extended attributes", "", "`setcap` or `setfattr`"},
 	} {
-		if most&a.set == 0 {
-			continue
+		if most&a.set != 0 {
+			names = append(names, a.name)
 		}
-		names, commands = append(names, a.name), append(commands, a.command)
-		if a.flag != "" {
-			flags = append(flags, a.flag)
+		// What an earlier step changed goes into the same flags.
+		if most&a.set != 0 || a.flag != "" && g.since&a.set != 0 {
+			commands = append(commands, a.command)
+			if a.flag != "" {
+				flags = append(flags, a.flag)
+			}
 		}
 	}
 	if len(names) == 0 {
-		return "attributes", remedy{"", "what changes them"}
+		return "attributes", remedy{"", "what changes them", ""}
 	}
-	return enumerate(names), remedy{strings.Join(flags, ""), enumerate(commands)}
+	if most&(ownerChanged|modeChanged) == 0 {
+		flags = nil
+	}
+	return enumerate(names), remedy{strings.Join(flags, ""), enumerate(commands), note}
 }
 
 // enumerate is "a", "a and b", "a, b and c".
@@ -239,14 +320,14 @@ func (w *wording) moved(f *Finding) {
 		f.Message += " to " + w.ad.t.pathText(to)
 	}
 	f.Message += fmt.Sprintf(", which stores the content again: %s it too.", w.carry())
-	f.Advice = "Put it in its place in the step that makes it: move it in the same RUN, or COPY it where it belongs."
+	f.Advice = "Put it in its place in the step that makes it: move it in the same `RUN`, or `COPY` it where it belongs."
 }
 
 func (w *wording) linked(f *Finding) {
 	f.Title = w.one("A file copied up to give it", "Files copied up to give them") + " a hard link"
 	f.Message = fmt.Sprintf("%s %s copied up whole by layer %d to give %s another name: a hard link cannot reach into a lower layer. %s the same content.",
 		upperFirst(w.amount()), w.was(), w.k.by, w.one("it", "them"), upperFirst(w.carry()))
-	f.Advice = "Make the link in the step that makes the file, or make it a symbolic link (ln -s)."
+	f.Advice = "Make the link in the step that makes the file, or make it a symbolic link (`ln -s`)."
 }
 
 func (w *wording) identical(f *Finding) {
@@ -255,9 +336,9 @@ func (w *wording) identical(f *Finding) {
 		upperFirst(w.amount()), w.was(), w.k.by, w.carry())
 	switch {
 	case copies(w.step.word):
-		f.Advice = "Copy each file once: narrow the source of one of the two steps, or list what is not wanted in .dockerignore."
+		f.Advice = "Copy each file once: narrow the source of one of the two steps, or list what is not wanted in `.dockerignore`."
 	case w.step.installs:
-		f.Advice = "Install in one RUN: package managers write such files again each time."
+		f.Advice = "Install in one `RUN`: package managers write such files again each time."
 	default:
 		f.Advice = "Leave out the step, or what it writes again; or do it in the step that makes the files."
 	}
@@ -270,12 +351,12 @@ func (w *wording) overwritten(f *Finding) {
 	switch about := w.k.class.about(); {
 	case w.k.class != noClass:
 		f.Title = upperFirst(about.what) + " rewritten by a later step"
-		f.Advice = about.advice
+		f.Advice = w.ad.classAdvice(w.k.class, w.g.origin())
 	case w.step.upgrades && w.k.standing == hidesBase:
 		f.Title = "Packages upgraded"
 		f.Advice = "Take a newer base image rather than upgrade its packages: both versions are shipped."
 	case w.step.installs:
-		f.Advice = "Install in one RUN, so that each file is written once."
+		f.Advice = "Install in one `RUN`, so that each file is written once."
 	default:
 		f.Advice = "Make the change in the step that writes the files, so that they are written once."
 	}
@@ -289,12 +370,14 @@ func (w *wording) removed(f *Finding) {
 	switch {
 	case w.k.class != noClass:
 		f.Title = upperFirst(about.what) + " deleted in a later step"
-		f.Advice = about.advice
+		f.Advice = w.ad.classAdvice(w.k.class, w.g.origin())
 	case w.step.uninstalls:
 		f.Title = "Packages removed in a later step"
-		f.Advice = "Install and remove them in one RUN (install ... && build ... && purge ...), or build in a stage of its own and COPY --from what is needed."
+		f.Advice = "Install and remove them in one `RUN` (`install ... && build ... && purge ...`), or build in a stage of its own and `COPY --from` what is needed."
+	case copies(w.ad.step(w.g.origin()).word):
+		f.Advice = "Do not copy them in: list them in `.dockerignore`, or narrow the source of the `" + w.ad.step(w.g.origin()).word + "`. What only the build needs can be there for one step: `RUN --mount=type=bind`."
 	default:
-		f.Advice = "Delete them in the step that makes them (RUN make ... && rm ...), or make them in a stage of its own and COPY --from what is needed."
+		f.Advice = "Delete them in the step that makes them (`RUN make ... && rm ...`), or make them in a stage of its own and `COPY --from` what is needed."
 	}
 }
 

@@ -61,11 +61,15 @@ func (ad *adviser) visible() []Finding {
 			Rule: RuleVisible, Severity: Note,
 			Title:   upperFirst(about.what) + " left in the image",
 			Message: fmt.Sprintf("%s that layer %d adds show in the image, %s%s.", upperFirst(about.what), k.layer, filesAndBytes(g), in),
-			Advice:  about.advice,
 			Path:    path, Layer: k.layer, Bytes: g.bytes, Versions: g.versions,
 			Step: ad.step(k.layer).text, Line: ad.lines[k.layer],
 		}
 		f.ID = ad.identity(f, about.id)
+		advice := ad.classAdvice(k.class, k.layer)
+		if tool := ad.toolOf(k.layer); tool != nil {
+			advice = tool.less
+		}
+		f.setAdvice(advice)
 		found = append(found, f)
 	}
 	return found

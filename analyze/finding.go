@@ -34,7 +34,10 @@ type Finding struct {
 	Severity Severity
 	Title    string // a few words: "Files copied up to change their owner"
 	Message  string // one or two sentences with the figures, plain text
-	Advice   string // what to change in the build, one or two sentences; "" if there is nothing to say
+	Advice   string // what to change in the build, some sentences; "" if there is nothing to say
+	// Code are the commands and names in Advice, for forms that set them as such: each
+	// from a byte to another, in order.
+	Code [][2]int
 
 	Path     string // absolute; "" if it belongs to none, a directory's if it is about what lies below it
 	Layer    int    // to blame; -1 if none is

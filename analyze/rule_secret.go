@@ -80,6 +80,7 @@ func (s *settingSecrets) add(base bool, layer int, f Finding) {
 		f.Title += ", of the base image"
 		f.Advice = "It comes with the base image: choose another, or tell those who make it."
 	}
+	f.setAdvice(f.Advice)
 	f.ID = RuleSecret + "/" + f.ID
 	if layer >= 0 {
 		f.Line = s.ad.lines[layer]
@@ -111,7 +112,7 @@ func (s *settingSecrets) environment() {
 		s.add(ofBase[name], -1, Finding{
 			ID: "env/" + name, Title: "A secret in the environment",
 			Message: fmt.Sprintf("ENV %s sets %s: the image's config has it, and so has every process of its containers.", gapped(name), kind.what),
-			Advice:  "Set it when a container starts (docker run -e, --env-file, a secret of the orchestrator), not in the image. Anyone who has the image has the value: if it is a real secret, replace it.",
+			Advice:  "Set it when a container starts (`docker run -e`, `--env-file`, a secret of the orchestrator), not in the image. Anyone who has the image has the value: if it is a real secret, replace it.",
 		})
 	}
 }
@@ -198,6 +199,6 @@ func (s *settingSecrets) step(base bool, layer, i int, shown string, span secret
 	s.add(base, layer, Finding{
 		ID: "history/" + id, Title: "A secret in the image's history", Step: shown,
 		Message: fmt.Sprintf("Step %d of the history (%s) holds %s: docker history shows it to anyone who has the image.", i+1, brief(shown), what),
-		Advice:  "Build arguments and ENV stay in the history. Hand it to the step with RUN --mount=type=secret. If it is a real secret, replace it.",
+		Advice:  "Build arguments and ENV stay in the history. Hand it to the step with `RUN --mount=type=secret`. If it is a real secret, replace it.",
 	})
 }

@@ -246,7 +246,11 @@ func (p *checkPage) finding(v *Verdict, f *analyze.Finding) {
 		p.line("%s%s", indent, where)
 	}
 	if f.Step != "" {
-		p.line("%s↳ %s", indent, clean.Line(f.Step))
+		mark := "↳ "
+		for _, line := range stepLines(f.Step) {
+			p.line("%s%s%s", indent, mark, line)
+			mark = "│ " // not blank: a pipeline may take a line for an order
+		}
 	}
 	if f.Advice != "" {
 		p.paragraph(indent+"→ ", clean.Line(f.Advice))

@@ -89,10 +89,11 @@ type (
 	}
 
 	htmlFinding struct {
-		Severity, Title, Message, Advice string
-		Path, Step, Line                 string
-		Layer                            int // -1: none
-		Bytes                            int64
+		Severity, Title, Message string
+		Advice                   []advicePart
+		Path, Step, Line         string
+		Layer                    int // -1: none
+		Bytes                    int64
 	}
 
 	htmlWaste struct {
@@ -217,6 +218,24 @@ func (p *htmlPage) causes(a *analyze.Analysis) {
 	}
 }
 
+// htmlAdvice is a finding's advice for the page, whose commands are code.
+func htmlAdvice(f *analyze.Finding) []advicePart {
+	parts := adviceParts(f)
+	for i, part := range parts {
+		text := cutRunes(clean.Line(part.Text), htmlCommandRunes)
+		if !part.Code { // which has lost its spaces at both ends
+			if strings.HasPrefix(part.Text, " ") {
+				text = " " + text
+			}
+			if strings.HasSuffix(part.Text, " ") {
+				text += " "
+			}
+		}
+		parts[i].Text = text
+	}
+	return parts
+}
+
 func (p *htmlPage) findings(findings []analyze.Finding) {
 	shown := findings[:min(len(findings), htmlFindings)]
 	p.MoreFind = len(findings) - len(shown)
@@ -225,7 +244,7 @@ func (p *htmlPage) findings(findings []analyze.Finding) {
 			Severity: f.Severity.String(),
 			Title:    cutRunes(clean.Line(f.Title), htmlCommandRunes),
 			Message:  cutRunes(clean.Line(f.Message), htmlCommandRunes),
-			Advice:   cutRunes(clean.Line(f.Advice), htmlCommandRunes),
+			Advice:   htmlAdvice(&f),
 			Path:     cutRunes(clean.Text(f.Path), htmlPathRunes),
 			Step:     cutRunes(clean.Line(f.Step), htmlCommandRunes),
 			Layer:    f.Layer,

@@ -297,10 +297,10 @@ func mdFinding(v *Verdict, f *analyze.Finding, i int) string {
 		b.WriteString("<br>" + mdText(f.Message))
 	}
 	if f.Step != "" {
-		b.WriteString("<br>↳ " + mdCode(f.Step))
+		b.WriteString("<br>↳ " + mdStep(f.Step))
 	}
 	if f.Advice != "" {
-		b.WriteString("<br>→ " + mdText(f.Advice))
+		b.WriteString("<br>→ " + mdAdvice(f))
 	}
 	return b.String() + "\n"
 }

@@ -20,7 +20,12 @@ const (
 // a reference or a link, in a table's cell too. Text in which backticks, bars or
 // backslashes could end the code or the cell is written as HTML.
 func mdCode(s string) string {
-	s = cutBytes(cutMiddle(clean.Line(s), mdColumns), mdBytes)
+	return mdCommand(cutMiddle(clean.Line(s), mdColumns))
+}
+
+// mdCommand is mdCode of what is not cut in its middle: it is there to be copied.
+func mdCommand(s string) string {
+	s = cutBytes(clean.Line(s), mdBytes)
 	if s == "" {
 		return "unknown"
 	}

@@ -1,0 +1,158 @@
+package analyze_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// TestAdviceWords: what is advised in cases that are told apart by the steps around.
+func TestAdviceWords(t *testing.T) {
+	for _, c := range []struct {
+		name, image string
+		id          string   // how the ID of the finding begins
+		want, not   []string // parts of its advice
+	}{
+		{
+			"apt's lists that a later step needs",
+			`step "FROM scratch"
+step "RUN /bin/sh -c apt-get update && apt-get install -y curl # buildkit"
+step "RUN /bin/sh -c apt-get install -y git # buildkit"
+step "RUN /bin/sh -c rm -rf /var/lib/apt/lists/* # buildkit"
+-- layer --
+file base 1
+-- layer --
+file var/lib/apt/lists/Packages 5000
+-- layer --
+file usr/bin/git 5
+-- layer --
+file var/lib/apt/lists/.wh.Packages
+`, "waste/removed/apt-lists/",
+			[]string{"Install in one RUN what layers 1 and 2 install", "&& rm -rf /var/lib/apt/lists/*", "sharing=locked", "docker-clean", "layer 1 (RUN apt-get update && apt-get install -y curl)"},
+			[]string{"End the RUN"},
+		},
+		{
+			"apt's lists that no step needs, for the next fetches its own",
+			`step "FROM scratch"
+step "RUN /bin/sh -c apt-get update && apt-get install -y curl # buildkit"
+step "RUN /bin/sh -c apt-get update && apt-get install -y git && rm -rf /var/lib/apt/lists/* # buildkit"
+-- layer --
+file base 1
+-- layer --
+file var/lib/apt/lists/Packages 5000
+-- layer --
+file var/lib/apt/lists/.wh.Packages
+`, "waste/removed/apt-lists/",
+			[]string{"End the RUN that fetches them with && rm -rf /var/lib/apt/lists/*"}, []string{"Install in one RUN"},
+		},
+		{
+			"files deleted after a COPY",
+			`step "FROM scratch"
+step "COPY . /app # buildkit"
+step "RUN /bin/sh -c chown -R app /app # buildkit"
+step "RUN /bin/sh -c rm /app/notes # buildkit"
+-- layer --
+file base 1
+-- layer --
+file app/notes 500
+-- layer --
+file app/notes 500 uid=1000
+-- layer --
+file app/.wh.notes
+`, "waste/removed/",
+			[]string{".dockerignore", "narrow the source of the COPY", "The step to edit is layer 1 (COPY . /app)."}, []string{"RUN make"},
+		},
+		{
+			"COPY, then chown, then chmod",
+			`step "FROM scratch"
+step "COPY app /app # buildkit"
+step "RUN /bin/sh -c chown app:app /app # buildkit"
+step "RUN /bin/sh -c chmod 0750 /app # buildkit"
+-- layer --
+file base 1
+-- layer --
+file app 500
+-- layer --
+file app 500 uid=1000 gid=1000
+-- layer --
+file app 500 uid=1000 gid=1000 mode=0750
+`, "waste/metadata/RUN chmod",
+			[]string{"Use COPY --chown=1000:1000 --chmod=0750 in the step that copies them in, and leave out chown and chmod.", "layer 1 (COPY app /app)"}, nil,
+		},
+		{
+			"a recursive mode",
+			`step "FROM scratch"
+step "COPY app /app # buildkit"
+step "RUN /bin/sh -c chmod -R 755 /app # buildkit"
+-- layer --
+file base 1
+-- layer --
+file app/a 500
+file app/b 500
+-- layer --
+file app/a 500 mode=0755
+file app/b 500 mode=0755
+`, "waste/metadata/",
+			[]string{"Use COPY --chmod=u=rwX,go=rX in", "# syntax=docker/dockerfile:1.14"}, []string{"--chmod=0755"},
+		},
+		{
+			"ko", toolImage("ko build ko://example.com/cmd"), "waste/overwritten/", []string{"kodata/", ".ko.yaml"}, []string{"RUN", "COPY"},
+		},
+		{
+			"Jib", toolImage("jib-maven-plugin:3.4.0"), "waste/overwritten/", []string{"jib.extraDirectories.permissions"}, []string{"RUN", "COPY"},
+		},
+		{
+			"Bazel", toolImage("bazel build //app:image"), "waste/overwritten/", []string{"pkg_tar"}, []string{"RUN", "COPY"},
+		},
+		{
+			"Nix", toolImage("store paths: ['/nix/store/x-hello']"), "waste/overwritten/", []string{"dockerTools"}, []string{"RUN", "COPY"},
+		},
+		{
+			"Buildpacks", "label io.buildpacks.lifecycle.metadata=x\n" + toolImage("Application Layer"), "waste/overwritten/", []string{"project.toml"}, []string{"RUN", "COPY"},
+		},
+		{
+			"a step with backticks",
+			toolImage("RUN /bin/sh -c echo `date` > /a # buildkit"), "waste/overwritten/", []string{"Make the change", "(RUN echo `date` > /a)"}, nil,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var found *analyze.Finding
+			for _, f := range adviceOn(t, "-- image fixture:1 linux/amd64 --\n"+c.image, "docker-20", analyze.AdviceOptions{}) {
+				if strings.HasPrefix(f.ID, c.id) {
+					found = &f
+				}
+			}
+			if found == nil {
+				t.Fatalf("there is no finding %s", c.id)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(found.Advice, want) {
+					t.Errorf("the advice lacks %q: %s", want, found.Advice)
+				}
+			}
+			for _, not := range c.not {
+				if strings.Contains(found.Advice, not) {
+					t.Errorf("the advice has %q: %s", not, found.Advice)
+				}
+			}
+			at := 0
+			for _, code := range found.Code {
+				if code[0] < at || code[1] <= code[0] || code[1] > len(found.Advice) {
+					t.Fatalf("code at %v of %q", found.Code, found.Advice)
+				}
+				at = code[1]
+			}
+			if strings.ContainsRune(found.Advice, 0) {
+				t.Errorf("a mark is left in %q", found.Advice)
+			}
+		})
+	}
+}
+
+// toolImage is an image whose two own layers, one of which overwrites what the other
+// has, are of one step.
+func toolImage(step string) string {
+	step = strings.ReplaceAll(step, `"`, `\"`)
+	return "step \"FROM scratch\"\nstep \"" + step + "\"\nstep \"" + step + "\"\n-- layer --\nfile base 1\n-- layer --\nfile a 500\n-- layer --\nfile a 600 seed=2\n"
+}

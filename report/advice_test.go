@@ -1,0 +1,55 @@
+package report
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// Commands in advice are set as code, and what the image says among them does nothing.
+func TestAdviceAsCode(t *testing.T) {
+	f := &analyze.Finding{Advice: "Use COPY --chown=1:1 in layer 1 (RUN echo `date` <b>).", Code: [][2]int{{4, 20}, {33, 52}}}
+	if got, want := mdAdvice(f), "Use `COPY --chown=1:1` in layer 1 (<code>RUN echo &#96;date&#96; &#60;b&#62;</code>)."; got != want {
+		t.Errorf("in Markdown: %s\nwant %s", got, want)
+	}
+	var html strings.Builder
+	for _, p := range htmlAdvice(f) {
+		if p.Code {
+			html.WriteString("[" + p.Text + "]")
+		} else {
+			html.WriteString(p.Text)
+		}
+	}
+	if got, want := html.String(), "Use [COPY --chown=1:1] in layer 1 ([RUN echo `date` <b>])."; got != want {
+		t.Errorf("on the page: %s\nwant %s", got, want)
+	}
+	for _, wrong := range [][][2]int{{{5, 2}}, {{0, 500}}, {{-1, 3}}, {{4, 20}, {8, 9}}} {
+		f.Code = wrong
+		var all strings.Builder
+		for _, p := range adviceParts(f) {
+			all.WriteString(p.Text)
+		}
+		if all.String() != f.Advice {
+			t.Errorf("%v: %q", wrong, all.String())
+		}
+	}
+}
+
+// A here-document keeps its lines.
+func TestStepLines(t *testing.T) {
+	const step = "RUN <<EOF\nset -e\n  make\t all\nif x; then\n\ty\nfi\nEOF"
+	want := "RUN <<EOF|set -e|  make all|if x; then|    y|fi|EOF"
+	if got := strings.Join(stepLines(step), "|"); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got := mdStep("RUN a\nb"); got != "`RUN a`<br>`b`" {
+		t.Errorf("in Markdown: %s", got)
+	}
+	if got := stepLines("RUN x\x1b[1m"); len(got) != 1 || strings.Contains(got[0], "\x1b") {
+		t.Errorf("%q", got)
+	}
+	if got := stepLines(strings.Repeat("a\n", 100)); len(got) != 13 {
+		t.Errorf("%d lines", len(got))
+	}
+}
