@@ -31,6 +31,10 @@ type Difference struct {
 	// bytes add up to the visible ones of either side.
 	Changes [Removed + 1]ChangeTotal
 
+	// Config is what the images' configs do not say alike, by part and name; nothing
+	// of two unions of one image.
+	Config []ConfigChange
+
 	Grown int // how many paths count other bytes than before, listed or not
 
 	// Paths are those that differ, the largest difference first, no more of them
@@ -55,10 +59,10 @@ func (d *Difference) Differing() int {
 	return n
 }
 
-// None reports whether nothing differs: no path, and no layer. How layers are
+// None reports whether nothing differs: no path, no layer, and nothing in the configs. How layers are
 // compressed, and which of them are the base's, makes no difference.
 func (d *Difference) None() bool {
-	if d.Differing() > 0 || d.Before.Stored != d.After.Stored || d.Before.Entries != d.After.Entries {
+	if d.Differing() > 0 || len(d.Config) > 0 || d.Before.Stored != d.After.Stored || d.Before.Entries != d.After.Entries {
 		return false
 	}
 	for _, l := range d.Layers {
@@ -153,6 +157,7 @@ func (d *differ) conclude() {
 		d.out.Paths = append(d.out.Paths, p)
 	}
 	d.out.Before, d.out.After = d.before.figures(), d.after.figures()
+	d.out.Config = compareConfigs(d.before.a.Image, d.after.a.Image)
 	d.out.Layers = matchLayers(d.before.facts(d.sameTree()), d.after.facts(d.sameTree()))
 }
 

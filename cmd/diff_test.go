@@ -13,6 +13,10 @@ import (
 // sequel is what story has become in the next build.
 const sequel = `
 -- image app:2 linux/amd64 --
+env "PORT=8080"
+env "API_TOKEN=ghp_abcdefghijklmnopqrstuvwxyz0123456789"
+user app
+label org.example.note="two | words"
 step "/bin/sh -c #(nop) ADD file:4bf7a in / "
 empty "/bin/sh -c #(nop)  ENV LANG=C.UTF-8"
 step "RUN /bin/sh -c make install # buildkit"

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -50,10 +51,11 @@ func DiffText(w io.Writer, c *Comparison) error {
 	p.side("Before", c.Before)
 	p.side("After", c.After)
 	if c.None() {
-		p.heading("no difference in layers and files")
+		p.heading("no difference in config, layers and files")
 		return p.writeTo(w)
 	}
 	p.figures(c)
+	p.configChanges(c.Config)
 	p.layerGrowth(c.Layers)
 	p.changes(c)
 	p.largest(c)
@@ -137,6 +139,49 @@ func (p *page) layerGrowth(layers []analyze.LayerGrowth) {
 		l := &layers[i]
 		p.line("%s  %s  %s  %s  %s  %s", pad(layerState(l), 7), padLeft(layerIndex(l.Before), 6), padLeft(layerIndex(l.After), 5),
 			padLeft(human.Size(l.Bytes), 7), padLeft(signed(l.Stored, human.Size), 9), orUnknown(l.Step))
+	}
+}
+
+// configParts say what parts of a config are called for people, where that is not
+// their name.
+var configParts = map[analyze.ConfigPart]string{analyze.ConfigWorkingDir: "working directory", analyze.ConfigStopSignal: "stop signal", analyze.ConfigHealthCheck: "health check"}
+
+// configName is what a change of a config is about, raw: "env PATH", "user".
+func configName(c *analyze.ConfigChange) string {
+	name := cmp.Or(configParts[c.Part], c.Part.String())
+	if c.Name != "" {
+		name += " " + c.Name
+	}
+	return name
+}
+
+// configValues are the values of a change, raw, the new one first; "" where there is
+// nothing to tell but that the name came or went.
+func configValues(c *analyze.ConfigChange) string {
+	switch {
+	case c.Change == analyze.Added:
+		return c.After
+	case c.Change == analyze.Removed:
+		return c.Before
+	case c.Before == c.After:
+		return "changed, which is not shown: it looks like a secret"
+	}
+	return cmp.Or(c.After, `""`) + " ← " + cmp.Or(c.Before, `""`)
+}
+
+// configChanges lists what configs do not say alike.
+func (p *page) configChanges(changes []analyze.ConfigChange) {
+	if len(changes) == 0 {
+		return
+	}
+	p.heading("Config: %s", human.Count(len(changes), "difference", "differences"))
+	for i := range changes {
+		c := &changes[i]
+		line := pad(c.Change.String(), 8) + "  " + clean.Line(configName(c))
+		if v := configValues(c); v != "" {
+			line += "  " + clean.Line(v)
+		}
+		p.line("%s", line)
 	}
 }
 

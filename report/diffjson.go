@@ -18,6 +18,7 @@ type (
 		Before    diffSideRow     `json:"before"`
 		After     diffSideRow     `json:"after"`
 		Identical bool            `json:"identical"`
+		Config    []diffConfigRow `json:"config"`
 		Layers    []diffLayerRow  `json:"layers"`
 		Changes   []diffChangeRow `json:"changes"`
 	}
@@ -26,6 +27,14 @@ type (
 		Image  imageRow   `json:"image"`
 		Layer  *int       `json:"layer"`
 		Totals figuresRow `json:"totals"`
+	}
+
+	diffConfigRow struct {
+		Part   string  `json:"part"`
+		Name   *quoted `json:"name"`
+		Change string  `json:"change"`
+		Before *quoted `json:"before"`
+		After  *quoted `json:"after"`
 	}
 
 	diffLayerRow struct {
@@ -64,8 +73,13 @@ func DiffJSON(w io.Writer, c *Comparison) error {
 		Before:    newDiffSideRow(c.Before, c.Difference.Before),
 		After:     newDiffSideRow(c.After, c.Difference.After),
 		Identical: c.None(),
+		Config:    make([]diffConfigRow, 0, len(c.Config)),
 		Layers:    make([]diffLayerRow, 0, len(c.Layers)),
 		Changes:   make([]diffChangeRow, 0, len(shownChanges)),
+	}
+	for i := range c.Config {
+		x := &c.Config[i]
+		doc.Config = append(doc.Config, diffConfigRow{x.Part.String(), known(x.Name), x.Change.String(), known(x.Before), known(x.After)})
 	}
 	for i := range c.Layers {
 		l := &c.Layers[i]

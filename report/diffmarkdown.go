@@ -21,7 +21,7 @@ func DiffMarkdown(w io.Writer, c *Comparison) error {
 	m := &mdPage{limit: mdLimit}
 	fmt.Fprintf(m, "%s\n### %s against %s\n\n", DiffMark, mdCode(sideName(c.After)), mdCode(sideName(c.Before)))
 	if c.None() {
-		m.WriteString("No difference in layers and files.\n")
+		m.WriteString("No difference in config, layers and files.\n")
 	} else {
 		m.compared(c)
 	}
@@ -35,6 +35,19 @@ func (m *mdPage) compared(c *Comparison) {
 		fmt.Fprintf(m, "| %s | %s | %s | %s |\n", f.name, f.before, f.after, f.difference)
 	}
 	fmt.Fprintf(m, "\n**Layers:** %s. **Paths:** %s.\n", layerCounts(c.Layers), c.pathCounts())
+	if n := len(c.Config); n > 0 {
+		m.details("Config: "+human.Count(n, "difference", "differences"), func() {
+			m.fits("| | | value |\n|:--|:--|:--|\n")
+			m.rest(n, "difference", "differences", func(i int) string {
+				x := &c.Config[i]
+				value := ""
+				if v := configValues(x); v != "" {
+					value = mdCode(v)
+				}
+				return fmt.Sprintf("| %s | %s | %s |\n", x.Change, mdCode(configName(x)), value)
+			})
+		})
+	}
 	if len(c.Paths) > 0 {
 		m.details(c.largestTitle(), func() {
 			m.fits("| growth | | path |\n|--:|:--|:--|\n")
