@@ -64,7 +64,7 @@ func TestAction(t *testing.T) {
 	if a.Name == "" || a.Description == "" || a.Runs.Using != "composite" || len(a.Runs.Steps) == 0 {
 		t.Fatalf("action.yml is %+v", a)
 	}
-	known := map[string]bool{"github.token": true, "github.action_ref": true}
+	known := map[string]bool{"github.token": true}
 	for name, in := range a.Inputs {
 		known["inputs."+name] = true
 		if in.Description == "" || in.Default == nil && !in.Required {

@@ -33,41 +33,128 @@ expect() {
 says() { grep -qF -- "$1" "${2:-$tmp/log}" || die "${2:-the log} does not say: $1"; }
 output() { sed -n "s/^$1=//p" "$GITHUB_OUTPUT"; }
 
-# A release as goreleaser names its files.
+# A release as goreleaser names its files. What is installed says which it is.
 release() {
-  local to=$tmp/releases/$2
+  local to=$tmp/releases/download/v$1
   mkdir -p "$to"
-  cp "$peel" "$tmp/bin/peel"
+  printf '#!/bin/sh\n[ "$*" != --version ] || { echo "peel %s"; exit; }\nexec "%s" "$@"\n' "$1" "$peel" >"$tmp/bin/peel"
+  chmod +x "$tmp/bin/peel"
   tar -C "$tmp/bin" -czf "$to/peel_$1_linux_amd64.tar.gz" peel
   (cd "$to" && sha256sum ./*.tar.gz | sed 's# \./# #' >checksums.txt)
 }
-release 1.2.3 download/v1.2.3
-release 2.0.0 latest/download
+# The repository at the commit of release 1.2.3.
+mkdir "$tmp/repo"
+cp -r "$action" "$tmp/repo/action"
+echo 1.2.3 >"$tmp/repo/action/version"
+install=$tmp/repo/action/install.sh
+own=$(cat "$action/version")
+for version in 1.2.3 2.0.0-rc.1 2.0.0 "$own"; do release "$version"; done
 rm "$tmp/bin/peel"
 export PEEL_RELEASES=file://$tmp/releases
 
-echo "  install: by the action's tag, by version, the latest, none, one that was changed"
-for as in "ref v1.2.3" "version 1.2.3" "version v1.2.3" "ref main" "version "; do
+# gh as far as the action asks it. GH_SAYS is its exit code for an attestation,
+# "old" for a gh that does not know all of the flags.
+cat >"$tmp/bin/gh" <<'GH'
+#!/usr/bin/env bash
+echo "gh $*" >>"$GH_LOG"
+[ -n "${GH_TOKEN:-}" ] || { echo "gh: no token" >&2; exit 4; }
+case "$*" in
+  'attestation verify --help') [ "${GH_SAYS:-0}" = old ] || echo '  --source-ref string   Ref ...' ;;
+  'attestation verify '*)
+    echo "::error::verifying $3"
+    exit "${GH_SAYS:-0}"
+    ;;
+esac
+[ -z "${GH_FAILS:-}" ] || exit 1
+case $* in *--jq*) printf '%s' "$GH_COMMENTS" ;; esac
+GH
+chmod +x "$tmp/bin/gh"
+export GH_LOG=$tmp/gh GH_COMMENTS=
+# A machine without gh, whatever this one has.
+mkdir "$tmp/plain"
+for tool in bash env cat curl dirname grep gzip mkdir mktemp sed sha256sum tar; do ln -s "$(command -v $tool)" "$tmp/plain/"; done
+
+echo "  install: the release of the action's commit, another, none, one that was changed"
+# installs VERSION NAME=VALUE... installs, and says which version that is.
+installs() {
+  local want=$1
+  shift
   : >"$GITHUB_PATH"
-  name=PEEL_VERSION
-  [ "${as%% *}" = version ] || name=PEEL_ACTION_REF
-  expect 0 env "$name=${as#* }" "$action/install.sh"
-  "$(cat "$GITHUB_PATH")/peel" --version >/dev/null || die "no peel installed: $as"
+  expect 0 env PATH="$tmp/plain" "$@" "$install"
+  says "peel $want: the checksum is verified; the attestation is not, because gh is not installed"
+  [ "$("$(cat "$GITHUB_PATH")/peel" --version)" = "peel $want" ] || die "another peel than $want"
+}
+# Whatever the action was referred to by: a tag, a moved one, a branch, a commit.
+for ref in v1.2.3 v1 v9.9.9 main 0123456789abcdef0123456789abcdef01234567; do
+  installs 1.2.3 GITHUB_ACTION_REF=$ref PEEL_ACTION_REF=$ref PEEL_VERSION=
 done
-bin=$(cat "$GITHUB_PATH")
-expect 2 env PEEL_VERSION=9.9.9 "$action/install.sh"
+installs 2.0.0 PEEL_VERSION=2.0.0
+installs 2.0.0 PEEL_VERSION=v2.0.0
+installs 2.0.0-rc.1 PEEL_VERSION=v2.0.0-rc.1
+install=$action/install.sh
+installs "$own" PEEL_VERSION=
+install=$tmp/repo/action/install.sh
+expect 2 env PEEL_VERSION=9.9.9 "$install"
 says "cannot download checksums.txt of peel 9.9.9"
-expect 2 env "PEEL_VERSION=1/../../x" "$action/install.sh"
-says "not a version"
-expect 2 env RUNNER_ARCH=RISCV "$action/install.sh"
-expect 2 env RUNNER_OS=macOS "$action/install.sh"
+for version in "1/../../x" latest v1 1.2 "1.2.3 --help"; do
+  expect 2 env PEEL_VERSION="$version" "$install"
+  says "not a version"
+done
+expect 2 env RUNNER_ARCH=RISCV "$install"
+expect 2 env RUNNER_OS=macOS "$install"
 says "has no archive for darwin/amd64"
-expect 2 env PEEL_VERSION=installed PATH=/usr/bin:/bin "$action/install.sh"
+expect 2 env PEEL_VERSION=installed PATH=/usr/bin:/bin "$install"
+
+echo "  attestation: right, wrong, not asked for"
+PATH=$tmp/bin:$PATH
+# attests CODE SAYS NAME=VALUE... installs where gh is there.
+attests() {
+  local code=$1 text=$2
+  shift 2
+  : >"$GITHUB_PATH"
+  : >"$GH_LOG"
+  expect "$code" env GH_TOKEN=secret "$@" "$install"
+  says "$text"
+  [ "$code" = 0 ] || [ ! -s "$GITHUB_PATH" ] || die "installed all the same: $*"
+  if grep -qE '^ *::' "$tmp/log" && [ "$code" = 0 ]; then die "what gh says is a command to the runner"; fi
+}
+attests 0 "peel 1.2.3: the checksum and the attestation are verified" GH_SAYS=0
+says "--repo peelhq/peel --signer-workflow peelhq/peel/.github/workflows/release.yaml --source-ref refs/tags/v1.2.3" "$GH_LOG"
+attests 0 "peel 2.0.0: the checksum and the attestation are verified" PEEL_VERSION=2.0.0
+says "--source-ref refs/tags/v2.0.0" "$GH_LOG"
+attests 2 "gh cannot verify that peel's release workflow built it" GH_SAYS=1
+says "gh: ::error::verifying"
+attests 2 "Nothing is installed" GH_SAYS=2
+attests 0 "is not, because gh is not logged in" GH_SAYS=4
+attests 0 "is not, because gh is too old" GH_SAYS=old
+attests 0 "is not, because gh has no token" GH_TOKEN=
+attests 0 "is not, because the token is one of https://git.example" GITHUB_SERVER_URL=https://git.example
 echo x >>"$tmp/releases/download/v1.2.3/peel_1.2.3_linux_amd64.tar.gz"
-expect 2 env PEEL_VERSION=1.2.3 "$action/install.sh"
-says "the checksums differ"
-PATH=$bin:$PATH
-expect 0 env PEEL_VERSION=installed "$action/install.sh"
+attests 2 "the checksums differ" GH_SAYS=0
+[ ! -s "$GH_LOG" ] || die "gh was asked about an archive with a wrong checksum"
+release 1.2.3
+rm "$tmp/bin/peel"
+expect 0 "$install"
+PATH=$(cat "$GITHUB_PATH" | tail -n 1):$PATH
+expect 0 env PEEL_VERSION=installed "$install"
+
+echo "  release: the tag must be the version that the action installs, and new"
+mkdir "$tmp/repo/.ci" "$tmp/repo/.github"
+cp "$(dirname "$action")/../.ci/release-tag.sh" "$tmp/repo/.ci/"
+mv "$tmp/repo/action" "$tmp/repo/.github/action"
+tag() { expect "$1" env -u GITHUB_ACTIONS "$tmp/repo/.ci/release-tag.sh" "$2"; }
+tag 0 v1.2.3
+tag 1 v1.2.4
+says ".github/action/version says 1.2.3"
+for name in v1 v1.2 1.2.3 main v1.2.3+x; do
+  tag 1 "$name"
+  says "a release's tag is a version"
+done
+export GH_TOKEN=secret
+expect 0 "$tmp/repo/.ci/release-tag.sh" v1.2.3
+expect 0 env GH_COMMENTS=true "$tmp/repo/.ci/release-tag.sh" v1.2.3
+expect 1 env GH_COMMENTS=false "$tmp/repo/.ci/release-tag.sh" v1.2.3
+says "it is released already"
 
 echo "  check: a rule that fails, one that holds, flags, forms, wrong usage"
 export INPUT_IMAGE=$sample
@@ -84,7 +171,7 @@ markdown=$(output markdown)
 expect 0 env INPUT_ARGS="--min-efficiency off --max-user-wasted=off --forbid '**/no such file' --max-wasted \"1 GB\"" "$action/run.sh"
 [ "$(output verdict)" = passed ] || die "the verdict is $(output verdict)"
 says '(limit 1.00 GB)'
-says 'passed: 2 rules'
+says 'passed: '
 printf 'max-wasted: 1kB\n' >rules.yaml
 expect 0 env INPUT_CONFIG=rules.yaml "$action/run.sh"
 says rules.yaml
@@ -106,14 +193,8 @@ expect 1 env INPUT_IMAGE= "$action/run.sh"
 says "no image"
 
 echo "  comment: the first, the next, none outside a pull request, one that may not be written"
-cat >"$tmp/bin/gh" <<'GH'
-#!/usr/bin/env bash
-echo "gh $*" >>"$GH_LOG"
-[ -z "${GH_FAILS:-}" ] || exit 1
-case $* in *--jq*) printf '%s' "$GH_COMMENTS" ;; esac
-GH
-chmod +x "$tmp/bin/gh"
-export PATH=$tmp/bin:$PATH GH_LOG=$tmp/gh PEEL_MARKDOWN=$markdown GH_COMMENTS=
+rm -f "$GH_LOG"
+export PEEL_MARKDOWN=$markdown
 expect 0 "$action/comment.sh"
 [ ! -e "$GH_LOG" ] || die "a comment outside a pull request"
 export GITHUB_REF=refs/pull/7/merge
