@@ -133,17 +133,11 @@ func AboutRule(name string) string {
 	return name
 }
 
-// riskOfSecret is the Risk of a secret that is shipped.
-const riskOfSecret = 8
-
 // RiskOfRule returns the Risk of the rule of a finding; 0 if it is no matter of
 // security.
 func RiskOfRule(name string) float64 {
-	if s := SettingNamed(name); s != nil && s.Risk > 0 {
+	if s := SettingNamed(name); s != nil {
 		return s.Risk
-	}
-	if name == RuleSecret {
-		return riskOfSecret
 	}
 	return 0
 }
@@ -216,13 +210,13 @@ var rules = []*Setting{
 		About: "No layer ships a path that the rules forbid",
 	}),
 	rule(switchKind, secretRule, Setting{
-		Name: RuleSecret, Default: "on", Example: "on", Severity: Warning,
+		Name: RuleSecret, Default: "on", Example: "on", Severity: Warning, Risk: 8,
 		Help:  "no key, token or password in files, ENV, labels and history",
 		Text:  "No own layer holds a key, a token or a password, whether visible, covered or removed, nor do ENV, labels and the history.",
 		About: "The image holds no key, token or password",
 	}),
 	rule(switchKind, notRoot, Setting{
-		Name: "user", Default: "on", Example: "on", Severity: Warning, KnownUnread: true,
+		Name: "user", Default: "on", Example: "on", Severity: Warning, KnownUnread: true, Risk: 5,
 		Help:  "containers do not run as root",
 		Text:  "The image names a user that is not root.",
 		About: "Containers of the image do not run as root",
@@ -234,7 +228,7 @@ var rules = []*Setting{
 		About: "The image has a health check",
 	}),
 	rule(switchKind, setuid, Setting{
-		Name: "setuid", Default: "on", Example: "on", Severity: Warning,
+		Name: "setuid", Default: "on", Example: "on", Severity: Warning, Risk: 5,
 		Help:  "no new setuid or setgid file, and none with capabilities",
 		Text:  "No own layer brings a visible file that is setuid or setgid, or has capabilities, and is not so in the base image.",
 		About: "Own layers bring no file that gives other rights to those who run it",

@@ -201,6 +201,7 @@ func FuzzRulesFile(f *testing.F) {
 	f.Add([]byte("min-efficiency: 95%\nmax-wasted: 20MB\nforbid: ['*.pem', \"!/etc/ssl\"]\nignore: /a\nseverity: {max-wasted: warn, min-efficiency: off}\n"), false)
 	f.Add([]byte("max-growth: 5%\nmax-layers: 3\nbase: sha256:abc\nmin-wasted: 1MB\nforbid: off\n"), false)
 	f.Add([]byte("rules:\n  lowestEfficiency: disabled\n  highestWastedBytes: 1MB\n"), true)
+	f.Add([]byte("images: [{name: 'app*', max-size: 1MB, severity: {max-size: warn}, dockerfile: a, baseline: b}]\nwaive: [{rule: forbid, path: '/a/**', reason: why, until: '2027-01-31', image: app}, {id: x, reason: y}]\nextends: [a.yaml, 'https://example.com/r#sha256:"+strings.Repeat("0", 64)+"']\n"), false)
 	f.Add([]byte("a: &a [*a]\n--- !x\n? [b]\n: {c: |\n  d}\n"), false)
 	f.Add(fileOf(analyze.NewRules()), false)
 	f.Fuzz(func(t *testing.T, data []byte, dive bool) {

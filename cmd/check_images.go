@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -237,11 +240,14 @@ func (a *app) outcome(ctx context.Context, an *analyze.Analysis, rules *ruling, 
 	var err error
 	missing := ""
 	if p := rules.baseline; p != nil {
-		opts.Growth, err = a.growth(ctx, an, a.baselineRef(p))
+		ref := a.baselineRef(p)
+		if absent := rules.mayLack && noSuchFile(ref); !absent {
+			opts.Growth, err = a.growth(ctx, an, ref)
+		}
 		switch {
-		case err == nil:
-		case rules.mayLack && errors.Is(err, source.ErrNotFound):
-			missing = fmt.Sprintf("there is no baseline %s yet: the growth is not checked", a.baselineRef(p))
+		case err == nil && opts.Growth != nil:
+		case err == nil, rules.mayLack && errors.Is(err, source.ErrNotFound) && !errors.Is(err, source.ErrUnsure):
+			missing = fmt.Sprintf("there is no baseline %s yet: the growth is not checked", ref)
 		default:
 			return nil, err
 		}
@@ -267,6 +273,20 @@ func (a *app) baselineRef(p *place) string {
 		return p.path()
 	}
 	return p.text
+}
+
+// noSuchFile reports whether a reference can only be meant as a file, by its name,
+// and there is none.
+func noSuchFile(ref string) bool {
+	if strings.Contains(ref, "://") {
+		return false
+	}
+	isFile := filepath.IsAbs(ref) || strings.HasPrefix(ref, "./") || strings.HasPrefix(ref, "../")
+	for _, end := range []string{".json", ".tar", ".tar.gz", ".tgz", ".tar.zst"} {
+		isFile = isFile || strings.HasSuffix(ref, end)
+	}
+	_, err := os.Lstat(ref)
+	return isFile && errors.Is(err, fs.ErrNotExist)
 }
 
 // noteUnused tells of waivers that waive nothing of any image that they are about.

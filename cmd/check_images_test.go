@@ -5,6 +5,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/peelhq/peel/internal/fakeregistry"
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // inImages is inFolder with the story as two images, and files beside them.
@@ -185,6 +188,20 @@ func TestBaselineIfPresent(t *testing.T) {
 		}
 		if missing := strings.HasPrefix(c.baseline, "none"); missing != strings.Contains(strings.Join(strings.Fields(lax.out), " "), "note: there is no baseline "+c.baseline+" yet") {
 			t.Errorf("%s: %s", c.baseline, lax.out)
+		}
+	}
+	// A registry that cannot be asked may have it; one that answers that it has not,
+	// has not.
+	if r := peel(append(args("app:main"), "--baseline-if-present")...); r.code != 3 {
+		t.Errorf("nobody could be asked: exit code %d\n%s%s", r.code, r.out, r.err)
+	}
+	testkit.NoEngines(t)
+	t.Setenv("PEEL_OFFLINE", "")
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	reg := fakeregistry.New(t)
+	for _, name := range []string{"registry://" + reg.Host() + "/me/app:main", reg.Host() + "/me/app:main"} {
+		if r := peel("check", "app.tar", "--min-efficiency", "off", "--max-user-wasted", "off", "--max-growth", "0", "--baseline", name, "--baseline-if-present"); r.code != 0 {
+			t.Errorf("the registry does not have %s: exit code %d\n%s%s", name, r.code, r.out, r.err)
 		}
 	}
 	// So may one be missing that the rules file names.

@@ -88,6 +88,7 @@ func hostileVerdict(t *testing.T, text string) *Verdict {
 			f.Line = &dockerfile.Line{File: "dir" + text, First: 3, Last: 2}
 		}
 	}
+	o.Waived = []analyze.Waived{{Finding: o.Findings[1], Waiver: &analyze.Waiver{ID: o.Findings[1].ID, Reason: "as " + text, Until: "2027-01-31", From: "a" + text + ":1"}}}
 	g := *o.Growth
 	g.Baseline = text
 	g.Paths = []analyze.PathGrowth{{Path: text, Before: -1, After: 5}}
@@ -124,6 +125,19 @@ func TestHostileChecks(t *testing.T) {
 					valid(t, schemas[form.name], got)
 				}
 			}
+			named, unloaded := *v, Verdict{Name: "x" + text, Err: errors.New("cannot " + text)}
+			named.Name, named.Key = "n"+text, "k"+text
+			both := []*Verdict{&named, &unloaded}
+			fits(t, writtenOf(t, CheckText, both))
+			noOrders(t, writtenOf(t, CheckText, both))
+			checkMarkdown(t, writtenOf(t, CheckMarkdown, both))
+			checkCommands(t, writtenOf(t, CheckGitHub, both))
+			checkXML(t, writtenOf(t, CheckJUnit, both))
+			valid(t, schemas["checks"], writtenOf(t, CheckJSON, both))
+			printable(t, writtenOf(t, CheckJSON, both))
+			valid(t, schemas["gitlab"], writtenOf(t, CheckGitLab, both))
+			ingested(t, writtenOf(t, CheckSARIF, both))
+			printable(t, writtenOf(t, CheckSARIF, both))
 			var b strings.Builder
 			if err := Markdown(&b, v.Analysis); err != nil {
 				t.Fatal(err)
@@ -220,6 +234,9 @@ func TestJUnitSchema(t *testing.T) {
 	all := verdicts(t)
 	for i, text := range hostile {
 		all[fmt.Sprint("hostile", i)] = hostileVerdict(t, text)
+	}
+	for _, v := range several(t) {
+		all[strings.ReplaceAll(fmt.Sprint("several ", v.Name), "/", "-")] = v
 	}
 	dir := t.TempDir()
 	schema := filepath.Join("..", "testdata", "schemas", "jenkins-junit.xsd")

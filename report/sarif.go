@@ -133,8 +133,11 @@ func newSARIFRule(id string, severity analyze.Severity) sarifRule {
 		Properties: sarifQuality{Tags: []string{"container-image"}, Precision: "very-high"},
 	}
 	if risk := analyze.RiskOfRule(id); risk > 0 {
-		// Names and shapes tell of secrets, and may be something else.
-		r.Properties = sarifQuality{Tags: []string{"container-image", "security"}, Precision: "medium", SecuritySeverity: strconv.FormatFloat(risk, 'f', 1, 64)}
+		r.Properties.Tags = append(r.Properties.Tags, "security")
+		r.Properties.SecuritySeverity = strconv.FormatFloat(risk, 'f', 1, 64)
+	}
+	if id == analyze.RuleSecret { // whose names and shapes may be of something else
+		r.Properties.Precision = "medium"
 	}
 	r.weigh(severity)
 	return r

@@ -246,7 +246,8 @@ func (o *opener) byName(ctx context.Context, noFile error) (*Image, error) {
 			o.tellEngine(&k)
 			return im, nil
 		}
-		sure = sure && lacking(err)
+		// That a registry cannot be reached says nothing of what it has.
+		sure = sure && lacking(err) && (!k.remote || errors.Is(err, ErrNotFound))
 		if ctx.Err() != nil || errors.Is(err, errListed) {
 			return nil, err
 		}
@@ -257,7 +258,11 @@ func (o *opener) byName(ctx context.Context, noFile error) (*Image, error) {
 	for i, err := range tried {
 		lines[i] = "\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
 	}
-	return nil, absent("%q: it is neither a file nor an image that can be found; tried:%s%s", o.ref, strings.Join(lines, ""), cmp.Or(slip(o.ref), o.containerHint(ctx)))
+	err := absent("%q: it is neither a file nor an image that can be found; tried:%s%s", o.ref, strings.Join(lines, ""), cmp.Or(slip(o.ref), o.containerHint(ctx)))
+	if !sure {
+		err = &unsureError{err}
+	}
+	return nil, err
 }
 
 // tellEngine reports that k had the image of a bare name, if k is an engine but it is
