@@ -111,6 +111,14 @@ func (ad *adviser) word(f *Finding, k groupKey, g *group) {
 	f.setAdvice(f.Advice)
 }
 
+// wording is what one finding's text is made from.
+type wording struct {
+	ad   *adviser
+	k    groupKey
+	g    *group
+	step *stepFacts // of the layer to blame
+}
+
 // edit names the step to change, where that is not the one to blame.
 func (w *wording) edit() string {
 	maker := w.g.origin()
@@ -136,8 +144,8 @@ func (ad *adviser) classAdvice(c class, layer int) string {
 	if later < 0 {
 		return about.advice
 	}
-	return fmt.Sprintf("Install in one `RUN` what layers %d and %d install, and end that with `&& rm -rf /var/lib/apt/lists/*`: without the lists of the first, the later step finds no package. Or keep them out with cache mounts (`%s`).",
-		layer, later, aptMounts)
+	return fmt.Sprintf("Install in one `RUN` what layers %d and %d install, and end that with `&& rm -rf /var/lib/apt/lists/*`: without the lists of the first, the later step finds no package. Or keep them out with cache mounts (%s).",
+		layer, later, code(aptMounts))
 }
 
 // needsListsAfter returns the first layer above another whose step installs by apt with
@@ -168,14 +176,6 @@ func baseAdvice(own string, k groupKey) string {
 		return "They are the base image's: change only those that need it, or take a base image, or a user, with which none does."
 	}
 	return own
-}
-
-// wording is what one finding's text is made from.
-type wording struct {
-	ad   *adviser
-	k    groupKey
-	g    *group
-	step *stepFacts // of the layer to blame
 }
 
 // amount is "12,431 files, 1.50 GB"; where there is but one, its path comes first.

@@ -170,6 +170,8 @@ func TestSecretContents(t *testing.T) {
 		{"/a/id_rsa", noise(100), "?"},
 		{"/a/x.key", pem("PGP " + secret + " BLOCK"), "pgp 1"},
 		{"/a/x.key", pem("PGP PUBLIC KEY BLOCK"), ""},
+		{"/a/x.key", "\x94\x58\x04" + noise(40), "pgp 0"},
+		{"/a/x.key", "\x98\x33\x04" + noise(40), ""},
 		{"/a/x.ppk", "PuTTY-User-Key-File-3: ssh-ed25519\n", "putty 1"},
 		{"/a/x.jks", jks("\x01"), "keystore 0"},
 		{"/a/x.jks", jks("\x02"), ""},

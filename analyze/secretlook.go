@@ -221,12 +221,12 @@ func binarySecret(b []byte) (kind *secretKind, known bool) {
 		return passwordsKind, true
 	case b[0] == 0x30 && len(b) > 20:
 		return derSecret(b)
-	case b[0] == 0x95, b[0] == 0xc5:
-		if !isText(b) { // an OpenPGP packet of tag 5; RFC 9580, section 4.2
+	case b[0]&^3 == 0x94, b[0] == 0xc5: // an OpenPGP packet of tag 5, a private key; RFC 9580, section 4.2
+		if !isText(b) {
 			return pgpKind, true
 		}
-	case b[0] == 0x99, b[0] == 0x98, b[0] == 0xc6:
-		return nil, !isText(b) // of tag 6, a public key
+	case b[0]&^3 == 0x98, b[0] == 0xc6: // of tag 6, a public one
+		return nil, !isText(b)
 	}
 	return nil, false
 }

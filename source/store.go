@@ -57,7 +57,7 @@ func (o *opener) scanStore(ctx context.Context, what string, open func() (*Image
 	if err != nil {
 		return nil, err
 	}
-	im.meter, im.log = o.meter, o.Log
+	im.meter, im.log, im.scan.Collect = o.meter, o.Log, o.Collect
 	if err := im.Scan(ctx); err != nil {
 		o.meter.restart()
 		return nil, errors.Join(err, im.Close())

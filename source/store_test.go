@@ -98,12 +98,17 @@ func TestStore(t *testing.T) {
 			}
 			s := lay(t)
 			f := s.serve(t, kind)
-			im, err := openStore(t, kind+"://app:1", Options{})
+			im, err := openStore(t, kind+"://app:1", Options{Collect: []Collector{{
+				Name: "motd/1", Wants: func(r *Record) bool { return string(r.Name) == "etc/motd" },
+			}}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if saves(f) != 0 {
 				t.Errorf("the image was saved: %q", f.Asked())
+			}
+			if facts := im.Layers[0].Facts; len(facts) != 1 || string(facts[0].Data) != "welcome\n" {
+				t.Errorf("facts %v", facts)
 			}
 			if _, kind, _ := im.Layers[0].Entries.Checksum(1); kind != CRC64 {
 				t.Error("the sums are not the engine's")
