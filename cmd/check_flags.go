@@ -136,8 +136,19 @@ func badRules(ctx context.Context, err error) error {
 	return usage("", "%w", err)
 }
 
-// apply puts what the flags say over what r has.
-func (f *checkFlags) apply(r *ruling) error {
+// growing refuses a flag of growth without a baseline, which would do nothing.
+func (f *checkFlags) growing(r *ruling) error {
+	for _, flag := range f.rules {
+		if s := flag.setting; s.OfGrowth && len(flag.given) > 0 && r.On(s) && r.baseline == nil {
+			return usage("--baseline IMAGE, or --baseline report.json", "--%s: there is no baseline to compare with", s.Name)
+		}
+	}
+	return nil
+}
+
+// apply puts what the flags say over what r has. The severity of a rule that is off
+// is an error, unless the rule is on elsewhere: for other images of the check.
+func (f *checkFlags) apply(r *ruling, elsewhere func(rule string) bool) error {
 	r.mayLack = f.mayLack
 	if f.baseline != "" {
 		r.baseline = &place{text: f.baseline, from: origin{flag: "baseline"}}
@@ -152,11 +163,11 @@ func (f *checkFlags) apply(r *ruling) error {
 				return usage("", "--%s %s: %w", s.Name, text, errors.Unwrap(err))
 			}
 		}
-		if s.OfGrowth && len(flag.given) > 0 && r.On(s) && r.baseline == nil {
-			return usage("--baseline IMAGE, or --baseline report.json", "--%s: there is no baseline to compare with", s.Name)
-		}
 	}
 	for _, w := range f.weights {
+		if s := analyze.SettingNamed(w.rule); s != nil && !r.On(s) && elsewhere(w.rule) {
+			continue
+		}
 		if err := r.take([]saying{{rule: w.rule, word: w.word, from: origin{flag: w.word}}}); err != nil {
 			return usage("--"+w.rule+" with a limit", "--%s %s: %w", w.word, w.rule, errors.Unwrap(err))
 		}

@@ -75,7 +75,11 @@ func (a *app) checkImages(ctx context.Context, refs []string, rules *checkConfig
 	if unloaded == nil {
 		noteUnused(all, verdicts)
 	}
-	err = errors.Join(a.writeVerdicts(ctx, outs, verdicts), unloaded)
+	err = a.writeVerdicts(ctx, outs, verdicts)
+	if unloaded != nil && closedPipe(err) {
+		err = nil // that a reader has gone is no reason to pass
+	}
+	err = errors.Join(err, unloaded)
 	if len(all) == 1 {
 		err = errors.Join(err, verdicts[0].Analysis.Image.Close())
 	}
@@ -122,6 +126,9 @@ func (c *checkConfig) targets(refs []string) ([]checkTarget, error) {
 	for _, ref := range refs {
 		r, err := c.of(ref)
 		if err != nil {
+			return nil, err
+		}
+		if err := c.flags.growing(r); err != nil {
 			return nil, err
 		}
 		if r.baseline != nil && r.baseline.from.flag != "" && len(refs) > 1 {

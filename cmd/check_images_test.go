@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bytes"
 	"encoding/json"
 	"regexp"
 	"strings"
@@ -41,6 +42,10 @@ func TestCheckSeveral(t *testing.T) {
 		{"one cannot be loaded, another fails", off + "max-layers: 4", "none.tar app.tar", 1, "2 images: 1 failed, 1 cannot be loaded", "a rule failed, and cannot open none.tar"},
 		{"a base that does not fit", off + "images: [{name: job.tar, base: 9}]", "app.tar job.tar", 2, "", "the image has 5 layers"},
 		{"a baseline of an entry", off + "images: [{name: job.tar, baseline: app.tar, max-growth: 0}]", "app.tar job.tar", 0, "pass  max-growth", ""},
+		{"a flag of growth, and baselines of entries", off + "images: [{name: job.tar, baseline: app.tar}, {name: app.tar, baseline: job.tar}]", "app.tar job.tar --max-growth 0", 0, "2 images: 2 passed", ""},
+		{"a flag of growth, and a baseline of one entry", off + "images: [{name: job.tar, baseline: app.tar}]", "app.tar job.tar --max-growth 0", 2, "", "--max-growth: there is no baseline"},
+		{"a severity of one entry's limit", off + "images: [{name: job.tar, max-layers: 3}]", "app.tar job.tar --warn max-layers", 0, "warn  max-layers", ""},
+		{"a severity of nobody's limit", off + "images: [{name: job.tar, max-size: 1GB}]", "app.tar job.tar --warn max-layers", 2, "", "the rule is off"},
 		{"one baseline for two", off, "app.tar job.tar --baseline app.tar", 2, "", "--baseline is one baseline"},
 		{"two streams", off, "- -", 2, "", "only one image can come from standard input"},
 		{"an entry that is wrong, of an image that is not checked", "images: [{name: other, severity: {max-layers: warn}}]", "app.tar", 2, "", ".peel.yaml:1: max-layers is warn, and the rule is off"},
@@ -52,6 +57,15 @@ func TestCheckSeveral(t *testing.T) {
 				t.Errorf("exit code %d, want %d; standard output:\n%s\nstandard error:\n%s", r.code, c.code, r.out, r.err)
 			}
 		})
+	}
+}
+
+// That the reader of the output has gone is no reason to pass.
+func TestCheckUnloadedAndClosed(t *testing.T) {
+	inImages(t, nil)
+	var said bytes.Buffer
+	if code := Main(strings.Fields("check app.tar none.tar --min-efficiency off --max-user-wasted off"), strings.NewReader(""), closed(), &said); code != 3 || !strings.Contains(said.String(), "none.tar") {
+		t.Errorf("exit code %d, %s", code, said.String())
 	}
 }
 

@@ -41,7 +41,11 @@ func (a *app) initRules(ctx context.Context, flags *checkFlags, config *pflag.Fl
 			return usage("", "%w", err)
 		}
 	}
-	if err := flags.apply(newRuling(r)); err != nil {
+	said := newRuling(r)
+	if err := flags.apply(said, func(string) bool { return false }); err != nil {
+		return err
+	}
+	if err := flags.growing(said); err != nil {
 		return err
 	}
 	if a.base != "" {

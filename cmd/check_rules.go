@@ -3,6 +3,7 @@ package cmd
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -141,7 +142,29 @@ func (c *checkConfig) of(image string) (*ruling, error) {
 			}
 		}
 	}
-	return r, c.flags.apply(r)
+	return r, c.flags.apply(r, c.limited)
+}
+
+// limited reports whether an entry of images says something of a rule.
+func (c *checkConfig) limited(rule string) bool {
+	for _, f := range c.files {
+		for _, s := range f.images {
+			if slices.ContainsFunc(s.says, func(x saying) bool { return x.setting != nil && x.setting.Name == rule }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// compared reports whether an entry of images names a baseline.
+func (c *checkConfig) compared() bool {
+	for _, f := range c.files {
+		if slices.ContainsFunc(f.images, func(s *section) bool { return s.baseline != nil }) {
+			return true
+		}
+	}
+	return false
 }
 
 // check finds what is wrong in any part of the files, whichever images are
@@ -149,6 +172,11 @@ func (c *checkConfig) of(image string) (*ruling, error) {
 func (c *checkConfig) check() (err error) {
 	if c.general, err = c.of(""); err != nil {
 		return err
+	}
+	if !c.compared() {
+		if err := c.flags.growing(c.general); err != nil {
+			return err
+		}
 	}
 	for _, f := range c.files {
 		for _, s := range f.images {
