@@ -40,7 +40,7 @@ func NewWaiver(w Waiver) (*Waiver, error) {
 	case w.Rule != "" && !slices.Contains(WaivableRules(), w.Rule):
 		return nil, fmt.Errorf("unknown rule %q: the rules are %s", w.Rule, strings.Join(WaivableRules(), ", "))
 	case strings.TrimSpace(w.Reason) == "":
-		return nil, errors.New("give a reason: who reads it later will ask")
+		return nil, errors.New("give a reason, for those who read the file later")
 	case strings.HasPrefix(w.Path, "!"):
 		return nil, errors.New("a path that begins with ! excepts, and waives nothing")
 	}

@@ -84,7 +84,7 @@ func TestExtends(t *testing.T) {
 		{"an absolute path", "extends: /etc/passwd\n", nil, "", "!give a path relative to the file"},
 		{"not there", "extends: none.yaml\n", nil, "", "!.peel.yaml:1: extends: cannot read it"},
 		{"a folder", "extends: ..\n", nil, "", "!is not a regular file"},
-		{"wrong in it", "extends: a.yaml\n", map[string]string{"repo/sub/a.yaml": "\nmax-layer: 1\n"}, "", `!.peel.yaml:1: extends: a.yaml:2: unknown rule "max-layer": did you mean "max-layers"?`},
+		{"wrong in it", "extends: a.yaml\n", map[string]string{"repo/sub/a.yaml": "\nmax-layer: 1\n"}, "", `!.peel.yaml:1: extends: a.yaml:2: unknown key "max-layer": did you mean "max-layers"?`},
 		{"a severity without a limit", "extends: a.yaml\n", map[string]string{"repo/sub/a.yaml": "\nseverity: {max-layers: warn}\n"}, "", "!a.yaml:2: max-layers is warn, and the rule is off"},
 		{"another digest", at("/rules.yaml", strings.Repeat("0", 64)), nil, "", "!has changed: its digest is sha256:" + sum},
 		{"without a digest", "extends: " + server.URL + "/rules.yaml\n", nil, "", "!give the digest of what is at the URL"},

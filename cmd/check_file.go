@@ -115,7 +115,7 @@ func unknownKey(key *yaml.Node, known []string) error {
 	if m := words.Meant(known, key.Value); m != "" {
 		meant = fmt.Sprintf("did you mean %q? ", m)
 	}
-	return at(key, "unknown rule %q: %sthe keys are %s", key.Value, meant, strings.Join(known, ", "))
+	return at(key, "unknown key %q: %sThe keys are %s", key.Value, meant, strings.Join(known, ", "))
 }
 
 // readValue adds the value of a setting's key.
