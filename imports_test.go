@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"cmd":                     {"ui", "report", "analyze", "analyze/dockerfile", "source", "internal/alike", "internal/clean", "internal/crash", "internal/draft", "internal/grow", "internal/human", "internal/redact"},
 	"ui":                      {"analyze", "analyze/dockerfile", "internal/clean", "internal/crash", "internal/human", "internal/redact"},
 	"report":                  {"analyze", "analyze/dockerfile", "source", "internal/clean", "internal/human"},
-	"analyze":                 {"analyze/dockerfile", "source", "internal/clean", "internal/crash", "internal/grow", "internal/human"},
+	"analyze":                 {"analyze/dockerfile", "source", "internal/clean", "internal/crash", "internal/grow", "internal/human", "internal/redact"},
 	"analyze/dockerfile":      {"source"},
 	"source":                  {"source/engine", "source/layer", "source/registry", "internal/alike", "internal/clean", "internal/crash", "internal/draft", "internal/grow", "internal/human"},
 	"source/engine":           {"internal/clean", "internal/draft", "internal/redact", "internal/settings"},

@@ -4,15 +4,23 @@ import (
 	"context"
 	"slices"
 
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/source"
 )
 
 // Options says how an image is judged. The zero value is ready to use.
 type Options struct {
 	// Base says which layers are the base image's: their number, the digest of
-	// the last of them, or the base image as a reference. Empty: what the
-	// image's annotations name, if an engine here has that; else layer 0.
+	// the last of them, or the base image as a reference, which is looked for
+	// everywhere. Empty: what can be found out, see BaseBy.
 	Base string
+
+	// Search says where the base is looked for if Base is empty.
+	Search BaseSearch
+
+	// Dockerfiles are what the image may have been built from, the likelier first:
+	// their last FROM names the base.
+	Dockerfiles []*dockerfile.File
 }
 
 // An Analysis is all there is to say of an image.
@@ -20,13 +28,14 @@ type Analysis struct {
 	Image  *source.Image
 	Tree   *Tree
 	Totals Totals
+	Base   Base
 	Causes []CauseTotal // every cause, in the order of Causes
 	Layers []LayerTotal // by layer index
 	Waste  WasteRows
 	Flaws  []source.Flaw
 
 	open   []comparison // that Start has left
-	base   int          // layers
+	search *baseSearch  // that Watch has not waited for; nil: Base is the last word
 	read   int          // layers
 	stored []int64      // bytes of content, by layer
 }
@@ -47,6 +56,7 @@ type Totals struct {
 	UserStored      int64   // carried by the layers above the base's
 	UserWasted      int64   // of it, wasted
 	UserWastedRatio float64 // UserWasted / UserStored; 0 when nothing is stored
+	OwnEfficiency   float64 // 1 - UserWastedRatio
 	BaseHidden      int64   // carried by base layers, hidden by others
 }
 
@@ -122,26 +132,34 @@ func Start(ctx context.Context, im *source.Image, opts Options) (*Analysis, erro
 // Unsettled returns how many comparisons are left for Finish.
 func (a *Analysis) Unsettled() int { return len(a.open) }
 
-// Finish makes the comparisons that Start has left, and returns an analysis in
-// which nothing is unsettled. Its nodes are the same; a itself does not change,
-// and may be read meanwhile.
+// Settled reports whether nothing is left for Finish: no comparison, nor the search
+// for the base image.
+func (a *Analysis) Settled() bool { return len(a.open) == 0 && a.search == nil }
+
+// Finish makes the comparisons that Start has left, waits for the base if Watch has
+// not, and returns an analysis in which nothing is unsettled. Its nodes are the same;
+// a itself does not change, and may be read meanwhile.
 func (a *Analysis) Finish(ctx context.Context) (*Analysis, error) {
-	if len(a.open) == 0 {
+	if a.Settled() {
 		return a, nil
 	}
 	t := a.Tree
-	done := &Analysis{
-		Image: a.Image, Flaws: a.Flaws, base: a.base, read: a.read, stored: a.stored,
-		Tree: &Tree{
+	done := &Analysis{Image: a.Image, Flaws: a.Flaws, Tree: t, Base: a.Base, read: a.read, stored: a.stored}
+	if len(a.open) > 0 {
+		done.Tree = &Tree{
 			layers: t.layers, nodes: t.nodes, children: t.children, extra: t.extra, dirs: t.dirs, orphans: t.orphans, search: t.search,
 			versions: slices.Clone(t.versions), inodes: slices.Clone(t.inodes),
 			views: viewCache{bunches: t.views.known()}, // comparisons change nothing that these hold
-		},
+		}
+		if err := done.Tree.compare(ctx, a.open); err != nil {
+			return nil, err
+		}
+		done.Tree.settleInodes()
 	}
-	if err := done.Tree.compare(ctx, a.open); err != nil {
-		return nil, err
+	if a.search != nil {
+		done.Base = a.search.wait(ctx)
 	}
-	if err := done.conclude(ctx); err != nil {
+	if err := done.sum(ctx); err != nil {
 		return nil, err
 	}
 	return done, nil
@@ -150,13 +168,12 @@ func (a *Analysis) Finish(ctx context.Context) (*Analysis, error) {
 // conclude works out who is to blame for what, and all figures. The error is ctx's.
 func (a *Analysis) conclude(ctx context.Context) error {
 	a.Tree.settleInodes()
-	return a.sum(ctx, a.base)
+	return a.sum(ctx)
 }
 
-// sum computes all figures; base is the number of the base image's layers. The error
-// is ctx's.
-func (a *Analysis) sum(ctx context.Context, base int) error {
-	t := a.Tree
+// sum computes all figures. The error is ctx's.
+func (a *Analysis) sum(ctx context.Context) error {
+	t, base := a.Tree, a.Base.Layers
 	a.Layers = make([]LayerTotal, len(t.layers))
 	tot := &a.Totals
 	tot.Layers, tot.BaseLayers = len(t.layers), base
@@ -212,5 +229,6 @@ func (a *Analysis) sum(ctx context.Context, base int) error {
 	if tot.UserStored > 0 {
 		tot.UserWastedRatio = float64(tot.UserWasted) / float64(tot.UserStored)
 	}
+	tot.OwnEfficiency = 1 - tot.UserWastedRatio
 	return ctx.Err()
 }

@@ -17,19 +17,24 @@ import (
 // is found out as it arrives, for the builder is what takes longest of an image
 // that has been opened before.
 
-// assembled is assemble, and finds out first which layers are the base image's.
+// assembled is assemble, and finds out meanwhile which layers are the base image's.
 func assembled(ctx context.Context, im *source.Image, opts Options) (*Analysis, error) {
-	base, err := baseLayers(ctx, im, opts.Base)
+	search, err := searchBase(ctx, im, opts)
 	if err != nil {
 		return nil, err
 	}
-	return assemble(ctx, im, base, func(*source.Layer) {})
+	a, err := assemble(ctx, im, func(*source.Layer) {})
+	if err != nil {
+		search.end()
+		return nil, err
+	}
+	a.Base = search.wait(ctx)
+	return a, ctx.Err()
 }
 
-// assemble reads the layers of im that have not been read, and builds their tree;
-// base is the number of the base image's layers. It calls read with each layer as
-// source.Image.ScanEach does.
-func assemble(ctx context.Context, im *source.Image, base int, read func(*source.Layer)) (*Analysis, error) {
+// assemble reads the layers of im that have not been read, and builds their tree. It
+// calls read with each layer as source.Image.ScanEach does. The base is not known yet.
+func assemble(ctx context.Context, im *source.Image, read func(*source.Layer)) (*Analysis, error) {
 	in := newArrivals(im.Layers)
 	working, stop := context.WithCancel(ctx)
 	defer stop()
@@ -48,7 +53,7 @@ func assemble(ctx context.Context, im *source.Image, base int, read func(*source
 	}()
 	var a *Analysis
 	built := crash.Do(func() (err error) {
-		a, err = assembleOf(working, im, base, in)
+		a, err = assembleOf(working, im, in)
 		return err
 	})
 	if built != nil {
@@ -62,18 +67,18 @@ func assemble(ctx context.Context, im *source.Image, base int, read func(*source
 }
 
 // assembleOf builds the tree of layers as they arrive.
-func assembleOf(ctx context.Context, im *source.Image, base int, in *arrivals) (*Analysis, error) {
+func assembleOf(ctx context.Context, im *source.Image, in *arrivals) (*Analysis, error) {
 	b := newBuilder(im.Layers)
 	if err := b.build(ctx, in); err != nil {
 		return nil, err
 	}
-	return &Analysis{Image: im, Tree: b.t, Flaws: allFlaws(im, &b.flaws), open: b.pending, base: base, read: len(im.Layers), stored: in.stored()}, nil
+	return &Analysis{Image: im, Tree: b.t, Flaws: allFlaws(im, &b.flaws), open: b.pending, read: len(im.Layers), stored: in.stored()}, nil
 }
 
 // assembleLower builds the tree of layers that have been read, or are to count as
 // empty.
-func assembleLower(ctx context.Context, im *source.Image, base int) (*Analysis, error) {
-	return assembleOf(ctx, im, base, arrived(im.Layers))
+func assembleLower(ctx context.Context, im *source.Image) (*Analysis, error) {
+	return assembleOf(ctx, im, arrived(im.Layers))
 }
 
 // arrived returns layers as such that have all been read.

@@ -46,7 +46,7 @@ func paths(t *Tree) (out []string) {
 // is guessed of those to come, the tree is the same.
 func TestAssembleInAnyOrder(t *testing.T) {
 	im := scanned(t, overlapping()...)
-	want, err := assembleOf(t.Context(), im, 1, arrived(im.Layers))
+	want, err := assembleOf(t.Context(), im, arrived(im.Layers))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestAssembleInAnyOrder(t *testing.T) {
 				time.Sleep(time.Duration(seed%4) * time.Millisecond)
 			}
 		}()
-		got, err := assembleOf(t.Context(), im, 1, in)
+		got, err := assembleOf(t.Context(), im, in)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +87,7 @@ func TestAssembleIsCancelled(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			began := time.Now()
 			time.AfterFunc(10*time.Millisecond, cancel)
-			_, err := assembleOf(ctx, im, 1, in)
+			_, err := assembleOf(ctx, im, in)
 			if took := time.Since(began); !errors.Is(err, context.Canceled) || took > time.Second {
 				t.Errorf("without layer %d: %v after %v", missing, err, took)
 			}

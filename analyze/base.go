@@ -3,11 +3,75 @@ package analyze
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/peelhq/peel/analyze/dockerfile"
+	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/internal/redact"
 	"github.com/peelhq/peel/source"
 )
+
+// A Base says which of an image's layers are its base image's, and how that was found
+// out. The layers above are the image's own: those that whoever builds it can change.
+type Base struct {
+	Layers int    // the lowest ones
+	Name   string // of the base image: as it was asked for, or as what was found has it; "" if unknown
+	By     BaseBy
+	Sure   bool // it was asked for, or its layers were compared with a base that the build names
+
+	// Missing says why the base that was asked for could not be found; "" if none was
+	// asked for, or it was found. Layers is then what could be found without it.
+	Missing string
+}
+
+// BaseBy is how a base was found out.
+type BaseBy uint8
+
+// The ways, in the order in which they are tried; the first that holds counts.
+const (
+	BaseDefault     BaseBy = iota // by nothing: the lowest layer is taken for the base
+	BaseAsked                     // by Options.Base
+	BaseAnnotations               // by the image's annotations or labels, and the layers of the image that they name
+	BaseDockerfile                // by the Dockerfile, and the layers of the image that its last FROM names; if that is not here, not sure, by its steps
+	BaseImage                     // by an image on this machine whose layers are the lowest
+	BaseHistory                   // by the steps in the image's history
+)
+
+var baseWords = [...]string{"default", "asked", "annotations", "dockerfile", "image", "history"}
+
+// String is a word: "annotations".
+func (b BaseBy) String() string { return baseWords[b] }
+
+// Text says in a line what the base is, how sure that is, and by what:
+// "python:3.12, 9 layers, by the image's annotations". Names are raw.
+func (b Base) Text() string {
+	layers := human.Count(b.Layers, "layer", "layers")
+	if b.Layers == 0 {
+		layers = "no layers"
+	}
+	if b.Name != "" {
+		layers = b.Name + ", " + layers
+	}
+	switch b.By {
+	case BaseAsked:
+		return layers + ", as asked for"
+	case BaseAnnotations:
+		return layers + ", by the image's annotations"
+	case BaseDockerfile:
+		if !b.Sure {
+			return layers + ", likely, by the Dockerfile's steps"
+		}
+		return layers + ", by the Dockerfile"
+	case BaseImage:
+		return layers + ", likely: an image on this machine has these layers"
+	case BaseHistory:
+		return layers + ", likely, from the history"
+	case BaseDefault:
+	}
+	return layers + ", a guess: nothing tells what the image was built on"
+}
 
 // The annotations that name an image's base.
 // Source: OCI image-spec, annotations.md.
@@ -16,52 +80,99 @@ const (
 	baseDigestAnnotation = "org.opencontainers.image.base.digest"
 )
 
-// baseLayers returns how many of im's layers are its base image's, as asked for
-// (see Options.Base), or by the image's own word, or else one.
-func baseLayers(ctx context.Context, im *source.Image, asked string) (int, error) {
-	if asked == "" {
-		return annotatedBase(ctx, im), nil
+// A BaseSearch says where Run and the others may look for an image's base.
+type BaseSearch uint8
+
+// The places, each with those before it.
+const (
+	SearchImage      BaseSearch = iota // nowhere but in the image itself
+	SearchEngines                      // engines and the cache of this machine
+	SearchRegistries                   // registries, as Options of package source allow it
+)
+
+// baseAtOnce returns the base as far as it can be told without looking elsewhere, and
+// whether that is the last word. A number of layers that the image does not have is
+// an error.
+func baseAtOnce(im *source.Image, opts Options) (_ Base, final bool, err error) {
+	guess := guessedBase(im, opts.Dockerfiles)
+	if opts.Base == "" {
+		return guess, opts.Search == SearchImage, nil
 	}
-	if n, err := strconv.Atoi(asked); err == nil {
+	if n, err := strconv.Atoi(opts.Base); err == nil {
 		if n < 0 || n > len(im.Layers) {
-			return 0, fmt.Errorf("base of %d layers: the image has %d", n, len(im.Layers))
+			return Base{}, true, fmt.Errorf("base of %d layers: the image has %d", n, len(im.Layers))
 		}
-		return n, nil
+		return Base{Layers: n, By: BaseAsked, Sure: true}, true, nil
 	}
-	if strings.HasPrefix(asked, "sha256:") {
+	if strings.HasPrefix(opts.Base, "sha256:") {
 		for i, l := range im.Layers {
-			if asked == l.DiffID || asked == l.Digest {
-				return i + 1, nil
+			if opts.Base == l.DiffID || opts.Base == l.Digest {
+				return Base{Layers: i + 1, By: BaseAsked, Sure: true}, true, nil
 			}
 		}
 	}
-	ids, err := im.DiffIDsOf(ctx, asked)
-	if err != nil {
-		return 0, fmt.Errorf("base %s: %w", asked, err)
-	}
-	if i := common(im, ids); i < len(ids) {
-		return 0, fmt.Errorf("base %s: it has %d layers, and the image shares but the first %d of them", asked, len(ids), i)
-	}
-	return len(ids), nil
+	return guess, false, nil
 }
 
-// annotatedBase goes by the image's annotations and labels, where an engine on
-// this machine has the base that they name.
-func annotatedBase(ctx context.Context, im *source.Image) int {
-	guess := min(1, len(im.Layers))
+// guessedBase returns what the image itself tells of its base, and the Dockerfile if its
+// steps are in the history: what stands below them there is the base's.
+func guessedBase(im *source.Image, files []*dockerfile.File) Base {
+	for _, d := range files {
+		if im.Provenance != nil || !dockerfile.Fits(im, d) {
+			continue // provenance names lines of the base's layers too
+		}
+		own := slices.IndexFunc(dockerfile.Lines(im, d), func(l *dockerfile.Line) bool { return l != nil })
+		switch name := d.Base(im.Platform); {
+		case own == 0 && name == dockerfile.Scratch:
+			return Base{Name: name, By: BaseDockerfile, Sure: true}
+		case own > 0 && name != dockerfile.Scratch:
+			return Base{Layers: own, Name: name, By: BaseDockerfile}
+		}
+	}
+	names := annotatedNames(im)
+	b := Base{Layers: min(1, len(im.Layers))}
+	if n, name := historyBase(im.History, len(im.Layers)); n > 0 {
+		b = Base{Layers: n, Name: name, By: BaseHistory}
+	}
+	if b.Name == "" && len(names) > 0 {
+		b.Name = names[len(names)-1]
+	}
+	return b
+}
+
+// askedBase looks for the base that was asked for by a name or a digest.
+func askedBase(ctx context.Context, im *source.Image, asked string, guess Base) Base {
+	ids, err := im.DiffIDsOf(ctx, asked)
+	asked = redact.Text(asked) // an address may hold a password
+	switch n := common(im, ids); {
+	case err != nil:
+		guess.Missing = redact.Text(fmt.Sprintf("the base %s cannot be found: %v", asked, err))
+	case len(ids) == 0:
+		guess.Missing = fmt.Sprintf("the base %s tells nothing of its layers", asked)
+	case n == 0:
+		guess.Missing = fmt.Sprintf("%s is not the base: the image has none of its layers", asked)
+	case n < len(ids):
+		guess.Missing = fmt.Sprintf("%s is not the base: of its %s the image has only the first %d", asked, human.Count(len(ids), "layer", "layers"), n)
+	default:
+		return Base{Layers: n, Name: asked, By: BaseAsked, Sure: true}
+	}
+	return guess
+}
+
+// annotatedNames are the names that the image's annotations and labels have for its
+// base, those with a digest first. Only what is the name of an image in a registry
+// counts: no file is opened because an image names it.
+func annotatedNames(im *source.Image) []string {
+	var out []string
 	for _, from := range []map[string]string{im.Annotations, im.Config.Labels} {
 		name, digest := from[baseNameAnnotation], from[baseDigestAnnotation]
 		for _, ref := range []string{withDigest(name, digest), name} {
-			if ref == "" {
-				continue
-			}
-			ids, err := im.LocalDiffIDsOf(ctx, ref)
-			if err == nil && len(ids) > 0 && common(im, ids) == len(ids) {
-				return len(ids)
+			if ref != "" && source.IsImageName(ref) {
+				out = append(out, ref)
 			}
 		}
 	}
-	return guess
+	return out
 }
 
 func withDigest(name, digest string) string {

@@ -87,7 +87,7 @@ func (a *Analysis) figures() Figures {
 	t := &a.Totals
 	return Figures{
 		Layers: t.Layers, Entries: t.Entries, Stored: t.Stored, Visible: t.Visible, Wasted: t.Wasted,
-		Efficiency: t.Efficiency, Compressed: t.Compressed, UserWasted: t.UserWasted,
+		Efficiency: t.Efficiency, Compressed: t.Compressed, UserStored: t.UserStored, UserWasted: t.UserWasted,
 	}
 }
 

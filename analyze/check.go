@@ -68,13 +68,16 @@ func hold(ctx context.Context, a *Analysis, r *Rules, opts CheckOptions) (*Outco
 	if err := c.ignore(ctx); err != nil {
 		return nil, err
 	}
+	c.noteDive()
 	for _, s := range Settings() {
 		said := r.of(s)
 		if s.check == nil || !said.on {
 			continue
 		}
 		v := verdict{unknown: "there is no baseline to compare with", try: "Name one with --baseline."}
-		if !s.OfGrowth || opts.Growth != nil {
+		if missing, ok := c.withoutBase(); ok && s.OfBase {
+			v = missing
+		} else if !s.OfGrowth || opts.Growth != nil {
 			var err error
 			if v, err = s.check(ctx, c, said.value); err != nil {
 				return nil, err
@@ -147,8 +150,10 @@ func (c *checker) ignore(ctx context.Context) error {
 	}
 	c.stored -= c.out.Ignored
 	c.wasted -= c.out.Ignored
-	c.out.Notes = append(c.out.Notes, fmt.Sprintf("%s of waste in %s is ignored, and counts in no rule",
-		human.Size(c.out.Ignored), human.Count(c.out.IgnoredVersions, "version", "versions")))
+	if c.out.Ignored > 0 {
+		c.out.Notes = append(c.out.Notes, fmt.Sprintf("%s of waste in %s is ignored, and counts in no rule",
+			human.Size(c.out.Ignored), human.Count(c.out.IgnoredVersions, "version", "versions")))
+	}
 	return nil
 }
 

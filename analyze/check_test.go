@@ -21,6 +21,13 @@ func TestCheck(t *testing.T) {
 	a.Layers[0].Base = true
 	packed := *a
 	packed.Totals.Compressed = 300
+	lost := *a
+	lost.Base.Missing = "the base x:1 cannot be found"
+	spread := *a
+	spread.Totals.Wasted = 90
+	spread.Waste = RowsOf([]Waste{
+		Waste{Bytes: 40, Cause: MetadataCopy, Layer: 1, By: 2}.At("/x"), Waste{Bytes: 30, Cause: Deleted, Layer: 0, By: 1}.At("/y"), Waste{Bytes: 20, Cause: Duplicate, By: 0}.At("/z"),
+	})
 	before := &Figures{Stored: 800}
 	for _, c := range []struct {
 		name   string
@@ -33,27 +40,35 @@ func TestCheck(t *testing.T) {
 		advise string // a part of the first one's advice
 	}{
 		{"no rules", a, "", nil, "", "", "", ""},
-		{"efficiency just met", a, "min-efficiency 0.9", nil, "min-efficiency pass", "efficiency is 90.0 %, at least 90.0 %", "", ""},
-		{"efficiency just missed", a, "min-efficiency 0.90001", nil, "min-efficiency error", "efficiency is 90.000 %, less than 90.001 %", "min-efficiency", "1 B of the waste must go. Most, 100 B, is hidden by layer 2 (RUN chmod 600 /x)."},
-		{"efficiency far off", a, "min-efficiency 0.95", nil, "min-efficiency error", "efficiency is 90.0 %, less than 95.0 %", "min-efficiency", "53 B of the waste must go."},
-		{"all has to be visible", a, "min-efficiency 1.0", nil, "min-efficiency error", "efficiency is 90.0 %, less than 100.0 %", "min-efficiency", "100 B of the waste must go."},
-		{"nothing is stored", &Analysis{}, "min-efficiency 1.0", nil, "min-efficiency pass", "efficiency is 100.0 %, at least 100.0 %", "", ""},
+		{"efficiency just met", a, "scope image; min-efficiency 0.9", nil, "min-efficiency pass", "efficiency of the image is 90.0 %, at least 90.0 %", "", ""},
+		{"efficiency just missed", a, "scope image; min-efficiency 0.90001", nil, "min-efficiency error", "efficiency of the image is 90.000 %, less than 90.001 %", "min-efficiency", "Of 100 B of waste, 1 B must go. All of it is hidden by layer 2 (RUN chmod 600 /x)."},
+		{"efficiency far off", a, "scope image; min-efficiency 0.95", nil, "min-efficiency error", "efficiency of the image is 90.0 %, less than 95.0 %", "min-efficiency", "Of 100 B of waste, 53 B must go."},
+		{"all has to be visible", a, "scope image; min-efficiency 1.0", nil, "min-efficiency error", "efficiency of the image is 90.0 %, less than 100.0 %", "min-efficiency", "All waste must go, 100 B."},
+		{"nothing is stored", &Analysis{}, "scope image; min-efficiency 1.0", nil, "min-efficiency pass", "efficiency of the image is 100.0 %, at least 100.0 %", "", ""},
+		{"own efficiency just met", a, "min-efficiency 0.8", nil, "min-efficiency pass", "efficiency of own layers is 80.0 %, at least 80.0 %", "", ""},
+		{"own efficiency missed", a, "min-efficiency 0.9", nil, "min-efficiency error", "efficiency of own layers is 80.0 %, less than 90.0 %", "min-efficiency", "Of 100 B of waste, 56 B must go. All of it is hidden by layer 2 (RUN chmod 600 /x)."},
+		{"own layers store nothing", &Analysis{Totals: Totals{Layers: 1, BaseLayers: 1, Stored: 500, Wasted: 400}}, "min-efficiency 1.0", nil, "min-efficiency pass", "efficiency of own layers is 100.0 %, at least 100.0 %", "", ""},
+		{"the base is missing", &lost, "min-efficiency 0.9", nil, "min-efficiency unchecked", "min-efficiency is not checked: the base x:1 cannot be found", "min-efficiency", "--base"},
+		{"the base is missing, user waste", &lost, "max-user-wasted 0.9", nil, "max-user-wasted unchecked", "max-user-wasted is not checked: the base x:1 cannot be found", "max-user-wasted", "--base"},
+		{"the base is missing, the whole image", &lost, "scope image; min-efficiency 0.9", nil, "min-efficiency pass", "efficiency of the image is 90.0 %, at least 90.0 %", "", ""},
+		{"the largest of several", &spread, "max-wasted 10", nil, "max-wasted error", "waste is 90 B, more than 10 B", "max-wasted", "Of 90 B of waste, 80 B must go. The largest part, 40 B, is hidden by layer 2 (RUN chmod 600 /x)."},
+
 		{"waste just met", a, "max-wasted 100", nil, "max-wasted pass", "waste is 100 B, at most 100 B", "", ""},
-		{"waste exceeded", a, "max-wasted 99", nil, "max-wasted error", "waste is 100 B, more than 99 B", "max-wasted", "1 B of the waste must go."},
+		{"waste exceeded", a, "max-wasted 99", nil, "max-wasted error", "waste is 100 B, more than 99 B", "max-wasted", "Of 100 B of waste, 1 B must go."},
 		{"waste warned of", a, "max-wasted 99 warn", nil, "max-wasted warning", "waste is 100 B, more than 99 B", "max-wasted", "1 B"},
 		{"no waste allowed", a, "max-wasted 0", nil, "max-wasted error", "waste is 100 B, more than 0 B", "max-wasted", "100 B"},
-		{"user waste met", a, "max-user-wasted 0.2", nil, "max-user-wasted pass", "the share of user layers that is waste is 20.0 %, at most 20.0 %", "", ""},
-		{"user waste exceeded", a, "max-user-wasted 0.1", nil, "max-user-wasted error", "the share of user layers that is waste is 20.0 %, more than 10.0 %", "max-user-wasted", "56 B of the waste must go."},
-		{"no user layers", &Analysis{}, "max-user-wasted 0.0", nil, "max-user-wasted pass", "the share of user layers that is waste is 0.0 %, at most 0.0 %", "", ""},
+		{"user waste met", a, "max-user-wasted 0.2", nil, "max-user-wasted pass", "the share of own layers that is waste is 20.0 %, at most 20.0 %", "", ""},
+		{"user waste exceeded", a, "max-user-wasted 0.1", nil, "max-user-wasted error", "the share of own layers that is waste is 20.0 %, more than 10.0 %", "max-user-wasted", "Of 100 B of waste, 56 B must go."},
+		{"no user layers", &Analysis{}, "max-user-wasted 0.0", nil, "max-user-wasted pass", "the share of own layers that is waste is 0.0 %, at most 0.0 %", "", ""},
 
 		{"waste below the floor", a, "max-wasted 0; min-wasted 101", nil, "max-wasted pass", "waste is 100 B, more than 0 B, but the waste, 100 B, is below the floor of 101 B", "", ""},
 		{"waste on the floor", a, "max-wasted 0; min-wasted 100", nil, "max-wasted error", "waste is 100 B, more than 0 B", "max-wasted", "100 B"},
-		{"efficiency and the floor", a, "min-efficiency 0.95; min-wasted 1000", nil, "min-efficiency pass", "efficiency is 90.0 %, less than 95.0 %, but the waste, 100 B, is below the floor of 1.00 kB", "", ""},
-		{"user waste and the floor", a, "max-user-wasted 0.1; min-wasted 101", nil, "max-user-wasted pass", "the share of user layers that is waste is 20.0 %, more than 10.0 %, but the waste, 100 B, is below the floor of 101 B", "", ""},
+		{"efficiency and the floor", a, "scope image; min-efficiency 0.95; min-wasted 1000", nil, "min-efficiency pass", "efficiency of the image is 90.0 %, less than 95.0 %, but the waste, 100 B, is below the floor of 1.00 kB", "", ""},
+		{"user waste and the floor", a, "max-user-wasted 0.1; min-wasted 101", nil, "max-user-wasted pass", "the share of own layers that is waste is 20.0 %, more than 10.0 %, but the waste, 100 B, is below the floor of 101 B", "", ""},
 		{"the floor and sizes", a, "max-size 999; min-wasted 5000", nil, "max-size error", "the stored size is 1.00 kB, more than 999 B", "max-size", ""},
 
 		{"size met", a, "max-size 1000", nil, "max-size pass", "the stored size is 1.00 kB, at most 1.00 kB", "", ""},
-		{"size exceeded", a, "max-size 900", nil, "max-size error", "the stored size is 1.00 kB, more than 900 B", "max-size", "100 B must go. The largest is layer 0 (ADD base): 500 B, of which 0 B is wasted."},
+		{"size exceeded", a, "max-size 900", nil, "max-size error", "the stored size is 1.00 kB, more than 900 B", "max-size", "100 B must go. The largest is layer 0 (ADD base): 500 B."},
 		{"compressed size met", &packed, "max-compressed-size 300", nil, "max-compressed-size pass", "the compressed size is 300 B, at most 300 B", "", ""},
 		{"compressed size exceeded", &packed, "max-compressed-size 299", nil, "max-compressed-size error", "the compressed size is 300 B, more than 299 B", "max-compressed-size", "1 B must go."},
 		{"compressed size unknown", a, "max-compressed-size 299", nil, "max-compressed-size unchecked", "max-compressed-size is not checked: not all layers are compressed here", "max-compressed-size", "OCI archive"},

@@ -188,6 +188,7 @@ func (s *side) figures() Figures {
 		f.Stored += l.Stored
 		f.Visible += s.visible[k]
 		if !l.Base {
+			f.UserStored += l.Stored
 			f.UserWasted += l.Stored - s.visible[k]
 		}
 		if c := l.Layer.CompressedBytes; c < 0 || f.Compressed < 0 {

@@ -111,7 +111,20 @@ type Figures struct {
 	Wasted     int64
 	Efficiency float64
 	Compressed int64 // -1 if unknown
-	UserWasted int64
+	UserStored int64 // by own layers; -1 if unknown
+	UserWasted int64 // of it, wasted
+}
+
+// OwnEfficiency returns the efficiency of own layers. It reports false if that is not
+// known.
+func (f *Figures) OwnEfficiency() (float64, bool) {
+	switch {
+	case f.UserStored < f.UserWasted:
+		return 0, false
+	case f.UserStored == 0:
+		return 1, true
+	}
+	return 1 - float64(f.UserWasted)/float64(f.UserStored), true
 }
 
 // A LayerGrowth is one layer of an image, of its baseline, or of both: matched

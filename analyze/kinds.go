@@ -123,6 +123,14 @@ var (
     }`,
 	}, addLabel, func(wants []LabelWant) string { return human.Count(len(wants), "label", "labels") }}
 
+	scopeKind = kind[string]{&Kind{
+		Name: "scope",
+		Schema: `{
+      "description": "own: the layers above the base image; image: all layers.",
+      "enum": ["own", "image"]
+    }`,
+	}, one(parseScope), func(text string) string { return text }}
+
 	layersKind = kind[string]{&Kind{
 		Name: "layers",
 		Schema: `{
@@ -146,6 +154,20 @@ func parseSwitch(s string) (onOff, error) {
 		return false, errors.New(`give "on" or "off"`)
 	}
 	return true, nil
+}
+
+// The scopes of efficiency.
+const (
+	scopeOwn   = "own"
+	scopeImage = "image"
+)
+
+// parseScope reads one of them.
+func parseScope(s string) (string, error) {
+	if s != scopeOwn && s != scopeImage {
+		return "", errors.New(`give "own" or "image"`)
+	}
+	return s, nil
 }
 
 // parseShare reads a share of something: "0.95" or "95%".

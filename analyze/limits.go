@@ -28,19 +28,36 @@ func (v *verdict) say(what, failed, held string) {
 	v.message = fmt.Sprintf("%s is %s, %s %s", what, v.value, pick(v.failed, failed, held), v.limit)
 }
 
-// minEfficiency wants a least share of the stored bytes to be visible.
+// minEfficiency wants little of what own layers store to be wasted, or, with the scope
+// "image", of what all layers store.
 func minEfficiency(c *checker, least float64) verdict {
-	efficiency := 1.0
-	if c.stored > 0 {
-		efficiency = float64(c.stored-c.wasted) / float64(c.stored)
+	stored, wasted, above, what := c.userStored, c.userWasted, c.a.Totals.BaseLayers, "efficiency of own layers"
+	if scopeSetting.in(c.rules) == scopeImage {
+		stored, wasted, above, what = c.stored, c.wasted, 0, "efficiency of the image"
+	} else if v, ok := c.withoutBase(); ok {
+		return v
 	}
-	v := verdict{failed: efficiency < least, title: "Efficiency too low", bytes: c.wasted}
+	efficiency := 1.0
+	if stored > 0 {
+		efficiency = float64(stored-wasted) / float64(stored)
+	}
+	v := verdict{failed: efficiency < least, title: "Efficiency too low", bytes: wasted}
 	v.value, v.limit = percents(efficiency, least)
-	v.say("efficiency", "less than", "at least")
+	v.say(what, "less than", "at least")
 	if v.failed {
-		v.advice = c.mendWaste(c.wasted-mayWaste(c.stored-c.wasted, least), -1)
+		v.advice = c.mendWaste(wasted-mayWaste(stored-wasted, least), wasted, above)
 	}
 	return v
+}
+
+// withoutBase is the verdict on what own layers have to keep to, where the base that
+// was asked for is not known. It reports false where it is.
+func (c *checker) withoutBase() (verdict, bool) {
+	missing := c.a.Base.Missing
+	if missing == "" {
+		return verdict{}, false
+	}
+	return verdict{unknown: missing, try: "Name another with --base, or leave it out: then the base is looked for."}, true
 }
 
 // mayWaste returns how many bytes may be wasted beside so many visible ones if
@@ -56,33 +73,34 @@ func mayWaste(visible int64, efficiency float64) int64 {
 func maxWasted(c *checker, most int64) verdict {
 	v := sizeVerdict(most, c.wasted, "waste", "Too many bytes wasted")
 	if v.failed {
-		v.advice = c.mendWaste(c.wasted-most, -1)
+		v.advice = c.mendWaste(c.wasted-most, c.wasted, 0)
 	}
 	return v
 }
 
-// maxUserWasted wants a small share of what user layers store to be wasted.
+// maxUserWasted wants a small share of what own layers store to be wasted.
 func maxUserWasted(c *checker, most float64) verdict {
 	ratio := 0.0
 	if c.userStored > 0 {
 		ratio = float64(c.userWasted) / float64(c.userStored)
 	}
-	v := verdict{failed: ratio > most, title: "Too large a share of the user layers wasted", bytes: c.userWasted}
+	v := verdict{failed: ratio > most, title: "Too large a share of own layers wasted", bytes: c.userWasted}
 	v.value, v.limit = percents(ratio, most)
-	v.say("the share of user layers that is waste", "more than", "at most")
+	v.say("the share of own layers that is waste", "more than", "at most")
 	if v.failed {
-		v.advice = c.mendWaste(c.userWasted-mayWaste(c.userStored-c.userWasted, 1-most), c.a.Totals.BaseLayers)
+		v.advice = c.mendWaste(c.userWasted-mayWaste(c.userStored-c.userWasted, 1-most), c.userWasted, c.a.Totals.BaseLayers)
 	}
 	return v
 }
 
-// mendWaste says how much waste has to go, and which layer hides most of what
-// layers from base on carry.
-func (c *checker) mendWaste(excess int64, base int) string {
+// mendWaste says how much of the waste that layers from above on store has to go, and
+// which layer hides most of it. It is never said that more is hidden there than there
+// is.
+func (c *checker) mendWaste(excess, waste int64, above int) string {
 	hides := map[int]int64{}
 	worst := -1
 	for _, w := range c.out.Waste.All() {
-		if w.Layer < base {
+		if w.Layer < above {
 			continue
 		}
 		hides[w.By] += w.Bytes
@@ -90,11 +108,17 @@ func (c *checker) mendWaste(excess int64, base int) string {
 			worst = w.By
 		}
 	}
-	advice := fmt.Sprintf("%s of the waste must go.", human.Size(max(excess, 1)))
-	if worst >= 0 {
-		advice += fmt.Sprintf(" Most, %s, is hidden by %s.", human.Size(hides[worst]), c.layerName(worst))
+	advice := fmt.Sprintf("Of %s of waste, %s must go.", human.Size(waste), human.Size(max(excess, 1)))
+	if excess >= waste {
+		advice = fmt.Sprintf("All waste must go, %s.", human.Size(waste))
 	}
-	return advice
+	if worst < 0 {
+		return advice
+	}
+	if hides[worst] >= waste {
+		return advice + fmt.Sprintf(" All of it is hidden by %s.", c.layerName(worst))
+	}
+	return advice + fmt.Sprintf(" The largest part, %s, is hidden by %s.", human.Size(hides[worst]), c.layerName(worst))
 }
 
 // maxSize wants few stored bytes.
@@ -127,7 +151,12 @@ func maxCompressedSize(c *checker, most int64) verdict {
 func (c *checker) mendSize(excess int64) string {
 	advice := fmt.Sprintf("%s must go.", human.Size(excess))
 	if k := c.largest(); k >= 0 {
-		advice += fmt.Sprintf(" The largest is %s: %s, of which %s is wasted.", c.layerName(k), human.Size(c.a.Layers[k].Stored), human.Size(c.a.Layers[k].Wasted))
+		l := &c.a.Layers[k]
+		advice += fmt.Sprintf(" The largest is %s: %s", c.layerName(k), human.Size(l.Stored))
+		if l.Wasted > 0 {
+			advice += fmt.Sprintf(", of which %s is wasted", human.Size(l.Wasted))
+		}
+		advice += "."
 	}
 	return advice
 }
@@ -212,7 +241,35 @@ func maxGrowth(c *checker, limit GrowthLimit) verdict {
 	}
 	v.say("growth of the stored size", "more than", "at most")
 	if v.failed {
-		v.advice = fmt.Sprintf("It stores %s where the baseline stored %s.", human.Size(c.a.Totals.Stored), human.Size(before))
+		now, then := sizes(c.a.Totals.Stored, before)
+		v.advice = fmt.Sprintf("It stores %s where the baseline stored %s.", now, then)
 	}
 	return v
+}
+
+// noteDive says what dive's ratio of user layers is of the image, where a limit for it
+// was taken over: dive divides all wasted bytes, those that the base image stores too,
+// by what the layers above the lowest store.
+// Source: wagoodman/dive, dive/image/image.go (Analyze) and ci/evaluator.go.
+func (c *checker) noteDive() {
+	s := SettingNamed("max-user-wasted")
+	if !c.rules.OfDive || !c.rules.On(s) {
+		return
+	}
+	var above int64
+	for k, l := range c.a.Layers {
+		if k > 0 {
+			above += l.Stored
+		}
+	}
+	share := func(wasted, stored int64) string {
+		if stored == 0 {
+			return "0 %"
+		}
+		return human.Percent(float64(wasted) / float64(stored))
+	}
+	t := &c.a.Totals
+	c.out.Notes = append(c.out.Notes, fmt.Sprintf(
+		"highestUserWastedPercent: dive divides all wasted bytes, the base image's too, by what the layers above the lowest store: %s of %s, %s; %s divides what own layers waste by what they store: %s of %s, %s",
+		human.Size(t.Wasted), human.Size(above), share(t.Wasted, above), s.Name, human.Size(t.UserWasted), human.Size(t.UserStored), share(t.UserWasted, t.UserStored)))
 }

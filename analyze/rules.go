@@ -12,6 +12,10 @@ type Rules struct {
 	From  string   // the file that they were read from; "" if there is none
 	Notes []string // what a reader of the figures has to know of that file, a sentence each
 
+	// OfDive says that limits were written for dive: a check then says how its ratio of
+	// user layers differs.
+	OfDive bool
+
 	said map[string]*said // by setting
 }
 

@@ -120,7 +120,7 @@ func TestSettings(t *testing.T) {
 			seen[name] = true
 		}
 	}
-	if got, want := NewRules().String(), "min-efficiency 0.9 error; max-user-wasted 0.1 error; secret on warning; user on warning; healthcheck on warning; setuid on warning"; got != want {
+	if got, want := NewRules().String(), "min-efficiency 0.9 error; secret on warning; user on warning; healthcheck on warning; setuid on warning"; got != want {
 		t.Errorf("the defaults are %s, want %s", got, want)
 	}
 }

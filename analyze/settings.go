@@ -14,6 +14,7 @@ type Setting struct {
 	Name    string // the file's key, and the flag's
 	Kind    *Kind
 	Default string // its value where nothing is said; "" for none: a rule is then off
+	Without string // what rules go by where it has none, for people; "" if the kind says enough
 	Example string // a value to show
 	Help    string // for the flag, a few words; "" if it is not a flag of check alone
 	Text    string // for a file's comment, the documentation and the schema: a sentence or two
@@ -27,6 +28,9 @@ type Setting struct {
 	// OfWaste says that the rule counts waste: the figures leave out what is
 	// ignored, a floor may lift the verdict, and findings of waste bear on it.
 	OfWaste bool
+	// OfBase says that the rule is about own layers. Where the base that was asked for
+	// cannot be found, it is not checked.
+	OfBase bool
 	// OfGrowth says that the rule is about the growth since a baseline. Without one
 	// it is not checked.
 	OfGrowth bool
@@ -142,15 +146,15 @@ func RiskOfRule(name string) float64 {
 	return 0
 }
 
-var settings = append(slices.Clone(rules), ignoreSetting.Setting, minWastedSetting.Setting, baseSetting.Setting)
+var settings = append(slices.Clone(rules), ignoreSetting.Setting, minWastedSetting.Setting, scopeSetting.Setting, baseSetting.Setting)
 
 // rules are all rules of the check.
 var rules = []*Setting{
 	rule(ratioKind, atOnce(minEfficiency), Setting{
 		Name: "min-efficiency", Default: "0.9", Example: "90%", Severity: Error, OfWaste: true,
-		Help:  "visible bytes' least share of the stored ones",
-		Text:  "Visible bytes ÷ stored bytes is at least this.",
-		About: "The visible bytes' share of the stored ones is at least the limit",
+		Help:  "least efficiency of own layers; of the whole image with --scope image",
+		Text:  "1 − wasted bytes that own layers store ÷ bytes that they store is at least this; 1 if they store nothing. With scope: image, visible bytes ÷ stored bytes of the whole image.",
+		About: "Of what own layers store, at least this share is visible",
 		Dive:  []string{"lowestEfficiency", "lowest-efficiency", "lowest-efficiency-threshold"},
 	}),
 	rule(sizeKind, atOnce(maxWasted), Setting{
@@ -161,10 +165,10 @@ var rules = []*Setting{
 		Dive:  []string{"highestWastedBytes", "highest-wasted-bytes"},
 	}),
 	rule(ratioKind, atOnce(maxUserWasted), Setting{
-		Name: "max-user-wasted", Default: "0.1", Example: "10%", Severity: Error, OfWaste: true,
-		Help:  "most wasted share of what user layers store",
-		Text:  "Wasted bytes of the layers above the base ÷ what those store is at most this.",
-		About: "Of what the layers above the base store, at most this share is wasted",
+		Name: "max-user-wasted", Example: "10%", Severity: Error, OfWaste: true, OfBase: true,
+		Help:  "most wasted share of what own layers store",
+		Text:  "Wasted bytes that own layers store ÷ bytes that they store is at most this: the other side of min-efficiency.",
+		About: "Of what own layers store, at most this share is wasted",
 		Dive:  []string{"highestUserWastedPercent", "highest-user-wasted-percent"},
 	}),
 	rule(sizeKind, atOnce(maxSize), Setting{
@@ -253,8 +257,13 @@ var (
 		Help: "the floor: less waste than this fails no rule",
 		Text: "The floor: less waste than this fails none of " + enumerate(rulesOfWaste()) + ".",
 	})
+	scopeSetting = newSetting(scopeKind, Setting{
+		Name: "scope", Example: scopeImage, Without: scopeOwn,
+		Help: "whose efficiency min-efficiency is about: own (the layers above the base image) or image",
+		Text: "Whose efficiency min-efficiency is about: that of own layers, or that of the whole image.",
+	})
 	baseSetting = newSetting(layersKind, Setting{
 		Name: "base", Example: "1",
-		Text: "Which layers are the base image's: how many, or a digest, or an image. Default: what the image says of itself, else 1.",
+		Text: "Which layers are the base image's: how many, or a digest, or an image. Default: what can be found out, else 1.",
 	})
 )

@@ -2,6 +2,7 @@ package analyze_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -53,8 +54,8 @@ func settingsTable() string {
 		if s.Kind.Many || !s.Kind.Off {
 			without = "none"
 		}
-		if s.Default != "" {
-			without = "`" + s.Default + "`"
+		if text := cmp.Or(s.Default, s.Without); text != "" {
+			without = "`" + text + "`"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s, as `%s` | %s | %s |\n", s.Name, takes, s.Example, s.Text, without)
 	}
@@ -235,7 +236,7 @@ func TestMadeUpRule(t *testing.T) {
 		{"check app.tar --config new.yaml", 0, "max-made-up"},
 		{"check app.tar --max-made-up many", 2, "give a number"},
 		{"check app.tar --warn nothing", 2, "label, max-made-up"},
-		{"check app.tar --config rules.yaml", 0, "pass  setuid              none  (limit none)\n  warn  max-made-up            2  (limit 1)\n        → Make them up with care."},
+		{"check app.tar --config rules.yaml", 0, "pass  setuid             none  (limit none)\n  warn  max-made-up           2  (limit 1)\n        → Make them up with care."},
 		{"check app.tar --config rules.yaml --error max-made-up", 1, "FAIL  max-made-up"},
 		{"check app.tar --config dive.yaml", 1, "FAIL  max-made-up"},
 		{"check app.tar --max-made-up 1 -f json", 1, `"rule": "max-made-up"`},

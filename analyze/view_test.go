@@ -199,8 +199,17 @@ func TestBaseImage(t *testing.T) {
 	if a.Totals.BaseLayers != 2 {
 		t.Errorf("%d base layers, want 2", a.Totals.BaseLayers)
 	}
-	if _, err := analyzed(t, viewFixture, analyze.Options{Base: shape.Write(t, other)}); err == nil {
-		t.Error("an image that is not the base is taken for it")
+	for name, want := range map[string]string{
+		shape.Write(t, other): "is not the base: the image has none of its layers",
+		"/no/such/file.tar":   "cannot be found",
+	} {
+		a, err := analyzed(t, viewFixture, analyze.Options{Base: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b := a.Base; b.Layers != 1 || b.Sure || b.By == analyze.BaseAsked || !strings.Contains(b.Missing, want) {
+			t.Errorf("base %s: %+v, want %q", name, b, want)
+		}
 	}
 }
 

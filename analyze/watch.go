@@ -27,15 +27,16 @@ const watchedEntries = 1 << 20
 // layers above are still being read. Those are of the lower layers, as many as
 // are there without a gap (see Analysis.Read), and whole in themselves: what they
 // say of these layers is what an image without the others would be. Their nodes
-// have the IDs that they have in the end. show is called from one goroutine,
+// have the IDs that they have in the end. The base is what the image itself tells,
+// until it is found (see Analysis.Settled). show is called from one goroutine,
 // seldom, and not at all for an image that is read at once, nor once there are more
 // than watchedEntries, nor after Watch has returned.
 func Watch(ctx context.Context, im *source.Image, opts Options, show func(*Analysis)) (*Analysis, error) {
-	base, err := baseLayers(ctx, im, opts.Base)
+	search, err := searchBase(ctx, im, opts)
 	if err != nil {
 		return nil, err
 	}
-	w := newWatcher(im, base, show)
+	w := newWatcher(im, search, show)
 	working, stop := context.WithCancel(ctx)
 	var ended sync.WaitGroup
 	var broken error
@@ -45,11 +46,17 @@ func Watch(ctx context.Context, im *source.Image, opts Options, show func(*Analy
 			return nil
 		})
 	})
-	a, err := assemble(ctx, im, base, w.read)
+	a, err := assemble(ctx, im, w.read)
 	stop()
 	ended.Wait()
 	if err := cmp.Or(err, broken); err != nil {
+		search.end()
 		return nil, err
+	}
+	// Nobody waits for an engine before the screen is there.
+	known := false
+	if a.Base, known = search.ready(); !known {
+		a.search = search
 	}
 	// A view is what is looked at first. What it takes is made beside the figures.
 	a.Tree.settleInodes()
@@ -59,7 +66,7 @@ func Watch(ctx context.Context, im *source.Image, opts Options, show func(*Analy
 			return nil
 		})
 	})
-	err = a.sum(ctx, a.base)
+	err = a.sum(ctx)
 	ended.Wait()
 	if err := cmp.Or(err, broken); err != nil {
 		return nil, err
@@ -70,7 +77,7 @@ func Watch(ctx context.Context, im *source.Image, opts Options, show func(*Analy
 // A watcher makes analyses of the layers that have been read.
 type watcher struct {
 	im   *source.Image
-	base int
+	base *baseSearch
 	show func(*Analysis)
 	news chan struct{} // has one when a layer has been read since
 
@@ -81,7 +88,7 @@ type watcher struct {
 	done []*source.Layer // by index; nil for what has not been read
 }
 
-func newWatcher(im *source.Image, base int, show func(*Analysis)) *watcher {
+func newWatcher(im *source.Image, base *baseSearch, show func(*Analysis)) *watcher {
 	return &watcher{im: im, base: base, show: show, news: make(chan struct{}, 1),
 		first: firstShow, pause: leastPause, most: watchedEntries, done: make([]*source.Layer, len(im.Layers))}
 }
@@ -118,7 +125,8 @@ func (w *watcher) run(ctx context.Context) {
 			continue
 		}
 		began := time.Now()
-		a, err := startLower(ctx, w.im, layers, n, w.base)
+		base, _ := w.base.ready()
+		a, err := startLower(ctx, w.im, layers, n, base)
 		if err != nil {
 			return // it shows again when all is read
 		}
@@ -163,25 +171,26 @@ func emptiedAbove(im *source.Image, n int) []*source.Layer {
 // StartLower is what Watch shows once the lowest n layers of im have been read,
 // and no others: for those who want to see that again.
 func StartLower(ctx context.Context, im *source.Image, opts Options, n int) (*Analysis, error) {
-	base, err := baseLayers(ctx, im, opts.Base)
+	search, err := searchBase(ctx, im, opts)
 	if err != nil {
 		return nil, err
 	}
 	if err := im.Scan(ctx); err != nil {
 		return nil, err
 	}
-	return startLower(ctx, im, emptiedAbove(im, n), n, base)
+	return startLower(ctx, im, emptiedAbove(im, n), n, search.wait(ctx))
 }
 
 // startLower is Start for an image of which only the first n layers have been
 // read.
-func startLower(ctx context.Context, im *source.Image, layers []*source.Layer, n, base int) (*Analysis, error) {
+func startLower(ctx context.Context, im *source.Image, layers []*source.Layer, n int, base Base) (*Analysis, error) {
 	some := *im
 	some.Layers = layers
-	a, err := assembleLower(ctx, &some, base)
+	a, err := assembleLower(ctx, &some)
 	if err != nil {
 		return nil, err
 	}
+	a.Base = base
 	if err := a.conclude(ctx); err != nil {
 		return nil, err
 	}

@@ -78,7 +78,11 @@ func TestWatcher(t *testing.T) {
 	shown := make(chan *Analysis)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	w := newWatcher(im, 1, func(a *Analysis) { shown <- a })
+	base, err := searchBase(t.Context(), im, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWatcher(im, base, func(a *Analysis) { shown <- a })
 	w.first, w.pause = time.Millisecond, time.Millisecond
 	w.most = entriesOf(im.Layers[:3])
 	ended := make(chan struct{})

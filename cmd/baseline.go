@@ -44,7 +44,7 @@ func (a *app) loadBaseline(ctx context.Context, ref string) (*analyze.Analysis, 
 	other.base = ""
 	return other.open(ctx, ref, a.options(false, p.report), func(ctx context.Context, im *source.Image, opts analyze.Options) (*analyze.Analysis, error) {
 		if a.base != "" {
-			if an, err := analyze.Run(ctx, im, analyze.Options{Base: a.base}); err == nil {
+			if an, err := analyze.Run(ctx, im, a.judging()); err == nil && an.Base.Missing == "" {
 				return an, nil
 			}
 		}

@@ -38,10 +38,16 @@ func diveNames() []string {
 // Source: wagoodman/dive, cmd/dive/cli/internal/command/ci/rules.go.
 var diveOff = []string{"disabled", "off", "false", ""}
 
+// diveDefaults are what a .dive-ci says without a word.
+// Source: wagoodman/dive, cmd/dive/cli/internal/options/ci_rules.go.
+var diveDefaults = []struct{ name, value string }{
+	{"scope", "image"}, {"min-efficiency", "0.9"}, {"max-user-wasted", "0.1"},
+}
+
 // diveNotes say how peel's figures differ from those that a .dive-ci was
 // written for.
 var diveNotes = []string{
-	"the limits are dive's, the figures peel's: wasted is, to the byte, what a squash would save, and efficiency the rest's share of all",
+	"the limits are dive's, the figures peel's: wasted is, to the byte, what a squash would save, and efficiency the rest's share of all that the image stores (scope: image)",
 	"dive counts all copies of a path as wasted, the visible one too, but not every deleted directory; its efficiency differs likewise, so that a limit may want another value",
 }
 
@@ -57,9 +63,13 @@ func isDive(root *yaml.Node) bool {
 }
 
 // readDive reads the content of a .dive-ci into f. Its shares are from 0 to 1,
-// the "percent" too; what it leaves out has dive's defaults, which are peel's.
+// the "percent" too; what it leaves out has dive's defaults. Its efficiency is that of
+// the whole image.
 func readDive(f *rulesFile, root *yaml.Node) error {
-	f.notes = append(f.notes, diveNotes...)
+	f.notes, f.dive = append(f.notes, diveNotes...), true
+	for _, d := range diveDefaults {
+		f.says = append(f.says, saying{setting: analyze.SettingNamed(d.name), word: d.value, from: origin{file: f.path}})
+	}
 	lines := map[*analyze.Setting]int{}
 	rules := func(key, value *yaml.Node) error {
 		s := diveRule(key.Value)

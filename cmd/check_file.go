@@ -33,6 +33,7 @@ type rulesFile struct {
 
 	section
 	notes   []string // what a reader of the figures has to know
+	dive    bool     // it is a .dive-ci
 	extends []extension
 	images  []*section
 	waivers []*imageWaiver

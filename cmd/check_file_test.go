@@ -169,14 +169,16 @@ func TestRulesFileKinds(t *testing.T) {
 
 func TestDiveFile(t *testing.T) {
 	inFolder(t, "docker-25", story)
+	// What dive's ratio of user layers is of this image, and what the rule's is.
+	const ratios = "by what the layers above the lowest store: 46.8 kB of 45.8 kB, 102.1 %; max-user-wasted divides what own layers waste by what they store: 40.0 kB of 45.8 kB, 87.3 %"
 	for _, c := range []struct{ name, content, want string }{
-		{"as its README has it", "rules:\n  # a comment\n  lowestEfficiency: 0.95\n  highestWastedBytes: 20MB\n  highestUserWastedPercent: 0.20\n", "min-efficiency 0.95 error; max-wasted 20000000 error; max-user-wasted 0.2 error"},
-		{"strings", "rules:\n  lowestEfficiency: \"0.95\"\n  highestWastedBytes: \"1024\"\n", "min-efficiency 0.95 error; max-wasted 1024 error; max-user-wasted 0.1 error"},
-		{"disabled", "rules:\n  lowestEfficiency: disabled\n  highestWastedBytes: 'disabled'\n  highestUserWastedPercent: disabled\n", ""},
-		{"off in other words", "rules:\n  lowestEfficiency: false\n  highestWastedBytes: \"\"\n  highestUserWastedPercent: Off\n", ""},
-		{"off as texts", "rules:\n  lowestEfficiency: 'False'\n  highestUserWastedPercent: ' DISABLED '\n", ""},
-		{"only one", "rules:\n  highestWastedBytes: 1KB\n", "min-efficiency 0.9 error; max-wasted 1000 error; max-user-wasted 0.1 error"},
-		{"newer names", "lowest-efficiency-threshold: 0.8\nhighest-wasted-bytes: 5MB\nhighest-user-wasted-percent: disabled\n", "min-efficiency 0.8 error; max-wasted 5000000 error"},
+		{"as its README has it", "rules:\n  # a comment\n  lowestEfficiency: 0.95\n  highestWastedBytes: 20MB\n  highestUserWastedPercent: 0.20\n", "min-efficiency 0.95 error; max-wasted 20000000 error; max-user-wasted 0.2 error; scope image"},
+		{"strings", "rules:\n  lowestEfficiency: \"0.95\"\n  highestWastedBytes: \"1024\"\n", "min-efficiency 0.95 error; max-wasted 1024 error; max-user-wasted 0.1 error; scope image"},
+		{"disabled", "rules:\n  lowestEfficiency: disabled\n  highestWastedBytes: 'disabled'\n  highestUserWastedPercent: disabled\n", "scope image"},
+		{"off in other words", "rules:\n  lowestEfficiency: false\n  highestWastedBytes: \"\"\n  highestUserWastedPercent: Off\n", "scope image"},
+		{"off as texts", "rules:\n  lowestEfficiency: 'False'\n  highestUserWastedPercent: ' DISABLED '\n", "scope image"},
+		{"only one", "rules:\n  highestWastedBytes: 1KB\n", "min-efficiency 0.9 error; max-wasted 1000 error; max-user-wasted 0.1 error; scope image"},
+		{"newer names", "lowest-efficiency-threshold: 0.8\nhighest-wasted-bytes: 5MB\nhighest-user-wasted-percent: disabled\n", "min-efficiency 0.8 error; max-wasted 5000000 error; scope image"},
 	} {
 		r := analyze.NewRules()
 		if err := parseRules(r, diveFile, []byte(c.content), false); err != nil || limits(r) != c.want {
@@ -186,6 +188,9 @@ func TestDiveFile(t *testing.T) {
 		out := peel("check", "app.tar").out
 		if !strings.Contains(out, "\nrules from .dive-ci\n") || !strings.Contains(out, "note: the limits are dive's, the figures peel's") {
 			t.Errorf("%s: the output does not say whose rules and figures these are:\n%s", c.name, out)
+		}
+		if got, want := strings.Contains(unwrapped(out), ratios), strings.Contains(c.want, "max-user-wasted"); got != want {
+			t.Errorf("%s: both ratios are told: %v, want %v:\n%s", c.name, got, want, out)
 		}
 		// By another name, it is recognized by its content.
 		write(t, "dive.yaml", []byte(c.content))

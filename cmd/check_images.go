@@ -216,6 +216,10 @@ func (a *app) checkOne(ctx context.Context, t *checkTarget, several bool) (*repo
 	if err != nil {
 		return nil, err
 	}
+	one.search = analyze.SearchRegistries
+	for _, f := range files {
+		one.dockerfiles = append(one.dockerfiles, f.File)
+	}
 	an, err := one.load(ctx, t.ref, false)
 	if err != nil {
 		if t.rules.Base() != "" && strings.Contains(err.Error(), "base "+t.rules.Base()) {

@@ -115,6 +115,7 @@ func (r *ruling) takeFile(f *rulesFile, image string) error {
 		return err
 	}
 	r.Notes = append(r.Notes, f.notes...)
+	r.OfDive = r.OfDive || f.dive
 	if f.dir != "" {
 		r.From = filepath.ToSlash(f.path)
 	}

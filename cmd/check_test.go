@@ -16,7 +16,7 @@ func TestCheckExitCodes(t *testing.T) {
 	write(t, "other.json", []byte(`{"schema":"peel.ls/v1"}`))
 	write(t, "torn.json", []byte(`{"schema":"peel.report/v1","totals":{"layers":1,`))
 	write(t, "bare.json", []byte(`{"schema":"peel.report/v1","totals":{"layers":1}}`))
-	write(t, "soft.yaml", []byte("severity: {min-efficiency: warn, max-user-wasted: warn, secret: off, user: off, healthcheck: off, setuid: off}\n"))
+	write(t, "soft.yaml", []byte("max-user-wasted: 10%\nseverity: {min-efficiency: warn, max-user-wasted: warn, secret: off, user: off, healthcheck: off, setuid: off}\n"))
 	write(t, "hard.yaml", []byte("min-efficiency: 100%\n"))
 	write(t, "floor.yaml", []byte("min-wasted: 1MB\n"))
 	write(t, "base.yaml", []byte("base: 6\n"))
@@ -29,8 +29,13 @@ func TestCheckExitCodes(t *testing.T) {
 		err  string // and of standard error
 	}{
 		{"app.tar --config soft.yaml", 0, "passed: 0 of 2 rules, 2 warnings", ""},
-		{"app.tar --config floor.yaml", 0, "max-user-wasted does not fail: the waste,", ""},
-		{"app.tar --warn min-efficiency,max-user-wasted", 0, "warn  min-efficiency", ""},
+		{"app.tar --config floor.yaml", 0, "min-efficiency does not fail: the waste,", ""},
+		{"app.tar --warn min-efficiency", 0, "warn  min-efficiency", ""},
+		{"app.tar --scope image", 1, "FAIL  min-efficiency  11.1 %", ""},
+		{"app.tar", 1, "FAIL  min-efficiency  12.7 %", ""},
+		{"app.tar --base no-such-image:1 --config none", 0, "----  min-efficiency  unknown", ""},
+		{"app.tar --base app.tar --config none", 0, "pass  min-efficiency  100.0 %", ""},
+		{"app.tar --base no-such-image:1 --scope image --config none", 1, "FAIL  min-efficiency  11.1 %", ""},
 		{"app.tar --config none" + off, 0, "rules from flags and defaults", ""},
 		{"app.tar" + off + "--max-layers 5 --max-size 1MB --max-layer-size 30kB --max-files 100", 0, "passed: 4 rules", ""},
 		{"app.tar" + off + "--forbid *.key", 0, "pass  forbid", ""},
@@ -57,6 +62,7 @@ func TestCheckExitCodes(t *testing.T) {
 		{"app.tar --warn max-layers", 2, "", "the rule is off: give it a limit"},
 		{"app.tar --warn ignore", 2, "", `unknown rule "ignore"`},
 		{"app.tar --warn=", 2, "", "unknown rule"},
+		{"app.tar --scope all", 2, "", "give \"own\" or \"image\""},
 		{"app.tar --max-layers 1.5", 2, "", "give a number"},
 		{"app.tar --forbid [", 2, "", "is not a glob"},
 		{"app.tar --forbid=", 2, "", "an empty glob"},
@@ -90,7 +96,7 @@ func TestCheckBase(t *testing.T) {
 	file, flag := peel("check", "app.tar").out, peel("check", "app.tar", "--base", "1").out
 	want := peel("check", "app.tar", "--config", "none", "--base", "2").out
 	line := func(out string) string {
-		_, line, _ := strings.Cut(out, "max-user-wasted")
+		_, line, _ := strings.Cut(out, "min-efficiency")
 		line, _, _ = strings.Cut(line, "\n")
 		return line
 	}
@@ -125,12 +131,12 @@ func TestInit(t *testing.T) {
 		says              string
 		want              string
 	}{
-		{"plain", "", "", "wrote .peel.yaml\n", "min-efficiency 0.9 error; max-user-wasted 0.1 error"},
+		{"plain", "", "", "wrote .peel.yaml\n", "min-efficiency 0.9 error"},
 		{"with a .dive-ci", "rules:\n  lowestEfficiency: 0.8\n  highestWastedBytes: 20MB\n  highestUserWastedPercent: disabled\n", "",
-			"wrote .peel.yaml, with the limits of .dive-ci\n", "min-efficiency 0.8 error; max-wasted 20000000 error"},
+			"wrote .peel.yaml, with the limits of .dive-ci\n", "min-efficiency 0.8 error; max-wasted 20000000 error; scope image"},
 		{"with flags", "rules:\n  lowestEfficiency: 0.8\n", "--min-efficiency 70% --forbid *.pem --forbid !/etc/ssl --ignore /a,b --max-layers 3 --warn max-layers,forbid --base 2 --max-growth 5% --baseline x --min-wasted 1MB",
-			"wrote .peel.yaml, with the limits of .dive-ci\n", "min-efficiency 0.7 error; max-user-wasted 0.1 error; max-layers 3 warning; max-growth {-1 0.05} error; forbid [*.pem !/etc/ssl] warning; ignore [/a,b]; min-wasted 1000000; base 2"},
-		{"elsewhere", "", "--config conf.yaml", "wrote conf.yaml\n", "min-efficiency 0.9 error; max-user-wasted 0.1 error"},
+			"wrote .peel.yaml, with the limits of .dive-ci\n", "min-efficiency 0.7 error; max-user-wasted 0.1 error; max-layers 3 warning; max-growth {-1 0.05} error; forbid [*.pem !/etc/ssl] warning; ignore [/a,b]; min-wasted 1000000; scope image; base 2"},
+		{"elsewhere", "", "--config conf.yaml", "wrote conf.yaml\n", "min-efficiency 0.9 error"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Chdir(t.TempDir())

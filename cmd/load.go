@@ -70,6 +70,15 @@ func (a *app) load(ctx context.Context, ref string, content bool) (*analyze.Anal
 	return a.open(ctx, ref, a.options(content, p.report), analyze.Run)
 }
 
+// judging are how this run finds out which layers are the base image's.
+func (a *app) judging() analyze.Options {
+	opts := analyze.Options{Base: a.base, Search: a.search, Dockerfiles: a.dockerfiles}
+	if _, err := strconv.Atoi(a.base); err != nil && a.search == analyze.SearchImage {
+		opts.Base = "" // nothing is asked for what no figure depends on
+	}
+	return opts
+}
+
 // analyser is analyze.Run, or analyze.Start, which leaves comparisons for later.
 type analyser func(context.Context, *source.Image, analyze.Options) (*analyze.Analysis, error)
 
@@ -92,7 +101,7 @@ func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse
 	}
 	log := cmp.Or(opts.Log, slog.New(slog.DiscardHandler))
 	log.Debug("opened", "source", im.Source, "platform", im.Platform, "layers", len(im.Layers), "took", time.Since(start))
-	an, err := analyse(ctx, im, analyze.Options{Base: a.base})
+	an, err := analyse(ctx, im, a.judging())
 	if err != nil {
 		err = tooLarge(ctx, im, err)
 		return nil, failed("", "cannot read %w", withRef(ref, errors.Join(err, im.Close())))

@@ -13,6 +13,8 @@ import (
 
 	"charm.land/fang/v2"
 
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/clean"
 	"github.com/peelhq/peel/internal/crash"
 	"github.com/peelhq/peel/internal/redact"
@@ -34,6 +36,11 @@ type app struct {
 	verify      bool
 	crossMounts bool
 	verbose     bool
+
+	// What a command does to find out the base image: those that show no figure of it
+	// look nowhere.
+	search      analyze.BaseSearch
+	dockerfiles []*dockerfile.File // that the image may have been built from
 
 	failure error      // why the command that was run has failed
 	last    *sync.Once // the last words, and the exit code

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,7 +27,7 @@ func tellsNoSecret(t *testing.T, args ...string) {
 	if all := r.out + r.err; strings.Contains(all, secret) {
 		t.Errorf("peel %q tells a secret:\n%s", args, all)
 	}
-	if r.code == exitFine {
+	if r.code == exitFine && !slices.Contains(args, "--base") { // which is told to be missing
 		t.Errorf("peel %q has succeeded: it shows nothing", args)
 	}
 }
@@ -46,7 +47,7 @@ func TestNoSecretsOfArguments(t *testing.T) {
 			{name}, {"report", name}, {"report", name, "-v"}, {"report", name, "--via", "api"}, {"ls", name, "/"}, {"log", name, "/x"}, {"cat", name, "/x"},
 			{"extract", name, "/x", "-o", "out"}, {"check", name}, {"check", "app.tar", "--baseline", name}, {"diff", "app.tar", name},
 			{"diff", "app.tar", "app.tar", name}, {"check", "app.tar", "--config", name}, {"check", "app.tar", "--dockerfile", name},
-			{"report", "app.tar", "--base", name}, {"report", "app.tar", "--platform", name}, {"report", "app.tar", "--via", name},
+			{"report", "app.tar", "--base", name}, {"check", "app.tar", "--base", name}, {"report", "app.tar", "--platform", name}, {"report", "app.tar", "--via", name},
 			{"report", "app.tar", "-f", name}, {"report", "app.tar", "-o", name + "/x/y"}, {"extract", "app.tar", "/", "-o", name + "\x00"},
 			{"check", "app.tar", "--max-size", name}, {"ls", "app.tar", name}, {"cat", "app.tar", name}, {"log", "app.tar", name},
 			{"reprot", name}, {name, name}, {"cache", name}, {"images", name}, {"config", name}, {"--" + name},

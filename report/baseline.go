@@ -61,6 +61,7 @@ type (
 		WastedBytes     *int64   `json:"wastedBytes"`
 		Efficiency      *float64 `json:"efficiency"`
 		CompressedBytes *int64   `json:"compressedBytes"` // null: unknown
+		UserStoredBytes *int64   `json:"userStoredBytes"` // missing or null: unknown
 		UserWastedBytes *int64   `json:"userWastedBytes"`
 	}
 
@@ -161,7 +162,10 @@ func (b *baselineReader) totals() error {
 	f.Layers, f.Entries = int(c.count("layers", t.Layers)), int(c.count("entries", t.Entries))
 	f.Stored, f.Visible, f.Wasted = c.count("storedBytes", t.StoredBytes), c.count("visibleBytes", t.VisibleBytes), c.count("wastedBytes", t.WastedBytes)
 	f.UserWasted = c.count("userWastedBytes", t.UserWastedBytes)
-	f.Compressed = -1
+	f.UserStored, f.Compressed = -1, -1
+	if t.UserStoredBytes != nil {
+		f.UserStored = c.count("userStoredBytes", t.UserStoredBytes)
+	}
 	if t.CompressedBytes != nil {
 		f.Compressed = c.count("compressedBytes", t.CompressedBytes)
 	}

@@ -36,6 +36,7 @@ type (
 		Failed    bool        `json:"failed"`
 		RulesFrom *quoted     `json:"rulesFrom"`
 		Totals    totalsRow   `json:"totals"`
+		Base      baseRow     `json:"base"`
 		Rules     []resultRow `json:"rules"`
 		Notes     []quoted    `json:"notes"`
 		Ignored   ignoredRow  `json:"ignored"`
@@ -105,6 +106,9 @@ type (
 		Efficiency      float64 `json:"efficiency"`
 		CompressedBytes *int64  `json:"compressedBytes"`
 		UserWastedBytes int64   `json:"userWastedBytes"`
+
+		UserStoredBytes *int64   `json:"userStoredBytes"`
+		OwnEfficiency   *float64 `json:"ownEfficiency"`
 	}
 
 	layerGrowthRow struct {
@@ -160,7 +164,7 @@ func CheckJSON(w io.Writer, vs ...*Verdict) error {
 func newCheckDocument(a *analyze.Analysis, o *analyze.Outcome) checkDocument {
 	doc := checkDocument{
 		Schema: CheckSchema, Image: newImageRow(a.Image), Failed: o.Failed(), RulesFrom: known(o.RulesFrom),
-		Totals: newTotalsRow(a.Totals), Rules: make([]resultRow, 0, len(o.Results)),
+		Totals: newTotalsRow(a.Totals), Base: newBaseRow(a.Base), Rules: make([]resultRow, 0, len(o.Results)),
 		Notes: make([]quoted, 0, len(o.Notes)), Ignored: ignoredRow{o.Ignored, o.IgnoredVersions},
 	}
 	for _, r := range o.Results {
@@ -224,5 +228,13 @@ func (r *rows) growth(g *analyze.Growth) {
 }
 
 func newFiguresRow(f analyze.Figures) figuresRow {
-	return figuresRow{f.Layers, f.Entries, f.Stored, f.Visible, f.Wasted, finite(f.Efficiency), knownInt(f.Compressed), f.UserWasted}
+	row := figuresRow{
+		Layers: f.Layers, Entries: f.Entries, StoredBytes: f.Stored, VisibleBytes: f.Visible, WastedBytes: f.Wasted,
+		Efficiency: finite(f.Efficiency), CompressedBytes: knownInt(f.Compressed), UserWastedBytes: f.UserWasted,
+	}
+	if e, ok := f.OwnEfficiency(); ok {
+		e = finite(e)
+		row.UserStoredBytes, row.OwnEfficiency = &f.UserStored, &e
+	}
+	return row
 }

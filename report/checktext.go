@@ -67,6 +67,7 @@ func (p *checkPage) check(s *subject, several bool) {
 		from = cutMiddle(clean.Line(v.Outcome.RulesFrom), columns-len("rules from "))
 	}
 	p.line("rules from %s", from)
+	p.base(v.Analysis.Base)
 	p.rules(v)
 	p.notes(v.Outcome.Notes)
 	p.growth(v.Outcome.Growth)
@@ -182,7 +183,7 @@ func (p *checkPage) growth(g *analyze.Growth) {
 	p.WriteByte('\n')
 	p.begun(bold, "Against "+cutMiddle(orUnknown(g.Baseline), columns-len("Against ")), "")
 	for _, c := range changes(g) {
-		p.line("  %s  %s → %s  %s", pad(c.name, 10), padLeft(c.before, 9), padLeft(c.after, 9), padLeft(c.difference, 9))
+		p.line("  %s  %s → %s  %s", pad(c.name, changeName), padLeft(c.before, 9), padLeft(c.after, 9), padLeft(c.difference, 9))
 	}
 	for _, x := range g.Paths[:min(len(g.Paths), pathsShown)] {
 		p.line("  %s  %s", padLeft(pathChange(x), 10), cutMiddle(clean.Text(x.Path), columns-14))

@@ -92,14 +92,14 @@ func (p *page) side(what string, s analyze.Side) {
 // figures are those that both sides have.
 func (c *Comparison) figures() []change {
 	b, a := c.Difference.Before, c.Difference.After
-	user := change{"user wasted", human.Size(b.UserWasted), human.Size(a.UserWasted), signed(a.UserWasted-b.UserWasted, human.Size)}
+	user := change{"own wasted", human.Size(b.UserWasted), human.Size(a.UserWasted), signed(a.UserWasted-b.UserWasted, human.Size)}
 	return append(changes(&analyze.Growth{Before: b, After: a}), user)
 }
 
 func (p *page) figures(c *Comparison) {
-	p.heading("%s  %s  %s  %s", pad("", 11), padLeft("before", 9), padLeft("after", 9), padLeft("difference", 10))
+	p.heading("%s  %s  %s  %s", pad("", changeName), padLeft("before", 9), padLeft("after", 9), padLeft("difference", 10))
 	for _, f := range c.figures() {
-		p.line("%s  %s  %s  %s", pad(f.name, 11), padLeft(f.before, 9), padLeft(f.after, 9), padLeft(f.difference, 10))
+		p.line("%s  %s  %s  %s", pad(f.name, changeName), padLeft(f.before, 9), padLeft(f.after, 9), padLeft(f.difference, 10))
 	}
 }
 

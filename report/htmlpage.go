@@ -126,6 +126,7 @@ func newHTMLPage(ctx context.Context, p *pageAssets, a *analyze.Analysis, findin
 	if !a.Image.Created.IsZero() {
 		page.About = append(page.About, "created "+human.Date(a.Image.Created))
 	}
+	page.About = append(page.About, "base: "+cutRunes(clean.Line(a.Base.Text()), nameRunes))
 	for _, id := range []string{a.Image.Digest, a.Image.ID} {
 		if id != "" {
 			page.About = append(page.About, cutRunes(clean.Line(id), nameRunes))

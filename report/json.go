@@ -22,6 +22,7 @@ type (
 		Schema string     `json:"schema"`
 		Image  imageRow   `json:"image"`
 		Totals totalsRow  `json:"totals"`
+		Base   baseRow    `json:"base"`
 		Causes []causeRow `json:"causes"`
 		Layers []layerRow `json:"layers"`
 	}
@@ -71,6 +72,15 @@ type (
 		UserWastedBytes int64   `json:"userWastedBytes"`
 		UserWastedRatio float64 `json:"userWastedRatio"`
 		BaseHiddenBytes int64   `json:"baseHiddenBytes"`
+		OwnEfficiency   float64 `json:"ownEfficiency"`
+	}
+
+	baseRow struct {
+		Layers  int     `json:"layers"`
+		Name    *quoted `json:"name"`
+		By      string  `json:"by"`
+		Sure    bool    `json:"sure"`
+		Missing *quoted `json:"missing"`
 	}
 
 	causeRow struct {
@@ -124,6 +134,7 @@ func JSON(w io.Writer, a *analyze.Analysis) error {
 		Schema: Schema,
 		Image:  newImageRow(a.Image),
 		Totals: newTotalsRow(a.Totals),
+		Base:   newBaseRow(a.Base),
 		Causes: make([]causeRow, 0, len(a.Causes)),
 		Layers: make([]layerRow, 0, len(a.Layers)),
 	}
@@ -190,7 +201,12 @@ func newTotalsRow(t analyze.Totals) totalsRow {
 		UserWastedBytes: t.UserWasted,
 		UserWastedRatio: finite(t.UserWastedRatio),
 		BaseHiddenBytes: t.BaseHidden,
+		OwnEfficiency:   finite(t.OwnEfficiency),
 	}
+}
+
+func newBaseRow(b analyze.Base) baseRow {
+	return baseRow{b.Layers, known(b.Name), b.By.String(), b.Sure, known(b.Missing)}
 }
 
 // newLayerRow leaves null what cannot be known of a layer that cannot be read.

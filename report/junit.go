@@ -118,7 +118,9 @@ func newJUnitSuite(s *subject) (junitSuite, error) {
 	suite.Properties = append(suite.Properties,
 		junitProperty{"storedBytes", strconv.FormatInt(t.Stored, 10)},
 		junitProperty{"wastedBytes", strconv.FormatInt(t.Wasted, 10)},
-		junitProperty{"efficiency", strconv.FormatFloat(finite(t.Efficiency), 'f', 4, 64)})
+		junitProperty{"efficiency", strconv.FormatFloat(finite(t.Efficiency), 'f', 4, 64)},
+		junitProperty{"ownEfficiency", strconv.FormatFloat(finite(t.OwnEfficiency), 'f', 4, 64)},
+		junitProperty{"base", xmlText(clean.Line(v.Analysis.Base.Text()))})
 	suite.Out = &junitText{xmlText(text.String())}
 	for i := range v.Outcome.Results {
 		suite.Cases = append(suite.Cases, newJUnitCase(v, &v.Outcome.Results[i], class))

@@ -61,7 +61,7 @@ func CheckMarkdown(w io.Writer, vs ...*Verdict) error {
 // room.
 func (m *mdPage) checks(all []subject) {
 	t := tally(all)
-	fmt.Fprintf(m, "### %s %s\n\n| image | | stored | wasted | efficiency |\n|:--|:--|--:|--:|--:|\n", t.sign(), t.sentence())
+	fmt.Fprintf(m, "### %s %s\n\n| image | | stored | wasted | own efficiency |\n|:--|:--|--:|--:|--:|\n", t.sign(), t.sentence())
 	// The table may take a third.
 	m.limit = mdLimit / 3
 	rows := m.list(len(all), func(i int) string {
@@ -71,7 +71,7 @@ func (m *mdPage) checks(all []subject) {
 		}
 		t := s.Analysis.Totals
 		return fmt.Sprintf("| %s | %s %s | %s | %s | %s |\n", mdCode(s.name), s.sign(), s.counts().sentence(" "),
-			human.Size(t.Stored), human.Size(t.Wasted), human.Percent(t.Efficiency))
+			human.Size(t.Stored), human.Size(t.Wasted), human.Percent(t.OwnEfficiency))
 	})
 	m.limit = mdLimit
 	if left := len(all) - rows; left > 0 {
@@ -113,6 +113,7 @@ func (m *mdPage) check(s *subject) {
 	v := s.Verdict
 	fmt.Fprintf(m, "### %s %s %s\n\n", v.sign(), mdCode(s.name), v.counts().sentence(" "))
 	m.figures(v)
+	m.base(v.Analysis.Base)
 	m.failures(v)
 	m.findings(v)
 	m.waived(v.Outcome.Waived)
@@ -164,9 +165,9 @@ func (m *mdPage) figures(v *Verdict) {
 }
 
 func (m *mdPage) totals(t analyze.Totals) {
-	m.WriteString("| stored | visible | wasted | efficiency | layers | entries |\n|--:|--:|--:|--:|--:|--:|\n")
-	fmt.Fprintf(m, "| %s | %s | %s | %s | %s | %s |\n", human.Size(t.Stored), human.Size(t.Visible), human.Size(t.Wasted),
-		human.Percent(t.Efficiency), human.Comma(t.Layers), human.Comma(t.Entries))
+	m.WriteString("| stored | visible | wasted | image efficiency | own efficiency | layers | entries |\n|--:|--:|--:|--:|--:|--:|--:|\n")
+	fmt.Fprintf(m, "| %s | %s | %s | %s | %s | %s | %s |\n", human.Size(t.Stored), human.Size(t.Visible), human.Size(t.Wasted),
+		human.Percent(t.Efficiency), human.Percent(t.OwnEfficiency), human.Comma(t.Layers), human.Comma(t.Entries))
 }
 
 // failures adds the rules that do not hold, the gravest first, and the notes.

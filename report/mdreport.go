@@ -22,12 +22,13 @@ func Markdown(w io.Writer, a *analyze.Analysis) error {
 		about += ", created " + human.Date(a.Image.Created)
 	}
 	if t.BaseLayers < t.Layers {
-		about += fmt.Sprintf("; user layers waste %s of %s (%s)", human.Size(t.UserWasted), human.Size(t.UserStored), human.Percent(t.UserWastedRatio))
+		about += fmt.Sprintf("; own layers waste %s of %s", human.Size(t.UserWasted), human.Size(t.UserStored))
 	}
 	if t.Compressed >= 0 {
 		about += "; " + human.Size(t.Compressed) + " compressed"
 	}
 	m.WriteString("\nFor " + about + ".\n")
+	m.base(a.Base)
 	m.causes(a)
 	m.details("The largest waste", func() { m.waste(a) })
 	m.details(human.Count(t.Layers, "layer", "layers")+baseNote(t), func() { m.layers(a) })
@@ -36,6 +37,15 @@ func Markdown(w io.Writer, a *analyze.Analysis) error {
 	}
 	_, err := io.WriteString(w, m.String())
 	return err
+}
+
+// base says which layers are the base image's, and by what.
+func (m *mdPage) base(b analyze.Base) {
+	text := "\nBase: " + mdText(b.Text()) + ".\n"
+	if b.Missing != "" {
+		text += "\n" + mdText(b.Missing) + ".\n"
+	}
+	m.fits(text)
 }
 
 func (m *mdPage) causes(a *analyze.Analysis) {

@@ -67,10 +67,11 @@ func sarifAbout(all []subject) any {
 			continue
 		}
 		t := s.Analysis.Totals
-		efficiency := finite(t.Efficiency)
+		efficiency, own, base := finite(t.Efficiency), finite(t.OwnEfficiency), newBaseRow(s.Analysis.Base)
 		images[i] = sarifImage{
 			Image: known(s.Analysis.Image.Name), ImageID: known(s.Analysis.Image.ID),
 			StoredBytes: &t.Stored, WastedBytes: &t.Wasted, Efficiency: &efficiency, CompressedBytes: knownInt(t.Compressed),
+			OwnEfficiency: &own, Base: &base,
 		}
 		if len(all) > 1 {
 			images[i].Image = known(s.name)

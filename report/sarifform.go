@@ -83,6 +83,8 @@ type (
 		WastedBytes     *int64   `json:"wastedBytes"`
 		Efficiency      *float64 `json:"efficiency"`
 		CompressedBytes *int64   `json:"compressedBytes"`
+		OwnEfficiency   *float64 `json:"ownEfficiency"`
+		Base            *baseRow `json:"base"`
 	}
 
 	sarifResult struct {

@@ -139,17 +139,25 @@ func (p *page) totals(a *analyze.Analysis) {
 		p.line("%s %s  %s", pad(name, 11), padLeft(human.Size(bytes), 7), note)
 	}
 	row("stored", t.Stored, "")
-	row("visible", t.Visible, "efficiency "+human.Percent(t.Efficiency))
+	row("visible", t.Visible, "image efficiency "+human.Percent(t.Efficiency))
 	row("wasted", t.Wasted, human.Percent(1-t.Efficiency)+" of what is stored")
 	if t.Compressed >= 0 {
 		row("compressed", t.Compressed, "")
 	}
 	if t.BaseLayers < t.Layers {
-		note := human.Size(t.UserWasted) + " of it wasted (" + human.Percent(t.UserWastedRatio) + ")"
-		row("user layers", t.UserStored, note)
+		row("own layers", t.UserStored, "own efficiency "+human.Percent(t.OwnEfficiency)+", "+human.Size(t.UserWasted)+" of it wasted")
 	}
 	if t.BaseHidden > 0 {
-		row("base hidden", t.BaseHidden, "of the base image, hidden by user layers")
+		row("base hidden", t.BaseHidden, "of the base image, hidden by own layers")
+	}
+	p.base(a.Base)
+}
+
+// base says which layers are the base image's, and by what.
+func (p *page) base(b analyze.Base) {
+	p.paragraph("base: ", clean.Line(b.Text()))
+	if b.Missing != "" {
+		p.paragraph("      ", clean.Line(b.Missing))
 	}
 }
 

@@ -186,6 +186,9 @@ func (v *Verdict) advice(rule string) string {
 	return ""
 }
 
+// changeName is how many columns the name of a change takes.
+const changeName = len("image efficiency")
+
 // A change is one figure of an image beside that of its baseline, for people.
 type change struct{ name, before, after, difference string }
 
@@ -202,8 +205,13 @@ func changes(g *analyze.Growth) []change {
 	if b.Compressed >= 0 && a.Compressed >= 0 {
 		out = append(out, size("compressed", b.Compressed, a.Compressed))
 	}
+	out = append(out, change{"image efficiency", human.Percent(b.Efficiency), human.Percent(a.Efficiency), points(a.Efficiency - b.Efficiency)})
+	if before, ok := b.OwnEfficiency(); ok {
+		if after, ok := a.OwnEfficiency(); ok {
+			out = append(out, change{"own efficiency", human.Percent(before), human.Percent(after), points(after - before)})
+		}
+	}
 	return append(out,
-		change{"efficiency", human.Percent(b.Efficiency), human.Percent(a.Efficiency), points(a.Efficiency - b.Efficiency)},
 		count("layers", b.Layers, a.Layers), count("entries", b.Entries, a.Entries))
 }
 

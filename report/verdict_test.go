@@ -95,8 +95,8 @@ func sampleFindings() []analyze.Finding {
 func growth() *analyze.Growth {
 	return &analyze.Growth{
 		Baseline: "app:1",
-		Before:   analyze.Figures{Layers: 3, Entries: 2, Stored: 20200, Visible: 20200, Efficiency: 1, Compressed: -1},
-		After:    analyze.Figures{Layers: 4, Entries: 4, Stored: 40200, Visible: 200, Wasted: 40000, Efficiency: 0.005, Compressed: -1, UserWasted: 40000},
+		Before:   analyze.Figures{Layers: 3, Entries: 2, Stored: 20200, Visible: 20200, Efficiency: 1, Compressed: -1, UserStored: 20200},
+		After:    analyze.Figures{Layers: 4, Entries: 4, Stored: 40200, Visible: 200, Wasted: 40000, Efficiency: 0.005, Compressed: -1, UserStored: 40200, UserWasted: 40000},
 		Layers:   []analyze.LayerGrowth{{Before: 0, After: 0, Same: true}, {Before: -1, After: 2, Step: "RUN chmod 600 /srv/app/model.bin", Stored: 20000, Wasted: 20000}},
 		Paths: []analyze.PathGrowth{
 			{Path: "/srv/app/model.bin", Before: 20000, After: -1},

@@ -135,6 +135,11 @@ func openContainerd(ctx context.Context, o *opener, rest string) (_ *Image, err 
 	return nil, first
 }
 
+// containerdDiffIDs returns the diffIDs of the image that rest names.
+func containerdDiffIDs(ctx context.Context, im *Image, rest string) ([]string, error) {
+	return im.openedDiffIDs(ctx, openContainerd, "containerd://"+rest, rest)
+}
+
 // A containerdFound is an image and where it is.
 type containerdFound struct {
 	engine.ContainerdImage

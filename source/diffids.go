@@ -4,29 +4,55 @@ import (
 	"context"
 	"errors"
 	"strings"
+
+	"github.com/peelhq/peel/source/registry"
 )
 
 // DiffIDsOf returns the diffIDs of the image that ref names, lowest first: one
-// of an engine that answers, or in a file. No layer of it is read but where a
-// compressed archive leaves no other way.
+// of an engine that answers, in a file, in the cache or, unless im was opened
+// offline, in a registry. No layer of it is read but where a compressed archive
+// leaves no other way.
 func (im *Image) DiffIDsOf(ctx context.Context, ref string) ([]string, error) {
 	ids, err := im.LocalDiffIDsOf(ctx, ref)
 	if err == nil {
 		return ids, nil
 	}
-	opts := im.opened
-	o := opener{Options: Options{Platform: im.basePlatform(), Log: im.log, Offline: opts.Offline, InsecureRegistries: opts.InsecureRegistries, Agent: opts.Agent}, ref: ref, cache: openCache(opts.Cache, im.log)}
-	defer func() { _ = o.cache.close() }()
-	open := openNamedFile
-	if k, rest := kindOf(ref); k != nil {
-		if k.diffIDs != nil {
-			return nil, err // it has been asked
-		}
-		open, ref = k.open, rest
+	k, rest := kindOf(ref)
+	switch {
+	case k == nil && strings.Contains(ref, "://"):
+		return nil, err // it is of no kind
+	case k != nil && k.diffIDs != nil:
+		return nil, err // it has been asked
+	case k != nil && k.remote:
+		ids, _, err := im.RegistryDiffIDsOf(ctx, rest, true, false)
+		return ids, err
+	case k != nil:
+		return im.openedDiffIDs(ctx, k.open, ref, rest)
 	}
-	other, fileErr := open(ctx, &o, ref)
-	if fileErr != nil {
-		return nil, errors.Join(fileErr, err)
+	ids, fileErr := im.openedDiffIDs(ctx, openNamedFile, ref, ref)
+	if fileErr == nil || !errors.Is(fileErr, errNoFile) || looksLikePath(ref) || !registry.IsName(ref) {
+		if fileErr != nil {
+			fileErr = errors.Join(fileErr, err)
+		}
+		return ids, fileErr
+	}
+	if asking := im.opened.Asking; asking != nil && !im.opened.Offline {
+		asking(ref)
+	}
+	ids, _, registryErr := im.RegistryDiffIDsOf(ctx, ref, true, false)
+	if registryErr != nil {
+		return nil, errors.Join(fileErr, err, registryErr)
+	}
+	return ids, nil
+}
+
+// openedDiffIDs opens an image to find out its diffIDs.
+func (im *Image) openedDiffIDs(ctx context.Context, open func(context.Context, *opener, string) (*Image, error), ref, rest string) (ids []string, err error) {
+	o := im.baseOpener(ref)
+	defer func() { err = errors.Join(err, o.cache.close()) }()
+	other, err := open(ctx, o, rest)
+	if err != nil {
+		return nil, err
 	}
 	for _, l := range other.Layers {
 		ids = append(ids, l.DiffID)
@@ -46,7 +72,7 @@ func (im *Image) basePlatform() string {
 }
 
 // LocalDiffIDsOf is DiffIDsOf for the kinds of source that can tell diffIDs
-// without opening the image: the engines that answer.
+// without reading anything else of the image: the engines that answer.
 func (im *Image) LocalDiffIDsOf(ctx context.Context, ref string) ([]string, error) {
 	meant, rest := kindOf(ref)
 	if meant == nil && strings.Contains(ref, "://") {

@@ -34,6 +34,11 @@ type engineKind struct {
 	// the engine does not keep them.
 	below func(ctx context.Context, o *opener, is *engine.Container) (*Image, error)
 
+	// diffIDsAlone and relativesAlone do without the engine too: see diffIDs and
+	// relatives.
+	diffIDsAlone   func(ctx context.Context, ref string, reason error) ([]string, error)
+	relativesAlone func(ctx context.Context, im *Image, reason error) ([]Relative, error)
+
 	// containerAlone and containersAlone do the same for containers.
 	containerAlone  func(ctx context.Context, o *opener, ref string, reason error) (foundContainer, error)
 	containersAlone func(ctx context.Context, l *lister, reason error) ([]LocalImage, error)
@@ -72,9 +77,12 @@ func (k *engineKind) list(l *lister, ctx context.Context) ([]LocalImage, error) 
 
 // diffIDs returns the diffIDs of the image that ref names, lowest first.
 func (k *engineKind) diffIDs(ctx context.Context, im *Image, ref string) (_ []string, err error) {
-	e, err := k.connect(ctx, im.log)
+	e, err := k.connect(ctx, im.logger())
 	if err != nil {
-		return nil, err
+		if k.diffIDsAlone == nil || ctx.Err() != nil {
+			return nil, err
+		}
+		return k.diffIDsAlone(ctx, ref, err)
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
 	info, err := e.Image(ctx, ref, nil)

@@ -51,6 +51,10 @@ type kind struct {
 	// names, lowest first, without reading its layers; nil if that takes opening
 	// it.
 	diffIDs func(ctx context.Context, im *Image, rest string) ([]string, error)
+
+	// relatives returns the images of this kind whose layers are an image's lowest;
+	// nil if that would take opening each. See Image.Relatives.
+	relatives func(ctx context.Context, im *Image) ([]Relative, error)
 }
 
 // kinds returns the kinds of source, in the order in which help shows them and a
@@ -64,21 +68,21 @@ func kinds() []kind {
 			about: "an image of the Docker engine",
 			docs:  "the Docker engine: its contexts and `DOCKER_HOST`, over unix, tcp, TLS or ssh",
 			open:  docker.open, named: true, chosen: engine.DockerChosen,
-			place: docker.name, list: docker.list, diffIDs: docker.diffIDs,
+			place: docker.name, list: docker.list, diffIDs: docker.diffIDs, relatives: docker.relatives,
 		},
 		{
 			prefix: "podman://", takes: "NAME",
 			about: "an image of podman",
 			docs:  "podman, through its socket or from its store",
 			open:  podman.open, named: true, chosen: engine.PodmanChosen,
-			place: podman.name, list: podman.list, diffIDs: podman.diffIDs,
+			place: podman.name, list: podman.list, diffIDs: podman.diffIDs, relatives: podman.relatives,
 		},
 		{
 			prefix: "containerd://", takes: "[NAMESPACE/]NAME",
 			about: "an image of containerd: nerdctl, k3s, Kubernetes",
 			docs:  "containerd (nerdctl, k3s, RKE2, Kubernetes nodes, Docker's own), through its socket or from its folders",
 			open:  openContainerd, named: true, chosen: engine.ContainerdChosen,
-			place: containerdPrefix, list: (*lister).containerd,
+			place: containerdPrefix, list: (*lister).containerd, diffIDs: containerdDiffIDs,
 		},
 		{
 			prefix: "registry://", takes: "NAME",

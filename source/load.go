@@ -28,6 +28,11 @@ type origin struct {
 	opened   Options   // how the image was opened
 }
 
+// logger is where to tell what was tried for the image.
+func (o *origin) logger() *slog.Logger {
+	return cmp.Or(o.log, o.opened.Log, slog.New(slog.DiscardHandler))
+}
+
 // Scan reads the entries of every layer, several layers at once. A layer whose
 // form is not supported gets an Err, and the rest goes on; broken or truncated
 // data is an error. An image that came in a stream has been scanned by Open.

@@ -70,6 +70,7 @@ func open(ctx context.Context, ref string, opts Options, list *[]string) (*Image
 		}
 		return nil, err
 	}
+	im.opened = o.Options
 	return im, nil
 }
 

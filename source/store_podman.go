@@ -22,6 +22,7 @@ func podmanKind() *engineKind {
 		},
 		details:   podmanDetails,
 		openAlone: openPodmanStore, listAlone: listPodmanStore,
+		diffIDsAlone: podmanDiffIDs, relativesAlone: podmanRelatives,
 		containerAlone: findPodmanContainer, containersAlone: listPodmanContainers,
 	}
 }

@@ -192,10 +192,10 @@ func (p *imagePage) figures() {
 	}
 	p.fact("stored", size(t.Stored)+" in "+counted(t.Layers, "layer")+", "+counted(t.Entries, "entry"))
 	p.fact("compressed", compressed)
-	p.fact("visible", size(t.Visible)+", efficiency "+human.Percent(t.Efficiency))
+	p.fact("visible", size(t.Visible)+", image efficiency "+human.Percent(t.Efficiency))
 	p.fact("wasted", size(t.Wasted))
-	p.fact("base", counted(t.BaseLayers, "layer"))
-	p.fact("your layers", fmt.Sprintf("store %s, of which %s (%s) are wasted", size(t.UserStored), size(t.UserWasted), human.Percent(t.UserWastedRatio)))
+	p.fact("base", p.lk.line(p.a.Base.Text()))
+	p.fact("your layers", fmt.Sprintf("store %s, of which %s are wasted, own efficiency %s", size(t.UserStored), size(t.UserWasted), human.Percent(t.OwnEfficiency)))
 	p.fact("base hidden", size(t.BaseHidden)+" of the base image, hidden by your layers")
 }
 

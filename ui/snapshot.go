@@ -139,10 +139,11 @@ func (msg settledMsg) update(m *model) tea.Cmd {
 	return m.adopt(msg.s)
 }
 
-// settleCmd makes the comparisons that loading has left, if it has.
+// settleCmd makes the comparisons that loading has left, and waits for the base if
+// that has not been found, if there is anything of the kind.
 func (m *model) settleCmd() tea.Cmd {
 	ctx, a, text := m.ctx, m.a, m.lk.cleaner
-	if a.Unsettled() == 0 {
+	if a.Settled() {
 		return nil
 	}
 	return func() tea.Msg {

@@ -16,12 +16,15 @@ const MaxSize = 4 << 20
 const maxInstructions = 10_000
 
 // A File is a Dockerfile: stages of instructions. It is read to find lines:
-// variables are not replaced, and only what tells instructions apart is checked.
+// variables are replaced in FROM alone, and only what tells instructions apart is
+// checked.
 // Source: the Dockerfile reference at docs.docker.com.
 type File struct {
 	name   string // as it was named, with slashes
 	text   []byte
 	stages []stage
+	args   []string // what follows each ARG before the first FROM
+	escape byte
 }
 
 // A stage is a FROM and the instructions up to the next.
@@ -52,6 +55,7 @@ func Parse(name string, text []byte) (*File, error) {
 	p := &parser{lines: strings.Split(string(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))), "\n"), escape: '\\'}
 	d := &File{name: strings.ReplaceAll(name, `\`, "/"), text: text}
 	p.directives()
+	d.escape = p.escape
 	for count := 0; ; count++ {
 		in, err := p.instruction()
 		switch {
@@ -86,6 +90,7 @@ func (d *File) add(in instruction) error {
 	}
 	if len(d.stages) == 0 {
 		if in.word == "ARG" { // for the FROMs, no step of an image
+			d.args = append(d.args, in.args)
 			return nil
 		}
 		return fmt.Errorf("%d: %s stands before the first FROM", in.first, in.word)
