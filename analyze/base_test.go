@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -25,12 +26,12 @@ func TestHistoryBase(t *testing.T) {
 	classic := func(command string, when time.Time) source.Step { return step("/bin/sh -c "+command, "", when) }
 	// Debian's official image, and python's on top of it, both as they are on Docker Hub.
 	debian := []source.Step{step("# debian.sh --arch 'amd64' out/ 'bookworm' '@1709596800'", "debuerreotype 0.15", at(1, 0))}
-	python := append(debian[:1:1],
+	python := slices.Concat(debian, []source.Step{
 		step("RUN /bin/sh -c set -eux; apt-get update # buildkit", buildkit, at(2, 0)),
 		empty(step("ENV PATH=/usr/local/bin", buildkit, at(2, 0))),
 		step("RUN /bin/sh -c wget python # buildkit", buildkit, at(2, 0)),
 		empty(step(`CMD ["python3"]`, buildkit, at(2, 0))),
-	)
+	})
 	old := []source.Step{
 		classic("#(nop) ADD file:4bf7a in / ", at(1, 0)), empty(classic(`#(nop)  CMD ["bash"]`, at(1, 0))),
 		classic("apt-get update", at(2, 0)), empty(classic(`#(nop)  CMD ["python3"]`, at(2, 1))),

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -44,8 +45,8 @@ func historyBase(steps []source.Step, layers int) (n int, name string) {
 	if n > 0 {
 		return n, name
 	}
-	for i := len(steps) - 1; i >= 0; i-- {
-		if other := stepTool(steps[i]); other != stepTool(steps[len(steps)-1]) && below[i+1] <= most {
+	for i, s := range slices.Backward(steps) {
+		if other := stepTool(s); other != stepTool(steps[len(steps)-1]) && below[i+1] <= most {
 			n = below[i+1]
 			break
 		}
@@ -69,11 +70,11 @@ func lastCommand(steps []source.Step, below []int) int {
 		timed = timed || !s.Created.Equal(steps[0].Created)
 	}
 	next := len(steps) // the step above that made a layer
-	for i := len(steps) - 1; i >= 0; i-- {
+	for i, s := range slices.Backward(steps) {
 		switch {
-		case !steps[i].Empty:
+		case !s.Empty:
 			next = i
-		case next == len(steps) || below[i] == 0 || !runsByDefault(steps[i]):
+		case next == len(steps) || below[i] == 0 || !runsByDefault(s):
 		case !timed || steps[next].Created.Sub(latest[i]) >= baseGap:
 			return i
 		}

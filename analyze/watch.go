@@ -54,8 +54,9 @@ func Watch(ctx context.Context, im *source.Image, opts Options, show func(*Analy
 		return nil, err
 	}
 	// Nobody waits for an engine before the screen is there.
-	known := false
-	if a.Base, known = search.ready(); !known {
+	base, known := search.ready()
+	a.Base = base
+	if !known {
 		a.search = search
 	}
 	// A view is what is looked at first. What it takes is made beside the figures.

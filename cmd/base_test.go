@@ -100,7 +100,7 @@ func TestBaseFound(t *testing.T) {
 						t.Fatal(err)
 					}
 					about := engineImage(t, "app.tar", n, name)
-					e.Images[name], e.Images[about["Id"].(string)] = about, about //nolint:errcheck // so it was made
+					e.Images[name], e.Images[about["Id"].(string)] = about, about
 					list = append(list, listed{"Id": about["Id"], "RepoTags": about["RepoTags"]})
 				}
 				e.List = append([]listed{}, list...)
