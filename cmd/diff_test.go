@@ -96,7 +96,7 @@ func TestDiffExitCodes(t *testing.T) {
 		{"diff app.tar --from 5", 2, "--from 5: the image's layers are 0 to 4"},
 		{"diff app.tar --from 0 --to 9", 2, "--to 9: the image's layers are 0 to 4"},
 		{"diff app.tar --from x", 2, "a layer is a number"},
-		{"diff app.tar next.tar -f xml", 2, "no report of the form"},
+		{"diff app.tar next.tar -f xml", 2, `unknown format "xml": use text`},
 		{"diff app.tar next.tar -n -1", 2, "-n 0 for all"},
 		{"diff app.tar next.tar --output=", 2, "no name"},
 		{"diff - -", 2, "only one"},

@@ -255,7 +255,7 @@ file other 19
 	if said := extracted(t, "/", "-o", "out"); said != "7 files, 75 B written to out\n" {
 		t.Error(said)
 	}
-	a := newAlike(&plan{})
+	a := newSameNames(&plan{})
 	a.first = map[uint64]string{a.sum("Read.me"): "out/Read.me"}
 	root, err := os.OpenRoot(".")
 	if err != nil {

@@ -41,16 +41,16 @@ func checkName(system, name string) error {
 	return nil
 }
 
-// alike are the names of a plan that a file system may take for one, because they
+// sameNames are the names of a plan that a file system may take for one, because they
 // differ only by case or by how accents are written. Others are not kept.
-type alike struct {
+type sameNames struct {
 	seed  maphash.Seed
 	first map[uint64]string // the name that was written; "" if none was
 }
 
-// newAlike looks for names that are alike in a plan.
-func newAlike(p *plan) alike {
-	a := alike{seed: maphash.MakeSeed()}
+// newSameNames looks for names of a plan that may be one.
+func newSameNames(p *plan) sameNames {
+	a := sameNames{seed: maphash.MakeSeed()}
 	var sums []uint64
 	p.names(func(name string) { sums = append(sums, a.sum(name)) })
 	slices.Sort(sums)
@@ -65,14 +65,14 @@ func newAlike(p *plan) alike {
 	return a
 }
 
-// sum is one number for all names that are alike.
-func (a *alike) sum(name string) uint64 {
+// sum is one number for all names that may be one.
+func (a *sameNames) sum(name string) uint64 {
 	return maphash.String(a.seed, strings.ToLower(strings.ToUpper(norm.NFC.String(name))))
 }
 
 // check says if a name stands for what has been written under another name, as on
 // a file system that ignores case.
-func (a *alike) check(root *os.Root, name string) error {
+func (a *sameNames) check(root *os.Root, name string) error {
 	if len(a.first) == 0 {
 		return nil
 	}
@@ -102,5 +102,5 @@ func (u *unpacker) nameError(name string) error {
 	if u.read != nil && u.read.holds(filepath.Join(u.base, local(name)), nil) != "" {
 		return errImage
 	}
-	return u.alike.check(u.root, name)
+	return u.sameNames.check(u.root, name)
 }

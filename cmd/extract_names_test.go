@@ -23,7 +23,7 @@ func TestCheckName(t *testing.T) {
 // Names are alike as file systems take them: without case, and however accents are
 // written.
 func TestNamesAlike(t *testing.T) {
-	a := newAlike(&plan{})
+	a := newSameNames(&plan{})
 	for _, c := range []struct {
 		a, b string
 		want bool
@@ -39,7 +39,7 @@ func TestNamesAlike(t *testing.T) {
 		}
 	}
 	p := &plan{dirs: []item{{name: "A"}, {name: "b"}}, bodies: []*body{{items: []item{{name: "B"}, {name: "c"}}}}, symlinks: []symlink{{item{name: "d"}, "x"}}}
-	if a := newAlike(p); len(a.first) != 1 || strings.Join(func() (all []string) { p.names(func(n string) { all = append(all, n) }); return }(), "") != "AbBcd" {
+	if a := newSameNames(p); len(a.first) != 1 || strings.Join(func() (all []string) { p.names(func(n string) { all = append(all, n) }); return }(), "") != "AbBcd" {
 		t.Errorf("%d names are alike", len(a.first))
 	}
 }

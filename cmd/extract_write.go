@@ -46,13 +46,13 @@ type tally struct {
 // return, but for those that say otherwise, are of the other kind, after which no
 // other path could be written either; see endsExtraction.
 type unpacker struct {
-	ctx   context.Context
-	root  *os.Root
-	plan  *plan
-	base  string // the root's canonical name
-	force bool
-	read  *inputs // what must not be written; nil for nothing
-	alike alike
+	ctx       context.Context
+	root      *os.Root
+	plan      *plan
+	base      string // the root's canonical name
+	force     bool
+	read      *inputs // what must not be written; nil for nothing
+	sameNames sameNames
 
 	progress func(source.Progress) // told how far writing has come; may be nil
 	total    int64                 // bytes to write
@@ -69,7 +69,7 @@ type unpacker struct {
 func (u *unpacker) run() (err error) {
 	defer func() { err = errors.Join(err, u.leave()) }()
 	u.plan.names(func(string) { u.planned++ })
-	u.alike = newAlike(u.plan)
+	u.sameNames = newSameNames(u.plan)
 	for _, d := range u.plan.dirs {
 		if err := u.dir(d); err != nil {
 			return err

@@ -60,7 +60,7 @@ func (f *outputFlags) outputs() ([]output, error) {
 			continue
 		}
 		if !slices.Contains(f.known, g.value) {
-			return nil, usage("-f "+strings.Join(f.known, ", -f "), "there is no report of the form %q", g.value)
+			return nil, usage("", "%w", unknownWord("format", g.value, f.known))
 		}
 		out = append(out, output{format: g.value})
 	}

@@ -27,7 +27,7 @@ func TestOutputs(t *testing.T) {
 		{"-f json -o a -f text -f json -o b", "json>a text>- json>b"},
 		{"-o a -o b -f text -f json", "text>a json>b"},
 
-		{"-f xml", `there is no report of the form "xml"`},
+		{"-f xml", `unknown format "xml": use text, json`},
 		{"-f json -f text", "both json and text are to be written to standard output"},
 		{"-f json -o - -f text", "both json and text are to be written to standard output"},
 		{"-f json -o a -f text -o ./a", `both json and text are to be written to "./a"`},

@@ -8,11 +8,13 @@ import (
 	"log/slog"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/alike"
 	"github.com/peelhq/peel/internal/clean"
 	"github.com/peelhq/peel/internal/human"
 	"github.com/peelhq/peel/source"
@@ -24,13 +26,13 @@ func (a *app) options(content bool, progress func(source.Progress)) source.Optio
 	return source.Options{
 		Platform:           a.platform,
 		KeepContent:        content,
-		Via:                source.Via(a.via),
+		Via:                source.Via(a.via.value),
 		Verify:             a.verify,
 		Offline:            a.offline,
 		InsecureRegistries: a.insecure,
 		Agent:              "peel/" + name,
 		Asking:             a.asking,
-		Engine:             string(a.engine),
+		Engine:             a.engine.value,
 		OtherEngine:        a.otherEngine,
 		CrossMounts:        a.crossMounts,
 		Stdin:              a.stdin,
@@ -113,8 +115,8 @@ func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse
 // readable refuses a reference to another engine than --engine names, and to read an
 // image from a terminal.
 func (a *app) readable(ref string) error {
-	if named := source.EngineOf(ref); named != "" && a.engine != "" && named != string(a.engine) {
-		return usage("without --engine", "%s is of %s: --engine %s does not fit it", ref, named, a.engine)
+	if named := source.EngineOf(ref); named != "" && a.engine.value != "" && named != a.engine.value {
+		return usage("without --engine", "%s is of %s: --engine %s does not fit it", ref, named, a.engine.value)
 	}
 	if _, ok := terminal(a.stdin); ok && source.ReadsStdin(ref) {
 		return usage("docker save NAME | peel -", "no image: standard input is a terminal")
@@ -138,11 +140,32 @@ func (a *app) openAdvice(ref string, err error) string {
 	case !errors.Is(err, source.ErrNotFound), strings.HasPrefix(ref, "registry://"): // whose errors advise themselves
 		return ""
 	case errors.Is(err, source.ErrNoContainer):
-		return "peel images --containers, which lists them"
+		return cmp.Or(a.meantImage(ref), "peel images --containers, which lists them")
 	case a.platform != "":
 		return "another --platform, or none"
 	}
-	return "the path of a saved image, docker://NAME or registry://NAME (peel --help lists the forms)"
+	return cmp.Or(a.meantImage(ref), "the path of a saved image, docker://NAME or registry://NAME (peel --help lists the forms)")
+}
+
+// meantImage returns the image on this machine that ref is likely a slip of; "" if none
+// is like it.
+func (a *app) meantImage(ref string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
+	defer cancel()
+	opts := a.options(false, nil)
+	opts.Quick = true
+	places := slices.DeleteFunc(source.Places(".", opts), func(p source.Place) bool {
+		return p.Containers != strings.HasPrefix(ref, "container://")
+	})
+	found, _, _ := lookAround(ctx, places)
+	var names []string
+	for i := range found[:min(len(found), maxAlike)] {
+		names = append(names, found[i].Ref)
+		if !strings.Contains(ref, "://") {
+			names = append(names, found[i].Name)
+		}
+	}
+	return alike.Meant(names, ref)
 }
 
 // fromRoot is a path as it is written on the command line, made absolute: paths
@@ -176,11 +199,48 @@ func find(an *analyze.Analysis, m moment, arg string, follow bool) (analyze.Node
 	case last < 0:
 		return 0, failed("", "there is no %s: the image has no layers", fromRoot(arg))
 	}
-	try := "peel ls IMAGE " + nearest(t, last, fromRoot(arg))
+	dir := nearest(t, last, fromRoot(arg))
+	try := "peel ls IMAGE " + dir
+	if meant := meantPath(t, last, dir, fromRoot(arg)); meant != "" {
+		try = meant
+	}
 	if _, ok := t.Lookup(fromRoot(arg)); ok {
 		try = "peel log IMAGE " + arg + ", and --at with an earlier layer"
 	}
 	return 0, notThere(an, arg, try, "there is no %s in the image after layer %d", fromRoot(arg), last)
+}
+
+// maxAlike bounds the names that a mistyped one is compared with.
+const maxAlike = 10_000
+
+// meantPath returns the path that p is likely a slip of: of which all but one name is
+// right, the first that is not there; dir is the directory that this one would be in.
+// "" if no name there is like it.
+func meantPath(t *analyze.Tree, at int, dir, p string) string {
+	n, err := analyze.Resolve(t, at, dir, true)
+	if err != nil {
+		return ""
+	}
+	above := strings.TrimSuffix(path.Clean(dir), "/") + "/"
+	name, below, _ := strings.Cut(strings.TrimPrefix(path.Clean(p), above), "/")
+	view := t.View(analyze.Spec{Mode: analyze.Union, At: at})
+	var names []string
+	for _, child := range t.Children(n) {
+		if view.Shows(child) && len(names) < maxAlike {
+			names = append(names, t.Name(child))
+		}
+	}
+	meant := alike.Meant(names, name)
+	if meant == "" {
+		return ""
+	}
+	if meant = above + meant; below != "" {
+		meant += "/" + below
+	}
+	if _, err := analyze.Resolve(t, at, meant, false); err != nil {
+		return ""
+	}
+	return meant
 }
 
 // nearest returns the deepest directory above a path that is there.

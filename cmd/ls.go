@@ -1,9 +1,11 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,6 +23,10 @@ type listing struct {
 	recursive bool
 	long      bool
 	json      bool
+	bytes     bool
+	reverse   bool
+	order     choice
+	filter    string
 }
 
 func (a *app) lsCommand() *cobra.Command {
@@ -30,10 +36,16 @@ func (a *app) lsCommand() *cobra.Command {
 		Short: "List files: the final union's, or those after or of a layer",
 		Long: `List what is at PATH (default /): a directory's children, or with -R all below it; of anything else, itself. A symlink to a directory is followed.
 
-By default that is the final image; with --at N it is the union after layer N, with --layer N what layer N alone holds, the paths it removes included. -l shows type and mode, owner, size, time, the layer whose version it is and what that one did to the one below (added, modified, metadata, identical, removed). Control characters in names are escaped; --json has them all.`,
+--filter lists the paths at or below PATH for which a filter holds, as the screen's does: "size:>10MB *.so" (docs/find.md). --sort size has the largest first, --sort time the newest; with -R, of all that is listed.
+
+By default that is the final image; with --at N it is the union after layer N, with --layer N what layer N alone holds, the paths it removes included. -l shows type and mode, owner, size, time, the layer whose version it is and what that one did to the one below (added, modified, metadata, identical, removed). Sizes are as sort -h reads them, or exact with --bytes. Control characters in names are escaped; --json has them all.`,
 		Example: `
 # everything that layer 6 holds
 peel ls app.tar --layer 6 -R -l
+# the ten largest files
+peel ls app.tar -R -l --sort size | head
+# what layer 6 covers of layers below, among the libraries
+peel ls app.tar --filter 'layer:6 change:modified,metadata *.so*'
 # as one JSON object a line
 peel ls app.tar /srv -R --json
 `,
@@ -50,6 +62,12 @@ peel ls app.tar /srv -R --json
 	l.flags(c.Flags())
 	c.Flags().BoolVarP(&l.recursive, "recursive", "R", false, "all below PATH, with absolute paths")
 	c.Flags().BoolVarP(&l.long, "long", "l", false, "mode, owner, size, time, layer, change and link too")
+	c.Flags().BoolVar(&l.bytes, "bytes", false, "with -l, sizes in bytes")
+	l.order = choice{what: "order", words: listOrders}
+	c.Flags().Var(&l.order, "sort", `order of the list (default "name")`)
+	_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(listOrders, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
+	c.Flags().BoolVarP(&l.reverse, "reverse", "r", false, "the other way round")
+	c.Flags().StringVar(&l.filter, "filter", "", "only what the filter holds for, at or below PATH (docs/find.md)")
 	c.Flags().BoolVar(&l.json, "json", false, "one JSON object a line (docs/json.md)")
 	return c
 }
@@ -57,6 +75,13 @@ peel ls app.tar /srv -R --json
 func (a *app) ls(ctx context.Context, ref, at string, l listing) error {
 	if err := l.check(); err != nil {
 		return err
+	}
+	filter, err := analyze.ParseFilter(l.filter)
+	if err != nil {
+		return usage("docs/find.md, which lists the terms", "--filter: %w", err)
+	}
+	if l.bytes && !l.long {
+		return usage("-l --bytes", "--bytes is for -l: names alone have no sizes, and --json has bytes")
 	}
 	if l.json && l.long {
 		return usage("--json alone: it has all that -l shows", "-l and --json are two different forms")
@@ -82,7 +107,18 @@ func (a *app) ls(ctx context.Context, ref, at string, l listing) error {
 	if note := flawsBelow(an, an.Tree.Path(top)); note != "" {
 		a.say("%s", note)
 	}
-	return a.print(ctx, func(w io.Writer) error { return l.write(w, an.Tree, top) })
+	rows, err := l.rows(ctx, an.Tree, top, filter)
+	if err != nil {
+		return failed("", "listing %s: %w", at, err)
+	}
+	return a.print(ctx, func(w io.Writer) error {
+		for _, r := range rows {
+			if err := l.row(w, an.Tree, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // flawsBelow is a note on what could not be read of a folder at a path or below it, and
@@ -121,59 +157,95 @@ func (l *listing) start(an *analyze.Analysis, at string) (analyze.NodeID, error)
 	return n, nil
 }
 
-// write lists top: itself if it is no directory, else its children, and all
-// below them if that is asked for.
-func (l *listing) write(w io.Writer, t *analyze.Tree, top analyze.NodeID) error {
+// A listed is one path to list: what it is called there, and its version.
+type listed struct {
+	node analyze.NodeID
+	v    analyze.Version
+	name bool // its name alone, not its path
+}
+
+// listOrders are the orders of a list, the one without --sort first.
+var listOrders = []string{"name", "size", "time", "layer"}
+
+// rows are what is to be listed at top: itself if it is no directory, else its
+// children, and with a filter or -R all below it.
+func (l *listing) rows(ctx context.Context, t *analyze.Tree, top analyze.NodeID, filter analyze.Filter) ([]listed, error) {
 	v, ok := l.version(t, top)
 	removed := ok && v.Change() == analyze.Removed
 	if top != analyze.Root && ok && !removed && v.Kind() != source.Dir || removed && len(t.Children(top)) == 0 {
-		return l.row(w, t.Path(top), t.Path(top), v)
+		return []listed{{top, v, false}}, nil
 	}
-	prefix := t.Path(top)
-	if top == analyze.Root {
-		prefix = ""
+	view := l.view(t)
+	if !filter.Empty() {
+		var err error
+		if view, err = view.Filter(ctx, filter); err != nil {
+			return nil, err
+		}
 	}
-	return l.children(w, t, l.view(t), top, prefix)
+	rows := l.below(ctx, t, view, top, !filter.Empty(), nil)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	l.sort(rows)
+	return rows, nil
 }
 
-// children lists what a directory holds; prefix is its path, "" for the root.
-func (l *listing) children(w io.Writer, t *analyze.Tree, view *analyze.View, dir analyze.NodeID, prefix string) error {
+// below appends what a directory holds to rows. Of a view that is filtered, that is
+// what the filter holds for.
+func (l *listing) below(ctx context.Context, t *analyze.Tree, view *analyze.View, dir analyze.NodeID, filtered bool, rows []listed) []listed {
+	if ctx.Err() != nil {
+		return rows
+	}
+	all := l.recursive || filtered
 	for _, n := range t.Children(dir) {
 		if !view.Shows(n) {
 			continue
 		}
-		name := t.Name(n)
-		path := prefix + "/" + name
-		shown := name
-		if l.recursive {
-			shown = path
-		}
 		v, ok := l.version(t, n)
-		if !ok && !l.recursive {
+		if !ok && !all {
 			// A directory of a lower layer on the way to what this one holds.
 			v, ok = t.At(n, l.layer.n)
 		}
-		if ok {
-			if err := l.row(w, shown, path, v); err != nil {
-				return err
-			}
+		if ok && (!filtered || view.Matches(n)) {
+			rows = append(rows, listed{n, v, !all})
 		}
-		if l.recursive {
-			if err := l.children(w, t, view, n, path); err != nil {
-				return err
-			}
+		if all {
+			rows = l.below(ctx, t, view, n, filtered, rows)
 		}
 	}
-	return nil
+	return rows
+}
+
+// sort puts rows, which are in the order of their names, in the one that is asked for.
+func (l *listing) sort(rows []listed) {
+	var compare func(a, b *listed) int
+	switch l.order.value {
+	case "size":
+		compare = func(a, b *listed) int { return cmp.Compare(b.v.Size(), a.v.Size()) }
+	case "time":
+		compare = func(a, b *listed) int { return b.v.Time().Compare(a.v.Time()) }
+	case "layer":
+		compare = func(a, b *listed) int { return cmp.Compare(a.v.Layer(), b.v.Layer()) }
+	}
+	if compare != nil {
+		slices.SortStableFunc(rows, func(a, b listed) int { return compare(&a, &b) })
+	}
+	if l.reverse {
+		slices.Reverse(rows)
+	}
 }
 
 // row writes one path in the form that is asked for.
-func (l *listing) row(w io.Writer, name, path string, v analyze.Version) error {
-	switch {
-	case l.json:
-		return report.ListJSON(w, path, v)
-	case l.long:
-		return report.ListLine(w, name, v)
+func (l *listing) row(w io.Writer, t *analyze.Tree, r listed) error {
+	name := t.Path(r.node)
+	if l.json {
+		return report.ListJSON(w, name, r.v)
+	}
+	if r.name {
+		name = t.Name(r.node)
+	}
+	if l.long {
+		return report.ListLine(w, name, r.v, l.bytes)
 	}
 	_, err := fmt.Fprintln(w, clean.Start(clean.Text(name)))
 	return err

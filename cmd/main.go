@@ -29,8 +29,8 @@ type app struct {
 	platform    string
 	base        string
 	noCache     bool
-	via         viaFlag
-	engine      engineFlag
+	via         choice
+	engine      choice
 	offline     bool
 	insecure    []string
 	verify      bool

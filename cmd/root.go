@@ -52,8 +52,10 @@ func (a *app) root() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.platform, "platform", "", "which of a multi-platform image: os/arch[/variant][:os.version]; with check, also \"all\"")
 	flags.StringVar(&a.base, "base", "", "the base image: how many layers, or a digest, or an image")
+	a.engine = choice{what: "engine", words: source.Engines()}
 	flags.Var(&a.engine, "engine", "the only engine to ask for a bare NAME, and whose images to list (default: each in turn)")
 	_ = root.RegisterFlagCompletionFunc("engine", cobra.FixedCompletions(source.Engines(), cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
+	a.via = choice{what: "way", words: []string{string(source.ViaAPI), string(source.ViaStore)}}
 	flags.Var(&a.via, "via", "how to read an engine's image: store (its own files, on this machine) or api (default: store if it can be read)")
 	flags.BoolVar(&a.crossMounts, "cross-mounts", false, "of a folder (dir:PATH), read what is mounted below it too")
 	flags.BoolVar(&a.offline, "offline", offlineByDefault(), "ask no registry: open what is on this machine, or in the cache (also: PEEL_OFFLINE=1)")

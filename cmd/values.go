@@ -1,46 +1,41 @@
 package cmd
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
-	"github.com/peelhq/peel/source"
+	"github.com/peelhq/peel/internal/alike"
 )
 
-// viaFlag is how an engine's image is read: "api", "store", or "" for either.
-type viaFlag source.Via
+// choice is a flag that takes one of a few words, "" if it is not given.
+type choice struct {
+	what  string // what a word is, for messages: "engine"
+	words []string
+	value string
+}
 
-var _ pflag.Value = (*viaFlag)(nil)
+var _ pflag.Value = (*choice)(nil)
 
-func (v *viaFlag) String() string { return string(*v) }
+func (c *choice) String() string { return c.value }
 
-func (v *viaFlag) Set(s string) error {
-	if s != string(source.ViaAPI) && s != string(source.ViaStore) {
-		return errors.New(`give "api" or "store"`)
+func (c *choice) Set(s string) error {
+	if !slices.Contains(c.words, s) {
+		return unknownWord(c.what, s, c.words)
 	}
-	*v = viaFlag(s)
+	c.value = s
 	return nil
 }
 
-func (v *viaFlag) Type() string { return "api|store" }
+func (c *choice) Type() string { return strings.Join(c.words, "|") }
 
-// engineFlag is the name of an engine, or "" for any.
-type engineFlag string
-
-var _ pflag.Value = (*engineFlag)(nil)
-
-func (e *engineFlag) String() string { return string(*e) }
-
-func (e *engineFlag) Set(s string) error {
-	if !slices.Contains(source.Engines(), s) {
-		return fmt.Errorf("unknown engine; use %s", strings.Join(source.Engines(), ", "))
+// unknownWord is the error of a word that is none of those that there are.
+func unknownWord(what, word string, words []string) error {
+	meant := alike.Meant(words, word)
+	if meant != "" {
+		meant = fmt.Sprintf("did you mean %s? ", meant)
 	}
-	*e = engineFlag(s)
-	return nil
+	return fmt.Errorf("unknown %s %q: %suse %s", what, word, meant, strings.Join(words, ", "))
 }
-
-func (e *engineFlag) Type() string { return strings.Join(source.Engines(), "|") }

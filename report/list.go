@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/internal/clean"
@@ -60,10 +61,11 @@ func ListJSON(w io.Writer, path string, v analyze.Version) error {
 
 // ListLine writes what a version says of a path as one line for people: type
 // and mode, owner, size of a file, time, layer, change, name, and where a link
-// leads. A "-" stands for what there is not.
-func ListLine(w io.Writer, name string, v analyze.Version) error {
+// leads. A "-" stands for what there is not. Sizes are in bytes, or as sort -h reads
+// them: "3.53kB".
+func ListLine(w io.Writer, name string, v analyze.Version, bytes bool) error {
 	_, err := fmt.Fprintf(w, "%s  %-9s  %7s  %-19s  %2d  %-9s  %s%s\n",
-		Mode(v), owner(v), fileSize(v), date(v), v.Layer(), v.Change(), clean.Text(name), arrow(v))
+		Mode(v), owner(v), listSize(v, bytes), date(v), v.Layer(), v.Change(), clean.Text(name), arrow(v))
 	return err
 }
 
@@ -79,6 +81,14 @@ func fileSize(v analyze.Version) string {
 		return "-"
 	}
 	return human.Size(v.Size())
+}
+
+// listSize is fileSize for programs that read lines: in bytes, or without a space.
+func listSize(v analyze.Version, bytes bool) string {
+	if size := fileSize(v); size == "-" || !bytes {
+		return strings.ReplaceAll(size, " ", "")
+	}
+	return strconv.FormatInt(v.Size(), 10)
 }
 
 func date(v analyze.Version) string {

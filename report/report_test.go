@@ -266,7 +266,7 @@ func TestWriteErrors(t *testing.T) {
 		"Markdown": Markdown(broken{}, a),
 		"History":  History(broken{}, a, 1),
 		"ListJSON": ListJSON(broken{}, "/a", v),
-		"ListLine": ListLine(broken{}, "a", v),
+		"ListLine": ListLine(broken{}, "a", v, false),
 	} {
 		if !errors.Is(err, errBroken) {
 			t.Errorf("%s returns %v", name, err)

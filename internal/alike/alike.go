@@ -47,23 +47,25 @@ func nearest(words []string, wanted string, n, most int) []string {
 	return out
 }
 
-// distance is how many letters have to be changed to make one word of another
-// (Levenshtein's distance).
+// distance is how many letters have to be changed, or swapped with the next one, to
+// make one word of another (optimal string alignment).
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		before := row[0]
+		before, last, row = last, row, before
 		row[0] = i + 1
 		for j := range len(b) {
-			cost := before
+			cost := last[j]
 			if a[i] != b[j] {
 				cost++
 			}
-			before = row[j+1]
-			row[j+1] = min(cost, before+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				cost = min(cost, before[j-1]+1)
+			}
+			row[j+1] = min(cost, last[j+1]+1, row[j]+1)
 		}
 	}
 	return row[len(b)]

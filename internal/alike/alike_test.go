@@ -20,7 +20,7 @@ func TestMeant(t *testing.T) {
 	words := []string{"docker", "podman", "containerd", "container", "dir"}
 	for wanted, want := range map[string]string{
 		"docker": "docker", "dockr": "docker", "dokcer": "docker", "pdoman": "podman", "contaner": "container",
-		"https": "", "": "", "s3": "", "di": "dir", strings.Repeat("a", 1<<20): "",
+		"https": "", "": "", "s3": "", "di": "dir", "dri": "dir", strings.Repeat("a", 1<<20): "",
 	} {
 		if got := Meant(words, wanted); got != want {
 			t.Errorf("%.20q: %q, want %q", wanted, got, want)
