@@ -62,6 +62,7 @@ func (p *checkPage) check(s *subject, several bool) {
 		p.begun(bold, cutMiddle(unordered(s.name), columns), "")
 	}
 	p.image(v.Analysis)
+	p.stored(v.Analysis.Totals)
 	from := "flags and defaults"
 	if v.Outcome.RulesFrom != "" {
 		from = cutMiddle(clean.Line(v.Outcome.RulesFrom), columns-len("rules from "))
@@ -83,6 +84,15 @@ func (p *checkPage) check(s *subject, several bool) {
 	}
 	p.waived(v.Outcome.Waived)
 	p.verdict(v.counts())
+}
+
+// stored says in one line what the image stores and what of it is wasted.
+func (p *checkPage) stored(t analyze.Totals) {
+	text := "stored " + human.Size(t.Stored) + ", visible " + human.Size(t.Visible) + ", wasted " + human.Size(t.Wasted)
+	if t.BaseLayers > 0 && t.BaseLayers < t.Layers {
+		text += "; own layers waste " + human.Size(t.UserWasted)
+	}
+	p.paragraph("", text)
 }
 
 // waivedShown is how many waived findings are listed.
