@@ -16,8 +16,9 @@ import (
 
 // checkFlags are what the flags of check say.
 type checkFlags struct {
-	rules      []*ruleFlag // in the order of analyze.Settings
-	weights    []weight    // as given
+	set        *pflag.FlagSet // of the command
+	rules      []*ruleFlag    // in the order of analyze.Settings
+	weights    []weight       // as given
 	config     string
 	baseline   string
 	mayLack    bool // the baseline may be missing
@@ -82,6 +83,7 @@ func (f *weightFlag) Type() string { return "rules" }
 
 // register gives a command the flags.
 func (f *checkFlags) register(c *cobra.Command) {
+	f.set = c.Flags()
 	for _, s := range analyze.Settings() {
 		if s.Help != "" {
 			flag := &ruleFlag{setting: s}
@@ -146,20 +148,29 @@ func (f *checkFlags) growing(r *ruling) error {
 	return nil
 }
 
+// origin is where a flag's value comes from.
+func (f *checkFlags) origin(name string) origin {
+	from := origin{flag: name}
+	if flag := f.set.Lookup(name); flag != nil && len(flag.Annotations[byEnvironment]) > 0 {
+		from.variable = flag.Annotations[byEnvironment][0]
+	}
+	return from
+}
+
 // apply puts what the flags say over what r has. The severity of a rule that is off
 // is an error, unless the rule is on elsewhere: for other images of the check.
 func (f *checkFlags) apply(r *ruling, elsewhere func(rule string) bool) error {
 	r.mayLack = f.mayLack
 	if f.baseline != "" {
-		r.baseline = &place{text: f.baseline, from: origin{flag: "baseline"}}
+		r.baseline = &place{text: f.baseline, from: f.origin("baseline")}
 	}
 	if f.dockerfile != "" {
-		r.dockerfile = &place{text: f.dockerfile, from: origin{flag: "dockerfile"}}
+		r.dockerfile = &place{text: f.dockerfile, from: f.origin("dockerfile")}
 	}
 	for _, flag := range f.rules {
 		s := flag.setting
 		for _, text := range flag.given {
-			if err := r.take([]saying{{setting: s, word: text, from: origin{flag: s.Name}}}); err != nil {
+			if err := r.take([]saying{{setting: s, word: text, from: f.origin(s.Name)}}); err != nil {
 				return usage("", "--%s %s: %w", s.Name, text, errors.Unwrap(err))
 			}
 		}
@@ -168,7 +179,7 @@ func (f *checkFlags) apply(r *ruling, elsewhere func(rule string) bool) error {
 		if s := analyze.SettingNamed(w.rule); s != nil && !r.On(s) && elsewhere(w.rule) {
 			continue
 		}
-		if err := r.take([]saying{{rule: w.rule, word: w.word, from: origin{flag: w.word}}}); err != nil {
+		if err := r.take([]saying{{rule: w.rule, word: w.word, from: f.origin(w.word)}}); err != nil {
 			return usage("--"+w.rule+" with a limit", "--%s %s: %w", w.word, w.rule, errors.Unwrap(err))
 		}
 	}

@@ -19,10 +19,14 @@ type origin struct {
 	file string
 	line int
 	flag string
+
+	variable string // that stands for the flag
 }
 
 func (o origin) String() string {
 	switch {
+	case o.variable != "":
+		return o.variable
 	case o.flag != "":
 		return "--" + o.flag
 	case o.file == "":

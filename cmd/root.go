@@ -48,6 +48,10 @@ func (a *app) root() *cobra.Command {
 			return a.explore(ctx, args[0])
 		}),
 		ValidArgsFunction: complete,
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			a.noteVariables(c.Root())
+			return fromEnvironment(c)
+		},
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.platform, "platform", "", "which of a multi-platform image: os/arch[/variant][:os.version]; with check, also \"all\"")

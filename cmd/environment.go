@@ -1,0 +1,96 @@
+package cmd
+
+import (
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/peelhq/peel/internal/alike"
+)
+
+// environmentPrefix is how the variables begin that stand for flags.
+const environmentPrefix = "PEEL_"
+
+// notByEnvironment are flags that no variable stands for: what a command writes, and
+// over what, is said each time. PEEL_OFFLINE is read where the flag is made, and takes
+// more than the flag does; PEEL_VERSION is the version that an installer is to install.
+var notByEnvironment = []string{"offline", "help", "version", "output", "force", "init"}
+
+// byEnvironment marks a flag whose value is that of its variable.
+const byEnvironment = "environment"
+
+// variable is the environment's name of a flag: "PEEL_MIN_EFFICIENCY".
+func variable(flag string) string {
+	return environmentPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// fromEnvironment gives a command's flags the values that the environment has for them.
+// A flag on the command line beats its variable, and a variable that is empty says
+// nothing.
+func fromEnvironment(c *cobra.Command) (err error) {
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		text := os.Getenv(variable(f.Name))
+		if err != nil || f.Changed || text == "" || slices.Contains(notByEnvironment, f.Name) {
+			return
+		}
+		values := []string{text}
+		if repeatable(f) {
+			values = strings.Split(strings.Trim(text, "\n"), "\n")
+		}
+		for _, value := range values {
+			if err == nil {
+				err = c.Flags().Set(f.Name, strings.TrimSuffix(value, "\r"))
+			}
+		}
+		if err != nil {
+			err = usage("", "%s in the environment: %w", variable(f.Name), err)
+			return
+		}
+		_ = c.Flags().SetAnnotation(f.Name, byEnvironment, []string{variable(f.Name)}) // the flag is there
+	})
+	return err
+}
+
+// repeatable reports whether a flag may be given more than once for more values.
+func repeatable(f *pflag.Flag) bool {
+	if r, ok := f.Value.(*ruleFlag); ok {
+		return r.setting.Kind.Many
+	}
+	_, list := f.Value.(pflag.SliceValue)
+	return list
+}
+
+// noteVariables tells of variables that are spelt almost like one that stands for a
+// flag of some command.
+func (a *app) noteVariables(root *cobra.Command) {
+	var flags []string
+	for _, pair := range os.Environ() {
+		name, value, _ := strings.Cut(pair, "=")
+		rest, ours := strings.CutPrefix(name, environmentPrefix)
+		if !ours || value == "" {
+			continue
+		}
+		if flags == nil {
+			flags = variablesOf(root)
+		}
+		if meant := alike.Meant(flags, rest); meant != "" && meant != rest {
+			a.say("%s in the environment says nothing; did you mean %s?", name, environmentPrefix+meant)
+		}
+	}
+}
+
+// variablesOf are the variables of a command's flags, and of those below it, without
+// the prefix.
+func variablesOf(c *cobra.Command) []string {
+	var out []string
+	for _, flags := range []*pflag.FlagSet{c.Flags(), c.PersistentFlags()} {
+		flags.VisitAll(func(f *pflag.Flag) { out = append(out, strings.TrimPrefix(variable(f.Name), environmentPrefix)) })
+	}
+	for _, sub := range c.Commands() {
+		out = append(out, variablesOf(sub)...)
+	}
+	return out
+}

@@ -1,0 +1,42 @@
+package cmd
+
+import (
+	"strings"
+	"testing"
+)
+
+// A variable stands for a flag, which beats it.
+func TestEnvironment(t *testing.T) {
+	inFolder(t, "docker-25", story)
+	for _, c := range []struct {
+		name      string
+		variables string // NAME=VALUE, ...
+		args      string
+		code      int
+		says      string
+	}{
+		{"a limit", "PEEL_MIN_EFFICIENCY=5%", "check app.tar", 0, "(limit 5.0 %)"},
+		{"the flag beats it", "PEEL_MIN_EFFICIENCY=5%", "check app.tar --min-efficiency 95%", 1, "(limit 95.0 %)"},
+		{"a list, a line each", "PEEL_FORBID=*.zip\nmodel.bin", "check app.tar --min-efficiency off", 1, "FAIL  forbid"},
+		{"the base", "PEEL_BASE=5", "check app.tar", 0, "base: 5 layers, as asked for"},
+		{"a switch", "PEEL_NO_CACHE=true", "report app.tar", 0, "Image app:1"},
+		{"nothing", "PEEL_MIN_EFFICIENCY=", "check app.tar", 1, "(limit 90.0 %)"},
+		{"of another command", "PEEL_MIN_EFFICIENCY=lots", "report app.tar", 0, "Image app:1"},
+		{"what cannot be read", "PEEL_MIN_EFFICIENCY=lots", "check app.tar", 2, "PEEL_MIN_EFFICIENCY in the environment"},
+		{"where it comes from", "PEEL_MIN_EFFICIENCY=5%,PEEL_WARN=user", "check --print-config", 0, "PEEL_MIN_EFFICIENCY"},
+		{"no output", "PEEL_OUTPUT=somewhere,PEEL_FORCE=true", "report app.tar", 0, "Image app:1"},
+		{"a slip", "PEEL_MIN_EFFICENCY=5%", "check app.tar", 1, "PEEL_MIN_EFFICENCY in the environment says nothing; did you mean PEEL_MIN_EFFICIENCY?"},
+		{"somebody else's", "PEEL_VERSION=1.2.3,PEEL_IMAGE=x,PEEL_TAG=y", "report app.tar", 0, "Image app:1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for pair := range strings.SplitSeq(c.variables, ",") {
+				name, value, _ := strings.Cut(pair, "=")
+				t.Setenv(name, value)
+			}
+			r := peel(strings.Fields(c.args)...)
+			if text := r.out + r.err; r.code != c.code || !strings.Contains(text, c.says) || c.name == "somebody else's" && r.err != "" {
+				t.Errorf("exit code %d, want %d, and %q in\n%s", r.code, c.code, c.says, text)
+			}
+		})
+	}
+}
