@@ -52,7 +52,7 @@ type ConfigChange struct {
 // compareConfigs returns what two images do not say alike, by part and name. Something
 // without a config, such as a folder, is not compared.
 func compareConfigs(before, after *source.Image) []ConfigChange {
-	if !hasConfig(before) || !hasConfig(after) {
+	if !HasConfig(before) || !HasConfig(after) {
 		return nil
 	}
 	var out []ConfigChange
@@ -92,14 +92,14 @@ func compareConfigs(before, after *source.Image) []ConfigChange {
 	return out
 }
 
-// hasConfig reports whether an image has a config: a folder, or a tar of a root
+// HasConfig reports whether an image has a config: a folder, or a tar of a root
 // filesystem, has none.
-func hasConfig(im *source.Image) bool {
+func HasConfig(im *source.Image) bool {
 	return im.ID != "" || im.Platform != "" || len(im.History) > 0
 }
 
 func newConfigChange(part ConfigPart, name, was, is string, had, has bool) ConfigChange {
-	c := ConfigChange{Part: part, Name: name, Change: Modified, Before: hideSecrets(name, was), After: hideSecrets(name, is)}
+	c := ConfigChange{Part: part, Name: name, Change: Modified, Before: HideSecrets(name, was), After: HideSecrets(name, is)}
 	switch {
 	case !had:
 		c.Change = Added
@@ -141,8 +141,9 @@ func execForm(words []string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// hideSecrets returns the value of a name without what looks like a secret.
-func hideSecrets(name, value string) string {
+// HideSecrets returns the value of a name (a label, a variable, a flag; "" of none)
+// with HiddenValue in place of what looks like a secret.
+func HideSecrets(name, value string) string {
 	if claim := claimOf(name); (claim == claimsSecret || claim == claimsKey) && isLiteral(value, claim) {
 		return HiddenValue
 	}

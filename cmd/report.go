@@ -11,7 +11,7 @@ import (
 )
 
 // reportForms are the forms of a report, by the names that -f takes.
-var reportForms = map[string]func(context.Context, io.Writer, *analyze.Analysis) error{
+var reportForms = map[string]func(context.Context, io.Writer, *analyze.Analysis, []analyze.Finding) error{
 	"text":     untilWriteFails(report.Text),
 	"json":     untilWriteFails(report.JSON),
 	"markdown": untilWriteFails(report.Markdown),
@@ -20,8 +20,10 @@ var reportForms = map[string]func(context.Context, io.Writer, *analyze.Analysis)
 
 // untilWriteFails is for a form that needs no context: it writes as it goes, and
 // the writer fails once the context has ended.
-func untilWriteFails(form func(io.Writer, *analyze.Analysis) error) func(context.Context, io.Writer, *analyze.Analysis) error {
-	return func(_ context.Context, w io.Writer, an *analyze.Analysis) error { return form(w, an) }
+func untilWriteFails(form func(io.Writer, *analyze.Analysis, []analyze.Finding) error) func(context.Context, io.Writer, *analyze.Analysis, []analyze.Finding) error {
+	return func(_ context.Context, w io.Writer, an *analyze.Analysis, findings []analyze.Finding) error {
+		return form(w, an, findings)
+	}
 }
 
 func (a *app) reportCommand() *cobra.Command {
@@ -29,7 +31,7 @@ func (a *app) reportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report IMAGE",
 		Short: "Write a report: totals, layers, causes and waste",
-		Long:  `Write a report on the whole image: its totals, what each layer carries and hides, and what is wasted, why, and by which build step. The JSON form is described in docs/json.md, the page that html writes in docs/html.md. With several -f, each but one wants an -o. A file that is there already is replaced, whole.`,
+		Long:  `Write a report on the whole image: its totals, what to change in the build, what each layer carries and hides, and what is wasted, why, and by which build step. The JSON form is described in docs/json.md, the page that html writes in docs/html.md. With several -f, each but one wants an -o. A file that is there already is replaced, whole.`,
 		Example: `
 peel report app.tar -f json -o app.json
 `,
@@ -58,5 +60,9 @@ func (a *app) report(ctx context.Context, ref string, flags *outputFlags) error 
 		return err
 	}
 	defer an.Image.Close()
-	return a.writeOutputs(ctx, outs, func(o output, w io.Writer) error { return reportForms[o.format](ctx, w, an) })
+	findings, err := analyze.Advise(ctx, an, analyze.AdviceOptions{})
+	if err != nil {
+		return err
+	}
+	return a.writeOutputs(ctx, outs, func(o output, w io.Writer) error { return reportForms[o.format](ctx, w, an, findings) })
 }

@@ -35,7 +35,11 @@ func htmlReport(t *testing.T, ref string) (file string, a *analyze.Analysis) {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := report.HTML(t.Context(), &b, a); err != nil {
+	findings, err := analyze.Advise(t.Context(), a, analyze.AdviceOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := report.HTML(t.Context(), &b, a, findings); err != nil {
 		t.Fatal(err)
 	}
 	file = filepath.Join(t.TempDir(), "report.html")

@@ -17,7 +17,7 @@ import (
 func kept(t *testing.T, a *analyze.Analysis) *analyze.Baseline {
 	t.Helper()
 	var b bytes.Buffer
-	if err := JSON(&b, a); err != nil {
+	if err := JSON(&b, a, nil); err != nil {
 		t.Fatal(err)
 	}
 	out, err := ReadBaseline(&b)
@@ -134,7 +134,7 @@ file ".wh.\xff"
 func TestReadBaselineErrors(t *testing.T) {
 	a := analysis(t, "-- layer --\nfile a 5\n-- layer --\nfile a 6\n")
 	var b bytes.Buffer
-	if err := JSON(&b, a); err != nil {
+	if err := JSON(&b, a, nil); err != nil {
 		t.Fatal(err)
 	}
 	whole := b.String()

@@ -35,19 +35,25 @@ func BenchmarkReport(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	findings, err := analyze.Advise(b.Context(), a, analyze.AdviceOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
 	for _, form := range []struct {
 		name  string
-		write func(io.Writer, *analyze.Analysis) error
-	}{{"json", report.JSON}, {"text", report.Text}, {"html", func(w io.Writer, a *analyze.Analysis) error { return report.HTML(b.Context(), w, a) }}} {
+		write func(io.Writer, *analyze.Analysis, []analyze.Finding) error
+	}{{"json", report.JSON}, {"text", report.Text}, {"html", func(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
+		return report.HTML(b.Context(), w, a, findings)
+	}}} {
 		b.Run(form.name, func(b *testing.B) {
 			var out bytes.Buffer
-			if err := form.write(&out, a); err != nil {
+			if err := form.write(&out, a, findings); err != nil {
 				b.Fatal(err)
 			}
 			b.SetBytes(int64(out.Len()))
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := form.write(io.Discard, a); err != nil {
+				if err := form.write(io.Discard, a, findings); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -100,7 +100,7 @@ func formless(t *testing.T, ref string, opts source.Options) (string, error) {
 	a, err := analyze.Run(t.Context(), im, analyze.Options{})
 	var b bytes.Buffer
 	if err == nil {
-		err = JSON(&b, a)
+		err = JSON(&b, a, nil)
 	}
 	if err := errors.Join(err, im.Close()); err != nil {
 		return "", err

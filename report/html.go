@@ -29,7 +29,7 @@ var (
 	mapLicence string
 )
 
-// HTML writes the analysis as one HTML page that needs nothing else: no network,
+// HTML writes the analysis and its findings (see analyze.Advise) as one HTML page that needs nothing else: no network,
 // no other file. It shows the totals, a treemap of every stored byte, the layers,
 // what to change in the build, the causes, and the largest waste in a table to
 // be searched; what its bounds leave out is said with exact figures. docs/html.md describes it. It fails only
@@ -38,16 +38,7 @@ var (
 // Nothing that the image says is ever markup or code: text passes through
 // internal/clean and html/template, and the page's own policy forbids every
 // script and style but its own, and all loading.
-func HTML(ctx context.Context, w io.Writer, a *analyze.Analysis) error {
-	findings, err := analyze.Advise(ctx, a, analyze.AdviceOptions{})
-	if err != nil {
-		return err
-	}
-	return writeHTML(ctx, w, a, findings)
-}
-
-// writeHTML is HTML with findings, the gravest first.
-func writeHTML(ctx context.Context, w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
+func HTML(ctx context.Context, w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
 	p := assets()
 	page := newHTMLPage(ctx, p, a, findings)
 	if err := ctx.Err(); err != nil {

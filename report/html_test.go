@@ -42,7 +42,7 @@ func analysisAt(t *testing.T, path string) *analyze.Analysis {
 func htmlOf(t *testing.T, a *analyze.Analysis, findings []analyze.Finding) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := writeHTML(t.Context(), &b, a, findings); err != nil {
+	if err := HTML(t.Context(), &b, a, findings); err != nil {
 		t.Fatal(err)
 	}
 	if b.Len() > htmlBytes {
@@ -246,10 +246,7 @@ func TestHTMLContext(t *testing.T) {
 	findings := advised(t, a)
 	cancel()
 	var b bytes.Buffer
-	if err := HTML(ctx, &b, a); !errors.Is(err, context.Canceled) || b.Len() > 0 {
-		t.Errorf("%v, %d bytes", err, b.Len())
-	}
-	if err := writeHTML(ctx, &b, a, findings); !errors.Is(err, context.Canceled) || b.Len() > 0 {
+	if err := HTML(ctx, &b, a, findings); !errors.Is(err, context.Canceled) || b.Len() > 0 {
 		t.Errorf("%v, %d bytes", err, b.Len())
 	}
 }

@@ -16,13 +16,14 @@ const Schema = "peel.report/v1"
 // The types below are the report's form: their fields are its keys, in their
 // order. A pointer is null where the value is not known.
 type (
-	// document is the report but for its last two keys, "waste" and "flaws",
+	// document is the report but for its last keys, "findings", "waste" and "flaws",
 	// which may have a million rows.
 	document struct {
 		Schema string     `json:"schema"`
 		Image  imageRow   `json:"image"`
 		Totals totalsRow  `json:"totals"`
 		Base   baseRow    `json:"base"`
+		Config *configRow `json:"config"`
 		Causes []causeRow `json:"causes"`
 		Layers []layerRow `json:"layers"`
 	}
@@ -127,14 +128,16 @@ type (
 	}
 )
 
-// JSON writes the whole analysis as one JSON object of the form that
-// docs/json.md describes, indented, and a newline. It fails only where w does.
-func JSON(w io.Writer, a *analyze.Analysis) error {
+// JSON writes the whole analysis and its findings (see analyze.Advise) as one JSON
+// object of the form that docs/json.md describes, indented, and a newline. It fails
+// only where w does.
+func JSON(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
 	doc := document{
 		Schema: Schema,
 		Image:  newImageRow(a.Image),
 		Totals: newTotalsRow(a.Totals),
 		Base:   newBaseRow(a.Base),
+		Config: newConfigRow(a.Image),
 		Causes: make([]causeRow, 0, len(a.Causes)),
 		Layers: make([]layerRow, 0, len(a.Layers)),
 	}
@@ -146,6 +149,7 @@ func JSON(w io.Writer, a *analyze.Analysis) error {
 	}
 	out := newRows(w)
 	out.object(doc)
+	out.array("findings", len(findings), func(i int) any { return newFindingRow(&findings[i]) })
 	out.array("waste", a.Waste.Len(), func(i int) any {
 		w := a.Waste.At(i)
 		return newWasteRow(&w)

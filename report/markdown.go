@@ -219,7 +219,7 @@ func ruleSign(r *analyze.Result) string {
 // other findings.
 func (m *mdPage) findings(v *Verdict) {
 	all := v.details()
-	item := func(i int) string { return mdFinding(v, &all[i], i) }
+	item := func(i int) string { return mdFinding(v.Analysis, &all[i], i) }
 	shown := min(len(all), worstShown)
 	if shown > 0 {
 		heading := "\n**What to mend**"
@@ -244,7 +244,7 @@ func (m *mdPage) findings(v *Verdict) {
 	}
 	if rest := all[shown:]; len(rest) > 0 {
 		m.details(human.Count(len(rest), "more finding", "more findings")+", "+human.Size(total(rest)), func() {
-			n := m.list(min(len(rest), mdFolded), func(i int) string { return mdFinding(v, &rest[i], shown+i) })
+			n := m.list(min(len(rest), mdFolded), func(i int) string { return mdFinding(v.Analysis, &rest[i], shown+i) })
 			if left := len(rest) - n; left > 0 {
 				m.fits("\n" + human.Count(left, "more is", "more are") + " not listed.\n")
 			}
@@ -267,7 +267,7 @@ func total(findings []analyze.Finding) int64 {
 	return n
 }
 
-func mdFinding(v *Verdict, f *analyze.Finding, i int) string {
+func mdFinding(a *analyze.Analysis, f *analyze.Finding, i int) string {
 	var b strings.Builder
 	b.WriteString(strconv.Itoa(i+1) + ". ")
 	switch f.Severity {
@@ -285,7 +285,7 @@ func mdFinding(v *Verdict, f *analyze.Finding, i int) string {
 	if f.Path != "" {
 		where = append(where, mdCode(f.Path))
 	}
-	if f.Layer >= 0 && f.Layer < len(v.Analysis.Layers) {
+	if f.Layer >= 0 && f.Layer < len(a.Layers) {
 		where = append(where, "layer "+strconv.Itoa(f.Layer))
 	}
 	if l := place(f); l != "" {

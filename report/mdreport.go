@@ -9,10 +9,11 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// Markdown writes the analysis as Markdown for a comment or a wiki: the totals,
-// and folded away the layers, the causes, the largest waste and the flaws. Its
-// bounds are those of CheckMarkdown. It fails only where w does.
-func Markdown(w io.Writer, a *analyze.Analysis) error {
+// Markdown writes the analysis as Markdown for a comment or a wiki: the totals, the
+// findings (see analyze.Advise), and folded away the layers, the causes, the largest
+// waste and the flaws. Its bounds are those of CheckMarkdown. It fails only where w
+// does.
+func Markdown(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
 	m := &mdPage{limit: mdLimit}
 	t := a.Totals
 	fmt.Fprintf(m, "### %s %s wasted of %s stored\n\n", mdCode(title(a.Image)), human.Size(t.Wasted), human.Size(t.Stored))
@@ -29,6 +30,7 @@ func Markdown(w io.Writer, a *analyze.Analysis) error {
 	}
 	m.WriteString("\nFor " + about + ".\n")
 	m.base(a.Base)
+	m.toChange(a, findings)
 	m.causes(a)
 	m.details("The largest waste", func() { m.waste(a) })
 	m.details(human.Count(t.Layers, "layer", "layers")+baseNote(t), func() { m.layers(a) })
@@ -37,6 +39,29 @@ func Markdown(w io.Writer, a *analyze.Analysis) error {
 	}
 	_, err := io.WriteString(w, m.String())
 	return err
+}
+
+// mdReserve are bytes that findings leave for the sections below them.
+const mdReserve = 20_000
+
+// toChange adds the findings: the first few as they are, the others folded.
+func (m *mdPage) toChange(a *analyze.Analysis, findings []analyze.Finding) {
+	if len(findings) == 0 {
+		return
+	}
+	m.limit -= mdReserve
+	defer func() { m.limit += mdReserve }()
+	item := func(i int) string { return mdFinding(a, &findings[i], i) }
+	m.fits("\n**What to change**\n\n")
+	shown := m.list(min(len(findings), worstShown), item)
+	if rest := findings[shown:]; len(rest) > 0 {
+		m.details(human.Count(len(rest), "more finding", "more findings")+", "+human.Size(total(rest)), func() {
+			n := m.list(min(len(rest), mdFolded), func(i int) string { return item(shown + i) })
+			if left := len(rest) - n; left > 0 {
+				m.fits("\n" + human.Count(left, "more is", "more are") + " not listed.\n")
+			}
+		})
+	}
 }
 
 // base says which layers are the base image's, and by what.

@@ -47,7 +47,7 @@ func everything(t *testing.T, a *analyze.Analysis) string {
 	t.Helper()
 	var b bytes.Buffer
 	outcome, err := analyze.Check(t.Context(), a, analyze.NewRules(), analyze.CheckOptions{})
-	if err := errors.Join(err, Text(&b, a), CheckText(&b, &Verdict{Analysis: a, Outcome: outcome})); err != nil {
+	if err := errors.Join(err, Text(&b, a, advised(t, a)), CheckText(&b, &Verdict{Analysis: a, Outcome: outcome})); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -63,15 +63,16 @@ func TestFixtures(t *testing.T) {
 		t.Run(f.Name, func(t *testing.T) {
 			a := analysisOf(t, f)
 			fits(t, everything(t, a))
+			findings := advised(t, a)
 			var one, two, history bytes.Buffer
-			if err := errors.Join(JSON(&one, a), JSON(&two, a)); err != nil {
+			if err := errors.Join(JSON(&one, a, findings), JSON(&two, a, findings)); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(one.Bytes(), two.Bytes()) {
 				t.Error("two reports differ")
 			}
 			var comment bytes.Buffer
-			if err := Markdown(&comment, a); err != nil {
+			if err := Markdown(&comment, a, findings); err != nil {
 				t.Fatal(err)
 			}
 			checkMarkdown(t, comment.String())
@@ -136,7 +137,7 @@ func TestHostileImage(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	if err := JSON(&b, a); err != nil {
+	if err := JSON(&b, a, nil); err != nil {
 		t.Fatal(err)
 	}
 	printable(t, b.String())
@@ -148,7 +149,7 @@ func TestNumbersThatJSONCannotWrite(t *testing.T) {
 	im := *a.Image
 	im.Created = time.Unix(math.MaxInt64/2, 0)
 	a.Image = &im
-	if err := JSON(&bytes.Buffer{}, a); err != nil {
+	if err := JSON(&bytes.Buffer{}, a, nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -260,10 +261,10 @@ func TestWriteErrors(t *testing.T) {
 	a := analysis(t, "-- layer --\nfile a 5\n")
 	v, _ := a.Tree.At(1, 0)
 	for name, err := range map[string]error{
-		"Text":     Text(broken{}, a),
-		"HTML":     HTML(t.Context(), broken{}, a),
-		"JSON":     JSON(broken{}, a),
-		"Markdown": Markdown(broken{}, a),
+		"Text":     Text(broken{}, a, nil),
+		"HTML":     HTML(t.Context(), broken{}, a, nil),
+		"JSON":     JSON(broken{}, a, nil),
+		"Markdown": Markdown(broken{}, a, nil),
 		"History":  History(broken{}, a, 1),
 		"ListJSON": ListJSON(broken{}, "/a", v),
 		"ListLine": ListLine(broken{}, "a", v, false),
@@ -276,7 +277,7 @@ func TestWriteErrors(t *testing.T) {
 
 func TestSchemaName(t *testing.T) {
 	var b bytes.Buffer
-	if err := JSON(&b, analysis(t, "-- layer --\n")); err != nil {
+	if err := JSON(&b, analysis(t, "-- layer --\n"), nil); err != nil {
 		t.Fatal(err)
 	}
 	if want := `"schema": "` + Schema + `"`; !strings.Contains(b.String(), want) {

@@ -54,12 +54,13 @@ func (p *page) writeTo(w io.Writer) error {
 }
 
 // Text writes the analysis for people: what the image is, its totals, its
-// layers, why bytes are wasted, and the largest of them with the layer to
-// blame. It fails only where w does.
-func Text(w io.Writer, a *analyze.Analysis) error {
+// findings (see analyze.Advise), its layers, why bytes are wasted, and the largest of
+// them with the layer to blame. It fails only where w does.
+func Text(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
 	var p page
 	p.image(a)
 	p.totals(a)
+	p.toChange(findings)
 	p.layers(a)
 	p.causes(a)
 	p.waste(a, a.Waste, wasteShown)

@@ -1,0 +1,62 @@
+package report
+
+import (
+	"strings"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// adviceShown is how many findings a text report lists.
+const adviceShown = 8
+
+// toChange says what to change in the build: the gravest findings and those with most
+// bytes, first, each with what it would save, where it is, and the advice.
+func (p *page) toChange(findings []analyze.Finding) {
+	if len(findings) == 0 {
+		return
+	}
+	shown := findings[:min(len(findings), adviceShown)]
+	if len(shown) < len(findings) {
+		p.heading("What to change (%d of %s)", len(shown), human.Count(len(findings), "finding", "findings"))
+	} else {
+		p.heading("What to change")
+	}
+	for i := range shown {
+		p.change(&shown[i])
+	}
+	if rest := findings[len(shown):]; len(rest) > 0 {
+		p.line("%s  and %s: -f markdown, html or json", padLeft(human.Size(total(rest)), findingIndent-2), human.Count(len(rest), "more finding", "more findings"))
+	}
+}
+
+// change adds a finding: its bytes and title, what happened, the step, and what to
+// change.
+func (p *page) change(f *analyze.Finding) {
+	indent := strings.Repeat(" ", findingIndent)
+	lead := indent
+	if f.Bytes > 0 {
+		lead = padLeft(human.Size(f.Bytes), findingIndent-2) + "  "
+	}
+	p.paragraph(lead, clean.Line(f.Title))
+	if f.Message != "" {
+		p.paragraph(indent, clean.Line(f.Message))
+	}
+	var step []string
+	if l := clean.Line(place(f)); l != "" {
+		step = append(step, l)
+	}
+	if lines := stepLines(f.Step); len(lines) > 0 {
+		step = append(step, lines[0])
+		if len(lines) > 1 {
+			step = append(step, "…")
+		}
+	}
+	if len(step) > 0 {
+		p.line("%s↳ %s", indent, strings.Join(step, " "))
+	}
+	if f.Advice != "" {
+		p.paragraph(indent+"→ ", clean.Line(f.Advice))
+	}
+}
