@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -164,6 +165,13 @@ func TestPipelinesPage(t *testing.T) {
 	var a action
 	parsed(t, file(t, "action.yml"), &a)
 	page := file(t, "docs/ci.md")
+	for _, m := range block.FindAllStringSubmatch(file(t, "README.md"), -1) {
+		if m[2] == "yaml" {
+			var node any
+			parsed(t, m[3], &node)
+			checkUses(t, &a, node)
+		}
+	}
 	program := build(t)
 	ran := 0
 	for _, m := range block.FindAllStringSubmatch(page, -1) {
@@ -194,6 +202,9 @@ func TestPipelinesPage(t *testing.T) {
 	}
 }
 
+// pinned is a reference that stays what it is: a release's tag, or a commit.
+var pinned = regexp.MustCompile(`^(v\d+\.\d+\.\d+|[0-9a-f]{40})$`)
+
 // checkUses looks for steps that use the action, and for what they give it.
 func checkUses(t *testing.T, a *action, node any) {
 	t.Helper()
@@ -203,7 +214,10 @@ func checkUses(t *testing.T, a *action, node any) {
 			checkUses(t, a, y)
 		}
 	case map[string]any:
-		if uses, _ := x["uses"].(string); strings.HasPrefix(uses, "peelhq/peel@") {
+		if ref, ok := strings.CutPrefix(fmt.Sprint(x["uses"]), "peelhq/peel@"); ok {
+			if !pinned.MatchString(ref) {
+				t.Errorf("the action is taken at %s, which may move", ref)
+			}
 			with, _ := x["with"].(map[string]any)
 			if with["image"] == nil {
 				t.Errorf("no image: %v", x)

@@ -189,8 +189,16 @@ expect 2 env INPUT_ARGS="--no-such-flag \$(touch $tmp/run) ; touch $tmp/run" "$a
 expect 3 env INPUT_IMAGE=missing.tar "$action/run.sh"
 expect 3 env INPUT_IMAGE=--version "$action/run.sh"
 [ -z "$(output verdict)" ] || die "a verdict without an image"
-expect 1 env INPUT_IMAGE= "$action/run.sh"
-says "no image"
+expect 2 env INPUT_IMAGE= "$action/run.sh"
+says "images"
+cp "$sample" one.tar
+cp "$sample" two.tar
+expect 0 env INPUT_IMAGE="$(printf '\n  one.tar\ntwo.tar  \n')" "$action/run.sh"
+says one.tar "$(output markdown)"
+says two.tar "$(output markdown)"
+printf 'images: [{name: two.tar, max-wasted: 1kB}]\n' >rules.yaml
+expect 0 env INPUT_IMAGE= INPUT_CONFIG=rules.yaml "$action/run.sh"
+says two.tar
 
 echo "  comment: the first, the next, none outside a pull request, one that may not be written"
 rm -f "$GH_LOG"

@@ -5,6 +5,7 @@
 # Each is the newest that builds with the Go version of go.mod.
 golangci_version=v2.15.0
 goreleaser_version=v2.16.0
+actionlint_version=v1.7.12
 
 tools=${PEEL_CI_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/peel-ci}
 
@@ -26,6 +27,7 @@ tool() {
 
 golangci() { tool golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint "$golangci_version"; }
 goreleaser() { tool goreleaser github.com/goreleaser/goreleaser/v2 "$goreleaser_version"; }
+actionlint() { tool actionlint github.com/rhysd/actionlint/cmd/actionlint "$actionlint_version"; }
 
 # wait_for SECONDS COMMAND... waits until the command succeeds.
 wait_for() {

@@ -22,9 +22,15 @@ if [ -n "${INPUT_ARGS:-}" ]; then
   done <<<"$words"
 fi
 
+# One image a line; without any, peel checks those that the rules file names.
+images=()
+while read -r image; do
+  [ -z "$image" ] || images+=("$image")
+done <<<"${INPUT_IMAGE:-}"
+
 code=0
 # Some runners show colours, and none of them is a terminal.
-CLICOLOR_FORCE=${CLICOLOR_FORCE-1} peel check "${flags[@]}" -- "${INPUT_IMAGE:?no image: give the input image}" || code=$?
+CLICOLOR_FORCE=${CLICOLOR_FORCE-1} peel check "${flags[@]}" -- ${images[@]+"${images[@]}"} || code=$?
 case $code in
   0) verdict=passed ;;
   1) verdict=failed ;;
