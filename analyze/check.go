@@ -26,6 +26,10 @@ type Result struct {
 	Value   string // what the image has, for people: "63.6 %"; "unknown" if it is
 	Limit   string // what the rule asks for
 	Message string // one sentence
+
+	// Number and Bound are Value and Limit as numbers of one unit; nil where there is no
+	// number. The limit is the most that there may be, or the least.
+	Number, Bound *Quantity
 }
 
 // CheckOptions are what a check goes by beside the image and the rules. The zero
@@ -85,6 +89,9 @@ func hold(ctx context.Context, a *Analysis, r *Rules, opts CheckOptions) (*Outco
 		}
 		if v.limit == "" {
 			v.limit = s.show(said.value)
+		}
+		if v.bound == nil {
+			v.bound = limitOf(s, said.value)
 		}
 		c.conclude(s, said.severity, v)
 	}
@@ -166,6 +173,8 @@ type verdict struct {
 	value, limit string // for people; limit may be left out where it shows as the kind has it
 	message      string
 
+	number, bound *Quantity // value and limit; bound may be left out where the kind has it
+
 	// What the rule's own finding says if it has failed; without a title it has none.
 	title, advice string
 	bytes         int64 // that it is about; of a rule of waste, the waste
@@ -188,7 +197,7 @@ func (c *checker) conclude(s *Setting, severity Severity, v verdict) {
 	if !v.failed && v.unknown == "" && c.unreadable != "" && !s.KnownUnread {
 		v.unknown = c.unreadable + " cannot be read"
 	}
-	r := Result{Rule: s.Name, Severity: severity, Failed: v.failed, Value: v.value, Limit: v.limit, Message: v.message}
+	r := Result{Rule: s.Name, Severity: severity, Failed: v.failed, Value: v.value, Limit: v.limit, Message: v.message, Number: v.number, Bound: v.bound}
 	var found []Finding
 	if v.unknown != "" {
 		r.Unchecked = true

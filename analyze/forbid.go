@@ -71,6 +71,7 @@ func forbid(ctx context.Context, c *checker, globs Globs) (verdict, error) {
 		}
 	}
 	v.failed, v.value, v.limit = f.files > 0, human.Count(f.files, "file", "files"), "0 files"
+	v.number, v.bound = countOf(f.files), countOf(0)
 	v.message = fmt.Sprintf("%s %s shipped that %s", v.value, pick(f.files == 1, "is", "are"),
 		pick(len(f.globs) == 1, "the glob forbids", fmt.Sprintf("one of %d globs forbids", len(f.globs))))
 	return v, nil

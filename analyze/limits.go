@@ -9,7 +9,7 @@ import (
 
 // sizeVerdict holds a number of bytes against the most that there may be.
 func sizeVerdict(most, bytes int64, what, title string) verdict {
-	v := verdict{failed: bytes > most, title: title, bytes: bytes}
+	v := verdict{failed: bytes > most, title: title, bytes: bytes, number: bytesOf(bytes)}
 	v.value, v.limit = sizes(bytes, most)
 	v.say(what, "more than", "at most")
 	return v
@@ -17,7 +17,7 @@ func sizeVerdict(most, bytes int64, what, title string) verdict {
 
 // countVerdict does so with a number of something else.
 func countVerdict(most, n int64, what, title string) verdict {
-	v := verdict{failed: n > most, title: title}
+	v := verdict{failed: n > most, title: title, number: countOf(n)}
 	v.value, v.limit = human.Comma(n), human.Comma(most)
 	v.say(what, "more than", "at most")
 	return v
@@ -41,7 +41,7 @@ func minEfficiency(c *checker, least float64) verdict {
 	if stored > 0 {
 		efficiency = float64(stored-wasted) / float64(stored)
 	}
-	v := verdict{failed: efficiency < least, title: "Efficiency too low", bytes: wasted}
+	v := verdict{failed: efficiency < least, title: "Efficiency too low", bytes: wasted, number: ratioOf(efficiency)}
 	v.value, v.limit = percents(efficiency, least)
 	v.say(what, "less than", "at least")
 	if v.failed {
@@ -84,7 +84,7 @@ func maxUserWasted(c *checker, most float64) verdict {
 	if c.userStored > 0 {
 		ratio = float64(c.userWasted) / float64(c.userStored)
 	}
-	v := verdict{failed: ratio > most, title: "Too large a share of own layers wasted", bytes: c.userWasted}
+	v := verdict{failed: ratio > most, title: "Too large a share of own layers wasted", bytes: c.userWasted, number: ratioOf(ratio)}
 	v.value, v.limit = percents(ratio, most)
 	v.say("the share of own layers that is waste", "more than", "at most")
 	if v.failed {
@@ -192,6 +192,7 @@ func maxLayerSize(c *checker, most int64) verdict {
 		v.value, v.limit = sizes(0, most)
 		v.message = "there are no layers"
 	}
+	v.number = bytesOf(size)
 	for k, l := range c.a.Layers {
 		if l.Stored <= most {
 			continue
@@ -233,10 +234,10 @@ func maxGrowth(c *checker, limit GrowthLimit) verdict {
 		case grown > 0:
 			ratio = math.Inf(1)
 		}
-		v.failed = ratio > limit.Share
+		v.failed, v.number = ratio > limit.Share, ratioOf(ratio)
 		v.value, v.limit = percents(ratio, limit.Share)
 	} else {
-		v.failed = grown > limit.Bytes
+		v.failed, v.number = grown > limit.Bytes, bytesOf(grown)
 		v.value, v.limit = sizes(grown, limit.Bytes)
 	}
 	v.say("growth of the stored size", "more than", "at most")

@@ -34,7 +34,7 @@ func secretRule(ctx context.Context, c *checker, _ onOff) (verdict, error) {
 		own++
 		f.ID, f.Rule = strings.TrimPrefix(f.ID, RuleSecret+"/"), ""
 	}
-	v := verdict{failed: own > 0, value: "none", limit: "none", message: "no secret was found", findings: found}
+	v := verdict{failed: own > 0, value: "none", limit: "none", message: "no secret was found", findings: found, number: countOf(own), bound: countOf(0)}
 	if own > 0 {
 		v.value = human.Count(own, "finding", "findings")
 		v.message = fmt.Sprintf("the image ships what looks like secrets: %s", v.value)

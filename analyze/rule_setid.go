@@ -88,6 +88,7 @@ func setuid(ctx context.Context, c *checker, _ onOff) (verdict, error) {
 	if more := shows + hidden - maxFindings; more > 0 {
 		v.findings = append(v.findings, leftOut("setuid", Note, more, 0, more))
 	}
+	v.number, v.bound = countOf(shows), countOf(0)
 	if shows > 0 {
 		v.failed = true
 		v.value = human.Count(shows, "file", "files")

@@ -184,6 +184,7 @@ func (o *Outcome) expire(expired []*Waiver) {
 	n := human.Count(len(expired), "waiver", "waivers")
 	o.Results = append(o.Results, Result{
 		Rule: RuleWaive, Severity: Error, Failed: true, Value: human.Comma(len(expired)), Limit: "0",
+		Number: countOf(len(expired)), Bound: countOf(0),
 		Message: n + " " + pick(len(expired) == 1, "has", "have") + " expired",
 	})
 	var all []Finding

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"io"
 
 	"github.com/peelhq/peel/analyze"
@@ -51,6 +52,10 @@ type (
 		Value    quoted `json:"value"`
 		Limit    quoted `json:"limit"`
 		Message  quoted `json:"message"`
+
+		Unit   *string `json:"unit"`
+		Number any     `json:"valueNumber"` // int64, float64, or nil
+		Bound  any     `json:"limitNumber"`
 	}
 
 	ignoredRow struct {
@@ -168,12 +173,35 @@ func newCheckDocument(a *analyze.Analysis, o *analyze.Outcome) checkDocument {
 		Notes: make([]quoted, 0, len(o.Notes)), Ignored: ignoredRow{o.Ignored, o.IgnoredVersions},
 	}
 	for _, r := range o.Results {
-		doc.Rules = append(doc.Rules, resultRow{quoted(r.Rule), r.Severity.String(), r.Failed, !r.Unchecked, r.Waived, quoted(r.Value), quoted(r.Limit), quoted(r.Message)})
+		doc.Rules = append(doc.Rules, newResultRow(&r))
 	}
 	for _, note := range o.Notes {
 		doc.Notes = append(doc.Notes, quoted(note))
 	}
 	return doc
+}
+
+func newResultRow(r *analyze.Result) resultRow {
+	row := resultRow{
+		Rule: quoted(r.Rule), Severity: r.Severity.String(), Failed: r.Failed, Checked: !r.Unchecked, Waived: r.Waived,
+		Value: quoted(r.Value), Limit: quoted(r.Limit), Message: quoted(r.Message), Number: numberOf(r.Number), Bound: numberOf(r.Bound),
+	}
+	if q := cmp.Or(r.Number, r.Bound); q != nil {
+		unit := string(q.Unit)
+		row.Unit = &unit
+	}
+	return row
+}
+
+// numberOf is a quantity as JSON has it; nil, its null, for none.
+func numberOf(q *analyze.Quantity) any {
+	switch {
+	case q == nil:
+		return nil
+	case q.Unit == analyze.UnitRatio:
+		return finite(q.Ratio)
+	}
+	return q.N
 }
 
 // outcome adds the keys of a check that may be long.

@@ -51,10 +51,10 @@ file srv/app/.wh.model.bin
 // one that could not be checked.
 func results() []analyze.Result {
 	return []analyze.Result{
-		{Rule: "min-efficiency", Severity: analyze.Error, Value: "99.0 %", Limit: "90.0 %", Message: "efficiency is 99.0 %, at least 90.0 %"},
-		{Rule: "max-layers", Severity: analyze.Warning, Failed: true, Value: "4", Limit: "3", Message: "the image has 4 layers, more than 3"},
-		{Rule: "max-wasted", Severity: analyze.Error, Failed: true, Value: "40.0 kB", Limit: "10.0 kB", Message: "waste is 40.0 kB, more than 10.0 kB"},
-		{Rule: "max-growth", Severity: analyze.Error, Unchecked: true, Value: "unknown", Limit: "5.0 %", Message: "max-growth is not checked: there is no baseline"},
+		{Rule: "min-efficiency", Severity: analyze.Error, Value: "99.0 %", Limit: "90.0 %", Message: "efficiency is 99.0 %, at least 90.0 %", Number: &analyze.Quantity{Unit: analyze.UnitRatio, Ratio: 0.99}, Bound: &analyze.Quantity{Unit: analyze.UnitRatio, Ratio: 0.9}},
+		{Rule: "max-layers", Severity: analyze.Warning, Failed: true, Value: "4", Limit: "3", Message: "the image has 4 layers, more than 3", Number: &analyze.Quantity{Unit: analyze.UnitCount, N: 4}, Bound: &analyze.Quantity{Unit: analyze.UnitCount, N: 3}},
+		{Rule: "max-wasted", Severity: analyze.Error, Failed: true, Value: "40.0 kB", Limit: "10.0 kB", Message: "waste is 40.0 kB, more than 10.0 kB", Number: &analyze.Quantity{Unit: analyze.UnitBytes, N: 40000}, Bound: &analyze.Quantity{Unit: analyze.UnitBytes, N: 10000}},
+		{Rule: "max-growth", Severity: analyze.Error, Unchecked: true, Value: "unknown", Limit: "5.0 %", Message: "max-growth is not checked: there is no baseline", Bound: &analyze.Quantity{Unit: analyze.UnitRatio, Ratio: 0.05}},
 	}
 }
 
