@@ -136,7 +136,7 @@ func (a *app) diff(ctx context.Context, images []string, o *diffOptions) error {
 	err = a.writeOutputs(ctx, outs, func(out output, w io.Writer) error {
 		listed, some := *c.Difference, *c
 		listed.Paths = listed.Paths[:min(len(listed.Paths), o.rows(out.format))]
-		some.Difference = &listed
+		some.Difference, some.Layout = &listed, a.layout(out)
 		return diffForms[out.format](w, &some)
 	})
 	if o.exitCode && !c.None() && (err == nil || closedPipe(err)) {

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/peelhq/peel/report"
 	"github.com/peelhq/peel/source"
 )
 
@@ -255,4 +256,18 @@ func TestProgressIsErased(t *testing.T) {
 	var none *progress // not on a terminal
 	none.report(source.Progress{})
 	none.stop()
+}
+
+// Where text does not go to a terminal, COLUMNS says where prose is wrapped, and nothing
+// is cut off.
+func TestLayout(t *testing.T) {
+	a := &app{stdout: &bytes.Buffer{}}
+	for columns, want := range map[string]report.Layout{"": {}, "120": {Columns: 120}, "-4": {}, "wide": {}, "99999999": {Columns: maxColumns}} {
+		t.Setenv("COLUMNS", columns)
+		for _, file := range []string{standardOutput, "report.txt"} {
+			if got := a.layout(output{file: file}); got != want {
+				t.Errorf("COLUMNS=%q, %s: %+v, want %+v", columns, file, got, want)
+			}
+		}
+	}
 }

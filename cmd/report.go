@@ -12,7 +12,7 @@ import (
 
 // reportForms are the forms of a report, by the names that -f takes.
 var reportForms = map[string]func(context.Context, io.Writer, *analyze.Analysis, []analyze.Finding) error{
-	"text":     untilWriteFails(report.Text),
+	"text":     untilWriteFails(report.Text), // laid out for where it goes
 	"json":     untilWriteFails(report.JSON),
 	"markdown": untilWriteFails(report.Markdown),
 	"html":     report.HTML,
@@ -64,5 +64,10 @@ func (a *app) report(ctx context.Context, ref string, flags *outputFlags) error 
 	if err != nil {
 		return err
 	}
-	return a.writeOutputs(ctx, outs, func(o output, w io.Writer) error { return reportForms[o.format](ctx, w, an, findings) })
+	return a.writeOutputs(ctx, outs, func(o output, w io.Writer) error {
+		if o.format == "text" {
+			return a.layout(o).Text(w, an, findings)
+		}
+		return reportForms[o.format](ctx, w, an, findings)
+	})
 }

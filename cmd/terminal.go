@@ -1,13 +1,17 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"os"
+	"strconv"
 	"sync"
 
 	"github.com/charmbracelet/x/term"
+
+	"github.com/peelhq/peel/report"
 )
 
 // terminal returns stream as a file if it is a terminal.
@@ -27,6 +31,21 @@ func terminalWidth(f *os.File) int {
 	}
 	return w
 }
+
+// layout is how text is laid out where it goes: on a terminal, lines end at its edge;
+// elsewhere nothing is cut off, and prose is wrapped at COLUMNS, or at 80.
+func (a *app) layout(to output) report.Layout {
+	wide, _ := strconv.Atoi(os.Getenv("COLUMNS"))
+	wide = min(max(wide, 0), maxColumns)
+	tty, ok := terminal(a.stdout)
+	if to.file != standardOutput || !ok {
+		return report.Layout{Columns: wide}
+	}
+	return report.Layout{Columns: cmp.Or(wide, min(terminalWidth(tty), maxColumns)), Cut: true}
+}
+
+// maxColumns bounds the width of text: lines that are longer are hard to read.
+const maxColumns = 1000
 
 // A restorer gives a terminal back as it was, for a program that ends without
 // waiting for what is on it.

@@ -49,6 +49,7 @@ func (a *app) writeVerdicts(ctx context.Context, outs []output, verdicts []*repo
 				this.Outcome = fromRepository(v.Outcome, root)
 			}
 			this.Coloured = to.file == standardOutput && a.coloured()
+			this.Layout = a.layout(to)
 			these[i] = &this
 		}
 		return checkForms[to.format](w, these...)

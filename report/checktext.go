@@ -31,7 +31,7 @@ type checkPage struct {
 func CheckText(w io.Writer, vs ...*Verdict) error {
 	all := subjects(vs)
 	for i := range all {
-		p := checkPage{coloured: all[i].Coloured}
+		p := checkPage{page: page{layout: all[i].Layout}, coloured: all[i].Coloured}
 		if i > 0 {
 			p.WriteByte('\n')
 		}
@@ -52,20 +52,20 @@ func CheckText(w io.Writer, vs ...*Verdict) error {
 func (p *checkPage) check(s *subject, several bool) {
 	v := s.Verdict
 	if v.Err != nil {
-		p.line("Image %s", cutMiddle(s.name, columns-len("Image ")))
+		p.line("Image %s", cutMiddle(s.name, p.most()-len("Image ")))
 		p.WriteByte('\n')
 		p.begun(red, "cannot be loaded", "")
 		p.paragraph("  ", clean.Line(v.unloaded().Message))
 		return
 	}
 	if several && v.Name != "" && s.name != title(v.Analysis.Image) {
-		p.begun(bold, cutMiddle(unordered(s.name), columns), "")
+		p.begun(bold, cutMiddle(unordered(s.name), p.most()), "")
 	}
 	p.image(v.Analysis)
 	p.stored(v.Analysis.Totals)
 	from := "flags and defaults"
 	if v.Outcome.RulesFrom != "" {
-		from = cutMiddle(clean.Line(v.Outcome.RulesFrom), columns-len("rules from "))
+		from = cutMiddle(clean.Line(v.Outcome.RulesFrom), p.most()-len("rules from "))
 	}
 	p.line("rules from %s", from)
 	p.base(v.Analysis.Base)
@@ -111,7 +111,7 @@ func (p *checkPage) waived(all []analyze.Waived) {
 		if x.Bytes > 0 {
 			size = padLeft(human.Size(x.Bytes), findingIndent-2) + "  "
 		}
-		p.line("%s%s", size, cutMiddle(unordered(clean.Line(x.ID)), columns-findingIndent))
+		p.line("%s%s", size, cutMiddle(unordered(clean.Line(x.ID)), p.most()-findingIndent))
 		until := ""
 		if x.Waiver.Until != "" {
 			until = "until " + clean.Line(x.Waiver.Until) + ": "
@@ -135,9 +135,9 @@ func tellsOfWaste(findings []analyze.Finding) bool {
 
 // begun adds a line that begins with a painted lead.
 func (p *checkPage) begun(c paint, lead, rest string) {
-	lead = cut(lead, columns)
-	rest = strings.TrimRight(cut(rest, columns-width(lead)), " ")
-	if width(lead) >= columns {
+	lead = cut(lead, p.most())
+	rest = strings.TrimRight(cut(rest, p.most()-width(lead)), " ")
+	if width(lead) >= p.most() {
 		rest = ""
 	}
 	p.WriteString(c.on(lead, p.coloured) + rest + "\n")
@@ -191,12 +191,12 @@ func (p *checkPage) growth(g *analyze.Growth) {
 		return
 	}
 	p.WriteByte('\n')
-	p.begun(bold, "Against "+cutMiddle(orUnknown(g.Baseline), columns-len("Against ")), "")
+	p.begun(bold, "Against "+cutMiddle(orUnknown(g.Baseline), p.most()-len("Against ")), "")
 	for _, c := range changes(g) {
 		p.line("  %s  %s → %s  %s", pad(c.name, changeName), padLeft(c.before, 9), padLeft(c.after, 9), padLeft(c.difference, 9))
 	}
 	for _, x := range g.Paths[:min(len(g.Paths), pathsShown)] {
-		p.line("  %s  %s", padLeft(pathChange(x), 10), cutMiddle(clean.Text(x.Path), columns-14))
+		p.line("  %s  %s", padLeft(pathChange(x), 10), cutMiddle(clean.Text(x.Path), p.most()-14))
 	}
 	if more := g.Grown - pathsShown; more > 0 {
 		p.line("  and %s that changed", human.Count(more, "more path", "more paths"))
@@ -243,7 +243,7 @@ func (p *checkPage) finding(v *Verdict, f *analyze.Finding) {
 	if f.Bytes > 0 {
 		size = padLeft(human.Size(f.Bytes), findingIndent-2) + "  "
 	}
-	for i, line := range wrap(clean.Line(f.Title), columns-findingIndent) {
+	for i, line := range wrap(clean.Line(f.Title), p.columns()-findingIndent) {
 		if i > 0 {
 			size = strings.Repeat(" ", findingIndent)
 		}
@@ -267,15 +267,15 @@ func (p *checkPage) finding(v *Verdict, f *analyze.Finding) {
 		p.paragraph(indent+"→ ", clean.Line(f.Advice))
 	}
 	if f.Severity > analyze.Note {
-		p.line("%s%s", indent, idOf(f))
+		p.line("%s%s", indent, p.id(f))
 	}
 }
 
-// idOf names a finding as a waiver takes it, on one line: by its ID, or where that
+// id names a finding as a waiver takes it, on one line: by its ID, or where that
 // would be cut off, by the short form.
-func idOf(f *analyze.Finding) string {
+func (p *checkPage) id(f *analyze.Finding) string {
 	id := clean.Line(f.ID)
-	if id != f.ID || width(id) > columns-findingIndent-len("id: ") || unordered(id) != id {
+	if id != f.ID || width(id) > p.columns()-findingIndent-len("id: ") || unordered(id) != id {
 		id = analyze.ShortID(f.ID)
 	}
 	return "id: " + id
@@ -298,7 +298,7 @@ func (p *checkPage) where(v *Verdict, f *analyze.Finding) string {
 	if rest != "" {
 		rest = "  (" + rest + ")"
 	}
-	return cutMiddle(unordered(clean.Text(f.Path)), max(columns-findingIndent-width(rest), 20)) + rest
+	return cutMiddle(unordered(clean.Text(f.Path)), max(p.most()-findingIndent-width(rest), 20)) + rest
 }
 
 func (p *checkPage) verdict(c counts) {

@@ -18,6 +18,8 @@ import (
 type Comparison struct {
 	Before, After analyze.Side
 	*analyze.Difference
+
+	Layout Layout // of text
 }
 
 // The states of a layer in a comparison.
@@ -47,7 +49,7 @@ var shownChanges = [...]analyze.Change{analyze.Added, analyze.Removed, analyze.M
 // side, the layers that are shared and those that are not, and the paths that
 // differ, as many of them as it has. It fails only where w does.
 func DiffText(w io.Writer, c *Comparison) error {
-	var p page
+	p := page{layout: c.Layout}
 	p.side("Before", c.Before)
 	p.side("After", c.After)
 	if c.None() {
@@ -74,12 +76,12 @@ func sideName(s analyze.Side) string {
 
 func (p *page) side(what string, s analyze.Side) {
 	const lead = len("Before  ")
-	p.line("%s", pad(what, lead)+cutMiddle(sideName(s), columns-lead))
+	p.line("%s", pad(what, lead)+cutMiddle(sideName(s), p.most()-lead))
 	im := s.Analysis.Image
 	about := human.Count(s.At+1, "layer", "layers") + ", " + platform(im)
 	if im.Source != "" {
 		about += ", read from "
-		about += cutMiddle(clean.Line(im.Source), max(columns-lead-width(about), 1))
+		about += cutMiddle(clean.Line(im.Source), max(p.most()-lead-width(about), 1))
 	}
 	p.line("%s%s", pad("", lead), about)
 	for k := range s.At + 1 {
@@ -203,7 +205,7 @@ func (p *page) largest(c *Comparison) {
 	const indent = 22
 	for i := range c.Paths {
 		x := &c.Paths[i]
-		p.line("%s  %s  %s", padLeft(signed(x.Growth(), human.Size), 9), pad(x.Change.String(), 9), cutMiddle(pathName(x), columns-indent))
+		p.line("%s  %s  %s", padLeft(signed(x.Growth(), human.Size), 9), pad(x.Change.String(), 9), cutMiddle(pathName(x), p.most()-indent))
 		if d := pathDetails(x); len(d) > 0 {
 			p.line("%s%s", pad("", indent), strings.Join(d, ", "))
 		}

@@ -4,8 +4,8 @@
 // pure: an analysis goes in, bytes come out, and the same analysis always gives the
 // same bytes. It also reads a JSON report back, to compare a later image with it.
 //
-// Text is for terminals and logs: it fits 80 columns, and nothing that an image
-// says (names, commands, labels) reaches it raw, nor any other form in which it
-// would be more than text. JSON is described, with its schemas, in docs/json.md; the
+// Text is for terminals and logs (see Layout), and nothing that an image says (names,
+// commands, labels) reaches it raw, nor any other form in which it would be more than
+// text. JSON is described, with its schemas, in docs/json.md; the
 // page in docs/html.md, the other formats in docs/ci.md.
 package report

@@ -149,7 +149,7 @@ func TestHostileChecks(t *testing.T) {
 			}
 			checkMarkdown(t, b.String())
 			b.Reset()
-			if err := Text(&b, v.Analysis, v.Outcome.Findings); err != nil {
+			if err := onScreen.Text(&b, v.Analysis, v.Outcome.Findings); err != nil {
 				t.Fatal(err)
 			}
 			fits(t, b.String())
@@ -458,6 +458,12 @@ func TestManyFindings(t *testing.T) {
 		text := written(t, CheckText, v)
 		fits(t, text)
 		noOrders(t, text)
+		var whole strings.Builder
+		if err := CheckText(&whole, v); err != nil {
+			t.Fatal(err)
+		}
+		printable(t, whole.String())
+		noOrders(t, whole.String())
 		sarif := written(t, CheckSARIF, v)
 		if n := strings.Count(sarif, `"ruleIndex":`); n != resultsShown {
 			t.Errorf("%d results", n)

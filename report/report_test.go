@@ -47,10 +47,43 @@ func everything(t *testing.T, a *analyze.Analysis) string {
 	t.Helper()
 	var b bytes.Buffer
 	outcome, err := analyze.Check(t.Context(), a, analyze.NewRules(), analyze.CheckOptions{})
-	if err := errors.Join(err, Text(&b, a, advised(t, a)), CheckText(&b, &Verdict{Analysis: a, Outcome: outcome})); err != nil {
+	if err := errors.Join(err, onScreen.Text(&b, a, advised(t, a)), CheckText(&b, &Verdict{Analysis: a, Outcome: outcome, Layout: onScreen})); err != nil {
 		t.Fatal(err)
 	}
+	var whole bytes.Buffer
+	if err := errors.Join(Text(&whole, a, advised(t, a)), CheckText(&whole, &Verdict{Analysis: a, Outcome: outcome})); err != nil {
+		t.Fatal(err)
+	}
+	printable(t, whole.String())
+	if strings.Count(whole.String(), "\n") > strings.Count(b.String(), "\n")+1 {
+		t.Error("what is not cut has more lines")
+	}
 	return b.String()
+}
+
+// Where text does not go to a terminal, paths and steps are whole, however long.
+func TestNothingIsCut(t *testing.T) {
+	name := strings.Repeat("directory/", 20) + "file"
+	f, err := testkit.Parse("-- image app:1 linux/amd64 --\nstep \"RUN make " + strings.Repeat("target ", 20) + "last\"\nstep \"RUN rm\"\n-- layer --\nfile " + name + " 5000\n-- layer --\nfile " + strings.Repeat("directory/", 20) + ".wh.file 0\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := analysisOf(t, f)
+	for _, layout := range []Layout{{}, {Columns: 60}, {Columns: 60, Cut: true}} {
+		var b bytes.Buffer
+		if err := layout.Text(&b, a, advised(t, a)); err != nil {
+			t.Fatal(err)
+		}
+		whole := strings.Contains(b.String(), "/"+name+"\n") && strings.Contains(b.String(), "target last\n")
+		if whole == layout.Cut {
+			t.Errorf("%+v:\n%s", layout, &b)
+		}
+		for line := range strings.Lines(b.String()) {
+			if w := width(strings.TrimSuffix(line, "\n")); layout.Cut && w > layout.Columns {
+				t.Errorf("%d columns: %s", w, line)
+			}
+		}
+	}
 }
 
 // Whatever the image, text is at most 80 columns wide and holds nothing that a
@@ -91,7 +124,7 @@ func fits(t *testing.T, text string) {
 	printable(t, text)
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
-		if w := width(line); w > columns {
+		if w := width(line); w > usualColumns {
 			t.Errorf("%d columns: %s", w, line)
 		}
 		if strings.TrimRight(line, " ") != line {

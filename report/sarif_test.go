@@ -237,8 +237,14 @@ func several(t *testing.T) []*Verdict {
 
 func writtenOf(t *testing.T, write func(io.Writer, ...*Verdict) error, vs []*Verdict) string {
 	t.Helper()
+	shown := make([]*Verdict, len(vs))
+	for i, v := range vs {
+		as := *v
+		as.Layout = onScreen
+		shown[i] = &as
+	}
 	var b bytes.Buffer
-	if err := write(&b, vs...); err != nil {
+	if err := write(&b, shown...); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()

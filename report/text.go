@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,25 +17,56 @@ import (
 )
 
 const (
-	columns     = 80 // what a text report is wide at most
 	wasteShown  = 20 // rows of the largest waste
 	flawsShown  = 10 // rows of flaws
 	countDigits = 7  // columns of a number of entries: "999,999"
 )
 
-// page is a text report being written: lines of at most 80 columns.
-type page struct{ strings.Builder }
+// A Layout says how text for people is laid out. The zero value is for logs and files:
+// prose is wrapped at 80 columns, and nothing is cut off.
+type Layout struct {
+	Columns int  // where prose is wrapped; 0 for 80
+	Cut     bool // lines end there too, paths without their middle: for a terminal
+}
+
+// Bounds of a layout, in columns.
+const (
+	usualColumns = 80
+	leastColumns = 40
+)
+
+// page is a text report being written.
+type page struct {
+	strings.Builder
+	layout Layout
+}
+
+// columns is where prose is wrapped.
+func (p *page) columns() int {
+	if p.layout.Columns == 0 {
+		return usualColumns
+	}
+	return max(p.layout.Columns, leastColumns)
+}
+
+// most is how wide a line may be.
+func (p *page) most() int {
+	if p.layout.Cut {
+		return p.columns()
+	}
+	return math.MaxInt32
+}
 
 // line adds a line, cut to the page's width.
 func (p *page) line(format string, args ...any) {
-	p.WriteString(strings.TrimRight(cut(fmt.Sprintf(format, args...), columns), " "))
+	p.WriteString(strings.TrimRight(cut(fmt.Sprintf(format, args...), p.most()), " "))
 	p.WriteByte('\n')
 }
 
 // paragraph adds text, wrapped, behind a first line's lead; the other lines are
 // indented as far.
 func (p *page) paragraph(lead, text string) {
-	for i, line := range wrap(text, columns-width(lead)) {
+	for i, line := range wrap(text, p.columns()-width(lead)) {
 		if i > 0 {
 			lead = strings.Repeat(" ", width(lead))
 		}
@@ -57,7 +89,12 @@ func (p *page) writeTo(w io.Writer) error {
 // findings (see analyze.Advise), its layers, why bytes are wasted, and the largest of
 // them with the layer to blame. It fails only where w does.
 func Text(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
-	var p page
+	return Layout{}.Text(w, a, findings)
+}
+
+// Text is the function of that name, laid out like l.
+func (l Layout) Text(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
+	p := page{layout: l}
 	p.image(a)
 	p.totals(a)
 	p.toChange(findings)
@@ -70,7 +107,7 @@ func Text(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
 
 func (p *page) image(a *analyze.Analysis) {
 	im := a.Image
-	p.line("Image %s", cutMiddle(title(im), columns-len("Image ")))
+	p.line("Image %s", cutMiddle(title(im), p.most()-len("Image ")))
 	about := []string{
 		human.Count(a.Totals.Layers, "layer", "layers"),
 		human.Count(a.Totals.Entries, "entry", "entries"),
@@ -82,7 +119,7 @@ func (p *page) image(a *analyze.Analysis) {
 	// Nothing that the image says begins a line: some logs take that for an order.
 	p.line("%s", strings.Join(about, ", "))
 	if im.Source != "" {
-		p.WriteString("read from " + cutMiddle(clean.Line(im.Source), columns-len("read from ")) + "\n")
+		p.WriteString("read from " + cutMiddle(clean.Line(im.Source), p.most()-len("read from ")) + "\n")
 	}
 	p.container(im.Container)
 }
@@ -240,7 +277,7 @@ func (p *page) waste(a *analyze.Analysis, rows analyze.WasteRows, n int) {
 			by = strconv.Itoa(x.By)
 		}
 		p.line("%s  %s  %s  %s  %s", padLeft(human.Size(x.Bytes), 9), pad(x.Cause.String(), 11), padLeft(strconv.Itoa(x.Layer), 3),
-			padLeft(by, 3), cutMiddle(clean.Text(x.Path()), columns-indent))
+			padLeft(by, 3), cutMiddle(clean.Text(x.Path()), p.most()-indent))
 		if x.By != last && x.By >= 0 && x.By < len(a.Layers) {
 			p.line("%s", pad("", stepIndent)+"↳ "+Command(a.Layers[x.By].Layer))
 		}

@@ -27,6 +27,7 @@ type Verdict struct {
 
 	Version  string // peel's own, for the forms that name their tool; "" if unknown
 	Coloured bool   // text may hold a terminal's colours
+	Layout   Layout // of text
 }
 
 // counts are the rules of a check by what became of them.

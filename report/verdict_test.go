@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"errors"
 	"flag"
 	"io"
@@ -127,13 +126,13 @@ func verdicts(t *testing.T) map[string]*Verdict {
 	}
 }
 
+// onScreen is the layout of text on a terminal of the usual width.
+var onScreen = Layout{Columns: usualColumns, Cut: true}
+
+// written is a verdict in a form, as text on a terminal.
 func written(t *testing.T, write func(io.Writer, ...*Verdict) error, v *Verdict) string {
 	t.Helper()
-	var b bytes.Buffer
-	if err := write(&b, v); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
+	return writtenOf(t, write, []*Verdict{v})
 }
 
 func TestCheckGoldens(t *testing.T) {
