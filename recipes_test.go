@@ -187,7 +187,7 @@ func bitbucketSteps(t *testing.T, text string) (steps []recipeStep) {
 	}
 	parsed(t, text, &r)
 	for _, s := range r.Pipelines.Default {
-		steps = append(steps, recipeStep{shell: []string{"bash", "-ec"}, script: strings.Join(s.Step.Script, "\n")})
+		steps = append(steps, recipeStep{shell: []string{"sh", "-ec"}, script: strings.Join(s.Step.Script, "\n")})
 	}
 	return steps
 }
