@@ -102,6 +102,50 @@ func TestHTMLStructure(t *testing.T) {
 		human.Size(a.Totals.Stored), human.Size(a.Totals.Visible), human.Size(a.Totals.Wasted)))
 }
 
+// Commands break between words, never within a flag, and can be copied.
+func TestHTMLCommands(t *testing.T) {
+	f, err := testkit.Parse(`-- image app:1 linux/amd64 --
+step "RUN base"
+step "COPY model /srv/"
+step "RUN --mount=type=cache,target=/var/cache/apt <<EOF\nset -e\n  apt-get install --no-install-recommends some-package other-package && chmod 0600 /srv/model && something --with-long-flag=of-some-value\nEOF"
+-- layer --
+file base 500
+-- layer --
+file srv/model 9000 seed=m
+-- layer --
+file srv/model 9000 seed=m mode=0600
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, _ := htmlReport(t, f.Shapes()[0].Write(t, f))
+	p := openPage(t, file)
+	want(p, `document.getElementById("findings").compareDocumentPosition(document.getElementById("map")) === Node.DOCUMENT_POSITION_FOLLOWING`, true)
+	step := `document.querySelector("#findings [data-copy=step]")`
+	want(p, step+`.textContent`, "RUN --mount=type=cache,target=/var/cache/apt <<EOF\nset -e\n  apt-get install --no-install-recommends some-package other-package && chmod 0600 /srv/model && something --with-long-flag=of-some-value\nEOF")
+	for _, width := range []int64{1280, 360} {
+		p.resize(width, 900)
+		// A word is in one piece unless it takes a line alone, and no line ends with "&&".
+		want(p, `Array.from(document.querySelectorAll(".cmd > span")).filter(function (s) {
+			var r = s.getBoundingClientRect(), line = s.closest("dd, p, summary").clientWidth;
+			return s.checkVisibility() && r.height > 30 && r.width < 0.8 * line;
+		}).map(function (s) { return s.textContent; }).join("; ")`, "")
+		want(p, `Array.from(document.querySelectorAll(".cmd > span")).every(function (s) { return s.textContent !== "&&"; })`, true)
+		want(p, `document.documentElement.scrollWidth`, int(width))
+	}
+	want(p, `getComputedStyle(`+step+`).userSelect`, "all")
+	p.run(chromedp.Evaluate[chromedp.Void](`Object.defineProperty(navigator, "clipboard", { value: { writeText: function (s) { window.copied = s; return Promise.resolve(); } } })`))
+	p.click(step+`.nextElementSibling`, false)
+	want(p, `window.copied === `+step+`.textContent`, true)
+	want(p, step+`.nextElementSibling.textContent`, "Copied")
+	advice := `document.querySelector("#findings .advice")`
+	p.click(advice+`.lastElementChild`, false)
+	if copied := value[string](p, `window.copied`); !strings.Contains(copied, "--chmod") || strings.Contains(copied, "Copy") {
+		t.Errorf("of the advice it copies %q", copied)
+	}
+	want(p, `document.querySelectorAll("button.copy:not([aria-label])").length`, 0)
+}
+
 func TestHTMLMapByMouse(t *testing.T) {
 	p := sampleReport(t)
 	want(p, crumbs, "/")

@@ -15,8 +15,8 @@ func TestAdviceAsCode(t *testing.T) {
 	}
 	var html strings.Builder
 	for _, p := range htmlAdvice(f) {
-		if p.Code {
-			html.WriteString("[" + p.Text + "]")
+		if len(p.Code) > 0 {
+			html.WriteString("[" + strings.Join(p.Code[0], " ") + "]")
 		} else {
 			html.WriteString(p.Text)
 		}
@@ -51,5 +51,33 @@ func TestStepLines(t *testing.T) {
 	}
 	if got := stepLines(strings.Repeat("a\n", 100)); len(got) != 13 {
 		t.Errorf("%d lines", len(got))
+	}
+}
+
+// Commands on a page break between words, with a shell's operator before the word that
+// follows it, and never within a flag; a here-document keeps its lines.
+func TestHTMLCommand(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"operators", "RUN apt-get update && apt-get install -y --no-install-recommends x || true | cat &&", "RUN/apt-get/update/&& apt-get/install/-y/--no-install-recommends/x/|| true/| cat/&&"},
+		{"here-document", "RUN <<EOF\nset -e\n\n  make\t all\n\ty\nEOF", "RUN/<<EOF|set/-e||  make/all|    y|EOF"},
+		{"nothing", " \n", ""},
+		{"a long line", "RUN " + strings.Repeat("x", 5000), "RUN/" + strings.Repeat("x", 995) + "…" + strings.Repeat("x", 999)},
+		{"control characters", "RUN a\x1b[1m b", `RUN/a\x1b[1m/b`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var lines []string
+			for _, words := range newHTMLCommand(c.text, htmlCommandRunes) {
+				lines = append(lines, strings.Join(words, "/"))
+			}
+			if got := strings.Join(lines, "|"); got != c.want {
+				t.Errorf("%s\nwant %s", got, c.want)
+			}
+		})
+	}
+	if c := newHTMLCommand(strings.Repeat("a b\n", 1000), htmlCommandRunes); len(c) != htmlCommandLines+1 || c[htmlCommandLines][0] != "…" {
+		t.Errorf("%d lines", len(c))
+	}
+	if c := newHTMLCommand(strings.Repeat("a ", 900), htmlCommandRunes); len(c[0]) != htmlCommandWords {
+		t.Errorf("%d words", len(c[0]))
 	}
 }

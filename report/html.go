@@ -17,6 +17,8 @@ import (
 // What an HTML report is made of. The vendored library is updated by
 // report/web/vendor/update.sh.
 var (
+	//go:embed web/parts.html
+	partsTemplate string
 	//go:embed web/page.html
 	pageTemplate string
 	//go:embed web/page.css
@@ -44,10 +46,13 @@ func HTML(ctx context.Context, w io.Writer, a *analyze.Analysis, findings []anal
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return p.template.Execute(w, page)
+	return p.template.ExecuteTemplate(w, reportTemplate, page)
 }
 
-// pageAssets are the parts of a page that are the same for every image.
+// The templates of pages.
+const reportTemplate = "page"
+
+// pageAssets are the parts of a page that are the same for all.
 type pageAssets struct {
 	template *template.Template
 	style    template.CSS
@@ -59,16 +64,20 @@ type pageAssets struct {
 // assets is made when the first page is written.
 var assets = sync.OnceValue(func() *pageAssets {
 	p := &pageAssets{
-		template: template.Must(template.New("page").Funcs(template.FuncMap{
+		template: template.New("parts").Funcs(template.FuncMap{
 			"size":    human.Size,
 			"percent": human.Percent,
 			"comma":   human.Comma[int],
 			"exact":   func(n int64) string { return human.Comma(n) + " B" },
-		}).Parse(unix(pageTemplate))),
+		}),
 		style: template.CSS(unix(pageStyle)), //nolint:gosec // the project's own
 		// The licence asks to go wherever the library goes.
 		library: template.JS(unix("/*\n" + mapLicence + "*/\n" + mapLibrary)), //nolint:gosec // as above
 		script:  template.JS(unix(pageScript)),                                //nolint:gosec // as above
+	}
+	template.Must(p.template.Parse(unix(partsTemplate)))
+	for name, text := range map[string]string{reportTemplate: pageTemplate} {
+		template.Must(p.template.New(name).Parse(unix(text)))
 	}
 	p.policy = strings.Join([]string{
 		"default-src 'none'",

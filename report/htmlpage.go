@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"html/template"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/internal/clean"
@@ -29,14 +27,9 @@ const (
 
 // htmlPage is what page.html shows. All text is fit to be shown.
 type htmlPage struct {
-	Policy  string
-	Style   template.CSS
-	Library template.JS
-	Script  template.JS
+	htmlShell
+	ID string // behind the IDs of the sections, where a page is about several images
 
-	Title      string
-	About      []string // what there is to say of the image, a line of it
-	Source     string
 	Totals     analyze.Totals
 	WasteRatio float64
 	BaseNote   string
@@ -71,7 +64,7 @@ type (
 		Entries            int
 		Changes            analyze.Counts
 		Compressed         int64 // -1 if unknown
-		Command            string
+		Command            htmlCommand
 		Digest             string
 		StoredOf, WastedOf int // thousandths of the largest layer's stored bytes, for a bar
 	}
@@ -86,14 +79,6 @@ type (
 		Bytes         int64
 		Versions      int
 		Share         float64
-	}
-
-	htmlFinding struct {
-		Severity, Title, Message string
-		Advice                   []advicePart
-		Path, Step, Line         string
-		Layer                    int // -1: none
-		Bytes                    int64
 	}
 
 	htmlWaste struct {
@@ -114,14 +99,20 @@ type (
 )
 
 func newHTMLPage(ctx context.Context, p *pageAssets, a *analyze.Analysis, findings []analyze.Finding) *htmlPage {
-	page := &htmlPage{
-		Policy: p.policy, Style: p.style, Library: p.library, Script: p.script,
-		Title:      cutRunes(title(a.Image), htmlPathRunes),
-		Source:     cutRunes(clean.Line(a.Image.Source), htmlPathRunes),
-		Totals:     a.Totals,
-		WasteRatio: 1 - a.Totals.Efficiency,
-		BaseNote:   baseNote(a.Totals),
+	page := newFigures(p.shell("report", title(a.Image)), a)
+	page.fill(ctx, a)
+	page.findings(findings)
+	page.Nav = append([]htmlLink{{"summary", "Summary"}}, page.sections()...)
+	if len(page.Findings) > 0 {
+		page.Nav = slices.Insert(page.Nav, 1, htmlLink{"findings", "Findings"})
 	}
+	return page
+}
+
+// newFigures returns what every page says of an image: its figures, layers and flaws.
+func newFigures(shell htmlShell, a *analyze.Analysis) *htmlPage {
+	page := &htmlPage{htmlShell: shell, Totals: a.Totals, WasteRatio: 1 - a.Totals.Efficiency, BaseNote: baseNote(a.Totals)}
+	page.Source = cutRunes(clean.Line(a.Image.Source), htmlPathRunes)
 	page.About = []string{cutRunes(platform(a.Image), nameRunes)}
 	if !a.Image.Created.IsZero() {
 		page.About = append(page.About, "created "+human.Date(a.Image.Created))
@@ -133,13 +124,29 @@ func newHTMLPage(ctx context.Context, p *pageAssets, a *analyze.Analysis, findin
 			break
 		}
 	}
-	page.treemap(ctx, a)
 	page.layers(a)
-	page.causes(a)
-	page.findings(findings)
-	page.waste(ctx, a)
 	page.flaws(a)
 	return page
+}
+
+// fill adds what a page says of a single image: the map, the causes and the waste.
+func (p *htmlPage) fill(ctx context.Context, a *analyze.Analysis) {
+	p.HasMap = true
+	p.treemap(ctx, a)
+	p.causes(a)
+	p.waste(ctx, a)
+}
+
+// sections are links to the parts that fill adds, and to the layers and flaws.
+func (p *htmlPage) sections() []htmlLink {
+	links := []htmlLink{{"map", "Map"}, {"layers", "Layers"}}
+	if len(p.Causes) > 0 {
+		links = append(links, htmlLink{"causes", "Causes"}, htmlLink{"waste", "Waste"})
+	}
+	if len(p.Flaws) > 0 {
+		links = append(links, htmlLink{"flaws", "Flaws"})
+	}
+	return links
 }
 
 // mapData is what page.js draws.
@@ -181,13 +188,13 @@ func (p *htmlPage) layers(a *analyze.Analysis) {
 		}
 		row := htmlLayer{
 			Index: l.Layer.Index, Base: l.Base, Stored: l.Stored, Wasted: l.Wasted, Hides: l.Hides, Entries: l.Entries,
-			Changes: l.Changes, Compressed: l.Layer.CompressedBytes, Command: cutRunes(Command(l.Layer), htmlCommandRunes),
+			Changes: l.Changes, Compressed: l.Layer.CompressedBytes, Command: newHTMLCommand(stepOrUnknown(l.Layer), htmlCommandRunes),
 			Digest: cutRunes(clean.Line(l.Layer.DiffID), nameRunes), StoredOf: thousandths(l.Stored, largest), WastedOf: thousandths(l.Wasted, largest),
 		}
 		if commands > htmlLayerBytes {
-			row.Command = cutRunes(row.Command, mapCommandRunes)
+			row.Command = newHTMLCommand(stepOrUnknown(l.Layer), mapCommandRunes)
 		}
-		commands += len(template.HTMLEscapeString(row.Command))
+		commands += row.Command.bytes()
 		if l.Layer.Err != nil {
 			row.Error = cutRunes(clean.Line(l.Layer.Err.Error()), htmlPathRunes)
 		}
@@ -219,49 +226,8 @@ func (p *htmlPage) causes(a *analyze.Analysis) {
 	}
 }
 
-// htmlAdvice is a finding's advice for the page, whose commands are code.
-func htmlAdvice(f *analyze.Finding) []advicePart {
-	parts := adviceParts(f)
-	for i, part := range parts {
-		text := cutRunes(clean.Line(part.Text), htmlCommandRunes)
-		if !part.Code { // which has lost its spaces at both ends
-			if strings.HasPrefix(part.Text, " ") {
-				text = " " + text
-			}
-			if strings.HasSuffix(part.Text, " ") {
-				text += " "
-			}
-		}
-		parts[i].Text = text
-	}
-	return parts
-}
-
 func (p *htmlPage) findings(findings []analyze.Finding) {
-	shown := findings[:min(len(findings), htmlFindings)]
-	p.MoreFind = len(findings) - len(shown)
-	for _, f := range shown {
-		row := htmlFinding{
-			Severity: f.Severity.String(),
-			Title:    cutRunes(clean.Line(f.Title), htmlCommandRunes),
-			Message:  cutRunes(clean.Line(f.Message), htmlCommandRunes),
-			Advice:   htmlAdvice(&f),
-			Path:     cutRunes(clean.Text(f.Path), htmlPathRunes),
-			Step:     cutRunes(clean.Line(f.Step), htmlCommandRunes),
-			Layer:    f.Layer,
-			Bytes:    f.Bytes,
-		}
-		if l := f.Line; l != nil {
-			row.Line = cutRunes(clean.Line(l.File), htmlPathRunes) + ":" + strconv.Itoa(l.First)
-			if l.Last > l.First {
-				row.Line += "-" + strconv.Itoa(l.Last)
-			}
-			if !l.Sure {
-				row.Line += " (probably)"
-			}
-		}
-		p.Findings = append(p.Findings, row)
-	}
+	p.Findings, p.MoreFind = newHTMLFindings(findings, htmlFindings)
 }
 
 func (p *htmlPage) waste(ctx context.Context, a *analyze.Analysis) {
@@ -284,11 +250,6 @@ func (p *htmlPage) flaws(a *analyze.Analysis) {
 	for _, f := range shown {
 		p.Flaws = append(p.Flaws, htmlFlaw{f.Layer, cutRunes(clean.Text(f.Path), htmlPathRunes), cutRunes(clean.Line(f.Problem), htmlPathRunes)})
 	}
-}
-
-// Description is what a browser's history or a search says of the page.
-func (p *htmlPage) Description() string {
-	return strings.Join(slices.Concat([]string{p.Title}, p.About), ", ")
 }
 
 // WasteVersions is how many versions are wasted, those without a row too.

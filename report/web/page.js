@@ -1,5 +1,5 @@
-// What moves on the page of an HTML report: the map, the search, the sorting and
-// the theme. The tables stand without it. Text from the image is only ever set
+// What moves on a page: the map, the search, the sorting, the theme, and the buttons
+// that copy. The tables stand without it. Text from the image is only ever set
 // as text.
 (function () {
 "use strict";
@@ -46,8 +46,36 @@ function count(n, one, many) { return n === 1 ? "1 " + one : n.toLocaleString("e
   select.addEventListener("change", function () { apply(select.value); keep(select.value); });
 })();
 
+/* ---- copying ---- */
+
+// What each button copies is read before there are buttons in it.
+Array.from(document.querySelectorAll("[data-copy]"), function (e) {
+  return { e: e, text: e.textContent.trim() };
+}).forEach(function (x) {
+  var b = make("button", "copy", "Copy"), what = "Copy the " + x.e.dataset.copy;
+  b.type = "button";
+  b.setAttribute("aria-label", what);
+  function said(ok) {
+    b.textContent = ok ? "Copied" : "Press Ctrl+C";
+    setTimeout(function () { b.textContent = "Copy"; }, 2000);
+  }
+  function select() { // where a page may not write to the clipboard by itself
+    getSelection().selectAllChildren(x.e);
+    var ok = false;
+    try { ok = document.execCommand("copy"); } catch (e) { /* it stays selected */ }
+    said(ok);
+  }
+  b.addEventListener("click", function () {
+    if (navigator.clipboard && navigator.clipboard.writeText) navigator.clipboard.writeText(x.text).then(function () { said(true); }, select);
+    else select();
+  });
+  if (x.e.tagName === "P") x.e.append(b);
+  else x.e.after(b);
+});
+
 /* ---- the map's data: report/htmlmap.go writes it ---- */
 
+if (!byId("map-data")) return; // the page has no map
 var DIR = 0, FILE = 1, VERSION = 2, REST = 3;
 var data = JSON.parse(byId("map-data").textContent);
 var nodes = data.cells.map(function (c, i) {
