@@ -219,7 +219,7 @@ func thousandths(part, whole int64) int {
 }
 
 func (p *htmlPage) causes(a *analyze.Analysis) {
-	for _, c := range a.Causes {
+	for _, c := range largestCauses(a) {
 		if c.Versions > 0 {
 			p.Causes = append(p.Causes, htmlCause{c.Cause.String(), meaning[c.Cause], c.Bytes, c.Versions, float64(c.Bytes) / float64(a.Totals.Wasted)})
 		}

@@ -78,7 +78,7 @@ func (m *mdPage) causes(a *analyze.Analysis) {
 		return
 	}
 	m.WriteString("\n| wasted | versions | cause | |\n|--:|--:|:--|:--|\n")
-	for _, c := range a.Causes {
+	for _, c := range largestCauses(a) {
 		if c.Versions > 0 {
 			fmt.Fprintf(m, "| %s | %s | %s | %s |\n", human.Size(c.Bytes), human.Comma(c.Versions), c.Cause, meaning[c.Cause])
 		}

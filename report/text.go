@@ -232,12 +232,19 @@ func Command(l *source.Layer) string {
 	return orUnknown(dockerfile.StepText(l.Step))
 }
 
+// largestCauses are the causes of waste, the one of most bytes first.
+func largestCauses(a *analyze.Analysis) []analyze.CauseTotal {
+	causes := slices.Clone(a.Causes)
+	slices.SortStableFunc(causes, func(a, b analyze.CauseTotal) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	return causes
+}
+
 func (p *page) causes(a *analyze.Analysis) {
 	if a.Totals.Wasted == 0 {
 		return
 	}
 	p.heading("Why bytes are wasted")
-	for _, c := range a.Causes {
+	for _, c := range largestCauses(a) {
 		if c.Versions > 0 {
 			p.line("%s  %s  %s  %s", padLeft(human.Size(c.Bytes), 9), padLeft(human.Comma(c.Versions), countDigits),
 				pad(c.Cause.String(), 11), meaning[c.Cause])
