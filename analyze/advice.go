@@ -56,7 +56,9 @@ type AdviceOptions struct {
 func Advise(ctx context.Context, a *Analysis, opts AdviceOptions) ([]Finding, error) {
 	ad := newAdviser(a)
 	ad.withSecrets = true
-	return ad.advise(ctx, a.Waste, opts)
+	found, err := ad.advise(ctx, a.Waste, opts)
+	markBelow(DefaultFloor(a.Totals.Stored), found)
+	return found, err
 }
 
 // adviser is the state of one call of Advise.

@@ -62,6 +62,41 @@ func checkAdvice(t *testing.T, a *analyze.Analysis) {
 	if wasted != a.Totals.Wasted || versions != a.Waste.Len() {
 		t.Errorf("findings of %d bytes in %d versions; wasted are %d in %d", wasted, versions, a.Totals.Wasted, a.Waste.Len())
 	}
+	checkFloors(t, a)
+}
+
+// checkFloors holds the findings of waste, and those that a form for people has of them,
+// against the wasted bytes, whatever the floor.
+func checkFloors(t *testing.T, a *analyze.Analysis) {
+	t.Helper()
+	for _, floor := range []string{"", "off", "0", "1", "1000", "1GB"} {
+		r := analyze.NoRules()
+		if floor != "" {
+			if err := r.Say(analyze.SettingNamed("min-finding"), floor); err != nil {
+				t.Fatal(err)
+			}
+		}
+		o, err := analyze.Check(context.Background(), a, r, analyze.CheckOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for form, found := range map[string][]analyze.Finding{"all": o.Findings, "brief": analyze.Brief(o.Findings, o.Floor)} {
+			var bytes int64
+			versions := 0
+			for _, f := range found {
+				if f.Rule == analyze.RuleWaste {
+					bytes += f.Bytes
+					versions += f.Versions
+				}
+				if small := f.Rule == analyze.RuleWaste && f.Bytes < o.Floor; form == "all" && f.BelowFloor != small {
+					t.Errorf("floor %q: below it is %v: %+v", floor, f.BelowFloor, f)
+				}
+			}
+			if bytes != a.Totals.Wasted || versions != a.Waste.Len() {
+				t.Errorf("floor %q, %s: findings of %d bytes in %d versions; wasted are %d in %d", floor, form, bytes, versions, a.Totals.Wasted, a.Waste.Len())
+			}
+		}
+	}
 }
 
 // adviceOn analyses the image of a fixture's text, in one shape, and returns the

@@ -315,7 +315,7 @@ func (ad *adviser) secretFinding(k secretKey, s *secrets) Finding {
 	}
 	if k.base {
 		parts = append([]string{"base"}, parts...)
-		f.Severity = Note
+		f.Severity, f.OfBase = Note, true
 		f.Title += ", of the base image"
 		f.Advice = "It comes with the base image: choose another, or tell those who make it."
 	}

@@ -98,7 +98,9 @@ func (ad *adviser) word(f *Finding, k groupKey, g *group) {
 	case hidesBase:
 		f.Title += ", of the base image"
 		f.Advice = baseAdvice(f.Advice, k)
+		f.OfBase = k.class.about().kept || k.cause == Deleted || k.cause == Opaque || k.cause == Replaced
 	case inBase:
+		f.OfBase = true
 		f.Title += ", within the base image"
 		f.Advice = "It is for the base image to mend: take a newer or smaller one."
 	default:

@@ -58,6 +58,8 @@ func Check(ctx context.Context, a *Analysis, r *Rules, opts CheckOptions) (*Outc
 	if err != nil {
 		return nil, err
 	}
+	o.Floor = findingFloor(r, a.Totals.Stored)
+	markBelow(o.Floor, advice)
 	o.add(advice...)
 	return o, nil
 }

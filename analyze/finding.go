@@ -45,6 +45,12 @@ type Finding struct {
 	Versions int    // how many versions it sums up; 0 if it is about none
 	Step     string // the build step to blame, as dockerfile.Instruction gives it; "" if unknown
 
+	// OfBase says that no change of an own step mends it, only another base image.
+	OfBase bool
+	// BelowFloor says that it is a note of waste of fewer bytes than Outcome.Floor: forms
+	// for people sum such findings up.
+	BelowFloor bool
+
 	Line *dockerfile.Line // in the Dockerfile; nil if unknown
 }
 
@@ -58,6 +64,8 @@ type Outcome struct {
 	Growth    *Growth  // against the baseline; nil without one
 
 	Waived []Waived // findings that count no longer, in the same order; see Waive
+
+	Floor int64 // bytes of waste below which notes are summed up; 0: none is
 
 	Waste           WasteRows // what counts of the image's waste, in the same order
 	Ignored         int64     // wasted bytes that count in no rule, as the setting "ignore" says

@@ -76,7 +76,7 @@ func (s *settingSecrets) add(base bool, layer int, f Finding) {
 	}
 	f.Rule, f.Severity, f.Layer = RuleSecret, Warning, layer
 	if base {
-		f.ID, f.Severity = "base/"+f.ID, Note
+		f.ID, f.Severity, f.OfBase = "base/"+f.ID, Note, true
 		f.Title += ", of the base image"
 		f.Advice = "It comes with the base image: choose another, or tell those who make it."
 	}

@@ -146,7 +146,7 @@ func RiskOfRule(name string) float64 {
 	return 0
 }
 
-var settings = append(slices.Clone(rules), ignoreSetting.Setting, minWastedSetting.Setting, scopeSetting.Setting, baseSetting.Setting)
+var settings = append(slices.Clone(rules), ignoreSetting.Setting, minWastedSetting.Setting, minFindingSetting.Setting, scopeSetting.Setting, baseSetting.Setting)
 
 // rules are all rules of the check.
 var rules = []*Setting{
@@ -256,6 +256,11 @@ var (
 		Name: "min-wasted", Example: "1MB",
 		Help: "the floor: less waste than this fails no rule",
 		Text: "The floor: less waste than this fails none of " + enumerate(rulesOfWaste()) + ".",
+	})
+	minFindingSetting = newSetting(sizeKind, Setting{
+		Name: "min-finding", Example: "1MB", Without: "1% or 1MB",
+		Help: "findings of waste of fewer bytes are summed up, and so is waste of the base image; off lists all",
+		Text: "Findings of waste of fewer bytes are summed up in one line. Default: 1 % of what the image stores or 1 MB, whichever is less. off lists every finding, those of the base image too. No finding of another rule is left out.",
 	})
 	scopeSetting = newSetting(scopeKind, Setting{
 		Name: "scope", Example: scopeImage, Without: scopeOwn,

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,7 +55,7 @@ func (f *ruleFlag) String() string {
 	if f.setting.Default != "" || f.setting.Kind.Many {
 		return f.setting.Default
 	}
-	return analyze.Off
+	return cmp.Or(f.setting.Without, analyze.Off)
 }
 
 func (f *ruleFlag) Set(s string) error {

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -127,11 +128,7 @@ func (r *ruling) row(name string, from origin) sectionRow {
 			}
 		}
 		if len(values) == 0 {
-			value := s.Default
-			if value == "" {
-				value = analyze.Off
-			}
-			x.Values = append(x.Values, valueRow{Value: value, From: origin{}.String()})
+			x.Values = append(x.Values, valueRow{Value: cmp.Or(s.Default, s.Without, analyze.Off), From: origin{}.String()})
 		}
 		row.Settings = append(row.Settings, x)
 		if s.IsRule() && r.On(s) {
@@ -244,8 +241,8 @@ func (p *configText) section(indent string, row *sectionRow) {
 			continue
 		}
 		text := s.Name + ": " + yamlText(s.Values[len(s.Values)-1].Value)
-		if !setting.Kind.Off && !setting.Kind.Many && s.Values[0].From == (origin{}).String() && setting.Default == "" {
-			text = "# " + s.Name + ": not said" // no value says the same
+		if (!setting.Kind.Off || setting.Without != "") && !setting.Kind.Many && s.Values[0].From == (origin{}).String() && setting.Default == "" {
+			text = "# " + s.Name + ": " + cmp.Or(setting.Without, "not said") // no value says the same
 		}
 		p.line(indent, text, s.Values[len(s.Values)-1].From)
 	}

@@ -76,6 +76,8 @@ type (
 		Versions *int     `json:"versions"`
 		Step     *quoted  `json:"step"`
 		Line     *lineRow `json:"line"`
+		OfBase   bool     `json:"ofBase"`
+		Below    bool     `json:"belowFloor"`
 	}
 
 	// waivedRow is a finding that counts no longer.
@@ -218,6 +220,7 @@ func newFindingRow(f *analyze.Finding) findingRow {
 	row := findingRow{
 		ID: quoted(f.ID), Rule: quoted(f.Rule), Severity: f.Severity.String(), Title: quoted(f.Title), Message: quoted(f.Message),
 		Advice: known(f.Advice), Path: known(f.Path), Layer: knownInt(f.Layer), Bytes: f.Bytes, Step: known(f.Step),
+		OfBase: f.OfBase, Below: f.BelowFloor,
 	}
 	if f.Versions > 0 {
 		row.Versions = &f.Versions

@@ -2,6 +2,7 @@ package report
 
 import (
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -73,13 +74,16 @@ func (p *checkPage) check(s *subject, several bool) {
 	p.notes(v.Outcome.Notes)
 	p.growth(v.Outcome.Growth)
 	details := v.details()
+	sorted := analyze.Sort(details)
 	for s := analyze.Error; ; s-- {
-		p.findings(v, details, s)
+		of := slices.DeleteFunc(slices.Clone(sorted.Shown), func(f analyze.Finding) bool { return f.Severity != s })
+		p.listed(v, severities[s].paint, severities[s].heading, of)
 		if s == analyze.Note {
 			break
 		}
 	}
-	if v.Outcome.Failed() && !tellsOfWaste(details) {
+	p.rest(v, &sorted)
+	if v.Outcome.Failed() && !tellsOfWaste(sorted.Shown) {
 		p.waste(v.Analysis, v.Outcome.Waste, checkWaste)
 	}
 	p.waived(v.Outcome.Waived)
@@ -120,6 +124,26 @@ func (p *checkPage) waived(all []analyze.Waived) {
 	}
 	if left := len(all) - waivedShown; left > 0 {
 		p.line("%sand %s", strings.Repeat(" ", findingIndent), human.Count(left, "more", "more"))
+	}
+}
+
+// rest adds what only another base image mends, and what is summed up.
+func (p *checkPage) rest(v *Verdict, s *analyze.Sorted) {
+	var listed, summed []analyze.Finding
+	for _, f := range analyze.Brief(slices.Concat(s.OfBase, s.BelowFloor), v.Outcome.Floor) {
+		if v.Outcome.Floor > 0 && f.Rule == analyze.RuleWaste {
+			summed = append(summed, f)
+		} else {
+			listed = append(listed, f)
+		}
+	}
+	p.listed(v, bold, "Of the base image", listed)
+	if len(summed) > 0 {
+		p.WriteByte('\n')
+		p.begun(bold, "Not listed", " (--min-finding off lists all)")
+	}
+	for i := range summed {
+		p.paragraph(padLeft(human.Size(summed[i].Bytes), findingIndent-2)+"  ", summed[i].Title)
 	}
 }
 
@@ -213,26 +237,19 @@ var severities = map[analyze.Severity]struct {
 	analyze.Note:    {"To mend", bold},
 }
 
-func (p *checkPage) findings(v *Verdict, findings []analyze.Finding, s analyze.Severity) {
-	shown, more, bytes := 0, 0, int64(0)
-	for i := range findings {
-		f := &findings[i]
-		switch {
-		case f.Severity != s:
-		case shown == findingsShown:
-			more++
-			bytes += f.Bytes
-		default:
-			if shown == 0 {
-				p.WriteByte('\n')
-				p.begun(severities[s].paint, severities[s].heading, "")
-			}
-			shown++
-			p.finding(v, f)
-		}
+// listed adds findings under a heading, the first of them with all that is known.
+func (p *checkPage) listed(v *Verdict, c paint, heading string, findings []analyze.Finding) {
+	if len(findings) == 0 {
+		return
 	}
-	if more > 0 {
-		p.line("%s  and %s", padLeft(human.Size(bytes), findingIndent-2), human.Count(more, "more", "more"))
+	p.WriteByte('\n')
+	p.begun(c, heading, "")
+	shown := min(len(findings), findingsShown)
+	for i := range findings[:shown] {
+		p.finding(v, &findings[i])
+	}
+	if more := findings[shown:]; len(more) > 0 {
+		p.line("%s  and %s", padLeft(human.Size(total(more)), findingIndent-2), human.Count(len(more), "more", "more"))
 	}
 }
 

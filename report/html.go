@@ -42,7 +42,7 @@ var (
 // script and style but its own, and all loading.
 func HTML(ctx context.Context, w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
 	p := assets()
-	page := newHTMLPage(ctx, p, a, findings)
+	page := newHTMLPage(ctx, p, a, analyze.Brief(findings, analyze.DefaultFloor(a.Totals.Stored)))
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -157,7 +157,7 @@ func ruleText(v *Verdict, r *analyze.Result) string {
 	s := analyze.SettingNamed(r.Rule)
 	ofWaste := s != nil && s.OfWaste // findings of waste, once they are dealt with, bring it nearer to its limit
 	n := 0
-	for _, f := range v.details() {
+	for _, f := range analyze.Brief(v.details(), v.Outcome.Floor) {
 		if f.Rule != r.Rule && (f.Rule != analyze.RuleWaste || !ofWaste) {
 			continue
 		}

@@ -218,7 +218,8 @@ func ruleSign(r *analyze.Result) string {
 // findings adds the worst findings and, folded, what changed, the rules and the
 // other findings.
 func (m *mdPage) findings(v *Verdict) {
-	all := v.details()
+	sorted := analyze.Sort(v.details())
+	all := sorted.Shown
 	item := func(i int) string { return mdFinding(v.Analysis, &all[i], i) }
 	shown := min(len(all), worstShown)
 	if shown > 0 {
@@ -249,6 +250,17 @@ func (m *mdPage) findings(v *Verdict) {
 				m.fits("\n" + human.Count(left, "more is", "more are") + " not listed.\n")
 			}
 		})
+	}
+	if base := sorted.OfBase; len(base) > 0 {
+		m.details("Of the base image: "+human.Count(len(base), "finding", "findings")+", "+human.Size(total(base)), func() {
+			n := m.list(min(len(base), mdFolded), func(i int) string { return mdFinding(v.Analysis, &base[i], i) })
+			if left := len(base) - n; left > 0 {
+				m.fits("\n" + human.Count(left, "more is", "more are") + " not listed.\n")
+			}
+		})
+	}
+	if small := sorted.BelowFloor; len(small) > 0 {
+		m.fits("\nNot listed: " + human.Count(len(small), "finding of waste", "findings of waste") + " of less than " + human.Size(v.Outcome.Floor) + " each, " + human.Size(total(small)) + " in all.\n")
 	}
 }
 

@@ -30,7 +30,7 @@ func Markdown(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) erro
 	}
 	m.WriteString("\nFor " + about + ".\n")
 	m.base(a.Base)
-	m.toChange(a, findings)
+	m.toChange(a, analyze.Brief(findings, analyze.DefaultFloor(a.Totals.Stored)))
 	m.causes(a)
 	m.details("The largest waste", func() { m.waste(a) })
 	m.details(human.Count(t.Layers, "layer", "layers")+baseNote(t), func() { m.layers(a) })

@@ -97,7 +97,7 @@ func (l Layout) Text(w io.Writer, a *analyze.Analysis, findings []analyze.Findin
 	p := page{layout: l}
 	p.image(a)
 	p.totals(a)
-	p.toChange(findings)
+	p.toChange(analyze.Brief(findings, analyze.DefaultFloor(a.Totals.Stored)))
 	p.layers(a)
 	p.causes(a)
 	p.waste(a, a.Waste, wasteShown)

@@ -133,9 +133,9 @@ func (t imageCounts) sign() string {
 	return "✅"
 }
 
-// findings are all that the outcome found, and a finding for every rule that
-// failed without one, in the outcome's order: forms that show nothing but
-// findings then show every rule that failed.
+// findings are all that the outcome found, in brief (see analyze.Brief), and a finding
+// for every rule that failed without one, in the outcome's order: forms that show
+// nothing but findings then show every rule that failed.
 func (v *Verdict) findings() []analyze.Finding {
 	if v.Outcome == nil {
 		return []analyze.Finding{v.unloaded()}
@@ -144,7 +144,7 @@ func (v *Verdict) findings() []analyze.Finding {
 	for i := range v.Outcome.Findings {
 		has[v.Outcome.Findings[i].Rule] = true
 	}
-	all := slices.Clone(v.Outcome.Findings)
+	all := slices.Clone(analyze.Brief(v.Outcome.Findings, v.Outcome.Floor))
 	for _, r := range v.Outcome.Results {
 		if r.Failed && !has[r.Rule] {
 			all = append(all, analyze.Finding{

@@ -1,0 +1,109 @@
+package analyze
+
+import (
+	"fmt"
+
+	"github.com/peelhq/peel/internal/human"
+)
+
+// The floor of findings where none is set: a share of what the image stores, and bytes,
+// whichever is less.
+const (
+	floorShare = 0.01
+	floorBytes = 1_000_000
+)
+
+// findingFloor returns the bytes below which a finding of waste is a small one, for an
+// image that stores so many: as the setting "min-finding" says; 0 if it is off.
+func findingFloor(r *Rules, stored int64) int64 {
+	switch said := r.of(minFindingSetting.Setting); {
+	case said.on:
+		return minFindingSetting.in(r)
+	case len(said.given) > 0: // off
+		return 0
+	}
+	return DefaultFloor(stored)
+}
+
+// DefaultFloor returns the floor of an image that stores so many bytes, where nothing
+// sets another: what Advise goes by.
+func DefaultFloor(stored int64) int64 { return min(floorBytes, int64(floorShare*float64(stored))) }
+
+// markBelow marks the findings of waste below a floor. No other rule's is ever below it:
+// a secret has few bytes.
+func markBelow(floor int64, findings []Finding) {
+	for i := range findings {
+		f := &findings[i]
+		f.BelowFloor = f.Rule == RuleWaste && f.Severity == Note && f.Bytes < floor
+	}
+}
+
+// Sorted are findings by where a form for people shows them, each part in the order of
+// all.
+type Sorted struct {
+	Shown      []Finding // what own steps can mend, and all that is more than a note
+	OfBase     []Finding // notes that only another base image mends, those below the floor too
+	BelowFloor []Finding // other notes below the floor
+}
+
+// Sort parts findings.
+func Sort(findings []Finding) Sorted {
+	var s Sorted
+	for i := range findings {
+		switch f := &findings[i]; {
+		case f.OfBase && f.Severity == Note:
+			s.OfBase = append(s.OfBase, *f)
+		case f.BelowFloor:
+			s.BelowFloor = append(s.BelowFloor, *f)
+		default:
+			s.Shown = append(s.Shown, *f)
+		}
+	}
+	return s
+}
+
+// Brief returns the findings for a form that has no room for small ones, with the floor
+// that an outcome has: those of waste that only another base image mends, and those below
+// the floor, are summed up in a finding each, so that the bytes of all of rule RuleWaste
+// add up to what they did. With no floor, all are returned, in their order.
+func Brief(findings []Finding, floor int64) []Finding {
+	if floor <= 0 {
+		return findings
+	}
+	s := Sort(findings)
+	out := s.Shown
+	var base []Finding
+	for i := range s.OfBase {
+		if f := &s.OfBase[i]; f.Rule == RuleWaste {
+			base = append(base, *f)
+		} else {
+			out = append(out, *f)
+		}
+	}
+	if len(base) > 0 {
+		f := summedUp("waste/of-base", base)
+		f.OfBase = true
+		f.Title = counted(len(base)) + " that only another base image mends"
+		out = append(out, f)
+	}
+	if len(s.BelowFloor) > 0 {
+		f := summedUp("waste/below-floor", s.BelowFloor)
+		f.BelowFloor = true
+		f.Title = counted(len(s.BelowFloor)) + " of less than " + human.Size(floor) + " each"
+		out = append(out, f)
+	}
+	return out
+}
+
+func counted(n int) string { return human.Count(n, "finding of waste", "findings of waste") }
+
+// summedUp returns a note that stands for several of waste, without its title.
+func summedUp(id string, findings []Finding) Finding {
+	f := Finding{ID: id, Rule: RuleWaste, Severity: Note, Layer: -1, Advice: "JSON lists each of them; so does a check with min-finding: off."}
+	for i := range findings {
+		f.Bytes += findings[i].Bytes
+		f.Versions += findings[i].Versions
+	}
+	f.Message = fmt.Sprintf("They waste %s in all.", human.Size(f.Bytes))
+	return f
+}

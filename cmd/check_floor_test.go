@@ -1,0 +1,49 @@
+package cmd
+
+import (
+	"strings"
+	"testing"
+)
+
+// Every form says how much waste is not listed: what only another base image mends, and
+// what is below the floor.
+func TestCheckFloor(t *testing.T) {
+	inFolder(t, "docker-25", story)
+	const (
+		small = "3 findings of waste of less than 1.00 MB each"
+		base  = "1 finding of waste that only another base image mends"
+	)
+	for _, c := range []struct {
+		args string
+		has  []string
+		not  string
+	}{
+		{"--min-finding 1MB", []string{"Not listed (--min-finding off lists all)", "45.0 kB  " + small, "1.80 kB  " + base, "The waste"}, "To mend"},
+		{"--min-finding 6kB", []string{"5.00 kB  1 finding of waste of less than 6.00 kB each", "1.80 kB  " + base, "20.0 kB  A file deleted"}, "A file rewritten"},
+		{"", []string{"A file rewritten", "1.80 kB  " + base}, "less than"},
+		{"--min-finding off", []string{"Of the base image", "1.80 kB  Documentation deleted", "A file rewritten"}, "Not listed"},
+		{"--min-finding 1MB -f markdown", []string{"Not listed: " + small + ", 45.0 kB in all.", "<summary>Of the base image: 1 finding, 1.80 kB</summary>"}, "A file deleted"},
+		{"--min-finding off -f markdown", []string{"A file rewritten", "<summary>Of the base image: 1 finding, 1.80 kB</summary>"}, "Not listed"},
+		{"--min-finding 1MB -f sarif", []string{small, base, "waste/below-floor", "waste/of-base"}, "A file rewritten"},
+		{"--min-finding 1MB -f gitlab", []string{small, base}, "A file rewritten"},
+		{"--min-finding 1MB -f github", []string{small, base}, "A file rewritten"},
+		{"--min-finding 1MB -f junit", []string{small, base}, "A file rewritten"},
+		{"--min-finding 1MB -f json", []string{"A file rewritten", `"belowFloor": true`, `"ofBase": true`}, "waste/below-floor"},
+		{"--min-finding off -f sarif", []string{"A file rewritten", "Documentation deleted"}, "waste/of-base"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			r := peel(append([]string{"check", "app.tar", "--config", "none"}, strings.Fields(c.args)...)...)
+			for _, has := range c.has {
+				if !strings.Contains(r.out, has) {
+					t.Errorf("without %q", has)
+				}
+			}
+			if strings.Contains(r.out, c.not) {
+				t.Errorf("with %q", c.not)
+			}
+			if t.Failed() {
+				t.Errorf("exit code %d\n%s%s", r.code, r.out, r.err)
+			}
+		})
+	}
+}
