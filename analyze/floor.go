@@ -104,6 +104,6 @@ func summedUp(id string, findings []Finding) Finding {
 		f.Bytes += findings[i].Bytes
 		f.Versions += findings[i].Versions
 	}
-	f.Message = fmt.Sprintf("They waste %s in all.", human.Size(f.Bytes))
+	f.Message = fmt.Sprintf("%s %s in all.", pick(len(findings) == 1, "It wastes", "They waste"), human.Size(f.Bytes))
 	return f
 }
