@@ -137,6 +137,10 @@ func TestGitLabTemplate(t *testing.T) {
 	if len(j.Script) == 0 || !slices.Equal(j.Image.Entrypoint, []string{""}) || !strings.HasPrefix(j.Image.Name, "ghcr.io/peelhq/peel:") || j.Artifacts.When != "always" {
 		t.Fatalf("the job is %+v", j)
 	}
+	// One reference to the template is one peel, as for the Action.
+	if version := strings.TrimSpace(file(t, ".github/action/version")); template.Variables["PEEL_TAG"] != version+"-shell" {
+		t.Errorf("the template runs peel %s, and the Action of this commit %s", template.Variables["PEEL_TAG"], version)
+	}
 	program := build(t)
 	for flags, want := range map[string]int{"--max-wasted 1kB": 1, "--min-efficiency 0 --max-user-wasted off": 0} {
 		dir := workspace(t)

@@ -36,46 +36,43 @@ func recipes(t *testing.T) map[string]string {
 	return all
 }
 
-// recipeSchemas says which schema of testdata/schemas a recipe is held against.
+// recipeSchemas says which schemas of testdata/schemas a recipe is held against.
 // GitHub's are checked by actionlint and pre-commit's by pre-commit, in .ci/run.
-var recipeSchemas = map[string]string{
-	"gitlab":              "gitlab-ci",
-	"baseline-gitlab":     "gitlab-ci",
-	"azure-pipelines":     "azure-pipelines",
-	"circleci":            "circleci",
-	"bitbucket-pipelines": "bitbucket-pipelines",
-	"tekton":              "tekton",
-	"buildkite":           "buildkite",
+var recipeSchemas = map[string][]string{
+	"gitlab":              {"gitlab-ci"},
+	"baseline-gitlab":     {"gitlab-ci"},
+	gitlabTemplate:        {"gitlab-ci"},
+	"azure-pipelines":     {"azure-pipelines"},
+	"circleci":            {"circleci-parser", "circleci"},
+	"bitbucket-pipelines": {"bitbucket-pipelines"},
+	"tekton":              {"tekton"},
+	"buildkite":           {"buildkite"},
 }
 
-// Each recipe is a file that its system takes, by its schema; and the schemas
-// refuse what is wrong.
+// gitlabTemplate is the job that .gitlab-ci.yml can include.
+const gitlabTemplate = "docs/ci/gitlab.yml"
+
+// Each recipe is a file that its system takes, by its schemas; and each schema
+// refuses what is wrong.
 func TestRecipesSyntax(t *testing.T) {
 	all := recipes(t)
-	all["template"] = file(t, "docs/ci/gitlab.yml")
-	for name, text := range all {
-		s := recipeSchemas[name]
-		if name == "template" {
-			s = "gitlab-ci"
-		}
-		if s == "" {
-			continue
-		}
-		schema := recipeSchema(t, s)
-		var doc any
-		parsed(t, text, &doc)
-		if err := schema.Validate(plain(t, doc)); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		wrong, _ := doc.(map[string]any)
-		wrong["steps"], wrong["jobs"], wrong["spec"], wrong["pipelines"] = 1, 1, 1, 1
-		if schema.Validate(plain(t, wrong)) == nil {
-			t.Errorf("%s: the schema takes anything", name)
-		}
-	}
-	for name := range recipeSchemas {
+	all[gitlabTemplate] = file(t, gitlabTemplate)
+	for name, schemas := range recipeSchemas {
 		if all[name] == "" {
 			t.Errorf("docs/ci.md has no recipe %s", name)
+			continue
+		}
+		for _, s := range schemas {
+			schema := recipeSchema(t, s)
+			doc := map[string]any{}
+			parsed(t, all[name], &doc)
+			if err := schema.Validate(plain(t, doc)); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			doc["steps"], doc["jobs"], doc["spec"], doc["pipelines"] = 1, 1, 1, 1
+			if schema.Validate(plain(t, doc)) == nil {
+				t.Errorf("%s: the schema %s takes anything", name, s)
+			}
 		}
 	}
 }
@@ -429,7 +426,7 @@ func baselineRecipes(t *testing.T) map[string]baselineRecipe {
 	}
 	parsed(t, all["baseline-gitlab"], &gitlab)
 	var template struct{ Peel withFlags }
-	parsed(t, file(t, "docs/ci/gitlab.yml"), &template)
+	parsed(t, file(t, gitlabTemplate), &template)
 	var github struct {
 		Jobs map[string]struct {
 			Steps []struct {
