@@ -488,7 +488,8 @@ func TestBaselineRecipes(t *testing.T) {
 
 // The hooks are what pre-commit takes, and the recipe's hook fails with the rules.
 func TestPreCommit(t *testing.T) {
-	if _, err := exec.LookPath("pre-commit"); err != nil {
+	installed, err := exec.LookPath("pre-commit")
+	if err != nil {
 		if os.Getenv("PEEL_INTEGRATION") == "require" {
 			t.Fatal("pre-commit is not there")
 		}
@@ -496,6 +497,7 @@ func TestPreCommit(t *testing.T) {
 	}
 	p := newPipeline(t, build(t))
 	p.link("bin/peel", build(t))
+	p.link("bin/pre-commit", installed)
 	p.env = append(p.env, "PRE_COMMIT_HOME="+filepath.Join(p.dir, "home"), "GIT_CONFIG_GLOBAL="+filepath.Join(p.dir, "gitconfig"))
 	p.write("gitconfig", "[user]\n\tname = a\n\temail = a@example\n", 0o600)
 	hooks := filepath.Join(p.dir, "hooks")
