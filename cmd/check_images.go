@@ -178,7 +178,7 @@ func (a *app) platforms(ctx context.Context, ref string) ([]string, error) {
 	all, err := source.Platforms(ctx, ref, a.options(false, p.report))
 	if err != nil {
 		err = tooLarge(ctx, nil, err)
-		return nil, failed(a.openAdvice(ref, err), "cannot open %w", withRef(ref, err))
+		return nil, failed(a.openAdvice(ctx, ref, err), "cannot open %w", withRef(ref, err))
 	}
 	return all, nil
 }

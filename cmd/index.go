@@ -67,7 +67,7 @@ func (a *app) indexedImage(ctx context.Context, ref string) (*source.Image, erro
 	defer done()
 	im, err := source.Open(ctx, ref, a.options(false, p.report))
 	if err != nil {
-		return nil, failed(a.openAdvice(ref, err), "cannot open %w", withRef(ref, tooLarge(ctx, nil, err)))
+		return nil, failed(a.openAdvice(ctx, ref, err), "cannot open %w", withRef(ref, tooLarge(ctx, nil, err)))
 	}
 	if err = im.Scan(ctx); err == nil {
 		err = im.Sum(ctx)

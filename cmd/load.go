@@ -95,7 +95,7 @@ func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse
 	im, err := source.Open(ctx, ref, opts)
 	if err != nil {
 		err = tooLarge(ctx, nil, err)
-		return nil, failed(a.openAdvice(ref, err), "cannot open %w", withRef(ref, err))
+		return nil, failed(a.openAdvice(ctx, ref, err), "cannot open %w", withRef(ref, err))
 	}
 	if n, err := strconv.Atoi(a.base); err == nil && (n < 0 || n > len(im.Layers)) {
 		err := fmt.Errorf("--base %d: the image has %s", n, human.Count(len(im.Layers), "layer", "layers"))
@@ -135,22 +135,22 @@ func withRef(ref string, err error) error {
 }
 
 // openAdvice says what to try when an image cannot be opened.
-func (a *app) openAdvice(ref string, err error) string {
+func (a *app) openAdvice(ctx context.Context, ref string, err error) string {
 	switch {
 	case !errors.Is(err, source.ErrNotFound), strings.HasPrefix(ref, "registry://"): // whose errors advise themselves
 		return ""
 	case errors.Is(err, source.ErrNoContainer):
-		return cmp.Or(a.meantImage(ref), "peel images --containers, which lists them")
+		return cmp.Or(a.meantImage(ctx, ref), "peel images --containers, which lists them")
 	case a.platform != "":
 		return "another --platform, or none"
 	}
-	return cmp.Or(a.meantImage(ref), "the path of a saved image, docker://NAME or registry://NAME (peel --help lists the forms)")
+	return cmp.Or(a.meantImage(ctx, ref), "the path of a saved image, docker://NAME or registry://NAME (peel --help lists the forms)")
 }
 
 // meantImage returns the image on this machine that ref is likely a slip of; "" if none
 // is like it.
-func (a *app) meantImage(ref string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
+func (a *app) meantImage(ctx context.Context, ref string) string {
+	ctx, cancel := context.WithTimeout(ctx, completionTime)
 	defer cancel()
 	opts := a.options(false, nil)
 	opts.Quick = true
