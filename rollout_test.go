@@ -51,8 +51,9 @@ case $* in
   'attestation verify '*' --repo peelhq/peel '*) echo "$3" >>../attested ;;
   'api --paginate repos/example/app/issues/7/comments --jq '*)
     mark=${!#}
-    mark=${mark#'.[] | select(.body | startswith("'}
-    mark=${mark%'")) | .id'}
+    case $mark in '.[] | select(.user.type == "Bot" and (.body | startswith("'*) ;; *) exit 1 ;; esac
+    mark=${mark#*'startswith("'}
+    mark=${mark%'"))) | .id'}
     for id in $(ls | sort -n); do
       [ "$(head -n 1 "$id")" != "$mark" ] || echo "$id"
     done

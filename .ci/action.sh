@@ -66,7 +66,10 @@ case "$*" in
     ;;
 esac
 [ -z "${GH_FAILS:-}" ] || exit 1
-case $* in *--jq*) printf '%s' "$GH_COMMENTS" ;; esac
+case $* in
+  'api user '*) printf '%s' "${GH_LOGIN:?may not be asked}" ;; # a workflow's own token may not ask
+  *--jq*) printf '%s' "$GH_COMMENTS" ;;
+esac
 GH
 chmod +x "$tmp/bin/gh"
 export GH_LOG=$tmp/gh GH_COMMENTS=
@@ -211,6 +214,12 @@ says "gh api --method POST repos/example/app/issues/7/comments --field body=@$ma
 expect 0 env GH_COMMENTS=$'41\n42' "$action/comment.sh"
 says "gh api --method PATCH repos/example/app/issues/comments/41 --field body=@$markdown" "$GH_LOG"
 says "startswith(\"$(head -n 1 "$markdown")\")" "$GH_LOG"
+# A comment of somebody else's is not replaced, whatever it begins with.
+says 'select(.user.type == "Bot" and ' "$GH_LOG"
+expect 0 env GH_LOGIN=octocat GH_COMMENTS=43 "$action/comment.sh"
+says 'select(.user.login == "octocat" and ' "$GH_LOG"
+expect 0 env 'GH_LOGIN=x" or true or "' GH_COMMENTS=43 "$action/comment.sh"
+if grep -qF 'or true' "$GH_LOG"; then die "a name runs in jq's program"; fi
 expect 0 env GH_FAILS=yes "$action/comment.sh"
 says "::warning"
 # Another image's comment has another mark; a file without one is no comment.

@@ -20,9 +20,15 @@ if ! [[ $mark =~ ^'<!-- peel check '[0-9a-f]+' -->'$ ]]; then
   echo "::warning title=peel::no comment: the file does not begin with the mark of a check"
   exit 0
 fi
+# A comment of somebody else's that begins with the mark is not replaced: its author
+# could change it afterwards. A workflow's own token may not ask who it is, and writes
+# as a bot.
+by='.user.type == "Bot"'
+login=$(gh api user --jq .login 2>/dev/null || true)
+if [[ $login =~ ^[A-Za-z0-9-]+$ ]]; then by=".user.login == \"$login\""; fi
 comment() {
   local id
-  id=$(gh api --paginate "$pull/comments" --jq ".[] | select(.body | startswith(\"$mark\")) | .id") || return 1
+  id=$(gh api --paginate "$pull/comments" --jq ".[] | select($by and (.body | startswith(\"$mark\"))) | .id") || return 1
   id=${id%%$'\n'*}
   if [ -n "$id" ]; then
     gh api --method PATCH "$issues/comments/$id" --field "body=@$PEEL_MARKDOWN" --silent
