@@ -43,10 +43,12 @@ type stepFacts struct {
 // maxStep is how many bytes of a step's text a finding has.
 const maxStep = 64 << 10
 
-// shownStep is a step's text as findings show it: without the secrets that stand in it,
-// and cut off if it is too long.
-func shownStep(s source.Step) string {
-	text := dockerfile.StepText(s)
+// ShownStep returns a step's text as findings show it: see ShownInstruction.
+func ShownStep(s source.Step) string { return ShownInstruction(dockerfile.StepText(s)) }
+
+// ShownInstruction returns an instruction's text without the secrets that stand in it, and
+// cut off if it is too long. It is raw but for that.
+func ShownInstruction(text string) string {
 	if len(text) > maxStep {
 		text = strings.ToValidUTF8(text[:maxStep], "") + "…"
 	}
@@ -56,7 +58,7 @@ func shownStep(s source.Step) string {
 // step returns what is to be known of the step that made a layer.
 func (ad *adviser) step(layer int) *stepFacts {
 	if ad.steps[layer] == nil {
-		text := shownStep(ad.t.layers[layer].Step)
+		text := ShownStep(ad.t.layers[layer].Step)
 		ad.steps[layer] = &stepFacts{
 			text: text, stable: stableStep(text), word: firstWord(text),
 			uninstalls: uninstalls.MatchString(text), upgrades: upgrades.MatchString(text), installs: installs.MatchString(text),

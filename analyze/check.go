@@ -249,7 +249,7 @@ func (c *checker) stepOf(k int) string {
 	if k < 0 || k >= len(c.a.Layers) || c.a.Layers[k].Layer == nil {
 		return ""
 	}
-	return shownStep(c.a.Layers[k].Layer.Step)
+	return ShownStep(c.a.Layers[k].Layer.Step)
 }
 
 // layerName is a layer with its step, for a sentence: "layer 6 (RUN chmod …)".

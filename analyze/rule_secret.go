@@ -180,7 +180,7 @@ func (s *settingSecrets) history() {
 				continue
 			}
 			s.told[span.name] = true
-			s.step(base[i], at, i, shownStep(step), span)
+			s.step(base[i], at, i, ShownStep(step), span)
 			break
 		}
 	}

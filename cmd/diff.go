@@ -18,13 +18,14 @@ var diffForms = map[string]func(io.Writer, *report.Comparison) error{
 	"text":     report.DiffText,
 	"json":     report.DiffJSON,
 	"markdown": report.DiffMarkdown,
+	"html":     report.DiffHTML,
 }
 
 // diffFormNames are their names, the one without -f first.
-var diffFormNames = []string{"text", "json", "markdown"}
+var diffFormNames = []string{"text", "json", "markdown", "html"}
 
 // diffRows is how many paths are listed unless --most says otherwise; JSON lists
-// all.
+// all, HTML as many as a page takes.
 const diffRows = 20
 
 // diffOptions are what the flags of diff say.
@@ -38,7 +39,7 @@ type diffOptions struct {
 
 const diffAbout = `Show what differs between two images, or between two layers of one image: the totals, the layers that both have, and the paths that were added, removed or changed, largest difference in size first. The images may come from different kinds of source: only their contents are compared.
 
-Formats: text for people, json as described in docs/json.md, and markdown for a comment on a pull request. The exit code is 0 even if there are differences, unless --exit-code is given.`
+Formats: text for people, json as described in docs/json.md, markdown for a comment on a pull request, and html for a page to open in a browser. The exit code is 0 even if there are differences, unless --exit-code is given.`
 
 func (a *app) diffCommand() *cobra.Command {
 	o := &diffOptions{}
@@ -58,7 +59,7 @@ peel diff last.tar app.tar --exit-code
 	}
 	flags := c.Flags()
 	o.forms.addTo(c, diffFormNames...)
-	flags.IntVarP(&o.most, "most", "n", diffRows, "list so many paths at most, 0 for all (default for json: all)")
+	flags.IntVarP(&o.most, "most", "n", diffRows, "list so many paths at most, 0 for all (default for html: 2000, for json: all)")
 	flags.BoolVar(&o.exitCode, "exit-code", false, "exit 1 if there are differences")
 	flags.Var(&o.from, "from", "compare the union after layer N of one image ...")
 	flags.Var(&o.to, "to", "... with the union after layer N (default the last)")
@@ -94,8 +95,11 @@ func (o *diffOptions) check(images []string) error {
 
 // rows returns how many paths a form lists at most.
 func (o *diffOptions) rows(form string) int {
-	if o.most == 0 || !o.mostSet && form == "json" {
+	switch {
+	case o.most == 0, !o.mostSet && form == "json":
 		return math.MaxInt
+	case !o.mostSet && form == "html":
+		return report.DiffHTMLPaths
 	}
 	return o.most
 }

@@ -58,6 +58,11 @@ file app/.wh.id_rsa
 	for _, form := range []string{"text", "json", "markdown", "html"} {
 		if r := peel("report", "app.tar", "-f", form); strings.Contains(r.out+r.err, inFile) {
 			t.Errorf("report -f %s tells what is in a file", form)
+		} else if form == "html" && strings.Contains(r.out, inStep) {
+			t.Error("report -f html tells the secret of a step")
+		}
+		if r := peel("diff", "app.tar", "--from", "0", "-f", form); r.code != 0 || strings.Contains(r.out+r.err, inFile) || form == "html" && strings.Contains(r.out, inStep) {
+			t.Errorf("diff -f %s: exit code %d, or it tells a secret", form, r.code)
 		}
 	}
 	must(t, "index", "app.tar", "-o", "app.index")

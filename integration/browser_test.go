@@ -76,8 +76,14 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 	return ctx, chromedp.Do(ctx) // which starts it
 })
 
-// openPage opens a file in a tab, 1280 by 1000 pixels in size.
+// openPage opens a page with a map in a tab, 1280 by 1000 pixels in size.
 func openPage(t *testing.T, file string) *browserPage {
+	t.Helper()
+	return openPageWith(t, file, "cells")
+}
+
+// openPageWith opens a file in a tab, and waits for the element with an ID.
+func openPageWith(t *testing.T, file, id string) *browserPage {
 	t.Helper()
 	needBrowser(t)
 	ctx, err := browser()
@@ -99,7 +105,7 @@ func openPage(t *testing.T, file string) *browserPage {
 	call(p, log.Enable, cdp.Empty{})
 	call(p, network.Enable, network.EnableParams{})
 	call(p, runtime.Enable, cdp.Empty{})
-	p.run(chromedp.Navigate(url), chromedp.WaitVisible(chromedp.ID("cells")))
+	p.run(chromedp.Navigate(url), chromedp.WaitVisible(chromedp.ID(id)))
 	p.settle()
 	t.Cleanup(func() {
 		for _, fault := range p.forgive() {

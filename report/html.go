@@ -21,6 +21,10 @@ var (
 	partsTemplate string
 	//go:embed web/page.html
 	pageTemplate string
+	//go:embed web/check.html
+	checkPageTemplate string
+	//go:embed web/diff.html
+	diffPageTemplate string
 	//go:embed web/page.css
 	pageStyle string
 	//go:embed web/page.js
@@ -50,7 +54,11 @@ func HTML(ctx context.Context, w io.Writer, a *analyze.Analysis, findings []anal
 }
 
 // The templates of pages.
-const reportTemplate = "page"
+const (
+	reportTemplate = "report"
+	checkTemplate  = "check"
+	diffTemplate   = "diff"
+)
 
 // pageAssets are the parts of a page that are the same for all.
 type pageAssets struct {
@@ -76,7 +84,7 @@ var assets = sync.OnceValue(func() *pageAssets {
 		script:  template.JS(unix(pageScript)),                                //nolint:gosec // as above
 	}
 	template.Must(p.template.Parse(unix(partsTemplate)))
-	for name, text := range map[string]string{reportTemplate: pageTemplate} {
+	for name, text := range map[string]string{reportTemplate: pageTemplate, checkTemplate: checkPageTemplate, diffTemplate: diffPageTemplate} {
 		template.Must(p.template.New(name).Parse(unix(text)))
 	}
 	p.policy = strings.Join([]string{

@@ -1,12 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"html/template"
 	"strconv"
 	"strings"
 
 	"github.com/peelhq/peel/analyze"
-	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/clean"
 	"github.com/peelhq/peel/source"
 )
@@ -70,13 +70,8 @@ func (c htmlCommand) bytes() int {
 	return n
 }
 
-// stepOrUnknown is what made a layer, raw, or "unknown".
-func stepOrUnknown(l *source.Layer) string {
-	if text := dockerfile.StepText(l.Step); text != "" {
-		return text
-	}
-	return orUnknown("")
-}
+// stepOrUnknown is what made a layer, raw but without secrets, or "unknown".
+func stepOrUnknown(l *source.Layer) string { return cmp.Or(analyze.ShownStep(l.Step), orUnknown("")) }
 
 // An htmlFinding is a finding on a page.
 type htmlFinding struct {
@@ -97,9 +92,12 @@ type htmlAdvicePart struct {
 
 // newHTMLFindings returns the first findings for a page, and how many are left out.
 func newHTMLFindings(findings []analyze.Finding, most int) (rows []htmlFinding, more int) {
-	shown := findings[:min(len(findings), most)]
-	for i := range shown {
-		f := &shown[i]
+	bytes := 0
+	for i := range findings {
+		if i == most || bytes > htmlFindingBytes {
+			break
+		}
+		f := &findings[i]
 		row := htmlFinding{
 			Severity: f.Severity.String(),
 			Title:    cutRunes(clean.Line(f.Title), htmlCommandRunes),
@@ -119,9 +117,25 @@ func newHTMLFindings(findings []analyze.Finding, most int) (rows []htmlFinding, 
 				row.Line += " (probably)"
 			}
 		}
+		bytes += row.bytes()
 		rows = append(rows, row)
 	}
-	return rows, len(findings) - len(shown)
+	return rows, len(findings) - len(rows)
+}
+
+// htmlFindingBytes bounds the text of all findings of a list, as HTML writes it.
+const htmlFindingBytes = 400_000
+
+// bytes is about how many the finding takes in a page.
+func (f *htmlFinding) bytes() int {
+	n := f.Step.bytes()
+	for _, text := range []string{f.Title, f.Message, f.Path, f.Line} {
+		n += len(template.HTMLEscapeString(text))
+	}
+	for _, part := range f.Advice {
+		n += len(template.HTMLEscapeString(part.Text)) + part.Code.bytes()
+	}
+	return n
 }
 
 // htmlAdvice is a finding's advice, whose commands are code.

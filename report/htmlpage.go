@@ -171,7 +171,7 @@ func (p *htmlPage) treemap(ctx context.Context, a *analyze.Analysis) {
 		p.Map.Data.Causes = append(p.Map.Data.Causes, c.String())
 	}
 	for _, l := range a.Layers[:min(len(a.Layers), htmlLayerRows)] {
-		p.Map.Data.Layers = append(p.Map.Data.Layers, mapLayer{l.Base, cutRunes(Command(l.Layer), mapCommandRunes)})
+		p.Map.Data.Layers = append(p.Map.Data.Layers, mapLayer{l.Base, cutRunes(clean.Line(stepOrUnknown(l.Layer)), mapCommandRunes)})
 	}
 }
 

@@ -1,0 +1,59 @@
+package cmd
+
+import (
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Every form of a command stands in the table of docs/cli.md with a mark for the command,
+// and no other does; each is offered by -f, and has a function.
+func TestFormsInDocs(t *testing.T) {
+	_, table, ok := strings.Cut(read(t, filepath.Join("..", "docs", "cli.md")), "| form |")
+	if !ok {
+		t.Fatal("docs/cli.md has no table of forms")
+	}
+	table, _, _ = strings.Cut(table, "\n\n")
+	documented := map[string][]string{}
+	var columns []string
+	for i, line := range strings.Split(table, "\n") {
+		cells := strings.Split(strings.Trim(line, "| "), "|")
+		switch i {
+		case 0:
+			for _, cell := range cells {
+				columns = append(columns, strings.Trim(cell, " `"))
+			}
+			continue
+		case 1:
+			continue
+		}
+		for name := range strings.SplitSeq(cells[0], ",") {
+			for k, column := range columns {
+				if k+1 < len(cells) && strings.TrimSpace(cells[k+1]) == "✓" {
+					documented[column] = append(documented[column], strings.Trim(name, " `"))
+				}
+			}
+		}
+	}
+	root := (&app{}).root()
+	for command, forms := range map[string][]string{
+		"check": slices.Sorted(maps.Keys(checkForms)), "report": slices.Sorted(maps.Keys(reportForms)), "diff": slices.Sorted(maps.Keys(diffForms)),
+	} {
+		slices.Sort(documented[command])
+		if !slices.Equal(documented[command], forms) {
+			t.Errorf("peel %s: docs/cli.md has the forms %v, the program %v", command, documented[command], forms)
+		}
+		c, _, err := root.Find([]string{command})
+		if err != nil {
+			t.Fatal(err)
+		}
+		usage, _, _ := strings.Cut(c.Flags().Lookup("format").Usage, ";")
+		offered := strings.Split(usage, ", ")
+		slices.Sort(offered)
+		if !slices.Equal(offered, forms) {
+			t.Errorf("peel %s -f offers %v, and has %v", command, offered, forms)
+		}
+	}
+}
