@@ -24,6 +24,7 @@ type costImage struct {
 	order   []int                  // the image's layers, as indices in layers; nil: each once
 	history []string               // commands, one for each layer; nil: made up
 	empty   int                    // steps that made no layer, behind all others
+	config  map[string]any         // what the image asks of the runtime, as the OCI specification has it
 	files   map[string]string      // by name, in the image's folder
 	folder  func(dir string) error // fills DIR/tree; nil: there is no such folder
 	before  []string               // commands that are run first, as those of a cost
@@ -123,6 +124,9 @@ func writeCost(t *testing.T, dir string, im costImage) {
 		must(z.Close())
 		descriptors[i], ids[i] = described("application/vnd.oci.image.layer.v1.tar+gzip", packed.Bytes()), raw.digest()
 	}
+	if im.config == nil {
+		im.config = object{}
+	}
 	if im.order == nil {
 		for i := range im.layers {
 			im.order = append(im.order, i)
@@ -142,7 +146,7 @@ func writeCost(t *testing.T, dir string, im costImage) {
 		history = append(history, object{"empty_layer": true})
 	}
 	config := described("application/vnd.oci.image.config.v1+json", asJSON(object{
-		"architecture": "amd64", "os": "linux", "config": object{}, "rootfs": object{"type": "layers", "diff_ids": diffIDs}, "history": history,
+		"architecture": "amd64", "os": "linux", "config": im.config, "rootfs": object{"type": "layers", "diff_ids": diffIDs}, "history": history,
 	}))
 	manifest := described("application/vnd.oci.image.manifest.v1+json", asJSON(object{
 		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config, "layers": layers,

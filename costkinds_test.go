@@ -232,6 +232,48 @@ var costs = []cost{
 			}
 		})
 	}, []string{"diff IMAGE --from 0 --to 1", "check IMAGE --baseline IMAGE --max-growth 1%", "check IMAGE --baseline IMAGE --max-growth 1% -f json"}},
+	{"files named like secrets", 4000, func(n int) costImage {
+		im := layers(func(l *costLayer) {
+			for i := range n {
+				l.file(fmt.Sprintf("%d/.env", i), 10_000)
+				l.file(fmt.Sprintf("%d/server.key", i), 100)
+			}
+		}, func(l *costLayer) {
+			for i := range n {
+				l.file(fmt.Sprintf(".wh.%d", i), 0)
+			}
+		})
+		im.order = []int{0, 1, 0}
+		return im
+	}, []string{"report IMAGE", "check IMAGE --base 0", "check IMAGE --base 0 -f sarif"}},
+	{"a config of variables and labels", 4000, func(n int) costImage {
+		im := layers(func(l *costLayer) { l.file("a", 1) })
+		env, labels := make([]string, n), map[string]string{}
+		for i := range n {
+			env[i] = fmt.Sprintf("API_TOKEN_%d=https://me:%s@host/=:=:", i, strings.Repeat("a=b:c@d", 20))
+			labels[fmt.Sprintf("label-%d", i)] = strings.Repeat("-----BEGIN x", 20)
+		}
+		im.config = map[string]any{"Env": env, "Labels": labels, "User": strings.Repeat("0", n)}
+		return im
+	}, []string{"report IMAGE -f json", "check IMAGE", "check IMAGE -f markdown"}},
+	{"a rules file of waivers and images", 240, func(n int) costImage {
+		im := layers(func(l *costLayer) {
+			for i := range 300 {
+				l.file(fmt.Sprintf("%d/.env", i), 1000)
+			}
+		})
+		var rules strings.Builder
+		rules.WriteString("waive:\n")
+		for i := range n {
+			fmt.Fprintf(&rules, "- {rule: secret, path: '/**/%d*/**/.e*', reason: known}\n", i)
+		}
+		rules.WriteString("images:\n")
+		for i := range n {
+			fmt.Fprintf(&rules, "- {name: 'registry.example/**/app-%d*', max-size: 1GB}\n", i)
+		}
+		im.files = map[string]string{"rules.yaml": rules.String()}
+		return im
+	}, []string{"check IMAGE --base 0 --config DIR/rules.yaml --error secret"}},
 	{"a folder of many files", 40_000, folderOf(func(dir string, n int) error {
 		for i := range n {
 			if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), nil, 0o644); err != nil {

@@ -21,9 +21,9 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// cases is how many random images a run tries; PEEL_LONG=1 tries many more.
+// cases is how many random images a run tries; PEEL_THOROUGH=1 tries many more.
 func cases(few, many int) int {
-	if os.Getenv("PEEL_LONG") != "" {
+	if os.Getenv("PEEL_THOROUGH") != "" {
 		return many
 	}
 	return few

@@ -63,6 +63,10 @@ func repeatable(f *pflag.Flag) bool {
 	return list
 }
 
+// leastSlip is how long a name is at least, without the prefix, that is taken for a slip:
+// a shorter one is like too many.
+const leastSlip = 6
+
 // noteVariables tells of variables that are spelt almost like one that stands for a
 // flag of some command.
 func (a *app) noteVariables(root *cobra.Command) {
@@ -70,7 +74,7 @@ func (a *app) noteVariables(root *cobra.Command) {
 	for _, pair := range os.Environ() {
 		name, value, _ := strings.Cut(pair, "=")
 		rest, ours := strings.CutPrefix(name, environmentPrefix)
-		if !ours || value == "" {
+		if !ours || value == "" || len(rest) < leastSlip {
 			continue
 		}
 		if flags == nil {

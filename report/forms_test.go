@@ -18,10 +18,10 @@ import (
 // TestOneReport: one image gives one report, whatever it was read from: a docker
 // archive, OCI layouts with gzip and zstd layers, an archive that is compressed as
 // a whole, a stream, and with a cache that is cold and one that is warm. Only what
-// names the form differs. PEEL_LONG=1 tries 2,000 random images.
+// names the form differs. PEEL_THOROUGH=1 tries 2,000 random images.
 func TestOneReport(t *testing.T) {
 	n := uint64(60)
-	if os.Getenv("PEEL_LONG") != "" {
+	if os.Getenv("PEEL_THOROUGH") != "" {
 		n = 2_000
 	}
 	reports, cached := uint64(0), uint64(0)

@@ -130,12 +130,12 @@ func TestHTMLLeavesOutExactly(t *testing.T) {
 	}
 }
 
-// A large image makes a page of bounded size, whose sums are exact. PEEL_LONG=1
+// A large image makes a page of bounded size, whose sums are exact. PEEL_THOROUGH=1
 // makes it 200,000 entries: .ci/run does that, without the race
 // detector, which takes minutes for it.
 func TestHTMLOfLargeImage(t *testing.T) {
 	entries := 20_000
-	if os.Getenv("PEEL_LONG") != "" {
+	if os.Getenv("PEEL_THOROUGH") != "" {
 		entries = 200_000
 	}
 	path := filepath.Join(t.TempDir(), "docker.tar")

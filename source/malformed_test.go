@@ -43,12 +43,12 @@ func describe(ref string, opts source.Options) (string, error) {
 	return b.String(), nil
 }
 
-// long asks for the thorough runs: PEEL_LONG=1 go test ./...
-var long = os.Getenv("PEEL_LONG") != ""
+// long asks for the thorough runs: PEEL_THOROUGH=1 go test ./...
+var long = os.Getenv("PEEL_THOROUGH") != ""
 
 // TestTruncated cuts archives off, the small ones at every byte: an error or the
 // very same result, from the file and from the stream, and never a panic. With
-// PEEL_LONG=1 the others are cut at every byte too.
+// PEEL_THOROUGH=1 the others are cut at every byte too.
 func TestTruncated(t *testing.T) {
 	tiny, err := testkit.Parse("-- layer end=none --\nfile a 3\n")
 	if err != nil {
