@@ -24,6 +24,8 @@ type Base struct {
 	// Missing says why the base that was asked for could not be found; "" if none was
 	// asked for, or it was found. Layers is then what could be found without it.
 	Missing string
+
+	asked string // the name or digest that was asked for; "" if none was
 }
 
 // BaseBy is how a base was found out.
@@ -143,6 +145,7 @@ func guessedBase(im *source.Image, files []*dockerfile.File) Base {
 // askedBase looks for the base that was asked for by a name or a digest.
 func askedBase(ctx context.Context, im *source.Image, asked string, guess Base) Base {
 	ids, err := im.DiffIDsOf(ctx, asked)
+	guess.asked = asked
 	asked = redact.Text(asked) // an address may hold a password
 	switch n := common(im, ids); {
 	case err != nil:
@@ -154,7 +157,7 @@ func askedBase(ctx context.Context, im *source.Image, asked string, guess Base) 
 	case n < len(ids):
 		guess.Missing = fmt.Sprintf("%s is not the base: of its %s the image has only the first %d", asked, human.Count(len(ids), "layer", "layers"), n)
 	default:
-		return Base{Layers: n, Name: asked, By: BaseAsked, Sure: true}
+		return Base{Layers: n, Name: asked, By: BaseAsked, Sure: true, asked: guess.asked}
 	}
 	return guess
 }

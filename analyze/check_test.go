@@ -83,6 +83,13 @@ func TestCheck(t *testing.T) {
 		{"growth as a share exceeded", a, "max-growth 20%", before, "max-growth error", "growth of the stored size is 25.0 %, more than 20.0 %", "max-growth", "stores"},
 		{"shrunk", a, "max-growth 0", &Figures{Stored: 2000}, "max-growth pass", "growth of the stored size is -1.00 kB, at most 0 B", "", ""},
 		{"grown from nothing", a, "max-growth 500%", &Figures{}, "max-growth error", "growth of the stored size is from nothing, more than 500.0 %", "max-growth", ""},
+		{"growth of waste met", a, "max-wasted-growth 20", &Figures{Stored: 800, Wasted: 80}, "max-wasted-growth pass", "growth of the wasted bytes is 20 B, at most 20 B", "", ""},
+		{"growth of waste exceeded", a, "max-wasted-growth 19", &Figures{Stored: 1000, Wasted: 80}, "max-wasted-growth error", "growth of the wasted bytes is 20 B, more than 19 B", "max-wasted-growth", "It wastes 100 B where the baseline wasted 80 B."},
+		{"growth of waste as a share met", a, "max-wasted-growth 25%", &Figures{Wasted: 80}, "max-wasted-growth pass", "growth of the wasted bytes is 25.0 %, at most 25.0 %", "", ""},
+		{"growth of waste as a share exceeded", a, "max-wasted-growth 24.9%", &Figures{Wasted: 80}, "max-wasted-growth error", "growth of the wasted bytes is 25.0 %, more than 24.9 %", "max-wasted-growth", "wastes"},
+		{"waste from nothing", a, "max-wasted-growth 900%", &Figures{Stored: 1000}, "max-wasted-growth error", "growth of the wasted bytes is from nothing, more than 900.0 %", "max-wasted-growth", ""},
+		{"less waste, in a larger image", a, "max-wasted-growth 0", &Figures{Stored: 10, Wasted: 200}, "max-wasted-growth pass", "growth of the wasted bytes is -100 B, at most 0 B", "", ""},
+		{"growth of waste without a baseline", a, "max-wasted-growth 0", nil, "max-wasted-growth unchecked", "max-wasted-growth is not checked: there is no baseline to compare with", "max-wasted-growth", "--baseline"},
 		{"growth without a baseline", a, "max-growth 0", nil, "max-growth unchecked", "max-growth is not checked: there is no baseline to compare with", "max-growth", "--baseline"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

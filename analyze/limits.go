@@ -220,34 +220,6 @@ func maxFiles(c *checker, most int64) verdict {
 	return v
 }
 
-// maxGrowth wants the image to store little more than its baseline.
-func maxGrowth(c *checker, limit GrowthLimit) verdict {
-	v := verdict{title: "Image has grown too much"}
-	before := c.out.Growth.Before.Stored
-	grown := c.a.Totals.Stored - before
-	v.bytes = max(grown, 0)
-	if limit.Bytes < 0 {
-		ratio := 0.0
-		switch {
-		case before > 0:
-			ratio = float64(grown) / float64(before)
-		case grown > 0:
-			ratio = math.Inf(1)
-		}
-		v.failed, v.number = ratio > limit.Share, ratioOf(ratio)
-		v.value, v.limit = percents(ratio, limit.Share)
-	} else {
-		v.failed, v.number = grown > limit.Bytes, bytesOf(grown)
-		v.value, v.limit = sizes(grown, limit.Bytes)
-	}
-	v.say("growth of the stored size", "more than", "at most")
-	if v.failed {
-		now, then := sizes(c.a.Totals.Stored, before)
-		v.advice = fmt.Sprintf("It stores %s where the baseline stored %s.", now, then)
-	}
-	return v
-}
-
 // noteDive says what dive's ratio of user layers is of the image, where a limit for it
 // was taken over: dive divides all wasted bytes, those that the base image stores too,
 // by what the layers above the lowest store.

@@ -207,6 +207,12 @@ var rules = []*Setting{
 		Text:  "Stored bytes are at most so many, or such a share, more than the baseline's. Not checked without --baseline.",
 		About: "The image has grown by at most so much since its baseline",
 	}),
+	rule(growthKind, atOnce(maxWastedGrowth), Setting{
+		Name: "max-wasted-growth", Example: "1MB", Severity: Error, OfGrowth: true,
+		Help:  "most bytes, or share, that it wastes more than the baseline",
+		Text:  "Wasted bytes are at most so many, or such a share, more than the baseline's; what is ignored counts. Not checked without --baseline.",
+		About: "The image's waste has grown by at most so much since its baseline",
+	}),
 	rule(globsKind, forbid, Setting{
 		Name: "forbid", Example: "**/.git/**", Severity: Error,
 		Help:  "a path that no layer may hold (repeat for more)",
@@ -242,6 +248,12 @@ var rules = []*Setting{
 		Help:  "a label that the image must have, NAME or NAME=GLOB (repeat for more)",
 		Text:  "The image has these labels, and none is empty. With =GLOB, the value matches it.",
 		About: "The image has the labels that the rules want",
+	}),
+	rule(switchKind, baseCurrent, Setting{
+		Name: "base-current", Example: "on", Severity: Error, KnownUnread: true,
+		Help:  "the base image's tag in its registry still has the layers that the image was built on",
+		Text:  "The base image's tag in its registry still has the layers that the image was built on. Not checked where the registry cannot be asked, or nothing names the base image.",
+		About: "The image is built on what the base image's tag stands for now",
 	}),
 }
 

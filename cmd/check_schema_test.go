@@ -22,6 +22,7 @@ func TestRulesSchema(t *testing.T) {
 		"max-wasted: -5", "max-wasted: 1,5GB", "max-wasted: 10XB", "max-wasted: MB", "max-wasted: ''", "max-wasted: ~",
 		"max-layers: 20", "max-layers: '20'", "max-layers: off", "max-layers: 2.5", "max-layers: -1", "max-layers: many", "max-layers: 20MB",
 		"max-growth: 20MB", "max-growth: 5%", "max-growth: 250%", "max-growth: off", "max-growth: 512", "max-growth: 0.05", "max-growth: -5%", "max-growth: much",
+		"max-wasted-growth: 1MB", "max-wasted-growth: 5%", "max-wasted-growth: 0.05", "max-wasted-growth: off", "base-current: on", "base-current: off", "base-current: 1", "min-finding: 1MB", "min-finding: off", "min-finding: 1%",
 		"forbid: off", "forbid: '*.pem'", "forbid: ['*.pem', .git]", "forbid: []", "forbid: [off]", "forbid: ['']", "forbid: {a: b}", "forbid: [[a]]",
 		"ignore: /var", "min-wasted: 1MB", "min-wasted: off", "min-wasted: 5%",
 		"base: 3", "base: sha256:abc", "base: debian:12", "base: ''", "base: [a]",

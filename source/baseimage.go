@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -177,6 +178,17 @@ func (im *Image) RegistryDiffIDsOf(ctx context.Context, name string, trusted, qu
 	return ids, found.Name, b.close()
 }
 
+// TagDiffIDsOf returns the diffIDs of what an image's name stands for in its registry
+// now, as RegistryDiffIDsOf. It asks the registry, whatever the cache knows of the tag:
+// if im was opened offline, it fails.
+func (im *Image) TagDiffIDsOf(ctx context.Context, name string, trusted bool) ([]string, error) {
+	if im.opened.Offline {
+		return nil, errors.New("no registry is asked offline")
+	}
+	ids, _, err := im.RegistryDiffIDsOf(ctx, name, trusted, false)
+	return ids, err
+}
+
 // registryHost is the registry that im was read from; "" if it was not.
 func (im *Image) registryHost() string {
 	name, ok := strings.CutPrefix(im.Source, "registry://")
@@ -199,3 +211,10 @@ func (im *Image) baseOpener(ref string) *opener {
 
 // IsImageName reports whether a text could be the name of an image in a registry.
 func IsImageName(name string) bool { return registry.IsName(name) }
+
+// IsFile reports whether a text that may be the name of an image is the path of a file
+// or folder here.
+func IsFile(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
+}
