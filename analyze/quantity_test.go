@@ -10,7 +10,7 @@ import (
 // have none; a rule that could not be checked still gives the limit.
 func TestQuantities(t *testing.T) {
 	a := imageOf(t, "docker-25", "-- image app:1 linux/amd64 --\n-- layer --\nfile a 300\nfile b 100 mode=4755\n-- layer --\nfile a 200\nfile c.bad 50\nfile su 10 mode=4755\n")
-	none := map[string]bool{"user": true, "healthcheck": true}
+	none := map[string]bool{"user": true, "healthcheck": true, "base-current": true}
 	type number struct {
 		unit  analyze.Unit
 		value float64

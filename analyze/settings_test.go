@@ -235,7 +235,7 @@ func TestMadeUpRule(t *testing.T) {
 		{"check --init --config new.yaml --max-made-up 5 --warn max-made-up", 0, "wrote new.yaml"},
 		{"check app.tar --config new.yaml", 0, "max-made-up"},
 		{"check app.tar --max-made-up many", 2, "give a number"},
-		{"check app.tar --warn nothing", 2, "label, max-made-up"},
+		{"check app.tar --warn nothing", 2, "base-current, max-made-up"},
 		{"check app.tar --config rules.yaml", 0, "pass  setuid             none  (limit none)\n  warn  max-made-up           2  (limit 1)\n        → Make them up with care."},
 		{"check app.tar --config rules.yaml --error max-made-up", 1, "FAIL  max-made-up"},
 		{"check app.tar --config dive.yaml", 1, "FAIL  max-made-up"},
