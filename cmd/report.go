@@ -30,7 +30,7 @@ func (a *app) reportCommand() *cobra.Command {
 	var outputs outputFlags
 	c := &cobra.Command{
 		Use:   "report IMAGE",
-		Short: "Write a report: totals, layers, causes and waste",
+		Short: "Write a report: totals, findings, layers, causes and waste",
 		Long:  `Write a report on the whole image: its totals, what to change in the build, what each layer carries and hides, and what is wasted, why, and by which build step. The JSON form is described in docs/json.md, the page that html writes in docs/html.md. With several -f, each but one wants an -o. A file that is there already is replaced, whole.`,
 		Example: `
 peel report app.tar -f json -o app.json
