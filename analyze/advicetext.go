@@ -49,10 +49,11 @@ func ShownStep(s source.Step) string { return ShownInstruction(dockerfile.StepTe
 // ShownInstruction returns an instruction's text without the secrets that stand in it, and
 // cut off if it is too long. It is raw but for that.
 func ShownInstruction(text string) string {
+	text = Masked(text) // first: of a token that is cut off, a part would show
 	if len(text) > maxStep {
 		text = strings.ToValidUTF8(text[:maxStep], "") + "…"
 	}
-	return masked(text)
+	return text
 }
 
 // step returns what is to be known of the step that made a layer.

@@ -23,7 +23,7 @@ type Baseline struct {
 // A BaselineLayer is one layer of a Baseline.
 type BaselineLayer struct {
 	DiffID         string // "" if unknown
-	Step           string // as dockerfile.Instruction gives it; "" if unknown
+	Step           string // as BaselineStep gives it; "" if unknown
 	Stored, Wasted int64  // bytes
 }
 
@@ -71,11 +71,19 @@ func (a *Analysis) GrowthFrom(name string, b *Baseline) *Growth {
 	}
 	after := make([]layerFacts, 0, len(a.Layers))
 	for _, l := range a.Layers {
-		after = append(after, layerFacts{id: asText(l.Layer.DiffID), step: asText(dockerfile.Instruction(l.Layer.Step.Command)), stored: l.Stored, wasted: l.Wasted})
+		after = append(after, layerFacts{id: asText(l.Layer.DiffID), step: BaselineStep(l.Layer.Step.Command), stored: l.Stored, wasted: l.Wasted})
 	}
 	g.Layers = matchLayers(before, after)
 	g.NewWaste, g.GoneWaste = compareWaste(RowsOf(b.Waste), a.Waste, asText)
 	return g
+}
+
+// BaselineStep returns what layers are matched by when one is known from a report: the
+// instruction of its command, without secrets. It is the same of the raw command and
+// of what a report says for it, whether that report hides secrets, as those of today
+// do, or not.
+func BaselineStep(command string) string {
+	return Masked(dockerfile.Instruction(Masked(asText(command))))
 }
 
 // asText returns s as it comes out of a report: of bytes that are no UTF-8, each

@@ -210,7 +210,7 @@ func (s *side) facts(oneImage bool) []layerFacts {
 	out := make([]layerFacts, 0, s.at+1)
 	for k := range s.at + 1 {
 		l := &s.a.Layers[k]
-		f := layerFacts{id: l.Layer.DiffID, step: dockerfile.StepText(l.Layer.Step), stored: l.Stored, wasted: l.Stored - s.visible[k]}
+		f := layerFacts{id: l.Layer.DiffID, step: Masked(dockerfile.StepText(l.Layer.Step)), stored: l.Stored, wasted: l.Stored - s.visible[k]}
 		if oneImage {
 			f.id = fmt.Sprintf("layer %d", k)
 		}

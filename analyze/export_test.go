@@ -228,9 +228,6 @@ func LookInto(name, content string) string {
 	return text
 }
 
-// Masked is for the tests of what steps are shown as.
-var Masked = masked
-
 // CommandSecrets returns the secrets of a build step.
 func CommandSecrets(text string) []string {
 	var found []string

@@ -239,6 +239,7 @@ func TestMasked(t *testing.T) {
 		{"RUN tool --password " + noise(9) + " --user me", "RUN tool --password ... --user me"},
 		{"ENV DB_PASSWORD=two words", "ENV DB_PASSWORD=..."},
 		{"ARG NPM_TOKEN=" + noise(20), "ARG NPM_TOKEN=..."},
+		{"|1 NPM_TOKEN=two words cmd /S /C npm ci", "|1 NPM_TOKEN=... cmd /S /C npm ci"},
 		{"|2 NPM_TOKEN=two words A=b /bin/sh -c npm ci", "|2 NPM_TOKEN=... A=b /bin/sh -c npm ci"},
 	} {
 		want := c.want

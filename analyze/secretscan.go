@@ -406,8 +406,9 @@ func (s *secretScan) pgpass() {
 	}
 }
 
-// masked returns a command without the secrets in it: "..." stands for each.
-func masked(text string) string {
+// Masked returns a build step's command without the secrets in it: "..." stands for
+// each. It is raw and whole but for that. The time is linear in the text.
+func Masked(text string) string {
 	spans := commandSecrets(text)
 	if len(spans) == 0 {
 		return text
@@ -423,9 +424,12 @@ func masked(text string) string {
 	return b.String()
 }
 
+// argumentShell matches the shell that a builder's list of build arguments is for.
+var argumentShell = regexp.MustCompile(`/bin/|\b(?:cmd /S /C|powershell -Command) `)
+
 // nextVariable matches where the next variable begins behind one whose value has
 // spaces, or the shell that the variables are for.
-var nextVariable = regexp.MustCompile(` (?:[A-Za-z_][A-Za-z0-9_]*=|/(?:usr/)?bin/)`)
+var nextVariable = regexp.MustCompile(` (?:[A-Za-z_][A-Za-z0-9_]*=|/(?:usr/)?bin/|cmd /S /C |powershell -Command )`)
 
 // commandSecrets is scanSecrets of a build step. A value that ENV, ARG and the
 // builder's list of build arguments give has spaces and no quotes.
@@ -441,8 +445,9 @@ func commandSecrets(text string) []secretSpan {
 	case strings.HasPrefix(inner, "ENV "), strings.HasPrefix(inner, "ARG "):
 		end = len(text)
 	case strings.HasPrefix(inner, "|"):
-		if end = strings.Index(text, "/bin/"); end < 0 {
-			end = len(text)
+		end = len(text)
+		if shell := argumentShell.FindStringIndex(text); shell != nil {
+			end = shell[0]
 		}
 	}
 	kept := spans[:0]

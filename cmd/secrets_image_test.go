@@ -2,12 +2,15 @@ package cmd
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // What is in an image's files is in nothing that the check says, whatever its form, nor
@@ -56,12 +59,10 @@ file app/.wh.id_rsa
 		}
 	}
 	for _, form := range []string{"text", "json", "markdown", "html"} {
-		if r := peel("report", "app.tar", "-f", form); strings.Contains(r.out+r.err, inFile) {
-			t.Errorf("report -f %s tells what is in a file", form)
-		} else if form == "html" && strings.Contains(r.out, inStep) {
-			t.Error("report -f html tells the secret of a step")
+		if r := peel("report", "app.tar", "-f", form); r.code != 0 || strings.Contains(r.out+r.err, inFile) || strings.Contains(r.out+r.err, inStep) {
+			t.Errorf("report -f %s: exit code %d, or it tells a secret", form, r.code)
 		}
-		if r := peel("diff", "app.tar", "--from", "0", "-f", form); r.code != 0 || strings.Contains(r.out+r.err, inFile) || form == "html" && strings.Contains(r.out, inStep) {
+		if r := peel("diff", "app.tar", "--from", "0", "-f", form); r.code != 0 || strings.Contains(r.out+r.err, inFile) || strings.Contains(r.out+r.err, inStep) {
 			t.Errorf("diff -f %s: exit code %d, or it tells a secret", form, r.code)
 		}
 	}
@@ -86,5 +87,92 @@ file app/.wh.id_rsa
 	}
 	if kept == 0 {
 		t.Error("nothing is kept: the cache was not looked into")
+	}
+}
+
+// Secrets of build steps are in no report, and layers are matched with those of a
+// baseline all the same: one that hides them, one of an earlier peel that does not, and
+// an image.
+func TestNoSecretsOfSteps(t *testing.T) {
+	const mark = "st3pS3cretMark7"
+	token := "ghp" + "_" + "Zq7Rk2Wv9Lm4Xt8Bn3Cy6Hd1Jf5Gs0Pa2Eo4"
+	image := func(size int) string {
+		return fmt.Sprintf(`-- image fixture:1 linux/amd64 --
+step "FROM scratch"
+step "RUN |2 TOKEN=%[1]s DB_PASS=%[1]s two words /bin/sh -c make a # buildkit"
+step "|1 API_TOKEN=%[1]s /bin/sh -c make b"
+step "RUN /bin/sh -c curl -H 'Authorization: Bearer %[1]s' https://h/x -o /c # buildkit"
+step "RUN /bin/sh -c git clone https://me:%[1]s@h/x /d # buildkit"
+step "RUN /bin/sh -c git clone https://%[2]s@github.com/x /e && rm /a # buildkit"
+-- layer --
+file base 1
+-- layer --
+file a %[3]d
+-- layer --
+file b %[3]d
+-- layer --
+file c %[3]d
+-- layer --
+file d %[3]d
+-- layer --
+file e %[3]d
+file .wh.a
+`, mark, token, size)
+	}
+	inFolder(t, "containerd", image(200000))
+	must(t, "report", "app.tar", "-f", "json", "-o", "masked.json")
+	masked := read(t, "masked.json")
+	raw := strings.NewReplacer("Bearer ...", "Bearer "+mark, "me:...@", "me:"+mark+"@", "https://...@", "https://"+token+"@",
+		"TOKEN=...", "TOKEN="+mark, "DB_PASS=...", "DB_PASS="+mark+" two words").Replace(masked)
+	if n := strings.Count(raw, mark); n < 5 || !strings.Contains(raw, token) {
+		t.Fatalf("the report hides %d secrets with \"...\":\n%s", n, masked)
+	}
+	write(t, "raw.json", []byte(raw))
+	must(t, "index", "app.tar", "-o", "old.index")
+	f, err := testkit.Parse(image(300000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, "app.tar", testkit.ShapeNamed("containerd").Archive(f))
+	var runs [][]string
+	for _, form := range []string{"text", "json", "markdown", "html"} {
+		runs = append(runs, []string{"report", "app.tar", "-f", form}, []string{"diff", "old.index", "app.tar", "-f", form})
+	}
+	for _, form := range checkFormNames {
+		for _, baseline := range []string{"masked.json", "raw.json", "old.index"} {
+			runs = append(runs, []string{"check", "app.tar", "-v", "--base", "1", "--baseline", baseline, "--max-growth", "1KB", "-f", form})
+		}
+	}
+	for _, path := range []string{"/a", "/b", "/c", "/d", "/e"} {
+		runs = append(runs, []string{"log", "app.tar", path})
+	}
+	for _, args := range runs {
+		r := peel(args...)
+		all := r.out + r.err
+		if r.code > exitRule || all == "" {
+			t.Errorf("%s: exit code %d: %s", args, r.code, all)
+		}
+		if strings.Contains(all, mark) || strings.Contains(all, token) {
+			t.Errorf("%s tells a secret:\n%s", args, all)
+		}
+		if args[0] != "check" || args[len(args)-1] != "json" {
+			continue
+		}
+		var doc struct {
+			Growth struct {
+				Layers []struct {
+					Before, After *int
+					Step          string
+				}
+			}
+		}
+		if err := json.Unmarshal([]byte(r.out), &doc); err != nil || len(doc.Growth.Layers) != 6 {
+			t.Fatalf("%s: %v: %+v", args, err, doc)
+		}
+		for _, l := range doc.Growth.Layers {
+			if l.Before == nil || l.After == nil || l.Step == "" {
+				t.Errorf("%s does not match a layer: %+v", args, l)
+			}
+		}
 	}
 }

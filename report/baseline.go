@@ -9,7 +9,6 @@ import (
 	"strconv"
 
 	"github.com/peelhq/peel/analyze"
-	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
 // Bounds on a report that is read back, far beyond those of real images.
@@ -198,7 +197,7 @@ func (b *baselineReader) layer(i int) error {
 		row.DiffID = *l.DiffID
 	}
 	if l.Command != nil {
-		row.Step = dockerfile.Instruction(*l.Command)
+		row.Step = analyze.BaselineStep(*l.Command)
 	}
 	b.stored, b.wasted = c.sum(b.stored, row.Stored), c.sum(b.wasted, row.Wasted)
 	b.out.Layers = append(b.out.Layers, row)

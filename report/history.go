@@ -16,7 +16,7 @@ import (
 
 // History writes what every layer says of one path, newest first: the change,
 // its size and attributes, what of them differs from the version below, who
-// hides it and why, and the build step. Commands are written whole. It fails
+// hides it and why, and the build step. Commands are written whole, but for secrets. It fails
 // only where w does.
 func History(w io.Writer, a *analyze.Analysis, n analyze.NodeID) error {
 	var b strings.Builder

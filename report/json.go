@@ -182,7 +182,7 @@ func newContainerRow(c *source.Container) *containerRow {
 	}
 	row := &containerRow{
 		Engine: quoted(c.Engine), ID: known(c.ID), Name: known(c.Name), Image: known(c.Image),
-		Command: quotedAll(c.Command), State: known(c.State), Created: stamp(c.Created), ReadAt: stamp(c.ReadAt),
+		Command: commandRow(c.Command), State: known(c.State), Created: stamp(c.Created), ReadAt: stamp(c.ReadAt),
 		Init: known(c.InitLayer), Mounts: make([]mountRow, 0, len(c.Mounts)),
 	}
 	for _, m := range c.Mounts {
@@ -221,7 +221,7 @@ func newLayerRow(l analyze.LayerTotal) layerRow {
 		Digest:          known(l.Layer.Digest),
 		MediaType:       known(l.Layer.MediaType),
 		CompressedBytes: knownInt(l.Layer.CompressedBytes),
-		Command:         known(l.Layer.Step.Command),
+		Command:         known(analyze.Masked(l.Layer.Step.Command)),
 		Created:         stamp(l.Layer.Step.Created),
 		Base:            l.Base,
 		Container:       l.Layer.OfContainer,

@@ -227,9 +227,10 @@ func baseNote(t analyze.Totals) string {
 	return fmt.Sprintf(" (0 to %d are the base)", t.BaseLayers-1)
 }
 
-// Command is what made a layer, in words, on one line and fit for a terminal.
+// Command is what made a layer, in words, on one line and fit for a terminal, without
+// the secrets in it.
 func Command(l *source.Layer) string {
-	return orUnknown(dockerfile.StepText(l.Step))
+	return orUnknown(analyze.Masked(dockerfile.StepText(l.Step)))
 }
 
 // largestCauses are the causes of waste, the one of most bytes first.
