@@ -129,7 +129,12 @@ func (ad *adviser) secretFiles(ctx context.Context) (map[secretKey]*secrets, err
 			}
 			l, known := looks[carried{v.layer, v.entry}]
 			if len(l.sights) > 0 || named && (!known || l.unclear) {
-				run.add(i, l.sights, int(v.layer) < ad.a.Totals.BaseLayers)
+				// Of what may be a base, content tells; a name alone is too little.
+				base := ad.a.Totals.BaseLayers
+				if len(l.sights) > 0 {
+					base = ad.a.Base.vouched()
+				}
+				run.add(i, l.sights, int(v.layer) < base)
 			}
 		}
 		ad.addSecret(found, &run)

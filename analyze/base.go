@@ -75,6 +75,16 @@ func (b Base) Text() string {
 	return layers + ", a guess: nothing tells what the image was built on"
 }
 
+// vouched returns how many of the lowest layers are excused from what is held against
+// layers of the image's own for safety: those that are the layers of another image, or
+// that the reader has named. What the image tells of itself alone excuses nothing.
+func (b Base) vouched() int {
+	if b.By == BaseHistory || b.By == BaseDefault {
+		return 0
+	}
+	return b.Layers
+}
+
 // The annotations that name an image's base.
 // Source: OCI image-spec, annotations.md.
 const (
@@ -132,7 +142,10 @@ func guessedBase(im *source.Image, files []*dockerfile.File) Base {
 		}
 	}
 	names := annotatedNames(im)
-	b := Base{Layers: min(1, len(im.Layers))}
+	b := Base{Layers: min(1, max(len(im.Layers)-1, 0))} // a base is never all that there is
+	if startsWithCopy(im.History) {
+		b = Base{By: BaseHistory}
+	}
 	if n, name := historyBase(im.History, len(im.Layers)); n > 0 {
 		b = Base{Layers: n, Name: name, By: BaseHistory}
 	}

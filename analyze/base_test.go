@@ -139,3 +139,27 @@ func TestGuessedBase(t *testing.T) {
 		})
 	}
 }
+
+// A base is never all of an image whose base is a guess, and an image that begins with a
+// COPY has none.
+func TestGuessLeavesOwnLayers(t *testing.T) {
+	step := func(command string) source.Step { return source.Step{Command: command} }
+	for name, tt := range map[string]struct {
+		steps  []source.Step
+		layers int
+		want   int
+	}{
+		"one layer":             {[]source.Step{step("ADD rootfs.tar.xz / # buildkit")}, 1, 0},
+		"two layers":            {[]source.Step{step("ADD rootfs.tar.xz / # buildkit"), step("RUN /bin/sh -c make # buildkit")}, 2, 1},
+		"COPY to scratch":       {[]source.Step{{Command: "LABEL a=b", Empty: true}, step("COPY app / # buildkit"), step("COPY key / # buildkit")}, 2, 0},
+		"a classic COPY":        {[]source.Step{step("/bin/sh -c #(nop) COPY dir:0123456789abcdef in / "), step("/bin/sh -c #(nop) COPY file:0123456789abcdef in / ")}, 2, 0},
+		"no history":            {nil, 3, 1},
+		"no history, one layer": {nil, 1, 0},
+		"nothing":               {nil, 0, 0},
+	} {
+		b := guessedBase(&source.Image{History: tt.steps, Layers: make([]*source.Layer, tt.layers)}, nil)
+		if b.Layers != tt.want || b.vouched() != 0 {
+			t.Errorf("%s: %d layers, want %d; %d are vouched for", name, b.Layers, tt.want, b.vouched())
+		}
+	}
+}

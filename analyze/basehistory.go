@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/source"
 )
 
@@ -55,6 +56,13 @@ func historyBase(steps []source.Step, layers int) (n int, name string) {
 		n = max(n, below[i+1])
 	}
 	return n, ""
+}
+
+// startsWithCopy reports whether the lowest layer is that of a COPY: then an image begins
+// there, and not above its base, which begins with an archive that is unpacked.
+func startsWithCopy(steps []source.Step) bool {
+	first := slices.IndexFunc(steps, func(s source.Step) bool { return !s.Empty })
+	return first >= 0 && strings.HasPrefix(dockerfile.Instruction(steps[first].Command), "COPY ")
 }
 
 // lastCommand returns the last CMD or ENTRYPOINT that is the end of a base, -1 if

@@ -156,8 +156,8 @@ func (n baseName) find(ctx, here context.Context, im *source.Image, where BaseSe
 			ids, _, err = im.RegistryDiffIDsOf(ctx, n.name, n.trusted, quiet)
 		}
 	}
-	if !fits(ids, err) {
-		return Base{}
+	if !fits(ids, err) || n.by == BaseAnnotations && (len(ids) == len(im.Layers) || repositoryOf(n.name) == repositoryOf(im.Name)) {
+		return Base{} // an image that names itself would have nothing of its own
 	}
 	return Base{Layers: len(ids), Name: n.name, By: n.by, Sure: true}
 }

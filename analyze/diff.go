@@ -211,6 +211,9 @@ func (s *side) facts(oneImage bool) []layerFacts {
 	for k := range s.at + 1 {
 		l := &s.a.Layers[k]
 		f := layerFacts{id: l.Layer.DiffID, step: Masked(dockerfile.StepText(l.Layer.Step)), stored: l.Stored, wasted: l.Stored - s.visible[k]}
+		if !HasConfig(s.a.Image) {
+			f.step = "" // a folder's name is not a build step
+		}
 		if oneImage {
 			f.id = fmt.Sprintf("layer %d", k)
 		}

@@ -137,7 +137,7 @@ func (s *settingSecrets) baseSteps() []bool {
 	base := make([]bool, len(history))
 	layers := 0
 	for i := range history {
-		base[i] = layers < s.ad.a.Totals.BaseLayers
+		base[i] = layers < s.ad.a.Base.vouched()
 		if !history[i].Empty {
 			layers++
 		}

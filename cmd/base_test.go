@@ -124,3 +124,25 @@ func TestBaseFound(t *testing.T) {
 
 // unwrapped is text with its lines joined.
 func unwrapped(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// An image that names itself as its base, or another image with all of its layers, has
+// layers of its own all the same.
+func TestBaseOfItself(t *testing.T) {
+	for _, name := range []string{"docker.io/library/app:1", "docker.io/library/copy:1"} {
+		e := &testkit.Engine{API: "1.43", Images: map[string]map[string]any{}}
+		e.Serve(t, "DOCKER_HOST")
+		inFolder(t, "docker-25", onNineLayers("label org.opencontainers.image.base.name="+name+"\n"+unknownHistory, wasting))
+		im, err := source.Open(t.Context(), "app.tar", source.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		layers := len(im.Layers)
+		im.Close()
+		about := engineImage(t, "app.tar", layers, name)
+		e.Images[name], e.Images[about["Id"].(string)] = about, about
+		e.List = []map[string]any{{"Id": about["Id"], "RepoTags": about["RepoTags"]}}
+		if r := peel("check", "app.tar"); r.code != exitRule || strings.Contains(r.out, "by the image's annotations") {
+			t.Errorf("%s: exit code %d\n%s%s", name, r.code, r.out, r.err)
+		}
+	}
+}
