@@ -31,7 +31,7 @@ const maxSights = 8
 
 // secretFacts is the name of the collector. Another version of what it draws has
 // another name.
-const secretFacts = "secret/1"
+const secretFacts = "secret/2"
 
 // Collectors returns what an image has to be opened with (source.Options.Collect)
 // for the check to know what is in files that are named like secrets, and what
@@ -178,6 +178,9 @@ const (
 // formOf returns the form of the text in a file of that path.
 func formOf(name string) textForm {
 	base := path.Base(name)
+	for _, end := range copyEnds {
+		base = strings.TrimSuffix(base, end)
+	}
 	switch {
 	case base == ".netrc", base == "_netrc":
 		return netrcForm
@@ -187,7 +190,7 @@ func formOf(name string) textForm {
 		return shellForm
 	case base == ".env", strings.HasPrefix(base, ".env."), strings.HasSuffix(base, ".env"):
 		return dotenvForm
-	case base == ".vault-token", base == "deploy_key", strings.HasPrefix(base, "id_"), path.Base(path.Dir(name)) == ".ssh",
+	case strings.HasSuffix(base, ".crt"), base == ".vault-token", base == "deploy_key", strings.HasPrefix(base, "id_"), path.Base(path.Dir(name)) == ".ssh",
 		slices.ContainsFunc(secretEnds, func(end string) bool { return strings.HasSuffix(base, end) }):
 		return keyForm
 	}

@@ -48,7 +48,10 @@ var settingNames = map[string]bool{
 var settingBelow = map[string]bool{".git/config": true, "gh/hosts.yml": true, ".config/hub": true, ".aws/config": true}
 
 // settingEnds are how the names of others end.
-var settingEnds = []string{".env", ".tfvars", ".ovpn"}
+var settingEnds = []string{".env", ".tfvars", ".ovpn", ".crt"}
+
+// copyEnds are how the names of copies end, which editors and people leave.
+var copyEnds = []string{".bak", ".old", ".backup"}
 
 // publicRoots are folders below which such names are certificates, examples, or
 // belong to programs.
@@ -111,6 +114,11 @@ func nameAlone(name, parent string) secretNaming {
 	if strings.HasPrefix(name, ".wh.") {
 		return notSecret
 	}
+	for _, end := range copyEnds {
+		if original, ok := strings.CutSuffix(name, end); ok && nameAlone(original, parent) != notSecret {
+			return byContent
+		}
+	}
 	pair := parent + "/" + name
 	switch {
 	case secretNames[name], secretBelow[pair]:
@@ -141,7 +149,7 @@ var secretTails = func() *[1 << 16 / 64]uint64 {
 			add(name)
 		}
 	}
-	for _, end := range slices.Concat(secretEnds, settingEnds) {
+	for _, end := range slices.Concat(secretEnds, settingEnds, copyEnds) {
 		add(end)
 	}
 	return &tails

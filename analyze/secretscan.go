@@ -32,6 +32,7 @@ type secretScan struct {
 	text  string
 	form  textForm
 	found []secretSpan
+	looks int // at the commands in front of what was found: see maxCommandLooks
 }
 
 // scanSecrets returns the places of text that hold secrets, in order.
@@ -223,6 +224,11 @@ func (s *secretScan) value(i int) int {
 	if name == "" {
 		return i + 1
 	}
+	if s.form == shellForm && s.text[i] == ':' {
+		if from, to, ok := s.account(i, name); ok {
+			return s.add(from, to, loginKind, "")
+		}
+	}
 	claim := claimOf(name)
 	isAuth := s.form == settingForm && (name == "auth" || name == "_auth") // of Docker's config and npm's
 	if s.form == dotenvForm && claim == claimsKey {
@@ -246,7 +252,7 @@ func (s *secretScan) value(i int) int {
 		if len(value) >= 8 && runEnd(value, 0, base64s, len(value)) == len(value) && isLiteral(value, claimsSecret) {
 			return s.add(from, to, loginKind, name)
 		}
-	case s.form == shellForm && (strings.ContainsAny(value, "*[](){}\\^|$") || s.text[i] == ':' && !looksRandom(value)):
+	case s.form == shellForm && (strings.ContainsAny(value, "*[](){}\\^|$") || s.text[i] == ':' && !looksRandom(value) && !s.inHeader(i, name)):
 	case isLiteral(value, claim):
 		return s.add(from, to, namedKind, name)
 	}
@@ -346,6 +352,9 @@ func (q *quoting) ends(c byte) bool {
 // "-u user:password".
 func (s *secretScan) flag(i int) int {
 	text := s.text
+	if from, to, ok := s.passwordFlag(i); ok {
+		return s.add(from, to, loginKind, "")
+	}
 	end := runEnd(text, i, dashed, maxSecretName)
 	if end >= len(text)-1 || text[end] != ' ' {
 		return i + 1

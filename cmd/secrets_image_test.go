@@ -104,6 +104,7 @@ step "|1 API_TOKEN=%[1]s /bin/sh -c make b"
 step "RUN /bin/sh -c curl -H 'Authorization: Bearer %[1]s' https://h/x -o /c # buildkit"
 step "RUN /bin/sh -c git clone https://me:%[1]s@h/x /d # buildkit"
 step "RUN /bin/sh -c git clone https://%[2]s@github.com/x /e && rm /a # buildkit"
+step "RUN /bin/sh -c mysql -p%[1]s app < /c && rm /c # buildkit"
 -- layer --
 file base 1
 -- layer --
@@ -117,14 +118,17 @@ file d %[3]d
 -- layer --
 file e %[3]d
 file .wh.a
+-- layer --
+file f %[3]d
+file .wh.c
 `, mark, token, size)
 	}
 	inFolder(t, "containerd", image(200000))
 	must(t, "report", "app.tar", "-f", "json", "-o", "masked.json")
 	masked := read(t, "masked.json")
-	raw := strings.NewReplacer("Bearer ...", "Bearer "+mark, "me:...@", "me:"+mark+"@", "https://...@", "https://"+token+"@",
+	raw := strings.NewReplacer("Bearer ...", "Bearer "+mark, "me:...@", "me:"+mark+"@", "mysql -p...", "mysql -p"+mark, "https://...@", "https://"+token+"@",
 		"TOKEN=...", "TOKEN="+mark, "DB_PASS=...", "DB_PASS="+mark+" two words").Replace(masked)
-	if n := strings.Count(raw, mark); n < 5 || !strings.Contains(raw, token) {
+	if n := strings.Count(raw, mark); n < 6 || !strings.Contains(raw, token) {
 		t.Fatalf("the report hides %d secrets with \"...\":\n%s", n, masked)
 	}
 	write(t, "raw.json", []byte(raw))
@@ -166,7 +170,7 @@ file .wh.a
 				}
 			}
 		}
-		if err := json.Unmarshal([]byte(r.out), &doc); err != nil || len(doc.Growth.Layers) != 6 {
+		if err := json.Unmarshal([]byte(r.out), &doc); err != nil || len(doc.Growth.Layers) != 7 {
 			t.Fatalf("%s: %v: %+v", args, err, doc)
 		}
 		for _, l := range doc.Growth.Layers {
