@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -15,9 +16,9 @@ import (
 const environmentPrefix = "PEEL_"
 
 // notByEnvironment are flags that no variable stands for: what a command writes, and
-// over what, is said each time. PEEL_OFFLINE is read where the flag is made, and takes
-// more than the flag does; PEEL_VERSION is the version that an installer is to install.
-var notByEnvironment = []string{"offline", "help", "version", "output", "force", "init"}
+// over what, is said each time. PEEL_VERSION is the version that an installer is to
+// install.
+var notByEnvironment = []string{"help", "version", "output", "force", "init"}
 
 // byEnvironment marks a flag whose value is that of its variable.
 const byEnvironment = "environment"
@@ -40,6 +41,9 @@ func fromEnvironment(c *cobra.Command) (err error) {
 		if repeatable(f) {
 			values = strings.Split(strings.Trim(text, "\n"), "\n")
 		}
+		if f.Value.Type() == "bool" {
+			values[0], err = switched(text)
+		}
 		for _, value := range values {
 			if err == nil {
 				err = c.Flags().Set(f.Name, strings.TrimSuffix(value, "\r"))
@@ -52,6 +56,17 @@ func fromEnvironment(c *cobra.Command) (err error) {
 		_ = c.Flags().SetAnnotation(f.Name, byEnvironment, []string{variable(f.Name)}) // the flag is there
 	})
 	return err
+}
+
+// switched reads a variable that switches something on or off.
+func switched(text string) (string, error) {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "1", "t", "true", "y", "yes", "on":
+		return "true", nil
+	case "0", "f", "false", "n", "no", "off":
+		return "false", nil
+	}
+	return "", fmt.Errorf("%q is neither true nor false", text)
 }
 
 // repeatable reports whether a flag may be given more than once for more values.

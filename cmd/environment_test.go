@@ -20,6 +20,8 @@ func TestEnvironment(t *testing.T) {
 		{"a list, a line each", "PEEL_FORBID=*.zip\nmodel.bin", "check app.tar --min-efficiency off", 1, "FAIL  forbid"},
 		{"the base", "PEEL_BASE=5", "check app.tar", 0, "base: 5 layers, as asked for"},
 		{"a switch", "PEEL_NO_CACHE=true", "report app.tar", 0, "Image app:1"},
+		{"off", "PEEL_NO_CACHE=no,PEEL_OFFLINE=off", "report app.tar", 0, "Image app:1"},
+		{"neither on nor off", "PEEL_OFFLINE=maybe", "report app.tar", 2, `PEEL_OFFLINE in the environment: "maybe" is neither true nor false`},
 		{"nothing", "PEEL_MIN_EFFICIENCY=", "check app.tar", 1, "(limit 90.0 %)"},
 		{"of another command", "PEEL_MIN_EFFICIENCY=lots", "report app.tar", 0, "Image app:1"},
 		{"what cannot be read", "PEEL_MIN_EFFICIENCY=lots", "check app.tar", 2, "PEEL_MIN_EFFICIENCY in the environment"},

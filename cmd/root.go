@@ -2,9 +2,7 @@ package cmd
 
 import (
 	"context"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -62,7 +60,7 @@ func (a *app) root() *cobra.Command {
 	a.via = choice{what: "way", words: []string{string(source.ViaAPI), string(source.ViaStore)}}
 	flags.Var(&a.via, "via", "how to read an engine's image: store (its own files, on this machine) or api (default: store if it can be read)")
 	flags.BoolVar(&a.crossMounts, "cross-mounts", false, "of a folder (dir:PATH), read what is mounted below it too")
-	flags.BoolVar(&a.offline, "offline", offlineByDefault(), "ask no registry: open what is on this machine, or in the cache (also: PEEL_OFFLINE=1)")
+	flags.BoolVar(&a.offline, "offline", false, "ask no registry: open what is on this machine, or in the cache (also: PEEL_OFFLINE=1)")
 	flags.StringArrayVar(&a.insecure, "insecure-registry", nil, "a registry, HOST[:PORT], that may be asked by plain HTTP, or whose certificate is not checked (repeatable)")
 	flags.BoolVar(&a.verify, "verify", false, "read all of every layer and check its digest, even where the cache or a table of contents lists its files")
 	flags.BoolVar(&a.noCache, "no-cache", false, "neither use nor keep what was found in layers before")
@@ -72,12 +70,6 @@ func (a *app) root() *cobra.Command {
 		a.imagesCommand(), a.cacheCommand(), a.configCommand(), a.manCommand(root),
 	)
 	return root
-}
-
-// offlineByDefault reports whether the environment forbids to ask registries.
-func offlineByDefault() bool {
-	on, err := strconv.ParseBool(os.Getenv("PEEL_OFFLINE"))
-	return on || err != nil && os.Getenv("PEEL_OFFLINE") != ""
 }
 
 // run makes a command's function out of one that needs no flags. Its error is
