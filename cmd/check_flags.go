@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -73,7 +72,7 @@ func (f *weightFlag) String() string { return "" }
 func (f *weightFlag) Set(s string) error {
 	for name := range strings.SplitSeq(s, ",") {
 		if !slices.Contains(analyze.RuleNames(), name) {
-			return fmt.Errorf("unknown rule %q: the rules are %s", name, strings.Join(analyze.RuleNames(), ", "))
+			return unknownWord("rule", name, analyze.RuleNames())
 		}
 		*f.all = append(*f.all, weight{name, f.word})
 	}
