@@ -116,6 +116,9 @@ func baseAtOnce(im *source.Image, opts Options) (_ Base, final bool, err error) 
 		}
 		return Base{Layers: n, By: BaseAsked, Sure: true}, true, nil
 	}
+	if opts.Base == dockerfile.Scratch {
+		return Base{Name: opts.Base, By: BaseAsked, Sure: true}, true, nil
+	}
 	if strings.HasPrefix(opts.Base, "sha256:") {
 		for i, l := range im.Layers {
 			if opts.Base == l.DiffID || opts.Base == l.Digest {

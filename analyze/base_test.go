@@ -163,3 +163,11 @@ func TestGuessLeavesOwnLayers(t *testing.T) {
 		}
 	}
 }
+
+// Scratch is asked for as a base of no layers, and looked for nowhere.
+func TestBaseScratch(t *testing.T) {
+	b, final, err := baseAtOnce(&source.Image{Layers: make([]*source.Layer, 2)}, Options{Base: "scratch", Search: SearchRegistries})
+	if want := (Base{Name: "scratch", By: BaseAsked, Sure: true}); b != want || !final || err != nil {
+		t.Errorf("%+v, final %v, %v", b, final, err)
+	}
+}
