@@ -64,7 +64,7 @@ func TestMemoryWindows(t *testing.T) {
 			t.Fatal(err)
 		}
 		enough(t, exec.Command(program, "report", path, "--no-cache"))
-		for _, mb := range []int{1400, 1450, 1500} {
+		for _, mb := range []int{1450, 1475, 1500} {
 			c := exec.Command("sh", "-c", `ulimit -v "$0" && exec "$@"`, strconv.Itoa(mb<<10), program, "report", path, "--no-cache")
 			if window == 8<<20 {
 				enough(t, c)
