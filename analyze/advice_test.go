@@ -124,7 +124,7 @@ func told(findings []analyze.Finding) string {
 	return b.String()
 }
 
-// TestAdvice: what is said of an image with one fault of every kind. The
+// TestAdvice: the advice for an image with one fault of every kind. The
 // findings are the same whatever form the image has.
 func TestAdvice(t *testing.T) {
 	for _, name := range []string{"faults", "base", "unknown-steps"} {

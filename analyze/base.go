@@ -14,7 +14,7 @@ import (
 )
 
 // A Base says which of an image's layers are its base image's, and how that was found
-// out. The layers above are the image's own: those that whoever builds it can change.
+// out. The layers above are the image's own: those that its builder can change.
 type Base struct {
 	Layers int    // the lowest ones
 	Name   string // of the base image: as it was asked for, or as what was found has it; "" if unknown

@@ -13,8 +13,8 @@ type Severity uint8
 
 // The severities, lightest first.
 const (
-	Note    Severity = iota // what could be better; it fails nothing
-	Warning                 // a rule that is to be heeded, but fails nothing
+	Note    Severity = iota // what could be better; it never fails a check
+	Warning                 // a rule that is to be heeded, but does not fail the check
 	Error                   // a rule that fails the check
 )
 

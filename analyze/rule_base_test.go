@@ -7,7 +7,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// What is said of a tag that has so many layers, of which the image has so many.
+// The message about a tag with so many layers, of which the image has so many.
 func TestBaseHold(t *testing.T) {
 	for _, c := range []struct {
 		name      string

@@ -17,8 +17,8 @@ const (
 )
 
 // secretRule wants no secret in the image: in no file of any layer, and in nothing
-// that the config and the history say. What the base image brings is noted, and
-// fails nothing.
+// that the config and the history say. What the base image brings is a note, and
+// does not fail the check.
 func secretRule(ctx context.Context, c *checker, _ onOff) (verdict, error) {
 	found, err := newSecretAdviser(c.a, c.file).secretFindings(ctx)
 	if err != nil {

@@ -126,7 +126,7 @@ func TestRuleSecret(t *testing.T) {
 }
 
 // A private key that shows in a layer fails the check where the rule is an error, and
-// does not where it is a warning; a certificate fails nothing.
+// does not where it is a warning; a certificate does not count.
 func TestRuleSecretFails(t *testing.T) {
 	for _, c := range []struct {
 		name, files string

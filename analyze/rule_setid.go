@@ -17,7 +17,7 @@ const (
 	capabilityXattr = "security.capability"
 )
 
-// privileges are what a file gives to whoever runs it.
+// privileges are what a file gives to the user who runs it.
 type privileges struct {
 	bits         uint32 // setUserBit and setGroupBit
 	capabilities string // the attribute's value
@@ -56,8 +56,8 @@ func (t *Tree) privilegesOf(i int32) privileges {
 	return privileges{e.Mode & (setUserBit | setGroupBit), e.Xattrs[capabilityXattr]}
 }
 
-// setuid wants own layers to bring no file that gives other rights to whoever runs
-// it. A file is not new where the base image has one at the path that gives as much.
+// setuid wants own layers to bring no file that gives other rights to the user who
+// runs it. A file is not new where the base image has one at the path that gives as much.
 func setuid(ctx context.Context, c *checker, _ onOff) (verdict, error) {
 	t := c.a.Tree
 	base := c.a.Totals.BaseLayers

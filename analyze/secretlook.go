@@ -16,8 +16,8 @@ import (
 // # Looking into files that are named like secrets
 //
 // What a file holds is looked at while its layer is scanned, by a collector: then
-// no layer is read twice, whatever it is read from. What is kept of the file is
-// what kinds of secrets it holds and in which lines, never a byte of them; so
+// no layer is read twice, whatever it is read from. It keeps
+// the kinds of secrets that a file holds, and their lines, never a byte of them; so
 // neither the cache nor an index that is written has them.
 
 // maxSecretFile is the size of the largest file that is looked into, in bytes.
@@ -26,7 +26,7 @@ const maxSecretFile = 64 << 10
 // maxLookedInto bounds how many files of one layer are looked into.
 const maxLookedInto = 10_000
 
-// maxSights bounds what is kept of one file.
+// maxSights bounds the sights that are kept of one file.
 const maxSights = 8
 
 // secretFacts is the name of the collector. Another version of what it draws has

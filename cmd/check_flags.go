@@ -91,7 +91,7 @@ func (f *checkFlags) register(c *cobra.Command) {
 			c.Flags().Var(flag, s.Name, s.Help)
 		}
 	}
-	c.Flags().Var(&weightFlag{"warn", &f.weights}, "warn", "rules whose breach is a warning, and fails nothing")
+	c.Flags().Var(&weightFlag{"warn", &f.weights}, "warn", "rules whose breach is only a warning")
 	c.Flags().Var(&weightFlag{"error", &f.weights}, "error", "rules whose breach fails the check")
 	for _, name := range []string{"warn", "error"} {
 		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(analyze.RuleNames(), cobra.ShellCompDirectiveNoFileComp)) // it knows the flag

@@ -133,7 +133,7 @@ func TestImageNames(t *testing.T) {
 	}
 }
 
-// What is waived fails nothing and stands apart, with its reason; a waiver that has
+// What is waived does not fail the check and stands apart, with its reason; a waiver that has
 // expired fails, and one that waives nothing is told of.
 func TestWaive(t *testing.T) {
 	const rules = "min-efficiency: off\nmax-user-wasted: off\nseverity: {secret: off, user: off, healthcheck: off, setuid: off}\nforbid: [model.bin, README]\n"

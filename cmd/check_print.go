@@ -25,7 +25,7 @@ type (
 		Waive  []waiverRow  `json:"waive"`
 	}
 
-	// sectionRow is what is said of all images, or of some.
+	// sectionRow has the settings for all images, or for some.
 	sectionRow struct {
 		Name       *string      `json:"name"` // null for all
 		From       *string      `json:"from"`

@@ -50,11 +50,11 @@ type checkConfig struct {
 	files []*rulesFile // those that others extend come first
 	flags *checkFlags
 
-	// general is what is said of an image that no entry of images names.
+	// general has the settings for an image that no entry of images names.
 	general *ruling
 }
 
-// A ruling is what is said of one image.
+// A ruling has the settings for one image.
 type ruling struct {
 	*analyze.Rules
 	dockerfile, baseline *place // nil if none is named
@@ -131,7 +131,7 @@ func (r *ruling) takeFile(f *rulesFile, image string) error {
 	return nil
 }
 
-// of returns what is said of an image.
+// of returns the settings for an image.
 func (c *checkConfig) of(image string) (*ruling, error) {
 	r := newRuling(analyze.NewRules())
 	for _, f := range c.files {
@@ -139,7 +139,7 @@ func (c *checkConfig) of(image string) (*ruling, error) {
 			return nil, usage("", "%w", located(err, f.path))
 		}
 	}
-	// What is said of some images beats what is said of all, whichever file says it.
+	// A setting for some images beats one for all, whichever file it is in.
 	for _, f := range c.files {
 		for _, s := range f.sectionsOf(image) {
 			if err := r.takeSection(s); err != nil {

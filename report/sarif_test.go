@@ -169,7 +169,7 @@ func oneOf(t *testing.T, v any, values ...string) {
 	}
 }
 
-// GitHub takes what is written of every verdict: of one image and of several, with
+// GitHub takes the SARIF of every verdict: of one image and of several, with
 // text that tries to be more than that, and of far too many findings.
 func TestSARIFIngestion(t *testing.T) {
 	all := several(t)

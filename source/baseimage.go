@@ -19,7 +19,7 @@ import (
 
 // # Looking for the image that another is built on
 //
-// Whoever looks names a candidate; the functions here tell the candidate's diffIDs,
+// The caller names a candidate; the functions here tell the candidate's diffIDs,
 // from the config alone. None of them reads a layer. Which names an image may have
 // looked up is a question of trust: see knownRegistries.
 
@@ -130,7 +130,7 @@ func (im *Image) hasLowest(ids []string) bool {
 }
 
 // knownRegistries are those that an image may have asked for its base by what it
-// says of itself, which whoever made it has chosen: they serve base images to the
+// says of itself, which its maker has chosen: they serve base images to the
 // public, so that a request to them tells nobody anything. Any other host could be
 // one that waits for such a request, or one inside of a private network.
 var knownRegistries = []string{
