@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,17 +50,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
 	if err := os.WriteFile(filepath.Join(dir, "config.toml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	server := exec.Command("containerd", "--config", filepath.Join(dir, "config.toml"))
-	var said bytes.Buffer
-	server.Stdout, server.Stderr = &said, &said
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		server.Process.Signal(os.Interrupt)
-		server.Wait()
-		os.RemoveAll(dir)
-	})
+	said := startDaemon(t, dir, "containerd", "--config", filepath.Join(dir, "config.toml"))
 	t.Setenv("CONTAINERD_ADDRESS", c.socket)
 	for range 100 {
 		if _, err := output(t.Context(), "ctr", "version"); err == nil {

@@ -125,3 +125,21 @@ func goBuild(t *testing.T, pkg, to string) {
 		t.Fatalf("building %s: %v\n%s", pkg, err, out)
 	}
 }
+
+// startDaemon runs a program until the test ends, and then removes its folder. It
+// returns what the program says.
+func startDaemon(t *testing.T, dir, program string, args ...string) *bytes.Buffer {
+	t.Helper()
+	daemon := exec.Command(program, args...)
+	var said bytes.Buffer
+	daemon.Stdout, daemon.Stderr = &said, &said
+	if err := daemon.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		daemon.Process.Signal(os.Interrupt)
+		daemon.Wait()
+		os.RemoveAll(dir)
+	})
+	return &said
+}

@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,18 +27,8 @@ func TestContainersOfRemappedDocker(t *testing.T) {
 		t.Fatal(err)
 	}
 	host := "unix://" + filepath.Join(dir, "d.sock")
-	server := exec.Command("dockerd", "--userns-remap=default", "--data-root", filepath.Join(dir, "root"), "--exec-root", filepath.Join(dir, "run"),
+	said := startDaemon(t, dir, "dockerd", "--userns-remap=default", "--data-root", filepath.Join(dir, "root"), "--exec-root", filepath.Join(dir, "run"),
 		"--pidfile", filepath.Join(dir, "pid"), "--host", host, "--iptables=false", "--ip6tables=false", "--bridge=none")
-	var said bytes.Buffer
-	server.Stdout, server.Stderr = &said, &said
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		server.Process.Signal(os.Interrupt)
-		server.Wait()
-		os.RemoveAll(dir)
-	})
 	t.Setenv("DOCKER_HOST", host)
 	for i := 0; ; i++ {
 		if _, err := output(t.Context(), "docker", "version"); err == nil {
