@@ -2,29 +2,29 @@ package analyze
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/internal/lazy"
 	"github.com/peelhq/peel/source"
 )
 
 // What a step's text tells of it.
 var (
 	// uninstalls tells a step that removes packages.
-	uninstalls = regexp.MustCompile(`\b(?:apt(?:-get)?|dnf|microdnf|yum|zypper|apk|pip3?|npm|dpkg|rpm)\b[^&|;]*\s(?:purge|autoremove|remove|erase|del|uninstall|rm|-r|-P|-e)\b|\bautoremove\b`)
+	uninstalls = lazy.New(`\b(?:apt(?:-get)?|dnf|microdnf|yum|zypper|apk|pip3?|npm|dpkg|rpm)\b[^&|;]*\s(?:purge|autoremove|remove|erase|del|uninstall|rm|-r|-P|-e)\b|\bautoremove\b`)
 	// upgrades tells one that upgrades them.
-	upgrades = regexp.MustCompile(`\b(?:apt(?:-get)?|apk|dnf|microdnf|yum|zypper)\b[^&|;]*\s(?:upgrade|dist-upgrade|full-upgrade)\b|\b(?:dnf|microdnf|yum|zypper)\b[^&|;]*\s(?:update|up|dup)\b`)
+	upgrades = lazy.New(`\b(?:apt(?:-get)?|apk|dnf|microdnf|yum|zypper)\b[^&|;]*\s(?:upgrade|dist-upgrade|full-upgrade)\b|\b(?:dnf|microdnf|yum|zypper)\b[^&|;]*\s(?:update|up|dup)\b`)
 	// installs tells one that installs them.
-	installs = regexp.MustCompile(`\b(?:apt(?:-get)?|dnf|microdnf|yum|zypper|apk|dpkg|rpm|pip3?|npm|yarn|pnpm|gem)\b[^&|;]*\s(?:install|add|-i|-U|ci|upgrade|dist-upgrade)\b`)
+	installs = lazy.New(`\b(?:apt(?:-get)?|dnf|microdnf|yum|zypper|apk|dpkg|rpm|pip3?|npm|yarn|pnpm|gem)\b[^&|;]*\s(?:install|add|-i|-U|ci|upgrade|dist-upgrade)\b`)
 )
 
 // More of it.
 var (
-	aptInstalls   = regexp.MustCompile(`\bapt(?:-get)?\b[^&|;]*\sinstall\b`)
-	aptUpdates    = regexp.MustCompile(`\bapt(?:-get)?\b[^&|;]*\supdate\b`)
-	recursiveMode = regexp.MustCompile(`\bchmod\s+(?:-\w*R\w*|--recursive)\s+(?:-\S+\s+)*0?[0-7]{3,4}\b`)
+	aptInstalls   = lazy.New(`\bapt(?:-get)?\b[^&|;]*\sinstall\b`)
+	aptUpdates    = lazy.New(`\bapt(?:-get)?\b[^&|;]*\supdate\b`)
+	recursiveMode = lazy.New(`\bchmod\s+(?:-\w*R\w*|--recursive)\s+(?:-\S+\s+)*0?[0-7]{3,4}\b`)
 )
 
 // stepFacts are what is to be known of a build step: it is asked for once for each

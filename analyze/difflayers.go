@@ -1,6 +1,6 @@
 package analyze
 
-import "regexp"
+import "github.com/peelhq/peel/internal/lazy"
 
 // layerFacts are what a layer is matched by, and its figures.
 type layerFacts struct {
@@ -11,7 +11,7 @@ type layerFacts struct {
 
 // The classic builder writes a digest of what it copies into the step: the step
 // is the same though that differs.
-var copiedDigest = regexp.MustCompile(`\b(file|dir|multi):[0-9a-f]{8,} in `)
+var copiedDigest = lazy.New(`\b(file|dir|multi):[0-9a-f]{8,} in `)
 
 // matchLayers pairs layers of two images: those of one diffID, then those of one
 // build step, then those of which neither is known; among equals the lowest

@@ -1,8 +1,9 @@
 package analyze
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 // # Secrets that only the command around them tells
@@ -22,25 +23,25 @@ const maxCommandLooks = 4096
 var (
 	// Source: the synopsis of sshpass(1). What follows the command that it runs is that
 	// command's.
-	sshpassBefore = regexp.MustCompile(`(?:^|[\s/"'])sshpass(?: +-[vP]\S*)* +$`)
+	sshpassBefore = lazy.New(`(?:^|[\s/"'])sshpass(?: +-[vP]\S*)* +$`)
 	// Source: the references of docker login, podman-login(1), helm registry login and
 	// oras login.
-	loginBefore = regexp.MustCompile(`(?:^|[\s/"'])(?:docker|podman|buildah|nerdctl|skopeo|oras|crane auth|helm registry) login [^"']*$`)
+	loginBefore = lazy.New(`(?:^|[\s/"'])(?:docker|podman|buildah|nerdctl|skopeo|oras|crane auth|helm registry) login [^"']*$`)
 	// Source: MySQL's reference manual, "Command Options for Connecting to the Server":
 	// the password follows -p without a space.
-	mysqlBefore = regexp.MustCompile(`(?:^|[\s/"'])(?:mysql|mysqldump|mysqladmin|mysqlimport|mariadb|mariadb-dump|mariadb-admin) [^"']*$`)
+	mysqlBefore = lazy.New(`(?:^|[\s/"'])(?:mysql|mysqldump|mysqladmin|mysqlimport|mariadb|mariadb-dump|mariadb-admin) [^"']*$`)
 
 	// chpasswd reads lines USER:PASSWORD. Source: chpasswd(8).
-	chpasswdBefore = regexp.MustCompile(`\b(?:echo|printf)(?: +-[neE]+)* +["']?$`)
-	chpasswdBehind = regexp.MustCompile(`^(?:\\n)*["']? *\| *(?:sudo +)?(?:/usr/sbin/|/sbin/)?chpasswd\b`)
+	chpasswdBefore = lazy.New(`\b(?:echo|printf)(?: +-[neE]+)* +["']?$`)
+	chpasswdBehind = lazy.New(`^(?:\\n)*["']? *\| *(?:sudo +)?(?:/usr/sbin/|/sbin/)?chpasswd\b`)
 
 	// The flag of curl and wget for a header.
-	headerBefore = regexp.MustCompile(`(?:^|\s)(?:-H|--header)[ =]?["']?$`)
+	headerBefore = lazy.New(`(?:^|\s)(?:-H|--header)[ =]?["']?$`)
 )
 
 // isBehind reports whether what is at i stands behind a command of a pattern, which has
 // one of the words in it.
-func (s *secretScan) isBehind(i int, pattern *regexp.Regexp, words ...string) bool {
+func (s *secretScan) isBehind(i int, pattern *lazy.Regexp, words ...string) bool {
 	before := s.commandBefore(i)
 	for _, word := range words {
 		if strings.Contains(before, word) && s.looks < maxCommandLooks {

@@ -1,8 +1,9 @@
 package analyze
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 // # Finding secrets in text
@@ -216,7 +217,7 @@ func (s *secretScan) pem(i int) int {
 
 // netrcPassword matches a password of a .netrc.
 // Source: inetutils' manual, "The .netrc file".
-var netrcPassword = regexp.MustCompile(`(?:^|\s)password\s+(\S{1,512})`)
+var netrcPassword = lazy.New(`(?:^|\s)password\s+(\S{1,512})`)
 
 func (s *secretScan) netrc() {
 	for _, m := range netrcPassword.FindAllStringSubmatchIndex(s.text, maxSights) {
@@ -262,11 +263,11 @@ func Masked(text string) string {
 }
 
 // argumentShell matches the shell that a builder's list of build arguments is for.
-var argumentShell = regexp.MustCompile(`/bin/|\b(?:cmd /S /C|powershell -Command) `)
+var argumentShell = lazy.New(`/bin/|\b(?:cmd /S /C|powershell -Command) `)
 
 // nextVariable matches where the next variable begins behind one whose value has
 // spaces, or the shell that the variables are for.
-var nextVariable = regexp.MustCompile(` (?:[A-Za-z_][A-Za-z0-9_]*=|/(?:usr/)?bin/|cmd /S /C |powershell -Command )`)
+var nextVariable = lazy.New(` (?:[A-Za-z_][A-Za-z0-9_]*=|/(?:usr/)?bin/|cmd /S /C |powershell -Command )`)
 
 // commandSecrets is scanSecrets of a build step. A value that ENV, ARG and the
 // builder's list of build arguments give has spaces and no quotes.

@@ -12,13 +12,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/peelhq/peel/internal/lazy"
 	"github.com/peelhq/peel/internal/redact"
 )
 
@@ -42,7 +42,7 @@ type extension struct {
 }
 
 // shaDigits is a digest as a rules file has it.
-var shaDigits = regexp.MustCompile(`^(?:sha256:)?([0-9a-fA-F]{64})$`)
+var shaDigits = lazy.New(`^(?:sha256:)?([0-9a-fA-F]{64})$`)
 
 // readExtends reads one file to extend, or a list of them.
 func (f *rulesFile) readExtends(key, value *yaml.Node) error {

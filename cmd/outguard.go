@@ -5,10 +5,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 
+	"github.com/peelhq/peel/internal/lazy"
 	"github.com/peelhq/peel/source"
 )
 
@@ -154,7 +154,7 @@ func (l *layout) hasOther(file fs.FileInfo) bool {
 
 // layoutFile matches the files of an image in a folder, from there: of an OCI
 // layout, of a docker archive that was unpacked, of skopeo's dir.
-var layoutFile = regexp.MustCompile(`^(index\.json|oci-layout|manifest\.json|repositories|version|blobs/.*|[0-9a-f]{64}.*)$`)
+var layoutFile = lazy.New(`^(index\.json|oci-layout|manifest\.json|repositories|version|blobs/.*|[0-9a-f]{64}.*)$`)
 
 // canonical returns the one name of a file, absolute and without symbolic links.
 // The file itself need not be there, but its folder must.

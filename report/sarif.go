@@ -5,13 +5,13 @@ import (
 	"io"
 	"net/url"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/internal/clean"
 	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 const (
@@ -215,7 +215,7 @@ func (s *sarifWriter) result(f *found) sarifResult {
 }
 
 // drive is how a path of Windows begins.
-var drive = regexp.MustCompile(`^[A-Za-z]:/`)
+var drive = lazy.New(`^[A-Za-z]:/`)
 
 // newSARIFArtifact returns a file as a URI: one that is relative, as it should
 // be, lies below the root of the repository.

@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 // A subject is one image of a check, with the names by which a document that may
@@ -64,9 +64,9 @@ func (v *Verdict) title() string {
 // A tag, and a digest, at the end of an image's name.
 // Source: the OCI distribution specification, "Pulling manifests".
 var (
-	imageDigest = regexp.MustCompile(`@[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-fA-F]{32,}$`)
-	imageTag    = regexp.MustCompile(`:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
-	imageScheme = regexp.MustCompile(`^[a-z][a-z-]*://`)
+	imageDigest = lazy.New(`@[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-fA-F]{32,}$`)
+	imageTag    = lazy.New(`:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+	imageScheme = lazy.New(`^[a-z][a-z-]*://`)
 )
 
 // ImageKey returns what stays of an image's name from one build to the next: its

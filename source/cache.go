@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/peelhq/peel/internal/draft"
 	"github.com/peelhq/peel/internal/grow"
+	"github.com/peelhq/peel/internal/lazy"
 	"github.com/peelhq/peel/source/layer"
 )
 
@@ -59,8 +59,8 @@ var cacheRules = sync.OnceValue(func() uint64 {
 
 // The names of the cache's files: nothing else is ever read or removed.
 var (
-	cacheName   = regexp.MustCompile(`^[0-9a-f]{64}\.(layer|place|image|text|points)$`)
-	partialName = regexp.MustCompile(`^[0-9a-f]{32}\.partial$`) // of older versions; see draft.IsTemp
+	cacheName   = lazy.New(`^[0-9a-f]{64}\.(layer|place|image|text|points)$`)
+	partialName = lazy.New(`^[0-9a-f]{32}\.partial$`) // of older versions; see draft.IsTemp
 )
 
 // cache keeps what scans have found, in one folder. Several processes may use

@@ -2,8 +2,9 @@ package source
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 // list says of each candidate how to open it, in words that can be pasted, and
@@ -105,9 +106,9 @@ func listed(cs []candidate, words func(*candidate) string) string {
 
 // plainTag is a name that is a tag or a reference, as far as a shell and a person
 // need to care.
-var plainTag = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._/:@+-]{0,254}$`)
+var plainTag = lazy.New(`^[A-Za-z0-9_][A-Za-z0-9._/:@+-]{0,254}$`)
 
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
+var plainWord = lazy.New(`^[A-Za-z0-9_./:@%+=,-]+$`)
 
 // quoted is a word as a shell reads it.
 func quoted(s string) string {

@@ -6,16 +6,16 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/peelhq/peel/internal/lazy"
 	"github.com/peelhq/peel/source/layer"
 )
 
 // remapped is the name of the folder in which Docker keeps what it has for a user
 // namespace ("userns-remap"): the first user and group of it.
-var remapped = regexp.MustCompile(`^(\d{1,10})\.(\d{1,10})$`)
+var remapped = lazy.New(`^(\d{1,10})\.(\d{1,10})$`)
 
 // inNamespace says how a store is read that is in a user namespace: that of a
 // rootless engine belongs to its user, that of Docker's userns-remap has a folder of

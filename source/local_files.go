@@ -8,11 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/peelhq/peel/internal/lazy"
 	"github.com/peelhq/peel/source/layer"
 )
 
@@ -196,7 +196,7 @@ func quickBundle(ctx context.Context, path string, info fs.FileInfo) (bundle, er
 
 // imageMember is what the members of archives of images are called, whatever
 // tool wrote them: "blobs/...", "<id>/layer.tar", "<digest>.tar", "sha256:<digest>".
-var imageMember = regexp.MustCompile(`^(blobs(/|$)|(oci-layout|index\.json|manifest\.json|repositories)$|(sha256[:_-]+)?[0-9a-f]{64}([./]|$))`)
+var imageMember = lazy.New(`^(blobs(/|$)|(oci-layout|index\.json|manifest\.json|repositories)$|(sha256[:_-]+)?[0-9a-f]{64}([./]|$))`)
 
 // looksLikeImages reports whether an archive begins as those of images do.
 func looksLikeImages(form wholeForm, r io.Reader) bool {

@@ -9,8 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 // A Via is how an image of an engine is read.
@@ -48,7 +49,7 @@ const (
 
 // plainName is the form of the names that a store's own folders have. It leaves
 // out everything that could lead out of the folder.
-var plainName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]*$`)
+var plainName = lazy.New(`^[0-9A-Za-z][0-9A-Za-z._-]*$`)
 
 // scanStore opens an image and reads the entries of all its layers, so that
 // every error comes while the image can still be read by the API.

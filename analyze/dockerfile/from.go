@@ -1,8 +1,9 @@
 package dockerfile
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 // Scratch is what FROM has for no base image at all.
@@ -65,7 +66,7 @@ func unquoted(word string) string {
 
 // argument is a variable in a FROM: $NAME, ${NAME}, or one with a word for the case
 // that it is set (+) or not (-).
-var argument = regexp.MustCompile(`\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?)([-+])([^{}$]*))?\})`)
+var argument = lazy.New(`\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?)([-+])([^{}$]*))?\})`)
 
 // replaced puts the values of variables into a text. It reports false where one has no
 // value, or is written in a form that is not understood.

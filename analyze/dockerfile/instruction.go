@@ -1,21 +1,21 @@
 package dockerfile
 
 import (
-	"regexp"
 	"strings"
 
+	"github.com/peelhq/peel/internal/lazy"
 	"github.com/peelhq/peel/source"
 )
 
 // What builders put around a step's command.
 var (
 	// The shell that runs it: "/bin/sh -c ", "/bin/bash -o pipefail -c ".
-	shellPrefix = regexp.MustCompile(`^(?:/(?:usr/)?bin/(?:ba|da|a|z)?sh(?: -o \w+| -\w+)*? -\w*c|cmd /S /C|powershell -Command) `)
+	shellPrefix = lazy.New(`^(?:/(?:usr/)?bin/(?:ba|da|a|z)?sh(?: -o \w+| -\w+)*? -\w*c|cmd /S /C|powershell -Command) `)
 	// The build arguments in front of that: "|2 A=1 B=two words ".
-	buildArgs = regexp.MustCompile(`^\|\d+ .*?(/(?:usr/)?bin/\w*sh |cmd /S /C |powershell -Command )`)
+	buildArgs = lazy.New(`^\|\d+ .*?(/(?:usr/)?bin/\w*sh |cmd /S /C |powershell -Command )`)
 	// What the classic builder puts for what COPY and ADD copied: "COPY
 	// file:e1a8… in /srv/app/", "COPY multi:…".
-	copiedSum = regexp.MustCompile(`\b(file|dir|multi):[0-9a-f]{64}\b`)
+	copiedSum = lazy.New(`\b(file|dir|multi):[0-9a-f]{64}\b`)
 )
 
 // Instruction returns a step's command as in the Dockerfile: "RUN apt-get

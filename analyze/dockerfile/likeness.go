@@ -3,9 +3,10 @@ package dockerfile
 import (
 	"hash/fnv"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 // maxTokens bounds the words of one step by which likeness is judged.
@@ -135,7 +136,7 @@ func likeDest(asked, recorded string, relative, open float64) float64 {
 }
 
 // variable is what a builder replaces.
-var variable = regexp.MustCompile(`\$(?:\w+|\{[^}]*\})`)
+var variable = lazy.New(`\$(?:\w+|\{[^}]*\})`)
 
 // fills reports whether text is a form with something in place of its variables,
 // between the parts.

@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 // MaxSize is how large a Dockerfile may be, in bytes: far more than any real one.
@@ -149,7 +150,7 @@ type parser struct {
 
 // directive is a comment that tells the parser something: only in front of
 // everything else.
-var directive = regexp.MustCompile(`^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$`)
+var directive = lazy.New(`^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$`)
 
 func (p *parser) directives() {
 	for i, line := range p.lines {
@@ -223,7 +224,7 @@ func (p *parser) continued(line string) (string, bool) {
 }
 
 // hereDoc is a word that opens a here-document: "<<EOF", "3<<-'EOF'".
-var hereDoc = regexp.MustCompile(`^\d*<<(-?)(?:'([^'<]+)'|"([^"<]+)"|([^'"<\s]+))$`)
+var hereDoc = lazy.New(`^\d*<<(-?)(?:'([^'<]+)'|"([^"<]+)"|([^'"<\s]+))$`)
 
 // hereDocuments reads those that an instruction opens.
 func (p *parser) hereDocuments(in *instruction, args string) error {

@@ -12,8 +12,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"regexp"
 	"sync"
+
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 // A Draft is a file that is being written and does not show yet. End it with
@@ -53,7 +54,7 @@ func New(dir *os.Root, perm fs.FileMode) (*Draft, error) {
 // written: of a file that nobody has written to for long, nothing will come.
 func IsTemp(name string) bool { return isTemp.MatchString(name) }
 
-var isTemp = regexp.MustCompile(`^\.peel-[0-9a-f]{16}\.tmp$`)
+var isTemp = lazy.New(`^\.peel-[0-9a-f]{16}\.tmp$`)
 
 // tempName returns a new name for a file that is being written.
 func tempName() string {

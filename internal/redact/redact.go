@@ -6,8 +6,9 @@ package redact
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
+
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 // hidden stands for what is left out.
@@ -15,35 +16,35 @@ const hidden = "..."
 
 var (
 	// address matches what looks like a URL, up to the next space.
-	address = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://\S+`)
+	address = lazy.New(`[A-Za-z][A-Za-z0-9+.-]*://\S+`)
 
 	// spaced matches the user and password of a URL whose password holds spaces.
-	spaced = regexp.MustCompile(`(://?)[^\s/:@\[]*:[^\s\d/][^@\n]{0,200}@`)
+	spaced = lazy.New(`(://?)[^\s/:@\[]*:[^\s\d/][^@\n]{0,200}@`)
 
 	// login matches USER:PASSWORD@HOST without a scheme.
-	login = regexp.MustCompile(`(^|[\s"'(=,:/])([A-Za-z0-9._+-]+):(\S+)@([^\s@]*)`)
+	login = lazy.New(`(^|[\s"'(=,:/])([A-Za-z0-9._+-]+):(\S+)@([^\s@]*)`)
 
 	// port is how net/url repeats a piece of a password with a slash in it.
-	port = regexp.MustCompile(`(invalid port )"(?:[^"\\]|\\.)*"`)
+	port = lazy.New(`(invalid port )"(?:[^"\\]|\\.)*"`)
 
 	// query matches what follows the path of a URL without scheme and host.
-	query = regexp.MustCompile(`(/[^\s?"']*\?)[\w.~%-]+=[^\s"'<>]*`)
+	query = lazy.New(`(/[^\s?"']*\?)[\w.~%-]+=[^\s"'<>]*`)
 
 	// header matches what follows the scheme of an Authorization header.
-	header = regexp.MustCompile(`(?i)\b((?:bearer|basic)\s+)([A-Za-z0-9._~+/=-]{8,})`)
+	header = lazy.New(`(?i)\b((?:bearer|basic)\s+)([A-Za-z0-9._~+/=-]{8,})`)
 
 	// jwt matches three long words joined by dots.
-	jwt = regexp.MustCompile(`[A-Za-z0-9_~+/=-]{20,}\.[A-Za-z0-9_~+/=-]{10,}\.[A-Za-z0-9_~+/=-]{10,}`)
+	jwt = lazy.New(`[A-Za-z0-9_~+/=-]{20,}\.[A-Za-z0-9_~+/=-]{10,}\.[A-Za-z0-9_~+/=-]{10,}`)
 
 	// setting matches KEY=VALUE for keys that name a secret, field the same in JSON.
-	setting = regexp.MustCompile(`(?i)([\w.-]*(?:passwo?r?d|secret|token|signature|credential|api[_-]?key|access[_-]?key)[\w.-]*\s*=\s*|[?&](?:sig|key|auth|code)=)(?:"[^"]*"?|'[^']*'?|[^\s&"',;]+)`)
-	field   = regexp.MustCompile(`(?i)("(?:[\w.-]*(?:passwo?r?d|secret|token|signature|credential|api[_-]?key|access[_-]?key)[\w.-]*|auth)"\s*:\s*")(?:[^"\\]|\\.)*`)
+	setting = lazy.New(`(?i)([\w.-]*(?:passwo?r?d|secret|token|signature|credential|api[_-]?key|access[_-]?key)[\w.-]*\s*=\s*|[?&](?:sig|key|auth|code)=)(?:"[^"]*"?|'[^']*'?|[^\s&"',;]+)`)
+	field   = lazy.New(`(?i)("(?:[\w.-]*(?:passwo?r?d|secret|token|signature|credential|api[_-]?key|access[_-]?key)[\w.-]*|auth)"\s*:\s*")(?:[^"\\]|\\.)*`)
 
 	// checksum is what follows the "@" of a reference by digest.
-	checksum = regexp.MustCompile(`^[a-z0-9+._-]+:[0-9a-fA-F]{8,}`)
+	checksum = lazy.New(`^[a-z0-9+._-]+:[0-9a-fA-F]{8,}`)
 
 	// portNumber is what follows the ":" behind a host.
-	portNumber = regexp.MustCompile(`^\d{1,5}(/|$)`)
+	portNumber = lazy.New(`^\d{1,5}(/|$)`)
 )
 
 // Text returns s without what may be secret: users and passwords in addresses, with

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
@@ -15,6 +14,8 @@ import (
 	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 // The first API versions in which an engine can be asked for a platform. See
@@ -73,7 +74,7 @@ func newAPIClient(ctx context.Context, kind string, a address) (*apiClient, erro
 }
 
 // apiVersion is the form of a version of the API. It becomes part of paths.
-var apiVersion = regexp.MustCompile(`^\d{1,4}\.\d{1,4}$`)
+var apiVersion = lazy.New(`^\d{1,4}\.\d{1,4}$`)
 
 // negotiate pings the engine and agrees with it on a version of the API.
 func (e *apiClient) negotiate(ctx context.Context) error {

@@ -8,11 +8,12 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 // Bounds on a program that is asked for credentials: how long it may take (it may
@@ -23,7 +24,7 @@ const (
 )
 
 // helperName is what may follow "docker-credential-" in a program's name: no path.
-var helperName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$`)
+var helperName = lazy.New(`^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$`)
 
 // helped is what a helper has said.
 type helped struct {

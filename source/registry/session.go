@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +15,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 // A session asks for one repository at one host: it holds the token for it. It
@@ -305,7 +306,7 @@ func (w *wire) asksToken(u *url.URL) bool {
 	return !sameHost(u.Host, w.s.host.name, w.scheme) || u.Path != "/v2/"
 }
 
-var realmOf = regexp.MustCompile(`(?i)realm="([^"]*)"`)
+var realmOf = lazy.New(`(?i)realm="([^"]*)"`)
 
 // nameRealm gives a token server that is named by a private address a name: the
 // transport refuses all such addresses, but where the registry itself is at one, so

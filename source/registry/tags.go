@@ -9,12 +9,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/peelhq/peel/internal/alike"
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 // Bounds on the list of a repository's tags.
@@ -107,7 +107,7 @@ func parseTags(text []byte) ([]string, error) {
 	return slices.DeleteFunc(page.Tags, func(t string) bool { return !tagForm.MatchString(t) || len(t) > maxTagLen }), nil
 }
 
-var tagForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]*$`)
+var tagForm = lazy.New(`^[A-Za-z0-9_][A-Za-z0-9._-]*$`)
 
 // nextPage is the query of the next page that a header "Link" names; nil if there is
 // none. Where the header leads does not matter: the same host is asked for the same
