@@ -44,28 +44,37 @@ func (r *Regexp) compiled() *regexp.Regexp {
 	return r.re
 }
 
+// MatchString reports whether s holds a match.
 func (r *Regexp) MatchString(s string) bool { return r.compiled().MatchString(s) }
 
+// FindString returns the first match in s, "" if there is none.
 func (r *Regexp) FindString(s string) string { return r.compiled().FindString(s) }
 
+// FindStringSubmatch returns the first match in s and those of its groups, nil if there is none.
 func (r *Regexp) FindStringSubmatch(s string) []string { return r.compiled().FindStringSubmatch(s) }
 
+// FindStringSubmatchIndex is FindStringSubmatch by offsets in bytes, two for each.
 func (r *Regexp) FindStringSubmatchIndex(s string) []int {
 	return r.compiled().FindStringSubmatchIndex(s)
 }
 
+// FindStringIndex returns where the first match in s begins and ends, in bytes; nil if there is none.
 func (r *Regexp) FindStringIndex(s string) []int { return r.compiled().FindStringIndex(s) }
 
+// FindAllStringSubmatchIndex is FindStringSubmatchIndex of up to n matches, all for -1.
 func (r *Regexp) FindAllStringSubmatchIndex(s string, n int) [][]int {
 	return r.compiled().FindAllStringSubmatchIndex(s, n)
 }
 
+// ReplaceAllString returns src with repl for every match; $1 in it is a group.
 func (r *Regexp) ReplaceAllString(src, repl string) string {
 	return r.compiled().ReplaceAllString(src, repl)
 }
 
+// ReplaceAllStringFunc returns src with what repl makes of every match.
 func (r *Regexp) ReplaceAllStringFunc(src string, repl func(string) string) string {
 	return r.compiled().ReplaceAllStringFunc(src, repl)
 }
 
+// Split cuts s at its matches, into n pieces at most, any number for -1.
 func (r *Regexp) Split(s string, n int) []string { return r.compiled().Split(s, n) }
