@@ -24,8 +24,9 @@ var mayImport = map[string][]string{
 	"cmd":                     {"ui", "report", "analyze", "analyze/dockerfile", "source", "internal/alike", "internal/clean", "internal/crash", "internal/draft", "internal/grow", "internal/human", "internal/lazy", "internal/redact"},
 	"ui":                      {"analyze", "analyze/dockerfile", "internal/clean", "internal/crash", "internal/human", "internal/redact"},
 	"report":                  {"analyze", "analyze/dockerfile", "source", "internal/clean", "internal/human", "internal/lazy"},
-	"analyze":                 {"analyze/dockerfile", "source", "internal/clean", "internal/crash", "internal/grow", "internal/human", "internal/lazy", "internal/redact"},
+	"analyze":                 {"analyze/dockerfile", "analyze/packages", "source", "internal/clean", "internal/crash", "internal/grow", "internal/human", "internal/lazy", "internal/redact"},
 	"analyze/dockerfile":      {"source", "internal/lazy"},
+	"analyze/packages":        {"source"},
 	"source":                  {"source/engine", "source/layer", "source/registry", "internal/alike", "internal/clean", "internal/crash", "internal/draft", "internal/grow", "internal/human", "internal/lazy"},
 	"source/engine":           {"internal/clean", "internal/draft", "internal/lazy", "internal/redact", "internal/settings"},
 	"source/registry":         {"internal/alike", "internal/clean", "internal/lazy", "internal/redact", "internal/settings"},
@@ -103,7 +104,7 @@ func TestImports(t *testing.T) {
 			t.Errorf("%s: no imports found; the test looks in the wrong place", pkg)
 		}
 	}
-	for _, pkg := range []string{"analyze", "analyze/dockerfile"} {
+	for _, pkg := range []string{"analyze", "analyze/dockerfile", "analyze/packages"} {
 		if slices.Contains(imports[pkg], "os") || slices.Contains(imports[pkg], "net/http") {
 			t.Errorf("%s does I/O of its own", pkg)
 		}

@@ -147,7 +147,7 @@ func (a *Analysis) Finish(ctx context.Context) (*Analysis, error) {
 	done := &Analysis{Image: a.Image, Flaws: a.Flaws, Tree: t, Base: a.Base, read: a.read, stored: a.stored}
 	if len(a.open) > 0 {
 		done.Tree = &Tree{
-			layers: t.layers, nodes: t.nodes, children: t.children, extra: t.extra, dirs: t.dirs, orphans: t.orphans, search: t.search,
+			layers: t.layers, nodes: t.nodes, children: t.children, extra: t.extra, dirs: t.dirs, orphans: t.orphans, search: t.search, owned: &packageCache{},
 			versions: slices.Clone(t.versions), inodes: slices.Clone(t.inodes),
 			views: viewCache{bunches: t.views.known()}, // comparisons change nothing that these hold
 		}

@@ -40,7 +40,7 @@ type builder struct {
 
 func newBuilder(layers []*source.Layer) *builder {
 	b := &builder{
-		t:        &Tree{layers: layers, search: &nameIndex{}},
+		t:        &Tree{layers: layers, search: &nameIndex{}, owned: &packageCache{}},
 		bookkept: map[uint64]int32{},
 		seed:     maphash.MakeSeed(),
 		bounds:   treeBounds,

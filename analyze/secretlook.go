@@ -34,8 +34,8 @@ const maxSights = 8
 const secretFacts = "secret/2"
 
 // Collectors returns what an image has to be opened with (source.Options.Collect)
-// for the check to know what is in files that are named like secrets, and what
-// users /etc/passwd names. Without, files are known by their names alone.
+// for the check to know what is in files that are named like secrets, what
+// users /etc/passwd names, and which packages there are. Without, files are known by their names alone.
 func Collectors() []source.Collector {
 	return []source.Collector{
 		{
@@ -54,6 +54,7 @@ func Collectors() []source.Collector {
 			},
 		},
 		userCollector,
+		PackageCollector(),
 	}
 }
 

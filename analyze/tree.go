@@ -132,6 +132,7 @@ type Tree struct {
 
 	views  viewCache
 	search *nameIndex
+	owned  *packageCache
 }
 
 // Len returns the number of nodes; their IDs are 0 to Len()-1.

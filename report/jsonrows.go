@@ -43,6 +43,12 @@ func (r *rows) nested(key string, v any, within func()) {
 	r.text("\n" + r.deep + "}")
 }
 
+// value adds a key with a value.
+func (r *rows) value(key string, v any) {
+	r.text(",\n" + r.deep + `"` + key + `": `)
+	r.write(r.encode(v, r.deep))
+}
+
 // null adds a key whose value is not known.
 func (r *rows) null(key string) { r.text(",\n" + r.deep + `"` + key + `": null`) }
 

@@ -204,7 +204,7 @@ func (l *FolderList) gather(i int, f *FolderFile) {
 	}
 	r, err := l.folder.Open(l.ctx, l.entries, i)
 	if err == nil {
-		err = l.gathering.draw(c, i, r)
+		err = l.gathering.draw(c, i, r, nil)
 		_ = r.Close() // nothing was written
 	}
 	if err != nil && l.ctx.Err() == nil {

@@ -2,8 +2,10 @@ package layer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -26,9 +28,19 @@ type Collector struct {
 	// number.
 	Most int
 
+	// Largest is the size of the largest file that is looked into, in bytes; larger
+	// ones are a flaw. 0 stands for maxCollectedFile.
+	Largest int64
+
 	// Draw returns what to keep of a file; nil keeps all of its content. An
 	// error is a flaw of the layer, and nothing is kept of the file.
 	Draw func(name string, content io.Reader) ([]byte, error)
+
+	// DrawFile is called in place of Draw if it is set. For the files that Placed
+	// chooses, at reads the content from any place; content is nil then. What is nil
+	// of what it returns is not kept.
+	DrawFile func(r *Record, content io.Reader, at io.ReaderAt) ([]byte, error)
+	Placed   func(r *Record) bool
 }
 
 // A Fact is what a collector has kept of one file.
@@ -60,8 +72,8 @@ type gathering struct {
 func (g *gathering) wants(r *Record) *Collector {
 	for i := range g.collectors {
 		if c := &g.collectors[i]; c.Wants(r) {
-			if r.Size > maxCollectedFile {
-				g.flaw(r.Name, fmt.Sprintf("not looked into: it has more than %d MiB", maxCollectedFile>>20))
+			if most := cmp.Or(c.Largest, maxCollectedFile); r.Size > most {
+				g.flaw(r.Name, fmt.Sprintf("not looked into: it has more than %d MiB", most>>20))
 				return nil
 			}
 			if c.Most > 0 && !g.mayLook(c) {
@@ -87,20 +99,19 @@ func (g *gathering) flaw(name []byte, problem string) {
 }
 
 // draw keeps what c wants of the content of entry i. The error is that of
-// reading it.
-func (g *gathering) draw(c *Collector, i int, content io.Reader) error {
+// reading it. at reads the same content from any place, if that costs nothing; it
+// is nil else.
+func (g *gathering) draw(c *Collector, i int, content io.Reader, at io.ReaderAt) error {
 	name := g.entries.AppendName(nil, i)
 	watched := &watchedReader{r: content}
-	draw := c.Draw
-	if draw == nil {
-		draw = func(_ string, content io.Reader) ([]byte, error) { return io.ReadAll(content) }
-	}
-	data, err := draw(string(name), watched)
+	data, err := g.drawn(c, i, name, watched, at)
 	switch {
 	case watched.err != nil:
 		return watched.err
 	case err != nil:
 		g.flaw(name, fmt.Sprintf("%s: %v", c.Name, err))
+		return nil
+	case data == nil && c.DrawFile != nil:
 		return nil
 	case g.bytes+int64(len(data)) > maxCollected:
 		g.flaw(name, fmt.Sprintf("left out: the layer's %s and the like have more than %d MiB", c.Name, maxCollected>>20))
@@ -110,6 +121,58 @@ func (g *gathering) draw(c *Collector, i int, content io.Reader) error {
 	g.facts = append(g.facts, Fact{Collector: c.Name, Entry: i, Data: data})
 	return nil
 }
+
+// drawn returns what c keeps of the content of entry i.
+func (g *gathering) drawn(c *Collector, i int, name []byte, content io.Reader, at io.ReaderAt) ([]byte, error) {
+	switch {
+	case c.DrawFile == nil && c.Draw == nil:
+		return io.ReadAll(content)
+	case c.DrawFile == nil:
+		return c.Draw(string(name), content)
+	}
+	var m item
+	g.entries.item(i, &m)
+	if c.Placed == nil || !c.Placed(&m.Record) {
+		return c.DrawFile(&m.Record, content, nil)
+	}
+	if at != nil {
+		return c.DrawFile(&m.Record, nil, at)
+	}
+	placed, err := placedCopy(content, m.Size)
+	if err != nil {
+		return nil, err
+	}
+	data, err := c.DrawFile(&m.Record, nil, placed)
+	return data, errors.Join(err, placed.Close())
+}
+
+// maxInMemory is how many bytes are copied into memory to be read from any place;
+// more are copied into a temporary file without a name.
+const maxInMemory = 4 << 20
+
+// placedCopy copies what passes once, so that it can be read from any place.
+func placedCopy(content io.Reader, size int64) (interface {
+	io.ReaderAt
+	io.Closer
+}, error) {
+	if size <= maxInMemory {
+		b, err := io.ReadAll(content)
+		return inMemory{bytes.NewReader(b)}, err
+	}
+	s, err := NewSpool()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(s, content); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// inMemory is a copy that there is nothing to do for when it is not needed any more.
+type inMemory struct{ *bytes.Reader }
+
+func (inMemory) Close() error { return nil }
 
 // watchedReader remembers why reading ended, to tell a file that cannot be read
 // from one that a collector does not understand.
@@ -124,6 +187,19 @@ func (w *watchedReader) Read(p []byte) (int, error) {
 		w.err = err
 	}
 	return n, err
+}
+
+// Skip passes over n bytes, which costs less than to read them where that is possible.
+func (w *watchedReader) Skip(n int64) error {
+	if c, ok := w.r.(*contentReader); ok && n <= c.s.left {
+		err := c.s.in.skip(n)
+		if c.s.left -= n; err != nil {
+			w.err = noEOF(err)
+		}
+		return err
+	}
+	_, err := io.CopyN(io.Discard, w, n)
+	return err
 }
 
 // Gather does for a layer that has been scanned without its contents, such as an
@@ -146,7 +222,7 @@ func Gather(ctx context.Context, r Reader, s *Scanned, collectors []Collector) e
 			entries = append(entries, i)
 		}
 	}
-	err := r.Each(ctx, s.Entries, entries, func(i int, content io.Reader) error { return g.draw(wanted[i], i, content) })
+	err := r.Each(ctx, s.Entries, entries, func(i int, content io.Reader) error { return g.draw(wanted[i], i, content, nil) })
 	s.Facts = g.facts
 	return err
 }

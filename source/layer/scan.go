@@ -73,21 +73,22 @@ func scanTar(ctx context.Context, in input, sums bool, o *ScanOptions) (*Scanned
 // contentOf goes through the content of the member that is e's last entry as far
 // as that is wanted: for its checksum, or by a collector.
 func (s *Tar) contentOf(ctx context.Context, h *Header, sums bool, e *Entries, g *gathering) error {
-	if c := g.wants(&h.Record); c != nil {
+	c := g.wants(&h.Record)
+	switch {
+	case c == nil && !sums:
+		return nil
+	case c != nil && !sums: // what is not read is passed over
+		return g.draw(c, e.count-1, s.reader(ctx, h), s.placed(h))
+	case c != nil:
 		x := xxh3.New()
 		r := io.TeeReader(s.reader(ctx, h), x)
-		if err := g.draw(c, e.count-1, r); err != nil {
+		if err := g.draw(c, e.count-1, r, nil); err != nil {
 			return err
 		}
 		if _, err := io.Copy(io.Discard, r); err != nil {
 			return err
 		}
-		if sums {
-			e.setSum(e.count-1, x.Sum64(), XXH3)
-		}
-		return nil
-	}
-	if !sums {
+		e.setSum(e.count-1, x.Sum64(), XXH3)
 		return nil
 	}
 	sum, err := s.sum(ctx, h)
@@ -103,6 +104,16 @@ func (s *Tar) reader(ctx context.Context, h *Header) io.Reader {
 		return &sparseReader{ctx: ctx, data: s.content(ctx), fragments: h.fragments, size: h.Size}
 	}
 	return s.content(ctx)
+}
+
+// placed returns what reads the current member's content from any place, nil if it
+// passes once or has holes.
+func (s *Tar) placed(h *Header) io.ReaderAt {
+	in, ok := s.in.(*seekInput)
+	if !ok || h.Sparse {
+		return nil
+	}
+	return io.NewSectionReader(in.r, h.Content, h.Size)
 }
 
 // Reader returns a reader of the content of the current member, which h describes,

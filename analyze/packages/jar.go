@@ -1,0 +1,148 @@
+package packages
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"io"
+	"path"
+	"strings"
+)
+
+// Java's packages: a jar says in META-INF/maven/GROUP/ARTIFACT/pom.properties what it
+// was made of, and may hold other jars, or the classes of others with their
+// pom.properties.
+// Source: maven.apache.org, "Maven Archiver".
+var jarFile = &kind{
+	name: "jar", typ: "java", suffixes: []string{".jar", ".war", ".ear"}, most: maxFile,
+	drawAt: drawJar,
+}
+
+// Bounds on jars inside of jars.
+const (
+	maxJarDepth = 3
+	maxInner    = 64 << 20 // bytes of one
+	maxJars     = 4096     // packages of one file
+)
+
+// A jarLook goes through one jar and those inside of it.
+type jarLook struct {
+	left  int64 // bytes of inner jars that may still be unpacked
+	found []artifact
+}
+
+// artifact is what a pom.properties says.
+type artifact struct {
+	group, name, version string
+	own                  bool // it is the jar's own, not one inside of it
+}
+
+func (a artifact) full() string {
+	if a.group == "" {
+		return a.name
+	}
+	return a.group + ":" + a.name
+}
+
+func drawJar(f *Facts, p string, content io.ReaderAt, size int64) error {
+	z, err := openZip(content, size)
+	if err != nil {
+		return err
+	}
+	l := &jarLook{left: maxInner}
+	err = l.look(z, strings.TrimSuffix(path.Base(p), path.Ext(p)), 0)
+	for _, a := range l.found {
+		f.pkg(a.full(), a.version, "", "")
+		if a.own {
+			f.self()
+		} else {
+			f.inside()
+		}
+	}
+	return err
+}
+
+// look finds the artifacts of a jar. Its own is the one that it is named after, else
+// the only one; those of others are inside of it.
+func (l *jarLook) look(z *zip.Reader, name string, depth int) error {
+	var here []artifact
+	var inner []*zip.File
+	for _, m := range z.File {
+		switch {
+		case len(here)+len(l.found) > maxJars:
+			return errors.New("too many packages in it")
+		case strings.HasPrefix(m.Name, "META-INF/maven/") && path.Base(m.Name) == "pom.properties":
+			if a, ok := readPom(m); ok {
+				here = append(here, a)
+			}
+		case strings.HasSuffix(m.Name, ".jar"):
+			inner = append(inner, m)
+		}
+	}
+	at := ownArtifact(here, name)
+	for i, a := range here {
+		a.own = depth == 0 && i == at
+		l.found = append(l.found, a)
+	}
+	if depth+1 >= maxJarDepth {
+		return nil
+	}
+	var problem error
+	for _, m := range inner {
+		if err := l.inner(m, depth+1); err != nil {
+			problem = err
+		}
+	}
+	return problem
+}
+
+func ownArtifact(all []artifact, name string) int {
+	best := -1
+	for i, a := range all {
+		if (name == a.name || strings.HasPrefix(name, a.name+"-")) && (best < 0 || len(a.name) > len(all[best].name)) {
+			best = i
+		}
+	}
+	if best < 0 && len(all) == 1 {
+		return 0
+	}
+	return best
+}
+
+func (l *jarLook) inner(m *zip.File, depth int) error {
+	if m.UncompressedSize64 > uint64(l.left) {
+		return errors.New("jars inside of it were not looked into: they are too large")
+	}
+	r, err := m.Open()
+	if err != nil {
+		return errors.New("a jar inside of it cannot be read")
+	}
+	b, err := io.ReadAll(io.LimitReader(r, l.left))
+	l.left -= int64(len(b))
+	if err := errors.Join(err, r.Close()); err != nil {
+		return errors.New("a jar inside of it cannot be read")
+	}
+	z, err := openZip(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		return errors.New("a jar inside of it cannot be read")
+	}
+	return l.look(z, strings.TrimSuffix(path.Base(m.Name), ".jar"), depth)
+}
+
+func readPom(m *zip.File) (a artifact, ok bool) {
+	err := readMember(m, func(r io.Reader) error {
+		return eachLine(r, func(line []byte) {
+			key, value, _ := strings.Cut(string(line), "=")
+			value = strings.TrimSpace(value)
+			switch strings.TrimSpace(key) {
+			case "groupId":
+				a.group = value
+			case "artifactId":
+				a.name = value
+			case "version":
+				a.version = value
+			}
+		})
+	})
+	return a, err == nil && a.name != ""
+}

@@ -1,0 +1,173 @@
+package packages
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/peelhq/peel/source"
+)
+
+// CollectorName is the name of the collector of packages. It is raised whenever the
+// facts that are drawn of a file change.
+const CollectorName = "packages/1"
+
+// Bounds on what is looked into, in bytes.
+const (
+	maxText    = 32 << 20  // a database that is text
+	maxFile    = 512 << 20 // a database that is read from any place
+	maxProgram = 16 << 30  // a program, most of which is skipped
+	leastGo    = 128 << 10 // no Go program is smaller
+)
+
+// A kind is one form of a database: a row of kinds.
+type kind struct {
+	name string // in the facts
+	typ  string // of its packages: "dpkg"
+
+	// A file is of the kind if its base name is one of names, or ends in one of
+	// suffixes, and if fits says so of its clean path, which has no slash before it.
+	// programs takes files by their mode instead.
+	names, suffixes []string
+	programs        bool
+	fits            func(p string) bool
+
+	most int64 // bytes of the largest file that is looked into
+
+	// One of these is set: draw reads the content once, drawAt from any place.
+	draw   func(f *Facts, p string, content io.Reader) error
+	drawAt func(f *Facts, p string, content io.ReaderAt, size int64) error
+}
+
+// kinds are all forms of databases. A file is of the first kind that it fits.
+var kinds = []*kind{
+	dpkgStatus, dpkgStatusPart, dpkgList, dpkgPartList, dpkgDiversions,
+	apkInstalled,
+	rpmDatabase, rpmLog,
+	pythonMetadata, pythonRecord, pythonEgg, pythonEggFiles, condaMeta,
+	npmPackage, yarnZip,
+	gemSpec,
+	jarFile,
+	goProgram,
+}
+
+// mayBe tells by the last two bytes of a name whether any kind takes such names.
+var mayBe = func() (table [1 << 16]bool) {
+	for _, k := range kinds {
+		for _, name := range append(append([]string{}, k.names...), k.suffixes...) {
+			table[ending([]byte(name))] = true
+		}
+	}
+	return table
+}()
+
+// ending makes a number of the last two bytes of a name.
+func ending(name []byte) int {
+	n := len(name)
+	return int(name[n-2])<<8 | int(name[n-1])
+}
+
+// kindOf returns the kind of the file with that record, nil if it is no database.
+func kindOf(r *source.Record) *kind {
+	if len(r.Name) < 3 || r.Size == 0 {
+		return nil
+	}
+	at := bytes.LastIndexByte(r.Name, '/') + 1
+	if mayBe[ending(r.Name)] {
+		base := r.Name[at:]
+		clean := ""
+		for _, k := range kinds {
+			if !k.takes(base) {
+				continue
+			}
+			if clean == "" {
+				clean = cleanPath(string(r.Name))
+			}
+			if k.fits == nil || k.fits(clean) {
+				return k
+			}
+		}
+	}
+	if bytes.HasSuffix(r.Name[:at], []byte("/status.d/")) && dpkgStatusPart.fits(cleanPath(string(r.Name))) {
+		return dpkgStatusPart // whose files are named after packages
+	}
+	if r.Mode&0o111 != 0 && r.Size >= leastGo && !r.Sparse {
+		return goProgram
+	}
+	return nil
+}
+
+// takes reports whether files of that base name may be of the kind.
+func (k *kind) takes(base []byte) bool {
+	for _, name := range k.names {
+		if string(base) == name {
+			return true
+		}
+	}
+	for _, suffix := range k.suffixes {
+		if len(base) > len(suffix) && string(base[len(base)-len(suffix):]) == suffix {
+			return true
+		}
+	}
+	return false
+}
+
+// cleanPath returns a stored name without a slash before it, "." for the root.
+func cleanPath(name string) string {
+	return strings.TrimPrefix(path.Clean("/"+name), "/")
+}
+
+// Collector draws the facts of all databases.
+func Collector() source.Collector {
+	return source.Collector{
+		Name:    CollectorName,
+		Largest: maxProgram,
+		Wants:   func(r *source.Record) bool { return kindOf(r) != nil },
+		Placed: func(r *source.Record) bool {
+			k := kindOf(r)
+			return k != nil && k.drawAt != nil && r.Size <= k.most
+		},
+		DrawFile: drawFile,
+	}
+}
+
+// drawFile draws the facts of one file. Problems stand in the facts: an error is
+// never returned for them, so that a layer has the same flaws whoever reads it.
+func drawFile(r *source.Record, content io.Reader, at io.ReaderAt) ([]byte, error) {
+	k := kindOf(r)
+	if k == nil {
+		return nil, nil
+	}
+	f := &Facts{b: make([]byte, 0, 64+min(r.Size, 16<<10)/2)}
+	f.begin(k.name)
+	err := k.drawAny(f, cleanPath(string(r.Name)), r.Size, content, at)
+	if err != nil {
+		f.problem(err.Error())
+	}
+	if k == goProgram && err == nil && !f.any {
+		return nil, nil // it is no Go program
+	}
+	return f.b, nil
+}
+
+// drawAny draws in the way of the kind. A panic in a library that reads hostile
+// bytes is a problem of the file.
+func (k *kind) drawAny(f *Facts, p string, size int64, content io.Reader, at io.ReaderAt) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("cannot be read: %v", r)
+		}
+	}()
+	switch {
+	case size > k.most:
+		return fmt.Errorf("not looked into: it has more than %d MiB", k.most>>20)
+	case k.drawAt != nil && at != nil:
+		return k.drawAt(f, p, at, size)
+	case k.drawAt != nil:
+		return errors.New("not looked into: it cannot be read from any place")
+	}
+	return k.draw(f, p, content)
+}

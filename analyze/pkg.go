@@ -1,0 +1,187 @@
+package analyze
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/peelhq/peel/source"
+)
+
+// # Packages
+//
+// What the databases of package managers say was drawn from them while the layers
+// were scanned (package packages). Here it is laid over the tree: a package owns
+// versions of files, and its bytes are peel's own figures of these.
+//
+// A database counts from the layer that brings it up to the next one that brings
+// another. A version is owned by the package that lists its path in the database that
+// counts for its layer. So what an upgrade leaves behind below belongs to the package
+// that it was, and a file that a later step overwrites stays that of its package. A
+// database that a layer removes still counts: what was installed is what it was.
+//
+// Where several packages list a version, or names of one inode, the first by name
+// owns it, and the others share it.
+
+// A Package is software that a database in the image claims. Sizes are bytes, of
+// the versions that it owns.
+type Package struct {
+	Name    string
+	Version string // "" if it is not known
+	Type    string // "dpkg", "apk", "rpm", "python", "conda", "npm", "gem", "go", "java"
+
+	Stored  int64 // the layers carry
+	Visible int64 // of it, what some name of the final union reaches
+	Wasted  int64 // Stored - Visible
+	Shared  int64 // stored bytes that it lists, but that another package owns; not in Stored
+
+	Files     int            // owned versions that carry bytes
+	Layer     int            // the first layer whose database has it
+	Installed bool           // the database that counts for the last layer has it
+	Layers    []PackageLayer // that carry its bytes, lowest first
+}
+
+// A PackageLayer is what one layer carries of a package. Sizes are bytes.
+type PackageLayer struct {
+	Layer           int
+	Stored, Visible int64
+	Wasted          int64
+	Files           int // versions that carry bytes
+}
+
+// Packages are an image's packages. They are immutable and safe for concurrent use.
+type Packages struct {
+	Rows    []Package // by name, version and type
+	Unowned Package   // what no package owns; it has no name
+	Flaws   []source.Flaw
+
+	t     *Tree
+	owner []int32           // of each version: a row, none if no package lists it
+	also  map[int32][]int32 // of some versions: the other rows that list it
+}
+
+// packageCache is an image's packages once they have been asked for.
+type packageCache struct {
+	mu   sync.Mutex
+	done *Packages
+}
+
+// Packages returns the packages of the image. They are found out when they are first
+// asked for; the error is the context's.
+func (a *Analysis) Packages(ctx context.Context) (*Packages, error) { return a.Tree.packages(ctx) }
+
+func (t *Tree) packages(ctx context.Context) (*Packages, error) {
+	c := t.owned
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done != nil {
+		return c.done, nil
+	}
+	f := newPackageFinder(t)
+	if err := f.find(ctx); err != nil {
+		return nil, err
+	}
+	p, err := f.own(ctx)
+	if err == nil {
+		c.done = p
+	}
+	return p, err
+}
+
+// Owner returns the row of the package that owns a version, none (-1) if no package
+// does.
+func (p *Packages) Owner(v Version) int { return int(p.owner[v.i]) }
+
+// lists reports whether a package for which keep is true lists version i.
+func (p *Packages) lists(i int32, keep []bool) bool {
+	if o := p.owner[i]; o != none && keep[o] {
+		return true
+	}
+	for _, o := range p.also[i] {
+		if keep[o] {
+			return true
+		}
+	}
+	return false
+}
+
+// Of returns what layer k alone carries of a package; false if that is nothing.
+func (x *Package) Of(k int) (PackageLayer, bool) {
+	i, ok := slices.BinarySearchFunc(x.Layers, k, func(l PackageLayer, k int) int { return cmp.Compare(l.Layer, k) })
+	if !ok {
+		return PackageLayer{}, false
+	}
+	return x.Layers[i], true
+}
+
+// add counts a version that carries bytes.
+func (x *Package) add(layer int, stored, wasted int64) {
+	x.Stored += stored
+	x.Wasted += wasted
+	x.Visible += stored - wasted
+	x.Files++
+	// Versions come in the order of paths: few layers, or the same as before.
+	i, ok := slices.BinarySearchFunc(x.Layers, layer, func(l PackageLayer, k int) int { return cmp.Compare(l.Layer, k) })
+	if !ok {
+		x.Layers = slices.Insert(x.Layers, i, PackageLayer{Layer: layer})
+	}
+	l := &x.Layers[i]
+	l.Stored += stored
+	l.Wasted += wasted
+	l.Visible += stored - wasted
+	l.Files++
+}
+
+// comparePackages is the order by name, version and type.
+func comparePackages(a, b *Package) int {
+	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version), strings.Compare(a.Type, b.Type))
+}
+
+// An OwnedFile is a version that carries bytes, and the package that it belongs to.
+type OwnedFile struct {
+	Version Version
+	Stored  int64
+	Wasted  int64
+}
+
+// Path returns the file's path, which is made anew at each call.
+func (f *OwnedFile) Path() string { return f.Version.t.Path(f.Version.Node()) }
+
+// UnownedFiles returns the versions with bytes that no package owns, largest first,
+// then by path and layer. Bookkeeping that has no path is not among them.
+func (p *Packages) UnownedFiles(ctx context.Context) ([]OwnedFile, error) {
+	t := p.t
+	var rows []sizedRow
+	for i := range t.versions {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		bytes := t.carried(int32(i))
+		if bytes == 0 || p.owner[i] != none || p.otherName(int32(i)) {
+			continue
+		}
+		rows = append(rows, sizedRow{bytes: bytes, id: int32(i)})
+	}
+	var out []OwnedFile
+	for _, id := range t.inOrder(rows).ids {
+		v := Version{t, id}
+		out = append(out, OwnedFile{Version: v, Stored: v.Stored(), Wasted: v.Wasted()})
+	}
+	return out, nil
+}
+
+// otherName reports whether a package lists another name of a version's inode.
+func (p *Packages) otherName(i int32) bool {
+	id := p.t.versions[i].inode
+	if id < 0 {
+		return false
+	}
+	for _, name := range p.t.shared[id] {
+		if p.owner[name] != none {
+			return true
+		}
+	}
+	return false
+}

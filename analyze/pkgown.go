@@ -1,0 +1,181 @@
+package analyze
+
+import (
+	"context"
+	"slices"
+
+	"github.com/peelhq/peel/source"
+)
+
+// own gives every version to its package, and sums up.
+func (f *packageFinder) own(ctx context.Context) (*Packages, error) {
+	t := f.t
+	f.order()
+	p := &Packages{t: t, owner: make([]int32, len(t.versions)), also: map[int32][]int32{}}
+	inTree := f.inTrees()
+	var listed []int32
+	for i := range t.versions {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		p.owner[i] = none
+		v := &t.versions[i]
+		if v.change == Removed || v.kind == source.Dir || f.first == nil {
+			continue
+		}
+		if listed = f.listed(listed[:0], v, inTree); len(listed) > 0 {
+			p.owner[i] = listed[0]
+			if len(listed) > 1 {
+				p.also[int32(i)] = slices.Clone(listed[1:])
+			}
+		}
+	}
+	p.Rows, p.Flaws = f.rows, f.flaws
+	p.sum()
+	for _, x := range f.insides {
+		if i := t.inLayer(x.node, x.layer); i != none {
+			if row := f.holders[x.holder].at(x.layer); row != none {
+				p.Rows[row].Shared += Version{t, i}.Stored()
+			}
+		}
+	}
+	return p, ctx.Err()
+}
+
+// An insider is a package that lies inside of a file which another one owns.
+type insider struct {
+	holder int32
+	node   NodeID
+	layer  int
+}
+
+// inTrees returns of each node the nearest directory, itself or above it, of which a
+// package owns all; none without. It is nil if there is no such directory.
+func (f *packageFinder) inTrees() []NodeID {
+	if len(f.trees) == 0 {
+		return nil
+	}
+	t := f.t
+	in := make([]NodeID, len(t.nodes))
+	in[Root] = none
+	for n := NodeID(1); int(n) < len(in); n++ { // a parent's number is lower
+		in[n] = in[t.nodes[n].parent]
+		if len(f.trees[n]) > 0 {
+			in[n] = n
+		} else if in[n] != none && f.npm[in[n]] && t.nameView(n) == "node_modules" {
+			in[n] = none
+		}
+	}
+	return in
+}
+
+// listed appends the packages that list a version, the first by name first.
+func (f *packageFinder) listed(rows []int32, v *version, inTree []NodeID) []int32 {
+	layer := int(v.layer)
+	add := func(c *claim) {
+		if layer < c.from || layer >= c.to {
+			return
+		}
+		if row := f.holders[c.holder].at(layer); row != none && !slices.Contains(rows, row) {
+			rows = append(rows, row)
+		}
+	}
+	for at := f.first[v.node]; at != none; at = f.claims[at].next {
+		add(&f.claims[at])
+	}
+	if inTree != nil && inTree[v.node] != none {
+		all := f.trees[inTree[v.node]]
+		for i := range all {
+			add(&all[i])
+		}
+	}
+	slices.Sort(rows)
+	return rows
+}
+
+// sum adds up what each package owns. Content belongs to an inode: one with several
+// names belongs to the first package of all that list one of them.
+func (p *Packages) sum() {
+	t := p.t
+	var rows []int32
+	for i := range t.versions {
+		v := &t.versions[i]
+		bytes := t.carried(int32(i))
+		if bytes == 0 {
+			continue
+		}
+		rows = rows[:0]
+		if names := t.shared[v.inode]; v.inode >= 0 && len(names) > 0 {
+			for _, name := range names {
+				rows = p.addListed(rows, name)
+			}
+			slices.Sort(rows)
+		} else {
+			rows = p.addListed(rows, int32(i))
+		}
+		wasted := int64(0)
+		if t.deadFrom(v) != notHidden {
+			wasted = bytes
+		}
+		if len(rows) == 0 {
+			p.Unowned.add(int(v.layer), bytes, wasted)
+			continue
+		}
+		p.Rows[rows[0]].add(int(v.layer), bytes, wasted)
+		for _, other := range rows[1:] {
+			p.Rows[other].Shared += bytes
+		}
+	}
+	for _, id := range t.orphans {
+		i := &t.inodes[id]
+		bytes, wasted := t.stored(i.layer, i.entry), int64(0)
+		if bytes == 0 {
+			continue
+		}
+		if i.by != notHidden {
+			wasted = bytes
+		}
+		p.Unowned.add(int(i.layer), bytes, wasted)
+	}
+}
+
+// addListed appends the rows that list version i and are not there yet.
+func (p *Packages) addListed(rows []int32, i int32) []int32 {
+	if o := p.owner[i]; o != none && !slices.Contains(rows, o) {
+		rows = append(rows, o)
+	}
+	for _, o := range p.also[i] {
+		if !slices.Contains(rows, o) {
+			rows = append(rows, o)
+		}
+	}
+	return rows
+}
+
+// order sorts the rows by name, so that the first of several is the lowest.
+func (f *packageFinder) order() {
+	place := make([]int32, len(f.rows))
+	byName := make([]int32, len(f.rows))
+	for i := range byName {
+		byName[i] = int32(i)
+	}
+	slices.SortFunc(byName, func(a, b int32) int { return comparePackages(&f.rows[a], &f.rows[b]) })
+	rows := make([]Package, len(f.rows))
+	for to, from := range byName {
+		place[from], rows[to] = int32(to), f.rows[from]
+	}
+	f.rows = rows
+	seen := map[*packageSpan]bool{} // spans are shared by holders
+	for i := range f.holders {
+		spans := f.holders[i].spans
+		if len(spans) == 0 || seen[&spans[0]] {
+			continue
+		}
+		seen[&spans[0]] = true
+		for j := range spans {
+			if spans[j].pkg != none {
+				spans[j].pkg = place[spans[j].pkg]
+			}
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package cmd
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/report"
+)
+
+// packageList is what "peel packages" is asked for.
+type packageList struct {
+	outputs outputFlags
+	order   choice
+	reverse bool
+	layer   layerFlag
+	wasted  bool
+	unowned bool
+}
+
+func (a *app) packagesCommand() *cobra.Command {
+	var l packageList
+	c := &cobra.Command{
+		Use:   "packages IMAGE",
+		Short: "List the bytes of each package, and the layers that carry them",
+		Long: `List the packages that the databases in the image know, with the bytes of each: stored, visible and wasted, and the layers that carry them. What no package owns is a row of its own, so that all rows add up to the image. Known are dpkg, apk, rpm, Python, conda, npm (pnpm, yarn), gems, Go programs and jars; docs/packages.md says what a package owns.
+
+Bytes are those of the versions that a package owns, never what its database claims. "shared" is what a package lists too, but another one owns. With --layer N only the bytes that layer N carries count.`,
+		Example: `
+# which packages waste most
+peel packages app.tar --wasted
+# what layer 3 brought
+peel packages app.tar --layer 3
+# the files that no package owns, the largest first
+peel packages app.tar --unowned | head
+peel packages app.tar -f json -o packages.json
+`,
+		Args:              wantArgs(1, 1, "one image"),
+		ValidArgsFunction: complete,
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			return a.packages(ctx, args[0], &l)
+		}),
+	}
+	l.outputs.addTo(c, "text", "json")
+	l.order = choice{what: "order", words: report.PackageOrders}
+	c.Flags().Var(&l.order, "sort", `order of the list (default "stored", with --wasted "wasted")`)
+	_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(report.PackageOrders, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
+	c.Flags().BoolVarP(&l.reverse, "reverse", "r", false, "the other way round")
+	c.Flags().Var(&l.layer, "layer", "only the bytes that layer N carries")
+	c.Flags().BoolVar(&l.wasted, "wasted", false, "only packages with wasted bytes")
+	c.Flags().BoolVar(&l.unowned, "unowned", false, "the files that no package owns, in place of the packages")
+	return c
+}
+
+// packages lists the packages of an image.
+func (a *app) packages(ctx context.Context, ref string, l *packageList) error {
+	outs, err := l.outputs.outputs()
+	if err != nil {
+		return err
+	}
+	if l.unowned && (l.order.value != "" || l.reverse) {
+		return usage("--unowned alone", "--unowned lists files, the largest first: --sort and --reverse are for packages")
+	}
+	if err := a.guard(outs, ref); err != nil {
+		return err
+	}
+	an, err := a.load(ctx, ref, false)
+	if err != nil {
+		return err
+	}
+	defer an.Image.Close()
+	if err := l.layer.within("--layer", an.Tree); err != nil {
+		return err
+	}
+	list, err := l.of(ctx, an)
+	if err != nil {
+		return failed("", "cannot find out about packages: %w", err)
+	}
+	return a.writeOutputs(ctx, outs, func(o output, w io.Writer) error {
+		if o.format == "json" {
+			return report.PackagesJSON(w, an, list)
+		}
+		return a.layout(o).Packages(w, an, list)
+	})
+}
+
+// of returns what is to be shown of an image.
+func (l *packageList) of(ctx context.Context, an *analyze.Analysis) (*report.PackageList, error) {
+	p, err := an.Packages(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := &report.PackageList{Packages: p, Layer: -1, Wasted: l.wasted, Order: l.order.value, Reverse: l.reverse, Files: l.unowned}
+	if l.layer.set {
+		list.Layer = l.layer.n
+	}
+	if l.wasted && list.Order == "" {
+		list.Order = "wasted"
+	}
+	if !l.unowned {
+		return list, nil
+	}
+	files, err := p.UnownedFiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		if (list.Layer < 0 || f.Version.Layer() == list.Layer) && (!l.wasted || f.Wasted > 0) {
+			list.Unowned = append(list.Unowned, f)
+		}
+	}
+	return list, nil
+}
