@@ -94,19 +94,6 @@ func (t *Tree) packages(ctx context.Context) (*Packages, error) {
 // does.
 func (p *Packages) Owner(v Version) int { return int(p.owner[v.i]) }
 
-// lists reports whether a package for which keep is true lists version i.
-func (p *Packages) lists(i int32, keep []bool) bool {
-	if o := p.owner[i]; o != none && keep[o] {
-		return true
-	}
-	for _, o := range p.also[i] {
-		if keep[o] {
-			return true
-		}
-	}
-	return false
-}
-
 // Of returns what layer k alone carries of a package; false if that is nothing.
 func (x *Package) Of(k int) (PackageLayer, bool) {
 	i, ok := slices.BinarySearchFunc(x.Layers, k, func(l PackageLayer, k int) int { return cmp.Compare(l.Layer, k) })

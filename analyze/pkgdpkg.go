@@ -96,7 +96,7 @@ func (f *packageFinder) dpkgLists(facts []*factAt, spans map[string][]packageSpa
 		}
 		until := x.until
 		if x.gone {
-			until = f.still(main, x.until)
+			until = min(f.still(main, x.until), x.again)
 		}
 		f.list(f.hold(whose...), p, x, x.layer, until)
 	}

@@ -22,6 +22,7 @@ type factAt struct {
 	layer int
 	until int  // the layer of the next version, the number of layers if there is none
 	gone  bool // that next version is a removal
+	again int  // of what is removed, the layer that has it again, the number of layers if none does
 	read  packages.Read
 }
 
@@ -189,12 +190,20 @@ func (f *packageFinder) versionsOf(layer, entry int, name string) (out []int32) 
 func (f *packageFinder) at(i int32, read packages.Read) factAt {
 	t := f.t
 	v := &t.versions[i]
-	x := factAt{node: v.node, layer: int(v.layer), until: len(t.layers), read: read}
+	x := factAt{node: v.node, layer: int(v.layer), until: len(t.layers), again: len(t.layers), read: read}
 	_, to := t.versionRange(v.node)
 	for next := i + 1; next < to; next++ {
-		if n := &t.versions[next]; n.flags&duplicate == 0 {
+		n := &t.versions[next]
+		switch {
+		case n.flags&duplicate != 0:
+		case x.gone:
+			x.again = int(n.layer)
+			return x
+		default:
 			x.until, x.gone = int(n.layer), n.change == Removed
-			break
+			if !x.gone {
+				return x
+			}
 		}
 	}
 	return x

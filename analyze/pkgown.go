@@ -83,7 +83,7 @@ func (f *packageFinder) listed(rows []int32, v *version, inTree []NodeID) []int3
 	for at := f.first[v.node]; at != none; at = f.claims[at].next {
 		add(&f.claims[at])
 	}
-	if inTree != nil && inTree[v.node] != none {
+	if len(inTree) > 0 && inTree[v.node] != none {
 		all := f.trees[inTree[v.node]]
 		for i := range all {
 			add(&all[i])
@@ -113,29 +113,51 @@ func (p *Packages) sum() {
 		} else {
 			rows = p.addListed(rows, int32(i))
 		}
-		wasted := int64(0)
-		if t.deadFrom(v) != notHidden {
-			wasted = bytes
-		}
-		if len(rows) == 0 {
-			p.Unowned.add(int(v.layer), bytes, wasted)
-			continue
-		}
-		p.Rows[rows[0]].add(int(v.layer), bytes, wasted)
-		for _, other := range rows[1:] {
-			p.Rows[other].Shared += bytes
+		p.give(rows, int(v.layer), bytes, t.deadFrom(v) != notHidden)
+	}
+	p.sumOrphans()
+}
+
+// sumOrphans adds up what entries carry that show nowhere themselves, but may have other
+// names, such as AUFS's bookkeeping.
+func (p *Packages) sumOrphans() {
+	t := p.t
+	if len(t.orphans) == 0 {
+		return
+	}
+	listed := make(map[int32][]int32, len(t.orphans)) // rows, by inode
+	for _, id := range t.orphans {
+		listed[id] = nil
+	}
+	for i := range t.versions {
+		id := t.versions[i].inode
+		if rows, ok := listed[id]; ok && p.owner[i] != none {
+			listed[id] = p.addListed(rows, int32(i))
 		}
 	}
 	for _, id := range t.orphans {
 		i := &t.inodes[id]
-		bytes, wasted := t.stored(i.layer, i.entry), int64(0)
-		if bytes == 0 {
-			continue
+		if bytes := t.stored(i.layer, i.entry); bytes > 0 {
+			rows := listed[id]
+			slices.Sort(rows)
+			p.give(rows, int(i.layer), bytes, i.by != notHidden)
 		}
-		if i.by != notHidden {
-			wasted = bytes
-		}
-		p.Unowned.add(int(i.layer), bytes, wasted)
+	}
+}
+
+// give counts bytes to the first of some rows, and as shared to the others.
+func (p *Packages) give(rows []int32, layer int, bytes int64, dead bool) {
+	wasted := int64(0)
+	if dead {
+		wasted = bytes
+	}
+	if len(rows) == 0 {
+		p.Unowned.add(layer, bytes, wasted)
+		return
+	}
+	p.Rows[rows[0]].add(layer, bytes, wasted)
+	for _, other := range rows[1:] {
+		p.Rows[other].Shared += bytes
 	}
 }
 

@@ -132,21 +132,16 @@ func (f *packageFinder) leads(n NodeID, dir place, end, links int) []place {
 // there.
 func (f *packageFinder) claimNode(n NodeID, h int32, from, to int) {
 	first, end := f.t.versionRange(n)
-	for i := first; i < end; i++ {
-		if v := &f.t.versions[i]; v.kind != source.Dir && v.change != Removed {
-			if f.count[n] >= maxClaims {
-				return
-			}
-			if f.first[n] != none {
-				if f.count[n]++; f.count[n] == maxClaims {
-					f.flaw(from, f.t.Path(n), "listed by more packages than are looked at")
-				}
-			}
-			f.claims = append(f.claims, claim{holder: h, from: from, to: to, next: f.first[n]})
-			f.first[n] = int32(len(f.claims) - 1)
-			return
+	if !slices.ContainsFunc(f.t.versions[first:end], func(v version) bool { return v.kind != source.Dir && v.change != Removed }) || f.count[n] >= maxClaims {
+		return
+	}
+	if f.first[n] != none { // few nodes are listed twice
+		if f.count[n]++; f.count[n] == maxClaims {
+			f.flaw(from, f.t.Path(n), "listed by more packages than are looked at")
 		}
 	}
+	f.claims = append(f.claims, claim{holder: h, from: from, to: to, next: f.first[n]})
+	f.first[n] = int32(len(f.claims) - 1)
 }
 
 // claimTree notes that a holder lists all below a node.

@@ -27,7 +27,6 @@ func drawApk(f *Facts, _ string, content io.Reader) error {
 	err := eachLine(content, func(line []byte) {
 		if len(line) == 0 {
 			begin()
-			f.flush()
 			name, version, arch, dir, begun = "", "", "", "", false
 			return
 		}
@@ -52,7 +51,6 @@ func drawApk(f *Facts, _ string, content io.Reader) error {
 		}
 	})
 	begin()
-	f.flush()
 	if err == nil && !f.any {
 		err = errors.New("no package in it")
 	}

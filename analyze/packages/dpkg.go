@@ -97,7 +97,6 @@ func drawDpkgList(f *Facts, p string, content io.Reader) error {
 			f.fileAt(line)
 		}
 	})
-	f.flush()
 	return err
 }
 
@@ -109,7 +108,6 @@ func drawSums(f *Facts, p string, content io.Reader) error {
 			f.file(strings.TrimLeft(name, " *"))
 		}
 	})
-	f.flush()
 	return err
 }
 

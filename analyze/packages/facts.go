@@ -23,10 +23,9 @@ import (
 // Paths are absolute and clean. A directory stands once for the files in it that
 // follow each other: so they are short, and looked up quickly.
 type Facts struct {
-	b    []byte
-	dir  string // of the last d
-	any  bool   // there is a package
-	held []byte // a path that is written once it is known not to be a directory
+	b   []byte
+	dir string // of the last d
+	any bool   // there is a package
 }
 
 // Bounds on what is kept of one file.
@@ -70,7 +69,6 @@ func field(s string) string {
 
 // pkg begins a package.
 func (f *Facts) pkg(name, version, arch, state string) {
-	f.flush()
 	if f.full() {
 		return
 	}
@@ -79,8 +77,7 @@ func (f *Facts) pkg(name, version, arch, state string) {
 	f.b = append(f.b, field(name)+"\t"+field(version)+"\t"+field(arch)+"\t"+field(state)+"\n"...)
 }
 
-// file adds a file of the package: p is absolute, or counts from the root. A path
-// that is a directory of the one after it is left out.
+// file adds a path that the package lists: it is absolute, or counts from the root.
 func (f *Facts) file(p string) { f.fileAt([]byte(p)) }
 
 // fileAt is file of bytes that are not kept.
@@ -91,29 +88,6 @@ func (f *Facts) fileAt(p []byte) {
 	if len(p) == 0 || p[0] != '/' || !isClean(p) {
 		p = []byte(path.Clean("/" + string(p)))
 	}
-	if n := len(f.held); n > 0 && !(len(p) > n && p[n] == '/' && bytes.Equal(p[:n], f.held)) {
-		f.write(f.held)
-	}
-	f.held = append(f.held[:0], p...)
-}
-
-// maxPath is the length of the longest path that a system takes.
-const maxPath = 4096
-
-// isClean reports whether an absolute path is surely clean.
-func isClean(p []byte) bool {
-	return p[len(p)-1] != '/' && !bytes.Contains(p, []byte("//")) && !bytes.Contains(p, []byte("/."))
-}
-
-// flush writes the path that is held.
-func (f *Facts) flush() {
-	if len(f.held) > 0 {
-		f.write(f.held)
-		f.held = f.held[:0]
-	}
-}
-
-func (f *Facts) write(p []byte) {
 	at := bytes.LastIndexByte(p, '/')
 	dir, base := p[:at], p[at+1:]
 	if len(base) == 0 || f.full() {
@@ -126,22 +100,29 @@ func (f *Facts) write(p []byte) {
 	f.b = append(append(append(f.b, 'f'), base...), '\n')
 }
 
+// maxPath is the length of the longest path that a system takes.
+const maxPath = 4096
+
+// isClean reports whether an absolute path is surely clean.
+func isClean(p []byte) bool {
+	return p[len(p)-1] != '/' && !bytes.Contains(p, []byte("//")) && !bytes.Contains(p, []byte("/."))
+}
+
 // tree adds a directory of which the package owns all.
 func (f *Facts) tree(dir string) {
-	f.flush()
 	if strings.IndexByte(dir, '\n') < 0 && len(dir) <= maxPath {
 		f.b = append(append(append(f.b, 't'), path.Clean("/"+dir)...), '\n')
 	}
 }
 
 // around says that the package owns all in the directory that holds the file.
-func (f *Facts) around() { f.flush(); f.b = append(f.b, "t.\n"...) }
+func (f *Facts) around() { f.b = append(f.b, "t.\n"...) }
 
 // self says that the package owns the file that the facts are drawn of.
-func (f *Facts) self() { f.flush(); f.b = append(f.b, "s\n"...) }
+func (f *Facts) self() { f.b = append(f.b, "s\n"...) }
 
 // inside says that the package lies inside of that file.
-func (f *Facts) inside() { f.flush(); f.b = append(f.b, "i\n"...) }
+func (f *Facts) inside() { f.b = append(f.b, "i\n"...) }
 
 // diversion adds a diversion: whatever package but by lists from has its file at to.
 func (f *Facts) diversion(from, to, by string) {
@@ -153,7 +134,6 @@ func (f *Facts) diversion(from, to, by string) {
 
 // problem says what is wrong with the file.
 func (f *Facts) problem(text string) {
-	f.flush()
 	f.b = append(f.b, "!"+field(text)+"\n"...)
 }
 
@@ -202,7 +182,7 @@ func Decode(b []byte) Read {
 	}
 	var p *Package
 	var dir *Dir
-	for len(text) > 0 {
+	for text != "" {
 		var line string
 		line, text, _ = strings.Cut(text, "\n")
 		if line == "" {

@@ -2,12 +2,14 @@ package packages
 
 import (
 	"bytes"
+	"cmp"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"io"
 	"path"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -15,7 +17,7 @@ import (
 // Programs made by Go say of which module they were built. debug/buildinfo reads that
 // from a file that can be read from any place; here the file passes once, so that no
 // large program is copied. Where to look is known from the headers, which stand first:
-// in the first writable segment.
+// in a segment that can be written to, as a rule the first one.
 // Source: debug/buildinfo, cmd/link/internal/ld/data.go (buildinfo).
 var goProgram = &kind{name: "go", typ: "go", programs: true, most: maxProgram, draw: drawGo}
 
@@ -25,18 +27,23 @@ const (
 	buildInfoSize  = 32
 	maxBuildInfo   = 4 << 20
 	maxSegment     = 64 << 20 // bytes of it that are looked through
+	maxSegments    = 8
 	maxElfHeaders  = 64 << 10
 )
 
 func drawGo(f *Facts, p string, content io.Reader) error {
-	start, size, at, ok := writableSegment(content)
-	if !ok || start < at {
-		return nil
+	segments, at := writableSegments(content)
+	var version, mod string
+	var old, ok bool
+	for _, s := range segments {
+		// What is shorter than its headers say is no program.
+		if ok || s.start < at || skip(content, s.start-at) != nil {
+			break
+		}
+		passing := &counted{r: io.LimitReader(content, min(s.size, maxSegment))}
+		version, mod, old, ok = findBuildInfo(passing)
+		at = s.start + passing.n
 	}
-	if err := skip(content, start-at); err != nil {
-		return nil //nolint:nilerror // what is shorter than its headers say is no program
-	}
-	version, mod, old, ok := findBuildInfo(io.LimitReader(content, min(size, maxSegment)))
 	if !ok {
 		return nil
 	}
@@ -76,13 +83,28 @@ func skip(content io.Reader, n int64) error {
 	return err
 }
 
-// writableSegment reads the headers of an ELF file: where its first segment that can
-// be written to, but not run, lies, and how many bytes have been read.
-func writableSegment(content io.Reader) (start, size, read int64, ok bool) {
+// A segment is a part of a program, in bytes of its file.
+type segment struct{ start, size int64 }
+
+// counted counts what is read.
+type counted struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// writableSegments reads the headers of an ELF file: the segments that can be written
+// to, but not run, in the order of the file, and how many bytes have been read.
+func writableSegments(content io.Reader) (out []segment, read int64) {
 	var head [elfHeader]byte
 	n, err := io.ReadFull(content, head[:])
 	if err != nil || string(head[:4]) != elf.ELFMAG {
-		return 0, 0, 0, false
+		return nil, 0
 	}
 	var order binary.ByteOrder = binary.LittleEndian
 	if elf.Data(head[elf.EI_DATA]) == elf.ELFDATA2MSB {
@@ -96,17 +118,18 @@ func writableSegment(content io.Reader) (start, size, read int64, ok bool) {
 		off, each, count = int64(order.Uint32(head[28:])), int64(order.Uint16(head[42:])), int64(order.Uint16(head[44:]))
 	}
 	if off < int64(n) && !(off == 52 && !wide) || off > maxElfHeaders || each < 32 || each*count > maxElfHeaders {
-		return 0, 0, 0, false
+		return nil, 0
 	}
 	b := append(make([]byte, 0, off+each*count), head[:]...)
 	rest := make([]byte, max(0, off+each*count-int64(n)))
 	if _, err := io.ReadFull(content, rest); err != nil {
-		return 0, 0, 0, false
+		return nil, 0
 	}
 	b = append(b, rest...)
 	for i := range count {
 		p := b[off+i*each:]
 		var kind, flags uint32
+		var start, size int64
 		if wide {
 			if each < 56 {
 				break
@@ -117,11 +140,12 @@ func writableSegment(content io.Reader) (start, size, read int64, ok bool) {
 			kind, flags = order.Uint32(p), order.Uint32(p[24:])
 			start, size = int64(order.Uint32(p[4:])), int64(order.Uint32(p[16:]))
 		}
-		if elf.ProgType(kind) == elf.PT_LOAD && elf.ProgFlag(flags)&(elf.PF_X|elf.PF_W) == elf.PF_W {
-			return start, size, int64(len(b)), start > 0 && size > 0
+		if elf.ProgType(kind) == elf.PT_LOAD && elf.ProgFlag(flags)&(elf.PF_X|elf.PF_W) == elf.PF_W && start > 0 && size > 0 {
+			out = append(out, segment{start, size})
 		}
 	}
-	return 0, 0, 0, false
+	slices.SortFunc(out, func(a, b segment) int { return cmp.Compare(a.start, b.start) })
+	return out[:min(len(out), maxSegments)], int64(len(b))
 }
 
 // elfHeader is the length of the header of a 64-bit file.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/peelhq/peel/source"
@@ -102,10 +103,8 @@ func kindOf(r *source.Record) *kind {
 
 // takes reports whether files of that base name may be of the kind.
 func (k *kind) takes(base []byte) bool {
-	for _, name := range k.names {
-		if string(base) == name {
-			return true
-		}
+	if slices.Contains(k.names, string(base)) {
+		return true
 	}
 	for _, suffix := range k.suffixes {
 		if len(base) > len(suffix) && string(base[len(base)-len(suffix):]) == suffix {

@@ -90,7 +90,6 @@ func drawRecord(f *Facts, p string, content io.Reader) error {
 			f.file(root + "/" + file)
 		}
 	})
-	f.flush()
 	if err == nil && bad > 0 {
 		err = errors.New("lines that are no rows of three columns were passed over")
 	}
@@ -135,7 +134,6 @@ func drawEggFiles(f *Facts, p string, content io.Reader) error {
 			f.file(root + "/" + file)
 		}
 	})
-	f.flush()
 	return err
 }
 
@@ -156,6 +154,5 @@ func drawConda(f *Facts, p string, content io.Reader) error {
 		f.file(root + "/" + file)
 	}
 	f.file("/" + p)
-	f.flush()
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -29,15 +30,7 @@ var (
 // rpmDirs are the folders of the database.
 var rpmDirs = []string{"var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"}
 
-func inRpmDir(p string) bool {
-	dir := path.Dir(p)
-	for _, d := range rpmDirs {
-		if d == dir {
-			return true
-		}
-	}
-	return false
-}
+func inRpmDir(p string) bool { return slices.Contains(rpmDirs, path.Dir(p)) }
 
 // The tags of a header that are read.
 const (
@@ -145,7 +138,6 @@ func (f *Facts) rpmHeader(b []byte) error {
 			f.file(p)
 		}
 	}
-	f.flush()
 	return nil
 }
 

@@ -295,11 +295,9 @@ func sqliteColumns(row []byte) (out [][]byte) {
 			return nil
 		}
 		head = head[n:]
-		size := uint64(0)
+		size := (kind - 12) / 2
 		if kind < 12 {
 			size = sizes[kind]
-		} else {
-			size = (kind - 12) / 2
 		}
 		if size > uint64(len(data)) {
 			return nil

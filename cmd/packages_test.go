@@ -1,0 +1,111 @@
+package cmd
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// packaged is an image with Debian's database: git is installed, removed, and leaves its
+// bytes behind; a is upgraded; c has a file of b's too.
+const packaged = `-- image app:1 linux/amd64 --
+step "FROM base"
+step "RUN apt-get install git"
+step "RUN apt-get remove git"
+step "RUN chmod 700 /usr/bin/b"
+-- layer --
+symlink bin -> usr/bin
+file usr/bin/git 5000 seed=git
+file usr/bin/a 100 seed=a1
+file usr/bin/b 200 seed=b
+file var/lib/dpkg/status "Package: git\nStatus: install ok installed\nVersion: 2\n\nPackage: a\nStatus: install ok installed\nVersion: 1\n\nPackage: b\nStatus: install ok installed\nVersion: 1\n\nPackage: c\nStatus: install ok installed\nVersion: 1\n"
+file var/lib/dpkg/info/git.list "/.\n/usr\n/usr/bin\n/usr/bin/git\n"
+file var/lib/dpkg/info/a.list "/bin/a\n"
+file var/lib/dpkg/info/b.list "/usr/bin/b\n/no/such\n"
+file var/lib/dpkg/info/c.list "/usr/bin/b\n"
+-- layer --
+file usr/bin/.wh.git
+file usr/bin/a 150 seed=a2
+file var/lib/dpkg/info/.wh.git.list
+file var/lib/dpkg/info/a.list "/bin/a\n"
+file var/lib/dpkg/status "Package: a\nStatus: install ok installed\nVersion: 2\n\nPackage: b\nStatus: install ok installed\nVersion: 1\n\nPackage: c\nStatus: install ok installed\nVersion: 1\n"
+-- layer --
+file usr/bin/b 200 seed=b mode=0700
+file srv/data 3000 seed=x
+`
+
+func TestPackages(t *testing.T) {
+	inFolder(t, "docker-25", packaged)
+	tests := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"all", nil, `   stored   visible    wasted    shared    files  layers     type    package
+  5.00 kB       0 B   5.00 kB         -        1  0         dpkg    git 2 (removed)
+    400 B     200 B     200 B         -        2  0,2       dpkg    b 1
+    150 B     150 B       0 B         -        1  1         dpkg    a 2
+    100 B       0 B     100 B         -        1  0         dpkg    a 1 (removed)
+      0 B       0 B       0 B     400 B        0  -         dpkg    c 1
+  3.44 kB   3.19 kB     246 B         -        8  -         -       owned by no package
+  9.09 kB   3.54 kB   5.55 kB         -       13                    5 packages and what no package owns
+`},
+		{"by name", []string{"--sort", "name", "--layer", "1"}, `   stored   visible    wasted    shared    files  layers     type    package
+    150 B     150 B       0 B         -        1  1         dpkg    a 2
+    162 B     162 B       0 B         -        2  -         -       owned by no package
+    312 B     312 B       0 B         -        3                    1 package and what no package owns
+`},
+		{"unowned", []string{"--unowned", "--layer", "2"}, `   stored   wasted  layer  path
+  3.00 kB      0 B      2  /srv/data
+`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := must(t, append([]string{"packages", "app.tar"}, tt.args...)...); got != tt.want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, tt.want)
+			}
+		})
+	}
+	for _, args := range [][]string{{"--layer", "7"}, {"--sort", "size"}, {"--unowned", "--sort", "name"}, {"-f", "html"}} {
+		if r := peel(append([]string{"packages", "app.tar"}, args...)...); r.code != 2 || r.err == "" {
+			t.Errorf("%q: exit code %d, %q", args, r.code, r.err)
+		}
+	}
+}
+
+func TestPackagesJSON(t *testing.T) {
+	s := schema(t, "packages.schema.json")
+	inFolder(t, "docker-25", packaged)
+	for _, args := range [][]string{nil, {"--layer", "1"}, {"--unowned"}, {"--wasted"}} {
+		text := must(t, append([]string{"packages", "app.tar", "-f", "json"}, args...)...)
+		valid(t, s, text)
+		var doc struct {
+			Totals   map[string]int64
+			Packages []struct{ StoredBytes, VisibleBytes, WastedBytes int64 }
+			Unowned  struct{ StoredBytes, VisibleBytes, WastedBytes int64 }
+		}
+		if err := json.NewDecoder(strings.NewReader(text)).Decode(&doc); err != nil {
+			t.Fatal(err)
+		}
+		sum := doc.Unowned
+		for _, p := range doc.Packages {
+			sum.StoredBytes += p.StoredBytes
+			sum.VisibleBytes += p.VisibleBytes
+			sum.WastedBytes += p.WastedBytes
+		}
+		if len(args) == 1 && args[0] == "--wasted" {
+			continue
+		}
+		if sum.StoredBytes != doc.Totals["storedBytes"] || sum.VisibleBytes != doc.Totals["visibleBytes"] || sum.WastedBytes != doc.Totals["wastedBytes"] {
+			t.Errorf("%q: rows add up to %+v, the totals are %v", args, sum, doc.Totals)
+		}
+	}
+}
+
+// An image without a database has one row, and says so.
+func TestPackagesNone(t *testing.T) {
+	inFolder(t, "docker-25", story)
+	if got := must(t, "packages", "app.tar"); !strings.Contains(got, "owned by no package") || !strings.Contains(got, "no database of packages was found") {
+		t.Errorf("got:\n%s", got)
+	}
+}
