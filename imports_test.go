@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"report":                  {"analyze", "analyze/dockerfile", "source", "internal/clean", "internal/human", "internal/lazy"},
 	"analyze":                 {"analyze/dockerfile", "analyze/packages", "source", "internal/clean", "internal/crash", "internal/grow", "internal/human", "internal/lazy", "internal/redact"},
 	"analyze/dockerfile":      {"source", "internal/lazy"},
-	"analyze/packages":        {"source"},
+	"analyze/packages":        {"source", "internal/lazy"},
 	"source":                  {"source/engine", "source/layer", "source/registry", "internal/alike", "internal/clean", "internal/crash", "internal/draft", "internal/grow", "internal/human", "internal/lazy"},
 	"source/engine":           {"internal/clean", "internal/draft", "internal/lazy", "internal/redact", "internal/settings"},
 	"source/registry":         {"internal/alike", "internal/clean", "internal/lazy", "internal/redact", "internal/settings"},

@@ -3,8 +3,9 @@ package packages
 import (
 	"io"
 	"path"
-	"regexp"
 	"strings"
+
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 // Ruby's gems: specifications/NAME.gemspec says what gems/NAME is; extensions that
@@ -20,8 +21,8 @@ var gemSpec = &kind{
 }
 
 var (
-	gemName    = regexp.MustCompile(`(?m)^\s*\w+\.name\s*=\s*["']([^"'\n]{1,200})["']`)
-	gemVersion = regexp.MustCompile(`(?m)^\s*\w+\.version\s*=\s*(?:Gem::Version\.new\s*\(?\s*)?["']([^"'\n]{1,200})["']`)
+	gemName    = lazy.New(`(?m)^\s*\w+\.name\s*=\s*["']([^"'\n]{1,200})["']`)
+	gemVersion = lazy.New(`(?m)^\s*\w+\.version\s*=\s*(?:Gem::Version\.new\s*\(?\s*)?["']([^"'\n]{1,200})["']`)
 )
 
 func drawGem(f *Facts, p string, content io.Reader) error {
@@ -34,11 +35,11 @@ func drawGem(f *Facts, p string, content io.Reader) error {
 	if at := strings.LastIndexByte(full, '-'); at > 0 {
 		name, version = full[:at], full[at+1:]
 	}
-	if m := gemName.FindSubmatch(text); m != nil {
-		name = string(m[1])
+	if m := gemName.FindStringSubmatch(string(text)); m != nil {
+		name = m[1]
 	}
-	if m := gemVersion.FindSubmatch(text); m != nil {
-		version = string(m[1])
+	if m := gemVersion.FindStringSubmatch(string(text)); m != nil {
+		version = m[1]
 	}
 	f.pkg(name, version, "", "")
 	dir := path.Dir(p)
