@@ -42,7 +42,10 @@ func drawn(t *testing.T, name string, mode int64, content []byte) Read {
 func (r *Read) text() string {
 	var b strings.Builder
 	for _, p := range r.Packages {
-		fmt.Fprintf(&b, "%s %s %q %s", r.Type, p.Name, p.Version, p.State)
+		fmt.Fprintf(&b, "%s %s %q", r.Type, p.Name, p.Version)
+		if p.State != "" {
+			b.WriteString(" " + p.State)
+		}
 		for _, d := range p.Dirs {
 			for _, name := range d.Names {
 				b.WriteString(" " + d.Path + "/" + name)
@@ -74,27 +77,27 @@ func TestDatabases(t *testing.T) {
 dpkg b "2" config-files
 `},
 		{"an empty status", "var/lib/dpkg/status", "\n\n", "problem: no package in it\n"},
-		{"a package of distroless", "var/lib/dpkg/status.d/base", "Package: base-files\nVersion: 1\n", "dpkg base-files \"1\" \n"},
-		{"its files", "var/lib/dpkg/status.d/base.md5sums", "0123  etc/issue\n4567  usr/share/a b\n", "dpkg base \"\"  /etc/issue /usr/share/a b\n"},
-		{"a list", "/var/lib/dpkg/info/libc6:amd64.list", "/.\n/lib\n/lib/a\n/lib/./../b\n", "dpkg libc6:amd64 \"\"  /lib /lib/a /b\n"},
+		{"a package of distroless", "var/lib/dpkg/status.d/base", "Package: base-files\nVersion: 1\n", "dpkg base-files \"1\"\n"},
+		{"its files", "var/lib/dpkg/status.d/base.md5sums", "0123  etc/issue\n4567  usr/share/a b\n", "dpkg base \"\" /etc/issue /usr/share/a b\n"},
+		{"a list", "/var/lib/dpkg/info/libc6:amd64.list", "/.\n/lib\n/lib/a\n/lib/./../b\n", "dpkg libc6:amd64 \"\" /lib /lib/a /b\n"},
 		{"diversions", "var/lib/dpkg/diversions", "/bin/sh\n/bin/sh.distrib\ndash\n/a\n/b\n:\n", "diversion /bin/sh /bin/sh.distrib dash\ndiversion /a /b :\n"},
-		{"apk", "lib/apk/db/installed", "C:Q1\nP:musl\nV:1.2-r3\nA:x86_64\nF:lib\nR:ld.so\nZ:Q1\nR:libc.so\nF:etc\n\nP:empty\nV:0\n\n", `apk musl "1.2-r3"  /lib/ld.so /lib/libc.so
-apk empty "0" 
+		{"apk", "lib/apk/db/installed", "C:Q1\nP:musl\nV:1.2-r3\nA:x86_64\nF:lib\nR:ld.so\nZ:Q1\nR:libc.so\nF:etc\n\nP:empty\nV:0\n\n", `apk musl "1.2-r3" /lib/ld.so /lib/libc.so
+apk empty "0"
 `},
-		{"apk after the merge of /usr", "usr/lib/apk/db/installed", "P:a\nV:1\nF:\nR:x\n", "apk a \"1\"  /x\n"},
-		{"METADATA", "usr/lib/python3/site-packages/foo_bar-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: Foo.Bar\nVersion: 1.0\n\nName: no\n", "python Foo.Bar \"1.0\" \n"},
-		{"METADATA without a name", "x/foo-1.0.dist-info/METADATA", "\nName: no\n", "python foo \"1.0\" \n"},
-		{"RECORD", "lib/site/foo-1.0.dist-info/RECORD", "foo/a.py,sha256=x,1\n../../bin/foo,,\n\"a,\"\"b\",,\n/opt/x,,\nbad\n", `python foo "1.0"  /lib/site/foo/a.py /bin/foo /lib/site/a,"b /opt/x
+		{"apk after the merge of /usr", "usr/lib/apk/db/installed", "P:a\nV:1\nF:\nR:x\n", "apk a \"1\" /x\n"},
+		{"METADATA", "usr/lib/python3/site-packages/foo_bar-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: Foo.Bar\nVersion: 1.0\n\nName: no\n", "python Foo.Bar \"1.0\"\n"},
+		{"METADATA without a name", "x/foo-1.0.dist-info/METADATA", "\nName: no\n", "python foo \"1.0\"\n"},
+		{"RECORD", "lib/site/foo-1.0.dist-info/RECORD", "foo/a.py,sha256=x,1\n../../bin/foo,,\n\"a,\"\"b\",,\n/opt/x,,\nbad\n", `python foo "1.0" /lib/site/foo/a.py /bin/foo /lib/site/a,"b /opt/x
 problem: lines that are no rows of three columns were passed over
 `},
-		{"an egg", "lib/foo-1.egg-info/installed-files.txt", "../foo/a.py\nPKG-INFO\n", "python foo \"1\"  /lib/foo/a.py /lib/foo-1.egg-info/PKG-INFO\n"},
-		{"conda", "opt/conda/conda-meta/zlib-1.2-h0.json", `{"name":"zlib","version":"1.2","files":["lib/libz.so"]}`, "conda zlib \"1.2\"  /opt/conda/lib/libz.so /opt/conda/conda-meta/zlib-1.2-h0.json\n"},
-		{"npm", "app/node_modules/@s/a/package.json", `{"name":"@s/a","version":"2.0.0"}`, "npm @s/a \"2.0.0\"  all of .\n"},
-		{"npm without a name", "app/node_modules/a/package.json", `{"version":3}`, "npm a \"\"  all of .\n"},
-		{"npm that is no JSON", "app/node_modules/a/package.json", `{`, "npm a \"\"  all of .\nproblem: not the JSON of a package\n"},
-		{"a gem", "var/lib/gems/3.1.0/specifications/rake-13.0.6.gemspec", "Gem::Specification.new do |s|\n  s.name = \"rake\".freeze\n  s.version = \"13.0.6\"\n", "gem rake \"13.0.6\"  all of /var/lib/gems/3.1.0/gems/rake-13.0.6 self\n"},
+		{"an egg", "lib/foo-1.egg-info/installed-files.txt", "../foo/a.py\nPKG-INFO\n", "python foo \"1\" /lib/foo/a.py /lib/foo-1.egg-info/PKG-INFO\n"},
+		{"conda", "opt/conda/conda-meta/zlib-1.2-h0.json", `{"name":"zlib","version":"1.2","files":["lib/libz.so"]}`, "conda zlib \"1.2\" /opt/conda/lib/libz.so /opt/conda/conda-meta/zlib-1.2-h0.json\n"},
+		{"npm", "app/node_modules/@s/a/package.json", `{"name":"@s/a","version":"2.0.0"}`, "npm @s/a \"2.0.0\" all of .\n"},
+		{"npm without a name", "app/node_modules/a/package.json", `{"version":3}`, "npm a \"\" all of .\n"},
+		{"npm that is no JSON", "app/node_modules/a/package.json", `{`, "npm a \"\" all of .\nproblem: not the JSON of a package\n"},
+		{"a gem", "var/lib/gems/3.1.0/specifications/rake-13.0.6.gemspec", "Gem::Specification.new do |s|\n  s.name = \"rake\".freeze\n  s.version = \"13.0.6\"\n", "gem rake \"13.0.6\" all of /var/lib/gems/3.1.0/gems/rake-13.0.6 self\n"},
 		{"a gem of Ruby's own", "usr/lib/ruby/gems/3.1.0/specifications/default/json-2.6.gemspec", "", ""},
-		{"names with control characters", "lib/apk/db/installed", "P:a\x1b[31m\nV:1\t2\nF:\nR:x\x1by\n", "apk a?[31m \"1?2\"  /x\x1by\n"},
+		{"names with control characters", "lib/apk/db/installed", "P:a\x1b[31m\nV:1\t2\nF:\nR:x\x1by\n", "apk a?[31m \"1?2\" /x\x1by\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -173,12 +176,12 @@ func TestJar(t *testing.T) {
 	got := drawn(t, "app/app-1.jar", 0o644, jar)
 	lines := strings.Split(strings.TrimSpace(got.text()), "\n")
 	slices.Sort(lines)
-	want := []string{`java org.a:app "1"  self`, `java org.a:other "1"  inside`, `java org.b:b "2"  inside`, "problem: a jar inside of it cannot be read"}
+	want := []string{`java org.a:app "1" self`, `java org.a:other "1" inside`, `java org.b:b "2" inside`, "problem: a jar inside of it cannot be read"}
 	if !slices.Equal(lines, want) {
 		t.Errorf("got %q, want %q", lines, want)
 	}
 	yarn := drawn(t, "app/.yarn/cache/x-npm-1-0.zip", 0o644, zipOf(map[string]string{"node_modules/@s/x/package.json": `{"name":"@s/x","version":"1"}`}))
-	if s := yarn.text(); s != "npm @s/x \"1\"  self\n" {
+	if s := yarn.text(); s != "npm @s/x \"1\" self\n" {
 		t.Errorf("yarn: %q", s)
 	}
 }
