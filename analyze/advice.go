@@ -78,6 +78,7 @@ type adviser struct {
 	shown    map[int32]shownAs    // by inode
 
 	withSecrets bool // those are looked for too
+	keepRows    bool // findings keep what they were made from, see Fixes
 
 	listsNeeded []int // by 1 + layer, the first above it that needs apt's lists, -1; nil until it is asked for
 
@@ -168,6 +169,9 @@ func (ad *adviser) row(w *Waste) {
 	g.bytes += w.Bytes
 	g.versions++
 	g.carriers[w.Layer] += w.Bytes
+	if ad.keepRows && w.t != nil {
+		g.rows = append(g.rows, w.id)
+	}
 	if w.Node != none {
 		if i := ad.t.inLayer(w.Node, w.Layer); i != none {
 			g.origins[int(ad.t.versions[ad.t.origin(i)].layer)] += w.Bytes
@@ -238,6 +242,9 @@ func (ad *adviser) wasteFindings() []Finding {
 		}
 		f.ID = ad.identity(f, k.parts()...)
 		ad.word(&f, k, g)
+		if ad.keepRows {
+			f.from = &findingSource{key: k, group: g}
+		}
 		found = append(found, f)
 	}
 	if len(least) > 0 {

@@ -53,6 +53,7 @@ type group struct {
 	since    attributes       // that differ from those of the origin
 	owner    agreed[[2]int64] // user and group as they are now, of the files whose attributes changed
 	mode     agreed[uint32]
+	rows     []int32 // their numbers, as in WasteRows; kept for fixes alone
 }
 
 // agreed is a value that all give, if they agree.
@@ -88,6 +89,7 @@ func (g *group) take(o *group) {
 		g.changed[i] += n
 	}
 	g.where.take(o.where)
+	g.rows = append(g.rows, o.rows...)
 }
 
 // carrier returns the layer that carries most of g's bytes, the lowest of equals.

@@ -42,6 +42,9 @@ func (ad *adviser) visible() []Finding {
 		g.bytes += bytes
 		g.versions++
 		g.where.add(NodeID(n), bytes)
+		if ad.keepRows {
+			g.rows = append(g.rows, t.at(NodeID(n), len(t.layers)-1))
+		}
 	}
 	keys := slices.SortedFunc(maps.Keys(groups), func(a, b visibleKey) int {
 		return cmp.Or(cmp.Compare(a.layer, b.layer), cmp.Compare(a.class, b.class))
@@ -65,6 +68,9 @@ func (ad *adviser) visible() []Finding {
 			Step: ad.step(k.layer).text, Line: ad.lines[k.layer],
 		}
 		f.ID = ad.identity(f, about.id)
+		if ad.keepRows {
+			f.from = &findingSource{key: groupKey{by: k.layer, class: k.class}, group: g, shows: true}
+		}
 		advice := ad.classAdvice(k.class, k.layer)
 		if tool := ad.toolOf(k.layer); tool != nil {
 			advice = tool.less

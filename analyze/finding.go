@@ -52,6 +52,8 @@ type Finding struct {
 	BelowFloor bool
 
 	Line *dockerfile.Line // in the Dockerfile; nil if unknown
+
+	from *findingSource // what it was made from, for Fixes; nil for all others
 }
 
 // An Outcome is all that a check found.

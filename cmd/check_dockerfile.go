@@ -54,6 +54,11 @@ func (a *app) buildFiles(r *ruling, alone bool) ([]buildFile, error) {
 		}
 		return []buildFile{{d, alone || p.own}}, nil
 	}
+	return a.nearbyFiles()
+}
+
+// nearbyFiles returns the Dockerfiles of the working directory, the likelier first.
+func (a *app) nearbyFiles() ([]buildFile, error) {
 	var all []buildFile
 	for _, name := range foundDockerfiles {
 		info, err := os.Stat(name)

@@ -66,7 +66,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVar(&a.noCache, "no-cache", false, "neither use nor keep what was found in layers before")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say on standard error what is being done")
 	root.AddCommand(
-		a.lsCommand(), a.logCommand(), a.catCommand(), a.extractCommand(), a.reportCommand(), a.checkCommand(), a.diffCommand(), a.packagesCommand(), a.indexCommand(),
+		a.lsCommand(), a.logCommand(), a.catCommand(), a.extractCommand(), a.reportCommand(), a.fixCommand(), a.checkCommand(), a.diffCommand(), a.packagesCommand(), a.indexCommand(),
 		a.imagesCommand(), a.cacheCommand(), a.configCommand(), a.manCommand(root),
 	)
 	return root

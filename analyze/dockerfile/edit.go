@@ -1,0 +1,261 @@
+package dockerfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// # Edits
+//
+// An edit changes a Dockerfile's text so that the image stores less and does the same.
+// It is made only where that can be told from the text; where not, the error says why,
+// in words that end a sentence ("… is not changed: a COPY stands between them"). All
+// lines that an edit does not name stay as they are, byte for byte.
+
+// maxEdited is how large a Dockerfile may be for edits, in bytes: all that people write.
+const maxEdited = 256 << 10
+
+// An EditKind is what an edit does.
+type EditKind uint8
+
+// The kinds of edits.
+const (
+	MergeRuns  EditKind = iota // makes one RUN of those from Line to Until
+	AddCommand                 // ends the RUN with one more command, Text
+	AddOption                  // gives the commands of a RUN that Program names an option, Text
+	AddFlags                   // puts flags, Text, behind the instruction's word: "--chown=1000:1000"
+	SetTarget                  // makes Text the target of a COPY or ADD
+	DropStep                   // takes the instruction out
+)
+
+// An Edit is one change of one instruction, which begins on a line of the Dockerfile as
+// it was read.
+type Edit struct {
+	Kind    EditKind
+	Line    int     // on which the instruction begins, from 1
+	Until   int     // of MergeRuns, on which the last of them begins
+	Text    string  // what is put in
+	Program Program // of AddOption
+}
+
+// errNoEdit begins the errors that say why there is no edit.
+var errNoEdit = errors.New("")
+
+// because returns an error that says why there is no edit.
+func because(format string, args ...any) error {
+	return fmt.Errorf("%w%s", errNoEdit, fmt.Sprintf(format, args...))
+}
+
+// Edited returns the Dockerfile's text with edits made, all at once: those of single
+// instructions first, then merges; ranges of RUNs that overlap become one. The error
+// says why one of them cannot be made.
+func (d *File) Edited(edits []Edit) ([]byte, error) {
+	if len(d.text) > maxEdited {
+		return nil, because("the Dockerfile is larger than %d bytes, more than is edited", maxEdited)
+	}
+	e := newEditor(d)
+	for _, kind := range []EditKind{AddOption, AddFlags, SetTarget, AddCommand, DropStep, MergeRuns} {
+		var merges [][2]int
+		for i, x := range edits {
+			if x.Kind != kind || slices.Contains(edits[:i], x) {
+				continue // one edit can mend several things
+			}
+			at, err := e.find(x.Line)
+			if err != nil {
+				return nil, err
+			}
+			switch kind {
+			case MergeRuns:
+				until, err := e.find(x.Until)
+				if err != nil {
+					return nil, err
+				}
+				merges = append(merges, [2]int{at, until})
+			case AddCommand:
+				err = e.addCommand(at, x.Text)
+			case AddOption:
+				err = e.addOption(at, x.Program, x.Text)
+			case AddFlags:
+				err = e.addFlags(at, x.Text)
+			case SetTarget:
+				err = e.setTarget(at, x.Text)
+			case DropStep:
+				e.items[at].dropped = true
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		for _, m := range joined(merges) {
+			if err := e.merge(m[0], m[1]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return e.result()
+}
+
+// joined makes one range of those that overlap.
+func joined(ranges [][2]int) [][2]int {
+	slices.SortFunc(ranges, func(a, b [2]int) int { return a[0] - b[0] })
+	var out [][2]int
+	for _, r := range ranges {
+		if n := len(out); n > 0 && r[0] <= out[n-1][1] {
+			out[n-1][1] = max(out[n-1][1], r[1])
+		} else {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// An editor is a Dockerfile being edited: its instructions in order, each with its lines.
+type editor struct {
+	d     *File
+	items []item
+	tail  []string // what follows the last instruction
+}
+
+// An item is one instruction.
+type item struct {
+	in      instruction
+	stage   int      // -1 for an ARG before the first FROM
+	before  []string // comments and empty lines in front of it, each with its end
+	lines   []string // with their ends
+	dropped bool
+	changed bool
+}
+
+// newEditor takes a Dockerfile apart. It was read before, so that it can be read again.
+func newEditor(d *File) *editor {
+	e := &editor{d: d}
+	raw := slices.Collect(strings.Lines(string(d.text)))
+	at := 0 // the next line, 0-based
+	for _, it := range d.inOrder() {
+		it.before = raw[at : it.in.first-1]
+		at = min(it.in.last, len(raw))
+		it.lines = slices.Clone(raw[it.in.first-1 : at])
+		e.items = append(e.items, it)
+	}
+	e.tail = raw[at:]
+	return e
+}
+
+// inOrder returns a Dockerfile's instructions in the order of its lines.
+func (d *File) inOrder() []item {
+	p := &parser{lines: strings.Split(string(bytes.TrimPrefix(d.text, []byte("\xef\xbb\xbf"))), "\n"), escape: '\\'}
+	p.directives()
+	var items []item
+	stage, shell := -1, ""
+	for {
+		in, err := p.instruction()
+		if in == nil || err != nil { // there is no error in what was parsed before
+			return items
+		}
+		switch in.word {
+		case "FROM":
+			stage++
+			shell = ""
+		case "SHELL":
+			shell, _ = execForm(in.args)
+		}
+		in.shell = shell
+		items = append(items, item{in: *in, stage: stage})
+	}
+}
+
+// find returns the instruction that begins on a line.
+func (e *editor) find(line int) (int, error) {
+	for i := range e.items {
+		if e.items[i].in.first == line {
+			return i, nil
+		}
+	}
+	return 0, because("no instruction begins on line %d", line)
+}
+
+// result puts the text together, and reads it once more: what cannot be read is no edit.
+func (e *editor) result() ([]byte, error) {
+	var b strings.Builder
+	for i := range e.items {
+		it := &e.items[i]
+		for _, line := range it.before {
+			b.WriteString(line)
+		}
+		if it.dropped {
+			continue
+		}
+		for _, line := range it.lines {
+			b.WriteString(line)
+		}
+	}
+	for _, line := range e.tail {
+		b.WriteString(line)
+	}
+	text := []byte(b.String())
+	if _, err := Parse(e.d.name, text); err != nil {
+		return nil, because("the changed Dockerfile could not be read: %v", err)
+	}
+	return text, nil
+}
+
+// body is a line without its end, and ending is its end: "\n", "\r\n" or, of a last
+// line, "".
+func body(line string) string { return strings.TrimRight(line, "\r\n") }
+
+func ending(line string) string { return line[len(body(line)):] }
+
+// newline is the end that a line put behind another one has.
+func (e *editor) newline(line string) string {
+	if end := ending(line); end != "" {
+		return end
+	}
+	if len(e.items) > 0 {
+		if end := ending(e.items[0].lines[0]); end != "" {
+			return end
+		}
+	}
+	return "\n"
+}
+
+// unended says why an instruction cannot be added to at its end; nil if it can.
+func (e *editor) unended(it *item) error {
+	last := body(it.lines[len(it.lines)-1])
+	p := parser{escape: e.d.escape}
+	if _, more := p.continued(last); more {
+		return because("line %d ends with a sign that the next line belongs to it", it.in.last)
+	}
+	return nil
+}
+
+// extend adds a line to the end of an instruction, continuing the one before.
+func (e *editor) extend(it *item, line string) {
+	n := len(it.lines) - 1
+	last := it.lines[n]
+	it.lines[n] = strings.TrimRight(body(last), " \t") + " " + string(e.d.escape) + e.newline(last)
+	it.lines = append(it.lines, line+ending(last))
+	it.changed = true
+}
+
+// String says what an edit does, in one sentence; the commands in it are raw, between
+// backticks.
+func (x Edit) String() string {
+	switch x.Kind {
+	case MergeRuns:
+		return fmt.Sprintf("Make one RUN of those on lines %d to %d.", x.Line, x.Until)
+	case AddCommand:
+		return fmt.Sprintf("End the RUN on line %d with `%s`.", x.Line, x.Text)
+	case AddOption:
+		return fmt.Sprintf("Use `%s` in the RUN on line %d.", x.Text, x.Line)
+	case AddFlags:
+		return fmt.Sprintf("Give the instruction on line %d the flags `%s`.", x.Line, x.Text)
+	case SetTarget:
+		return fmt.Sprintf("Copy to `%s` on line %d.", x.Text, x.Line)
+	case DropStep:
+		return fmt.Sprintf("Leave out the instruction on line %d.", x.Line)
+	}
+	return ""
+}

@@ -1,0 +1,94 @@
+package dockerfile
+
+import (
+	"strconv"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/peelhq/peel/internal/lazy"
+)
+
+// OnlyRuns reports whether the RUN that begins on a line runs nothing but commands of
+// these names, joined by "&&" or ";".
+func (d *File) OnlyRuns(line int, names ...string) bool {
+	e := newEditor(d)
+	at, err := e.find(line)
+	if err != nil || e.items[at].in.word != "RUN" {
+		return false
+	}
+	part, err := e.runPart(&e.items[at])
+	if err != nil || part.flags != "" || len(part.vars) > 0 {
+		return false
+	}
+	for _, s := range part.stmts {
+		if !onlyCalls(s, names) {
+			return false
+		}
+	}
+	return true
+}
+
+func onlyCalls(s *syntax.Stmt, names []string) bool {
+	if len(s.Redirs) > 0 || s.Negated {
+		return false
+	}
+	switch x := s.Cmd.(type) {
+	case *syntax.BinaryCmd:
+		return x.Op == syntax.AndStmt && onlyCalls(x.X, names) && onlyCalls(x.Y, names)
+	case *syntax.CallExpr:
+		if len(x.Args) == 0 || len(x.Assigns) > 0 {
+			return false
+		}
+		for _, arg := range x.Args { // a command in it could do anything
+			plain := true
+			syntax.Walk(arg, func(n syntax.Node) bool {
+				switch n.(type) {
+				case *syntax.CmdSubst, *syntax.ProcSubst, *syntax.ArithmExp:
+					plain = false
+				}
+				return plain
+			})
+			if !plain {
+				return false
+			}
+		}
+		for _, name := range names {
+			if x.Args[0].Lit() == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Flags returns the flags of the instruction that begins on a line, as they are written;
+// "" if there are none.
+func (d *File) Flags(line int) string {
+	e := newEditor(d)
+	at, err := e.find(line)
+	if err != nil {
+		return ""
+	}
+	return e.flags(&e.items[at])
+}
+
+// syntaxLine is the directive that says by which frontend a Dockerfile is read.
+var syntaxLine = lazy.New(`^#\s*syntax\s*=\s*(?:docker\.io/)?docker/dockerfile(?:-upstream)?:1(?:\.(\d+))?(?:\.\d+)?(?:-labs)?\s*$`)
+
+// Knows reports whether the Dockerfile asks for BuildKit's syntax of version 1.x, or a
+// later one, by its "# syntax" directive.
+func (d *File) Knows(x int) bool {
+	p := &parser{lines: strings.Split(strings.TrimPrefix(string(d.text), "\xef\xbb\xbf"), "\n")}
+	p.directives()
+	for _, line := range p.lines[:p.at] {
+		if m := syntaxLine.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
+			if m[1] == "" {
+				return true // the newest
+			}
+			n, err := strconv.Atoi(m[1])
+			return err == nil && n >= x
+		}
+	}
+	return false
+}

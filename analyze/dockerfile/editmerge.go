@@ -1,0 +1,429 @@
+package dockerfile
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// passedBy are the instructions that a RUN may be moved in front of: they say what a
+// container of the image does, and nothing of how it is built.
+var passedBy = wordSet("CMD ENTRYPOINT EXPOSE HEALTHCHECK LABEL MAINTAINER STOPSIGNAL")
+
+// merge makes one RUN of those among items from to until. What stands between them must
+// be such that a RUN may be moved in front of it. Each RUN still runs only if those
+// before it succeeded, and in a shell as it was.
+func (e *editor) merge(from, until int) error {
+	var runs []*item
+	for i := from; i <= until; i++ {
+		it := &e.items[i]
+		switch {
+		case it.dropped:
+		case it.stage != e.items[from].stage:
+			return because("another stage begins between the steps, on line %d", it.in.first)
+		case it.in.word == "RUN":
+			runs = append(runs, it)
+		case i == from || i == until || !passedBy[it.in.word]:
+			return because("the steps are no RUNs next to each other: %s stands on line %d", it.in.word, it.in.first)
+		}
+	}
+	if len(runs) < 2 {
+		return nil
+	}
+	parts := make([]runPart, len(runs))
+	for i, it := range runs {
+		part, err := e.runPart(it)
+		if err != nil {
+			return err
+		}
+		if part.flags != "" || i > 0 && parts[0].flags != "" {
+			if part.flags != parts[0].flags && i > 0 {
+				return because("the RUNs on lines %d and %d have different flags", runs[0].in.first, it.in.first)
+			}
+		}
+		if part.script != parts[0].script && i > 0 {
+			return because("of the RUNs on lines %d and %d one is a here-document, and the other is not", runs[0].in.first, it.in.first)
+		}
+		parts[i] = part
+	}
+	errexit, ok := posixShell(runs[0].in.shell)
+	if !ok {
+		return because("the shell of the RUN on line %d is none whose language peel knows", runs[0].in.first)
+	}
+	frames, err := framed(parts, errexit)
+	if err != nil {
+		return err
+	}
+	if parts[0].script {
+		err = e.joinScripts(runs, frames)
+	} else {
+		e.joinLines(runs, frames)
+	}
+	if err != nil {
+		return err
+	}
+	for _, it := range runs[1:] {
+		it.dropped = true
+	}
+	return e.readsAs(runs[0], parts)
+}
+
+// A runPart is a RUN that is to be joined to others.
+type runPart struct {
+	*command
+	line   int
+	flags  string // as written, "--network=none"; "" for none
+	script bool   // its command is a here-document
+}
+
+// runPart reads a RUN as it is now.
+func (e *editor) runPart(it *item) (runPart, error) {
+	in, err := e.again(it)
+	if err != nil {
+		return runPart{}, err
+	}
+	part := runPart{line: it.in.first, flags: e.flags(it)}
+	text := in.args
+	if _, exec := execForm(text); exec {
+		return part, because("the RUN on line %d is in the exec form", it.in.first)
+	}
+	if len(in.docs) > 0 {
+		if len(in.docs) > 1 || !alone.MatchString(strings.TrimSpace(text)) || strings.HasPrefix(in.docs[0].text, "#!") {
+			return part, because("the here-document of the RUN on line %d is not simply what the shell does", it.in.first)
+		}
+		part.script, text = true, in.docs[0].text
+	} else if err := e.unended(it); err != nil {
+		return part, err
+	}
+	if part.command, err = readCommand(text); err != nil {
+		return part, because("the RUN on line %d: %v", it.in.first, err)
+	}
+	if part.remark && !part.script {
+		return part, because("a shell's comment ends the RUN on line %d", it.in.first)
+	}
+	if hasHereDoc(part.stmts) {
+		return part, because("the RUN on line %d has a here-document of its own", it.in.first)
+	}
+	return part, nil
+}
+
+// hasHereDoc reports whether a shell's text has here-documents of its own.
+func hasHereDoc(stmts []*syntax.Stmt) bool {
+	found := false
+	for _, s := range stmts {
+		syntax.Walk(s, func(n syntax.Node) bool {
+			if r, ok := n.(*syntax.Redirect); ok && (r.Op == syntax.Hdoc || r.Op == syntax.DashHdoc) {
+				found = true
+			}
+			return !found
+		})
+	}
+	return found
+}
+
+// again reads an item's lines as they are now.
+func (e *editor) again(it *item) (*instruction, error) {
+	p := &parser{escape: e.d.escape}
+	for _, line := range it.lines {
+		p.lines = append(p.lines, strings.TrimSuffix(line, "\n"))
+	}
+	in, err := p.instruction()
+	if err != nil || in == nil {
+		return nil, because("the instruction on line %d could not be read again", it.in.first)
+	}
+	in.shell = it.in.shell
+	return in, nil
+}
+
+// flags returns an instruction's flags, as they are written.
+func (e *editor) flags(it *item) string {
+	p := &parser{escape: e.d.escape}
+	var text strings.Builder
+	for _, line := range it.lines {
+		rest, more := p.continued(body(line))
+		text.WriteString(rest + " ")
+		if !more {
+			break
+		}
+	}
+	_, args := cutWord(text.String())
+	var flags []string
+	for strings.HasPrefix(args, "--") {
+		var flag string
+		flag, args = cutWord(args)
+		flags = append(flags, flag)
+	}
+	return strings.Join(flags, " ")
+}
+
+// A frame is what is put around one part of a merged RUN.
+type frame struct{ open, shut string }
+
+// framed works out what is put around each part so that all of them, joined by "&&",
+// do what they did one by one:
+//
+//   - what "||" or ";" joins is put in braces, or it would run though a part before it failed;
+//   - what changes its shell gets a shell of its own, or the parts behind it would see it;
+//   - where "set -e" counts, nothing but a part's last command may stand left of "&&", where
+//     a shell ignores it: the part stays as it is, and what follows it goes into braces.
+//
+// Source: POSIX.1-2024, Shell Command Language, "set", option -e.
+func framed(parts []runPart, errexit bool) ([]frame, error) {
+	frames := make([]frame, len(parts))
+	open := 0
+	for i := range parts {
+		p, f, rest := &parts[i], &frames[i], parts[i+1:]
+		on := errexit || p.errexit()
+		switch {
+		case len(rest) == 0:
+			if !p.chain && i > 0 {
+				f.open = "{ "
+				open++
+			}
+		case p.simple || !on:
+			if p.stateful() {
+				f.open, f.shut = "( ", " )"
+			} else if !p.chain && i > 0 {
+				f.open, f.shut = "{ ", semicolon(p)+" }"
+			}
+		default:
+			if err := p.standsOpen(rest, errexit); err != nil {
+				return nil, err
+			}
+			if i > 0 {
+				f.open = "{ "
+				open++
+			}
+		}
+	}
+	last := len(parts) - 1
+	if open > 0 {
+		frames[last].shut = strings.Repeat("; }", open)
+	}
+	return frames, nil
+}
+
+// semicolon ends a list before its brace.
+func semicolon(*runPart) string { return ";" }
+
+// standsOpen says why a part that stops at its first error cannot have others behind it in
+// its own shell; nil if it can.
+func (p *runPart) standsOpen(rest []runPart, errexit bool) error {
+	why := ""
+	switch {
+	case p.leaks:
+		why = "changes the shell for what follows, and stops at the first error (set -e)"
+	case !p.lasts:
+		why = "stops at the first error (set -e), and ends with more than a plain command"
+	}
+	for i := range rest {
+		r := &rest[i]
+		switch {
+		case why != "":
+		case p.sets != "" && r.sets != p.sets && !(r.simple && strings.Trim(p.sets, "-ex") == "") && !(errexit && strings.Trim(p.sets, "-ex") == ""):
+			why = "sets options of the shell that those behind it do not have"
+		default:
+			for _, name := range p.vars {
+				if strings.ToLower(name) != name || r.mentions(name) {
+					why = "sets the variable " + name + " for those behind it"
+				}
+			}
+		}
+	}
+	if why == "" {
+		return nil
+	}
+	return because("the RUN on line %d %s", p.line, why)
+}
+
+// mentions reports whether a command uses a variable.
+func (c *command) mentions(name string) bool {
+	found := false
+	for _, s := range c.stmts {
+		syntax.Walk(s, func(n syntax.Node) bool {
+			if x, ok := n.(*syntax.ParamExp); ok && x.Param != nil && x.Param.Value == name {
+				found = true
+			}
+			return !found
+		})
+	}
+	return found
+}
+
+// joinLines makes one instruction of several, whose lines stay as they are but for what is
+// put around them.
+func (e *editor) joinLines(runs []*item, frames []frame) {
+	first := runs[0]
+	for i, it := range runs {
+		lines := slices.Clone(it.lines)
+		lead := 0 // the line on which the command begins
+		for {
+			at, done := commandAt(body(lines[lead]), e.d.escape, lead == 0)
+			if done || lead == len(lines)-1 {
+				if i == 0 {
+					lines[lead] = lines[lead][:at] + frames[i].open + lines[lead][at:]
+				} else {
+					lines[lead] = "    && " + frames[i].open + lines[lead][at:]
+				}
+				break
+			}
+			lead++
+		}
+		n := len(lines) - 1
+		last := body(lines[n])
+		if frames[i].shut != "" {
+			last = strings.TrimRightFunc(last, unicode.IsSpace)
+			if strings.HasPrefix(frames[i].shut, ";") {
+				last = withoutSemicolon(last)
+			}
+			last += frames[i].shut
+		} else if i < len(runs)-1 {
+			last = withoutSemicolon(last)
+		}
+		lines[n] = last + ending(lines[n])
+		if i == 0 {
+			first.lines, first.changed = lines, true
+			continue
+		}
+		var between []string
+		for _, line := range it.before {
+			if strings.TrimSpace(line) != "" { // an empty line does not go inside an instruction
+				between = append(between, line)
+			}
+		}
+		n = len(first.lines) - 1
+		end := ending(first.lines[n])
+		first.lines[n] = strings.TrimRight(body(first.lines[n]), " \t") + " " + string(e.d.escape) + e.newline(first.lines[n])
+		first.lines = append(first.lines, between...)
+		first.lines = append(first.lines, lines[lead:]...)
+		if m := len(first.lines) - 1; ending(first.lines[m]) == "" && end != "" && !e.isLast(it) {
+			first.lines[m] += end
+		}
+		it.before = nil
+	}
+}
+
+// isLast reports whether nothing stands behind an item.
+func (e *editor) isLast(it *item) bool {
+	return len(e.tail) == 0 && it == &e.items[len(e.items)-1]
+}
+
+// withoutSemicolon takes a list's last semicolon off a line.
+func withoutSemicolon(line string) string {
+	line = strings.TrimRightFunc(line, unicode.IsSpace)
+	if strings.HasSuffix(line, ";") && !strings.HasSuffix(line, `\;`) && !strings.HasSuffix(line, ";;") {
+		return strings.TrimRightFunc(line[:len(line)-1], unicode.IsSpace)
+	}
+	return line
+}
+
+// commandAt returns where, in a line of a RUN, its command begins behind the word and the
+// flags; false if it begins on a later line.
+func commandAt(line string, escape byte, first bool) (int, bool) {
+	at := 0
+	skip := func(blank bool) {
+		for at < len(line) && (line[at] == ' ' || line[at] == '\t') == blank {
+			at++
+		}
+	}
+	skip(true)
+	if first {
+		skip(false)
+		skip(true)
+	} else if at < len(line) && line[at] == '#' {
+		return at, false
+	}
+	for strings.HasPrefix(line[at:], "--") {
+		skip(false)
+		skip(true)
+	}
+	return at, at < len(line) && strings.TrimSpace(line[at:]) != string(escape)
+}
+
+// joinScripts makes one here-document of several.
+func (e *editor) joinScripts(runs []*item, frames []frame) error {
+	first := runs[0]
+	head, name, chomp := scriptHead(first)
+	lines := slices.Clone(first.lines[:head])
+	for i, it := range runs {
+		at, own, chomps := scriptHead(it)
+		if chomps != chomp {
+			return because("of the here-documents on lines %d and %d one leaves out tabs", first.in.first, it.in.first)
+		}
+		end := e.newline(it.lines[0])
+		open := strings.TrimSpace(frames[i].open)
+		if i > 0 {
+			open = strings.TrimSpace("&& " + open)
+			lines[len(lines)-1] = withoutSemicolon(body(lines[len(lines)-1])) + " " + open + end
+		} else if open != "" {
+			lines = append(lines, open+end)
+		}
+		for _, line := range it.lines[at : len(it.lines)-1] {
+			if i > 0 && own != name && strings.TrimRight(body(line), "\r") == name {
+				return because("the here-document on line %d has a line %s", it.in.first, name)
+			}
+			lines = append(lines, line)
+		}
+		if shut := strings.TrimSpace(strings.ReplaceAll(frames[i].shut, ";", " ")); shut != "" {
+			lines = append(lines, shut+end)
+		}
+		if i > 0 {
+			it.before = nil
+		}
+	}
+	tail := first.lines[len(first.lines)-1]
+	if ending(tail) == "" {
+		tail += e.newline(tail)
+	}
+	if e.isLast(runs[len(runs)-1]) {
+		tail = body(tail) + ending(runs[len(runs)-1].lines[len(runs[len(runs)-1].lines)-1])
+	}
+	first.lines, first.changed = append(lines, tail), true
+	return nil
+}
+
+// scriptHead returns how many of an item's lines stand before its here-document, whose
+// name it returns too, and whether tabs are left out of it.
+func scriptHead(it *item) (lines int, name string, chomp bool) {
+	for i, line := range it.lines {
+		if at := strings.Index(line, "<<"); at >= 0 {
+			word := strings.TrimSpace(line[at+2:])
+			chomp = strings.HasPrefix(word, "-")
+			return i + 1, strings.Trim(strings.TrimPrefix(word, "-"), `"'`), chomp
+		}
+	}
+	return len(it.lines), "", false
+}
+
+// readsAs checks that a merged RUN reads as all of its parts, for no text is trusted to
+// be put together right.
+func (e *editor) readsAs(it *item, parts []runPart) error {
+	merged, err := e.runPart(it)
+	if err != nil {
+		return because("the merged RUN could not be read: %v", err)
+	}
+	want := 0
+	for i := range parts {
+		want += calls(parts[i].stmts)
+	}
+	if got := calls(merged.stmts); got != want {
+		return because("the merged RUN would have %d commands instead of %d", got, want)
+	}
+	return nil
+}
+
+// calls counts the commands in a shell's text.
+func calls(stmts []*syntax.Stmt) int {
+	n := 0
+	for _, s := range stmts {
+		syntax.Walk(s, func(node syntax.Node) bool {
+			if _, ok := node.(*syntax.CallExpr); ok {
+				n++
+			}
+			return true
+		})
+	}
+	return n
+}

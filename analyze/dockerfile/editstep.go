@@ -1,0 +1,126 @@
+package dockerfile
+
+import (
+	"strings"
+
+	"github.com/peelhq/peel/internal/lazy"
+)
+
+// alone is a here-document that is all of a RUN's command.
+var alone = lazy.New(`^<<-?(?:'[^'<]+'|"[^"<]+"|[^'"<\s]+)$`)
+
+// addCommand ends a RUN with one more command, which runs only if those before it
+// succeeded.
+func (e *editor) addCommand(at int, text string) error {
+	it := &e.items[at]
+	if it.in.word != "RUN" {
+		return because("the %s on line %d runs no commands", it.in.word, it.in.first)
+	}
+	part, err := e.runPart(it)
+	if err != nil {
+		return err
+	}
+	if _, ok := posixShell(it.in.shell); !ok {
+		return because("the shell of the RUN on line %d is none whose language peel knows", it.in.first)
+	}
+	if part.leaves() {
+		return because("the RUN on line %d ends its shell itself", it.in.first)
+	}
+	if !part.script {
+		n := len(it.lines) - 1
+		it.lines[n] = withoutSemicolon(body(it.lines[n])) + ending(it.lines[n])
+		if part.lasts || part.chain && !part.errexit() {
+			e.extend(it, "    && "+text)
+			return nil
+		}
+		return because("the RUN on line %d ends with more than a plain command", it.in.first)
+	}
+	if !part.lasts {
+		return because("the here-document on line %d ends with more than a plain command", it.in.first)
+	}
+	n := len(it.lines) - 1
+	if n < 2 || strings.TrimSpace(it.lines[n-1]) == "" {
+		return because("the here-document on line %d ends with an empty line", it.in.first)
+	}
+	if part.remark {
+		return because("there are comments in the here-document on line %d", it.in.first)
+	}
+	last := it.lines[n-1]
+	it.lines[n-1] = withoutSemicolon(body(last)) + " &&" + e.newline(last)
+	indent := last[:len(last)-len(strings.TrimLeft(last, " \t"))]
+	it.lines = append(it.lines[:n:n], indent+text+e.newline(last), it.lines[n])
+	it.changed = true
+	return nil
+}
+
+// leaves reports whether a command may end the shell, or put something else in its
+// place, before its end.
+func (c *command) leaves() bool {
+	for _, name := range []string{"exit", "exec", "return"} {
+		if c.has(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// addOption gives the commands of a program an option.
+func (e *editor) addOption(at int, p Program, option string) error {
+	it := &e.items[at]
+	if it.in.word != "RUN" {
+		return because("the %s on line %d runs no commands", it.in.word, it.in.first)
+	}
+	part, err := e.runPart(it)
+	if err != nil {
+		return err
+	}
+	found := 0
+	lines := append([]string(nil), it.lines...)
+	for i, line := range lines {
+		if strings.HasPrefix(strings.TrimSpace(line), "#") {
+			continue
+		}
+		var b strings.Builder
+		from := 0
+		for _, m := range programs[p].text.FindAllStringSubmatchIndex(line, -1) {
+			end := m[0] + len(strings.TrimRight(line[m[0]:m[1]], " \t\r\n"))
+			b.WriteString(line[from:end] + " " + option)
+			from = end
+			found++
+		}
+		lines[i] = b.String() + line[from:]
+	}
+	if want := part.calls(p); found == 0 || found != want {
+		return because("the commands of the RUN on line %d could not be told apart", it.in.first)
+	}
+	it.lines, it.changed = lines, true
+	return nil
+}
+
+// addFlags puts flags behind an instruction's word.
+func (e *editor) addFlags(at int, flags string) error {
+	it := &e.items[at]
+	line := it.lines[0]
+	start := strings.Index(strings.ToUpper(line), it.in.word)
+	if start < 0 {
+		return because("the %s on line %d does not begin with its name", it.in.word, it.in.first)
+	}
+	end := start + len(it.in.word)
+	it.lines[0] = line[:end] + " " + flags + line[end:]
+	it.changed = true
+	return nil
+}
+
+// setTarget makes another path the target of a COPY or ADD of one source.
+func (e *editor) setTarget(at int, target string) error {
+	it := &e.items[at]
+	words := strings.Fields(it.in.args)
+	if len(it.lines) != 1 || len(words) != 2 || len(it.in.docs) > 0 || strings.ContainsAny(it.in.args, "[]\"'$\\`") {
+		return because("the %s on line %d has more than one source", it.in.word, it.in.first)
+	}
+	line := body(it.lines[0])
+	cut := strings.LastIndex(line, words[1])
+	it.lines[0] = line[:cut] + target + line[cut+len(words[1]):] + ending(it.lines[0])
+	it.changed = true
+	return nil
+}

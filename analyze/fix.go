@@ -1,0 +1,283 @@
+package analyze
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/peelhq/peel/analyze/dockerfile"
+)
+
+// # Fixes
+//
+// A fix is what mends findings: a change of the build, with the bytes that the image
+// stores less for it. Where the Dockerfile is known and the change cannot alter what the
+// image does, the fix has the edit; else it says why not, and the findings' advice says
+// what a person can do.
+//
+// Every finding of waste of the image's own layers, and of what shows and is seldom
+// wanted, has a fix, or is one of those that one fix mends together. What the base image
+// carries no fix makes smaller.
+
+// A Fix is a change of the build that mends one finding, or several that the same change
+// mends.
+type Fix struct {
+	ID       string    // of the first finding
+	Findings []Finding // that it mends, the one of most bytes first; never empty
+
+	// Saves is how many bytes the image stores less if this is all that is changed. With
+	// Edits, that is what the image built from the edited Dockerfile stores less, if its
+	// steps write the same; without, what doing as advised can save.
+	Saves int64
+
+	Edits  []dockerfile.Edit // of the Dockerfile; none if it cannot be told, or must not be
+	Why    string            // why there are no edits: words that end a sentence; "" with Edits
+	Ignore []string          // lines for .dockerignore that mend it instead; raw
+
+	// Small says that it saves less than is worth changing a build for, by itself: see
+	// DefaultFloor.
+	Small bool
+
+	change change
+}
+
+// A change is what a fix does to the versions of a tree.
+type change struct {
+	merge     []LayerRange
+	covered   []int32 // versions, or the complements of inodes without a node: see Plan
+	unwritten []int32
+	gone      int // a layer that is made no more; -1 if none
+}
+
+// A findingSource is what a finding of Fixes was made from.
+type findingSource struct {
+	key   groupKey
+	group *group
+	shows bool // it is about what shows, of rule RuleVisible
+}
+
+// Fixes returns the fixes of an image's findings, those that save most first, then by ID.
+// The error is ctx's.
+func Fixes(ctx context.Context, a *Analysis, opts AdviceOptions) ([]Fix, error) {
+	ad := newAdviser(a)
+	ad.keepRows = true
+	findings, err := ad.advise(ctx, a.Waste, opts)
+	if err != nil {
+		return nil, err
+	}
+	floor := DefaultFloor(a.Totals.Stored)
+	markBelow(floor, findings)
+	x := newFixer(ad, opts.Dockerfile)
+	for i := range findings {
+		f := &findings[i]
+		if f.from == nil || f.from.key.standing != ownWaste {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		x.add(f)
+	}
+	if err := x.weigh(ctx); err != nil {
+		return nil, err
+	}
+	for i := range x.fixes {
+		x.fixes[i].Small = x.fixes[i].Saves < floor
+	}
+	slices.SortStableFunc(x.fixes, func(a, b Fix) int {
+		return cmp.Or(cmp.Compare(b.Saves, a.Saves), strings.Compare(a.ID, b.ID))
+	})
+	return x.fixes, nil
+}
+
+// A fixer finds the fixes.
+type fixer struct {
+	ad      *adviser
+	t       *Tree
+	file    *dockerfile.File // nil: none is known
+	without string           // why there are no edits at all; "" if there can be
+	fixes   []Fix
+	byEdit  map[string]int // which of fixes has the same edits
+	order   []int32        // versions by layer, made when they are first asked for
+	starts  []int32        // by layer: where its versions begin in order
+	waste   map[[2]int]int64
+}
+
+func newFixer(ad *adviser, file *dockerfile.File) *fixer {
+	x := &fixer{ad: ad, t: ad.t, file: file, byEdit: map[string]int{}}
+	switch {
+	case file == nil:
+		x.without = "no Dockerfile is known that the image was built from"
+	case strings.HasPrefix(ad.a.Image.Platform, "windows/"):
+		x.without = "peel edits no Dockerfile of a Windows image"
+	}
+	return x
+}
+
+// add makes the fix of a finding, or adds the finding to the fix that mends it too.
+func (x *fixer) add(f *Finding) {
+	from := f.from
+	f.from = nil
+	fix := Fix{ID: f.ID, Findings: []Finding{*f}, Saves: f.Bytes, change: change{gone: -1}}
+	why := x.without
+	if why == "" {
+		edit, err := x.edit(f, from)
+		if err == nil {
+			fix.Edits, fix.change = edit.edits, edit.change
+		} else {
+			why = strings.TrimSpace(err.Error())
+		}
+	}
+	if len(fix.Edits) == 0 {
+		fix.Why = why
+		fix.Ignore = x.ignored(f, from)
+		fix.change.covered = x.contents(from)
+		x.fixes = append(x.fixes, fix)
+		return
+	}
+	key := editKey(fix.Edits)
+	if at, ok := x.byEdit[key]; ok {
+		x.fixes[at].Findings = append(x.fixes[at].Findings, *f)
+		return
+	}
+	x.byEdit[key] = len(x.fixes)
+	x.fixes = append(x.fixes, fix)
+}
+
+// contents returns the versions whose bytes a finding is about, with all their names.
+func (x *fixer) contents(from *findingSource) []int32 {
+	var ids []int32
+	for _, id := range from.group.rows {
+		if id >= 0 {
+			if inode := x.t.versions[id].inode; inode >= 0 && len(x.t.shared[inode]) > 0 {
+				ids = append(ids, x.t.shared[inode]...)
+				continue
+			}
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// weigh works out what fixes with edits save: of merges by what layers hide of each
+// other, which is summed up once; of others by a plan.
+func (x *fixer) weigh(ctx context.Context) error {
+	a := x.ad.a
+	for i := range x.fixes {
+		f := &x.fixes[i]
+		if len(f.Edits) == 0 {
+			continue
+		}
+		if len(f.change.merge) == 1 && len(f.change.covered)+len(f.change.unwritten) == 0 {
+			f.Saves = x.hiddenWithin(f.change.merge[0])
+			continue
+		}
+		p := NewPlan(a)
+		p.Choose(f)
+		got, err := p.Figures(ctx)
+		if err != nil {
+			return err
+		}
+		f.Saves = a.Totals.Stored - got.Stored
+	}
+	return nil
+}
+
+// hiddenWithin returns the bytes that layers of a range store and others of it hide.
+func (x *fixer) hiddenWithin(r LayerRange) int64 {
+	if x.waste == nil {
+		x.waste = map[[2]int]int64{}
+		for _, w := range x.ad.a.Waste.All() {
+			x.waste[[2]int{w.Layer, w.By}] += w.Bytes
+		}
+	}
+	var bytes int64
+	for k, n := range x.waste {
+		if k[0] >= r.From && k[1] <= r.To {
+			bytes += n
+		}
+	}
+	return bytes
+}
+
+// An edition is a change of the Dockerfile, and what it does to the image.
+type edition struct {
+	edits  []dockerfile.Edit
+	change change
+}
+
+var errNotByEdit = errors.New("a person has to decide what to do")
+
+// edit finds the edit that mends a finding; the error says why there is none.
+func (x *fixer) edit(f *Finding, from *findingSource) (*edition, error) {
+	k := from.key
+	if k.reason == pathless || k.cause == Duplicate && !from.shows {
+		return nil, errors.New("no step wrote it that way: the builder did")
+	}
+	carriers := x.carriers(from)
+	err := errNotByEdit
+	if k.class != noClass && (from.shows || k.cause == Deleted || k.cause == Overwritten) {
+		e, failed := x.leaveOutCache(k.class, carriers, f.Layer)
+		if failed == nil {
+			return e, nil
+		}
+		err = failed
+	}
+	if from.shows {
+		return nil, err
+	}
+	word := x.word(carriers[0])
+	switch {
+	case copies(word) && k.cause == MetadataCopy && len(carriers) == 1:
+		return x.copyWith(carriers[0], k.by)
+	case copies(word) && k.reason == moved && len(carriers) == 1:
+		return x.copyTo(carriers[0], k.by)
+	case k.reason == byCause && k.cause == SameAgain && copies(x.word(k.by)):
+		return nil, errors.New("two steps copy the same files: which of them is needed only you can tell")
+	}
+	e, failed := x.mergeRuns(carriers, k.by)
+	if failed != nil {
+		return nil, failed
+	}
+	return e, nil
+}
+
+// carriers returns the layers that carry a finding's bytes, lowest first.
+func (x *fixer) carriers(from *findingSource) []int {
+	if from.shows {
+		return []int{from.key.by}
+	}
+	var layers []int
+	for l := range from.group.carriers {
+		layers = append(layers, l)
+	}
+	slices.Sort(layers)
+	return layers
+}
+
+// word is the instruction that made a layer, in capitals.
+func (x *fixer) word(layer int) string { return x.ad.step(layer).word }
+
+// versionsOf returns the versions of a layer, in no order that counts.
+func (x *fixer) versionsOf(layer int) []int32 {
+	t := x.t
+	if x.order == nil {
+		x.starts = make([]int32, len(t.layers)+1)
+		for i := range t.versions {
+			x.starts[t.versions[i].layer+1]++
+		}
+		for l := range t.layers {
+			x.starts[l+1] += x.starts[l]
+		}
+		next := slices.Clone(x.starts)
+		x.order = make([]int32, len(t.versions))
+		for i := range t.versions {
+			l := t.versions[i].layer
+			x.order[next[l]] = int32(i)
+			next[l]++
+		}
+	}
+	return x.order[x.starts[layer]:x.starts[layer+1]]
+}

@@ -1,0 +1,178 @@
+package analyze
+
+import (
+	"context"
+	"slices"
+)
+
+// A planWalk works out a plan's figures.
+type planWalk struct {
+	p      *Plan
+	t      *Tree
+	place  []uint16 // by layer: the layer of the new image that it goes into
+	whole  bitmap   // layers of the new image that are merged: what they hide of their own is not stored
+	layers int      // of the new image
+
+	below bitmap // nodes that are dropped; nil if none is
+	// By version that names a shared inode: what becomes of it. Others are counted at once.
+	names map[int32]span
+
+	stored, visible int64
+}
+
+// A span is the layers of the new image in which a name shows: from the one that
+// brings it up to the one that hides it, which is notHidden if none does.
+type span struct{ from, by uint16 }
+
+func newPlanWalk(p *Plan) *planWalk {
+	t := p.a.Tree
+	w := &planWalk{p: p, t: t, place: make([]uint16, len(t.layers)), whole: newBitmap(len(t.layers) + 1), names: map[int32]span{}}
+	ranges := p.squashed
+	for l := 0; l < len(t.layers); l++ {
+		if len(ranges) > 0 && l == ranges[0].From {
+			w.whole.set(w.layers)
+			for ; l < ranges[0].To; l++ {
+				w.place[l] = uint16(w.layers)
+			}
+			ranges = ranges[1:]
+			w.place[l] = uint16(w.layers)
+			w.layers++
+			continue
+		}
+		w.place[l] = uint16(w.layers)
+		if !p.gone[l] {
+			w.layers++
+		}
+	}
+	if len(p.dropped) > 0 {
+		w.below = newBitmap(len(t.nodes))
+		for _, n := range p.dropped {
+			w.below.set(int(n))
+		}
+		for n := 1; n < len(t.nodes); n++ { // parents come first
+			if w.below.has(int(t.nodes[n].parent)) {
+				w.below.set(n)
+			}
+		}
+	}
+	return w
+}
+
+// newBy is the layer of the new image that an old one, or notHidden, becomes.
+func (w *planWalk) newBy(by uint16) uint16 {
+	if by == notHidden {
+		return by
+	}
+	return w.place[by]
+}
+
+// versions goes through all of them, newest first: what hides one is the next above it
+// that is still there.
+func (w *planWalk) versions(ctx context.Context) error {
+	t, base := w.t, w.p.a.Totals.BaseLayers
+	node, by := NodeID(none), notHidden
+	dropped := false
+	for i := len(t.versions) - 1; i >= 0; i-- {
+		if i%untilRows == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		v := &t.versions[i]
+		if v.node != node {
+			node, by = v.node, notHidden
+			if dropped = w.below != nil && w.below.has(int(node)); dropped {
+				by = uint16(base)
+			}
+		}
+		switch {
+		case dropped && int(v.layer) >= base:
+			continue
+		case has(w.p.unwritten, i):
+			continue
+		case v.flags&duplicate != 0: // hidden by its own layer, it hides nothing itself
+			if !has(w.p.covered, i) {
+				w.name(int32(i), span{w.place[v.layer], w.place[v.layer]})
+			}
+			continue
+		case !has(w.p.covered, i):
+			w.name(int32(i), span{w.place[v.layer], w.newBy(by)})
+		}
+		by = v.layer
+	}
+	return nil
+}
+
+// has is bitmap.has of a set that may be nil.
+func has(b bitmap, i int) bool { return b != nil && b.has(i) }
+
+// name counts a version, or notes it as one of several names.
+func (w *planWalk) name(i int32, s span) {
+	v := &w.t.versions[i]
+	switch {
+	case v.inode == none || s.from == s.by && w.whole.has(int(s.from)):
+	case v.inode != own:
+		w.names[i] = s
+	default:
+		w.count(w.t.carried(i), s.by == notHidden)
+	}
+}
+
+func (w *planWalk) count(bytes int64, shows bool) {
+	w.stored += bytes
+	if shows {
+		w.visible += bytes
+	}
+}
+
+// inodes counts those that have, or could have, several names.
+func (w *planWalk) inodes(ctx context.Context) error {
+	t := w.t
+	single := map[int32]int32{} // inodes with one name, which Tree.shared has not
+	for i := range w.names {
+		if id := t.versions[i].inode; t.shared[id] == nil {
+			single[id] = i
+		}
+	}
+	var spans []span
+	for id := range t.inodes {
+		if id%untilRows == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		bytes := t.stored(t.inodes[id].layer, t.inodes[id].entry)
+		if bytes == 0 {
+			continue
+		}
+		spans = spans[:0]
+		for _, i := range t.shared[int32(id)] {
+			if s, ok := w.names[i]; ok {
+				spans = append(spans, s)
+			}
+		}
+		if i, ok := single[int32(id)]; ok {
+			spans = append(spans, w.names[i])
+		}
+		w.inode(int32(id), bytes, spans)
+	}
+	return nil
+}
+
+// inode counts an inode's bytes with the names that are left of it. A name that none of
+// the names before it reaches, because all of them are hidden by then, cannot be a link:
+// it carries the content itself.
+func (w *planWalk) inode(id int32, bytes int64, spans []span) {
+	x := &w.t.inodes[id]
+	home := w.place[x.layer]
+	if x.carrier == none && !w.whole.has(int(home)) && !w.p.orphaned[id] {
+		// Its entry is no name, and stays where it is: every name is a link to it.
+		w.count(bytes, slices.ContainsFunc(spans, func(s span) bool { return s.by == notHidden }))
+		return
+	}
+	slices.SortFunc(spans, func(a, b span) int { return int(a.from) - int(b.from) })
+	for at := 0; at < len(spans); {
+		until := spans[at].by
+		at++
+		for ; at < len(spans) && spans[at].from <= until; at++ {
+			until = max(until, spans[at].by)
+		}
+		w.count(bytes, until == notHidden)
+	}
+}

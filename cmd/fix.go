@@ -1,0 +1,245 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
+	"github.com/peelhq/peel/internal/alike"
+	"github.com/peelhq/peel/report"
+)
+
+const fixAbout = `Show what to change in the build so that the image stores less, the largest first: what each change saves, what all of them save together, and the figures of the image before and after.
+
+Where the Dockerfile is known, the output ends with a patch that "git apply" takes. It has the changes that cannot alter what the image does; for each other one the text says what a person can do, and why peel does not. The Dockerfile is that of --dockerfile, else ./Dockerfile or ./Containerfile if its steps are those in the image's history.
+
+By default the patch has every change that saves more than little. --choose takes single ones; --squash and --drop add operations on the image to the figures, not to the patch. docs/fix.md describes the edits.`
+
+// fixOptions are what the flags of fix say.
+type fixOptions struct {
+	dockerfile string
+	choose     []string
+	squash     rangesFlag
+	drop       []string
+	write      bool
+	format     choice
+}
+
+// fixForms are the forms of a remedy, the one without -f first.
+var fixForms = []string{"text", "json"}
+
+func (a *app) fixCommand() *cobra.Command {
+	o := &fixOptions{format: choice{what: "format", words: fixForms}}
+	c := &cobra.Command{
+		Use:   "fix IMAGE",
+		Short: "Show what to change in the Dockerfile, what it saves, and a patch",
+		Long:  fixAbout,
+		Example: `
+# what to change, and the patch
+peel fix app:1
+# apply the patch
+peel fix app:1 | git apply
+# the same, without git
+peel fix app:1 --dockerfile build/Dockerfile --write
+# what the image would come to with layers 2 to 5 merged, and without a folder
+peel fix app:1 --squash 2..5 --drop /srv/testdata
+`,
+		Args:              wantArgs(1, 1, "one image"),
+		ValidArgsFunction: complete,
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			return a.fix(ctx, args[0], o)
+		}),
+	}
+	flags := c.Flags()
+	flags.StringVar(&o.dockerfile, "dockerfile", "", `the Dockerfile that the image was built from; "none" for none (default: ./Dockerfile, if it fits the image)`)
+	flags.StringArrayVar(&o.choose, "choose", nil, `the ID of a change to make, or "all" (repeatable; default all that save more than little)`)
+	flags.Var(&o.squash, "squash", "merge layers I to J (repeatable)")
+	flags.StringArrayVar(&o.drop, "drop", nil, "leave a path out of the image's own layers (repeatable)")
+	flags.BoolVar(&o.write, "write", false, "make the changes in the Dockerfile")
+	flags.VarP(&o.format, "format", "f", `form of the output (default "text")`)
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(fixForms, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
+	_ = c.RegisterFlagCompletionFunc("squash", cobra.NoFileCompletions)
+	_ = c.RegisterFlagCompletionFunc("choose", cobra.FixedCompletions([]cobra.Completion{analyze.AllFixes}, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+// fix shows how an image is mended, and with --write mends its Dockerfile.
+func (a *app) fix(ctx context.Context, ref string, o *fixOptions) error {
+	var read []string
+	files, err := a.fixFiles(o)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		read = append(read, f.Name())
+		a.dockerfiles = append(a.dockerfiles, f.File)
+	}
+	if err := a.guard(printed, append(read, ref)...); err != nil {
+		return err
+	}
+	a.search = analyze.SearchEngines
+	an, err := a.load(ctx, ref, false)
+	if err != nil {
+		return err
+	}
+	defer an.Image.Close()
+	file := builtFrom(an, files)
+	fixes, err := analyze.Fixes(ctx, an, analyze.AdviceOptions{Dockerfile: file})
+	if err != nil {
+		return err
+	}
+	wish := analyze.Wish{Fixes: o.choose, Squash: o.squash, Drop: o.drop}
+	proposal, err := analyze.Propose(ctx, an, fixes, file, wish)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return usage(fixAdvice(fixes, o), "%w", err)
+	}
+	r := &report.Remedy{Analysis: an, Proposal: proposal, File: file, Without: noFileFits(files)}
+	if proposal.Text != nil {
+		if r.Patch, err = file.Diff(pathInRepository(file.Name()), proposal.Text, proposal.Edits); err != nil {
+			return failed("", "cannot write the patch: %w", err)
+		}
+	}
+	if o.write {
+		if err := a.writeDockerfile(ctx, file, proposal.Text); err != nil {
+			return err
+		}
+		r.Written = r.Patch != ""
+	}
+	r.Layout = a.layout(output{file: standardOutput})
+	_, r.Shown = terminal(a.stdout)
+	return a.print(ctx, func(w io.Writer) error {
+		if o.format.value == "json" {
+			return report.FixJSON(w, r)
+		}
+		return report.FixText(w, r)
+	})
+}
+
+// fixFiles returns the Dockerfiles that the image may be of: the one that is named, else
+// those of the working directory.
+func (a *app) fixFiles(o *fixOptions) ([]buildFile, error) {
+	switch o.dockerfile {
+	case noDockerfile:
+		return nil, nil
+	case "":
+		return a.nearbyFiles()
+	}
+	d, err := readDockerfile(o.dockerfile)
+	if err != nil {
+		return nil, err
+	}
+	return []buildFile{{d, true}}, nil
+}
+
+// noFileFits says why no Dockerfile is known, if none is.
+func noFileFits(files []buildFile) string {
+	if len(files) == 0 {
+		return "There is no Dockerfile here: name it with --dockerfile."
+	}
+	return fmt.Sprintf("%s does not fit the image's history: it is another image's, or was changed since. Name the right one with --dockerfile.", files[0].Name())
+}
+
+// fixAdvice says what to try when a proposal could not be made.
+func fixAdvice(fixes []analyze.Fix, o *fixOptions) string {
+	var ids []string
+	for i := range fixes[:min(len(fixes), maxAlike)] {
+		ids = append(ids, fixes[i].ID)
+	}
+	for _, id := range o.choose {
+		if meant := alike.Meant(ids, id); meant != "" && meant != id {
+			return "--choose " + strconv.Quote(meant)
+		}
+	}
+	return "peel fix IMAGE, which lists the IDs, and peel report IMAGE, which lists the layers"
+}
+
+// writeDockerfile puts text in the place of a Dockerfile, whole, unless that is no longer
+// what was read. A symbolic link stays, and what it leads to is replaced.
+func (a *app) writeDockerfile(ctx context.Context, file *dockerfile.File, text []byte) error {
+	if file == nil {
+		return failed("--dockerfile FILE", "no Dockerfile is known that --write could change")
+	}
+	if text == nil {
+		a.say("nothing to write: no change of %s is chosen that peel can make by itself", file.Name())
+		return nil
+	}
+	name := filepath.FromSlash(file.Name())
+	now, err := os.ReadFile(name)
+	if err != nil {
+		return failed("", "cannot change the Dockerfile: %w", err)
+	}
+	if !bytes.Equal(now, file.Text()) {
+		return failed("the same command again", "%s was changed while the image was read: nothing was written", file.Name())
+	}
+	err = writeFile(ctx, name, func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
+	if err != nil {
+		return failed("", "cannot change %s: %w", file.Name(), err)
+	}
+	return nil
+}
+
+// pathInRepository is a file's path as git's patches have it: relative to the folder of
+// the repository that it is in, or else to the working directory.
+func pathInRepository(name string) string {
+	full, err := filepath.Abs(filepath.FromSlash(name))
+	if err != nil {
+		return name
+	}
+	top := ""
+	for dir := filepath.Dir(full); ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			top = dir
+			break
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	if top == "" {
+		if top, err = os.Getwd(); err != nil {
+			return name
+		}
+	}
+	rel, err := filepath.Rel(top, full)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		rel = strings.TrimPrefix(full, filepath.VolumeName(full)+string(filepath.Separator))
+	}
+	return filepath.ToSlash(rel)
+}
+
+// rangesFlag are ranges of layers: "2..5".
+type rangesFlag []analyze.LayerRange
+
+var _ pflag.Value = (*rangesFlag)(nil)
+
+func (r *rangesFlag) Set(s string) error {
+	from, to, ok := strings.Cut(s, "..")
+	i, err1 := strconv.ParseUint(from, 10, 31)
+	j, err2 := strconv.ParseUint(to, 10, 31)
+	if err := errors.Join(err1, err2); !ok || err != nil {
+		return errors.New("layers are a range, as in 2..5, 0 for the lowest")
+	}
+	*r = append(*r, analyze.LayerRange{From: int(i), To: int(j)})
+	return nil
+}
+
+func (r *rangesFlag) String() string { return "" }
+
+func (r *rangesFlag) Type() string { return "I..J" }

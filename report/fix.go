@@ -1,0 +1,203 @@
+package report
+
+import (
+	"io"
+	"strings"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
+	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// A Remedy is what "peel fix" writes: an image, what can be changed, and the patch.
+type Remedy struct {
+	Analysis *analyze.Analysis
+	Proposal *analyze.Proposal
+	File     *dockerfile.File // nil if none is known
+	Without  string           // why none is: words for the reader; "" with File
+	Patch    string           // of File, as "git apply" takes it; "" if nothing is changed
+
+	Written bool // File was replaced by what the patch makes of it
+	Shown   bool // the patch goes to a terminal: what that could act on is escaped
+	Layout  Layout
+}
+
+// FixText writes a remedy for people. The patch stands last, and no line before it begins
+// with "--- ": what was written is a patch as it is.
+func FixText(w io.Writer, r *Remedy) error {
+	p := page{layout: r.Layout}
+	p.line("Image %s", cutMiddle(title(r.Analysis.Image), p.most()-len("Image ")))
+	p.base(r.Analysis.Base)
+	p.outlook(r)
+	p.fixes(r)
+	p.operations(r.Proposal)
+	switch {
+	case r.Patch == "" && r.File == nil:
+		p.heading("No patch")
+		p.paragraph("  ", clean.Line(r.Without))
+	case r.Patch == "":
+		p.heading("No patch")
+		p.paragraph("  ", "No change of "+clean.Text(r.File.Name())+" is chosen that peel can make by itself.")
+	case r.Written:
+		p.heading("The patch, already written to %s", clean.Text(r.File.Name()))
+		p.WriteByte('\n')
+	default:
+		p.heading("The patch of %s, for git apply", clean.Text(r.File.Name()))
+		p.WriteByte('\n')
+	}
+	if err := p.writeTo(w); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, r.shownPatch())
+	return err
+}
+
+// shownPatch is the patch as it goes where the text goes.
+func (r *Remedy) shownPatch() string {
+	if !r.Shown {
+		return r.Patch
+	}
+	var b strings.Builder
+	for line := range strings.Lines(r.Patch) {
+		text, hasEnd := strings.CutSuffix(line, "\n")
+		for i, part := range strings.Split(text, "\t") {
+			if i > 0 {
+				b.WriteByte('\t')
+			}
+			b.WriteString(clean.Text(part))
+		}
+		if hasEnd {
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+// outlook shows the image's figures as they are, and as the plan makes them.
+func (p *page) outlook(r *Remedy) {
+	b, a := r.Proposal.Before, r.Proposal.After
+	p.heading("%s%s%s%s", pad("", 12), padLeft("now", 9), padLeft("then", 11), padLeft("difference", 14))
+	size := func(name string, before, after int64) {
+		p.line("%s%s%s%s", pad(name, 12), padLeft(human.Size(before), 9), padLeft(human.Size(after), 11), padLeft(signed(after-before, human.Size), 14))
+	}
+	size("stored", b.Stored, a.Stored)
+	size("visible", b.Visible, a.Visible)
+	size("wasted", b.Wasted, a.Wasted)
+	p.line("%s%s%s%s", pad("efficiency", 12), padLeft(human.Percent(b.Efficiency), 9), padLeft(human.Percent(a.Efficiency), 11), padLeft(points(a.Efficiency-b.Efficiency), 14))
+	p.line("%s%s%s%s", pad("layers", 12), padLeft(human.Comma(b.Layers), 9), padLeft(human.Comma(a.Layers), 11), padLeft(signed(int64(a.Layers-b.Layers), human.Comma[int64]), 14))
+	if t := &r.Analysis.Totals; t.Compressed >= 0 && b.Stored > 0 {
+		guess := int64(float64(t.Compressed) * float64(a.Stored) / float64(b.Stored))
+		p.line("%s%s%s%s", pad("compressed", 12), padLeft(human.Size(t.Compressed), 9), padLeft("~"+human.Size(guess), 11), padLeft("~"+signed(guess-t.Compressed, human.Size), 14))
+	}
+	if a.Unshared > 0 {
+		p.paragraph("", human.Size(a.Unshared)+" of the base image's layers are merged, and no longer shared with other images of that base.")
+	}
+}
+
+// fixes lists the fixes: those that save little and have no edit are summed up.
+func (p *page) fixes(r *Remedy) {
+	fixes := r.Proposal.Fixes
+	if len(fixes) == 0 {
+		p.heading("Nothing to change")
+		p.paragraph("  ", "No step of the image's own wastes bytes, or leaves behind what is seldom wanted.")
+		return
+	}
+	p.heading("What to change, the largest first (* is in the figures above)")
+	p.line("    saves    in all")
+	var small int
+	var bytes int64
+	for i := range fixes {
+		f := &fixes[i]
+		if f.Small && !f.Chosen {
+			small++
+			bytes += f.Saves
+			continue
+		}
+		p.fix(f)
+	}
+	if small > 0 {
+		p.paragraph(padLeft(human.Size(bytes), 9)+strings.Repeat(" ", 13), human.Count(small, "small fix, which", "small fixes, each of which")+" saves little: -f json lists "+pick(small == 1, "it", "them")+", and --choose takes "+pick(small == 1, "it", "one")+" in.")
+	}
+}
+
+func pick(first bool, one, other string) string {
+	if first {
+		return one
+	}
+	return other
+}
+
+// fixIndent is how many columns stand before a fix's text: what it saves, what all up to
+// it save, and its mark.
+const fixIndent = 22
+
+// fix adds one fix.
+func (p *page) fix(f *analyze.ProposedFix) {
+	total := "?"
+	if f.Total >= 0 {
+		total = human.Size(f.Total)
+	}
+	indent := strings.Repeat(" ", fixIndent)
+	p.paragraph(padLeft(human.Size(f.Saves), 9)+padLeft(total, 10)+pick(f.Chosen, " * ", "   "), clean.Line(f.Findings[0].Title))
+	for i := range f.Findings {
+		if i == 3 {
+			p.line("%sand %s of the same steps", indent, human.Count(len(f.Findings)-i, "more finding", "more findings"))
+			break
+		}
+		p.paragraph(indent, clean.Line(f.Findings[i].Message))
+	}
+	first := &f.Findings[0]
+	step := []string{}
+	if l := clean.Line(place(first)); l != "" {
+		step = append(step, l)
+	}
+	if lines := stepLines(first.Step); len(lines) > 0 {
+		step = append(step, lines[0])
+	}
+	if len(step) > 0 {
+		p.line("%s↳ %s", indent, strings.Join(step, " "))
+	}
+	p.paragraph(indent+"→ ", clean.Line(Mending(&f.Fix)))
+	p.line("%sID: %s", indent, clean.Line(f.ID))
+}
+
+// Mending says in words what a fix changes: its edits, or else what its finding advises,
+// and why peel does not make the change itself. It is raw where it names what is the
+// image's.
+func Mending(f *analyze.Fix) string {
+	var parts []string
+	for _, e := range f.Edits {
+		parts = append(parts, e.String())
+	}
+	if len(parts) == 0 {
+		if a := f.Findings[0].Advice; a != "" {
+			parts = append(parts, a)
+		}
+		if len(f.Ignore) > 0 {
+			parts = append(parts, "A line for .dockerignore: "+strings.Join(f.Ignore, ", ")+".")
+		}
+	}
+	if f.Why != "" {
+		parts = append(parts, "Not in the patch: "+f.Why+".")
+	}
+	return strings.Join(parts, " ")
+}
+
+// operations lists what else is in the plan.
+func (p *page) operations(x *analyze.Proposal) {
+	if len(x.Squash)+len(x.Dropped) == 0 {
+		return
+	}
+	p.heading("Also in the figures")
+	for _, r := range x.Squash {
+		p.line("  layers %d to %d, merged into one", r.From, r.To)
+	}
+	for _, d := range x.Dropped {
+		text := clean.Text(d.Path) + ", left out"
+		if d.Kept > 0 {
+			text += "; the base image's layers keep " + human.Size(d.Kept) + " of it"
+		}
+		p.paragraph("  ", text)
+	}
+}
