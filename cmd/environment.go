@@ -18,7 +18,7 @@ const environmentPrefix = "PEEL_"
 // notByEnvironment are flags that no variable stands for: what a command writes, and
 // over what, is said each time. PEEL_VERSION is the version that an installer is to
 // install.
-var notByEnvironment = []string{"help", "version", "output", "force", "init"}
+var notByEnvironment = []string{"help", "version", "output", "force", "init", "write"}
 
 // byEnvironment marks a flag whose value is that of its variable.
 const byEnvironment = "environment"

@@ -227,7 +227,10 @@ func pathInRepository(name string) string {
 // rangesFlag are ranges of layers: "2..5".
 type rangesFlag []analyze.LayerRange
 
-var _ pflag.Value = (*rangesFlag)(nil)
+var (
+	_ pflag.Value      = (*rangesFlag)(nil)
+	_ pflag.SliceValue = (*rangesFlag)(nil)
+)
 
 func (r *rangesFlag) Set(s string) error {
 	from, to, ok := strings.Cut(s, "..")
@@ -243,3 +246,24 @@ func (r *rangesFlag) Set(s string) error {
 func (r *rangesFlag) String() string { return "" }
 
 func (r *rangesFlag) Type() string { return "I..J" }
+
+// Append adds a range; Replace and GetSlice are what else a flag of several values has.
+func (r *rangesFlag) Append(s string) error { return r.Set(s) }
+
+func (r *rangesFlag) Replace(all []string) error {
+	*r = nil
+	for _, s := range all {
+		if err := r.Set(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *rangesFlag) GetSlice() []string {
+	var all []string
+	for _, x := range *r {
+		all = append(all, fmt.Sprintf("%d..%d", x.From, x.To))
+	}
+	return all
+}

@@ -3,6 +3,7 @@ package cmd
 import (
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -36,7 +37,7 @@ func valid(t *testing.T, s *jsonschema.Schema, text string) {
 
 // What is written for every fixture, hostile ones too, is what the schemas say.
 func TestSchemas(t *testing.T) {
-	report, row := schema(t, "report.schema.json"), schema(t, "ls.schema.json")
+	report, row, fix := schema(t, "report.schema.json"), schema(t, "ls.schema.json"), schema(t, "fix.schema.json")
 	for _, f := range testkit.Fixtures(t, "../testdata") {
 		t.Run(f.Name, func(t *testing.T) {
 			path := f.Shapes()[0].Write(t, f)
@@ -49,7 +50,8 @@ func TestSchemas(t *testing.T) {
 				if platform != "" {
 					flags = append(flags, "--platform", platform)
 				}
-				valid(t, report, must(t, append(flags, "report", ref, "-f", "json")...))
+				valid(t, report, must(t, append(slices.Clone(flags), "report", ref, "-f", "json")...))
+				valid(t, fix, must(t, append(slices.Clone(flags), "fix", ref, "-f", "json")...))
 				views := [][]string{{"-R"}, {}}
 				for i := range im.Layers {
 					views = append(views, []string{"-R", "--layer", strconv.Itoa(i)}, []string{"--layer", strconv.Itoa(i)})

@@ -243,17 +243,18 @@ func (e *editor) extend(it *item, line string) {
 // String says what an edit does, in one sentence; the commands in it are raw, between
 // backticks.
 func (x Edit) String() string {
+	text := "`" + x.Text + "`"
 	switch x.Kind {
 	case MergeRuns:
 		return fmt.Sprintf("Make one RUN of those on lines %d to %d.", x.Line, x.Until)
 	case AddCommand:
-		return fmt.Sprintf("End the RUN on line %d with `%s`.", x.Line, x.Text)
+		return fmt.Sprintf("End the RUN on line %d with %s.", x.Line, text)
 	case AddOption:
-		return fmt.Sprintf("Use `%s` in the RUN on line %d.", x.Text, x.Line)
+		return fmt.Sprintf("Use %s in the RUN on line %d.", text, x.Line)
 	case AddFlags:
-		return fmt.Sprintf("Give the instruction on line %d the flags `%s`.", x.Line, x.Text)
+		return fmt.Sprintf("Give the instruction on line %d the flags %s.", x.Line, text)
 	case SetTarget:
-		return fmt.Sprintf("Copy to `%s` on line %d.", x.Text, x.Line)
+		return fmt.Sprintf("Copy to %s on line %d.", text, x.Line)
 	case DropStep:
 		return fmt.Sprintf("Leave out the instruction on line %d.", x.Line)
 	}

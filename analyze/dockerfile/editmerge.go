@@ -380,7 +380,8 @@ func (e *editor) joinScripts(runs []*item, frames []frame) error {
 	if e.isLast(runs[len(runs)-1]) {
 		tail = body(tail) + ending(runs[len(runs)-1].lines[len(runs[len(runs)-1].lines)-1])
 	}
-	first.lines, first.changed = append(lines, tail), true
+	lines = append(lines, tail)
+	first.lines, first.changed = lines, true
 	return nil
 }
 
@@ -388,8 +389,8 @@ func (e *editor) joinScripts(runs []*item, frames []frame) error {
 // name it returns too, and whether tabs are left out of it.
 func scriptHead(it *item) (lines int, name string, chomp bool) {
 	for i, line := range it.lines {
-		if at := strings.Index(line, "<<"); at >= 0 {
-			word := strings.TrimSpace(line[at+2:])
+		if _, word, ok := strings.Cut(line, "<<"); ok {
+			word = strings.TrimSpace(word)
 			chomp = strings.HasPrefix(word, "-")
 			return i + 1, strings.Trim(strings.TrimPrefix(word, "-"), `"'`), chomp
 		}

@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/peelhq/peel/internal/lazy"
@@ -56,12 +57,7 @@ func (e *editor) addCommand(at int, text string) error {
 // leaves reports whether a command may end the shell, or put something else in its
 // place, before its end.
 func (c *command) leaves() bool {
-	for _, name := range []string{"exit", "exec", "return"} {
-		if c.has(name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{"exit", "exec", "return"}, c.has)
 }
 
 // addOption gives the commands of a program an option.

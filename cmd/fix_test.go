@@ -1,0 +1,222 @@
+package cmd
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// fixable is an image whose steps copy up, delete and leave behind what others made, and
+// fixableFile is the Dockerfile that it was built from.
+const fixable = `
+-- image app:1 linux/amd64 --
+step "/bin/sh -c #(nop) ADD file:4bf7a in / "
+step "RUN /bin/sh -c make model # buildkit"
+step "RUN /bin/sh -c chmod 600 /srv/model.bin # buildkit"
+step "COPY run.sh /usr/bin/run.sh # buildkit"
+step "RUN /bin/sh -c chmod 755 /usr/bin/run.sh # buildkit"
+step "RUN /bin/sh -c apt-get update && apt-get install -y git # buildkit"
+-- layer --
+dir usr/
+dir usr/bin/
+file usr/bin/sh 5000 mode=0755
+-- layer --
+dir srv/
+file srv/model.bin 64000 mode=0644
+-- layer --
+dir srv/
+file srv/model.bin 64000 mode=0600
+-- layer --
+dir usr/
+dir usr/bin/
+file usr/bin/run.sh 30000 mode=0644
+-- layer --
+dir usr/
+dir usr/bin/
+file usr/bin/run.sh 30000 mode=0755
+-- layer --
+file usr/bin/git 9000 mode=0755
+file var/lib/apt/lists/deb.example_main 200000
+file var/lib/apt/lists/lock 0
+`
+
+const fixableFile = `# syntax=docker/dockerfile:1
+FROM debian
+
+RUN make model
+RUN chmod 600 /srv/model.bin
+
+# how it is started
+#
+COPY run.sh /usr/bin/run.sh
+RUN chmod 755 /usr/bin/run.sh
+
+# what it needs
+#
+RUN apt-get update && apt-get install -y git
+`
+
+const fixedFile = `# syntax=docker/dockerfile:1
+FROM debian
+
+RUN make model \
+    && chmod 600 /srv/model.bin
+
+# how it is started
+#
+COPY --chmod=0755 run.sh /usr/bin/run.sh
+
+# what it needs
+#
+RUN apt-get update && apt-get install -y git \
+    && rm -rf /var/lib/apt/lists/*
+`
+
+// fixedIn applies what peel fix prints, in a repository, and returns the Dockerfile.
+func fixedIn(t *testing.T, patch, file string) string {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), "git", "apply")
+	c.Stdin = strings.NewReader(patch)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("git apply: %v\n%s\n%s", err, out, patch)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// What peel fix prints is a patch that git takes, whatever the Dockerfile is called, where
+// it lies and how its lines end; and --write makes the same of it.
+func TestFixPatch(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not here")
+	}
+	crlf := func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
+	open := func(s string) string { return strings.TrimSuffix(s, "\n") }
+	same := func(s string) string { return s }
+	for _, c := range []struct {
+		name, file string
+		flags      []string
+		form       func(string) string
+	}{
+		{"found", "Dockerfile", nil, same},
+		{"named", "build/app.dockerfile", []string{"--dockerfile", "build/app.dockerfile"}, same},
+		{"blank in the name", "a b/Docker file", []string{"--dockerfile", "a b/Docker file"}, same},
+		{"odd name", "ü\"/D", []string{"--dockerfile", "ü\"/D"}, same},
+		{"CRLF", "Dockerfile", nil, crlf},
+		{"no end of the last line", "Dockerfile", nil, open},
+		{"CRLF, no end", "Dockerfile", nil, func(s string) string { return strings.TrimSuffix(crlf(s), "\r\n") }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inFolder(t, "docker-25", fixable)
+			if err := os.Mkdir(".git", 0o755); err != nil {
+				t.Fatal(err)
+			}
+			write(t, c.file, []byte(c.form(fixableFile)))
+			args := append([]string{"fix", "app.tar", "--base", "1"}, c.flags...)
+			text := must(t, args...)
+			before, _, ok := strings.Cut(text, "\n--- ")
+			if !ok || strings.HasPrefix(before, "--- ") {
+				t.Fatalf("no patch, or something before it looks like one:\n%s", text)
+			}
+			if hunks := strings.Count(text, "\n@@ "); hunks != 3 {
+				t.Errorf("%d hunks, not one for each of three fixes:\n%s", hunks, text)
+			}
+			if err := os.Remove(".git"); err != nil { // git finds the folder by itself, or none
+				t.Fatal(err)
+			}
+			if got, want := fixedIn(t, text, c.file), c.form(fixedFile); got != want {
+				t.Errorf("applied:\n%q\nnot\n%q", got, want)
+			}
+			write(t, c.file, []byte(c.form(fixableFile)))
+			if err := os.Chmod(c.file, 0o640); err != nil {
+				t.Fatal(err)
+			}
+			must(t, append(args, "--write")...)
+			info, err := os.Stat(c.file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, _ := os.ReadFile(c.file)
+			if string(b) != c.form(fixedFile) || info.Mode().Perm() != 0o640 {
+				t.Errorf("written, %v:\n%q", info.Mode(), b)
+			}
+		})
+	}
+}
+
+// The figures are those of what is chosen.
+func TestFixFigures(t *testing.T) {
+	inFolder(t, "docker-25", fixable)
+	write(t, "Dockerfile", []byte(fixableFile))
+	for _, c := range []struct {
+		name    string
+		flags   []string
+		stored  int64
+		visible int64
+		layers  int
+		shared  int64
+		patch   bool
+	}{
+		{"all", nil, 108000, 108000, 4, 0, true},
+		{"one", []string{"--choose", "waste/metadata/RUN chmod 600 /srv/model.bin"}, 338000, 308000, 5, 0, true},
+		{"squash alone", []string{"--squash", "3..4"}, 372000, 308000, 5, 0, false},
+		{"squash with the base", []string{"--squash", "0..2"}, 338000, 308000, 4, 5000, false},
+		{"drop", []string{"--drop", "/srv"}, 274000, 244000, 6, 0, false},
+		{"drop and all", []string{"--drop", "/srv", "--choose", "all"}, 44000, 44000, 4, 0, true},
+		{"drop of the base's", []string{"--drop", "/usr/bin/sh"}, 402000, 303000, 6, 0, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got struct {
+				After struct {
+					Layers                                   int
+					StoredBytes, VisibleBytes, UnsharedBytes int64
+				}
+				Patch *string
+			}
+			text := must(t, append([]string{"fix", "app.tar", "--base", "1", "-f", "json"}, c.flags...)...)
+			if err := json.Unmarshal([]byte(text), &got); err != nil {
+				t.Fatal(err)
+			}
+			a := got.After
+			if a.StoredBytes != c.stored || a.VisibleBytes != c.visible || a.Layers != c.layers || a.UnsharedBytes != c.shared || (got.Patch != nil) != c.patch {
+				t.Errorf("%+v, patch %v", a, got.Patch != nil)
+			}
+		})
+	}
+}
+
+// What makes no sense is refused, and nothing is written.
+func TestFixRefuses(t *testing.T) {
+	inFolder(t, "docker-25", fixable)
+	write(t, "Dockerfile", []byte("FROM other\nRUN something else\n"))
+	for _, c := range []struct {
+		flags []string
+		code  int
+		says  string
+	}{
+		{[]string{"--choose", "waste/metadata/RUN chmod 600 /srv/model.bi"}, 2, `try: --choose "waste/metadata/RUN chmod 600 /srv/model.bin"`},
+		{[]string{"--squash", "4..9"}, 2, "layers are 0 to 5"},
+		{[]string{"--squash", "4"}, 2, "as in 2..5"},
+		{[]string{"--drop", "/no/such"}, 2, "no such path"},
+		{[]string{"--drop", "/"}, 2, "root"},
+		{[]string{"--write"}, 3, "no Dockerfile is known"},
+		{[]string{"--dockerfile", "missing"}, 2, "cannot read the Dockerfile"},
+	} {
+		r := peel(append([]string{"fix", "app.tar"}, c.flags...)...)
+		if r.code != c.code || !strings.Contains(r.err, c.says) {
+			t.Errorf("%q: %d, %s", c.flags, r.code, r.err)
+		}
+	}
+	if out := must(t, "fix", "app.tar"); !strings.Contains(out, "does not fit") || strings.Contains(out, "\n--- ") {
+		t.Errorf("of another image's Dockerfile:\n%s", out)
+	}
+	if b, _ := os.ReadFile(filepath.FromSlash("Dockerfile")); string(b) != "FROM other\nRUN something else\n" {
+		t.Errorf("the Dockerfile was changed: %s", b)
+	}
+}
