@@ -45,6 +45,7 @@ func (e *FilterError) Unwrap() error { return e.Err }
 //	layer:3  layer:2-5,7    of which layers the version that shows is
 //	size:>10MB  >10MB       its own bytes; also <, >=, <=, = and 1MB-5MB
 //	wasted:>1MB             its own wasted bytes
+//	package:git             a package lists the version that shows; see PackageWant
 //	type:file               its type, as in peel ls; link is a symlink or a hard link
 //
 // A space inside of a term is written "\ ", or the term is put between quotes.
@@ -206,8 +207,10 @@ func parseKeyed(key, value string) (term, error) {
 	case "wasted":
 		r, err := parseSize(value)
 		return wastedTerm(r), err
+	case "package":
+		return packageTerm(value)
 	}
-	return term{}, fmt.Errorf(`there is no %q: it is re, change, cause, layer, size, wasted or type; %s\: begins a name with a colon`, key, key)
+	return term{}, fmt.Errorf(`there is no %q: it is re, change, cause, layer, size, wasted, type or package; %s\: begins a name with a colon`, key, key)
 }
 
 // typeWords are the words of source.Type, by their values.

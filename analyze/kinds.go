@@ -123,6 +123,19 @@ var (
     }`,
 	}, addLabel, func(wants []LabelWant) string { return human.Count(len(wants), "label", "labels") }}
 
+	packagesKind = kind[[]PackageWant]{&Kind{
+		Name: "package", Many: true, Off: true,
+		Comment: `# Packages: NAME, NAME@VERSION, TYPE:NAME, where * and ? stand for anything.
+`,
+		Schema: `{
+      "description": "Packages: NAME, NAME@VERSION or TYPE:NAME, in which * and ? stand for anything; or off.",
+      "oneOf": [
+        { "type": "string", "minLength": 1, "maxLength": 1024 },
+        { "type": "array", "minItems": 1, "items": { "type": "string", "minLength": 1, "maxLength": 1024, "not": { "const": "off" } } }
+      ]
+    }`,
+	}, addPackageWant, func(wants []PackageWant) string { return human.Count(len(wants), "package", "packages") }}
+
 	scopeKind = kind[string]{&Kind{
 		Name: "scope",
 		Schema: `{

@@ -219,6 +219,18 @@ var rules = []*Setting{
 		Text:  "No layer holds a file at these paths, whether visible, covered or removed: it is shipped all the same.",
 		About: "No layer ships a path that the rules forbid",
 	}),
+	rule(packagesKind, forbidPackage, Setting{
+		Name: "forbid-package", Example: "npm:left-pad", Severity: Error, Risk: 5,
+		Help:  "a package that the image may not have, NAME, NAME@VERSION or TYPE:NAME (repeat for more)",
+		Text:  "None of these packages is installed, as the databases in the image say ([packages](packages.md)). * and ? stand for anything.",
+		About: "The image has no package that the rules forbid",
+	}),
+	rule(sizeKind, maxPackageSize, Setting{
+		Name: "max-package-size", Example: "100MB", Severity: Error,
+		Help:  "most stored bytes of a package",
+		Text:  "No [package](packages.md) stores more than this, in all layers, what is wasted included.",
+		About: "No package stores more than the limit",
+	}),
 	rule(switchKind, secretRule, Setting{
 		Name: RuleSecret, Default: "on", Example: "on", Severity: Warning, Risk: 8,
 		Help:  "no key, token or password in files, ENV, labels and history",

@@ -109,3 +109,54 @@ func TestPackagesNone(t *testing.T) {
 		t.Errorf("got:\n%s", got)
 	}
 }
+
+func TestPackageFilter(t *testing.T) {
+	inFolder(t, "docker-25", packaged)
+	for _, tt := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"installed", []string{"--filter", "package:a"}, "/usr/bin/a\n"},
+		{"shared", []string{"--filter", "package:c"}, "/usr/bin/b\n"},
+		{"a later version", []string{"--layer", "2", "--filter", "package:dpkg:b@1"}, "/usr/bin/b\n"},
+		{"removed by its layer", []string{"--layer", "1", "--filter", "package:git"}, "/usr/bin/git\n"},
+		{"before", []string{"--at", "0", "--filter", "package:git,a@1"}, "/usr/bin/a\n/usr/bin/git\n"},
+		{"another type", []string{"--at", "0", "--filter", "package:rpm:git"}, ""},
+		{"of no package", []string{"--layer", "2", "--filter", "package:-"}, "/srv/data\n"},
+		{"not", []string{"--layer", "2", "--filter", "!package:b type:file"}, "/srv/data\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := must(t, append([]string{"ls", "app.tar"}, tt.args...)...); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+	if r := peel("ls", "app.tar", "--filter", "package:a@"); r.code != 2 || !strings.Contains(r.err, "NAME@VERSION") {
+		t.Errorf("exit code %d, %q", r.code, r.err)
+	}
+}
+
+func TestPackageRules(t *testing.T) {
+	inFolder(t, "docker-25", packaged)
+	for _, tt := range []struct {
+		name string
+		args []string
+		code int
+		says string
+	}{
+		{"installed", []string{"--forbid-package", "b"}, 1, "b 1 (dpkg) is in the image, from layer 0"},
+		{"another version", []string{"--forbid-package", "b@2*"}, 0, "pass forbid-package none"},
+		{"a glob", []string{"--forbid-package", "dpkg:?@1"}, 1, "2 packages"},
+		{"removed", []string{"--forbid-package", "git"}, 0, "A later layer removes or replaces it, but 5.00 kB are shipped"},
+		{"too large", []string{"--max-package-size", "1kB"}, 1, "git 2 (dpkg) stores 5.00 kB, of which 5.00 kB are wasted"},
+		{"small enough", []string{"--max-package-size", "10kB"}, 0, "pass max-package-size 5.00 kB"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := peel(append([]string{"check", "app.tar", "--min-efficiency", "off", "--user", "off", "--healthcheck", "off"}, tt.args...)...)
+			if r.code != tt.code || !strings.Contains(strings.Join(strings.Fields(r.out), " "), tt.says) {
+				t.Errorf("exit code %d:\n%s%s", r.code, r.out, r.err)
+			}
+		})
+	}
+}
