@@ -35,6 +35,10 @@ type Difference struct {
 	// of two unions of one image.
 	Config []ConfigChange
 
+	// Packages are those that one side alone has, or that the sides have in other
+	// versions, the largest difference first.
+	Packages []PackageDifference
+
 	Grown int // how many paths count other bytes than before, listed or not
 
 	// Paths are those that differ, the largest difference first, no more of them
@@ -135,7 +139,9 @@ func Compare(ctx context.Context, before, after Side, most int) (*Difference, er
 		return nil, err
 	}
 	d.conclude()
-	return d.out, nil
+	var err error
+	d.out.Packages, err = comparePackagesOf(ctx, before, after)
+	return d.out, err
 }
 
 // conclude makes the result of what was counted.

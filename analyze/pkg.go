@@ -41,6 +41,16 @@ type Package struct {
 	Layer     int            // the first layer whose database has it
 	Installed bool           // the database that counts for the last layer has it
 	Layers    []PackageLayer // that carry its bytes, lowest first
+
+	there []layerSpan // the layers whose database has it
+}
+
+// A layerSpan is layers from one up to another, which is not in it.
+type layerSpan struct{ from, until int }
+
+// InstalledAt reports whether the database that counts for layer k has the package.
+func (x *Package) InstalledAt(k int) bool {
+	return slices.ContainsFunc(x.there, func(s layerSpan) bool { return k >= s.from && k < s.until })
 }
 
 // A PackageLayer is what one layer carries of a package. Sizes are bytes.

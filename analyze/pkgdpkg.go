@@ -1,7 +1,6 @@
 package analyze
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -29,8 +28,14 @@ func (f *packageFinder) dpkg(by map[string][]*factAt) {
 		row := f.pkg(&x.read.Packages[0], x.read.Type, x.layer)
 		parts[name] = append(parts[name], packageSpan{x.layer, row})
 	}
-	for _, s := range parts {
-		f.rows[s[len(s)-1].pkg].Installed = true
+	for _, spans := range parts {
+		for i, s := range spans {
+			until := len(f.t.layers)
+			if i+1 < len(spans) {
+				until = spans[i+1].from
+			}
+			f.there(s.pkg, s.from, until)
+		}
 	}
 	f.dpkgLists(by["dpkg-part-list"], parts, none)
 	f.diverted = nil
@@ -41,12 +46,14 @@ func (f *packageFinder) dpkg(by map[string][]*factAt) {
 func (f *packageFinder) statuses(facts []*factAt) map[string][]packageSpan {
 	spans := map[string][]packageSpan{}
 	before := map[string]int32{}
-	for _, x := range facts {
-		if len(x.read.Packages) == 0 {
-			continue // one that cannot be read says nothing: that below counts
+	// One that cannot be read says nothing: that below counts.
+	facts = slices.DeleteFunc(slices.Clone(facts), func(x *factAt) bool { return len(x.read.Packages) == 0 })
+	for i, x := range facts {
+		until := len(f.t.layers)
+		if i+1 < len(facts) {
+			until = facts[i+1].layer
 		}
 		now := make(map[string]int32, len(x.read.Packages))
-		removed := map[int32]bool{}
 		for i := range x.read.Packages {
 			p := &x.read.Packages[i]
 			row := f.pkg(p, x.read.Type, x.layer)
@@ -55,7 +62,9 @@ func (f *packageFinder) statuses(facts []*factAt) map[string][]packageSpan {
 				now[p.Name] = row
 			}
 			now[p.Name+":"+p.Arch] = row
-			removed[row] = p.State == "config-files"
+			if p.State != "config-files" && until > x.layer {
+				f.there(row, x.layer, until)
+			}
 		}
 		for key, row := range now {
 			if old, ok := before[key]; !ok || old != row {
@@ -66,12 +75,6 @@ func (f *packageFinder) statuses(facts []*factAt) map[string][]packageSpan {
 			if _, ok := now[key]; !ok {
 				spans[key] = append(spans[key], packageSpan{x.layer, none})
 			}
-		}
-		for row := range maps.Values(before) {
-			f.rows[row].Installed = false
-		}
-		for row := range maps.Values(now) {
-			f.rows[row].Installed = !removed[row]
 		}
 		before = now
 	}

@@ -222,8 +222,16 @@ func (f *packageFinder) pkg(p *packages.Package, typ string, layer int) int32 {
 	return i
 }
 
-// last reports whether something that ends before a layer is there in the end.
-func (f *packageFinder) last(until int) bool { return until >= len(f.t.layers) }
+// there notes that databases have a package in layers from one up to another.
+func (f *packageFinder) there(row int32, from, until int) {
+	x := &f.rows[row]
+	if last := len(x.there) - 1; last >= 0 && x.there[last].until == from {
+		x.there[last].until = until
+	} else {
+		x.there = append(x.there, layerSpan{from, until})
+	}
+	x.Installed = x.Installed || until >= len(f.t.layers)
+}
 
 // hold makes a holder of one package.
 func (f *packageFinder) hold(spans ...packageSpan) int32 {
@@ -236,9 +244,7 @@ func (f *packageFinder) single(x *factAt) {
 	for i := range x.read.Packages {
 		p := &x.read.Packages[i]
 		row := f.pkg(p, x.read.Type, x.layer)
-		if f.last(x.until) {
-			f.rows[row].Installed = true
-		}
+		f.there(row, x.layer, x.until)
 		h := f.hold(packageSpan{x.layer, row})
 		f.list(h, p, x, x.layer, x.until)
 	}
@@ -261,9 +267,7 @@ func (f *packageFinder) whole(facts []*factAt, rank func(*factAt) int) {
 		for j := range x.read.Packages {
 			p := &x.read.Packages[j]
 			row := f.pkg(p, x.read.Type, x.layer)
-			if f.last(until) {
-				f.rows[row].Installed = true
-			}
+			f.there(row, x.layer, until)
 			f.list(f.hold(packageSpan{x.layer, row}), p, x, x.layer, until)
 		}
 	}
@@ -292,9 +296,7 @@ func (f *packageFinder) named(names, lists []*factAt) {
 		}
 		dir := f.t.Parent(x.node)
 		row := f.pkg(&x.read.Packages[0], x.read.Type, x.layer)
-		if f.last(x.until) {
-			f.rows[row].Installed = true
-		}
+		f.there(row, x.layer, x.until)
 		spans[dir] = append(spans[dir], packageSpan{x.layer, row})
 		if x.gone {
 			spans[dir] = append(spans[dir], packageSpan{x.until, none})
@@ -308,9 +310,7 @@ func (f *packageFinder) named(names, lists []*factAt) {
 		whose := spans[f.t.Parent(x.node)]
 		if len(whose) == 0 {
 			row := f.pkg(p, x.read.Type, x.layer)
-			if f.last(x.until) {
-				f.rows[row].Installed = true
-			}
+			f.there(row, x.layer, x.until)
 			whose = []packageSpan{{x.layer, row}}
 		} else if whose[0].from > x.layer {
 			whose = append([]packageSpan{{x.layer, whose[0].pkg}}, whose...)

@@ -104,15 +104,7 @@ func (p *Packages) sum() {
 		if bytes == 0 {
 			continue
 		}
-		rows = rows[:0]
-		if names := t.shared[v.inode]; v.inode >= 0 && len(names) > 0 {
-			for _, name := range names {
-				rows = p.addListed(rows, name)
-			}
-			slices.Sort(rows)
-		} else {
-			rows = p.addListed(rows, int32(i))
-		}
+		rows = p.rowsOf(rows[:0], int32(i))
 		p.give(rows, int(v.layer), bytes, t.deadFrom(v) != notHidden)
 	}
 	p.sumOrphans()
@@ -159,6 +151,20 @@ func (p *Packages) give(rows []int32, layer int, bytes int64, dead bool) {
 	for _, other := range rows[1:] {
 		p.Rows[other].Shared += bytes
 	}
+}
+
+// rowsOf appends the rows that list the content of version i, by any name of it; the
+// first owns it.
+func (p *Packages) rowsOf(rows []int32, i int32) []int32 {
+	v := &p.t.versions[i]
+	if v.inode >= 0 && len(p.t.shared[v.inode]) > 0 {
+		for _, name := range p.t.shared[v.inode] {
+			rows = p.addListed(rows, name)
+		}
+		slices.Sort(rows)
+		return rows
+	}
+	return p.addListed(rows, i)
 }
 
 // addListed appends the rows that list version i and are not there yet.

@@ -160,3 +160,44 @@ func TestPackageRules(t *testing.T) {
 		})
 	}
 }
+
+// Reports of every form list packages, with names as hostile as they come.
+func TestPackagesInReports(t *testing.T) {
+	s := schema(t, "report.schema.json")
+	hostile := strings.ReplaceAll(packaged, `Package: git\n`, `Package: git<b>|@you\u001b[31m\n`)
+	hostile = strings.ReplaceAll(hostile, "info/git.list", "info/git<b>|@you?[31m.list")
+	inFolder(t, "docker-25", hostile)
+	for _, tt := range []struct{ form, want string }{
+		{"text", "5.00 kB  5.00 kB  dpkg    git<b>|@you?[31m 2 (removed)"},
+		{"markdown", "| 5.00 kB | 5.00 kB | dpkg |"},
+		{"html", "git&lt;b&gt;|@you?[31m"},
+		{"json", `"name": "git<b>|@you?[31m"`},
+	} {
+		got := must(t, "report", "app.tar", "-f", tt.form)
+		if !strings.Contains(got, tt.want) || strings.Contains(got, "\x1b") || tt.form == "html" && strings.Contains(got, "<b>|") {
+			t.Errorf("%s: no %q in:\n%s", tt.form, tt.want, got)
+		}
+		if tt.form == "json" {
+			valid(t, s, got)
+		}
+	}
+}
+
+// A comparison tells which packages came, went, and have other versions.
+func TestPackagesInDiff(t *testing.T) {
+	s := schema(t, "diff.schema.json")
+	inFolder(t, "docker-25", packaged)
+	text := must(t, "diff", "app.tar", "--from", "0", "--to", "2")
+	for _, want := range []string{"Packages: 1 removed, 1 upgraded", "-5.00 kB  removed    dpkg    git  2", "+50 B  upgraded   dpkg    a  2 ← 1"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in:\n%s", want, text)
+		}
+	}
+	back := must(t, "diff", "app.tar", "--from", "0", "--to", "2", "-f", "json")
+	valid(t, s, back)
+	for _, form := range []string{"markdown", "html"} {
+		if got := must(t, "diff", "app.tar", "--from", "0", "--to", "2", "-f", form); !strings.Contains(got, "1 removed, 1 upgraded") {
+			t.Errorf("%s:\n%s", form, got)
+		}
+	}
+}

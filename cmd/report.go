@@ -66,7 +66,7 @@ func (a *app) report(ctx context.Context, ref string, flags *outputFlags) error 
 	}
 	return a.writeOutputs(ctx, outs, func(o output, w io.Writer) error {
 		if o.format == "text" {
-			return a.layout(o).Text(w, an, findings)
+			return a.layout(o).Text(w, an, findings) //nolint:contextcheck // it writes as it goes, and the writer fails once the context has ended
 		}
 		return reportForms[o.format](ctx, w, an, findings)
 	})

@@ -91,7 +91,7 @@ func TestKeyOrder(t *testing.T) {
 			}
 		}
 	}
-	if got, want := strings.Join(keys, " "), "schema peel.report/v1 image totals base config causes layers findings waste flaws"; got != want {
+	if got, want := strings.Join(keys, " "), "schema peel.report/v1 image totals base config causes layers packages unowned findings waste flaws"; got != want {
 		t.Errorf("keys %q, want %q", got, want)
 	}
 	line, _, _ := strings.Cut(must(t, "ls", "app.tar", "--json"), "\n")

@@ -59,6 +59,7 @@ func DiffText(w io.Writer, c *Comparison) error {
 	p.figures(c)
 	p.configChanges(c.Config)
 	p.layerGrowth(c.Layers)
+	p.packageChanges(c.Packages)
 	p.changes(c)
 	p.largest(c)
 	return p.writeTo(w)

@@ -37,6 +37,10 @@ type htmlDiff struct {
 	LayerSum   string
 	MoreLayers int
 
+	Packages     []htmlDiffPackage
+	PackageSum   string
+	MorePackages int
+
 	Changes   []htmlDiffChange
 	Paths     []htmlDiffPath
 	PathSum   string
@@ -57,6 +61,8 @@ type (
 		Step                                 htmlCommand
 	}
 
+	htmlDiffPackage struct{ Growth, Change, Name, Type, Before, After string }
+
 	htmlDiffChange struct{ Name, Paths, Before, After, Difference string }
 
 	htmlDiffPath struct{ Growth, Change, Path, Details string }
@@ -75,6 +81,7 @@ func newHTMLDiff(p *pageAssets, c *Comparison) *htmlDiff {
 	page.Sides = []htmlSide{newHTMLSide("Before", c.Before), newHTMLSide("After", c.After)}
 	page.config(c.Config)
 	page.layers(c.Layers)
+	page.packages(c.Packages)
 	page.paths(c)
 	page.Nav = []htmlLink{{"figures", "Figures"}}
 	if len(page.Config) > 0 {
@@ -82,6 +89,9 @@ func newHTMLDiff(p *pageAssets, c *Comparison) *htmlDiff {
 	}
 	if len(page.Layers) > 0 {
 		page.Nav = append(page.Nav, htmlLink{"layers", "Layers"})
+	}
+	if len(page.Packages) > 0 {
+		page.Nav = append(page.Nav, htmlLink{"packages", "Packages"})
 	}
 	page.Nav = append(page.Nav, htmlLink{"paths", "Paths"})
 	return page

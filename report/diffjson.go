@@ -12,7 +12,7 @@ const DiffSchema = "peel.diff/v1"
 // The types below are the form of a comparison: their fields are its keys, in
 // their order. A pointer is null where the value is not known, or not there.
 type (
-	// diffDocument is a comparison but for its last key, "paths".
+	// diffDocument is a comparison but for its last keys, "packages" and "paths".
 	diffDocument struct {
 		Schema    string          `json:"schema"`
 		Before    diffSideRow     `json:"before"`
@@ -54,6 +54,16 @@ type (
 		AfterBytes  int64  `json:"afterBytes"`
 	}
 
+	diffPackageRow struct {
+		Name        quoted  `json:"name"`
+		Type        string  `json:"type"`
+		Change      string  `json:"change"`
+		Before      *quoted `json:"before"`
+		After       *quoted `json:"after"`
+		BeforeBytes int64   `json:"beforeBytes"`
+		AfterBytes  int64   `json:"afterBytes"`
+	}
+
 	diffPathRow struct {
 		Path        quoted      `json:"path"`
 		Change      string      `json:"change"`
@@ -91,6 +101,10 @@ func DiffJSON(w io.Writer, c *Comparison) error {
 	}
 	out := newRows(w)
 	out.object(doc)
+	out.array("packages", len(c.Packages), func(i int) any {
+		x := &c.Packages[i]
+		return diffPackageRow{quoted(x.Name), x.Type, packageChange(x), known(x.Before), known(x.After), x.BeforeBytes, x.AfterBytes}
+	})
 	out.array("paths", len(c.Paths), func(i int) any {
 		x := &c.Paths[i]
 		return diffPathRow{quoted(x.Path), x.Change.String(), x.What.Words(), x.Before, x.After, shownRow(x.Old), shownRow(x.New)}

@@ -48,6 +48,7 @@ func (m *mdPage) compared(c *Comparison) {
 			})
 		})
 	}
+	m.packageChanges(c.Packages)
 	if len(c.Paths) > 0 {
 		m.details(c.largestTitle(), func() {
 			m.fits("| growth | | path |\n|--:|:--|:--|\n")

@@ -37,6 +37,9 @@ type htmlPage struct {
 	Map      mapPart
 	Layers   []htmlLayer
 	MoreLay  layerRest
+	Packages []htmlPackage
+	Unowned  htmlPackage // what no package owns
+	MorePack packageRest
 	Causes   []htmlCause
 	Findings []htmlFinding
 	MoreFind int
@@ -133,6 +136,7 @@ func newFigures(shell htmlShell, a *analyze.Analysis) *htmlPage {
 func (p *htmlPage) fill(ctx context.Context, a *analyze.Analysis) {
 	p.HasMap = true
 	p.treemap(ctx, a)
+	p.packages(ctx, a)
 	p.causes(a)
 	p.waste(ctx, a)
 }
@@ -140,6 +144,9 @@ func (p *htmlPage) fill(ctx context.Context, a *analyze.Analysis) {
 // sections are links to the parts that fill adds, and to the layers and flaws.
 func (p *htmlPage) sections() []htmlLink {
 	links := []htmlLink{{"map", "Map"}, {"layers", "Layers"}}
+	if len(p.Packages) > 0 {
+		links = append(links, htmlLink{"packages", "Packages"})
+	}
 	if len(p.Causes) > 0 {
 		links = append(links, htmlLink{"causes", "Causes"}, htmlLink{"waste", "Waste"})
 	}

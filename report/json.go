@@ -1,6 +1,7 @@
 package report
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"math"
@@ -16,8 +17,8 @@ const Schema = "peel.report/v1"
 // The types below are the report's form: their fields are its keys, in their
 // order. A pointer is null where the value is not known.
 type (
-	// document is the report but for its last keys, "findings", "waste" and "flaws",
-	// which may have a million rows.
+	// document is the report but for its last keys, "packages", "unowned", "findings",
+	// "waste" and "flaws", which may have a million rows.
 	document struct {
 		Schema string     `json:"schema"`
 		Image  imageRow   `json:"image"`
@@ -149,6 +150,8 @@ func JSON(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
 	}
 	out := newRows(w)
 	out.object(doc)
+	all, packages := packagesOf(context.Background(), a)
+	writePackages(out, a, packages, &all.Unowned)
 	out.array("findings", len(findings), func(i int) any { return newFindingRow(&findings[i]) })
 	out.array("waste", a.Waste.Len(), func(i int) any {
 		w := a.Waste.At(i)

@@ -34,6 +34,7 @@ func Markdown(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) erro
 	m.causes(a)
 	m.details("The largest waste", func() { m.waste(a) })
 	m.details(human.Count(t.Layers, "layer", "layers")+baseNote(t), func() { m.layers(a) })
+	m.packages(a)
 	if len(a.Flaws) > 0 {
 		m.details("Malformed or unreadable", func() { m.flaws(a) })
 	}

@@ -99,6 +99,7 @@ func (l Layout) Text(w io.Writer, a *analyze.Analysis, findings []analyze.Findin
 	p.totals(a)
 	p.toChange(analyze.Brief(findings, analyze.DefaultFloor(a.Totals.Stored)))
 	p.layers(a)
+	p.packages(a)
 	p.causes(a)
 	p.waste(a, a.Waste, wasteShown)
 	p.flaws(a.Flaws)
