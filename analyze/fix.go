@@ -48,7 +48,14 @@ type change struct {
 	merge     []LayerRange
 	covered   []int32 // versions, or the complements of inodes without a node: see Plan
 	unwritten []int32
+	hides     []hide
 	gone      int // a layer that is made no more; -1 if none
+}
+
+// A hide is a node that a layer deletes, if lower ones have it.
+type hide struct {
+	node  NodeID
+	layer int
 }
 
 // A findingSource is what a finding of Fixes was made from.
@@ -170,7 +177,7 @@ func (x *fixer) weigh(ctx context.Context) error {
 		if len(f.Edits) == 0 {
 			continue
 		}
-		if len(f.change.merge) == 1 && len(f.change.covered)+len(f.change.unwritten) == 0 {
+		if len(f.change.merge) == 1 && len(f.change.covered)+len(f.change.unwritten)+len(f.change.hides) == 0 {
 			f.Saves = x.hiddenWithin(f.change.merge[0])
 			continue
 		}

@@ -186,6 +186,7 @@ func (x *fixer) leaveOut(e *edition, c class, rule *cacheRule, layer, last int) 
 	for l := layer; l <= last; l++ {
 		e.change.covered = append(e.change.covered, x.below(roots, l, rule.delete)...)
 	}
+	e.change.hides = append(e.change.hides, x.hidden(roots, last, rule.delete)...)
 	return nil
 }
 
@@ -243,6 +244,23 @@ func (x *fixer) below(roots []NodeID, layer int, globs []string) []int32 {
 		ids = append(ids, i)
 	}
 	return ids
+}
+
+// hidden returns what "rm -rf" in a layer's step deletes of the layers below it.
+func (x *fixer) hidden(roots []NodeID, layer int, globs []string) []hide {
+	t := x.t
+	var hides []hide
+	for _, root := range roots {
+		start := len(t.Path(root))
+		for stack := []NodeID{root}; len(stack) > 0; {
+			n := stack[len(stack)-1]
+			stack = append(stack[:len(stack)-1], t.Children(n)...)
+			if t.at(n, layer-1) != none && (len(globs) == 0 || deletes(globs, t.Path(n)[start:])) {
+				hides = append(hides, hide{n, layer})
+			}
+		}
+	}
+	return hides
 }
 
 // deletes reports whether "rm -rf" of one of some globs deletes what has a path below their

@@ -28,10 +28,11 @@ type Plan struct {
 	a         *Analysis
 	covered   bitmap // by version; nil as long as there is none
 	unwritten bitmap
-	orphaned  map[int32]bool // inodes without a node that are left out
-	squashed  []LayerRange   // disjoint, lowest first
-	gone      map[int]bool   // layers whose step is left out
-	dropped   []NodeID       // each with all below it
+	orphaned  map[int32]bool   // inodes without a node that are left out
+	squashed  []LayerRange     // disjoint, lowest first
+	gone      map[int]bool     // layers whose step is left out
+	hides     map[NodeID][]int // by node: layers that delete it besides those that do so already
+	dropped   []NodeID         // each with all below it
 }
 
 // A LayerRange is layers From to To, both included, 0 being the lowest.
@@ -53,7 +54,7 @@ type PlanFigures struct {
 
 // NewPlan returns a plan that changes nothing.
 func NewPlan(a *Analysis) *Plan {
-	return &Plan{a: a, orphaned: map[int32]bool{}, gone: map[int]bool{}}
+	return &Plan{a: a, orphaned: map[int32]bool{}, gone: map[int]bool{}, hides: map[NodeID][]int{}}
 }
 
 // Squash merges layers from to to, both included. Ranges that overlap become one. A
@@ -129,6 +130,9 @@ func (p *Plan) Choose(f *Fix) {
 	}
 	p.leaveOut(&p.covered, c.covered)
 	p.leaveOut(&p.unwritten, c.unwritten)
+	for _, h := range c.hides {
+		p.hides[h.node] = append(p.hides[h.node], h.layer)
+	}
 	if c.gone >= 0 {
 		p.gone[c.gone] = true
 	}

@@ -72,15 +72,21 @@ func (w *planWalk) versions(ctx context.Context) error {
 	t, base := w.t, w.p.a.Totals.BaseLayers
 	node, by := NodeID(none), notHidden
 	dropped := false
+	var hides []int
 	for i := len(t.versions) - 1; i >= 0; i-- {
 		if i%untilRows == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		v := &t.versions[i]
 		if v.node != node {
-			node, by = v.node, notHidden
+			node, by, hides = v.node, notHidden, w.p.hides[v.node]
 			if dropped = w.below != nil && w.below.has(int(node)); dropped {
 				by = uint16(base)
+			}
+		}
+		for _, layer := range hides {
+			if int(v.layer) < layer {
+				by = min(by, uint16(layer))
 			}
 		}
 		switch {

@@ -6,11 +6,17 @@ import (
 	"unicode"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 // passedBy are the instructions that a RUN may be moved in front of: they say what a
 // container of the image does, and nothing of how it is built.
 var passedBy = wordSet("CMD ENTRYPOINT EXPOSE HEALTHCHECK LABEL MAINTAINER STOPSIGNAL")
+
+// perStep is what each RUN has of its own, and what one RUN writes there the next does not
+// see.
+var perStep = lazy.New(`/etc/hosts\b|/etc/resolv\.conf\b|/etc/hostname\b|/dev/shm\b|type=tmpfs|,(?:rw|readwrite)\b`)
 
 // merge makes one RUN of those among items from to until. What stands between them must
 // be such that a RUN may be moved in front of it. Each RUN still runs only if those
@@ -31,6 +37,11 @@ func (e *editor) merge(from, until int) error {
 	}
 	if len(runs) < 2 {
 		return nil
+	}
+	for _, it := range runs {
+		if text := strings.Join(it.lines, ""); perStep.MatchString(text) {
+			return because("the RUN on line %d uses what every RUN has anew: %s", it.in.first, perStep.FindString(text))
+		}
 	}
 	parts := make([]runPart, len(runs))
 	for i, it := range runs {
@@ -85,6 +96,9 @@ func (e *editor) runPart(it *item) (runPart, error) {
 		return runPart{}, err
 	}
 	part := runPart{line: it.in.first, flags: e.flags(it)}
+	if _, err := it.wordEnd(); err != nil || in.word != "RUN" {
+		return part, because("the RUN on line %d does not begin with its name", it.in.first)
+	}
 	text := in.args
 	if _, exec := execForm(text); exec {
 		return part, because("the RUN on line %d is in the exec form", it.in.first)
@@ -349,6 +363,9 @@ func (e *editor) joinScripts(runs []*item, frames []frame) error {
 	lines := slices.Clone(first.lines[:head])
 	for i, it := range runs {
 		at, own, chomps := scriptHead(it)
+		if n := len(it.lines); i < len(runs)-1 && strings.Contains(it.lines[n-2], "#") {
+			return because("the here-document on line %d ends with a comment", it.in.first)
+		}
 		if chomps != chomp {
 			return because("of the here-documents on lines %d and %d one leaves out tabs", first.in.first, it.in.first)
 		}

@@ -93,15 +93,30 @@ func (e *editor) addOption(at int, p Program, option string) error {
 	return nil
 }
 
+// wordEnd returns where the instruction's word ends on its first line. A word can go over
+// several lines, which nobody writes.
+func (it *item) wordEnd() (int, error) {
+	line := it.lines[0]
+	rest := strings.TrimLeft(strings.TrimPrefix(line, "\xef\xbb\xbf"), " \t")
+	start := len(line) - len(rest)
+	end := start + len(body(rest))
+	if i := strings.IndexAny(rest, " \t\r\n"); i >= 0 {
+		end = start + i
+	}
+	if !strings.EqualFold(line[start:end], it.in.word) {
+		return 0, because("the %s on line %d does not begin with its name", it.in.word, it.in.first)
+	}
+	return end, nil
+}
+
 // addFlags puts flags behind an instruction's word.
 func (e *editor) addFlags(at int, flags string) error {
 	it := &e.items[at]
 	line := it.lines[0]
-	start := strings.Index(strings.ToUpper(line), it.in.word)
-	if start < 0 {
-		return because("the %s on line %d does not begin with its name", it.in.word, it.in.first)
+	end, err := it.wordEnd()
+	if err != nil {
+		return err
 	}
-	end := start + len(it.in.word)
 	it.lines[0] = line[:end] + " " + flags + line[end:]
 	it.changed = true
 	return nil

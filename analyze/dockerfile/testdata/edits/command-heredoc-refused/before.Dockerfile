@@ -1,0 +1,6 @@
+FROM debian
+RUN <<EOF
+for a in b; do
+  x
+done
+EOF

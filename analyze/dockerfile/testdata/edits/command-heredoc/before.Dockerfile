@@ -1,0 +1,7 @@
+FROM debian
+RUN <<EOF
+set -e
+  apt-get update
+  apt-get install -y git
+EOF
+CMD x

@@ -1,0 +1,2 @@
+FROM debian
+RUN set -e; for a in b; do x; y; done

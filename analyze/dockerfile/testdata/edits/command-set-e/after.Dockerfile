@@ -1,0 +1,5 @@
+FROM debian
+RUN set -eux; \
+	apt-get update; \
+	apt-get install -y git \
+    && rm -rf /c

@@ -1,0 +1,3 @@
+FROM debian
+COPY --chown=1000:1000 --from=build a /srv/
+CMD x

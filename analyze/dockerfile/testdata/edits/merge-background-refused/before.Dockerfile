@@ -1,0 +1,3 @@
+FROM debian
+RUN server &
+RUN rm -rf /src

@@ -1,0 +1,4 @@
+FROM debian
+RUN ( cd /src && make ) \
+    && ( V=1; export W=2; make $V ) \
+    && make install

@@ -1,0 +1,4 @@
+FROM debian
+RUN cd /src && make
+RUN V=1; export W=2; make $V
+RUN make install

@@ -1,0 +1,4 @@
+FROM debian
+RUN mkdir /a \
+    && { set -e; touch /a/b; touch /a/c \
+    && rm -rf /a; }

@@ -1,0 +1,4 @@
+FROM debian
+RUN mkdir /a
+RUN set -e; touch /a/b; touch /a/c
+RUN rm -rf /a

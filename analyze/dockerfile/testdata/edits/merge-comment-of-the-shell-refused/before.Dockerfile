@@ -1,0 +1,3 @@
+FROM debian
+RUN make # all of it
+RUN rm -rf /src

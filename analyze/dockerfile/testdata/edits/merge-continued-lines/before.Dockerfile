@@ -1,0 +1,9 @@
+FROM debian
+RUN apt-get update && \
+    # what is needed
+    apt-get install -y git
+# tidy up
+RUN rm -rf \
+    /var/lib/apt/lists/* \
+    /tmp/*
+CMD ["x"]

@@ -1,0 +1,5 @@
+FROM debian
+RUN make \
+# tidy up
+    && rm -rf /src
+CMD ["x"]

@@ -1,0 +1,6 @@
+FROM debian
+RUN make
+
+# tidy up
+RUN rm -rf /src
+CMD ["x"]

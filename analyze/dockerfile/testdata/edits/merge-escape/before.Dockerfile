@@ -1,0 +1,5 @@
+# escape=`
+FROM debian
+RUN make `
+    all
+RUN rm -rf /src

@@ -1,0 +1,3 @@
+FROM debian
+RUN ( test -f /x || exit 0 ) \
+    && rm -rf /src

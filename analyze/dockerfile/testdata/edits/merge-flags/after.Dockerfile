@@ -1,0 +1,3 @@
+FROM debian
+RUN --network=none make \
+    && rm -rf /src

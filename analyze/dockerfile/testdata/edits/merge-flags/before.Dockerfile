@@ -1,0 +1,3 @@
+FROM debian
+RUN --network=none make
+RUN --network=none rm -rf /src

@@ -1,0 +1,8 @@
+FROM debian
+RUN <<EOF
+(
+cd /src
+make
+) &&
+make install
+EOF

@@ -1,0 +1,8 @@
+FROM debian
+RUN <<EOF
+make
+# done
+EOF
+RUN <<EOF
+make install
+EOF

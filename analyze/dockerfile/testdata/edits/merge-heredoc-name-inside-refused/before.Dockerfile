@@ -1,0 +1,7 @@
+FROM debian
+RUN <<EOF
+a
+EOF
+RUN <<END
+EOF
+END

@@ -1,0 +1,3 @@
+from debian
+  run make \
+    && rm -rf /src

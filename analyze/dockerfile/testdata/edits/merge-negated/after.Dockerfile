@@ -1,0 +1,3 @@
+FROM debian
+RUN ! grep a b \
+    && ! c && d

@@ -1,0 +1,3 @@
+FROM debian
+RUN ! grep a b
+RUN ! c && d

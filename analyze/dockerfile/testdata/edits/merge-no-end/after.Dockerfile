@@ -1,0 +1,3 @@
+FROM debian
+RUN make \
+    && rm -rf /src

@@ -1,0 +1,4 @@
+FROM debian
+RUN make || true \
+    && { test -f /a || touch /a; } \
+    && { a; b; }

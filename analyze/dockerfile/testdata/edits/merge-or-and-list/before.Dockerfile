@@ -1,0 +1,4 @@
+FROM debian
+RUN make || true
+RUN test -f /a || touch /a
+RUN a; b

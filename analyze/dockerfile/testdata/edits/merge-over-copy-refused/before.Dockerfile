@@ -1,0 +1,4 @@
+FROM debian
+RUN make
+COPY a b
+RUN rm -rf /src

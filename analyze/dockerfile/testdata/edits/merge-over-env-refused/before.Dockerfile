@@ -1,0 +1,4 @@
+FROM debian
+RUN make
+ENV A=1
+RUN rm -rf /src

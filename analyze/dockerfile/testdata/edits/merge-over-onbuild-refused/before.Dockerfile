@@ -1,0 +1,4 @@
+FROM debian
+RUN make
+ONBUILD RUN x
+RUN rm -rf /src

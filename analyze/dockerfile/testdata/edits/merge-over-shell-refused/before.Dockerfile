@@ -1,0 +1,4 @@
+FROM debian
+RUN make
+SHELL ["/bin/bash","-c"]
+RUN rm -rf /src

@@ -1,0 +1,4 @@
+FROM debian
+RUN make
+FROM debian
+RUN rm -rf /src

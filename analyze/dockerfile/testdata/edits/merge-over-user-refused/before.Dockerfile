@@ -1,0 +1,4 @@
+FROM debian
+RUN make
+USER app
+RUN rm -rf /src

@@ -1,0 +1,4 @@
+FROM debian
+RUN make
+VOLUME /x
+RUN rm -rf /src

@@ -1,0 +1,4 @@
+FROM debian
+RUN make
+WORKDIR /x
+RUN rm -rf /src

@@ -1,0 +1,3 @@
+FROM debian
+RUN curl x | tar -x \
+    && rm -rf /src

@@ -1,0 +1,3 @@
+FROM debian
+RUN curl x | tar -x
+RUN rm -rf /src

@@ -1,0 +1,6 @@
+FROM debian
+RUN echo 'a \
+  b' > /x \
+    && echo "c \
+  # d
+  e"

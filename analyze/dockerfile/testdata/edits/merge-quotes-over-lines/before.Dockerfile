@@ -1,0 +1,6 @@
+FROM debian
+RUN echo 'a \
+  b' > /x
+RUN echo "c \
+  # d
+  e"

@@ -1,0 +1,4 @@
+FROM debian
+RUN a;
+RUN b; c;
+RUN find / -exec rm {} \;

@@ -1,0 +1,3 @@
+FROM debian
+RUN set -e; a; b
+RUN c; d

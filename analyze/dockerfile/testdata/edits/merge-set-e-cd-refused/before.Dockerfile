@@ -1,0 +1,3 @@
+FROM debian
+RUN set -e; cd /x; make
+RUN rm -rf y

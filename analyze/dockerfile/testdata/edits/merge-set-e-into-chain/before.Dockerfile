@@ -1,0 +1,3 @@
+FROM debian
+RUN set -ex; apt-get update; apt-get install -y git
+RUN rm -rf /a && rm -rf /b

@@ -1,0 +1,3 @@
+FROM debian
+RUN mkdir /a \
+    && { set -eux; for k in a b; do touch /a/$k; done; }

@@ -1,0 +1,3 @@
+FROM debian
+RUN mkdir /a
+RUN set -eux; for k in a b; do touch /a/$k; done

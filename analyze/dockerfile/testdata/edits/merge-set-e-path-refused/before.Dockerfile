@@ -1,0 +1,3 @@
+FROM debian
+RUN set -e; PATH=/x; a
+RUN set -e; c; d

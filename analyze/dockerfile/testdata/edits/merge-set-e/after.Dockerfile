@@ -1,0 +1,3 @@
+FROM debian
+RUN set -eux; apt-get update; apt-get install -y git \
+    && { set -eux; rm -rf /a; rm -rf /b; }

@@ -1,0 +1,3 @@
+FROM debian
+RUN set -eu; a; b
+RUN rm -rf $X

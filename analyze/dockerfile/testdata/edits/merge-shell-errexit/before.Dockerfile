@@ -1,0 +1,4 @@
+FROM debian
+SHELL ["/bin/bash", "-eo", "pipefail", "-c"]
+RUN curl x; tar -x
+RUN a; b

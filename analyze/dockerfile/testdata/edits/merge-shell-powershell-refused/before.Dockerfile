@@ -1,0 +1,4 @@
+FROM debian
+SHELL ["powershell", "-c"]
+RUN a
+RUN b

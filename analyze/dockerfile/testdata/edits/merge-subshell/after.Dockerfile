@@ -1,0 +1,3 @@
+FROM debian
+RUN (cd /x; make) \
+    && { a; b; }

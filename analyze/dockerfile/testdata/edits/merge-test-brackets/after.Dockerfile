@@ -1,0 +1,3 @@
+FROM debian
+RUN [ -f /x ] && touch /y \
+    && { ["a" = "b"] || true; }

@@ -1,0 +1,3 @@
+FROM debian
+RUN [ -f /x ] && touch /y
+RUN ["a" = "b"] || true

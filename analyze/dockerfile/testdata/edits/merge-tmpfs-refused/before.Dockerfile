@@ -1,0 +1,3 @@
+FROM debian
+RUN --mount=type=tmpfs,target=/t a
+RUN --mount=type=tmpfs,target=/t b

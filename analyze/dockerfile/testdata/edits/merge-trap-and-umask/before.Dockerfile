@@ -1,0 +1,3 @@
+FROM debian
+RUN umask 077 && touch /a
+RUN touch /b

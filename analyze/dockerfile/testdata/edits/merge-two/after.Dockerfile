@@ -1,0 +1,4 @@
+FROM debian
+RUN make \
+    && rm -rf /src
+CMD ["x"]

@@ -1,0 +1,4 @@
+FROM debian
+RUN make
+RUN rm -rf /src
+CMD ["x"]

@@ -1,0 +1,2 @@
+FROM debian
+RUN apk add --no-cache git

@@ -1,0 +1,2 @@
+FROM debian
+RUN echo "use pip install x" && pip install y

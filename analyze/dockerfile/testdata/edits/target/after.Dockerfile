@@ -1,0 +1,3 @@
+FROM debian
+COPY app /opt/app
+CMD x
