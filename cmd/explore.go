@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -64,9 +65,6 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 	open := func(ref string) ui.Loader {
 		return func(ctx context.Context, progress func(ui.Progress), show func(*analyze.Analysis)) (an *analyze.Analysis, err error) {
 			defer crash.Catch(&err)
-			if err := on.hold(nil); err != nil {
-				return nil, err
-			}
 			opts := opts
 			opts.Progress = func(p source.Progress) { progress(screenProgress(p)) }
 			an, err = a.open(ctx, ref, opts, func(ctx context.Context, im *source.Image, o analyze.Options) (*analyze.Analysis, error) {
@@ -81,16 +79,17 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 	o := ui.Options{
 		Sources:  pickSources(places),
 		Open:     open,
+		Close:    on.drop,
 		Actions:  screenActions(),
 		Settings: settings,
 		Input:    keys,
 		Output:   a.stdout,
 	}
 	if ref != "" {
-		o.Name, o.Load = ref, open(ref)
+		o.Name, o.Ref, o.Load = ref, ref, open(ref)
 	}
 	if source.ReadsStdin(ref) {
-		o.Name = "standard input"
+		o.Name, o.Ref = "standard input", ""
 	}
 	a.tty.set(screenRestorer(keys, a.stdout))
 	ctx, stop := whileTerminal(ctx, keys)
@@ -113,35 +112,50 @@ func screenProgress(p source.Progress) ui.Progress {
 	return out
 }
 
-// held is the image that is on the screen. It may be used by several goroutines.
+// held are the images that the screen has open: the one that it shows, and the one
+// before while that can still come back. It may be used by several goroutines.
 type held struct {
 	mu    sync.Mutex
-	an    *analyze.Analysis // nil if there is none
+	open  []*analyze.Analysis
 	ended bool
 }
 
-// hold closes the image that was held and holds another one; nil for none. Once
-// the screen is gone, nothing is held any more.
+// hold holds an image. Once the screen is gone, nothing is held any more: the
+// image is closed at once.
 func (h *held) hold(an *analyze.Analysis) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.ended && an != nil {
+	if h.ended {
 		return an.Image.Close()
 	}
-	was := h.an
-	h.an = an
-	if was == nil {
-		return nil
-	}
-	return was.Image.Close()
+	h.open = append(h.open, an)
+	return nil
 }
 
-// end closes the image that is held, and every one that comes after.
+// drop closes an image that is not needed any more. Nobody could do anything about
+// an error: the image was only read.
+func (h *held) drop(an *analyze.Analysis) {
+	h.mu.Lock()
+	i := slices.Index(h.open, an)
+	if i >= 0 {
+		h.open = slices.Delete(h.open, i, i+1)
+	}
+	h.mu.Unlock()
+	if i >= 0 {
+		_ = an.Image.Close()
+	}
+}
+
+// end closes the images that are held, and every one that comes after.
 func (h *held) end() error {
 	h.mu.Lock()
-	h.ended = true
-	h.mu.Unlock()
-	return h.hold(nil)
+	defer h.mu.Unlock()
+	var errs []error
+	for _, an := range h.open {
+		errs = append(errs, an.Image.Close())
+	}
+	h.open, h.ended = nil, true
+	return errors.Join(errs...)
 }
 
 // pickSources are places as the screen's picker takes them.

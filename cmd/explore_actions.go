@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -18,8 +19,8 @@ func screenActions() ui.Actions {
 	return ui.Actions{Extract: extractShown, ExportFiles: exportFiles, ExportWaste: exportWaste}
 }
 
-// extractShown writes what the screen shows of a path to a directory, of which
-// no file is overwritten.
+// extractShown writes what the screen shows of a path to a directory. A file that
+// is there already is left alone unless the reader has said otherwise.
 func extractShown(ctx context.Context, an *analyze.Analysis, x ui.Extraction, progress func(done, total int64)) (string, error) {
 	var when moment
 	when.at = layerFlag{x.Layer, !x.Alone}
@@ -28,16 +29,21 @@ func extractShown(ctx context.Context, an *analyze.Analysis, x ui.Extraction, pr
 	if !p.add(x.Node) {
 		return "", fmt.Errorf("there is nothing to write: layer %d does not hold it", x.Layer)
 	}
-	done, err := unpack(ctx, p, extraction{moment: when, dir: x.Dir}, func(p source.Progress) { progress(p.Bytes, p.TotalBytes) })
+	done, err := unpack(ctx, p, extraction{moment: when, dir: x.Dir, force: x.Force}, func(p source.Progress) { progress(p.Bytes, p.TotalBytes) })
 	if err != nil {
 		return "", err
 	}
 	said := done.summary(x.Dir)
-	switch missing := done.told; {
-	case len(missing) == 1:
-		return "", fmt.Errorf("%s: %s", said, missing[0])
-	case len(missing) > 1:
-		return "", fmt.Errorf("%s: %s, and %d more", said, missing[0], len(missing)+done.untold-1)
+	missing := done.told
+	if len(missing) > 0 {
+		said += ": " + missing[0]
+		if more := len(missing) + done.untold - 1; more > 0 {
+			said += fmt.Sprintf(", and %d more", more)
+		}
+		if done.exist > 0 {
+			return "", &ui.ExistsError{Said: said}
+		}
+		return "", errors.New(said)
 	}
 	switch n := len(p.notes); {
 	case n == 1:

@@ -8,8 +8,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// The image on the screen is closed when the next one is opened, the last one at
-// the end, and one that comes later still at once.
+// An image is closed when the screen does not need it any more, those that are open
+// at the end then, and one that comes later still at once.
 func TestHeldImagesAreClosed(t *testing.T) {
 	inFolder(t, "docker-25", story)
 	open := func() *analyze.Analysis {
@@ -45,10 +45,10 @@ func TestHeldImagesAreClosed(t *testing.T) {
 		do   func() error
 		want [3]bool // which are closed
 	}{
-		{func() error { return h.hold(nil) }, [3]bool{}},
 		{func() error { return h.hold(first) }, [3]bool{}},
-		{func() error { return h.hold(nil) }, [3]bool{true}},
-		{func() error { return h.hold(second) }, [3]bool{true}},
+		{func() error { return h.hold(second) }, [3]bool{}},
+		{func() error { h.drop(first); return nil }, [3]bool{true}},
+		{func() error { h.drop(first); return nil }, [3]bool{true}},
 		{h.end, [3]bool{true, true}},
 		{h.end, [3]bool{true, true}},
 		{func() error { return h.hold(late) }, [3]bool{true, true, true}},

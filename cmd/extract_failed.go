@@ -25,6 +25,7 @@ type failures struct {
 	untold int             // how many more there are of that kind
 	paths  int             // not written, with those below a directory that failed
 	bare   int             // written, but without their mode or time
+	exist  int             // not written because something is there already
 	dirs   map[string]bool // directories that could not be made or entered, and those below them
 	try    string          // what may help, "" if nothing is known
 }
@@ -52,6 +53,9 @@ func (f *failures) addBare(name string, err error) {
 }
 
 func (f *failures) tell(text string, err error) {
+	if errors.Is(err, errExists) {
+		f.exist++
+	}
 	if f.try == "" {
 		f.try = extractAdvice(err)
 	}

@@ -27,4 +27,12 @@ type Extraction struct {
 	Layer int
 	Alone bool // what that layer alone holds; else the union after it
 	Dir   string
+	Force bool // files that are there already are replaced
 }
+
+// An ExistsError is what Extract returns if files were not written because they are
+// there already: the screen then asks whether to replace them. Said tells people
+// what was done and what was not.
+type ExistsError struct{ Said string }
+
+func (e *ExistsError) Error() string { return e.Said }

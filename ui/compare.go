@@ -90,7 +90,7 @@ func (p *comparison) foot() string {
 	case p.result == nil:
 		return p.reread.says("comparing", p.lk)
 	}
-	return outOfSight(p.hidden())
+	return p.lk.outOfSight(p.hidden())
 }
 
 func (p *comparison) hints(k *keyMap) []hint {

@@ -17,6 +17,7 @@ type explorer struct {
 	layout  layout
 	divide  int  // columns of the left frame; 0: as the width has it
 	divided bool // the divider between the frames is being dragged
+	placed  bool // the cursor has been put where it begins
 	focus   pane
 
 	layers  layers
@@ -82,8 +83,35 @@ func (e *explorer) arrange(area rect) {
 	e.layers.resize(e.layers.rows, at(layersPane).h-1)
 	e.files.resize(e.files.rows.len(), at(filesPane).h-1)
 	e.layer.show(e.layers.cursor, at(layerPane).w-1, at(layerPane).h)
+	e.placeFirst()
 	n, ok := e.files.current()
 	e.history.show(n, ok, at(historyPane).w, at(historyPane).h)
+}
+
+// placeFirst puts the cursor where it begins, once it is known how many rows there
+// are. The first rows of the tree are never scrolled out of sight for that: where
+// the path that is to be selected is further down, the nearest directory above it
+// that can be seen is.
+func (e *explorer) placeFirst() {
+	f := &e.files
+	if e.placed || e.layout.panes[filesPane].empty() {
+		return
+	}
+	e.placed = true
+	f.top = 0
+	at := f.rows.find(f.anchor)
+	if at < f.page {
+		f.to(at)
+		return
+	}
+	for n := f.anchor; at >= f.page && n != analyze.Root; {
+		n = e.a.Tree.Parent(n)
+		at = f.rows.find(n)
+	}
+	if at >= f.page {
+		at = 0
+	}
+	f.choose(at)
 }
 
 // spec is the view that the mode and the selected layer ask for.
@@ -147,7 +175,7 @@ func (e *explorer) goTo(s explorerLocation) tea.Cmd {
 // reveal puts the cursor on a node, and opens the directories above it.
 func (e *explorer) reveal(node analyze.NodeID) tea.Cmd {
 	t := e.a.Tree
-	e.files.anchor = node
+	e.files.anchor, e.files.roomy = node, true
 	for n := t.Parent(node); n != analyze.Root; n = t.Parent(n) {
 		e.files.request.open().set(n, true)
 	}
@@ -156,11 +184,16 @@ func (e *explorer) reveal(node analyze.NodeID) tea.Cmd {
 }
 
 // chosen returns the version that actions are about: that under the history's
-// cursor if it has the focus, else the one that the files show; of a path that
-// is removed there, the one that was removed.
+// cursor if it has the focus, else the one that the files show; of a removal, the
+// one that was removed.
 func (e *explorer) chosen() (analyze.Version, bool) {
 	if e.focus == historyPane {
 		if it, ok := e.history.item(); ok && it.waste == nil {
+			if it.version.Change() == analyze.Removed {
+				if older := versionBelow(e.a.Tree.Versions(it.version.Node()), it.version.Layer()); older != nil {
+					return *older, true
+				}
+			}
 			return it.version, true
 		}
 	}

@@ -66,13 +66,13 @@ func (e *explorer) paneRow(l *line, p pane, i int, focused bool) {
 func (e *explorer) title(p pane, w int) (string, string) {
 	switch p {
 	case layersPane:
-		return e.layers.title(), outOfSight(e.layers.top, e.layers.rows-e.layers.top-e.layers.page)
+		return e.layers.title(), e.lk.outOfSight(e.layers.top, e.layers.rows-e.layers.top-e.layers.page)
 	case layerPane:
-		return e.layer.title(), outOfSight(e.layer.hidden())
+		return e.layer.title(), e.lk.outOfSight(e.layer.hidden())
 	case filesPane:
 		return e.files.title(w), e.files.aside()
 	}
-	aside := outOfSight(e.history.hidden())
+	aside := e.lk.outOfSight(e.history.hidden())
 	return e.history.title(w - width(aside)), aside
 }
 

@@ -31,6 +31,7 @@ type files struct {
 	cache   *viewCache
 
 	anchor analyze.NodeID // what the reader has chosen: the cursor is on it, or on its nearest parent
+	roomy  bool           // the anchor is to have rows above it, where it is not in sight anyhow
 	jumped bool           // the reader has asked for the anchor, and not only passed it
 	found  *analyze.Found // what is searched for, and stands out in names; nil if nothing is
 }
@@ -96,7 +97,12 @@ func (f *files) install(msg rowsMsg) tea.Cmd {
 	// The cursor stays where it is on the screen, as far as that goes.
 	above := f.cursor - f.top
 	i := f.rows.find(f.anchor)
-	f.top = i - above
+	if !f.roomy || i >= f.top && i < f.top+f.page && f.list.rows == f.rows.len() {
+		f.top = i - above
+	} else {
+		f.top = i - f.page/3
+	}
+	f.roomy = false
 	f.list.rows, f.cursor = f.rows.len(), i
 	f.to(i)
 	return f.start()

@@ -19,11 +19,32 @@ func (f *files) title(w int) string {
 	case analyze.Alone:
 		what = fmt.Sprintf("Layer %d alone", f.spec.At)
 	case analyze.Range:
-		what = fmt.Sprintf("Changes from layer %d to %d", f.spec.From, f.spec.At)
+		what = rangeTitle(f.spec.From, f.spec.At)
 	default:
 		what = "Everything in any layer"
 	}
-	return what + " " + f.lk.sg.dot + " " + human.Size(f.view.Bytes(0))
+	return f.crumbs(what+" "+f.lk.sg.dot+" "+human.Size(f.view.Bytes(0)), w)
+}
+
+// crumbsRoom is how many columns there must be for the directory of the first row.
+const crumbsRoom = 8
+
+// crumbs adds to a title the directory that the first row is in, if that is out of
+// sight: on w columns together, which the title itself has without.
+func (f *files) crumbs(title string, w int) string {
+	if f.top == 0 || f.top >= f.rows.len() {
+		return title
+	}
+	first := f.rows.at(f.top)
+	if first.depth == 0 {
+		return title
+	}
+	gap := " " + f.lk.sg.dot + " "
+	room := w - width(title+gap) - width(f.aside()) - 3
+	if room < crumbsRoom {
+		return title
+	}
+	return title + gap + cutLeft(f.lk.text(f.a.Tree.Path(f.a.Tree.Parent(first.head))), room, f.lk.sg.tail)
 }
 
 // aside says where the cursor is, and how the rows are ordered.
@@ -47,9 +68,23 @@ func (f *files) nothing() string {
 		}
 		return "this layer holds no files"
 	case analyze.Range:
+		if f.spec.From == f.spec.At {
+			return "the range begins here: [ and ] select the layer that it ends with"
+		}
 		return "nothing differs"
 	}
 	return "no files"
+}
+
+// rangeTitle says which layers' changes a range has: those after its first layer.
+func rangeTitle(from, at int) string {
+	switch {
+	case from == at:
+		return fmt.Sprintf("Range after layer %d", from)
+	case from+1 == at:
+		return fmt.Sprintf("Changes of layer %d", at)
+	}
+	return fmt.Sprintf("Changes of layers %d to %d", from+1, at)
 }
 
 // filterTitle says on w columns what is filtered, and what is left. The filter
@@ -79,7 +114,10 @@ func (f *files) where() string {
 	case analyze.Alone:
 		return fmt.Sprintf("in layer %d alone", f.spec.At)
 	case analyze.Range:
-		return fmt.Sprintf("from layer %d to %d", f.spec.From, f.spec.At)
+		if f.spec.From == f.spec.At {
+			return fmt.Sprintf("in the range after layer %d", f.spec.At)
+		}
+		return fmt.Sprintf("in the changes of layers %d to %d", f.spec.From+1, f.spec.At)
 	}
 	return "in any layer"
 }

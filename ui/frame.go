@@ -44,14 +44,15 @@ func (lk *look) edge(l *line, left, right, title, aside string, focused bool) {
 	l.put(border, right)
 }
 
-// outOfSight says how many rows of a list are not shown, above and below.
-func outOfSight(above, below int) string {
+// outOfSight says how many rows of a list are not shown, before those that are and
+// after them. The words "above" and "below" are kept for layers.
+func (lk *look) outOfSight(before, after int) string {
 	var parts []string
-	if above > 0 {
-		parts = append(parts, human.Comma(int64(above))+" above")
+	if before > 0 {
+		parts = append(parts, lk.sg.up+human.Comma(int64(before)))
 	}
-	if below > 0 {
-		parts = append(parts, human.Comma(int64(below))+" below")
+	if after > 0 {
+		parts = append(parts, lk.sg.down+human.Comma(int64(after)))
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, " ")
 }

@@ -36,7 +36,7 @@ func (m *model) openHelp() {
 	m.open(p)
 }
 
-func (p *help) title(int) (left, right string) { return "Help", outOfSight(p.hidden()) }
+func (p *help) title(int) (left, right string) { return "Help", p.lk.outOfSight(p.hidden()) }
 func (p *help) foot() string                   { return "esc closes" }
 func (p *help) hints(k *keyMap) []hint         { return []hint{{k.down, k.up}} }
 func (p *help) groups(k *keyMap) []keyGroup    { return helpKeys(k) }

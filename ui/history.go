@@ -158,13 +158,30 @@ func (p *history) make() {
 		}
 	}
 	wide = min(wide, p.wide/2)
+	var again []string // layers that have a directory as it was
 	for i, v := range slices.Backward(versions) {
+		if p.isAgain(v, i == len(versions)-1) {
+			again = append(again, strconv.Itoa(v.Layer()))
+			continue
+		}
 		p.begin(historyItem{version: v})
 		p.version(v, facts[i], wide)
 		p.end()
 	}
+	if again != nil {
+		st, sg := &p.lk.st, &p.lk.sg
+		p.lines.add(span{st.change[analyze.Identical], " " + sg.change[analyze.Identical] + " "},
+			span{st.dim, "identical again in "}, span{st.text, plural("layer", len(again)) + " " + strings.Join(again, ", ")})
+	}
 	p.wasteBelow()
 	p.cursor = max(min(p.cursor, len(p.items)-1), 0)
+}
+
+// isAgain reports whether a version is a directory that a layer has as it was: there
+// can be one for every layer, so that they are told together. The newest version has
+// a line of its own, since it is the one that shows.
+func (p *history) isAgain(v analyze.Version, newest bool) bool {
+	return !newest && v.Change() == analyze.Identical && v.Type() == analyze.TypeDir
 }
 
 // begin begins an item, whose lines are those added until end.
@@ -205,7 +222,7 @@ func (p *history) wasteBelow() {
 		w := p.a.Waste.At(i)
 		if shown == 0 {
 			p.lines.gap()
-			p.lines.add(span{st.dim, " wasted below, largest first"})
+			p.lines.add(span{st.dim, " wasted inside, largest first"})
 		}
 		facts := fmt.Sprintf("  by %-*d ", p.digits(), w.By)
 		if w.By < 0 {

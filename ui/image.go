@@ -44,7 +44,7 @@ func (p *imagePage) adopt(s *snapshot) tea.Cmd { //nolint:unparam // as every ad
 
 func (p *imagePage) title(int) (left, right string) {
 	above, below := p.top, max(p.list.rows-p.page-p.top, 0)
-	return "Image", outOfSight(above, below)
+	return "Image", p.lk.outOfSight(above, below)
 }
 
 func (p *imagePage) foot() string { return "" }

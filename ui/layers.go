@@ -76,8 +76,8 @@ func (p *layers) columns(w int) layerColumns {
 	return c
 }
 
-// render draws row i of the pane into l. Layers after from, up to the selected
-// one, are marked as a range; from is -1 without one.
+// render draws row i of the pane into l. The layers whose changes are in a range
+// that begins after layer from are marked; from is -1 without one.
 func (p *layers) render(l *line, i int, focused bool, from int) {
 	st := &p.lk.st
 	c := p.columns(l.left)
@@ -120,7 +120,7 @@ func (p *layers) number(l *line, c layerColumns, i int, focused bool, from int) 
 	case i == p.cursor:
 		l.base = st.cursor(focused)
 		l.put(st.key, sg.mark)
-	case from >= 0 && i >= low && i <= high:
+	case from >= 0 && i > low && i <= high:
 		l.put(st.key, sg.between)
 	default:
 		l.skip(1)

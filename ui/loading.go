@@ -122,14 +122,13 @@ func (s *loading) render(l *line, i, rows int, k *keyMap) {
 	case 4:
 		l.put(st.dim, s.layers())
 	case 6:
-		l.put(st.key, k.back.first())
 		if s.picked {
-			l.put(st.dim, " goes back  ")
+			l.put(st.key, k.back.first())
+			l.put(st.dim, " lists images  ")
 			l.put(st.key, k.quit.first())
 			l.put(st.dim, " quits")
 			break
 		}
-		l.put(st.dim, " or ")
 		l.put(st.key, k.quit.first())
 		l.put(st.dim, " stops")
 	}

@@ -22,7 +22,7 @@ func TestLoading(t *testing.T) {
 	}{
 		{
 			"nothing known yet", nil,
-			[]string{"Reading app.tar", "esc or q stops"}, []string{"%", "/s", "left", "done"},
+			[]string{"Reading app.tar", "q stops"}, []string{"%", "/s", "left", "done"},
 		},
 		{
 			"half way",
@@ -52,14 +52,14 @@ func TestLoading(t *testing.T) {
 				"2 layers done; the manifest will tell their order",
 				"  ·   233 MB  4,512 entries  /usr 180 MB, /var 52.0 MB",
 				"  3      5 B        1 entry  /a\\x1b[2Jb 5 B",
-				"esc or q stops",
+				"q stops",
 			},
 			[]string{"\x1b[2J"},
 		},
 		{
 			"more layers than rows",
 			[]step{{0, Progress{Layers: 40, Arrived: slices.Repeat([]Arrived{{Bytes: 1}, {Bytes: 2}}, 20)}}},
-			[]string{"40 layers done", "1 B", "2 B", "esc or q stops"}, nil,
+			[]string{"40 layers done", "1 B", "2 B", "q stops"}, nil,
 		},
 		{
 			"hostile text",

@@ -57,6 +57,12 @@ type model struct {
 	pending []tea.KeyPressMsg // keys that wait for a view to be ready
 	clicked click             // the last one
 	trail   []location        // where the reader has been, the last place last
+	touched bool              // the reader has pressed a key, or used the mouse, since the image was opened
+
+	ref    string       // how the image can be opened again; "" if it cannot
+	parked *parkedImage // comes back if this image cannot be read; nil if there is none
+	past   []*pastImage // images that the way back leads to, the last one last
+	arrive *pastImage   // where to go once the image is read; nil for where it opens
 
 	err error // why the program ends
 }
@@ -81,6 +87,7 @@ func (m *model) set(o Options) {
 		root: m.root, options: o, session: m.session, ctx: m.root, load: o.Load, picker: m.picker,
 		now: m.now, timer: m.timer, tasks: m.tasks,
 		isDark: m.isDark, colours: m.colours, w: m.w, h: m.h, areas: m.areas,
+		ref: o.Ref,
 	}
 	if len(o.Sources) > 0 {
 		m.ctx, m.session = newSession(m.root, m.session)
@@ -99,7 +106,7 @@ func (m *model) set(o Options) {
 	m.km = newKeyMap(m.lk.ascii)
 	m.use(o.Settings)
 	m.initial.divide = divide
-	m.loading = &loading{lk: &m.lk, name: m.name}
+	m.loading = &loading{lk: &m.lk, name: m.name, picked: len(o.Sources) > 0}
 	m.restyle()
 }
 
@@ -147,6 +154,7 @@ func (m *model) receive(msg tea.Msg) tea.Cmd {
 			cmd = m.prompt.edit(msg)
 		}
 	case tea.MouseMsg:
+		m.touched = m.touched || m.a != nil
 		if top := m.top(); top != nil && !m.areas.tooSmall {
 			cmd = top.mouse(msg)
 		}
@@ -182,6 +190,7 @@ func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 		return nil
 	}
 	m.notice.text = ""
+	m.touched = m.touched || m.a != nil
 	switch {
 	case m.task != nil && m.prompt == nil && m.km.back.matches(k):
 		m.task.stop()

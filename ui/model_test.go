@@ -135,12 +135,12 @@ func TestModes(t *testing.T) {
 	}{
 		{"", "Files after layer 7"},
 		{"m", "Layer 7 alone"},
-		{"m m", "Changes from layer 0 to 7"},
+		{"m m", "Changes of layers 1 to 7"},
 		{"m m m", "Everything in any layer"},
 		{"m m m m", "Files after layer 7"},
-		{"[ [ i", "Changes from layer 5 to 5"},
-		{"[ [ i ]", "Changes from layer 5 to 6"},
-		{"[ [ i [ [", "Changes from layer 3 to 5"},
+		{"[ [ i", "Range after layer 5"},
+		{"[ [ i ]", "Changes of layer 6"},
+		{"[ [ i [ [", "Changes of layers 4 to 5"},
 	}
 	a := open(t, "app")
 	for _, tt := range tests {
@@ -276,7 +276,7 @@ func TestRun(t *testing.T) {
 			return nil, nil
 		}, "", errNothing},
 		{"q while loading", stuck, "q", nil},
-		{"esc while loading", stuck, "\x1b", nil},
+		{"esc while loading, which ends nothing", stuck, "\x1b[Zq", nil},
 		{"ctrl+c while loading", stuck, "\x03", ErrInterrupted},
 		{"q later", func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error) {
 			return a, nil
@@ -304,7 +304,7 @@ func TestRun(t *testing.T) {
 			if !errors.Is(got, tt.want) || tt.want == nil && got != nil {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
-			if tt.want == nil && tt.keys != "q" && !errors.Is(ended, context.Canceled) {
+			if tt.want == nil && tt.keys == "\x03" && !errors.Is(ended, context.Canceled) {
 				t.Errorf("loading ended with %v", ended)
 			}
 		})

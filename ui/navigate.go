@@ -58,6 +58,8 @@ func (m *model) bodyKey(b body, k tea.KeyPressMsg) tea.Cmd {
 			m.openHelp()
 		case m.km.back.matches(k), m.km.quit.matches(k):
 			m.closePage()
+		default:
+			return m.unknownKey(k)
 		}
 		return nil
 	}
@@ -81,10 +83,21 @@ func (m *model) globalKey(k tea.KeyPressMsg) tea.Cmd {
 		for v, b := range m.km.views {
 			if b.matches(k) {
 				m.show(viewID(v))
+				return nil
 			}
 		}
+		return m.unknownKey(k)
 	}
 	return nil
+}
+
+// unknownKey says that a key does nothing here. Whoever means another view would
+// otherwise go on typing.
+func (m *model) unknownKey(k tea.KeyPressMsg) tea.Cmd {
+	if k.Text == "" {
+		return nil
+	}
+	return m.say(m.lk.text(k.Text) + " does nothing here: " + m.km.help.first() + " lists the keys")
 }
 
 // show changes the view.
@@ -120,7 +133,10 @@ func (m *model) remember(l location) {
 // goBack returns to the location that was left last.
 func (m *model) goBack() tea.Cmd {
 	n := len(m.trail)
-	if n == 0 {
+	switch {
+	case n == 0 && len(m.past) > 0:
+		return m.backToImage()
+	case n == 0:
 		return m.say("there is no way back from here")
 	}
 	l := m.trail[n-1]

@@ -2,10 +2,12 @@ package ui
 
 import (
 	"context"
+	"slices"
 
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/redact"
 )
 
 // openPicker lays the picker over what is shown, and asks for images.
@@ -21,49 +23,97 @@ func (m *model) openPicker() tea.Cmd {
 	if m.picker.inside = m.a != nil; m.picker.inside {
 		m.picker.search = "" // the one before has found its image
 	}
+	m.picker.startAt(m.ref)
 	m.open(m.picker)
 	return m.picker.askSources()
 }
 
-// openImage leaves the image on the screen for another one.
+// openImage leaves the image on the screen for another one. The way back leads to
+// it.
 func (m *model) openImage(c *Candidate) tea.Cmd {
 	if m.task != nil {
 		return m.busyWith(m.task)
 	}
-	before, load := m.session, m.options.Open(c.Ref)
-	o := m.options
-	o.Name = c.Ref
-	o.Load = func(ctx context.Context, progress func(Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error) {
-		if err := before.over(ctx); err != nil {
-			return nil, err
-		}
-		return load(ctx, progress, show)
+	past := m.past
+	if m.a != nil && m.ref != "" {
+		past = append(slices.Clip(past), m.leaving())
+		past = past[max(len(past)-pastLength, 0):]
 	}
-	m.restart(o)
+	return m.openRef(c.Ref, past, nil)
+}
+
+// openRef opens the image of a reference. The one that is shown is kept until all
+// of the other one has been read: what fails brings it back. arrive is where to go
+// in the image; nil for where it opens.
+func (m *model) openRef(ref string, past []*pastImage, arrive *pastImage) tea.Cmd {
+	before, load := m.session, m.options.Open(ref)
+	o := m.options
+	o.Name, o.Ref = ref, ref
+	o.Load = load
+	m.closePages()
+	parked := m.park()
+	if parked == nil {
+		o.Load = func(ctx context.Context, progress func(Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error) {
+			if err := before.over(ctx); err != nil {
+				return nil, err
+			}
+			return load(ctx, progress, show)
+		}
+	}
+	closing := m.restart(o, parked)
 	m.picked, m.loading.picked = true, true
-	return m.startLoading()
+	m.past, m.arrive = past, arrive
+	return tea.Batch(closing, m.startLoading())
 }
 
 // backToPicker leaves an image that was picked, since it is not wanted any more
-// or because of what is wrong with it.
+// or because of what is wrong with it, for the image that was open before, if there
+// was one, with the picker on top.
 func (m *model) backToPicker(wrong error) tea.Cmd {
-	o := m.options
-	o.Name, o.Load = "", nil
-	m.restart(o)
-	cmd := m.openPicker()
+	ref, back := m.ref, m.arrive != nil
+	m.closePages()
+	var cmd tea.Cmd
+	if m.parked != nil {
+		cmd = m.unpark()
+	} else {
+		o := m.options
+		o.Name, o.Ref, o.Load = "", "", nil
+		cmd = m.restart(o, nil)
+	}
+	if back && m.a != nil { // the way back was wanted, and not the picker
+		if wrong != nil {
+			cmd = tea.Batch(cmd, m.fail(wrong))
+		}
+		return cmd
+	}
+	search := ""
+	if m.picker != nil {
+		search = m.picker.search
+	}
+	cmd = tea.Batch(cmd, m.openPicker())
+	m.picker.search = search
+	m.picker.fill()
 	if wrong != nil {
-		m.picker.failure, m.picker.stale = m.lk.line(wrong.Error()), true
+		m.picker.refuse(ref, m.lk.line(redact.Text(wrong.Error())))
 	}
 	return cmd
 }
 
-// restart ends the session of what is shown, and makes everything as it is at the
-// start, but what is known of the terminal and of the images to pick from.
-func (m *model) restart(o Options) {
+// restart makes everything as it is at the start, but what is known of the terminal
+// and of the images to pick from. The session of what is shown ends, unless that is
+// parked: then it can be gone back to. The command closes what is not needed any
+// more.
+func (m *model) restart(o Options, parked *parkedImage) tea.Cmd {
+	var closing tea.Cmd
 	m.closePages()
-	m.session.end()
+	if parked == nil || parked.session != m.session {
+		m.session.end()
+		closing = closeCmd(o, m.session, m.whole())
+	}
 	m.set(o)
+	m.parked = parked
 	m.arrange()
+	return closing
 }
 
 // startLoading begins to read the image.
@@ -80,10 +130,11 @@ func (m *model) broken(err error) tea.Cmd {
 	return tea.Quit
 }
 
-// leaveLoading is what esc does while nothing of the image can be shown yet.
+// leaveLoading is what esc does while nothing of the image can be shown yet: it
+// goes to the list of images, if there is one, and never ends the program.
 func (m *model) leaveLoading() tea.Cmd {
-	if m.picked {
-		return m.backToPicker(nil)
+	if len(m.options.Sources) == 0 {
+		return nil
 	}
-	return tea.Quit
+	return m.backToPicker(nil)
 }

@@ -69,8 +69,8 @@ func TestAnotherImageBeginsAnew(t *testing.T) {
 	}
 }
 
-// What comes late about an image that is not shown any more is dropped, and the
-// next image is not read before.
+// What comes late about an image that is not shown any more is dropped, and that is
+// closed once nothing is under way for it.
 func TestLateResultsAreDropped(t *testing.T) {
 	app, odd := open(t, "app"), open(t, "odd")
 	s := &fakeShop{
@@ -78,6 +78,8 @@ func TestLateResultsAreDropped(t *testing.T) {
 		images:  map[string]*analyze.Analysis{"docker://app": app, "docker://odd": odd},
 	}
 	m := picking(t, s, 120, 40)
+	closed := make(chan *analyze.Analysis, 1)
+	m.options.Close = func(a *analyze.Analysis) { closed <- a }
 	press(m, "enter")
 	begun, finish := make(chan struct{}), make(chan struct{})
 	late := m.session.bind(func() tea.Msg {
@@ -96,14 +98,14 @@ func TestLateResultsAreDropped(t *testing.T) {
 		close(settled)
 	}()
 	select {
-	case <-settled:
-		t.Fatal("the next image is read while the one before is in use")
+	case <-closed:
+		t.Fatal("the image before is closed while it is in use")
 	case <-time.After(20 * time.Millisecond): // as long as it takes to see that it waits
 	}
 	close(finish)
 	<-settled
-	if m.a != odd {
-		t.Error("the other image is not shown")
+	if m.a != odd || <-closed != app {
+		t.Error("the other image is not shown, or the first one not closed")
 	}
 	send(m, <-came)
 	if m.a != odd {

@@ -45,6 +45,7 @@ func TestWhatIsReadIsShown(t *testing.T) {
 	rowWith(t, m, "Files after layer 1")
 	golden(t, "partly-120x40", screen(m))
 
+	m.touched = true
 	n, _ := m.a.Tree.Lookup("/usr/bin")
 	settle(m, m.explorer.reveal(n))
 	send(m, m.loadedFrom()(t.Context(), lower(5)))

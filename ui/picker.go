@@ -2,6 +2,7 @@ package ui
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,15 +27,19 @@ type picker struct {
 	images  []*Candidate  // those that are listed
 	order   imageOrder
 	search  string
-	failure string // why what was picked could not be opened, clean; "" if nothing is wrong
+	refused map[string]string // by reference: why an image could not be opened, clean
+	failed  string            // the last of those that could not be opened
+	start   string            // the cursor begins on what was opened by this reference; "" once it has moved
 
-	inside bool // it lies over an image
+	inside bool   // it lies over an image
+	open   string // by which reference that was opened
 
 	wide, high int
 	widest     int // columns of the longest name, and of the longest source
 	widestFrom int
 	notes      styledLines // below the list
 	stale      bool        // the notes are not what they would be now
+	told       string      // the reference of the image that they are about
 }
 
 // A pickerHost is what the picker sees of the program.
@@ -66,7 +71,7 @@ func (p *picker) title(int) (left, right string) {
 }
 
 func (p *picker) foot() string {
-	hidden := outOfSight(p.top, p.rows-p.top-p.page)
+	hidden := p.lk.outOfSight(p.top, p.rows-p.top-p.page)
 	if p.inside && hidden == "" {
 		return "esc closes"
 	}
@@ -77,8 +82,12 @@ func (p *picker) restyle() { p.stale = true }
 
 // resize makes room for the notes, which take a third of the page at most.
 func (p *picker) resize(w, h int) {
-	if p.wide != w || p.high != h || p.stale {
-		p.wide, p.high, p.stale = w, h, false
+	at := ""
+	if c, ok := p.current(); ok {
+		at = c.Ref
+	}
+	if p.wide != w || p.high != h || p.stale || at != p.told {
+		p.wide, p.high, p.stale, p.told = w, h, false, at
 		p.tell(w-2, max(h/3, 1))
 	}
 	room := 0
@@ -93,8 +102,10 @@ func (p *picker) resize(w, h int) {
 func (p *picker) tell(w, rows int) {
 	st := &p.lk.st
 	var notes []span
-	if p.failure != "" {
-		notes = append(notes, span{st.failure, p.failure})
+	if c, ok := p.current(); ok && p.refused[c.Ref] != "" {
+		notes = append(notes, span{st.failure, p.refused[c.Ref]})
+	} else if p.failed != "" && p.refused[p.failed] != "" && !p.lists(p.failed) {
+		notes = append(notes, span{st.failure, p.refused[p.failed]})
 	}
 	if names := p.pending(); len(names) > 0 {
 		notes = append(notes, span{st.text, "asking " + strings.Join(names, ", ") + p.lk.sg.tail})
@@ -125,6 +136,7 @@ func (p *picker) tell(w, rows int) {
 
 func (p *picker) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys := p.h.keys()
+	p.start = ""
 	if p.list.key(keys, k) {
 		return nil, true
 	}
@@ -141,12 +153,48 @@ func (p *picker) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case keys.back.matches(k) && p.search != "":
 		p.search = ""
 		p.fill()
-	case !p.inside && (keys.back.matches(k) || keys.quit.matches(k)):
+	case !p.inside && keys.quit.matches(k):
 		return tea.Quit, true
+	case !p.inside && keys.back.matches(k):
+		return p.h.say("no image is open to go back to: " + keys.quit.first() + " quits"), true
 	default:
 		return nil, false
 	}
 	return nil, true
+}
+
+// startAt has the cursor begin on the image that was opened by a reference, as soon
+// as that is listed.
+func (p *picker) startAt(ref string) {
+	p.open = ref
+	if ref != "" {
+		p.start = ref
+		p.fill()
+	}
+}
+
+// refuse keeps why an image could not be opened: it stays in the list with that.
+func (p *picker) refuse(ref, why string) {
+	if p.refused == nil {
+		p.refused = map[string]string{}
+	}
+	p.refused[ref], p.failed, p.stale = why, ref, true
+	p.start = ref
+	p.fill()
+}
+
+// lists reports whether the list has the image of a reference.
+func (p *picker) lists(ref string) bool { return p.index(ref) >= 0 }
+
+// index returns the row of what was opened by a reference, -1 if there is none: the
+// reader may have named a file in another way than the list does.
+func (p *picker) index(ref string) int {
+	at := slices.IndexFunc(p.images, func(c *Candidate) bool { return c.Ref == ref })
+	if at < 0 {
+		plain := strings.TrimPrefix(ref, "./")
+		at = slices.IndexFunc(p.images, func(c *Candidate) bool { return strings.TrimPrefix(c.Ref, "./") == plain || c.Name == plain })
+	}
+	return at
 }
 
 // choose opens the image under the cursor.
@@ -164,7 +212,7 @@ func (p *picker) askSearch() {
 	q := newPrompt("search:", p.search)
 	before := p.search
 	q.changed = func(text string) tea.Cmd {
-		p.search = text
+		p.search, p.start = text, ""
 		p.fill()
 		q.aside = human.Comma(int64(len(p.images))) + " of " + human.Comma(int64(p.found))
 		return nil

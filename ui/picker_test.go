@@ -242,7 +242,7 @@ func TestPickerWhileLoading(t *testing.T) {
 		close(done)
 	}()
 	rowWith(t, m, "Reading docker://app:1")
-	rowWith(t, m, "esc goes back  q quits")
+	rowWith(t, m, "esc lists images  q quits")
 	intact(t, m)
 	if _, quit := m.Update(keyOf("q")); !settle(m, quit) {
 		t.Error("q does not quit")
@@ -253,8 +253,8 @@ func TestPickerWhileLoading(t *testing.T) {
 		t.Error("esc quits")
 	}
 	rowWith(t, m, "Images")
-	if m.picker.failure != "" {
-		t.Errorf("it says %q", m.picker.failure)
+	if len(m.picker.refused) > 0 {
+		t.Errorf("it says %q", m.picker.refused)
 	}
 }
 
@@ -284,7 +284,7 @@ func TestPickerMouse(t *testing.T) {
 }
 
 func TestRunWithPicker(t *testing.T) {
-	for keys, want := range map[string]error{"q": nil, "\x1b": nil, "\x03": ErrInterrupted} {
+	for keys, want := range map[string]error{"q": nil, "\x1b[Aq": nil, "\x03": ErrInterrupted} {
 		in, typed := io.Pipe()
 		go func() {
 			time.Sleep(50 * time.Millisecond) // let the screen come up

@@ -74,6 +74,10 @@ func (p *picker) render(l *line, i int) {
 		l.skip(1)
 	}
 	c := p.images[i]
+	platform := p.lk.line(c.Platform)
+	if p.refused[c.Ref] != "" {
+		platform = "cannot be read"
+	}
 	size, layers := "?", "?"
 	if c.Size >= 0 {
 		size = human.Size(c.Size)
@@ -82,8 +86,8 @@ func (p *picker) render(l *line, i int) {
 		layers = strconv.Itoa(c.Layers)
 	}
 	p.row(l, [6]string{
-		p.lk.line(c.Name), p.lk.line(c.From), size, human.Age(p.now(), c.Created), layers, p.lk.line(c.Platform),
-	}, [3]style{st.strong, st.text, st.dim})
+		p.lk.line(c.Name), p.lk.line(c.From), size, human.Age(p.now(), c.Created), layers, platform,
+	}, p.rowStyles(c))
 }
 
 // row draws the columns that there is room for. The styles are those of the
@@ -113,6 +117,19 @@ func (p *picker) row(l *line, texts [6]string, st [3]style) {
 		part(l, platformWidth, func(l *line) { l.put(st[2], texts[5]) })
 	}
 	l.fill()
+}
+
+// rowStyles are the styles of the row of an image: the one that is open stands out,
+// and one that could not be read.
+func (p *picker) rowStyles(c *Candidate) [3]style {
+	st := &p.lk.st
+	switch {
+	case p.refused[c.Ref] != "":
+		return [3]style{st.failure, st.dim, st.failure}
+	case p.inside && c.Ref == p.open:
+		return [3]style{st.title, st.text, st.dim}
+	}
+	return [3]style{st.strong, st.text, st.dim}
 }
 
 // nothing says why no image is listed.

@@ -32,11 +32,18 @@ type Options struct {
 	// Name is what is being opened, as it was asked for.
 	Name string
 
+	// Ref is what Open takes to read that image again: the way back may lead to it.
+	// "" if it can be read only once.
+	Ref string
+
 	// Sources are where the images are that can be picked, and Open returns what
-	// reads one of them. Its loader is called once nothing uses the analysis any
-	// more that was shown before: that image can be closed then.
+	// reads one of them. The analysis that was shown before stays in use until the
+	// other one is whole. Close is called with each that a loader has returned, once
+	// nothing uses it any more, but for those in use when the program ends. It may be
+	// called on any goroutine. Nil: there is nothing to close.
 	Sources []Source
 	Open    func(ref string) Loader
+	Close   func(*analyze.Analysis)
 
 	// Settings are how the reader wants the screen; see Settings.Check.
 	Settings Settings

@@ -63,9 +63,10 @@ func (g *gate) close() {
 }
 
 // A session is the time for which one image, or the list of images, has the screen.
-// When another image is opened, everything that was asked for about the one
-// before is cancelled; what it brings all the same is dropped; and the next one
-// is read once nothing uses the one before any more, so that it can be closed.
+// The image before goes on until another one has been read, so that it can come
+// back: what is asked for about it waits. Then, everything that is under way for it
+// is cancelled; what that brings all the same is dropped; and it is closed once
+// nothing uses it any more.
 type session struct {
 	*gate
 	before *session // nil for the first
@@ -138,6 +139,10 @@ type sessionMsg struct {
 func (msg sessionMsg) update(m *model) tea.Cmd {
 	if m.session == msg.of {
 		return m.receive(msg.msg)
+	}
+	if p := m.parked; p != nil && p.session == msg.of {
+		p.waiting = append(p.waiting, msg.msg)
+		return nil
 	}
 	if h, ok := msg.msg.(holder); ok {
 		h.drop()

@@ -22,13 +22,15 @@ type signs struct {
 	waste   string    // bytes that are wasted
 	less    string    // there is more to the left
 	more    string    // there is more to the right
-	was     string    // between a value and the one before it
-	link    string    // between a symlink and its target
-	hard    string    // between a hard link and its target
+	was     string    // between a value and the one before it; two columns in ASCII
+	link    string    // between a symlink and its target; two columns in ASCII
+	hard    string    // between a hard link and its target; two columns in ASCII
 	order   string    // after the column that rows are ordered by
 	tail    string    // where a text is cut off; two columns in ASCII
 	dot     string    // between two facts
-	under   string    // between a layer and the one that hides it
+	up      string    // so many rows are out of sight before those that are shown
+	down    string    // and after them
+	under   string    // between a layer and the one that hides it; two columns in ASCII
 
 	full, empty         string // of the bar while loading
 	spin                []string
@@ -54,7 +56,7 @@ var unicodeSigns = signs{
 	},
 	open: "▾", closed: "▸", mark: "▌", between: "│", base: "⌂", box: "▣",
 	bar: "▇", waste: "▒", less: "‹", more: "›",
-	was: "←", link: "→", hard: "⇒", order: "▾", tail: "…", dot: "·", under: "◂",
+	was: "←", link: "→", hard: "⇒", order: "▾", tail: "…", dot: "·", under: "◂", up: "↑", down: "↓",
 	full: "━", empty: "─",
 	spin: []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"},
 	top:  "─", side: "│", topLeft: "╭", topRight: "╮",
@@ -69,15 +71,15 @@ var asciiSigns = signs{
 		analyze.SignShows:   "#",
 	},
 	change: [5]string{
-		analyze.Added:     "+",
-		analyze.Modified:  "~",
+		analyze.Added:     "A",
+		analyze.Modified:  "M",
 		analyze.Metadata:  "*",
 		analyze.Identical: "=",
-		analyze.Removed:   "-",
+		analyze.Removed:   "D",
 	},
-	open: "v", closed: ">", mark: ">", between: "|", base: "b", box: "c",
-	bar: "#", waste: "%", less: "<", more: ">",
-	was: "<", link: ">", hard: "=", order: "v", tail: "..", dot: "-", under: "<",
+	open: "-", closed: "+", mark: ">", between: "|", base: "b", box: "c",
+	bar: "#", waste: "%", less: "$", more: "$",
+	was: "<-", link: "->", hard: "=>", order: "v", tail: "..", dot: "-", under: "<-", up: "^", down: "v",
 	full: "#", empty: "-",
 	spin: []string{"|", "/", "-", "\\"},
 	top:  "-", side: "|", topLeft: "+", topRight: "+",

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -74,8 +75,16 @@ func (m *model) reading() bool { return m.a == nil || !m.a.Whole() }
 
 // loadedMsg brings what has been read.
 type loadedMsg struct {
-	s   *snapshot
-	err error
+	s     *snapshot
+	err   error
+	close func() // lets go of the analysis, if it is whole
+}
+
+// drop closes an image that nobody waits for any more.
+func (msg loadedMsg) drop() {
+	if msg.close != nil {
+		msg.close()
+	}
 }
 
 // update opens the views on an analysis, or puts it in the place of one of fewer
@@ -91,17 +100,34 @@ func (msg loadedMsg) update(m *model) tea.Cmd {
 	if !msg.s.a.Whole() {
 		next = m.shownCmd()
 	}
-	if m.a != nil {
-		return tea.Batch(next, m.adopt(msg.s), m.settleCmd())
+	var settled, dropped tea.Cmd
+	switch {
+	case m.a == nil:
+		next = tea.Batch(next, m.openViews(msg.s))
+	case m.untouched():
+		next = tea.Batch(next, m.openViews(msg.s))
+	default:
+		next = tea.Batch(next, m.adopt(msg.s))
 	}
-	return tea.Batch(next, m.openViews(msg.s), m.settleCmd())
+	settled = m.settleCmd()
+	if m.a.Whole() {
+		dropped = m.dropParked()
+	}
+	return tea.Batch(next, settled, dropped, m.arriveAgain())
+}
+
+// untouched reports whether the reader has not done anything yet: then the first
+// view is made anew for what has been read, so that it does not depend on how fast
+// that came.
+func (m *model) untouched() bool {
+	return !m.touched && len(m.over) == 0 && m.prompt == nil && m.view == filesView
 }
 
 // openViews makes the views of an image.
 func (m *model) openViews(s *snapshot) tea.Cmd {
 	m.a = s.a
 	if m.a.Image.Name != "" {
-		m.name = m.lk.line(m.a.Image.Name)
+		m.name = m.lk.line(imageTitle(m.a.Image.Name, m.options.Name))
 	}
 	cmds := make([]tea.Cmd, len(views))
 	m.views = make([]body, len(views))
@@ -157,7 +183,7 @@ func (m *model) settleCmd() tea.Cmd {
 
 // loadCmd reads and analyses the image.
 func (m *model) loadCmd() tea.Cmd {
-	ctx, load, report, shown, loaded := m.ctx, m.load, m.loading.report, m.shown, m.loadedFrom()
+	ctx, load, report, shown, loaded, done := m.ctx, m.load, m.loading.report, m.shown, m.loadedFrom(), m.options.Close
 	return func() tea.Msg {
 		defer close(shown)
 		a, err := load(ctx, report, func(a *analyze.Analysis) {
@@ -173,8 +199,25 @@ func (m *model) loadCmd() tea.Cmd {
 		if a == nil || a.Image == nil || a.Tree == nil {
 			return loadedMsg{err: errNothing}
 		}
-		return loaded(ctx, a)
+		msg := loaded(ctx, a)
+		if done != nil {
+			msg.close = func() { done(a) }
+		}
+		return msg
 	}
+}
+
+// imageTitle is what an image is called on the screen. A name that is a tag alone,
+// as OCI archives have it, says too little: what was opened stands before it.
+func imageTitle(name, opened string) string {
+	if strings.ContainsAny(name, ":/@") || opened == "" {
+		return name
+	}
+	file := opened[strings.LastIndexAny(opened, `/\`)+1:]
+	if strings.HasSuffix(file, ":"+name) {
+		return file
+	}
+	return file + ":" + name
 }
 
 // shownCmd waits for an analysis of what has been read so far.
@@ -198,6 +241,6 @@ func (m *model) loadedFrom() func(ctx context.Context, a *analyze.Analysis) load
 	in, text := m.initial, m.lk.cleaner
 	return func(ctx context.Context, a *analyze.Analysis) loadedMsg {
 		s, err := firstSnapshot(ctx, a, in, text)
-		return loadedMsg{s, err}
+		return loadedMsg{s: s, err: err}
 	}
 }

@@ -75,7 +75,6 @@ func (o imageOrder) compare(a, b *Candidate) int {
 // too. What they said then stays until they answer.
 func (p *picker) askSources() tea.Cmd {
 	p.asked++
-	p.failure = ""
 	var cmds []tea.Cmd
 	ctx, asked := p.h.context(), p.asked
 	for i := range p.sources {
@@ -130,6 +129,9 @@ func (p *picker) fill() {
 	}
 	slices.SortStableFunc(p.images, p.order.compare)
 	at := slices.IndexFunc(p.images, func(c *Candidate) bool { return c.Ref == ref })
+	if p.start != "" {
+		at = p.index(p.start)
+	}
 	p.list.resize(len(p.images), p.list.page)
 	p.to(max(at, 0))
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -67,31 +68,71 @@ const defaultDir = "out"
 
 // askExtract asks where to, and writes what is selected.
 func (e *explorer) askExtract() tea.Cmd {
-	extract := e.h.actions().Extract
-	if extract == nil {
-		return e.h.say("files cannot be extracted here")
-	}
 	x, ok := e.extraction()
 	if !ok {
 		return e.h.say("nothing is selected")
 	}
+	return askExtract(e.h, x, e.layout.area.w)
+}
+
+// askExtract asks on w columns where to, and writes files.
+func askExtract(h host, x Extraction, w int) tea.Cmd {
+	if h.actions().Extract == nil {
+		return h.say("files cannot be extracted here")
+	}
+	lk := h.look()
 	moment := fmt.Sprintf("after layer %d", x.Layer)
 	if x.Alone {
 		moment = fmt.Sprintf("of layer %d", x.Layer)
 	}
-	path := cutLeft(e.lk.text(e.a.Tree.Path(x.Node)), max(e.layout.area.w/3, 12), e.lk.sg.tail)
+	path := cutLeft(lk.text(h.analysis().Tree.Path(x.Node)), max(w/3, 12), lk.sg.tail)
 	p := newPrompt("extract "+path+" "+moment+" to:", defaultDir)
 	p.done = func(dir string) tea.Cmd {
 		if x.Dir = strings.TrimSpace(dir); x.Dir == "" {
-			return e.h.say("nothing was written")
+			return h.say("nothing was written")
 		}
-		a := e.a
-		return e.h.start("writing", func(ctx context.Context, progress func(done, total int64)) (string, error) {
-			return extract(ctx, a, x, progress)
-		})
+		return startExtract(h, x)
 	}
-	e.h.ask(p)
+	h.ask(p)
 	return nil
+}
+
+// startExtract writes files. If some are there already, it asks what to do about
+// them.
+func startExtract(h host, x Extraction) tea.Cmd {
+	extract, a := h.actions().Extract, h.analysis()
+	return h.start("writing", func(ctx context.Context, progress func(done, total int64)) (string, error) {
+		said, err := extract(ctx, a, x, progress)
+		if _, ok := errors.AsType[*ExistsError](err); ok {
+			err = &askError{err, func() tea.Cmd { return askReplace(h, x, err) }}
+		}
+		return said, err
+	})
+}
+
+// askReplace asks whether files that are there already are to be replaced.
+func askReplace(h host, x Extraction, err error) tea.Cmd {
+	p := newPrompt("some files are there already: replace them (y), or write to:", "")
+	p.done = func(text string) tea.Cmd {
+		switch text = strings.TrimSpace(text); text {
+		case "", "n":
+			return h.fail(err)
+		case "y":
+			x.Force = true
+		default:
+			x.Dir = text
+		}
+		return startExtract(h, x)
+	}
+	p.dropped = func() tea.Cmd { return h.fail(err) }
+	h.ask(p)
+	return nil
+}
+
+// An askError is an error of a task after which the reader is asked what to do.
+type askError struct {
+	error
+	ask func() tea.Cmd
 }
 
 // extraction says what is written of what is selected, but not where to: what the

@@ -84,6 +84,9 @@ type taskMsg struct {
 
 func (msg taskMsg) update(m *model) tea.Cmd {
 	m.task = nil
+	if asks, ok := errors.AsType[*askError](msg.err); ok && m.prompt == nil {
+		return asks.ask()
+	}
 	switch {
 	case errors.Is(msg.err, context.Canceled):
 		return m.say(msg.t.what + " was stopped")

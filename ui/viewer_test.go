@@ -163,7 +163,7 @@ func TestViewerOpens(t *testing.T) {
 		{"one that is deleted", "/srv/key.pem", "v", "PEM RSA private key"},
 		{"from the waste", "/srv/key.pem", "2 E G v", "PEM RSA private key"},
 		{"wasted below", "/srv", "tab G v", "layer 0"},
-		{"its removal", "/srv/key.pem", "tab v", "layer 2 removes /srv/key.pem"},
+		{"what a removal removed", "/srv/key.pem", "tab v", "PEM RSA private key"},
 		{"a directory", "/srv", "v", "/srv is a directory"},
 		{"a picture", "/srv/logo", "v", "PNG image, 640 x 480"},
 		{"older", "/srv/app.py", "v [", "layer 0"},

@@ -56,9 +56,6 @@ type wasteRow struct {
 	depth   int
 }
 
-// version reports whether the row is one version.
-func (r wasteRow) version() bool { return r.group == nil && r.finding == nil }
-
 // openWaste is its row in the table of views.
 func openWaste(h host, s *snapshot) (body, tea.Cmd) {
 	p := &waste{h: h, lk: h.look(), opened: map[*wasteGroup]bool{}}
@@ -171,14 +168,12 @@ func (p *waste) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		p.flip(r.group)
 	case keys.close.matches(k):
 		p.collapse(r)
-	case keys.view.matches(k) && r.version():
-		w := p.a.Waste.At(int(r.waste))
-		return viewWaste(p.h, &w), true
-	case keys.copyPath.matches(k) && r.version():
-		w := p.a.Waste.At(int(r.waste))
-		return copyText(p.h, w.Path(), "path"), true
-	case keys.copyPath.matches(k) && r.finding != nil:
-		return copyText(p.h, r.finding.Path, "path"), true
+	case keys.view.matches(k):
+		return p.view(r), true
+	case keys.extract.matches(k):
+		return p.askExtract(r), true
+	case keys.copyPath.matches(k):
+		return p.copy(r), true
 	default:
 		return nil, false
 	}
@@ -245,6 +240,65 @@ func (p *waste) goTo(r wasteRow) tea.Cmd {
 		mode = analyze.Everything // no union ever showed it
 	}
 	return p.h.jump(w.Node, w.Layer, mode)
+}
+
+// version returns the version that a row is about: the wasted one, or what a
+// finding's layer has at its path. If there is none, why says so.
+func (p *waste) version(r wasteRow) (v analyze.Version, why string) {
+	switch {
+	case r.group != nil:
+		return v, "this is a group of " + counted(r.group.count, "version") + ": " + p.h.keys().toggle.first() + " opens it"
+	case r.finding != nil:
+		n, ok := p.a.Tree.Lookup(r.finding.Path)
+		if !ok || r.finding.Path == "" || r.finding.Layer < 0 {
+			return v, "this is not about a single path"
+		}
+		for _, v := range slices.Backward(p.a.Tree.Versions(n)) {
+			if v.Layer() <= r.finding.Layer && v.Change() != analyze.Removed {
+				return v, ""
+			}
+		}
+		return v, "no layer up to that one has the path"
+	}
+	w := p.a.Waste.At(int(r.waste))
+	if w.Node >= 0 {
+		for _, v := range p.a.Tree.Versions(w.Node) {
+			if v.Layer() == w.Layer && v.Wasted() == w.Bytes {
+				return v, ""
+			}
+		}
+	}
+	return v, "it has no path"
+}
+
+// view opens a page on the version of a row, or says why there is none.
+func (p *waste) view(r wasteRow) tea.Cmd {
+	v, why := p.version(r)
+	if why != "" {
+		return p.h.say(why)
+	}
+	return viewVersion(p.h, v)
+}
+
+// askExtract asks where to, and writes the version of a row.
+func (p *waste) askExtract(r wasteRow) tea.Cmd {
+	v, why := p.version(r)
+	if why != "" {
+		return p.h.say(why)
+	}
+	return askExtract(p.h, Extraction{Node: v.Node(), Layer: v.Layer(), Alone: true}, p.wide)
+}
+
+// copy copies the path that a row is about, or the text of a group.
+func (p *waste) copy(r wasteRow) tea.Cmd {
+	switch {
+	case r.group != nil:
+		return p.h.say("a group has no path to copy: " + p.h.keys().toggle.first() + " opens it")
+	case r.finding != nil:
+		return copyText(p.h, p.lk.line(r.finding.Advice), "advice")
+	}
+	w := p.a.Waste.At(int(r.waste))
+	return copyText(p.h, w.Path(), "path")
 }
 
 // askExport asks for a file, and writes what is listed then to it.
@@ -322,6 +376,6 @@ func wasteKeys(k *keyMap) []keyGroup {
 	return []keyGroup{
 		k.moving(),
 		{"Waste", []binding{k.toggle, k.open, k.close, k.view, k.openAll, k.foldAll, k.group, k.scrollDown, k.scrollUp}},
-		{"Take out", []binding{k.copyPath, k.export}},
+		{"Take out", []binding{k.copyPath, k.extract, k.export}},
 	}
 }

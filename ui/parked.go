@@ -1,0 +1,133 @@
+package ui
+
+import (
+	"context"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// A parkedImage is an image that has been left for another one, which is still
+// being read: the whole model as it was, and its session. If the other one cannot
+// be read, it has the screen again as if nothing had happened.
+type parkedImage struct {
+	model             // as it was
+	waiting []tea.Msg // of its session, that have come meanwhile
+}
+
+// park keeps what is shown; nil if there is no image to keep. While the image that
+// is shown has not been read to its end, the one that was kept for it stays.
+func (m *model) park() *parkedImage {
+	if m.a == nil || m.parked != nil && !m.a.Whole() {
+		return m.parked
+	}
+	p := &parkedImage{model: *m}
+	p.prompt, p.pending, p.notice.text = nil, nil, ""
+	return p
+}
+
+// unpark brings the image back that was kept.
+func (m *model) unpark() tea.Cmd {
+	p := m.parked
+	now := *m
+	m.session.end()
+	closing := closeCmd(m.options, m.session, m.whole())
+	*m = p.model
+	m.parked = nil
+	m.w, m.h, m.areas = now.w, now.h, now.areas
+	m.isDark, m.colours, m.picker = now.isDark, now.colours, now.picker
+	m.restyle()
+	cmds := []tea.Cmd{closing}
+	for _, msg := range p.waiting {
+		cmds = append(cmds, m.receive(msg))
+	}
+	return tea.Batch(cmds...)
+}
+
+// dropParked lets the image go that was kept, once the one that is shown has been
+// read.
+func (m *model) dropParked() tea.Cmd {
+	p := m.parked
+	if p == nil {
+		return nil
+	}
+	m.parked = nil
+	p.session.end()
+	return closeCmd(m.options, p.session, p.whole())
+}
+
+// whole returns what has been read to its end; nil if nothing has.
+func (m *model) whole() *analyze.Analysis {
+	if m.a == nil || !m.a.Whole() {
+		return nil
+	}
+	return m.a
+}
+
+// closeCmd has an analysis closed once nothing of its session is under way.
+func closeCmd(o Options, s *session, a *analyze.Analysis) tea.Cmd {
+	if a == nil || o.Close == nil {
+		return nil
+	}
+	return func() tea.Msg {
+		if s.over(context.Background()) == nil { // its context has ended: so will its commands
+			o.Close(a)
+		}
+		return nil
+	}
+}
+
+// pastLength is how many images the way back has.
+const pastLength = 20
+
+// A pastImage is an image that has been left: how to open it, and where the
+// reader was in it. Nodes are told by their paths, since another reading of the
+// image may number them otherwise.
+type pastImage struct {
+	ref   string
+	trail []pastPlace // the last one is where it was left
+}
+
+// A pastPlace is a location whose node is told by its path.
+type pastPlace struct {
+	location
+	path string
+}
+
+// leaving says where the image that is shown is being left.
+func (m *model) leaving() *pastImage {
+	p := &pastImage{ref: m.ref}
+	for _, l := range append(m.trail[:len(m.trail):len(m.trail)], m.here()) {
+		p.trail = append(p.trail, pastPlace{l, m.a.Tree.Path(l.files.node)})
+	}
+	return p
+}
+
+// arriveAgain goes to where the image was left that is open again.
+func (m *model) arriveAgain() tea.Cmd {
+	p := m.arrive
+	if p == nil || m.a == nil || !m.a.Whole() {
+		return nil
+	}
+	m.arrive = nil
+	m.trail = nil
+	for _, l := range p.trail {
+		n, _ := m.a.Tree.Lookup(l.path)
+		l.files.node = n
+		m.trail = append(m.trail, l.location)
+	}
+	last := m.trail[len(m.trail)-1]
+	m.trail = m.trail[:len(m.trail)-1]
+	return m.goTo(last)
+}
+
+// backToImage opens the image that was left last.
+func (m *model) backToImage() tea.Cmd {
+	n := len(m.past)
+	if m.task != nil {
+		return m.busyWith(m.task)
+	}
+	p := m.past[n-1]
+	return m.openRef(p.ref, m.past[:n-1:n-1], p)
+}

@@ -1,0 +1,209 @@
+package ui
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// shopOf are two images that can be opened, and one that cannot.
+func shopOf(t *testing.T) *fakeShop {
+	t.Helper()
+	return &fakeShop{
+		sources: []Source{answers("docker", localImage("docker", "app", 1, 1, 1), localImage("docker", "odd", 1, 2, 1), localImage("docker", "cut", 1, 3, 1))},
+		images:  map[string]*analyze.Analysis{"docker://app": open(t, "app"), "docker://odd": open(t, "odd")},
+	}
+}
+
+// An image that cannot be opened brings the one back that was open, as it was, with
+// the list on top in which it says why; esc then leads back to the image.
+func TestFailedOpeningKeepsTheImage(t *testing.T) {
+	s := shopOf(t)
+	m := picking(t, s, 120, 40)
+	press(m, "enter shift+tab k k tab j 2 1")
+	before := screen(m)
+	press(m, "ctrl+p G enter")
+	rowWith(t, m, "cannot be read")
+	rowWith(t, m, "the disk \\x1b[2J is gone")
+	if c, _ := m.picker.current(); c.Name != "cut" {
+		t.Errorf("the cursor is on %s", c.Name)
+	}
+	intact(t, m)
+	press(m, "esc")
+	if got := screen(m); strings.Join(got, "\n") != strings.Join(before, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(before, "\n"))
+	}
+	press(m, "] j") // it goes on
+	if m.explorer.files.spec.At != m.explorer.layers.cursor {
+		t.Error("its rows do not follow")
+	}
+	if _, cmd := m.Update(keyOf("esc")); settle(m, cmd) {
+		t.Error("esc ends the program")
+	}
+}
+
+// The list starts on the image that is open, also where answers come later.
+func TestPickerStartsOnTheCurrentImage(t *testing.T) {
+	m := picking(t, shopOf(t), 80, 24)
+	press(m, "j enter ctrl+p")
+	if c, ok := m.picker.current(); !ok || c.Name != "odd" {
+		t.Errorf("the cursor is on %v", c)
+	}
+}
+
+// The way back leads through the places of one image to the image before, and to
+// where that was left.
+func TestBackToTheImageBefore(t *testing.T) {
+	s := shopOf(t)
+	m := picking(t, s, 120, 40)
+	press(m, "enter")
+	settle(m, m.jump(mustLookup(t, m.a, "/srv/app/model.bin"), 4, analyze.Union))
+	press(m, "3")
+	press(m, "ctrl+p j enter 3 backspace")
+	if m.a != s.images["docker://odd"] || m.view != filesView {
+		t.Fatal("back in the same image first")
+	}
+	press(m, "backspace")
+	if m.a != s.images["docker://app"] || m.view != 2 {
+		t.Fatalf("the view is %d of %s", m.view, m.name)
+	}
+	press(m, "backspace")
+	if got := cursorOn(t, m); got != "/srv/app/model.bin" || m.explorer.layers.cursor != 4 {
+		t.Errorf("on %s after layer %d", got, m.explorer.layers.cursor)
+	}
+	press(m, "backspace backspace")
+	rowWith(t, m, "there is no way back from here")
+}
+
+func mustLookup(t *testing.T, a *analyze.Analysis, path string) analyze.NodeID {
+	t.Helper()
+	n, ok := a.Tree.Lookup(path)
+	if !ok {
+		t.Fatalf("no %s", path)
+	}
+	return n
+}
+
+// An image is closed when the next one has been read, and not before; one that has
+// been left while it was read is closed when it comes.
+func TestImagesAreClosed(t *testing.T) {
+	s := shopOf(t)
+	m := picking(t, s, 120, 40)
+	var closed []string
+	m.options.Close = func(a *analyze.Analysis) { closed = append(closed, a.Image.Name) }
+	press(m, "enter")
+	press(m, "ctrl+p G enter esc")
+	if len(closed) > 0 {
+		t.Fatalf("closed: %v", closed)
+	}
+	press(m, "ctrl+p g j enter")
+	if want := s.images["docker://app"].Image.Name; len(closed) != 1 || closed[0] != want {
+		t.Errorf("closed: %v, want %s", closed, want)
+	}
+}
+
+// The first view is the same however the image came: at once, or layer by layer.
+func TestFirstViewDoesNotDependOnSpeed(t *testing.T) {
+	a := open(t, "app")
+	for _, size := range [][2]int{{80, 24}, {100, 26}, {120, 40}, {40, 10}} {
+		want := start(t, a, size[0], size[1])
+		m := newModel(t.Context(), Options{Name: a.Image.Name, Environ: []string{"LANG=C.UTF-8"}, Load: func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error) {
+			return a, nil
+		}})
+		m.timer = nothingLater
+		m.Update(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
+		m.shown = make(chan *analyze.Analysis) // which shownCmd waits for
+		close(m.shown)
+		for _, part := range partsOf(t, a) {
+			send(m, m.loadedFrom()(t.Context(), part))
+		}
+		if got, want := screen(m), screen(want); strings.Join(got, "\n") != strings.Join(want, "\n") {
+			t.Errorf("%v: got\n%s\nwant\n%s", size, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}
+
+// partsOf returns analyses of more and more of an image's layers, all of them last.
+func partsOf(t *testing.T, a *analyze.Analysis) []*analyze.Analysis {
+	t.Helper()
+	var parts []*analyze.Analysis
+	for _, n := range []int{1, 2, 5} {
+		part, err := analyze.StartLower(t.Context(), a.Image, analyze.Options{}, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, part)
+	}
+	return append(parts, a)
+}
+
+// The largest directory is never scrolled out of the first view.
+func TestFirstViewShowsTheLargest(t *testing.T) {
+	a := open(t, "app")
+	for _, size := range [][2]int{{80, 24}, {80, 10}, {100, 12}, {40, 10}} {
+		m := start(t, a, size[0], size[1])
+		if m.explorer.files.top != 0 {
+			t.Errorf("%v: row %d is the first", size, m.explorer.files.top)
+		}
+		intact(t, m)
+	}
+}
+
+func TestImageTitle(t *testing.T) {
+	tests := []struct{ name, opened, want string }{
+		{"app:1", "app.tar", "app:1"},
+		{"latest", "app-oci.tar", "app-oci.tar:latest"},
+		{"latest", "../x/app-oci.tar:latest", "app-oci.tar:latest"},
+		{"latest", "", "latest"},
+		{"ghcr.io/a/b", "docker://ghcr.io/a/b", "ghcr.io/a/b"},
+	}
+	for _, tt := range tests {
+		if got := imageTitle(tt.name, tt.opened); got != tt.want {
+			t.Errorf("%q opened as %q: %q, want %q", tt.name, tt.opened, got, tt.want)
+		}
+	}
+}
+
+// A match that was out of sight is shown with rows above it, and the directory of
+// the first row is named.
+func TestMatchHasRoomAbove(t *testing.T) {
+	m := start(t, open(t, "app"), 120, 18)
+	press(m, "E G")
+	typed(m, "/libc")
+	press(m, "enter")
+	f := &m.explorer.files
+	if f.cursor-f.top < 1 && f.top > 0 {
+		t.Errorf("the match is row %d, the first that is shown is %d", f.cursor, f.top)
+	}
+	press(m, "G")
+	if f.top > 0 && f.rows.at(f.top).depth > 0 {
+		rowWith(t, m, m.a.Tree.Path(m.a.Tree.Parent(f.rows.at(f.top).head)))
+	}
+}
+
+// Keys that would do something elsewhere say why they do nothing, and v and x work
+// on what a row is about.
+func TestKeysAreNeverSilent(t *testing.T) {
+	tests := []struct{ name, keys, says string }{
+		{"view a group", "2 g v", "a group of"},
+		{"extract a group", "2 g x", "a group of"},
+		{"view a version", "2 j l j v", "/var/lib/apt/lists/main.gz"},
+		{"extract a version", "2 j l j x", "to: out"},
+		{"view a finding of a directory", "2 s s v", "/var/lib/apt/lists"},
+		{"a key of nothing", "2 z", "z does nothing here"},
+		{"a removal in the history", "m m m / m a i n . g z enter tab v", "layer 1 · binary"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := start(t, open(t, "app"), 120, 40)
+			var r recorder
+			m.options.Actions = r.actions()
+			press(m, tt.keys)
+			rowWith(t, m, tt.says)
+		})
+	}
+}
