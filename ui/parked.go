@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"slices"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -98,7 +99,7 @@ type pastPlace struct {
 // leaving says where the image that is shown is being left.
 func (m *model) leaving() *pastImage {
 	p := &pastImage{ref: m.ref}
-	for _, l := range append(m.trail[:len(m.trail):len(m.trail)], m.here()) {
+	for _, l := range append(slices.Clip(m.trail), m.here()) {
 		p.trail = append(p.trail, pastPlace{l, m.a.Tree.Path(l.files.node)})
 	}
 	return p
