@@ -15,7 +15,9 @@ import (
 // holds an upper-case letter.
 //
 // A fuzzy query finds names that hold its characters in this order, whatever
-// stands between them. With slashes, its parts are looked for like this from
+// stands between them. One of four characters or more may begin in the directories
+// above, if two of them or more are in the name: "numcorepy" finds
+// /numpy/core/umath.py. With slashes, its parts are looked for like this from
 // the name upwards, each in the nearest directory that has it: "u/l/ssl" finds
 // /usr/share/doc/libssl3.
 type Query struct {

@@ -80,7 +80,9 @@ func TestFind(t *testing.T) {
 		{"fuzzy", analyze.Query{Text: "lcy", Fuzzy: true}, "/usr/lib/libcrypto.so.3"},
 		{"fuzzy, a path", analyze.Query{Text: "u/d/ls", Fuzzy: true}, "/usr/share/doc/libssl3"},
 		{"fuzzy, below a directory", analyze.Query{Text: "doc/", Fuzzy: true}, "/usr/share/doc/libssl3 /usr/share/doc/libssl3/README"},
-		{"fuzzy, no such order", analyze.Query{Text: "sbil", Fuzzy: true}, ""},
+		{"fuzzy, across slashes", analyze.Query{Text: "dclssreadme", Fuzzy: true}, "/usr/share/doc/libssl3/README"},
+		{"fuzzy, too little of it in the name", analyze.Query{Text: "usrl", Fuzzy: true}, ""},
+		{"fuzzy, no such order", analyze.Query{Text: "sbilz", Fuzzy: true}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			all, shown := matches(t, a, c.query)
@@ -115,6 +117,7 @@ func TestFindSpans(t *testing.T) {
 		{analyze.Query{Text: "lb3", Fuzzy: true}, "/usr/lib/libssl.so.3", "(l)i(b)ssl.so.(3)"},
 		{analyze.Query{Text: "sße", Fuzzy: true}, "/usr/share/Straße", "(S)tra(ße)"},
 		{analyze.Query{Text: "u/", Fuzzy: true}, "/usr/lib", "lib"},
+		{analyze.Query{Text: "usrlibso3", Fuzzy: true}, "/usr/lib/libssl.so.3", "(libs)sl.s(o).(3)"},
 	} {
 		found, err := a.Tree.Find(t.Context(), c.query)
 		if err != nil {
@@ -161,7 +164,7 @@ func TestFindRanked(t *testing.T) {
 
 // What is found in random images is what looking at every path finds.
 func TestFindAgainstEveryPath(t *testing.T) {
-	queries := []string{"a", "b", "A", "ab", "a/", "/a", "a/b", "/b/c", "b/c/", "//", "/", "x", "c/a/b/c", "a/a"}
+	queries := []string{"a", "b", "A", "ab", "a/", "/a", "a/b", "/b/c", "b/c/", "//", "/", "x", "c/a/b/c", "a/a", "abcd", "abab", "bbaa", "acab", "bacc"}
 	for seed := range uint64(cases(60, 2000)) {
 		a := randomImage(t, seed)
 		for _, text := range queries {
@@ -205,7 +208,19 @@ func finds(q analyze.Query, path string) bool {
 			parts = parts[:len(parts)-1]
 		}
 	}
-	return len(parts) == 0 && inOrder(name, last)
+	if len(parts) == 0 && inOrder(name, last) {
+		return true
+	}
+	if above != "" || len([]rune(last)) < 4 {
+		return false
+	}
+	letters := []rune(last)
+	for i := range len(letters) - 1 { // two of them or more are in the name
+		if inOrder(strings.ReplaceAll(dir, "/", ""), string(letters[:i])) && inOrder(name, string(letters[i:])) {
+			return true
+		}
+	}
+	return false
 }
 
 func inOrder(s, letters string) bool {

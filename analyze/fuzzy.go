@@ -77,6 +77,7 @@ func (f *Found) fuzzy(ctx context.Context) error {
 	}
 	f.ranks = make([]int32, len(t.nodes))
 	up := upward{t: t, parts: parts, of: map[NodeID]int{}, slab: util.MakeSlab(slabSize, slabSize)}
+	cross := newCrossing(t, part, above)
 	for n := 1; n < len(t.nodes); n++ {
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -84,7 +85,9 @@ func (f *Found) fuzzy(ctx context.Context) error {
 		x := &t.nodes[n]
 		score := int(scores[names.of[n]])
 		if score < 0 {
-			continue
+			if score = cross.score(NodeID(n), -1-score); score < 0 {
+				continue
+			}
 		}
 		if len(parts) > 0 {
 			more := up.score(x.parent)
@@ -99,7 +102,8 @@ func (f *Found) fuzzy(ctx context.Context) error {
 	return nil
 }
 
-// scores returns how well each name matches, -1 where it does not.
+// scores returns how well each name matches; where it does not, -1 and less by as
+// many characters of the pattern's end as it has.
 func (s *names) scores(ctx context.Context, p fuzzyPart) ([]int32, error) {
 	out := make([]int32, len(s.from))
 	workers := min(max(runtime.GOMAXPROCS(0), 1), 8)
@@ -115,7 +119,7 @@ func (s *names) scores(ctx context.Context, p fuzzyPart) ([]int32, error) {
 				}
 				score, ok := p.score(s.at(uint32(i)), slab)
 				if !ok {
-					score = -1
+					score = -1 - p.tail(s.at(uint32(i)))
 				}
 				out[i] = int32(score)
 			}
@@ -160,8 +164,15 @@ func (m fuzzyMatcher) spans(name []byte, dst []int) []int {
 	if len(m.part.pattern) == 0 {
 		return dst
 	}
+	pattern := m.part.pattern
 	chars := util.ToChars(name)
-	_, at := algo.FuzzyMatchV2(m.part.matchCase, false, true, &chars, m.part.pattern, true, util.MakeSlab(slabSize, slabSize))
+	_, at := algo.FuzzyMatchV2(m.part.matchCase, false, true, &chars, pattern, true, util.MakeSlab(slabSize, slabSize))
+	if at == nil { // it begins in the directories above
+		if pattern = pattern[len(pattern)-m.part.tail(name):]; len(pattern) == 0 {
+			return dst
+		}
+		_, at = algo.FuzzyMatchV2(m.part.matchCase, false, true, &chars, pattern, true, util.MakeSlab(slabSize, slabSize))
+	}
 	if at == nil {
 		return dst
 	}
