@@ -18,8 +18,9 @@ type help struct {
 	signs   bool // tell of the signs
 	filters bool // tell of the filter's grammar
 
-	wide  int
-	lines styledLines
+	narrow narrowing
+	wide   int
+	lines  styledLines
 }
 
 // helpColumns is the width from which on the help stands in two columns.
@@ -36,17 +37,27 @@ func (m *model) openHelp() {
 	m.open(p)
 }
 
-func (p *help) title(int) (left, right string) { return "Help", p.lk.outOfSight(p.hidden()) }
-func (p *help) foot() string                   { return "esc closes" }
-func (p *help) hints(k *keyMap) []hint         { return []hint{{k.down, k.up}} }
-func (p *help) groups(k *keyMap) []keyGroup    { return helpKeys(k) }
-func (p *help) restyle()                       { p.wide = 0 }
+func (p *help) title(int) (left, right string) {
+	return "Help" + p.narrow.chip(p.lk), p.lk.outOfSight(p.hidden())
+}
+func (p *help) foot() string                { return "esc closes" }
+func (p *help) hints(k *keyMap) []hint      { return []hint{{k.down, k.up}, {k.narrow}} }
+func (p *help) groups(k *keyMap) []keyGroup { return helpKeys(k) }
+func (p *help) restyle()                    { p.wide = 0 }
 
-func helpKeys(k *keyMap) []keyGroup { return []keyGroup{k.moving()} }
+func helpKeys(k *keyMap) []keyGroup { return []keyGroup{k.moving(), {"Help", []binding{k.narrow}}} }
 
 func (p *help) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
-	if p.h.keys().help.matches(k) {
+	keys := p.h.keys()
+	switch {
+	case keys.help.matches(k):
 		p.h.closePage()
+		return nil, true
+	case keys.narrow.matches(k):
+		return p.narrow.ask(p.h, func() tea.Cmd { p.wide, p.top = 0, 0; return nil }), true
+	case keys.back.matches(k) && p.narrow.on():
+		p.narrow.drop()
+		p.wide = 0
 		return nil, true
 	}
 	return nil, p.scroller.key(p.h.keys(), k)
@@ -80,6 +91,14 @@ func (p *help) make() {
 	}
 	if p.signs {
 		signSection(&right, p.lk)
+	}
+	if p.narrow.on() {
+		all := append(append(left, nil), right...)
+		p.lines, _ = p.narrow.lines(all, func(i int) bool { return len(all[i]) > 0 && all[i][0].st == p.lk.st.title })
+		if len(p.lines) == 0 {
+			p.lines.add(span{p.lk.st.dim, "nothing in the help holds " + p.lk.text(p.narrow.text)})
+		}
+		return
 	}
 	if p.wide < helpColumns {
 		p.lines = append(append(left, nil), right...)

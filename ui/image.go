@@ -24,6 +24,8 @@ type imagePage struct {
 	wide  int
 	lines styledLines
 	about []aboutLine // by line
+
+	narrow narrowing
 }
 
 // aboutLine is what a line of the image view is about.
@@ -44,7 +46,7 @@ func (p *imagePage) adopt(s *snapshot) tea.Cmd { //nolint:unparam // as every ad
 
 func (p *imagePage) title(int) (left, right string) {
 	above, below := p.top, max(p.list.rows-p.page-p.top, 0)
-	return "Image", p.lk.outOfSight(above, below)
+	return "Image" + p.narrow.chip(p.lk), p.lk.outOfSight(above, below)
 }
 
 func (p *imagePage) foot() string { return "" }
@@ -69,6 +71,11 @@ func (p *imagePage) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		}
 	case keys.copyPath.matches(k):
 		return copyText(p.h, p.about[p.cursor].value, "value"), true
+	case keys.narrow.matches(k):
+		return p.narrow.ask(p.h, func() tea.Cmd { p.wide = 0; return nil }), true
+	case keys.back.matches(k) && p.narrow.on():
+		p.narrow.drop()
+		p.wide = 0
 	default:
 		return nil, false
 	}
@@ -93,13 +100,13 @@ func (p *imagePage) mouse(msg tea.MouseMsg, _, y int) tea.Cmd {
 
 func (p *imagePage) hints(k *keyMap) []hint {
 	first, others := k.otherViews("image")
-	return slices.Concat([]hint{{k.down, k.up}, {k.jump}, {k.copyPath}}, first, others)
+	return slices.Concat([]hint{{k.down, k.up}, {k.jump}, {k.narrow}, {k.copyPath}}, first, others)
 }
 
 func (p *imagePage) groups(k *keyMap) []keyGroup { return imageKeys(k) }
 
 func imageKeys(k *keyMap) []keyGroup {
-	return []keyGroup{k.moving(), {"Image", []binding{k.jump, k.copyPath}}}
+	return []keyGroup{k.moving(), {"Image", []binding{k.jump, k.narrow, k.copyPath}}}
 }
 
 func (p *imagePage) render(l *line, i int) {
@@ -152,7 +159,23 @@ func (p *imagePage) make() {
 
 	p.history()
 	p.flaws()
+	if p.narrow.on() {
+		p.only()
+	}
 	p.cursor = max(min(p.cursor, len(p.lines)-1), 0)
+}
+
+// only leaves the lines that hold the text that the view is narrowed to.
+func (p *imagePage) only() {
+	lines, from := p.narrow.lines(p.lines, func(i int) bool { return len(p.lines[i]) > 0 && p.lines[i][0].st == p.lk.st.title })
+	about := make([]aboutLine, len(from))
+	for i, k := range from {
+		about[i] = p.about[k]
+	}
+	p.lines, p.about = lines, about
+	if len(lines) == 0 {
+		p.note("nothing here holds " + p.lk.text(p.narrow.text))
+	}
 }
 
 // container tells of the container whose own layer lies on top.

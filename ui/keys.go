@@ -46,7 +46,7 @@ type keyMap struct {
 	sort, mode, from, columns             binding
 	jump, group                           binding
 	find, nextMatch, priorMatch, fuzzy    binding
-	filter, dropFilter                    binding
+	filter, dropFilter, narrow            binding
 	view, compare                         binding
 
 	// In a file that is viewed, and in a comparison.
@@ -120,6 +120,7 @@ func (k *keyMap) bindFiles(n keyNames) {
 	k.fuzzy = bind("fuzzy", "ctrl+r", "^r", "", "while searching: fuzzy or literal")
 	k.filter = bind("filter", "f", "f", "filter", "show only what matches, as you type")
 	k.dropFilter = bind("drop-filter", "F", "F", "", "show everything again")
+	k.narrow = bind("narrow", "/ f", "/ f", "search", "show only what holds a text; esc shows all again")
 	k.view = bind("view-file", "v", "v", "view", "view the file, as of this version")
 	k.compare = bind("compare", "d", "d", "compare", "compare with the version below")
 }

@@ -42,6 +42,8 @@ type waste struct {
 	parts    []wastePart
 	count    int // of rows
 
+	narrow narrowing
+
 	detail     scroller
 	lines      styledLines // of the detail
 	described  wasteRow
@@ -73,11 +75,14 @@ func (p *waste) adopt(s *snapshot) tea.Cmd {
 // are about.
 func (p *waste) install(b *wasteGroups) {
 	opened := map[*wasteGroup]bool{}
-	if !p.touched { // the largest cause is open
+	switch {
+	case p.narrow.on(): // what is found is to be seen
+		b.eachGroup(func(g *wasteGroup) { opened[g] = true })
+	case !p.touched || p.sorted == nil: // the largest cause is open
 		for _, g := range b.byCause[:min(1, len(b.byCause))] {
 			opened[g] = true
 		}
-	} else {
+	default:
 		type key struct {
 			cause  analyze.Cause
 			by     int
@@ -108,7 +113,11 @@ func (p *waste) install(b *wasteGroups) {
 
 func (p *waste) title(int) (left, right string) {
 	t := p.a.Totals
-	left = "Waste " + p.lk.sg.dot + " " + human.Size(t.Wasted) + " in " + counted(p.a.Waste.Len(), "version")
+	bytes, n := t.Wasted, p.a.Waste.Len()
+	if p.narrow.on() && p.sorted != nil {
+		bytes, n = p.sorted.all.bytes, p.sorted.all.count
+	}
+	left = "Waste " + p.lk.sg.dot + " " + human.Size(bytes) + " in " + counted(n, "version") + p.narrow.chip(p.lk)
 	return left, fmt.Sprintf("%s %s", p.grouping, p.lk.sg.order)
 }
 
@@ -143,6 +152,11 @@ func (p *waste) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	}
 	r, ok := p.current()
 	switch {
+	case keys.narrow.matches(k):
+		return p.narrow.ask(p.h, p.groupCmd), true
+	case keys.back.matches(k) && p.narrow.on():
+		p.narrow.drop()
+		return p.groupCmd(), true
 	case keys.group.matches(k):
 		p.grouping = (p.grouping + 1) % groupingCount
 		p.cursor, p.top = 0, 0
@@ -194,14 +208,7 @@ func (p *waste) all(open bool) {
 	p.touched = true
 	clear(p.opened)
 	if open {
-		for _, groups := range [][]*wasteGroup{p.sorted.byCause, p.sorted.byLayer} {
-			for _, g := range groups {
-				p.opened[g] = true
-				for _, kid := range g.kids {
-					p.opened[kid] = true
-				}
-			}
-		}
+		p.sorted.eachGroup(func(g *wasteGroup) { p.opened[g] = true })
 	}
 	p.to(0)
 	p.fill()
@@ -366,7 +373,7 @@ func (p *waste) mouse(msg tea.MouseMsg, x, y int) tea.Cmd {
 
 func (p *waste) hints(k *keyMap) []hint {
 	first, others := k.otherViews("waste")
-	return slices.Concat([]hint{{k.down, k.up}, {k.toggle}, {k.group}}, first, []hint{{k.view}},
+	return slices.Concat([]hint{{k.down, k.up}, {k.toggle}, {k.group}, {k.narrow}}, first, []hint{{k.view}},
 		others, []hint{{k.openAll, k.foldAll}, {k.scrollDown, k.scrollUp}})
 }
 
@@ -375,7 +382,7 @@ func (p *waste) groups(k *keyMap) []keyGroup { return wasteKeys(k) }
 func wasteKeys(k *keyMap) []keyGroup {
 	return []keyGroup{
 		k.moving(),
-		{"Waste", []binding{k.toggle, k.open, k.close, k.view, k.openAll, k.foldAll, k.group, k.scrollDown, k.scrollUp}},
+		{"Waste", []binding{k.toggle, k.open, k.close, k.narrow, k.view, k.openAll, k.foldAll, k.group, k.scrollDown, k.scrollUp}},
 		{"Take out", []binding{k.copyPath, k.extract, k.export}},
 	}
 }

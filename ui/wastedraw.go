@@ -83,6 +83,8 @@ func (p *waste) nothing() string {
 	switch {
 	case p.sorted == nil:
 		return "sorting what is wasted" + p.lk.sg.tail
+	case p.narrow.on():
+		return "nothing that is wasted holds " + p.lk.text(p.narrow.text)
 	case p.grouping == groupFindings:
 		return "there is nothing to mend"
 	case p.grouping == groupGone && p.a.Waste.Len() > 0:

@@ -34,7 +34,10 @@ type wasteGroups struct {
 
 // groupWaste groups an analysis's waste, and finds out what is worth changing:
 // some passes over its rows.
-func groupWaste(a *analyze.Analysis) *wasteGroups {
+//
+// Of these, only what holds the text of only is taken: in a path, a cause, or the
+// step that is to blame.
+func groupWaste(a *analyze.Analysis, only narrowing, commands []string) *wasteGroups {
 	findings, _ := analyze.Advise(context.Background(), a, analyze.AdviceOptions{}) // that context does not end
 	b := &wasteGroups{a: a, findings: findings, gone: &wasteGroup{by: -1}, all: &wasteGroup{by: -1}}
 	last := max(len(a.Layers)-1, 0)
@@ -43,7 +46,19 @@ func groupWaste(a *analyze.Analysis) *wasteGroups {
 		by    int
 	}
 	leaves := map[key]*wasteGroup{}
+	if only.on() {
+		b.findings = slices.DeleteFunc(slices.Clone(b.findings), func(f analyze.Finding) bool {
+			return !only.holds(f.Title, f.Message, f.Path)
+		})
+	}
+	steps := make([]bool, len(commands)) // whether they hold the text
+	for i, c := range commands {
+		steps[i] = only.holds(c)
+	}
 	for i, w := range a.Waste.All() {
+		if !(w.By >= 0 && w.By < len(steps) && steps[w.By]) && !only.holds(w.Path(), w.Cause.String()) {
+			continue
+		}
 		k := key{w.Cause, w.By}
 		leaf := leaves[k]
 		if leaf == nil {
@@ -61,6 +76,18 @@ func groupWaste(a *analyze.Analysis) *wasteGroups {
 	b.byCause = grouped(leaves, func(k key) wasteGroup { return wasteGroup{cause: k.cause, by: -1} })
 	b.byLayer = grouped(leaves, func(k key) wasteGroup { return wasteGroup{by: k.by} })
 	return b
+}
+
+// eachGroup calls f with every group, and those in them.
+func (b *wasteGroups) eachGroup(f func(*wasteGroup)) {
+	for _, groups := range [][]*wasteGroup{b.byCause, b.byLayer} {
+		for _, g := range groups {
+			f(g)
+			for _, kid := range g.kids {
+				f(kid)
+			}
+		}
+	}
 }
 
 func (g *wasteGroup) add(i int, w *analyze.Waste) {
@@ -105,10 +132,11 @@ func mostBytesFirst(a, b *wasteGroup) int {
 type groupedMsg struct {
 	p      *waste
 	groups *wasteGroups
+	text   string // what they are narrowed to
 }
 
 func (msg groupedMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
-	if msg.groups.a == msg.p.a {
+	if msg.groups.a == msg.p.a && msg.text == msg.p.narrow.text {
 		msg.p.install(msg.groups)
 	}
 	return nil
@@ -116,6 +144,6 @@ func (msg groupedMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
 
 // groupCmd groups the waste of what is shown.
 func (p *waste) groupCmd() tea.Cmd {
-	a := p.a
-	return func() tea.Msg { return groupedMsg{p, groupWaste(a)} }
+	a, only, commands := p.a, p.narrow, p.commands
+	return func() tea.Msg { return groupedMsg{p, groupWaste(a, only, commands), only.text} }
 }

@@ -1,0 +1,86 @@
+package ui
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// A narrowing is a text that a list is narrowed to: only rows that hold it are
+// shown. Case counts if the text has a capital letter.
+type narrowing struct{ text string }
+
+// ask asks for the text. What is typed takes effect at once by way of changed; esc
+// brings the text of before back.
+func (n *narrowing) ask(h host, changed func() tea.Cmd) tea.Cmd {
+	before := n.text
+	set := func(text string) tea.Cmd {
+		n.text = text
+		return changed()
+	}
+	p := newPrompt("show only what holds:", before)
+	p.changed = set
+	p.dropped = func() tea.Cmd { return set(before) }
+	h.ask(p)
+	return nil
+}
+
+// on reports whether the list is narrowed.
+func (n *narrowing) on() bool { return n.text != "" }
+
+// drop shows everything again.
+func (n *narrowing) drop() { n.text = "" }
+
+// holds reports whether a row is shown that has some texts.
+func (n *narrowing) holds(texts ...string) bool {
+	if n.text == "" {
+		return true
+	}
+	fold := n.text == strings.ToLower(n.text)
+	for _, s := range texts {
+		if fold {
+			s = strings.ToLower(s)
+		}
+		if strings.Contains(s, n.text) {
+			return true
+		}
+	}
+	return false
+}
+
+// chip tells in a title what the list is narrowed to, and is "" if it is not.
+func (n *narrowing) chip(lk *look) string {
+	if n.text == "" {
+		return ""
+	}
+	return " " + lk.sg.dot + " with " + lk.text(n.text)
+}
+
+// lines returns those of p that hold the text, each with the title of its section
+// before it, and their indices. isTitle says which lines are titles.
+func (n *narrowing) lines(p styledLines, isTitle func(i int) bool) (out styledLines, from []int) {
+	title := -1
+	for i, spans := range p {
+		if isTitle(i) {
+			title = i
+		}
+		if len(spans) == 0 || !n.holds(lineText(spans)) {
+			continue
+		}
+		if title >= 0 && title != i {
+			out, from = append(out, p[title]), append(from, title)
+		}
+		title = -1
+		out, from = append(out, spans), append(from, i)
+	}
+	return out, from
+}
+
+// lineText is what a line says.
+func lineText(spans []span) string {
+	var b strings.Builder
+	for _, s := range spans {
+		b.WriteString(s.text)
+	}
+	return b.String()
+}

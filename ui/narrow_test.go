@@ -1,0 +1,42 @@
+package ui
+
+import (
+	"strings"
+	"testing"
+)
+
+// The help, the image and the waste can be narrowed to what holds a text, as it is
+// typed; esc shows all again, and typed letters are no commands.
+func TestNarrow(t *testing.T) {
+	tests := []struct {
+		name, keys, text string
+		shows, hides     string
+	}{
+		{"the help", "? /", "clipboard", "copy the path to the clipboard", "a page down"},
+		{"the help, nothing", "? /", "qqq", "nothing in the help holds qqq", "a page down"},
+		{"the image", "3 /", "digest", "Layers' digests", "How it is run"},
+		{"the waste", "2 f", "model", "/srv/app/model.bin", "main.gz"},
+		{"the waste by a step", "2 /", "apt/lists/*", "main.gz", "model"},
+		{"findings", "2 s s /", "model", "model.bin", "package lists"},
+		{"nothing wasted", "2 /", "qq", "nothing that is wasted holds qq", "main.gz"},
+	}
+	for _, tt := range tests {
+		for _, size := range [][2]int{{80, 24}, {120, 40}} {
+			t.Run(tt.name, func(t *testing.T) {
+				m := start(t, open(t, "app"), size[0], size[1])
+				press(m, tt.keys)
+				typed(m, tt.text)
+				intact(t, m)
+				rowWith(t, m, tt.shows)
+				press(m, "enter")
+				if all := strings.Join(screen(m), "\n"); strings.Contains(all, tt.hides) {
+					t.Errorf("%q is there:\n%s", tt.hides, all)
+				}
+				press(m, "esc")
+				if all := strings.Join(screen(m), "\n"); strings.Contains(all, " with "+tt.text) {
+					t.Errorf("still narrowed:\n%s", all)
+				}
+			})
+		}
+	}
+}
