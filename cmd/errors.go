@@ -34,7 +34,7 @@ var exitMeanings = []struct {
 	means string
 }{
 	{exitFine, "fine"},
-	{exitRule, "a rule failed; with diff --exit-code, the images differ"},
+	{exitRule, "a rule failed; with diff --exit-code, the images differ; with grep, nothing was found"},
 	{exitUsage, "wrong usage or bad configuration"},
 	{exitWork, "the image cannot be loaded, or the work cannot be done"},
 	{exitInterrupted, "interrupted"},
@@ -127,7 +127,7 @@ func (a *app) conclude(ctx context.Context, err error) int {
 	switch {
 	case err == nil:
 		return exitFine
-	case errors.Is(err, errRule), errors.Is(err, errDiffer):
+	case errors.Is(err, errRule), errors.Is(err, errDiffer), errors.Is(err, errNothing):
 		return exitRule
 	case errors.Is(err, errMemory):
 		errors.As(err, &f)

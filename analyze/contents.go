@@ -1,0 +1,144 @@
+package analyze
+
+import (
+	"context"
+	"slices"
+
+	"github.com/peelhq/peel/source"
+)
+
+// A Content is what one entry of a layer carries: the bytes of a regular file, under
+// one of its names.
+type Content struct {
+	t       *Tree
+	version int32 // the name; none for what has no node
+	inode   int32 // own, or in Tree.inodes
+	entry   int32
+	layer   uint16
+}
+
+// Layer returns the layer that carries the content. A hard link to it may stand in a
+// higher one.
+func (c Content) Layer() int { return int(c.layer) }
+
+// Entry returns the index of the layer's entry that carries it.
+func (c Content) Entry() int { return int(c.entry) }
+
+// Path returns the absolute path of the name.
+func (c Content) Path() string {
+	if c.version == none {
+		return c.t.orphanPath(c.inode)
+	}
+	return c.t.Path(c.t.versions[c.version].node)
+}
+
+// Size returns the bytes of content, the holes of a sparse file included.
+func (c Content) Size() int64 { return c.t.layers[c.layer].Entries.Size(int(c.entry)) }
+
+// Hidden returns why no name of the final union reaches the content, and the layer that
+// hid its last name; NotShadowed and -1 if one does.
+func (c Content) Hidden() (cause Cause, by int) {
+	if c.inode != own {
+		i := &c.t.inodes[c.inode]
+		return i.cause, byLayer(i.by)
+	}
+	v := &c.t.versions[c.version]
+	return v.cause, byLayer(v.by)
+}
+
+// Showing says which contents are meant.
+type Showing uint8
+
+// Contents that some name of the final union reaches, that none does, or both.
+const (
+	Either Showing = iota
+	OnlyVisible
+	OnlyHidden
+)
+
+// Among says which contents of an image are meant. Layer must be set, -1 for all; the
+// rest of the zero value means all that there are.
+type Among struct {
+	Layer   int      // that carries them; -1 for any
+	At      NodeID   // they have a name here or below
+	Showing Showing  // whether they show in the final union
+	Filter  Filter   // holds for a name, as where all versions of it are shown
+}
+
+// contents returns the contents of each layer, in the order in which they are stored,
+// each once, however many names it has. A name that shows in the final union comes
+// before others, and those in the tree's order.
+func (t *Tree) contents(ctx context.Context, among Among) ([][]Content, error) {
+	named, err := t.namesAmong(ctx, among)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]Content, len(t.layers))
+	add := func(c Content) {
+		_, by := c.Hidden()
+		visible := by < 0
+		if among.Layer >= 0 && int(c.layer) != among.Layer || among.Showing == OnlyVisible && !visible || among.Showing == OnlyHidden && visible {
+			return
+		}
+		out[c.layer] = append(out[c.layer], c)
+	}
+	linked := map[int32]int32{} // the name of each inode
+	for i := range t.versions {
+		v := &t.versions[i]
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if v.kind != source.File || v.inode == none || named != nil && !named.has(int(v.node)) {
+			continue
+		}
+		if v.inode == own {
+			add(Content{t: t, version: int32(i), inode: own, entry: v.entry, layer: v.layer})
+		} else if known, ok := linked[v.inode]; !ok || t.versions[known].by != notHidden && v.by == notHidden {
+			linked[v.inode] = int32(i)
+		}
+	}
+	for id, i := range linked {
+		add(Content{t: t, version: i, inode: id, entry: t.inodes[id].entry, layer: t.inodes[id].layer})
+	}
+	if among.At == Root && among.Filter.Empty() {
+		for _, id := range t.orphans {
+			if i := &t.inodes[id]; t.layers[i.layer].Entries.Type(int(i.entry)) == source.File && !inMap(linked, id) {
+				add(Content{t: t, version: none, inode: id, entry: i.entry, layer: i.layer})
+			}
+		}
+	}
+	for _, all := range out {
+		slices.SortFunc(all, func(a, b Content) int { return int(a.entry - b.entry) })
+	}
+	return out, nil
+}
+
+func inMap(m map[int32]int32, key int32) bool { _, ok := m[key]; return ok }
+
+// namesAmong returns the nodes whose contents are meant, nil for all.
+func (t *Tree) namesAmong(ctx context.Context, among Among) (bitmap, error) {
+	if among.At == Root && among.Filter.Empty() {
+		return nil, ctx.Err()
+	}
+	var view *View
+	if !among.Filter.Empty() {
+		var err error
+		if view, err = t.View(Spec{Mode: Everything}).Filter(ctx, among.Filter); err != nil {
+			return nil, err
+		}
+	}
+	below, named := newBitmap(len(t.nodes)), newBitmap(len(t.nodes))
+	for n := range t.nodes { // parents come first
+		if n%checkEvery == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if NodeID(n) != among.At && (n == 0 || !below.has(int(t.nodes[n].parent))) {
+			continue
+		}
+		below.set(n)
+		if view == nil || view.Matches(NodeID(n)) {
+			named.set(n)
+		}
+	}
+	return named, nil
+}
