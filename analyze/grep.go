@@ -32,7 +32,7 @@ type GrepOptions struct {
 type Match struct {
 	Content
 	Line   *grep.Line // nil: of a binary file, and with Files, Count or Sums
-	Binary bool       // the file is binary, and was not taken for text
+	Binary bool       // lines match, but the file is binary, and they are not told
 	Count  int64      // lines that match, with Count
 	Sum    Sum256     // the content's, with Sums
 }
@@ -215,7 +215,7 @@ func (w *grepWorker) lines(r io.Reader) error {
 	}
 	o := &w.g.o
 	if w.lineN > 0 && (o.Files || o.Count || w.binary) {
-		m := Match{Content: w.content, Binary: w.binary}
+		m := Match{Content: w.content, Binary: w.binary && !o.Files && !o.Count}
 		if o.Count {
 			m.Count = w.lineN
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -59,8 +60,8 @@ peel grep --hidden -i 'password *=' app.tar /srv
 # which layers hold this file, under whatever name
 peel grep --sum "$(sha256sum model.bin)" app.tar
 `,
-		Args:              wantArgs(1, 3, "a pattern, an image and at most one path"),
-		ValidArgsFunction: complete,
+		Args:              cobra.ArbitraryArgs, // what they are depends on flags, of which some come from the environment
+		ValidArgsFunction: s.complete,
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			if err := s.arguments(args); err != nil {
 				return err
@@ -105,10 +106,25 @@ func (s *searching) arguments(args []string) error {
 	if least == 2 {
 		s.pattern, args = args[0], args[1:]
 	}
+	if slices.Contains(args, "") {
+		return usage("peel grep --help", "peel grep takes %s, but one of them is empty", what)
+	}
 	if s.ref = args[0]; len(args) > 1 {
 		s.at = args[1]
 	}
 	return s.check()
+}
+
+// complete offers images for the image, and nothing for the pattern and for paths
+// inside the image.
+func (s *searching) complete(c *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(s.sums) == 0 {
+		if len(args) == 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		args = args[1:]
+	}
+	return complete(c, args, begun)
 }
 
 // check reports flags that make no sense together.
