@@ -59,10 +59,10 @@ const (
 // Among says which contents of an image are meant. Layer must be set, -1 for all; the
 // rest of the zero value means all that there are.
 type Among struct {
-	Layer   int      // that carries them; -1 for any
-	At      NodeID   // they have a name here or below
-	Showing Showing  // whether they show in the final union
-	Filter  Filter   // holds for a name, as where all versions of it are shown
+	Layer   int     // that carries them; -1 for any
+	At      NodeID  // they have a name here or below
+	Showing Showing // whether they show in the final union
+	Filter  Filter  // holds for a name, as where all versions of it are shown
 }
 
 // contents returns the contents of each layer, in the order in which they are stored,

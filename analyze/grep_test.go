@@ -56,7 +56,7 @@ func expression(t *testing.T, s string) *grep.Pattern {
 func TestGrepRandomImages(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "image.tar")
 	all := expression(t, "")
-	pattern, plain := expression(t, "[a-c]{2}"), regexp.MustCompile("(?m)[a-c]{2}")
+	pattern, plain := expression(t, "[abc]{2}"), regexp.MustCompile("(?m)[abc]{2}")
 	for seed := range uint64(cases(300, 5_000)) {
 		im := testkit.Throw(seed).Image()
 		f := &testkit.Fixture{Images: []*testkit.Image{im}}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -81,8 +82,7 @@ func Parse(text string, o Options) (*Pattern, error) {
 
 // malformed says what is wrong with a pattern.
 func malformed(err error) error {
-	var s *syntax.Error
-	if errors.As(err, &s) {
+	if s, ok := errors.AsType[*syntax.Error](err); ok {
 		if s.Code == syntax.ErrInvalidUTF8 {
 			return errors.New("it is not valid UTF-8")
 		}
@@ -95,10 +95,8 @@ func malformed(err error) error {
 func (p *Pattern) oneLine(re *syntax.Regexp) (*syntax.Regexp, error) {
 	switch re.Op {
 	case syntax.OpLiteral:
-		for _, r := range re.Rune {
-			if r == '\n' {
-				return nil, errLineBreak
-			}
+		if slices.Contains(re.Rune, '\n') {
+			return nil, errLineBreak
 		}
 	case syntax.OpCharClass:
 		re.Rune = withoutLineBreak(re.Rune)
