@@ -35,6 +35,7 @@ const (
 var adviceRules = map[string]string{
 	RuleWaste:   "Bytes that are shipped though nobody can see them",
 	RuleVisible: "What shows in the image, and is seldom wanted there",
+	RuleSame:    "Content that is stored for several paths that show",
 	RuleSecret:  "Keys, tokens and passwords in the image",
 }
 
@@ -103,6 +104,11 @@ func (ad *adviser) advise(ctx context.Context, waste WasteRows, opts AdviceOptio
 	ad.merge()
 	found := ad.wasteFindings()
 	found = append(found, limited(ad.visible(), ad.most, RuleVisible, Note)...)
+	same, err := ad.sameFindings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, limited(same, ad.most, RuleSame, Note)...)
 	if ad.withSecrets {
 		secrets, err := ad.secretFindings(ctx)
 		if err != nil {

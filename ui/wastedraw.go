@@ -121,7 +121,7 @@ func (p *waste) groupRow(l *line, r wasteRow) {
 func (p *waste) findingRow(l *line, f *analyze.Finding) {
 	st := &p.lk.st
 	amount := st.waste
-	if f.Rule == analyze.RuleVisible {
+	if f.Rule == analyze.RuleVisible || f.Rule == analyze.RuleSame {
 		amount = st.text // it is not wasted, but seldom wanted
 	}
 	l.right(amount, human.Size(f.Bytes), sizeWidth)
