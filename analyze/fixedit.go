@@ -125,7 +125,18 @@ func (x *fixer) leaveOutCache(c class, carriers []int, by int) (*edition, error)
 			return nil, err
 		}
 	}
+	if !slices.Contains(carriers, by) && rule.tool.MatchString(x.ad.step(by).text) {
+		e.change.covered, e.change.unwritten = x.hiddenBy(e.change.covered, by), x.hiddenBy(e.change.unwritten, by)
+	}
 	return x.made(e.change, e.edits...)
+}
+
+// hiddenBy returns those of versions that layer by or one below it hides. The others the
+// step of by writes again, if it uses the cache and finds them missing.
+func (x *fixer) hiddenBy(ids []int32, by int) []int32 {
+	return slices.DeleteFunc(ids, func(i int32) bool {
+		return i >= 0 && x.t.carried(i) > 0 && int(x.t.deadFrom(&x.t.versions[i])) > by
+	})
 }
 
 // reusing returns the last layer below the one that hides a layer's files of a class whose
