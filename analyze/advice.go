@@ -42,8 +42,9 @@ var adviceRules = map[string]string{
 // AdviceOptions are what Advise goes by beside the analysis. The zero value is
 // ready to use.
 type AdviceOptions struct {
-	// Dockerfile is what the image was built from: findings then name the line.
-	// Nil: the lines are those that the image's provenance names, if it has one.
+	// Dockerfile is what the image was built from: findings then name the line. Nil: that
+	// of the analysis; if it has none, the lines are those that the image's provenance
+	// names, if it has one.
 	Dockerfile *dockerfile.File
 }
 
@@ -94,7 +95,7 @@ func advise(ctx context.Context, a *Analysis, waste WasteRows, opts AdviceOption
 // advise makes the findings.
 func (ad *adviser) advise(ctx context.Context, waste WasteRows, opts AdviceOptions) ([]Finding, error) {
 	ad.moves = findMoves(ctx, ad.t, waste)
-	ad.lines = dockerfile.Lines(ad.a.Image, opts.Dockerfile)
+	ad.lines = dockerfile.Lines(ad.a.Image, cmp.Or(opts.Dockerfile, ad.a.Dockerfile))
 	for _, w := range waste.Until(ctx) {
 		ad.row(w)
 	}

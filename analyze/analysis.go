@@ -34,6 +34,10 @@ type Analysis struct {
 	Waste  WasteRows
 	Flaws  []source.Flaw
 
+	// Dockerfile is the first of Options.Dockerfiles that the image was built from, as far
+	// as that can be told; nil if none is.
+	Dockerfile *dockerfile.File
+
 	open   []comparison // that Start has left
 	search *baseSearch  // that Watch has not waited for; nil: Base is the last word
 	read   int          // layers
@@ -144,7 +148,7 @@ func (a *Analysis) Finish(ctx context.Context) (*Analysis, error) {
 		return a, nil
 	}
 	t := a.Tree
-	done := &Analysis{Image: a.Image, Flaws: a.Flaws, Tree: t, Base: a.Base, read: a.read, stored: a.stored}
+	done := &Analysis{Image: a.Image, Flaws: a.Flaws, Tree: t, Base: a.Base, Dockerfile: a.Dockerfile, read: a.read, stored: a.stored}
 	if len(a.open) > 0 {
 		done.Tree = &Tree{
 			layers: t.layers, nodes: t.nodes, children: t.children, extra: t.extra, dirs: t.dirs, orphans: t.orphans, search: t.search, owned: &packageCache{},

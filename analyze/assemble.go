@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/crash"
 	"github.com/peelhq/peel/source"
 )
@@ -29,7 +30,19 @@ func assembled(ctx context.Context, im *source.Image, opts Options) (*Analysis, 
 		return nil, err
 	}
 	a.Base = search.wait(ctx)
+	a.Dockerfile = fitting(im, opts.Dockerfiles)
 	return a, ctx.Err()
+}
+
+// fitting returns the first of some Dockerfiles that an image was built from; nil if it is
+// none of them.
+func fitting(im *source.Image, files []*dockerfile.File) *dockerfile.File {
+	for _, d := range files {
+		if dockerfile.Fits(im, d) {
+			return d
+		}
+	}
+	return nil
 }
 
 // assemble reads the layers of im that have not been read, and builds their tree. It

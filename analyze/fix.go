@@ -76,7 +76,7 @@ func Fixes(ctx context.Context, a *Analysis, opts AdviceOptions) ([]Fix, error) 
 	}
 	floor := DefaultFloor(a.Totals.Stored)
 	markBelow(floor, findings)
-	x := newFixer(ad, opts.Dockerfile)
+	x := newFixer(ad, cmp.Or(opts.Dockerfile, a.Dockerfile))
 	for i := range findings {
 		f := &findings[i]
 		if f.from == nil || f.from.key.standing != ownWaste {
@@ -226,9 +226,9 @@ func (x *fixer) edit(f *Finding, from *findingSource) (*edition, error) {
 	carriers := x.carriers(from)
 	err := errNotByEdit
 	if k.class != noClass && (from.shows || k.cause == Deleted || k.cause == Overwritten) {
-		e, failed := x.leaveOutCache(k.class, carriers, f.Layer)
-		if failed == nil {
-			return e, nil
+		e, failed := x.leaveOutCache(k.class, carriers, f.Layer, from.shows)
+		if failed == nil || from.shows {
+			return e, failed
 		}
 		err = failed
 	}
@@ -245,10 +245,12 @@ func (x *fixer) edit(f *Finding, from *findingSource) (*edition, error) {
 		return nil, errors.New("two steps copy the same files: which of them is needed only you can tell")
 	}
 	e, failed := x.mergeRuns(carriers, k.by)
-	if failed != nil {
-		return nil, failed
+	if failed != nil && err != errNotByEdit {
+		if e, err := x.leaveOutCache(k.class, carriers, f.Layer, true); err == nil {
+			return e, nil
+		}
 	}
-	return e, nil
+	return e, failed
 }
 
 // carriers returns the layers that carry a finding's bytes, lowest first.

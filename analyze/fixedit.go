@@ -105,8 +105,9 @@ var plainPath = lazy.New(`^/[A-Za-z0-9/._+-]+$`)
 const mostRoots = 4
 
 // leaveOutCache makes the steps that wrote files of a class keep them out of the image.
-// by is the layer that hides them, that of the step itself for what shows.
-func (x *fixer) leaveOutCache(c class, carriers []int, by int) (*edition, error) {
+// by is the layer that hides them, that of the step itself for what shows. If merge says
+// so, steps are made one where later ones use the files.
+func (x *fixer) leaveOutCache(c class, carriers []int, by int, merge bool) (*edition, error) {
 	about := c.about()
 	rule, ok := cacheRules[about.id]
 	if !ok {
@@ -118,7 +119,7 @@ func (x *fixer) leaveOutCache(c class, carriers []int, by int) (*edition, error)
 			return nil, fmt.Errorf("a %s brings them, not a command", x.word(layer))
 		}
 		last := x.reusing(&rule, layer, by)
-		if last > layer && layer != by {
+		if last > layer && !merge {
 			return nil, fmt.Errorf("the step of layer %d uses them", last)
 		}
 		if err := x.leaveOut(e, c, &rule, layer, last); err != nil {

@@ -167,7 +167,10 @@ func (w *planWalk) inodes(ctx context.Context) error {
 func (w *planWalk) inode(id int32, bytes int64, spans []span) {
 	x := &w.t.inodes[id]
 	home := w.place[x.layer]
-	if x.carrier == none && !w.whole.has(int(home)) && !w.p.orphaned[id] {
+	if w.p.orphaned[id] {
+		return // with all its names
+	}
+	if x.carrier == none && !w.whole.has(int(home)) {
 		// Its entry is no name, and stays where it is: every name is a link to it.
 		w.count(bytes, slices.ContainsFunc(spans, func(s span) bool { return s.by == notHidden }))
 		return

@@ -56,6 +56,7 @@ func Watch(ctx context.Context, im *source.Image, opts Options, show func(*Analy
 	// Nobody waits for an engine before the screen is there.
 	base, known := search.ready()
 	a.Base = base
+	a.Dockerfile = fitting(im, opts.Dockerfiles)
 	if !known {
 		a.search = search
 	}

@@ -54,11 +54,19 @@ func (a *app) buildFiles(r *ruling, alone bool) ([]buildFile, error) {
 		}
 		return []buildFile{{d, alone || p.own}}, nil
 	}
-	return a.nearbyFiles()
+	return a.nearbyFiles(), nil
+}
+
+// useNearbyFiles makes findings name the lines of a Dockerfile in the working directory, if
+// it fits the image. One that cannot be read is passed over.
+func (a *app) useNearbyFiles() {
+	for _, f := range a.nearbyFiles() {
+		a.dockerfiles = append(a.dockerfiles, f.File)
+	}
 }
 
 // nearbyFiles returns the Dockerfiles of the working directory, the likelier first.
-func (a *app) nearbyFiles() ([]buildFile, error) {
+func (a *app) nearbyFiles() []buildFile {
 	var all []buildFile
 	for _, name := range foundDockerfiles {
 		info, err := os.Stat(name)
@@ -72,7 +80,7 @@ func (a *app) nearbyFiles() ([]buildFile, error) {
 		}
 		all = append(all, buildFile{File: d})
 	}
-	return all, nil
+	return all
 }
 
 // builtFrom returns the Dockerfile that an image was built from; nil if it is none

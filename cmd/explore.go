@@ -51,6 +51,7 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 		return err
 	}
 	a.search = analyze.SearchEngines
+	a.useNearbyFiles()
 	opts := a.options(false, nil)
 	opts.ContentOnDemand, opts.Arriving = true, true
 	if tty, ok := terminal(a.stderr); ok { // the screen is there

@@ -136,7 +136,7 @@ func (a *app) fixFiles(o *fixOptions) ([]buildFile, error) {
 	case noDockerfile:
 		return nil, nil
 	case "":
-		return a.nearbyFiles()
+		return a.nearbyFiles(), nil
 	}
 	d, err := readDockerfile(o.dockerfile)
 	if err != nil {

@@ -55,6 +55,7 @@ func (a *app) report(ctx context.Context, ref string, flags *outputFlags) error 
 		return err
 	}
 	a.search = analyze.SearchEngines
+	a.useNearbyFiles()
 	an, err := a.load(ctx, ref, false)
 	if err != nil {
 		return err

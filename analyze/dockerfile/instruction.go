@@ -10,7 +10,7 @@ import (
 // What builders put around a step's command.
 var (
 	// The shell that runs it: "/bin/sh -c ", "/bin/bash -o pipefail -c ".
-	shellPrefix = lazy.New(`^(?:/(?:usr/)?bin/(?:ba|da|a|z)?sh(?: -o \w+| -\w+)*? -\w*c|cmd /S /C|powershell -Command) `)
+	shellPrefix = lazy.New(`^(?:/(?:usr/)?bin/(?:ba|da|a|z)?sh(?: -\w*o \w+| -\w+)*? -\w*c|cmd /S /C|powershell -Command) `)
 	// The build arguments in front of that: "|2 A=1 B=two words ".
 	buildArgs = lazy.New(`^\|\d+ .*?(/(?:usr/)?bin/\w*sh |cmd /S /C |powershell -Command )`)
 	// What the classic builder puts for what COPY and ADD copied: "COPY
