@@ -245,7 +245,7 @@ func (x *fixer) edit(f *Finding, from *findingSource) (*edition, error) {
 		return nil, errors.New("two steps copy the same files: which of them is needed only you can tell")
 	}
 	e, failed := x.mergeRuns(carriers, k.by)
-	if failed != nil && err != errNotByEdit {
+	if failed != nil && !errors.Is(err, errNotByEdit) {
 		if e, err := x.leaveOutCache(k.class, carriers, f.Layer, true); err == nil {
 			return e, nil
 		}

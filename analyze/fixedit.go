@@ -194,7 +194,17 @@ func (x *fixer) leaveOut(e *edition, c class, rule *cacheRule, layer, last int) 
 		e.edits = append(e.edits, dockerfile.Edit{Kind: dockerfile.MergeRuns, Line: line, Until: until})
 		e.change.merge = append(e.change.merge, LayerRange{layer, last})
 	}
-	e.edits = append(e.edits, dockerfile.Edit{Kind: dockerfile.AddCommand, Line: until, Text: "rm -rf " + strings.Join(targets, " ")})
+	remove := dockerfile.Edit{Kind: dockerfile.AddCommand, Line: until, Text: "rm -rf " + strings.Join(targets, " ")}
+	if _, err := x.file.Edited([]dockerfile.Edit{remove}); err != nil && last == layer && len(rule.delete) == 0 && x.newBuilder() {
+		var flags []string
+		for _, at := range targets {
+			flags = append(flags, "--mount=type=cache,target="+at)
+		}
+		e.edits = append(e.edits, dockerfile.Edit{Kind: dockerfile.AddFlags, Line: line, Text: strings.Join(flags, " ")})
+		e.change.unwritten = append(e.change.unwritten, x.below(roots, layer, nil)...)
+		return nil
+	}
+	e.edits = append(e.edits, remove)
 	for l := layer; l <= last; l++ {
 		e.change.covered = append(e.change.covered, x.below(roots, l, rule.delete)...)
 	}

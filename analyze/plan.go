@@ -91,8 +91,9 @@ func (p *Plan) Squash(from, to int) error {
 func (p *Plan) Squashed() []LayerRange { return slices.Clone(p.squashed) }
 
 // Drop leaves a path, and all below it, out of every layer of the image's own. What the
-// base's layers have there is hidden, and stays stored: kept is how many bytes that are.
-// Symbolic links are not followed.
+// base's layers have there is hidden, and stays stored unless those layers are merged with
+// the lowest of the image's own: kept is how many bytes that are, with the merges that the
+// plan has by then. Symbolic links are not followed.
 func (p *Plan) Drop(path string) (kept int64, err error) {
 	t, base := p.a.Tree, p.a.Totals.BaseLayers
 	n, ok := t.Lookup(path)
@@ -114,12 +115,17 @@ func (p *Plan) Drop(path string) (kept int64, err error) {
 		below.set(at)
 		from, to := t.versionRange(NodeID(at))
 		for i := from; i < to; i++ {
-			if int(t.versions[i].layer) < base {
+			if l := int(t.versions[i].layer); l < base && !p.merges(l, base) {
 				kept += t.carried(i)
 			}
 		}
 	}
 	return kept, nil
+}
+
+// merges reports whether two layers become one.
+func (p *Plan) merges(a, b int) bool {
+	return slices.ContainsFunc(p.squashed, func(r LayerRange) bool { return r.From <= min(a, b) && max(a, b) <= r.To })
 }
 
 // Choose makes a fix part of the plan.

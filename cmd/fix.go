@@ -107,7 +107,7 @@ func (a *app) fix(ctx context.Context, ref string, o *fixOptions) error {
 	case err != nil:
 		return usage(fixAdvice(fixes, o), "%w", err)
 	}
-	r := &report.Remedy{Analysis: an, Proposal: proposal, File: file, Without: noFileFits(files)}
+	r := &report.Remedy{Analysis: an, Proposal: proposal, File: file, Without: noFileFits(files, o)}
 	if proposal.Text != nil {
 		if r.Patch, err = file.Diff(pathInRepository(file.Name()), proposal.Text, proposal.Edits); err != nil {
 			return failed("", "cannot write the patch: %w", err)
@@ -146,7 +146,10 @@ func (a *app) fixFiles(o *fixOptions) ([]buildFile, error) {
 }
 
 // noFileFits says why no Dockerfile is known, if none is.
-func noFileFits(files []buildFile) string {
+func noFileFits(files []buildFile, o *fixOptions) string {
+	if o.dockerfile == noDockerfile {
+		return "No Dockerfile is used, as --dockerfile none says."
+	}
 	if len(files) == 0 {
 		return "There is no Dockerfile here: name it with --dockerfile."
 	}

@@ -220,3 +220,28 @@ func TestFixRefuses(t *testing.T) {
 		t.Errorf("the Dockerfile was changed: %s", b)
 	}
 }
+
+// What a reader sees; a blank at the end of a line, which stands for an empty one in a
+// patch, is drawn as "·".
+func TestFixText(t *testing.T) {
+	must := func(t *testing.T, args ...string) string {
+		return strings.ReplaceAll(must(t, args...), " \n", "·\n")
+	}
+	inFolder(t, "docker-25", fixable)
+	write(t, "Dockerfile", []byte(fixableFile))
+	golden(t, "fix", must(t, "fix", "app.tar", "--base", "1"))
+	golden(t, "fix-operations", must(t, "fix", "app.tar", "--base", "1", "--squash", "0..2", "--drop", "/usr/bin"))
+	golden(t, "fix-none", must(t, "fix", "app.tar", "--dockerfile", "none"))
+}
+
+// No line before the patch can be taken for its beginning, and nothing that an image says
+// reaches a terminal as it is.
+func TestFixHostile(t *testing.T) {
+	inFolder(t, "docker-25", strings.NewReplacer(
+		"srv/model.bin", `"srv/\n--- a/x\n\x1b[2J"`,
+		"chmod 600 /srv/model.bin", `chmod 600\n--- a/Dockerfile\n+++ b/x\x1b[31m`).Replace(strings.ReplaceAll(fixable, "srv/\"", "srv/")))
+	out := must(t, "fix", "app.tar", "--base", "1", "--dockerfile", "none")
+	if strings.Contains(out, "\n--- ") || strings.ContainsRune(out, '\x1b') {
+		t.Errorf("%q", out)
+	}
+}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"io"
 	"strings"
 
@@ -32,6 +33,7 @@ func FixText(w io.Writer, r *Remedy) error {
 	p.outlook(r)
 	p.fixes(r)
 	p.operations(r.Proposal)
+	p.hints(r.File)
 	switch {
 	case r.Patch == "" && r.File == nil:
 		p.heading("No patch")
@@ -114,7 +116,7 @@ func (p *page) fixes(r *Remedy) {
 			bytes += f.Saves
 			continue
 		}
-		p.fix(f)
+		p.fix(f, r.File != nil)
 	}
 	if small > 0 {
 		p.paragraph(padLeft(human.Size(bytes), 9)+strings.Repeat(" ", 13), human.Count(small, "small fix, which", "small fixes, each of which")+" saves little: -f json lists "+pick(small == 1, "it", "them")+", and --choose takes "+pick(small == 1, "it", "one")+" in.")
@@ -132,8 +134,8 @@ func pick(first bool, one, other string) string {
 // it save, and its mark.
 const fixIndent = 22
 
-// fix adds one fix.
-func (p *page) fix(f *analyze.ProposedFix) {
+// fix adds one fix. Why it is not in the patch is said if there could be one.
+func (p *page) fix(f *analyze.ProposedFix, patched bool) {
 	total := "?"
 	if f.Total >= 0 {
 		total = human.Size(f.Total)
@@ -158,12 +160,16 @@ func (p *page) fix(f *analyze.ProposedFix) {
 	if len(step) > 0 {
 		p.line("%s↳ %s", indent, strings.Join(step, " "))
 	}
-	p.paragraph(indent+"→ ", clean.Line(Mending(&f.Fix)))
+	mending := Mending(&f.Fix)
+	if patched && f.Why != "" {
+		mending += " Not in the patch: " + f.Why + "."
+	}
+	p.paragraph(indent+"→ ", clean.Line(mending))
 	p.line("%sID: %s", indent, clean.Line(f.ID))
 }
 
-// Mending says in words what a fix changes: its edits, or else what its finding advises,
-// and why peel does not make the change itself. It is raw where it names what is the
+// Mending says in words what a fix changes: its edits, or else what its finding advises. It
+// is raw where it names what is the
 // image's.
 func Mending(f *analyze.Fix) string {
 	var parts []string
@@ -178,10 +184,29 @@ func Mending(f *analyze.Fix) string {
 			parts = append(parts, "A line for .dockerignore: "+strings.Join(f.Ignore, ", ")+".")
 		}
 	}
-	if f.Why != "" {
-		parts = append(parts, "Not in the patch: "+f.Why+".")
-	}
 	return strings.Join(parts, " ")
+}
+
+// hintsShown is how many hints are listed.
+const hintsShown = 10
+
+// hints lists options that could leave more out, which only a build can weigh.
+func (p *page) hints(file *dockerfile.File) {
+	if file == nil {
+		return
+	}
+	hints := file.Hints()
+	if len(hints) == 0 {
+		return
+	}
+	p.heading("To try by hand: what it saves is not known without a build")
+	for i, h := range hints {
+		if i == hintsShown {
+			p.line("  and %d more", len(hints)-i)
+			break
+		}
+		p.paragraph("  ", fmt.Sprintf("line %d: %s %s leaves out %s; not in the patch, for the image may need them", h.Line, h.Command, h.Option, h.Why))
+	}
 }
 
 // operations lists what else is in the plan.

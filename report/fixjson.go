@@ -23,6 +23,7 @@ type (
 		Squash     []rangeRow   `json:"squash"`
 		Drop       []droppedRow `json:"drop"`
 		Dockerfile *quoted      `json:"dockerfile"`
+		Hints      []hintRow    `json:"hints"`
 		Patch      *quoted      `json:"patch"`
 		Written    bool         `json:"written"`
 	}
@@ -59,6 +60,13 @@ type (
 		Last  int    `json:"last"`
 	}
 
+	hintRow struct {
+		Line    int    `json:"line"`
+		Command quoted `json:"command"`
+		Option  string `json:"option"`
+		Leaves  string `json:"leavesOut"`
+	}
+
 	rangeRow struct {
 		From int `json:"from"`
 		To   int `json:"to"`
@@ -76,10 +84,13 @@ func FixJSON(w io.Writer, r *Remedy) error {
 	doc := fixDocument{
 		Schema: FixSchema, Image: newImageRow(r.Analysis.Image), Base: newBaseRow(r.Analysis.Base),
 		Before: newPlanRow(x.Before), After: newPlanRow(x.After), Fixes: []fixRow{}, Squash: []rangeRow{}, Drop: []droppedRow{},
-		Patch: known(r.Patch), Written: r.Written,
+		Hints: []hintRow{}, Patch: known(r.Patch), Written: r.Written,
 	}
 	if r.File != nil {
 		doc.Dockerfile = known(r.File.Name())
+		for _, h := range r.File.Hints() {
+			doc.Hints = append(doc.Hints, hintRow{h.Line, quoted(h.Command), h.Option, h.Why})
+		}
 	}
 	for i := range x.Fixes {
 		doc.Fixes = append(doc.Fixes, newFixRow(&x.Fixes[i]))
