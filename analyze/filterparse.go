@@ -46,6 +46,10 @@ func (e *FilterError) Unwrap() error { return e.Err }
 //	size:>10MB  >10MB       its own bytes; also <, >=, <=, = and 1MB-5MB
 //	wasted:>1MB             its own wasted bytes
 //	package:git             a package lists the version that shows; see PackageWant
+//	uid:0  gid:1000-1999    its owner's number, or its group's
+//	owner:1000:1000         both; one may be left out
+//	mode:0644  mode:setuid  its mode: see modeTerm
+//	mtime:>2024-05-01       its time, in UTC; also 2024-05 and 2024-05-01..2024-06-30
 //	type:file               its type, as in peel ls; link is a symlink or a hard link
 //
 // A space inside of a term is written "\ ", or the term is put between quotes.
@@ -201,6 +205,16 @@ func parseKeyed(key, value string) (term, error) {
 	case "layer":
 		layers, err := parseLayers(value)
 		return layerTerm(layers), err
+	case "uid":
+		return idTerm(value, Version.UID)
+	case "gid":
+		return idTerm(value, Version.GID)
+	case "owner":
+		return ownerTerm(value)
+	case "mode":
+		return modeTerm(value)
+	case "mtime":
+		return timeTerm(value)
 	case "size":
 		r, err := parseSize(value)
 		return sizeTerm(r), err
@@ -210,7 +224,7 @@ func parseKeyed(key, value string) (term, error) {
 	case "package":
 		return packageTerm(value)
 	}
-	return term{}, fmt.Errorf(`there is no %q: it is re, change, cause, layer, size, wasted, type or package; %s\: begins a name with a colon`, key, key)
+	return term{}, fmt.Errorf(`there is no %q: it is re, change, cause, layer, size, wasted, uid, gid, owner, mode, mtime, type or package; %s\: begins a name with a colon`, key, key)
 }
 
 // typeWords are the words of source.Type, by their values.

@@ -93,6 +93,7 @@ func (f *files) install(msg rowsMsg) tea.Cmd {
 	if f.request.auto && f.request.filter.String() == msg.request.filter.String() {
 		f.request.filtered, f.request.auto = msg.request.filtered, false
 	}
+	f.request.elsewhere = msg.request.elsewhere
 	f.view, f.spec, f.by = msg.rows.view, msg.request.spec, msg.request.order
 	// The cursor stays where it is on the screen, as far as that goes.
 	above := f.cursor - f.top

@@ -59,6 +59,9 @@ func (f *files) aside() string {
 // nothing says why there are no rows.
 func (f *files) nothing() string {
 	if _, ok := f.view.Filtered(); ok {
+		if n := f.request.elsewhere; n > 0 {
+			return "nothing matches here; in other layers " + counted(n, "path") + " (m shows all)"
+		}
 		return "nothing matches the filter here"
 	}
 	switch f.spec.Mode {

@@ -90,6 +90,9 @@ func (e *explorer) filterChanged() {
 	if on {
 		n, of := e.files.view.Matched()
 		p.aside = human.Comma(n) + " of " + counted(of, "path")
+		if elsewhere := e.files.request.elsewhere; n == 0 && elsewhere > 0 {
+			p.aside = "none here; in other layers: " + human.Comma(elsewhere)
+		}
 	}
 }
 

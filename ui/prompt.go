@@ -86,7 +86,8 @@ func (p *prompt) render(l *line, lk *look) {
 	l.skip(1)
 	aside := ""
 	if p.aside != "" {
-		aside = "  " + cut(p.aside, l.left/2, lk.sg.tail)
+		room := max(l.left/2, l.left-width(lk.text(p.input.Value()))-4) // what is typed leaves free
+		aside = "  " + cut(p.aside, room, lk.sg.tail)
 	}
 	text := []rune(p.input.Value())
 	at := min(p.input.Position(), len(text))

@@ -86,6 +86,8 @@ type rowsRequest struct {
 	filter   analyze.Filter
 	filtered opened // the open directories while there is a filter
 	auto     bool   // filtered is to be as what the filter leaves has it
+
+	elsewhere int // how many paths match in any layer, if none does in what is shown
 }
 
 // open returns the directories that are open.
@@ -143,6 +145,16 @@ func makeRows(ctx context.Context, t *analyze.Tree, w *rowsRequest, cache *viewC
 	view, err := cache.view(ctx, t, w)
 	if err != nil {
 		return nil, err
+	}
+	w.elsewhere = 0
+	if !w.filter.Empty() && w.spec.Mode != analyze.Everything {
+		if n, _ := view.Matched(); n == 0 {
+			all, err := t.View(analyze.Spec{Mode: analyze.Everything, At: max(t.LayerCount()-1, 0)}).Filter(ctx, w.filter)
+			if err != nil {
+				return nil, err
+			}
+			w.elsewhere, _ = all.Matched()
+		}
 	}
 	if w.auto && !w.filter.Empty() {
 		n, _ := view.Matched()
