@@ -55,7 +55,8 @@ func (e *explorer) wheel(p pane, n int) tea.Cmd {
 }
 
 // click selects what is at column x and row y of pane p: a layer, a file, a
-// version, or the layer whose column of the strip it is. A click on the selected
+// version, the layer whose column of the strip it is, or the order of the column
+// whose name it is. A click on the selected
 // directory opens or closes it, one on its sign does so at once. The second click
 // of two does what enter does.
 func (e *explorer) click(p pane, x, y int, twice bool) tea.Cmd {
@@ -92,6 +93,10 @@ func (e *explorer) clickFiles(x, y int, twice bool) tea.Cmd {
 		return e.follow()
 	}
 	if y == 0 {
+		if by, ok := e.files.headAt(x, w); ok {
+			e.files.request.order = by
+			return e.files.ask()
+		}
 		return nil
 	}
 	cmd := e.files.click(x, i, w, s)

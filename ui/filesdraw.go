@@ -9,7 +9,8 @@ import (
 
 // Columns of the files pane, in columns of the terminal.
 const (
-	nameRoom   = 16 // that the name has at least, beside a strip of many layers
+	nameRoom   = 14 // that the name has at least, beside a strip of many layers
+	meterRoom  = 26 // that the name has at least, beside a bar
 	filesFixed = 1 + 1 + sizeWidth + 1 + sizeWidth + 3
 
 	ownerWidth   = 11                     // "65534:65534"
@@ -25,10 +26,20 @@ func (f *files) strip(w, selected int) strip {
 
 // fixed returns the columns of a pane that neither the strip nor the name has.
 func (f *files) fixed(w int) int {
+	n := filesFixed - 1 + f.meter(w).width()
 	if f.showAttrs(w) {
-		return filesFixed + attrsWidth
+		n += attrsWidth
 	}
-	return filesFixed
+	return n
+}
+
+// meter returns the meter of the sizes on a pane w columns wide.
+func (f *files) meter(w int) meter {
+	n := filesFixed
+	if f.showAttrs(w) {
+		n += attrsWidth
+	}
+	return newMeter(w - n - min(f.a.Tree.LayerCount(), maxEasyStrip) - meterRoom)
 }
 
 // showAttrs reports whether mode and owner have columns on a pane w columns
@@ -71,7 +82,7 @@ func (f *files) render(l *line, i int, focused bool, selected int) {
 			size = "matched"
 		}
 		l.right(f.lk.st.dim, size, sizeWidth)
-		l.skip(1)
+		f.meter(w).head(l)
 		l.right(f.lk.st.dim, "wasted", sizeWidth)
 		if f.showAttrs(w) {
 			l.put(f.lk.st.dim, " mode owner      ")
@@ -93,12 +104,28 @@ func (f *files) render(l *line, i int, focused bool, selected int) {
 		mark, l.base = f.lk.sg.mark, f.lk.st.cursor(focused)
 	}
 	l.put(f.lk.st.key, mark)
-	f.node(l, f.rows.at(i), s, selected, f.showAttrs(w))
+	f.node(l, f.rows.at(i), s, selected, w)
 	l.fill()
 }
 
-// node draws what a row says of its node.
-func (f *files) node(l *line, r row, s strip, selected int, attrs bool) {
+// headAt returns the order that belongs to the name of a column, at column x of a
+// pane w columns wide.
+func (f *files) headAt(x, w int) (order, bool) {
+	size := 1 + f.strip(w, 0).n + 1
+	wasted := size + sizeWidth + f.meter(w).width()
+	switch {
+	case x >= size && x < size+sizeWidth:
+		return bySize, true
+	case x >= wasted && x < wasted+sizeWidth:
+		return byWaste, true
+	case x >= wasted+sizeWidth:
+		return byName, true
+	}
+	return 0, false
+}
+
+// node draws what a row says of its node, on a pane w columns wide.
+func (f *files) node(l *line, r row, s strip, selected, w int) {
 	st := &f.lk.st
 	s.row(l, f.lk, f.view.Strip(r.node, s.first, s.first+s.n, make([]analyze.Sign, 0, s.n)))
 	l.skip(1)
@@ -112,13 +139,13 @@ func (f *files) node(l *line, r row, s strip, selected int, attrs bool) {
 	default:
 		l.skip(sizeWidth)
 	}
-	l.skip(1)
+	f.meter(w).draw(l, f.lk, f.view.Bytes(r.node), 0, f.view.Bytes(analyze.Root))
 	if waste := f.view.Wasted(r.node); waste > 0 {
 		l.right(st.waste, human.Size(waste), sizeWidth)
 	} else {
 		l.skip(sizeWidth)
 	}
-	if attrs {
+	if f.showAttrs(w) {
 		f.attributes(l, v, ok)
 	}
 	l.skip(1)

@@ -120,24 +120,51 @@ func (m *model) footer(l *line, top body) {
 // hintLine draws as many hints as fit. The last two, help and quit, are always
 // among them.
 func hintLine(l *line, lk *look, hints []hint) {
-	const gap = 2
-	wide := func(h hint) int { return width(h.label()) + 1 + width(h[0].short) }
-	put := func(h hint) {
+	l.skip(1)
+	for i, h := range fitting(hints, l.left) {
+		if i > 0 {
+			l.skip(hintGap)
+		}
 		l.put(lk.st.key, h.label())
 		l.put(lk.st.dim, " "+h[0].short)
 	}
-	l.skip(1)
+	l.fill()
+}
+
+// hintGap is how many columns stand between two hints.
+const hintGap = 2
+
+func (h hint) width() int { return width(h.label()) + 1 + width(h[0].short) }
+
+// fitting returns the hints that fit on w columns; the last two are among them.
+func fitting(hints []hint, w int) []hint {
 	last := hints[len(hints)-2:]
-	rest := wide(last[0]) + gap + wide(last[1])
+	rest := last[0].width() + hintGap + last[1].width()
+	var out []hint
 	for _, h := range hints[:len(hints)-2] {
-		if wide(h)+gap+rest > l.left {
+		if h.width()+hintGap+rest > w {
 			break
 		}
-		put(h)
-		l.skip(gap)
+		out = append(out, h)
+		w -= h.width() + hintGap
 	}
-	put(last[0])
-	l.skip(gap)
-	put(last[1])
-	l.fill()
+	return append(out, last...)
+}
+
+// hintAt returns what is offered at column x of the footer: of keys that belong
+// together, the one that is there.
+func hintAt(hints []hint, w, x int) (binding, bool) {
+	at := 1
+	for _, h := range fitting(hints, w-1) {
+		if x >= at && x < at+h.width() {
+			for _, b := range h[:len(h)-1] {
+				if at += width(b.first()) + 1; x < at {
+					return b, true
+				}
+			}
+			return h[len(h)-1], x < at+width(h[len(h)-1].first()) || len(h) == 1
+		}
+		at += h.width() + hintGap
+	}
+	return binding{}, false
 }

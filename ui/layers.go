@@ -2,6 +2,7 @@ package ui
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/internal/human"
@@ -10,7 +11,6 @@ import (
 // Columns of the layers pane.
 const (
 	commandRoom  = 16 // that the command has at least, beside a bar
-	maxBar       = 8
 	hidesColumns = 64 // from here on the bytes that a layer hides stand there too
 )
 
@@ -20,7 +20,6 @@ type layers struct {
 	lk       *look
 	a        *analyze.Analysis
 	commands []string // by layer, in words, clean
-	largest  int64    // stored bytes of the layer that carries most
 
 	// What each layer means to the paths that a filter leaves; nil without one.
 	signs []analyze.Sign
@@ -36,10 +35,7 @@ func newLayers(lk *look, a *analyze.Analysis, commands []string) layers {
 
 // take shows another analysis of the same image.
 func (p *layers) take(a *analyze.Analysis) {
-	p.a, p.largest = a, 0
-	for _, t := range a.Layers {
-		p.largest = max(p.largest, t.Stored)
-	}
+	p.a = a
 }
 
 // title names the pane.
@@ -48,25 +44,21 @@ func (p *layers) title() string { return "Layers" }
 // layerColumns are the columns of the pane that there is room for, in columns of
 // the terminal; 0 is one that is not there.
 type layerColumns struct {
-	digits      int // of a layer's number
-	bar, barGap int
-	hides       int // what the layers hide, with the blank before it
-	commandGap  int // before the command: one more while a filter has a sign there
+	digits     int   // of a layer's number
+	meter      meter // of the stored bytes
+	hides      int   // what the layers hide, with the blank before it
+	commandGap int   // before the command: one more while a filter has a sign there
 }
 
 // figures are the columns from the stored bytes on to those before the command.
 func (c layerColumns) figures() int {
-	return sizeWidth + c.barGap + c.bar + 1 + sizeWidth + c.hides + c.commandGap
+	return sizeWidth + c.meter.width() + sizeWidth + c.hides + c.commandGap
 }
 
 // columns chooses the columns for a pane w columns wide.
 func (p *layers) columns(w int) layerColumns {
 	c := layerColumns{digits: len(strconv.Itoa(max(p.list.rows-1, 0))), commandGap: 2}
-	c.bar = min(max(w-(1+c.digits+1+sizeWidth+1+sizeWidth+2)-commandRoom-1, 0), maxBar)
-	if c.bar < 3 {
-		c.bar = 0
-	}
-	c.barGap = min(c.bar, 1)
+	c.meter = newMeter(w - (1 + c.digits + 1 + sizeWidth + 1 + sizeWidth + 2) - commandRoom)
 	if w >= hidesColumns {
 		c.hides = 1 + sizeWidth
 	}
@@ -86,7 +78,7 @@ func (p *layers) render(l *line, i int, focused bool, from int) {
 		l.right(st.dim, "#", c.digits)
 		l.skip(1)
 		l.right(st.dim, "stored", sizeWidth)
-		l.skip(c.barGap + c.bar + 1)
+		c.meter.head(l)
 		l.right(st.dim, "wasted", sizeWidth)
 		l.right(st.dim, "hides", c.hides)
 		l.skip(c.commandGap)
@@ -150,9 +142,7 @@ func (p *layers) figures(l *line, c layerColumns, i int) {
 		stored = st.dim
 	}
 	l.right(tone(stored), human.Size(t.Stored), sizeWidth)
-	l.skip(c.barGap)
-	p.bar(l, t, c.bar)
-	l.skip(1)
+	c.meter.draw(l, p.lk, t.Stored, t.Wasted, p.a.Totals.Stored)
 	if t.Wasted > 0 {
 		l.right(tone(st.waste), human.Size(t.Wasted), sizeWidth)
 	} else {
@@ -172,29 +162,5 @@ func (p *layers) figures(l *line, c layerColumns, i int) {
 	if t.Base || p.commands[i] == unknownStep {
 		command = st.dim
 	}
-	l.put(tone(command), p.commands[i])
-}
-
-// bar draws a layer's bytes on w columns, the largest layer's fill them: those
-// that show, then those that are wasted. What is not nothing is seen.
-func (p *layers) bar(l *line, t analyze.LayerTotal, w int) {
-	all := share(t.Stored, p.largest, w)
-	waste := share(t.Wasted, p.largest, w)
-	if waste >= all && t.Wasted < t.Stored && all > 1 {
-		waste = all - 1
-	}
-	waste = min(waste, all)
-	l.repeat(p.lk.st.bar, p.lk.sg.bar, all-waste)
-	l.repeat(p.lk.st.wasteBar, p.lk.sg.waste, waste)
-	l.skip(w - all)
-}
-
-// share returns the columns of w that part takes of whole, rounded, but at
-// least one if part is more than nothing.
-func share(part, whole int64, w int) int {
-	if part <= 0 || whole <= 0 {
-		return 0
-	}
-	n := int(float64(part)/float64(whole)*float64(w) + 0.5)
-	return min(max(n, 1), w)
+	l.put(tone(command), strings.TrimPrefix(p.commands[i], "RUN ")) // which most are
 }

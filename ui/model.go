@@ -155,6 +155,11 @@ func (m *model) receive(msg tea.Msg) tea.Cmd {
 		}
 	case tea.MouseMsg:
 		m.touched = m.touched || m.a != nil
+		if click, ok := msg.(tea.MouseClickMsg); ok && click.Button == tea.MouseLeft {
+			if cmd, ok := m.clickAround(click.X, click.Y); ok {
+				return tea.Batch(cmd, m.replay())
+			}
+		}
 		if top := m.top(); top != nil && !m.areas.tooSmall {
 			cmd = top.mouse(msg)
 		}

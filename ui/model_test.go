@@ -188,7 +188,9 @@ func TestMouse(t *testing.T) {
 		{"a column of the strip", at(filesPane, 1+3, 1), func(m *model) bool { return m.explorer.layers.cursor == 3 }},
 		{"below the last row", at(filesPane, 50, 15), func(m *model) bool { return m.explorer.files.cursor == 0 }},
 		{"the names of the columns", at(layersPane, 5, 0), func(m *model) bool { return m.explorer.layers.cursor == 7 }},
-		{"a directory's sign", at(filesPane, filesFixed+8, 1), func(m *model) bool {
+		{"a directory's sign", func(m *model) tea.Mouse {
+			return at(filesPane, m.explorer.files.fixed(m.explorer.layout.panes[filesPane].w)+8, 1)(m)
+		}, func(m *model) bool {
 			return m.a.Tree.Path(m.explorer.files.rows.at(1).node) == "/usr/lib"
 		}},
 	}

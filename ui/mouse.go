@@ -1,7 +1,9 @@
 package ui
 
 import (
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
 )
@@ -18,6 +20,61 @@ func wheel(b tea.MouseButton) int {
 		return wheelRows
 	}
 	return 0
+}
+
+// clickAround takes a click on the head or on the footer, and reports whether it was
+// on something there: the name of the view leads to the next view, an offer of the
+// footer does what its key does.
+func (m *model) clickAround(x, y int) (tea.Cmd, bool) {
+	top := m.top()
+	if top == nil || m.areas.tooSmall || m.prompt != nil {
+		return nil, false
+	}
+	switch {
+	case m.areas.footer.hasRow(y) && m.task == nil && m.notice.text == "":
+		if b, ok := hintAt(append(top.hints(m.km), m.km.always()...), m.areas.footer.w, x); ok {
+			return m.press(keyPress(b.Keys()[0])), true
+		}
+	case m.areas.header.hasRow(y) && m.a != nil && len(m.over) == 0 && x >= 1:
+		if name := width(m.name) + 3; x > name && x <= name+width(views[m.view].title) {
+			m.show((m.view + 1) % viewID(len(m.views)))
+			return nil, true
+		}
+	}
+	return nil, false
+}
+
+// keyCodes are the keys that have names, as bindings name them.
+var keyCodes = map[string]rune{
+	"enter": tea.KeyEnter, "tab": tea.KeyTab, "esc": tea.KeyEscape, "backspace": tea.KeyBackspace, "space": tea.KeySpace,
+	"up": tea.KeyUp, "down": tea.KeyDown, "left": tea.KeyLeft, "right": tea.KeyRight,
+	"pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "home": tea.KeyHome, "end": tea.KeyEnd,
+}
+
+// keyPress returns the press of a key by the name that bindings have for it.
+func keyPress(name string) tea.KeyPressMsg {
+	var k tea.KeyPressMsg
+	for {
+		rest, ok := strings.CutPrefix(name, "ctrl+")
+		if ok {
+			k.Mod |= tea.ModCtrl
+		} else if rest, ok = strings.CutPrefix(name, "shift+"); ok {
+			k.Mod |= tea.ModShift
+		}
+		if !ok {
+			break
+		}
+		name = rest
+	}
+	if code, ok := keyCodes[name]; ok {
+		k.Code = code
+		return k
+	}
+	k.Code, _ = utf8.DecodeRuneInString(name)
+	if k.Mod == 0 {
+		k.Text = name
+	}
+	return k
 }
 
 // doubleClick is the longest time between the two clicks of a double click.

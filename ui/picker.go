@@ -233,12 +233,37 @@ func (p *picker) askSearch() {
 	p.h.ask(q)
 }
 
-func (p *picker) mouse(msg tea.MouseMsg, _, y int) tea.Cmd {
+// clickHead orders the list by the column whose name is at column x.
+func (p *picker) clickHead(x int) {
+	c := p.columns()
+	at := 1 + c.name
+	by, ok := byImageName, x < at
+	if c.from {
+		at += 2 + c.fromWide
+	}
+	if c.size && x > at && x <= at+2+sizeWidth {
+		by, ok = byImageSize, true
+	}
+	at += 2 + sizeWidth
+	if c.age && x > at && x <= at+2+ageWidth {
+		by, ok = byAge, true
+	}
+	if ok {
+		p.order = by
+		p.fill()
+	}
+}
+
+func (p *picker) mouse(msg tea.MouseMsg, x, y int) tea.Cmd {
 	at := msg.Mouse()
 	switch msg.(type) {
 	case tea.MouseWheelMsg:
 		p.list.scroll(wheel(at.Button))
 	case tea.MouseClickMsg:
+		if at.Button == tea.MouseLeft && y == 0 {
+			p.clickHead(x)
+			return nil
+		}
 		i := p.top + y - 1
 		if at.Button != tea.MouseLeft || y < 1 || y > p.page || i >= p.rows {
 			return nil

@@ -19,6 +19,8 @@ type signs struct {
 	base    string    // beside a layer of the base image
 	box     string    // beside a container's own layer
 	bar     string    // bytes that show
+	run     [7]string // a cell of a bar that is filled from the left, by eighths
+	rise    [8]string // a cell that is filled from below, by eighths
 	waste   string    // bytes that are wasted
 	less    string    // there is more to the left
 	more    string    // there is more to the right
@@ -55,7 +57,10 @@ var unicodeSigns = signs{
 		analyze.Removed:   "−",
 	},
 	open: "▾", closed: "▸", mark: "▌", between: "│", base: "⌂", box: "▣",
-	bar: "▇", waste: "▒", less: "‹", more: "›",
+	bar: "█", waste: "▒",
+	run:  [7]string{"▏", "▎", "▍", "▌", "▋", "▊", "▉"},
+	rise: [8]string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
+	less: "‹", more: "›",
 	was: "←", link: "→", hard: "⇒", order: "▾", tail: "…", dot: "·", under: "◂", up: "↑", down: "↓",
 	full: "━", empty: "─",
 	spin: []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"},
@@ -78,7 +83,10 @@ var asciiSigns = signs{
 		analyze.Removed:   "D",
 	},
 	open: "-", closed: "+", mark: ">", between: "|", base: "b", box: "c",
-	bar: "#", waste: "%", less: "$", more: "$",
+	bar: "#", waste: "%",
+	run:  [7]string{" ", " ", " ", "#", "#", "#", "#"},
+	rise: [8]string{" ", " ", ".", ".", ":", ":", "#", "#"},
+	less: "$", more: "$",
 	was: "<-", link: "->", hard: "=>", order: "v", tail: "..", dot: "-", under: "<-", up: "^", down: "v",
 	full: "#", empty: "-",
 	spin: []string{"|", "/", "-", "\\"},

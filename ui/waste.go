@@ -362,7 +362,7 @@ func (p *waste) mouse(msg tea.MouseMsg, x, y int) tea.Cmd {
 		was := p.cursor
 		p.to(i)
 		switch r := p.row(i); {
-		case r.group != nil && (i == was || x < wasteFixed+2*r.depth+2 && x >= wasteFixed+2*r.depth):
+		case r.group != nil && (i == was || x < p.fixed(p.wide)+2*r.depth+2 && x >= p.fixed(p.wide)+2*r.depth):
 			p.flip(r.group)
 		case r.group == nil && p.h.doubleClick(at.X, at.Y):
 			return p.goTo(r)

@@ -11,8 +11,41 @@ import (
 // Columns of the waste view.
 const (
 	countWidth = 9
-	wasteFixed = 1 + sizeWidth + 1 + maxBar + countWidth + 1
+	wasteName  = 30 // that the names have at least, beside the numbers of versions
 )
+
+// wasteColumns are the columns that there is room for.
+type wasteColumns struct {
+	meter meter
+	count int // columns of the numbers of versions
+}
+
+// columns chooses the columns for a view w columns wide.
+func (p *waste) columns(w int) wasteColumns {
+	c := wasteColumns{count: countWidth}
+	if w-1-sizeWidth-1-countWidth-1 < wasteName {
+		c.count = 0
+	}
+	c.meter = newMeter(w - 1 - sizeWidth - 1 - c.count - 1 - wasteName)
+	return c
+}
+
+// fixed is how many columns stand before the names.
+func (p *waste) fixed(w int) int {
+	c := p.columns(w)
+	return 1 + sizeWidth + c.meter.width() + c.count + 1
+}
+
+// figures draws a row's bytes, and which share of the whole they are.
+func (p *waste) figures(l *line, st style, bytes, wasted, whole int64, count string) {
+	c := p.columns(p.wide)
+	l.right(st, human.Size(bytes), sizeWidth)
+	c.meter.draw(l, p.lk, bytes, wasted, whole)
+	if c.count > 0 {
+		l.right(p.lk.st.dim, count, c.count)
+	}
+	l.skip(1)
+}
 
 func (p *waste) render(l *line, i int) {
 	st, sg := &p.lk.st, &p.lk.sg
@@ -20,8 +53,11 @@ func (p *waste) render(l *line, i int) {
 	case i == 0:
 		l.skip(1)
 		l.right(st.dim, "wasted", sizeWidth)
-		l.skip(1 + maxBar)
-		l.right(st.dim, p.countHead(), countWidth)
+		c := p.columns(p.wide)
+		c.meter.head(l)
+		if c.count > 0 {
+			l.right(st.dim, p.countHead(), c.count)
+		}
 		l.skip(3)
 		l.put(st.dim, p.head())
 		return
@@ -96,13 +132,8 @@ func (p *waste) nothing() string {
 func (p *waste) groupRow(l *line, r wasteRow) {
 	st, sg := &p.lk.st, &p.lk.sg
 	g := r.group
-	l.right(st.waste, human.Size(g.bytes), sizeWidth)
-	l.skip(1)
-	n := share(g.bytes, p.a.Totals.Wasted, maxBar)
-	l.repeat(st.wasteBar, sg.waste, n)
-	l.skip(maxBar - n)
-	l.right(st.dim, human.Comma(int64(g.count)), countWidth)
-	l.skip(1 + 2*r.depth)
+	p.figures(l, st.waste, g.bytes, g.bytes, p.a.Totals.Wasted, human.Comma(int64(g.count)))
+	l.skip(2 * r.depth)
 	icon := sg.closed
 	if p.opened[g] {
 		icon = sg.open
@@ -120,17 +151,11 @@ func (p *waste) groupRow(l *line, r wasteRow) {
 
 func (p *waste) findingRow(l *line, f *analyze.Finding) {
 	st := &p.lk.st
-	amount := st.waste
+	amount, wasted := st.waste, f.Bytes
 	if f.Rule == analyze.RuleVisible || f.Rule == analyze.RuleSame {
-		amount = st.text // it is not wasted, but seldom wanted
+		amount, wasted = st.text, 0 // it is not wasted, but seldom wanted
 	}
-	l.right(amount, human.Size(f.Bytes), sizeWidth)
-	l.skip(1)
-	n := share(f.Bytes, p.a.Totals.Stored, maxBar)
-	l.repeat(st.wasteBar, p.lk.sg.waste, n)
-	l.skip(maxBar - n)
-	l.right(st.dim, human.Comma(int64(f.Versions)), countWidth)
-	l.skip(1)
+	p.figures(l, amount, f.Bytes, wasted, p.a.Totals.Stored, human.Comma(int64(f.Versions)))
 	title := st.strong
 	if f.Severity > analyze.Note {
 		title = st.failure
@@ -150,13 +175,8 @@ func (p *waste) findingRow(l *line, f *analyze.Finding) {
 func (p *waste) versionRow(l *line, r wasteRow) {
 	st := &p.lk.st
 	w := p.a.Waste.At(int(r.waste))
-	l.right(st.waste, human.Size(w.Bytes), sizeWidth)
-	l.skip(1)
-	n := share(w.Bytes, p.a.Totals.Wasted, maxBar)
-	l.repeat(st.wasteBar, p.lk.sg.waste, n)
-	l.skip(maxBar - n)
-	l.right(st.dim, fmt.Sprintf("%d %s %d", w.Layer, p.lk.sg.under, w.By), countWidth)
-	l.skip(1 + 2*r.depth)
+	p.figures(l, st.waste, w.Bytes, w.Bytes, p.a.Totals.Wasted, fmt.Sprintf("%d %s %d", w.Layer, p.lk.sg.under, w.By))
+	l.skip(2 * r.depth)
 	if p.grouping >= groupPath {
 		l.put(st.dim, fmt.Sprintf("%-11s ", w.Cause))
 	}

@@ -1,0 +1,106 @@
+package ui
+
+import "fmt"
+
+// A meter tells beside a size which share of a whole it is: as a bar, of which all
+// columns together are the whole, and in per cent. Both are the same in every list.
+// With little room it is one column, filled from below.
+type meter struct {
+	bar     int // columns of the bar; 1 is one that is filled from below
+	percent bool
+}
+
+// Columns of a meter.
+const (
+	maxBar       = 8
+	leastBar     = 3
+	percentWidth = 5 // " 100%"
+)
+
+// newMeter returns the meter for so many columns beyond the one that stands between
+// two figures anyhow.
+func newMeter(spare int) meter {
+	const rest = 1 + percentWidth // and blanks
+	if bar := min(spare-rest, maxBar); bar >= leastBar {
+		return meter{bar, true}
+	}
+	return meter{bar: 1}
+}
+
+// width is how many columns the meter takes, with the blank before and behind it.
+func (m meter) width() int {
+	if !m.percent {
+		return m.bar
+	}
+	return 1 + m.bar + percentWidth + 1
+}
+
+// draw draws which share of whole part is, of which waste is wasted.
+func (m meter) draw(l *line, lk *look, part, waste, whole int64) {
+	if !m.percent {
+		m.column(l, lk, part, waste, whole)
+		return
+	}
+	l.skip(1)
+	m.cells(l, lk, part, min(waste, part), whole)
+	l.right(lk.st.dim, percentText(part, whole), percentWidth)
+	l.skip(1)
+}
+
+// eighths returns how many eighths of w cells part takes of whole, rounded.
+func eighths(part, whole int64, w int) int {
+	if part <= 0 || whole <= 0 {
+		return 0
+	}
+	return min(int(float64(part)/float64(whole)*float64(8*w)+0.5), 8*w)
+}
+
+// column draws one cell, filled from below.
+func (m meter) column(l *line, lk *look, part, waste, whole int64) {
+	st := lk.st.bar
+	if 2*waste >= part {
+		st = lk.st.wasteBar
+	}
+	n := eighths(part, whole, 1)
+	if n == 0 {
+		l.skip(1)
+		return
+	}
+	l.put(st, lk.sg.rise[n-1])
+}
+
+// cells draws the bar: what shows, then what is wasted.
+func (m meter) cells(l *line, lk *look, part, waste, whole int64) {
+	end, shows := eighths(part, whole, m.bar), eighths(part-waste, whole, m.bar)
+	for i := range m.bar {
+		switch from := 8 * i; {
+		case from >= end:
+			l.skip(1)
+		case from+4 <= shows && from+8 <= end:
+			l.put(lk.st.bar, lk.sg.bar)
+		case from+8 <= end:
+			l.put(lk.st.wasteBar, lk.sg.waste)
+		default:
+			st := lk.st.bar
+			if from+4 > shows && waste > 0 {
+				st = lk.st.wasteBar
+			}
+			l.put(st, lk.sg.run[end-from-1])
+		}
+	}
+}
+
+// percentText returns a share in whole per cent: "41%", "<1%", "" for nothing.
+func percentText(part, whole int64) string {
+	switch share := 100 * float64(part) / float64(max(whole, 1)); {
+	case part <= 0:
+		return ""
+	case share < 1:
+		return "<1%"
+	default:
+		return fmt.Sprintf("%.0f%%", share)
+	}
+}
+
+// head leaves room in the line with the names of the columns.
+func (m meter) head(l *line) { l.skip(m.width()) }
