@@ -55,7 +55,8 @@ func (p *help) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		p.h.closePage()
 		return nil, true
 	case keys.narrow.matches(k):
-		return p.narrow.ask(p.h, func() tea.Cmd { p.wide, p.top = 0, 0; return nil }), true
+		p.narrow.ask(p.h, func() tea.Cmd { p.wide, p.top = 0, 0; return nil })
+		return nil, true
 	case keys.back.matches(k) && p.narrow.on():
 		p.narrow.drop()
 		p.wide = 0

@@ -72,7 +72,8 @@ func (p *imagePage) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case keys.copyPath.matches(k):
 		return copyText(p.h, p.about[p.cursor].value, "value"), true
 	case keys.narrow.matches(k):
-		return p.narrow.ask(p.h, func() tea.Cmd { p.wide = 0; return nil }), true
+		p.narrow.ask(p.h, func() tea.Cmd { p.wide = 0; return nil })
+		return nil, true
 	case keys.back.matches(k) && p.narrow.on():
 		p.narrow.drop()
 		p.wide = 0

@@ -12,7 +12,7 @@ type narrowing struct{ text string }
 
 // ask asks for the text. What is typed takes effect at once by way of changed; esc
 // brings the text of before back.
-func (n *narrowing) ask(h host, changed func() tea.Cmd) tea.Cmd {
+func (n *narrowing) ask(h host, changed func() tea.Cmd) {
 	before := n.text
 	set := func(text string) tea.Cmd {
 		n.text = text
@@ -22,7 +22,6 @@ func (n *narrowing) ask(h host, changed func() tea.Cmd) tea.Cmd {
 	p.changed = set
 	p.dropped = func() tea.Cmd { return set(before) }
 	h.ask(p)
-	return nil
 }
 
 // on reports whether the list is narrowed.

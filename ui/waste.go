@@ -153,7 +153,7 @@ func (p *waste) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	r, ok := p.current()
 	switch {
 	case keys.narrow.matches(k):
-		return p.narrow.ask(p.h, p.groupCmd), true
+		p.narrow.ask(p.h, p.groupCmd)
 	case keys.back.matches(k) && p.narrow.on():
 		p.narrow.drop()
 		return p.groupCmd(), true
