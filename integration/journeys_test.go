@@ -99,7 +99,8 @@ func TestJourneys(t *testing.T) {
 			p.sees("Files after layer 10")
 		},
 		"a secret that was deleted": func(_ *testing.T, p *pane) {
-			p.types("2ss")
+			p.types("2sss")
+			p.presses("Enter")
 			p.sees("Secrets that were deleted")
 			p.types("1/.env")
 			p.sees("in other layers")

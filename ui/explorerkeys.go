@@ -32,7 +32,10 @@ func (e *explorer) layerKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		e.layers.move(-1)
 		return e.follow(), true
 	case keys.mode.matches(k):
-		e.nextMode()
+		e.nextMode(1)
+		return e.follow(), true
+	case keys.priorMode.matches(k):
+		e.nextMode(-1)
 		return e.follow(), true
 	case keys.from.matches(k):
 		e.mode, e.from = analyze.Range, e.layers.cursor
@@ -56,8 +59,9 @@ func (e *explorer) shapeKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case keys.scrollUp.matches(k):
 		e.scrollDetails(-1)
 	case keys.sort.matches(k):
-		e.files.request.order = (e.files.request.order + 1) % orderCount
-		return e.files.ask(), true
+		e.openOrders()
+	case keys.reverse.matches(k):
+		return e.orderBy(e.files.request.order ^ reversed), true
 	case keys.columns.matches(k):
 		e.files.attrs = e.files.attrs.flipped(e.files.showAttrs(e.layout.panes[filesPane].w))
 	case keys.narrower.matches(k):
@@ -166,11 +170,28 @@ func (e *explorer) onFile() bool {
 
 // nextMode goes round the modes of the files pane. A range begins with the
 // base image, so that it shows what was made of it.
-func (e *explorer) nextMode() {
-	e.mode = (e.mode + 1) % (analyze.Everything + 1)
+func (e *explorer) nextMode(n int) {
+	const modes = int(analyze.Everything) + 1
+	e.mode = analyze.Mode((int(e.mode) + n + modes) % modes)
 	if e.mode == analyze.Range {
 		e.from = rangeStart(e.a)
 	}
+}
+
+// openOrders shows what the rows can be ordered by.
+func (e *explorer) openOrders() {
+	now, _ := e.files.request.order.base()
+	var items []menuItem
+	for by := range orderCount {
+		text := [orderCount]string{"size, the largest first", "wasted bytes, the most first", "name"}[by]
+		items = append(items, menuItem{text: text, current: by == now, do: func() tea.Cmd { return e.orderBy(by) }})
+	}
+	openMenu(e.h, "Order by", items, e.h.keys().sort)
+}
+
+func (e *explorer) orderBy(by order) tea.Cmd {
+	e.files.request.order = by
+	return e.files.ask()
 }
 
 func (e *explorer) scrollDetails(n int) {
@@ -209,8 +230,8 @@ func explorerKeys(k *keyMap) []keyGroup {
 	return []keyGroup{
 		k.moving(),
 		{"Panes", []binding{k.nextPane, k.priorPane, k.scrollDown, k.scrollUp, k.narrower, k.wider}},
-		{"Layers", []binding{k.enter, k.above, k.below, k.mode, k.from}},
-		{"Files", []binding{k.toggle, k.open, k.close, k.openAll, k.foldAll, k.sort, k.columns}},
+		{"Layers", []binding{k.enter, k.above, k.below, k.mode, k.priorMode, k.from}},
+		{"Files", []binding{k.toggle, k.open, k.close, k.openAll, k.foldAll, k.sort, k.reverse, k.columns}},
 		{"Find", []binding{k.find, k.nextMatch, k.priorMatch, k.fuzzy, k.filter, k.dropFilter}},
 		{"History", []binding{k.jump}},
 		{"Versions", []binding{k.view, k.compare}},

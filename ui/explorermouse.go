@@ -94,8 +94,10 @@ func (e *explorer) clickFiles(x, y int, twice bool) tea.Cmd {
 	}
 	if y == 0 {
 		if by, ok := e.files.headAt(x, w); ok {
-			e.files.request.order = by
-			return e.files.ask()
+			if by == e.files.request.order { // once more: the other way round
+				by ^= reversed
+			}
+			return e.orderBy(by)
 		}
 		return nil
 	}

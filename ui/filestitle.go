@@ -49,7 +49,11 @@ func (f *files) crumbs(title string, w int) string {
 
 // aside says where the cursor is, and how the rows are ordered.
 func (f *files) aside() string {
-	by := fmt.Sprintf("by %s %s", f.by, f.lk.sg.order)
+	sign := f.lk.sg.order
+	if _, back := f.by.base(); back {
+		sign = f.lk.sg.back
+	}
+	by := fmt.Sprintf("by %s %s", f.by, sign)
 	if f.list.rows > f.page {
 		return fmt.Sprintf("%s of %s %s %s", human.Comma(int64(f.cursor+1)), human.Comma(int64(f.list.rows)), f.lk.sg.dot, by)
 	}

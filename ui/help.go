@@ -32,10 +32,23 @@ func (m *model) openHelp() {
 	top := m.top()
 	_, filters := top.(*explorer)
 	p := &help{h: m, lk: &m.lk, own: top.groups(m.km), always: []keyGroup{m.km.programGroup()}, filters: filters}
+	if !isViewer(top) {
+		p.always = append([]keyGroup{m.km.paletteGroup()}, p.always...)
+	}
 	if m.a != nil { // else there is only the picker
 		p.always, p.signs = append([]keyGroup{m.km.viewGroup()}, p.always...), true
 	}
 	m.open(p)
+}
+
+// isViewer reports whether a body is a page with a file.
+func isViewer(b body) bool {
+	f, ok := b.(*framed)
+	if !ok {
+		return false
+	}
+	_, ok = f.page.(*viewer)
+	return ok
 }
 
 func (p *help) title(int) (left, right string) {

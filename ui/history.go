@@ -74,9 +74,9 @@ func (p *history) key(k *keyMap, press fmt.Stringer) bool {
 		p.to(p.cursor + 1)
 	case k.up.matches(press):
 		p.to(p.cursor - 1)
-	case k.pageDown.matches(press):
+	case k.pageDown.matches(press), k.halfDown.matches(press):
 		p.to(p.cursor + max(p.page/2, 1))
-	case k.pageUp.matches(press):
+	case k.pageUp.matches(press), k.halfUp.matches(press):
 		p.to(p.cursor - max(p.page/2, 1))
 	case k.home.matches(press):
 		p.to(0)

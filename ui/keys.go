@@ -47,6 +47,8 @@ type keyMap struct {
 	jump, group                           binding
 	find, nextMatch, priorMatch, fuzzy    binding
 	filter, dropFilter, narrow            binding
+	halfUp, halfDown, reverse, priorMode  binding
+	palette, choose                       binding
 	view, compare                         binding
 
 	// In a file that is viewed, and in a comparison.
@@ -85,8 +87,10 @@ func newKeyMap(ascii bool) *keyMap {
 func (k *keyMap) bindMoving(n keyNames) {
 	k.down = bind("down", "j down", "j "+n.down, "move", "down")
 	k.up = bind("up", "k up", "k "+n.up, "", "up")
-	k.pageDown = bind("page-down", "pgdown ctrl+f ctrl+d", "PgDn ^f", "", "a page down")
-	k.pageUp = bind("page-up", "pgup ctrl+b ctrl+u", "PgUp ^b", "", "a page up")
+	k.pageDown = bind("page-down", "pgdown ctrl+f", "PgDn ^f", "", "a page down")
+	k.pageUp = bind("page-up", "pgup ctrl+b", "PgUp ^b", "", "a page up")
+	k.halfDown = bind("half-page-down", "ctrl+d", "^d", "", "half a page down")
+	k.halfUp = bind("half-page-up", "ctrl+u", "^u", "", "half a page up")
 	k.home = bind("first", "g home", "g Home", "", "first row")
 	k.end = bind("last", "G end", "G End", "", "last row")
 	k.nextPane = bind("next-pane", "tab", "tab", "pane", "next pane: layers, files, history")
@@ -108,12 +112,14 @@ func (k *keyMap) bindFiles(n keyNames) {
 	k.close = bind("collapse", "h left", "h "+n.left, "", "close it, or go to its parent")
 	k.openAll = bind("expand-all", "E +", "E +", "all", "open all directories")
 	k.foldAll = bind("collapse-all", "C -", "C -", "", "close all directories")
-	k.sort = bind("sort", "s", "s", "sort", "order by size, wasted or name")
+	k.sort = bind("sort", "s", "s", "sort", "a menu of orders")
+	k.reverse = bind("reverse", "S", "S", "", "the other way round")
 	k.mode = bind("mode", "m", "m", "mode", "after a layer, alone, a range, everything")
+	k.priorMode = bind("prior-mode", "M", "M", "", "the mode before")
 	k.from = bind("range", "i", "i", "range", "range from the selected layer on")
 	k.columns = bind("columns", "a", "a", "owner", "show or hide mode and owner")
 	k.jump = bind("jump", "enter l right", n.enter, "go there", "go to the version's layer")
-	k.group = bind("group", "s", "s", "group", "by cause, layer, what to mend, path; deleted")
+	k.group = bind("group", "s", "s", "group", "a menu of groupings")
 	k.find = bind("search", "/", "/", "find", "search in all paths, as you type")
 	k.nextMatch = bind("next-match", "n", "n", "", "the next match, or the last search again")
 	k.priorMatch = bind("prior-match", "N", "N", "", "the match before")
@@ -151,6 +157,8 @@ func (k *keyMap) bindProgram(n keyNames) {
 	k.pickSearch = bind("search-images", "/", "/", "search", "search as you type")
 	k.pickSort = bind("sort-images", "s", "s", "sort", "order by age, name or size")
 	k.pickAgain = bind("look-again", "r", "r", "look again", "ask the engines again")
+	k.palette = bind("palette", ":", ":", "actions", "every action, found as you type; :5 selects layer 5")
+	k.choose = bind("choose", "enter l right space", n.enter, "choose", "do this")
 	k.help = bind("help", "?", "?", "help", "this help")
 	k.back = bind("close", "esc", "esc", "", "close what lies over the view")
 	k.suspend = bind("suspend", "ctrl+z", "^z", "", "suspend")
@@ -207,13 +215,16 @@ type keyGroup struct {
 
 // moving are the keys that every list has.
 func (k *keyMap) moving() keyGroup {
-	return keyGroup{"Move", []binding{k.down, k.up, k.pageDown, k.pageUp, k.home, k.end}}
+	return keyGroup{"Move", []binding{k.down, k.up, k.pageDown, k.pageUp, k.halfDown, k.halfUp, k.home, k.end}}
 }
 
 // viewGroup are the keys that every view has.
 func (k *keyMap) viewGroup() keyGroup {
 	return keyGroup{"Views", append(slices.Clone(k.views), k.undo)}
 }
+
+// paletteGroup is the key that everything but the viewer has.
+func (k *keyMap) paletteGroup() keyGroup { return keyGroup{"Actions", []binding{k.palette}} }
 
 // programGroup are the keys that are always there.
 func (k *keyMap) programGroup() keyGroup {

@@ -22,10 +22,14 @@ func (k *keyMap) scopes() []keyScope {
 	all = append(all,
 		keyScope{"comparison", comparisonKeys(k)},
 		keyScope{"help", helpKeys(k)},
+		keyScope{"menu", menuKeys(k)},
 		keyScope{"picker", pickerKeys(k)},
 		keyScope{"viewer", viewerKeys(k)},
 	)
 	for i := range all {
+		if all[i].name != "viewer" { // where its key goes to a line
+			all[i].groups = append(all[i].groups, k.paletteGroup())
+		}
 		all[i].groups = append(all[i].groups, k.viewGroup(), k.programGroup())
 	}
 	return all

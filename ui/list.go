@@ -51,6 +51,10 @@ func (l *list) key(k *keyMap, press fmt.Stringer) bool {
 		l.move(max(l.page-1, 1))
 	case k.pageUp.matches(press):
 		l.move(-max(l.page-1, 1))
+	case k.halfDown.matches(press):
+		l.move(max(l.page/2, 1))
+	case k.halfUp.matches(press):
+		l.move(-max(l.page/2, 1))
 	case k.home.matches(press):
 		l.to(0)
 	case k.end.matches(press):
@@ -87,6 +91,10 @@ func (s *scroller) key(k *keyMap, press fmt.Stringer) bool {
 		s.scrollBy(max(s.page-1, 1))
 	case k.pageUp.matches(press):
 		s.scrollBy(-max(s.page-1, 1))
+	case k.halfDown.matches(press):
+		s.scrollBy(max(s.page/2, 1))
+	case k.halfUp.matches(press):
+		s.scrollBy(-max(s.page/2, 1))
 	case k.home.matches(press):
 		s.scrollBy(-s.rows)
 	case k.end.matches(press):

@@ -45,7 +45,7 @@ func TestCursorStaysOnItsPath(t *testing.T) {
 		{"[", "/srv/app/model.bin"},
 		{"[ [ [ [", "/"},
 		{"]", "/srv/app/model.bin"},
-		{"s", "/srv/app/model.bin"},
+		{"s s enter", "/srv/app/model.bin"},
 		{"m", "/srv/app/model.bin"},
 		{"h h", "/srv/app"},
 	}
@@ -78,8 +78,8 @@ func TestFilesKeys(t *testing.T) {
 		{"C G", "/var/lib/apt/lists"},
 		{"C g pgdown", "/var/lib/apt/lists"},
 		{"C g pgdown pgup", "/usr"},
-		{"C s g", "/srv/app"},
-		{"C s s g", "/bin"},
+		{"C s s enter g", "/srv/app"},
+		{"C s s s enter g", "/bin"},
 	}
 	a := open(t, "app")
 	for _, tt := range tests {
@@ -156,7 +156,7 @@ func TestHistoryTells(t *testing.T) {
 	m := start(t, open(t, "app"), 200, 60)
 	press(m, "E [")
 	m.explorer.files.anchor, _ = m.a.Tree.Lookup("/srv/app/model.bin")
-	press(m, "s")
+	press(m, "s s enter")
 	rowWith(t, m, " /srv/app/model.bin ")
 	for _, want := range []string{
 		"✕ 7  removed ", "  by RUN mv /srv/app/model.bin",

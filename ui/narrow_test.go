@@ -17,7 +17,7 @@ func TestNarrow(t *testing.T) {
 		{"the image", "3 /", "digest", "Layers' digests", "How it is run"},
 		{"the waste", "2 f", "model", "/srv/app/model.bin", "main.gz"},
 		{"the waste by a step", "2 /", "apt/lists/*", "main.gz", "model"},
-		{"findings", "2 s s /", "model", "model.bin", "package lists"},
+		{"findings", "2 s s s enter /", "model", "model.bin", "package lists"},
 		{"nothing wasted", "2 /", "qq", "nothing that is wasted holds qq", "main.gz"},
 	}
 	for _, tt := range tests {

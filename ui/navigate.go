@@ -56,6 +56,8 @@ func (m *model) bodyKey(b body, k tea.KeyPressMsg) tea.Cmd {
 		switch {
 		case m.km.help.matches(k):
 			m.openHelp()
+		case m.km.palette.matches(k):
+			return m.openPalette()
 		case m.km.back.matches(k), m.km.quit.matches(k):
 			m.closePage()
 		default:
@@ -73,6 +75,8 @@ func (m *model) globalKey(k tea.KeyPressMsg) tea.Cmd {
 		return tea.Quit
 	case m.km.help.matches(k):
 		m.openHelp()
+	case m.km.palette.matches(k):
+		return m.openPalette()
 	case m.km.pick.matches(k):
 		return m.openPicker()
 	case m.km.undo.matches(k):

@@ -58,7 +58,7 @@ func TestAnotherImageBeginsAnew(t *testing.T) {
 		images:  map[string]*analyze.Analysis{"docker://app": app, "docker://odd": odd},
 	}
 	m := picking(t, s, 120, 40)
-	press(m, "enter shift+tab k i m s E 2 j j 3 j ctrl+p j enter")
+	press(m, "enter shift+tab k i m s s enter E 2 j j 3 j ctrl+p j enter")
 	want := picking(t, s, 120, 40)
 	press(want, "j enter")
 	if got, want := screen(m), screen(want); !slices.Equal(got, want) {

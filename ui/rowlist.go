@@ -274,6 +274,10 @@ func ordered(v *analyze.View, by order, n analyze.NodeID) []analyze.NodeID {
 			kids = append(kids, k)
 		}
 	}
+	by, back := by.base()
+	if by == byName && back {
+		slices.Reverse(kids)
+	}
 	if by == byName || len(kids) < 2 { // they come by name
 		return kids
 	}
@@ -289,6 +293,9 @@ func ordered(v *analyze.View, by order, n analyze.NodeID) []analyze.NodeID {
 		}
 	}
 	slices.SortFunc(ranks, func(a, b ranked) int {
+		if back {
+			a.bytes, b.bytes, a.wasted, b.wasted = b.bytes, a.bytes, b.wasted, a.wasted
+		}
 		switch { // cmp.Or would compute all of it
 		case a.wasted != b.wasted:
 			return cmp.Compare(b.wasted, a.wasted)

@@ -19,16 +19,26 @@ const (
 	byWaste              // most wasted first, then by size
 	byName               // bytewise
 	orderCount
+
+	reversed order = 1 << 4 // is added to one of these for the other way round
 )
 
+// base returns the order without its direction, and whether that is the other one.
+func (o order) base() (by order, back bool) { return o &^ reversed, o&reversed != 0 }
+
 func (o order) String() string {
-	return [orderCount]string{"size", "wasted", "name"}[o]
+	by, _ := o.base()
+	return [orderCount]string{"size", "wasted", "name"}[by]
 }
 
 // compare orders two children of one directory as a view has them; it leaves
 // those by name that come to the same.
 func (o order) compare(v *analyze.View, a, b analyze.NodeID) int {
-	switch o {
+	by, back := o.base()
+	if back {
+		a, b = b, a
+	}
+	switch by {
 	case bySize:
 		return cmp.Compare(v.Bytes(b), v.Bytes(a))
 	case byWaste:

@@ -60,7 +60,7 @@ func TestAddingAView(t *testing.T) {
 	if table := keyTable(); !strings.Contains(table, "| `4` | what was made up | `view-made-up` |") {
 		t.Errorf("the table of keys is without it:\n%s", table)
 	}
-	if err := (Settings{Keys: map[string][]string{"view-made-up": {"M"}}}).Check(); err != nil {
+	if err := (Settings{Keys: map[string][]string{"view-made-up": {"@"}}}).Check(); err != nil {
 		t.Error(err)
 	}
 	if err := (Settings{Keys: map[string][]string{"view-made-up": {"q"}}}).Check(); err == nil {

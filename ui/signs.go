@@ -28,6 +28,7 @@ type signs struct {
 	link    string    // between a symlink and its target; two columns in ASCII
 	hard    string    // between a hard link and its target; two columns in ASCII
 	order   string    // after the column that rows are ordered by
+	back    string    // the same, if they are ordered the other way round
 	tail    string    // where a text is cut off; two columns in ASCII
 	dot     string    // between two facts
 	up      string    // so many rows are out of sight before those that are shown
@@ -61,7 +62,7 @@ var unicodeSigns = signs{
 	run:  [7]string{"▏", "▎", "▍", "▌", "▋", "▊", "▉"},
 	rise: [8]string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
 	less: "‹", more: "›",
-	was: "←", link: "→", hard: "⇒", order: "▾", tail: "…", dot: "·", under: "◂", up: "↑", down: "↓",
+	was: "←", link: "→", hard: "⇒", order: "▾", back: "▴", tail: "…", dot: "·", under: "◂", up: "↑", down: "↓",
 	full: "━", empty: "─",
 	spin: []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"},
 	top:  "─", side: "│", topLeft: "╭", topRight: "╮",
@@ -87,7 +88,7 @@ var asciiSigns = signs{
 	run:  [7]string{" ", " ", " ", "#", "#", "#", "#"},
 	rise: [8]string{" ", " ", ".", ".", ":", ":", "#", "#"},
 	less: "$", more: "$",
-	was: "<-", link: "->", hard: "=>", order: "v", tail: "..", dot: "-", under: "<-", up: "^", down: "v",
+	was: "<-", link: "->", hard: "=>", order: "v", back: "^", tail: "..", dot: "-", under: "<-", up: "^", down: "v",
 	full: "#", empty: "-",
 	spin: []string{"|", "/", "-", "\\"},
 	top:  "-", side: "|", topLeft: "+", topRight: "+",

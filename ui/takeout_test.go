@@ -129,7 +129,7 @@ func TestExport(t *testing.T) {
 	for _, tt := range []struct {
 		keys string
 		want int
-	}{{"2", 7}, {"s", 7}, {"s", 7}, {"s", 7}, {"s", 4}} {
+	}{{"2", 7}, {"s s enter", 7}, {"s s enter", 7}, {"s s enter", 7}, {"s s enter", 4}} {
 		press(m, tt.keys+" o enter")
 		if r.waste.Len() != tt.want || r.file != "waste.json" {
 			t.Errorf("after %q %s holds %d rows, want %d", tt.keys, r.file, r.waste.Len(), tt.want)
@@ -143,7 +143,7 @@ func TestCopy(t *testing.T) {
 		{"Y", "diffID of layer 7 copied"},
 		{"3 j y", "value copied, if the terminal lets programs do that: app:1"},
 		{"3 y", "there is no value to copy"},
-		{"2 s s s y", "/var/lib/apt/lists/main.gz"},
+		{"2 s s s s enter y", "/var/lib/apt/lists/main.gz"},
 	}
 	a := open(t, "app")
 	for _, tt := range tests {

@@ -218,6 +218,10 @@ func (p *viewer) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		p.scrollBy(1)
 	case keys.up.matches(k):
 		p.scrollBy(-1)
+	case keys.halfDown.matches(k):
+		p.scrollBy(max(p.high/2, 1))
+	case keys.halfUp.matches(k):
+		p.scrollBy(-max(p.high/2, 1))
 	case keys.pageDown.matches(k):
 		p.scrollBy(max(p.high-1, 1))
 	case keys.pageUp.matches(k):

@@ -23,6 +23,9 @@ func (w walk) less(a, b sibling) bool {
 	if c := w.order.compare(w.view, a.n, b.n); c != 0 {
 		return c < 0
 	}
+	if by, back := w.order.base(); by == byName && back {
+		return a.i > b.i
+	}
 	return a.i < b.i
 }
 

@@ -158,9 +158,7 @@ func (p *waste) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		p.narrow.drop()
 		return p.groupCmd(), true
 	case keys.group.matches(k):
-		p.grouping = (p.grouping + 1) % groupingCount
-		p.cursor, p.top = 0, 0
-		p.fill()
+		p.openGroupings()
 	case keys.scrollDown.matches(k):
 		p.detail.scrollBy(1)
 	case keys.scrollUp.matches(k):
@@ -192,6 +190,19 @@ func (p *waste) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		return nil, false
 	}
 	return nil, true
+}
+
+// openGroupings shows the ways in which the waste can be looked at.
+func (p *waste) openGroupings() {
+	var items []menuItem
+	for g := range groupingCount {
+		items = append(items, menuItem{text: g.String(), current: g == p.grouping, do: func() tea.Cmd {
+			p.grouping, p.cursor, p.top = g, 0, 0
+			p.fill()
+			return nil
+		}})
+	}
+	openMenu(p.h, "Show the waste", items, p.h.keys().group)
 }
 
 func (p *waste) flip(g *wasteGroup) {

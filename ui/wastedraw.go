@@ -156,6 +156,9 @@ func (p *waste) findingRow(l *line, f *analyze.Finding) {
 		amount, wasted = st.text, 0 // it is not wasted, but seldom wanted
 	}
 	p.figures(l, amount, f.Bytes, wasted, p.a.Totals.Stored, human.Comma(int64(f.Versions)))
+	if f.Rule == analyze.RuleVisible {
+		l.put(st.dim, "not wasted, but visible: ")
+	}
 	title := st.strong
 	if f.Severity > analyze.Note {
 		title = st.failure

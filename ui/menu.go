@@ -1,0 +1,234 @@
+package ui
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// A menuItem is one of the things to choose from.
+type menuItem struct {
+	text    string
+	key     string // that does the same elsewhere, as the help names it; "" if none does
+	current bool   // it is as things are now
+	do      func() tea.Cmd
+}
+
+// menu is the page with things to choose from: orders, or every action that is
+// possible. The cursor begins on the one that is current.
+type menu struct {
+	list
+	h     host
+	lk    *look
+	name  string
+	items []menuItem
+	shown []int   // of items, those that are listed
+	again binding // the key that has opened it goes on to the next item
+}
+
+// openMenu lays a menu over what is shown.
+func openMenu(h host, name string, items []menuItem, again binding) *menu {
+	p := &menu{h: h, lk: h.look(), name: name, items: items, again: again}
+	p.match("")
+	for i, it := range items {
+		if it.current {
+			p.cursor = i
+		}
+	}
+	h.open(p)
+	return p
+}
+
+// match lists the items that hold the words of a text, or its letters in their
+// order if none does.
+func (p *menu) match(text string) {
+	text = strings.ToLower(text)
+	p.shown = p.shown[:0]
+	for i, it := range p.items {
+		if containsAll(strings.ToLower(it.text), strings.Fields(text)) {
+			p.shown = append(p.shown, i)
+		}
+	}
+	for i := 0; len(p.shown) == 0 && i < 1; i++ {
+		for i, it := range p.items {
+			if lettersIn(strings.ToLower(it.text), text) {
+				p.shown = append(p.shown, i)
+			}
+		}
+	}
+	p.list.resize(len(p.shown), p.page)
+	p.to(0)
+}
+
+func containsAll(s string, words []string) bool {
+	for _, w := range words {
+		if !strings.Contains(s, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// lettersIn reports whether s has the letters of a text in their order.
+func lettersIn(s, text string) bool {
+	for _, r := range text {
+		i := strings.IndexRune(s, r)
+		if i < 0 {
+			return false
+		}
+		s = s[i+len(string(r)):]
+	}
+	return true
+}
+
+// choose closes the menu, and does what the cursor is on.
+func (p *menu) choose() tea.Cmd {
+	p.h.closePage()
+	if p.cursor >= len(p.shown) {
+		return nil
+	}
+	return p.items[p.shown[p.cursor]].do()
+}
+
+func (p *menu) title(int) (left, right string) {
+	return p.name, p.lk.outOfSight(p.top, max(p.rows-p.top-p.page, 0))
+}
+
+func (p *menu) foot() string    { return "esc closes" }
+func (p *menu) restyle()        {}
+func (p *menu) resize(_, h int) { p.list.resize(len(p.shown), h) }
+
+func (p *menu) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	keys := p.h.keys()
+	switch {
+	case p.list.key(keys, k):
+	case p.again.matches(k) && len(p.shown) > 0:
+		p.to((p.cursor + 1) % len(p.shown))
+	case keys.choose.matches(k):
+		return p.choose(), true
+	default:
+		return nil, false
+	}
+	return nil, true
+}
+
+func (p *menu) mouse(msg tea.MouseMsg, _, y int) tea.Cmd {
+	at := msg.Mouse()
+	switch msg.(type) {
+	case tea.MouseWheelMsg:
+		p.scroll(wheel(at.Button))
+	case tea.MouseClickMsg:
+		if i := p.top + y; at.Button == tea.MouseLeft && i < len(p.shown) {
+			p.to(i)
+			return p.choose()
+		}
+	}
+	return nil
+}
+
+func (p *menu) hints(k *keyMap) []hint      { return []hint{{k.down, k.up}, {k.choose}} }
+func (p *menu) groups(k *keyMap) []keyGroup { return menuKeys(k) }
+
+func menuKeys(k *keyMap) []keyGroup {
+	return []keyGroup{k.moving(), {"Menu", []binding{k.choose}}}
+}
+
+func (p *menu) render(l *line, i int) {
+	st, sg := &p.lk.st, &p.lk.sg
+	if i += p.top; i >= len(p.shown) {
+		if len(p.shown) == 0 && i == 0 {
+			l.put(st.dim, " no action is called that")
+		}
+		return
+	}
+	it := p.items[p.shown[i]]
+	if i == p.cursor {
+		l.base = st.selected
+		l.put(st.key, sg.mark)
+	} else {
+		l.skip(1)
+	}
+	mark := " "
+	if it.current {
+		mark = sg.strip[analyze.SignShows]
+	}
+	l.put(st.key, " "+mark+" ")
+	if it.key != "" {
+		l.put(st.key, it.key+strings.Repeat(" ", max(10-width(it.key), 1)))
+	}
+	l.put(st.text, it.text)
+	l.fill()
+}
+
+// openPalette shows every action that is possible here, those on the selected row
+// first. What is typed finds them; a number goes to the layer.
+func (m *model) openPalette() tea.Cmd {
+	top := m.top()
+	groups := append(top.groups(m.km), m.km.viewGroup(), m.km.programGroup())
+	first := map[string]bool{}
+	for _, b := range []binding{m.km.view, m.km.compare, m.km.extract, m.km.copyPath} {
+		first[b.name] = true
+	}
+	var rows, rest []menuItem
+	seen := map[string]bool{m.km.palette.name: true}
+	for _, g := range groups {
+		for _, b := range g.keys {
+			if seen[b.name] || b.short == "" && b.Help().Desc == "" {
+				continue
+			}
+			seen[b.name] = true
+			it := menuItem{text: b.Help().Desc, key: b.first(), do: func() tea.Cmd { return m.press(keyPress(b.Keys()[0])) }}
+			if first[b.name] {
+				rows = append(rows, it)
+			} else {
+				rest = append(rest, it)
+			}
+		}
+	}
+	p := openMenu(m, "Actions", append(rows, rest...), binding{})
+	q := newPrompt(":", "")
+	q.aside = "an action, or a layer's number"
+	q.changed = func(text string) tea.Cmd {
+		p.match(text)
+		return nil
+	}
+	q.other = func(k tea.KeyPressMsg) (tea.Cmd, bool) {
+		switch k.String() {
+		case "up", "down", "pgup", "pgdown":
+			return nil, p.list.key(m.km, k)
+		}
+		return nil, false
+	}
+	q.done = func(text string) tea.Cmd {
+		if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil {
+			m.closePage()
+			return m.goToLayer(n)
+		}
+		return p.choose()
+	}
+	q.dropped = func() tea.Cmd {
+		m.closePage()
+		return nil
+	}
+	m.ask(q)
+	return nil
+}
+
+// goToLayer selects a layer by its number, with a way back.
+func (m *model) goToLayer(n int) tea.Cmd {
+	if m.a == nil || n < 0 || n >= len(m.a.Layers) {
+		text := fmt.Sprintf("there is no layer %d", n)
+		if m.a != nil && len(m.a.Layers) > 0 {
+			text += fmt.Sprintf(": they are 0 to %d", len(m.a.Layers)-1)
+		}
+		return m.say(text)
+	}
+	m.remember(m.here())
+	m.view = filesView
+	m.explorer.layers.to(n)
+	return m.explorer.follow()
+}

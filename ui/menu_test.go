@@ -1,0 +1,100 @@
+package ui
+
+import (
+	"strings"
+	"testing"
+)
+
+// A menu of orders marks the one that is current; the key that has opened it goes
+// on, enter takes one, esc none, and S turns the order round.
+func TestOrderMenu(t *testing.T) {
+	tests := []struct {
+		keys string
+		want string // in the title
+		rows string // the first row
+	}{
+		{"C", "by size ▾", "/usr"},
+		{"C s s enter", "by wasted ▾", "/srv/app"},
+		{"C s j enter", "by wasted ▾", "/srv/app"},
+		{"C s s s enter", "by name ▾", "/bin"},
+		{"C s s s s enter", "by size ▾", "/usr"},
+		{"C s j esc", "by size ▾", "/usr"},
+		{"C s s s enter S", "by name ▴", "/var/lib/apt/lists"},
+		{"C S S", "by size ▾", "/usr"},
+		{"C S", "by size ▴", "/bin"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.keys, func(t *testing.T) {
+			m := start(t, open(t, "app"), 120, 40)
+			press(m, tt.keys)
+			intact(t, m)
+			rowWith(t, m, tt.want)
+			if got := m.a.Tree.Path(m.explorer.files.rows.at(0).node); got != tt.rows {
+				t.Errorf("the first row is %s, want %s", got, tt.rows)
+			}
+		})
+	}
+	m := start(t, open(t, "app"), 80, 24)
+	press(m, "s s enter s")
+	rowWith(t, m, "● wasted bytes, the most first")
+}
+
+// The palette finds actions as they are typed, those on the selected row first, and
+// does what their keys do; a number is a layer's.
+func TestPalette(t *testing.T) {
+	for _, size := range [][2]int{{80, 24}, {120, 40}} {
+		m := start(t, open(t, "app"), size[0], size[1])
+		press(m, ":")
+		intact(t, m)
+		if row := screen(m)[2]; !strings.Contains(row, "view the file") {
+			t.Errorf("the first row is %q", row)
+		}
+		typed(m, "config, hist")
+		press(m, "enter")
+		if m.view != 2 {
+			t.Errorf("the view is %d", m.view)
+		}
+		press(m, ":")
+		typed(m, "5")
+		press(m, "enter")
+		rowWith(t, m, "Files after layer 5")
+		press(m, ":")
+		typed(m, "50")
+		press(m, "enter")
+		rowWith(t, m, "there is no layer 50: they are 0 to 7")
+		press(m, "backspace")
+		if m.view != 2 {
+			t.Errorf("back leads to view %d", m.view)
+		}
+		press(m, ":")
+		typed(m, "zzzz")
+		rowWith(t, m, "no action is called that")
+		press(m, "esc")
+		if len(m.over) > 0 || m.prompt != nil {
+			t.Error("the palette is still there")
+		}
+	}
+}
+
+func TestModesBackwards(t *testing.T) {
+	m := start(t, open(t, "app"), 120, 40)
+	press(m, "M")
+	rowWith(t, m, "Everything in any layer")
+	press(m, "M")
+	rowWith(t, m, "Changes of layers 1 to 7")
+}
+
+// Half pages are half as far as whole ones, in every list.
+func TestHalfPages(t *testing.T) {
+	l := list{}
+	l.resize(100, 20)
+	k := newKeyMap(false)
+	for _, step := range []struct {
+		key  string
+		want int
+	}{{"ctrl+d", 10}, {"pgdown", 29}, {"ctrl+u", 19}, {"pgup", 0}} {
+		if !l.key(k, keyPress(step.key)) || l.cursor != step.want {
+			t.Errorf("after %s at %d, want %d", step.key, l.cursor, step.want)
+		}
+	}
+}
