@@ -60,6 +60,10 @@ type navigator interface {
 	jump(node analyze.NodeID, layer int, mode analyze.Mode) tea.Cmd
 	jumpToLayer(layer int) tea.Cmd
 
+	// jumpTo shows the files in a mode, only those that a filter leaves, with the
+	// cursor on a node. It leaves a way back.
+	jumpTo(node analyze.NodeID, from, layer int, mode analyze.Mode, filter analyze.Filter) tea.Cmd
+
 	// here is where the reader is, and remember leaves a way back to there.
 	here() location
 	remember(l location)

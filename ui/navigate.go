@@ -160,6 +160,15 @@ func (m *model) jump(node analyze.NodeID, layer int, mode analyze.Mode) tea.Cmd 
 	return m.goTo(location{filesView, m.explorer.jumpTo(node, layer, mode)})
 }
 
+func (m *model) jumpTo(node analyze.NodeID, from, layer int, mode analyze.Mode, filter analyze.Filter) tea.Cmd {
+	m.remember(m.here())
+	m.closePages()
+	m.explorer.files.requestFilter(filter, opened{}, true)
+	to := m.explorer.location()
+	to.focus, to.node, to.from, to.layer, to.mode = filesPane, node, from, layer, mode
+	return tea.Batch(m.goTo(location{filesView, to}), m.say("only these files: "+m.km.dropFilter.first()+" shows all again"))
+}
+
 func (m *model) jumpToLayer(layer int) tea.Cmd {
 	return m.jump(m.explorer.files.anchor, layer, analyze.Alone)
 }

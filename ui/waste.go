@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -243,11 +244,7 @@ func (p *waste) collapse(r wasteRow) {
 // that a finding is about.
 func (p *waste) goTo(r wasteRow) tea.Cmd {
 	if f := r.finding; f != nil {
-		n, ok := p.a.Tree.Lookup(f.Path)
-		if !ok || f.Layer < 0 {
-			return p.h.say("this is not about a single path")
-		}
-		return p.h.jump(n, f.Layer, analyze.Everything)
+		return p.showFiles(f)
 	}
 	w := p.a.Waste.At(int(r.waste))
 	if w.Node < 0 {
@@ -258,6 +255,47 @@ func (p *waste) goTo(r wasteRow) tea.Cmd {
 		mode = analyze.Everything // no union ever showed it
 	}
 	return p.h.jump(w.Node, w.Layer, mode)
+}
+
+// showFiles shows the files that a finding is about, and no others: of waste, those
+// of which its layer hides a version for its cause; of what is visible, those of its
+// layer that the final image shows; else those at its path.
+func (p *waste) showFiles(f *analyze.Finding) tea.Cmd {
+	n, ok := p.a.Tree.Lookup(f.Path)
+	if !ok || f.Path == "" || f.Layer < 0 {
+		return p.h.say("this is not about files of one folder: its text says what it is about")
+	}
+	text, from, mode := filterText(f.Path), f.Layer-1, analyze.Everything
+	for c := range causeTexts {
+		if f.Rule == analyze.RuleWaste && strings.HasPrefix(f.ID, analyze.RuleWaste+"/"+c.String()+"/") {
+			text += " cause:" + c.String() + " !type:dir"
+			if mode = analyze.Range; f.Layer == 0 || c == analyze.Duplicate {
+				mode = analyze.Alone
+			}
+		}
+	}
+	layer := f.Layer
+	if f.Rule == analyze.RuleVisible { // what of that layer the final image shows
+		text += fmt.Sprintf(" layer:%d !type:dir", f.Layer)
+		layer, mode = max(len(p.a.Layers)-1, 0), analyze.Union
+	}
+	filter, err := analyze.ParseFilter(text)
+	if err != nil {
+		return p.h.fail(err)
+	}
+	return p.h.jumpTo(n, max(from, 0), layer, mode, filter)
+}
+
+// filterText writes a path as a term of a filter.
+func filterText(path string) string {
+	var b strings.Builder
+	for _, c := range []byte(path) {
+		if strings.IndexByte("*?[]{} \\\"", c) >= 0 {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
 }
 
 // version returns the version that a row is about: the wasted one, or what a

@@ -1,0 +1,41 @@
+package ui
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// Enter on a finding shows the files that it is about, as a filter that a key drops:
+// as many as it counts.
+func TestFindingShowsItsFiles(t *testing.T) {
+	m := start(t, open(t, "app"), 120, 40)
+	p := m.views[1].(*framed).page.(*waste)
+	for i := range p.sorted.findings {
+		f := &p.sorted.findings[i]
+		if f.Rule != analyze.RuleWaste || f.Path == "" {
+			continue
+		}
+		settle(m, p.showFiles(f))
+		intact(t, m)
+		if n, _ := m.explorer.files.view.Matched(); n != f.Versions {
+			t.Errorf("%s: %d paths, want %d:\n%s", f.ID, n, f.Versions, strings.Join(screen(m), "\n"))
+		}
+		press(m, "F")
+		if !m.explorer.files.request.filter.Empty() {
+			t.Error("F does not drop the filter")
+		}
+		press(m, "backspace")
+	}
+}
+
+// A path as a filter's term means that path.
+func TestFilterText(t *testing.T) {
+	for _, path := range []string{"/a", "/a b", `/a"b`, `/a\b`, "/a*b", "/[a]", "/{a,b}", "/a:b"} {
+		f, err := analyze.ParseFilter(filterText(path))
+		if err != nil || f.Empty() {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
