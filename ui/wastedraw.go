@@ -156,7 +156,7 @@ func (p *waste) findingRow(l *line, f *analyze.Finding) {
 		amount, wasted = st.text, 0 // it is not wasted, but seldom wanted
 	}
 	p.figures(l, amount, f.Bytes, wasted, p.a.Totals.Stored, human.Comma(int64(f.Versions)))
-	if f.Rule == analyze.RuleVisible {
+	if wasted == 0 {
 		l.put(st.dim, "not wasted, but visible: ")
 	}
 	title := st.strong
