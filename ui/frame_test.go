@@ -247,7 +247,7 @@ func TestFrames(t *testing.T) {
 		{"by-name", "app", "s s s enter E", first, nil},
 		{"help", "app", "?", sizes[:4], nil},
 		{"orders", "app", "s s", first, nil},
-		{"palette", "app", ": v i e w", sizes, nil},
+		{"palette", "app", ": v i e w", sizes[:4], nil},
 		{"stacked", "app", "", [][2]int{{60, 40}}, nil},
 		{"ascii", "app", "", first, []string{"LANG=C"}},
 		{"odd-names", "odd", "E", sizes[:2], nil},
