@@ -94,8 +94,11 @@ func newPackageFinder(t *Tree) *packageFinder {
 // find reads all facts.
 func (f *packageFinder) find(ctx context.Context) error {
 	facts, err := f.facts(ctx)
-	if err != nil || len(facts) == 0 {
+	if err != nil {
 		return err
+	}
+	if facts = append(facts, f.pnpm(facts)...); len(facts) == 0 {
+		return nil
 	}
 	f.first = make([]int32, len(f.t.nodes))
 	for i := range f.first {
