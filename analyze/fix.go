@@ -107,6 +107,7 @@ type fixer struct {
 	without string           // why there are no edits at all; "" if there can be
 	fixes   []Fix
 	byEdit  map[string]int // which of fixes has the same edits
+	tried   int            // edits
 	order   []int32        // versions by layer, made when they are first asked for
 	starts  []int32        // by layer: where its versions begin in order
 	waste   map[[2]int]int64
@@ -237,9 +238,9 @@ func (x *fixer) edit(f *Finding, from *findingSource) (*edition, error) {
 	}
 	word := x.word(carriers[0])
 	switch {
-	case copies(word) && k.cause == MetadataCopy && len(carriers) == 1:
+	case word == "COPY" && k.cause == MetadataCopy && len(carriers) == 1: // what ADD unpacks has owners of its own
 		return x.copyWith(carriers[0], k.by)
-	case copies(word) && k.reason == moved && len(carriers) == 1:
+	case word == "COPY" && k.reason == moved && len(carriers) == 1:
 		return x.copyTo(carriers[0], k.by)
 	case k.reason == byCause && k.cause == SameAgain && copies(x.word(k.by)):
 		return nil, errors.New("two steps copy the same files: which of them is needed only you can tell")

@@ -25,8 +25,14 @@ func (x *fixer) line(layer int) (int, error) {
 	return l.First, nil
 }
 
+// mostTried bounds how many edits are tried: each takes reading the Dockerfile.
+const mostTried = 2000
+
 // made returns an edition of edits, if the Dockerfile can be edited so.
 func (x *fixer) made(c change, edits ...dockerfile.Edit) (*edition, error) {
+	if x.tried++; x.tried > mostTried {
+		return nil, errors.New("there are too many findings to try an edit for each")
+	}
 	if _, err := x.file.Edited(edits); err != nil {
 		return nil, err
 	}
