@@ -35,6 +35,8 @@ type configFile struct {
 		DiffIDs diffIDList `json:"diff_ids"`
 	} `json:"rootfs"`
 	History stepList `json:"history"`
+
+	text []byte // all of it, as it is stored
 }
 
 // configStep is one step of a config's history.
@@ -96,6 +98,7 @@ func parseConfig(b []byte) (*configFile, error) {
 	if err := json.Unmarshal(b, &c); err != nil {
 		return nil, fmt.Errorf("reading it as an image's config: %w", err)
 	}
+	c.text = b
 	return &c, nil
 }
 
@@ -112,6 +115,7 @@ func (c *configFile) ofImage() bool {
 // describe fills in what the config says of the image and its layers. Steps and
 // diffIDs that are missing leave a layer without; those too many are no layer's.
 func (c *configFile) describe(im *Image) {
+	im.config = c.text
 	im.Created = parseTime(c.Created)
 	im.Config = Config{
 		User:         c.Config.User,

@@ -134,6 +134,8 @@ type Image struct {
 	// Container is the one whose own layer lies on top; nil if there is none.
 	Container *Container
 
+	config []byte // the text of its config; nil if it has none
+
 	origin
 }
 

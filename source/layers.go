@@ -31,6 +31,8 @@ type (
 	Unfinished = layer.Unfinished
 	// HoleWriter takes holes as such: see [layer.HoleWriter].
 	HoleWriter = layer.HoleWriter
+	// A TarWriter writes the tar of a layer.
+	TarWriter = layer.TarWriter
 )
 
 // The kinds of entries, and of checksums.
@@ -46,6 +48,9 @@ const (
 	XXH3  = layer.XXH3
 	CRC64 = layer.CRC64
 )
+
+// NewTarWriter returns a TarWriter that writes to w.
+func NewTarWriter(w io.Writer) *TarWriter { return layer.NewTarWriter(w) }
 
 // from has the layer be read from the file of a bundle, if there is no error.
 func (l *Layer) from(b blob, err error) error {

@@ -1,0 +1,264 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/source"
+)
+
+// squash is what "peel squash" is asked for.
+type squash struct {
+	output   string
+	layers   string
+	compress choice
+	tag      string
+	force    bool
+
+	to       newImageOutput
+	from, up int // the range that was asked for, -1 for the own layers
+	created  string
+}
+
+func (a *app) squashCommand() *cobra.Command {
+	var s squash
+	c := &cobra.Command{
+		Use:   "squash IMAGE -o OUTPUT",
+		Short: "Write the same image with your layers merged into one",
+		Long: `Write the same image with its own layers, those above the base image, merged into one: files that a later layer deletes or writes again are no longer shipped. The base image's layers are kept byte for byte, so that they stay shared with other images. Config and history are kept; the history says what was merged. With --layers I..J those layers are merged instead. If there are fewer than two layers to merge, the image is written as it is.
+
+OUTPUT is one of
+
+` + newImageHelp() + `
+Before it is done, peel reads the new image and compares all that it shows with the old one: paths, types, contents, attributes and links. If anything differs, or reading or writing fails, nothing is left behind, and what was there before stays.`,
+		Example: `
+# merge the layers above the base image
+peel squash app.tar -o small.tar && docker load -i small.tar
+# without a file
+peel squash docker://app:1 --name app:small -o - | docker load
+# merge some layers, into a layout with a gzip layer
+peel squash app.tar --layers 3..7 --compress gzip -o oci:small
+`,
+		Args:              wantArgs(1, 1, "one image"),
+		ValidArgsFunction: complete,
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			return a.squash(ctx, args[0], &s)
+		}),
+	}
+	c.Flags().StringVarP(&s.output, "output", "o", "", "where to write the image; - is standard output")
+	c.Flags().StringVar(&s.layers, "layers", "", "merge layers I to J, as I..J (default: the layers above the base image)")
+	s.compress = choice{what: "compression", words: source.Compressions}
+	c.Flags().Var(&s.compress, "compress", "pack layers that are plain: gzip or zstd")
+	_ = c.RegisterFlagCompletionFunc("compress", cobra.FixedCompletions(source.Compressions, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
+	c.Flags().StringVar(&s.tag, "name", "", "the new image's NAME:TAG (default: the old one's)")
+	c.Flags().BoolVar(&s.force, "force", false, "replace OUTPUT if it is there already")
+	return c
+}
+
+// check reads the flags.
+func (s *squash) check(ref string) (err error) {
+	if s.output == "" {
+		return usage("peel squash "+ref+" -o FILE", "where to write the image: -o is missing")
+	}
+	if s.to, err = parseNewImage(s.output); err != nil {
+		return err
+	}
+	s.from, s.up = -1, -1
+	if s.layers != "" {
+		from, to, ok := strings.Cut(s.layers, "..")
+		var err1, err2 error
+		s.from, err1 = strconv.Atoi(from)
+		s.up, err2 = strconv.Atoi(to)
+		if !ok || err1 != nil || err2 != nil || s.from < 0 || s.up < s.from {
+			return usage("--layers 3..7", "--layers %q: it takes two layers, the lower first", s.layers)
+		}
+	}
+	s.created, err = sourceDate()
+	return err
+}
+
+func (a *app) squash(ctx context.Context, ref string, s *squash) error {
+	if err := s.check(ref); err != nil {
+		return err
+	}
+	if s.to.file != "" {
+		if err := a.guard([]output{{file: s.to.file}}, ref); err != nil {
+			return err
+		}
+	}
+	if err := s.to.free(s.force); err != nil {
+		return err
+	}
+	an, err := a.load(ctx, ref, true)
+	if err != nil {
+		return err
+	}
+	defer an.Image.Close()
+	job, err := newSquashJob(ctx, an, s)
+	if err != nil {
+		return failed("", "cannot squash %w", withRef(ref, err))
+	}
+	p := a.startProgress("writing")
+	err = job.write(ctx, a.stdout, s)
+	p.stop()
+	if err != nil {
+		return failed("", "cannot write the squashed image to %s: %w", s.output, err)
+	}
+	fmt.Fprintln(a.stderr, job.summary(s.output))
+	return nil
+}
+
+// A squashJob is an image that is to be squashed.
+type squashJob struct {
+	an     *analyze.Analysis
+	image  source.NewImage
+	merges map[int]*analyze.Merge // by layer of the new image
+	old    []int                  // by layer of the new image: which it was; -1 for one that is put together
+
+	before, after analyze.PlanFigures
+	unshared      int64
+}
+
+// newSquashJob decides which layers are merged.
+func newSquashJob(ctx context.Context, an *analyze.Analysis, s *squash) (*squashJob, error) {
+	layers := an.Image.Layers
+	from, to := s.from, s.up
+	if from < 0 {
+		from, to = an.Totals.BaseLayers, len(layers)-1
+	} else if to >= len(layers) {
+		return nil, fmt.Errorf("--layers %s: the image has %s, 0 to %d", s.layers, human.Count(len(layers), "layer", "layers"), len(layers)-1)
+	}
+	j := &squashJob{
+		an:     an,
+		image:  source.NewImage{Of: an.Image, Tag: s.tag, Compression: s.compress.value, Created: s.created},
+		merges: map[int]*analyze.Merge{},
+		before: analyze.FiguresOf(an),
+	}
+	if j.image.Tag == "" {
+		j.image.Tag = source.TagOf(an.Image)
+	}
+	for k := 0; k < len(layers); k++ {
+		end, old := k, k
+		if k == from && to > from {
+			end, old = to, -1
+			j.image.Squash = &source.Squash{From: from, To: to}
+			for l := from; l <= to && l < an.Totals.BaseLayers; l++ {
+				j.unshared += an.Layers[l].Stored
+			}
+		} else if err := layers[k].Err; err != nil {
+			return nil, fmt.Errorf("layer %d cannot be read, and so not be written: %w", k, err)
+		} else if !layers[k].StoredAsTar() {
+			old = -1
+		}
+		add := source.NewLayer{Keep: layers[k]}
+		if old < 0 {
+			m, err := analyze.NewMerge(ctx, an, k, end)
+			if err != nil {
+				return nil, err
+			}
+			j.merges[len(j.old)] = m
+			add.Tar = m.WriteTar
+		}
+		j.image.Layers, j.old = append(j.image.Layers, add), append(j.old, old)
+		k = end
+	}
+	return j, nil
+}
+
+// write writes the image where it is to go, and verifies it first.
+func (j *squashJob) write(ctx context.Context, stdout io.Writer, s *squash) error {
+	return s.to.write(ctx, stdout, &j.image, s.force, j.verify)
+}
+
+// verify compares what the new image shows with what the old one does, and what was read
+// with the old one's digests.
+func (j *squashJob) verify(ctx context.Context, im *source.Image) error {
+	an, err := analyze.Run(ctx, im, analyze.Options{Base: "0"})
+	if err != nil {
+		return fmt.Errorf("reading the new image: %w", err)
+	}
+	if len(im.Layers) != len(j.old) {
+		return fmt.Errorf("the new image has %d layers, not %d", len(im.Layers), len(j.old))
+	}
+	sums := map[int]map[int]analyze.ContentSum{}
+	taken := map[analyze.ContentPlace]analyze.ContentSum{}
+	for k, m := range j.merges {
+		if sums[k], err = analyze.SumContents(ctx, im.Layers[k]); err != nil {
+			return fmt.Errorf("the new image: %w", err)
+		}
+		for place, sum := range m.Sums {
+			taken[place] = sum
+		}
+	}
+	differs, err := analyze.SameUnion(ctx, j.an.Tree, an.Tree, func(a, b analyze.ContentPlace) bool {
+		if old := j.old[b.Layer]; old >= 0 {
+			return a == analyze.ContentPlace{Layer: old, Entry: b.Entry}
+		}
+		was, ok := taken[a]
+		is, ok2 := sums[b.Layer][b.Entry]
+		return ok && ok2 && was == is
+	})
+	if err != nil {
+		return err
+	}
+	if len(differs) > 0 {
+		return errors.New("the new image does not show what the old one does:\n- " + strings.Join(differs, "\n- "))
+	}
+	if err := j.unchanged(ctx); err != nil {
+		return err
+	}
+	j.after = analyze.FiguresOf(an)
+	return nil
+}
+
+// unchanged holds the layers that were merged against their digests: those that are kept
+// were when they were copied.
+func (j *squashJob) unchanged(ctx context.Context) error {
+	if s := j.image.Squash; s != nil {
+		for k := s.From; k <= s.To; k++ {
+			if err := j.an.Image.Layers[k].Check(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// summary says what came of it.
+func (j *squashJob) summary(output string) string {
+	s := j.image.Squash
+	if s == nil {
+		return fmt.Sprintf("nothing to merge: wrote the image as it is to %s", output)
+	}
+	text := fmt.Sprintf("merged layers %d..%d: %s instead of %d, %s stored instead of %s, %s wasted instead of %s",
+		s.From, s.To, human.Count(j.after.Layers, "layer", "layers"), j.before.Layers,
+		human.Size(j.after.Stored), human.Size(j.before.Stored), human.Size(j.after.Wasted), human.Size(j.before.Wasted))
+	if j.unshared > 0 {
+		text += fmt.Sprintf("; %s of base layers are no longer shared", human.Size(j.unshared))
+	}
+	return text + "\nwrote " + output + ", which shows the same as the old image"
+}
+
+// sourceDate is SOURCE_DATE_EPOCH in RFC 3339, "" if it is not set.
+// Source: reproducible-builds.org, specs/source-date-epoch.
+func sourceDate() (string, error) {
+	text := os.Getenv("SOURCE_DATE_EPOCH")
+	if text == "" {
+		return "", nil
+	}
+	sec, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || sec < 0 || sec > 1<<37 {
+		return "", usage("SOURCE_DATE_EPOCH=0", "SOURCE_DATE_EPOCH=%q is not a number of seconds", text)
+	}
+	return time.Unix(sec, 0).UTC().Format(time.RFC3339), nil
+}

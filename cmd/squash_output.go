@@ -1,0 +1,198 @@
+package cmd
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/peelhq/peel/internal/draft"
+	"github.com/peelhq/peel/source"
+)
+
+// newImageKind is a form in which an image is written. To add one, add a row.
+type newImageKind struct {
+	prefix string
+	takes  string
+	about  string
+
+	archive func(*source.NewImage, context.Context, *os.File) error // one file; nil if it is none
+	folder  func(*source.NewImage, context.Context, string) error   // or a folder
+}
+
+// newImageKinds are the forms; what has no prefix is the first.
+func newImageKinds() []newImageKind {
+	return []newImageKind{
+		{prefix: "docker-archive:", takes: "FILE", about: "an archive as docker save writes it, with plain layers; the prefix can be left out", archive: (*source.NewImage).WriteDockerArchive},
+		{prefix: "oci-archive:", takes: "FILE", about: "an OCI layout in an archive; kept layers stay packed as they are", archive: (*source.NewImage).WriteOCIArchive},
+		{prefix: "oci:", takes: "DIR", about: "an OCI layout in a folder, which must be new or empty", folder: (*source.NewImage).WriteOCIFolder},
+	}
+}
+
+// newImageHelp lists the forms for the help.
+func newImageHelp() string {
+	var b strings.Builder
+	for _, k := range newImageKinds() {
+		fmt.Fprintf(&b, "  %-22s %s\n", k.prefix+k.takes, k.about)
+	}
+	return b.String()
+}
+
+// newImageOutput is where an image is to be written.
+type newImageOutput struct {
+	kind newImageKind
+	file string // of an archive; "" for a folder
+	dir  string
+}
+
+// parseNewImage reads what -o says.
+func parseNewImage(text string) (newImageOutput, error) {
+	kinds := newImageKinds()
+	out := newImageOutput{kind: kinds[0]}
+	rest := text
+	for _, k := range kinds {
+		if after, ok := strings.CutPrefix(text, k.prefix); ok {
+			out.kind, rest = k, after
+		}
+	}
+	if strings.Contains(rest, "://") {
+		return out, usage("-o FILE, -o oci-archive:FILE or -o oci:DIR", "-o %s: an image cannot be written there", text)
+	}
+	if rest == "" {
+		return out, usage("-o "+out.kind.prefix+out.kind.takes, "-o %s: a name is missing", text)
+	}
+	if out.kind.archive != nil {
+		out.file = rest
+	} else {
+		out.dir = rest
+	}
+	return out, nil
+}
+
+// free reports an error if there is something already where the image is to go, and it is
+// not to be replaced.
+func (o *newImageOutput) free(force bool) error {
+	if o.dir != "" {
+		if names, err := os.ReadDir(o.dir); err == nil && len(names) > 0 {
+			return failed("-o with another folder", "there is something in %s: a layout is written to a new or empty folder", o.dir)
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return failed("", "cannot write to %s: %w", o.dir, reason(err))
+		}
+		return nil
+	}
+	if o.file == standardOutput || force {
+		return nil
+	}
+	if info, err := os.Stat(o.file); err == nil && (info.Mode().IsRegular() || info.IsDir()) {
+		return failed("--force, or another name", "%s is there already", o.file)
+	}
+	return nil
+}
+
+// verifier looks at an image that was written, before anybody else can.
+type verifier func(context.Context, *source.Image) error
+
+// write writes the image. It shows only when it is whole and verified.
+func (o *newImageOutput) write(ctx context.Context, stdout io.Writer, n *source.NewImage, force bool, verify verifier) error {
+	if o.dir != "" {
+		return o.writeFolder(ctx, n, verify)
+	}
+	name, info, err := o.file, fs.FileInfo(nil), error(nil)
+	if name != standardOutput {
+		if name, info, err = target(o.file); err != nil {
+			return err
+		}
+	}
+	if name == standardOutput || info != nil && !info.Mode().IsRegular() {
+		return o.through(ctx, stdout, n, verify)
+	}
+	dir, err := os.OpenRoot(filepath.Dir(name))
+	if err != nil {
+		return reason(err)
+	}
+	defer dir.Close()
+	d, err := draft.New(dir, 0o666)
+	if err != nil {
+		return reason(err)
+	}
+	defer func() { _ = d.Discard() }() // nothing can be done about it
+	if err := o.archive(ctx, n, d.File, verify); err != nil {
+		return err
+	}
+	if force {
+		return reason(d.Replace(filepath.Base(name)))
+	}
+	return reason(d.Create(filepath.Base(name)))
+}
+
+// archive writes an archive to a new file, and verifies it.
+func (o *newImageOutput) archive(ctx context.Context, n *source.NewImage, f *os.File, verify verifier) error {
+	if err := o.kind.archive(n, ctx, f); err != nil {
+		return err
+	}
+	im, err := source.OpenWritten(ctx, f, source.Options{})
+	if err != nil {
+		return fmt.Errorf("reading the new image: %w", err)
+	}
+	return errors.Join(verify(ctx, im), im.Close())
+}
+
+// through writes the archive to a temporary file, and from there to standard output, a
+// pipe or a device.
+func (o *newImageOutput) through(ctx context.Context, stdout io.Writer, n *source.NewImage, verify verifier) (err error) {
+	f, err := draft.Scratch()
+	if err != nil {
+		return fmt.Errorf("preparing it in %s: %w", os.TempDir(), reason(err))
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := o.archive(ctx, n, f, verify); err != nil {
+		return err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	if o.file == standardOutput {
+		_, err = io.Copy(contextWriter{ctx, stdout}, f)
+		return err
+	}
+	out, err := os.OpenFile(o.file, os.O_WRONLY, 0)
+	if err != nil {
+		return reason(err)
+	}
+	_, err = io.Copy(contextWriter{ctx, out}, f)
+	return errors.Join(err, out.Close())
+}
+
+// writeFolder writes a layout beside where it is to be, and gives it its name when it is
+// verified.
+func (o *newImageOutput) writeFolder(ctx context.Context, n *source.NewImage, verify verifier) (err error) {
+	dir := filepath.Clean(o.dir)
+	temp := filepath.Join(filepath.Dir(dir), ".peel-"+rand.Text()+".tmp")
+	if err := os.Mkdir(temp, 0o777); err != nil {
+		return reason(err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(temp))
+		}
+	}()
+	if err := o.kind.folder(n, ctx, temp); err != nil {
+		return err
+	}
+	im, err := source.Open(ctx, "oci:"+temp, source.Options{})
+	if err != nil {
+		return fmt.Errorf("reading the new image: %w", err)
+	}
+	if err := errors.Join(verify(ctx, im), im.Close()); err != nil {
+		return err
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) { // an empty folder makes way
+		return reason(err)
+	}
+	return reason(os.Rename(temp, dir))
+}

@@ -1,0 +1,54 @@
+package source
+
+import (
+	"context"
+	"io"
+
+	"github.com/peelhq/peel/source/layer"
+)
+
+// ErrNotStored says that a layer is not stored as a tar; see Layer.Raw.
+var ErrNotStored = layer.ErrNotStored
+
+// Raw returns the layer's blob as it is stored, plain or compressed, ErrNotStored if it
+// was put together from files. What is said of Open about images that were read in one
+// pass holds here too. Its digest is for the caller to check.
+func (l *Layer) Raw(ctx context.Context) (io.ReadCloser, error) {
+	if err := l.readable(); err != nil {
+		return nil, err
+	}
+	r, err := layer.Raw(ctx, l.reader, l.Entries)
+	if err != nil {
+		return nil, l.wrap(err)
+	}
+	return &layerFile{r, l}, nil
+}
+
+var (
+	_ layer.RawReader = (*remoteLayer)(nil)
+	_ layer.RawReader = (*reopened)(nil)
+	_ layer.RawReader = (*storeFiles)(nil)
+)
+
+// Raw fetches the layer.
+func (l *remoteLayer) Raw(ctx context.Context, _ *Entries) (io.ReadCloser, error) {
+	return l.repo.Blob(ctx, l.d), nil
+}
+
+// Raw opens the image a second time.
+func (r *reopened) Raw(ctx context.Context, e *Entries) (io.ReadCloser, error) {
+	l, err := r.counterpart(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	return layer.Raw(ctx, l.reader, l.Entries)
+}
+
+// Raw has the engine save the image: it puts the tar together from the files.
+func (f *storeFiles) Raw(ctx context.Context, e *Entries) (io.ReadCloser, error) {
+	l, err := f.image.viaAPI.counterpart(ctx, f.index, f.diffID, e, ErrNotStored)
+	if err != nil {
+		return nil, err
+	}
+	return layer.Raw(ctx, l.reader, l.Entries)
+}
