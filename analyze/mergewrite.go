@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"path"
+	"slices"
 
 	"github.com/zeebo/xxh3"
 
@@ -84,8 +85,8 @@ func (m *Merge) directories(out *source.TarWriter, n NodeID) error {
 	for ; n != Root && !m.wrote.has(int(n)); n = m.t.nodes[n].parent {
 		above = append(above, n)
 	}
-	for i := len(above) - 1; i >= 0; i-- {
-		if err := m.writeDir(out, above[i], m.upper(above[i])); err != nil {
+	for _, dir := range slices.Backward(above) {
+		if err := m.writeDir(out, dir, m.upper(dir)); err != nil {
 			return err
 		}
 	}

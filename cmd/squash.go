@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strconv"
 	"strings"
@@ -196,9 +197,7 @@ func (j *squashJob) verify(ctx context.Context, im *source.Image) error {
 		if sums[k], err = analyze.SumContents(ctx, im.Layers[k]); err != nil {
 			return fmt.Errorf("the new image: %w", err)
 		}
-		for place, sum := range m.Sums {
-			taken[place] = sum
-		}
+		maps.Copy(taken, m.Sums)
 	}
 	differs, err := analyze.SameUnion(ctx, j.an.Tree, an.Tree, func(a, b analyze.ContentPlace) bool {
 		if old := j.old[b.Layer]; old >= 0 {

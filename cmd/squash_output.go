@@ -102,13 +102,14 @@ func (o *newImageOutput) write(ctx context.Context, stdout io.Writer, n *source.
 	if o.dir != "" {
 		return o.writeFolder(ctx, n, verify)
 	}
-	name, info, err := o.file, fs.FileInfo(nil), error(nil)
-	if name != standardOutput {
-		if name, info, err = target(o.file); err != nil {
-			return err
-		}
+	if o.file == standardOutput {
+		return o.through(ctx, stdout, n, verify)
 	}
-	if name == standardOutput || info != nil && !info.Mode().IsRegular() {
+	name, info, err := target(o.file)
+	if err != nil {
+		return err
+	}
+	if info != nil && !info.Mode().IsRegular() {
 		return o.through(ctx, stdout, n, verify)
 	}
 	dir, err := os.OpenRoot(filepath.Dir(name))

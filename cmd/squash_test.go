@@ -3,6 +3,7 @@ package cmd
 import (
 	"archive/tar"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -28,8 +29,8 @@ func writeImage(t *testing.T, shape string, im *testkit.Image) string {
 	return file
 }
 
-// readPlainly reads a docker archive with archive/tar alone.
-func readPlainly(t *testing.T, file string) *testkit.Image {
+// membersOf reads the members of an archive with archive/tar alone.
+func membersOf(t *testing.T, file string) map[string][]byte {
 	t.Helper()
 	members := map[string][]byte{}
 	f, err := os.Open(file)
@@ -39,8 +40,8 @@ func readPlainly(t *testing.T, file string) *testkit.Image {
 	defer f.Close()
 	for r := tar.NewReader(f); ; {
 		h, err := r.Next()
-		if err == io.EOF {
-			break
+		if errors.Is(err, io.EOF) {
+			return members
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -49,6 +50,12 @@ func readPlainly(t *testing.T, file string) *testkit.Image {
 			t.Fatal(err)
 		}
 	}
+}
+
+// readPlainly reads a docker archive.
+func readPlainly(t *testing.T, file string) *testkit.Image {
+	t.Helper()
+	members := membersOf(t, file)
 	var list []struct{ Layers []string }
 	if err := json.Unmarshal(members["manifest.json"], &list); err != nil {
 		t.Fatal(err)
@@ -65,7 +72,7 @@ func entriesOf(t *testing.T, layer []byte) (out []testkit.Entry) {
 	r := tar.NewReader(strings.NewReader(string(layer)))
 	for {
 		h, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return out
 		}
 		if err != nil {

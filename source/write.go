@@ -132,6 +132,9 @@ func compressor(form string, out io.Writer) (io.WriteCloser, error) {
 
 func sumOf(h hash.Hash) string { return "sha256:" + hex.EncodeToString(h.Sum(nil)) }
 
+// packedSuffix follows the media type of a layer that is packed.
+var packedSuffix = map[layer.Form]string{layer.Gzip: "+gzip", layer.Zstd: "+zstd"}
+
 // keep copies the blob of a layer, and holds it against its digests.
 func (n *NewImage) keep(ctx context.Context, l *Layer, out io.Writer, unpack bool) (mediaType, diffID string, err error) {
 	raw, err := l.Raw(ctx)
@@ -160,11 +163,7 @@ func (n *NewImage) keep(ctx context.Context, l *Layer, out io.Writer, unpack boo
 			return l.wrap(sums.check())
 		})
 	case form == layer.Plain || !unpack:
-		if form == layer.Gzip {
-			mediaType += "+gzip"
-		} else if form == layer.Zstd {
-			mediaType += "+zstd"
-		}
+		mediaType += packedSuffix[form]
 		diffID, err = l.copyRaw(form, in, out)
 		return mediaType, diffID, err
 	}
