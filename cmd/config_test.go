@@ -36,9 +36,9 @@ func TestSettingsFile(t *testing.T) {
 		fails         string // what the error says; "" for none
 	}{
 		{"no file", "", ui.Settings{}, ""},
-		{"all of it", "theme: light\nsort: wasted\nmode: everything\ncolumns: few\nkeys:\n  quit: ctrl+q\n  sort: [S, ctrl+s]\n",
+		{"all of it", "theme: light\nsort: wasted\nmode: everything\ncolumns: few\nkeys:\n  quit: ctrl+q\n  sort: [Z, ctrl+s]\n",
 			ui.Settings{Theme: "light", Sort: "wasted", Mode: "everything", Columns: "few",
-				Keys: map[string][]string{"quit": {"ctrl+q"}, "sort": {"S", "ctrl+s"}}}, ""},
+				Keys: map[string][]string{"quit": {"ctrl+q"}, "sort": {"Z", "ctrl+s"}}}, ""},
 		{"an unknown key", "theme: dark\ncolour: red\n", ui.Settings{}, `config.yaml:2: "colour" is no setting`},
 		{"a value that makes no sense", "\ntheme: pink\n", ui.Settings{}, `config.yaml:2: theme: "pink" is none of`},
 		{"no value", "theme:\n", ui.Settings{}, "theme has no value"},
