@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"ui":                      {"analyze", "analyze/dockerfile", "internal/clean", "internal/crash", "internal/human", "internal/redact"},
 	"report":                  {"analyze", "analyze/dockerfile", "source", "internal/clean", "internal/human", "internal/lazy"},
 	"analyze":                 {"analyze/dockerfile", "analyze/packages", "source", "internal/clean", "internal/crash", "internal/grep", "internal/grow", "internal/human", "internal/lazy", "internal/redact"},
-	"analyze/dockerfile":      {"source", "internal/lazy"},
+	"analyze/dockerfile":      {"source", "internal/clean", "internal/lazy"},
 	"analyze/packages":        {"source", "internal/lazy"},
 	"source":                  {"source/engine", "source/layer", "source/registry", "internal/alike", "internal/clean", "internal/crash", "internal/draft", "internal/grow", "internal/human", "internal/lazy"},
 	"source/engine":           {"internal/clean", "internal/draft", "internal/lazy", "internal/redact", "internal/settings"},

@@ -12,10 +12,11 @@ import (
 
 // reportForms are the forms of a report, by the names that -f takes.
 var reportForms = map[string]func(context.Context, io.Writer, *analyze.Analysis, []analyze.Finding) error{
-	"text":     untilWriteFails(report.Text), // laid out for where it goes
-	"json":     untilWriteFails(report.JSON),
-	"markdown": untilWriteFails(report.Markdown),
-	"html":     report.HTML,
+	"text":       untilWriteFails(report.Text), // laid out for where it goes
+	"json":       untilWriteFails(report.JSON),
+	"markdown":   untilWriteFails(report.Markdown),
+	"html":       report.HTML,
+	"dockerfile": untilWriteFails(report.Dockerfile),
 }
 
 // untilWriteFails is for a form that needs no context: it writes as it goes, and
@@ -31,7 +32,7 @@ func (a *app) reportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report IMAGE",
 		Short: "Write a report: totals, findings, layers, causes and waste",
-		Long:  `Write a report on the whole image: its totals, what to change in the build, what each layer carries and hides, and what is wasted, why, and by which build step. The JSON form is described in docs/json.md, the page that html writes in docs/html.md. With several -f, each but one wants an -o. A file that is there already is replaced, whole.`,
+		Long:  `Write a report on the whole image: its totals, what to change in the build, what each layer carries and hides, and what is wasted, why, and by which build step. The JSON form is described in docs/json.md, the page that html writes in docs/html.md; dockerfile writes what the history tells of how the image was built (docs/cli.md). With several -f, each but one wants an -o. A file that is there already is replaced, whole.`,
 		Example: `
 peel report app.tar -f json -o app.json
 `,
@@ -41,7 +42,7 @@ peel report app.tar -f json -o app.json
 			return a.report(ctx, args[0], &outputs)
 		}),
 	}
-	outputs.addTo(c, "text", "json", "markdown", "html")
+	outputs.addTo(c, "text", "json", "markdown", "html", "dockerfile")
 	return c
 }
 
