@@ -124,9 +124,12 @@ func (a *app) abandon(ctx context.Context) int {
 
 func (a *app) conclude(ctx context.Context, err error) int {
 	var f *failure
+	var build *errBuild
 	switch {
 	case err == nil:
 		return exitFine
+	case errors.As(err, &build):
+		return build.code
 	case errors.Is(err, errRule), errors.Is(err, errDiffer), errors.Is(err, errNothing):
 		return exitRule
 	case errors.Is(err, errMemory):

@@ -67,7 +67,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say on standard error what is being done")
 	root.AddCommand(
 		a.lsCommand(), a.logCommand(), a.catCommand(), a.extractCommand(), a.reportCommand(), a.fixCommand(), a.checkCommand(), a.diffCommand(), a.packagesCommand(), a.indexCommand(),
-		a.grepCommand(), a.squashCommand(),
+		a.grepCommand(), a.squashCommand(), a.buildCommand(),
 		a.imagesCommand(), a.cacheCommand(), a.configCommand(), a.manCommand(root),
 	)
 	return root

@@ -174,7 +174,7 @@ func restoreCopy(word, args string, e Escape) Restored {
 	if strings.Contains(args, "<<") {
 		return Restored{Notes: []string{"unknown: the text of " + clean.Line(cut(word+" "+args))}}
 	}
-	if m := copiedAs.FindStringSubmatch(args); m != nil && m[3] != "" {
+	if m := copiedAs.FindStringSubmatch(args); len(m) > 3 && m[3] != "" {
 		return Restored{
 			Text:  word + " " + clean.Text(m[1]) + UnknownFiles + " " + clean.Text(m[3]),
 			Notes: []string{"unknown: the names of the files that were copied; their sum was " + clean.Line(m[2])},
@@ -356,11 +356,11 @@ func restoreHealthcheck(word, args string, e Escape) Restored {
 	if !ok || len(test) == 0 {
 		return Restored{}
 	}
-	flags := ""
+	var flags strings.Builder
 	if m := recordedHealth.FindStringSubmatch(rest); m != nil {
 		for i, name := range []string{"interval", "timeout", "start-period"} {
 			if d := m[i+1]; d != "" && d != "0s" {
-				flags += "--" + name + "=" + clean.Text(d) + " "
+				flags.WriteString("--" + name + "=" + clean.Text(d) + " ")
 			}
 		}
 	}
@@ -368,7 +368,7 @@ func restoreHealthcheck(word, args string, e Escape) Restored {
 	if text == "" || endsInEscape(text, e) {
 		return Restored{}
 	}
-	return Restored{Text: word + " " + flags + text, Notes: []string{"unknown: how often it is tried again"}}
+	return Restored{Text: word + " " + flags.String() + text, Notes: []string{"unknown: how often it is tried again"}}
 }
 
 // HealthTest is the test of a health check as HEALTHCHECK has it; "" if it cannot be

@@ -1,0 +1,234 @@
+package cmd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// A builder is a program that builds images.
+type builder struct {
+	name   string
+	scheme string // of the images that it builds
+}
+
+// builders are those that peel knows, in the order in which they are looked for.
+var builders = []builder{{"docker", "docker://"}, {"podman", "podman://"}, {"buildah", "podman://"}}
+
+func builderNames() []string {
+	var names []string
+	for _, b := range builders {
+		names = append(names, b.name)
+	}
+	return names
+}
+
+// A building is what "peel build" is asked for.
+type building struct {
+	builder choice
+	check   bool
+	config  string
+}
+
+func (a *app) buildCommand() *cobra.Command {
+	b := building{builder: choice{what: "builder", words: builderNames()}}
+	c := &cobra.Command{
+		Use:   "build [--check] [--config FILE] [--engine NAME] ARGS...",
+		Short: "Build an image with docker, podman or buildah, and look at it",
+		Long: `Run "docker build ARGS" (or podman, or buildah: the first of them that is installed, or --engine), and open the image that comes out. Findings name the lines of the Dockerfile that it was built from. With --check, or where CI is set in the environment, the image is checked as by peel check instead.
+
+The flags of peel stand in front; everything from the first that is not one of them on, or behind "--", is the builder's. What the builder prints and reads is left as it is; peel adds --iidfile, unless it is there, to know the image. The rules of the check come from .peel.yaml and the environment (docs/check.md).
+
+If the build fails, the exit code is the builder's.`,
+		Example: `
+peel build -t app:1 .
+peel build --engine podman -f deploy/Containerfile .
+peel build --check -t app:1 .
+`,
+		DisableFlagParsing: true, // the builder's flags are not peel's
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveDefault
+		},
+	}
+	f := c.Flags()
+	f.Var(&b.builder, "engine", "the builder (default: the first of these that is installed)")
+	f.BoolVar(&b.check, "check", false, "check the image, as peel check does (default where CI is set)")
+	f.StringVar(&b.config, "config", "", `the rules file of the check, or "none"`)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		own, rest := ownFlags(args)
+		if err := f.Parse(own); err != nil {
+			return err
+		}
+		if help, _ := f.GetBool("help"); help {
+			return c.Help()
+		}
+		a.failure = a.build(c.Context(), &b, rest)
+		return nil
+	}
+	return c
+}
+
+// ownFlags splits off the flags of peel that stand in front of the builder's arguments.
+func ownFlags(args []string) (own, rest []string) {
+	for i := 0; i < len(args); i++ {
+		name, _, joined := strings.Cut(args[i], "=")
+		switch name {
+		case "--":
+			return args[:i], args[i+1:]
+		case "--check", "--help", "-h":
+		case "--engine", "--config":
+			if !joined {
+				i++
+			}
+		default:
+			return args[:i], args[i:]
+		}
+	}
+	return args, nil
+}
+
+// errBuild is the exit code of a build that failed. It is not printed: the builder has
+// said why.
+type errBuild struct{ code int }
+
+func (e *errBuild) Error() string { return fmt.Sprintf("the build failed with exit code %d", e.code) }
+
+// build builds an image, and opens or checks it.
+func (a *app) build(ctx context.Context, b *building, args []string) error {
+	with, program, err := b.find()
+	if err != nil {
+		return err
+	}
+	call := readBuildCall(args)
+	if call.idFile == "" {
+		dir, err := os.MkdirTemp("", "peel-build-")
+		if err != nil {
+			return failed("", "cannot make a folder for the image's ID: %w", err)
+		}
+		defer func() {
+			if err := os.RemoveAll(dir); err != nil {
+				a.logger().Debug("removing the folder of the ID", "error", err)
+			}
+		}()
+		call.idFile = filepath.Join(dir, "iid")
+		args = append([]string{"--iidfile", call.idFile}, args...)
+	} else if err := os.Remove(call.idFile); err != nil && !errors.Is(err, os.ErrNotExist) { // of an earlier build
+		return failed("", "cannot replace the image's ID of an earlier build: %w", err)
+	}
+	if err := a.runBuilder(ctx, program, args); err != nil {
+		return err
+	}
+	id, err := builtImage(call.idFile)
+	if err != nil {
+		return failed(`--load with docker buildx, one --platform, and no --output; or, of an image that was pushed, peel registry://NAME`, "the build has left no image in %s: %w", with.name, err)
+	}
+	ref := with.scheme + id
+	if call.dockerfile != "" {
+		d, err := readDockerfile(call.dockerfile)
+		if err != nil { // the builder has read it: it is not needed
+			a.say("findings name no lines: %v", err)
+			call.dockerfile = ""
+		} else {
+			a.dockerfiles = append(a.dockerfiles, d)
+		}
+	}
+	if b.check || inPipeline() {
+		return a.checkBuilt(ctx, b, ref, call.dockerfile)
+	}
+	return a.explore(ctx, ref)
+}
+
+// find returns the builder to use, and where its program is.
+func (b *building) find() (with builder, program string, err error) {
+	for _, with := range builders {
+		if b.builder.value != "" && b.builder.value != with.name {
+			continue
+		}
+		if program, err := exec.LookPath(with.name); err == nil {
+			return with, program, nil
+		}
+	}
+	if b.builder.value != "" {
+		return with, "", failed("", "cannot build: %s is not installed, or not on PATH", b.builder.value)
+	}
+	return with, "", failed("", "cannot build: none of %s is installed, or on PATH", strings.Join(builderNames(), ", "))
+}
+
+// runBuilder runs a builder to its end. Its streams are peel's own. A signal that ends
+// peel reaches it too, and is its to obey: a build that is killed leaves much behind.
+func (a *app) runBuilder(ctx context.Context, program string, args []string) error {
+	c := exec.CommandContext(ctx, program, append([]string{"build"}, args...)...) //nolint:gosec // that is what is asked for
+	c.Stdin, c.Stdout, c.Stderr = a.stdin, a.stdout, a.stderr
+	c.Cancel = func() error {
+		if err := c.Process.Signal(os.Interrupt); err != nil { // Windows knows no such signal
+			return c.Process.Kill()
+		}
+		return nil
+	}
+	a.logger().Debug("building", "program", program) // arguments hold secrets
+	err := c.Run()
+	exit := (*exec.ExitError)(nil)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err == nil:
+		return nil
+	case !errors.As(err, &exit):
+		return failed("", "cannot run %s: %w", program, err)
+	}
+	code := exit.ExitCode()
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && code < 0 && status.Signaled() {
+		code = 128 + int(status.Signal()) // as shells say it
+	}
+	return &errBuild{cmp.Or(max(code, 0), exitWork)}
+}
+
+// builtImage reads the ID that a builder has written: "sha256:" and digits, or these alone.
+func builtImage(idFile string) (string, error) {
+	text, err := os.ReadFile(idFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return "", errors.New("it wrote no ID")
+	}
+	if err != nil {
+		return "", err
+	}
+	digits := strings.TrimPrefix(strings.TrimSpace(string(text[:min(len(text), 1000)])), "sha256:")
+	if len(digits) != 64 || strings.Trim(digits, "0123456789abcdef") != "" {
+		return "", fmt.Errorf("what it wrote is no image's ID: %s", strconv.Quote(string(text[:min(len(text), 100)])))
+	}
+	return "sha256:" + digits, nil
+}
+
+// inPipeline reports whether the environment is a pipeline's, as most of them say it.
+func inPipeline() bool {
+	return !slices.Contains([]string{"", "0", "false", "no", "off"}, strings.ToLower(os.Getenv("CI")))
+}
+
+// checkBuilt checks an image as "peel check" does.
+func (a *app) checkBuilt(ctx context.Context, b *building, ref, file string) error {
+	args := []string{ref}
+	if file != "" {
+		args = append(args, "--dockerfile", file)
+	}
+	if b.config != "" {
+		args = append(args, "--config", b.config)
+	}
+	c := a.checkCommand() //nolint:contextcheck // cobra hands it its context
+	c.SetArgs(args)
+	c.SilenceErrors, c.SilenceUsage = true, true
+	c.PreRunE = func(c *cobra.Command, _ []string) error { return fromEnvironment(c) }
+	if err := c.ExecuteContext(ctx); err != nil {
+		return misuse(err)
+	}
+	return a.failure
+}

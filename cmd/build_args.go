@@ -1,0 +1,102 @@
+package cmd
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A buildCall is what is known of a builder's arguments.
+type buildCall struct {
+	idFile     string // that the builder is to write the image's ID to; "" if none is named
+	dockerfile string // on this machine; "" if it is not known, or comes from elsewhere
+}
+
+// buildSwitches are the flags of "docker build", "podman build" and "buildah build" that
+// take no value: what stands behind any other flag without "=" is its value.
+// Source: their references, docker build of the classic builder and of Buildx.
+var buildSwitches = []string{
+	"--all-platforms", "--check", "--compat-volumes", "--compress", "--created-annotation", "--debug", "-D", "--disable-compression", "--disable-content-trust", "--force-rm",
+	"--help", "-h", "--http-proxy", "--identity-label", "--inherit-annotations", "--inherit-labels", "--layers", "--load", "--no-cache", "--no-hostname", "--no-hosts",
+	"--omit-history", "--pull", "--pull-always", "--pull-never", "--push", "--quiet", "-q", "--rewrite-timestamp", "--rm", "--save-stages", "--skip-unused-stages",
+	"--squash", "--squash-all", "--stdin", "--stage-labels", "--stream", "--tls-verify",
+}
+
+// readBuildCall finds out what a builder is asked for.
+func readBuildCall(args []string) buildCall {
+	var call buildCall
+	file, context := "", "."
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if arg == "--" {
+			if i+1 < len(args) {
+				context = args[i+1]
+			}
+			break
+		}
+		if len(arg) < 2 || arg[0] != '-' {
+			context = arg
+			continue
+		}
+		name, value, joined := strings.Cut(arg, "=")
+		if !strings.HasPrefix(arg, "--") && len(arg) > 2 { // -fFILE, -f=FILE, -qf FILE
+			name, value, joined = shortFlag(arg)
+		}
+		if !joined && !slices.Contains(buildSwitches, name) && i+1 < len(args) {
+			i++
+			value = args[i]
+		}
+		switch name {
+		case "--iidfile":
+			call.idFile = value
+		case "-f", "--file":
+			file = value
+		}
+	}
+	call.dockerfile = localDockerfile(file, context)
+	return call
+}
+
+// shortFlag reads one-letter flags that stand together: the first that takes a value has
+// the rest, or what follows if nothing is left.
+func shortFlag(arg string) (name, value string, joined bool) {
+	for i := 1; i < len(arg); i++ {
+		name = "-" + arg[i:i+1]
+		if !slices.Contains(buildSwitches, name) {
+			rest := arg[i+1:]
+			return name, strings.TrimPrefix(rest, "="), rest != ""
+		}
+	}
+	return name, "", true
+}
+
+// localDockerfile returns the Dockerfile that is built, by the file that is named and the
+// context; "" if it comes from standard input or from an address.
+func localDockerfile(file, context string) string {
+	elsewhere := func(name string) bool {
+		return name == "-" || strings.Contains(name, "://") || strings.HasPrefix(name, "git@") || strings.HasPrefix(name, "github.com/")
+	}
+	if file != "" {
+		if elsewhere(file) {
+			return ""
+		}
+		// The classic builder takes it from the working directory, podman from the context
+		// if it is not there.
+		return existing(file, filepath.Join(context, file))
+	}
+	if elsewhere(context) {
+		return ""
+	}
+	return existing(filepath.Join(context, "Containerfile"), filepath.Join(context, "Dockerfile"))
+}
+
+// existing returns the first of the names that is a file; "" if none is.
+func existing(names ...string) string {
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			return name
+		}
+	}
+	return ""
+}
