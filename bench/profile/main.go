@@ -64,5 +64,5 @@ func read(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	return report.JSON(io.Discard, a, nil)
+	return report.JSON(io.Discard, a, nil) //nolint:contextcheck // a profile is not interrupted
 }
