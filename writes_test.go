@@ -35,7 +35,9 @@ func TestTerminalWrites(t *testing.T) {
 		{"a page up", "", "\x1b[5~", 6000},
 		{"another layer", "\x1b[H", "[", 8000},
 		{"and back", "", "]", 8000},
-		{"another order", "", "s", 6000},
+		{"the menu of orders", "", "s", 6000},
+		{"its next row", "", "j", 1500},
+		{"another order", "", "\r", 8000},
 		{"the next pane", "", "\t", 2000},
 	} {
 		// What a busy machine writes late, of the key before, counts too: the least
