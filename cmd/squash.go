@@ -49,6 +49,8 @@ peel squash app.tar -o small.tar && docker load -i small.tar
 peel squash docker://app:1 --name app:small -o - | docker load
 # merge some layers, into a layout with a gzip layer
 peel squash app.tar --layers 3..7 --compress gzip -o oci:small
+# from a registry to a registry, without an engine
+peel squash registry://ghcr.io/me/app:1 -o registry://ghcr.io/me/app:1-small
 `,
 		Args:              wantArgs(1, 1, "one image"),
 		ValidArgsFunction: complete,
@@ -84,6 +86,9 @@ func (s *squash) check(ref string) (err error) {
 			return usage("--layers 3..7", "--layers %q: it takes two layers, the lower first", s.layers)
 		}
 	}
+	if s.to.name != "" && s.compress.value == "" {
+		s.compress.value = source.Compressions[0] // a registry stores and sends what it is given
+	}
 	s.created, err = sourceDate()
 	return err
 }
@@ -97,7 +102,8 @@ func (a *app) squash(ctx context.Context, ref string, s *squash) error {
 			return err
 		}
 	}
-	if err := s.to.free(s.force); err != nil {
+	opts := a.options(false, nil)
+	if err := s.to.free(ctx, s.force, opts); err != nil {
 		return err
 	}
 	an, err := a.load(ctx, ref, true)
@@ -110,7 +116,7 @@ func (a *app) squash(ctx context.Context, ref string, s *squash) error {
 		return failed("", "cannot squash %w", withRef(ref, err))
 	}
 	p := a.startProgress("writing")
-	err = job.write(ctx, a.stdout, s)
+	err = job.write(ctx, a.stdout, s, opts)
 	p.stop()
 	if err != nil {
 		return failed("", "cannot write the squashed image to %s: %w", s.output, err)
@@ -177,8 +183,8 @@ func newSquashJob(ctx context.Context, an *analyze.Analysis, s *squash) (*squash
 }
 
 // write writes the image where it is to go, and verifies it first.
-func (j *squashJob) write(ctx context.Context, stdout io.Writer, s *squash) error {
-	return s.to.write(ctx, stdout, &j.image, s.force, j.verify)
+func (j *squashJob) write(ctx context.Context, stdout io.Writer, s *squash, opts source.Options) error {
+	return s.to.write(ctx, stdout, &j.image, s.force, opts, j.verify)
 }
 
 // verify compares what the new image shows with what the old one does, and what was read

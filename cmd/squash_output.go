@@ -21,8 +21,10 @@ type newImageKind struct {
 	takes  string
 	about  string
 
-	archive func(*source.NewImage, context.Context, *os.File) error // one file; nil if it is none
-	folder  func(*source.NewImage, context.Context, string) error   // or a folder
+	// One of these writes it.
+	archive func(*source.NewImage, context.Context, *os.File) error           // to one file
+	folder  func(*source.NewImage, context.Context, string) error             // to a folder
+	push    func(_ context.Context, dir, name string, _ source.Options) error // from a layout to a name elsewhere
 }
 
 // newImageKinds are the forms; what has no prefix is the first.
@@ -31,6 +33,7 @@ func newImageKinds() []newImageKind {
 		{prefix: "docker-archive:", takes: "FILE", about: "an archive as docker save writes it, with plain layers; the prefix can be left out", archive: (*source.NewImage).WriteDockerArchive},
 		{prefix: "oci-archive:", takes: "FILE", about: "an OCI layout in an archive; kept layers stay packed as they are", archive: (*source.NewImage).WriteOCIArchive},
 		{prefix: "oci:", takes: "DIR", about: "an OCI layout in a folder, which must be new or empty", folder: (*source.NewImage).WriteOCIFolder},
+		{prefix: "registry://", takes: "NAME", about: "a tag in a registry, as HOST/REPO:TAG, with gzip layers", push: source.PushFolder},
 	}
 }
 
@@ -46,8 +49,9 @@ func newImageHelp() string {
 // newImageOutput is where an image is to be written.
 type newImageOutput struct {
 	kind newImageKind
-	file string // of an archive; "" for a folder
-	dir  string
+	file string // of an archive; else ""
+	dir  string // a folder; else ""
+	name string // in a registry; else ""
 }
 
 // parseNewImage reads what -o says.
@@ -61,22 +65,37 @@ func parseNewImage(text string) (newImageOutput, error) {
 		}
 	}
 	if strings.Contains(rest, "://") {
-		return out, usage("-o FILE, -o oci-archive:FILE or -o oci:DIR", "-o %s: an image cannot be written there", text)
+		return out, usage("-o FILE, -o oci-archive:FILE, -o oci:DIR or -o registry://NAME", "-o %s: an image cannot be written there", text)
 	}
 	if rest == "" {
 		return out, usage("-o "+out.kind.prefix+out.kind.takes, "-o %s: a name is missing", text)
 	}
-	if out.kind.archive != nil {
+	switch {
+	case out.kind.archive != nil:
 		out.file = rest
-	} else {
+	case out.kind.folder != nil:
 		out.dir = rest
+	default:
+		out.name = rest
 	}
 	return out, nil
 }
 
 // free reports an error if there is something already where the image is to go, and it is
 // not to be replaced.
-func (o *newImageOutput) free(force bool) error {
+func (o *newImageOutput) free(ctx context.Context, force bool, opts source.Options) error {
+	if o.name != "" {
+		if force {
+			return nil
+		}
+		err := source.CheckPush(ctx, o.name, opts)
+		if errors.Is(err, source.ErrImageExists) {
+			return failed("--force, or another tag", "cannot push to %w", err)
+		} else if err != nil {
+			return failed("", "cannot push to %w", err)
+		}
+		return nil
+	}
 	if o.dir != "" {
 		if names, err := os.ReadDir(o.dir); err == nil && len(names) > 0 {
 			return failed("-o with another folder", "there is something in %s: a layout is written to a new or empty folder", o.dir)
@@ -98,9 +117,12 @@ func (o *newImageOutput) free(force bool) error {
 type verifier func(context.Context, *source.Image) error
 
 // write writes the image. It shows only when it is whole and verified.
-func (o *newImageOutput) write(ctx context.Context, stdout io.Writer, n *source.NewImage, force bool, verify verifier) error {
-	if o.dir != "" {
+func (o *newImageOutput) write(ctx context.Context, stdout io.Writer, n *source.NewImage, force bool, opts source.Options, verify verifier) error {
+	switch {
+	case o.dir != "":
 		return o.writeFolder(ctx, n, verify)
+	case o.name != "":
+		return o.pushImage(ctx, n, opts, verify)
 	}
 	if o.file == standardOutput {
 		return o.through(ctx, stdout, n, verify)
@@ -182,18 +204,37 @@ func (o *newImageOutput) writeFolder(ctx context.Context, n *source.NewImage, ve
 			err = errors.Join(err, os.RemoveAll(temp))
 		}
 	}()
-	if err := o.kind.folder(n, ctx, temp); err != nil {
-		return err
-	}
-	im, err := source.Open(ctx, "oci:"+temp, source.Options{})
-	if err != nil {
-		return fmt.Errorf("reading the new image: %w", err)
-	}
-	if err := errors.Join(verify(ctx, im), im.Close()); err != nil {
+	if err := verified(ctx, n, o.kind.folder, temp, verify); err != nil {
 		return err
 	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) { // an empty folder makes way
 		return reason(err)
 	}
 	return reason(os.Rename(temp, dir))
+}
+
+// verified writes a layout to an empty folder, and verifies it.
+func verified(ctx context.Context, n *source.NewImage, write func(*source.NewImage, context.Context, string) error, dir string, verify verifier) error {
+	if err := write(n, ctx, dir); err != nil {
+		return err
+	}
+	im, err := source.Open(ctx, "oci:"+dir, source.Options{})
+	if err != nil {
+		return fmt.Errorf("reading the new image: %w", err)
+	}
+	return errors.Join(verify(ctx, im), im.Close())
+}
+
+// pushImage pushes the image from a layout in the folder for temporary files, once it is
+// verified.
+func (o *newImageOutput) pushImage(ctx context.Context, n *source.NewImage, opts source.Options, verify verifier) (err error) {
+	dir, err := os.MkdirTemp("", "peel-push-")
+	if err != nil {
+		return fmt.Errorf("preparing it in %s: %w", os.TempDir(), reason(err))
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := verified(ctx, n, (*source.NewImage).WriteOCIFolder, dir, verify); err != nil {
+		return err
+	}
+	return o.kind.push(ctx, dir, o.name, opts)
 }

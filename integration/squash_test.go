@@ -8,8 +8,8 @@ import (
 )
 
 // TestSquashedImagesLoad squashes the image from each form it has, has both engines load
-// what comes out, and compares what they export of it with what they export of the image
-// itself.
+// and run what comes out, and compares what they export of it with what they export of the
+// image itself.
 func TestSquashedImagesLoad(t *testing.T) {
 	b := builtImage(t)
 	peel := buildProgram(t)
@@ -29,6 +29,8 @@ func TestSquashedImagesLoad(t *testing.T) {
 				if got := exportOf(t, engine, name); got != want {
 					t.Errorf("%s: it exports\n%s\nand not\n%s", f.name, got, want)
 				}
+				// Limits that any machine grants: podman asks for more by itself.
+				run(t, engine, "run", "--rm", "--network", "none", "--ulimit", "nofile=512:512", "--ulimit", "nproc=512:512", name, "/step", "write /proof 10 1")
 				run(t, engine, "rmi", "-f", name)
 			}
 		})

@@ -31,7 +31,9 @@ type Registry struct {
 
 	mu     sync.Mutex
 	faults []Fault
+	pushes []Fault  // for requests that push
 	asked  []string // "GET /v2/app/manifests/1 [RANGE]"
+	pushed []string // the same, of requests that push
 	auth   []string // the Authorization header of each
 	seen   map[string]int
 	sent   int64 // bytes of answers
@@ -73,6 +75,22 @@ func (r *Registry) Break(faults ...Fault) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.faults = faults
+}
+
+// BreakPushes is Break for requests that push; n is always 1.
+func (r *Registry) BreakPushes(faults ...Fault) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pushes = faults
+}
+
+// Pushed returns the requests that push since the last call, in order.
+func (r *Registry) Pushed() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	pushed := r.pushed
+	r.pushed = nil
+	return pushed
 }
 
 // Asked returns the requests since the last call, in order, but for those that push.
@@ -130,6 +148,15 @@ func (r *Registry) Inner(w http.ResponseWriter, req *http.Request) { r.inner.Ser
 
 func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if req.Method == http.MethodPut || req.Method == http.MethodPost || req.Method == http.MethodPatch {
+		r.mu.Lock()
+		r.pushed = append(r.pushed, req.Method+" "+req.URL.Path)
+		faults := slices.Clone(r.pushes)
+		r.mu.Unlock()
+		for _, fault := range faults {
+			if fault(w, req, 1) {
+				return
+			}
+		}
 		r.inner.ServeHTTP(w, req)
 		return
 	}

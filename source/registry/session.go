@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type session struct {
 	host   *host
 	repo   string // "me/app"
 	origin string // the host that was meant, if this one is a mirror of it; else ""
+	scope  string // what the token is to allow, as registries name it; "" for pulling
 
 	mu        sync.Mutex
 	creds     []credential // nil until they are looked up
@@ -109,7 +111,7 @@ func (s *session) handshake(ctx context.Context, scheme string) (http.RoundTripp
 		return nil, fail(ErrNotFound, s.host.name, "", "it is not the name of a host")
 	}
 	w := &wire{s: s, scheme: scheme, challenge: s.challenge}
-	scope := "repository:" + s.repo + ":" + transport.PullScope
+	scope := "repository:" + s.repo + ":" + cmp.Or(s.scope, transport.PullScope)
 	ctx, cancel := s.client.within(ctx)
 	defer cancel()
 	rt, err := transport.NewWithContext(ctx, reg, cred.auth(), w, []string{scope})
