@@ -54,6 +54,7 @@ var mayImport = map[string][]string{
 	"bench/firstframe":        {},
 	"bench/generate":          {"bench/madeup"},
 	"bench/madeup":            {},
+	"bench/packages":          {"analyze", "source"},
 	"bench/profile":           {"report", "analyze", "source"},
 	"bench/serve":             {},
 }
