@@ -3,10 +3,12 @@ package cmd
 import (
 	"context"
 	"io"
+	"sync"
 
 	"github.com/spf13/cobra"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/crash"
 	"github.com/peelhq/peel/report"
 )
 
@@ -62,6 +64,7 @@ func (a *app) report(ctx context.Context, ref string, flags *outputFlags) error 
 		return err
 	}
 	defer an.Image.Close()
+	defer beside(ctx, an)()
 	findings, err := analyze.Advise(ctx, an, analyze.AdviceOptions{})
 	if err != nil {
 		return err
@@ -72,4 +75,17 @@ func (a *app) report(ctx context.Context, ref string, flags *outputFlags) error 
 		}
 		return reportForms[o.format](ctx, w, an, findings)
 	})
+}
+
+// beside finds out about an image's packages, which every report has, in a goroutine of
+// its own. What it finds, the analysis keeps; what goes wrong does so again when
+// the report asks for them. The function that it returns waits for it.
+func beside(ctx context.Context, an *analyze.Analysis) (wait func()) {
+	var group sync.WaitGroup
+	group.Go(func() {
+		var err error
+		defer crash.Catch(&err)
+		_, err = an.Packages(ctx)
+	})
+	return group.Wait
 }
