@@ -1,0 +1,248 @@
+package analyze
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/peelhq/peel/analyze/dockerfile"
+	"github.com/peelhq/peel/internal/lazy"
+)
+
+// A cacheRule says how a class of files is kept out of the image by the step that
+// writes them.
+type cacheRule struct {
+	only    *lazy.Regexp // the directories for which it holds
+	delete  []string     // what is deleted in the directory, as a shell has it; none: all of it
+	tool    *lazy.Regexp // in a step's text: it reads and writes them
+	program dockerfile.Program
+	option  string       // that the program takes instead; "" if it has none
+	unless  *lazy.Regexp // in the step's text: the option does not suffice
+}
+
+// cacheRules are for what nothing but the tool that wrote it reads again, by class. What a
+// package manager needs later in the same image is not theirs alone: see reusing.
+var cacheRules = map[string]cacheRule{
+	"apt-lists": {only: lazy.New(`^/var/lib/apt/lists$`), delete: []string{"*"}, tool: lazy.New(`\bapt(?:-get|-cache|itude)?\s`)},
+	"apt-cache": {only: lazy.New(`^/var/cache/apt$`), delete: []string{"archives/*.deb", "*.bin"}, tool: lazy.New(`\bapt(?:-get|-cache|itude)?\s`)},
+	"apk-cache": {
+		only: lazy.New(`^/var/cache/apk$`), delete: []string{"*"}, tool: lazy.New(`\bapk\s`),
+		program: dockerfile.Apk, option: "--no-cache", unless: lazy.New(`\bapk\b[^;&|]*\b(?:update|upgrade)\b|--no-cache|--update`),
+	},
+	"dnf-cache":    {only: lazy.New(`^/var/cache/(?:dnf|yum|libdnf5)$`), delete: []string{"*"}, tool: lazy.New(`\b(?:micro)?(?:dnf5?|yum)\s`)},
+	"zypper-cache": {only: lazy.New(`^/var/cache/zypp$`), delete: []string{"*"}, tool: lazy.New(`\bzypper\s`)},
+	"pip-cache": {
+		only: lazy.New(`/\.cache/pip$`), tool: lazy.New(`\bpip3?\s`),
+		program: dockerfile.Pip, option: "--no-cache-dir", unless: lazy.New(`--no-cache-dir`),
+	},
+	"npm-cache":      {only: lazy.New(`/\.npm/_(?:cacache|logs)$|/\.cache/node-gyp$|/\.node-gyp$`), tool: lazy.New(`\b(?:npm|npx|node-gyp)\s`)},
+	"yarn-cache":     {only: lazy.New(`/\.cache/yarn$`), tool: lazy.New(`\byarn\b`)},
+	"composer-cache": {only: lazy.New(`/\.(?:composer/cache|cache/composer)$`), tool: lazy.New(`\bcomposer\b`)},
+	"gem-cache":      {only: lazy.New(`/cache$`), tool: lazy.New(`\b(?:gem|bundle)\s`)},
+}
+
+// plainPath is one that a shell takes for itself without quotes.
+var plainPath = lazy.New(`^/[A-Za-z0-9/._+-]+$`)
+
+// mostRoots is how many directories one step is made to delete.
+const mostRoots = 4
+
+// leaveOutCache makes the steps that wrote files of a class keep them out of the image.
+// by is the layer that hides them, that of the step itself for what shows. If merge says
+// so, steps are made one where later ones use the files.
+func (x *fixer) leaveOutCache(c class, carriers []int, by int, merge bool) (*edition, error) {
+	about := c.about()
+	rule, ok := cacheRules[about.id]
+	if !ok {
+		return nil, fmt.Errorf("a later step, or a program of the image, may read %s", about.what)
+	}
+	e := &edition{change: change{gone: -1}}
+	for _, layer := range carriers {
+		if x.word(layer) != "RUN" {
+			return nil, fmt.Errorf("a %s brings them, not a command", x.word(layer))
+		}
+		last := x.reusing(&rule, layer, by)
+		if last > layer && !merge {
+			return nil, fmt.Errorf("the step of layer %d uses them", last)
+		}
+		if err := x.leaveOut(e, c, &rule, layer, last); err != nil {
+			return nil, err
+		}
+	}
+	if !slices.Contains(carriers, by) && rule.tool.MatchString(x.ad.step(by).text) {
+		e.change.covered, e.change.unwritten = x.hiddenBy(e.change.covered, by), x.hiddenBy(e.change.unwritten, by)
+	}
+	return x.made(e.change, e.edits...)
+}
+
+// hiddenBy returns those of versions that layer by or one below it hides. The others the
+// step of by writes again, if it uses the cache and finds them missing.
+func (x *fixer) hiddenBy(ids []int32, by int) []int32 {
+	return slices.DeleteFunc(ids, func(i int32) bool {
+		return i >= 0 && x.t.carried(i) > 0 && int(x.t.deadFrom(&x.t.versions[i])) > by
+	})
+}
+
+// reusing returns the last layer below the one that hides a layer's files of a class whose
+// step may read them, or write them again if they are missing: the layer itself if there is
+// none.
+func (x *fixer) reusing(rule *cacheRule, layer, by int) int {
+	end := by
+	if by == layer {
+		end = len(x.t.layers)
+	}
+	last := layer
+	for l := layer + 1; l < end; l++ {
+		if rule.tool.MatchString(x.ad.step(l).text) {
+			last = l
+		}
+	}
+	return last
+}
+
+// leaveOut adds what keeps a layer's files of a class out of it. If a later step, last,
+// uses them, the steps up to that one are made one, which deletes them at its end.
+func (x *fixer) leaveOut(e *edition, c class, rule *cacheRule, layer, last int) error {
+	line, err := x.line(layer)
+	if err != nil {
+		return err
+	}
+	roots, err := x.roots(c, layer, rule.only)
+	if err != nil {
+		return err
+	}
+	if last == layer && rule.option != "" && !rule.unless.MatchString(x.ad.step(layer).text) {
+		edit := dockerfile.Edit{Kind: dockerfile.AddOption, Line: line, Program: rule.program, Text: rule.option}
+		if _, err := x.file.Edited([]dockerfile.Edit{edit}); err == nil {
+			e.edits = append(e.edits, edit)
+			e.change.unwritten = append(e.change.unwritten, x.below(roots, layer, nil)...)
+			return nil
+		}
+	}
+	var targets []string
+	for _, n := range roots {
+		at := x.t.Path(n)
+		if len(rule.delete) == 0 {
+			targets = append(targets, at)
+		}
+		for _, glob := range rule.delete {
+			targets = append(targets, at+"/"+glob)
+		}
+	}
+	until, err := x.line(last)
+	if err != nil {
+		return err
+	}
+	if last > layer {
+		e.edits = append(e.edits, dockerfile.Edit{Kind: dockerfile.MergeRuns, Line: line, Until: until})
+		e.change.merge = append(e.change.merge, LayerRange{layer, last})
+	}
+	remove := dockerfile.Edit{Kind: dockerfile.AddCommand, Line: until, Text: "rm -rf " + strings.Join(targets, " ")}
+	if _, err := x.file.Edited([]dockerfile.Edit{remove}); err != nil && last == layer && len(rule.delete) == 0 && x.newBuilder() {
+		var flags []string
+		for _, at := range targets {
+			flags = append(flags, "--mount=type=cache,target="+at)
+		}
+		e.edits = append(e.edits, dockerfile.Edit{Kind: dockerfile.AddFlags, Line: line, Text: strings.Join(flags, " ")})
+		e.change.unwritten = append(e.change.unwritten, x.below(roots, layer, nil)...)
+		return nil
+	}
+	e.edits = append(e.edits, remove)
+	for l := layer; l <= last; l++ {
+		e.change.covered = append(e.change.covered, x.below(roots, l, rule.delete)...)
+	}
+	e.change.hides = append(e.change.hides, x.hidden(roots, last, rule.delete)...)
+	return nil
+}
+
+// roots returns the highest directories of a class in which a layer has files.
+func (x *fixer) roots(c class, layer int, only *lazy.Regexp) ([]NodeID, error) {
+	t := x.t
+	var roots []NodeID
+	seen := map[NodeID]bool{}
+	for _, i := range x.versionsOf(layer) {
+		n := t.versions[i].node
+		if x.ad.classes[n] != c || t.versions[i].change == Removed {
+			continue
+		}
+		for x.ad.classes[t.nodes[n].parent] == c {
+			n = t.nodes[n].parent
+		}
+		if seen[n] {
+			continue
+		}
+		seen[n] = true
+		at := t.Path(n)
+		if !only.MatchString(at) {
+			if t.carried(i) > 0 {
+				return nil, fmt.Errorf("a program of the image may read %s", gapped(at))
+			}
+			continue
+		}
+		if !plainPath.MatchString(at) || len(roots) == mostRoots {
+			return nil, fmt.Errorf("there are several of them, or their names are odd: %s", gapped(at))
+		}
+		roots = append(roots, n)
+	}
+	if len(roots) == 0 {
+		return nil, errNotByEdit
+	}
+	return roots, nil
+}
+
+// below returns a layer's versions at and below nodes; with globs, only those that "rm -rf
+// NODE/GLOB" deletes.
+func (x *fixer) below(roots []NodeID, layer int, globs []string) []int32 {
+	t := x.t
+	var ids []int32
+	for _, i := range x.versionsOf(layer) {
+		if t.versions[i].change == Removed {
+			continue
+		}
+		n, depth := t.versions[i].node, 0
+		for ; n != Root && !slices.Contains(roots, n); n = t.nodes[n].parent {
+			depth++
+		}
+		if n == Root || len(globs) > 0 && !deletes(globs, t.Path(t.versions[i].node)[len(t.Path(n)):]) {
+			continue
+		}
+		ids = append(ids, i)
+	}
+	return ids
+}
+
+// hidden returns what "rm -rf" in a layer's step deletes of the layers below it.
+func (x *fixer) hidden(roots []NodeID, layer int, globs []string) []hide {
+	t := x.t
+	var hides []hide
+	for _, root := range roots {
+		start := len(t.Path(root))
+		for stack := []NodeID{root}; len(stack) > 0; {
+			n := stack[len(stack)-1]
+			stack = append(stack[:len(stack)-1], t.Children(n)...)
+			if t.at(n, layer-1) != none && (len(globs) == 0 || deletes(globs, t.Path(n)[start:])) {
+				hides = append(hides, hide{n, layer})
+			}
+		}
+	}
+	return hides
+}
+
+// deletes reports whether "rm -rf" of one of some globs deletes what has a path below their
+// directory: "/archives/x.deb". A "*" in a glob is not for what begins with a dot.
+func deletes(globs []string, rest string) bool {
+	parts := strings.Split(strings.TrimPrefix(rest, "/"), "/")
+	for _, glob := range globs {
+		want := strings.Split(glob, "/")
+		fits := rest != "" && len(want) <= len(parts)
+		for i := 0; fits && i < len(want); i++ {
+			ok, err := path.Match(want[i], parts[i])
+			fits = ok && err == nil && (!strings.HasPrefix(want[i], "*") || !strings.HasPrefix(parts[i], "."))
+		}
+		if fits {
+			return true
+		}
+	}
+	return false
+}

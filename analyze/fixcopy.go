@@ -1,0 +1,211 @@
+package analyze
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/peelhq/peel/analyze/dockerfile"
+	"github.com/peelhq/peel/internal/human"
+	"github.com/peelhq/peel/internal/lazy"
+	"github.com/peelhq/peel/source"
+)
+
+// copyWith makes a COPY set the owner and the mode that a RUN behind it sets.
+func (x *fixer) copyWith(from, by int) (*edition, error) {
+	copied, err := x.line(from)
+	if err != nil {
+		return nil, err
+	}
+	run, err := x.line(by)
+	if err != nil {
+		return nil, err
+	}
+	word := x.word(from)
+	switch {
+	case x.word(by) != "RUN" || !x.file.OnlyRuns(run, "chmod", "chown", "chgrp"):
+		return nil, errors.New("the step that changes them does more than that")
+	case !x.nothingRuns(from, by):
+		return nil, errors.New("a command runs between the steps, and may see the files as they are there")
+	case strings.Contains(x.file.Flags(copied), "--chown") || strings.Contains(x.file.Flags(copied), "--chmod"):
+		return nil, fmt.Errorf("the %s on line %d sets an owner or a mode already", word, copied)
+	}
+	m := metadataOf{x: x, from: from, by: by}
+	if err := m.collect(); err != nil {
+		return nil, err
+	}
+	flags, err := m.flags(word)
+	if err != nil {
+		return nil, err
+	}
+	c := change{unwritten: x.versionsOf(by), gone: by}
+	return x.made(c, dockerfile.Edit{Kind: dockerfile.AddFlags, Line: copied, Text: flags}, dockerfile.Edit{Kind: dockerfile.DropStep, Line: run})
+}
+
+// metadataOf compares what a COPY made with what a later RUN made of it.
+type metadataOf struct {
+	x        *fixer
+	from, by int
+	changed  attributes
+	owner    agreed[[2]int64] // of all that the COPY made, in the end
+	mode     agreed[uint32]   // of all but symbolic links
+	symbolic bool             // u=rwX,go=rX gives all of them their modes
+	dirs     bool             // the COPY made directories
+}
+
+// collect goes through both layers. The error says why the RUN is not just about
+// what the COPY made.
+func (m *metadataOf) collect() error {
+	t := m.x.t
+	final := map[NodeID]int32{}
+	for _, i := range m.x.versionsOf(m.by) {
+		v := &t.versions[i]
+		if v.flags&implied != 0 {
+			continue
+		}
+		from, _ := t.versionRange(v.node)
+		now, ok := t.attributes(i)
+		if v.change == Removed || v.flags&duplicate != 0 || i == from || !ok {
+			return fmt.Errorf("the step of layer %d also changes %s", m.by, t.pathText(v.node))
+		}
+		before, known := t.attributes(i - 1)
+		set := attributesIn(&before, &now)
+		switch {
+		case v.kind == source.Dir && known && set&^timeChanged == 0: // written along with what lies below
+			continue
+		case int(t.versions[i-1].layer) != m.from || !known || v.kind != source.Dir && v.change != Metadata && v.change != Identical:
+			return fmt.Errorf("the step of layer %d also changes %s, which layer %d does not bring", m.by, t.pathText(v.node), m.from)
+		case set&^(ownerChanged|modeChanged) != 0:
+			return fmt.Errorf("the step of layer %d changes more of %s than its owner and mode", m.by, t.pathText(v.node))
+		}
+		m.changed |= set
+		final[v.node] = i
+	}
+	m.symbolic = true
+	for _, i := range m.x.versionsOf(m.from) {
+		m.made(i, final)
+	}
+	return nil
+}
+
+// made notes what becomes of something that the COPY made.
+func (m *metadataOf) made(i int32, final map[NodeID]int32) {
+	t := m.x.t
+	v := &t.versions[i]
+	first, _ := t.versionRange(v.node)
+	if v.change == Removed || v.kind == source.Dir && (i != first && t.versions[i-1].change != Removed || v.flags&implied != 0) {
+		return // a directory that was there is left as it is
+	}
+	before, _ := t.attributes(i)
+	now := before
+	if at, ok := final[v.node]; ok {
+		now, _ = t.attributes(at)
+	}
+	m.owner.add([2]int64{now.UID, now.GID})
+	if v.kind == source.Symlink {
+		return
+	}
+	m.mode.add(now.Mode)
+	want := uint32(0o644)
+	if v.kind == source.Dir {
+		m.dirs = true
+		want = 0o755
+	} else if before.Mode&0o111 != 0 {
+		want = 0o755
+	}
+	m.symbolic = m.symbolic && now.Mode == want
+}
+
+// flags are those of COPY that do what the RUN does.
+func (m *metadataOf) flags(word string) (string, error) {
+	var flags []string
+	if m.changed&ownerChanged != 0 {
+		owner := m.owner.text(ownerText)
+		if owner == "" {
+			return "", fmt.Errorf("not all that the %s brings gets the same owner", word)
+		}
+		flags = append(flags, "--chown"+owner)
+	}
+	if m.changed&modeChanged != 0 {
+		mode := m.mode.text(human.Permissions)
+		switch {
+		case !m.x.newBuilder():
+			return "", fmt.Errorf("%s --chmod needs BuildKit, and nothing tells that the image was built by it", word)
+		case mode != "" && (!m.dirs || m.mode.value == 0o755):
+			flags = append(flags, "--chmod"+mode)
+		case m.symbolic && !m.dirs && m.x.file.Knows(symbolicSince):
+			flags = append(flags, "--chmod=u=rwX,go=rX")
+		default:
+			return "", fmt.Errorf("not all that the %s brings gets the same mode", word)
+		}
+	}
+	if len(flags) == 0 {
+		return "", errNotByEdit
+	}
+	return strings.Join(flags, " "), nil
+}
+
+// symbolicSince is the version 1.x of the Dockerfile's syntax from which on COPY --chmod
+// takes letters.
+// Source: the Dockerfile reference, "COPY --chmod".
+const symbolicSince = 14
+
+// newBuilder reports whether the image was built by BuildKit, or the Dockerfile asks
+// for it.
+func (x *fixer) newBuilder() bool {
+	if x.file.Knows(0) {
+		return true
+	}
+	for _, s := range x.ad.a.Image.History {
+		if strings.Contains(s.Command, "# buildkit") || strings.HasPrefix(s.Comment, "buildkit.") {
+			return true
+		}
+	}
+	return x.ad.a.Image.Provenance != nil
+}
+
+// movesOne is a command that moves one file.
+var movesOne = lazy.New(`^RUN\s+mv\s+(?:-f\s+)?(/[A-Za-z0-9/._+-]+)\s+(/[A-Za-z0-9/._+-]+)$`)
+
+// copyTo makes a COPY of one file put it where a RUN behind it moves it.
+func (x *fixer) copyTo(from, by int) (*edition, error) {
+	copied, err := x.line(from)
+	if err != nil {
+		return nil, err
+	}
+	run, err := x.line(by)
+	if err != nil {
+		return nil, err
+	}
+	m := movesOne.FindStringSubmatch(strings.Join(strings.Fields(x.ad.step(by).text), " "))
+	if m == nil || !x.nothingRuns(from, by) {
+		return nil, errors.New("the step that moves them does more than that, or a command runs before it")
+	}
+	old, to := none, none
+	t := x.t
+	for _, layer := range []int{from, by} {
+		for _, i := range x.versionsOf(layer) {
+			v := &t.versions[i]
+			first, _ := t.versionRange(v.node)
+			switch {
+			case v.kind == source.Dir && v.change != Removed && i > first && t.versions[i-1].change != Removed:
+			case layer == from && old == none && v.kind == source.File:
+				old = int(v.node)
+			case layer == by && v.change == Removed && int(v.node) == old:
+			case layer == by && to == none && v.kind == source.File && v.change == Added:
+				to = int(v.node)
+			default:
+				return nil, fmt.Errorf("the steps also change %s", t.pathText(v.node))
+			}
+		}
+	}
+	if old == none || to == none || t.Path(NodeID(old)) != m[1] {
+		return nil, errors.New("the steps do more than bring one file and move it")
+	}
+	target := t.Path(NodeID(to))
+	if !plainPath.MatchString(target) {
+		return nil, errNotByEdit
+	}
+	c := change{unwritten: x.versionsOf(by), gone: by}
+	return x.made(c, dockerfile.Edit{Kind: dockerfile.SetTarget, Line: copied, Text: target}, dockerfile.Edit{Kind: dockerfile.DropStep, Line: run})
+}
