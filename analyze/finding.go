@@ -14,7 +14,7 @@ type Severity uint8
 // The severities, lightest first.
 const (
 	Note    Severity = iota // what could be better; it never fails a check
-	Warning                 // a rule that is to be heeded, but does not fail the check
+	Warning                 // a rule that is broken, but does not fail the check
 	Error                   // a rule that fails the check
 )
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// A buildCall is what is known of a builder's arguments.
+// A buildCall holds the arguments of a builder that peel understands.
 type buildCall struct {
 	idFile     string // that the builder is to write the image's ID to; "" if none is named
 	dockerfile string // on this machine; "" if it is not known, or comes from elsewhere

@@ -93,8 +93,8 @@ func (f *layerFile) Read(p []byte) (int, error) {
 }
 
 // Body returns the content of the regular file that is the layer's entry i. The
-// caller closes it. What is said of Open about images that were read in one pass
-// holds here too.
+// caller closes it. An image that was read in one pass has only the
+// contents that Open says.
 func (l *Layer) Body(ctx context.Context, i int) (*Body, error) {
 	if err := l.readable(); err != nil {
 		return nil, err

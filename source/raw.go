@@ -11,8 +11,8 @@ import (
 var ErrNotStored = layer.ErrNotStored
 
 // Raw returns the layer's blob as it is stored, plain or compressed, ErrNotStored if it
-// was put together from files. What is said of Open about images that were read in one
-// pass holds here too. Its digest is for the caller to check.
+// was put together from files. An image that was read in one pass has
+// only the contents that Open says. Its digest is for the caller to check.
 func (l *Layer) Raw(ctx context.Context) (io.ReadCloser, error) {
 	if err := l.readable(); err != nil {
 		return nil, err

@@ -95,8 +95,8 @@ func (m *model) globalKey(k tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
-// unknownKey says that a key does nothing here. Whoever means another view would
-// otherwise go on typing.
+// unknownKey says that a key does nothing here: a reader who thinks of another view
+// would go on typing.
 func (m *model) unknownKey(k tea.KeyPressMsg) tea.Cmd {
 	if k.Text == "" {
 		return nil

@@ -99,8 +99,8 @@ func (m *model) backToPicker(wrong error) tea.Cmd {
 	return cmd
 }
 
-// restart makes everything as it is at the start, but what is known of the terminal
-// and of the images to pick from. The session of what is shown ends, unless that is
+// restart resets everything but the facts about the terminal and the list of images
+// to pick from. The session of what is shown ends, unless that is
 // parked: then it can be gone back to. The command closes what is not needed any
 // more.
 func (m *model) restart(o Options, parked *parkedImage) tea.Cmd {

@@ -28,7 +28,7 @@ type Facts struct {
 	any bool   // there is a package
 }
 
-// Bounds on what is kept of one file.
+// Bounds on the facts of one file.
 const (
 	maxFacts    = 16 << 20 // bytes
 	maxName     = 512      // bytes of a name or version

@@ -134,7 +134,7 @@ func Collector() source.Collector {
 }
 
 // drawFile draws the facts of one file. Problems stand in the facts: an error is
-// never returned for them, so that a layer has the same flaws whoever reads it.
+// never returned for them, so that a layer has the same flaws in every program.
 func drawFile(r *source.Record, content io.Reader, at io.ReaderAt) ([]byte, error) {
 	k := kindOf(r)
 	if k == nil {

@@ -26,7 +26,7 @@ var may = map[string]*regexp.Regexp{
 	"python": regexp.MustCompile(`\.pyc$|^/root/\.cache/pip(/|$)`),
 }
 
-// A remedy is what is read of peel fix -f json.
+// A remedy is the part of peel fix -f json that the tests look at.
 type remedy struct {
 	Before, After figures
 	Fixes         []struct {
