@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"bytes"
 	"flag"
 	"io"
 	"os"
@@ -50,8 +49,10 @@ type result struct {
 // peel runs the program in this process, with nothing on standard input.
 func peel(args ...string) result { return peelIn(strings.NewReader(""), args...) }
 
+// What the program has given up waiting for, such as an engine that does not
+// answer, goes on in this process, and may still write to the log.
 func peelIn(stdin io.Reader, args ...string) result {
-	var out, err bytes.Buffer
+	var out, err testkit.Buffer
 	code := Main(args, stdin, &out, &err)
 	return result{code, out.String(), err.String()}
 }
