@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/clean"
 	"github.com/peelhq/peel/internal/human"
 	"github.com/peelhq/peel/report"
 	"github.com/peelhq/peel/source"
@@ -19,17 +20,32 @@ func screenActions() ui.Actions {
 	return ui.Actions{Extract: extractShown, ExportFiles: exportFiles, ExportWaste: exportWaste}
 }
 
-// extractShown writes what the screen shows of a path to a directory. A file that
+// extractShown writes what the screen shows of paths to a directory. A file that
 // is there already is left alone unless the reader has said otherwise.
 func extractShown(ctx context.Context, an *analyze.Analysis, x ui.Extraction, progress func(done, total int64)) (string, error) {
-	var when moment
-	when.at = layerFlag{x.Layer, !x.Alone}
-	when.layer = layerFlag{x.Layer, x.Alone}
-	p := newPlan(an.Tree, when)
-	if !p.add(x.Node) {
-		return "", fmt.Errorf("there is nothing to write: layer %d does not hold it", x.Layer)
+	p := newPlan(an.Tree, moment{})
+	var absent []ui.Taken
+	for _, t := range x.Taken {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		p.moment = moment{at: layerFlag{t.Layer, !t.Alone}, layer: layerFlag{t.Layer, t.Alone}}
+		if !p.add(t.Node) {
+			absent = append(absent, t)
+		}
 	}
-	done, err := unpack(ctx, p, extraction{moment: when, dir: x.Dir, force: x.Force}, func(p source.Progress) { progress(p.Bytes, p.TotalBytes) })
+	switch {
+	case len(absent) == 0:
+	case len(absent) < len(x.Taken):
+		for _, t := range absent {
+			p.notes = append(p.notes, fmt.Sprintf("left out %s: layer %d does not hold it", clean.Text(an.Tree.Path(t.Node)), t.Layer))
+		}
+	case len(absent) == 1:
+		return "", fmt.Errorf("there is nothing to write: layer %d does not hold it", absent[0].Layer)
+	default:
+		return "", fmt.Errorf("there is nothing to write: none of the %d paths is there", len(absent))
+	}
+	done, err := unpack(ctx, p, extraction{dir: x.Dir, force: x.Force}, func(p source.Progress) { progress(p.Bytes, p.TotalBytes) })
 	if err != nil {
 		return "", err
 	}

@@ -34,7 +34,7 @@ func TestScreenExtracts(t *testing.T) {
 	n, _ := a.Tree.Lookup("/srv/shop/.env")
 	dir := filepath.Join(t.TempDir(), "out")
 	actions := screenActions()
-	x := ui.Extraction{Node: n, Layer: 6, Alone: true, Dir: dir}
+	x := ui.Extraction{Taken: []ui.Taken{{Node: n, Layer: 6, Alone: true}}, Dir: dir}
 	said, err := actions.Extract(t.Context(), a, x, func(_, _ int64) {})
 	if err != nil || !strings.HasPrefix(said, "1 file, ") {
 		t.Fatalf("%q, %v", said, err)
@@ -46,9 +46,53 @@ func TestScreenExtracts(t *testing.T) {
 	if _, err := actions.Extract(t.Context(), a, x, func(_, _ int64) {}); err == nil || strings.ReplaceAll(err.Error(), dir, "DIR") != want {
 		t.Errorf("the error is %v", err)
 	}
-	x.Layer, x.Dir = 10, filepath.Join(t.TempDir(), "none")
+	x.Taken[0].Layer, x.Dir = 10, filepath.Join(t.TempDir(), "none")
 	if _, err := actions.Extract(t.Context(), a, x, func(_, _ int64) {}); err == nil {
 		t.Error("a removal was written")
+	}
+}
+
+// Several paths are written at once, each as of its own layer; those that are not
+// there are named.
+func TestScreenExtractsSeveral(t *testing.T) {
+	a := openSample(t)
+	taken := func(path string, layer int, alone bool) ui.Taken {
+		n, ok := a.Tree.Lookup(path)
+		if !ok {
+			t.Fatal("no path", path)
+		}
+		return ui.Taken{Node: n, Layer: layer, Alone: alone}
+	}
+	last := len(a.Layers) - 1
+	env, gone := taken("/srv/shop/.env", 6, true), taken("/srv/shop/.env", last, false)
+	nginx := taken("/etc/nginx", last, false)
+	tests := []struct {
+		name  string
+		taken []ui.Taken
+		says  string // in the sentence, or in the error
+		files []string
+	}{
+		{"of two moments", []ui.Taken{env, nginx}, "written to", []string{"srv/shop/.env", "etc/nginx"}},
+		{"one in the other", []ui.Taken{nginx, taken("/etc", last, false)}, "written to", []string{"etc/nginx"}},
+		{"one is not there", []ui.Taken{nginx, gone}, "left out /srv/shop/.env: layer", []string{"etc/nginx"}},
+		{"none is there", []ui.Taken{gone, gone}, "none of the 2 paths is there", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			said, err := screenActions().Extract(t.Context(), a, ui.Extraction{Taken: tt.taken, Dir: dir}, func(_, _ int64) {})
+			if err != nil {
+				said = err.Error()
+			}
+			if !strings.Contains(said, tt.says) || (err != nil) != (tt.files == nil) {
+				t.Errorf("%q, %v", said, err)
+			}
+			for _, f := range tt.files {
+				if _, err := os.Stat(filepath.Join(dir, f)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // their own, one at a time; each returns a sentence that says what was done, for
 // people.
 type Actions struct {
-	// Extract writes a path, with all below it and the directories above it, to
+	// Extract writes paths, each with all below it and the directories above it, to
 	// a directory. It may call progress from any goroutine.
 	Extract func(ctx context.Context, a *analyze.Analysis, x Extraction, progress func(done, total int64)) (string, error)
 
@@ -23,11 +23,16 @@ type Actions struct {
 
 // An Extraction says what is written where.
 type Extraction struct {
+	Taken []Taken // at least one
+	Dir   string
+	Force bool // files that are there already are replaced
+}
+
+// Taken is a path that is written, and as of when.
+type Taken struct {
 	Node  analyze.NodeID
 	Layer int
 	Alone bool // what that layer alone holds; else the union after it
-	Dir   string
-	Force bool // files that are there already are replaced
 }
 
 // An ExistsError is what Extract returns if files were not written because they are

@@ -201,13 +201,7 @@ func (e *explorer) chosen() (analyze.Version, bool) {
 	if !ok {
 		return analyze.Version{}, false
 	}
-	v, ok := e.files.view.Version(n)
-	if ok && v.Change() == analyze.Removed {
-		if older := versionBelow(e.a.Tree.Versions(n), v.Layer()); older != nil {
-			return *older, true
-		}
-	}
-	return v, ok
+	return e.files.shownVersion(n)
 }
 
 // rangeStart is the last layer of the base image.

@@ -9,7 +9,7 @@ import (
 )
 
 func (e *explorer) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
-	for _, group := range []func(tea.KeyPressMsg) (tea.Cmd, bool){e.layerKey, e.shapeKey, e.findKey, e.paneKey, e.takeOutKey} {
+	for _, group := range []func(tea.KeyPressMsg) (tea.Cmd, bool){e.markKey, e.layerKey, e.shapeKey, e.findKey, e.paneKey, e.takeOutKey} {
 		if cmd, ok := group(k); ok {
 			return cmd, true
 		}
@@ -218,7 +218,7 @@ func paneHints(k *keyMap, focus pane) []hint {
 		return []hint{{k.down, k.up}, {k.jump}, {k.view}, {k.compare}, {k.nextPane}, {k.extract}, {k.below, k.above}, {k.copyPath}}
 	}
 	h = append([]hint{{k.down, k.up}, {k.toggle}, {k.nextPane}, {k.below, k.above}}, next...)
-	h = append(h, hint{k.find}, hint{k.filter}, hint{k.view}, hint{k.sort}, hint{k.mode}, hint{k.extract}, hint{k.compare})
+	h = append(h, hint{k.find}, hint{k.filter}, hint{k.view}, hint{k.sort}, hint{k.mode}, hint{k.extract}, hint{k.mark}, hint{k.compare})
 	h = append(h, others...)
 	return append(h, hint{k.columns}, hint{k.copyPath}, hint{k.openAll, k.foldAll}, hint{k.scrollDown, k.scrollUp})
 }
@@ -231,7 +231,7 @@ func explorerKeys(k *keyMap) []keyGroup {
 		k.moving(),
 		{"Panes", []binding{k.nextPane, k.priorPane, k.scrollDown, k.scrollUp, k.narrower, k.wider}},
 		{"Layers", []binding{k.enter, k.above, k.below, k.mode, k.priorMode, k.from}},
-		{"Files", []binding{k.toggle, k.open, k.close, k.openAll, k.foldAll, k.sort, k.reverse, k.columns}},
+		{"Files", []binding{k.toggle, k.mark, k.open, k.close, k.openAll, k.foldAll, k.sort, k.reverse, k.columns}},
 		{"Find", []binding{k.find, k.nextMatch, k.priorMatch, k.fuzzy, k.filter, k.dropFilter}},
 		{"History", []binding{k.jump}},
 		{"Versions", []binding{k.view, k.compare}},
@@ -244,7 +244,7 @@ func explorerKeys(k *keyMap) []keyGroup {
 func paneKeys(k *keyMap) map[string][]binding {
 	return map[string][]binding{
 		"layers":  {k.enter},
-		"files":   {k.toggle, k.open, k.close, k.openAll, k.foldAll},
+		"files":   {k.toggle, k.mark, k.open, k.close, k.openAll, k.foldAll},
 		"history": {k.jump},
 	}
 }

@@ -33,6 +33,7 @@ type files struct {
 	anchor analyze.NodeID // what the reader has chosen: the cursor is on it, or on its nearest parent
 	roomy  bool           // the anchor is to have rows above it, where it is not in sight anyhow
 	jumped bool           // the reader has asked for the anchor, and not only passed it
+	marks  marks
 	found  *analyze.Found // what is searched for, and stands out in names; nil if nothing is
 }
 
@@ -55,6 +56,18 @@ func (f *files) current() (analyze.NodeID, bool) {
 		return 0, false
 	}
 	return f.rows.at(f.cursor).node, true
+}
+
+// shownVersion returns the version that the view shows of a node; of a removal, the
+// one that was removed.
+func (f *files) shownVersion(n analyze.NodeID) (analyze.Version, bool) {
+	v, ok := f.view.Version(n)
+	if ok && v.Change() == analyze.Removed {
+		if older := versionBelow(f.a.Tree.Versions(n), v.Layer()); older != nil {
+			return *older, true
+		}
+	}
+	return v, ok
 }
 
 // ask has the rows made anew, after the request has changed.

@@ -206,7 +206,12 @@ func (f *files) nodeName(l *line, d drawn) {
 	case d.is(analyze.TypeSymlink):
 		name = st.link
 	}
-	l.put(st.dim, icon)
+	if f.marks.has(d.node) {
+		l.put(st.dim, icon[:len(icon)-1])
+		l.put(st.key, sg.marked)
+	} else {
+		l.put(st.dim, icon)
+	}
 	f.name(l, name, d.row)
 	if !d.ok || d.removed {
 		return

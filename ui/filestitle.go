@@ -7,8 +7,18 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// title says on w columns what the pane shows, and what that comes to.
+// title says on w columns how many paths are marked, what the pane shows, and what
+// that comes to.
 func (f *files) title(w int) string {
+	marked := f.marks.says()
+	if marked != "" {
+		marked += " " + f.lk.sg.dot + " "
+	}
+	return marked + f.shownTitle(w-width(marked))
+}
+
+// shownTitle is the title without the marks.
+func (f *files) shownTitle(w int) string {
 	if filter, ok := f.view.Filtered(); ok {
 		return f.filterTitle(filter, w)
 	}

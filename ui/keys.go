@@ -43,6 +43,7 @@ type keyMap struct {
 	below, above                          binding
 	scrollUp, scrollDown                  binding
 	toggle, open, close, openAll, foldAll binding
+	mark                                  binding
 	sort, mode, from, columns             binding
 	jump, group                           binding
 	find, nextMatch, priorMatch, fuzzy    binding
@@ -107,7 +108,8 @@ func (k *keyMap) bindMoving(n keyNames) {
 
 // bindFiles binds what the files and the waste have.
 func (k *keyMap) bindFiles(n keyNames) {
-	k.toggle = bind("toggle", "enter space", n.enter+" space", "open", "open or close a directory, view a file")
+	k.toggle = bind("toggle", "enter", n.enter, "open", "open or close a directory, view a file")
+	k.mark = bind("mark", "space", "space", "mark", "mark it; esc drops all marks")
 	k.open = bind("expand", "l right", "l "+n.right, "", "open it, or step into it")
 	k.close = bind("collapse", "h left", "h "+n.left, "", "close it, or go to its parent")
 	k.openAll = bind("expand-all", "E +", "E +", "all", "open all directories")

@@ -71,7 +71,7 @@ func TestFilesKeys(t *testing.T) {
 		{"g l l h", "/usr"},
 		{"g right j left", "/usr"},
 		{"g enter j j", "/usr/bin"},
-		{"g space j", "/usr/lib"},
+		{"g enter j", "/usr/lib"},
 		{"g E j j", "/usr/lib/libc.so.6"},
 		{"C g j", "/srv/app"},
 		{"C G k", "/tmp"},

@@ -26,7 +26,7 @@ func TestSettingsCheck(t *testing.T) {
 		{"no key", Settings{Keys: map[string][]string{"quit": {}}}, "quit has no key"},
 		{"a key twice", Settings{Keys: map[string][]string{"sort": {"m"}}}, `"m" is both mode and sort`},
 		{"keys that change sources", Settings{Keys: map[string][]string{"sort": {"m"}, "mode": {"s"}}}, ""},
-		{"one key in two panes", Settings{Keys: map[string][]string{"to-files": {"space"}}}, ""},
+		{"one key in two panes", Settings{Keys: map[string][]string{"to-files": {"+"}}}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

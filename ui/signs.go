@@ -15,6 +15,7 @@ type signs struct {
 	open    string    // before a directory whose content is shown
 	closed  string    // before a directory whose content is not
 	mark    string    // at the left of the selected row
+	marked  string    // before the name of a marked path
 	between string    // at the left of a layer in the chosen range
 	base    string    // beside a layer of the base image
 	box     string    // beside a container's own layer
@@ -57,7 +58,7 @@ var unicodeSigns = signs{
 		analyze.Identical: "=",
 		analyze.Removed:   "−",
 	},
-	open: "▾", closed: "▸", mark: "▌", between: "│", base: "⌂", box: "▣",
+	open: "▾", closed: "▸", mark: "▌", marked: "◆", between: "│", base: "⌂", box: "▣",
 	bar: "█", waste: "▒",
 	run:  [7]string{"▏", "▎", "▍", "▌", "▋", "▊", "▉"},
 	rise: [8]string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
@@ -83,7 +84,7 @@ var asciiSigns = signs{
 		analyze.Identical: "=",
 		analyze.Removed:   "D",
 	},
-	open: "-", closed: "+", mark: ">", between: "|", base: "b", box: "c",
+	open: "-", closed: "+", mark: ">", marked: "@", between: "|", base: "b", box: "c",
 	bar: "#", waste: "%",
 	run:  [7]string{" ", " ", " ", "#", "#", "#", "#"},
 	rise: [8]string{" ", " ", ".", ".", ":", ":", "#", "#"},

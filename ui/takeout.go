@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -19,7 +20,7 @@ func (e *explorer) takeOutKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys := e.h.keys()
 	switch {
 	case keys.copyPath.matches(k):
-		return copyText(e.h, e.selectedPath(), "path"), true
+		return e.copyPaths(), true
 	case keys.copyDigest.matches(k):
 		digest, what := e.selectedDigest()
 		return copyText(e.h, digest, what), true
@@ -38,6 +39,27 @@ func copyText(h host, text, what string) tea.Cmd {
 		return h.say("there is no " + what + " to copy")
 	}
 	return tea.Batch(tea.SetClipboard(text), h.say(what+" copied, if the terminal lets programs do that: "+h.look().line(text)))
+}
+
+// copyPaths copies the paths that are marked, a line each, else the one that is
+// selected.
+func (e *explorer) copyPaths() tea.Cmd {
+	nodes := e.files.marks.sorted()
+	if len(nodes) == 0 || e.focus == historyPane {
+		return copyText(e.h, e.selectedPath(), "path")
+	}
+	paths := make([]string, len(nodes))
+	for i, n := range nodes {
+		paths[i] = e.a.Tree.Path(n)
+		if strings.ContainsAny(paths[i], "\n\r") { // it would be two
+			paths[i] = e.lk.text(paths[i])
+		}
+	}
+	slices.Sort(paths)
+	return tea.Batch(
+		tea.SetClipboard(strings.Join(paths, "\n")+"\n"),
+		e.h.say(counted(len(paths), "path")+" copied, if the terminal lets programs do that"),
+	)
 }
 
 // selectedPath is the path that the reader looks at.
@@ -80,13 +102,7 @@ func askExtract(h host, x Extraction, w int) tea.Cmd {
 	if h.actions().Extract == nil {
 		return h.say("files cannot be extracted here")
 	}
-	lk := h.look()
-	moment := fmt.Sprintf("after layer %d", x.Layer)
-	if x.Alone {
-		moment = fmt.Sprintf("of layer %d", x.Layer)
-	}
-	path := cutLeft(lk.text(h.analysis().Tree.Path(x.Node)), max(w/3, 12), lk.sg.tail)
-	p := newPrompt("extract "+path+" "+moment+" to:", defaultDir)
+	p := newPrompt("extract "+x.says(h, w)+" to:", defaultDir)
 	p.done = func(dir string) tea.Cmd {
 		if x.Dir = strings.TrimSpace(dir); x.Dir == "" {
 			return h.say("nothing was written")
@@ -95,6 +111,24 @@ func askExtract(h host, x Extraction, w int) tea.Cmd {
 	}
 	h.ask(p)
 	return nil
+}
+
+// says names what is written, on about w columns: "/etc after layer 7", "3 paths".
+func (x Extraction) says(h host, w int) string {
+	lk, first := h.look(), x.Taken[0]
+	what := counted(len(x.Taken), "path")
+	if len(x.Taken) == 1 {
+		what = cutLeft(lk.text(h.analysis().Tree.Path(first.Node)), max(w/3, 12), lk.sg.tail)
+	}
+	for _, t := range x.Taken {
+		if t.Layer != first.Layer || t.Alone != first.Alone {
+			return what
+		}
+	}
+	if first.Alone {
+		return fmt.Sprintf("%s of layer %d", what, first.Layer)
+	}
+	return fmt.Sprintf("%s after layer %d", what, first.Layer)
 }
 
 // startExtract writes files. If some are there already, it asks what to do about
@@ -135,27 +169,42 @@ type askError struct {
 	ask func() tea.Cmd
 }
 
-// extraction says what is written of what is selected, but not where to: what the
-// screen shows of it.
+// extraction says what is written of what is marked, else of what is selected, but
+// not where to: what the screen shows of it. A version of the history is written
+// alone, whatever is marked.
 func (e *explorer) extraction() (Extraction, bool) {
-	n, ok := e.files.current()
-	if !ok {
-		return Extraction{}, false
+	f := &e.files
+	if e.focus == historyPane {
+		if v, ok := e.chosen(); ok {
+			return Extraction{Taken: []Taken{{Node: v.Node(), Layer: v.Layer(), Alone: true}}}, true
+		}
 	}
-	x := Extraction{Node: n, Layer: e.layers.cursor}
-	v, some := e.chosen()
-	switch {
-	case e.focus == historyPane && some:
-		x.Layer, x.Alone = v.Layer(), true
-	case e.mode == analyze.Alone:
-		x.Alone = true
-	case e.mode == analyze.Everything && some, some && v.Layer() > x.Layer:
-		// What is shown may be gone from the union.
-		x.Layer, x.Alone = v.Layer(), true
-	case some && v.By() >= 0 && v.By() <= x.Layer: // a range shows it as removed
-		x.Layer, x.Alone = v.Layer(), true
+	nodes := f.marks.sorted()
+	if len(nodes) == 0 {
+		n, ok := f.current()
+		if !ok {
+			return Extraction{}, false
+		}
+		nodes = append(nodes, n)
+	}
+	x := Extraction{Taken: make([]Taken, len(nodes))}
+	for i, n := range nodes {
+		x.Taken[i] = e.taken(n)
 	}
 	return x, true
+}
+
+// taken says as of when a node is written: as the files pane shows it.
+func (e *explorer) taken(n analyze.NodeID) Taken {
+	x := Taken{Node: n, Layer: e.layers.cursor, Alone: e.mode == analyze.Alone}
+	v, ok := e.files.shownVersion(n)
+	switch {
+	case !ok || x.Alone:
+	case e.mode == analyze.Everything, v.Layer() > x.Layer, // it may be gone from the union
+		v.By() >= 0 && v.By() <= x.Layer: // a range shows it as removed
+		x.Layer, x.Alone = v.Layer(), true
+	}
+	return x
 }
 
 // askExport asks for a file, and writes the rows that there are then to it.

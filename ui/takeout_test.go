@@ -69,10 +69,9 @@ func TestExtract(t *testing.T) {
 			m.explorer.mode = analyze.Union
 			settle(m, m.explorer.follow())
 			press(m, tt.keys)
-			want := Extraction{Layer: tt.layer, Alone: tt.alone, Dir: tt.dir}
-			r.x.Node, want.Node = 0, 0
-			if r.x != want {
-				t.Errorf("asked for %+v, want %+v", r.x, want)
+			want := Taken{Node: n, Layer: tt.layer, Alone: tt.alone}
+			if len(r.x.Taken) != 1 || r.x.Taken[0] != want || r.x.Dir != tt.dir {
+				t.Errorf("asked for %+v, want %+v to %s", r.x, want, tt.dir)
 			}
 			rowWith(t, m, "3 files written")
 		})

@@ -342,7 +342,7 @@ func (p *waste) askExtract(r wasteRow) tea.Cmd {
 	if why != "" {
 		return p.h.say(why)
 	}
-	return askExtract(p.h, Extraction{Node: v.Node(), Layer: v.Layer(), Alone: true}, p.wide)
+	return askExtract(p.h, Extraction{Taken: []Taken{{Node: v.Node(), Layer: v.Layer(), Alone: true}}}, p.wide)
 }
 
 // copy copies the path that a row is about, or the text of a group.
