@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/peelhq/peel/analyze"
 )
@@ -67,6 +68,36 @@ func TestKeyPress(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A bar is even from end to end, in every theme: the last cell of what is wasted is no
+// brighter than those before it.
+func TestMeterIsEven(t *testing.T) {
+	unicode, ascii := &look{sg: unicodeSigns}, &look{sg: asciiSigns, cleaner: cleaner{ascii: true}}
+	coloured := &look{sg: unicodeSigns, st: newStyles(dark)}
+	for _, tt := range []struct {
+		name        string
+		lk          *look
+		part, waste int64
+		want        string
+	}{
+		{"no colour, waste", unicode, 270, 270, " ▒▒"},
+		{"no colour, waste of half a cell more", unicode, 310, 310, " ▒▒░"},
+		{"no colour, both", unicode, 440, 300, " █▒▒░"},
+		{"no colour, next to nothing", unicode, 10, 10, ""},
+		{"ASCII, waste", ascii, 290, 290, " %%"},
+		{"ASCII, waste of half a cell more", ascii, 320, 320, " %%%"},
+		{"colours, waste", coloured, 310, 310, " ██▌"},
+		{"colours, both in one cell", coloured, 500, 300, " █▋██"},
+	} {
+		var b strings.Builder
+		l := line{b: &b, left: 40}
+		newMeter(20).draw(&l, tt.lk, tt.part, tt.waste, 1000)
+		got := strings.TrimRight(ansi.Strip(b.String())[:strings.LastIndexByte(ansi.Strip(b.String()), '%')-3], " ")
+		if got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
 }
 
 // Bars are proportional: nothing at all is blank, and all columns are the whole.

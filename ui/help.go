@@ -195,7 +195,11 @@ func signSection(p *styledLines, lk *look) {
 	p.gap()
 	p.add(span{st.dim, "  " + sg.base + "  "}, span{st.text, "a layer of the base image"})
 	p.add(span{st.key, "  " + sg.marked + "  "}, span{st.text, "a marked path"})
-	p.add(span{st.bar, "  " + strings.Repeat(sg.bar, 2)}, span{st.wasteBar, sg.waste}, span{st.text, "  the share of the whole; the latter is wasted"})
+	wasted := sg.bar
+	if lk.signsTellWaste() {
+		wasted = sg.waste
+	}
+	p.add(span{st.bar, "  " + strings.Repeat(sg.bar, 2)}, span{st.wasteBar, wasted}, span{st.text, "  the share of the whole; the latter is wasted"})
 	p.add(span{st.waste, "wasted"}, span{st.text, "  stored in some layer, shown by no path"})
 }
 

@@ -69,26 +69,36 @@ func (m meter) column(l *line, lk *look, part, waste, whole int64) {
 	l.put(st, lk.sg.rise[n-1])
 }
 
-// cells draws the bar: what shows, then what is wasted.
+// cells draws the bar: what shows, then what is wasted. Both are drawn alike, each in
+// its colour; where there is none, what is wasted is drawn in a sign of its own, which
+// has no eighths: a last cell that is half full is told by a lighter one.
 func (m meter) cells(l *line, lk *look, part, waste, whole int64) {
 	end, shows := eighths(part, whole, m.bar), eighths(part-waste, whole, m.bar)
+	signs := l.base.solid || lk.signsTellWaste()
 	for i := range m.bar {
-		switch from := 8 * i; {
-		case from >= end:
+		cell, bright := min(end-8*i, 8), min(shows-8*i, 8) // eighths of the cell
+		switch {
+		case cell <= 0:
 			l.skip(1)
-		case from+4 <= shows && from+8 <= end:
-			l.put(lk.st.bar, lk.sg.bar)
-		case from+8 <= end:
-			l.put(lk.st.wasteBar, lk.sg.waste)
+		case bright >= cell || waste <= 0:
+			l.put(lk.st.bar, lk.sg.fill(cell))
+		case signs && bright >= 4:
+			l.put(lk.st.bar, lk.sg.fill(cell))
+		case signs:
+			l.put(lk.st.wasteBar, lk.sg.wasted(cell))
+		case cell == 8 && bright > 0:
+			l.put(lk.st.barOnWaste, lk.sg.fill(bright))
+		case 2*bright >= cell:
+			l.put(lk.st.bar, lk.sg.fill(cell))
 		default:
-			st := lk.st.bar
-			if from+4 > shows && waste > 0 {
-				st = lk.st.wasteBar
-			}
-			l.put(st, lk.sg.run[end-from-1])
+			l.put(lk.st.wasteBar, lk.sg.fill(cell))
 		}
 	}
 }
+
+// signsTellWaste reports whether bars have a sign of its own for what is wasted, and not
+// only a colour.
+func (lk *look) signsTellWaste() bool { return lk.ascii || lk.st.wasteBar.on == "" }
 
 // percentText returns a share in whole per cent: "41%", "<1%", "" for nothing.
 func percentText(part, whole int64) string {

@@ -22,7 +22,8 @@ type signs struct {
 	bar     string    // bytes that show
 	run     [7]string // a cell of a bar that is filled from the left, by eighths
 	rise    [8]string // a cell that is filled from below, by eighths
-	waste   string    // bytes that are wasted
+	waste   string    // bytes that are wasted, where no colour tells
+	wasteIn string    // a cell that they do not fill
 	less    string    // there is more to the left
 	more    string    // there is more to the right
 	was     string    // between a value and the one before it; two columns in ASCII
@@ -59,7 +60,7 @@ var unicodeSigns = signs{
 		analyze.Removed:   "−",
 	},
 	open: "▾", closed: "▸", mark: "▌", marked: "◆", between: "│", base: "⌂", box: "▣",
-	bar: "█", waste: "▒",
+	bar: "█", waste: "▒", wasteIn: "░",
 	run:  [7]string{"▏", "▎", "▍", "▌", "▋", "▊", "▉"},
 	rise: [8]string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
 	less: "‹", more: "›",
@@ -85,7 +86,7 @@ var asciiSigns = signs{
 		analyze.Removed:   "D",
 	},
 	open: "-", closed: "+", mark: ">", marked: "@", between: "|", base: "b", box: "c",
-	bar: "#", waste: "%",
+	bar: "#", waste: "%", wasteIn: "%",
 	run:  [7]string{" ", " ", " ", "#", "#", "#", "#"},
 	rise: [8]string{" ", " ", ".", ".", ":", ":", "#", "#"},
 	less: "$", more: "$",
@@ -94,6 +95,25 @@ var asciiSigns = signs{
 	spin: []string{"|", "/", "-", "\\"},
 	top:  "-", side: "|", topLeft: "+", topRight: "+",
 	lowLeft: "+", lowRight: "+", leftJoin: "+", rightJoin: "+",
+}
+
+// fill is a cell of a bar that is filled from the left to so many eighths, of 1 to 8.
+func (sg *signs) fill(eighths int) string {
+	if eighths == 8 {
+		return sg.bar
+	}
+	return sg.run[eighths-1]
+}
+
+// wasted is the same for wasted bytes, where no colour tells them.
+func (sg *signs) wasted(eighths int) string {
+	switch {
+	case eighths >= 6:
+		return sg.waste
+	case eighths >= 2 && sg.run[eighths-1] != " ":
+		return sg.wasteIn
+	}
+	return " "
 }
 
 // asciiLocale reports whether the terminal is told to be no UTF-8 one: the

@@ -160,6 +160,7 @@ type styles struct {
 	border, idleBorder       style
 	key                      style // a key's name
 	waste, bar, wasteBar     style
+	barOnWaste               style // a cell of which the left is bar, and the rest wasteBar
 	dir, link                style
 	strip                    [4]style // by analyze.Sign
 	columnStrip              [4]style // the same in the selected layer's column
@@ -194,6 +195,7 @@ func newStyles(t theme) styles {
 		waste:        newStyle(fg(p.waste)),
 		bar:          newStyle(fg(p.accent)),
 		wasteBar:     newStyle(fg(p.waste)),
+		barOnWaste:   newStyle(onto(fg(p.accent), p.waste)),
 		dir:          newStyle(fg(p.dir)),
 		link:         newStyle(fg(p.link)),
 		columnHead:   newStyle(inColumn(fg(p.text).Bold(true), p.column)),
@@ -220,6 +222,14 @@ func fg(c color.Color) lipgloss.Style {
 		return lipgloss.NewStyle()
 	}
 	return lipgloss.NewStyle().Foreground(c)
+}
+
+// onto puts st on a background; nil is the terminal's own.
+func onto(st lipgloss.Style, bg color.Color) lipgloss.Style {
+	if bg == nil {
+		return st
+	}
+	return st.Background(bg)
 }
 
 // addSigns makes the styles of the strip's signs and of the changes.
