@@ -77,6 +77,37 @@ func addPackageWant(have []PackageWant, text string) ([]PackageWant, error) {
 	return append(slices.Clone(have), w), nil
 }
 
+// Term returns a term of a filter that holds for the versions that the package lists.
+// What means something to a filter, or is no ASCII, stands as "?" for any byte. What
+// has no name is what no package owns.
+func (x *Package) Term() string {
+	if x.Name == "" {
+		return "package:" + unownedWord
+	}
+	text := "package:" + x.Type + ":" + anyOdd(x.Name, 0)
+	if x.Version != "" {
+		text += "@" + anyOdd(x.Version, -1)
+	}
+	return text
+}
+
+// anyOdd writes a text as a glob without any character that a filter or a want takes
+// for something else; a "@" may stand at index first: it begins a scope of npm. What is too long is cut, and
+// may go on.
+func anyOdd(text string, first int) string {
+	const most = maxPackageWant / 4
+	b := []byte(text[:min(len(text), most)])
+	for i, c := range b {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`,"\*`, c) >= 0 || c == '@' && i > first {
+			b[i] = '?'
+		}
+	}
+	if len(text) > most {
+		b = append(b, '*')
+	}
+	return string(b)
+}
+
 // packageTerm holds for versions that one of some packages lists, or that none does.
 func packageTerm(value string) (term, error) {
 	var wants []PackageWant

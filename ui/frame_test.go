@@ -35,7 +35,7 @@ func openFixture(t testing.TB, path string) *analyze.Analysis {
 
 func openFile(t testing.TB, path string) *analyze.Analysis {
 	t.Helper()
-	im, err := source.Open(t.Context(), path, source.Options{})
+	im, err := source.Open(t.Context(), path, source.Options{Collect: analyze.Collectors()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,6 +240,13 @@ func TestFrames(t *testing.T) {
 		{"waste-ascii", "app", "2 j j l", first, []string{"LANG=C"}},
 		{"image", "app", "3", sizes, nil},
 		{"image-odd", "odd", "3 G", first, nil},
+		{"packages", "packages", "4", sizes, nil},
+		{"packages-removed", "packages", "4 j", sizes[:3], nil},
+		{"packages-unowned", "packages", "4 G", first, nil},
+		{"packages-by-versions", "packages", "4 s s s s s enter g", first, nil},
+		{"packages-none", "app", "4", sizes, nil},
+		{"packages-ascii", "packages", "4 j", first, []string{"LANG=C"}},
+		{"packages-no-color", "packages", "4 j", first, []string{"NO_COLOR=1"}},
 		{"alone", "app", "m [ [", first, nil},
 		{"range", "app", "shift+tab k k k i j j", first, nil},
 		{"everything", "app", "m m m E", sizes[1:2], nil},

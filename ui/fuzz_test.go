@@ -12,7 +12,7 @@ import (
 // fuzzKeys is what a byte of FuzzKeys presses.
 var fuzzKeys = []string{
 	"j", "k", "down", "up", "pgdown", "pgup", "g", "G", "tab", "shift+tab", "enter", "space", "l", "h", "E", "C", "s", "m", "i",
-	"[", "]", "J", "K", "?", "esc", "1", "2", "3", "a", "<", ">", "backspace", "x", "y", "Y", "o",
+	"[", "]", "J", "K", "?", "esc", "1", "2", "3", "4", "5", "a", "<", ">", "backspace", "x", "y", "Y", "o",
 	"/", "n", "N", "f", "F", "ctrl+r", "e", "*", ".", "!", ":", ">", "0",
 	"v", "d", "w", "t", "#",
 }
@@ -24,7 +24,7 @@ func FuzzKeys(f *testing.F) {
 	f.Add([]byte("\xc0\x30\x12\x0b\x0b\x0b\x00\x00\xf0\x20\x08\x10\x10\x10\x0d\x06\x07"))
 	f.Add([]byte("\xd0\x05\x05\x0d\xd0\xff\xff\xe0\x10\x10\xe1\x40\x08\xe2\x50\x06"))
 	var images []*analyze.Analysis
-	for _, name := range []string{"app", "odd", "no-layers"} {
+	for _, name := range []string{"app", "odd", "no-layers", "packages"} {
 		images = append(images, open(f, name))
 	}
 	for _, name := range []string{"unreadable-xz", "empty-layer", "history-none", "names-dotdot", "type-changes"} {

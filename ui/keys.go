@@ -45,7 +45,7 @@ type keyMap struct {
 	toggle, open, close, openAll, foldAll binding
 	mark                                  binding
 	sort, mode, from, columns             binding
-	jump, group                           binding
+	jump, group, owned                    binding
 	find, nextMatch, priorMatch, fuzzy    binding
 	filter, dropFilter, narrow            binding
 	halfUp, halfDown, reverse, priorMode  binding
@@ -121,6 +121,7 @@ func (k *keyMap) bindFiles(n keyNames) {
 	k.from = bind("range", "i", "i", "range", "range from the selected layer on")
 	k.columns = bind("columns", "a", "a", "owner", "show or hide mode and owner")
 	k.jump = bind("jump", "enter l right", n.enter, "go there", "go to the version's layer")
+	k.owned = bind("package-files", "enter l right", n.enter+" l "+n.right, "files", "show the files that it owns, after its layer")
 	k.group = bind("group", "s", "s", "group", "a menu of groupings")
 	k.find = bind("search", "/", "/", "find", "search in all paths, as you type")
 	k.nextMatch = bind("next-match", "n", "n", "", "the next match, or the last search again")

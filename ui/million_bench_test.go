@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -107,6 +108,25 @@ func BenchmarkMillionFirstFrame(b *testing.B) {
 		m.timer = nothingLater
 		m.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
 		m.Update(m.loadedFrom()(b.Context(), a))
+		_ = m.View()
+		took = append(took, time.Since(began))
+	}
+	percentiles(b, took)
+}
+
+// BenchmarkMillionPackages is what the view of packages takes to open, when nobody has
+// asked for packages before, and then a key in it.
+func BenchmarkMillionPackages(b *testing.B) {
+	a := openMillion(b)
+	var took []time.Duration
+	m := start(b, a, 120, 40)
+	began := time.Now()
+	press(m, fmt.Sprint(len(views)))
+	_ = m.View()
+	b.ReportMetric(float64(time.Since(began))/float64(time.Millisecond), "ms-open")
+	for i := 0; b.Loop(); i++ {
+		began := time.Now()
+		send(m, keyOf([]string{"j", "G", "k", "g"}[i%4]))
 		_ = m.View()
 		took = append(took, time.Since(began))
 	}

@@ -37,8 +37,7 @@ func (m *model) clickAround(x, y int) (tea.Cmd, bool) {
 		}
 	case m.areas.header.hasRow(y) && m.a != nil && len(m.over) == 0 && x >= 1:
 		if name := width(m.name) + 3; x > name && x <= name+width(views[m.view].title) {
-			m.show((m.view + 1) % viewID(len(m.views)))
-			return nil, true
+			return m.show((m.view + 1) % viewID(len(m.views))), true
 		}
 	}
 	return nil, false

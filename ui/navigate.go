@@ -82,12 +82,11 @@ func (m *model) globalKey(k tea.KeyPressMsg) tea.Cmd {
 	case m.km.undo.matches(k):
 		return m.goBack()
 	case m.km.back.matches(k):
-		m.show(filesView)
+		return m.show(filesView)
 	default:
 		for v, b := range m.km.views {
 			if b.matches(k) {
-				m.show(viewID(v))
-				return nil
+				return m.show(viewID(v))
 			}
 		}
 		return m.unknownKey(k)
@@ -105,12 +104,21 @@ func (m *model) unknownKey(k tea.KeyPressMsg) tea.Cmd {
 }
 
 // show changes the view.
-func (m *model) show(v viewID) {
+func (m *model) show(v viewID) tea.Cmd {
 	if v == m.view || int(v) >= len(m.views) {
-		return
+		return nil
 	}
 	m.remember(m.here())
+	return m.turnTo(v)
+}
+
+// turnTo gives a view the screen.
+func (m *model) turnTo(v viewID) tea.Cmd {
 	m.view = v
+	if b, ok := m.views[v].(shower); ok {
+		return b.shown()
+	}
+	return nil
 }
 
 // trailLength is how many locations the way back has.
@@ -150,8 +158,7 @@ func (m *model) goBack() tea.Cmd {
 
 // goTo shows a location.
 func (m *model) goTo(l location) tea.Cmd {
-	m.view = l.view
-	return m.explorer.goTo(l.files)
+	return tea.Batch(m.turnTo(l.view), m.explorer.goTo(l.files))
 }
 
 func (m *model) jump(node analyze.NodeID, layer int, mode analyze.Mode) tea.Cmd {

@@ -36,6 +36,10 @@ type body interface {
 // of the same image, of more layers or with its comparisons made.
 type adopter interface{ adopt(s *snapshot) tea.Cmd }
 
+// A shower is a body that makes what it shows only once it has the screen: shown is
+// called each time that it gets it.
+type shower interface{ shown() tea.Cmd }
+
 // A closer is a body that wants to know when it is taken away: it may have
 // something open, or under way.
 type closer interface{ closed() }
@@ -101,6 +105,13 @@ func (f *framed) mouse(msg tea.MouseMsg) tea.Cmd {
 func (f *framed) adopt(s *snapshot) tea.Cmd {
 	if p, ok := f.page.(adopter); ok {
 		return p.adopt(s)
+	}
+	return nil
+}
+
+func (f *framed) shown() tea.Cmd {
+	if p, ok := f.page.(shower); ok {
+		return p.shown()
 	}
 	return nil
 }

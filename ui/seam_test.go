@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	gotoken "go/token"
@@ -42,9 +43,10 @@ func TestAddingAView(t *testing.T) {
 		open:   func(h host, _ *snapshot) (body, tea.Cmd) { return inFrame(h.look(), &madeUp{h}), nil },
 		groups: madeUpKeys,
 	})
-	m := start(t, open(t, "app"), 200, 40)
-	rowWith(t, m, "4 made up")
-	press(m, "4")
+	key := fmt.Sprint(len(views))
+	m := start(t, open(t, "app"), 220, 40)
+	rowWith(t, m, key+" made up")
+	press(m, key)
 	rowWith(t, m, "What was made up")
 	rowWith(t, m, "app:1 · Made up")
 	rowWith(t, m, "two")
@@ -57,7 +59,7 @@ func TestAddingAView(t *testing.T) {
 	press(m, "1")
 	rowWith(t, m, "Files after layer 7")
 
-	if table := keyTable(); !strings.Contains(table, "| `4` | what was made up | `view-made-up` |") {
+	if table := keyTable(); !strings.Contains(table, "| `"+key+"` | what was made up | `view-made-up` |") {
 		t.Errorf("the table of keys is without it:\n%s", table)
 	}
 	if err := (Settings{Keys: map[string][]string{"view-made-up": {"@"}}}).Check(); err != nil {

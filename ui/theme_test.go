@@ -22,12 +22,16 @@ func TestThemeFrames(t *testing.T) {
 		{"basic", colorprofile.ANSI, true},
 		{"plain", colorprofile.ASCII, true},
 	}
-	views := []struct{ name, keys string }{{"files", ""}, {"waste", "2 j"}, {"image", "3 j"}, {"help", "?"}}
-	a := open(t, "app")
+	views := []struct{ name, keys string }{{"files", ""}, {"waste", "2 j"}, {"image", "3 j"}, {"packages", "4 j"}, {"help", "?"}}
+	app, packaged := open(t, "app"), open(t, "packages")
 	for _, th := range themes {
 		for _, v := range views {
 			name := "theme-" + th.name + "-" + v.name
 			t.Run(name, func(t *testing.T) {
+				a := app
+				if v.name == "packages" {
+					a = packaged
+				}
 				m := start(t, a, 80, 24)
 				send(m, tea.ColorProfileMsg{Profile: th.colours})
 				m.isDark = th.isDark

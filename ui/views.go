@@ -28,6 +28,7 @@ var views = []viewKind{
 	{"Files", "files", "files", "the files, layer by layer", openExplorer, explorerKeys},
 	{"Waste", "waste", "waste", "what is wasted, and why", openWaste, wasteKeys},
 	{"Image", "image", "image", "config, history, flaws", openImagePage, imageKeys},
+	{"Packages", "packages", "packages", "whose the bytes are", openPackages, packagesKeys},
 }
 
 // The views that others lead to.

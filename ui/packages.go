@@ -1,0 +1,330 @@
+package ui
+
+import (
+	"cmp"
+	"slices"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// packages is the view of the packages that databases in the image know, with the
+// bytes of each. They are found out when the view is shown for the first time. What no
+// package owns is the last row, so that all rows add up to the image.
+type packages struct {
+	list
+	h        host
+	lk       *look
+	a        *analyze.Analysis
+	commands []string // by layer
+	wanted   bool     // the view has been shown
+	busy     bool     // rows are being made
+	seq      int      // of the rows that were asked for last
+	rows     *packageRows
+	failed   string // why the packages could not be found out
+
+	narrow narrowing
+	order  packageOrder
+
+	detail     scroller
+	lines      styledLines // of the detail
+	described  int         // the row that they are about; -1 for none
+	wide, high int
+}
+
+// openPackages is its row in the table of views.
+func openPackages(h host, s *snapshot) (body, tea.Cmd) {
+	p := &packages{h: h, lk: h.look(), described: -1}
+	return inFrame(p.lk, p), p.adopt(s)
+}
+
+// adopt has the rows made anew for another analysis, if they are looked at.
+func (p *packages) adopt(s *snapshot) tea.Cmd {
+	p.a, p.commands, p.wide = s.a, s.commands, 0
+	if !p.wanted {
+		return nil
+	}
+	return p.rowsCmd()
+}
+
+// shown has the rows made when they are looked at first.
+func (p *packages) shown() tea.Cmd {
+	if p.wanted {
+		return nil
+	}
+	p.wanted = true
+	return p.rowsCmd()
+}
+
+// waits reports whether keys are to wait for the rows.
+func (p *packages) waits() bool { return p.busy }
+
+// install shows rows. The cursor stays on its package, unless it is on the first row:
+// that is where it has not been moved yet.
+func (p *packages) install(r *packageRows) {
+	at := 0
+	if was, ok := p.current(); ok && p.cursor > 0 {
+		at = slices.IndexFunc(r.listed, func(i int32) bool {
+			x := r.row(i)
+			return x.Name == was.Name && x.Version == was.Version && x.Type == was.Type
+		})
+	}
+	p.rows, p.wide, p.described = r, 0, -1
+	p.list.resize(len(r.listed), p.page)
+	p.to(max(at, 0))
+}
+
+// current returns the package under the cursor.
+func (p *packages) current() (*analyze.Package, bool) {
+	if p.rows == nil || p.cursor >= len(p.rows.listed) {
+		return nil, false
+	}
+	return p.rows.row(p.rows.listed[p.cursor]), true
+}
+
+func (p *packages) title(int) (left, right string) {
+	left = "Packages"
+	if r := p.rows; r != nil {
+		n := len(r.listed)
+		if n > 0 && r.listed[n-1] == unownedRow {
+			n--
+		}
+		left += " " + p.lk.sg.dot + " " + human.Comma(int64(n))
+		if all := len(r.all.Rows); n < all {
+			left += " of " + human.Comma(int64(all))
+		}
+		left += p.narrow.chip(p.lk)
+		if f := len(r.all.Flaws); f > 0 {
+			left += " " + p.lk.sg.dot + " " + counted(f, "flaw")
+		}
+	}
+	by, back := p.order.base()
+	sign := p.lk.sg.order
+	if back {
+		sign = p.lk.sg.back
+	}
+	return left, "by " + by.String() + " " + sign
+}
+
+func (p *packages) foot() string { return p.lk.outOfSight(p.top, max(p.list.rows-p.top-p.page, 0)) }
+
+func (p *packages) restyle() { p.wide = 0 }
+
+// resize makes room for the head, the totals and, where it is, the detail.
+func (p *packages) resize(w, h int) {
+	detail := 0
+	if h >= 14 {
+		detail = min(max(h/3, 5), 12)
+	}
+	n := 0
+	if p.rows != nil {
+		n = len(p.rows.listed)
+	}
+	p.list.resize(n, h-2-detail-min(detail, 1))
+	at := -1
+	if n > 0 {
+		at = p.cursor
+	}
+	if w != p.wide || detail != p.high || at != p.described {
+		if at != p.described {
+			p.detail.top = 0
+		}
+		p.wide, p.high, p.described = w, detail, at
+		p.lines = p.lines[:0]
+		if x, ok := p.current(); ok {
+			p.describe(x)
+		}
+	}
+	p.detail.resize(len(p.lines), detail)
+}
+
+func (p *packages) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	keys := p.h.keys()
+	switch {
+	case p.list.key(keys, k):
+	case keys.narrow.matches(k):
+		p.narrow.ask(p.h, p.rowsCmd)
+	case keys.back.matches(k) && p.narrow.on():
+		p.narrow.drop()
+		return p.rowsCmd(), true
+	case keys.sort.matches(k):
+		p.openOrders()
+	case keys.reverse.matches(k):
+		return p.orderBy(p.order ^ packagesReversed), true
+	case keys.scrollDown.matches(k):
+		p.detail.scrollBy(1)
+	case keys.scrollUp.matches(k):
+		p.detail.scrollBy(-1)
+	case keys.owned.matches(k):
+		return p.showFiles(), true
+	case keys.copyPath.matches(k):
+		return p.copy(), true
+	default:
+		return nil, false
+	}
+	return nil, true
+}
+
+// showFiles shows the files that the package under the cursor owns, and no others,
+// after the highest layer that carries some of them: for an older version of a package
+// that is one below the newer ones.
+func (p *packages) showFiles() tea.Cmd {
+	x, ok := p.current()
+	if !ok {
+		return nil
+	}
+	filter, err := analyze.ParseFilter(x.Term())
+	if err != nil {
+		return p.h.fail(err)
+	}
+	layer := max(len(p.a.Layers)-1, 0)
+	switch n := len(x.Layers); {
+	case x.Name == "": // what no package owns is of no version
+	case n > 0:
+		layer = x.Layers[n-1].Layer
+	case x.Shared == 0:
+		return p.h.say("none of its files is in the image")
+	case !x.Installed:
+		layer = x.Layer
+	}
+	return p.h.jumpTo(analyze.Root, 0, layer, analyze.Union, filter)
+}
+
+// copy copies a package's name and version.
+func (p *packages) copy() tea.Cmd {
+	x, ok := p.current()
+	switch {
+	case !ok:
+		return nil
+	case x.Name == "":
+		return p.h.say("what no package owns has no name to copy")
+	case x.Version == "":
+		return copyText(p.h, x.Name, "name")
+	}
+	return copyText(p.h, x.Name+" "+x.Version, "name and version")
+}
+
+// openOrders shows what the packages can be ordered by.
+func (p *packages) openOrders() {
+	now, _ := p.order.base()
+	var items []menuItem
+	for by := range packageOrders {
+		items = append(items, menuItem{text: by.text(), current: by == now, do: func() tea.Cmd { return p.orderBy(by) }})
+	}
+	openMenu(p.h, "Order by", items, p.h.keys().sort)
+}
+
+func (p *packages) orderBy(by packageOrder) tea.Cmd {
+	p.order = by
+	return p.rowsCmd()
+}
+
+func (p *packages) mouse(msg tea.MouseMsg, x, y int) tea.Cmd {
+	at := msg.Mouse()
+	switch msg.(type) {
+	case tea.MouseWheelMsg:
+		if y > p.page+1 {
+			p.detail.wheel(msg)
+		} else {
+			p.scroll(wheel(at.Button))
+		}
+	case tea.MouseClickMsg:
+		if at.Button != tea.MouseLeft {
+			return nil
+		}
+		if y == 0 {
+			return p.clickHead(x)
+		}
+		if i := p.top + y - 1; y <= p.page && i < p.list.rows {
+			p.to(i)
+			if p.h.doubleClick(at.X, at.Y) {
+				return p.showFiles()
+			}
+		}
+	}
+	return nil
+}
+
+// clickHead orders the rows by the column whose name is at column x; a second time,
+// the other way round.
+func (p *packages) clickHead(x int) tea.Cmd {
+	by, ok := p.columns(p.wide).at(x)
+	if !ok {
+		return nil
+	}
+	if by == p.order {
+		by ^= packagesReversed
+	}
+	return p.orderBy(by)
+}
+
+func (p *packages) hints(k *keyMap) []hint {
+	first, others := k.otherViews("packages")
+	return slices.Concat([]hint{{k.down, k.up}, {k.owned}, {k.narrow}, {k.sort}}, first, others, []hint{{k.copyPath}, {k.scrollDown, k.scrollUp}})
+}
+
+func (p *packages) groups(k *keyMap) []keyGroup { return packagesKeys(k) }
+
+func packagesKeys(k *keyMap) []keyGroup {
+	return []keyGroup{
+		k.moving(),
+		{"Packages", []binding{k.owned, k.narrow, k.sort, k.reverse, k.scrollDown, k.scrollUp, k.copyPath}},
+	}
+}
+
+// A packageOrder is what the packages are ordered by: numbers have the largest first.
+type packageOrder uint8
+
+const (
+	packagesByStored packageOrder = iota
+	packagesByWasted
+	packagesByShared
+	packagesByFiles
+	packagesByVersions // those that are there in several
+	packagesByName
+	packagesByType
+	packagesByLayer
+	packageOrders
+
+	packagesReversed packageOrder = 1 << 4 // is added to one of these for the other way round
+)
+
+// base returns the order without its direction, and whether that is the other one.
+func (o packageOrder) base() (by packageOrder, back bool) {
+	return o &^ packagesReversed, o&packagesReversed != 0
+}
+
+func (o packageOrder) String() string {
+	return [packageOrders]string{"stored", "wasted", "shared", "files", "versions", "name", "type", "layer"}[o]
+}
+
+// text says in the menu what comes first.
+func (o packageOrder) text() string {
+	return [packageOrders]string{
+		"stored bytes, the most first", "wasted bytes, the most first", "bytes shared with other packages, the most first", "number of files",
+		"number of versions that are there", "name", "type", "layer that brings it, the lowest first",
+	}[o]
+}
+
+// compare orders two packages; it leaves those as they are that come to the same.
+func (o packageOrder) compare(a, b *analyze.Package, versionsOfA, versionsOfB int32) int {
+	switch o {
+	case packagesByWasted:
+		return cmp.Compare(b.Wasted, a.Wasted)
+	case packagesByShared:
+		return cmp.Compare(b.Shared, a.Shared)
+	case packagesByFiles:
+		return cmp.Compare(b.Files, a.Files)
+	case packagesByVersions:
+		return cmp.Compare(versionsOfB, versionsOfA)
+	case packagesByType:
+		return cmp.Compare(a.Type, b.Type)
+	case packagesByLayer:
+		return cmp.Compare(a.Layer, b.Layer)
+	case packagesByName: // as they come
+		return 0
+	}
+	return cmp.Compare(b.Stored, a.Stored)
+}
