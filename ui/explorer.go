@@ -14,7 +14,9 @@ type explorer struct {
 	lk *look
 	a  *analyze.Analysis
 
+	initial initial
 	layout  layout
+	line    rect // of the files' chips; empty if there are none, or no room
 	divide  int  // columns of the left frame; 0: as the width has it
 	divided bool // the divider between the frames is being dragged
 	placed  bool // the cursor has been put where it begins
@@ -34,7 +36,7 @@ type explorer struct {
 
 // openExplorer is the explorer's row in the table of views.
 func openExplorer(h host, s *snapshot) (body, tea.Cmd) {
-	e := &explorer{h: h, lk: h.look(), a: s.a, divide: s.initial.divide, focus: filesPane}
+	e := &explorer{h: h, lk: h.look(), a: s.a, initial: s.initial, divide: s.initial.divide, focus: filesPane}
 	e.layers = newLayers(e.lk, s.a, s.commands)
 	e.layers.to(max(s.a.Read()-1, 0))
 	e.layer = layer{lk: e.lk, a: s.a, facts: s.layers, index: -1}
@@ -79,6 +81,7 @@ func (e *explorer) waits() bool {
 // arrange lays the panes out, and has them follow what is selected.
 func (e *explorer) arrange(area rect) {
 	e.layout = arrange(area, e.divide, e.focus)
+	e.placeChips()
 	at := func(p pane) rect { return e.layout.panes[p] }
 	e.layers.resize(e.layers.rows, at(layersPane).h-1)
 	e.files.resize(e.files.rows.len(), at(filesPane).h-1)

@@ -34,6 +34,12 @@ func (e *explorer) frameRow(l *line, f frame, y int) {
 			p = f.lower
 		}
 		in := e.layout.panes[p]
+		if e.line.hasRow(y) && p == filesPane {
+			l.put(e.lk.st.frame(focused), sg.side)
+			part(l, in.w, func(l *line) { e.lk.chipLine(l, e.chips()) })
+			l.put(e.lk.st.frame(focused), sg.side)
+			return
+		}
 		border := e.lk.st.frame(focused)
 		l.put(border, sg.side)
 		part(l, in.w, func(l *line) { e.paneRow(l, p, y-in.y, p == e.focus) })

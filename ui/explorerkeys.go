@@ -172,8 +172,11 @@ func (e *explorer) onFile() bool {
 // base image, so that it shows what was made of it.
 func (e *explorer) nextMode(n int) {
 	const modes = int(analyze.Everything) + 1
-	e.mode = analyze.Mode((int(e.mode) + n + modes) % modes)
-	if e.mode == analyze.Range {
+	e.setMode(analyze.Mode((int(e.mode) + n + modes) % modes))
+}
+
+func (e *explorer) setMode(mode analyze.Mode) {
+	if e.mode = mode; e.mode == analyze.Range {
 		e.from = rangeStart(e.a)
 	}
 }

@@ -30,12 +30,35 @@ func (e *explorer) pressed(x, y int) tea.Cmd {
 		e.divided = true
 		return nil
 	}
+	if e.line.has(x, y) {
+		return e.lk.clickChips(e.chips(), x-e.line.x, e.line.w)
+	}
 	p, ok := e.layout.at(x, y)
 	if !ok {
-		return nil
+		return e.clickBorder(x, y)
 	}
 	in := e.layout.panes[p]
 	return e.click(p, x-in.x, y-in.y, e.h.doubleClick(x, y))
+}
+
+// clickBorder takes a click on a frame: the order in the title of the files opens
+// the menu of orders, the rest of that title leads to the next mode.
+func (e *explorer) clickBorder(x, y int) tea.Cmd {
+	for _, f := range e.layout.frames[:e.layout.count] {
+		if f.upper != filesPane || y != f.y || x <= f.x || x >= f.x+f.w-1 {
+			continue
+		}
+		e.focus = filesPane
+		title, aside := e.title(filesPane, f.w-8)
+		switch {
+		case onAside(f.rect, aside, x):
+			e.openOrders()
+		case x-f.x-2 < width(title):
+			e.nextMode(1)
+			return e.follow()
+		}
+	}
+	return nil
 }
 
 func (e *explorer) wheel(p pane, n int) tea.Cmd {

@@ -30,11 +30,12 @@ type files struct {
 	onRows  func(rowsMsg) tea.Cmd // takes the rows that have been made
 	cache   *viewCache
 
-	anchor analyze.NodeID // what the reader has chosen: the cursor is on it, or on its nearest parent
-	roomy  bool           // the anchor is to have rows above it, where it is not in sight anyhow
-	jumped bool           // the reader has asked for the anchor, and not only passed it
-	marks  marks
-	found  *analyze.Found // what is searched for, and stands out in names; nil if nothing is
+	anchor  analyze.NodeID // what the reader has chosen: the cursor is on it, or on its nearest parent
+	roomy   bool           // the anchor is to have rows above it, where it is not in sight anyhow
+	jumped  bool           // the reader has asked for the anchor, and not only passed it
+	marks   marks
+	chipped bool           // a line below the rows tells what narrows it
+	found   *analyze.Found // what is searched for, and stands out in names; nil if nothing is
 }
 
 // choose puts the cursor on row i, by the reader's choice.

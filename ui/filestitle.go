@@ -11,6 +11,9 @@ import (
 // that comes to.
 func (f *files) title(w int) string {
 	marked := f.marks.says()
+	if f.chipped {
+		marked = ""
+	}
 	if marked != "" {
 		marked += " " + f.lk.sg.dot + " "
 	}
@@ -19,7 +22,8 @@ func (f *files) title(w int) string {
 
 // shownTitle is the title without the marks.
 func (f *files) shownTitle(w int) string {
-	if filter, ok := f.view.Filtered(); ok {
+	filter, filtered := f.view.Filtered()
+	if filtered && !f.chipped {
 		return f.filterTitle(filter, w)
 	}
 	var what string
@@ -32,6 +36,10 @@ func (f *files) shownTitle(w int) string {
 		what = rangeTitle(f.spec.From, f.spec.At)
 	default:
 		what = "Everything in any layer"
+	}
+	if filtered {
+		n, of := f.view.Matched()
+		what += " " + f.lk.sg.dot + " " + human.Comma(n) + " of " + counted(of, "path")
 	}
 	return f.crumbs(what+" "+f.lk.sg.dot+" "+human.Size(f.view.Bytes(0)), w)
 }

@@ -33,7 +33,7 @@ func (f *files) requestFilter(filter analyze.Filter, open opened, auto bool) {
 func (e *explorer) askFilter() {
 	before, anchor := e.files.request, e.files.anchor
 	p := newPrompt("filter:", before.filter.String())
-	p.aside = filterHint
+	p.aside, p.chips = filterHint, true
 	p.changed = func(text string) tea.Cmd {
 		filter, err := analyze.ParseFilter(text)
 		if err != nil {

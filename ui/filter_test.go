@@ -28,14 +28,14 @@ func TestFilterKeys(t *testing.T) {
 		paths  string
 		title  string
 	}{
-		{"while typing", "*.conf", "", "/etc/nginx /etc/nginx/nginx.conf", "filter: *.conf · 1 of 28 paths · 1.70 kB after layer 7"},
+		{"while typing", "*.conf", "", "/etc/nginx /etc/nginx/nginx.conf", "Files after layer 7 · 1 of 28 paths · 1.70 kB"},
 		{"enter keeps it", "*.conf", "enter", "/etc/nginx /etc/nginx/nginx.conf", "1 of 28 paths"},
 		{"esc drops it", "*.conf", "esc", "/usr /srv/app /etc /bin /tmp /var/lib/apt/lists", "Files after layer 7"},
 		{"F drops it", "*.conf", "enter F", "/usr /srv/app /etc /bin /tmp /var/lib/apt/lists", "Files after layer 7"},
 		{"esc brings the last one back", "*.conf", "enter f backspace x esc", "/etc/nginx /etc/nginx/nginx.conf", "filter: *.conf"},
 		{"an empty one", "", "enter", "/usr /srv/app /etc /bin /tmp /var/lib/apt/lists", "Files after layer 7"},
-		{"another layer", "*.conf", "enter [ [", "/etc/nginx /etc/nginx/nginx.conf", "1.50 kB after layer 5"},
-		{"another mode", "*.conf", "enter m [", "/etc/nginx /etc/nginx/nginx.conf", "1.70 kB in layer 6 alone"},
+		{"another layer", "*.conf", "enter [ [", "/etc/nginx /etc/nginx/nginx.conf", "Files after layer 5 · 1 of 28 paths · 1.50 kB"},
+		{"another mode", "*.conf", "enter m [", "/etc/nginx /etc/nginx/nginx.conf", "Layer 6 alone · 1 of "},
 		{"directories close", "*.conf", "enter g h", "/etc/nginx", "1 of 28"},
 		{"nothing", "zz", "enter", "", "0 of 28 paths"},
 	}

@@ -44,6 +44,12 @@ func (lk *look) edge(l *line, left, right, title, aside string, focused bool) {
 	l.put(border, right)
 }
 
+// onAside reports whether column x is on the aside in the upper border of a frame.
+func onAside(r rect, aside string, x int) bool {
+	end := r.x + r.w - 3
+	return aside != "" && x < end && x >= end-width(aside)
+}
+
 // outOfSight says how many rows of a list are not shown, before those that are and
 // after them. The words "above" and "below" are kept for layers.
 func (lk *look) outOfSight(before, after int) string {

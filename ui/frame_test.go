@@ -264,6 +264,8 @@ func TestFrames(t *testing.T) {
 		{"search-fuzzy", "app", "/ ctrl+r m b", first, nil},
 		{"search-odd", "odd", "/ a enter", sizes[:2], nil},
 		{"filter", "app", "f * . [ a - z ] * enter", sizes, nil},
+		{"chips", "app", "C g j space space m m S f e enter", sizes[:4], nil},
+		{"chips-ascii", "app", "C g j space S", first, []string{"LANG=C"}},
 		{"filter-typed", "app", "f > 1 M B", first, nil},
 		{"filter-wrong", "app", "f l a y e r : x", sizes[:2], nil},
 		{"filter-none", "app", "f z z enter", first, nil},

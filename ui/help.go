@@ -52,8 +52,17 @@ func isViewer(b body) bool {
 }
 
 func (p *help) title(int) (left, right string) {
-	return "Help" + p.narrow.chip(p.lk), p.lk.outOfSight(p.hidden())
+	return "Help", p.lk.outOfSight(p.hidden())
 }
+
+func (p *help) chips() []chip { return p.narrow.chips(p.lk, p.remake) }
+
+// remake has the lines made anew.
+func (p *help) remake() tea.Cmd {
+	p.wide, p.top = 0, 0
+	return nil
+}
+
 func (p *help) foot() string                { return "esc closes" }
 func (p *help) hints(k *keyMap) []hint      { return []hint{{k.down, k.up}, {k.narrow}} }
 func (p *help) groups(k *keyMap) []keyGroup { return helpKeys(k) }
@@ -68,7 +77,7 @@ func (p *help) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		p.h.closePage()
 		return nil, true
 	case keys.narrow.matches(k):
-		p.narrow.ask(p.h, func() tea.Cmd { p.wide, p.top = 0, 0; return nil })
+		p.narrow.ask(p.h, p.remake)
 		return nil, true
 	case keys.back.matches(k) && p.narrow.on():
 		p.narrow.drop()

@@ -46,7 +46,15 @@ func (p *imagePage) adopt(s *snapshot) tea.Cmd { //nolint:unparam // as every ad
 
 func (p *imagePage) title(int) (left, right string) {
 	above, below := p.top, max(p.list.rows-p.page-p.top, 0)
-	return "Image" + p.narrow.chip(p.lk), p.lk.outOfSight(above, below)
+	return "Image", p.lk.outOfSight(above, below)
+}
+
+func (p *imagePage) chips() []chip { return p.narrow.chips(p.lk, p.remake) }
+
+// remake has the lines made anew.
+func (p *imagePage) remake() tea.Cmd {
+	p.wide = 0
+	return nil
 }
 
 func (p *imagePage) foot() string { return "" }
@@ -72,7 +80,7 @@ func (p *imagePage) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case keys.copyPath.matches(k):
 		return copyText(p.h, p.about[p.cursor].value, "value"), true
 	case keys.narrow.matches(k):
-		p.narrow.ask(p.h, func() tea.Cmd { p.wide = 0; return nil })
+		p.narrow.ask(p.h, p.remake)
 		return nil, true
 	case keys.back.matches(k) && p.narrow.on():
 		p.narrow.drop()

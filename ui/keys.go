@@ -49,7 +49,7 @@ type keyMap struct {
 	find, nextMatch, priorMatch, fuzzy    binding
 	filter, dropFilter, narrow            binding
 	halfUp, halfDown, reverse, priorMode  binding
-	palette, choose                       binding
+	palette, choose, dropChip             binding
 	view, compare                         binding
 
 	// In a file that is viewed, and in a comparison.
@@ -158,9 +158,10 @@ func (k *keyMap) bindProgram(n keyNames) {
 	k.pick = bind("pick-image", "ctrl+p", "^p", "", "open another image")
 	k.pickOpen = bind("open-image", "enter l right", n.enter+" l "+n.right, "open", "open this image")
 	k.pickSearch = bind("search-images", "/", "/", "search", "search as you type")
-	k.pickSort = bind("sort-images", "s", "s", "sort", "order by age, name or size")
+	k.pickSort = bind("sort-images", "s", "s", "sort", "a menu of orders: age, name, size")
 	k.pickAgain = bind("look-again", "r", "r", "look again", "ask the engines again")
 	k.palette = bind("palette", ":", ":", "actions", "every action, found as you type; :5 selects layer 5")
+	k.dropChip = bind("remove-chip", "X", "X", "", "remove the last of what narrows or orders the list")
 	k.choose = bind("choose", "enter l right space", n.enter, "choose", "do this")
 	k.help = bind("help", "?", "?", "help", "this help")
 	k.back = bind("close", "esc", "esc", "", "close what lies over the view")
@@ -226,8 +227,10 @@ func (k *keyMap) viewGroup() keyGroup {
 	return keyGroup{"Views", append(slices.Clone(k.views), k.undo)}
 }
 
-// paletteGroup is the key that everything but the viewer has.
-func (k *keyMap) paletteGroup() keyGroup { return keyGroup{"Actions", []binding{k.palette}} }
+// paletteGroup are the keys that everything but the viewer has.
+func (k *keyMap) paletteGroup() keyGroup {
+	return keyGroup{"Actions", []binding{k.palette, k.dropChip}}
+}
 
 // programGroup are the keys that are always there.
 func (k *keyMap) programGroup() keyGroup {

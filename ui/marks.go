@@ -7,6 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
 )
 
 // marks are the paths that the reader has marked, for actions that take several.
@@ -39,7 +40,48 @@ func (m marks) says() string {
 	if len(m) == 0 {
 		return ""
 	}
-	return counted(len(m), "path") + " marked"
+	return human.Comma(int64(len(m))) + " marked"
+}
+
+// chips are what narrows or orders the files: what differs from how they are shown
+// at first.
+func (e *explorer) chips() []chip {
+	f := &e.files
+	var out []chip
+	if e.mode != e.initial.mode {
+		out = append(out, chip{[]string{"after a layer", "alone", "range", "everything"}[e.mode], func() tea.Cmd {
+			e.setMode(e.initial.mode)
+			return e.follow()
+		}})
+	}
+	if f.request.order != e.initial.order {
+		text := "by " + f.request.order.String()
+		if _, back := f.request.order.base(); back {
+			text += " " + e.lk.sg.back
+		}
+		out = append(out, chip{text, func() tea.Cmd { return e.orderBy(e.initial.order) }})
+	}
+	if !f.request.filter.Empty() {
+		out = append(out, chip{"filter: " + e.lk.line(f.request.filter.String()), e.dropFilter})
+	}
+	if text := f.marks.says(); text != "" {
+		out = append(out, chip{text, func() tea.Cmd {
+			f.marks = nil
+			return nil
+		}})
+	}
+	return out
+}
+
+// placeChips makes room for the line of chips at the end of the files, if there are
+// some: so that no row moves when one comes or goes.
+func (e *explorer) placeChips() {
+	in := &e.layout.panes[filesPane]
+	e.line, e.files.chipped = rect{}, false
+	if len(e.chips()) > 0 && chipsFit(in.w, in.h) {
+		in.h--
+		e.line, e.files.chipped = rect{in.x, in.y + in.h, in.w, 1}, true
+	}
 }
 
 // markKey takes the keys of marks: the one that marks the row under the cursor, and

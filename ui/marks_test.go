@@ -21,7 +21,7 @@ func TestMarks(t *testing.T) {
 	for _, size := range append(markSizes, [2]int{40, 10}, [2]int{200, 60}) {
 		m := start(t, a, size[0], size[1])
 		press(m, "C g space space")
-		rowWith(t, m, "2 paths marked")
+		rowWith(t, m, "2 marked")
 		rowWith(t, m, "◆usr")
 		rowWith(t, m, "◆srv/app")
 		intact(t, m)
@@ -29,11 +29,11 @@ func TestMarks(t *testing.T) {
 			t.Errorf("the cursor is on row %d", m.explorer.files.cursor)
 		}
 		press(m, "k space")
-		rowWith(t, m, "1 path marked")
+		rowWith(t, m, "1 marked")
 		press(m, "2 1 [ m") // they stay
-		rowWith(t, m, "1 path marked")
+		rowWith(t, m, "1 marked")
 		press(m, "esc")
-		if all := strings.Join(screen(m), "\n"); strings.Contains(all, "marked ·") || strings.Contains(all, "◆") {
+		if all := strings.Join(screen(m), "\n"); strings.Contains(all, " marked") || strings.Contains(all, "◆") {
 			t.Errorf("esc has left marks:\n%s", all)
 		}
 	}

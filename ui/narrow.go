@@ -19,7 +19,7 @@ func (n *narrowing) ask(h host, changed func() tea.Cmd) {
 		return changed()
 	}
 	p := newPrompt("show only what holds:", before)
-	p.changed = set
+	p.changed, p.chips = set, true
 	p.dropped = func() tea.Cmd { return set(before) }
 	h.ask(p)
 }
@@ -45,6 +45,18 @@ func (n *narrowing) holds(texts ...string) bool {
 		}
 	}
 	return false
+}
+
+// chips is what the list is narrowed to, as a chip; changed is called when that is
+// removed.
+func (n *narrowing) chips(lk *look, changed func() tea.Cmd) []chip {
+	if n.text == "" {
+		return nil
+	}
+	return []chip{{"with " + lk.text(n.text), func() tea.Cmd {
+		n.drop()
+		return changed()
+	}}}
 }
 
 // chip tells in a title what the list is narrowed to, and is "" if it is not.

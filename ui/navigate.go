@@ -58,6 +58,8 @@ func (m *model) bodyKey(b body, k tea.KeyPressMsg) tea.Cmd {
 			m.openHelp()
 		case m.km.palette.matches(k):
 			return m.openPalette()
+		case m.km.dropChip.matches(k):
+			return m.dropChip()
 		case m.km.back.matches(k), m.km.quit.matches(k):
 			m.closePage()
 		default:
@@ -77,6 +79,8 @@ func (m *model) globalKey(k tea.KeyPressMsg) tea.Cmd {
 		m.openHelp()
 	case m.km.palette.matches(k):
 		return m.openPalette()
+	case m.km.dropChip.matches(k):
+		return m.dropChip()
 	case m.km.pick.matches(k):
 		return m.openPicker()
 	case m.km.undo.matches(k):

@@ -29,7 +29,7 @@ func TestPickerOpens(t *testing.T) {
 		{"enter 2 ctrl+p q", "docker://app:1", "Waste"},
 		{"enter ctrl+p enter", "docker://app:1 docker://app:1", "Layers"},
 		{"enter ctrl+p j enter", "docker://app:1 podman://localhost/app:1", "cannot open"},
-		{"/ a p p enter ctrl+p / l o c a l enter", "docker://app:1 podman://localhost/app:1", "match local"},
+		{"/ a p p enter ctrl+p / l o c a l enter", "docker://app:1 podman://localhost/app:1", "[search: local ×]"},
 		{"/ q q enter", "", "no image matches: qq"},
 	}
 	for _, tt := range tests {

@@ -66,8 +66,9 @@ type page interface {
 // framed is a page with its frame.
 type framed struct {
 	page
-	lk *look
-	at rect
+	lk   *look
+	at   rect
+	line bool // the last row has the page's chips
 }
 
 func inFrame(lk *look, p page) *framed { return &framed{page: p, lk: lk} }
@@ -75,7 +76,25 @@ func inFrame(lk *look, p page) *framed { return &framed{page: p, lk: lk} }
 func (f *framed) arrange(at rect) {
 	f.at = at
 	in := at.inside()
-	f.resize(in.w, in.h)
+	f.line = len(f.chips()) > 0 && chipsFit(in.w, in.h)
+	f.resize(in.w, f.rows())
+}
+
+// rows is how many rows the page itself has.
+func (f *framed) rows() int {
+	h := f.at.inside().h
+	if f.line {
+		h--
+	}
+	return h
+}
+
+// chips are those of the page.
+func (f *framed) chips() []chip {
+	if c, ok := f.page.(chipper); ok {
+		return c.chips()
+	}
+	return nil
 }
 
 func (f *framed) render(l *line, y int) {
@@ -84,23 +103,49 @@ func (f *framed) render(l *line, y int) {
 	switch i := y - in.y; {
 	case i < 0:
 		left, right := f.title(f.at.w - 8)
+		if !f.line {
+			left += f.lk.chipTitle(f.chips())
+		}
 		f.lk.edge(l, sg.topLeft, sg.topRight, left, right, true)
 	case i >= in.h:
 		f.lk.edge(l, sg.lowLeft, sg.lowRight, "", f.foot(), true)
 	default:
 		l.put(f.lk.st.border, sg.side)
-		part(l, in.w, func(l *line) { f.page.render(l, i) })
+		part(l, in.w, func(l *line) {
+			if i >= f.rows() {
+				f.lk.chipLine(l, f.chips())
+			} else {
+				f.page.render(l, i)
+			}
+		})
 		l.put(f.lk.st.border, sg.side)
 	}
 }
 
 func (f *framed) mouse(msg tea.MouseMsg) tea.Cmd {
 	in, at := f.at.inside(), msg.Mouse()
+	click, ok := msg.(tea.MouseClickMsg)
+	pressed := ok && click.Button == tea.MouseLeft
+	if t, ok := f.page.(titled); ok && pressed && at.Y == f.at.y {
+		if _, right := f.title(f.at.w - 8); onAside(f.at, right, at.X) {
+			t.asideClicked()
+			return nil
+		}
+	}
 	if !in.has(at.X, at.Y) {
+		return nil
+	}
+	if at.Y-in.y >= f.rows() {
+		if pressed {
+			return f.lk.clickChips(f.chips(), at.X-in.x, in.w)
+		}
 		return nil
 	}
 	return f.page.mouse(msg, at.X-in.x, at.Y-in.y)
 }
+
+// A titled page has something at the right of its title that can be clicked.
+type titled interface{ asideClicked() }
 
 func (f *framed) adopt(s *snapshot) tea.Cmd {
 	if p, ok := f.page.(adopter); ok {

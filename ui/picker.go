@@ -63,11 +63,55 @@ func (p *picker) title(int) (left, right string) {
 	left = "Images"
 	switch {
 	case p.search != "":
-		left += " " + p.lk.sg.dot + " " + human.Comma(int64(len(p.images))) + " of " + human.Comma(int64(p.found)) + " match " + p.lk.text(p.search)
+		left += " " + p.lk.sg.dot + " " + human.Comma(int64(len(p.images))) + " of " + human.Comma(int64(p.found)) + " match"
 	case p.found > 0:
 		left += " " + p.lk.sg.dot + " " + human.Comma(int64(p.found))
 	}
-	return left, "by " + p.order.String() + " " + p.lk.sg.order
+	sign := p.lk.sg.order
+	if _, back := p.order.base(); back {
+		sign = p.lk.sg.back
+	}
+	return left, "by " + p.order.String() + " " + sign
+}
+
+// chips are what the list is narrowed to and how it is ordered, if that is not how it
+// is at first.
+func (p *picker) chips() []chip {
+	var out []chip
+	if p.order != byAge {
+		text := "by " + p.order.String()
+		if _, back := p.order.base(); back {
+			text += " " + p.lk.sg.back
+		}
+		out = append(out, chip{text, func() tea.Cmd { return p.orderBy(byAge) }})
+	}
+	if p.search != "" {
+		out = append(out, chip{"search: " + p.lk.text(p.search), func() tea.Cmd {
+			p.search = ""
+			p.fill()
+			return nil
+		}})
+	}
+	return out
+}
+
+// openOrders shows what the list can be ordered by.
+func (p *picker) openOrders() {
+	now, _ := p.order.base()
+	var items []menuItem
+	for by := range imageOrders {
+		text := [imageOrders]string{"age, the newest first", "name", "size, the largest first"}[by]
+		items = append(items, menuItem{text: text, current: by == now, do: func() tea.Cmd { return p.orderBy(by) }})
+	}
+	openMenu(p.h, "Order by", items, p.h.keys().pickSort)
+}
+
+func (p *picker) asideClicked() { p.openOrders() }
+
+func (p *picker) orderBy(by imageOrder) tea.Cmd {
+	p.order = by
+	p.fill()
+	return nil
 }
 
 func (p *picker) foot() string {
@@ -146,8 +190,9 @@ func (p *picker) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case keys.pickSearch.matches(k):
 		p.askSearch()
 	case keys.pickSort.matches(k):
-		p.order = (p.order + 1) % imageOrders
-		p.fill()
+		p.openOrders()
+	case keys.reverse.matches(k):
+		return p.orderBy(p.order ^ imagesReversed), true
 	case keys.pickAgain.matches(k):
 		return p.askSources(), true
 	case keys.back.matches(k) && p.search != "":
@@ -210,6 +255,7 @@ func (p *picker) choose() tea.Cmd {
 // it, esc drops the search.
 func (p *picker) askSearch() {
 	q := newPrompt("search:", p.search)
+	q.chips = true
 	before := p.search
 	q.changed = func(text string) tea.Cmd {
 		p.search, p.start = text, ""
@@ -249,8 +295,10 @@ func (p *picker) clickHead(x int) {
 		by, ok = byAge, true
 	}
 	if ok {
-		p.order = by
-		p.fill()
+		if by == p.order { // once more: the other way round
+			by ^= imagesReversed
+		}
+		p.orderBy(by)
 	}
 }
 
@@ -283,5 +331,5 @@ func (p *picker) hints(k *keyMap) []hint {
 func (p *picker) groups(k *keyMap) []keyGroup { return pickerKeys(k) }
 
 func pickerKeys(k *keyMap) []keyGroup {
-	return []keyGroup{k.moving(), {"Images", []binding{k.pickOpen, k.pickSearch, k.pickSort, k.pickAgain}}}
+	return []keyGroup{k.moving(), {"Images", []binding{k.pickOpen, k.pickSearch, k.pickSort, k.reverse, k.pickAgain}}}
 }

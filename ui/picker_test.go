@@ -109,7 +109,7 @@ func TestPickerFrames(t *testing.T) {
 		{"picker-hostile", []Source{answers("docker", hostile, wide), refuses("podman", errors.New("no\x1b[2J\r\nway"))}, "", sizes, nil},
 		{"picker-search", someImages(), "/ a p p", sizes, nil},
 		{"picker-no-match", someImages(), "/ q q", first, nil},
-		{"picker-by-size", someImages(), "s s", first, nil},
+		{"picker-by-size", someImages(), "s s s enter", first, nil}, {"picker-orders", someImages(), "s", first, nil},
 		{"picker-help", someImages(), "?", first, nil},
 		{"picker-failed", someImages(), "enter", first, nil},
 		{"picker-ascii", someImages(), "", first, []string{"LANG=C"}},
@@ -189,7 +189,7 @@ func TestPickerSorts(t *testing.T) {
 		if got := names(m); got != want {
 			t.Errorf("%d: %s\nwant %s", i, got, want)
 		}
-		press(m, "s")
+		press(m, "s s enter")
 	}
 }
 

@@ -15,6 +15,7 @@ type prompt struct {
 	label  string // "search:"
 	aside  string // at the right: how many were found, what is wrong
 	failed bool   // aside tells of something wrong
+	chips  bool   // it narrows a list: where nothing is typed, backspace removes the list's last chip
 	input  textinput.Model
 
 	// What to do once something was typed, when enter takes the answer, and
@@ -57,6 +58,10 @@ func (m *model) promptKey(k tea.KeyPressMsg) tea.Cmd {
 			return p.done(p.input.Value())
 		}
 		return nil
+	case "backspace":
+		if p.chips && p.input.Value() == "" {
+			return m.dropChip()
+		}
 	case "esc":
 		m.prompt = nil
 		if p.dropped != nil {

@@ -15,6 +15,7 @@ type signs struct {
 	open    string    // before a directory whose content is shown
 	closed  string    // before a directory whose content is not
 	mark    string    // at the left of the selected row
+	drop    string    // in a chip: a click removes it
 	marked  string    // before the name of a marked path
 	between string    // at the left of a layer in the chosen range
 	base    string    // beside a layer of the base image
@@ -59,7 +60,7 @@ var unicodeSigns = signs{
 		analyze.Identical: "=",
 		analyze.Removed:   "−",
 	},
-	open: "▾", closed: "▸", mark: "▌", marked: "◆", between: "│", base: "⌂", box: "▣",
+	open: "▾", closed: "▸", mark: "▌", marked: "◆", drop: "×", between: "│", base: "⌂", box: "▣",
 	bar: "█", waste: "▒", wasteIn: "░",
 	run:  [7]string{"▏", "▎", "▍", "▌", "▋", "▊", "▉"},
 	rise: [8]string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
@@ -85,7 +86,7 @@ var asciiSigns = signs{
 		analyze.Identical: "=",
 		analyze.Removed:   "D",
 	},
-	open: "-", closed: "+", mark: ">", marked: "@", between: "|", base: "b", box: "c",
+	open: "-", closed: "+", mark: ">", marked: "@", drop: "x", between: "|", base: "b", box: "c",
 	bar: "#", waste: "%", wasteIn: "%",
 	run:  [7]string{" ", " ", " ", "#", "#", "#", "#"},
 	rise: [8]string{" ", " ", ".", ".", ":", ":", "#", "#"},

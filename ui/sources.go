@@ -55,14 +55,28 @@ const (
 	byImageName
 	byImageSize // largest first
 	imageOrders
+
+	imagesReversed imageOrder = 1 << 4 // is added to one of these for the other way round
 )
 
-func (o imageOrder) String() string { return [...]string{"age", "name", "size"}[o] }
+// base returns the order without its direction, and whether that is the other one.
+func (o imageOrder) base() (by imageOrder, back bool) {
+	return o &^ imagesReversed, o&imagesReversed != 0
+}
+
+func (o imageOrder) String() string {
+	by, _ := o.base()
+	return [...]string{"age", "name", "size"}[by]
+}
 
 // compare says which of two images stands first.
 func (o imageOrder) compare(a, b *Candidate) int {
 	first := 0
-	switch o {
+	by, back := o.base()
+	if back {
+		a, b = b, a
+	}
+	switch by {
 	case byAge:
 		first = b.Created.Compare(a.Created)
 	case byImageSize:
