@@ -21,6 +21,10 @@ type Options struct {
 	// Dockerfiles are what the image may have been built from, the likelier first:
 	// their last FROM names the base.
 	Dockerfiles []*dockerfile.File
+
+	// Packages says that Analysis.Packages will be called: most of that work is done
+	// while Run compares contents.
+	Packages bool
 }
 
 // An Analysis is all there is to say of an image.
@@ -108,7 +112,12 @@ func Run(ctx context.Context, im *source.Image, opts Options) (*Analysis, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.Tree.compare(ctx, a.open); err != nil {
+	var beside []func(context.Context) error
+	if opts.Packages {
+		a.Tree.shareInodes()
+		beside = append(beside, a.Tree.findPackages)
+	}
+	if err := a.Tree.compare(ctx, a.open, beside...); err != nil {
 		return nil, err
 	}
 	a.open = nil

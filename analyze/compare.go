@@ -111,8 +111,9 @@ func (t *Tree) sameAttributes(upper, lower int32) bool {
 }
 
 // compare computes the checksums that the pending comparisons need, several
-// layers at once, and settles them.
-func (t *Tree) compare(ctx context.Context, pending []comparison) error {
+// layers at once, and settles them. Beside the reading, it calls what else reads
+// the tree, as it is before anything is settled.
+func (t *Tree) compare(ctx context.Context, pending []comparison, beside ...func(context.Context) error) error {
 	wanted := map[uint16][]int{}
 	for _, c := range pending {
 		if t.surelyDiffer(c) {
@@ -124,7 +125,10 @@ func (t *Tree) compare(ctx context.Context, pending []comparison) error {
 		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(maxReaders)
+	group.SetLimit(maxReaders + len(beside))
+	for _, f := range beside {
+		group.Go(func() error { return crash.Do(func() error { return f(ctx) }) })
+	}
 	for _, layer := range slices.Sorted(maps.Keys(wanted)) {
 		group.Go(func() error {
 			return crash.Do(func() error { return t.layers[layer].Sum(ctx, wanted[layer]) })

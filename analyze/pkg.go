@@ -74,8 +74,22 @@ type Packages struct {
 
 // packageCache is an image's packages once they have been asked for.
 type packageCache struct {
-	mu   sync.Mutex
-	done *Packages
+	mu    sync.Mutex
+	found *packageFinder // that has read all facts, nil if none has
+	done  *Packages
+}
+
+// findPackages does what Packages can do before versions are compared, and keeps that.
+// shareInodes must have been called.
+func (t *Tree) findPackages(ctx context.Context) error {
+	f := newPackageFinder(t)
+	err := f.find(ctx)
+	if err == nil {
+		t.owned.mu.Lock()
+		defer t.owned.mu.Unlock()
+		t.owned.found = f
+	}
+	return err
 }
 
 // Packages returns the packages of the image. They are found out when they are first
@@ -89,9 +103,12 @@ func (t *Tree) packages(ctx context.Context) (*Packages, error) {
 	if c.done != nil {
 		return c.done, nil
 	}
-	f := newPackageFinder(t)
-	if err := f.find(ctx); err != nil {
-		return nil, err
+	f := c.found
+	if c.found = nil; f == nil { // a finder gives its packages once
+		f = newPackageFinder(t)
+		if err := f.find(ctx); err != nil {
+			return nil, err
+		}
 	}
 	p, err := f.own(ctx)
 	if err == nil {

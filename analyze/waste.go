@@ -170,10 +170,11 @@ func (t *Tree) hider(id int32) int {
 	return int(t.deadFrom(&t.versions[id]))
 }
 
-// settleInodes finds out which shared inodes are still reached, and what took the last
-// name of the others: the highest of the layers that hid one. Where that layer
-// hid several, the cause is that of the name that carries the bytes.
-func (t *Tree) settleInodes() {
+// shareInodes notes the versions of inodes that have several names.
+func (t *Tree) shareInodes() {
+	if t.shared != nil {
+		return
+	}
 	t.shared = map[int32][]int32{}
 	names := make([]int32, len(t.inodes))
 	for i := range t.versions {
@@ -181,6 +182,19 @@ func (t *Tree) settleInodes() {
 			names[id]++
 		}
 	}
+	for i := range t.versions {
+		if id := t.versions[i].inode; id >= 0 && names[id] > 1 {
+			t.shared[id] = append(t.shared[id], int32(i))
+		}
+	}
+}
+
+// settleInodes finds out which shared inodes are still reached, and what took the last
+// name of the others: the highest of the layers that hid one. Where that layer
+// hid several, the cause is that of the name that carries the bytes.
+func (t *Tree) settleInodes() {
+	t.shareInodes()
+	named := make([]bool, len(t.inodes))
 	for id := range t.inodes {
 		t.inodes[id].by, t.inodes[id].cause = 0, NotShadowed
 	}
@@ -189,9 +203,7 @@ func (t *Tree) settleInodes() {
 		if v.inode < 0 {
 			continue
 		}
-		if names[v.inode] > 1 {
-			t.shared[v.inode] = append(t.shared[v.inode], int32(i))
-		}
+		named[v.inode] = true
 		// notHidden is higher than any layer: once a name shows, that stays.
 		id := &t.inodes[v.inode]
 		if v.by > id.by || v.by == id.by && (id.cause == NotShadowed || id.carrier == int32(i)) {
@@ -200,7 +212,7 @@ func (t *Tree) settleInodes() {
 	}
 	for _, id := range t.orphans {
 		// What no name reaches never showed: its own layer hid it.
-		if names[id] == 0 {
+		if !named[id] {
 			t.inodes[id].by, t.inodes[id].cause = t.inodes[id].layer, Deleted
 		}
 	}

@@ -220,6 +220,7 @@ func (a *app) checkOne(ctx context.Context, t *checkTarget, several bool) (*repo
 	for _, f := range files {
 		one.dockerfiles = append(one.dockerfiles, f.File)
 	}
+	one.wantsPackages = true
 	an, err := one.load(ctx, t.ref, false)
 	if err != nil {
 		if t.rules.Base() != "" && strings.Contains(err.Error(), "base "+t.rules.Base()) {

@@ -151,7 +151,7 @@ func (a *app) diff(ctx context.Context, images []string, o *diffOptions) error {
 
 // sides opens what is to be compared. The caller closes the images.
 func (a *app) sides(ctx context.Context, images []string, o *diffOptions) (*report.Comparison, error) {
-	a.search = analyze.SearchEngines
+	a.search, a.wantsPackages = analyze.SearchEngines, true
 	before, err := a.load(ctx, images[0], false)
 	if err != nil {
 		return nil, err

@@ -88,7 +88,7 @@ func (a *app) fix(ctx context.Context, ref string, o *fixOptions) error {
 	if err := a.guard(printed, append(read, ref)...); err != nil {
 		return err
 	}
-	a.search = analyze.SearchEngines
+	a.search, a.wantsPackages = analyze.SearchEngines, true
 	an, err := a.load(ctx, ref, false)
 	if err != nil {
 		return err

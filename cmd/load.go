@@ -74,7 +74,7 @@ func (a *app) load(ctx context.Context, ref string, content bool) (*analyze.Anal
 
 // judging are how this run finds out which layers are the base image's.
 func (a *app) judging() analyze.Options {
-	opts := analyze.Options{Base: a.base, Search: a.search, Dockerfiles: a.dockerfiles}
+	opts := analyze.Options{Base: a.base, Search: a.search, Dockerfiles: a.dockerfiles, Packages: a.wantsPackages}
 	if _, err := strconv.Atoi(a.base); err != nil && a.search == analyze.SearchImage {
 		opts.Base = "" // nothing is asked for what no figure depends on
 	}

@@ -39,8 +39,9 @@ type app struct {
 
 	// What a command does to find out the base image: those that show no figure of it
 	// look nowhere.
-	search      analyze.BaseSearch
-	dockerfiles []*dockerfile.File // that the image may have been built from
+	search        analyze.BaseSearch
+	wantsPackages bool               // the command says what packages there are, or gives advice
+	dockerfiles   []*dockerfile.File // that the image may have been built from
 
 	failure error      // why the command that was run has failed
 	last    *sync.Once // the last words, and the exit code

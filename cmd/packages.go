@@ -66,6 +66,7 @@ func (a *app) packages(ctx context.Context, ref string, l *packageList) error {
 	if err := a.guard(outs, ref); err != nil {
 		return err
 	}
+	a.wantsPackages = true
 	an, err := a.load(ctx, ref, false)
 	if err != nil {
 		return err

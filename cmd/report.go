@@ -57,7 +57,7 @@ func (a *app) report(ctx context.Context, ref string, flags *outputFlags) error 
 	if err := a.guard(outs, ref); err != nil {
 		return err
 	}
-	a.search = analyze.SearchEngines
+	a.search, a.wantsPackages = analyze.SearchEngines, true
 	a.useNearbyFiles()
 	an, err := a.load(ctx, ref, false)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"math"
+	"strconv"
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/source"
@@ -253,6 +254,27 @@ func finite(f float64) float64 {
 
 func newWasteRow(x *analyze.Waste) wasteRow {
 	return wasteRow{quoted(x.Path()), x.Bytes, x.Cause.String(), x.Layer, knownInt(x.By)}
+}
+
+// appendTo appends what package json writes of the row, in a quarter of the time:
+// there may be a million of them. Lines but the first begin with prefix.
+func (r wasteRow) appendTo(b []byte, prefix string) []byte {
+	key := func(lead, name string) { b = append(append(append(append(b, lead...), prefix...), indent...), name...) }
+	key("{\n", `"path": `)
+	b = r.Path.appendTo(b)
+	key(",\n", `"bytes": `)
+	b = strconv.AppendInt(b, r.Bytes, 10)
+	key(",\n", `"cause": "`)
+	b = append(b, r.Cause...) // a word of ours
+	key("\",\n", `"layer": `)
+	b = strconv.AppendInt(b, int64(r.Layer), 10)
+	key(",\n", `"by": `)
+	if r.By == nil {
+		b = append(b, "null"...)
+	} else {
+		b = strconv.AppendInt(b, int64(*r.By), 10)
+	}
+	return append(append(append(b, '\n'), prefix...), '}')
 }
 
 // WasteJSON writes a row of waste, as it stands in the report, as one JSON object

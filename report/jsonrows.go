@@ -3,8 +3,12 @@ package report
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
+	"runtime"
+
+	"github.com/peelhq/peel/internal/crash"
 )
 
 // rows writes an indented JSON object whose last keys are long arrays, a row at
@@ -52,24 +56,87 @@ func (r *rows) value(key string, v any) {
 // null adds a key whose value is not known.
 func (r *rows) null(key string) { r.text(",\n" + r.deep + `"` + key + `": null`) }
 
-// array adds a key with n rows.
+// array adds a key with n rows. row is called from several goroutines.
 func (r *rows) array(key string, n int, row func(i int) any) {
 	r.text(",\n" + r.deep + `"` + key + `": [`)
 	deeper := r.deep + indent
-	for i := range n {
-		if r.err != nil {
-			return
+	err := inOrder(n, func(from, to int) ([]byte, error) {
+		var text bytes.Buffer
+		part := newRows(&text)
+		for i := from; i < to; i++ {
+			if i > 0 {
+				part.text(",")
+			}
+			part.text("\n" + deeper)
+			part.write(part.encode(row(i), deeper))
 		}
-		if i > 0 {
-			r.text(",")
+		if part.err == nil {
+			part.err = part.w.Flush()
 		}
-		r.text("\n" + deeper)
-		r.write(r.encode(row(i), deeper))
+		return text.Bytes(), part.err
+	}, func(text []byte) error {
+		r.write(text)
+		return r.err
+	})
+	if r.err = cmp.Or(r.err, err); r.err != nil {
+		return
 	}
 	if n > 0 {
 		r.text("\n" + r.deep)
 	}
 	r.text("]")
+}
+
+// rowsAtOnce is how many rows are encoded at a time.
+const rowsAtOnce = 256
+
+// inOrder has n rows encoded, rowsAtOnce at a time on as many goroutines as run at
+// once, and written in their order. It holds no more than a few such pieces. The
+// error is the first of either.
+func inOrder(n int, encode func(from, to int) ([]byte, error), write func([]byte) error) error {
+	if n <= rowsAtOnce {
+		text, err := encode(0, n)
+		if err != nil {
+			return err
+		}
+		return write(text)
+	}
+	type piece struct {
+		text []byte
+		err  error
+	}
+	pieces := make(chan chan piece, runtime.GOMAXPROCS(0)) // in order, those that are being encoded
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		defer close(pieces)
+		for from := 0; from < n; from += rowsAtOnce {
+			one := make(chan piece, 1)
+			select {
+			case pieces <- one:
+			case <-ended:
+				return
+			}
+			go func() {
+				var p piece
+				p.err = crash.Do(func() (err error) {
+					p.text, err = encode(from, min(from+rowsAtOnce, n))
+					return err
+				})
+				one <- p
+			}()
+		}
+	}()
+	for one := range pieces {
+		p := <-one
+		if p.err == nil {
+			p.err = write(p.text)
+		}
+		if p.err != nil {
+			return p.err
+		}
+	}
+	return nil
 }
 
 // objects adds a key with n objects, each of which begins with the keys of
@@ -108,6 +175,12 @@ func (r *rows) end() error {
 // call; lines but the first begin with prefix.
 func (r *rows) encode(v any, prefix string) []byte {
 	r.row.Reset()
+	if row, ok := v.(interface {
+		appendTo(b []byte, prefix string) []byte
+	}); ok {
+		_, _ = r.row.Write(row.appendTo(r.row.AvailableBuffer(), prefix)) // cannot fail
+		return r.row.Bytes()
+	}
 	r.enc.SetIndent(prefix, indent)
 	if err := r.enc.Encode(v); err != nil && r.err == nil {
 		r.err = err

@@ -17,8 +17,10 @@ type quoted string
 
 // MarshalJSON writes the text as a JSON string in which no control or invisible
 // character stands for itself.
-func (q quoted) MarshalJSON() ([]byte, error) {
-	b := make([]byte, 0, len(q)+2)
+func (q quoted) MarshalJSON() ([]byte, error) { return q.appendTo(make([]byte, 0, len(q)+2)), nil }
+
+// appendTo appends what MarshalJSON writes.
+func (q quoted) appendTo(b []byte) []byte {
 	b = append(b, '"')
 	for i, r := range string(q) { // a bad byte gives U+FFFD
 		switch {
@@ -39,7 +41,7 @@ func (q quoted) MarshalJSON() ([]byte, error) {
 			b = fmt.Appendf(b, `\u%04x`, r)
 		}
 	}
-	return append(b, '"'), nil
+	return append(b, '"')
 }
 
 // known returns nil, JSON's null, for text that is not known.

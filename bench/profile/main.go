@@ -55,7 +55,7 @@ func run(ctx context.Context) error {
 }
 
 func read(ctx context.Context, ref string) error {
-	im, err := source.Open(ctx, ref, source.Options{})
+	im, err := source.Open(ctx, ref, source.Options{Collect: analyze.Collectors()})
 	if err != nil {
 		return err
 	}
@@ -64,5 +64,9 @@ func read(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	return report.JSON(io.Discard, a, nil) //nolint:contextcheck // a profile is not interrupted
+	findings, err := analyze.Advise(ctx, a, analyze.AdviceOptions{})
+	if err != nil {
+		return err
+	}
+	return report.JSON(io.Discard, a, findings) //nolint:contextcheck // a profile is not interrupted
 }
