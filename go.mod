@@ -28,7 +28,7 @@ require (
 	github.com/glebarez/go-sqlite v1.20.3
 	github.com/google/go-containerregistry v0.22.1
 	github.com/junegunn/fzf v0.65.2
-	github.com/klauspost/compress v1.20.3
+	github.com/klauspost/compress v1.20.4
 	github.com/knqyf263/go-rpmdb v0.1.1
 	github.com/opencontainers/go-digest v1.0.0
 	github.com/opencontainers/image-spec v1.1.1

@@ -201,7 +201,7 @@ func scanPacked(ctx context.Context, form Form, r io.Reader, o *ScanOptions) (*S
 		group.Wait()
 	})
 	defer end()
-	z, err := newUnpacker(form, raw)
+	z, err := newUnpacker(form, raw, o.Digest != "" && !o.Verify)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ type ContentReader interface {
 // ScanOptions says how a layer is scanned. The zero value is ready to use.
 type ScanOptions struct {
 	Digest   string            // of the blob, as the image says; "" if it does not. Its algorithm is used
-	Verify   bool              // compute the digest of the blob even where not all of it has to be read
+	Verify   bool              // compute the digest of the blob even where not all of it has to be read, and every checksum
 	Verified bool              // the code that hands over the bytes verifies Digest: it is not computed a second time
 	Trail    *Trail            // computes that digest, if Verified; nil: no checkpoints are kept
 	Cache    Cache             // where what was found before is kept; nil: nowhere
