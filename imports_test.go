@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 	".":                       {"cmd"},
 	"cmd":                     {"ui", "report", "analyze", "analyze/dockerfile", "source", "internal/alike", "internal/clean", "internal/crash", "internal/draft", "internal/grep", "internal/grow", "internal/human", "internal/lazy", "internal/redact"},
 	"ui":                      {"analyze", "analyze/dockerfile", "internal/clean", "internal/crash", "internal/human", "internal/redact"},
-	"report":                  {"analyze", "analyze/dockerfile", "source", "internal/clean", "internal/human", "internal/lazy"},
+	"report":                  {"analyze", "analyze/dockerfile", "source", "internal/clean", "internal/crash", "internal/human", "internal/lazy"},
 	"analyze":                 {"analyze/dockerfile", "analyze/packages", "source", "internal/clean", "internal/crash", "internal/grep", "internal/grow", "internal/human", "internal/lazy", "internal/redact"},
 	"analyze/dockerfile":      {"source", "internal/clean", "internal/lazy"},
 	"analyze/packages":        {"source", "internal/lazy"},

@@ -59,7 +59,7 @@ func withPackages(t *testing.T, ref string, stream []byte) *analyze.Analysis {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := analyze.Run(t.Context(), img, analyze.Options{})
+	a, err := analyze.Run(t.Context(), img, analyze.Options{Packages: stream == nil}) // beside comparing, and after it
 	if err := errors.Join(err, img.Close()); err != nil {
 		t.Fatal(err)
 	}
