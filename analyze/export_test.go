@@ -236,3 +236,10 @@ func CommandSecrets(text string) []string {
 	}
 	return found
 }
+
+// SetMaxSums sets the bound on the sums of a LayerMap, and returns what sets it back.
+func SetMaxSums(n int) func() {
+	was := maxSums
+	maxSums = n
+	return func() { maxSums = was }
+}
