@@ -183,13 +183,18 @@ func (e *explorer) setMode(mode analyze.Mode) {
 
 // openOrders shows what the rows can be ordered by.
 func (e *explorer) openOrders() {
-	now, _ := e.files.request.order.base()
+	openOrderMenu(e.h, e.files.request.order, e.orderBy)
+}
+
+// openOrderMenu shows what the rows of directories can be ordered by.
+func openOrderMenu(h host, current order, orderBy func(order) tea.Cmd) {
+	now, _ := current.base()
 	var items []menuItem
 	for by := range orderCount {
 		text := [orderCount]string{"size, the largest first", "wasted bytes, the most first", "name"}[by]
-		items = append(items, menuItem{text: text, current: by == now, do: func() tea.Cmd { return e.orderBy(by) }})
+		items = append(items, menuItem{text: text, current: by == now, do: func() tea.Cmd { return orderBy(by) }})
 	}
-	openMenu(e.h, "Order by", items, e.h.keys().sort)
+	openMenu(h, "Order by", items, h.keys().sort)
 }
 
 func (e *explorer) orderBy(by order) tea.Cmd {

@@ -46,6 +46,7 @@ type keyMap struct {
 	mark                                  binding
 	sort, mode, from, columns             binding
 	jump, group, owned                    binding
+	mapLeft, mapRight, mapFiles           binding
 	find, nextMatch, priorMatch, fuzzy    binding
 	filter, dropFilter, narrow            binding
 	halfUp, halfDown, reverse, priorMode  binding
@@ -123,6 +124,9 @@ func (k *keyMap) bindFiles(n keyNames) {
 	k.jump = bind("jump", "enter l right", n.enter, "go there", "go to the version's layer")
 	k.owned = bind("package-files", "enter l right", n.enter+" l "+n.right, "files", "show the files that it owns, after its layer")
 	k.group = bind("group", "s", "s", "group", "a menu of groupings")
+	k.mapLeft = bind("map-left", "left h", n.left+" h", "layer", "to the layer below")
+	k.mapRight = bind("map-right", "right l", n.right+" l", "", "to the layer above")
+	k.mapFiles = bind("map-files", "v", "v", "show files", "show the directory in the files view, in this layer")
 	k.find = bind("search", "/", "/", "find", "search in all paths, as you type")
 	k.nextMatch = bind("next-match", "n", "n", "", "the next match, or the last search again")
 	k.priorMatch = bind("prior-match", "N", "N", "", "the match before")

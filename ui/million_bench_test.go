@@ -39,6 +39,39 @@ func openMillion(b *testing.B) *analyze.Analysis {
 	return million
 }
 
+// BenchmarkMillionMap is what stands between the key of the map and its frame, the
+// sums made anew.
+func BenchmarkMillionMap(b *testing.B) {
+	a := openMillion(b)
+	var took []time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		m := start(b, a, 120, 40)
+		b.StartTimer()
+		began := time.Now()
+		press(m, "4")
+		_ = m.View()
+		took = append(took, time.Since(began))
+	}
+	percentiles(b, took)
+}
+
+// BenchmarkMillionMapKeyToFrame is a key and its frame in that view, every directory
+// open: down, layers, pages, the ends.
+func BenchmarkMillionMapKeyToFrame(b *testing.B) {
+	m := start(b, openMillion(b), 120, 40)
+	press(m, "4 E g")
+	keys := []string{"j", "left", "left", "pgdown", "right", "G", "pgup", "k", "g"}
+	var took []time.Duration
+	for i := 0; b.Loop(); i++ {
+		began := time.Now()
+		send(m, keyOf(keys[i%len(keys)]))
+		_ = m.View()
+		took = append(took, time.Since(began))
+	}
+	percentiles(b, took)
+}
+
 // percentiles reports the times of single steps: the middle one, and the one
 // that 99 of 100 do not exceed.
 func percentiles(b *testing.B, took []time.Duration) {

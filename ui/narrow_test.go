@@ -12,10 +12,10 @@ func TestNarrow(t *testing.T) {
 		name, keys, text string
 		shows, hides     string
 	}{
-		{"packages", "4 /", "git", "git 1:2", "left-pad"},
-		{"packages that are removed", "4 f", "removed", "git 1:2", "left-pad"},
-		{"what no package owns", "4 /", "owned by", "owned by no package", "left-pad"},
-		{"no package", "4 /", "qqq", "no package holds qqq", "numpy"},
+		{"packages", "5 /", "git", "git 1:2", "left-pad"},
+		{"packages that are removed", "5 f", "removed", "git 1:2", "left-pad"},
+		{"what no package owns", "5 /", "owned by", "owned by no package", "left-pad"},
+		{"no package", "5 /", "qqq", "no package holds qqq", "numpy"},
 		{"the help", "? /", "clipboard", "copy the path to the clipboard", "a page down"},
 		{"the help, nothing", "? /", "qqq", "nothing in the help holds qqq", "a page down"},
 		{"the image", "3 /", "digest", "Layers' digests", "How it is run"},
@@ -28,7 +28,7 @@ func TestNarrow(t *testing.T) {
 		for _, size := range [][2]int{{80, 24}, {120, 40}} {
 			t.Run(tt.name, func(t *testing.T) {
 				fixture := "app"
-				if tt.keys[0] == '4' {
+				if tt.keys[0] == '5' {
 					fixture = "packages"
 				}
 				m := start(t, open(t, fixture), size[0], size[1])

@@ -6,7 +6,7 @@ import tea "charm.land/bubbletea/v2"
 // lies over the views until it is closed. Bodies are no tea.Models: the model
 // hands them keys, and asks them for rows.
 //
-// A body that wants to know more has methods of waiter, adopter or closer.
+// A body that wants to know more has methods of waiter, adopter, shower or closer.
 type body interface {
 	// arrange lays the body out on a part of the screen. It is called before
 	// every frame, and cheap if nothing has changed.
@@ -159,6 +159,11 @@ func (f *framed) shown() tea.Cmd {
 		return p.shown()
 	}
 	return nil
+}
+
+func (f *framed) waits() bool {
+	p, ok := f.page.(waiter)
+	return ok && p.waits()
 }
 
 func (f *framed) closed() {

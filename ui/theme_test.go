@@ -22,7 +22,7 @@ func TestThemeFrames(t *testing.T) {
 		{"basic", colorprofile.ANSI, true},
 		{"plain", colorprofile.ASCII, true},
 	}
-	views := []struct{ name, keys string }{{"files", ""}, {"chips", "j space S"}, {"waste", "2 j"}, {"image", "3 j"}, {"packages", "4 j"}, {"help", "?"}}
+	views := []struct{ name, keys string }{{"files", ""}, {"chips", "j space S"}, {"waste", "2 j"}, {"image", "3 j"}, {"map", "4 E left j"}, {"packages", "5 j"}, {"help", "?"}}
 	app, packaged := open(t, "app"), open(t, "packages")
 	for _, th := range themes {
 		for _, v := range views {

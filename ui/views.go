@@ -28,6 +28,7 @@ var views = []viewKind{
 	{"Files", "files", "files", "the files, layer by layer", openExplorer, explorerKeys},
 	{"Waste", "waste", "waste", "what is wasted, and why", openWaste, wasteKeys},
 	{"Image", "image", "image", "config, history, flaws", openImagePage, imageKeys},
+	{"Map", "map", "map", "what each layer stores in each directory", openMap, mapKeys},
 	{"Packages", "packages", "packages", "whose the bytes are", openPackages, packagesKeys},
 }
 
