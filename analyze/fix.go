@@ -43,6 +43,24 @@ type Fix struct {
 	change change
 }
 
+// Text says in words what the fix changes: its edits, or else what its finding advises.
+// What is the image's in it is raw.
+func (f *Fix) Text() string {
+	var parts []string
+	for _, e := range f.Edits {
+		parts = append(parts, e.String())
+	}
+	if len(parts) == 0 {
+		if a := f.Findings[0].Advice; a != "" {
+			parts = append(parts, a)
+		}
+		if len(f.Ignore) > 0 {
+			parts = append(parts, "A line for .dockerignore: "+strings.Join(f.Ignore, ", ")+".")
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
 // A change is what a fix does to the versions of a tree.
 type change struct {
 	merge     []LayerRange

@@ -73,5 +73,10 @@ func TestProposalTotals(t *testing.T) {
 		if n := len(p.Fixes); n > 0 && p.Fixes[n-1].Total != p.Before.Stored-p.After.Stored {
 			t.Fatalf("seed %d: all save %d, not %d", seed, p.Fixes[n-1].Total, p.Before.Stored-p.After.Stored)
 		}
+		wish.NoTotals = true
+		brief, err := analyze.Propose(t.Context(), a, fixes, nil, wish)
+		if err != nil || brief.After != p.After || slices.ContainsFunc(brief.Fixes, func(f analyze.ProposedFix) bool { return f.Total >= 0 }) {
+			t.Fatalf("seed %d: without totals %+v, %v, want %+v", seed, brief.After, err, p.After)
+		}
 	}
 }

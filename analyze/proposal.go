@@ -15,6 +15,10 @@ type Wish struct {
 	Fixes  []string     // IDs of findings, or AllFixes
 	Squash []LayerRange // layers to merge
 	Drop   []string     // paths to leave out
+
+	// NoTotals leaves Total of fixes out: working them out takes a pass over the image
+	// for each.
+	NoTotals bool
 }
 
 // AllFixes asks for every fix with edits that saves more than little, beside what else is
@@ -91,6 +95,9 @@ func Propose(ctx context.Context, a *Analysis, fixes []Fix, file *dockerfile.Fil
 	var err error
 	if p.After, err = plan.Figures(ctx); err != nil {
 		return nil, err
+	}
+	if wish.NoTotals {
+		return p, nil
 	}
 	return p, p.total(ctx, a)
 }

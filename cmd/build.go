@@ -139,7 +139,7 @@ func (a *app) build(ctx context.Context, b *building, args []string) error {
 			a.say("findings name no lines: %v", err)
 			call.dockerfile = ""
 		} else {
-			a.dockerfiles = append(a.dockerfiles, d)
+			a.built = []buildFile{{d, true}}
 		}
 	}
 	if b.check || inPipeline() {

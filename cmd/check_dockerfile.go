@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/analyze/dockerfile"
@@ -57,12 +58,35 @@ func (a *app) buildFiles(r *ruling, alone bool) ([]buildFile, error) {
 	return a.nearbyFiles(), nil
 }
 
-// useNearbyFiles makes findings name the lines of a Dockerfile in the working directory, if
-// it fits the image. One that cannot be read is passed over.
-func (a *app) useNearbyFiles() {
-	for _, f := range a.nearbyFiles() {
+// namedOrNearby returns the Dockerfiles that an image may be of: the one that is named,
+// none if that is "none", else those of the working directory.
+func (a *app) namedOrNearby(name string) ([]buildFile, error) {
+	switch name {
+	case noDockerfile:
+		return nil, nil
+	case "":
+		return a.nearbyFiles(), nil
+	}
+	d, err := readDockerfile(name)
+	if err != nil {
+		return nil, err
+	}
+	return []buildFile{{d, true}}, nil
+}
+
+// useDockerfiles makes findings name the lines of the Dockerfile that the image was built
+// from: the one of the build, else the one that --dockerfile names, else one of the working
+// directory that fits the image. Of the latter, those that cannot be read are passed over.
+func (a *app) useDockerfiles() ([]buildFile, error) {
+	files, err := a.namedOrNearby(a.named)
+	if err != nil {
+		return nil, err
+	}
+	files = append(slices.Clip(a.built), files...)
+	for _, f := range files {
 		a.dockerfiles = append(a.dockerfiles, f.File)
 	}
+	return files, nil
 }
 
 // nearbyFiles returns the Dockerfiles of the working directory, the likelier first.

@@ -51,7 +51,10 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 		return err
 	}
 	a.search = analyze.SearchEngines
-	a.useNearbyFiles()
+	files, err := a.useDockerfiles()
+	if err != nil {
+		return err
+	}
 	opts := a.options(false, nil)
 	opts.ContentOnDemand, opts.Arriving = true, true
 	if tty, ok := terminal(a.stderr); ok { // the screen is there
@@ -63,17 +66,29 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 		places, ref = []source.Place{source.Repository(ref, opts)}, ""
 	}
 	var on held
-	open := func(ref string) ui.Loader {
+	open := func(other string) ui.Loader {
 		return func(ctx context.Context, progress func(ui.Progress), show func(*analyze.Analysis)) (an *analyze.Analysis, err error) {
 			defer crash.Catch(&err)
 			opts := opts
 			opts.Progress = func(p source.Progress) { progress(screenProgress(p)) }
-			an, err = a.open(ctx, ref, opts, func(ctx context.Context, im *source.Image, o analyze.Options) (*analyze.Analysis, error) {
-				return analyze.Watch(ctx, im, o, show)
+			known := func(an *analyze.Analysis) {
+				if other != ref { // a file that is named is not of other images
+					return
+				}
+				if f := builtFrom(an, files); f != an.Dockerfile { // what is shown already is not written to
+					an.Dockerfile = f
+				}
+			}
+			an, err = a.open(ctx, other, opts, func(ctx context.Context, im *source.Image, o analyze.Options) (*analyze.Analysis, error) {
+				return analyze.Watch(ctx, im, o, func(an *analyze.Analysis) {
+					known(an)
+					show(an)
+				})
 			})
 			if err != nil {
 				return nil, err
 			}
+			known(an)
 			return an, on.hold(an)
 		}
 	}
@@ -81,10 +96,12 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 		Sources:  pickSources(places),
 		Open:     open,
 		Close:    on.drop,
-		Actions:  screenActions(),
+		Actions:  a.screenActions(),
 		Settings: settings,
 		Input:    keys,
 		Output:   a.stdout,
+
+		NoDockerfile: noFileFits(files, a.named),
 	}
 	if ref != "" {
 		o.Name, o.Ref, o.Load = ref, ref, open(ref)

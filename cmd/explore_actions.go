@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"path/filepath"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/clean"
 	"github.com/peelhq/peel/internal/human"
 	"github.com/peelhq/peel/report"
@@ -16,8 +19,62 @@ import (
 
 // screenActions are what the screen has done: as peel extract and the lists of the
 // other commands do it.
-func screenActions() ui.Actions {
-	return ui.Actions{Extract: extractShown, ExportFiles: exportFiles, ExportWaste: exportWaste}
+func (a *app) screenActions() ui.Actions {
+	return ui.Actions{
+		Extract: extractShown, ExportFiles: exportFiles, ExportWaste: exportWaste,
+		Patch: patchOf, WritePatch: a.writePatch,
+	}
+}
+
+// patchOf is the patch that makes text of a Dockerfile, as peel fix prints it.
+func patchOf(file *dockerfile.File, text []byte, want int) (string, error) {
+	return file.Diff(pathInRepository(file.Name()), text, want)
+}
+
+// writePatch writes a patch to a file. One that is there already is left alone unless the
+// reader has said otherwise, and one that is read in any case.
+func (a *app) writePatch(ctx context.Context, an *analyze.Analysis, patch, file string, force bool) (string, error) {
+	write := func(w io.Writer) error {
+		_, err := io.WriteString(w, patch)
+		return err
+	}
+	err := writeNewFile(ctx, file, write)
+	if errors.Is(err, fs.ErrExist) {
+		if err = a.notRead(an, file); err == nil && !force {
+			return "", &ui.ExistsError{Said: fmt.Sprintf("%s is there already: nothing was written", clean.Line(file))}
+		}
+		if err == nil {
+			err = writeFile(ctx, file, write)
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("cannot write %s: %w", file, err)
+	}
+	return "the patch was written to " + clean.Line(file) + ": git apply takes it", nil
+}
+
+// notRead returns an error if a file is the image that is shown, a part of it, or its
+// Dockerfile.
+func (a *app) notRead(an *analyze.Analysis, file string) error {
+	read := []string{an.Image.Source}
+	if an.Dockerfile != nil {
+		read = append(read, filepath.FromSlash(an.Dockerfile.Name()))
+	}
+	in := a.inputs(read...)
+	name, info, err := target(file)
+	if err != nil || info == nil {
+		return err
+	}
+	if what := in.is(info); what != "" {
+		return fmt.Errorf("it is %s, which is read: choose another name", what)
+	}
+	if name, err = canonical(name); err != nil {
+		return nil //nolint:nilerr // said when it is written
+	}
+	if dir := in.holds(name, info); dir != "" {
+		return fmt.Errorf("it is a file of the image in %s: choose another name", dir)
+	}
+	return nil
 }
 
 // extractShown writes what the screen shows of paths to a directory. A file that

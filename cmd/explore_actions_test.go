@@ -33,7 +33,7 @@ func TestScreenExtracts(t *testing.T) {
 	a := openSample(t)
 	n, _ := a.Tree.Lookup("/srv/shop/.env")
 	dir := filepath.Join(t.TempDir(), "out")
-	actions := screenActions()
+	actions := (&app{}).screenActions()
 	x := ui.Extraction{Taken: []ui.Taken{{Node: n, Layer: 6, Alone: true}}, Dir: dir}
 	said, err := actions.Extract(t.Context(), a, x, func(_, _ int64) {})
 	if err != nil || !strings.HasPrefix(said, "1 file, ") {
@@ -80,7 +80,7 @@ func TestScreenExtractsSeveral(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			said, err := screenActions().Extract(t.Context(), a, ui.Extraction{Taken: tt.taken, Dir: dir}, func(_, _ int64) {})
+			said, err := (&app{}).screenActions().Extract(t.Context(), a, ui.Extraction{Taken: tt.taken, Dir: dir}, func(_, _ int64) {})
 			if err != nil {
 				said = err.Error()
 			}
@@ -98,7 +98,7 @@ func TestScreenExtractsSeveral(t *testing.T) {
 
 func TestScreenExports(t *testing.T) {
 	a := openSample(t)
-	actions := screenActions()
+	actions := (&app{}).screenActions()
 	file := filepath.Join(t.TempDir(), "waste.json")
 	if _, err := actions.ExportWaste(t.Context(), a, a.Waste, file); err != nil {
 		t.Fatal(err)

@@ -77,7 +77,7 @@ peel fix app:1 --squash 2..5 --drop /srv/testdata
 // fix shows how an image is mended, and with --write mends its Dockerfile.
 func (a *app) fix(ctx context.Context, ref string, o *fixOptions) error {
 	var read []string
-	files, err := a.fixFiles(o)
+	files, err := a.namedOrNearby(o.dockerfile)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (a *app) fix(ctx context.Context, ref string, o *fixOptions) error {
 	case err != nil:
 		return usage(fixAdvice(fixes, o), "%w", err)
 	}
-	r := &report.Remedy{Analysis: an, Proposal: proposal, File: file, Without: noFileFits(files, o)}
+	r := &report.Remedy{Analysis: an, Proposal: proposal, File: file, Without: noFileFits(files, o.dockerfile)}
 	if proposal.Text != nil {
 		if r.Patch, err = file.Diff(pathInRepository(file.Name()), proposal.Text, proposal.Edits); err != nil {
 			return failed("", "cannot write the patch: %w", err)
@@ -129,25 +129,9 @@ func (a *app) fix(ctx context.Context, ref string, o *fixOptions) error {
 	})
 }
 
-// fixFiles returns the Dockerfiles that the image may be of: the one that is named, else
-// those of the working directory.
-func (a *app) fixFiles(o *fixOptions) ([]buildFile, error) {
-	switch o.dockerfile {
-	case noDockerfile:
-		return nil, nil
-	case "":
-		return a.nearbyFiles(), nil
-	}
-	d, err := readDockerfile(o.dockerfile)
-	if err != nil {
-		return nil, err
-	}
-	return []buildFile{{d, true}}, nil
-}
-
-// noFileFits says why no Dockerfile is known, if none is.
-func noFileFits(files []buildFile, o *fixOptions) string {
-	if o.dockerfile == noDockerfile {
+// noFileFits says why no Dockerfile is known, if none is: named is what --dockerfile says.
+func noFileFits(files []buildFile, named string) string {
+	if named == noDockerfile {
 		return "No Dockerfile is used, as --dockerfile none says."
 	}
 	if len(files) == 0 {

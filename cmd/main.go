@@ -42,6 +42,8 @@ type app struct {
 	search        analyze.BaseSearch
 	wantsPackages bool               // the command says what packages there are, or gives advice
 	dockerfiles   []*dockerfile.File // that the image may have been built from
+	named         string             // the Dockerfile of the image to show, as --dockerfile says
+	built         []buildFile        // that the image to show was built from just now
 
 	failure error      // why the command that was run has failed
 	last    *sync.Once // the last words, and the exit code

@@ -58,12 +58,16 @@ func (a *app) report(ctx context.Context, ref string, flags *outputFlags) error 
 		return err
 	}
 	a.search, a.wantsPackages = analyze.SearchEngines, true
-	a.useNearbyFiles()
+	files, err := a.useDockerfiles()
+	if err != nil {
+		return err
+	}
 	an, err := a.load(ctx, ref, false)
 	if err != nil {
 		return err
 	}
 	defer an.Image.Close()
+	an.Dockerfile = builtFrom(an, files)
 	defer beside(ctx, an)()
 	findings, err := analyze.Advise(ctx, an, analyze.AdviceOptions{})
 	if err != nil {

@@ -65,6 +65,8 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVar(&a.verify, "verify", false, "read all of every layer and check its digest, even where the cache or a table of contents lists its files")
 	flags.BoolVar(&a.noCache, "no-cache", false, "neither use nor keep what was found in layers before")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say on standard error what is being done")
+	root.Flags().StringVar(&a.named, "dockerfile", "", `the Dockerfile that IMAGE was built from, "none" for none (default: ./Dockerfile or ./Containerfile, if it fits the image)`)
+	_ = root.MarkFlagFilename("dockerfile") // it knows the flag
 	root.AddCommand(
 		a.lsCommand(), a.logCommand(), a.catCommand(), a.extractCommand(), a.reportCommand(), a.fixCommand(), a.checkCommand(), a.diffCommand(), a.packagesCommand(), a.indexCommand(),
 		a.grepCommand(), a.squashCommand(), a.buildCommand(),

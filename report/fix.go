@@ -160,31 +160,12 @@ func (p *page) fix(f *analyze.ProposedFix, patched bool) {
 	if len(step) > 0 {
 		p.line("%s↳ %s", indent, strings.Join(step, " "))
 	}
-	mending := Mending(&f.Fix)
+	mending := f.Text()
 	if patched && f.Why != "" {
 		mending += " Not in the patch: " + f.Why + "."
 	}
 	p.paragraph(indent+"→ ", clean.Line(mending))
 	p.line("%sID: %s", indent, clean.Line(f.ID))
-}
-
-// Mending says in words what a fix changes: its edits, or else what its finding advises. It
-// is raw where it names what is the
-// image's.
-func Mending(f *analyze.Fix) string {
-	var parts []string
-	for _, e := range f.Edits {
-		parts = append(parts, e.String())
-	}
-	if len(parts) == 0 {
-		if a := f.Findings[0].Advice; a != "" {
-			parts = append(parts, a)
-		}
-		if len(f.Ignore) > 0 {
-			parts = append(parts, "A line for .dockerignore: "+strings.Join(f.Ignore, ", ")+".")
-		}
-	}
-	return strings.Join(parts, " ")
 }
 
 // hintsShown is how many hints are listed.

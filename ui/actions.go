@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
 // Actions are what the screen has others do: it reads images, and writes nothing
@@ -19,6 +20,13 @@ type Actions struct {
 	// object a line.
 	ExportFiles func(ctx context.Context, a *analyze.Analysis, listed []analyze.Version, file string) (string, error)
 	ExportWaste func(ctx context.Context, a *analyze.Analysis, listed analyze.WasteRows, file string) (string, error)
+
+	// Patch is the change of a Dockerfile into text, as a patch for people and git; want
+	// is in how many hunks it is to be at best. WritePatch writes one to a file; without
+	// force it returns an ExistsError if there is one already. Patch may be called on any
+	// goroutine.
+	Patch      func(file *dockerfile.File, text []byte, want int) (string, error)
+	WritePatch func(ctx context.Context, a *analyze.Analysis, patch, file string, force bool) (string, error)
 }
 
 // An Extraction says what is written where.

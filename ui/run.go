@@ -52,6 +52,10 @@ type Options struct {
 	// offered.
 	Actions Actions
 
+	// NoDockerfile says, in a sentence for people, why no Dockerfile is known of an
+	// image whose analysis has none.
+	NoDockerfile string
+
 	// Input and Output are the terminal. Nil: the process's own.
 	Input  io.Reader
 	Output io.Writer

@@ -58,3 +58,27 @@ func TestBaseOfVariablesThatDouble(t *testing.T) {
 		t.Errorf("a name of %d bytes", len(got))
 	}
 }
+
+// The line of the FROM that brings the base image, whatever stages stand between.
+func TestBaseLine(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		want       int
+	}{
+		{"one stage", "# a comment\n\nFROM debian\nRUN x\n", 3},
+		{"the last stage's", "FROM golang AS build\nRUN x\nFROM debian:12\n", 3},
+		{"through a stage", "FROM python AS base\nRUN x\nFROM golang\nFROM Base AS final\nRUN y\n", 1},
+		{"a stage of its own name", "ARG V=1\nFROM python AS python\n", 2},
+		{"continued", "FROM \\\n  debian\nRUN x\n", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d, err := Parse("Dockerfile", []byte(c.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := d.BaseLine(); got != c.want {
+				t.Errorf("line %d, want %d", got, c.want)
+			}
+		})
+	}
+}

@@ -33,6 +33,7 @@ type stage struct {
 	from  string // an image, or the name of an earlier stage
 	name  string // after AS, in lower case; "" if it has none
 	steps []instruction
+	first int // line of the FROM, from 1
 }
 
 // An instruction is one step of a build.
@@ -82,7 +83,7 @@ func (d *File) add(in instruction) error {
 		if len(words) == 0 {
 			return fmt.Errorf("%d: FROM names no image", in.first)
 		}
-		s := stage{from: words[0]}
+		s := stage{from: words[0], first: in.first}
 		if len(words) == 3 && strings.EqualFold(words[1], "AS") {
 			s.name = strings.ToLower(words[2])
 		}
@@ -128,6 +129,16 @@ func (d *File) final() []instruction {
 		}
 	}
 	return steps
+}
+
+// BaseLine returns the line, from 1, of the FROM that brings the base image of the last
+// stage: see Base.
+func (d *File) BaseLine() int {
+	at := len(d.stages) - 1
+	for before := at; before >= 0; before = d.stageBefore(at, d.stages[at].from) {
+		at = before
+	}
+	return d.stages[at].first
 }
 
 // stageBefore returns the stage of that name before stage at, -1 if there is none.

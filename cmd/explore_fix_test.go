@@ -1,0 +1,117 @@
+package cmd
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/ui"
+)
+
+// fixShown returns the image of fixable with its Dockerfile, the fixes with edits, and
+// what the Dockerfile is with all of them.
+func fixShown(t *testing.T) (an *analyze.Analysis, p *analyze.Proposal) {
+	t.Helper()
+	inFolder(t, "docker-25", fixable)
+	if err := os.Mkdir(".git", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, "Dockerfile", []byte(fixableFile))
+	an = analysed(t, "app.tar")
+	d, err := readDockerfile("Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	an.Dockerfile = d
+	fixes, err := analyze.Fixes(t.Context(), an, analyze.AdviceOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err = analyze.Propose(t.Context(), an, fixes, d, analyze.Wish{}); err != nil {
+		t.Fatal(err)
+	}
+	return an, p
+}
+
+// The patch that the screen writes is the one that peel fix prints. A file that is there
+// is left alone unless the reader says otherwise, and one that is read in any case.
+func TestScreenWritesPatch(t *testing.T) {
+	an, p := fixShown(t)
+	actions := (&app{}).screenActions()
+	patch, err := actions.Patch(an.Dockerfile, p.Text, p.Edits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := must(t, "fix", "app.tar", "--base", "1"); !strings.HasSuffix(text, "\n"+patch) {
+		t.Errorf("the patch is\n%s\nand peel fix prints\n%s", patch, text)
+	}
+	write(t, "there.patch", []byte("mine"))
+	image, file := read(t, "app.tar"), read(t, "Dockerfile")
+	for _, c := range []struct {
+		name, file string
+		force      bool
+		exists     bool // the reader is asked
+		want       string
+	}{
+		{"new", "fix.patch", false, false, ""},
+		{"there", "there.patch", false, true, "there.patch is there already"},
+		{"there, replaced", "there.patch", true, false, ""},
+		{"the image", "app.tar", false, false, "it is app.tar, which is read"},
+		{"the image, by force", "app.tar", true, false, "it is app.tar, which is read"},
+		{"the Dockerfile", "./Dockerfile", true, false, "it is Dockerfile, which is read"},
+		{"a folder", ".git", true, false, "it is a folder"},
+		{"no folder", "none/fix.patch", false, false, "there is no folder none"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := actions.WritePatch(t.Context(), an, patch, c.file, c.force)
+			if c.want == "" {
+				if err != nil || read(t, c.file) != patch {
+					t.Errorf("%v, written: %q", err, read(t, c.file))
+				}
+				return
+			}
+			if _, ok := errors.AsType[*ui.ExistsError](err); err == nil || ok != c.exists || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
+	}
+	if read(t, "app.tar") != image || read(t, "Dockerfile") != file {
+		t.Error("what is read was written to")
+	}
+}
+
+// The Dockerfile that is named is taken as it is, for the report too.
+func TestDockerfileOfRoot(t *testing.T) {
+	inFolder(t, "docker-25", fixable)
+	other := strings.Replace(fixableFile, "RUN make model", "RUN make another model", 1) // fits no more
+	write(t, "build/other.dockerfile", []byte(other))
+	for _, c := range []struct {
+		name  string
+		args  []string
+		found string // "" for none
+		where string
+	}{
+		{"named", []string{"--dockerfile", "build/other.dockerfile"}, "", "build/other.dockerfile:10"},
+		{"none", []string{"--dockerfile", "none"}, fixableFile, ""},
+		{"found", nil, fixableFile, "Dockerfile:10"},
+		{"found, and does not fit", nil, other, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_ = os.Remove("Dockerfile")
+			if c.found != "" {
+				write(t, "Dockerfile", []byte(c.found))
+			}
+			text := must(t, append([]string{"app.tar", "--base", "1"}, c.args...)...)
+			if c.where != "" && !strings.Contains(text, c.where) || c.where == "" && strings.Contains(text, "ockerfile:") {
+				t.Errorf("want %q in\n%s", c.where, text)
+			}
+		})
+	}
+	var out, errs bytes.Buffer
+	if code := Main([]string{"app.tar", "--dockerfile", "nowhere"}, nil, &out, &errs); code != 2 {
+		t.Errorf("exit code %d of a Dockerfile that is not there: %s", code, errs.String())
+	}
+}
