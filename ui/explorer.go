@@ -37,10 +37,10 @@ type explorer struct {
 // openExplorer is the explorer's row in the table of views.
 func openExplorer(h host, s *snapshot) (body, tea.Cmd) {
 	e := &explorer{h: h, lk: h.look(), a: s.a, initial: s.initial, divide: s.initial.divide, focus: filesPane}
-	e.layers = newLayers(e.lk, s.a, s.commands)
+	e.layers = newLayers(e.lk, s)
 	e.layers.to(max(s.a.Read()-1, 0))
-	e.layer = layer{lk: e.lk, a: s.a, facts: s.layers, index: -1}
-	e.history = history{lk: e.lk, a: s.a, commands: s.commands}
+	e.layer = layer{lk: e.lk, a: s.a, facts: s.layers, at: s.lines, index: -1}
+	e.history = history{lk: e.lk, a: s.a, commands: s.commands, at: s.lines}
 	e.files = files{ctx: h.context(), lk: e.lk, a: s.a, request: s.rows.request, anchor: s.start, attrs: s.initial.attrs, onRows: e.showRows}
 	e.mode, e.from = s.initial.mode, rangeStart(s.a)
 	e.files.page = max(s.rows.rows.len(), 1) // until it is arranged
@@ -55,8 +55,8 @@ func (e *explorer) adopt(s *snapshot) tea.Cmd {
 	atTop := e.layers.cursor == e.a.Read()-1
 	sameTree := e.a.Tree == s.a.Tree
 	e.a, e.history.a, e.files.a = s.a, s.a, s.a
-	e.layers.take(s.a)
-	e.layer.a, e.layer.facts = s.a, s.layers
+	e.layers.take(s)
+	e.layer.a, e.layer.facts, e.layer.at, e.history.at = s.a, s.layers, s.lines, s.lines
 	e.restyle()
 	if atTop && e.mode != analyze.Range {
 		e.layers.to(max(e.a.Read()-1, 0))

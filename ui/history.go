@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/human"
 )
 
@@ -17,7 +18,8 @@ type history struct {
 	scroller
 	lk       *look
 	a        *analyze.Analysis
-	commands []string // by layer
+	commands []string           // by layer
+	at       []*dockerfile.Line // by layer: its step's; nil where it is not known
 	node     analyze.NodeID
 	some     bool // there is a selected path
 	wide     int
@@ -286,18 +288,21 @@ func (p *history) version(v analyze.Version, facts []span, wide int) {
 		{st.change[v.Change()], fmt.Sprintf(" %-9s ", change)},
 	}
 	spans = append(spans, facts...)
-	step := p.commands[v.Layer()]
+	by := []span{{st.text, p.commands[v.Layer()]}}
+	if at := p.lk.buildLine(p.at[v.Layer()]); at != "" {
+		by = []span{{st.dim, at + " "}, by[0]}
+	}
 	switch {
 	case p.wide >= oneLine:
 		pad := strings.Repeat(" ", max(wide-spansWidth(facts), 0))
-		p.lines.add(append(spans, span{st.dim, pad + "  by "}, span{st.text, step})...)
+		p.lines.add(slices.Concat(spans, []span{{st.dim, pad + "  by "}}, by)...)
 		return
 	case removed:
-		p.lines.add(append(spans, span{st.dim, " by "}, span{st.text, step})...)
+		p.lines.add(slices.Concat(spans, []span{{st.dim, " by "}}, by)...)
 		return
 	}
 	p.lines.add(spans...)
-	p.lines.add(span{st.dim, strings.Repeat(" ", 3+digits+2) + "by "}, span{st.text, step})
+	p.lines.add(slices.Concat([]span{{st.dim, strings.Repeat(" ", 3+digits+2) + "by "}}, by)...)
 }
 
 // facts tells a version's size, what of it is wasted, its attributes, and what

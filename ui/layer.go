@@ -59,7 +59,8 @@ type layer struct {
 	scroller
 	lk    *look
 	a     *analyze.Analysis
-	facts []layerFacts // by layer
+	facts []layerFacts       // by layer
+	at    []*dockerfile.Line // by layer: its step's; nil where it is not known
 	index int
 	wide  int // columns that the lines were made for
 	lines styledLines
@@ -119,6 +120,9 @@ func (p *layer) make() {
 	}
 
 	p.lines.gap()
+	if at := p.at[p.index]; at != nil {
+		p.wrapped(st.dim, "", p.lk.buildLines(at))
+	}
 	command := p.lk.line(dockerfile.StepText(t.Layer.Step))
 	if command == "" {
 		p.lines.add(span{st.dim, "command unknown"})

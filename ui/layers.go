@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/human"
 )
 
@@ -12,6 +13,7 @@ import (
 const (
 	commandRoom  = 16 // that the command has at least, beside a bar
 	hidesColumns = 64 // from here on the bytes that a layer hides stand there too
+	lineColumns  = 44 // and from here on the lines of the Dockerfile
 )
 
 // layers is the list of layers, the base first.
@@ -19,24 +21,24 @@ type layers struct {
 	list
 	lk       *look
 	a        *analyze.Analysis
-	commands []string // by layer, in words, clean
+	commands []string           // by layer, in words, clean
+	at       []*dockerfile.Line // by layer: its step's; nil where it is not known
+	atWidth  int                // columns of their numbers; 0 if none is known
 
 	// What each layer means to the paths that a filter leaves; nil without one.
 	signs []analyze.Sign
 }
 
-func newLayers(lk *look, a *analyze.Analysis, commands []string) layers {
-	p := layers{lk: lk, commands: commands}
-	p.take(a)
-	p.resize(len(a.Layers), len(a.Layers))
-	p.to(len(a.Layers) - 1)
+func newLayers(lk *look, s *snapshot) layers {
+	p := layers{lk: lk, commands: s.commands}
+	p.take(s)
+	p.resize(len(s.a.Layers), len(s.a.Layers))
+	p.to(len(s.a.Layers) - 1)
 	return p
 }
 
 // take shows another analysis of the same image.
-func (p *layers) take(a *analyze.Analysis) {
-	p.a = a
-}
+func (p *layers) take(s *snapshot) { p.a, p.at, p.atWidth = s.a, s.lines, lineWidth(s.lines) }
 
 // title names the pane.
 func (p *layers) title() string { return "Layers" }
@@ -47,18 +49,22 @@ type layerColumns struct {
 	digits     int   // of a layer's number
 	meter      meter // of the stored bytes
 	hides      int   // what the layers hide, with the blank before it
+	line       int   // the lines of the Dockerfile, with the blank before them
 	commandGap int   // before the command: one more while a filter has a sign there
 }
 
 // figures are the columns from the stored bytes on to those before the command.
 func (c layerColumns) figures() int {
-	return sizeWidth + c.meter.width() + sizeWidth + c.hides + c.commandGap
+	return sizeWidth + c.meter.width() + sizeWidth + c.hides + c.line + c.commandGap
 }
 
 // columns chooses the columns for a pane w columns wide.
 func (p *layers) columns(w int) layerColumns {
 	c := layerColumns{digits: len(strconv.Itoa(max(p.list.rows-1, 0))), commandGap: 2}
-	c.meter = newMeter(w - (1 + c.digits + 1 + sizeWidth + 1 + sizeWidth + 2) - commandRoom)
+	if w >= lineColumns && p.atWidth > 0 {
+		c.line = 1 + max(p.atWidth, len(lineHead))
+	}
+	c.meter = newMeter(w - (1 + c.digits + 1 + sizeWidth + 1 + sizeWidth + c.line + 2) - commandRoom)
 	if w >= hidesColumns {
 		c.hides = 1 + sizeWidth
 	}
@@ -67,6 +73,9 @@ func (p *layers) columns(w int) layerColumns {
 	}
 	return c
 }
+
+// lineHead is the head of the column of lines.
+const lineHead = "line"
 
 // render draws row i of the pane into l. The layers whose changes are in a range
 // that begins after layer from are marked; from is -1 without one.
@@ -81,6 +90,9 @@ func (p *layers) render(l *line, i int, focused bool, from int) {
 		c.meter.head(l)
 		l.right(st.dim, "wasted", sizeWidth)
 		l.right(st.dim, "hides", c.hides)
+		if c.line > 0 {
+			l.right(st.dim, lineHead, c.line)
+		}
 		l.skip(c.commandGap)
 		l.put(st.dim, "command")
 		return
@@ -152,6 +164,9 @@ func (p *layers) figures(l *line, c layerColumns, i int) {
 		l.right(tone(st.text), human.Size(t.Hides), c.hides)
 	} else {
 		l.skip(c.hides)
+	}
+	if c.line > 0 {
+		l.right(tone(st.dim), lineNumber(p.at[i]), c.line)
 	}
 	l.skip(1)
 	if i < len(p.signs) {

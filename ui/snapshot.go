@@ -14,7 +14,8 @@ import (
 // out off the event loop.
 type snapshot struct {
 	a        *analyze.Analysis
-	commands []string // by layer, in words, clean
+	commands []string           // by layer, in words, clean
+	lines    []*dockerfile.Line // of the Dockerfile, by layer; nil where none is known
 	layers   []layerFacts
 
 	// Of the files, as they are shown first. An analysis that takes the place of
@@ -27,7 +28,7 @@ type snapshot struct {
 // newSnapshot works out all but the rows. It passes over lists that may be long,
 // so it is to be called from a command.
 func newSnapshot(a *analyze.Analysis, t cleaner) *snapshot {
-	s := &snapshot{a: a, commands: make([]string, len(a.Layers)), layers: factsByLayer(a)}
+	s := &snapshot{a: a, commands: make([]string, len(a.Layers)), lines: dockerfile.Lines(a.Image, a.Dockerfile), layers: factsByLayer(a)}
 	for i, l := range a.Layers {
 		if s.commands[i] = t.line(dockerfile.StepText(l.Layer.Step)); s.commands[i] == "" {
 			s.commands[i] = unknownStep

@@ -103,7 +103,7 @@ func (p *waste) describeFinding(f *analyze.Finding) {
 		p.step(fmt.Sprintf("by layer %d: ", f.Layer), f.Layer)
 	}
 	if f.Line != nil {
-		p.wrapped(p.lk.st.dim, fmt.Sprintf("%s, line %d", p.lk.line(f.Line.File), f.Line.First))
+		p.wrapped(p.lk.st.dim, p.lk.buildLines(f.Line))
 	}
 }
 

@@ -1,0 +1,55 @@
+package ui
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+
+	"github.com/peelhq/peel/analyze/dockerfile"
+)
+
+// unsureMark stands behind the line of a step that is only likely to be the one.
+const unsureMark = "?"
+
+// buildLine names the line of the Dockerfile on which a step begins: "Dockerfile:12". It
+// is "" if that is not known.
+func (lk *look) buildLine(at *dockerfile.Line) string {
+	if at == nil {
+		return ""
+	}
+	return lk.line(path.Base(at.File)) + ":" + lineNumber(at)
+}
+
+// buildLines names all lines of a step, and the file as it was named: "build/Dockerfile,
+// lines 12 to 14".
+func (lk *look) buildLines(at *dockerfile.Line) string {
+	text := fmt.Sprintf("%s, line %d", lk.line(at.File), at.First)
+	if at.Last > at.First {
+		text = fmt.Sprintf("%s, lines %d to %d", lk.line(at.File), at.First, at.Last)
+	}
+	if !at.Sure {
+		text += ", most likely"
+	}
+	return text
+}
+
+// lineNumber is the number of a step's first line, "" if that is not known.
+func lineNumber(at *dockerfile.Line) string {
+	if at == nil {
+		return ""
+	}
+	n := strconv.Itoa(at.First)
+	if !at.Sure {
+		n += unsureMark
+	}
+	return n
+}
+
+// lineWidth returns how many columns the numbers of lines take; 0 if none is known.
+func lineWidth(lines []*dockerfile.Line) int {
+	n := 0
+	for _, at := range lines {
+		n = max(n, len(lineNumber(at)))
+	}
+	return n
+}
