@@ -19,6 +19,7 @@ type explorer struct {
 	line    rect // of the files' chips; empty if there are none, or no room
 	divide  int  // columns of the left frame; 0: as the width has it
 	divided bool // the divider between the frames is being dragged
+	zoomed  bool // the pane with the focus has the whole screen
 	placed  bool // the cursor has been put where it begins
 	focus   pane
 
@@ -81,10 +82,23 @@ func (e *explorer) waits() bool {
 // arrange lays the panes out, and has them follow what is selected.
 func (e *explorer) arrange(area rect) {
 	e.layout = arrange(area, e.divide, e.focus)
+	if e.focus == historyPane && !e.zoomed && e.layout.panes[historyPane].empty() {
+		e.focus = filesPane
+		e.layout = arrange(area, e.divide, e.focus)
+	}
+	if e.zoomed {
+		e.layout = zoom(area, e.focus)
+	}
 	e.placeChips()
 	at := func(p pane) rect { return e.layout.panes[p] }
-	e.layers.resize(e.layers.rows, at(layersPane).h-1)
-	e.files.resize(e.files.rows.len(), at(filesPane).h-1)
+	page := func(p pane, now int) int { // what is not on the screen stays as it was
+		if at(p).empty() {
+			return now
+		}
+		return at(p).h - 1
+	}
+	e.layers.resize(e.layers.rows, page(layersPane, e.layers.page))
+	e.files.resize(e.files.rows.len(), page(filesPane, e.files.page))
 	e.layer.show(e.layers.cursor, at(layerPane).w-1, at(layerPane).h)
 	e.placeFirst()
 	n, ok := e.files.current()

@@ -64,6 +64,8 @@ func (e *explorer) shapeKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		return e.orderBy(e.files.request.order ^ reversed), true
 	case keys.columns.matches(k):
 		e.files.attrs = e.files.attrs.flipped(e.files.showAttrs(e.layout.panes[filesPane].w))
+	case keys.zoom.matches(k), e.zoomed && keys.back.matches(k):
+		e.zoomed = !e.zoomed
 	case keys.narrower.matches(k):
 		e.moveDivider(e.layout.divider - dividerStep)
 	case keys.wider.matches(k):
@@ -123,7 +125,7 @@ func (e *explorer) turn(n int) {
 	i := slices.Index(around, e.focus)
 	for range around {
 		i = (i + n + len(around)) % len(around)
-		if around[i] != historyPane || !e.layout.panes[historyPane].empty() {
+		if around[i] != historyPane || e.zoomed || !e.layout.panes[historyPane].empty() {
 			break
 		}
 	}
@@ -221,14 +223,14 @@ func paneHints(k *keyMap, focus pane) []hint {
 		h = append([]hint{{k.down, k.up}, {k.enter}}, next...)
 		h = append(h, hint{k.mode}, hint{k.from}, hint{k.sort}, hint{k.nextPane})
 		h = append(h, others...)
-		return append(h, hint{k.scrollDown, k.scrollUp})
+		return append(h, hint{k.zoom}, hint{k.scrollDown, k.scrollUp})
 	case historyPane:
-		return []hint{{k.down, k.up}, {k.jump}, {k.view}, {k.compare}, {k.nextPane}, {k.extract}, {k.below, k.above}, {k.copyPath}}
+		return []hint{{k.down, k.up}, {k.jump}, {k.view}, {k.compare}, {k.nextPane}, {k.extract}, {k.below, k.above}, {k.copyPath}, {k.zoom}}
 	}
 	h = append([]hint{{k.down, k.up}, {k.toggle}, {k.nextPane}, {k.below, k.above}}, next...)
 	h = append(h, hint{k.find}, hint{k.filter}, hint{k.view}, hint{k.sort}, hint{k.mode}, hint{k.extract}, hint{k.mark}, hint{k.compare})
 	h = append(h, others...)
-	return append(h, hint{k.columns}, hint{k.copyPath}, hint{k.openAll, k.foldAll}, hint{k.scrollDown, k.scrollUp})
+	return append(h, hint{k.branches}, hint{k.zoom}, hint{k.columns}, hint{k.copyPath}, hint{k.openAll, k.foldAll}, hint{k.scrollDown, k.scrollUp})
 }
 
 func (e *explorer) groups(k *keyMap) []keyGroup { return explorerKeys(k) }
@@ -237,9 +239,9 @@ func (e *explorer) groups(k *keyMap) []keyGroup { return explorerKeys(k) }
 func explorerKeys(k *keyMap) []keyGroup {
 	return []keyGroup{
 		k.moving(),
-		{"Panes", []binding{k.nextPane, k.priorPane, k.scrollDown, k.scrollUp, k.narrower, k.wider}},
+		{"Panes", []binding{k.nextPane, k.priorPane, k.scrollDown, k.scrollUp, k.zoom, k.narrower, k.wider}},
 		{"Layers", []binding{k.enter, k.above, k.below, k.mode, k.priorMode, k.from}},
-		{"Files", []binding{k.toggle, k.mark, k.open, k.close, k.openAll, k.foldAll, k.sort, k.reverse, k.columns}},
+		{"Files", []binding{k.toggle, k.mark, k.open, k.close, k.openAll, k.foldAll, k.branches, k.sort, k.reverse, k.columns}},
 		{"Find", []binding{k.find, k.nextMatch, k.priorMatch, k.fuzzy, k.filter, k.dropFilter}},
 		{"History", []binding{k.jump}},
 		{"Versions", []binding{k.view, k.compare}},
@@ -252,7 +254,7 @@ func explorerKeys(k *keyMap) []keyGroup {
 func paneKeys(k *keyMap) map[string][]binding {
 	return map[string][]binding{
 		"layers":  {k.enter},
-		"files":   {k.toggle, k.mark, k.open, k.close, k.openAll, k.foldAll},
+		"files":   {k.toggle, k.mark, k.open, k.close, k.openAll, k.foldAll, k.branches},
 		"history": {k.jump},
 	}
 }

@@ -107,6 +107,9 @@ func (f *files) install(msg rowsMsg) tea.Cmd {
 	if f.request.auto && f.request.filter.String() == msg.request.filter.String() {
 		f.request.filtered, f.request.auto = msg.request.filtered, false
 	}
+	if f.request.screen > 0 && f.shown == f.seq {
+		*f.request.open(), f.request.screen = msg.request.open().clone(), 0
+	}
 	f.request.elsewhere = msg.request.elsewhere
 	f.view, f.spec, f.by = msg.rows.view, msg.request.spec, msg.request.order
 	// The cursor stays where it is on the screen, as far as that goes.
@@ -134,6 +137,8 @@ func (f *files) key(k *keyMap, press tea.KeyPressMsg) (tea.Cmd, bool) {
 	kids := ok && f.rows.at(f.cursor).kids
 	isOpen := kids && f.request.open().has(n)
 	switch {
+	case k.branches.matches(press):
+		return f.branches(), true
 	case k.openAll.matches(press):
 		return f.all(true), true
 	case k.foldAll.matches(press):
@@ -167,6 +172,14 @@ func (f *files) flip(i int) tea.Cmd {
 	n := f.rows.at(i).node
 	open := f.request.open()
 	open.set(n, !open.has(n))
+	return f.ask()
+}
+
+// branches opens just the directories that hold the bytes, until the pane is full.
+func (f *files) branches() tea.Cmd {
+	f.request.screen, f.request.order = f.page, bySize
+	f.request.auto = false
+	f.anchor = analyze.Root // from the first row on
 	return f.ask()
 }
 

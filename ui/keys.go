@@ -43,7 +43,7 @@ type keyMap struct {
 	below, above                          binding
 	scrollUp, scrollDown                  binding
 	toggle, open, close, openAll, foldAll binding
-	mark                                  binding
+	mark, branches, zoom                  binding
 	sort, mode, from, columns             binding
 	jump, group, owned                    binding
 	mapLeft, mapRight, mapFiles           binding
@@ -103,6 +103,7 @@ func (k *keyMap) bindMoving(n keyNames) {
 	k.scrollDown = bind("details-down", "J shift+down", "J", "details", "scroll the details down")
 	k.scrollUp = bind("details-up", "K shift+up", "K", "", "scroll the details up")
 	k.undo = bind("go-back", "backspace ctrl+o", n.rub+" ^o", "", "back to where you were")
+	k.zoom = bind("zoom", "z", "z", "zoom", "give this pane the whole screen, or take it back")
 	k.narrower = bind("narrower", "<", "<", "", "move the divider to the left")
 	k.wider = bind("wider", ">", ">", "", "move the divider to the right")
 }
@@ -115,6 +116,7 @@ func (k *keyMap) bindFiles(n keyNames) {
 	k.close = bind("collapse", "h left", "h "+n.left, "", "close it, or go to its parent")
 	k.openAll = bind("expand-all", "E +", "E +", "all", "open all directories")
 	k.foldAll = bind("collapse-all", "C -", "C -", "", "close all directories")
+	k.branches = bind("branches", "b", "b", "bytes", "open just the directories that hold the bytes")
 	k.sort = bind("sort", "s", "s", "sort", "a menu of orders")
 	k.reverse = bind("reverse", "S", "S", "", "the other way round")
 	k.mode = bind("mode", "m", "m", "mode", "after a layer, alone, a range, everything")

@@ -74,6 +74,13 @@ func arrange(area rect, divide int, focus pane) layout {
 	return l
 }
 
+// zoom gives one pane all of a part of the screen.
+func zoom(area rect, p pane) layout {
+	l := layout{area: area}
+	l.add(area, p, p, 0)
+	return l
+}
+
 // add puts a frame at r; its lower pane has detail rows, or is not there.
 func (l *layout) add(r rect, upper, lower pane, detail int) {
 	f := frame{rect: r, upper: upper, lower: lower}

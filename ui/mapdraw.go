@@ -54,7 +54,7 @@ func (p *mapView) render(l *line, i int) {
 	case i == 0:
 		p.head(l)
 		return
-	case i == p.page+1:
+	case i == p.page+1 && p.high > 0:
 		l.repeat(st.idleBorder, sg.top, l.left)
 		return
 	case i > p.page:

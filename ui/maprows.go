@@ -16,6 +16,7 @@ type mapRequest struct {
 	order  order
 	opened opened
 	only   narrowing
+	screen int // open just the branches that hold the bytes, for so many rows; 0: as they are
 }
 
 // ask has the rows made anew, after the request or the analysis has changed.
@@ -41,7 +42,9 @@ type mapMsg struct {
 	sums *analyze.LayerMap
 	rows []row
 	at   int // the row of the anchor
-	err  error
+	// which directories are open, if that was asked for
+	opened *opened
+	err    error
 }
 
 func (msg mapMsg) update() tea.Cmd {
@@ -55,6 +58,9 @@ func (msg mapMsg) update() tea.Cmd {
 		for _, c := range msg.sums.AppendCells(nil, analyze.Root, 0) {
 			p.scale = max(p.scale, c.Stored)
 		}
+	}
+	if msg.opened != nil && msg.seq == p.seq {
+		p.request.opened, p.request.screen = msg.opened.clone(), 0
 	}
 	above := p.cursor - p.top
 	p.sums, p.rows, p.have, p.wide = msg.sums, msg.rows, msg.seq, 0
@@ -76,6 +82,14 @@ func (p *mapView) rowsCmd() tea.Cmd {
 			}
 		}
 		msg.sums = sums
+		if req.screen > 0 {
+			whole, _ := sums.Stored(analyze.Root)
+			b := &mapRowMaker{m: sums, t: tree}
+			if req.opened, msg.err = branches(ctx, mapBranches{b}, whole, req.screen-1); msg.err != nil { // the root has a row
+				return msg
+			}
+			req.screen, msg.opened = 0, &req.opened
+		}
 		msg.rows, msg.err = mapRows(ctx, sums, req)
 		msg.at = rowOf(msg.rows, tree, anchor)
 		return msg

@@ -21,6 +21,7 @@ type mapView struct {
 	a        *analyze.Analysis
 	commands []string // by layer
 
+	zoomed  bool              // the detail has given its room to the rows
 	visited bool              // the view has been on the screen
 	sums    *analyze.LayerMap // nil until it has been made
 	scale   int64             // bytes of a full cell: the largest layer
@@ -89,7 +90,7 @@ func (p *mapView) title(w int) (left, right string) {
 	if p.layers() > 0 {
 		live, covered, removed := p.after(analyze.Root)
 		left += dot + fmt.Sprintf("after layer %d", p.layer) + dot + human.Size(live) + " live"
-		if more := left + ", " + human.Size(covered) + " covered, " + human.Size(removed) + " removed"; width(more)+width(p.narrow.chip(p.lk)) <= w {
+		if more := left + ", " + human.Size(covered) + " covered, " + human.Size(removed) + " removed"; width(more) <= w {
 			left = more
 		}
 	}
@@ -101,7 +102,20 @@ func (p *mapView) title(w int) (left, right string) {
 	if p.list.rows > p.page {
 		right = fmt.Sprintf("%s of %s %s %s", human.Comma(int64(p.cursor+1)), human.Comma(int64(p.list.rows)), p.lk.sg.dot, right)
 	}
-	return left + p.narrow.chip(p.lk), right
+	return left, right
+}
+
+// chips are what narrows or orders the rows.
+func (p *mapView) chips() []chip {
+	var out []chip
+	if p.request.order != bySize {
+		text := "by " + p.request.order.String()
+		if _, back := p.request.order.base(); back {
+			text += " " + p.lk.sg.back
+		}
+		out = append(out, chip{text, func() tea.Cmd { return p.orderBy(bySize) }})
+	}
+	return append(out, p.narrow.chips(p.lk, p.ask)...)
 }
 
 // after returns what is live, covered and removed of a directory's bytes after the
@@ -134,7 +148,10 @@ func (p *mapView) resize(w, h int) {
 	if h >= 14 {
 		detail = min(max(h/4, 5), 8)
 	}
-	p.list.resize(len(p.rows), h-2-detail) // without the head, and the line above the detail
+	if p.zoomed {
+		detail = 0
+	}
+	p.list.resize(len(p.rows), h-1-detail-min(detail, 1)) // without the head, the detail and the line above it
 	c := p.columns(w)
 	margin := min(1, (c.n-1)/2)
 	p.first = max(min(p.first, p.layer-margin), p.layer+margin-c.n+1)
@@ -195,6 +212,11 @@ func (p *mapView) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case keys.openAll.matches(k), keys.foldAll.matches(k):
 		p.request.opened = opened{all: keys.openAll.matches(k)}
 		return p.ask(), true
+	case keys.branches.matches(k):
+		p.request.screen, p.request.order, p.anchor = p.page, bySize, analyze.Root
+		return p.ask(), true
+	case keys.zoom.matches(k), p.zoomed && keys.back.matches(k):
+		p.zoomed = !p.zoomed
 	case keys.scrollDown.matches(k):
 		p.detail.scrollBy(1)
 	case keys.scrollUp.matches(k):
@@ -302,7 +324,7 @@ func (p *mapView) click(x, y int, twice bool) tea.Cmd {
 func (p *mapView) hints(k *keyMap) []hint {
 	first, others := k.otherViews("map")
 	return slices.Concat([]hint{{k.mapLeft, k.mapRight}, {k.down, k.up}, {k.toggle}, {k.mapFiles}}, first,
-		[]hint{{k.sort}, {k.narrow}}, others, []hint{{k.openAll, k.foldAll}, {k.scrollDown, k.scrollUp}})
+		[]hint{{k.branches}, {k.sort}, {k.narrow}}, others, []hint{{k.openAll, k.foldAll}, {k.scrollDown, k.scrollUp}})
 }
 
 func (p *mapView) groups(k *keyMap) []keyGroup { return mapKeys(k) }
@@ -311,8 +333,8 @@ func mapKeys(k *keyMap) []keyGroup {
 	return []keyGroup{
 		k.moving(),
 		{"Map", []binding{
-			k.mapLeft, k.mapRight, k.below, k.above, k.toggle, k.mapFiles, k.openAll, k.foldAll, k.sort, k.reverse, k.narrow,
-			k.scrollDown, k.scrollUp,
+			k.mapLeft, k.mapRight, k.below, k.above, k.toggle, k.mapFiles, k.openAll, k.foldAll, k.branches, k.sort, k.reverse, k.narrow,
+			k.zoom, k.scrollDown, k.scrollUp,
 		}},
 		{"Take out", []binding{k.copyPath, k.extract}},
 	}

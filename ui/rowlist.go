@@ -197,12 +197,15 @@ func (l *rowList) find(n analyze.NodeID) int {
 }
 
 // row returns the row of which head is the first node.
-func (l *rowList) row(head analyze.NodeID, depth int) row {
+func (l *rowList) row(head analyze.NodeID, depth int) row { return viewRow(l.view, head, depth) }
+
+// viewRow returns the row of a view of which head is the first node.
+func viewRow(v *analyze.View, head analyze.NodeID, depth int) row {
 	n := head
 	for joined := true; joined; {
-		n, joined = l.view.Joined(n)
+		n, joined = v.Joined(n)
 	}
-	return row{head: head, node: n, depth: int32(depth), kids: l.view.Kids(n) > 0}
+	return row{head: head, node: n, depth: int32(depth), kids: v.Kids(n) > 0}
 }
 
 // below returns how many rows there are below that of which n is the first node.

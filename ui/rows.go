@@ -97,6 +97,8 @@ type rowsRequest struct {
 	filtered opened // the open directories while there is a filter
 	auto     bool   // filtered is to be as what the filter leaves has it
 
+	screen int // open just the branches that hold the bytes, for so many rows; 0: as they are
+
 	elsewhere int // how many paths match in any layer, if none does in what is shown
 }
 
@@ -169,6 +171,12 @@ func makeRows(ctx context.Context, t *analyze.Tree, w *rowsRequest, cache *viewC
 	if w.auto && !w.filter.Empty() {
 		n, _ := view.Matched()
 		w.filtered, w.auto = opened{all: n <= autoOpen}, false
+	}
+	if w.screen > 0 {
+		if *w.open(), err = branches(ctx, viewBranches{view}, view.Bytes(analyze.Root), w.screen); err != nil {
+			return nil, err
+		}
+		w.screen = 0
 	}
 	return newRowList(ctx, view, w.order, *w.open(), before)
 }
