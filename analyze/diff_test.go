@@ -235,6 +235,7 @@ func TestCompareNaive(t *testing.T) {
 					strings.Join(got, "\n\t"), strings.Join(want, "\n\t"), testkit.Text(one), testkit.Text(two))
 			}
 			checkDifference(t, d)
+			checkTree(t, c.before, c.after, d)
 		}
 		if d := difference(t, analyze.Final(b), analyze.Final(a), 0); d.Before.Visible != b.Totals.Visible || d.After.Wasted != a.Totals.Wasted ||
 			d.After.UserWasted != a.Totals.UserWasted || d.Before.Entries != b.Totals.Entries || d.After.Compressed != a.Totals.Compressed {

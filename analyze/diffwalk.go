@@ -27,6 +27,7 @@ type differ struct {
 	pending       []couple[int32]
 	most          int // paths that are to be listed; 0: all
 	found         []found
+	each          func(*found) // takes every path, in place of found; nil without
 	out           *Difference
 }
 
@@ -260,7 +261,11 @@ func (d *differ) count(nodes couple[NodeID], v couple[int32]) {
 	total.Paths++
 	total.Before += f.before
 	total.After += f.after
-	if f.change == Identical {
+	switch {
+	case d.each != nil:
+		d.each(&f)
+		return
+	case f.change == Identical:
 		return
 	}
 	const spare = 1 << 12 // rows that are gathered between two prunings

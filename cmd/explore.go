@@ -150,11 +150,12 @@ func (h *held) hold(an *analyze.Analysis) error {
 	return nil
 }
 
-// drop closes an image that is not needed any more. Nobody could do anything about
-// an error: the image was only read.
+// drop closes an image that is not needed any more, of which the screen may have
+// another analysis by now. Nobody could do anything about an error: the image was only
+// read.
 func (h *held) drop(an *analyze.Analysis) {
 	h.mu.Lock()
-	i := slices.Index(h.open, an)
+	i := slices.IndexFunc(h.open, func(o *analyze.Analysis) bool { return o == an || o.Image != nil && o.Image == an.Image })
 	if i >= 0 {
 		h.open = slices.Delete(h.open, i, i+1)
 	}
