@@ -21,7 +21,8 @@ type comparison struct {
 	stop context.CancelFunc
 
 	is, was analyze.Version
-	path    string // clean
+	path    string    // clean
+	words   [2]string // what the older one's image is called, and the newer one's; "" if it is one
 	wide    int
 	x       int // the column that the diff begins with
 	head    styledLines
@@ -52,7 +53,14 @@ func compareVersion(h host, v analyze.Version) tea.Cmd {
 	if was == nil {
 		return h.say(fmt.Sprintf("%s is not there below layer %d: there is nothing to compare with", name, v.Layer()))
 	}
-	p := &comparison{h: h, lk: h.look(), is: v, was: *was, path: name}
+	return compareBoth(h, v, *was, name, [2]string{})
+}
+
+// compareBoth opens a page that compares two versions of a path, which is clean, the
+// newer one first. The words tell the older one's image and the newer one's, if they
+// are of two; they are "" if both are of one.
+func compareBoth(h host, v, was analyze.Version, name string, words [2]string) tea.Cmd {
+	p := &comparison{h: h, lk: h.look(), is: v, was: was, path: name, words: words}
 	p.ctx, p.stop = context.WithCancel(h.context())
 	p.all = max(v.Size(), was.Size())
 	files := v.Kind() == analyze.TypeFile && was.Kind() == analyze.TypeFile
@@ -78,6 +86,9 @@ func (p *comparison) restyle() { p.wide = 0 }
 
 func (p *comparison) title(w int) (left, right string) {
 	right = fmt.Sprintf("layer %d %s layer %d", p.is.Layer(), p.lk.sg.was, p.was.Layer())
+	if p.words[now] != "" {
+		right = fmt.Sprintf("%s, layer %d %s %s, layer %d", p.words[now], p.is.Layer(), p.lk.sg.was, p.words[then], p.was.Layer())
+	}
 	return cutLeft(p.path, w-width(right)-3, p.lk.sg.tail), right
 }
 

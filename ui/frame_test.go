@@ -152,6 +152,13 @@ func intact(t *testing.T, m *model) {
 	if i := strings.IndexFunc(plain, func(r rune) bool { return r != '\n' && r < ' ' || r == 0x7f || r == '\u202e' }); i >= 0 {
 		t.Fatalf("%q on the screen, at %q", plain[i], plain[i:min(i+20, len(plain))])
 	}
+	if d, ok := m.top().(*differences); ok && !m.areas.tooSmall {
+		for name, l := range map[string]list{"layers": d.layers, "tree": d.tree} {
+			if l.rows > 0 && (l.cursor < 0 || l.cursor >= l.rows || l.cursor < l.top || l.cursor >= l.top+l.page) {
+				t.Fatalf("%s: the cursor %d is out of sight: %+v", name, l.cursor, l)
+			}
+		}
+	}
 	if e, ok := m.top().(*explorer); !ok || m.areas.tooSmall || e == nil {
 		return
 	}

@@ -22,7 +22,11 @@ func (m *model) headerRow(l *line) {
 		l.fill()
 		return
 	}
-	header(l, &m.lk, m.name, views[m.view].title, m.loading.far(), m.a)
+	if m.pair != nil {
+		m.pairHeader(l)
+		return
+	}
+	header(l, &m.lk, m.name, m.viewTitle(), m.loading.far(), m.a)
 }
 
 // headerGap is how many columns stand between two facts.
@@ -31,7 +35,11 @@ const headerGap = 3
 // header draws the line with the image's name, the view's, and the totals; far says
 // how far the reading has come, if it is still going on.
 func header(l *line, lk *look, name, view, far string, a *analyze.Analysis) {
-	facts := headerFacts(lk, name, view, far, a)
+	headerLine(l, lk, headerFacts(lk, name, view, far, a))
+}
+
+// headerLine draws the facts that there is room for.
+func headerLine(l *line, lk *look, facts []fact) {
 	over := func() int {
 		n := 1 - headerGap - l.left
 		for _, f := range facts {
@@ -43,7 +51,8 @@ func header(l *line, lk *look, name, view, far string, a *analyze.Analysis) {
 		facts = slices.DeleteFunc(facts, func(f fact) bool { return f.drop == drop && over() > 0 })
 	}
 	if n := over(); n > 0 { // the image's name alone gives way
-		facts[0].spans[0].text = cut(name, max(width(name)-n, 4), lk.sg.tail)
+		name := &facts[0].spans[0].text
+		*name = cut(*name, max(width(*name)-n, 4), lk.sg.tail)
 	}
 	for i, f := range facts {
 		if i == 0 {

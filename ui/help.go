@@ -36,7 +36,7 @@ func (m *model) openHelp() {
 		p.always = append([]keyGroup{m.km.paletteGroup()}, p.always...)
 	}
 	if m.a != nil { // else there is only the picker
-		p.always, p.signs = append([]keyGroup{m.km.viewGroup()}, p.always...), true
+		p.always, p.signs = append([]keyGroup{m.viewKeys()}, p.always...), true
 	}
 	m.open(p)
 }

@@ -51,7 +51,7 @@ type keyMap struct {
 	filter, dropFilter, narrow            binding
 	halfUp, halfDown, reverse, priorMode  binding
 	palette, choose, dropChip             binding
-	view, compare                         binding
+	view, compare, viewThen               binding
 
 	// In a file that is viewed, and in a comparison.
 	older, newer, left, right         binding
@@ -63,7 +63,7 @@ type keyMap struct {
 
 	copyPath, copyDigest, extract, export binding
 
-	pick, pickOpen, pickSearch, pickSort, pickAgain binding
+	pick, pickOpen, pickSearch, pickSort, pickAgain, pickMark binding
 
 	help, back, suspend, quit, interrupt binding
 }
@@ -137,6 +137,7 @@ func (k *keyMap) bindFiles(n keyNames) {
 	k.dropFilter = bind("drop-filter", "F", "F", "", "show everything again")
 	k.narrow = bind("narrow", "/ f", "/ f", "search", "show only what holds a text; esc shows all again")
 	k.view = bind("view-file", "v", "v", "view", "view the file, as of this version")
+	k.viewThen = bind("view-then", "V", "V", "", "view it as it was in the earlier image")
 	k.compare = bind("compare", "d", "d", "compare", "compare with the version below")
 }
 
@@ -163,6 +164,7 @@ func (k *keyMap) bindProgram(n keyNames) {
 	k.export = bind("export", "o", "o", "", "write what is listed to a file, as JSON")
 	k.pick = bind("pick-image", "ctrl+p", "^p", "", "open another image")
 	k.pickOpen = bind("open-image", "enter l right", n.enter+" l "+n.right, "open", "open this image")
+	k.pickMark = bind("mark-image", "space", "space", "mark", "mark this image: enter on another one compares the two")
 	k.pickSearch = bind("search-images", "/", "/", "search", "search as you type")
 	k.pickSort = bind("sort-images", "s", "s", "sort", "a menu of orders: age, name, size")
 	k.pickAgain = bind("look-again", "r", "r", "look again", "ask the engines again")

@@ -21,6 +21,8 @@ func (k *keyMap) scopes() []keyScope {
 	}
 	all = append(all,
 		keyScope{"comparison", comparisonKeys(k)},
+		keyScope{"differences", differencesKeys(k)},
+		keyScope{"summary", summaryKeys(k)},
 		keyScope{"help", helpKeys(k)},
 		keyScope{"menu", menuKeys(k)},
 		keyScope{"picker", pickerKeys(k)},

@@ -230,9 +230,17 @@ func (s *loading) layers() string {
 type tickMsg struct{}
 
 func (msg tickMsg) update(m *model) tea.Cmd {
-	if !m.reading() || m.load == nil {
+	switch {
+	case !m.reading(), m.load == nil && m.pair == nil:
 		return nil
+	case m.pair != nil:
+		for _, l := range m.pair.loading {
+			if l != nil {
+				l.tick(m.now())
+			}
+		}
+	default:
+		m.loading.tick(m.now())
 	}
-	m.loading.tick(m.now())
 	return m.after(tickEvery, msg)
 }

@@ -168,7 +168,7 @@ func (p *menu) render(l *line, i int) {
 // first. What is typed finds them; a number goes to the layer.
 func (m *model) openPalette() tea.Cmd {
 	top := m.top()
-	groups := append(top.groups(m.km), m.km.viewGroup(), m.km.programGroup())
+	groups := append(top.groups(m.km), m.viewKeys(), m.km.programGroup())
 	first := map[string]bool{}
 	for _, b := range []binding{m.km.view, m.km.compare, m.km.extract, m.km.copyPath} {
 		first[b.name] = true
@@ -220,6 +220,9 @@ func (m *model) openPalette() tea.Cmd {
 
 // goToLayer selects a layer by its number, with a way back.
 func (m *model) goToLayer(n int) tea.Cmd {
+	if m.pair != nil {
+		return m.say("a number selects a layer of one image: here are two")
+	}
 	if m.a == nil || n < 0 || n >= len(m.a.Layers) {
 		text := fmt.Sprintf("there is no layer %d", n)
 		if m.a != nil && len(m.a.Layers) > 0 {

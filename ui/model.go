@@ -18,7 +18,7 @@ type model struct {
 	options Options
 	session *session        // nil unless another image can be opened
 	ctx     context.Context // of the image that is shown; done when the program ends
-	load    Loader          // nil while there is only the picker
+	load    Loader          // nil while there is only the picker, or a comparison
 	picked  bool            // the image was picked
 	picker  *picker         // nil until it was open
 
@@ -40,6 +40,7 @@ type model struct {
 	name    string // of what is opened, clean
 	initial initial
 	loading *loading
+	pair    *pairing // the comparison of two images, in place of one; nil without
 	shown   chan *analyze.Analysis
 	a       *analyze.Analysis // what has been read; nil until there is something to show
 
@@ -107,13 +108,17 @@ func (m *model) set(o Options) {
 	m.use(o.Settings)
 	m.initial.divide = divide
 	m.loading = &loading{lk: &m.lk, name: m.name, picked: len(o.Sources) > 0}
+	if o.Compare != nil {
+		m.pair = newPairing(&m.lk, *o.Compare, len(o.Sources) > 0)
+		m.name = m.pair.name()
+	}
 	m.restyle()
 }
 
 // Init starts the loading, or has an image picked.
 func (m *model) Init() tea.Cmd {
 	start := m.startLoading
-	if m.load == nil {
+	if m.load == nil && m.pair == nil {
 		start = m.openPicker
 	}
 	return m.session.bind(tea.Batch(tea.RequestBackgroundColor, start()))

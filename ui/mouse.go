@@ -36,7 +36,7 @@ func (m *model) clickAround(x, y int) (tea.Cmd, bool) {
 			return m.press(keyPress(b.Keys()[0])), true
 		}
 	case m.areas.header.hasRow(y) && m.a != nil && len(m.over) == 0 && x >= 1:
-		if name := width(m.name) + 3; x > name && x <= name+width(views[m.view].title) {
+		if name := width(m.name) + 3; x > name && x <= name+width(m.viewTitle()) {
 			return m.show((m.view + 1) % viewID(len(m.views))), true
 		}
 	}

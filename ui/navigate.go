@@ -89,7 +89,7 @@ func (m *model) globalKey(k tea.KeyPressMsg) tea.Cmd {
 		return m.show(filesView)
 	default:
 		for v, b := range m.km.views {
-			if b.matches(k) {
+			if b.matches(k) && v < len(m.views) {
 				return m.show(viewID(v))
 			}
 		}
@@ -134,7 +134,12 @@ type location struct {
 	files explorerLocation // where the files view was
 }
 
-func (m *model) here() location { return location{m.view, m.explorer.location()} }
+func (m *model) here() location {
+	if m.explorer == nil { // a comparison
+		return location{view: m.view}
+	}
+	return location{m.view, m.explorer.location()}
+}
 
 func (m *model) remember(l location) {
 	if n := len(m.trail); n > 0 && m.trail[n-1] == l {
@@ -162,6 +167,9 @@ func (m *model) goBack() tea.Cmd {
 
 // goTo shows a location.
 func (m *model) goTo(l location) tea.Cmd {
+	if m.explorer == nil {
+		return m.turnTo(l.view)
+	}
 	return tea.Batch(m.turnTo(l.view), m.explorer.goTo(l.files))
 }
 

@@ -34,12 +34,18 @@ func (m *model) openImage(c *Candidate) tea.Cmd {
 	if m.task != nil {
 		return m.busyWith(m.task)
 	}
+	return m.openRef(c.Ref, m.pastWithThis(), nil)
+}
+
+// pastWithThis are the images that the way back leads to, once the one that is shown
+// has been left.
+func (m *model) pastWithThis() []*pastImage {
 	past := m.past
-	if m.a != nil && m.ref != "" {
+	if m.a != nil && (m.ref != "" || m.pair != nil) {
 		past = append(slices.Clip(past), m.leaving())
 		past = past[max(len(past)-pastLength, 0):]
 	}
-	return m.openRef(c.Ref, past, nil)
+	return past
 }
 
 // openRef opens the image of a reference. The one that is shown is kept until all
@@ -48,7 +54,7 @@ func (m *model) openImage(c *Candidate) tea.Cmd {
 func (m *model) openRef(ref string, past []*pastImage, arrive *pastImage) tea.Cmd {
 	before, load := m.session, m.options.Open(ref)
 	o := m.options
-	o.Name, o.Ref = ref, ref
+	o.Name, o.Ref, o.Compare = ref, ref, nil
 	o.Load = load
 	m.closePages()
 	parked := m.park()
@@ -77,7 +83,7 @@ func (m *model) backToPicker(wrong error) tea.Cmd {
 		cmd = m.unpark()
 	} else {
 		o := m.options
-		o.Name, o.Ref, o.Load = "", "", nil
+		o.Name, o.Ref, o.Load, o.Compare = "", "", nil, nil
 		cmd = m.restart(o, nil)
 	}
 	if back && m.a != nil { // the way back was wanted, and not the picker
@@ -108,7 +114,7 @@ func (m *model) restart(o Options, parked *parkedImage) tea.Cmd {
 	m.closePages()
 	if parked == nil || parked.session != m.session {
 		m.session.end()
-		closing = closeCmd(o, m.session, m.whole())
+		closing = closeCmd(o, m.session, m.held())
 	}
 	m.set(o)
 	m.parked = parked
@@ -118,6 +124,9 @@ func (m *model) restart(o Options, parked *parkedImage) tea.Cmd {
 
 // startLoading begins to read the image.
 func (m *model) startLoading() tea.Cmd {
+	if m.pair != nil {
+		return tea.Batch(m.after(tickEvery, tickMsg{}), m.pairCmd())
+	}
 	return tea.Batch(m.after(tickEvery, tickMsg{}), m.loadCmd(), m.shownCmd())
 }
 

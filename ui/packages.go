@@ -95,7 +95,6 @@ func (p *packages) title(int) (left, right string) {
 		if all := len(r.all.Rows); n < all {
 			left += " of " + human.Comma(int64(all))
 		}
-		left += p.narrow.chip(p.lk)
 		if f := len(r.all.Flaws); f > 0 {
 			left += " " + p.lk.sg.dot + " " + counted(f, "flaw")
 		}
@@ -106,6 +105,21 @@ func (p *packages) title(int) (left, right string) {
 		sign = p.lk.sg.back
 	}
 	return left, "by " + by.String() + " " + sign
+}
+
+// chips are what the list is narrowed to and how it is ordered, if that is not how it
+// begins.
+func (p *packages) chips() []chip {
+	out := p.narrow.chips(p.lk, p.rowsCmd)
+	if p.order != packagesByStored {
+		by, back := p.order.base()
+		text := "by " + by.String()
+		if back {
+			text += " " + p.lk.sg.back
+		}
+		out = append(out, chip{text, func() tea.Cmd { return p.orderBy(packagesByStored) }})
+	}
+	return out
 }
 
 func (p *packages) foot() string { return p.lk.outOfSight(p.top, max(p.list.rows-p.top-p.page, 0)) }

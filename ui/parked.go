@@ -33,7 +33,7 @@ func (m *model) unpark() tea.Cmd {
 	p := m.parked
 	now := *m
 	m.session.end()
-	closing := closeCmd(m.options, m.session, m.whole())
+	closing := closeCmd(m.options, m.session, m.held())
 	*m = p.model
 	m.parked = nil
 	m.w, m.h, m.areas = now.w, now.h, now.areas
@@ -55,7 +55,7 @@ func (m *model) dropParked() tea.Cmd {
 	}
 	m.parked = nil
 	p.session.end()
-	return closeCmd(m.options, p.session, p.whole())
+	return closeCmd(m.options, p.session, p.held())
 }
 
 // whole returns what has been read to its end; nil if nothing has.
@@ -66,14 +66,16 @@ func (m *model) whole() *analyze.Analysis {
 	return m.a
 }
 
-// closeCmd has an analysis closed once nothing of its session is under way.
-func closeCmd(o Options, s *session, a *analyze.Analysis) tea.Cmd {
-	if a == nil || o.Close == nil {
+// closeCmd has analyses closed once nothing of their session is under way.
+func closeCmd(o Options, s *session, images []*analyze.Analysis) tea.Cmd {
+	if len(images) == 0 || o.Close == nil {
 		return nil
 	}
 	return func() tea.Msg {
 		if s.over(context.Background()) == nil { // its context has ended: so will its commands
-			o.Close(a)
+			for _, a := range images {
+				o.Close(a)
+			}
 		}
 		return nil
 	}
@@ -88,6 +90,9 @@ const pastLength = 20
 type pastImage struct {
 	ref   string
 	trail []pastPlace // the last one is where it was left
+
+	pair *[2]Side // a comparison, in place of an image
+	path string   // where that was left
 }
 
 // A pastPlace is a location whose node is told by its path.
@@ -98,6 +103,9 @@ type pastPlace struct {
 
 // leaving says where the image that is shown is being left.
 func (m *model) leaving() *pastImage {
+	if m.pair != nil {
+		return &pastImage{pair: &m.pair.sides, path: m.views[0].(*differences).path()} //nolint:errcheck // so says the table
+	}
 	p := &pastImage{ref: m.ref}
 	for _, l := range append(slices.Clip(m.trail), m.here()) {
 		p.trail = append(p.trail, pastPlace{l, m.a.Tree.Path(l.files.node)})
@@ -130,5 +138,8 @@ func (m *model) backToImage() tea.Cmd {
 		return m.busyWith(m.task)
 	}
 	p := m.past[n-1]
+	if p.pair != nil {
+		return m.openPair(*p.pair, m.past[:n-1:n-1], p)
+	}
 	return m.openRef(p.ref, m.past[:n-1:n-1], p)
 }

@@ -31,6 +31,8 @@ type picker struct {
 	failed  string            // the last of those that could not be opened
 	start   string            // the cursor begins on what was opened by this reference; "" once it has moved
 
+	marked *Candidate // to be compared with the next that is chosen; nil without
+
 	inside bool   // it lies over an image
 	open   string // by which reference that was opened
 
@@ -46,6 +48,7 @@ type picker struct {
 type pickerHost interface {
 	host
 	openImage(c *Candidate) tea.Cmd
+	comparePair(before, after *Candidate) tea.Cmd
 }
 
 func newPicker(h pickerHost, sources []Source, now func() time.Time) *picker {
@@ -116,6 +119,10 @@ func (p *picker) orderBy(by imageOrder) tea.Cmd {
 
 func (p *picker) foot() string {
 	hidden := p.lk.outOfSight(p.top, p.rows-p.top-p.page)
+	if p.marked != nil {
+		keys := p.h.keys()
+		return strings.TrimSpace(keys.pickOpen.first() + " compares with " + cut(p.lk.line(p.marked.Name), max(p.wide/3, 8), p.lk.sg.tail) + "  " + hidden)
+	}
 	if p.inside && hidden == "" {
 		return "esc closes"
 	}
@@ -187,6 +194,8 @@ func (p *picker) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	switch {
 	case keys.pickOpen.matches(k):
 		return p.choose(), true
+	case keys.pickMark.matches(k):
+		p.mark()
 	case keys.pickSearch.matches(k):
 		p.askSearch()
 	case keys.pickSort.matches(k):
@@ -198,6 +207,8 @@ func (p *picker) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case keys.back.matches(k) && p.search != "":
 		p.search = ""
 		p.fill()
+	case keys.back.matches(k) && p.marked != nil:
+		p.marked = nil
 	case !p.inside && keys.quit.matches(k):
 		return tea.Quit, true
 	case !p.inside && keys.back.matches(k):
@@ -242,11 +253,33 @@ func (p *picker) index(ref string) int {
 	return at
 }
 
-// choose opens the image under the cursor.
+// mark marks the image under the cursor, and no other one; or none, if it is marked.
+func (p *picker) mark() {
+	c, ok := p.current()
+	switch {
+	case !ok:
+	case p.isMarked(c):
+		p.marked = nil
+	default:
+		one := *c
+		p.marked = &one
+	}
+}
+
+func (p *picker) isMarked(c *Candidate) bool { return p.marked != nil && p.marked.Ref == c.Ref }
+
+// choose opens the image under the cursor, or compares the marked one with it.
 func (p *picker) choose() tea.Cmd {
 	c, ok := p.current()
-	if !ok {
+	switch {
+	case !ok:
 		return nil
+	case p.isMarked(c):
+		return p.h.say("this is the marked image: go to another one to compare it with, or unmark it with " + p.h.keys().pickMark.first())
+	case p.marked != nil:
+		before := p.marked
+		p.marked = nil
+		return p.h.comparePair(before, c)
 	}
 	return p.h.openImage(c)
 }
@@ -325,11 +358,18 @@ func (p *picker) mouse(msg tea.MouseMsg, x, y int) tea.Cmd {
 }
 
 func (p *picker) hints(k *keyMap) []hint {
-	return []hint{{k.down, k.up}, {k.pickOpen}, {k.pickSearch}, {k.pickSort}, {k.pickAgain}}
+	if p.marked != nil {
+		compare := k.pickOpen
+		compare.short = "compare"
+		unmark := k.pickMark
+		unmark.short = "unmark"
+		return []hint{{k.down, k.up}, {compare}, {unmark}, {k.pickSearch}, {k.pickSort}, {k.pickAgain}}
+	}
+	return []hint{{k.down, k.up}, {k.pickOpen}, {k.pickMark}, {k.pickSearch}, {k.pickSort}, {k.pickAgain}}
 }
 
 func (p *picker) groups(k *keyMap) []keyGroup { return pickerKeys(k) }
 
 func pickerKeys(k *keyMap) []keyGroup {
-	return []keyGroup{k.moving(), {"Images", []binding{k.pickOpen, k.pickSearch, k.pickSort, k.reverse, k.pickAgain}}}
+	return []keyGroup{k.moving(), {"Images", []binding{k.pickOpen, k.pickMark, k.pickSearch, k.pickSort, k.reverse, k.pickAgain}}}
 }

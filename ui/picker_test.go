@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,12 +21,15 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 type fakeShop struct {
 	sources []Source
 	images  map[string]*analyze.Analysis // by reference; others cannot be opened
+	mu      sync.Mutex
 	opened  []string
 }
 
 func (s *fakeShop) open(ref string) Loader {
 	return func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error) {
+		s.mu.Lock()
 		s.opened = append(s.opened, ref)
+		s.mu.Unlock()
 		if a := s.images[ref]; a != nil {
 			return a, nil
 		}

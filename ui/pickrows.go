@@ -85,8 +85,12 @@ func (p *picker) render(l *line, i int) {
 	if c.Layers >= 0 {
 		layers = strconv.Itoa(c.Layers)
 	}
+	name := p.lk.line(c.Name)
+	if p.isMarked(c) {
+		name = sg.marked + " " + name
+	}
 	p.row(l, [6]string{
-		p.lk.line(c.Name), p.lk.line(c.From), size, human.Age(p.now(), c.Created), layers, platform,
+		name, p.lk.line(c.From), size, human.Age(p.now(), c.Created), layers, platform,
 	}, p.rowStyles(c))
 }
 

@@ -23,7 +23,8 @@ var ErrInterrupted = errors.New("interrupted")
 
 var errNothing = errors.New("there is nothing to show")
 
-// Options says what the screen shows. Load is required, or Sources and Open are.
+// Options says what the screen shows. Load is required, or Compare and Open, or Sources
+// and Open are.
 type Options struct {
 	// Load reads and analyses the image to begin with. Nil: the screen begins
 	// with the picker.
@@ -44,6 +45,11 @@ type Options struct {
 	Sources []Source
 	Open    func(ref string) Loader
 	Close   func(*analyze.Analysis)
+
+	// Compare is what the screen begins with, in place of an image: a comparison of two,
+	// the earlier one first, which Open reads. A side that names the same image as the
+	// other is read once.
+	Compare *[2]Side
 
 	// Settings are how the reader wants the screen; see Settings.Check.
 	Settings Settings

@@ -58,11 +58,20 @@ func (m *model) tooSmall(l *line, y int) {
 
 func (m *model) loadingRow(l *line, y int) {
 	rows := m.loading.rows(m.h)
+	if m.pair != nil {
+		rows = m.pairLoadingRows(m.h)
+	}
 	i := y - max((m.h-rows)/2, 0)
 	if i < 0 || i >= rows {
 		return
 	}
 	w := min(loadingWidth, m.w-4)
 	l.skip((m.w - w) / 2)
-	part(l, w, func(l *line) { m.loading.render(l, i, rows, m.km) })
+	part(l, w, func(l *line) {
+		if m.pair != nil {
+			m.pairLoadingRow(l, i)
+			return
+		}
+		m.loading.render(l, i, rows, m.km)
+	})
 }

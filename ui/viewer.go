@@ -23,6 +23,7 @@ type viewer struct {
 
 	v      analyze.Version
 	path   string // clean
+	of     string // what stands before the layer, of which image it is; "" if there is but one
 	seq    int    // of what is shown: what was read for another version is dropped
 	doc    *document
 	index  index
@@ -128,7 +129,7 @@ func (p *viewer) title(w int) (left, right string) {
 	if p.doc != nil {
 		what = p.doc.description
 	}
-	parts := []string{fmt.Sprintf("layer %d", v.Layer()), what}
+	parts := []string{fmt.Sprintf("%slayer %d", p.of, v.Layer()), what}
 	if v.Kind() == analyze.TypeFile {
 		parts = append(parts, human.Size(v.Size()))
 	}

@@ -1,0 +1,485 @@
+package ui
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// A diffOrder is what the differences in a directory are ordered by.
+type diffOrder uint8
+
+const (
+	diffByDifference diffOrder = iota // what has grown or shrunk most
+	diffByNow                         // largest now
+	diffByThen                        // largest then
+	diffByName
+	diffOrders
+
+	diffReversed diffOrder = 1 << 4 // is added to one of these for the other way round
+)
+
+// base returns the order without its direction, and whether that is the other one.
+func (o diffOrder) base() (by diffOrder, back bool) { return o &^ diffReversed, o&diffReversed != 0 }
+
+func (o diffOrder) String() string {
+	return [diffOrders]string{"growth", "now", "then", "name"}[o]
+}
+
+// text says in the menu what comes first.
+func (o diffOrder) text() string {
+	return [diffOrders]string{"difference in size, the largest first", "size now, the largest first", "size then, the largest first", "name"}[o]
+}
+
+// A diffRequest is what of a comparison is to be shown.
+type diffRequest struct {
+	order  diffOrder
+	opened opened // by index in the tree
+	filter string
+
+	filtered opened // the open directories while there is a filter
+	reveal   string // a path that is to be seen; "" for none
+}
+
+// open returns the directories that are open.
+func (q *diffRequest) open() *opened {
+	if q.filter == "" {
+		return &q.opened
+	}
+	return &q.filtered
+}
+
+// clone returns a copy that shares nothing with q.
+func (q *diffRequest) clone() diffRequest {
+	out := *q
+	out.opened, out.filtered = q.opened.clone(), q.filtered.clone()
+	return out
+}
+
+// A diffRow is one line of the tree. Directories that hold nothing but one other stand
+// on one row with it.
+type diffRow struct {
+	head, node int32 // the first of them, and the last
+	depth      int32
+	kids       bool
+}
+
+// A diffSum is what is below a node, itself among it, as far as a filter leaves it.
+type diffSum struct {
+	moved, before, after int64
+	matched              int32
+}
+
+// diffRows are the rows of the tree. They are made by a command, and not changed.
+type diffRows struct {
+	c    *compared
+	made diffRequest
+	rows []diffRow
+	sums []diffSum // by node; nil without a filter
+
+	revealed int32 // the node of the path that was asked for; 0 without
+}
+
+// sizes returns what node i has, and how much of it moved.
+func (r *diffRows) sizes(i int32) diffSum {
+	if r.sums != nil {
+		return r.sums[i]
+	}
+	moved, before, after := r.c.tree.Sizes(int(i))
+	return diffSum{moved: moved, before: before, after: after}
+}
+
+// shows reports whether a filter leaves node i, or something below it.
+func (r *diffRows) shows(i int32) bool { return len(r.sums) == 0 || r.sums[i].matched > 0 }
+
+// find returns the row of node i, or of its nearest parent that has one. It passes over
+// all rows.
+func (r *diffRows) find(i int32) int {
+	t := r.c.tree
+	at := 0
+	for k, row := range r.rows {
+		if int(row.head) > int(i) || int(i) >= t.End(int(row.head)) {
+			continue
+		}
+		at = k // rows further down are deeper
+		if row.node == i || row.head == i {
+			break
+		}
+	}
+	return at
+}
+
+// The first rows: how many are opened by themselves, and how many children a directory
+// may have for that.
+const (
+	diffFirstRows = 30
+	diffFirstKids = 100
+)
+
+// firstDiffRequest opens the directories that hold most of the differences.
+func firstDiffRequest(t *analyze.DiffTree) diffRequest {
+	var q diffRequest
+	if t.Len() <= diffFirstRows {
+		q.opened.all = true
+		return q
+	}
+	var shown []int
+	open := func(i int) bool {
+		var kids []int
+		for k := i + 1; k < t.End(i); k = t.End(k) {
+			if kids = append(kids, k); len(kids) > diffFirstKids {
+				return false
+			}
+		}
+		q.opened.set(analyze.NodeID(i), true)
+		shown = append(shown, kids...)
+		return true
+	}
+	if !open(0) {
+		return q
+	}
+	for rows := len(shown); len(shown) > 0 && rows < diffFirstRows; {
+		best := 0
+		for i, n := range shown {
+			if moved, _, _ := t.Sizes(n); moved > movedBy(t, shown[best]) {
+				best = i
+			}
+		}
+		n := shown[best]
+		shown = slices.Delete(shown, best, best+1)
+		before := len(shown)
+		if t.End(n) > n+1 {
+			open(n)
+		}
+		rows += len(shown) - before
+	}
+	return q
+}
+
+func movedBy(t *analyze.DiffTree, i int) int64 {
+	moved, _, _ := t.Sizes(i)
+	return moved
+}
+
+// makeDiffRows makes the rows that a request asks for. A filter takes a pass over the
+// nodes of both images. The error is that of the filter, or the context's.
+func makeDiffRows(ctx context.Context, c *compared, q diffRequest) (*diffRows, error) {
+	r := &diffRows{c: c}
+	if q.filter != "" {
+		matched, err := matchDiff(ctx, c, q.filter)
+		if err != nil {
+			return nil, err
+		}
+		r.sums = sumMatched(c.tree, matched)
+	}
+	if q.reveal != "" {
+		r.revealed = lookupDiff(c.tree, q.reveal)
+		for i := c.tree.Parent(int(r.revealed)); i > 0; i = c.tree.Parent(i) {
+			q.open().set(analyze.NodeID(i), true)
+		}
+		q.reveal = ""
+	}
+	r.made = q
+	if err := r.below(ctx, 0, 0); err != nil {
+		return nil, err
+	}
+	return r, ctx.Err()
+}
+
+// lookupDiff returns the node of a path, or of the nearest directory above it; 0 if
+// there is none but the root.
+func lookupDiff(t *analyze.DiffTree, path string) int32 {
+	at := 0
+	for name := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
+		k := at + 1
+		for k < t.End(at) && t.Name(k) != name {
+			k = t.End(k)
+		}
+		if k >= t.End(at) {
+			break
+		}
+		at = k
+	}
+	return int32(at)
+}
+
+// below appends the rows below node i.
+func (r *diffRows) below(ctx context.Context, i, depth int32) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for _, k := range r.kids(i) {
+		row := diffRow{head: k, node: k, depth: depth}
+		for first, only := r.firstKid(k); first > 0; first, only = r.firstKid(row.node) {
+			if row.kids = true; !only || r.c.tree.Change(int(row.node)) != analyze.Identical || r.c.tree.End(int(first)) == int(first)+1 {
+				break
+			}
+			row.node = first
+		}
+		r.rows = append(r.rows, row)
+		if row.kids && r.made.open().has(analyze.NodeID(row.node)) {
+			if err := r.below(ctx, row.node, depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// firstKid returns the first child of node i that is shown, 0 without, and whether
+// there is no other.
+func (r *diffRows) firstKid(i int32) (first int32, only bool) {
+	t := r.c.tree
+	for k := int(i) + 1; k < t.End(int(i)); k = t.End(k) {
+		switch {
+		case !r.shows(int32(k)):
+		case first > 0:
+			return first, false
+		default:
+			first = int32(k)
+		}
+	}
+	return first, first > 0
+}
+
+// kids returns the children of node i that are shown, in order.
+func (r *diffRows) kids(i int32) []int32 {
+	t := r.c.tree
+	var kids []int32
+	for k := int(i) + 1; k < t.End(int(i)); k = t.End(k) {
+		if r.shows(int32(k)) {
+			kids = append(kids, int32(k))
+		}
+	}
+	by, back := r.made.order.base()
+	if by != diffByName {
+		slices.SortStableFunc(kids, func(a, b int32) int {
+			x, y := r.sizes(a), r.sizes(b)
+			switch by {
+			case diffByNow:
+				return cmp.Compare(y.after, x.after)
+			case diffByThen:
+				return cmp.Compare(y.before, x.before)
+			}
+			return cmp.Compare(y.moved, x.moved)
+		})
+	}
+	if back {
+		slices.Reverse(kids)
+	}
+	return kids
+}
+
+// sumMatched sums up what a filter leaves: directories have the bytes of what is left
+// in them.
+func sumMatched(t *analyze.DiffTree, matched []bool) []diffSum {
+	sums := make([]diffSum, t.Len())
+	for i := t.Len() - 1; i >= 0; i-- {
+		if matched[i] {
+			sums[i].matched++
+			if t.End(i) == i+1 { // else what is below has the bytes
+				sums[i].moved, sums[i].before, sums[i].after = t.Sizes(i)
+			}
+		}
+		if i > 0 {
+			above := &sums[t.Parent(i)]
+			above.moved += sums[i].moved
+			above.before += sums[i].before
+			above.after += sums[i].after
+			above.matched += sums[i].matched
+		}
+	}
+	return sums
+}
+
+// matchDiff returns which nodes a filter holds for. "change:" is about what became of
+// a path between the two images; all other terms are about what either image shows at
+// the path.
+func matchDiff(ctx context.Context, c *compared, text string) ([]bool, error) {
+	changes, rest, err := splitChanges(text)
+	if err != nil {
+		return nil, err
+	}
+	filter, err := analyze.ParseFilter(rest)
+	if err != nil {
+		return nil, err
+	}
+	var views [2]*analyze.View
+	if !filter.Empty() {
+		for i, s := range c.sides {
+			if s.At < 0 {
+				continue
+			}
+			if views[i], err = s.Analysis.Tree.View(analyze.Spec{Mode: analyze.Union, At: s.At}).Filter(ctx, filter); err != nil {
+				return nil, err
+			}
+		}
+	}
+	matched := make([]bool, c.tree.Len())
+	for i := 1; i < len(matched); i++ {
+		change := c.tree.Change(i)
+		if change == analyze.Identical || slices.ContainsFunc(changes, func(want changeTerm) bool { return !want.holds(change) }) {
+			continue
+		}
+		before, inBefore, after, inAfter := c.tree.Nodes(i)
+		matched[i] = filter.Empty() ||
+			inBefore && views[then] != nil && change != analyze.Added && views[then].Matches(before) ||
+			inAfter && views[now] != nil && change != analyze.Removed && views[now].Matches(after)
+	}
+	return matched, ctx.Err()
+}
+
+// A changeTerm is a term of a filter on what became of a path.
+type changeTerm struct {
+	not  bool
+	want []analyze.Change
+}
+
+func (t changeTerm) holds(c analyze.Change) bool { return slices.Contains(t.want, c) != t.not }
+
+// splitChanges takes the terms on changes out of a filter.
+func splitChanges(text string) (changes []changeTerm, rest string, err error) {
+	var others []string
+	for word := range strings.FieldsSeq(text) {
+		plain, not := strings.CutPrefix(word, "!")
+		value, ok := strings.CutPrefix(plain, "change:")
+		if !ok {
+			others = append(others, word)
+			continue
+		}
+		t := changeTerm{not: not}
+		for name := range strings.SplitSeq(value, ",") {
+			i := slices.IndexFunc(diffChanges[:], func(c analyze.Change) bool { return c.String() == name })
+			if i < 0 {
+				return nil, "", fmt.Errorf("unknown change %q: it is added, removed, modified or metadata", name)
+			}
+			t.want = append(t.want, diffChanges[i])
+		}
+		changes = append(changes, t)
+	}
+	if len(changes) == 0 {
+		return nil, text, nil
+	}
+	return changes, strings.Join(others, " "), nil
+}
+
+// diffChanges are what can become of a path that differs.
+var diffChanges = [...]analyze.Change{analyze.Added, analyze.Removed, analyze.Modified, analyze.Metadata}
+
+// diffRowsMsg brings rows that were asked for.
+type diffRowsMsg struct {
+	p    *differences
+	seq  int
+	rows *diffRows
+	at   int // the row of the cursor
+	err  error
+}
+
+func (msg diffRowsMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
+	if msg.seq == msg.p.seq {
+		msg.p.install(msg)
+	}
+	return nil
+}
+
+// rowsCmd has the rows made that are asked for now, with the cursor on the anchor.
+func (p *differences) rowsCmd() tea.Cmd {
+	p.seq++
+	p.busy = true
+	ctx, c, q, seq, anchor := p.h.context(), p.c, p.request.clone(), p.seq, p.anchor
+	return func() tea.Msg {
+		msg := diffRowsMsg{p: p, seq: seq}
+		if msg.rows, msg.err = makeDiffRows(ctx, c, q); msg.err == nil {
+			if msg.rows.revealed > 0 {
+				anchor = msg.rows.revealed
+			}
+			msg.at = msg.rows.find(anchor)
+		}
+		return msg
+	}
+}
+
+// diffFoundMsg brings the nodes that hold a text.
+type diffFoundMsg struct {
+	p     *differences
+	seq   int
+	nodes []int32 // in the order of the tree
+	first int     // of nodes, the first that is not before where the search began
+}
+
+func (msg diffFoundMsg) update() tea.Cmd {
+	if msg.seq != msg.p.searched {
+		return nil
+	}
+	return msg.p.found(msg)
+}
+
+// searchCmd finds the paths that hold a text, by one pass over the tree. The search
+// begins at a node.
+func (p *differences) searchCmd(text string, from int32) tea.Cmd {
+	p.searched++
+	ctx, rows, seq := p.h.context(), p.rows, p.searched
+	return func() tea.Msg {
+		msg := diffFoundMsg{p: p, seq: seq}
+		fold := text == strings.ToLower(text)
+		t := rows.c.tree
+		holds := make([]bool, t.Len())
+		slash := strings.Contains(text, "/")
+		for i := 1; i < t.Len(); i++ {
+			if i%4096 == 0 && ctx.Err() != nil {
+				return msg
+			}
+			name := t.Name(i)
+			if slash {
+				name = t.Path(i)
+			}
+			if fold {
+				name = strings.ToLower(name)
+			}
+			holds[i] = strings.Contains(name, text) && rows.shows(int32(i))
+		}
+		found := holds[from]
+		holds[from] = true // so that it is known what comes before it
+		msg.nodes = rows.inOrder(holds)
+		msg.first = max(slices.Index(msg.nodes, from), 0)
+		if !found && msg.first < len(msg.nodes) && msg.nodes[msg.first] == from {
+			if msg.nodes = slices.Delete(msg.nodes, msg.first, msg.first+1); msg.first == len(msg.nodes) {
+				msg.first = 0
+			}
+		}
+		return msg
+	}
+}
+
+// inOrder returns some nodes as they stand among the rows when all directories are
+// open.
+func (r *diffRows) inOrder(wanted []bool) []int32 {
+	below := make([]int32, r.c.tree.Len()+1) // how many of them come before a node
+	for i, w := range wanted {
+		below[i+1] = below[i]
+		if w {
+			below[i+1]++
+		}
+	}
+	var out []int32
+	var walk func(i int32)
+	walk = func(i int32) {
+		if below[r.c.tree.End(int(i))] == below[i] {
+			return
+		}
+		if wanted[i] {
+			out = append(out, i)
+		}
+		for _, k := range r.kids(i) {
+			walk(k)
+		}
+	}
+	walk(0)
+	return out
+}

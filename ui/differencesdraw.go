@@ -1,0 +1,493 @@
+package ui
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// signedWidth is the widest that signedSize returns, in columns: "+1.23 GB".
+const signedWidth = sizeWidth + 1
+
+// signedSize returns a difference in bytes with its sign, for people.
+func signedSize(n int64) string {
+	switch {
+	case n > 0:
+		return "+" + human.Size(n)
+	case n < 0:
+		return "-" + human.Size(-n)
+	}
+	return human.Size(0)
+}
+
+// render draws screen row y: one row of each frame that is there.
+func (p *differences) render(l *line, y int) {
+	for _, f := range p.layout.frames[:p.layout.count] {
+		if f.hasRow(y) {
+			part(l, f.w, func(l *line) { p.frameRow(l, f, y) })
+		}
+	}
+}
+
+// frameRow draws screen row y of a frame.
+func (p *differences) frameRow(l *line, f frame, y int) {
+	sg := &p.lk.sg
+	focused := f.holds(p.focus)
+	switch i := y - f.y; {
+	case i == 0:
+		left, right := p.title(f.upper, f.w-8)
+		p.lk.edge(l, sg.topLeft, sg.topRight, left, right, focused)
+	case i == f.h-1:
+		p.lk.edge(l, sg.lowLeft, sg.lowRight, "", p.foot(f), focused)
+	case f.split > 0 && i == f.split:
+		left, right := p.title(f.lower, f.w-8)
+		p.lk.edge(l, sg.leftJoin, sg.rightJoin, left, right, focused)
+	default:
+		at := f.upper
+		if f.split > 0 && i > f.split {
+			at = f.lower
+		}
+		in := p.layout.panes[at]
+		border := p.lk.st.frame(focused)
+		l.put(border, sg.side)
+		part(l, in.w, func(l *line) {
+			if at == filesPane && p.line.hasRow(y) {
+				p.lk.chipLine(l, p.chips())
+				return
+			}
+			p.paneRow(l, at, y-in.y)
+		})
+		l.put(border, sg.side)
+	}
+}
+
+// paneRow draws row i of a pane.
+func (p *differences) paneRow(l *line, at pane, i int) {
+	switch at {
+	case layersPane:
+		p.layerRow(l, i)
+	case filesPane:
+		p.treeRow(l, i)
+	case layerPane:
+		l.skip(1)
+		p.layerLines.render(l, p.layerDetail.top+i)
+	case historyPane:
+		l.skip(1)
+		p.pathLines.render(l, p.pathDetail.top+i)
+	}
+}
+
+// title returns what stands at the left and at the right of a pane's upper border, w
+// columns together.
+func (p *differences) title(at pane, w int) (left, right string) {
+	switch at {
+	case layersPane:
+		return "Layers", p.lk.outOfSight(p.layers.top, p.layers.rows-p.layers.top-p.layers.page)
+	case layerPane:
+		return "Layer", p.lk.outOfSight(p.layerDetail.hidden())
+	case historyPane:
+		right = p.lk.outOfSight(p.pathDetail.hidden())
+		path := "/"
+		if r, ok := p.row(); ok {
+			path = p.lk.text(p.c.tree.Path(int(r.node)))
+		}
+		return cutLeft(path, max(w-width(right)-3, 1), p.lk.sg.tail), right
+	}
+	by, back := p.rows.made.order.base()
+	sign := p.lk.sg.order
+	if back {
+		sign = p.lk.sg.back
+	}
+	return p.treeTitle(w), "by " + by.String() + " " + sign
+}
+
+// treeTitle says on w columns how much differs, or what a filter leaves of it.
+func (p *differences) treeTitle(w int) string {
+	dot := " " + p.lk.sg.dot + " "
+	sum := p.rows.sizes(0)
+	grown := dot + signedSize(sum.after-sum.before)
+	if p.rows.sums == nil {
+		title := "Differences" + dot + counted(p.c.diff.Differing(), "path")
+		if width(title+grown) <= w-16 { // the header says that too
+			title += grown
+		}
+		return title
+	}
+	left := human.Comma(int64(sum.matched)) + " of " + counted(p.c.diff.Differing(), "path") + grown
+	if !p.line.empty() {
+		return left
+	}
+	return "filter: " + cut(p.lk.line(p.rows.made.filter), max(w-width(left+dot)-8, 4), p.lk.sg.tail) + dot + left
+}
+
+// foot returns what stands in a frame's lower border: what the signs mean.
+func (p *differences) foot(f frame) string {
+	sg := &p.lk.sg
+	if f.upper != filesPane {
+		return ""
+	}
+	var parts []string
+	for _, c := range diffChanges {
+		parts = append(parts, sg.change[c]+" "+c.String())
+	}
+	return strings.Join(parts, "  ")
+}
+
+// layerChange is what became of a layer, as of a path: both images have it, both have
+// its step but not its content, or one has it alone.
+func layerChange(g *analyze.LayerGrowth) analyze.Change {
+	switch {
+	case g.Before < 0:
+		return analyze.Added
+	case g.After < 0:
+		return analyze.Removed
+	case g.Same:
+		return analyze.Identical
+	}
+	return analyze.Modified
+}
+
+// layerWords say that of a layer, in the words of the text form.
+var layerWords = [...]string{
+	analyze.Added: "new: the later image alone has it", analyze.Removed: "gone: the earlier image alone has it",
+	analyze.Modified: "changed: the same step, other content", analyze.Identical: "shared: both have the very same",
+}
+
+// numberOf is a layer's number, "-" without one.
+func numberOf(k int) string {
+	if k < 0 {
+		return "-"
+	}
+	return strconv.Itoa(k)
+}
+
+// layerStoredFrom is the width from which on what a layer stores has a column.
+const layerStoredFrom = 44
+
+// layerRow draws row i of the layers.
+func (p *differences) layerRow(l *line, i int) {
+	st, sg := &p.lk.st, &p.lk.sg
+	digits := max(len(strconv.Itoa(max(len(p.c.sides[then].Analysis.Layers), len(p.c.sides[now].Analysis.Layers))-1)), 3)
+	stored := l.left >= layerStoredFrom
+	if i == 0 {
+		l.skip(3)
+		l.right(st.dim, "old", digits)
+		l.skip(1)
+		l.right(st.dim, "new", digits)
+		if stored {
+			l.skip(1)
+			l.right(st.dim, "stored", sizeWidth)
+		}
+		l.skip(1)
+		l.right(st.dim, "growth", signedWidth)
+		l.put(st.dim, " command")
+		return
+	}
+	if i += p.layers.top - 1; i >= len(p.c.diff.Layers) {
+		if i == 0 {
+			l.put(st.dim, " no layers")
+		}
+		return
+	}
+	g := &p.c.diff.Layers[i]
+	change := layerChange(g)
+	if i == p.layers.cursor {
+		l.base = st.cursor(p.focus == layersPane)
+		l.put(st.key, sg.mark)
+	} else {
+		l.skip(1)
+	}
+	l.put(st.change[change], sg.change[change])
+	l.skip(1)
+	l.right(st.dim, numberOf(g.Before), digits)
+	l.skip(1)
+	l.right(st.dim, numberOf(g.After), digits)
+	if stored {
+		l.skip(1)
+		l.right(st.text, human.Size(g.Bytes), sizeWidth)
+	}
+	l.skip(1)
+	p.growth(l, g.Stored)
+	l.skip(1)
+	step := st.text
+	if change == analyze.Identical {
+		step = st.dim
+	}
+	l.put(step, strings.TrimPrefix(p.stepOf(g), "RUN "))
+	l.fill()
+}
+
+// growth draws a difference in bytes.
+func (p *differences) growth(l *line, n int64) {
+	st := &p.lk.st
+	switch {
+	case n > 0:
+		l.right(st.waste, signedSize(n), signedWidth)
+	case n < 0:
+		l.right(st.change[analyze.Added], signedSize(n), signedWidth)
+	default:
+		l.skip(signedWidth)
+	}
+}
+
+// stepOf is a layer's build step, clean: the later image's.
+func (p *differences) stepOf(g *analyze.LayerGrowth) string {
+	if g.After >= 0 {
+		return p.c.commands[now][g.After]
+	}
+	return p.c.commands[then][g.Before]
+}
+
+// diffColumns are the columns of the tree that there is room for.
+type diffColumns struct {
+	then, now bool
+	meter     meter
+}
+
+// diffName is how many columns the names have at least.
+const diffName = 16
+
+// columns chooses the columns for a pane w columns wide.
+func (p *differences) columns(w int) diffColumns {
+	c := diffColumns{now: true, then: true}
+	room := w - 1 - 2 - 2*(sizeWidth+1) - signedWidth - 1
+	if room < diffName {
+		c.then = false
+		room += sizeWidth + 1
+	}
+	if room < diffName {
+		c.now = false
+		room += sizeWidth + 1
+	}
+	c.meter = newMeter(room - 2*diffName)
+	return c
+}
+
+// at returns the order that belongs to the name of a column at column x.
+func (c diffColumns) at(x int) (diffOrder, bool) {
+	x -= 3
+	if x < 0 {
+		return 0, false
+	}
+	if c.then {
+		if x -= sizeWidth + 1; x < 0 {
+			return diffByThen, true
+		}
+	}
+	if c.now {
+		if x -= sizeWidth + 1; x < 0 {
+			return diffByNow, true
+		}
+	}
+	if x -= signedWidth + c.meter.width(); x < 0 {
+		return diffByDifference, true
+	}
+	return diffByName, true
+}
+
+// treeRow draws row i of the tree.
+func (p *differences) treeRow(l *line, i int) {
+	st, sg := &p.lk.st, &p.lk.sg
+	c := p.columns(l.left)
+	if i == 0 {
+		l.skip(3)
+		if c.then {
+			l.right(st.dim, "then", sizeWidth)
+			l.skip(1)
+		}
+		if c.now {
+			l.right(st.dim, "now", sizeWidth)
+			l.skip(1)
+		}
+		l.right(st.dim, "growth", signedWidth)
+		c.meter.head(l)
+		l.put(st.dim, "  name")
+		return
+	}
+	if i += p.tree.top - 1; i >= len(p.rows.rows) {
+		if i == 0 {
+			l.skip(1)
+			l.put(st.dim, p.nothing())
+		}
+		return
+	}
+	r := p.rows.rows[i]
+	if i == p.tree.cursor {
+		l.base = st.cursor(p.focus == filesPane)
+		l.put(st.key, sg.mark)
+	} else {
+		l.skip(1)
+	}
+	change := p.c.tree.Change(int(r.node))
+	if change == analyze.Identical {
+		l.skip(2)
+	} else {
+		l.put(st.change[change], sg.change[change]+" ")
+	}
+	p.sizes(l, c, r, change)
+	p.name(l, r, change)
+	l.fill()
+}
+
+// sizes draws what a row's path takes, and how that has changed.
+func (p *differences) sizes(l *line, c diffColumns, r diffRow, change analyze.Change) {
+	st := &p.lk.st
+	s := p.rows.sizes(r.node)
+	column := func(there bool, bytes int64) {
+		switch {
+		case !there:
+			l.skip(sizeWidth)
+		case bytes == 0:
+			l.right(st.dim, human.Size(0), sizeWidth)
+		default:
+			l.right(st.text, human.Size(bytes), sizeWidth)
+		}
+		l.skip(1)
+	}
+	if c.then {
+		column(change != analyze.Added, s.before)
+	}
+	if c.now {
+		column(change != analyze.Removed, s.after)
+	}
+	p.growth(l, s.after-s.before)
+	c.meter.draw(l, p.lk, s.moved, 0, p.rows.sizes(0).moved)
+}
+
+// name draws the name of a row, with its sign.
+func (p *differences) name(l *line, r diffRow, change analyze.Change) {
+	st, sg := &p.lk.st, &p.lk.sg
+	step := 2
+	if l.left < 30 {
+		step = 1
+	}
+	l.skip(min(int(r.depth)*step, max(l.left-diffName/2, 0)))
+	icon := "  "
+	switch {
+	case r.kids && p.request.open().has(analyze.NodeID(r.node)):
+		icon = sg.open + " "
+	case r.kids:
+		icon = sg.closed + " "
+	}
+	l.put(st.dim, icon)
+	how := st.text
+	n := p.c.tree.Node(int(r.node))
+	switch {
+	case change == analyze.Removed:
+		how = st.change[analyze.Removed]
+	case n.Dir:
+		how = st.dir
+	case n.New != nil && n.New.Kind() == analyze.TypeSymlink:
+		how = st.link
+	}
+	t := p.c.tree
+	name := t.Name(int(r.node))
+	for at := int(r.node); at != int(r.head); {
+		at = t.Parent(at)
+		name = t.Name(at) + "/" + name
+	}
+	if n.Dir {
+		name += "/"
+	}
+	l.put(how, p.lk.text(name))
+}
+
+// nothing says why the tree is empty.
+func (p *differences) nothing() string {
+	if p.rows.sums != nil {
+		return "nothing that differs matches the filter"
+	}
+	if p.c.diff.None() {
+		return "no difference in config, layers and files"
+	}
+	return "no path differs"
+}
+
+// describeLayer writes all about the layer under the cursor, on w columns.
+func (p *differences) describeLayer(w int) styledLines {
+	var out styledLines
+	if p.layers.cursor >= len(p.c.diff.Layers) {
+		return out
+	}
+	st := &p.lk.st
+	wrapped := func(how style, text string) {
+		for _, row := range wrap(text, max(w, 8)) {
+			out.add(span{how, row})
+		}
+	}
+	g := &p.c.diff.Layers[p.layers.cursor]
+	change := layerChange(g)
+	wrapped(st.change[change], layerWords[change])
+	for side, k := range [2]int{g.Before, g.After} {
+		if k < 0 {
+			continue
+		}
+		t := p.c.sides[side].Analysis.Layers[k]
+		wrapped(st.text, fmt.Sprintf("%s: layer %d, %s, wasted %s", sideWords[side], k, human.Size(t.Stored), human.Size(t.Wasted)))
+		wrapped(st.dim, fmt.Sprintf("%s, diffID %s", counted(t.Entries, "entry"), cmp.Or(p.lk.line(t.Layer.DiffID), "unknown")))
+		if t.Layer.Err != nil {
+			wrapped(st.failure, "cannot be read: "+p.lk.line(t.Layer.Err.Error()))
+		}
+	}
+	out.gap()
+	for _, text := range wrap(cut(p.stepOf(g), commandShown, p.lk.sg.tail), max(w, 8)) {
+		out.add(span{st.text, text})
+	}
+	return out
+}
+
+// describePath writes all about a node of the tree, on w columns.
+func (p *differences) describePath(node int32, w int) styledLines {
+	var out styledLines
+	st, sg := &p.lk.st, &p.lk.sg
+	n := p.c.tree.Node(int(node))
+	s := p.rows.sizes(node)
+	if n.Change != analyze.Added {
+		out.add(span{st.dim, "then "}, span{st.text, size(s.before)})
+	}
+	if n.Change != analyze.Removed {
+		out.add(span{st.dim, "now  "}, span{st.text, size(s.after)})
+	}
+	if p.c.tree.End(int(node)) > int(node)+1 {
+		out.add(span{st.text, counted(n.Differing, "path")}, span{st.dim, " differ here, by "}, span{st.text, human.Size(n.Moved)})
+	}
+	if n.Change != analyze.Identical {
+		words := n.Change.String()
+		if text := n.What.String(); text != "" {
+			words += ": " + text
+		}
+		out.add(span{st.change[n.Change], words})
+	}
+	if n.Change != analyze.Identical && n.Old != nil && n.New != nil {
+		was := func(what, is, old string) {
+			if is != old {
+				out.add(span{st.dim, fmt.Sprintf("%-6s", what)}, span{st.text, is}, span{st.waste, " " + sg.was + " " + old})
+			}
+		}
+		was("type", n.New.Kind().String(), n.Old.Kind().String())
+		was("mode", fmt.Sprintf("%04o", n.New.Mode()), fmt.Sprintf("%04o", n.Old.Mode()))
+		was("owner", fmt.Sprintf("%d:%d", n.New.UID(), n.New.GID()), fmt.Sprintf("%d:%d", n.Old.UID(), n.Old.GID()))
+		was("time", timeOf(*n.New), timeOf(*n.Old))
+		newTo, _ := n.New.Target()
+		oldTo, _ := n.Old.Target()
+		was("link", p.lk.text(newTo), p.lk.text(oldTo))
+	}
+	out.gap()
+	for side, v := range [2]*analyze.Version{n.Old, n.New} {
+		if v == nil {
+			continue
+		}
+		head := fmt.Sprintf("%s: layer %d, by ", sideWords[side], v.Layer())
+		for i, text := range wrap(cut(p.c.commands[side][v.Layer()], commandShown, sg.tail), max(w-len(head), 8)) {
+			if i > 0 {
+				head = strings.Repeat(" ", len(head))
+			}
+			out.add(span{st.dim, head}, span{st.text, text})
+		}
+	}
+	return out
+}
