@@ -477,7 +477,7 @@ func TestBaselineRecipes(t *testing.T) {
 				}
 			}
 			image("testdata/sample.tar")
-			step(r.check, 0, "there is no baseline")
+			step(r.check, 0, "no baseline")
 			step(r.keep, 0, "")
 			step(r.check, 0, "pass max-growth")
 			image("testdata/docker20.tar")

@@ -392,8 +392,8 @@ func TestRollOutBaseline(t *testing.T) {
 		says                string
 		cached              int
 	}{
-		{"before there is one", pull, "1", "testdata/sample.tar", true, "there is no baseline", 0},
-		{"main keeps one", main, "2", "testdata/sample.tar", true, "there is no baseline", 1},
+		{"before there is one", pull, "1", "testdata/sample.tar", true, "no baseline", 0},
+		{"main keeps one", main, "2", "testdata/sample.tar", true, "no baseline", 1},
 		{"the same image", pull, "3", "testdata/sample.tar", true, "max-growth", 1},
 		{"a larger one", pull, "4", "testdata/docker20.tar", false, "max-growth", 1},
 		{"a larger one, on main", main, "5", "testdata/docker20.tar", false, "max-growth", 1},

@@ -80,7 +80,7 @@ func hold(ctx context.Context, a *Analysis, r *Rules, opts CheckOptions) (*Outco
 		if s.check == nil || !said.on {
 			continue
 		}
-		v := verdict{unknown: "there is no baseline to compare with", try: "Name one with --baseline."}
+		v := verdict{unknown: "no baseline to compare with", try: "Name one with --baseline."}
 		if missing, ok := c.withoutBase(); ok && s.OfBase {
 			v = missing
 		} else if !s.OfGrowth || opts.Growth != nil {

@@ -89,8 +89,8 @@ func TestCheck(t *testing.T) {
 		{"growth of waste as a share exceeded", a, "max-wasted-growth 24.9%", &Figures{Wasted: 80}, "max-wasted-growth error", "growth of the wasted bytes is 25.0 %, more than 24.9 %", "max-wasted-growth", "wastes"},
 		{"waste from nothing", a, "max-wasted-growth 900%", &Figures{Stored: 1000}, "max-wasted-growth error", "growth of the wasted bytes is from nothing, more than 900.0 %", "max-wasted-growth", ""},
 		{"less waste, in a larger image", a, "max-wasted-growth 0", &Figures{Stored: 10, Wasted: 200}, "max-wasted-growth pass", "growth of the wasted bytes is -100 B, at most 0 B", "", ""},
-		{"growth of waste without a baseline", a, "max-wasted-growth 0", nil, "max-wasted-growth unchecked", "max-wasted-growth is not checked: there is no baseline to compare with", "max-wasted-growth", "--baseline"},
-		{"growth without a baseline", a, "max-growth 0", nil, "max-growth unchecked", "max-growth is not checked: there is no baseline to compare with", "max-growth", "--baseline"},
+		{"growth of waste without a baseline", a, "max-wasted-growth 0", nil, "max-wasted-growth unchecked", "max-wasted-growth is not checked: no baseline to compare with", "max-wasted-growth", "--baseline"},
+		{"growth without a baseline", a, "max-growth 0", nil, "max-growth unchecked", "max-growth is not checked: no baseline to compare with", "max-growth", "--baseline"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			opts := CheckOptions{}

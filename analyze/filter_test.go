@@ -141,7 +141,7 @@ func TestParseFilterErrors(t *testing.T) {
 		"layer:x":                    `not a layer`,
 		"layer:5-3":                  `it ends before it begins`,
 		"layer:-1":                   `not a layer`,
-		"colour:red":                 `there is no "colour"`,
+		"colour:red":                 `unknown key "colour"`,
 		`a "b c`:                     `"b c (at 3): the " has no end`,
 		`a\`:                         `not a glob`,
 		"/x[a/b]":                    "a slash inside of brackets",

@@ -224,7 +224,7 @@ func parseKeyed(key, value string) (term, error) {
 	case "package":
 		return packageTerm(value)
 	}
-	return term{}, fmt.Errorf(`there is no %q: it is re, change, cause, layer, size, wasted, uid, gid, owner, mode, mtime, type or package; %s\: begins a name with a colon`, key, key)
+	return term{}, fmt.Errorf(`unknown key %q: use re, change, cause, layer, size, wasted, uid, gid, owner, mode, mtime, type or package; %s\: begins a name with a colon`, key, key)
 }
 
 // typeWords are the words of source.Type, by their values.

@@ -35,7 +35,7 @@ type example struct {
 const maxExamples = 3
 
 // forbid wants no layer to hold a path that a glob forbids: neither one that
-// shows nor one that a later layer hides, for that is shipped all the same.
+// shows nor one that a later layer hides, for that still ships.
 // Directories do not count, only what is in them. One finding for each glob and
 // layer.
 func forbid(ctx context.Context, c *checker, globs Globs) (verdict, error) {
@@ -224,7 +224,7 @@ func (c *checker) forbidden(g Glob, s *shipped) Finding {
 	message := fmt.Sprintf("layer %d ships %s that %s forbids, %s: %s", s.layer, human.Count(s.files, "file", "files"), g, human.Size(s.bytes), list)
 	if s.hidden > 0 {
 		which := pick(s.hidden == s.files, pick(s.files == 1, "it is", "they are"), human.Comma(s.hidden)+" of them are")
-		message += fmt.Sprintf(". From layer %d on %s hidden, and shipped all the same", s.by, which)
+		message += fmt.Sprintf(". From layer %d on %s hidden, but still shipped", s.by, which)
 	}
 	advice := "Keep it out of the build context with .dockerignore, or delete it in the very step that makes it."
 	switch {

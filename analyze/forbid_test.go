@@ -63,22 +63,22 @@ func TestForbid(t *testing.T) {
 		{"nothing of the kind", []string{"*.key"}, "0 files", nil},
 		{"only directories", []string{"/srv/.git/refs"}, "0 files", nil},
 		{"removed later", []string{"**/.git/**"}, "5 files", []string{
-			"forbid/**/.git/**/COPY . /srv | /srv/.git | 1, 5015, 4 | ships 4 files that **/.git/** forbids, 5.02 kB: /srv/.git/objects/a, /srv/.git/objects/b, /srv/.git/config and 1 more. From layer 2 on they are hidden, and shipped all the same",
+			"forbid/**/.git/**/COPY . /srv | /srv/.git | 1, 5015, 4 | ships 4 files that **/.git/** forbids, 5.02 kB: /srv/.git/objects/a, /srv/.git/objects/b, /srv/.git/config and 1 more. From layer 2 on they are hidden, but still shipped",
 			"forbid/**/.git/**/COPY more | /srv/.git | 3, 7, 1 | ships 1 file that **/.git/** forbids, 7 B: /srv/.git",
 		}},
 		{"links, and one covered", []string{"*.pem", "!/etc/ssl"}, "4 files", []string{
 			"forbid/*.pem/COPY more | /srv/key.pem | 3, 30, 1 | ships 1 file that *.pem forbids, 30 B: /srv/key.pem",
-			"forbid/*.pem/COPY . /srv | /srv | 1, 20, 3 | ships 3 files that *.pem forbids, 20 B: /srv/key.pem, /srv/same.pem, /srv/to.pem. From layer 3 on 1 of them are hidden, and shipped all the same",
+			"forbid/*.pem/COPY . /srv | /srv | 1, 20, 3 | ships 3 files that *.pem forbids, 20 B: /srv/key.pem, /srv/same.pem, /srv/to.pem. From layer 3 on 1 of them are hidden, but still shipped",
 		}},
 		{"the base image's", []string{"/etc"}, "1 file", []string{
 			"forbid//etc/ADD base | /etc/ssl/certs/ca.pem | 0, 1000, 1 | ships 1 file that /etc forbids, 1.00 kB: /etc/ssl/certs/ca.pem",
 		}},
 		{"two globs for the same", []string{"/srv/.git/config", "config"}, "1 file", []string{
-			"forbid//srv/.git/config/COPY . /srv | /srv/.git/config | 1, 10, 1 | ships 1 file that /srv/.git/config forbids, 10 B: /srv/.git/config. From layer 2 on it is hidden, and shipped all the same",
-			"forbid/config/COPY . /srv | /srv/.git/config | 1, 10, 1 | ships 1 file that config forbids, 10 B: /srv/.git/config. From layer 2 on it is hidden, and shipped all the same",
+			"forbid//srv/.git/config/COPY . /srv | /srv/.git/config | 1, 10, 1 | ships 1 file that /srv/.git/config forbids, 10 B: /srv/.git/config. From layer 2 on it is hidden, but still shipped",
+			"forbid/config/COPY . /srv | /srv/.git/config | 1, 10, 1 | ships 1 file that config forbids, 10 B: /srv/.git/config. From layer 2 on it is hidden, but still shipped",
 		}},
 		{"what is no file of the image", []string{"*.plnk"}, "1 file", []string{
-			"forbid/*.plnk/COPY more | /srv/.wh..wh.plnk | 3, 4000, 1 | ships 1 file that *.plnk forbids, 4.00 kB: /srv/.wh..wh.plnk. From layer 3 on it is hidden, and shipped all the same",
+			"forbid/*.plnk/COPY more | /srv/.wh..wh.plnk | 3, 4000, 1 | ships 1 file that *.plnk forbids, 4.00 kB: /srv/.wh..wh.plnk. From layer 3 on it is hidden, but still shipped",
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -190,7 +190,7 @@ func maxLayerSize(c *checker, most int64) verdict {
 		v.message = fmt.Sprintf("the largest layer, layer %d, stores %s, %s %s", k, v.value, pick(v.failed, "more than", "at most"), v.limit)
 	} else {
 		v.value, v.limit = sizes(0, most)
-		v.message = "there are no layers"
+		v.message = "the image has no layers"
 	}
 	v.number = bytesOf(size)
 	for k, l := range c.a.Layers {

@@ -114,7 +114,7 @@ func (p *Proposal) choose(wish Wish) error {
 			return slices.ContainsFunc(f.Findings, func(x Finding) bool { return x.ID == id })
 		})
 		if at < 0 {
-			return fmt.Errorf("there is no fix of the ID %q", id)
+			return fmt.Errorf("no fix has the ID %q", id)
 		}
 		p.Fixes[at].Chosen = true
 	}

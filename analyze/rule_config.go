@@ -99,7 +99,7 @@ func notRoot(ctx context.Context, c *checker, _ onOff) (verdict, error) {
 	number, known := users[name]
 	switch {
 	case err == nil && !known:
-		v.unknown, v.try = fmt.Sprintf("there is no user %s in %s, so that engines will not start a container", gapped(name), passwdPath), "Add the user in a step of the Dockerfile, or name it by its number."
+		v.unknown, v.try = fmt.Sprintf("no user %s in %s: engines will not start a container", gapped(name), passwdPath), "Add the user in a step of the Dockerfile, or name it by its number."
 	case err != nil:
 		v.message = fmt.Sprintf("the image runs as %s, whose number is not known: %s cannot be read here", gapped(name), passwdPath)
 	case number == "0":

@@ -29,10 +29,10 @@ func TestRuleUser(t *testing.T) {
 		{"app", passwd, "user holds: the image runs as app, number 1000"},
 		{"app:0", passwd, "user holds: the image runs as app, number 1000"},
 		{"10001", passwd, "user holds: the image runs as user 10001"},
-		{"nobody", passwd, "user not checked: user is not checked: there is no user nobody in /etc/passwd, so that engines will not start a container"},
-		{"app", "file x 1", "user not checked: user is not checked: there is no user app in /etc/passwd, so that engines will not start a container"},
+		{"nobody", passwd, "user not checked: user is not checked: no user nobody in /etc/passwd: engines will not start a container"},
+		{"app", "file x 1", "user not checked: user is not checked: no user app in /etc/passwd: engines will not start a container"},
 		{"app", passwd + "\n-- layer --\nfile etc/passwd \"app:x:0:0::/:\\n\"", "user fails: the image runs as root: app has number 0 in /etc/passwd"},
-		{"app", passwd + "\n-- layer --\nfile etc/.wh.passwd", "user not checked: user is not checked: there is no user app in /etc/passwd, so that engines will not start a container"},
+		{"app", passwd + "\n-- layer --\nfile etc/.wh.passwd", "user not checked: user is not checked: no user app in /etc/passwd: engines will not start a container"},
 		{"app", "file usr/passwd \"app:x:0:0::/:\\n\"\nsymlink etc/passwd -> ../usr/passwd", "user holds: the image runs as app, whose number is not known: /etc/passwd cannot be read here"},
 	} {
 		text := "-- image fixture:1 linux/amd64 --\n"

@@ -216,7 +216,7 @@ var rules = []*Setting{
 	rule(globsKind, forbid, Setting{
 		Name: "forbid", Example: "**/.git/**", Severity: Error,
 		Help:  "a path that no layer may hold (repeat for more)",
-		Text:  "No layer holds a file at these paths, whether visible, covered or removed: it is shipped all the same.",
+		Text:  "No layer holds a file at these paths, whether visible, covered or removed: it still ships.",
 		About: "No layer ships a path that the rules forbid",
 	}),
 	rule(packagesKind, forbidPackage, Setting{

@@ -85,7 +85,7 @@ func (b *builder) special(e *source.Entries, i int) bool {
 			b.flawNamed(true, "a whiteout below something that is not a directory: ignored")
 		}
 	}
-	// Its bytes are shipped all the same, and hard links may point at AUFS's.
+	// Its bytes still ship, and hard links may point at AUFS's.
 	if e.Type(i) == source.File && (e.Stored(i) > 0 || kind == pathAUFS) {
 		b.orphan(i)
 	}

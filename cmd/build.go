@@ -44,12 +44,12 @@ func (a *app) buildCommand() *cobra.Command {
 	b := building{builder: choice{what: "builder", words: builderNames()}}
 	c := &cobra.Command{
 		Use:   "build [--check] [--config FILE] [--engine NAME] ARGS...",
-		Short: "Build an image with docker, podman or buildah, and look at it",
-		Long: `Run "docker build ARGS" (or podman, or buildah: the first of them that is installed, or --engine), and open the image that comes out. Findings name the lines of the Dockerfile that it was built from. With --check, or where CI is set in the environment, the image is checked as by peel check instead.
+		Short: "Build an image with docker, podman or buildah, and open it",
+		Long: `Run "docker build ARGS" and open the image it builds. peel uses the first of docker, podman and buildah that is installed, or the one that --engine names. Findings name the lines of your Dockerfile. With --check, or if CI is set in the environment, peel checks the image instead, as peel check does.
 
-The flags of peel stand in front; everything from the first that is not one of them on, or behind "--", is the builder's. What the builder prints and reads is left as it is; peel adds --iidfile, unless it is there, to know the image. The rules of the check come from .peel.yaml and the environment (docs/check.md).
+Write peel's flags first. The first argument that is not one of them, or that follows "--", and everything after it go to the builder. The builder keeps its own input and output. peel adds --iidfile, unless you do, to learn the image's ID. The rules of the check come from .peel.yaml and the environment (docs/check.md).
 
-If the build fails, the exit code is the builder's.`,
+If the build fails, peel exits with the builder's exit code.`,
 		Example: `
 peel build -t app:1 .
 peel build --engine podman -f deploy/Containerfile .
@@ -61,7 +61,7 @@ peel build --check -t app:1 .
 		},
 	}
 	f := c.Flags()
-	f.Var(&b.builder, "engine", "the builder (default: the first of these that is installed)")
+	f.Var(&b.builder, "engine", "builder to use (default: the first one that is installed)")
 	f.BoolVar(&b.check, "check", false, "check the image, as peel check does (default where CI is set)")
 	f.StringVar(&b.config, "config", "", `the rules file of the check, or "none"`)
 	c.RunE = func(c *cobra.Command, args []string) error {

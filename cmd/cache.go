@@ -27,21 +27,21 @@ func (a *app) cacheFolder() string {
 func (a *app) cacheCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cache info|clear",
-		Short: "Look at, or clear, what is remembered of images",
-		Long:  `What peel finds in the layers of an image is kept in a folder, so that an image that holds the same layers opens at once. Clearing it costs nothing but time.`,
+		Short: "Show or clear the cache",
+		Long:  `peel caches the file list of each layer it reads, so that images with the same layers open at once. It is always safe to clear the cache.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage("peel cache info, or peel cache clear", "unknown command %q", "cache "+args[0])
 			}
-			return usage("peel cache info, or peel cache clear", "peel cache needs to know what to do")
+			return usage("peel cache info, or peel cache clear", "peel cache needs a command")
 		},
 		RunE: a.run(func(context.Context, []string) error { return nil }), // Args has refused
 	}
 	c.AddCommand(
-		a.cacheAct("info", "Print the folder of the cache, its files and its bytes", "", func(_ context.Context, dir string) (int, int64, error) {
+		a.cacheAct("info", "Print the cache folder, its number of files and its size", "", func(_ context.Context, dir string) (int, int64, error) {
 			return source.CacheUsage(dir)
 		}),
-		a.cacheAct("clear", "Remove what is in the cache", "removed ", source.ClearCache),
+		a.cacheAct("clear", "Delete everything in the cache", "removed ", source.ClearCache),
 	)
 	return c
 }
@@ -56,7 +56,7 @@ func (a *app) cacheAct(name, short, did string, act func(context.Context, string
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			dir, err := source.CacheDir()
 			if err != nil {
-				return failed("XDG_CACHE_HOME=/some/folder", "there is no place for a cache: %w", err)
+				return failed("XDG_CACHE_HOME=/some/folder", "no folder for the cache: %w", err)
 			}
 			files, bytes, err := act(ctx, dir)
 			if err != nil {

@@ -82,9 +82,9 @@ func TestCacheCommand(t *testing.T) {
 		args string
 		says string
 	}{
-		{"cache", "peel: peel cache needs to know what to do\n"},
+		{"cache", "peel: peel cache needs a command\n"},
 		{"cache wat", "peel: unknown command \"cache wat\"\n"},
-		{"cache info x", "peel: peel cache info takes no arguments, but got 1 arguments\n"},
+		{"cache info x", "peel: peel cache info takes no arguments, but got 1\n"},
 	} {
 		if r := peel(strings.Fields(c.args)...); r.code != exitUsage || !strings.HasPrefix(r.err, c.says) {
 			t.Errorf("peel %s: exit code %d, %q", c.args, r.code, r.err)

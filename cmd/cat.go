@@ -15,8 +15,8 @@ func (a *app) catCommand() *cobra.Command {
 	var m moment
 	c := &cobra.Command{
 		Use:   "cat IMAGE PATH",
-		Short: "Write a file's content to standard output",
-		Long:  `Write the content of the file at PATH to standard output, as it is: by default the one in the final image, with --at N the one after layer N, with --layer N layer N's own, which may long be covered or deleted. Symlinks are followed inside the image, but a layer's own paths stand for themselves.`,
+		Short: "Print a file",
+		Long:  `Write the file at PATH to standard output, unchanged. By default, that is the file in the final image. --at N takes it from the union after layer N. --layer N takes the version that layer N itself holds, even if a later layer covers or deletes it. peel follows symlinks inside the image, except with --layer.`,
 		Example: `
 peel cat app.tar /etc/os-release
 peel cat app.tar --layer 5 /srv/app/model.bin | sha256sum

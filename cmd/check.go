@@ -7,18 +7,18 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const checkAbout = `Check images against rules, for a pipeline: exit 0 when all hold, 1 when one fails, and then show what was found and the build steps to blame.
+const checkAbout = `Check images against rules in a pipeline. The exit code is 0 if all rules hold and 1 if one fails; peel then shows the findings and the build steps that cause them.
 
-Rules are in force by a flag, by a key of the same name in .peel.yaml, or by default; flags beat the file, and what neither says stays as it is by default. A rule whose value is "off" is not checked. docs/check.md describes each.
+Set a rule with a flag or with the key of the same name in .peel.yaml. Flags override the file, and the file overrides the defaults. The value "off" turns a rule off. docs/check.md describes every rule.
 
-Several images are checked one after another, and every form of output is one document about all. Without IMAGE, those are checked that .peel.yaml lists by name under "images". With --platform all, every platform of an image is an image of its own.`
+peel checks several images one after another and writes one document about all of them. Without IMAGE, it checks the images that .peel.yaml lists by name under "images". With --platform all, it checks every platform of an image.`
 
 func (a *app) checkCommand() *cobra.Command {
 	var flags checkFlags
 	var forms outputFlags
 	c := &cobra.Command{
 		Use:   "check IMAGE...",
-		Short: "Check images against rules; exit 1 when one fails",
+		Short: "Check images against rules; exit 1 if a rule fails",
 		Long:  checkAbout,
 		Example: `
 peel check app.tar --min-efficiency 95% --max-wasted 20MB
@@ -27,7 +27,7 @@ peel check app.tar --forbid '**/.git' --forbid '*.pem' --max-layers 20 --warn ma
 peel check app:1 job:1 -f junit -o peel.xml
 # write a .peel.yaml to start from
 peel check --init
-# which rules are in force, and where each comes from
+# show all rules with their values, and where each comes from
 peel check --print-config
 `,
 		Args: func(c *cobra.Command, args []string) error {

@@ -88,7 +88,7 @@ func (x *extension) readMap(item *yaml.Node) error {
 		return err
 	}
 	if x.url == "" {
-		return at(item, "%s: there is no url", extendsKey)
+		return at(item, "%s: the url is missing", extendsKey)
 	}
 	return x.complete(item)
 }

@@ -91,18 +91,18 @@ func (f *checkFlags) register(c *cobra.Command) {
 			c.Flags().Var(flag, s.Name, s.Help)
 		}
 	}
-	c.Flags().Var(&weightFlag{"warn", &f.weights}, "warn", "rules whose breach is only a warning")
-	c.Flags().Var(&weightFlag{"error", &f.weights}, "error", "rules whose breach fails the check")
+	c.Flags().Var(&weightFlag{"warn", &f.weights}, "warn", "rules that only warn")
+	c.Flags().Var(&weightFlag{"error", &f.weights}, "error", "rules that fail the check")
 	for _, name := range []string{"warn", "error"} {
 		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(analyze.RuleNames(), cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
 	}
-	c.Flags().StringVar(&f.config, "config", "", `the rules file, or "none" (default: `+peelFile+`, else `+diveFile+`, here or above, up to the repository's root)`)
-	c.Flags().StringVar(&f.baseline, "baseline", "", "what max-growth compares with: an image, or a report -f json of it")
-	c.Flags().BoolVar(&f.mayLack, "baseline-if-present", false, "do without the baseline if there is none yet: rules of growth are then not checked")
-	c.Flags().StringVar(&f.dockerfile, "dockerfile", "", `the Dockerfile of the image, or "none": findings name its lines (default: ./Dockerfile or ./Containerfile, if the image was built from it)`)
+	c.Flags().StringVar(&f.config, "config", "", `rules file, or "none" (default: `+peelFile+`, else `+diveFile+` in this folder or above, up to the root of the repository)`)
+	c.Flags().StringVar(&f.baseline, "baseline", "", "what the rules of growth compare with: an image, or its report from -f json")
+	c.Flags().BoolVar(&f.mayLack, "baseline-if-present", false, "skip the rules of growth if the baseline does not exist yet")
+	c.Flags().StringVar(&f.dockerfile, "dockerfile", "", `Dockerfile of the image, or "none"; findings name its lines (default: ./Dockerfile or ./Containerfile, if it fits the image)`)
 	_ = c.MarkFlagFilename("dockerfile") // it knows the flag
-	c.Flags().BoolVar(&f.init, "init", false, "write a rules file to start from, with what "+diveFile+" and flags say, and check nothing")
-	c.Flags().BoolVar(&f.print, "print-config", false, "print the rules that are in force and where each comes from (-f text or json), and check nothing")
+	c.Flags().BoolVar(&f.init, "init", false, "write a rules file with the values of "+diveFile+" and of the flags, and exit")
+	c.Flags().BoolVar(&f.print, "print-config", false, "print all rules with their values and where each comes from (-f text or json), and exit")
 }
 
 // inForce returns what is in force: what flags say, over the rules file, over the
@@ -142,7 +142,7 @@ func badRules(ctx context.Context, err error) error {
 func (f *checkFlags) growing(r *ruling) error {
 	for _, flag := range f.rules {
 		if s := flag.setting; s.OfGrowth && len(flag.given) > 0 && r.On(s) && r.baseline == nil {
-			return usage("--baseline IMAGE, or --baseline report.json", "--%s: there is no baseline to compare with", s.Name)
+			return usage("--baseline IMAGE, or --baseline report.json", "--%s: no baseline to compare with", s.Name)
 		}
 	}
 	return nil

@@ -259,7 +259,7 @@ func (a *app) outcome(ctx context.Context, an *analyze.Analysis, rules *ruling, 
 		switch {
 		case err == nil && opts.Growth != nil:
 		case err == nil, rules.mayLack && errors.Is(err, source.ErrNotFound) && !errors.Is(err, source.ErrUnsure):
-			missing = fmt.Sprintf("there is no baseline %s yet: the growth is not checked", ref)
+			missing = fmt.Sprintf("no baseline %s yet: growth is not checked", ref)
 		default:
 			return nil, err
 		}

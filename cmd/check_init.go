@@ -24,7 +24,7 @@ func (a *app) initRules(ctx context.Context, flags *checkFlags, config *pflag.Fl
 	name := peelFile
 	if config.Changed {
 		if name = flags.config; name == "" || name == noConfig {
-			return usage("peel check --init, without --config", "--init writes a file, and --config says there is to be none")
+			return usage("peel check --init, without --config", "--init writes a rules file, but --config none asks for none")
 		}
 	}
 	r := analyze.NewRules()

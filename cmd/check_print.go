@@ -173,7 +173,7 @@ func (p *place) row() *valueRow {
 // comment. of says that the images are those that were asked about.
 func (d *configDocument) text(of bool) string {
 	p := &configText{}
-	p.line("", "# The rules that are in force, and where each comes from. No image was read.", "")
+	p.line("", "# All rules with their values, and where each comes from. No image was read.", "")
 	for _, f := range d.Files {
 		p.line("", "# read: "+clean.Line(f), "")
 	}

@@ -60,8 +60,8 @@ func TestCheckExitCodes(t *testing.T) {
 
 		{"app.tar --config missing.yaml", 2, "", "cannot read it: stat missing.yaml"},
 		{"app.tar --config base.yaml", 2, "", "--base 6: the image has 5 layers (the base is from base.yaml)"},
-		{"app.tar --max-growth 5%", 2, "", "--max-growth: there is no baseline"},
-		{"app.tar --max-wasted-growth 5%", 2, "", "--max-wasted-growth: there is no baseline"},
+		{"app.tar --max-growth 5%", 2, "", "--max-growth: no baseline"},
+		{"app.tar --max-wasted-growth 5%", 2, "", "--max-wasted-growth: no baseline"},
 		{"app.tar --max-growth 0.05 --baseline app.tar", 2, "", "give a size as 20MB or a share"},
 		{"app.tar --warn max-layers", 2, "", "the rule is off: give it a limit"},
 		{"app.tar --warn ignore", 2, "", `unknown rule "ignore"`},
@@ -71,7 +71,7 @@ func TestCheckExitCodes(t *testing.T) {
 		{"app.tar --forbid [", 2, "", "is not a glob"},
 		{"app.tar --forbid=", 2, "", "an empty glob"},
 		{"app.tar --init", 2, "", "no image with --init"},
-		{"--init --config none", 2, "", "there is to be none"},
+		{"--init --config none", 2, "", "asks for none"},
 		{"", 2, "", "needs one image"},
 
 		{"missing.tar --config none", 3, "", "missing.tar"},

@@ -29,7 +29,7 @@ func TestCollector(t *testing.T) {
 
 func TestCollectorOfTheEnvironment(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(77))
-	t.Setenv("GOGC", "50") // which Go has heeded at the start
+	t.Setenv("GOGC", "50") // which Go has read at the start
 	tuneCollector()
 	if now := debug.SetGCPercent(77); now != 77 {
 		t.Errorf("changed to %d %%", now)

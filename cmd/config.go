@@ -23,10 +23,10 @@ import (
 func (a *app) configCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "config",
-		Short: "Print the settings of the screen that are in force",
-		Long: `Print the settings of the screen as they are in force: those of the settings file, and the defaults for what it leaves out, keys too. What is printed can be saved as that file.
+		Short: "Print the settings of the explorer",
+		Long: `Print the explorer's settings, keys included: those of your settings file, and the defaults for the rest. You can save the output as that file.
 
-The file is $XDG_CONFIG_HOME/peel/config.yaml (~/.config/peel/config.yaml; on macOS and Windows, in the system's folder for settings). A key that is not known, or a value that makes no sense, is an error.`,
+The file is $XDG_CONFIG_HOME/peel/config.yaml (~/.config/peel/config.yaml; on macOS and Windows, in the system's settings folder). An unknown key or an invalid value is an error.`,
 		Args: wantArgs(0, 0, "no arguments"),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			return a.config(ctx)

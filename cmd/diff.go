@@ -37,9 +37,9 @@ type diffOptions struct {
 	from, to layerFlag
 }
 
-const diffAbout = `Show what differs between two images, or between two layers of one image: the totals, the layers that both have, and the paths that were added, removed or changed, largest difference in size first. The images may come from different kinds of source: only their contents are compared.
+const diffAbout = `Compare two images, or two layers of one image: their totals, the layers they share, and the paths that were added, removed or changed, with the largest change in size first. peel compares contents only, so the two images can come from different kinds of source.
 
-Formats: text for people, json as described in docs/json.md, markdown for a comment on a pull request, and html for a page to open in a browser. The exit code is 0 even if there are differences, unless --exit-code is given.`
+Formats: text; json (docs/json.md); markdown, for a comment on a pull request; html, a page for a browser. The exit code is 0 even if the images differ, unless you pass --exit-code.`
 
 func (a *app) diffCommand() *cobra.Command {
 	o := &diffOptions{}
@@ -49,9 +49,9 @@ func (a *app) diffCommand() *cobra.Command {
 		Long:  diffAbout,
 		Example: `
 peel diff app:1 app:2
-# what layers 6 to 8 did
+# show what layers 6 to 8 did
 peel diff app.tar --from 5 --to 8
-# fail if a build is not the same as the last one
+# fail if a build differs from the last one
 peel diff last.tar app.tar --exit-code
 `,
 		Args:              wantArgs(1, 2, "two images, or one with --from"),
@@ -59,8 +59,8 @@ peel diff last.tar app.tar --exit-code
 	}
 	flags := c.Flags()
 	o.forms.addTo(c, diffFormNames...)
-	flags.IntVarP(&o.most, "most", "n", diffRows, "list so many paths at most, 0 for all (default for html: 2000, for json: all)")
-	flags.BoolVar(&o.exitCode, "exit-code", false, "exit 1 if there are differences")
+	flags.IntVarP(&o.most, "most", "n", diffRows, "most paths to list, 0 for all (default for html: 2000; for json: all)")
+	flags.BoolVar(&o.exitCode, "exit-code", false, "exit 1 if the images differ")
 	flags.Var(&o.from, "from", "compare the union after layer N of one image ...")
 	flags.Var(&o.to, "to", "... with the union after layer N (default the last)")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
@@ -82,7 +82,7 @@ func completeImages(_ *cobra.Command, args []string, _ string) ([]cobra.Completi
 func (o *diffOptions) check(images []string) error {
 	switch {
 	case o.most < 0:
-		return usage("-n 0 for all", "there are no %d paths to list", o.most)
+		return usage("-n 0 for all", "cannot list %d paths", o.most)
 	case len(images) == 2 && (o.from.set || o.to.set):
 		return usage("one image, or no --from and --to", "--from and --to are layers of one image, but there are two images")
 	case len(images) == 2 && source.ReadsStdin(images[0]) && source.ReadsStdin(images[1]):

@@ -98,9 +98,9 @@ func extractShown(ctx context.Context, an *analyze.Analysis, x ui.Extraction, pr
 			p.notes = append(p.notes, fmt.Sprintf("left out %s: layer %d does not hold it", clean.Text(an.Tree.Path(t.Node)), t.Layer))
 		}
 	case len(absent) == 1:
-		return "", fmt.Errorf("there is nothing to write: layer %d does not hold it", absent[0].Layer)
+		return "", fmt.Errorf("nothing to write: layer %d does not hold it", absent[0].Layer)
 	default:
-		return "", fmt.Errorf("there is nothing to write: none of the %d paths is there", len(absent))
+		return "", fmt.Errorf("nothing to write: none of the %d paths exists", len(absent))
 	}
 	done, err := unpack(ctx, p, extraction{dir: x.Dir, force: x.Force}, func(p source.Progress) { progress(p.Bytes, p.TotalBytes) })
 	if err != nil {

@@ -26,10 +26,10 @@ func (a *app) extractCommand() *cobra.Command {
 	var x extraction
 	c := &cobra.Command{
 		Use:   "extract IMAGE PATH... -o DIR",
-		Short: "Write files and directories of an image to DIR",
-		Long: `Write PATHs, with all below them and the directories above them, to DIR, as tar does: /etc/passwd becomes DIR/etc/passwd. By default they are those of the final image; --at N takes them from the union after layer N, --layer N takes what layer N alone holds.
+		Short: "Extract files and directories to DIR",
+		Long: `Extract each PATH, with everything below it, to DIR, as tar does: /etc/passwd becomes DIR/etc/passwd. By default, files come from the final image. --at N takes them from the union after layer N, --layer N takes the versions that layer N itself holds.
 
-Modes (set-id bits too) and times are kept; owners are not: all belongs to the user who runs this. Links are written as they are and never followed; hard links among what is written stay hard links. Devices and pipes are left out. Nothing is ever written outside DIR, no existing directory is changed and no file overwritten: --force replaces files, and gives existing directories the image's mode and time. A path that cannot be written is named at the end, and the exit code is 3; the others are written.`,
+peel keeps modes (with set-user-ID and set-group-ID bits) and times, but not owners: everything belongs to you. It writes links as they are and never follows them; hard links stay hard links. It skips devices and pipes. It never writes outside DIR, and does not change existing directories or overwrite files unless you pass --force, which replaces files and gives existing directories the image's mode and time. If a path cannot be written, peel writes the others, names that path at the end, and exits with 3.`,
 		Example: `
 peel extract app.tar /etc/nginx /srv -o out
 peel extract app.tar --layer 5 /srv/app/model.bin -o out
@@ -41,8 +41,8 @@ peel extract app.tar --layer 5 /srv/app/model.bin -o out
 		}),
 	}
 	x.flags(c.Flags())
-	c.Flags().StringVarP(&x.dir, "output", "o", "", "the directory to write to (made if it is missing)")
-	c.Flags().BoolVar(&x.force, "force", false, "replace files that are there already")
+	c.Flags().StringVarP(&x.dir, "output", "o", "", "directory to write to; peel creates it if needed")
+	c.Flags().BoolVar(&x.force, "force", false, "replace existing files")
 	_ = c.MarkFlagDirname("output") // it knows the flag
 	return c
 }

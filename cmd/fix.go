@@ -20,11 +20,11 @@ import (
 	"github.com/peelhq/peel/report"
 )
 
-const fixAbout = `Show what to change in the build so that the image stores less, the largest first: what each change saves, what all of them save together, and the figures of the image before and after.
+const fixAbout = `Show how to change the build so that the image stores less, with the largest change first: what each change saves, what all of them save together, and the image's figures before and after.
 
-Where the Dockerfile is known, the output ends with a patch that "git apply" takes. It has the changes that cannot alter what the image does; for each other one the text says what a person can do, and why peel does not. The Dockerfile is that of --dockerfile, else ./Dockerfile or ./Containerfile if its steps are those in the image's history.
+If peel knows the Dockerfile, the output ends with a patch for "git apply". The patch holds only changes that cannot alter what the image does. For every other change, the text says what you can do and why peel does not do it. The Dockerfile is the one you pass with --dockerfile, or else ./Dockerfile or ./Containerfile if its steps match the image's history.
 
-By default the patch has every change that saves more than little. --choose takes single ones; --squash and --drop add operations on the image to the figures, not to the patch. docs/fix.md describes the edits.`
+By default, the patch holds every change that saves a notable amount. --choose selects single changes. --squash and --drop add operations on the image to the figures, but not to the patch. docs/fix.md describes the edits.`
 
 // fixOptions are what the flags of fix say.
 type fixOptions struct {
@@ -46,13 +46,13 @@ func (a *app) fixCommand() *cobra.Command {
 		Short: "Show what to change in the Dockerfile, what it saves, and a patch",
 		Long:  fixAbout,
 		Example: `
-# what to change, and the patch
+# show what to change, and the patch
 peel fix app:1
 # apply the patch
 peel fix app:1 | git apply
 # the same, without git
 peel fix app:1 --dockerfile build/Dockerfile --write
-# what the image would come to with layers 2 to 5 merged, and without a folder
+# show the figures with layers 2 to 5 merged and a folder left out
 peel fix app:1 --squash 2..5 --drop /srv/testdata
 `,
 		Args:              wantArgs(1, 1, "one image"),
@@ -62,12 +62,12 @@ peel fix app:1 --squash 2..5 --drop /srv/testdata
 		}),
 	}
 	flags := c.Flags()
-	flags.StringVar(&o.dockerfile, "dockerfile", "", `the Dockerfile that the image was built from; "none" for none (default: ./Dockerfile, if it fits the image)`)
-	flags.StringArrayVar(&o.choose, "choose", nil, `the ID of a change to make, or "all" (repeatable; default all that save more than little)`)
+	flags.StringVar(&o.dockerfile, "dockerfile", "", `Dockerfile that the image was built from, or "none" (default: ./Dockerfile or ./Containerfile, if it fits the image)`)
+	flags.StringArrayVar(&o.choose, "choose", nil, `ID of a change to make, or "all" (repeatable; default: all that save a notable amount)`)
 	flags.Var(&o.squash, "squash", "merge layers I to J (repeatable)")
-	flags.StringArrayVar(&o.drop, "drop", nil, "leave a path out of the image's own layers (repeatable)")
-	flags.BoolVar(&o.write, "write", false, "make the changes in the Dockerfile")
-	flags.VarP(&o.format, "format", "f", `form of the output (default "text")`)
+	flags.StringArrayVar(&o.drop, "drop", nil, "leave PATH out of the image's own layers (repeatable)")
+	flags.BoolVar(&o.write, "write", false, "change the Dockerfile in place")
+	flags.VarP(&o.format, "format", "f", `output format (default "text")`)
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(fixForms, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
 	_ = c.RegisterFlagCompletionFunc("squash", cobra.NoFileCompletions)
 	_ = c.RegisterFlagCompletionFunc("choose", cobra.FixedCompletions([]cobra.Completion{analyze.AllFixes}, cobra.ShellCompDirectiveNoFileComp))

@@ -46,12 +46,12 @@ func (a *app) grepCommand() *cobra.Command {
 	s := searching{format: choice{what: "format", words: grepForms}}
 	c := &cobra.Command{
 		Use:   "grep PATTERN IMAGE [PATH]",
-		Short: "Search the contents of all layers, deleted and covered files too",
-		Long: `Search the contents of files, in all layers, for lines that match PATTERN, a regular expression (RE2), or with --sum for files that have a SHA-256. Deleted and covered versions of files are searched too. PATH is where to search: at it, and below it.
+		Short: "Search file contents in all layers, deleted and covered files included",
+		Long: `Search the files of all layers for lines that match PATTERN, a regular expression (RE2), or, with --sum, for files with a given SHA-256. peel also searches deleted and covered versions of files. PATH limits the search to that path and everything below it.
 
-A line of the output says which layer holds the file, whether it still shows in the final image or what has hidden it (the cause, and by which layer), the path, the line's number and its text. A file with several names is searched once. Binary files, those with a NUL character near their beginning, are named only; -a takes them for text. UTF-16 is read if the file begins with a byte order mark. Control characters are escaped.
+Each line of output shows the layer that holds the file, whether the file is visible in the final image or which layer hides it and why, the path, the line number and the text. peel searches a file with several names once. For binary files, which have a NUL character near the start, it prints only the name; -a treats them as text. It reads UTF-16 if the file starts with a byte order mark. Control characters are escaped.
 
-The exit code is 0 if something was found, 1 if nothing was, and 3 if a layer could not be searched.`,
+The exit code is 0 if peel found something, 1 if not, and 3 if it could not search a layer.`,
 		Example: `
 # every version of every file with a private key
 peel grep -l 'BEGIN [A-Z ]*PRIVATE KEY' app.tar
@@ -82,12 +82,12 @@ func (s *searching) flags(c *cobra.Command) {
 	f.BoolVarP(&s.files, "files-with-matches", "l", false, "name the files that match, without their lines")
 	f.BoolVarP(&s.count, "count", "c", false, "say how many lines of each file match")
 	f.IntVarP(&s.most, "max-count", "m", 0, "go on to the next file after N lines that match (default all)")
-	f.Var(&s.layer, "layer", "only files that layer N holds")
+	f.Var(&s.layer, "layer", "search only the files that layer N holds")
 	f.BoolVar(&s.visible, "visible", false, "only files that the final image shows")
 	f.BoolVar(&s.hidden, "hidden", false, "only files that the final image does not show")
 	f.StringVar(&s.filter, "filter", "", "only paths for which the filter holds (docs/find.md)")
 	f.StringArrayVar(&s.sums, "sum", nil, "find files by the SHA-256 of their content, instead of PATTERN (repeatable)")
-	f.VarP(&s.format, "format", "f", `form of the output; json is one object a line (default "text")`)
+	f.VarP(&s.format, "format", "f", `output format; json prints one object per line (default "text")`)
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(grepForms, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
 }
 
@@ -101,7 +101,7 @@ func (s *searching) arguments(args []string) error {
 	case len(args) < least:
 		return usage("peel grep --help", "peel grep needs %s, but got %s", what, human.Count(len(args), "argument", "arguments"))
 	case len(args) > least+1:
-		return usage("peel grep --help", "peel grep takes %s, but got %d arguments", what, len(args))
+		return usage("peel grep --help", "peel grep takes %s, but got %d", what, len(args))
 	}
 	if least == 2 {
 		s.pattern, args = args[0], args[1:]

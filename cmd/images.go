@@ -25,20 +25,20 @@ func (a *app) imagesCommand() *cobra.Command {
 	var asJSON, containers bool
 	c := &cobra.Command{
 		Use:   "images [registry://HOST/REPO]",
-		Short: "List the images that are here, of every engine that answers and in files, or the tags of a repository",
-		Long: `List the images that can be opened without a registry, newest first: those of Docker, podman and containerd, and those in the archives and OCI layouts of the current directory. The last column is what to give to the other commands.
+		Short: "List the images on this machine, or the tags of a repository",
+		Long: `List the images that peel can open without a registry, newest first: those of Docker, podman and containerd, and those in archives and OCI layouts in the current directory. The last column is the IMAGE to pass to other commands.
 
-How many layers an image has is shown where that can be known without opening it: of an archive that is not compressed, and of an engine whose files can be read. What an engine that does not answer says is on standard error; that is a failure only if there is nothing to list and no engine at all.
+peel shows the number of layers only if it can tell without opening the image: for uncompressed archives, and for engines whose files it can read. It reports engines that do not answer on standard error, and fails only if no engine answers and no file holds an image.
 
-With --containers, list the engines' containers instead, running or not, with the size of the layer that each has of its own.
+With --containers, list containers instead, running or not, with the size of each container's own layer.
 
-With registry://HOST/REPO, list the tags of that repository instead, with what each stands for: --json tells its digest. The tags of the highest versions are looked into, 100 at most.`,
+With registry://HOST/REPO, list the tags of that repository, with the image that each names; --json adds its digest. peel looks up at most 100 tags, those with the highest versions.`,
 		Example: `
-# the tags of a repository
+# list the tags of a repository
 peel images registry://ghcr.io/me/app
-# containers by the size of their own layer, with jq
+# list containers by the size of their own layer, with jq
 peel images --containers --json | jq -s 'sort_by(-.size)[] | "\(.size)\t\(.ref)"'
-# the largest ten, with jq
+# list the ten largest images, with jq
 peel images --json | jq -s 'sort_by(-.size)[:10][].ref'
 `,
 		Args:              wantArgs(0, 1, "one repository in a registry, or nothing"),
@@ -54,7 +54,7 @@ peel images --json | jq -s 'sort_by(-.size)[:10][].ref'
 		}),
 	}
 	c.Flags().BoolVar(&containers, "containers", false, "list containers instead of images")
-	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line (docs/json.md)")
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per line (docs/json.md)")
 	return c
 }
 
@@ -67,14 +67,14 @@ func (a *app) images(ctx context.Context, containers, asJSON bool) error {
 	}
 	switch {
 	case !answered && containers:
-		return failed("peel images, which lists images", "there are no containers to list: %w", errors.Join(failures...))
+		return failed("peel images, which lists images", "no containers to list: %w", errors.Join(failures...))
 	case !answered:
 		lines := make([]string, len(failures))
 		for i, err := range failures {
 			lines[i] = "\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
 		}
 		return failed("peel FILE, with a saved image (docker save app:1 -o app.tar)",
-			"there are no images to list: no engine answers, and no archive here holds one%s", strings.Join(lines, ""))
+			"no images to list: no engine answers, and no archive in this folder holds an image%s", strings.Join(lines, ""))
 	}
 	for _, err := range failures {
 		fmt.Fprintln(a.stderr, "peel: "+clean.Line(redact.Text(err.Error())))

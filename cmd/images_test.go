@@ -176,7 +176,7 @@ func TestImagesWithoutEngines(t *testing.T) {
 	t.Chdir(t.TempDir())
 	noEngine(t)
 	r := peel("images")
-	if r.code != 3 || r.out != "" || !strings.HasPrefix(r.err, "peel: there are no images to list: no engine answers") ||
+	if r.code != 3 || r.out != "" || !strings.HasPrefix(r.err, "peel: no images to list: no engine answers") ||
 		!strings.Contains(r.err, "\n  - docker (unix:///no/docker.sock, DOCKER_HOST): ") || !strings.Contains(r.err, "\n  - podman (") || !strings.Contains(r.err, "\n  - containerd (unix:///no/containerd.sock, CONTAINERD_ADDRESS): ") {
 		t.Errorf("exit code %d, output %q, standard error:\n%s", r.code, r.out, r.err)
 	}

@@ -14,10 +14,10 @@ func (a *app) indexCommand() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use:   "index IMAGE -o FILE",
-		Short: "Write an image's index, to be opened anywhere as index:FILE",
-		Long: `Write everything of an image but the contents of its files: its config and history, and the names, attributes, sizes and checksums of all files of all layers. peel opens that as index:FILE on any machine, without the image: the screen, reports, check and diff show the same; what is in a file is not there.
+		Short: "Write an index of an image, which opens anywhere as index:FILE",
+		Long: `Write everything about an image except file contents: its config and history, and the names, attributes, sizes and checksums of all files in all layers. Open it as index:FILE on any machine, without the image. The explorer, reports, check and diff show the same figures; only file contents are missing.
 
-Where the image has no checksums of its files, all contents are read for them. A file that is there already is replaced, whole.`,
+If the image has no checksums of its files, peel reads all contents to compute them. It replaces an existing FILE atomically.`,
 		Example: `
 peel index app.tar -o app.index
 peel diff index:app.index app:2
@@ -28,7 +28,7 @@ peel diff index:app.index app:2
 			return a.index(ctx, args[0], file)
 		}),
 	}
-	c.Flags().StringVarP(&file, "output", "o", "", "the file to write; - is standard output")
+	c.Flags().StringVarP(&file, "output", "o", "", "file to write; - is standard output")
 	return c
 }
 

@@ -197,7 +197,7 @@ func find(an *analyze.Analysis, m moment, arg string, follow bool) (analyze.Node
 	case !errors.Is(err, analyze.ErrNoPath):
 		return 0, failed("", "cannot find %w", err)
 	case last < 0:
-		return 0, failed("", "there is no %s: the image has no layers", fromRoot(arg))
+		return 0, failed("", "no %s: the image has no layers", fromRoot(arg))
 	}
 	dir := nearest(t, last, fromRoot(arg))
 	try := "peel ls IMAGE " + dir
@@ -207,7 +207,7 @@ func find(an *analyze.Analysis, m moment, arg string, follow bool) (analyze.Node
 	if _, ok := t.Lookup(fromRoot(arg)); ok {
 		try = "peel log IMAGE " + arg + ", and --at with an earlier layer"
 	}
-	return 0, notThere(an, arg, try, "there is no %s in the image after layer %d", fromRoot(arg), last)
+	return 0, notThere(an, arg, try, "no %s in the image after layer %d", fromRoot(arg), last)
 }
 
 // maxAlike bounds the names that a mistyped one is compared with.

@@ -14,8 +14,8 @@ import (
 func (a *app) logCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "log IMAGE PATH",
-		Short: "Show the history of a path, layer by layer, newest first",
-		Long:  `Show what every layer says of PATH, newest first: the change, size and attributes, what of them differs from the version below, which layer hides the version and why, and the build step that did it. PATH may be a directory, or something that is no longer there.`,
+		Short: "Show the history of a path, newest layer first",
+		Long:  `Show what each layer does to PATH, newest first: the change, the size and attributes, how they differ from the version below, which layer hides the version and why, and the build step that did it. PATH can be a directory, or a path that was deleted.`,
 		Example: `
 peel log app.tar /srv/app/model.bin
 `,

@@ -33,12 +33,12 @@ func (a *app) lsCommand() *cobra.Command {
 	var l listing
 	c := &cobra.Command{
 		Use:   "ls IMAGE [PATH]",
-		Short: "List files: the final union's, or those after or of a layer",
-		Long: `List what is at PATH (default /): a directory's children, or with -R all below it; of anything else, itself. A symlink to a directory is followed.
+		Short: "List files of the final image, or of a layer",
+		Long: `List PATH (default /): the children of a directory, or everything below it with -R, or a single file. peel follows a symlink to a directory.
 
---filter lists the paths at or below PATH for which a filter holds, as the screen's does: "size:>10MB *.so" (docs/find.md). --sort size has the largest first, --sort time the newest; with -R, of all that is listed.
+--filter lists only the matching paths at or below PATH, with the explorer's filters: "size:>10MB *.so" (docs/find.md). --sort size lists the largest first, --sort time the newest; with -R, they order the whole list.
 
-By default that is the final image; with --at N it is the union after layer N, with --layer N what layer N alone holds, the paths it removes included. -l shows type and mode, owner, size, time, the layer whose version it is and what that one did to the one below (added, modified, metadata, identical, removed). Sizes are as sort -h reads them, or exact with --bytes. Control characters in names are escaped; --json has them all.`,
+By default, files come from the final image. --at N lists the union after layer N. --layer N lists what layer N itself holds, including the paths it removes. -l shows the type and mode, the owner, the size, the time, the layer that the version comes from, and what that layer did to the version below (added, modified, metadata, identical, removed). Sizes are in the form that sort -h understands, or exact with --bytes. Control characters in names are escaped; --json keeps them.`,
 		Example: `
 # everything that layer 6 holds
 peel ls app.tar --layer 6 -R -l
@@ -60,15 +60,15 @@ peel ls app.tar /srv -R --json
 		}),
 	}
 	l.flags(c.Flags())
-	c.Flags().BoolVarP(&l.recursive, "recursive", "R", false, "all below PATH, with absolute paths")
-	c.Flags().BoolVarP(&l.long, "long", "l", false, "mode, owner, size, time, layer, change and link too")
-	c.Flags().BoolVar(&l.bytes, "bytes", false, "with -l, sizes in bytes")
+	c.Flags().BoolVarP(&l.recursive, "recursive", "R", false, "list everything below PATH, with absolute paths")
+	c.Flags().BoolVarP(&l.long, "long", "l", false, "show mode, owner, size, time, layer, change and link")
+	c.Flags().BoolVar(&l.bytes, "bytes", false, "with -l, show sizes in bytes")
 	l.order = choice{what: "order", words: listOrders}
-	c.Flags().Var(&l.order, "sort", `order of the list (default "name")`)
+	c.Flags().Var(&l.order, "sort", `sort order (default "name")`)
 	_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(listOrders, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
-	c.Flags().BoolVarP(&l.reverse, "reverse", "r", false, "the other way round")
-	c.Flags().StringVar(&l.filter, "filter", "", "only what the filter holds for, at or below PATH (docs/find.md)")
-	c.Flags().BoolVar(&l.json, "json", false, "one JSON object a line (docs/json.md)")
+	c.Flags().BoolVarP(&l.reverse, "reverse", "r", false, "reverse the order")
+	c.Flags().StringVar(&l.filter, "filter", "", "list only the paths at or below PATH that match a filter (docs/find.md)")
+	c.Flags().BoolVar(&l.json, "json", false, "print one JSON object per line (docs/json.md)")
 	return c
 }
 

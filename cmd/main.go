@@ -81,6 +81,9 @@ func (a *app) execute(ctx context.Context, args []string) (err error) {
 	root.SetArgs(args)
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
+	if _, ok := terminal(a.stdout); !ok {
+		root.SetOut(&helpWriter{w: a.stdout})
+	}
 	root.SetErr(a.stderr)
 	version, commit := version()
 	err = fang.Execute(ctx, root,

@@ -36,7 +36,7 @@ func enoughAddresses() error {
 	if err != nil || !known || most >= math.MaxInt64 || most >= taken+leastAddresses {
 		return nil //nolint:nilerr // where the system does not know, nothing is limited
 	}
-	return failed("ulimit -v unlimited, or a limit on memory by a control group", "there is too little address space: the limit of %s on this process (ulimit -v) leaves %s, and peel needs %s",
+	return failed("ulimit -v unlimited, or a limit on memory by a control group", "too little address space: the limit of %s on this process (ulimit -v) leaves %s, and peel needs %s",
 		human.Size(int64(most)), human.Size(int64(most-min(taken, most))), human.Size(leastAddresses))
 }
 

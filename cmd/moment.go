@@ -55,8 +55,8 @@ type moment struct {
 
 // flags adds --at and --layer.
 func (m *moment) flags(flags *pflag.FlagSet) {
-	flags.Var(&m.at, "at", "in the union after layer N (default the last)")
-	flags.Var(&m.layer, "layer", "what layer N alone holds")
+	flags.Var(&m.at, "at", "use the union after layer N (default: the last layer)")
+	flags.Var(&m.layer, "layer", "use what layer N itself holds")
 }
 
 // check reports flags that make no sense together.

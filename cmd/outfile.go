@@ -73,7 +73,7 @@ func target(name string) (string, fs.FileInfo, error) {
 	dir := filepath.Dir(name)
 	switch info, err := os.Stat(dir); {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", nil, fmt.Errorf("there is no folder %s", dir)
+		return "", nil, fmt.Errorf("no folder %s", dir)
 	case err != nil:
 		return "", nil, reason(err)
 	case !info.IsDir():

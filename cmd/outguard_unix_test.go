@@ -49,7 +49,7 @@ func TestOutputOverWhatIsRead(t *testing.T) {
 		{"report app.tar -f text -o - -f json -o /dev/stdout", exitUsage, "both text and json"},
 		{"report app.tar -o dangling", exitWork, "a symbolic link to nothing"},
 		{"report app.tar -o sub", exitWork, "it is a folder"},
-		{"report app.tar -o none/new", exitWork, "there is no folder none"},
+		{"report app.tar -o none/new", exitWork, "no folder none"},
 	} {
 		r := peel(strings.Fields(c.args)...)
 		if r.code != c.code || !strings.Contains(r.err, c.says) || r.out != "" {

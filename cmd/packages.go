@@ -24,16 +24,16 @@ func (a *app) packagesCommand() *cobra.Command {
 	var l packageList
 	c := &cobra.Command{
 		Use:   "packages IMAGE",
-		Short: "List the bytes of each package, and the layers that carry them",
-		Long: `List the packages that the databases in the image know, with the bytes of each: stored, visible and wasted, and the layers that carry them. What no package owns is a row of its own, so that all rows add up to the image. Known are dpkg, apk, rpm, Python, conda, npm (pnpm, yarn), gems, Go programs and jars; docs/packages.md says what a package owns.
+		Short: "List packages with their bytes and layers",
+		Long: `List the packages in the image's package databases, with the bytes of each (stored, visible and wasted) and the layers that carry them. Files that no package owns are one row, so that all rows add up to the image. peel reads the databases of dpkg, apk, rpm, Python, conda, npm (pnpm, yarn) and gems, and the build information in Go programs and jars. docs/packages.md defines what a package owns.
 
-Bytes are those of the versions that a package owns, never what its database claims. "shared" is what a package lists too, but another one owns. With --layer N only the bytes that layer N carries count.`,
+Bytes are those of the files that a package owns, not the size that its database claims. "shared" counts files that a package lists but another package owns. With --layer N, only bytes in layer N count.`,
 		Example: `
-# which packages waste most
+# list the packages that waste most
 peel packages app.tar --wasted
-# what layer 3 brought
+# list what layer 3 added
 peel packages app.tar --layer 3
-# the files that no package owns, the largest first
+# list the files that no package owns, largest first
 peel packages app.tar --unowned | head
 peel packages app.tar -f json -o packages.json
 `,
@@ -45,12 +45,12 @@ peel packages app.tar -f json -o packages.json
 	}
 	l.outputs.addTo(c, "text", "json")
 	l.order = choice{what: "order", words: report.PackageOrders}
-	c.Flags().Var(&l.order, "sort", `order of the list (default "stored", with --wasted "wasted")`)
+	c.Flags().Var(&l.order, "sort", `sort order (default "stored"; with --wasted, "wasted")`)
 	_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(report.PackageOrders, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
-	c.Flags().BoolVarP(&l.reverse, "reverse", "r", false, "the other way round")
-	c.Flags().Var(&l.layer, "layer", "only the bytes that layer N carries")
-	c.Flags().BoolVar(&l.wasted, "wasted", false, "only packages with wasted bytes")
-	c.Flags().BoolVar(&l.unowned, "unowned", false, "the files that no package owns, in place of the packages")
+	c.Flags().BoolVarP(&l.reverse, "reverse", "r", false, "reverse the order")
+	c.Flags().Var(&l.layer, "layer", "count only bytes in layer N")
+	c.Flags().BoolVar(&l.wasted, "wasted", false, "list only packages that waste bytes")
+	c.Flags().BoolVar(&l.unowned, "unowned", false, "list the files that no package owns instead")
 	return c
 }
 

@@ -34,7 +34,7 @@ func (a *app) reportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report IMAGE",
 		Short: "Write a report: totals, findings, layers, causes and waste",
-		Long:  `Write a report on the whole image: its totals, what to change in the build, what each layer carries and hides, and what is wasted, why, and by which build step. The JSON form is described in docs/json.md, the page that html writes in docs/html.md; dockerfile writes what the history tells of how the image was built (docs/cli.md). With several -f, each but one wants an -o. A file that is there already is replaced, whole.`,
+		Long:  `Write a report about the whole image: its totals, what to change in the build, what each layer carries and hides, and what is wasted, why, and by which build step. docs/json.md describes the JSON format, docs/html.md the HTML page. The dockerfile format restores a Dockerfile from the image's history (docs/cli.md). To write several formats at once, add an -o after each -f. peel replaces existing files atomically.`,
 		Example: `
 peel report app.tar -f json -o app.json
 `,

@@ -14,18 +14,18 @@ import (
 func rootAbout() string {
 	return `Peel shows what each layer of a container image does to the layers below it: what it adds, covers and deletes, and which bytes still ship although nobody can see them.
 
-IMAGE is one of
+IMAGE is one of:
 
 ` + source.Help() + `
-On a terminal, the image opens on a screen to explore. Without a terminal, peel prints a report. Without IMAGE, the screen lists the images on this machine to pick one. Layers are counted from 0, the lowest.`
+On a terminal, peel opens the image in an explorer. Elsewhere, it prints a report. Without IMAGE, it lists the images on this machine for you to pick one. Layer 0 is the lowest.`
 }
 
 const rootExample = `
-# look around in an image
+# explore an image
 peel app.tar
-# or in one of those that are here
+# pick an image from a list
 peel
-# what happened to a file, and who did it
+# show what happened to a file, and which step did it
 peel log app.tar /srv/app/model.bin
 # fail a build that wastes space
 docker save app:1 | peel check -
@@ -52,20 +52,20 @@ func (a *app) root() *cobra.Command {
 		},
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.platform, "platform", "", "which of a multi-platform image: os/arch[/variant][:os.version]; with check, also \"all\"")
-	flags.StringVar(&a.base, "base", "", "the base image: how many layers, or a digest, or an image")
+	flags.StringVar(&a.platform, "platform", "", "platform to use of a multi-platform image: os/arch[/variant][:os.version]; with check, also \"all\"")
+	flags.StringVar(&a.base, "base", "", "base image: its number of layers, its digest, or its name")
 	a.engine = choice{what: "engine", words: source.Engines()}
-	flags.Var(&a.engine, "engine", "the only engine to ask for a bare NAME, and whose images to list (default: each in turn)")
+	flags.Var(&a.engine, "engine", "ask only this engine for a bare NAME, and list only its images (default: try each in turn)")
 	_ = root.RegisterFlagCompletionFunc("engine", cobra.FixedCompletions(source.Engines(), cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
 	a.via = choice{what: "way", words: []string{string(source.ViaAPI), string(source.ViaStore)}}
-	flags.Var(&a.via, "via", "how to read an engine's image: store (its own files, on this machine) or api (default: store if it can be read)")
-	flags.BoolVar(&a.crossMounts, "cross-mounts", false, "of a folder (dir:PATH), read what is mounted below it too")
-	flags.BoolVar(&a.offline, "offline", false, "ask no registry: open what is on this machine, or in the cache (also: PEEL_OFFLINE=1)")
-	flags.StringArrayVar(&a.insecure, "insecure-registry", nil, "a registry, HOST[:PORT], that may be asked by plain HTTP, or whose certificate is not checked (repeatable)")
-	flags.BoolVar(&a.verify, "verify", false, "read all of every layer and check its digest, even where the cache or a table of contents lists its files")
-	flags.BoolVar(&a.noCache, "no-cache", false, "neither use nor keep what was found in layers before")
-	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say on standard error what is being done")
-	root.Flags().StringVar(&a.named, "dockerfile", "", `the Dockerfile that IMAGE was built from, "none" for none (default: ./Dockerfile or ./Containerfile, if it fits the image)`)
+	flags.Var(&a.via, "via", "how to read an engine's image: store (its files on this machine) or api (default: store if readable)")
+	flags.BoolVar(&a.crossMounts, "cross-mounts", false, "with dir:PATH, include file systems mounted below PATH")
+	flags.BoolVar(&a.offline, "offline", false, "use no registry, only this machine and the cache (also: PEEL_OFFLINE=1)")
+	flags.StringArrayVar(&a.insecure, "insecure-registry", nil, "allow plain HTTP, or an unchecked certificate, for the registry HOST[:PORT] (repeatable)")
+	flags.BoolVar(&a.verify, "verify", false, "read every layer in full and check its digest, even if its files are known from the cache or a table of contents")
+	flags.BoolVar(&a.noCache, "no-cache", false, "don't read or write the cache")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log what peel does to standard error")
+	root.Flags().StringVar(&a.named, "dockerfile", "", `Dockerfile that IMAGE was built from, or "none" (default: ./Dockerfile or ./Containerfile, if it fits the image)`)
 	_ = root.MarkFlagFilename("dockerfile") // it knows the flag
 	root.AddCommand(
 		a.lsCommand(), a.logCommand(), a.catCommand(), a.extractCommand(), a.reportCommand(), a.fixCommand(), a.checkCommand(), a.diffCommand(), a.packagesCommand(), a.indexCommand(),
@@ -103,10 +103,10 @@ func wantArgs(least, most int, want string) cobra.PositionalArgs {
 		name := c.CommandPath()
 		try := name + " --help"
 		if len(args) < least {
-			return usage(try, "%s needs %s, but got %d arguments", name, want, len(args))
+			return usage(try, "%s needs %s, but got %d", name, want, len(args))
 		}
 		if most >= 0 && len(args) > most {
-			return usage(try, "%s takes %s, but got %d arguments", name, want, len(args))
+			return usage(try, "%s takes %s, but got %d", name, want, len(args))
 		}
 		if slices.Contains(args, "") {
 			return usage(try, "%s takes %s, but one of them is empty", name, want)

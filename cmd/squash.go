@@ -36,12 +36,12 @@ func (a *app) squashCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "squash IMAGE -o OUTPUT",
 		Short: "Write the same image with your layers merged into one",
-		Long: `Write the same image with its own layers, those above the base image, merged into one: files that a later layer deletes or writes again are no longer shipped. The base image's layers are kept byte for byte, so that they stay shared with other images. Config and history are kept; the history says what was merged. With --layers I..J those layers are merged instead. If there are fewer than two layers to merge, the image is written as it is.
+		Long: `Write the same image with its own layers, those above the base image, merged into one. Files that a later layer deletes or replaces no longer ship. peel keeps the base image's layers byte for byte, so that other images can share them, and keeps the config and the history, which then says what was merged. --layers I..J merges those layers instead. With fewer than two layers to merge, peel writes the image unchanged.
 
-OUTPUT is one of
+OUTPUT is one of:
 
 ` + newImageHelp() + `
-Before it is done, peel reads the new image and compares all that it shows with the old one: paths, types, contents, attributes and links. If anything differs, or reading or writing fails, nothing is left behind, and what was there before stays.`,
+Finally, peel reads the new image and compares everything it shows with the old one: paths, types, contents, attributes and links. If anything differs, or reading or writing fails, peel leaves OUTPUT as it was.`,
 		Example: `
 # merge the layers above the base image
 peel squash app.tar -o small.tar && docker load -i small.tar
@@ -59,12 +59,12 @@ peel squash registry://ghcr.io/me/app:1 -o registry://ghcr.io/me/app:1-small
 		}),
 	}
 	c.Flags().StringVarP(&s.output, "output", "o", "", "where to write the image; - is standard output")
-	c.Flags().StringVar(&s.layers, "layers", "", "merge layers I to J, as I..J (default: the layers above the base image)")
+	c.Flags().StringVar(&s.layers, "layers", "", "layers to merge, as I..J (default: those above the base image)")
 	s.compress = choice{what: "compression", words: source.Compressions}
-	c.Flags().Var(&s.compress, "compress", "pack layers that are plain: gzip or zstd")
+	c.Flags().Var(&s.compress, "compress", "compress plain layers with gzip or zstd")
 	_ = c.RegisterFlagCompletionFunc("compress", cobra.FixedCompletions(source.Compressions, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
-	c.Flags().StringVar(&s.tag, "name", "", "the new image's NAME:TAG (default: the old one's)")
-	c.Flags().BoolVar(&s.force, "force", false, "replace OUTPUT if it is there already")
+	c.Flags().StringVar(&s.tag, "name", "", "NAME:TAG of the new image (default: that of the old one)")
+	c.Flags().BoolVar(&s.force, "force", false, "replace OUTPUT if it exists")
 	return c
 }
 

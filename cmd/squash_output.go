@@ -98,7 +98,7 @@ func (o *newImageOutput) free(ctx context.Context, force bool, opts source.Optio
 	}
 	if o.dir != "" {
 		if names, err := os.ReadDir(o.dir); err == nil && len(names) > 0 {
-			return failed("-o with another folder", "there is something in %s: a layout is written to a new or empty folder", o.dir)
+			return failed("-o with another folder", "%s is not empty: a layout needs a new or empty folder", o.dir)
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return failed("", "cannot write to %s: %w", o.dir, reason(err))
 		}

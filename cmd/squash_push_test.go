@@ -42,7 +42,7 @@ func TestSquashPush(t *testing.T) {
 		t.Error("the sparse file has another content")
 	}
 
-	if r := push(); r.code != 3 || !strings.Contains(r.err, "there is an image of that name already") || !strings.Contains(r.err, "--force") {
+	if r := push(); r.code != 3 || !strings.Contains(r.err, "an image of that name exists") || !strings.Contains(r.err, "--force") {
 		t.Errorf("a name that is taken: code %d\n%s", r.code, r.err)
 	}
 	reg.Pushed()

@@ -210,7 +210,7 @@ func TestDockerRegistry(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := serveRegistry(t, store, "", fmt.Sprintf("auth: {htpasswd: {realm: r, path: %q}}\n", passwords))
-		fails(t, r, "takes credentials", "docker login "+r.host)
+		fails(t, r, "needs credentials", "docker login "+r.host)
 		docker := filepath.Join(home, ".docker", "config.json")
 		login(t, docker, r.host, "me:wrong")
 		fails(t, r, "does not accept the credentials of "+docker+" (key "+r.host+")")
@@ -224,7 +224,7 @@ func TestDockerRegistry(t *testing.T) {
 			".config/containers/certs.d/" + r.host + "/ca.crt":                                     cert,
 			".config/containers/certs.d/" + strings.TrimPrefix(server.URL, "https://") + "/ca.crt": testkit.PEM(server.Certificate().Raw),
 		})
-		fails(t, r, "takes credentials")
+		fails(t, r, "needs credentials")
 		login(t, filepath.Join(home, ".docker", "config.json"), "https://"+r.host, "me:secret")
 		check(t, r)
 	})

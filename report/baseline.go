@@ -288,7 +288,7 @@ func (b *baselineReader) delim(want json.Delim) error {
 		return malformed("", err)
 	}
 	if t != want {
-		return fmt.Errorf("there is %v where %v is expected", t, want)
+		return fmt.Errorf("%v in place of %v", t, want)
 	}
 	return nil
 }

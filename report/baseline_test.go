@@ -146,7 +146,7 @@ func TestReadBaselineErrors(t *testing.T) {
 	}
 	for _, c := range []struct{ name, in, want string }{
 		{"nothing", "", "it ends too early"},
-		{"no object", "[]", "there is [ where { is expected"},
+		{"no object", "[]", "[ in place of {"},
 		{"empty", "{}", "schema is missing"},
 		{"another schema", swap("peel.report/v1", "peel.report/v9"), `its schema is "peel.report/v9", not "peel.report/v1"`},
 		{"no schema", swap(`"schema"`, `"scheme"`), "schema is missing"},
@@ -172,7 +172,7 @@ func TestReadBaselineErrors(t *testing.T) {
 		{"a key twice", swap(`"flaws": []`, `"waste": []`), `"waste" is there twice`},
 		{"cut off", whole[:len(whole)/2], "it ends too early"},
 		{"more behind it", whole + "{}", "something follows the report"},
-		{"no list", swap(`"waste": [`, `"waste": {}, "x": [`), "waste: there is { where [ is expected"},
+		{"no list", swap(`"waste": [`, `"waste": {}, "x": [`), "waste: { in place of ["},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := ReadBaseline(strings.NewReader(c.in)); err == nil || !strings.Contains(err.Error(), c.want) {

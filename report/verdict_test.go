@@ -53,7 +53,7 @@ func results() []analyze.Result {
 		{Rule: "min-efficiency", Severity: analyze.Error, Value: "99.0 %", Limit: "90.0 %", Message: "efficiency is 99.0 %, at least 90.0 %", Number: &analyze.Quantity{Unit: analyze.UnitRatio, Ratio: 0.99}, Bound: &analyze.Quantity{Unit: analyze.UnitRatio, Ratio: 0.9}},
 		{Rule: "max-layers", Severity: analyze.Warning, Failed: true, Value: "4", Limit: "3", Message: "the image has 4 layers, more than 3", Number: &analyze.Quantity{Unit: analyze.UnitCount, N: 4}, Bound: &analyze.Quantity{Unit: analyze.UnitCount, N: 3}},
 		{Rule: "max-wasted", Severity: analyze.Error, Failed: true, Value: "40.0 kB", Limit: "10.0 kB", Message: "waste is 40.0 kB, more than 10.0 kB", Number: &analyze.Quantity{Unit: analyze.UnitBytes, N: 40000}, Bound: &analyze.Quantity{Unit: analyze.UnitBytes, N: 10000}},
-		{Rule: "max-growth", Severity: analyze.Error, Unchecked: true, Value: "unknown", Limit: "5.0 %", Message: "max-growth is not checked: there is no baseline", Bound: &analyze.Quantity{Unit: analyze.UnitRatio, Ratio: 0.05}},
+		{Rule: "max-growth", Severity: analyze.Error, Unchecked: true, Value: "unknown", Limit: "5.0 %", Message: "max-growth is not checked: no baseline", Bound: &analyze.Quantity{Unit: analyze.UnitRatio, Ratio: 0.05}},
 	}
 }
 
@@ -75,7 +75,7 @@ func sampleFindings() []analyze.Finding {
 		},
 		{
 			ID: "max-growth", Rule: "max-growth", Severity: analyze.Warning, Title: "Rule not checked", Layer: -1,
-			Message: "max-growth is not checked: there is no baseline", Advice: "Name one with --baseline.",
+			Message: "max-growth is not checked: no baseline", Advice: "Name one with --baseline.",
 		},
 		{
 			ID: "waste/metadata/RUN chmod 600 /srv/app/model.bin", Rule: "waste", Severity: analyze.Note, Title: "A file copied up to change its mode",

@@ -217,7 +217,7 @@ func (ch choice) byPlatform(ctx context.Context, cs, all []candidate, wanted pla
 	case asked && reason != nil:
 		return nil, fmt.Errorf("%s is listed, but not all of it is here: %w", wanted.full(), reason)
 	case asked:
-		return nil, absent("it is not there for %s; there is:%s", wanted.full(), ch.listPlatforms(cs, all))
+		return nil, absent("it is not there for %s, only for:%s", wanted.full(), ch.listPlatforms(cs, all))
 	}
 	return ch.onlyOne(ctx, im, reason, rest, cs, all)
 }

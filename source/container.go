@@ -114,7 +114,7 @@ func (o *opener) containerHint(ctx context.Context) string {
 	if err := found.close(); err != nil {
 		o.Log.Debug("letting go of a container", "container", o.ref, "error", err)
 	}
-	return fmt.Sprintf("\n  there is a container of that name: write container://%s", o.ref)
+	return fmt.Sprintf("\n  a container has that name: write container://%s", o.ref)
 }
 
 func containerEngineNames() []string {

@@ -151,7 +151,7 @@ func (c *containerdContainer) image(ctx context.Context, o *opener, parent strin
 	}
 	found := all.best(c.Namespace, c.Image)
 	if len(found) == 0 {
-		return nil, fmt.Errorf("its image %s is gone, so that there is nothing to lay its own layer on", clean.Line(c.Image))
+		return nil, fmt.Errorf("its image %s is gone, so its own layer has nothing to lie on", clean.Line(c.Image))
 	}
 	im, _, err := found[0].open(ctx, o)
 	if err != nil {

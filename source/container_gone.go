@@ -14,7 +14,7 @@ import (
 
 // goneImage is the error of a container whose image is not there.
 func goneImage(is *engine.Container, err error) error {
-	return fmt.Errorf("its image %s (%s) is gone, so that there is nothing to lay its own layer on: %w", is.Image, is.ImageID, err)
+	return fmt.Errorf("its image %s (%s) is gone, so its own layer has nothing to lie on: %w", is.Image, is.ImageID, err)
 }
 
 // dockerBelow opens the layers below a container's whose image has been removed:

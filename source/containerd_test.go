@@ -71,7 +71,7 @@ func TestContainerdNames(t *testing.T) {
 		{name: "in two namespaces, of which the environment names one", ref: "web", namespace: "other", digest: sample},
 		{name: "of another tag", ref: "app:2", says: []string{"no such image", "default, empty, k8s.io and other", "did you mean containerd://default/ghcr.io/me/app:1, containerd://k8s.io/docker.io/library/app:1"}},
 		{name: "in a namespace that has it not", ref: "empty/app:1", says: []string{"no such image"}},
-		{name: "in no such namespace", ref: "nowhere/app:1", says: []string{"no such image", "there is no namespace nowhere"}},
+		{name: "in no such namespace", ref: "nowhere/app:1", says: []string{"no such image", "no namespace nowhere"}},
 		{name: "too few digits", ref: docker29[7:10], says: []string{"no such image"}},
 		{name: "a name whose blobs are gone", ref: "empty/x", says: []string{"containerd://empty/x: what describes the image is not in", "pull it again"}},
 	} {

@@ -204,9 +204,9 @@ func (a *containerdAll) notFound(name string) error {
 		}
 	}
 	if first, _, ok := strings.Cut(name, "/"); ok && !strings.ContainsAny(first, ".:") && !slices.Contains(a.namespaces, first) {
-		where += "; there is no namespace " + first
+		where += "; no namespace " + first
 	}
-	hint := "; peel images lists what there is"
+	hint := "; run peel images for a list"
 	if len(like) > 0 {
 		hint = "; did you mean " + strings.Join(like, ", ") + "?"
 	}

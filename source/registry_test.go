@@ -448,7 +448,7 @@ func TestRegistryByBareName(t *testing.T) {
 	}
 	t.Setenv("DOCKER_HOST", "tcp://no-such-engine.invalid:2375")
 	_, err = source.Open(t.Context(), name, source.Options{Asking: func(string) { t.Error("asked, though an engine may have it") }})
-	wantLines(t, err, "registry://"+name+" to ask all the same")
+	wantLines(t, err, "registry://"+name+" to ask anyway")
 }
 
 // wantLines is testkit.WantError for an error of several lines.

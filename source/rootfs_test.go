@@ -201,7 +201,7 @@ func TestRootfsAdvice(t *testing.T) {
 		{"rootfs:" + filepath.Join(dir, "text"), "not the tar of a root filesystem: it is text"},
 		{"rootfs:" + filepath.Join(dir, "none"), "no such file"},
 		{"dir:" + filepath.Join(dir, "none"), "no such file"},
-		{"rootfs:-", "there is no standard input"},
+		{"rootfs:-", "standard input is closed"},
 	} {
 		_, err := source.Open(t.Context(), test.ref, source.Options{})
 		if err == nil || !strings.Contains(err.Error(), test.want) {

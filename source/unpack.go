@@ -48,7 +48,7 @@ func (o *opener) stdin(ctx context.Context) (*Image, error) {
 // ever for who writes, so a cancelled context does not wait for it.
 func (o *opener) fromStdin(ctx context.Context, open func() (*Image, error)) (*Image, error) {
 	if o.Stdin == nil {
-		return nil, absent("there is no standard input")
+		return nil, absent("standard input is closed")
 	}
 	o.KeepContent = o.KeepContent || o.ContentOnDemand // it passes once
 	type result struct {

@@ -117,7 +117,7 @@ func xzError(err error) error {
 	case errors.Is(err, xz.ErrMemlimit):
 		most, less := layer.MostWindow(xzDictionary)
 		if less {
-			return fmt.Errorf("xz: a dictionary of more than %d MiB, for which there is not enough memory", most>>20)
+			return fmt.Errorf("xz: a dictionary of more than %d MiB, and there is not enough memory for it", most>>20)
 		}
 		return fmt.Errorf("xz: a dictionary of more than %d MiB; pack it again with xz -9 or less", most>>20)
 	case errors.Is(err, xz.ErrBuf):

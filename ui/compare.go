@@ -37,7 +37,7 @@ type comparison struct {
 func (e *explorer) openComparison() tea.Cmd {
 	v, ok := e.chosen()
 	if !ok {
-		return e.h.say("there is no file here")
+		return e.h.say("no file here")
 	}
 	return compareVersion(e.h, v)
 }

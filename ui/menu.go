@@ -224,7 +224,7 @@ func (m *model) goToLayer(n int) tea.Cmd {
 		return m.say("a number selects a layer of one image: here are two")
 	}
 	if m.a == nil || n < 0 || n >= len(m.a.Layers) {
-		text := fmt.Sprintf("there is no layer %d", n)
+		text := fmt.Sprintf("no layer %d", n)
 		if m.a != nil && len(m.a.Layers) > 0 {
 			text += fmt.Sprintf(": they are 0 to %d", len(m.a.Layers)-1)
 		}

@@ -61,7 +61,7 @@ func TestPalette(t *testing.T) {
 		press(m, ":")
 		typed(m, "50")
 		press(m, "enter")
-		rowWith(t, m, "there is no layer 50: they are 0 to 7")
+		rowWith(t, m, "no layer 50: they are 0 to 7")
 		press(m, "backspace")
 		if m.view != 2 {
 			t.Errorf("back leads to view %d", m.view)

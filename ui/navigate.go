@@ -158,7 +158,7 @@ func (m *model) goBack() tea.Cmd {
 	case n == 0 && len(m.past) > 0:
 		return m.backToImage()
 	case n == 0:
-		return m.say("there is no way back from here")
+		return m.say("nothing to go back to")
 	}
 	l := m.trail[n-1]
 	m.trail = m.trail[:n-1]

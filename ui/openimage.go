@@ -14,7 +14,7 @@ import (
 func (m *model) openPicker() tea.Cmd {
 	switch {
 	case len(m.options.Sources) == 0:
-		return m.say("there is no list of images to pick from")
+		return m.say("no list of images to pick from")
 	case m.task != nil:
 		return m.busyWith(m.task)
 	case m.picker == nil:

@@ -76,7 +76,7 @@ func TestBackToTheImageBefore(t *testing.T) {
 		t.Errorf("on %s after layer %d", got, m.explorer.layers.cursor)
 	}
 	press(m, "backspace backspace")
-	rowWith(t, m, "there is no way back from here")
+	rowWith(t, m, "nothing to go back to")
 }
 
 func mustLookup(t *testing.T, a *analyze.Analysis, path string) analyze.NodeID {

@@ -21,7 +21,7 @@ import (
 // read.
 var ErrInterrupted = errors.New("interrupted")
 
-var errNothing = errors.New("there is nothing to show")
+var errNothing = errors.New("nothing to show")
 
 // Options says what the screen shows. Load is required, or Compare and Open, or Sources
 // and Open are.

@@ -36,7 +36,7 @@ func (e *explorer) takeOutKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 // the reader's own machine over SSH too.
 func copyText(h host, text, what string) tea.Cmd {
 	if text == "" {
-		return h.say("there is no " + what + " to copy")
+		return h.say("no " + what + " to copy")
 	}
 	return tea.Batch(tea.SetClipboard(text), h.say(what+" copied, if the terminal lets programs do that: "+h.look().line(text)))
 }

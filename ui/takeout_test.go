@@ -141,7 +141,7 @@ func TestCopy(t *testing.T) {
 		{"C g y", "path copied, if the terminal lets programs do that: /usr"},
 		{"Y", "diffID of layer 7 copied"},
 		{"3 j y", "value copied, if the terminal lets programs do that: app:1"},
-		{"3 y", "there is no value to copy"},
+		{"3 y", "no value to copy"},
 		{"2 s s s s enter y", "/var/lib/apt/lists/main.gz"},
 	}
 	a := open(t, "app")

@@ -18,7 +18,7 @@ func (e *explorer) openViewer() tea.Cmd {
 	}
 	v, ok := e.chosen()
 	if !ok {
-		return e.h.say("there is no file here")
+		return e.h.say("no file here")
 	}
 	return viewVersion(e.h, v)
 }

@@ -42,7 +42,7 @@ func shop() image {
 			{"WORKDIR /srv/shop", []*entry{dir("srv/shop")}},
 			{"COPY requirements.txt . # buildkit", []*entry{dir("srv/shop"), requirements}},
 			{"RUN /bin/sh -c pip install -r requirements.txt # buildkit", libraries()},
-			// Too late: the layer below carries the files all the same. (removed)
+			// Too late: the layer below still carries the files. (removed)
 			{"RUN /bin/sh -c rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb /root/.cache # buildkit", cleaned()},
 			// The whole context, a secret and requirements.txt once more. (identical)
 			{"COPY . . # buildkit", context},

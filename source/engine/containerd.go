@@ -246,7 +246,7 @@ func Containerds(ctx context.Context, log *slog.Logger) ([]*Containerd, error) {
 // noContainerd says where no containerd was found.
 func noContainerd(absent []error, sockets []ContainerdSocket) error {
 	if len(absent) == 0 {
-		return errors.New("containerd: there is none on this system")
+		return errors.New("containerd does not run on this system")
 	}
 	paths := make([]string, len(sockets))
 	for i, s := range sockets {

@@ -155,7 +155,7 @@ func tlsFromEnv(dir string) (*tls.Config, error) {
 		return nil, errors.New("DOCKER_TLS_VERIFY: no home directory, and so no certificates: set DOCKER_CERT_PATH")
 	}
 	if ca := filepath.Join(dir, "ca.pem"); verify && !exists(ca) {
-		return nil, fmt.Errorf("DOCKER_TLS_VERIFY: there is no %s: set DOCKER_CERT_PATH to the directory of ca.pem, cert.pem and key.pem", ca)
+		return nil, fmt.Errorf("DOCKER_TLS_VERIFY: no %s: set DOCKER_CERT_PATH to the directory of ca.pem, cert.pem and key.pem", ca)
 	}
 	config, err := tlsFromDir(dir, !verify)
 	if err != nil {
@@ -209,7 +209,7 @@ func contextAddress(dir, name string) (address, error) {
 	meta, err := readContext(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return address{}, fmt.Errorf("there is no such context (there are: %s)", listed(contextNames(dir)))
+		return address{}, fmt.Errorf("no such context (known: %s)", listed(contextNames(dir)))
 	case err != nil:
 		return address{}, err
 	case meta.Name != name:

@@ -65,14 +65,14 @@ func TestDockerHosts(t *testing.T) {
 		{name: "empty settings", files: map[string]string{".docker/config.json": ""}, url: defaultDockerHost},
 		{
 			name: "settings elsewhere", env: map[string]string{"DOCKER_CONFIG": "~/other"},
-			files: map[string]string{"other/config.json": `{"currentContext":"x"}`}, err: []string{`context "x"`, "other/config.json", "there are: default"},
+			files: map[string]string{"other/config.json": `{"currentContext":"x"}`}, err: []string{`context "x"`, "other/config.json", "known: default"},
 		},
 		{name: "settings malformed", files: map[string]string{".docker/config.json": `{"currentContext":`}, err: []string{"config.json", "unexpected end"}},
 		{
 			name: "context unknown", env: map[string]string{"DOCKER_CONTEXT": "nope"}, files: buildContext("tcp://c:2"),
-			err: []string{`context "nope", from DOCKER_CONTEXT: there is no such context (there are: default, build)`},
+			err: []string{`context "nope", from DOCKER_CONTEXT: no such context (known: default, build)`},
 		},
-		{name: "context that climbs", env: map[string]string{"DOCKER_CONTEXT": "../../etc"}, err: []string{"there is no such context"}},
+		{name: "context that climbs", env: map[string]string{"DOCKER_CONTEXT": "../../etc"}, err: []string{"no such context"}},
 		{
 			name: "context without an endpoint", env: map[string]string{"DOCKER_CONTEXT": "b"},
 			files: contextFiles("b", `{"Name":"b","Endpoints":{}}`, nil), err: []string{"no endpoint for docker"},
@@ -129,7 +129,7 @@ func TestDockerHosts(t *testing.T) {
 		},
 		{
 			name: "TLS without an authority", env: map[string]string{"DOCKER_HOST": "tcp://h:9", "DOCKER_TLS_VERIFY": "1"},
-			err: []string{"DOCKER_TLS_VERIFY", "there is no", "ca.pem", "DOCKER_CERT_PATH"},
+			err: []string{"DOCKER_TLS_VERIFY", ": no ", "ca.pem", "DOCKER_CERT_PATH"},
 		},
 		{
 			name: "TLS that checks nothing", env: map[string]string{"DOCKER_HOST": "tcp://h:9", "DOCKER_TLS": "1"},

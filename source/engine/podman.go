@@ -101,7 +101,7 @@ func (c podmanConnections) address(name, asked string) (address, error) {
 	found, ok := c.Connections[name]
 	if !ok {
 		known := listed(slices.Sorted(maps.Keys(c.Connections)))
-		return address{}, fmt.Errorf("connection %q, from %s: there is no such connection (there are: %s)", name, asked, known)
+		return address{}, fmt.Errorf("connection %q, from %s: no such connection (known: %s)", name, asked, known)
 	}
 	h, err := parseAddress(found.URI, fmt.Sprintf("connection %q", name), nil)
 	if err != nil {

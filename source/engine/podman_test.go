@@ -53,9 +53,9 @@ uri = "not this"
 		},
 		{
 			name: "connection unknown", env: map[string]string{"CONTAINER_CONNECTION": "x"}, files: map[string]string{recent: connections},
-			err: []string{`connection "x", from CONTAINER_CONNECTION`, "there are: bad, far, tcp, vm"},
+			err: []string{`connection "x", from CONTAINER_CONNECTION`, "known: bad, far, tcp, vm"},
 		},
-		{name: "no connections", env: map[string]string{"CONTAINER_CONNECTION": "x"}, err: []string{"there are: none"}},
+		{name: "no connections", env: map[string]string{"CONTAINER_CONNECTION": "x"}, err: []string{"known: none"}},
 		{
 			name: "connection hostile", env: map[string]string{"CONTAINER_CONNECTION": "bad"}, files: map[string]string{recent: connections},
 			err: []string{`connection "bad"`, "begins with a dash"},

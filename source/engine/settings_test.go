@@ -35,9 +35,9 @@ func TestSettingsHostile(t *testing.T) {
 		},
 		{
 			name: "a name with control characters", json: `{"Connection":{"Default":"x","Connections":{"\u001b[2Ja\nb":{"URI":"tcp://h:1"}}}}`,
-			err: []string{`there are: \x1b[2Ja b`},
+			err: []string{`known: \x1b[2Ja b`},
 		},
-		{name: "many names", json: manyConnections(1000), asked: "x", err: []string{"there are: c000, c001", "c019 and 980 more"}},
+		{name: "many names", json: manyConnections(1000), asked: "x", err: []string{"known: c000, c001", "c019 and 980 more"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -178,7 +178,7 @@ func zstdError(err error) error {
 	}
 	most, less := MostWindow(zstdWindow)
 	if less {
-		return fmt.Errorf("%w: more than %d MiB, for which there is not enough memory", err, most>>20)
+		return fmt.Errorf("%w: more than %d MiB, and there is not enough memory for it", err, most>>20)
 	}
 	return fmt.Errorf("%w: more than %d MiB", err, most>>20)
 }

@@ -201,8 +201,8 @@ func TestUpper(t *testing.T) {
 			name:  "metacopy-of-nothing",
 			upper: []madeFile{made("f=\x00", overlay+"metacopy", "")},
 			lower: [][]madeFile{{made("g=old")}},
-			want:  []string{`f=!"f": there is no file at "f"`},
-			flaws: []string{`f: its content, which lies in a lower layer, cannot be read: there is no file at "f"`},
+			want:  []string{`f=!"f": no file at "f"`},
+			flaws: []string{`f: its content, which lies in a lower layer, cannot be read: no file at "f"`},
 		},
 		{
 			name:  "metacopy-without-layers",

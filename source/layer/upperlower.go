@@ -207,7 +207,7 @@ func (s *lowerStack) content(u *upper, at string, size int64) (func(context.Cont
 		case err != nil:
 			return nil, err
 		case !ok, f.Type != File:
-			return nil, fmt.Errorf("there is no file at %q", at)
+			return nil, fmt.Errorf("no file at %q", at)
 		}
 		if _, ok := u.overlayAttr(&f.FolderFile, "metacopy"); !ok {
 			if f.Size != size {

@@ -258,7 +258,7 @@ func (k *keychain) describe(hostName, repo string) string {
 		files = append(files, f.path)
 	}
 	if len(files) == 0 {
-		return "there are no credentials: none of the files is there that may hold them (" + strings.Join(authPaths(), ", ") + ")"
+		return "no credentials: none of the files that can hold them exists (" + strings.Join(authPaths(), ", ") + ")"
 	}
 	keys := keysOf(hostName, repo)
 	return "no credentials in " + strings.Join(files, ", ") + " under " + strings.Join(keys, ", ")

@@ -160,7 +160,7 @@ func TestCredentials(t *testing.T) {
 			testkit.WriteFiles(t, p.home, map[string]string{".docker/config.json": "{"})
 			writeAuth(t, podman(p), map[string]string{p.host: good})
 		}},
-		{name: "none at all", write: func(*testing.T, place) {}, texts: []string{"takes credentials", "none of the files is there", "docker login"}},
+		{name: "none at all", write: func(*testing.T, place) {}, texts: []string{"needs credentials", "none of the files that can hold them exists", "docker login"}},
 		{name: "none for this host", write: func(t *testing.T, p place) {
 			writeAuth(t, podman(p), map[string]string{"elsewhere.example": good})
 		}, texts: []string{"no credentials in ", "auth.json under ", "/me/app, ", "docker login"}},

@@ -130,7 +130,7 @@ func (h *host) unanswered(ctx context.Context, asked string, err error) error {
 	case err.Error() == http.StatusText(http.StatusProxyAuthRequired): // as net/http says it of CONNECT
 		return h.proxyLogin(asked)
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return fail(ErrUnreachable, asked, "check the name and the network", "there is no host %s", h.name)
+		return fail(ErrUnreachable, asked, "check the name and the network", "no host %s", h.name)
 	case errors.As(err, &dns):
 		return fail(ErrUnreachable, asked, "check the network", "the name of %s cannot be looked up: %s", h.name, said(dns.Err))
 	case notTLS(err):
@@ -279,7 +279,7 @@ func (s *session) refused(asked string, status int, code, message string) error 
 		e.text = fmt.Sprintf("%s does not accept the credentials of %s%s", s.host.name, used.from, reason)
 		e.try = "log in again (docker login " + s.host.login() + "), or check that they allow to pull this"
 	} else {
-		e.text = fmt.Sprintf("there is no such image for everybody at %s, or it takes credentials%s; %s", s.host.name, reason, keys)
+		e.text = fmt.Sprintf("%s has no such public image, or it needs credentials%s; %s", s.host.name, reason, keys)
 		e.try = "check the name, or log in (docker login " + s.host.login() + ", or podman login)"
 	}
 	_ = code

@@ -71,7 +71,7 @@ func (t *Target) Free(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	return fail(ErrExists, t.ref.String(), "", "there is an image of that name already, %s", d.Digest)
+	return fail(ErrExists, t.ref.String(), "", "an image of that name exists, %s", d.Digest)
 }
 
 // Push stores an image: the blobs that the registry lacks, then the config, then the

@@ -118,7 +118,7 @@ func (r *Repository) Beside(ctx context.Context, suffix string) (d Descriptor, e
 	defer cancel()
 	err = r.each(r.byTag, tag.String(), func(s *session) error {
 		if d, err = r.headOnly(ctx, s, tag); err == nil && d.Digest == "" {
-			return fail(ErrNotFound, tag.String(), "", "there is no such tag") // a mirror need not have it
+			return fail(ErrNotFound, tag.String(), "", "no such tag") // a mirror need not have it
 		}
 		return err
 	})

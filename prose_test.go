@@ -1,0 +1,109 @@
+package main_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// What people read is plain English: docs/concepts.md has the words, and CONTRIBUTING
+// names the style guide. These tests hold what a program can hold of it.
+
+// oddPhrases are phrases that have stood in messages and docs and sound translated.
+// To forbid another one, add it here and mend what the test finds.
+var oddPhrases = []string{
+	"to be had", "is to be heeded", "heeded", "there is no report", "which it fails when", "what is remembered of", "in force are", "be it a",
+	"of whatever tool", "is no rule", "is no way to", "fails nothing", "say which, as in", "whoever", "there is there", "all the same:", "shipped all the same",
+	"needs to know what to do", "for everybody", "is none on this", "there is something in", "so that there is nothing", "a word on", "in its stead", "thereof",
+}
+
+// openings are how no message begins: the noun says as much.
+var openings = regexp.MustCompile(`^(there (is|are|was|were) (no|nothing|something|none)|it is not possible|it was not possible)\b`)
+
+// Messages, help and reports have no odd phrase, and begin with what failed.
+func TestProseOfStrings(t *testing.T) {
+	seen := 0
+	for _, dir := range []string{"cmd", "report", "ui", "analyze", "analyze/dockerfile", "analyze/packages", "source", "source/engine", "source/layer", "source/registry"} {
+		files, err := filepath.Glob(dir + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			set := token.NewFileSet()
+			f, err := parser.ParseFile(set, name, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				s, ok := n.(*ast.BasicLit)
+				if !ok || s.Kind != token.STRING {
+					return true
+				}
+				text, err := strconv.Unquote(s.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen++
+				at := set.Position(s.Pos())
+				for _, odd := range oddIn(text) {
+					t.Errorf("%s: %q: say it in other words", at, odd)
+				}
+				if openings.MatchString(text) {
+					t.Errorf("%s: %q begins with %q: begin with the thing that is missing (no layer %%d)", at, text, openings.FindString(text))
+				}
+				return true
+			})
+		}
+	}
+	if seen < 1000 {
+		t.Errorf("only %d strings were looked at", seen)
+	}
+}
+
+// Docs have no odd phrase.
+func TestProseOfDocs(t *testing.T) {
+	files, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(files, "README.md", "CONTRIBUTING.md") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			for _, odd := range oddIn(line) {
+				t.Errorf("%s:%d: %q: say it in other words", name, i+1, odd)
+			}
+		}
+	}
+}
+
+// The check itself finds what it should.
+func TestProseIsFound(t *testing.T) {
+	if got := oddIn("What is to be had: there is no report of the form x"); len(got) != 2 {
+		t.Errorf("found %q", got)
+	}
+	if !openings.MatchString("there is no layer 3") || openings.MatchString("no layer 3: there is no other") {
+		t.Error("openings are not told apart")
+	}
+}
+
+func oddIn(text string) (found []string) {
+	text = strings.ToLower(text)
+	for _, odd := range oddPhrases {
+		if strings.Contains(text, odd) {
+			found = append(found, odd)
+		}
+	}
+	return found
+}
