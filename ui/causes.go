@@ -20,7 +20,7 @@ var causeTexts = map[analyze.Cause]causeText{
 		"Write it once: see which of the two steps need not touch it.",
 	},
 	analyze.Deleted: {
-		"A higher layer deleted it, or a directory above it. It is shipped all the same, and anyone who has the image can read it.",
+		"A higher layer deleted it, or a directory above it. It still ships, and anyone who has the image can read it.",
 		"Delete it in the step that makes it, or make it in a build stage that is not shipped. A secret that was deleted like this is not safe: mount it with RUN --mount=type=secret.",
 	},
 	analyze.Opaque: {

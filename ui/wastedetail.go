@@ -34,7 +34,7 @@ func (p *waste) describe(r wasteRow) {
 		if v, ok := p.a.Tree.At(w.Node, last); ok {
 			p.lines.add(span{st.dim, fmt.Sprintf("the final image shows the version of layer %d", v.Layer())})
 		} else {
-			p.lines.add(span{st.dim, "the final image does not show the path: it is shipped all the same"})
+			p.lines.add(span{st.dim, "the final image does not show the path: it still ships"})
 		}
 	}
 	p.lines.gap()

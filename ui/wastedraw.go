@@ -122,7 +122,7 @@ func (p *waste) nothing() string {
 	case p.narrow.on():
 		return "nothing that is wasted holds " + p.lk.text(p.narrow.text)
 	case p.grouping == groupFindings:
-		return "there is nothing to mend"
+		return "nothing to change"
 	case p.grouping == groupGone && p.a.Waste.Len() > 0:
 		return "every path that is wasted in some layer is there in the final image"
 	}

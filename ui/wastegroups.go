@@ -28,7 +28,7 @@ type wasteGroups struct {
 	byCause  []*wasteGroup // and then by layer
 	byLayer  []*wasteGroup // that is to blame, and then by cause
 	findings []analyze.Finding
-	gone     *wasteGroup // what no path of the final image shows any more, and is shipped all the same
+	gone     *wasteGroup // what no path of the final image shows any more, and still ships
 	all      *wasteGroup
 }
 
