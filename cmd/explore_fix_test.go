@@ -63,7 +63,7 @@ func TestScreenWritesPatch(t *testing.T) {
 		{"the image, by force", "app.tar", true, false, "it is app.tar, which is read"},
 		{"the Dockerfile", "./Dockerfile", true, false, "it is Dockerfile, which is read"},
 		{"a folder", ".git", true, false, "it is a folder"},
-		{"no folder", "none/fix.patch", false, false, "there is no folder none"},
+		{"no folder", "none/fix.patch", false, false, "no folder none"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := actions.WritePatch(t.Context(), an, patch, c.file, c.force)
