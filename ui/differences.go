@@ -402,7 +402,7 @@ func (p *differences) sideOf(side int) (v *analyze.Version, of int) {
 func (p *differences) view(side int) tea.Cmd {
 	v, of := p.sideOf(side)
 	if v == nil {
-		return p.h.say("there is no file here")
+		return p.h.say("no file here")
 	}
 	h := p.pair.sideHost(p.h, of)
 	path := p.lk.text(p.path())
@@ -419,7 +419,7 @@ func (p *differences) view(side int) tea.Cmd {
 func (p *differences) compare() tea.Cmd {
 	r, ok := p.row()
 	if !ok {
-		return p.h.say("there is no file here")
+		return p.h.say("no file here")
 	}
 	n := p.c.tree.Node(int(r.node))
 	path := p.lk.text(p.path())
