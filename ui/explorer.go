@@ -184,6 +184,9 @@ func (e *explorer) jumpTo(node analyze.NodeID, layer int, mode analyze.Mode) exp
 
 // goTo shows a location.
 func (e *explorer) goTo(s explorerLocation) tea.Cmd {
+	if e.files.request.flat && s.node != analyze.Root && !isFile(e.a.Tree, s.node) {
+		e.files.request.flat = false // it has no row there
+	}
 	e.focus, e.mode, e.from = s.focus, s.mode, s.from
 	e.layers.to(s.layer)
 	return e.reveal(s.node)

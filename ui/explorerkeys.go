@@ -62,6 +62,8 @@ func (e *explorer) shapeKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		e.openOrders()
 	case keys.reverse.matches(k):
 		return e.orderBy(e.files.request.order ^ reversed), true
+	case keys.flat.matches(k):
+		return e.setFlat(!e.files.request.flat), true
 	case keys.columns.matches(k):
 		e.files.attrs = e.files.attrs.flipped(e.files.showAttrs(e.layout.panes[filesPane].w))
 	case keys.zoom.matches(k), e.zoomed && keys.back.matches(k):
@@ -199,6 +201,19 @@ func openOrderMenu(h host, current order, orderBy func(order) tea.Cmd) {
 	openMenu(h, "Order by", items, h.keys().sort)
 }
 
+// setFlat shows the files as a list without directories, the largest first, or as a
+// tree again.
+func (e *explorer) setFlat(flat bool) tea.Cmd {
+	f := &e.files
+	f.request.flat = flat
+	if !flat {
+		return e.reveal(f.anchor)
+	}
+	f.request.order = bySize
+	f.anchor = analyze.Root // from the first row on
+	return f.ask()
+}
+
 func (e *explorer) orderBy(by order) tea.Cmd {
 	e.files.request.order = by
 	return e.files.ask()
@@ -230,7 +245,7 @@ func paneHints(k *keyMap, focus pane) []hint {
 	h = append([]hint{{k.down, k.up}, {k.toggle}, {k.nextPane}, {k.below, k.above}}, next...)
 	h = append(h, hint{k.find}, hint{k.filter}, hint{k.view}, hint{k.sort}, hint{k.mode}, hint{k.extract}, hint{k.mark}, hint{k.compare})
 	h = append(h, others...)
-	return append(h, hint{k.branches}, hint{k.zoom}, hint{k.columns}, hint{k.copyPath}, hint{k.openAll, k.foldAll}, hint{k.scrollDown, k.scrollUp})
+	return append(h, hint{k.branches}, hint{k.flat}, hint{k.zoom}, hint{k.columns}, hint{k.copyPath}, hint{k.openAll, k.foldAll}, hint{k.scrollDown, k.scrollUp})
 }
 
 func (e *explorer) groups(k *keyMap) []keyGroup { return explorerKeys(k) }
@@ -241,7 +256,7 @@ func explorerKeys(k *keyMap) []keyGroup {
 		k.moving(),
 		{"Panes", []binding{k.nextPane, k.priorPane, k.scrollDown, k.scrollUp, k.zoom, k.narrower, k.wider}},
 		{"Layers", []binding{k.enter, k.above, k.below, k.mode, k.priorMode, k.from}},
-		{"Files", []binding{k.toggle, k.mark, k.open, k.close, k.openAll, k.foldAll, k.branches, k.sort, k.reverse, k.columns}},
+		{"Files", []binding{k.toggle, k.mark, k.open, k.close, k.openAll, k.foldAll, k.branches, k.flat, k.sort, k.reverse, k.columns}},
 		{"Find", []binding{k.find, k.nextMatch, k.priorMatch, k.fuzzy, k.filter, k.dropFilter}},
 		{"History", []binding{k.jump}},
 		{"Versions", []binding{k.view, k.compare}},

@@ -37,6 +37,9 @@ func (f *files) shownTitle(w int) string {
 	default:
 		what = "Everything in any layer"
 	}
+	if f.rows.flat != nil && !f.chipped {
+		what += ", as a list"
+	}
 	if filtered {
 		n, of := f.view.Matched()
 		what += " " + f.lk.sg.dot + " " + human.Comma(n) + " of " + counted(of, "path")

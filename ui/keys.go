@@ -43,7 +43,7 @@ type keyMap struct {
 	below, above                          binding
 	scrollUp, scrollDown                  binding
 	toggle, open, close, openAll, foldAll binding
-	mark, branches, zoom                  binding
+	mark, branches, zoom, flat            binding
 	sort, mode, from, columns             binding
 	jump, group, owned                    binding
 	mapLeft, mapRight, mapFiles           binding
@@ -117,6 +117,7 @@ func (k *keyMap) bindFiles(n keyNames) {
 	k.openAll = bind("expand-all", "E +", "E +", "all", "open all directories")
 	k.foldAll = bind("collapse-all", "C -", "C -", "", "close all directories")
 	k.branches = bind("branches", "b", "b", "bytes", "open just the directories that hold the bytes")
+	k.flat = bind("flat-list", "L", "L", "list", "only the files, the largest first, without directories")
 	k.sort = bind("sort", "s", "s", "sort", "a menu of orders")
 	k.reverse = bind("reverse", "S", "S", "", "the other way round")
 	k.mode = bind("mode", "m", "m", "mode", "after a layer, alone, a range, everything")

@@ -61,6 +61,9 @@ func (e *explorer) chips() []chip {
 		}
 		out = append(out, chip{text, func() tea.Cmd { return e.orderBy(e.initial.order) }})
 	}
+	if f.request.flat {
+		out = append(out, chip{"a list", func() tea.Cmd { return e.setFlat(false) }})
+	}
 	if !f.request.filter.Empty() {
 		out = append(out, chip{"filter: " + e.lk.line(f.request.filter.String()), e.dropFilter})
 	}

@@ -5,13 +5,29 @@ import "github.com/peelhq/peel/analyze"
 // name draws what a row's directories are called; what is searched for stands out.
 func (f *files) name(l *line, st style, r row) {
 	t := f.a.Tree
-	if f.found == nil || !f.matched(r) {
-		l.put(st, f.lk.text(r.name(t)))
+	whole := f.lk.text(r.name(t))
+	cutOff := f.rows.flat != nil && width(whole) > l.left
+	if !cutOff && (f.found == nil || !f.matched(r)) {
+		l.put(st, whole)
 		return
 	}
-	for i, n := range r.nodes(t) {
+	nodes := r.nodes(t)
+	if cutOff { // the end of a path says more than its beginning
+		for over := width(whole) + width(f.lk.sg.tail) - l.left; len(nodes) > 1 && over > 0; nodes = nodes[1:] {
+			over -= width(f.lk.text(t.Name(nodes[0]))) + 1
+			if len(nodes) == r.length(t) {
+				over++ // its slash stays, behind the sign
+			}
+		}
+		l.put(f.lk.st.dim, f.lk.sg.tail+"/")
+	}
+	for i, n := range nodes {
 		if i > 0 {
 			l.put(st, "/")
+		}
+		if f.found == nil || !f.found.Has(n) {
+			l.put(st, f.lk.text(t.Name(n)))
+			continue
 		}
 		f.matchedName(l, st, n)
 	}

@@ -39,6 +39,35 @@ func openMillion(b *testing.B) *analyze.Analysis {
 	return million
 }
 
+// BenchmarkMillionFlat is what stands between the key of the flat list and its frame.
+func BenchmarkMillionFlat(b *testing.B) {
+	m := start(b, openMillion(b), 120, 40)
+	var took []time.Duration
+	for b.Loop() {
+		began := time.Now()
+		press(m, "L")
+		_ = m.View()
+		took = append(took, time.Since(began))
+		b.StopTimer()
+		press(m, "L")
+		b.StartTimer()
+	}
+	percentiles(b, took)
+}
+
+// BenchmarkMillionBranches is the same for where the bytes are.
+func BenchmarkMillionBranches(b *testing.B) {
+	m := start(b, openMillion(b), 120, 40)
+	var took []time.Duration
+	for b.Loop() {
+		began := time.Now()
+		press(m, "b")
+		_ = m.View()
+		took = append(took, time.Since(began))
+	}
+	percentiles(b, took)
+}
+
 // BenchmarkMillionMap is what stands between the key of the map and its frame, the
 // sums made anew.
 func BenchmarkMillionMap(b *testing.B) {

@@ -24,6 +24,7 @@ type rowList struct {
 	order order
 	open  opened // its own
 	count int
+	flat  *flatList // instead of directories and what is in them; nil if those are listed
 
 	// Of each node with a flipped directory at it or below: how many rows more
 	// there are below its row than without those.
@@ -57,7 +58,7 @@ const (
 // a command. The error is the context's.
 func newRowList(ctx context.Context, v *analyze.View, by order, open opened, before *rowList) (*rowList, error) {
 	l := &rowList{tree: v.Tree(), view: v, order: by, open: open.clone(), dirs: map[analyze.NodeID]rowDir{}}
-	if before != nil && before.tree == l.tree {
+	if before != nil && before.tree == l.tree && before.flat == nil {
 		l.large = before.large
 	} else {
 		for n := range analyze.NodeID(l.tree.Len()) {
@@ -134,6 +135,9 @@ func (l *rowList) len() int {
 
 // at returns row i.
 func (l *rowList) at(i int) row {
+	if l.flat != nil {
+		return l.flat.row(l.tree, l.flat.nodes[i])
+	}
 	if i < l.from || i >= l.from+len(l.window) {
 		l.from = max(min(i-windowRows/2, l.count-windowRows), 0)
 		w := l.walk(l.kids)
@@ -153,6 +157,9 @@ func (l *rowList) at(i int) row {
 // all goes through all rows. It may be used while the event loop uses others of
 // l's methods.
 func (l *rowList) all() iter.Seq[row] {
+	if l != nil && l.flat != nil {
+		return l.flat.all(l.tree)
+	}
 	return func(yield func(row) bool) {
 		if l == nil {
 			return
@@ -170,6 +177,9 @@ func (l *rowList) all() iter.Seq[row] {
 // find returns the row of node n, or of its nearest parent that has one; 0 if
 // there is none.
 func (l *rowList) find(n analyze.NodeID) int {
+	if l.flat != nil {
+		return l.flat.find(n)
+	}
 	var path []analyze.NodeID // n and its parents, the highest first
 	for ; n != analyze.Root; n = l.tree.Parent(n) {
 		path = append(path, n)

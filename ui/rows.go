@@ -92,6 +92,7 @@ type rowsRequest struct {
 	spec   analyze.Spec
 	order  order
 	opened opened
+	flat   bool // no directories, but a list of all else
 
 	filter   analyze.Filter
 	filtered opened // the open directories while there is a filter
@@ -171,6 +172,10 @@ func makeRows(ctx context.Context, t *analyze.Tree, w *rowsRequest, cache *viewC
 	if w.auto && !w.filter.Empty() {
 		n, _ := view.Matched()
 		w.filtered, w.auto = opened{all: n <= autoOpen}, false
+	}
+	if w.flat {
+		w.screen = 0
+		return flatRows(ctx, view, w.order)
 	}
 	if w.screen > 0 {
 		if *w.open(), err = branches(ctx, viewBranches{view}, view.Bytes(analyze.Root), w.screen); err != nil {

@@ -77,6 +77,9 @@ func (e *explorer) seek(d direction) tea.Cmd {
 	if f.spec == f.request.spec && f.view.Tree() == e.a.Tree && sameFilter(f.view, f.request.filter) {
 		job.view = f.view
 	}
+	if f.request.flat {
+		job.flat = f.rows.flat
+	}
 	return seekCmd(ctx, stop, s.seq, job)
 }
 
@@ -95,7 +98,8 @@ type seekJob struct {
 	from    analyze.NodeID
 	to      direction
 	query   analyze.Query
-	known   matches // that may still hold
+	known   matches   // that may still hold
+	flat    *flatList // the rows, if they are no tree; else nil
 }
 
 // do does the job.
@@ -110,12 +114,21 @@ func (j seekJob) do(ctx context.Context) (foundMsg, error) {
 	if msg.matches, err = j.known.in(ctx, j.t, j.query, j.view); err != nil {
 		return msg, err
 	}
+	if j.flat != nil {
+		msg.ranked = slices.DeleteFunc(slices.Clone(msg.ranked), func(n analyze.NodeID) bool { return !j.flat.has(n) })
+	}
 	msg.n = msg.set.Len()
 	msg.outside = msg.found.Len() - msg.n
 	switch {
 	case msg.n == 0:
+	case j.query.Fuzzy && j.flat != nil:
+		if msg.n = len(msg.ranked); msg.n > 0 {
+			j.byRank(&msg)
+		}
 	case j.query.Fuzzy:
 		j.byRank(&msg)
+	case j.flat != nil:
+		j.byPlace(&msg)
 	default:
 		j.byPosition(&msg)
 	}
