@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/source"
@@ -54,8 +55,7 @@ func ExampleTree_Versions() {
 		panic("no layer mentions it")
 	}
 	versions := a.Tree.Versions(n) // oldest first
-	for i := len(versions) - 1; i >= 0; i-- {
-		v := versions[i]
+	for _, v := range slices.Backward(versions) {
 		fmt.Printf("layer %d: %v by %s\n", v.Layer(), v.Change(), a.Image.Layers[v.Layer()].Step.Command)
 	}
 	// Output:

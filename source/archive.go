@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/peelhq/peel/source/layer"
 )
@@ -13,12 +12,15 @@ import (
 // archive is a bundle in a plain tar that can be read at any place.
 type archive struct {
 	*members
-	source *os.File
+	source io.Closer
 	shelf  *layer.Shelf
 }
 
 // openArchive lists the members of a plain tar by its headers alone.
-func openArchive(ctx context.Context, f *os.File, size int64) (*archive, error) {
+func openArchive(ctx context.Context, f interface {
+	io.ReaderAt
+	io.Closer
+}, size int64) (*archive, error) {
 	a := &archive{members: newMembers(), source: f, shelf: layer.NewShelf()}
 	s := layer.NewTar(f, size)
 	var h layer.Header

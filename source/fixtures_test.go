@@ -36,6 +36,8 @@ func TestFixtures(t *testing.T) {
 						if ref == path && !shape.Dir {
 							stream := bytes.NewReader(readFile(t, path))
 							checkImage(t, open(t, "-", source.Options{Platform: platform, KeepContent: true, Stdin: stream}), want)
+							at, err := source.OpenArchive(t.Context(), stream, stream.Size(), f.Name, source.Options{Platform: platform, ContentOnDemand: true})
+							checkImage(t, scanned(t, at, err), want)
 						}
 					}
 					for _, r := range f.Refusals {
@@ -70,6 +72,12 @@ func readFile(t *testing.T, path string) []byte {
 func open(t *testing.T, ref string, opts source.Options) *source.Image {
 	t.Helper()
 	im, err := source.Open(t.Context(), ref, opts)
+	return scanned(t, im, err)
+}
+
+// scanned scans an image that was opened, and closes it with the test.
+func scanned(t *testing.T, im *source.Image, err error) *source.Image {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,28 +29,48 @@ import (
 // An error says what was tried and why each failed; it wraps ErrNotFound if
 // there is no such image.
 func Open(ctx context.Context, ref string, opts Options) (*Image, error) {
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	return open(ctx, ref, opts, nil)
+}
+
+// check completes options, and reports what is wrong with them.
+func (opts *Options) check() error {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
 	if opts.Platform != "" {
 		if _, err := parsePlatform(opts.Platform); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	switch opts.Via {
 	case ViaAny, ViaAPI, ViaStore:
 	default:
-		return nil, fmt.Errorf("unknown way %q to read an engine's image: use %q or %q", opts.Via, ViaAPI, ViaStore)
+		return fmt.Errorf("unknown way %q to read an engine's image: use %q or %q", opts.Via, ViaAPI, ViaStore)
 	}
 	if opts.Engine != "" && !slices.Contains(Engines(), opts.Engine) {
-		return nil, fmt.Errorf("unknown engine %q: use %s", opts.Engine, enumerated(Engines(), "or"))
+		return fmt.Errorf("unknown engine %q: use %s", opts.Engine, enumerated(Engines(), "or"))
 	}
-	return open(ctx, ref, opts, nil)
+	return nil
+}
+
+// openFrom opens what a program has at hand.
+func openFrom(ctx context.Context, name string, opts Options, by func(context.Context, *opener) (*Image, error)) (*Image, error) {
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	return openBy(ctx, name, opts, nil, by)
 }
 
 // open is Open of options that have been checked, or lists the platforms of an image
 // instead: see choice.platforms.
 func open(ctx context.Context, ref string, opts Options, list *[]string) (*Image, error) {
+	return openBy(ctx, ref, opts, list, func(ctx context.Context, o *opener) (*Image, error) { return o.open(ctx) })
+}
+
+func openBy(ctx context.Context, ref string, opts Options, list *[]string, by func(context.Context, *opener) (*Image, error)) (*Image, error) {
 	what := ref
 	if ReadsStdin(ref) {
 		what = "standard input"
@@ -62,7 +82,7 @@ func open(ctx context.Context, ref string, opts Options, list *[]string) (*Image
 	if o.meter != nil && opts.Arriving {
 		o.meter.arrivals = &arrivals{}
 	}
-	im, err := o.open(ctx)
+	im, err := by(ctx, &o)
 	if err != nil {
 		err = errors.Join(err, o.cache.close())
 		if counted := (*Unfinished)(nil); ctx.Err() != nil && !errors.As(err, &counted) {
