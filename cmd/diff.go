@@ -5,12 +5,15 @@ import (
 	"errors"
 	"io"
 	"math"
+	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/report"
 	"github.com/peelhq/peel/source"
+	"github.com/peelhq/peel/ui"
 )
 
 // diffForms are the forms of a comparison, by the names that -f takes.
@@ -38,6 +41,8 @@ type diffOptions struct {
 }
 
 const diffAbout = `Compare two images, or two layers of one image: their totals, the layers they share, and the paths that were added, removed or changed, with the largest change in size first. peel compares contents only, so the two images can come from different kinds of source.
+
+On a terminal it opens a screen: the layers side by side, one tree of what differs with its sizes then and now, and both versions of each file. With -f, -o, -n or --exit-code, or if standard output is not a terminal, it prints.
 
 Formats: text; json (docs/json.md); markdown, for a comment on a pull request; html, a page for a browser. The exit code is 0 even if the images differ, unless you pass --exit-code.`
 
@@ -119,6 +124,9 @@ func (a *app) diff(ctx context.Context, images []string, o *diffOptions) error {
 	if err := a.guard(outs, images...); err != nil {
 		return err
 	}
+	if keys, ok := a.diffKeyboard(images, o); ok {
+		return a.screen(ctx, keys, "", o.sides(images))
+	}
 	c, err := a.sides(ctx, images, o)
 	if err != nil {
 		return err
@@ -149,6 +157,63 @@ func (a *app) diff(ctx context.Context, images []string, o *diffOptions) error {
 	return err
 }
 
+// diffKeyboard returns where the screen's keys come from, if the comparison goes to a
+// screen: that is so on a terminal, unless flags say how it is to be printed.
+func (a *app) diffKeyboard(images []string, o *diffOptions) (*os.File, bool) {
+	if len(o.forms.given) > 0 || o.exitCode || o.mostSet {
+		return nil, false
+	}
+	ref := ""
+	if slices.ContainsFunc(images, source.ReadsStdin) {
+		ref = standardInput
+	}
+	return a.keyboard(ref)
+}
+
+// comparedSides are what the screen begins with a comparison of.
+type comparedSides struct {
+	sides [2]ui.Side
+	of    string // the one image that both are of; "" if there are two
+	flags *diffOptions
+}
+
+// sides are what the flags say is compared.
+func (o *diffOptions) sides(images []string) *comparedSides {
+	c := &comparedSides{flags: o}
+	for i := range c.sides {
+		ref := images[min(i, len(images)-1)]
+		c.sides[i] = ui.Side{Ref: ref, Name: ref, At: -1}
+		if source.ReadsStdin(ref) {
+			c.sides[i].Name, c.sides[i].Once = "standard input", true
+		}
+	}
+	if len(images) == 1 {
+		c.of, c.sides[0].At = images[0], o.from.n
+		if o.to.set {
+			c.sides[1].At = o.to.n
+		}
+	}
+	return c
+}
+
+// check reports layers that an image does not have, of the one that both sides are of.
+func (c *comparedSides) check(ref string, an *analyze.Analysis) error {
+	if c == nil || ref != c.of {
+		return nil
+	}
+	return c.flags.within(an)
+}
+
+// within reports layers that an image does not have.
+func (o *diffOptions) within(an *analyze.Analysis) error {
+	for name, layer := range map[string]*layerFlag{"--from": &o.from, "--to": &o.to} {
+		if err := layer.within(name, an.Tree); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // sides opens what is to be compared. The caller closes the images.
 func (a *app) sides(ctx context.Context, images []string, o *diffOptions) (*report.Comparison, error) {
 	a.search, a.wantsPackages = analyze.SearchEngines, true
@@ -157,10 +222,8 @@ func (a *app) sides(ctx context.Context, images []string, o *diffOptions) (*repo
 		return nil, err
 	}
 	if len(images) == 1 {
-		for name, layer := range map[string]*layerFlag{"--from": &o.from, "--to": &o.to} {
-			if err := layer.within(name, before.Tree); err != nil {
-				return nil, errors.Join(err, before.Image.Close())
-			}
+		if err := o.within(before); err != nil {
+			return nil, errors.Join(err, before.Image.Close())
 		}
 		c := &report.Comparison{Before: analyze.Side{Analysis: before, At: o.from.n}, After: analyze.Final(before)}
 		if o.to.set {

@@ -27,7 +27,7 @@ func (a *app) explore(ctx context.Context, ref string) error {
 		}
 		return a.report(ctx, ref, &outputFlags{known: []string{"text"}})
 	}
-	return a.screen(ctx, keys, ref)
+	return a.screen(ctx, keys, ref, nil)
 }
 
 // pick opens the screen on the list of images that are here.
@@ -37,12 +37,13 @@ func (a *app) pick(ctx context.Context) error {
 		return usage("peel images, which lists what is here; peel app.tar, or peel docker://NAME; peel --help says more",
 			"no image: say which one to open, as peel IMAGE (without a terminal there is no list to pick from)")
 	}
-	return a.screen(ctx, keys, "")
+	return a.screen(ctx, keys, "", nil)
 }
 
 // screen runs the screen until the reader quits. It begins with the image that
-// ref names or, if that is "", with the list of images.
-func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
+// ref names or, if that is "", with the list of images; with a comparison, if there is
+// one.
+func (a *app) screen(ctx context.Context, keys *os.File, ref string, pair *comparedSides) error {
 	if keys != a.stdin {
 		defer a.close(keys)
 	}
@@ -88,6 +89,9 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 			if err != nil {
 				return nil, err
 			}
+			if err := pair.check(other, an); err != nil {
+				return nil, errors.Join(err, an.Image.Close())
+			}
 			known(an)
 			return an, on.hold(an)
 		}
@@ -102,6 +106,9 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string) error {
 		Output:   a.stdout,
 
 		NoDockerfile: noFileFits(files, a.named),
+	}
+	if pair != nil {
+		o.Compare = &pair.sides
 	}
 	if ref != "" {
 		o.Name, o.Ref, o.Load = ref, ref, open(ref)

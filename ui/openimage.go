@@ -41,7 +41,7 @@ func (m *model) openImage(c *Candidate) tea.Cmd {
 // has been left.
 func (m *model) pastWithThis() []*pastImage {
 	past := m.past
-	if m.a != nil && (m.ref != "" || m.pair != nil) {
+	if m.a != nil && (m.ref != "" || m.pair.again()) {
 		past = append(slices.Clip(past), m.leaving())
 		past = past[max(len(past)-pastLength, 0):]
 	}

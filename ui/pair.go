@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 	"golang.org/x/sync/errgroup"
@@ -17,6 +18,7 @@ type Side struct {
 	Ref  string // what Options.Open is called with
 	Name string // as it was asked for
 	At   int    // the layer after which it is; -1 for the last
+	Once bool   // it can be read only once: the way back does not lead to it
 }
 
 // The two sides of a comparison, in arrays of both.
@@ -48,6 +50,9 @@ func newPairing(lk *look, sides [2]Side, picked bool) *pairing {
 	}
 	return p
 }
+
+// again reports whether there is a comparison that can be opened again.
+func (p *pairing) again() bool { return p != nil && !p.sides[then].Once && !p.sides[now].Once }
 
 // name is what the comparison is called.
 func (p *pairing) name() string { return p.names[then] + " and " + p.names[now] }
@@ -104,21 +109,7 @@ func (msg pairedMsg) update(m *model) tea.Cmd {
 	}
 	p.images, p.shown = msg.images, msg.c
 	m.a = msg.c.sides[now].Analysis
-	for i, s := range msg.c.sides {
-		if title := s.Analysis.Image.Name; title != "" {
-			p.names[i] = m.lk.line(imageTitle(title, p.sides[i].Name))
-		}
-	}
-	if p.names[then] == p.names[now] { // of one name: as they were asked for
-		for i, s := range p.sides {
-			p.names[i] = m.lk.line(s.Name)
-		}
-	}
-	for i, s := range msg.c.sides {
-		if s.At < len(s.Analysis.Layers)-1 {
-			p.names[i] += fmt.Sprintf(" after layer %d", s.At)
-		}
-	}
+	p.rename(&m.lk)
 	m.name = p.name()
 	m.views, m.view = nil, 0
 	for _, v := range pairViews() {
@@ -131,6 +122,33 @@ func (msg pairedMsg) update(m *model) tea.Cmd {
 		cmd = tea.Batch(cmd, m.views[0].(*differences).reveal(at.path)) //nolint:errcheck // so says the table
 	}
 	return cmd
+}
+
+// rename calls the sides what their images are called; two of one name, by their files,
+// or as they were asked for.
+func (p *pairing) rename(lk *look) {
+	file := func(name string) string { return name[strings.LastIndexAny(name, `/\`)+1:] }
+	images := p.shown.sides
+	for _, called := range []func(i int) string{
+		func(i int) string {
+			if title := images[i].Analysis.Image.Name; title != "" {
+				return imageTitle(title, p.sides[i].Name)
+			}
+			return p.sides[i].Name
+		},
+		func(i int) string { return file(p.sides[i].Name) },
+		func(i int) string { return p.sides[i].Name },
+	} {
+		p.names = [2]string{lk.line(called(then)), lk.line(called(now))}
+		if p.names[then] != p.names[now] || p.loading[now] == nil { // else they are of one image
+			break
+		}
+	}
+	for i, s := range images {
+		if s.At < len(s.Analysis.Layers)-1 {
+			p.names[i] += fmt.Sprintf(" after layer %d", s.At)
+		}
+	}
 }
 
 // A pairView is a view of a comparison.
@@ -266,7 +284,7 @@ func (m *model) comparePair(before, after *Candidate) tea.Cmd {
 	if m.task != nil {
 		return m.busyWith(m.task)
 	}
-	sides := [2]Side{{before.Ref, before.Ref, -1}, {after.Ref, after.Ref, -1}}
+	sides := [2]Side{{Ref: before.Ref, Name: before.Ref, At: -1}, {Ref: after.Ref, Name: after.Ref, At: -1}}
 	return m.openPair(sides, m.pastWithThis(), nil)
 }
 

@@ -40,7 +40,7 @@ func comparing(t testing.TB, s *fakeShop, sides [2]Side, w, h int, env ...string
 	return m
 }
 
-var bothSides = [2]Side{{"docker://app:1", "app:1", -1}, {"docker://app:2", "app:2", -1}}
+var bothSides = [2]Side{{Ref: "docker://app:1", Name: "app:1", At: -1}, {Ref: "docker://app:2", Name: "app:2", At: -1}}
 
 func differencesOf(t testing.TB, m *model) *differences {
 	t.Helper()
@@ -166,7 +166,7 @@ func TestPairKeys(t *testing.T) {
 		{"a search goes round", "/ l a r g e enter n n", []string{"large.bin"}, ""},
 		{"nothing found", "/ q q q enter n", []string{"no path that differs holds qqq"}, ""},
 		{"layers have their own cursor", "tab G", []string{"rm -rf", "gone:"}, ""},
-		{"a layer that is gone", "] ] ]", []string{"new: the later"}, ""},
+		{"a layer that is gone", "] ]", []string{"new: the later"}, ""},
 		{"the summary", "2 G", []string{"TOKEN", "env MODE", "1:2.47 ← 1:2.39"}, ""},
 		{"and back", "2 1", []string{"Differences"}, ""},
 		{"esc ends nothing", "esc esc esc", []string{"Differences"}, ""},
@@ -200,7 +200,7 @@ func TestPairKeys(t *testing.T) {
 // Two unions of one image are compared too; it is read once.
 func TestPairOfOneImage(t *testing.T) {
 	s := twoImages(t)
-	m := comparing(t, s, [2]Side{{"docker://app:1", "app:1", 1}, {"docker://app:1", "app:1", -1}}, 120, 40)
+	m := comparing(t, s, [2]Side{{Ref: "docker://app:1", Name: "app:1", At: 1}, {Ref: "docker://app:1", Name: "app:1", At: -1}}, 120, 40)
 	intact(t, m)
 	rowWith(t, m, "app:1 after layer 1 → app:1")
 	if len(s.opened) != 1 {
@@ -271,7 +271,7 @@ func TestPairFails(t *testing.T) {
 	t.Run("from the start", func(t *testing.T) {
 		m := newModel(t.Context(), Options{
 			Environ: []string{"LANG=C.UTF-8"}, Open: twoImages(t).open,
-			Compare: &[2]Side{{"docker://app:1", "app:1", -1}, {"docker://broken", "broken", -1}},
+			Compare: &[2]Side{{Ref: "docker://app:1", Name: "app:1", At: -1}, {Ref: "docker://broken", Name: "broken", At: -1}},
 		})
 		m.timer = nothingLater
 		if quit := settle(m, m.Init()); !quit || m.err == nil || !strings.Contains(m.err.Error(), "cannot open docker://broken") {
@@ -349,7 +349,7 @@ func FuzzPairKeys(f *testing.F) {
 			return
 		}
 		before, after := refs[int(typed[0])%len(refs)], refs[int(typed[0]/4)%len(refs)]
-		m := comparing(t, s, [2]Side{{before, before, int(typed[1]%4) - 1}, {after, after, -1}}, 80, 24)
+		m := comparing(t, s, [2]Side{{Ref: before, Name: before, At: int(typed[1]%4) - 1}, {Ref: after, Name: after, At: -1}}, 80, 24)
 		intact(t, m)
 		hammer(t, m, typed[2:], keys)
 	})
