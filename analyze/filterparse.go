@@ -41,6 +41,7 @@ func (e *FilterError) Unwrap() error { return e.Err }
 //	/usr/lib                that path, and all below it
 //	re:^/etc/.*\.conf$      a path in which the regular expression (RE2) finds something
 //	change:added,removed    what the version that shows is: a word of Change
+//	here:added,unmodified   what that is to the layer, or the range, of the view: a word of news
 //	cause:metadata          why a version is hidden: a word of Cause
 //	layer:3  layer:2-5,7    of which layers the version that shows is
 //	size:>10MB  >10MB       its own bytes; also <, >=, <=, = and 1MB-5MB
@@ -196,6 +197,9 @@ func parseKeyed(key, value string) (term, error) {
 	case "change":
 		changes, err := parseWords[Change](key, value, changeNames[:], nil)
 		return changeTerm(changes), err
+	case "here":
+		news, err := parseWords[news](key, value, newsNames[:], nil)
+		return hereTerm(news), err
 	case "cause":
 		causes, err := parseWords[Cause](key, value, causeNames[:], nil)
 		return causeTerm(causes), err
@@ -224,7 +228,7 @@ func parseKeyed(key, value string) (term, error) {
 	case "package":
 		return packageTerm(value)
 	}
-	return term{}, fmt.Errorf(`unknown key %q: use re, change, cause, layer, size, wasted, uid, gid, owner, mode, mtime, type or package; %s\: begins a name with a colon`, key, key)
+	return term{}, fmt.Errorf(`unknown key %q: use re, change, here, cause, layer, size, wasted, uid, gid, owner, mode, mtime, type or package; %s\: begins a name with a colon`, key, key)
 }
 
 // typeWords are the words of source.Type, by their values.

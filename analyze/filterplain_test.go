@@ -57,6 +57,20 @@ func plainTerms() []plainTerm {
 			return slices.Contains(words, v.Change().String())
 		}}
 	}
+	here := func(words ...string) plainTerm {
+		return plainTerm{text: "here:" + strings.Join(words, ","), node: func(view *analyze.View, n analyze.NodeID, _ ownSums) bool {
+			v, ok := view.Version(n)
+			if !ok {
+				return false
+			}
+			s := view.Spec()
+			word := map[string]string{"added": "added", "modified": "changed", "metadata": "changed", "removed": "removed", "identical": "unmodified"}[v.Change().String()]
+			if s.Mode == analyze.Union && v.Layer() < s.At {
+				word = "unmodified"
+			}
+			return slices.Contains(words, word)
+		}}
+	}
 	kind := func(text string, words ...string) plainTerm {
 		return plainTerm{text: "type:" + text, one: func(v analyze.Version) bool {
 			return v.Change() != analyze.Removed && slices.Contains(words, v.Type().String())
@@ -92,6 +106,7 @@ func plainTerms() []plainTerm {
 		{text: `re:` + re.String(), node: func(v *analyze.View, n analyze.NodeID, _ ownSums) bool { return re.MatchString(v.Tree().Path(n)) }},
 		size("size:>10", 11, math.MaxInt64), size("<=10", 0, 10), size("size:0", 0, 0), size("size:10-20", 10, 20), size("wasted:>0", 1, math.MaxInt64),
 		change("added"), change("modified", "metadata"), change("removed", "identical"),
+		here("added"), here("changed", "removed"), here("unmodified"),
 		kind("file", "file"), kind("dir", "dir"), kind("link", "symlink", "hardlink"), kind("char,block,fifo", "char", "block", "fifo"),
 		layer(0, 0), layer(1, 2), layer(3, 9),
 		cause("overwritten", "metadata"), cause("removed", "opaque"), cause("replaced", "duplicate", "identical"),

@@ -124,6 +124,47 @@ func changeTerm(changes []Change) term {
 	return term{version: func(v *View, i int32) bool { return in[v.t.versions[i].change] }}
 }
 
+// news is what the version that a view shows is to the view's layer or range.
+type news uint8
+
+const (
+	newsAdded      news = iota
+	newsChanged         // content, or attributes alone
+	newsRemoved         // which only views of a layer alone, of a range and of Everything show
+	newsUnmodified      // of a lower layer than the union's, or the same again
+)
+
+var newsNames = [...]string{"added", "changed", "removed", "unmodified"}
+
+// newsOf returns what version i is, which v shows.
+func (v *View) newsOf(i int32) news {
+	x := &v.t.versions[i]
+	switch {
+	case x.change == Removed:
+		return newsRemoved
+	case v.spec.Mode == Union && int(x.layer) != v.spec.At, x.change == Identical:
+		return newsUnmodified
+	case x.change == Added:
+		return newsAdded
+	}
+	return newsChanged
+}
+
+// hereTerm holds for nodes of which the version that the view shows is one of some
+// news.
+func hereTerm(all []news) term {
+	var in [len(newsNames)]bool
+	for _, x := range all {
+		in[x] = true
+	}
+	return term{node: func(_ context.Context, v *View) (nodeTest, error) {
+		return func(n NodeID) bool {
+			i := v.showing(n)
+			return i != none && in[v.newsOf(i)]
+		}, nil
+	}}
+}
+
 // layerTerm holds for versions of some layers.
 func layerTerm(layers []intRange) term {
 	return term{version: func(v *View, i int32) bool {

@@ -9,7 +9,7 @@ import (
 )
 
 func (e *explorer) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
-	for _, group := range []func(tea.KeyPressMsg) (tea.Cmd, bool){e.markKey, e.layerKey, e.shapeKey, e.findKey, e.paneKey, e.takeOutKey} {
+	for _, group := range []func(tea.KeyPressMsg) (tea.Cmd, bool){e.markKey, e.layerKey, e.shapeKey, e.findKey, e.hideKey, e.paneKey, e.takeOutKey} {
 		if cmd, ok := group(k); ok {
 			return cmd, true
 		}
@@ -258,6 +258,7 @@ func explorerKeys(k *keyMap) []keyGroup {
 		{"Layers", []binding{k.enter, k.above, k.below, k.mode, k.priorMode, k.from}},
 		{"Files", []binding{k.toggle, k.mark, k.open, k.close, k.openAll, k.foldAll, k.branches, k.flat, k.sort, k.reverse, k.columns}},
 		{"Find", []binding{k.find, k.nextMatch, k.priorMatch, k.fuzzy, k.filter, k.dropFilter}},
+		{"Show or hide", k.hideKeys()},
 		{"History", []binding{k.jump}},
 		{"Versions", []binding{k.view, k.compare}},
 		{"Take out", []binding{k.copyPath, k.copyDigest, k.extract, k.export}},

@@ -227,6 +227,7 @@ func filterSection(p *styledLines, lk *look) {
 		{"wasted:>1MB", "wasted bytes, likewise"},
 		{"layer:2-5", "the layer of the version shown"},
 		{"change:added", "its change: modified,metadata..."},
+		{"here:added", "in this layer: changed,removed..."},
 		{"cause:removed", "why a version of it is hidden"},
 		{"uid:0", "owner; also gid:, owner:1000:33"},
 		{"mode:setuid", "setgid writable, 0644 -4000 /6000"},

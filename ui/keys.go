@@ -49,6 +49,8 @@ type keyMap struct {
 	mapLeft, mapRight, mapFiles           binding
 	find, nextMatch, priorMatch, fuzzy    binding
 	filter, dropFilter, narrow            binding
+	hideAdded, hideChanged, hideRemoved   binding
+	hideUnmodified                        binding
 	halfUp, halfDown, reverse, priorMode  binding
 	palette, choose, dropChip             binding
 	view, compare, viewThen               binding
@@ -136,6 +138,10 @@ func (k *keyMap) bindFiles(n keyNames) {
 	k.fuzzy = bind("fuzzy", "ctrl+r", "^r", "", "while searching: fuzzy or literal")
 	k.filter = bind("filter", "f", "f", "filter", "show only what matches, as you type")
 	k.dropFilter = bind("drop-filter", "F", "F", "", "show everything again")
+	k.hideAdded = bind("hide-added", "A", "A", "", "hide what the layer has added, or show it again")
+	k.hideChanged = bind("hide-changed", "c", "c", "", "the same of what it has changed")
+	k.hideRemoved = bind("hide-removed", "R", "R", "", "of what it has removed")
+	k.hideUnmodified = bind("hide-unmodified", "U", "U", "", "of what it has left as it was")
 	k.narrow = bind("narrow", "/ f", "/ f", "search", "show only what holds a text; esc shows all again")
 	k.view = bind("view-file", "v", "v", "view", "view the file, as of this version")
 	k.viewThen = bind("view-then", "V", "V", "", "view it as it was in the earlier image")

@@ -64,9 +64,7 @@ func (e *explorer) chips() []chip {
 	if f.request.flat {
 		out = append(out, chip{"a list", func() tea.Cmd { return e.setFlat(false) }})
 	}
-	if !f.request.filter.Empty() {
-		out = append(out, chip{"filter: " + e.lk.line(f.request.filter.String()), e.dropFilter})
-	}
+	out = append(out, e.filterChips()...)
 	if text := f.marks.says(); text != "" {
 		out = append(out, chip{text, func() tea.Cmd {
 			f.marks = nil
