@@ -86,11 +86,24 @@ type findingSource struct {
 // Fixes returns the fixes of an image's findings, those that save most first, then by ID.
 // The error is ctx's.
 func Fixes(ctx context.Context, a *Analysis, opts AdviceOptions) ([]Fix, error) {
+	_, fixes, err := fixesOf(ctx, newAdviser(a), opts)
+	return fixes, err
+}
+
+// AdviseAndFix returns what Advise and Fixes do, for the price of one of them.
+func AdviseAndFix(ctx context.Context, a *Analysis, opts AdviceOptions) ([]Finding, []Fix, error) {
 	ad := newAdviser(a)
+	ad.withSecrets = true
+	return fixesOf(ctx, ad, opts)
+}
+
+// fixesOf returns what an adviser finds, and the fixes of that.
+func fixesOf(ctx context.Context, ad *adviser, opts AdviceOptions) ([]Finding, []Fix, error) {
+	a := ad.a
 	ad.keepRows = true
 	findings, err := ad.advise(ctx, a.Waste, opts)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	floor := DefaultFloor(a.Totals.Stored)
 	markBelow(floor, findings)
@@ -98,15 +111,16 @@ func Fixes(ctx context.Context, a *Analysis, opts AdviceOptions) ([]Fix, error) 
 	for i := range findings {
 		f := &findings[i]
 		if f.from == nil || f.from.key.standing != ownWaste {
+			f.from = nil
 			continue
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		x.add(f)
 	}
 	if err := x.weigh(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i := range x.fixes {
 		x.fixes[i].Small = x.fixes[i].Saves < floor
@@ -114,7 +128,7 @@ func Fixes(ctx context.Context, a *Analysis, opts AdviceOptions) ([]Fix, error) 
 	slices.SortStableFunc(x.fixes, func(a, b Fix) int {
 		return cmp.Or(cmp.Compare(b.Saves, a.Saves), strings.Compare(a.ID, b.ID))
 	})
-	return x.fixes, nil
+	return findings, x.fixes, nil
 }
 
 // A fixer finds the fixes.

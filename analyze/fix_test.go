@@ -19,6 +19,19 @@ func TestFixesSave(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		findings, both, err := analyze.AdviseAndFix(t.Context(), a, analyze.AdviceOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		alone, err := analyze.Advise(t.Context(), a, analyze.AdviceOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameFindings := slices.EqualFunc(alone, findings, func(x, y analyze.Finding) bool { return x.ID == y.ID && x.Message == y.Message && x.Bytes == y.Bytes })
+		sameFixes := slices.EqualFunc(found, both, func(x, y analyze.Fix) bool { return x.ID == y.ID && x.Saves == y.Saves && x.Text() == y.Text() })
+		if !sameFindings || !sameFixes {
+			t.Fatalf("seed %d: findings and fixes are others if they are asked for together", seed)
+		}
 		all := analyze.NewPlan(a)
 		for i := range found {
 			f := &found[i]

@@ -72,7 +72,8 @@ func TestJourneys(t *testing.T) {
 	peel := buildProgram(t)
 	journeys := map[string]func(*testing.T, *pane){
 		"the largest waste and its cause": func(t *testing.T, p *pane) {
-			p.types("2")
+			p.types("2sss")
+			p.presses("Enter")
 			screen := p.sees("by layer 5")
 			if !strings.Contains(screen, "removed") || !strings.Contains(screen, "29.4 kB") {
 				t.Errorf("the largest cause is not there:\n%s", screen)
@@ -99,8 +100,7 @@ func TestJourneys(t *testing.T) {
 			p.sees("Files after layer 10")
 		},
 		"a secret that was deleted": func(_ *testing.T, p *pane) {
-			p.types("2sss")
-			p.presses("Enter")
+			p.types("2")
 			p.sees("Secrets that were deleted")
 			p.types("1/.env")
 			p.sees("in other layers")

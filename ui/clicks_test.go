@@ -29,7 +29,7 @@ func TestClicks(t *testing.T) {
 		row        int // from the end if negative
 		want       func(*model) bool
 	}{
-		{"a view of the footer", "2 waste", -1, func(m *model) bool { return m.view == 1 }},
+		{"a view of the footer", "2 fix", -1, func(m *model) bool { return m.view == 1 }},
 		{"help", "? help", -1, func(m *model) bool { return len(m.over) == 1 }},
 		{"the first of two keys", "[ ] layer", -1, func(m *model) bool { return m.explorer.layers.cursor == 6 }},
 		{"the name of the view", "Files ", 0, func(m *model) bool { return m.view == 1 }},

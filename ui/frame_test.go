@@ -238,13 +238,26 @@ func TestFrames(t *testing.T) {
 		{"start", "app", "", sizes, nil},
 		{"layers", "app", "shift+tab k k", sizes[:4], nil},
 		{"history", "app", "tab j", sizes[:4], nil},
-		{"waste", "app", "2 j j l", sizes, nil},
-		{"waste-by-layer", "app", "2 s s enter E j j", first, nil},
-		{"waste-mend", "app", "2 s s s enter j", first, nil},
-		{"waste-by-path", "app", "2 s s s s enter", first, nil},
-		{"waste-gone", "app", "2 s s s s s enter", first, nil},
-		{"waste-none", "no-layers", "2", first, nil},
-		{"waste-ascii", "app", "2 j j l", first, []string{"LANG=C"}},
+		{"fix", "built", "2 j", sizes, nil},
+		{"fix-chosen", "built", "2 space j j space tab", sizes, nil},
+		{"fix-all", "built", "2 a j j j", sizes[:3], nil},
+		{"fix-build", "built", "2 tab g j j j j", sizes[:4], nil},
+		{"fix-about", "built", "2 tab tab", sizes[3:4], nil},
+		{"fix-saves", "built", "2 s s enter", first, nil},
+		{"fix-orders", "built", "2 s", first, nil},
+		{"fix-section", "built", "2 g", first, nil},
+		{"fix-narrowed", "built", "2 / m o d e l enter", sizes[:4], nil},
+		{"fix-steps", "app", "2 j space", sizes, nil},
+		{"fix-visible", "fixable", "2 a G", sizes[:2], nil},
+		{"fix-none", "no-layers", "2", sizes[:1], nil},
+		{"fix-ascii", "built", "2 space", first, []string{"LANG=C"}},
+		{"fix-no-color", "built", "2 space tab", first, []string{"NO_COLOR=1"}},
+		{"waste", "app", "2 s s s enter j j l", sizes, nil},
+		{"waste-by-layer", "app", "2 s s s s enter E j j", first, nil},
+		{"waste-by-path", "app", "2 s s s s s enter", first, nil},
+		{"waste-gone", "app", "2 s s s s s s enter", first, nil},
+		{"waste-none", "no-layers", "2 s s s enter", first, nil},
+		{"waste-ascii", "app", "2 s s s enter j j l", first, []string{"LANG=C"}},
 		{"image", "app", "3", sizes, nil},
 		{"image-odd", "odd", "3 G", first, nil},
 		{"map", "app", "4 j j", sizes, nil},
@@ -313,10 +326,18 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-// openFrame opens a fixture; "container" is app, its topmost layer a container's own.
-func openFrame(t *testing.T, fixture string) *analyze.Analysis {
+// openFrame opens a fixture; "container" is app, its topmost layer a container's own, and
+// "built" is app with its Dockerfile,
+// and "fixable" has one too.
+func openFrame(t testing.TB, fixture string) *analyze.Analysis {
 	t.Helper()
-	if fixture != "container" {
+	switch fixture {
+	case "container":
+	case "fixable":
+		return builtFrom(t, open(t, "fixable"), "Dockerfile", fixableDockerfile)
+	case "built":
+		return builtFrom(t, open(t, "app"), "Dockerfile", appDockerfile)
+	default:
 		return open(t, fixture)
 	}
 	a := open(t, "app")

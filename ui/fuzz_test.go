@@ -28,6 +28,7 @@ func FuzzKeys(f *testing.F) {
 	for _, name := range []string{"app", "odd", "no-layers", "packages"} {
 		images = append(images, open(f, name))
 	}
+	images = append(images, openFrame(f, "built"))
 	for _, name := range []string{"unreadable-xz", "empty-layer", "history-none", "names-dotdot", "type-changes"} {
 		images = append(images, openFixture(f, filepath.Join("..", "testdata", name+".image")))
 	}

@@ -26,16 +26,21 @@ func (m *model) headerRow(l *line) {
 		m.pairHeader(l)
 		return
 	}
-	header(l, &m.lk, m.name, m.viewTitle(), m.loading.far(), m.a)
+	header(l, &m.lk, m.name, m.viewTitle(), m.loading.far(), m.a, m.outlook())
 }
 
 // headerGap is how many columns stand between two facts.
 const headerGap = 3
 
 // header draws the line with the image's name, the view's, and the totals; far says
-// how far the reading has come, if it is still going on.
-func header(l *line, lk *look, name, view, far string, a *analyze.Analysis) {
-	headerLine(l, lk, headerFacts(lk, name, view, far, a))
+// how far the reading has come, if it is still going on. With an outlook, the totals stand
+// beside what they would be.
+func header(l *line, lk *look, name, view, far string, a *analyze.Analysis, x *outlook) {
+	facts := headerFacts(lk, name, view, far, a)
+	if x != nil {
+		facts = outlookFacts(lk, facts[0], x)
+	}
+	headerLine(l, lk, facts)
 }
 
 // headerLine draws the facts that there is room for.

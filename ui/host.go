@@ -33,6 +33,9 @@ type shared interface {
 	// actions are what can be done outside of the screen.
 	actions() Actions
 
+	// noDockerfile says why no Dockerfile is known of an image whose analysis has none.
+	noDockerfile() string
+
 	// context ends when another image is opened, or the program ends.
 	context() context.Context
 }
@@ -93,5 +96,6 @@ func (m *model) keys() *keyMap               { return m.km }
 func (m *model) analysis() *analyze.Analysis { return m.a }
 func (m *model) actions() Actions            { return m.options.Actions }
 func (m *model) context() context.Context    { return m.ctx }
+func (m *model) noDockerfile() string        { return m.options.NoDockerfile }
 
 func (m *model) after(d time.Duration, msg tea.Msg) tea.Cmd { return m.timer(m.ctx, d, msg) }

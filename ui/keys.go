@@ -47,6 +47,7 @@ type keyMap struct {
 	sort, mode, from, columns             binding
 	jump, group, owned                    binding
 	mapLeft, mapRight, mapFiles           binding
+	chooseFix, chooseAll                  binding
 	find, nextMatch, priorMatch, fuzzy    binding
 	filter, dropFilter, narrow            binding
 	hideAdded, hideChanged, hideRemoved   binding
@@ -97,7 +98,7 @@ func (k *keyMap) bindMoving(n keyNames) {
 	k.halfUp = bind("half-page-up", "ctrl+u", "^u", "", "half a page up")
 	k.home = bind("first", "g home", "g Home", "", "first row")
 	k.end = bind("last", "G end", "G End", "", "last row")
-	k.nextPane = bind("next-pane", "tab", "tab", "pane", "next pane: layers, files, history")
+	k.nextPane = bind("next-pane", "tab", "tab", "pane", "the next pane")
 	k.priorPane = bind("prior-pane", "shift+tab", "S-tab", "", "the pane before")
 	k.enter = bind("to-files", "enter l right", n.enter+" l "+n.right, "files", "from the layers to the files")
 	k.below = bind("layer-below", "[", "[", "layer", "select the layer below")
@@ -128,10 +129,12 @@ func (k *keyMap) bindFiles(n keyNames) {
 	k.columns = bind("columns", "a", "a", "owner", "show or hide mode and owner")
 	k.jump = bind("jump", "enter l right", n.enter, "go there", "go to the version's layer")
 	k.owned = bind("package-files", "enter l right", n.enter+" l "+n.right, "files", "show the files that it owns, after its layer")
-	k.group = bind("group", "s", "s", "group", "a menu of groupings")
 	k.mapLeft = bind("map-left", "left h", n.left+" h", "layer", "to the layer below")
 	k.mapRight = bind("map-right", "right l", n.right+" l", "", "to the layer above")
 	k.mapFiles = bind("map-files", "v", "v", "show files", "show the directory in the files view, in this layer")
+	k.group = bind("group", "s", "s", "show", "a menu of orders, and of groupings of the waste")
+	k.chooseFix = bind("choose-fix", "space", "space", "choose", "choose the fix, or drop it: the head says what the image would come to")
+	k.chooseAll = bind("choose-all", "a", "a", "all", "choose all fixes that an edit can make and that save more than little, or none")
 	k.find = bind("search", "/", "/", "find", "search in all paths, as you type")
 	k.nextMatch = bind("next-match", "n", "n", "", "the next match, or the last search again")
 	k.priorMatch = bind("prior-match", "N", "N", "", "the match before")
@@ -165,10 +168,10 @@ func (k *keyMap) bindViewer(n keyNames) {
 
 // bindProgram binds what takes something out, picks images and ends things.
 func (k *keyMap) bindProgram(n keyNames) {
-	k.copyPath = bind("copy", "y", "y", "copy", "copy the path to the clipboard")
+	k.copyPath = bind("copy", "y", "y", "copy", "copy the path, the value, or the patch of the fix")
 	k.copyDigest = bind("copy-digest", "Y", "Y", "", "copy the layer's digest")
 	k.extract = bind("extract", "x", "x", "extract", "write files to a directory")
-	k.export = bind("export", "o", "o", "", "write what is listed to a file, as JSON")
+	k.export = bind("export", "o", "o", "write", "write what is listed to a file, as JSON; of fixes, the patch of those that are chosen")
 	k.pick = bind("pick-image", "ctrl+p", "^p", "", "open another image")
 	k.pickOpen = bind("open-image", "enter l right", n.enter+" l "+n.right, "open", "open this image")
 	k.pickMark = bind("mark-image", "space", "space", "mark", "mark this image: enter on another one compares the two")

@@ -256,3 +256,36 @@ func BenchmarkMillionMemory(b *testing.B) {
 		runtime.KeepAlive(m)
 	}
 }
+
+// BenchmarkMillionFix is what the view of fixes takes before it has something to show, and
+// what a key takes once it has.
+func BenchmarkMillionFix(b *testing.B) {
+	a := openMillion(b)
+	b.Run("open", func(b *testing.B) {
+		var took []time.Duration
+		for b.Loop() {
+			began := time.Now()
+			if _, err := newFixWork(b.Context(), a, cleaner{}, make([]string, len(a.Layers))); err != nil {
+				b.Fatal(err)
+			}
+			took = append(took, time.Since(began))
+		}
+		percentiles(b, took)
+	})
+	b.Run("key", func(b *testing.B) {
+		m := start(b, a, 120, 40)
+		press(m, "2")
+		keys := []string{"j", "space", "j", "tab", "j", "tab", "G", "k", "pgup", "g"}
+		var took []time.Duration
+		for i := 0; b.Loop(); i++ {
+			began := time.Now()
+			_, cmd := m.Update(keyOf(keys[i%len(keys)]))
+			_ = m.View()
+			took = append(took, time.Since(began))
+			b.StopTimer()
+			settle(m, cmd)
+			b.StartTimer()
+		}
+		percentiles(b, took)
+	})
+}

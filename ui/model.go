@@ -237,6 +237,9 @@ func (m *model) replay() tea.Cmd {
 		cmds = append(cmds, m.press(k))
 		m.arrange()
 	}
+	if w, ok := m.top().(worker); ok {
+		cmds = append(cmds, w.pending())
+	}
 	return tea.Batch(cmds...)
 }
 

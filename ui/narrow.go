@@ -59,14 +59,6 @@ func (n *narrowing) chips(lk *look, changed func() tea.Cmd) []chip {
 	}}}
 }
 
-// chip tells in a title what the list is narrowed to, and is "" if it is not.
-func (n *narrowing) chip(lk *look) string {
-	if n.text == "" {
-		return ""
-	}
-	return " " + lk.sg.dot + " with " + lk.text(n.text)
-}
-
 // lines returns those of p that hold the text, each with the title of its section
 // before it, and their indices. isTitle says which lines are titles.
 func (n *narrowing) lines(p styledLines, isTitle func(i int) bool) (out styledLines, from []int) {

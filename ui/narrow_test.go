@@ -16,13 +16,13 @@ func TestNarrow(t *testing.T) {
 		{"packages that are removed", "5 f", "removed", "git 1:2", "left-pad"},
 		{"what no package owns", "5 /", "owned by", "owned by no package", "left-pad"},
 		{"no package", "5 /", "qqq", "no package holds qqq", "numpy"},
-		{"the help", "? /", "clipboard", "copy the path to the clipboard", "a page down"},
+		{"the help", "? /", "the value", "copy the path, the value", "a page down"},
 		{"the help, nothing", "? /", "qqq", "nothing in the help holds qqq", "a page down"},
 		{"the image", "3 /", "digest", "Layers' digests", "How it is run"},
-		{"the waste", "2 f", "model", "/srv/app/model.bin", "main.gz"},
-		{"the waste by a step", "2 /", "apt/lists/*", "main.gz", "model"},
-		{"findings", "2 s s s enter /", "model", "model.bin", "package lists"},
-		{"nothing wasted", "2 /", "qq", "nothing that is wasted holds qq", "main.gz"},
+		{"the waste", "2 s s s enter f", "model", "/srv/app/model.bin", "main.gz"},
+		{"the waste by a step", "2 s s s enter /", "apt/lists/*", "main.gz", "model"},
+		{"findings", "2 /", "model", "model.bin", "package lists"},
+		{"nothing wasted", "2 s s s enter /", "qq", "nothing that is wasted holds qq", "main.gz"},
 	}
 	for _, tt := range tests {
 		for _, size := range [][2]int{{80, 24}, {120, 40}} {

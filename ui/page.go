@@ -40,6 +40,10 @@ type adopter interface{ adopt(s *snapshot) tea.Cmd }
 // called each time that it gets it.
 type shower interface{ shown() tea.Cmd }
 
+// A worker is a body that has something worked out once it is on the screen. It is asked
+// after every message, and returns nil if there is nothing to be done, or it has begun.
+type worker interface{ pending() tea.Cmd }
+
 // A closer is a body that wants to know when it is taken away: it may have
 // something open, or under way.
 type closer interface{ closed() }

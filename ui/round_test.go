@@ -189,11 +189,11 @@ func TestMatchHasRoomAbove(t *testing.T) {
 // on what a row is about.
 func TestKeysAreNeverSilent(t *testing.T) {
 	tests := []struct{ name, keys, says string }{
-		{"view a group", "2 g v", "a group of"},
-		{"extract a group", "2 g x", "a group of"},
-		{"view a version", "2 j l j v", "/var/lib/apt/lists/main.gz"},
-		{"extract a version", "2 j l j x", "to: out"},
-		{"view a finding of a directory", "2 s s s enter v", "/var/lib/apt/lists"},
+		{"view a group", "2 s s s enter g v", "a group of"},
+		{"extract a group", "2 s s s enter g x", "a group of"},
+		{"view a version", "2 s s s enter j l j v", "/var/lib/apt/lists/main.gz"},
+		{"extract a version", "2 s s s enter j l j x", "to: out"},
+		{"view a finding of a directory", "2 v", "/var/lib/apt/lists"},
 		{"a key of nothing", "2 z", "z does nothing here"},
 		{"a removal in the history", "m m m / m a i n . g z enter tab v", "layer 1 · binary"},
 	}

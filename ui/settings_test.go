@@ -45,7 +45,7 @@ func TestSettingsAreUsed(t *testing.T) {
 	a := open(t, "app")
 	m := newModel(t.Context(), Options{
 		Environ:  []string{"LANG=C.UTF-8"},
-		Settings: Settings{Sort: "name", Mode: "alone", Columns: "all", Keys: map[string][]string{"quit": {"ctrl+q"}, "view-waste": {"W"}}},
+		Settings: Settings{Sort: "name", Mode: "alone", Columns: "all", Keys: map[string][]string{"quit": {"ctrl+q"}, "view-fix": {"W"}}},
 		Load: func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error) {
 			return a, nil
 		},
@@ -56,10 +56,10 @@ func TestSettingsAreUsed(t *testing.T) {
 	rowWith(t, m, "Layer 7 alone")
 	rowWith(t, m, "by name")
 	rowWith(t, m, "mode owner")
-	rowWith(t, m, "W waste")
+	rowWith(t, m, "W fix")
 	rowWith(t, m, "^q quit")
 	press(m, "W")
-	rowWith(t, m, "by cause")
+	rowWith(t, m, "largest first")
 	if _, cmd := m.Update(keyOf("q")); settle(m, cmd) {
 		t.Error("q still quits")
 	}

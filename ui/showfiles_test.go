@@ -11,13 +11,14 @@ import (
 // as many as it counts.
 func TestFindingShowsItsFiles(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
-	p := m.views[1].(*framed).page.(*waste)
-	for i := range p.sorted.findings {
-		f := &p.sorted.findings[i]
+	press(m, "2")
+	p := m.views[1].(*fix)
+	for i := range p.work.findings {
+		f := &p.work.findings[i]
 		if f.Rule != analyze.RuleWaste || f.Path == "" {
 			continue
 		}
-		settle(m, p.showFiles(f))
+		settle(m, showFiles(m, f))
 		intact(t, m)
 		if n, _ := m.explorer.files.view.Matched(); n != f.Versions {
 			t.Errorf("%s: %d paths, want %d:\n%s", f.ID, n, f.Versions, strings.Join(screen(m), "\n"))

@@ -128,7 +128,7 @@ func TestExport(t *testing.T) {
 	for _, tt := range []struct {
 		keys string
 		want int
-	}{{"2", 7}, {"s s enter", 7}, {"s s enter", 7}, {"s s enter", 7}, {"s s enter", 4}} {
+	}{{"2 s s s enter", 7}, {"s s enter", 7}, {"s s enter", 7}, {"s s enter", 4}} {
 		press(m, tt.keys+" o enter")
 		if r.waste.Len() != tt.want || r.file != "waste.json" {
 			t.Errorf("after %q %s holds %d rows, want %d", tt.keys, r.file, r.waste.Len(), tt.want)
@@ -142,7 +142,7 @@ func TestCopy(t *testing.T) {
 		{"Y", "diffID of layer 7 copied"},
 		{"3 j y", "value copied, if the terminal lets programs do that: app:1"},
 		{"3 y", "no value to copy"},
-		{"2 s s s s enter y", "/var/lib/apt/lists/main.gz"},
+		{"2 s s s s s enter y", "/var/lib/apt/lists/main.gz"},
 	}
 	a := open(t, "app")
 	for _, tt := range tests {

@@ -69,6 +69,19 @@ func wrap(s string, w int) []string {
 	return lines
 }
 
+// wrapWords is wrap for texts that name commands: no line ends within a flag.
+func wrapWords(s string, w int) []string {
+	const hyphen = "\u2011" // at which lines do not end
+	if strings.Contains(s, hyphen) {
+		return wrap(s, w)
+	}
+	lines := wrap(strings.ReplaceAll(s, "-", hyphen), w)
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(lines[i], hyphen, "-")
+	}
+	return lines
+}
+
 // A cleaner makes text of an image fit for the terminal.
 type cleaner struct {
 	ascii bool // the locale has ASCII only

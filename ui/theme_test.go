@@ -22,15 +22,18 @@ func TestThemeFrames(t *testing.T) {
 		{"basic", colorprofile.ANSI, true},
 		{"plain", colorprofile.ASCII, true},
 	}
-	views := []struct{ name, keys string }{{"files", ""}, {"chips", "j space S"}, {"waste", "2 j"}, {"image", "3 j"}, {"map", "4 E left j"}, {"packages", "5 j"}, {"help", "?"}}
-	app, packaged := open(t, "app"), open(t, "packages")
+	views := []struct{ name, keys string }{{"files", ""}, {"chips", "j space S"}, {"fix", "2 space j"}, {"waste", "2 s s s enter j"}, {"image", "3 j"}, {"map", "4 E left j"}, {"packages", "5 j"}, {"help", "?"}}
+	app, packaged, built := open(t, "app"), open(t, "packages"), openFrame(t, "built")
 	for _, th := range themes {
 		for _, v := range views {
 			name := "theme-" + th.name + "-" + v.name
 			t.Run(name, func(t *testing.T) {
 				a := app
-				if v.name == "packages" {
+				switch v.name {
+				case "packages":
 					a = packaged
+				case "fix":
+					a = built
 				}
 				m := start(t, a, 80, 24)
 				send(m, tea.ColorProfileMsg{Profile: th.colours})

@@ -161,7 +161,7 @@ func TestViewerOpens(t *testing.T) {
 		{"enter on a file", "/srv/app.py", "enter", "good day"},
 		{"from the history", "/srv/app.py", "tab j v", "layer 0 · script for python3"},
 		{"one that is deleted", "/srv/key.pem", "v", "PEM RSA private key"},
-		{"from the waste", "/srv/key.pem", "2 E G v", "PEM RSA private key"},
+		{"from the waste", "/srv/key.pem", "2 s s s enter E G v", "PEM RSA private key"},
 		{"wasted below", "/srv", "tab G v", "layer 0"},
 		{"what a removal removed", "/srv/key.pem", "tab v", "PEM RSA private key"},
 		{"a directory", "/srv", "v", "/srv is a directory"},

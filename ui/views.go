@@ -26,7 +26,7 @@ type viewKind struct {
 // row.
 var views = []viewKind{
 	{"Files", "files", "files", "the files, layer by layer", openExplorer, explorerKeys},
-	{"Waste", "waste", "waste", "what is wasted, and why", openWaste, wasteKeys},
+	{"Fix", "fix", "fix", "what to change in the build", openFix, fixKeys},
 	{"Image", "image", "image", "config, history, flaws", openImagePage, imageKeys},
 	{"Map", "map", "map", "what each layer stores in each directory", openMap, mapKeys},
 	{"Packages", "packages", "packages", "whose the bytes are", openPackages, packagesKeys},

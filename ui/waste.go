@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -16,20 +15,20 @@ import (
 type grouping uint8
 
 const (
-	groupCause    grouping = iota // by cause, then by the layer to blame
-	groupLayer                    // by the layer to blame, then by cause
-	groupFindings                 // what is to be changed in the build
-	groupPath                     // every version, largest first
-	groupGone                     // the same of what the final image does not show
+	groupCause grouping = iota // by cause, then by the layer to blame
+	groupLayer                 // by the layer to blame, then by cause
+	groupPath                  // every version, largest first
+	groupGone                  // the same of what the final image does not show
 	groupingCount
 )
 
 func (g grouping) String() string {
-	return [groupingCount]string{"by cause", "by layer", "what to mend", "by path", "deleted, still shipped"}[g]
+	return [groupingCount]string{"by cause", "by layer", "by path", "deleted, still shipped"}[g]
 }
 
-// waste is the view of what is wasted: groups that open, and below them what the
-// selected row means and what to do about it.
+// waste is the page of what is wasted: groups that open, and below them what the
+// selected row means and what to do about it. It belongs to the view of fixes, which shows
+// it in the place of the findings.
 type waste struct {
 	list
 	h        host
@@ -44,6 +43,7 @@ type waste struct {
 	count    int // of rows
 
 	narrow narrowing
+	orders func() // opens the menu of orders and groupings
 
 	detail     scroller
 	lines      styledLines // of the detail
@@ -51,18 +51,17 @@ type waste struct {
 	wide, high int
 }
 
-// A wasteRow is a group, a finding, or one version.
+// A wasteRow is a group, or one version.
 type wasteRow struct {
-	group   *wasteGroup
-	finding *analyze.Finding
-	waste   int32 // index in Analysis.Waste, of a version
-	depth   int
+	group *wasteGroup
+	waste int32 // index in Analysis.Waste, of a version
+	depth int
 }
 
-// openWaste is its row in the table of views.
-func openWaste(h host, s *snapshot) (body, tea.Cmd) {
-	p := &waste{h: h, lk: h.look(), opened: map[*wasteGroup]bool{}}
-	return inFrame(p.lk, p), p.adopt(s)
+// show shows the waste in a grouping.
+func (p *waste) show(g grouping) {
+	p.grouping, p.cursor, p.top = g, 0, 0
+	p.fill()
 }
 
 // adopt has the waste of an analysis grouped. What was grouped before is shown
@@ -118,11 +117,13 @@ func (p *waste) title(int) (left, right string) {
 	if p.narrow.on() && p.sorted != nil {
 		bytes, n = p.sorted.all.bytes, p.sorted.all.count
 	}
-	left = "Waste " + p.lk.sg.dot + " " + human.Size(bytes) + " in " + counted(n, "version") + p.narrow.chip(p.lk)
+	left = "Waste " + p.lk.sg.dot + " " + human.Size(bytes) + " in " + counted(n, "version")
 	return left, fmt.Sprintf("%s %s", p.grouping, p.lk.sg.order)
 }
 
-func (p *waste) foot() string { return "" }
+func (p *waste) chips() []chip { return p.narrow.chips(p.lk, p.groupCmd) }
+func (p *waste) asideClicked() { p.orders() }
+func (p *waste) foot() string  { return "" }
 
 func (p *waste) restyle() { p.wide = 0 }
 
@@ -159,7 +160,7 @@ func (p *waste) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		p.narrow.drop()
 		return p.groupCmd(), true
 	case keys.group.matches(k):
-		p.openGroupings()
+		p.orders()
 	case keys.scrollDown.matches(k):
 		p.detail.scrollBy(1)
 	case keys.scrollUp.matches(k):
@@ -191,19 +192,6 @@ func (p *waste) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		return nil, false
 	}
 	return nil, true
-}
-
-// openGroupings shows the ways in which the waste can be looked at.
-func (p *waste) openGroupings() {
-	var items []menuItem
-	for g := range groupingCount {
-		items = append(items, menuItem{text: g.String(), current: g == p.grouping, do: func() tea.Cmd {
-			p.grouping, p.cursor, p.top = g, 0, 0
-			p.fill()
-			return nil
-		}})
-	}
-	openMenu(p.h, "Show the waste", items, p.h.keys().group)
 }
 
 func (p *waste) flip(g *wasteGroup) {
@@ -240,12 +228,8 @@ func (p *waste) collapse(r wasteRow) {
 	}
 }
 
-// goTo goes to a version in the files view, where it still shows, or to the path
-// that a finding is about.
+// goTo goes to a version in the files view, where it still shows.
 func (p *waste) goTo(r wasteRow) tea.Cmd {
-	if f := r.finding; f != nil {
-		return p.showFiles(f)
-	}
 	w := p.a.Waste.At(int(r.waste))
 	if w.Node < 0 {
 		return p.h.say("AUFS's bookkeeping has no path among the files")
@@ -257,64 +241,10 @@ func (p *waste) goTo(r wasteRow) tea.Cmd {
 	return p.h.jump(w.Node, w.Layer, mode)
 }
 
-// showFiles shows the files that a finding is about, and no others: of waste, those
-// of which its layer hides a version for its cause; of what is visible, those of its
-// layer that the final image shows; else those at its path.
-func (p *waste) showFiles(f *analyze.Finding) tea.Cmd {
-	n, ok := p.a.Tree.Lookup(f.Path)
-	if !ok || f.Path == "" || f.Layer < 0 {
-		return p.h.say("this is not about files of one folder: its text says what it is about")
-	}
-	text, from, mode := filterText(f.Path), f.Layer-1, analyze.Everything
-	for c := range causeTexts {
-		if f.Rule == analyze.RuleWaste && strings.HasPrefix(f.ID, analyze.RuleWaste+"/"+c.String()+"/") {
-			text += " cause:" + c.String() + " !type:dir"
-			if mode = analyze.Range; f.Layer == 0 || c == analyze.Duplicate {
-				mode = analyze.Alone
-			}
-		}
-	}
-	layer := f.Layer
-	if f.Rule == analyze.RuleVisible { // what of that layer the final image shows
-		text += fmt.Sprintf(" layer:%d !type:dir", f.Layer)
-		layer, mode = max(len(p.a.Layers)-1, 0), analyze.Union
-	}
-	filter, err := analyze.ParseFilter(text)
-	if err != nil {
-		return p.h.fail(err)
-	}
-	return p.h.jumpTo(n, max(from, 0), layer, mode, filter)
-}
-
-// filterText writes a path as a term of a filter.
-func filterText(path string) string {
-	var b strings.Builder
-	for _, c := range []byte(path) {
-		if strings.IndexByte("*?[]{} \\\"", c) >= 0 {
-			b.WriteByte('\\')
-		}
-		b.WriteByte(c)
-	}
-	return b.String()
-}
-
-// version returns the version that a row is about: the wasted one, or what a
-// finding's layer has at its path. If there is none, why says so.
+// version returns the wasted version that a row is about. If there is none, why says so.
 func (p *waste) version(r wasteRow) (v analyze.Version, why string) {
-	switch {
-	case r.group != nil:
+	if r.group != nil {
 		return v, "this is a group of " + counted(r.group.count, "version") + ": " + p.h.keys().toggle.first() + " opens it"
-	case r.finding != nil:
-		n, ok := p.a.Tree.Lookup(r.finding.Path)
-		if !ok || r.finding.Path == "" || r.finding.Layer < 0 {
-			return v, "this is not about a single path"
-		}
-		for _, v := range slices.Backward(p.a.Tree.Versions(n)) {
-			if v.Layer() <= r.finding.Layer && v.Change() != analyze.Removed {
-				return v, ""
-			}
-		}
-		return v, "no layer up to that one has the path"
 	}
 	w := p.a.Waste.At(int(r.waste))
 	if w.Node >= 0 {
@@ -347,11 +277,8 @@ func (p *waste) askExtract(r wasteRow) tea.Cmd {
 
 // copy copies the path that a row is about, or the text of a group.
 func (p *waste) copy(r wasteRow) tea.Cmd {
-	switch {
-	case r.group != nil:
+	if r.group != nil {
 		return p.h.say("a group has no path to copy: " + p.h.keys().toggle.first() + " opens it")
-	case r.finding != nil:
-		return copyText(p.h, p.lk.line(r.finding.Advice), "advice")
 	}
 	w := p.a.Waste.At(int(r.waste))
 	return copyText(p.h, w.Path(), "path")
@@ -378,7 +305,7 @@ func (p *waste) listed() func() analyze.WasteRows {
 	switch p.grouping {
 	case groupLayer:
 		groups = p.sorted.byLayer
-	case groupPath, groupFindings:
+	case groupPath:
 		groups = []*wasteGroup{p.sorted.all}
 	case groupGone:
 		groups = []*wasteGroup{p.sorted.gone}
@@ -421,17 +348,9 @@ func (p *waste) mouse(msg tea.MouseMsg, x, y int) tea.Cmd {
 }
 
 func (p *waste) hints(k *keyMap) []hint {
-	first, others := k.otherViews("waste")
+	first, others := k.otherViews("fix")
 	return slices.Concat([]hint{{k.down, k.up}, {k.toggle}, {k.group}, {k.narrow}}, first, []hint{{k.view}},
 		others, []hint{{k.openAll, k.foldAll}, {k.scrollDown, k.scrollUp}})
 }
 
-func (p *waste) groups(k *keyMap) []keyGroup { return wasteKeys(k) }
-
-func wasteKeys(k *keyMap) []keyGroup {
-	return []keyGroup{
-		k.moving(),
-		{"Waste", []binding{k.toggle, k.open, k.close, k.narrow, k.view, k.openAll, k.foldAll, k.group, k.scrollDown, k.scrollUp}},
-		{"Take out", []binding{k.copyPath, k.extract, k.export}},
-	}
-}
+func (p *waste) groups(k *keyMap) []keyGroup { return fixKeys(k) }

@@ -10,12 +10,8 @@ import (
 
 // describe writes what a row of the waste view means, and what to do about it.
 func (p *waste) describe(r wasteRow) {
-	switch {
-	case r.group != nil:
+	if r.group != nil {
 		p.describeGroup(r.group)
-		return
-	case r.finding != nil:
-		p.describeFinding(r.finding)
 		return
 	}
 	st := &p.lk.st
@@ -91,20 +87,6 @@ func (p *waste) describeFindings(g *wasteGroup) bool {
 		p.wrapped(p.lk.st.key, p.lk.line(f.Advice))
 	}
 	return n > 0
-}
-
-// describeFinding tells what was found, and what to change.
-func (p *waste) describeFinding(f *analyze.Finding) {
-	p.wrapped(p.lk.st.strong, p.lk.line(f.Title))
-	p.wrapped(p.lk.st.text, p.lk.line(f.Message))
-	p.wrapped(p.lk.st.key, p.lk.line(f.Advice))
-	if f.Layer >= 0 && f.Layer < len(p.commands) {
-		p.lines.gap()
-		p.step(fmt.Sprintf("by layer %d: ", f.Layer), f.Layer)
-	}
-	if f.Line != nil {
-		p.wrapped(p.lk.st.dim, p.lk.buildLines(f.Line))
-	}
 }
 
 // step adds a build step, on as many lines as it takes.

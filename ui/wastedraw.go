@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/internal/human"
 )
 
@@ -86,8 +85,6 @@ func (p *waste) render(l *line, i int) {
 	switch r := p.row(i); {
 	case r.group != nil:
 		p.groupRow(l, r)
-	case r.finding != nil:
-		p.findingRow(l, r.finding)
 	default:
 		p.versionRow(l, r)
 	}
@@ -100,8 +97,6 @@ func (p *waste) head() string {
 		return "cause, layer to blame, path"
 	case groupLayer:
 		return "layer to blame, cause, path"
-	case groupFindings:
-		return "what, where, by which step"
 	}
 	return "path"
 }
@@ -121,8 +116,6 @@ func (p *waste) nothing() string {
 		return "sorting what is wasted" + p.lk.sg.tail
 	case p.narrow.on():
 		return "nothing that is wasted holds " + p.lk.text(p.narrow.text)
-	case p.grouping == groupFindings:
-		return "nothing to change"
 	case p.grouping == groupGone && p.a.Waste.Len() > 0:
 		return "every path that is wasted in some layer is there in the final image"
 	}
@@ -147,32 +140,6 @@ func (p *waste) groupRow(l *line, r wasteRow) {
 	}
 	l.put(st.strong, "by layer "+strconv.Itoa(g.by))
 	l.put(st.text, "  "+p.commands[g.by])
-}
-
-func (p *waste) findingRow(l *line, f *analyze.Finding) {
-	st := &p.lk.st
-	amount, wasted := st.waste, f.Bytes
-	if f.Rule == analyze.RuleVisible || f.Rule == analyze.RuleSame {
-		amount, wasted = st.text, 0 // it is not wasted, but seldom wanted
-	}
-	p.figures(l, amount, f.Bytes, wasted, p.a.Totals.Stored, human.Comma(int64(f.Versions)))
-	if wasted == 0 {
-		l.put(st.dim, "not wasted, but visible: ")
-	}
-	title := st.strong
-	if f.Severity > analyze.Note {
-		title = st.failure
-		l.put(title, "! ")
-	} else {
-		l.skip(2)
-	}
-	l.put(title, p.lk.line(f.Title))
-	if f.Path != "" {
-		l.put(st.text, "  "+p.lk.text(f.Path))
-	}
-	if f.Layer >= 0 && f.Layer < len(p.commands) {
-		l.put(st.dim, "  by layer "+strconv.Itoa(f.Layer)+"  "+p.commands[f.Layer])
-	}
 }
 
 func (p *waste) versionRow(l *line, r wasteRow) {

@@ -46,11 +46,6 @@ func groupWaste(a *analyze.Analysis, only narrowing, commands []string) *wasteGr
 		by    int
 	}
 	leaves := map[key]*wasteGroup{}
-	if only.on() {
-		b.findings = slices.DeleteFunc(slices.Clone(b.findings), func(f analyze.Finding) bool {
-			return !only.holds(f.Title, f.Message, f.Path)
-		})
-	}
 	steps := make([]bool, len(commands)) // whether they hold the text
 	for i, c := range commands {
 		steps[i] = only.holds(c)

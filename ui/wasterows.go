@@ -3,16 +3,13 @@ package ui
 import (
 	"cmp"
 	"slices"
-
-	"github.com/peelhq/peel/analyze"
 )
 
-// A wastePart is a run of rows: one group, one finding, or versions that
-// stand below each other, of which there may be a million.
+// A wastePart is a run of rows: one group, or versions that stand below each other, of
+// which there may be a million.
 type wastePart struct {
 	from     int // its first row
 	group    *wasteGroup
-	finding  *analyze.Finding
 	versions []int32
 	depth    int
 }
@@ -29,10 +26,6 @@ func (p *waste) fill() {
 		groups = p.sorted.byCause
 	case groupLayer:
 		groups = p.sorted.byLayer
-	case groupFindings:
-		for i := range p.sorted.findings {
-			p.add(wastePart{finding: &p.sorted.findings[i]})
-		}
 	case groupGone:
 		p.add(wastePart{versions: p.sorted.gone.rows})
 	default:
@@ -57,7 +50,7 @@ func (p *waste) add(part wastePart) {
 	part.from = p.count
 	p.parts = append(p.parts, part)
 	p.count += len(part.versions)
-	if part.group != nil || part.finding != nil {
+	if part.group != nil {
 		p.count++
 	}
 }
@@ -68,12 +61,12 @@ func (p *waste) row(i int) wasteRow {
 	if !found {
 		at--
 	}
-	for part := &p.parts[at]; len(part.versions) == 0 && part.group == nil && part.finding == nil; part = &p.parts[at] {
+	for part := &p.parts[at]; len(part.versions) == 0 && part.group == nil; part = &p.parts[at] {
 		at++ // an empty run begins where the next one does
 	}
 	part := &p.parts[at]
-	if part.group != nil || part.finding != nil {
-		return wasteRow{group: part.group, finding: part.finding, depth: part.depth}
+	if part.group != nil {
+		return wasteRow{group: part.group, depth: part.depth}
 	}
 	return wasteRow{waste: part.versions[i-part.from], depth: part.depth}
 }

@@ -38,12 +38,13 @@ wait_for() {
 # picture NAME TEXT KEY...: presses keys and draws the screen once TEXT is on it.
 # One tmux of our own, with its own socket and configuration. The program sees
 # a terminal of true colours, and nothing of a tmux around it.
+folder=$PWD # that the program runs in
 picture() {
 	local name=$1 text=$2
 	shift 2
 	socket=$work/$name.tmux # of its own: the server before may still be ending
 	env -u TMUX LC_ALL=C.UTF-8 tmux -u -S "$socket" -f "$work/tmux.conf" \
-		new-session -d -x 120 -y 40 \
+		new-session -d -x 120 -y 40 -c "$folder" \
 		"env -u TMUX -u NO_COLOR TERM=xterm-256color COLORTERM=truecolor LC_ALL=C.UTF-8 \
 		XDG_CONFIG_HOME='$work/config' '$work/peel' --no-cache testdata/sample.tar"
 	wait_for "Files after layer 10"
@@ -61,8 +62,13 @@ picture() {
 # The story of one file: copied up whole by a chown, then covered. After layer
 # 7, the directories that lead to it open.
 picture screen "/srv/shop/static/hero.jpg" C g '[' '[' '[' j l l l l l
-# What is wasted by layer 7, and what to change.
-picture waste "COPY --chown" 2 j j j l j
+# What to change, and what one fix would save: with a Dockerfile made of the history.
+mkdir -p "$work/shop/testdata"
+cp testdata/sample.tar "$work/shop/testdata/"
+"$work/peel" report --no-cache testdata/sample.tar -f dockerfile -o "$work/shop/Dockerfile"
+folder=$work/shop
+picture fix "1 chosen" 2 j j j Space
+folder=$PWD
 # A file that was deleted, as of the layer that still has it.
 picture viewer "PAYMENT_KEY" / . e n v Enter v
 # The same path in two layers: what a later step changed.

@@ -1,0 +1,218 @@
+package ui
+
+import (
+	"context"
+	"slices"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/peelhq/peel/analyze"
+)
+
+// fix is the view of what to change in the build: at the left the Dockerfile, or the
+// image's steps if none is known, with what each step stores and wastes; at the right what
+// was found, and below it all about the selected finding, the change that mends it, and the
+// patch. What is chosen is planned off the event loop: the head of the screen says what the
+// image would come to.
+//
+// Findings, fixes and plans are those of analyze. The rows of waste, grouped in other ways,
+// stand in the menu of orders: a page of its own (waste.go) shows them.
+type fix struct {
+	h        host
+	lk       *look
+	a        *analyze.Analysis
+	commands []string // by layer, in words, clean
+
+	order fixOrder
+	waste *framed // shows the groupings; nil until one is asked for
+
+	layout  fixLayout
+	divide  int  // columns of the left frame; 0: as the width has it
+	divided bool // the divider between the frames is being dragged
+	focus   fixPane
+	linked  fixLink // what the panes were made to agree on
+
+	work  *fixWork           // nil until it has been made
+	begun *analyze.Analysis  // of which it has been begun
+	late  bool               // it takes long: keys wait no more
+	halt  context.CancelFunc // of what is being worked out
+
+	build   list // its rows are those of work
+	found   list
+	rows    []fixRow
+	narrow  narrowing
+	chipped bool // the last row of the findings has chips
+
+	plan    fixPlan
+	patches map[int]string // by fix, that were made; "" while one is
+
+	detail scroller
+	lines  styledLines
+	shown  detailKey // what the lines are about
+}
+
+// A fixPane is a part of the view.
+type fixPane uint8
+
+const (
+	buildPane fixPane = iota // the Dockerfile, or the steps
+	foundPane                // what was found
+	aboutPane                // all about one finding
+	fixPanes
+)
+
+// openFix is its row in the table of views.
+func openFix(h host, s *snapshot) (body, tea.Cmd) {
+	p := &fix{h: h, lk: h.look(), focus: foundPane}
+	return p, p.adopt(s)
+}
+
+// adopt takes another analysis of the same image. What was found in the one before is
+// shown until that of this one has come: see pending.
+func (p *fix) adopt(s *snapshot) tea.Cmd {
+	p.a, p.commands = s.a, s.commands
+	if p.waste != nil {
+		return p.waste.adopt(s)
+	}
+	return nil
+}
+
+// grouped returns the page that shows the waste in the grouping that is chosen; nil if the
+// findings are shown.
+func (p *fix) grouped() *framed {
+	if _, ok := p.order.grouping(); ok {
+		return p.waste
+	}
+	return nil
+}
+
+func (p *fix) restyle() {
+	p.shown = detailKey{}
+	if p.waste != nil {
+		p.waste.restyle()
+	}
+}
+
+func (p *fix) arrange(at rect) {
+	if w := p.grouped(); w != nil {
+		w.arrange(at)
+		return
+	}
+	p.layout = arrangeFix(at, p.divide, p.focus)
+	if p.focus == aboutPane && !p.layout.alone {
+		p.focus = foundPane
+	}
+	n := 0
+	if p.work != nil {
+		n = len(p.work.build)
+	}
+	p.build.resize(n, p.layout.panes[buildPane].h-1)
+	found := p.layout.panes[foundPane]
+	p.chipped = len(p.chips()) > 0 && chipsFit(found.w, found.h)
+	p.found.resize(len(p.rows), found.h-1-p.chipRows())
+	p.link()
+	p.describe(p.layout.panes[aboutPane])
+}
+
+// chips are what the findings, or the waste, are narrowed to.
+func (p *fix) chips() []chip {
+	if w := p.grouped(); w != nil {
+		return w.chips()
+	}
+	return p.narrow.chips(p.lk, p.refill)
+}
+
+// chipRows is how many rows of the findings have chips.
+func (p *fix) chipRows() int {
+	if p.chipped {
+		return 1
+	}
+	return 0
+}
+
+// A fixLink is what the cursor of one pane was on when the other was made to follow it.
+type fixLink struct {
+	work    *fixWork
+	build   bool // the Dockerfile leads
+	row     int
+	visible int // rows of the pane that follows
+}
+
+// link has the pane without the focus follow the one with it: the line of the finding, or
+// the first finding of the line.
+func (p *fix) link() {
+	if p.work == nil {
+		return
+	}
+	l := fixLink{p.work, p.focus == buildPane, p.found.cursor, p.build.page}
+	if l.build {
+		l.row, l.visible = p.build.cursor, p.found.page
+	}
+	if l == p.linked {
+		return
+	}
+	p.linked = l
+	if !l.build {
+		if s := p.stepOfRow(p.found.cursor); s >= 0 {
+			p.build.to(p.work.steps[s].last)
+			p.build.to(p.work.steps[s].first)
+		}
+		return
+	}
+	s := p.step()
+	if s < 0 || p.stepOfRow(p.found.cursor) == s {
+		return
+	}
+	if i := slices.IndexFunc(p.rows, func(r fixRow) bool { return r.step == s }); i >= 0 {
+		p.found.to(i)
+	}
+}
+
+// step returns the step that is looked at: that of the row which has the cursor in the pane
+// that leads; -1 if it is of none.
+func (p *fix) step() int {
+	switch {
+	case p.work == nil:
+		return -1
+	case p.focus == buildPane && p.build.cursor < len(p.work.build):
+		return p.work.build[p.build.cursor].step
+	}
+	return p.stepOfRow(p.found.cursor)
+}
+
+func (p *fix) stepOfRow(i int) int {
+	if i >= len(p.rows) {
+		return -1
+	}
+	return p.rows[i].step
+}
+
+// finding returns the finding under the cursor, and the number of the fix that mends it,
+// -1 if there is none; nil if the cursor is on no finding.
+func (p *fix) finding() (f *analyze.Finding, fix int) {
+	if p.work == nil || p.found.cursor >= len(p.rows) || p.rows[p.found.cursor].finding < 0 {
+		return nil, -1
+	}
+	i := p.rows[p.found.cursor].finding
+	return &p.work.findings[i], p.work.fixOf[i]
+}
+
+func (p *fix) groups(k *keyMap) []keyGroup { return fixKeys(k) }
+
+func (p *fix) hints(k *keyMap) []hint {
+	if w := p.grouped(); w != nil {
+		return w.hints(k)
+	}
+	first, others := k.otherViews("fix")
+	return slices.Concat([]hint{{k.down, k.up}, {k.chooseFix}, {k.toggle}, {k.group}, {k.nextPane}, {k.chooseAll}, {k.export}}, first,
+		[]hint{{k.copyPath}, {k.narrow}}, others, []hint{{k.view}, {k.extract}, {k.scrollDown, k.scrollUp}})
+}
+
+func fixKeys(k *keyMap) []keyGroup {
+	return []keyGroup{
+		k.moving(),
+		{"Fix", []binding{k.chooseFix, k.chooseAll, k.toggle, k.open, k.close, k.group, k.narrow, k.view, k.openAll, k.foldAll}},
+		{"Panes", []binding{k.nextPane, k.priorPane, k.scrollDown, k.scrollUp, k.narrower, k.wider}},
+		{"Take out", []binding{k.copyPath, k.extract, k.export}},
+	}
+}

@@ -1,0 +1,79 @@
+package ui
+
+// The sizes at which the view of fixes folds, in columns and rows.
+const (
+	fixBeside = 100 // from here on findings stand beside the Dockerfile
+	fixStack  = 18  // from here on below it, else in its place
+	fixAbout  = 12  // rows of the inside of a frame, from which on all about a finding is in it too
+
+	leastAbout, mostAbout = 4, 24
+)
+
+// A fixLayout is where the panes of the view of fixes stand.
+type fixLayout struct {
+	area   rect
+	frames [2]rect // of the Dockerfile, and of the findings; empty if not there
+	split  int     // row of the line above all about a finding, from the frame's top; 0: it is not there
+	beside int     // column at which the frame of the findings begins; 0 if it stands below
+	alone  bool    // there is room for one pane at a time
+	panes  [fixPanes]rect
+}
+
+// arrangeFix lays the panes out on a part of the screen: the frame of the Dockerfile has
+// divide columns if the two stand beside each other, or what suits the width if divide is
+// 0. With little room only the pane with the focus is there.
+func arrangeFix(area rect, divide int, focus fixPane) fixLayout {
+	l := fixLayout{area: area}
+	w, h := area.w, area.h
+	switch {
+	case w >= fixBeside:
+		left := min(w*9/20, 96)
+		if divide > 0 {
+			left = min(max(divide, leastFrame), w-leastFrame)
+		}
+		l.beside = area.x + left
+		l.frames[0] = rect{area.x, area.y, left, h}
+		l.frames[1] = rect{area.x + left, area.y, w - left, h}
+	case h >= fixStack:
+		top := h * 2 / 5
+		l.frames[0] = rect{area.x, area.y, w, top}
+		l.frames[1] = rect{area.x, area.y + top, w, h - top}
+	default:
+		l.alone = true
+		if focus == buildPane {
+			l.frames[0] = area
+		} else {
+			l.frames[1] = area
+		}
+	}
+	if !l.frames[0].empty() {
+		l.panes[buildPane] = l.frames[0].inside()
+	}
+	if l.frames[1].empty() {
+		return l
+	}
+	in := l.frames[1].inside()
+	switch {
+	case in.h >= fixAbout:
+		l.alone = false
+		about := min(max(in.h*2/5, leastAbout), mostAbout)
+		l.split = in.h - about
+		l.panes[foundPane] = rect{in.x, in.y, in.w, in.h - about - 1}
+		l.panes[aboutPane] = rect{in.x, in.y + in.h - about, in.w, about}
+	case l.alone && focus == aboutPane:
+		l.panes[aboutPane] = in
+	default:
+		l.panes[foundPane] = in
+	}
+	return l
+}
+
+// at returns the pane at column x and row y.
+func (l *fixLayout) at(x, y int) (fixPane, bool) {
+	for p, r := range l.panes {
+		if r.has(x, y) {
+			return fixPane(p), true
+		}
+	}
+	return 0, false
+}

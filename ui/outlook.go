@@ -1,0 +1,52 @@
+package ui
+
+import (
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/human"
+)
+
+// An outlook is what an image is, and what it would come to.
+type outlook struct {
+	before, after analyze.PlanFigures
+	known         bool // after is there
+}
+
+// A foreteller is a view that has something chosen that changes the image: the head of the
+// screen then says what it would come to. It returns nil if nothing is chosen.
+type foreteller interface{ outlook() *outlook }
+
+// outlook returns that of the view that is shown; nil if it has none.
+func (m *model) outlook() *outlook {
+	if v, ok := m.views[m.view].(foreteller); ok {
+		return v.outlook()
+	}
+	return nil
+}
+
+// outlookFacts are the facts of the header with what they would be: name is the first of
+// them. A figure that is not known yet is not there.
+func outlookFacts(lk *look, name fact, x *outlook) []fact {
+	st := &lk.st
+	then := func(before, after, what string, drop int) fact {
+		spans := []span{{st.dim, before + " " + lk.sg.link + " "}}
+		if x.known {
+			spans = append(spans, span{st.strong, after})
+		} else {
+			spans = append(spans, span{st.dim, lk.sg.tail})
+		}
+		return fact{append(spans, span{st.dim, " " + what}), drop}
+	}
+	b, a := x.before, x.after
+	waste := then(human.Size(b.Wasted), human.Size(a.Wasted), "wasted", lastDrop)
+	if x.known {
+		waste.spans = append(waste.spans, span{st.waste, " (" + human.Percent(1-a.Efficiency) + ")"})
+	}
+	return []fact{
+		name,
+		then(human.Comma(int64(b.Layers)), human.Comma(int64(a.Layers)), plural("layer", a.Layers), 2),
+		then(human.Size(b.Stored), human.Size(a.Stored), "stored", 0),
+		then(human.Size(b.Visible), human.Size(a.Visible), "visible", 1),
+		waste,
+		then(human.Percent(b.Efficiency), human.Percent(a.Efficiency), "efficiency", 1),
+	}
+}
