@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,8 +17,8 @@ type pane struct {
 	dir    string
 }
 
-// openSample opens the sample image in a tmux of its own.
-func openSample(t *testing.T, peel program, size [2]string) *pane {
+// openSample opens the sample image in a tmux of its own, with more flags if there are any.
+func openSample(t *testing.T, peel program, size [2]string, flags ...string) *pane {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
 		if os.Getenv("PEEL_INTEGRATION") == "require" {
@@ -32,7 +33,7 @@ func openSample(t *testing.T, peel program, size [2]string) *pane {
 	dir := t.TempDir()
 	p := &pane{t: t, socket: filepath.Join(dir, "tmux"), dir: dir}
 	p.tmux("-f", "/dev/null", "new-session", "-d", "-x", size[0], "-y", size[1], "-c", dir,
-		"XDG_CONFIG_HOME="+dir+" LC_ALL=C.UTF-8 TERM=xterm-256color "+string(peel)+" --no-cache "+sample+"; echo ended with $?; exec sleep 60")
+		"XDG_CONFIG_HOME="+dir+" LC_ALL=C.UTF-8 TERM=xterm-256color "+string(peel)+" --no-cache "+strings.Join(append(flags, sample), " ")+"; echo ended with $?; exec sleep 60")
 	t.Cleanup(func() { p.tmux("kill-server") })
 	p.sees("Files after layer 10")
 	return p
@@ -139,5 +140,48 @@ func TestJourneys(t *testing.T) {
 				walk(t, openSample(t, peel, size))
 			})
 		}
+	}
+}
+
+// What to change: a fix is chosen, the head says what it would save, and its patch is one
+// that git takes.
+func TestFixJourney(t *testing.T) {
+	peel := buildProgram(t)
+	for _, size := range [][2]string{{"80", "24"}, {"120", "40"}} {
+		t.Run(size[0]+"x"+size[1], func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			file := filepath.Join(folder, "Dockerfile")
+			restored := exec.Command(string(peel), "report", "--no-cache", "-f", "dockerfile", "-o", file, "../testdata/sample.tar")
+			if out, err := restored.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			p := openSample(t, peel, size, "--dockerfile", file)
+			p.types("2")
+			p.sees("Secrets that were deleted")
+			p.types("jjj")
+			p.presses("Space")
+			p.sees("83.9 kB → 75.2 kB stored")
+			p.types("o")
+			p.sees("write the patch of 1 fix to: fix.patch")
+			p.presses("Enter")
+			p.sees("git apply takes it")
+			if _, err := exec.LookPath("git"); err != nil {
+				return
+			}
+			patch, err := os.ReadFile(filepath.Join(p.dir, "fix.patch"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			apply := exec.Command("git", "apply", "--check", "--unsafe-paths", "--directory=/", "-")
+			apply.Dir, apply.Stdin = p.dir, bytes.NewReader(patch)
+			if out, err := apply.CombinedOutput(); err != nil {
+				t.Errorf("%v: %s\n%s", err, out, patch)
+			}
+			p.presses("Enter")
+			p.sees("only these files")
+			p.presses("BSpace")
+			p.sees("1 chosen: 8.70 kB less")
+		})
 	}
 }

@@ -24,11 +24,13 @@ type fix struct {
 	commands []string // by layer, in words, clean
 
 	order fixOrder
+	back  bool    // findings stand the other way round
 	waste *framed // shows the groupings; nil until one is asked for
 
 	layout  fixLayout
 	divide  int  // columns of the left frame; 0: as the width has it
 	divided bool // the divider between the frames is being dragged
+	zoomed  bool // the pane with the focus has the whole screen
 	focus   fixPane
 	linked  fixLink // what the panes were made to agree on
 
@@ -98,7 +100,7 @@ func (p *fix) arrange(at rect) {
 		w.arrange(at)
 		return
 	}
-	p.layout = arrangeFix(at, p.divide, p.focus)
+	p.layout = arrangeFix(at, p.divide, p.focus, p.zoomed)
 	if p.focus == aboutPane && !p.layout.alone {
 		p.focus = foundPane
 	}
@@ -119,7 +121,14 @@ func (p *fix) chips() []chip {
 	if w := p.grouped(); w != nil {
 		return w.chips()
 	}
-	return p.narrow.chips(p.lk, p.refill)
+	var out []chip
+	if p.order != fixBySize || p.back {
+		out = append(out, chip{p.orderText(), func() tea.Cmd {
+			p.back = false
+			return p.show(fixBySize)
+		}})
+	}
+	return append(out, p.narrow.chips(p.lk, p.refill)...)
 }
 
 // chipRows is how many rows of the findings have chips.
@@ -138,6 +147,9 @@ type fixLink struct {
 	visible int // rows of the pane that follows
 }
 
+// roomAbove is how many lines of the Dockerfile stand before the one that is gone to.
+const roomAbove = 2
+
 // link has the pane without the focus follow the one with it: the line of the finding, or
 // the first finding of the line.
 func (p *fix) link() {
@@ -154,6 +166,7 @@ func (p *fix) link() {
 	p.linked = l
 	if !l.build {
 		if s := p.stepOfRow(p.found.cursor); s >= 0 {
+			p.build.to(p.work.steps[s].first - roomAbove)
 			p.build.to(p.work.steps[s].last)
 			p.build.to(p.work.steps[s].first)
 		}
@@ -205,14 +218,14 @@ func (p *fix) hints(k *keyMap) []hint {
 	}
 	first, others := k.otherViews("fix")
 	return slices.Concat([]hint{{k.down, k.up}, {k.chooseFix}, {k.toggle}, {k.group}, {k.nextPane}, {k.chooseAll}, {k.export}}, first,
-		[]hint{{k.copyPath}, {k.narrow}}, others, []hint{{k.view}, {k.extract}, {k.scrollDown, k.scrollUp}})
+		[]hint{{k.copyPath}, {k.narrow}}, others, []hint{{k.view}, {k.extract}, {k.zoom}, {k.scrollDown, k.scrollUp}})
 }
 
 func fixKeys(k *keyMap) []keyGroup {
 	return []keyGroup{
 		k.moving(),
-		{"Fix", []binding{k.chooseFix, k.chooseAll, k.toggle, k.open, k.close, k.group, k.narrow, k.view, k.openAll, k.foldAll}},
-		{"Panes", []binding{k.nextPane, k.priorPane, k.scrollDown, k.scrollUp, k.narrower, k.wider}},
+		{"Fix", []binding{k.chooseFix, k.chooseAll, k.toggle, k.open, k.close, k.group, k.reverse, k.narrow, k.view, k.openAll, k.foldAll}},
+		{"Panes", []binding{k.nextPane, k.priorPane, k.scrollDown, k.scrollUp, k.zoom, k.narrower, k.wider}},
 		{"Take out", []binding{k.copyPath, k.extract, k.export}},
 	}
 }

@@ -181,6 +181,12 @@ func TestFixKeys(t *testing.T) {
 			{"fixable", "s s s enter", "Waste · 94.0 kB in 2 versions"},
 			{"fixable", "s s s enter s k enter", "by what is saved"},
 			{"fixable", "/ g i t enter", "apt's"},
+			{"fixable", "z", "Findings"},
+			{"fixable", "tab z tab", "Findings"},
+			{"fixable", "z tab tab z", "Findings"},
+			{"fixable", "z esc", "RUN chmod 600"},
+			{"fixable", "S", "by size ▴"},
+			{"fixable", "S X", "by size ▾"},
 			{"fixable", "/ z z enter", "no finding holds zz"},
 			{"fixable", "/ z z enter X", "Wasted  94.0 kB in 2 findings"},
 			{"fixable", "/ z z enter esc", "Wasted  94.0 kB in 2 findings"},
@@ -332,7 +338,7 @@ func TestFixMouse(t *testing.T) {
 	if p.focus != buildPane || p.build.cursor != 2 {
 		t.Errorf("the cursor is on line %d of pane %d", p.build.cursor+1, p.focus)
 	}
-	clickOn(t, m, 1, "largest first")
+	clickOn(t, m, 1, "by size")
 	rowWith(t, m, "findings, by what their fix saves")
 	press(m, "esc")
 	at := p.layout.beside

@@ -84,12 +84,12 @@ func (p *fix) titleOf(pane fixPane) (left, right string) {
 	case foundPane:
 		left = "Findings"
 		if !p.chipped {
-			left += p.lk.chipTitle(p.chips())
+			left += p.lk.chipTitle(p.narrow.chips(p.lk, p.refill)) // the order stands at the right
 		}
 		if right = out(&p.found); right != "" {
 			right += " " + p.lk.sg.dot + " "
 		}
-		return left, right + p.order.String() + " " + p.lk.sg.order
+		return left, right + p.orderText()
 	}
 	left = "Finding"
 	if p.work != nil && p.found.cursor < len(p.rows) {
@@ -106,8 +106,11 @@ func (p *fix) titleOf(pane fixPane) (left, right string) {
 func (p *fix) footOf(found bool) string {
 	switch n := p.plan.count(); {
 	case !found:
-		if p.a.Dockerfile == nil {
+		switch {
+		case p.a.Dockerfile == nil:
 			return "no Dockerfile is known"
+		case p.work != nil && p.work.elsewhere > 0:
+			return human.Size(p.work.elsewhere) + " of layers that no line here made"
 		}
 		return ""
 	case n == 0:

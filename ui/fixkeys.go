@@ -36,6 +36,8 @@ func (p *fix) paneKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		p.detail.scrollBy(1)
 	case keys.scrollUp.matches(k):
 		p.detail.scrollBy(-1)
+	case keys.zoom.matches(k), p.zoomed && keys.back.matches(k):
+		p.zoomed = !p.zoomed
 	case keys.narrower.matches(k):
 		p.moveDivider(p.layout.beside - dividerStep)
 	case keys.wider.matches(k):
@@ -69,6 +71,9 @@ func (p *fix) listKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	switch {
 	case keys.group.matches(k):
 		p.openOrders()
+	case keys.reverse.matches(k):
+		p.back = !p.back
+		return p.show(p.order), true
 	case keys.narrow.matches(k):
 		p.narrow.ask(p.h, p.refill)
 	case keys.back.matches(k) && p.narrow.on():
@@ -154,7 +159,7 @@ func (p *fix) pressed(x, y int) tea.Cmd {
 		p.divided = true
 		return nil
 	}
-	if f := p.layout.frames[1]; !f.empty() && y == f.y {
+	if f := p.layout.frames[1]; !p.layout.panes[foundPane].empty() && y == f.y {
 		if _, right := p.titleOf(foundPane); onAside(f, right, x) {
 			p.openOrders()
 		}

@@ -21,11 +21,14 @@ type fixLayout struct {
 
 // arrangeFix lays the panes out on a part of the screen: the frame of the Dockerfile has
 // divide columns if the two stand beside each other, or what suits the width if divide is
-// 0. With little room only the pane with the focus is there.
-func arrangeFix(area rect, divide int, focus fixPane) fixLayout {
+// 0. With little room, and when that is asked for, only the pane with the focus is there.
+func arrangeFix(area rect, divide int, focus fixPane, zoomed bool) fixLayout {
 	l := fixLayout{area: area}
 	w, h := area.w, area.h
 	switch {
+	case zoomed:
+		l.one(focus)
+		return l
 	case w >= fixBeside:
 		left := min(w*9/20, 96)
 		if divide > 0 {
@@ -39,11 +42,9 @@ func arrangeFix(area rect, divide int, focus fixPane) fixLayout {
 		l.frames[0] = rect{area.x, area.y, w, top}
 		l.frames[1] = rect{area.x, area.y + top, w, h - top}
 	default:
-		l.alone = true
-		if focus == buildPane {
-			l.frames[0] = area
-		} else {
-			l.frames[1] = area
+		l.one(focus)
+		if l.frames[1].inside().h < fixAbout {
+			return l
 		}
 	}
 	if !l.frames[0].empty() {
@@ -53,19 +54,27 @@ func arrangeFix(area rect, divide int, focus fixPane) fixLayout {
 		return l
 	}
 	in := l.frames[1].inside()
-	switch {
-	case in.h >= fixAbout:
-		l.alone = false
-		about := min(max(in.h*2/5, leastAbout), mostAbout)
-		l.split = in.h - about
-		l.panes[foundPane] = rect{in.x, in.y, in.w, in.h - about - 1}
-		l.panes[aboutPane] = rect{in.x, in.y + in.h - about, in.w, about}
-	case l.alone && focus == aboutPane:
-		l.panes[aboutPane] = in
-	default:
+	if in.h < fixAbout {
 		l.panes[foundPane] = in
+		return l
 	}
+	l.alone = false
+	about := min(max(in.h*2/5, leastAbout), mostAbout)
+	l.split = in.h - about
+	l.panes[foundPane] = rect{in.x, in.y, in.w, in.h - about - 1}
+	l.panes[aboutPane] = rect{in.x, in.y + in.h - about, in.w, about}
 	return l
+}
+
+// one gives all of the room to one pane.
+func (l *fixLayout) one(p fixPane) {
+	l.alone = true
+	l.panes[p] = l.area.inside()
+	if p == buildPane {
+		l.frames[0] = l.area
+	} else {
+		l.frames[1] = l.area
+	}
 }
 
 // at returns the pane at column x and row y.

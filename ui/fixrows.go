@@ -31,7 +31,15 @@ func (o fixOrder) String() string {
 	if g, ok := o.grouping(); ok {
 		return g.String()
 	}
-	return [fixGroups]string{"largest first", "by what is saved"}[o]
+	return [fixGroups]string{"by size", "by what is saved"}[o]
+}
+
+// orderText names the order of the findings, with a sign that says which way round.
+func (p *fix) orderText() string {
+	if p.back {
+		return p.order.String() + " " + p.lk.sg.back
+	}
+	return p.order.String() + " " + p.lk.sg.order
 }
 
 // menuText is what the menu says of it.
@@ -133,6 +141,9 @@ func (p *fix) fill() {
 	}
 	for s, findings := range sections {
 		slices.SortStableFunc(findings, func(x, y int) int { return cmp.Compare(p.weight(y), p.weight(x)) })
+		if p.back {
+			slices.Reverse(findings)
+		}
 		title := fixRow{section: fixSection(s), finding: -1, count: len(findings), step: -1}
 		for _, i := range findings {
 			title.bytes += p.work.findings[i].Bytes

@@ -27,6 +27,8 @@ type fixWork struct {
 	stepOf []int // by layer; -1 if no row of build is about it
 	digits int   // of the numbers of build's rows
 
+	elsewhere int64 // bytes of layers that no row of build is about
+
 	byFirst map[int]int // steps by their first row
 }
 
@@ -115,6 +117,11 @@ func (w *fixWork) readFile(t cleaner) {
 			w.addStep(l.First-1, max(l.Last, l.First)-1, k)
 		case l == nil && (known < 0 || k < known) && (w.a.Layers[k].Base || known >= 0):
 			w.addStep(d.BaseLine()-1, d.BaseLine()-1, k)
+		}
+	}
+	for k, s := range w.stepOf {
+		if s < 0 {
+			w.elsewhere += w.a.Layers[k].Stored
 		}
 	}
 	of := map[int]int{} // steps by row

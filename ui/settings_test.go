@@ -59,7 +59,7 @@ func TestSettingsAreUsed(t *testing.T) {
 	rowWith(t, m, "W fix")
 	rowWith(t, m, "^q quit")
 	press(m, "W")
-	rowWith(t, m, "largest first")
+	rowWith(t, m, "by size")
 	if _, cmd := m.Update(keyOf("q")); settle(m, cmd) {
 		t.Error("q still quits")
 	}
