@@ -14,6 +14,7 @@ import (
 type fixPlan struct {
 	chosen []bool // by fix
 	last   []int  // fixes that the last key has chosen
+	all    bool   // what is chosen is what peel fix chooses by itself
 	seq    int    // of the newest choice
 	stop   context.CancelFunc
 
@@ -25,7 +26,7 @@ type fixPlan struct {
 
 // reset forgets what is chosen: there are n other fixes now.
 func (l *fixPlan) reset(n int) {
-	l.chosen, l.last = make([]bool, n), nil
+	l.chosen, l.last, l.all = make([]bool, n), nil, false
 	l.drop()
 }
 
@@ -52,7 +53,7 @@ func (l *fixPlan) count() int {
 // chose chooses fixes or, if all of them are chosen, takes them out again.
 func (p *fix) chose(fixes []int) tea.Cmd {
 	off := !slices.ContainsFunc(fixes, func(i int) bool { return !p.plan.chosen[i] })
-	p.plan.last = nil
+	p.plan.last, p.plan.all = nil, false
 	for _, i := range fixes {
 		if p.plan.chosen[i] == off && !off {
 			p.plan.last = append(p.plan.last, i)
@@ -110,7 +111,8 @@ func unfixed(f *analyze.Finding, s fixSection) string {
 // chooseAll chooses what peel fix does if nothing else is asked for, or takes all choices
 // back.
 func (p *fix) chooseAll() tea.Cmd {
-	if p.plan.count() > 0 {
+	if p.plan.all {
+		p.plan.all = false
 		clear(p.plan.chosen)
 		return p.planCmd()
 	}
@@ -118,6 +120,7 @@ func (p *fix) chooseAll() tea.Cmd {
 	if !able {
 		return p.h.say("no fix is in reach of an edit: " + p.h.keys().chooseFix.first() + " chooses one by hand, for the figures")
 	}
+	p.plan.last, p.plan.all = nil, true
 	return p.propose(analyze.Wish{NoTotals: true})
 }
 
