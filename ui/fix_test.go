@@ -390,3 +390,50 @@ func TestFixKeysWait(t *testing.T) {
 	send(m, lateMsg{m.views[1].(*fix)})
 	rowWith(t, m, "Files after layer 5")
 }
+
+// Whatever a Dockerfile holds, its lines are drawn as text, and fit.
+func TestFixHostileDockerfile(t *testing.T) {
+	text := "\xef\xbb\xbf# a comment\r\n" +
+		"FROM debian AS \x1b[2J\r\n" +
+		"RUN make model\r\n" +
+		"RUN chmod 600 /srv/model.bin\r\n" +
+		"# \u202e gnp \x07\tafter a tab\r\n" +
+		"COPY run.sh /usr/bin/run.sh\r\n" +
+		"RUN chmod 755 /usr/bin/run.sh\r\n" +
+		"LABEL x=" + strings.Repeat("世\xff", 20_000) + "\r\n" +
+		"RUN apt-get update && apt-get install -y git"
+	for _, env := range []string{"LANG=C.UTF-8", "LANG=C"} {
+		for _, size := range [][2]int{{80, 24}, {120, 40}, {200, 60}, {40, 10}} {
+			a := builtFrom(t, open(t, "fixable"), "a\x1b]0;b\x07/\u202eDockerfile", text)
+			m := start(t, a, size[0], size[1], env)
+			press(m, "2")
+			for range 12 {
+				intact(t, m)
+				press(m, "tab j space J")
+			}
+			press(m, "z a o y s esc")
+			intact(t, m)
+			if p := m.views[1].(*fix); len(p.work.build) != 9 || p.work.elsewhere != 0 {
+				t.Errorf("%d lines, %d bytes of none", len(p.work.build), p.work.elsewhere)
+			}
+		}
+	}
+}
+
+// A layer that no line of the Dockerfile made is counted, and said.
+func TestFixUnlikeDockerfile(t *testing.T) {
+	a := builtFrom(t, open(t, "app"), "Dockerfile", "FROM debian:12\nRUN pip install -r requirements.txt\nCMD x\n")
+	m := start(t, a, 120, 40)
+	press(m, "2")
+	p := m.views[1].(*fix)
+	var of int64
+	for k, s := range p.work.stepOf {
+		if s < 0 {
+			of += a.Layers[k].Stored
+		}
+	}
+	if of == 0 || of != p.work.elsewhere {
+		t.Errorf("%d bytes are of no line, and %d are said to be", of, p.work.elsewhere)
+	}
+	rowWith(t, m, human.Size(of)+" of layers that no line here made")
+}
