@@ -20,6 +20,15 @@ type pane struct {
 // openSample opens the sample image in a tmux of its own, with more flags if there are any.
 func openSample(t *testing.T, peel program, size [2]string, flags ...string) *pane {
 	t.Helper()
+	p := openPane(t, peel, size, strings.Join(append(flags, "SAMPLE"), " "))
+	p.sees("Files after layer 10")
+	return p
+}
+
+// openPane runs peel with arguments in a tmux of its own; SAMPLE stands for the sample
+// image.
+func openPane(t *testing.T, peel program, size [2]string, args string) *pane {
+	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
 		if os.Getenv("PEEL_INTEGRATION") == "require" {
 			t.Fatal("PEEL_INTEGRATION=require, but there is no tmux")
@@ -33,9 +42,8 @@ func openSample(t *testing.T, peel program, size [2]string, flags ...string) *pa
 	dir := t.TempDir()
 	p := &pane{t: t, socket: filepath.Join(dir, "tmux"), dir: dir}
 	p.tmux("-f", "/dev/null", "new-session", "-d", "-x", size[0], "-y", size[1], "-c", dir,
-		"XDG_CONFIG_HOME="+dir+" LC_ALL=C.UTF-8 TERM=xterm-256color "+string(peel)+" --no-cache "+strings.Join(append(flags, sample), " ")+"; echo ended with $?; exec sleep 60")
+		"XDG_CONFIG_HOME="+dir+" LC_ALL=C.UTF-8 TERM=xterm-256color "+string(peel)+" --no-cache "+strings.ReplaceAll(args, "SAMPLE", sample)+"; echo ended with $?; exec sleep 60")
 	t.Cleanup(func() { p.tmux("kill-server") })
-	p.sees("Files after layer 10")
 	return p
 }
 
@@ -119,6 +127,17 @@ func TestJourneys(t *testing.T) {
 			p.sees("@@ -1,22 +1,9 @@")
 			p.sees("- worker_processes auto;")
 		},
+		"whose the bytes are": func(_ *testing.T, p *pane) {
+			p.types("5")
+			p.sees("No database of packages was found")
+			p.sees("owned by no package")
+			p.presses("Enter")
+			p.sees("package:-")
+			p.types("F")
+			p.sees("Files after layer 10")
+			p.presses("BSpace")
+			p.sees("No database of packages was found")
+		},
 		"a folder taken out": func(t *testing.T, p *pane) {
 			p.types("/shop/static")
 			p.sees("1 of 1")
@@ -182,6 +201,66 @@ func TestFixJourney(t *testing.T) {
 			p.sees("only these files")
 			p.presses("BSpace")
 			p.sees("1 chosen: 8.70 kB less")
+		})
+	}
+}
+
+// What somebody does with two images, on a small terminal and on a large one.
+func TestComparisonJourneys(t *testing.T) {
+	peel := buildProgram(t)
+	for _, size := range [][2]string{{"80", "24"}, {"120", "40"}} {
+		t.Run("two layers of one image "+size[0], func(t *testing.T) {
+			t.Parallel()
+			p := openPane(t, peel, size, "diff SAMPLE --from 1")
+			p.sees("Differences")
+			p.types("/nginx.conf")
+			p.sees("1 path")
+			p.presses("Enter")
+			p.sees("/etc/nginx/nginx.conf")
+			p.types("d")
+			p.sees("now, layer 9 ← then, layer 1")
+			p.sees("- worker_processes auto;")
+			p.types("q")
+			p.types("V")
+			p.sees("then: layer 1")
+			p.types("qfchange:removed")
+			p.presses("Enter")
+			p.sees("filter: change:removed")
+			p.types("X2")
+			p.sees("Figures")
+			p.presses("Escape")
+			p.sees("Differences")
+			p.types("q")
+			p.sees("ended with 0")
+		})
+		t.Run("two images from the list "+size[0], func(t *testing.T) {
+			t.Parallel()
+			p := openPane(t, peel, size, "SAMPLE")
+			p.sees("Files after layer 10")
+			for _, name := range []string{"one.tar", "two.tar"} {
+				sample, err := filepath.Abs("../testdata/sample.tar")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Symlink(sample, filepath.Join(p.dir, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p.presses("C-p")
+			p.sees("two.tar")
+			p.types("/one.tar")
+			p.sees("1 of")
+			p.presses("Down", "Enter") // which opens it
+			p.sees("Files after layer 10")
+			p.presses("C-p")
+			p.sees("two.tar")
+			p.types(" ")
+			p.sees("compares with")
+			p.types("/two.tar")
+			p.presses("Enter")
+			p.sees("no path differs")
+			p.presses("BSpace")
+			p.sees("Files after layer 10")
 		})
 	}
 }
