@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"github.com/peelhq/peel/analyze"
 )
@@ -85,6 +86,40 @@ func TestPairFrames(t *testing.T) {
 				press(m, tt.keys)
 				intact(t, m)
 				golden(t, name, screen(m))
+			})
+		}
+	}
+}
+
+// Both views of a comparison in every theme.
+func TestPairThemes(t *testing.T) {
+	s := twoImages(t)
+	for _, th := range []struct {
+		name    string
+		colours colorprofile.Profile
+		isDark  bool
+	}{
+		{"dark", colorprofile.TrueColor, true},
+		{"light", colorprofile.TrueColor, false},
+		{"dark256", colorprofile.ANSI256, true},
+		{"light256", colorprofile.ANSI256, false},
+		{"basic", colorprofile.ANSI, true},
+		{"plain", colorprofile.ASCII, true},
+	} {
+		for _, v := range []struct{ name, keys string }{{"pair", "j"}, {"summary", "2 j"}} {
+			name := "theme-" + th.name + "-" + v.name
+			t.Run(name, func(t *testing.T) {
+				m := comparing(t, s, bothSides, 80, 24)
+				send(m, tea.ColorProfileMsg{Profile: th.colours})
+				m.isDark = th.isDark
+				m.restyle()
+				press(m, v.keys)
+				intact(t, m)
+				content := m.View().Content
+				if coloured := strings.Contains(content, "\x1b[3"); coloured && th.name == "plain" {
+					t.Error("a colour in the theme without any")
+				}
+				golden(t, name, strings.Split(strings.ReplaceAll(content, "\x1b", "^["), "\n"))
 			})
 		}
 	}
