@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	tea "charm.land/bubbletea/v2"
 	"golang.org/x/sync/errgroup"
@@ -36,6 +37,7 @@ type pairing struct {
 	names   [2]string   // clean
 	loading [2]*loading // the second is nil if both are of one image
 	after   *session    // that has to be over before these are read; nil if it stays
+	read    atomic.Bool // both are, and are being compared
 	images  []*analyze.Analysis
 	shown   *compared // nil while they are being read
 }
@@ -197,7 +199,8 @@ func (m *model) pairCmd() tea.Cmd {
 			msg.err = err
 			return msg
 		}
-		images, err := p.read(ctx, open)
+		images, err := p.readBoth(ctx, open)
+		p.read.Store(true)
 		for _, a := range images {
 			if a != nil && !slices.Contains(msg.images, a) {
 				msg.images = append(msg.images, a)
@@ -211,9 +214,9 @@ func (m *model) pairCmd() tea.Cmd {
 	}
 }
 
-// read reads both images at once, or the one that both sides are of. There may be
+// readBoth reads both images at once, or the one that both sides are of. There may be
 // one beside an error.
-func (p *pairing) read(ctx context.Context, open func(ref string) Loader) ([2]*analyze.Analysis, error) {
+func (p *pairing) readBoth(ctx context.Context, open func(ref string) Loader) ([2]*analyze.Analysis, error) {
 	var images [2]*analyze.Analysis
 	group, ctx := errgroup.WithContext(ctx)
 	for i, l := range p.loading {
@@ -360,6 +363,11 @@ func (m *model) pairLoadingRow(l *line, i int) {
 			return
 		}
 		i -= len(parts) + 1
+	}
+	if m.pair.read.Load() {
+		spin := m.lk.sg.spin
+		l.put(m.lk.st.key, spin[m.pair.loading[then].ticks%len(spin)]+" ")
+		l.put(m.lk.st.strong, "Comparing  ")
 	}
 	m.loading.render(l, 6, loadingRows, m.km) // the keys
 }

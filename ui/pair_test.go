@@ -138,6 +138,11 @@ func TestPairLoading(t *testing.T) {
 			m.Update(tickMsg{})
 			intact(t, m)
 			golden(t, name, screen(m))
+			m.pair.read.Store(true)
+			intact(t, m)
+			if all := strings.Join(screen(m), "\n"); !m.areas.tooSmall && !strings.Contains(all, "Comparing") {
+				t.Errorf("it is not told that they are compared:\n%s", all)
+			}
 		})
 	}
 }
