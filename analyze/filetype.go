@@ -18,3 +18,6 @@ const (
 	TypeBlock    = source.Block
 	TypeFifo     = source.Fifo
 )
+
+// A Document is a text that describes an image, as it is stored: see Image.Documents.
+type Document = source.Document

@@ -21,6 +21,8 @@ type manifest struct {
 	Manifests     manifestList       `json:"manifests"` // of an index; nil if it is none
 	FSLayers      json.RawMessage    `json:"fsLayers"`  // of a manifest of Docker's schema 1
 	Annotations   map[string]string  `json:"annotations"`
+
+	text []byte // that it was read from, unless it is an index
 }
 
 // layerList and manifestList are descriptors, in bounded numbers.
@@ -43,6 +45,9 @@ func parseManifest(text []byte) (*manifest, error) {
 	var m manifest
 	if err := json.Unmarshal(text, &m); err != nil {
 		return nil, fmt.Errorf("reading it as a manifest: %w", err)
+	}
+	if m.Manifests == nil {
+		m.text = text
 	}
 	return &m, nil
 }

@@ -61,7 +61,13 @@ func dockerCandidates(ctx context.Context, b bundle) ([]candidate, error) {
 		if hex := hexName(m.Config); hex != "" {
 			c.digest = "sha256:" + hex
 		}
-		c.open = func(ctx context.Context) (*Image, error) { return docs.openDockerImage(ctx, m) }
+		c.open = func(ctx context.Context) (*Image, error) {
+			im, err := docs.openDockerImage(ctx, m)
+			if err == nil {
+				im.manifest = text
+			}
+			return im, err
+		}
 		c.look = func(ctx context.Context) ([]candidate, error) {
 			c.look = nil
 			config, id, err := docs.dockerConfig(ctx, m)

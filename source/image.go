@@ -134,9 +134,29 @@ type Image struct {
 	// Container is the one whose own layer lies on top; nil if there is none.
 	Container *Container
 
-	config []byte // the text of its config; nil if it has none
+	manifest []byte // the text of its manifest, or of the list that stands for one; nil if it has none
+	config   []byte // the text of its config; nil if it has none
 
 	origin
+}
+
+// A Document is a text that describes an image, exactly as it is stored.
+type Document struct {
+	Name string // "manifest", "config"
+	Text []byte // not to be changed
+}
+
+// Documents returns the texts that describe the image: its manifest (of an archive of
+// Docker's, the list manifest.json) and its config, those that there are. What peel
+// index has written, and folders, have none.
+func (im *Image) Documents() []Document {
+	var all []Document
+	for _, d := range []Document{{"manifest", im.manifest}, {"config", im.config}} {
+		if d.Text != nil {
+			all = append(all, d)
+		}
+	}
+	return all
 }
 
 // FullPlatform is Platform with OSVersion and OSFeatures, as Options.Platform

@@ -259,7 +259,7 @@ func (w *ociWalk) open(ctx context.Context, c candidate, e entry) (*Image, error
 	if err := config.checkLayers(len(m.Layers)); err != nil {
 		return nil, err
 	}
-	im := &Image{ID: m.Config.Digest.String(), Digest: c.digest, Annotations: m.Annotations}
+	im := &Image{ID: m.Config.Digest.String(), Digest: c.digest, Annotations: m.Annotations, manifest: m.text}
 	if len(c.names) > 0 {
 		im.Name = c.names[0]
 	}

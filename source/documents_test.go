@@ -1,0 +1,43 @@
+package source_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/peelhq/peel/internal/testkit"
+	"github.com/peelhq/peel/source"
+)
+
+// The texts that describe an image are those that are stored, to the byte, in every
+// form: their digests are those by which the image goes.
+func TestDocuments(t *testing.T) {
+	is := func(text []byte, want string) bool {
+		d := digest.Digest(want)
+		return d.Validate() == nil && d.Algorithm().FromBytes(text) == d
+	}
+	spec := testkit.Load(t, "../testdata/base-hidden.image")
+	for _, shape := range testkit.Shapes() {
+		t.Run(shape.Name, func(t *testing.T) {
+			im, err := source.Open(t.Context(), shape.Write(t, spec), source.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = im.Close() }()
+			texts := map[string][]byte{}
+			for _, d := range im.Documents() {
+				texts[d.Name] = d.Text
+			}
+			if !is(texts["config"], im.ID) {
+				t.Errorf("the image's ID is %s, which is not the digest of the config %q", im.ID, texts["config"])
+			}
+			switch manifest := texts["manifest"]; {
+			case im.Digest != "" && !is(manifest, im.Digest):
+				t.Errorf("%s is not the digest of the manifest %q", im.Digest, manifest)
+			case im.Digest == "" && !bytes.Contains(manifest, []byte(`"Config"`)):
+				t.Errorf("the manifest is %q", manifest)
+			}
+		})
+	}
+}
