@@ -77,3 +77,56 @@ picture compare "@@" / n g i n x . c o n f Enter d
 picture image "How it was built" 3
 # Only what matches.
 picture filter "matched" f c a u s e : m e t a d a t a Enter
+
+# film NAME STEP...: records the first minute, at 100 columns and 30 rows. A step is
+# SECONDS KEYS TEXT: presses keys, waits for TEXT, and shows that screen for so long.
+film() {
+	local name=$1 frames=() i=0 key
+	shift
+	socket=$work/$name.tmux
+	env -u TMUX LC_ALL=C.UTF-8 tmux -u -S "$socket" -f "$work/tmux.conf" \
+		new-session -d -x 100 -y 30 \
+		"env -u TMUX -u NO_COLOR TERM=xterm-256color COLORTERM=truecolor LC_ALL=C.UTF-8 \
+		XDG_CONFIG_HOME='$work/config' '$work/peel' --no-cache testdata/sample.tar"
+	wait_for "Files after layer 10"
+	while [ $# -gt 0 ]; do
+		for key in $2; do
+			tmux -S "$socket" send-keys "$key"
+			sleep 0.2
+		done
+		wait_for "$3"
+		screen -e >"$work/$name.$i"
+		frames+=("$1:$work/$name.$i")
+		i=$((i + 1))
+		shift 3
+	done
+	tmux -S "$socket" kill-server
+	"$work/ansisvg" "${frames[@]}" >"$work/$name.svg"
+	mv "$work/$name.svg" "$out/$name.svg"
+	echo "$out/$name.svg"
+}
+
+# What wastes space, layer by layer; a file that was deleted, found and read.
+film first-minute \
+	3 "C g" "Files after layer 10" \
+	1.2 "[" "Files after layer 9" \
+	1.2 "[" "Files after layer 8" \
+	1.2 "[" "Files after layer 7" \
+	1.5 "j l l" "static" \
+	2 "l j" "static" \
+	1 "/" "search:" \
+	0.4 "." "search: ." \
+	0.4 "e" "search: .e" \
+	0.4 "n" "search: .en" \
+	0.8 "v" "search: .env" \
+	2 "Enter" ".env" \
+	3 "v" "PAYMENT_KEY" \
+	1 "q" "Layers" \
+	1.5 "m" "alone" \
+	1.5 "m m" "Everything" \
+	1.5 "X" "Files after" \
+	1 "f" "filter:" \
+	0.5 "> 1 k B" "filter: >1kB" \
+	2.5 "Enter" "[filter: >1kB" \
+	1.5 "X" "Files after" \
+	3 "3" "How it is run"

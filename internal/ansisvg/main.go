@@ -4,6 +4,11 @@
 //
 //	tmux capture-pane -e -p | go run ./internal/ansisvg > screen.svg
 //
+// Called with several screens in files, each after the seconds for which it is shown,
+// it makes one picture that moves:
+//
+//	go run ./internal/ansisvg 1.5:first 0.5:second > film.svg
+//
 // Every piece of text has its place and its length, so that columns stay
 // aligned whatever font the reader has, and the signs that a screen is drawn
 // with (borders, blocks, circles) are shapes, which need no font at all.
@@ -17,7 +22,13 @@ import (
 )
 
 func main() {
-	if err := run(os.Stdin, os.Stdout); err != nil {
+	err := error(nil)
+	if len(os.Args) > 1 {
+		err = film(os.Args[1:], os.Stdout)
+	} else {
+		err = run(os.Stdin, os.Stdout)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "ansisvg:", err)
 		os.Exit(1)
 	}

@@ -25,6 +25,15 @@ const (
 
 // draw writes the picture of rows.
 func draw(w io.Writer, rows [][]cell) {
+	begin(w, rows)
+	for y, r := range rows {
+		drawRow(w, r, margin+float64(y)*cellH)
+	}
+	fmt.Fprintln(w, "</svg>")
+}
+
+// begin writes how a picture begins that has room for rows.
+func begin(w io.Writer, rows [][]cell) {
 	columns := 0
 	for _, r := range rows {
 		columns = max(columns, len(r))
@@ -36,10 +45,6 @@ func draw(w io.Writer, rows [][]cell) {
 		`font-size="%s" xml:space="preserve">`+"\n",
 		num(width), num(height), num(width), num(height), num(fontPx))
 	fmt.Fprintf(w, `<rect width="100%%" height="100%%" rx="%s" fill="%s"/>`+"\n", num(radius), paper)
-	for y, r := range rows {
-		drawRow(w, r, margin+float64(y)*cellH)
-	}
-	fmt.Fprintln(w, "</svg>")
 }
 
 func drawRow(w io.Writer, row []cell, y float64) {
@@ -62,6 +67,11 @@ func drawRow(w io.Writer, row []cell, y float64) {
 	for x := 0; x < len(row); {
 		c := row[x]
 		fg, _ := c.colours()
+		if n := lineOf(row[x:]); n > 1 { // one path for a border
+			path(fmt.Sprintf("M0 9H%s", num(float64(n)*cellW)))(w, at(x), y, fg)
+			x += n
+			continue
+		}
 		if shape(w, c.text, at(x), y, fg) || strings.TrimSpace(c.text) == "" {
 			x++
 			continue
@@ -84,6 +94,15 @@ func drawRow(w io.Writer, row []cell, y float64) {
 		fmt.Fprintln(w, "</text>")
 		x = end
 	}
+}
+
+// lineOf returns how many cells a row begins with that are one horizontal line.
+func lineOf(row []cell) int {
+	n := 0
+	for n < len(row) && row[n].text == "─" && row[n].pen == row[0].pen {
+		n++
+	}
+	return n
 }
 
 // colours returns a pen's ink, and its paper if that is not the screen's.

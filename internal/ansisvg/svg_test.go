@@ -4,6 +4,9 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -58,5 +61,55 @@ func wellFormed(t *testing.T, s string) {
 		} else if err != nil {
 			t.Fatalf("not XML: %v\n%s", err, s)
 		}
+	}
+}
+
+// A film draws each row once, and says when it is shown.
+func TestFilm(t *testing.T) {
+	folder := t.TempDir()
+	var names []string
+	for i, text := range []string{"same\nfirst\n", "same\nsecond\n", "same\nfirst\nthird\n"} {
+		file := filepath.Join(folder, strconv.Itoa(i))
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, "0.5:"+file)
+	}
+	var b strings.Builder
+	if err := film(names, &b); err != nil {
+		t.Fatal(err)
+	}
+	wellFormed(t, b.String())
+	for _, s := range []string{
+		"animation:1.5s step-end infinite",
+		"{0%{visibility:visible}33.33%{visibility:hidden}66.67%{visibility:visible}}",
+		"{0%{visibility:hidden}33.33%{visibility:visible}66.67%{visibility:hidden}}",
+		"{0%{visibility:hidden}66.67%{visibility:visible}}",
+		`<g class="f k0 p">`, "prefers-reduced-motion", `height="82"`,
+	} {
+		if !strings.Contains(b.String(), s) {
+			t.Errorf("no %q in\n%s", s, b.String())
+		}
+	}
+	for text, n := range map[string]int{">same<": 1, ">first<": 1, ">second<": 1, "<script": 0} {
+		if got := strings.Count(b.String(), text); got != n {
+			t.Errorf("%s stands there %d times", text, got)
+		}
+	}
+	for _, wrong := range []string{"file", "x:file", "0:file", "1:" + filepath.Join(folder, "none")} {
+		if err := film([]string{wrong}, &b); err == nil {
+			t.Errorf("%q was taken", wrong)
+		}
+	}
+}
+
+// A border is one line.
+func TestBorderIsOnePath(t *testing.T) {
+	var b strings.Builder
+	if err := run(strings.NewReader("╭────╮"), &b); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(b.String(), "<path") != 3 || !strings.Contains(b.String(), `d="M0 9H33.6"`) {
+		t.Error(b.String())
 	}
 }
