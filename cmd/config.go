@@ -3,6 +3,7 @@ package cmd
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -83,15 +84,26 @@ func parseSettings(data []byte) (s ui.Settings, err error) {
 	if err != nil {
 		return s, err
 	}
-	texts := map[string]*string{"theme": &s.Theme, "sort": &s.Sort, "mode": &s.Mode, "columns": &s.Columns}
+	texts := map[string]*string{"theme": &s.Theme, "sort": &s.Sort, "mode": &s.Mode, "columns": &s.Columns, "mouse": &s.Mouse}
 	err = pairs(root, func(key, value *yaml.Node) error {
-		if key.Value == "keys" {
+		switch key.Value {
+		case "keys":
 			s.Keys, err = parseKeys(value)
+			return err
+		case "colours":
+			if s.Colours, err = parseColours(value); err == nil {
+				err = checkAt(value, s)
+			}
+			return err
+		case "commands":
+			if s.Commands, err = parseCommands(value); err == nil {
+				err = checkAt(value, s)
+			}
 			return err
 		}
 		to, ok := texts[key.Value]
 		if !ok {
-			return at(key, "%q is no setting: there are theme, sort, mode, columns, keys", key.Value)
+			return at(key, "%q is no setting: there are theme, sort, mode, columns, mouse, colours, keys, commands", key.Value)
 		}
 		word, err := text(key, value)
 		if err != nil {
@@ -103,7 +115,79 @@ func parseSettings(data []byte) (s ui.Settings, err error) {
 		}
 		return nil
 	})
+	if err == nil && len(s.Commands) > 0 { // keys may have come after them
+		err = s.Check()
+	}
 	return s, err
+}
+
+// checkAt returns what is wrong with settings, with the line of a part of them.
+func checkAt(n *yaml.Node, s ui.Settings) error {
+	if err := s.Check(); err != nil {
+		return at(n, "%w", err)
+	}
+	return nil
+}
+
+// parseColours reads the map of roles to colours.
+func parseColours(n *yaml.Node) (map[string]string, error) {
+	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
+		return nil, at(n, `colours has to be a map, as 'waste: "#ff8800"'`)
+	}
+	colours := map[string]string{}
+	err := pairs(n, func(key, value *yaml.Node) (err error) {
+		colours[key.Value], err = text(key, value)
+		return err
+	})
+	return colours, err
+}
+
+// parseCommands reads the list of the user's own commands.
+func parseCommands(n *yaml.Node) ([]ui.OwnCommand, error) {
+	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
+		return nil, at(n, `commands has to be a list, as '- {key: ctrl+g, run: [file, "{path}"]}'`)
+	}
+	var all []ui.OwnCommand
+	for _, item := range n.Content {
+		if item.Kind != yaml.MappingNode {
+			return nil, at(item, "a command has to be a map with key and run")
+		}
+		var c ui.OwnCommand
+		texts := map[string]*string{"key": &c.Key, "does": &c.Does, "shows": &c.Shows}
+		err := pairs(item, func(key, value *yaml.Node) (err error) {
+			if key.Value == "run" {
+				c.Run, err = parseRun(value)
+				return err
+			}
+			to, ok := texts[key.Value]
+			if !ok {
+				return at(key, "%q says nothing of a command: there are key, does, run, shows", key.Value)
+			}
+			*to, err = text(key, value)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// parseRun reads a program with its arguments. One text is no line for a shell, so it
+// is refused.
+func parseRun(n *yaml.Node) ([]string, error) {
+	if n.Kind != yaml.SequenceNode {
+		return nil, at(n, `run has to be a list of words, as [file, "{path}"]: no shell reads it`)
+	}
+	words := make([]string, len(n.Content))
+	for i, item := range n.Content {
+		if item.Kind != yaml.ScalarNode {
+			return nil, at(item, `run: each argument has to be one text (quote "{path}")`)
+		}
+		words[i] = item.Value
+	}
+	return words, nil
 }
 
 // parseKeys reads the map of actions to keys: one each, or a list.
@@ -148,12 +232,14 @@ func writeSettings(w io.Writer, path string, s ui.Settings) error {
 	for _, v := range []struct {
 		name, value string
 		of          []string
-	}{{"theme", s.Theme, ui.Themes}, {"sort", s.Sort, ui.Sorts}, {"mode", s.Mode, ui.Modes}, {"columns", s.Columns, ui.ColumnChoices}} {
+	}{{"theme", s.Theme, ui.Themes}, {"sort", s.Sort, ui.Sorts}, {"mode", s.Mode, ui.Modes}, {"columns", s.Columns, ui.ColumnChoices}, {"mouse", s.Mouse, ui.MouseChoices}} {
 		if v.value == "" {
 			v.value = v.of[0]
 		}
 		fmt.Fprintf(&b, "%-9s %-8s # %s\n", v.name+":", v.value, strings.Join(v.of, ", "))
 	}
+	writeColours(&b, s)
+	writeCommands(&b, s)
 	keys, err := s.AllKeys()
 	if err != nil {
 		return err
@@ -168,4 +254,54 @@ func writeSettings(w io.Writer, path string, s ui.Settings) error {
 	}
 	_, err = io.WriteString(w, b.String())
 	return err
+}
+
+// writeColours prints the colours of roles, and which roles there are.
+func writeColours(b *strings.Builder, s ui.Settings) {
+	names, help := ui.Roles()
+	if len(s.Colours) > 0 {
+		b.WriteString("colours:\n")
+	} else {
+		b.WriteString("# colours: # in place of the theme's: \"#rrggbb\", 0 to 255, or red, bright-blue ...\n")
+	}
+	for _, name := range names {
+		if c, ok := s.Colours[name]; ok {
+			fmt.Fprintf(b, "  %-16s %-10q # %s\n", name+":", c, help[name])
+		} else {
+			fmt.Fprintf(b, "#   %-14s %-10s # %s\n", name+":", `"..."`, help[name])
+		}
+	}
+}
+
+// writeCommands prints the user's own commands, or how they are written.
+func writeCommands(b *strings.Builder, s ui.Settings) {
+	if len(s.Commands) == 0 {
+		b.WriteString("# commands: # your own, on the selected file: a program and its arguments, no shell\n" +
+			"#   - {key: ctrl+g, does: \"its history\", run: [peel, log, \"{image}\", \"{path}\"], shows: output}\n" +
+			"#   # {path}, {layer}, {image}; shows: terminal (default), output\n")
+		return
+	}
+	b.WriteString("commands:\n")
+	for _, c := range s.Commands {
+		words := make([]string, len(c.Run))
+		for i, w := range c.Run {
+			words[i] = quoted(w)
+		}
+		fmt.Fprintf(b, "  - key: %s\n    run: [%s]\n", quoted(c.Key), strings.Join(words, ", "))
+		if c.Does != "" {
+			fmt.Fprintf(b, "    does: %s\n", quoted(c.Does))
+		}
+		if c.Shows != "" {
+			fmt.Fprintf(b, "    shows: %s\n", quoted(c.Shows))
+		}
+	}
+}
+
+// quoted writes a text as YAML reads it again, on one line.
+func quoted(s string) string {
+	q, err := json.Marshal(s) // JSON is YAML
+	if err != nil {
+		return fmt.Sprintf("%q", s)
+	}
+	return string(q)
 }

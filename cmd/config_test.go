@@ -39,6 +39,19 @@ func TestSettingsFile(t *testing.T) {
 		{"all of it", "theme: light\nsort: wasted\nmode: everything\ncolumns: few\nkeys:\n  quit: ctrl+q\n  sort: [Z, ctrl+s]\n",
 			ui.Settings{Theme: "light", Sort: "wasted", Mode: "everything", Columns: "few",
 				Keys: map[string][]string{"quit": {"ctrl+q"}, "sort": {"Z", "ctrl+s"}}}, ""},
+		{"colours", "colours:\n  waste: \"#ff8800\"\n  text: 7\nmouse: off\n", ui.Settings{Mouse: "off", Colours: map[string]string{"waste": "#ff8800", "text": "7"}}, ""},
+		{"a role there is not", "theme: dark\ncolours:\n  wast: red\n", ui.Settings{}, `config.yaml:3: colours: "wast" is no role`},
+		{"colours of no role", "colours: red\n", ui.Settings{}, "colours has to be a map"},
+		{"commands", "commands:\n- {key: ctrl+g, does: its type, run: [file, \"{path}\"], shows: output}\n", ui.Settings{Commands: []ui.OwnCommand{
+			{Key: "ctrl+g", Does: "its type", Run: []string{"file", "{path}"}, Shows: "output"},
+		}}, ""},
+		{"a line for a shell", "commands:\n- {key: ctrl+g, run: \"file {path}\"}\n", ui.Settings{}, "config.yaml:2: run has to be a list of words"},
+		{"a place that is not quoted", "commands:\n- {key: ctrl+g, run: [file, {path}]}\n", ui.Settings{}, "each argument has to be one text"},
+		{"a command's key that is taken", "commands:\n- {key: m, run: [file]}\n", ui.Settings{}, `"m" is both command 1 and mode`},
+		{"a command's key that is taken later", "commands:\n- {key: ctrl+g, run: [file]}\nkeys:\n  mode: ctrl+g\n", ui.Settings{}, `"ctrl+g" is both command 1 and mode`},
+		{"a command of nothing", "commands: [x]\n", ui.Settings{}, "a command has to be a map"},
+		{"what is no command", "commands: x\n", ui.Settings{}, "commands has to be a list"},
+		{"an unknown word of a command", "commands:\n- {key: x, runs: [file]}\n", ui.Settings{}, `"runs" says nothing of a command`},
 		{"an unknown key", "theme: dark\ncolour: red\n", ui.Settings{}, `config.yaml:2: "colour" is no setting`},
 		{"a value that makes no sense", "\ntheme: pink\n", ui.Settings{}, `config.yaml:2: theme: "pink" is none of`},
 		{"no value", "theme:\n", ui.Settings{}, "theme has no value"},
@@ -69,7 +82,7 @@ func TestSettingsFile(t *testing.T) {
 
 // What peel config prints is a file with the same settings.
 func TestConfigPrintsAFile(t *testing.T) {
-	for _, content := range []string{"", "theme: dark\nkeys:\n  quit: ctrl+q\n"} {
+	for _, content := range []string{"", "theme: dark\nkeys:\n  quit: ctrl+q\n", "mouse: off\ncolours: {waste: red, text: \"#123456\"}\ncommands:\n- {key: \"!\", run: [sh, -c, \"a: 'b' \\n\", \"{path}\"], does: \"a: b\", shows: output}\n"} {
 		settingsFile(t, content)
 		var out, errs bytes.Buffer
 		if code := Main([]string{"config"}, nil, &out, &errs); code != 0 {
@@ -82,6 +95,9 @@ func TestConfigPrintsAFile(t *testing.T) {
 		}
 		was, _ := before.AllKeys()
 		is, _ := after.AllKeys()
+		if !reflect.DeepEqual(before.Colours, after.Colours) || !reflect.DeepEqual(before.Commands, after.Commands) {
+			t.Errorf("%+v became %+v", before, after)
+		}
 		if !reflect.DeepEqual(was, is) || before.Theme != "" && before.Theme != after.Theme {
 			t.Errorf("%+v became %+v", before, after)
 		}

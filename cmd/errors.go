@@ -114,6 +114,7 @@ func (a *app) abandon(ctx context.Context) int {
 	within(sayGrace, func() {
 		a.tty.restore()
 		draft.DiscardAll()
+		a.files.end()
 		a.exit(ctx, ctx.Err())
 	})
 	if errors.Is(cause, errMemory) {

@@ -96,12 +96,19 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string, pair *compa
 			return an, on.hold(an)
 		}
 	}
+	actions := a.screenActions()
+	if out, ok := terminal(a.stdout); ok {
+		defer a.files.end()
+		o := &outside{keys, out, a.files, a.interrupts}
+		actions.Copy, actions.Run, actions.Capture = o.copy, o.onTerminal, o.capture
+	}
 	o := ui.Options{
 		Sources:  pickSources(places),
 		Open:     open,
 		Close:    on.drop,
-		Actions:  a.screenActions(),
+		Actions:  actions,
 		Settings: settings,
+		Flags:    a.given(),
 		Input:    keys,
 		Output:   a.stdout,
 

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"charm.land/fang/v2"
+	"github.com/spf13/pflag"
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/analyze/dockerfile"
@@ -35,7 +36,9 @@ type app struct {
 	insecure    []string
 	verify      bool
 	crossMounts bool
-	verbose     bool
+
+	persistent *pflag.FlagSet // the flags for all commands
+	verbose    bool
 
 	// What a command does to find out the base image: those that show no figure of it
 	// look nowhere.
@@ -45,10 +48,12 @@ type app struct {
 	named         string             // the Dockerfile of the image to show, as --dockerfile says
 	built         []buildFile        // that the image to show was built from just now
 
-	failure error      // why the command that was run has failed
-	last    *sync.Once // the last words, and the exit code
-	tty     *restorer
-	memory  *memoryWatch
+	failure    error      // why the command that was run has failed
+	last       *sync.Once // the last words, and the exit code
+	tty        *restorer
+	files      *scratch // temporary copies of files
+	interrupts *interrupts
+	memory     *memoryWatch
 }
 
 // Main runs the program with its arguments (without the program's name) and
@@ -57,13 +62,14 @@ type app struct {
 // within a second of a signal that asks it to, if need be without waiting for
 // what the command is doing: end the process then.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := onSignals(context.Background())
+	from := newInterrupts()
+	ctx, stop := onSignals(context.Background(), from)
 	defer stop()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	log.SetOutput(io.Discard) // Go's own packages write there what a server has done wrong
 	tuneCollector()
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, last: &sync.Once{}, tty: &restorer{}}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, last: &sync.Once{}, tty: &restorer{}, interrupts: from, files: &scratch{}}
 	if err := enoughAddresses(); err != nil {
 		return a.exit(ctx, err)
 	}

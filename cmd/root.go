@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/peelhq/peel/source"
 )
@@ -52,6 +53,7 @@ func (a *app) root() *cobra.Command {
 		},
 	}
 	flags := root.PersistentFlags()
+	a.persistent = flags
 	flags.StringVar(&a.platform, "platform", "", "platform to use of a multi-platform image: os/arch[/variant][:os.version]; with check, also \"all\"")
 	flags.StringVar(&a.base, "base", "", "base image: its number of layers, its digest, or its name")
 	a.engine = choice{what: "engine", words: source.Engines()}
@@ -73,6 +75,27 @@ func (a *app) root() *cobra.Command {
 		a.imagesCommand(), a.cacheCommand(), a.configCommand(), a.manCommand(root),
 	)
 	return root
+}
+
+// given are the flags for all commands that were set, a word each.
+func (a *app) given() []string {
+	var words []string
+	a.persistent.Visit(func(f *pflag.Flag) {
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		for _, v := range values {
+			switch {
+			case f.Name == "verbose":
+			case f.Value.Type() == "bool" && v == "true":
+				words = append(words, "--"+f.Name)
+			default:
+				words = append(words, "--"+f.Name+"="+v)
+			}
+		}
+	})
+	return words
 }
 
 // run makes a command's function out of one that needs no flags. Its error is

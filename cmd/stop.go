@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -22,12 +23,50 @@ const (
 // program to: on an interrupt, on a request to terminate, and when the terminal
 // hangs up, unless the program was started to ignore that (nohup). Later signals
 // change nothing: the program ends within a second of the first.
-func onSignals(ctx context.Context) (context.Context, context.CancelFunc) {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+func onSignals(ctx context.Context, from *interrupts) (context.Context, context.CancelFunc) {
+	signals := []os.Signal{syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
 		signals = append(signals, syscall.SIGHUP)
 	}
-	return signal.NotifyContext(ctx, signals...)
+	ctx, stop := signal.NotifyContext(ctx, signals...)
+	ctx, cancel := context.WithCancelCause(ctx)
+	signal.Notify(from.taken, os.Interrupt)
+	go func() {
+		select {
+		case <-ctx.Done():
+		case s := <-from.taken:
+			cancel(fmt.Errorf("%s signal received", s))
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(from.taken)
+		cancel(nil)
+		stop()
+	}
+}
+
+// interrupts are those that are for the program. A terminal sends them to all
+// programs on it: while another one has the terminal, they are for that one.
+type interrupts struct{ taken chan os.Signal }
+
+func newInterrupts() *interrupts { return &interrupts{make(chan os.Signal, 1)} }
+
+// leave leaves interrupts to another program until the function that it returns is
+// called. One that comes before that call is never taken as one that came after.
+func (i *interrupts) leave() (takeBack func()) {
+	if i == nil {
+		return func() {}
+	}
+	left := make(chan os.Signal, 1)
+	signal.Notify(left, os.Interrupt) // else an interrupt would end the program
+	signal.Stop(i.taken)
+	return func() {
+		flush := make(chan os.Signal, 1)
+		signal.Notify(flush, os.Interrupt)
+		signal.Stop(flush) // which waits for what is on its way
+		signal.Notify(i.taken, os.Interrupt)
+		signal.Stop(left)
+	}
 }
 
 // await returns the exit code of a command that runs on a goroutine of its own,

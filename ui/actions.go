@@ -16,6 +16,16 @@ type Actions struct {
 	// a directory. It may call progress from any goroutine.
 	Extract func(ctx context.Context, a *analyze.Analysis, x Extraction, progress func(done, total int64)) (string, error)
 
+	// Copy copies the content of a version to a temporary file, for the reader's
+	// pager, or for their editor. What is not removed is when the program ends.
+	Copy func(ctx context.Context, a *analyze.Analysis, v analyze.Version, edit bool, progress func(done, total int64)) (*Copy, error)
+
+	// Run runs a program with its arguments on the terminal until it ends, and
+	// Capture unseen: it returns what that has written to standard output and
+	// standard error, as far as it is not too much.
+	Run     func(ctx context.Context, args []string) error
+	Capture func(ctx context.Context, args []string) ([]byte, error)
+
 	// ExportFiles and ExportWaste write what is listed to a file, as JSON, an
 	// object a line.
 	ExportFiles func(ctx context.Context, a *analyze.Analysis, listed []analyze.Version, file string) (string, error)
@@ -27,6 +37,13 @@ type Actions struct {
 	// goroutine.
 	Patch      func(file *dockerfile.File, text []byte, want int) (string, error)
 	WritePatch func(ctx context.Context, a *analyze.Analysis, patch, file string, force bool) (string, error)
+}
+
+// A Copy is a temporary copy of a file, and the program that shows it.
+type Copy struct {
+	Program string                          // its name
+	Run     func(ctx context.Context) error // runs it on the terminal until it ends
+	Remove  func()                          // removes the copy
 }
 
 // An Extraction says what is written where.

@@ -74,7 +74,7 @@ func TestKeyPress(t *testing.T) {
 // brighter than those before it.
 func TestMeterIsEven(t *testing.T) {
 	unicode, ascii := &look{sg: unicodeSigns}, &look{sg: asciiSigns, cleaner: cleaner{ascii: true}}
-	coloured := &look{sg: unicodeSigns, st: newStyles(dark)}
+	coloured := &look{sg: unicodeSigns, st: newStyles(dark, nil)}
 	for _, tt := range []struct {
 		name        string
 		lk          *look

@@ -9,7 +9,7 @@ import (
 )
 
 func (e *explorer) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
-	for _, group := range []func(tea.KeyPressMsg) (tea.Cmd, bool){e.markKey, e.layerKey, e.shapeKey, e.findKey, e.hideKey, e.paneKey, e.takeOutKey} {
+	for _, group := range []func(tea.KeyPressMsg) (tea.Cmd, bool){e.markKey, e.layerKey, e.shapeKey, e.findKey, e.hideKey, e.paneKey, e.takeOutKey, e.ownKey} {
 		if cmd, ok := group(k); ok {
 			return cmd, true
 		}
@@ -25,6 +25,8 @@ func (e *explorer) layerKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		return e.openViewer(), true
 	case keys.compare.matches(k):
 		return e.openComparison(), true
+	case keys.pager.matches(k):
+		return e.openPager(), true
 	case keys.above.matches(k):
 		e.layers.move(1)
 		return e.follow(), true
@@ -43,6 +45,9 @@ func (e *explorer) layerKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	}
 	return nil, false
 }
+
+// ownKey takes the keys of the reader's own commands.
+func (e *explorer) ownKey(k tea.KeyPressMsg) (tea.Cmd, bool) { return ownKey(e.h, k, e.chosen) }
 
 // shapeKey takes the keys that change how the panes show things.
 func (e *explorer) shapeKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
@@ -252,7 +257,7 @@ func (e *explorer) groups(k *keyMap) []keyGroup { return explorerKeys(k) }
 
 // explorerKeys are the keys of the explorer, of all its panes.
 func explorerKeys(k *keyMap) []keyGroup {
-	return []keyGroup{
+	return append([]keyGroup{
 		k.moving(),
 		{"Panes", []binding{k.nextPane, k.priorPane, k.scrollDown, k.scrollUp, k.zoom, k.narrower, k.wider}},
 		{"Layers", []binding{k.enter, k.above, k.below, k.mode, k.priorMode, k.from}},
@@ -260,9 +265,9 @@ func explorerKeys(k *keyMap) []keyGroup {
 		{"Find", []binding{k.find, k.nextMatch, k.priorMatch, k.fuzzy, k.filter, k.dropFilter}},
 		{"Show or hide", k.hideKeys()},
 		{"History", []binding{k.jump}},
-		{"Versions", []binding{k.view, k.compare}},
+		{"Versions", []binding{k.view, k.compare, k.pager}},
 		{"Take out", []binding{k.copyPath, k.copyDigest, k.extract, k.export}},
-	}
+	}, k.ownGroup()...)
 }
 
 // paneKeys are the keys that one pane of the explorer alone has; the others are

@@ -290,6 +290,7 @@ func TestFrames(t *testing.T) {
 		{"by-waste", "app", "s s enter", first, nil},
 		{"by-name", "app", "s s s enter E", first, nil},
 		{"help", "app", "?", sizes[:4], nil},
+		{"documents", "app", "3 v ] p", sizes[:4], nil},
 		{"orders", "app", "s s", first, nil},
 		{"palette", "app", ": v i e w", sizes[:4], nil},
 		{"stacked", "app", "", [][2]int{{60, 40}}, nil},

@@ -15,7 +15,7 @@ var fuzzKeys = []string{
 	"[", "]", "J", "K", "?", "esc", "1", "2", "3", "4", "5", "left", "right", "b", "z", "L", "A", "c", "R", "U", "a", "<", ">", "backspace", "x", "y", "Y", "o",
 	"/", "n", "N", "f", "F", "ctrl+r", "e", "*", ".", "!", ":", ">", "0",
 	"v", "d", "w", "t", "#",
-	"X",
+	"X", "$", "ctrl+y", "ctrl+t", "e",
 }
 
 // Whatever is pressed and clicked, on terminals of any size: never a

@@ -2,15 +2,18 @@ package ui
 
 import (
 	"slices"
+	"strings"
 
-	"github.com/peelhq/peel/analyze"
+	tea "charm.land/bubbletea/v2"
+
 	"github.com/peelhq/peel/internal/human"
 )
 
 // A fact of the header; those that matter least go first when room is short.
 type fact struct {
 	spans []span
-	drop  int // the order of going: 1 goes first; 0 stays
+	drop  int                    // the order of going: 1 goes first; 0 stays
+	does  func(m *model) tea.Cmd // what a click on it does; nil for nothing
 }
 
 // headerRow draws the first line of the screen.
@@ -22,48 +25,11 @@ func (m *model) headerRow(l *line) {
 		l.fill()
 		return
 	}
-	if m.pair != nil {
-		m.pairHeader(l)
-		return
-	}
-	header(l, &m.lk, m.name, m.viewTitle(), m.loading.far(), m.a, m.outlook())
-}
-
-// headerGap is how many columns stand between two facts.
-const headerGap = 3
-
-// header draws the line with the image's name, the view's, and the totals; far says
-// how far the reading has come, if it is still going on. With an outlook, the totals stand
-// beside what they would be.
-func header(l *line, lk *look, name, view, far string, a *analyze.Analysis, x *outlook) {
-	facts := headerFacts(lk, name, view, far, a)
-	if x != nil {
-		facts = outlookFacts(lk, facts[0], x)
-	}
-	headerLine(l, lk, facts)
-}
-
-// headerLine draws the facts that there is room for.
-func headerLine(l *line, lk *look, facts []fact) {
-	over := func() int {
-		n := 1 - headerGap - l.left
-		for _, f := range facts {
-			n += headerGap + spansWidth(f.spans)
-		}
-		return n
-	}
-	for drop := 1; drop <= lastDrop; drop++ {
-		facts = slices.DeleteFunc(facts, func(f fact) bool { return f.drop == drop && over() > 0 })
-	}
-	if n := over(); n > 0 { // the image's name alone gives way
-		name := &facts[0].spans[0].text
-		*name = cut(*name, max(width(*name)-n, 4), lk.sg.tail)
-	}
-	for i, f := range facts {
+	for i, f := range m.headerFacts(l.left) {
 		if i == 0 {
 			l.skip(1)
 		} else {
-			l.skip(headerGap)
+			l.skip(f.gap())
 		}
 		for _, s := range f.spans {
 			l.put(s.st, s.text)
@@ -72,23 +38,92 @@ func headerLine(l *line, lk *look, facts []fact) {
 	l.fill()
 }
 
-// lastDrop is the drop of the facts that go last.
-const lastDrop = 5
+// headerGap is how many columns stand between two facts.
+const headerGap = 3
 
-// headerFacts are the facts of the header, the names first.
-func headerFacts(lk *look, name, view, far string, a *analyze.Analysis) []fact {
+// gap is how many columns stand before a fact that is not the first.
+func (f fact) gap() int {
+	if len(f.spans) > 0 && strings.HasPrefix(f.spans[0].text, " ") { // it brings its own
+		return 0
+	}
+	return headerGap
+}
+
+// clickHeader takes a click at column x of the head, and reports whether that is on
+// something that does anything.
+func (m *model) clickHeader(x int) (tea.Cmd, bool) {
+	at := 1
+	for i, f := range m.headerFacts(m.areas.header.w) {
+		if i > 0 {
+			at += f.gap()
+		}
+		if w := spansWidth(f.spans); x >= at && x < at+w && f.does != nil {
+			return f.does(m), true
+		}
+		at += spansWidth(f.spans)
+	}
+	return nil, false
+}
+
+// headerFacts are the facts for which there is room on w columns: the image's name,
+// the view's, and the totals.
+func (m *model) headerFacts(w int) []fact {
+	facts := m.allFacts()
+	over := func() int {
+		n := 1 - w
+		for i, f := range facts {
+			if n += spansWidth(f.spans); i > 0 {
+				n += f.gap()
+			}
+		}
+		return n
+	}
+	for drop := 1; drop <= lastDrop; drop++ {
+		if over() > 0 {
+			facts = slices.DeleteFunc(facts, func(f fact) bool { return f.drop == drop })
+		}
+	}
+	if n := over(); n > 0 { // the image's name alone gives way
+		name := &facts[0].spans[0].text
+		*name = cut(*name, max(width(*name)-n, 4), m.lk.sg.tail)
+	}
+	return facts
+}
+
+// lastDrop is the drop of the facts that go last.
+const lastDrop = 6
+
+// toView is what a click does that leads to a view.
+func toView(v viewID) func(m *model) tea.Cmd {
+	return func(m *model) tea.Cmd {
+		m.closePages()
+		return m.show(v)
+	}
+}
+
+// allFacts are the facts of the header, the names first.
+func (m *model) allFacts() []fact {
+	if m.pair != nil {
+		return m.pairFacts()
+	}
+	lk, a := &m.lk, m.a
 	st := &lk.st
 	t := a.Totals
+	next := (m.view + 1) % viewID(len(views))
 	facts := []fact{
-		{[]span{{st.title, name}, {st.dim, " " + lk.sg.dot + " "}, {st.strong, view}}, 0},
+		{[]span{{st.title, m.name}}, 0, (*model).openPicker},
+		{[]span{{st.dim, " " + lk.sg.dot + " "}, {st.strong, m.viewTitle()}}, 0, toView(next)},
+	}
+	if x := m.outlook(); x != nil {
+		return outlookFacts(lk, facts, x)
 	}
 	if a.Image.Platform != "" {
-		facts = append(facts, fact{[]span{{st.dim, lk.line(a.Image.FullPlatform())}}, 1})
+		facts = append(facts, fact{[]span{{st.dim, lk.line(a.Image.FullPlatform())}}, 1, nil})
 	}
 	facts = append(facts,
-		fact{[]span{{st.strong, human.Comma(int64(t.Layers))}, {st.dim, plural(" layer", t.Layers)}}, 3},
-		fact{[]span{{st.strong, human.Size(t.Stored)}, {st.dim, " stored"}}, lastDrop},
-		fact{[]span{{st.strong, human.Size(t.Visible)}, {st.dim, " visible"}}, 4},
+		fact{[]span{{st.strong, human.Comma(int64(t.Layers))}, {st.dim, plural(" layer", t.Layers)}}, 4, nil},
+		fact{[]span{{st.strong, human.Size(t.Stored)}, {st.dim, " stored"}}, lastDrop, nil},
+		fact{[]span{{st.strong, human.Size(t.Visible)}, {st.dim, " visible"}}, 5, nil},
 	)
 	waste := st.waste
 	if t.Wasted == 0 {
@@ -96,15 +131,15 @@ func headerFacts(lk *look, name, view, far string, a *analyze.Analysis) []fact {
 	}
 	facts = append(facts, fact{[]span{
 		{waste, human.Size(t.Wasted)}, {st.dim, " wasted "}, {waste, "(" + percent(t.Wasted, t.Stored) + ")"},
-	}, 0})
+	}, 0, toView(fixView)}, fact{[]span{{st.strong, human.Percent(t.Efficiency)}, {st.dim, " efficient"}}, 2, toView(imageView)})
 	if !a.Whole() {
-		facts = append(facts, fact{[]span{{st.key, far}}, 0})
+		facts = append(facts, fact{[]span{{st.key, m.loading.far()}}, 0, nil})
 	}
 	if n := a.Unsettled(); n > 0 {
-		facts = append(facts, fact{[]span{{st.dim, "comparing " + counted(n, "file") + lk.sg.tail}}, 2})
+		facts = append(facts, fact{[]span{{st.dim, "comparing " + counted(n, "file") + lk.sg.tail}}, 3, nil})
 	}
 	if n := len(a.Flaws); n > 0 {
-		facts = append(facts, fact{[]span{{st.failure, counted(n, "flaw")}}, 2})
+		facts = append(facts, fact{[]span{{st.failure, counted(n, "flaw")}}, 3, toView(imageView)})
 	}
 	return facts
 }

@@ -78,6 +78,15 @@ type runner interface {
 	// in the words of what, and how far it has come.
 	start(what string, run taskFunc) tea.Cmd
 
+	// startThen is the same for a task that something follows.
+	startThen(what string, run thenFunc) tea.Cmd
+
+	// runOwn runs one of the reader's own commands on a path of a layer.
+	runOwn(i int, path string, layer int) tea.Cmd
+
+	// outside gives the terminal to a program until that ends; done is called then.
+	outside(name string, run func() error, done func()) tea.Cmd
+
 	// after brings a message once some time has passed.
 	after(d time.Duration, msg tea.Msg) tea.Cmd
 

@@ -79,6 +79,8 @@ func (p *imagePage) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		}
 	case keys.copyPath.matches(k):
 		return copyText(p.h, p.about[p.cursor].value, "value"), true
+	case keys.documents.matches(k):
+		return viewDocuments(p.h), true
 	case keys.narrow.matches(k):
 		p.narrow.ask(p.h, p.remake)
 		return nil, true
@@ -109,13 +111,13 @@ func (p *imagePage) mouse(msg tea.MouseMsg, _, y int) tea.Cmd {
 
 func (p *imagePage) hints(k *keyMap) []hint {
 	first, others := k.otherViews("image")
-	return slices.Concat([]hint{{k.down, k.up}, {k.jump}, {k.narrow}, {k.copyPath}}, first, others)
+	return slices.Concat([]hint{{k.down, k.up}, {k.jump}, {k.narrow}, {k.documents}, {k.copyPath}}, first, others)
 }
 
 func (p *imagePage) groups(k *keyMap) []keyGroup { return imageKeys(k) }
 
 func imageKeys(k *keyMap) []keyGroup {
-	return []keyGroup{k.moving(), {"Image", []binding{k.jump, k.narrow, k.copyPath}}}
+	return []keyGroup{k.moving(), {"Image", []binding{k.jump, k.documents, k.narrow, k.copyPath}}}
 }
 
 func (p *imagePage) render(l *line, i int) {

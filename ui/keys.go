@@ -65,6 +65,9 @@ type keyMap struct {
 	undo, narrower, wider binding
 
 	copyPath, copyDigest, extract, export binding
+	copyCommand, redo, mouse              binding
+	own                                   []binding // of the reader's own commands
+	pager, editor, pretty, documents      binding
 
 	pick, pickOpen, pickSearch, pickSort, pickAgain, pickMark binding
 
@@ -105,7 +108,8 @@ func (k *keyMap) bindMoving(n keyNames) {
 	k.above = bind("layer-above", "]", "]", "", "select the layer above")
 	k.scrollDown = bind("details-down", "J shift+down", "J", "details", "scroll the details down")
 	k.scrollUp = bind("details-up", "K shift+up", "K", "", "scroll the details up")
-	k.undo = bind("go-back", "backspace ctrl+o", n.rub+" ^o", "", "back to where you were")
+	k.undo = bind("go-back", "backspace ctrl+o alt+left", n.rub+" ^o", "", "back to where you were")
+	k.redo = bind("go-forward", "ctrl+y alt+right", "^y A-"+n.right, "", "forward again")
 	k.zoom = bind("zoom", "z", "z", "zoom", "give this pane the whole screen, or take it back")
 	k.narrower = bind("narrower", "<", "<", "", "move the divider to the left")
 	k.wider = bind("wider", ">", ">", "", "move the divider to the right")
@@ -170,6 +174,11 @@ func (k *keyMap) bindViewer(n keyNames) {
 func (k *keyMap) bindProgram(n keyNames) {
 	k.copyPath = bind("copy", "y", "y", "copy", "copy the path, the value, or the patch of the fix")
 	k.copyDigest = bind("copy-digest", "Y", "Y", "", "copy the layer's digest")
+	k.copyCommand = bind("copy-command", "$", "$", "", "copy the command that prints this")
+	k.pager = bind("pager", "e", "e", "", "open a copy of the file in $PAGER")
+	k.editor = bind("editor", "E", "E", "", "open a copy of the file in $EDITOR, read-only")
+	k.pretty = bind("indent", "p", "p", "indent", "a manifest or config as it is stored, or indented")
+	k.documents = bind("view-documents", "v", "v", "as stored", "view the manifest and the config as they are stored")
 	k.extract = bind("extract", "x", "x", "extract", "write files to a directory")
 	k.export = bind("export", "o", "o", "write", "write what is listed to a file, as JSON; of fixes, the patch of those that are chosen")
 	k.pick = bind("pick-image", "ctrl+p", "^p", "", "open another image")
@@ -181,6 +190,7 @@ func (k *keyMap) bindProgram(n keyNames) {
 	k.palette = bind("palette", ":", ":", "actions", "every action, found as you type; :5 selects layer 5")
 	k.dropChip = bind("remove-chip", "X", "X", "", "remove the last of what narrows or orders the list")
 	k.choose = bind("choose", "enter l right space", n.enter, "choose", "do this")
+	k.mouse = bind("mouse", "ctrl+t", "^t", "", "leave the mouse to the terminal, to select text; or take it back")
 	k.help = bind("help", "?", "?", "help", "this help")
 	k.back = bind("close", "esc", "esc", "", "close what lies over the view")
 	k.suspend = bind("suspend", "ctrl+z", "^z", "", "suspend")
@@ -242,7 +252,7 @@ func (k *keyMap) moving() keyGroup {
 
 // viewGroup are the keys that every view has.
 func (k *keyMap) viewGroup() keyGroup {
-	return keyGroup{"Views", append(slices.Clone(k.views), k.undo)}
+	return keyGroup{"Views", append(slices.Clone(k.views), k.undo, k.redo)}
 }
 
 // paletteGroup are the keys that everything but the viewer has.
@@ -252,5 +262,5 @@ func (k *keyMap) paletteGroup() keyGroup {
 
 // programGroup are the keys that are always there.
 func (k *keyMap) programGroup() keyGroup {
-	return keyGroup{"Program", []binding{k.help, k.pick, k.back, k.quit, k.suspend, k.interrupt}}
+	return keyGroup{"Program", []binding{k.help, k.pick, k.copyCommand, k.mouse, k.back, k.quit, k.suspend, k.interrupt}}
 }

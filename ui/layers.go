@@ -14,6 +14,10 @@ const (
 	commandRoom  = 16 // that the command has at least, beside a bar
 	hidesColumns = 64 // from here on the bytes that a layer hides stand there too
 	lineColumns  = 44 // and from here on the lines of the Dockerfile
+	netColumns   = 76 // from here on what it adds to the image, or takes away
+	countColumns = 96 // from here on how many files it changes
+	netWidth     = sizeWidth + 2
+	changesWidth = 18
 )
 
 // layers is the list of layers, the base first.
@@ -50,12 +54,14 @@ type layerColumns struct {
 	meter      meter // of the stored bytes
 	hides      int   // what the layers hide, with the blank before it
 	line       int   // the lines of the Dockerfile, with the blank before them
+	net        int   // what the image grows by, with the blank before it
+	counts     int   // of changes, with the blanks before them
 	commandGap int   // before the command: one more while a filter has a sign there
 }
 
 // figures are the columns from the stored bytes on to those before the command.
 func (c layerColumns) figures() int {
-	return sizeWidth + c.meter.width() + sizeWidth + c.hides + c.line + c.commandGap
+	return sizeWidth + c.meter.width() + sizeWidth + c.hides + c.net + c.counts + c.line + c.commandGap
 }
 
 // columns chooses the columns for a pane w columns wide.
@@ -67,6 +73,12 @@ func (p *layers) columns(w int) layerColumns {
 	c.meter = newMeter(w - (1 + c.digits + 1 + sizeWidth + 1 + sizeWidth + c.line + 2) - commandRoom)
 	if w >= hidesColumns {
 		c.hides = 1 + sizeWidth
+	}
+	if w >= netColumns+c.line {
+		c.net = netWidth
+	}
+	if w >= countColumns+c.line {
+		c.counts = 2 + changesWidth
 	}
 	if p.signs != nil {
 		c.commandGap = 3
@@ -90,6 +102,11 @@ func (p *layers) render(l *line, i int, focused bool, from int) {
 		c.meter.head(l)
 		l.right(st.dim, "wasted", sizeWidth)
 		l.right(st.dim, "hides", c.hides)
+		l.right(st.dim, "net", c.net)
+		if c.counts > 0 {
+			l.put(st.dim, "  changes")
+			l.skip(c.counts - len("  changes"))
+		}
 		if c.line > 0 {
 			l.right(st.dim, lineHead, c.line)
 		}
@@ -140,6 +157,40 @@ func (p *layers) number(l *line, c layerColumns, i int, focused bool, from int) 
 	}
 }
 
+// netText is by how much a layer changes the size of the image: what it stores, less
+// what it hides. "" if that is nothing.
+func netText(t analyze.LayerTotal) string {
+	switch net := t.Stored - t.Hides; {
+	case net > 0:
+		return "+" + human.Size(net)
+	case net < 0:
+		return "-" + human.Size(-net)
+	}
+	return ""
+}
+
+// counts draws how many paths a layer adds, changes and removes. Where there is no
+// room for all of it, the end is left out: a part of a number would be another one.
+func (p *layers) counts(l *line, n analyze.Counts, tone func(style) style) {
+	st, sg := &p.lk.st, &p.lk.sg
+	var spans []span
+	for _, c := range []struct {
+		change analyze.Change
+		n      int
+	}{{analyze.Added, n.Added}, {analyze.Modified, n.Modified}, {analyze.Metadata, n.Metadata}, {analyze.Removed, n.Removed}} {
+		if c.n > 0 {
+			spans = append(spans, span{tone(st.change[c.change]), sg.change[c.change] + human.Comma(int64(c.n)) + " "})
+		}
+	}
+	for i, s := range spans {
+		if room := l.left; width(s.text)-1 > room || i < len(spans)-1 && width(s.text)+width(sg.tail) > room {
+			l.put(st.dim, sg.tail)
+			return
+		}
+		l.put(s.st, s.text)
+	}
+}
+
 // figures draws a layer's figures and its command.
 func (p *layers) figures(l *line, c layerColumns, i int) {
 	st, sg := &p.lk.st, &p.lk.sg
@@ -164,6 +215,11 @@ func (p *layers) figures(l *line, c layerColumns, i int) {
 		l.right(tone(st.text), human.Size(t.Hides), c.hides)
 	} else {
 		l.skip(c.hides)
+	}
+	l.right(tone(st.text), netText(t), c.net)
+	if c.counts > 0 {
+		l.skip(2)
+		part(l, changesWidth, func(l *line) { p.counts(l, t.Changes, tone) })
 	}
 	if c.line > 0 {
 		l.right(tone(st.dim), lineNumber(p.at[i]), c.line)

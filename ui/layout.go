@@ -6,7 +6,7 @@ const (
 	stackHeight  = 22 // from here on one column holds layers above files
 	detailHeight = 18 // from here on a pane has its details below it
 
-	minLeft, maxLeft     = 32, 76
+	minLeft, maxLeft     = 32, 100
 	leastFrame           = 24    // columns that the reader can make a frame as narrow as
 	minDetail, maxDetail = 4, 16 // rows of the details
 )

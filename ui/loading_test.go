@@ -69,7 +69,7 @@ func TestLoading(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := &loading{lk: &look{st: newStyles(dark), sg: unicodeSigns}, name: "app.tar"}
+			s := &loading{lk: &look{st: newStyles(dark, nil), sg: unicodeSigns}, name: "app.tar"}
 			now := time.Unix(1000, 0)
 			for _, st := range tt.steps {
 				now = now.Add(st.after)

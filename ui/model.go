@@ -32,7 +32,8 @@ type model struct {
 	isDark  bool
 	noColor bool // the reader wants none
 	colours colorprofile.Profile
-	theme   int // in Themes
+	theme   int    // in Themes
+	mouse   choice // whether the mouse is the program's; unsaid: as the settings have it
 	lk      look
 	km      *keyMap
 
@@ -58,6 +59,7 @@ type model struct {
 	pending []tea.KeyPressMsg // keys that wait for a view to be ready
 	clicked click             // the last one
 	trail   []location        // where the reader has been, the last place last
+	ahead   []location        // where the way forward leads, the next place last
 	touched bool              // the reader has pressed a key, or used the mouse, since the image was opened
 
 	ref    string       // how the image can be opened again; "" if it cannot
@@ -87,7 +89,7 @@ func (m *model) set(o Options) {
 	*m = model{
 		root: m.root, options: o, session: m.session, ctx: m.root, load: o.Load, picker: m.picker,
 		now: m.now, timer: m.timer, tasks: m.tasks,
-		isDark: m.isDark, colours: m.colours, w: m.w, h: m.h, areas: m.areas,
+		isDark: m.isDark, colours: m.colours, mouse: m.mouse, w: m.w, h: m.h, areas: m.areas,
 		ref: o.Ref,
 	}
 	if len(o.Sources) > 0 {
@@ -252,7 +254,7 @@ func (m *model) arrange() {
 
 // restyle makes the styles anew, for what is known of the terminal's colours.
 func (m *model) restyle() {
-	m.lk.st = newStyles(m.themeOf())
+	m.lk.st = newStyles(m.themeOf(), m.options.Settings.Colours)
 	for _, b := range m.bodies() {
 		b.restyle()
 	}

@@ -22,8 +22,27 @@ func wheel(b tea.MouseButton) int {
 	return 0
 }
 
+// takesMouse reports whether the mouse is the program's. If it is not, the terminal
+// selects text with it, as it does elsewhere.
+func (m *model) takesMouse() bool {
+	if m.mouse == unsaid {
+		return m.options.Settings.Mouse != "off"
+	}
+	return m.mouse == yes
+}
+
+// turnMouse leaves the mouse to the terminal, or takes it back.
+func (m *model) turnMouse() tea.Cmd {
+	m.mouse = m.mouse.flipped(m.takesMouse())
+	if m.takesMouse() {
+		return m.say("the mouse is peel's again")
+	}
+	return m.say("the mouse is the terminal's: it selects text; " + m.km.mouse.first() + " takes it back")
+}
+
 // clickAround takes a click on the head or on the footer, and reports whether it was
-// on something there: the name of the view leads to the next view, an offer of the
+// on something there: the name of the image leads to the list of images, that of the
+// view to the next view, a figure to the view that explains it; an offer of the
 // footer does what its key does.
 func (m *model) clickAround(x, y int) (tea.Cmd, bool) {
 	top := m.top()
@@ -35,10 +54,8 @@ func (m *model) clickAround(x, y int) (tea.Cmd, bool) {
 		if b, ok := hintAt(append(top.hints(m.km), m.km.always()...), m.areas.footer.w, x); ok {
 			return m.press(keyPress(b.Keys()[0])), true
 		}
-	case m.areas.header.hasRow(y) && m.a != nil && len(m.over) == 0 && x >= 1:
-		if name := width(m.name) + 3; x > name && x <= name+width(m.viewTitle()) {
-			return m.show((m.view + 1) % viewID(len(m.views))), true
-		}
+	case m.areas.header.hasRow(y) && m.a != nil:
+		return m.clickHeader(x)
 	}
 	return nil, false
 }
@@ -59,6 +76,8 @@ func keyPress(name string) tea.KeyPressMsg {
 			k.Mod |= tea.ModCtrl
 		} else if rest, ok = strings.CutPrefix(name, "shift+"); ok {
 			k.Mod |= tea.ModShift
+		} else if rest, ok = strings.CutPrefix(name, "alt+"); ok {
+			k.Mod |= tea.ModAlt
 		}
 		if !ok {
 			break

@@ -60,6 +60,10 @@ func (m *model) bodyKey(b body, k tea.KeyPressMsg) tea.Cmd {
 			return m.openPalette()
 		case m.km.dropChip.matches(k):
 			return m.dropChip()
+		case m.km.copyCommand.matches(k):
+			return m.copyCommand()
+		case m.km.mouse.matches(k):
+			return m.turnMouse()
 		case m.km.back.matches(k), m.km.quit.matches(k):
 			m.closePage()
 		default:
@@ -81,6 +85,12 @@ func (m *model) globalKey(k tea.KeyPressMsg) tea.Cmd {
 		return m.openPalette()
 	case m.km.dropChip.matches(k):
 		return m.dropChip()
+	case m.km.copyCommand.matches(k):
+		return m.copyCommand()
+	case m.km.mouse.matches(k):
+		return m.turnMouse()
+	case m.km.redo.matches(k):
+		return m.goForward()
 	case m.km.pick.matches(k):
 		return m.openPicker()
 	case m.km.undo.matches(k):
@@ -142,6 +152,7 @@ func (m *model) here() location {
 }
 
 func (m *model) remember(l location) {
+	m.ahead = nil
 	if n := len(m.trail); n > 0 && m.trail[n-1] == l {
 		return
 	}
@@ -162,6 +173,20 @@ func (m *model) goBack() tea.Cmd {
 	}
 	l := m.trail[n-1]
 	m.trail = m.trail[:n-1]
+	m.ahead = append(m.ahead, m.here())
+	return m.goTo(l)
+}
+
+// goForward returns to where the last step back began. What is looked at otherwise
+// ends that way.
+func (m *model) goForward() tea.Cmd {
+	n := len(m.ahead)
+	if n == 0 {
+		return m.say("there is no way forward from here")
+	}
+	l := m.ahead[n-1]
+	m.ahead = m.ahead[:n-1]
+	m.trail = append(m.trail, m.here())
 	return m.goTo(l)
 }
 

@@ -23,9 +23,9 @@ func (m *model) outlook() *outlook {
 	return nil
 }
 
-// outlookFacts are the facts of the header with what they would be: name is the first of
+// outlookFacts are the facts of the header with what they would be: names are the first of
 // them. A figure that is not known yet is not there.
-func outlookFacts(lk *look, name fact, x *outlook) []fact {
+func outlookFacts(lk *look, names []fact, x *outlook) []fact {
 	st := &lk.st
 	then := func(before, after, what string, drop int) fact {
 		spans := []span{{st.dim, before + " " + lk.sg.link + " "}}
@@ -34,19 +34,18 @@ func outlookFacts(lk *look, name fact, x *outlook) []fact {
 		} else {
 			spans = append(spans, span{st.dim, lk.sg.tail})
 		}
-		return fact{append(spans, span{st.dim, " " + what}), drop}
+		return fact{append(spans, span{st.dim, " " + what}), drop, nil}
 	}
 	b, a := x.before, x.after
 	waste := then(human.Size(b.Wasted), human.Size(a.Wasted), "wasted", lastDrop)
 	if x.known {
 		waste.spans = append(waste.spans, span{st.waste, " (" + human.Percent(1-a.Efficiency) + ")"})
 	}
-	return []fact{
-		name,
+	return append(names,
 		then(human.Comma(int64(b.Layers)), human.Comma(int64(a.Layers)), plural("layer", a.Layers), 2),
 		then(human.Size(b.Stored), human.Size(a.Stored), "stored", 0),
 		then(human.Size(b.Visible), human.Size(a.Visible), "visible", 1),
 		waste,
 		then(human.Percent(b.Efficiency), human.Percent(a.Efficiency), "efficiency", 1),
-	}
+	)
 }

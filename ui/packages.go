@@ -122,6 +122,8 @@ func (p *packages) chips() []chip {
 	return out
 }
 
+func (p *packages) asideClicked() { p.openOrders() }
+
 func (p *packages) foot() string { return p.lk.outOfSight(p.top, max(p.list.rows-p.top-p.page, 0)) }
 
 func (p *packages) restyle() { p.wide = 0 }

@@ -372,21 +372,25 @@ func (m *model) pairLoadingRow(l *line, i int) {
 	m.loading.render(l, 6, loadingRows, m.km) // the keys
 }
 
-// pairHeader draws the first line of the screen of a comparison.
-func (m *model) pairHeader(l *line) {
+// pairFacts are the facts of the head of a comparison.
+func (m *model) pairFacts() []fact {
 	st, p := &m.lk.st, m.pair
-	facts := []fact{{[]span{{st.title, p.names[then] + " " + m.lk.sg.link + " " + p.names[now]}, {st.dim, " " + m.lk.sg.dot + " "}, {st.strong, m.viewTitle()}}, 0}}
+	next := (m.view + 1) % viewID(len(m.views))
+	facts := []fact{
+		{[]span{{st.title, p.names[then] + " " + m.lk.sg.link + " " + p.names[now]}}, 0, nil},
+		{[]span{{st.dim, " " + m.lk.sg.dot + " "}, {st.strong, m.viewTitle()}}, 0, toView(next)},
+	}
 	d := p.shown.diff
 	grown := d.After.Visible - d.Before.Visible
 	facts = append(facts,
-		fact{[]span{{st.dim, "visible "}, {st.strong, signedSize(grown)}}, 0},
-		fact{[]span{{st.dim, "wasted "}, {st.strong, signedSize(d.After.Wasted - d.Before.Wasted)}}, 3},
-		fact{[]span{{st.dim, "stored "}, {st.strong, signedSize(d.After.Stored - d.Before.Stored)}}, 4},
+		fact{[]span{{st.dim, "visible "}, {st.strong, signedSize(grown)}}, 0, nil},
+		fact{[]span{{st.dim, "wasted "}, {st.strong, signedSize(d.After.Wasted - d.Before.Wasted)}}, 3, nil},
+		fact{[]span{{st.dim, "stored "}, {st.strong, signedSize(d.After.Stored - d.Before.Stored)}}, 4, nil},
 	)
 	if n := d.Differing(); n > 0 {
-		facts = append(facts, fact{[]span{{st.strong, counted(n, "path")}, {st.dim, " differ"}}, lastDrop})
+		facts = append(facts, fact{[]span{{st.strong, counted(n, "path")}, {st.dim, " differ"}}, lastDrop, nil})
 	} else {
-		facts = append(facts, fact{[]span{{st.strong, "no path differs"}}, lastDrop})
+		facts = append(facts, fact{[]span{{st.strong, "no path differs"}}, lastDrop, nil})
 	}
-	headerLine(l, &m.lk, facts)
+	return facts
 }

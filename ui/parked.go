@@ -37,7 +37,7 @@ func (m *model) unpark() tea.Cmd {
 	*m = p.model
 	m.parked = nil
 	m.w, m.h, m.areas = now.w, now.h, now.areas
-	m.isDark, m.colours, m.picker = now.isDark, now.colours, now.picker
+	m.isDark, m.colours, m.mouse, m.picker = now.isDark, now.colours, now.mouse, now.picker
 	m.restyle()
 	cmds := []tea.Cmd{closing}
 	for _, msg := range p.waiting {

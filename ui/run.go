@@ -33,6 +33,10 @@ type Options struct {
 	// Name is what is being opened, as it was asked for.
 	Name string
 
+	// Flags are those that the program was called with, for every command alike: a
+	// command that is copied has them too. Each is one word.
+	Flags []string
+
 	// Ref is what Open takes to read that image again: the way back may lead to it.
 	// "" if it can be read only once.
 	Ref string

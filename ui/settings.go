@@ -18,6 +18,14 @@ type Settings struct {
 	Sort    string // one of Sorts: how files are ordered at first
 	Mode    string // one of Modes: which files are shown at first
 	Columns string // one of ColumnChoices: whether mode and owner are shown
+	Mouse   string // one of MouseChoices: whether it is the program's or the terminal's
+
+	// Colours are those of roles, by the names that Roles lists, in place of the
+	// theme's: "#rrggbb", "0" to "255", "red".
+	Colours map[string]string
+
+	// Commands are the reader's own.
+	Commands []OwnCommand
 
 	// Keys are those of actions, by the names that AllKeys lists, in place of
 	// the usual ones: "ctrl+x", "pgdown", "X".
@@ -30,6 +38,7 @@ var (
 	Sorts         = []string{"size", "wasted", "name"}
 	Modes         = []string{"union", "alone", "range", "everything"}
 	ColumnChoices = []string{"auto", "all", "few"}
+	MouseChoices  = []string{"on", "off"}
 )
 
 // Check returns what is wrong with the settings, nil if nothing is.
@@ -37,12 +46,21 @@ func (s Settings) Check() error {
 	for _, v := range []struct {
 		name, value string
 		of          []string
-	}{{"theme", s.Theme, Themes}, {"sort", s.Sort, Sorts}, {"mode", s.Mode, Modes}, {"columns", s.Columns, ColumnChoices}} {
+	}{{"theme", s.Theme, Themes}, {"sort", s.Sort, Sorts}, {"mode", s.Mode, Modes}, {"columns", s.Columns, ColumnChoices}, {"mouse", s.Mouse, MouseChoices}} {
 		if v.value != "" && !slices.Contains(v.of, v.value) {
 			return fmt.Errorf("%s: %q is none of %s", v.name, v.value, strings.Join(v.of, ", "))
 		}
 	}
-	_, err := newKeyMap(false).with(s.Keys)
+	if err := checkColours(s.Theme, s.Colours); err != nil {
+		return err
+	}
+	if err := checkOwn(s.Commands); err != nil {
+		return err
+	}
+	k, err := newKeyMap(false).with(s.Keys)
+	if err == nil {
+		err = k.withOwn(s.Commands).distinct()
+	}
 	return err
 }
 
@@ -60,7 +78,7 @@ func (s Settings) AllKeys() (map[string][]string, error) {
 // use has the model begin as the settings have it.
 func (m *model) use(s Settings) {
 	if k, err := m.km.with(s.Keys); err == nil { // Check has told of errors
-		m.km = k
+		m.km = k.withOwn(s.Commands)
 	}
 	m.theme = max(slices.Index(Themes, s.Theme), 0)
 	m.initial = initial{
@@ -154,6 +172,9 @@ func keyName(name string) string {
 	}
 	if rest, ok := strings.CutPrefix(name, "ctrl+"); ok {
 		return "^" + rest
+	}
+	if rest, ok := strings.CutPrefix(name, "alt+"); ok {
+		return "A-" + rest
 	}
 	if rest, ok := strings.CutPrefix(name, "shift+"); ok {
 		return "S-" + rest

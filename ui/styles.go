@@ -13,7 +13,8 @@ import (
 // A palette is what a theme is made of. A nil colour is the terminal's own.
 type palette struct {
 	text, dim, faint   color.Color // running text, what matters less, what matters least
-	accent             color.Color // focus, keys, titles
+	accent             color.Color // keys, titles, bars
+	border             color.Color // the frame with the focus; nil: accent
 	shows, covers, cut color.Color // a version that shows, one that is covered, a removal
 	waste              color.Color // wasted bytes
 	selected, idle     color.Color // background of the selected row, with the focus and without
@@ -175,8 +176,16 @@ type styles struct {
 	found, foundHere         style // what was found in a text, and the one gone to
 }
 
-func newStyles(t theme) styles {
+// newStyles returns the styles of a theme, with other colours for some roles. A theme
+// without colours stays without.
+func newStyles(t theme, colours map[string]string) styles {
 	p := t.palette()
+	if t != plain {
+		p = p.with(colours)
+	}
+	if p.border == nil {
+		p.border = p.accent
+	}
 	few := t == basic || t == plain // no shades: brightness is told by attributes
 	dim, faint := fg(p.dim), fg(p.faint)
 	if few {
@@ -189,7 +198,7 @@ func newStyles(t theme) styles {
 		faint:        newStyle(faint),
 		title:        newStyle(fg(p.accent).Bold(true)),
 		idleTitle:    newStyle(fg(p.text)),
-		border:       newStyle(fg(p.accent)),
+		border:       newStyle(fg(p.border)),
 		idleBorder:   newStyle(faint),
 		key:          newStyle(fg(p.accent)),
 		waste:        newStyle(fg(p.waste)),
@@ -207,9 +216,13 @@ func newStyles(t theme) styles {
 	}
 	s.match.firm = true
 	if few {
-		s.selected = newStyle(lipgloss.NewStyle().Reverse(true))
-		s.selected.solid = true
-		s.idleSelected = newStyle(lipgloss.NewStyle().Bold(true))
+		if p.selected == nil {
+			s.selected = newStyle(lipgloss.NewStyle().Reverse(true))
+			s.selected.solid = true
+		}
+		if p.idle == nil {
+			s.idleSelected = newStyle(lipgloss.NewStyle().Bold(true))
+		}
 	}
 	s.addSigns(p, faint)
 	s.addTexts(p, few)
@@ -267,7 +280,9 @@ func (s *styles) addTexts(p palette, few bool) {
 	s.found = newStyle(fg(p.text).Background(p.found))
 	s.foundHere = newStyle(fg(p.text).Background(p.foundHere).Bold(true))
 	if few {
-		s.found = newStyle(lipgloss.NewStyle().Underline(true))
+		if p.found == nil {
+			s.found = newStyle(lipgloss.NewStyle().Underline(true))
+		}
 		s.foundHere = newStyle(lipgloss.NewStyle().Reverse(true))
 	}
 }

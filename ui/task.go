@@ -16,6 +16,10 @@ import (
 // sentence that says what was done. It may report how far it is.
 type taskFunc func(ctx context.Context, progress func(done, total int64)) (string, error)
 
+// A thenFunc is a taskFunc that returns what follows it, which is called on the event
+// loop.
+type thenFunc func(ctx context.Context, progress func(done, total int64)) (then func() tea.Cmd, err error)
+
 // A task is an action that is under way: the footer tells how far it is, and esc
 // stops it. There is one at a time.
 type task struct {
@@ -49,6 +53,13 @@ func (m *model) busyWith(t *task) tea.Cmd {
 }
 
 func (m *model) start(what string, run taskFunc) tea.Cmd {
+	return m.startThen(what, func(ctx context.Context, progress func(done, total int64)) (func() tea.Cmd, error) {
+		said, err := run(ctx, progress)
+		return func() tea.Cmd { return m.say(m.lk.line(said)) }, err
+	})
+}
+
+func (m *model) startThen(what string, run thenFunc) tea.Cmd {
 	if m.task != nil {
 		return m.busyWith(m.task)
 	}
@@ -59,8 +70,8 @@ func (m *model) start(what string, run taskFunc) tea.Cmd {
 	cmd := func() tea.Msg {
 		defer m.tasks.Done()
 		defer stop()
-		said, err := run(ctx, t.report)
-		return taskMsg{t, said, err}
+		then, err := run(ctx, t.report)
+		return taskMsg{t, then, err}
 	}
 	return tea.Batch(cmd, m.after(tickEvery, taskTickMsg{t}))
 }
@@ -78,7 +89,7 @@ func (msg taskTickMsg) update(m *model) tea.Cmd {
 // taskMsg brings what a task has come to.
 type taskMsg struct {
 	t    *task
-	said string
+	then func() tea.Cmd // what follows; nil for nothing
 	err  error
 }
 
@@ -92,8 +103,10 @@ func (msg taskMsg) update(m *model) tea.Cmd {
 		return m.say(msg.t.what + " was stopped")
 	case msg.err != nil:
 		return m.fail(msg.err)
+	case msg.then == nil:
+		return nil
 	}
-	return m.say(m.lk.line(msg.said))
+	return msg.then()
 }
 
 // A taskGroup counts the tasks under way, so that the program does not end in the

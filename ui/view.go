@@ -12,7 +12,9 @@ import (
 func (m *model) View() tea.View {
 	v := tea.NewView(m.screen())
 	v.AltScreen = true
-	v.MouseMode = tea.MouseModeCellMotion
+	if m.takesMouse() {
+		v.MouseMode = tea.MouseModeCellMotion
+	}
 	v.WindowTitle = "peel " + m.name
 	return v
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -22,9 +23,10 @@ type viewer struct {
 	stop context.CancelFunc
 
 	v      analyze.Version
-	path   string // clean
-	of     string // what stands before the layer, of which image it is; "" if there is but one
-	seq    int    // of what is shown: what was read for another version is dropped
+	raw    *rawDocs // in place of v; nil for a file
+	path   string   // clean
+	of     string   // what stands before the layer, of which image it is; "" if there is but one
+	seq    int      // of what is shown: what was read for another version is dropped
 	doc    *document
 	index  index
 	facts  styledLines // in place of content, of what has none
@@ -93,6 +95,9 @@ func (p *viewer) closed() {
 // adopt finds the version in another analysis: while layers are still being read,
 // one comes after the other.
 func (p *viewer) adopt(s *snapshot) tea.Cmd { //nolint:unparam // as every adopter
+	if p.raw != nil {
+		return nil
+	}
 	n, ok := s.a.Tree.Lookup(p.a.Tree.Path(p.v.Node()))
 	if !ok {
 		return nil
@@ -124,6 +129,9 @@ func (p *viewer) settle() {
 }
 
 func (p *viewer) title(w int) (left, right string) {
+	if p.raw != nil {
+		return p.rawTitle()
+	}
 	v := p.v
 	what := v.Kind().String()
 	if p.doc != nil {
@@ -206,6 +214,11 @@ func (p *viewer) scrollBy(n int) {
 // key takes the viewer's keys.
 func (p *viewer) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys := p.h.keys()
+	if p.raw != nil {
+		if cmd, ok := p.rawKey(k); ok {
+			return cmd, true
+		}
+	}
 	switch {
 	case keys.older.matches(k):
 		return p.step(-1), true
@@ -213,6 +226,12 @@ func (p *viewer) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		return p.step(1), true
 	case keys.compare.matches(k):
 		return compareVersion(p.h, p.v), true
+	case keys.pager.matches(k):
+		return openOutside(p.h, p.v, false), true
+	case keys.editor.matches(k):
+		return openOutside(p.h, p.v, true), true
+	case p.raw == nil && slices.ContainsFunc(keys.own, func(b binding) bool { return b.matches(k) }):
+		return ownKey(p.h, k, func() (analyze.Version, bool) { return p.v, true })
 	case p.doc == nil:
 		return nil, false
 	case keys.down.matches(k):
@@ -336,6 +355,9 @@ func (p *viewer) failed(err error) {
 }
 
 func (p *viewer) hints(k *keyMap) []hint {
+	if p.raw != nil {
+		return []hint{{k.down, k.up}, {k.older, k.newer}, {k.pretty}, {k.lookFor}, {k.wrapLines}, {k.asHex}}
+	}
 	if p.doc == nil {
 		return []hint{{k.older, k.newer}, {k.compare}}
 	}
@@ -360,7 +382,9 @@ func (p *viewer) hints(k *keyMap) []hint {
 func (p *viewer) groups(k *keyMap) []keyGroup { return viewerKeys(k) }
 
 func viewerKeys(k *keyMap) []keyGroup {
-	return []keyGroup{k.moving(), {"File", []binding{
+	return append([]keyGroup{k.moving(), {"File", []binding{
 		k.older, k.newer, k.compare, k.lookFor, k.findNext, k.findPrior, k.goTo, k.asHex, k.wrapLines, k.numbering, k.left, k.right,
-	}}}
+		k.pretty,
+		k.pager, k.editor,
+	}}}, k.ownGroup()...)
 }

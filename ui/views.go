@@ -1,6 +1,10 @@
 package ui
 
-import tea "charm.land/bubbletea/v2"
+import (
+	"slices"
+
+	tea "charm.land/bubbletea/v2"
+)
 
 // A viewID is one of the views of an image: its place in the table, from 0.
 type viewID int
@@ -33,4 +37,15 @@ var views = []viewKind{
 }
 
 // The views that others lead to.
-const filesView viewID = 0
+const (
+	filesView viewID = 0
+	fixView   viewID = 1
+)
+
+// imageView is the view of what the image says of itself.
+var imageView = viewNamed("image")
+
+// viewNamed returns the view of a name.
+func viewNamed(name string) viewID {
+	return viewID(slices.IndexFunc(views, func(v viewKind) bool { return v.name == name }))
+}
