@@ -105,7 +105,7 @@ func releasedModules(t *testing.T) map[string]string {
 					Main               bool
 				}
 			}
-			if err := d.Decode(&p); err == io.EOF { //nolint:errorlint // only a bare EOF is the end
+			if err := d.Decode(&p); err == io.EOF {
 				break
 			} else if err != nil {
 				t.Fatal(err)
