@@ -217,7 +217,7 @@ func (p *fix) hints(k *keyMap) []hint {
 		return w.hints(k)
 	}
 	first, others := k.otherViews("fix")
-	return slices.Concat([]hint{{k.down, k.up}, {k.chooseFix}, {k.toggle}, {k.group}, {k.nextPane}, {k.chooseAll}, {k.export}}, first,
+	return slices.Concat([]hint{{k.down, k.up}, {k.chooseFix}, {k.toggle}, {k.chooseAll}, {k.export}, {k.group}, {k.nextPane}}, first,
 		[]hint{{k.copyPath}, {k.narrow}}, others, []hint{{k.view}, {k.extract}, {k.zoom}, {k.scrollDown, k.scrollUp}})
 }
 
