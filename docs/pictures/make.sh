@@ -115,10 +115,8 @@ film first-minute \
 	1.5 "j l l" "static" \
 	2 "l j" "static" \
 	1 "/" "search:" \
-	0.4 "." "search: ." \
-	0.4 "e" "search: .e" \
-	0.4 "n" "search: .en" \
-	0.8 "v" "search: .env" \
+	0.5 ". e" "search: .e" \
+	0.8 "n v" "search: .env" \
 	2 "Enter" ".env" \
 	3 "v" "PAYMENT_KEY" \
 	1 "q" "Layers" \

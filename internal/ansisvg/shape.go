@@ -47,8 +47,8 @@ func shape(w io.Writer, text string, x, y float64, fg string) bool {
 // path draws lines; d is relative to the cell.
 func path(d string) painter {
 	return func(w io.Writer, x, y float64, fg string) {
-		fmt.Fprintf(w, `<path transform="translate(%s %s)" d="%s" fill="none" stroke="%s" stroke-width="%s"/>`+"\n",
-			num(x), num(y), d, fg, num(stroke))
+		fmt.Fprintf(w, `<path transform="translate(%s %s)" d="%s" fill="none" stroke="%s"/>`+"\n",
+			num(x), num(y), d, fg)
 	}
 }
 
@@ -78,7 +78,7 @@ func disc(filled bool) painter {
 		if filled {
 			inside = fg
 		}
-		fmt.Fprintf(w, `<circle cx="%s" cy="%s" r="2.7" fill="%s" stroke="%s" stroke-width="%s"/>`+"\n",
-			num(x+cellW/2), num(y+cellH/2), inside, fg, num(stroke))
+		fmt.Fprintf(w, `<circle cx="%s" cy="%s" r="2.7" fill="%s" stroke="%s"/>`+"\n",
+			num(x+cellW/2), num(y+cellH/2), inside, fg)
 	}
 }

@@ -42,8 +42,8 @@ func begin(w io.Writer, rows [][]cell) {
 	height := float64(len(rows))*cellH + 2*margin
 	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" width="%s" height="%s" viewBox="0 0 %s %s" `+
 		`font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Liberation Mono',monospace" `+
-		`font-size="%s" xml:space="preserve">`+"\n",
-		num(width), num(height), num(width), num(height), num(fontPx))
+		`font-size="%s" stroke-width="%s" xml:space="preserve">`+"\n",
+		num(width), num(height), num(width), num(height), num(fontPx), num(stroke))
 	fmt.Fprintf(w, `<rect width="100%%" height="100%%" rx="%s" fill="%s"/>`+"\n", num(radius), paper)
 }
 
@@ -88,7 +88,7 @@ func drawRow(w io.Writer, row []cell, y float64) {
 		}
 		trimmed := strings.TrimRight(text, " ")
 		columns := end - x - (len(text) - len(trimmed))
-		fmt.Fprintf(w, `<text x="%s" y="%s" textLength="%s" lengthAdjust="spacingAndGlyphs" fill="%s"%s>`,
+		fmt.Fprintf(w, `<text x="%s" y="%s" textLength="%s" fill="%s"%s>`,
 			num(at(x)), num(y+base), num(float64(columns)*cellW), fg, c.attributes())
 		_ = xml.EscapeText(w, []byte(trimmed)) // w keeps its first error for Flush
 		fmt.Fprintln(w, "</text>")

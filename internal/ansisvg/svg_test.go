@@ -113,3 +113,18 @@ func TestBorderIsOnePath(t *testing.T) {
 		t.Error(b.String())
 	}
 }
+
+// The film in the docs moves, runs no script, and is small enough for a page.
+func TestFirstMinute(t *testing.T) {
+	picture, err := os.ReadFile(filepath.Join("..", "..", "docs", "pictures", "first-minute.svg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(picture) > 300_000 {
+		t.Errorf("%d bytes", len(picture))
+	}
+	if text := string(picture); !strings.Contains(text, "@keyframes") || strings.Contains(text, "<script") {
+		t.Error("it does not move, or has a script")
+	}
+	wellFormed(t, string(picture))
+}
