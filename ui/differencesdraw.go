@@ -152,7 +152,7 @@ func layerChange(g *analyze.LayerGrowth) analyze.Change {
 // layerWords say that of a layer, in the words of the text form.
 var layerWords = [...]string{
 	analyze.Added: "new: the later image alone has it", analyze.Removed: "gone: the earlier image alone has it",
-	analyze.Modified: "changed: the same step, other content", analyze.Identical: "shared: both have the very same",
+	analyze.Modified: "changed: the same step, another digest", analyze.Identical: "shared: both have the very same",
 }
 
 // numberOf is a layer's number, "-" without one.

@@ -10,6 +10,9 @@
 // does what they cannot: show a message, ask something, open a page, go
 // elsewhere, run a task.
 //
+// A comparison of two images has views of its own (pair.go): what differs
+// (differences.go), and a summary. Both images are read at once, and held.
+//
 // The explorer is the first of the views: layers.go and layer.go draw its panes at
 // the left, files.go and history.go those at the right. A body draws one row at a
 // time into a line (paint.go), so a row can neither be too long nor too short, and
