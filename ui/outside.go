@@ -57,7 +57,7 @@ func startOutside(h host, v analyze.Version, edit bool) tea.Cmd {
 		if err != nil {
 			return nil, err
 		}
-		return func() tea.Cmd { //nolint:contextcheck // see lasting
+		return func() tea.Cmd {
 			return h.outside(h.look().line(c.Program), func() error { return c.Run(lasting) }, c.Remove)
 		}, nil
 	})

@@ -62,7 +62,7 @@ func (p *viewer) showRaw() tea.Cmd {
 // rawKey takes the keys that are other ones in a document than in a file.
 func (p *viewer) rawKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys, r := p.h.keys(), p.raw
-	step := 0
+	var step int
 	switch {
 	case keys.older.matches(k):
 		step = -1

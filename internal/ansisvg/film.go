@@ -88,10 +88,9 @@ func drawFilm(w io.Writer, frames []frame) {
 	fmt.Fprintf(&styles, ".f{visibility:hidden;animation:%ss step-end infinite}", num(total))
 	for _, s := range shots(frames) {
 		keys := s.keyframes(frames, total)
-		switch {
-		case keys == "":
+		if keys == "" {
 			fmt.Fprintln(&bodies, "<g>")
-		default:
+		} else {
 			n, ok := classes[keys]
 			if !ok {
 				n = len(classes)

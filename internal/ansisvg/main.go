@@ -22,7 +22,7 @@ import (
 )
 
 func main() {
-	err := error(nil)
+	var err error
 	if len(os.Args) > 1 {
 		err = film(os.Args[1:], os.Stdout)
 	} else {
