@@ -226,6 +226,7 @@ type Layer struct {
 	name      string       // of its blob, for messages; "" if it has none
 	size      int64        // of its blob, in bytes
 	linkedOut bool         // its blob lies outside of its folder: nothing but its digest says that it is the one
+	far       bool         // its contents are fetched, or come by reading the image again
 	reader    layer.Reader // nil if it cannot be read
 }
 

@@ -56,9 +56,14 @@ func NewTarWriter(w io.Writer) *TarWriter { return layer.NewTarWriter(w) }
 func (l *Layer) from(b blob, err error) error {
 	if err == nil {
 		l.name, l.size, l.reader = b.name(), b.size(), b.layer()
+		_, l.far = b.(*remoteBlob)
 	}
 	return err
 }
+
+// Near reports whether a file of the layer can be opened without fetching it from a
+// registry, and without reading the image a second time.
+func (l *Layer) Near() bool { return !l.far }
 
 // StoredSize returns the bytes of the layer's blob as it is stored, 0 if that is not
 // known.

@@ -306,6 +306,9 @@ func TestRegistryContent(t *testing.T) {
 			t.Errorf("%+v: %q before any file is read", opts, asked)
 		}
 		l, i := im.Layers[0], firstFile(im.Layers[0])
+		if l.Near() || !local.Layers[0].Near() {
+			t.Errorf("%+v: a layer of a registry is near, or one of a folder is not", opts)
+		}
 		for range 2 {
 			if got, want := content(t, l, i), content(t, local.Layers[0], i); !bytes.Equal(got, want) {
 				t.Errorf("%q, want %q", got, want)

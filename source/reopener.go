@@ -172,6 +172,7 @@ func (o *opener) rereadable(im *Image, open func(ctx context.Context, o *opener)
 	im.reopener = newReopener(im.Source, o.Log, func(ctx context.Context) (*Image, error) { return open(ctx, second) })
 	for _, l := range im.Layers {
 		if p, ok := l.reader.(*layer.Passed); ok {
+			l.far = true
 			p.Otherwise(&reopened{im.reopener, l.Index, l.DiffID, layer.ErrGone})
 		}
 	}

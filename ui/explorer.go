@@ -27,6 +27,7 @@ type explorer struct {
 	layer   layer
 	files   files
 	history history
+	preview preview
 	mode    analyze.Mode
 	from    int // the range's other end
 
@@ -81,10 +82,14 @@ func (e *explorer) waits() bool {
 
 // arrange lays the panes out, and has them follow what is selected.
 func (e *explorer) arrange(area rect) {
-	e.layout = arrange(area, e.divide, e.focus)
+	lay := arrange
+	if e.preview.on {
+		lay = withPreview
+	}
+	e.layout = lay(area, e.divide, e.focus)
 	if e.focus == historyPane && !e.zoomed && e.layout.panes[historyPane].empty() {
 		e.focus = filesPane
-		e.layout = arrange(area, e.divide, e.focus)
+		e.layout = lay(area, e.divide, e.focus)
 	}
 	if e.zoomed {
 		e.layout = zoom(area, e.focus)
@@ -159,7 +164,7 @@ func (e *explorer) follow() tea.Cmd {
 func (e *explorer) showRows(msg rowsMsg) tea.Cmd {
 	cmd := e.files.install(msg)
 	e.filterChanged()
-	return tea.Batch(cmd, e.sayIfFiltered())
+	return tea.Batch(cmd, e.sayIfFiltered(), e.followPreview())
 }
 
 // An explorerLocation is where the reader is in the explorer.

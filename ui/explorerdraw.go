@@ -62,6 +62,8 @@ func (e *explorer) paneRow(l *line, p pane, i int, focused bool) {
 		e.layer.render(l, i)
 	case filesPane:
 		e.files.render(l, i, focused, selected)
+	case previewPane:
+		e.renderPreview(l, i)
 	case historyPane:
 		e.history.render(l, i, e.focus == historyPane, selected)
 	}
@@ -77,6 +79,9 @@ func (e *explorer) title(p pane, w int) (string, string) {
 		return e.layer.title(), e.lk.outOfSight(e.layer.hidden())
 	case filesPane:
 		return e.files.title(w), e.files.aside()
+	}
+	if p == previewPane {
+		return e.previewTitle()
 	}
 	aside := e.lk.outOfSight(e.history.hidden())
 	return e.history.title(w - width(aside)), aside

@@ -9,6 +9,12 @@ import (
 )
 
 func (e *explorer) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	cmd, ok := e.takeKey(k)
+	return tea.Batch(cmd, e.followPreview()), ok
+}
+
+// takeKey takes a key by which of its groups wants it.
+func (e *explorer) takeKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	for _, group := range []func(tea.KeyPressMsg) (tea.Cmd, bool){e.markKey, e.layerKey, e.shapeKey, e.findKey, e.hideKey, e.paneKey, e.takeOutKey, e.ownKey} {
 		if cmd, ok := group(k); ok {
 			return cmd, true
@@ -73,6 +79,8 @@ func (e *explorer) shapeKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		e.files.attrs = e.files.attrs.flipped(e.files.showAttrs(e.layout.panes[filesPane].w))
 	case keys.zoom.matches(k), e.zoomed && keys.back.matches(k):
 		e.zoomed = !e.zoomed
+	case keys.preview.matches(k):
+		return e.flipPreview(), true
 	case keys.narrower.matches(k):
 		e.moveDivider(e.layout.divider - dividerStep)
 	case keys.wider.matches(k):
@@ -250,7 +258,7 @@ func paneHints(k *keyMap, focus pane) []hint {
 	h = append([]hint{{k.down, k.up}, {k.toggle}, {k.nextPane}, {k.below, k.above}}, next...)
 	h = append(h, hint{k.find}, hint{k.filter}, hint{k.view}, hint{k.sort}, hint{k.mode}, hint{k.extract}, hint{k.mark}, hint{k.compare})
 	h = append(h, others...)
-	return append(h, hint{k.branches}, hint{k.flat}, hint{k.zoom}, hint{k.columns}, hint{k.copyPath}, hint{k.openAll, k.foldAll}, hint{k.scrollDown, k.scrollUp})
+	return append(h, hint{k.branches}, hint{k.flat}, hint{k.zoom}, hint{k.preview}, hint{k.columns}, hint{k.copyPath}, hint{k.openAll, k.foldAll}, hint{k.scrollDown, k.scrollUp})
 }
 
 func (e *explorer) groups(k *keyMap) []keyGroup { return explorerKeys(k) }
@@ -259,7 +267,7 @@ func (e *explorer) groups(k *keyMap) []keyGroup { return explorerKeys(k) }
 func explorerKeys(k *keyMap) []keyGroup {
 	return append([]keyGroup{
 		k.moving(),
-		{"Panes", []binding{k.nextPane, k.priorPane, k.scrollDown, k.scrollUp, k.zoom, k.narrower, k.wider}},
+		{"Panes", []binding{k.nextPane, k.priorPane, k.scrollDown, k.scrollUp, k.zoom, k.preview, k.narrower, k.wider}},
 		{"Layers", []binding{k.enter, k.above, k.below, k.mode, k.priorMode, k.from}},
 		{"Files", []binding{k.toggle, k.mark, k.open, k.close, k.openAll, k.foldAll, k.branches, k.flat, k.sort, k.reverse, k.columns}},
 		{"Find", []binding{k.find, k.nextMatch, k.priorMatch, k.fuzzy, k.filter, k.dropFilter}},

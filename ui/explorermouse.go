@@ -3,6 +3,10 @@ package ui
 import tea "charm.land/bubbletea/v2"
 
 func (e *explorer) mouse(msg tea.MouseMsg) tea.Cmd {
+	return tea.Batch(e.ownMouse(msg), e.followPreview())
+}
+
+func (e *explorer) ownMouse(msg tea.MouseMsg) tea.Cmd {
 	at := msg.Mouse()
 	switch msg.(type) {
 	case tea.MouseWheelMsg:
@@ -83,9 +87,16 @@ func (e *explorer) wheel(p pane, n int) tea.Cmd {
 // directory opens or closes it, one on its sign does so at once. The second click
 // of two does what enter does.
 func (e *explorer) click(p pane, x, y int, twice bool) tea.Cmd {
-	e.focus = p
-	if p == layerPane {
+	switch p {
+	case layerPane:
 		e.focus = layersPane
+	case previewPane:
+		if twice {
+			return e.openViewer()
+		}
+		return nil
+	default:
+		e.focus = p
 	}
 	switch p {
 	case historyPane:

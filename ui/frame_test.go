@@ -278,7 +278,7 @@ func TestFrames(t *testing.T) {
 		{"packages-none", "app", "5", sizes, nil},
 		{"packages-ascii", "packages", "5 j", first, []string{"LANG=C"}},
 		{"packages-no-color", "packages", "5 j", first, []string{"NO_COLOR=1"}},
-		{"hidden", "app", "U A", sizes[:4], nil},
+		{"hidden", "app", "U", sizes[:4], nil},
 		{"flat", "app", "L j", sizes, nil},
 		{"flat-search", "app", "L / m o enter", sizes[:2], nil},
 		{"zoom", "app", "z", sizes, nil},

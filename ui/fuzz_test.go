@@ -12,7 +12,7 @@ import (
 // fuzzKeys is what a byte of FuzzKeys presses.
 var fuzzKeys = []string{
 	"j", "k", "down", "up", "pgdown", "pgup", "g", "G", "tab", "shift+tab", "enter", "space", "l", "h", "E", "C", "s", "m", "i",
-	"[", "]", "J", "K", "?", "esc", "1", "2", "3", "4", "5", "left", "right", "b", "z", "L", "A", "c", "R", "U", "a", "<", ">", "backspace", "x", "y", "Y", "o",
+	"[", "]", "J", "K", "?", "esc", "1", "2", "3", "4", "5", "left", "right", "b", "z", "p", "L", "A", "c", "R", "U", "a", "<", ">", "backspace", "x", "y", "Y", "o",
 	"/", "n", "N", "f", "F", "ctrl+r", "e", "*", ".", "!", ":", ">", "0",
 	"v", "d", "w", "t", "#",
 	"X", "$", "ctrl+y", "ctrl+t", "e",

@@ -43,7 +43,7 @@ type keyMap struct {
 	below, above                          binding
 	scrollUp, scrollDown                  binding
 	toggle, open, close, openAll, foldAll binding
-	mark, branches, zoom, flat            binding
+	mark, branches, zoom, flat, preview   binding
 	sort, mode, from, columns             binding
 	jump, group, owned                    binding
 	mapLeft, mapRight, mapFiles           binding
@@ -111,6 +111,7 @@ func (k *keyMap) bindMoving(n keyNames) {
 	k.undo = bind("go-back", "backspace ctrl+o alt+left", n.rub+" ^o", "", "back to where you were")
 	k.redo = bind("go-forward", "ctrl+y alt+right", "^y A-"+n.right, "", "forward again")
 	k.zoom = bind("zoom", "z", "z", "zoom", "give this pane the whole screen, or take it back")
+	k.preview = bind("preview", "p", "p", "preview", "show how the file under the cursor begins")
 	k.narrower = bind("narrower", "<", "<", "", "move the divider to the left")
 	k.wider = bind("wider", ">", ">", "", "move the divider to the right")
 }

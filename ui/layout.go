@@ -19,6 +19,7 @@ const (
 	filesPane
 	layerPane   // below the layers: one layer
 	historyPane // below the files: one path
+	previewPane // beside the files, or in the place of the history: how a file begins
 	paneCount
 )
 
@@ -32,11 +33,11 @@ type frame struct {
 // holds reports whether pane p is in the frame.
 func (f frame) holds(p pane) bool { return p == f.upper || f.split > 0 && p == f.lower }
 
-// A layout is where the explorer's panes stand on the screen. It has at most two
+// A layout is where the explorer's panes stand on the screen. It has at most three
 // frames.
 type layout struct {
 	area    rect // of the explorer
-	frames  [2]frame
+	frames  [3]frame
 	count   int             // of frames
 	divider int             // column at which the right frame begins; 0 if there is one column
 	panes   [paneCount]rect // what is inside the borders; empty if folded away
@@ -70,6 +71,36 @@ func arrange(area rect, divide int, focus pane) layout {
 		l.add(area, layersPane, layerPane, detail)
 	default:
 		l.add(area, filesPane, historyPane, detail)
+	}
+	return l
+}
+
+// previewColumns is how many columns there must be for a preview beside the files.
+const previewColumns = 150
+
+// previewFits reports whether a part of the screen has room for a preview.
+func previewFits(area rect) bool { return area.w >= previewColumns || area.h >= detailHeight }
+
+// withPreview lays the explorer out with a preview: at the right of the files, or in
+// the place of the history where there is no room for that.
+func withPreview(area rect, divide int, focus pane) layout {
+	if area.w >= previewColumns {
+		right := area
+		right.w = area.w * 35 / 100
+		right.x += area.w - right.w
+		rest := area
+		rest.w -= right.w
+		l := arrange(rest, divide, focus)
+		l.area = area
+		l.add(right, previewPane, previewPane, 0)
+		return l
+	}
+	l := arrange(area, divide, focus)
+	for i := range l.frames[:l.count] {
+		if f := &l.frames[i]; f.lower == historyPane && f.split > 0 {
+			f.lower = previewPane
+			l.panes[previewPane], l.panes[historyPane] = l.panes[historyPane], rect{}
+		}
 	}
 	return l
 }
