@@ -225,6 +225,20 @@ func (c *storedContent) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Skip passes over n bytes. What is left of the file is not compared with its checksum
+// then.
+func (c *storedContent) Skip(n int64) error {
+	if n > c.left {
+		return c.wrap(io.ErrUnexpectedEOF)
+	}
+	if _, err := c.file.Seek(n, io.SeekCurrent); err != nil {
+		return c.wrap(err)
+	}
+	c.left -= n
+	c.sum = nil
+	return nil
+}
+
 func (c *storedContent) Close() error { return c.file.Close() }
 
 // eofReader reads an empty file.

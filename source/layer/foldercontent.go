@@ -187,6 +187,23 @@ func (r *fragmentReader) Read(p []byte) (int, error) {
 	return 0, r.file.wrap(err)
 }
 
+// Skip passes over n bytes.
+func (r *fragmentReader) Skip(n int64) error {
+	for ; n > 0 && len(r.left) > 0; r.left = r.left[1:] {
+		at := &r.left[0]
+		if n < at.length {
+			at.offset += n
+			at.length -= n
+			return nil
+		}
+		n -= at.length
+	}
+	if n > 0 {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+
 // A verified reader is of a file that must not change while it is read.
 type verified struct {
 	io.Reader
@@ -203,6 +220,17 @@ func (v *verified) Read(p []byte) (int, error) {
 		v.done = true
 	}
 	return n, err
+}
+
+// Skip passes over n bytes.
+func (v *verified) Skip(n int64) error {
+	if s, ok := v.Reader.(Skipper); ok {
+		return s.Skip(n)
+	}
+	if _, err := io.CopyN(io.Discard, onlyReader{v}, n); err != nil {
+		return noEOF(err)
+	}
+	return nil
 }
 
 // WriteTo writes the rest of the file; holes as such to a HoleWriter.

@@ -198,9 +198,21 @@ func (w *watchedReader) Skip(n int64) error {
 		}
 		return err
 	}
+	if s, ok := w.r.(Skipper); ok {
+		err := s.Skip(n)
+		if err != nil {
+			w.err = noEOF(err)
+		}
+		return err
+	}
 	_, err := io.CopyN(io.Discard, w, n)
 	return err
 }
+
+// A Skipper is a reader of a file's content that can pass over n bytes of it for less
+// than it takes to read them. The error is io.ErrUnexpectedEOF if there are fewer.
+// What it verifies only where all of it is read is not verified then.
+type Skipper interface{ Skip(n int64) error }
 
 // Gather does for a layer that has been scanned without its contents, such as an
 // engine's, what a scan does for any other.

@@ -53,7 +53,8 @@ func (t *tableReader) Each(ctx context.Context, _ *Entries, entries []int, fn fu
 		if len(chunks) == 0 {
 			continue
 		}
-		ahead[k] = chunks[len(chunks)-1].end
+		// Of a large file, perhaps no more is wanted than its beginning.
+		ahead[k] = chunks[0].end
 		if gap := next.from - ahead[k]; gap >= 0 && gap <= tableGap {
 			ahead[k] = next.end
 		}
@@ -136,6 +137,8 @@ type tableContent struct {
 	left     int64         // bytes of it
 	sum      hash.Hash
 	err      error
+
+	begun, skipped bool // a chunk was read; chunks were passed over
 }
 
 func (c *tableContent) Read(p []byte) (int, error) {
@@ -147,6 +150,33 @@ func (c *tableContent) Read(p []byte) (int, error) {
 		c.err = err
 	}
 	return n, err
+}
+
+// Skip passes over n bytes. The chunk that is being read is read to its end, and so
+// verified; chunks in between are not fetched.
+func (c *tableContent) Skip(n int64) error {
+	for n > 0 && c.err == nil {
+		if c.sum == nil && len(c.chunks) > 0 && c.chunks[0].size <= n {
+			n -= c.chunks[0].size
+			c.chunks = c.chunks[1:]
+			c.skipped = true
+			continue
+		}
+		left := n
+		if c.sum != nil {
+			left = min(n, c.left)
+		} else if len(c.chunks) == 0 {
+			return io.ErrUnexpectedEOF
+		}
+		read, err := io.CopyN(io.Discard, onlyReader{c}, left)
+		if n -= read; err != nil {
+			return noEOF(err)
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return noEOF(c.err)
 }
 
 func (c *tableContent) some(p []byte) (int, error) {
@@ -187,6 +217,10 @@ func (c *tableContent) some(p []byte) (int, error) {
 // begin begins with the first chunk that is left.
 func (c *tableContent) begin() (err error) {
 	k := c.chunks[0]
+	if c.begun && !c.skipped { // the rest will be read, too
+		c.window.ahead = max(c.window.ahead, c.chunks[len(c.chunks)-1].end)
+	}
+	c.begun = true
 	c.sum, c.left = sha256.New(), k.size
 	if k.zeros {
 		return nil
