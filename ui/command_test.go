@@ -106,9 +106,9 @@ func TestForward(t *testing.T) {
 			t.Errorf("forward again: view %d", views())
 		}
 		press(m, "ctrl+y")
-		rowWith(t, m, "no way forward")
+		rowWith(t, m, "nothing to go forward")
 		press(m, "alt+left 3 ctrl+y")
-		rowWith(t, m, "no way forward")
+		rowWith(t, m, "nothing to go forward")
 		press(m, "backspace")
 		if views() != 1 {
 			t.Errorf("back from elsewhere: view %d", views())

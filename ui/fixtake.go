@@ -157,7 +157,7 @@ func (p *fix) askPatch() tea.Cmd {
 	case p.h.actions().WritePatch == nil:
 		return p.h.say("patches cannot be written here")
 	case p.work.a.Dockerfile == nil:
-		why := "there is no patch: no Dockerfile is known. "
+		why := "no patch: no Dockerfile is known. "
 		return p.h.say(why + p.lk.line(p.h.noDockerfile()))
 	case p.plan.count() == 0:
 		return p.h.say("nothing is chosen: " + keys.chooseFix.first() + " chooses a fix, " + keys.chooseAll.first() + " all that can be made by an edit")

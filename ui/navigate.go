@@ -182,7 +182,7 @@ func (m *model) goBack() tea.Cmd {
 func (m *model) goForward() tea.Cmd {
 	n := len(m.ahead)
 	if n == 0 {
-		return m.say("there is no way forward from here")
+		return m.say("nothing to go forward to")
 	}
 	l := m.ahead[n-1]
 	m.ahead = m.ahead[:n-1]

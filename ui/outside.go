@@ -18,7 +18,7 @@ const askCopyFrom = 64 << 20
 func (e *explorer) openPager() tea.Cmd {
 	v, ok := e.chosen()
 	if !ok {
-		return e.h.say("there is no file here")
+		return e.h.say("no file here")
 	}
 	return openOutside(e.h, v, false)
 }

@@ -135,7 +135,7 @@ func ownKey(h host, k tea.KeyPressMsg, chosen func() (analyze.Version, bool)) (t
 	}
 	v, ok := chosen()
 	if !ok {
-		return h.say("there is no file here"), true
+		return h.say("no file here"), true
 	}
 	return h.runOwn(i, h.analysis().Tree.Path(v.Node()), v.Layer()), true
 }

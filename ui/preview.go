@@ -84,7 +84,7 @@ func (e *explorer) flipPreview() tea.Cmd {
 	e.preview.on = !e.preview.on
 	if e.preview.on && !previewFits(e.layout.area) {
 		e.preview.on = false
-		return e.h.say("there is no room for a preview: v views the file")
+		return e.h.say("no room for a preview: v views the file")
 	}
 	return nil
 }

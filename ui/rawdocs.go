@@ -25,7 +25,7 @@ type rawDocs struct {
 func viewDocuments(h host) tea.Cmd {
 	docs := h.analysis().Image.Documents()
 	if len(docs) == 0 {
-		return h.say("there is no manifest and no config here")
+		return h.say("no manifest and no config here")
 	}
 	p := newViewer(h, "")
 	p.raw = &rawDocs{all: docs}
@@ -80,7 +80,7 @@ func (p *viewer) rawKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		r.at = at
 		return p.showRaw(), true
 	}
-	return p.h.say("there is no other document: " + keys.older.first() + " and " + keys.newer.first() + " lead from the manifest to the config and back"), true
+	return p.h.say("no other document: " + keys.older.first() + " and " + keys.newer.first() + " lead from the manifest to the config and back"), true
 }
 
 // rawTitle says which document it is, and how it is shown.
