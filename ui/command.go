@@ -207,3 +207,23 @@ func (p *packages) command() ([]string, error) { //nolint:unparam // as every co
 	}
 	return args, nil
 }
+
+// command is peel fix with the same choice, from the same Dockerfile.
+func (p *fix) command() ([]string, error) { //nolint:unparam // as every commander
+	if p.grouped() != nil {
+		return []string{"report"}, nil
+	}
+	args := []string{"fix"}
+	if p.work == nil {
+		return args, nil
+	}
+	if d := p.work.a.Dockerfile; d != nil {
+		args = append(args, "--dockerfile="+d.Name())
+	}
+	for i, on := range p.plan.chosen {
+		if on && !p.plan.all {
+			args = append(args, "--choose="+p.work.fixes[i].ID)
+		}
+	}
+	return args, nil
+}

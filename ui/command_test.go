@@ -64,6 +64,7 @@ func TestCopyCommand(t *testing.T) {
 		{"a file that looks like a flag", "C g [", "-x.tar", nil, "peel ls -l --at=6 -- -x.tar /usr"},
 		{"a file with signs", "C g", "a b;c.tar", nil, "peel ls 'a b;c.tar' /usr -l"},
 		{"the image", "3", "app.tar", nil, "peel report app.tar"},
+		{"fixes", "2", "app.tar", nil, "peel fix app.tar"},
 		{"the help", "?", "app.tar", nil, "no command prints this"},
 		{"standard input", "", "", nil, "no command can read this image again"},
 	}

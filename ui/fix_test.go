@@ -437,3 +437,27 @@ func TestFixUnlikeDockerfile(t *testing.T) {
 	}
 	rowWith(t, m, human.Size(of)+" of layers that no line here made")
 }
+
+// The command that is copied chooses what is chosen here, from the same Dockerfile.
+func TestFixCommand(t *testing.T) {
+	for _, size := range sizesOfFix {
+		m, p := fixing(t, "fixable", size[0], size[1])
+		m.ref = "app.tar"
+		copied := func() string {
+			_, cmd := m.Update(keyOf("$"))
+			return clipped(cmd)
+		}
+		with := "peel fix app.tar --dockerfile=" + p.a.Dockerfile.Name()
+		if got := copied(); got != with {
+			t.Errorf("nothing chosen: %s", got)
+		}
+		press(m, "space")
+		fix := slices.Index(p.plan.chosen, true)
+		if got := copied(); fix < 0 || got != with+" "+shellWord("--choose="+p.work.fixes[fix].ID) {
+			t.Errorf("one chosen: %s", got)
+		}
+		if press(m, "a"); copied() != with {
+			t.Errorf("what peel fix chooses: %s", copied())
+		}
+	}
+}
