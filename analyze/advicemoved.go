@@ -22,9 +22,9 @@ type moves struct {
 
 // A movedFile is a file that a layer brought to a path that was not there.
 type movedFile struct {
-	layer   uint16
 	size    int64
 	version int32
+	layer   uint16
 }
 
 func (f movedFile) compare(o movedFile) int {
@@ -41,16 +41,26 @@ func findMoves(ctx context.Context, t *Tree, waste WasteRows) *moves {
 		}
 	}
 	m := &moves{t: t}
+	candidate := func(v *version) bool {
+		return v.change == Added && v.kind == source.File && v.flags&duplicate == 0 && deleted[v.layer] > 0
+	}
+	n := 0
+	for i := range t.versions {
+		if candidate(&t.versions[i]) {
+			n++
+		}
+	}
+	m.added = make([]movedFile, 0, n)
 	for i := range t.versions {
 		if i%untilRows == 0 && ctx.Err() != nil {
 			return m
 		}
 		v := &t.versions[i]
-		if v.change != Added || v.kind != source.File || v.flags&duplicate != 0 || deleted[v.layer] == 0 {
+		if !candidate(v) {
 			continue
 		}
 		if size := t.carried(int32(i)); size > 0 && size <= deleted[v.layer] {
-			m.added = append(m.added, movedFile{v.layer, size, int32(i)})
+			m.added = append(m.added, movedFile{size, int32(i), v.layer})
 		}
 	}
 	slices.SortFunc(m.added, movedFile.compare)
@@ -68,7 +78,7 @@ func (m *moves) target(w *Waste) NodeID {
 	if from == none {
 		return none
 	}
-	at, _ := slices.BinarySearchFunc(m.added, movedFile{uint16(w.By), w.Bytes, 0}, movedFile.compare)
+	at, _ := slices.BinarySearchFunc(m.added, movedFile{w.Bytes, 0, uint16(w.By)}, movedFile.compare)
 	for tried := 0; at < len(m.added) && tried < maxCandidates; at, tried = at+1, tried+1 {
 		f := m.added[at]
 		if int(f.layer) != w.By || f.size != w.Bytes {

@@ -60,9 +60,8 @@ func (r *rows) null(key string) { r.text(",\n" + r.deep + `"` + key + `": null`)
 func (r *rows) array(key string, n int, row func(i int) any) {
 	r.text(",\n" + r.deep + `"` + key + `": [`)
 	deeper := r.deep + indent
-	err := inOrder(n, func(from, to int) ([]byte, error) {
-		var text bytes.Buffer
-		part := newRows(&text)
+	err := inOrder(n, func(text *bytes.Buffer, from, to int) error {
+		part := newRows(text)
 		for i := from; i < to; i++ {
 			if i > 0 {
 				part.text(",")
@@ -73,7 +72,7 @@ func (r *rows) array(key string, n int, row func(i int) any) {
 		if part.err == nil {
 			part.err = part.w.Flush()
 		}
-		return text.Bytes(), part.err
+		return part.err
 	}, func(text []byte) error {
 		r.write(text)
 		return r.err
@@ -91,21 +90,22 @@ func (r *rows) array(key string, n int, row func(i int) any) {
 const rowsAtOnce = 256
 
 // inOrder has n rows encoded, rowsAtOnce at a time on as many goroutines as run at
-// once, and written in their order. It holds no more than a few such pieces. The
-// error is the first of either.
-func inOrder(n int, encode func(from, to int) ([]byte, error), write func([]byte) error) error {
+// once, and written in their order. It holds no more than a few such pieces, and
+// uses their memory again. The error is the first of either.
+func inOrder(n int, encode func(text *bytes.Buffer, from, to int) error, write func([]byte) error) error {
 	if n <= rowsAtOnce {
-		text, err := encode(0, n)
-		if err != nil {
+		var text bytes.Buffer
+		if err := encode(&text, 0, n); err != nil {
 			return err
 		}
-		return write(text)
+		return write(text.Bytes())
 	}
 	type piece struct {
-		text []byte
+		text *bytes.Buffer
 		err  error
 	}
 	pieces := make(chan chan piece, runtime.GOMAXPROCS(0)) // in order, those that are being encoded
+	used := make(chan *bytes.Buffer, cap(pieces)+2)        // as many as there can be
 	ended := make(chan struct{})
 	defer close(ended)
 	go func() {
@@ -117,12 +117,14 @@ func inOrder(n int, encode func(from, to int) ([]byte, error), write func([]byte
 			case <-ended:
 				return
 			}
+			p := piece{text: &bytes.Buffer{}}
+			select {
+			case p.text = <-used:
+				p.text.Reset()
+			default:
+			}
 			go func() {
-				var p piece
-				p.err = crash.Do(func() (err error) {
-					p.text, err = encode(from, min(from+rowsAtOnce, n))
-					return err
-				})
+				p.err = crash.Do(func() error { return encode(p.text, from, min(from+rowsAtOnce, n)) })
 				one <- p
 			}()
 		}
@@ -130,11 +132,12 @@ func inOrder(n int, encode func(from, to int) ([]byte, error), write func([]byte
 	for one := range pieces {
 		p := <-one
 		if p.err == nil {
-			p.err = write(p.text)
+			p.err = write(p.text.Bytes())
 		}
 		if p.err != nil {
 			return p.err
 		}
+		used <- p.text
 	}
 	return nil
 }
