@@ -62,7 +62,7 @@ func TestContainersInCommands(t *testing.T) {
 					t.Fatal(err)
 				}
 				said, _ := output(t.Context(), "sh", "-c", `"$0" report --offline --engine "$1" "$2" 2>&1 || true`, string(peel), x.engine, x.name)
-				if !strings.Contains(said, "there is a container of that name: write container://"+x.name) {
+				if !strings.Contains(said, "a container has that name: write container://"+x.name) {
 					t.Errorf("a container's name alone: %s", said)
 				}
 				c, last := report.Image.Container, report.Layers[len(report.Layers)-1]
