@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -128,6 +129,32 @@ func (x *Package) Of(k int) (PackageLayer, bool) {
 		return PackageLayer{}, false
 	}
 	return x.Layers[i], true
+}
+
+// LayerRanges says on w columns which layers carry bytes of the package: "0", "0,3-5",
+// "0,3,.."; "" if none does.
+func (x *Package) LayerRanges(w int) string {
+	text := ""
+	for i := 0; i < len(x.Layers); {
+		last := i
+		for last+1 < len(x.Layers) && x.Layers[last+1].Layer == x.Layers[last].Layer+1 {
+			last++
+		}
+		run := strconv.Itoa(x.Layers[i].Layer)
+		if last > i {
+			run += "-" + strconv.Itoa(x.Layers[last].Layer)
+		}
+		if text != "" {
+			run = "," + run
+		}
+		switch all := last+1 == len(x.Layers); {
+		case all && len(text)+len(run) > w, !all && len(text)+len(run)+len("..") > w:
+			return text + ".."
+		}
+		text += run
+		i = last + 1
+	}
+	return text
 }
 
 // add counts a version that carries bytes.

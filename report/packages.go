@@ -145,33 +145,8 @@ func packageTitle(x *analyze.Package) string {
 	return title
 }
 
-// packageLayers says which layers carry a package: "0", "0,3", "0-2,5", "0,3,.."
-func packageLayers(x *analyze.Package) string {
-	const most = 9
-	var b strings.Builder
-	for i := 0; i < len(x.Layers); {
-		last := i
-		for last+1 < len(x.Layers) && x.Layers[last+1].Layer == x.Layers[last].Layer+1 {
-			last++
-		}
-		part := strconv.Itoa(x.Layers[i].Layer)
-		if last > i {
-			part += "-" + strconv.Itoa(x.Layers[last].Layer)
-		}
-		if i > 0 {
-			part = "," + part
-		}
-		if b.Len()+len(part) > most-2 && last+1 < len(x.Layers) || b.Len()+len(part) > most {
-			return b.String() + ".."
-		}
-		b.WriteString(part)
-		i = last + 1
-	}
-	if b.Len() == 0 {
-		return "-"
-	}
-	return b.String()
-}
+// packageLayers says which layers carry a package, "-" for none.
+func packageLayers(x *analyze.Package) string { return cmp.Or(x.LayerRanges(9), "-") }
 
 // unownedFiles lists the files that no package owns.
 func (p *page) unownedFiles(list *PackageList) {

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/peelhq/peel/analyze"
@@ -198,7 +197,7 @@ func (p *packages) row(l *line, c packageColumns, i int32) {
 		p.rest(l, c, "", "", func(l *line) { l.put(st.text, " "+unownedName) }, "")
 		return
 	}
-	p.rest(l, c, layerRuns(x, c.layers), x.Type, func(l *line) {
+	p.rest(l, c, x.LayerRanges(c.layers), x.Type, func(l *line) {
 		name, sign := st.strong, " "
 		if !x.Installed {
 			name, sign = st.change[analyze.Removed], sg.change[analyze.Removed]
@@ -239,31 +238,6 @@ func (p *packages) stepOf(x *analyze.Package) string {
 		return ""
 	}
 	return strings.TrimPrefix(p.commands[x.Layer], "RUN ")
-}
-
-// layerRuns says on w columns which layers carry a package: "0", "0,3-5", "0,3,..".
-func layerRuns(x *analyze.Package, w int) string {
-	text := ""
-	for i := 0; i < len(x.Layers); {
-		last := i
-		for last+1 < len(x.Layers) && x.Layers[last+1].Layer == x.Layers[last].Layer+1 {
-			last++
-		}
-		run := strconv.Itoa(x.Layers[i].Layer)
-		if last > i {
-			run += "-" + strconv.Itoa(x.Layers[last].Layer)
-		}
-		if text != "" {
-			run = "," + run
-		}
-		switch all := last+1 == len(x.Layers); {
-		case all && len(text)+len(run) > w, !all && len(text)+len(run)+len("..") > w:
-			return text + ".."
-		}
-		text += run
-		i = last + 1
-	}
-	return text
 }
 
 // layersDescribed is how many layers the detail tells of.
@@ -320,7 +294,7 @@ func (p *packages) describeVersions(x *analyze.Package, all []*analyze.Package) 
 			continue
 		}
 		spans := []span{{st.dim, "also there: "}, {st.text, p.lk.line(o.Version)}, {st.dim, ", " + human.Size(o.Stored) + " stored"}}
-		if on := layerRuns(o, p.wide); on != "" {
+		if on := o.LayerRanges(p.wide); on != "" {
 			spans = append(spans, span{st.dim, " in layer " + on})
 		}
 		if !o.Installed {
