@@ -66,36 +66,8 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string, pair *compa
 	if source.IsRepository(ref) {
 		places, ref = []source.Place{source.Repository(ref, opts)}, ""
 	}
-	var on held
-	open := func(other string) ui.Loader {
-		return func(ctx context.Context, progress func(ui.Progress), show func(*analyze.Analysis)) (an *analyze.Analysis, err error) {
-			defer crash.Catch(&err)
-			opts := opts
-			opts.Progress = func(p source.Progress) { progress(screenProgress(p)) }
-			known := func(an *analyze.Analysis) {
-				if other != ref { // a file that is named is not of other images
-					return
-				}
-				if f := builtFrom(an, files); f != an.Dockerfile { // what is shown already is not written to
-					an.Dockerfile = f
-				}
-			}
-			an, err = a.open(ctx, other, opts, func(ctx context.Context, im *source.Image, o analyze.Options) (*analyze.Analysis, error) {
-				return analyze.Watch(ctx, im, o, func(an *analyze.Analysis) {
-					known(an)
-					show(an)
-				})
-			})
-			if err != nil {
-				return nil, err
-			}
-			if err := pair.check(other, an); err != nil {
-				return nil, errors.Join(err, an.Image.Close())
-			}
-			known(an)
-			return an, on.hold(an)
-		}
-	}
+	loaders := screenLoaders{app: a, opts: opts, ref: ref, files: files, pair: pair}
+	on := &loaders.held
 	actions := a.screenActions()
 	if out, ok := terminal(a.stdout); ok {
 		defer a.files.end()
@@ -104,7 +76,7 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string, pair *compa
 	}
 	o := ui.Options{
 		Sources:  pickSources(places),
-		Open:     open,
+		Open:     loaders.open,
 		Close:    on.drop,
 		Actions:  actions,
 		Settings: settings,
@@ -118,7 +90,7 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string, pair *compa
 		o.Compare = &pair.sides
 	}
 	if ref != "" {
-		o.Name, o.Ref, o.Load = ref, ref, open(ref)
+		o.Name, o.Ref, o.Load = ref, ref, loaders.open(ref)
 	}
 	if source.ReadsStdin(ref) {
 		o.Name, o.Ref = "standard input", ""
@@ -129,6 +101,50 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string, pair *compa
 	err = ui.Run(ctx, o)
 	a.tty.set(nil)
 	return errors.Join(err, on.end())
+}
+
+// screenLoaders open images for the screen.
+type screenLoaders struct {
+	app   *app
+	opts  source.Options
+	ref   string         // of the first image; "" if it is picked
+	files []buildFile    // of which one may be the first image's Dockerfile
+	pair  *comparedSides // nil if the screen does not begin with a comparison
+	held  held
+}
+
+// open returns what opens an image.
+func (s *screenLoaders) open(ref string) ui.Loader {
+	return func(ctx context.Context, progress func(ui.Progress), show func(*analyze.Analysis)) (an *analyze.Analysis, err error) {
+		defer crash.Catch(&err)
+		opts := s.opts
+		opts.Progress = func(p source.Progress) { progress(screenProgress(p)) }
+		an, err = s.app.open(ctx, ref, opts, func(ctx context.Context, im *source.Image, o analyze.Options) (*analyze.Analysis, error) {
+			return analyze.Watch(ctx, im, o, func(an *analyze.Analysis) {
+				s.nameDockerfile(ref, an)
+				show(an)
+			})
+		})
+		if err != nil {
+			return nil, err
+		}
+		if err := s.pair.check(ref, an); err != nil {
+			return nil, errors.Join(err, an.Image.Close())
+		}
+		s.nameDockerfile(ref, an)
+		return an, s.held.hold(an)
+	}
+}
+
+// nameDockerfile notes the Dockerfile that the first image was built from: a file that
+// is named is not of other images.
+func (s *screenLoaders) nameDockerfile(ref string, an *analyze.Analysis) {
+	if ref != s.ref {
+		return
+	}
+	if f := builtFrom(an, s.files); f != an.Dockerfile { // what is shown already is not written to
+		an.Dockerfile = f
+	}
 }
 
 // screenProgress is what the screen is told of how far reading has come.
