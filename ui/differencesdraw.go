@@ -22,46 +22,8 @@ func signedSize(n int64) string {
 	return human.Size(0)
 }
 
-// render draws screen row y: one row of each frame that is there.
-func (p *differences) render(l *line, y int) {
-	for _, f := range p.layout.frames[:p.layout.count] {
-		if f.hasRow(y) {
-			part(l, f.w, func(l *line) { p.frameRow(l, f, y) })
-		}
-	}
-}
-
-// frameRow draws screen row y of a frame.
-func (p *differences) frameRow(l *line, f frame, y int) {
-	sg := &p.lk.sg
-	focused := f.holds(p.focus)
-	switch i := y - f.y; {
-	case i == 0:
-		left, right := p.title(f.upper, f.w-8)
-		p.lk.edge(l, sg.topLeft, sg.topRight, left, right, focused)
-	case i == f.h-1:
-		p.lk.edge(l, sg.lowLeft, sg.lowRight, "", p.foot(f), focused)
-	case f.split > 0 && i == f.split:
-		left, right := p.title(f.lower, f.w-8)
-		p.lk.edge(l, sg.leftJoin, sg.rightJoin, left, right, focused)
-	default:
-		at := f.upper
-		if f.split > 0 && i > f.split {
-			at = f.lower
-		}
-		in := p.layout.panes[at]
-		border := p.lk.st.frame(focused)
-		l.put(border, sg.side)
-		part(l, in.w, func(l *line) {
-			if at == filesPane && p.line.hasRow(y) {
-				p.lk.chipLine(l, p.chips())
-				return
-			}
-			p.paneRow(l, at, y-in.y)
-		})
-		l.put(border, sg.side)
-	}
-}
+// render draws screen row y.
+func (p *differences) render(l *line, y int) { p.lk.frames(l, y, p, &p.layout, p.focus, p.line) }
 
 // paneRow draws row i of a pane.
 func (p *differences) paneRow(l *line, at pane, i int) {

@@ -6,49 +6,12 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// render draws screen row y of the explorer: one row of each frame that is there.
-func (e *explorer) render(l *line, y int) {
-	for _, f := range e.layout.frames[:e.layout.count] {
-		if f.hasRow(y) {
-			part(l, f.w, func(l *line) { e.frameRow(l, f, y) })
-		}
-	}
-}
-
-// frameRow draws screen row y of a frame.
-func (e *explorer) frameRow(l *line, f frame, y int) {
-	sg := &e.lk.sg
-	focused := f.holds(e.focus)
-	switch i := y - f.y; {
-	case i == 0:
-		title, aside := e.title(f.upper, f.w-8)
-		e.lk.edge(l, sg.topLeft, sg.topRight, title, aside, focused)
-	case i == f.h-1:
-		e.lk.edge(l, sg.lowLeft, sg.lowRight, "", e.foot(f), focused)
-	case f.split > 0 && i == f.split:
-		title, aside := e.title(f.lower, f.w-8)
-		e.lk.edge(l, sg.leftJoin, sg.rightJoin, title, aside, focused)
-	default:
-		p := f.upper
-		if f.split > 0 && i > f.split {
-			p = f.lower
-		}
-		in := e.layout.panes[p]
-		if e.line.hasRow(y) && p == filesPane {
-			l.put(e.lk.st.frame(focused), sg.side)
-			part(l, in.w, func(l *line) { e.lk.chipLine(l, e.chips()) })
-			l.put(e.lk.st.frame(focused), sg.side)
-			return
-		}
-		border := e.lk.st.frame(focused)
-		l.put(border, sg.side)
-		part(l, in.w, func(l *line) { e.paneRow(l, p, y-in.y, p == e.focus) })
-		l.put(border, sg.side)
-	}
-}
+// render draws screen row y of the explorer.
+func (e *explorer) render(l *line, y int) { e.lk.frames(l, y, e, &e.layout, e.focus, e.line) }
 
 // paneRow draws row i of a pane.
-func (e *explorer) paneRow(l *line, p pane, i int, focused bool) {
+func (e *explorer) paneRow(l *line, p pane, i int) {
+	focused := p == e.focus
 	selected := e.layers.cursor
 	switch p {
 	case layersPane:
@@ -65,7 +28,7 @@ func (e *explorer) paneRow(l *line, p pane, i int, focused bool) {
 	case previewPane:
 		e.renderPreview(l, i)
 	case historyPane:
-		e.history.render(l, i, e.focus == historyPane, selected)
+		e.history.render(l, i, focused, selected)
 	}
 }
 

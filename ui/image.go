@@ -17,15 +17,9 @@ import (
 // run, how it was built, and what is malformed in it. Every line can be selected;
 // those of build steps lead to their layers.
 type imagePage struct {
-	list
-	h     host
-	lk    *look
+	factPage
 	a     *analyze.Analysis
-	wide  int
-	lines styledLines
 	about []aboutLine // by line
-
-	narrow narrowing
 }
 
 // aboutLine is what a line of the image view is about.
@@ -36,7 +30,9 @@ type aboutLine struct {
 
 // openImagePage is its row in the table of views.
 func openImagePage(h host, s *snapshot) (body, tea.Cmd) {
-	return inFrame(h.look(), &imagePage{h: h, lk: h.look(), a: s.a}), nil
+	p := &imagePage{factPage: factPage{h: h, lk: h.look(), name: "Image"}, a: s.a}
+	p.fill = p.make
+	return inFrame(h.look(), p), nil
 }
 
 func (p *imagePage) adopt(s *snapshot) tea.Cmd { //nolint:unparam // as every adopter
@@ -44,35 +40,10 @@ func (p *imagePage) adopt(s *snapshot) tea.Cmd { //nolint:unparam // as every ad
 	return nil
 }
 
-func (p *imagePage) title(int) (left, right string) {
-	above, below := p.top, max(p.list.rows-p.page-p.top, 0)
-	return "Image", p.lk.outOfSight(above, below)
-}
-
-func (p *imagePage) chips() []chip { return p.narrow.chips(p.lk, p.remake) }
-
-// remake has the lines made anew.
-func (p *imagePage) remake() tea.Cmd {
-	p.wide = 0
-	return nil
-}
-
-func (p *imagePage) foot() string { return "" }
-
-func (p *imagePage) restyle() { p.wide = 0 }
-
-func (p *imagePage) resize(w, h int) {
-	if w != p.wide {
-		p.wide = w
-		p.make()
-	}
-	p.list.resize(len(p.lines), h)
-}
-
 func (p *imagePage) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys := p.h.keys()
 	switch {
-	case p.list.key(keys, k):
+	case p.listKey(k):
 	case keys.jump.matches(k):
 		if at := p.about[p.cursor].layer; at >= 0 {
 			return p.h.jumpToLayer(at), true
@@ -81,12 +52,6 @@ func (p *imagePage) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		return copyText(p.h, p.about[p.cursor].value, "value"), true
 	case keys.documents.matches(k):
 		return viewDocuments(p.h), true
-	case keys.narrow.matches(k):
-		p.narrow.ask(p.h, p.remake)
-		return nil, true
-	case keys.back.matches(k) && p.narrow.on():
-		p.narrow.drop()
-		p.wide = 0
 	default:
 		return nil, false
 	}
@@ -94,17 +59,12 @@ func (p *imagePage) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 }
 
 func (p *imagePage) mouse(msg tea.MouseMsg, _, y int) tea.Cmd {
-	at := msg.Mouse()
-	switch msg.(type) {
-	case tea.MouseWheelMsg:
-		p.scroll(wheel(at.Button))
-	case tea.MouseClickMsg:
-		if i := p.top + y; at.Button == tea.MouseLeft && i < len(p.lines) {
-			p.to(i)
-			if p.h.doubleClick(at.X, at.Y) && p.about[i].layer >= 0 {
-				return p.h.jumpToLayer(p.about[i].layer)
-			}
-		}
+	if !p.click(msg, y) {
+		return nil
+	}
+	at, layer := msg.Mouse(), p.about[p.cursor].layer
+	if p.h.doubleClick(at.X, at.Y) && layer >= 0 {
+		return p.h.jumpToLayer(layer)
 	}
 	return nil
 }
@@ -118,18 +78,6 @@ func (p *imagePage) groups(k *keyMap) []keyGroup { return imageKeys(k) }
 
 func imageKeys(k *keyMap) []keyGroup {
 	return []keyGroup{k.moving(), {"Image", []binding{k.jump, k.documents, k.narrow, k.copyPath}}}
-}
-
-func (p *imagePage) render(l *line, i int) {
-	i += p.top
-	if i == p.cursor && i < len(p.lines) {
-		l.base = p.lk.st.selected
-		l.put(p.lk.st.key, p.lk.sg.mark)
-	} else {
-		l.skip(1)
-	}
-	p.lines.render(l, i)
-	l.fill()
 }
 
 // labelWidth is how many columns the names of facts take.

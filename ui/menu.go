@@ -166,7 +166,7 @@ func (p *menu) render(l *line, i int) {
 
 // openPalette shows every action that is possible here, those on the selected row
 // first. What is typed finds them; a number goes to the layer.
-func (m *model) openPalette() tea.Cmd {
+func (m *model) openPalette() {
 	top := m.top()
 	groups := append(top.groups(m.km), m.viewKeys(), m.km.programGroup())
 	first := map[string]bool{}
@@ -215,7 +215,6 @@ func (m *model) openPalette() tea.Cmd {
 		return nil
 	}
 	m.ask(q)
-	return nil
 }
 
 // goToLayer selects a layer by its number, with a way back.

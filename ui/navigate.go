@@ -52,26 +52,37 @@ func (m *model) bodyKey(b body, k tea.KeyPressMsg) tea.Cmd {
 	if ok {
 		return cmd
 	}
-	if len(m.over) > 0 {
-		switch {
-		case m.km.help.matches(k):
-			m.openHelp()
-		case m.km.palette.matches(k):
-			return m.openPalette()
-		case m.km.dropChip.matches(k):
-			return m.dropChip()
-		case m.km.copyCommand.matches(k):
-			return m.copyCommand()
-		case m.km.mouse.matches(k):
-			return m.turnMouse()
-		case m.km.back.matches(k), m.km.quit.matches(k):
-			m.closePage()
-		default:
-			return m.unknownKey(k)
-		}
+	if cmd, ok := m.anywhereKey(k); ok {
+		return cmd
+	}
+	switch {
+	case len(m.over) == 0:
+		return m.globalKey(k)
+	case m.km.back.matches(k), m.km.quit.matches(k):
+		m.closePage()
 		return nil
 	}
-	return m.globalKey(k)
+	return m.unknownKey(k)
+}
+
+// anywhereKey takes a key that means the same on views and on what lies over them, and
+// reports whether it is one.
+func (m *model) anywhereKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	switch {
+	case m.km.help.matches(k):
+		m.openHelp()
+	case m.km.palette.matches(k):
+		m.openPalette()
+	case m.km.dropChip.matches(k):
+		return m.dropChip(), true
+	case m.km.copyCommand.matches(k):
+		return m.copyCommand(), true
+	case m.km.mouse.matches(k):
+		return m.turnMouse(), true
+	default:
+		return nil, false
+	}
+	return nil, true
 }
 
 // globalKey takes a key that means the same in every view.
@@ -79,16 +90,6 @@ func (m *model) globalKey(k tea.KeyPressMsg) tea.Cmd {
 	switch {
 	case m.km.quit.matches(k):
 		return tea.Quit
-	case m.km.help.matches(k):
-		m.openHelp()
-	case m.km.palette.matches(k):
-		return m.openPalette()
-	case m.km.dropChip.matches(k):
-		return m.dropChip()
-	case m.km.copyCommand.matches(k):
-		return m.copyCommand()
-	case m.km.mouse.matches(k):
-		return m.turnMouse()
 	case m.km.redo.matches(k):
 		return m.goForward()
 	case m.km.pick.matches(k):
@@ -105,7 +106,6 @@ func (m *model) globalKey(k tea.KeyPressMsg) tea.Cmd {
 		}
 		return m.unknownKey(k)
 	}
-	return nil
 }
 
 // unknownKey says that a key does nothing here: a reader who thinks of another view

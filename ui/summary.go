@@ -14,56 +14,23 @@ import (
 // summary is the view of a comparison with what is no path: the figures of both
 // images, and what differs of their configs and packages.
 type summary struct {
-	list
-	h      host
-	lk     *look
+	factPage
 	pair   *pairing
-	wide   int
-	lines  styledLines
 	values []string // by line: to be copied
-	narrow narrowing
 }
 
 // openSummary is its row in the table of views of a comparison.
 func openSummary(h host, p *pairing) body {
-	return inFrame(h.look(), &summary{h: h, lk: h.look(), pair: p})
-}
-
-func (p *summary) title(int) (left, right string) {
-	return "Summary", p.lk.outOfSight(p.top, max(p.list.rows-p.page-p.top, 0))
-}
-
-func (p *summary) chips() []chip { return p.narrow.chips(p.lk, p.remake) }
-
-// remake has the lines made anew.
-func (p *summary) remake() tea.Cmd {
-	p.wide = 0
-	return nil
-}
-
-func (p *summary) foot() string { return "" }
-
-func (p *summary) restyle() { p.wide = 0 }
-
-func (p *summary) resize(w, h int) {
-	if w != p.wide {
-		p.wide = w
-		p.make()
-	}
-	p.list.resize(len(p.lines), h)
+	s := &summary{factPage: factPage{h: h, lk: h.look(), name: "Summary"}, pair: p}
+	s.fill = s.make
+	return inFrame(h.look(), s)
 }
 
 func (p *summary) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
-	keys := p.h.keys()
 	switch {
-	case p.list.key(keys, k):
-	case keys.copyPath.matches(k) && p.cursor < len(p.values):
+	case p.listKey(k):
+	case p.h.keys().copyPath.matches(k) && p.cursor < len(p.values):
 		return copyText(p.h, p.values[p.cursor], "value"), true
-	case keys.narrow.matches(k):
-		p.narrow.ask(p.h, p.remake)
-	case keys.back.matches(k) && p.narrow.on():
-		p.narrow.drop()
-		p.wide = 0
 	default:
 		return nil, false
 	}
@@ -71,15 +38,7 @@ func (p *summary) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 }
 
 func (p *summary) mouse(msg tea.MouseMsg, _, y int) tea.Cmd {
-	at := msg.Mouse()
-	switch msg.(type) {
-	case tea.MouseWheelMsg:
-		p.scroll(wheel(at.Button))
-	case tea.MouseClickMsg:
-		if at.Button == tea.MouseLeft && p.top+y < len(p.lines) {
-			p.to(p.top + y)
-		}
-	}
+	p.click(msg, y)
 	return nil
 }
 
@@ -93,18 +52,6 @@ func (p *summary) groups(k *keyMap) []keyGroup { return summaryKeys(k) }
 
 func summaryKeys(k *keyMap) []keyGroup {
 	return []keyGroup{k.moving(), {"Summary", []binding{k.narrow, k.copyPath}}}
-}
-
-func (p *summary) render(l *line, i int) {
-	i += p.top
-	if i == p.cursor && i < len(p.lines) {
-		l.base = p.lk.st.selected
-		l.put(p.lk.st.key, p.lk.sg.mark)
-	} else {
-		l.skip(1)
-	}
-	p.lines.render(l, i)
-	l.fill()
 }
 
 func (p *summary) add(value string, spans ...span) {
