@@ -130,7 +130,7 @@ func (g *treeGrower) leave(depth int) {
 // Len returns how many nodes there are, the root among them.
 func (t *DiffTree) Len() int { return len(t.nodes) }
 
-// Node returns what is said of node i.
+// Node returns the difference at node i.
 func (t *DiffTree) Node(i int) DiffNode {
 	n := &t.nodes[i]
 	out := DiffNode{Change: n.change, What: n.what, Before: n.before, After: n.after, Moved: n.moved, Differing: int(n.differing)}

@@ -95,7 +95,7 @@ func (o *outside) run(ctx context.Context, args []string, environ ...string) err
 // onTerminal is run without changes to the environment.
 func (o *outside) onTerminal(ctx context.Context, args []string) error { return o.run(ctx, args) }
 
-// maxCaptured bounds what is kept of a program's output, in bytes.
+// maxCaptured bounds how much of a program's output is kept, in bytes.
 const maxCaptured = 1 << 20
 
 // capture runs a program unseen, and returns what it has written.

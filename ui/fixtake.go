@@ -219,5 +219,5 @@ func (w patchWriting) askReplace(h host, file string, err error) tea.Cmd {
 	return nil
 }
 
-// lastOf is the last name of a file's path, of whatever system.
+// lastOf is the last name of a path, on any system.
 func lastOf(file string) string { return file[strings.LastIndexAny(file, `/\`)+1:] }

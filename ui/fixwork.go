@@ -180,7 +180,7 @@ func (p *fix) pending() tea.Cmd {
 }
 
 // keysWait is how long keys wait until it is known what was found. Of a large image, it takes
-// longer: whoever wants to go elsewhere meanwhile can.
+// longer: the reader can go elsewhere meanwhile.
 const keysWait = 300 * time.Millisecond
 
 // waits reports whether keys are to wait until it is known what was found.

@@ -36,7 +36,7 @@ func (b binding) first() string {
 }
 
 // keyMap holds every key. The help, the footer and the event loop use these
-// same values, so that what is said of a key is what it does.
+// same values, so that the help of a key cannot differ from what it does.
 type keyMap struct {
 	up, down, pageUp, pageDown, home, end binding
 	nextPane, priorPane, enter            binding

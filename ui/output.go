@@ -6,7 +6,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// Bounds of what is shown of a program's output.
+// Bounds on the output of a program that is shown.
 const (
 	outputLines = 20_000
 	outputWide  = 2000 // columns of a line

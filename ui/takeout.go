@@ -169,7 +169,7 @@ type askError struct {
 	ask func() tea.Cmd
 }
 
-// extraction says what is written of what is marked, else of what is selected, but
+// extraction says what to write: what is marked, else what is selected, but
 // not where to: what the screen shows of it. A version of the history is written
 // alone, whatever is marked.
 func (e *explorer) extraction() (Extraction, bool) {
