@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 // A menuItem is one of the things to choose from.
 type menuItem struct {
 	text    string
+	short   string // the footer's word for it, by which it is found too
 	key     string // that does the same elsewhere, as the help names it; "" if none does
 	current bool   // it is as things are now
 	do      func() tea.Cmd
@@ -43,13 +45,13 @@ func openMenu(h host, name string, items []menuItem, again binding) *menu {
 	return p
 }
 
-// match lists the items that hold the words of a text, or its letters in their
-// order if none does.
+// match lists the items that hold the words of a text, those first that are called
+// that in short, or its letters in their order if none does.
 func (p *menu) match(text string) {
 	text = strings.ToLower(text)
 	p.shown = p.shown[:0]
 	for i, it := range p.items {
-		if containsAll(strings.ToLower(it.text), strings.Fields(text)) {
+		if containsAll(strings.ToLower(it.text+" "+it.short), strings.Fields(text)) {
 			p.shown = append(p.shown, i)
 		}
 	}
@@ -59,6 +61,18 @@ func (p *menu) match(text string) {
 				p.shown = append(p.shown, i)
 			}
 		}
+	}
+	if text != "" {
+		called := func(i int) bool { return strings.EqualFold(p.items[i].short, text) }
+		slices.SortStableFunc(p.shown, func(a, b int) int {
+			switch {
+			case called(a) && !called(b):
+				return -1
+			case called(b) && !called(a):
+				return 1
+			}
+			return 0
+		})
 	}
 	p.list.resize(len(p.shown), p.page)
 	p.to(0)
@@ -181,7 +195,7 @@ func (m *model) openPalette() {
 				continue
 			}
 			seen[b.name] = true
-			it := menuItem{text: b.Help().Desc, key: b.first(), do: func() tea.Cmd { return m.press(keyPress(b.Keys()[0])) }}
+			it := menuItem{text: b.Help().Desc, short: b.short, key: b.first(), do: func() tea.Cmd { return m.press(keyPress(b.Keys()[0])) }}
 			if first[b.name] {
 				rows = append(rows, it)
 			} else {

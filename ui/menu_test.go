@@ -98,3 +98,18 @@ func TestHalfPages(t *testing.T) {
 		}
 	}
 }
+
+// An action is found by the footer's word for it, too: a view by its name.
+func TestPaletteFindsViews(t *testing.T) {
+	m := start(t, open(t, "app"), 80, 24)
+	for v := range views {
+		m.Update(keyOf(":"))
+		for _, r := range views[v].short {
+			m.Update(keyOf(string(r)))
+		}
+		press(m, "enter")
+		if int(m.view) != v {
+			t.Errorf("%s leads to view %d, want %d", views[v].short, m.view, v)
+		}
+	}
+}
