@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# Runs the commands of README.md, so that none of them is wrong.
+# Runs the commands of README.md and of the pages below docs that want Go or an engine,
+# so that none of them is wrong. The test TestDocsCommands runs all others.
 # Usage: .ci/readme.sh        (in the folder to run them in: a fresh copy)
 #
 # A block of commands is fenced with ```sh, and the line above the fence says
 # what becomes of it:
 #   <!-- run -->           every line must succeed
 #   <!-- run: exit N -->   the block must end with exit code N
+#   <!-- run: clone -->    as "run": it wants a clone of the repository, and Go
 #   <!-- run: engines -->  as "run", if a Docker engine answers and CONTAINER_HOST
 #                          names podman's service; the sample image is loaded
 #                          into both before
 #   <!-- not run: WHY -->  left out
-# A block without such a line is an error.
+# A block of README.md without such a line is an error. Of other pages, only the
+# blocks with "clone" and "engines" are run.
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -21,13 +24,21 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# One file a block: its first line is the mark, the others are the commands.
+# One file a block: its first line is the page, the second the mark, the others are
+# the commands.
+mapfile -t pages < <(echo README.md; find docs -name '*.md' | sort)
 awk -v dir="$work" '
-  /^```sh$/ && !inside { inside = 1; n++; file = sprintf("%s/%02d.sh", dir, n); print previous > file; next }
-  /^```$/ && inside    { inside = 0; close(file); previous = ""; next }
+  /^```sh$/ && !inside {
+    inside = 1
+    if (FILENAME != "README.md" && previous !~ /^<!-- run: (clone|engines) -->$/) { file = "/dev/null"; next }
+    file = sprintf("%s/%02d.sh", dir, ++n)
+    print FILENAME "\n" previous > file
+    next
+  }
+  /^```/ && inside     { inside = 0; close(file); previous = ""; next }
   inside               { print > file; next }
   NF                   { previous = $0 }
-' README.md
+' "${pages[@]}"
 
 # The README says "peel" where it is installed.
 mkdir "$work/bin"
@@ -36,14 +47,14 @@ export PATH=$work/bin:$PATH
 
 ran=0
 for block in "$work"/*.sh; do
-  mark=$(head -n 1 "$block")
+  page=$(head -n 1 "$block") mark=$(sed -n 2p "$block")
   want=0
   case $mark in
-    '<!-- run -->') ;;
+    '<!-- run -->' | '<!-- run: clone -->') ;;
     '<!-- run: exit '[0-9]*' -->') want=$(tr -dc 0-9 <<<"$mark") ;;
     '<!-- run: engines -->')
       if [ -z "${CONTAINER_HOST:-}" ] || ! docker version >/dev/null 2>&1; then
-        [ -z "${CI:-}" ] || { echo "README.md: no engines to run a block with" >&2; exit 1; }
+        [ -z "${CI:-}" ] || { echo "$page: no engines to run a block with" >&2; exit 1; }
         continue
       fi
       loaded=yes
@@ -53,21 +64,21 @@ for block in "$work"/*.sh; do
       ;;
     '<!-- not run: '*' -->') continue ;;
     *)
-      echo "README.md: a block of commands without a mark (see .ci/readme.sh):" >&2
+      echo "$page: a block of commands without a mark (see .ci/readme.sh):" >&2
       cat "$block" >&2
       exit 1
       ;;
   esac
-  tail -n +2 "$block" >"$work/commands"
+  tail -n +3 "$block" >"$work/commands"
   sed 's/^/  $ /' "$work/commands"
   got=0
   bash -euo pipefail "$work/commands" >"$work/output" 2>&1 </dev/null || got=$?
   if [ "$got" != "$want" ]; then
     cat "$work/output"
-    echo "README.md: exit code $got, want $want" >&2
+    echo "$page: exit code $got, want $want" >&2
     exit 1
   fi
   ran=$((ran + 1))
 done
-[ "$ran" -ge 2 ] || { echo "README.md: only $ran blocks were run" >&2; exit 1; }
-echo "  $ran blocks of README.md ran as they should"
+[ "$ran" -ge 2 ] || { echo "only $ran blocks were run" >&2; exit 1; }
+echo "  $ran blocks of README.md and docs ran as they should"

@@ -1,0 +1,357 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// What the README and the docs tell people to type is run here.
+//
+// Commands stand in two kinds of fenced blocks: "sh" is a script, "console" shows
+// commands behind "$ " with the output of each below it, in which a line "..." stands
+// for any lines. The last line above a block that is not blank is its mark:
+//
+//	<!-- run -->           every command must succeed, and print what the block shows
+//	<!-- run: exit N -->   the last command must end with exit code N; with several
+//	                       numbers, each is that of one line
+//	<!-- run: clone -->    wants a clone and Go: run by .ci/readme.sh
+//	<!-- run: engines -->  wants Docker and podman: run by .ci/readme.sh
+//	<!-- recipe: NAME -->  run by TestRecipesRun
+//	<!-- not run: WHY -->  shown, and left alone
+//
+// The blocks of a page are run in their order, in a folder of their own that holds
+// what workspaceFiles lists: a later block finds the files of an earlier one. To write
+// the output of all blocks without a "..." anew:
+//
+//	go test . -run TestDocsCommands -update
+
+// workspaceFiles are the files of a page's folder, and what they are copies of. A file
+// comes before an image of an engine, so that "app:1" is one without an engine.
+var workspaceFiles = map[string]string{
+	"testdata/sample.tar": "testdata/sample.tar",
+	"image.tar":           "testdata/sample.tar",
+	"app.tar":             "testdata/sample.tar",
+	"app:1":               "testdata/sample.tar",
+	"app:2":               "testdata/docker29.tar",
+	"app.index":           "testdata/docs/shrink-an-image/app-1.index",
+}
+
+// A docBlock is a fenced block of a page.
+type docBlock struct {
+	page           string
+	begin, end     int // lines of its text, counted from 0; end is behind the last
+	language, mark string
+	lines          []string
+}
+
+func (b docBlock) at() string { return fmt.Sprintf("%s:%d", b.page, b.begin) }
+
+// docsPages are the README and all pages below docs.
+func docsPages(t *testing.T) []string {
+	t.Helper()
+	pages := []string{"README.md"}
+	err := filepath.WalkDir("docs", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(path, ".md") {
+			pages = append(pages, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages
+}
+
+var fence = regexp.MustCompile("^\\s*```+(.*)$")
+
+// docBlocks are the fenced blocks of a text.
+func docBlocks(page, text string) (blocks []docBlock) {
+	var b *docBlock
+	above := ""
+	for i, line := range strings.Split(text, "\n") {
+		m := fence.FindStringSubmatch(line)
+		switch {
+		case m != nil && b == nil:
+			b = &docBlock{page: page, begin: i + 1, language: strings.TrimSpace(m[1]), mark: above}
+		case m != nil:
+			b.end = i
+			blocks = append(blocks, *b)
+			b, above = nil, ""
+		case b != nil:
+			b.lines = append(b.lines, line)
+		case strings.TrimSpace(line) != "":
+			above = strings.TrimSpace(line)
+		}
+	}
+	return blocks
+}
+
+var (
+	runMark   = regexp.MustCompile(`^<!-- run(?:: exit ([\d ]+))? -->$`)
+	otherMark = regexp.MustCompile(`^<!-- (?:run: clone|run: engines|recipe: [\w-]+|not run: .+) -->$`)
+)
+
+// runs says whether a block is run here, and its exit codes; an error, if it has no
+// mark.
+func (b docBlock) runs() (codes []int, ok bool, err error) {
+	if m := runMark.FindStringSubmatch(b.mark); m != nil {
+		if m[1] == "" {
+			return []int{0}, true, nil
+		}
+		for word := range strings.FieldsSeq(m[1]) {
+			code, err := strconv.Atoi(word)
+			if err != nil {
+				return nil, false, err
+			}
+			codes = append(codes, code)
+		}
+		return codes, true, nil
+	}
+	if otherMark.MatchString(b.mark) {
+		return nil, false, nil
+	}
+	return nil, false, fmt.Errorf("%s: a block of commands without a mark above it, such as <!-- run --> or <!-- not run: WHY -->", b.at())
+}
+
+// TestDocsCommands runs the blocks of all pages. A fence without a language could
+// hide commands, so it fails as well.
+func TestDocsCommands(t *testing.T) {
+	program := build(t)
+	ran := 0
+	for _, page := range docsPages(t) {
+		var mine []docBlock
+		for _, b := range docBlocks(page, file(t, page)) {
+			switch b.language {
+			case "sh", "console":
+				if _, ok, err := b.runs(); err != nil {
+					t.Error(err)
+				} else if ok {
+					mine = append(mine, b)
+				}
+			case "":
+				t.Errorf("%s: a fence without a language: sh, console, text, yaml ...", b.at())
+			}
+		}
+		ran += len(mine)
+		if len(mine) == 0 {
+			continue
+		}
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			runPage(t, program, page, mine)
+		})
+	}
+	if ran < 10 {
+		t.Errorf("only %d blocks were run", ran)
+	}
+}
+
+// runPage runs the blocks of a page, in a folder of its own.
+func runPage(t *testing.T, program, page string, blocks []docBlock) {
+	t.Helper()
+	dir := docsFolder(t, page)
+	env := docsEnvironment(program, dir)
+	fresh := map[int][]string{} // lines of blocks whose output is written anew, by index
+	for i, b := range blocks {
+		if _, err := exec.LookPath("jq"); err != nil && strings.Contains(strings.Join(b.lines, "\n"), "| jq ") {
+			t.Logf("%s: jq is not installed", b.at())
+			continue
+		}
+		codes, _, _ := b.runs()
+		if b.language == "sh" {
+			scripts := []string{strings.Join(b.lines, "\n")}
+			if len(codes) > 1 {
+				scripts = b.lines
+			}
+			if len(scripts) != len(codes) {
+				t.Fatalf("%s: %d lines, and %d exit codes", b.at(), len(scripts), len(codes))
+			}
+			for k, script := range scripts {
+				if out, got := runIn(t, dir, env, script); got != codes[k] {
+					t.Fatalf("%s: exit code %d, want %d: %s\n%s", b.at(), got, codes[k], script, out)
+				}
+			}
+			continue
+		}
+		var lines []string
+		steps := consoleSteps(b.lines)
+		for k, s := range steps {
+			out, got := runIn(t, dir, env, s.command)
+			want := 0
+			if k >= len(steps)-len(codes) {
+				want = codes[k-len(steps)+len(codes)]
+			}
+			if got != want {
+				t.Fatalf("%s: %s: exit code %d\n%s", b.at(), s.command, got, out)
+			}
+			lines = append(append(lines, s.typed...), outputLines(out)...)
+			if !*update && !fits(outputLines(out), s.output) {
+				t.Errorf("%s: %s: the page does not show what it prints (-update writes it anew):\n%s", b.at(), s.command, out)
+			}
+		}
+		if len(steps) == 0 {
+			t.Errorf("%s: no line begins with \"$ \"", b.at())
+		}
+		if !slices.Contains(b.lines, "...") {
+			fresh[i] = lines
+		}
+	}
+	if *update {
+		rewrite(t, page, blocks, fresh)
+	}
+}
+
+// rewrite writes a page with the lines of some blocks replaced.
+func rewrite(t *testing.T, page string, blocks []docBlock, fresh map[int][]string) {
+	t.Helper()
+	lines := strings.Split(file(t, page), "\n")
+	for i := len(blocks) - 1; i >= 0; i-- {
+		if with, ok := fresh[i]; ok {
+			lines = slices.Replace(lines, blocks[i].begin, blocks[i].end, with...)
+		}
+	}
+	if err := os.WriteFile(page, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A consoleStep is a command of a console block: the lines as typed, the script that
+// they are, and the output that the page shows.
+type consoleStep struct {
+	typed, output []string
+	command       string
+}
+
+func consoleSteps(lines []string) (steps []consoleStep) {
+	continued := false
+	for _, line := range lines {
+		command, ok := strings.CutPrefix(line, "$ ")
+		switch {
+		case ok && !continued:
+			steps = append(steps, consoleStep{typed: []string{line}, command: command})
+		case continued:
+			last := &steps[len(steps)-1]
+			last.typed = append(last.typed, line)
+			last.command += "\n" + strings.TrimPrefix(line, "> ")
+		case len(steps) > 0:
+			last := &steps[len(steps)-1]
+			last.output = append(last.output, line)
+			continue
+		}
+		continued = len(steps) > 0 && strings.HasSuffix(line, `\`)
+	}
+	return steps
+}
+
+// outputLines are the lines of an output, without blanks at their ends, which no page
+// keeps.
+func outputLines(out string) []string {
+	if strings.TrimSpace(out) == "" {
+		return nil
+	}
+	lines := strings.Split(strings.TrimRight(out, "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ")
+	}
+	return lines
+}
+
+// fits says whether lines are those of a pattern, in which "..." stands for any
+// number of lines.
+func fits(lines, pattern []string) bool {
+	if len(pattern) == 0 {
+		return len(lines) == 0
+	}
+	if pattern[0] == "..." {
+		for i := 0; i <= len(lines); i++ {
+			if fits(lines[i:], pattern[1:]) {
+				return true
+			}
+		}
+		return false
+	}
+	return len(lines) > 0 && lines[0] == pattern[0] && fits(lines[1:], pattern[1:])
+}
+
+func TestDocsFits(t *testing.T) {
+	for _, c := range []struct {
+		name, lines, pattern string
+		want                 bool
+	}{
+		{"the same", "a b", "a b", true},
+		{"a line more", "a b c", "a b", false},
+		{"a line less", "a", "a b", false},
+		{"another line", "a x", "a b", false},
+		{"left out in the middle", "a x y b", "a ... b", true},
+		{"left out at the end", "a x y", "a ...", true},
+		{"nothing left out", "a b", "a ... b", true},
+		{"behind what is left out", "a x c", "a ... b", false},
+	} {
+		if got := fits(strings.Fields(c.lines), strings.Fields(c.pattern)); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
+// docsFolder is a new folder with what a page's commands find: workspaceFiles, and
+// the folder of testdata/docs that has the page's name.
+func docsFolder(t *testing.T, page string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, of := range workspaceFiles {
+		copyFile(t, of, filepath.Join(dir, name))
+	}
+	own := filepath.Join("testdata", "docs", strings.TrimSuffix(filepath.Base(page), ".md"))
+	entries, err := os.ReadDir(own)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		copyFile(t, filepath.Join(own, e.Name()), filepath.Join(dir, e.Name()))
+	}
+	return dir
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, []byte(file(t, from)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// docsEnvironment is that of a page's commands: the same on every machine, and
+// without engines.
+func docsEnvironment(program, dir string) []string {
+	return []string{
+		"PATH=" + filepath.Dir(program) + string(os.PathListSeparator) + os.Getenv("PATH"),
+		"HOME=" + dir, "XDG_CACHE_HOME=" + filepath.Join(dir, ".cache"), "TMPDIR=" + os.TempDir(),
+		"TZ=UTC", "LC_ALL=C.UTF-8", "NO_COLOR=1", "PEEL_OFFLINE=1",
+		"DOCKER_HOST=unix:///nonexistent", "CONTAINER_HOST=unix:///nonexistent", "CONTAINERD_ADDRESS=/nonexistent",
+	}
+}
+
+// runIn runs a script in a folder, and gives what it prints and its exit code.
+func runIn(t *testing.T, dir string, env []string, script string) (string, int) {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), "sh", "-euc", script)
+	c.Dir, c.Env = dir, env
+	out, err := c.CombinedOutput()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return string(out), c.ProcessState.ExitCode()
+}
