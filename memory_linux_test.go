@@ -18,8 +18,11 @@ import (
 func TestMemoryLimits(t *testing.T) {
 	program := build(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	small, large := filepath.Join("testdata", "sample.tar"), filepath.Join(t.TempDir(), "large.tar")
-	writeLarge(t, large, 600_000)
+	small, large := filepath.Join("testdata", "sample.tar"), filepath.Join(t.TempDir(), "large")
+	// In compressed layers: they take a tenth of the disk that plain ones do.
+	if err := made(600_000).WriteOCI(large, "zstd"); err != nil {
+		t.Fatal(err)
+	}
 	t.Run("of the process", func(t *testing.T) {
 		for _, mb := range []int{1400, 1500, 3000} {
 			limited := func(args ...string) *exec.Cmd {
@@ -94,7 +97,7 @@ func tooLittle(t *testing.T, c *exec.Cmd, surely bool) {
 	err := c.Run()
 	switch code := c.ProcessState.ExitCode(); {
 	case err == nil && !surely:
-	case code != 3 || !strings.Contains(said.String(), "large.tar: ") || !strings.Contains(said.String(), "it takes more memory than the"):
+	case code != 3 || !strings.Contains(said.String(), "large: ") || !strings.Contains(said.String(), "it takes more memory than the"):
 		t.Errorf("%q: exit code %d\n%.2000s", c.Args, code, &said)
 	}
 }

@@ -73,13 +73,17 @@ func writeLarge(t *testing.T, name string, entries int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	im := madeup.Image{Entries: entries, Layers: 8, Mean: 4096, Again: 40, Holes: true}
-	if err := im.WriteDocker(f); err != nil {
+	if err := made(entries).WriteDocker(f); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// made is an image of that many entries, of which many are wasted.
+func made(entries int) madeup.Image {
+	return madeup.Image{Entries: entries, Layers: 8, Mean: 1024, Again: 40, Holes: true}
 }
 
 // writeSparse writes an image with one file, /s/hole, of 100 GB that are a hole.
