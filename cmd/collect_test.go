@@ -7,22 +7,34 @@ import (
 	"time"
 )
 
-// Nothing is collected of a small heap; then memory is saved.
+// Nothing is collected of a small heap; of a large one, memory is saved.
 func TestCollector(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	t.Setenv("GOGC", "")
 	tuneCollector()
-	if was := debug.SetGCPercent(300); was != 300 {
+	percent := func() int {
+		now := debug.SetGCPercent(300)
+		debug.SetGCPercent(now)
+		return now
+	}
+	if was := percent(); was != 250 {
 		t.Errorf("%d %% at the start", was)
 	}
-	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+	held := make([]byte, 2*gcFloor)
+	for began := time.Now(); percent() != gcPercent; time.Sleep(time.Millisecond) {
 		runtime.GC()
-		now := debug.SetGCPercent(300)
-		if now == gcPercent {
-			return
-		}
 		if time.Since(began) > 10*time.Second {
-			t.Fatalf("still %d %% after a collection", now)
+			t.Fatalf("still %d %% after a collection, %d bytes in use", percent(), inUse())
+		}
+	}
+	runtime.KeepAlive(held)
+}
+
+func TestCollectorPercent(t *testing.T) {
+	const mb = 1 << 20
+	for bytes, want := range map[uint64]int{0: 150, 4 * mb: 150, 5 * mb: 100, 8 * mb: 25, 9 * mb: 20, 10 * mb: 20, 100 * mb: 20, 1 << 40: 20} {
+		if got := percentFor(bytes); got != want {
+			t.Errorf("%d bytes: %d %%, want %d", bytes, got, want)
 		}
 	}
 }
