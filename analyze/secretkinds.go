@@ -127,15 +127,25 @@ func isJWT(s string) bool {
 	return len(parts) == 3 && strings.HasPrefix(parts[1], "eyJ") && len(parts[2]) >= 20
 }
 
-// shapesAt are the shapes by the first two bytes of their prefix.
-var shapesAt = func() *[1 << 16][]*tokenShape {
-	var at [1 << 16][]*tokenShape
+// shapesAt are the shapes by the first two bytes of their prefix: the table says
+// which of the groups, of which there are fewer than 256. It holds no pointers, as
+// 65,536 slices would: those are 1.5 MB that each collection of garbage counts.
+var shapesAt = func() (at struct {
+	group  [1 << 16]uint8
+	groups [][]*tokenShape // the first is empty
+},
+) {
+	at.groups = make([][]*tokenShape, 1)
 	for i := range tokenShapes {
 		s := &tokenShapes[i]
-		k := int(s.prefix[0])<<8 | int(s.prefix[1])
-		at[k] = append(at[k], s)
+		k := &at.group[int(s.prefix[0])<<8|int(s.prefix[1])]
+		if *k == 0 {
+			*k = uint8(len(at.groups))
+			at.groups = append(at.groups, nil)
+		}
+		at.groups[*k] = append(at.groups[*k], s)
 	}
-	return &at
+	return at
 }()
 
 // secretKindOf returns the kind of an ID, nil if there is none.

@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"bytes"
+	"path"
 	"slices"
 	"strings"
 )
@@ -81,20 +82,20 @@ var publicWords = []string{
 // patterns are what a variant of .env is called that is there to be copied.
 var patterns = []string{"example", "sample", "template", "dist", "test", "defaults", "schema"}
 
-// namedSecret tells what a path's name says. Path is absolute and clean.
-func namedSecret(path string) secretNaming {
-	slash := max(strings.LastIndexByte(path, '/'), 0)
-	name, dir := strings.TrimPrefix(path[slash:], "/"), path[:slash]
+// namedSecret tells what the name of a file says, by its path, absolute and clean.
+func namedSecret(file string) secretNaming {
+	slash := max(strings.LastIndexByte(file, '/'), 0)
+	name, dir := strings.TrimPrefix(file[slash:], "/"), file[:slash]
 	parent := dir[strings.LastIndexByte(dir, '/')+1:]
 	naming := nameAlone(name, parent)
 	if naming == notSecret || strings.Contains(name, "snakeoil") { // Debian's ssl-cert makes it for tests
 		return notSecret
 	}
-	inRoot := func(root string) bool { return strings.HasPrefix(path, root) }
+	inRoot := func(root string) bool { return strings.HasPrefix(file, root) }
 	switch {
-	case slices.ContainsFunc(publicParts, func(part string) bool { return strings.Contains(path, part) }):
+	case slices.ContainsFunc(publicParts, func(part string) bool { return strings.Contains(file, part) }):
 		return notSecret
-	case strings.HasPrefix(path, "/etc/pki/") && strings.HasSuffix(dir, "/private"):
+	case strings.HasPrefix(file, "/etc/pki/") && strings.HasSuffix(dir, "/private"):
 	case slices.ContainsFunc(publicRoots, inRoot):
 		return notSecret
 	case slices.ContainsFunc(mixedRoots, inRoot):
@@ -149,7 +150,7 @@ var secretTails = func() *[1 << 16 / 64]uint64 {
 			add(name)
 		}
 	}
-	for _, end := range slices.Concat(secretEnds, settingEnds, copyEnds) {
+	for _, end := range allEnds {
 		add(end)
 	}
 	return &tails
@@ -160,9 +161,9 @@ func tail[T string | []byte](name T) int {
 	return int(name[len(name)-2])<<8 | int(name[len(name)-1])
 }
 
-// mayBeSecret is a cheap test that is true of every name, or path, for which
+// mayBeSecret is a cheap test that is true of every name for which
 // namedSecret may say something; but for those that lie in a folder .ssh.
-func mayBeSecret[T string | []byte](name T) bool {
+func mayBeSecret(name []byte) bool {
 	if len(name) < 2 {
 		return false
 	}
@@ -170,15 +171,36 @@ func mayBeSecret[T string | []byte](name T) bool {
 	return secretTails[at/64]&(1<<(at%64)) != 0
 }
 
-// mayHold is mayBeSecret of the name of an entry, as it is stored, with what
-// mayBeSecret leaves out.
+// mayHold is a test that is true of every name of an entry, as it is stored, for
+// which namedSecret may say something. It makes no garbage: almost all names fail it.
 func mayHold(name []byte) bool {
-	if mayBeSecret(name) {
+	slash := bytes.LastIndexByte(name, '/')
+	base := name[slash+1:]
+	if bytes.HasPrefix(base, dotEnv) || slash >= 0 && bytes.HasSuffix(name[:slash], dotSSH) {
 		return true
 	}
-	slash := bytes.LastIndexByte(name, '/')
-	return bytes.HasPrefix(name[slash+1:], dotEnv) || slash >= 0 && bytes.HasSuffix(name[:slash], dotSSH)
+	if !mayBeSecret(name) {
+		return false
+	}
+	return secretBases[string(base)] || slices.ContainsFunc(allEnds, func(end string) bool {
+		return len(base) > len(end) && string(base[len(base)-len(end):]) == end
+	})
 }
+
+var (
+	allEnds = slices.Concat(secretEnds, settingEnds, copyEnds)
+
+	// secretBases are the names of files in the tables above, without their parents.
+	secretBases = func() map[string]bool {
+		all := map[string]bool{}
+		for _, names := range []map[string]bool{secretNames, secretBelow, settingNames, settingBelow} {
+			for name := range names {
+				all[path.Base(name)] = true
+			}
+		}
+		return all
+	}()
+)
 
 var (
 	dotEnv = []byte(".env.")

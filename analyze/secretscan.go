@@ -96,11 +96,11 @@ func (s *secretScan) token(i int) (*secretKind, int) {
 	if i+1 >= len(text) {
 		return nil, 0
 	}
-	shapes := shapesAt[int(text[i])<<8|int(text[i+1])]
-	if shapes == nil || i > 0 && wordSet.has(text[i-1]) && (i < 2 || text[i-2] != '\\') {
+	group := shapesAt.group[int(text[i])<<8|int(text[i+1])]
+	if group == 0 || i > 0 && wordSet.has(text[i-1]) && (i < 2 || text[i-2] != '\\') {
 		return nil, 0
 	}
-	for _, shape := range shapes {
+	for _, shape := range shapesAt.groups[group] {
 		if !strings.HasPrefix(text[i:], shape.prefix) {
 			continue
 		}

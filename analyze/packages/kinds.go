@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/peelhq/peel/source"
@@ -103,8 +102,10 @@ func kindOf(r *source.Record) *kind {
 
 // takes reports whether files of that base name may be of the kind.
 func (k *kind) takes(base []byte) bool {
-	if slices.Contains(k.names, string(base)) {
-		return true
+	for _, name := range k.names { //nolint:modernize // slices.Contains would copy the name
+		if string(base) == name {
+			return true
+		}
 	}
 	for _, suffix := range k.suffixes {
 		if len(base) > len(suffix) && string(base[len(base)-len(suffix):]) == suffix {
