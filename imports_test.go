@@ -16,20 +16,23 @@ import (
 const module = "github.com/peelhq/peel"
 
 // mayImport says which of the module's packages each of them may import: the
-// dependencies run one way, main → cmd → {ui, report} → analyze →
-// analyze/dockerfile → source → {source/engine, source/layer, source/registry}. A package that is not listed
+// dependencies run one way, main → cmd → {ui, report} → fleet → analyze →
+// analyze/dockerfile → source → {source/engine, source/layer, source/objects,
+// source/registry}. A package that is not listed
 // fails the test: say where it belongs.
 var mayImport = map[string][]string{
 	".":                       {"cmd"},
-	"cmd":                     {"ui", "report", "analyze", "analyze/dockerfile", "source", "internal/alike", "internal/clean", "internal/crash", "internal/draft", "internal/grep", "internal/grow", "internal/human", "internal/lazy", "internal/redact"},
+	"cmd":                     {"ui", "report", "fleet", "analyze", "analyze/dockerfile", "source", "internal/alike", "internal/clean", "internal/crash", "internal/draft", "internal/grep", "internal/grow", "internal/human", "internal/lazy", "internal/redact"},
 	"ui":                      {"analyze", "analyze/dockerfile", "internal/clean", "internal/crash", "internal/human", "internal/redact"},
-	"report":                  {"analyze", "analyze/dockerfile", "source", "internal/clean", "internal/crash", "internal/human", "internal/lazy"},
+	"report":                  {"fleet", "analyze", "analyze/dockerfile", "source", "internal/clean", "internal/crash", "internal/human", "internal/lazy"},
+	"fleet":                   {"analyze", "analyze/dockerfile", "analyze/packages", "source", "internal/clean", "internal/crash", "internal/draft", "internal/human", "internal/redact"},
 	"analyze":                 {"analyze/dockerfile", "analyze/packages", "source", "internal/clean", "internal/crash", "internal/grep", "internal/grow", "internal/human", "internal/lazy", "internal/redact"},
 	"analyze/dockerfile":      {"source", "internal/clean", "internal/lazy"},
 	"analyze/packages":        {"source", "internal/lazy"},
-	"source":                  {"source/engine", "source/layer", "source/registry", "internal/alike", "internal/clean", "internal/crash", "internal/draft", "internal/grow", "internal/human", "internal/lazy"},
+	"source":                  {"source/engine", "source/objects", "source/layer", "source/registry", "internal/alike", "internal/clean", "internal/crash", "internal/draft", "internal/grow", "internal/human", "internal/lazy"},
 	"source/engine":           {"internal/clean", "internal/draft", "internal/lazy", "internal/redact", "internal/settings"},
 	"source/registry":         {"internal/alike", "internal/clean", "internal/lazy", "internal/redact", "internal/settings"},
+	"source/objects":          {"internal/draft"},
 	"source/layer":            {"internal/crash", "internal/draft", "internal/inflate"},
 	"internal/alike":          {},
 	"internal/clean":          {},
@@ -70,6 +73,8 @@ var restricted = map[string][]string{
 	"go.etcd.io/":                            {"source/engine", "internal/fakecontainerd"},
 	"github.com/opencontainers/image-spec":   {"source", "source/engine"},
 	"github.com/opencontainers/go-digest":    {"source", "source/layer", "source/registry"},
+	"github.com/minio/":                      {"source/objects"},
+	"github.com/parquet-go/":                 {"fleet"},
 	"github.com/therootcompany/xz":           {"source"},
 	"charm.land/":                            {"ui", "cmd", "internal/ansisvg"},
 	"github.com/charmbracelet/":              {"ui", "cmd", "internal/ansisvg", "internal/testkit", "bench/firstframe"},

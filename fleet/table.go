@@ -1,0 +1,199 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"runtime/debug"
+	"sync"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/peelhq/peel/internal/crash"
+	"github.com/peelhq/peel/source"
+)
+
+// rowsPerGroup is how many rows stand in one row group: a reader that looks for a path
+// skips those groups, and pages of them, in whose range it is not.
+const rowsPerGroup = 32 << 10
+
+// pageBytes is about how large a page is, unpacked.
+const pageBytes = 64 << 10
+
+// versionKey is the key in an object's metadata of the version of its table.
+const versionKey = "peel.version"
+
+// writerOptions are those of every table.
+func writerOptions() []parquet.WriterOption {
+	return []parquet.WriterOption{
+		// Neither a version nor a time: the same rows are the same bytes.
+		parquet.CreatedBy("peel", "fleet", ""),
+		parquet.KeyValueMetadata(versionKey, fmt.Sprint(Version)),
+		parquet.MaxRowsPerRowGroup(rowsPerGroup),
+		parquet.PageBufferSize(pageBytes),
+		parquet.DataPageVersion(1), // every engine reads it
+		parquet.DataPageStatistics(true),
+		parquet.Compression(&parquet.Zstd),
+		parquet.DefaultEncodingFor(parquet.ByteArray, &parquet.Plain), // every engine reads it, and it claims no more than it has
+	}
+}
+
+// schemas are those of the rows' types, made when they are first needed.
+var schemas sync.Map
+
+// schemaOf returns the schema of a type of rows.
+func schemaOf[T any]() *parquet.Schema {
+	t := reflect.TypeFor[T]()
+	known, ok := schemas.Load(t)
+	if !ok {
+		known, _ = schemas.LoadOrStore(t, parquet.NewSchema("peel", parquet.SchemaOf(new(T))))
+	}
+	s, _ := known.(*parquet.Schema) // nothing else is stored
+	return s
+}
+
+// WriteTable returns rows as an object of a table.
+func WriteTable[T any](rows []T) ([]byte, error) {
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[T](&b, append(writerOptions(), schemaOf[T]())...)
+	if _, err := w.Write(rows); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// A Table is an object with rows that is open to be read. Nothing that it holds is
+// trusted: what could take much memory is checked before it is read.
+type Table[T any] struct {
+	File *parquet.File // its row groups, columns and statistics
+
+	object source.Object
+	at     *blocks                   // reads it
+	group  int                       // the next row group
+	rows   *parquet.GenericReader[T] // of the one before; nil if there is none
+}
+
+// OpenTable opens an object of a table.
+func OpenTable[T any](ctx context.Context, s source.Objects, name string) (_ *Table[T], err error) {
+	o, err := s.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	blocks := newBlocks(o)
+	f, err := openParquet(blocks, o.Size())
+	if err == nil {
+		err = sameColumns(f, schemaOf[T]())
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), o.Close())
+	}
+	return &Table[T]{File: f, object: o, at: blocks}, nil
+}
+
+// Len returns the number of rows.
+func (t *Table[T]) Len() int64 { return t.File.NumRows() }
+
+// Seek goes to the beginning of a row group: Read reads on from there.
+func (t *Table[T]) Seek(group int) error {
+	err := t.closeGroup()
+	t.group = group
+	return err
+}
+
+// Read reads rows that follow, as io.Reader reads bytes: at the end there are none, and
+// the error is io.EOF. It reads no further than to the end of a row group.
+func (t *Table[T]) Read(rows []T) (n int, err error) {
+	for n == 0 && len(rows) > 0 {
+		if t.rows == nil {
+			if err := t.nextGroup(); err != nil {
+				return 0, err
+			}
+		}
+		err = guarded(func() (err error) {
+			n, err = t.rows.Read(rows)
+			return err
+		})
+		switch {
+		case errors.Is(err, io.EOF):
+			if err := t.closeGroup(); err != nil {
+				return n, err
+			}
+		case err != nil:
+			return n, fmt.Errorf("%w: %w", errTable, err)
+		case n == 0:
+			return 0, errTable // it would go on for ever
+		}
+	}
+	return n, nil
+}
+
+// nextGroup opens the next row group, once its pages are known to be within bounds.
+func (t *Table[T]) nextGroup() error {
+	groups := t.File.RowGroups()
+	if t.group >= len(groups) {
+		return io.EOF
+	}
+	if err := checkGroup(t.at, t.object.Size(), &t.File.Metadata().RowGroups[t.group]); err != nil {
+		return err
+	}
+	err := guarded(func() error {
+		t.rows = parquet.NewGenericRowGroupReader[T](groups[t.group], schemaOf[T]())
+		return nil
+	})
+	t.group++
+	return err
+}
+
+func (t *Table[T]) closeGroup() error {
+	rows := t.rows
+	if t.rows = nil; rows == nil {
+		return nil
+	}
+	return guarded(rows.Close)
+}
+
+// Close lets go of the object.
+func (t *Table[T]) Close() error {
+	return errors.Join(t.closeGroup(), t.object.Close())
+}
+
+// EachRow calls fn with all rows of an object, which are valid until it returns.
+func EachRow[T any](ctx context.Context, s source.Objects, name string, fn func(*T) error) (err error) {
+	t, err := OpenTable[T](ctx, s, name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.Close()) }()
+	rows := make([]T, 64)
+	for {
+		clear(rows)
+		n, err := t.Read(rows)
+		for i := range rows[:n] {
+			if err := fn(&rows[i]); err != nil {
+				return err
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("%s: %w", name, err)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+	}
+}
+
+// guarded is a call of the library, which may panic of what is malformed, or read memory
+// that is not its own.
+func guarded(fn func() error) (err error) {
+	defer crash.Catch(&err)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	return fn()
+}

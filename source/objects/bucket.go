@@ -1,0 +1,242 @@
+package objects
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+)
+
+// A bucket is a store in a bucket of an object store that speaks S3, below a prefix.
+//
+// The environment says where and who, as it does to Amazon's own tools: AWS_ENDPOINT_URL_S3
+// or AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (with
+// AWS_SESSION_TOKEN), else the file of shared credentials with AWS_PROFILE, else the role
+// of the machine, the container or the service account.
+type bucket struct {
+	client *minio.Client
+	creds  *credentials.Credentials
+	name   string
+	prefix string // "" or with a slash at its end
+}
+
+var _ Store = (*bucket)(nil)
+
+// Bounds on what a store is waited for.
+const (
+	answerTime = 2 * time.Minute // until it begins to answer
+	putRetries = 5               // beyond those that the client makes of its own
+)
+
+// openBucket opens BUCKET[/PREFIX].
+func openBucket(ctx context.Context, place string) (Store, error) {
+	name, prefix, _ := strings.Cut(place, "/")
+	if prefix = strings.Trim(prefix, "/"); name == "" || prefix != "" && !ValidName(prefix) {
+		return nil, fmt.Errorf("%w: %q: write s3://BUCKET/PREFIX", ErrRefused, "s3://"+place)
+	}
+	endpoint := cmp.Or(os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"), "https://s3.amazonaws.com")
+	if !strings.Contains(endpoint, "://") {
+		endpoint = "https://" + endpoint
+	}
+	at, err := url.Parse(endpoint)
+	if err != nil || at.Host == "" || at.Path != "" && at.Path != "/" || at.Scheme != "http" && at.Scheme != "https" {
+		return nil, fmt.Errorf("%w: AWS_ENDPOINT_URL: not the address of an object store: write https://HOST[:PORT]", ErrRefused)
+	}
+	transport, ok := http.DefaultTransport.(*http.Transport)
+	if !ok { // always is
+		return nil, errors.New("no transport")
+	}
+	transport = transport.Clone()
+	transport.ResponseHeaderTimeout = answerTime
+	creds := credentials.New(&credentials.Chain{Providers: []credentials.Provider{
+		&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}, &credentials.IAM{Client: &http.Client{Transport: transport, Timeout: answerTime}},
+	}})
+	b := &bucket{creds: creds, name: name}
+	if prefix != "" {
+		b.prefix = prefix + "/"
+	}
+	b.client, err = minio.New(at.Host, &minio.Options{
+		Creds: creds, Secure: at.Scheme == "https", Transport: transport,
+		Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	switch there, err := b.client.BucketExists(ctx, name); {
+	case err != nil && code(err) != "AccessDenied": // who may put and get need not be allowed to ask this
+		return nil, b.failed("opening it", err)
+	case err == nil && !there:
+		return nil, fmt.Errorf("%w: %s: no such bucket", ErrRefused, b)
+	}
+	return b, nil
+}
+
+func (b *bucket) String() string { return "s3://" + b.name + "/" + strings.TrimSuffix(b.prefix, "/") }
+
+// Open asks how large the object is, and reads it by ranges.
+func (b *bucket) Open(ctx context.Context, name string) (Object, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	var info minio.ObjectInfo
+	err := b.again(func() (err error) {
+		info, err = b.client.StatObject(ctx, b.name, b.prefix+name, minio.StatObjectOptions{})
+		return err
+	})
+	if err != nil {
+		if c := code(err); c == "NoSuchKey" || c == "NotFound" {
+			return nil, notThere(b, name)
+		}
+		return nil, b.failed("reading "+name, err)
+	}
+	return &bucketObject{ctx, b, name, info.Size, info.ETag}, nil
+}
+
+// A bucketObject reads one version of an object: if it is replaced meanwhile, that is an
+// error.
+type bucketObject struct {
+	ctx  context.Context //nolint:containedctx // io.ReaderAt has none
+	b    *bucket
+	name string
+	size int64
+	etag string
+}
+
+func (o *bucketObject) Size() int64  { return o.size }
+func (o *bucketObject) Close() error { return nil }
+
+// ReadAt is one request.
+func (o *bucketObject) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, errors.New("a negative place")
+	}
+	want := int(min(int64(len(p)), max(o.size-off, 0)))
+	if want == 0 {
+		if len(p) == 0 {
+			return 0, nil
+		}
+		return 0, io.EOF
+	}
+	var n int
+	err := o.b.again(func() error {
+		var opts minio.GetObjectOptions
+		if err := errors.Join(opts.SetRange(off, off+int64(want)-1), opts.SetMatchETag(o.etag)); err != nil {
+			return err
+		}
+		body, _, _, err := minio.Core{Client: o.b.client}.GetObject(o.ctx, o.b.name, o.b.prefix+o.name, opts)
+		if err != nil {
+			return err
+		}
+		n, err = io.ReadFull(body, p[:want])
+		return errors.Join(err, body.Close())
+	})
+	if err != nil {
+		return n, o.b.failed("reading "+o.name, err)
+	}
+	if want < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// List asks for a thousand names at a time.
+func (b *bucket) List(ctx context.Context, prefix string, fn func(name string, size int64) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for info := range b.client.ListObjectsIter(ctx, b.name, minio.ListObjectsOptions{Prefix: b.prefix + prefix, Recursive: true}) {
+		if info.Err != nil {
+			return b.failed("listing "+prefix, info.Err)
+		}
+		name, ok := strings.CutPrefix(info.Key, b.prefix)
+		if !ok || !ValidName(name) {
+			continue // not one of ours
+		}
+		if err := fn(name, info.Size); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// Put sends the object with If-None-Match: of two that send it at once, one is told that
+// it is there. A store that does not know the header keeps either, which are the same.
+func (b *bucket) Put(ctx context.Context, name string, r io.ReadSeeker, size int64) (made bool, err error) {
+	if err := checkName(name); err != nil {
+		return false, err
+	}
+	for try := 0; ; try++ {
+		err := b.again(func() error {
+			if _, err := r.Seek(0, io.SeekStart); err != nil {
+				return err
+			}
+			opts := minio.PutObjectOptions{ContentType: "application/octet-stream", DisableMultipart: true, SendContentMd5: true}
+			opts.SetMatchETagExcept("*")
+			_, err := b.client.PutObject(ctx, b.name, b.prefix+name, r, size, opts)
+			return err
+		})
+		switch c := code(err); {
+		case err == nil:
+			return true, nil
+		case c == "PreconditionFailed", minio.ToErrorResponse(err).StatusCode == http.StatusPreconditionFailed:
+			return false, nil
+		case (c == "ConditionalRequestConflict" || c == "OperationAborted") && try < putRetries: // another is putting it
+			select {
+			case <-ctx.Done():
+				return false, ctx.Err()
+			case <-time.After(time.Duration(try+1) * 200 * time.Millisecond):
+			}
+		default:
+			return false, b.failed("writing "+name, err)
+		}
+	}
+}
+
+// again makes a request, and a second time with credentials that are fetched anew if the
+// first ones are said to have expired.
+func (b *bucket) again(do func() error) error {
+	err := do()
+	if slices.Contains([]string{"ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired"}, code(err)) {
+		b.creds.Expire()
+		err = do()
+	}
+	return err
+}
+
+// code is the store's word for an error; "" if there is none.
+func code(err error) string {
+	if err == nil {
+		return ""
+	}
+	if answer, ok := errors.AsType[minio.ErrorResponse](err); ok {
+		return answer.Code
+	}
+	return ""
+}
+
+// lasting are the codes of errors that trying again will not mend.
+var lasting = []string{
+	"AccessDenied", "AllAccessDisabled", "AccountProblem", "InvalidAccessKeyId", "SignatureDoesNotMatch",
+	"ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired", "NoSuchBucket", "InvalidBucketName",
+	"PermanentRedirect", "AuthorizationHeaderMalformed", "MethodNotAllowed", "InvalidStorageClass", "QuotaExceeded",
+}
+
+// failed says what failed, and whether that will last.
+func (b *bucket) failed(doing string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if slices.Contains(lasting, code(err)) {
+		return fmt.Errorf("%w: %s: %s: %s: %w", ErrRefused, b, doing, code(err), err)
+	}
+	return fmt.Errorf("%s: %s: %w", b, doing, err)
+}
