@@ -91,14 +91,14 @@ func (f *checkFlags) register(c *cobra.Command) {
 			c.Flags().Var(flag, s.Name, s.Help)
 		}
 	}
-	c.Flags().Var(&weightFlag{"warn", &f.weights}, "warn", "rules that only warn")
-	c.Flags().Var(&weightFlag{"error", &f.weights}, "error", "rules that fail the check")
+	c.Flags().Var(&weightFlag{"warn", &f.weights}, "warn", "rule that only warns (repeatable)")
+	c.Flags().Var(&weightFlag{"error", &f.weights}, "error", "rule that fails the check (repeatable)")
 	for _, name := range []string{"warn", "error"} {
 		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(analyze.RuleNames(), cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
 	}
 	c.Flags().StringVar(&f.config, "config", "", `rules file, or "none" (default: `+peelFile+`, else `+diveFile+` in this folder or above, up to the root of the repository)`)
-	c.Flags().StringVar(&f.baseline, "baseline", "", "what the rules of growth compare with: an image, or its report from -f json")
-	c.Flags().BoolVar(&f.mayLack, "baseline-if-present", false, "skip the rules of growth if the baseline does not exist yet")
+	c.Flags().StringVar(&f.baseline, "baseline", "", "image, or its report from -f json, to compare growth with")
+	c.Flags().BoolVar(&f.mayLack, "baseline-if-present", false, "skip the growth rules if the baseline does not exist yet")
 	c.Flags().StringVar(&f.dockerfile, "dockerfile", "", `Dockerfile of the image, or "none"; findings name its lines (default: ./Dockerfile or ./Containerfile, if it fits the image)`)
 	_ = c.MarkFlagFilename("dockerfile") // it knows the flag
 	c.Flags().BoolVar(&f.init, "init", false, "write a rules file with the values of "+diveFile+" and of the flags, and exit")

@@ -83,24 +83,25 @@ func writeNew(name string, data []byte) error {
 	return nil
 }
 
-const fileHead = `# What an image of this repository must keep to; "peel check IMAGE" reads it
-# here and in the directories below. A flag of the same name beats a line here;
-# a rule that no line names keeps its default. "off" switches a rule off.
-# Shares are 0.95 or 95%, sizes 20MB, 64MiB or 512 (bytes). More: docs/check.md
+const fileHead = `# The rules for images of this repository. "peel check IMAGE" reads this file
+# here and in the directories below. A flag of the same name overrides a line; a
+# rule without a line keeps its default; "off" turns a rule off.
+# Write shares as 0.95 or 95%, sizes as 20MB, 64MiB or 512 (bytes). More:
+# https://github.com/peelhq/peel/blob/main/docs/check.md
 `
 
 // fileTail shows the keys that are no settings.
 const fileTail = `
 # The Dockerfile of the image, relative to this file: findings name its lines.
-# Without the key, ./Dockerfile or ./Containerfile counts if the image was built
-# from it. "none" looks for none.
+# Without the key, peel uses ./Dockerfile or ./Containerfile if the image was
+# built from it. "none" uses no Dockerfile.
 #dockerfile: build/Dockerfile
 
-# What max-growth compares with: an image, or a report of one, as --baseline.
+# The image that max-growth compares with, or a report of it, as in --baseline.
 #baseline: registry.example/app:main
 
-# Images with rules of their own, by name or glob; what stands here beats what
-# stands above. "peel check" without an image checks those that are no globs.
+# Images with rules of their own, by name or glob. These override the rules above.
+# "peel check" without an image checks the images that are listed by name.
 #images:
 #  - name: registry.example/app
 #    max-size: 200MB
@@ -108,16 +109,15 @@ const fileTail = `
 #  - name: registry.example/jobs/*
 #    max-size: 1GB
 
-# What is known and accepted: one finding by the id that the check prints, or
-# those of a rule at some paths. A reason is a must. After its last day, a waiver
-# fails the check.
+# Findings that you accept: one by the id that the check prints, or all of a rule
+# at some paths. Each waiver needs a reason. After its last day, it fails the check.
 #waive:
 #  - rule: forbid
 #    path: /srv/app/testdata
-#    reason: keys of the tests, which open nothing
+#    reason: test keys, valid nowhere
 #    until: 2030-01-31
 
-# Rules to start from: files of this repository, or URLs with their digests.
+# Rules to extend: files of this repository, or URLs with their digests.
 #extends:
 #  - ../rules/base.yaml
 `

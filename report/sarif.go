@@ -115,11 +115,15 @@ func (s *sarifWriter) rule(id string, severity analyze.Severity) int {
 // sarifLevels are the severities by SARIF's words for them.
 var sarifLevels = map[string]analyze.Severity{"note": analyze.Note, "warning": analyze.Warning, "error": analyze.Error}
 
+// docsLink is a link to another page of the documentation, which leads nowhere from
+// a report.
+var docsLink = lazy.New(`\[([^\]]*)\]\([^)]*\)`)
+
 func newSARIFRule(id string, severity analyze.Severity) sarifRule {
 	about := clean.Line(analyze.AboutRule(id))
 	full := about + "."
 	if set := analyze.SettingNamed(id); set != nil && set.Text != "" {
-		full += " " + clean.Line(set.Text)
+		full = docsLink.ReplaceAllString(clean.Line(set.Text), "$1")
 	}
 	how := "Values, severities and waivers are set in .peel.yaml; values and severities by flags of peel check too."
 	name := cutText(clean.Line(id), sarifName)
