@@ -153,7 +153,7 @@ func fileOf(r *analyze.Rules) []byte {
 			b.WriteString(s.Name + ": " + yamlText(given[0]) + "\n")
 		}
 	}
-	b.WriteString("\n# The breach of a rule is an \"error\", which fails the check, or a \"warn\".\n")
+	b.WriteString("\n# How severe a rule is: \"error\" fails the check, \"warn\" only warns.\n")
 	weighed := false
 	for _, s := range analyze.Settings() {
 		if s.IsRule() && r.On(s) && r.Severity(s) != s.Severity {

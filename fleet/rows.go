@@ -4,8 +4,7 @@ package fleet
 // changed or removed.
 const Version = 1
 
-// The rows of the tables. Their tags are the columns' names and forms; docs/fleet/tables.md
-// is made from these types and their comments. Text is UTF-8, with U+FFFD for what is not.
+// The rows of the tables. Their tags are the columns' names and forms. Text is UTF-8, with U+FFFD for what is not.
 // Sizes are bytes. Times are UTC. What is not known is null.
 type (
 	// A FileRow is one entry of a layer: the table files, sorted by path, layer after
