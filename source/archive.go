@@ -9,14 +9,14 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// archive is a bundle in a plain tar that can be read at any place.
+// An archive is a bundle in a plain tar that supports random access.
 type archive struct {
 	*members
 	source io.Closer
 	shelf  *layer.Shelf
 }
 
-// openArchive lists the members of a plain tar by its headers alone.
+// openArchive lists the members of a plain tar. It reads only their headers.
 func openArchive(ctx context.Context, f interface {
 	io.ReaderAt
 	io.Closer

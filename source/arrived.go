@@ -13,44 +13,42 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// An Arrived is a layer that has come in a stream. The manifest, which says where it
-// belongs, may come at the stream's end.
+// An Arrived is a layer that has been read from a stream. Its place in the image may be unknown
+// until the stream ends, because the manifest may come last.
 type Arrived struct {
-	Number  int     // its index in the image; -1 as long as that is not known
+	Number  int     // index in the image; -1 while unknown
 	Entries int     // tar members
 	Bytes   int64   // of content
-	Largest []Share // what at the root holds most of them, largest first, 3 at most; nil if there are too many names there
+	Largest []Share // the largest names at the root, largest first, at most 3; nil if there are too many names
 }
 
-// A Share is a part of a layer: a name at its root, and the bytes of content at or
-// below that.
+// A Share is one name at the root of a layer and the bytes of content at or below it.
 type Share struct {
-	Name  string // as stored, without slashes: it may hold anything else
+	Name  string // as stored, without slashes; may hold any other bytes
 	Bytes int64
 }
 
 const (
-	// maxArrived bounds how many layers Progress.Arrived lists: those that came last.
+	// maxArrived is the maximum number of layers in Progress.Arrived; the latest ones are kept.
 	maxArrived = 100
-	// maxShares bounds the names at a layer's root that are summed up.
+	// maxShares is the maximum number of names at a layer's root that are added up.
 	maxShares = 4096
-	// mostShares is how many of them an Arrived has at most.
+	// mostShares is the maximum length of Arrived.Largest.
 	mostShares = 3
 )
 
-// arrivals are the layers of a stream that have come, and what has been found out
-// about their order.
+// arrivals are the layers of a stream read so far, and what is known about their order.
 type arrivals struct {
 	list    []Arrived
-	keys    [][2]string    // of each: its member's name, and its digest or ""
-	numbers map[string]int // by either
-	several bool           // images: a layer has more than one number
-	settled bool           // OCI manifests are not looked at: an engine or manifest.json decides
-	oci     bool           // an OCI manifest of an image has come
+	keys    [][2]string    // for each layer, its member's name and its digest ("" if unknown)
+	numbers map[string]int // layer index by either key
+	several bool           // the stream holds several images, so a layer has more than one index
+	settled bool           // ignore OCI manifests: an engine or manifest.json decides
+	oci     bool           // an OCI manifest of an image has been read
 }
 
-// ordered takes the order of the layers from an engine, by their diffIDs. It does
-// nothing if the engine does not tell them.
+// ordered takes the order of the layers, as diffIDs, from an engine. It does nothing if the
+// engine does not report them.
 func (a *arrivals) ordered(diffIDs []string) {
 	if len(diffIDs) > 0 {
 		a.settled = true
@@ -58,8 +56,8 @@ func (a *arrivals) ordered(diffIDs []string) {
 	}
 }
 
-// number says which layers have which index, by the names of their members or by
-// their digests. Of a layer that an image has twice, the lower one counts.
+// number sets the indexes of layers by the names of their members or by their digests. If an
+// image lists a layer twice, the lower index counts.
 func (a *arrivals) number(layers []string) {
 	a.numbers = make(map[string]int, len(layers))
 	for i, name := range slices.Backward(layers) {
@@ -90,8 +88,8 @@ func (a *arrivals) layer(name string, e *Entries) {
 	a.list, a.keys = append(a.list, came), append(a.keys, keys)
 }
 
-// document looks at a document that may be a manifest. Whether it is a sound one is
-// found out at the end.
+// document inspects a document that may be a manifest. It does not validate it; that happens at
+// the end of the stream.
 func (a *arrivals) document(name string, text []byte) (news bool) {
 	if name == dockerManifestName {
 		images, err := parseDockerManifests(text)
@@ -126,12 +124,12 @@ func (a *arrivals) document(name string, text []byte) (news bool) {
 	return true
 }
 
-// isStatement reports a layer of an attestation.
+// isStatement reports whether a layer belongs to an attestation.
 func isStatement(d ocispec.Descriptor) bool {
 	return strings.HasPrefix(d.MediaType, "application/vnd.in-toto")
 }
 
-// shares sums up the content of a layer, and what holds most of it.
+// shares adds up the content of a layer and finds its largest names.
 func shares(e *Entries) (bytes int64, largest []Share) {
 	sums := map[string]int64{}
 	for i := range e.Len() {
@@ -159,7 +157,7 @@ func shares(e *Entries) (bytes int64, largest []Share) {
 	return bytes, largest[:min(len(largest), mostShares)]
 }
 
-// rootOf returns the first component of a path, which is not "." or empty.
+// rootOf returns the first component of a path that is neither "." nor empty.
 func rootOf(dir, base []byte) []byte {
 	for len(dir) > 0 {
 		name, rest, _ := bytes.Cut(dir, []byte("/"))
@@ -171,7 +169,7 @@ func rootOf(dir, base []byte) []byte {
 	return base
 }
 
-// layerCame counts a layer of a stream that has been read.
+// layerCame records a layer that has been read from a stream.
 func (m *meter) layerCame(name string, p *layer.Passed) {
 	m.layerDone()
 	if m == nil || m.arrivals == nil {
@@ -183,7 +181,7 @@ func (m *meter) layerCame(name string, p *layer.Passed) {
 	}
 }
 
-// documentCame looks at a document of a stream.
+// documentCame inspects a document read from a stream.
 func (m *meter) documentCame(name string, text []byte) {
 	if m != nil && m.arrivals != nil && m.arrivals.document(name, text) {
 		m.tellArrived()

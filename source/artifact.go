@@ -10,22 +10,22 @@ import (
 )
 
 // manifest is a document that an index lists: the manifest of an image or of
-// something else, or another index. Media types may be left out, or wrong: what
-// it holds decides.
+// something else, or another index. Media types may be missing or wrong, so its
+// fields decide.
 type manifest struct {
 	SchemaVersion int                `json:"schemaVersion"`
 	MediaType     string             `json:"mediaType"`
 	ArtifactType  string             `json:"artifactType"`
 	Config        ocispec.Descriptor `json:"config"`
 	Layers        layerList          `json:"layers"`
-	Manifests     manifestList       `json:"manifests"` // of an index; nil if it is none
-	FSLayers      json.RawMessage    `json:"fsLayers"`  // of a manifest of Docker's schema 1
+	Manifests     manifestList       `json:"manifests"` // of an index; otherwise nil
+	FSLayers      json.RawMessage    `json:"fsLayers"`  // set in manifests of Docker's schema 1
 	Annotations   map[string]string  `json:"annotations"`
 
-	text []byte // that it was read from, unless it is an index
+	text []byte // the source text, except for an index
 }
 
-// layerList and manifestList are descriptors, in bounded numbers.
+// layerList and manifestList are bounded lists of descriptors.
 type (
 	layerList    []ocispec.Descriptor
 	manifestList []ocispec.Descriptor
@@ -52,13 +52,12 @@ func parseManifest(text []byte) (*manifest, error) {
 	return &m, nil
 }
 
-// An artifactError says what a manifest is of, if not of an image.
+// An artifactError says what a manifest describes if it is not an image.
 type artifactError struct{ what string }
 
 func (e *artifactError) Error() string { return "it is " + e.what + ", not an image" }
 
-// artifactKinds are the words for what is no image, by a part of the media types
-// that tell it.
+// artifactKinds names kinds of artifacts that are not images, by a part of their media types.
 var artifactKinds = []struct{ part, what string }{
 	{"vnd.cncf.helm.", "a Helm chart"},
 	{"vnd.cncf.notary.", "a Notary signature"},
@@ -90,25 +89,24 @@ var artifactKinds = []struct{ part, what string }{
 	{"vnd.cirruslabs.tart.", "a virtual machine (Tart)"},
 }
 
-// What the media types of an image's layers begin with; ends that say how they
-// are packed, or that they are kept elsewhere, follow.
-// Sources: OCI image-spec, media-types.md; the types of distribution's manifest
-// schema 2, and those that Docker 1.10 wrote before it was settled.
+// Prefixes of the media types of image layers. A suffix gives the compression,
+// or says that the layer is stored elsewhere. Sources: OCI image-spec,
+// media-types.md; distribution's manifest schema 2, and the types that Docker
+// 1.10 wrote before that schema was final.
 var layerTypes = []string{
 	"application/vnd.oci.image.layer.",
 	"application/vnd.docker.image.rootfs.",
 	"application/vnd.docker.container.image.rootfs.",
 }
 
-// Types that say nothing: a layer or a config may bear them as well as anything
-// else may.
+// Types that say nothing: any layer, config or other blob may have them.
 var plainTypes = []string{
 	"", "application/octet-stream", "application/json", "text/html", "text/plain",
 	"application/tar", "application/x-tar", "application/tar+gzip", "application/x-gtar",
 	"application/gzip", "application/x-gzip", "application/zstd",
 }
 
-// configTypes are what an image's config is called.
+// configTypes are the media types of image configs.
 var configTypes = []string{
 	"application/vnd.oci.image.config.v1+json",
 	"application/vnd.docker.container.image.v1+json",
@@ -126,13 +124,14 @@ func isLayerType(s string) bool {
 	return slices.ContainsFunc(layerTypes, func(t string) bool { return strings.HasPrefix(s, t) })
 }
 
-// artifact says what a manifest is of, if its media types tell that it is not of
-// an image; "" if it is of one, as far as they tell. config is the config's text.
+// artifact returns the kind of artifact that a manifest describes if its media
+// types show that it is not an image, else "". config is the text of the
+// config.
 //
-// An image has the config of an image, and layers that are layers; what else the
-// manifest says of itself (artifactType), and what the config is called, are
-// hints: images have been pushed with a config of type octet-stream and
-// text/html (moby#48361, containerd#4756).
+// An image has an image config and layers of image types. The other fields
+// (artifactType, the media type of the config) are only hints: images have been
+// pushed with a config of type octet-stream and text/html (moby#48361,
+// containerd#4756).
 func (m *manifest) artifact(config *configFile) string {
 	called := bareType(m.Config.MediaType)
 	isConfig, saysNothing := slices.Contains(configTypes, called), slices.Contains(plainTypes, called)
@@ -146,18 +145,18 @@ func (m *manifest) artifact(config *configFile) string {
 		}
 	}
 	switch {
-	case layers == 0 && unknown > 0: // nothing in it is called a layer
+	case layers == 0 && unknown > 0: // no layer has a layer type
 	case !isConfig && !saysNothing && m.knownKind(called) != "":
 	case isConfig:
 		return ""
-	case layers == 0 && !saysNothing: // nothing says that it is an image
+	case layers == 0 && !saysNothing: // nothing says that this is an image
 	case config != nil && config.ofImage():
 		return ""
 	}
 	return m.what()
 }
 
-// knownKind is what a media type is known to tell of, "" if that is not known.
+// knownKind returns the kind of artifact that a media type stands for, "" if unknown.
 func (m *manifest) knownKind(mediaType string) string {
 	for _, k := range artifactKinds {
 		if strings.Contains(mediaType, k.part) {
@@ -167,8 +166,8 @@ func (m *manifest) knownKind(mediaType string) string {
 	return ""
 }
 
-// what names the kind of artifact, by the type that it gives itself, else by its
-// config's, else by its contents'.
+// what names the kind of artifact by its own type, else its config's type, else its layers'
+// types.
 func (m *manifest) what() string {
 	types := []string{m.ArtifactType, m.Config.MediaType}
 	for i := range m.Layers {

@@ -17,29 +17,28 @@ import (
 	"github.com/peelhq/peel/source/registry"
 )
 
-// # Looking for the image that another is built on
+// # Finding base images
 //
-// The caller names a candidate; the functions here tell the candidate's diffIDs,
-// from the config alone. None of them reads a layer. Which names an image may have
-// looked up is a question of trust: see knownRegistries.
+// The caller names a candidate; the functions here return the candidate's diffIDs from its config
+// alone, without reading a layer. For which names an image may trigger a lookup, see
+// knownRegistries.
 
-// Bounds on what Relatives asks of one engine.
+// Limits on what Relatives asks of one engine.
 const (
-	maxRelatives    = 256 // images that are looked at, the newest that are older than the image
+	maxRelatives    = 256 // images inspected: the newest ones that are older than the image
 	relativesAtOnce = 8
 )
 
-// A Relative is a tagged image of an engine whose layers are the lowest ones of
-// another image, or all of them.
+// A Relative is a tagged image of an engine that consists of the lowest layers, or all layers, of
+// another image.
 type Relative struct {
 	Names   []string // its tags, as the engine lists them
 	DiffIDs []string // lowest first; at least one
 }
 
-// Relatives returns the tagged images of this machine's engines whose layers are
-// im's lowest, in no order. Images without a tag are left out: they are steps of
-// builds, or what an older build has left. What cannot be asked within ctx is left
-// out too.
+// Relatives returns the tagged images of this machine's engines whose layers are im's lowest, in
+// no particular order. It leaves out images without a tag (intermediate build steps and leftovers
+// of older builds), and engines that do not answer within ctx.
 func (im *Image) Relatives(ctx context.Context) []Relative {
 	var mu sync.Mutex
 	var out []Relative
@@ -102,21 +101,20 @@ func (k *engineKind) relatives(ctx context.Context, im *Image) (_ []Relative, er
 	return slices.DeleteFunc(found, func(r Relative) bool { return len(r.DiffIDs) == 0 }), err
 }
 
-// tagsOf are those of an engine's names for an image that are tags.
+// tagsOf returns those of an image's names that are tags.
 func tagsOf(names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		return name == "" || strings.Contains(name, "<none>") || strings.Contains(name, "@")
 	})
 }
 
-// mayBeOlder reports whether an image may have been there when im was built. Builders
-// that want the same bytes each time tell no time, or one long ago.
+// mayBeOlder reports whether an image may have existed when im was built. Reproducible builds
+// record no creation time, or a fixed one in the past.
 func (im *Image) mayBeOlder(l engine.Listed) bool {
 	return im.Created.Unix() <= 0 || l.Created.IsZero() || l.Created.Unix() <= im.Created.Unix()
 }
 
-// hasLowest reports whether im's lowest layers are those with these diffIDs, of
-// which there must be one at least.
+// hasLowest reports whether im's lowest layers have these diffIDs. It is false for an empty list.
 func (im *Image) hasLowest(ids []string) bool {
 	if len(ids) == 0 || len(ids) > len(im.Layers) {
 		return false
@@ -129,21 +127,20 @@ func (im *Image) hasLowest(ids []string) bool {
 	return true
 }
 
-// knownRegistries are those that an image may have asked for its base by what it
-// says of itself, which its maker has chosen: they serve base images to the
-// public, so that a request to them tells nobody anything. Any other host could be
-// one that waits for such a request, or one inside of a private network.
+// knownRegistries are the public registries that may be asked for a base image that an image
+// names in its own metadata. The author of the image controls that metadata, so any other host
+// might be one that waits for such a request, or one inside a private network. A request to a
+// public registry of base images reveals nothing.
 var knownRegistries = []string{
 	"docker.io", "ghcr.io", "quay.io", "gcr.io", "registry.k8s.io", "mcr.microsoft.com", "public.ecr.aws",
 	"registry.access.redhat.com", "registry.redhat.io", "registry.fedoraproject.org", "registry.suse.com",
 	"cgr.dev", "dhi.io", "nvcr.io", "registry.gitlab.com", "docker.elastic.co", "container-registry.oracle.com",
 }
 
-// RegistryDiffIDsOf returns the diffIDs of an image in a registry, lowest first, and
-// its name written out. The registry is asked only if it is one of knownRegistries
-// or the one that im comes from, or if trusted says that the reader has named it; and
-// never if the image was opened offline, nor if quiet is true: then the cache alone
-// is looked into.
+// RegistryDiffIDsOf returns the diffIDs of an image in a registry, lowest first, and its full
+// name. It asks the registry only if it is one of knownRegistries or the registry of im, or if
+// trusted reports that the user named it. If the image was opened offline, or if quiet is true,
+// it uses the cache alone.
 func (im *Image) RegistryDiffIDsOf(ctx context.Context, name string, trusted, quiet bool) (ids []string, full string, err error) {
 	if !registry.IsName(name) {
 		return nil, "", absent("%q: not the name of an image", name)
@@ -178,9 +175,8 @@ func (im *Image) RegistryDiffIDsOf(ctx context.Context, name string, trusted, qu
 	return ids, found.Name, b.close()
 }
 
-// TagDiffIDsOf returns the diffIDs of what an image's name stands for in its registry
-// now, as RegistryDiffIDsOf. It asks the registry, whatever the cache knows of the tag:
-// if im was opened offline, it fails.
+// TagDiffIDsOf is like RegistryDiffIDsOf for what the image's name refers to in its registry now.
+// It always asks the registry, even if the cache has the tag. It fails if im was opened offline.
 func (im *Image) TagDiffIDsOf(ctx context.Context, name string, trusted bool) ([]string, error) {
 	if im.opened.Offline {
 		return nil, errors.New("no registry is asked offline")
@@ -189,7 +185,7 @@ func (im *Image) TagDiffIDsOf(ctx context.Context, name string, trusted bool) ([
 	return ids, err
 }
 
-// registryHost is the registry that im was read from; "" if it was not.
+// registryHost returns the registry that im was read from, or "".
 func (im *Image) registryHost() string {
 	name, ok := strings.CutPrefix(im.Source, "registry://")
 	if !ok {
@@ -201,7 +197,7 @@ func (im *Image) registryHost() string {
 	return "docker.io"
 }
 
-// baseOpener opens an image that im may be built on, as im was opened.
+// baseOpener opens a possible base image with the options that im was opened with.
 func (im *Image) baseOpener(ref string) *opener {
 	opts := im.opened
 	return &opener{Options: Options{
@@ -209,11 +205,11 @@ func (im *Image) baseOpener(ref string) *opener {
 	}, ref: ref, cache: openCache(opts.Cache, im.logger())}
 }
 
-// IsImageName reports whether a text could be the name of an image in a registry.
+// IsImageName reports whether a text may be the name of an image in a registry.
 func IsImageName(name string) bool { return registry.IsName(name) }
 
-// IsFile reports whether a text that may be the name of an image is the path of a file
-// or folder here.
+// IsFile reports whether a text that may be an image name is the path of an existing file or
+// folder.
 func IsFile(name string) bool {
 	_, err := os.Lstat(name)
 	return err == nil

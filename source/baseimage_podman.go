@@ -10,8 +10,8 @@ import (
 	"github.com/peelhq/peel/source/engine"
 )
 
-// podmanRoot opens podman's store, where it may be read without a service; reason is
-// why none answers.
+// podmanRoot opens podman's store if it may be read without a service; reason is why no service
+// answers.
 func podmanRoot(reason error) (*os.Root, error) {
 	if engine.PodmanNamed() { // its store may be on another machine
 		return nil, reason

@@ -11,21 +11,21 @@ import (
 
 // A blob is one file of a bundle: a manifest, a config or a layer.
 type blob interface {
-	// name is what the file is called in its archive or folder.
+	// name returns the file's name in its archive or folder.
 	name() string
 
-	// size returns its bytes.
+	// size returns the size in bytes.
 	size() int64
 
-	// all returns its content, if that is no more than limit bytes.
+	// all returns the content if it has at most limit bytes.
 	all(limit int64) ([]byte, error)
 
-	// layer returns it as a layer: the same Reader each time, so that a layer
+	// layer returns the blob as a layer. It returns the same Reader each time, so that a layer
 	// that an image lists several times is scanned and kept once.
 	layer() layer.Reader
 }
 
-// label is the name and the size of a blob.
+// label returns the name and the size of a blob.
 type label struct {
 	called string
 	bytes  int64
@@ -43,7 +43,7 @@ func (l label) within(limit int64) error {
 	return nil
 }
 
-// A storedBlob can be read at any place.
+// A storedBlob supports random access.
 type storedBlob struct {
 	label
 	at    io.ReaderAt
@@ -74,7 +74,7 @@ func (b *storedBlob) layer() layer.Reader {
 	return b.read
 }
 
-// A documentBlob is held in memory: it is a manifest, an index or a config.
+// A documentBlob is held in memory: a manifest, an index or a config.
 type documentBlob struct {
 	label
 	text []byte
@@ -90,8 +90,8 @@ func (b *documentBlob) all(limit int64) ([]byte, error) { return b.text, b.withi
 
 func (b *documentBlob) layer() layer.Reader { return layer.Broken(layer.ErrNotLayer) }
 
-// A passedBlob has gone by in a stream, where it was taken for a layer, for its
-// manifest may stand at the end.
+// A passedBlob was read from a stream. It was scanned as a layer, because its manifest may come
+// at the end of the stream.
 type passedBlob struct {
 	label
 	passed *layer.Passed

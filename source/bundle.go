@@ -14,29 +14,28 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// A bundle is the named files that images are made of: the members of an
-// archive, or the files of a folder.
+// A bundle is the set of named files that make up images: the members of an archive or the files
+// of a folder.
 type bundle interface {
-	// file finds a file by its clean, slash-separated name, and follows links,
-	// which never lead out of the bundle. The error wraps fs.ErrNotExist if
-	// there is no such file. Where files are not on this machine, asking for one is
-	// a request, which ctx ends.
+	// file finds a file by its clean, slash-separated name. It follows links, but never out of
+	// the bundle. The error wraps fs.ErrNotExist if no such file exists. If the files are on
+	// another machine, file sends a request, which ctx can cancel.
 	file(ctx context.Context, name string) (blob, error)
 
-	// close releases what the blobs read from.
+	// close releases the files that the blobs read from.
 	close() error
 }
 
-// maxLinks bounds how many links are followed for one name.
+// maxLinks is the maximum number of links followed for one name.
 const maxLinks = 40
 
-// Bounds on the members of an archive. An image has a few for each layer, with
-// names of a hundred bytes. Holes are gone through where a layer is compressed, or
-// comes in a stream.
+// Limits on the members of an archive. An image has a few members for each layer, with names of
+// about a hundred bytes. Reading a sparse member takes time for its holes if the layer is
+// compressed or comes in a stream.
 const (
 	maxMembers      = 1 << 18
-	maxMemberNames  = 256 << 20 // bytes, targets of links included
-	maxMemberPieces = 1 << 20   // of data in sparse members
+	maxMemberNames  = 256 << 20 // bytes, including link targets
+	maxMemberPieces = 1 << 20   // data pieces in sparse members
 	maxMemberHoles  = 8 << 30   // bytes
 )
 
@@ -45,22 +44,22 @@ var (
 	errNotRegular = errors.New("not a regular file")
 )
 
-// members are an archive's files by name, wherever their bytes are.
+// members are an archive's files by name, independent of where their bytes are.
 type members struct {
 	files map[string]blob
-	links map[string]string // to where, as a clean name
+	links map[string]string // targets, as clean names
 	odd   map[string]bool   // neither a file nor a link: folders, devices
 
-	names  int64 // bytes of the names and targets of all
-	pieces int   // of data in sparse members
-	holes  int64 // bytes that sparse members do not store
+	names  int64 // bytes of all names and targets
+	pieces int   // data pieces in sparse members
+	holes  int64 // bytes of holes in sparse members
 }
 
 func newMembers() *members {
 	return &members{files: map[string]blob{}, links: map[string]string{}, odd: map[string]bool{}}
 }
 
-// memberName is the name under which an archive's member is found.
+// memberName returns the name by which a member of an archive is found.
 func memberName(stored string) string { return strings.TrimPrefix(path.Clean("/"+stored), "/") }
 
 // admit reports whether there is room for another member.
@@ -83,8 +82,8 @@ func (m *members) admit(h *layer.Header) error {
 	return nil
 }
 
-// add records a member; one of the same name that came before is forgotten, as
-// when unpacking. b is nil for what has no content.
+// add records a member. It replaces an earlier member of the same name, as unpacking does. b is
+// nil for a member without content.
 func (m *members) add(h *layer.Header, b blob) {
 	name := memberName(string(h.Name))
 	delete(m.files, name)
@@ -125,8 +124,7 @@ func (m *members) file(_ context.Context, name string) (blob, error) {
 	return nil, fmt.Errorf("%s: %w", name, errLinkLoop)
 }
 
-// layoutBelow is the first folder, by name, that has what makes an OCI layout; ""
-// if there is none.
+// layoutBelow returns the first folder, by name, that contains an OCI layout, or "".
 func (m *members) layoutBelow() string {
 	first := ""
 	for name := range m.files {
@@ -138,15 +136,14 @@ func (m *members) layoutBelow() string {
 	return strings.TrimSuffix(first, "/")
 }
 
-// folder is a bundle in a directory. Links are followed inside it only, but for
-// those of files that are known by their digest, and of the index that names
-// these: build tools link the blobs of a layout to where they have made them
-// (rules_oci#560).
+// folder is a bundle in a directory. Links may not lead out of it, with two
+// exceptions: files with a known digest, and the index that names them. Build
+// tools link the blobs of a layout to their output files (rules_oci#560).
 type folder struct {
 	dir   string
 	root  *os.Root
 	open  []*os.File
-	files map[string]*storedBlob // by name, those that are open
+	files map[string]*storedBlob // open files by name
 	shelf *layer.Shelf
 }
 
@@ -158,7 +155,7 @@ func openFolder(dir string) (*folder, error) {
 	return &folder{dir: dir, root: root, files: map[string]*storedBlob{}, shelf: layer.NewShelf()}, nil
 }
 
-// linksOut reports whether the file of that name may be a link to one elsewhere.
+// linksOut reports whether the file of that name may link to a file outside of the folder.
 func linksOut(name string) bool {
 	return strings.HasPrefix(name, "blobs/") || name == ociIndexName || name == "oci-layout"
 }
@@ -172,7 +169,7 @@ func (f *folder) file(_ context.Context, name string) (blob, error) {
 		stat = func(name string) (os.FileInfo, error) { return os.Stat(filepath.Join(f.dir, name)) }
 		open = func(name string) (*os.File, error) { return os.Open(filepath.Join(f.dir, name)) }
 	}
-	// Looked at first: opening a pipe would wait for somebody to write to it.
+	// Check first: opening a pipe would block until something writes to it.
 	info, err := stat(name)
 	if err != nil {
 		return nil, f.notThere(name, err)
@@ -193,14 +190,13 @@ func (f *folder) file(_ context.Context, name string) (blob, error) {
 	return b, nil
 }
 
-// leadsOut reports whether a file that is there lies outside of the folder.
+// leadsOut reports whether an existing file lies outside of the folder.
 func (f *folder) leadsOut(name string) bool {
 	_, err := f.root.Stat(name)
 	return err != nil
 }
 
-// release closes the file of a blob that has been read, if it was the last to be
-// opened.
+// release closes the file of a blob that has been read if it was the last one opened.
 func (f *folder) release(b blob) {
 	last := len(f.open) - 1
 	if s, ok := b.(*storedBlob); ok && last >= 0 && s.at == io.ReaderAt(f.open[last]) {
@@ -210,8 +206,8 @@ func (f *folder) release(b blob) {
 	}
 }
 
-// notThere is err, which looking at a file gave, with what matters to people: that
-// it is not there, and where a link leads.
+// notThere makes an error of a missing file readable: it says that the file does not exist, and
+// where a link leads.
 func (f *folder) notThere(name string, err error) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -26,24 +26,22 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// Bounds on the cache, in bytes: of all its files together, and of one. What is
-// larger than one may be is not kept.
+// Limits on the cache, in bytes: for all its files, and for one file. Larger files are not kept.
 const (
 	maxCache     = 256 << 20
 	maxCacheFile = 64 << 20
 )
 
-// cacheUnit is what a file counts for at least, in bytes: it bounds how many
-// files there can be, so that going through them stays cheap.
+// cacheUnit is the least that a file counts for, in bytes. It limits the number of files, so that
+// listing them stays cheap.
 const cacheUnit = 16 << 10
 
-// staleAfter is the age at which a file that was never finished is one that
-// nobody is writing any more.
+// staleAfter is the age from which an unfinished file counts as abandoned.
 const staleAfter = time.Hour
 
-// cacheRules names the rules that this program scans by: its version too, in
-// case layer.ScanRules was not raised. What was written by other rules is written
-// anew.
+// cacheRules identifies the rules that this program scans by. It includes the
+// program's version, in case nobody raised layer.ScanRules. Files written by
+// other rules are replaced.
 var cacheRules = sync.OnceValue(func() uint64 {
 	rules := []string{fmt.Sprint(layer.ScanRules)}
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -57,16 +55,16 @@ var cacheRules = sync.OnceValue(func() uint64 {
 	return xxh3.HashString(strings.Join(rules, " "))
 })
 
-// The names of the cache's files: nothing else is ever read or removed.
+// The names of the cache's files. No other file is ever read or removed.
 var (
 	cacheName   = lazy.New(`^[0-9a-f]{64}\.(layer|place|image|text|points)$`)
-	partialName = lazy.New(`^[0-9a-f]{32}\.partial$`) // of older versions; see draft.IsTemp
+	partialName = lazy.New(`^[0-9a-f]{32}\.partial$`) // written by older versions; see draft.IsTemp
 )
 
-// cache keeps what scans have found, in one folder. Several processes may use
-// the folder at once: a file appears whole, by renaming, and whatever else is
-// found is not used. No method fails: without a cache, everything is scanned.
-// A nil cache keeps nothing. Safe for concurrent use.
+// cache stores the results of scans in one folder. Several processes may use
+// the folder at once: files are written under a temporary name and renamed, and
+// damaged files are ignored. No method fails; without a cache, everything is
+// scanned. A nil cache stores nothing. Safe for concurrent use.
 var _ layer.Cache = (*cache)(nil)
 
 type cache struct {
@@ -75,8 +73,8 @@ type cache struct {
 	written atomic.Bool
 }
 
-// openCache opens the cache in dir, and makes the folder if it is not there. It
-// is nil where there can be none.
+// openCache opens the cache in dir and creates the folder if necessary. It returns nil if the
+// folder can't be used.
 func openCache(dir string, log *slog.Logger) *cache {
 	if dir == "" {
 		return nil
@@ -89,14 +87,14 @@ func openCache(dir string, log *slog.Logger) *cache {
 	return &cache{root: root, log: log}
 }
 
-// cacheFolder opens the folder of a cache, if nobody else can write to it.
+// cacheFolder opens the folder of a cache if no other user can write to it.
 func cacheFolder(dir string, create bool) (*os.Root, error) {
 	if create {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
 	}
-	// Not through a link: who made it may not be who owns what it leads to.
+	// Don't follow a link: its owner may not be the owner of its target.
 	if info, err := os.Lstat(dir); err != nil {
 		return nil, err
 	} else if !info.IsDir() {
@@ -116,10 +114,9 @@ func cacheFolder(dir string, create bool) (*os.Root, error) {
 	return root, nil
 }
 
-// private reports an error if somebody else can write to a file or folder, or
-// owns it.
+// private returns an error if another user owns a file or folder, or can write to it.
 func private(info fs.FileInfo) error {
-	if runtime.GOOS == "windows" { // its modes say nothing; the user's folders are the user's alone
+	if runtime.GOOS == "windows" { // modes say nothing there; user folders are private
 		return nil
 	}
 	if !ownFile(info) {
@@ -131,8 +128,7 @@ func private(info fs.FileInfo) error {
 	return nil
 }
 
-// close lets go of the folder, and removes what is too much in it if anything
-// was added.
+// close closes the folder. If anything was added, it first evicts files beyond the limit.
 func (c *cache) close() error {
 	if c == nil {
 		return nil
@@ -143,7 +139,7 @@ func (c *cache) close() error {
 	return c.root.Close()
 }
 
-// Read returns what the file of that name holds, if there is a whole one.
+// Read returns the content of the named file if the file is intact.
 func (c *cache) Read(name, kind string) ([]byte, bool) {
 	file, err := c.readFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -158,12 +154,12 @@ func (c *cache) Read(name, kind string) ([]byte, bool) {
 		return nil, false
 	}
 	now := time.Now()
-	_ = c.root.Chtimes(name, now, now) // its last use; in a folder that cannot be written to, it does not matter
+	_ = c.root.Chtimes(name, now, now) // marks the last use; fails harmlessly in a read-only folder
 	return body, true
 }
 
 func (c *cache) readFile(name string) (_ []byte, err error) {
-	// Looked at first: opening a pipe would wait for somebody to write to it.
+	// Check first: opening a pipe would block until something writes to it.
 	info, err := c.root.Lstat(name)
 	if err != nil {
 		return nil, err
@@ -191,7 +187,7 @@ func (c *cache) readFile(name string) (_ []byte, err error) {
 	return b, err
 }
 
-// Write makes a file of the cache, whole or not at all.
+// Write creates a file of the cache atomically.
 func (c *cache) Write(name, kind string, body []byte) {
 	if len(body) > maxCacheFile-frameSize {
 		c.log.Debug("too large for the cache", "name", name, "bytes", len(body))
@@ -221,10 +217,10 @@ type cacheFile struct {
 	name    string
 	bytes   int64
 	used    time.Time
-	partial bool // being written, or left behind
+	partial bool // being written, or abandoned
 }
 
-// cacheFiles lists the files of a cache; what else is in the folder is left out.
+// cacheFiles lists the files of a cache. It skips all other files in the folder.
 func cacheFiles(root *os.Root) (_ []cacheFile, err error) {
 	dir, err := root.Open(".")
 	if err != nil {
@@ -241,15 +237,15 @@ func cacheFiles(root *os.Root) (_ []cacheFile, err error) {
 		if !partial && !cacheName.MatchString(e.Name()) || !e.Type().IsRegular() {
 			continue
 		}
-		if info, err := e.Info(); err == nil { // it may just have been removed
+		if info, err := e.Info(); err == nil { // otherwise just removed
 			files = append(files, cacheFile{e.Name(), info.Size(), info.ModTime(), partial})
 		}
 	}
 	return files, nil
 }
 
-// evict removes the files whose last use lies longest back, until the cache is
-// no larger than limit, in bytes; and what was never finished.
+// evict removes the least recently used files until the cache has at most limit bytes. It also
+// removes abandoned unfinished files.
 func (c *cache) evict(limit int64) {
 	files, err := cacheFiles(c.root)
 	if err != nil {
@@ -258,10 +254,10 @@ func (c *cache) evict(limit int64) {
 	}
 	slices.SortFunc(files, func(a, b cacheFile) int { return cmp.Or(b.used.Compare(a.used), cmp.Compare(a.name, b.name)) })
 	var total int64
-	for _, f := range files { // the last used first
+	for _, f := range files { // most recently used first
 		if f.partial {
 			if time.Since(f.used) > staleAfter {
-				_ = c.root.Remove(f.name) // the next one tries again
+				_ = c.root.Remove(f.name) // the next eviction tries again
 			}
 			continue
 		}
@@ -271,8 +267,8 @@ func (c *cache) evict(limit int64) {
 	}
 }
 
-// CacheDir returns the folder in which peel keeps what it has found in layers:
-// peel in $XDG_CACHE_HOME, or in the system's folder for caches. It need not
+// CacheDir returns the folder in which peel stores what it found in layers:
+// peel in $XDG_CACHE_HOME, or in the system's cache folder. The folder may not
 // exist.
 func CacheDir() (string, error) {
 	if dir := os.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
@@ -285,8 +281,8 @@ func CacheDir() (string, error) {
 	return filepath.Join(dir, "peel"), nil
 }
 
-// CacheUsage returns how many files the cache in dir has, and how many bytes
-// they are. Without a folder there are none.
+// CacheUsage returns the number of files of the cache in dir, and their size in bytes. Both are 0
+// if the folder does not exist.
 func CacheUsage(dir string) (files int, bytes int64, err error) {
 	err = withCache(dir, func(_ *os.Root, f cacheFile) error {
 		files++
@@ -296,8 +292,8 @@ func CacheUsage(dir string) (files int, bytes int64, err error) {
 	return files, bytes, err
 }
 
-// ClearCache removes every file of the cache in dir, and nothing else. It
-// returns how many, and how many bytes they were.
+// ClearCache removes every file of the cache in dir, and no other file. It returns their number
+// and their size in bytes.
 func ClearCache(ctx context.Context, dir string) (files int, bytes int64, err error) {
 	err = withCache(dir, func(root *os.Root, f cacheFile) error {
 		if err := ctx.Err(); err != nil {
@@ -313,7 +309,7 @@ func ClearCache(ctx context.Context, dir string) (files int, bytes int64, err er
 	return files, bytes, err
 }
 
-// withCache calls fn with every file of the cache in dir, until it fails.
+// withCache calls fn with every file of the cache in dir until fn fails.
 func withCache(dir string, fn func(*os.Root, cacheFile) error) (err error) {
 	root, err := cacheFolder(dir, false)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -8,13 +8,13 @@ import (
 	"syscall"
 )
 
-// ownFile reports whether the file belongs to who runs the program.
+// ownFile reports whether the user who runs the program owns the file.
 func ownFile(info fs.FileInfo) bool {
 	s, ok := info.Sys().(*syscall.Stat_t)
 	return ok && int64(s.Uid) == int64(os.Geteuid())
 }
 
-// ownerOf returns the user and the group that a file belongs to.
+// ownerOf returns the user and the group that own a file.
 func ownerOf(info fs.FileInfo) (uid, gid int64, ok bool) {
 	s, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

@@ -8,20 +8,20 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// How a file of the cache is written: a kind (8 bytes, with the version of the
-// form), the rules (8 bytes, see cacheRules), what it holds, and 16 bytes of
-// XXH3 over all of that, which are up to the file's name too.
+// The format of a cache file: a kind (8 bytes, including the format's version),
+// the rules (8 bytes, see cacheRules), the content, and 16 bytes of XXH3 over
+// all of that and the file's name.
 
-// imageKind is the kind of what was found in a stream, with the version of its
-// form.
+// imageKind is the kind of files with the result of reading a stream, including the format's
+// version.
 const imageKind = "peelIma3"
 
-// frameSize is how many bytes stand around what a file holds.
+// frameSize is the number of bytes that the frame adds to the content.
 const frameSize = 8 + 8 + 16
 
 var errCacheFile = errors.New("not a file of the cache, or a damaged one")
 
-// seal puts the frame around what the file of that name holds.
+// seal adds the frame to the content of the named file.
 func seal(name, kind string, body []byte) []byte {
 	out := make([]byte, 0, frameSize+len(body))
 	out = append(out, kind...)
@@ -31,8 +31,8 @@ func seal(name, kind string, body []byte) []byte {
 	return append(out, sum[:]...)
 }
 
-// unseal returns what the file of that name holds, if it is whole, of that kind,
-// and was written under that name and by the same rules.
+// unseal returns the content of the named file if it is intact, has that kind, and was written
+// under that name by the same rules.
 func unseal(name, kind string, file []byte) ([]byte, error) {
 	if len(file) < frameSize || string(file[:8]) != kind || binary.LittleEndian.Uint64(file[8:]) != cacheRules() {
 		return nil, errCacheFile

@@ -8,36 +8,35 @@ import (
 	"slices"
 )
 
-// A candidate is one image for one platform that an archive or folder lists, as
-// far as the list tells. What the list leaves open is found out by look, which is
-// a request where the images are in a registry.
+// A candidate is one image for one platform in an archive or folder, as far as
+// the list describes it. look finds the rest; for images in a registry that
+// takes a request.
 type candidate struct {
 	names    []string // as tagged; empty if untagged
-	platform platform // zero if nothing says
-	digest   string   // of its manifest, or of its config where there is no manifest
-	line     int      // of the list: what one line leads to is one image
-	doubt    bool     // its names may be others, or it may be no image at all
+	platform platform // zero if unknown
+	digest   string   // of its manifest, or of its config if it has no manifest
+	line     int      // line of the list; everything that one line leads to is one image
+	doubt    bool     // its names may be wrong, or it may not be an image
 
-	// look returns what the candidate turns out to be: itself, or, if it is an
-	// index, several. Nil: there is nothing more to find out.
+	// look returns what the candidate turns out to be: itself, or several candidates if it is an
+	// index. Nil if nothing is left to find out.
 	look func(context.Context) ([]candidate, error)
 
 	// open finds the image's config and layers. The error wraps fs.ErrNotExist
-	// if what describes the image is not there, and is an artifactError if the
-	// candidate is no image.
+	// if the image's description is missing, and is an artifactError if the
+	// candidate is not an image.
 	open func(context.Context) (*Image, error)
 
 	// What look has found:
 	config   string // digest of the config
-	artifact string // what it is, if it is no image: "a Helm chart"
-	broken   error  // why it cannot be opened
+	artifact string // kind of artifact, if it is not an image: "a Helm chart"
+	broken   error  // why it can't be opened
 }
 
-// missing reports whether the candidate is listed, but not here.
+// missing reports whether the candidate is listed but not present.
 func (c *candidate) missing() bool { return errors.Is(c.broken, fs.ErrNotExist) }
 
-// lookAt finds out all there is to know of the candidates, but for those that
-// enough is known of.
+// lookAt inspects all candidates that are not known well enough yet.
 func lookAt(ctx context.Context, all []candidate, enough func(*candidate) bool) ([]candidate, error) {
 	var out []candidate
 	for _, c := range all {
@@ -61,10 +60,10 @@ func lookAt(ctx context.Context, all []candidate, enough func(*candidate) bool) 
 	return out, nil
 }
 
-// nothing is known well enough without a look.
+// nothing reports that no candidate needs a look.
 func nothing(*candidate) bool { return false }
 
-// mergeDoubles makes one candidate of those with the same digest and platform.
+// mergeDoubles merges candidates with the same digest and platform.
 func mergeDoubles(all []candidate) []candidate {
 	type same struct {
 		digest   string
@@ -92,7 +91,7 @@ func mergeDoubles(all []candidate) []candidate {
 	return out
 }
 
-// images are the candidates that are images, or may be; and what the others are.
+// images splits the candidates into those that are or may be images, and the kinds of the others.
 func images(all []candidate) (out []candidate, others []string) {
 	for _, c := range all {
 		if c.artifact == "" {

@@ -7,11 +7,11 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// list says of each candidate how to open it, in words that can be pasted, and
-// what tells it from the others. all is what can be chosen from by number.
+// list gives the reference of each candidate, ready to paste, and what distinguishes it from the
+// others. all are the candidates that a number can choose from.
 func (ch choice) list(cs, all []candidate) string {
 	lines := map[string]int{}         // by name
-	severalLines := map[string]bool{} // names that are no image's alone
+	severalLines := map[string]bool{} // names that several images share
 	for _, c := range all {
 		for _, name := range c.names {
 			if line, ok := lines[name]; ok && line != c.line {
@@ -48,8 +48,8 @@ func (ch choice) listPlatforms(cs, all []candidate) string {
 	})
 }
 
-// numbering returns what names a candidate that has no name of its own: its place
-// among all, or in a registry its digest.
+// numbering returns the suffix that selects a candidate without a unique name: its number among
+// all, or its digest in a registry.
 func (ch choice) numbering(all []candidate) func(*candidate) string {
 	numbers := numbered(all)
 	return func(c *candidate) string {
@@ -60,7 +60,7 @@ func (ch choice) numbering(all []candidate) func(*candidate) string {
 	}
 }
 
-// numbered returns the candidates' places, by digest.
+// numbered returns the candidates' numbers by digest.
 func numbered(all []candidate) map[string]int {
 	numbers := map[string]int{}
 	for i, c := range all {
@@ -71,10 +71,10 @@ func numbered(all []candidate) map[string]int {
 	return numbers
 }
 
-// maxListed bounds how many images an error lists.
+// maxListed is the maximum number of images that an error lists.
 const maxListed = 50
 
-// listed lists candidates, each on a line that begins with the words to open it.
+// listed lists candidates, one a line. Each line begins with the reference to open.
 func listed(cs []candidate, words func(*candidate) string) string {
 	var b strings.Builder
 	for i, c := range cs {
@@ -104,13 +104,12 @@ func listed(cs []candidate, words func(*candidate) string) string {
 	return b.String()
 }
 
-// plainTag is a name that is a tag or a reference, as far as a shell and a person
-// need to care.
+// plainTag matches a tag or reference that needs no quoting.
 var plainTag = lazy.New(`^[A-Za-z0-9_][A-Za-z0-9._/:@+-]{0,254}$`)
 
 var plainWord = lazy.New(`^[A-Za-z0-9_./:@%+=,-]+$`)
 
-// quoted is a word as a shell reads it.
+// quoted quotes a word for a shell.
 func quoted(s string) string {
 	if plainWord.MatchString(s) {
 		return s

@@ -10,20 +10,20 @@ import (
 	"strings"
 )
 
-// A choice is what one image of several is chosen by.
+// A choice selects one of several images.
 type choice struct {
-	ref      string // what was asked for, without the tag, for the list of what there is
+	ref      string // the reference without the tag, for lists of images
 	tag      string // "" for none
 	platform string // "" for the host's
-	repo     string // of a registry, in which an image is named by its digest; "" elsewhere
+	repo     string // repository of a registry, where images are named by digest; "" elsewhere
 
-	// platforms takes those that the image is there for, instead of opening it
-	// for one of them; nil to open it.
+	// platforms receives the platforms that the image exists for, instead of opening it. Nil to
+	// open it.
 	platforms *[]string
 }
 
-// choose opens the one image that is asked for. Where that leaves a choice, the
-// error lists it. An image that is there in part is opened as well.
+// choose opens the requested image. If several match, the error lists them. It also opens an
+// incomplete image.
 func (ch choice) choose(ctx context.Context, all []candidate) (*Image, error) {
 	wanted := platform{}
 	if ch.platform != "" {
@@ -43,8 +43,7 @@ func (ch choice) choose(ctx context.Context, all []candidate) (*Image, error) {
 	return ch.byPlatform(ctx, cs, all, wanted)
 }
 
-// tagged keeps the candidates that the tag names. all is replaced by what is
-// known of it then.
+// tagged keeps the candidates that the tag names. It replaces all with the inspected candidates.
 func (ch choice) tagged(ctx context.Context, all *[]candidate) ([]candidate, error) {
 	if len(*all) == 0 {
 		return nil, absent("it lists no image")
@@ -54,7 +53,7 @@ func (ch choice) tagged(ctx context.Context, all *[]candidate) ([]candidate, err
 	}
 	number, byNumber := strings.CutPrefix(ch.tag, "@")
 	if !byNumber {
-		// What has no names of its own yet may be what is meant.
+		// Candidates without names may be meant too.
 		if found := taggedAs(*all, ch.tag); len(found) > 0 && !slices.ContainsFunc(found, func(c candidate) bool { return c.doubt && c.look != nil }) {
 			return found, nil
 		}
@@ -84,8 +83,8 @@ func (ch choice) tagged(ctx context.Context, all *[]candidate) ([]candidate, err
 	return nil, absent("it has no image %q; there are:%s", ch.tag, ch.list(*all, *all))
 }
 
-// taggedAs returns the candidates that a tag names: by their whole reference, by
-// the tag alone, or by digest.
+// taggedAs returns the candidates that a tag names: by full reference, by tag alone, or by
+// digest.
 func taggedAs(all []candidate, tag string) []candidate {
 	full := fullName(tag)
 	for _, same := range []func(name string) bool{
@@ -105,8 +104,7 @@ func taggedAs(all []candidate, tag string) []candidate {
 	return nil
 }
 
-// noImage is the error where all that could be meant is something else: "app:1 is
-// a Helm chart".
+// noImage is the error if nothing that matches is an image: "app:1 is a Helm chart".
 func noImage(others []string) error {
 	if len(others) == 1 {
 		return fmt.Errorf("not an image: %s", others[0])
@@ -114,10 +112,10 @@ func noImage(others []string) error {
 	return fmt.Errorf("none of what it lists is an image:\n  %s", strings.Join(others, "\n  "))
 }
 
-// oneImage makes sure that the candidates are of one image, for several platforms
-// or in several forms: that they are of one line of the list; or that they have
-// the same names, and differ in platform or are the same image otherwise. all is
-// replaced as by tagged.
+// oneImage makes sure that the candidates are one image, for several platforms
+// or in several formats: they come from one line of the list, or they have the
+// same names and either differ in platform or are the same image. It replaces
+// all as tagged does.
 func (ch choice) oneImage(ctx context.Context, cs []candidate, all *[]candidate) ([]candidate, error) {
 	if sameLine(cs) {
 		return cs, nil
@@ -139,8 +137,8 @@ func (ch choice) oneImage(ctx context.Context, cs []candidate, all *[]candidate)
 	return cs, nil
 }
 
-// here leaves out what has no name and is not here (a signature that was left
-// behind, say): it is no choice.
+// here drops candidates that have no name and are not present (an orphaned signature, for
+// example).
 func here(cs []candidate) []candidate {
 	return slices.DeleteFunc(slices.Clone(cs), func(c candidate) bool { return c.missing() && len(c.names) == 0 })
 }
@@ -149,7 +147,7 @@ func sameLine(cs []candidate) bool {
 	return !slices.ContainsFunc(cs, func(c candidate) bool { return c.line != cs[0].line })
 }
 
-// several reports whether candidates that have been looked at are several images.
+// several reports whether the inspected candidates are several images.
 func several(cs []candidate) bool {
 	if len(cs) == 0 || sameLine(cs) {
 		return false
@@ -173,10 +171,9 @@ func several(cs []candidate) bool {
 	return false
 }
 
-// byPlatform opens the one that fits the wanted platform best, the host's if none
-// is wanted: the first of those that fit alike. If that is not here, or only in
-// part, it opens another that fits; and if no platform was asked for, the only one
-// that is here.
+// byPlatform opens the candidate that best fits the wanted platform (by default the host's), the
+// first of equals. If that one is missing or incomplete, it opens another that fits. If no
+// platform was requested and only one candidate is present, it opens that one.
 func (ch choice) byPlatform(ctx context.Context, cs, all []candidate, wanted platform) (*Image, error) {
 	if ch.platforms != nil {
 		return nil, ch.listAll(ctx, cs)
@@ -222,8 +219,8 @@ func (ch choice) byPlatform(ctx context.Context, cs, all []candidate, wanted pla
 	return ch.onlyOne(ctx, im, reason, rest, cs, all)
 }
 
-// firstWhole opens the first candidate that is here with all its layers; if none
-// is, the first that is here at all. reason is why one is not here.
+// firstWhole opens the first candidate that is present with all its layers, else the first one
+// that is present at all. reason is why a candidate is missing.
 func (ch choice) firstWhole(ctx context.Context, cs []candidate) (im *Image, reason, err error) {
 	for _, c := range cs {
 		opened, err := ch.open(ctx, c)
@@ -243,8 +240,8 @@ func (ch choice) firstWhole(ctx context.Context, cs []candidate) (im *Image, rea
 	return im, reason, nil
 }
 
-// onlyOne opens the only image that is here, where none is here for the host's
-// platform, or only im, in part.
+// onlyOne opens the only image that is present if none is present for the host's platform.
+// Otherwise it returns im, which may be incomplete.
 func (ch choice) onlyOne(ctx context.Context, im *Image, reason error, rest, cs, all []candidate) (*Image, error) {
 	var whole, partial *Image
 	wholes, partials := 0, 0
@@ -279,7 +276,7 @@ func (ch choice) onlyOne(ctx context.Context, im *Image, reason error, rest, cs,
 	return nil, fmt.Errorf("it is not there for %s; choose a platform:%s", hostPlatform().full(), ch.listPlatforms(cs, all))
 }
 
-// open opens a candidate, or what it leads to if it is an index after all.
+// open opens a candidate, or the images that it leads to if it turns out to be an index.
 func (ch choice) open(ctx context.Context, c candidate) (*Image, error) {
 	im, err := c.open(ctx)
 	if !errors.Is(err, errIndexInDisguise) {

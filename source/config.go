@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// configFile is an image's config: the parts peel tells of, read leniently,
-// since builders have always been careless with the rest.
-// Source: OCI image-spec, config.md.
+// configFile is the part of an image's config that peel shows. It is parsed
+// leniently, because builders often write the rest carelessly. Source: OCI
+// image-spec, config.md.
 type configFile struct {
 	Architecture string `json:"architecture"`
 	OS           string `json:"os"`
@@ -36,10 +36,10 @@ type configFile struct {
 	} `json:"rootfs"`
 	History stepList `json:"history"`
 
-	text []byte // all of it, as it is stored
+	text []byte // the whole config as stored
 }
 
-// configStep is one step of a config's history.
+// configStep is one step of the history.
 type configStep struct {
 	Created    string `json:"created"`
 	CreatedBy  string `json:"created_by"`
@@ -48,13 +48,13 @@ type configStep struct {
 	EmptyLayer bool   `json:"empty_layer"`
 }
 
-// diffIDList and stepList are in bounded numbers.
+// diffIDList and stepList are bounded lists.
 type (
 	diffIDList []string
 	stepList   []configStep
 )
 
-// maxSteps bounds the steps of an image's history.
+// maxSteps is the maximum number of steps in an image's history.
 const maxSteps = 100_000
 
 func (l *diffIDList) UnmarshalJSON(b []byte) (err error) {
@@ -67,7 +67,7 @@ func (l *stepList) UnmarshalJSON(b []byte) (err error) {
 	return err
 }
 
-// words is a list of strings that may be written as one.
+// words is a list of strings; a single string is accepted too.
 type words []string
 
 func (w *words) UnmarshalJSON(b []byte) error {
@@ -81,8 +81,8 @@ func (w *words) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(w))
 }
 
-// healthTest is the test of a health check. What is none is read as one that says
-// nothing: the specification does not know it.
+// healthTest is the test of a health check. Malformed tests are read as empty, because the
+// specification doesn't define the field.
 type healthTest []string
 
 func (h *healthTest) UnmarshalJSON(b []byte) error {
@@ -106,14 +106,14 @@ func (c *configFile) platform() platform {
 	return platform{c.OS, c.Architecture, c.Variant, c.OSVersion, joinFeatures(c.OSFeatures)}
 }
 
-// ofImage reports whether the document says anything that only an image's config
-// does. What is not one is read as one that says nothing.
+// ofImage reports whether the document has any field that only an image config has. Malformed
+// documents have none.
 func (c *configFile) ofImage() bool {
 	return c.RootFS.DiffIDs != nil || c.platform().known()
 }
 
-// describe fills in what the config says of the image and its layers. Steps and
-// diffIDs that are missing leave a layer without; those too many are no layer's.
+// describe fills in the fields of the image and its layers from the config. Layers may lack steps
+// or diffIDs; surplus ones are ignored.
 func (c *configFile) describe(im *Image) {
 	im.config = c.text
 	im.Created = parseTime(c.Created)
@@ -153,9 +153,9 @@ func (c *configFile) describe(im *Image) {
 	}
 }
 
-// checkLayers returns an error if the config names layers that the manifest does
-// not: an image without them would look better than it is. Docker 25.0 wrote such
-// archives (moby#47065).
+// checkLayers returns an error if the config names layers that the manifest
+// does not. Without them, the image would look better than it is. Docker 25.0
+// wrote such archives (moby#47065).
 func (c *configFile) checkLayers(listed int) error {
 	if n := len(c.RootFS.DiffIDs); listed < n {
 		return fmt.Errorf("the manifest lists %d layers, fewer than the %d that the config names: it was not written whole", listed, n)
@@ -163,7 +163,7 @@ func (c *configFile) checkLayers(listed int) error {
 	return nil
 }
 
-// setPlatform records what the image is for, if that is known.
+// setPlatform records the image's platform if it is known.
 func (im *Image) setPlatform(p platform) {
 	if !p.known() {
 		return
@@ -178,7 +178,7 @@ func (im *Image) flaw(format string, args ...any) {
 	im.Flaws = append(im.Flaws, Flaw{Layer: -1, Problem: fmt.Sprintf(format, args...)})
 }
 
-// parseTime reads RFC 3339; what is not that is the zero time.
+// parseTime parses RFC 3339. It returns the zero time for anything else.
 func parseTime(s string) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {

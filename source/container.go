@@ -12,71 +12,70 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// A Container is what an image's topmost layer belongs to, if that is a
-// container's own. Text that is not known is "", a time that is not known is zero.
+// A Container describes the container that the topmost layer belongs to. Unknown text is "", an
+// unknown time is zero.
 type Container struct {
 	Engine  string // "docker", "podman" or "containerd"
-	ID      string // 64 hex digits; of containerd any name
+	ID      string // 64 hex digits; any name in containerd
 	Name    string
-	Image   string // as the container was asked for: "app:1"
+	Image   string // the image name that the container was created from: "app:1"
 	Command []string
-	State   string // when it was read: "running", "exited", "created" ...
+	State   string // when its layer was read: "running", "exited", "created" ...
 	Created time.Time
 	ReadAt  time.Time // when its layer was read
-	Mounts  []Mount   // what it sees in place of folders of its own; their content is not in the layer
+	Mounts  []Mount   // what is mounted over its own folders; the layer does not include that content
 
-	// InitLayer is the folder or the name of the layer that the engine has put
-	// between the image and the container, for mount points such as /etc/hosts.
-	// It is none of the image's layers. "" if there is none.
+	// InitLayer is the folder or the name of the layer that the engine puts
+	// between the image and the container for mount points such as /etc/hosts.
+	// It does not belong to the image. "" if the engine adds none.
 	InitLayer string
 
-	// From is what the layer was read from: the folder of its files, or "the
-	// engine's API".
+	// From is the source of the layer: the folder with its files, or "the engine's API".
 	From string
 }
 
-// A Mount is a volume, or a folder of the machine, that a container sees.
+// A Mount is a volume or a host folder that is mounted in a container.
 type Mount = engine.Mount
 
-// MountOver returns what is mounted over a path of the container, or over a directory
-// above it.
+// MountOver returns what is mounted at a path of the container or at one of its parent
+// directories.
 func (c *Container) MountOver(name string) (Mount, bool) { return engine.MountOver(c.Mounts, name) }
 
-// ErrNoContainer says that a reference names no container.
+// ErrNoContainer says that no container matches a reference.
 var ErrNoContainer = engine.ErrNoContainer
 
-// A containerEngine is what has containers. To add one, write its value, and add
-// it to containerEngines.
+// A containerEngine manages containers. To add one, write its value and add it to
+// containerEngines.
 type containerEngine struct {
-	name string // that a reference begins with: "docker"
+	name string // the prefix of references: "docker"
 
-	// find returns the container that ref names: its name, its ID, or a beginning
-	// of either that no other has. The error is ErrNoContainer if it has none,
-	// and ErrNoEngine if there is no such engine.
+	// find returns the container that ref names: by name, by ID, or by a unique
+	// prefix of either. The error is ErrNoContainer if it has no such
+	// container, and ErrNoEngine if the engine does not exist.
 	find func(ctx context.Context, o *opener, ref string) (foundContainer, error)
 
-	// list lists its containers. There may be some beside an error.
+	// list lists its containers. It may return some containers along with an error.
 	list func(ctx context.Context, l *lister) ([]LocalImage, error)
 }
 
-// A foundContainer is a container that can be opened, once; else it is closed.
+// A foundContainer can be opened once. Close it if you don't open it.
 type foundContainer interface {
 	// open returns the container's image, with its own layer on top.
 	open(ctx context.Context, o *opener) (*Image, error)
 	close() error
 }
 
-// containerEngines are asked for a container in this order.
+// containerEngines are searched for a container in this order.
 func containerEngines() []containerEngine {
 	return []containerEngine{dockerKind().containers(), podmanKind().containers(), containerdContainers()}
 }
 
-// onlyEngine leaves the engine of that name, all if it is "".
+// onlyEngine returns the engine of that name, or all engines for "".
 func onlyEngine(engines []containerEngine, name string) []containerEngine {
 	return slices.DeleteFunc(engines, func(e containerEngine) bool { return name != "" && e.name != name })
 }
 
-// openContainer opens the container that ref names, as [ENGINE/]NAME.
+// openContainer opens the container that ref names in the form [ENGINE/]NAME.
 func openContainer(ctx context.Context, o *opener, ref string) (*Image, error) {
 	first, name, ok := strings.Cut(ref, "/")
 	if !ok {
@@ -98,12 +97,11 @@ func openContainer(ctx context.Context, o *opener, ref string) (*Image, error) {
 	return im, nil
 }
 
-// hintTime is how long engines are asked whether a name that no image has is that of a
-// container.
+// hintTime limits the search for a container with a name that no image has.
 const hintTime = time.Second
 
-// containerHint says that a bare name which no image has is a container's; "" if it is
-// not.
+// containerHint says that a bare name that no image has is the name of a container; otherwise it
+// returns "".
 func (o *opener) containerHint(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, hintTime)
 	defer cancel()
@@ -125,12 +123,12 @@ func containerEngineNames() []string {
 	return out
 }
 
-// findContainer returns the one container of that name that the engines have.
+// findContainer returns the only container of that name in the engines.
 func findContainer(ctx context.Context, o *opener, engines []containerEngine, name string) (foundContainer, error) {
 	var found foundContainer
 	var has []string
 	var failed []error
-	absent := true // all that failed is that nobody has it
+	absent := true // all errors say that the container does not exist
 	for _, e := range engines {
 		f, err := e.find(ctx, o, name)
 		switch {
@@ -164,8 +162,8 @@ func findContainer(ctx context.Context, o *opener, engines []containerEngine, na
 	return nil, err
 }
 
-// listContainers lists the containers of all engines. That an engine is not there
-// is an error only if none is.
+// listContainers lists the containers of all engines. A missing engine is an error only if all
+// engines are missing.
 func listContainers(l *lister, ctx context.Context) ([]LocalImage, error) { //nolint:revive // as kind.list is, for method expressions
 	var out []LocalImage
 	var failed, missing []error
@@ -188,12 +186,12 @@ func listContainers(l *lister, ctx context.Context) ([]LocalImage, error) { //no
 	return out, errors.Join(failed...)
 }
 
-// wear puts a container's own layer, which has been read, on top of its image.
-// closeLayer lets go of what the layer is read from.
+// wear puts a container's own layer, which has been read, on top of its image. closeLayer
+// releases the source of the layer.
 func (im *Image) wear(c *Container, r layer.Reader, s *layer.Scanned, closeLayer func() error) {
 	step := Step{Command: "container " + c.Name, Comment: strings.Join(c.Command, " "), Created: c.ReadAt}
 	im.Container, im.Name = c, c.Name
-	// Steps are told by their order: that of the container must come out as its layer.
+	// Steps match layers by order: the container's step must become its layer.
 	made := 0
 	for i := range im.History {
 		if !im.History[i].Empty {
@@ -214,7 +212,7 @@ func (im *Image) wear(c *Container, r layer.Reader, s *layer.Scanned, closeLayer
 	im.bundle = &wornBundle{im.bundle, closeLayer}
 }
 
-// wornBundle is an image's bundle with what its container's layer is read from.
+// wornBundle is an image's bundle plus the source of its container's layer.
 type wornBundle struct {
 	bundle
 	closeLayer func() error

@@ -13,12 +13,12 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// A containerByAPI is a container's own layer as its engine's API tells it. The
-// engine lists which paths are changed; what is there now comes from its archives
-// of single paths, or from its export of the whole container, whichever costs less.
+// A containerByAPI is a container's own layer, read by the engine's API. The engine lists the
+// changed paths. Their current content comes from archives of single paths or from an export of
+// the whole container, whichever is cheaper.
 //
-// The engine finds changes by comparing: what was written again as it was before
-// is not among them, and of a directory Docker does not compare the time.
+// The engine finds changes by comparing, so files rewritten with the same content are missing.
+// Docker doesn't compare the times of directories.
 type containerByAPI struct {
 	e         engine.Engine
 	is        engine.Container
@@ -28,14 +28,14 @@ type containerByAPI struct {
 
 var _ layer.Reader = (*containerByAPI)(nil)
 
-// archiveCost is how many bytes of an export take an engine as long as one archive
-// of a path: Docker starts a program for each.
+// archiveCost is the number of exported bytes that take an engine as long as one archive of a
+// path. Docker starts a program for each archive.
 const archiveCost = 8 << 20
 
-// maxFetches bounds the archives of one layer: each is a request.
+// maxFetches is the maximum number of archives for one layer; each is a request.
 const maxFetches = 200
 
-// Scan asks for the changes, and for what is there now.
+// Scan asks the engine for the changes and for the current content.
 func (c *containerByAPI) Scan(ctx context.Context, o layer.ScanOptions) (*layer.Scanned, error) {
 	listed, err := c.e.Changes(ctx, c.is.ID)
 	if err != nil {
@@ -56,8 +56,8 @@ func (c *containerByAPI) Scan(ctx context.Context, o layer.ScanOptions) (*layer.
 	return a.Done(), nil
 }
 
-// read gets what the changes have left. It begins with what may cost less, and
-// takes the export where single archives do not tell all.
+// read fetches the changed content. It starts with the method that may be cheaper, and uses the
+// export if single archives are not enough.
 func (c *containerByAPI) read(ctx context.Context, o layer.ScanOptions, ch *changes) (*layer.Assembly, error) {
 	fetches := ch.fetches()
 	reason := c.needsExport(ch, fetches)
@@ -80,11 +80,11 @@ func (c *containerByAPI) read(ctx context.Context, o layer.ScanOptions, ch *chan
 	return f.a, f.addDeleted()
 }
 
-// needsExport says why the container has to be exported as a whole; "" if archives
-// of single paths do.
+// needsExport says why the whole container has to be exported, or "" if archives of single paths
+// are enough.
 func (c *containerByAPI) needsExport(ch *changes, fetches []fetch) string {
 	if c.e.Name() != "docker" {
-		return "archives follow symlinks" // podman's do
+		return "archives follow symlinks" // podman's archives do
 	}
 	if len(fetches) > maxFetches || int64(len(fetches))*archiveCost > c.imageSize {
 		return fmt.Sprintf("%d paths would be asked for", len(fetches))
@@ -98,9 +98,8 @@ func (c *containerByAPI) needsExport(ch *changes, fetches []fetch) string {
 	return ""
 }
 
-// archives reads what the fetches name, each by a call. Where Docker has a user
-// namespace for its containers (userns-remap), an archive has the numbers of owners on
-// the disk, unlike an export.
+// archives reads the fetches, one call each. If Docker uses a user namespace for containers
+// (userns-remap), an archive has the numeric owners on disk; an export does not.
 func (c *containerByAPI) archives(ctx context.Context, f *changeFilter, fetches []fetch) error {
 	store, err := c.e.Store(ctx)
 	if err != nil {
@@ -114,7 +113,7 @@ func (c *containerByAPI) archives(ctx context.Context, f *changeFilter, fetches 
 			if _, err := c.e.Container(ctx, c.is.ID); err != nil {
 				return err // the container is gone, not the path
 			}
-			continue // f.addDeleted tells that it is gone
+			continue // f.addDeleted reports it as gone
 		case err != nil:
 			return err
 		}
@@ -135,7 +134,7 @@ func (c *containerByAPI) archives(ctx context.Context, f *changeFilter, fetches 
 	return nil
 }
 
-// export reads the whole container, and keeps what is changed.
+// export reads the whole container and keeps the changed entries.
 func (c *containerByAPI) export(ctx context.Context, f *changeFilter) error {
 	if len(f.changes.kinds) == 0 {
 		return nil
@@ -148,8 +147,8 @@ func (c *containerByAPI) export(ctx context.Context, f *changeFilter) error {
 	return errors.Join(err, r.Close())
 }
 
-// Open returns the content of entry i as it is now. If it is not what it was when
-// the layer was read, that is an error.
+// Open returns the current content of entry i. It fails if the content has changed since the
+// layer was read.
 func (c *containerByAPI) Open(ctx context.Context, e *Entries, i int) (io.ReadCloser, error) {
 	r, err := c.content(ctx, e, i)
 	if err != nil {
@@ -160,7 +159,7 @@ func (c *containerByAPI) Open(ctx context.Context, e *Entries, i int) (io.ReadCl
 
 var errContainerChanged = errors.New("the container has changed the file since its layer was read: open the container again")
 
-// content returns the content of entry i, unverified but for its size.
+// content returns the content of entry i. It verifies only the size.
 func (c *containerByAPI) content(ctx context.Context, e *Entries, i int) (io.ReadCloser, error) {
 	if err := e.NotFile(i); err != nil {
 		return nil, err
@@ -184,11 +183,11 @@ func (c *containerByAPI) content(ctx context.Context, e *Entries, i int) (io.Rea
 	return &openedContent{t.Reader(ctx, h), r}, nil
 }
 
-// member asks for the file at a path, and returns the tar that has come, which is at
-// its content, and the file's header.
+// member requests the file at a path. It returns the tar, positioned at the content, and the
+// file's header.
 func (c *containerByAPI) member(ctx context.Context, name string) (r io.ReadCloser, t *layer.Tar, h *layer.Header, err error) {
 	podman := c.e.Name() == "podman"
-	whole := podman && strings.Contains(name, "*") // of which podman makes nothing
+	whole := podman && strings.Contains(name, "*") // podman can't resolve that
 	switch {
 	case whole:
 		r, err = c.e.Export(ctx, c.is.ID, c.imageSize+max(c.is.Size, 0))
@@ -216,22 +215,22 @@ func (c *containerByAPI) member(ctx context.Context, name string) (r io.ReadClos
 	}
 }
 
-// globSigns are what a pattern has, and a path may have too: podman takes patterns.
+// globSigns are the special characters of patterns that may occur in a path: podman accepts
+// patterns.
 var globSigns = strings.NewReplacer(`\`, `\\`, "?", `\?`, "[", `\[`)
 
-// openedContent is content with what it is read from.
+// openedContent is content together with its source.
 type openedContent struct {
 	io.Reader
 	io.Closer
 }
 
-// Each opens one file after the other.
+// Each opens the files one after the other.
 func (c *containerByAPI) Each(ctx context.Context, e *Entries, entries []int, fn func(i int, r io.Reader) error) error {
 	return layer.EachOpened(ctx, e, entries, func(i int) (io.ReadCloser, error) { return c.Open(ctx, e, i) }, fn)
 }
 
-// Body reads forward in one archive of the file, and asks for another where a
-// read goes back.
+// Body reads forward in one archive of the file, and requests another one to go back.
 func (c *containerByAPI) Body(_ context.Context, e *Entries, i int) (*Body, error) {
 	if err := e.NotFile(i); err != nil {
 		return nil, err

@@ -10,11 +10,10 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// changes are the paths of a container that are not as in its image, without the
-// slash that they begin with.
+// changes are the changed paths of a container, without the leading slash.
 type changes struct {
 	kinds map[string]engine.ChangeKind
-	paths []string // in an order in which a directory comes before what is in it
+	paths []string // in an order that puts a directory before its content
 }
 
 func newChanges(listed []engine.Change) *changes {
@@ -33,7 +32,7 @@ func newChanges(listed []engine.Change) *changes {
 	return ch
 }
 
-// comparePaths orders paths so that all that is in a directory follows it.
+// comparePaths orders paths so that everything inside a directory follows it directly.
 func comparePaths(a, b string) int {
 	for i := 0; i < len(a) && i < len(b); i++ {
 		if a[i] == b[i] {
@@ -50,7 +49,7 @@ func comparePaths(a, b string) int {
 	return len(a) - len(b)
 }
 
-// below reports whether something is changed below a directory.
+// below reports whether anything below a directory has changed.
 func (ch *changes) below(dir string) bool {
 	i, found := slices.BinarySearchFunc(ch.paths, dir, comparePaths)
 	if found {
@@ -59,8 +58,8 @@ func (ch *changes) below(dir string) bool {
 	return i < len(ch.paths) && strings.HasPrefix(ch.paths[i], dir+"/")
 }
 
-// opaque reports whether a path that is said to be deleted is a directory that was
-// made again: something else below it is there.
+// opaque reports whether a path reported as deleted is a recreated directory: something else
+// below it exists.
 func (ch *changes) opaque(name string) bool {
 	if ch.kinds[name] != engine.Deleted {
 		return false
@@ -77,16 +76,16 @@ func (ch *changes) opaque(name string) bool {
 	return false
 }
 
-// A fetch is one archive to ask for.
+// A fetch is one archive to request.
 type fetch struct {
 	path  string
-	below bool // with all below it; else only what is at path itself
+	below bool // include everything below; otherwise only path itself
 }
 
-// fetches are the archives that give all that was changed.
+// fetches returns the archives that together hold all changes.
 func (ch *changes) fetches() []fetch {
 	var out []fetch
-	whole := "" // the last directory that is fetched with all below it
+	whole := "" // last directory fetched with everything below it
 	for _, p := range ch.paths {
 		kind := ch.kinds[p]
 		if whole != "" && strings.HasPrefix(p, whole+"/") || kind == engine.Deleted && !ch.opaque(p) {
@@ -101,7 +100,7 @@ func (ch *changes) fetches() []fetch {
 	return out
 }
 
-// differ tells of each path that was not changed in the same way before.
+// differ logs each path that was changed in a different way before.
 func (ch *changes) differ(before *changes, tell func(path, problem string)) {
 	for _, p := range ch.paths {
 		if kind, ok := before.kinds[p]; !ok || kind != ch.kinds[p] {
@@ -115,19 +114,19 @@ func (ch *changes) differ(before *changes, tell func(path, problem string)) {
 	}
 }
 
-// A changeFilter takes from tars what is changed.
+// A changeFilter selects the changed entries from tars.
 type changeFilter struct {
 	*changes
 	a     *layer.Assembly
-	call  int // the number of the archive that is read
+	call  int // number of the current archive
 	name  []byte
 	link  []byte
 	taken map[string]bool
-	calls []int // by entry: the archive that it is from
+	calls []int // by entry: the archive that it came from
 }
 
-// take says whether a member is changed. Its name, and that of a hard link's
-// target, are below parent.
+// take reports whether a member is a change. Its name and its hard link target are relative to
+// parent.
 func (f *changeFilter) take(m *layer.Record, parent string) layer.Take {
 	f.name = appendClean(f.name[:0], parent, m.Name)
 	kind, ok := f.kinds[string(f.name)]
@@ -147,13 +146,13 @@ func (f *changeFilter) take(m *layer.Record, parent string) layer.Take {
 	return layer.Keep
 }
 
-// appendClean appends a member's name below parent, without a slash at either end.
+// appendClean appends a member's name, relative to parent, without leading and trailing slashes.
 func appendClean(b []byte, parent string, name []byte) []byte {
 	return append(append(b, parent...), bytes.Trim([]byte(path.Clean("/"+string(name))), "/")...)
 }
 
-// maybeLinked reports whether two files of different archives may be one file: an
-// archive names hard links only among what is in it.
+// maybeLinked reports whether two files in different archives may be hard links to each other: an
+// archive only names hard links within itself.
 func (f *changeFilter) maybeLinked() bool {
 	type file struct {
 		size, uid, gid, sec int64
@@ -176,7 +175,7 @@ func (f *changeFilter) maybeLinked() bool {
 	return false
 }
 
-// addDeleted adds what was deleted, and flags what has not come.
+// addDeleted adds the deleted paths, and flags changed paths that no archive contained.
 func (f *changeFilter) addDeleted() error {
 	for _, p := range f.paths {
 		dir, base := path.Split(p)

@@ -15,12 +15,12 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// containerdContainers are the containers of every containerd that answers.
+// containerdContainers are the containers of every containerd that responds.
 func containerdContainers() containerEngine {
 	return containerEngine{name: containerdPrefix, find: findContainerd, list: listContainerd}
 }
 
-// A containerdContainer is a container, and the containerd that has it.
+// A containerdContainer is a container and its containerd.
 type containerdContainer struct {
 	engine.ContainerdContainer
 	place *containerdPlace
@@ -30,12 +30,12 @@ var _ foundContainer = (*containerdContainer)(nil)
 
 func (c *containerdContainer) close() error { return c.place.close() }
 
-// name is what to write for the container.
+// name returns the reference of the container.
 func (c *containerdContainer) name() string {
 	return c.Namespace + "/" + cmp.Or(c.Name, c.ID)
 }
 
-// containersOf are the containers of all namespaces of all places that have an API.
+// containersOf returns the containers in all namespaces of all places with an API.
 func containersOf(ctx context.Context, places []*containerdPlace, sized bool) (out []*containerdContainer, err error) {
 	for _, p := range places {
 		if p.api == nil {
@@ -62,8 +62,8 @@ func containersOf(ctx context.Context, places []*containerdPlace, sized bool) (o
 	return out, nil
 }
 
-// findContainerd returns the container that ref names, "[NAMESPACE/]NAME": by its ID,
-// its name, or a beginning of either that no other has.
+// findContainerd returns the container that ref, "[NAMESPACE/]NAME", names: by ID, by name, or by
+// a unique prefix of either.
 func findContainerd(ctx context.Context, o *opener, ref string) (_ foundContainer, err error) {
 	places, failed := containerdPlaces(ctx, &o.Options)
 	var found *containerdContainer
@@ -87,7 +87,7 @@ func findContainerd(ctx context.Context, o *opener, ref string) (_ foundContaine
 	return found, nil
 }
 
-// oneContainer returns the container that ref fits best.
+// oneContainer returns the container that matches ref best.
 func oneContainer(all []*containerdContainer, ref string) (*containerdContainer, error) {
 	for _, fits := range []func(*containerdContainer) bool{
 		func(c *containerdContainer) bool { return ref == c.ID || ref == c.Name },
@@ -116,8 +116,8 @@ func oneContainer(all []*containerdContainer, ref string) (*containerdContainer,
 	return nil, fmt.Errorf("containerd: %w", ErrNoContainer)
 }
 
-// open opens the container's image, and puts the container's own layer on top, from
-// the folder where containerd keeps it.
+// open opens the container's image and puts the container's own layer on top, read from
+// containerd's folder.
 func (c *containerdContainer) open(ctx context.Context, o *opener) (*Image, error) {
 	if o.Via == ViaAPI {
 		return nil, errors.New("containerd's API does not give the files of a container: leave out --via api")
@@ -142,8 +142,8 @@ func (c *containerdContainer) open(ctx context.Context, o *opener) (*Image, erro
 	return im, nil
 }
 
-// image opens the image that the container was made from: the layers must be those
-// that the container's own lies on.
+// image opens the image that the container was made from. Its layers must be the ones below the
+// container's own.
 func (c *containerdContainer) image(ctx context.Context, o *opener, parent string) (*Image, error) {
 	all, err := containerdNamed(ctx, []*containerdPlace{c.place})
 	if err != nil {
@@ -180,8 +180,7 @@ func (c *containerdContainer) layer(ctx context.Context, o *opener, at engine.Co
 	return readSnapshot(ctx, o, at, c.State == "running", containerdPrefix, layer.UpperOptions{Fuse: c.Driver == "fuse-overlayfs"})
 }
 
-// readSnapshot reads a container's own layer from the folder that a snapshot of
-// containerd is.
+// readSnapshot reads a container's own layer from the folder of a containerd snapshot.
 func readSnapshot(ctx context.Context, o *opener, at engine.ContainerdSnapshot, running bool, engineName string, options layer.UpperOptions) (*layer.Folder, *layer.Scanned, error) {
 	options.Lower = at.LowerDirs
 	if err := inNamespace(filepath.Dir(filepath.Dir(at.UpperDir)), engineName, &options); err != nil {
@@ -201,12 +200,12 @@ func readSnapshot(ctx context.Context, o *opener, at engine.ContainerdSnapshot, 
 	return folder, s, nil
 }
 
-// dockersNamespace is the namespace in which Docker has its containers.
+// dockersNamespace is the namespace of Docker's containers.
 const dockersNamespace = "moby"
 
-// bySnapshot reads the layer of a container of a Docker that has its images in
-// containerd's store: such an engine names no folders. The container's snapshot has the
-// container's ID as its key, and lies on one that Docker has put there.
+// bySnapshot reads the layer of a container of a Docker engine that keeps its images in
+// containerd's store and therefore reports no folders. The key of the container's snapshot is the
+// container's ID; its parent is a snapshot made by Docker.
 func (c *engineContainer) bySnapshot(ctx context.Context, o *opener, about *Container) (_ layer.Reader, _ *layer.Scanned, err error) {
 	places, failed := containerdPlaces(ctx, &Options{Log: o.Log})
 	defer func() {
@@ -240,7 +239,7 @@ func (c *engineContainer) bySnapshot(ctx context.Context, o *opener, about *Cont
 	return nil, nil, fmt.Errorf("the engine does not say where it is, with the driver %q: %w", c.is.Driver, failed)
 }
 
-// listContainerd lists the containers of every containerd that answers.
+// listContainerd lists the containers of every containerd that responds.
 func listContainerd(ctx context.Context, l *lister) ([]LocalImage, error) {
 	places, failed := containerdPlaces(ctx, &l.Options)
 	defer func() {

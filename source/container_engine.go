@@ -19,7 +19,7 @@ func (k *engineKind) containers() containerEngine {
 	return containerEngine{name: k.name, find: k.findContainer, list: k.listContainers}
 }
 
-// An engineContainer is a container of an engine that answers.
+// An engineContainer is a container of an engine that responds.
 type engineContainer struct {
 	kind *engineKind
 	e    engine.Engine
@@ -44,9 +44,8 @@ func (k *engineKind) findContainer(ctx context.Context, o *opener, ref string) (
 
 func (c *engineContainer) close() error { return c.e.Close() }
 
-// open opens the container's image by its ID, and puts the container's own layer
-// on top: from the folder where the engine keeps it if that can be read here, else
-// by the engine's API.
+// open opens the container's image by its ID and puts the container's own layer on top. It reads
+// that layer from the engine's folder if possible, else by the engine's API.
 func (c *engineContainer) open(ctx context.Context, o *opener) (*Image, error) {
 	im, err := c.image(ctx, o)
 	if err != nil {
@@ -96,7 +95,7 @@ func (c *engineContainer) image(ctx context.Context, o *opener) (*Image, error) 
 	return im, nil
 }
 
-// about describes the container.
+// about returns a description of the container.
 func (c *engineContainer) about() *Container {
 	return &Container{
 		Engine: c.kind.name, ID: c.is.ID, Name: c.is.Name, Image: c.is.Image, Command: c.is.Command,
@@ -104,9 +103,9 @@ func (c *engineContainer) about() *Container {
 	}
 }
 
-// initLayer returns which of the folders below a container's is that of Docker's
-// init layer, ROOT/overlay2/ID-init/diff: files that Docker mounts something over,
-// such as /etc/hosts. "" if there is none.
+// initLayer returns the folder of Docker's init layer, ROOT/overlay2/ID-init/diff, among the
+// folders below a container's, or "". It holds the files that Docker mounts over, such as
+// /etc/hosts.
 func initLayer(lower []string) string {
 	if len(lower) > 0 && strings.HasSuffix(filepath.Base(filepath.Dir(lower[0])), "-init") {
 		return lower[0]
@@ -136,7 +135,7 @@ func (c *engineContainer) layer(ctx context.Context, o *opener, im *Image, about
 	return r, s, err
 }
 
-// byFolder reads the layer from the folder where the engine keeps it.
+// byFolder reads the layer from the engine's folder.
 func (c *engineContainer) byFolder(ctx context.Context, o *opener, about *Container) (layer.Reader, *layer.Scanned, error) {
 	if !c.e.Local() {
 		return nil, nil, errors.New("the engine does not answer at a socket of this machine")
@@ -147,7 +146,7 @@ func (c *engineContainer) byFolder(ctx context.Context, o *opener, about *Contai
 	return readUpper(ctx, o, about, upperFolder{dir: c.is.UpperDir, lower: c.is.LowerDirs, driver: c.is.Driver, engine: c.kind.name})
 }
 
-// contentBytes is what the layers of an image that has been scanned store.
+// contentBytes returns the bytes that the layers of a scanned image store.
 func contentBytes(im *Image) (sum int64) {
 	for _, l := range im.Layers {
 		for i := range l.Entries.Len() {
@@ -173,7 +172,7 @@ func (k *engineKind) listContainers(ctx context.Context, l *lister) ([]LocalImag
 	return listedContainers(k.name, listed), errors.Join(err, e.Close())
 }
 
-// listedContainers are an engine's containers as a list shows them.
+// listedContainers returns an engine's containers for a list.
 func listedContainers(kind string, all []engine.Container) []LocalImage {
 	out := make([]LocalImage, len(all))
 	for i := range all {

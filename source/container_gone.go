@@ -12,14 +12,13 @@ import (
 	"github.com/peelhq/peel/source/engine"
 )
 
-// goneImage is the error of a container whose image is not there.
+// goneImage is the error of a container whose image is missing.
 func goneImage(is *engine.Container, err error) error {
 	return fmt.Errorf("its image %s (%s) is gone, so its own layer has nothing to lie on: %w", is.Image, is.ImageID, err)
 }
 
-// dockerBelow opens the layers below a container's whose image has been removed:
-// Docker's store keeps them as long as there is a container, but not what the image
-// says of itself.
+// dockerBelow opens the layers below a container whose image has been removed. Docker's store
+// keeps the layers as long as the container exists, but not the image's config.
 func dockerBelow(ctx context.Context, o *opener, is *engine.Container) (*Image, error) {
 	dir, driver, _ := upperDir(engine.Image{UpperDir: is.UpperDir, Driver: is.Driver})
 	if dir == "" || hexName(is.ID) != is.ID {
@@ -42,7 +41,7 @@ func dockerBelow(ctx context.Context, o *opener, is *engine.Container) (*Image, 
 	})
 }
 
-// dockerStack finds the layers below a container's from the topmost down.
+// dockerStack finds the layers below a container from the top down.
 func (s *storeImage) dockerStack(driver, container string) (*Image, error) {
 	base := "image/" + driver
 	read := func(name string) (string, error) {
@@ -53,7 +52,7 @@ func (s *storeImage) dockerStack(driver, container string) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	var chain, diffIDs []string // the topmost first
+	var chain, diffIDs []string // topmost first
 	for id := top; id != ""; {
 		if digestHex(id) == "" || len(chain) == maxLayers {
 			return nil, fmt.Errorf("the layers below do not end, or one is called %q", id)

@@ -14,30 +14,30 @@ import (
 	"github.com/peelhq/peel/source/engine"
 )
 
-// Podman's containers are in its store, which can be read without a service, as the
-// podman command does it. What state they are in is not told there.
+// Podman's containers are in its store, which can be read without a service, as the podman
+// command does. The store does not record their state.
 
 // podmanContainers is podman's list of containers.
 const podmanContainers = "overlay-containers/containers.json"
 
-// storedContainer is a line of podmanContainers. Source:
-// github.com/containers/storage, containers.go.
+// storedContainer is a row of podmanContainers. Source: github.com/containers/storage,
+// containers.go.
 type storedContainer struct {
 	ID       string    `json:"id"`
 	Names    rowNames  `json:"names"`
 	Image    string    `json:"image"` // its ID, in hex
-	Layer    string    `json:"layer"` // its own
+	Layer    string    `json:"layer"` // the container's own layer
 	Metadata string    `json:"metadata"`
 	Created  time.Time `json:"created"`
 }
 
-// describe returns what the line says.
+// describe returns a description of the container.
 func (c *storedContainer) describe() engine.Container {
 	out := engine.Container{ID: c.ID, ImageID: "sha256:" + c.Image, Created: c.Created.UTC(), Size: -1, Driver: "overlay"}
 	if len(c.Names) > 0 {
 		out.Name = c.Names[0]
 	}
-	var said struct { // what podman keeps with it; Source: libpod/storage.go
+	var said struct { // podman's own metadata. Source: libpod/storage.go
 		Image string `json:"image-name"`
 		Name  string `json:"name"`
 	}
@@ -53,7 +53,7 @@ func (c *storedContainer) describe() engine.Container {
 // aloneContainer is a container that is read from podman's store.
 type aloneContainer struct {
 	is    engine.Container
-	store string // its folder
+	store string // folder of the store
 	layer string
 }
 
@@ -70,7 +70,7 @@ func findPodmanContainer(ctx context.Context, o *opener, ref string, reason erro
 	}
 	c, err := engine.Meant(all, ref)
 	if err != nil {
-		if errors.Is(err, ErrNoContainer) && errors.Is(reason, ErrNoEngine) { // nobody runs a service, nor needs to
+		if errors.Is(err, ErrNoContainer) && errors.Is(reason, ErrNoEngine) { // no service runs, and none is needed
 			return nil, fmt.Errorf("podman's store: %w", err)
 		}
 		return nil, fmt.Errorf("podman's store: %w; %w", err, reason)
@@ -78,8 +78,7 @@ func findPodmanContainer(ctx context.Context, o *opener, ref string, reason erro
 	return &aloneContainer{is: c, store: store, layer: layers[c.ID]}, nil
 }
 
-// podmanStoredContainers lists the containers in podman's store, and the layer that
-// each has of its own, by its ID.
+// podmanStoredContainers lists the containers in podman's store, and their own layers by ID.
 func podmanStoredContainers(ctx context.Context) (store string, all []engine.Container, layers map[string]string, err error) {
 	if store, err = engine.PodmanStore(); err != nil {
 		return "", nil, nil, err
@@ -132,7 +131,7 @@ func (c *aloneContainer) open(ctx context.Context, o *opener) (*Image, error) {
 	return im, nil
 }
 
-// folder finds where the container's layer is, and those below it.
+// folder finds the folder of the container's layer and the folders below it.
 func (c *aloneContainer) folder(ctx context.Context, root *os.Root) (upperFolder, error) {
 	byID, err := layersByID(ctx, root)
 	if err != nil {
@@ -149,8 +148,8 @@ func (c *aloneContainer) folder(ctx context.Context, root *os.Root) (upperFolder
 	return at, nil
 }
 
-// spec adds what podman has told the runtime of the container when it was last
-// started, if that can be read.
+// spec adds what podman passed to the runtime when the container last started, if that can be
+// read.
 func (c *aloneContainer) spec(root *os.Root) {
 	text, err := readStored(root, "overlay-containers/"+c.is.ID+"/userdata/config.json", maxDocument)
 	if err != nil {

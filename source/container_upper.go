@@ -11,18 +11,18 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// An upperFolder is where an engine keeps a container's own layer.
+// An upperFolder is the folder in which an engine keeps a container's own layer.
 type upperFolder struct {
 	dir    string   // ROOT/DRIVER/ID/diff
-	lower  []string // the same of the layers below, the topmost first
-	driver string   // what has written it: "overlay2"
+	lower  []string // the folders of the layers below, topmost first
+	driver string   // the driver that wrote it: "overlay2"
 	engine string   // the kind of engine
 }
 
 // upperDrivers keep a container's own layer as the upper directory of an overlay.
 var upperDrivers = []string{"overlay2", "overlay", "fuse-overlayfs"}
 
-// readUpper reads a container's own layer from the folder where its engine keeps it.
+// readUpper reads a container's own layer from the engine's folder.
 func readUpper(ctx context.Context, o *opener, about *Container, at upperFolder) (*layer.Folder, *layer.Scanned, error) {
 	if !slices.Contains(upperDrivers, at.driver) {
 		return nil, nil, fmt.Errorf("the folders of the driver %q are not read", at.driver)
@@ -53,10 +53,9 @@ func readUpper(ctx context.Context, o *opener, about *Container, at upperFolder)
 	return folder, s, nil
 }
 
-// committedXattr tells the extended attributes that an engine keeps when it makes a
-// layer of a container. Sources: moby, pkg/archive, ReadSecurityXattrToTarHeader;
-// containers/storage, pkg/archive, ReadSecurityXattrToTarHeader and
-// ReadUserXattrToTarHeader.
+// committedXattr matches the extended attributes that an engine keeps when it commits a
+// container. Sources: moby, pkg/archive, ReadSecurityXattrToTarHeader; containers/storage,
+// pkg/archive, ReadSecurityXattrToTarHeader and ReadUserXattrToTarHeader.
 func committedXattr(engine string) func(name string) bool {
 	if engine == "podman" {
 		return func(name string) bool {
@@ -67,9 +66,9 @@ func committedXattr(engine string) func(name string) bool {
 	return func(name string) bool { return name == "security.capability" }
 }
 
-// podmanOwn are the paths that podman makes in a container's own layer to mount
-// something over them. "podman diff" leaves them out. Source: podman,
-// libpod/diff.go, initInodes.
+// podmanOwn are the paths that podman creates in a container's own layer as
+// mount points. "podman diff" hides them. Source: podman, libpod/diff.go,
+// initInodes.
 var podmanOwn = map[string]bool{
 	"dev": true, "etc/hostname": true, "etc/hosts": true, "etc/mtab": true, "etc/resolv.conf": true, "proc": true,
 	"run": true, "run/notify": true, "run/.containerenv": true, "run/secrets": true, "sys": true,

@@ -13,13 +13,12 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// remapped is the name of the folder in which Docker keeps what it has for a user
-// namespace ("userns-remap"): the first user and group of it.
+// remapped matches the name of Docker's folder for a user namespace ("userns-remap"): its first
+// user and group.
 var remapped = lazy.New(`^(\d{1,10})\.(\d{1,10})$`)
 
-// inNamespace says how a store is read that is in a user namespace: that of a
-// rootless engine belongs to its user, that of Docker's userns-remap has a folder of
-// its own.
+// inNamespace sets the options for a store in a user namespace. The store of a rootless engine
+// belongs to its user; Docker's userns-remap uses a separate folder.
 func inNamespace(store, engine string, opts *layer.UpperOptions) error {
 	if uids, gids := dockerRemap(store); uids != nil && engine == "docker" {
 		opts.UIDs, opts.GIDs = uids, gids
@@ -33,7 +32,7 @@ func inNamespace(store, engine string, opts *layer.UpperOptions) error {
 	if !ok || uid == 0 {
 		return nil
 	}
-	opts.User, opts.Fuse = true, true // rootless podman has either, and does not say which
+	opts.User, opts.Fuse = true, true // rootless podman uses one of the two and does not say which
 	name := strconv.FormatInt(uid, 10)
 	if u, err := user.LookupId(name); err == nil {
 		name = u.Username
@@ -44,24 +43,24 @@ func inNamespace(store, engine string, opts *layer.UpperOptions) error {
 	return err
 }
 
-// dockerRemap returns the users and groups of Docker's userns-remap by the folder that
-// it keeps what it has in; nil without it.
+// dockerRemap returns the users and groups of Docker's userns-remap, read from the name of its
+// folder. Nil without userns-remap.
 func dockerRemap(root string) (uids, gids layer.IDMap) {
 	m := remapped.FindStringSubmatch(filepath.Base(root))
 	if m == nil {
 		return nil, nil
 	}
-	uid, _ := strconv.ParseInt(m[1], 10, 64) // it is digits
+	uid, _ := strconv.ParseInt(m[1], 10, 64) // digits, by the pattern
 	gid, _ := strconv.ParseInt(m[2], 10, 64)
 	return layer.IDMap{{Outside: uid, Count: idCount}}, layer.IDMap{{Outside: gid, Count: idCount}}
 }
 
-// idCount is how many users a namespace of Docker's has.
+// idCount is the number of users in a namespace of Docker's.
 const idCount = 65536
 
-// subordinate returns how the users, or groups, of a rootless engine are mapped: its
-// own user is root, and those that the file gives it follow from 1 on. Source:
-// subuid(5), newuidmap(1).
+// subordinate returns the mapping of users or groups of a rootless engine: root is the engine's
+// own user, and IDs from 1 on are the subordinate IDs from the file. Source: subuid(5),
+// newuidmap(1).
 func subordinate(file, name string, own int64) (layer.IDMap, error) {
 	out := layer.IDMap{{Inside: 0, Outside: own, Count: 1}}
 	f, err := os.Open(file)

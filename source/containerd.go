@@ -20,21 +20,20 @@ import (
 
 const containerdPrefix = "containerd"
 
-// A containerdPlace is one containerd: what tells its images, and where their blobs
-// are.
+// A containerdPlace is one containerd: the source of its image names and the place of its blobs.
 type containerdPlace struct {
-	what  string // for people: its socket or folder
+	what  string // its socket or folder, for messages
 	names containerdNames
 	api   *engine.Containerd // nil if its API is not used
 	roots engine.ContainerdRoots
 }
 
-// containerdNames tells the images of a containerd.
+// containerdNames lists the images of a containerd.
 type containerdNames interface {
-	// Namespaces lists the namespaces, in no order.
+	// Namespaces lists the namespaces, in no particular order.
 	Namespaces(ctx context.Context) ([]string, error)
 
-	// Images lists the images of one, in no order.
+	// Images lists the images of a namespace, in no particular order.
 	Images(ctx context.Context, namespace string) ([]engine.ContainerdImage, error)
 }
 
@@ -45,9 +44,9 @@ func (p *containerdPlace) close() error {
 	return p.api.Close()
 }
 
-// containerdPlaces returns every containerd that answers, in the order in which they
-// are asked; if none does, those whose folders can be read. The error is of those that
-// do not answer; there may be places beside it.
+// containerdPlaces returns every containerd that responds, in the order in which they are asked.
+// If none does, it returns those whose folders can be read. The error covers those that do not
+// respond; it may come along with places.
 func containerdPlaces(ctx context.Context, o *Options) ([]*containerdPlace, error) {
 	answering, err := engine.Containerds(ctx, o.Log)
 	var out []*containerdPlace
@@ -72,12 +71,12 @@ func containerdPlaces(ctx context.Context, o *Options) ([]*containerdPlace, erro
 		return out, err
 	}
 	if out = storedContainerds(ctx, o); len(out) > 0 {
-		err = nil // the folders tell all that it would
+		err = nil // the folders say as much
 	}
 	return out, err
 }
 
-// storedContainerds are those whose folders are in the usual places, and can be read.
+// storedContainerds are those with readable folders in the usual places.
 func storedContainerds(ctx context.Context, o *Options) []*containerdPlace {
 	var out []*containerdPlace
 	for _, roots := range engine.ContainerdFolders() {
@@ -91,8 +90,8 @@ func storedContainerds(ctx context.Context, o *Options) []*containerdPlace {
 	return out
 }
 
-// openContainerd opens the image that rest names, "[NAMESPACE/]NAME", of the first
-// containerd that has it.
+// openContainerd opens the image that rest, "[NAMESPACE/]NAME", names in the first containerd
+// that has it.
 func openContainerd(ctx context.Context, o *opener, rest string) (_ *Image, err error) {
 	places, failed := containerdPlaces(ctx, &o.Options)
 	defer func() {
@@ -110,7 +109,7 @@ func openContainerd(ctx context.Context, o *opener, rest string) (_ *Image, err 
 	found, err := all.find(rest)
 	switch {
 	case err != nil && failed != nil && errors.Is(err, ErrNotFound):
-		// Another one may have it: that is not to be taken for an absence.
+		// Another containerd may have it, so this is not a proof of absence.
 		return nil, fmt.Errorf("%w; %w", failed, errors.New(err.Error()))
 	case err != nil:
 		return nil, err
@@ -140,16 +139,16 @@ func containerdDiffIDs(ctx context.Context, im *Image, rest string) ([]string, e
 	return im.openedDiffIDs(ctx, openContainerd, "containerd://"+rest, rest)
 }
 
-// A containerdFound is an image and where it is.
+// A containerdFound is an image and its place.
 type containerdFound struct {
 	engine.ContainerdImage
 	place *containerdPlace
 }
 
-// ref is what opens the image, and no other of the same containerd.
+// ref returns a reference that opens exactly this image of the same containerd.
 func (f *containerdFound) ref() string { return "containerd://" + f.Namespace + "/" + f.Name }
 
-// index is an index that lists the image alone.
+// index is an index that lists only this image.
 func (f *containerdFound) index() ([]byte, error) {
 	d := ocispec.Descriptor{Digest: digest.Digest(f.Digest), MediaType: f.MediaType, Size: f.Size}
 	if err := d.Digest.Validate(); err != nil {
@@ -161,9 +160,8 @@ func (f *containerdFound) index() ([]byte, error) {
 	return json.Marshal(ocispec.Index{Manifests: []ocispec.Descriptor{d}})
 }
 
-// open opens the image: from containerd's own folders if they can be read here, else
-// by its API, over a connection that the image needs then. Layers that were discarded
-// are read from snapshots.
+// open opens the image from containerd's folders if they can be read, else by its API, over a
+// connection that then stays open. It reads discarded layers from snapshots.
 func (f *containerdFound) open(ctx context.Context, o *opener) (_ *Image, byAPI bool, err error) {
 	im, byAPI, err := f.fromContent(ctx, o)
 	if err != nil {
@@ -175,7 +173,7 @@ func (f *containerdFound) open(ctx context.Context, o *opener) (_ *Image, byAPI 
 	return im, byAPI, nil
 }
 
-// fromContent opens the image with what the content store has of it.
+// fromContent opens the image from the content store.
 func (f *containerdFound) fromContent(ctx context.Context, o *opener) (_ *Image, byAPI bool, err error) {
 	if o.Via == ViaAPI {
 		im, err := f.byAPI(ctx, o)
@@ -224,22 +222,21 @@ func (f *containerdFound) byAPI(ctx context.Context, o *opener) (*Image, error) 
 	return f.image(ctx, o, newContentAPI(o, f.place.api, f.Namespace, index))
 }
 
-// image opens the image in a bundle that has it alone. It closes the bundle where it
-// fails.
+// image opens the image in a bundle that holds only that image. It closes the bundle on failure.
 func (f *containerdFound) image(ctx context.Context, o *opener, b bundle) (*Image, error) {
 	im, err := f.described(ctx, o, b)
 	switch {
 	case err == nil:
 		return im, nil
 	case errors.Is(err, fs.ErrNotExist):
-		// No absence of the image: nobody else is to be asked for it.
+		// The image itself exists, so don't look elsewhere.
 		err = fmt.Errorf("what describes the image is not in containerd's content store any more (%v); pull it again", err) //nolint:errorlint // on purpose
 	}
 	return nil, fmt.Errorf("%s: %w", f.ref(), errors.Join(err, b.close()))
 }
 
-// described opens the image if the document is there that its name stands for: without
-// that, nothing tells what else is not there.
+// described opens the image if its top document exists. Without it, nothing says what else is
+// missing.
 func (f *containerdFound) described(ctx context.Context, o *opener, b bundle) (*Image, error) {
 	name, err := blobName(digest.Digest(f.Digest))
 	if err == nil {
@@ -251,7 +248,7 @@ func (f *containerdFound) described(ctx context.Context, o *opener, b bundle) (*
 	return o.image(ctx, b, "", ociForm)
 }
 
-// A connectedBundle is the blobs of an image, and the connection by which they come.
+// A connectedBundle is the blobs of an image and the connection that serves them.
 type connectedBundle struct {
 	bundle
 	api *engine.Containerd
@@ -259,7 +256,7 @@ type connectedBundle struct {
 
 func (b *connectedBundle) close() error { return errors.Join(b.bundle.close(), b.api.Close()) }
 
-// containerd lists the images of every containerd that answers.
+// containerd lists the images of every containerd that responds.
 func (l *lister) containerd(ctx context.Context) ([]LocalImage, error) {
 	places, failed := containerdPlaces(ctx, &l.Options)
 	defer func() {
@@ -279,7 +276,7 @@ func (l *lister) containerd(ctx context.Context) ([]LocalImage, error) {
 		failed = errors.Join(failed, fmt.Errorf("containerd: only the first %d of its images are listed", engine.MaxListed))
 	}
 	var out []LocalImage
-	var of []*containerdFound // of each of them
+	var of []*containerdFound // all names of each
 	for _, f := range all.listed() {
 		im := LocalImage{Engine: containerdPrefix, Within: f.Namespace, Ref: f.ref(), Name: shortName(f.Name), ID: f.Digest, Size: -1, Layers: -1, Created: f.Created}
 		if digestHex(f.Name) != "" || strings.Contains(f.Name, "@") {
@@ -291,11 +288,11 @@ func (l *lister) containerd(ctx context.Context) ([]LocalImage, error) {
 	return out, failed
 }
 
-// maxDetailsAsked bounds how many images are looked into by an API, for a list: each
-// takes a request for its index, manifest, config and every layer.
+// maxDetailsAsked is the maximum number of images that a list inspects by an API. Each takes
+// requests for its index, manifest, config and every layer.
 const maxDetailsAsked = 500
 
-// containerdContents adds to a list of images what their manifests and configs say.
+// containerdContents adds details from manifests and configs to a list of images.
 func (l *lister) containerdContents(ctx context.Context, images []LocalImage, of []*containerdFound) {
 	type content struct {
 		place  *containerdPlace
@@ -324,14 +321,13 @@ func (l *lister) containerdContents(ctx context.Context, images []LocalImage, of
 		} else {
 			im.opened(opened)
 			im.Size = storedBytes(opened)
-			_ = opened.Close() // nothing was written; the connection stays
+			_ = opened.Close() // nothing was written; the connection stays open
 		}
 		known[key] = *im
 	}
 }
 
-// storedBytes adds up an image's layers as they are stored; -1 if the size of one is
-// not known.
+// storedBytes adds up the stored sizes of an image's layers; -1 if one is unknown.
 func storedBytes(im *Image) (sum int64) {
 	for _, l := range im.Layers {
 		switch {

@@ -16,8 +16,8 @@ import (
 	"github.com/peelhq/peel/source/registry"
 )
 
-// A contentAPI is containerd's content store as its API gives it, as a bundle: blobs
-// by digest, and an index of the one image that is wanted.
+// A contentAPI is containerd's content store, read by its API, as a bundle: blobs by digest and
+// an index of the wanted image.
 type contentAPI struct {
 	blobs  contentBlobs
 	opener *opener
@@ -25,7 +25,7 @@ type contentAPI struct {
 	shelf  *layer.Shelf
 
 	mu    sync.Mutex
-	files map[string]*contentBlob // those that were asked for
+	files map[string]*contentBlob // requested files
 }
 
 var _ bundle = (*contentAPI)(nil)
@@ -73,7 +73,7 @@ func (c *contentAPI) close() error {
 	return errors.Join(errs...)
 }
 
-// A contentBlob is a blob that comes by containerd's API: a document, or a layer.
+// A contentBlob is a blob read by containerd's API: a document or a layer.
 type contentBlob struct {
 	label
 	ctx  context.Context //nolint:containedctx // of the opening, in which documents are read
@@ -82,7 +82,7 @@ type contentBlob struct {
 
 var _ blob = (*contentBlob)(nil)
 
-// all reads a document. Its digest is for the caller to check.
+// all reads a document. The caller checks its digest.
 func (b *contentBlob) all(limit int64) ([]byte, error) {
 	if err := b.within(limit); err != nil {
 		return nil, err
@@ -96,8 +96,8 @@ func (b *contentBlob) all(limit int64) ([]byte, error) {
 
 func (b *contentBlob) layer() layer.Reader { return b.read }
 
-// fromContainerd is an error of containerd's API with what tells the choice among
-// images that something is not there.
+// fromContainerd wraps an error of containerd's API so that the code that chooses an image
+// recognizes missing content.
 func fromContainerd(err error) error {
 	if errors.Is(err, engine.ErrNoBlob) {
 		return &missingDocument{err}
@@ -113,7 +113,7 @@ type contentBlobs struct {
 
 var _ layerSource = contentBlobs{}
 
-// Blob streams a layer, and checks its digest at the end.
+// Blob streams a layer and checks its digest at the end.
 func (c contentBlobs) Blob(ctx context.Context, d registry.Descriptor) summedBlob {
 	return &contentStream{
 		ReadCloser: c.api.Blob(ctx, c.namespace, d.Digest.String(), 0, d.Size),
@@ -121,19 +121,19 @@ func (c contentBlobs) Blob(ctx context.Context, d registry.Descriptor) summedBlo
 	}
 }
 
-// Part streams some of a layer.
+// Part streams a part of a layer.
 func (c contentBlobs) Part(ctx context.Context, d registry.Descriptor, from, to int64) io.ReadCloser {
 	return c.api.Blob(ctx, c.namespace, d.Digest.String(), from, to)
 }
 
-// ReadRange reads some of a layer.
+// ReadRange reads a part of a layer.
 func (c contentBlobs) ReadRange(ctx context.Context, d registry.Descriptor, p []byte, off int64) error {
 	r := c.Part(ctx, d, off, off+int64(len(p)))
 	_, err := io.ReadFull(r, p)
 	return errors.Join(shorter(err), r.Close())
 }
 
-// A contentStream is a blob on its way, whose digest is computed.
+// A contentStream is a blob being read; it computes the digest on the way.
 type contentStream struct {
 	io.ReadCloser
 	want digest.Digest
@@ -141,10 +141,10 @@ type contentStream struct {
 	err  error
 }
 
-// SumBy has the digest be computed by h.
+// SumBy sets the hash that computes the digest.
 func (s *contentStream) SumBy(h hash.Hash) { s.sum = h }
 
-// Read reads on. The end is io.EOF only if these were the right bytes.
+// Read returns io.EOF only if the digest matches.
 func (s *contentStream) Read(p []byte) (int, error) {
 	if s.err != nil {
 		return 0, s.err
@@ -163,7 +163,7 @@ func (s *contentStream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A goneBlob is a layer that was there, and is not any more.
+// A goneBlob is a layer that has disappeared.
 type goneBlob struct{ error }
 
 func (e *goneBlob) Unwrap() []error { return []error{registry.ErrNoBlob, e.error} }

@@ -11,19 +11,18 @@ import (
 	"github.com/peelhq/peel/source/engine"
 )
 
-// containerdAll are the images of all namespaces of all places.
+// containerdAll are the images in all namespaces of all places.
 type containerdAll struct {
 	images     []*containerdFound
-	namespaces []string // those that there are, each once, in order
+	namespaces []string // sorted, without duplicates
 	places     []*containerdPlace
 }
 
-// maxContainerdNamespaces bounds how many namespaces of one containerd are looked in.
-// Real ones have a few.
+// maxContainerdNamespaces is the maximum number of namespaces searched in one containerd. Real
+// ones have a few.
 const maxContainerdNamespaces = 1000
 
-// containerdNamed asks for every image. One that is removed meanwhile, or a namespace,
-// is none.
+// containerdNamed lists all images. Images or namespaces that are removed meanwhile are left out.
 func containerdNamed(ctx context.Context, places []*containerdPlace) (*containerdAll, error) {
 	all := &containerdAll{places: places}
 	for _, p := range places {
@@ -55,9 +54,9 @@ func containerdNamed(ctx context.Context, places []*containerdPlace) (*container
 	return all, nil
 }
 
-// find returns the places that have the image which rest names, "[NAMESPACE/]NAME":
-// all of them have the same. The first word is a namespace if there is one of that
-// name that has such an image. Without a namespace, all are looked in.
+// find returns the places that have the image that rest, "[NAMESPACE/]NAME", names; it is the
+// same image in all of them. The first word is a namespace if a namespace of that name has such
+// an image. Otherwise find searches all namespaces.
 func (a *containerdAll) find(rest string) ([]*containerdFound, error) {
 	namespace, name, ok := strings.Cut(rest, "/")
 	if ok && slices.Contains(a.namespaces, namespace) {
@@ -72,9 +71,8 @@ func (a *containerdAll) find(rest string) ([]*containerdFound, error) {
 	return one(found, rest)
 }
 
-// best returns the images of a namespace, "" for all, that a name fits best: as it is
-// stored, else completed as Docker does it, else by the digest, else by the first
-// digits of that.
+// best returns the images of a namespace ("" for all) that match a name best: by the stored name,
+// else the name completed as Docker does, else the digest, else the first digits of the digest.
 func (a *containerdAll) best(namespace, name string) []*containerdFound {
 	var out []*containerdFound
 	rank := noFit
@@ -93,7 +91,7 @@ func (a *containerdAll) best(namespace, name string) []*containerdFound {
 	return out
 }
 
-// How well a name fits an image.
+// How well a name matches an image.
 const (
 	fitsAsStored = iota
 	fitsCompleted
@@ -102,10 +100,10 @@ const (
 	noFit
 )
 
-// leastDigits is how many digits of a digest name an image.
+// leastDigits is the minimum number of digits that name an image by its digest.
 const leastDigits = 4
 
-// fits says how well a name fits; full is the name as Docker completes it.
+// fits returns how well a name matches; full is the name as Docker completes it.
 func (f *containerdFound) fits(name, full string) int {
 	digits := strings.TrimPrefix(name, "sha256:")
 	repo, of, byDigest := strings.Cut(full, "@")
@@ -125,7 +123,7 @@ func (f *containerdFound) fits(name, full string) int {
 
 func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
 
-// repository is a stored name without its tag.
+// repository returns a stored name without its tag.
 func repository(name string) string {
 	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
 		return name[:i]
@@ -143,8 +141,8 @@ func containerdName(name string) string {
 	return full
 }
 
-// one returns what was found if it is one image. Where several namespaces have
-// different ones, that of the environment's namespace is meant.
+// one returns the result if it is a single image. If several namespaces have different images,
+// the namespace from the environment wins.
 func one(found []*containerdFound, name string) ([]*containerdFound, error) {
 	if sameDigest(found) {
 		return found, nil
@@ -179,14 +177,14 @@ func sameDigest(found []*containerdFound) bool {
 	return !slices.ContainsFunc(found, func(f *containerdFound) bool { return f.Digest != found[0].Digest })
 }
 
-// shortDigits are the first digits of a digest.
+// shortDigits returns the first digits of a digest.
 func shortDigits(digest string) string {
 	algorithm, digits, _ := strings.Cut(digest, ":")
 	return algorithm + ":" + digits[:min(len(digits), 12)]
 }
 
-// notFound is the error where no namespace has an image: it says where it was looked
-// for, and what there is that has a like name.
+// notFound is the error if no namespace has an image. It says where peel looked, and lists
+// similar names.
 func (a *containerdAll) notFound(name string) error {
 	var at []string
 	for _, p := range a.places {
@@ -213,7 +211,7 @@ func (a *containerdAll) notFound(name string) error {
 	return &notFoundError{errors.New(clean.Line(fmt.Sprintf("containerd (%s): %s: no such image (%s)%s", strings.Join(at, ", "), name, where, hint)))}
 }
 
-// lastWord is what a name ends in, without tag and digest: "app" of
+// lastWord returns the last component of a name without tag and digest: "app" for
 // "ghcr.io/me/app:1".
 func lastWord(name string) string {
 	name, _, _ = strings.Cut(name, "@")
@@ -221,8 +219,8 @@ func lastWord(name string) string {
 	return name[strings.LastIndexByte(name, '/')+1:]
 }
 
-// listed are the images for a list: without names by a digest where the same image has
-// another name in that namespace, and each name of a digest alone once.
+// listed returns the images for a list. It drops names by digest if the image has another name in
+// the same namespace, and lists each name by digest once.
 func (a *containerdAll) listed() []*containerdFound {
 	type target struct {
 		place             *containerdPlace

@@ -10,10 +10,10 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// fromSnapshots has those layers be read from containerd's snapshots whose blobs are
-// not in its content store: Kubernetes may be set to discard them once they are
-// unpacked (discard_unpacked_layers). A snapshot is what the layer was unpacked to; it
-// has no digest that could be checked. Where that cannot be done, the layers say why.
+// fromSnapshots reads layers from containerd's snapshots if their blobs are missing from the
+// content store: Kubernetes can discard blobs after unpacking (discard_unpacked_layers). A
+// snapshot holds the unpacked layer, so no digest can be checked. If that fails, each layer's
+// error says why.
 func (f *containerdFound) fromSnapshots(ctx context.Context, o *opener, im *Image) error {
 	last := -1
 	var diffIDs []string
@@ -42,8 +42,8 @@ func (f *containerdFound) fromSnapshots(ctx context.Context, o *opener, im *Imag
 	return nil
 }
 
-// A discardedError says that a layer's blob was discarded, and why it cannot be read
-// from a snapshot.
+// A discardedError says that a layer's blob was discarded and why it can't be read from a
+// snapshot.
 type discardedError struct{ blob, snapshot error }
 
 func (e *discardedError) Error() string {
@@ -52,8 +52,7 @@ func (e *discardedError) Error() string {
 
 func (e *discardedError) Unwrap() error { return e.blob }
 
-// openSnapshots has layers be read from the snapshots with those names, the lowest
-// first.
+// openSnapshots reads layers from the snapshots with these names, lowest first.
 func (f *containerdFound) openSnapshots(ctx context.Context, o *opener, im *Image, chain []string) (opened []*layer.Folder, err error) {
 	if o.Via == ViaAPI {
 		return nil, errors.New("its API does not hand it out (leave out --via api)")
@@ -90,7 +89,7 @@ func (f *containerdFound) openSnapshots(ctx context.Context, o *opener, im *Imag
 	return opened, nil
 }
 
-// A snapshotsBundle is an image's bundle, and the snapshots that layers are read from.
+// A snapshotsBundle is an image's bundle and the snapshots for its layers.
 type snapshotsBundle struct {
 	bundle
 	opened []*layer.Folder

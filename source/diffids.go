@@ -8,10 +8,10 @@ import (
 	"github.com/peelhq/peel/source/registry"
 )
 
-// DiffIDsOf returns the diffIDs of the image that ref names, lowest first: one
-// of an engine that answers, in a file, in the cache or, unless im was opened
-// offline, in a registry. No layer of it is read but where a compressed archive
-// leaves no other way.
+// DiffIDsOf returns the diffIDs of the image that ref names, lowest first. It
+// looks in the engines that respond, in files, in the cache and, unless im was
+// opened offline, in a registry. It reads no layer, except in compressed
+// archives, which must be read whole.
 func (im *Image) DiffIDsOf(ctx context.Context, ref string) ([]string, error) {
 	ids, err := im.LocalDiffIDsOf(ctx, ref)
 	if err == nil {
@@ -20,7 +20,7 @@ func (im *Image) DiffIDsOf(ctx context.Context, ref string) ([]string, error) {
 	k, rest := kindOf(ref)
 	switch {
 	case k == nil && strings.Contains(ref, "://"):
-		return nil, err // it is of no kind
+		return nil, err // it has no known kind
 	case k != nil && k.diffIDs != nil:
 		return nil, err // it has been asked
 	case k != nil && k.remote:
@@ -46,7 +46,7 @@ func (im *Image) DiffIDsOf(ctx context.Context, ref string) ([]string, error) {
 	return ids, nil
 }
 
-// openedDiffIDs opens an image to find out its diffIDs.
+// openedDiffIDs opens an image to get its diffIDs.
 func (im *Image) openedDiffIDs(ctx context.Context, open func(context.Context, *opener, string) (*Image, error), ref, rest string) (ids []string, err error) {
 	o := im.baseOpener(ref)
 	defer func() { err = errors.Join(err, o.cache.close()) }()
@@ -60,9 +60,8 @@ func (im *Image) openedDiffIDs(ctx context.Context, open func(context.Context, *
 	return ids, other.Close()
 }
 
-// basePlatform is what to ask for of an image that im may be built on: of Windows,
-// the build that it needs, for a later revision ("10.0.20348.2582") of the base
-// may have been used.
+// basePlatform returns the platform to request for a base image of im. For Windows it is the
+// build alone, because the base may have had a later revision ("10.0.20348.2582").
 func (im *Image) basePlatform() string {
 	numbers := strings.SplitN(im.OSVersion, ".", 4)
 	if im.Platform == "" || len(numbers) < 3 {
@@ -71,8 +70,8 @@ func (im *Image) basePlatform() string {
 	return im.Platform + ":" + strings.Join(numbers[:3], ".")
 }
 
-// LocalDiffIDsOf is DiffIDsOf for the kinds of source that can tell diffIDs
-// without reading anything else of the image: the engines that answer.
+// LocalDiffIDsOf is like DiffIDsOf, but limited to sources that can return diffIDs without
+// opening the image: the engines that respond.
 func (im *Image) LocalDiffIDsOf(ctx context.Context, ref string) ([]string, error) {
 	meant, rest := kindOf(ref)
 	if meant == nil && strings.Contains(ref, "://") {

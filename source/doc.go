@@ -1,9 +1,9 @@
-// Package source reads container images: where an image comes from, its
-// layers, the entries of each layer, and a file's content on request.
+// Package source reads container images: it finds an image, its layers, the
+// entries of each layer, and the content of files on request.
 //
-// It does not judge. What a layer does to the ones below it is package
-// analyze's to say; here an entry is one tar member as it is stored, and a
-// layer is a list of entries in the order in which they stand.
+// It does not judge. Package analyze decides what a layer does to the layers
+// below it; here an entry is one tar member as stored, and a layer is a list of
+// entries in stored order.
 //
 //	im, err := source.Open(ctx, "app.tar", source.Options{})
 //	if err != nil { ... }
@@ -15,7 +15,7 @@
 //		}
 //	}
 //
-// Everything that is read is held to be hostile: names, sizes, numbers and
-// links are checked before they are used, memory is bounded, and nothing of an
-// image is ever written to disk but an unlinked spool (see Options.KeepContent).
+// All input is treated as hostile: names, sizes, numbers and links are checked
+// before use, memory is bounded, and no data of an image is written to disk
+// except to an unlinked spool file (see Options.KeepContent).
 package source

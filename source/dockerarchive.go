@@ -11,22 +11,22 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// dockerManifest is one image of manifest.json, which `docker save` has written
-// since Docker 1.10, and podman, skopeo, kaniko and bazel do after it.
+// dockerManifest is one image of manifest.json, which `docker save` writes since Docker 1.10.
+// Podman, skopeo, kaniko and bazel write it too.
 type dockerManifest struct {
 	Config       string
 	RepoTags     tagList
 	Layers       memberList                    // members of the archive, lowest first
-	LayerSources map[string]ocispec.Descriptor // by diffID, of layers that are not in the archive
+	LayerSources map[string]ocispec.Descriptor // by diffID, for layers that are not in the archive
 }
 
-// tagList and memberList are names, in bounded numbers.
+// tagList and memberList are bounded lists of names.
 type (
 	tagList    []string
 	memberList []string
 )
 
-// maxTags bounds the names of one image.
+// maxTags is the maximum number of names of one image.
 const maxTags = 10_000
 
 func (l *tagList) UnmarshalJSON(b []byte) (err error) {
@@ -41,7 +41,7 @@ func (l *memberList) UnmarshalJSON(b []byte) (err error) {
 
 const dockerManifestName = "manifest.json"
 
-// dockerCandidates lists what manifest.json lists.
+// dockerCandidates lists the images in manifest.json.
 func dockerCandidates(ctx context.Context, b bundle) ([]candidate, error) {
 	docs := &documents{b: b}
 	text, err := docs.document(ctx, dockerManifestName)
@@ -83,8 +83,8 @@ func dockerCandidates(ctx context.Context, b bundle) ([]candidate, error) {
 	return out, nil
 }
 
-// dockerTags returns the names that manifest.json gives, by the digest of the
-// config; nothing if there is no such list.
+// dockerTags returns the names from manifest.json by config digest. It returns nothing if the
+// archive has no manifest.json.
 func dockerTags(ctx context.Context, b bundle) map[string][]string {
 	text, err := (&documents{b: b}).document(ctx, dockerManifestName)
 	if err != nil || isManifest(text) {
@@ -92,7 +92,7 @@ func dockerTags(ctx context.Context, b bundle) map[string][]string {
 	}
 	manifests, err := parseDockerManifests(text)
 	if err != nil {
-		return nil // the index tells enough
+		return nil // the index is enough
 	}
 	tags := map[string][]string{}
 	for _, m := range manifests {
@@ -127,7 +127,7 @@ func (d *documents) dockerConfig(ctx context.Context, m dockerManifest) (config 
 	return config, id, nil
 }
 
-// openDockerImage finds an image's config and layers; no layer is read.
+// openDockerImage finds an image's config and layers. It reads no layer.
 func (d *documents) openDockerImage(ctx context.Context, m dockerManifest) (*Image, error) {
 	config, id, err := d.dockerConfig(ctx, m)
 	if err != nil {
@@ -137,7 +137,7 @@ func (d *documents) openDockerImage(ctx context.Context, m dockerManifest) (*Ima
 		return nil, err
 	}
 	im := &Image{ID: id}
-	// Engines take the ID from the content, whatever the file is called.
+	// Engines derive the ID from the content, whatever the name of the file is.
 	if hex := hexName(m.Config); hex != "" && id != "sha256:"+hex {
 		im.flaw("the config is called %s, but its digest is %s", m.Config, id)
 	}
@@ -166,8 +166,8 @@ func (d *documents) openDockerImage(ctx context.Context, m dockerManifest) (*Ima
 	return im, nil
 }
 
-// hexName returns the digest that a member is named after: of "HEX.json",
-// "sha256:HEX" and "blobs/sha256/HEX"; "" if there is none.
+// hexName returns the digest in a member's name of the form "HEX.json", "sha256:HEX" or
+// "blobs/sha256/HEX", else "".
 func hexName(name string) string {
 	hex := strings.TrimPrefix(strings.TrimSuffix(path.Base(name), ".json"), "sha256:")
 	if len(hex) != 64 || strings.Trim(hex, "0123456789abcdef") != "" {

@@ -11,9 +11,9 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// hexNamed is a folder as skopeo's "dir:" and podman's docker-dir write it: one
-// manifest under the name manifest.json, and blobs that are named by their
-// digest's hex digits alone.
+// hexNamed is a folder written by skopeo's "dir:" or podman's docker-dir: one
+// manifest named manifest.json, and blobs named by the hex digits of their
+// digests.
 type hexNamed struct {
 	bundle
 	manifest digest.Digest // of manifest.json
@@ -28,7 +28,7 @@ func (h hexNamed) file(ctx context.Context, name string) (blob, error) {
 		return h.bundle.file(ctx, dockerManifestName)
 	}
 	b, err := h.bundle.file(ctx, hex)
-	if errors.Is(err, fs.ErrNotExist) { // of several platforms, each has its manifest
+	if errors.Is(err, fs.ErrNotExist) { // with several platforms, each has its own manifest
 		if m, err := h.bundle.file(ctx, hex+".manifest.json"); err == nil {
 			return m, nil
 		}
@@ -42,12 +42,11 @@ func (h hexNamed) release(b blob) {
 	}
 }
 
-// isManifest tells a manifest.json that is an image's own manifest from the list
-// of images that it is in a docker archive.
+// isManifest distinguishes a manifest.json that is an image's own manifest from a docker
+// archive's list of images.
 func isManifest(text []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) }
 
-// dirCandidates lists the image, or the platforms of the one image, that a
-// manifest of such a folder leads to.
+// dirCandidates lists the image, or its platforms, that the manifest of such a folder leads to.
 func dirCandidates(ctx context.Context, b bundle, text []byte) ([]candidate, error) {
 	d := digest.FromBytes(text)
 	w := &ociWalk{documents: documents{b: hexNamed{b, d}}}

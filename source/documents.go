@@ -3,7 +3,7 @@ package source
 import (
 	"bytes"
 	"context"
-	_ "crypto/sha512" // the algorithms of digests beside SHA-256
+	_ "crypto/sha512" // digest algorithms other than SHA-256
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,8 +14,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// documents reads the JSON files of a bundle: indexes, manifests, configs. Each
-// may be 8 MiB large (maxDocument), and together they may be maxDocuments.
+// documents reads the JSON files of a bundle: indexes, manifests, configs. One may have
+// maxDocument bytes (8 MiB), all together maxDocuments.
 type documents struct {
 	b    bundle
 	read int64 // bytes so far
@@ -39,14 +39,13 @@ func (d *documents) document(ctx context.Context, name string) ([]byte, error) {
 	return file.all(maxDocument)
 }
 
-// A releaser is a bundle whose files are open as long as it is, if they are not
-// let go of.
+// A releaser is a bundle that can close files before the bundle itself is closed.
 type releaser interface{ release(blob) }
 
 var errDocuments = fmt.Errorf("more than %d bytes of indexes, manifests and configs", int64(maxDocuments))
 
-// blob reads a document that is stored by its digest, or in the descriptor
-// itself, and checks that it is what the digest says.
+// blob reads a document that is stored under its digest or embedded in the descriptor, and
+// verifies the digest.
 func (d *documents) blob(ctx context.Context, of ocispec.Descriptor) ([]byte, error) {
 	name, err := blobName(of.Digest)
 	if err != nil {
@@ -64,9 +63,9 @@ func (d *documents) blob(ctx context.Context, of ocispec.Descriptor) ([]byte, er
 	return text, nil
 }
 
-// blobName is where in a layout a blob lies. The error names an algorithm that
-// is not known.
-// Source: OCI image-spec, image-layout.md, "Blobs", and descriptor.md, "Digests".
+// blobName returns the path of a blob in a layout. It fails for an unknown
+// algorithm. Source: OCI image-spec, image-layout.md, "Blobs", and
+// descriptor.md, "Digests".
 func blobName(of digest.Digest) (string, error) {
 	switch err := of.Validate(); {
 	case errors.Is(err, digest.ErrDigestUnsupported):
@@ -77,8 +76,7 @@ func blobName(of digest.Digest) (string, error) {
 	return "blobs/" + string(of.Algorithm()) + "/" + of.Encoded(), nil
 }
 
-// digestNamed is the digest by which the file of a layout is called; "" for any
-// other file.
+// digestNamed returns the digest in the name of a file of a layout; "" for any other file.
 func digestNamed(name string) string {
 	algorithm, hex, _ := strings.Cut(strings.TrimPrefix(name, "blobs/"), "/")
 	d := digest.NewDigestFromEncoded(digest.Algorithm(algorithm), hex)
@@ -88,8 +86,8 @@ func digestNamed(name string) string {
 	return d.String()
 }
 
-// decodeList reads a JSON array of no more than limit elements. What it holds
-// beyond that is not read: a list of millions of empty elements is a small file.
+// decodeList decodes a JSON array of at most limit elements and stops reading there: a small file
+// can hold millions of empty elements.
 func decodeList[T any](text []byte, limit int, what string) ([]T, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	switch start, err := d.Token(); {

@@ -10,32 +10,30 @@ import (
 	"github.com/peelhq/peel/source/engine"
 )
 
-// An engineKind is one kind of engine: how it is reached, and what is known of
-// its own files. Its methods are a row of kinds.
+// An engineKind is one kind of engine: how to reach it, and what is known about its files. Its
+// methods serve as a row of kinds.
 type engineKind struct {
 	name    string
 	connect func(ctx context.Context, log *slog.Logger) (engine.Engine, error)
 
-	// store opens an image that an engine of this machine has from the engine's
-	// own files, of which the layers need not have been scanned; nil if those are
-	// not understood.
+	// store opens an image from the files of a local engine. Its layers may not
+	// be scanned yet. Nil if the files are not understood.
 	store func(ctx context.Context, o *opener, e engine.Engine, ref string, info engine.Image) (*Image, error)
 
-	// details adds to a list of images what an engine of this machine does not
-	// tell, from its own files; nil if it can add nothing.
+	// details adds to a list of images, from the files of a local engine, what the engine's API
+	// does not report. Nil if nothing can be added.
 	details func(ctx context.Context, l *lister, e engine.Engine, images []LocalImage)
 
-	// openAlone and listAlone do without the engine, which reason has kept from
-	// answering; nil if images cannot be read without it.
+	// openAlone and listAlone work without the engine, which did not respond because of reason.
+	// Nil if images can't be read without the engine.
 	openAlone func(ctx context.Context, o *opener, ref string, reason error) (*Image, error)
 	listAlone func(ctx context.Context, l *lister, reason error) ([]LocalImage, error)
 
-	// below opens the layers below a container whose image has been removed; nil if
-	// the engine does not keep them.
+	// below opens the layers below a container whose image has been removed. Nil if the engine
+	// does not keep them.
 	below func(ctx context.Context, o *opener, is *engine.Container) (*Image, error)
 
-	// diffIDsAlone and relativesAlone do without the engine too: see diffIDs and
-	// relatives.
+	// diffIDsAlone and relativesAlone also work without the engine: see diffIDs and relatives.
 	diffIDsAlone   func(ctx context.Context, ref string, reason error) ([]string, error)
 	relativesAlone func(ctx context.Context, im *Image, reason error) ([]Relative, error)
 
@@ -92,8 +90,7 @@ func (k *engineKind) diffIDs(ctx context.Context, im *Image, ref string) (_ []st
 	return info.DiffIDs, err
 }
 
-// from reads an image of an engine: from its store if that can be read here, else
-// by its API. It closes e.
+// from reads an image of an engine: from its store if possible, else by its API. It closes e.
 func (k *engineKind) from(ctx context.Context, o *opener, e engine.Engine, ref string) (_ *Image, err error) {
 	defer func() { err = errors.Join(err, e.Close()) }()
 	want, err := wantedOf(o.Platform)
@@ -134,7 +131,7 @@ func (k *engineKind) fromStore(ctx context.Context, o *opener, e engine.Engine, 
 	return o.scanStore(ctx, k.name+"://"+ref, func() (*Image, error) { return k.store(ctx, o, e, ref, info) })
 }
 
-// byAPI reads an image by the stream of an engine's save.
+// byAPI reads an image from the stream of the engine's save.
 func (k *engineKind) byAPI(ctx context.Context, o *opener, e engine.Engine, ref string, info engine.Image) (*Image, error) {
 	what := e.Name() + "://" + ref
 	b, err := o.saved(ctx, e, ref, info)
@@ -143,7 +140,7 @@ func (k *engineKind) byAPI(ctx context.Context, o *opener, e engine.Engine, ref 
 			im.Source = what
 			return im, nil
 		}
-		return nil, err // says already which engine and image
+		return nil, err // names the engine and the image already
 	}
 	im, err := o.image(ctx, b, "", anyForm)
 	if err != nil {
@@ -159,8 +156,8 @@ func (k *engineKind) byAPI(ctx context.Context, o *opener, e engine.Engine, ref 
 	return im, nil
 }
 
-// withoutLayers makes an image that has no layers from the config that the engine
-// describes: Docker before version 25 does not save such an image.
+// withoutLayers makes an image without layers from the config that the engine reports. Docker
+// before version 25 can't save such an image.
 func (o *opener) withoutLayers(ctx context.Context, e engine.Engine, ref string, info engine.Image) (*Image, bool) {
 	if !info.NoLayers || ctx.Err() != nil {
 		return nil, false
@@ -181,7 +178,7 @@ func (o *opener) withoutLayers(ctx context.Context, e engine.Engine, ref string,
 	return im, true
 }
 
-// noFiles is the bundle of an image of which there are no files.
+// noFiles is the bundle of an image without files.
 type noFiles struct{}
 
 func (noFiles) file(_ context.Context, name string) (blob, error) {
@@ -190,15 +187,15 @@ func (noFiles) file(_ context.Context, name string) (blob, error) {
 
 func (noFiles) close() error { return nil }
 
-// reopenByAPI returns what opens an image, by its ID, by the engine's
-// API, with its contents kept.
+// reopenByAPI returns a function that opens an image by ID through the engine's API, with its
+// contents kept.
 func (k *engineKind) reopenByAPI(o *opener, id string) *reopener {
 	second := &opener{Options: Options{Platform: o.Platform, KeepContent: true, Via: ViaAPI, Log: o.Log}, ref: id}
 	return newReopener("the engine's API", o.Log, func(ctx context.Context) (*Image, error) { return k.open(ctx, second, id) })
 }
 
-// wantedOf is a wanted platform as an engine is asked for it; nil for "", which
-// is whatever the engine has.
+// wantedOf converts a wanted platform to an engine's request. It returns nil for "",
+// which accepts any platform that the engine has.
 func wantedOf(text string) (*engine.Wanted, error) {
 	want, err := wantedPlatform(text)
 	if err != nil || !want.known() {
@@ -210,7 +207,7 @@ func wantedOf(text string) (*engine.Wanted, error) {
 	}, nil
 }
 
-// platformOf is an engine's word for a platform as one of ours.
+// platformOf converts an engine's word for a platform.
 func platformOf(p engine.Platform) platform {
 	return platform{os: p.OS, arch: p.Architecture, variant: p.Variant, version: p.OSVersion}
 }

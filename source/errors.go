@@ -7,16 +7,16 @@ import (
 )
 
 var (
-	// ErrNotFound says that a reference names nothing that exists. Any other
-	// error is of something that exists, or may exist, but could not be read.
+	// ErrNotFound says that nothing with that name exists. Any other error means that the thing
+	// exists, or may exist, but can't be read.
 	ErrNotFound = engine.ErrNotFound
 
-	// ErrUnsure says, beside ErrNotFound, that a place where the image may be did not
-	// answer: a registry that cannot be reached, an engine that fails.
+	// ErrUnsure, in addition to ErrNotFound, says that a place that may have the image did not
+	// respond: an unreachable registry or a failing engine.
 	ErrUnsure = errors.New("not all places have answered")
 )
 
-// unsureError is an error that is an ErrUnsure too.
+// unsureError is an error that also is an ErrUnsure.
 type unsureError struct{ error }
 
 func (e *unsureError) Unwrap() []error { return []error{ErrUnsure, e.error} }

@@ -6,15 +6,15 @@ import (
 	"io"
 )
 
-// forwardBody reads any place of what can only be read from its beginning on.
+// forwardBody gives random access to content that can only be read from its beginning.
 type forwardBody struct {
 	open func(ctx context.Context) (io.ReadCloser, error)
 
-	// turn is held, by an element in it, by the goroutine that touches what follows.
+	// turn is a lock for the fields below: the holder has put an element into it.
 	turn   chan struct{}
 	r      io.ReadCloser // nil until it is needed
 	at     int64
-	stop   context.CancelFunc // of r's context
+	stop   context.CancelFunc // cancels r's context
 	closed bool
 }
 
@@ -32,7 +32,7 @@ func (b *forwardBody) read(ctx context.Context, p []byte, off int64) (n int, err
 		b.drop()
 	}
 	if b.r == nil {
-		// What is opened outlives the read that wants it first.
+		// The opened stream outlives the read that first needs it.
 		own, stop := context.WithCancel(context.WithoutCancel(ctx))
 		r, err := b.open(own)
 		if err != nil {
@@ -69,7 +69,7 @@ func (b *forwardBody) close() error {
 		b.drop()
 		b.closed = true
 		<-b.turn
-	default: // someone reads, and may go on
+	default: // another read is in progress and may continue
 	}
 	return nil
 }

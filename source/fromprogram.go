@@ -12,30 +12,30 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// # Images that a program has at hand
+// # Images that a program already holds
 //
-// Open takes a reference. A program may hold an image already: the bytes of an archive,
-// or an image of go-containerregistry. What comes of them is the same.
+// Open takes a reference. A program may already hold an image: the bytes of an archive, or a
+// v1.Image of go-containerregistry. The results are the same.
 
-// OpenArchive is Open of an archive that r holds, of size bytes, in any form that a file
-// can have. name is what errors and Image.Source call it. Image.Close does not close r.
+// OpenArchive is like Open for an archive of size bytes in r, in any form that a file can have.
+// Errors and Image.Source call it name. Image.Close does not close r.
 func OpenArchive(ctx context.Context, r io.ReaderAt, size int64, name string, opts Options) (*Image, error) {
 	return openFrom(ctx, name, opts, func(ctx context.Context, o *opener) (*Image, error) {
 		return o.archiveAt(ctx, r, size, name)
 	})
 }
 
-// OpenImage is Open of an image of go-containerregistry, such as remote.Image returns.
-// Its layers are read once, in their order, and verified; contents of files are read by
-// reading layers again (Options.ContentOnDemand), or kept (Options.KeepContent). name is
-// what errors and Image.Source call it.
+// OpenImage is like Open for an image of go-containerregistry, such as remote.Image returns. Its
+// layers are read once, in order, and verified. The contents of files are read by reading layers
+// again (Options.ContentOnDemand), or are kept (Options.KeepContent). Errors and Image.Source
+// call the image name.
 func OpenImage(ctx context.Context, im v1.Image, name string, opts Options) (*Image, error) {
 	return openFrom(ctx, name, opts, func(ctx context.Context, o *opener) (*Image, error) {
 		return o.programImage(ctx, im, name)
 	})
 }
 
-// archiveAt opens an archive that can be read at any place.
+// archiveAt opens an archive that supports random access.
 func (o *opener) archiveAt(ctx context.Context, r io.ReaderAt, size int64, name string) (*Image, error) {
 	b, err := o.archiveBundle(ctx, r, size)
 	if err != nil {
@@ -70,12 +70,12 @@ func (o *opener) archiveBundle(ctx context.Context, r io.ReaderAt, size int64) (
 	return a, nil
 }
 
-// unclosed is what somebody else closes.
+// unclosed is a file that its owner closes.
 type unclosed struct{ io.ReaderAt }
 
 func (unclosed) Close() error { return nil }
 
-// programImage reads an image as the OCI layout that it is written as, in one pass.
+// programImage writes an image as an OCI layout and reads that stream, in one pass.
 func (o *opener) programImage(ctx context.Context, from v1.Image, name string) (*Image, error) {
 	r, w := io.Pipe()
 	written := make(chan struct{})
@@ -94,10 +94,10 @@ func (o *opener) programImage(ctx context.Context, from v1.Image, name string) (
 	return im, nil
 }
 
-// writeLayout writes an image as a tar of an OCI layout: what describes it comes first.
+// writeLayout writes an image as a tar of an OCI layout, with its description first.
 func writeLayout(w io.Writer, from v1.Image) (err error) {
 	defer func() {
-		if value := recover(); value != nil { // of a library that is not ours
+		if value := recover(); value != nil { // from a foreign library
 			err = fmt.Errorf("the image cannot be read: %v", value)
 		}
 	}()

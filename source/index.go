@@ -19,46 +19,45 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// An index of an image is a file that has everything of it but contents: what
-// describes it, and the entries of all its layers with their checksums. It is a line
-// of text with the version of its form, a zstd stream, and the SHA-256 of both.
+// An index of an image is a file with everything except the contents of files: the image's
+// description, and the entries of all layers with checksums. It consists of one line of text with
+// the format's version, a zstd stream, and the SHA-256 of both.
 //
-// The stream holds parts, each with its length before it: the description, as JSON,
-// and then for each layer that could be read its entries, as layer.AppendIndexed
-// writes them. The same image, read with the same collectors, has the same index,
-// byte for byte.
+// The stream holds parts, each preceded by its length: the description as JSON, then the entries
+// of each readable layer, written by layer.AppendIndexed. The same image, read with the same
+// collectors, always gives the same index, byte for byte.
 
-// The line that an index begins with, and the version of the form.
+// The first line of an index, and the format's version.
 const (
 	indexMagic   = "peel index "
 	indexVersion = 1
 )
 
-// Bounds on an index, in bytes. The one of an image of a million files has about
-// 20 MB, and unpacks to 40.
+// Limits on an index, in bytes. The index of an image with a million files has about 20 MB and
+// unpacks to 40 MB.
 const (
 	maxIndexFile        = 256 << 20
 	maxIndexDescription = 32 << 20
-	maxIndexPart        = 256 << 20 // of one layer
-	maxIndexParts       = 2 << 30   // of all
-	maxIndexText        = 4 << 30   // names and links of all, written out
+	maxIndexPart        = 256 << 20 // one layer
+	maxIndexParts       = 2 << 30   // all layers
+	maxIndexText        = 4 << 30   // all names and links, expanded
 )
 
-// maxIndexList bounds the lists in the description.
+// maxIndexList is the maximum length of lists in the description.
 const maxIndexList = maxSteps
 
-// errIndexed is why a layer of an index has no content.
+// errIndexed says that a layer of an index has no content.
 var errIndexed = errors.New("its content is not here: an index has the names, sizes and checksums of files alone; open the image itself for what is in them")
 
-// errIndexBroken is why an index is not used.
+// errIndexBroken says that an index is damaged.
 var errIndexBroken = errors.New("the index is damaged or not whole: copy it again, or write it again with peel index")
 
 // indexedImage is the description of an image in its index.
 type indexedImage struct {
-	Rules       int // layer.ScanRules of the program that has read the layers
+	Rules       int // layer.ScanRules of the program that read the layers
 	Image       indexedFacts
 	History     indexList[Step]
-	Lines       indexList[BuildLines] // of its provenance
+	Lines       indexList[BuildLines] // from its provenance
 	Files       indexList[BuildFile]
 	Attested    bool // it has a provenance
 	Flaws       indexList[indexedFlaw]
@@ -67,7 +66,7 @@ type indexedImage struct {
 	Container   *Container
 }
 
-// indexedFacts are the fields of an Image that are written as they are.
+// indexedFacts are the fields of an Image that are written unchanged.
 type indexedFacts struct {
 	Name, ID, Digest, Platform string
 	Created                    time.Time
@@ -82,18 +81,18 @@ type indexedLayer struct {
 	CompressedBytes, Size               int64
 	Step                                Step
 	OfContainer                         bool
-	Err                                 string // why it cannot be read; "" if its entries follow
-	Absent                              bool   // it was not there
+	Err                                 string // why the layer can't be read; "" if its entries follow
+	Absent                              bool   // the layer was missing
 }
 
-// indexedFlaw is a Flaw, whose path may be any bytes.
+// indexedFlaw is a Flaw; its path may be any bytes.
 type indexedFlaw struct {
 	Layer   int
 	Path    []byte
 	Problem string
 }
 
-// indexList is a list of bounded length.
+// indexList is a bounded list.
 type indexList[T any] []T
 
 func (l *indexList[T]) UnmarshalJSON(b []byte) (err error) {
@@ -101,8 +100,8 @@ func (l *indexList[T]) UnmarshalJSON(b []byte) (err error) {
 	return err
 }
 
-// WriteIndex writes the index of an image that has been scanned, with the checksums
-// that are known: Sum computes the others.
+// WriteIndex writes the index of a scanned image with all known checksums. Sum computes missing
+// ones.
 func WriteIndex(ctx context.Context, w io.Writer, im *Image) error {
 	hashed := newHashWriter(w)
 	if _, err := fmt.Fprintf(hashed, "%s%d\n", indexMagic, indexVersion); err != nil {
@@ -122,8 +121,8 @@ func WriteIndex(ctx context.Context, w io.Writer, im *Image) error {
 	return err
 }
 
-// Sum computes the checksums (XXH3) of all files where they are not known yet, or
-// known by another kind, several layers at once. The image must have been scanned.
+// Sum computes the XXH3 checksums of all files that have no checksum, or one of another kind,
+// several layers at once. The image must have been scanned.
 func (im *Image) Sum(ctx context.Context) error {
 	im.meter.restart()
 	im.meter.expect(0, len(im.Layers))
@@ -142,8 +141,7 @@ func (im *Image) Sum(ctx context.Context) error {
 	return group.Wait()
 }
 
-// unsummed returns the files whose checksums are not known, or known by another kind
-// than others have.
+// unsummed returns the files that have no checksum, or one of another kind than other files.
 func (l *Layer) unsummed() []int {
 	var out []int
 	for i := range l.Entries.Len() {
@@ -157,7 +155,7 @@ func (l *Layer) unsummed() []int {
 	return out
 }
 
-// writeParts writes what the stream of an index holds.
+// writeParts writes the parts in the stream of an index.
 func (im *Image) writeParts(ctx context.Context, w io.Writer) error {
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)

@@ -20,7 +20,7 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// A hashWriter sums up what is written through it.
+// A hashWriter hashes what is written through it.
 type hashWriter struct {
 	w   io.Writer
 	sha hash.Hash
@@ -36,7 +36,7 @@ func (h *hashWriter) Write(p []byte) (int, error) {
 
 func (h *hashWriter) sum() []byte { return h.sha.Sum(nil) }
 
-// openIndex opens an image by its index.
+// openIndex opens an image from its index.
 func openIndex(ctx context.Context, o *opener, name string) (*Image, error) {
 	file, err := readIndexFile(name)
 	if err != nil {
@@ -50,9 +50,9 @@ func openIndex(ctx context.Context, o *opener, name string) (*Image, error) {
 	return im, nil
 }
 
-// isIndexFile reports whether a regular file begins as an index does.
+// isIndexFile reports whether a file is a regular file that starts like an index.
 func isIndexFile(name string) bool {
-	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() { // a pipe can be read once
+	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() { // a pipe can be read only once
 		return false
 	}
 	f, err := os.Open(name)
@@ -65,7 +65,7 @@ func isIndexFile(name string) bool {
 	return err == nil && string(head) == indexMagic
 }
 
-// readIndexFile reads the file of an index.
+// readIndexFile reads an index file.
 func readIndexFile(name string) (_ []byte, err error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -92,7 +92,7 @@ func readIndexFile(name string) (_ []byte, err error) {
 	return b.Bytes(), err
 }
 
-// notIndex is the error of a file that is no index, of which head is the beginning.
+// notIndex is the error for a file that isn't an index; head is the start of the file.
 func notIndex(name string, head []byte) error {
 	if len(head) == 0 {
 		return fmt.Errorf("%s: not an index: it is empty", name)
@@ -100,7 +100,7 @@ func notIndex(name string, head []byte) error {
 	return fmt.Errorf("%s: not an index, as peel index writes it; open an image without index: before its name", name)
 }
 
-// indexImage returns the image whose index is file.
+// indexImage returns the image described by the index in file.
 func (o *opener) indexImage(ctx context.Context, file []byte) (*Image, error) {
 	line, rest, ok := bytes.Cut(file[:min(len(file), 64)], []byte{'\n'})
 	text, isIndex := strings.CutPrefix(string(line), indexMagic)
@@ -131,17 +131,17 @@ func (o *opener) indexImage(ctx context.Context, file []byte) (*Image, error) {
 	return im, nil
 }
 
-// An indexReader reads what the stream of an index holds.
+// An indexReader reads the parts in the stream of an index.
 type indexReader struct {
 	ctx    context.Context
 	opener *opener
 	in     *bufio.Reader
-	left   int64 // bytes that parts may still have
-	text   int   // bytes that names may still have
+	left   int64 // bytes left for parts
+	text   int   // bytes left for names
 	buf    bytes.Buffer
 }
 
-// part reads the next part, of at most limit bytes. It is there until the next call.
+// part reads the next part, of at most limit bytes. The result is valid until the next call.
 func (r *indexReader) part(limit int64) ([]byte, error) {
 	if err := r.ctx.Err(); err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func (r *indexReader) part(limit int64) ([]byte, error) {
 	return r.buf.Bytes(), nil
 }
 
-// image reads all of the image.
+// image reads the whole image.
 func (r *indexReader) image() (*Image, error) {
 	text, err := r.part(maxIndexDescription)
 	if err != nil {
@@ -199,8 +199,7 @@ func (r *indexReader) image() (*Image, error) {
 	return im, nil
 }
 
-// layer reads the entries of a layer. It reports false if the facts that are wanted
-// are not there.
+// layer reads the entries of a layer. It reports false if the requested facts are missing.
 func (r *indexReader) layer(l *Layer) (complete bool, err error) {
 	b, err := r.part(maxIndexPart)
 	if err != nil {
@@ -218,7 +217,7 @@ func (r *indexReader) layer(l *Layer) (complete bool, err error) {
 	return complete, l.take(s, nil)
 }
 
-// image returns the image that is described, without the entries of its layers.
+// image returns the described image without the entries of its layers.
 func (x *indexedImage) image() (*Image, error) {
 	f := &x.Image
 	im := &Image{
@@ -258,7 +257,7 @@ func (x *indexedImage) image() (*Image, error) {
 	return im, nil
 }
 
-// fits reports whether a provenance is of an image of so many layers.
+// fits reports whether a provenance fits an image with this number of layers.
 func (p *Provenance) fits(layers int) bool {
 	if len(p.Lines) != layers {
 		return false
@@ -271,7 +270,7 @@ func (p *Provenance) fits(layers int) bool {
 	return true
 }
 
-// indexedError is why a layer could not be read when the index was written.
+// indexedError is the reason, stored in an index, why a layer can't be read.
 type indexedError struct {
 	text   string
 	absent bool

@@ -12,54 +12,53 @@ import (
 	"github.com/peelhq/peel/source/engine"
 )
 
-// A kind is one kind of source that images are read from. To add one, write a
-// file with its functions, and add a row to kinds. Open, the picker,
-// "peel images", the search for a base image, error messages, help and the table
-// in the README all follow from that row.
+// A kind is one kind of image source. To add one, write a file with its
+// functions and add a row to kinds. Open, the picker, "peel images", the search
+// for a base image, error messages, help and the table in the README all use
+// that row.
 type kind struct {
-	// prefix is how a reference of this kind begins, "docker://"; all of the
-	// reference if takes is empty; "" for a reference without any prefix.
+	// prefix starts a reference of this kind: "docker://". If takes is empty, it is the whole
+	// reference. "" for references without a prefix.
 	prefix string
-	takes  string // what follows, for people: "NAME", "FILE[:TAG]"
+	takes  string // what follows the prefix, for people: "NAME", "FILE[:TAG]"
 	about  string // what it reads, for help: a noun phrase
-	docs   string // the same for the docs, in Markdown; "" if about says it all
+	docs   string // the same in Markdown for the docs; "" to use about
 
 	// open opens the image that the rest of the reference names.
 	open func(ctx context.Context, o *opener, rest string) (*Image, error)
 
-	// named says that a bare NAME is looked for in this kind too, in the order
-	// of the table.
+	// named says that a bare NAME is also looked up in this kind, in table order.
 	named bool
 
-	// chosen returns what in the environment or in an engine's settings names the
-	// engine of this kind, for people: "DOCKER_HOST"; "" if nothing does. Nil of what
-	// is no engine.
+	// chosen returns the setting (an environment variable or an engine's configuration) that
+	// selects the engine of this kind, for messages: "DOCKER_HOST". "" if none does. Nil if the
+	// kind is not an engine.
 	chosen func() string
 
-	// remote says that to open one is to ask another machine. A bare NAME is looked
-	// for there only once every other kind has said that it does not have it.
+	// remote says that opening an image sends a request to another machine. A bare NAME is looked
+	// up there only if no other kind has it.
 	remote bool
 
-	// list lists the images of this kind that are here; nil if they cannot be
-	// listed. place is its name in the picker, and in LocalImage.Engine.
+	// list lists the images of this kind on this machine; nil if they can't be listed. place is
+	// its name in the picker and in LocalImage.Engine.
 	list  func(l *lister, ctx context.Context) ([]LocalImage, error)
 	place string
 
-	containers bool // what list lists are containers
+	containers bool // list returns containers
 
 	// diffIDs returns the diffIDs of the image that the rest of the reference
-	// names, lowest first, without reading its layers; nil if that takes opening
-	// it.
+	// names, lowest first, without reading layers. Nil if the image has to be
+	// opened for that.
 	diffIDs func(ctx context.Context, im *Image, rest string) ([]string, error)
 
-	// relatives returns the images of this kind whose layers are an image's lowest;
-	// nil if that would take opening each. See Image.Relatives.
+	// relatives returns the images of this kind whose layers are an image's lowest. Nil if every
+	// image would have to be opened. See Image.Relatives.
 	relatives func(ctx context.Context, im *Image) ([]Relative, error)
 }
 
-// kinds returns the kinds of source, in the order in which help shows them and a
-// bare name is looked for. It is a function because its rows reach Open, which
-// goes through them.
+// kinds returns the kinds of source in the order of the help and of the lookup
+// of bare names. It is a function because its rows refer to Open, which uses
+// the rows.
 func kinds() []kind {
 	docker, podman := dockerKind(), podmanKind()
 	return []kind{
@@ -146,8 +145,8 @@ func kinds() []kind {
 	}
 }
 
-// matches reports whether ref is of this kind, by its prefix, and returns what
-// follows the prefix. Something must follow if the kind takes anything.
+// matches reports whether ref has the prefix of this kind, and returns the rest. The rest must
+// not be empty if the kind takes an argument.
 func (k *kind) matches(ref string) (rest string, ok bool) {
 	if k.takes == "" {
 		return "", ref == k.prefix
@@ -156,11 +155,11 @@ func (k *kind) matches(ref string) (rest string, ok bool) {
 	return rest, ok && rest != "" && k.prefix != ""
 }
 
-// form is how a reference of this kind is written: "docker://NAME".
+// form returns the form of a reference of this kind: "docker://NAME".
 func (k *kind) form() string { return k.prefix + k.takes }
 
-// kindOf returns the kind that ref names by its prefix, and what follows that;
-// nil if it has no known prefix.
+// kindOf returns the kind whose prefix ref has, and the rest of ref. Nil if ref has no known
+// prefix.
 func kindOf(ref string) (*kind, string) {
 	for _, k := range kinds() {
 		if rest, ok := k.matches(ref); ok {
@@ -170,8 +169,8 @@ func kindOf(ref string) (*kind, string) {
 	return nil, ""
 }
 
-// open opens the image that o.ref names: of the kind that its prefix tells, else
-// a file, else the first kind that knows the bare name.
+// open opens the image that o.ref names: by the kind of its prefix, else as a file, else by the
+// first kind that knows the bare name.
 func (o *opener) open(ctx context.Context) (*Image, error) {
 	if o.ref == "" {
 		return nil, absent("an empty name")
@@ -194,8 +193,8 @@ func (o *opener) open(ctx context.Context) (*Image, error) {
 	return o.byName(ctx, err)
 }
 
-// meantScheme says which scheme an unknown one may be meant for, else all that there
-// are.
+// meantScheme suggests the scheme that an unknown one may have been meant for, else lists all
+// schemes.
 func meantScheme(scheme string) string {
 	var known []string
 	for _, k := range kinds() {
@@ -209,8 +208,8 @@ func meantScheme(scheme string) string {
 	return "peel reads " + strings.Join(append(forms(), "NAME"), ", ")
 }
 
-// slip says what a bare name was perhaps meant for that begins as references of a kind
-// do, but for its slashes: "docker:app:1"; "" of any other.
+// slip suggests a reference for a bare name that starts like one but lacks the slashes:
+// "docker:app:1". "" for other names.
 func slip(ref string) string {
 	scheme, rest, ok := strings.Cut(ref, ":")
 	for _, k := range kinds() {
@@ -221,7 +220,7 @@ func slip(ref string) string {
 	return ""
 }
 
-// forms are the ways to write a reference, in the order of the table.
+// forms returns the forms of references in table order.
 func forms() []string {
 	var out []string
 	for _, k := range kinds() {
@@ -230,11 +229,11 @@ func forms() []string {
 	return out
 }
 
-// byName looks for a bare name in every kind that takes one. If none has it, the
-// error tells what each said. noFile is why the name is not that of a file.
+// byName looks up a bare name in every kind that accepts one. If none has it, the error lists the
+// answer of each. noFile is why the name is not a file.
 func (o *opener) byName(ctx context.Context, noFile error) (*Image, error) {
 	tried := []error{noFile}
-	sure := true // nobody may have it after all
+	sure := true // certain that none has it
 	for _, k := range kinds() {
 		if !k.named || !k.remote && o.Engine != "" && k.place != o.Engine {
 			continue
@@ -250,7 +249,7 @@ func (o *opener) byName(ctx context.Context, noFile error) (*Image, error) {
 			o.tellEngine(&k)
 			return im, nil
 		}
-		// That a registry cannot be reached says nothing of what it has.
+		// An unreachable registry says nothing about its images.
 		sure = sure && lacking(err) && (!k.remote || errors.Is(err, ErrNotFound))
 		if ctx.Err() != nil || errors.Is(err, errListed) {
 			return nil, err
@@ -269,8 +268,8 @@ func (o *opener) byName(ctx context.Context, noFile error) (*Image, error) {
 	return nil, err
 }
 
-// tellEngine reports that k had the image of a bare name, if k is an engine but it is
-// another that the environment names.
+// tellEngine reports that engine k had the image of a bare name although the environment names
+// another engine.
 func (o *opener) tellEngine(k *kind) {
 	if o.OtherEngine == nil || o.Engine != "" || k.chosen == nil || k.chosen() != "" {
 		return
@@ -286,8 +285,7 @@ func (o *opener) tellEngine(k *kind) {
 	}
 }
 
-// Engines are the names of the engines, in the order in which a bare name is looked
-// for.
+// Engines returns the names of the engines in the order in which a bare name is looked up.
 func Engines() []string {
 	var out []string
 	for _, k := range kinds() {
@@ -298,9 +296,8 @@ func Engines() []string {
 	return out
 }
 
-// EngineOf returns the engine that a reference asks by its prefix, whichever engine is
-// chosen for bare names: "docker" of docker://app and container://docker/web; "" if it
-// names none.
+// EngineOf returns the engine in the prefix of a reference: "docker" for docker://app and
+// container://docker/web. "" if the reference names none.
 func EngineOf(ref string) string {
 	k, rest := kindOf(ref)
 	switch {
@@ -316,10 +313,10 @@ func EngineOf(ref string) string {
 	return ""
 }
 
-// errNoFile says that a name is not that of a file, and need not be meant as one.
+// errNoFile says that a name is not a file, and may not be meant as one.
 var errNoFile = errors.New("no such file")
 
-// openNamedFile opens the image of a file or folder that bears no prefix.
+// openNamedFile opens the image in a file or folder given without a prefix.
 func openNamedFile(ctx context.Context, o *opener, ref string) (*Image, error) {
 	file, tag, err := splitTag(ref)
 	switch {
@@ -335,12 +332,12 @@ func openNamedFile(ctx context.Context, o *opener, ref string) (*Image, error) {
 	return nil, fmt.Errorf("%w: %w", errNoFile, err)
 }
 
-// openAs returns what opens a file or folder that is said to be of a form.
+// openAs returns a function that opens a file or folder in a stated format.
 func openAs(as form) func(context.Context, *opener, string) (*Image, error) {
 	return func(ctx context.Context, o *opener, rest string) (*Image, error) { return o.path(ctx, rest, as) }
 }
 
-// Help lists the ways to name an image, a line each, for the program's help.
+// Help lists the forms of image references, one a line, for the program's help.
 func Help() string {
 	const indent, column = "  ", 29
 	var b strings.Builder
@@ -351,7 +348,7 @@ func Help() string {
 	return b.String()
 }
 
-// Table is the same as a table in Markdown, for the docs.
+// Table returns the same list as a Markdown table for the docs.
 func Table() string {
 	var b strings.Builder
 	b.WriteString("| IMAGE | is read from |\n|---|---|\n")
@@ -369,7 +366,7 @@ func Table() string {
 	return b.String()
 }
 
-// enumerated is "a, b and c".
+// enumerated joins words as "a, b and c".
 func enumerated(words []string, and string) string {
 	last := len(words) - 1
 	if last < 1 {
@@ -378,7 +375,7 @@ func enumerated(words []string, and string) string {
 	return strings.Join(words[:last], ", ") + " " + and + " " + words[last]
 }
 
-// namedPlaces are the kinds that a bare name is looked for in.
+// namedPlaces returns the kinds in which a bare name is looked up.
 func namedPlaces() []string {
 	var out []string
 	for _, k := range kinds() {

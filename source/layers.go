@@ -9,7 +9,7 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// What one layer's bytes are is package layer's to say; these are its words.
+// Package layer defines the contents of a layer; these are its types.
 type (
 	// Entries are the tar members of one layer, in stored order.
 	Entries = layer.Entries
@@ -19,23 +19,23 @@ type (
 	Type = layer.Type
 	// A SumKind is a way to compute a checksum.
 	SumKind = layer.SumKind
-	// A Body is the content of one regular file, to be read from any place.
+	// A Body gives random access to the content of one regular file.
 	Body = layer.Body
-	// A Record is what an entry is made of.
+	// A Record is the data of an entry.
 	Record = layer.Record
-	// A Collector keeps facts from the content of some files while they pass.
+	// A Collector collects facts from the content of files during a scan.
 	Collector = layer.Collector
-	// A Fact is what a collector has kept of one file.
+	// A Fact is what a collector found in one file.
 	Fact = layer.Fact
-	// Unfinished is the error of a layer whose reading was stopped.
+	// Unfinished is the error of a layer whose scan was stopped.
 	Unfinished = layer.Unfinished
-	// HoleWriter takes holes as such: see [layer.HoleWriter].
+	// HoleWriter accepts holes of sparse files: see [layer.HoleWriter].
 	HoleWriter = layer.HoleWriter
 	// A TarWriter writes the tar of a layer.
 	TarWriter = layer.TarWriter
 )
 
-// The kinds of entries, and of checksums.
+// The kinds of entries and checksums.
 const (
 	File     = layer.File
 	Dir      = layer.Dir
@@ -52,7 +52,7 @@ const (
 // NewTarWriter returns a TarWriter that writes to w.
 func NewTarWriter(w io.Writer) *TarWriter { return layer.NewTarWriter(w) }
 
-// from has the layer be read from the file of a bundle, if there is no error.
+// from reads the layer from a file of a bundle, unless err is set.
 func (l *Layer) from(b blob, err error) error {
 	if err == nil {
 		l.name, l.size, l.reader = b.name(), b.size(), b.layer()
@@ -61,17 +61,16 @@ func (l *Layer) from(b blob, err error) error {
 	return err
 }
 
-// Near reports whether a file of the layer can be opened without fetching it from a
-// registry, and without reading the image a second time.
+// Near reports whether a file of the layer can be opened without fetching it from a registry and
+// without reading the image a second time.
 func (l *Layer) Near() bool { return !l.far }
 
-// StoredSize returns the bytes of the layer's blob as it is stored, 0 if that is not
-// known.
+// StoredSize returns the stored size of the layer's blob in bytes, or 0 if unknown.
 func (l *Layer) StoredSize() int64 { return l.size }
 
-// Open returns the content of the regular file that is the layer's entry i. Of
-// an image that was read in one pass, content is there only if it was opened
-// with Options.KeepContent or ContentOnDemand.
+// Open returns the content of the layer's entry i, which must be a regular
+// file. For an image read in one pass, content is available only if the image
+// was opened with Options.KeepContent or ContentOnDemand.
 func (l *Layer) Open(ctx context.Context, i int) (io.ReadCloser, error) {
 	if err := l.readable(); err != nil {
 		return nil, err
@@ -83,7 +82,7 @@ func (l *Layer) Open(ctx context.Context, i int) (io.ReadCloser, error) {
 	return &layerFile{r, l}, nil
 }
 
-// layerFile says in its errors which layer they concern.
+// layerFile adds the layer to its errors.
 type layerFile struct {
 	io.ReadCloser
 	layer *Layer
@@ -97,9 +96,9 @@ func (f *layerFile) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Body returns the content of the regular file that is the layer's entry i. The
-// caller closes it. An image that was read in one pass has only the
-// contents that Open says.
+// Body returns the content of the layer's entry i, which must be a regular
+// file. The caller closes it. For an image read in one pass, the limits of Open
+// apply.
 func (l *Layer) Body(ctx context.Context, i int) (*Body, error) {
 	if err := l.readable(); err != nil {
 		return nil, err
@@ -108,9 +107,9 @@ func (l *Layer) Body(ctx context.Context, i int) (*Body, error) {
 	return b, l.wrap(err)
 }
 
-// Each calls fn with the content of each of the given entries, in the order in
-// which they are stored, in one pass over the layer. Entries that are no regular
-// files are left out. An error of fn ends it and is returned.
+// Each calls fn with the content of each of the given entries in stored order,
+// in one pass over the layer. It skips entries that are not regular files. An
+// error of fn ends the pass and is returned.
 func (l *Layer) Each(ctx context.Context, entries []int, fn func(entry int, r io.Reader) error) error {
 	if len(entries) == 0 {
 		return nil
@@ -118,7 +117,7 @@ func (l *Layer) Each(ctx context.Context, entries []int, fn func(entry int, r io
 	if err := l.readable(); err != nil {
 		return err
 	}
-	var own error // fn's, which is not the layer's
+	var own error // error of fn, not of the layer
 	err := l.reader.Each(ctx, l.Entries, entries, func(i int, r io.Reader) error {
 		own = fn(i, r)
 		return own
@@ -129,8 +128,8 @@ func (l *Layer) Each(ctx context.Context, entries []int, fn func(entry int, r io
 	return l.wrap(err)
 }
 
-// Sum computes the checksums (XXH3) of the given entries where they are not
-// known yet, or known by another kind.
+// Sum computes the XXH3 checksums of those given entries that have no checksum, or one of another
+// kind.
 func (l *Layer) Sum(ctx context.Context, entries []int) error {
 	if len(entries) == 0 {
 		return nil
@@ -141,14 +140,14 @@ func (l *Layer) Sum(ctx context.Context, entries []int) error {
 	return l.wrap(layer.Sum(ctx, l.reader, l.Entries, entries))
 }
 
-// Differ reports whether two files of one size surely hold different content, by
-// looking at a few blocks of each. False says nothing: the files are small, they
-// are not cheap to look into, or the blocks are alike.
+// Differ reports whether two files of the same size are certain to differ; it
+// compares a few blocks of each. False means nothing: the files are small, slow
+// to read, or the blocks are equal.
 func Differ(a *Layer, i int, b *Layer, j int) bool {
 	return a.reader != nil && b.reader != nil && layer.Differ(a.reader, a.Entries, i, b.reader, b.Entries, j)
 }
 
-// readable says why no content can be read of the layer.
+// readable returns the error if no content of the layer can be read.
 func (l *Layer) readable() error {
 	switch {
 	case l.Err != nil:
@@ -161,7 +160,7 @@ func (l *Layer) readable() error {
 	return nil
 }
 
-// wrap says of an error which layer it concerns; nil stays nil.
+// wrap adds the layer to an error; nil stays nil.
 func (l *Layer) wrap(err error) error {
 	switch {
 	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -172,7 +171,7 @@ func (l *Layer) wrap(err error) error {
 	return fmt.Errorf("layer %d (%s): %w", l.Index, l.name, err)
 }
 
-// Flaws returns what was malformed in the layer's tar, but could be passed over.
+// Flaws returns the survivable faults in the layer's tar.
 func (l *Layer) Flaws() []Flaw {
 	if l.Entries == nil {
 		return nil

@@ -16,7 +16,7 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// origin is what an image is read from; it stays open as long as the image.
+// origin is the source of an image; it stays open as long as the image.
 type origin struct {
 	bundle   bundle
 	scan     layer.ScanOptions // for every layer
@@ -24,27 +24,28 @@ type origin struct {
 	log      *slog.Logger
 	cache    *cache
 	reopener *reopener // nil unless contents are read on demand
-	parallel int       // how many layers are read at once; 0: as many as there are processors
-	opened   Options   // how the image was opened
+	parallel int       // number of layers read at once; 0: one for each processor
+	opened   Options   // the options that the image was opened with
 }
 
-// logger is where to tell what was tried for the image.
+// logger returns the log for the image.
 func (o *origin) logger() *slog.Logger {
 	return cmp.Or(o.log, o.opened.Log, slog.New(slog.DiscardHandler))
 }
 
-// Scan reads the entries of every layer, several layers at once. A layer whose
-// form is not supported gets an Err, and the rest goes on; broken or truncated
-// data is an error. An image that came in a stream has been scanned by Open.
+// Scan reads the entries of every layer, several layers at once. If the format
+// of a layer is unsupported, it sets the layer's Err and continues; damaged or
+// truncated data is an error. If the image came in a stream, Open has already
+// scanned it.
 func (im *Image) Scan(ctx context.Context) error { return im.ScanEach(ctx, func(*Layer) {}) }
 
-// ScanEach is Scan, and calls done with each layer once that has been read. Those
-// that had been read before come first, from the lowest on; then, about in that
-// order, those that the cache knows, and the others in whatever order they are
-// read. It is called from several goroutines, one at a time. A blob that several
-// layers share is read once.
+// ScanEach is like Scan, and calls done with each layer after reading it.
+// Layers that are already read come first, from the lowest up, followed by
+// cached layers in roughly that order, then all others in any order. Several
+// goroutines call done, one at a time. A blob that several layers share is read
+// once.
 func (im *Image) ScanEach(ctx context.Context, done func(*Layer)) error {
-	var todo [][]*Layer // those of one blob together
+	var todo [][]*Layer // layers with the same blob together
 	of := map[layer.Reader]int{}
 	var bytes int64
 	for _, l := range im.Layers {
@@ -71,7 +72,7 @@ func (im *Image) ScanEach(ctx context.Context, done func(*Layer)) error {
 	if err != nil {
 		return err
 	}
-	// The largest first, so that none of them is left over at the end.
+	// The largest first, so that none of them is left for the end.
 	slices.SortStableFunc(todo, func(a, b []*Layer) int { return cmp.Compare(b[0].size, a[0].size) })
 	_, err = s.each(ctx, todo, s.read)
 	return err
@@ -84,8 +85,8 @@ type scan struct {
 	done func(*Layer)
 }
 
-// each calls fn with the layers of each blob, several at once, and returns those
-// for which it is false, in their order.
+// each calls fn with the layers of each blob, several blobs at once, and returns those for which
+// fn is false, in order.
 func (s *scan) each(ctx context.Context, todo [][]*Layer, fn func(context.Context, []*Layer) (bool, error)) ([][]*Layer, error) {
 	left := make([][]*Layer, len(todo))
 	group, ctx := errgroup.WithContext(ctx)
@@ -104,7 +105,7 @@ func (s *scan) each(ctx context.Context, todo [][]*Layer, fn func(context.Contex
 	return slices.DeleteFunc(left, func(same []*Layer) bool { return same == nil }), err
 }
 
-// look takes layers of one blob from the cache, if that knows them.
+// look takes the layers of one blob from the cache, if it has them.
 func (s *scan) look(ctx context.Context, same []*Layer) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -116,7 +117,7 @@ func (s *scan) look(ctx context.Context, same []*Layer) (bool, error) {
 	return true, s.found(same, found, nil)
 }
 
-// read scans the blob of layers.
+// read scans the blob of these layers.
 func (s *scan) read(ctx context.Context, same []*Layer) (bool, error) {
 	found, err := same[0].reader.Scan(ctx, s.options(same))
 	return true, s.found(same, found, err)
@@ -128,7 +129,7 @@ func (s *scan) options(same []*Layer) layer.ScanOptions {
 	return o
 }
 
-// found hands out what was found in the blob of layers.
+// found stores the result of a scan in the layers of the blob.
 func (s *scan) found(same []*Layer, found *layer.Scanned, err error) error {
 	s.im.meter.layerDone()
 	s.mu.Lock()
@@ -142,7 +143,7 @@ func (s *scan) found(same []*Layer, found *layer.Scanned, err error) error {
 	return nil
 }
 
-// take makes what a scan gave the layer's own.
+// take stores the result of a scan in the layer.
 func (l *Layer) take(s *layer.Scanned, err error) error {
 	var unsupported layer.UnsupportedError
 	var absent *absentBlob
@@ -169,8 +170,7 @@ func (l *Layer) take(s *layer.Scanned, err error) error {
 	return nil
 }
 
-// Close lets go of what the image is read from. Contents can no longer be
-// opened; entries stay.
+// Close releases the source of the image. Contents can no longer be opened; entries remain.
 func (im *Image) Close() error {
 	if im.bundle == nil {
 		return nil

@@ -9,46 +9,46 @@ import (
 	"github.com/peelhq/peel/source/engine"
 )
 
-// A LocalImage is an image that can be opened without a registry: one that an
-// engine has, by one of its names, one in a file, or that of a container. Text that is not known is
-// "", a time that is not known is zero.
+// A LocalImage is an image that can be opened without a registry: an image of an engine under one
+// of its names, an image in a file, or the image of a container. Unknown text is "", an unknown
+// time is zero.
 type LocalImage struct {
-	Ref      string    // what Open takes: "docker://app:1", "app.tar:app:2"
-	Engine   string    // "docker", "podman" or "containerd"; "" for one in a file
-	Within   string    // containerd's namespace that it is in; "" elsewhere
-	File     string    // the archive or folder; "" for one of an engine
-	Name     string    // as it is tagged: an image with two tags is listed twice
-	ID       string    // as the engine has it, or the digest of the config: "sha256:..."
-	Size     int64     // bytes, as the engine counts them, or of the file; -1 if not known
-	Created  time.Time // when it was built, as it says itself
-	Layers   int       // how many; -1 if that cannot be told without opening it
+	Ref      string    // the reference for Open: "docker://app:1", "app.tar:app:2"
+	Engine   string    // "docker", "podman" or "containerd"; "" for a file
+	Within   string    // its namespace in containerd; "" elsewhere
+	File     string    // the archive or folder; "" for an image of an engine
+	Name     string    // the tag: an image with two tags is listed twice
+	ID       string    // the engine's ID, or the digest of the config: "sha256:..."
+	Size     int64     // bytes, as counted by the engine, or of the file; -1 if unknown
+	Created  time.Time // build time from the config
+	Layers   int       // number of layers; -1 if that requires opening the image
 	Platform string    // "linux/amd64"
 
-	// Of a container, which is listed as its image with its own layer on top: Size is
-	// that layer's, ID and Name are the container's.
+	// For a container, listed as its image with its own layer on top: Size is the size of that
+	// layer, ID and Name are the container's.
 	Container bool
 	State     string // "running", "exited" ...
-	Image     string // as the container was asked for: "app:1"
+	Image     string // the image name that the container was created from: "app:1"
 }
 
-// A Place is where images of this machine may be: an engine, or the files of a
-// folder.
+// A Place may hold images on this machine: an engine, or the files of a folder.
 type Place struct {
 	Name       string // "docker", "podman", "containerd", "containers" or "files"
-	Containers bool   // what it lists are containers
+	Containers bool   // it lists containers
 
 	list func(context.Context) ([]LocalImage, error)
 }
 
-// ErrNoEngine says that nothing names an engine, and that none listens at its
-// default address: most likely, it is not installed.
+// ErrNoEngine says that no setting names an engine and that none listens at its default address.
+// Most likely it is not installed.
 var ErrNoEngine = engine.ErrNoEngine
 
-// Places returns where to look for images: every kind of source that can list
-// them, such as the engines, and the archives and layouts in dir itself. Of an
-// archive with several platforms, the image for opts.Platform is listed, else the
-// one for the host. With opts.Engine, there are only that engine's images and
-// containers. Nothing is asked before Place.Images is called.
+// Places returns the places to look for images: every kind of source that can
+// list its images (the engines, for example), and the archives and layouts in
+// dir itself. For an archive with several platforms, the list has the image for
+// opts.Platform, by default the host's. With opts.Engine, the places are that
+// engine's images and containers only. Places itself sends no request;
+// Place.Images does.
 func Places(dir string, opts Options) []Place {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
@@ -63,10 +63,11 @@ func Places(dir string, opts Options) []Place {
 	return out
 }
 
-// Images lists the images of a place, in no order. There may be some beside an
-// error, which says what could not be looked at. It wraps ErrNoEngine if there
-// is no engine of that kind, and is the context's error once that has ended:
-// Images does not wait for an engine or a disk that does not answer.
+// Images lists the images of a place, in no particular order. It may return
+// some images along with an error, which says what could not be read. The error
+// wraps ErrNoEngine if the engine does not exist, and is the context's error
+// after the context ends: Images does not wait for an engine or a disk that
+// does not respond.
 func (p Place) Images(ctx context.Context) ([]LocalImage, error) {
 	type answer struct {
 		images []LocalImage
@@ -92,8 +93,8 @@ func (p Place) Images(ctx context.Context) ([]LocalImage, error) {
 	}
 }
 
-// A lister is one look at what there is.
+// A lister lists images once.
 type lister struct {
 	Options
-	dir string // whose files are looked at
+	dir string // the folder whose files are listed
 }

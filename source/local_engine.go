@@ -15,7 +15,7 @@ import (
 	"github.com/peelhq/peel/source/engine"
 )
 
-// engineImages lists an engine's images. There may be some beside an error.
+// engineImages lists an engine's images. It may return some images along with an error.
 func (l *lister) engineImages(ctx context.Context, e engine.Engine) ([]LocalImage, error) {
 	listed, err := e.List(ctx)
 	var out []LocalImage
@@ -26,8 +26,8 @@ func (l *lister) engineImages(ctx context.Context, e engine.Engine) ([]LocalImag
 	return out, err
 }
 
-// likeliestPlatform is that of the image which an engine would take from an
-// index: the host's, if it has it, else the first that it has; "" if it has none.
+// likeliestPlatform returns the platform that an engine would choose from an index: the host's if
+// present, else the first one present, else "".
 func likeliestPlatform(has []engine.Platform) string {
 	var best platform
 	host := hostPlatform()
@@ -42,12 +42,12 @@ func likeliestPlatform(has []engine.Platform) string {
 	return best.String()
 }
 
-// each returns an engine's image once for each of its tags, or once by its ID.
+// each returns an engine's image once for each tag, or once by its ID.
 func (im LocalImage) each(tags []string) []LocalImage {
 	var out []LocalImage
 	for _, tag := range tags {
 		if tag == "" || strings.Contains(tag, "<none>") || strings.Contains(tag, "@") {
-			continue // "<none>:<none>", or a digest, which podman takes for a name too
+			continue // "<none>:<none>", or a digest, which podman treats as a name
 		}
 		im.Name, im.Ref = tag, im.Engine+"://"+tag
 		out = append(out, im)
@@ -59,8 +59,8 @@ func (im LocalImage) each(tags []string) []LocalImage {
 	return out
 }
 
-// dockerDetails adds what the engine does not list, from its own files if they
-// can be read: the layers' number and the platform.
+// dockerDetails adds what the engine does not list, from its files if possible: the number of
+// layers and the platform.
 func dockerDetails(ctx context.Context, l *lister, e engine.Engine, images []LocalImage) {
 	where, err := e.Store(ctx)
 	switch {
@@ -76,8 +76,8 @@ func dockerDetails(ctx context.Context, l *lister, e engine.Engine, images []Loc
 	})
 }
 
-// containerdDetails does the same from containerd's content store, where an
-// image's ID is the digest of its manifest, or of an index.
+// containerdDetails does the same from containerd's content store. There, an image's ID is the
+// digest of its manifest or of an index.
 func (l *lister) containerdDetails(ctx context.Context, root string, images []LocalImage) {
 	o := &opener{Options: Options{Platform: l.Platform, Log: l.Log}}
 	known := map[string]LocalImage{}
@@ -113,22 +113,21 @@ func podmanDetails(ctx context.Context, l *lister, _ engine.Engine, images []Loc
 	l.details(ctx, root, images, podmanConfig)
 }
 
-// podmanConfig is where podman's store keeps the config of an image: among the
-// files that it keeps with an image under any name, which it writes so.
+// podmanConfig returns the path of an image's config in podman's store. The store keeps it as one
+// of several named files and encodes the name.
 func podmanConfig(id string) string {
 	return "overlay-images/" + digestHex(id) + "/=" + base64.StdEncoding.EncodeToString([]byte(id))
 }
 
-// Bounds on what is read to complete a list: bytes of configs, and images of
-// containerd, each of which takes an index, a manifest and a config.
+// Limits on what is read to complete a list: bytes of configs, and images of containerd (each
+// takes an index, a manifest and a config).
 const (
 	maxDetails       = 256 << 20
 	maxDetailsOpened = 10_000
 )
 
-// details completes images by their configs; file names the config of an image
-// below root. It adds nothing from what cannot be read, is not that image's config,
-// or is beyond maxDetails.
+// details completes images from their configs; file returns the path of a config below root. It
+// ignores configs that can't be read, belong to another image, or exceed maxDetails.
 func (l *lister) details(ctx context.Context, root string, images []LocalImage, file func(id string) string) {
 	store, err := os.OpenRoot(root)
 	if err != nil {
@@ -136,7 +135,7 @@ func (l *lister) details(ctx context.Context, root string, images []LocalImage, 
 		return
 	}
 	defer store.Close()
-	known := map[string]LocalImage{} // by ID; without details where nothing could be read
+	known := map[string]LocalImage{} // by ID; without details if reading failed
 	bytes := 0
 	for i := range images {
 		im := &images[i]
@@ -168,8 +167,7 @@ func (l *lister) details(ctx context.Context, root string, images []LocalImage, 
 	}
 }
 
-// opened adds what is known of the image once it is open. Its ID stays the
-// engine's.
+// opened adds what is known after opening the image. The ID stays the engine's.
 func (im *LocalImage) opened(o *Image) {
 	im.Layers = len(o.Layers)
 	if o.Platform != "" {
@@ -180,13 +178,13 @@ func (im *LocalImage) opened(o *Image) {
 	}
 }
 
-// describe adds what an image's config says.
+// describe adds details from an image's config.
 func (im *LocalImage) describe(config *configFile) {
 	im.Layers = len(config.RootFS.DiffIDs)
 	if p := config.platform(); p.known() {
 		im.Platform = p.String()
 	}
-	if t := parseTime(config.Created); t.Unix() > 0 { // to a fraction of a second
+	if t := parseTime(config.Created); t.Unix() > 0 { // may have fractions of a second
 		im.Created = t
 	}
 }
@@ -197,7 +195,7 @@ func listPodmanStore(ctx context.Context, l *lister, reason error) ([]LocalImage
 	if engine.PodmanNamed() {
 		return nil, reason
 	}
-	var unread error // names what is wrong with the settings, if anything is
+	var unread error // describes a fault in the settings, if any
 	if settings, ok := errors.AsType[*engine.SettingsError](reason); ok {
 		unread = settings
 	}
@@ -253,18 +251,18 @@ func (l *lister) podmanStored(ctx context.Context) ([]LocalImage, error) {
 	return out, nil
 }
 
-// stackSizes returns a function that adds up the tars of a layer and of all
-// below it; it reports false where one is missing. What is known of a stack is
-// kept, so that all stacks together take one walk over the layers.
+// stackSizes returns a function that adds up the tar sizes of a layer and all
+// layers below it. It reports false if one is missing. It remembers each sum,
+// so that all stacks together take one walk over the layers.
 func stackSizes(layers map[string]storedLayer) func(top string) (int64, bool) {
-	known := map[string]int64{"": 0} // -1: not known
+	known := map[string]int64{"": 0} // -1: unknown
 	return func(top string) (size int64, ok bool) {
-		var walk []string // layers whose stacks are not known yet, the topmost first
+		var walk []string // layers without a known sum, topmost first
 		for id := top; ; {
 			if _, ok := known[id]; ok {
 				break
 			}
-			known[id] = -1 // parents may be a circle
+			known[id] = -1 // parents may form a cycle
 			walk = append(walk, id)
 			id = layers[id].Parent
 		}

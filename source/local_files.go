@@ -16,22 +16,22 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// Bounds of a look at the files of a folder, which may be anything.
+// Limits on listing a folder, which may hold anything.
 const (
-	maxFolderEntries = 10_000                 // entries of the folder that are looked at
+	maxFolderEntries = 10_000                 // entries of the folder that are inspected
 	maxArchives      = 200                    // archives and layouts that are opened
-	lookTime         = 500 * time.Millisecond // for what is inside one of them
+	lookTime         = 500 * time.Millisecond // for one archive or layout
 	allLooksTime     = 3 * time.Second        // for all of them
-	maxHead          = 1 << 20                // bytes of a compressed archive that are read
-	maxHeadMembers   = 4                      // members of it that are looked at
+	maxHead          = 1 << 20                // bytes read from a compressed archive
+	maxHeadMembers   = 4                      // members inspected in it
 )
 
-// archiveSuffixes are what archives of images are called.
+// archiveSuffixes are the usual suffixes of image archives.
 var archiveSuffixes = []string{".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tbz"}
 
-// files lists the images in the archives and layouts of a folder: those that are
-// told by their names and then by their content. Folders inside it are layouts,
-// or are not looked into.
+// files lists the images in the archives and layouts of a folder. It selects
+// files by name, then by content. It looks into a folder only if that is a
+// layout.
 func (l *lister) files(ctx context.Context) ([]LocalImage, error) {
 	dir := l.dir
 	names, left, err := archivesIn(dir)
@@ -53,9 +53,8 @@ func (l *lister) files(ctx context.Context) ([]LocalImage, error) {
 	return out, nil
 }
 
-// archivesIn returns the names, in order, of what may hold images: archives by
-// their names, and layouts by the files in them. left says what was not looked
-// at, "" if all was.
+// archivesIn returns the sorted names of possible image files: archives by
+// name, layouts by their files. left says what was not inspected, or "".
 func archivesIn(dir string) (names []string, left string, err error) {
 	if isLayout(dir) {
 		names = append(names, ".")
@@ -74,7 +73,7 @@ func archivesIn(dir string) (names []string, left string, err error) {
 	}
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	for _, e := range entries {
-		// What a link leads to is looked at: folders of images are full of them.
+		// Follow links: folders of images often contain them.
 		path := filepath.Join(dir, e.Name())
 		if !e.IsDir() && !hasSuffix(e.Name()) && e.Type()&fs.ModeSymlink == 0 {
 			continue
@@ -93,7 +92,7 @@ func archivesIn(dir string) (names []string, left string, err error) {
 	return names, left, nil
 }
 
-// isLayout reports whether a folder has what makes an OCI layout.
+// isLayout reports whether a folder contains an OCI layout.
 func isLayout(dir string) bool {
 	for _, name := range []string{"oci-layout", ociIndexName} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || !info.Mode().IsRegular() {
@@ -103,8 +102,8 @@ func isLayout(dir string) bool {
 	return true
 }
 
-// inside lists the images in an archive or layout: by name if what is inside can
-// be told quickly, else the file alone; nothing if it holds no images.
+// inside lists the images in an archive or layout: by name if that can be found out quickly, else
+// only the file; nothing if it holds no images.
 func (l *lister) inside(ctx context.Context, dir, name string) []LocalImage {
 	path := filepath.Join(dir, name)
 	file := LocalImage{Ref: plainRef(path), File: path, Size: -1, Layers: -1}
@@ -131,7 +130,7 @@ func (l *lister) inside(ctx context.Context, dir, name string) []LocalImage {
 	candidates, err := candidatesOf(ctx, b)
 	if err != nil {
 		l.Log.Debug("not an archive of images", "file", path, "error", err)
-		if info.IsDir() { // it says that it is a layout
+		if info.IsDir() { // it claims to be a layout
 			return []LocalImage{file}
 		}
 		return nil
@@ -139,8 +138,8 @@ func (l *lister) inside(ctx context.Context, dir, name string) []LocalImage {
 	return file.holding(ctx, candidates, l.Platform)
 }
 
-// plainRef is a path as Open takes it for one whatever it is called: "-", or
-// the beginning "oci:", mean something else.
+// plainRef returns a reference that Open treats as this path even if it looks like something
+// else, such as "-" or "oci:...".
 func plainRef(path string) string {
 	if path == "." {
 		return "oci:."
@@ -155,12 +154,12 @@ func hasSuffix(name string) bool {
 	return slices.ContainsFunc(archiveSuffixes, func(suffix string) bool { return strings.HasSuffix(name, suffix) })
 }
 
-// errNotImages says that an archive is one of something else.
+// errNotImages says that an archive holds something other than images.
 var errNotImages = errors.New("not an archive of images")
 
-// quickBundle opens what can be listed without reading it whole. Without an
-// error or a bundle, it looks like an archive of images, and that is all that
-// can be told.
+// quickBundle opens a bundle that can be listed without reading it whole. If it
+// returns neither an error nor a bundle, the file looks like an archive of
+// images, and nothing more can be found out quickly.
 func quickBundle(ctx context.Context, path string, info fs.FileInfo) (bundle, error) {
 	if info.IsDir() {
 		b, err := openFolder(path)
@@ -171,7 +170,7 @@ func quickBundle(ctx context.Context, path string, info fs.FileInfo) (bundle, er
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err // to be told when it is opened
+		return nil, err // reported when the file is opened
 	}
 	head := make([]byte, min(whatLen, info.Size()))
 	if _, err := io.ReadFull(f, head); err != nil {
@@ -186,7 +185,7 @@ func quickBundle(ctx context.Context, path string, info fs.FileInfo) (bundle, er
 		if err == nil {
 			return a, nil
 		}
-		// Cut off, or of a million files. Its first members tell what it is.
+		// Truncated, or a million files. Its first members show what it is.
 	}
 	if !looksLikeImages(form, io.NewSectionReader(f, 0, maxHead)) {
 		return nil, errors.Join(errNotImages, f.Close())
@@ -194,11 +193,11 @@ func quickBundle(ctx context.Context, path string, info fs.FileInfo) (bundle, er
 	return nil, f.Close()
 }
 
-// imageMember is what the members of archives of images are called, whatever
-// tool wrote them: "blobs/...", "<id>/layer.tar", "<digest>.tar", "sha256:<digest>".
+// imageMember matches the members of image archives of all known tools: "blobs/...",
+// "<id>/layer.tar", "<digest>.tar", "sha256:<digest>".
 var imageMember = lazy.New(`^(blobs(/|$)|(oci-layout|index\.json|manifest\.json|repositories)$|(sha256[:_-]+)?[0-9a-f]{64}([./]|$))`)
 
-// looksLikeImages reports whether an archive begins as those of images do.
+// looksLikeImages reports whether an archive starts like an image archive.
 func looksLikeImages(form wholeForm, r io.Reader) bool {
 	z, err := form.unpack(r)
 	if err != nil {
@@ -218,8 +217,8 @@ func looksLikeImages(form wholeForm, r io.Reader) bool {
 	return false
 }
 
-// holding lists the images that a file holds: one if Open needs no name, else
-// each by its names, or by its number where it has none. all have been looked at.
+// holding lists the images in a file: a single entry if Open needs no name, else each image by
+// its names, or by its number if it has no name. All candidates have been inspected.
 func (im LocalImage) holding(ctx context.Context, all []candidate, wanted string) []LocalImage {
 	if len(all) == 0 {
 		return nil
@@ -243,7 +242,7 @@ func (im LocalImage) holding(ctx context.Context, all []candidate, wanted string
 		}
 		for _, tag := range tags {
 			if listed[tag] {
-				continue // another platform of it
+				continue // another platform of the same image
 			}
 			listed[tag] = true
 			named := im
@@ -258,8 +257,7 @@ func (im LocalImage) holding(ctx context.Context, all []candidate, wanted string
 	return out
 }
 
-// take adds what is known of the image that a tag names, if it can be opened
-// while ctx lasts.
+// take adds details of the image that a tag names, if it can be opened before ctx ends.
 func (im *LocalImage) take(ctx context.Context, all []candidate, tag, wanted string) {
 	if ctx.Err() != nil {
 		return

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// progressEvery is the least time between two reports of progress.
+// progressEvery is the minimum time between two progress reports.
 const progressEvery = 100 * time.Millisecond
 
-// meter counts what has been read and reports it, lossily. Safe for concurrent
-// use; a nil meter counts nothing.
+// meter counts bytes read and reports them, dropping reports that come too fast. Safe for
+// concurrent use; a nil meter counts nothing.
 type meter struct {
 	mu     sync.Mutex
 	state  Progress
 	report func(Progress)
 	last   time.Time
 
-	arrivals *arrivals // for the goroutine that reads a stream; nil if nobody wants to know
+	arrivals *arrivals // used by the goroutine that reads a stream; nil if not requested
 }
 
 func newMeter(what string, report func(Progress)) *meter {
@@ -26,7 +26,7 @@ func newMeter(what string, report func(Progress)) *meter {
 	return &meter{state: Progress{What: what}, report: report}
 }
 
-// update changes the state and reports it if it is time to, or at once if asked.
+// update changes the state and reports it if a report is due, or at once if requested.
 func (m *meter) update(now bool, change func(*Progress)) {
 	if m == nil {
 		return
@@ -44,7 +44,7 @@ func (m *meter) expect(bytes int64, layers int) {
 	m.update(true, func(p *Progress) { p.TotalBytes, p.TotalLayer = bytes, layers })
 }
 
-// restart begins to count anew: what was read is read another way.
+// restart resets the counters: the same data is read in another way.
 func (m *meter) restart() {
 	m.update(true, func(p *Progress) { *p = Progress{What: p.What} })
 	if m != nil && m.arrivals != nil {
@@ -56,10 +56,10 @@ func (m *meter) add(n int64) { m.update(false, func(p *Progress) { p.Bytes += n 
 
 func (m *meter) layerDone() { m.update(true, func(p *Progress) { p.Layers++ }) }
 
-// what changes what is said to be read.
+// what changes the description of what is being read.
 func (m *meter) what(what string) { m.update(true, func(p *Progress) { p.What = what }) }
 
-// skip leaves out a layer of so many bytes that need not be read after all.
+// skip subtracts a layer of this size that turned out not to need reading.
 func (m *meter) skip(bytes int64) {
 	m.update(false, func(p *Progress) { p.TotalBytes = max(p.TotalBytes-bytes, 0) })
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
-// fullName writes a reference out: "app:1" is "index.docker.io/library/app:1".
-// What is no reference is returned as it is.
+// fullName expands a reference: "app:1" becomes "index.docker.io/library/app:1". It returns
+// invalid references unchanged.
 func fullName(s string) string {
 	ref, err := name.ParseReference(s)
 	if err != nil {
@@ -16,7 +16,7 @@ func fullName(s string) string {
 	return ref.Name()
 }
 
-// shortName leaves out of a reference what everybody leaves out.
+// shortName removes the default parts of a reference.
 func shortName(s string) string {
 	for _, prefix := range []string{"docker.io/library/", "index.docker.io/library/", "docker.io/", "index.docker.io/"} {
 		if rest, ok := strings.CutPrefix(s, prefix); ok {

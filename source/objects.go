@@ -6,18 +6,17 @@ import (
 	"github.com/peelhq/peel/source/objects"
 )
 
-// Objects are kept under names, in a folder or in a bucket: see [objects.Store].
+// Objects stores named objects in a folder or a bucket: see [objects.Store].
 type (
 	Objects = objects.Store
 	Object  = objects.Object
 )
 
-// ErrRefused says that a store of objects does not let itself be used as it is asked, and
-// that trying again will not mend it.
+// ErrRefused says that a store of objects refused a request, and that trying again is useless.
 var ErrRefused = objects.ErrRefused
 
-// OpenObjects opens a store of objects: "s3://BUCKET[/PREFIX]", with what the environment
-// says of endpoint and credentials, or a folder, which is made if create says so.
+// OpenObjects opens a store of objects: "s3://BUCKET[/PREFIX]", with endpoint and credentials
+// from the environment, or a folder, which it creates if create is set.
 func OpenObjects(ctx context.Context, place string, create bool) (Objects, error) {
 	return objects.Open(ctx, place, create)
 }

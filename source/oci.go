@@ -13,14 +13,14 @@ import (
 
 const ociIndexName = "index.json"
 
-// maxIndexDepth bounds how deep an index may nest.
+// maxIndexDepth is the maximum nesting depth of indexes.
 const maxIndexDepth = 8
 
-// maxManifests bounds how many manifests an index may list, nested ones included.
+// maxManifests is the maximum number of manifests in an index, including nested ones.
 const maxManifests = 10_000
 
-// Annotations that give an image in an index its name.
-// Sources: OCI image-spec, annotations.md; containerd, images/annotations.go.
+// Annotations that name an image in an index. Sources: OCI image-spec, annotations.md;
+// containerd, images/annotations.go.
 const (
 	refNameAnnotation   = "org.opencontainers.image.ref.name"
 	imageNameAnnotation = "io.containerd.image.name"
@@ -33,30 +33,30 @@ const dockerManifestType = "application/vnd.docker.distribution.manifest.v2+json
 
 var errIndexDepth = fmt.Errorf("indexes nested more than %d deep", maxIndexDepth)
 
-// ociWalk lists the images of an OCI layout. Indexes are read at once; what they
-// list is an image, for a platform, as far as its descriptor says so, and is read
-// when it is chosen, or if its descriptor leaves open what it is. In a registry
-// each is a request.
+// ociWalk lists the images of an OCI layout. It reads indexes at once. An entry
+// that is an image for a platform according to its descriptor is read only when
+// it is chosen; an unclear descriptor is read at once. In a registry, each read
+// is a request.
 type ociWalk struct {
 	documents
 
-	tags    map[string][]string             // names by config digest, from a manifest.json beside the index
-	indexes map[digest.Digest]*manifest     // those that have been read: one may be listed many times
-	about   map[string][]ocispec.Descriptor // attestations, by the digest of the manifest that they are about
-	lines   map[string]int                  // of index.json, by the name that they give
+	tags    map[string][]string             // names by config digest, from a manifest.json next to the index
+	indexes map[digest.Digest]*manifest     // indexes read so far: one may be listed many times
+	about   map[string][]ocispec.Descriptor // attestations, by the digest of the manifest that they describe
+	lines   map[string]int                  // lines of index.json, by the name that they give
 	count   int
 }
 
-// entry is one line of an index, and what the lines that lead to it say.
+// entry is one line of an index, plus data from the lines that lead to it.
 type entry struct {
 	ocispec.Descriptor
-	name  string // "" if it has none
-	line  int    // of index.json: what one line leads to is one image
-	depth int    // of the index that it stands in
+	name  string // "" if unnamed
+	line  int    // line of index.json: everything that one line leads to is one image
+	depth int    // depth of the index that holds the entry
 }
 
-// ociCandidates lists what index.json leads to, through nested indexes, but for
-// what its descriptors tell to be no image: attestations.
+// ociCandidates lists what index.json leads to, through nested indexes, except entries whose
+// descriptors mark them as attestations.
 func ociCandidates(ctx context.Context, b bundle) ([]candidate, error) {
 	w := &ociWalk{documents: documents{b: b}}
 	text, err := w.document(ctx, ociIndexName)
@@ -71,8 +71,8 @@ func ociCandidates(ctx context.Context, b bundle) ([]candidate, error) {
 	return w.list(ctx, index.Manifests, entry{line: -1, depth: 1})
 }
 
-// list lists what an index leads to. at is the line that leads to the index; -1
-// stands for none, in index.json itself.
+// list lists what an index leads to. at is the line that leads to the index, or -1 in index.json
+// itself.
 func (w *ociWalk) list(ctx context.Context, manifests []ocispec.Descriptor, at entry) ([]candidate, error) {
 	if at.depth > maxIndexDepth {
 		return nil, errIndexDepth
@@ -95,7 +95,7 @@ func (w *ociWalk) list(ctx context.Context, manifests []ocispec.Descriptor, at e
 	return found, nil
 }
 
-// line numbers the lines of index.json. Lines of one name are of one image.
+// line numbers the lines of index.json. Lines with the same name belong to one image.
 func (w *ociWalk) line(name string) int {
 	if n, ok := w.lines[name]; ok && name != "" {
 		return n
@@ -135,7 +135,7 @@ func (w *ociWalk) entry(ctx context.Context, e entry) ([]candidate, error) {
 	}
 	m, err := w.manifest(ctx, e.Descriptor)
 	switch {
-	case errors.Is(err, fs.ErrNotExist): // told when it is chosen
+	case errors.Is(err, fs.ErrNotExist): // reported when it is chosen
 		return []candidate{w.candidate(e)}, nil
 	case err != nil:
 		return nil, err
@@ -143,8 +143,8 @@ func (w *ociWalk) entry(ctx context.Context, e entry) ([]candidate, error) {
 	return w.holding(ctx, m, e)
 }
 
-// manifest reads what a descriptor names. An index is kept: its list is walked
-// for each line that leads to it.
+// manifest reads the document of a descriptor. It keeps indexes, because every line that leads to
+// an index walks its list.
 func (w *ociWalk) manifest(ctx context.Context, d ocispec.Descriptor) (*manifest, error) {
 	if m, ok := w.indexes[d.Digest]; ok {
 		return m, nil
@@ -166,7 +166,7 @@ func (w *ociWalk) manifest(ctx context.Context, d ocispec.Descriptor) (*manifest
 	return m, nil
 }
 
-// holding lists the images of a document that has been read.
+// holding lists the images in a document that has been read.
 func (w *ociWalk) holding(ctx context.Context, m *manifest, e entry) ([]candidate, error) {
 	if m.Manifests != nil {
 		e.depth++
@@ -175,7 +175,7 @@ func (w *ociWalk) holding(ctx context.Context, m *manifest, e entry) ([]candidat
 	return []candidate{w.candidate(e)}, nil
 }
 
-// candidate is the image that a line of an index is taken to list.
+// candidate returns the candidate for a line of an index.
 func (w *ociWalk) candidate(e entry) candidate {
 	c := candidate{digest: e.Digest.String(), line: e.line, platform: described(e.Platform)}
 	if e.name != "" {
@@ -187,7 +187,7 @@ func (w *ociWalk) candidate(e entry) candidate {
 	return c
 }
 
-// look reads what tells of a candidate: its manifest, and its config.
+// look reads the candidate's manifest and config.
 func (w *ociWalk) look(ctx context.Context, c candidate, e entry) ([]candidate, error) {
 	c.look = nil
 	m, err := w.manifest(ctx, e.Descriptor)
@@ -215,8 +215,8 @@ func (w *ociWalk) look(ctx context.Context, c candidate, e entry) ([]candidate, 
 	return []candidate{c}, nil
 }
 
-// config reads the config of an image. If the manifest is that of something else,
-// the error is an artifactError.
+// config reads the config of an image. If the manifest describes something else, the error is an
+// artifactError.
 func (w *ociWalk) config(ctx context.Context, m *manifest) (*configFile, error) {
 	switch {
 	case m.FSLayers != nil || m.SchemaVersion == 1:
@@ -243,7 +243,7 @@ func (d *documents) readConfig(ctx context.Context, of ocispec.Descriptor) (*con
 	return config, nil
 }
 
-// open finds an image's config and layers; no layer is read.
+// open finds an image's config and layers. It reads no layer.
 func (w *ociWalk) open(ctx context.Context, c candidate, e entry) (*Image, error) {
 	m, err := w.manifest(ctx, e.Descriptor)
 	if err != nil {
@@ -279,5 +279,5 @@ func (w *ociWalk) open(ctx context.Context, c candidate, e entry) (*Image, error
 	return im, nil
 }
 
-// errIndexInDisguise says that what is listed as a manifest is an index.
+// errIndexInDisguise says that an entry listed as a manifest is an index.
 var errIndexInDisguise = errors.New("an index, though it is listed as a manifest")

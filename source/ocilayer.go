@@ -12,7 +12,7 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// layer finds the blob of a layer, or says why there is none to be read.
+// layer finds the blob of a layer, or the reason why it can't be read.
 func (w *ociWalk) layer(ctx context.Context, l *Layer, d ocispec.Descriptor) error {
 	name, err := blobName(d.Digest)
 	if err != nil {
@@ -42,14 +42,14 @@ func (w *ociWalk) layer(ctx context.Context, l *Layer, d ocispec.Descriptor) err
 	return nil
 }
 
-// packedType reports whether a layer's media type says that it is compressed.
+// packedType reports whether a layer's media type indicates compression.
 func packedType(mediaType string) bool {
 	return strings.HasSuffix(mediaType, "gzip") || strings.HasSuffix(mediaType, "zstd")
 }
 
-// unreadableType names the form of a layer of which its descriptor says that it
-// cannot be read; "" for others.
-// Sources: ocicrypt, spec.go; nydus-snapshotter, pkg/converter/constant.go.
+// unreadableType returns the format of a layer that can't be read according to
+// its descriptor, else "". Sources: ocicrypt, spec.go; nydus-snapshotter,
+// pkg/converter/constant.go.
 func unreadableType(d ocispec.Descriptor) string {
 	_, bootstrap := d.Annotations["containerd.io/snapshot/nydus-bootstrap"]
 	_, blob := d.Annotations["containerd.io/snapshot/nydus-blob"]
@@ -62,8 +62,8 @@ func unreadableType(d ocispec.Descriptor) string {
 	return ""
 }
 
-// foreign reports whether a layer may be absent: one that must be fetched from
-// elsewhere (Windows base layers). Source: OCI image-spec, layer.md,
+// foreign reports whether a layer may be missing because it must be fetched
+// from elsewhere (Windows base layers). Source: OCI image-spec, layer.md,
 // "Non-Distributable Layers".
 func foreign(d ocispec.Descriptor) bool {
 	return len(d.URLs) > 0 || strings.Contains(d.MediaType, "nondistributable") || strings.Contains(d.MediaType, ".foreign.")
@@ -76,14 +76,14 @@ func errForeign(d ocispec.Descriptor) error {
 	return errors.New("a foreign layer, not included")
 }
 
-// maxLayers bounds the layers of an image; Docker's own limit is 127.
+// maxLayers is the maximum number of layers of an image; Docker's own limit is 127.
 const maxLayers = 10_000
 
-// whole reports whether an image was opened, and its layers are here, but for
-// those that are kept elsewhere on purpose.
+// whole reports whether an image was opened and all its layers are present, except those stored
+// elsewhere on purpose.
 func (im *Image) whole() bool { return im != nil && im.lacks() == nil }
 
-// lacks says which layer of the image is not here; nil if all are.
+// lacks returns an error that names a missing layer of the image, or nil.
 func (im *Image) lacks() error {
 	for _, l := range im.Layers {
 		if errors.Is(l.Err, fs.ErrNotExist) {

@@ -15,19 +15,18 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// Open finds the image that ref names and reads what describes it. The layers of
-// a seekable archive or a folder are left to Image.Scan; an image that comes as
-// a stream (an engine's save, standard input, a compressed archive) is read to
-// its end, and scanned on the way.
+// Open finds the image that ref names and reads its description. It leaves the layers of a folder
+// or a seekable archive to Image.Scan. An image that comes as a stream (an engine's save,
+// standard input, a compressed archive) is read to its end and scanned on the way.
 //
-// An image of an engine is read to its end too, whether from the engine's store or
-// by its API; Options.Via says which.
+// An image of an engine is also read to its end, whether from the engine's store or by its API;
+// see Options.Via.
 //
-// ref is of one of the kinds that Help lists. TAG, which may follow a file or a
-// folder, is a reference, its tag alone, a digest, or "@N" for the N-th image.
+// ref has one of the forms that Help lists. TAG, which may follow a file or a folder, is a
+// reference, a tag alone, a digest, or "@N" for the N-th image.
 //
-// An error says what was tried and why each failed; it wraps ErrNotFound if
-// there is no such image.
+// The error lists what was tried and why it failed; it wraps ErrNotFound if the image does not
+// exist.
 func Open(ctx context.Context, ref string, opts Options) (*Image, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
@@ -35,7 +34,7 @@ func Open(ctx context.Context, ref string, opts Options) (*Image, error) {
 	return open(ctx, ref, opts, nil)
 }
 
-// check completes options, and reports what is wrong with them.
+// check fills in defaults and validates the options.
 func (opts *Options) check() error {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
@@ -56,7 +55,7 @@ func (opts *Options) check() error {
 	return nil
 }
 
-// openFrom opens what a program has at hand.
+// openFrom opens an image that a program already holds.
 func openFrom(ctx context.Context, name string, opts Options, by func(context.Context, *opener) (*Image, error)) (*Image, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
@@ -64,8 +63,8 @@ func openFrom(ctx context.Context, name string, opts Options, by func(context.Co
 	return openBy(ctx, name, opts, nil, by)
 }
 
-// open is Open of options that have been checked, or lists the platforms of an image
-// instead: see choice.platforms.
+// open is Open with validated options. It may list the platforms of an image instead: see
+// choice.platforms.
 func open(ctx context.Context, ref string, opts Options, list *[]string) (*Image, error) {
 	return openBy(ctx, ref, opts, list, func(ctx context.Context, o *opener) (*Image, error) { return o.open(ctx) })
 }
@@ -94,29 +93,28 @@ func openBy(ctx context.Context, ref string, opts Options, list *[]string, by fu
 	return im, nil
 }
 
-// ReadsStdin reports whether ref names what standard input holds.
+// ReadsStdin reports whether ref stands for standard input.
 func ReadsStdin(ref string) bool { return ref == "-" || ref == "rootfs:-" }
 
-// opener is one call of Open.
+// opener holds the state of one call of Open.
 type opener struct {
 	Options
 	ref       string
 	platforms *[]string // see choice.platforms
 	meter     *meter
-	cache     *cache // the image's, once it is open
+	cache     *cache // set once the image is open
 	budget    *layer.Budget
 }
 
-// maxIndex bounds the memory that the entries of an image may take, in bytes.
+// maxIndex is the maximum memory for the entries of an image, in bytes.
 const maxIndex = 384 << 20
 
-// LimitMemory says that the system refuses a program allocations beyond so many bytes
-// together. What one allocation may take is bounded accordingly. It is for the
-// beginning of a program.
+// LimitMemory says that the system limits the program's memory to this many bytes. It lowers the
+// limits on single allocations accordingly. Call it at the start of the program.
 func LimitMemory(bytes int64) { layer.LimitWindows(bytes / int64(2*runtime.GOMAXPROCS(0))) }
 
-// scanOptions says how the image's layers are scanned, but for what differs from
-// one layer to the next.
+// scanOptions returns the options for scanning layers that are the same for all layers of the
+// image.
 func (o *opener) scanOptions() layer.ScanOptions {
 	s := layer.ScanOptions{Verify: o.Verify, Budget: o.budget, Collect: o.Collect, Log: o.Log}
 	if o.meter != nil {
@@ -128,7 +126,7 @@ func (o *opener) scanOptions() layer.ScanOptions {
 	return s
 }
 
-// form is what an archive or folder is said to be.
+// form is the stated format of an archive or folder.
 type form uint8
 
 const (
@@ -137,12 +135,12 @@ const (
 	ociForm
 )
 
-// notFoundError is an error whose text says enough, that is an ErrNotFound.
+// notFoundError is an ErrNotFound with a text of its own.
 type notFoundError struct{ error }
 
 func (e *notFoundError) Unwrap() []error { return []error{ErrNotFound, e.error} }
 
-// absent is an error that is an ErrNotFound and does not say so twice.
+// absent makes an error an ErrNotFound without repeating it in the text.
 func absent(format string, args ...any) error { return &notFoundError{fmt.Errorf(format, args...)} }
 
 func asNotFound(err error) error {
@@ -152,13 +150,13 @@ func asNotFound(err error) error {
 	return err
 }
 
-// looksLikePath reports whether a name can only be meant as a path.
+// looksLikePath reports whether a name can only be a path.
 func looksLikePath(s string) bool {
 	return strings.HasPrefix(s, "/") || strings.HasPrefix(s, "./") || strings.HasPrefix(s, "../") ||
 		strings.HasSuffix(s, ".tar") || strings.ContainsRune(s, os.PathSeparator) && os.PathSeparator != '/'
 }
 
-// splitTag takes FILE:TAG apart: the longest beginning that exists is the file.
+// splitTag splits FILE:TAG: FILE is the longest prefix that exists.
 func splitTag(s string) (file, tag string, err error) {
 	_, err = os.Stat(s)
 	if err == nil {
@@ -183,7 +181,7 @@ func (o *opener) path(ctx context.Context, s string, as form) (*Image, error) {
 	return o.file(ctx, file, tag, as)
 }
 
-// file opens an archive or a folder, recognized by content.
+// file opens an archive or a folder. It recognizes the format by content.
 func (o *opener) file(ctx context.Context, name, tag string, as form) (*Image, error) {
 	b, isFolder, err := o.bundle(ctx, name)
 	if err != nil {
@@ -211,7 +209,7 @@ func sourceForm(ctx context.Context, b bundle, isFolder bool, as form) string {
 	return "oci-archive:"
 }
 
-// bundle opens the bundle that a file or a folder is.
+// bundle opens a file or a folder as a bundle.
 func (o *opener) bundle(ctx context.Context, name string) (_ bundle, isFolder bool, err error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -230,8 +228,8 @@ func (o *opener) fileBundle(ctx context.Context, name string, info fs.FileInfo) 
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() { // a pipe, say
-		o.KeepContent = o.KeepContent || o.ContentOnDemand // it passes once
+	if !info.Mode().IsRegular() { // a pipe, for example
+		o.KeepContent = o.KeepContent || o.ContentOnDemand // it can be read only once
 		st, err := o.stream(ctx, f, 0, f.Close)
 		return st, cutOff(err)
 	}
@@ -241,7 +239,7 @@ func (o *opener) fileBundle(ctx context.Context, name string, info fs.FileInfo) 
 	}
 	form, err := sniffWhole(head)
 	if err != nil {
-		if strings.HasSuffix(name, ".br") { // brotli's bytes tell nothing
+		if strings.HasSuffix(name, ".br") { // brotli has no magic bytes
 			err = errors.New("not an image: by its name it is packed with brotli; unpack it with brotli -d first")
 		}
 		return nil, errors.Join(err, f.Close())
@@ -257,8 +255,8 @@ func (o *opener) fileBundle(ctx context.Context, name string, info fs.FileInfo) 
 	return a, nil
 }
 
-// stream reads a bundle that passes once, possibly compressed as a whole, of the
-// given size in bytes (0 if that is not known); done is called at its end.
+// stream reads a bundle that can be read only once and may be compressed as a whole. size is in
+// bytes, 0 if unknown. done is called at the end.
 func (o *opener) stream(ctx context.Context, r io.Reader, size int64, done func() error) (_ *stream, err error) {
 	defer func() { err = errors.Join(err, done()) }()
 	if o.meter != nil {
@@ -267,7 +265,7 @@ func (o *opener) stream(ctx context.Context, r io.Reader, size int64, done func(
 	return unpackStream(ctx, layer.Watched(ctx, r, o.meter.add), o.KeepContent, o.scanOptions(), o.meter)
 }
 
-// shorter says that an end where there should be more is unexpected.
+// shorter turns an early end into io.ErrUnexpectedEOF.
 func shorter(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

@@ -27,12 +27,12 @@ func (o *opener) image(ctx context.Context, b bundle, tag string, as form) (*Ima
 	return im, nil
 }
 
-// imageOnly is what a registry tells of the wanted image: nothing can be read of it.
+// imageOnly is the wanted image of a registry for which only a description is available.
 func (o *opener) imageOnly(ctx context.Context, b *remote) (*Image, error) {
 	return o.chooser(b, "").from(ctx, b, ociForm)
 }
 
-// chooser is what chooses the wanted image of a bundle.
+// chooser returns the function that selects the wanted image of a bundle.
 func (o *opener) chooser(b bundle, tag string) choice {
 	ch := choice{ref: strings.TrimSuffix(o.ref, ":"+tag), tag: tag, platform: o.Platform, platforms: o.platforms}
 	if r, ok := b.(*remote); ok {
@@ -41,9 +41,8 @@ func (o *opener) chooser(b bundle, tag string) choice {
 	return ch
 }
 
-// from opens the image that is chosen: by index.json, which tells more, and by
-// manifest.json if there is no index, or not all of the image is where the index
-// says.
+// from opens the selected image: by index.json, which says more, or by
+// manifest.json if no index exists or the index leads to an incomplete image.
 func (ch choice) from(ctx context.Context, b bundle, as form) (*Image, error) {
 	var partial *Image
 	var ociErr, dockerErr error
@@ -73,14 +72,14 @@ func (ch choice) from(ctx context.Context, b bundle, as form) (*Image, error) {
 	return nil, err
 }
 
-// errNoList says that a bundle has nothing that lists images.
+// errNoList says that a bundle has no list of images.
 var errNoList = errors.New("not an image: it has neither a manifest.json (docker archive) nor an index.json (OCI layout)")
 
-// rootFiles are some of what root filesystems hold.
+// rootFiles are typical files of root filesystems.
 var rootFiles = []string{"bin", "etc", "usr", "bin/sh", "etc/passwd", "etc/os-release", "usr/bin/env", "usr/lib/os-release", "Windows/System32"}
 
-// resembles says what a bundle looks like that is not one of images, and what to do;
-// "" if it looks like nothing known. ref is what was asked for.
+// resembles says what a bundle without images looks like and what to do, or "". ref is the
+// requested reference.
 func resembles(ctx context.Context, b bundle, ref string) string {
 	there := func(name string) bool {
 		_, err := b.file(ctx, name)
@@ -116,14 +115,14 @@ func resembles(ctx context.Context, b bundle, ref string) string {
 	return ""
 }
 
-// fallsBack reports whether manifest.json may know better than an index of which
-// there is that error: it cannot be read, or what it lists is not here.
+// fallsBack reports whether manifest.json may work where the index failed with this error: the
+// index can't be read, or its images are missing.
 func fallsBack(err error) bool {
 	var chosen *choiceError
 	return !errors.As(err, &chosen) || errors.Is(err, fs.ErrNotExist)
 }
 
-// choiceError is an error of choosing among what a list holds, not of the list.
+// choiceError is an error in choosing from a list, as opposed to an error in the list.
 type choiceError struct{ error }
 
 func (e *choiceError) Unwrap() error { return e.error }
@@ -140,7 +139,7 @@ func (ch choice) chooseFrom(ctx context.Context, b bundle, candidates func(conte
 	return im, nil
 }
 
-// unlisted is the error where neither list gives an image.
+// unlisted is the error if neither list leads to an image.
 func unlisted(as form, ociErr, dockerErr error) error {
 	var chosen *choiceError
 	noIndex := errors.Is(ociErr, fs.ErrNotExist) && !errors.As(ociErr, &chosen)
@@ -158,8 +157,8 @@ func unlisted(as form, ociErr, dockerErr error) error {
 	return dockerErr
 }
 
-// candidatesOf lists the images of a bundle, looked at: those of index.json, or of
-// manifest.json if there is no index or nothing of it can be opened.
+// candidatesOf lists and inspects the images of a bundle: from index.json, or from manifest.json
+// if no index exists or no image in it can be opened.
 func candidatesOf(ctx context.Context, b bundle) ([]candidate, error) {
 	var first []candidate
 	var errs []error

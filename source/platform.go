@@ -9,13 +9,13 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// platform is what an image runs on, in parts. The version is the operating
-// system's, of Windows "10.0.20348.2582"; the features are those that it must
-// have ("win32k"), sorted, with a "+" between them.
-// Source: OCI image-spec, image-index.md, "platform".
+// platform is what an image runs on, in parts. version is the operating
+// system's, for Windows "10.0.20348.2582". features are the required features
+// ("win32k"), sorted and joined with "+". Source: OCI image-spec,
+// image-index.md, "platform".
 type platform struct{ os, arch, variant, version, features string }
 
-// described is the platform that a descriptor names; zero if it is silent.
+// described returns the platform in a descriptor; zero if it has none.
 func described(p *ocispec.Platform) platform {
 	if p == nil {
 		return platform{}
@@ -29,7 +29,7 @@ func joinFeatures(features []string) string {
 	return strings.Join(features, "+")
 }
 
-// String is "os/architecture[/variant]".
+// String returns "os/architecture[/variant]".
 func (p platform) String() string {
 	s := p.os + "/" + p.arch
 	if p.variant != "" {
@@ -38,8 +38,8 @@ func (p platform) String() string {
 	return s
 }
 
-// full is String with the operating system's version and features, as
-// parsePlatform reads it: "windows/amd64:10.0.20348.2582+win32k".
+// full returns String with the operating system's version and features, in the form that
+// parsePlatform reads: "windows/amd64:10.0.20348.2582+win32k".
 func (p platform) full() string {
 	s := p.String()
 	if p.version != "" || p.features != "" {
@@ -51,14 +51,13 @@ func (p platform) full() string {
 	return s
 }
 
-// known reports whether p is one that something could run on: attestations and
-// the like are listed under "unknown/unknown".
+// known reports whether p is a real platform: attestations and the like are listed under
+// "unknown/unknown".
 func (p platform) known() bool {
 	return p.os != "" && p.os != "unknown" && p.arch != "" && p.arch != "unknown"
 }
 
-// or is p, and where p is silent what other says, if that does not speak of
-// something else.
+// or returns p with empty parts filled in from other, unless other is a different platform.
 func (p platform) or(other platform) platform {
 	if !p.known() {
 		return other
@@ -79,7 +78,7 @@ func (p platform) or(other platform) platform {
 	return p
 }
 
-// tells reports whether p says enough to tell if it serves who wants w.
+// tells reports whether p has all the parts needed to decide if it fits w.
 func (p platform) tells(w platform) bool {
 	if !p.known() {
 		return false
@@ -91,8 +90,8 @@ func (p platform) tells(w platform) bool {
 	return (w.variant == "" || p.variant != "") && (w.version == "" || p.version != "") && (w.features == "" || p.features != "")
 }
 
-// parsePlatform reads "os/architecture[/variant][:version[+feature...]]", and
-// containerd's way to write the same, "os(version+feature)/architecture".
+// parsePlatform parses "os/architecture[/variant][:version[+feature...]]" and containerd's form,
+// "os(version+feature)/architecture".
 func parsePlatform(s string) (platform, error) {
 	text, version, _ := strings.Cut(s, ":")
 	if before, rest, ok := strings.Cut(text, "("); ok && version == "" {
@@ -126,8 +125,7 @@ func wantedPlatform(s string) (platform, error) {
 	return parsePlatform(s)
 }
 
-// normal maps the other names of an architecture to Go's, and leaves out a
-// variant that says nothing.
+// normal maps aliases of an architecture to Go's names and removes a default variant.
 func (p platform) normal() platform {
 	switch p.arch {
 	case "x86_64", "x86-64":
@@ -145,12 +143,14 @@ func (p platform) normal() platform {
 	return p
 }
 
-// hostPlatform is what an engine here would run: linux, whatever runs peel.
+// hostPlatform returns the platform of an engine on this machine: linux, whatever system peel
+// runs on.
 func hostPlatform() platform { return platform{os: "linux", arch: runtime.GOARCH} }
 
-// fit says how well p serves one who wants w: 0 not at all, more is better. A
-// variant that is not asked for is any, but rather none, then the highest. A
-// version is asked for in full or by its first numbers ("10.0.20348").
+// fit returns how well p satisfies the wanted platform w: 0 for not at all,
+// more is better. If w has no variant, any fits: no variant is best, then the
+// highest. A version may be given in full or by its first numbers
+// ("10.0.20348").
 func (p platform) fit(w platform) int {
 	p = p.normal()
 	switch {
@@ -174,7 +174,7 @@ func (p platform) fit(w platform) int {
 	return rank
 }
 
-// hasFeatures reports whether all the wanted features are among those there are.
+// hasFeatures reports whether all wanted features are present.
 func hasFeatures(has, wanted string) bool {
 	if wanted == "" {
 		return true

@@ -7,10 +7,9 @@ import (
 	"slices"
 )
 
-// Platforms returns the platforms that the image of a name is there for, as
-// Options.Platform takes them, in the order in which they are listed. Of an image that
-// only a stream gives, as that of an engine whose files cannot be read, the
-// whole stream is read. opts.Platform does not count.
+// Platforms returns the platforms that an image exists for, in the form of Options.Platform and
+// in listed order. It ignores opts.Platform. If the image comes only as a stream (from an engine
+// whose files can't be read, for example), it reads the whole stream.
 func Platforms(ctx context.Context, ref string, opts Options) ([]string, error) {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
@@ -19,20 +18,20 @@ func Platforms(ctx context.Context, ref string, opts Options) ([]string, error) 
 	var list []string
 	im, err := open(ctx, ref, opts, &list)
 	switch {
-	case len(list) > 0: // whatever was tried after that
+	case len(list) > 0: // despite any later error
 		return list, nil
 	case err != nil:
 		return nil, err
 	}
-	// There was nothing to choose from.
+	// There was only one image.
 	return []string{im.FullPlatform()}, im.Close()
 }
 
 // errListed says that the platforms of an image were listed instead of opening it.
 var errListed = errors.New("the platforms are listed")
 
-// listAll puts the platforms of the candidates, which are one image, into ch.platforms:
-// those that are not here are left out, unless none is.
+// listAll puts the platforms of the candidates of one image into ch.platforms. It skips missing
+// ones unless all are missing.
 func (ch choice) listAll(ctx context.Context, cs []candidate) error {
 	cs, err := lookAt(ctx, cs, nothing)
 	if err != nil {
@@ -53,7 +52,7 @@ func (ch choice) listAll(ctx context.Context, cs []candidate) error {
 		}
 	}
 	if len(*ch.platforms) == 0 {
-		*ch.platforms = []string{""} // the only one there is, which does not say what it runs on
+		*ch.platforms = []string{""} // the only one, and its platform is unknown
 	}
 	return errListed
 }

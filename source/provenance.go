@@ -9,30 +9,29 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// A Provenance is what BuildKit attested of where an image's layers come from:
-// its attestation of mode "max", which an index lists beside the image.
-// Sources: BuildKit's docs/attestations (attestation-storage.md,
-// slsa-definitions.md) and the types of its package
-// solver/llbsolver/provenance/types.
+// A Provenance says where an image's layers come from. It is BuildKit's
+// attestation of mode "max", listed in the index next to the image. Sources:
+// BuildKit's docs/attestations (attestation-storage.md, slsa-definitions.md)
+// and the types of its package solver/llbsolver/provenance/types.
 type Provenance struct {
 	Files []BuildFile
-	Lines []BuildLines // of each layer, lowest first; the zero value where nothing is said
+	Lines []BuildLines // for each layer, lowest first; the zero value if unknown
 }
 
 // A BuildFile is a file that the image was built from, most often the
 // Dockerfile.
 type BuildFile struct {
-	Name string // as the build named it
-	Text []byte // nil if the attestation does not hold it
+	Name string // as named in the build
+	Text []byte // nil if the attestation does not include it
 }
 
-// BuildLines are where in a file the step stands that made a layer.
+// BuildLines are the lines of the build step that made a layer.
 type BuildLines struct {
 	File        int // index in Provenance.Files
-	First, Last int // lines from 1; 0: nothing is said
+	First, Last int // 1-based; 0 if unknown
 }
 
-// The predicates of in-toto statements that BuildKit writes.
+// The predicate types of BuildKit's in-toto statements.
 const (
 	provenancePredicate02 = "https://slsa.dev/provenance/v0.2"
 	provenancePredicate1  = "https://slsa.dev/provenance/v1"
@@ -41,16 +40,16 @@ const (
 	attestedDigest        = "vnd.docker.reference.digest"
 )
 
-// Bounds on what an attestation may make peel do. BuildKit's have a chain for
-// each step, and in it every layer below.
+// Limits on the work for an attestation. BuildKit's have one chain for each step, and each chain
+// lists every layer below.
 const (
-	maxAttestations = 64 // of one image
+	maxAttestations = 64 // for one image
 	maxChains       = 20_000
 )
 
-// provenanceOf reads the attestations that are said to be of im, and returns the
-// first that is its provenance; nil if there is none. What is malformed or not
-// there says nothing: an image is the same without.
+// provenanceOf reads the attestations of im and returns the first one with
+// provenance, or nil. It ignores malformed and missing ones: an image is
+// complete without.
 func provenanceOf(ctx context.Context, b bundle, im *Image, attestations []ocispec.Descriptor) *Provenance {
 	docs := &documents{b: b}
 	for _, d := range attestations[:min(len(attestations), maxAttestations)] {
@@ -79,8 +78,8 @@ func provenanceOf(ctx context.Context, b bundle, im *Image, attestations []ocisp
 	return nil
 }
 
-// statement is an in-toto statement of SLSA provenance, as far as it tells where
-// layers come from. Version 1 has had two names for BuildKit's own metadata.
+// statement is the part of an in-toto statement with SLSA provenance that says where layers come
+// from. Version 1 uses two names for BuildKit's own metadata.
 type statement struct {
 	PredicateType string `json:"predicateType"`
 	Subject       []struct {
@@ -99,8 +98,8 @@ type statement struct {
 	} `json:"predicate"`
 }
 
-// buildkitMetadata maps steps ("step4") to places in files, and their results
-// ("step4:0") to chains of layers, lowest first.
+// buildkitMetadata maps steps ("step4") to places in files, and their results ("step4:0") to
+// chains of layers, lowest first.
 type buildkitMetadata struct {
 	Source struct {
 		Locations map[string]struct {
@@ -116,7 +115,7 @@ type buildkitMetadata struct {
 	} `json:"layers"`
 }
 
-// location is lines of one file, from 1.
+// location is a range of lines in one file, 1-based.
 type location struct {
 	File   int `json:"sourceIndex"`
 	Ranges []struct {
@@ -131,7 +130,7 @@ type linePosition struct {
 
 var errNoProvenance = errors.New("an attestation that does not tell where layers come from")
 
-// parseProvenance reads a statement that is to be of im.
+// parseProvenance parses a statement about im.
 func parseProvenance(text []byte, im *Image) (*Provenance, error) {
 	var s statement
 	if err := json.Unmarshal(text, &s); err != nil {
@@ -171,14 +170,14 @@ func (s *statement) about(digest string) bool {
 	return false
 }
 
-// steps finds the step that made each layer, "" where none is said to have: of
-// the results whose layers are the image's from the lowest on, the shortest that
-// has the layer; else a result that ends in it, as that of COPY --link does,
-// which is put on top of what there is.
+// steps finds the step that made each layer, "" if unknown. It prefers results
+// that consist of the image's lowest layers, and takes the shortest one that
+// contains the layer. Otherwise it takes a result that ends in the layer, such
+// as that of COPY --link, which is placed on top of existing layers.
 func (m *buildkitMetadata) steps(layers []*Layer) []string {
 	steps := make([]string, len(layers))
-	lengths := make([]int, len(layers)) // of the chains that they are of; 0: none yet
-	ends := map[string]string{}         // steps by the digest that a chain of theirs ends in
+	lengths := make([]int, len(layers)) // lengths of their chains; 0: none yet
+	ends := map[string]string{}         // steps by the last digest of their chain
 	count := 0
 	for result, chains := range m.Layers {
 		step, _, _ := strings.Cut(result, ":")
@@ -188,7 +187,7 @@ func (m *buildkitMetadata) steps(layers []*Layer) []string {
 			}
 			last := chain[len(chain)-1].Digest
 			if other, ok := ends[last]; ok && other != step {
-				ends[last] = "" // of two steps: it tells nothing
+				ends[last] = "" // two steps: ambiguous
 			} else if !ok {
 				ends[last] = step
 			}
@@ -215,7 +214,7 @@ func (m *buildkitMetadata) steps(layers []*Layer) []string {
 	return steps
 }
 
-// earlier compares steps by their numbers: what a step is made from is before it.
+// earlier compares steps by number: a step has a higher number than the steps it builds on.
 func earlier(a, b string) bool {
 	if len(a) != len(b) {
 		return len(a) < len(b)
@@ -223,7 +222,7 @@ func earlier(a, b string) bool {
 	return a < b
 }
 
-// lines returns where a step stands; nothing if it stands in several places.
+// lines returns the place of a step, or nothing if it has several.
 func (m *buildkitMetadata) lines(step string) BuildLines {
 	at := m.Source.Locations[step].Locations
 	if len(at) != 1 || at[0].File < 0 || at[0].File >= len(m.Source.Infos) {

@@ -10,9 +10,9 @@ import (
 // ErrNotStored says that a layer is not stored as a tar; see Layer.Raw.
 var ErrNotStored = layer.ErrNotStored
 
-// Raw returns the layer's blob as it is stored, plain or compressed, ErrNotStored if it
-// was put together from files. An image that was read in one pass has
-// only the contents that Open says. Its digest is for the caller to check.
+// Raw returns the layer's blob as stored, plain or compressed. The error is ErrNotStored if the
+// tar is assembled from files. For an image read in one pass, the limits of Open apply. The
+// caller checks the digest.
 func (l *Layer) Raw(ctx context.Context) (io.ReadCloser, error) {
 	if err := l.readable(); err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func (r *reopened) Raw(ctx context.Context, e *Entries) (io.ReadCloser, error) {
 	return layer.Raw(ctx, l.reader, l.Entries)
 }
 
-// Raw has the engine save the image: it puts the tar together from the files.
+// Raw uses the engine's save, which assembles the tar from the files.
 func (f *storeFiles) Raw(ctx context.Context, e *Entries) (io.ReadCloser, error) {
 	l, err := f.image.viaAPI.counterpart(ctx, f.index, f.diffID, e, ErrNotStored)
 	if err != nil {

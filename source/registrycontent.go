@@ -10,9 +10,9 @@ import (
 	"github.com/peelhq/peel/source/registry"
 )
 
-// contents returns what reads the files of e: the table of contents that lists them,
-// else the whole layer if that is here, else its parts, if it has checkpoints, else
-// the whole layer, which is fetched.
+// contents returns a reader for the files of e. It uses the table of contents that lists them,
+// else the whole layer if it has been fetched, else parts of it if checkpoints exist, else it
+// fetches the whole layer.
 func (l *remoteLayer) contents(ctx context.Context, e *Entries) (layer.ContentReader, error) {
 	if t := l.table.of(e); t != nil {
 		return t.Reader(l.readRange), nil
@@ -37,7 +37,7 @@ func (l *remoteLayer) contents(ctx context.Context, e *Entries) (layer.ContentRe
 	return l.content, nil
 }
 
-// fetchWhole has l.content and l.spool be there. It is called while l.turn is held.
+// fetchWhole makes l.content and l.spool available. The caller holds l.turn.
 func (l *remoteLayer) fetchWhole(ctx context.Context) error {
 	switch {
 	case l.closed:
@@ -59,7 +59,7 @@ func (l *remoteLayer) fetchWhole(ctx context.Context) error {
 	return l.use(spool)
 }
 
-// begin has the meter tell of so many bytes that are to be fetched.
+// begin announces to the meter the number of bytes to fetch.
 func (l *remoteLayer) begin(bytes int64) {
 	if l.meter != nil {
 		l.meter.restart()
@@ -67,13 +67,13 @@ func (l *remoteLayer) begin(bytes int64) {
 	}
 }
 
-// remoteParts is a remoteLayer as its parts are read.
+// remoteParts reads parts of a remoteLayer.
 type remoteParts struct{ layer *remoteLayer }
 
 var _ layer.Remote = remoteParts{}
 
-// Part asks for a range. If the registry gives none, or something else, the whole
-// blob may still be had, which is verified.
+// Part requests a range. If the registry does not support ranges or sends something else, the
+// caller may still fetch the whole blob, which is verified.
 func (r remoteParts) Part(ctx context.Context, from, to int64) (io.ReadCloser, error) {
 	l := r.layer
 	l.begin(to - from)
@@ -101,7 +101,7 @@ func (p *remotePart) Close() error {
 	return p.blob.Close()
 }
 
-// Whole returns the whole layer, and fetches it if that has not been done.
+// Whole returns the whole layer and fetches it if necessary.
 func (r remoteParts) Whole(ctx context.Context) (io.ReaderAt, error) {
 	l := r.layer
 	if err := l.wait(ctx); err != nil {
@@ -138,12 +138,12 @@ func (l *remoteLayer) Each(ctx context.Context, e *Entries, entries []int, fn fu
 	return r.Each(ctx, e, entries, fn)
 }
 
-// readRange is a layer.RangeFunc: it verifies nothing but the number of bytes.
+// readRange is a layer.RangeFunc. It verifies only the number of bytes.
 func (l *remoteLayer) readRange(ctx context.Context, p []byte, off int64) error {
 	return l.repo.ReadRange(ctx, l.d, p, off)
 }
 
-// close gives back the disk.
+// close frees the disk space.
 func (l *remoteLayer) close() error {
 	l.turn <- struct{}{}
 	defer l.done()

@@ -19,11 +19,11 @@ import (
 	"github.com/peelhq/peel/source/registry"
 )
 
-// remoteLayers is how many layers of a registry's image are read at once, at least:
-// much of the time goes into waiting for the first byte of each.
+// remoteLayers is the minimum number of layers of a registry's image that are read at once: much
+// of the time is spent waiting for the first byte.
 const remoteLayers = 4
 
-// openRegistry opens an image in a registry. No layer is read.
+// openRegistry opens an image in a registry. It reads no layer.
 func openRegistry(ctx context.Context, o *opener, name string) (_ *Image, err error) {
 	client := o.registries()
 	found, err := client.Resolve(ctx, name)
@@ -44,7 +44,7 @@ func openRegistry(ctx context.Context, o *opener, name string) (_ *Image, err er
 	return im, nil
 }
 
-// registries returns what asks registries, as the options say.
+// registries returns a registry client configured by the options.
 func (o *opener) registries() *registry.Client {
 	r := registry.Options{Insecure: o.InsecureRegistries, Offline: o.Offline, Agent: o.Agent, Log: o.Log}
 	if o.cache != nil {
@@ -53,9 +53,8 @@ func (o *opener) registries() *registry.Client {
 	return registry.NewClient(r)
 }
 
-// fromRegistry is an error of a registry with what tells this package's callers and
-// the choice among images what it is: that an image does not exist, or that
-// something that is listed is not there.
+// fromRegistry translates a registry's error for this package's callers and for the choice among
+// images: the image does not exist, or a listed document is missing.
 func fromRegistry(err error) error {
 	switch {
 	case errors.Is(err, registry.ErrNotFound):
@@ -66,13 +65,13 @@ func fromRegistry(err error) error {
 	return err
 }
 
-// missingDocument is an error of something that is listed, and is not there.
+// missingDocument is the error for a listed document that is missing.
 type missingDocument struct{ error }
 
 func (e *missingDocument) Unwrap() []error { return []error{fs.ErrNotExist, e.error} }
 
-// elsewhere opens an image that a bare name may mean in a kind of source that asks
-// other machines. sure says that nothing nearer may have it.
+// elsewhere opens the image of a bare name from a kind of source on another machine. sure says
+// that no nearer source can have it.
 func (o *opener) elsewhere(ctx context.Context, k *kind, name string, sure bool) (*Image, error) {
 	form := k.prefix + name
 	switch {
@@ -94,17 +93,16 @@ func (o *opener) elsewhere(ctx context.Context, k *kind, name string, sure bool)
 	return k.open(ctx, o, name)
 }
 
-// lacking reports whether an error says that an image is not in a place, or that
-// there is no such place.
+// lacking reports whether an error says that a place does not have the image, or does not exist.
 func lacking(err error) bool {
 	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrNoEngine) ||
 		errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist)
 }
 
-// texts is the cache as a registry's client uses it.
+// texts lets a registry's client use the cache.
 type texts struct{ cache *cache }
 
-// textKind is the kind of these files, with the version of their form.
+// textKind is the kind of these cache files, including the format's version.
 const textKind = "peelTxt1"
 
 func textName(key string) string { return layer.CacheName("text "+key) + ".text" }
@@ -113,9 +111,9 @@ func (t texts) Read(key string) ([]byte, bool) { return t.cache.Read(textName(ke
 
 func (t texts) Write(key string, text []byte) { t.cache.Write(textName(key), textKind, text) }
 
-// A remote is an image in a registry as a bundle: as if it were a layout whose
-// index.json lists it alone. What its documents name is in the bundle; nothing is
-// fetched before it is asked for.
+// A remote is an image in a registry as a bundle. It looks like a layout whose
+// index.json lists only this image. It contains the files that its documents
+// name, and fetches them on demand.
 type remote struct {
 	client *registry.Client
 	found  *registry.Found
@@ -125,11 +123,11 @@ type remote struct {
 	mu      sync.Mutex
 	outside outsideTables
 
-	named map[string]remoteFile // what documents have named, by name in a layout
-	files map[string]blob       // those that were asked for
+	named map[string]remoteFile // files named in documents, by their path in a layout
+	files map[string]blob       // requested files
 }
 
-// A remoteFile is what a document says of another, or of a layer.
+// A remoteFile is the description of a document or a layer in another document.
 type remoteFile struct {
 	ocispec.Descriptor
 	manifest bool
@@ -145,13 +143,13 @@ func newRemote(o *opener, client *registry.Client, found *registry.Found) *remot
 	}
 	r.name(top, true)
 	index, err := json.Marshal(ocispec.Index{Manifests: []ocispec.Descriptor{top}})
-	if err == nil { // always
+	if err == nil { // always true
 		r.files[ociIndexName] = newDocument(ociIndexName, index)
 	}
 	return r
 }
 
-// name notes that a document names a blob. What was said first holds.
+// name records that a document names a blob. The first description counts.
 func (r *remote) name(d ocispec.Descriptor, manifest bool) {
 	name, err := blobName(d.Digest)
 	if _, known := r.named[name]; err == nil && !known && d.Size >= 0 {
@@ -159,11 +157,11 @@ func (r *remote) name(d ocispec.Descriptor, manifest bool) {
 	}
 }
 
-// learn notes all that a manifest or an index names.
+// learn records all blobs that a manifest or an index names.
 func (r *remote) learn(text []byte) {
 	m, err := parseManifest(text)
 	if err != nil {
-		return // the code that reads it reports the error
+		return // its reader reports the error
 	}
 	for _, d := range m.Manifests {
 		r.name(d, true)
@@ -208,12 +206,12 @@ func (r *remote) file(ctx context.Context, name string) (blob, error) {
 	return b, nil
 }
 
-// A remoteDocument is a small blob that was read whole. It may be a layer all the
-// same, of a media type that does not say so.
+// A remoteDocument is a small blob that was read whole. It may still be a layer with an unrelated
+// media type.
 type remoteDocument struct {
 	*documentBlob
 	as   func() *remoteLayer
-	read *remoteLayer // nil until it was asked for
+	read *remoteLayer // nil until requested
 }
 
 func (b *remoteDocument) layer() layer.Reader {
@@ -223,7 +221,7 @@ func (b *remoteDocument) layer() layer.Reader {
 	return b.read
 }
 
-// layer is a blob that is taken for a layer.
+// layer returns the blob as a layer.
 func (r *remote) layer(d registry.Descriptor, of ocispec.Descriptor) *remoteBlob {
 	l := &remoteLayer{repo: registrySource{r.found.Repository}, d: d, shelf: r.shelf, keep: r.opener.KeepContent, meter: r.opener.meter, turn: make(chan struct{}, 1)}
 	ref, err := layer.FindTable(of.Annotations, d.Size)
@@ -262,13 +260,12 @@ func (r *remote) close() error {
 	return errors.Join(errs...)
 }
 
-// maxReferred bounds how many of those that refer to an image are looked into for
-// its provenance; each is a request or two.
+// maxReferred is the maximum number of referrers of an image that are inspected for provenance;
+// each takes one or two requests.
 const maxReferred = 4
 
-// referred is the image's provenance: what its index lists, else what refers to the
-// image in the registry. It is nil if there is none, and if that cannot be found out:
-// an image is the same without.
+// referred returns the image's provenance: from the index, else from its referrers in the
+// registry. It is nil if the image has none or the requests fail: an image is complete without.
 func (r *remote) referred(ctx context.Context, im *Image) *Provenance {
 	if im.Provenance != nil || im.Digest == "" {
 		return im.Provenance
@@ -280,8 +277,8 @@ func (r *remote) referred(ctx context.Context, im *Image) *Provenance {
 	}
 	var attestations []ocispec.Descriptor
 	for _, ref := range refs {
-		// What a registry says of the type is a hint, and often wrong; what is surely
-		// something else is left out.
+		// A registry's type is only a hint, and often wrong. Skip what is certainly something
+		// else.
 		kind := bareType(cmp.Or(ref.ArtifactType, ref.MediaType))
 		if what := (&manifest{}).knownKind(kind); what != "" && what != "an attestation" || len(attestations) == maxReferred {
 			continue

@@ -13,26 +13,26 @@ import (
 	"github.com/peelhq/peel/source/registry"
 )
 
-// A layerSource is where layers come from that are not in a file: a registry, or an
-// engine's API. What it gives is as [registry.Repository] gives it.
+// A layerSource provides layers that are not in a file: a registry or an engine's API. Its
+// descriptors are those of [registry.Repository].
 type layerSource interface {
-	// Blob streams a layer, verified at its end. The error of a read wraps
-	// registry.ErrNoBlob if it is not there.
+	// Blob streams a layer and verifies it at the end. Read errors wrap registry.ErrNoBlob if the
+	// layer is missing.
 	Blob(ctx context.Context, d registry.Descriptor) summedBlob
 
-	// Part streams some of a layer's bytes. It verifies nothing but their number.
+	// Part streams a part of a layer. It verifies only the number of bytes.
 	Part(ctx context.Context, d registry.Descriptor, from, to int64) io.ReadCloser
 
-	// ReadRange reads the bytes from off on. It verifies nothing but their number.
+	// ReadRange reads the bytes from off on. It verifies only their number.
 	ReadRange(ctx context.Context, d registry.Descriptor, p []byte, off int64) error
 }
 
-// A summedBlob is a stream whose digest is computed on the way.
+// A summedBlob is a stream that computes its digest on the way.
 type summedBlob interface {
 	io.ReadCloser
 
-	// SumBy has the digest be computed by h, which is new. It is called before the
-	// first read.
+	// SumBy sets the hash, which must be new, that computes the digest. Call it before the first
+	// read.
 	SumBy(h hash.Hash)
 }
 
@@ -51,7 +51,7 @@ func (r registrySource) Part(ctx context.Context, d registry.Descriptor, from, t
 	return r.Repository.Part(ctx, d, from, to)
 }
 
-// A remoteBlob is a blob in a registry that is taken for a layer.
+// A remoteBlob is a blob in a registry, read as a layer.
 type remoteBlob struct {
 	label
 	read *remoteLayer
@@ -59,7 +59,7 @@ type remoteBlob struct {
 
 var _ blob = (*remoteBlob)(nil)
 
-// all is for documents: those are read when they are found; see remote.file.
+// all is meant for documents, which are read when they are found; see remote.file.
 func (b *remoteBlob) all(limit int64) ([]byte, error) {
 	if err := b.within(limit); err != nil {
 		return nil, err
@@ -69,31 +69,30 @@ func (b *remoteBlob) all(limit int64) ([]byte, error) {
 
 func (b *remoteBlob) layer() layer.Reader { return b.read }
 
-// A remoteLayer is a layer in a registry. It is scanned as it arrives, and not
-// fetched if the cache has its index, or if it has a table of contents. To read a
-// file's content, those parts of the layer are fetched that the file takes, if the
-// table says which, or the cache has its checkpoints: both verify them. Otherwise the
-// layer is fetched once more, whole, to a temporary file without a name: only then is
-// it known to be what the manifest says.
+// A remoteLayer is a layer in a registry. It is scanned while it arrives. It is not fetched if
+// the cache has its index or if it has a table of contents. To read a file, the layer's relevant
+// parts are fetched if the table or cached checkpoints say which; both can verify them. Otherwise
+// the whole layer is fetched again to an unlinked temporary file and verified against the
+// manifest.
 type remoteLayer struct {
 	repo   layerSource
 	d      registry.Descriptor
 	shelf  *layer.Shelf
-	keep   bool  // keep what is scanned, for its content will be wanted
-	absent error // why a registry need not have the layer; nil if it should
+	keep   bool  // keep the scanned data, because content will be needed
+	absent error // why the registry may lack the layer; nil if it should have it
 	meter  *meter
 	table  remoteTable
 
-	// known is how the layer was scanned: where the cache is that may have its
-	// checkpoints. Nil until then.
+	// known is the cache used for the scan, which may have checkpoints of the layer. Nil before
+	// the scan.
 	known atomic.Pointer[layer.ScanOptions]
 
-	// turn is held, by an element in it, by the goroutine that touches what follows: a channel,
-	// so that who waits for it can be cancelled.
+	// turn is a lock for the fields below: the holder has put an element into it. It is a channel
+	// so that waiting can be cancelled.
 	turn    chan struct{}
 	spool   *layer.Spool
-	content layer.Reader       // of the spool; nil if there is none
-	parts   layer.RemoteReader // by the checkpoints; nil if it is not in use
+	content layer.Reader       // content of the spool; nil without a spool
+	parts   layer.RemoteReader // reads by checkpoints; nil if not in use
 	closed  bool
 }
 
@@ -102,15 +101,13 @@ var (
 	_ layer.KnownReader = (*remoteLayer)(nil)
 )
 
-// An absentBlob says that the registry does not have a layer: the others can be read
-// all the same.
+// An absentBlob is a layer that the registry does not have. The other layers can still be read.
 type absentBlob struct{ error }
 
 func (e *absentBlob) Unwrap() []error { return []error{fs.ErrNotExist, e.error} }
 
-// Known takes from the cache what it has about the layer, by the digest that the
-// manifest names: a registry is trusted to keep a blob under its digest, as every
-// engine trusts it.
+// Known looks up the layer in the cache by its digest in the manifest. It
+// trusts the registry to store blobs under their digests, as every engine does.
 func (l *remoteLayer) Known(o *layer.ScanOptions) (*layer.Scanned, bool) {
 	s, ok := layer.CachedIndex(o.Digest, l.d.Size, *o)
 	if ok {
@@ -120,7 +117,7 @@ func (l *remoteLayer) Known(o *layer.ScanOptions) (*layer.Scanned, bool) {
 	return s, ok
 }
 
-// Scan fetches the layer, and verifies it, unless the cache knows it.
+// Scan fetches and verifies the layer unless the cache has it.
 func (l *remoteLayer) Scan(ctx context.Context, o layer.ScanOptions) (*layer.Scanned, error) {
 	if s, ok := layer.Known(l, o); ok {
 		return s, nil
@@ -167,8 +164,8 @@ func (l *remoteLayer) fetch(ctx context.Context, o layer.ScanOptions) (_ *layer.
 	return s, err
 }
 
-// scan scans what raw holds to its end: only there is it known whether these were
-// the right bytes. If they were not, that is the error, whatever they looked like.
+// scan scans raw to its end, because the digest is known only there. If the digest is wrong, that
+// is the error, whatever else went wrong.
 func (l *remoteLayer) scan(ctx context.Context, raw io.Reader, o layer.ScanOptions) (*layer.Scanned, error) {
 	in := bufio.NewReaderSize(raw, memberBuffer)
 	head, err := in.Peek(int(min(layer.SniffLen, l.d.Size)))
@@ -201,7 +198,7 @@ func (l *remoteLayer) scan(ctx context.Context, raw io.Reader, o layer.ScanOptio
 	return s, nil
 }
 
-// kept has contents be read from a spool that holds the whole layer, verified.
+// kept makes contents readable from a spool that holds the whole verified layer.
 func (l *remoteLayer) kept(ctx context.Context, spool *layer.Spool) error {
 	if err := l.wait(ctx); err != nil {
 		return errors.Join(err, spool.Close())
@@ -221,7 +218,7 @@ func (l *remoteLayer) wait(ctx context.Context) error {
 
 func (l *remoteLayer) done() { <-l.turn }
 
-// use is kept while l.turn is held.
+// use is a reader of l; it requires l.turn.
 func (l *remoteLayer) use(spool *layer.Spool) error {
 	if l.closed || l.content != nil {
 		return spool.Close()

@@ -16,12 +16,12 @@ import (
 	"github.com/peelhq/peel/source/registry"
 )
 
-// maxDescribed bounds how many tags of a repository are looked into, each of which
-// takes requests: those with the highest versions.
+// maxDescribed is the maximum number of tags of a repository that are inspected, which takes
+// requests: those with the highest versions.
 const maxDescribed = 100
 
-// Repository returns the tags of a repository in a registry as a place to look for
-// images. ref is "registry://HOST/REPO"; a "/" may follow.
+// Repository returns the tags of a repository in a registry as a place. ref is
+// "registry://HOST/REPO", optionally with a trailing "/".
 func Repository(ref string, opts Options) Place {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
@@ -30,14 +30,14 @@ func Repository(ref string, opts Options) Place {
 	return Place{Name: "registry", list: func(ctx context.Context) ([]LocalImage, error) { return listRepository(ctx, repo, opts) }}
 }
 
-// IsRepository reports whether a reference names a repository as a place, not one
-// image of it: "registry://HOST/REPO/".
+// IsRepository reports whether a reference names a repository as a place, not one image:
+// "registry://HOST/REPO/".
 func IsRepository(ref string) bool {
 	return strings.HasPrefix(ref, "registry://") && strings.HasSuffix(ref, "/")
 }
 
-// listRepository lists a repository's tags with digest, size and age. There may be
-// some beside an error, which says what was left out.
+// listRepository lists a repository's tags with digest, size and age. It may return some tags
+// along with an error that says what was left out.
 func listRepository(ctx context.Context, repo string, opts Options) ([]LocalImage, error) {
 	o := &opener{Options: opts, cache: openCache(opts.Cache, opts.Log)}
 	client := o.registries()
@@ -70,7 +70,7 @@ func listRepository(ctx context.Context, repo string, opts Options) ([]LocalImag
 	return images, errors.Join(leftOut(repo, images, failed, more, limited), client.Close(), o.cache.close())
 }
 
-// leftOut says what is not known of the tags that are listed; nil if all is.
+// leftOut says what is missing from the list of tags; nil if it is complete.
 func leftOut(repo string, images []LocalImage, failed []error, more bool, limited error) error {
 	var text []string
 	if more {
@@ -94,12 +94,11 @@ func leftOut(repo string, images []LocalImage, failed []error, more bool, limite
 	return fmt.Errorf("%s: %s", repo, strings.Join(text[:min(len(text), maxTroubles)], "; "))
 }
 
-// maxTroubles bounds how many failures a message tells of.
+// maxTroubles is the maximum number of failures in a message.
 const maxTroubles = 5
 
-// describe adds what a tag stands for: the digest, and of the image for the wanted
-// platform its size as it is stored, its layers and its age. Something that is no
-// image has a digest alone.
+// describe adds details of a tag: the digest, and for the image of the wanted platform its stored
+// size, its layers and its age. An artifact that is not an image gets only a digest.
 func (o *opener) describe(ctx context.Context, client *registry.Client, im *LocalImage) error {
 	found, err := client.Resolve(ctx, strings.TrimPrefix(im.Ref, "registry://"))
 	if err != nil {

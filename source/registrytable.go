@@ -17,29 +17,29 @@ import (
 
 // remoteTable is the table of contents of a layer in a registry.
 type remoteTable struct {
-	ref   *layer.TableRef // nil if the layer has none that can be used
-	cache registry.Store  // where tables are kept, by their own digest; nil: nowhere
+	ref   *layer.TableRef // nil if the layer has no usable table
+	cache registry.Store  // store for tables by their own digest; nil: none
 
 	mu     sync.Mutex
-	tables []*layer.Table // those that a scan was answered by
+	tables []*layer.Table // tables that answered a scan
 }
 
-// outsideSuffix is what follows an image's tag in the tag of the image whose layers are
-// its tables, and outsideLayer the annotation that says which layer one is of.
-// Source: containerd/stargz-snapshotter, nativeconverter/estargz/externaltoc.
+// outsideSuffix is the suffix of the tag of an image whose layers are the tables of another
+// image, and outsideLayer is the annotation that names the layer of each. Source:
+// containerd/stargz-snapshotter, nativeconverter/estargz/externaltoc.
 const (
 	outsideSuffix = "-esgztoc"
 	outsideLayer  = "containerd.io/snapshot/stargz/layer.digest"
 )
 
-// outsideTables are the tables of an image that lie outside of its layers.
+// outsideTables are an image's tables stored outside of its layers.
 type outsideTables struct {
 	mu     sync.Mutex
 	found  bool
 	tables map[string]registry.Descriptor // by the layer's digest
 }
 
-// of returns the table of a layer, as it is packed.
+// of returns the packed table of a layer.
 func (t *outsideTables) of(ctx context.Context, repo *registry.Repository, of digest.Digest) ([]byte, error) {
 	tables, err := t.list(ctx, repo)
 	if err != nil {
@@ -56,7 +56,7 @@ func (t *outsideTables) of(ctx context.Context, repo *registry.Repository, of di
 	return packed, repo.ReadRange(ctx, d, packed, 0)
 }
 
-// list returns the tables by their layers, and asks for that list once.
+// list returns the tables by layer; it requests the list once.
 func (t *outsideTables) list(ctx context.Context, repo *registry.Repository) (map[string]registry.Descriptor, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -70,10 +70,10 @@ func (t *outsideTables) list(ctx context.Context, repo *registry.Repository) (ma
 	return t.tables, nil
 }
 
-// maxOutside bounds a packed table, in bytes.
+// maxOutside is the maximum size of a packed table, in bytes.
 const maxOutside = 64 << 20
 
-// listOutside returns the tables that are kept beside an image, by their layers.
+// listOutside returns the tables stored next to an image, by layer.
 func listOutside(ctx context.Context, repo *registry.Repository) (map[string]registry.Descriptor, error) {
 	d, err := repo.Beside(ctx, outsideSuffix)
 	if err != nil || d.Digest == "" {
@@ -96,7 +96,7 @@ func listOutside(ctx context.Context, repo *registry.Repository) (map[string]reg
 	return tables, nil
 }
 
-// of returns the table that e was listed by; nil if the layer was read for it.
+// of returns the table that lists e, or nil if the layer itself was read.
 func (t *remoteTable) of(e *Entries) *layer.Table {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -108,8 +108,8 @@ func (t *remoteTable) of(e *Entries) *layer.Table {
 	return nil
 }
 
-// key is what the table is kept under, by whether it lies outside of the layer: that
-// decides what else the layer holds.
+// key returns the cache key of the table. It depends on whether the table is outside of the
+// layer, because that decides what else the layer contains.
 func (t *remoteTable) key(outside bool) string {
 	if outside {
 		return "outside table of contents " + t.ref.Digest.String()
@@ -117,7 +117,7 @@ func (t *remoteTable) key(outside bool) string {
 	return "table of contents " + t.ref.Digest.String()
 }
 
-// kept returns the table from the cache, verified.
+// kept returns the verified table from the cache.
 func (t *remoteTable) kept() (raw []byte, ok bool) {
 	if t.cache == nil {
 		return nil, false
@@ -131,9 +131,9 @@ func (t *remoteTable) kept() (raw []byte, ok bool) {
 	return nil, false
 }
 
-// list answers a scan by the layer's table of contents. It reports false where the
-// layer has to be read: it has no table, all of it is to be verified, or the table
-// cannot be used, which the log says. The error is ctx's.
+// list answers a scan from the layer's table of contents. It reports false if the layer must be
+// read: it has no table, verification was requested, or the table is unusable, which is logged.
+// The error is ctx's.
 func (l *remoteLayer) list(ctx context.Context, o layer.ScanOptions) (s *layer.Scanned, ok bool, err error) {
 	if l.table.ref == nil || o.Verify {
 		return nil, false, nil
@@ -158,15 +158,15 @@ func (l *remoteLayer) list(ctx context.Context, o layer.ScanOptions) (s *layer.S
 	return s, true, nil
 }
 
-// readPart is a layer.RangeFunc. Of a registry that gives no ranges it reads nothing:
-// to read the layer once is less than to read up to its table, which is at the end.
+// readPart is a layer.RangeFunc. It does not read from a registry without ranges: the table is at
+// the end of the layer, so reading the whole layer once is cheaper.
 func (l *remoteLayer) readPart(ctx context.Context, p []byte, off int64) error {
 	b := l.repo.Part(ctx, l.d, off, off+int64(len(p)))
 	_, err := io.ReadFull(b, p)
 	return errors.Join(err, b.Close())
 }
 
-// readTable reads the table, from the cache if that has it.
+// readTable reads the table, from the cache if possible.
 func (l *remoteLayer) readTable(ctx context.Context, o layer.ScanOptions) (*layer.Table, error) {
 	ref := l.table.ref
 	raw, kept := l.table.kept()

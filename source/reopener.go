@@ -11,20 +11,20 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// A reopener opens an image a second time, with its contents kept, for a file's
-// content where the first reading has kept none: from an engine's save, from an
-// archive that is compressed as a whole, or because a file is missing in an
-// engine's store. It does so once, when content is first asked for: most readers
-// of an image never ask, and keeping it costs a copy of the image on disk.
+// A reopener opens an image a second time, with its contents kept, to read a
+// file that the first pass did not keep: from an engine's save, from a
+// compressed archive, or because a file is missing from an engine's store. It
+// does so once, on the first request for content, because most callers never
+// need it and it costs a copy of the image on disk.
 type reopener struct {
-	open func(ctx context.Context) (*Image, error) // nil: there is no other way
-	what string                                    // that it is opened from, for the log
+	open func(ctx context.Context) (*Image, error) // nil: no other way exists
+	what string                                    // source of the second image, for the log
 	log  *slog.Logger
 
-	// turn is a lock for the fields below: an element in it holds it. It is a
-	// channel, so that waiting for it can be cancelled.
+	// turn is a lock for the fields below: the holder has put an element into it. It is a channel
+	// so that waiting can be cancelled.
 	turn   chan struct{}
-	other  *Image // what open gave
+	other  *Image // result of open
 	closed bool
 }
 
@@ -32,9 +32,9 @@ func newReopener(what string, log *slog.Logger, open func(ctx context.Context) (
 	return &reopener{open: open, what: what, log: log, turn: make(chan struct{}, 1)}
 }
 
-// counterpart returns the layer of the second image that is the layer of the
-// first with that index, that diffID and those entries. The first has no content
-// because of reason.
+// counterpart returns the layer of the second image that matches the first
+// image's layer by index, diffID and entries. reason is why the first has no
+// content.
 func (g *reopener) counterpart(ctx context.Context, index int, diffID string, e *Entries, reason error) (*Layer, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func (g *reopener) counterpart(ctx context.Context, index int, diffID string, e 
 	return same, nil
 }
 
-// sameEntries reports whether two layers hold files of the same names and sizes.
+// sameEntries reports whether two layers have files with the same names and sizes.
 func sameEntries(a, b *Entries) bool {
 	if a.Len() != b.Len() {
 		return false
@@ -79,7 +79,7 @@ func sameEntries(a, b *Entries) bool {
 	return true
 }
 
-// reopen opens the image, if that has not been done. g.turn must be held.
+// reopen opens the image unless it is open. The caller holds g.turn.
 func (g *reopener) reopen(ctx context.Context, index int, diffID string, reason error) error {
 	switch {
 	case g.closed:
@@ -102,7 +102,7 @@ func (g *reopener) reopen(ctx context.Context, index int, diffID string, reason 
 	return nil
 }
 
-// close closes the second image, after waiting for an opening that is under way.
+// close waits for a pending reopen and closes the second image.
 func (g *reopener) close() error {
 	if g == nil {
 		return nil
@@ -118,13 +118,12 @@ func (g *reopener) close() error {
 	return other.Close()
 }
 
-// reopened is a layer of which no content was kept, read by opening the image a
-// second time.
+// reopened is a layer without kept content. It reads content by opening the image a second time.
 type reopened struct {
 	image  *reopener
 	index  int
 	diffID string
-	reason error // why there is no content
+	reason error // why the first image has no content
 }
 
 var _ layer.Reader = (*reopened)(nil)
@@ -161,8 +160,8 @@ func (r *reopened) counterpart(ctx context.Context, e *Entries) (*Layer, error) 
 	return r.image.counterpart(ctx, r.index, r.diffID, e, r.reason)
 }
 
-// rereadable makes im read contents by opening the image again, by open, if im came
-// as a stream that was not kept and the caller may want contents.
+// rereadable lets im read contents by opening the image again with open, if im came as an
+// unspooled stream and the caller may want contents.
 func (o *opener) rereadable(im *Image, open func(ctx context.Context, o *opener) (*Image, error)) {
 	if o.KeepContent || !o.ContentOnDemand {
 		return

@@ -14,18 +14,17 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// A plain root filesystem, a folder or a tar that lists no images, is opened as an
-// image of one layer. There is nothing that describes it: no config, no history, no
-// digest, no platform.
+// A plain root filesystem (a folder, or a tar without a list of images) is opened as an image of
+// one layer. It has no config, history, digest or platform.
 
-// rootfs makes an image of what one layer is read from. It is closed by close.
+// rootfs makes an image of one layer. close closes its source.
 func (o *opener) rootfs(what, name string, size int64, r layer.Reader, closes ...io.Closer) *Image {
 	im := &Image{Source: what, Layers: []*Layer{{CompressedBytes: -1, Step: Step{Command: rootfsStep(what)}, name: name, size: size, reader: r}}}
 	im.origin = origin{bundle: &rootfsBundle{closes: closes}, scan: o.scanOptions(), meter: o.meter, log: o.Log, cache: o.cache, opened: o.Options}
 	return im
 }
 
-// rootfsStep is what stands for the step that made the layer: "folder /srv", "tar
+// rootfsStep returns the substitute for the step that made the layer: "folder /srv", "tar
 // root.tar".
 func rootfsStep(what string) string {
 	if dir, ok := strings.CutPrefix(what, dirPrefix); ok {
@@ -34,8 +33,8 @@ func rootfsStep(what string) string {
 	return "tar " + strings.TrimPrefix(what, "rootfs:")
 }
 
-// rootfsBundle is the bundle of a root filesystem: it has no files that describe
-// anything, but what its layer is read from is to be closed.
+// rootfsBundle is the bundle of a root filesystem. It has no files; it only closes the source of
+// the layer.
 type rootfsBundle struct {
 	noFiles
 	closes []io.Closer
@@ -49,16 +48,14 @@ func (b *rootfsBundle) close() error {
 	return errors.Join(errs...)
 }
 
-// dirPrefix is how a reference to a folder begins that is a root filesystem.
+// dirPrefix is the prefix of a reference to a folder that is a root filesystem.
 const dirPrefix = "dir:"
 
-// directoryTransport begins the file "version" in a folder that skopeo's "dir:" has
-// written: then that is an image with layers.
-// Source: containers/image, directory/directory_dest.go.
+// directoryTransport starts the file "version" in a folder written by skopeo's "dir:". Such a
+// folder is an image with layers. Source: containers/image, directory/directory_dest.go.
 const directoryTransport = "Directory Transport Version"
 
-// openDir opens a folder as a root filesystem, or as the image that skopeo has
-// written to it.
+// openDir opens a folder as a root filesystem, or as an image written by skopeo.
 func openDir(ctx context.Context, o *opener, dir string) (*Image, error) {
 	info, err := os.Stat(dir)
 	switch {
@@ -79,7 +76,7 @@ func openDir(ctx context.Context, o *opener, dir string) (*Image, error) {
 // isDirectoryTransport reports whether skopeo has written an image to a folder.
 func isDirectoryTransport(dir string) bool {
 	name := filepath.Join(dir, "version")
-	// Looked at first: opening a pipe would wait for somebody to write to it.
+	// Check first: opening a pipe would block until something writes to it.
 	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
 		return false
 	}
@@ -93,8 +90,8 @@ func isDirectoryTransport(dir string) bool {
 	return err == nil && string(head) == directoryTransport
 }
 
-// openRootfs opens the tar of a root filesystem, as docker export or debootstrap
-// write it, plain or packed; "-" is standard input.
+// openRootfs opens the tar of a root filesystem, written by docker export or debootstrap, for
+// example, plain or compressed. "-" is standard input.
 func openRootfs(ctx context.Context, o *opener, name string) (*Image, error) {
 	if name == "-" {
 		return o.fromStdin(ctx, func() (*Image, error) { return o.passingRootfs(ctx, o.Stdin, 0, "standard input", "rootfs:-") })
@@ -113,15 +110,15 @@ func openRootfs(ctx context.Context, o *opener, name string) (*Image, error) {
 	return im, nil
 }
 
-// rootfsFile opens a file that is a root filesystem's tar.
+// rootfsFile opens a file as the tar of a root filesystem.
 func (o *opener) rootfsFile(ctx context.Context, name string, info fs.FileInfo) (_ *Image, err error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	what := "rootfs:" + name
-	if !info.Mode().IsRegular() { // a pipe, say
-		o.KeepContent = o.KeepContent || o.ContentOnDemand // it passes once
+	if !info.Mode().IsRegular() { // a pipe, for example
+		o.KeepContent = o.KeepContent || o.ContentOnDemand // it can be read only once
 		im, err := o.passingRootfs(ctx, f, 0, name, what)
 		return im, errors.Join(err, f.Close())
 	}
@@ -133,7 +130,7 @@ func (o *opener) rootfsFile(ctx context.Context, name string, info fs.FileInfo) 
 	switch {
 	case err != nil:
 		return nil, errors.Join(err, f.Close())
-	case form.name == "": // as layers are
+	case form.name == "": // layers may have this format
 		shelf := layer.NewShelf()
 		return o.rootfs(what, name, info.Size(), layer.Open(f, info.Size(), name, shelf), shelf, f), nil
 	}
@@ -145,7 +142,7 @@ func (o *opener) rootfsFile(ctx context.Context, name string, info fs.FileInfo) 
 	return im, nil
 }
 
-// sniffRootfs is sniffWhole, which speaks of images, for a root filesystem.
+// sniffRootfs is sniffWhole with error messages about root filesystems instead of images.
 func sniffRootfs(head []byte) (wholeForm, error) {
 	form, err := sniffWhole(head)
 	if err != nil {
@@ -156,8 +153,8 @@ func sniffRootfs(head []byte) (wholeForm, error) {
 	return form, err
 }
 
-// passingRootfs opens a root filesystem whose tar passes once, of size bytes, 0 if
-// that is not known. It is scanned as it passes, and spooled if contents are wanted.
+// passingRootfs opens a root filesystem from a tar that can be read only once, of size bytes, 0
+// if unknown. It scans the tar on the way, and spools it if contents are wanted.
 func (o *opener) passingRootfs(ctx context.Context, r io.Reader, size int64, name, what string) (_ *Image, err error) {
 	if o.meter != nil {
 		o.meter.expect(size, 1)
@@ -173,7 +170,7 @@ func (o *opener) passingRootfs(ctx context.Context, r io.Reader, size int64, nam
 		return nil, err
 	}
 	form, tar := whole.form, io.Reader(buffered)
-	if whole.name != "" { // the layer is what comes out of it
+	if whole.name != "" { // the layer is the unpacked data
 		z, err := whole.unpack(buffered)
 		if err != nil {
 			return nil, err
@@ -199,7 +196,7 @@ func (o *opener) passingRootfs(ctx context.Context, r io.Reader, size int64, nam
 	if err != nil {
 		return nil, err
 	}
-	// Read on, so that a program that writes into a pipe is not cut off.
+	// Read on so that a program writing into a pipe is not cut off.
 	if _, err := io.CopyN(io.Discard, raw, maxPastEnd); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
@@ -220,11 +217,11 @@ func (o *opener) passingRootfs(ctx context.Context, r io.Reader, size int64, nam
 	return im, nil
 }
 
-// streamScan says how a layer is scanned that passes: nothing of it is kept in the
-// cache, for nobody knows where it came from.
+// streamScan returns the options for scanning a layer from a stream. The result is not cached,
+// because its origin is unknown.
 func (o *opener) streamScan() layer.ScanOptions {
 	scan := o.scanOptions()
 	scan.Cache = nil
-	scan.Progress = nil // the bytes are counted as they come
+	scan.Progress = nil // bytes are counted on arrival
 	return scan
 }

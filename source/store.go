@@ -14,45 +14,44 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// A Via is how an image of an engine is read.
+// A Via is a way to read an image of an engine.
 type Via string
 
-// The ways to read an image of an engine.
+// The ways to read an engine's image.
 const (
-	// ViaAny is the engine's store if that can be read, else its API.
+	// ViaAny uses the engine's store if possible, else its API.
 	ViaAny Via = ""
-	// ViaAPI has the engine save the image.
+	// ViaAPI uses the engine's save.
 	ViaAPI Via = "api"
-	// ViaStore reads the engine's own files, on this machine. If it cannot, that
-	// is an error.
+	// ViaStore reads the engine's own files on this machine. It fails if that is not possible.
 	ViaStore Via = "store"
 )
 
-// An engine keeps of every layer what is needed to put its tar together again,
-// or the layer's blob itself. Where these files can be read, an image need not be
-// saved: reading headers takes a few percent of that.
+// For every layer, an engine keeps the layer's blob or the data needed to
+// reassemble its tar. If these files can be read, the image need not be saved:
+// reading headers takes a few percent of the time.
 //
-// The files are internal to the engine, and their form may change with any
-// version. So everything that can be checked is checked: digests of configs and
-// manifests, diffIDs and chain IDs, that what is listed is there, and that
-// tar-splits agree with the headers in them from first to last. Where anything is
-// not as expected, the image is read by the engine's API instead, which gives the
-// same. Nothing is written or locked.
+// The files are internal to the engine, and their format may change with any
+// version. So everything possible is verified: digests of configs and
+// manifests, diffIDs and chain IDs, the presence of listed files, and that
+// tar-splits agree with all headers in them. If anything is unexpected, the
+// image is read by the engine's API instead, with the same result. Nothing is
+// written or locked.
 
-// Bounds on a store's own files, in bytes, and on the rows of its lists.
+// Limits on a store's files, in bytes, and on rows of its lists.
 const (
-	maxStoreText = 4 << 10  // a digest, the name of a folder
+	maxStoreText = 4 << 10  // a digest or the name of a folder
 	maxStoreList = 64 << 20 // podman's images.json and layers.json: 100,000 layers
 	maxStoreRows = 200_000
-	maxRowNames  = 10_000 // of one image
+	maxRowNames  = 10_000 // for one image
 )
 
-// plainName is the form of the names that a store's own folders have. It leaves
-// out everything that could lead out of the folder.
+// plainName matches the names of a store's folders. It excludes anything that could lead out of
+// the folder.
 var plainName = lazy.New(`^[0-9A-Za-z][0-9A-Za-z._-]*$`)
 
-// scanStore opens an image and reads the entries of all its layers, so that
-// every error comes while the image can still be read by the API.
+// scanStore opens an image and reads the entries of all layers, so that every error occurs while
+// the API can still be used instead.
 func (o *opener) scanStore(ctx context.Context, what string, open func() (*Image, error)) (*Image, error) {
 	im, err := open()
 	if err != nil {
@@ -67,8 +66,7 @@ func (o *opener) scanStore(ctx context.Context, what string, open func() (*Image
 	return im, nil
 }
 
-// describeStored makes an image from its config and its layers' files; layers[i]
-// reads layer i.
+// describeStored makes an image from its config and its layers' files; layers[i] reads layer i.
 func describeStored(id string, text []byte, layers []*storeFiles) (*Image, error) {
 	config, err := parseConfig(text)
 	if err != nil {
@@ -90,8 +88,8 @@ func describeStored(id string, text []byte, layers []*storeFiles) (*Image, error
 	return im, nil
 }
 
-// chainIDs returns the chain ID of each layer, lowest first: a name for the layer
-// together with all below it. Source: OCI image-spec, config.md, "Layer ChainID".
+// chainIDs returns the chain ID of each layer, lowest first. It identifies a layer together with
+// all layers below it. Source: OCI image-spec, config.md, "Layer ChainID".
 func chainIDs(diffIDs []string) []string {
 	var out []string
 	for i, id := range diffIDs {
@@ -103,7 +101,7 @@ func chainIDs(diffIDs []string) []string {
 	return out
 }
 
-// digestHex returns the hex of a SHA-256 digest, "" if s is not one.
+// digestHex returns the hex digits of a SHA-256 digest, or "" if s is not one.
 func digestHex(s string) string {
 	hex, ok := strings.CutPrefix(s, "sha256:")
 	if !ok || hexName(hex) != hex {
@@ -112,7 +110,7 @@ func digestHex(s string) string {
 	return hex
 }
 
-// storedConfig reads a config that must be the one with that digest.
+// storedConfig reads a config and verifies its digest.
 func storedConfig(root *os.Root, id, name string) ([]byte, error) {
 	text, err := readStored(root, name, maxDocument)
 	if err != nil {
@@ -121,8 +119,7 @@ func storedConfig(root *os.Root, id, name string) ([]byte, error) {
 	return text, verifyConfig(id, name, text)
 }
 
-// verifyConfig says what is wrong with the text of a file if it is not the config
-// with that digest.
+// verifyConfig returns an error if the text of a file is not the config with that digest.
 func verifyConfig(id, name string, text []byte) error {
 	if got := digestOfBytes(text); got != id {
 		return fmt.Errorf("%s: the config of image %s has the digest %s", name, id, got)
@@ -130,7 +127,7 @@ func verifyConfig(id, name string, text []byte) error {
 	return nil
 }
 
-// readStored reads a file of a store that has at most limit bytes.
+// readStored reads a file of a store of at most limit bytes.
 func readStored(root *os.Root, name string, limit int64) ([]byte, error) {
 	f, err := openBounded(root, name, limit)
 	if err != nil {
@@ -145,14 +142,13 @@ func readStored(root *os.Root, name string, limit int64) ([]byte, error) {
 	return text, err
 }
 
-// A boundedFile is a file that is read up to the size that it had when it was
-// opened.
+// A boundedFile reads a file up to the size that it had when opened.
 type boundedFile struct {
 	io.LimitedReader
 	io.Closer
 }
 
-// openBounded opens a file of a store that has at most limit bytes.
+// openBounded opens a file of a store of at most limit bytes.
 func openBounded(root *os.Root, name string, limit int64) (*boundedFile, error) {
 	f, size, err := openStored(root, name)
 	if err != nil {
@@ -164,8 +160,8 @@ func openBounded(root *os.Root, name string, limit int64) (*boundedFile, error) 
 	return &boundedFile{io.LimitedReader{R: f, N: size}, f}, nil
 }
 
-// eachStored calls fn with each row of a list in JSON that a store keeps. The
-// list is not held in memory.
+// eachStored calls fn with each row of a JSON list in a store. It does not hold the list in
+// memory.
 func eachStored[T any](ctx context.Context, root *os.Root, name string, fn func(row *T)) error {
 	f, err := openBounded(root, name, maxStoreList)
 	if err != nil {
@@ -188,8 +184,7 @@ func eachStored[T any](ctx context.Context, root *os.Root, name string, fn func(
 	return nil
 }
 
-// eachElement calls fn with each element of a list in JSON, which has at most
-// limit elements.
+// eachElement calls fn with each element of a JSON list of at most limit elements.
 func eachElement[T any](r io.Reader, limit int, fn func(*T) error) error {
 	list := json.NewDecoder(r)
 	begin, err := list.Token()
@@ -215,11 +210,11 @@ func eachElement[T any](r io.Reader, limit int, fn func(*T) error) error {
 	return err
 }
 
-// openStored opens a regular file below root, and returns its size. Links that
-// lead out of root are not followed.
+// openStored opens a regular file below root and returns its size. It does not follow links out
+// of root.
 func openStored(root *os.Root, name string) (*os.File, int64, error) {
 	name = filepath.FromSlash(name)
-	// Looked at first: opening a pipe would wait for somebody to write to it.
+	// Check first: opening a pipe would block until something writes to it.
 	info, err := root.Lstat(name)
 	if err != nil {
 		return nil, 0, err
@@ -240,7 +235,7 @@ func openStored(root *os.Root, name string) (*os.File, int64, error) {
 	return f, info.Size(), nil
 }
 
-// isThere reports whether there is a file or folder of that name below root.
+// isThere reports whether that file or folder exists below root.
 func isThere(root *os.Root, name string) (bool, error) {
 	_, err := root.Lstat(filepath.FromSlash(name))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -15,16 +15,16 @@ import (
 	"github.com/peelhq/peel/source/engine"
 )
 
-// contentFolders are where a Docker engine's containerd keeps blobs, below the
-// engine's root folder or, where the system's containerd serves it, absolute.
-// The digests of the blobs show whether a folder is the right one.
+// contentFolders are the folders in which a Docker engine's containerd keeps
+// blobs: relative to the engine's root folder, or absolute for the system's
+// containerd. The blobs' digests show whether a folder is the right one.
 var contentFolders = []string{
 	"containerd/daemon/io.containerd.content.v1.content",
 	"/var/lib/containerd/io.containerd.content.v1.content",
 }
 
-// contentStore is containerd's content store as a bundle: blobs by digest, and
-// an index of the one image that is wanted.
+// contentStore is containerd's content store as a bundle: blobs by digest and an index of the
+// wanted image.
 type contentStore struct {
 	*folder
 	index []byte

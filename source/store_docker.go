@@ -19,12 +19,12 @@ func dockerKind() *engineKind {
 }
 
 // dockerImage opens an image in the store of a Docker engine: its own (below
-// image/DRIVER and DRIVER of its root folder), or containerd's.
+// image/DRIVER and DRIVER in its root folder) or containerd's.
 //
-// The engine says where that is: the image's topmost folder, or the engine's
-// root. The engine may run in a virtual machine or in a container, and mean
-// folders there. What is in the folders of this machine shows whether they are
-// the same: the image's config, by its digest, and the topmost layer's folder.
+// The engine reports the place: the image's topmost folder, or the engine's
+// root. The engine may run in a virtual machine or in a container and mean
+// folders there. The folders are the right ones if they contain the image's
+// config, verified by digest, and the topmost layer's folder.
 func dockerImage(ctx context.Context, o *opener, e engine.Engine, ref string, info engine.Image) (*Image, error) {
 	dir, driver, top := upperDir(info)
 	if dir == "" {
@@ -59,8 +59,8 @@ func dockerImage(ctx context.Context, o *opener, e engine.Engine, ref string, in
 	return im, nil
 }
 
-// upperDir takes apart what an engine says of an image's topmost folder,
-// ROOT/DRIVER/CACHE-ID/diff; all is "" if it is not of that form.
+// upperDir splits the path that an engine reports for an image's topmost folder,
+// ROOT/DRIVER/CACHE-ID/diff. All results are "" if the path has another form.
 func upperDir(info engine.Image) (root, driver, cacheID string) {
 	folder, ok := strings.CutSuffix(filepath.ToSlash(info.UpperDir), "/diff")
 	if !ok || info.Driver == "" {
@@ -74,17 +74,16 @@ func upperDir(info engine.Image) (root, driver, cacheID string) {
 	return root, info.Driver, id
 }
 
-// diffDrivers are those that keep all files of a layer, and nothing else, in a
-// folder DRIVER/CACHE-ID/diff.
+// diffDrivers keep exactly the files of a layer in the folder DRIVER/CACHE-ID/diff.
 var diffDrivers = []string{"overlay2", "fuse-overlayfs"}
 
-// dockerConfig is where Docker's store keeps the config of an image.
+// dockerConfig returns the path of an image's config in Docker's store.
 func dockerConfig(driver, id string) string {
 	return "image/" + driver + "/imagedb/content/sha256/" + digestHex(id)
 }
 
-// docker reads the image's config and finds its layers. top is the folder of
-// the topmost one, "" if the engine has not said.
+// docker reads the image's config and finds its layers. top is the folder of the topmost layer,
+// "" if the engine did not report it.
 func (s *storeImage) docker(driver, top string, info engine.Image, wanted string) (*Image, error) {
 	if digestHex(info.ID) == "" {
 		return nil, fmt.Errorf("the image's ID is %q", info.ID)

@@ -15,16 +15,15 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// storeFiles are one layer as an engine has unpacked it: its tar-split, and a
-// folder with its files.
+// storeFiles are the files of an unpacked layer: its tar-split and a folder with its content.
 type storeFiles struct {
 	image     *storeImage
-	split     string // name of the tar-split, below the store
+	split     string // path of the tar-split in the store
 	splitSize int64  // in bytes
-	tarSize   int64  // of the layer's tar, as the store says; -1 if it does not
-	dir       string // of the files, below the store; "" if they are not understood
+	tarSize   int64  // size of the layer's tar according to the store; -1 if unknown
+	dir       string // content folder in the store; "" if not understood
 
-	// These find the layer in the image that the engine's API gives.
+	// These identify the layer in the image from the engine's API.
 	index  int
 	diffID string
 }
@@ -36,7 +35,7 @@ type storeImage struct {
 	root *os.Root // of the store
 	log  *slog.Logger
 
-	viaAPI *reopener // the image by the engine's API; nil: there is no other way
+	viaAPI *reopener // the image by the engine's API; nil: not available
 }
 
 var _ bundle = (*storeImage)(nil)
@@ -49,7 +48,7 @@ func (s *storeImage) close() error {
 	return errors.Join(s.root.Close(), s.viaAPI.close())
 }
 
-// layer returns the files of a layer whose tar-split is there.
+// layer returns the files of a layer that has a tar-split.
 func (s *storeImage) layer(split, dir string, tarSize int64) (*storeFiles, error) {
 	info, err := s.root.Lstat(filepath.FromSlash(split))
 	if err != nil {
@@ -89,8 +88,8 @@ func (f *storeFiles) entries(ctx context.Context, o layer.ScanOptions) (*Entries
 	return e, nil
 }
 
-// Open returns the content of entry i from the engine's folder. If it is not there
-// as it should be, it comes from the engine's API.
+// Open returns the content of entry i from the engine's folder. If the file is missing or
+// changed, it comes from the engine's API.
 func (f *storeFiles) Open(ctx context.Context, e *Entries, i int) (io.ReadCloser, error) {
 	folder, err := f.folder()
 	if err != nil {
@@ -100,7 +99,7 @@ func (f *storeFiles) Open(ctx context.Context, e *Entries, i int) (io.ReadCloser
 	return f.openIn(ctx, folder, e, i)
 }
 
-// Each opens one file after the other.
+// Each opens the files one after the other.
 func (f *storeFiles) Each(ctx context.Context, e *Entries, entries []int, fn func(i int, r io.Reader) error) error {
 	folder, err := f.folder()
 	if err != nil {
@@ -110,7 +109,7 @@ func (f *storeFiles) Each(ctx context.Context, e *Entries, entries []int, fn fun
 	return layer.EachOpened(ctx, e, entries, func(i int) (io.ReadCloser, error) { return f.openIn(ctx, folder, e, i) }, fn)
 }
 
-// Body returns the content of entry i, as Open does, but unverified.
+// Body returns the content of entry i, like Open but unverified.
 func (f *storeFiles) Body(ctx context.Context, e *Entries, i int) (*Body, error) {
 	if err := e.NotFile(i); err != nil {
 		return nil, err
@@ -138,8 +137,7 @@ func (f *storeFiles) Body(ctx context.Context, e *Entries, i int) (*Body, error)
 	}, file.Close), nil
 }
 
-// readViaAPI reads the layer by the engine's API, since reason keeps the store from
-// being used.
+// readViaAPI reads the layer by the engine's API; reason is why the store can't be used.
 func (f *storeFiles) readViaAPI(reason error) layer.Reader {
 	return &reopened{f.image.viaAPI, f.index, f.diffID, fmt.Errorf("reading the engine's store: %w", reason)}
 }
@@ -186,13 +184,13 @@ func openSized(folder *os.Root, name string, size int64) (*os.File, error) {
 
 var crcTable = crc64.MakeTable(crc64.ISO)
 
-// storedContent reads a file of a store. It ends in an error if the file is not
-// what it was when the layer was made.
+// storedContent reads a file of a store. Reading fails at the end if the file has changed since
+// the layer was made.
 type storedContent struct {
 	ctx  context.Context
 	file *os.File
 	left int64
-	sum  hash.Hash64 // of what has been read; nil if there is nothing to compare with
+	sum  hash.Hash64 // of the bytes read so far; nil without a checksum to compare
 	want uint64
 	wrap func(error) error
 }
@@ -218,15 +216,14 @@ func (c *storedContent) Read(p []byte) (int, error) {
 	case errors.Is(err, io.EOF) && c.left > 0:
 		return n, c.wrap(io.ErrUnexpectedEOF)
 	case errors.Is(err, io.EOF):
-		err = nil // the end comes with the next call
+		err = nil // the next call returns io.EOF
 	case err != nil:
 		err = c.wrap(err)
 	}
 	return n, err
 }
 
-// Skip passes over n bytes. What is left of the file is not compared with its checksum
-// then.
+// Skip skips n bytes. The rest of the file is then not compared with its checksum.
 func (c *storedContent) Skip(n int64) error {
 	if n > c.left {
 		return c.wrap(io.ErrUnexpectedEOF)

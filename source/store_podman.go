@@ -12,8 +12,7 @@ import (
 	"github.com/peelhq/peel/source/engine"
 )
 
-// podmanKind is podman, whose store can be read without a service, as the podman
-// command does it.
+// podmanKind is podman. Its store can be read without a service, as the podman command does.
 func podmanKind() *engineKind {
 	return &engineKind{
 		name: "podman", connect: engine.Podman,
@@ -28,8 +27,8 @@ func podmanKind() *engineKind {
 }
 
 // openPodmanStore opens an image from podman's store; reason is why no service
-// answers. If the environment names a service, that is an error: its store may be
-// on another machine.
+// answers. It fails if the environment names a service, whose store may be on
+// another machine.
 func openPodmanStore(ctx context.Context, o *opener, ref string, reason error) (*Image, error) {
 	if engine.PodmanNamed() || o.Via == ViaAPI {
 		return nil, reason
@@ -39,7 +38,7 @@ func openPodmanStore(ctx context.Context, o *opener, ref string, reason error) (
 		return im, nil
 	}
 	o.Log.Debug("the engine's store is not used", "engine", "podman", "image", ref, "reason", err)
-	if errors.Is(err, errNotStored) && errors.Is(reason, ErrNoEngine) { // nobody runs a service, nor needs to
+	if errors.Is(err, errNotStored) && errors.Is(reason, ErrNoEngine) { // no service runs, and none is needed
 		return nil, fmt.Errorf("podman: %w", err)
 	}
 	if o.Via == ViaStore || errors.Is(err, errNotStored) {
@@ -48,11 +47,11 @@ func openPodmanStore(ctx context.Context, o *opener, ref string, reason error) (
 	return nil, reason
 }
 
-// errNotStored says that podman's store can be read and has no such image.
+// errNotStored says that podman's store is readable but does not have the image.
 var errNotStored = fmt.Errorf("%w in podman's store", ErrNotFound)
 
-// podmanImage opens an image in podman's store. id is the image's, "" if no
-// service has told it.
+// podmanImage opens an image in podman's store. id is the image's ID, "" if no service reported
+// it.
 func (o *opener) podmanImage(ctx context.Context, id, ref string) (*Image, error) {
 	dir, err := engine.PodmanStore()
 	if err != nil {
@@ -74,16 +73,16 @@ func (o *opener) podmanImage(ctx context.Context, id, ref string) (*Image, error
 	return im, nil
 }
 
-// storedImage is a line of overlay-images/images.json, storedLayer one of
+// storedImage is a row of overlay-images/images.json, storedLayer a row of
 // overlay-layers/layers.json. Source: github.com/containers/storage, images.go
 // and layers.go; the names have not changed since its first release.
 type storedImage struct {
 	ID    string   `json:"id"`
 	Names rowNames `json:"names"`
-	Layer string   `json:"layer"` // the topmost; "" if the image has none
+	Layer string   `json:"layer"` // topmost layer; "" if the image has none
 }
 
-// rowNames are the names of one image: maxRowNames at most.
+// rowNames are the names of one image, at most maxRowNames.
 type rowNames []string
 
 // UnmarshalJSON reads a list of names, or null.
@@ -146,7 +145,7 @@ func (s *storeImage) podman(ctx context.Context, id, ref, wanted string) (*Image
 	return im, nil
 }
 
-// The lists of podman's store.
+// The lists in podman's store.
 const (
 	podmanImages = "overlay-images/images.json"
 	podmanLayers = "overlay-layers/layers.json"
@@ -159,8 +158,8 @@ func layersByID(ctx context.Context, root *os.Root) (map[string]storedLayer, err
 	return byID, err
 }
 
-// podmanLayers finds the layers from the topmost down. There are as many steps as
-// the config has diffIDs, even if the list's parents form a circle.
+// podmanLayers finds the layers from the top down. It takes as many steps as the config has
+// diffIDs, even if the parents form a cycle.
 func (s *storeImage) podmanLayers(ctx context.Context, top string, diffIDs []string) ([]*storeFiles, error) {
 	if err := checkLayers(len(diffIDs)); err != nil {
 		return nil, err
@@ -194,16 +193,15 @@ func (s *storeImage) podmanLayers(ctx context.Context, top string, diffIDs []str
 	return layers, nil
 }
 
-// A storedSearch looks through podman's images for the one with an ID (in hex)
-// or, if that is "", the one that ref names: a reference, or an ID, in full or its
-// first digits.
+// A storedSearch finds the podman image with an ID (in hex) or, if that is "", the image that ref
+// names: a reference, or an ID, in full or its first digits.
 type storedSearch struct {
 	id, ref string
-	digits  string         // that an ID may begin with; "" if ref is no ID
-	wanted  []string       // names, the likeliest first
-	named   []*storedImage // the first image that has each of them
-	byID    *storedImage   // the first with the ID, or with its first digits
-	matches int            // how many there are of those
+	digits  string         // first digits of an ID; "" if ref can't be an ID
+	wanted  []string       // names, likeliest first
+	named   []*storedImage // first image with each of the names
+	byID    *storedImage   // first image with the ID or its first digits
+	matches int            // number of images with those digits
 }
 
 func newStoredSearch(id, ref string) *storedSearch {
@@ -231,7 +229,7 @@ func (s *storedSearch) add(im *storedImage) {
 	}
 }
 
-// found returns the image, and its full name if ref is one.
+// found returns the image and, if ref is a reference, its full name.
 func (s *storedSearch) found() (im *storedImage, name string, err error) {
 	for i, im := range s.named {
 		if im != nil {
@@ -247,8 +245,7 @@ func (s *storedSearch) found() (im *storedImage, name string, err error) {
 	return nil, "", fmt.Errorf("%s: %w", s.ref, errNotStored)
 }
 
-// storedNames are the full names that ref may stand for, the likeliest first, as
-// podman looks for them among what it has.
+// storedNames returns the full names that ref may stand for, likeliest first, in podman's order.
 func storedNames(ref string) []string {
 	if strings.Contains(ref, "@") {
 		return nil

@@ -11,18 +11,18 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// Bounds on what is kept of a stream: a file that may be a manifest or a
-// config, and all of these together, in bytes.
+// Limits on what is kept of a stream, in bytes: one file that may be a manifest or a config, and
+// all such files.
 const (
 	maxDocument  = 8 << 20
 	maxDocuments = 128 << 20
 )
 
-// memberBuffer is how much of a member is read at once, in bytes.
+// memberBuffer is the size of one read of a member, in bytes.
 const memberBuffer = 256 << 10
 
-// stream is a bundle read in one pass. Whatever may turn out to be a layer is
-// scanned as it passes, since its manifest may stand at the end.
+// stream is a bundle read in one pass. It scans every member that may be a layer, because the
+// manifest may come last.
 type stream struct {
 	*members
 	shelf     *layer.Shelf
@@ -32,7 +32,7 @@ type stream struct {
 	raw       *bufio.Reader // over the current member's content
 }
 
-// readStream reads a tar of images to its end. If keep, its bytes are spooled.
+// readStream reads a tar of images to its end. If keep is set, it spools the bytes.
 func readStream(ctx context.Context, r io.Reader, keep bool, scan layer.ScanOptions, m *meter) (_ *stream, err error) {
 	st := &stream{members: newMembers(), shelf: layer.NewShelf(), scan: scan, raw: bufio.NewReaderSize(nil, memberBuffer)}
 	if keep {
@@ -51,7 +51,7 @@ func readStream(ctx context.Context, r io.Reader, keep bool, scan layer.ScanOpti
 	for {
 		switch err := s.Next(&h); {
 		case err == io.EOF: //nolint:errorlint // only a bare EOF is the end
-			// Read on, so that a program that writes into a pipe is not cut off.
+			// Read on so that a program writing into a pipe is not cut off.
 			return st, s.Drain(maxPastEnd)
 		case err != nil:
 			return nil, fmt.Errorf("reading the archive: %w", err)
@@ -70,13 +70,13 @@ func readStream(ctx context.Context, r io.Reader, keep bool, scan layer.ScanOpti
 	}
 }
 
-// maxPastEnd bounds what is read behind the end of an archive, in bytes. tar pads
-// to records of 10 KiB, or of up to 1 MiB if it is told to.
+// maxPastEnd is the maximum number of bytes read after the end of an archive. tar pads to records
+// of 10 KiB by default, and up to 1 MiB on request.
 const maxPastEnd = 1 << 20
 
-// member goes through the content of the current member. An error is the
-// stream's; what is wrong with a layer is kept with it, for it may be one that
-// nobody asks for.
+// member processes the content of the current member. It returns errors of the
+// stream; errors of a layer are kept with the layer, because that layer may
+// never be requested.
 func (st *stream) member(ctx context.Context, s *layer.Tar, h *layer.Header, m *meter) (blob, error) {
 	if h.Type != File || h.Unknown != 0 {
 		return nil, nil //nolint:nilnil // no content is no error
@@ -93,7 +93,7 @@ func (st *stream) member(ctx context.Context, s *layer.Tar, h *layer.Header, m *
 	case layer.Plain, layer.Gzip, layer.Zstd:
 		scan := st.scan
 		scan.Digest = digestNamed(named.called)
-		scan.Cache = nil // what is found in the stream is kept as a whole
+		scan.Cache = nil // the stream is cached as a whole
 		passed, err := layer.Pass(ctx, form, raw, scan)
 		if err != nil {
 			return nil, err
@@ -126,7 +126,7 @@ func (st *stream) member(ctx context.Context, s *layer.Tar, h *layer.Header, m *
 	return b, err
 }
 
-// passedOver takes what nobody reads. Holes cost it nothing.
+// passedOver skips content that nobody reads. It skips holes without cost.
 type passedOver struct{}
 
 var _ layer.HoleWriter = passedOver{}

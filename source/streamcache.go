@@ -17,27 +17,28 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// An image that comes as a stream has to be read to its end to be known. What
-// was found in the stream is therefore kept as a whole: its small files as they
-// are, and the entries of its layers; the image is then opened from that as from
-// the stream itself. It is kept under what decides every byte of the stream:
+// An image that comes as a stream has to be read to its end. The result is
+// therefore cached as a whole: the small files as they are, and the entries of
+// the layers. The image can then be opened from the cache instead of the
+// stream. The key covers everything that determines the bytes of the stream:
 //
-//   - of an engine: which engine, what was asked of it, and what it says of the
-//     image, which is its ID above all: the digest of the config (or manifest),
-//     which names the digests of the layers;
-//   - of a compressed archive: the file and the state that it is in (fileState).
+//   - for an engine: the engine, the request, and the engine's description of the
+//     image, above all its ID: the digest of the config (or manifest), which
+//     names the digests of the layers;
+//   - for a compressed archive: the file and its state (fileState).
 //
-// Contents are not kept, so a caller that wants those reads the stream again.
+// Contents are not cached, so a caller that wants contents reads the stream
+// again.
 
-// The kinds of files in a stream.
+// The kinds of members in a stream.
 const (
-	memberOther    = iota // something of no interest
-	memberDocument        // a document, with its bytes
-	memberLayer           // a layer: its form, its digest, its entries
-	memberForm            // a layer in a form that is not read
+	memberOther    = iota // irrelevant
+	memberDocument        // a document with its bytes
+	memberLayer           // a layer: its format, digest and entries
+	memberForm            // a layer in an unsupported format
 )
 
-// saved returns what an engine's save of an image holds.
+// saved returns the members of an engine's save of an image.
 func (o *opener) saved(ctx context.Context, e engine.Engine, ref string, info engine.Image) (*stream, error) {
 	key := ""
 	if strings.HasPrefix(info.ID, "sha256:") && len(info.DiffIDs) > 0 {
@@ -66,8 +67,8 @@ func (o *opener) saved(ctx context.Context, e engine.Engine, ref string, info en
 	return st, err
 }
 
-// packedFile returns what a compressed archive holds, of which head has been
-// read. It closes f.
+// packedFile returns the members of a compressed archive; head is its start, already read. It
+// closes f.
 func (o *opener) packedFile(ctx context.Context, f *os.File, head []byte, size int64) (*stream, error) {
 	key := o.cache.fileKey(f)
 	if st := o.remembered(key); st != nil {
@@ -84,7 +85,7 @@ func (o *opener) packedFile(ctx context.Context, f *os.File, head []byte, size i
 	return st, err
 }
 
-// fileKey returns the name under which what a file holds is kept, or "".
+// fileKey returns the cache key for a file's members, or "".
 func (c *cache) fileKey(f *os.File) string {
 	if c == nil {
 		return ""
@@ -96,7 +97,7 @@ func (c *cache) fileKey(f *os.File) string {
 	return layer.CacheName(fmt.Sprintln("archive", state)) + ".image"
 }
 
-// remembered returns what is kept under a key, or nil.
+// remembered returns the cached members for a key, or nil.
 func (o *opener) remembered(key string) *stream {
 	if key == "" || o.KeepContent || o.cache == nil {
 		return nil
@@ -119,7 +120,7 @@ func (o *opener) remembered(key string) *stream {
 	return &stream{members: members, shelf: layer.NewShelf()}
 }
 
-// remember keeps what was found in a stream under a key; nothing if that is "".
+// remember caches the members of a stream under a key, unless the key is "".
 func (o *opener) remember(ctx context.Context, key string, st *stream) {
 	if o.cache == nil || key == "" {
 		return
@@ -129,8 +130,7 @@ func (o *opener) remember(ctx context.Context, key string, st *stream) {
 	}
 }
 
-// streamName is the name of the file that the cache has under a key: it tells
-// apart what collectors there were, too.
+// streamName returns the cache file's name for a key. It depends on the collectors too.
 func (o *opener) streamName(key string) string {
 	if len(o.Collect) == 0 {
 		return key
@@ -142,8 +142,8 @@ func (o *opener) streamName(key string) string {
 	return layer.CacheName(fmt.Sprintf("%q", names)) + ".image"
 }
 
-// appendMembers is what a stream holds, as it is written. It reports false if
-// something in it was broken: that is found again each time.
+// appendMembers encodes the members of a stream. It reports false if one was damaged, so that the
+// damage is found again each time.
 func (o *opener) appendMembers(ctx context.Context, m *members) (b []byte, ok bool) {
 	b = binary.AppendUvarint(b, uint64(len(m.files)))
 	for _, name := range slices.Sorted(maps.Keys(m.files)) {
@@ -171,7 +171,7 @@ func (o *opener) appendMember(ctx context.Context, b []byte, f blob) ([]byte, bo
 	if d, ok := f.(*documentBlob); ok {
 		return layer.AppendBytes(append(b, memberDocument), d.text), true
 	}
-	s, err := f.layer().Scan(ctx, layer.ScanOptions{}) // it has passed: nothing is read
+	s, err := f.layer().Scan(ctx, layer.ScanOptions{}) // already scanned: this reads nothing
 	var unsupported layer.UnsupportedError
 	switch {
 	case errors.As(err, &unsupported):
@@ -184,10 +184,10 @@ func (o *opener) appendMember(ctx context.Context, b []byte, f blob) ([]byte, bo
 	return layer.AppendScanned(append(b, memberLayer), s, o.Collect)
 }
 
-// A memberDecoder reads what appendMembers has written.
+// A memberDecoder decodes the output of appendMembers.
 type memberDecoder struct{ *layer.Decoder }
 
-// members reads what a stream holds; layers is of how many layers.
+// members decodes the members of a stream; layers is their number of layers.
 func (r *memberDecoder) members() (m *members, layers int) {
 	m = newMembers()
 	for range r.Count(4) {

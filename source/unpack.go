@@ -11,8 +11,7 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// unpackStream reads a tar of images in one pass, whatever it is compressed
-// with as a whole.
+// unpackStream reads a tar of images, possibly compressed as a whole, in one pass.
 func unpackStream(ctx context.Context, r io.Reader, keep bool, scan layer.ScanOptions, m *meter) (*stream, error) {
 	buffered := bufio.NewReaderSize(r, memberBuffer)
 	head, err := buffered.Peek(whatLen)
@@ -31,7 +30,7 @@ func unpackStream(ctx context.Context, r io.Reader, keep bool, scan layer.ScanOp
 	return readStream(ctx, z, keep, scan, m)
 }
 
-// cutOff adds to an error of an archive that ends too early what may be wrong.
+// cutOff adds the likely cause to the error of a truncated archive.
 func cutOff(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("%w; the archive is not whole: copy or download it again", err)
@@ -39,18 +38,18 @@ func cutOff(err error) error {
 	return err
 }
 
-// stdin reads the archive that standard input holds.
+// stdin reads an archive from standard input.
 func (o *opener) stdin(ctx context.Context) (*Image, error) {
 	return o.fromStdin(ctx, func() (*Image, error) { return o.fromStream(ctx, o.Stdin, "standard input") })
 }
 
-// fromStdin has open read the image that standard input holds. Reading may wait for
-// ever for who writes, so a cancelled context does not wait for it.
+// fromStdin calls open to read the image from standard input. A read may block forever, so a
+// cancelled context does not wait for it.
 func (o *opener) fromStdin(ctx context.Context, open func() (*Image, error)) (*Image, error) {
 	if o.Stdin == nil {
 		return nil, absent("standard input is closed")
 	}
-	o.KeepContent = o.KeepContent || o.ContentOnDemand // it passes once
+	o.KeepContent = o.KeepContent || o.ContentOnDemand // it can be read only once
 	type result struct {
 		im  *Image
 		err error
@@ -68,7 +67,7 @@ func (o *opener) fromStdin(ctx context.Context, open func() (*Image, error)) (*I
 	case r := <-done:
 		return r.im, r.err
 	case <-ctx.Done():
-		go func() { // whatever it still opens is let go of
+		go func() { // close anything that it still opens
 			if r := <-done; r.im != nil {
 				_ = r.im.Close()
 			}
@@ -77,7 +76,7 @@ func (o *opener) fromStdin(ctx context.Context, open func() (*Image, error)) (*I
 	}
 }
 
-// fromStream reads the one image of a stream.
+// fromStream reads the only image of a stream.
 func (o *opener) fromStream(ctx context.Context, r io.Reader, what string) (*Image, error) {
 	b, err := o.stream(ctx, r, 0, func() error { return nil })
 	if err != nil {

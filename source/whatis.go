@@ -8,12 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// whatLen is how many bytes whatIs wants to see, if there are as many: a CD image
-// is known by what stands behind its first 32 KiB.
+// whatLen is the number of bytes that whatIs inspects, if available: the signature of a CD image
+// follows its first 32 KiB.
 const whatLen = 36 << 10
 
-// fileKinds are files that people take for images of containers, by bytes that
-// stand at a place of them. hint says what to do, where that helps.
+// fileKinds are files that people mistake for container images, identified by bytes at an offset.
+// hint says what to do, if anything helps.
 var fileKinds = []struct {
 	at       int
 	magic    string
@@ -52,8 +52,8 @@ var fileKinds = []struct {
 	{0, "version https://git-lfs.github.com/spec/", "a pointer of Git LFS", "; fetch the file itself with git lfs pull"},
 }
 
-// whatIs says what a file is that begins with head, if it is known not to be an
-// archive of images, and what to do; "" otherwise.
+// whatIs says what a file that starts with head is, if it certainly is not an image archive, and
+// what to do; otherwise "".
 func whatIs(head []byte) (is, hint string) {
 	for _, k := range fileKinds {
 		if len(head) >= k.at+len(k.magic) && string(head[k.at:k.at+len(k.magic)]) == k.magic {
@@ -66,11 +66,11 @@ func whatIs(head []byte) (is, hint string) {
 	return whatText(head)
 }
 
-// whatText is whatIs for text.
+// whatText is whatIs for text files.
 func whatText(head []byte) (is, hint string) {
 	if bytes.HasPrefix(head, []byte{0xff, 0xfe}) || bytes.HasPrefix(head, []byte{0xfe, 0xff}) {
-		// Windows PowerShell takes what a program writes for text, and stores it
-		// as UTF-16: each byte has become a character.
+		// Windows PowerShell treats a program's output as text and stores it as UTF-16: each byte
+		// has become a character.
 		return "UTF-16 text", "; Windows PowerShell makes that of an archive that is written with >. Write it with docker save -o FILE"
 	}
 	text := bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
@@ -88,8 +88,8 @@ func whatText(head []byte) (is, hint string) {
 	return "text", ""
 }
 
-// mangled returns an error that says so if a program has taken the archive for
-// text: each byte that is none has become a replacement character.
+// mangled returns an error if a program has converted the archive as text: each invalid byte has
+// become a replacement character.
 func mangled(f io.ReaderAt) error {
 	head := make([]byte, 1<<20)
 	n, _ := f.ReadAt(head, 0)
@@ -99,10 +99,10 @@ func mangled(f io.ReaderAt) error {
 	return errors.New("much of it is the character U+FFFD: PowerShell makes that of an archive that is written with >. Write it with docker save -o FILE")
 }
 
-// isText reports whether a file begins with text in UTF-8: no control characters
-// but those of lines.
+// isText reports whether a file starts with UTF-8 text without control characters other than line
+// breaks and tabs.
 func isText(head []byte) bool {
-	if len(head) > utf8.UTFMax { // the last character may be cut
+	if len(head) > utf8.UTFMax { // the last character may be truncated
 		head = bytes.ToValidUTF8(head[:len(head)-utf8.UTFMax], []byte{0})
 	}
 	return utf8.Valid(head) && !bytes.ContainsFunc(head, func(r rune) bool {

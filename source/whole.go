@@ -14,20 +14,19 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// A wholeForm is how an archive is packed as a whole: as layers are, or in one of
-// the forms that engines load archives in, and layers are not.
+// A wholeForm is the compression of a whole archive: one that layers use too, or one that only
+// engines accept for archives.
 type wholeForm struct {
 	form layer.Form
-	name string // "xz" or "bzip2"; "" if form says it
+	name string // "xz" or "bzip2"; "" to use form
 }
 
-// xzDictionary bounds what xz may ask to be kept, in bytes; "xz -9" asks for half
-// of it.
+// xzDictionary is the maximum dictionary size for xz; "xz -9" needs half of it.
 const xzDictionary = 128 << 20
 
-// sniffWhole tells how the archive that begins with head, whatLen bytes if there
-// are as many, is packed. The error
-// says what it is instead, if it cannot be an archive of images.
+// sniffWhole detects the compression of an archive from head, its first whatLen
+// bytes if available. If it can't be an image archive, the error says what it
+// is.
 func sniffWhole(head []byte) (wholeForm, error) {
 	if len(head) == 0 {
 		return wholeForm{}, errors.New("it is empty")
@@ -39,7 +38,7 @@ func sniffWhole(head []byte) (wholeForm, error) {
 	case form == layer.Gzip, form == layer.Zstd:
 		return wholeForm{form, ""}, nil
 	}
-	// A tar that begins with zeros is an empty one, or is none.
+	// A tar that starts with zeros is empty, or not a tar.
 	if form == layer.Plain && bytes.Trim(head[:min(len(head), layer.SniffLen)], "\x00") != nil {
 		return wholeForm{form, ""}, nil
 	}
@@ -52,10 +51,10 @@ func sniffWhole(head []byte) (wholeForm, error) {
 	return wholeForm{}, errors.New("not an image: neither a tar nor a compressed one that is known")
 }
 
-// plain reports whether the archive is stored as it is.
+// plain reports whether the archive is uncompressed.
 func (f wholeForm) plain() bool { return f == wholeForm{form: layer.Plain} }
 
-// unpack returns a reader of the archive that r holds in packed form.
+// unpack returns a reader that decompresses r.
 func (f wholeForm) unpack(r io.Reader) (io.ReadCloser, error) {
 	switch f.name {
 	case "xz":
@@ -73,15 +72,15 @@ func (f wholeForm) unpack(r io.Reader) (io.ReadCloser, error) {
 	return layer.Unpack(f.form, r)
 }
 
-// Bounds on what an archive in xz or bzip2 unpacks to: so many times its size, and
-// so many bytes besides. Both unpack a few hundred MB a second at most, and a few
-// bytes of theirs may stand for gigabytes of zeros.
+// Limits on the unpacked size of an archive in xz or bzip2: a multiple of its size plus a
+// constant. Both unpack at most a few hundred MB a second, and a few bytes may expand to
+// gigabytes of zeros.
 const maxUnpackRatio = 256
 
-// maxUnpackMore is a variable for tests.
+// maxUnpackMore is a variable so that tests can change it.
 var maxUnpackMore int64 = 1 << 30
 
-// counter counts what is read through it.
+// counter counts the bytes read through it.
 type counter struct {
 	r io.Reader
 	n int64
@@ -93,8 +92,8 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// bounded reads what is unpacked, as long as that is in proportion, and says of
-// errors what they are of.
+// bounded reads unpacked data while it stays within the limits, and adds the compression to
+// errors.
 type bounded struct {
 	counter
 	packed *counter
@@ -125,7 +124,7 @@ func xzError(err error) error {
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("xz: %w", io.ErrUnexpectedEOF)
 	}
-	if strings.HasPrefix(err.Error(), "xz: ") { // the library's own
+	if strings.HasPrefix(err.Error(), "xz: ") { // from the library
 		return err
 	}
 	return fmt.Errorf("xz: %w", err)

@@ -24,52 +24,51 @@ import (
 
 // # Writing an image
 //
-// An image is written blob by blob, and nothing of it is held in memory: each layer goes
-// from where it is read to where it is written, and is summed up on the way. Layers that
-// are kept are the bytes that the source has, held against the digests that it tells; a
-// docker-archive has them unpacked.
+// An image is written blob by blob, without holding layers in memory: each layer is copied from
+// source to destination and hashed on the way. Kept layers are copied unchanged and compared with
+// the source's digests; a docker-archive stores them unpacked.
 
-// A NewLayer is a layer of an image that is to be written: one that is kept, or a new one.
+// A NewLayer is a layer of an image to be written: a kept layer or a new one.
 type NewLayer struct {
-	// Keep is the layer whose blob is taken as it is.
+	// Keep is a layer whose blob is copied unchanged.
 	Keep *Layer
 
-	// Tar, if not nil, writes the layer's tar instead.
+	// Tar, if not nil, writes the layer's tar; Keep is then ignored.
 	Tar func(ctx context.Context, w io.Writer) error
 }
 
-// A NewImage is an image that is to be written.
+// A NewImage is an image to be written.
 type NewImage struct {
-	Of     *Image     // whose description it has
+	Of     *Image     // the image whose description is used
 	Layers []NewLayer // lowest first
 
-	// Squash says which of Of's layers one layer took the place of; nil if none did.
+	// Squash says which of Of's layers were merged into one; nil if none were.
 	Squash *Squash
 
-	// Tag is the name it gets, "NAME:TAG"; "" for none.
+	// Tag is the new name, "NAME:TAG"; "" for none.
 	Tag string
 
-	// Compression is what layers are packed with that are plain: "gzip" or "zstd". "" for
-	// nothing.
+	// Compression is the compression of new and uncompressed layers: "gzip" or "zstd". "" for
+	// none.
 	Compression string
 
-	// Created is when the image was created, in RFC 3339; "" for what its config says.
+	// Created is the creation time, in RFC 3339; "" to keep the config's.
 	Created string
 }
 
-// A Squash is that layers From to To were merged.
+// A Squash says that layers From to To were merged.
 type Squash struct{ From, To int }
 
-// Compressions are the words for NewImage.Compression.
+// Compressions are the values of NewImage.Compression.
 var Compressions = []string{"gzip", "zstd"}
 
-// ErrChanged says that a source did not give the bytes that it should.
+// ErrChanged says that a source returned bytes that do not match their digest.
 var ErrChanged = errors.New("its content does not match its digest: it was changed while it was read, or is damaged")
 
-// A blobWriter is where the blobs of an image go.
+// A blobWriter stores the blobs of an image.
 type blobWriter interface {
-	// blob writes a blob that write gives, and returns its SHA-256 in hexadecimal and
-	// its size in bytes. name is called with the digest.
+	// blob stores the blob that write produces, and returns its SHA-256 in hexadecimal and its
+	// size in bytes. It calls name with the digest.
 	blob(name func(hex string) string, write func(io.Writer) error) (hex string, size int64, err error)
 }
 
@@ -81,10 +80,10 @@ type writtenLayer struct {
 	diffID    string
 }
 
-// ociTar is the media type of a plain layer; "+gzip" and "+zstd" follow it.
+// ociTar is the media type of an uncompressed layer; "+gzip" and "+zstd" are appended.
 const ociTar = ocispec.MediaTypeImageLayer
 
-// writeLayer writes one layer. unpack has kept ones be unpacked.
+// writeLayer writes one layer. If unpack is set, it decompresses kept layers.
 func (n *NewImage) writeLayer(ctx context.Context, to blobWriter, l NewLayer, unpack bool, name func(string) string) (writtenLayer, error) {
 	w := writtenLayer{mediaType: ociTar}
 	var err error
@@ -99,7 +98,7 @@ func (n *NewImage) writeLayer(ctx context.Context, to blobWriter, l NewLayer, un
 	return w, err
 }
 
-// pack writes a tar that write gives, packed as the image says.
+// pack writes the tar that write produces with the image's compression.
 func (n *NewImage) pack(out io.Writer, write func(io.Writer) error) (mediaType, diffID string, err error) {
 	sum := sha256.New()
 	mediaType = ociTar
@@ -119,7 +118,7 @@ func (n *NewImage) pack(out io.Writer, write func(io.Writer) error) (mediaType, 
 	return mediaType, sumOf(sum), err
 }
 
-// compressor packs what is written to it. The same bytes come out the same.
+// compressor compresses what is written to it. Its output is reproducible.
 func compressor(form string, out io.Writer) (io.WriteCloser, error) {
 	switch form {
 	case "gzip":
@@ -132,10 +131,10 @@ func compressor(form string, out io.Writer) (io.WriteCloser, error) {
 
 func sumOf(h hash.Hash) string { return "sha256:" + hex.EncodeToString(h.Sum(nil)) }
 
-// packedSuffix follows the media type of a layer that is packed.
+// packedSuffix returns the suffix of a compressed layer's media type.
 var packedSuffix = map[layer.Form]string{layer.Gzip: "+gzip", layer.Zstd: "+zstd"}
 
-// keep copies the blob of a layer, and holds it against its digests.
+// keep copies the blob of a layer and checks its digests.
 func (n *NewImage) keep(ctx context.Context, l *Layer, out io.Writer, unpack bool) (mediaType, diffID string, err error) {
 	raw, err := l.Raw(ctx)
 	if err != nil {
@@ -179,8 +178,7 @@ func (n *NewImage) keep(ctx context.Context, l *Layer, out io.Writer, unpack boo
 	return mediaType, sums.diffID(), l.wrap(sums.check())
 }
 
-// copyRaw copies a blob in this form as it is, and returns the digest of what it unpacks
-// to.
+// copyRaw copies a blob unchanged, and returns the digest of its unpacked content.
 func (l *Layer) copyRaw(form layer.Form, in io.Reader, out io.Writer) (diffID string, err error) {
 	sums := newSums(l)
 	if form == layer.Plain {
@@ -197,17 +195,17 @@ func (l *Layer) copyRaw(form layer.Form, in io.Reader, out io.Writer) (diffID st
 	if _, err := io.Copy(sums, z); err != nil {
 		return "", l.wrap(err)
 	}
-	if _, err := io.Copy(out, in); err != nil { // what follows the packed data
+	if _, err := io.Copy(out, in); err != nil { // data after the compressed stream
 		return "", err
 	}
 	return sums.diffID(), l.wrap(sums.check())
 }
 
-// sums are the digests of a tar that passes: that by which the config names it, and the
-// SHA-256, if these are two.
+// sums are the digests of a tar: by the algorithm that the config uses, and SHA-256 if that is
+// another one.
 type sums struct {
 	io.Writer
-	want digest.Digest // "" if it is not known
+	want digest.Digest // "" if unknown
 	by   hash.Hash
 	sha  hash.Hash
 }
@@ -224,7 +222,7 @@ func newSums(l *Layer) *sums {
 	return s
 }
 
-// diffID is the digest that the config names, or would.
+// diffID returns the digest as the config names it, or would.
 func (s *sums) diffID() string {
 	if s.want != "" {
 		return s.want.String()
@@ -232,7 +230,7 @@ func (s *sums) diffID() string {
 	return sumOf(s.sha)
 }
 
-// check returns ErrChanged if the tar is not the one that the config names.
+// check returns ErrChanged if the tar does not match the config's digest.
 func (s *sums) check() error {
 	if s.want != "" && digest.NewDigest(s.want.Algorithm(), s.by) != s.want {
 		return ErrChanged
@@ -240,9 +238,9 @@ func (s *sums) check() error {
 	return nil
 }
 
-// Check reads the layer's blob, and returns an error that wraps ErrChanged if it does not
-// unpack to what the config names. Where the layer is not stored as a tar, or the config
-// names none, there is nothing to check.
+// Check reads the layer's blob and returns an error that wraps ErrChanged if its unpacked content
+// does not match the config's digest. It returns nil if the layer is not stored as a tar or the
+// config has no digest for it.
 func (l *Layer) Check(ctx context.Context) (err error) {
 	if l.DiffID == "" {
 		return nil
@@ -268,7 +266,7 @@ func (l *Layer) Check(ctx context.Context) (err error) {
 	return err
 }
 
-// manifest returns the manifest of an image in OCI's form.
+// manifest returns the OCI manifest of an image.
 func (n *NewImage) manifest(config []byte, layers []writtenLayer) ([]byte, error) {
 	m := ocispec.Manifest{MediaType: ocispec.MediaTypeImageManifest, Annotations: n.Of.Annotations, Layers: []ocispec.Descriptor{}}
 	m.SchemaVersion = 2
@@ -279,7 +277,7 @@ func (n *NewImage) manifest(config []byte, layers []writtenLayer) ([]byte, error
 	return json.Marshal(m)
 }
 
-// diffIDs returns those of layers.
+// diffIDs returns the diffIDs of the layers.
 func diffIDs(layers []writtenLayer) []string {
 	ids := make([]string, len(layers))
 	for i := range layers {
@@ -288,8 +286,8 @@ func diffIDs(layers []writtenLayer) []string {
 	return ids
 }
 
-// OpenWritten opens the image in an archive that was just written. The file stays the
-// caller's, and is not closed with the image.
+// OpenWritten opens the image in an archive that was just written. The caller still owns the
+// file; Image.Close does not close it.
 func OpenWritten(ctx context.Context, f *os.File, opts Options) (*Image, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -311,12 +309,12 @@ func OpenWritten(ctx context.Context, f *os.File, opts Options) (*Image, error) 
 	return im, nil
 }
 
-// borrowed is an archive whose file is not closed.
+// borrowed is an archive whose file it does not close.
 type borrowed struct{ *archive }
 
 func (b borrowed) close() error { return b.shelf.Close() }
 
-// TagOf returns the name under which an image can be tagged anew, "" if it has none.
+// TagOf returns a name for tagging a new version of the image, or "".
 func TagOf(im *Image) string {
 	if im.Container != nil || !strings.Contains(im.Name, ":") || strings.Contains(im.Name, "@") {
 		return ""
@@ -324,8 +322,8 @@ func TagOf(im *Image) string {
 	return im.Name
 }
 
-// StoredAsTar reports whether Raw can give the layer's blob, as far as is known without
-// reading it.
+// StoredAsTar reports whether Raw can return the layer's blob, as far as is known without reading
+// it.
 func (l *Layer) StoredAsTar() bool {
 	_, ok := l.reader.(layer.RawReader)
 	return ok || l.DiffID != ""

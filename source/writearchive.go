@@ -15,9 +15,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// An archiveWriter writes blobs as the members of a tar. How large a blob is, and so its
-// header, is known when it has been written: the file must be one that can be written at
-// any place.
+// An archiveWriter writes blobs as members of a tar. The size of a blob is known only after
+// writing it, and its header is written then, so the file must support writes at any offset.
 type archiveWriter struct {
 	f    *os.File
 	at   int64
@@ -38,19 +37,18 @@ func (a *archiveWriter) blob(name func(string) string, write func(io.Writer) err
 	sum := hex.EncodeToString(out.sum.Sum(nil))
 	member := name(sum)
 	if a.seen[member] {
-		return sum, size, a.f.Truncate(start) // it is there already
+		return sum, size, a.f.Truncate(start) // already written
 	}
 	return sum, size, a.finish(member, size)
 }
 
-// finish writes the header of a member, of which the content is written, and what fills
-// its last block.
+// finish writes the header of a member after its content, and pads the last block.
 func (a *archiveWriter) finish(name string, size int64) error {
 	a.seen[name] = true
 	head := &offsetWriter{a.f, a.at, nil}
 	h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644, Format: tar.FormatUSTAR}
 	if size >= 1<<33 {
-		h.Format = tar.FormatGNU // one block, for any size
+		h.Format = tar.FormatGNU // one block for any size
 	}
 	if err := tar.NewWriter(head).WriteHeader(h); err != nil {
 		return err
@@ -60,7 +58,7 @@ func (a *archiveWriter) finish(name string, size int64) error {
 	return a.f.Truncate(a.at)
 }
 
-// document writes a member that is short.
+// document writes a small member.
 func (a *archiveWriter) document(name string, text []byte) error {
 	if a.seen[name] {
 		return nil
@@ -71,14 +69,14 @@ func (a *archiveWriter) document(name string, text []byte) error {
 	return a.finish(name, int64(len(text)))
 }
 
-// end writes the end of the tar.
+// end writes the end-of-archive marker.
 func (a *archiveWriter) end() error { return a.f.Truncate(a.at + 2*tarBlock) }
 
-// offsetWriter writes to a file from some place on.
+// offsetWriter writes to a file from an offset on.
 type offsetWriter struct {
 	f   *os.File
 	at  int64
-	sum interface { // of what is written; nil for none
+	sum interface { // hash of what is written; nil for none
 		io.Writer
 		Sum(b []byte) []byte
 	}
@@ -93,8 +91,8 @@ func (o *offsetWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// WriteDockerArchive writes the image to an empty file as "docker save" does: plain
-// layers, unless there is a Compression.
+// WriteDockerArchive writes the image to an empty file in the format of "docker save". Layers are
+// uncompressed unless Compression is set.
 func (n *NewImage) WriteDockerArchive(ctx context.Context, f *os.File) error {
 	a := &archiveWriter{f: f, seen: map[string]bool{}}
 	var layers []writtenLayer
@@ -132,8 +130,8 @@ func (n *NewImage) WriteDockerArchive(ctx context.Context, f *os.File) error {
 	return a.end()
 }
 
-// WriteOCIArchive writes the image to an empty file as an OCI layout in a tar. Layers that
-// are kept stay packed as they are.
+// WriteOCIArchive writes the image to an empty file as an OCI layout in a tar. Kept layers keep
+// their compression.
 func (n *NewImage) WriteOCIArchive(ctx context.Context, f *os.File) error {
 	a := &archiveWriter{f: f, seen: map[string]bool{}}
 	if err := n.writeLayout(ctx, a, a.document); err != nil {
@@ -142,7 +140,7 @@ func (n *NewImage) WriteOCIArchive(ctx context.Context, f *os.File) error {
 	return a.end()
 }
 
-// blobPath is where a layout has a blob.
+// blobPath returns the path of a blob in a layout.
 func blobPath(hex string) string { return path.Join("blobs", "sha256", hex) }
 
 // writeLayout writes the blobs and documents of an OCI layout.

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// config returns the config of the new image: that of the old one, with the new layers'
-// diffIDs and what the history has to say of the merged ones. All other fields stay as
-// they are, those that nobody knows too. If nothing changes, it is the old one's bytes.
+// config returns the config of the new image: the old config with the new layers' diffIDs and
+// with the history of merged layers adjusted. All other fields, including unknown ones, stay the
+// same. If nothing changes, the result is byte for byte the old config.
 func (n *NewImage) config(ids []string) ([]byte, error) {
 	fields, root, err := n.fields()
 	if err != nil {
@@ -47,7 +47,7 @@ func (n *NewImage) config(ids []string) ([]byte, error) {
 	return marshal(fields)
 }
 
-// marshal is json.Marshal without escapes for HTML.
+// marshal is json.Marshal without HTML escaping.
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -58,11 +58,11 @@ func marshal(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// fields returns the config's fields, and those of its rootfs. An image that has none, a
-// root filesystem, gets the least that engines want.
+// fields returns the fields of the config and of its rootfs. A root filesystem has no config and
+// gets the minimum that engines require.
 func (n *NewImage) fields() (fields, root map[string]json.RawMessage, err error) {
 	if n.Of.config == nil {
-		arch, _ := json.Marshal(runtime.GOARCH) // a word
+		arch, _ := json.Marshal(runtime.GOARCH) // a plain word
 		return map[string]json.RawMessage{
 			"architecture": arch, "os": json.RawMessage(`"linux"`), "config": json.RawMessage(`{}`),
 		}, map[string]json.RawMessage{}, nil
@@ -84,10 +84,9 @@ func (n *NewImage) fields() (fields, root map[string]json.RawMessage, err error)
 	return fields, root, nil
 }
 
-// history returns the steps of the new image. Those of the merged layers stay, as steps
-// that made no layer, and behind the last of them comes the one that made the merged
-// layer, and says so. A history that does not reach up to the merged layers stays as it
-// is.
+// history returns the steps of the new image. Steps of merged layers become steps without a
+// layer, and after the last of them comes a new step that made the merged layer. A history that
+// does not reach the merged layers stays unchanged.
 func (s *Squash) history(steps []map[string]json.RawMessage, layers int, created string) []map[string]json.RawMessage {
 	made, last := 0, -1
 	merged := 0

@@ -45,8 +45,8 @@ func (f *folderWriter) blob(name func(string) string, write func(io.Writer) erro
 	return digest, size, err
 }
 
-// WriteOCIFolder writes the image as an OCI layout into an empty folder. Layers that are
-// kept stay packed as they are.
+// WriteOCIFolder writes the image as an OCI layout into an empty folder. Kept layers keep their
+// compression.
 func (n *NewImage) WriteOCIFolder(ctx context.Context, dir string) (err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {

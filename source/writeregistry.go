@@ -11,12 +11,12 @@ import (
 	"github.com/peelhq/peel/source/registry"
 )
 
-// ErrImageExists says that a registry has an image of that name already.
+// ErrImageExists says that a registry already has an image of that name.
 var ErrImageExists = registry.ErrExists
 
-// CheckPush fails if an image cannot be pushed to a name, "HOST/REPO:TAG", and with an
-// error that wraps ErrImageExists if there is one of that name. The registry is asked for
-// the name; of opts, what says how registries are reached counts.
+// CheckPush returns an error if an image can't be pushed to a name, "HOST/REPO:TAG". The error
+// wraps ErrImageExists if the name exists. It asks the registry for the name, and uses only those
+// opts that control access to registries.
 func CheckPush(ctx context.Context, name string, opts Options) error {
 	client := pusher(opts)
 	to, err := client.Target(name)
@@ -26,8 +26,8 @@ func CheckPush(ctx context.Context, name string, opts Options) error {
 	return errors.Join(err, client.Close())
 }
 
-// PushFolder pushes the one image of an OCI layout to a registry, as name, and replaces
-// what has that name. Blobs that the registry has are not sent. The error holds no secret.
+// PushFolder pushes the only image of an OCI layout to a registry under name, replacing any image
+// of that name. It skips blobs that the registry already has. The error contains no secrets.
 func PushFolder(ctx context.Context, dir, name string, opts Options) error {
 	client := pusher(opts)
 	err := pushFolder(ctx, client, dir, name)
@@ -46,7 +46,7 @@ func pushFolder(ctx context.Context, client *registry.Client, dir, name string) 
 	return to.Push(ctx, img)
 }
 
-// imageIn returns the one image of an OCI layout.
+// imageIn returns the only image of an OCI layout.
 func imageIn(dir string) (v1.Image, error) {
 	index, err := layout.ImageIndexFromPath(dir)
 	if err != nil {
