@@ -12,26 +12,26 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// # Findings that say what to do
+// # Findings with advice
 //
-// Waste has a row for every version; what a reader mends are build steps. Advise
-// sums the rows up: those that one step hid, for one reason, are one finding.
-// Every row is in exactly one of the findings whose rule is RuleWaste, so that
-// their bytes add up to what is wasted.
+// Waste has one row for every version, but users fix build steps. Advise groups
+// the rows: everything that one step hid, for one reason, becomes one finding.
+// Every row is in exactly one finding of RuleWaste, so their bytes add up to
+// the total waste.
 //
-// It takes a pass over the nodes, to tell caches and the like by where they lie
-// (see class), and one over the rows. Beside the analysis it holds a byte a
-// node, and a record for each file that was added by a step which also removed
-// some (see moves).
+// Advise takes one pass over the nodes, to recognize caches and the like by
+// location (see class), and one over the rows. Its own memory is one byte per
+// node, plus a record for each file added by a step that also removed files
+// (see moves).
 
 // The rules that Advise's findings come from.
 const (
 	RuleWaste   = "waste"   // bytes that no name of the final union reaches
-	RuleVisible = "visible" // what shows, and is seldom wanted in an image
-	RuleSecret  = "secret"  // keys, tokens and passwords, wherever the image has them
+	RuleVisible = "visible" // visible files that an image seldom needs
+	RuleSecret  = "secret"  // keys, tokens and passwords anywhere in the image
 )
 
-// adviceRules says in a line what each of them is about.
+// adviceRules describes each of these rules in one line.
 var adviceRules = map[string]string{
 	RuleWaste:   "Bytes that are shipped though nobody can see them",
 	RuleVisible: "What shows in the image, and is seldom wanted there",
@@ -39,22 +39,21 @@ var adviceRules = map[string]string{
 	RuleSecret:  "Keys, tokens and passwords in the image",
 }
 
-// AdviceOptions are what Advise goes by beside the analysis. The zero value is
-// ready to use.
+// AdviceOptions are inputs of Advise besides the analysis. The zero value is ready to use.
 type AdviceOptions struct {
-	// Dockerfile is what the image was built from: findings then name the line. Nil: that
-	// of the analysis; if it has none, the lines are those that the image's provenance
-	// names, if it has one.
+	// Dockerfile is the file that the image was built from; findings then name its lines. Nil:
+	// the analysis's Dockerfile, or the lines from the image's provenance if it has none.
 	Dockerfile *dockerfile.File
 }
 
-// Advise says what is to be mended in the build: one finding for what one step
-// wastes for one reason, one for what a step leaves in the image that is seldom
-// wanted there, and those of secrets. The gravest come
-// first, then those with most bytes, then by ID.
+// Advise says what to fix in the build: one finding for everything that one
+// step wastes for one reason, one for unneeded visible files of a step, and one
+// for secrets. Findings are sorted by severity, then by bytes (largest first),
+// then by ID.
 //
-// The bytes of the findings whose rule is RuleWaste add up to Totals.Wasted. Of
-// more than maxFindings of a rule, the least are one. The error is ctx's.
+// The bytes of RuleWaste findings add up to Totals.Wasted. If a rule has more
+// than maxFindings findings, the smallest are merged into one. The error is
+// ctx's.
 func Advise(ctx context.Context, a *Analysis, opts AdviceOptions) ([]Finding, error) {
 	ad := newAdviser(a)
 	ad.withSecrets = true
@@ -67,27 +66,27 @@ func Advise(ctx context.Context, a *Analysis, opts AdviceOptions) ([]Finding, er
 type adviser struct {
 	a       *Analysis
 	t       *Tree
-	most    int // findings of one rule
+	most    int // maximum number of findings of one rule
 	nest    *nesting
 	classes []class // by node
 	moves   *moves
 	lines   []*dockerfile.Line // by layer
-	steps   []*stepFacts       // by layer; nil until one is asked for
+	steps   []*stepFacts       // by layer; nil until needed
 
 	groups   map[groupKey]*group
-	newNames map[nameOf][2]NodeID // of inodes that were looked up: the first two nodes that a layer added as their names
-	lookedUp map[int32]bool       // inodes
+	newNames map[nameOf][2]NodeID // inodes that were looked up: the first two nodes that a layer added as names of the inode
+	lookedUp map[int32]bool       // inodes already looked up
 	shown    map[int32]shownAs    // by inode
 
-	withSecrets bool // those are looked for too
-	keepRows    bool // findings keep what they were made from, see Fixes
+	withSecrets bool // look for secrets too
+	keepRows    bool // findings keep their source rows, see Fixes
 
-	listsNeeded []int // by 1 + layer, the first above it that needs apt's lists, -1; nil until it is asked for
+	listsNeeded []int // by 1 + layer, the first layer above it that needs apt's lists, or -1; nil until needed
 
 }
 
-// advise is Advise of some of an analysis's waste, without secrets: those are a rule's
-// (see secretRule).
+// advise is Advise for a part of an analysis's waste, without secrets, which have a rule of their
+// own (see secretRule).
 func advise(ctx context.Context, a *Analysis, waste WasteRows, opts AdviceOptions) ([]Finding, error) {
 	return newAdviser(a).advise(ctx, waste, opts)
 }
@@ -124,7 +123,7 @@ func (ad *adviser) advise(ctx context.Context, waste WasteRows, opts AdviceOptio
 	return found, ctx.Err()
 }
 
-// newAdviser returns an adviser that knows no row yet.
+// newAdviser returns an adviser without rows.
 func newAdviser(a *Analysis) *adviser {
 	return &adviser{
 		a: a, t: a.Tree, most: maxFindings, classes: classify(a.Tree), nest: newNesting(a.Tree), steps: make([]*stepFacts, len(a.Tree.layers)),
@@ -132,12 +131,12 @@ func newAdviser(a *Analysis) *adviser {
 	}
 }
 
-// newSecretAdviser returns an adviser that can look for secrets only.
+// newSecretAdviser returns an adviser that only looks for secrets.
 func newSecretAdviser(a *Analysis, file *dockerfile.File) *adviser {
 	return &adviser{a: a, t: a.Tree, most: maxFindings, steps: make([]*stepFacts, len(a.Tree.layers)), lines: dockerfile.Lines(a.Image, file)}
 }
 
-// nested returns the nesting of the tree, which is made when it is first needed.
+// nested returns the nesting of the tree and creates it on first use.
 func (ad *adviser) nested() *nesting {
 	if ad.nest == nil {
 		ad.nest = newNesting(ad.t)
@@ -145,7 +144,7 @@ func (ad *adviser) nested() *nesting {
 	return ad.nest
 }
 
-// row puts one row of waste into its group.
+// row adds one row of waste to its group.
 func (ad *adviser) row(w *Waste) {
 	k := groupKey{by: w.By, cause: w.Cause, standing: ad.standing(w)}
 	to := NodeID(none)
@@ -204,9 +203,8 @@ func (ad *adviser) standing(w *Waste) standing {
 	return inBase
 }
 
-// merge puts what goes along with other things back to them: a package that is
-// removed takes its documentation with it, and that is no case for advice on
-// documentation.
+// merge moves side effects to their cause: removing a package also removes its
+// documentation, which needs no separate advice.
 func (ad *adviser) merge() {
 	var along []groupKey
 	for k, g := range ad.groups {
@@ -225,12 +223,12 @@ func (ad *adviser) merge() {
 	}
 }
 
-// maxFindings is how many findings of one rule there are at most: 10,000 layers
-// that remove what others brought may make a million of them.
+// maxFindings is the maximum number of findings of one rule: 10,000 layers that remove each
+// other's files can make a million.
 const maxFindings = 5000
 
-// wasteFindings makes a finding of each group, in the order of the layers to
-// blame. Of too many, the least are one.
+// wasteFindings makes a finding of each group, in the order of the layers to blame. If there are
+// too many, the smallest are merged into one.
 func (ad *adviser) wasteFindings() []Finding {
 	keys := slices.SortedFunc(maps.Keys(ad.groups), groupKey.compare)
 	var least []groupKey
@@ -265,7 +263,7 @@ func (ad *adviser) wasteFindings() []Finding {
 	return found
 }
 
-// limited returns the findings of a rule: of too many, the least are one.
+// limited limits the number of findings of a rule: it merges the smallest into one.
 func limited(found []Finding, most int, rule string, severity Severity) []Finding {
 	if len(found) <= most {
 		return found
@@ -280,7 +278,7 @@ func limited(found []Finding, most int, rule string, severity Severity) []Findin
 	return append(found[:most:most], leftOut(rule, severity, len(found)-most, bytes, versions))
 }
 
-// leftOut is the finding that stands for those of a rule that are too many.
+// leftOut returns the finding that stands for the merged ones.
 func leftOut(rule string, severity Severity, n int, bytes int64, versions int) Finding {
 	return Finding{
 		ID: rule + "/more", Rule: rule, Severity: severity, Layer: -1, Bytes: bytes, Versions: versions,
@@ -290,14 +288,14 @@ func leftOut(rule string, severity Severity, n int, bytes int64, versions int) F
 	}
 }
 
-// nameOf is a layer that names an inode.
+// nameOf is a pair of a layer and an inode that it names.
 type nameOf struct {
 	inode int32
 	layer int
 }
 
-// linkedAnew reports whether the layer that wrote a file again gave it another
-// name: a hard link to a file of a lower layer copies it up.
+// linkedAnew reports whether the layer that rewrote a file also gave it another name: a hard link
+// to a file of a lower layer copies the file up.
 func (ad *adviser) linkedAnew(w *Waste) bool {
 	t := ad.t
 	upper := t.inLayer(w.Node, w.By)

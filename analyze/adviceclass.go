@@ -4,39 +4,39 @@ import (
 	"strings"
 )
 
-// A class is what a path is known to be, by where it lies: a package manager's
-// cache, documentation, ... Index in classes; noClass for all the rest.
+// A class is a known kind of path, recognized by location: a package manager's cache,
+// documentation, ... Index in classes; noClass for all other paths.
 type class uint8
 
 const noClass class = 0
 
-// A classInfo says how paths of a class are told and what is to be done about
-// them. What lies below a directory of a class belongs to it too.
+// A classInfo describes how to recognize the paths of a class and what to do about them.
+// Everything below a directory of a class belongs to the class too.
 type classInfo struct {
 	id     string // in IDs
 	what   string // for titles, in the plural
 	advice string // how to keep it out of the image
 
-	paths  []string // absolute; a component "*" is any
+	paths  []string // absolute; a component "*" matches any name
 	homes  []string // below any home directory: /root, /home/*, and / for images without one
 	names  []string // of directories anywhere; two components are a directory and its parent
 	suffix []string // of files anywhere
 
-	unwanted  bool // worth a note where it shows in the image
-	rewritten bool // a case of its own where it is overwritten
-	kept      bool // every step that installs writes it anew, so that the base's is always lost
-	along     bool // goes along with other things that the same step deletes
+	unwanted  bool // worth a note if visible in the image
+	rewritten bool // reported separately if overwritten
+	kept      bool // every installing step rewrites it, so the base's version is always lost
+	along     bool // deleted as a side effect of other deletions in the same step
 }
 
-// aptMounts are the mounts that keep apt's files out. Two builds must not use them at
-// once, and Debian's and Ubuntu's images delete packages as soon as they are
-// installed unless docker-clean is gone.
-// Source: the Dockerfile reference, "RUN --mount=type=cache", example "cache apt packages".
+// aptMounts are the cache mounts that keep apt's files out of the image. Two builds must not
+// share them at the same time. In Debian's and Ubuntu's images, docker-clean must be removed, or
+// packages are deleted right after installation. Source: the Dockerfile reference, "RUN
+// --mount=type=cache", example "cache apt packages".
 const aptMounts = "RUN --mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,target=/var/lib/apt,sharing=locked rm -f /etc/apt/apt.conf.d/docker-clean && apt-get update && apt-get install ..."
 
 func (c class) about() *classInfo { return &classes[c] }
 
-// classes is what Advise knows by its place. The first that fits counts.
+// classes are the locations that Advise knows. The first match counts.
 var classes = []classInfo{
 	noClass: {},
 	{
@@ -166,13 +166,13 @@ var classes = []classInfo{
 	},
 }
 
-// homes are the directories below which a home directory's caches lie.
+// homes are the parents of caches in home directories.
 var homes = []string{"/root", "/home/*", "/"}
 
-// classify tells the class of every node.
+// classify determines the class of every node.
 func classify(t *Tree) []class {
 	known := make([]class, len(t.nodes))
-	for c := len(classes) - 1; c > 0; c-- { // the first is to count
+	for c := len(classes) - 1; c > 0; c-- { // so that the first match wins
 		for _, p := range classes[c].paths {
 			t.glob(p, func(n NodeID) { known[n] = class(c) })
 		}
@@ -198,7 +198,7 @@ func classify(t *Tree) []class {
 type classNames struct {
 	dirs   map[string]class // by name
 	below  map[string]class // by the parent's name and its own
-	suffix map[string]class // by what follows the last dot, or the last but one
+	suffix map[string]class // by the part after the last dot, or the last but one
 }
 
 func newClassNames() *classNames {
@@ -218,7 +218,8 @@ func newClassNames() *classNames {
 	return d
 }
 
-// class returns what n's name makes of it: a directory's whole name, a file's end.
+// class returns the class of n's name: by the whole name for a directory, by the suffix for a
+// file.
 func (d *classNames) class(t *Tree, n NodeID) class {
 	name := t.nameView(n)
 	if t.hasChildren(n) {
@@ -246,7 +247,7 @@ func (d *classNames) class(t *Tree, n NodeID) class {
 	return noClass
 }
 
-// glob calls f for each node of a path in which a component "*" is any.
+// glob calls f for each node that matches a path in which "*" stands for any component.
 func (t *Tree) glob(path string, f func(NodeID)) {
 	at := []NodeID{Root}
 	for part := range strings.SplitSeq(path, "/") {

@@ -2,30 +2,29 @@ package analyze
 
 import "unicode/utf8"
 
-// mostBytes is the share of a finding's bytes, in percent, that must lie below
-// the directory it names.
+// mostBytes is the percentage of a finding's bytes that must lie below the directory that it
+// names.
 const mostBytes = 90
 
-// A commonDir is the directory that a finding names: the longest path above most of
-// their bytes. It is found in one pass over paths that come largest first: what
-// lies above all of them so far only ever climbs, and each height is kept with
-// the bytes that were below it.
+// A commonDir finds the directory that a finding names: the deepest one that contains most of the
+// bytes. It takes one pass over paths sorted by size, largest first: the common ancestor of all
+// paths so far only moves up, and each ancestor is kept with the bytes that were below it.
 type commonDir struct {
 	nest    *nesting
 	heights []height // deepest first
 	bytes   int64
 }
 
-// A height is a node that was above all that had come so far.
+// A height is a node that was the common ancestor at some point.
 type height struct {
 	node  NodeID
-	bytes int64 // below it
+	bytes int64 // bytes below it
 }
 
-// newCommonDir returns one without any path.
+// newCommonDir returns an empty commonDir.
 func newCommonDir(nest *nesting) commonDir { return commonDir{nest: nest} }
 
-// add says that bytes lie at n; none stands for what has no node.
+// add adds bytes at n; n is none for content without a node.
 func (p *commonDir) add(n NodeID, bytes int64) {
 	p.bytes += bytes
 	if n == none {
@@ -34,7 +33,7 @@ func (p *commonDir) add(n NodeID, bytes int64) {
 	p.climb(n)
 }
 
-// climb makes the highest height one that is above n too.
+// climb moves the highest ancestor up until it contains n too.
 func (p *commonDir) climb(n NodeID) {
 	last := len(p.heights) - 1
 	if last < 0 {
@@ -48,7 +47,7 @@ func (p *commonDir) climb(n NodeID) {
 	p.heights[last].bytes = p.bytes
 }
 
-// take adds what o holds.
+// take adds the content of o.
 func (p *commonDir) take(o commonDir) {
 	p.bytes += o.bytes
 	if len(o.heights) > 0 {
@@ -56,9 +55,9 @@ func (p *commonDir) take(o commonDir) {
 	}
 }
 
-// node returns the deepest node that has most of the bytes at or below it, and
-// whether it has all of them; none without any path. It is a file only if
-// there is no other.
+// node returns the deepest node with most of the bytes at or below it, and
+// whether it has all of them; none if nothing was added. It returns a file only
+// if that is the only path.
 func (p *commonDir) node() (n NodeID, all bool) {
 	t := p.nest.t
 	for _, h := range p.heights {
@@ -74,7 +73,7 @@ func (p *commonDir) node() (n NodeID, all bool) {
 	return none, false
 }
 
-// path returns node's path, "" if that is the root: it says nothing.
+// path returns node's path, or "" for the root, which says nothing.
 func (p *commonDir) path() string {
 	if n, _ := p.node(); n != none && n != Root {
 		return p.nest.t.shortPath(n)
@@ -82,15 +81,14 @@ func (p *commonDir) path() string {
 	return ""
 }
 
-// maxNamedPath is the longest path that a finding names, in bytes, as Linux's PATH_MAX.
-// Beyond, it names a directory above.
+// maxNamedPath is the longest path in a finding, in bytes, like Linux's PATH_MAX. For a longer
+// path, the finding names a parent directory.
 const maxNamedPath = 4096
 
-// shortPath returns n's path, or that of the deepest directory above it whose path
-// is short enough.
+// shortPath returns n's path, or the path of its deepest ancestor whose path is short enough.
 func (t *Tree) shortPath(n NodeID) string {
 	size := 0
-	var ends []int // of the paths of n and of what is above it, from n's end
+	var ends []int // lengths of the paths of n and its ancestors, from n's end
 	for p := n; p != Root; p = t.nodes[p].parent {
 		ends = append(ends, size)
 		size += 1 + len(t.name(p))
@@ -104,10 +102,10 @@ func (t *Tree) shortPath(n NodeID) string {
 	return "/"
 }
 
-// pathText is n's path for a sentence: with a gap in the middle if it is too long.
+// pathText returns n's path for a sentence, with the middle cut out if it is too long.
 func (t *Tree) pathText(n NodeID) string { return gapped(t.Path(n)) }
 
-// gapped leaves out the middle of a path that is too long for a sentence.
+// gapped cuts out the middle of a path that is too long for a sentence.
 func gapped(path string) string {
 	if len(path) <= maxNamedPath {
 		return path

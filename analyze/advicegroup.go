@@ -7,18 +7,17 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// reason is why a version is wasted: its cause, told apart further where other
-// changes are to be made.
+// reason is why a version is wasted: its cause, subdivided where different fixes apply.
 type reason uint8
 
 const (
-	byCause  reason = iota // as the cause says
-	moved                  // deleted, and put elsewhere by the same layer
-	linked                 // copied up whole to give it another hard link
-	pathless               // of no path: bookkeeping of a storage driver
+	byCause  reason = iota // the cause alone
+	moved                  // deleted, and added elsewhere by the same layer
+	linked                 // copied up to add another hard link
+	pathless               // without a path: bookkeeping of a storage driver
 )
 
-// standing is how a wasted version and the layer that hid it stand to the base.
+// standing says whether a wasted version and the layer that hid it belong to the base.
 type standing uint8
 
 const (
@@ -27,7 +26,7 @@ const (
 	inBase                    // a base layer hides what the base carries
 )
 
-// A groupKey tells the findings of RuleWaste apart.
+// A groupKey identifies a finding of RuleWaste.
 type groupKey struct {
 	by       int
 	cause    Cause
@@ -44,19 +43,19 @@ func (k groupKey) compare(o groupKey) int {
 // A group is the rows of one finding.
 type group struct {
 	where    commonDir
-	to       commonDir // where moved files went
+	to       commonDir // destination of moved files
 	bytes    int64
 	versions int
-	carriers map[int]int64 // bytes by the layer that carries them
-	origins  map[int]int64 // bytes by the layer that first had the content
+	carriers map[int]int64 // bytes by layer that stores them
+	origins  map[int]int64 // bytes by layer that first had the content
 	changed  [attributeSets]int
-	since    attributes       // that differ from those of the origin
-	owner    agreed[[2]int64] // user and group as they are now, of the files whose attributes changed
+	since    attributes       // attributes that differ from the origin's
+	owner    agreed[[2]int64] // final user and group of files whose attributes changed
 	mode     agreed[uint32]
-	rows     []int32 // their numbers, as in WasteRows; kept for fixes alone
+	rows     []int32 // row numbers in WasteRows; kept only for fixes
 }
 
-// agreed is a value that all give, if they agree.
+// agreed holds a value as long as all inputs are equal.
 type agreed[T comparable] struct {
 	value       T
 	some, mixed bool
@@ -67,7 +66,7 @@ func (g *agreed[T]) add(value T) {
 	g.value, g.some = value, true
 }
 
-// text is "=1000:1000", "" if nothing is agreed on.
+// text returns "=1000:1000", or "" if the values differ.
 func (g *agreed[T]) text(show func(T) string) string {
 	if !g.some || g.mixed {
 		return ""
@@ -92,10 +91,10 @@ func (g *group) take(o *group) {
 	g.rows = append(g.rows, o.rows...)
 }
 
-// carrier returns the layer that carries most of g's bytes, the lowest of equals.
+// carrier returns the layer that stores most of g's bytes, the lowest of equals.
 func (g *group) carrier() int { return mostOf(g.carriers) }
 
-// origin is as carrier, but for what was copied up for its attributes: the layer that
+// origin is like carrier, but for files copied up for their attributes it returns the layer that
 // first had the content.
 func (g *group) origin() int {
 	if len(g.origins) == 0 {
@@ -104,7 +103,7 @@ func (g *group) origin() int {
 	return mostOf(g.origins)
 }
 
-// mostOf returns the layer with most bytes, the lowest of equals.
+// mostOf returns the layer with the most bytes, the lowest of equals.
 func mostOf(layers map[int]int64) int {
 	most := -1
 	for layer, bytes := range layers {
@@ -115,7 +114,7 @@ func mostOf(layers map[int]int64) int {
 	return most
 }
 
-// parts are what tells k's finding from others of its step.
+// parts returns what distinguishes k's finding from others of the same step.
 func (k groupKey) parts() []string {
 	kind := k.cause.String()
 	switch k.reason {
@@ -136,7 +135,7 @@ func (k groupKey) parts() []string {
 	return parts
 }
 
-// attributes are those of a file that a version changed, as bits.
+// attributes is a bit set of the attributes that a version changed.
 type attributes uint8
 
 const (
@@ -144,12 +143,11 @@ const (
 	modeChanged
 	timeChanged
 	xattrsChanged
-	attributeSets = 1 << iota // how many sets of them there are
+	attributeSets = 1 << iota // number of such sets
 )
 
-// compare notes which attributes the version that covers w's has changed, and which
-// differ from those that the content first had: a chmod after a chown copies it up
-// for the second time.
+// compare records which attributes the version covering w's changed, and which differ from the
+// original ones: a chmod after a chown copies the content up again.
 func (g *group) compare(t *Tree, w *Waste) {
 	lower, upper := t.inLayer(w.Node, w.Layer), t.inLayer(w.Node, w.By)
 	if lower == none || upper == none {
@@ -175,11 +173,11 @@ func (g *group) compare(t *Tree, w *Waste) {
 	g.changed[attributesIn(&before, &now)]++
 }
 
-// maxOrigin bounds the steps back to a file's origin: beyond, nobody reads it.
+// maxOrigin is the maximum number of steps back to a file's origin.
 const maxOrigin = 16
 
-// origin returns the version below i, or i itself, that first had its content: those in
-// between changed attributes.
+// origin returns the version at or below i that first had its content. The versions between
+// changed only attributes.
 func (t *Tree) origin(i int32) int32 {
 	from, _ := t.versionRange(t.versions[i].node)
 	for n := 0; i > from && t.versions[i].change == Metadata && n < maxOrigin; n++ {
@@ -188,7 +186,7 @@ func (t *Tree) origin(i int32) int32 {
 	return i
 }
 
-// attributesIn returns the attributes in which two entries differ.
+// attributesIn returns the attributes that differ between two entries.
 func attributesIn(before, now *source.Entry) attributes {
 	var set attributes
 	if before.UID != now.UID || before.GID != now.GID {

@@ -9,9 +9,9 @@ import (
 	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
-// identity makes a finding's ID of its rule, of what kind it is, and of its
-// step; where no step is known, of the directory that it is about. Neither
-// layers' indices nor sizes go into it, so that the next build has the same.
+// identity makes a finding's ID from its rule, its kind and its step, or its
+// directory if the step is unknown. It does not use layer indexes or sizes, so
+// that the ID stays the same in the next build.
 func (ad *adviser) identity(f Finding, kind ...string) string {
 	step := ad.step(f.Layer).stable
 	if step == "" {
@@ -24,12 +24,12 @@ func (ad *adviser) identity(f Finding, kind ...string) string {
 	return strings.Join(parts, "/")
 }
 
-// maxStepInID bounds a step's text in an ID, in bytes.
+// maxStepInID is the maximum length of a step's text in an ID, in bytes.
 const maxStepInID = 120
 
-// stableStep returns a step's text without what differs from build to build: the
-// sums that the classic builder puts for what COPY and ADD copied. Of a long one
-// it keeps the beginning and a sum.
+// stableStep returns a step's text without what differs between builds: the
+// checksums that the classic builder writes for COPY and ADD. It shortens a
+// long text to its start and a checksum.
 func stableStep(step string) string {
 	step = strings.Join(strings.Fields(dockerfile.WithoutSums(step)), " ")
 	if len(step) <= maxStepInID {
@@ -40,8 +40,7 @@ func stableStep(step string) string {
 	return fmt.Sprintf("%s… %016x", strings.ToValidUTF8(step[:maxStepInID], ""), h.Sum64())
 }
 
-// distinct numbers findings of one ID: "…", "…#2", in the order in which they
-// stand.
+// distinct numbers findings with the same ID in order: "…", "…#2".
 func distinct(found []Finding) {
 	count, taken := map[string]int{}, map[string]bool{}
 	for i := range found {

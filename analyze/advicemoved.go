@@ -8,19 +8,19 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// distinctSize is the size in bytes from which two files of one size are taken
-// for one that was moved if either their names or their times agree. Smaller
-// ones must agree in both: there are too many of them.
+// distinctSize is the size in bytes from which two files of the same size count
+// as moved if their names or their times agree. Smaller files must agree in
+// both, because equal sizes are common.
 const distinctSize = 64 << 10
 
-// moves finds where a step put the files that it deleted elsewhere: mv in a
-// later step deletes a file and stores its content again.
+// moves finds deleted files that the same step added elsewhere: mv in a later step deletes a file
+// and stores its content again.
 type moves struct {
 	t     *Tree
 	added []movedFile // by layer, then size
 }
 
-// A movedFile is a file that a layer brought to a path that was not there.
+// A movedFile is a file that a layer added at a new path.
 type movedFile struct {
 	size    int64
 	version int32
@@ -31,10 +31,10 @@ func (f movedFile) compare(o movedFile) int {
 	return cmp.Or(cmp.Compare(f.layer, o.layer), cmp.Compare(f.size, o.size), cmp.Compare(f.version, o.version))
 }
 
-// findMoves lists the files that were added by layers which also deleted some, or
-// some of them once ctx has ended.
+// findMoves lists the files added by layers that also deleted files. The list is incomplete if
+// ctx ends.
 func findMoves(ctx context.Context, t *Tree, waste WasteRows) *moves {
-	deleted := make([]int64, len(t.layers)) // bytes, by the layer that deleted them
+	deleted := make([]int64, len(t.layers)) // bytes by deleting layer
 	for _, w := range waste.Until(ctx) {
 		if w.Cause == Deleted && w.By != w.Layer {
 			deleted[w.By] += w.Bytes
@@ -67,9 +67,9 @@ func findMoves(ctx context.Context, t *Tree, waste WasteRows) *moves {
 	return m
 }
 
-// target returns the node to which the layer that deleted w moved it, none if it
-// did not. Which files are candidates goes by sizes, names and times, which any
-// form of an image has; where both checksums are known, they decide.
+// target returns the node to which the layer that deleted w moved it, or none.
+// Candidates are selected by size, name and time, which every form of an image
+// has; checksums decide if both are known.
 func (m *moves) target(w *Waste) NodeID {
 	if len(m.added) == 0 || w.By == w.Layer {
 		return none
@@ -91,11 +91,11 @@ func (m *moves) target(w *Waste) NodeID {
 	return none
 }
 
-// maxCandidates bounds how many files of one size are looked at for each that
-// was deleted: a layer may hold a million of them.
+// maxCandidates is the maximum number of files of the same size that are compared with a deleted
+// file: a layer may hold a million of them.
 const maxCandidates = 64
 
-// same reports whether the file that was deleted is the one that was added.
+// same reports whether the deleted file is the added one.
 func (m *moves) same(from, to int32) bool {
 	u, l := &m.t.versions[to], &m.t.versions[from]
 	if l.inode == none || u.inode == l.inode && u.inode != own {

@@ -15,28 +15,28 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// RuleSame is the rule of findings about content that shows at several paths, and that
-// is stored for each of them: libraries of the base image, say, that come again with
-// packages of a language. It is not waste: every copy shows.
+// RuleSame is the rule of findings about visible content that is stored several times: libraries
+// of the base image that a language's packages bring again, for example. It is not waste, because
+// every copy is visible.
 const RuleSame = "same-content"
 
-// Bounds on the look for the same content.
+// Limits on the search for equal content.
 const (
-	leastSame   = 1_000_000 // bytes of a file
-	probedPairs = 64        // files of one size of which each pair is looked at before they are read
+	leastSame   = 1_000_000 // minimum size of a file in bytes
+	probedPairs = 64        // up to this many files of the same size, all pairs are probed before reading
 )
 
-// A sameFile is content that shows, with the first of its names.
+// A sameFile is visible content with the first of its names.
 type sameFile struct {
 	node  NodeID
-	layer uint16 // carries it
+	layer uint16 // the layer that stores it
 	entry int32
 	size  int64
-	row   int32 // of its package, none without
+	row   int32 // row of its package, or none
 }
 
-// sameFindings finds content that shows at several paths. Checksums are made of files
-// of equal size alone. The error is ctx's.
+// sameFindings finds content that is visible at several paths. It computes checksums only for
+// files of equal size. The error is ctx's.
 func (ad *adviser) sameFindings(ctx context.Context) ([]Finding, error) {
 	bySize := ad.largeFiles()
 	if len(bySize) == 0 {
@@ -76,8 +76,8 @@ func (ad *adviser) sameFindings(ctx context.Context) ([]Finding, error) {
 	return found, nil
 }
 
-// largeFiles returns the large files that show in the final union, by size, where there
-// are several of one size. Names of one inode are one file.
+// largeFiles returns the large visible files that share their size with others, by size. Several
+// names of one inode count as one file.
 func (ad *adviser) largeFiles() map[int64][]sameFile {
 	t := ad.t
 	last := len(t.layers) - 1
@@ -106,9 +106,9 @@ func (ad *adviser) largeFiles() map[int64][]sameFile {
 	return bySize
 }
 
-// sumSame makes the checksums that are missing, of files that a look at a few bytes does
-// not tell apart. Layers whose content is gone, as in an index, or that a table of
-// contents lists, which would have to be fetched, are left as they are.
+// sumSame computes missing checksums of files that a look at a few bytes can't distinguish. It
+// skips layers without content (in an index) and layers listed by a table of contents, which
+// would have to be fetched.
 func (ad *adviser) sumSame(ctx context.Context, bySize map[int64][]sameFile) error {
 	t := ad.t
 	wanted := map[uint16][]int{}
@@ -127,7 +127,7 @@ func (ad *adviser) sumSame(ctx context.Context, bySize map[int64][]sameFile) err
 		slices.Sort(wanted[layer])
 		group.Go(func() error {
 			return crash.Do(func() error {
-				// What cannot be read is not known to be the same.
+				// Unreadable files do not count as equal.
 				_ = t.layers[layer].Sum(ctx, wanted[layer])
 				return ctx.Err()
 			})
@@ -136,7 +136,7 @@ func (ad *adviser) sumSame(ctx context.Context, bySize map[int64][]sameFile) err
 	return group.Wait()
 }
 
-// mayBeTwice reports whether any other file may hold the same as file i.
+// mayBeTwice reports whether any other file may have the same content as file i.
 func (ad *adviser) mayBeTwice(files []sameFile, i int) bool {
 	if len(files) > probedPairs {
 		return true
@@ -150,7 +150,7 @@ func (ad *adviser) mayBeTwice(files []sameFile, i int) bool {
 	return false
 }
 
-// sameContents returns the files that hold the same, those of lower layers first.
+// sameContents returns groups of files with the same content, lower layers first.
 func (ad *adviser) sameContents(bySize map[int64][]sameFile) (out [][]sameFile) {
 	type content struct {
 		sum  uint64
@@ -180,7 +180,7 @@ func (ad *adviser) sameContents(bySize map[int64][]sameFile) (out [][]sameFile) 
 	return out
 }
 
-// rowOf returns the row of the package that owns a file, none without.
+// rowOf returns the row of the package that owns a file, or none.
 func (ad *adviser) rowOf(p *Packages, f *sameFile) int32 {
 	if rows := p.rowsOf(nil, ad.t.at(f.node, len(ad.t.layers)-1)); len(rows) > 0 {
 		return rows[0]
@@ -188,11 +188,11 @@ func (ad *adviser) rowOf(p *Packages, f *sameFile) int32 {
 	return none
 }
 
-// maxSameCopies bounds the copies by which contents are put together, and that a finding
-// names.
+// maxSameCopies is the maximum number of copies that are used for grouping and named in a
+// finding.
 const maxSameCopies = 4
 
-// sameKey tells contents apart whose copies came with other layers or packages.
+// sameKey identifies contents whose copies came with the same layers and packages.
 func sameKey(copies []sameFile) string {
 	var b strings.Builder
 	for i := range copies[:min(len(copies), maxSameCopies)] {
@@ -201,13 +201,13 @@ func sameKey(copies []sameFile) string {
 	return b.String()
 }
 
-// A sameGroup is contents whose copies came with the same layers and packages.
+// A sameGroup is a set of contents whose copies came with the same layers and packages.
 type sameGroup struct {
-	first    []sameFile // the copies of one of them
+	first    []sameFile // copies of one of them
 	places   []commonDir
 	contents int
-	copies   int   // beyond the first of each
-	bytes    int64 // that these store
+	copies   int   // not counting the first of each
+	bytes    int64 // bytes of these copies
 	last     sameFile
 }
 
@@ -227,7 +227,7 @@ func (g *sameGroup) add(copies []sameFile) {
 	}
 }
 
-// sameFinding is the finding of a group. The layer to blame is that of the last copy.
+// sameFinding returns the finding of a group. It blames the layer of the last copy.
 func (ad *adviser) sameFinding(p *Packages, g *sameGroup) Finding {
 	layer := int(g.last.layer)
 	var copies []string

@@ -15,20 +15,19 @@ import (
 
 // # Secrets in files
 //
-// A file is a secret if its content shows one, or by its name where the content is
-// not known. All versions count, whether they show, are covered or are deleted:
-// anyone who has the image can read each of them. Between two deletions, a path is
-// one secret.
+// A file is a secret if its content shows one, or, if the content is unknown, by its name. All
+// versions count, even covered and deleted ones: anyone who has the image can read them. A path
+// counts as one secret between two deletions.
 
-// A secretKey tells the findings of RuleSecret apart: the layer that brought the
-// files, and what became of them. Files that one layer brought and another deleted
-// are one finding; of others, each has its own.
+// A secretKey identifies a finding of RuleSecret: the layer that added the files, and what
+// happened to them. Files added by one layer and deleted by another share a finding; every other
+// file has its own.
 type secretKey struct {
 	layer int
-	node  NodeID // none for files that were deleted
-	by    int    // the layer that hid the last of it; -1 if it shows
-	gone  bool   // it deleted it, and did not write it anew
-	base  bool   // the base image carries them
+	node  NodeID // none for deleted files
+	by    int    // the layer that hid the last version; -1 if visible
+	gone  bool   // deleted and not rewritten
+	base  bool   // stored in the base image
 }
 
 func (k secretKey) compare(o secretKey) int {
@@ -36,33 +35,33 @@ func (k secretKey) compare(o secretKey) int {
 	return cmp.Or(cmp.Compare(k.layer, o.layer), cmp.Compare(k.node, o.node), cmp.Compare(k.by, o.by), cmp.Compare(bit(k.gone), bit(o.gone)), cmp.Compare(bit(k.base), bit(o.base)))
 }
 
-// secrets are files that hold secrets, all of one key.
+// secrets are files with secrets that share a key.
 type secrets struct {
 	where    commonDir
 	bytes    int64
 	versions int
 	files    int
-	known    int          // of the files, those whose content shows what they are
+	known    int          // number of files whose content shows a secret
 	names    []namedFile  // the first few
-	layers   map[int]bool // that carry them
+	layers   map[int]bool // that store them
 }
 
-// A namedFile is a file with what was seen in it.
+// A namedFile is a file with the secrets found in it.
 type namedFile struct {
 	node   NodeID
-	sights []sight // none if its name alone is known
+	sights []sight // none if only its name is known
 }
 
-// namedSecrets bounds the paths that one finding names.
+// namedSecrets is the maximum number of paths in one finding.
 const namedSecrets = 3
 
-// A carried file is the layer and the entry that hold its content.
+// A carried file is the layer and the entry that store its content.
 type carried struct {
 	layer uint16
 	entry int32
 }
 
-// looks returns what was seen in files while layers were scanned.
+// looks returns what was found in files during the scan of layers.
 func (ad *adviser) looks() map[carried]look {
 	found := map[carried]look{}
 	for k, l := range ad.t.layers {
@@ -75,8 +74,8 @@ func (ad *adviser) looks() map[carried]look {
 	return found
 }
 
-// suspects returns the nodes that may hold secrets, ascending: those that are named
-// so, and those in which one was seen.
+// suspects returns the nodes that may hold secrets, ascending: by name, or because one was found
+// in them.
 func (ad *adviser) suspects(ctx context.Context, looks map[carried]look) ([]NodeID, error) {
 	t := ad.t
 	var nodes []NodeID
@@ -104,7 +103,7 @@ func (ad *adviser) suspects(ctx context.Context, looks map[carried]look) ([]Node
 	return slices.Compact(nodes), ctx.Err()
 }
 
-// secretFiles sums up the files that hold secrets, by what became of them.
+// secretFiles groups the files with secrets by what happened to them.
 func (ad *adviser) secretFiles(ctx context.Context) (map[secretKey]*secrets, error) {
 	t := ad.t
 	looks := ad.looks()
@@ -129,7 +128,7 @@ func (ad *adviser) secretFiles(ctx context.Context) (map[secretKey]*secrets, err
 			}
 			l, known := looks[carried{v.layer, v.entry}]
 			if len(l.sights) > 0 || named && (!known || l.unclear) {
-				// Of what may be a base, content tells; a name alone is too little.
+				// In a possible base only content counts; a name is too little evidence.
 				base := ad.a.Totals.BaseLayers
 				if len(l.sights) > 0 {
 					base = ad.a.Base.vouched()
@@ -142,14 +141,13 @@ func (ad *adviser) secretFiles(ctx context.Context) (map[secretKey]*secrets, err
 	return found, ctx.Err()
 }
 
-// A secretRun is a path's versions from one deletion to the next, those of them that
-// are secrets.
+// A secretRun is the secret versions of a path from one deletion to the next.
 type secretRun struct {
 	node   NodeID
 	own    []int32
 	base   []int32
-	sights []sight // of all of them
-	seen   []sight // of those of the base
+	sights []sight // of all versions
+	seen   []sight // of the base's versions
 }
 
 func (r *secretRun) add(i int32, sights []sight, base bool) {
@@ -165,8 +163,7 @@ func (r *secretRun) add(i int32, sights []sight, base bool) {
 	}
 }
 
-// addSecret adds a run to the findings. Of what the base image carries, only what its
-// content shows is worth a word.
+// addSecret adds a run to the findings. For files of the base image, only content counts.
 func (ad *adviser) addSecret(found map[secretKey]*secrets, run *secretRun) {
 	if len(run.own) > 0 {
 		ad.addVersions(found, run.node, run.own, run.sights, false)
@@ -217,10 +214,10 @@ func (ad *adviser) addVersions(found map[secretKey]*secrets, n NodeID, versions 
 	}
 }
 
-// namedLayers bounds the layers that one finding names.
+// namedLayers is the maximum number of layers in one finding.
 const namedLayers = 20
 
-// readable is "layer 6", or "layers 6 and 7".
+// readable returns "layer 6", or "layers 6 and 7".
 func (s *secrets) readable() string {
 	all := slices.Sorted(maps.Keys(s.layers))
 	words := make([]string, 0, namedLayers)
@@ -233,7 +230,7 @@ func (s *secrets) readable() string {
 	return pick(len(words) == 1, "layer ", "layers ") + enumerate(words)
 }
 
-// kindsOf is "a private key (line 3) and a GitHub token (line 7)".
+// kindsOf returns "a private key (line 3) and a GitHub token (line 7)".
 func kindsOf(sights []sight) string {
 	words := make([]string, len(sights))
 	for i, s := range sights {
@@ -244,8 +241,8 @@ func kindsOf(sights []sight) string {
 	return enumerate(words)
 }
 
-// named says which files they are, and why: "/app/.env is named like a secret",
-// "/a.pem (a private key), /b.key (by its name) and 3 more look like secrets".
+// named says which files they are and why: "/app/.env is named like a secret", "/a.pem (a private
+// key), /b.key (by its name) and 3 more look like secrets".
 func (s *secrets) named(t *Tree) string {
 	paths := make([]string, len(s.names))
 	for i, f := range s.names {
@@ -275,8 +272,8 @@ func (s *secrets) named(t *Tree) string {
 	return list + " look like secrets"
 }
 
-// secretFindings makes the findings of RuleSecret: of files, for each key in its
-// order, and of what the image's config and its history say. The error is ctx's.
+// secretFindings makes the findings of RuleSecret: first for files, in the order of their keys,
+// then for the image's config and history. The error is ctx's.
 func (ad *adviser) secretFindings(ctx context.Context) ([]Finding, error) {
 	all, err := ad.secretFiles(ctx)
 	if err != nil {
@@ -289,10 +286,10 @@ func (ad *adviser) secretFindings(ctx context.Context) ([]Finding, error) {
 	return append(found, ad.secretSettings()...), ctx.Err()
 }
 
-// secretAdvice is what to do about a secret in a file.
+// secretAdvice returns the advice for a secret in a file.
 const secretAdvice = "Hand it to the step that needs it with `RUN --mount=type=secret`, or use it in a stage that is not shipped. Anyone who has the image has the file: if it is a real secret, replace it."
 
-// secretFinding is the finding of the files of one key.
+// secretFinding returns the finding for the files of one key.
 func (ad *adviser) secretFinding(k secretKey, s *secrets) Finding {
 	one := s.files == 1
 	step := ad.step(k.layer)

@@ -10,53 +10,53 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// What a step's text tells of it.
+// Patterns in a step's text.
 var (
-	// uninstalls tells a step that removes packages.
+	// uninstalls matches a step that removes packages.
 	uninstalls = lazy.New(`\b(?:apt(?:-get)?|dnf|microdnf|yum|zypper|apk|pip3?|npm|dpkg|rpm)\b[^&|;]*\s(?:purge|autoremove|remove|erase|del|uninstall|rm|-r|-P|-e)\b|\bautoremove\b`)
-	// upgrades tells one that upgrades them.
+	// upgrades matches a step that upgrades packages.
 	upgrades = lazy.New(`\b(?:apt(?:-get)?|apk|dnf|microdnf|yum|zypper)\b[^&|;]*\s(?:upgrade|dist-upgrade|full-upgrade)\b|\b(?:dnf|microdnf|yum|zypper)\b[^&|;]*\s(?:update|up|dup)\b`)
-	// installs tells one that installs them.
+	// installs matches a step that installs packages.
 	installs = lazy.New(`\b(?:apt(?:-get)?|dnf|microdnf|yum|zypper|apk|dpkg|rpm|pip3?|npm|yarn|pnpm|gem)\b[^&|;]*\s(?:install|add|-i|-U|ci|upgrade|dist-upgrade)\b`)
 )
 
-// More of it.
+// More patterns.
 var (
 	aptInstalls   = lazy.New(`\bapt(?:-get)?\b[^&|;]*\sinstall\b`)
 	aptUpdates    = lazy.New(`\bapt(?:-get)?\b[^&|;]*\supdate\b`)
 	recursiveMode = lazy.New(`\bchmod\s+(?:-\w*R\w*|--recursive)\s+(?:-\S+\s+)*0?[0-7]{3,4}\b`)
 )
 
-// stepFacts are what is to be known of a build step: it is asked for once for each
-// finding of the layer that the step made.
+// stepFacts are facts about a build step. They are requested for every finding of the step's
+// layer.
 type stepFacts struct {
-	text   string // for a finding, cut off if it is too long
+	text   string // for a finding, shortened if too long
 	stable string // for its ID
-	word   string // the instruction, in capitals
+	word   string // the instruction in upper case
 
 	uninstalls, upgrades, installs bool
 
-	needsLists bool // it installs by apt, and does not fetch apt's lists itself
-	recursive  bool // it gives everything below a directory one mode, as a number
+	needsLists bool // it installs with apt without fetching apt's lists itself
+	recursive  bool // it sets one numeric mode for everything below a directory
 }
 
-// maxStep is how many bytes of a step's text a finding has.
+// maxStep is the maximum length of a step's text in a finding, in bytes.
 const maxStep = 64 << 10
 
-// ShownStep returns a step's text as findings show it: see ShownInstruction.
+// ShownStep returns a step's text as shown in findings: see ShownInstruction.
 func ShownStep(s source.Step) string { return ShownInstruction(dockerfile.StepText(s)) }
 
-// ShownInstruction returns an instruction's text without the secrets that stand in it, and
-// cut off if it is too long. It is raw but for that.
+// ShownInstruction returns an instruction's text with secrets masked, shortened if too long. It
+// is raw otherwise.
 func ShownInstruction(text string) string {
-	text = Masked(text) // first: of a token that is cut off, a part would show
+	text = Masked(text) // before shortening, which could leave part of a token visible
 	if len(text) > maxStep {
 		text = strings.ToValidUTF8(text[:maxStep], "") + "…"
 	}
 	return text
 }
 
-// step returns what is to be known of the step that made a layer.
+// step returns the facts about the step that made a layer.
 func (ad *adviser) step(layer int) *stepFacts {
 	if ad.steps[layer] == nil {
 		text := ShownStep(ad.t.layers[layer].Step)
@@ -116,7 +116,7 @@ func (ad *adviser) word(f *Finding, k groupKey, g *group) {
 	f.setAdvice(f.Advice)
 }
 
-// wording is what one finding's text is made from.
+// wording holds the inputs for one finding's text.
 type wording struct {
 	ad   *adviser
 	k    groupKey
@@ -124,7 +124,7 @@ type wording struct {
 	step *stepFacts // of the layer to blame
 }
 
-// edit names the step to change, where that is not the one to blame.
+// edit names the step to change if that is not the step to blame.
 func (w *wording) edit() string {
 	maker := w.g.origin()
 	switch {
@@ -139,7 +139,7 @@ func (w *wording) edit() string {
 	return fmt.Sprintf(" The step to edit is layer %d (%s).", maker, code(text))
 }
 
-// classAdvice is what to do about files of a class that a layer carries.
+// classAdvice returns the advice for files of a class in a layer.
 func (ad *adviser) classAdvice(c class, layer int) string {
 	about := c.about()
 	if about.id != "apt-lists" {
@@ -153,8 +153,8 @@ func (ad *adviser) classAdvice(c class, layer int) string {
 		layer, later, code(aptMounts))
 }
 
-// needsListsAfter returns the first layer above another whose step installs by apt with
-// the lists that it finds; -1 if there is none.
+// needsListsAfter returns the first higher layer whose step installs with apt and relies on
+// existing lists; -1 if none does.
 func (ad *adviser) needsListsAfter(layer int) int {
 	if ad.listsNeeded == nil {
 		ad.listsNeeded = make([]int, len(ad.t.layers)+1)
@@ -169,8 +169,8 @@ func (ad *adviser) needsListsAfter(layer int) int {
 	return ad.listsNeeded[layer+1]
 }
 
-// baseAdvice returns what can be done about files that the base image carries:
-// no change of a step makes its layers smaller.
+// baseAdvice returns the advice for files stored in the base image, whose layers no changed step
+// can shrink.
 func baseAdvice(own string, k groupKey) string {
 	switch {
 	case k.class.about().kept:
@@ -183,7 +183,7 @@ func baseAdvice(own string, k groupKey) string {
 	return own
 }
 
-// amount is "12,431 files, 1.50 GB"; where there is but one, its path comes first.
+// amount returns "12,431 files, 1.50 GB", or the path and size of a single file.
 func (w *wording) amount() string {
 	where := &w.g.where
 	if n, all := where.node(); w.g.versions == 1 && n != none && n != Root && all {
@@ -192,13 +192,13 @@ func (w *wording) amount() string {
 	return filesAndBytes(w.g) + below(where) + ","
 }
 
-// one picks the words for one file or for several.
+// one selects the words for one file or for several.
 func (w *wording) one(one, several string) string { return pick(w.g.versions == 1, one, several) }
 
-// was is the verb that goes with amount.
+// was returns the verb that goes with amount.
 func (w *wording) was() string { return w.one("was", "were") }
 
-// from says which layers carry the bytes: "layer 1", "2 layers (mostly layer 1)".
+// from says which layers store the bytes: "layer 1", "2 layers (mostly layer 1)".
 func (w *wording) from() string {
 	layer := w.g.carrier()
 	s := fmt.Sprintf("layer %d", layer)
@@ -208,7 +208,7 @@ func (w *wording) from() string {
 	return s + pick(w.k.standing == ownWaste, "", " of the base image")
 }
 
-// carry is from with its verb: "layer 1 carries", "2 layers (mostly layer 1) carry".
+// carry is from with a verb: "layer 1 carries", "2 layers (mostly layer 1) carry".
 func (w *wording) carry() string {
 	return w.from() + pick(len(w.g.carriers) == 1, " carries", " carry")
 }
@@ -217,8 +217,8 @@ func filesAndBytes(g *group) string {
 	return human.Count(g.versions, "file", "files") + ", " + human.Size(g.bytes)
 }
 
-// below is " below /usr/lib", or " most of it below /usr/lib"; "" where the
-// files have nothing in common.
+// below returns " below /usr/lib", or " most of it below /usr/lib", or "" if the files have
+// nothing in common.
 func below(where *commonDir) string {
 	n, all := where.node()
 	if n == none || n == Root {
@@ -253,17 +253,17 @@ func (w *wording) metadata(f *Finding) {
 	}
 }
 
-// ownerText is "1000:1000".
+// ownerText returns "1000:1000".
 func ownerText(ids [2]int64) string { return fmt.Sprintf("%d:%d", ids[0], ids[1]) }
 
-// A remedy is how an attribute is set without a copy: by a flag of COPY, if it
-// has one, and by a command in the right place. note is what else to know.
+// A remedy is a way to set an attribute without a copy: a flag of COPY, if one exists, and a
+// command in the right place. note is additional advice.
 type remedy struct{ flag, command, note string }
 
-// attribute names what changed of most files of g, and how all that differs from their
-// origin is set in time. Recursive says that everything below a directory was given one
-// mode, which makes programs of all files.
-// Source of the symbolic modes: Dockerfile reference, "COPY --chmod", since 1.14.
+// attribute names what changed for most files of g, and how to set everything that differs from
+// their origin in time. Recursive means that one mode was set for everything below a directory,
+// which makes all files executable. Source of the symbolic modes: Dockerfile reference, "COPY
+// --chmod", since 1.14.
 func (g *group) attribute(recursive bool) (string, remedy) {
 	most, n := attributes(0), 0
 	for set, count := range g.changed {
@@ -290,7 +290,7 @@ func (g *group) attribute(recursive bool) (string, remedy) {
 		if most&a.set != 0 {
 			names = append(names, a.name)
 		}
-		// What an earlier step changed goes into the same flags.
+		// Changes of earlier steps go into the same flags.
 		if most&a.set != 0 || a.flag != "" && g.since&a.set != 0 {
 			commands = append(commands, a.command)
 			if a.flag != "" {
@@ -307,7 +307,7 @@ func (g *group) attribute(recursive bool) (string, remedy) {
 	return enumerate(names), remedy{strings.Join(flags, ""), enumerate(commands), note}
 }
 
-// enumerate is "a", "a and b", "a, b and c".
+// enumerate returns "a", "a and b" or "a, b and c".
 func enumerate(words []string) string {
 	last := len(words) - 1
 	if last == 0 {
@@ -413,17 +413,17 @@ func (w *wording) duplicate(f *Finding) {
 	f.Advice = "The tool that made the layer wrote paths more than once: list each input once, or use a newer version of it."
 }
 
-// firstWord returns a step's instruction, in capitals.
+// firstWord returns a step's instruction in upper case.
 func firstWord(step string) string {
 	word, _, _ := strings.Cut(step, " ")
 	return strings.ToUpper(word)
 }
 
-// copies reports whether an instruction is one that copies files in.
+// copies reports whether an instruction copies files into the image.
 func copies(word string) bool { return word == "COPY" || word == "ADD" }
 
-// upperFirst returns s with its first letter, if that is one of a to z, in upper
-// case; but not where s is a path or a name that is written small.
+// upperFirst returns s with its first letter in upper case if that is a to z, unless s starts
+// with a path or a name written in lower case.
 func upperFirst(s string) string {
 	for _, name := range []string{"apt", "apk", "pip", "npm", "yarn", "pnpm", "dnf", "zypper", "pacman", "conda", "cargo", "composer"} {
 		if strings.HasPrefix(s, name+"'s") {

@@ -7,17 +7,17 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// A buildTool is a program that makes images without a Dockerfile. Advice about COPY
-// and RUN helps nobody who uses one.
+// A buildTool builds images without a Dockerfile. Its users can't follow advice about COPY and
+// RUN.
 type buildTool struct {
 	name    string
-	made    func(im *source.Image, s source.Step) bool // the layer of that step
+	made    func(im *source.Image, s source.Step) bool // reports whether the tool made the step's layer
 	less    string                                     // how to keep a file out of the image
-	changed string                                     // how to give files another owner, mode or place; "" if less says it
+	changed string                                     // how to give files another owner, mode or place; "" to use less
 }
 
-// buildTools are those that are known. Sources: the tools' own documentation, and
-// the history that they write.
+// buildTools are the known tools. Sources: the tools' own documentation, and the history that
+// they write.
 var buildTools = []buildTool{
 	{
 		name: "ko", made: stepSays(`^ko build |^ko publish |github\.com/(?:google|ko-build)/ko\b`),
@@ -47,7 +47,7 @@ var buildTools = []buildTool{
 	},
 }
 
-// stepSays returns what tells a tool by the texts of a step.
+// stepSays returns a function that recognizes a tool by the texts of a step.
 func stepSays(pattern string) func(*source.Image, source.Step) bool {
 	says := regexp.MustCompile(pattern)
 	return func(_ *source.Image, s source.Step) bool {
@@ -60,7 +60,7 @@ func stepSays(pattern string) func(*source.Image, source.Step) bool {
 	}
 }
 
-// toolOf returns the tool that made a layer, nil if none is known.
+// toolOf returns the tool that made a layer, or nil.
 func (ad *adviser) toolOf(layer int) *buildTool {
 	for i := range buildTools {
 		if buildTools[i].made(ad.a.Image, ad.t.layers[layer].Step) {
@@ -70,7 +70,7 @@ func (ad *adviser) toolOf(layer int) *buildTool {
 	return nil
 }
 
-// forTool is the advice about a cause to those who use the tool.
+// forTool returns the advice for a cause to users of the tool.
 func (b *buildTool) forTool(cause Cause) string {
 	if b.changed != "" && (cause == MetadataCopy || cause == SameAgain || cause == Overwritten || cause == Replaced) {
 		return b.changed
@@ -78,16 +78,16 @@ func (b *buildTool) forTool(cause Cause) string {
 	return b.less
 }
 
-// code marks text of an image as code in advice that marked reads.
+// code marks text of an image as code in advice for marked.
 func code(text string) string {
 	return "`" + strings.ReplaceAll(text, "`", tick) + "`"
 }
 
-// tick stands for a backtick of an image's text in advice that is still marked. No
-// such text has it: it is no character.
+// tick replaces a backtick in an image's text while advice is still marked. It can't occur in
+// such text because it isn't a valid character.
 const tick = "\x00"
 
-// setAdvice gives a finding its advice, in which commands stand between backticks.
+// setAdvice sets a finding's advice, in which commands are between backticks.
 func (f *Finding) setAdvice(marked string) {
 	f.Advice, f.Code = "", nil
 	var b strings.Builder

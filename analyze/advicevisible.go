@@ -9,18 +9,18 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// leastVisible is what a finding of RuleVisible must be about, in bytes: a few
-// empty files that every package manager leaves are not worth a word.
+// leastVisible is the minimum size of a finding of RuleVisible, in bytes. Every package manager
+// leaves a few empty files.
 const leastVisible = 100_000
 
-// A visibleKey tells the findings of RuleVisible apart.
+// A visibleKey identifies a finding of RuleVisible.
 type visibleKey struct {
-	layer int // carries the bytes
+	layer int // the layer that stores the bytes
 	class class
 }
 
-// visible finds what shows in the final union, and is seldom wanted there. Only
-// what user layers carry is the reader's to leave out.
+// visible finds visible files that an image seldom needs. It reports only user layers, because
+// readers can't change the base.
 func (ad *adviser) visible() []Finding {
 	t := ad.t
 	groups := map[visibleKey]*group{}
@@ -81,8 +81,8 @@ func (ad *adviser) visible() []Finding {
 	return found
 }
 
-// root returns the path of the highest directory of a class that a place is in;
-// that of what several of them have in common, "" if that is the root.
+// root returns the path of the highest directory of a class that contains a node; for several
+// nodes, their common directory, or "" if that is the root.
 func (ad *adviser) root(where *commonDir, c class) string {
 	t := ad.t
 	n := where.heights[len(where.heights)-1].node
@@ -95,9 +95,9 @@ func (ad *adviser) root(where *commonDir, c class) string {
 	return t.shortPath(n)
 }
 
-// shipped returns the layer that carries the content showing at n, and the bytes
-// that would go if n and all of its class went: none where a name that is not of
-// the class shows too. Several names of one class count at the first of them.
+// shipped returns the layer that stores the content visible at n, and the bytes
+// saved by removing n and its class: none if a name outside of the class is
+// visible too. Several names in one class count at the first one.
 func (ad *adviser) shipped(n NodeID) (layer int, bytes int64) {
 	t := ad.t
 	i := t.at(n, len(t.layers)-1)
@@ -113,13 +113,13 @@ func (ad *adviser) shipped(n NodeID) (layer int, bytes int64) {
 	return int(from), t.stored(from, entry)
 }
 
-// shownAs is how a file that may have several names shows in the final union.
+// shownAs says how a file with several names appears in the final union.
 type shownAs struct {
-	first NodeID // of the nodes that name it; none if it has but one name
-	mixed bool   // they are of several classes
+	first NodeID // first node that names it; none if it has only one name
+	mixed bool   // its names have different classes
 }
 
-// shownAs goes through an inode's names once, however many ask for it.
+// shownAs walks an inode's names only once.
 func (ad *adviser) shownAs(inode int32) shownAs {
 	as, known := ad.shown[inode]
 	if known {

@@ -8,26 +8,26 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// Options says how an image is judged. The zero value is ready to use.
+// Options control the analysis of an image. The zero value is ready to use.
 type Options struct {
-	// Base says which layers are the base image's: their number, the digest of
-	// the last of them, or the base image as a reference, which is looked for
-	// everywhere. Empty: what can be found out, see BaseBy.
+	// Base says which layers belong to the base image: their number, the digest
+	// of the last one, or a reference to the base image, which is searched for
+	// everywhere. Empty: detect the base, see BaseBy.
 	Base string
 
-	// Search says where the base is looked for if Base is empty.
+	// Search says where to look for the base if Base is empty.
 	Search BaseSearch
 
-	// Dockerfiles are what the image may have been built from, the likelier first:
-	// their last FROM names the base.
+	// Dockerfiles are candidates for the file that the image was built from, likeliest first.
+	// Their last FROM names the base.
 	Dockerfiles []*dockerfile.File
 
-	// Packages says that Analysis.Packages will be called: most of that work is done
-	// while Run compares contents.
+	// Packages says that Analysis.Packages will be called. Most of that work then happens while
+	// Run compares contents.
 	Packages bool
 }
 
-// An Analysis is all there is to say of an image.
+// An Analysis holds everything found out about an image.
 type Analysis struct {
 	Image  *source.Image
 	Tree   *Tree
@@ -38,56 +38,55 @@ type Analysis struct {
 	Waste  WasteRows
 	Flaws  []source.Flaw
 
-	// Dockerfile is the first of Options.Dockerfiles that the image was built from, as far
-	// as that can be told; nil if none is.
+	// Dockerfile is the first of Options.Dockerfiles that appears to be the image's; nil if none
+	// does.
 	Dockerfile *dockerfile.File
 
-	open   []comparison // that Start has left
-	search *baseSearch  // that Watch has not waited for; nil: Base is the last word
-	read   int          // layers
+	open   []comparison // comparisons left by Start
+	search *baseSearch  // search that Watch did not wait for; nil: Base is final
+	read   int          // number of layers
 	stored []int64      // bytes of content, by layer
 }
 
-// Totals are an image's figures. Sizes are bytes.
+// Totals are an image's totals. Sizes are bytes.
 type Totals struct {
 	Layers  int
-	Entries int // tar members of all layers
+	Entries int // tar members in all layers
 
-	Stored     int64   // content that the layers carry
-	Visible    int64   // of it, what some name of the final union reaches
+	Stored     int64   // content in all layers
+	Visible    int64   // the part of Stored that some name of the final union reaches
 	Wasted     int64   // Stored - Visible
 	Efficiency float64 // Visible / Stored; 1 when nothing is stored
 
-	Compressed int64 // the layers' blobs as stored; -1 if one of them is not compressed
+	Compressed int64 // layers' blobs as stored; -1 if a layer is not compressed
 
 	BaseLayers      int
-	UserStored      int64   // carried by the layers above the base's
-	UserWasted      int64   // of it, wasted
+	UserStored      int64   // stored in the layers above the base
+	UserWasted      int64   // wasted part of UserStored
 	UserWastedRatio float64 // UserWasted / UserStored; 0 when nothing is stored
 	OwnEfficiency   float64 // 1 - UserWastedRatio
-	BaseHidden      int64   // carried by base layers, hidden by others
+	BaseHidden      int64   // stored in base layers, hidden by other layers
 }
 
-// CauseTotal is what one cause wastes.
+// CauseTotal is the waste of one cause.
 type CauseTotal struct {
 	Cause    Cause
 	Bytes    int64
 	Versions int // wasted versions with bytes
 }
 
-// LayerTotal is what there is to say of one layer. Sizes are bytes.
+// LayerTotal holds the figures of one layer. Sizes are bytes.
 type LayerTotal struct {
 	Layer   *source.Layer
-	Stored  int64 // it carries
-	Wasted  int64 // of these, dead
-	Hides   int64 // dead bytes it is to blame for, its own included
+	Stored  int64 // in this layer
+	Wasted  int64 // dead part of Stored
+	Hides   int64 // dead bytes that this layer hides, including its own
 	Entries int
 	Changes Counts
 	Base    bool // it belongs to the base image
 }
 
-// Counts are versions by what they are against the union below. Duplicates are
-// left out.
+// Counts are the numbers of versions by change against the union below, without duplicates.
 type Counts struct{ Added, Modified, Metadata, Identical, Removed int }
 
 func (c *Counts) add(change Change) {
@@ -105,8 +104,7 @@ func (c *Counts) add(change Change) {
 	}
 }
 
-// Run reads all layers of im, if that has not been done, and works out what they
-// do to each other.
+// Run reads all layers of im that have not been read, and computes what they do to each other.
 func Run(ctx context.Context, im *source.Image, opts Options) (*Analysis, error) {
 	a, err := assembled(ctx, im, opts)
 	if err != nil {
@@ -127,10 +125,10 @@ func Run(ctx context.Context, im *source.Image, opts Options) (*Analysis, error)
 	return a, nil
 }
 
-// Start is Run but for the comparisons that take reading contents: files of one
-// path and one size, in uncompressed layers. Until Finish has made them, they
-// count as different. All figures are exact; what may still change are the
-// changes and causes of the versions that are Unsettled, and so their counts.
+// Start is Run without the comparisons that require reading contents: files
+// with the same path and size in uncompressed layers. Until Finish makes these
+// comparisons, such files count as different. All sizes are exact; only the
+// changes and causes of Unsettled versions, and their counts, may still change.
 func Start(ctx context.Context, im *source.Image, opts Options) (*Analysis, error) {
 	a, err := assembled(ctx, im, opts)
 	if err != nil {
@@ -142,16 +140,15 @@ func Start(ctx context.Context, im *source.Image, opts Options) (*Analysis, erro
 	return a, nil
 }
 
-// Unsettled returns how many comparisons are left for Finish.
+// Unsettled returns the number of comparisons left for Finish.
 func (a *Analysis) Unsettled() int { return len(a.open) }
 
-// Settled reports whether nothing is left for Finish: no comparison, nor the search
-// for the base image.
+// Settled reports whether Finish has nothing to do: no comparison, and no search for the base
+// image.
 func (a *Analysis) Settled() bool { return len(a.open) == 0 && a.search == nil }
 
-// Finish makes the comparisons that Start has left, waits for the base if Watch has
-// not, and returns an analysis in which nothing is unsettled. Its nodes are the same;
-// a itself does not change, and may be read meanwhile.
+// Finish makes the comparisons that Start left, waits for the base if Watch did not, and returns
+// a settled analysis. It has the same nodes. a itself does not change and may be read meanwhile.
 func (a *Analysis) Finish(ctx context.Context) (*Analysis, error) {
 	if a.Settled() {
 		return a, nil
@@ -162,7 +159,7 @@ func (a *Analysis) Finish(ctx context.Context) (*Analysis, error) {
 		done.Tree = &Tree{
 			layers: t.layers, nodes: t.nodes, children: t.children, extra: t.extra, dirs: t.dirs, orphans: t.orphans, search: t.search, owned: &packageCache{},
 			versions: slices.Clone(t.versions), inodes: slices.Clone(t.inodes),
-			views: viewCache{bunches: t.views.known()}, // comparisons change nothing that these hold
+			views: viewCache{bunches: t.views.known()}, // comparisons do not affect these
 		}
 		if err := done.Tree.compare(ctx, a.open); err != nil {
 			return nil, err
@@ -178,7 +175,7 @@ func (a *Analysis) Finish(ctx context.Context) (*Analysis, error) {
 	return done, nil
 }
 
-// conclude works out who is to blame for what, and all figures. The error is ctx's.
+// conclude assigns the blame for waste and computes all figures. The error is ctx's.
 func (a *Analysis) conclude(ctx context.Context) error {
 	a.Tree.settleInodes()
 	return a.sum(ctx)

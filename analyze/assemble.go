@@ -12,13 +12,11 @@ import (
 
 // # Building while reading
 //
-// A layer can be laid over those below it as soon as these have been read: nothing
-// of a higher one is looked at. So the tree is built on one goroutine while the
-// layers are still being read on others. What can be found out about a layer alone
-// is found out as it arrives, for the builder is what takes longest of an image
-// that has been opened before.
+// A layer can be applied as soon as the layers below it have been read. So one goroutine builds
+// the tree while others still read layers. Work that concerns a single layer is done on its
+// arrival, because the builder is the bottleneck for an image that was opened before.
 
-// assembled is assemble, and finds out meanwhile which layers are the base image's.
+// assembled is assemble, and detects the base image's layers meanwhile.
 func assembled(ctx context.Context, im *source.Image, opts Options) (*Analysis, error) {
 	search, err := searchBase(ctx, im, opts)
 	if err != nil {
@@ -34,8 +32,7 @@ func assembled(ctx context.Context, im *source.Image, opts Options) (*Analysis, 
 	return a, ctx.Err()
 }
 
-// fitting returns the first of some Dockerfiles that an image was built from; nil if it is
-// none of them.
+// fitting returns the first Dockerfile that the image was built from, or nil.
 func fitting(im *source.Image, files []*dockerfile.File) *dockerfile.File {
 	for _, d := range files {
 		if dockerfile.Fits(im, d) {
@@ -45,8 +42,8 @@ func fitting(im *source.Image, files []*dockerfile.File) *dockerfile.File {
 	return nil
 }
 
-// assemble reads the layers of im that have not been read, and builds their tree. It
-// calls read with each layer as source.Image.ScanEach does. The base is not known yet.
+// assemble reads the unread layers of im and builds their tree. It calls read with each layer,
+// like source.Image.ScanEach. The base is not known yet.
 func assemble(ctx context.Context, im *source.Image, read func(*source.Layer)) (*Analysis, error) {
 	in := newArrivals(im.Layers)
 	working, stop := context.WithCancel(ctx)
@@ -72,14 +69,14 @@ func assemble(ctx context.Context, im *source.Image, read func(*source.Layer)) (
 	if built != nil {
 		stop()
 	}
-	// Whichever failed has stopped the other one.
+	// The first failure has stopped the other side.
 	if err := <-scanned; err != nil && (ctx.Err() != nil || !errors.Is(err, context.Canceled)) {
 		return nil, err
 	}
 	return a, built
 }
 
-// assembleOf builds the tree of layers as they arrive.
+// assembleOf builds the tree from layers as they arrive.
 func assembleOf(ctx context.Context, im *source.Image, in *arrivals) (*Analysis, error) {
 	b := newBuilder(im.Layers)
 	if err := b.build(ctx, in); err != nil {
@@ -88,13 +85,12 @@ func assembleOf(ctx context.Context, im *source.Image, in *arrivals) (*Analysis,
 	return &Analysis{Image: im, Tree: b.t, Flaws: allFlaws(im, &b.flaws), open: b.pending, read: len(im.Layers), stored: in.stored()}, nil
 }
 
-// assembleLower builds the tree of layers that have been read, or are to count as
-// empty.
+// assembleLower builds the tree of layers that have been read or count as empty.
 func assembleLower(ctx context.Context, im *source.Image) (*Analysis, error) {
 	return assembleOf(ctx, im, arrived(im.Layers))
 }
 
-// arrived returns layers as such that have all been read.
+// arrived converts layers that have all been read.
 func arrived(layers []*source.Layer) *arrivals {
 	in := newArrivals(layers)
 	for _, l := range layers {
@@ -103,24 +99,24 @@ func arrived(layers []*source.Layer) *arrivals {
 	return in
 }
 
-// An arrival is a layer that has been read, with what it says by itself.
+// An arrival is a layer that has been read, with facts about that layer alone.
 type arrival struct {
-	there   chan struct{} // closed when the layer has been read
+	there   chan struct{} // closed after the layer is read
 	markers []int         // see findMarkers
 	stored  int64         // bytes of content
 }
 
-// arrivals are an image's layers, by index, as they are read. Safe for concurrent
-// use: one goroutine adds, others wait.
+// arrivals are an image's layers by index, as they are read. Safe for concurrent use: one
+// goroutine adds, others wait.
 type arrivals struct {
 	layers []*source.Layer
 	each   []arrival
 
 	mu             sync.Mutex
-	left           int   // layers that have not been read
-	entries, bytes int64 // of those that have; bytes as they are stored
-	bytesLeft      int64 // of the others
-	most           int   // entries of one layer
+	left           int   // layers not yet read
+	entries, bytes int64 // of the layers read so far; bytes as stored
+	bytesLeft      int64 // of the unread layers
+	most           int   // maximum number of entries in one layer
 }
 
 func newArrivals(layers []*source.Layer) *arrivals {
@@ -132,7 +128,7 @@ func newArrivals(layers []*source.Layer) *arrivals {
 	return in
 }
 
-// add takes a layer that has been read.
+// add adds a layer that has been read.
 func (in *arrivals) add(l *source.Layer) {
 	a := &in.each[l.Index]
 	if l.Entries != nil {
@@ -148,7 +144,7 @@ func (in *arrivals) add(l *source.Layer) {
 	close(a.there)
 }
 
-// wait waits until layer k has been read, and returns what arrived.
+// wait waits until layer k has been read and returns its arrival.
 func (in *arrivals) wait(ctx context.Context, k int) (*arrival, error) {
 	a := &in.each[k]
 	select {
@@ -174,17 +170,17 @@ func (in *arrivals) all(ctx context.Context) error {
 	return nil
 }
 
-// Bounds on the entries that layers are taken to have before they are read: so many
-// times those that have been read, and so many. What is taken for too many is room
-// that is never used; too few cost a copy of what has been built.
+// Limits on the expected number of entries before all layers are read: a multiple of those
+// already read, and an absolute number. Too high an estimate wastes address space; too low an
+// estimate costs a copy of the tree built so far.
 const (
 	guessRatio = 16
 	guessMost  = 1 << 20
 )
 
-// expected returns how many entries all layers have together, and the largest. As
-// long as not all of them have been read that is a guess: as many a byte as in
-// those that have.
+// expected returns the number of entries in all layers and in the largest one.
+// While layers are unread, it is an estimate from the entries per byte of those
+// already read.
 func (in *arrivals) expected() (entries, most int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -195,7 +191,7 @@ func (in *arrivals) expected() (entries, most int) {
 	return int(in.entries) + int(min(guess, float64(guessRatio*in.entries), guessMost)), in.most
 }
 
-// stored returns the bytes of content of each layer, all of which have been read.
+// stored returns the bytes of content of each layer. All layers must have been read.
 func (in *arrivals) stored() []int64 {
 	out := make([]int64, len(in.each))
 	for k := range in.each {
@@ -204,7 +200,7 @@ func (in *arrivals) stored() []int64 {
 	return out
 }
 
-// storedIn returns the bytes of content of a layer.
+// storedIn returns the bytes of content in a layer.
 func storedIn(e *source.Entries) (bytes int64) {
 	for i := range e.Len() {
 		if e.Type(i) == source.File {

@@ -13,41 +13,41 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// A Base says which of an image's layers are its base image's, and how that was found
-// out. The layers above are the image's own: those that its builder can change.
+// A Base says which layers belong to the base image and how that was found out. The layers above
+// are the image's own: its author can change them.
 type Base struct {
-	Layers int    // the lowest ones
-	Name   string // of the base image: as it was asked for, or as what was found has it; "" if unknown
+	Layers int    // number of lowest layers
+	Name   string // of the base image: as requested, or as the source of the information names it; "" if unknown
 	By     BaseBy
-	Sure   bool // it was asked for, or its layers were compared with a base that the build names
+	Sure   bool // it was requested, or its layers were compared with a base that the build names
 
-	// Missing says why the base that was asked for could not be found; "" if none was
-	// asked for, or it was found. Layers is then what could be found without it.
+	// Missing is why the requested base could not be found; "" if it was found or none was
+	// requested. Layers is then what could be detected without it.
 	Missing string
 
-	asked string // the name or digest that was asked for; "" if none was
+	asked string // requested name or digest, or ""
 }
 
-// BaseBy is how a base was found out.
+// BaseBy is how the base was detected.
 type BaseBy uint8
 
-// The ways, in the order in which they are tried; the first that holds counts.
+// The methods, in the order in which they are tried. The first that succeeds counts.
 const (
-	BaseDefault     BaseBy = iota // by nothing: the lowest layer is taken for the base
+	BaseDefault     BaseBy = iota // no information: the lowest layer counts as the base
 	BaseAsked                     // by Options.Base
-	BaseAnnotations               // by the image's annotations or labels, and the layers of the image that they name
-	BaseDockerfile                // by the Dockerfile, and the layers of the image that its last FROM names; if that is not here, not sure, by its steps
-	BaseImage                     // by an image on this machine whose layers are the lowest
-	BaseHistory                   // by the steps in the image's history
+	BaseAnnotations               // the image's annotations or labels, and the layers of the image that they name
+	BaseDockerfile                // the Dockerfile, and the layers of the image in its last FROM; if that image is not available, its steps, which is not sure
+	BaseImage                     // an image on this machine that consists of the lowest layers
+	BaseHistory                   // the steps in the image's history
 )
 
 var baseWords = [...]string{"default", "asked", "annotations", "dockerfile", "image", "history"}
 
-// String is a word: "annotations".
+// String returns a word: "annotations".
 func (b BaseBy) String() string { return baseWords[b] }
 
-// Text says in a line what the base is, how sure that is, and by what:
-// "python:3.12, 9 layers, by the image's annotations". Names are raw.
+// Text describes the base in one line, with how it was detected: "python:3.12, 9 layers, by the
+// image's annotations". Names are raw.
 func (b Base) Text() string {
 	layers := human.Count(b.Layers, "layer", "layers")
 	if b.Layers == 0 {
@@ -75,9 +75,8 @@ func (b Base) Text() string {
 	return layers + ", a guess: nothing tells what the image was built on"
 }
 
-// vouched returns how many of the lowest layers are excused from what is held against
-// layers of the image's own for safety: those that are the layers of another image, or
-// that the reader has named. What the image tells of itself alone excuses nothing.
+// vouched returns how many of the lowest layers are exempt from security rules for own layers:
+// layers of another image, or layers that the user named. The image's own claims exempt nothing.
 func (b Base) vouched() int {
 	if b.By == BaseHistory || b.By == BaseDefault {
 		return 0
@@ -85,26 +84,24 @@ func (b Base) vouched() int {
 	return b.Layers
 }
 
-// The annotations that name an image's base.
-// Source: OCI image-spec, annotations.md.
+// The annotations that name the base of an image. Source: OCI image-spec, annotations.md.
 const (
 	baseNameAnnotation   = "org.opencontainers.image.base.name"
 	baseDigestAnnotation = "org.opencontainers.image.base.digest"
 )
 
-// A BaseSearch says where Run and the others may look for an image's base.
+// A BaseSearch says where to look for an image's base.
 type BaseSearch uint8
 
-// The places, each with those before it.
+// The places. Each includes those before it.
 const (
-	SearchImage      BaseSearch = iota // nowhere but in the image itself
-	SearchEngines                      // engines and the cache of this machine
-	SearchRegistries                   // registries, as Options of package source allow it
+	SearchImage      BaseSearch = iota // only in the image itself
+	SearchEngines                      // also in engines and the cache of this machine
+	SearchRegistries                   // also in registries, within the limits of package source
 )
 
-// baseAtOnce returns the base as far as it can be told without looking elsewhere, and
-// whether that is the last word. A number of layers that the image does not have is
-// an error.
+// baseAtOnce returns the base as far as the image itself tells it, and whether that is final. It
+// fails if the requested number of layers does not exist in the image.
 func baseAtOnce(im *source.Image, opts Options) (_ Base, final bool, err error) {
 	guess := guessedBase(im, opts.Dockerfiles)
 	if opts.Base == "" {
@@ -129,8 +126,8 @@ func baseAtOnce(im *source.Image, opts Options) (_ Base, final bool, err error) 
 	return guess, false, nil
 }
 
-// guessedBase returns what the image itself tells of its base, and the Dockerfile if its
-// steps are in the history: what stands below them there is the base's.
+// guessedBase returns the base according to the image itself, and the Dockerfile if its steps are
+// in the history: the steps below them belong to the base.
 func guessedBase(im *source.Image, files []*dockerfile.File) Base {
 	for _, d := range files {
 		if im.Provenance != nil || !dockerfile.Fits(im, d) {
@@ -145,7 +142,7 @@ func guessedBase(im *source.Image, files []*dockerfile.File) Base {
 		}
 	}
 	names := annotatedNames(im)
-	b := Base{Layers: min(1, max(len(im.Layers)-1, 0))} // a base is never all that there is
+	b := Base{Layers: min(1, max(len(im.Layers)-1, 0))} // a base is never the whole image
 	if startsWithCopy(im.History) {
 		b = Base{By: BaseHistory}
 	}
@@ -158,11 +155,11 @@ func guessedBase(im *source.Image, files []*dockerfile.File) Base {
 	return b
 }
 
-// askedBase looks for the base that was asked for by a name or a digest.
+// askedBase looks for the base that was requested by name or digest.
 func askedBase(ctx context.Context, im *source.Image, asked string, guess Base) Base {
 	ids, err := im.DiffIDsOf(ctx, asked)
 	guess.asked = asked
-	asked = redact.Text(asked) // an address may hold a password
+	asked = redact.Text(asked) // an address may contain a password
 	switch n := common(im, ids); {
 	case err != nil:
 		guess.Missing = redact.Text(fmt.Sprintf("the base %s cannot be found: %v", asked, err))
@@ -178,9 +175,8 @@ func askedBase(ctx context.Context, im *source.Image, asked string, guess Base) 
 	return guess
 }
 
-// annotatedNames are the names that the image's annotations and labels have for its
-// base, those with a digest first. Only what is the name of an image in a registry
-// counts: no file is opened because an image names it.
+// annotatedNames returns the names of the base in the image's annotations and labels, those with
+// a digest first. Only registry names count: an image can't make peel open a file.
 func annotatedNames(im *source.Image) []string {
 	var out []string
 	for _, from := range []map[string]string{im.Annotations, im.Config.Labels} {
@@ -205,7 +201,7 @@ func withDigest(name, digest string) string {
 	return name + "@" + digest
 }
 
-// common returns how many layers of im are those that ids name, from the lowest.
+// common returns how many lowest layers of im are equal to the first ids.
 func common(im *source.Image, ids []string) int {
 	n := 0
 	for n < len(ids) && n < len(im.Layers) && ids[n] != "" && ids[n] == im.Layers[n].DiffID {

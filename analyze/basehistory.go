@@ -9,35 +9,35 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// # The base by the history
+// # The base from the history
 //
-// A history has the steps of the base image in front, and nothing says where they end.
-// What tells is, the surest first:
+// A history starts with the steps of the base image, but nothing marks their end. These signs do,
+// most reliable first:
 //
-//  1. Buildah names the base in the comment of the first step that is its own.
-//  2. Another tool made the steps in front: the comment and the command of a step tell
-//     the tool. A base may have been made by the same tool, so that this is a least
+//  1. Buildah names the base in the comment of its own first step.
+//  2. Another tool made the first steps: the comment and the command of a step identify
+//     the tool. The base may have been extended with the same tool, so this is a minimum
 //     number of layers.
-//  3. CMD and ENTRYPOINT stand at the end of a Dockerfile. One that layers follow is
-//     the end of a base. Those that follow were built later: by an hour at least, for
-//     a Dockerfile may have its CMD in the middle, and then one build made both sides.
-//     Histories without times, or with one time for all, are taken without that.
+//  3. CMD and ENTRYPOINT are at the end of a Dockerfile. If layers follow one, it ends a
+//     base, provided that they were built at least an hour later: a Dockerfile may have
+//     its CMD in the middle, and then one build made both parts. Histories without
+//     times, or with a single time, skip that check.
 
-// baseGap is how long after its base an image is built, at least.
+// baseGap is the minimum time between building a base and building an image on it.
 const baseGap = time.Hour
 
-// historyBase returns how many of an image's lowest layers are its base's, as its
-// steps tell, and the base's name where a step has it; 0 if they tell nothing. There
-// are as many layers in all. One layer at least is the image's own.
+// historyBase returns how many of an image's lowest layers belong to its base according to its
+// steps, and the base's name if a step has it; 0 if unknown. layers is the total number. At least
+// one layer is the image's own.
 func historyBase(steps []source.Step, layers int) (n int, name string) {
-	below := make([]int, len(steps)+1) // layers that steps before this one made
+	below := make([]int, len(steps)+1) // layers made by earlier steps
 	for i, s := range steps {
 		below[i+1] = below[i]
 		if !s.Empty {
 			below[i+1]++
 		}
 	}
-	most := layers - 1 // of the base
+	most := layers - 1 // maximum for the base
 	for i, s := range steps {
 		if from, ok := strings.CutPrefix(s.Comment, "FROM "); ok && strings.Contains(from, "/") && source.IsImageName(from) && below[i] <= most {
 			n, name = below[i], from
@@ -58,18 +58,17 @@ func historyBase(steps []source.Step, layers int) (n int, name string) {
 	return n, ""
 }
 
-// startsWithCopy reports whether the lowest layer is that of a COPY: then an image begins
-// there, and not above its base, which begins with an archive that is unpacked.
+// startsWithCopy reports whether the lowest layer comes from a COPY. Such an image has no base,
+// which would start with an unpacked archive.
 func startsWithCopy(steps []source.Step) bool {
 	first := slices.IndexFunc(steps, func(s source.Step) bool { return !s.Empty })
 	return first >= 0 && strings.HasPrefix(dockerfile.Instruction(steps[first].Command), "COPY ")
 }
 
-// lastCommand returns the last CMD or ENTRYPOINT that is the end of a base, -1 if
-// there is none.
+// lastCommand returns the last CMD or ENTRYPOINT that ends a base, or -1.
 func lastCommand(steps []source.Step, below []int) int {
-	latest := make([]time.Time, len(steps)) // of the steps up to this one
-	timed := false                          // times tell the steps apart
+	latest := make([]time.Time, len(steps)) // of all steps up to this one
+	timed := false                          // times differ between steps
 	for i, s := range steps {
 		latest[i] = s.Created
 		if i > 0 && latest[i-1].After(s.Created) {
@@ -77,7 +76,7 @@ func lastCommand(steps []source.Step, below []int) int {
 		}
 		timed = timed || !s.Created.Equal(steps[0].Created)
 	}
-	next := len(steps) // the step above that made a layer
+	next := len(steps) // next higher step that made a layer
 	for i, s := range slices.Backward(steps) {
 		switch {
 		case !s.Empty:
@@ -90,13 +89,13 @@ func lastCommand(steps []source.Step, below []int) int {
 	return -1
 }
 
-// runsByDefault reports whether a step says what a container runs.
+// runsByDefault reports whether a step sets the default command of a container.
 func runsByDefault(s source.Step) bool {
 	command := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(s.Command), "/bin/sh -c #(nop)"))
 	return strings.HasPrefix(command, "CMD ") || strings.HasPrefix(command, "ENTRYPOINT ")
 }
 
-// stepTools are how steps begin that tools other than a Dockerfile's builders make.
+// stepTools are the prefixes of steps written by tools other than Dockerfile builders.
 var stepTools = []struct{ command, comment, author, tool string }{
 	{command: "# debian.sh", tool: "debuerreotype"},
 	{comment: "debuerreotype", tool: "debuerreotype"},
@@ -116,7 +115,7 @@ var stepTools = []struct{ command, comment, author, tool string }{
 	{command: "/bin/sh -c", tool: "classic"},
 }
 
-// stepTool names what made a step, as far as the step tells; "" for all the rest.
+// stepTool names the tool that made a step, or "".
 func stepTool(s source.Step) string {
 	for _, t := range stepTools {
 		if t.command != "" && strings.HasPrefix(s.Command, t.command) ||

@@ -9,27 +9,26 @@ import (
 	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
-// growthPaths is how many paths a Growth lists.
+// growthPaths is the maximum number of paths in a Growth.
 const growthPaths = 1000
 
-// A Baseline is an image that another is compared with. It holds what a report of
-// the image says, without its tree.
+// A Baseline is an image to compare with. It holds the contents of the image's report, without
+// its tree.
 type Baseline struct {
 	Figures Figures
 	Layers  []BaselineLayer // lowest first
-	Waste   []Waste         // in any order; Node does not count
+	Waste   []Waste         // in any order; Node is ignored
 }
 
 // A BaselineLayer is one layer of a Baseline.
 type BaselineLayer struct {
 	DiffID         string // "" if unknown
-	Step           string // as BaselineStep gives it; "" if unknown
+	Step           string // from BaselineStep; "" if unknown
 	Stored, Wasted int64  // bytes
 }
 
-// GrowthSince returns what a's figures are against those of before, an image
-// that must be open, as a must: see Compare. name is what before is called in the
-// result.
+// GrowthSince compares a's figures with those of before. Both images must be
+// open: see Compare. name is what the result calls before.
 func (a *Analysis) GrowthSince(ctx context.Context, name string, before *Analysis) (*Growth, error) {
 	d, err := Compare(ctx, Final(before), Final(a), growthPaths)
 	if err != nil {
@@ -41,13 +40,13 @@ func (a *Analysis) GrowthSince(ctx context.Context, name string, before *Analysi
 	return g, nil
 }
 
-// growths are the paths whose visible bytes differ.
+// growths returns the paths whose visible bytes differ.
 func (d *Difference) growths() []PathGrowth {
 	var out []PathGrowth
 	for i := range d.Paths {
 		p := &d.Paths[i]
 		if p.Growth() == 0 {
-			break // those that follow have not grown either
+			break // the following ones have not grown either
 		}
 		g := PathGrowth{Path: p.Path, Before: p.Before, After: p.After}
 		if p.Change == Added {
@@ -61,8 +60,8 @@ func (d *Difference) growths() []PathGrowth {
 	return out
 }
 
-// GrowthFrom returns what a's figures are against those of a baseline, which
-// name is for. Of single paths a baseline knows nothing.
+// GrowthFrom compares a's figures with those of a baseline. A baseline has no information about
+// single paths.
 func (a *Analysis) GrowthFrom(name string, b *Baseline) *Growth {
 	g := &Growth{Baseline: name, Before: b.Figures, After: a.figures()}
 	before := make([]layerFacts, 0, len(b.Layers))
@@ -78,16 +77,14 @@ func (a *Analysis) GrowthFrom(name string, b *Baseline) *Growth {
 	return g
 }
 
-// BaselineStep returns what layers are matched by when one is known from a report: the
-// instruction of its command, without secrets. It is the same of the raw command and
-// of what a report says for it, whether that report hides secrets, as those of today
-// do, or not.
+// BaselineStep returns the key that matches layers of a report: the instruction of its command
+// without secrets. It is the same for the raw command and for the text in a report, whether or
+// not that report masks secrets (older ones do not).
 func BaselineStep(command string) string {
 	return Masked(dockerfile.Instruction(Masked(asText(command))))
 }
 
-// asText returns s as it comes out of a report: of bytes that are no UTF-8, each
-// is U+FFFD there.
+// asText returns s as it appears in a report: each invalid UTF-8 byte becomes U+FFFD.
 func asText(s string) string { return string([]rune(s)) }
 
 // figures are the image's.
@@ -99,11 +96,11 @@ func (a *Analysis) figures() Figures {
 	}
 }
 
-// compareWaste returns the waste that came and that went. A row of either is
-// matched with one of the same path and cause: of the same bytes, else, largest
-// first, of others, and then the row stands with the bytes that came on top or
-// went. So the two add up to the difference of all waste. form makes of a path of
-// after what before has for it; nil: nothing.
+// compareWaste returns the waste that was added and removed. It matches rows
+// with the same path and cause: first rows of equal size, then the rest,
+// largest first, which yield a row with the difference. So the results add up
+// to the difference in total waste. form converts a path of after to before's
+// form; nil: no conversion.
 func compareWaste(before, after WasteRows, form func(string) string) (come, gone []Waste) {
 	seeds := [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 	b, a := keyedRows(before, seeds, nil), keyedRows(after, seeds, form)
@@ -130,9 +127,8 @@ func compareWaste(before, after WasteRows, form func(string) string) (come, gone
 	return sortWaste(come), sortWaste(gone)
 }
 
-// keyedWaste is a row with what stands for its path when rows are matched: two sums
-// of it, with seeds that nobody can know before. Millions of rows may have paths of
-// 65,535 bytes each.
+// keyedWaste is a row with a key for its path: two hashes with unpredictable seeds. The paths
+// themselves are not kept, because there may be millions, of 65,535 bytes each.
 type keyedWaste struct {
 	rows  *WasteRows
 	row   int
@@ -148,7 +144,7 @@ func (w *keyedWaste) compareKey(x *keyedWaste) int {
 	return cmp.Or(cmp.Compare(w.sums[0], x.sums[0]), cmp.Compare(w.sums[1], x.sums[1]), cmp.Compare(w.cause, x.cause))
 }
 
-// run returns how many rows, from the first on, have its path and cause.
+// run returns how many rows at the start have the same path and cause.
 func run(rows []keyedWaste) int {
 	n := 1
 	for n < len(rows) && rows[n].compareKey(&rows[0]) == 0 {
@@ -157,8 +153,7 @@ func run(rows []keyedWaste) int {
 	return n
 }
 
-// keyedRows orders rows so that those of one path and cause stand together, by
-// bytes, largest first.
+// keyedRows sorts rows by path and cause, then by bytes, largest first.
 func keyedRows(rows WasteRows, seeds [2]maphash.Seed, form func(string) string) []keyedWaste {
 	out := make([]keyedWaste, rows.Len())
 	for i, w := range rows.All() {
@@ -174,8 +169,8 @@ func keyedRows(rows WasteRows, seeds [2]maphash.Seed, form func(string) string) 
 	return out
 }
 
-// matchWaste appends to dst what after's rows, which are of one path and cause
-// with before's, have more of; with sign -1, what they have less of.
+// matchWaste compares after's and before's rows for one path and cause, and appends the excess of
+// after to dst; with sign -1, the excess of before.
 func matchWaste(dst []Waste, before, after []keyedWaste, sign int64) []Waste {
 	before, after = unlike(before, after)
 	for i := range max(len(before), len(after)) {
@@ -197,7 +192,7 @@ func matchWaste(dst []Waste, before, after []keyedWaste, sign int64) []Waste {
 	return dst
 }
 
-// unlike leaves out the rows of both that have the same bytes.
+// unlike removes rows of equal size from both lists.
 func unlike(before, after []keyedWaste) (b, a []keyedWaste) {
 	for len(before) > 0 && len(after) > 0 {
 		switch x, y := before[0], after[0]; {

@@ -11,24 +11,23 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// How long the base is looked for, while the layers are read: in all, and in the
-// engines of this machine.
+// Time limits on the search for the base while the layers are read: in total, and in the engines
+// of this machine.
 const (
 	baseTime   = 8 * time.Second
 	engineTime = 2 * time.Second
 )
 
-// A baseSearch looks for an image's base while its layers are being read. Nothing but
-// the sums depends on it.
+// A baseSearch looks for an image's base while its layers are read. Only the sums depend on the
+// result.
 type baseSearch struct {
-	guess Base // what the image itself tells
+	guess Base // the base according to the image
 	end   context.CancelFunc
-	done  chan struct{} // closed once found is there
+	done  chan struct{} // closed when found is set
 	found Base
 }
 
-// searchBase begins to look for the base. The search ends by itself, or with end; ctx
-// is not waited for.
+// searchBase starts the search for the base. It ends by itself or when end is called.
 func searchBase(ctx context.Context, im *source.Image, opts Options) (*baseSearch, error) {
 	guess, final, err := baseAtOnce(im, opts)
 	if err != nil {
@@ -41,7 +40,7 @@ func searchBase(ctx context.Context, im *source.Image, opts Options) (*baseSearc
 	}
 	limit := baseTime
 	if opts.Base != "" {
-		limit = time.Hour // that is waited for
+		limit = time.Hour // the user waits for the result
 	}
 	ctx, s.end = context.WithTimeout(context.WithoutCancel(ctx), limit)
 	go func() {
@@ -59,8 +58,8 @@ func searchBase(ctx context.Context, im *source.Image, opts Options) (*baseSearc
 	return s, nil
 }
 
-// wait waits until the base is found, or known not to be. If ctx ends before, it is
-// what the image itself tells.
+// wait waits for the result of the search. If ctx ends first, it returns the base according to
+// the image.
 func (s *baseSearch) wait(ctx context.Context) Base {
 	select {
 	case <-s.done:
@@ -71,7 +70,7 @@ func (s *baseSearch) wait(ctx context.Context) Base {
 	}
 }
 
-// ready returns what wait would, if that is known already.
+// ready returns the result of wait if it is available.
 func (s *baseSearch) ready() (Base, bool) {
 	select {
 	case <-s.done:
@@ -81,15 +80,15 @@ func (s *baseSearch) ready() (Base, bool) {
 	}
 }
 
-// A baseName is a name that the base may have.
+// A baseName is a possible name of the base.
 type baseName struct {
 	by      BaseBy
 	name    string
-	trusted bool // the reader has given it, not the image
+	trusted bool // the user named it, not the image
 }
 
-// lookForBase looks for the base in all places that opts allows, at once, and returns
-// what the first of them in the order of BaseBy has found.
+// lookForBase searches all places that opts allows at the same time, and returns the first result
+// in the order of BaseBy.
 func lookForBase(ctx context.Context, im *source.Image, opts Options, guess Base) Base {
 	if opts.Base != "" {
 		return askedBase(ctx, im, opts.Base, guess)
@@ -142,8 +141,8 @@ func lookForBase(ctx context.Context, im *source.Image, opts Options, guess Base
 	return guess
 }
 
-// find looks for the image of that name: in engines, within here; in the cache; and in
-// the registry, if where allows it. A Base of BaseDefault says that it is not there, or
+// find looks for the image of that name: in engines, within here; in the cache; and in the
+// registry, if where allows it. It returns a Base with BaseDefault if the image is not found or
 // is not the base.
 func (n baseName) find(ctx, here context.Context, im *source.Image, where BaseSearch) Base {
 	fits := func(ids []string, err error) bool { return err == nil && len(ids) > 0 && common(im, ids) == len(ids) }
@@ -157,15 +156,15 @@ func (n baseName) find(ctx, here context.Context, im *source.Image, where BaseSe
 		}
 	}
 	if !fits(ids, err) || n.by == BaseAnnotations && (len(ids) == len(im.Layers) || repositoryOf(n.name) == repositoryOf(im.Name)) {
-		return Base{} // an image that names itself would have nothing of its own
+		return Base{} // an image that names itself would have no layers of its own
 	}
 	return Base{Layers: len(ids), Name: n.name, By: n.by, Sure: true}
 }
 
-// relativeBase takes an image of this machine for the base whose layers are the
-// lowest: the one with most layers, for an image is built on what stands in its FROM,
-// and not on what that was built on. Left out are images without a tag, which are steps
-// of builds, and those of the image's own repository, which are older builds of it.
+// relativeBase selects the image of this machine that is the base: of those that consist of the
+// lowest layers, the one with the most layers, because that is the image in FROM and not a base
+// of that image. It skips images without a tag (intermediate build steps) and images in the same
+// repository (older builds).
 func relativeBase(ctx context.Context, im *source.Image) Base {
 	all := im.Relatives(ctx)
 	own := map[string]bool{repositoryOf(im.Name): true}
@@ -194,8 +193,8 @@ func relativeBase(ctx context.Context, im *source.Image) Base {
 	return best
 }
 
-// repositoryOf is a name without its registry, tag and digest: the same build may be
-// tagged for several registries.
+// repositoryOf returns a name without registry, tag and digest: one build may be tagged for
+// several registries.
 func repositoryOf(name string) string {
 	name, _, _ = strings.Cut(name, "@")
 	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {

@@ -5,39 +5,38 @@ import (
 	"math"
 )
 
-// bounds are those on the tree of an image.
+// bounds are the limits on the tree of an image.
 type bounds struct {
-	tree      int   // memory that it takes while it is built, in bytes
-	paths     int64 // bytes of the paths of all versions together
-	linkSteps int   // components of symlinks' texts that are walked
+	tree      int   // memory while building, in bytes
+	paths     int64 // bytes of the paths of all versions
+	linkSteps int   // components of symlink targets that are walked
 }
 
-// treeBounds are far beyond any real image. What one entry adds is checked after it
-// was added: that is at most some 100,000 nodes.
+// treeBounds are far above any real image. They are checked after each entry, which adds at most
+// about 100,000 nodes.
 var treeBounds = bounds{maxTree, maxPaths, maxLinkSteps}
 
 const (
-	// maxTree is the memory that a tree may take while it is built, in bytes: five
-	// million files, or twelve million versions of few.
+	// maxTree is the maximum memory of a tree while it is built, in bytes: five million files, or
+	// twelve million versions of a few files.
 	maxTree = 320 << 20
 
-	// maxPath is the length of one path, in bytes; maxPaths that of the paths of all
-	// versions together. Code that goes through all paths takes time in proportion.
+	// maxPath is the maximum length of one path, maxPaths that of the paths of all versions, in
+	// bytes. Code that visits all paths takes time in proportion.
 	maxPath  = math.MaxUint16
 	maxPaths = 4 << 30
 
-	// maxLinkSteps bounds the components of symlinks' texts that are walked: a name
-	// of a few bytes can lead through 40 texts of 65,535 bytes each. A layer in which
-	// a million names pass through /lib -> usr/lib takes 2,000,000.
+	// maxLinkSteps is the maximum number of components of symlink targets that are walked: a
+	// short name can lead through 40 targets of 65,535 bytes each. A layer with a million names
+	// through /lib -> usr/lib takes 2,000,000.
 	maxLinkSteps = 1 << 26
 )
 
-// What a node and a version take while a tree is built, with what stands beside
-// them, in bytes.
+// Memory of a node and a version while a tree is built, including related data, in bytes.
 const (
-	nodeCost    = 24 + 4 + 8 // the node, its place in Tree.children, and in nodeTable
-	nameCost    = 4          // a name's place in names
-	versionCost = 20 + 4 + 4 // the version, its place in builder.prev, and among rows of waste
+	nodeCost    = 24 + 4 + 8 // the node, its element in Tree.children, and in nodeTable
+	nameCost    = 4          // a name's element in names
+	versionCost = 20 + 4 + 4 // the version, its element in builder.prev, and in rows of waste
 )
 
 var (
@@ -47,15 +46,14 @@ var (
 	errLinkSteps = fmt.Errorf("the names in the image lead through more than %d parts of symbolic links", maxLinkSteps)
 )
 
-// fail notes that a bound was met.
+// fail records that a limit was reached.
 func (b *builder) fail(err error) {
 	if b.failed == nil {
 		b.failed = err
 	}
 }
 
-// full returns the error for a bound that was met, nil if there is room for what one
-// more entry can make.
+// full returns the error for a limit that was reached, or nil if another entry fits.
 func (b *builder) full() error {
 	t := b.t
 	switch {

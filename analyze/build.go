@@ -9,29 +9,29 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// builder makes a tree by applying layers, lowest first. Each layer is unpacked
-// (unpack.go) and then laid over those below it (overlay.go).
+// builder makes a tree by applying layers, lowest first. Each layer is unpacked (unpack.go) and
+// then applied to those below it (overlay.go).
 type builder struct {
 	t     *Tree
 	table nodeTable
 	flaws flawList
 
-	prev     []int32 // by version: the version of its node that counts in the layers below its own, none if there is none
-	name     []byte  // of the entry that is looked at
+	prev     []int32 // by version: the version of its node that counts in the layers below, or none
+	name     []byte  // name of the current entry
 	parts    [][]byte
 	more     [][]byte
 	pending  []comparison
-	bookkept map[uint64]int32 // inodes that have no node, by the sum of the path
-	seed     maphash.Seed     // of that sum
+	bookkept map[uint64]int32 // inodes without a node, by hash of the path
+	seed     maphash.Seed     // of that hash
 	layer    int
 	disk     disk
 	walk     walk
-	paths    int64 // bytes of the paths of all versions
+	paths    int64 // bytes of all versions' paths
 	bounds   bounds
-	failed   error // the first bound that was met
+	failed   error // first limit that was reached
 
-	// The directory of the last entry in source.Entries, for the next is often
-	// beside it; none if that is not sure.
+	// The directory of the last entry in source.Entries, because the next entry is often in the
+	// same directory; none if not certain.
 	lastDir     int
 	lastNode    NodeID
 	lastThrough bool // symlinks
@@ -49,16 +49,16 @@ func newBuilder(layers []*source.Layer) *builder {
 	return b
 }
 
-// spareRoom is for the directories that no entry names.
+// spareRoom is for directories that no entry names.
 const spareRoom = 1024
 
-// largeTree is from how many versions on a tree is not copied to where there is
-// more room before it is known how much is needed. A variable for tests.
+// largeTree is the number of versions from which a growing tree is not moved early to a larger
+// allocation. A variable for tests.
 var largeTree = 1 << 18
 
-// room makes room for the versions of a layer with so many entries, and of those
-// above it, for the usual case: at most one path an entry and few removals. Growing
-// step by step would hold everything twice. What is not used is never touched.
+// room allocates space for the versions of a layer with this many entries and of the layers
+// above, for the usual case: at most one path for each entry, and few removals. Growing step by
+// step would need twice the memory. Unused space is never touched.
 func (b *builder) room(ctx context.Context, in *arrivals, entries int) error {
 	if len(b.t.versions)+entries <= cap(b.t.versions) && len(b.t.nodes)+entries <= cap(b.t.nodes) {
 		return nil
@@ -72,12 +72,11 @@ func (b *builder) room(ctx context.Context, in *arrivals, entries int) error {
 	versions := max(all+all/8, len(b.t.versions)+entries) + spareRoom
 	b.t.versions, b.prev = grow.To(b.t.versions, versions), grow.To(b.prev, versions)
 	b.t.nodes = grow.To(b.t.nodes, max(all, len(b.t.nodes)+entries)+spareRoom)
-	b.table.room(b.t, max(most+most/4, all-all/5)) // most paths are in one layer
+	b.table.room(b.t, max(most+most/4, all-all/5)) // one layer has most paths
 	return nil
 }
 
-// build applies every layer, as soon as it is there, and makes the tree, whose
-// contents have yet to be compared.
+// build applies every layer as it arrives and makes the tree, without comparing contents.
 func (b *builder) build(ctx context.Context, in *arrivals) error {
 	for k, l := range b.t.layers {
 		a, err := in.wait(ctx, k)
@@ -94,14 +93,14 @@ func (b *builder) build(ctx context.Context, in *arrivals) error {
 			return fmt.Errorf("layer %d: %w", k, err)
 		}
 	}
-	// What only building needs is let go of before the tree takes its last form.
+	// Free the builder's own data before sealing the tree.
 	b.table, b.disk = nodeTable{}, disk{}
 	err := b.t.seal(b.pending, b.prev)
 	b.prev = nil
 	return err
 }
 
-// apply puts one layer over what is there.
+// apply applies one layer.
 func (b *builder) apply(ctx context.Context, k int, markers []int) error {
 	b.layer = k
 	b.lastDir = none
@@ -113,14 +112,14 @@ func (b *builder) apply(ctx context.Context, k int, markers []int) error {
 	return b.full()
 }
 
-// nodeAt returns the node of a name below parent, made if it is new. entry is the
-// one of this layer that has the name for its base, none if there is none.
+// nodeAt returns the node of a name below parent and creates it if necessary. entry is this
+// layer's entry with that base name, or none.
 func (b *builder) nodeAt(parent NodeID, name []byte, entry int) NodeID {
 	n, hash := b.table.find(b.t, parent, name)
 	return b.orNew(n, hash, parent, name, entry)
 }
 
-// orNew returns n, or the node that nodeAt makes if that is none.
+// orNew returns n, or calls nodeAt if n is none.
 func (b *builder) orNew(n NodeID, hash uint64, parent NodeID, name []byte, entry int) NodeID {
 	if n == none {
 		n = b.newNode(parent, name, entry)
@@ -143,8 +142,7 @@ func (b *builder) newNode(parent NodeID, name []byte, entry int) NodeID {
 	return NodeID(len(b.t.nodes) - 1)
 }
 
-// top returns n's newest version, nil if there is none. It is valid until the
-// next push.
+// top returns n's newest version or nil. It is valid until the next push.
 func (b *builder) top(n NodeID) *version {
 	v := b.t.nodes[n].first
 	if v == none {
@@ -153,8 +151,7 @@ func (b *builder) top(n NodeID) *version {
 	return &b.t.versions[v]
 }
 
-// below returns the version of n that counts in the layers below, none if they
-// say nothing of it. It may be a removal.
+// below returns the version of n that counts in the layers below, or none. It may be a removal.
 func (b *builder) below(n NodeID) int32 {
 	v := b.t.nodes[n].first
 	if v == none {
@@ -166,8 +163,7 @@ func (b *builder) below(n NodeID) int32 {
 	return v
 }
 
-// shown returns the version of n that shows in the union of the layers below, nil
-// if it is not there.
+// shown returns the version of n that is visible in the union of the layers below, or nil.
 func (b *builder) shown(n NodeID) *version {
 	v := b.below(n)
 	if v == none || b.t.versions[v].change == Removed {

@@ -5,39 +5,37 @@ import (
 	"slices"
 )
 
-// Most paths of an image are files that one layer writes and none touches again,
-// and where a layer changes a file, it mostly changes those beside it likewise.
-// Whatever a view shows of one of them, it shows of all. Such siblings are put
-// into one bunch, once for all views of a tree, with the bytes of all of them.
-// That leaves a view with little more than one bunch for each directory and layer
-// to pass over, which lie in memory one after the other.
+// Most files in an image are written by one layer and never changed, and a
+// layer that changes a file usually changes its siblings too. Views treat such
+// siblings alike. They are grouped into bunches, once for all views of a tree,
+// with the sum of their bytes. A view then visits little more than one bunch
+// for each directory and layer, in consecutive memory.
 
-// bunches are the nodes of a tree, those of a directory before the directory.
+// bunches are the nodes of a tree, with the content of a directory before the directory.
 type bunches struct {
 	list     []bunch
 	versions []version // of one node of each bunch, in the order of list
-	carried  []int64   // by version: the bytes that those of all nodes of the bunch carry
+	carried  []int64   // by version: bytes stored by the corresponding versions of all nodes in the bunch
 
 	links []links // by inode
 }
 
-// links are the names of an inode that has more than one, as versions.
+// links are the names, as versions, of an inode with several names.
 type links struct {
 	inode int32
 	names []int32
 }
 
-// A bunch is sibling nodes that a view cannot tell apart but by their bytes,
-// or one other node.
+// A bunch is a group of siblings that views distinguish only by their bytes, or a single node.
 type bunch struct {
 	node   NodeID // one of them
-	dir    int32  // its place among directories, none for a node that nothing lies below
-	parent int32  // that of its parent, none for Root
+	dir    int32  // its index among directories; none for a node without content
+	parent int32  // index of its parent; none for Root
 	nodes  int32
-	first  int32 // in bunches.versions; they end where those of the next bunch begin
+	first  int32 // in bunches.versions; they end at the next bunch's first
 }
 
-// each calls f with every bunch, with its versions and the bytes that they carry.
+// each calls f for every bunch with its versions and their bytes.
 func (g *bunches) each(f func(x *bunch, vs []version, carried []int64)) {
 	for i := range g.list {
 		x, to := &g.list[i], len(g.versions)
@@ -48,7 +46,7 @@ func (g *bunches) each(f func(x *bunch, vs []version, carried []int64)) {
 	}
 }
 
-// gather puts the nodes of a tree into bunches.
+// gather groups the nodes of a tree into bunches.
 func gather(t *Tree) *bunches {
 	g := &bunches{}
 	for n := NodeID(len(t.nodes) - 1); n >= 0; n-- { // children before their parents
@@ -75,7 +73,7 @@ func gather(t *Tree) *bunches {
 	return g
 }
 
-// begin begins a bunch with n.
+// begin starts a bunch with n.
 func (g *bunches) begin(t *Tree, n NodeID, parent int32) {
 	g.list = append(g.list, bunch{node: n, dir: t.nodes[n].dir, parent: parent, nodes: 1, first: int32(len(g.versions))})
 	from, to := t.versionRange(n)
@@ -85,12 +83,11 @@ func (g *bunches) begin(t *Tree, n NodeID, parent int32) {
 	}
 }
 
-// lookBack is how many bunches of a directory are looked at for one that a node
-// may join: most have fewer.
+// lookBack is the number of a directory's bunches that a node is compared with: most have fewer.
 const lookBack = 16
 
-// join puts n, which nothing lies below, into one of its directory's bunches, of
-// which begin is the first.
+// join adds n, which has no content, to one of its directory's bunches, the first of which is
+// begin.
 func (g *bunches) join(t *Tree, n NodeID, parent int32, begin int) {
 	from, to := t.versionRange(n)
 	vs := t.versions[from:to]
@@ -109,8 +106,8 @@ func (g *bunches) join(t *Tree, n NodeID, parent int32, begin int) {
 	g.begin(t, n, parent)
 }
 
-// alike reports whether views show of two siblings the same, which nothing lies
-// below. Hard links are like nothing else: their bytes may count elsewhere.
+// alike reports whether views treat two siblings without content alike. Hard links are never
+// alike, because their bytes may count elsewhere.
 func alike(a, b []version) bool {
 	if len(a) != len(b) {
 		return false

@@ -12,43 +12,43 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// A Result is what one rule says of an image.
+// A Result is the outcome of one rule for an image.
 type Result struct {
 	Rule     string // "min-efficiency"
 	Severity Severity
 	Failed   bool
-	// Unchecked is true where the image has no figure to hold against the limit
-	// (the compressed size of plain layers, the growth without a baseline), or
-	// a part of it only. Such a rule has not failed, and has not held.
+	// Unchecked is true if the image lacks the figure for the limit (the
+	// compressed size of plain layers, the growth without a baseline) or has
+	// only part of it. Such a rule has neither failed nor passed.
 	Unchecked bool
-	// Waived is true of a rule all of whose findings are waived: it has not failed.
+	// Waived is true if all findings of the rule are waived: the rule has not failed.
 	Waived  bool
-	Value   string // what the image has, for people: "63.6 %"; "unknown" if it is
-	Limit   string // what the rule asks for
+	Value   string // the image's value, for people: "63.6 %"; or "unknown"
+	Limit   string // the rule's limit
 	Message string // one sentence
 
-	// Number and Bound are Value and Limit as numbers of one unit; nil where there is no
-	// number. The limit is the most that there may be, or the least.
+	// Number and Bound are Value and Limit as numbers in the same unit; nil without a number. The
+	// limit is a maximum or a minimum.
 	Number, Bound *Quantity
 }
 
-// CheckOptions are what a check goes by beside the image and the rules. The zero
-// value is ready to use.
+// CheckOptions are inputs of a check besides the image and the rules. The zero value is ready to
+// use.
 type CheckOptions struct {
-	// Growth is what the image's figures are against those of a baseline; nil
-	// without one: rules of growth are then not checked.
+	// Growth compares the image with a baseline; nil without one: growth rules are then
+	// unchecked.
 	Growth *Growth
 
-	// Dockerfile is what the image was built from: findings then name the line.
-	// Nil: the lines are those that the image's provenance names, if it has one.
+	// Dockerfile is the file that the image was built from; findings then name its lines. Nil:
+	// the lines from the image's provenance, if it has one.
 	Dockerfile *dockerfile.File
 }
 
-// Check holds an image against rules, and says what to change in the build: one
-// result for each rule that is on, in the order of Settings, a finding for each
-// that has failed or could not be checked (several for layers and paths, see
-// Finding.ID), and what Advise says of the waste that counts. Figures are
-// compared exactly as they are, not as they are printed. The error is ctx's.
+// Check checks an image against rules and says what to change in the build. It
+// returns one result for each rule that is on, in the order of Settings; a
+// finding for each rule that failed or could not be checked (several for layers
+// and paths, see Finding.ID); and Advise's findings about the waste that
+// counts. It compares exact figures, not rounded ones. The error is ctx's.
 func Check(ctx context.Context, a *Analysis, r *Rules, opts CheckOptions) (*Outcome, error) {
 	o, err := hold(ctx, a, r, opts)
 	if err != nil {
@@ -100,20 +100,20 @@ func hold(ctx context.Context, a *Analysis, r *Rules, opts CheckOptions) (*Outco
 	return c.out, nil
 }
 
-// checker is a check that is being made.
+// checker is a check in progress.
 type checker struct {
 	a          *Analysis
 	rules      *Rules
-	file       *dockerfile.File // that the image was built from; nil if there is none
+	file       *dockerfile.File // that the image was built from, or nil
 	out        *Outcome
-	unreadable string // "layers 3 and 5"; "" if every layer could be read
+	unreadable string // "layers 3 and 5"; "" if every layer is readable
 
-	// What counts, of the figures that the setting "ignore" takes from.
+	// The figures that count: without what the setting "ignore" excludes.
 	stored, wasted         int64
 	userStored, userWasted int64
 }
 
-// ignore works out the figures without what is ignored.
+// ignore computes the figures without ignored waste.
 func (c *checker) ignore(ctx context.Context) error {
 	t := &c.a.Totals
 	c.out.Waste = c.a.Waste
@@ -166,28 +166,28 @@ func (c *checker) ignore(ctx context.Context) error {
 	return nil
 }
 
-// A verdict is what a rule has come to, before it is written down.
+// A verdict is the outcome of a rule before it becomes a Result.
 type verdict struct {
 	failed  bool
-	unknown string // why it could not be checked; "" if it could
+	unknown string // why it could not be checked, or ""
 	try     string // what to do about that
 
-	value, limit string // for people; limit may be left out where it shows as the kind has it
+	value, limit string // for people; limit may be omitted if the kind's text will do
 	message      string
 
-	number, bound *Quantity // value and limit; bound may be left out where the kind has it
+	number, bound *Quantity // value and limit; bound may be omitted if the kind has it
 
-	// What the rule's own finding says if it has failed; without a title it has none.
+	// The rule's own finding if it failed; without a title there is none.
 	title, advice string
-	bytes         int64 // that it is about; of a rule of waste, the waste
+	bytes         int64 // bytes of the finding; for a rule about waste, the waste
 
-	// Findings of layers and paths, in any order. Of their IDs, only what follows
-	// the rule's name; the rule and its severity are filled in.
+	// Findings about layers and paths, in any order. Their IDs hold only the part after the
+	// rule's name; the rule and its severity are filled in.
 	findings []Finding
 }
 
-// conclude writes a verdict down: its result and its findings. What holds for the
-// layers that could be read only is not known to hold.
+// conclude stores a verdict as a result and findings. A limit that only the readable layers
+// respect counts as unknown.
 func (c *checker) conclude(s *Setting, severity Severity, v verdict) {
 	if floor := minWastedSetting.in(c.rules); s.OfWaste && v.failed && v.bytes < floor {
 		v.failed = false
@@ -223,10 +223,10 @@ func (c *checker) conclude(s *Setting, severity Severity, v verdict) {
 	c.out.add(found...)
 }
 
-// unknownValue stands for a figure that an image does not have.
+// unknownValue replaces a figure that an image lacks.
 const unknownValue = "unknown"
 
-// unreadable names the layers that could not be read.
+// unreadable names the layers that can't be read.
 func unreadable(a *Analysis) string {
 	var which []string
 	for k, l := range a.Layers {
@@ -244,7 +244,7 @@ func unreadable(a *Analysis) string {
 	}
 }
 
-// stepOf says what made a layer: "" if that is unknown.
+// stepOf says what made a layer, or "".
 func (c *checker) stepOf(k int) string {
 	if k < 0 || k >= len(c.a.Layers) || c.a.Layers[k].Layer == nil {
 		return ""
@@ -252,7 +252,7 @@ func (c *checker) stepOf(k int) string {
 	return ShownStep(c.a.Layers[k].Layer.Step)
 }
 
-// layerName is a layer with its step, for a sentence: "layer 6 (RUN chmod …)".
+// layerName names a layer with its step for a sentence: "layer 6 (RUN chmod …)".
 func (c *checker) layerName(k int) string {
 	name := "layer " + strconv.Itoa(k)
 	if step := brief(c.stepOf(k)); step != "" {
@@ -261,8 +261,8 @@ func (c *checker) layerName(k int) string {
 	return name
 }
 
-// stepID is what a finding's ID has for a layer: its step, which the next build
-// still has where the layer's index may differ.
+// stepID returns the part of a finding's ID that identifies a layer: its step, which stays the
+// same in the next build although the layer's index may change.
 func (c *checker) stepID(k int) string {
 	if step := c.stepOf(k); step != "" {
 		return step
@@ -270,7 +270,7 @@ func (c *checker) stepID(k int) string {
 	return "layer " + strconv.Itoa(k)
 }
 
-// brief is a step's text on one line, cut off where a sentence would drown.
+// brief returns a step's text on one line, shortened to fit a sentence.
 func brief(step string) string {
 	const most = 80
 	runes := []rune(strings.Join(strings.Fields(step), " "))
@@ -280,7 +280,7 @@ func brief(step string) string {
 	return string(runes)
 }
 
-// percents prints two ratios with so many digits that they differ if they do.
+// percents prints two ratios with enough digits to show that they differ.
 func percents(value, limit float64) (string, string) {
 	if math.IsInf(value, 0) {
 		return "from nothing", human.Percent(limit)
@@ -295,7 +295,7 @@ func percents(value, limit float64) (string, string) {
 
 const maxDigits = 15
 
-// sizes prints two sizes, to the byte if they would look the same and are not.
+// sizes prints two sizes, in exact bytes if they differ but would look the same.
 func sizes(value, limit int64) (string, string) {
 	v, l := human.Size(value), human.Size(limit)
 	if v == l && value != limit {

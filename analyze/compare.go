@@ -12,12 +12,11 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// A comparison is of two files of one size, of which it is not known yet whether
-// they hold the same.
+// A comparison is a pair of files of the same size that may have the same content.
 type comparison struct{ upper, lower int32 }
 
-// relate says what the version at is against lower, the one below it, and why
-// lower does not show any more. A duplicate hides nothing: what covers it does.
+// relate records the change of the version at against lower, the version below it, and why lower
+// is no longer visible. A duplicate hides nothing; the version that covers it does.
 func (b *builder) relate(at, lower int32) {
 	v := &b.t.versions[at]
 	if lower == none || b.t.versions[lower].change == Removed {
@@ -36,7 +35,7 @@ func (b *builder) relate(at, lower int32) {
 	}
 }
 
-// settle records what upper is against lower, given whether they hold the same.
+// settle records the change of upper against lower, given whether their content is equal.
 func (t *Tree) settle(upper, lower int32, same bool) {
 	u, l := &t.versions[upper], &t.versions[lower]
 	u.flags &^= unsettled
@@ -54,9 +53,9 @@ func (t *Tree) settle(upper, lower int32, same bool) {
 	}
 }
 
-// sameContent reports whether two versions hold the same: a type, and content,
-// a link's target, or device numbers. known is false if that takes checksums
-// that are not there yet; same is false then.
+// sameContent reports whether two versions have the same type and content, link
+// target or device numbers. known is false if that requires missing checksums;
+// same is false then.
 func (t *Tree) sameContent(upper, lower int32) (same, known bool) {
 	u, l := &t.versions[upper], &t.versions[lower]
 	switch {
@@ -65,7 +64,7 @@ func (t *Tree) sameContent(upper, lower int32) (same, known bool) {
 	case u.kind == source.Dir:
 		return true, true
 	case u.inode == none && l.inode == none:
-		// Two hard links to nothing: what they name is all there is to compare.
+		// Two hard links to missing files: only their targets can be compared.
 		a := t.layers[u.layer].Entries.LinkBytes(int(u.entry))
 		b := t.layers[l.layer].Entries.LinkBytes(int(l.entry))
 		return bytes.Equal(a, b) || cleanPath(string(a)) == cleanPath(string(b)), true
@@ -79,8 +78,8 @@ func (t *Tree) sameContent(upper, lower int32) (same, known bool) {
 	return t.sameCarried(ul, ui, t, ll, li)
 }
 
-// sameCarried reports whether what an entry of a layer of t carries and what one
-// of other does, which are of one kind, is the same; known as sameContent has it.
+// sameCarried compares the content of an entry of a layer of t with that of an entry of the same
+// type in other; known as in sameContent.
 func (t *Tree) sameCarried(layer uint16, i int32, other *Tree, otherLayer uint16, j int32) (same, known bool) {
 	ie, je := t.layers[layer].Entries, other.layers[otherLayer].Entries
 	if ie.Type(int(i)) != source.File {
@@ -111,13 +110,13 @@ func (t *Tree) sameAttributes(upper, lower int32) bool {
 }
 
 // compare computes the checksums that the pending comparisons need, several
-// layers at once, and settles them. Beside the reading, it calls what else reads
-// the tree, as it is before anything is settled.
+// layers at once, and settles the comparisons. While that reads files, it calls
+// the given readers of the tree, which is still unsettled.
 func (t *Tree) compare(ctx context.Context, pending []comparison, beside ...func(context.Context) error) error {
 	wanted := map[uint16][]int{}
 	for _, c := range pending {
 		if t.surelyDiffer(c) {
-			continue // relate has taken them for different so far
+			continue // relate has marked them as different so far
 		}
 		for _, v := range []int32{c.upper, c.lower} {
 			layer, entry := t.carrier(v)
@@ -144,12 +143,12 @@ func (t *Tree) compare(ctx context.Context, pending []comparison, beside ...func
 	return nil
 }
 
-// surelyDiffer reports whether a look at a few bytes settles it.
+// surelyDiffer reports whether a look at a few bytes shows a difference.
 func (t *Tree) surelyDiffer(c comparison) bool {
 	upper, i := t.carrier(c.upper)
 	lower, j := t.carrier(c.lower)
 	return source.Differ(t.layers[upper], int(i), t.layers[lower], int(j))
 }
 
-// maxReaders is how many layers are read at once for checksums.
+// maxReaders is the number of layers read at once for checksums.
 const maxReaders = 4

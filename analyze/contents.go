@@ -7,21 +7,20 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// A Content is what one entry of a layer carries: the bytes of a regular file, under
-// one of its names.
+// A Content is the data of one entry of a layer: the bytes of a regular file, under one of its
+// names.
 type Content struct {
 	t       *Tree
-	version int32 // the name; none for what has no node
-	inode   int32 // own, or in Tree.inodes
+	version int32 // the name; none for data without a node
+	inode   int32 // its own, or in Tree.inodes
 	entry   int32
 	layer   uint16
 }
 
-// Layer returns the layer that carries the content. A hard link to it may stand in a
-// higher one.
+// Layer returns the layer that stores the content. A hard link to it may be in a higher layer.
 func (c Content) Layer() int { return int(c.layer) }
 
-// Entry returns the index of the layer's entry that carries it.
+// Entry returns the index of the layer's entry that stores it.
 func (c Content) Entry() int { return int(c.entry) }
 
 // Path returns the absolute path of the name.
@@ -32,11 +31,11 @@ func (c Content) Path() string {
 	return c.t.Path(c.t.versions[c.version].node)
 }
 
-// Size returns the bytes of content, the holes of a sparse file included.
+// Size returns the bytes of content, including the holes of a sparse file.
 func (c Content) Size() int64 { return c.t.layers[c.layer].Entries.Size(int(c.entry)) }
 
-// Hidden returns why no name of the final union reaches the content, and the layer that
-// hid its last name; NotShadowed and -1 if one does.
+// Hidden returns why no name of the final union reaches the content and the layer that hid its
+// last name; NotShadowed and -1 if a name does.
 func (c Content) Hidden() (cause Cause, by int) {
 	if c.inode != own {
 		i := &c.t.inodes[c.inode]
@@ -46,28 +45,27 @@ func (c Content) Hidden() (cause Cause, by int) {
 	return v.cause, byLayer(v.by)
 }
 
-// Showing says which contents are meant.
+// Showing selects contents by visibility.
 type Showing uint8
 
-// Contents that some name of the final union reaches, that none does, or both.
+// Contents that some name of the final union reaches, contents that none reaches, or both.
 const (
 	Either Showing = iota
 	OnlyVisible
 	OnlyHidden
 )
 
-// Among says which contents of an image are meant. Layer must be set, -1 for all; the
-// rest of the zero value means all that there are.
+// Among selects contents of an image. Layer must be set, to -1 for all layers; otherwise the zero
+// value selects everything.
 type Among struct {
-	Layer   int     // that carries them; -1 for any
-	At      NodeID  // they have a name here or below
-	Showing Showing // whether they show in the final union
-	Filter  Filter  // holds for a name, as where all versions of it are shown
+	Layer   int     // that stores them; -1 for any
+	At      NodeID  // they have a name at or below this node
+	Showing Showing // visible in the final union, or not
+	Filter  Filter  // matches a name, as in a view of all versions
 }
 
-// contents returns the contents of each layer, in the order in which they are stored,
-// each once, however many names it has. A name that shows in the final union comes
-// before others, and those in the tree's order.
+// contents returns the contents of each layer in stored order, each once, however many names it
+// has. It prefers names that are visible in the final union, then the tree's order.
 func (t *Tree) contents(ctx context.Context, among Among) ([][]Content, error) {
 	named, err := t.namesAmong(ctx, among)
 	if err != nil {
@@ -115,7 +113,7 @@ func (t *Tree) contents(ctx context.Context, among Among) ([][]Content, error) {
 
 func inMap(m map[int32]int32, key int32) bool { _, ok := m[key]; return ok }
 
-// namesAmong returns the nodes whose contents are meant, nil for all.
+// namesAmong returns the nodes of the selected contents, nil for all.
 func (t *Tree) namesAmong(ctx context.Context, among Among) (bitmap, error) {
 	if among.At == Root && among.Filter.Empty() {
 		return nil, ctx.Err()

@@ -2,11 +2,11 @@ package analyze
 
 import "github.com/peelhq/peel/source"
 
-// detachedWaste is how many rows of waste a detached outcome keeps.
+// detachedWaste is the number of waste rows that a detached outcome keeps.
 const detachedWaste = 20
 
-// Detached returns what a verdict says of an image, without its tree, its files and
-// its waste: a check of several images holds one image at a time in memory.
+// Detached returns the results of a check without the tree, the files and the waste of its image,
+// so that a check of several images holds one image in memory at a time.
 func (a *Analysis) Detached() *Analysis {
 	out := *a
 	out.Tree, out.Waste, out.Flaws, out.open = nil, WasteRows{}, nil, nil
@@ -26,8 +26,8 @@ func (a *Analysis) Detached() *Analysis {
 	return &out
 }
 
-// Detached returns the outcome with the largest rows of waste alone, none of which
-// keeps a tree in memory.
+// Detached returns the outcome with only the largest rows of waste, none of which refers to a
+// tree.
 func (o *Outcome) Detached() *Outcome {
 	out := *o
 	var rows []Waste

@@ -10,49 +10,49 @@ import (
 	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
-// A Side is one of the two filesystems that Compare compares: the union after a
-// layer of an image.
+// A Side is one of the two filesystems that Compare compares: the union after one layer of an
+// image.
 type Side struct {
 	Analysis *Analysis
-	At       int // a layer index; -1 for what is there before the first layer, nothing
+	At       int // a layer index; -1 for the empty union before the first layer
 }
 
 // Final returns the image's final union.
 func Final(a *Analysis) Side { return Side{a, a.Tree.LayerCount() - 1} }
 
-// A Difference is what differs between two unions, of two images or of one.
-// Sizes are bytes. All figures are of everything, whatever Paths holds.
+// A Difference is the result of comparing two unions of two images or of one. Sizes are bytes.
+// All figures are complete, even if Paths is limited.
 type Difference struct {
-	Before, After Figures       // of the layers that make the union
-	Layers        []LayerGrowth // of both, lowest first; those of before alone where they stood
+	Before, After Figures       // of the layers of the union
+	Layers        []LayerGrowth // of both images, lowest first; layers only in before keep their place
 
-	// Changes are the paths by what became of them: Added, Modified (its content
-	// or type differs), Metadata (only attributes do), Identical, Removed. Their
-	// bytes add up to the visible ones of either side.
+	// Changes are the totals by change: Added, Modified (content or type),
+	// Metadata (only attributes), Identical, Removed. Their bytes add up to the
+	// visible bytes of each side.
 	Changes [Removed + 1]ChangeTotal
 
-	// Config is what the images' configs do not say alike, by part and name; nothing
-	// of two unions of one image.
+	// Config lists differences between the images' configs, by part and name; empty for two
+	// unions of one image.
 	Config []ConfigChange
 
-	// Packages are those that one side alone has, or that the sides have in other
-	// versions, the largest difference first.
+	// Packages lists packages that only one side has, or with different versions, the largest
+	// difference first.
 	Packages []PackageDifference
 
-	Grown int // how many paths count other bytes than before, listed or not
+	Grown int // number of paths whose size changed, listed or not
 
-	// Paths are those that differ, the largest difference first, no more of them
-	// than were asked for.
+	// Paths lists the paths that differ, the largest difference first, up to the requested
+	// number.
 	Paths []PathDifference
 }
 
-// ChangeTotal sums up the paths that one change became of.
+// ChangeTotal is the total of one change.
 type ChangeTotal struct {
 	Paths         int
 	Before, After int64 // visible bytes
 }
 
-// Differing returns how many paths differ, listed or not.
+// Differing returns the number of paths that differ, listed or not.
 func (d *Difference) Differing() int {
 	n := 0
 	for change, total := range d.Changes {
@@ -63,8 +63,8 @@ func (d *Difference) Differing() int {
 	return n
 }
 
-// None reports whether nothing differs: no path, no layer, and nothing in the configs. How layers are
-// compressed, and which of them are the base's, makes no difference.
+// None reports whether nothing differs: no path, no layer, and nothing in the configs. It ignores
+// the compression of layers and which layers belong to the base.
 func (d *Difference) None() bool {
 	if d.Differing() > 0 || len(d.Config) > 0 || d.Before.Stored != d.After.Stored || d.Before.Entries != d.After.Entries {
 		return false
@@ -80,41 +80,40 @@ func (d *Difference) None() bool {
 // A PathDifference is one path that differs.
 type PathDifference struct {
 	Path   string
-	Change Change // what became of it: any but Identical
-	What   What   // what differs; nothing if the path was added or removed
+	Change Change // any Change except Identical
+	What   What   // what differs; empty if the path was added or removed
 
-	// The visible bytes that count to the path: a file that has several names
-	// counts to the first of them, by name.
+	// The visible bytes of the path: a file with several names counts at the first name.
 	Before, After int64
 
-	Old, New *Version // what shows; nil where nothing does
+	Old, New *Version // the visible versions; nil if none
 }
 
-// Growth returns by how many visible bytes the path has grown.
+// Growth returns the growth of the path in visible bytes.
 func (p *PathDifference) Growth() int64 { return p.After - p.Before }
 
-// What is a set of what can differ between two versions of a path.
+// What is a set of differences between two versions of a path.
 type What uint16
 
-// The elements of What, in the order of its words.
+// The elements of What, in the order of their words.
 const (
-	WhatType    What = 1 << iota // a file has become a directory, say
+	WhatType    What = 1 << iota // for example, a file became a directory
 	WhatContent                  // of a file
-	WhatLink                     // where a link leads
-	WhatDevice                   // numbers
+	WhatLink                     // target of a link
+	WhatDevice                   // device numbers
 	WhatMode
 	WhatOwner
-	WhatTime // of modification
+	WhatTime // modification time
 	WhatXattrs
-	WhatStorage // the same content takes other bytes: as one more name of a file, or with holes
+	WhatStorage // the same content needs other space: as another name of a file, or with holes
 )
 
 var whatWords = [...]string{"type", "content", "link", "device", "mode", "owner", "time", "xattrs", "storage"}
 
-// whatMatters are the elements that make a path Modified, not just Metadata.
+// whatMatters are the elements that make a path Modified instead of Metadata.
 const whatMatters = WhatType | WhatContent | WhatLink | WhatDevice
 
-// Words returns the elements' names as JSON has them, in their fixed order.
+// Words returns the elements' names as in JSON, in fixed order.
 func (w What) Words() []string {
 	words := []string{}
 	for i, word := range whatWords {
@@ -125,11 +124,11 @@ func (w What) Words() []string {
 	return words
 }
 
-// Compare says what differs between two unions, which may be of one image. At
-// most so many paths are listed; 0: all that differ. Both images must be open:
-// where two files of one size have no checksums that can be compared, they are
-// read. Layers of one diffID hold the same by its word; nothing else is taken
-// for the same without a comparison. Time and memory are linear in the nodes.
+// Compare compares two unions, which may belong to one image. It lists at most
+// this many paths; 0: all that differ. Both images must be open: it reads files
+// of the same size that have no comparable checksums. It trusts that layers
+// with the same diffID have the same content, and compares everything else.
+// Time and memory are linear in the number of nodes.
 func Compare(ctx context.Context, before, after Side, most int) (*Difference, error) {
 	d := newDiffer(before, after, most)
 	if err := d.settle(ctx); err != nil {
@@ -144,7 +143,7 @@ func Compare(ctx context.Context, before, after Side, most int) (*Difference, er
 	return d.out, err
 }
 
-// conclude makes the result of what was counted.
+// conclude makes the result from the counts.
 func (d *differ) conclude() {
 	d.prune(d.most)
 	for _, f := range d.found {
@@ -167,8 +166,8 @@ func (d *differ) conclude() {
 	d.out.Layers = matchLayers(d.before.facts(d.sameTree()), d.after.facts(d.sameTree()))
 }
 
-// prune keeps the n largest of what was found, 0 for all, in order. What was
-// found before comes first among equals, as the sort is stable.
+// prune keeps the n largest differences, 0 for all, sorted. The sort is stable: earlier ones come
+// first among equals.
 func (d *differ) prune(n int) {
 	slices.SortStableFunc(d.found, func(a, b found) int {
 		return cmp.Or(
@@ -184,7 +183,7 @@ func (d *differ) prune(n int) {
 
 func abs(n int64) int64 { return max(n, -n) }
 
-// figures are those of the layers that make the side's union.
+// figures returns the figures of the layers in the side's union.
 func (s *side) figures() Figures {
 	f := Figures{Efficiency: 1}
 	for k := range s.at + 1 {
@@ -210,15 +209,14 @@ func (s *side) figures() Figures {
 	return f
 }
 
-// facts are what layers are matched by. Within one image they are matched by
-// their places.
+// facts returns the keys for matching layers. Within one image, layers match by index.
 func (s *side) facts(oneImage bool) []layerFacts {
 	out := make([]layerFacts, 0, s.at+1)
 	for k := range s.at + 1 {
 		l := &s.a.Layers[k]
 		f := layerFacts{id: l.Layer.DiffID, step: Masked(dockerfile.StepText(l.Layer.Step)), stored: l.Stored, wasted: l.Stored - s.visible[k]}
 		if !HasConfig(s.a.Image) {
-			f.step = "" // a folder's name is not a build step
+			f.step = "" // the name of a folder is not a build step
 		}
 		if oneImage {
 			f.id = fmt.Sprintf("layer %d", k)
@@ -228,5 +226,5 @@ func (s *side) facts(oneImage bool) []layerFacts {
 	return out
 }
 
-// String returns the words, for messages: "content, mode".
+// String returns the words for messages: "content, mode".
 func (w What) String() string { return strings.Join(w.Words(), ", ") }

@@ -12,7 +12,7 @@ import (
 // A ConfigPart is a part of an image's config that Compare compares.
 type ConfigPart uint8
 
-// The parts, in the order in which they are listed.
+// The parts in listed order.
 const (
 	ConfigPlatform ConfigPart = iota
 	ConfigUser
@@ -31,26 +31,26 @@ var configPartNames = [...]string{
 	"platform", "user", "workingDir", "entrypoint", "command", "env", "label", "port", "volume", "stopSignal", "healthcheck",
 }
 
-// String returns the part's name as JSON has it: "env", "workingDir".
+// String returns the part's name as in JSON: "env", "workingDir".
 func (p ConfigPart) String() string { return configPartNames[p] }
 
-// HiddenValue stands for what a config holds that looks like a secret.
+// HiddenValue replaces values in a config that look like secrets.
 const HiddenValue = "(hidden)"
 
-// A ConfigChange is one thing that the configs of two images do not say alike. Text is
-// raw, but for what looks like a secret: that is HiddenValue.
+// A ConfigChange is one difference between the configs of two images. Its text is raw, except
+// that HiddenValue replaces what looks like a secret.
 type ConfigChange struct {
 	Part   ConfigPart
-	Name   string // of a variable, a label, a port or a volume; "" of any other part
+	Name   string // of a variable, label, port or volume; "" for other parts
 	Change Change // Added, Removed or Modified
 
-	// What the configs say; "" where the part is not set. Commands are in the form of
-	// a JSON array, as a Dockerfile has it. Ports and volumes have no value.
+	// The values; "" if the part is not set. Commands have the form of a JSON array, as in a
+	// Dockerfile. Ports and volumes have no value.
 	Before, After string
 }
 
-// compareConfigs returns what two images do not say alike, by part and name. Something
-// without a config, such as a folder, is not compared.
+// compareConfigs returns the differences between two images' configs, by part and name. It skips
+// images without a config, such as folders.
 func compareConfigs(before, after *source.Image) []ConfigChange {
 	if !HasConfig(before) || !HasConfig(after) {
 		return nil
@@ -92,8 +92,8 @@ func compareConfigs(before, after *source.Image) []ConfigChange {
 	return out
 }
 
-// HasConfig reports whether an image has a config: a folder, or a tar of a root
-// filesystem, has none.
+// HasConfig reports whether an image has a config. A root filesystem (a folder or a tar) has
+// none.
 func HasConfig(im *source.Image) bool {
 	return im.ID != "" || im.Platform != "" || len(im.History) > 0
 }
@@ -109,8 +109,7 @@ func newConfigChange(part ConfigPart, name, was, is string, had, has bool) Confi
 	return c
 }
 
-// variables are environment variables by name. As for a process, the last of a name
-// counts.
+// variables are environment variables by name. As for a process, the last value counts.
 func variables(env []string) map[string]string {
 	out := make(map[string]string, len(env))
 	for _, text := range env {
@@ -128,8 +127,7 @@ func nameSet(names []string) map[string]string {
 	return out
 }
 
-// execForm writes a command as a Dockerfile has it in its exec form; "" if there is
-// none.
+// execForm returns a command in the exec form of a Dockerfile, or "".
 func execForm(words []string) string {
 	if len(words) == 0 {
 		return ""
@@ -137,12 +135,12 @@ func execForm(words []string) string {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(words) // strings can be encoded, and the builder takes all
+	_ = e.Encode(words) // strings always encode, and the builder never fails
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// HideSecrets returns the value of a name (a label, a variable, a flag; "" of none)
-// with HiddenValue in place of what looks like a secret.
+// HideSecrets returns the value of a name (a label, variable or flag; "" for none), with
+// HiddenValue in place of what looks like a secret.
 func HideSecrets(name, value string) string {
 	if claim := claimOf(name); (claim == claimsSecret || claim == claimsKey) && isLiteral(value, claim) {
 		return HiddenValue

@@ -2,21 +2,20 @@ package analyze
 
 import "github.com/peelhq/peel/internal/lazy"
 
-// layerFacts are what a layer is matched by, and its figures.
+// layerFacts are the matching keys of a layer, and its figures.
 type layerFacts struct {
 	id             string // its diffID; "" if unknown
 	step           string // its build step; "" if unknown
 	stored, wasted int64
 }
 
-// The classic builder writes a digest of what it copies into the step: the step
-// is the same though that differs.
+// The classic builder writes a digest of the copied files into the step. The step counts as the
+// same if only that differs.
 var copiedDigest = lazy.New(`\b(file|dir|multi):[0-9a-f]{8,} in `)
 
-// matchLayers pairs layers of two images: those of one diffID, then those of one
-// build step, then those of which neither is known; among equals the lowest
-// first. The rows are in the order of after's layers, and those of before alone
-// stand where they stood.
+// matchLayers pairs layers of two images: first by diffID, then by build step,
+// then those with neither; among equals, the lowest first. The rows are in the
+// order of after's layers; layers only in before keep their place.
 func matchLayers(before, after []layerFacts) []LayerGrowth {
 	m := layerMatch{before, after, make([]int, len(before)), make([]int, len(after))}
 	for _, of := range [][]int{m.toAfter, m.toBefore} {
@@ -35,13 +34,13 @@ func matchLayers(before, after []layerFacts) []LayerGrowth {
 	return m.rows()
 }
 
-// A layerMatch is being made: which layer belongs to which, none if none does.
+// A layerMatch is a matching in progress: for each layer its counterpart, or none.
 type layerMatch struct {
 	before, after     []layerFacts
 	toAfter, toBefore []int
 }
 
-// pair matches what is left by a key; "" is no key.
+// pair matches the remaining layers by a key; "" is no key.
 func (m *layerMatch) pair(key func(*layerFacts) string) {
 	waiting := map[string][]int{}
 	for i := range m.before {
@@ -60,7 +59,7 @@ func (m *layerMatch) pair(key func(*layerFacts) string) {
 
 func (m *layerMatch) rows() []LayerGrowth {
 	rows := make([]LayerGrowth, 0, max(len(m.before), len(m.after)))
-	next := 0 // of before's layers that are alone
+	next := 0 // next unmatched layer of before
 	gone := func(upTo int) {
 		for ; next < upTo; next++ {
 			if b := &m.before[next]; m.toAfter[next] == none {

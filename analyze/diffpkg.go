@@ -7,27 +7,27 @@ import (
 	"strings"
 )
 
-// A PackageDifference is a package that one of two unions alone has, or that they have
-// in other versions. Sizes are bytes that the union shows.
+// A PackageDifference is a package that only one union has, or with different versions. Sizes are
+// visible bytes.
 type PackageDifference struct {
 	Name, Type    string
-	Change        Change // Added, Removed, or Modified for another version
-	Before, After string // versions, several with ", " between; "" where it is not there or none is known
+	Change        Change // Added, Removed, or Modified for a different version
+	Before, After string // versions, joined with ", "; "" if missing or unknown
 
 	BeforeBytes, AfterBytes int64
 }
 
-// Growth returns by how many visible bytes the package has grown.
+// Growth returns the growth of the package in visible bytes.
 func (p *PackageDifference) Growth() int64 { return p.AfterBytes - p.BeforeBytes }
 
-// installed are the versions of a package that a union has, and their bytes.
+// installed are the versions of a package in a union, and their bytes.
 type installed struct {
 	versions []string
 	bytes    int64
 }
 
-// comparePackagesOf says which packages two unions do not have alike, the largest
-// difference first.
+// comparePackagesOf returns the differences between the packages of two unions, the largest
+// first.
 func comparePackagesOf(ctx context.Context, before, after Side) ([]PackageDifference, error) {
 	old, err := installedIn(ctx, before)
 	if err != nil {
@@ -60,7 +60,7 @@ func comparePackagesOf(ctx context.Context, before, after Side) ([]PackageDiffer
 
 func (i *installed) text() string { return strings.Join(i.versions, ", ") }
 
-// installedIn returns the packages that the database which counts for a union has.
+// installedIn returns the packages in the database that is current in a union.
 func installedIn(ctx context.Context, s Side) (map[packageKey]*installed, error) {
 	p, err := s.Analysis.Packages(ctx)
 	if err != nil {
@@ -85,7 +85,7 @@ func installedIn(ctx context.Context, s Side) (map[packageKey]*installed, error)
 	return out, nil
 }
 
-// visibleAt returns how many bytes of each row show in the union after layer k.
+// visibleAt returns each row's visible bytes in the union after layer k.
 func (p *Packages) visibleAt(k int) []int64 {
 	out := make([]int64, len(p.Rows))
 	var rows []int32

@@ -2,10 +2,9 @@ package analyze
 
 import "context"
 
-// A DiffTree is what differs between two unions, as a tree: every path that differs,
-// and the directories above it. Nodes are told by their index: the root is 0, a
-// directory stands before what lies below it, and children are by name. It is
-// immutable. It takes memory for what differs alone.
+// A DiffTree holds the differences between two unions as a tree: every path that differs, and its
+// parent directories. Nodes have indexes: the root is 0, a directory precedes its content, and
+// children are sorted by name. It is immutable. Its memory is proportional to the differences.
 type DiffTree struct {
 	nodes         []diffNode
 	before, after *Tree
@@ -13,7 +12,7 @@ type DiffTree struct {
 
 // diffNode is a node of a DiffTree.
 type diffNode struct {
-	parent, end   int32 // end is the index after the last node below it
+	parent, end   int32 // end is the index after the last descendant
 	nodes         couple[NodeID]
 	versions      couple[int32]
 	before, after int64
@@ -23,25 +22,25 @@ type diffNode struct {
 	what          What
 }
 
-// A DiffNode is what a DiffTree says of a node. Sizes are visible bytes.
+// A DiffNode describes a node of a DiffTree. Sizes are visible bytes.
 type DiffNode struct {
-	Change Change // what became of the path itself: Identical for a directory of which only what is in it differs
-	What   What   // what differs of it; nothing if it was added or removed
+	Change Change // change of the path itself: Identical for a directory in which only the content differs
+	What   What   // what differs; empty if added or removed
 
-	Before, After int64 // with all that lies below it, differing or not
-	Moved         int64 // by how many bytes paths have grown or shrunk, itself and below, all taken as positive
-	Differing     int   // paths that differ, itself and below
+	Before, After int64 // including everything below, differing or not
+	Moved         int64 // absolute growth and shrinkage of all paths at and below
+	Differing     int   // number of paths that differ, at and below
 
-	Old, New *Version // what shows; nil where nothing does
+	Old, New *Version // the visible versions; nil if none
 
-	Dir bool // it is a directory on the side that counts: the later one, if it is there
+	Dir bool // a directory on the later side, or on the earlier one if the later lacks it
 }
 
-// Growth returns by how many visible bytes the node has grown.
+// Growth returns the growth of the node in visible bytes.
 func (n *DiffNode) Growth() int64 { return n.After - n.Before }
 
-// CompareTree is Compare with all that differs as a tree; the Difference lists no paths.
-// Time is linear in the nodes of both images.
+// CompareTree is Compare with all differences as a tree; the Difference then lists no paths. Time
+// is linear in the nodes of both images.
 func CompareTree(ctx context.Context, before, after Side) (*Difference, *DiffTree, error) {
 	d := newDiffer(before, after, 0)
 	if err := d.settle(ctx); err != nil {
@@ -59,19 +58,19 @@ func CompareTree(ctx context.Context, before, after Side) (*Difference, *DiffTre
 	return d.out, g.t, err
 }
 
-// A treeGrower makes a DiffTree of what a walk finds.
+// A treeGrower builds a DiffTree from the results of a walk.
 type treeGrower struct {
 	t    *DiffTree
-	path []growing // the root, and the directories down to what was added last
+	path []growing // the root, and the directories down to the last added node
 }
 
-// growing is a node that something may still be added below.
+// growing is a node that may still get content.
 type growing struct {
 	diffNode
-	index int32 // in the tree; none as long as nothing at it or below differs
+	index int32 // in the tree; none while nothing at or below it differs
 }
 
-// add takes the next path of a walk, which comes after the directory it is in.
+// add adds the next path of a walk. Directories precede their content.
 func (g *treeGrower) add(f *found) {
 	n := growing{diffNode{
 		nodes: f.nodes, versions: f.versions, before: f.before, after: f.after, moved: abs(f.after - f.before), change: f.change, what: f.what,
@@ -94,7 +93,7 @@ func (g *treeGrower) add(f *found) {
 	}
 }
 
-// emit gives the nodes of the path a place in the tree.
+// emit adds the nodes of the path to the tree.
 func (g *treeGrower) emit() {
 	parent := int32(none)
 	for i := range g.path {
@@ -108,7 +107,7 @@ func (g *treeGrower) emit() {
 	}
 }
 
-// leave ends the nodes of the path from a depth on: nothing more comes below them.
+// leave closes the nodes of the path from a depth on: they are complete.
 func (g *treeGrower) leave(depth int) {
 	for len(g.path) > depth {
 		n := &g.path[len(g.path)-1]
@@ -127,7 +126,7 @@ func (g *treeGrower) leave(depth int) {
 	}
 }
 
-// Len returns how many nodes there are, the root among them.
+// Len returns the number of nodes, including the root.
 func (t *DiffTree) Len() int { return len(t.nodes) }
 
 // Node returns the difference at node i.
@@ -145,29 +144,28 @@ func (t *DiffTree) Node(i int) DiffNode {
 		out.Dir = out.New.Kind() == TypeDir
 	case out.Old != nil:
 		out.Dir = out.Old.Kind() == TypeDir
-	default: // the root, which no layer need name
+	default: // the root, which may have no entry in any layer
 		out.Dir = true
 	}
 	return out
 }
 
-// Sizes returns of node i what Node does as Moved, Before and After.
+// Sizes returns Moved, Before and After of node i, as Node does.
 func (t *DiffTree) Sizes(i int) (moved, before, after int64) {
 	n := &t.nodes[i]
 	return n.moved, n.before, n.after
 }
 
-// Change returns what became of node i itself.
+// Change returns the change of node i itself.
 func (t *DiffTree) Change(i int) Change { return t.nodes[i].change }
 
-// Parent returns the directory that node i is in; -1 for the root.
+// Parent returns the directory of node i; -1 for the root.
 func (t *DiffTree) Parent(i int) int { return int(t.nodes[i].parent) }
 
-// End returns the index behind the last node below i: those from i+1 up to it are
-// below.
+// End returns the index after the last descendant of i: the nodes from i+1 to there are below i.
 func (t *DiffTree) End(i int) int { return int(t.nodes[i].end) }
 
-// Nodes returns the nodes that node i is in the two trees, each with whether it is there.
+// Nodes returns the nodes of the two trees that node i stands for, and whether each exists.
 func (t *DiffTree) Nodes(i int) (before NodeID, inBefore bool, after NodeID, inAfter bool) {
 	n := t.nodes[i].nodes
 	return n.before, n.before != none, n.after, n.after != none

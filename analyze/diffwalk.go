@@ -12,36 +12,36 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// Two trees are compared by one walk through both at once, down from the roots:
-// the children of a node are sorted by name, so that those of two nodes are
-// merged as two sorted lists are. Of each pair of nodes the versions that show in
-// the two unions are looked at; where neither shows, nothing below does. No path
-// is put together but for what differs and is to be listed.
+// Two trees are compared in one simultaneous walk from the roots: children are
+// sorted by name, so the children of two nodes are merged like two sorted
+// lists. For each pair of nodes, the visible versions in the two unions are
+// compared; if neither is visible, nothing below is. Paths are built only for
+// differences that are listed.
 //
-// It is made twice: first to find the files whose contents have to be read to be
-// told apart, and then, when their checksums are there, to count.
+// The walk is made twice: first to find the files whose contents must be read,
+// and then, with their checksums, to count.
 
 // A differ compares two unions.
 type differ struct {
 	before, after side
 	pending       []couple[int32]
-	most          int // paths that are to be listed; 0: all
+	most          int // maximum number of listed paths; 0: all
 	found         []found
-	each          func(*found) // takes every path, in place of found; nil without
+	each          func(*found) // receives every path instead of found; may be nil
 	out           *Difference
 }
 
-// A side is one of the unions, and what has been counted of it.
+// A side is one of the unions with its counters.
 type side struct {
 	a       *Analysis
 	t       *Tree
 	at      int
-	visible []int64            // bytes, by the layer that carries them
-	diffID  []int32            // by layer: the number of its diffID, the same for layers that share it; none if it is unknown
-	counted map[int32]struct{} // inodes with several names of which one has been met
+	visible []int64            // bytes by layer that stores them
+	diffID  []int32            // by layer: a number for its diffID, shared by equal layers; none if unknown
+	counted map[int32]struct{} // inodes with several names, one of which was visited
 }
 
-// A couple is one of each side, none where that has none.
+// A couple is a pair of nodes, one from each side, or none if a side lacks it.
 type couple[T ~int32] struct{ before, after T }
 
 // found is a path that differs.
@@ -53,7 +53,7 @@ type found struct {
 	what          What
 }
 
-// rank puts what has other attributes only behind everything else.
+// rank sorts attribute changes after everything else.
 func (f *found) rank() int {
 	if f.change == Metadata {
 		return 1
@@ -88,9 +88,10 @@ func newSide(s Side) side {
 
 func (d *differ) sameTree() bool { return d.before.t == d.after.t }
 
-// walk calls visit for every path that shows on either side, a directory before
-// what lies below it and children by name, with the nodes and the versions that
-// show. A root shows always, though it may have no version.
+// walk calls visit for every path that is visible on either side, with its
+// nodes and visible versions. Directories come before their content, children
+// in order of names. The root is always visible, although it may have no
+// version.
 func (d *differ) walk(ctx context.Context, visit func(nodes couple[NodeID], versions couple[int32])) error {
 	b, a := &d.before, &d.after
 	stack := []couple[NodeID]{{Root, Root}}
@@ -119,8 +120,7 @@ func (s *side) showing(n NodeID) int32 {
 	return s.t.at(n, s.at)
 }
 
-// kids returns the children of n, whose version v shows; none of what is no
-// directory can show.
+// kids returns the children of n, whose visible version is v; none unless it is a directory.
 func (s *side) kids(n NodeID, v int32) []NodeID {
 	if n == Root || v != none && s.t.versions[v].kind == source.Dir {
 		return s.t.Children(n)
@@ -128,7 +128,7 @@ func (s *side) kids(n NodeID, v int32) []NodeID {
 	return nil
 }
 
-// merge appends the children of two nodes, by name.
+// merge appends the children of two nodes, sorted by name.
 func (d *differ) merge(dst []couple[NodeID], before, after []NodeID) []couple[NodeID] {
 	b, a := d.before.t, d.after.t
 	for len(before) > 0 && len(after) > 0 {
@@ -154,7 +154,7 @@ func (d *differ) merge(dst []couple[NodeID], before, after []NodeID) []couple[No
 	return dst
 }
 
-// settle computes the checksums that are missing to tell files apart.
+// settle computes the checksums needed to compare files.
 func (d *differ) settle(ctx context.Context) error {
 	err := d.walk(ctx, func(_ couple[NodeID], v couple[int32]) {
 		if v.before == none || v.after == none {
@@ -189,9 +189,9 @@ func (d *differ) settle(ctx context.Context) error {
 	return group.Wait()
 }
 
-// content returns what of two versions differs but their attributes; known is
-// false if that takes checksums that are not there, and then they count as
-// different.
+// content returns the differences between two versions apart from attributes.
+// known is false if that requires missing checksums; they count as different
+// then.
 func (d *differ) content(v couple[int32]) (what What, known bool) {
 	bt, at := d.before.t, d.after.t
 	if bt == at && v.before == v.after {
@@ -221,7 +221,7 @@ func (d *differ) content(v couple[int32]) (what What, known bool) {
 	al, ai := at.carrier(v.after)
 	same, known := bt.sameCarried(bl, bi, at, al, ai)
 	if diffID := d.after.diffID[al]; !known && diffID != none && diffID == d.before.diffID[bl] && bi == ai {
-		same, known = true, true // one entry of one layer
+		same, known = true, true // the same entry of the same layer
 	}
 	if same {
 		return 0, known
@@ -229,7 +229,7 @@ func (d *differ) content(v couple[int32]) (what What, known bool) {
 	return what, known
 }
 
-// count adds a path to what the sides have and, if it differs, to what was found.
+// count adds a path to the totals of the sides and, if it differs, to the findings.
 func (d *differ) count(nodes couple[NodeID], v couple[int32]) {
 	f := found{nodes: nodes, versions: v, before: d.before.bytes(v.before), after: d.after.bytes(v.after)}
 	switch {
@@ -268,15 +268,14 @@ func (d *differ) count(nodes couple[NodeID], v couple[int32]) {
 	case f.change == Identical:
 		return
 	}
-	const spare = 1 << 12 // rows that are gathered between two prunings
+	const spare = 1 << 12 // rows collected between two prunings
 	if d.most > 0 && len(d.found) >= d.most+spare {
 		d.prune(d.most)
 	}
 	d.found = append(d.found, f)
 }
 
-// bytes counts the bytes of a version that shows to its path, unless they have
-// been counted to another name.
+// bytes returns the bytes of a visible version, unless they were counted at another name.
 func (s *side) bytes(v int32) int64 {
 	if v == none {
 		return 0
@@ -299,8 +298,8 @@ func (s *side) bytes(v int32) int64 {
 	return n
 }
 
-// attributes returns which of them differ. A directory that no entry names is as
-// engines make it; its time is not known, and differs from none.
+// attributes returns which attributes differ. A directory without an entry has the attributes
+// that engines give it; its time is unknown and equals any time.
 func (d *differ) attributes(v couple[int32]) What {
 	if d.sameTree() && v.before == v.after {
 		return 0
@@ -323,7 +322,7 @@ func (d *differ) attributes(v couple[int32]) What {
 	return what
 }
 
-// entry returns the entry of a version, and whether it has one.
+// entry returns the entry of a version, if it has one.
 func (s *side) entry(v int32) (source.Entry, bool) {
 	if v != none {
 		if e, ok := s.t.attributes(v); ok {

@@ -2,35 +2,35 @@ package analyze
 
 import "github.com/peelhq/peel/source"
 
-// disk is what the layer that is being unpacked has made so far, beside its
-// versions: what else one would find in a directory in which it was unpacked.
+// disk is what the current layer has made so far besides its versions: what a directory would
+// contain into which it was unpacked.
 type disk struct {
 	first int // its first version
 
-	parents marks // directories of its that have something in them
-	hosts   marks // directories in which a marker stands, or one of these; if no entry says so, they may give way
+	parents marks // its directories with content
+	hosts   marks // directories that contain a marker, or such a directory; without an entry they may be replaced
 	devices marks // where it has a character device 0/0
-	bare    marks // directories whose lower children are gone
+	bare    marks // directories whose lower content is hidden
 
 	markers  []marker
 	unlinked []int32 // hard links whose targets may still come
 
-	// What lies right below a directory, and which markers stand in it: both nil
-	// until a directory is taken away, which few layers do.
+	// The children of each directory and its markers. Both are nil until a directory is removed,
+	// which few layers do.
 	kids     map[NodeID][]NodeID
 	standing map[NodeID][]int32
 }
 
-// A marker is a whiteout or an opaque marker, which lies on the disk like a file.
+// A marker is a whiteout or an opaque marker; on disk it is a file.
 type marker struct {
-	dir   NodeID // in which it stands
-	hides NodeID // a whiteout: itself and all below it, none if no layer had it; an opaque marker, whose dir it is: all below it
+	dir   NodeID // directory that contains it
+	hides NodeID // for a whiteout, the node that it hides with its content, none if no layer had it; for an opaque marker, dir, whose content it hides
 	entry int32  // none for an attribute
 	kind  pathKind
-	gone  bool // with its directory
+	gone  bool // removed with its directory
 }
 
-// begin begins a layer whose first version will be first.
+// begin starts a layer whose first version will be first.
 func (d *disk) begin(first int) {
 	for _, m := range []*marks{&d.parents, &d.hosts, &d.devices, &d.bare} {
 		m.clear()
@@ -40,15 +40,15 @@ func (d *disk) begin(first int) {
 	d.kids, d.standing = nil, nil
 }
 
-// marks are nodes, and can be emptied in as many steps as were put in.
+// marks is a set of nodes that can be emptied in time proportional to its insertions.
 type marks struct {
 	in   bitmap
-	list []NodeID // all that are in, and some that were
+	list []NodeID // all members, and some former ones
 }
 
 func (m *marks) has(n NodeID) bool { return int(n)/64 < len(m.in) && m.in.has(int(n)) }
 
-// add puts n in, and reports whether it was not.
+// add adds n and reports whether it was new.
 func (m *marks) add(n NodeID) bool {
 	if m.has(n) {
 		return false
@@ -74,12 +74,12 @@ func (m *marks) clear() {
 	m.list = m.list[:0]
 }
 
-// owns reports whether v is what the layer at hand has at its node.
+// owns reports whether v is what the current layer has at its node.
 func (b *builder) owns(v *version) bool {
 	return v != nil && int(v.layer) == b.layer && v.flags&duplicate == 0 && v.change != Removed
 }
 
-// list notes that the layer has something at n, if that is noted.
+// list records that the layer has something at n, if that is recorded.
 func (b *builder) list(n NodeID) {
 	if kids := b.disk.kids; kids != nil {
 		parent := b.t.nodes[n].parent
@@ -87,7 +87,7 @@ func (b *builder) list(n NodeID) {
 	}
 }
 
-// listAll notes all that the layer has so far.
+// listAll records everything that the layer has so far.
 func (b *builder) listAll() {
 	d := &b.disk
 	d.kids, d.standing = map[NodeID][]NodeID{}, map[NodeID][]int32{}
@@ -109,8 +109,8 @@ func (b *builder) listAll() {
 	}
 }
 
-// empty takes away all that the layer has below n, markers too. What it takes is
-// listed once, and listed again only when the layer makes it again.
+// empty removes everything that the layer has below n, including markers. A removed node is
+// listed again only if the layer makes it again.
 func (b *builder) empty(n NodeID) {
 	d := &b.disk
 	if !d.parents.has(n) && !d.hosts.has(n) {
@@ -142,7 +142,7 @@ func (b *builder) empty(n NodeID) {
 	}
 }
 
-// cover marks a version of this layer as gone again within this layer.
+// cover marks a version of this layer as hidden by the same layer.
 func (b *builder) cover(v *version) {
 	v.flags |= duplicate
 	v.by, v.cause = uint16(b.layer), Duplicate

@@ -5,29 +5,29 @@ import (
 	"sync"
 )
 
-// distinctNames are a tree's names, each once, and which of them each node has:
-// what searches look through, for many nodes have one name, and names that stand
-// in one run of bytes are searched as one text.
+// distinctNames are a tree's names without duplicates, and the name of each
+// node. Searches use them: many nodes share a name, and names in one byte slice
+// can be searched as one text.
 type distinctNames struct {
 	names
 	of []uint32 // by node: an index in names
 }
 
-// A nameIndex is made when it is first asked for: a tree that nobody searches
-// needs none. Trees of the same nodes share one.
+// A nameIndex is built on first use, because a tree without searches needs none. Trees with the
+// same nodes share one.
 type nameIndex struct {
 	once  sync.Once
 	index distinctNames
 }
 
-// distinct returns the tree's names. The first call takes a pass over the nodes.
+// distinct returns the tree's names. The first call takes one pass over the nodes.
 func (t *Tree) distinct() *distinctNames {
 	t.search.once.Do(func() { t.search.index = newDistinctNames(t) })
 	return &t.search.index
 }
 
-// PrepareSearch does what the first search would take longer for. It may be
-// called at any time, from any goroutine, and is not needed.
+// PrepareSearch does the work that would slow down the first search. It is optional, and may be
+// called at any time from any goroutine.
 func (t *Tree) PrepareSearch() { t.distinct() }
 
 func newDistinctNames(t *Tree) distinctNames {

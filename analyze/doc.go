@@ -1,6 +1,6 @@
-// Package analyze works out what each layer of an image does to the ones below
+// Package analyze computes what each layer of an image does to the layers below
 // it: one tree of every path with all its versions, views of that tree, the
-// bytes that nobody can see any more, and why.
+// bytes that are no longer visible, and why.
 //
 //	im, err := source.Open(ctx, "app.tar", source.Options{})
 //	if err != nil { ... }
@@ -9,6 +9,7 @@
 //	if err != nil { ... }
 //	fmt.Println(a.Totals.Wasted, a.Totals.Efficiency)
 //
-// Sizes are bytes, layers are 0-based with 0 as the base, paths are absolute and
-// hold the image's raw bytes: escape them before a terminal sees them.
+// Sizes are bytes. Layers are 0-based, and 0 is the base. Paths are absolute
+// and hold the raw bytes of the image: escape them before you print them to a
+// terminal.
 package analyze

@@ -2,13 +2,11 @@ package analyze
 
 import "github.com/peelhq/peel/source"
 
-// A FileType is the type of a file: a file, a directory, a link or a device. It is
-// source.Type by another name, so that a package that only shows an analysis need
-// not import source.
+// A FileType is the type of a file: a regular file, a directory, a link or a device. It is an
+// alias of source.Type, so that packages that only display an analysis need not import source.
 type FileType = source.Type
 
-// The types of files. A hard link has the Kind of what it links to, and the Type
-// TypeHardlink.
+// The file types. A hard link has the Kind of its target and the Type TypeHardlink.
 const (
 	TypeFile     = source.File
 	TypeDir      = source.Dir
@@ -19,5 +17,5 @@ const (
 	TypeFifo     = source.Fifo
 )
 
-// A Document is a text that describes an image, as it is stored: see Image.Documents.
+// A Document is a stored text that describes an image: see Image.Documents.
 type Document = source.Document

@@ -2,13 +2,13 @@ package analyze
 
 import "context"
 
-// A Filter chooses nodes of a view: those for which all of its terms hold.
-// ParseFilter makes one of text. The zero Filter holds for every node.
+// A Filter selects nodes of a view: those that satisfy all of its terms.
+// ParseFilter parses one. The zero Filter selects every node.
 //
-// Most terms speak of what a node is called, or of the version that the view
-// shows of it. A view of Everything shows all versions: there the terms on
-// versions, together, hold for a node if they all hold for one of its versions,
-// and a negated one holds if its opposite holds for none.
+// Most terms test a node's name, or the version that the view shows of it. A
+// view of Everything shows all versions: there, a node matches if one of its
+// versions satisfies all terms on versions together, and a negated term holds
+// if no version satisfies its opposite.
 type Filter struct {
 	text  string
 	terms []term
@@ -17,34 +17,34 @@ type Filter struct {
 // A term is one condition.
 type term struct {
 	not bool
-	// One of these is set. node makes a test on the nodes of a view; version
-	// holds for a version by itself.
+	// Exactly one is set. node makes a test for the nodes of a view; version tests a single
+	// version.
 	node    func(ctx context.Context, v *View) (nodeTest, error)
 	version func(v *View, i int32) bool
-	// slow says that the test is to be made only of what passes all others.
+	// slow marks a test to run only on nodes that pass all others.
 	slow bool
 }
 
-// A nodeTest tells whether a node is of interest.
+// A nodeTest reports whether a node matches.
 type nodeTest func(n NodeID) bool
 
-// String returns the text that f was made of, its terms a space apart.
+// String returns the text of f with single spaces between terms.
 func (f Filter) String() string { return f.text }
 
-// Empty reports whether f holds for every node.
+// Empty reports whether f selects every node.
 func (f Filter) Empty() bool { return len(f.terms) == 0 }
 
-// A filterRun is a filter made ready for one view.
+// A filterRun is a filter prepared for one view.
 type filterRun struct {
 	v        *View
 	tests    []nodeTest
-	want     []bool // what each test is to say
+	want     []bool // the wanted result of each test
 	all      []func(v *View, i int32) bool
 	nowhere  []func(v *View, i int32) bool
-	everyOne bool // all versions of a node count, not only the one that shows
+	everyOne bool // all versions of a node count, not only the visible one
 }
 
-// ready makes f ready for v: names are matched, and so on.
+// ready prepares f for v: it matches names, for example.
 func (f Filter) ready(ctx context.Context, v *View) (*filterRun, error) {
 	r := &filterRun{v: v, everyOne: v.spec.Mode == Everything}
 	for _, slow := range []bool{false, true} {
@@ -67,8 +67,7 @@ func (f Filter) ready(ctx context.Context, v *View) (*filterRun, error) {
 	return r, nil
 }
 
-// holds reports whether the filter holds for n, of which the view shows version
-// i.
+// holds reports whether n matches; i is the version that the view shows.
 func (r *filterRun) holds(n NodeID, i int32) bool {
 	return r.versions(n, i) && r.names(n)
 }
@@ -82,7 +81,7 @@ func (r *filterRun) names(n NodeID) bool {
 	return true
 }
 
-// versions reports whether the terms on versions hold.
+// versions reports whether n satisfies the terms on versions.
 func (r *filterRun) versions(n NodeID, shown int32) bool {
 	if len(r.all) == 0 && len(r.nowhere) == 0 {
 		return true
@@ -104,8 +103,7 @@ func (r *filterRun) versions(n NodeID, shown int32) bool {
 	return found
 }
 
-// one reports whether all terms on versions that are not negated hold for
-// version i.
+// one reports whether version i satisfies all terms on versions that are not negated.
 func (r *filterRun) one(i int32) bool {
 	for _, f := range r.all {
 		if !f(r.v, i) {
@@ -115,20 +113,20 @@ func (r *filterRun) one(i int32) bool {
 	return true
 }
 
-// filtered is what a view has of its own when a filter made it.
+// filtered is the extra data of a filtered view.
 type filtered struct {
 	filter  Filter
 	from    *View  // the whole view
-	in      bitmap // the nodes for which the filter holds
+	in      bitmap // matching nodes
 	matched int
-	of      int    // nodes that the whole view shows for themselves
-	layers  []Sign // what each layer means to the nodes that match
+	of      int    // number of nodes that the whole view shows themselves
+	layers  []Sign // what each layer means to the matching nodes
 }
 
-// Filter returns the part of v that f chooses: the nodes of v for which it holds,
-// and the directories above them, with the sums of what is left. Signs stay
-// those of v. A filtered view is filtered anew, not further. It takes one pass
-// over all nodes, and is not kept; the error is the context's.
+// Filter returns the part of v that f selects: the matching nodes and their
+// parent directories, with sums for that part. Signs stay those of v. Filtering
+// a filtered view starts from the whole view. It takes one pass over all nodes,
+// and the result is not cached. The error is the context's.
 func (v *View) Filter(ctx context.Context, f Filter) (*View, error) {
 	v = v.Whole()
 	run, err := f.ready(ctx, v)
@@ -161,7 +159,7 @@ func (v *View) Filter(ctx context.Context, f Filter) (*View, error) {
 	return &out, nil
 }
 
-// Whole returns the view that v was filtered from; v itself if it is whole.
+// Whole returns the view that v was filtered from, or v itself.
 func (v *View) Whole() *View {
 	if v.filtered != nil {
 		return v.filtered.from
@@ -169,7 +167,7 @@ func (v *View) Whole() *View {
 	return v
 }
 
-// Filtered returns the filter that made v; false if it is whole.
+// Filtered returns the filter of v; false if v is not filtered.
 func (v *View) Filtered() (Filter, bool) {
 	if v.filtered == nil {
 		return Filter{}, false
@@ -177,16 +175,14 @@ func (v *View) Filtered() (Filter, bool) {
 	return v.filtered.filter, true
 }
 
-// Matched returns for how many nodes the filter holds, and of how many: those
-// that the whole view shows for themselves, the root not counted. It is for
-// filtered views.
+// Matched returns the number of matching nodes, and the number of nodes that
+// the whole view shows themselves, without the root. Only for filtered views.
 func (v *View) Matched() (n, of int) { return v.filtered.matched, v.filtered.of }
 
-// Matches reports whether the filter holds for n itself, and not only for
-// something below it. It is for filtered views.
+// Matches reports whether n itself matches, and not only something below it. Only for filtered
+// views.
 func (v *View) Matches(n NodeID) bool { return v.filtered.in.has(int(n)) }
 
-// LayerSigns returns what each layer means to the nodes for which the filter
-// holds: the strongest sign of theirs. It is for filtered views; the slice is
-// the view's own.
+// LayerSigns returns the strongest sign of each layer among the matching nodes.
+// Only for filtered views. The slice must not be modified.
 func (v *View) LayerSigns() []Sign { return v.filtered.layers }

@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// The terms on owner, mode and time speak of the version that a view shows. A
-// removal has none of these.
+// The terms on owner, mode and time test the version that a view shows. A removal never matches.
 
 var (
 	errNoID    = errors.New("not a number: write 0, 1000-1999 or 0,33")
@@ -19,14 +18,14 @@ var (
 	errNoTime  = errors.New("not a time: write 2024-05-01, >=2024-05-01T12:00:00 or 2024-05-01..2024-06-30, in UTC")
 )
 
-// keptTerm holds for versions that are no removal and for which test holds.
+// keptTerm matches versions, except removals, that satisfy test.
 func keptTerm(test func(v Version) bool) term {
 	return term{version: func(v *View, i int32) bool {
 		return v.t.versions[i].change != Removed && test(Version{v.t, i})
 	}}
 }
 
-// parseIDs reads numbers of users or groups, and ranges of them, between commas.
+// parseIDs parses user or group numbers and ranges, separated by commas.
 func parseIDs(value string) ([]intRange, error) {
 	var out []intRange
 	for part := range strings.SplitSeq(value, ",") {
@@ -59,14 +58,13 @@ func inAny(ranges []intRange, n int64) bool {
 	return false
 }
 
-// idTerm is "uid:" or "gid:", which id reads from a version.
+// idTerm is "uid:" or "gid:"; id reads the number from a version.
 func idTerm(value string, id func(v Version) int64) (term, error) {
 	ids, err := parseIDs(value)
 	return keptTerm(func(v Version) bool { return inAny(ids, id(v)) }), err
 }
 
-// ownerTerm is "owner:UID:GID", of which one may be left out. A number alone is a
-// user's.
+// ownerTerm is "owner:UID:GID"; either may be omitted. A single number is a user.
 func ownerTerm(value string) (term, error) {
 	uid, gid, _ := strings.Cut(value, ":")
 	if uid == "" && gid == "" {
@@ -88,12 +86,12 @@ func ownerTerm(value string) (term, error) {
 	return keptTerm(func(v Version) bool { return inAny(uids, v.UID()) && inAny(gids, v.GID()) }), nil
 }
 
-// modeWords are the bits of which any is set.
+// modeWords are the bits of which at least one is set.
 var modeWords = map[string]uint32{"setuid": 0o4000, "setgid": 0o2000, "sticky": 0o1000, "writable": 0o002, "executable": 0o111}
 
-// modeTerm is "mode:" as find's -perm has it: 0644 for exactly these bits, -4000 for
-// all of them and maybe others, /6000 for any of them; or words between commas, of
-// which all hold. Symlinks have no mode of their own: only 0777, which all have.
+// modeTerm is "mode:" with the syntax of find's -perm: 0644 for exactly these bits, -4000 for at
+// least these bits, /6000 for any of them; or words separated by commas, which must all hold.
+// Symlinks have no mode of their own and match only 0777.
 func modeTerm(value string) (term, error) {
 	if first := value[0]; first == '-' || first == '/' || first >= '0' && first <= '9' {
 		bits, err := strconv.ParseUint(strings.TrimLeft(value[:1], "-/")+value[1:], 8, 12)
@@ -133,8 +131,8 @@ func modeTerm(value string) (term, error) {
 	}), nil
 }
 
-// timeTerm is "mtime:" with a day or a second, a bound, or two of them. A day is all
-// of it.
+// timeTerm is "mtime:" with a day or a second, one bound, or two bounds. A day means the whole
+// day.
 func timeTerm(value string) (term, error) {
 	from, to, err := parseTimes(value)
 	return keptTerm(func(v Version) bool {
@@ -143,13 +141,13 @@ func timeTerm(value string) (term, error) {
 	}), err
 }
 
-// The earliest and the latest time that a bound leaves open.
+// The earliest and the latest time for an open bound.
 var (
 	firstTime = time.Unix(math.MinInt32*1000, 0)
 	lastTime  = time.Unix(math.MaxInt32*1000, 0)
 )
 
-// parseTimes reads a range of times, the second one not in it.
+// parseTimes parses a half-open range of times.
 func parseTimes(value string) (from, to time.Time, err error) {
 	for _, op := range []string{">=", "<=", ">", "<", "="} {
 		text, ok := strings.CutPrefix(value, op)
@@ -185,7 +183,7 @@ func parseTimes(value string) (from, to time.Time, err error) {
 	return from, to, nil
 }
 
-// parseTime reads a day or a time in UTC: when it begins, and when it is over.
+// parseTime parses a day or a time in UTC and returns its start and its end.
 func parseTime(s string) (from, to time.Time, err error) {
 	for _, form := range []struct {
 		layout string

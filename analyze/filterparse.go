@@ -19,43 +19,42 @@ import (
 
 // A FilterError says what is wrong with the text of a filter, and where.
 type FilterError struct {
-	At   int    // where the term begins: characters of the text before it
-	Term string // as it was written
+	At   int    // start of the term: number of characters before it
+	Term string // as written
 	Err  error
 }
 
-// Error names the term, where it stands (1-based) and what is wrong with it.
+// Error names the term, its position (1-based) and the fault.
 func (e *FilterError) Error() string {
 	return fmt.Sprintf("%s (at %d): %v", e.Term, e.At+1, e.Err)
 }
 
-// Unwrap returns what is wrong with the term.
+// Unwrap returns the fault of the term.
 func (e *FilterError) Unwrap() error { return e.Err }
 
-// ParseFilter makes a filter of text: terms between spaces, all of which must
-// hold. "!" before a term turns it around.
+// ParseFilter parses a filter: terms separated by spaces, all of which must hold. "!" before a
+// term negates it.
 //
 //	*.so  lib?.{a,so}       a name that matches the glob
-//	conf                    a name that holds the word; case counts if it has capitals
+//	conf                    a name that contains the word; case-sensitive if it has capitals
 //	/usr/**/*.conf          a path that matches the glob (** any number of directories)
-//	/usr/lib                that path, and all below it
-//	re:^/etc/.*\.conf$      a path in which the regular expression (RE2) finds something
-//	change:added,removed    what the version that shows is: a word of Change
-//	here:added,unmodified   what that is to the layer, or the range, of the view: a word of news
+//	/usr/lib                that path and everything below
+//	re:^/etc/.*\.conf$      a path that contains a match of the regular expression (RE2)
+//	change:added,removed    change of the visible version: a word of Change
+//	here:added,unmodified   the same in the view's layer or range: a word of news
 //	cause:metadata          why a version is hidden: a word of Cause
-//	layer:3  layer:2-5,7    of which layers the version that shows is
+//	layer:3  layer:2-5,7    layers of the visible version
 //	size:>10MB  >10MB       its own bytes; also <, >=, <=, = and 1MB-5MB
 //	wasted:>1MB             its own wasted bytes
-//	package:git             a package lists the version that shows; see PackageWant
-//	uid:0  gid:1000-1999    its owner's number, or its group's
-//	owner:1000:1000         both; one may be left out
+//	package:git             a package lists the visible version; see PackageWant
+//	uid:0  gid:1000-1999    number of its owner or group
+//	owner:1000:1000         both; either may be omitted
 //	mode:0644  mode:setuid  its mode: see modeTerm
 //	mtime:>2024-05-01       its time, in UTC; also 2024-05 and 2024-05-01..2024-06-30
 //	type:file               its type, as in peel ls; link is a symlink or a hard link
 //
-// A space inside of a term is written "\ ", or the term is put between quotes.
-// A backslash takes the meaning of the character behind it. The error is a
-// *FilterError.
+// Write a space in a term as "\ ", or quote the term. A backslash removes the special meaning of
+// the next character. The error is a *FilterError.
 func ParseFilter(text string) (Filter, error) {
 	var f Filter
 	words, err := filterWords(text)
@@ -86,15 +85,15 @@ type filterWord struct {
 
 var errQuote = errors.New(`the " has no end`)
 
-// filterWords cuts text at its spaces, but for those within quotes or behind a
-// backslash. Backslashes before anything else stay: they mean something to what
-// reads the words.
+// filterWords splits text at spaces, except within quotes or after a backslash.
+// It keeps backslashes before other characters, because they mean something to
+// the terms' parsers.
 func filterWords(text string) ([]filterWord, error) {
 	var words []filterWord
 	var b strings.Builder
-	inside, quoted := false, false // a word, quotes
+	inside, quoted := false, false // in a word, in quotes
 	start, startRune := 0, 0
-	at := 0 // characters so far
+	at := 0 // characters read
 	end := func(i int) {
 		if inside {
 			words = append(words, filterWord{b.String(), text[start:i], startRune})
@@ -176,7 +175,7 @@ func parsePositive(word string) (term, error) {
 	return wordTerm(word), nil
 }
 
-// isWord reports whether s is letters alone, as the keys are.
+// isWord reports whether s consists of letters, as the keys do.
 func isWord(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < 'a' || r > 'z' })
 }
@@ -231,7 +230,7 @@ func parseKeyed(key, value string) (term, error) {
 	return term{}, fmt.Errorf(`unknown key %q: use re, change, here, cause, layer, size, wasted, uid, gid, owner, mode, mtime, type or package; %s\: begins a name with a colon`, key, key)
 }
 
-// typeWords are the words of source.Type, by their values.
+// typeWords are the words of source.Type in the order of its values.
 var typeWords = func() []string {
 	var words []string
 	for t := source.File; t <= source.Fifo; t++ {
@@ -240,8 +239,8 @@ var typeWords = func() []string {
 	return words
 }()
 
-// parseWords reads words between commas; the value of one is its place among all
-// of them, or what short has for it.
+// parseWords parses words separated by commas. The value of a word is its index, or the value in
+// short.
 func parseWords[T ~uint8](what, value string, all []string, short map[string][]T) ([]T, error) {
 	var out []T
 	for word := range strings.SplitSeq(value, ",") {
@@ -262,12 +261,12 @@ func parseWords[T ~uint8](what, value string, all []string, short map[string][]T
 	return out, nil
 }
 
-// An intRange is whole numbers from one to another, both among them.
+// An intRange is an inclusive range of integers.
 type intRange struct{ from, to int64 }
 
 func (r intRange) has(n int64) bool { return n >= r.from && n <= r.to }
 
-// parseLayers reads layers and ranges of them, between commas.
+// parseLayers parses layers and ranges of layers, separated by commas.
 func parseLayers(value string) ([]intRange, error) {
 	var out []intRange
 	for part := range strings.SplitSeq(value, ",") {
@@ -291,8 +290,8 @@ func parseLayers(value string) ([]intRange, error) {
 	return out, nil
 }
 
-// parseSize reads a bound, a range or a number of bytes, with a unit or without:
-// decimal ones (kB, MB), and binary ones (KiB, MiB).
+// parseSize parses a bound, a range or a number of bytes, optionally with a unit: decimal (kB,
+// MB) or binary (KiB, MiB).
 func parseSize(value string) (intRange, error) {
 	for _, op := range []string{">=", "<=", ">", "<", "="} {
 		number, ok := strings.CutPrefix(value, op)

@@ -8,7 +8,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// wordTerm holds for nodes whose name holds a word.
+// wordTerm matches nodes whose name contains a word.
 func wordTerm(word string) term {
 	return term{node: func(ctx context.Context, v *View) (nodeTest, error) {
 		names := v.t.distinct()
@@ -17,7 +17,7 @@ func wordTerm(word string) term {
 	}}
 }
 
-// nameTerm holds for nodes whose name matches a glob.
+// nameTerm matches nodes whose name matches a glob.
 func nameTerm(glob string) (term, error) {
 	texts, err := plainGlobs(glob)
 	globs := make([]nameGlob, len(texts))
@@ -41,7 +41,7 @@ func nameTerm(glob string) (term, error) {
 	}}, err
 }
 
-// belowTerm holds for a path and all that is below it.
+// belowTerm matches a path and everything below it.
 func belowTerm(path string) term {
 	return term{node: func(_ context.Context, v *View) (nodeTest, error) {
 		t := v.t
@@ -58,7 +58,7 @@ func belowTerm(path string) term {
 	}}
 }
 
-// pathTerm holds for paths that match a glob.
+// pathTerm matches paths by a glob.
 func pathTerm(glob string) (term, error) {
 	texts, err := plainGlobs(glob)
 	if err != nil {
@@ -77,7 +77,7 @@ func pathTerm(glob string) (term, error) {
 	}}, nil
 }
 
-// regexpTerm holds for paths in which an expression finds something.
+// regexpTerm matches paths by a regular expression.
 func regexpTerm(re *regexp.Regexp) term {
 	return term{slow: true, node: func(_ context.Context, v *View) (nodeTest, error) {
 		var buf []byte
@@ -88,8 +88,7 @@ func regexpTerm(re *regexp.Regexp) term {
 	}}
 }
 
-// sizeTerm holds for what has so many bytes of its own. Directories have none,
-// and no size.
+// sizeTerm matches by own size in bytes. Directories have no size.
 func sizeTerm(r intRange) term {
 	return ownTerm(r, func(s dirSum) int64 { return s.bytes })
 }
@@ -115,7 +114,7 @@ func ownTerm(r intRange, bytes func(dirSum) int64) term {
 	}}
 }
 
-// changeTerm holds for versions that are one of some changes.
+// changeTerm matches versions by their change.
 func changeTerm(changes []Change) term {
 	var in [len(changeNames)]bool
 	for _, c := range changes {
@@ -124,19 +123,19 @@ func changeTerm(changes []Change) term {
 	return term{version: func(v *View, i int32) bool { return in[v.t.versions[i].change] }}
 }
 
-// news is what the version that a view shows is to the view's layer or range.
+// news is what a shown version means for the view's layer or range.
 type news uint8
 
 const (
 	newsAdded      news = iota
-	newsChanged         // content, or attributes alone
-	newsRemoved         // which only views of a layer alone, of a range and of Everything show
-	newsUnmodified      // of a lower layer than the union's, or the same again
+	newsChanged         // content, or only attributes
+	newsRemoved         // shown only by views of a single layer, of a range and of Everything
+	newsUnmodified      // from a lower layer than the union's, or the same again
 )
 
 var newsNames = [...]string{"added", "changed", "removed", "unmodified"}
 
-// newsOf returns what version i is, which v shows.
+// newsOf returns the news of version i, which v shows.
 func (v *View) newsOf(i int32) news {
 	x := &v.t.versions[i]
 	switch {
@@ -150,8 +149,7 @@ func (v *View) newsOf(i int32) news {
 	return newsChanged
 }
 
-// hereTerm holds for nodes of which the version that the view shows is one of some
-// news.
+// hereTerm matches nodes by the news of the version that the view shows.
 func hereTerm(all []news) term {
 	var in [len(newsNames)]bool
 	for _, x := range all {
@@ -165,7 +163,7 @@ func hereTerm(all []news) term {
 	}}
 }
 
-// layerTerm holds for versions of some layers.
+// layerTerm matches versions by layer.
 func layerTerm(layers []intRange) term {
 	return term{version: func(v *View, i int32) bool {
 		for _, r := range layers {
@@ -177,8 +175,7 @@ func layerTerm(layers []intRange) term {
 	}}
 }
 
-// typeTerm holds for versions of some types, as they are stored. A removal has
-// none.
+// typeTerm matches versions by stored type. A removal has none.
 func typeTerm(types []source.Type) term {
 	var in [256]bool
 	for _, t := range types {
@@ -189,9 +186,9 @@ func typeTerm(types []source.Type) term {
 	}}
 }
 
-// causeTerm holds for nodes of which a version is hidden for one of some causes,
-// as far as the view goes: in a union those that are hidden there, in a range
-// those that it hides, of a layer alone its own, and otherwise all.
+// causeTerm matches nodes with a version hidden for one of the causes, within
+// the scope of the view: in a union, versions hidden there; in a range,
+// versions that it hides; for a single layer, its own versions; otherwise all.
 func causeTerm(causes []Cause) term {
 	var in [len(causeNames)]bool
 	for _, c := range causes {
@@ -210,7 +207,7 @@ func causeTerm(causes []Cause) term {
 	}}
 }
 
-// hides reports whether it is within the view that a shadowed version is hidden.
+// hides reports whether a shadowed version is hidden within the scope of the view.
 func (v *View) hides(x *version) bool {
 	switch v.spec.Mode {
 	case Union:

@@ -7,38 +7,35 @@ import (
 	"strings"
 )
 
-// A Query is text to search for.
+// A Query is a search text.
 //
-// Without a slash it is looked for in names. With one, it is looked for in
-// paths, its last slash being the one before a node's name: "lib/foo" finds
-// /usr/lib/foobar, and not all that lies below that. Case counts if the text
-// holds an upper-case letter.
+// Without a slash, it searches names. With a slash, it searches paths, where its last slash is
+// the one before a node's name: "lib/foo" finds /usr/lib/foobar, but not its content. It is
+// case-sensitive if the text has an upper-case letter.
 //
-// A fuzzy query finds names that hold its characters in this order, whatever
-// stands between them. One of four characters or more may begin in the directories
-// above, if two of them or more are in the name: "numcorepy" finds
-// /numpy/core/umath.py. With slashes, its parts are looked for like this from
-// the name upwards, each in the nearest directory that has it: "u/l/ssl" finds
+// A fuzzy query finds names that contain its characters in this order, with gaps. If it has four
+// characters or more, it may start in parent directories, provided that at least two characters
+// are in the name: "numcorepy" finds /numpy/core/umath.py. With slashes, its parts are searched
+// from the name upwards, each in the nearest directory that matches: "u/l/ssl" finds
 // /usr/share/doc/libssl3.
 type Query struct {
 	Text  string
 	Fuzzy bool
 }
 
-// A Found is the nodes of a tree that a query matches, whatever a view shows of
-// them. It is immutable and safe for concurrent use.
+// A Found is the set of a tree's nodes that match a query, independent of views. It is immutable
+// and safe for concurrent use.
 type Found struct {
 	t       *Tree
 	query   Query
 	in      bitmap  // of nodes
-	ranks   []int32 // of a fuzzy query, by node: how well it matches; nil otherwise
+	ranks   []int32 // for a fuzzy query, the quality of the match by node; otherwise nil
 	matcher matcher
 }
 
-// Find returns the nodes that q matches, Root never among them. Names are
-// matched once each, however many nodes bear them; that and one pass over the
-// nodes is what it takes. An empty query matches nothing. The error is the
-// context's.
+// Find returns the nodes that match q, never Root. It matches each distinct
+// name once and takes one pass over the nodes. An empty query matches nothing.
+// The error is the context's.
 func (t *Tree) Find(ctx context.Context, q Query) (*Found, error) {
 	f := &Found{t: t, query: q, in: newBitmap(len(t.nodes))}
 	if q.Text == "" {
@@ -72,14 +69,13 @@ func (t *Tree) Find(ctx context.Context, q Query) (*Found, error) {
 	return f, err
 }
 
-// cutLast cuts a path behind its last slash.
+// cutLast splits a path after its last slash.
 func cutLast(path string) (above, last string) {
 	i := strings.LastIndexByte(path, '/') + 1
 	return path[:i], path[i:]
 }
 
-// eachNamed calls f with every node but Root whose name is among those given,
-// parents first.
+// eachNamed calls f for every node, except Root, with one of the given names, parents first.
 func (t *Tree) eachNamed(ctx context.Context, named bitmap, f func(n NodeID)) error {
 	of := t.distinct().of
 	for n := 1; n < len(t.nodes); n++ {
@@ -93,8 +89,7 @@ func (t *Tree) eachNamed(ctx context.Context, named bitmap, f func(n NodeID)) er
 	return nil
 }
 
-// endsIn reports whether the path of directory n, with a slash behind it, ends
-// in l.
+// endsIn reports whether the path of directory n, plus a slash, ends in l.
 func (t *Tree) endsIn(n NodeID, l literal, buf *folder) bool {
 	rest := l.text
 	for {
@@ -119,27 +114,26 @@ func (t *Tree) endsIn(n NodeID, l literal, buf *folder) bool {
 	}
 }
 
-// Len returns how many nodes the query matches.
+// Len returns the number of matching nodes.
 func (f *Found) Len() int { return f.in.count() }
 
-// Has reports whether the query matches n. Of a node that a later tree of the
-// same image has more, it does not say so.
+// Has reports whether n matches. It is false for nodes that only a later tree of the same image
+// has.
 func (f *Found) Has(n NodeID) bool { return int(n) < len(f.t.nodes) && f.in.has(int(n)) }
 
-// Tree returns the tree that was searched.
+// Tree returns the searched tree.
 func (f *Found) Tree() *Tree { return f.t }
 
-// Query returns what was searched for.
+// Query returns the query.
 func (f *Found) Query() Query { return f.query }
 
-// In returns the nodes that the query matches and v shows.
+// In returns the matching nodes that v shows.
 func (f *Found) In(ctx context.Context, v *View) (*Set, error) {
 	return newSet(ctx, f.t, f.in, v.Shows)
 }
 
-// Ranked returns the nodes of s by how well a fuzzy query matches them, the best
-// first; among equals by path as the tree has them. It is for fuzzy queries
-// alone.
+// Ranked returns the nodes of s, sorted by the quality of a fuzzy match, best
+// first, then by path. Only for fuzzy queries.
 func (f *Found) Ranked(s *Set) []NodeID {
 	counts := []int32{}
 	s.in.each(func(n int) {
@@ -149,7 +143,7 @@ func (f *Found) Ranked(s *Set) []NodeID {
 		}
 		counts[r]++
 	})
-	at := int32(0) // where the nodes of a rank begin: those of better ones stand before
+	at := int32(0) // first index of the current rank
 	for r := range slices.Backward(counts) {
 		counts[r], at = at, at+counts[r]
 	}
@@ -162,16 +156,15 @@ func (f *Found) Ranked(s *Set) []NodeID {
 	return out
 }
 
-// A matcher tells where in a name a query matches.
+// A matcher finds the matches of a query in a name.
 type matcher interface {
-	// spans appends the places in name, as pairs of where each begins and
-	// where it ends, in bytes.
+	// spans appends the matches in name, as pairs of start and end in bytes.
 	spans(name []byte, dst []int) []int
 }
 
-// Spans appends to dst[:0] where in n's name the query matches, as pairs of
-// where a piece begins and where it ends, in bytes. Of a path, only what is in
-// the name counts. It appends nothing if the query does not match n.
+// Spans appends to dst[:0] the matches of the query in n's name, as pairs of
+// start and end in bytes. For a path, only matches in the name count. It
+// appends nothing if n does not match.
 func (f *Found) Spans(n NodeID, dst []int) []int {
 	dst = dst[:0]
 	if f.matcher == nil || !f.Has(n) {

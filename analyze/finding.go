@@ -8,14 +8,14 @@ import (
 	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
-// Severity is how much something that was found weighs.
+// Severity is the weight of a finding.
 type Severity uint8
 
-// The severities, lightest first.
+// The severities, lowest first.
 const (
-	Note    Severity = iota // what could be better; it never fails a check
-	Warning                 // a rule that is broken, but does not fail the check
-	Error                   // a rule that fails the check
+	Note    Severity = iota // could be better; never fails a check
+	Warning                 // a broken rule that does not fail the check
+	Error                   // a broken rule that fails the check
 )
 
 var severityNames = [...]string{"note", "warning", "error"}
@@ -23,58 +23,58 @@ var severityNames = [...]string{"note", "warning", "error"}
 // String returns "note", "warning" or "error".
 func (s Severity) String() string { return severityNames[s] }
 
-// A Finding is one thing to mend, for whatever form a report has: text, a
-// comment, an annotation. Text in it that comes from the image (paths, commands)
-// is raw: who writes it escapes it.
+// A Finding is one thing to fix, for any form of report: text, comment,
+// annotation. Text from the image (paths, commands) is raw; the writer must
+// escape it.
 type Finding struct {
-	// ID tells the finding from others, and is the same in the next build that
-	// has it: "max-wasted", "waste/metadata/RUN chown -R app /srv".
+	// ID identifies the finding and stays the same in the next build that has it: "max-wasted",
+	// "waste/metadata/RUN chown -R app /srv".
 	ID       string
-	Rule     string // the rule it comes from; "waste" for what wastes bytes without breaking one
+	Rule     string // its rule; "waste" for waste that breaks no rule
 	Severity Severity
 	Title    string // a few words: "Files copied up to change their owner"
 	Message  string // one or two sentences with the figures, plain text
-	Advice   string // what to change in the build, some sentences; "" if there is nothing to say
-	// Code are the commands and names in Advice, for forms that set them as such: each
-	// from a byte to another, in order.
+	Advice   string // what to change in the build, a few sentences; or ""
+	// Code marks the commands and names in Advice, for forms that format code: byte ranges in
+	// order.
 	Code [][2]int
 
-	Path     string // absolute; "" if it belongs to none, a directory's if it is about what lies below it
-	Layer    int    // to blame; -1 if none is
-	Bytes    int64  // that would be saved, or that it is about
-	Versions int    // how many versions it sums up; 0 if it is about none
-	Step     string // the build step to blame, as dockerfile.Instruction gives it; "" if unknown
+	Path     string // absolute; "" if none; a directory if the finding is about its content
+	Layer    int    // layer to blame; -1 if none
+	Bytes    int64  // bytes that a fix saves, or that the finding is about
+	Versions int    // number of versions that it covers; 0 if none
+	Step     string // build step to blame, in the form of dockerfile.Instruction; "" if unknown
 
-	// OfBase says that no change of an own step mends it, only another base image.
+	// OfBase says that only another base image helps, not a changed step.
 	OfBase bool
-	// BelowFloor says that it is a note of waste of fewer bytes than Outcome.Floor: forms
-	// for people sum such findings up.
+	// BelowFloor marks a note about less waste than Outcome.Floor. Reports for people summarize
+	// such findings.
 	BelowFloor bool
 
 	Line *dockerfile.Line // in the Dockerfile; nil if unknown
 
-	from *findingSource // what it was made from, for Fixes; nil for all others
+	from *findingSource // its source, for Fixes; nil otherwise
 }
 
-// An Outcome is all that a check found.
+// An Outcome is the result of a check.
 type Outcome struct {
-	Results  []Result  // what every rule that is on says, in the order of the rules
-	Findings []Finding // the gravest first, then those with most bytes, then by ID
+	Results  []Result  // result of every rule that is on, in the order of the rules
+	Findings []Finding // sorted by severity, then by bytes (largest first), then by ID
 
-	RulesFrom string   // the file that rules were read from; "" if there is none
-	Notes     []string // what a reader of the figures has to know, a sentence each; plain text, raw as in findings
-	Growth    *Growth  // against the baseline; nil without one
+	RulesFrom string   // the rules file, or ""
+	Notes     []string // what readers of the figures should know, one sentence each; raw plain text
+	Growth    *Growth  // compared with the baseline; nil without one
 
-	Waived []Waived // findings that count no longer, in the same order; see Waive
+	Waived []Waived // waived findings in the same order; see Waive
 
-	Floor int64 // bytes of waste below which notes are summed up; 0: none is
+	Floor int64 // notes about less waste, in bytes, are summarized; 0: none
 
-	Waste           WasteRows // what counts of the image's waste, in the same order
-	Ignored         int64     // wasted bytes that count in no rule, as the setting "ignore" says
-	IgnoredVersions int       // that have them
+	Waste           WasteRows // the image's waste that counts, in the same order
+	Ignored         int64     // wasted bytes excluded by the setting "ignore"
+	IgnoredVersions int       // number of their versions
 }
 
-// add puts findings where they belong in the order of o's.
+// add inserts findings in order.
 func (o *Outcome) add(findings ...Finding) {
 	o.Findings = append(o.Findings, findings...)
 	slices.SortStableFunc(o.Findings, func(a, b Finding) int {
@@ -82,7 +82,7 @@ func (o *Outcome) add(findings ...Finding) {
 	})
 }
 
-// Failed reports whether a rule of severity Error has failed.
+// Failed reports whether a rule of severity Error failed.
 func (o *Outcome) Failed() bool {
 	for i := range o.Results {
 		if o.Results[i].Failed && o.Results[i].Severity == Error {
@@ -92,27 +92,27 @@ func (o *Outcome) Failed() bool {
 	return false
 }
 
-// Growth is what an image's figures are against those of its baseline. Sizes
-// are bytes; what has become smaller is negative.
+// Growth compares an image's figures with those of its baseline. Sizes are bytes; shrinkage is
+// negative.
 type Growth struct {
-	Baseline string // what it was compared with, as it was asked for
+	Baseline string // name of the baseline, as requested
 
 	Before, After Figures
 
-	Layers []LayerGrowth // of both, lowest first; those of the baseline alone where they stood
-	Paths  []PathGrowth  // whose visible bytes differ, the largest difference first, 1000 at most
-	Grown  int           // how many paths that are, listed or not
-	// PathsKnown is false where the baseline tells nothing of single paths.
+	Layers []LayerGrowth // of both images, lowest first; layers only in the baseline keep their place
+	Paths  []PathGrowth  // paths whose visible bytes differ, the largest difference first, at most 1000
+	Grown  int           // number of such paths, listed or not
+	// PathsKnown is false if the baseline has no information about paths.
 	PathsKnown bool
 
-	// Waste that came, with the image's layers, and that went, with the baseline's:
-	// largest first. A path that wastes other bytes for the same cause stands
-	// there with the difference, so that they add up to that of Wasted.
+	// Added waste, with the image's layers, and removed waste, with the baseline's: largest
+	// first. If the size of a path's waste for a cause changed, the row has the difference, so
+	// that the rows add up to the difference of Wasted.
 	NewWaste  []Waste
 	GoneWaste []Waste
 }
 
-// Figures are those of an image that a baseline keeps.
+// Figures are the figures of an image that a baseline keeps.
 type Figures struct {
 	Layers     int
 	Entries    int
@@ -121,12 +121,11 @@ type Figures struct {
 	Wasted     int64
 	Efficiency float64
 	Compressed int64 // -1 if unknown
-	UserStored int64 // by own layers; -1 if unknown
-	UserWasted int64 // of it, wasted
+	UserStored int64 // in own layers; -1 if unknown
+	UserWasted int64 // wasted part of UserStored
 }
 
-// OwnEfficiency returns the efficiency of own layers. It reports false if that is not
-// known.
+// OwnEfficiency returns the efficiency of own layers. It reports false if unknown.
 func (f *Figures) OwnEfficiency() (float64, bool) {
 	switch {
 	case f.UserStored < f.UserWasted:
@@ -137,21 +136,21 @@ func (f *Figures) OwnEfficiency() (float64, bool) {
 	return 1 - float64(f.UserWasted)/float64(f.UserStored), true
 }
 
-// A LayerGrowth is one layer of an image, of its baseline, or of both: matched
-// by their diffIDs, else by their build steps.
+// A LayerGrowth is a layer of an image, of its baseline, or of both, matched by diffID or else by
+// build step.
 type LayerGrowth struct {
-	Before, After int // layer indices; -1 if the image or the baseline has none
+	Before, After int // layer indexes; -1 if missing
 	Step          string
-	Same          bool  // the diffIDs agree
-	Bytes         int64 // that the image's layer stores; the baseline's, if it alone has it
-	Stored        int64 // bytes of the image's layer less those of the baseline's
+	Same          bool  // the diffIDs are equal
+	Bytes         int64 // stored in the image's layer; in the baseline's if only that has it
+	Stored        int64 // bytes of the image's layer minus those of the baseline's
 	Wasted        int64
 
 	digests bool // both diffIDs are known
 }
 
-// A PathGrowth is a path whose visible bytes are not what they were.
+// A PathGrowth is a path whose visible bytes changed.
 type PathGrowth struct {
 	Path          string
-	Before, After int64 // bytes; -1 if it is not there
+	Before, After int64 // bytes; -1 if the path does not exist
 }
