@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // recipes returns the blocks of docs/ci.md that are whole files, by the names in
@@ -488,6 +490,7 @@ func TestBaselineRecipes(t *testing.T) {
 
 // The hooks are what pre-commit takes, and the recipe's hook fails with the rules.
 func TestPreCommit(t *testing.T) {
+	testkit.Long(t, "it runs pre-commit, with a repository of its own")
 	installed, err := exec.LookPath("pre-commit")
 	if err != nil {
 		if os.Getenv("PEEL_INTEGRATION") == "require" {

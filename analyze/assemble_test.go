@@ -130,7 +130,7 @@ func broken(t *testing.T, layer int) *source.Image {
 // being read.
 func TestAssembleFails(t *testing.T) {
 	for _, k := range []int{0, 3, 7} {
-		for range 5 {
+		for range testkit.Rounds(5) {
 			_, err := Run(t.Context(), broken(t, k), Options{})
 			if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("layer %d ", k)) {
 				t.Errorf("layer %d is broken: %v", k, err)
@@ -141,7 +141,7 @@ func TestAssembleFails(t *testing.T) {
 	defer func() { treeBounds = was }()
 	treeBounds.tree = 10_000
 	im := scanned(t, overlapping()...)
-	for range 5 {
+	for range testkit.Rounds(5) {
 		again := *im
 		again.Layers = nil
 		for _, l := range im.Layers {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // lasting is a context that has ended once it has been asked some times.
@@ -27,6 +28,7 @@ func (c *lasting) Err() error {
 // What goes through all rows of waste ends with its context, whenever that is: it
 // looks at the context now and then, and not much is done afterwards.
 func TestContextsEnd(t *testing.T) {
+	testkit.Long(t, "it runs the analysis once for each look at the context")
 	var text strings.Builder
 	for _, layer := range []string{"a", "b"} {
 		text.WriteString("-- layer --\n")

@@ -26,7 +26,7 @@ func cases(few, many int) int {
 	if os.Getenv("PEEL_THOROUGH") != "" {
 		return many
 	}
-	return few
+	return testkit.Rounds(few)
 }
 
 // TestOverlay holds the one tree against the naive overlay on random images (every

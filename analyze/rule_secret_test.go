@@ -286,6 +286,7 @@ func TestMasked(t *testing.T) {
 // shows it is enough, since a busy machine makes the longer run look too long, and not
 // every time.
 func TestSecretScanIsLinear(t *testing.T) {
+	testkit.Long(t, "it times texts of several lengths")
 	scan := func(text string) time.Duration {
 		start := time.Now()
 		for _, name := range []string{"/.env", "/.npmrc", "/.netrc", "/.pgpass", "/id_rsa", "/.bash_history"} {

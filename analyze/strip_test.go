@@ -25,7 +25,7 @@ func plainLatest(vs []version, k int) int32 {
 // TestLatest: layers that hold nothing but duplicates of a path are passed over at
 // once, and what shows is the same.
 func TestLatest(t *testing.T) {
-	for seed := range uint64(500) {
+	for seed := range testkit.Rounds(uint64(500)) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		var vs []version
 		layers := 1 + r.IntN(12)

@@ -215,7 +215,7 @@ func TestBaseImage(t *testing.T) {
 
 // The sums of a view are those of the analysis.
 func TestViewAgreesWithTotals(t *testing.T) {
-	for _, f := range testkit.Fixtures(t, "../testdata") {
+	for _, f := range testkit.Sample(testkit.Fixtures(t, "../testdata")) {
 		t.Run(f.Name, func(t *testing.T) {
 			for _, image := range f.Images {
 				shapes := f.Shapes()

@@ -36,13 +36,13 @@ func tellsNoSecret(t *testing.T, args ...string) {
 func TestNoSecretsOfArguments(t *testing.T) {
 	testkit.NoEngines(t)
 	inFolder(t, "docker-25", story)
-	for _, name := range []string{
+	for _, name := range testkit.Sample([]string{
 		"https://user:" + secret + "@host/x", "https://" + secret + "@host/x", "ssh://me:" + secret + "@host", "user:" + secret + "@host/x",
 		"docker://user:" + secret + "@host/x", "docker://https://user:" + secret + "@host/x", "podman://user:" + secret + "@host/x",
 		"oci:https://user:" + secret + "@host/x", "docker-archive:https://user:" + secret + "@host/x:1",
 		"https://user:a/" + secret + "@host/x", "https://user:a b" + secret + "@host/x", `https://user:a"` + secret + "@host/x",
 		"https://host/x?X-Amz-Signature=" + secret, "https://host/x.tar?sig=" + secret, "https://user:" + secret + "\x1b@host",
-	} {
+	}) {
 		for _, args := range [][]string{
 			{name}, {"report", name}, {"report", name, "-v"}, {"report", name, "--via", "api"}, {"ls", name, "/"}, {"log", name, "/x"}, {"cat", name, "/x"},
 			{"extract", name, "/x", "-o", "out"}, {"check", name}, {"check", "app.tar", "--baseline", name}, {"diff", "app.tar", name},
@@ -65,7 +65,7 @@ func TestNoSecretsOfSettings(t *testing.T) {
 	}))
 	defer server.Close()
 	type env map[string]string
-	for _, c := range []struct {
+	for _, c := range testkit.Sample([]struct {
 		name  string
 		env   env
 		files map[string]string // below the home directory
@@ -90,7 +90,7 @@ func TestNoSecretsOfSettings(t *testing.T) {
 		{"containers.conf", nil, map[string]string{".config/containers/containers.conf": "[engine]\nactive_service = \"" + secret}},
 		{"a connection", nil, map[string]string{".config/containers/podman-connections.json": `{"Connection":{"Default":"a","Connections":{"a":{"URI":"ssh://me:` + secret + `@h"}}}}`}},
 		{"a .peel.yaml", nil, map[string]string{".peel.yaml": "rules:\n  max-size: https://user:" + secret + "@host\n"}},
-	} {
+	}) {
 		t.Run(c.name, func(t *testing.T) {
 			home := testkit.NoEngines(t)
 			t.Chdir(home)

@@ -150,7 +150,7 @@ func attributes(e *testkit.Entry) string {
 // with other code than peel's.
 func TestSquashRandom(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(300) {
+	for seed := range testkit.Rounds(uint64(300)) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
 			d := testkit.Throw(seed + 7000)
@@ -205,7 +205,7 @@ func sameBytes(t *testing.T, a, b string) bool {
 // TestSquashFigures holds the figures of a squashed image against those of the plan.
 func TestSquashFigures(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(300) {
+	for seed := range testkit.Rounds(uint64(300)) {
 		d := testkit.Throw(seed + 9000)
 		im := d.Image()
 		for len(im.Layers) < 3 {

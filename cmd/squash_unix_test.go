@@ -53,6 +53,7 @@ func TestSquashDiskFull(t *testing.T) {
 
 // TestSquashInterrupted interrupts it while it writes.
 func TestSquashInterrupted(t *testing.T) {
+	testkit.Long(t, "it packs an image of 100 MB")
 	t.Parallel()
 	im := squashable()
 	for i := range 24 {

@@ -17,6 +17,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // pageTimeout bounds what a test does with one page.
@@ -36,6 +38,9 @@ func chromium() string {
 // asked for.
 func needBrowser(t *testing.T) {
 	t.Helper()
+	if os.Getenv("PEEL_INTEGRATION") != "require" {
+		testkit.Long(t, "it opens the page in Chromium")
+	}
 	switch {
 	case chromium() != "":
 	case os.Getenv("PEEL_INTEGRATION") == "require":

@@ -119,11 +119,19 @@ func output(ctx context.Context, name string, args ...string) (string, error) {
 // goBuild compiles a package of the project, for the machine it runs on.
 func goBuild(t *testing.T, pkg, to string) {
 	t.Helper()
+	if err := compile(pkg, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// compile builds a program as it is released.
+func compile(pkg, to string) error {
 	c := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", to, pkg)
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("building %s: %v\n%s", pkg, err, out)
+		return fmt.Errorf("building %s: %w\n%s", pkg, err, out)
 	}
+	return nil
 }
 
 // startDaemon runs a program until the test ends, and then removes its folder. It

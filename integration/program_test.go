@@ -8,9 +8,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // A program is the real one, as a user runs it.
@@ -18,10 +20,27 @@ type program string
 
 func buildProgram(t *testing.T) program {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "peel")
-	goBuild(t, "..", bin)
-	return program(bin)
+	if os.Getenv("PEEL_INTEGRATION") != "require" {
+		testkit.Long(t, "it builds the program, and works with tools of the system")
+	}
+	bin, err := peelProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bin
 }
+
+// peelProgram is the program, compiled when the first test wants it, and removed after the
+// last one.
+var peelProgram = sync.OnceValues(func() (program, error) {
+	dir, err := os.MkdirTemp("", "peel-test-")
+	if err != nil {
+		return "", err
+	}
+	atExit = append(atExit, func() { _ = os.RemoveAll(dir) })
+	bin := filepath.Join(dir, "peel")
+	return program(bin), compile("..", bin)
+})
 
 // run runs it on a form of the image and returns its output and exit code.
 func (p program) run(t *testing.T, f form, args ...string) (stdout []byte, code int) {

@@ -267,6 +267,7 @@ func TestHostileHTMLPages(t *testing.T) {
 
 // Pages are bounded whatever there is to say, and say what they leave out.
 func TestHTMLPagesBounded(t *testing.T) {
+	testkit.Long(t, "it writes pages of megabytes")
 	long := strings.Repeat("<&\u202e ", 20_000)
 	v := verdicts(t)["failed"]
 	o := *v.Outcome

@@ -20,7 +20,7 @@ import (
 // a whole, a stream, and with a cache that is cold and one that is warm. Only what
 // names the form differs. PEEL_THOROUGH=1 tries 2,000 random images.
 func TestOneReport(t *testing.T) {
-	n := uint64(60)
+	n := testkit.Rounds(uint64(60))
 	if os.Getenv("PEEL_THOROUGH") != "" {
 		n = 2_000
 	}

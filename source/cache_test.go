@@ -72,7 +72,7 @@ func TestCacheSame(t *testing.T) {
 	cached := []string{"kaniko", "oci-dir", "oci-mixed", "oci-members", "oci-zstd-chunked", "docker-20.gz", "oci-tar.gz"}
 	for _, unchanged := range []bool{true, false} {
 		settled(t, unchanged)
-		for _, f := range testkit.Fixtures(t, "../testdata") {
+		for _, f := range testkit.Sample(testkit.Fixtures(t, "../testdata")) {
 			dir := filepath.Join(t.TempDir(), "cache") // of all shapes: what one leaves must not show in another
 			for _, shape := range f.Shapes() {
 				if !slices.Contains(cached, shape.Name) || !unchanged && shape.Name != "oci-mixed" {
@@ -266,7 +266,7 @@ func TestCacheComesFirst(t *testing.T) {
 // TestCacheDamaged spoils each file of a cache in every way: the image is the
 // same, and the cache is whole again afterwards.
 func TestCacheDamaged(t *testing.T) {
-	for _, mode := range cacheModes {
+	for _, mode := range testkit.Sample(cacheModes) {
 		if mode.kinds == "" {
 			continue
 		}
@@ -276,7 +276,7 @@ func TestCacheDamaged(t *testing.T) {
 			want := allOf(path, Options{Platform: "linux/amd64"})
 			for _, name := range files {
 				good := read(t, name)
-				for i := 0; i < len(good); i += max(1, len(good)/30) {
+				for i := 0; i < len(good); i += max(1, testkit.Stride(len(good)/30)) {
 					write(t, name, good[:i])
 					sameAs(t, want, fmt.Sprintf("cut off at %d", i), path, dir)
 					write(t, name, slices.Concat(good[:i], []byte{good[i] ^ byte(1+i%255)}, good[i+1:]))
@@ -358,7 +358,7 @@ func TestCacheSealedNonsense(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for i := 0; i < len(body); i += max(1, len(body)/40) {
+			for i := 0; i < len(body); i += max(1, testkit.Stride(len(body)/40)) {
 				for _, c := range []byte{0, 0x7f, 0xff} {
 					write(t, name, seal(filepath.Base(name), kind, slices.Concat(body[:i], []byte{c}, body[i+1:])))
 					_ = allOf(path, Options{Cache: dir})
@@ -392,7 +392,7 @@ func TestCacheHostileImage(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					step := max(1, len(good)/40)
+					step := max(1, testkit.Stride(len(good)/40))
 					for i := 0; i < len(good); i += step {
 						// In place, with the time put back.
 						write(t, victim, slices.Concat(good[:i], []byte{good[i] ^ 0x10}, good[i+1:]))

@@ -77,7 +77,7 @@ func TestCacheCheckpoints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, shape := range []string{"oci-tar", "oci-dir", "oci-members", "oci-estargz", "kaniko"} {
+	for _, shape := range testkit.Sample([]string{"oci-tar", "oci-dir", "oci-members", "oci-estargz", "kaniko"}) {
 		for _, unchanged := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, unchanged %v", shape, unchanged), func(t *testing.T) {
 				settled(t, unchanged)

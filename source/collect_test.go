@@ -76,6 +76,7 @@ func TestCollect(t *testing.T) {
 
 // What collectors may keep is bounded: a large file is not looked into.
 func TestCollectIsBounded(t *testing.T) {
+	testkit.Long(t, "it reads an image of 110 MB")
 	f, err := testkit.Parse("-- layer --\nfile big 70000000 seed=1\nfile a 20000000 seed=2\nfile b 20000000 seed=3\n")
 	if err != nil {
 		t.Fatal(err)

@@ -87,7 +87,7 @@ func TestOpenInAnyOrder(t *testing.T) {
 	text := keptFixture()
 	want := wanted(t, text)
 	for _, shape := range packedShapes {
-		for seed := range uint64(2) {
+		for seed := range testkit.Rounds(uint64(2)) {
 			l := opened(t, text, shape, source.Options{})
 			if err := lookAround(t.Context(), l, want, seed, 20); err != nil {
 				t.Errorf("%s, seed %d: %v", shape, seed, err)

@@ -80,7 +80,7 @@ func TestTruncated(t *testing.T) {
 			if long {
 				step = 1
 			}
-			truncate(t, testkit.ShapeNamed(c.shape).Write(t, f), step)
+			truncate(t, testkit.ShapeNamed(c.shape).Write(t, f), testkit.Stride(step))
 		})
 	}
 }

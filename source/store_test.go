@@ -236,7 +236,7 @@ func TestStoreSurprise(t *testing.T) {
 			damage func(*testing.T, *fakeStore)
 		}{"unreadable", func(_ *testing.T, s *fakeStore) { os.Chmod(s.path(split(s)), 0) }})
 	}
-	for _, tt := range tests {
+	for _, tt := range testkit.Sample(tests) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := dockerStore(t)
 			tt.damage(t, s)
@@ -295,7 +295,7 @@ func TestPodmanStoreSurprise(t *testing.T) {
 			s.write(t, "overlay-layers/layer1.tar-split.gz", s.read(t, "overlay-layers/layer2.tar-split.gz"))
 		}},
 	}
-	for _, tt := range tests {
+	for _, tt := range testkit.Sample(tests) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := podmanStore(t)
 			tt.damage(t, s)

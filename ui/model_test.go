@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 	"testing"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
@@ -288,15 +287,13 @@ func TestRun(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			in, keys := io.Pipe()
 			defer func() { _ = keys.Close() }()
+			out := newScreenUp(altScreenOn)
 			if tt.keys != "" {
-				go func() {
-					time.Sleep(50 * time.Millisecond) // let the screen come up
-					_, _ = io.WriteString(keys, tt.keys)
-				}()
+				out.types(keys, tt.keys)
 			}
 			var ended error
 			got := Run(t.Context(), Options{
-				Name: "app", Input: in, Output: io.Discard, Environ: []string{"TERM=xterm", "LANG=C.UTF-8"},
+				Name: "app", Input: in, Output: out, Environ: []string{"TERM=xterm", "LANG=C.UTF-8"},
 				Load: func(ctx context.Context, p func(Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error) {
 					a, err := tt.load(ctx, p, show)
 					ended = err
@@ -315,8 +312,12 @@ func TestRun(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		in, keys := io.Pipe()
 		defer func() { _ = keys.Close() }()
-		time.AfterFunc(50*time.Millisecond, cancel)
-		err := Run(ctx, Options{Input: in, Output: io.Discard, Environ: []string{}, Load: stuck})
+		out := newScreenUp(altScreenOn)
+		go func() {
+			<-out.up
+			cancel()
+		}()
+		err := Run(ctx, Options{Input: in, Output: out, Environ: []string{}, Load: stuck})
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}

@@ -1,13 +1,11 @@
 package ui
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"strings"
 	"testing"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -19,13 +17,10 @@ func TestPanicRestoresTheTerminal(t *testing.T) {
 	a := open(t, "app")
 	in, keys := io.Pipe()
 	defer keys.Close()
-	go func() {
-		time.Sleep(100 * time.Millisecond) // let the screen come up
-		_, _ = io.WriteString(keys, "x\r")
-	}()
-	var out bytes.Buffer
+	out := newScreenUp("app:1") // the title once the image is there: its own name
+	out.types(keys, "x\r")
 	err := Run(t.Context(), Options{
-		Name: "app", Input: in, Output: &out, Environ: []string{"TERM=xterm-256color", "LANG=C.UTF-8"},
+		Name: "app", Input: in, Output: out, Environ: []string{"TERM=xterm-256color", "LANG=C.UTF-8"},
 		Load: func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error) {
 			return a, nil
 		},

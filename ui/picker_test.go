@@ -290,12 +290,10 @@ func TestPickerMouse(t *testing.T) {
 func TestRunWithPicker(t *testing.T) {
 	for keys, want := range map[string]error{"q": nil, "\x1b[Aq": nil, "\x03": ErrInterrupted} {
 		in, typed := io.Pipe()
-		go func() {
-			time.Sleep(50 * time.Millisecond) // let the screen come up
-			_, _ = io.WriteString(typed, keys)
-		}()
+		out := newScreenUp(altScreenOn)
+		out.types(typed, keys)
 		s := &fakeShop{sources: someImages()}
-		err := Run(t.Context(), Options{Sources: s.sources, Open: s.open, Input: in, Output: io.Discard, Environ: []string{"TERM=xterm", "LANG=C.UTF-8"}})
+		err := Run(t.Context(), Options{Sources: s.sources, Open: s.open, Input: in, Output: out, Environ: []string{"TERM=xterm", "LANG=C.UTF-8"}})
 		if !errors.Is(err, want) || want == nil && err != nil {
 			t.Errorf("%q: %v, want %v", keys, err, want)
 		}

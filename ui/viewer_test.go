@@ -13,6 +13,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // at puts the cursor of the files on a path, whatever layer has it.
@@ -296,6 +298,7 @@ func TestViewerReadsNothing(t *testing.T) {
 
 // However long a line is, rows are short, and both ends are reached.
 func TestViewerLongLine(t *testing.T) {
+	testkit.Long(t, "it reads a line of 100 MB")
 	m := start(t, open(t, "view"), 80, 24)
 	c := &made{size: 100_000_000, byteAt: func(off int64) byte {
 		switch {

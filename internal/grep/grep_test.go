@@ -13,6 +13,8 @@ import (
 	"testing/iotest"
 	"time"
 	"unicode/utf16"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // search returns the numbers of the lines that match, and whether the file is binary.
@@ -210,7 +212,7 @@ func (xs) Read(b []byte) (int, error) {
 }
 
 func TestLongLine(t *testing.T) {
-	const size = 8 << 20
+	size := int64(testkit.Rounds(8 << 20))
 	for _, c := range []struct {
 		pattern, behind string
 		lines           []int64

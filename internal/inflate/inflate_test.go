@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/peelhq/peel/internal/inflate"
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // both unpacks packed with the library and with this package.
@@ -135,7 +136,7 @@ func texts() [][]byte {
 
 func TestAgainstTheLibrary(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
-	for _, text := range texts() {
+	for _, text := range testkit.Sample(texts()) {
 		for _, level := range []int{0, 1, 6, 9, -2} {
 			packed := pack(t, text, level)
 			compare(t, packed)
@@ -162,7 +163,7 @@ func TestMutated(t *testing.T) {
 			seeds = append(seeds, pack(t, text, level))
 		}
 	}
-	for range 1500 {
+	for range testkit.Rounds(1500) {
 		b := bytes.Clone(seeds[rnd.IntN(len(seeds))])
 		if rnd.IntN(2) == 0 {
 			b = b[:min(len(b), 3000)]

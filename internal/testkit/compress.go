@@ -24,15 +24,17 @@ func Gzip(b []byte) []byte {
 	return buf.Bytes()
 }
 
-// Zstd returns b as one zstd frame.
-func Zstd(b []byte) []byte {
-	w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
+// zstdWriter is one for all: it is larger still.
+var zstdWriter = sync.OnceValue(func() *zstd.Encoder {
+	w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(2), zstd.WithEncoderLevel(zstd.SpeedFastest))
 	if err != nil {
 		panic(err) // the options are constant
 	}
-	defer w.Close()
-	return w.EncodeAll(b, nil)
-}
+	return w
+})
+
+// Zstd returns b as one zstd frame.
+func Zstd(b []byte) []byte { return zstdWriter().EncodeAll(b, nil) }
 
 // gzipMembers returns b as several gzip members, one of them empty.
 func gzipMembers(b []byte) []byte {

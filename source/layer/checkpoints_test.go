@@ -18,6 +18,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/peelhq/peel/internal/inflate"
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // close has checkpoints be close to each other for the rest of the test.
@@ -158,7 +159,7 @@ func wholeOf(ctx context.Context, r Reader, e *Entries, i int) (_ []byte, err er
 func TestReadByCheckpoints(t *testing.T) {
 	closeCheckpoints(t, inflate.Spacing{In: 64 << 10, Out: 200 << 10}, 16<<10)
 	packed, contents := manyFiles(t)
-	for _, c := range []struct {
+	for _, c := range testkit.Sample([]struct {
 		name      string
 		blob      []byte
 		algorithm digest.Algorithm
@@ -173,7 +174,7 @@ func TestReadByCheckpoints(t *testing.T) {
 		{"small members", gzipLevel(t, packed, 6, 3_000), digest.SHA256, true},
 		{"something follows", append(gzipLevel(t, packed, 6, len(packed)), "something else"...), digest.SHA256, false},
 		{"whole granules", granular(t, packed), digest.SHA256, false},
-	} {
+	}) {
 		t.Run(c.name, func(t *testing.T) {
 			var shelf *Shelf
 			if !c.bare {
@@ -276,7 +277,7 @@ func TestCheckpointsMislead(t *testing.T) {
 		"moved by a byte":  func(b []byte) []byte { at := len(b) / 2; copy(b[at:], b[at-1:]); return b },
 		"the same, packed": func(b []byte) []byte { return b },
 	} {
-		for round := range 4 {
+		for round := range testkit.Rounds(4) {
 			t.Run(fmt.Sprintf("%s, %d", name, round), func(t *testing.T) {
 				shelf := NewShelf()
 				defer shelf.Close()
@@ -336,6 +337,7 @@ func (f readerAtFunc) ReadAt(p []byte, off int64) (int, error) { return f(p, off
 // TestCheckpointBounds: however much passes, what is kept is bounded, by fewer
 // checkpoints and not by an end of them.
 func TestCheckpointBounds(t *testing.T) {
+	testkit.Long(t, "it records a thousand times as many checkpoints as are kept")
 	full := bytes.Repeat([]byte{1}, inflate.WindowSize)
 	for name, window := range map[string][]byte{"in number": nil, "in bytes": full} {
 		t.Run(name, func(t *testing.T) {
@@ -415,6 +417,7 @@ type opaque struct{ hash.Hash }
 // TestCheckpointsWritten: what is written is read again, and nothing that is damaged
 // makes it read otherwise than with an error.
 func TestCheckpointsWritten(t *testing.T) {
+	testkit.Long(t, "it decodes the checkpoints cut off at every byte")
 	closeCheckpoints(t, inflate.Spacing{In: 64 << 10, Out: 200 << 10}, 16<<10)
 	packed, _ := manyFiles(t)
 	blob := gzipLevel(t, packed, 6, len(packed))

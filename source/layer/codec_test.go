@@ -120,7 +120,7 @@ func randomEntries(r *rand.Rand) *Entries {
 
 func TestCodecOfRandomEntries(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 2000 {
+	for range testkit.Rounds(2000) {
 		thereAndBack(t, randomEntries(r))
 	}
 }

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // A fileSpec makes a file at a path.
@@ -299,6 +301,7 @@ func deepFolder(t *testing.T, levels int) string {
 // TestFolderDeep lists and reads what lies deeper than a path can tell the system,
 // with few directories open.
 func TestFolderDeep(t *testing.T) {
+	testkit.Long(t, "it makes 3,000 folders inside of each other")
 	const levels = 3_000 // a path of them has 6,000 bytes; the system takes 4,095
 	root := deepFolder(t, levels)
 	var before, limit unix.Rlimit
@@ -377,6 +380,7 @@ func TestFolderTranslate(t *testing.T) {
 
 // TestFolderBounds stops where it is told to.
 func TestFolderBounds(t *testing.T) {
+	testkit.Long(t, "it writes 3,000 files")
 	root := t.TempDir()
 	for i := range 3000 {
 		content("")(t, filepath.Join(root, fmt.Sprintf("%0100d", i)))

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"testing"
 	"testing/iotest"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // chunked packs content into chunks of a size, as eStargz does. Chunks of zeros take no
@@ -32,7 +34,7 @@ func chunked(t *testing.T, content []byte, size int) (blob []byte, chunks []tabl
 // Content that is skipped in part is what it is when it is read; and what lies in
 // chunks that are passed over is not fetched.
 func TestTableSkips(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range testkit.Rounds(uint64(300)) {
 		rnd := rand.New(rand.NewPCG(seed, 7))
 		content := make([]byte, rnd.IntN(5000))
 		for i := range content {
@@ -139,7 +141,7 @@ func TestTableSkipVerifies(t *testing.T) {
 // A file of a folder is skipped by its pieces.
 func TestFolderSkips(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "f")
-	for seed := range uint64(100) {
+	for seed := range testkit.Rounds(uint64(100)) {
 		rnd := rand.New(rand.NewPCG(seed, 3))
 		content := make([]byte, rnd.IntN(5000))
 		for i := range content {

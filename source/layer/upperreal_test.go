@@ -15,12 +15,15 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // TestUpperOfTheKernel changes files at random in an overlay that the kernel mounts,
 // with and without redirects and metadata-only copies. What its upper directory gives,
 // laid over the lower ones, is what the mount shows.
 func TestUpperOfTheKernel(t *testing.T) {
+	testkit.Long(t, "it mounts file systems")
 	for name, options := range map[string]string{
 		"plain":    "redirect_dir=off,metacopy=off",
 		"redirect": "redirect_dir=on,metacopy=off",
@@ -38,6 +41,7 @@ func TestUpperOfTheKernel(t *testing.T) {
 // may not change owners and modes. The directory is what it shows when it is mounted
 // anew.
 func TestUpperOfFuse(t *testing.T) {
+	testkit.Long(t, "it mounts file systems")
 	program, err := exec.LookPath("fuse-overlayfs")
 	if err != nil {
 		t.Skip("there is no fuse-overlayfs")
