@@ -12,39 +12,35 @@ import (
 
 // # Fixes
 //
-// A fix is what mends findings: a change of the build, with the bytes that the image
-// stores less for it. Where the Dockerfile is known and the change cannot alter what the
-// image does, the fix has the edit; else it says why not, and the findings' advice says
-// what a person can do.
+// A fix is a change of the build that resolves findings, with the bytes that the image saves. If
+// the Dockerfile is known and the change can't alter what the image does, the fix includes the
+// edit. Otherwise it says why not, and the findings' advice says what a person can do.
 //
-// Every finding of waste of the image's own layers, and of what shows and is seldom
-// wanted, has a fix, or is one of those that one fix mends together. What the base image
-// carries no fix makes smaller.
+// Every finding of waste in the image's own layers, and every finding of unneeded visible files,
+// has a fix or shares one. No fix reduces the content of the base image.
 
-// A Fix is a change of the build that mends one finding, or several that the same change
-// mends.
+// A Fix is a change of the build that resolves one or more findings.
 type Fix struct {
 	ID       string    // of the first finding
-	Findings []Finding // that it mends, the one of most bytes first; never empty
+	Findings []Finding // that it resolves, largest first; never empty
 
-	// Saves is how many bytes the image stores less if this is all that is changed. With
-	// Edits, that is what the image built from the edited Dockerfile stores less, if its
-	// steps write the same; without, what doing as advised can save.
+	// Saves is how many bytes smaller the image becomes if nothing else changes. With Edits, this
+	// is exact for an image built from the edited Dockerfile, provided that its steps write the
+	// same files. Without Edits, it is what following the advice can save.
 	Saves int64
 
-	Edits  []dockerfile.Edit // of the Dockerfile; none if it cannot be told, or must not be
+	Edits  []dockerfile.Edit // edits of the Dockerfile; none if unknown or not safe
 	Why    string            // why there are no edits: words that end a sentence; "" with Edits
-	Ignore []string          // lines for .dockerignore that mend it instead; raw
+	Ignore []string          // lines for .dockerignore that resolve it instead; raw
 
-	// Small says that it saves less than is worth changing a build for, by itself: see
-	// DefaultFloor.
+	// Small says that the fix saves too little to change a build for it alone: see DefaultFloor.
 	Small bool
 
 	change change
 }
 
-// Text says in words what the fix changes: its edits, or else what its finding advises.
-// What is the image's in it is raw.
+// Text describes the fix in words: its edits, or the advice of its finding. Text from the image
+// is raw.
 func (f *Fix) Text() string {
 	var parts []string
 	for _, e := range f.Edits {
@@ -61,43 +57,43 @@ func (f *Fix) Text() string {
 	return strings.Join(parts, " ")
 }
 
-// A change is what a fix does to the versions of a tree.
+// A change is the effect of a fix on the versions of a tree.
 type change struct {
 	merge     []LayerRange
-	covered   []int32 // versions, or the complements of inodes without a node: see Plan
+	covered   []int32 // versions, or complements of inodes without a node: see Plan
 	unwritten []int32
 	hides     []hide
-	gone      int // a layer that is made no more; -1 if none
+	gone      int // a layer that is no longer made; -1 if none
 }
 
-// A hide is a node that a layer deletes, if lower ones have it.
+// A hide is a node that a layer deletes if lower layers have it.
 type hide struct {
 	node  NodeID
 	layer int
 }
 
-// A findingSource is what a finding of Fixes was made from.
+// A findingSource is the source of a finding, for Fixes.
 type findingSource struct {
 	key   groupKey
 	group *group
-	shows bool // it is about what shows, of rule RuleVisible
+	shows bool // it is about visible files (RuleVisible)
 }
 
-// Fixes returns the fixes of an image's findings, those that save most first, then by ID.
-// The error is ctx's.
+// Fixes returns the fixes of an image's findings, largest saving first, then by ID. The error is
+// ctx's.
 func Fixes(ctx context.Context, a *Analysis, opts AdviceOptions) ([]Fix, error) {
 	_, fixes, err := fixesOf(ctx, newAdviser(a), opts)
 	return fixes, err
 }
 
-// AdviseAndFix returns what Advise and Fixes do, for the price of one of them.
+// AdviseAndFix returns the results of Advise and Fixes for the cost of one of them.
 func AdviseAndFix(ctx context.Context, a *Analysis, opts AdviceOptions) ([]Finding, []Fix, error) {
 	ad := newAdviser(a)
 	ad.withSecrets = true
 	return fixesOf(ctx, ad, opts)
 }
 
-// fixesOf returns what an adviser finds, and the fixes of that.
+// fixesOf returns the findings of an adviser and their fixes.
 func fixesOf(ctx context.Context, ad *adviser, opts AdviceOptions) ([]Finding, []Fix, error) {
 	a := ad.a
 	ad.keepRows = true
@@ -135,13 +131,13 @@ func fixesOf(ctx context.Context, ad *adviser, opts AdviceOptions) ([]Finding, [
 type fixer struct {
 	ad      *adviser
 	t       *Tree
-	file    *dockerfile.File // nil: none is known
-	without string           // why there are no edits at all; "" if there can be
+	file    *dockerfile.File // nil if unknown
+	without string           // why no edits are possible at all, or ""
 	fixes   []Fix
-	byEdit  map[string]int // which of fixes has the same edits
-	tried   int            // edits
-	order   []int32        // versions by layer, made when they are first asked for
-	starts  []int32        // by layer: where its versions begin in order
+	byEdit  map[string]int // index in fixes by edits
+	tried   int            // number of edits tried
+	order   []int32        // versions by layer, created on first use
+	starts  []int32        // by layer: index of its first version in order
 	waste   map[[2]int]int64
 }
 
@@ -156,7 +152,7 @@ func newFixer(ad *adviser, file *dockerfile.File) *fixer {
 	return x
 }
 
-// add makes the fix of a finding, or adds the finding to the fix that mends it too.
+// add makes a fix for a finding, or adds the finding to an existing fix.
 func (x *fixer) add(f *Finding) {
 	from := f.from
 	f.from = nil
@@ -186,7 +182,7 @@ func (x *fixer) add(f *Finding) {
 	x.fixes = append(x.fixes, fix)
 }
 
-// contents returns the versions whose bytes a finding is about, with all their names.
+// contents returns the versions whose bytes a finding covers, with all their names.
 func (x *fixer) contents(from *findingSource) []int32 {
 	var ids []int32
 	for _, id := range from.group.rows {
@@ -201,8 +197,8 @@ func (x *fixer) contents(from *findingSource) []int32 {
 	return ids
 }
 
-// weigh works out what fixes with edits save: of merges by what layers hide of each
-// other, which is summed up once; of others by a plan.
+// weigh computes the savings of fixes with edits: for merges from what layers hide of each other,
+// which is summed up once; for others with a plan.
 func (x *fixer) weigh(ctx context.Context) error {
 	a := x.ad.a
 	for i := range x.fixes {
@@ -225,7 +221,7 @@ func (x *fixer) weigh(ctx context.Context) error {
 	return nil
 }
 
-// hiddenWithin returns the bytes that layers of a range store and others of it hide.
+// hiddenWithin returns the bytes that layers of a range store and other layers of the range hide.
 func (x *fixer) hiddenWithin(r LayerRange) int64 {
 	if x.waste == nil {
 		x.waste = map[[2]int]int64{}
@@ -242,7 +238,7 @@ func (x *fixer) hiddenWithin(r LayerRange) int64 {
 	return bytes
 }
 
-// An edition is a change of the Dockerfile, and what it does to the image.
+// An edition is a change of the Dockerfile and its effect on the image.
 type edition struct {
 	edits  []dockerfile.Edit
 	change change
@@ -250,7 +246,7 @@ type edition struct {
 
 var errNotByEdit = errors.New("a person has to decide what to do")
 
-// edit finds the edit that mends a finding; the error says why there is none.
+// edit finds the edit that resolves a finding. The error says why there is none.
 func (x *fixer) edit(f *Finding, from *findingSource) (*edition, error) {
 	k := from.key
 	if k.reason == pathless || k.cause == Duplicate && !from.shows {
@@ -270,7 +266,7 @@ func (x *fixer) edit(f *Finding, from *findingSource) (*edition, error) {
 	}
 	word := x.word(carriers[0])
 	switch {
-	case word == "COPY" && k.cause == MetadataCopy && len(carriers) == 1: // what ADD unpacks has owners of its own
+	case word == "COPY" && k.cause == MetadataCopy && len(carriers) == 1: // files unpacked by ADD have owners of their own
 		return x.copyWith(carriers[0], k.by)
 	case word == "COPY" && k.reason == moved && len(carriers) == 1:
 		return x.copyTo(carriers[0], k.by)
@@ -286,7 +282,7 @@ func (x *fixer) edit(f *Finding, from *findingSource) (*edition, error) {
 	return e, failed
 }
 
-// carriers returns the layers that carry a finding's bytes, lowest first.
+// carriers returns the layers that store a finding's bytes, lowest first.
 func (x *fixer) carriers(from *findingSource) []int {
 	if from.shows {
 		return []int{from.key.by}
@@ -299,10 +295,10 @@ func (x *fixer) carriers(from *findingSource) []int {
 	return layers
 }
 
-// word is the instruction that made a layer, in capitals.
+// word returns the instruction that made a layer, in upper case.
 func (x *fixer) word(layer int) string { return x.ad.step(layer).word }
 
-// versionsOf returns the versions of a layer, in no order that counts.
+// versionsOf returns the versions of a layer, in no particular order.
 func (x *fixer) versionsOf(layer int) []int32 {
 	t := x.t
 	if x.order == nil {

@@ -10,19 +10,18 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// A cacheRule says how a class of files is kept out of the image by the step that
-// writes them.
+// A cacheRule says how the step that writes a class of files can keep them out of the image.
 type cacheRule struct {
-	only    *lazy.Regexp // the directories for which it holds
-	delete  []string     // what is deleted in the directory, as a shell has it; none: all of it
-	tool    *lazy.Regexp // in a step's text: it reads and writes them
+	only    *lazy.Regexp // the directories it applies to
+	delete  []string     // what to delete in the directory, in shell syntax; none: everything
+	tool    *lazy.Regexp // matches steps that read and write the files
 	program dockerfile.Program
-	option  string       // that the program takes instead; "" if it has none
-	unless  *lazy.Regexp // in the step's text: the option does not suffice
+	option  string       // option of the program that has the same effect, or ""
+	unless  *lazy.Regexp // matches steps for which the option is not enough
 }
 
-// cacheRules are for what nothing but the tool that wrote it reads again, by class. What a
-// package manager needs later in the same image is not theirs alone: see reusing.
+// cacheRules apply to files, by class, that only the tool that wrote them reads. Later steps of
+// the image may need files of a package manager: see reusing.
 var cacheRules = map[string]cacheRule{
 	"apt-lists": {only: lazy.New(`^/var/lib/apt/lists$`), delete: []string{"*"}, tool: lazy.New(`\bapt(?:-get|-cache|itude)?\s`)},
 	"apt-cache": {only: lazy.New(`^/var/cache/apt$`), delete: []string{"archives/*.deb", "*.bin"}, tool: lazy.New(`\bapt(?:-get|-cache|itude)?\s`)},
@@ -42,15 +41,15 @@ var cacheRules = map[string]cacheRule{
 	"gem-cache":      {only: lazy.New(`/cache$`), tool: lazy.New(`\b(?:gem|bundle)\s`)},
 }
 
-// plainPath is one that a shell takes for itself without quotes.
+// plainPath matches paths that need no quoting in a shell.
 var plainPath = lazy.New(`^/[A-Za-z0-9/._+-]+$`)
 
-// mostRoots is how many directories one step is made to delete.
+// mostRoots is the maximum number of directories that one step deletes.
 const mostRoots = 4
 
-// leaveOutCache makes the steps that wrote files of a class keep them out of the image.
-// by is the layer that hides them, that of the step itself for what shows. If merge says
-// so, steps are made one where later ones use the files.
+// leaveOutCache keeps files of a class out of the image in the steps that write them. by is the
+// layer that hides them, or the writing step itself for visible files. With merge set, it merges
+// steps if later steps use the files.
 func (x *fixer) leaveOutCache(c class, carriers []int, by int, merge bool) (*edition, error) {
 	about := c.about()
 	rule, ok := cacheRules[about.id]
@@ -76,17 +75,16 @@ func (x *fixer) leaveOutCache(c class, carriers []int, by int, merge bool) (*edi
 	return x.made(e.change, e.edits...)
 }
 
-// hiddenBy returns those of versions that layer by or one below it hides. The others the
-// step of by writes again, if it uses the cache and finds them missing.
+// hiddenBy returns the versions that layer by or a lower one hides. If by's step uses the cache,
+// it will rewrite the others when it finds them missing.
 func (x *fixer) hiddenBy(ids []int32, by int) []int32 {
 	return slices.DeleteFunc(ids, func(i int32) bool {
 		return i >= 0 && x.t.carried(i) > 0 && int(x.t.deadFrom(&x.t.versions[i])) > by
 	})
 }
 
-// reusing returns the last layer below the one that hides a layer's files of a class whose
-// step may read them, or write them again if they are missing: the layer itself if there is
-// none.
+// reusing returns the last layer, below the one that hides a layer's files of a class, whose step
+// may read the files or rewrite missing ones. It returns the layer itself if no step does.
 func (x *fixer) reusing(rule *cacheRule, layer, by int) int {
 	end := by
 	if by == layer {
@@ -101,8 +99,8 @@ func (x *fixer) reusing(rule *cacheRule, layer, by int) int {
 	return last
 }
 
-// leaveOut adds what keeps a layer's files of a class out of it. If a later step, last,
-// uses them, the steps up to that one are made one, which deletes them at its end.
+// leaveOut adds the edit that keeps a layer's files of a class out of it. If a later step, last,
+// uses them, it merges the steps up to that one and deletes the files at the end.
 func (x *fixer) leaveOut(e *edition, c class, rule *cacheRule, layer, last int) error {
 	line, err := x.line(layer)
 	if err != nil {
@@ -156,7 +154,7 @@ func (x *fixer) leaveOut(e *edition, c class, rule *cacheRule, layer, last int) 
 	return nil
 }
 
-// roots returns the highest directories of a class in which a layer has files.
+// roots returns the highest directories of a class that contain files of a layer.
 func (x *fixer) roots(c class, layer int, only *lazy.Regexp) ([]NodeID, error) {
 	t := x.t
 	var roots []NodeID
@@ -212,7 +210,7 @@ func (x *fixer) below(roots []NodeID, layer int, globs []string) []int32 {
 	return ids
 }
 
-// hidden returns what "rm -rf" in a layer's step deletes of the layers below it.
+// hidden returns the versions in lower layers that "rm -rf" in a layer's step deletes.
 func (x *fixer) hidden(roots []NodeID, layer int, globs []string) []hide {
 	t := x.t
 	var hides []hide
@@ -229,8 +227,8 @@ func (x *fixer) hidden(roots []NodeID, layer int, globs []string) []hide {
 	return hides
 }
 
-// deletes reports whether "rm -rf" of one of some globs deletes what has a path below their
-// directory: "/archives/x.deb". A "*" in a glob is not for what begins with a dot.
+// deletes reports whether "rm -rf" with the globs deletes a path relative to their directory:
+// "/archives/x.deb". "*" does not match a leading dot.
 func deletes(globs []string, rest string) bool {
 	parts := strings.Split(strings.TrimPrefix(rest, "/"), "/")
 	for _, glob := range globs {

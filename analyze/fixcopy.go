@@ -11,7 +11,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// copyWith makes a COPY set the owner and the mode that a RUN behind it sets.
+// copyWith makes a COPY set the owner and the mode that a later RUN sets.
 func (x *fixer) copyWith(from, by int) (*edition, error) {
 	copied, err := x.line(from)
 	if err != nil {
@@ -42,19 +42,19 @@ func (x *fixer) copyWith(from, by int) (*edition, error) {
 	return x.made(c, dockerfile.Edit{Kind: dockerfile.AddFlags, Line: copied, Text: flags}, dockerfile.Edit{Kind: dockerfile.DropStep, Line: run})
 }
 
-// metadataOf compares what a COPY made with what a later RUN made of it.
+// metadataOf compares the result of a COPY with that of a later RUN.
 type metadataOf struct {
 	x        *fixer
 	from, by int
 	changed  attributes
-	owner    agreed[[2]int64] // of all that the COPY made, in the end
-	mode     agreed[uint32]   // of all but symbolic links
-	symbolic bool             // u=rwX,go=rX gives all of them their modes
+	owner    agreed[[2]int64] // final owner of everything that the COPY made
+	mode     agreed[uint32]   // of everything except symbolic links
+	symbolic bool             // u=rwX,go=rX gives all of them their final modes
 	dirs     bool             // the COPY made directories
 }
 
-// collect goes through both layers. The error says why the RUN is not just about
-// what the COPY made.
+// collect visits both layers. The error says why the RUN does more than change what the COPY
+// made.
 func (m *metadataOf) collect() error {
 	t := m.x.t
 	final := map[NodeID]int32{}
@@ -71,7 +71,7 @@ func (m *metadataOf) collect() error {
 		before, known := t.attributes(i - 1)
 		set := attributesIn(&before, &now)
 		switch {
-		case v.kind == source.Dir && known && set&^timeChanged == 0: // written along with what lies below
+		case v.kind == source.Dir && known && set&^timeChanged == 0: // written only because of its content
 			continue
 		case int(t.versions[i-1].layer) != m.from || !known || v.kind != source.Dir && v.change != Metadata && v.change != Identical:
 			return fmt.Errorf("the step of layer %d also changes %s, which layer %d does not bring", m.by, t.pathText(v.node), m.from)
@@ -88,13 +88,13 @@ func (m *metadataOf) collect() error {
 	return nil
 }
 
-// made notes what becomes of something that the COPY made.
+// made records the final state of something that the COPY made.
 func (m *metadataOf) made(i int32, final map[NodeID]int32) {
 	t := m.x.t
 	v := &t.versions[i]
 	first, _ := t.versionRange(v.node)
 	if v.change == Removed || v.kind == source.Dir && (i != first && t.versions[i-1].change != Removed || v.flags&implied != 0) {
-		return // a directory that was there is left as it is
+		return // COPY does not change an existing directory
 	}
 	before, _ := t.attributes(i)
 	now := before
@@ -116,7 +116,7 @@ func (m *metadataOf) made(i int32, final map[NodeID]int32) {
 	m.symbolic = m.symbolic && now.Mode == want
 }
 
-// flags are those of COPY that do what the RUN does.
+// flags returns the flags of COPY that replace the RUN.
 func (m *metadataOf) flags(word string) (string, error) {
 	var flags []string
 	if m.changed&ownerChanged != 0 {
@@ -145,13 +145,11 @@ func (m *metadataOf) flags(word string) (string, error) {
 	return strings.Join(flags, " "), nil
 }
 
-// symbolicSince is the version 1.x of the Dockerfile's syntax from which on COPY --chmod
-// takes letters.
-// Source: the Dockerfile reference, "COPY --chmod".
+// symbolicSince is the first version 1.x of the Dockerfile syntax in which COPY --chmod accepts
+// symbolic modes. Source: the Dockerfile reference, "COPY --chmod".
 const symbolicSince = 14
 
-// newBuilder reports whether the image was built by BuildKit, or the Dockerfile asks
-// for it.
+// newBuilder reports whether BuildKit built the image, or the Dockerfile requires it.
 func (x *fixer) newBuilder() bool {
 	if x.file.Knows(0) {
 		return true
@@ -164,10 +162,10 @@ func (x *fixer) newBuilder() bool {
 	return x.ad.a.Image.Provenance != nil
 }
 
-// movesOne is a command that moves one file.
+// movesOne matches a command that moves one file.
 var movesOne = lazy.New(`^RUN\s+mv\s+(?:-f\s+)?(/[A-Za-z0-9/._+-]+)\s+(/[A-Za-z0-9/._+-]+)$`)
 
-// copyTo makes a COPY of one file put it where a RUN behind it moves it.
+// copyTo makes a COPY of one file write it directly to the place where a later RUN moves it.
 func (x *fixer) copyTo(from, by int) (*edition, error) {
 	copied, err := x.line(from)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
-// line returns the line of the Dockerfile on which the step that made a layer begins.
+// line returns the first Dockerfile line of the step that made a layer.
 func (x *fixer) line(layer int) (int, error) {
 	l := x.ad.lines[layer]
 	switch {
@@ -20,10 +20,10 @@ func (x *fixer) line(layer int) (int, error) {
 	return l.First, nil
 }
 
-// mostTried bounds how many edits are tried: each takes reading the Dockerfile.
+// mostTried is the maximum number of edits that are tried: each one parses the Dockerfile.
 const mostTried = 2000
 
-// made returns an edition of edits, if the Dockerfile can be edited so.
+// made returns an edition with these edits if they can be applied to the Dockerfile.
 func (x *fixer) made(c change, edits ...dockerfile.Edit) (*edition, error) {
 	if x.tried++; x.tried > mostTried {
 		return nil, errors.New("there are too many findings to try an edit for each")
@@ -34,8 +34,8 @@ func (x *fixer) made(c change, edits ...dockerfile.Edit) (*edition, error) {
 	return &edition{edits, c}, nil
 }
 
-// mergeRuns makes one RUN of the steps from the lowest of the carriers that it can be
-// made from up to the one to blame.
+// mergeRuns merges the steps from the lowest mergeable carrier up to the step to blame into one
+// RUN.
 func (x *fixer) mergeRuns(carriers []int, by int) (*edition, error) {
 	until, err := x.line(by)
 	if err != nil {
@@ -77,7 +77,7 @@ func (x *fixer) nothingRuns(from, to int) bool {
 	return true
 }
 
-// ignored returns the lines of .dockerignore that keep a finding's files out of a COPY.
+// ignored returns the .dockerignore lines that keep a finding's files out of a COPY.
 func (x *fixer) ignored(f *Finding, from *findingSource) []string {
 	carriers := x.carriers(from)
 	if len(carriers) != 1 || !copies(x.word(carriers[0])) || !from.shows && from.key.cause != Deleted {
@@ -101,7 +101,7 @@ func (x *fixer) ignored(f *Finding, from *findingSource) []string {
 	return []string{rest}
 }
 
-// editKey tells edits apart.
+// editKey identifies a list of edits.
 func editKey(edits []dockerfile.Edit) string {
 	var b strings.Builder
 	for _, e := range edits {

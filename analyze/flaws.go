@@ -8,8 +8,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// Bounds on the flaws of an image. More than maxFlaws are only counted, layer by
-// layer; of a longer text than maxFlawText, in bytes, the middle is left out.
+// Limits on the flaws of an image. Beyond maxFlaws they are only counted, by layer. Texts longer
+// than maxFlawText, in bytes, lose their middle.
 const (
 	maxFlaws    = 1000
 	maxFlawText = 4096
@@ -18,10 +18,10 @@ const (
 // flawList collects flaws.
 type flawList struct {
 	kept []source.Flaw
-	more map[int]int // by layer, of those that are not kept
+	more map[int]int // by layer, number of flaws that are not kept
 }
 
-// room reports whether one more flaw will be kept. If not, it is counted.
+// room reports whether another flaw will be kept; otherwise it counts it.
 func (l *flawList) room(layer int) bool {
 	if len(l.kept) < maxFlaws {
 		return true
@@ -40,7 +40,7 @@ func (l *flawList) add(f source.Flaw) {
 	}
 }
 
-// shortened leaves out the middle of a text that is too long.
+// shortened cuts out the middle of a text that is too long.
 func shortened(s string) string {
 	if len(s) <= maxFlawText {
 		return s
@@ -49,8 +49,8 @@ func shortened(s string) string {
 	return s[:half] + "…" + s[len(s)-half:]
 }
 
-// allFlaws returns the flaws of an image: those of its description, of its layers,
-// and those that came up while the layers were laid over each other.
+// allFlaws returns the flaws of an image: in its description, in its layers, and those found
+// while layers were applied.
 func allFlaws(im *source.Image, tree *flawList) []source.Flaw {
 	all := flawList{more: maps.Clone(tree.more)}
 	for _, f := range im.Flaws {
@@ -70,8 +70,8 @@ func allFlaws(im *source.Image, tree *flawList) []source.Flaw {
 	return all.kept
 }
 
-// flaw notes a flaw of the layer at hand. What makes its texts is called only if it
-// is kept.
+// flaw records a flaw of the current layer. It calls the function that makes the texts only if
+// the flaw is kept.
 func (b *builder) flaw(texts func() (path, problem string)) {
 	if b.flaws.room(b.layer) {
 		path, problem := texts()
@@ -79,13 +79,13 @@ func (b *builder) flaw(texts func() (path, problem string)) {
 	}
 }
 
-// flawAt notes a flaw of a node.
+// flawAt records a flaw of a node.
 func (b *builder) flawAt(n NodeID, problem string) {
 	b.flaw(func() (string, string) { return b.t.Path(n), problem })
 }
 
-// flawNamed notes a flaw of the entry whose name was split last: by its name as it
-// is stored or, if clean is true, its path.
+// flawNamed records a flaw of the entry whose name was split last: under its stored name or, if
+// clean is true, its path.
 func (b *builder) flawNamed(clean bool, problem string) {
 	b.flaw(func() (string, string) {
 		if clean {

@@ -6,15 +6,15 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// The floor of findings where none is set: a share of what the image stores, and bytes,
+// The default floor of findings: a share of the image's stored bytes, or a number of bytes,
 // whichever is less.
 const (
 	floorShare = 0.01
 	floorBytes = 1_000_000
 )
 
-// findingFloor returns the bytes below which a finding of waste is a small one, for an
-// image that stores so many: as the setting "min-finding" says; 0 if it is off.
+// findingFloor returns the bytes below which a finding of waste is small, for an image that
+// stores this many bytes, according to the setting "min-finding"; 0 if it is off.
 func findingFloor(r *Rules, stored int64) int64 {
 	switch said := r.of(minFindingSetting.Setting); {
 	case said.on:
@@ -25,11 +25,11 @@ func findingFloor(r *Rules, stored int64) int64 {
 	return DefaultFloor(stored)
 }
 
-// DefaultFloor returns the floor of an image that stores so many bytes, where nothing
-// sets another: what Advise goes by.
+// DefaultFloor returns the default floor for an image that stores this many bytes; Advise uses
+// it.
 func DefaultFloor(stored int64) int64 { return min(floorBytes, int64(floorShare*float64(stored))) }
 
-// markBelow marks the findings of waste below a floor. No other rule's is ever below it:
+// markBelow marks findings of waste below a floor. Findings of other rules never count as small:
 // a secret has few bytes.
 func markBelow(floor int64, findings []Finding) {
 	for i := range findings {
@@ -38,15 +38,14 @@ func markBelow(floor int64, findings []Finding) {
 	}
 }
 
-// Sorted are findings by where a form for people shows them, each part in the order of
-// all.
+// Sorted are findings by section of a report for people; each section keeps the original order.
 type Sorted struct {
-	Shown      []Finding // what own steps can mend, and all that is more than a note
-	OfBase     []Finding // notes that only another base image mends, those below the floor too
+	Shown      []Finding // fixable in own steps, or more severe than a note
+	OfBase     []Finding // notes that only another base image resolves, including those below the floor
 	BelowFloor []Finding // other notes below the floor
 }
 
-// Sort parts findings.
+// Sort splits findings into sections.
 func Sort(findings []Finding) Sorted {
 	var s Sorted
 	for i := range findings {
@@ -62,10 +61,10 @@ func Sort(findings []Finding) Sorted {
 	return s
 }
 
-// Brief returns the findings for a form that has no room for small ones, with the floor
-// that an outcome has: those of waste that only another base image mends, and those below
-// the floor, are summed up in a finding each, so that the bytes of all of rule RuleWaste
-// add up to what they did. With no floor, all are returned, in their order.
+// Brief returns the findings for a form without room for small ones; floor is Outcome.Floor. It
+// merges findings of waste that only another base image resolves into one, and those below the
+// floor into another, so that the bytes of RuleWaste still add up. With a floor of 0, it returns
+// all findings in order.
 func Brief(findings []Finding, floor int64) []Finding {
 	if floor <= 0 {
 		return findings
@@ -97,7 +96,7 @@ func Brief(findings []Finding, floor int64) []Finding {
 
 func counted(n int) string { return human.Count(n, "finding of waste", "findings of waste") }
 
-// summedUp returns a note that stands for several of waste, without its title.
+// summedUp returns a note that replaces several findings of waste; it has no title yet.
 func summedUp(id string, findings []Finding) Finding {
 	f := Finding{ID: id, Rule: RuleWaste, Severity: Note, Layer: -1, Advice: "JSON lists each of them; so does a check with min-finding: off."}
 	for i := range findings {

@@ -12,32 +12,31 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// shipped is what one layer holds of what one glob forbids.
+// shipped is what one layer stores of the files that one glob forbids.
 type shipped struct {
 	layer int
 	files int
 	bytes int64
-	below NodeID // the deepest directory that has all of them, or the only one
-	// Some of them, the largest first; see maxExamples.
+	below NodeID // the deepest directory that contains all of them, or the only file
+	// Some of the files, the largest first; see maxExamples.
 	examples []example
-	hidden   int // of the files, those that later layers remove or cover
-	by       int // the lowest layer that hides one; -1 if none does
+	hidden   int // number of files that later layers remove or cover
+	by       int // the lowest layer that hides one; -1 if none
 }
 
-// An example is a file: its node, or without one its path.
+// An example is a file: its node, or its path if it has no node.
 type example struct {
 	node  NodeID
 	path  string
 	bytes int64
 }
 
-// maxExamples bounds the paths that a finding names.
+// maxExamples is the maximum number of paths in a finding.
 const maxExamples = 3
 
-// forbid wants no layer to hold a path that a glob forbids: neither one that
-// shows nor one that a later layer hides, for that still ships.
-// Directories do not count, only what is in them. One finding for each glob and
-// layer.
+// forbid forbids files in any layer by globs: both visible files and files
+// hidden by later layers, which still ship. Directories themselves do not
+// count. It makes one finding for each glob and layer.
 func forbid(ctx context.Context, c *checker, globs Globs) (verdict, error) {
 	excepted, err := globs.covered(ctx, c.a.Tree, true)
 	if err != nil {
@@ -77,34 +76,34 @@ func forbid(ctx context.Context, c *checker, globs Globs) (verdict, error) {
 	return v, nil
 }
 
-// forbidding is a look for what is forbidden.
+// forbidding is the search for forbidden files.
 type forbidding struct {
 	c        *checker
 	t        *Tree
 	nest     *nesting
 	excepted bitmap // nodes
 	globs    []forbiddenGlob
-	files    int    // that some glob forbids
-	pairs    int    // of a glob and a layer that holds what it forbids
-	named    bitmap // nodes that have been counted among them: two globs may forbid the same
+	files    int    // number of forbidden files
+	pairs    int    // pairs of a glob and a layer with matching files
+	named    bitmap // nodes already counted: two globs may match the same node
 }
 
-// A forbiddenGlob is a glob with what layers hold of what it forbids, by layer.
+// A forbiddenGlob is a glob with its matches by layer.
 type forbiddenGlob struct {
 	Glob
 	layers map[int]*shipped
 }
 
-// maxPairs bounds the pairs of a glob and a layer that holds what it forbids, each
-// of which takes some memory: 4096 globs and 10,000 layers make 40 million.
+// maxPairs is the maximum number of pairs of a glob and a layer with matches, which all take
+// memory: 4096 globs and 10,000 layers make 40 million.
 const maxPairs = 1 << 20
 
-// in returns what a layer holds of what a glob forbids.
+// in returns the matches of a glob in a layer.
 func (f *forbidding) in(g *forbiddenGlob, k int) *shipped {
 	s := g.layers[k]
 	if s == nil {
 		s = &shipped{layer: k, below: none, by: -1}
-		if f.pairs++; f.pairs <= maxPairs { // beyond, nobody reads it
+		if f.pairs++; f.pairs <= maxPairs { // nobody reads more
 			g.layers[k] = s
 		}
 	}
@@ -119,7 +118,7 @@ func (f *forbidding) full() error {
 	return fmt.Errorf("forbid: layers hold what globs forbid in more than %s pairs of a layer and a glob: give fewer globs", human.Comma(maxPairs))
 }
 
-// nodes goes through the nodes that some of the globs name.
+// nodes visits the nodes that some of the globs match.
 func (f *forbidding) nodes(ctx context.Context, some []forbiddenGlob) error {
 	globs := make([]Glob, len(some))
 	for i := range some {
@@ -150,7 +149,7 @@ func (f *forbidding) nodes(ctx context.Context, some []forbiddenGlob) error {
 	})
 }
 
-// orphans goes through the paths that have no node.
+// orphans visits the paths without a node.
 func (f *forbidding) orphans(ctx context.Context, globs Globs) error {
 	work := &ticker{ctx: ctx}
 	for _, id := range f.t.orphans {
@@ -195,7 +194,7 @@ func (s *shipped) add(e example, by int) {
 	s.examples = s.examples[:min(len(s.examples), maxExamples)]
 }
 
-// lies says that one of the files is at n.
+// lies records that one of the files is at n.
 func (s *shipped) lies(nest *nesting, n NodeID) {
 	if s.below == none {
 		s.below = n
@@ -204,7 +203,7 @@ func (s *shipped) lies(nest *nesting, n NodeID) {
 	s.below = nest.above(s.below, n)
 }
 
-// forbidden is the finding of what a layer holds of what g forbids.
+// forbidden returns the finding for a layer's matches of g.
 func (c *checker) forbidden(g Glob, s *shipped) Finding {
 	t := c.a.Tree
 	path := t.shortPath(s.below)

@@ -15,16 +15,15 @@ import (
 	"github.com/peelhq/peel/internal/crash"
 )
 
-// scoring sets up the tables of fzf's algorithm, once something is searched for:
-// starting up need not wait for them.
+// scoring initializes the tables of fzf's algorithm on the first search, so that they don't delay
+// the start.
 var scoring = sync.OnceFunc(func() { algo.Init("path") })
 
-// slabSize bounds the memory of one comparison, and with it its time: a pattern
-// times a name that needs more is scored by fzf's linear algorithm.
+// slabSize limits the memory of one comparison, and with it the time: if pattern times name needs
+// more, fzf's linear algorithm computes the score.
 const slabSize = 16 << 10
 
-// A fuzzyPart is one part of a fuzzy query: all of it, or what stands between two
-// slashes.
+// A fuzzyPart is one slash-separated part of a fuzzy query.
 type fuzzyPart struct {
 	pattern   []rune
 	matchCase bool
@@ -37,8 +36,8 @@ func newFuzzyPart(text string, matchCase bool) fuzzyPart {
 	return fuzzyPart{[]rune(text), matchCase}
 }
 
-// score returns how well name matches; false if it does not. It prefers, as fzf
-// does, matches at the beginning of words and without gaps.
+// score returns the quality of a match in name; false without a match. Like fzf, it prefers
+// matches at the start of words and without gaps.
 func (p fuzzyPart) score(name []byte, slab *util.Slab) (int, bool) {
 	if len(p.pattern) == 0 {
 		return 0, true
@@ -48,15 +47,15 @@ func (p fuzzyPart) score(name []byte, slab *util.Slab) (int, bool) {
 	return r.Score, r.Start >= 0
 }
 
-// Ranks: a score, and among equal ones the shorter name first. A score is at
-// most some dozens for each character that is typed, so that ranks stay small.
+// Ranks: the score, then the shorter name. A score is at most a few dozen for each typed
+// character, so ranks stay small.
 const lengths = 1 << 5
 
 func rank(score, length int) int32 {
 	return int32(max(score, 0)*lengths + lengths - 1 - min(length, lengths-1))
 }
 
-// fuzzy finds what f's query matches.
+// fuzzy finds the matches of f's query.
 func (f *Found) fuzzy(ctx context.Context) error {
 	scoring()
 	t := f.t
@@ -102,8 +101,8 @@ func (f *Found) fuzzy(ctx context.Context) error {
 	return nil
 }
 
-// scores returns how well each name matches; where it does not, -1 and less by as
-// many characters of the pattern's end as it has.
+// scores returns the quality of the match for each name. Without a match it is -1 minus the
+// number of characters at the pattern's end that the name contains.
 func (s *names) scores(ctx context.Context, p fuzzyPart) ([]int32, error) {
 	out := make([]int32, len(s.from))
 	workers := min(max(runtime.GOMAXPROCS(0), 1), 8)
@@ -129,8 +128,8 @@ func (s *names) scores(ctx context.Context, p fuzzyPart) ([]int32, error) {
 	return out, g.Wait()
 }
 
-// upward looks for the parts before the last slash in directories, from below.
-// What it has found for one directory holds for all that it contains.
+// upward searches parent directories for the parts before the last slash. The result for a
+// directory holds for everything in it.
 type upward struct {
 	t     *Tree
 	parts []fuzzyPart
@@ -138,8 +137,7 @@ type upward struct {
 	slab  *util.Slab
 }
 
-// score returns the sum of the parts' scores in dir and above, -1 if one of
-// them is not there.
+// score returns the sum of the parts' scores in dir and its parents, -1 if a part does not match.
 func (u *upward) score(dir NodeID) int {
 	if s, ok := u.of[dir]; ok {
 		return s
@@ -167,7 +165,7 @@ func (m fuzzyMatcher) spans(name []byte, dst []int) []int {
 	pattern := m.part.pattern
 	chars := util.ToChars(name)
 	_, at := algo.FuzzyMatchV2(m.part.matchCase, false, true, &chars, pattern, true, util.MakeSlab(slabSize, slabSize))
-	if at == nil { // it begins in the directories above
+	if at == nil { // it starts in the parent directories
 		if pattern = pattern[len(pattern)-m.part.tail(name):]; len(pattern) == 0 {
 			return dst
 		}
@@ -180,7 +178,7 @@ func (m fuzzyMatcher) spans(name []byte, dst []int) []int {
 	for _, i := range *at {
 		hit[i] = true
 	}
-	for i, b := 0, 0; b < len(name); i++ { // character i begins at byte b
+	for i, b := 0, 0; b < len(name); i++ { // character i starts at byte b
 		_, size := utf8.DecodeRune(name[b:])
 		if hit[i] {
 			if n := len(dst); n > 0 && dst[n-1] == b {

@@ -7,31 +7,30 @@ import (
 	"github.com/junegunn/fzf/src/util"
 )
 
-// A fuzzy query of leastCrossing characters or more may begin in the directories
-// above a name that has leastInName of them: fewer would match nearly everything
-// below a directory that has most of them.
+// A fuzzy query of at least leastCrossing characters may start in the parents
+// of a name that contains at least leastInName of them. With fewer, it would
+// match nearly everything below a directory that contains the rest.
 const (
 	leastCrossing = 4
 	leastInName   = 2
 )
 
-// A crossing looks for a pattern that begins in the directories above a name. It
-// goes upward: the name takes as many characters of the pattern's end as it has in
-// their order, the directory above as many of those that are left, and so on. No
-// other way to divide the pattern leaves fewer of them. What is left above a
-// directory, and what that comes to, is looked for once.
+// A crossing matches a pattern that starts in the parent directories of a name. It goes upward:
+// the name takes as many characters of the pattern's end as it contains in order, its directory
+// as many of the rest, and so on. No other division of the pattern leaves fewer characters.
+// Results for a directory and a remaining length are remembered.
 type crossing struct {
 	t    *Tree
 	part fuzzyPart
 	on   bool
 	of   map[crossKey]int
 	slab *util.Slab
-	last crossKey // the last one that was looked up, and what it came to
+	last crossKey // the last lookup and its result
 	was  int
 }
 
-// A crossKey is a directory, and how many characters of the pattern's beginning are
-// looked for in it and above.
+// A crossKey is a directory and the number of leading pattern characters to find in it and its
+// parents.
 type crossKey struct {
 	dir  NodeID
 	left int
@@ -44,9 +43,9 @@ func newCrossing(t *Tree, part fuzzyPart, above string) *crossing {
 	}
 }
 
-// score returns how well a node matches that has tail characters of the pattern's
-// end in its name, -1 if it does not: half of what its parts come to, so that
-// matches within a name stand before.
+// score returns the quality of the match of a node whose name contains tail
+// characters of the pattern's end, -1 without a match. It is half the sum of
+// the parts' scores, so that matches within a name sort first.
 func (c *crossing) score(n NodeID, tail int) int {
 	if !c.on || tail < leastInName {
 		return -1
@@ -60,8 +59,8 @@ func (c *crossing) score(n NodeID, tail int) int {
 	return (own + above) / 2
 }
 
-// above returns the score of what is left in a directory and above it, -1 if that is
-// not there.
+// above returns the score of the remaining pattern in a directory and its parents, -1 without a
+// match.
 func (c *crossing) above(k crossKey) int {
 	switch {
 	case k.left == 0:
@@ -86,12 +85,12 @@ func (c *crossing) above(k crossKey) int {
 	return sum
 }
 
-// piece returns some characters of the pattern.
+// piece returns part of the pattern.
 func (c *crossing) piece(from, to int) fuzzyPart {
 	return fuzzyPart{c.part.pattern[from:to], c.part.matchCase}
 }
 
-// tail returns how many characters of the pattern's end name has in their order.
+// tail returns how many characters of the pattern's end name contains in order.
 func (p fuzzyPart) tail(name []byte) int {
 	n := 0
 	if len(p.pattern) == 0 {

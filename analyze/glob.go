@@ -8,40 +8,39 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// A Glob names paths of an image, and all that lies below them: "/var/cache",
-// "*.pem", "**/.git/**". What follows from its form:
+// A Glob matches paths of an image and everything below them: "/var/cache",
+// "*.pem", "**/.git/**". Its form decides where it matches:
 //
 //	*.pem, .git       one component: at any depth
-//	/srv, srv/*.key   a slash before or between components: from the root on
+//	/srv, srv/*.key   a slash at the start or inside: from the root
 //	**/a/b            any number of directories before a/b
-//	.git/, .git/**    as .git: all that lies below is named anyhow
-//	!/etc/ssl         an exception: takes paths out of what the others name
+//	.git/, .git/**    like .git, which includes everything below anyway
+//	!/etc/ssl         an exception: excludes paths that the other globs match
 //
-// "*" and "?" stand for anything but a slash, "[a-z]" for one of a class,
-// "{a,b}" for alternatives, and a backslash takes a sign's meaning away.
+// "*" and "?" match anything except a slash, "[a-z]" matches one character of a
+// class, "{a,b}" matches alternatives, and a backslash quotes the next
+// character.
 type Glob struct {
-	text   string // as it was written
+	text   string // as written
 	any    []*pathGlob
 	except bool
 }
 
-// Globs name what any of them names, but for their exceptions, whatever the
-// order.
+// Globs match what any of them matches, except for exceptions, whatever the order.
 type Globs []Glob
 
-// Bounds on a glob: of bytes, of the globs that its alternatives make, of their
-// parts between slashes.
+// Limits on a glob: bytes, globs after expanding alternatives, and slash-separated parts.
 const (
 	maxGlob     = 1024
 	maxPatterns = 256
 )
 
-// maxGlobs bounds the globs of one setting, alternatives counted: each takes a
-// step for every path.
+// maxGlobs is the maximum number of globs in one setting after expanding alternatives: each takes
+// a step for every path.
 const maxGlobs = 4096
 
-// ParseGlob reads a glob. Alternatives are taken apart here, for the library
-// takes exponential time over some: over 25 times "{a,aa}", 11 seconds.
+// ParseGlob parses a glob. It expands alternatives itself, because the library takes exponential
+// time for some: 11 seconds for 25 times "{a,aa}".
 func ParseGlob(text string) (Glob, error) {
 	g := Glob{text: text}
 	rest, except := strings.CutPrefix(text, "!")
@@ -69,7 +68,7 @@ func ParseGlob(text string) (Glob, error) {
 	return g, nil
 }
 
-// newCover reads a glob without alternatives that also names what lies below.
+// newCover parses a glob without alternatives that also matches everything below.
 func newCover(glob string) (*pathGlob, error) {
 	text, rooted := strings.CutPrefix(glob, "/")
 	text = covering(text)
@@ -88,8 +87,8 @@ func newCover(glob string) (*pathGlob, error) {
 	return newPathGlob(parts)
 }
 
-// covering returns a pattern without the ends that say no more than that what
-// lies below is meant too.
+// covering returns a pattern without redundant ends, which only say that everything below is
+// included.
 func covering(pattern string) string {
 	for {
 		shorter := strings.TrimSuffix(strings.TrimSuffix(pattern, "/"), "/**")
@@ -110,7 +109,7 @@ var (
 	errDeep  = fmt.Errorf("more than %d parts between slashes", maxParts)
 )
 
-// plainGlobs returns what a glob stands for without its braces.
+// plainGlobs expands the braces of a glob.
 func plainGlobs(glob string) ([]string, error) {
 	if !doublestar.ValidatePattern(glob) {
 		return nil, errGlob
@@ -122,8 +121,8 @@ func plainGlobs(glob string) ([]string, error) {
 	return all, nil
 }
 
-// alternatives appends to all what a glob stands for, "{a,b}c" for "ac" and
-// "bc"; false if it is too much.
+// alternatives appends the expansion of a glob to all: "ac" and "bc" for "{a,b}c". It returns
+// false if there are too many.
 func alternatives(glob string, all []string) ([]string, bool) {
 	from, cuts := firstBraces(glob)
 	if from < 0 {
@@ -138,8 +137,8 @@ func alternatives(glob string, all []string) ([]string, bool) {
 	return all, ok
 }
 
-// firstBraces returns where the first pair of braces opens, and where its commas
-// and its closing brace are; -1 if there is no pair.
+// firstBraces returns the position of the first opening brace, and those of its commas and its
+// closing brace; -1 if there is no pair.
 func firstBraces(glob string) (from int, cuts []int) {
 	from = -1
 	for i, depth := 0, 0; i < len(glob); i++ {
@@ -163,10 +162,10 @@ func firstBraces(glob string) (from int, cuts []int) {
 	return -1, nil
 }
 
-// String returns g as it was written.
+// String returns g as written.
 func (g Glob) String() string { return g.text }
 
-// addGlob reads one more glob of a setting.
+// addGlob parses another glob of a setting.
 func addGlob(have Globs, text string) (Globs, error) {
 	g, err := ParseGlob(text)
 	if err != nil {

@@ -9,37 +9,36 @@ import (
 
 // # Globs of paths
 //
-// A glob is cut at its slashes, and a path is matched in one walk from the root
-// to its name. What is kept on the way is a state: the set of numbers of parts
-// that the components so far can have used up, as bits of a word. One more
-// component takes a look at each of the parts that follow them, so that a path
-// costs its components times the parts at most, whatever the glob:
+// A glob is split at its slashes, and a path is matched in one walk from the root to its name.
+// The state of the walk is the set of numbers of parts that the components so far can have
+// consumed, as bits of a word. Each further component is compared with the parts that follow
+// them. So a path costs at most its components times the parts, whatever the glob:
 //
 //	glob /srv/**/b/*  parts  srv  **  b  *
 //	path                     state
 //	/                        {0}
-//	/srv                     {1}, and as ** may stand for nothing: {1,2}
-//	/srv/b                   {1,2} as ** goes on, {3} as b fits
-//	/srv/b/x                 {1,2} as ** goes on, {4} as * fits: all parts are used up
+//	/srv                     {1}, and since ** may match nothing: {1,2}
+//	/srv/b                   {1,2} as ** continues, {3} as b matches
+//	/srv/b/x                 {1,2} as ** continues, {4} as * matches: all parts are consumed
 //
-// Once a "**" is reached, what led to it no longer matters, for it stays and may
-// stand for anything: states before the last "**" are dropped.
+// Once a "**" is reached, the way there no longer matters, because it remains and may match
+// anything: states before the last "**" are dropped.
 //
-// All paths below a directory begin with that directory's state, so a walk over a
-// tree (globwalk.go) takes one such step for each node.
+// All paths below a directory start with that directory's state, so a walk over a tree
+// (globwalk.go) takes one such step for each node.
 
-// maxParts is how many parts a glob of paths has at most: a word has a bit for
-// each number of them.
+// maxParts is the maximum number of parts of a path glob: a word has a bit for each number of
+// parts.
 const maxParts = 62
 
-// A pathGlob is a glob of paths without alternatives, cut at its slashes. One
-// without parts names the root.
+// A pathGlob is a glob of paths without alternatives, split at its slashes. Without parts it
+// matches the root.
 type pathGlob struct {
 	parts []nameGlob
 	deep  uint64 // a bit for each part that is "**"; never two in a row
 }
 
-// newPathGlob makes a glob of its parts, from the root on.
+// newPathGlob makes a glob from its parts, starting at the root.
 func newPathGlob(parts []string) (*pathGlob, error) {
 	p := &pathGlob{}
 	for i, part := range parts {
@@ -58,8 +57,7 @@ func newPathGlob(parts []string) (*pathGlob, error) {
 	return p, nil
 }
 
-// nameOnly returns the glob of the name alone that p is if it begins with "**"
-// and has one more part; nil if it is another.
+// nameOnly returns the glob for the name alone if p is "**" followed by a single part, else nil.
 func (p *pathGlob) nameOnly() *nameGlob {
 	if len(p.parts) == 2 && p.deep == 1 {
 		return &p.parts[1]
@@ -67,14 +65,13 @@ func (p *pathGlob) nameOnly() *nameGlob {
 	return nil
 }
 
-// start is the state at the root.
+// start returns the state at the root.
 func (p *pathGlob) start() uint64 { return p.settled(1) }
 
-// matched reports whether a state is that of a path which matches.
+// matched reports whether a state is that of a matching path.
 func (p *pathGlob) matched(state uint64) bool { return state>>len(p.parts)&1 != 0 }
 
-// settled adds to a state what "**" gives for no component at all, and drops what
-// is before the last "**".
+// settled extends a state by letting "**" match nothing, and drops what precedes the last "**".
 func (p *pathGlob) settled(state uint64) uint64 {
 	deep := state & p.deep
 	if deep == 0 {
@@ -84,8 +81,7 @@ func (p *pathGlob) settled(state uint64) uint64 {
 	return (state | deep<<1) &^ (last - 1)
 }
 
-// step returns the state after one more component, for which fits tells which
-// parts match it.
+// step returns the state after another component; fits tells which parts match the component.
 func (p *pathGlob) step(state uint64, fits func(part int) bool) uint64 {
 	next := state & p.deep
 	for rest := state &^ p.deep; rest != 0; rest &= rest - 1 {
@@ -97,7 +93,7 @@ func (p *pathGlob) step(state uint64, fits func(part int) bool) uint64 {
 	return p.settled(next)
 }
 
-// cost is how much work a step takes at most, as that of nameGlob.
+// cost returns the maximum work of a step, in the unit of nameGlob.cost.
 func (p *pathGlob) cost(state uint64, name string) int {
 	n := 1
 	for rest := state &^ p.deep; rest != 0; rest &= rest - 1 {
@@ -108,7 +104,7 @@ func (p *pathGlob) cost(state uint64, name string) int {
 	return n
 }
 
-// covers reports whether p names an absolute path or one above it.
+// covers reports whether p matches an absolute path or one of its parents.
 func (p *pathGlob) covers(path string) bool {
 	state := p.start()
 	for name := range strings.SplitSeq(path[1:], "/") {
@@ -117,14 +113,14 @@ func (p *pathGlob) covers(path string) bool {
 			return true
 		case state == 0:
 			return false
-		case name != "": // that of the root
+		case name != "": // of the root
 			state = p.step(state, func(part int) bool { return p.parts[part].matches(name) })
 		}
 	}
 	return p.matched(state)
 }
 
-// covers reports whether g names an absolute path or one above it.
+// covers reports whether g matches an absolute path or one of its parents.
 func (g Glob) covers(path string) bool {
 	for _, p := range g.any {
 		if p.covers(path) {
@@ -134,7 +130,7 @@ func (g Glob) covers(path string) bool {
 	return false
 }
 
-// coverPath reports whether gs name an absolute path.
+// coverPath reports whether gs match an absolute path.
 func (gs Globs) coverPath(path string) bool {
 	named := false
 	for _, g := range gs {
@@ -151,26 +147,25 @@ func (gs Globs) coverPath(path string) bool {
 // A nameGlob is a glob of one component, without alternatives.
 type nameGlob struct {
 	text       string
-	head, tail string // what stands before its first sign, and behind its last one
+	head, tail string // the text before the first and after the last special character
 	form       nameForm
 }
 
-// nameForm is how a glob of a name is matched.
+// nameForm is the way to match a glob of a name.
 type nameForm uint8
 
 const (
-	plainName  nameForm = iota // the very name: head
+	plainName  nameForm = iota // exactly head
 	starName                   // head, then anything, then tail
-	signedName                 // other signs: the library matches it
+	signedName                 // other special characters: the library matches it
 )
 
-// wild are the characters that make a glob of a word, with the backslash that
-// takes their meaning away.
+// wild are the special characters of globs, including the backslash that quotes them.
 const wild = `*?[]{}\`
 
 func isGlob(word string) bool { return strings.ContainsAny(word, wild) }
 
-// newNameGlob reads a glob that is valid.
+// newNameGlob parses a valid glob.
 func newNameGlob(text string) nameGlob {
 	text = oneStar(text)
 	first, last := strings.IndexAny(text, wild), strings.LastIndexAny(text, wild)
@@ -183,8 +178,8 @@ func newNameGlob(text string) nameGlob {
 	return nameGlob{text: text, head: text[:first], tail: text[last+1:], form: signedName}
 }
 
-// oneStar returns a glob of one component with each run of stars as one star. It
-// means the same, but the library does not let "a***" match "a".
+// oneStar replaces each run of stars in a glob of one component by one star. The meaning is the
+// same, but the library does not let "a***" match "a".
 func oneStar(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {
@@ -200,7 +195,7 @@ func oneStar(text string) string {
 	return b.String()
 }
 
-// cost is how much work matches takes at most, in bytes that are looked at.
+// cost returns the maximum work of matches, in bytes.
 func (g *nameGlob) cost(name string) int {
 	if g.form == signedName {
 		return 1 + len(name)*len(g.text)/8
@@ -208,7 +203,7 @@ func (g *nameGlob) cost(name string) int {
 	return 1 + len(name)
 }
 
-// matches reports whether a name matches. Head and tail leave few names to the
+// matches reports whether a name matches. Checking head and tail first leaves few names to the
 // library.
 func (g *nameGlob) matches(name string) bool {
 	switch {

@@ -5,17 +5,17 @@ import (
 	"slices"
 )
 
-// A ticker counts work and looks now and then at whether it is still wanted.
+// A ticker counts work, and checks its context from time to time.
 type ticker struct {
 	ctx  context.Context
 	left int
 }
 
-// tickWork is how much work is done between two looks: some thousands of steps,
-// each a byte or a node, take no longer than a few milliseconds.
+// tickWork is the amount of work between two checks: a few thousand steps, each a byte or a node,
+// take at most a few milliseconds.
 const tickWork = 1 << 17
 
-// done counts n steps, and returns the context's error once that is over.
+// done counts n steps, and returns the context's error after the context ends.
 func (t *ticker) done(n int) error {
 	if t.left -= n; t.left > 0 {
 		return nil
@@ -24,17 +24,17 @@ func (t *ticker) done(n int) error {
 	return t.ctx.Err()
 }
 
-// walkGlobs is how many globs are taken through a tree at once. Each may have a
-// state at every directory above the place where the walk is, 32,768 at most.
+// walkGlobs is the number of globs per walk of a tree. Each may have a state for every directory
+// on the current path, at most 32,768.
 const walkGlobs = 256
 
-// eachMatch calls found with the nodes whose path one of globs matches, and with
-// which it is. With cover, it does not go on with a glob below what that glob
-// matches. Each node is called once for each glob at most, a directory before
-// what lies below it. The error is the context's.
+// eachMatch calls found with each node whose path matches one of globs, and the
+// glob. With cover, it does not continue below a match of a glob. It calls
+// found at most once for each node and glob, for a directory before its
+// content. The error is the context's.
 //
-// With names, which may be nil, each part of a glob is matched once with each
-// name, however many nodes bear it.
+// If names is not nil, each part of a glob is matched once with each distinct
+// name, however many nodes have it.
 func (t *Tree) eachMatch(ctx context.Context, globs []*pathGlob, names *distinctNames, cover bool, found func(n NodeID, glob int)) error {
 	work := &ticker{ctx: ctx}
 	var onNames, onPaths []int
@@ -71,7 +71,7 @@ func (t *Tree) eachMatch(ctx context.Context, globs []*pathGlob, names *distinct
 	return nil
 }
 
-// A globWalk takes globs down a tree, and goes only where one may still match.
+// A globWalk walks a tree with globs, and only visits places where a glob may still match.
 type globWalk struct {
 	t     *Tree
 	globs []*pathGlob
@@ -80,23 +80,23 @@ type globWalk struct {
 	work  *ticker
 
 	names *distinctNames
-	named [][]bitmap // by glob and part: the names that match, where names are known
+	named [][]bitmap // by glob and part: the matching names, if names are known
 
-	dirs   []walkedDir // from the root down to where the walk is
-	states []globState // of those directories, one after the other
+	dirs   []walkedDir // from the root to the current directory
+	states []globState // states of those directories, consecutively
 }
 
-// A globState is how far one glob has come.
+// A globState is the progress of one glob.
 type globState struct {
 	glob  int
 	state uint64
 }
 
-// A walkedDir is a directory whose children are being walked.
+// A walkedDir is a directory whose children are being visited.
 type walkedDir struct {
-	kids     []NodeID // those that are left
-	from, to int      // its states in globWalk.states
-	own      int      // how many of these belong to it alone: the last ones
+	kids     []NodeID // children still to visit
+	from, to int      // range of its states in globWalk.states
+	own      int      // number of states at the end that belong to it alone
 }
 
 // run walks the tree with some of the globs.
@@ -129,8 +129,7 @@ func (w *globWalk) run(some []int) error {
 	return nil
 }
 
-// prepare matches the parts of some of the globs with all names, if these are
-// known.
+// prepare matches the parts of some of the globs with all names, if these are known.
 func (w *globWalk) prepare(names *distinctNames, some []int) error {
 	if names == nil {
 		return nil
@@ -163,7 +162,7 @@ func (d *distinctNames) matching(work *ticker, g *nameGlob) (bitmap, error) {
 	return named, nil
 }
 
-// step returns the state of a glob at a child of the directory where it has s.
+// step returns the state of a glob at a child of a directory with state s.
 func (w *globWalk) step(n NodeID, s globState) (uint64, error) {
 	g := w.globs[s.glob]
 	if w.names != nil {
@@ -174,8 +173,8 @@ func (w *globWalk) step(n NodeID, s globState) (uint64, error) {
 	return g.step(s.state, func(part int) bool { return g.parts[part].matches(name) }), w.work.done(g.cost(s.state, name))
 }
 
-// reached calls found if a glob matches at a node, and notes its state if anything
-// may match below.
+// reached calls found if a glob matches at a node, and stores its state if anything below may
+// match.
 func (w *globWalk) reached(n NodeID, glob int, state uint64) {
 	g := w.globs[glob]
 	if g.matched(state) {
@@ -189,8 +188,8 @@ func (w *globWalk) reached(n NodeID, glob int, state uint64) {
 	}
 }
 
-// enter goes on below a node whose states begin at begin. Where they are those of
-// the directory above, they are not kept twice: paths may be deep.
+// enter continues below a node whose states start at begin. It does not store states twice if
+// they equal the parent's, because paths may be deep.
 func (w *globWalk) enter(n NodeID, begin int) {
 	if begin == len(w.states) {
 		return
@@ -205,8 +204,8 @@ func (w *globWalk) enter(n NodeID, begin int) {
 	w.dirs = append(w.dirs, d)
 }
 
-// cover calls f for each node that globs name, with a bit for each glob that
-// does: 64 of them at most. It is called in the order of nodes. The error is the
+// cover calls f for each node that matches globs, with a bit for each matching
+// glob, in the order of nodes. It accepts at most 64 globs. The error is the
 // context's.
 func (t *Tree) cover(ctx context.Context, globs []Glob, f func(n NodeID, by uint64)) error {
 	marks := make([]uint64, len(t.nodes))
@@ -232,14 +231,14 @@ func (t *Tree) cover(ctx context.Context, globs []Glob, f func(n NodeID, by uint
 	return nil
 }
 
-// coverAtOnce is how many globs cover takes.
+// coverAtOnce is the maximum number of globs for cover.
 const coverAtOnce = 64
 
-// covered returns the nodes of t that gs name: with except, those that its
-// exceptions do, else those that the others do, whatever the exceptions say.
+// covered returns the nodes of t that gs match: with except, those that the exceptions match;
+// otherwise those that the other globs match, ignoring exceptions.
 func (gs Globs) covered(ctx context.Context, t *Tree, except bool) (bitmap, error) {
 	found := newBitmap(len(t.nodes))
-	var one Glob // of all alternatives of all globs
+	var one Glob // all alternatives of all globs
 	for _, g := range gs {
 		if g.except == except {
 			one.any = append(one.any, g.any...)

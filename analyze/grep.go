@@ -13,53 +13,52 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// GrepOptions says what contents are searched for, and how much is told of what is
-// found. Either Pattern or Sums is set.
+// GrepOptions say which contents to search for and what to report. Either Pattern or Sums is set.
 type GrepOptions struct {
 	Pattern *grep.Pattern
-	Sums    map[Sum256]bool // contents with one of these sums are found
+	Sums    map[Sum256]bool // find contents with one of these sums
 
 	Among Among
-	Text  bool // take binary files for text
-	Files bool // tell of a file that it matches, and nothing more
-	Count bool // tell how many lines of a file match
-	Most  int  // lines of a file that are told or counted; 0 for all
+	Text  bool // treat binary files as text
+	Files bool // report only the matching files
+	Count bool // report the number of matching lines of each file
+	Most  int  // maximum number of lines of a file to report or count; 0 for all
 
-	Progress func(bytes, of int64, layers, ofLayers int) // may be nil; it must not block
+	Progress func(bytes, of int64, layers, ofLayers int) // may be nil; must not block
 }
 
-// A Match is a line that matches or, without Line, a file that does.
+// A Match is a matching line or, if Line is nil, a matching file.
 type Match struct {
 	Content
-	Line   *grep.Line // nil: of a binary file, and with Files, Count or Sums
-	Binary bool       // lines match, but the file is binary, and they are not told
-	Count  int64      // lines that match, with Count
-	Sum    Sum256     // the content's, with Sums
+	Line   *grep.Line // nil for a binary file, and with Files, Count or Sums
+	Binary bool       // lines match, but the file is binary, so they are not reported
+	Count  int64      // number of matching lines, with Count
+	Sum    Sum256     // the content's sum, with Sums
 }
 
-// Grepped is what a search has not looked into.
+// Grepped says what a search skipped.
 type Grepped struct {
-	Unread []int     // layers that cannot be read: see their Err
-	Holes  []Content // files that are mostly holes, too many of them for a sum
+	Unread []int     // unreadable layers: see their Err
+	Holes  []Content // files with too many holes to compute a sum
 }
 
-// Bounds of what waits to be told, because layers below are still being searched.
+// Limits on results that wait until the layers below have been searched.
 const (
 	batchLines   = 64
 	batchBytes   = 256 << 10
-	batchesAhead = 4 // of a layer
+	batchesAhead = 4 // for one layer
 )
 
-// A batch is some matches of a layer, and the memory of their texts.
+// A batch is a group of matches of a layer, with the memory of their texts.
 type batch struct {
 	matches []Match
 	bytes   int
 }
 
-// Grep searches the contents of an image, several layers at once, each in one pass. It
-// calls found with every match, in the order of layers and in each in that of its
-// entries, from one goroutine. The memory that it takes does not depend on the image. An
-// error of found ends it and is returned; another one says which layer could not be read.
+// Grep searches the contents of an image, several layers at once, each in one pass. It calls
+// found with every match, from one goroutine, in the order of layers and of entries within a
+// layer. Its memory does not depend on the image. An error of found ends the search and is
+// returned; any other error says which layer can't be read.
 func Grep(ctx context.Context, an *Analysis, o GrepOptions, found func(*Match) error) (Grepped, error) {
 	all, err := an.Tree.contents(ctx, o.Among)
 	if err != nil {
@@ -84,33 +83,32 @@ func Grep(ctx context.Context, an *Analysis, o GrepOptions, found func(*Match) e
 	return result, g.run(ctx, found)
 }
 
-// grepping is one search.
+// grepping is the state of one search.
 type grepping struct {
 	o        GrepOptions
 	layers   []*source.Layer
 	contents [][]Content // by layer
-	holes    int64       // bytes, of the files that are summed
+	holes    int64       // bytes, in the files to sum
 	total    int64       // bytes to read
 	busy     int         // layers with contents
 	read     atomic.Int64
-	done     atomic.Int32 // layers
+	done     atomic.Int32 // finished layers
 }
 
-// A grepped is one layer's part of the search.
+// A grepped is the search of one layer.
 type grepped struct {
 	batches chan batch
-	err     error // once batches is closed
+	err     error // set when batches is closed
 }
 
-// run searches the layers and hands over what is found.
+// run searches the layers and passes on the results.
 func (g *grepping) run(ctx context.Context, found func(*Match) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	defer cancel()
 	parallel := runtime.GOMAXPROCS(0)
-	// Layers that are begun and not told yet: more of them would wait with what they
-	// have found.
+	// Layers started but not yet reported. More of them would only wait with their results.
 	begun := make(chan *grepped, 2*parallel)
 	running := make(chan struct{}, parallel)
 	workers.Go(func() {
@@ -195,12 +193,12 @@ type grepWorker struct {
 	ctx     context.Context
 	out     chan<- batch
 	batch   batch
-	stopped error // why what was found could not be handed over
+	stopped error // why results could not be passed on
 
 	scanner *grep.Scanner
 	summer  *summer
 	content Content
-	lineN   int64 // lines of the file that match
+	lineN   int64 // matching lines of the current file
 	binary  bool
 }
 
@@ -224,7 +222,7 @@ func (w *grepWorker) lines(r io.Reader) error {
 	return w.stopped
 }
 
-// line gets a line that matches, and says whether the search of its file goes on.
+// line handles a matching line, and reports whether the search of its file continues.
 func (w *grepWorker) line(l grep.Line, binary bool) bool {
 	o := &w.g.o
 	w.lineN++
@@ -239,7 +237,7 @@ func (w *grepWorker) line(l grep.Line, binary bool) bool {
 	return w.stopped == nil && (o.Most == 0 || w.lineN < int64(o.Most))
 }
 
-// add adds a match to those that are to be told.
+// add adds a match to the current batch.
 func (w *grepWorker) add(m Match, bytes int) {
 	w.batch.matches = append(w.batch.matches, m)
 	if w.batch.bytes += bytes; len(w.batch.matches) >= batchLines || w.batch.bytes >= batchBytes {
@@ -247,7 +245,7 @@ func (w *grepWorker) add(m Match, bytes int) {
 	}
 }
 
-// flush hands over what was found.
+// flush passes on the current batch.
 func (w *grepWorker) flush() error {
 	if len(w.batch.matches) == 0 {
 		return w.stopped
@@ -261,8 +259,8 @@ func (w *grepWorker) flush() error {
 	}
 }
 
-// ctxReader returns r, ending with its context. A reader that writes itself, as a
-// sparse file does, sees to that.
+// ctxReader returns r limited by its context. A reader with WriteTo, such as a sparse file,
+// checks the context itself.
 func ctxReader(ctx context.Context, r io.Reader) io.Reader {
 	if _, ok := r.(io.WriterTo); ok {
 		return r
@@ -270,7 +268,7 @@ func ctxReader(ctx context.Context, r io.Reader) io.Reader {
 	return endingReader{ctx, r}
 }
 
-// endingReader ends with its context.
+// endingReader is a reader that fails after its context ends.
 type endingReader struct {
 	ctx context.Context
 	r   io.Reader

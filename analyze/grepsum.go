@@ -17,15 +17,15 @@ type Sum256 [sha256.Size]byte
 // String returns the sum as images and registries write it: "sha256:" and 64 digits.
 func (s Sum256) String() string { return "sha256:" + hex.EncodeToString(s[:]) }
 
-// ParseSum256 reads a SHA-256 as tools write it: 64 hexadecimal digits, alone or behind
-// "sha256:"; "sha256-" and Base64, as npm does; a line of sha256sum, or of one of BSD's
-// ("SHA256 (FILE) = ...").
+// ParseSum256 parses a SHA-256 in the formats of common tools: 64 hexadecimal digits, alone or
+// after "sha256:"; "sha256-" and Base64, as npm writes it; a line of sha256sum or of its BSD
+// equivalent ("SHA256 (FILE) = ...").
 func ParseSum256(text string) (Sum256, error) {
 	s := strings.TrimSpace(text)
 	if _, sum, ok := strings.Cut(s, ") = "); ok && strings.HasPrefix(s, "SHA256 (") {
 		s = sum
 	}
-	if fields := strings.Fields(s); len(fields) > 1 { // with the file's name behind
+	if fields := strings.Fields(s); len(fields) > 1 { // followed by the file's name
 		s = strings.TrimPrefix(fields[0], `\`)
 	}
 	var b []byte
@@ -44,11 +44,11 @@ func ParseSum256(text string) (Sum256, error) {
 	return Sum256(b), nil
 }
 
-// maxSummedHoles bounds the holes, in bytes, that are summed in one search. A hole costs
-// time and takes nothing in an image: a hostile one can claim any number of them.
+// maxSummedHoles is the maximum number of hole bytes that one search sums. Holes cost time but no
+// space in an image, so a hostile image can claim any number of them.
 const maxSummedHoles = 16 << 30
 
-// boundHoles returns the contents that are to be summed, and adds the others to left.
+// boundHoles returns the contents to sum, and adds the others to left.
 func (g *grepping) boundHoles(all, left []Content) (some, notSummed []Content) {
 	for _, c := range all {
 		holes := c.Size() - c.t.layers[c.layer].Entries.Stored(c.Entry())
@@ -62,7 +62,7 @@ func (g *grepping) boundHoles(all, left []Content) (some, notSummed []Content) {
 	return some, left
 }
 
-// sum looks whether a file's content has one of the sums.
+// sum checks whether a file's content has one of the sums.
 func (w *grepWorker) sum(r io.Reader) error {
 	if w.summer == nil {
 		w.summer = &summer{ctx: w.ctx, Hash: sha256.New(), buf: make([]byte, 64<<10)}
@@ -79,15 +79,15 @@ func (w *grepWorker) sum(r io.Reader) error {
 	return w.stopped
 }
 
-// summer sums a file, the holes of a sparse one too.
+// summer computes the sum of a file, including sparse files.
 type summer struct {
 	hash.Hash
 	ctx   context.Context
 	buf   []byte
-	zeros []byte // nil until there is a hole
+	zeros []byte // allocated for the first hole
 }
 
-// Hole is a Write of n zero bytes.
+// Hole writes n zero bytes.
 func (s *summer) Hole(n int64) error {
 	if s.zeros == nil {
 		s.zeros = make([]byte, 64<<10)

@@ -2,10 +2,9 @@ package analyze
 
 import "github.com/peelhq/peel/source"
 
-// target finds the inode that entry i, a hard link to a node (none if there is no
-// node), names: an earlier entry of this layer, else what the lower layers have
-// there, even if this layer hides it, unless the layer has a directory there. inode
-// is none if there is none yet.
+// target finds the inode that entry i, a hard link to a node (or none), refers to: an earlier
+// entry of this layer, else the version in the lower layers, even if this layer hides it, unless
+// the layer has a directory there. inode is none if not known yet.
 func (b *builder) target(e *source.Entries, i int, to NodeID) (id int32, kind source.Type) {
 	if to != none && !b.disk.hosts.has(to) {
 		v := b.t.nodes[to].first
@@ -22,7 +21,7 @@ func (b *builder) target(e *source.Entries, i int, to NodeID) (id int32, kind so
 	return none, source.File
 }
 
-// relink finds the target of a link that stood before it in this layer.
+// relink finds the target of a link that preceded it in this layer.
 func (b *builder) relink(e *source.Entries, at int32) {
 	i := int(b.t.versions[at].entry)
 	b.walk.before = i
@@ -37,7 +36,7 @@ func (b *builder) relink(e *source.Entries, at int32) {
 	v.inode, v.kind = id, kind
 }
 
-// share returns the inode of version v, made if v has been its only name.
+// share returns the inode of version v, and creates it if v was its only name.
 func (b *builder) share(v int32) int32 {
 	x := &b.t.versions[v]
 	if x.inode == own {

@@ -11,33 +11,32 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// Off is the value that switches a setting off.
+// Off is the value that disables a setting.
 const Off = "off"
 
-// A Kind is a kind of value that settings take.
+// A Kind is a kind of setting values.
 type Kind struct {
-	Name string // of one value: "size", "glob"
-	Many bool   // a setting takes any number of values, which add up
-	Off  bool   // the value Off switches a setting off
+	Name string // of a single value: "size", "glob"
+	Many bool   // a setting accepts several values, which accumulate
+	Off  bool   // the value Off disables a setting
 
-	// Comment is for a rules file, before the first setting of the kind: lines
-	// that end with a newline; "" if there is nothing to say.
+	// Comment is the comment lines, each ending with a newline, before the first setting of the
+	// kind in a rules file; or "".
 	Comment string
-	// Schema is the JSON Schema (2020-12) of what a rules file has for a setting.
+	// Schema is the JSON Schema (2020-12) of the setting's value in a rules file.
 	Schema string
 }
 
 // A kind is a Kind of values of type T.
 type kind[T any] struct {
 	*Kind
-	// read makes one value of text. have is what came of the values before, for
-	// kinds of which there may be many.
+	// read parses one value. have is the result of earlier values, for kinds that accept several.
 	read func(have T, text string) (T, error)
-	// show writes a value for people.
+	// show formats a value for people.
 	show func(T) string
 }
 
-// one returns how a kind is read of which a setting takes one value.
+// one returns the read function for kinds that accept a single value.
 func one[T any](parse func(string) (T, error)) func(T, string) (T, error) {
 	return func(_ T, text string) (T, error) { return parse(text) }
 }
@@ -156,12 +155,12 @@ var (
 	}, one(func(text string) (string, error) { return text, nil }), func(text string) string { return text }}
 )
 
-// onOff is the value of a rule without a limit, which is on or off.
+// onOff is the value of a rule without a limit.
 type onOff bool
 
 func (o onOff) String() string { return pick(bool(o), "on", Off) }
 
-// parseSwitch reads the one value that is not Off.
+// parseSwitch parses the only value other than Off.
 func parseSwitch(s string) (onOff, error) {
 	if s != "on" {
 		return false, errors.New(`give "on" or "off"`)
@@ -175,7 +174,7 @@ const (
 	scopeImage = "image"
 )
 
-// parseScope reads one of them.
+// parseScope parses a scope.
 func parseScope(s string) (string, error) {
 	if s != scopeOwn && s != scopeImage {
 		return "", errors.New(`give "own" or "image"`)
@@ -183,7 +182,7 @@ func parseScope(s string) (string, error) {
 	return s, nil
 }
 
-// parseShare reads a share of something: "0.95" or "95%".
+// parseShare parses a share: "0.95" or "95%".
 func parseShare(s string) (float64, error) {
 	number, percent := strings.CutSuffix(s, "%")
 	v, err := parseDecimal(number)
@@ -196,8 +195,8 @@ func parseShare(s string) (float64, error) {
 	return v, nil
 }
 
-// parseDecimal reads a decimal number that is not negative, of nothing but digits
-// and a point: without a sign, an exponent, or a word for what is not a number.
+// parseDecimal parses a non-negative decimal number of digits and a point, without sign, exponent
+// or words such as NaN.
 func parseDecimal(s string) (float64, error) {
 	s = strings.TrimSpace(s)
 	if strings.Trim(s, "0123456789.") != "" {
@@ -206,17 +205,17 @@ func parseDecimal(s string) (float64, error) {
 	return strconv.ParseFloat(s, 64)
 }
 
-// parseAmount reads a number of bytes: "100MB", "64 MiB", "512".
+// parseAmount parses a number of bytes: "100MB", "64 MiB", "512".
 func parseAmount(s string) (int64, error) {
 	v, err := humanize.ParseBytes(s)
-	// The library takes a comma for a separator of thousands: "1,5 GB" for 15 GB.
+	// The library treats a comma as a thousands separator: "1,5 GB" would be 15 GB.
 	if err != nil || v > math.MaxInt64 || strings.Contains(s, ",") {
 		return 0, errors.New(`give a size as 100MB, 64MiB or 512 (bytes), or "off"`)
 	}
 	return int64(v), nil
 }
 
-// parseCount reads a number of things: "20".
+// parseCount parses a count: "20".
 func parseCount(s string) (int64, error) {
 	v, err := strconv.ParseUint(s, 10, 63)
 	if err != nil {
@@ -225,14 +224,14 @@ func parseCount(s string) (int64, error) {
 	return int64(v), nil
 }
 
-// A GrowthLimit is by how much an image may store more than its baseline: bytes,
-// or a share of what the baseline stores.
+// A GrowthLimit is the maximum growth of an image's stored bytes over its baseline: in bytes, or
+// as a share of the baseline's.
 type GrowthLimit struct {
 	Bytes int64   // -1 for a share
 	Share float64 // 0.05 is 5 %
 }
 
-// text returns the limit for people.
+// text formats the limit for people.
 func (g GrowthLimit) text() string {
 	if g.Bytes < 0 {
 		return human.Percent(g.Share)
@@ -240,8 +239,8 @@ func (g GrowthLimit) text() string {
 	return human.Size(g.Bytes)
 }
 
-// parseGrowthLimit reads what an image may grow by: "20MB" or "5%". A bare
-// fraction could be either.
+// parseGrowthLimit parses a growth limit: "20MB" or "5%". It rejects a bare fraction, which could
+// mean either.
 func parseGrowthLimit(s string) (GrowthLimit, error) {
 	if number, ok := strings.CutSuffix(s, "%"); ok {
 		if v, err := parseDecimal(number); err == nil {

@@ -6,34 +6,33 @@ import (
 	"slices"
 )
 
-// A LayerMap says of every directory what each layer stores at it and below it,
-// and from which layer on that is dead. It is immutable and safe for concurrent
-// use.
+// A LayerMap says for every directory what each layer stores at and below it,
+// and from which layer on those bytes are dead. It is immutable and safe for
+// concurrent use.
 //
-// Bytes are those that entries carry, as in a view of Everything: those of a hard
-// link belong to the name that carries them, and what has no node belongs to the
-// root. They live until a layer takes their last name; it covers them if it, or
-// their own layer, has something else at that path, and removes them if it has
-// nothing there (see docs/rules.md, "Bytes that die").
+// Bytes belong to the entries that store them, as in a view of Everything:
+// those of a hard link belong to the name that stores them, and content without
+// a node belongs to the root. Bytes live until a layer takes their last name.
+// That layer covers them if it, or their own layer, has something else at the
+// path, and removes them otherwise (see docs/rules.md, "Bytes that die").
 type LayerMap struct {
 	t     *Tree
-	depth int // of the deepest directories that have sums of their own
+	depth int // of the deepest directories with sums of their own
 
-	fates []fate // ordered by layer
-	// By a directory's place among directories: its sums are from first on, so many
-	// of them. Directories that hold the same bytes share them.
+	fates []fate // sorted by layer
+	// By a directory's place among directories: its sums start at first, and there are count of
+	// them. Directories with the same bytes share sums.
 	first, count []int32
-	// The sums: what is the fate of how many bytes. Those of a directory are in the
-	// order of fates.
+	// The sums: a fate and a number of bytes. Those of a directory are in the order of fates.
 	fate  []int32
 	bytes []int64
 }
 
-// A fate is what becomes of bytes.
+// A fate is what happens to bytes.
 type fate struct {
-	layer   uint16 // stores them
-	by      uint16 // notHidden if they live in the end
-	removed bool   // else they are covered
+	layer   uint16 // the layer that stores them
+	by      uint16 // the layer that hides them; notHidden if none does
+	removed bool   // they are removed; otherwise covered
 }
 
 func compareFates(a, b fate) int {
@@ -46,9 +45,9 @@ func compareFates(a, b fate) int {
 	return 1
 }
 
-// A MapCell is what one layer stores at a directory and below it, and how much of
-// that is live, covered and removed after some layer, in bytes. Before its own
-// layer it has none of the three.
+// A MapCell is what one layer stores at and below a directory, and how much of
+// that is live, covered and removed after some layer, in bytes. Before the
+// layer itself, all three are 0.
 type MapCell struct {
 	Layer                          int
 	Stored, Live, Covered, Removed int64
@@ -61,12 +60,12 @@ type Death struct {
 	Bytes   int64
 }
 
-// maxSums bounds the sums of a map: 12 bytes each. Where an image has more, the
-// deepest directories have no sums of their own. It is a variable for tests.
+// maxSums is the maximum number of sums in a map, of 12 bytes each. If an image has more, the
+// deepest directories have no sums of their own. A variable for tests.
 var maxSums = 1 << 22
 
-// NewLayerMap makes the map of a tree. It takes a pass over all versions. The error
-// is the context's.
+// NewLayerMap computes the map of a tree in one pass over all versions. The error is the
+// context's.
 func NewLayerMap(ctx context.Context, t *Tree) (*LayerMap, error) {
 	deepest := 0
 	for _, d := range t.dirDepths() {
@@ -84,7 +83,7 @@ func NewLayerMap(ctx context.Context, t *Tree) (*LayerMap, error) {
 	}
 }
 
-// dirDepths returns how deep each directory lies, by its place; the root's is 0.
+// dirDepths returns the depth of each directory by its place; the root's is 0.
 func (t *Tree) dirDepths() []int32 {
 	depths := make([]int32, t.dirs)
 	for n := 1; n < len(t.nodes); n++ { // parents before their children
@@ -95,29 +94,29 @@ func (t *Tree) dirDepths() []int32 {
 	return depths
 }
 
-// layerMapper makes a LayerMap.
+// layerMapper computes a LayerMap.
 type layerMapper struct {
 	LayerMap
 	ctx context.Context
 
-	top []int32 // by place: of the directory to whose sums those of the place are counted
-	// What versions carry, by the directory to which it is counted: those of one
-	// begin at from, and end where the next one's do.
+	top []int32 // by place: the directory that the place's bytes are counted at
+	// Bytes of versions, by the directory that they are counted at: those of a directory start at
+	// from and end at the next one's.
 	parcels []parcel
 	from    []int32
 
-	sums    []int64 // by fate, of the directory that is being summed up
-	touched []int32 // fates that it has
+	sums    []int64 // by fate, for the current directory
+	touched []int32 // fates of the current directory
 }
 
-// A parcel is bytes with one fate.
+// A parcel is a number of bytes with the same fate.
 type parcel struct {
 	dir   int32 // a place among directories
 	fate  int32
 	bytes int64
 }
 
-// run makes the map, and reports whether it is within bounds.
+// run computes the map, and reports whether it stays within limits.
 func (b *layerMapper) run() (bool, error) {
 	b.cutOff()
 	if err := b.gather(); err != nil {
@@ -126,8 +125,8 @@ func (b *layerMapper) run() (bool, error) {
 	return b.sumUp()
 }
 
-// cutOff finds out to which directory the bytes of each are counted: those below
-// the depth of the map, to the one above them that is just as deep.
+// cutOff determines the directory that each directory's bytes are counted at: for those below the
+// map's depth, their ancestor at that depth.
 func (b *layerMapper) cutOff() {
 	t, depths := b.t, b.t.dirDepths()
 	b.top = make([]int32, t.dirs)
@@ -143,11 +142,11 @@ func (b *layerMapper) cutOff() {
 	}
 }
 
-// gather makes the parcels, those of one directory together.
+// gather makes the parcels, grouped by directory.
 func (b *layerMapper) gather() error {
 	t := b.t
 	ids := map[fate]int32{}
-	known, id := fate{}, int32(none) // most versions have the fate of the one before
+	known, id := fate{}, int32(none) // most versions have the fate of the previous one
 	add := func(dir int32, f fate, bytes int64) {
 		if id == none || f != known {
 			var ok bool
@@ -184,7 +183,7 @@ func (b *layerMapper) gather() error {
 	return nil
 }
 
-// fateOf returns what becomes of the bytes that v carries.
+// fateOf returns the fate of the bytes that v stores.
 func (t *Tree) fateOf(v *version) fate {
 	f, cause := fate{layer: v.layer, by: t.deadFrom(v)}, v.cause
 	if v.inode >= 0 {
@@ -194,7 +193,7 @@ func (t *Tree) fateOf(v *version) fate {
 	return f
 }
 
-// orderFates puts the fates in order.
+// orderFates sorts the fates.
 func (b *layerMapper) orderFates() {
 	order := make([]int32, len(b.fates))
 	for i := range order {
@@ -211,7 +210,7 @@ func (b *layerMapper) orderFates() {
 	}
 }
 
-// orderParcels puts the parcels of a directory together.
+// orderParcels groups the parcels by directory.
 func (b *layerMapper) orderParcels() {
 	b.from = make([]int32, b.t.dirs+1)
 	for i := range b.parcels {
@@ -229,8 +228,8 @@ func (b *layerMapper) orderParcels() {
 	b.parcels = sorted
 }
 
-// sumUp sums the directories up, children before their parents, and reports
-// whether that is within bounds.
+// sumUp computes the sums of the directories, children before parents, and reports whether they
+// stay within limits.
 func (b *layerMapper) sumUp() (bool, error) {
 	t := b.t
 	b.first, b.count = make([]int32, t.dirs), make([]int32, t.dirs)
@@ -252,7 +251,7 @@ func (b *layerMapper) sumUp() (bool, error) {
 	return true, nil
 }
 
-// sumUpDir sums one directory up.
+// sumUpDir computes the sums of one directory.
 func (b *layerMapper) sumUpDir(n NodeID, dir int32) {
 	own := b.parcels[b.from[dir]:b.from[dir+1]]
 	parts, only := 0, int32(none)
@@ -291,14 +290,14 @@ func (b *layerMapper) add(f int32, bytes int64) {
 	b.sums[f] += bytes
 }
 
-// Tree returns the tree that m is of.
+// Tree returns the tree of m.
 func (m *LayerMap) Tree() *Tree { return m.t }
 
-// Depth returns how deep the directories are that have sums of their own: those
-// right below the root have depth 1. What lies deeper is counted to them.
+// Depth returns the depth of the deepest directories with their own sums: children of the root
+// have depth 1. Deeper directories are counted at their ancestors.
 func (m *LayerMap) Depth() int { return m.depth }
 
-// sumsOf returns where the sums of n are.
+// sumsOf returns the range of n's sums.
 func (m *LayerMap) sumsOf(n NodeID) (from, to int32) {
 	dir := m.t.nodes[n].dir
 	if dir == none {
@@ -307,23 +306,22 @@ func (m *LayerMap) sumsOf(n NodeID) (from, to int32) {
 	return m.first[dir], m.first[dir] + m.count[dir]
 }
 
-// Has reports whether n is a directory of the map: one that anything is stored
-// below, or at.
+// Has reports whether n is a directory of the map: a directory with something stored at or below
+// it.
 func (m *LayerMap) Has(n NodeID) bool {
 	from, to := m.sumsOf(n)
 	return to > from
 }
 
-// Shares reports whether all bytes of a directory are at or below one other
-// directory in it.
+// Shares reports whether all bytes of a directory are at or below one directory in it.
 func (m *LayerMap) Shares(n, kid NodeID) bool {
 	from, to := m.sumsOf(n)
 	kidFrom, kidTo := m.sumsOf(kid)
 	return to > from && from == kidFrom && to == kidTo
 }
 
-// Stored returns the bytes that all layers store at n and below it, and how many
-// of them are dead in the end.
+// Stored returns the bytes that all layers store at and below n, and how many of them are dead in
+// the end.
 func (m *LayerMap) Stored(n NodeID) (stored, dead int64) {
 	from, to := m.sumsOf(n)
 	for i := from; i < to; i++ {
@@ -335,8 +333,8 @@ func (m *LayerMap) Stored(n NodeID) (stored, dead int64) {
 	return stored, dead
 }
 
-// AppendCells appends to dst a cell for each layer that stores something at n or
-// below it, lowest first, as it is after layer k.
+// AppendCells appends to dst a cell for each layer with content at or below n, lowest first, in
+// the state after layer k.
 func (m *LayerMap) AppendCells(dst []MapCell, n NodeID, k int) []MapCell {
 	from, to := m.sumsOf(n)
 	begin := len(dst)
@@ -360,8 +358,8 @@ func (m *LayerMap) AppendCells(dst []MapCell, n NodeID, k int) []MapCell {
 	return dst
 }
 
-// Deaths returns what becomes of the bytes that a layer stores at n and below it,
-// the layers that hide some of them lowest first.
+// Deaths returns what happens to the bytes that a layer stores at and below n, by hiding layer,
+// lowest first.
 func (m *LayerMap) Deaths(n NodeID, layer int) []Death {
 	var out []Death
 	from, to := m.sumsOf(n)

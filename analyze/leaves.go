@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// A Leaf is a node of a view that is listed as something else than a directory, with
-// its own bytes: those that View.Bytes and View.Wasted would count for it alone.
+// A Leaf is a node of a view that is not listed as a directory, with its own bytes: those that
+// View.Bytes and View.Wasted would count for it alone.
 type Leaf struct {
 	Node          NodeID
 	Bytes, Wasted int64
 }
 
-// Leaves returns the leaves of v by path, directory by directory, bytewise; those of
-// a filtered view if the filter holds for them. It takes one pass over the nodes that
-// v shows. The error is the context's.
+// Leaves returns the leaves of v in the order of paths, directory by directory, bytewise; in a
+// filtered view, only matching ones. It takes one pass over the nodes that v shows. The error is
+// the context's.
 func (v *View) Leaves(ctx context.Context) ([]Leaf, error) {
 	var out []Leaf
 	var carried []int64

@@ -7,7 +7,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// sizeVerdict holds a number of bytes against the most that there may be.
+// sizeVerdict compares a number of bytes with a maximum.
 func sizeVerdict(most, bytes int64, what, title string) verdict {
 	v := verdict{failed: bytes > most, title: title, bytes: bytes, number: bytesOf(bytes)}
 	v.value, v.limit = sizes(bytes, most)
@@ -15,7 +15,7 @@ func sizeVerdict(most, bytes int64, what, title string) verdict {
 	return v
 }
 
-// countVerdict does so with a number of something else.
+// countVerdict does the same for other numbers.
 func countVerdict(most, n int64, what, title string) verdict {
 	v := verdict{failed: n > most, title: title, number: countOf(n)}
 	v.value, v.limit = human.Comma(n), human.Comma(most)
@@ -23,13 +23,12 @@ func countVerdict(most, n int64, what, title string) verdict {
 	return v
 }
 
-// say makes the verdict's sentence: "waste is 5 MB, more than 4 MB".
+// say sets the verdict's sentence: "waste is 5 MB, more than 4 MB".
 func (v *verdict) say(what, failed, held string) {
 	v.message = fmt.Sprintf("%s is %s, %s %s", what, v.value, pick(v.failed, failed, held), v.limit)
 }
 
-// minEfficiency wants little of what own layers store to be wasted, or, with the scope
-// "image", of what all layers store.
+// minEfficiency limits the waste in own layers or, with the scope "image", in all layers.
 func minEfficiency(c *checker, least float64) verdict {
 	stored, wasted, above, what := c.userStored, c.userWasted, c.a.Totals.BaseLayers, "efficiency of own layers"
 	if scopeSetting.in(c.rules) == scopeImage {
@@ -50,8 +49,8 @@ func minEfficiency(c *checker, least float64) verdict {
 	return v
 }
 
-// withoutBase is the verdict on what own layers have to keep to, where the base that
-// was asked for is not known. It reports false where it is.
+// withoutBase is the verdict on own layers if the requested base was not found. It reports false
+// if the base is known.
 func (c *checker) withoutBase() (verdict, bool) {
 	missing := c.a.Base.Missing
 	if missing == "" {
@@ -60,8 +59,8 @@ func (c *checker) withoutBase() (verdict, bool) {
 	return verdict{unknown: missing, try: "Name another with --base, or leave it out: then the base is looked for."}, true
 }
 
-// mayWaste returns how many bytes may be wasted beside so many visible ones if
-// the efficiency is to be at least this.
+// mayWaste returns how many bytes may be wasted, given this many visible bytes, to reach an
+// efficiency.
 func mayWaste(visible int64, efficiency float64) int64 {
 	if efficiency <= 0 {
 		return math.MaxInt64
@@ -69,7 +68,7 @@ func mayWaste(visible int64, efficiency float64) int64 {
 	return max(int64(float64(visible)/efficiency)-visible, 0)
 }
 
-// maxWasted wants few wasted bytes.
+// maxWasted limits wasted bytes.
 func maxWasted(c *checker, most int64) verdict {
 	v := sizeVerdict(most, c.wasted, "waste", "Too many bytes wasted")
 	if v.failed {
@@ -78,7 +77,7 @@ func maxWasted(c *checker, most int64) verdict {
 	return v
 }
 
-// maxUserWasted wants a small share of what own layers store to be wasted.
+// maxUserWasted limits the wasted share of own layers.
 func maxUserWasted(c *checker, most float64) verdict {
 	ratio := 0.0
 	if c.userStored > 0 {
@@ -93,9 +92,8 @@ func maxUserWasted(c *checker, most float64) verdict {
 	return v
 }
 
-// mendWaste says how much of the waste that layers from above on store has to go, and
-// which layer hides most of it. It is never said that more is hidden there than there
-// is.
+// mendWaste says how much of the waste in the layers from above on must go, and which layer hides
+// most of it. It never names more than is hidden there.
 func (c *checker) mendWaste(excess, waste int64, above int) string {
 	hides := map[int]int64{}
 	worst := -1
@@ -121,7 +119,7 @@ func (c *checker) mendWaste(excess, waste int64, above int) string {
 	return advice + fmt.Sprintf(" The largest part, %s, is hidden by %s.", human.Size(hides[worst]), c.layerName(worst))
 }
 
-// maxSize wants few stored bytes.
+// maxSize limits stored bytes.
 func maxSize(c *checker, most int64) verdict {
 	size := c.a.Totals.Stored
 	v := sizeVerdict(most, size, "the stored size", "Image too large")
@@ -131,7 +129,7 @@ func maxSize(c *checker, most int64) verdict {
 	return v
 }
 
-// maxCompressedSize wants few bytes in the layers' blobs.
+// maxCompressedSize limits the bytes of the layers' blobs.
 func maxCompressedSize(c *checker, most int64) verdict {
 	size := c.a.Totals.Compressed
 	if size < 0 {
@@ -147,7 +145,7 @@ func maxCompressedSize(c *checker, most int64) verdict {
 	return v
 }
 
-// mendSize says how much has to go, and where most of it is.
+// mendSize says how much must go, and where most of it is.
 func (c *checker) mendSize(excess int64) string {
 	advice := fmt.Sprintf("%s must go.", human.Size(excess))
 	if k := c.largest(); k >= 0 {
@@ -161,7 +159,7 @@ func (c *checker) mendSize(excess int64) string {
 	return advice
 }
 
-// largest returns the layer that stores most, -1 if there is none.
+// largest returns the layer that stores most, or -1.
 func (c *checker) largest() int {
 	largest := -1
 	for k, l := range c.a.Layers {
@@ -172,14 +170,14 @@ func (c *checker) largest() int {
 	return largest
 }
 
-// maxLayers wants few layers.
+// maxLayers limits the number of layers.
 func maxLayers(c *checker, most int64) verdict {
 	v := countVerdict(most, int64(c.a.Totals.Layers), "the number of layers", "Too many layers")
 	v.advice = "Join steps that belong together, or copy the result into a last stage."
 	return v
 }
 
-// maxLayerSize wants every layer to store few bytes: one finding a layer.
+// maxLayerSize limits the bytes of every layer: one finding per layer.
 func maxLayerSize(c *checker, most int64) verdict {
 	var v verdict
 	var size int64
@@ -211,7 +209,7 @@ func maxLayerSize(c *checker, most int64) verdict {
 	return v
 }
 
-// maxFiles wants few files in the final union.
+// maxFiles limits the number of files in the final union.
 func maxFiles(c *checker, most int64) verdict {
 	t := c.a.Tree
 	n := int64(t.View(Spec{Mode: Union, At: t.LayerCount() - 1}).Files(Root))
@@ -220,10 +218,9 @@ func maxFiles(c *checker, most int64) verdict {
 	return v
 }
 
-// noteDive says what dive's ratio of user layers is of the image, where a limit for it
-// was taken over: dive divides all wasted bytes, those that the base image stores too,
-// by what the layers above the lowest store.
-// Source: wagoodman/dive, dive/image/image.go (Analyze) and ci/evaluator.go.
+// noteDive reports dive's ratio for user layers if a limit was imported from dive: dive divides
+// all wasted bytes, including those of the base image, by the bytes of the layers above the
+// lowest. Source: wagoodman/dive, dive/image/image.go (Analyze) and ci/evaluator.go.
 func (c *checker) noteDive() {
 	s := SettingNamed("max-user-wasted")
 	if !c.rules.OfDive || !c.rules.On(s) {

@@ -1,10 +1,10 @@
 package analyze
 
-// A view knows how many lines a list of it takes, so that a line can be found
-// without listing those before it. A node that shows has one line; directories
-// that hold nothing but one other stand on one line with that.
+// A view knows the number of lines of each directory's list, so that it can
+// find a line without listing those before it. A visible node has one line; a
+// directory that contains only one other directory shares its line.
 
-// Kids returns how many of n's children the view shows.
+// Kids returns the number of n's children that the view shows.
 func (v *View) Kids(n NodeID) int {
 	if dir := v.t.nodes[n].dir; dir != none {
 		return int(v.sums[dir].kids)
@@ -12,8 +12,7 @@ func (v *View) Kids(n NodeID) int {
 	return 0
 }
 
-// Lines returns how many lines there are below that on which n stands, with all
-// directories open.
+// Lines returns the number of lines below n's with all directories open.
 func (v *View) Lines(n NodeID) int {
 	if dir := v.t.nodes[n].dir; dir != none {
 		return int(v.sums[dir].lines)
@@ -21,8 +20,7 @@ func (v *View) Lines(n NodeID) int {
 	return 0
 }
 
-// Joined returns the child that stands on one line with n; false if n is the last
-// on its line.
+// Joined returns the child that shares n's line; false if n is the last on its line.
 func (v *View) Joined(n NodeID) (NodeID, bool) {
 	if dir := v.t.nodes[n].dir; dir == none || !v.sums[dir].joined {
 		return n, false
@@ -35,9 +33,8 @@ func (v *View) Joined(n NodeID) (NodeID, bool) {
 	return n, false
 }
 
-// rise adds what each node of a bunch comes to by itself to its own sums, if it
-// has any, and what those come to, to its parent's. Children must rise before
-// their parents.
+// rise adds each node of a bunch to its own sums, if it has any, and then to
+// its parent's. Children must rise before their parents.
 func (v *View) rise(g *bunch, own dirSum, isDir bool) {
 	s := &own
 	if g.dir != none {

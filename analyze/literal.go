@@ -8,11 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// A literal is text to look for in names. Its case counts if it holds an
-// upper-case letter, and else does not ("smart case").
+// A literal is a text to find in names. It is case-sensitive only if it has an upper-case letter
+// ("smart case").
 type literal struct {
 	text []byte
-	fold bool // text is folded, and is to be held against folded names
+	fold bool // text is folded; compare it with folded names
 }
 
 func newLiteral(text string) literal {
@@ -22,9 +22,9 @@ func newLiteral(text string) literal {
 	return literal{text: appendFolded(nil, []byte(text)), fold: true}
 }
 
-// appendFolded appends b to dst with its letters in lower case. Letters whose
-// lower case takes another number of bytes ("İ") stay, so that a place in the
-// folded text is that place in b.
+// appendFolded appends b in lower case to dst. It keeps letters whose lower
+// case has another length ("İ"), so that offsets in the folded text are offsets
+// in b.
 func appendFolded(dst, b []byte) []byte {
 	from := len(dst)
 	dst = append(dst, b...)
@@ -46,10 +46,10 @@ func appendFolded(dst, b []byte) []byte {
 	return dst
 }
 
-// folder folds names one after the other, into the same memory.
+// folder folds names one by one into the same buffer.
 type folder []byte
 
-// name returns the name as l is to be held against it, until the next call.
+// name returns the name in the form to compare with l; valid until the next call.
 func (f *folder) name(l literal, name []byte) []byte {
 	if !l.fold {
 		return name
@@ -58,8 +58,7 @@ func (f *folder) name(l literal, name []byte) []byte {
 	return *f
 }
 
-// checkEvery is how many names or nodes are passed between two looks at
-// whether the result is still wanted.
+// checkEvery is the number of names or nodes between two checks of the context.
 const checkEvery = 1 << 13
 
 // where returns the names for which f holds.
@@ -76,13 +75,12 @@ func (s *names) where(ctx context.Context, f func(name []byte) bool) (bitmap, er
 	return found, nil
 }
 
-// foldRun is how many bytes of names are folded and searched at once: few enough
-// to stay in the processor's cache.
+// foldRun is the number of bytes of names that are folded and searched at once: few enough for
+// the processor's cache.
 const foldRun = 32 << 10
 
-// holding returns the names that hold l. They stand in one run of bytes, so that
-// this is a search through text; what is found across the end of a name is
-// none.
+// holding returns the names that contain l. Names are in one byte slice, so
+// this is a text search; matches across the end of a name are ignored.
 func (s *names) holding(ctx context.Context, l literal) (bitmap, error) {
 	if len(l.text) == 0 {
 		return s.where(ctx, func([]byte) bool { return true })
@@ -132,8 +130,8 @@ func (s *names) holding(ctx context.Context, l literal) (bitmap, error) {
 	return found, nil
 }
 
-// folded appends names first to next-1 to dst, folded each by itself: a name may
-// end within a character, and the next must not complete it.
+// folded appends names first to next-1 to dst, each folded by itself: a name may end inside a
+// character, which the next name must not complete.
 func (s *names) folded(dst []byte, first, next int) []byte {
 	for i := first; i < next; i++ {
 		dst = appendFolded(dst, s.at(uint32(i)))

@@ -10,45 +10,44 @@ import (
 
 // # Merging layers
 //
-// Layers i..j are merged into one that does to the layers below what they did together:
-// the union after it is the union after layer j. It holds
+// Layers i..j are merged into one layer with the same effect: the union after it is the union
+// after layer j. It contains
 //
-//	what layers i..j brought and what still shows after j
-//	a whiteout of what shows after i-1 and no longer after j, unless a directory above it
-//	  goes as well, or becomes something else
-//	an opaque marker in a directory of which nothing shows any more that shows after i-1,
+//	everything that layers i..j added and that is visible after j
+//	a whiteout for everything visible after i-1 but not after j, unless a parent directory
+//	  is removed or replaced too
+//	an opaque marker in a directory in which nothing that was visible after i-1 remains,
 //	  if that saves whiteouts
-//	the directories above all these, as they are: an engine that unpacks a layer alone
-//	  makes missing ones with attributes of its own
+//	the parent directories of all these, unchanged: an engine that unpacks a layer alone
+//	  creates missing ones with other attributes
 //
-// Nothing of the order of the merged layers is left, and so the order is chosen for
-// reading each of them once: links to files that the layer itself hides, directories with
-// markers and whatever has no content, files by layer as they are stored there, and then
-// hard links to those.
+// The order of entries is free, so it is chosen to read each merged layer once: first links to
+// files that the layer itself hides, then directories with markers and everything without
+// content, then files by layer in stored order, and finally hard links to those.
 
-// A Merge is a layer made of others. It is not safe for concurrent use.
+// A Merge is a layer made from others. It is not safe for concurrent use.
 type Merge struct {
 	t        *Tree
 	from, to int
 
-	stays   bitmap // nodes that show after to what they showed after from-1
+	stays   bitmap // nodes that show the same after to as after from-1
 	keeps   bitmap // nodes below which one stays
-	touched bitmap // nodes of which, or below which, the layer says something
-	wrote   bitmap // directories that have been written
+	touched bitmap // nodes at or below which the layer changes something
+	wrote   bitmap // directories already written
 
 	first []NodeID // links to what the layer hides
-	plain []NodeID // the rest but for files and links, and whiteouts, in order of paths
+	plain []NodeID // everything else except files and links, and whiteouts, in the order of paths
 	files []mergedFile
 	links []NodeID
 
-	link map[NodeID]NodeID // what hard links link to
-	lead map[int32]NodeID  // of an inode the name that carries it, or the lower one
+	link map[NodeID]NodeID // targets of hard links
+	lead map[int32]NodeID  // for each inode, the name that stores it, or a lower name
 
-	// Sums are of the contents that WriteTar has written, by where they came from.
+	// Sums are the checksums of the contents that WriteTar has written, by origin.
 	Sums map[ContentPlace]ContentSum
 }
 
-// A ContentPlace is where a content is stored.
+// A ContentPlace is where content is stored.
 type ContentPlace struct{ Layer, Entry int }
 
 // mergedFile is a file with content, and the node under whose name it is written.
@@ -58,8 +57,8 @@ type mergedFile struct {
 	node  NodeID
 }
 
-// NewMerge works out what layers from to to, both included, come to as one layer. It
-// takes a pass over the tree; the error is ctx's, or says which layer cannot be read.
+// NewMerge computes the layer that replaces layers from to to, both included. It takes one pass
+// over the tree. The error is ctx's, or says which layer can't be read.
 func NewMerge(ctx context.Context, a *Analysis, from, to int) (*Merge, error) {
 	t := a.Tree
 	if err := NewPlan(a).Squash(from, to); err != nil {
@@ -85,17 +84,16 @@ func NewMerge(ctx context.Context, a *Analysis, from, to int) (*Merge, error) {
 	return m, nil
 }
 
-// lower is the version of a node that shows before the merged layers, none if none does.
+// lower returns the visible version of a node before the merged layers, or none.
 func (m *Merge) lower(n NodeID) int32 { return m.t.at(n, m.from-1) }
 
-// upper is the one that shows after them.
+// upper returns the visible version after them.
 func (m *Merge) upper(n NodeID) int32 { return m.t.at(n, m.to) }
 
-// brought reports whether version i, which shows after the merged layers, comes from
-// them.
+// brought reports whether version i, visible after the merged layers, comes from them.
 func (m *Merge) brought(i int32) bool { return i != none && int(m.t.versions[i].layer) >= m.from }
 
-// survey finds out what stays, and where something changes.
+// survey finds out what stays and what changes.
 func (m *Merge) survey(ctx context.Context) error {
 	t := m.t
 	for n := NodeID(len(t.nodes) - 1); n >= 0; n-- { // children come before their parents
@@ -107,7 +105,7 @@ func (m *Merge) survey(ctx context.Context) error {
 		case u != none && l == u:
 			m.stays.set(int(n))
 		case u != none && l != none && t.versions[u].inode >= 0 && t.versions[u].inode == t.versions[l].inode:
-			m.stays.set(int(n)) // the same inode under the same name
+			m.stays.set(int(n)) // same inode, same name
 		case u != none || l != none:
 			m.touched.set(int(n))
 		}
@@ -125,17 +123,17 @@ func (m *Merge) survey(ctx context.Context) error {
 	return nil
 }
 
-// directory reports whether version i is one.
+// directory reports whether version i is a directory.
 func (m *Merge) directory(i int32) bool { return i != none && m.t.versions[i].kind == source.Dir }
 
 // shownDir reports whether n is a directory after layer k; the root always is.
 func (m *Merge) shownDir(n NodeID, i int32) bool { return n == Root || m.directory(i) }
 
-// walk goes through what changes, parents first, in the order of names.
+// walk visits the changes, parents first, in the order of names.
 func (m *Merge) walk(ctx context.Context) error {
 	type step struct {
 		n      NodeID
-		hidden bool // an opaque marker above it hides what the lower layers have
+		hidden bool // an opaque marker above hides the lower layers' content
 	}
 	for stack := []step{{Root, false}}; len(stack) > 0; {
 		if ctx.Err() != nil {
@@ -166,12 +164,12 @@ func (m *Merge) walk(ctx context.Context) error {
 	return nil
 }
 
-// opaqueMark says of a node in Merge.plain that its opaque marker is meant.
+// opaqueMark marks a node in Merge.plain as an opaque marker.
 const opaqueMark NodeID = -1 << 31
 
-// opaque reports whether a directory gets an opaque marker: nothing of the lower layers
-// stays below it, and two or more whiteouts are saved. The root gets none: overlayfs
-// passes over it.
+// opaque reports whether a directory gets an opaque marker: nothing of the lower layers remains
+// below it, and the marker saves at least two whiteouts. The root gets none, because overlayfs
+// ignores it.
 func (m *Merge) opaque(n NodeID) bool {
 	if n == Root || m.keeps.has(int(n)) || !m.directory(m.lower(n)) {
 		return false
@@ -187,7 +185,7 @@ func (m *Merge) opaque(n NodeID) bool {
 	return false
 }
 
-// place decides what the layer says of one node.
+// place adds the layer's entry for one node.
 func (m *Merge) place(n NodeID, u int32, hidden bool) {
 	switch {
 	case u == none && n == Root:
@@ -204,12 +202,12 @@ func (m *Merge) place(n NodeID, u int32, hidden bool) {
 	}
 }
 
-// leaf places what is no directory.
+// leaf places a node that is not a directory.
 func (m *Merge) leaf(n NodeID, u int32) {
 	v := &m.t.versions[u]
 	switch {
 	case v.inode == none:
-		m.links = append(m.links, n) // to nothing
+		m.links = append(m.links, n) // to a missing file
 		return
 	case v.inode >= 0:
 		lead, known := m.lead[v.inode]
@@ -218,7 +216,7 @@ func (m *Merge) leaf(n NodeID, u int32) {
 			if lead != none && !m.stays.has(int(lead)) {
 				m.link[n] = lead
 				m.first = append(m.first, n)
-				m.lead[v.inode] = n // it is there now
+				m.lead[v.inode] = n // it now exists
 				return
 			}
 		}
@@ -238,8 +236,8 @@ func (m *Merge) leaf(n NodeID, u int32) {
 	m.files = append(m.files, mergedFile{layer, entry, n})
 }
 
-// lowerName returns a name of an inode that shows before the merged layers, none if
-// there is none that n can be linked to. One that stays comes first.
+// lowerName returns a linkable name of an inode that is visible before the merged layers, or
+// none. It prefers a name that stays.
 func (m *Merge) lowerName(n NodeID, inode int32) NodeID {
 	hidden := NodeID(none)
 	for _, i := range m.t.shared[inode] {
@@ -255,12 +253,12 @@ func (m *Merge) lowerName(n NodeID, inode int32) NodeID {
 	return hidden
 }
 
-// above reports whether a is n or lies above it.
+// above reports whether a is n or one of its ancestors.
 func (m *Merge) above(a, n NodeID) bool {
 	for ; n > a; n = m.t.nodes[n].parent {
 	}
 	return n == a
 }
 
-// String says what is merged.
+// String names the merged layers.
 func (m *Merge) String() string { return fmt.Sprintf("layers %d..%d", m.from, m.to) }

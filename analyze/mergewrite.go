@@ -14,8 +14,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// WriteTar writes the layer to w, and notes the sums of the contents in m.Sums. The same
-// layers give the same bytes. Contents pass through; none is held in memory.
+// WriteTar writes the layer to w and stores the checksums of the contents in m.Sums. The output
+// is reproducible. It streams contents without holding them in memory.
 func (m *Merge) WriteTar(ctx context.Context, w io.Writer) error {
 	out := source.NewTarWriter(w)
 	m.wrote = newBitmap(len(m.t.nodes))
@@ -33,8 +33,7 @@ func (m *Merge) WriteTar(ctx context.Context, w io.Writer) error {
 	return out.Close()
 }
 
-// withoutContent writes the links to what the layer hides, directories, markers and the
-// like.
+// withoutContent writes links to what the layer hides, directories, markers and the like.
 func (m *Merge) withoutContent(ctx context.Context, out *source.TarWriter) error {
 	for _, n := range m.first {
 		if err := m.directories(out, m.t.nodes[n].parent); err != nil {
@@ -55,7 +54,7 @@ func (m *Merge) withoutContent(ctx context.Context, out *source.TarWriter) error
 	return nil
 }
 
-// writePlain writes one of Merge.plain.
+// writePlain writes one node of Merge.plain.
 func (m *Merge) writePlain(out *source.TarWriter, n NodeID) error {
 	if n < 0 {
 		return out.Add(&source.Record{Name: []byte(path.Join(m.name(n&^opaqueMark), ".wh..wh..opq"))})
@@ -71,7 +70,7 @@ func (m *Merge) writePlain(out *source.TarWriter, n NodeID) error {
 	return out.Add(r)
 }
 
-// name is the name of n in a tar.
+// name returns the name of n in a tar.
 func (m *Merge) name(n NodeID) string {
 	if n == Root {
 		return "."
@@ -79,7 +78,7 @@ func (m *Merge) name(n NodeID) string {
 	return m.t.Path(n)[1:]
 }
 
-// directories writes n and the directories above it, those that have not been written.
+// directories writes n and its parents unless already written.
 func (m *Merge) directories(out *source.TarWriter, n NodeID) error {
 	var above []NodeID
 	for ; n != Root && !m.wrote.has(int(n)); n = m.t.nodes[n].parent {
@@ -93,8 +92,8 @@ func (m *Merge) directories(out *source.TarWriter, n NodeID) error {
 	return nil
 }
 
-// writeDir writes a directory, unless that was done already, or it is one that no entry
-// names and that is there by what lies in it.
+// writeDir writes a directory unless it has been written, or has no entry and is implied by its
+// content.
 func (m *Merge) writeDir(out *source.TarWriter, n NodeID, u int32) error {
 	if m.wrote.has(int(n)) {
 		return nil
@@ -109,7 +108,7 @@ func (m *Merge) writeDir(out *source.TarWriter, n NodeID, u int32) error {
 	return out.Add(m.record(n, u))
 }
 
-// fills reports whether the layer brings something right below n.
+// fills reports whether the layer adds a child of n.
 func (m *Merge) fills(n NodeID) bool {
 	for _, kid := range m.t.Children(n) {
 		if m.touched.has(int(kid)) && m.brought(m.upper(kid)) {
@@ -119,7 +118,7 @@ func (m *Merge) fills(n NodeID) bool {
 	return false
 }
 
-// record is version i of n as it is to be written: with the attributes of its inode.
+// record returns version i of n for writing: with the attributes of its inode.
 func (m *Merge) record(n NodeID, i int32) *source.Record {
 	layer, entry := m.t.versions[i].layer, m.t.versions[i].entry
 	if m.t.versions[i].inode != none {
@@ -134,7 +133,7 @@ func (m *Merge) record(n NodeID, i int32) *source.Record {
 	return r
 }
 
-// fileXattrs are extended attributes without the one that is a marker.
+// fileXattrs returns extended attributes without the opaque marker.
 func fileXattrs(x map[string]string) map[string]string {
 	if _, ok := x[opaqueXattr]; ok {
 		x = maps.Clone(x)
@@ -143,7 +142,7 @@ func fileXattrs(x map[string]string) map[string]string {
 	return x
 }
 
-// missingTarget is what a hard link to nothing links to if its own target is there.
+// missingTarget is the target of a hard link to a missing file if its own target exists.
 const missingTarget = ".peel-missing"
 
 // writeLink writes a hard link.
@@ -154,7 +153,7 @@ func (m *Merge) writeLink(out *source.TarWriter, n NodeID) error {
 		r.Type, r.Link, r.Size, r.Stored, r.Sparse, r.Major, r.Minor = source.Hardlink, []byte(m.name(to)), 0, 0, false, 0, 0
 		return out.Add(r)
 	}
-	// Its target is missing, and must be so still.
+	// Its target is missing and must remain missing.
 	r := m.record(n, u)
 	if to, ok := m.t.Lookup(string(r.Link)); ok && (m.lower(to) != none || m.upper(to) != none) {
 		r.Link = []byte(missingTarget)
@@ -192,17 +191,17 @@ func (m *Merge) contents(ctx context.Context, out *source.TarWriter) error {
 	return nil
 }
 
-// A ContentSum tells contents apart, and where a sparse file has its holes.
+// A ContentSum identifies content, including the position of holes in a sparse file.
 type ContentSum struct {
 	Data  xxh3.Uint128
 	Holes uint64
 }
 
-// A contentHash sums up a content that passes.
+// A contentHash computes the checksum of passing content.
 type contentHash struct {
 	data, holes *xxh3.Hasher
 	at          int64
-	hole        int64 // bytes of the hole at hand
+	hole        int64 // bytes of the current hole
 }
 
 func newContentHash() *contentHash { return &contentHash{data: xxh3.New(), holes: xxh3.New()} }
@@ -212,7 +211,7 @@ func (h *contentHash) sum() ContentSum {
 	return ContentSum{h.data.Sum128(), h.holes.Sum64()}
 }
 
-// Write takes data.
+// Write hashes data.
 func (h *contentHash) Write(p []byte) (int, error) {
 	if len(p) > 0 {
 		h.end()
@@ -221,13 +220,13 @@ func (h *contentHash) Write(p []byte) (int, error) {
 	return h.data.Write(p)
 }
 
-// Hole takes a hole.
+// Hole hashes a hole.
 func (h *contentHash) Hole(n int64) error {
 	h.hole += n
 	return nil
 }
 
-// end notes the hole that has just ended.
+// end finishes the current hole.
 func (h *contentHash) end() {
 	if h.hole == 0 {
 		return
@@ -238,7 +237,8 @@ func (h *contentHash) end() {
 	h.hole = 0
 }
 
-// of is content that is summed up while it is read, or copied to a writer of holes.
+// of returns a reader of content that computes its checksum, including when it is copied to a
+// writer of holes.
 func (h *contentHash) of(content io.Reader) io.Reader { return &hashedContent{content, h} }
 
 type hashedContent struct {
@@ -254,7 +254,7 @@ func (c *hashedContent) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// WriteTo copies the content, with its holes if w takes them.
+// WriteTo copies the content, including holes if w supports them.
 func (c *hashedContent) WriteTo(w io.Writer) (int64, error) {
 	if to, ok := w.(source.HoleWriter); ok {
 		return io.Copy(&bothHoles{to, c.h}, c.r)
@@ -274,13 +274,13 @@ func (b *bothHoles) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Hole passes a hole on.
+// Hole passes on a hole.
 func (b *bothHoles) Hole(n int64) error {
 	_ = b.h.Hole(n) // never fails
 	return b.HoleWriter.Hole(n)
 }
 
-// SumContents sums up files of a layer as WriteTar does, by entry.
+// SumContents computes checksums of a layer's files as WriteTar does, by entry.
 func SumContents(ctx context.Context, l *source.Layer) (map[int]ContentSum, error) {
 	var entries []int
 	for i := range l.Entries.Len() {
@@ -306,7 +306,7 @@ func SumContents(ctx context.Context, l *source.Layer) (map[int]ContentSum, erro
 	return sums, nil
 }
 
-// plainHash is a contentHash that takes zeros for holes.
+// plainHash is a contentHash that treats zeros as holes.
 type plainHash struct{ h *contentHash }
 
 func (p plainHash) Write(b []byte) (int, error) { return p.h.Write(b) }

@@ -7,10 +7,10 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// names are strings in one run of bytes.
+// names are strings in one byte slice.
 type names struct {
 	text []byte
-	from []uint32 // where name i begins; it ends where the next begins
+	from []uint32 // start of name i; it ends at the start of the next
 }
 
 func (s *names) at(i uint32) []byte {
@@ -21,21 +21,20 @@ func (s *names) at(i uint32) []byte {
 	return s.text[s.from[i]:to]
 }
 
-// view is name i as a string, without a copy, as in nameView.
+// view returns name i as a string without copying, like nameView.
 func (s *names) view(i uint32) string {
 	b := s.at(i)
 	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // b is never written to again
 }
 
-// add returns the index of name, which is added.
+// add adds name and returns its index.
 func (s *names) add(name []byte) uint32 {
 	s.from = append(s.from, uint32(len(s.text)))
 	s.text = append(s.text, name...)
 	return uint32(len(s.from) - 1)
 }
 
-// name returns the last component of n's path, "" for Root. The bytes must not be
-// changed.
+// name returns the last component of n's path, "" for Root. The bytes must not be modified.
 func (t *Tree) name(n NodeID) []byte {
 	x := &t.nodes[n]
 	if x.layer == noLayer {
@@ -44,25 +43,25 @@ func (t *Tree) name(n NodeID) []byte {
 	return t.layers[x.layer].Entries.Base(int(x.name))
 }
 
-// nameView is name as a string, without a copy: names never change.
+// nameView is name as a string without a copy: names never change.
 func (t *Tree) nameView(n NodeID) string {
 	b := t.name(n)
 	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // b is never written to again
 }
 
-// nodeTable finds a node by its parent and name while the tree is built: a hash
-// table with open addressing. A slot is 0 if it is free; else it holds 1 + the
-// node in its low bits and some of the hash above them, so that other nodes are
-// seldom looked at.
+// nodeTable finds a node by parent and name while the tree is built. It is a
+// hash table with open addressing. A slot is 0 if free; otherwise its low bits
+// hold 1 + the node, and the bits above hold part of the hash, to avoid most
+// comparisons with other nodes.
 type nodeTable struct {
 	slots []uint32
 	used  int
 	seed  maphash.Seed
 }
 
-const slotBits = 26 // of the node in a slot
+const slotBits = 26 // bits of the node in a slot
 
-// room makes the table large enough for so many nodes. It never becomes smaller.
+// room grows the table for this many nodes. It never shrinks.
 func (t *nodeTable) room(tree *Tree, nodes int) {
 	size := 1024
 	for size*3 < nodes*4 {
@@ -85,19 +84,18 @@ func (t *nodeTable) room(tree *Tree, nodes int) {
 }
 
 func (t *nodeTable) hash(parent NodeID, name []byte) uint64 {
-	// Multiplication by an odd constant with many bits (2^64 / golden ratio),
-	// the high half folded down.
+	// Multiplication by an odd constant (2^64 / golden ratio), with the high half folded down.
 	h := (maphash.Bytes(t.seed, name) ^ uint64(uint32(parent))) * 0x9e3779b97f4a7c15
 	return h ^ h>>29
 }
 
-// find returns the node, or none, and the hash of what was looked for.
+// find returns the node, or none, and the hash of the key.
 func (t *nodeTable) find(tree *Tree, parent NodeID, name []byte) (n NodeID, hash uint64) {
 	hash = t.hash(parent, name)
 	return t.findBy(tree, hash, parent, name), hash
 }
 
-// findBy is find, given the hash.
+// findBy is find with a known hash.
 func (t *nodeTable) findBy(tree *Tree, hash uint64, parent NodeID, name []byte) NodeID {
 	mask := uint64(len(t.slots) - 1)
 	for at := hash & mask; t.slots[at] != 0; at = (at + 1) & mask {
@@ -113,19 +111,17 @@ func (t *nodeTable) findBy(tree *Tree, hash uint64, parent NodeID, name []byte) 
 	return none
 }
 
-// A lookAhead holds the hashes of the names of neighbours in one directory. What
-// takes time in finding nodes is to wait for memory; looked at one behind the other,
-// many places of it come at once.
+// A lookAhead holds the hashes of the names of neighbours in one directory. Finding nodes mostly
+// waits for memory; reading many slots in a row lets the accesses overlap.
 type lookAhead struct {
 	entries  *source.Entries
-	from, to int // entries
+	from, to int // range of entries
 	parent   NodeID
 	hashes   [32]uint64
-	touched  uint32 // keeps the compiler from leaving out what is read for nothing else
+	touched  uint32 // keeps the compiler from removing the reads
 }
 
-// hash returns the hash of the name of entry i, in directory dir of its layer, below
-// parent.
+// hash returns the hash of the name of entry i, in directory dir of its layer, below parent.
 func (l *lookAhead) hash(tree *Tree, t *nodeTable, e *source.Entries, i, dir int, parent NodeID) uint64 {
 	if l.entries != e || i < l.from || i >= l.to || l.parent != parent {
 		l.entries, l.from, l.to, l.parent = e, i, i, parent
@@ -134,8 +130,8 @@ func (l *lookAhead) hash(tree *Tree, t *nodeTable, e *source.Entries, i, dir int
 	return l.hashes[i-l.from]
 }
 
-// look computes the hashes of entries from l.from on, as long as they are in the
-// directory, and touches what findBy will look at.
+// look computes the hashes of entries from l.from on, as long as they are in the directory, and
+// touches the slots that findBy will read.
 func (l *lookAhead) look(tree *Tree, t *nodeTable, dir int) {
 	var slots [len(l.hashes)]uint32
 	mask := uint64(len(t.slots) - 1)
@@ -154,7 +150,7 @@ func (l *lookAhead) look(tree *Tree, t *nodeTable, dir int) {
 
 func tag(hash uint64) uint32 { return uint32(hash >> (64 - 32 + slotBits)) }
 
-// add puts in a node that is not there yet, by the hash of its parent and name.
+// add inserts a new node by the hash of its parent and name.
 func (t *nodeTable) add(tree *Tree, n NodeID, hash uint64) {
 	if 4*t.used >= 3*len(t.slots) {
 		t.room(tree, t.used+t.used/2)

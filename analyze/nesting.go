@@ -1,8 +1,9 @@
 package analyze
 
-// A nesting tells in one step whether a node lies below another. Nodes are
-// numbered so that those below one follow it: they are those from its number up
-// to its end. Climbing from node to node instead takes as long as paths are deep.
+// A nesting tells in constant time whether a node is below another. It numbers
+// nodes so that descendants follow their ancestor: they are the range from its
+// number to its end. Climbing from node to node takes time proportional to the
+// depth instead.
 type nesting struct {
 	t       *Tree
 	at, end []int32 // by node
@@ -13,7 +14,7 @@ func newNesting(t *Tree) *nesting {
 	for n := len(t.nodes) - 1; n > 0; n-- { // children before their parents
 		x.end[t.nodes[n].parent] += x.end[n] + 1
 	}
-	next := make([]int32, len(t.nodes)) // the number of the next child, by parent
+	next := make([]int32, len(t.nodes)) // number of the next child, by parent
 	x.end[Root]++
 	next[Root] = 1
 	for n := 1; n < len(t.nodes); n++ {
@@ -26,11 +27,11 @@ func newNesting(t *Tree) *nesting {
 	return x
 }
 
-// holds reports whether n is a or lies below it.
+// holds reports whether n is a or below a.
 func (x *nesting) holds(a, n NodeID) bool { return x.at[a] <= x.at[n] && x.at[n] < x.end[a] }
 
-// above returns the deepest node that is at or above both a and b. It climbs from
-// a: a caller that asks for a again with what came out climbs no step twice.
+// above returns the deepest common ancestor of a and b. It climbs from a, so a caller that passes
+// the previous result as a climbs no step twice.
 func (x *nesting) above(a, b NodeID) NodeID {
 	for !x.holds(a, b) {
 		a = x.t.nodes[a].parent

@@ -2,18 +2,17 @@ package analyze
 
 import "github.com/peelhq/peel/source"
 
-// # One layer over those below
+// # Applying one layer
 //
-// When a layer is unpacked, it is laid over the union of the lower ones. Its opaque
-// markers and whiteouts hide what the lower layers have, and so does whatever it
-// has that is no directory, of what lies below. What it has at a path decides
-// what becomes of the lower version there; the markers decide about the rest,
-// opaque ones first.
+// After a layer is unpacked, it is applied to the union of the lower layers. Its opaque markers
+// and whiteouts hide content of the lower layers, and anything in it that is not a directory
+// hides what the lower layers have below that path. At a path where the layer has something, that
+// decides what happens to the lower version; markers decide about the rest, opaque ones first.
 
-// layOver lays the layer that is unpacked over those below it.
+// layOver applies the unpacked layer to those below it.
 func (b *builder) layOver() {
 	d := &b.disk
-	end := len(b.t.versions) // of the layer's own; what is pushed from here on is removals
+	end := len(b.t.versions) // of the layer's own versions; later ones are removals
 	whited := map[NodeID]bool{}
 	for _, kind := range []pathKind{pathOpaque, pathWhiteout} {
 		for i := range d.markers {
@@ -22,7 +21,7 @@ func (b *builder) layOver() {
 			case kind == pathOpaque:
 				b.hideBelow(m.hides, Opaque)
 			case m.hides == none:
-				// The layer itself may have brought it since.
+				// The layer itself may have added it since.
 				b.split(b.t.layers[b.layer].Entries, int(m.entry))
 				_, parts := kindOf(b.parts)
 				if n, _ := b.table.find(b.t, m.dir, parts[len(parts)-1]); n != none {
@@ -50,10 +49,10 @@ func (b *builder) layOver() {
 	b.settleDirs(whited)
 }
 
-// settleDirs makes a version of every directory of the layer that no entry names
-// and that the lower layers do not show any more, or never had. One that is there
-// for a marker alone is none if a whiteout hides it, or a directory above it that
-// is none: the marker hides nothing then that is not hidden already.
+// settleDirs makes a version for every directory of the layer that has no entry
+// and is not visible in the lower layers. It makes none for a directory that
+// exists only for a marker if a whiteout hides the directory, or if its parent
+// gets none: such a marker hides nothing that is still visible.
 func (b *builder) settleDirs(whited map[NodeID]bool) {
 	d := &b.disk
 	for _, n := range d.parents.list {
@@ -94,15 +93,15 @@ func (b *builder) settleDir(n NodeID) {
 	b.relate(at, b.below(n))
 }
 
-// hide hides what the lower layers have at n and below it.
+// hide hides the lower layers' content at and below n.
 func (b *builder) hide(n NodeID, cause Cause) {
 	b.remove(n, cause)
 	b.hideBelow(n, cause)
 }
 
-// hideBelow hides what the lower layers have below n, but not n. A stack, not
-// recursion: paths may be tens of thousands of directories deep. In one layer
-// nothing is gone through twice.
+// hideBelow hides the lower layers' content below n, but not n. It uses a stack
+// instead of recursion, because paths may be tens of thousands of directories
+// deep. It visits nothing twice in one layer.
 func (b *builder) hideBelow(n NodeID, cause Cause) {
 	if b.t.nodes[n].kids == none || !b.disk.bare.add(n) {
 		return
@@ -128,9 +127,8 @@ func (b *builder) hideBelow(n NodeID, cause Cause) {
 	}
 }
 
-// remove hides the version of n that the lower layers show, if there is one. If
-// the layer has nothing of its own there, a "removed" version says so; else relate
-// says what becomes of the lower one.
+// remove hides the version of n that is visible in the lower layers, if any. If the layer has
+// nothing of its own there, it adds a "removed" version; otherwise relate handles the lower one.
 func (b *builder) remove(n NodeID, cause Cause) {
 	top := b.top(n)
 	if b.owns(top) || top != nil && top.change == Removed {
@@ -145,9 +143,9 @@ func (b *builder) remove(n NodeID, cause Cause) {
 	b.push(version{node: n, entry: none, inode: none, by: notHidden, layer: uint16(b.layer), change: Removed})
 }
 
-// link makes the parent list n, so that hiding a directory visits nothing but what
-// has been there since it was last hidden. What is hidden alone stays in the list:
-// hiding all that it lists goes through it once, and every child got there once.
+// link adds n to its parent's list, so that hiding a directory visits only what was added since
+// it was last hidden. Single hidden nodes stay in the list: hiding the directory visits the list
+// once, and each child is added once.
 func (b *builder) link(n NodeID) {
 	x := &b.t.nodes[n]
 	if x.dir != unlisted || n == Root {

@@ -4,28 +4,28 @@ import (
 	"bytes"
 )
 
-// The markers that layers are made with.
-// Source: OCI image-spec, layer.md, "Whiteouts"; AUFS's own names begin alike.
+// The markers in layers. Source: OCI image-spec, layer.md, "Whiteouts"; AUFS's own names start in
+// the same way.
 const (
 	whiteoutPrefix = ".wh."
 	aufsPrefix     = ".wh..wh."
 	opaqueMarker   = ".wh..wh..opq"
 )
 
-// pathKind is what the name of an entry makes of it.
+// pathKind is the meaning of an entry's name.
 type pathKind uint8
 
 const (
 	pathPlain     pathKind = iota
-	pathWhiteout           // hides the path, its last component being without the prefix
-	pathOpaque             // hides what lies below the path
+	pathWhiteout           // hides the path, whose last component has lost its prefix
+	pathOpaque             // hides everything below the path
 	pathAUFS               // bookkeeping of AUFS, not part of the filesystem
-	pathMalformed          // a whiteout of nothing, or something inside of a whiteout
+	pathMalformed          // a whiteout without a name, or something below a whiteout
 )
 
-// splitPath takes an entry's name apart into the components of its path, which
-// replace those in parts. climbed says that it led out of the root with "..",
-// and was kept inside.
+// splitPath splits an entry's name into path components, which replace those in
+// parts. climbed reports whether ".." led above the root, and was ignored
+// there.
 func splitPath(name []byte, parts [][]byte) (_ [][]byte, climbed bool) {
 	parts = parts[:0]
 	for len(name) > 0 {
@@ -50,8 +50,8 @@ func splitPath(name []byte, parts [][]byte) (_ [][]byte, climbed bool) {
 	return parts, climbed
 }
 
-// kindOf tells what the components of an entry's path make of it, and of a
-// whiteout the components of what it hides.
+// kindOf returns the kind of an entry's path and, for a whiteout, the components of the hidden
+// path.
 func kindOf(parts [][]byte) (pathKind, [][]byte) {
 	if len(parts) == 0 {
 		return pathPlain, parts
@@ -79,12 +79,12 @@ func kindOf(parts [][]byte) (pathKind, [][]byte) {
 	return pathPlain, parts
 }
 
-// mayBeMarker is a cheap test that is true of every name kindOf finds special.
+// mayBeMarker is a cheap test that is true for every name that kindOf treats specially.
 func mayBeMarker(name []byte) bool { return bytes.Contains(name, []byte(whiteoutPrefix)) }
 
 func joinPath(parts [][]byte) string { return "/" + string(bytes.Join(parts, []byte("/"))) }
 
-// cleanPath makes a stored name an absolute path.
+// cleanPath converts a stored name to an absolute path.
 func cleanPath(name string) string {
 	parts, _ := splitPath([]byte(name), nil)
 	return joinPath(parts)

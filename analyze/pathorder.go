@@ -6,18 +6,16 @@ import (
 	"strings"
 )
 
-// Rows of waste stand in the order of their paths, byte by byte. To make all paths
-// and sort them would cost the length of each; so the tree is gone through in that
-// order instead, but only where rows lie.
+// Rows of waste are in the bytewise order of their paths. Building and sorting all paths would
+// cost the length of each, so the tree is visited in that order instead, and only where rows are.
 //
-// The order of paths is nearly that in which the tree is gone through, a directory
-// before what lies below it, children by name. But "/a" comes before "/a-b", and
-// that before "/a/b", for "-" comes before "/": what lies below a directory stands
-// where its name with a slash behind it would.
+// The order of paths is nearly a preorder walk with children sorted by name. But "/a" sorts
+// before "/a-b", and that before "/a/b", because "-" sorts before "/": the content of a directory
+// is placed as if the directory's name ended with a slash.
 
-// byPath returns the places of rows (see WasteRows.ids), which are ascending and
-// different ones, in the order of their paths; those of one path in the order of
-// layers.
+// byPath returns the positions of rows (see WasteRows.ids), which must be
+// ascending and distinct, in the order of their paths; those with one path in
+// the order of layers.
 func (t *Tree) byPath(rows []int32) []int32 {
 	first, _ := slices.BinarySearch(rows, 0)
 	w := pathWalk{t: t, in: newBitmap(len(t.nodes)), rows: rows, next: first, out: make([]int32, 0, len(rows))}
@@ -32,32 +30,32 @@ func (t *Tree) byPath(rows []int32) []int32 {
 	return w.out
 }
 
-// pathWalk goes through a tree in the order of paths.
+// pathWalk visits a tree in the order of paths.
 type pathWalk struct {
 	t       *Tree
-	in      bitmap // nodes at which a row lies, or below which one does
+	in      bitmap // nodes with a row at or below them
 	rows    []int32
-	next    int                    // the place behind the last version that was put out
-	orphans map[NodeID][]pathPlace // what has no node, by the lowest directory that has one
+	next    int                    // position after the last emitted version
+	orphans map[NodeID][]pathPlace // rows without a node, by the deepest existing directory
 
 	stack []pathFrame
-	out   []int32 // places in rows
+	out   []int32 // positions in rows
 }
 
-// A pathFrame is a directory that is being gone through, either child by child, or,
-// where that is not the order of paths, place by place.
+// A pathFrame is a directory being visited: child by child or, if that is not the order of paths,
+// place by place.
 type pathFrame struct {
 	dir    NodeID
 	next   int
 	places []pathPlace // nil: child by child
 }
 
-// A pathPlace is where something stands in a directory: a child itself, what lies
-// below one, or what has no node.
+// A pathPlace is the position of something in a directory: a child itself, the content of a
+// child, or a row without a node.
 type pathPlace struct {
-	name  string // with a slash at its end for what lies below
-	kid   NodeID // none for what has no node
-	row   int32  // its place in rows, if it has no node
+	name  string // with a trailing slash for content of a child
+	kid   NodeID // none for a row without a node
+	row   int32  // its position in rows if it has no node
 	below bool
 }
 
@@ -68,7 +66,7 @@ func (w *pathWalk) mark(n NodeID) {
 	}
 }
 
-// orphan puts the row at a place, which has no node, where it belongs.
+// orphan adds a row without a node to its directory.
 func (w *pathWalk) orphan(row int32) {
 	rest := strings.TrimPrefix(w.t.orphanPath(^w.rows[row]), "/")
 	at := Root
@@ -84,8 +82,8 @@ func (w *pathWalk) orphan(row int32) {
 	w.orphans[at] = append(w.orphans[at], pathPlace{name: rest, kid: none, row: row})
 }
 
-// run goes through all that is marked. A stack, not recursion: paths may be tens of
-// thousands of directories deep.
+// run visits everything marked. It uses a stack instead of recursion, because paths may be tens
+// of thousands of directories deep.
 func (w *pathWalk) run() {
 	if !w.in.has(int(Root)) {
 		return
@@ -120,7 +118,7 @@ func (w *pathWalk) run() {
 	}
 }
 
-// emit puts out the rows of a node. They mostly stand behind those of the last one.
+// emit outputs the rows of a node. They usually follow those of the previous node.
 func (w *pathWalk) emit(n NodeID) {
 	from, to := w.t.versionRange(n)
 	at := w.next
@@ -133,7 +131,7 @@ func (w *pathWalk) emit(n NodeID) {
 	w.next = at
 }
 
-// enter goes on below a directory.
+// enter continues below a directory.
 func (w *pathWalk) enter(dir NodeID) {
 	if w.t.nodes[dir].dir == none && len(w.orphans[dir]) == 0 {
 		return
@@ -141,8 +139,8 @@ func (w *pathWalk) enter(dir NodeID) {
 	w.stack = append(w.stack, pathFrame{dir: dir, places: w.places(dir)})
 }
 
-// places returns what stands in a directory, in order; nil if that is child by
-// child, all that lies below each right behind it.
+// places returns the content of a directory in order; nil if that is child by child, each
+// directly followed by its content.
 func (w *pathWalk) places(dir NodeID) []pathPlace {
 	kids := w.t.Children(dir)
 	plain := len(w.orphans[dir]) == 0
@@ -166,7 +164,7 @@ func (w *pathWalk) places(dir NodeID) []pathPlace {
 	return places
 }
 
-// deep reports whether something is marked below a child; or might be.
+// deep reports whether something may be marked below a child.
 func (w *pathWalk) deep(kid NodeID) bool {
 	return w.in.has(int(kid)) && (w.t.nodes[kid].dir != none || len(w.orphans[kid]) > 0)
 }

@@ -13,75 +13,75 @@ import (
 
 // # Packages
 //
-// What the databases of package managers say was drawn from them while the layers
-// were scanned (package packages). Here it is laid over the tree: a package owns
-// versions of files, and its bytes are peel's own figures of these.
+// The collectors of package packages extract the databases of package managers while layers are
+// scanned. Here they are applied to the tree: a package owns versions of files, and its bytes are
+// peel's own figures for these.
 //
-// A database counts from the layer that brings it up to the next one that brings
-// another. A version is owned by the package that lists its path in the database that
-// counts for its layer. So what an upgrade leaves behind below belongs to the package
-// that it was, and a file that a later step overwrites stays that of its package. A
-// database that a layer removes still counts: what was installed is what it was.
+// A database is current from the layer that adds it up to the next layer that adds another one.
+// The owner of a version is the package that lists its path in the database that is current in
+// its layer. So old versions left behind by an upgrade belong to the old package, and a file that
+// a later step overwrites still belongs to its package. A database that a layer removes stays
+// current.
 //
-// Where several packages list a version, or names of one inode, the first by name
-// owns it, and the others share it.
+// If several packages list a version, or names of one inode, the first by name owns it and the
+// others share it.
 
-// A Package is software that a database in the image claims. Sizes are bytes, of
-// the versions that it owns.
+// A Package is software listed in a database of the image. Sizes are bytes of the versions that
+// it owns.
 type Package struct {
 	Name    string
-	Version string // "" if it is not known
+	Version string // "" if unknown
 	Type    string // "dpkg", "apk", "rpm", "python", "conda", "npm", "gem", "go", "java"
 
-	Stored  int64 // the layers carry
-	Visible int64 // of it, what some name of the final union reaches
+	Stored  int64 // in all layers
+	Visible int64 // the part of Stored that some name of the final union reaches
 	Wasted  int64 // Stored - Visible
-	Shared  int64 // stored bytes that it lists, but that another package owns; not in Stored
+	Shared  int64 // stored bytes that it lists but another package owns; not in Stored
 
-	Files     int            // owned versions that carry bytes
-	Layer     int            // the first layer whose database has it
-	Installed bool           // the database that counts for the last layer has it
-	Layers    []PackageLayer // that carry its bytes, lowest first
+	Files     int            // number of owned versions with bytes
+	Layer     int            // first layer whose database lists it
+	Installed bool           // listed in the database that is current in the last layer
+	Layers    []PackageLayer // that store its bytes, lowest first
 
-	there []layerSpan // the layers whose database has it
+	there []layerSpan // layers whose database lists it
 }
 
-// A layerSpan is layers from one up to another, which is not in it.
+// A layerSpan is a half-open range of layers.
 type layerSpan struct{ from, until int }
 
-// InstalledAt reports whether the database that counts for layer k has the package.
+// InstalledAt reports whether the database that is current in layer k lists the package.
 func (x *Package) InstalledAt(k int) bool {
 	return slices.ContainsFunc(x.there, func(s layerSpan) bool { return k >= s.from && k < s.until })
 }
 
-// A PackageLayer is what one layer carries of a package. Sizes are bytes.
+// A PackageLayer is what one layer stores of a package. Sizes are bytes.
 type PackageLayer struct {
 	Layer           int
 	Stored, Visible int64
 	Wasted          int64
-	Files           int // versions that carry bytes
+	Files           int // number of versions with bytes
 }
 
 // Packages are an image's packages. They are immutable and safe for concurrent use.
 type Packages struct {
 	Rows    []Package // by name, version and type
-	Unowned Package   // what no package owns; it has no name
+	Unowned Package   // content that no package owns; it has no name
 	Flaws   []source.Flaw
 
 	t     *Tree
-	owner []int32           // of each version: a row, none if no package lists it
-	also  map[int32][]int32 // of some versions: the other rows that list it
+	owner []int32           // of each version: a row, or none
+	also  map[int32][]int32 // for some versions: the other rows that list it
 }
 
-// packageCache is an image's packages once they have been asked for.
+// packageCache holds an image's packages after the first request.
 type packageCache struct {
 	mu    sync.Mutex
-	found *packageFinder // that has read all facts, nil if none has
+	found *packageFinder // a finder that has read all facts, or nil
 	done  *Packages
 }
 
-// findPackages does what Packages can do before versions are compared, and keeps that.
-// shareInodes must have been called.
+// findPackages does the part of Packages that is possible before versions are compared, and keeps
+// the result. shareInodes must have been called.
 func (t *Tree) findPackages(ctx context.Context) error {
 	f := newPackageFinder(t)
 	err := f.find(ctx)
@@ -93,8 +93,8 @@ func (t *Tree) findPackages(ctx context.Context) error {
 	return err
 }
 
-// Packages returns the packages of the image. They are found out when they are first
-// asked for; the error is the context's.
+// Packages returns the packages of the image. The first call computes them; the error is the
+// context's.
 func (a *Analysis) Packages(ctx context.Context) (*Packages, error) { return a.Tree.packages(ctx) }
 
 func (t *Tree) packages(ctx context.Context) (*Packages, error) {
@@ -105,7 +105,7 @@ func (t *Tree) packages(ctx context.Context) (*Packages, error) {
 		return c.done, nil
 	}
 	f := c.found
-	if c.found = nil; f == nil { // a finder gives its packages once
+	if c.found = nil; f == nil { // a finder can be used once
 		f = newPackageFinder(t)
 		if err := f.find(ctx); err != nil {
 			return nil, err
@@ -118,11 +118,10 @@ func (t *Tree) packages(ctx context.Context) (*Packages, error) {
 	return p, err
 }
 
-// Owner returns the row of the package that owns a version, none (-1) if no package
-// does.
+// Owner returns the row of the package that owns a version, none (-1) if no package does.
 func (p *Packages) Owner(v Version) int { return int(p.owner[v.i]) }
 
-// Of returns what layer k alone carries of a package; false if that is nothing.
+// Of returns what layer k alone stores of a package; false if nothing.
 func (x *Package) Of(k int) (PackageLayer, bool) {
 	i, ok := slices.BinarySearchFunc(x.Layers, k, func(l PackageLayer, k int) int { return cmp.Compare(l.Layer, k) })
 	if !ok {
@@ -131,8 +130,8 @@ func (x *Package) Of(k int) (PackageLayer, bool) {
 	return x.Layers[i], true
 }
 
-// LayerRanges says on w columns which layers carry bytes of the package: "0", "0,3-5",
-// "0,3,.."; "" if none does.
+// LayerRanges lists the layers with bytes of the package in at most w columns: "0", "0,3-5",
+// "0,3,.."; "" if none.
 func (x *Package) LayerRanges(w int) string {
 	text := ""
 	for i := 0; i < len(x.Layers); {
@@ -157,13 +156,13 @@ func (x *Package) LayerRanges(w int) string {
 	return text
 }
 
-// add counts a version that carries bytes.
+// add counts a version with bytes.
 func (x *Package) add(layer int, stored, wasted int64) {
 	x.Stored += stored
 	x.Wasted += wasted
 	x.Visible += stored - wasted
 	x.Files++
-	// Versions come in the order of paths: few layers, or the same as before.
+	// Versions come in the order of paths: there are few layers, or the same one as before.
 	i, ok := slices.BinarySearchFunc(x.Layers, layer, func(l PackageLayer, k int) int { return cmp.Compare(l.Layer, k) })
 	if !ok {
 		x.Layers = slices.Insert(x.Layers, i, PackageLayer{Layer: layer})
@@ -175,23 +174,23 @@ func (x *Package) add(layer int, stored, wasted int64) {
 	l.Files++
 }
 
-// comparePackages is the order by name, version and type.
+// comparePackages compares by name, version and type.
 func comparePackages(a, b *Package) int {
 	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version), strings.Compare(a.Type, b.Type))
 }
 
-// An OwnedFile is a version that carries bytes, and the package that it belongs to.
+// An OwnedFile is a version with bytes and the package that owns it.
 type OwnedFile struct {
 	Version Version
 	Stored  int64
 	Wasted  int64
 }
 
-// Path returns the file's path, which is made anew at each call.
+// Path returns the file's path. Each call builds it anew.
 func (f *OwnedFile) Path() string { return f.Version.t.Path(f.Version.Node()) }
 
-// UnownedFiles returns the versions with bytes that no package owns, largest first,
-// then by path and layer. Bookkeeping that has no path is not among them.
+// UnownedFiles returns the versions with bytes that no package owns, largest first, then by path
+// and layer. It omits bookkeeping without a path.
 func (p *Packages) UnownedFiles(ctx context.Context) ([]OwnedFile, error) {
 	t := p.t
 	var rows []sizedRow

@@ -8,8 +8,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// dpkg reads Debian's databases: the status file says which packages there are, a file
-// for each what it has. In images of distroless both are files for each package.
+// dpkg reads Debian's databases: the status file lists the packages, and one file per package
+// lists its files. Distroless images have one file of both kinds per package.
 func (f *packageFinder) dpkg(by map[string][]*factAt) {
 	f.diversions(by["dpkg-diversions"])
 	spans := f.statuses(by["dpkg-status"])
@@ -41,12 +41,12 @@ func (f *packageFinder) dpkg(by map[string][]*factAt) {
 	f.diverted = nil
 }
 
-// statuses goes through the status files, lowest first, and returns which package each
-// name stands for, and from which layer on.
+// statuses visits the status files, lowest first, and returns the package that each name stands
+// for, and from which layer on.
 func (f *packageFinder) statuses(facts []*factAt) map[string][]packageSpan {
 	spans := map[string][]packageSpan{}
 	before := map[string]int32{}
-	// One that cannot be read says nothing: that below counts.
+	// Ignore an unreadable one: the one below stays current.
 	facts = slices.DeleteFunc(slices.Clone(facts), func(x *factAt) bool { return len(x.read.Packages) == 0 })
 	for i, x := range facts {
 		until := len(f.t.layers)
@@ -81,8 +81,8 @@ func (f *packageFinder) statuses(facts []*factAt) map[string][]packageSpan {
 	return spans
 }
 
-// dpkgLists reads lists of files; spans says whose they are. A list that is removed
-// with the status file, which main is, still counts, until there is another.
+// dpkgLists reads file lists; spans says which package they belong to. A list that is removed
+// together with the status file stays current until another one appears.
 func (f *packageFinder) dpkgLists(facts []*factAt, spans map[string][]packageSpan, main NodeID) {
 	for _, x := range facts {
 		if len(x.read.Packages) == 0 {
@@ -105,7 +105,7 @@ func (f *packageFinder) dpkgLists(facts []*factAt, spans map[string][]packageSpa
 	}
 }
 
-// still returns the first layer from one on in which the file at a node is there.
+// still returns the first layer, from a given one on, in which the file at a node exists.
 func (f *packageFinder) still(n NodeID, from int) int {
 	if n == none {
 		return len(f.t.layers)
@@ -123,13 +123,13 @@ func (f *packageFinder) still(n NodeID, from int) int {
 	return len(f.t.layers)
 }
 
-// A diverted is where a path lies for all packages but one.
+// A diverted is the place of a path for all packages except one.
 type diverted struct {
 	from, until int // layers
 	to, by      string
 }
 
-// diversions reads which paths lie elsewhere.
+// diversions reads the diverted paths.
 func (f *packageFinder) diversions(facts []*factAt) {
 	f.diverted = map[string][]diverted{}
 	for _, x := range facts {
@@ -141,8 +141,8 @@ func (f *packageFinder) diversions(facts []*factAt) {
 	}
 }
 
-// list makes the claims of what a package lists in a database file, in layers from
-// one up to another.
+// list makes claims for the files that a package lists in a database file, in a half-open range
+// of layers.
 func (f *packageFinder) list(h int32, p *packages.Package, x *factAt, from, until int) {
 	if p.Self {
 		f.claimNode(x.node, h, from, until)
@@ -179,7 +179,7 @@ func (f *packageFinder) listDir(h int32, dir string, names []string, pkg string,
 	})
 }
 
-// listDiverted makes claims on a path that lies elsewhere in some layers.
+// listDiverted makes claims on a path that is diverted in some layers.
 func (f *packageFinder) listDiverted(h int32, all []diverted, dir NodeID, name, pkg string, from, until int) {
 	pkg, _, _ = strings.Cut(pkg, ":")
 	at := from
@@ -206,8 +206,8 @@ func (f *packageFinder) listDiverted(h int32, all []diverted, dir NodeID, name, 
 	here(until)
 }
 
-// listCompiled makes claims on what Python compiles of the files in a directory, which
-// RECORD may leave out: __pycache__/NAME.cpython-312.pyc of NAME.py.
+// listCompiled makes claims on the files that Python compiles from those in a directory, which
+// RECORD may omit: __pycache__/NAME.cpython-312.pyc for NAME.py.
 func (f *packageFinder) listCompiled(h int32, d *packages.Dir, from, until int) {
 	var names []string
 	for _, name := range d.Names {
@@ -231,14 +231,14 @@ func (f *packageFinder) listCompiled(h int32, d *packages.Dir, from, until int) 
 	})
 }
 
-// isPythonTag reports whether a name's middle is what PEP 3147 and PEP 488 put there:
+// isPythonTag reports whether the middle of a name is a tag of PEP 3147 and PEP 488:
 // "cpython-312", "cpython-312.opt-1", "pypy310".
 func isPythonTag(tag string) bool {
 	tag, opt, more := strings.Cut(tag, ".")
 	return tag != "" && (!more || strings.HasPrefix(opt, "opt-") && !strings.Contains(opt, "."))
 }
 
-// listTree makes a claim on all in a directory.
+// listTree makes a claim on everything in a directory.
 func (f *packageFinder) listTree(h int32, tree string, x *factAt, from, until int) {
 	if tree == "." {
 		n := f.t.Parent(x.node)

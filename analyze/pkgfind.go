@@ -11,28 +11,27 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// PackageCollector returns what an image has to be opened with for its packages to be
-// known.
+// PackageCollector returns the collector that an image must be opened with for Packages to work.
 func PackageCollector() source.Collector { return packages.Collector() }
 
-// A factAt is what a file says that is part of a database, from its layer up to the
-// next version of its path.
+// A factAt is the content of a database file, valid from its layer up to the next version of its
+// path.
 type factAt struct {
 	node  NodeID
 	layer int
-	until int  // the layer of the next version, the number of layers if there is none
+	until int  // layer of the next version, or the number of layers
 	gone  bool // that next version is a removal
-	again int  // of what is removed, the layer that has it again, the number of layers if none does
+	again int  // if removed, the layer that has it again, or the number of layers
 	read  packages.Read
 }
 
-// A packageSpan says that from a layer on, a holder is of a package; none: of no one.
+// A packageSpan says that from a layer on, a holder belongs to a package, or to none.
 type packageSpan struct {
 	from int
 	pkg  int32
 }
 
-// A holder is a list of files, and whose it is.
+// A holder is a list of files and its owner.
 type holder struct {
 	spans []packageSpan // ascending
 }
@@ -49,20 +48,20 @@ func (h *holder) at(layer int) int32 {
 // A claim says that a holder lists a node in some layers.
 type claim struct {
 	holder   int32
-	from, to int // layers: to is not in it
+	from, to int // half-open range of layers
 	next     int32
 }
 
-// Bounds that keep the cost linear in what databases say.
+// Limits that keep the cost linear in the size of the databases.
 const (
-	maxClaims    = 1024 // of one node
-	maxPlaces    = 32   // where a directory was, one after another
+	maxClaims    = 1024 // on one node
+	maxPlaces    = 32   // successive places of a directory
 	maxPkgFlaws  = 1000
-	maxDiversion = 64 // times that a path was diverted
+	maxDiversion = 64 // diversions of one path
 	maxLinkWork  = 1 << 20
 )
 
-// A packageFinder finds out what packages list.
+// A packageFinder finds the files that packages list.
 type packageFinder struct {
 	t       *Tree
 	rows    []Package
@@ -72,13 +71,13 @@ type packageFinder struct {
 
 	insides  []insider
 	claims   []claim
-	first    []int32 // by node: its last claim, none without
+	first    []int32 // by node: its last claim, or none
 	count    map[NodeID]int
 	trees    map[NodeID][]claim
-	npm      map[NodeID]bool // trees without the node_modules in them
+	npm      map[NodeID]bool // trees without their node_modules
 	dirs     map[string][]place
 	diverted map[string][]diverted
-	linkWork int              // parts of symlinks' targets that were gone through
+	linkWork int              // visited parts of symlink targets
 	found    map[[2]int]int32 // versions by layer and entry; nil until needed
 }
 
@@ -122,7 +121,7 @@ func (f *packageFinder) find(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// facts returns what was drawn, in the order of layers.
+// facts returns the collected facts in the order of layers.
 func (f *packageFinder) facts(ctx context.Context) (out []factAt, err error) {
 	for k, l := range f.t.layers {
 		for _, fact := range l.Facts {
@@ -145,15 +144,15 @@ func (f *packageFinder) facts(ctx context.Context) (out []factAt, err error) {
 	return out, nil
 }
 
-// flaw notes that something is wrong with a database.
+// flaw records a fault in a database.
 func (f *packageFinder) flaw(layer int, path, problem string) {
 	if len(f.flaws) < maxPkgFlaws {
 		f.flaws = append(f.flaws, source.Flaw{Layer: layer, Path: path, Problem: problem})
 	}
 }
 
-// versionsOf returns the versions that an entry is, those of hard links with the same
-// last name too, without what its layer covers itself.
+// versionsOf returns the versions of an entry, including hard links with the same base name,
+// without those that the same layer covers.
 func (f *packageFinder) versionsOf(layer, entry int, name string) (out []int32) {
 	t := f.t
 	at := int32(none)
@@ -189,7 +188,7 @@ func (f *packageFinder) versionsOf(layer, entry int, name string) (out []int32) 
 	return out
 }
 
-// at returns a fact as that of a version.
+// at converts a fact to that of a version.
 func (f *packageFinder) at(i int32, read packages.Read) factAt {
 	t := f.t
 	v := &t.versions[i]
@@ -212,7 +211,7 @@ func (f *packageFinder) at(i int32, read packages.Read) factAt {
 	return x
 }
 
-// pkg returns the row of a package that a layer's database has.
+// pkg returns the row of a package in a layer's database.
 func (f *packageFinder) pkg(p *packages.Package, typ string, layer int) int32 {
 	key := packageKey{strings.Clone(p.Name), strings.Clone(p.Version), typ}
 	i, ok := f.byKey[key]
@@ -225,7 +224,7 @@ func (f *packageFinder) pkg(p *packages.Package, typ string, layer int) int32 {
 	return i
 }
 
-// there notes that databases have a package in layers from one up to another.
+// there records that databases list a package in a half-open range of layers.
 func (f *packageFinder) there(row int32, from, until int) {
 	x := &f.rows[row]
 	if last := len(x.there) - 1; last >= 0 && x.there[last].until == from {
@@ -253,9 +252,8 @@ func (f *packageFinder) single(x *factAt) {
 	}
 }
 
-// whole reads databases of which each file says everything: it counts until another
-// one comes, wherever that lies. Of several in one layer, that of the highest rank
-// counts.
+// whole reads databases in a single file: one is current until another one appears at any path.
+// If a layer has several, the one with the highest rank counts.
 func (f *packageFinder) whole(facts []*factAt, rank func(*factAt) int) {
 	facts = slices.DeleteFunc(facts, func(x *factAt) bool { return len(x.read.Packages) == 0 })
 	slices.SortStableFunc(facts, func(a, b *factAt) int { return cmp.Or(cmp.Compare(a.layer, b.layer), cmp.Compare(rank(a), rank(b))) })
@@ -276,7 +274,7 @@ func (f *packageFinder) whole(facts []*factAt, rank func(*factAt) int) {
 	}
 }
 
-// rpmRank puts the newer formats of rpm's database first.
+// rpmRank prefers the newer formats of rpm's database.
 func rpmRank(t *Tree) func(*factAt) int {
 	return func(x *factAt) int {
 		switch t.Name(x.node) {
@@ -289,8 +287,8 @@ func rpmRank(t *Tree) func(*factAt) int {
 	}
 }
 
-// named reads packages of which one file says what they are called, and another, in
-// the same directory, which files they have.
+// named reads packages with two files in one directory: one has the package's name, the other its
+// file list.
 func (f *packageFinder) named(names, lists []*factAt) {
 	spans := map[NodeID][]packageSpan{} // by directory
 	for _, x := range names {

@@ -7,7 +7,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// own gives every version to its package, and sums up.
+// own assigns every version to its package and computes the sums.
 func (f *packageFinder) own(ctx context.Context) (*Packages, error) {
 	t := f.t
 	f.order()
@@ -42,15 +42,15 @@ func (f *packageFinder) own(ctx context.Context) (*Packages, error) {
 	return p, ctx.Err()
 }
 
-// An insider is a package that lies inside of a file which another one owns.
+// An insider is a package inside a file that another package owns.
 type insider struct {
 	holder int32
 	node   NodeID
 	layer  int
 }
 
-// inTrees returns of each node the nearest directory, itself or above it, of which a
-// package owns all; none without. It is nil if there is no such directory.
+// inTrees returns for each node the nearest directory, at or above it, that a package owns
+// completely, or none. It returns nil if there is no such directory.
 func (f *packageFinder) inTrees() []NodeID {
 	if len(f.trees) == 0 {
 		return nil
@@ -69,7 +69,7 @@ func (f *packageFinder) inTrees() []NodeID {
 	return in
 }
 
-// listed appends the packages that list a version, the first by name first.
+// listed appends the packages that list a version, sorted by name.
 func (f *packageFinder) listed(rows []int32, v *version, inTree []NodeID) []int32 {
 	layer := int(v.layer)
 	add := func(c *claim) {
@@ -93,8 +93,8 @@ func (f *packageFinder) listed(rows []int32, v *version, inTree []NodeID) []int3
 	return rows
 }
 
-// sum adds up what each package owns. Content belongs to an inode: one with several
-// names belongs to the first package of all that list one of them.
+// sum adds up what each package owns. Content belongs to an inode: if it has several names, it
+// belongs to the first of all packages that list one of them.
 func (p *Packages) sum() {
 	t := p.t
 	var rows []int32
@@ -110,8 +110,8 @@ func (p *Packages) sum() {
 	p.sumOrphans()
 }
 
-// sumOrphans adds up what entries carry that show nowhere themselves, but may have other
-// names, such as AUFS's bookkeeping.
+// sumOrphans adds up content that is not visible itself but may have other names, such as AUFS's
+// bookkeeping.
 func (p *Packages) sumOrphans() {
 	t := p.t
 	if len(t.orphans) == 0 {
@@ -137,7 +137,7 @@ func (p *Packages) sumOrphans() {
 	}
 }
 
-// give counts bytes to the first of some rows, and as shared to the others.
+// give counts bytes for the first of some rows, and as shared for the others.
 func (p *Packages) give(rows []int32, layer int, bytes int64, dead bool) {
 	wasted := int64(0)
 	if dead {
@@ -153,8 +153,8 @@ func (p *Packages) give(rows []int32, layer int, bytes int64, dead bool) {
 	}
 }
 
-// rowsOf appends the rows that list the content of version i, by any name of it; the
-// first owns it.
+// rowsOf appends the rows that list the content of version i by any of its names; the first owns
+// it.
 func (p *Packages) rowsOf(rows []int32, i int32) []int32 {
 	v := &p.t.versions[i]
 	if v.inode >= 0 && len(p.t.shared[v.inode]) > 0 {
@@ -167,7 +167,7 @@ func (p *Packages) rowsOf(rows []int32, i int32) []int32 {
 	return p.addListed(rows, i)
 }
 
-// addListed appends the rows that list version i and are not there yet.
+// addListed appends the rows that list version i and are not included yet.
 func (p *Packages) addListed(rows []int32, i int32) []int32 {
 	if o := p.owner[i]; o != none && !slices.Contains(rows, o) {
 		rows = append(rows, o)
@@ -180,7 +180,7 @@ func (p *Packages) addListed(rows []int32, i int32) []int32 {
 	return rows
 }
 
-// order sorts the rows by name, so that the first of several is the lowest.
+// order sorts the rows by name, so that the lowest of several is the first.
 func (f *packageFinder) order() {
 	place := make([]int32, len(f.rows))
 	byName := make([]int32, len(f.rows))
@@ -193,7 +193,7 @@ func (f *packageFinder) order() {
 		place[from], rows[to] = int32(to), f.rows[from]
 	}
 	f.rows = rows
-	seen := map[*packageSpan]bool{} // spans are shared by holders
+	seen := map[*packageSpan]bool{} // holders share spans
 	for i := range f.holders {
 		spans := f.holders[i].spans
 		if len(spans) == 0 || seen[&spans[0]] {

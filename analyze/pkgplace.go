@@ -7,15 +7,15 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// A place is where a directory lies from a layer on: symlinks such as /lib lead to
-// others. none: nowhere.
+// A place is the target of a directory from a layer on, after symlinks such as /lib. none:
+// nowhere.
 type place struct {
 	from int
 	node NodeID
 }
 
-// dir returns where the directory that databases call by a path lies, layer by layer.
-// The first place counts from layer 0 on.
+// dir returns the places of a directory by layer, for a path in a database. The first place is
+// valid from layer 0 on.
 func (f *packageFinder) dir(p string) []place {
 	if all, ok := f.dirs[p]; ok {
 		return all
@@ -29,8 +29,8 @@ func (f *packageFinder) dir(p string) []place {
 	return out
 }
 
-// eachPlace calls fn with every node that a directory leads to in layers from one up
-// to another, and with the layers.
+// eachPlace calls fn with every node that a directory leads to in a half-open range of layers,
+// and with the layers.
 func (f *packageFinder) eachPlace(dir string, from, until int, fn func(n NodeID, from, until int)) {
 	places := f.dir(dir)
 	for i, p := range places {
@@ -44,7 +44,7 @@ func (f *packageFinder) eachPlace(dir string, from, until int, fn func(n NodeID,
 	}
 }
 
-// step goes one name further from places that count up to a layer.
+// step goes one name further from places that are valid up to a layer.
 func (f *packageFinder) step(above []place, end int, name string, links int) (out []place) {
 	for i, a := range above {
 		until := end
@@ -56,7 +56,7 @@ func (f *packageFinder) step(above []place, end int, name string, links int) (ou
 	return out
 }
 
-// below appends where a name in a directory leads to while the directory is that.
+// below appends the targets of a name in a directory while the directory is valid.
 func (f *packageFinder) below(out []place, dir place, end int, name string, links int) []place {
 	switch {
 	case name == "" || name == "." || dir.node == none:
@@ -73,7 +73,7 @@ func (f *packageFinder) below(out []place, dir place, end int, name string, link
 	if !slices.ContainsFunc(vs, func(v version) bool { return v.kind == source.Symlink && v.change != Removed }) {
 		return addPlace(out, place{dir.from, n})
 	}
-	// The layers from which on something else is there.
+	// The layers in which the name changes.
 	from := dir.from
 	for i := upTo(vs, from); ; i++ {
 		for i < len(vs) && vs[i].flags&duplicate != 0 {
@@ -93,7 +93,7 @@ func (f *packageFinder) below(out []place, dir place, end int, name string, link
 	}
 }
 
-// addPlace appends a place, unless it goes on as before.
+// addPlace appends a place unless it equals the last one.
 func addPlace(out []place, p place) []place {
 	if last := len(out) - 1; last < 0 || out[last].node != p.node && len(out) < maxPlaces {
 		if last >= 0 && out[last].from == p.from {
@@ -105,9 +105,8 @@ func addPlace(out []place, p place) []place {
 	return out
 }
 
-// leads returns the directories that a node in one leads to, from a layer up to
-// another, between which nothing changes there: itself, or where the symlink leads. One
-// that is not there yet, or not any more, is itself.
+// leads returns the directories that a node leads to in a half-open range of layers without
+// changes: itself, or the target of the symlink. A missing directory leads to itself.
 func (f *packageFinder) leads(n NodeID, dir place, end, links int) []place {
 	v, ok := f.t.At(n, dir.from)
 	if !ok || v.Kind() != source.Symlink {
@@ -128,8 +127,7 @@ func (f *packageFinder) leads(n NodeID, dir place, end, links int) []place {
 	return at
 }
 
-// claimNode notes that a holder lists a node, if anything but a directory was ever
-// there.
+// claimNode records that a holder lists a node, unless it only ever was a directory.
 func (f *packageFinder) claimNode(n NodeID, h int32, from, to int) {
 	first, end := f.t.versionRange(n)
 	if !slices.ContainsFunc(f.t.versions[first:end], func(v version) bool { return v.kind != source.Dir && v.change != Removed }) || f.count[n] >= maxClaims {
@@ -144,7 +142,7 @@ func (f *packageFinder) claimNode(n NodeID, h int32, from, to int) {
 	f.first[n] = int32(len(f.claims) - 1)
 }
 
-// claimTree notes that a holder lists all below a node.
+// claimTree records that a holder lists everything below a node.
 func (f *packageFinder) claimTree(n NodeID, h int32, from, to int) {
 	if all := f.trees[n]; len(all) < maxClaims {
 		f.trees[n] = append(all, claim{holder: h, from: from, to: to})

@@ -7,14 +7,14 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// pnpmDir is the directory in node_modules in which pnpm keeps packages, each in a
-// directory NAME@VERSION, with "+" for "/" and the versions of its peers behind.
-// Source: pnpm.io, "Symlinked node_modules structure".
+// pnpmDir is the directory in node_modules in which pnpm keeps packages, each in a directory
+// NAME@VERSION, with "+" for "/" and followed by the versions of its peers. Source: pnpm.io,
+// "Symlinked node_modules structure".
 const pnpmDir = ".pnpm"
 
-// pnpm adds packages whose package.json is a hard link into pnpm's store, of which the
-// store's name comes first in the layer: nothing was drawn of the file then, and its
-// directories say what the package is called.
+// pnpm adds packages whose package.json is a hard link into pnpm's store if the store's name
+// comes first in the layer. The collector then did not read the file, and the directory's name
+// says what the package is.
 func (f *packageFinder) pnpm(known []factAt) []factAt {
 	t := f.t
 	if len(t.shared) == 0 {
@@ -51,8 +51,7 @@ type packageAt struct {
 	layer int
 }
 
-// linkedPackage goes through the versions of a package's package.json below a directory
-// of pnpm's that are hard links.
+// linkedPackage visits the hard-linked versions of a package.json below a directory of pnpm's.
 func (f *packageFinder) linkedPackage(dir NodeID, name string) func(yield func(i int32) bool) {
 	return func(yield func(i int32) bool) {
 		t := f.t
@@ -74,7 +73,7 @@ func (f *packageFinder) linkedPackage(dir NodeID, name string) func(yield func(i
 	}
 }
 
-// pnpmPackage reads the name of a directory: "@scope+name@1.2.3_peer@2".
+// pnpmPackage parses the name of a directory: "@scope+name@1.2.3_peer@2".
 func pnpmPackage(dir string) (p packages.Package, ok bool) {
 	at := strings.IndexByte(strings.TrimPrefix(dir, "@"), '@')
 	if at < 0 {

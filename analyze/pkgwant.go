@@ -10,14 +10,14 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// A PackageWant tells packages from others: by type, name and version.
+// A PackageWant selects packages by type, name and version.
 type PackageWant struct {
 	Type    string // "" for any
-	Name    string // a glob, in which * and ? stand for anything
+	Name    string // a glob with * and ?
 	Version string // a glob; "" for any
 }
 
-// Bounds on what a rule or a filter says of packages.
+// Limits on package names in a rule or a filter.
 const (
 	maxPackageWants = 1000
 	maxPackageWant  = 1024 // bytes of one
@@ -26,17 +26,17 @@ const (
 // packageTypes are the types of packages.
 var packageTypes = []string{"dpkg", "apk", "rpm", "python", "conda", "npm", "gem", "go", "java"}
 
-// unownedWord stands for what no package owns, in a filter.
+// unownedWord stands for content without a package in a filter.
 const unownedWord = "-"
 
-// parsePackageWant reads "NAME", "NAME@VERSION", "TYPE:NAME".
+// parsePackageWant parses "NAME", "NAME@VERSION" or "TYPE:NAME".
 func parsePackageWant(text string) (PackageWant, error) {
 	var w PackageWant
 	if typ, rest, ok := strings.Cut(text, ":"); ok && slices.Contains(packageTypes, typ) {
 		w.Type, text = typ, rest
 	}
 	w.Name = text
-	if at := strings.LastIndexByte(text, '@'); at > 0 { // a scope of npm begins with one
+	if at := strings.LastIndexByte(text, '@'); at > 0 { // npm scopes start with "@"
 		w.Name, w.Version = text[:at], text[at+1:]
 		if w.Version == "" {
 			w.Name = ""
@@ -48,7 +48,7 @@ func parsePackageWant(text string) (PackageWant, error) {
 	return w, nil
 }
 
-// String returns the want as it is written.
+// String returns the want as written.
 func (w PackageWant) String() string {
 	s := w.Name
 	if w.Type != "" {
@@ -60,12 +60,12 @@ func (w PackageWant) String() string {
 	return s
 }
 
-// fits reports whether a package is wanted.
+// fits reports whether a package matches.
 func (w *PackageWant) fits(x *Package) bool {
 	return (w.Type == "" || w.Type == x.Type) && like(w.Name, x.Name) && (w.Version == "" || like(w.Version, x.Version))
 }
 
-// addPackageWant reads one more.
+// addPackageWant parses another value.
 func addPackageWant(have []PackageWant, text string) ([]PackageWant, error) {
 	w, err := parsePackageWant(text)
 	if err != nil {
@@ -77,9 +77,9 @@ func addPackageWant(have []PackageWant, text string) ([]PackageWant, error) {
 	return append(slices.Clone(have), w), nil
 }
 
-// Term returns a term of a filter that holds for the versions that the package lists.
-// What means something to a filter, or is no ASCII, stands as "?" for any byte. What
-// has no name is what no package owns.
+// Term returns a filter term that matches the versions that the package lists. Special and
+// non-ASCII characters become "?" for any byte. A package without a name is the content that no
+// package owns.
 func (x *Package) Term() string {
 	if x.Name == "" {
 		return "package:" + unownedWord
@@ -91,9 +91,9 @@ func (x *Package) Term() string {
 	return text
 }
 
-// anyOdd writes a text as a glob without any character that a filter or a want takes
-// for something else; a "@" may stand at index first: it begins a scope of npm. What is too long is cut, and
-// may go on.
+// anyOdd converts a text to a glob without characters that have a meaning in a filter or a want;
+// "@" may be at index first, where it starts an npm scope. It cuts long texts and appends a
+// wildcard.
 func anyOdd(text string, first int) string {
 	const most = maxPackageWant / 4
 	b := []byte(text[:min(len(text), most)])
@@ -108,7 +108,7 @@ func anyOdd(text string, first int) string {
 	return string(b)
 }
 
-// packageTerm holds for versions that one of some packages lists, or that none does.
+// packageTerm matches versions that one of some packages lists, or that none lists.
 func packageTerm(value string) (term, error) {
 	var wants []PackageWant
 	unowned := false
@@ -136,9 +136,9 @@ func packageTerm(value string) (term, error) {
 	}}, nil
 }
 
-// shownOf reports whether a view shows a version of n that one of the packages lists,
-// or that none does, if that is asked for. Of what a layer removes, the version counts
-// that it was. Directories belong to no one.
+// shownOf reports whether a view shows a version of n that one of the packages lists, or that
+// none lists, if requested. For a removal, the removed version counts. Directories belong to no
+// package.
 func (p *Packages) shownOf(v *View, n NodeID, keep []bool, unowned bool) bool {
 	from, to := v.t.versionRange(n)
 	first, last := from, to-1

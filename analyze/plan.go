@@ -9,37 +9,37 @@ import (
 
 // # Plans
 //
-// A plan is a set of changes to an image that nobody has made yet: fixes of findings,
-// layers that are merged, paths that are left out. What the image would come to is
-// worked out from the one tree, in one pass over its versions, whatever the number of
-// changes. Nothing is copied: a plan holds a few bits for each version.
+// A plan is a set of changes to an image that have not been made: fixes of findings, merged
+// layers, omitted paths. The resulting figures are computed from the same tree in one pass over
+// its versions, whatever the number of changes. Nothing is copied: a plan takes a few bits per
+// version.
 //
 // A change does one of three things to a version:
 //
 //	covered    the step deletes the file itself: the version is not stored, and what it hid stays hidden
-//	unwritten  the step never writes the file: the version below, if any, shows for longer
-//	merged     its layer becomes one with its neighbours: what these hid of each other is not stored
+//	unwritten  the step never writes the file: the version below, if any, is visible for longer
+//	merged     its layer is merged with neighbours: what they hid of each other is not stored
 //
-// Figures are exact because bytes belong to inodes: each is counted once, however many
-// changes take it away, and stays as long as one name of it does.
+// Figures are exact because bytes belong to inodes: each is counted once, however many changes
+// remove it, and remains as long as one of its names does.
 
-// A Plan is changes to one image. It is not safe for concurrent use.
+// A Plan is a set of changes to one image. It is not safe for concurrent use.
 type Plan struct {
 	a         *Analysis
-	covered   bitmap // by version; nil as long as there is none
+	covered   bitmap // by version; nil while empty
 	unwritten bitmap
-	orphaned  map[int32]bool   // inodes without a node that are left out
+	orphaned  map[int32]bool   // omitted inodes without a node
 	squashed  []LayerRange     // disjoint, lowest first
-	gone      map[int]bool     // layers whose step is left out
-	hides     map[NodeID][]int // by node: layers that delete it besides those that do so already
-	dropped   []NodeID         // each with all below it
+	gone      map[int]bool     // layers whose step is omitted
+	hides     map[NodeID][]int // by node: layers that delete it, besides those that already do
+	dropped   []NodeID         // each with everything below it
 }
 
 // A LayerRange is layers From to To, both included, 0 being the lowest.
 type LayerRange struct{ From, To int }
 
-// PlanFigures are an image's figures, as they are or as a plan makes them. Sizes are
-// bytes of content, as in Totals.
+// PlanFigures are an image's figures, with or without a plan. Sizes are bytes of content, as in
+// Totals.
 type PlanFigures struct {
 	Layers     int
 	Stored     int64
@@ -47,8 +47,8 @@ type PlanFigures struct {
 	Wasted     int64
 	Efficiency float64 // Visible / Stored; 1 when nothing is stored
 
-	// Unshared is what the base's layers that are no longer the base's store today:
-	// images of the same base do not share these bytes any more.
+	// Unshared is what base layers store today that the plan merges with others: images on the
+	// same base no longer share these bytes.
 	Unshared int64
 }
 
@@ -57,8 +57,8 @@ func NewPlan(a *Analysis) *Plan {
 	return &Plan{a: a, orphaned: map[int32]bool{}, gone: map[int]bool{}, hides: map[NodeID][]int{}}
 }
 
-// Squash merges layers from to to, both included. Ranges that overlap become one. A
-// range of one layer takes away what that layer stores twice.
+// Squash merges layers from to to, both included. Overlapping ranges are joined. A range of one
+// layer removes what that layer stores twice.
 func (p *Plan) Squash(from, to int) error {
 	last := len(p.a.Tree.layers) - 1
 	switch {
@@ -87,13 +87,12 @@ func (p *Plan) Squash(from, to int) error {
 	return nil
 }
 
-// Squashed returns the ranges of layers that the plan merges, lowest first.
+// Squashed returns the ranges of merged layers, lowest first.
 func (p *Plan) Squashed() []LayerRange { return slices.Clone(p.squashed) }
 
-// Drop leaves a path, and all below it, out of every layer of the image's own. What the
-// base's layers have there is hidden, and stays stored unless those layers are merged with
-// the lowest of the image's own: kept is how many bytes that are, with the merges that the
-// plan has by then. Symbolic links are not followed.
+// Drop omits a path and everything below it from every own layer. The base layers' content there
+// is hidden but still stored, unless those layers are merged with the lowest own layer. kept is
+// the number of these bytes, given the merges so far. It does not follow symbolic links.
 func (p *Plan) Drop(path string) (kept int64, err error) {
 	t, base := p.a.Tree, p.a.Totals.BaseLayers
 	n, ok := t.Lookup(path)
@@ -128,11 +127,11 @@ func (p *Plan) merges(a, b int) bool {
 	return slices.ContainsFunc(p.squashed, func(r LayerRange) bool { return r.From <= min(a, b) && max(a, b) <= r.To })
 }
 
-// Choose makes a fix part of the plan.
+// Choose adds a fix to the plan.
 func (p *Plan) Choose(f *Fix) {
 	c := &f.change
 	for _, r := range c.merge {
-		_ = p.Squash(r.From, r.To) // a fix merges layers that are there and can be read
+		_ = p.Squash(r.From, r.To) // a fix merges existing, readable layers
 	}
 	p.leaveOut(&p.covered, c.covered)
 	p.leaveOut(&p.unwritten, c.unwritten)
@@ -144,7 +143,7 @@ func (p *Plan) Choose(f *Fix) {
 	}
 }
 
-// leaveOut adds versions, or the complements of inodes without a node, to a set.
+// leaveOut adds versions, or complements of inodes without a node, to a set.
 func (p *Plan) leaveOut(set *bitmap, ids []int32) {
 	if *set == nil && len(ids) > 0 {
 		*set = newBitmap(len(p.a.Tree.versions))
@@ -158,13 +157,13 @@ func (p *Plan) leaveOut(set *bitmap, ids []int32) {
 	}
 }
 
-// FiguresOf returns an image's figures as they are.
+// FiguresOf returns an image's figures without a plan.
 func FiguresOf(a *Analysis) PlanFigures {
 	t := &a.Totals
 	return PlanFigures{Layers: t.Layers, Stored: t.Stored, Visible: t.Visible, Wasted: t.Wasted, Efficiency: t.Efficiency}
 }
 
-// Figures works out what the image would come to. It takes a pass over all versions; the
+// Figures computes the image's figures with the plan. It takes one pass over all versions. The
 // error is ctx's.
 func (p *Plan) Figures(ctx context.Context) (PlanFigures, error) {
 	w := newPlanWalk(p)

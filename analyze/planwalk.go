@@ -5,23 +5,24 @@ import (
 	"slices"
 )
 
-// A planWalk works out a plan's figures.
+// A planWalk computes a plan's figures.
 type planWalk struct {
 	p      *Plan
 	t      *Tree
-	place  []uint16 // by layer: the layer of the new image that it goes into
-	whole  bitmap   // layers of the new image that are merged: what they hide of their own is not stored
+	place  []uint16 // by layer: its layer in the new image
+	whole  bitmap   // merged layers of the new image: what they hide of their own content is not stored
 	layers int      // of the new image
 
-	below bitmap // nodes that are dropped; nil if none is
-	// By version that names a shared inode: what becomes of it. Others are counted at once.
+	below bitmap // dropped nodes; nil if none
+	// For each version that names a shared inode: when it is visible. Other versions are counted
+	// at once.
 	names map[int32]span
 
 	stored, visible int64
 }
 
-// A span is the layers of the new image in which a name shows: from the one that
-// brings it up to the one that hides it, which is notHidden if none does.
+// A span is the layers of the new image in which a name is visible: from the one that adds it to
+// the one that hides it, or notHidden.
 type span struct{ from, by uint16 }
 
 func newPlanWalk(p *Plan) *planWalk {
@@ -58,7 +59,7 @@ func newPlanWalk(p *Plan) *planWalk {
 	return w
 }
 
-// newBy is the layer of the new image that an old one, or notHidden, becomes.
+// newBy maps an old layer, or notHidden, to the new image.
 func (w *planWalk) newBy(by uint16) uint16 {
 	if by == notHidden {
 		return by
@@ -66,8 +67,8 @@ func (w *planWalk) newBy(by uint16) uint16 {
 	return w.place[by]
 }
 
-// versions goes through all of them, newest first: what hides one is the next above it
-// that is still there.
+// versions visits all versions, newest first: a version is hidden by the next remaining one above
+// it.
 func (w *planWalk) versions(ctx context.Context) error {
 	t, base := w.t, w.p.a.Totals.BaseLayers
 	node, by := NodeID(none), notHidden
@@ -107,10 +108,10 @@ func (w *planWalk) versions(ctx context.Context) error {
 	return nil
 }
 
-// has is bitmap.has of a set that may be nil.
+// has is bitmap.has for a set that may be nil.
 func has(b bitmap, i int) bool { return b != nil && b.has(i) }
 
-// name counts a version, or notes it as one of several names.
+// name counts a version, or records it as one of several names.
 func (w *planWalk) name(i int32, s span) {
 	v := &w.t.versions[i]
 	switch {
@@ -129,10 +130,10 @@ func (w *planWalk) count(bytes int64, shows bool) {
 	}
 }
 
-// inodes counts those that have, or could have, several names.
+// inodes counts inodes that have, or may have, several names.
 func (w *planWalk) inodes(ctx context.Context) error {
 	t := w.t
-	single := map[int32]int32{} // inodes with one name, which Tree.shared has not
+	single := map[int32]int32{} // inodes with one name, which are not in Tree.shared
 	for i := range w.names {
 		if id := t.versions[i].inode; t.shared[id] == nil {
 			single[id] = i
@@ -161,9 +162,8 @@ func (w *planWalk) inodes(ctx context.Context) error {
 	return nil
 }
 
-// inode counts an inode's bytes with the names that are left of it. A name that none of
-// the names before it reaches, because all of them are hidden by then, cannot be a link:
-// it carries the content itself.
+// inode counts an inode's bytes with its remaining names. A name that is added after all earlier
+// names are hidden can't be a link: it stores the content itself.
 func (w *planWalk) inode(id int32, bytes int64, spans []span) {
 	x := &w.t.inodes[id]
 	home := w.place[x.layer]
@@ -171,7 +171,7 @@ func (w *planWalk) inode(id int32, bytes int64, spans []span) {
 		return // with all its names
 	}
 	if x.carrier == none && !w.whole.has(int(home)) {
-		// Its entry is no name, and stays where it is: every name is a link to it.
+		// Its entry is not a name and stays in place: every name is a link to it.
 		w.count(bytes, slices.ContainsFunc(spans, func(s span) bool { return s.by == notHidden }))
 		return
 	}

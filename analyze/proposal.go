@@ -9,59 +9,57 @@ import (
 	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
-// A Wish says what a proposal is to be made of. The zero value asks for every fix with
-// edits that saves more than little.
+// A Wish says what a proposal should contain. The zero value requests every fix with edits,
+// except small ones.
 type Wish struct {
 	Fixes  []string     // IDs of findings, or AllFixes
 	Squash []LayerRange // layers to merge
-	Drop   []string     // paths to leave out
+	Drop   []string     // paths to omit
 
-	// NoTotals leaves Total of fixes out: working them out takes a pass over the image
-	// for each.
+	// NoTotals leaves Total of fixes unset: computing it takes one pass over the image for each
+	// fix.
 	NoTotals bool
 }
 
-// AllFixes asks for every fix with edits that saves more than little, beside what else is
-// asked for.
+// AllFixes requests every fix with edits, except small ones, in addition to other requests.
 const AllFixes = "all"
 
-// A Proposal is fixes of an image and a plan of some of them, with the figures of both.
+// A Proposal is an image's fixes and a plan with some of them, with their figures.
 type Proposal struct {
-	Fixes   []ProposedFix // those that save most first
+	Fixes   []ProposedFix // largest saving first
 	Dropped []Dropped
-	Squash  []LayerRange // as asked for, those that overlap made one
+	Squash  []LayerRange // as requested, with overlapping ranges joined
 
 	Before, After PlanFigures
 
-	// Text is the Dockerfile with the edits of the chosen fixes; nil if there are none.
+	// Text is the Dockerfile with the edits of the chosen fixes; nil without edits.
 	Text  []byte
-	Edits int // how many fixes are in Text
+	Edits int // number of fixes in Text
 }
 
-// A ProposedFix is a fix, and its part in the proposal.
+// A ProposedFix is a fix and its role in the proposal.
 type ProposedFix struct {
 	Fix
 
 	Chosen bool // it is in the plan
 
-	// Total is what this fix and all above it save together; -1 if it was not worked out,
-	// in an image so large that it would take long.
+	// Total is the saving of this fix and all above it together; -1 if not computed because the
+	// image is too large.
 	Total int64
 }
 
-// A Dropped is a path that is left out.
+// A Dropped is an omitted path.
 type Dropped struct {
-	Path string // as asked for
-	Kept int64  // bytes of it that the base's layers store
+	Path string // as requested
+	Kept int64  // bytes that remain in the base layers
 }
 
-// mostPlanned bounds how many versions are gone through for running totals: beyond, a
-// reader would wait.
+// mostPlanned is the maximum number of versions visited to compute running totals, so that users
+// don't wait.
 const mostPlanned = 100_000_000
 
-// Propose chooses from fixes, which are of a, and works out what the image would come to.
-// file is the Dockerfile that the fixes were found with, nil if there was none. An error
-// that is not ctx's is about what was asked for.
+// Propose chooses from the fixes of a and computes the resulting image. file is the Dockerfile
+// that the fixes were found with, or nil. An error that is not ctx's is about the wish.
 func Propose(ctx context.Context, a *Analysis, fixes []Fix, file *dockerfile.File, wish Wish) (*Proposal, error) {
 	p := &Proposal{Before: FiguresOf(a)}
 	for i := range fixes {
@@ -102,7 +100,7 @@ func Propose(ctx context.Context, a *Analysis, fixes []Fix, file *dockerfile.Fil
 	return p, p.total(ctx, a)
 }
 
-// choose marks the fixes that are asked for.
+// choose marks the requested fixes.
 func (p *Proposal) choose(wish Wish) error {
 	all := len(wish.Fixes)+len(wish.Squash)+len(wish.Drop) == 0
 	for _, id := range wish.Fixes {
@@ -126,8 +124,8 @@ func (p *Proposal) choose(wish Wish) error {
 	return nil
 }
 
-// edit makes the Dockerfile of the chosen fixes. One that cannot be made together with
-// those above it is left out: an error if it was asked for by its ID.
+// edit makes the Dockerfile with the chosen fixes. It skips a fix that conflicts with those above
+// it, or fails if that fix was requested by ID.
 func (p *Proposal) edit(file *dockerfile.File, asked bool) error {
 	var edits []dockerfile.Edit
 	for i := range p.Fixes {
@@ -151,14 +149,14 @@ func (p *Proposal) edit(file *dockerfile.File, asked bool) error {
 	return nil
 }
 
-// total works out what each fix saves together with those above it.
+// total computes the saving of each fix together with those above it.
 func (p *Proposal) total(ctx context.Context, a *Analysis) error {
 	plan := NewPlan(a)
 	pass := max(len(a.Tree.versions)+len(a.Tree.inodes), 1)
 	for i := range p.Fixes {
 		plan.Choose(&p.Fixes[i].Fix)
 		if left := len(p.Fixes) - i; left > 1 && (i+1)*pass > mostPlanned {
-			continue // the last one's is worked out in any case
+			continue // always compute the last one
 		}
 		got, err := plan.Figures(ctx)
 		if err != nil {

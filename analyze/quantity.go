@@ -2,28 +2,28 @@ package analyze
 
 import "math"
 
-// A Unit is what a figure of a rule counts.
+// A Unit is the unit of a rule's figure.
 type Unit string
 
 // The units.
 const (
 	UnitBytes Unit = "bytes"
-	UnitRatio Unit = "ratio" // a share, 1 being all
-	UnitCount Unit = "count" // of layers, files, labels, findings ...
+	UnitRatio Unit = "ratio" // a share, where 1 is everything
+	UnitCount Unit = "count" // layers, files, labels, findings ...
 )
 
-// A Quantity is a figure of a rule, or its limit, as a number.
+// A Quantity is a rule's figure or limit as a number.
 type Quantity struct {
 	Unit  Unit
-	N     int64   // of UnitBytes and UnitCount
-	Ratio float64 // of UnitRatio
+	N     int64   // for UnitBytes and UnitCount
+	Ratio float64 // for UnitRatio
 }
 
 func bytesOf(n int64) *Quantity { return &Quantity{Unit: UnitBytes, N: n} }
 
 func countOf[N int | int64](n N) *Quantity { return &Quantity{Unit: UnitCount, N: int64(n)} }
 
-// ratioOf returns nil for what is not a number: a growth from nothing.
+// ratioOf returns nil if the ratio is not a number, such as growth from nothing.
 func ratioOf(r float64) *Quantity {
 	if math.IsNaN(r) || math.IsInf(r, 0) {
 		return nil
@@ -31,8 +31,8 @@ func ratioOf(r float64) *Quantity {
 	return &Quantity{Unit: UnitRatio, Ratio: r}
 }
 
-// limitOf returns the limit of a rule as a number; nil if it has none, as a rule that is
-// on or off, or has globs.
+// limitOf returns the limit of a rule as a number; nil if it has none (rules that are only on or
+// off, or have globs).
 func limitOf(s *Setting, value any) *Quantity {
 	switch v := value.(type) {
 	case GrowthLimit:

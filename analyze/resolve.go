@@ -8,19 +8,20 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// maxLinks bounds the symbolic links followed for one path, as Linux does.
+// maxLinks is the maximum number of symbolic links followed for one path, as in Linux.
 const maxLinks = 40
 
 var (
-	// ErrNoPath says that a path is not there.
+	// ErrNoPath says that a path does not exist.
 	ErrNoPath = errors.New("no such path")
 
 	errTooManyLinks = errors.New("too many symbolic links")
 )
 
 // Resolve finds a path in the union after layer at, as a process in a container
-// would: symbolic links in it are followed, that at its end too if follow is
-// true, always inside the root. The error is ErrNoPath if it leads nowhere.
+// would: it follows symbolic links, including the last component if follow is
+// true, always inside the root. The error is ErrNoPath if the path does not
+// exist.
 func Resolve(t *Tree, at int, path string, follow bool) (NodeID, error) {
 	todo := split(path)
 	n := Root

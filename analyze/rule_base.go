@@ -12,18 +12,18 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// currentTime is how long a registry may take to say what a tag stands for.
+// currentTime is the time limit for a registry to resolve a tag.
 const currentTime = 30 * time.Second
 
-// A baseTag is what base-current asks a registry for.
+// A baseTag is what base-current looks up in a registry.
 type baseTag struct {
-	name    string // of an image, with its tag and without a digest; dockerfile.Scratch for none
-	pinned  bool   // a digest stood beside the tag
-	trusted bool   // the reader has given the name, not the image
-	layers  int    // that the image is known to have of it; -1 if it is not known
+	name    string // name of an image, with a tag and without a digest; or dockerfile.Scratch
+	pinned  bool   // the tag was combined with a digest
+	trusted bool   // the user named it, not the image
+	layers  int    // number of layers that the image is known to share with it; -1 if unknown
 }
 
-// baseCurrent wants the tag of the base image to stand for what the image was built on.
+// baseCurrent requires that the tag of the base image still refers to the base of this image.
 func baseCurrent(ctx context.Context, c *checker, _ onOff) (verdict, error) {
 	v := verdict{limit: "current"}
 	tag, missing := c.baseTag()
@@ -57,8 +57,8 @@ func baseCurrent(ctx context.Context, c *checker, _ onOff) (verdict, error) {
 	return v, nil
 }
 
-// hold fills in the verdict on a tag that stands for so many layers now, of which the
-// image has the first same ones.
+// hold sets the verdict for a tag that now has this many layers, of which the image shares the
+// first same ones.
 func (v *verdict) hold(tag baseTag, now, same int) {
 	v.value, v.message = "current", fmt.Sprintf("%s still has the layers that the image was built on", tag.name)
 	var differ string
@@ -80,8 +80,8 @@ func (v *verdict) hold(tag baseTag, now, same int) {
 	}
 }
 
-// baseTag returns what to ask for, or why there is nothing. What the reader has said
-// comes before what the image says.
+// baseTag returns the tag to look up, or why there is none. The user's word takes precedence over
+// the image's.
 func (c *checker) baseTag() (_ baseTag, missing string) {
 	base, im := &c.a.Base, c.a.Image
 	tag, name, by := baseTag{layers: -1}, "", BaseDefault
@@ -99,7 +99,7 @@ func (c *checker) baseTag() (_ baseTag, missing string) {
 	case annotated != "":
 		name, by = annotated, BaseAnnotations
 	case base.By == BaseHistory:
-		name = base.Name // as Buildah's comment has it
+		name = base.Name // from Buildah's comment
 	}
 	if base.Sure && base.By == by {
 		tag.layers = base.Layers
@@ -125,9 +125,8 @@ func (c *checker) baseTag() (_ baseTag, missing string) {
 	return tag, ""
 }
 
-// annotatedTag is the name that the image's annotations have for its base as they have
-// it, or else its labels, which may come from the base image; "" if it is not the name
-// of an image in a registry.
+// annotatedTag returns the name of the base in the image's annotations, or in its labels, which
+// may be inherited from the base; "" if it is not an image name in a registry.
 func annotatedTag(im *source.Image) string {
 	for _, from := range []map[string]string{im.Annotations, im.Config.Labels} {
 		if name := from[baseNameAnnotation]; name != "" && source.IsImageName(name) {
@@ -137,8 +136,8 @@ func annotatedTag(im *source.Image) string {
 	return ""
 }
 
-// askedName is the base that was asked for if it is the name of an image in a registry:
-// not a digest, nor a file.
+// askedName returns the requested base if it is an image name in a registry, not a digest or a
+// file.
 func askedName(asked string) string {
 	name := strings.TrimPrefix(asked, "registry://")
 	if name == "" || strings.HasPrefix(name, "sha256:") || !source.IsImageName(name) {

@@ -13,7 +13,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// healthcheck wants the image to say how to tell that a container is well.
+// healthcheck requires a health check in the image.
 func healthcheck(c *checker, _ onOff) verdict {
 	v := verdict{value: "set", limit: "set", message: "the image has a health check"}
 	test := c.a.Image.Config.Healthcheck
@@ -30,7 +30,7 @@ func healthcheck(c *checker, _ onOff) verdict {
 	return v
 }
 
-// userCollector keeps the names and numbers of the users in /etc/passwd.
+// userCollector collects the names and numbers of the users in /etc/passwd.
 var userCollector = source.Collector{
 	Name: "users/1", Most: 1,
 	Wants: func(r *source.Record) bool {
@@ -50,7 +50,7 @@ const (
 	maxPasswd  = 1 << 20 // bytes
 )
 
-// appendUsers appends a line "NAME UID" for each user of a passwd file.
+// appendUsers appends a line "NAME UID" for each user in a passwd file.
 func appendUsers(b []byte, passwd string) []byte {
 	for line := range strings.Lines(passwd) {
 		if parts := strings.SplitN(strings.TrimSpace(line), ":", 4); len(parts) == 4 && parts[0] != "" {
@@ -60,7 +60,7 @@ func appendUsers(b []byte, passwd string) []byte {
 	return b
 }
 
-// notRoot wants containers not to run as root.
+// notRoot requires that containers do not run as root.
 func notRoot(ctx context.Context, c *checker, _ onOff) (verdict, error) {
 	config := c.a.Image.Config
 	name, _, _ := strings.Cut(strings.TrimSpace(config.User), ":")
@@ -81,7 +81,7 @@ func notRoot(ctx context.Context, c *checker, _ onOff) (verdict, error) {
 		}
 		return v, nil
 	}
-	uid, err := strconv.Atoi(name) // as engines read it: "00" and "+0" are root too
+	uid, err := strconv.Atoi(name) // as engines parse it: "00" and "+0" are root too
 	switch {
 	case name == "":
 		v.value = "root"
@@ -110,8 +110,8 @@ func notRoot(ctx context.Context, c *checker, _ onOff) (verdict, error) {
 	return v, nil
 }
 
-// users returns the numbers of the users that the final image knows, by name; none
-// where it has no /etc/passwd. The error is why it cannot be read.
+// users returns the user numbers in the final image by name; none if it has no /etc/passwd. The
+// error is why it can't be read.
 func (c *checker) users(ctx context.Context) (map[string]string, error) {
 	t := c.a.Tree
 	n, err := Resolve(t, len(t.layers)-1, passwdPath, true)
@@ -135,7 +135,7 @@ func (c *checker) users(ctx context.Context) (map[string]string, error) {
 			lines, known = string(f.Data), true
 		}
 	}
-	if !known { // it lies elsewhere, or the image was opened without collectors
+	if !known { // it is elsewhere, or the image was opened without collectors
 		text, err := readSome(ctx, v, maxPasswd)
 		if err != nil {
 			return nil, err
@@ -145,7 +145,7 @@ func (c *checker) users(ctx context.Context) (map[string]string, error) {
 	users := map[string]string{}
 	for line := range strings.Lines(lines) {
 		name, number, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		if _, had := users[name]; !had { // the first counts
+		if _, had := users[name]; !had { // the first one counts
 			if uid, err := strconv.Atoi(number); err == nil {
 				number = strconv.Itoa(uid)
 			}
@@ -155,7 +155,7 @@ func (c *checker) users(ctx context.Context) (map[string]string, error) {
 	return users, nil
 }
 
-// readSome returns the first bytes of a file's content.
+// readSome returns the first bytes of a file.
 func readSome(ctx context.Context, v Version, most int64) (string, error) {
 	r, err := v.Open(ctx)
 	if err != nil {
@@ -166,13 +166,13 @@ func readSome(ctx context.Context, v Version, most int64) (string, error) {
 	return string(text), err
 }
 
-// A LabelWant is a label that an image must have.
+// A LabelWant is a required label.
 type LabelWant struct {
 	Name string
-	Glob string // of its value, "*" for any that is not empty
+	Glob string // for its value; "*" for any value that is not empty
 }
 
-// String returns the want as it is written.
+// String returns the want as written.
 func (w LabelWant) String() string {
 	if w.Glob == "*" {
 		return w.Name
@@ -180,15 +180,15 @@ func (w LabelWant) String() string {
 	return w.Name + "=" + w.Glob
 }
 
-// maxWantedLabels and maxLabelWant bound the labels that a rule wants, and the text of
-// each; maxLabelValue how many bytes of a value are held against a glob.
+// maxWantedLabels and maxLabelWant are the maximum number of labels in a rule and the maximum
+// text of each; maxLabelValue is how many bytes of a value are matched.
 const (
 	maxWantedLabels = 1000
 	maxLabelWant    = 1024
 	maxLabelValue   = 64 << 10
 )
 
-// addLabel reads one more label: "NAME", or "NAME=GLOB".
+// addLabel parses another label: "NAME" or "NAME=GLOB".
 func addLabel(have []LabelWant, text string) ([]LabelWant, error) {
 	name, glob, some := strings.Cut(text, "=")
 	if !some {
@@ -203,7 +203,7 @@ func addLabel(have []LabelWant, text string) ([]LabelWant, error) {
 	return append(slices.Clone(have), LabelWant{name, glob}), nil
 }
 
-// wantLabels wants the image to have labels.
+// wantLabels requires labels.
 func wantLabels(c *checker, wants []LabelWant) verdict {
 	labels := c.a.Image.Config.Labels
 	var missing []string
@@ -237,11 +237,10 @@ func wantLabels(c *checker, wants []LabelWant) verdict {
 	return v
 }
 
-// like reports whether text matches a glob in which "*" stands for anything and "?"
-// for one character.
+// like reports whether text matches a glob with "*" and "?".
 func like(glob, text string) bool {
 	g, t := 0, 0
-	star, from := -1, 0 // the last "*", and where what it stands for ends so far
+	star, from := -1, 0 // the last "*", and the end of its match so far
 	for t < len(text) {
 		switch {
 		case g < len(glob) && glob[g] == '*':
@@ -260,5 +259,5 @@ func like(glob, text string) bool {
 	return strings.Trim(glob[g:], "*") == ""
 }
 
-// sortedNames returns the keys of labels, sorted.
+// sortedNames returns the sorted keys of labels.
 func sortedNames(labels map[string]string) []string { return slices.Sorted(maps.Keys(labels)) }

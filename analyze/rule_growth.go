@@ -5,22 +5,22 @@ import (
 	"math"
 )
 
-// maxGrowth wants the image to store little more than its baseline.
+// maxGrowth limits the growth of the image over its baseline.
 func maxGrowth(c *checker, limit GrowthLimit) verdict {
 	return grown(limit, c.out.Growth.Before.Stored, c.a.Totals.Stored, growthWords{"growth of the stored size", "Image has grown too much", "stores", "stored"})
 }
 
-// maxWastedGrowth wants the image to waste little more than its baseline. What is
-// ignored counts: a baseline does not say what would be.
+// maxWastedGrowth limits the growth of waste over the baseline. Ignored waste counts too, because
+// a baseline can't exclude it.
 func maxWastedGrowth(c *checker, limit GrowthLimit) verdict {
 	return grown(limit, c.out.Growth.Before.Wasted, c.a.Totals.Wasted, growthWords{"growth of the wasted bytes", "Waste has grown too much", "wastes", "wasted"})
 }
 
-// growthWords are what a verdict about growth says: of what, its title, and the verb for
-// the image and for its baseline.
+// growthWords are the words of a verdict about growth: the figure, its title, and the verbs for
+// the image and its baseline.
 type growthWords struct{ what, title, now, then string }
 
-// grown holds a growth in bytes against its limit.
+// grown compares growth in bytes with its limit.
 func grown(limit GrowthLimit, before, after int64, words growthWords) verdict {
 	v := verdict{title: words.title}
 	by := after - before

@@ -9,7 +9,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// title is the package's name and version, for a sentence.
+// title returns the package's name and version for a sentence.
 func (x *Package) title() string {
 	if x.Version == "" {
 		return gapped(x.Name)
@@ -17,11 +17,11 @@ func (x *Package) title() string {
 	return gapped(x.Name) + " " + gapped(x.Version)
 }
 
-// id tells the package from others.
+// id identifies the package.
 func (x *Package) id() string { return x.Type + ":" + x.Name + "@" + x.Version }
 
-// forbidPackage wants none of some packages to be installed. One whose files a later
-// layer removes is a note: it cannot be used, but it is shipped.
+// forbidPackage forbids packages. A package whose files a later layer removes is a note: it can't
+// be used, but it ships.
 func forbidPackage(ctx context.Context, c *checker, wants []PackageWant) (verdict, error) {
 	p, err := c.a.Packages(ctx)
 	if err != nil {
@@ -75,7 +75,7 @@ func (c *checker) forbiddenPackage(x *Package, w PackageWant) Finding {
 	return f
 }
 
-// maxPackageSize wants no package to store more than a limit.
+// maxPackageSize limits the stored bytes of each package.
 func maxPackageSize(ctx context.Context, c *checker, most int64) (verdict, error) {
 	p, err := c.a.Packages(ctx)
 	if err != nil {

@@ -9,16 +9,15 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// maxScannedStep is how many bytes of a build step, or of a value of the config, are
-// looked through for secrets; maxScannedText bounds those of all of them.
+// maxScannedStep is how many bytes of a build step, or of a value of the config, are searched for
+// secrets; maxScannedText limits their total.
 const (
 	maxScannedStep = 64 << 10
 	maxScannedText = 8 << 20
 )
 
-// secretRule wants no secret in the image: in no file of any layer, and in nothing
-// that the config and the history say. What the base image brings is a note, and
-// does not fail the check.
+// secretRule forbids secrets in the image: in files of any layer, and in the config and history.
+// Secrets of the base image are notes and do not fail the check.
 func secretRule(ctx context.Context, c *checker, _ onOff) (verdict, error) {
 	found, err := newSecretAdviser(c.a, c.file).secretFindings(ctx)
 	if err != nil {
@@ -27,7 +26,7 @@ func secretRule(ctx context.Context, c *checker, _ onOff) (verdict, error) {
 	own, base := 0, 0
 	for i := range found {
 		f := &found[i]
-		if f.Severity == Note { // conclude leaves it as it is
+		if f.Severity == Note { // conclude leaves it unchanged
 			base++
 			continue
 		}
@@ -45,7 +44,7 @@ func secretRule(ctx context.Context, c *checker, _ onOff) (verdict, error) {
 	return v, nil
 }
 
-// secretSettings makes the findings of what the config and the history say.
+// secretSettings makes the findings for the config and the history.
 func (ad *adviser) secretSettings() []Finding {
 	s := &settingSecrets{ad: ad, left: maxScannedText, told: map[string]bool{}}
 	s.environment()
@@ -54,22 +53,22 @@ func (ad *adviser) secretSettings() []Finding {
 	return s.found
 }
 
-// settingSecrets is a look through an image's config and history.
+// settingSecrets searches an image's config and history.
 type settingSecrets struct {
 	ad    *adviser
-	left  int             // bytes that may still be looked through
-	told  map[string]bool // variables and arguments that have a finding
+	left  int             // bytes left to search
+	told  map[string]bool // variables and arguments that already have a finding
 	found []Finding
 }
 
-// room takes text from what may be looked through: cut off if it is too long.
+// room returns the part of text that may be searched, and counts it.
 func (s *settingSecrets) room(text string) string {
 	text = text[:min(len(text), maxScannedStep, s.left)]
 	s.left -= len(text)
 	return text
 }
 
-// add adds a finding about what does not lie in a file.
+// add adds a finding about something outside of files.
 func (s *settingSecrets) add(base bool, layer int, f Finding) {
 	if len(s.found) > maxFindings {
 		return
@@ -88,7 +87,7 @@ func (s *settingSecrets) add(base bool, layer int, f Finding) {
 	s.found = append(s.found, f)
 }
 
-// secretIn says what the value of a name is; nil if it is no secret.
+// secretIn returns the kind of secret in the value of a name, or nil.
 func secretIn(name, value string) *secretKind {
 	if spans := scanSecrets(value, shellForm); len(spans) > 0 {
 		return spans[0].kind
@@ -99,7 +98,7 @@ func secretIn(name, value string) *secretKind {
 	return nil
 }
 
-// environment looks through the variables that a container is given.
+// environment searches the container's environment variables.
 func (s *settingSecrets) environment() {
 	ofBase := s.baseVariables()
 	for _, env := range s.ad.a.Image.Config.Env {
@@ -117,8 +116,7 @@ func (s *settingSecrets) environment() {
 	}
 }
 
-// baseVariables returns the variables that the steps of the base image set, and none
-// of those after.
+// baseVariables returns the variables set by steps of the base image and by no later step.
 func (s *settingSecrets) baseVariables() map[string]bool {
 	of := map[string]bool{}
 	for i, base := range s.baseSteps() {
@@ -130,7 +128,7 @@ func (s *settingSecrets) baseVariables() map[string]bool {
 	return of
 }
 
-// baseSteps reports of each step of the history whether it is the base image's: those
+// baseSteps reports for each step of the history whether it belongs to the base image: all steps
 // up to the base's last layer.
 func (s *settingSecrets) baseSteps() []bool {
 	history := s.ad.a.Image.History
@@ -145,7 +143,7 @@ func (s *settingSecrets) baseSteps() []bool {
 	return base
 }
 
-// labels looks through the image's labels.
+// labels searches the image's labels.
 func (s *settingSecrets) labels() {
 	labels := s.ad.a.Image.Config.Labels
 	for _, name := range sortedNames(labels) {
@@ -161,7 +159,7 @@ func (s *settingSecrets) labels() {
 	}
 }
 
-// history looks through the commands of the build's steps.
+// history searches the commands of the build steps.
 func (s *settingSecrets) history() {
 	layer := 0
 	base := s.baseSteps()
@@ -186,7 +184,7 @@ func (s *settingSecrets) history() {
 	}
 }
 
-// step adds the finding of a secret in a build step.
+// step adds the finding for a secret in a build step.
 func (s *settingSecrets) step(base bool, layer, i int, shown string, span secretSpan) {
 	what := span.kind.what
 	if span.name != "" && span.kind == namedKind {

@@ -9,7 +9,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// Bits of a mode, and the attribute that holds a file's capabilities.
+// Mode bits, and the attribute with a file's capabilities.
 const (
 	setUserBit  = 0o4000
 	setGroupBit = 0o2000
@@ -17,7 +17,7 @@ const (
 	capabilityXattr = "security.capability"
 )
 
-// privileges are what a file gives to the user who runs it.
+// privileges are the rights that a file gives to any user who runs it.
 type privileges struct {
 	bits         uint32 // setUserBit and setGroupBit
 	capabilities string // the attribute's value
@@ -25,12 +25,12 @@ type privileges struct {
 
 func (p privileges) any() bool { return p.bits != 0 || p.capabilities != "" }
 
-// within reports whether p gives nothing that o does not.
+// within reports whether p gives no right beyond those of o.
 func (p privileges) within(o privileges) bool {
 	return p.bits&^o.bits == 0 && (p.capabilities == "" || p.capabilities == o.capabilities)
 }
 
-// text says what they are: "setuid", "setuid and setgid", "file capabilities".
+// text returns "setuid", "setuid and setgid", "file capabilities".
 func (p privileges) text() string {
 	var words []string
 	if p.bits&setUserBit != 0 {
@@ -45,7 +45,7 @@ func (p privileges) text() string {
 	return enumerate(words)
 }
 
-// privilegesOf returns what version i gives, nothing unless it is a file.
+// privilegesOf returns the privileges of version i; nothing unless it is a file.
 func (t *Tree) privilegesOf(i int32) privileges {
 	v := &t.versions[i]
 	if v.kind != source.File || v.entry == none || v.inode == none {
@@ -56,8 +56,8 @@ func (t *Tree) privilegesOf(i int32) privileges {
 	return privileges{e.Mode & (setUserBit | setGroupBit), e.Xattrs[capabilityXattr]}
 }
 
-// setuid wants own layers to bring no file that gives other rights to the user who
-// runs it. A file is not new where the base image has one at the path that gives as much.
+// setuid forbids files in own layers that give additional rights to the user who runs them. A
+// file is accepted if the base image has a file with these rights at the same path.
 func setuid(ctx context.Context, c *checker, _ onOff) (verdict, error) {
 	t := c.a.Tree
 	base := c.a.Totals.BaseLayers
@@ -100,14 +100,14 @@ func setuid(ctx context.Context, c *checker, _ onOff) (verdict, error) {
 	return v, nil
 }
 
-// baseGives reports whether the base image has a file at n that gives as much.
+// baseGives reports whether the base image has a file at n with these privileges.
 func (c *checker) baseGives(n NodeID, has privileges) bool {
 	i := c.a.Tree.at(n, c.a.Totals.BaseLayers-1)
 	return i != none && has.within(c.a.Tree.privilegesOf(i))
 }
 
-// setID is the finding of one file. One that a later layer hides is a note: a process
-// cannot run it.
+// setID returns the finding for one file. A file that a later layer hides is a note, because no
+// process can run it.
 func (c *checker) setID(i int32, has privileges, visible bool) Finding {
 	t := c.a.Tree
 	x := &t.versions[i]

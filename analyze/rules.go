@@ -6,43 +6,43 @@ import (
 	"strings"
 )
 
-// Rules are what an image must keep to: a value for each setting that something
-// was said of. NewRules makes them.
+// Rules are the rules for an image: a value for each setting that was given. Create them with
+// NewRules.
 type Rules struct {
-	From  string   // the file that they were read from; "" if there is none
-	Notes []string // what a reader of the figures has to know of that file, a sentence each
+	From  string   // the file that they were read from, or ""
+	Notes []string // what readers should know about that file, one sentence each
 
-	// OfDive says that limits were written for dive: a check then says how its ratio of
+	// OfDive says that limits were written for dive: a check then explains how dive's ratio for
 	// user layers differs.
 	OfDive bool
 
 	said map[string]*said // by setting
 }
 
-// said is what was said of one setting.
+// said is the given value of one setting.
 type said struct {
 	on       bool
-	value    any // a T of its kind; nil if it is off
+	value    any // a T of its kind; nil if off
 	severity Severity
-	given    []string // the values that count, as they were written; none if it is the default
+	given    []string // the effective values as written; none for the default
 }
 
-// NewRules returns the rules that are in force where nothing is said.
+// NewRules returns the default rules.
 func NewRules() *Rules {
 	r := NoRules()
 	for _, s := range Settings() {
 		if s.Default != "" {
-			_ = r.Say(s, s.Default) // a test reads them
+			_ = r.Say(s, s.Default) // a test parses them
 			r.of(s).given = nil
 		}
 	}
 	return r
 }
 
-// NoRules returns rules that ask for nothing.
+// NoRules returns rules without any requirement.
 func NoRules() *Rules { return &Rules{said: map[string]*said{}} }
 
-// of returns what was said of a setting.
+// of returns the given value of a setting.
 func (r *Rules) of(s *Setting) *said {
 	x := r.said[s.Name]
 	if x == nil {
@@ -52,8 +52,8 @@ func (r *Rules) of(s *Setting) *said {
 	return x
 }
 
-// Say gives a setting another value, as it is written in a rules file. The latest
-// counts; of globs, all that come after the last Off.
+// Say sets a setting to a value as written in a rules file. The last one counts; globs accumulate
+// after the last Off.
 func (r *Rules) Say(s *Setting, text string) error {
 	x := r.of(s)
 	if s.Kind.Off && text == Off {
@@ -71,11 +71,11 @@ func (r *Rules) Say(s *Setting, text string) error {
 	return nil
 }
 
-// severityWords are what a rules file has for the severity of a breach.
+// severityWords are the words for severities in a rules file.
 var severityWords = map[string]Severity{"error": Error, "warn": Warning}
 
-// Weigh gives the rule of a name a severity, "error" or "warn", or switches it
-// off. A severity for a rule that is off would do nothing: it is an error.
+// Weigh sets the severity of a rule, "error" or "warn", or disables it. A severity for a rule
+// that is off would have no effect and is an error.
 func (r *Rules) Weigh(name, word string) error {
 	s := SettingNamed(name)
 	if s == nil || !s.IsRule() {
@@ -99,23 +99,21 @@ func (r *Rules) Weigh(name, word string) error {
 // On reports whether a setting has a value.
 func (r *Rules) On(s *Setting) bool { return r.of(s).on }
 
-// Severity returns what the breach of a rule weighs.
+// Severity returns the severity of a rule.
 func (r *Rules) Severity(s *Setting) Severity { return r.of(s).severity }
 
-// Given returns the values that were said of a setting and count, as they were
-// written: Off for one that was switched off, nothing for one that has its
-// default.
+// Given returns the effective values of a setting as written: Off if it was
+// disabled, nothing if it has its default.
 func (r *Rules) Given(s *Setting) []string { return slices.Clone(r.of(s).given) }
 
-// Base returns which layers are the base image's, as Options.Base takes it; "" if
-// nothing was said.
+// Base returns which layers belong to the base image, in the form of Options.Base; "" if not set.
 func (r *Rules) Base() string { return baseSetting.in(r) }
 
-// SetBase says which layers are the base image's.
+// SetBase sets which layers belong to the base image.
 func (r *Rules) SetBase(base string) error { return r.Say(baseSetting.Setting, base) }
 
-// String lists what is on, with limits as numbers: "min-efficiency 0.9 error;
-// forbid [*.pem .git] warning; min-wasted 1000000".
+// String lists what is on, with limits as numbers: "min-efficiency 0.9 error; forbid [*.pem .git]
+// warning; min-wasted 1000000".
 func (r *Rules) String() string {
 	var out []string
 	for _, s := range Settings() {

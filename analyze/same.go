@@ -8,13 +8,12 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// maxDifferences bounds the differences that SameUnion tells of.
+// maxDifferences is the maximum number of differences that SameUnion returns.
 const maxDifferences = 10
 
-// SameUnion compares what two images show in the end: paths, types, attributes, link
-// targets, devices, which names are one file, and contents, of which same says whether
-// they agree. It returns what differs, at most ten sentences. Of a directory that no entry
-// names, the time is not compared.
+// SameUnion compares the final unions of two images: paths, types, attributes, link targets,
+// devices, hard links, and contents; same says whether two contents are equal. It returns the
+// differences, at most ten sentences. It ignores the time of directories without an entry.
 func SameUnion(ctx context.Context, a, b *Tree, same func(a, b ContentPlace) bool) ([]string, error) {
 	c := &unionComparison{a: a, b: b, same: same, there: map[ContentPlace]ContentPlace{}, back: map[ContentPlace]ContentPlace{}}
 	type pair struct{ a, b NodeID }
@@ -44,7 +43,7 @@ func SameUnion(ctx context.Context, a, b *Tree, same func(a, b ContentPlace) boo
 	return c.found, nil
 }
 
-// shownBelow returns the nodes right below n that show in the end.
+// shownBelow returns the children of n in the final union.
 func (t *Tree) shownBelow(n NodeID) []NodeID {
 	var out []NodeID
 	for _, kid := range t.Children(n) {
@@ -55,11 +54,11 @@ func (t *Tree) shownBelow(n NodeID) []NodeID {
 	return out
 }
 
-// unionComparison is a comparison that is under way.
+// unionComparison is a comparison in progress.
 type unionComparison struct {
 	a, b        *Tree
 	same        func(a, b ContentPlace) bool
-	there, back map[ContentPlace]ContentPlace // which inode is which, both ways
+	there, back map[ContentPlace]ContentPlace // pairs of inodes, in both directions
 	found       []string
 }
 
@@ -69,7 +68,7 @@ func (c *unionComparison) differ(path, how string) {
 	}
 }
 
-// root compares the root's attributes, where both images have an entry for it.
+// root compares the root's attributes if both images have an entry for it.
 func (c *unionComparison) root() {
 	i, j := c.a.at(Root, len(c.a.layers)-1), c.b.at(Root, len(c.b.layers)-1)
 	if i == none && j == none {
@@ -82,7 +81,7 @@ func (c *unionComparison) root() {
 	c.versions("/", i, j)
 }
 
-// node compares what shows at one path.
+// node compares the visible versions at one path.
 func (c *unionComparison) node(m, n NodeID) {
 	c.versions(c.a.Path(m), c.a.at(m, len(c.a.layers)-1), c.b.at(n, len(c.b.layers)-1))
 }
@@ -126,7 +125,7 @@ func (c *unionComparison) versions(path string, i, j int32) {
 	}
 }
 
-// place is where what version i names is stored.
+// place returns where the content of version i is stored.
 func (t *Tree) place(i int32) ContentPlace {
 	layer, entry := t.carrier(i)
 	return ContentPlace{int(layer), int(entry)}

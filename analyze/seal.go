@@ -9,9 +9,9 @@ import (
 	"github.com/peelhq/peel/internal/crash"
 )
 
-// seal turns the lists that the tree was built with into slices: versions by
-// node, children by name. Comparisons go on naming the versions that they named.
-// moved is as long as the versions, and written over.
+// seal turns the lists of the builder into slices: versions by node, children
+// by name. Comparisons keep their versions. moved has the length of versions
+// and is overwritten.
 func (t *Tree) seal(pending []comparison, moved []int32) error {
 	for i := range t.nodes {
 		t.nodes[i].first, t.nodes[i].kids = 0, 0
@@ -22,7 +22,7 @@ func (t *Tree) seal(pending []comparison, moved []int32) error {
 	for n := len(t.nodes) - 1; n > 0; n-- {
 		t.nodes[t.nodes[n].parent].kids++
 	}
-	// Each node's end first; counting down from there leaves the beginning.
+	// Store each node's end first; counting down from there leaves the start.
 	var versions, kids int32
 	for i := range t.nodes {
 		x := &t.nodes[i]
@@ -35,7 +35,7 @@ func (t *Tree) seal(pending []comparison, moved []int32) error {
 		kids += x.kids
 		x.first, x.kids = versions, kids
 	}
-	// The two touch nothing that the other one does.
+	// These two touch separate data.
 	var ordered sync.WaitGroup
 	var broken error
 	ordered.Go(func() {
@@ -49,8 +49,7 @@ func (t *Tree) seal(pending []comparison, moved []int32) error {
 	return broken
 }
 
-// sealVersions puts the versions where their nodes expect them, of which first is
-// the end so far.
+// sealVersions moves the versions to their nodes; each node's first is its end so far.
 func (t *Tree) sealVersions(pending []comparison, moved []int32) {
 	for i := len(t.versions) - 1; i >= 0; i-- {
 		x := &t.nodes[t.versions[i].node]
@@ -81,7 +80,7 @@ func (t *Tree) sealChildren() {
 		p.kids--
 		t.children[p.kids] = NodeID(n)
 	}
-	// Names are looked up once each, not for every comparison.
+	// Look up names once each, not for every comparison.
 	type namedNode struct {
 		name string
 		node NodeID
@@ -103,7 +102,7 @@ func (t *Tree) sealChildren() {
 	}
 }
 
-// byName reports whether siblings stand by name, as those of most layers do.
+// byName reports whether siblings are already sorted by name, as in most layers.
 func (t *Tree) byName(kids []NodeID) bool {
 	var last []byte
 	for k, kid := range kids {

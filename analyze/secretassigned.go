@@ -2,8 +2,7 @@ package analyze
 
 import "strings"
 
-// value looks at the value behind the separator at i, "=" or ":", by the name in
-// front of it.
+// value checks the value after the separator at i, "=" or ":", given the name before it.
 func (s *secretScan) value(i int) int {
 	if s.form != settingForm && s.form != dotenvForm && s.form != shellForm {
 		return i + 1
@@ -18,7 +17,7 @@ func (s *secretScan) value(i int) int {
 		}
 	}
 	claim := claimOf(name)
-	isAuth := s.form == settingForm && (name == "auth" || name == "_auth") // of Docker's config and npm's
+	isAuth := s.form == settingForm && (name == "auth" || name == "_auth") // in Docker's and npm's configuration
 	if s.form == dotenvForm && claim == claimsKey {
 		claim = claimsSecret
 	}
@@ -31,7 +30,7 @@ func (s *secretScan) value(i int) int {
 		return s.add(from, end, kind, name)
 	}
 	switch {
-	case strings.HasPrefix(value, "-----BEGIN "): // which is looked at where it begins
+	case strings.HasPrefix(value, "-----BEGIN "): // checked where it starts
 	case claim == claimsHeader:
 		if len(value) >= 8 && !strings.ContainsAny(value, "${}<>*") && !standsIn(value) && isLiteral(value, claimsSecret) {
 			return s.add(from, to, headerKind, name)
@@ -47,7 +46,7 @@ func (s *secretScan) value(i int) int {
 	return i + 1
 }
 
-// nameBefore returns the name that ends at the separator at i, "" if there is none.
+// nameBefore returns the name that ends at the separator at i, or "".
 func (s *secretScan) nameBefore(i int) string {
 	text, to := s.text, i
 	if s.form != shellForm {
@@ -68,11 +67,10 @@ func (s *secretScan) nameBefore(i int) string {
 	return strings.TrimLeft(text[from:to], "-.")
 }
 
-// schemes are the words in front of an HTTP header's credentials, in small letters.
+// schemes are the authentication schemes of HTTP headers, in lower case.
 var schemes = []string{"bearer ", "basic ", "token ", "digest ", "apikey ", "api-key "}
 
-// valueAfter returns where the value lies that begins at i, behind spaces and
-// quotes.
+// valueAfter returns the range of the value that starts at i, after spaces and quotes.
 func (s *secretScan) valueAfter(i int, claim nameClaim) (from, to int) {
 	text := s.text
 	if s.form != shellForm || claim == claimsHeader || i > 0 && text[i-1] == ':' {
@@ -100,7 +98,7 @@ func (s *secretScan) valueAfter(i int, claim nameClaim) (from, to int) {
 	}
 	for to = i; to < len(text) && !q.ends(text[to]); to++ {
 		if to-i == maxValueRun && !mayBeValue(text[i:to], claim) {
-			break // it is no secret, and need not be gone through to its end
+			break // it is not a secret, so its end does not matter
 		}
 		if text[to] == '\\' && q.quote != 0 && to+1 < len(text) {
 			to++
@@ -109,16 +107,16 @@ func (s *secretScan) valueAfter(i int, claim nameClaim) (from, to int) {
 	return i, to
 }
 
-// mayBeValue reports whether the beginning of a long value may be a secret's.
+// mayBeValue reports whether the start of a long value may be part of a secret.
 func mayBeValue(begins string, claim nameClaim) bool {
 	return claim == claimsHeader || isLiteral(begins, claim)
 }
 
-// quoting is how a value is written.
+// quoting is the quoting style of a value.
 type quoting struct {
 	form    textForm
-	quote   byte // 0 if it has none
-	escaped bool // the quote has a backslash in front
+	quote   byte // 0 if unquoted
+	escaped bool // a backslash precedes the quote
 }
 
 // ends reports whether c ends a value.
@@ -136,8 +134,7 @@ func (q *quoting) ends(c byte) bool {
 	return strings.IndexByte(" \t\"',}", c) >= 0
 }
 
-// flag looks at a flag of a command, which begins at i: "--password abc", and curl's
-// "-u user:password".
+// flag checks a command flag that starts at i: "--password abc", and curl's "-u user:password".
 func (s *secretScan) flag(i int) int {
 	text := s.text
 	if from, to, ok := s.passwordFlag(i); ok {

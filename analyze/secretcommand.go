@@ -6,23 +6,21 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// # Secrets that only the command around them tells
+// # Secrets that only their command reveals
 //
-// "-p" is a password for some commands, and for most it is not: for mkdir, cp, ssh.
+// "-p" is a password for some commands, but not for most: mkdir, cp, ssh.
 
-// maxCommandBefore bounds how far in front of a flag its command is looked for, in
-// bytes.
+// maxCommandBefore is how far before a flag its command is searched for, in bytes.
 const maxCommandBefore = 300
 
-// maxCommandLooks bounds how often a command is looked for in one text: no build step
-// has so many passwords, and text made to keep the scan busy may.
+// maxCommandLooks is the maximum number of searches for commands in one text. No build step has
+// that many passwords, but hostile text may.
 const maxCommandLooks = 4096
 
-// How the text between the beginning of a command and its flag -p looks, if that is a
-// password.
+// Patterns for the text from the start of a command to its flag -p, if that is a password.
 var (
-	// Source: the synopsis of sshpass(1). What follows the command that it runs is that
-	// command's.
+	// Source: the synopsis of sshpass(1). Everything after the command that it runs belongs to
+	// that command.
 	sshpassBefore = lazy.New(`(?:^|[\s/"'])sshpass(?: +-[vP]\S*)* +$`)
 	// Source: the references of docker login, podman-login(1), helm registry login and
 	// oras login.
@@ -35,12 +33,12 @@ var (
 	chpasswdBefore = lazy.New(`\b(?:echo|printf)(?: +-[neE]+)* +["']?$`)
 	chpasswdBehind = lazy.New(`^(?:\\n)*["']? *\| *(?:sudo +)?(?:/usr/sbin/|/sbin/)?chpasswd\b`)
 
-	// The flag of curl and wget for a header.
+	// The header flag of curl and wget.
 	headerBefore = lazy.New(`(?:^|\s)(?:-H|--header)[ =]?["']?$`)
 )
 
-// isBehind reports whether what is at i stands behind a command of a pattern, which has
-// one of the words in it.
+// isBehind reports whether i follows a command that matches a pattern; the command must contain
+// one of the words.
 func (s *secretScan) isBehind(i int, pattern *lazy.Regexp, words ...string) bool {
 	before := s.commandBefore(i)
 	for _, word := range words {
@@ -52,15 +50,14 @@ func (s *secretScan) isBehind(i int, pattern *lazy.Regexp, words ...string) bool
 	return false
 }
 
-// commandBefore returns the text of a command in front of i: from what ends the one
-// before it, but no more than maxCommandBefore.
+// commandBefore returns the text of the command before i, at most maxCommandBefore bytes.
 func (s *secretScan) commandBefore(i int) string {
 	before := s.text[max(0, i-maxCommandBefore):i]
 	return before[strings.LastIndexAny(before, ";&|()`\n")+1:]
 }
 
-// passwordFlag looks at a flag -p, which begins at i: "sshpass -p abc", "docker login
-// -p abc", "mysql -pabc". It returns where the password lies.
+// passwordFlag checks a flag -p that starts at i: "sshpass -p abc", "docker login -p abc", "mysql
+// -pabc". It returns the range of the password.
 func (s *secretScan) passwordFlag(i int) (from, to int, ok bool) {
 	text := s.text
 	from = i + len("-p")
@@ -83,7 +80,7 @@ func (s *secretScan) passwordFlag(i int) (from, to int, ok bool) {
 	return from, to, to > from && text[from] != '-' && isPassword(text[from:to])
 }
 
-// wordAt returns where the word of a shell that begins at i lies, without its quotes.
+// wordAt returns the range of the shell word that starts at i, without its quotes.
 func (s *secretScan) wordAt(i int) (from, to int) {
 	text, ends := s.text, " \t\n\"'`;&|)"
 	if i < len(text) && (text[i] == '"' || text[i] == '\'') {
@@ -97,8 +94,8 @@ func (s *secretScan) wordAt(i int) (from, to int) {
 	return i, to
 }
 
-// account looks at USER:PASSWORD that is given to chpasswd; the colon is at i. It
-// returns where the password lies.
+// account checks USER:PASSWORD passed to chpasswd; the colon is at i. It returns the range of the
+// password.
 func (s *secretScan) account(i int, user string) (from, to int, ok bool) {
 	if begin := i - len(user); begin == 0 || strings.IndexByte(" \"'", s.text[begin-1]) < 0 {
 		return 0, 0, false
@@ -112,8 +109,7 @@ func (s *secretScan) account(i int, user string) (from, to int, ok bool) {
 		s.isBehind(i-len(user), chpasswdBefore, "echo", "printf")
 }
 
-// inHeader reports whether the name whose colon is at i is that of a header that a
-// flag gives.
+// inHeader reports whether the name before the colon at i is a header set by a flag.
 func (s *secretScan) inHeader(i int, name string) bool {
 	return headerBefore.MatchString(s.text[max(0, i-len(name)-16) : i-len(name)])
 }

@@ -7,11 +7,11 @@ import (
 
 // A secretKind is one kind of secret.
 type secretKind struct {
-	id   string // in the cache and in indexes
-	what string // with its article, for a sentence: "a GitHub token"
+	id   string // used in the cache and in indexes
+	what string // with an article, for a sentence: "a GitHub token"
 }
 
-// The kinds that are not known by how they begin.
+// Kinds without a known prefix.
 var (
 	privateKeyKind = &secretKind{"private-key", "a private key"}
 	lockedKeyKind  = &secretKind{"private-key-encrypted", "a private key, encrypted"}
@@ -26,19 +26,19 @@ var (
 	jwtKind        = &secretKind{"jwt", "a JSON web token"}
 )
 
-// A tokenShape is how the tokens of one issuer look: a prefix that no other has,
-// then so many characters.
+// A tokenShape is the format of one issuer's tokens: a unique prefix followed by a number of
+// characters.
 type tokenShape struct {
 	prefix    string
-	body      *charSet // of what follows
-	least     int      // of those characters
-	most      int      // 0: no bound
-	mixed     int      // least number of different characters among them
+	body      *charSet // of the rest
+	least     int      // minimum number of those characters
+	most      int      // maximum; 0: unlimited
+	mixed     int      // minimum number of distinct characters
 	kind      *secretKind
-	confirmed func(body string) bool // nil: nothing more is asked
+	confirmed func(body string) bool // additional test; may be nil
 }
 
-// A charSet has a bit for each byte.
+// A charSet has one bit for each byte.
 type charSet [4]uint64
 
 func newCharSet(chars string) *charSet {
@@ -68,8 +68,8 @@ var (
 	base64s = newCharSet("A-Za-z0-9+/=")
 )
 
-// tokenShapes are those that are known. Sources: the issuers' own documentation of
-// their formats, as collected in gitleaks' and GitHub's lists of patterns.
+// tokenShapes are the known formats. Sources: the issuers' documentation, as collected in the
+// pattern lists of gitleaks and GitHub.
 var tokenShapes = func() []tokenShape {
 	var all []tokenShape
 	add := func(id, what string, shape tokenShape, prefixes ...string) {
@@ -112,7 +112,7 @@ var tokenShapes = func() []tokenShape {
 	add("postman", "a Postman key", tokenShape{body: newCharSet("0-9a-f-"), least: 59, most: 59}, "PMAK-")
 	add("brevo", "a Brevo key", tokenShape{body: newCharSet("A-Za-z0-9-"), least: 70}, "xkeysib-")
 	add("jwt", jwtKind.what, tokenShape{body: dotted, least: 40, mixed: 16, confirmed: isJWT}, "eyJ")
-	// A private key in PEM, in base64 once more, as a kubeconfig has it.
+	// A private key in PEM, encoded again in base64, as in a kubeconfig.
 	add("private-key", privateKeyKind.what, tokenShape{body: base64s, least: 100, mixed: 12, confirmed: func(s string) bool {
 		begins, _ := base64.StdEncoding.DecodeString("LS0tLS1CRUdJTi" + s[:50])
 		return strings.Contains(string(begins), "PRIVATE KEY")
@@ -120,19 +120,19 @@ var tokenShapes = func() []tokenShape {
 	return all
 }()
 
-// isJWT reports whether what follows the "eyJ" of a token is the remainder of one: a
-// header, claims (an object of JSON too) and a signature.
+// isJWT reports whether the text after the "eyJ" of a token completes one: a header, claims (also
+// a JSON object) and a signature.
 func isJWT(s string) bool {
 	parts := strings.Split(s, ".")
 	return len(parts) == 3 && strings.HasPrefix(parts[1], "eyJ") && len(parts[2]) >= 20
 }
 
-// shapesAt are the shapes by the first two bytes of their prefix: the table says
-// which of the groups, of which there are fewer than 256. It holds no pointers, as
-// 65,536 slices would: those are 1.5 MB that each collection of garbage counts.
+// shapesAt maps the first two bytes of a prefix to a group of formats; there are fewer than 256
+// groups. It holds no pointers: 65,536 slices would be 1.5 MB that every garbage collection
+// scans.
 var shapesAt = func() (at struct {
 	group  [1 << 16]uint8
-	groups [][]*tokenShape // the first is empty
+	groups [][]*tokenShape // the first one is empty
 },
 ) {
 	at.groups = make([][]*tokenShape, 1)
@@ -148,7 +148,7 @@ var shapesAt = func() (at struct {
 	return at
 }()
 
-// secretKindOf returns the kind of an ID, nil if there is none.
+// secretKindOf returns the kind with an ID, or nil.
 func secretKindOf(id string) *secretKind { return secretKindsByID[id] }
 
 var secretKindsByID = func() map[string]*secretKind {

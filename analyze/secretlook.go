@@ -13,29 +13,27 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// # Looking into files that are named like secrets
+// # Inspecting files that are named like secrets
 //
-// What a file holds is looked at while its layer is scanned, by a collector: then
-// no layer is read twice, whatever it is read from. It keeps
-// the kinds of secrets that a file holds, and their lines, never a byte of them; so
-// neither the cache nor an index that is written has them.
+// A collector inspects files while their layer is scanned, so that no layer is read twice,
+// whatever its source. It keeps the kinds of secrets in a file and their lines, but never a byte
+// of them, so neither the cache nor an index contains secrets.
 
-// maxSecretFile is the size of the largest file that is looked into, in bytes.
+// maxSecretFile is the maximum size of an inspected file, in bytes.
 const maxSecretFile = 64 << 10
 
-// maxLookedInto bounds how many files of one layer are looked into.
+// maxLookedInto is the maximum number of inspected files in one layer.
 const maxLookedInto = 10_000
 
-// maxSights bounds the sights that are kept of one file.
+// maxSights is the maximum number of sights kept for one file.
 const maxSights = 8
 
-// secretFacts is the name of the collector. Another version of what it draws has
-// another name.
+// secretFacts is the name of the collector. It changes when the format of its facts does.
 const secretFacts = "secret/2"
 
-// Collectors returns what an image has to be opened with (source.Options.Collect)
-// for the check to know what is in files that are named like secrets, what
-// users /etc/passwd names, and which packages there are. Without, files are known by their names alone.
+// Collectors returns the collectors that an image must be opened with (source.Options.Collect) so
+// that the check knows the content of files named like secrets, the users in /etc/passwd, and the
+// packages. Without them, files are judged by name alone.
 func Collectors() []source.Collector {
 	return []source.Collector{
 		{
@@ -58,20 +56,20 @@ func Collectors() []source.Collector {
 	}
 }
 
-// A look is what was seen in a file.
+// A look is the result of inspecting a file.
 type look struct {
-	unclear bool // nothing was seen, but it is not of a form that is understood
+	unclear bool // nothing was found, but the format is not understood
 	sights  []sight
 }
 
 // A sight is one secret in a file.
 type sight struct {
 	kind *secretKind
-	line int // from 1; 0 if the file is not text
+	line int // 1-based; 0 if the file is not text
 }
 
-// encode writes a look as text: "" for a file that holds no secret, "?" for one
-// that is not understood, else a line "KIND LINE" for each.
+// encode encodes a look as text: "" for a file without secrets, "?" for an unknown format,
+// otherwise one line "KIND LINE" for each secret.
 func (l *look) encode() []byte {
 	if l.unclear {
 		return []byte("?")
@@ -83,8 +81,8 @@ func (l *look) encode() []byte {
 	return b
 }
 
-// decodeLook reads what encode has written. What it does not know says nothing:
-// the file of an index may come from anywhere.
+// decodeLook decodes the output of encode. It ignores what it does not know, because an index may
+// come from anywhere.
 func decodeLook(b []byte) look {
 	if string(b) == "?" {
 		return look{unclear: true}
@@ -104,7 +102,7 @@ func decodeLook(b []byte) look {
 	return l
 }
 
-// lookInto says what a file holds. Its time is linear in the content.
+// lookInto inspects a file. Its time is linear in the content.
 func lookInto(name string, content []byte) look {
 	if len(bytes.TrimSpace(content)) == 0 {
 		return look{}
@@ -133,14 +131,13 @@ func lookInto(name string, content []byte) look {
 	return l
 }
 
-// isText reports whether content is text: what is in files of settings.
+// isText reports whether content is text, as settings files are.
 func isText(content []byte) bool {
 	return bytes.IndexByte(content, 0) < 0 && utf8.Valid(content)
 }
 
-// publicText reports whether the text of a file that is named like a key is known
-// for something that anyone may have: it has a certificate, a public key and the
-// like, or it is nothing but a comment.
+// publicText reports whether a text file that is named like a key is public: it
+// contains a certificate, a public key or the like, or only comments.
 func publicText(content []byte) bool {
 	for _, mark := range []string{
 		"-----BEGIN CERTIFICATE", "-----BEGIN TRUSTED CERTIFICATE", "-----BEGIN X509 CRL", "-----BEGIN PUBLIC KEY", "-----BEGIN RSA PUBLIC KEY", "-----BEGIN PGP PUBLIC KEY",
@@ -162,13 +159,12 @@ func publicText(content []byte) bool {
 	return true
 }
 
-// A textForm is what a text is written in, which says where in it names and values
-// stand.
+// A textForm is the format of a text, which determines where names and values are.
 type textForm uint8
 
 const (
-	bareForm    textForm = iota // a value by itself
-	keyForm                     // a file that is named like a key
+	bareForm    textForm = iota // a single value
+	keyForm                     // a file named like a key
 	settingForm                 // NAME=value, name: value, "name": "value"
 	dotenvForm                  // the same, where every name that ends in KEY counts
 	netrcForm                   // machine HOST login USER password WORD
@@ -176,7 +172,7 @@ const (
 	shellForm                   // a command
 )
 
-// formOf returns the form of the text in a file of that path.
+// formOf returns the format of the text in a file at a path.
 func formOf(name string) textForm {
 	base := path.Base(name)
 	for _, end := range copyEnds {
@@ -198,22 +194,20 @@ func formOf(name string) textForm {
 	return settingForm
 }
 
-// How the content of binary files begins, or what it holds.
+// Signatures of binary files.
 var (
 	jksMagic  = []byte{0xfe, 0xed, 0xfe, 0xed}
 	kdbxMagic = []byte{0x03, 0xd9, 0xa2, 0x9a}
 	// The ASN.1 of a PKCS#12 file after its outer header: version 3, then a
-	// sequence with the identifier of PKCS#7 data.
-	// Source: RFC 7292, section 4.
+	// sequence with the identifier of PKCS#7 data. Source: RFC 7292, section 4.
 	p12Version = []byte{0x02, 0x01, 0x03, 0x30}
 	p12Data    = []byte{0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07}
-	// The identifiers of bags of PKCS#12: keyBag and pkcs8ShroudedKeyBag end in 1
-	// and 2, certBag in 3.
+	// Identifiers of PKCS#12 bags: keyBag and pkcs8ShroudedKeyBag end in 1 and 2, certBag in 3.
 	p12Bag = []byte{0x06, 0x0b, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x0a, 0x01}
 )
 
-// binarySecret says what a file that is not text is. It is known and no secret if
-// the kind is nil.
+// binarySecret inspects a binary file. If it is known and the kind is nil, the file is not a
+// secret.
 func binarySecret(b []byte) (kind *secretKind, known bool) {
 	switch {
 	case bytes.HasPrefix(b, jksMagic):
@@ -235,8 +229,7 @@ func binarySecret(b []byte) (kind *secretKind, known bool) {
 	return nil, false
 }
 
-// derSecret says what DER is: a PKCS#12 file, a private key, or nothing that is
-// known here.
+// derSecret inspects DER: a PKCS#12 file, a private key, or something unknown.
 func derSecret(b []byte) (kind *secretKind, known bool) {
 	inner := b[2:]
 	if b[1] >= 0x80 {
@@ -262,16 +255,15 @@ func derSecret(b []byte) (kind *secretKind, known bool) {
 	return nil, false
 }
 
-// jksHasKey reports whether a Java keystore has a private or secret key, and not
-// only certificates that are trusted.
-// Source: sun.security.provider.JavaKeyStore.engineLoad.
+// jksHasKey reports whether a Java keystore has a private or secret key besides
+// trusted certificates. Source: sun.security.provider.JavaKeyStore.engineLoad.
 func jksHasKey(b []byte) bool {
 	if len(b) < 12 {
 		return false
 	}
 	count := binary.BigEndian.Uint32(b[8:])
 	b = b[12:]
-	text := func() bool { // skips a string with its length in front
+	text := func() bool { // skips a length-prefixed string
 		if len(b) < 2 {
 			return false
 		}
@@ -288,7 +280,7 @@ func jksHasKey(b []byte) bool {
 		}
 		tag := binary.BigEndian.Uint32(b)
 		b = b[4:]
-		if tag != 2 { // a certificate that is trusted
+		if tag != 2 { // a trusted certificate
 			return true
 		}
 		if !text() || len(b) < 8 {

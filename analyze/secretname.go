@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// A secretNaming is what a path's name tells of whether the file is a secret.
+// A secretNaming says whether a file is a secret according to its path.
 type secretNaming uint8
 
 const (
 	notSecret secretNaming = iota
 	byContent              // a secret only if its content shows one
-	byName                 // a secret by its name, unless its content shows that it is none
+	byName                 // a secret by name, unless its content proves otherwise
 )
 
-// secretNames are files that hold keys or passwords by their very names.
+// secretNames are names of files that hold keys or passwords.
 var secretNames = map[string]bool{
 	"id_rsa": true, "id_dsa": true, "id_ecdsa": true, "id_ed25519": true, "id_ecdsa_sk": true, "id_ed25519_sk": true,
 	".env": true, ".npmrc": true, ".pypirc": true, ".netrc": true, "_netrc": true,
@@ -25,18 +25,18 @@ var secretNames = map[string]bool{
 	"deploy_key": true, "kubeconfig": true, "terraform.tfstate": true, ".s3cfg": true, ".boto": true,
 }
 
-// secretBelow are files that do so in one folder: parent and name.
+// secretBelow are such names within a folder: parent and name.
 var secretBelow = map[string]bool{
 	".aws/credentials": true, ".docker/config.json": true, ".kube/config": true, ".gem/credentials": true,
 	".cargo/credentials": true, ".cargo/credentials.toml": true, ".m2/settings.xml": true, ".gnupg/secring.gpg": true,
 	"config/master.key": true,
 }
 
-// secretEnds are how the names of key files end.
+// secretEnds are the suffixes of key files.
 var secretEnds = []string{".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk", "_rsa", "_ed25519", "_ecdsa", "_key"}
 
-// settingNames are files of settings, in some of which people leave a password or a
-// token. Most hold none, so that their names alone say nothing.
+// settingNames are settings files in which people may leave a password or token. Most have none,
+// so their names alone mean nothing.
 var settingNames = map[string]bool{
 	"pip.conf": true, "pip.ini": true, ".yarnrc": true, ".yarnrc.yml": true, "settings.xml": true, "nuget.config": true, "NuGet.Config": true,
 	"gradle.properties": true, "auth.json": true, "serviceaccount.json": true, "service_account.json": true, "gcp-key.json": true,
@@ -45,50 +45,48 @@ var settingNames = map[string]bool{
 	"application.properties": true, ".condarc": true, ".gitconfig": true, ".curlrc": true, ".wgetrc": true,
 }
 
-// settingBelow are the same in one folder.
+// settingBelow are such names within a folder.
 var settingBelow = map[string]bool{".git/config": true, "gh/hosts.yml": true, ".config/hub": true, ".aws/config": true}
 
-// settingEnds are how the names of others end.
+// settingEnds are suffixes of such files.
 var settingEnds = []string{".env", ".tfvars", ".ovpn", ".crt"}
 
-// copyEnds are how the names of copies end, which editors and people leave.
+// copyEnds are the suffixes of copies left by editors and people.
 var copyEnds = []string{".bak", ".old", ".backup"}
 
-// publicRoots are folders below which such names are certificates, examples, or
-// belong to programs.
+// publicRoots are folders in which such names are certificates, examples, or belong to programs.
 var publicRoots = []string{
 	"/etc/ssl/certs/", "/etc/pki/", "/etc/ca-certificates/", "/etc/apt/", "/usr/share/", "/usr/lib/", "/usr/lib64/", "/usr/libexec/",
 	"/usr/src/linux", "/usr/local/go/src/", "/lib/", "/lib64/", "/var/lib/dpkg/", "/proc/", "/sys/", "/opt/conda/",
 }
 
-// mixedRoots are folders that hold both what programs bring and what people put
-// there.
+// mixedRoots are folders with files from programs and files from people.
 var mixedRoots = []string{"/usr/local/lib/", "/usr/local/share/"}
 
-// publicParts are as publicRoots, anywhere in a path.
+// publicParts are like publicRoots, but anywhere in a path.
 var publicParts = []string{
 	"/node_modules/", "/site-packages/", "/dist-packages/", "/vendor/", "/gems/", "/go/pkg/mod/", "/.cargo/registry/", "/.m2/repository/",
 	"/test/", "/tests/", "/testing/", "/testdata/", "/test-data/", "/testsuite/", "/__tests__/", "/spec/", "/specs/", "/fixtures/", "/mocks/",
 	"/example/", "/examples/", "/sample/", "/samples/", "/demo/", "/demos/", "/doc/", "/docs/",
 }
 
-// publicWords in the name of a key file say that it is for everyone: a
-// certificate, or the key that a package archive is checked with.
+// publicWords in the name of a key file mark it as public: a certificate, or the key that
+// verifies a package archive.
 var publicWords = []string{
 	"cert", "chain", "ca-bundle", "public", "pub.", "pubkey", "gpg", "pgp", "release.key", "repo", "signing", "archive", "apt", "rpm",
 	"dhparam", "truststore",
 }
 
-// patterns are what a variant of .env is called that is there to be copied.
+// patterns are names of .env templates.
 var patterns = []string{"example", "sample", "template", "dist", "test", "defaults", "schema"}
 
-// namedSecret tells what the name of a file says, by its path, absolute and clean.
+// namedSecret judges a file by its absolute, clean path.
 func namedSecret(file string) secretNaming {
 	slash := max(strings.LastIndexByte(file, '/'), 0)
 	name, dir := strings.TrimPrefix(file[slash:], "/"), file[:slash]
 	parent := dir[strings.LastIndexByte(dir, '/')+1:]
 	naming := nameAlone(name, parent)
-	if naming == notSecret || strings.Contains(name, "snakeoil") { // Debian's ssl-cert makes it for tests
+	if naming == notSecret || strings.Contains(name, "snakeoil") { // Debian's ssl-cert generates it for tests
 		return notSecret
 	}
 	inRoot := func(root string) bool { return strings.HasPrefix(file, root) }
@@ -104,7 +102,7 @@ func namedSecret(file string) secretNaming {
 	return naming
 }
 
-// nameAlone is namedSecret without regard to where the file lies.
+// nameAlone is namedSecret without regard to the directory.
 func nameAlone(name, parent string) secretNaming {
 	if variant, ok := strings.CutPrefix(name, ".env."); ok {
 		if slices.Contains(patterns, variant) {
@@ -137,8 +135,8 @@ func nameAlone(name, parent string) secretNaming {
 	return notSecret
 }
 
-// secretTails has a bit for the last two bytes of every name that may be a
-// secret's, so that almost all others are passed over at a glance.
+// secretTails has a bit for the last two bytes of every name that may be a secret's, so that
+// almost all other names are skipped quickly.
 var secretTails = func() *[1 << 16 / 64]uint64 {
 	var tails [1 << 16 / 64]uint64
 	add := func(name string) {
@@ -156,13 +154,13 @@ var secretTails = func() *[1 << 16 / 64]uint64 {
 	return &tails
 }()
 
-// tail is a name's last two bytes as a number; it has as many.
+// tail returns the last two bytes of a name as a number. The name must have at least two bytes.
 func tail[T string | []byte](name T) int {
 	return int(name[len(name)-2])<<8 | int(name[len(name)-1])
 }
 
-// mayBeSecret is a cheap test that is true of every name for which
-// namedSecret may say something; but for those that lie in a folder .ssh.
+// mayBeSecret is a cheap test that is true for every name that namedSecret may match, except in
+// folders named .ssh.
 func mayBeSecret(name []byte) bool {
 	if len(name) < 2 {
 		return false
@@ -171,8 +169,8 @@ func mayBeSecret(name []byte) bool {
 	return secretTails[at/64]&(1<<(at%64)) != 0
 }
 
-// mayHold is a test that is true of every name of an entry, as it is stored, for
-// which namedSecret may say something. It makes no garbage: almost all names fail it.
+// mayHold is a test that is true for every stored entry name that namedSecret may match. It does
+// not allocate; almost all names fail it.
 func mayHold(name []byte) bool {
 	slash := bytes.LastIndexByte(name, '/')
 	base := name[slash+1:]
@@ -190,7 +188,7 @@ func mayHold(name []byte) bool {
 var (
 	allEnds = slices.Concat(secretEnds, settingEnds, copyEnds)
 
-	// secretBases are the names of files in the tables above, without their parents.
+	// secretBases are the file names in the tables above, without parents.
 	secretBases = func() map[string]bool {
 		all := map[string]bool{}
 		for _, names := range []map[string]bool{secretNames, secretBelow, settingNames, settingBelow} {

@@ -8,19 +8,19 @@ import (
 
 // # Finding secrets in text
 //
-// One pass goes over the text. At every byte a table of two bytes tells whether the
-// prefix of a token may begin there; at "://", "-----BEGIN", "=" and ":" it looks at
-// what stands around. Whatever is looked ahead at is bounded, and what was found is
-// not gone through again, so that the time is linear in the text, hostile or not.
+// The scan takes one pass over the text. At every byte, a table indexed by two bytes tells
+// whether a token's prefix may start there; at "://", "-----BEGIN", "=" and ":" the surroundings
+// are checked. Lookahead is bounded, and found secrets are skipped, so the time is linear in the
+// text, even if it is hostile.
 
-// A secretSpan is a place in a text that holds a secret.
+// A secretSpan is the range of a secret in a text.
 type secretSpan struct {
 	from, to int // bytes
 	kind     *secretKind
-	name     string // of the value; "" if it has none
+	name     string // name of the value, or ""
 }
 
-// Bounds on what is looked ahead at, in bytes.
+// Limits on lookahead, in bytes.
 const (
 	maxTokenRun = 1024
 	maxValueRun = 512
@@ -33,10 +33,10 @@ type secretScan struct {
 	text  string
 	form  textForm
 	found []secretSpan
-	looks int // at the commands in front of what was found: see maxCommandLooks
+	looks int // searches for commands so far: see maxCommandLooks
 }
 
-// scanSecrets returns the places of text that hold secrets, in order.
+// scanSecrets returns the ranges of secrets in text, in order.
 func scanSecrets(text string, form textForm) []secretSpan {
 	s := &secretScan{text: text, form: form}
 	switch form {
@@ -54,13 +54,13 @@ func scanSecrets(text string, form textForm) []secretSpan {
 	return s.found
 }
 
-// add notes a secret, and returns where to go on.
+// add records a secret and returns where to continue.
 func (s *secretScan) add(from, to int, kind *secretKind, name string) int {
 	s.found = append(s.found, secretSpan{from, to, kind, name})
 	return to
 }
 
-// at looks at what begins at i, and returns where to go on: behind i.
+// at checks the text at i and returns where to continue, after i.
 func (s *secretScan) at(i int) int {
 	if kind, to := s.token(i); kind != nil {
 		return s.add(i, to, kind, "")
@@ -89,8 +89,7 @@ func (s *secretScan) at(i int) int {
 	return i + 1
 }
 
-// token returns the kind of the token that begins at i and where it ends, nil if
-// none does.
+// token returns the kind and the end of the token that starts at i, or nil.
 func (s *secretScan) token(i int) (*secretKind, int) {
 	text := s.text
 	if i+1 >= len(text) {
@@ -117,7 +116,7 @@ func (s *secretScan) token(i int) (*secretKind, int) {
 	return nil, 0
 }
 
-// runEnd returns where a run of so many characters of a set at most ends.
+// runEnd returns the end of a run of characters in a set, up to a maximum length.
 func runEnd(text string, from int, set *charSet, most int) int {
 	to := from
 	for to < len(text) && to-from < most && set.has(text[to]) {
@@ -126,7 +125,7 @@ func runEnd(text string, from int, set *charSet, most int) int {
 	return to
 }
 
-// standsIn reports whether a token is one of those that documentation shows.
+// standsIn reports whether a token is an example from documentation.
 func standsIn(body string) bool {
 	lower := strings.ToLower(body)
 	for _, part := range []string{"example", "xxxxxx", "000000000", "1234567890abcdef1234", "abcdefghijklmnop", "your-", "your_", "placeholder"} {
@@ -137,7 +136,7 @@ func standsIn(body string) bool {
 	return false
 }
 
-// address looks at a URL, whose "://" is at i.
+// address checks a URL whose "://" is at i.
 func (s *secretScan) address(i int) int {
 	from := i + len("://")
 	if i < 2 || !alnum.has(s.text[i-1]) {
@@ -165,7 +164,7 @@ func (s *secretScan) address(i int) int {
 	return from
 }
 
-// isPassword reports whether what stands for a password in a URL is one.
+// isPassword reports whether the password part of a URL is a real one.
 func isPassword(text string) bool {
 	lower := strings.ToLower(text)
 	if text == "" || stopgaps[lower] || lower == "pass" || lower == "pwd" || strings.ContainsAny(text, "${}*<>()[]") || strings.HasPrefix(text, "%") && !strings.HasPrefix(lower, "%4") {
@@ -179,7 +178,7 @@ func isPassword(text string) bool {
 	return true
 }
 
-// pem looks at a block of PEM, which begins at i.
+// pem checks a PEM block that starts at i.
 func (s *secretScan) pem(i int) int {
 	text := s.text
 	from := i + len("-----BEGIN ")
@@ -227,8 +226,8 @@ func (s *secretScan) netrc() {
 	}
 }
 
-// pgpass looks at the lines of a .pgpass: host:port:database:user:password.
-// Source: PostgreSQL's documentation, "The Password File".
+// pgpass checks the lines of a .pgpass: host:port:database:user:password. Source: PostgreSQL's
+// documentation, "The Password File".
 func (s *secretScan) pgpass() {
 	at := 0
 	for line := range strings.Lines(s.text) {
@@ -244,8 +243,8 @@ func (s *secretScan) pgpass() {
 	}
 }
 
-// Masked returns a build step's command without the secrets in it: "..." stands for
-// each. It is raw and whole but for that. The time is linear in the text.
+// Masked returns a build step's command with "..." in place of each secret. It is otherwise raw
+// and complete. Its time is linear in the text.
 func Masked(text string) string {
 	spans := commandSecrets(text)
 	if len(spans) == 0 {
@@ -262,15 +261,15 @@ func Masked(text string) string {
 	return b.String()
 }
 
-// argumentShell matches the shell that a builder's list of build arguments is for.
+// argumentShell matches the shell after a builder's list of build arguments.
 var argumentShell = lazy.New(`/bin/|\b(?:cmd /S /C|powershell -Command) `)
 
-// nextVariable matches where the next variable begins behind one whose value has
-// spaces, or the shell that the variables are for.
+// nextVariable matches the start of the next variable after a value with spaces, or the shell
+// that uses the variables.
 var nextVariable = lazy.New(` (?:[A-Za-z_][A-Za-z0-9_]*=|/(?:usr/)?bin/|cmd /S /C |powershell -Command )`)
 
-// commandSecrets is scanSecrets of a build step. A value that ENV, ARG and the
-// builder's list of build arguments give has spaces and no quotes.
+// commandSecrets is scanSecrets for a build step. Values in ENV, ARG and the builder's list of
+// build arguments may contain spaces without quotes.
 func commandSecrets(text string) []secretSpan {
 	spans := scanSecrets(text, shellForm)
 	if len(spans) == 0 {
@@ -278,7 +277,7 @@ func commandSecrets(text string) []secretSpan {
 	}
 	inner := strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(text, "/bin/sh -c"), "RUN "))
 	inner = strings.TrimSpace(strings.TrimPrefix(inner, "#(nop)"))
-	end := 0 // of the variables
+	end := 0 // end of the variables
 	switch {
 	case strings.HasPrefix(inner, "ENV "), strings.HasPrefix(inner, "ARG "):
 		end = len(text)

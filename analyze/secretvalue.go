@@ -2,27 +2,27 @@ package analyze
 
 import "strings"
 
-// secretWords are words in the name of a value that say that it is a secret.
+// secretWords are words that mark a value's name as secret.
 var secretWords = map[string]bool{
 	"PASSWORD": true, "PASSWD": true, "PASSPHRASE": true, "TOKEN": true, "SECRET": true, "CREDENTIAL": true, "CREDENTIALS": true,
 	"APIKEY": true, "ACCESSKEY": true, "SECRETKEY": true, "PRIVATEKEY": true, "AUTHTOKEN": true,
 }
 
-// keyWords are words in front of KEY that make a secret of it.
+// keyWords are words before KEY that mark a secret.
 var keyWords = map[string]bool{
 	"API": true, "ACCESS": true, "SECRET": true, "PRIVATE": true, "ENCRYPTION": true, "SIGNING": true, "MASTER": true, "AUTH": true,
 	"ACCOUNT": true, "STORAGE": true, "SERVICE": true, "ADMIN": true,
 }
 
-// publicKeyWords are words in front of KEY that say that anyone may have it, or that it
-// is no key at all.
+// publicKeyWords are words before KEY that mark it as public, or as something other than a
+// cryptographic key.
 var publicKeyWords = map[string]bool{
 	"GPG": true, "PGP": true, "PUBLIC": true, "PUB": true, "PUBLISHABLE": true, "ANON": true, "SITE": true, "HOST": true, "SORT": true,
 	"PRIMARY": true, "FOREIGN": true, "PARTITION": true, "CACHE": true, "ROUTING": true, "RELEASE": true, "APT": true, "REPO": true,
 }
 
-// aboutWords at the end of a name say that the value is not the secret, but
-// something about it: where it is, how long it lasts, whose it is.
+// aboutWords at the end of a name mark a value as information about a secret: its location,
+// lifetime or owner.
 var aboutWords = map[string]bool{
 	"FILE": true, "PATH": true, "DIR": true, "URL": true, "URI": true, "ENDPOINT": true, "NAME": true, "ID": true, "IDS": true, "HEADER": true,
 	"TTL": true, "TIMEOUT": true, "EXPIRY": true, "EXPIRES": true, "EXPIRATION": true, "LENGTH": true, "SIZE": true, "TYPE": true,
@@ -33,23 +33,23 @@ var aboutWords = map[string]bool{
 	"CMD": true, "SCRIPT": true, "DRIVER": true, "FORMAT": true, "ISSUER": true, "AUDIENCE": true, "LIFETIME": true, "DURATION": true, "HASH": true,
 }
 
-// negations at the beginning of a name say that there is no secret.
+// negations at the start of a name say that there is no secret.
 var negations = map[string]bool{"DISABLED": true, "DISABLE": true, "NO": true, "EMPTY": true, "ALLOW": true, "WITHOUT": true, "SKIP": true}
 
-// A nameClaim is what the name of a value says of it.
+// A nameClaim is what a value's name says about the value.
 type nameClaim uint8
 
 const (
 	claimsNothing nameClaim = iota
-	claimsKey               // it ends in KEY: perhaps a secret
+	claimsKey               // ends in KEY: maybe a secret
 	claimsSecret
 	claimsHeader // an HTTP header with credentials
 )
 
-// maxSecretName bounds the names of values that are looked at, in bytes.
+// maxSecretName is the maximum length of a value's name, in bytes.
 const maxSecretName = 128
 
-// claimOf tells what a name says: "DB_PASSWORD", "client-secret", "apiKey".
+// claimOf classifies a name: "DB_PASSWORD", "client-secret", "apiKey".
 func claimOf(name string) nameClaim {
 	if len(name) > maxSecretName {
 		return claimsNothing
@@ -87,8 +87,8 @@ func claimOf(name string) nameClaim {
 	return claimsNothing
 }
 
-// nameWords splits a name at what is no letter or digit, and where a small letter
-// is followed by a capital; in capitals.
+// nameWords splits a name at characters other than letters and digits, and where a lower-case
+// letter precedes an upper-case one. It returns upper case.
 func nameWords(name string) []string {
 	var words []string
 	var word []byte
@@ -117,29 +117,29 @@ func nameWords(name string) []string {
 	return words
 }
 
-// stopgaps are what stands in the place of a secret, in small letters.
+// stopgaps are placeholders for secrets, in lower case.
 var stopgaps = map[string]bool{
 	"true": true, "false": true, "yes": true, "no": true, "on": true, "off": true, "none": true, "null": true, "nil": true, "undefined": true,
 	"unset": true, "password": true, "passwd": true, "secret": true, "token": true, "required": true, "optional": true, "disabled": true,
 	"enabled": true, "empty": true, "value": true, "string": true, "redacted": true, "hidden": true, "todo": true, "fixme": true, "tbd": true,
 	"bearer": true, "basic": true, "default": true, "auto": true, "random": true, "env": true, "file": true, "vault": true, "prompt": true, "ask": true,
-	"changeit": true, // of every Java truststore
+	"changeit": true, // default of every Java truststore
 }
 
-// stopgapParts are the same as a part of it.
+// stopgapParts are parts of placeholders.
 var stopgapParts = []string{
 	"example", "changeme", "change_me", "change-me", "placeholder", "dummy", "your-", "your_", "<your", "replace", "insert", "xxxx", "****", "...",
 	"todo", "fake", "not-a-", "notreal", "not_real",
 }
 
-// references are how a value begins that says where the secret is.
+// references are prefixes of values that say where the secret is.
 var references = []string{
 	"$", "{{", "{%", "<", "%", "@", "!", "`", "#", "/", "./", "../", "~/", "vault:", "arn:", "secret://", "ssm:", "op://", "file:", "env:", "keyring:",
 	"sm://", "gcp:", "aws:", "azure:", "kms:", "ENC[", "AQICAH", "base64:$",
 }
 
-// isLiteral reports whether the value of a name that claims something may be the
-// secret itself, and not a stopgap or where to find it.
+// isLiteral reports whether a value with a secret-like name may be the secret itself, as opposed
+// to a placeholder or a reference.
 func isLiteral(value string, claim nameClaim) bool {
 	value = strings.TrimSpace(value)
 	lower := strings.ToLower(value)
@@ -165,15 +165,15 @@ func isLiteral(value string, claim nameClaim) bool {
 	return true
 }
 
-// looksRandom reports whether a value looks like the output of a generator: it is
-// long, of one word, and mixed.
+// looksRandom reports whether a value looks generated: long, a single word, with mixed
+// characters.
 func looksRandom(s string) bool {
 	return len(s) >= 16 && different(s) >= 8 && !strings.ContainsAny(s, " \t") && strings.ContainsAny(s, "0123456789") && strings.ContainsAny(strings.ToLower(s), "abcdefghijklmnopqrstuvwxyz")
 }
 
 func isNumber(s string) bool { return strings.Trim(s, "0123456789") == "" }
 
-// different counts the different bytes in s.
+// different counts the distinct bytes in s.
 func different(s string) int {
 	var seen charSet
 	n := 0

@@ -2,18 +2,18 @@ package analyze
 
 import "context"
 
-// A Set is some nodes of a tree, with how many of them lie below each
-// directory: enough to go from one to the next in any order of the children,
-// and to tell the how-manieth one is, without putting all of them into that
-// order. It is immutable and safe for concurrent use.
+// A Set is a set of a tree's nodes with the number of members below each
+// directory. With that, a caller can step from member to member in any order of
+// children, and find the index of a member, without sorting the set. It is
+// immutable and safe for concurrent use.
 type Set struct {
 	t     *Tree
 	in    bitmap
-	sums  []int32 // by a node's place among directories: how many are there and below
+	sums  []int32 // by a node's place among directories: members at and below it
 	count int
 }
 
-// newSet returns those nodes among in for which keep holds.
+// newSet returns the nodes among in for which keep holds.
 func newSet(ctx context.Context, t *Tree, in bitmap, keep func(NodeID) bool) (*Set, error) {
 	s := &Set{t: t, in: newBitmap(len(t.nodes)), sums: make([]int32, t.dirs)}
 	for n := range t.nodes {
@@ -39,13 +39,13 @@ func newSet(ctx context.Context, t *Tree, in bitmap, keep func(NodeID) bool) (*S
 	return s, nil
 }
 
-// Len returns how many nodes are in the set.
+// Len returns the size of the set.
 func (s *Set) Len() int { return s.count }
 
 // Has reports whether n is in the set.
 func (s *Set) Has(n NodeID) bool { return s.in.has(int(n)) }
 
-// Count returns how many of the set are at n and below it.
+// Count returns the number of members at and below n.
 func (s *Set) Count(n NodeID) int {
 	if dir := s.t.nodes[n].dir; dir != none {
 		return int(s.sums[dir])
@@ -56,7 +56,7 @@ func (s *Set) Count(n NodeID) int {
 	return 0
 }
 
-// First returns the node of the lowest number, Root if the set is empty.
+// First returns the member with the lowest number, Root if the set is empty.
 func (s *Set) First() NodeID {
 	for n := range s.t.nodes {
 		if s.in.has(n) {

@@ -5,51 +5,50 @@ import (
 	"slices"
 )
 
-// A Setting is one thing that a rules file and the flags of a check can say: a
-// rule with its limit, or what rules go by. All that there is to know of it
-// stands here: the flag, the file's key, the comments of a new rules file, its
-// JSON Schema, the documentation's table, the order of results and what the forms
-// of a report say of the rule follow from the one list, Settings.
+// A Setting is one setting of a rules file and of the flags of a check: a rule
+// with its limit, or an input of rules. It is the only definition of a setting:
+// the flag, the key in the file, the comments of a new rules file, its JSON
+// Schema, the table in the docs, the order of results and the texts in reports
+// all derive from the list Settings.
 type Setting struct {
-	Name    string // the file's key, and the flag's
+	Name    string // key in the file, and name of the flag
 	Kind    *Kind
-	Default string // its value where nothing is said; "" for none: a rule is then off
-	Without string // what rules go by where it has none, for people; "" if the kind says enough
-	Example string // a value to show
-	Help    string // for the flag, a few words; "" if it is not a flag of check alone
-	Text    string // for a file's comment, the documentation and the schema: a sentence or two
+	Default string // default value; "" for none: a rule is then off
+	Without string // what applies without a value, for people; "" to use the kind's text
+	Example string // an example value
+	Help    string // for the flag, a few words; "" if the flag is not only check's
+	Text    string // for comments, the docs and the schema: one or two sentences
 
-	// The rest is for rules.
+	// For rules only:
 
-	About    string   // in a line what the rule is about, for forms that list rules
-	Severity Severity // of its breach where nothing is said
-	Dive     []string // dive's names of it in a .dive-ci, the first of them for messages
+	About    string   // what the rule is about, in one line, for reports that list rules
+	Severity Severity // default severity
+	Dive     []string // dive's names for it in a .dive-ci; messages use the first
 
-	// OfWaste says that the rule counts waste: the figures leave out what is
-	// ignored, a floor may lift the verdict, and findings of waste bear on it.
+	// OfWaste says that the rule counts waste: ignored waste is excluded, a floor may override
+	// the verdict, and findings of waste relate to it.
 	OfWaste bool
-	// OfBase says that the rule is about own layers. Where the base that was asked for
-	// cannot be found, it is not checked.
+	// OfBase says that the rule is about own layers. It is unchecked if the requested base was
+	// not found.
 	OfBase bool
-	// OfGrowth says that the rule is about the growth since a baseline. Without one
-	// it is not checked.
+	// OfGrowth says that the rule is about growth since a baseline. It is unchecked without one.
 	OfGrowth bool
-	// KnownUnread says that the figure does not depend on what is in layers: it is
-	// known where one cannot be read.
+	// KnownUnread says that the figure does not depend on the content of layers, so it is known
+	// even if a layer is unreadable.
 	KnownUnread bool
-	// Risk is how bad a breach is for security, as CVSS scores it: more than 0, at
-	// most 10; 0 for what is no matter of security. Code scanning orders by it.
+	// Risk is the security severity on the CVSS scale: above 0, at most 10; 0 if the rule is not
+	// about security. Code scanning sorts by it.
 	Risk float64
 
 	read  func(have any, text string) (any, error)
 	show  func(value any) string
-	check func(ctx context.Context, c *checker, limit any) (verdict, error) // nil for what is not a rule
+	check func(ctx context.Context, c *checker, limit any) (verdict, error) // nil unless it is a rule
 }
 
 // IsRule reports whether the setting is a rule: it has a severity and a result.
 func (s *Setting) IsRule() bool { return s.check != nil }
 
-// A setting is a Setting whose value is a T.
+// A setting is a Setting with a value of type T.
 type setting[T any] struct{ *Setting }
 
 // newSetting returns a setting that is not a rule.
@@ -66,14 +65,13 @@ func newSetting[T any](k kind[T], s Setting) setting[T] {
 	return setting[T]{&s}
 }
 
-// in returns the setting's value, that of T's zero if it is off.
+// in returns the setting's value, or the zero value if it is off.
 func (s setting[T]) in(r *Rules) T {
 	v, _ := r.of(s.Setting).value.(T)
 	return v
 }
 
-// rule returns a rule. check holds an image against the rule's limit; it stops
-// with ctx.
+// rule returns a rule. check compares an image with the rule's limit, until ctx ends.
 func rule[T any](k kind[T], check func(ctx context.Context, c *checker, limit T) (verdict, error), s Setting) *Setting {
 	r := newSetting(k, s).Setting
 	r.check = func(ctx context.Context, c *checker, limit any) (verdict, error) {
@@ -83,16 +81,16 @@ func rule[T any](k kind[T], check func(ctx context.Context, c *checker, limit T)
 	return r
 }
 
-// atOnce makes a check of one that takes no time: of figures that are there.
+// atOnce makes a check function from a quick one that only uses known figures.
 func atOnce[T any](check func(c *checker, limit T) verdict) func(context.Context, *checker, T) (verdict, error) {
 	return func(_ context.Context, c *checker, limit T) (verdict, error) { return check(c, limit), nil }
 }
 
-// Settings returns all settings: the rules in the order in which they are checked
-// and listed everywhere, and after them what rules go by.
+// Settings returns all settings: first the rules, in the order of checks and lists, then the
+// inputs of rules.
 func Settings() []*Setting { return settings }
 
-// SettingNamed returns the setting of a name, nil if there is none.
+// SettingNamed returns the setting with a name, or nil.
 func SettingNamed(name string) *Setting {
 	if i := slices.IndexFunc(settings, func(s *Setting) bool { return s.Name == name }); i >= 0 {
 		return settings[i]
@@ -122,8 +120,8 @@ func rulesOfWaste() []string {
 	return names
 }
 
-// AboutRule says in a line what the rule of a finding is about: one of Settings,
-// or one of Advise's. Of a rule that it does not know it returns the name.
+// AboutRule describes a finding's rule in one line: one of Settings or of Advise's rules. It
+// returns the name of an unknown rule.
 func AboutRule(name string) string {
 	if s := SettingNamed(name); s != nil && s.About != "" {
 		return s.About
@@ -137,8 +135,7 @@ func AboutRule(name string) string {
 	return name
 }
 
-// RiskOfRule returns the Risk of the rule of a finding; 0 if it is no matter of
-// security.
+// RiskOfRule returns the Risk of a finding's rule; 0 if it is not about security.
 func RiskOfRule(name string) float64 {
 	if s := SettingNamed(name); s != nil {
 		return s.Risk
@@ -269,7 +266,7 @@ var rules = []*Setting{
 	}),
 }
 
-// What the rules go by.
+// The inputs of rules.
 var (
 	ignoreSetting = newSetting(globsKind, Setting{
 		Name: "ignore", Example: "/var/lib/dpkg",

@@ -6,41 +6,40 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// A Sign is what a layer means to a path, in the shadow strip.
+// A Sign is the effect of a layer on a path, in the shadow strip.
 type Sign uint8
 
-// The signs, weakest first: a directory's is the strongest of what lies below.
+// The signs, weakest first: a directory shows the strongest sign below it.
 const (
-	SignNothing Sign = iota // the layer says nothing of it
+	SignNothing Sign = iota // the layer does not mention it
 	SignRemoved             // removed here
-	SignCovered             // a version that does not show in the view's union
-	SignShows               // the version that shows
+	SignCovered             // a version that is not visible in the view's union
+	SignShows               // the visible version
 )
 
-// signMaps are the bitmaps of a directory's strip: one bit a layer for each of
-// SignRemoved, SignCovered and SignShows.
+// signMaps are the bitmaps of a directory's strip: one bit per layer for each of SignRemoved,
+// SignCovered and SignShows.
 const signMaps = 3
 
-// maxStrips bounds the bitmaps of one view, in bytes: a million directories in 128
-// layers stay below it. It is a variable for tests.
+// maxStrips is the maximum size of the bitmaps of one view, in bytes: enough for a million
+// directories in 128 layers. A variable for tests.
 var maxStrips = 64 << 20
 
 func signWords(layers int) int { return (layers + 63) / 64 }
 
-// stripBytes is what the bitmaps of a view of t take.
+// stripBytes returns the size of the bitmaps of a view of t.
 func (t *Tree) stripBytes() int { return int(t.dirs) * signMaps * signWords(len(t.layers)) * 8 }
 
-// strips are the bitmaps of a view's directories. They are made when they are first
-// needed: only a screen shows them.
+// strips are the bitmaps of a view's directories. They are created on first use, because only a
+// screen shows them.
 type strips struct {
 	once sync.Once
 	from *bunches
-	bits []uint64 // by directory; nil if that would be too much
+	bits []uint64 // by directory; nil if too large
 }
 
-// PrepareStrips does what the first Strip of v, or of a view that is filtered from
-// it, would take longer for. It may be called at any time, from any goroutine, and
-// is not needed.
+// PrepareStrips does the work that would slow down the first Strip of v, or of views filtered
+// from it. It is optional, and may be called at any time from any goroutine.
 func (v *View) PrepareStrips() {
 	v.strips.once.Do(func() {
 		if v.t.stripBytes() > maxStrips {
@@ -74,7 +73,7 @@ func (v *View) dirSigns(dir int32) []uint64 {
 	return v.strips.bits[int(dir)*size : (int(dir)+1)*size]
 }
 
-// ownSigns sets the bits of a node's own versions.
+// ownSigns sets the bits for a node's own versions.
 func (v *View) ownSigns(vs []version, above bool, bits []uint64) {
 	words := len(bits) / signMaps
 	v.signsOf(vs, above, 0, len(vs), func(layer int, s Sign) {
@@ -82,17 +81,16 @@ func (v *View) ownSigns(vs []version, above bool, bits []uint64) {
 	})
 }
 
-// eachSign calls f for each of n's own versions in the layers from one to before
-// another.
+// eachSign calls f for each of n's own versions in a half-open range of layers.
 func (v *View) eachSign(n NodeID, from, to int, f func(layer int, s Sign)) {
 	first, last := v.t.versionRange(n)
 	vs := v.t.versions[first:last]
 	v.signsOf(vs, v.t.hasChildren(n), upTo(vs, from-1), upTo(vs, to-1), f)
 }
 
-// signsOf calls f for the versions of a node with indices from one to before another.
-// Where things lie below the node, its versions as a directory are left out: every
-// layer names the parents of what it changes again, and that says nothing.
+// signsOf calls f for a half-open range of a node's versions. If the node has content, it skips
+// versions that are directories: every layer repeats the parents of its changes, which means
+// nothing.
 func (v *View) signsOf(vs []version, above bool, from, to int, f func(layer int, s Sign)) {
 	shown := latest(vs, v.at)
 	for i := from; i < to; i++ {
@@ -109,12 +107,12 @@ func (v *View) signsOf(vs []version, above bool, from, to int, f func(layer int,
 	}
 }
 
-// Strip appends to dst[:0] one sign for each of the layers from one to before
-// another, lowest first: what the layer means to n, or, for a directory, the
-// strongest of what it means to anything below. It is about the union after the
-// view's layer: a version of a higher layer does not show there, and counts as
-// covered. In an image of so many directories and layers that their strips would
-// take too much memory, a directory's strip is about its own versions alone.
+// Strip appends to dst[:0] one sign for each layer in a half-open range, lowest
+// first: the layer's effect on n or, for a directory, the strongest effect on
+// anything below. It describes the union after the view's layer: a version in a
+// higher layer is not visible there and counts as covered. If an image has too
+// many directories and layers for the bitmaps, a directory's strip covers only
+// its own versions.
 func (v *View) Strip(n NodeID, from, to int, dst []Sign) []Sign {
 	from, to = max(from, 0), min(to, len(v.t.layers))
 	dst = dst[:0]

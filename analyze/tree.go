@@ -8,47 +8,44 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// # The one tree
+// # The tree
 //
-// An image of n layers has n unions, the filesystems as seen after each layer.
-// Keeping a tree for each is the obvious way and the slow one: a copy of
-// everything for each layer, and then comparisons between copies.
+// An image of n layers has n unions, the filesystems after each layer. Keeping a tree for each is
+// the obvious but slow solution: it copies everything for each layer, and then compares the
+// copies.
 //
-// Here there is one tree. A node is a path that any layer mentions; it holds
-// its versions, oldest first, one for each layer that says something of it:
+// Here there is a single tree. A node is a path that any layer mentions. It holds its versions,
+// oldest first, one for each layer that mentions it:
 //
 //	               layer 0      layer 5      layer 6       layer 9
 //	/srv/app                    added                      metadata
 //	/srv/app/model.bin          added 64 MB  metadata      removed
 //	/usr/bin/git   added                                   removed
 //
-// A layer is unpacked alone first (unpack.go) and then laid over the others
-// (overlay.go). If it deletes a directory, makes it opaque, or puts a file in its
-// place, it leaves a "removed" version on every node that it hides. That is all
-// it takes for every question to be a look-up in the same tree:
+// A layer is first unpacked alone (unpack.go) and then applied to the others (overlay.go). If it
+// deletes a directory, makes it opaque, or replaces it with a file, it leaves a "removed" version
+// on every node that it hides. Every question is then a lookup in the same tree:
 //
-//	the union after layer k   of each node the newest version at or below k, unless removed
+//	the union after layer k   the newest version of each node at or below k, unless removed
 //	what layer k holds        the versions of layer k
 //	what i..k changed         the nodes whose versions after i and after k differ
 //	who shadows whom          a version's successor
 //
-// Versions are pushed while the layers are applied, lowest first. Each push
-// looks at nothing but the node's newest version, and hiding a directory
-// visits only what is there to be hidden (the lists of live children below),
-// so that the whole costs time and memory linear in entries plus hidden nodes,
-// whatever the number of layers.
+// Versions are added while the layers are applied, lowest first. Each addition reads only the
+// node's newest version, and hiding a directory visits only what it has to hide (the lists of
+// live children below). So time and memory are linear in entries plus hidden nodes, whatever the
+// number of layers.
 //
-// Nodes and versions live in flat slices and refer to each other by index; a
-// node's name is that of an entry. A parent's index is lower than its children's,
-// so that sums over directories are one loop from the last node to the first.
+// Nodes and versions are in flat slices and refer to each other by index; a node's name is that
+// of an entry. A parent's index is lower than its children's, so a sum over directories is one
+// loop from the last node to the first.
 //
 // # Bytes
 //
-// Content belongs to an inode: the entry that carries it in its layer's tar.
-// Versions are its names: one, or more with hard links, in this layer or in
-// higher ones. An inode's bytes are visible while a name of it shows, and dead
-// from the layer on that hides the last. Only inodes that had, or can still get,
-// another name than their own entry's are kept as such.
+// Content belongs to an inode: the entry that stores it in its layer's tar. Versions are its
+// names: one, or several with hard links, in the same or in higher layers. An inode's bytes are
+// visible while one of its names is, and dead from the layer on that hides the last one. Only
+// inodes that had, or may still get, a name besides their own entry's are stored as such.
 
 // A NodeID is the index of a node in its Tree. Root is 0.
 type NodeID int32
@@ -58,35 +55,35 @@ const Root NodeID = 0
 
 const none = -1
 
-// A node is one path. What it refers to ends where the next node's begins. While
-// the tree is built, three of its fields have another meaning.
+// A node is one path. Its ranges of versions and children end where the next node's start. Three
+// of its fields have another meaning while the tree is built.
 type node struct {
 	parent NodeID
-	name   uint32 // the entry of its layer that has the name; if that is noLayer, in Tree.extra
-	first  int32  // in Tree.versions, which are oldest first; while building, the newest version
-	kids   int32  // in Tree.children, which are by name; while building, the first child that is listed
-	dir    int32  // its place among directories, for sums, none if nothing ever lies below it; while building, the next in its parent's list
+	name   uint32 // the entry of its layer with that name; if that is noLayer, an index in Tree.extra
+	first  int32  // in Tree.versions, oldest first; while building, the newest version
+	kids   int32  // in Tree.children, sorted by name; while building, the first listed child
+	dir    int32  // its place among directories, for sums; none if nothing is ever below it; while building, the next node in its parent's list
 	layer  uint16
 	path   uint16 // length of the path in bytes, 0 for Root
 }
 
-// noLayer is where names come from that no entry has.
+// noLayer marks names that no entry has.
 const noLayer = ^uint16(0)
 
-// unlisted is the next of a node that is in no list.
+// unlisted marks a node that is in no list.
 const unlisted = -2
 
-// A version is what one layer says of one node.
+// A version is what one layer says about one node.
 type version struct {
 	node  NodeID
-	entry int32 // in its layer's entries; none for removed and implied ones
-	inode int32 // what it names: own, or in Tree.inodes; none for directories, removed ones and links to nowhere
+	entry int32 // in its layer's entries; none for removed and implied versions
+	inode int32 // the inode that it names: own, or an index in Tree.inodes; none for directories, removed versions and broken links
 	layer uint16
-	by    uint16 // the layer that hid it, notHidden if none did
+	by    uint16 // the layer that hid it, or notHidden
 
 	change Change
 	cause  Cause
-	kind   source.Type // a hard link's is that of its inode
+	kind   source.Type // for a hard link, the kind of its inode
 	flags  versionFlags
 }
 
@@ -94,9 +91,9 @@ type versionFlags uint8
 
 const (
 	duplicate      versionFlags = 1 << iota // covered by a later entry of its own layer
-	implied                                 // a directory that no entry names
-	unsettled                               // its change awaits a comparison of contents
-	unsettledCause                          // that of the version that covers it does
+	implied                                 // a directory without an entry
+	unsettled                               // its change depends on a pending comparison
+	unsettledCause                          // the change of the version that covers it does
 )
 
 const notHidden = ^uint16(0)
@@ -104,30 +101,29 @@ const notHidden = ^uint16(0)
 // own is the inode of a version that is its only name.
 const own = -2
 
-// An inode is content, or whatever else hard links can share, that is not own.
+// An inode is content, or anything else that hard links can share, that is not own.
 type inode struct {
-	entry   int32 // the entry that carries it
-	carrier int32 // the version of that entry; none for AUFS's bookkeeping and other entries that show nowhere
+	entry   int32 // the entry that stores it
+	carrier int32 // the version of that entry; none for AUFS's bookkeeping and other entries that are never visible
 	layer   uint16
-	by      uint16 // the layer that hid its last name, notHidden while one shows
+	by      uint16 // the layer that hid its last name; notHidden while one is visible
 	cause   Cause
 }
 
-// A Tree is every path that any layer of an image mentions, with its versions.
-// It is immutable and safe for concurrent use.
+// A Tree holds every path that any layer of an image mentions, with its versions. It is immutable
+// and safe for concurrent use.
 type Tree struct {
 	layers   []*source.Layer
 	nodes    []node
 	versions []version
 	inodes   []inode
 	children []NodeID
-	extra    names // of directories that were met in the names of what lies below, and the like
-	dirs     int32 // nodes with a place among directories
+	extra    names // names of implied directories and the like
+	dirs     int32 // number of nodes with a place among directories
 
-	// names of inodes that have more than one: versions, in the order in which
-	// they appeared
+	// names of inodes with several names: versions, in order of appearance
 	shared map[int32][]int32
-	// inodes that have no node, ascending
+	// inodes without a node, ascending
 	orphans []int32
 
 	views  viewCache
@@ -135,7 +131,7 @@ type Tree struct {
 	owned  *packageCache
 }
 
-// Len returns the number of nodes; their IDs are 0 to Len()-1.
+// Len returns the number of nodes. Their IDs are 0 to Len()-1.
 func (t *Tree) Len() int { return len(t.nodes) }
 
 // LayerCount returns the number of the image's layers.
@@ -149,11 +145,11 @@ func (t *Tree) Name(n NodeID) string {
 	return string(t.name(n))
 }
 
-// Parent returns the node above n; Root's is Root.
+// Parent returns the parent of n; Root is its own parent.
 func (t *Tree) Parent(n NodeID) NodeID { return t.nodes[n].parent }
 
-// Children returns the nodes right below n by name, bytewise, whether they show
-// in any union or not. The slice is the tree's own.
+// Children returns the children of n by name, bytewise, whether or not they are visible in any
+// union. The slice must not be modified.
 func (t *Tree) Children(n NodeID) []NodeID {
 	from, to := t.nodes[n].kids, int32(len(t.children))
 	if int(n)+1 < len(t.nodes) {
@@ -162,10 +158,10 @@ func (t *Tree) Children(n NodeID) []NodeID {
 	return t.children[from:to:to]
 }
 
-// hasChildren reports whether anything ever lies below n.
+// hasChildren reports whether anything is ever below n.
 func (t *Tree) hasChildren(n NodeID) bool { return len(t.Children(n)) > 0 }
 
-// orphanPath returns the path that the entry of an inode without a node has.
+// orphanPath returns the path of the entry of an inode without a node.
 func (t *Tree) orphanPath(id int32) string {
 	i := &t.inodes[id]
 	return cleanPath(string(t.layers[i.layer].Entries.AppendName(nil, int(i.entry))))
@@ -193,8 +189,8 @@ func (t *Tree) appendPath(b []byte, n NodeID) []byte {
 	return b
 }
 
-// Lookup returns the node of a path, which may be written in any way
-// ("usr//lib/", "/usr/./lib"). It follows no links.
+// Lookup returns the node of a path in any spelling ("usr//lib/", "/usr/./lib"). It does not
+// follow links.
 func (t *Tree) Lookup(path string) (NodeID, bool) {
 	n := Root
 	for part := range strings.SplitSeq(path, "/") {
@@ -223,8 +219,8 @@ func (t *Tree) child(n NodeID, name string) (NodeID, bool) {
 	return Root, false
 }
 
-// Versions returns what the layers say of n, oldest first. A layer that holds
-// the path more than once appears as often, the one that counts last.
+// Versions returns the versions of n, oldest first. If a layer contains the path several times,
+// each has a version, and the last one counts.
 func (t *Tree) Versions(n NodeID) []Version {
 	from, to := t.versionRange(n)
 	out := make([]Version, to-from)
@@ -234,7 +230,7 @@ func (t *Tree) Versions(n NodeID) []Version {
 	return out
 }
 
-// versionRange returns where the versions of n are: Tree.versions[from:to].
+// versionRange returns the range of n's versions: Tree.versions[from:to].
 func (t *Tree) versionRange(n NodeID) (from, to int32) {
 	from, to = t.nodes[n].first, int32(len(t.versions))
 	if int(n)+1 < len(t.nodes) {
@@ -243,8 +239,7 @@ func (t *Tree) versionRange(n NodeID) (from, to int32) {
 	return from, to
 }
 
-// At returns the version of n that shows in the union after layer k, and whether
-// there is one.
+// At returns the version of n that is visible in the union after layer k, if any.
 func (t *Tree) At(n NodeID, k int) (Version, bool) {
 	v := t.at(n, k)
 	return Version{t, v}, v != none
@@ -255,9 +250,8 @@ func (t *Tree) at(n NodeID, k int) int32 {
 	return behind(from, latest(t.versions[from:to], k))
 }
 
-// upTo returns how many of a node's versions are of layers up to k. They are in the
-// order of layers; a node may have one in each of thousands, so that those of the
-// layers above k are not gone through one by one.
+// upTo returns how many of a node's versions belong to layers up to k. It uses the order of
+// layers, because a node may have a version in each of thousands of layers.
 func upTo(vs []version, k int) int {
 	if n := len(vs); n == 0 || int(vs[n-1].layer) <= k {
 		return n
@@ -265,7 +259,7 @@ func upTo(vs []version, k int) int {
 	return sort.Search(len(vs), func(i int) bool { return int(vs[i].layer) > k })
 }
 
-// latest returns which of a node's versions shows in the union after layer k.
+// latest returns the index of the version that is visible in the union after layer k.
 func latest(vs []version, k int) int32 {
 	for n := upTo(vs, k); n > 0; {
 		v := &vs[n-1]
@@ -275,15 +269,13 @@ func latest(vs []version, k int) int32 {
 			}
 			return int32(n - 1)
 		}
-		// What counts of a layer stands behind its duplicates, of which there may be
-		// thousands: there is nothing else.
+		// Of a layer, the last version counts; there may be thousands of duplicates before it.
 		n = upTo(vs[:n], int(v.layer)-1)
 	}
 	return none
 }
 
-// behind returns the index of what is the ith from another index on; none stays
-// none.
+// behind returns from+i, or none if i is none.
 func behind(from, i int32) int32 {
 	if i == none {
 		return none
@@ -291,8 +283,7 @@ func behind(from, i int32) int32 {
 	return from + i
 }
 
-// InLayer returns what layer k says of n, a removal too, and whether it says
-// anything.
+// InLayer returns the version of n in layer k, including removals, if any.
 func (t *Tree) InLayer(n NodeID, k int) (Version, bool) {
 	v := t.inLayer(n, k)
 	return Version{t, v}, v != none
@@ -303,9 +294,9 @@ func (t *Tree) inLayer(n NodeID, k int) int32 {
 	return behind(from, ofLayer(t.versions[from:to], k))
 }
 
-// ofLayer returns which of a node's versions is what layer k says of it.
+// ofLayer returns the index of the node's version in layer k.
 func ofLayer(vs []version, k int) int32 {
-	// What counts stands behind the duplicates of its layer.
+	// The version that counts follows its layer's duplicates.
 	i := upTo(vs, k) - 1
 	if i >= 0 && int(vs[i].layer) == k && vs[i].flags&duplicate == 0 {
 		return int32(i)
@@ -313,8 +304,8 @@ func ofLayer(vs []version, k int) int32 {
 	return none
 }
 
-// carrier returns the layer and the entry that carry what version i names; it must
-// name something.
+// carrier returns the layer and the entry that store the content of version i, which must have an
+// inode.
 func (t *Tree) carrier(i int32) (layer uint16, entry int32) {
 	v := &t.versions[i]
 	if v.inode == own {

@@ -9,19 +9,16 @@ import (
 
 // # One layer
 //
-// A layer means what an engine would have on disk after unpacking it alone, in the
-// order of its tar, in an empty directory. So an entry takes the place of what the
-// layer has at its path, with all that the layer has below that, markers too; but
-// a directory on a directory keeps what lies in it. Parents that are missing are
-// made, and those that are symlinks of this layer are followed. Nothing of a
-// lower layer is looked at, but for the targets of hard links, and for whether a
-// lower layer has a directory that no entry names.
+// A layer means what an engine would have on disk after unpacking it alone, in the order of its
+// tar, into an empty directory. So an entry replaces what the layer already has at its path,
+// including everything below and its markers; but a directory on top of a directory keeps its
+// content. Missing parents are created, and parents that are symlinks of this layer are followed.
+// Lower layers matter only for the targets of hard links, and for whether they have a directory
+// that no entry of this layer names.
 //
-// What it does to the layers below is settled when all of it is there: see
-// overlay.go.
+// The effect on the layers below is computed when the layer is complete: see overlay.go.
 
-// unpack goes through the entries of a layer, in order; markers are those that may
-// be markers.
+// unpack processes the entries of a layer in order; markers are the possible markers among them.
 func (b *builder) unpack(ctx context.Context, e *source.Entries, markers []int) error {
 	b.walk.before = e.Len()
 	for i := range e.Len() {
@@ -59,15 +56,14 @@ func findMarkers(e *source.Entries) (markers []int) {
 	return markers
 }
 
-// split takes the name of entry i apart, into b.parts.
+// split splits the name of entry i into b.parts.
 func (b *builder) split(e *source.Entries, i int) (climbed bool) {
 	b.name = e.AppendName(b.name[:0], i)
 	b.parts, climbed = splitPath(b.name, b.parts)
 	return climbed
 }
 
-// special deals with entry i if it is no path of the filesystem, and reports
-// whether it is none.
+// special handles entry i if it is not a path of the filesystem, and reports whether it did.
 func (b *builder) special(e *source.Entries, i int) bool {
 	climbed := b.split(e, i)
 	kind, hidden := kindOf(b.parts)
@@ -85,15 +81,15 @@ func (b *builder) special(e *source.Entries, i int) bool {
 			b.flawNamed(true, "a whiteout below something that is not a directory: ignored")
 		}
 	}
-	// Its bytes still ship, and hard links may point at AUFS's.
+	// Its bytes still ship, and hard links may point to AUFS's.
 	if e.Type(i) == source.File && (e.Stored(i) > 0 || kind == pathAUFS) {
 		b.orphan(i)
 	}
 	return true
 }
 
-// mark puts the marker that is entry i where it stands; false if that is not in a
-// directory. parts are those of what it hides.
+// mark adds the marker of entry i; false if its parent is not a directory. parts are the
+// components of the hidden path.
 func (b *builder) mark(kind pathKind, parts [][]byte, i int) bool {
 	m := marker{kind: kind, entry: int32(i)}
 	dir := parts
@@ -120,7 +116,7 @@ func (b *builder) stand(m marker) {
 	}
 }
 
-// orphan makes an inode of entry i, which has no node.
+// orphan makes an inode for entry i, which has no node.
 func (b *builder) orphan(i int) {
 	b.t.inodes = append(b.t.inodes, inode{entry: int32(i), carrier: none, layer: uint16(b.layer), by: notHidden})
 	id := int32(len(b.t.inodes) - 1)
@@ -128,8 +124,7 @@ func (b *builder) orphan(i int) {
 	b.bookkept[maphash.String(b.seed, b.t.orphanPath(id))] = id
 }
 
-// orphanAt returns the inode that has no node and whose entry has a path, which is
-// written in any way.
+// orphanAt returns the inode without a node whose entry has a path, in any spelling.
 func (b *builder) orphanAt(path []byte) (id int32, ok bool) {
 	if len(b.bookkept) == 0 {
 		return none, false
@@ -139,10 +134,10 @@ func (b *builder) orphanAt(path []byte) (id int32, ok bool) {
 	return id, ok && b.t.orphanPath(id) == clean
 }
 
-// climbs is the problem of a name.
+// climbs is the flaw of a name with too many "..".
 const climbs = "the name climbs out of the image with \"..\"; it is taken inside the root"
 
-// entry puts entry i, a path of the filesystem, where it belongs.
+// entry adds entry i, a path of the filesystem.
 func (b *builder) entry(e *source.Entries, i int) {
 	n := b.locate(e, i)
 	v := version{node: n, entry: int32(i), inode: none, by: notHidden, layer: uint16(b.layer), kind: e.Type(i)}
@@ -180,19 +175,18 @@ func (b *builder) entry(e *source.Entries, i int) {
 	}
 }
 
-// opaqueXattr makes a directory opaque if it is "y".
-// Source: Linux, Documentation/filesystems/overlayfs.rst, "Whiteouts and opaque
-// directories".
+// opaqueXattr makes a directory opaque if its value is "y". Source: Linux,
+// Documentation/filesystems/overlayfs.rst, "Whiteouts and opaque directories".
 const opaqueXattr = "trusted.overlay.opaque"
 
-// markOpaque makes n opaque, a directory that an entry has just made.
+// markOpaque makes n opaque, a directory that an entry has just created.
 func (b *builder) markOpaque(n NodeID) {
 	b.host(n)
 	b.stand(marker{dir: n, hides: n, entry: none, kind: pathOpaque})
 }
 
-// placeDevice puts a character device 0/0 at n, which overlayfs takes for a
-// whiteout. Source: as opaqueXattr.
+// placeDevice puts a character device 0/0 at n, which overlayfs treats as a whiteout. Source: as
+// for opaqueXattr.
 func (b *builder) placeDevice(n NodeID) {
 	b.empty(n)
 	if top := b.top(n); b.owns(top) {
@@ -203,11 +197,11 @@ func (b *builder) placeDevice(n NodeID) {
 	}
 }
 
-// locate returns the node of an entry's name, made if it is new, with all
-// directories above it in place.
+// locate returns the node of an entry's name and creates it and its parent directories if
+// necessary.
 func (b *builder) locate(e *source.Entries, i int) NodeID {
-	// The common case: a file beside the last one, its name without any of the
-	// spellings that splitPath is there for.
+	// The common case: a file next to the previous one, with a name that splitPath would not
+	// change.
 	dir, base := e.Dir(i), e.Base(i)
 	usual := simple(base)
 	if usual && dir == b.lastDir {
@@ -229,18 +223,17 @@ func (b *builder) locate(e *source.Entries, i int) NodeID {
 	}
 	b.lastDir, b.lastNode, b.lastThrough = dir, at, b.walk.links > 0
 	if climbed {
-		b.lastDir = none // the next one is to be told of as well
+		b.lastDir = none // report the next one too
 	}
 	return b.nodeAt(at, base, i)
 }
 
-// simple reports whether the last part of a name is a component as it is.
+// simple reports whether the last part of a name is a plain component.
 func simple(base []byte) bool {
 	return len(base) > 0 && base[len(base)-1] != '/' && string(base) != "." && string(base) != ".."
 }
 
-// place puts v where it belongs, in the place of what the layer has there, and
-// returns its index.
+// place puts v at its node, replaces what the layer has there, and returns its index.
 func (b *builder) place(v version) int32 {
 	n := v.node
 	if v.kind != source.Dir {
@@ -257,17 +250,17 @@ func (b *builder) place(v version) int32 {
 		return b.push(v)
 	}
 	if top.flags&implied != 0 {
-		*top = v // nothing is lost of a directory that was only implied
+		*top = v // an implied directory has nothing to lose
 		return b.t.nodes[n].first
 	}
 	b.cover(top)
 	return b.push(v)
 }
 
-// directory returns the directory of that path in the layer as it is so far,
-// through the symlinks that the layer has made. It is made, with those above it,
-// if it is not there. What is in the way and is no directory makes way, with a
-// flaw, if force is true; else the answer is false.
+// directory returns the directory at that path in the layer so far, following
+// the layer's symlinks, and creates it and its parents if necessary. If force
+// is true, it replaces anything in the way that is not a directory and records
+// a flaw; otherwise it returns false.
 func (b *builder) directory(parts [][]byte, force bool) (at NodeID, ok bool) {
 	b.walk.links = 0
 	for _, part := range parts {
@@ -293,9 +286,9 @@ func (b *builder) made(n NodeID, force bool) bool {
 	return n == Root || b.disk.parents.has(n) || !force && b.disk.hosts.has(n)
 }
 
-// mkdir makes n a directory that has something in it, an entry if force is true,
-// else no more than a marker. It makes no version where a lower layer has the
-// directory; nor for the sake of a marker: see settleDirs.
+// mkdir makes n a directory with content: an entry if force is true, otherwise
+// only a marker. It adds no version if a lower layer has the directory, or for
+// a marker: see settleDirs.
 func (b *builder) mkdir(n NodeID, force bool) bool {
 	if b.made(n, force) {
 		return true
@@ -323,14 +316,14 @@ func (b *builder) mkdir(n NodeID, force bool) bool {
 	return true
 }
 
-// host notes that a marker, or a directory with a marker, stands in n.
+// host records that n contains a marker, or a directory with a marker.
 func (b *builder) host(n NodeID) {
 	if b.disk.hosts.add(n) {
 		b.list(n)
 	}
 }
 
-// imply makes n a directory that no entry names.
+// imply makes n a directory without an entry.
 func (b *builder) imply(n NodeID) {
 	b.place(version{node: n, entry: none, inode: none, by: notHidden, layer: uint16(b.layer), kind: source.Dir, flags: implied})
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// A Version is what one layer says of one node: a small handle, to be passed by
-// value. The zero Version must not be used.
+// A Version is what one layer says about one node. It is a small handle; pass it by value. The
+// zero Version is invalid.
 type Version struct {
 	t *Tree
 	i int32
@@ -19,20 +19,20 @@ type Version struct {
 
 func (v Version) get() *version { return &v.t.versions[v.i] }
 
-// Node returns the node that v is a version of.
+// Node returns the node of v.
 func (v Version) Node() NodeID { return v.get().node }
 
 // Layer returns the index of v's layer.
 func (v Version) Layer() int { return int(v.get().layer) }
 
-// Change returns what v is against the union just below its layer.
+// Change returns the change of v against the union just below its layer.
 func (v Version) Change() Change { return v.get().change }
 
-// Cause returns why v does not show in the final union, NotShadowed if it does.
-// That a "removed" version is followed by another has no cause.
+// Cause returns why v is not visible in the final union, NotShadowed if it is. A "removed"
+// version that is followed by another has no cause.
 func (v Version) Cause() Cause { return v.get().cause }
 
-// By returns the layer that hid v, -1 if none did.
+// By returns the layer that hid v, or -1.
 func (v Version) By() int { return byLayer(v.get().by) }
 
 func byLayer(by uint16) int {
@@ -42,25 +42,24 @@ func byLayer(by uint16) int {
 	return int(by)
 }
 
-// Duplicate reports whether v's own layer covers it: by a later entry of the
-// path, or by something else than a directory above it.
+// Duplicate reports whether v's own layer covers it: with a later entry for the path, or with
+// something other than a directory above it.
 func (v Version) Duplicate() bool { return v.get().flags&duplicate != 0 }
 
-// Unsettled reports whether v's change or its cause awaits a comparison that
-// Analysis.Finish makes.
+// Unsettled reports whether v's change or cause depends on a comparison that Analysis.Finish
+// makes.
 func (v Version) Unsettled() (change, cause bool) {
 	flags := v.get().flags
 	return flags&unsettled != 0, flags&unsettledCause != 0
 }
 
-// Implied reports whether v is a directory that no entry names, only entries
-// below it.
+// Implied reports whether v is a directory without an entry of its own.
 func (v Version) Implied() bool { return v.get().flags&implied != 0 }
 
-// Kind returns the type of what v names: a hard link's is that of its target.
+// Kind returns the type of what v names; for a hard link, that of its target.
 func (v Version) Kind() source.Type { return v.get().kind }
 
-// Type returns the type as it is stored, source.Hardlink for a hard link.
+// Type returns the type as stored: source.Hardlink for a hard link.
 func (v Version) Type() source.Type {
 	x := v.get()
 	if x.entry == none {
@@ -69,8 +68,7 @@ func (v Version) Type() source.Type {
 	return v.t.layers[x.layer].Entries.Type(int(x.entry))
 }
 
-// Entry returns the tar entry that v is; false for what has none, removed and
-// implied versions.
+// Entry returns the tar entry of v; false for removed and implied versions, which have none.
 func (v Version) Entry() (source.Entry, bool) { return v.t.entry(v.i) }
 
 func (t *Tree) entry(i int32) (source.Entry, bool) {
@@ -81,7 +79,7 @@ func (t *Tree) entry(i int32) (source.Entry, bool) {
 	return t.layers[x.layer].Entries.At(int(x.entry)), true
 }
 
-// attributes is entry without the names in it.
+// attributes is entry without the names.
 func (t *Tree) attributes(i int32) (source.Entry, bool) {
 	x := &t.versions[i]
 	if x.entry == none {
@@ -90,8 +88,8 @@ func (t *Tree) attributes(i int32) (source.Entry, bool) {
 	return t.layers[x.layer].Entries.Attributes(int(x.entry)), true
 }
 
-// Content returns the layer and the entry that carry v's content, through hard
-// links; false unless v is a file that has its inode.
+// Content returns the layer and the entry that store v's content, through hard links; false
+// unless v is a file with an inode.
 func (v Version) Content() (layer *source.Layer, entry int, ok bool) {
 	x := v.get()
 	if x.inode == none || x.kind != source.File {
@@ -109,7 +107,7 @@ func (v Version) Open(ctx context.Context) (io.ReadCloser, error) {
 	return nil, v.noContent()
 }
 
-// noContent says why there is no content under v's name.
+// noContent says why v has no content.
 func (v Version) noContent() error {
 	switch {
 	case v.Change() == Removed:
@@ -120,8 +118,7 @@ func (v Version) noContent() error {
 	return fmt.Errorf("it is a %s, not a file", v.Kind())
 }
 
-// Body returns v's content, through hard links, to be read from any place. The
-// caller closes it.
+// Body returns v's content, through hard links, for random access. The caller closes it.
 func (v Version) Body(ctx context.Context) (*source.Body, error) {
 	if layer, entry, ok := v.Content(); ok {
 		return layer.Body(ctx, entry)
@@ -129,8 +126,8 @@ func (v Version) Body(ctx context.Context) (*source.Body, error) {
 	return nil, v.noContent()
 }
 
-// Size returns the bytes of content that are read under v's name, those of its
-// target for a hard link; 0 for what is no file.
+// Size returns the bytes of content under v's name; for a hard link, those of its target; 0 if it
+// is not a file.
 func (v Version) Size() int64 {
 	if layer, entry, ok := v.Content(); ok {
 		return layer.Entries.Size(entry)
@@ -138,10 +135,10 @@ func (v Version) Size() int64 {
 	return 0
 }
 
-// Stored returns the bytes of content that v carries: 0 for a hard link.
+// Stored returns the bytes of content that v stores: 0 for a hard link.
 func (v Version) Stored() int64 { return v.t.carried(v.i) }
 
-// carried returns the bytes that version i carries itself.
+// carried returns the bytes that version i stores itself.
 func (t *Tree) carried(i int32) int64 {
 	x := &t.versions[i]
 	if x.inode == none || x.kind != source.File || x.inode != own && t.inodes[x.inode].carrier != i {
@@ -150,8 +147,7 @@ func (t *Tree) carried(i int32) int64 {
 	return t.layers[x.layer].Entries.Stored(int(x.entry))
 }
 
-// Wasted returns the bytes that v carries and that no name of the final union
-// reaches.
+// Wasted returns the bytes that v stores and that no name of the final union reaches.
 func (v Version) Wasted() int64 {
 	if x := v.get(); x.inode == none || v.t.deadFrom(x) == notHidden {
 		return 0
@@ -159,8 +155,8 @@ func (v Version) Wasted() int64 {
 	return v.Stored()
 }
 
-// deadFrom returns the layer from which on nothing shows what x names, notHidden
-// if something does; it must name something.
+// deadFrom returns the layer from which on no visible name reaches x's inode, notHidden if one
+// does; x must have an inode.
 func (t *Tree) deadFrom(x *version) uint16 {
 	if x.inode == own {
 		return x.by
@@ -180,7 +176,7 @@ func (v Version) Mode() uint32 {
 	return 0
 }
 
-// impliedMode is what engines give to a directory that no entry names.
+// impliedMode is the mode that engines give to a directory without an entry.
 const impliedMode = 0o755
 
 // UID returns the owner.
@@ -192,8 +188,8 @@ func (v Version) GID() int64 { e, _ := v.Entry(); return e.GID }
 // Time returns the modification time, zero if v has none.
 func (v Version) Time() time.Time { e, _ := v.Entry(); return e.Time }
 
-// Link returns the target: of a symlink as it is stored, of a hard link as an
-// absolute path; "" for anything else.
+// Link returns the target: as stored for a symlink, as an absolute path for a hard link; "" for
+// anything else.
 func (v Version) Link() string {
 	e, _ := v.Entry()
 	switch e.Type {
@@ -205,8 +201,8 @@ func (v Version) Link() string {
 	return ""
 }
 
-// Target returns what a symbolic link says, as it is stored, also if v is a hard
-// link to one; false if it is neither.
+// Target returns the stored target of a symbolic link, also if v is a hard link to one; false if
+// it is neither.
 func (v Version) Target() (string, bool) {
 	x := v.get()
 	if x.kind != source.Symlink || x.inode == none {

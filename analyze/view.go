@@ -8,54 +8,53 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// Mode is which part of the tree a view shows.
+// Mode selects the part of the tree that a view shows.
 type Mode uint8
 
 // The modes of a view.
 const (
 	Union      Mode = iota // the union after layer At
-	Alone                  // what layer At holds, removals too
-	Range                  // what differs between the unions after From and At
-	Everything             // every node, shadowed and removed ones too
+	Alone                  // the content of layer At, including removals
+	Range                  // the difference between the unions after From and At
+	Everything             // every node, including shadowed and removed ones
 )
 
-// Spec says what a view shows. From counts for Range only, At for all but
-// Everything. Both are layer indices; From may be -1, for nothing at all.
+// Spec says what a view shows. From is used only by Range, At by all modes except Everything.
+// Both are layer indexes; From may be -1 for the empty union.
 type Spec struct {
 	Mode     Mode
 	From, At int
 }
 
-// A View is a part of a tree with the sums of its directories. It is immutable
-// and safe for concurrent use.
+// A View is a part of a tree with the sums of its directories. It is immutable and safe for
+// concurrent use.
 type View struct {
 	t    *Tree
 	spec Spec
-	at   int // the layer whose union signs speak of
+	at   int // the layer whose union the signs describe
 
 	sums []dirSum // by a node's place among directories
-	// To which node the bytes of an inode are counted: by inode, none for one that
-	// does not show, anyName for one that has no other name. Nil if every layer's
-	// bytes count.
+	// The node that an inode's bytes are counted at: by inode, none if not visible, anyName if it
+	// has no other name. Nil if the bytes of every layer count.
 	owner  []NodeID
 	strips *strips // see strip.go
 
-	filtered *filtered // of a view that a filter made, nil otherwise; see filter.go
+	filtered *filtered // of a filtered view, nil otherwise; see filter.go
 }
 
-// dirSum is what a directory and all below it come to.
+// dirSum holds the sums of a directory and everything below.
 type dirSum struct {
 	bytes, wasted int64
 	files         int32
 	lines         int32 // see lines.go
-	kids          int32 // that show
+	kids          int32 // visible children
 	shows         bool
-	joined        bool // a child stands on one line with it
-	others        bool // children that show are no directories
+	joined        bool // a child shares its line
+	others        bool // visible children that are not directories
 }
 
-// Bounds of the views that a tree keeps: their number, and the bytes of their
-// directories' sums and strips. A few are kept however many directories there are.
+// Limits on the cached views of a tree: their number, and the bytes of their sums and strips. A
+// few are always kept, however many directories there are.
 const (
 	keptViews = 12
 	keptBytes = 16 << 20
@@ -64,11 +63,11 @@ const (
 
 type viewCache struct {
 	mu      sync.Mutex
-	views   []*View  // latest use last
-	bunches *bunches // of the tree; nil until they are needed
+	views   []*View  // most recently used last
+	bunches *bunches // of the tree; nil until needed
 }
 
-// gathered returns the tree's nodes in bunches. The lock must be held.
+// gathered returns the tree's bunches. The caller holds the lock.
 func (c *viewCache) gathered(t *Tree) *bunches {
 	if c.bunches == nil {
 		c.bunches = gather(t)
@@ -76,23 +75,23 @@ func (c *viewCache) gathered(t *Tree) *bunches {
 	return c.bunches
 }
 
-// known returns the bunches, nil if they have not been needed so far.
+// known returns the bunches, nil if not needed yet.
 func (c *viewCache) known() *bunches {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.bunches
 }
 
-// PrepareViews does what the first view would take longer for. It may be called at
-// any time, from any goroutine, and is not needed.
+// PrepareViews does the work that would slow down the first view. It is optional, and may be
+// called at any time from any goroutine.
 func (t *Tree) PrepareViews() {
 	t.views.mu.Lock()
 	defer t.views.mu.Unlock()
 	t.views.gathered(t)
 }
 
-// View returns the view that s asks for. It takes one pass over all nodes when
-// it is first asked for, and is then kept for a while.
+// View returns the view for s. The first call takes one pass over all nodes; the result is cached
+// for a while.
 func (t *Tree) View(s Spec) *View {
 	s = s.within(len(t.layers))
 	t.views.mu.Lock()
@@ -114,7 +113,7 @@ func (t *Tree) View(s Spec) *View {
 	return v
 }
 
-// within returns s with layers that exist, and zeros where they do not count.
+// within returns s with valid layers, and zeros for unused fields.
 func (s Spec) within(layers int) Spec {
 	last := max(layers-1, 0)
 	s.At = min(max(s.At, 0), last)
@@ -129,10 +128,10 @@ func (s Spec) within(layers int) Spec {
 	return s
 }
 
-// anyName is the owner of an inode that has but one name.
+// anyName is the owner of an inode with a single name.
 const anyName = -2
 
-// newView makes a view, which takes a pass over the bunches of nodes.
+// newView makes a view in one pass over the bunches of nodes.
 func newView(t *Tree, s Spec, g *bunches) *View {
 	v := &View{t: t, spec: s, at: s.At, sums: make([]dirSum, t.dirs), strips: &strips{from: g}}
 	switch s.Mode {
@@ -158,14 +157,14 @@ func (v *View) add(g *bunch, vs []version, carried []int64) {
 	v.rise(g, v.sum1(vs, carried, shown, g.node), isDir(vs, shown))
 }
 
-// own finds the node to which a hard-linked inode's bytes are counted: that of
-// the entry which carries them, else that of the first name that shows.
+// own finds the node that a hard-linked inode's bytes are counted at: that of the entry that
+// stores them, else that of the first visible name.
 func (v *View) own(id int32, names []int32) {
 	first := NodeID(none)
 	node, shown := NodeID(none), int32(none)
 	for _, i := range names {
 		n := v.t.versions[i].node
-		if n != node { // names of one node, of which there may be thousands, stand together
+		if n != node { // names of one node, possibly thousands, are consecutive
 			node, shown = n, v.showing(n)
 		}
 		if shown != i {
@@ -178,13 +177,13 @@ func (v *View) own(id int32, names []int32) {
 	v.owner[id] = first
 }
 
-// showing returns the version that shows for n itself, none if it does not show.
+// showing returns the visible version of n itself, or none.
 func (v *View) showing(n NodeID) int32 {
 	from, to := v.t.versionRange(n)
 	return behind(from, v.pick(v.t.versions[from:to]))
 }
 
-// pick returns which of a node's versions shows for it, none if it does not show.
+// pick returns the index of the visible version of a node, or none.
 func (v *View) pick(vs []version) int32 {
 	switch v.spec.Mode {
 	case Union:
@@ -207,7 +206,7 @@ func (v *View) pick(vs []version) int32 {
 	return lastContent(vs)
 }
 
-// removal returns which of a node's versions removed it as of layer k.
+// removal returns the index of the version that removed the node as of layer k.
 func removal(vs []version, k int) int32 {
 	for i := len(vs) - 1; i >= 0; i-- {
 		if v := &vs[i]; int(v.layer) <= k && v.change == Removed {
@@ -227,13 +226,13 @@ func lastContent(vs []version) int32 {
 	return none
 }
 
-// isDir reports whether a node is listed as a directory if i of its versions
-// shows: none stands for one that shows for what lies below it.
+// isDir reports whether a node is listed as a directory if its version i is visible; none stands
+// for a node that is visible only for its content.
 func isDir(vs []version, i int32) bool {
 	return i == none || vs[i].kind == source.Dir && vs[i].change != Removed
 }
 
-// alone sums up n without what lies below it.
+// alone returns the sums of n without its content.
 func (v *View) alone(n NodeID) dirSum {
 	from, to := v.t.versionRange(n)
 	vs := v.t.versions[from:to]
@@ -245,8 +244,8 @@ func (v *View) alone(n NodeID) dirSum {
 	return v.sum1(vs, carried, v.pick(vs), n)
 }
 
-// sum1 sums up a node of which one of its versions shows, and of which each
-// carries some bytes.
+// sum1 returns the sums of a node with one visible version, given the bytes that each version
+// stores.
 func (v *View) sum1(vs []version, carried []int64, shown int32, n NodeID) dirSum {
 	var s dirSum
 	s.shows = shown != none
@@ -279,8 +278,8 @@ func (v *View) sum1(vs []version, carried []int64, shown int32, n NodeID) dirSum
 	return s
 }
 
-// counted returns the bytes of a version of n that shows, 0 if they are counted
-// to another name of its inode.
+// counted returns the bytes of a visible version of n, 0 if they are counted at another name of
+// its inode.
 func (v *View) counted(x *version, carried int64, n NodeID) int64 {
 	if x.inode == own {
 		return carried
@@ -299,7 +298,7 @@ func (v *View) dead(version *version, bytes int64) int64 {
 	return bytes
 }
 
-// addOrphans counts the bytes that belong to no node to the root.
+// addOrphans counts bytes without a node at the root.
 func (v *View) addOrphans() {
 	for _, id := range v.t.orphans {
 		i := &v.t.inodes[id]
@@ -316,10 +315,10 @@ func (v *View) addOrphans() {
 	}
 }
 
-// Spec returns what v shows, with layers that exist.
+// Spec returns what v shows, with valid layers.
 func (v *View) Spec() Spec { return v.spec }
 
-// Tree returns the tree that v is a part of.
+// Tree returns the tree of v.
 func (v *View) Tree() *Tree { return v.t }
 
 func (v *View) sum(n NodeID) dirSum {
@@ -346,21 +345,21 @@ func (v *View) Shows(n NodeID) bool {
 	return v.showing(n) != none
 }
 
-// Version returns the version to show for n; false if n is in the view only for
-// what lies below it, or not at all. With Alone and Range it may be a removal.
+// Version returns the version to show for n; false if n is in the view only for its content, or
+// not at all. With Alone and Range it may be a removal.
 func (v *View) Version(n NodeID) (Version, bool) {
 	i := v.showing(n)
 	return Version{v.t, i}, i != none
 }
 
-// Bytes returns the bytes of content at n and below it: in a union or range what
-// shows, hard links counted once; otherwise what the layers carry.
+// Bytes returns the bytes of content at and below n: in a union or range the visible bytes,
+// counting hard links once; otherwise the bytes that the layers store.
 func (v *View) Bytes(n NodeID) int64 { return v.sum(n).bytes }
 
-// Wasted returns the dead bytes at n and below it: in a union those dead after
-// its layer, in a range those that died in it, otherwise those dead in the end.
+// Wasted returns the dead bytes at and below n: in a union those dead after its layer, in a range
+// those that died in it, otherwise those dead in the end.
 func (v *View) Wasted(n NodeID) int64 { return v.sum(n).wasted }
 
-// Files returns how many files, links and the like are in the view at n and
-// below it. Directories and removals do not count.
+// Files returns the number of files, links and the like in the view at and below n, without
+// directories and removals.
 func (v *View) Files(n NodeID) int { return int(v.sum(n).files) }

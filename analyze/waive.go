@@ -14,21 +14,21 @@ import (
 // RuleWaive is the rule of findings about waivers themselves.
 const RuleWaive = "waive"
 
-// A Waiver says that something that a check may find is known and accepted: one
-// finding by its ID, or those of a rule at some paths. NewWaiver makes one.
+// A Waiver accepts findings of a check: one finding by its ID, or those of a rule at some paths.
+// Create one with NewWaiver.
 type Waiver struct {
-	ID     string // of a finding, whole or short; "" if Rule and Path say which
+	ID     string // of a finding, full or short; "" to use Rule and Path
 	Rule   string // one of WaivableRules
 	Path   string // a glob
 	Reason string // why, for people
-	Until  string // the last day on which it counts, YYYY-MM-DD; "" for any day
-	From   string // where it stands, for people: ".peel.yaml:12"
+	Until  string // last day of validity, YYYY-MM-DD; "" for unlimited
+	From   string // its place, for people: ".peel.yaml:12"
 
 	globs Globs
 	used  bool
 }
 
-// NewWaiver returns w ready for use. The error says what is wrong with it.
+// NewWaiver validates w and returns it ready for use.
 func NewWaiver(w Waiver) (*Waiver, error) {
 	switch {
 	case w.ID == "" && w.Rule == "":
@@ -53,8 +53,8 @@ func NewWaiver(w Waiver) (*Waiver, error) {
 	return &w, nil
 }
 
-// WaivableRules returns the rules that findings may have: those of the check, and
-// those of the advice.
+// WaivableRules returns the rules that findings may have: those of the check and those of the
+// advice.
 func WaivableRules() []string {
 	names := RuleNames()
 	for name := range adviceRules {
@@ -66,7 +66,7 @@ func WaivableRules() []string {
 	return names
 }
 
-// What is what the waiver waives, for people.
+// What describes, for people, what the waiver covers.
 func (w *Waiver) What() string {
 	if w.ID != "" {
 		return w.ID
@@ -74,10 +74,10 @@ func (w *Waiver) What() string {
 	return w.Rule + " at " + w.Path
 }
 
-// Used reports whether the waiver has waived something so far, or is expired.
+// Used reports whether the waiver has waived something, or has expired.
 func (w *Waiver) Used() bool { return w.used }
 
-// waives reports whether the waiver is about a finding.
+// waives reports whether the waiver covers a finding.
 func (w *Waiver) waives(f *Finding) bool {
 	if w.ID != "" {
 		return w.ID == f.ID || w.ID == ShortID(f.ID)
@@ -85,22 +85,21 @@ func (w *Waiver) waives(f *Finding) bool {
 	return w.Rule == f.Rule && f.Path != "" && w.globs.coverPath(f.Path)
 }
 
-// ShortID returns a short name of a finding, which a rules file takes for its ID:
-// "f-3b0c44298fc1".
+// ShortID returns a short ID of a finding that rules files accept: "f-3b0c44298fc1".
 func ShortID(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return "f-" + hex.EncodeToString(sum[:6])
 }
 
-// A Waived is a finding that a waiver has taken out of a check.
+// A Waived is a finding removed from a check by a waiver.
 type Waived struct {
 	Finding
 	Waiver *Waiver
 }
 
-// Waive takes out of o's findings what the waivers are about. A rule all of whose
-// findings are waived has not failed. A waiver whose last day is before today
-// (YYYY-MM-DD) waives nothing, and fails the check until it is renewed or deleted.
+// Waive removes the findings covered by waivers from o. A rule whose findings are all waived has
+// not failed. A waiver whose last day is before today (YYYY-MM-DD) waives nothing, and fails the
+// check until it is renewed or deleted.
 func (o *Outcome) Waive(waivers []*Waiver, today string) {
 	var active, expired []*Waiver
 	for _, w := range waivers {
@@ -115,7 +114,7 @@ func (o *Outcome) Waive(waivers []*Waiver, today string) {
 	o.expire(expired)
 }
 
-// waive is Waive of waivers that have not expired.
+// waive is Waive for waivers that have not expired.
 func (o *Outcome) waive(active []*Waiver) {
 	unchecked, rest := map[string]bool{}, map[string]bool{}
 	for _, r := range o.Results {
@@ -124,7 +123,7 @@ func (o *Outcome) waive(active []*Waiver) {
 	first := func(f *Finding) *Waiver {
 		for _, w := range active {
 			if w.waives(f) {
-				w.used = true // that a rule is not checked today makes no waiver of it needless
+				w.used = true // an unchecked rule does not make its waiver unnecessary
 				if !unchecked[f.Rule] {
 					return w
 				}
@@ -168,7 +167,7 @@ func (o *Outcome) waive(active []*Waiver) {
 	}
 }
 
-// until is how long the waiver counts, to stand in a sentence.
+// until describes the validity of the waiver, for a sentence.
 func (w *Waiver) until() string {
 	if w.Until == "" {
 		return ""
@@ -176,7 +175,7 @@ func (w *Waiver) until() string {
 	return " until " + w.Until
 }
 
-// expire adds a rule that fails, with a finding for each waiver that has expired.
+// expire adds a failed rule with a finding for each expired waiver.
 func (o *Outcome) expire(expired []*Waiver) {
 	if len(expired) == 0 {
 		return

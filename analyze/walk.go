@@ -8,21 +8,21 @@ import (
 )
 
 // Inside one layer, the parents in a name and in a hard link's target pass
-// through the symlinks that the layer has made before, as they do on the disk on
-// which an engine unpacks it. Source: what Docker, Podman and containerd do with
-// testdata/symlink-*.image.
+// through symlinks that the layer has created before, as on the disk on which
+// an engine unpacks it. Source: the behaviour of Docker, Podman and containerd
+// with testdata/symlink-*.image.
 
-// walk is the state of going through symlinks.
+// walk is the state of following symlinks.
 type walk struct {
-	before int // entries from this one on have not been made yet
-	links  int // followed for the name at hand
-	steps  int // components of texts, for the whole image
+	before int // entries from this one on do not exist yet
+	links  int // followed for the current name
+	steps  int // components of link targets, for the whole image
 
-	// Where a symlink leads to: a node, and below it names that have no node.
+	// The target of a symlink: a node, and names below it that have no node.
 	at    NodeID
 	names [][]byte
 
-	texts [][]byte // what is left of each text, the innermost last
+	texts [][]byte // the rest of each link target, innermost last
 	chain []NodeID
 }
 
@@ -32,8 +32,8 @@ func (b *builder) isLink(n NodeID) bool {
 	return b.owns(top) && top.kind == source.Symlink && top.inode != none && int(top.entry) < b.walk.before
 }
 
-// follow finds out where the symlink at n leads to; false if that takes too many
-// links. Of what is not there, ".." takes off the last name.
+// follow resolves the symlink at n; false if it takes too many links. In a path that does not
+// exist, ".." removes the last name.
 func (b *builder) follow(n NodeID) bool {
 	w := &b.walk
 	w.at, w.names, w.texts = b.t.nodes[n].parent, w.names[:0], w.texts[:0]
@@ -70,7 +70,7 @@ func (b *builder) follow(n NodeID) bool {
 	return true
 }
 
-// enter begins the text of the symlink at n, which is read where the walk is.
+// enter starts the target of the symlink at n, relative to the current position.
 func (b *builder) enter(n NodeID) bool {
 	w := &b.walk
 	if w.links++; w.links > maxLinks {
@@ -85,8 +85,8 @@ func (b *builder) enter(n NodeID) bool {
 	return true
 }
 
-// arrive makes the directory to which follow has led, and those above it. force
-// and the answer are those of directory.
+// arrive creates the directory that follow reached, and its parents. force and the result are
+// those of directory.
 func (b *builder) arrive(force bool) (NodeID, bool) {
 	w := &b.walk
 	w.chain = w.chain[:0]
@@ -107,8 +107,7 @@ func (b *builder) arrive(force bool) (NodeID, bool) {
 	return at, true
 }
 
-// find returns the node of a hard link's target, none if no layer has mentioned
-// its path so far.
+// find returns the node of a hard link's target, none if no layer has mentioned its path yet.
 func (b *builder) find(target []byte) NodeID {
 	b.more, _ = splitPath(target, b.more)
 	at := Root

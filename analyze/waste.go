@@ -10,20 +10,20 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// Waste is a shadowed version whose bytes nobody can see: a row of WasteRows.
+// Waste is a shadowed version with bytes that are no longer visible: a row of WasteRows.
 type Waste struct {
-	Node  NodeID // -1 if it has none (bookkeeping of AUFS that no file uses)
+	Node  NodeID // -1 if it has none (unused bookkeeping of AUFS)
 	Bytes int64  // more than 0
 	Cause Cause
-	Layer int // carries the bytes
-	By    int // hid them
+	Layer int // that stores the bytes
+	By    int // the layer that hid them
 
-	t    *Tree  // nil if the row is not of a tree
+	t    *Tree  // nil if the row does not come from a tree
 	id   int32  // in WasteRows.ids
-	path string // of a row that is not of a tree
+	path string // of a row that does not come from a tree
 }
 
-// Path returns the path, which is made anew at each call: see WasteRows.
+// Path returns the path. Each call builds it anew: see WasteRows.
 func (w *Waste) Path() string {
 	switch {
 	case w.t == nil:
@@ -34,23 +34,23 @@ func (w *Waste) Path() string {
 	return w.t.Path(w.Node)
 }
 
-// At returns w as a row that is not of a tree, but, say, of a report that was read:
-// its path is what it is given here.
+// At returns w as a row with the given path that does not come from a tree, but from a report,
+// for example.
 func (w Waste) At(path string) Waste {
 	w.t, w.path = nil, path
 	return w
 }
 
-// WasteRows are rows of waste: largest first, then by path and layer. An image may
-// have millions of them, of long paths; so a row is made when it is asked for, and
-// its path only if that is. They are immutable.
+// WasteRows are rows of waste, sorted by size (largest first), then by path and layer. An image
+// may have millions of them with long paths, so a row, and its path, is created only on request.
+// They are immutable.
 type WasteRows struct {
 	t     *Tree
-	ids   []int32 // versions, and the complements of the inodes that have no node
-	given []Waste // instead, what is not of a tree
+	ids   []int32 // versions, and complements of inodes without a node
+	given []Waste // instead of ids, rows that do not come from a tree
 }
 
-// RowsOf returns rows that stand as they are given.
+// RowsOf returns rows in the given order.
 func RowsOf(rows []Waste) WasteRows { return WasteRows{given: rows} }
 
 // Len returns the number of rows.
@@ -69,7 +69,7 @@ func (r WasteRows) At(i int) Waste {
 	return r.t.wasteRow(r.ids[i])
 }
 
-// By returns the layer that hid row i: At(i).By, without the rest.
+// By returns the layer that hid row i, like At(i).By but cheaper.
 func (r WasteRows) By(i int) int {
 	if r.t == nil {
 		return r.given[i].By
@@ -77,7 +77,7 @@ func (r WasteRows) By(i int) int {
 	return r.t.hider(r.ids[i])
 }
 
-// Node returns the node of row i: At(i).Node, without the rest.
+// Node returns the node of row i, like At(i).Node but cheaper.
 func (r WasteRows) Node(i int) NodeID {
 	if r.t == nil {
 		return r.given[i].Node
@@ -88,7 +88,7 @@ func (r WasteRows) Node(i int) NodeID {
 	return none
 }
 
-// All goes through the rows. What w points at is good until the next row.
+// All iterates over the rows. w is valid until the next row.
 func (r WasteRows) All() iter.Seq2[int, *Waste] {
 	return func(yield func(int, *Waste) bool) {
 		for i := range r.Len() {
@@ -99,10 +99,10 @@ func (r WasteRows) All() iter.Seq2[int, *Waste] {
 	}
 }
 
-// untilRows is how many rows Until goes through between two looks at its context.
+// untilRows is the number of rows between two context checks in Until.
 const untilRows = 4096
 
-// Until is All, but ends early once ctx has ended: ask ctx.Err() then.
+// Until is like All, but stops early after ctx ends: check ctx.Err() then.
 func (r WasteRows) Until(ctx context.Context) iter.Seq2[int, *Waste] {
 	return func(yield func(int, *Waste) bool) {
 		for i, w := range r.All() {
@@ -113,7 +113,7 @@ func (r WasteRows) Until(ctx context.Context) iter.Seq2[int, *Waste] {
 	}
 }
 
-// Only returns the rows for which keep is true. An error of keep ends it.
+// Only returns the rows for which keep is true. It stops at the first error of keep.
 func (r WasteRows) Only(keep func(w *Waste) (bool, error)) (WasteRows, error) {
 	out := WasteRows{t: r.t}
 	for i, w := range r.All() {
@@ -130,7 +130,7 @@ func (r WasteRows) Only(keep func(w *Waste) (bool, error)) (WasteRows, error) {
 	return out, nil
 }
 
-// Pick returns the rows with these indices, in their order.
+// Pick returns the rows with these indexes, in their order.
 func (r WasteRows) Pick(indices []int32) WasteRows {
 	out := WasteRows{t: r.t}
 	for _, i := range indices {
@@ -143,10 +143,10 @@ func (r WasteRows) Pick(indices []int32) WasteRows {
 	return out
 }
 
-// wasteRow returns the row of that number.
+// wasteRow returns the row with that number.
 func (t *Tree) wasteRow(id int32) Waste { return t.wasteOf(id, t.wasteBytes(id)) }
 
-// wasteOf is wasteRow, given the row's bytes.
+// wasteOf is wasteRow with known bytes.
 func (t *Tree) wasteOf(id int32, bytes int64) Waste {
 	w := Waste{Node: none, Bytes: bytes, By: t.hider(id), t: t, id: id}
 	if id < 0 {
@@ -162,7 +162,7 @@ func (t *Tree) wasteOf(id int32, bytes int64) Waste {
 	return w
 }
 
-// hider returns the layer that hid the row of that number.
+// hider returns the layer that hid the row with that number.
 func (t *Tree) hider(id int32) int {
 	if id < 0 {
 		return int(t.inodes[^id].by)
@@ -170,7 +170,7 @@ func (t *Tree) hider(id int32) int {
 	return int(t.deadFrom(&t.versions[id]))
 }
 
-// shareInodes notes the versions of inodes that have several names.
+// shareInodes records the versions of inodes with several names.
 func (t *Tree) shareInodes() {
 	if t.shared != nil {
 		return
@@ -189,9 +189,9 @@ func (t *Tree) shareInodes() {
 	}
 }
 
-// settleInodes finds out which shared inodes are still reached, and what took the last
-// name of the others: the highest of the layers that hid one. Where that layer
-// hid several, the cause is that of the name that carries the bytes.
+// settleInodes finds out which shared inodes are still reachable, and what removed the last name
+// of the others: the highest layer that hid one. If that layer hid several, the cause is that of
+// the name that stores the bytes.
 func (t *Tree) settleInodes() {
 	t.shareInodes()
 	named := make([]bool, len(t.inodes))
@@ -204,14 +204,14 @@ func (t *Tree) settleInodes() {
 			continue
 		}
 		named[v.inode] = true
-		// notHidden is higher than any layer: once a name shows, that stays.
+		// notHidden is higher than any layer, so a visible name stays decisive.
 		id := &t.inodes[v.inode]
 		if v.by > id.by || v.by == id.by && (id.cause == NotShadowed || id.carrier == int32(i)) {
 			id.by, id.cause = v.by, v.cause
 		}
 	}
 	for _, id := range t.orphans {
-		// What no name reaches never showed: its own layer hid it.
+		// An inode without names was never visible: its own layer hid it.
 		if !named[id] {
 			t.inodes[id].by, t.inodes[id].cause = t.inodes[id].layer, Deleted
 		}
@@ -227,14 +227,14 @@ func (t *Tree) stored(layer uint16, entry int32) int64 {
 	return e.Stored(int(entry))
 }
 
-// A sizedRow is a row of waste, by its number, with its bytes.
+// A sizedRow is a row of waste, by number, with its bytes.
 type sizedRow struct {
 	bytes int64
 	id    int32
 	place int32 // in the order of paths
 }
 
-// wasted lists what is wasted, by number.
+// wasted lists the rows of waste by number.
 func (t *Tree) wasted() (rows []sizedRow) {
 	for _, id := range slices.Backward(t.orphans) {
 		if t.inodes[id].by == notHidden {
@@ -256,7 +256,7 @@ func (t *Tree) wasted() (rows []sizedRow) {
 	return rows
 }
 
-// inOrder makes WasteRows of rows, which are by number.
+// inOrder sorts rows, given by number, into WasteRows.
 func (t *Tree) inOrder(rows []sizedRow) WasteRows {
 	ids := make([]int32, len(rows))
 	for i := range rows {
@@ -286,7 +286,7 @@ func (t *Tree) wasteBytes(id int32) int64 {
 	return t.carried(id)
 }
 
-// sortWaste sorts rows, all of one tree or none, as WasteRows are.
+// sortWaste sorts rows, all of the same tree or of none, like WasteRows.
 func sortWaste(rows []Waste) []Waste {
 	if len(rows) == 0 {
 		return nil

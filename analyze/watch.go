@@ -10,27 +10,25 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// How often Watch shows what there is: first after a while, for most images have
-// been read by then, and then so seldom that making it takes a small part of the
+// How often Watch shows the state: first after a delay, because most images
+// have been read by then, and then so rarely that it takes a small part of the
 // time.
 const (
 	firstShow  = 300 * time.Millisecond
 	leastPause = 500 * time.Millisecond
-	pauseRatio = 4 // of the pause to what making the last one took
+	pauseRatio = 4 // ratio of the pause to the time that the last one took
 )
 
-// watchedEntries bounds the entries of which Watch shows an analysis before all is
-// there: its tree is held beside the one that is being built.
+// watchedEntries is the maximum number of entries for which Watch shows an analysis before the
+// end: its tree exists in addition to the one being built.
 const watchedEntries = 1 << 20
 
-// Watch is Start, and hands out analyses of what has been read so far while the
-// layers above are still being read. Those are of the lower layers, as many as
-// are there without a gap (see Analysis.Read), and whole in themselves: what they
-// say of these layers is what an image without the others would be. Their nodes
-// have the IDs that they have in the end. The base is what the image itself tells,
-// until it is found (see Analysis.Settled). show is called from one goroutine,
-// seldom, and not at all for an image that is read at once, nor once there are more
-// than watchedEntries, nor after Watch has returned.
+// Watch is Start with intermediate results: while layers are being read, it shows analyses of the
+// lowest layers read so far, without gaps (see Analysis.Read). Each is complete in itself: it
+// describes these layers as if the image had no others. Its nodes have their final IDs. Its base
+// is the one that the image itself names until the search ends (see Analysis.Settled). Watch
+// calls show from one goroutine and rarely: never for an image that is read quickly, never for
+// more than watchedEntries entries, and never after Watch has returned.
 func Watch(ctx context.Context, im *source.Image, opts Options, show func(*Analysis)) (*Analysis, error) {
 	search, err := searchBase(ctx, im, opts)
 	if err != nil {
@@ -53,14 +51,14 @@ func Watch(ctx context.Context, im *source.Image, opts Options, show func(*Analy
 		search.end()
 		return nil, err
 	}
-	// Nobody waits for an engine before the screen is there.
+	// Don't wait for an engine before the screen appears.
 	base, known := search.ready()
 	a.Base = base
 	a.Dockerfile = fitting(im, opts.Dockerfiles)
 	if !known {
 		a.search = search
 	}
-	// A view is what is looked at first. What it takes is made beside the figures.
+	// A view is needed first. Prepare it while the figures are computed.
 	a.Tree.settleInodes()
 	ended.Go(func() {
 		broken = crash.Do(func() error {
@@ -76,18 +74,18 @@ func Watch(ctx context.Context, im *source.Image, opts Options, show func(*Analy
 	return a, nil
 }
 
-// A watcher makes analyses of the layers that have been read.
+// A watcher makes analyses of the layers read so far.
 type watcher struct {
 	im   *source.Image
 	base *baseSearch
 	show func(*Analysis)
-	news chan struct{} // has one when a layer has been read since
+	news chan struct{} // signals that a layer has been read
 
-	first, pause time.Duration // before the first is shown, and between two at least
-	most         int           // entries of which an analysis is shown
+	first, pause time.Duration // delay before the first analysis, and the minimum between two
+	most         int           // maximum number of entries of an analysis
 
 	mu   sync.Mutex
-	done []*source.Layer // by index; nil for what has not been read
+	done []*source.Layer // by index; nil if not read yet
 }
 
 func newWatcher(im *source.Image, base *baseSearch, show func(*Analysis)) *watcher {
@@ -106,7 +104,7 @@ func (w *watcher) read(l *source.Layer) {
 	}
 }
 
-// run shows what there is, now and then, until ctx ends.
+// run shows analyses from time to time until ctx ends.
 func (w *watcher) run(ctx context.Context) {
 	pause := w.first
 	shown := 0
@@ -130,7 +128,7 @@ func (w *watcher) run(ctx context.Context) {
 		base, _ := w.base.ready()
 		a, err := startLower(ctx, w.im, layers, n, base)
 		if err != nil {
-			return // it shows again when all is read
+			return // everything has been read; the caller shows it
 		}
 		shown = n
 		w.show(a)
@@ -138,8 +136,7 @@ func (w *watcher) run(ctx context.Context) {
 	}
 }
 
-// lower returns the image's layers, of which the first n have been read and the
-// others hold nothing.
+// lower returns the image's layers; the first n have been read, and the others are empty.
 func (w *watcher) lower() (layers []*source.Layer, n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -149,7 +146,7 @@ func (w *watcher) lower() (layers []*source.Layer, n int) {
 	return emptiedAbove(w.im, n), n
 }
 
-// entriesOf returns how many entries layers have together.
+// entriesOf returns the number of entries in layers.
 func entriesOf(layers []*source.Layer) (n int) {
 	for _, l := range layers {
 		n += l.Entries.Len()
@@ -157,8 +154,8 @@ func entriesOf(layers []*source.Layer) (n int) {
 	return n
 }
 
-// emptiedAbove returns im's layers, those from the n-th on without what they
-// hold. Of these, nothing is looked at that may still be being written.
+// emptiedAbove returns im's layers, with those from the n-th on emptied. It does not touch data
+// of these that is still being written.
 func emptiedAbove(im *source.Image, n int) []*source.Layer {
 	layers := append([]*source.Layer(nil), im.Layers[:n]...)
 	for _, l := range im.Layers[n:] {
@@ -170,8 +167,8 @@ func emptiedAbove(im *source.Image, n int) []*source.Layer {
 	return layers
 }
 
-// StartLower is what Watch shows once the lowest n layers of im have been read,
-// and no others: for those who want to see that again.
+// StartLower returns what Watch shows when only the lowest n layers of im have been read. It lets
+// callers reproduce that state.
 func StartLower(ctx context.Context, im *source.Image, opts Options, n int) (*Analysis, error) {
 	search, err := searchBase(ctx, im, opts)
 	if err != nil {
@@ -183,8 +180,7 @@ func StartLower(ctx context.Context, im *source.Image, opts Options, n int) (*An
 	return startLower(ctx, im, emptiedAbove(im, n), n, search.wait(ctx))
 }
 
-// startLower is Start for an image of which only the first n layers have been
-// read.
+// startLower is Start for an image of which only the first n layers have been read.
 func startLower(ctx context.Context, im *source.Image, layers []*source.Layer, n int, base Base) (*Analysis, error) {
 	some := *im
 	some.Layers = layers
@@ -196,12 +192,12 @@ func startLower(ctx context.Context, im *source.Image, layers []*source.Layer, n
 	if err := a.conclude(ctx); err != nil {
 		return nil, err
 	}
-	a.read, a.open = n, nil // comparisons are made when all is there
+	a.read, a.open = n, nil // comparisons are made at the end
 	return a, nil
 }
 
-// Read returns how many layers the analysis is of, from the lowest on: all but
-// while Watch is at work.
+// Read returns the number of layers in the analysis, from the lowest up. It is less than all only
+// while Watch is running.
 func (a *Analysis) Read() int { return a.read }
 
 // Whole reports whether all layers have been read.
