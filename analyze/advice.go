@@ -33,8 +33,8 @@ const (
 
 // adviceRules describes each of these rules in one line.
 var adviceRules = map[string]string{
-	RuleWaste:   "Bytes that are shipped though nobody can see them",
-	RuleVisible: "What shows in the image, and is seldom wanted there",
+	RuleWaste:   "Bytes that ship although nobody can see them",
+	RuleVisible: "Visible files that an image seldom needs",
 	RuleSame:    "Content that is stored for several paths that show",
 	RuleSecret:  "Keys, tokens and passwords in the image",
 }
@@ -284,7 +284,7 @@ func leftOut(rule string, severity Severity, n int, bytes int64, versions int) F
 		ID: rule + "/more", Rule: rule, Severity: severity, Layer: -1, Bytes: bytes, Versions: versions,
 		Title:   "More of the same kind",
 		Message: fmt.Sprintf("%s, those with the fewest bytes, %s not listed: %s in %s.", human.Count(n, "finding", "findings"), pick(n == 1, "is", "are"), human.Size(bytes), human.Count(versions, "file", "files")),
-		Advice:  "Look at the larger ones first: what helps there may help here too.",
+		Advice:  "Look at the larger ones first: the same changes may help here.",
 	}
 }
 

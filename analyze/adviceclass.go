@@ -41,7 +41,7 @@ var classes = []classInfo{
 	noClass: {},
 	{
 		id: "git", what: "Git repositories", names: []string{".git"}, unwanted: true,
-		advice: "List `.git` in `.dockerignore`. Where a step clones, clone in a stage of its own and `COPY --from` what is needed, or delete `.git` in the same `RUN`.",
+		advice: "List `.git` in `.dockerignore`. Where a step clones, clone in a separate stage and `COPY --from` what is needed, or delete `.git` in the same `RUN`.",
 	},
 	{
 		id: "apt-lists", what: "apt's package lists", paths: []string{"/var/lib/apt/lists"}, unwanted: true, rewritten: true,
@@ -99,22 +99,22 @@ var classes = []classInfo{
 	},
 	{
 		id: "node-cache", what: "caches of Node's build tools", names: []string{"node_modules/.cache"}, unwanted: true,
-		advice: "Build in a stage of its own and `COPY --from` what it made, or delete `node_modules/.cache` in the same `RUN`.",
+		advice: "Build in a separate stage and `COPY --from` what it made, or delete `node_modules/.cache` in the same `RUN`.",
 	},
 	{
 		id: "go-cache", what: "Go's caches", homes: []string{".cache/go-build", "go/pkg/mod", "go/pkg/sumdb"}, unwanted: true,
-		advice: "Build in a stage of its own and `COPY --from` the program, or use `RUN --mount=type=cache,target=/root/.cache/go-build --mount=type=cache,target=/go/pkg/mod`.",
+		advice: "Build in a separate stage and `COPY --from` the program, or use `RUN --mount=type=cache,target=/root/.cache/go-build --mount=type=cache,target=/go/pkg/mod`.",
 	},
 	{
 		id: "cargo-cache", what: "cargo's caches", unwanted: true,
 		paths:  []string{"/usr/local/cargo/registry", "/usr/local/cargo/git"},
 		homes:  []string{".cargo/registry", ".cargo/git"},
-		advice: "Build in a stage of its own and `COPY --from` the program, or use `RUN --mount=type=cache,target=/usr/local/cargo/registry`.",
+		advice: "Build in a separate stage and `COPY --from` the program, or use `RUN --mount=type=cache,target=/usr/local/cargo/registry`.",
 	},
 	{
 		id: "java-cache", what: "caches of Maven, Gradle or sbt", unwanted: true,
 		homes:  []string{".m2/repository", ".gradle/caches", ".gradle/wrapper", ".ivy2/cache", ".cache/coursier"},
-		advice: "Build in a stage of its own and `COPY --from` what it made, or use `RUN --mount=type=cache,target=/root/.m2` (`/root/.gradle`).",
+		advice: "Build in a separate stage and `COPY --from` what it made, or use `RUN --mount=type=cache,target=/root/.m2` (`/root/.gradle`).",
 	},
 	{
 		id: "gem-cache", what: "caches of Ruby's gems", unwanted: true,
@@ -128,7 +128,7 @@ var classes = []classInfo{
 	},
 	{
 		id: "nuget-cache", what: "NuGet's packages", homes: []string{".nuget/packages", ".local/share/NuGet"}, unwanted: true,
-		advice: "Build in a stage of its own and `COPY --from` what it published.",
+		advice: "Build in a separate stage and `COPY --from` what it published.",
 	},
 	{
 		id: "docs", what: "documentation", along: true,

@@ -257,7 +257,7 @@ func (ad *adviser) sameFinding(p *Packages, g *sameGroup) Finding {
 	f.setAdvice("Keep one of them: leave out the package that brings the other, use a base image without it, or make one a symlink (`ln -s`) in the step that brings it.")
 	if layer < ad.a.Totals.BaseLayers {
 		f.OfBase = true
-		f.setAdvice("The base image brings all of them: choose another base image.")
+		f.setAdvice("All of them come from the base image: choose another base image.")
 	}
 	return f
 }

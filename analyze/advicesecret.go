@@ -286,8 +286,8 @@ func (ad *adviser) secretFindings(ctx context.Context) ([]Finding, error) {
 	return append(found, ad.secretSettings()...), ctx.Err()
 }
 
-// secretAdvice returns the advice for a secret in a file.
-const secretAdvice = "Hand it to the step that needs it with `RUN --mount=type=secret`, or use it in a stage that is not shipped. Anyone who has the image has the file: if it is a real secret, replace it."
+// secretAdvice is the advice for a secret in a file.
+const secretAdvice = "Pass it to the step that needs it with `RUN --mount=type=secret`, or use it in a stage that does not ship. Anyone who has the image has the file: if the secret is real, replace it."
 
 // secretFinding returns the finding for the files of one key.
 func (ad *adviser) secretFinding(k secretKey, s *secrets) Finding {
@@ -305,11 +305,11 @@ func (ad *adviser) secretFinding(k secretKey, s *secrets) Finding {
 		f.Title = pick(one, "A secret in the image", "Secrets in the image")
 		f.Message = fmt.Sprintf("%s: %s in the image, readable in %s.", s.named(ad.t), pick(one, "it shows", "they show"), s.readable())
 	case k.gone:
-		f.Title = pick(one, "A secret that was deleted, and is still shipped", "Secrets that were deleted, and are still shipped")
+		f.Title = pick(one, "A deleted secret that still ships", "Deleted secrets that still ship")
 		f.Message = fmt.Sprintf("%s: removed in layer %d, still readable in %s.", s.named(ad.t), k.by, s.readable())
 	default:
 		parts = append([]string{"overwritten"}, parts...)
-		f.Title = pick(one, "A secret that was overwritten, and is still shipped", "Secrets that were overwritten, and are still shipped")
+		f.Title = pick(one, "An overwritten secret that still ships", "Overwritten secrets that still ship")
 		f.Message = fmt.Sprintf("%s: overwritten in layer %d, still readable in %s.", s.named(ad.t), k.by, s.readable())
 	}
 	if copies(step.word) {
@@ -319,7 +319,7 @@ func (ad *adviser) secretFinding(k secretKey, s *secrets) Finding {
 		parts = append([]string{"base"}, parts...)
 		f.Severity, f.OfBase = Note, true
 		f.Title += ", of the base image"
-		f.Advice = "It comes with the base image: choose another, or tell those who make it."
+		f.Advice = "It comes from the base image: choose another one, or tell its maintainers."
 	}
 	f.setAdvice(f.Advice)
 	f.ID = ad.identity(f, parts...)

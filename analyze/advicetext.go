@@ -105,7 +105,7 @@ func (ad *adviser) word(f *Finding, k groupKey, g *group) {
 	case inBase:
 		f.OfBase = true
 		f.Title += ", within the base image"
-		f.Advice = "It is for the base image to mend: take a newer or smaller one."
+		f.Advice = "Only the base image can fix this: use a newer or smaller one."
 	default:
 		if tool := ad.toolOf(k.by); tool != nil {
 			f.Advice = tool.forTool(k.cause)
@@ -174,11 +174,11 @@ func (ad *adviser) needsListsAfter(layer int) int {
 func baseAdvice(own string, k groupKey) string {
 	switch {
 	case k.class.about().kept:
-		return "Every step that installs packages rewrites it: there is nothing to gain here but with a base image that has what is installed."
+		return "Every step that installs packages rewrites it. Only a base image that already has the packages avoids this."
 	case k.cause == Deleted, k.cause == Opaque, k.cause == Replaced:
-		return "The base image ships them whatever a later step does: take a base image without them, or leave them in place."
+		return "The base image ships them whatever a later step does. Use a base image without them, or leave them in place."
 	case k.cause == MetadataCopy:
-		return "They are the base image's: change only those that need it, or take a base image, or a user, with which none does."
+		return "They come from the base image. Change only the ones that need it, or use a base image or a user that needs no change."
 	}
 	return own
 }
@@ -325,7 +325,7 @@ func (w *wording) moved(f *Finding) {
 		f.Message += " to " + w.ad.t.pathText(to)
 	}
 	f.Message += fmt.Sprintf(", which stores the content again: %s it too.", w.carry())
-	f.Advice = "Put it in its place in the step that makes it: move it in the same `RUN`, or `COPY` it where it belongs."
+	f.Advice = "Put it in its final place at once: move it in the `RUN` that makes it, or `COPY` it there."
 }
 
 func (w *wording) linked(f *Finding) {
@@ -336,16 +336,16 @@ func (w *wording) linked(f *Finding) {
 }
 
 func (w *wording) identical(f *Finding) {
-	f.Title = w.one("A file written again just as it was", "Files written again just as they were")
+	f.Title = w.one("A file written again without a change", "Files written again without a change")
 	f.Message = fmt.Sprintf("%s %s written again by layer %d, with the same content and attributes: %s the same.",
 		upperFirst(w.amount()), w.was(), w.k.by, w.carry())
 	switch {
 	case copies(w.step.word):
-		f.Advice = "Copy each file once: narrow the source of one of the two steps, or list what is not wanted in `.dockerignore`."
+		f.Advice = "Copy each file once: narrow the source of one of the two steps, or list the unwanted files in `.dockerignore`."
 	case w.step.installs:
 		f.Advice = "Install in one `RUN`: package managers write such files again each time."
 	default:
-		f.Advice = "Leave out the step, or what it writes again; or do it in the step that makes the files."
+		f.Advice = "Leave out the step or the files that it writes again, or do it in the step that makes the files."
 	}
 }
 
@@ -359,7 +359,7 @@ func (w *wording) overwritten(f *Finding) {
 		f.Advice = w.ad.classAdvice(w.k.class, w.g.origin())
 	case w.step.upgrades && w.k.standing == hidesBase:
 		f.Title = "Packages upgraded"
-		f.Advice = "Take a newer base image rather than upgrade its packages: both versions are shipped."
+		f.Advice = "Use a newer base image instead of upgrading its packages: the image ships both versions."
 	case w.step.installs:
 		f.Advice = "Install in one `RUN`, so that each file is written once."
 	default:
@@ -378,19 +378,19 @@ func (w *wording) removed(f *Finding) {
 		f.Advice = w.ad.classAdvice(w.k.class, w.g.origin())
 	case w.step.uninstalls:
 		f.Title = "Packages removed in a later step"
-		f.Advice = "Install and remove them in one `RUN` (`install ... && build ... && purge ...`), or build in a stage of its own and `COPY --from` what is needed."
+		f.Advice = "Install and remove them in one `RUN` (`install ... && build ... && purge ...`), or build in a separate stage and `COPY --from` what is needed."
 	case copies(w.ad.step(w.g.origin()).word):
 		f.Advice = "Do not copy them in: list them in `.dockerignore`, or narrow the source of the `" + w.ad.step(w.g.origin()).word + "`. What only the build needs can be there for one step: `RUN --mount=type=bind`."
 	default:
-		f.Advice = "Delete them in the step that makes them (`RUN make ... && rm ...`), or make them in a stage of its own and `COPY --from` what is needed."
+		f.Advice = "Delete them in the step that makes them (`RUN make ... && rm ...`), or make them in a separate stage and `COPY --from` what is needed."
 	}
 }
 
 func (w *wording) opaque(f *Finding) {
-	f.Title = "A directory made anew by a later step"
+	f.Title = "A directory that a later step recreates"
 	f.Message = fmt.Sprintf("%s %s hidden by layer %d, which made a directory above anew: %s %s still.",
 		upperFirst(w.amount()), w.was(), w.k.by, w.carry(), w.one("it", "them"))
-	f.Advice = "Fill the directory once: delete and make it in the step that filled it before, or leave out that step."
+	f.Advice = "Fill the directory once: recreate it in the step that filled it before, or leave out that step."
 }
 
 func (w *wording) replaced(f *Finding) {
@@ -404,7 +404,7 @@ func (w *wording) pathless(f *Finding) {
 	f.Title = "Content that belongs to no path"
 	f.Message = fmt.Sprintf("%s of layer %d %s no part of the filesystem: a storage driver's bookkeeping, or a marker with content.",
 		upperFirst(filesAndBytes(w.g)), w.k.by, w.one("is", "are"))
-	f.Advice = "Build the image again: no builder of today stores such entries."
+	f.Advice = "Build the image again: current builders don't store such entries."
 }
 
 func (w *wording) duplicate(f *Finding) {

@@ -77,7 +77,7 @@ func (s *settingSecrets) add(base bool, layer int, f Finding) {
 	if base {
 		f.ID, f.Severity, f.OfBase = "base/"+f.ID, Note, true
 		f.Title += ", of the base image"
-		f.Advice = "It comes with the base image: choose another, or tell those who make it."
+		f.Advice = "It comes from the base image: choose another one, or tell its maintainers."
 	}
 	f.setAdvice(f.Advice)
 	f.ID = RuleSecret + "/" + f.ID

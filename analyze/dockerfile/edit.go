@@ -246,7 +246,7 @@ func (x Edit) String() string {
 	text := "`" + x.Text + "`"
 	switch x.Kind {
 	case MergeRuns:
-		return fmt.Sprintf("Make one RUN of those on lines %d to %d.", x.Line, x.Until)
+		return fmt.Sprintf("Merge the RUNs on lines %d to %d into one.", x.Line, x.Until)
 	case AddCommand:
 		return fmt.Sprintf("End the RUN on line %d with %s.", x.Line, text)
 	case AddOption:
