@@ -124,9 +124,9 @@ func goBuild(t *testing.T, pkg, to string) {
 	}
 }
 
-// compile builds a program as it is released.
+// compile builds a program as it is released; our own ones have the tag dev.
 func compile(pkg, to string) error {
-	c := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", to, pkg)
+	c := exec.Command("go", "build", "-tags=dev", "-trimpath", "-ldflags=-s -w", "-o", to, pkg)
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("building %s: %w\n%s", pkg, err, out)

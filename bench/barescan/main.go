@@ -1,3 +1,5 @@
+//go:build dev
+
 // Command barescan is the yardstick for archives with plain layers: it does
 // nothing but run archive/tar over the layers of an archive, passing over the
 // contents by seeking.

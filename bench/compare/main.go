@@ -1,8 +1,10 @@
+//go:build dev
+
 // Command compare runs a command and a yardstick in turn, A B A B, and prints a
 // row of a markdown table: the ratios of their times, round by round, with
 // median, least and most. Alternating cancels out what else the machine does.
 //
-//	go run ./bench/compare -case "plain layers" -budget 1 -- peel report app.tar --- barescan app.tar
+//	go run -tags dev ./bench/compare -case "plain layers" -budget 1 -- peel report app.tar --- barescan app.tar
 //
 // Without a yardstick it prints times alone. Output of the commands is thrown
 // away. A command that fails ends it with exit code 1.

@@ -1,8 +1,10 @@
+//go:build dev
+
 // Command firstframe runs a command on a terminal of 120 columns and 40 rows
 // until the screen has shown a text, and ends it: how long that takes is how long
 // somebody waits for the screen.
 //
-//	go run ./bench/firstframe -shows '? help' -- peel app.tar
+//	go run -tags dev ./bench/firstframe -shows '? help' -- peel app.tar
 //
 // A command that ends before it has shown the text is an error.
 package main

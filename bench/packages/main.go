@@ -1,7 +1,9 @@
+//go:build dev
+
 // Command packages prints a row of the table of budgets: how long it takes to find out
 // which packages the bytes of an image belong to, once that is analysed.
 //
-//	go run ./bench/packages -rounds 9 app.tar
+//	go run -tags dev ./bench/packages -rounds 9 app.tar
 package main
 
 import (

@@ -1,8 +1,10 @@
+//go:build dev
+
 // Command serve is a registry on loopback that holds OCI layouts, to be read from
 // alone. It counts what it is asked for.
 //
-//	go run ./bench/serve -o FILE gzip=LAYOUT zstd=LAYOUT
-//	go run ./bench/serve -counts HOST
+//	go run -tags dev ./bench/serve -o FILE gzip=LAYOUT zstd=LAYOUT
+//	go run -tags dev ./bench/serve -counts HOST
 //
 // Each layout's image is app:NAME there. FILE gets the registry's host, once it
 // answers; it serves until it is killed. With -counts it asks such a registry what was

@@ -16,7 +16,7 @@ socket=$work/tmux
 trap 'tmux -S "$socket" kill-server 2>/dev/null || true; rm -rf "$work"' EXIT
 
 go build -o "$work/peel" .
-go build -o "$work/ansisvg" ./internal/ansisvg
+go build -tags dev -o "$work/ansisvg" ./internal/ansisvg
 printf 'set -g status off\nset -g default-terminal xterm-256color\nset -s escape-time 0\n' >"$work/tmux.conf"
 mkdir -p "$out" "$work/config"
 

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build dev && linux
 
 // Command step does to a filesystem what its arguments say, one act an
 // argument, in order. It is the only program of the images that the integration

@@ -1,13 +1,15 @@
+//go:build dev
+
 // Command ansisvg draws a terminal's screen as an SVG picture. It reads what
 // `tmux capture-pane -e -p` prints, lines of text with escape sequences for the
 // colours, and writes the picture to standard output:
 //
-//	tmux capture-pane -e -p | go run ./internal/ansisvg > screen.svg
+//	tmux capture-pane -e -p | go run -tags dev ./internal/ansisvg > screen.svg
 //
 // Called with several screens in files, each after the seconds for which it is shown,
 // it makes one picture that moves:
 //
-//	go run ./internal/ansisvg 1.5:first 0.5:second > film.svg
+//	go run -tags dev ./internal/ansisvg 1.5:first 0.5:second > film.svg
 //
 // Every piece of text has its place and its length, so that columns stay
 // aligned whatever font the reader has, and the signs that a screen is drawn

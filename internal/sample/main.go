@@ -1,10 +1,12 @@
+//go:build dev
+
 // Command sample writes testdata/sample.tar: the image "shop:1.4", a small web
 // application with the faults that real images have. It holds every kind of
 // waste that peel knows but one (no engine makes, or takes, a layer that holds a
 // path twice), so that there is something to look at on a machine that has
 // neither an engine nor an image.
 //
-//	go run ./internal/sample > testdata/sample.tar
+//	go run -tags dev ./internal/sample > testdata/sample.tar
 //
 // The same bytes come out every time: nothing in it depends on the clock, the
 // machine or the version of Go. A test compares them with the file.
