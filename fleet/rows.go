@@ -37,7 +37,7 @@ type (
 		Xattrs []XattrRow `parquet:"xattrs,list"` // extended attributes, sorted by name
 		Offset int64      `parquet:"offset"`      // where the content begins in the uncompressed layer; of a sparse file, its first header
 
-		Name    []byte `parquet:"name,optional"`     // the name as stored; null if it is path without "/", with one behind a dir
+		Name    []byte `parquet:"name,optional"`     // the name as stored; null if it is path without the first "/", with one behind that of a dir
 		LinkRaw []byte `parquet:"link_raw,optional"` // link as stored; null if that is UTF-8
 
 		Collector *string `parquet:"collector,optional,dict"` // which collector has looked into the file, "dpkg/1"

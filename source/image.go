@@ -88,6 +88,18 @@ type Options struct {
 	// Collect says which facts to keep about the layers' files during the scan; see Layer.Facts.
 	Collect []Collector
 
+	// WideSums computes checksums of all files as layers are read, including 128-bit
+	// checksums: see Entries.Wide and Layer.Widen.
+	WideSums bool
+
+	// Registries sends the requests to registries, for this image and for others. Nil: the
+	// image has its own client.
+	Registries *Registries
+
+	// EntryMemory limits the memory that the entries of an image's layers take, in bytes.
+	// 0: 384 MiB.
+	EntryMemory int64
+
 	// Log receives debug messages about what was tried and decided. Nil: none.
 	Log *slog.Logger
 }
@@ -114,6 +126,10 @@ type Image struct {
 	Platform string // "linux/amd64", "linux/arm/v7"
 	Created  time.Time
 	Source   string // where the image was read from: "docker-archive:app.tar"
+
+	// Pinned is a registry reference with the digest that Source stood for when the image
+	// was opened, "registry://HOST/REPO:TAG@DIGEST"; "" if it is from elsewhere.
+	Pinned string
 
 	// OSVersion and OSFeatures are those of the required operating system, mostly for Windows:
 	// "10.0.20348.2582", "win32k".

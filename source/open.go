@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,7 +77,7 @@ func openBy(ctx context.Context, ref string, opts Options, list *[]string, by fu
 	}
 	o := opener{
 		Options: opts, ref: ref, platforms: list, meter: newMeter(what, opts.Progress),
-		cache: openCache(opts.Cache, opts.Log), budget: layer.NewBudget(maxIndex),
+		cache: openCache(opts.Cache, opts.Log), budget: layer.NewBudget(cmp.Or(opts.EntryMemory, maxIndex)),
 	}
 	if o.meter != nil && opts.Arriving {
 		o.meter.arrivals = &arrivals{}
@@ -116,7 +117,7 @@ func LimitMemory(bytes int64) { layer.LimitWindows(bytes / int64(2*runtime.GOMAX
 // scanOptions returns the options for scanning layers that are the same for all layers of the
 // image.
 func (o *opener) scanOptions() layer.ScanOptions {
-	s := layer.ScanOptions{Verify: o.Verify, Budget: o.budget, Collect: o.Collect, Log: o.Log}
+	s := layer.ScanOptions{Verify: o.Verify, Budget: o.budget, Collect: o.Collect, Wide: o.WideSums, Log: o.Log}
 	if o.meter != nil {
 		s.Progress = o.meter.add
 	}

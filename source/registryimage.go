@@ -39,6 +39,7 @@ func openRegistry(ctx context.Context, o *opener, name string) (_ *Image, err er
 		return nil, errors.Join(err, b.close())
 	}
 	im.Source = "registry://" + name
+	im.Pinned = "registry://" + found.Pinned()
 	im.parallel = remoteLayers
 	im.Provenance = b.referred(ctx, im)
 	return im, nil
@@ -46,6 +47,9 @@ func openRegistry(ctx context.Context, o *opener, name string) (_ *Image, err er
 
 // registries returns a registry client configured by the options.
 func (o *opener) registries() *registry.Client {
+	if o.Registries != nil {
+		return o.Registries.client
+	}
 	r := registry.Options{Insecure: o.InsecureRegistries, Offline: o.Offline, Agent: o.Agent, Log: o.Log}
 	if o.cache != nil {
 		r.Store = texts{o.cache}

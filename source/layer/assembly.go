@@ -58,7 +58,7 @@ func (a *Assembly) Tar(ctx context.Context, r io.Reader, take func(m *Record) Ta
 			return &tarError{at: h.start, err: err}
 		}
 		if h.Type == File {
-			if err := s.contentOf(ctx, &h, true, a.entries, &a.g); err != nil {
+			if err := s.contentOf(ctx, &h, true, a.o.Wide, a.entries, &a.g); err != nil {
 				return &tarError{at: s.in.pos(), err: err}
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"sort"
 	"time"
+
+	"github.com/zeebo/xxh3"
 )
 
 // Entries are the tar members of one layer, in stored order. A million of them
@@ -57,6 +59,8 @@ type recordBlock struct {
 	records []record
 	sums    []uint64 // checksums, up to the last record that has one
 	nsecs   []uint32 // of modification times, up to the last that is not 0
+
+	wides []xxh3.Uint128 // checksums of 128 bits, up to the last record that has one
 }
 
 const recordsPerBlock = 1 << 10
@@ -271,6 +275,18 @@ func (e *Entries) record(i int) *record {
 
 // sum returns the checksum that the scan of the layer gave to entry i.
 func (e *Entries) sum(i int) uint64 { return e.blocks[i/recordsPerBlock].sums[i%recordsPerBlock] }
+
+// Wide returns the checksum of 128 bits (XXH3) of entry i's content, if that is known;
+// of a file with too many holes it is that of its map and data. It is known if the scan
+// was asked for it.
+func (e *Entries) Wide(i int) (sum [16]byte, known bool) {
+	wides := e.blocks[i/recordsPerBlock].wides
+	if at := i % recordsPerBlock; at < len(wides) {
+		sum = wides[at].Bytes()
+		return sum, wides[at] != xxh3.Uint128{}
+	}
+	return sum, false
+}
 
 // CRC returns the checksum that the engine keeps of entry i, if it has told it.
 func (e *Entries) CRC(i int) (sum uint64, ok bool) {

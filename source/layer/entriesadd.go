@@ -6,6 +6,8 @@ import (
 	"maps"
 	"math"
 	"sync/atomic"
+
+	"github.com/zeebo/xxh3"
 )
 
 // Bounds on what one layer may bring into memory. Linux refuses paths of 4096
@@ -227,6 +229,14 @@ func (e *Entries) setSum(i int, sum uint64, kind SumKind) {
 	}
 }
 
+// setWide records the checksum of 128 bits of entry i.
+func (e *Entries) setWide(i int, sum xxh3.Uint128) {
+	b := &e.blocks[i/recordsPerBlock]
+	b.wides = parallel(b.wides, b.records)
+	b.wides[i%recordsPerBlock] = sum
+	e.owed += 16
+}
+
 func (e *Entries) setNsec(i int, nsec uint32) {
 	b := &e.blocks[i/recordsPerBlock]
 	b.nsecs = parallel(b.nsecs, b.records)
@@ -264,6 +274,9 @@ func (e *Entries) drop(gone func(i int) bool) {
 		}
 		if nsec := e.nsec(i); nsec != 0 {
 			rest.setNsec(rest.count-1, nsec)
+		}
+		if sum, ok := e.Wide(i); ok {
+			rest.setWide(rest.count-1, wideOf(sum))
 		}
 	}
 	e.blocks, e.count, e.rare = rest.blocks, rest.count, rest.rare

@@ -304,10 +304,11 @@ func (f *Folder) sumOf(ctx context.Context, e *Entries, i int, find *folderFinde
 	defer func() { err = errors.Join(err, r.Close()) }()
 	if v, ok := r.(*verified); ok && e.holey(i) {
 		if s, ok := v.Reader.(*sparseReader); ok {
-			if sum, err = sparseSum(s.fragments, s.size, e.Stored(i), s.data); err == nil {
+			x, err := sparseSum(s.fragments, s.size, e.Stored(i), s.data)
+			if err == nil {
 				err = v.file.unchanged()
 			}
-			return sum, err
+			return x.Sum64(), err
 		}
 	}
 	x := xxh3.New()

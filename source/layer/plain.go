@@ -14,10 +14,10 @@ type plainTar struct{ *blob }
 var _ Reader = plainTar{}
 
 // Scan passes over the contents, so that there are no checksums; with o.Verify it
-// reads them for the blob's digest. Without, it takes from the cache what is known
-// of the layer.
+// reads them for the blob's digest, with o.Wide for checksums. Without, it takes from
+// the cache what is known of the layer.
 func (p plainTar) Scan(ctx context.Context, o ScanOptions) (*Scanned, error) {
-	cached := o.Cache != nil && !o.Verify
+	cached := o.Cache != nil && !o.Verify && !o.Wide
 	var at location
 	if cached {
 		at = locationOf(p.blob)
@@ -26,7 +26,7 @@ func (p plainTar) Scan(ctx context.Context, o ScanOptions) (*Scanned, error) {
 			return s, nil
 		}
 	}
-	s, err := scanTar(ctx, newSeekInput(p.r, p.size), false, &o)
+	s, err := scanTar(ctx, newSeekInput(p.r, p.size), o.Wide, &o)
 	if err != nil || !o.Verify {
 		if err == nil && cached {
 			o.keepPlain(at, s)

@@ -52,6 +52,7 @@ type ScanOptions struct {
 	Progress func(bytes int64) // is told of bytes that were read or passed over; may be nil
 	Budget   *Budget           // of memory, for all layers of an image; nil: no bound
 	Collect  []Collector       // what to keep of the files' contents
+	Wide     bool              // compute checksums of all files, and those of 128 bits too
 	Log      *slog.Logger      // receives what was tried and decided; nil: nothing
 }
 
@@ -160,7 +161,9 @@ func Sum(ctx context.Context, r Reader, e *Entries, entries []int) error {
 			if !ok {
 				return nil
 			}
-			sum, err = sparseSum(s.fragments, s.size, e.Stored(i), s.data)
+			var x *xxh3.Hasher
+			x, err = sparseSum(s.fragments, s.size, e.Stored(i), s.data)
+			sum = x.Sum64()
 		} else {
 			x.Reset()
 			_, err = io.Copy(x, content)

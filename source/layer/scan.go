@@ -64,7 +64,7 @@ func scanTar(ctx context.Context, in input, sums bool, o *ScanOptions) (*Scanned
 		if h.Type != File {
 			continue
 		}
-		if err := s.contentOf(ctx, &h, sums, e, &g); err != nil {
+		if err := s.contentOf(ctx, &h, sums, o.Wide, e, &g); err != nil {
 			return nil, &tarError{at: in.pos(), err: err}
 		}
 	}
@@ -72,7 +72,7 @@ func scanTar(ctx context.Context, in input, sums bool, o *ScanOptions) (*Scanned
 
 // contentOf goes through the content of the member that is e's last entry as far
 // as that is wanted: for its checksum, or by a collector.
-func (s *Tar) contentOf(ctx context.Context, h *Header, sums bool, e *Entries, g *gathering) error {
+func (s *Tar) contentOf(ctx context.Context, h *Header, sums, wide bool, e *Entries, g *gathering) error {
 	c := g.wants(&h.Record)
 	switch {
 	case c == nil && !sums:
@@ -89,13 +89,35 @@ func (s *Tar) contentOf(ctx context.Context, h *Header, sums bool, e *Entries, g
 			return err
 		}
 		e.setSum(e.count-1, x.Sum64(), XXH3)
+		if wide {
+			e.setWide(e.count-1, x.Sum128())
+		}
 		return nil
 	}
-	sum, err := s.sum(ctx, h)
+	sum, err := s.sum(ctx, h, wide)
 	if err == nil {
-		e.setSum(e.count-1, sum, XXH3)
+		e.setSum(e.count-1, sum.narrow, XXH3)
+		if wide {
+			e.setWide(e.count-1, sum.wide)
+		}
 	}
 	return err
+}
+
+// A contentSum is the checksum of a file's content: of 64 bits, and of 128 if that was
+// asked for.
+type contentSum struct {
+	narrow uint64
+	wide   xxh3.Uint128
+}
+
+// sumOf returns what a hasher has come to.
+func sumOf(x *xxh3.Hasher, wide bool) contentSum {
+	sum := contentSum{narrow: x.Sum64()}
+	if wide {
+		sum.wide = x.Sum128()
+	}
+	return sum
 }
 
 // reader returns a reader of the current member's content, holes included.
@@ -127,40 +149,53 @@ func unknownType(h *Header) Flaw {
 
 // sum goes through the current member's content and returns its checksum: XXH3,
 // or of a file with too many holes its SparseSum.
-func (s *Tar) sum(ctx context.Context, h *Header) (sum uint64, err error) {
+func (s *Tar) sum(ctx context.Context, h *Header, wide bool) (sum contentSum, err error) {
 	if h.Sparse {
 		if holey(h.Size, h.Stored) {
-			return s.sparseSum(ctx, h)
+			x, err := sparseSum(h.fragments, h.Size, h.Stored, s.content(ctx))
+			return sumOf(x, wide), err
 		}
 		x := xxh3.New()
 		if _, err := io.Copy(x, s.reader(ctx, h)); err != nil {
-			return 0, err
+			return sum, err
 		}
-		return x.Sum64(), nil
+		return sumOf(x, wide), nil
 	}
 	if s.left <= streamBuffer {
 		b, err := s.in.next(int(s.left))
 		if err != nil && s.left > 0 {
-			return 0, noEOF(err)
+			return sum, noEOF(err)
 		}
 		s.left = 0
-		return xxh3.Hash(b), nil
+		return sumOfBytes(b, wide), nil
 	}
 	x := xxh3.New()
 	if _, err := io.Copy(x, s.content(ctx)); err != nil {
-		return 0, err
+		return sum, err
 	}
-	return x.Sum64(), nil
+	return sumOf(x, wide), nil
 }
 
-// sparseSum sums up the size, the map and the data of a sparse file.
-func (s *Tar) sparseSum(ctx context.Context, h *Header) (uint64, error) {
-	return sparseSum(h.fragments, h.Size, h.Stored, s.content(ctx))
+// sharedFrom is from how many bytes on the checksum of 64 bits is the lower half of that
+// of 128.
+// Source: xxHash, doc/xxhash_spec.md, "XXH3 Algorithm (for large inputs)".
+const sharedFrom = 241
+
+// sumOfBytes is the checksum of what is in memory.
+func sumOfBytes(b []byte, wide bool) contentSum {
+	switch {
+	case !wide:
+		return contentSum{narrow: xxh3.Hash(b)}
+	case len(b) < sharedFrom:
+		return contentSum{narrow: xxh3.Hash(b), wide: xxh3.Hash128(b)}
+	}
+	sum := xxh3.Hash128(b)
+	return contentSum{narrow: sum.Lo, wide: sum}
 }
 
 // sparseSum sums up the size, the map and the data of a sparse file, of which so many
 // bytes are stored.
-func sparseSum(fragments []fragment, size, stored int64, data io.Reader) (uint64, error) {
+func sparseSum(fragments []fragment, size, stored int64, data io.Reader) (*xxh3.Hasher, error) {
 	// Programs cut the same map in different ways: what adjoins is one run.
 	var runs []fragment
 	for _, f := range fragments {
@@ -178,7 +213,7 @@ func sparseSum(fragments []fragment, size, stored int64, data io.Reader) (uint64
 		_, _ = x.Write(b) // never fails
 	}
 	_, err := io.Copy(x, data)
-	return x.Sum64(), err
+	return x, err
 }
 
 // content returns a reader of the rest of the current member's content.

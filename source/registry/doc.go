@@ -40,6 +40,14 @@ type Options struct {
 	// Store keeps documents from one run to the next. Nil: nothing is kept.
 	Store Store
 
+	// Rate bounds how many requests a second a registry gets, on average, however many
+	// are made at once. 0: there is no bound.
+	Rate float64
+
+	// Keep has connections and tokens be kept for other images: Close does nothing, and
+	// End lets go of them.
+	Keep bool
+
 	// Agent is the program's name and version, for the User-Agent header.
 	Agent string
 
@@ -65,8 +73,15 @@ type Client struct {
 	conf  func() (*conf, error) // registries.conf, read when it is first needed
 
 	mu    sync.Mutex
-	hosts map[string]*host // by name and port
+	hosts map[string]*host  // by name and port
+	repos map[string]places // of repositories that were asked, by name, with Keep
 }
+
+// places are where a repository is asked.
+type places struct{ byTag, byDigest []*session }
+
+// maxKept bounds the repositories whose tokens are kept.
+const maxKept = 64
 
 // limits are the bounds that tests make smaller.
 type limits struct {
@@ -104,8 +119,16 @@ func NewClient(o Options) *Client {
 	}
 }
 
-// Close lets go of connections that nobody uses.
+// Close lets go of connections that nobody uses, unless they are to be kept.
 func (c *Client) Close() error {
+	if c.Keep {
+		return nil
+	}
+	return c.End()
+}
+
+// End lets go of connections that nobody uses.
+func (c *Client) End() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, h := range c.hosts {

@@ -29,6 +29,8 @@ type host struct {
 
 	resolve sync.Once
 	private bool
+
+	pacer pacer
 }
 
 // host returns the host of that name, "HOST" or "HOST:PORT". insecure says that

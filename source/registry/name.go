@@ -159,6 +159,15 @@ type Repository struct {
 // repository returns the repository of a reference.
 func (c *Client) repository(ref reference) (*Repository, error) {
 	r := &Repository{client: c, ref: ref}
+	if c.Keep {
+		c.mu.Lock()
+		at, ok := c.repos[ref.path()]
+		c.mu.Unlock()
+		if ok {
+			r.byTag, r.byDigest = at.byTag, at.byDigest
+			return r, nil
+		}
+	}
 	var err error
 	if r.byTag, err = c.sessions(ref, false); err != nil {
 		return nil, err
@@ -173,7 +182,31 @@ func (c *Client) repository(ref reference) (*Repository, error) {
 			r.byDigest[i] = r.byTag[at]
 		}
 	}
+	if c.Keep {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.repos == nil || len(c.repos) >= maxKept {
+			c.repos = map[string]places{}
+		}
+		c.repos[ref.path()] = places{r.byTag, r.byDigest}
+	}
 	return r, nil
+}
+
+// Repository returns the repository of a name, "HOST/REPO" with or without a tag or a
+// digest. Nothing is asked.
+func (c *Client) Repository(s string) (*Repository, error) {
+	ref, err := parse(s)
+	if err != nil {
+		return nil, err
+	}
+	return c.repository(ref)
+}
+
+// Pinned is the name with what it stands for now: "HOST/REPO:TAG@DIGEST".
+func (f *Found) Pinned() string {
+	name, _, _ := strings.Cut(f.Name, "@")
+	return name + "@" + f.Digest.String()
 }
 
 // sessions are the places of a repository, in the order in which they are tried.

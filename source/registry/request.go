@@ -159,7 +159,7 @@ func passing(err error) bool {
 
 // once sends a request and goes where it is sent.
 func (s *session) once(ctx context.Context, rt http.RoundTripper, scheme string, r request) (*answer, error) {
-	at := &url.URL{Scheme: scheme, Host: s.host.name, Path: "/v2/" + s.repo + "/" + r.path, RawQuery: r.query.Encode()}
+	at := &url.URL{Scheme: scheme, Host: s.host.name, Path: "/v2/" + strings.TrimPrefix(s.repo+"/"+r.path, "/"), RawQuery: r.query.Encode()}
 	by, away := rt, false
 	var err error
 	if r.began != nil {
@@ -176,6 +176,11 @@ func (s *session) once(ctx context.Context, rt http.RoundTripper, scheme string,
 		maps.Copy(req.Header, r.header)
 		req.Header.Set("Accept-Encoding", "identity")
 		var resp *http.Response
+		if !away {
+			if err := s.host.pace(ctx, s.client); err != nil {
+				return nil, err
+			}
+		}
 		if away {
 			resp, err = s.client.send(by, req) //nolint:bodyclose // answer.close does it
 		} else {

@@ -112,6 +112,9 @@ func (s *session) handshake(ctx context.Context, scheme string) (http.RoundTripp
 	}
 	w := &wire{s: s, scheme: scheme, challenge: s.challenge}
 	scope := "repository:" + s.repo + ":" + cmp.Or(s.scope, transport.PullScope)
+	if s.repo == "" {
+		scope = catalogScope
+	}
 	ctx, cancel := s.client.within(ctx)
 	defer cancel()
 	rt, err := transport.NewWithContext(ctx, reg, cred.auth(), w, []string{scope})

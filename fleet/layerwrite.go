@@ -1,0 +1,229 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/peelhq/peel/source"
+)
+
+// layerKey is the key in an object's metadata of its LayerMeta.
+const layerKey = "peel.layer"
+
+// A LayerMeta stands in the metadata of a layer's object, as JSON: what is said of the
+// layer, not of one of its entries.
+type LayerMeta struct {
+	Layer      string      `json:"layer"` // key
+	DiffID     string      `json:"diffId,omitempty"`
+	MediaType  string      `json:"mediaType,omitempty"`
+	Bytes      int64       `json:"bytes"`      // of the blob as stored
+	Packed     bool        `json:"packed"`     // it is compressed
+	Rules      int         `json:"rules"`      // source.ScanRules of the program that has read it
+	Collectors []string    `json:"collectors"` // that have looked into its files
+	Entries    int64       `json:"entries"`
+	Files      int64       `json:"files"`   // of the entries, regular files
+	Content    int64       `json:"content"` // bytes of these, as stored in the tar
+	Flaws      []FlawEntry `json:"flaws,omitempty"`
+}
+
+// A FlawEntry is something malformed that could be passed over.
+type FlawEntry struct {
+	Path    []byte `json:"path"` // as stored
+	Problem string `json:"problem"`
+}
+
+// sortInMemory is how many entries are sorted by paths that are held in memory; those of
+// more are made anew for each comparison.
+const sortInMemory = 200_000
+
+// rowBatch is how many rows are written at a time.
+const rowBatch = 256
+
+// encodeLayer returns a layer that has been scanned as an object of the table files. What
+// it says of the layer is m, but for what the entries tell.
+func encodeLayer(ctx context.Context, l *source.Layer, m LayerMeta) ([]byte, error) {
+	e := l.Entries
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[FileRow](&b, append(writerOptions(), schemaOf[FileRow](),
+		parquet.SortingWriterConfig(parquet.SortingColumns(parquet.Ascending("path"), parquet.Ascending("ordinal"))))...)
+	m.Rules, m.Packed, m.Entries = source.ScanRules, l.CompressedBytes >= 0, int64(e.Len())
+	facts := map[int]*source.Fact{}
+	for i := range l.Facts {
+		facts[l.Facts[i].Entry] = &l.Facts[i]
+	}
+	batch := newRowBatch(m.Layer)
+	order := pathOrder(e)
+	for from := 0; from < len(order); from += rowBatch {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		some := order[from:min(from+rowBatch, len(order))]
+		for k, i := range some {
+			batch.fill(k, e, int(i), facts[int(i)])
+			if e.Type(int(i)) == source.File {
+				m.Files++
+				m.Content += e.Stored(int(i))
+			}
+		}
+		if _, err := w.Write(batch.rows[:len(some)]); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range e.Flaws() {
+		m.Flaws = append(m.Flaws, FlawEntry{[]byte(f.Path), f.Problem})
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	w.SetKeyValueMetadata(layerKey, string(text))
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// pathOrder returns the entries in the order of their rows: by path, then as stored.
+func pathOrder(e *source.Entries) []int32 {
+	order := make([]int32, e.Len())
+	for i := range order {
+		order[i] = int32(i)
+	}
+	if len(order) <= sortInMemory {
+		paths := make([]string, len(order))
+		for i := range paths {
+			paths[i], _ = rowPath(string(e.AppendName(nil, i)))
+		}
+		slices.SortStableFunc(order, func(a, b int32) int { return strings.Compare(paths[a], paths[b]) })
+		return order
+	}
+	var buf []byte
+	at := func(i int32) string {
+		buf = e.AppendName(buf[:0], int(i))
+		p, _ := rowPath(string(buf))
+		return p
+	}
+	slices.SortStableFunc(order, func(a, b int32) int { return strings.Compare(at(a), at(b)) })
+	return order
+}
+
+// The names of whiteouts.
+// Source: OCI image-spec, layer.md, "Whiteouts".
+const (
+	whiteoutPrefix = ".wh."
+	opaqueName     = ".wh..wh..opq"
+)
+
+// rowPath returns the path of an entry's row, and of a whiteout "removed" or "opaque".
+func rowPath(name string) (p, whiteout string) {
+	p = path.Clean("/" + name)
+	if i := strings.LastIndexByte(p, '/'); strings.HasPrefix(p[i+1:], whiteoutPrefix) {
+		switch base := p[i+1:]; base {
+		case whiteoutPrefix: // of nothing
+		case opaqueName:
+			p, whiteout = path.Clean("/"+p[:i]), "opaque"
+		default:
+			p, whiteout = p[:i+1]+base[len(whiteoutPrefix):], "removed"
+		}
+	}
+	if !utf8.ValidString(p) {
+		p = strings.ToValidUTF8(p, "\uFFFD")
+	}
+	return p, whiteout
+}
+
+// storedName is the name that an entry has if its row does not say another.
+func storedName(p string, t source.Type) string {
+	if t == source.Dir && p != "/" {
+		return p[1:] + "/"
+	}
+	return p[1:]
+}
+
+// A filler makes rows of entries. What they point to is used again.
+type filler struct {
+	rows   []FileRow
+	sums   [][16]byte
+	narrow []int64
+	links  []string
+	names  [][]byte
+	words  []string
+	row    source.EntryRow
+}
+
+func newRowBatch(layer string) *filler {
+	f := &filler{
+		rows: make([]FileRow, rowBatch), sums: make([][16]byte, rowBatch), narrow: make([]int64, rowBatch),
+		links: make([]string, rowBatch), names: make([][]byte, rowBatch), words: make([]string, 2*rowBatch),
+	}
+	for i := range f.rows {
+		f.rows[i].Layer = layer
+	}
+	return f
+}
+
+// fill makes row k of entry i.
+func (f *filler) fill(k int, e *source.Entries, i int, fact *source.Fact) {
+	r := &f.row
+	e.Row(i, r)
+	to := &f.rows[k]
+	name := string(r.Name)
+	p, whiteout := rowPath(name)
+	*to = FileRow{
+		Layer: to.Layer, Path: p, Ordinal: int32(i), Type: r.Type.String(), Size: r.Size, Stored: r.Stored,
+		Mode: int32(r.Mode), UID: r.UID, GID: r.GID, Mtime: r.Sec, Nanos: int32(r.Nsec),
+		Major: r.Major, Minor: r.Minor, Sparse: r.Sparse, Offset: r.Offset,
+	}
+	if whiteout != "" {
+		f.words[2*k] = whiteout
+		to.Whiteout = &f.words[2*k]
+	}
+	if name != storedName(p, r.Type) {
+		f.names[k] = append(f.names[k][:0], name...)
+		to.Name = f.names[k]
+	}
+	if len(r.Link) > 0 {
+		f.links[k] = string(r.Link)
+		if !utf8.ValidString(f.links[k]) {
+			f.links[k], to.LinkRaw = strings.ToValidUTF8(f.links[k], "\uFFFD"), r.Link
+		}
+		to.Link = &f.links[k]
+	}
+	if r.Widened {
+		f.sums[k] = r.Wide
+		to.Sum = &f.sums[k]
+	}
+	if r.Summed {
+		f.narrow[k] = int64(r.Sum)
+		to.Sum64 = &f.narrow[k]
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.Xattrs)) {
+		to.Xattrs = append(to.Xattrs, XattrRow{[]byte(key), []byte(r.Xattrs[key])})
+	}
+	if fact != nil {
+		f.words[2*k+1] = fact.Collector
+		to.Collector, to.Fact = &f.words[2*k+1], fact.Data
+	}
+}
+
+// checkComplete returns an error unless all that is wanted is known of a layer's files.
+func checkComplete(l *source.Layer) error {
+	for i := range l.Entries.Len() {
+		if l.Entries.Type(i) != source.File {
+			continue
+		}
+		if _, known := l.Entries.Wide(i); !known {
+			return fmt.Errorf("the content of %q has no checksum", l.Entries.At(i).Name)
+		}
+	}
+	return nil
+}
