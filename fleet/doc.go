@@ -18,6 +18,7 @@
 //	plans/PLAN.ndjson                     a plan; PLAN is the first 16 digits of its SHA-256
 //	layers/sha256/HEX.parquet             table files: a layer's entries and facts
 //	failed/sha256/HEX.json                why a layer cannot be read
+//	failed/images/HEX.json                why an image cannot be described
 //	manifests/sha256/HEX                  a manifest, as it is stored in the registry
 //	configs/sha256/HEX                    a config
 //	descriptions/HEX.json                 an image without its layers' entries; HEX is of ImageKey

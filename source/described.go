@@ -23,6 +23,9 @@ type LayerFlaw = layer.Flaw
 // NewEntryBuilder returns a builder of entries that may take so many bytes of memory.
 func NewEntryBuilder(memory int64) *EntryBuilder { return layer.NewBuilder(layer.NewBudget(memory)) }
 
+// ErrEntryMemory says that an image's entries take more than Options.EntryMemory.
+var ErrEntryMemory = layer.ErrBudget
+
 // ScanRules is the version of the rules by which layers are read.
 const ScanRules = layer.ScanRules
 
@@ -94,6 +97,9 @@ func OpenDescribed(ctx context.Context, text []byte, source string, find func(*L
 			continue
 		}
 		s := &layer.Scanned{Entries: d.Entries, Facts: d.Facts, Packed: d.Packed}
+		if l.Digest == "" { // the same tar may be stored in several ways
+			s.Packed = l.CompressedBytes >= 0
+		}
 		l.reader = layer.Indexed(s, errIndexed)
 		if err := l.take(s, nil); err != nil {
 			return nil, err
@@ -113,6 +119,24 @@ func (e unsupportedLayer) As(target any) bool {
 		*t = layer.UnsupportedError{}
 	}
 	return ok
+}
+
+// FindPacking finds out which layers that have no digest of their own are compressed:
+// what is known elsewhere of the same tar does not say. Layers need not have been scanned.
+func (im *Image) FindPacking(ctx context.Context) error {
+	for _, l := range im.Layers {
+		if l.Digest != "" || l.Err != nil || l.Entries != nil || l.reader == nil {
+			continue
+		}
+		packed, err := layer.IsPacked(ctx, l.reader)
+		if err != nil {
+			return l.wrap(err)
+		}
+		if packed {
+			l.CompressedBytes = l.size
+		}
+	}
+	return nil
 }
 
 // Widen computes the checksums of the layer's files, those of 128 bits too, where its

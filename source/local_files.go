@@ -34,7 +34,7 @@ var archiveSuffixes = []string{".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", "
 // layout.
 func (l *lister) files(ctx context.Context) ([]LocalImage, error) {
 	dir := l.dir
-	names, left, err := archivesIn(dir)
+	names, left, err := archivesIn(dir, maxArchives)
 	if err != nil {
 		return nil, fmt.Errorf("files: %w", err)
 	}
@@ -55,7 +55,7 @@ func (l *lister) files(ctx context.Context) ([]LocalImage, error) {
 
 // archivesIn returns the sorted names of possible image files: archives by
 // name, layouts by their files. left says what was not inspected, or "".
-func archivesIn(dir string) (names []string, left string, err error) {
+func archivesIn(dir string, most int) (names []string, left string, err error) {
 	if isLayout(dir) {
 		names = append(names, ".")
 	}
@@ -84,8 +84,8 @@ func archivesIn(dir string) (names []string, left string, err error) {
 		case info.Mode().IsRegular() && !hasSuffix(e.Name()), info.IsDir() && !isLayout(path), !info.Mode().IsRegular() && !info.IsDir():
 			continue
 		}
-		if len(names) == maxArchives {
-			return names, fmt.Sprintf("only the first %d archives were looked into", maxArchives), nil
+		if len(names) == most {
+			return names, fmt.Sprintf("only the first %d archives were looked into", most), nil
 		}
 		names = append(names, e.Name())
 	}

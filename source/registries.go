@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,6 +92,7 @@ const (
 func FailureOf(err error) Failure {
 	var own *registry.Error
 	var unsupported layer.UnsupportedError
+	var absent *absentBlob
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Passing
@@ -100,10 +102,56 @@ func FailureOf(err error) Failure {
 		return Damaged
 	case errors.Is(err, registry.ErrUnauthorized), errors.Is(err, registry.ErrUntrusted), errors.Is(err, registry.ErrBlocked), errors.Is(err, registry.ErrRefused):
 		return Denied
-	case errors.Is(err, registry.ErrNotFound), errors.Is(err, registry.ErrNoBlob), errors.Is(err, ErrNotFound):
+	case errors.Is(err, registry.ErrNotFound), errors.Is(err, registry.ErrNoBlob), errors.Is(err, ErrNotFound), errors.As(err, &absent):
 		return Absent
 	case errors.As(err, &own):
 		return Passing
 	}
 	return Damaged
+}
+
+// ScanLayer is Scan for one layer alone. Its entries alone count against
+// Options.EntryMemory. The error is the layer's, and does not say which that is.
+func (im *Image) ScanLayer(ctx context.Context, i int) error {
+	l := im.Layers[i]
+	if l.Err != nil || l.Entries != nil {
+		return nil
+	}
+	s := scan{im: im}
+	o := s.options([]*Layer{l})
+	o.Budget = layer.NewBudget(cmp.Or(im.opened.EntryMemory, maxIndex))
+	found, err := l.reader.Scan(ctx, o)
+	taken := l.take(found, err)
+	switch {
+	case taken == nil:
+		return nil
+	case err != nil:
+		return err
+	}
+	return cmp.Or(errors.Unwrap(taken), taken)
+}
+
+// Archives lists the images in the archives and layouts of a folder, however long that
+// takes: of each, whether it can be told or not, what Open takes. There may be some beside
+// an error, which says what could not be looked at.
+func Archives(ctx context.Context, dir string, opts Options) ([]LocalImage, error) {
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	l := &lister{Options: opts, dir: dir}
+	names, left, err := archivesIn(dir, maxFolderEntries)
+	if err != nil {
+		return nil, err
+	}
+	var out []LocalImage
+	for _, name := range names {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		out = append(out, l.inside(ctx, dir, name)...)
+	}
+	if left != "" {
+		return out, errors.New(left)
+	}
+	return out, nil
 }

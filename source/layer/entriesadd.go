@@ -2,6 +2,7 @@ package layer
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -30,6 +31,9 @@ const (
 	chargeStep = 64 << 10
 )
 
+// ErrBudget says that a budget is used up.
+var ErrBudget = errors.New("more")
+
 // A Budget bounds the memory that the entries of an image's layers take together.
 // Safe for concurrent use; nil sets no bound.
 type Budget struct {
@@ -49,7 +53,7 @@ func NewBudget(bytes int64) *Budget {
 
 func (b *Budget) take(bytes int64) error {
 	if b != nil && b.left.Add(-bytes) < 0 {
-		return fmt.Errorf("the names and attributes of the image's files take more than %d MiB of memory", b.limit>>20)
+		return fmt.Errorf("the names and attributes of the image's files take %w than %d MiB of memory", ErrBudget, b.limit>>20)
 	}
 	return nil
 }

@@ -120,6 +120,23 @@ func TarDigest(ctx context.Context, r Reader, e *Entries) (string, error) {
 	return tarDigest(raw)
 }
 
+// IsPacked reports whether a layer is stored compressed. One that is not stored as a tar,
+// or of a form that is not known, is not.
+func IsPacked(ctx context.Context, r Reader) (bool, error) {
+	raw, err := Raw(ctx, r, nil)
+	if err != nil {
+		return false, nil //nolint:nilerr // there is nothing that could be
+	}
+	defer raw.Close()
+	head := make([]byte, SniffLen)
+	n, err := io.ReadFull(raw, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return false, err
+	}
+	form, _ := Sniff(head[:n])
+	return form == Gzip || form == Zstd, nil
+}
+
 // tarDigest is TarDigest of a blob.
 func tarDigest(raw io.Reader) (string, error) {
 	in := bufio.NewReader(raw)
