@@ -19,7 +19,7 @@ import (
 // Bounds on a plan.
 const (
 	maxPlan       = 8 << 30 // bytes
-	maxPlanLine   = 4 << 20 // bytes
+	longestLine   = 4 << 20 // bytes
 	maxPlanImages = 1 << 24
 	maxPlanLayers = 1 << 25
 	maxPlanStack  = 1 << 14 // layers of an image
@@ -164,8 +164,8 @@ func (p *Plan) lines(ctx context.Context, r io.Reader, fn func(kind string, line
 		}
 		line, err := in.ReadSlice('\n')
 		for long = long[:0]; errors.Is(err, bufio.ErrBufferFull); line, err = in.ReadSlice('\n') {
-			if long = append(long, line...); len(long) > maxPlanLine {
-				return fmt.Errorf("%w: line %d has more than %d bytes", ErrPlan, n, maxPlanLine)
+			if long = append(long, line...); len(long) > longestLine {
+				return fmt.Errorf("%w: line %d has more than %d bytes", ErrPlan, n, longestLine)
 			}
 		}
 		if len(long) > 0 {
