@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Writes what a release carries beside the binary: completions and man pages.
-# Usage: .ci/release-files.sh DIR
+# Writes what a release carries beside the binary: completions, man page, and the
+# documents of packages, compressed as distributions want them.
+# Usage: .ci/release-files.sh DIR VERSION      (1.2.3, or 1.2.3-rc.1)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-dir=${1:?usage: release-files.sh DIR}
-mkdir -p "$dir/completions" "$dir/man"
+dir=${1:?usage: release-files.sh DIR VERSION}
+version=${2:?usage: release-files.sh DIR VERSION}
+mkdir -p "$dir/completions" "$dir/man" "$dir/doc"
 
 # For the machine that builds, whatever the release is built for.
 bin=$(mktemp -d)
@@ -18,6 +20,15 @@ for shell in bash zsh fish; do "$bin/peel" completion $shell >"$dir/completions/
 date=$(git log -1 --format=%cs 2>/dev/null || date +%F)
 "$bin/peel" man | sed "1s/\"[0-9-]*\"/\"$date\"/" | gzip -9n >"$dir/man/peel.1.gz"
 
-for f in "$dir"/completions/* "$dir"/man/*; do
-  [ "$(wc -c <"$f")" -gt 200 ] || { echo "$f is all but empty" >&2; exit 1; }
+# Debian's own changelog names the package's version; what has changed is in peel's.
+{
+  printf 'peel (%s-1) unstable; urgency=medium\n\n' "${version/-/\~}"
+  printf '  * Release %s. /usr/share/doc/peel/changelog.gz says what has changed.\n\n' "$version"
+  printf ' -- The peel authors <peelhq@users.noreply.github.com>  %s\n' "$(git log -1 --format=%cD 2>/dev/null || date -R)"
+} | gzip -9n >"$dir/doc/changelog.Debian.gz"
+gzip -9nc CHANGELOG.md >"$dir/doc/changelog.gz"
+gzip -9nc THIRD_PARTY_NOTICES >"$dir/doc/THIRD_PARTY_NOTICES.gz"
+
+for f in "$dir"/*/*; do
+  [ "$(wc -c <"$f")" -gt 150 ] || { echo "$f is all but empty" >&2; exit 1; }
 done
