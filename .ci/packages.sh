@@ -183,11 +183,7 @@ documents "$tmp/arch" usr/share/man/man1/peel.1.gz usr/share/bash-completion/com
 is_peel "$tmp/arch/usr/bin/peel"
 
 echo "  the modules' hash in packaging/nix/package.nix"
-mkdir "$tmp/source"
-git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --ignore-failed-read -cf - 2>/dev/null | tar -C "$tmp/source" -xf -
-hash=$(cd "$tmp/source" && go mod vendor && nix --extra-experimental-features nix-command hash path vendor 2>"$tmp/log") || { cat "$tmp/log" >&2; die "no hash"; }
-grep -qF "vendorHash = \"$hash\"" packaging/nix/package.nix || die "packaging/nix/package.nix: vendorHash must be $hash"
-rm -rf "$tmp/source"
+bash .ci/nix-hash.sh
 
 echo "  lintian and rpmlint"
 for arch in amd64 arm64; do

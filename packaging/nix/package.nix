@@ -3,7 +3,7 @@
 #   nix-build -E 'with import <nixpkgs> { }; callPackage ./packaging/nix/package.nix { }'
 #
 # The version of a checkout without a release is given by hand. vendorHash is that of
-# the folder that `go mod vendor` makes; .ci/packages.sh compares it.
+# the folder that `go mod vendor` makes; .ci/nix-hash.sh compares and writes it.
 {
   lib,
   stdenv,
@@ -15,7 +15,7 @@ buildGoModule {
   pname = "peel";
   inherit version;
   src = lib.cleanSource ../..;
-  vendorHash = "sha256-IDZEbO0unO3i9+ovG3YOROuYMSTjATHlA1EnXxMV6nE=";
+  vendorHash = "sha256-MOnk0St63yrFBbButMh4fnyqSHrdW1yrlV2JgHDUh0I=";
 
   subPackages = [ "." ];
   env.CGO_ENABLED = 0;
