@@ -239,7 +239,7 @@ func (k *Kube) jobName(step string) string { return k.Name + "-" + step + "-" + 
 // a Job cannot be changed once it is there.
 func (k *Kube) digits() string {
 	asked := *k
-	asked.Plan = nil // PlanName stands for it
+	asked.Plan = nil               // PlanName stands for it
 	text, _ := json.Marshal(asked) // strings and numbers always can be
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:4])

@@ -18,6 +18,7 @@ const (
 	maxKubeObject = 253     // characters of the name of a Secret
 	maxKubeShards = 10_000  // completions; from 100,000 on other limits hold
 	maxKubeMemory = 1 << 50 // bytes
+	maxStorePath  = 900     // bytes of a store's prefix; the names of objects come behind it, and S3 takes 1,024 in all
 
 	// MinKubeMemory is the least memory of a pod in bytes: a shard takes up to 300 MB, and
 	// the kernel counts pages of files beside them.
@@ -40,6 +41,7 @@ var (
 	kubeCPU      = regexp.MustCompile(`^([1-9][0-9]{0,2}|[1-9][0-9]{0,5}m|0\.[0-9]{1,3}|[1-9][0-9]{0,2}\.[0-9]{1,3})$`)
 	cronField    = regexp.MustCompile(`^[0-9A-Za-z*/,?-]+$`)
 	storeBucket  = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	storePath    = regexp.MustCompile(`^[A-Za-z0-9_=-][A-Za-z0-9._=-]*(/[A-Za-z0-9_=-][A-Za-z0-9._=-]*)*$`)
 	secretName   = regexp.MustCompile(`(?i)(secret|password|passwd|token|credential|access_key|private_key|api_?key)`)
 )
 
@@ -115,10 +117,8 @@ func checkStoreURL(url string) error {
 	if !storeBucket.MatchString(bucket) {
 		return fmt.Errorf("%q: the bucket has no valid name", url)
 	}
-	for _, r := range key {
-		if r < ' ' || r == 0x7f || r == '\ufffd' {
-			return fmt.Errorf("%q: the path in the bucket has control characters or is not UTF-8", url)
-		}
+	if key = strings.TrimSuffix(key, "/"); key != "" && (len(key) > maxStorePath || !storePath.MatchString(key)) {
+		return fmt.Errorf("%q: use letters, digits and -._= in the path, with / between names that do not begin with a dot", url)
 	}
 	return nil
 }
