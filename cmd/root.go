@@ -71,7 +71,7 @@ func (a *app) root() *cobra.Command {
 	_ = root.MarkFlagFilename("dockerfile") // it knows the flag
 	root.AddCommand(
 		a.lsCommand(), a.logCommand(), a.catCommand(), a.extractCommand(), a.reportCommand(), a.fixCommand(), a.checkCommand(), a.diffCommand(), a.packagesCommand(), a.indexCommand(),
-		a.grepCommand(), a.squashCommand(), a.buildCommand(),
+		a.grepCommand(), a.squashCommand(), a.buildCommand(), a.fleetCommand(),
 		a.imagesCommand(), a.cacheCommand(), a.configCommand(), a.manCommand(root),
 	)
 	return root

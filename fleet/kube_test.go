@@ -188,7 +188,7 @@ func TestKubeCheck(t *testing.T) {
 		{"plan", func(k *Kube) { k.Plan = nil }, "missing"},
 		{"plan", func(k *Kube) { k.Plan, k.PlanAt = nil, "plan.ndjson" }, "does not see"},
 		{"plan", func(k *Kube) { k.Plan = bytes.Repeat([]byte("a"), 300<<10) }, "too large"},
-		{"plan", func(k *Kube) { k.Plan = bytes.Repeat([]byte{0}, 50<<10) }, "too large"},
+		{"plan", func(k *Kube) { k.Plan = make([]byte, 50<<10) }, "too large"},
 		{"name", func(k *Kube) { k.Name = "" }, "lower-case"},
 		{"name", func(k *Kube) { k.Name = "Peel" }, "lower-case"},
 		{"name", func(k *Kube) { k.Name = "-a" }, "lower-case"},

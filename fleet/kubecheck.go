@@ -4,12 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/distribution/reference"
+
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 // Bounds on what Kubernetes takes, from its API's validation.
@@ -34,15 +35,15 @@ const (
 var ErrPlanTooLarge = errors.New("the plan is too large for a ConfigMap")
 
 var (
-	kubeLabel    = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
-	kubeObject   = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)
-	kubeVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	kubeQuantity = regexp.MustCompile(`^([0-9]{1,9})(Mi|Gi|M|G)$`)
-	kubeCPU      = regexp.MustCompile(`^([1-9][0-9]{0,2}|[1-9][0-9]{0,5}m|0\.[0-9]{1,3}|[1-9][0-9]{0,2}\.[0-9]{1,3})$`)
-	cronField    = regexp.MustCompile(`^[0-9A-Za-z*/,?-]+$`)
-	storeBucket  = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	storePath    = regexp.MustCompile(`^[A-Za-z0-9_=-][A-Za-z0-9._=-]*(/[A-Za-z0-9_=-][A-Za-z0-9._=-]*)*$`)
-	secretName   = regexp.MustCompile(`(?i)(secret|password|passwd|token|credential|access_key|private_key|api_?key)`)
+	kubeLabel    = lazy.New(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
+	kubeObject   = lazy.New(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)
+	kubeVariable = lazy.New(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	kubeQuantity = lazy.New(`^(\d{1,9})(Mi|Gi|M|G)$`)
+	kubeCPU      = lazy.New(`^([1-9][0-9]{0,2}|[1-9][0-9]{0,5}m|0\.[0-9]{1,3}|[1-9][0-9]{0,2}\.[0-9]{1,3})$`)
+	cronField    = lazy.New(`^[0-9A-Za-z*/,?-]+$`)
+	storeBucket  = lazy.New(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	storePath    = lazy.New(`^[A-Za-z0-9_=-][A-Za-z0-9._=-]*(/[A-Za-z0-9_=-][A-Za-z0-9._=-]*)*$`)
+	secretName   = lazy.New(`(?i)(secret|password|passwd|token|credential|access_key|private_key|api_?key)`)
 )
 
 // ownVariables are set in every pod, or may be.
@@ -140,14 +141,14 @@ func (k *Kube) checkPlan() error {
 	return nil
 }
 
-func checkName(name string, form *regexp.Regexp, most int) error {
+func checkName(name string, form *lazy.Regexp, most int) error {
 	if len(name) > most || !form.MatchString(name) {
 		return fmt.Errorf("%q: use lower-case letters, digits and -, at most %d characters", name, most)
 	}
 	return nil
 }
 
-func optionalName(name string, form *regexp.Regexp, most int) error {
+func optionalName(name string, form *lazy.Regexp, most int) error {
 	if name == "" {
 		return nil
 	}

@@ -25,6 +25,8 @@ var (
 	checkPageTemplate string
 	//go:embed web/diff.html
 	diffPageTemplate string
+	//go:embed web/fleet.html
+	fleetPageTemplate string
 	//go:embed web/page.css
 	pageStyle string
 	//go:embed web/page.js
@@ -58,6 +60,7 @@ const (
 	reportTemplate = "report"
 	checkTemplate  = "check"
 	diffTemplate   = "diff"
+	fleetTemplate  = "fleet"
 )
 
 // pageAssets are the parts of a page that are the same for all.
@@ -76,6 +79,7 @@ var assets = sync.OnceValue(func() *pageAssets {
 			"size":    human.Size,
 			"percent": human.Percent,
 			"comma":   human.Comma[int],
+			"commas":  human.Comma[int64],
 			"exact":   func(n int64) string { return human.Comma(n) + " B" },
 		}),
 		style: template.CSS(unix(pageStyle)), //nolint:gosec // the project's own
@@ -84,7 +88,7 @@ var assets = sync.OnceValue(func() *pageAssets {
 		script:  template.JS(unix(pageScript)),                                //nolint:gosec // as above
 	}
 	template.Must(p.template.Parse(unix(partsTemplate)))
-	for name, text := range map[string]string{reportTemplate: pageTemplate, checkTemplate: checkPageTemplate, diffTemplate: diffPageTemplate} {
+	for name, text := range map[string]string{reportTemplate: pageTemplate, checkTemplate: checkPageTemplate, diffTemplate: diffPageTemplate, fleetTemplate: fleetPageTemplate} {
 		template.Must(p.template.New(name).Parse(unix(text)))
 	}
 	p.policy = strings.Join([]string{

@@ -159,8 +159,9 @@ func (p *htmlPage) sections() []htmlLink {
 // mapData is what page.js draws.
 type mapData struct {
 	Cells  []cell     `json:"cells"`
-	Causes []string   `json:"causes"` // by the number that cells have; the first is ""
-	Layers []mapLayer `json:"layers"` // by index
+	Causes []string   `json:"causes"`          // by the number that cells have; the first is ""
+	Layers []mapLayer `json:"layers"`          // by index
+	Group  string     `json:"group,omitempty"` // what stands in place of layers, if anything does: "team"
 }
 
 type mapLayer struct {

@@ -106,12 +106,14 @@ function path(n) {
   return "/" + names.reverse().join("/");
 }
 
-function smaller(n) { return count(n.versions, "smaller file", "smaller files"); }
+function smaller(n) {
+  return data.group ? count(n.versions, "smaller repository", "smaller repositories") : count(n.versions, "smaller file", "smaller files");
+}
 
 // nameBelow is what n is called below one of the nodes above it.
 function nameBelow(above, n) {
   if (n.kind === REST) return smaller(n);
-  if (!n.name) return "layer " + n.layer;
+  if (!n.name) return data.group ? (n.cause ? data.causes[n.cause] : "visible") : "layer " + n.layer;
   var s = n.name;
   for (var p = n.parent; p && p !== above; p = p.parent) if (p.name) s = p.name + "/" + s;
   return s;
@@ -200,13 +202,14 @@ function layout() {
 function say(n) {
   var s = nameBelow(here, n) + ", ";
   if (n.kind === DIR) s += "directory, ";
-  if (n.kind === FILE) s += "file with several versions, ";
+  if (n.kind === FILE) s += data.group ? "repository, " : "file with several versions, ";
   if (opens(n)) return s + size(n.stored) + " stored, " + size(n.wasted) + " wasted";
   return s + size(n.bytes) + ", " + fate(n);
 }
 
 // fate says in words who carries a version's bytes and what became of them.
 function fate(n) {
+  if (data.group) return (n.cause ? "wasted: " + data.causes[n.cause] : "visible") + (n.kind === REST ? "" : ", " + data.group + " " + command(n.layer));
   var s = (n.kind === REST && n.most < n.bytes ? "mostly in layer " : "in layer ") + n.layer;
   if (!n.cause) return s + ", visible";
   s += n.kind === REST ? ", wasted" : ", wasted: " + data.causes[n.cause];
@@ -283,7 +286,7 @@ function shade(e, n) {
 
 function label(d, w) {
   var n = d.data, s = make("span", "", nameBelow(d.parent.data, n));
-  if (w >= 90) s.append(make("small", "", size(AREAS[area](n)) + (w >= 150 && n.name && !opens(n) ? ", layer " + n.layer : "")));
+  if (w >= 90) s.append(make("small", "", size(AREAS[area](n)) + (w >= 150 && n.name && !opens(n) && !data.group ? ", layer " + n.layer : "")));
   return s;
 }
 
@@ -297,6 +300,7 @@ function describe(n) {
     return;
   }
   detail.append(size(n.bytes) + " " + fate(n), make("br"));
+  if (data.group) return;
   detail.append(make("span", "", "layer " + n.layer + ": " + command(n.layer)));
   if (n.by >= 0) detail.append(make("br"), make("span", "", "layer " + n.by + ": " + command(n.by)));
 }
@@ -332,10 +336,10 @@ function legend() {
     var li = make("li"), key = make("span", "key"), text;
     if (k === SEVERAL) {
       key.classList.add("plain");
-      text = "several layers";
+      text = data.group ? "several" : "several layers";
     } else if (colour === "layer") {
       key.style.setProperty("--shade", layerColour(k));
-      text = k + (data.layers[k] && data.layers[k][0] ? " (base) " : " ") + command(k);
+      text = data.group ? command(k) : k + (data.layers[k] && data.layers[k][0] ? " (base) " : " ") + command(k);
     } else if (k) {
       key.classList.add("dead");
       key.style.setProperty("--shade", causeColour(k));
@@ -506,6 +510,12 @@ function highlight() {
 
 function finds(text) { return words.every(function (w) { return text.includes(w); }); }
 
+// number is what a cell is sorted by: its figure, or -1 if it is empty.
+function number(cell) {
+  var text = cell.dataset.n || cell.textContent;
+  return text === "" ? -1 : Number(text);
+}
+
 (function () {
   var table = byId("waste-table");
   if (!table) return; // nothing is wasted
@@ -514,7 +524,7 @@ function finds(text) { return words.every(function (w) { return text.includes(w)
     var c = tr.cells;
     return {
       tr: tr, text: (c[0].textContent + " " + c[2].textContent).toLowerCase(),
-      keys: [c[0].textContent, Number(c[1].dataset.n), c[2].textContent, Number(c[3].textContent), c[4].textContent === "" ? -1 : Number(c[4].textContent)]
+      keys: [c[0].textContent, Number(c[1].dataset.n), c[2].textContent, number(c[3]), number(c[4])]
     };
   });
   var left = table.tFoot ? "; " + table.tFoot.rows[0].cells[0].textContent + " are not searched" : "";

@@ -1,0 +1,336 @@
+// Package madefleet writes made-up registries of any size as a store of fleets, for
+// benchmarks and tests. Sizes and sharing follow what is published of Docker Hub (Zhao et
+// al., "Large-Scale Analysis of the Docker Hub Dataset", 2019): eight layers an image in the
+// middle, layers of 4 MB in the middle and 63 MB at 90 %, 30 files in the middle and 7,410 at
+// 90 %, nine of ten layers in one image alone, and one file of 30 that is like no other.
+package madefleet
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/fleet"
+	"github.com/peelhq/peel/source"
+)
+
+// A Fleet is a made-up registry. The same one always has the same rows.
+type Fleet struct {
+	Images int
+	Seed   uint64
+	Files  bool // write the layers' tables of files too
+	Made   time.Time
+}
+
+// What a made-up registry has.
+const (
+	teams       = 40
+	baseImages  = 30
+	imagesARepo = 12
+	sharedParts = 10 // of the layers above the base, one of so many is shared
+	uniqueFiles = 30 // one file of so many is like no other
+	mostFiles   = 20_000
+)
+
+// Steps are build steps with a fault, whose findings many images have.
+var steps = []string{
+	"RUN apt-get update && apt-get install -y curl build-essential",
+	"RUN pip install -r requirements.txt",
+	"RUN npm ci && npm run build",
+	"COPY . /srv/app",
+	"RUN chown -R app /srv/app",
+	"RUN curl -sSL https://example.com/tool.tar.gz | tar xz -C /opt",
+	"RUN go build -o /usr/local/bin/app ./...",
+	"RUN useradd app",
+}
+
+// faults are the findings of these steps, by their places: rule, title, advice, path.
+var faults = [][4]string{
+	{"package-cache", "Package lists are kept", "delete /var/lib/apt/lists in the same step", "/var/lib/apt/lists"},
+	{"package-cache", "pip's cache is kept", "pip install --no-cache-dir", "/root/.cache/pip"},
+	{"package-cache", "npm's cache is kept", "delete /root/.npm in the same step", "/root/.npm"},
+	{"wasted", "Files are written twice", "COPY --chown", "/srv/app"},
+	{"wasted", "Files are copied to change their owner", "COPY --chown", "/srv/app"},
+}
+
+// madeLayer is a layer of the registry.
+type madeLayer struct {
+	digest        string
+	bytes, stored int64
+	files         int
+	images        int64
+	first         int64
+	from          string
+	step          int
+	created       time.Time
+}
+
+// Write writes the registry's plan and tables to a store, and returns the plan's digits.
+func (f *Fleet) Write(ctx context.Context, s source.Objects) (string, error) {
+	rng := rand.New(rand.NewPCG(f.Seed, 1))
+	m := &making{f: f, rng: rng, ctx: ctx, s: s, layers: map[string]*madeLayer{}}
+	m.bases()
+	for i := range f.Images {
+		m.image(int64(i))
+	}
+	plan, err := m.plan()
+	if err != nil {
+		return "", err
+	}
+	if f.Files {
+		for _, l := range m.sorted() {
+			if err := m.files(l); err != nil {
+				return "", err
+			}
+		}
+	}
+	return plan, m.tables(plan)
+}
+
+// making is a registry being made.
+type making struct {
+	f   *Fleet
+	rng *rand.Rand
+	ctx context.Context
+	s   source.Objects
+
+	base   [][]*madeLayer
+	shared []*madeLayer
+	layers map[string]*madeLayer
+	images [][]*madeLayer // of each image, the lowest first
+}
+
+// digest is a made-up digest.
+func digest(words ...any) string {
+	sum := sha256.Sum256(fmt.Append(nil, words...))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// logNormal is a size with this median, of which nine in ten are below high.
+func (m *making) logNormal(median, high float64) float64 {
+	const tenth = 1.2816 // standard deviations, above which a tenth is
+	return median * math.Exp(m.rng.NormFloat64()*math.Log(high/median)/tenth)
+}
+
+func (m *making) newLayer(name string, step int) *madeLayer {
+	l := &madeLayer{digest: digest(m.f.Seed, " ", name), step: step}
+	l.bytes = int64(m.logNormal(4e6, 63e6))
+	l.stored = int64(float64(l.bytes) * (1.5 + 2*m.rng.Float64()))
+	l.files = min(mostFiles, int(m.logNormal(30, 7410)))
+	l.created = m.f.Made.AddDate(0, 0, -int(m.logNormal(90, 700)))
+	return l
+}
+
+// bases makes the base images, of up to four layers each, in editions.
+func (m *making) bases() {
+	for i := range baseImages {
+		var layers []*madeLayer
+		for j := range 1 + m.rng.IntN(4) {
+			layers = append(layers, m.newLayer(fmt.Sprint("base", i, " ", j), -1))
+		}
+		m.base = append(m.base, layers)
+	}
+}
+
+func (m *making) image(i int64) {
+	// A few bases are in most images.
+	base := int(math.Min(baseImages-1, m.rng.ExpFloat64()*baseImages/6))
+	layers := slices.Clone(m.base[base])
+	for j := range 1 + int(m.logNormal(4, 12)) {
+		switch {
+		case len(m.shared) > 0 && m.rng.IntN(sharedParts) == 0:
+			layers = append(layers, m.shared[m.rng.IntN(len(m.shared))])
+		default:
+			l := m.newLayer(fmt.Sprint("image", i, " ", j), m.rng.IntN(len(steps)))
+			if layers = append(layers, l); m.rng.IntN(sharedParts) == 0 {
+				m.shared = append(m.shared, l)
+			}
+		}
+	}
+	layers = slices.CompactFunc(layers, func(a, b *madeLayer) bool { return a == b })
+	seen := map[*madeLayer]bool{}
+	for _, l := range layers {
+		if seen[l] {
+			continue
+		}
+		seen[l] = true
+		if l.images++; l.images == 1 {
+			l.first, l.from = i, "registry://"+repository(i)+":"+tag(i)
+			m.layers[l.digest] = l
+		}
+	}
+	m.images = append(m.images, layers)
+}
+
+func repository(i int64) string {
+	repo := i / imagesARepo
+	return fmt.Sprintf("registry.example.com/team-%02d/app-%05d", repo%teams, repo)
+}
+
+func tag(i int64) string { return fmt.Sprintf("1.%d", i%imagesARepo) }
+
+func (m *making) sorted() []*madeLayer {
+	all := make([]*madeLayer, 0, len(m.layers))
+	for _, l := range m.layers {
+		all = append(all, l)
+	}
+	slices.SortFunc(all, func(a, b *madeLayer) int { return strings.Compare(a.digest, b.digest) })
+	return all
+}
+
+// plan puts the plan and returns its digits.
+func (m *making) plan() (string, error) {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	lines := []any{fleet.PlanHeader{Type: "plan", Version: fleet.PlanVersion, Made: m.f.Made, Sources: []string{"registry://registry.example.com"}}}
+	for i, layers := range m.images {
+		n := int64(i)
+		row := fleet.PlanImage{Type: "image", Image: n, Reference: "registry://" + repository(n) + ":" + tag(n), Name: repository(n) + ":" + tag(n), Repository: repository(n), Tag: tag(n)}
+		for _, l := range layers {
+			row.Layers = append(row.Layers, l.digest)
+		}
+		lines = append(lines, row)
+	}
+	end := fleet.PlanEnd{Type: "end", Images: int64(len(m.images))}
+	for _, l := range m.sorted() {
+		lines = append(lines, fleet.PlanLayer{Type: "layer", Layer: l.digest, Bytes: l.bytes, Images: l.images, First: l.first, From: l.from})
+		end.Layers++
+		end.Bytes += l.bytes
+	}
+	for _, line := range append(lines, end) {
+		if err := enc.Encode(line); err != nil {
+			return "", err
+		}
+	}
+	sum := sha256.Sum256(text.Bytes())
+	id := hex.EncodeToString(sum[:8])
+	return id, m.put(fleet.PlanName(id), text.Bytes())
+}
+
+func (m *making) put(name string, content []byte) error {
+	_, err := m.s.Put(m.ctx, name, bytes.NewReader(content), int64(len(content)))
+	return err
+}
+
+// tables puts all tables, part after part.
+func (m *making) tables(plan string) error {
+	for from := 0; from < len(m.images); from += fleet.PartImages {
+		p := &part{plan: plan}
+		for i := from; i < min(from+fleet.PartImages, len(m.images)); i++ {
+			p.add(int64(i), m.images[i], m.f.Made)
+		}
+		if err := p.put(m, int64(from/fleet.PartImages)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// part is the rows of a part of the plan.
+type part struct {
+	plan     string
+	images   []fleet.ImageRow
+	of       []fleet.ImageLayerRow
+	layers   []fleet.LayerRow
+	findings []fleet.FindingRow
+}
+
+func (p *part) add(i int64, layers []*madeLayer, made time.Time) {
+	row := fleet.ImageRow{Plan: p.plan, Image: i, Reference: "registry://" + repository(i) + ":" + tag(i), Name: repository(i) + ":" + tag(i), Repository: repository(i), Tag: new(tag(i)), Created: new(made.UnixMilli())}
+	var stored, wasted, own, compressed, entries, base int64
+	for at, l := range layers {
+		lost := l.stored / 50
+		ofBase := l.step < 0
+		if ofBase {
+			base, lost = base+1, 0
+		} else {
+			own += l.stored
+		}
+		stored, wasted, compressed, entries = stored+l.stored, wasted+lost, compressed+l.bytes, entries+int64(l.files)
+		command := "base"
+		if !ofBase {
+			command = steps[l.step]
+		}
+		p.of = append(p.of, fleet.ImageLayerRow{
+			Plan: p.plan, Image: i, Index: int64(at), Layer: l.digest, StoredBytes: new(l.stored), WastedBytes: new(lost), Entries: new(int64(l.files)),
+			Command: new(command), Created: new(l.created.UnixMilli()), Base: ofBase,
+		})
+		if !ofBase && l.step < len(faults) {
+			x := faults[l.step]
+			p.findings = append(p.findings, fleet.FindingRow{
+				Plan: p.plan, Image: i, ID: fmt.Sprint(i, "-", at), Rule: x[0], Severity: "warning", Title: x[1], Message: x[1], Advice: new(x[2]), Path: new(x[3]),
+				Index: new(int64(at)), Layer: new(l.digest), Step: new(steps[l.step]), Bytes: l.stored / 50,
+			})
+		}
+		if l.first == i {
+			p.layers = append(p.layers, fleet.LayerRow{
+				Plan: p.plan, Layer: l.digest, Bytes: l.bytes, Images: l.images, From: l.from, Entries: new(int64(l.files)), Files: new(int64(l.files)), Content: new(l.stored),
+			})
+		}
+	}
+	row.Layers, row.Entries, row.StoredBytes, row.WastedBytes, row.VisibleBytes = new(int64(len(layers))), new(entries), new(stored), new(wasted), new(stored-wasted)
+	row.CompressedBytes, row.BaseLayers, row.UserStoredBytes, row.UserWastedBytes, row.BaseHiddenBytes = new(compressed), new(base), new(own), new(wasted), new(int64(0))
+	row.Efficiency, row.UserWastedRatio, row.OwnEfficiency = new(1-float64(wasted)/float64(stored)), new(float64(wasted)/float64(own)), new(1-float64(wasted)/float64(own))
+	row.BaseName, row.BaseSure = new("docker.io/library/base-"+layers[0].digest[7:9]), new(true)
+	row.Causes = []fleet.CauseRow{{Cause: analyze.Overwritten.String(), Bytes: wasted, Versions: 1}}
+	row.UnreadableLayers = new(int64(0))
+	p.images = append(p.images, row)
+}
+
+func (p *part) put(m *making, n int64) error {
+	slices.SortFunc(p.layers, func(a, b fleet.LayerRow) int { return strings.Compare(a.Layer, b.Layer) })
+	p.layers = slices.CompactFunc(p.layers, func(a, b fleet.LayerRow) bool { return a.Layer == b.Layer })
+	for _, t := range []struct {
+		name  string
+		write func() ([]byte, error)
+	}{
+		{fleet.ImageLayersTable, func() ([]byte, error) { return fleet.WriteTable(p.of) }},
+		{fleet.LayersTable, func() ([]byte, error) { return fleet.WriteTable(p.layers) }},
+		{fleet.FindingsTable, func() ([]byte, error) { return fleet.WriteTable(p.findings) }},
+		{fleet.PackagesTable, func() ([]byte, error) { return fleet.WriteTable([]fleet.PackageRow{}) }},
+		{fleet.ImagesTable, func() ([]byte, error) { return fleet.WriteTable(p.images) }}, // last: once it is there, all are
+	} {
+		content, err := t.write()
+		if err != nil {
+			return err
+		}
+		if err := m.put(fleet.PartName(t.name, p.plan, n), content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// files puts a layer's table of files.
+func (m *making) files(l *madeLayer) error {
+	rng := rand.New(rand.NewPCG(m.f.Seed, uint64(l.bytes)))
+	rows := make([]fleet.FileRow, 0, l.files)
+	for i := range l.files {
+		path := fmt.Sprintf("/%s/lib-%03d/file-%05d.%s", []string{"usr/lib", "usr/share", "opt", "srv/app"}[rng.IntN(4)], rng.IntN(300), i, []string{"so", "py", "js", "jar"}[rng.IntN(4)])
+		like := rng.Uint64N(200_000) // one of the contents that many layers have
+		if rng.IntN(uniqueFiles) == 0 {
+			like = rng.Uint64() | 1<<63
+		}
+		content := sha256.Sum256(fmt.Append(nil, like))
+		sum, sum64 := [16]byte(content[:16]), int64(like)
+		rows = append(rows, fleet.FileRow{
+			Layer: l.digest, Path: path, Ordinal: int32(i), Type: "file", Size: l.stored / int64(l.files), Stored: l.stored / int64(l.files), Mode: 0o644,
+			Mtime: l.created.Unix(), Sum: &sum, Sum64: &sum64, Offset: int64(i) * 512,
+		})
+	}
+	slices.SortFunc(rows, func(a, b fleet.FileRow) int { return strings.Compare(a.Path, b.Path) })
+	content, err := fleet.WriteTable(rows)
+	if err != nil {
+		return err
+	}
+	return m.put(fleet.LayerName(l.digest), content)
+}

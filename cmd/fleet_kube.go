@@ -1,0 +1,183 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/peelhq/peel/fleet"
+	"github.com/peelhq/peel/source"
+)
+
+// Defaults of "peel fleet kube".
+const (
+	kubeShardBytes  = 20e9 // compressed bytes of layers that one shard reads, some minutes of work
+	kubeMostShards  = 500
+	kubeParallelism = 10
+)
+
+// fleetKube is what "peel fleet kube" is asked for.
+type fleetKube struct {
+	fleet.Kube
+
+	rate        float64
+	concurrency int
+}
+
+func (a *app) fleetKubeCommand() *cobra.Command {
+	var f fleetKube
+	c := &cobra.Command{
+		Use:   "kube PLAN --image IMAGE --to s3://BUCKET/PREFIX",
+		Short: "Write the Kubernetes Jobs that work a plan off",
+		Long: `Write YAML for kubectl: an Indexed Job that runs "peel fleet index" with one pod a shard, and a second Job that runs "peel fleet analyze", suspended until you start it. The pods have no rights in the cluster, no root and no writable file system but /tmp. A shard that is killed, or that has too little memory, is tried again; one that ends with exit code 42 (credentials, plan or store are wrong) is not.
+
+The plan becomes a ConfigMap. One that is too large for that must be in the store: put it there and name it with --plan. Credentials come from Secrets that exist. With --cron and --cron-analyze, both become CronJobs, which read the plan in the store anew each time. docs/fleet/kubernetes.md has the whole way.`,
+		Example: `
+peel fleet kube plan.ndjson --image ghcr.io/peelhq/peel:1.2.3 --to s3://fleet/2026 --store-secret store | kubectl apply -f -
+# a plan that is too large for a ConfigMap
+peel fleet kube plan.ndjson --plan s3://fleet/plan.ndjson --image ghcr.io/peelhq/peel:1.2.3 --to s3://fleet/2026 --store-secret store
+`,
+		Args: wantArgs(1, 1, "one plan"),
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			return a.fleetKube(ctx, args[0], &f)
+		}),
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.Image, "image", "", "container image of peel, whose entrypoint is peel (needed)")
+	flags.StringVar(&f.To, "to", "", "store, s3://BUCKET/PREFIX (needed)")
+	flags.StringVar(&f.PlanAt, "plan", "", "where the pods find the plan, s3://BUCKET/PATH (default: in a ConfigMap)")
+	flags.StringVar(&f.Name, "name", "peel", "what the names of all objects begin with")
+	flags.StringVarP(&f.Namespace, "namespace", "n", "", "namespace (default: kubectl's)")
+	flags.IntVar(&f.Shards, "shards", 0, "number of shards (default: one for 20 GB of layers)")
+	flags.IntVar(&f.Parallelism, "parallelism", kubeParallelism, "pods at once")
+	flags.IntVar(&f.Retries, "retries", 3, "how often a shard is tried again")
+	flags.IntVar(&f.MaxFailed, "max-failed", -1, "failed shards that end a Job (default: a tenth of them)")
+	flags.Lookup("max-failed").DefValue = "" // it is said in words
+	flags.StringVar(&f.Memory, "memory", "512Mi", "memory of a pod")
+	flags.StringVar(&f.CPU, "cpu", "1", "cores that a pod requests")
+	flags.StringVar(&f.PullSecret, "pull-secret", "", "Secret to pull --image with")
+	flags.StringVar(&f.RegistrySecret, "registry-secret", "", "Secret with credentials of registries, of the type kubernetes.io/dockerconfigjson")
+	flags.StringVar(&f.StoreSecret, "store-secret", "", "Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for the store")
+	flags.StringVar(&f.ServiceAccount, "service-account", "", "service account that exists, such as one with a role for the store (default: a new one without rights)")
+	flags.StringArrayVar(&f.Env, "env", nil, "environment variable NAME=VALUE of the pods, such as AWS_REGION or HTTPS_PROXY (repeatable)")
+	flags.Float64Var(&f.rate, "rate", 0, "requests a second of each shard to one registry (default: that of peel fleet index)")
+	flags.IntVar(&f.concurrency, "concurrency", 0, "layers that a shard reads at once from one registry (default: that of peel fleet index)")
+	flags.StringVar(&f.Cron, "cron", "", `schedule of the index, such as "0 2 * * *"`)
+	flags.StringVar(&f.CronAnalyze, "cron-analyze", "", "schedule of the analysis, some hours later")
+	return c
+}
+
+// fleetKube writes the objects that work a plan off.
+func (a *app) fleetKube(ctx context.Context, plan string, f *fleetKube) error {
+	k := &f.Kube
+	size, text, err := readPlan(ctx, plan, k.PlanAt == "" && !strings.HasPrefix(plan, "s3://"))
+	if err != nil {
+		return failed("", "cannot read the plan %s: %w", plan, err)
+	}
+	if k.PlanName = size.Digest; k.PlanAt == "" {
+		if k.Plan = text; text == nil {
+			k.PlanAt = plan
+		}
+	}
+	k.Shards = shardsOf(k.Shards, &size)
+	if k.MaxFailed < 0 {
+		k.MaxFailed = k.Shards/10 + 1
+	}
+	if err := f.passOn(a); err != nil {
+		return err
+	}
+	if err := k.Check(); err != nil {
+		wrong := (*fleet.KubeError)(nil)
+		switch {
+		case errors.Is(err, fleet.ErrPlanTooLarge):
+			return usage("copy the plan into the store, and add --plan s3://BUCKET/PATH", "%w", err)
+		case errors.As(err, &wrong):
+			return usage("peel fleet kube --help", "%w", err)
+		}
+		return err
+	}
+	return a.print(ctx, func(w io.Writer) error { return k.Write(w) })
+}
+
+// passOn adds to the pods' arguments what this command line says of registries.
+func (f *fleetKube) passOn(a *app) error {
+	if f.rate < 0 || f.concurrency < 0 {
+		return usage("peel fleet kube --help", "--rate and --concurrency cannot be less than 0")
+	}
+	if f.rate > 0 {
+		f.IndexArgs = append(f.IndexArgs, fmt.Sprintf("--rate=%g", f.rate))
+	}
+	if f.concurrency > 0 {
+		f.IndexArgs = append(f.IndexArgs, fmt.Sprintf("--concurrency=%d", f.concurrency))
+	}
+	for _, host := range a.insecure {
+		f.IndexArgs = append(f.IndexArgs, "--insecure-registry="+host)
+	}
+	return nil
+}
+
+// shardsOf is how many shards a plan is cut into: as many as are asked for, else so many that
+// each has some minutes of work, and never more than there are layers.
+func shardsOf(asked int, size *fleet.PlanSize) int {
+	if asked != 0 {
+		return asked
+	}
+	n := int(min(size.End.Bytes/kubeShardBytes+1, kubeMostShards))
+	return max(1, int(min(int64(n), size.End.Layers)))
+}
+
+// readPlan reads a plan, a file or s3://BUCKET/PATH, to its end; with keep it returns its
+// text too, if that may be small enough for a ConfigMap: else a text that is too large.
+func readPlan(ctx context.Context, place string, keep bool) (size fleet.PlanSize, text []byte, err error) {
+	r, err := openPlanFile(ctx, place)
+	if err != nil {
+		return size, nil, err
+	}
+	defer r.Close()
+	kept := &keptText{limit: fleet.MaxConfigMap + 1}
+	var from io.Reader = r
+	if keep {
+		from = io.TeeReader(r, kept)
+	}
+	if size, err = fleet.SizePlan(from); err != nil || !keep {
+		return size, nil, err
+	}
+	return size, kept.text, nil
+}
+
+// keptText keeps the first bytes that are written to it.
+type keptText struct {
+	text  []byte
+	limit int
+}
+
+func (k *keptText) Write(b []byte) (int, error) {
+	k.text = append(k.text, b[:min(len(b), k.limit-len(k.text))]...)
+	return len(b), nil
+}
+
+// openPlanFile opens a plan: a file, or s3://BUCKET/PATH.
+func openPlanFile(ctx context.Context, place string) (io.ReadCloser, error) {
+	if !strings.HasPrefix(place, "s3://") {
+		return os.Open(place)
+	}
+	dir, name := path.Split(strings.TrimPrefix(place, "s3://"))
+	s, err := source.OpenObjects(ctx, "s3://"+strings.TrimSuffix(dir, "/"), false)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.NewSectionReader(o, 0, o.Size()), o}, nil
+}

@@ -1,0 +1,16 @@
+package fleet
+
+import (
+	"context"
+
+	"github.com/peelhq/peel/source"
+)
+
+// TopFixes is topFixes of a plan by its digits.
+func TopFixes(ctx context.Context, s source.Objects, plan string, atOnce int64) ([]Fix, error) {
+	facts, err := planFacts(ctx, s, plan)
+	if err != nil {
+		return nil, err
+	}
+	return topFixes(ctx, s, &facts, atOnce)
+}
