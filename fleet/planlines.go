@@ -16,7 +16,7 @@ import (
 
 // Bounds on lines of a plan in a store, in bytes.
 const (
-	maxPlanLine = 4 << 20
+	maxStoredLine = 4 << 20
 	planTail    = 4 << 10 // in which its last line is
 )
 
@@ -36,7 +36,7 @@ func eachPlanLine(ctx context.Context, s source.Objects, id string, fn func(*pla
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
 	if ends {
-		head := bufio.NewReaderSize(io.NewSectionReader(o, 0, min(o.Size(), maxPlanLine)), 4<<10)
+		head := bufio.NewReaderSize(io.NewSectionReader(o, 0, min(o.Size(), maxStoredLine)), 4<<10)
 		line, err := head.ReadBytes('\n')
 		if err != nil {
 			return fmt.Errorf("its first line: %w", noEOF(err))
@@ -53,7 +53,7 @@ func eachPlanLine(ctx context.Context, s source.Objects, id string, fn func(*pla
 		return onPlanLine(tail[bytes.LastIndexByte(tail, '\n')+1:], fn)
 	}
 	lines := bufio.NewScanner(io.NewSectionReader(o, 0, o.Size()))
-	lines.Buffer(make([]byte, 0, 64<<10), maxPlanLine)
+	lines.Buffer(make([]byte, 0, 64<<10), maxStoredLine)
 	for lines.Scan() {
 		if err := onPlanLine(lines.Bytes(), fn); err != nil {
 			return err
@@ -114,7 +114,7 @@ func SizePlan(r io.Reader) (PlanSize, error) {
 	sum := sha256.New()
 	counted := &counter{}
 	lines := bufio.NewScanner(io.TeeReader(r, io.MultiWriter(sum, counted)))
-	lines.Buffer(make([]byte, 0, 64<<10), maxPlanLine)
+	lines.Buffer(make([]byte, 0, 64<<10), maxStoredLine)
 	var size PlanSize
 	begun, ended := false, false
 	for n := 1; lines.Scan(); n++ {
