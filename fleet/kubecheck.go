@@ -68,7 +68,7 @@ func (k *Kube) Check() error {
 		field string
 		check func() error
 	}{
-		{"image", func() error { return checkImage(k.Image) }},
+		{"image", func() error { return checkKubeImage(k.Image) }},
 		{"to", func() error { return checkStoreURL(k.To) }},
 		{"plan", k.checkPlan},
 		{"name", func() error { return checkName(k.Name, kubeLabel, maxKubeName) }},
@@ -94,7 +94,7 @@ func (k *Kube) Check() error {
 	return nil
 }
 
-func checkImage(image string) error {
+func checkKubeImage(image string) error {
 	if image == "" {
 		return errors.New("the container image of peel is missing")
 	}

@@ -17,7 +17,7 @@ import (
 // Bounds on lines of a plan in a store, in bytes.
 const (
 	maxStoredLine = 4 << 20
-	planTail    = 4 << 10 // in which its last line is
+	planTail      = 4 << 10 // in which its last line is
 )
 
 // A planLine is one line of a plan: one of these is not nil.
