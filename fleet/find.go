@@ -80,7 +80,8 @@ type FindResult struct {
 }
 
 // Find looks for files in all images of a plan ("" for the newest one), and calls fn with
-// those that have some, in the plan's order.
+// those that have some, in the plan's order. Directories count where the glob names them, and
+// not where it names what lies below.
 func Find(ctx context.Context, s source.Objects, plan string, glob analyze.Glob, fn func(*FoundImage) error) (*FindResult, error) {
 	id, err := FindPlan(ctx, s, plan)
 	if err != nil {
@@ -197,10 +198,10 @@ func (f *finding) each(ctx context.Context, layers []string, fn func(context.Con
 }
 
 func (f *finding) searchLayer(ctx context.Context, layer string) error {
-	prefix := f.glob.Prefix()
+	prefix, below := f.glob.Prefix(), strings.HasSuffix(f.glob.String(), "/**") || strings.HasSuffix(f.glob.String(), "/")
 	var found []foundRow
 	err := f.rows(ctx, layer, func(least, most string) bool { return overlaps(prefix, least, most) }, func(r *fileColumns) error {
-		if r.Whiteout != nil || !strings.HasPrefix(r.Path, prefix) || !f.glob.Matches(r.Path) {
+		if r.Whiteout != nil || below && r.Type == "dir" || !strings.HasPrefix(r.Path, prefix) || !f.glob.Matches(r.Path) {
 			return nil
 		}
 		found = append(found, foundRow{path: strings.Clone(r.Path), kind: strings.Clone(r.Type), size: r.Size, ordinal: r.Ordinal})

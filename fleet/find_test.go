@@ -227,7 +227,7 @@ func plainFind(t *testing.T, name string, image []string, glob string) (lines []
 	var all []line
 	for i, rows := range layers {
 		for at, r := range rows {
-			if r.Whiteout != nil || !g.Matches(r.Path) {
+			if r.Whiteout != nil || !g.Matches(r.Path) || r.Type == "dir" && strings.HasSuffix(glob, "/**") {
 				continue
 			}
 			hidden := -1

@@ -53,7 +53,7 @@ const (
 	kubeTemp      = "2Gi"     // of temporary files
 
 	planDir     = "/etc/peel/plan"
-	planFile    = "plan.ndjson"
+	planKey     = "plan.ndjson"
 	registryDir = "/etc/peel/registry"
 	tempDir     = "/tmp"
 )
@@ -121,7 +121,7 @@ func (k *Kube) objects() []any {
 	if k.Plan != nil {
 		all = append(all, kubeConfigMap{
 			APIVersion: "v1", Kind: "ConfigMap", Metadata: k.meta(k.planMap()), Immutable: true,
-			Data: map[string]kubeText{planFile: kubeText(k.Plan)},
+			Data: map[string]kubeText{planKey: kubeText(k.Plan)},
 		})
 	}
 	index := k.job(append([]string{"fleet", "index", k.planPath()}, k.IndexArgs...), k.RegistrySecret)
@@ -225,7 +225,7 @@ func (k *Kube) account() string {
 // planPath is where a pod finds the plan.
 func (k *Kube) planPath() string {
 	if k.Plan != nil {
-		return planDir + "/" + planFile
+		return planDir + "/" + planKey
 	}
 	return k.PlanAt
 }

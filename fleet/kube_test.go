@@ -85,7 +85,7 @@ func TestKubeHostileValues(t *testing.T) {
 			continue
 		}
 		docs := readKube(t, k)
-		if got := docs[1].Data[planFile]; got != string(k.Plan) {
+		if got := docs[1].Data[planKey]; got != string(k.Plan) {
 			t.Errorf("%q: the plan is %q", text, got)
 		}
 		c := docs[2].Spec.Template.Spec.Containers[0]
