@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"internal/sample":         {},
 	"internal/testkit":        {},
 	"integration":             {},
+	"integration/kubernetes":  {},
 	"integration/step":        {},
 	"bench/barescan":          {},
 	"bench/compare":           {},
