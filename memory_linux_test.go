@@ -12,10 +12,13 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // An image that takes more memory than there is is an error that says so.
 func TestMemoryLimits(t *testing.T) {
+	testkit.Long(t, "it reads an image of 600,000 entries under many limits")
 	program := build(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	small, large := filepath.Join("testdata", "sample.tar"), filepath.Join(t.TempDir(), "large")

@@ -108,7 +108,7 @@ func checkImage(t *testing.T, ref, platform string) {
 
 // What a layer's object holds is all that the scan has given, whatever the layer.
 func TestLayersOfFixtures(t *testing.T) {
-	for _, f := range testkit.Fixtures(t, "../testdata") {
+	for _, f := range testkit.Sample(testkit.Fixtures(t, "../testdata")) {
 		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
 			for _, shape := range f.Shapes() {
@@ -128,7 +128,7 @@ func TestLayersOfFixtures(t *testing.T) {
 }
 
 func TestLayersOfRandomImages(t *testing.T) {
-	for seed := range uint64(150) {
+	for seed := range testkit.Rounds(uint64(150)) {
 		f := &testkit.Fixture{Name: "random", Images: []*testkit.Image{testkit.Throw(seed).Image()}}
 		checkImage(t, testkit.ShapeNamed("oci-mixed").Write(t, f), "")
 	}

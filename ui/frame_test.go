@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -30,8 +31,20 @@ func open(t testing.TB, fixture string) *analyze.Analysis {
 
 func openFixture(t testing.TB, path string) *analyze.Analysis {
 	t.Helper()
-	return openFile(t, testkit.ShapeNamed("docker-20").Write(t, testkit.Load(t, path)))
+	archive, ok := archives.Load(path)
+	if !ok {
+		archive, _ = archives.LoadOrStore(path, testkit.ShapeNamed("docker-20").Archive(testkit.Load(t, path)))
+	}
+	file := filepath.Join(t.TempDir(), "image.tar")
+	if err := os.WriteFile(file, archive.([]byte), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return openFile(t, file)
 }
+
+// archives are the images of fixtures, by their files: to make one takes longer than to
+// read it, and most tests want the same few.
+var archives sync.Map
 
 func openFile(t testing.TB, path string) *analyze.Analysis {
 	t.Helper()

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/peelhq/peel/internal/testkit"
 	"github.com/peelhq/peel/source"
 )
 
@@ -126,6 +127,7 @@ func TestNoDatabases(t *testing.T) {
 
 // A Go program says the same as debug/buildinfo reads of it.
 func TestGoProgram(t *testing.T) {
+	testkit.Long(t, "it builds programs")
 	if runtime.GOOS != "linux" {
 		t.Skip("only ELF files are read")
 	}

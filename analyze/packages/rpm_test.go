@@ -121,7 +121,7 @@ func TestDamagedRpmDatabases(t *testing.T) {
 				t.Errorf("%s, cut off at %d: no problem", name, keep)
 			}
 		}
-		for at := 0; at < min(len(b), 64<<10); at += 997 {
+		for at := 0; at < min(len(b), 64<<10); at += testkit.Stride(997) {
 			broken := slices.Clone(b)
 			for i := range 4 {
 				broken[min(at+i, len(b)-1)] = 0xff
