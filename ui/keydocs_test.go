@@ -9,7 +9,7 @@ import (
 
 // The table of keys in the docs is made from the keys themselves.
 func TestKeysInDocs(t *testing.T) {
-	const file, from, to = "../docs/screen.md", "-update -->\n", "<!-- end of keys -->"
+	const file, from, to = "../docs/reference/keys.md", "-update -->\n", "<!-- end of keys -->"
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
