@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/peelhq/peel/fleet"
-	"github.com/peelhq/peel/source"
 )
 
 // Defaults of "peel fleet kube".
@@ -76,16 +73,24 @@ peel fleet kube plan.ndjson --plan s3://fleet/plan.ndjson --image ghcr.io/peelhq
 // fleetKube writes the objects that work a plan off.
 func (a *app) fleetKube(ctx context.Context, plan string, f *fleetKube) error {
 	k := &f.Kube
-	size, text, err := readPlan(ctx, plan, k.PlanAt == "" && !strings.HasPrefix(plan, "s3://"))
+	p, err := fleet.OpenPlan(ctx, plan)
 	if err != nil {
-		return failed("", "cannot read the plan %s: %w", plan, err)
+		return failed("", "cannot read the plan: %w", err)
 	}
-	if k.PlanName = size.Digest; k.PlanAt == "" {
-		if k.Plan = text; text == nil {
-			k.PlanAt = plan
+	defer p.Close()
+	k.PlanName = p.ID
+	switch {
+	case k.PlanAt != "":
+	case strings.HasPrefix(plan, "s3://"):
+		k.PlanAt = plan
+	case p.Size() > fleet.MaxConfigMap:
+		return usage("copy the plan into the store, and add --plan s3://BUCKET/PATH", "--plan: %w: it has %d bytes", fleet.ErrPlanTooLarge, p.Size())
+	default:
+		if k.Plan, err = p.Text(); err != nil {
+			return failed("", "cannot read the plan %s: %w", plan, err)
 		}
 	}
-	k.Shards = shardsOf(k.Shards, &size)
+	k.Shards = shardsOf(k.Shards, &p.End)
 	if k.MaxFailed < 0 {
 		k.MaxFailed = k.Shards/10 + 1
 	}
@@ -124,60 +129,10 @@ func (f *fleetKube) passOn(a *app) error {
 
 // shardsOf is how many shards a plan is cut into: as many as are asked for, else so many that
 // each has some minutes of work, and never more than there are layers.
-func shardsOf(asked int, size *fleet.PlanSize) int {
+func shardsOf(asked int, plan *fleet.PlanEnd) int {
 	if asked != 0 {
 		return asked
 	}
-	n := int(min(size.End.Bytes/kubeShardBytes+1, kubeMostShards))
-	return max(1, int(min(int64(n), size.End.Layers)))
-}
-
-// readPlan reads a plan, a file or s3://BUCKET/PATH, to its end; with keep it returns its
-// text too, if that may be small enough for a ConfigMap: else a text that is too large.
-func readPlan(ctx context.Context, place string, keep bool) (size fleet.PlanSize, text []byte, err error) {
-	r, err := openPlanFile(ctx, place)
-	if err != nil {
-		return size, nil, err
-	}
-	defer r.Close()
-	kept := &keptText{limit: fleet.MaxConfigMap + 1}
-	var from io.Reader = r
-	if keep {
-		from = io.TeeReader(r, kept)
-	}
-	if size, err = fleet.SizePlan(from); err != nil || !keep {
-		return size, nil, err
-	}
-	return size, kept.text, nil
-}
-
-// keptText keeps the first bytes that are written to it.
-type keptText struct {
-	text  []byte
-	limit int
-}
-
-func (k *keptText) Write(b []byte) (int, error) {
-	k.text = append(k.text, b[:min(len(b), k.limit-len(k.text))]...)
-	return len(b), nil
-}
-
-// openPlanFile opens a plan: a file, or s3://BUCKET/PATH.
-func openPlanFile(ctx context.Context, place string) (io.ReadCloser, error) {
-	if !strings.HasPrefix(place, "s3://") {
-		return os.Open(place)
-	}
-	dir, name := path.Split(strings.TrimPrefix(place, "s3://"))
-	s, err := source.OpenObjects(ctx, "s3://"+strings.TrimSuffix(dir, "/"), false)
-	if err != nil {
-		return nil, err
-	}
-	o, err := s.Open(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{io.NewSectionReader(o, 0, o.Size()), o}, nil
+	n := int(min(plan.Bytes/kubeShardBytes+1, kubeMostShards))
+	return max(1, int(min(int64(n), plan.Layers)))
 }

@@ -12,14 +12,14 @@ import (
 )
 
 // fleetFolder is a folder with a made-up fleet, and its plan.
-func fleetFolder(t *testing.T) (store, plan string) {
+func fleetFolder(t *testing.T, images int) (store, plan string) {
 	t.Helper()
 	store = filepath.Join(t.TempDir(), "store")
 	s, err := fleet.OpenStore(t.Context(), store, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &madefleet.Fleet{Images: 4, Seed: 1, Files: true, Made: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}
+	f := &madefleet.Fleet{Images: images, Seed: 1, Files: images < 10, Made: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}
 	id, err := f.Write(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +29,7 @@ func fleetFolder(t *testing.T) (store, plan string) {
 
 // The report is written in all of its forms.
 func TestFleetReport(t *testing.T) {
-	store, _ := fleetFolder(t)
+	store, _ := fleetFolder(t, 4)
 	for form, want := range map[string]string{
 		"text": "Teams by waste", "json": `"schema": "peel.fleet/v1"`, "markdown": "**What to change first**", "html": `<section id="repositories"`,
 	} {
@@ -42,7 +42,7 @@ func TestFleetReport(t *testing.T) {
 
 // Files are found in a line an image, and that there are none is exit code 1.
 func TestFleetFind(t *testing.T) {
-	store, _ := fleetFolder(t)
+	store, _ := fleetFolder(t, 4)
 	lines := strings.Split(strings.TrimSpace(must(t, "fleet", "find", store, "*.jar")), "\n")
 	if len(lines) != 4 || !strings.Contains(lines[0], "registry.example.com/team-00/app-00000:1.0  ") || !strings.Contains(lines[0], ".jar") {
 		t.Errorf("%d lines: %.300q", len(lines), lines)
@@ -58,7 +58,7 @@ func TestFleetFind(t *testing.T) {
 
 // The Jobs are written for a plan that is a file.
 func TestFleetKube(t *testing.T) {
-	_, plan := fleetFolder(t)
+	_, plan := fleetFolder(t, 4)
 	out := must(t, "fleet", "kube", plan, "--image", "peel:1", "--to", "s3://fleet/x", "--plan", "s3://fleet/plan.ndjson", "--rate", "2.5", "--insecure-registry", "reg:5000")
 	for _, want := range []string{"kind: ServiceAccount\n", "kind: Job\n", "- s3://fleet/plan.ndjson\n", `- "--rate=2.5"`, `- "--insecure-registry=reg:5000"`, `- "$(JOB_COMPLETION_INDEX)/1"`, "maxFailedIndexes: 1\n"} {
 		if !strings.Contains(out, want) {
@@ -72,16 +72,16 @@ func TestFleetKube(t *testing.T) {
 
 // What makes no sense is refused, and says why.
 func TestFleetUsage(t *testing.T) {
-	store, plan := fleetFolder(t)
+	store, plan := fleetFolder(t, 4)
 	text, err := os.ReadFile(plan)
 	if err != nil {
 		t.Fatal(err)
 	}
 	folder := t.TempDir()
-	broken, large, other := filepath.Join(folder, "broken"), filepath.Join(folder, "large"), filepath.Join(folder, "other")
+	broken, other := filepath.Join(folder, "broken"), filepath.Join(folder, "other")
+	_, large := fleetFolder(t, 300)
 	lines := strings.SplitAfter(string(text), "\n")
-	image := strings.Repeat(lines[1], 1000)
-	for name, content := range map[string]string{broken: strings.Join(lines[:2], ""), large: lines[0] + image + strings.Join(lines[2:], ""), other: "{}\n"} {
+	for name, content := range map[string]string{broken: strings.Join(lines[:2], ""), other: "{}\n"} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +100,7 @@ func TestFleetUsage(t *testing.T) {
 		{[]string{"fleet", "find", store, "!/etc"}, exitUsage, "exception"},
 		{[]string{"fleet", "kube", plan}, exitUsage, "--image"},
 		{[]string{"fleet", "kube", plan, "--image", "peel:1", "--to", store}, exitUsage, "s3://BUCKET/PREFIX"},
-		{[]string{"fleet", "kube", broken, "--image", "peel:1", "--to", "s3://fleet"}, exitWork, "not finished"},
+		{[]string{"fleet", "kube", broken, "--image", "peel:1", "--to", "s3://fleet"}, exitWork, "peel fleet plan"},
 		{[]string{"fleet", "kube", other, "--image", "peel:1", "--to", "s3://fleet"}, exitWork, "not a plan"},
 		{[]string{"fleet", "kube", large, "--image", "peel:1", "--to", "s3://fleet"}, exitUsage, "copy the plan into the store"},
 		{[]string{"fleet", "kube", plan, "--image", "peel:1", "--to", "s3://fleet", "--cron", "@daily", "--cron-analyze", "@daily"}, exitUsage, "reads the same plan"},

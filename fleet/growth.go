@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -148,24 +147,26 @@ func layersOf(ctx context.Context, s source.Objects, id string) *layerQueue {
 	q := &layerQueue{layers: make(chan PlanLayer, 64), done: make(chan error, 1)}
 	go func() {
 		defer close(q.layers)
-		last := ""
-		q.done <- eachPlanLine(ctx, s, id, func(l *planLine) error {
-			if l.Layer == nil {
-				return nil
-			}
-			if l.Layer.Layer <= last {
-				return fmt.Errorf("plan %s: its layers are not sorted by digest", id)
-			}
-			last = l.Layer.Layer
+		q.done <- eachLayer(ctx, s, id, func(l *PlanLayer) error {
 			select {
-			case q.layers <- *l.Layer:
+			case q.layers <- *l:
 				return nil
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-		}, false)
+		})
 	}()
 	return q
+}
+
+// eachLayer calls fn with the layers of a plan in a store.
+func eachLayer(ctx context.Context, s source.Objects, id string, fn func(*PlanLayer) error) (err error) {
+	p, err := StoredPlan(ctx, s, id)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	return p.Each(ctx, nil, fn)
 }
 
 // next returns the next layer, nil after the last one or an error, which q.err then is.

@@ -455,15 +455,8 @@ func FindPlan(ctx context.Context, s source.Objects, digits string) (string, err
 // planFacts reads the first and the last line of a plan, and which parts of it are analyzed.
 func planFacts(ctx context.Context, s source.Objects, id string) (PlanFacts, error) {
 	p := PlanFacts{ID: id}
-	err := eachPlanLine(ctx, s, id, func(l *planLine) error {
-		switch {
-		case l.Header != nil:
-			p.Header = *l.Header
-		case l.End != nil:
-			p.End = *l.End
-		}
-		return nil
-	}, true)
+	var err error
+	p.Header, p.End, err = planEnds(ctx, s, id)
 	if err != nil {
 		return p, fmt.Errorf("plan %s: %w", id, err)
 	}

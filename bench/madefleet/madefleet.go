@@ -191,7 +191,7 @@ func (m *making) sorted() []*madeLayer {
 func (m *making) plan() (string, error) {
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
-	lines := []any{fleet.PlanHeader{Type: "plan", Version: fleet.PlanVersion, Made: m.f.Made, Sources: []string{"registry://registry.example.com"}}}
+	lines := []any{fleet.PlanHeader{Type: "plan", Version: fleet.PlanVersion, Made: m.f.Made, Sources: []string{"registry://registry.example.com/"}}}
 	for i, layers := range m.images {
 		n := int64(i)
 		row := fleet.PlanImage{Type: "image", Image: n, Reference: "registry://" + repository(n) + ":" + tag(n), Name: repository(n) + ":" + tag(n), Repository: repository(n), Tag: tag(n)}
