@@ -6,17 +6,17 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// maxAligned bounds what is aligned: the last steps of either side. No real image
+// maxAligned is the maximum number of steps to align: the last ones of each side. No real image
 // has as many.
 const maxAligned = 400
 
-// leastLike is how like two steps must be to be taken for one, 1 being the same.
+// leastLike is the minimum likeness of two steps to match; 1 means equal.
 const leastLike = 0.5
 
-// lines finds the line of each of the image's history entries: the history is
-// aligned with the instructions of the last stage, in order, as a whole as like
-// as can be. What the base image brought stays in front without a line. The
-// slice has an element for each entry, nil where none is known.
+// lines finds the line of each of the image's history entries: it aligns the
+// history with the instructions of the last stage, in order, with the highest
+// total likeness. Entries of the base image stay unmatched at the front. The
+// slice has an element for each entry, nil if unknown.
 func (d *File) lines(history []source.Step) []*Line {
 	out := make([]*Line, len(history))
 	skipped := max(len(history)-maxAligned, 0)
@@ -34,7 +34,7 @@ func (d *File) lines(history []source.Step) []*Line {
 	return out
 }
 
-// An alignment is of instructions with the history's entries.
+// An alignment matches instructions with history entries.
 type alignment struct {
 	steps   []stepText // of the Dockerfile
 	history []stepText
@@ -58,11 +58,11 @@ func newAlignment(steps []instruction, history []source.Step) *alignment {
 	return a
 }
 
-// run finds the pairs whose likeness adds up to most. Of equals it takes the
-// latest, for what stands in front may be the base image's.
+// run finds the pairs with the highest total likeness. Among equals it takes the latest, because
+// the first entries may belong to the base image.
 func (a *alignment) run() {
 	n, m := len(a.steps), len(a.history)
-	best := make([]float64, (n+1)*(m+1)) // of the first i steps and j entries
+	best := make([]float64, (n+1)*(m+1)) // for the first i steps and j entries
 	at := func(i, j int) int { return i*(m+1) + j }
 	paired := func(i, j int) float64 {
 		if l := a.like[(i-1)*m+j-1]; l >= leastLike {
@@ -90,8 +90,8 @@ func (a *alignment) run() {
 	a.between()
 }
 
-// between pairs what stands alone between two pairs, if it is the same
-// instructions in the same order on both sides: a step whose text was edited.
+// between pairs what is unmatched between two pairs if both sides have the same instructions in
+// the same order: steps with edited text.
 func (a *alignment) between() {
 	lastStep, lastEntry := -1, -1
 	for j := 0; j <= len(a.history); j++ {
@@ -114,8 +114,8 @@ func (a *alignment) between() {
 
 func sameWord(a, b stepText) bool { return a.word == b.word }
 
-// sure reports whether step i is entry j beyond doubt: their texts agree, and no
-// other step without an entry has the same.
+// sure reports whether step i certainly is entry j: their texts agree, and no other unmatched
+// step has the same text.
 func (a *alignment) sure(i, j int) bool {
 	if a.like[i*len(a.history)+j] < 1 {
 		return false

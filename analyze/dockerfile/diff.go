@@ -6,20 +6,18 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 )
 
-// Name returns the file's name, as it was passed to Parse, with slashes.
+// Name returns the name passed to Parse, with slashes.
 func (d *File) Name() string { return d.name }
 
-// Text returns what was parsed. The slice is the File's own.
+// Text returns the parsed text. The slice belongs to the File.
 func (d *File) Text() []byte { return d.text }
 
-// usualContext is how many lines around a change a diff has, where changes lie far
-// enough apart.
+// usualContext is the number of context lines around a change, if changes are far enough apart.
 const usualContext = 3
 
-// Diff returns the unified diff that makes text of the Dockerfile, as "git apply" takes
-// it; "" if they are the same. path is the file's, relative to the repository's folder,
-// with slashes. want is in how many hunks the diff is to be at best: lines of context are
-// left out, down to one, where that parts more of them.
+// Diff returns the unified diff to text for "git apply", or "" if nothing changed. path is
+// relative to the repository's folder, with slashes. want is the desired number of hunks: Diff
+// reduces the context, down to one line, if that yields more hunks.
 func (d *File) Diff(path string, text []byte, want int) (string, error) {
 	before := string(d.text)
 	edits := udiff.Lines(before, string(text))
@@ -36,9 +34,9 @@ func (d *File) Diff(path string, text []byte, want int) (string, error) {
 	return best, nil
 }
 
-// gitPath is a path as git writes it in a diff's head: in quotes, with escapes, if there
-// is anything odd in it, and with a tab behind it if there is a blank.
-// Source: git, quote.c (quote_c_style) and diff.c (diff_filename needs_trailing_tab).
+// gitPath formats a path as git does in a diff header: quoted and escaped if necessary, followed
+// by a tab if it has a blank. Source: git, quote.c (quote_c_style) and diff.c (diff_filename
+// needs_trailing_tab).
 func gitPath(path string) string {
 	odd := strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' })
 	if !odd {

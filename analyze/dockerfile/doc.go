@@ -1,8 +1,7 @@
-// Package dockerfile reads what images are built from: a Dockerfile's
-// instructions, the steps that builders record of them, and which line of the
-// one made which layer of the other.
+// Package dockerfile parses Dockerfiles and the build steps that builders
+// record, and finds the Dockerfile line that made each layer.
 //
-// It knows nothing of trees, waste or findings: analyze uses it, and it uses
-// source's records of steps alone. Text is the image's and raw: escape it before
-// a terminal sees it.
+// It knows nothing about trees, waste or findings. Analyze uses it, and it uses
+// only source's records of steps. Text is the image's and raw: escape it before
+// you print it to a terminal.
 package dockerfile

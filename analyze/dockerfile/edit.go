@@ -10,38 +10,38 @@ import (
 
 // # Edits
 //
-// An edit changes a Dockerfile's text so that the image stores less and does the same.
-// It is made only where that can be told from the text; where not, the error says why,
-// in words that end a sentence ("… is not changed: a COPY stands between them"). All
-// lines that an edit does not name stay as they are, byte for byte.
+// An edit changes a Dockerfile so that the image stores less and does the same. It is made only
+// if the text shows that this is safe. Otherwise the error says why, in words that end a sentence
+// ("… is not changed: a COPY stands between them"). All lines that an edit does not name stay
+// unchanged, byte for byte.
 
-// maxEdited is how large a Dockerfile may be for edits, in bytes: all that people write.
+// maxEdited is the maximum size of a Dockerfile for edits, in bytes.
 const maxEdited = 256 << 10
 
-// An EditKind is what an edit does.
+// An EditKind is the kind of an edit.
 type EditKind uint8
 
 // The kinds of edits.
 const (
-	MergeRuns  EditKind = iota // makes one RUN of those from Line to Until
-	AddCommand                 // ends the RUN with one more command, Text
-	AddOption                  // gives the commands of a RUN that Program names an option, Text
-	AddFlags                   // puts flags, Text, behind the instruction's word: "--chown=1000:1000"
+	MergeRuns  EditKind = iota // merges the RUNs from Line to Until
+	AddCommand                 // appends a command, Text, to the RUN
+	AddOption                  // adds an option, Text, to the commands of Program in a RUN
+	AddFlags                   // adds flags, Text, after the instruction's word: "--chown=1000:1000"
 	SetTarget                  // makes Text the target of a COPY or ADD
-	DropStep                   // takes the instruction out
+	DropStep                   // removes the instruction
 )
 
-// An Edit is one change of one instruction, which begins on a line of the Dockerfile as
-// it was read.
+// An Edit is one change of one instruction, identified by its first line in the original
+// Dockerfile.
 type Edit struct {
 	Kind    EditKind
-	Line    int     // on which the instruction begins, from 1
-	Until   int     // of MergeRuns, on which the last of them begins
-	Text    string  // what is put in
-	Program Program // of AddOption
+	Line    int     // first line of the instruction, 1-based
+	Until   int     // for MergeRuns, first line of the last one
+	Text    string  // inserted text
+	Program Program // for AddOption
 }
 
-// errNoEdit begins the errors that say why there is no edit.
+// errNoEdit starts the errors that say why there is no edit.
 var errNoEdit = errors.New("")
 
 // because returns an error that says why there is no edit.
@@ -49,9 +49,9 @@ func because(format string, args ...any) error {
 	return fmt.Errorf("%w%s", errNoEdit, fmt.Sprintf(format, args...))
 }
 
-// Edited returns the Dockerfile's text with edits made, all at once: those of single
-// instructions first, then merges; ranges of RUNs that overlap become one. The error
-// says why one of them cannot be made.
+// Edited returns the Dockerfile's text with all edits applied: first those of single
+// instructions, then merges; overlapping ranges of RUNs are joined. The error says why one of
+// them is not possible.
 func (d *File) Edited(edits []Edit) ([]byte, error) {
 	if len(d.text) > maxEdited {
 		return nil, because("the Dockerfile is larger than %d bytes, more than is edited", maxEdited)
@@ -61,7 +61,7 @@ func (d *File) Edited(edits []Edit) ([]byte, error) {
 		var merges [][2]int
 		for i, x := range edits {
 			if x.Kind != kind || slices.Contains(edits[:i], x) {
-				continue // one edit can mend several things
+				continue // one edit can resolve several findings
 			}
 			at, err := e.find(x.Line)
 			if err != nil {
@@ -98,7 +98,7 @@ func (d *File) Edited(edits []Edit) ([]byte, error) {
 	return e.result()
 }
 
-// joined makes one range of those that overlap.
+// joined joins overlapping ranges.
 func joined(ranges [][2]int) [][2]int {
 	slices.SortFunc(ranges, func(a, b [2]int) int { return a[0] - b[0] })
 	var out [][2]int
@@ -116,20 +116,20 @@ func joined(ranges [][2]int) [][2]int {
 type editor struct {
 	d     *File
 	items []item
-	tail  []string // what follows the last instruction
+	tail  []string // text after the last instruction
 }
 
 // An item is one instruction.
 type item struct {
 	in      instruction
 	stage   int      // -1 for an ARG before the first FROM
-	before  []string // comments and empty lines in front of it, each with its end
-	lines   []string // with their ends
+	before  []string // preceding comments and empty lines with line endings
+	lines   []string // with line endings
 	dropped bool
 	changed bool
 }
 
-// newEditor takes a Dockerfile apart. It was read before, so that it can be read again.
+// newEditor splits a Dockerfile, which has been parsed before and therefore can be parsed again.
 func newEditor(d *File) *editor {
 	e := &editor{d: d}
 	raw := slices.Collect(strings.Lines(string(d.text)))
@@ -144,7 +144,7 @@ func newEditor(d *File) *editor {
 	return e
 }
 
-// inOrder returns a Dockerfile's instructions in the order of its lines.
+// inOrder returns a Dockerfile's instructions in the order of lines.
 func (d *File) inOrder() []item {
 	p := &parser{lines: strings.Split(string(bytes.TrimPrefix(d.text, []byte("\xef\xbb\xbf"))), "\n"), escape: '\\'}
 	p.directives()
@@ -152,7 +152,7 @@ func (d *File) inOrder() []item {
 	stage, shell := -1, ""
 	for {
 		in, err := p.instruction()
-		if in == nil || err != nil { // there is no error in what was parsed before
+		if in == nil || err != nil { // no error is possible, because it was parsed before
 			return items
 		}
 		switch in.word {
@@ -167,7 +167,7 @@ func (d *File) inOrder() []item {
 	}
 }
 
-// find returns the instruction that begins on a line.
+// find returns the instruction that starts on a line.
 func (e *editor) find(line int) (int, error) {
 	for i := range e.items {
 		if e.items[i].in.first == line {
@@ -177,7 +177,7 @@ func (e *editor) find(line int) (int, error) {
 	return 0, because("no instruction begins on line %d", line)
 }
 
-// result puts the text together, and reads it once more: what cannot be read is no edit.
+// result joins the text and parses it again: an edit with an unreadable result is rejected.
 func (e *editor) result() ([]byte, error) {
 	var b strings.Builder
 	for i := range e.items {
@@ -202,13 +202,13 @@ func (e *editor) result() ([]byte, error) {
 	return text, nil
 }
 
-// body is a line without its end, and ending is its end: "\n", "\r\n" or, of a last
-// line, "".
+// body returns a line without its ending, and ending returns its ending: "\n", "\r\n" or, for a
+// last line, "".
 func body(line string) string { return strings.TrimRight(line, "\r\n") }
 
 func ending(line string) string { return line[len(body(line)):] }
 
-// newline is the end that a line put behind another one has.
+// newline returns the ending for a line inserted after another one.
 func (e *editor) newline(line string) string {
 	if end := ending(line); end != "" {
 		return end
@@ -221,7 +221,7 @@ func (e *editor) newline(line string) string {
 	return "\n"
 }
 
-// unended says why an instruction cannot be added to at its end; nil if it can.
+// unended says why nothing can be appended to an instruction, or returns nil.
 func (e *editor) unended(it *item) error {
 	last := body(it.lines[len(it.lines)-1])
 	p := parser{escape: e.d.escape}
@@ -231,7 +231,7 @@ func (e *editor) unended(it *item) error {
 	return nil
 }
 
-// extend adds a line to the end of an instruction, continuing the one before.
+// extend appends a line to an instruction, as a continuation.
 func (e *editor) extend(it *item, line string) {
 	n := len(it.lines) - 1
 	last := it.lines[n]
@@ -240,8 +240,7 @@ func (e *editor) extend(it *item, line string) {
 	it.changed = true
 }
 
-// String says what an edit does, in one sentence; the commands in it are raw, between
-// backticks.
+// String describes an edit in one sentence; commands in it are raw, between backticks.
 func (x Edit) String() string {
 	text := "`" + x.Text + "`"
 	switch x.Kind {

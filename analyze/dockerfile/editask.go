@@ -9,8 +9,8 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// OnlyRuns reports whether the RUN that begins on a line runs nothing but commands of
-// these names, joined by "&&" or ";".
+// OnlyRuns reports whether the RUN that starts on a line only runs commands with these names,
+// joined by "&&" or ";".
 func (d *File) OnlyRuns(line int, names ...string) bool {
 	e := newEditor(d)
 	at, err := e.find(line)
@@ -40,7 +40,7 @@ func onlyCalls(s *syntax.Stmt, names []string) bool {
 		if len(x.Args) == 0 || len(x.Assigns) > 0 {
 			return false
 		}
-		for _, arg := range x.Args { // a command in it could do anything
+		for _, arg := range x.Args { // a nested command could do anything
 			plain := true
 			syntax.Walk(arg, func(n syntax.Node) bool {
 				switch n.(type) {
@@ -62,8 +62,7 @@ func onlyCalls(s *syntax.Stmt, names []string) bool {
 	return false
 }
 
-// Flags returns the flags of the instruction that begins on a line, as they are written;
-// "" if there are none.
+// Flags returns the flags, as written, of the instruction that starts on a line, or "".
 func (d *File) Flags(line int) string {
 	e := newEditor(d)
 	at, err := e.find(line)
@@ -73,11 +72,11 @@ func (d *File) Flags(line int) string {
 	return e.flags(&e.items[at])
 }
 
-// syntaxLine is the directive that says by which frontend a Dockerfile is read.
+// syntaxLine matches the directive that selects the frontend of a Dockerfile.
 var syntaxLine = lazy.New(`^#\s*syntax\s*=\s*(?:docker\.io/)?docker/dockerfile(?:-upstream)?:1(?:\.(\d+))?(?:\.\d+)?(?:-labs)?\s*$`)
 
-// Knows reports whether the Dockerfile asks for BuildKit's syntax of version 1.x, or a
-// later one, by its "# syntax" directive.
+// Knows reports whether the "# syntax" directive of the Dockerfile requests BuildKit's syntax 1.x
+// or later.
 func (d *File) Knows(x int) bool {
 	p := &parser{lines: strings.Split(strings.TrimPrefix(string(d.text), "\xef\xbb\xbf"), "\n")}
 	p.directives()

@@ -10,17 +10,17 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// passedBy are the instructions that a RUN may be moved in front of: they say what a
-// container of the image does, and nothing of how it is built.
+// passedBy are the instructions that a RUN may be moved across: they say what a container does,
+// not how the image is built.
 var passedBy = wordSet("CMD ENTRYPOINT EXPOSE HEALTHCHECK LABEL MAINTAINER STOPSIGNAL")
 
-// perStep is what each RUN has of its own, and what one RUN writes there the next does not
-// see.
+// perStep are things that each RUN has of its own: what one RUN writes there is not visible to
+// the next.
 var perStep = lazy.New(`/etc/hosts\b|/etc/resolv\.conf\b|/etc/hostname\b|/dev/shm\b|type=tmpfs|,(?:rw|readwrite)\b`)
 
-// merge makes one RUN of those among items from to until. What stands between them must
-// be such that a RUN may be moved in front of it. Each RUN still runs only if those
-// before it succeeded, and in a shell as it was.
+// merge merges the RUNs among items from to until. Everything between them must be something that
+// a RUN may be moved across. Each RUN still runs only if those before it succeeded, and in the
+// same shell state.
 func (e *editor) merge(from, until int) error {
 	var runs []*item
 	for i := from; i <= until; i++ {
@@ -81,15 +81,15 @@ func (e *editor) merge(from, until int) error {
 	return e.readsAs(runs[0], parts)
 }
 
-// A runPart is a RUN that is to be joined to others.
+// A runPart is a RUN to be merged with others.
 type runPart struct {
 	*command
 	line   int
-	flags  string // as written, "--network=none"; "" for none
+	flags  string // as written: "--network=none"; or ""
 	script bool   // its command is a here-document
 }
 
-// runPart reads a RUN as it is now.
+// runPart parses a RUN in its current state.
 func (e *editor) runPart(it *item) (runPart, error) {
 	in, err := e.again(it)
 	if err != nil {
@@ -123,7 +123,7 @@ func (e *editor) runPart(it *item) (runPart, error) {
 	return part, nil
 }
 
-// hasHereDoc reports whether a shell's text has here-documents of its own.
+// hasHereDoc reports whether a shell text contains here-documents.
 func hasHereDoc(stmts []*syntax.Stmt) bool {
 	found := false
 	for _, s := range stmts {
@@ -137,7 +137,7 @@ func hasHereDoc(stmts []*syntax.Stmt) bool {
 	return found
 }
 
-// again reads an item's lines as they are now.
+// again parses the current lines of an item.
 func (e *editor) again(it *item) (*instruction, error) {
 	p := &parser{escape: e.d.escape}
 	for _, line := range it.lines {
@@ -151,7 +151,7 @@ func (e *editor) again(it *item) (*instruction, error) {
 	return in, nil
 }
 
-// flags returns an instruction's flags, as they are written.
+// flags returns an instruction's flags as written.
 func (e *editor) flags(it *item) string {
 	p := &parser{escape: e.d.escape}
 	var text strings.Builder
@@ -172,16 +172,16 @@ func (e *editor) flags(it *item) string {
 	return strings.Join(flags, " ")
 }
 
-// A frame is what is put around one part of a merged RUN.
+// A frame is the text around one part of a merged RUN.
 type frame struct{ open, shut string }
 
-// framed works out what is put around each part so that all of them, joined by "&&",
-// do what they did one by one:
+// framed returns the text around each part so that all parts, joined by "&&", behave as they did
+// separately:
 //
-//   - what "||" or ";" joins is put in braces, or it would run though a part before it failed;
-//   - what changes its shell gets a shell of its own, or the parts behind it would see it;
-//   - where "set -e" counts, nothing but a part's last command may stand left of "&&", where
-//     a shell ignores it: the part stays as it is, and what follows it goes into braces.
+//   - a list with "||" or ";" gets braces; otherwise it would run even if an earlier part failed;
+//   - a part that changes its shell gets a subshell; otherwise later parts would be affected;
+//   - with "set -e", only the last command of a part may be to the left of "&&", where a shell
+//     ignores the option: such a part stays as it is, and what follows it gets braces.
 //
 // Source: POSIX.1-2024, Shell Command Language, "set", option -e.
 func framed(parts []runPart, errexit bool) ([]frame, error) {
@@ -222,8 +222,8 @@ func framed(parts []runPart, errexit bool) ([]frame, error) {
 // semicolon ends a list before its brace.
 func semicolon(*runPart) string { return ";" }
 
-// standsOpen says why a part that stops at its first error cannot have others behind it in
-// its own shell; nil if it can.
+// standsOpen says why nothing can follow a part that stops at its first error in the same shell,
+// or returns nil.
 func (p *runPart) standsOpen(rest []runPart, errexit bool) error {
 	why := ""
 	switch {
@@ -266,13 +266,12 @@ func (c *command) mentions(name string) bool {
 	return found
 }
 
-// joinLines makes one instruction of several, whose lines stay as they are but for what is
-// put around them.
+// joinLines makes one instruction from several. Their lines stay the same, except for the frames.
 func (e *editor) joinLines(runs []*item, frames []frame) {
 	first := runs[0]
 	for i, it := range runs {
 		lines := slices.Clone(it.lines)
-		lead := 0 // the line on which the command begins
+		lead := 0 // first line of the command
 		for {
 			at, done := commandAt(body(lines[lead]), e.d.escape, lead == 0)
 			if done || lead == len(lines)-1 {
@@ -303,7 +302,7 @@ func (e *editor) joinLines(runs []*item, frames []frame) {
 		}
 		var between []string
 		for _, line := range it.before {
-			if strings.TrimSpace(line) != "" { // an empty line does not go inside an instruction
+			if strings.TrimSpace(line) != "" { // an empty line is not allowed inside an instruction
 				between = append(between, line)
 			}
 		}
@@ -319,12 +318,12 @@ func (e *editor) joinLines(runs []*item, frames []frame) {
 	}
 }
 
-// isLast reports whether nothing stands behind an item.
+// isLast reports whether no item follows.
 func (e *editor) isLast(it *item) bool {
 	return len(e.tail) == 0 && it == &e.items[len(e.items)-1]
 }
 
-// withoutSemicolon takes a list's last semicolon off a line.
+// withoutSemicolon removes a trailing semicolon from a line.
 func withoutSemicolon(line string) string {
 	line = strings.TrimRightFunc(line, unicode.IsSpace)
 	if strings.HasSuffix(line, ";") && !strings.HasSuffix(line, `\;`) && !strings.HasSuffix(line, ";;") {
@@ -333,8 +332,8 @@ func withoutSemicolon(line string) string {
 	return line
 }
 
-// commandAt returns where, in a line of a RUN, its command begins behind the word and the
-// flags; false if it begins on a later line.
+// commandAt returns where the command of a RUN starts in its first line, after the word and the
+// flags; false if it starts on a later line.
 func commandAt(line string, escape byte, first bool) (int, bool) {
 	at := 0
 	skip := func(blank bool) {
@@ -402,8 +401,8 @@ func (e *editor) joinScripts(runs []*item, frames []frame) error {
 	return nil
 }
 
-// scriptHead returns how many of an item's lines stand before its here-document, whose
-// name it returns too, and whether tabs are left out of it.
+// scriptHead returns the number of an item's lines before its here-document, the delimiter, and
+// whether tabs are stripped.
 func scriptHead(it *item) (lines int, name string, chomp bool) {
 	for i, line := range it.lines {
 		if _, word, ok := strings.Cut(line, "<<"); ok {
@@ -415,8 +414,7 @@ func scriptHead(it *item) (lines int, name string, chomp bool) {
 	return len(it.lines), "", false
 }
 
-// readsAs checks that a merged RUN reads as all of its parts, for no text is trusted to
-// be put together right.
+// readsAs verifies that a merged RUN parses to all of its parts.
 func (e *editor) readsAs(it *item, parts []runPart) error {
 	merged, err := e.runPart(it)
 	if err != nil {
@@ -432,7 +430,7 @@ func (e *editor) readsAs(it *item, parts []runPart) error {
 	return nil
 }
 
-// calls counts the commands in a shell's text.
+// calls counts the commands in a shell text.
 func calls(stmts []*syntax.Stmt) int {
 	n := 0
 	for _, s := range stmts {

@@ -9,36 +9,35 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// maxShell bounds the text of one RUN that is read as a shell's, in bytes, and its
-// nesting: a parser that recurses takes a stack as deep as its input says.
+// maxShell limits a RUN's shell text, in bytes, and its nesting, because a recursive parser needs
+// a stack as deep as its input.
 const (
 	maxShell   = 64 << 10
 	maxNesting = 100
 )
 
-// A command is a RUN's text as a shell reads it, with what counts when it is joined to
-// others.
+// A command is a parsed shell text of a RUN, with the facts that matter for merging.
 type command struct {
 	stmts []*syntax.Stmt
 
-	chain  bool // one statement without "||": what follows "&&" may be put in front of it
-	simple bool // nothing but commands joined by &&, || and |: "set -e" changes nothing in it
+	chain  bool // a single statement without "||": it may follow "&&"
+	simple bool // only commands joined by &&, || and |: "set -e" makes no difference inside
 	lasts  bool // its last statement is simple
 
-	sets   string   // the options of the "set" that it begins with: "-eux"
-	leaks  bool     // it changes the shell that runs it in other ways too, by more than variables
+	sets   string   // options of a leading "set": "-eux"
+	leaks  bool     // it changes its shell in more ways than variables
 	vars   []string // variables that it sets
-	ends   bool     // with a semicolon
-	remark bool     // there is a comment in it
+	ends   bool     // it ends with a semicolon
+	remark bool     // it contains a comment
 }
 
-// errexit reports whether the command turns on "set -e" for itself.
+// errexit reports whether the command enables "set -e" for itself.
 func (c *command) errexit() bool { return strings.Contains(c.sets, "e") }
 
-// stateful reports whether what follows in the same shell could see that c ran there.
+// stateful reports whether later commands in the same shell could notice that c ran.
 func (c *command) stateful() bool { return c.leaks || c.sets != "" || len(c.vars) > 0 }
 
-// changesShell are the builtins after which a shell is another.
+// changesShell are the builtins that change the state of a shell.
 var changesShell = wordSet(". alias builtin cd chdir command declare eval exec exit export getopts hash let local popd pushd read " +
 	"readonly return set shift shopt source times trap typeset ulimit umask unalias unset wait")
 
@@ -50,7 +49,7 @@ func wordSet(words string) map[string]bool {
 	return set
 }
 
-// readCommand reads what a RUN has its shell do.
+// readCommand parses a RUN's shell text.
 func readCommand(text string) (*command, error) {
 	if len(text) > maxShell {
 		return nil, because("the RUN has more than %d bytes", maxShell)
@@ -87,7 +86,7 @@ func readCommand(text string) (*command, error) {
 	return c, nil
 }
 
-// runsOn reports whether a command is left running in the background.
+// runsOn reports whether a command stays running in the background.
 func runsOn(file *syntax.File) bool {
 	found := false
 	syntax.Walk(file, func(n syntax.Node) bool {
@@ -99,7 +98,7 @@ func runsOn(file *syntax.File) bool {
 	return found
 }
 
-// isChain reports whether a statement may stand behind "&&".
+// isChain reports whether a statement may follow "&&".
 func isChain(s *syntax.Stmt) bool {
 	b, ok := s.Cmd.(*syntax.BinaryCmd)
 	if !ok {
@@ -108,7 +107,7 @@ func isChain(s *syntax.Stmt) bool {
 	return b.Op != syntax.OrStmt && (b.Op != syntax.AndStmt || isChain(b.X) && isChain(b.Y))
 }
 
-// isSimple reports whether a statement is commands that are joined, and nothing else.
+// isSimple reports whether a statement only consists of joined commands.
 func isSimple(s *syntax.Stmt) bool {
 	switch x := s.Cmd.(type) {
 	case *syntax.CallExpr, *syntax.DeclClause, *syntax.TestClause:
@@ -130,8 +129,8 @@ func hasComments(file *syntax.File) bool {
 	return found
 }
 
-// openingSet returns the options of a "set" that a statement, or the first of a chain,
-// is: "-eux"; "" for anything else.
+// openingSet returns the options if a statement, or the first of a chain, is a "set": "-eux";
+// otherwise "".
 func openingSet(s *syntax.Stmt) string {
 	for {
 		if b, ok := s.Cmd.(*syntax.BinaryCmd); ok && b.Op == syntax.AndStmt {
@@ -154,12 +153,12 @@ func openingSet(s *syntax.Stmt) string {
 	}
 }
 
-// plainSet are options that turn something on, and nothing else.
+// plainSet matches options that only enable something.
 var plainSet = lazy.New(`^-[eux]+(o pipefail)?( -o pipefail)?$`)
 
-// find notes what the command changes of its shell.
+// find records what the command changes in its shell.
 func (c *command) find(file *syntax.File) {
-	opening := true // the "set" it begins with is told apart
+	opening := true // the leading "set" is handled separately
 	syntax.Walk(file, func(n syntax.Node) bool {
 		switch x := n.(type) {
 		case *syntax.Subshell, *syntax.CmdSubst, *syntax.ProcSubst:
@@ -200,8 +199,8 @@ func (c *command) find(file *syntax.File) {
 	})
 }
 
-// posixShell reports whether a SHELL is one whose language is known, and whether it stops
-// at the first error by itself. "" is the usual one, /bin/sh -c.
+// posixShell reports whether a SHELL has a known language, and whether it stops at the first
+// error by itself. "" is the default, /bin/sh -c.
 func posixShell(shell string) (errexit, ok bool) {
 	words := strings.Fields(shell)
 	if len(words) == 0 {
@@ -224,7 +223,7 @@ func posixShell(shell string) (errexit, ok bool) {
 	return errexit, true
 }
 
-// A Program is one whose commands can be given an option.
+// A Program is a program whose commands accept an option.
 type Program uint8
 
 // The programs.
@@ -233,8 +232,8 @@ const (
 	Apk
 )
 
-// programs say how a program's command is found in a RUN's lines. The option goes
-// behind the whole.
+// programs match the commands of a program in a RUN's lines. The option is inserted after the
+// match.
 var programs = [...]struct {
 	text  *lazy.Regexp
 	names map[string]bool
@@ -266,7 +265,7 @@ func (c *command) calls(p Program) int {
 	return n
 }
 
-// has reports whether a command of that name is in a RUN.
+// has reports whether a RUN contains a command with that name.
 func (c *command) has(name string) bool {
 	found := false
 	for _, s := range c.stmts {

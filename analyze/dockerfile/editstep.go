@@ -7,11 +7,10 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// alone is a here-document that is all of a RUN's command.
+// alone matches a here-document that is the whole command of a RUN.
 var alone = lazy.New(`^<<-?(?:'[^'<]+'|"[^"<]+"|[^'"<\s]+)$`)
 
-// addCommand ends a RUN with one more command, which runs only if those before it
-// succeeded.
+// addCommand appends a command to a RUN; it only runs if those before it succeed.
 func (e *editor) addCommand(at int, text string) error {
 	it := &e.items[at]
 	if it.in.word != "RUN" {
@@ -54,13 +53,12 @@ func (e *editor) addCommand(at int, text string) error {
 	return nil
 }
 
-// leaves reports whether a command may end the shell, or put something else in its
-// place, before its end.
+// leaves reports whether a command may end or replace the shell.
 func (c *command) leaves() bool {
 	return slices.ContainsFunc([]string{"exit", "exec", "return"}, c.has)
 }
 
-// addOption gives the commands of a program an option.
+// addOption adds an option to the commands of a program.
 func (e *editor) addOption(at int, p Program, option string) error {
 	it := &e.items[at]
 	if it.in.word != "RUN" {
@@ -93,8 +91,8 @@ func (e *editor) addOption(at int, p Program, option string) error {
 	return nil
 }
 
-// wordEnd returns where the instruction's word ends on its first line. A word can go over
-// several lines, which nobody writes.
+// wordEnd returns where the instruction's word ends on its first line. A word could span lines,
+// but nobody writes that.
 func (it *item) wordEnd() (int, error) {
 	line := it.lines[0]
 	rest := strings.TrimLeft(strings.TrimPrefix(line, "\xef\xbb\xbf"), " \t")
@@ -109,7 +107,7 @@ func (it *item) wordEnd() (int, error) {
 	return end, nil
 }
 
-// addFlags puts flags behind an instruction's word.
+// addFlags adds flags after an instruction's word.
 func (e *editor) addFlags(at int, flags string) error {
 	it := &e.items[at]
 	line := it.lines[0]
@@ -122,7 +120,7 @@ func (e *editor) addFlags(at int, flags string) error {
 	return nil
 }
 
-// setTarget makes another path the target of a COPY or ADD of one source.
+// setTarget changes the target of a COPY or ADD with one source.
 func (e *editor) setTarget(at int, target string) error {
 	it := &e.items[at]
 	words := strings.Fields(it.in.args)

@@ -7,21 +7,21 @@ import (
 )
 
 const (
-	// leastFit is how much of the steps of a Dockerfile and of the image's history,
-	// from the first step that both have, must be alike for one to be of the other.
+	// leastFit is the minimum share of matching steps between a Dockerfile and an image's
+	// history, counted from the first common step.
 	leastFit = 0.8
-	// leastRun and leastCopy are how like a step that makes a layer must be to be taken
-	// for one of the history: of a RUN, builders record all of its text; of a COPY,
-	// some record nothing but sums and where they are copied to.
+	// leastRun and leastCopy are the minimum likeness for a match of steps that make a layer:
+	// builders record the complete text of a RUN, but for a COPY some record only checksums and
+	// the target.
 	leastRun  = 0.95
 	leastCopy = 0.6
 )
 
-// Fits reports whether an image was built from d as it is now, as far as the
-// image tells: by its provenance, or else by its history. Every step of d that makes
-// a layer must be in the history, in order, and after the first of them the history
-// must hold nothing else that makes a layer. A Dockerfile of another image, or one
-// that was changed much since the build, does not fit: its lines would be wrong.
+// Fits reports whether an image was built from d in its current state, as far as its provenance
+// or else its history shows. Every step of d that makes a layer must be in the history, in order,
+// and after the first of them the history must have no other step that makes a layer. A
+// Dockerfile of another image, or one that changed much since the build, does not fit: its lines
+// would be wrong.
 func Fits(im *source.Image, d *File) bool {
 	if p := im.Provenance; p != nil {
 		for _, f := range p.Files {

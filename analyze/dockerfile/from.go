@@ -6,18 +6,17 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// Scratch is what FROM has for no base image at all.
+// Scratch is the word in FROM for no base image.
 const Scratch = "scratch"
 
-// maxName bounds a name, and the value of a variable, in bytes: one that holds others
-// twice doubles with each.
+// maxName is the maximum length of a name and of a variable's value, in bytes: a value that
+// contains another one twice doubles each time.
 const maxName = 4096
 
-// Base returns the image that the last stage is built on, through the earlier stages
-// that it names: "python:3.12", or Scratch. Variables have the defaults that ARG
-// gives them before the first FROM; platform is the image's, "linux/amd64", for those
-// that a builder sets by itself. "" if it cannot be told: a variable has no default.
-// Source: the Dockerfile reference, "Understand how ARG and FROM interact".
+// Base returns the base image of the last stage, through earlier stages: "python:3.12", or
+// Scratch. Variables have the defaults from ARGs before the first FROM; platform, "linux/amd64",
+// is used for the builder's own variables. It returns "" if a variable has no default. Source:
+// the Dockerfile reference, "Understand how ARG and FROM interact".
 func (d *File) Base(platform string) string {
 	args := d.arguments(platform)
 	for at := len(d.stages) - 1; ; {
@@ -33,7 +32,7 @@ func (d *File) Base(platform string) string {
 	}
 }
 
-// arguments are the variables that a FROM can name, by name.
+// arguments are the variables available in FROM, by name.
 func (d *File) arguments(platform string) map[string]string {
 	args := map[string]string{}
 	if os, rest, ok := strings.Cut(platform, "/"); ok {
@@ -44,7 +43,7 @@ func (d *File) arguments(platform string) map[string]string {
 		for _, word := range shellWords(line, d.escape) {
 			name, value, given := strings.Cut(word, "=")
 			if !given {
-				continue // it has a value only if the build gives it one
+				continue // only the build can set a value
 			}
 			if value, ok := replaced(unquoted(value), args, d.escape); ok {
 				args[name] = value
@@ -56,7 +55,7 @@ func (d *File) arguments(platform string) map[string]string {
 	return args
 }
 
-// unquoted takes the quotes off a word.
+// unquoted removes the quotes from a word.
 func unquoted(word string) string {
 	if n := len(word); n >= 2 && (word[0] == '"' || word[0] == '\'') && word[n-1] == word[0] {
 		return word[1 : n-1]
@@ -64,12 +63,12 @@ func unquoted(word string) string {
 	return word
 }
 
-// argument is a variable in a FROM: $NAME, ${NAME}, or one with a word for the case
-// that it is set (+) or not (-).
+// argument matches a variable in a FROM: $NAME, ${NAME}, or with a word for a variable that is
+// set (+) or unset (-).
 var argument = lazy.New(`\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?)([-+])([^{}$]*))?\})`)
 
-// replaced puts the values of variables into a text. It reports false where one has no
-// value, or is written in a form that is not understood.
+// replaced replaces variables in a text. It reports false if one has no value or an unsupported
+// form.
 func replaced(text string, args map[string]string, escape byte) (string, bool) {
 	known := true
 	out := argument.ReplaceAllStringFunc(text, func(found string) string {

@@ -6,22 +6,21 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// A Hint is an option that a command of a RUN could be given to leave more out of the
-// image. What that saves is not known without a build, and what is left out could be
-// needed: a person has to decide.
+// A Hint is an option for a command of a RUN that may leave more out of the image. The saving is
+// not known without a build, and the image may need what is left out, so a person has to decide.
 type Hint struct {
-	Line    int    // on which the RUN begins
+	Line    int    // first line of the RUN
 	Command string // "apt-get install"
 	Option  string // "--no-install-recommends"
 	Why     string // what the option leaves out, in words that end a sentence
 }
 
-// hintRules say which option a program's command could be given: the names of
-// the program, the words of the command, and what the option leaves out.
+// hintRules are the options for commands: the names of the program, the words of the command, and
+// what the option leaves out.
 var hintRules = []struct {
 	names, verbs []string
 	option, why  string
-	instead      []string // options with which that one is not needed
+	instead      []string // options that make it unnecessary
 }{
 	{names: []string{"apt-get", "apt"}, verbs: []string{"install"}, option: "--no-install-recommends", why: "packages that others only recommend"},
 	{names: []string{"dnf", "microdnf", "dnf5"}, verbs: []string{"install"}, option: "--setopt=install_weak_deps=False", why: "packages that others only recommend"},
@@ -32,11 +31,10 @@ var hintRules = []struct {
 	{names: []string{"pip", "pip3"}, verbs: []string{"install"}, option: "--no-compile", why: "compiled files of Python, which are written again when they are needed"},
 }
 
-// mostHints bounds the hints of one Dockerfile.
+// mostHints is the maximum number of hints for one Dockerfile.
 const mostHints = 50
 
-// Hints returns what commands of the stages that make the image could be given, in the
-// order of the lines.
+// Hints returns the hints for commands in the stages of the image, in the order of lines.
 func (d *File) Hints() []Hint {
 	if len(d.text) > maxEdited {
 		return nil
@@ -69,7 +67,7 @@ func (d *File) Hints() []Hint {
 	return hints
 }
 
-// hints returns those of one RUN.
+// hints returns the hints for one RUN.
 func (c *command) hints() []Hint {
 	var hints []Hint
 	for _, s := range c.stmts {

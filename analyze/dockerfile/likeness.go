@@ -9,20 +9,20 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// maxTokens bounds the words of one step by which likeness is judged.
+// maxTokens is the maximum number of words of a step that are compared.
 const maxTokens = 400
 
-// A stepText is an instruction's text in comparable form.
+// A stepText is an instruction's text in a comparable form.
 type stepText struct {
 	word   string
-	forms  []string // what its text may look like, white space and quotes aside
-	tokens []uint64 // sorted sums of its words
-	dest   string   // of COPY and ADD
-	summed bool     // the sources are told by their sums only
-	pieces []string // of its form, between the variables that the builder replaces; nil if it has none
+	forms  []string // possible texts, without quotes and with normalized white space
+	tokens []uint64 // sorted hashes of its words
+	dest   string   // for COPY and ADD
+	summed bool     // only checksums of the sources are known
+	pieces []string // of its text, between variables; nil without variables
 }
 
-// text returns an instruction in comparable form.
+// text converts an instruction to its comparable form.
 func (in *instruction) text() stepText {
 	args := in.args
 	exec, isExec := execForm(args)
@@ -32,7 +32,7 @@ func (in *instruction) text() stepText {
 		if isExec {
 			args = exec
 		}
-		var b strings.Builder // here-documents as they stand
+		var b strings.Builder // here-documents unchanged
 		b.WriteString(args)
 		for _, doc := range in.docs {
 			b.WriteString("\n" + doc.text + doc.name)
@@ -40,7 +40,7 @@ func (in *instruction) text() stepText {
 		whole := b.String()
 		t.forms = append(t.forms, squeeze(whole), squeeze(in.shell+" "+whole))
 		if len(in.docs) == 1 {
-			t.forms = append(t.forms, squeeze(in.docs[0].text)) // without what opens and ends it
+			t.forms = append(t.forms, squeeze(in.docs[0].text)) // without its delimiters
 		}
 		t.tokens = tokens(whole)
 		return t
@@ -65,7 +65,7 @@ func (in *instruction) text() stepText {
 	return t
 }
 
-// recorded returns a history entry in comparable form.
+// recorded converts a history entry to its comparable form.
 func recorded(command string) stepText {
 	word, args := cutWord(Instruction(command))
 	t := stepText{word: strings.ToUpper(word)}
@@ -87,11 +87,11 @@ func recorded(command string) stepText {
 	return t
 }
 
-// likeness is how like an instruction and a history entry are: 1 if their texts
-// agree, 0 if they cannot be the same.
+// likeness returns the likeness of an instruction and a history entry: 1 for equal texts, 0 if
+// they can't match.
 func likeness(in, h *stepText) float64 {
 	const (
-		almost  = 0.95 // all but what the builder puts in front or replaces
+		almost  = 0.95 // equal except for what the builder adds or replaces
 		nearly  = 0.9
 		anyDest = 0.6
 	)
@@ -114,14 +114,13 @@ func likeness(in, h *stepText) float64 {
 	return min(common64(in.tokens, h.tokens), nearly)
 }
 
-// endsIn reports whether text ends in form, behind a blank.
+// endsIn reports whether text ends with form after a blank.
 func endsIn(text, form string) bool {
 	before, ok := strings.CutSuffix(text, form)
 	return ok && strings.HasSuffix(before, " ")
 }
 
-// likeDest compares the destinations of a copy: relative ones are below a
-// directory that is not known here.
+// likeDest compares the targets of copies: relative ones are below an unknown directory.
 func likeDest(asked, recorded string, relative, open float64) float64 {
 	a, r := path.Clean(asked), path.Clean(recorded)
 	switch {
@@ -135,11 +134,10 @@ func likeDest(asked, recorded string, relative, open float64) float64 {
 	return 0
 }
 
-// variable is what a builder replaces.
+// variable matches what a builder replaces.
 var variable = lazy.New(`\$(?:\w+|\{[^}]*\})`)
 
-// fills reports whether text is a form with something in place of its variables,
-// between the parts.
+// fills reports whether text matches a form with its variables replaced.
 func fills(parts []string, text string) bool {
 	rest, ok := strings.CutPrefix(text, parts[0])
 	if !ok {
@@ -158,11 +156,11 @@ func fills(parts []string, text string) bool {
 	return rest == ""
 }
 
-// squeeze makes each run of white space one blank.
+// squeeze replaces each run of white space with one blank.
 func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// plain is squeeze without what builders write in ways of their own: quotes,
-// brackets, the sign between a name and its value.
+// plain is squeeze without what builders write differently: quotes, brackets, the separator
+// between a name and its value.
 func plain(s string) string {
 	return squeeze(strings.Map(func(r rune) rune {
 		switch r {
@@ -173,8 +171,7 @@ func plain(s string) string {
 	}, s))
 }
 
-// tokens returns the sorted sums of the words of a text, of so many that they
-// tell what it is.
+// tokens returns the sorted hashes of a text's words, up to a limit.
 func tokens(s string) []uint64 {
 	var sums []uint64
 	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune(" \t\r\n;&|\"'", r) }) {
@@ -189,8 +186,8 @@ func tokens(s string) []uint64 {
 	return sums
 }
 
-// common64 is the share that two sorted lists have in common: 1 for equal ones,
-// also for two of nothing.
+// common64 returns the share of common elements of two sorted lists: 1 for equal lists, including
+// empty ones.
 func common64(a, b []uint64) float64 {
 	if len(a)+len(b) == 0 {
 		return 1

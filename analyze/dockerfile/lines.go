@@ -8,15 +8,15 @@ import (
 
 // A Line is a place in a Dockerfile.
 type Line struct {
-	File        string // as it was named, with slashes
-	First, Last int    // line numbers from 1
-	Sure        bool   // false: it is the likeliest place, by the order of steps and the likeness of their texts
+	File        string // as given, with slashes
+	First, Last int    // 1-based line numbers
+	Sure        bool   // false: the likeliest place by order and likeness of steps
 }
 
-// Lines returns the line of each of an image's layers, nil where none is known:
-// by its provenance, which is sure, and else by aligning d with the history; nil
-// stands for no Dockerfile. Of a Dockerfile that has been changed since the
-// build, the provenance knows nothing.
+// Lines returns the line of each of an image's layers, nil if unknown: from the
+// provenance, which is certain, else by aligning d, which may be nil, with the
+// history. The provenance does not apply to a Dockerfile that has changed since
+// the build.
 func Lines(im *source.Image, d *File) []*Line {
 	lines := make([]*Line, len(im.Layers))
 	if d != nil {

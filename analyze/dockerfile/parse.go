@@ -10,46 +10,45 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// MaxSize is how large a Dockerfile may be, in bytes: far more than any real one.
+// MaxSize is the maximum size of a Dockerfile in bytes: far more than any real one.
 const MaxSize = 4 << 20
 
-// maxInstructions bounds them, far beyond any real Dockerfile's.
+// maxInstructions is the maximum number of instructions, far more than in any real Dockerfile.
 const maxInstructions = 10_000
 
-// A File is a Dockerfile: stages of instructions. It is read to find lines:
-// variables are replaced in FROM alone, and only what tells instructions apart is
-// checked.
-// Source: the Dockerfile reference at docs.docker.com.
+// A File is a parsed Dockerfile: stages of instructions. It is parsed to find
+// lines, so only variables in FROM are replaced, and only what identifies
+// instructions is checked. Source: the Dockerfile reference at docs.docker.com.
 type File struct {
-	name   string // as it was named, with slashes
+	name   string // as given, with slashes
 	text   []byte
 	stages []stage
-	args   []string // what follows each ARG before the first FROM
+	args   []string // arguments of each ARG before the first FROM
 	escape byte
 }
 
-// A stage is a FROM and the instructions up to the next.
+// A stage is a FROM and the instructions up to the next one.
 type stage struct {
-	from  string // an image, or the name of an earlier stage
-	name  string // after AS, in lower case; "" if it has none
+	from  string // an image or the name of an earlier stage
+	name  string // after AS, in lower case; or ""
 	steps []instruction
-	first int // line of the FROM, from 1
+	first int // line of the FROM, 1-based
 }
 
 // An instruction is one step of a build.
 type instruction struct {
 	word        string // "RUN"
-	args        string // what follows, flags left out, continued lines joined
+	args        string // the rest, without flags, with continued lines joined
 	docs        []document
-	shell       string // that runs it, as SHELL set it; "" for the usual one
-	first, last int    // lines, from 1
+	shell       string // from SHELL; "" for the default
+	first, last int    // 1-based lines
 }
 
-// A document is one of an instruction's here-documents.
+// A document is a here-document of an instruction.
 type document struct{ name, text string }
 
-// Parse reads a Dockerfile of at most MaxSize bytes. Lines and errors give its
-// name as it is passed here; an error names the line too. The File keeps text.
+// Parse parses a Dockerfile of at most MaxSize bytes. Lines and errors use name; an error also
+// names the line. The File keeps text.
 func Parse(name string, text []byte) (*File, error) {
 	if len(text) > MaxSize {
 		return nil, fmt.Errorf("%s: %d bytes, more than a Dockerfile may have", name, len(text))
@@ -76,7 +75,7 @@ func Parse(name string, text []byte) (*File, error) {
 	}
 }
 
-// add appends an instruction to the stage that it is in.
+// add appends an instruction to the current stage.
 func (d *File) add(in instruction) error {
 	if in.word == "FROM" {
 		words := strings.Fields(in.args)
@@ -91,7 +90,7 @@ func (d *File) add(in instruction) error {
 		return nil
 	}
 	if len(d.stages) == 0 {
-		if in.word == "ARG" { // for the FROMs, no step of an image
+		if in.word == "ARG" { // for FROM; not a step of an image
 			d.args = append(d.args, in.args)
 			return nil
 		}
@@ -108,8 +107,8 @@ func (d *File) add(in instruction) error {
 	return nil
 }
 
-// final returns the instructions that make the last stage, in order: those of
-// the stage it is built on come first, with what that wants done by ONBUILD.
+// final returns the instructions of the last stage, in order: first those of the stage that it is
+// built on, including its ONBUILD triggers.
 func (d *File) final() []instruction {
 	var chain []*stage
 	for at := len(d.stages) - 1; at >= 0; at = d.stageBefore(at, d.stages[at].from) {
@@ -131,8 +130,8 @@ func (d *File) final() []instruction {
 	return steps
 }
 
-// BaseLine returns the line, from 1, of the FROM that brings the base image of the last
-// stage: see Base.
+// BaseLine returns the line, 1-based, of the FROM with the base image of the last stage: see
+// Base.
 func (d *File) BaseLine() int {
 	at := len(d.stages) - 1
 	for before := at; before >= 0; before = d.stageBefore(at, d.stages[at].from) {
@@ -141,7 +140,7 @@ func (d *File) BaseLine() int {
 	return d.stages[at].first
 }
 
-// stageBefore returns the stage of that name before stage at, -1 if there is none.
+// stageBefore returns the index of the stage with that name before stage at, or -1.
 func (d *File) stageBefore(at int, name string) int {
 	name = strings.ToLower(name)
 	for at--; at >= 0; at-- {
@@ -152,15 +151,14 @@ func (d *File) stageBefore(at int, name string) int {
 	return -1
 }
 
-// parser reads a Dockerfile line by line.
+// parser parses a Dockerfile line by line.
 type parser struct {
 	lines  []string
 	at     int // the next line, 0-based
 	escape byte
 }
 
-// directive is a comment that tells the parser something: only in front of
-// everything else.
+// directive matches a comment for the parser, which must precede everything else.
 var directive = lazy.New(`^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$`)
 
 func (p *parser) directives() {
@@ -176,17 +174,17 @@ func (p *parser) directives() {
 	}
 }
 
-// instruction reads the next one; nil at the end.
+// instruction parses the next one; nil at the end.
 func (p *parser) instruction() (*instruction, error) {
 	for {
-		// What is nothing but an escape is no instruction.
+		// A line with only an escape is not an instruction.
 		if in, err := p.logicalLine(); in == nil || err != nil || in.word != "" {
 			return in, err
 		}
 	}
 }
 
-// logicalLine reads what one instruction, or none, stands on; nil at the end.
+// logicalLine returns the lines of the next instruction, or of none; nil at the end.
 func (p *parser) logicalLine() (*instruction, error) {
 	var text strings.Builder
 	var in instruction
@@ -223,8 +221,8 @@ func (p *parser) logicalLine() (*instruction, error) {
 	return &in, nil
 }
 
-// continued returns a line without the escape at its end, and whether it has
-// one: the next line belongs to it. An escape that is escaped is none.
+// continued returns a line without a trailing escape, and whether it had one: it continues on the
+// next line. An escaped escape does not count.
 func (p *parser) continued(line string) (string, bool) {
 	s := strings.TrimRight(line, " \t")
 	n := len(s)
@@ -234,10 +232,10 @@ func (p *parser) continued(line string) (string, bool) {
 	return s[:n-1], true
 }
 
-// hereDoc is a word that opens a here-document: "<<EOF", "3<<-'EOF'".
+// hereDoc matches a word that starts a here-document: "<<EOF", "3<<-'EOF'".
 var hereDoc = lazy.New(`^\d*<<(-?)(?:'([^'<]+)'|"([^"<]+)"|([^'"<\s]+))$`)
 
-// hereDocuments reads those that an instruction opens.
+// hereDocuments reads the here-documents of an instruction.
 func (p *parser) hereDocuments(in *instruction, args string) error {
 	word := in.word
 	if word == "ONBUILD" {
@@ -278,8 +276,8 @@ func (p *parser) hereDocuments(in *instruction, args string) error {
 	return nil
 }
 
-// shellWords takes a command apart at blanks outside of quotes. The quotes stay;
-// where one does not end there are no words.
+// shellWords splits a command at blanks outside of quotes. Quotes stay; an unclosed quote yields
+// no words.
 func shellWords(s string, escape byte) []string {
 	var words []string
 	var quote byte
@@ -318,7 +316,7 @@ func shellWords(s string, escape byte) []string {
 	return words
 }
 
-// cutWord takes the first word off.
+// cutWord splits off the first word.
 func cutWord(s string) (word, rest string) {
 	s = strings.TrimLeft(s, " \t")
 	if i := strings.IndexAny(s, " \t"); i >= 0 {
@@ -327,7 +325,7 @@ func cutWord(s string) (word, rest string) {
 	return s, ""
 }
 
-// withoutFlags takes off the flags in front: "--mount=type=cache ...".
+// withoutFlags removes leading flags: "--mount=type=cache ...".
 func withoutFlags(args string) string {
 	for strings.HasPrefix(args, "--") {
 		_, args = cutWord(args)
@@ -335,7 +333,7 @@ func withoutFlags(args string) string {
 	return args
 }
 
-// execForm returns the words of a JSON array as one line, and whether s is one.
+// execForm returns the words of a JSON array on one line, and whether s is one.
 func execForm(s string) (string, bool) {
 	if !strings.HasPrefix(s, "[") {
 		return s, false

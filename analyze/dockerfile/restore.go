@@ -12,16 +12,15 @@ import (
 
 // # From history back to a Dockerfile
 //
-// A builder records an instruction as it understood it: with variables replaced, quotes
-// gone, lists as Go prints them, and the sum of a file in place of its name. What can be
-// written again so that a builder reads the same is; the rest becomes a comment. What
-// history holds is the image's: nothing of it may become another instruction than its
-// own, which restored makes sure of.
+// A builder records an instruction as it understood it: with variables replaced, quotes removed,
+// lists in Go's notation, and the checksum of a file in place of its name. What can be written so
+// that a builder reads the same is restored; the rest becomes a comment. The history is the
+// image's: none of it may become an instruction other than its own, which restored verifies.
 
-// An Escape is the character that a Dockerfile escapes with: '\\', or '`' on Windows.
+// An Escape is the escape character of a Dockerfile: '\\', or '`' on Windows.
 type Escape byte
 
-// EscapeOf is the one for an image of a platform.
+// EscapeOf returns the one for an image's platform.
 func EscapeOf(platform string) Escape {
 	if strings.HasPrefix(platform, "windows/") {
 		return '`'
@@ -29,19 +28,19 @@ func EscapeOf(platform string) Escape {
 	return '\\'
 }
 
-// Restored is an instruction of history as it is written in a Dockerfile.
+// Restored is an instruction from history in the form of a Dockerfile.
 type Restored struct {
-	// Text is one instruction, on one line or with a here-document, without a line break
-	// at its end; "" if history does not tell one.
+	// Text is one instruction, on one line or with a here-document, without a trailing line
+	// break; or "".
 	Text string
 
-	// Notes are what is not known of it, each fit for a comment; without Text, what history
-	// has in its place.
+	// Notes say what is unknown, each fit for a comment; without Text, they include the history's
+	// text.
 	Notes []string
 }
 
-// Restore writes an instruction, as Instruction returns it, again. Characters that a
-// terminal could act on become escapes.
+// Restore restores an instruction returned by Instruction. It escapes characters that a terminal
+// could act on.
 func Restore(instruction string, e Escape) Restored {
 	word, args := cutWord(instruction)
 	word = strings.ToUpper(word)
@@ -61,8 +60,8 @@ func Restore(instruction string, e Escape) Restored {
 	return r
 }
 
-// maxShown bounds what a comment shows of an instruction that cannot be written again,
-// in bytes.
+// maxShown is the maximum length, in a comment, of an instruction that can't be restored, in
+// bytes.
 const maxShown = 2000
 
 func cut(s string) string {
@@ -72,8 +71,7 @@ func cut(s string) string {
 	return s
 }
 
-// isOne reports whether text is read as one instruction of that word, which ends where
-// text does.
+// isOne reports whether text parses to exactly one instruction with that word.
 func (e Escape) isOne(word, text string) bool {
 	lines := strings.Split(text, "\n")
 	p := &parser{lines: append(lines, "USER next"), escape: byte(e)}
@@ -85,11 +83,10 @@ func (e Escape) isOne(word, text string) bool {
 	return err == nil && next != nil && next.first == len(lines)+1
 }
 
-// A restorer writes an instruction again.
+// A restorer restores one kind of instruction.
 type restorer func(word, args string, e Escape) Restored
 
-// restorerOf returns the one of an instruction that a Dockerfile can have behind FROM;
-// nil if word is none.
+// restorerOf returns the restorer for an instruction that may follow FROM, or nil.
 func restorerOf(word string) restorer {
 	switch word {
 	case "RUN":
@@ -114,7 +111,7 @@ func restorerOf(word string) restorer {
 	return nil
 }
 
-// restoreLine is for what stands on one line as it was recorded.
+// restoreLine restores an instruction that is recorded as one line.
 func restoreLine(word, args string, _ Escape) Restored {
 	if args == "" || strings.ContainsAny(args, "\n\r") {
 		return Restored{}
@@ -122,8 +119,8 @@ func restoreLine(word, args string, _ Escape) Restored {
 	return Restored{Text: word + " " + clean.Text(args)}
 }
 
-// restoreRun writes a command that has several lines, or that the parser would take for
-// more than a line, as a here-document: the shell gets that as it is.
+// restoreRun restores a command with several lines, or one that the parser would misread, as a
+// here-document, which the shell gets unchanged.
 func restoreRun(word, args string, e Escape) Restored {
 	if args == "" {
 		return Restored{}
@@ -134,7 +131,7 @@ func restoreRun(word, args string, e Escape) Restored {
 	return Restored{Text: word + " " + withTabs(args)}
 }
 
-// withTabs is clean.Text, but for tabs.
+// withTabs is clean.Text that keeps tabs.
 func withTabs(s string) string {
 	parts := strings.Split(s, "\t")
 	for i := range parts {
@@ -143,12 +140,12 @@ func withTabs(s string) string {
 	return strings.Join(parts, "\t")
 }
 
-// endsInEscape reports whether a line goes on behind s.
+// endsInEscape reports whether a line continues after s.
 func endsInEscape(s string, e Escape) bool {
 	return strings.HasSuffix(strings.TrimRight(s, " \t"), string(e))
 }
 
-// hereDocument is a script as a here-document whose end is none of its lines.
+// hereDocument returns a script as a here-document with a delimiter that is not one of its lines.
 func hereDocument(script string) string {
 	lines := strings.Split(strings.TrimSuffix(strings.ReplaceAll(script, "\r\n", "\n"), "\n"), "\n")
 	for i := range lines {
@@ -161,10 +158,10 @@ func hereDocument(script string) string {
 	return "<<" + end + "\n" + strings.Join(lines, "\n") + "\n" + end
 }
 
-// What the classic builder records of COPY and ADD: the sum in place of the files.
+// The classic builder's record of COPY and ADD: a checksum in place of the files.
 var copiedAs = lazy.New(`^((?:--\S+ )*)((?:file|dir|multi):[0-9a-f]+) in (.*?) *$`)
 
-// UnknownFiles is the source of COPY and ADD where history has sums alone.
+// UnknownFiles is the source of COPY and ADD if history has only checksums.
 const UnknownFiles = "unknown"
 
 func restoreCopy(word, args string, e Escape) Restored {
@@ -190,18 +187,18 @@ func restoreCopy(word, args string, e Escape) Restored {
 	return r
 }
 
-// pairBegin is where a pair of ENV or LABEL begins.
+// pairBegin matches the start of a pair in ENV or LABEL.
 var pairBegin = lazy.New(`(?:^| )[A-Za-z_][\w./-]*=`)
 
-// restorePairs writes the pairs of ENV and LABEL, whose quotes are not recorded: a value
-// goes on up to what looks like the next name.
+// restorePairs restores the pairs of ENV and LABEL, whose quotes are not recorded: a value
+// extends to what looks like the next name.
 func restorePairs(word, args string, e Escape) Restored {
 	if strings.ContainsAny(args, "\n\r") {
 		return Restored{}
 	}
 	starts := pairBegin.FindAllStringSubmatchIndex(args, -1)
 	if len(starts) == 0 || starts[0][0] != 0 {
-		name, value, ok := strings.Cut(args, " ") // "ENV NAME value", as it once was written
+		name, value, ok := strings.Cut(args, " ") // the old form "ENV NAME value"
 		if !ok || name == "" || strings.Contains(name, "=") {
 			return Restored{}
 		}
@@ -220,19 +217,19 @@ func restorePairs(word, args string, e Escape) Restored {
 	return Restored{Text: b.String()}
 }
 
-// pair is a name and its value as ENV and LABEL read them.
+// pair is a name and its value in ENV and LABEL.
 func pair(name, value string, e Escape) string {
 	if n := len(value); n > 1 && value[0] == '"' && value[n-1] == '"' && !strings.ContainsAny(value[1:n-1], "\"\\`$") {
-		value = value[1 : n-1] // it was recorded with its quotes
+		value = value[1 : n-1] // recorded with its quotes
 	}
 	return clean.Text(name) + "=" + e.quoted(clean.Text(value))
 }
 
-// pairName is a name that ENV and LABEL read without quotes.
+// pairName matches a name that needs no quotes in ENV and LABEL.
 var pairName = lazy.New(`^[A-Za-z_][\w./-]*$`)
 
-// Pair is ENV or LABEL, as word says, with one name and its value, as they are; "" if
-// that cannot be written.
+// Pair returns an ENV or LABEL instruction, according to word, with one name and value; "" if
+// that is not possible.
 func (e Escape) Pair(word, name, value string) string {
 	if !pairName.MatchString(name) || strings.ContainsAny(value, "\n\r") {
 		return ""
@@ -243,7 +240,7 @@ func (e Escape) Pair(word, name, value string) string {
 	return ""
 }
 
-// quoted is a value, which has no line break, so that a builder reads it as it is.
+// quoted quotes a value without line breaks.
 func (e Escape) quoted(value string) string {
 	plain := func(r rune) bool {
 		return r > 0x7f || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("_./:@%+,=-", r)
@@ -263,20 +260,20 @@ func (e Escape) quoted(value string) string {
 	return b.String()
 }
 
-// ExecForm is a list of words as Dockerfiles have it: JSON.
+// ExecForm returns a list of words as JSON, as in Dockerfiles.
 func ExecForm(words []string) string {
 	parts := make([]string, len(words))
 	for i, w := range words {
 		var b strings.Builder
 		enc := json.NewEncoder(&b)
 		enc.SetEscapeHTML(false)
-		_ = enc.Encode(clean.Text(w)) // text can be encoded
+		_ = enc.Encode(clean.Text(w)) // text always encodes
 		parts[i] = strings.TrimSpace(b.String())
 	}
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// restoreCommand is for CMD and ENTRYPOINT: in JSON, or as Go prints quoted words:
+// restoreCommand restores CMD and ENTRYPOINT: from JSON, or from quoted words in Go's notation:
 // ["a" "b"].
 func restoreCommand(word, args string, e Escape) Restored {
 	if words, rest, ok := quotedList(args); ok && strings.TrimSpace(rest) == "" {
@@ -288,8 +285,7 @@ func restoreCommand(word, args string, e Escape) Restored {
 	return restoreLine(word, args, e)
 }
 
-// quotedList reads a list of quoted words, with or without commas, and returns what
-// stands behind it.
+// quotedList parses a list of quoted words, with or without commas, and returns the rest.
 func quotedList(s string) (words []string, rest string, ok bool) {
 	s, ok = strings.CutPrefix(s, "[")
 	if !ok {
@@ -312,7 +308,7 @@ func quotedList(s string) (words []string, rest string, ok bool) {
 	}
 }
 
-// restoreList is for SHELL and VOLUME: as Go prints words, [a b c], or in JSON.
+// restoreList restores SHELL and VOLUME: from words in Go's notation, [a b c], or from JSON.
 func restoreList(word, args string, _ Escape) Restored {
 	if strings.ContainsAny(args, "\n\r") {
 		return Restored{}
@@ -327,7 +323,7 @@ func restoreList(word, args string, _ Escape) Restored {
 	return Restored{Text: word + " " + ExecForm(words)}
 }
 
-// port is one of a list, which is recorded as Go prints a map: map[80/tcp:{}].
+// port matches one port of a list, recorded as a Go map: map[80/tcp:{}].
 var port = lazy.New(`\b\d{1,5}(?:-\d{1,5})?(?:/(?:tcp|udp|sctp))?\b`)
 
 func restorePorts(word, args string, _ Escape) Restored {
@@ -341,7 +337,7 @@ func restorePorts(word, args string, _ Escape) Restored {
 	return Restored{Text: word + " " + strings.Join(ports, " ")}
 }
 
-// recordedHealth is a health check as Go prints its struct: the test is in front.
+// recordedHealth matches a health check, recorded as a Go struct that starts with the test.
 var recordedHealth = lazy.New(`^ "([^"\s]*)" "([^"\s]*)"(?: "([^"\s]*)")?`)
 
 func restoreHealthcheck(word, args string, e Escape) Restored {
@@ -371,8 +367,7 @@ func restoreHealthcheck(word, args string, e Escape) Restored {
 	return Restored{Text: word + " " + flags.String() + text, Notes: []string{"unknown: how often it is tried again"}}
 }
 
-// HealthTest is the test of a health check as HEALTHCHECK has it; "" if it cannot be
-// written.
+// HealthTest returns the test of a health check for HEALTHCHECK, or "".
 func HealthTest(test []string) string {
 	switch {
 	case len(test) == 0:
@@ -386,7 +381,7 @@ func HealthTest(test []string) string {
 	return ""
 }
 
-// restoreTrigger is for ONBUILD.
+// restoreTrigger restores ONBUILD.
 func restoreTrigger(word, args string, e Escape) Restored {
 	inner, rest := cutWord(args)
 	inner = strings.ToUpper(inner)
@@ -399,8 +394,8 @@ func restoreTrigger(word, args string, e Escape) Restored {
 	return restoreLine(word, inner+" "+rest, e)
 }
 
-// Arguments are the build arguments that the classic builder recorded in front of a
-// command: "A=1 B=two words"; "" if there were none.
+// Arguments returns the build arguments that the classic builder recorded before a command: "A=1
+// B=two words"; or "".
 func Arguments(command string) string {
 	s := strings.TrimPrefix(strings.TrimSpace(command), "RUN ")
 	m := buildArgs.FindStringSubmatchIndex(s)

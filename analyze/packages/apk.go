@@ -5,10 +5,9 @@ import (
 	"io"
 )
 
-// Alpine's packages: one file says everything, in lines of a letter, a colon and a
-// value, with an empty line behind each package. F is a directory, R a file in it.
-// Its place was moved when /lib became a symlink.
-// Source: https://wiki.alpinelinux.org/wiki/Apk_spec.
+// Alpine's packages: a single file with lines of a letter, a colon and a value, and an empty line
+// after each package. F is a directory, R a file in it. Its path changed when /lib became a
+// symlink. Source: https://wiki.alpinelinux.org/wiki/Apk_spec.
 var apkInstalled = &kind{
 	name: "apk", typ: "apk", names: []string{"installed"}, most: maxText,
 	fits: func(p string) bool { return p == "lib/apk/db/installed" || p == "usr/lib/apk/db/installed" },

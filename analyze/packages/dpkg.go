@@ -9,11 +9,10 @@ import (
 	"sync"
 )
 
-// Debian's packages. /var/lib/dpkg/status says which there are; the files of each are
-// listed in info/NAME.list, or NAME:ARCH.list where several architectures can be
-// installed together. Images of distroless have a file for each package in
-// status.d instead, and beside it the sums of its files.
-// Sources: dpkg(1), dpkg-query(1), dpkg-divert(1); deb-md5sums(5).
+// Debian's packages. /var/lib/dpkg/status lists the packages; info/NAME.list lists the files of
+// each, or NAME:ARCH.list for packages that can be installed for several architectures.
+// Distroless images have a file for each package in status.d instead, and the checksums of its
+// files next to it. Sources: dpkg(1), dpkg-query(1), dpkg-divert(1); deb-md5sums(5).
 
 const dpkgDir = "var/lib/dpkg/"
 
@@ -47,7 +46,7 @@ var (
 
 func inStatusD(p string) bool { return path.Dir(p) == dpkgDir+"status.d" }
 
-// drawDpkgStatus reads the stanzas of a status file.
+// drawDpkgStatus parses the stanzas of a status file.
 func drawDpkgStatus(f *Facts, _ string, content io.Reader) error {
 	var name, version, arch, state string
 	end := func() {
@@ -82,14 +81,14 @@ func drawDpkgStatus(f *Facts, _ string, content io.Reader) error {
 	return err
 }
 
-// setField sets a field if that is what the line begins with.
+// setField sets a field if the line starts with its name.
 func setField(to *string, line []byte, name string) {
 	if len(line) > len(name) && string(line[:len(name)]) == name {
 		*to = strings.TrimSpace(string(line[len(name):min(len(line), len(name)+maxName)]))
 	}
 }
 
-// drawDpkgList reads a list of paths; the package's name is that of the file.
+// drawDpkgList parses a list of paths; the package's name is that of the file.
 func drawDpkgList(f *Facts, p string, content io.Reader) error {
 	f.pkg(strings.TrimSuffix(path.Base(p), ".list"), "", "", "")
 	err := eachLine(content, func(line []byte) {
@@ -100,7 +99,7 @@ func drawDpkgList(f *Facts, p string, content io.Reader) error {
 	return err
 }
 
-// drawSums reads lines of a sum, two spaces and a path.
+// drawSums parses lines of a checksum, two spaces and a path.
 func drawSums(f *Facts, p string, content io.Reader) error {
 	f.pkg(strings.TrimSuffix(path.Base(p), ".md5sums"), "", "", "")
 	err := eachLine(content, func(line []byte) {
@@ -111,8 +110,8 @@ func drawSums(f *Facts, p string, content io.Reader) error {
 	return err
 }
 
-// drawDiversions reads three lines for each diversion: from, to, and the package that
-// diverts, ":" if a person does.
+// drawDiversions parses three lines for each diversion: from, to, and the diverting package, or
+// ":" for a person.
 func drawDiversions(f *Facts, _ string, content io.Reader) error {
 	var three [3]string
 	n := 0
@@ -125,16 +124,15 @@ func drawDiversions(f *Facts, _ string, content io.Reader) error {
 	})
 }
 
-// maxLine bounds a line that is looked at, in bytes; the rest of a longer one is
-// passed over.
+// maxLine is how many bytes of a line are read; the rest of a longer line is skipped.
 const maxLine = 16 << 10
 
-// lineReaders are used again: a layer may have thousands of small lists.
+// lineReaders are reused: a layer may have thousands of small lists.
 var lineReaders = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, maxLine) }}
 
 // eachLine calls fn with each line, which is valid until the next.
 func eachLine(content io.Reader, fn func(line []byte)) error {
-	r, _ := lineReaders.Get().(*bufio.Reader) // the pool has no others
+	r, _ := lineReaders.Get().(*bufio.Reader) // the pool has only these
 	r.Reset(content)
 	defer func() {
 		r.Reset(nil)

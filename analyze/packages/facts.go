@@ -7,28 +7,28 @@ import (
 	"unicode/utf8"
 )
 
-// Facts are what was drawn of one file, as lines of text. The first names the kind of
-// database. The others are, each with a letter before it:
+// Facts are the result for one file, as lines of text. The first line names the kind of database.
+// The others start with a letter:
 //
-//	p NAME VERSION ARCHITECTURE STATE   a package, tabs between; what follows is its
+//	p NAME VERSION ARCHITECTURE STATE   a package, separated by tabs; the following belongs to it
 //	d DIR                               the directory of the files that follow
 //	f NAME                              a file in it that the package owns
-//	t DIR                               a directory of which the package owns all; "."
-//	                                    is the one that holds the file
-//	s                                   the package owns the file that this was drawn of
-//	i                                   the package lies inside of that file
-//	v FROM TO BY                        a diversion, tabs between
-//	! PROBLEM                           what is wrong with the file
+//	t DIR                               a directory that the package owns completely; "."
+//	                                    is the one that contains the file
+//	s                                   the package owns the file that the facts come from
+//	i                                   the package is inside that file
+//	v FROM TO BY                        a diversion, separated by tabs
+//	! PROBLEM                           a fault of the file
 //
-// Paths are absolute and clean. A directory stands once for the files in it that
-// follow each other: so they are short, and looked up quickly.
+// Paths are absolute and clean. A directory is written once for consecutive files in it, which
+// keeps facts short and lookups fast.
 type Facts struct {
 	b   []byte
-	dir string // of the last d
-	any bool   // there is a package
+	dir string // the last d
+	any bool   // it has a package
 }
 
-// Bounds on the facts of one file.
+// Limits on the facts of one file.
 const (
 	maxFacts    = 16 << 20 // bytes
 	maxName     = 512      // bytes of a name or version
@@ -37,11 +37,10 @@ const (
 
 func (f *Facts) begin(kind string) { f.b = append(append(f.b, kind...), '\n') }
 
-// full reports whether no more is kept of the file.
+// full reports whether the file's limit is reached.
 func (f *Facts) full() bool { return len(f.b) > maxFacts }
 
-// field makes a name or a version fit for a line: without control characters, valid,
-// and bounded.
+// field prepares a name or a version for a line: valid, without control characters, and bounded.
 func field(s string) string {
 	s = strings.TrimSpace(s)
 	if len(s) > maxName {
@@ -67,7 +66,7 @@ func field(s string) string {
 	return s
 }
 
-// pkg begins a package.
+// pkg starts a package.
 func (f *Facts) pkg(name, version, arch, state string) {
 	if f.full() {
 		return
@@ -77,10 +76,10 @@ func (f *Facts) pkg(name, version, arch, state string) {
 	f.b = append(f.b, field(name)+"\t"+field(version)+"\t"+field(arch)+"\t"+field(state)+"\n"...)
 }
 
-// file adds a path that the package lists: it is absolute, or counts from the root.
+// file adds a path of the package: absolute, or relative to the root.
 func (f *Facts) file(p string) { f.fileAt([]byte(p)) }
 
-// fileAt is file of bytes that are not kept.
+// fileAt is file for bytes that are not kept.
 func (f *Facts) fileAt(p []byte) {
 	if bytes.IndexByte(p, '\n') >= 0 || len(p) > maxPath {
 		return
@@ -100,31 +99,31 @@ func (f *Facts) fileAt(p []byte) {
 	f.b = append(append(append(f.b, 'f'), base...), '\n')
 }
 
-// maxPath is the length of the longest path that a system takes.
+// maxPath is the length of the longest path that systems accept.
 const maxPath = 4096
 
-// isClean reports whether an absolute path is surely clean.
+// isClean reports whether an absolute path is certainly clean.
 func isClean(p []byte) bool {
 	return p[len(p)-1] != '/' && !bytes.Contains(p, []byte("//")) && !bytes.Contains(p, []byte("/."))
 }
 
-// tree adds a directory of which the package owns all.
+// tree adds a directory that the package owns completely.
 func (f *Facts) tree(dir string) {
 	if strings.IndexByte(dir, '\n') < 0 && len(dir) <= maxPath {
 		f.b = append(append(append(f.b, 't'), path.Clean("/"+dir)...), '\n')
 	}
 }
 
-// around says that the package owns all in the directory that holds the file.
+// around says that the package owns everything in the directory of the file.
 func (f *Facts) around() { f.b = append(f.b, "t.\n"...) }
 
-// self says that the package owns the file that the facts are drawn of.
+// self says that the package owns the file that the facts come from.
 func (f *Facts) self() { f.b = append(f.b, "s\n"...) }
 
-// inside says that the package lies inside of that file.
+// inside says that the package is inside that file.
 func (f *Facts) inside() { f.b = append(f.b, "i\n"...) }
 
-// diversion adds a diversion: whatever package but by lists from has its file at to.
+// diversion adds a diversion: if any package except by lists from, its file is at to.
 func (f *Facts) diversion(from, to, by string) {
 	if strings.ContainsAny(from+to, "\t\n") || len(from)+len(to) > 2*maxPath || f.full() {
 		return
@@ -132,19 +131,19 @@ func (f *Facts) diversion(from, to, by string) {
 	f.b = append(f.b, "v"+path.Clean("/"+from)+"\t"+path.Clean("/"+to)+"\t"+field(by)+"\n"...)
 }
 
-// problem says what is wrong with the file.
+// problem records a fault of the file.
 func (f *Facts) problem(text string) {
 	f.b = append(f.b, "!"+field(text)+"\n"...)
 }
 
-// A Package is what a database says of one package.
+// A Package is a database's entry for one package.
 type Package struct {
 	Name, Version, Arch string
-	State               string // dpkg's: "installed", "config-files"; "" for those of others
+	State               string // dpkg's: "installed", "config-files"; "" for others
 	Dirs                []Dir  // the files that it lists
 	Trees               []string
-	Self                bool // it owns the file that the fact was drawn of
-	Inside              bool // it lies inside of that file
+	Self                bool // it owns the file that the facts come from
+	Inside              bool // it is inside that file
 }
 
 // A Dir is files of one directory.
@@ -153,22 +152,22 @@ type Dir struct {
 	Names []string
 }
 
-// A Diversion says that a path of all packages but By lies elsewhere.
+// A Diversion says that a path is elsewhere for all packages except By.
 type Diversion struct{ From, To, By string }
 
-// A Read is what the facts of one file say.
+// A Read is the decoded facts of one file.
 type Read struct {
-	Kind       string // of database
-	Type       string // of its packages
+	Kind       string // kind of database
+	Type       string // type of its packages
 	Packages   []Package
 	Diversions []Diversion
 	Problems   []string
 }
 
-// Decode reads facts. They may come from an index that anybody has written: what is
-// not understood is passed over.
+// Decode decodes facts. It ignores what it does not understand, because an index may come from
+// anyone.
 func Decode(b []byte) Read {
-	// One string, of which all others are parts.
+	// A single string that all others are parts of.
 	text := string(b)
 	first, text, _ := strings.Cut(text, "\n")
 	r := Read{}
@@ -211,8 +210,7 @@ func Decode(b []byte) Read {
 	return r
 }
 
-// add reads a line that belongs to a package, and returns the directory of the files
-// that follow.
+// add decodes a line of a package, and returns the directory of the files that follow.
 func (p *Package) add(letter byte, rest string, dir *Dir) *Dir {
 	switch letter {
 	case 'd':

@@ -8,9 +8,8 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// Ruby's gems: specifications/NAME.gemspec says what gems/NAME is; extensions that
-// were built lie in extensions/PLATFORM/VERSION/NAME.
-// Source: guides.rubygems.org, "Specification Reference".
+// Ruby's gems: specifications/NAME.gemspec describes gems/NAME; compiled extensions are in
+// extensions/PLATFORM/VERSION/NAME. Source: guides.rubygems.org, "Specification Reference".
 var gemSpec = &kind{
 	name: "gem", typ: "gem", suffixes: []string{".gemspec"}, most: 4 << 20,
 	fits: func(p string) bool {
@@ -44,7 +43,7 @@ func drawGem(f *Facts, p string, content io.Reader) error {
 	f.pkg(name, version, "", "")
 	dir := path.Dir(p)
 	f.self()
-	if path.Base(dir) == "specifications" { // the files of a default gem are Ruby's own
+	if path.Base(dir) == "specifications" { // files of default gems belong to Ruby itself
 		f.tree(path.Join(path.Dir(dir), "gems", full))
 	}
 	return nil

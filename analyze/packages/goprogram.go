@@ -14,11 +14,10 @@ import (
 	"sync"
 )
 
-// Programs made by Go say of which module they were built. debug/buildinfo reads that
-// from a file that can be read from any place; here the file passes once, so that no
-// large program is copied. Where to look is known from the headers, which stand first:
-// in a segment that can be written to, as a rule the first one.
-// Source: debug/buildinfo, cmd/link/internal/ld/data.go (buildinfo).
+// Go programs record the modules that they were built from. debug/buildinfo needs random access;
+// this code reads a stream, so that large programs need not be copied. The headers at the start
+// say where to look: in a writable segment, usually the first one. Source: debug/buildinfo,
+// cmd/link/internal/ld/data.go (buildinfo).
 var goProgram = &kind{name: "go", typ: "go", programs: true, most: maxProgram, draw: drawGo}
 
 const (
@@ -26,7 +25,7 @@ const (
 	buildInfoAlign = 16
 	buildInfoSize  = 32
 	maxBuildInfo   = 4 << 20
-	maxSegment     = 64 << 20 // bytes of it that are looked through
+	maxSegment     = 64 << 20 // bytes of it that are searched
 	maxSegments    = 8
 	maxElfHeaders  = 64 << 10
 )
@@ -36,7 +35,7 @@ func drawGo(f *Facts, p string, content io.Reader) error {
 	var version, mod string
 	var old, ok bool
 	for _, s := range segments {
-		// What is shorter than its headers say is no program.
+		// A file that is shorter than its headers say is not a program.
 		if ok || s.start < at || skip(content, s.start-at) != nil {
 			break
 		}
@@ -74,7 +73,7 @@ func drawGo(f *Facts, p string, content io.Reader) error {
 	return nil
 }
 
-// skip passes over n bytes.
+// skip skips n bytes.
 func skip(content io.Reader, n int64) error {
 	if s, ok := content.(interface{ Skip(n int64) error }); ok {
 		return s.Skip(n)
@@ -83,10 +82,10 @@ func skip(content io.Reader, n int64) error {
 	return err
 }
 
-// A segment is a part of a program, in bytes of its file.
+// A segment is a byte range of a program file.
 type segment struct{ start, size int64 }
 
-// counted counts what is read.
+// counted counts bytes read.
 type counted struct {
 	r io.Reader
 	n int64
@@ -98,8 +97,8 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// writableSegments reads the headers of an ELF file: the segments that can be written
-// to, but not run, in the order of the file, and how many bytes have been read.
+// writableSegments parses the headers of an ELF file. It returns the segments that are writable
+// but not executable, in the order of the file, and the number of bytes read.
 func writableSegments(content io.Reader) (out []segment, read int64) {
 	var head [elfHeader]byte
 	n, err := io.ReadFull(content, head[:])
@@ -151,13 +150,13 @@ func writableSegments(content io.Reader) (out []segment, read int64) {
 // elfHeader is the length of the header of a 64-bit file.
 const elfHeader = 64
 
-// findBuildInfo looks for what Go's linker has written, at a multiple of 16 bytes.
+// findBuildInfo searches for the linker's header at multiples of 16 bytes.
 func findBuildInfo(r io.Reader) (version, mod string, old, ok bool) {
 	const chunk = 64 << 10
-	room, _ := segmentBuffers.Get().(*[2 * chunk]byte) // the pool has no others
+	room, _ := segmentBuffers.Get().(*[2 * chunk]byte) // the pool has only these
 	defer segmentBuffers.Put(room)
 	buf := room[:0]
-	base := int64(0) // of buf in the segment
+	base := int64(0) // offset of buf in the segment
 	for {
 		n, err := io.ReadFull(r, buf[len(buf):min(len(buf)+chunk, cap(buf))])
 		buf = buf[:len(buf)+n]
@@ -191,8 +190,7 @@ func findBuildInfo(r io.Reader) (version, mod string, old, ok bool) {
 
 var segmentBuffers = sync.Pool{New: func() any { return new([128 << 10]byte) }}
 
-// readBuildInfo reads the two strings behind the header, of which the beginning is
-// here and the rest is still to come.
+// readBuildInfo reads the two strings after the header; buf has the start, and the rest follows.
 func readBuildInfo(here []byte, more io.Reader) (version, mod string, ok bool) {
 	r := io.LimitReader(io.MultiReader(bytes.NewReader(here), more), maxBuildInfo)
 	all := &byteReader{r: r}
@@ -207,7 +205,7 @@ func readBuildInfo(here []byte, more io.Reader) (version, mod string, ok bool) {
 		}
 		*s = string(b)
 	}
-	if len(mod) >= 33 && mod[len(mod)-17] == '\n' { // marks of 16 bytes stand around it
+	if len(mod) >= 33 && mod[len(mod)-17] == '\n' { // surrounded by markers of 16 bytes
 		mod = mod[16 : len(mod)-16]
 	} else {
 		mod = ""

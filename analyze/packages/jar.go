@@ -9,32 +9,31 @@ import (
 	"strings"
 )
 
-// Java's packages: a jar says in META-INF/maven/GROUP/ARTIFACT/pom.properties what it
-// was made of, and may hold other jars, or the classes of others with their
-// pom.properties.
-// Source: maven.apache.org, "Maven Archiver".
+// Java's packages: META-INF/maven/GROUP/ARTIFACT/pom.properties in a jar describes its artifact.
+// A jar may contain other jars, or the classes of others with their pom.properties. Source:
+// maven.apache.org, "Maven Archiver".
 var jarFile = &kind{
 	name: "jar", typ: "java", suffixes: []string{".jar", ".war", ".ear"}, most: maxFile,
 	drawAt: drawJar,
 }
 
-// Bounds on jars inside of jars.
+// Limits on nested jars.
 const (
 	maxJarDepth = 3
-	maxInner    = 64 << 20 // bytes of one
-	maxJars     = 4096     // packages of one file
+	maxInner    = 64 << 20 // bytes of one nested jar
+	maxJars     = 4096     // packages in one file
 )
 
-// A jarLook goes through one jar and those inside of it.
+// A jarLook inspects a jar and its nested jars.
 type jarLook struct {
-	left  int64 // bytes of inner jars that may still be unpacked
+	left  int64 // bytes left for unpacking nested jars
 	found []artifact
 }
 
-// artifact is what a pom.properties says.
+// artifact is the content of a pom.properties.
 type artifact struct {
 	group, name, version string
-	own                  bool // it is the jar's own, not one inside of it
+	own                  bool // it belongs to the jar itself, not to a nested one
 }
 
 func (a artifact) full() string {
@@ -62,8 +61,8 @@ func drawJar(f *Facts, p string, content io.ReaderAt, size int64) error {
 	return err
 }
 
-// look finds the artifacts of a jar. Its own is the one that it is named after, else
-// the only one; those of others are inside of it.
+// look finds the artifacts of a jar. Its own is the one in its name, else the only one; the
+// others are inside it.
 func (l *jarLook) look(z *zip.Reader, name string, depth int) error {
 	var here []artifact
 	var inner []*zip.File

@@ -11,38 +11,37 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// CollectorName is the name of the collector of packages. It is raised whenever the
-// facts that are drawn of a file change.
+// CollectorName is the name of the package collector. Change it whenever the facts of a file
+// change.
 const CollectorName = "packages/1"
 
-// Bounds on what is looked into, in bytes.
+// Limits on inspected files, in bytes.
 const (
-	maxText    = 32 << 20  // a database that is text
-	maxFile    = 512 << 20 // a database that is read from any place
-	maxProgram = 16 << 30  // a program, most of which is skipped
-	leastGo    = 512 << 10 // no Go program is smaller: an empty main, stripped, has 900 KiB
+	maxText    = 32 << 20  // a text database
+	maxFile    = 512 << 20 // a database with random access
+	maxProgram = 16 << 30  // a program, which is mostly skipped
+	leastGo    = 512 << 10 // minimum size of a Go program: an empty main, stripped, has 900 KiB
 )
 
-// A kind is one form of a database: a row of kinds.
+// A kind is one format of a database: a row of kinds.
 type kind struct {
 	name string // in the facts
 	typ  string // of its packages: "dpkg"
 
-	// A file is of the kind if its base name is one of names, or ends in one of
-	// suffixes, and if fits says so of its clean path, which has no slash before it.
-	// programs takes files by their mode instead.
+	// A file has this kind if its base name is one of names or has one of suffixes, and if fits
+	// accepts its clean path, which has no leading slash. programs selects files by mode instead.
 	names, suffixes []string
 	programs        bool
 	fits            func(p string) bool
 
-	most int64 // bytes of the largest file that is looked into
+	most int64 // maximum size of an inspected file, in bytes
 
-	// One of these is set: draw reads the content once, drawAt from any place.
+	// Exactly one is set: draw reads the content once, drawAt needs random access.
 	draw   func(f *Facts, p string, content io.Reader) error
 	drawAt func(f *Facts, p string, content io.ReaderAt, size int64) error
 }
 
-// kinds are all forms of databases. A file is of the first kind that it fits.
+// kinds are all formats of databases. The first kind that fits a file counts.
 var kinds = []*kind{
 	dpkgStatus, dpkgStatusPart, dpkgList, dpkgPartList, dpkgDiversions,
 	apkInstalled,
@@ -54,7 +53,7 @@ var kinds = []*kind{
 	goProgram,
 }
 
-// mayBe tells by the last two bytes of a name whether any kind takes such names.
+// mayBe tells by the last two bytes of a name whether any kind accepts such names.
 var mayBe = func() (table [1 << 16]bool) {
 	for _, k := range kinds {
 		for _, name := range append(append([]string{}, k.names...), k.suffixes...) {
@@ -64,13 +63,13 @@ var mayBe = func() (table [1 << 16]bool) {
 	return table
 }()
 
-// ending makes a number of the last two bytes of a name.
+// ending returns the last two bytes of a name as a number.
 func ending(name []byte) int {
 	n := len(name)
 	return int(name[n-2])<<8 | int(name[n-1])
 }
 
-// kindOf returns the kind of the file with that record, nil if it is no database.
+// kindOf returns the kind of the file with that record, or nil.
 func kindOf(r *source.Record) *kind {
 	if len(r.Name) < 3 || r.Size == 0 {
 		return nil
@@ -92,7 +91,7 @@ func kindOf(r *source.Record) *kind {
 		}
 	}
 	if bytes.HasSuffix(r.Name[:at], []byte("/status.d/")) && dpkgStatusPart.fits(cleanPath(string(r.Name))) {
-		return dpkgStatusPart // whose files are named after packages
+		return dpkgStatusPart // its files are named after packages
 	}
 	if r.Mode&0o111 != 0 && r.Size >= leastGo && !r.Sparse {
 		return goProgram
@@ -100,7 +99,7 @@ func kindOf(r *source.Record) *kind {
 	return nil
 }
 
-// takes reports whether files of that base name may be of the kind.
+// takes reports whether the kind may accept a file with that base name.
 func (k *kind) takes(base []byte) bool {
 	for _, name := range k.names { //nolint:modernize // slices.Contains would copy the name
 		if string(base) == name {
@@ -115,12 +114,12 @@ func (k *kind) takes(base []byte) bool {
 	return false
 }
 
-// cleanPath returns a stored name without a slash before it, "." for the root.
+// cleanPath returns a stored name without a leading slash, "." for the root.
 func cleanPath(name string) string {
 	return strings.TrimPrefix(path.Clean("/"+name), "/")
 }
 
-// Collector draws the facts of all databases.
+// Collector collects the facts of all databases.
 func Collector() source.Collector {
 	return source.Collector{
 		Name:    CollectorName,
@@ -134,8 +133,8 @@ func Collector() source.Collector {
 	}
 }
 
-// drawFile draws the facts of one file. Problems stand in the facts: an error is
-// never returned for them, so that a layer has the same flaws in every program.
+// drawFile collects the facts of one file. Problems are part of the facts instead of errors, so
+// that a layer has the same flaws in every program.
 func drawFile(r *source.Record, content io.Reader, at io.ReaderAt) ([]byte, error) {
 	k := kindOf(r)
 	if k == nil {
@@ -148,13 +147,13 @@ func drawFile(r *source.Record, content io.Reader, at io.ReaderAt) ([]byte, erro
 		f.problem(err.Error())
 	}
 	if k == goProgram && err == nil && !f.any {
-		return nil, nil // it is no Go program
+		return nil, nil // it is not a Go program
 	}
 	return f.b, nil
 }
 
-// drawAny draws in the way of the kind. A panic in a library that reads hostile
-// bytes is a problem of the file.
+// drawAny collects facts in the way of the kind. A panic in a library that reads hostile bytes
+// becomes a problem of the file.
 func (k *kind) drawAny(f *Facts, p string, size int64, content io.Reader, at io.ReaderAt) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -9,11 +9,10 @@ import (
 	"strings"
 )
 
-// JavaScript's packages: a directory NAME or @SCOPE/NAME in node_modules, which npm,
-// pnpm and yarn write alike. All in it is the package's, but for the node_modules in
-// it. Yarn without node_modules keeps each package in a zip file.
-// Sources: docs.npmjs.com, "folders"; pnpm.io, "Symlinked node_modules structure";
-// yarnpkg.com, "Plug'n'Play".
+// JavaScript's packages: a directory NAME or @SCOPE/NAME in node_modules, in the same format for
+// npm, pnpm and yarn. Everything in it belongs to the package, except a nested node_modules. Yarn
+// without node_modules keeps each package in a zip file. Sources: docs.npmjs.com, "folders";
+// pnpm.io, "Symlinked node_modules structure"; yarnpkg.com, "Plug'n'Play".
 var (
 	npmPackage = &kind{
 		name: "npm", typ: "npm", names: []string{"package.json"}, most: 4 << 20,
@@ -27,7 +26,7 @@ var (
 	}
 )
 
-// isNpmPackage reports whether a package.json is that of a package in node_modules.
+// isNpmPackage reports whether a package.json belongs to a package in node_modules.
 func isNpmPackage(p string) bool {
 	name := path.Dir(p)
 	above := path.Dir(name)
@@ -83,10 +82,10 @@ func drawYarn(f *Facts, _ string, content io.ReaderAt, size int64) error {
 	return errors.New("no package in it")
 }
 
-// Bounds on zip files.
+// Limits on zip files.
 const (
 	maxMembers = 1 << 20
-	maxMember  = 1 << 20 // bytes of a member that is text
+	maxMember  = 1 << 20 // bytes of a text member
 )
 
 func openZip(content io.ReaderAt, size int64) (*zip.Reader, error) {
@@ -100,7 +99,7 @@ func openZip(content io.ReaderAt, size int64) (*zip.Reader, error) {
 	return z, nil
 }
 
-// readMember reads a member of a zip file that is text.
+// readMember reads a text member of a zip file.
 func readMember(m *zip.File, read func(io.Reader) error) (err error) {
 	r, err := m.Open()
 	if err != nil {

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// Python's packages: a directory NAME-VERSION.dist-info with METADATA, which says what
-// the package is called, and RECORD, which lists its files, by paths that count from
-// the directory above. Older ones have .egg-info with PKG-INFO and installed-files.txt,
-// whose paths count from the directory itself. Conda has a JSON file for each package.
-// Sources: packaging.python.org, "Recording installed projects"; PEP 376; conda-meta.
+// Python's packages: a directory NAME-VERSION.dist-info with METADATA, which has the package's
+// name, and RECORD, which lists its files relative to the parent directory. Older ones have
+// .egg-info with PKG-INFO and installed-files.txt, whose paths are relative to that directory
+// itself. Conda has a JSON file for each package. Sources: packaging.python.org, "Recording
+// installed projects"; PEP 376; conda-meta.
 var (
 	pythonMetadata = &kind{
 		name: "python-metadata", typ: "python", names: []string{"METADATA"}, most: maxText,
@@ -41,7 +41,7 @@ var (
 	}
 )
 
-// maxHead bounds the headers of METADATA that are read; a description follows.
+// maxHead is how many bytes of METADATA's headers are read; a description follows.
 const maxHead = 64 << 10
 
 func drawPythonName(f *Facts, p string, content io.Reader) error {
@@ -65,7 +65,7 @@ func drawPythonName(f *Facts, p string, content io.Reader) error {
 	return err
 }
 
-// nameOfDir returns the name and the version that the directory of a file has.
+// nameOfDir returns the name and the version in the name of a file's directory.
 func nameOfDir(p string) (name, version string) {
 	dir := path.Base(path.Dir(p))
 	dir = strings.TrimSuffix(strings.TrimSuffix(dir, ".dist-info"), ".egg-info")
@@ -96,7 +96,7 @@ func drawRecord(f *Facts, p string, content io.Reader) error {
 	return err
 }
 
-// recorded returns the first of the three columns of a row of RECORD.
+// recorded returns the first of the three columns of a RECORD row.
 func recorded(line string) (string, bool) {
 	if line == "" {
 		return "", true

@@ -8,12 +8,10 @@ import (
 	"strings"
 )
 
-// RPM's packages: one database of a header for each, in one of three formats. It lies
-// in /var/lib/rpm, or where distributions have moved it since. What a header says is
-// read here and not by a library: go-rpmdb, which the tests compare with, crashes and
-// hangs on databases that are made to do that, in goroutines of its own, and wants a
-// named file.
-// Sources: rpm's lib/backend, lib/header.c; include/rpm/rpmtag.h.
+// RPM's packages: one database with a header per package, in one of three formats, in
+// /var/lib/rpm or a newer path. The headers are parsed here and not by a library: go-rpmdb, which
+// the tests compare with, crashes and hangs on hostile databases, in goroutines of its own, and
+// needs a named file. Sources: rpm's lib/backend, lib/header.c; include/rpm/rpmtag.h.
 var (
 	rpmDatabase = &kind{
 		name: "rpm", typ: "rpm", names: []string{"rpmdb.sqlite", "Packages", "Packages.db"}, most: maxFile,
@@ -32,7 +30,7 @@ var rpmDirs = []string{"var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"}
 
 func inRpmDir(p string) bool { return slices.Contains(rpmDirs, path.Dir(p)) }
 
-// The tags of a header that are read.
+// The relevant tags of a header.
 const (
 	rpmName       = 1000
 	rpmVersion    = 1001
@@ -45,14 +43,14 @@ const (
 	rpmDirNames   = 1118
 )
 
-// Bounds on a header.
+// Limits on a header.
 const (
 	maxRpmHeader = 64 << 20
 	maxRpmTags   = 1 << 16
 	maxRpmFiles  = 1 << 20
 )
 
-// errRpm says that bytes are not what they should be.
+// errRpm says that data is malformed.
 var errRpm = errors.New("a damaged database of rpm")
 
 func drawRpm(f *Facts, _ string, content io.ReaderAt, size int64) error {
@@ -89,8 +87,8 @@ func drawRpm(f *Facts, _ string, content io.ReaderAt, size int64) error {
 	return nil
 }
 
-// drawRpmLog notes that SQLite's log beside the database is not empty: what was
-// installed last may be there alone.
+// drawRpmLog records that SQLite's log next to the database is not empty: the latest packages may
+// only be there.
 func drawRpmLog(_ *Facts, _ string, _ io.ReaderAt, size int64) error {
 	if size <= walHeader {
 		return nil
@@ -100,12 +98,12 @@ func drawRpmLog(_ *Facts, _ string, _ io.ReaderAt, size int64) error {
 
 const walHeader = 32
 
-// header is one header: an index of tags, and their data.
+// header is an index of tags and their data.
 type header struct {
 	index, data []byte
 }
 
-// rpmHeader reads one header into facts.
+// rpmHeader converts one header to facts.
 func (f *Facts) rpmHeader(b []byte) error {
 	if len(b) < 8 {
 		return errRpm
@@ -141,8 +139,8 @@ func (f *Facts) rpmHeader(b []byte) error {
 	return nil
 }
 
-// tag returns the data of a tag and how many values there are, the last of that tag
-// counts, as what was changed stands behind.
+// tag returns the data of a tag and its number of values. The last one counts, because changed
+// data is appended.
 func (h *header) tag(tag uint32) (data []byte, kind, count uint32) {
 	for i := 0; i+16 <= len(h.index); i += 16 {
 		e := h.index[i:]
@@ -156,7 +154,7 @@ func (h *header) tag(tag uint32) (data []byte, kind, count uint32) {
 	return data, kind, min(count, maxRpmFiles)
 }
 
-// The types of tags' values.
+// The types of tag values.
 const (
 	rpmInt32       = 4
 	rpmString      = 6

@@ -8,9 +8,8 @@ import (
 	"strconv"
 )
 
-// The three formats in which rpm keeps its headers. Each function calls fn with every
-// header; what it gets is valid until fn returns. All of them read as many bytes as
-// the file has, whatever it claims.
+// The three formats of rpm's headers. Each function calls fn with every header, which is valid
+// until fn returns. All of them read at most as many bytes as the file has, whatever it claims.
 
 func be32(b []byte) uint32    { return binary.BigEndian.Uint32(b) }
 func decimal(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
@@ -24,9 +23,8 @@ func readAt(r io.ReaderAt, b []byte, off int64) error {
 	return nil
 }
 
-// eachNDB reads rpm's own format: pages of slots, each of which says where a header
-// lies, in blocks of 16 bytes.
-// Source: rpm, lib/backend/ndb/rpmpkg.c.
+// eachNDB reads rpm's own format: pages of slots, each of which locates a header in blocks of 16
+// bytes. Source: rpm, lib/backend/ndb/rpmpkg.c.
 func eachNDB(r io.ReaderAt, size int64, fn func([]byte)) error {
 	const (
 		page, slot, block = 4096, 16, 16
@@ -72,9 +70,8 @@ func eachNDB(r io.ReaderAt, size int64, fn func([]byte)) error {
 	return nil
 }
 
-// eachBerkeley reads a hash of Berkeley DB: its values, the headers, lie on chains of
-// pages of their own.
-// Source: libdb, src/dbinc/db_page.h.
+// eachBerkeley reads a Berkeley DB hash: its values, the headers, are in chains of separate
+// pages. Source: libdb, src/dbinc/db_page.h.
 func eachBerkeley(r io.ReaderAt, size int64, fn func([]byte)) error {
 	const (
 		magic             = 0x061561
@@ -95,7 +92,7 @@ func eachBerkeley(r io.ReaderAt, size int64, fn func([]byte)) error {
 		return errors.New("not a database of rpm that is known")
 	}
 	pages := size / pageSize
-	left := pages // of chains
+	left := pages // left for chains
 	page, chained := make([]byte, pageSize), make([]byte, pageSize)
 	var value []byte
 	for n := int64(1); n < pages; n++ {
@@ -109,7 +106,7 @@ func eachBerkeley(r io.ReaderAt, size int64, fn func([]byte)) error {
 		if pageHeader+2*entries > pageSize {
 			return errRpm
 		}
-		for i := int64(1); i < entries; i += 2 { // keys and values take turns
+		for i := int64(1); i < entries; i += 2 { // keys and values alternate
 			at := int64(order.Uint16(page[pageHeader+2*i:]))
 			if at+12 > pageSize || page[at] != offPage {
 				continue
@@ -141,14 +138,14 @@ func eachBerkeley(r io.ReaderAt, size int64, fn func([]byte)) error {
 	return nil
 }
 
-// sqlite reads the tables of a database of SQLite, in their order.
-// Source: https://www.sqlite.org/fileformat2.html.
+// sqlite reads the tables of an SQLite database in order. Source:
+// https://www.sqlite.org/fileformat2.html.
 type sqlite struct {
 	r      io.ReaderAt
 	page   int64 // bytes
-	usable int64 // bytes of a page
+	usable int64 // usable bytes of a page
 	pages  int64
-	left   int64 // pages that may still be read
+	left   int64 // pages left to read
 }
 
 // eachSQLite reads the last column of the table Packages.
@@ -192,7 +189,7 @@ func eachSQLite(r io.ReaderAt, size int64, fn func([]byte)) error {
 
 const maxSQLiteDepth = 20
 
-// walk calls fn with the rows of the table whose root is a page.
+// walk calls fn with the rows of the table with this root page.
 func (s *sqlite) walk(page int64, depth int, fn func(row []byte)) error {
 	if s.left--; s.left < 0 || page < 1 || page > s.pages || depth > maxSQLiteDepth {
 		return errRpm
@@ -239,8 +236,7 @@ func (s *sqlite) walk(page int64, depth int, fn func(row []byte)) error {
 	return nil
 }
 
-// row returns the bytes of a row, of which the first lie in its cell, the others on
-// pages of their own.
+// row returns the bytes of a row, which starts in its cell and may continue on overflow pages.
 func (s *sqlite) row(cell []byte) ([]byte, error) {
 	size, n := sqliteVarint(cell)
 	_, m := sqliteVarint(cell[min(n, len(cell)):])
@@ -280,8 +276,8 @@ func (s *sqlite) row(cell []byte) ([]byte, error) {
 	return row, nil
 }
 
-// sqliteColumns returns the bytes of each column; numbers are big-endian, those
-// that are 0 or 1 by their type come without.
+// sqliteColumns returns the bytes of each column; numbers are big-endian, and those that are 0 or
+// 1 by their type are empty.
 func sqliteColumns(row []byte) (out [][]byte) {
 	length, n := sqliteVarint(row)
 	if n == 0 || length > uint64(len(row)) || uint64(n) > length {
@@ -308,7 +304,7 @@ func sqliteColumns(row []byte) (out [][]byte) {
 	return out
 }
 
-// sqliteVarint reads a number of up to nine bytes; n is 0 if there is none.
+// sqliteVarint parses a varint of up to nine bytes; n is 0 if there is none.
 func sqliteVarint(b []byte) (v uint64, n int) {
 	for i := range min(len(b), 9) {
 		if i == 8 {

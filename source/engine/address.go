@@ -15,25 +15,25 @@ import (
 	"github.com/peelhq/peel/internal/redact"
 )
 
-// An address is where an engine listens, and how it is reached.
+// An address is where an engine listens.
 type address struct {
 	url  string      // "unix:///run/docker.sock", "tcp://10.0.0.1:2376", "npipe:////./pipe/docker_engine", "ssh://me@build"
-	from string      // what named it, for people: "DOCKER_HOST", `context "build"`; "" for a default
-	tls  *tls.Config // nil: no TLS; never set but for tcp
+	from string      // its origin, for people: "DOCKER_HOST", `context "build"`; "" for a default
+	tls  *tls.Config // nil: no TLS; only set for tcp
 	ssh  *sshTarget  // nil: not over ssh
 }
 
-// Ports that Docker listens on when an address names none.
+// Docker's default ports.
 const (
 	plainPort = "2375"
 	tlsPort   = "2376"
 )
 
-// parseAddress checks an engine's address and completes it as Docker's own
-// command line does. It accepts unix://PATH (unix:PATH too), tcp://HOST[:PORT],
-// http:// and https:// for the same, HOST:PORT, ssh://[USER@]HOST[:PORT][PATH]
-// and on Windows npipe://PATH. secure is the TLS to use over tcp; nil for none,
-// which "https" overrides. Errors name from, and never repeat a password.
+// parseAddress validates and completes an engine's address as Docker's command
+// line does. It accepts unix://PATH (unix:PATH too), tcp://HOST[:PORT], http://
+// and https:// for the same, HOST:PORT, ssh://[USER@]HOST[:PORT][PATH] and, on
+// Windows, npipe://PATH. secure is the TLS configuration for tcp; nil for none,
+// which "https" overrides. Errors name from, and never contain a password.
 func parseAddress(raw, from string, secure *tls.Config) (address, error) {
 	raw = strings.TrimSpace(raw)
 	var h address
@@ -53,7 +53,7 @@ func parseAddress(raw, from string, secure *tls.Config) (address, error) {
 	return h, nil
 }
 
-// socketURL is the address of a unix socket.
+// socketURL parses the address of a unix socket.
 func socketURL(path string) (string, error) {
 	if !filepath.IsAbs(path) && !strings.HasPrefix(path, "/") {
 		return "", fmt.Errorf("the socket's path %q is not absolute", path)
@@ -71,7 +71,7 @@ func pipeError() error {
 	return nil
 }
 
-// netAddress is the address of an engine over tcp or ssh.
+// netAddress parses the address of an engine over tcp or ssh.
 func netAddress(raw string, secure *tls.Config) (address, error) {
 	u, err := addressURL(raw)
 	if err != nil {
@@ -106,7 +106,7 @@ func netAddress(raw string, secure *tls.Config) (address, error) {
 	return address{url: "tcp://" + net.JoinHostPort(host, port) + strings.TrimRight(u.Path, "/"), tls: secure}, nil
 }
 
-// addressURL parses an address. HOST:PORT is one over tcp.
+// addressURL parses an address. HOST:PORT means tcp.
 func addressURL(raw string) (*url.URL, error) {
 	if !strings.Contains(raw, "://") {
 		if _, _, err := net.SplitHostPort(raw); err != nil {
@@ -117,7 +117,7 @@ func addressURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		if parse, ok := errors.AsType[*url.Error](err); ok {
-			err = parse.Err // the URL may hold a password
+			err = parse.Err // the URL may contain a password
 		}
 		return nil, errors.New(redact.Text(err.Error()))
 	}
@@ -130,8 +130,8 @@ func addressURL(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// apiHost is the address that the API's client gets. Over ssh it is only written
-// into requests: the dialer ignores it.
+// apiHost returns the address for the API's client. Over ssh it only appears in requests; the
+// dialer ignores it.
 func (h address) apiHost() string {
 	if h.ssh != nil {
 		return "http://docker.example.com"

@@ -11,8 +11,7 @@ import (
 	"syscall"
 )
 
-// advice says what to try when an engine could not be reached because of err;
-// "" if nothing better than the error itself comes to mind.
+// advice says what to try after a connection failure, or "".
 func advice(kind string, h address, err error) string {
 	var (
 		unknown  x509.UnknownAuthorityError
@@ -38,7 +37,7 @@ func advice(kind string, h address, err error) string {
 	return ""
 }
 
-// startIt says how to start an engine that does not run, or how to name another.
+// startIt says how to start an engine, or how to name another one.
 func startIt(kind string) string {
 	switch kind {
 	case containerdKind:
@@ -49,7 +48,7 @@ func startIt(kind string) string {
 	return "start Docker (systemctl start docker, or Docker Desktop), or name its address in DOCKER_HOST or DOCKER_CONTEXT"
 }
 
-// mayNot says who may use a socket that this user may not use.
+// mayNot says who may use a socket that this user can't use.
 func mayNot(kind string, h address) string {
 	path := h.socket()
 	if path == "" {

@@ -10,15 +10,15 @@ import (
 	"net/http"
 )
 
-// A guard checks an engine's answers before the API's client reads them. It
-// refuses what no engine answers (a web page, a redirect), and bounds the bodies
-// that the client reads as a whole, which are all but streams.
+// A guard checks an engine's responses before the API's client reads them. It
+// rejects responses that no engine sends (a web page, a redirect), and limits
+// bodies that the client reads as a whole: all except streams.
 type guard struct {
 	next   http.RoundTripper
 	limits limits
 }
 
-// isStream marks the context of a request whose answer is a stream.
+// isStream marks the context of a request with a streamed response.
 type isStream struct{}
 
 func (g guard) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -35,7 +35,7 @@ func (g guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// foreign says why an answer is not that of an engine; nil if it may be.
+// foreign says why a response can't come from an engine, or returns nil.
 func foreign(resp *http.Response) error {
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	switch {
@@ -47,25 +47,24 @@ func foreign(resp *http.Response) error {
 	return nil
 }
 
-// A boundedBody is a JSON body that ends in an error where it has more bytes or
-// more values than the limits say.
+// A boundedBody is a JSON body that fails when it exceeds the limits on bytes or values.
 type boundedBody struct {
 	io.ReadCloser
 	limits  limits
 	read    int64
 	values  int
-	text    bool // inside of a JSON string
-	escaped bool // behind a backslash in it
+	text    bool // inside a JSON string
+	escaped bool // after a backslash in it
 }
 
-// errTooLong says that an answer is longer than any real one.
+// errTooLong says that a response is longer than any real one.
 var errTooLong = errors.New("the engine's answer is too long")
 
 func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
 	b.count(p[:n])
-	switch { // without the bytes, for they may be all that the reader waits for
+	switch { // without the bytes, because the reader may be waiting for exactly these
 	case b.read > b.limits.answer:
 		return 0, fmt.Errorf("%w: more than %d bytes", errTooLong, b.limits.answer)
 	case b.values > b.limits.values:
@@ -74,7 +73,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// count counts the strings and objects that begin in p.
+// count counts the strings and objects that start in p.
 func (b *boundedBody) count(p []byte) {
 	for _, c := range p {
 		switch {
@@ -91,8 +90,7 @@ func (b *boundedBody) count(p []byte) {
 	}
 }
 
-// unanswered is the error of a call that has failed: why the context has ended
-// if it has, else err.
+// unanswered returns the error of a failed call: why the context ended if it has, else err.
 func unanswered(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause

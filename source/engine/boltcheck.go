@@ -9,17 +9,15 @@ import (
 	"io"
 )
 
-// bbolt maps a database into memory and follows what stands in it: a damaged one
-// leads it to addresses that do not exist, and no program survives that. So every
-// page that can be reached is looked at first, by what follows: that it is of the
-// right kind, within the file, reached once, and that its elements are within it.
+// bbolt maps a database into memory and follows its pointers: damage leads to invalid addresses
+// and crashes the program. So every reachable page is checked first: that it has the right kind,
+// is within the file and is reached once, and that its elements are within it.
 //
-// A copy of a database that is written meanwhile is sound if its newest transaction
-// is the newest still when all is copied: what that transaction can reach is not
-// written over before another has ended.
-// Source of the form: bbolt, internal/common/{page,meta,bucket}.go.
+// A copy of a database that is written meanwhile is consistent if its newest transaction is still
+// the newest at the end: pages of that transaction are not overwritten before another one has
+// been committed. Source of the format: bbolt, internal/common/{page,meta,bucket}.go.
 
-// Sizes of the parts of a page, in bytes, and the kinds of pages.
+// Sizes in a page, in bytes, and the kinds of pages.
 const (
 	boltHeader  = 16
 	boltElement = 16
@@ -32,25 +30,25 @@ const (
 	boltMagic   = 0xED0CDAED
 	boltVersion = 2
 
-	boltBucketLeaf = 0x01 // an element of a leaf that is a bucket
+	boltBucketLeaf = 0x01 // a leaf element that is a bucket
 
 	leastBoltPage = 1 << 10
 	mostBoltPage  = 64 << 10
-	maxBoltDepth  = 64 // of pages and buckets in one another; real ones are less than 20 deep
+	maxBoltDepth  = 64 // nested pages and buckets; real ones are less than 20 deep
 )
 
-// A boltRoot is what one of the two meta pages says.
+// A boltRoot is the content of a meta page.
 type boltRoot struct {
 	pageSize int64
 	root     uint64 // page of the root bucket
-	pages    uint64 // how many there are
+	pages    uint64 // number of pages
 	tx       uint64
 }
 
-// errBoltPages says that a first page that bbolt would go by is wrong all the same.
+// errBoltPages says that a meta page that bbolt would use is wrong.
 var errBoltPages = errors.New("a damaged database")
 
-// parseBoltMeta reads a meta page; text begins at the page.
+// parseBoltMeta parses a meta page at the start of text.
 func parseBoltMeta(text []byte) (boltRoot, error) {
 	if len(text) < boltHeader+boltMeta {
 		return boltRoot{}, io.ErrUnexpectedEOF
@@ -77,7 +75,7 @@ func parseBoltMeta(text []byte) (boltRoot, error) {
 	return r, nil
 }
 
-// readBoltRoot reads the newest of the two meta pages, as bbolt chooses it.
+// readBoltRoot reads the newer meta page, as bbolt selects it.
 func readBoltRoot(r io.ReaderAt) (boltRoot, error) {
 	at := func(off int64) (boltRoot, error) {
 		text := make([]byte, boltHeader+boltMeta)
@@ -112,7 +110,7 @@ func readBoltRoot(r io.ReaderAt) (boltRoot, error) {
 	return first, nil
 }
 
-// noEOF says that an end where there should be more is unexpected.
+// noEOF turns an early end into io.ErrUnexpectedEOF.
 func noEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -120,7 +118,7 @@ func noEOF(err error) error {
 	return err
 }
 
-// A boltCheck looks at every page of a database.
+// A boltCheck checks every page of a database.
 type boltCheck struct {
 	ctx   context.Context //nolint:containedctx // of the one check
 	r     io.ReaderAt
@@ -129,8 +127,7 @@ type boltCheck struct {
 	seen  []uint64 // a bit for each page
 }
 
-// checkBolt returns what is wrong with the database of size bytes in r; nil if bbolt
-// can read it.
+// checkBolt returns the fault of a database of size bytes in r; nil if bbolt can read it.
 func checkBolt(ctx context.Context, r io.ReaderAt, size int64) error {
 	root, err := readBoltRoot(r)
 	if err != nil {
@@ -146,7 +143,7 @@ func damaged(id uint64, format string, args ...any) error {
 	return fmt.Errorf("a damaged database: page %d: %s", id, fmt.Sprintf(format, args...))
 }
 
-// tree looks at a page and at all below it.
+// tree checks a page and everything below it.
 func (c *boltCheck) tree(id uint64, depth int) error {
 	if err := c.ctx.Err(); err != nil {
 		return err
@@ -168,7 +165,7 @@ func (c *boltCheck) tree(id uint64, depth int) error {
 	}
 }
 
-// page reads a page with those that it goes on in.
+// page reads a page with its overflow pages.
 func (c *boltCheck) page(id uint64) ([]byte, error) {
 	if id < 2 || id >= c.pages {
 		return nil, damaged(id, "there are %d pages", c.pages)
@@ -195,7 +192,7 @@ func (c *boltCheck) page(id uint64) ([]byte, error) {
 	return text, noEOF(err)
 }
 
-// branch looks at a page that leads to others.
+// branch checks a branch page.
 func (c *boltCheck) branch(id uint64, text []byte, depth int) error {
 	order := binary.NativeEndian
 	count := int(order.Uint16(text[10:]))
@@ -218,7 +215,7 @@ func (c *boltCheck) branch(id uint64, text []byte, depth int) error {
 	return nil
 }
 
-// leaf looks at a page of values, and at the buckets among them.
+// leaf checks a leaf page and its buckets.
 func (c *boltCheck) leaf(id uint64, text []byte, depth int) error {
 	if depth == 0 {
 		return damaged(id, "more than %d below another", maxBoltDepth)
@@ -246,7 +243,7 @@ func (c *boltCheck) leaf(id uint64, text []byte, depth int) error {
 	return nil
 }
 
-// bucket looks at a bucket: pages of its own, or one page within its value.
+// bucket checks a bucket: with its own pages, or inline in its value.
 func (c *boltCheck) bucket(id uint64, value []byte, depth int) error {
 	if len(value) < boltBucket {
 		return damaged(id, "a bucket of %d bytes", len(value))
@@ -261,8 +258,8 @@ func (c *boltCheck) bucket(id uint64, value []byte, depth int) error {
 	return c.leaf(id, inline, depth-1)
 }
 
-// fitsIn reports whether a key and a value lie in a page: they begin pos bytes behind
-// their element, which is at a place of the page.
+// fitsIn reports whether a key and a value are inside a page: they start pos bytes after their
+// element.
 func fitsIn(page []byte, at int, pos, key, value uint32) bool {
 	end := uint64(at) + uint64(pos) + uint64(key) + uint64(value)
 	return pos >= boltElement && end <= uint64(len(page))

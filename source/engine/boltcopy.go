@@ -15,8 +15,8 @@ import (
 	"github.com/peelhq/peel/internal/draft"
 )
 
-// Bounds on the copy of a database: its bytes, how often one is begun while the
-// database is written, and how long is waited before the next.
+// Limits on copying a database: its bytes, the attempts while it is being written, and the delay
+// between them.
 const (
 	maxBolt       = 256 << 20
 	maxBoltCopies = 200
@@ -26,9 +26,9 @@ const (
 // errChanged says that a database was written while it was copied.
 var errChanged = errors.New("it is written all the time: no copy of it is whole")
 
-// readBolt calls fn with a sound copy of the newest state of a database, which its
-// owner may write meanwhile: it is neither locked nor written. fn must keep nothing of
-// it. A database that is damaged is an error.
+// readBolt calls fn with a consistent copy of the newest state of a database, without locking or
+// writing the original, which its owner may write meanwhile. fn must not keep references to it. A
+// damaged database is an error.
 func readBolt(ctx context.Context, path string, fn func(*bbolt.Tx) error) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -50,7 +50,7 @@ func readBolt(ctx context.Context, path string, fn func(*bbolt.Tx) error) error 
 	return err
 }
 
-// copyBolt copies a database to a file without a name.
+// copyBolt copies a database to an unlinked file.
 func copyBolt(ctx context.Context, f *os.File) (copied *os.File, size int64, err error) {
 	if copied, err = draft.Scratch(); err != nil {
 		return nil, 0, fmt.Errorf("making a temporary file: %w", err)
@@ -75,7 +75,7 @@ func copyBolt(ctx context.Context, f *os.File) (copied *os.File, size int64, err
 	return copied, 0, errChanged
 }
 
-// copyOnce copies a database, if it is not written meanwhile.
+// copyOnce copies a database, and fails if it is written meanwhile.
 func copyOnce(ctx context.Context, f, to *os.File) (int64, error) {
 	before, err := readBoltRoot(f)
 	if err != nil {
@@ -107,8 +107,8 @@ func copyOnce(ctx context.Context, f, to *os.File) (int64, error) {
 	return n, ctx.Err()
 }
 
-// changed tells a database whose first pages are being written from one that is
-// damaged: that stays so.
+// changed distinguishes a database whose meta pages are being written from a damaged one, which
+// stays as it is.
 func changed(ctx context.Context, f *os.File, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -120,8 +120,8 @@ func changed(ctx context.Context, f *os.File, err error) error {
 	return err
 }
 
-// viewBolt calls fn with a database that has been checked. It closes the file. A
-// fault that the check has overlooked is an error too.
+// viewBolt calls fn with a checked database and closes the file. It also converts a fault missed
+// by the check to an error.
 func viewBolt(f *os.File, fn func(*bbolt.Tx) error) (err error) {
 	before := debug.SetPanicOnFault(true)
 	defer debug.SetPanicOnFault(before)

@@ -10,15 +10,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// A boundedCodec decodes no answer that would take much more memory than its bytes:
-// an image of a list takes two bytes if it is empty, and a hundred times that once
-// it is decoded.
+// A boundedCodec rejects responses that would take much more memory than bytes: an empty image of
+// a list takes two bytes, and a hundred times that when decoded.
 type boundedCodec struct {
 	encoding.CodecV2
-	values int // the most fields in an answer; a message counts as objectCost
+	values int // maximum number of fields in a response; a message counts as objectCost
 }
 
-// Unmarshal decodes an answer.
+// Unmarshal decodes a response.
 func (b boundedCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	if m, ok := v.(proto.Message); ok {
 		buf := data.MaterializeToBuffer(mem.DefaultBufferPool())
@@ -34,13 +33,12 @@ func (b boundedCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return b.CodecV2.Unmarshal(data, v)
 }
 
-// maxNesting is how deep messages nest in an answer. Those of containerd nest three
-// deep.
+// maxNesting is the maximum nesting depth of messages. Those of containerd nest three deep.
 const maxNesting = 16
 
-// countValues takes from left what the fields of a message count, those of the
-// messages in it too; less than 0 is left if there are more. What is malformed is
-// left to the decoder, which says so.
+// countValues subtracts the fields of a message, including nested ones, from
+// left; the result is negative if there are too many. It leaves malformed data
+// to the decoder.
 func countValues(text []byte, of protoreflect.MessageDescriptor, left int) (int, error) {
 	return countNested(text, of, left, maxNesting)
 }

@@ -18,17 +18,17 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// The first API versions in which an engine can be asked for a platform. See
-// Docker's API history, v1.48 and v1.49.
+// The first API versions that support selecting a platform. See Docker's API history, v1.48 and
+// v1.49.
 const (
 	apiSavePlatform    = "1.48"
 	apiInspectPlatform = "1.49"
 )
 
-// defaultDockerHost is where Docker listens by default.
+// defaultDockerHost is Docker's default address.
 const defaultDockerHost = client.DefaultDockerHost
 
-// An apiClient is an engine that speaks Docker's API.
+// An apiClient is an engine with Docker's API.
 type apiClient struct {
 	kind string
 	addr address
@@ -40,8 +40,7 @@ type apiClient struct {
 
 var _ Engine = (*apiClient)(nil)
 
-// newAPIClient connects to the engine at a and agrees with it on a version of
-// the API.
+// newAPIClient connects to the engine at a and negotiates the API version.
 func newAPIClient(ctx context.Context, kind string, a address) (*apiClient, error) {
 	e := &apiClient{kind: kind, addr: a, limits: usual(a)}
 	transport := &http.Transport{
@@ -64,7 +63,7 @@ func newAPIClient(ctx context.Context, kind string, a address) (*apiClient, erro
 	if err := a.setDialer(transport, kind, &e.dial); err != nil {
 		return nil, e.fail("", err)
 	}
-	web.Transport = guard{web.Transport, e.limits} // the client takes no other transport than http's
+	web.Transport = guard{web.Transport, e.limits} // the client accepts only http's transport
 	e.api = api
 	if err := e.negotiate(ctx); err != nil {
 		_ = api.Close()
@@ -73,10 +72,10 @@ func newAPIClient(ctx context.Context, kind string, a address) (*apiClient, erro
 	return e, nil
 }
 
-// apiVersion is the form of a version of the API. It becomes part of paths.
+// apiVersion matches an API version, which becomes part of paths.
 var apiVersion = lazy.New(`^\d{1,4}\.\d{1,4}$`)
 
-// negotiate pings the engine and agrees with it on a version of the API.
+// negotiate pings the engine and negotiates the API version.
 func (e *apiClient) negotiate(ctx context.Context) error {
 	ctx, cancel := within(ctx, e.limits.ping)
 	defer cancel()
@@ -140,7 +139,7 @@ func (e *apiClient) Image(ctx context.Context, ref string, want *Wanted) (Image,
 	case want == nil || want.Fits(im.Platform):
 		return im, nil
 	case e.speaks(apiSavePlatform) && !e.speaks(apiInspectPlatform):
-		// It may have the wanted platform, but describes only the default one.
+		// It may have the wanted platform but describe only the default one.
 		return Image{ID: im.ID, Tags: im.Tags, Platform: want.Platform}, nil
 	}
 	return Image{}, e.fail(ref, &notFoundError{fmt.Sprintf("the engine has it for %s, not for %s", im.Platform, want.Platform)})
@@ -160,8 +159,8 @@ func (e *apiClient) Save(ctx context.Context, ref string, im Image, want *Wanted
 	return s, nil
 }
 
-// apiListManifests is the first API version in which an engine lists the platforms
-// of its images. See Docker's API history, v1.47.
+// apiListManifests is the first API version that lists the platforms of images. See Docker's API
+// history, v1.47.
 const apiListManifests = "1.47"
 
 func (e *apiClient) List(ctx context.Context) ([]Listed, error) {
@@ -178,7 +177,7 @@ func (e *apiClient) List(ctx context.Context) ([]Listed, error) {
 			return out, e.fail("", fmt.Errorf("listing its images: only the first %d are listed", len(out)))
 		}
 		im := Listed{ID: s.ID, Tags: s.RepoTags, Size: s.Size}
-		if s.Created > 0 { // builders that want the same bytes each time leave it out
+		if s.Created > 0 { // reproducible builds omit it
 			im.Created = time.Unix(s.Created, 0).UTC()
 		}
 		for _, m := range s.Manifests {
@@ -192,23 +191,22 @@ func (e *apiClient) List(ctx context.Context) ([]Listed, error) {
 	return out, nil
 }
 
-// speaks reports whether the engine and we have agreed on this version of the
-// API, or on a later one.
+// speaks reports whether the negotiated API version is at least this one.
 func (e *apiClient) speaks(version string) bool {
 	return versions.GreaterThanOrEqualTo(e.api.ClientVersion(), version)
 }
 
-// String is "os/architecture[/variant]".
+// String returns "os/architecture[/variant]".
 func (p Platform) String() string {
 	return strings.TrimRight(p.OS+"/"+p.Architecture+"/"+p.Variant, "/")
 }
 
-// ociPlatform is p as the API takes it.
+// ociPlatform converts p for the API.
 func ociPlatform(p Platform) ocispec.Platform {
 	return ocispec.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant, OSVersion: p.OSVersion}
 }
 
-// describe turns an engine's own description of an image into ours.
+// describe converts an engine's description of an image.
 func describe(found image.InspectResponse) Image {
 	im := Image{
 		ID:       found.ID,

@@ -35,7 +35,7 @@ func (e *apiClient) Config(ctx context.Context, ref string) ([]byte, error) {
 		Config:   found.Config,
 		RootFS:   ocispec.RootFS{Type: "layers"},
 	}
-	for _, s := range slices.Backward(steps) { // the newest comes first
+	for _, s := range slices.Backward(steps) { // newest first
 		created := time.Unix(s.Created, 0).UTC()
 		config.History = append(config.History, ocispec.History{Created: &created, CreatedBy: s.CreatedBy, Comment: s.Comment, EmptyLayer: true})
 	}

@@ -11,10 +11,9 @@ import (
 	"github.com/peelhq/peel/internal/settings"
 )
 
-// readConnections reads the services that podman knows: from
-// podman-connections.json, where podman 5.0 and later keep them, and from
-// containers.conf, where older ones kept them. The former takes precedence. A file
-// that does not exist is as good as an empty one.
+// readConnections reads podman's known services: from podman-connections.json, used since podman
+// 5.0, and from containers.conf, used before. The former takes precedence. A missing file counts
+// as empty.
 func readConnections() (podmanConnections, error) {
 	none := podmanConnections{Connections: map[string]podmanConnection{}}
 	old, recent := os.Getenv("CONTAINERS_CONF"), os.Getenv("PODMAN_CONNECTIONS_CONF")

@@ -15,60 +15,57 @@ import (
 	"github.com/docker/docker/client"
 )
 
-// Containers are an engine's containers, as it tells of them. It is a part of
-// Engine.
+// Containers is the part of Engine about containers.
 type Containers interface {
-	// Containers lists the engine's containers, whatever their state. sized has
-	// their own layers be measured, which takes the engine a walk over each.
+	// Containers lists all containers, whatever their state. sized measures their own layers, for
+	// which the engine walks each of them.
 	Containers(ctx context.Context, sized bool) ([]Container, error)
 
-	// Container says what the engine knows of the container that ref names: its
-	// name, its ID, or a beginning of either that no other container has. The
-	// error is ErrNoContainer if there is none.
+	// Container returns the container that ref names: by name, by ID, or by a
+	// unique prefix of either. The error is ErrNoContainer if it does not
+	// exist.
 	Container(ctx context.Context, ref string) (Container, error)
 
-	// Changes lists what is changed in a container: as the engine puts it, by
-	// comparing what is there with the image. id is the container's ID.
+	// Changes lists the changes in a container, which the engine finds by comparing with the
+	// image. id is the container's ID.
 	Changes(ctx context.Context, id string) ([]Change, error)
 
-	// Archive streams what is at an absolute path of a container, with all below
-	// it, as a tar. Its names begin with the last part of path. Volumes are in it.
-	// The caller closes it, read or not.
+	// Archive streams an absolute path of a container, with everything below it, as a tar. Names
+	// start with the last component of path. Volumes are included. The caller closes it, whether
+	// or not it was read.
 	Archive(ctx context.Context, id, path string) (io.ReadCloser, error)
 
-	// Export streams all of a container's files, its image's too, as a tar.
-	// Volumes are not in it. size is about how many bytes it has. The caller
-	// closes it, read or not.
+	// Export streams all of a container's files, including those of its image,
+	// as a tar. Volumes are not included. size is an estimate in bytes. The
+	// caller closes it, whether or not it was read.
 	Export(ctx context.Context, id string, size int64) (io.ReadCloser, error)
 }
 
-// A Container is what an engine says of one of its containers. Text that is not
-// known is "".
+// A Container is an engine's description of one of its containers. Unknown text is "".
 type Container struct {
 	ID      string // 64 hex digits
-	Name    string // without the slash that engines begin it with
-	Image   string // as it was asked for: "app:1"
+	Name    string // without the leading slash of engines
+	Image   string // the image name that it was created from: "app:1"
 	ImageID string // "sha256:..."
 	Command []string
 	State   string // "running", "exited", "created", "paused" ...
 	Created time.Time
-	Size    int64   // bytes in its own layer, as the engine counts them; -1 if not known
-	Mounts  []Mount // volumes and folders of the machine, by where they are seen; not in a list
+	Size    int64   // bytes in its own layer, as the engine counts them; -1 if unknown
+	Mounts  []Mount // volumes and host folders, by mount point; not set in a list
 
-	Driver    string   // what keeps its layer's files: "overlay2"; "" if not said
-	UpperDir  string   // the folder of its own layer; "" if the engine does not say
-	LowerDirs []string // those below it, the topmost first
+	Driver    string   // storage driver of its layer: "overlay2"; "" if unknown
+	UpperDir  string   // folder of its own layer; "" if unknown
+	LowerDirs []string // folders below, topmost first
 }
 
-// A Mount is something that a container sees in place of a folder of its own.
+// A Mount is something mounted over a path of a container.
 type Mount struct {
 	Path   string // in the container
 	Kind   string // "volume", "bind", "tmpfs"
 	Source string // a volume's name, or the folder on the engine's machine
 }
 
-// MountOver returns what is mounted over a path of a container, or over a directory
-// above it.
+// MountOver returns what is mounted at a path of a container or at one of its parent directories.
 func MountOver(mounts []Mount, name string) (Mount, bool) {
 	at := path.Clean("/" + name)
 	for _, m := range mounts {
@@ -80,31 +77,31 @@ func MountOver(mounts []Mount, name string) (Mount, bool) {
 	return Mount{}, false
 }
 
-// A Change is one path of a container that is not as in its image.
+// A Change is a path of a container that differs from its image.
 type Change struct {
 	Path string // absolute
 	Kind ChangeKind
 }
 
-// A ChangeKind is what has become of a path.
+// A ChangeKind says what happened to a path.
 type ChangeKind uint8
 
-// The kinds of changes, as the API numbers them.
+// The kinds of changes, numbered as in the API.
 const (
 	Modified ChangeKind = iota
 	Added
 	Deleted
 )
 
-// ErrNoContainer says that a reference names no container.
+// ErrNoContainer says that no container matches a reference.
 var ErrNoContainer = errors.New("no such container")
 
-// What a walk over a container's files may take the engine, and how many of the
-// containers are named that a reference may mean.
+// The time for an engine to walk a container's files, and how many ambiguous containers are
+// named.
 const (
-	walkTimes = 10 // as long as another call
+	walkTimes = 10 // as a multiple of other calls
 	maxMeant  = 5
-	shortID   = 12 // digits of an ID that people are shown
+	shortID   = 12 // digits of an ID that people see
 )
 
 func (e *apiClient) Containers(ctx context.Context, sized bool) ([]Container, error) {
@@ -139,8 +136,8 @@ func (e *apiClient) Containers(ctx context.Context, sized bool) ([]Container, er
 	return out, nil
 }
 
-// ownName is the name of a container of several that it has: those with another
-// slash are what other containers call it.
+// ownName selects a container's own name: names with another slash are links from other
+// containers.
 func ownName(names []string) string {
 	for _, name := range names {
 		if name = strings.TrimPrefix(name, "/"); !strings.Contains(name, "/") {
@@ -158,7 +155,7 @@ func (e *apiClient) Container(ctx context.Context, ref string) (Container, error
 	if err == nil && named(&c, ref) || ctx.Err() != nil {
 		return c, err
 	}
-	// It is a beginning, which engines understand in different ways.
+	// It is a prefix, which engines interpret differently.
 	listed, listErr := e.Containers(ctx, false)
 	if listErr != nil {
 		if err != nil {
@@ -173,12 +170,11 @@ func (e *apiClient) Container(ctx context.Context, ref string) (Container, error
 	return e.inspect(ctx, is.ID)
 }
 
-// named reports whether ref is the whole of a container's name or ID.
+// named reports whether ref is a container's full name or ID.
 func named(c *Container, ref string) bool { return c.Name == ref || c.ID == ref }
 
-// Meant returns the container of a list that ref is the name, the ID, or a beginning
-// of either of. The error is ErrNoContainer if there is none; if ref begins several,
-// it names them.
+// Meant returns the container in a list that ref names: by name, by ID, or by a prefix of either.
+// The error is ErrNoContainer if none matches, and names the containers if several do.
 func Meant(all []Container, ref string) (Container, error) {
 	var found []Container
 	for i := range all {
@@ -223,7 +219,7 @@ func (e *apiClient) inspect(ctx context.Context, ref string) (Container, error) 
 	return describeContainer(&found), nil
 }
 
-// describeContainer turns an engine's own description of a container into ours.
+// describeContainer converts an engine's description of a container.
 func describeContainer(found *container.InspectResponse) Container {
 	c := Container{
 		ID: found.ID, Name: strings.TrimPrefix(found.Name, "/"), ImageID: found.Image, Size: -1,
@@ -299,8 +295,7 @@ func (e *apiClient) Export(ctx context.Context, id string, size int64) (io.ReadC
 	return s, nil
 }
 
-// failContainer is the error of a call about a container, which may have been
-// removed meanwhile.
+// failContainer is the error of a call about a container that may have been removed meanwhile.
 func (e *apiClient) failContainer(ctx context.Context, id, what string, err error) error {
 	short := id[:min(len(id), shortID)]
 	if cerrdefs.IsNotFound(err) && !client.IsErrConnectionFailed(err) {
@@ -312,11 +307,10 @@ func (e *apiClient) failContainer(ctx context.Context, id, what string, err erro
 	return e.fail(short, fmt.Errorf("%s: %w", what, unanswered(ctx, err)))
 }
 
-// ErrNoPath says that there is nothing at a path of a container, or no container
-// any more.
+// ErrNoPath says that a path of a container, or the container, no longer exists.
 var ErrNoPath = errors.New("no such path")
 
-// A goneError is an engine's word that a path is not there, as ErrNoPath.
+// A goneError is an engine's error for a missing path, as an ErrNoPath.
 type goneError struct{ error }
 
 func (e *goneError) Unwrap() []error { return []error{ErrNoPath, e.error} }

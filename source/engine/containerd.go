@@ -18,43 +18,42 @@ import (
 	"github.com/peelhq/peel/internal/redact"
 )
 
-// A ContainerdSocket is where a containerd may listen.
+// A ContainerdSocket is a possible socket of containerd.
 type ContainerdSocket struct {
 	Path string // of the unix socket
-	From string // what names it, for people: "CONTAINERD_ADDRESS"; "" for one of the usual places
+	From string // its origin, for people: "CONTAINERD_ADDRESS"; "" for a default
 
-	// Below is the folder below which this machine sees the files that this
-	// containerd names; "" if it sees them where containerd does.
+	// Below is the folder under which this machine sees this containerd's files; "" if the paths
+	// are the same.
 	Below string
 }
 
-// A ContainerdImage is one image as containerd's metadata has it.
+// A ContainerdImage is an image in containerd's metadata.
 type ContainerdImage struct {
 	Namespace string
 	Name      string // as stored: "docker.io/library/app:1", "sha256:..."
-	Digest    string // of what the name stands for: an index or a manifest
+	Digest    string // of the index or manifest that the name refers to
 	MediaType string
 	Size      int64     // bytes of that document
-	Created   time.Time // when the name was first stored; zero if not known
+	Created   time.Time // when the name was first stored; zero if unknown
 }
 
-// ContainerdRoots are the folders in which a containerd keeps its files, as it
-// names them; "" for one that it does not name.
+// ContainerdRoots are containerd's folders in its own notation; "" if unknown.
 type ContainerdRoots struct {
-	Content      string            // blobs by their digest
-	Metadata     string            // the database of images
+	Content      string            // blobs by digest
+	Metadata     string            // database of images
 	Snapshotters map[string]string // of each snapshotter, by name: "overlayfs"
 }
 
-// containerdAddress names containerd's socket in the environment, as for ctr and
-// nerdctl, and containerdNamespace the namespace that is meant.
+// containerdAddress is the environment variable for containerd's socket, as for ctr and nerdctl;
+// containerdNamespace is the one for the namespace.
 const (
 	containerdAddress   = "CONTAINERD_ADDRESS"
 	containerdNamespace = "CONTAINERD_NAMESPACE"
 )
 
-// usualContainerd are the sockets of containerd itself, of k3s and RKE2, of Docker,
-// of k0s, and of MicroK8s. A variable for the tests.
+// usualContainerd are the sockets of containerd itself, of k3s and RKE2, of Docker, of k0s, and
+// of MicroK8s. A variable for tests.
 var usualContainerd = []string{
 	"/run/containerd/containerd.sock",
 	"/run/k3s/containerd/containerd.sock",
@@ -63,10 +62,10 @@ var usualContainerd = []string{
 	"/var/snap/microk8s/common/run/containerd.sock",
 }
 
-// ContainerdSockets returns where a containerd may listen, in the order in which
-// they are asked: the one that CONTAINERD_ADDRESS names, and no other; else the
-// usual places, those of a rootless containerd and of a rootless Docker last.
-// Two names of one socket are one.
+// ContainerdSockets returns the possible sockets of containerd in order: only
+// the one in CONTAINERD_ADDRESS, if set; else the default ones, with those of a
+// rootless containerd and of a rootless Docker last. It merges names of the
+// same socket.
 func ContainerdSockets() ([]ContainerdSocket, error) {
 	if raw := os.Getenv(containerdAddress); raw != "" {
 		path := strings.TrimPrefix(strings.TrimPrefix(raw, "unix:"), "//")
@@ -92,8 +91,8 @@ func ContainerdSockets() ([]ContainerdSocket, error) {
 	return distinct(out), nil
 }
 
-// usualContainerdFolders are where a containerd keeps its files, in the order of
-// usualContainerd: k3s and RKE2 have one each. A variable for the tests.
+// usualContainerdFolders are containerd's default folders in the order of usualContainerd; k3s
+// and RKE2 have one each. A variable for tests.
 var usualContainerdFolders = []string{
 	"/var/lib/containerd",
 	"/var/lib/rancher/k3s/agent/containerd",
@@ -103,9 +102,8 @@ var usualContainerdFolders = []string{
 	"/var/snap/microk8s/common/var/lib/containerd",
 }
 
-// ContainerdFolders returns where a containerd that does not answer may keep its
-// files, if there is a database of one: the usual folders, then those of a rootless
-// containerd and of a rootless Docker.
+// ContainerdFolders returns the folders of a containerd that does not respond, if they contain a
+// database: the default folders, then those of a rootless containerd and of a rootless Docker.
 func ContainerdFolders() []ContainerdRoots {
 	folders := slices.Clone(usualContainerdFolders)
 	data := os.Getenv("XDG_DATA_HOME")
@@ -125,7 +123,7 @@ func ContainerdFolders() []ContainerdRoots {
 	return out
 }
 
-// rootsBelow are the folders of a containerd that keeps all of them in one.
+// rootsBelow returns the folders of a containerd with everything below one folder.
 func rootsBelow(dir string) ContainerdRoots {
 	r := ContainerdRoots{
 		Content:      filepath.Join(dir, "io.containerd.content.v1.content"),
@@ -138,8 +136,8 @@ func rootsBelow(dir string) ContainerdRoots {
 	return r
 }
 
-// ContainerdChosen returns the variable of the environment that names containerd's
-// socket, for people; "" if none does.
+// ContainerdChosen returns the environment variable that names containerd's socket, for people;
+// or "".
 func ContainerdChosen() string {
 	if os.Getenv(containerdAddress) != "" {
 		return containerdAddress
@@ -147,11 +145,11 @@ func ContainerdChosen() string {
 	return ""
 }
 
-// ContainerdNamespace is the namespace that the environment names; "" for none.
+// ContainerdNamespace returns the namespace from the environment, or "".
 func ContainerdNamespace() string { return os.Getenv(containerdNamespace) }
 
-// processRoot is the root folder of the process through which a path leads:
-// "/proc/42/root" of "/proc/42/root/run/containerd.sock"; "" for any other path.
+// processRoot returns the root folder of the process in a path: "/proc/42/root" for
+// "/proc/42/root/run/containerd.sock"; "" for other paths.
 func processRoot(path string) string {
 	parts := strings.SplitN(path, "/", 5)
 	if len(parts) < 5 || parts[1] != "proc" || parts[3] != "root" {
@@ -163,9 +161,8 @@ func processRoot(path string) string {
 	return strings.Join(parts[:4], "/")
 }
 
-// rootlessContainerd is the process in whose mount namespace a rootless containerd
-// runs, as rootlesskit notes it; 0 if there is none.
-// Source: nerdctl, pkg/rootlessutil/parent_linux.go.
+// rootlessContainerd returns the process in whose mount namespace a rootless containerd runs, as
+// recorded by rootlesskit, or 0. Source: nerdctl, pkg/rootlessutil/parent_linux.go.
 func rootlessContainerd(runtimeDir string) int {
 	text, err := os.ReadFile(filepath.Join(runtimeDir, "containerd-rootless", "child_pid"))
 	if err != nil || len(text) > 20 {
@@ -178,7 +175,7 @@ func rootlessContainerd(runtimeDir string) int {
 	return pid
 }
 
-// distinct leaves out sockets that are there under an earlier name too.
+// distinct removes sockets that occur under an earlier name.
 func distinct(sockets []ContainerdSocket) []ContainerdSocket {
 	var out []ContainerdSocket
 	var seen []fs.FileInfo
@@ -198,11 +195,11 @@ next:
 	return out
 }
 
-// Containerds connects to every containerd that answers, in the order of
-// ContainerdSockets; the caller closes them. log may be nil. The error tells of
-// those that are there and do not answer, and why. If none answers, it tells of
-// each that was tried, and is ErrNoEngine if there seems to be none, or none that
-// this user may use.
+// Containerds connects to every containerd that responds, in the order of
+// ContainerdSockets; the caller closes them. log may be nil. The error names
+// those that exist but do not respond, and why. If none responds, it names each
+// one tried, and is ErrNoEngine if none seems to exist or be accessible to this
+// user.
 func Containerds(ctx context.Context, log *slog.Logger) ([]*Containerd, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -213,7 +210,7 @@ func Containerds(ctx context.Context, log *slog.Logger) ([]*Containerd, error) {
 	}
 	var out []*Containerd
 	var absent, failed []error
-	usable := false // one may be there for this user
+	usable := false // one may exist for this user
 	for _, s := range sockets {
 		c, err := dialContainerd(ctx, s)
 		switch {
@@ -255,7 +252,7 @@ func noContainerd(absent []error, sockets []ContainerdSocket) error {
 	return errors.New(clean.Line("containerd: no socket found (tried " + strings.Join(paths, ", ") + "); " + startIt(containerdKind)))
 }
 
-// joined is one error of several, in one line.
+// joined joins several errors in one line.
 func joined(errs []error) error {
 	var out error
 	for _, err := range errs {

@@ -24,12 +24,12 @@ import (
 
 const containerdKind = "containerd"
 
-// namespaceHeader is the header by which a request says its namespace.
-// Source: containerd, pkg/namespaces/grpc.go.
+// namespaceHeader is the request header with the namespace. Source: containerd,
+// pkg/namespaces/grpc.go.
 const namespaceHeader = "containerd-namespace"
 
-// A Containerd is a containerd that answers. Its methods may be called from
-// several goroutines. They only ever read.
+// A Containerd is a connected containerd. Its methods may be called from several goroutines. It
+// is only read.
 type Containerd struct {
 	Socket ContainerdSocket
 
@@ -38,11 +38,10 @@ type Containerd struct {
 	limits limits
 
 	mu     sync.Mutex
-	dialed error // why the last attempt to connect failed; nil if it did not
+	dialed error // error of the last attempt to connect, or nil
 }
 
-// Windows of HTTP/2, in bytes: how much containerd may send of a stream, and of all
-// together, before it is read.
+// HTTP/2 windows in bytes: how much containerd may send ahead, in one stream and in total.
 const (
 	streamWindow     = 1 << 20
 	connectionWindow = 4 << 20
@@ -77,7 +76,7 @@ func dialContainerd(ctx context.Context, s ContainerdSocket) (*Containerd, error
 	return c, nil
 }
 
-// dial connects to the socket, and keeps why it could not: gRPC tells it as text.
+// dial connects to the socket and keeps the error, which gRPC converts to text.
 func (c *Containerd) dial(ctx context.Context, _ string) (net.Conn, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", c.Socket.Path)
 	c.mu.Lock()
@@ -86,7 +85,7 @@ func (c *Containerd) dial(ctx context.Context, _ string) (net.Conn, error) {
 	return conn, err
 }
 
-// Close drops the connection.
+// Close closes the connection.
 func (c *Containerd) Close() error { return c.conn.Close() }
 
 // in returns a context for a request in a namespace.
@@ -94,7 +93,7 @@ func in(ctx context.Context, namespace string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, namespaceHeader, namespace)
 }
 
-// Namespaces lists the namespaces, in no order.
+// Namespaces lists the namespaces, in no particular order.
 func (c *Containerd) Namespaces(ctx context.Context) ([]string, error) {
 	ctx, cancel := within(ctx, c.limits.call)
 	defer cancel()
@@ -117,7 +116,7 @@ func (c *Containerd) namespaces(ctx context.Context) ([]string, error) {
 	return out, nil
 }
 
-// Images lists the images of a namespace, in no order.
+// Images lists the images of a namespace, in no particular order.
 func (c *Containerd) Images(ctx context.Context, namespace string) ([]ContainerdImage, error) {
 	ctx, cancel := within(in(ctx, namespace), c.limits.call)
 	defer cancel()
@@ -140,8 +139,7 @@ func (c *Containerd) Images(ctx context.Context, namespace string) ([]Containerd
 	return out, nil
 }
 
-// Roots asks where containerd keeps its files. Paths are those that this machine
-// sees.
+// Roots asks for containerd's folders, as paths on this machine.
 func (c *Containerd) Roots(ctx context.Context) (ContainerdRoots, error) {
 	ctx, cancel := within(ctx, c.limits.call)
 	defer cancel()
@@ -165,8 +163,7 @@ func (c *Containerd) Roots(ctx context.Context) (ContainerdRoots, error) {
 	return r, nil
 }
 
-// here is a path that containerd names as this machine sees it; "" if it is not
-// absolute.
+// here converts containerd's path to this machine's; "" if it is not absolute.
 func (c *Containerd) here(path string) string {
 	if !filepath.IsAbs(path) || strings.ContainsRune(path, 0) {
 		return ""
@@ -174,8 +171,7 @@ func (c *Containerd) here(path string) string {
 	return filepath.Join(c.Socket.Below, path)
 }
 
-// BlobSize returns the bytes of a blob. The error is ErrNoBlob if the namespace does
-// not have it.
+// BlobSize returns the size of a blob. The error is ErrNoBlob if the namespace does not have it.
 func (c *Containerd) BlobSize(ctx context.Context, namespace, digest string) (int64, error) {
 	ctx, cancel := within(in(ctx, namespace), c.limits.call)
 	defer cancel()
@@ -190,26 +186,26 @@ func (c *Containerd) BlobSize(ctx context.Context, namespace, digest string) (in
 	return size, nil
 }
 
-// Blob streams the bytes of a blob, from one on, up to before another. It verifies
-// their number, not their digest. Nothing is asked before the first read. The
-// error of a read is ErrNoBlob if the namespace does not have the blob.
+// Blob streams a half-open range of a blob. It verifies the number of bytes, not the digest. It
+// sends no request before the first read. The read error is ErrNoBlob if the namespace does not
+// have the blob.
 func (c *Containerd) Blob(ctx context.Context, namespace, digest string, from, to int64) io.ReadCloser {
 	ctx, cancel := context.WithCancelCause(in(ctx, namespace))
 	return &blobStream{c: c, ctx: ctx, cancel: cancel, digest: digest, at: from, end: to}
 }
 
-// A blobStream is a part of a blob as it arrives.
+// A blobStream streams a part of a blob.
 type blobStream struct {
 	c      *Containerd
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	digest string
-	at     int64 // up to where it has been read
+	at     int64 // current offset
 	end    int64
 
-	stream contentapi.Content_ReadClient // nil until the first read
+	stream contentapi.Content_ReadClient // nil before the first read
 	watch  *watch
-	rest   []byte // of what has come
+	rest   []byte // unread received bytes
 	err    error
 }
 
@@ -234,7 +230,7 @@ func (b *blobStream) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// more waits for what comes next.
+// more waits for the next bytes.
 func (b *blobStream) more() (err error) {
 	if b.stream == nil {
 		if b.end < b.at || b.at < 0 {
@@ -264,7 +260,7 @@ func (b *blobStream) more() (err error) {
 	return nil
 }
 
-// because is why the stream ended, where it was ended from here.
+// because returns why this side ended the stream, if it did.
 func (b *blobStream) because(err error) error {
 	if cause := context.Cause(b.ctx); cause != nil {
 		return cause
@@ -284,7 +280,7 @@ func (b *blobStream) Close() error {
 	return nil
 }
 
-// ErrNoBlob says that a containerd does not have a blob, in that namespace.
+// ErrNoBlob says that containerd does not have a blob in that namespace.
 var ErrNoBlob = errors.New("the content store does not have it")
 
 // failBlob is fail for a blob.
@@ -295,7 +291,7 @@ func (c *Containerd) failBlob(digest string, err error) error {
 	return c.fail(digest, err)
 }
 
-// fail wraps err with the engine, what was asked of it, and what may help.
+// fail wraps err with the engine, the request, and possible help.
 func (c *Containerd) fail(what string, err error) error {
 	f := &failure{kind: containerdKind, addr: c.addr, ref: what, err: err}
 	c.mu.Lock()

@@ -16,32 +16,32 @@ import (
 
 // A ContainerdContainer is a container of containerd.
 type ContainerdContainer struct {
-	Container // its Driver is the snapshotter, its ImageID is not known
+	Container // its Driver is the snapshotter; its ImageID is unknown
 
 	Namespace   string
 	SnapshotKey string // of its own layer
 }
 
-// A ContainerdSnapshot is where a container's own layer lies.
+// A ContainerdSnapshot is the place of a container's own layer.
 type ContainerdSnapshot struct {
-	Parent    string   // the snapshot below it: the chain ID of its image's layers, "" without any
-	UpperDir  string   // of its own files
-	LowerDirs []string // of those below it, the topmost first
+	Parent    string   // the snapshot below: the chain ID of its image's layers, or ""
+	UpperDir  string   // of its own layer
+	LowerDirs []string // of the layers below, topmost first
 }
 
-// Labels that name containers. Sources: nerdctl, pkg/labels; containerd,
+// Labels with names of containers. Sources: nerdctl, pkg/labels; containerd,
 // internal/cri/types/labels.go.
 const (
 	nerdctlName   = "nerdctl/name"
 	podLabel      = "io.kubernetes.pod.name"
 	podContainer  = "io.kubernetes.container.name"
-	dockersOwn    = "moby" // the namespace of what Docker runs, which Docker tells of
+	dockersOwn    = "moby" // the namespace of Docker's containers, which Docker lists
 	maxContainers = 100_000
 )
 
-// Containers lists the containers of a namespace that have a layer of their own here,
-// in no order. Those of Docker are left out: it lists them itself. sized has their
-// layers be measured, which takes containerd a walk over each.
+// Containers lists the containers of a namespace with a layer of their own here, in no particular
+// order. It skips Docker's containers, which Docker lists itself. sized measures their layers,
+// for which containerd walks each of them.
 func (c *Containerd) Containers(ctx context.Context, namespace string, sized bool) ([]ContainerdContainer, error) {
 	if namespace == dockersOwn {
 		return nil, nil
@@ -80,9 +80,8 @@ func (c *Containerd) Containers(ctx context.Context, namespace string, sized boo
 	return out, nil
 }
 
-// containerdsName is the name that a container's labels give it; else its ID, if that
-// is a name and no number, as that of a container of ctr; else "". One of Kubernetes is
-// named by its pod and its own name: "POD/NAME".
+// containerdsName returns a container's name from its labels; else its ID if that is a name, as
+// with ctr; else "". For Kubernetes it is the pod and the container's name: "POD/NAME".
 func containerdsName(id string, labels map[string]string) string {
 	if name := labels[nerdctlName]; name != "" {
 		return name
@@ -97,8 +96,8 @@ func containerdsName(id string, labels map[string]string) string {
 	return id
 }
 
-// states are the states of the containers that have a process, by their IDs. That it
-// cannot be told is no error: it is not known then.
+// states returns the states of containers with a process, by ID. On failure they are unknown,
+// which is not an error.
 func (c *Containerd) states(ctx context.Context) map[string]string {
 	out := map[string]string{}
 	answer, err := tasksapi.NewTasksClient(c.conn).List(ctx, &tasksapi.ListTasksRequest{})
@@ -106,7 +105,7 @@ func (c *Containerd) states(ctx context.Context) map[string]string {
 		return out
 	}
 	for _, t := range answer.GetTasks() {
-		// Containerd gives the container's ID as that of the task's first process.
+		// containerd uses the container's ID for the task's first process.
 		out[t.GetID()] = map[task.Status]string{
 			task.Status_CREATED: "created", task.Status_RUNNING: "running", task.Status_STOPPED: "exited",
 			task.Status_PAUSED: "paused", task.Status_PAUSING: "paused",
@@ -131,11 +130,11 @@ func (c *Containerd) measure(ctx context.Context, all []ContainerdContainer) {
 	}
 }
 
-// maxSpec bounds the specification of a container, in bytes.
+// maxSpec is the maximum size of a container's specification, in bytes.
 const maxSpec = 4 << 20
 
-// specified are the command and the mounts in a container's specification, as far as
-// they can be told. Source: OCI runtime-spec, config.md.
+// specified returns the command and the mounts in a container's specification, if readable.
+// Source: OCI runtime-spec, config.md.
 func specified(text []byte) (command []string, mounts []Mount) {
 	var spec struct {
 		Process struct{ Args []string }
@@ -155,8 +154,8 @@ func specified(text []byte) (command []string, mounts []Mount) {
 	return spec.Process.Args, mounts
 }
 
-// Snapshot says where a container's own layer lies. Nothing is mounted for it: it is
-// what containerd would mount.
+// Snapshot returns the place of a container's own layer: what containerd would mount. It mounts
+// nothing.
 func (c *Containerd) Snapshot(ctx context.Context, of *ContainerdContainer) (s ContainerdSnapshot, err error) {
 	ctx, cancel := within(in(ctx, of.Namespace), c.limits.call)
 	defer cancel()
@@ -181,7 +180,7 @@ func (c *Containerd) Snapshot(ctx context.Context, of *ContainerdContainer) (s C
 		return s, c.fail("snapshot "+of.SnapshotKey, fmt.Errorf("it takes %d mounts", len(mounts)))
 	}
 	m := mounts[0]
-	if m.GetType() == "bind" { // without anything below it
+	if m.GetType() == "bind" { // nothing below it
 		s.UpperDir = c.here(m.GetSource())
 	}
 	for _, o := range m.GetOptions() {

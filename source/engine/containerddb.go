@@ -10,15 +10,15 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// A ContainerdDB is containerd's metadata database: it tells what the API tells, also
-// where no containerd answers. It is read once, as it was then.
-// Source of the form: containerd, core/metadata/buckets.go.
+// A ContainerdDB is containerd's metadata database. It says the same as the API, even if
+// containerd does not respond. It is read once. Source of the format: containerd,
+// core/metadata/buckets.go.
 type ContainerdDB struct {
 	namespaces []string
 	images     map[string][]ContainerdImage // by namespace
 }
 
-// schemaVersion is the bucket of all that this version of the schema holds.
+// schemaVersion is the bucket for this version of the schema.
 var schemaVersion = []byte("v1")
 
 // ReadContainerdDB reads the database at path; see readBolt.
@@ -34,11 +34,11 @@ func newContainerdDB() *ContainerdDB {
 	return &ContainerdDB{images: map[string][]ContainerdImage{}}
 }
 
-// read reads what a transaction sees.
+// read reads everything in one transaction.
 func (db *ContainerdDB) read(ctx context.Context, tx *bbolt.Tx) error {
 	v1 := tx.Bucket(schemaVersion)
 	if v1 == nil {
-		return nil // a containerd that has never had anything
+		return nil // a containerd that was never used
 	}
 	count := 0
 	return v1.ForEachBucket(func(namespace []byte) error {
@@ -63,8 +63,7 @@ func (db *ContainerdDB) read(ctx context.Context, tx *bbolt.Tx) error {
 	})
 }
 
-// below returns the bucket that lies below another by these names; nil if there is
-// none.
+// below returns the nested bucket with these names, or nil.
 func below(b *bbolt.Bucket, names ...string) *bbolt.Bucket {
 	for _, n := range names {
 		if b == nil {
@@ -90,10 +89,10 @@ func storedContainerdImage(b *bbolt.Bucket) (im ContainerdImage, err error) {
 	return im, nil
 }
 
-// Namespaces lists the namespaces, in no order.
+// Namespaces lists the namespaces, in no particular order.
 func (db *ContainerdDB) Namespaces(context.Context) ([]string, error) { return db.namespaces, nil }
 
-// Images lists the images of a namespace, in no order.
+// Images lists the images of a namespace, in no particular order.
 func (db *ContainerdDB) Images(_ context.Context, namespace string) ([]ContainerdImage, error) {
 	return db.images[namespace], nil
 }

@@ -14,21 +14,21 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Snapshots are the folders in which a snapshotter of containerd keeps files.
+// Snapshots are the folders of a containerd snapshotter.
 type Snapshots struct {
 	Snapshotter string            // "overlayfs"
-	Root        string            // where that keeps everything
-	Dirs        map[string]string // by the name of the snapshot; each is an upper directory of overlay
+	Root        string            // the snapshotter's root folder
+	Dirs        map[string]string // by snapshot name; each is an upper directory of overlay
 }
 
-// upperSnapshotters keep of each snapshot the upper directory of an overlay, in
-// snapshots/ID/fs. "native" keeps whole trees.
+// upperSnapshotters keep the upper directory of an overlay for each snapshot, in snapshots/ID/fs.
+// "native" keeps complete trees.
 var upperSnapshotters = []string{"overlayfs", "fuse-overlayfs"}
 
-// ReadSnapshots returns the folders of a containerd's snapshots with those names, from
-// its databases: in that namespace, or else in any other that has all of them. The
-// error is fs.ErrNotExist if none has.
-// Sources: containerd, core/metadata/snapshot.go and core/snapshots/storage/bolt.go.
+// ReadSnapshots returns the folders of containerd's snapshots with these names, from its
+// databases: in the given namespace, else in any other that has all of them. The error is
+// fs.ErrNotExist if none has. Sources: containerd, core/metadata/snapshot.go and
+// core/snapshots/storage/bolt.go.
 func ReadSnapshots(ctx context.Context, roots ContainerdRoots, namespace string, names []string) (Snapshots, error) {
 	var found []storedSnapshots
 	err := readBolt(ctx, roots.Metadata, func(tx *bbolt.Tx) (err error) {
@@ -54,17 +54,17 @@ func ReadSnapshots(ctx context.Context, roots ContainerdRoots, namespace string,
 	return Snapshots{}, first
 }
 
-// storedSnapshots are snapshots as one snapshotter calls them.
+// storedSnapshots are the names of snapshots in one snapshotter.
 type storedSnapshots struct {
 	snapshotter string
-	keys        map[string]string // of the snapshotter's own database, by the names of the metadata
+	keys        map[string]string // keys in the snapshotter's own database, by metadata name
 }
 
-// maxSnapshotters bounds how many snapshotters of all namespaces are looked at.
+// maxSnapshotters is the maximum number of snapshotters inspected in all namespaces.
 const maxSnapshotters = 10_000
 
-// snapshotKeys finds the snapshots of those names: in each snapshotter of each
-// namespace that has all of them, those of the given namespace first.
+// snapshotKeys finds these snapshots in each snapshotter of each namespace that has all of them,
+// with the given namespace first.
 func snapshotKeys(tx *bbolt.Tx, namespace string, names []string) (out []storedSnapshots, err error) {
 	v1 := tx.Bucket(schemaVersion)
 	if v1 == nil {
@@ -109,7 +109,7 @@ func snapshotKeys(tx *bbolt.Tx, namespace string, names []string) (out []storedS
 	return out, nil
 }
 
-// dirs returns where the snapshotter keeps them.
+// dirs returns the snapshotter's folders for them.
 func (s *storedSnapshots) dirs(ctx context.Context, roots ContainerdRoots) (map[string]string, error) {
 	if !slices.Contains(upperSnapshotters, s.snapshotter) {
 		return nil, fmt.Errorf("the folders of the snapshotter %q are not read, only those of %s", s.snapshotter, strings.Join(upperSnapshotters, " and "))

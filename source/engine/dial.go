@@ -16,27 +16,27 @@ import (
 	"github.com/docker/cli/cli/connhelper/ssh"
 )
 
-// An sshTarget is an engine behind ssh: the ssh program logs in there and runs
-// the engine's own command line, which connects our pipe to the engine's socket.
+// An sshTarget is an engine behind ssh: the ssh program logs in and runs the engine's own command
+// line, which connects the pipe to the engine's socket.
 type sshTarget struct {
 	spec     *ssh.Spec
-	identity string // file of the private key; "" for ssh's own choice
-	machine  bool   // podman's virtual machine on this computer, whose host key is not known beforehand
+	identity string // private key file; "" for ssh's default
+	machine  bool   // podman's virtual machine on this computer, whose host key is unknown
 }
 
-// sshFlags go before the host. They ask for no terminal, so that nothing that a
-// login shell prints gets into the stream.
+// sshFlags precede the host. They disable the terminal, so that output of a login shell can't
+// enter the stream.
 var sshFlags = []string{"-o", "ConnectTimeout=30", "-T"}
 
-// machineFlags are those that "podman machine ssh" gives: the machine is this
-// computer's own, and gets a new host key each time it is made.
+// machineFlags are those of "podman machine ssh": the machine belongs to this computer and gets a
+// new host key whenever it is created.
 var machineFlags = []string{
 	"-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no",
 	"-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
 }
 
-// newSSHTarget checks an ssh address. It refuses what the ssh program could read
-// as an option, although that is also passed behind "--".
+// newSSHTarget validates an ssh address. It rejects what the ssh program could read as an option,
+// although "--" precedes it.
 func newSSHTarget(u *url.URL) (*sshTarget, error) {
 	spec, err := ssh.NewSpec(u)
 	if err != nil {
@@ -55,7 +55,7 @@ func newSSHTarget(u *url.URL) (*sshTarget, error) {
 	return &sshTarget{spec: spec}, nil
 }
 
-// login is the target as a person would type it behind "ssh".
+// login returns the target as typed after "ssh".
 func (t *sshTarget) login() string {
 	host := t.spec.Host
 	if t.spec.User != "" {
@@ -67,8 +67,8 @@ func (t *sshTarget) login() string {
 	return host
 }
 
-// arguments returns the arguments of the ssh program to reach an engine of that
-// kind. The path of the address, if any, is the socket on the other machine.
+// arguments returns the ssh program's arguments for an engine of that kind. The address's path,
+// if any, is the socket on the other machine.
 func (t *sshTarget) arguments(kind string) ([]string, error) {
 	remote := []string{kind, "system", "dial-stdio"}
 	if strings.Trim(t.spec.Path, "/") != "" {
@@ -88,8 +88,8 @@ func (t *sshTarget) arguments(kind string) ([]string, error) {
 	return t.spec.Command(flags, remote...)
 }
 
-// A dialRecord keeps the error of the last attempt to connect, which the API's
-// client replaces by a general one.
+// A dialRecord keeps the last connection error, which the API's client replaces with a general
+// one.
 type dialRecord struct {
 	mu  sync.Mutex
 	err error
@@ -101,16 +101,15 @@ func (r *dialRecord) note(err error) {
 	r.err = err
 }
 
-// last returns why the last attempt failed; nil if it did not.
+// last returns the last connection error, or nil.
 func (r *dialRecord) last() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.err
 }
 
-// setDialer makes transport connect to h, and record the outcome. It must be
-// called after the API's client has configured the transport, and before the
-// transport is used.
+// setDialer makes transport connect to h and record the result. Call it after
+// the API's client has configured the transport and before it is used.
 func (h address) setDialer(transport *http.Transport, kind string, record *dialRecord) error {
 	dial := transport.DialContext
 	if h.ssh != nil {
@@ -141,11 +140,11 @@ func (h address) setDialer(transport *http.Transport, kind string, record *dialR
 // An sshConn is the pipe to an ssh program.
 type sshConn struct{ net.Conn }
 
-// sshExit is how long Close waits for the ssh program to end.
+// sshExit is the time limit for the ssh program to exit on Close.
 const sshExit = 300 * time.Millisecond
 
 // Close ends the ssh program, in the background if that takes long: the
-// connection below waits for it for up to ten seconds, and the API's client would
+// connection below waits up to ten seconds for it, and the API's client would
 // wait for the connection.
 func (c *sshConn) Close() error {
 	done := make(chan error, 1)
@@ -158,8 +157,8 @@ func (c *sshConn) Close() error {
 	}
 }
 
-// innerURLError returns what went wrong in a request, without the request's
-// method and address; nil if err is not of a request.
+// innerURLError returns the cause of a request error without method and address; nil for other
+// errors.
 func innerURLError(err error) error {
 	if request, ok := errors.AsType[*url.Error](err); ok {
 		return request.Err

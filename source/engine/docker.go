@@ -16,8 +16,7 @@ import (
 	"github.com/peelhq/peel/internal/settings"
 )
 
-// defaultContext is the name of the context that stands for the environment and
-// the default socket. It has no file.
+// defaultContext is the context for the environment and the default socket. It has no file.
 const defaultContext = "default"
 
 // dockerAddresses returns where Docker's engine may listen, to be tried in turn,
@@ -66,16 +65,15 @@ func dockerAddresses() ([]address, error) {
 	return defaultDockerAddresses(), nil
 }
 
-// DockerChosen returns what names the Docker engine, for people: "DOCKER_HOST", or
-// the context that DOCKER_CONTEXT or config.json name; "" if it is only looked for at
-// its default address.
+// DockerChosen returns the setting that selects the Docker engine, for people: "DOCKER_HOST", or
+// the context from DOCKER_CONTEXT or config.json; "" for the default address.
 func DockerChosen() string {
 	if os.Getenv("DOCKER_HOST") != "" {
 		return "DOCKER_HOST"
 	}
 	name := os.Getenv("DOCKER_CONTEXT")
 	if dir := dockerConfigDir(); name == "" && dir != "" {
-		name, _ = currentContext(filepath.Join(dir, "config.json")) // the caller that asks the engine reports the error
+		name, _ = currentContext(filepath.Join(dir, "config.json")) // reported when the engine is used
 	}
 	if name == "" || name == defaultContext {
 		return ""
@@ -91,9 +89,8 @@ func oneAddress(h address, err error) ([]address, error) {
 	return []address{h}, nil
 }
 
-// defaultDockerAddresses returns those of the system's socket and of the sockets
-// of a user's own engine that exist. If none exists, it returns the system's, for
-// the error to name it.
+// defaultDockerAddresses returns the existing sockets among the system's and a
+// user's own. If none exists, it returns the system's, for the error message.
 func defaultDockerAddresses() []address {
 	addresses := []address{{url: defaultDockerHost}}
 	if runtime.GOOS == "windows" {
@@ -120,14 +117,13 @@ func defaultDockerAddresses() []address {
 	return addresses
 }
 
-// exists reports whether there is something at path; true if it cannot find out.
+// exists reports whether path exists; true if that is unknown.
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil || !errors.Is(err, fs.ErrNotExist)
 }
 
-// dockerConfigDir is where Docker's command line keeps its settings; "" if
-// there is no home.
+// dockerConfigDir returns the settings folder of Docker's command line; "" without a home folder.
 func dockerConfigDir() string {
 	if dir := os.Getenv("DOCKER_CONFIG"); dir != "" {
 		return dir
@@ -139,10 +135,10 @@ func dockerConfigDir() string {
 	return filepath.Join(home, ".docker")
 }
 
-// tlsFromEnv is the TLS that the environment asks for: with a check of the
-// engine's certificate if DOCKER_TLS_VERIFY is not empty, without that check if
-// only DOCKER_TLS is not empty, else none (nil). The files are in
-// DOCKER_CERT_PATH, or beside the settings.
+// tlsFromEnv returns the TLS configuration from the environment: with a check
+// of the engine's certificate if DOCKER_TLS_VERIFY is not empty, without the
+// check if only DOCKER_TLS is not empty, else nil. The files are in
+// DOCKER_CERT_PATH, or next to the settings.
 func tlsFromEnv(dir string) (*tls.Config, error) {
 	verify := os.Getenv("DOCKER_TLS_VERIFY") != ""
 	if !verify && os.Getenv("DOCKER_TLS") == "" {
@@ -164,8 +160,8 @@ func tlsFromEnv(dir string) (*tls.Config, error) {
 	return config, nil
 }
 
-// currentContext returns the name of the context that a config.json calls
-// current; "" if it names none, or does not exist.
+// currentContext returns the current context in a config.json; "" if it has none or does not
+// exist.
 func currentContext(path string) (string, error) {
 	data, err := settings.Optional(path)
 	if err != nil {
@@ -183,22 +179,22 @@ func currentContext(path string) (string, error) {
 	return settings.CurrentContext, nil
 }
 
-// contextMeta is what is used of a context's meta.json.
+// contextMeta is the relevant part of a context's meta.json.
 type contextMeta struct {
 	Name      string
 	Endpoints map[string]json.RawMessage
 }
 
-// contextEndpoint is what a context says of its "docker" endpoint. Other
-// endpoints have other shapes.
+// contextEndpoint is a context's "docker" endpoint. Other endpoints have other formats.
 type contextEndpoint struct {
 	Host          string
 	SkipTLSVerify bool
 }
 
-// contextAddress returns the address of a context. A context is in directories
-// named by the SHA-256 of its name, so no name can lead out of them:
-// contexts/meta/<sum>/meta.json and contexts/tls/<sum>/docker/{ca,cert,key}.pem.
+// contextAddress returns the address of a context. Its directories are named by
+// the SHA-256 of its name, so no name can lead out of them:
+// contexts/meta/<sum>/meta.json and
+// contexts/tls/<sum>/docker/{ca,cert,key}.pem.
 func contextAddress(dir, name string) (address, error) {
 	if dir == "" {
 		return address{}, errors.New("no home directory, and so no contexts: set DOCKER_CONFIG")
@@ -234,7 +230,7 @@ func contextAddress(dir, name string) (address, error) {
 	return parseAddress(endpoint.Host, from, secure)
 }
 
-// readContext reads a meta.json.
+// readContext parses a meta.json.
 func readContext(path string) (contextMeta, error) {
 	data, err := settings.Read(path)
 	if err != nil {
@@ -247,7 +243,7 @@ func readContext(path string) (contextMeta, error) {
 	return meta, nil
 }
 
-// contextNames lists the contexts there are, in order, for an error message.
+// contextNames lists the existing contexts, sorted, for an error message.
 func contextNames(dir string) []string {
 	names := []string{defaultContext}
 	root := filepath.Join(dir, "contexts", "meta")

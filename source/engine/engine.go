@@ -1,13 +1,13 @@
-// Package engine is the client of container engines: where an engine listens
-// (environment, Docker's contexts, podman's connections, the usual sockets), how
-// it is reached (unix socket, TCP, TLS, ssh), and the few calls that peel makes.
-// It only ever reads.
+// Package engine is a client for container engines. It finds where an engine
+// listens (environment, Docker's contexts, podman's connections, default
+// sockets), connects to it (unix socket, TCP, TLS, ssh), and makes the few
+// calls that peel needs. It only reads.
 //
-// It knows nothing of archives, layers or an image's content: what it saves is a
-// stream of bytes. Which images are read, and how, is for package source to say.
+// It knows nothing about archives, layers or an image's content: a saved image
+// is a stream of bytes. Package source decides which images to read, and how.
 //
-// An engine's answers are foreign: its texts are cleaned before they stand in an
-// error.
+// An engine's responses are foreign data: texts are cleaned before they become
+// part of an error.
 package engine
 
 import (
@@ -22,108 +22,103 @@ import (
 	"github.com/peelhq/peel/internal/redact"
 )
 
-// An Engine is a container engine that answers. Its methods may be called from
-// several goroutines.
+// An Engine is a connected container engine. Its methods may be called from several goroutines.
 type Engine interface {
-	// Name is the kind of the engine: "docker" or "podman".
+	// Name returns the kind of the engine: "docker" or "podman".
 	Name() string
 
-	// Identity tells this engine from others, for a cache: its kind, its
-	// address and the version of the API that is spoken with it.
+	// Identity identifies this engine for a cache: its kind, address and API version.
 	Identity() []string
 
-	// Local reports whether the engine answers at a socket of this machine, so
-	// that its files may be here too.
+	// Local reports whether the engine listens on a socket of this machine, so that its files may
+	// be here too.
 	Local() bool
 
-	// Image says what the engine knows about the image that ref names: a
-	// reference, or an ID, in full or its first digits. want is nil for any
-	// platform that the engine has. The error is ErrNotFound if the engine
-	// has no such image, or has it for other platforms only.
+	// Image returns the image that ref names: a reference, or an ID, in full or
+	// its first digits. want is nil for any platform that the engine has. The
+	// error is ErrNotFound if the engine does not have the image, or only for
+	// other platforms.
 	Image(ctx context.Context, ref string, want *Wanted) (Image, error)
 
-	// Save streams an image that Image has described for the same ref and
-	// want, as an archive that "docker save" would write, with the tag that
-	// ref names and no other; of an image named by its ID, with none. The
-	// caller closes it, whether it was read to its end or not. A read fails
-	// with what the engine says if it gives up halfway, and with an error that
-	// is io.ErrUnexpectedEOF if the connection breaks.
+	// Save streams an image, described by Image for the same ref and want, as
+	// an archive in the format of "docker save", with only the tag in ref, or
+	// no tag for an ID. The caller closes it, whether or not it was read to its
+	// end. A read fails with the engine's message if the engine gives up, and
+	// with io.ErrUnexpectedEOF if the connection breaks.
 	Save(ctx context.Context, ref string, im Image, want *Wanted) (io.ReadCloser, error)
 
-	// Config puts the config of an image without layers together from what the
-	// engine tells of it, in the form of the OCI image specification. It is not
-	// the very text that the image's ID is the digest of.
+	// Config assembles the config of an image without layers from the engine's
+	// description, in the format of the OCI image specification. It is not the
+	// exact text whose digest is the image's ID.
 	Config(ctx context.Context, ref string) ([]byte, error)
 
-	// List lists the images that the engine has, without the layers that are
-	// only steps of a build.
+	// List lists the engine's images, without intermediate build steps.
 	List(ctx context.Context) ([]Listed, error)
 
-	// Store says where the engine keeps its images.
+	// Store returns where the engine keeps its images.
 	Store(ctx context.Context) (Store, error)
 
 	Containers
 
-	// Close drops the connections. Streams must have been closed.
+	// Close closes the connections. Streams must be closed before.
 	Close() error
 }
 
-// A Platform is what an image runs on, in the words of its config. Parts that
-// are not known are "".
+// A Platform is what an image runs on, in the words of its config. Unknown parts are "".
 type Platform struct{ OS, Architecture, Variant, OSVersion string }
 
-// A Wanted is the platform that an image is asked for.
+// A Wanted is the requested platform of an image.
 type Wanted struct {
 	Platform
 
-	// Fits reports whether an image for a platform is one for the wanted
-	// platform: architectures and variants have several names.
+	// Fits reports whether a platform matches the wanted one: architectures and variants have
+	// several names.
 	Fits func(Platform) bool
 }
 
-// An Image is what an engine says of one of its images.
+// An Image is an engine's description of one of its images.
 type Image struct {
-	ID       string   // "sha256:...": of the config, or of the manifest with containerd's store
-	Tags     []string // every tag that the image has: "app:1", "localhost/app:1"
-	DiffIDs  []string // digests of the uncompressed layers, lowest first; nil if not known
-	NoLayers bool     // it has none: DiffIDs is known, and empty
-	Size     int64    // bytes, as the engine counts them: a hint
+	ID       string   // "sha256:...": of the config, or of the manifest in containerd's store
+	Tags     []string // all tags of the image: "app:1", "localhost/app:1"
+	DiffIDs  []string // digests of the uncompressed layers, lowest first; nil if unknown
+	NoLayers bool     // it has no layers: DiffIDs is known and empty
+	Size     int64    // bytes, as the engine counts them: an estimate
 	Platform Platform
 
-	Driver   string // what keeps the layers' files: "overlay2"; "" if not said
-	UpperDir string // the topmost layer's folder, as that driver has it; "" if not said
+	Driver   string // storage driver: "overlay2"; "" if unknown
+	UpperDir string // the driver's folder for the topmost layer; "" if unknown
 }
 
 // A Listed is one image in an engine's list.
 type Listed struct {
 	ID        string
-	Tags      []string   // as the engine lists them: "<none>:<none>" and digests too
+	Tags      []string   // from the engine: may be "<none>:<none>" or digests
 	Size      int64      // bytes, as the engine counts them
-	Created   time.Time  // zero if not known
-	Platforms []Platform // that the engine has it for; nil if it does not say
+	Created   time.Time  // zero if unknown
+	Platforms []Platform // platforms that the engine has; nil if unknown
 }
 
 // A Store is where an engine keeps its images.
 type Store struct {
-	Root       string // folder, as the engine sees it
+	Root       string // folder in the engine's view
 	Driver     string // "overlay2"
 	Containerd bool   // images are in containerd's content store
 }
 
 var (
-	// ErrNotFound says that a reference names nothing that exists. Any other
-	// error is of something that exists, or may exist, but could not be read.
+	// ErrNotFound says that nothing with that name exists. Any other error means that the thing
+	// exists, or may exist, but can't be read.
 	ErrNotFound = errors.New("no such image")
 
-	// ErrNoEngine says that nothing names an engine, and that none listens at
-	// its default address: most likely, it is not installed.
+	// ErrNoEngine says that no setting names an engine and that none listens at its default
+	// address. Most likely it is not installed.
 	ErrNoEngine = errors.New("no socket found")
 )
 
-// Docker connects to the Docker engine that the environment and Docker's own
-// settings name; see dockerAddresses. log may be nil. The error tells each
-// address that was tried, why it failed and what to try; it is ErrNoEngine if
-// there seems to be none, and a *SettingsError if the settings could not be read.
+// Docker connects to the Docker engine selected by the environment and Docker's
+// settings; see dockerAddresses. log may be nil. The error names each address,
+// why it failed and what to try; it is ErrNoEngine if none seems to exist, and
+// a *SettingsError if the settings can't be read.
 func Docker(ctx context.Context, log *slog.Logger) (Engine, error) {
 	addresses, err := dockerAddresses()
 	if err != nil {
@@ -132,10 +127,10 @@ func Docker(ctx context.Context, log *slog.Logger) (Engine, error) {
 	return connect(ctx, "docker", addresses, log)
 }
 
-// Podman connects to podman's service, which speaks Docker's API; see
-// podmanAddresses. log may be nil. The error tells each address that was tried,
-// why it failed and what to try; it is ErrNoEngine if there seems to be none.
-// It holds a *SettingsError if some of podman's settings could not be read.
+// Podman connects to podman's service, which has Docker's API; see
+// podmanAddresses. log may be nil. The error names each address, why it failed
+// and what to try; it is ErrNoEngine if none seems to exist. It includes a
+// *SettingsError if some of podman's settings can't be read.
 func Podman(ctx context.Context, log *slog.Logger) (Engine, error) {
 	addresses, unread := podmanAddresses()
 	if unread != nil {
@@ -154,18 +149,18 @@ func Podman(ctx context.Context, log *slog.Logger) (Engine, error) {
 	return nil, err
 }
 
-// A SettingsError says that settings which name an engine could not be read.
+// A SettingsError says that an engine's settings can't be read.
 type SettingsError struct {
-	Kind string // of the engine
+	Kind string // kind of the engine
 	Err  error
 }
 
-// Error returns one line, cleaned and without secrets.
+// Error returns one clean line without secrets.
 func (e *SettingsError) Error() string { return clean.Line(redact.Text(e.Kind + ": " + e.Err.Error())) }
 
 func (e *SettingsError) Unwrap() error { return e.Err }
 
-// connect returns an engine for the first of addresses that answers.
+// connect returns an engine for the first address that responds.
 func connect(ctx context.Context, kind string, addresses []address, log *slog.Logger) (Engine, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -193,8 +188,7 @@ func connect(ctx context.Context, kind string, addresses []address, log *slog.Lo
 	return nil, failed
 }
 
-// nothingThere reports whether addresses are where an engine listens by itself,
-// and there is nothing at any of them.
+// nothingThere reports whether addresses are default addresses at which nothing exists.
 func nothingThere(addresses []address) bool {
 	for _, a := range addresses {
 		if a.from != "" || a.socket() == "" || exists(a.socket()) {
@@ -204,7 +198,7 @@ func nothingThere(addresses []address) bool {
 	return true
 }
 
-// A noEngineError is a failure to connect that is ErrNoEngine, in its own words.
+// A noEngineError is a connection failure that is an ErrNoEngine with a text of its own.
 type noEngineError struct{ error }
 
 func (e *noEngineError) Unwrap() []error { return []error{ErrNoEngine, e.error} }

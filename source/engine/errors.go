@@ -11,16 +11,16 @@ import (
 	"github.com/peelhq/peel/internal/redact"
 )
 
-// A notFoundError is ErrNotFound in words that say enough.
+// A notFoundError is an ErrNotFound with a text of its own.
 type notFoundError struct{ text string }
 
 func (e *notFoundError) Error() string { return e.text }
 
 func (e *notFoundError) Unwrap() error { return ErrNotFound }
 
-// notFound makes err, an engine's "404" for ref, ErrNotFound. Engines word it in
-// many ways, most of them repeating the name. The text is kept only if it says
-// more, as that of newer Docker engines does for an image of another platform.
+// notFound converts an engine's "404" for ref to ErrNotFound. Most texts only
+// repeat the name. The text is kept only if it says more, as newer Docker
+// engines do for another platform.
 func notFound(ref string, err error) error {
 	if strings.Contains(err.Error(), "platform") {
 		return fmt.Errorf("%w: %w", err, ErrNotFound)
@@ -31,8 +31,7 @@ func notFound(ref string, err error) error {
 	return ErrNotFound
 }
 
-// fail wraps err with the engine, what was asked of it ("" when connecting),
-// and what may help.
+// fail wraps err with the engine, the request ("" while connecting), and possible help.
 func (e *apiClient) fail(ref string, err error) error {
 	f := &failure{kind: e.kind, addr: e.addr, ref: ref, err: err}
 	if !client.IsErrConnectionFailed(err) {
@@ -41,7 +40,7 @@ func (e *apiClient) fail(ref string, err error) error {
 	if dialed := e.dial.last(); dialed != nil {
 		f.err = dialed // the client drops it
 	} else if inner := innerURLError(err); inner != nil {
-		f.err = inner // without the made-up address that requests bear
+		f.err = inner // without the artificial address in requests
 	}
 	f.try = advice(e.kind, e.addr, f.err)
 	return f
@@ -51,13 +50,13 @@ func (e *apiClient) fail(ref string, err error) error {
 type failure struct {
 	kind string
 	addr address
-	ref  string // image that was asked for; "" if none was
+	ref  string // requested image, or ""
 	err  error
-	try  string // what may help; "" if nothing is known to
+	try  string // possible help, or ""
 }
 
-// Error returns one line: engine, host, image, reason, advice. What the engine
-// says is foreign text: it is cleaned, and secrets are taken out.
+// Error returns one line: engine, host, image, reason, advice. Text from the engine is cleaned,
+// and secrets are removed.
 func (e *failure) Error() string {
 	where := e.kind + " (" + e.addr.url
 	if e.addr.from != "" {

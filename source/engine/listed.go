@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// maxNames bounds how many names of contexts or connections a message lists.
+// maxNames is the maximum number of names of contexts or connections in a message.
 const maxNames = 20
 
-// listed writes names for a message.
+// listed formats names for a message.
 func listed(names []string) string {
 	if len(names) == 0 {
 		return "none"

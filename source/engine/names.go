@@ -7,10 +7,10 @@ import (
 	"github.com/distribution/reference"
 )
 
-// saveName returns the name to save an image by. A name with a tag or a digest
-// and a full ID are taken as they are. A bare name would save every image of
-// that repository: it stands for its "latest", unless the engine has taken it
-// for the first digits of an ID.
+// saveName returns the name to save an image by. A name with a tag or a digest,
+// and a full ID, stay unchanged. A bare name would save every image of that
+// repository, so it becomes "latest", unless the engine has matched it as the
+// first digits of an ID.
 func (im Image) saveName(ref string) string {
 	parsed, err := reference.ParseAnyReference(ref)
 	if err != nil {
@@ -30,8 +30,7 @@ func (im Image) saveName(ref string) string {
 	return im.Tags[i]
 }
 
-// ArchiveName is the name that the image has in the archive that an engine saves
-// when it is asked for ref; "" if it has none there.
+// ArchiveName returns the image's name in the archive that an engine saves for ref, or "".
 func (im Image) ArchiveName(ref string) string {
 	name := im.saveName(ref)
 	parsed, err := reference.ParseAnyReference(name)

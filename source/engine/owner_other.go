@@ -2,5 +2,5 @@
 
 package engine
 
-// socketOwners is not known outside unix.
+// socketOwners is only supported on unix.
 func socketOwners(string) (owner, group string, ok bool) { return "", "", false }

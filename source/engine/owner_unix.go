@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// socketOwners names the user that a socket belongs to, and the group that may
-// use it, "" if only its owner may. A user without a name is given by number.
-// It is false if the socket cannot be looked at.
+// socketOwners returns the owner of a socket and the group that may use it (""
+// if only the owner may). A user without a name is given by number. It is false
+// if the socket can't be inspected.
 func socketOwners(path string) (owner, group string, ok bool) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -52,8 +52,7 @@ func podmanAddresses() ([]address, error) {
 	return addresses, err
 }
 
-// podmanSocketPaths are the sockets that podman listens on by default, the
-// likeliest first.
+// podmanSocketPaths returns podman's default sockets, likeliest first.
 func podmanSocketPaths() []string {
 	const system = "/run/podman/podman.sock"
 	var own []string
@@ -82,21 +81,21 @@ func podmanSockets() []address {
 	return addresses
 }
 
-// podmanConnections are the services that "podman system connection" knows.
+// podmanConnections are the services of "podman system connection".
 type podmanConnections struct {
 	Default     string
 	Connections map[string]podmanConnection
-	file        string // that named the default
+	file        string // file that names the default
 }
 
 // A podmanConnection is one of them.
 type podmanConnection struct {
 	URI       string `toml:"uri"`
-	Identity  string `toml:"identity"`   // file of the private key for ssh
+	Identity  string `toml:"identity"`   // private key file for ssh
 	IsMachine bool   `toml:"is_machine"` // podman's own virtual machine on this computer
 }
 
-// address returns the address of a connection. asked says what named it, for errors.
+// address returns the address of a connection. asked is its origin, for errors.
 func (c podmanConnections) address(name, asked string) (address, error) {
 	found, ok := c.Connections[name]
 	if !ok {
@@ -114,8 +113,8 @@ func (c podmanConnections) address(name, asked string) (address, error) {
 	return h, nil
 }
 
-// configHome is where a user's containers.conf and podman-connections.json are;
-// "" if there is no home.
+// configHome returns the folder of a user's containers.conf and podman-connections.json; ""
+// without a home folder.
 func configHome() string {
 	if dir := os.Getenv("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "containers")

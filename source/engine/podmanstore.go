@@ -10,12 +10,11 @@ import (
 	"github.com/peelhq/peel/internal/settings"
 )
 
-// PodmanNamed reports whether the environment names a service of podman. If it
-// does, the user does not mean the store of this machine.
+// PodmanNamed reports whether the environment names a podman service. The user then does not mean
+// this machine's store.
 func PodmanNamed() bool { return PodmanChosen() != "" }
 
-// PodmanChosen returns the variable of the environment that names a service of
-// podman, for people; "" if none does.
+// PodmanChosen returns the environment variable that names a podman service, for people; or "".
 func PodmanChosen() string {
 	for _, name := range []string{"CONTAINER_HOST", "CONTAINER_CONNECTION"} {
 		if os.Getenv(name) != "" {
@@ -25,23 +24,22 @@ func PodmanChosen() string {
 	return ""
 }
 
-// storageConf is what a storage.conf says of where a store is. Source:
-// containers-storage.conf(5).
+// storageConf is the relevant part of a storage.conf. Source: containers-storage.conf(5).
 type storageConf struct {
 	Storage struct {
 		GraphRoot    string `toml:"graphroot"`
-		RootlessPath string `toml:"rootless_storage_path"` // of everybody but root
+		RootlessPath string `toml:"rootless_storage_path"` // for users other than root
 	} `toml:"storage"`
 }
 
-// PodmanStore is the folder of podman's store: as storage.conf says, else the
-// default, which is one for root and another for other users.
+// PodmanStore returns the folder of podman's store: from storage.conf, else the default, which
+// differs between root and other users.
 func PodmanStore() (string, error) {
 	return podmanStore(os.Geteuid() == 0, []string{"/etc/containers/storage.conf", "/usr/share/containers/storage.conf"})
 }
 
-// podmanStore is PodmanStore for root or for somebody else, with the system's
-// storage.conf files, of which podman reads the first that there is.
+// podmanStore is PodmanStore for root or another user, given the system's storage.conf files;
+// podman reads the first that exists.
 func podmanStore(root bool, conf []string) (string, error) {
 	own := os.Getenv("CONTAINERS_STORAGE_CONF")
 	switch dir := configHome(); {
@@ -61,7 +59,7 @@ func podmanStore(root bool, conf []string) (string, error) {
 		}
 		dir := said.Storage.GraphRoot
 		if !root {
-			if dir == "" || name != own { // a system's graphroot is root's
+			if dir == "" || name != own { // a system's graphroot is for root
 				dir = said.Storage.RootlessPath
 			}
 			dir = expandUser(dir)
@@ -84,8 +82,8 @@ func podmanStore(root bool, conf []string) (string, error) {
 	return filepath.Join(home, ".local", "share", "containers", "storage"), nil
 }
 
-// expandUser replaces variables of the environment in a path, as podman does, and
-// $UID, which shells do not export, by the user's number.
+// expandUser replaces environment variables in a path, as podman does, and $UID, which shells
+// don't export, with the user's number.
 func expandUser(path string) string {
 	return os.Expand(path, func(name string) string {
 		if name == "UID" {

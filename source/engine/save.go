@@ -9,31 +9,30 @@ import (
 	"io"
 )
 
-// A saveStream is the archive that an engine sends of an image or a container. It
-// tells apart the end of the archive, an engine that gives up, and a broken
+// A saveStream is an engine's archive of an image or a container. It
+// distinguishes the end of the archive, an engine that gives up, and a broken
 // connection.
 type saveStream struct {
-	ctx    context.Context // of the request that the body belongs to
+	ctx    context.Context // of the request
 	cancel context.CancelCauseFunc
 	watch  *watch
 	engine *apiClient
 	ref    string
-	what   string // that it is an archive of: "the image"
+	what   string // kind of archive: "the image"
 	body   io.ReadCloser
 	bytes  int64  // read so far
-	zeros  int64  // of them, at the end
-	tail   []byte // the last of what was read, maxSaveTail at most
-	err    error  // what ended it, io.EOF included
+	zeros  int64  // of these, at the end
+	tail   []byte // the last bytes, at most maxSaveTail
+	err    error  // final error, including io.EOF
 
-	maxZeros int64 // more of them in a row are not of the image
+	maxZeros int64 // limit on zeros
 }
 
-// maxSaveTail bounds, in bytes, the message that is found behind a broken
-// archive.
+// maxSaveTail is the maximum length, in bytes, of the message after a broken archive.
 const maxSaveTail = 4 << 10
 
-// stream begins an archive of about so many bytes, 0 if that is not known, of what
-// ref names. The context is for the call whose body it will read.
+// stream starts an archive of ref of roughly this size, 0 if unknown. The context is for the call
+// whose body it reads.
 func (e *apiClient) stream(ctx context.Context, ref, what string, size int64) (*saveStream, context.Context) {
 	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, isStream{}, true))
 	s := &saveStream{ctx: ctx, cancel: cancel, engine: e, ref: ref, what: what, maxZeros: e.limits.longestZeros(size)}
@@ -41,7 +40,7 @@ func (e *apiClient) stream(ctx context.Context, ref, what string, size int64) (*
 	return s, ctx
 }
 
-// refused ends a stream of which the call has failed with err, and returns that.
+// refused ends a stream after the call failed with err, and returns the error.
 func (s *saveStream) refused(err error) error {
 	s.watch.stop()
 	s.cancel(nil)
@@ -75,10 +74,10 @@ func (s *saveStream) Read(p []byte) (int, error) {
 	return n, s.err
 }
 
-// someZeros are what trailingZeros compares with.
+// someZeros is for comparisons in trailingZeros.
 var someZeros [4 << 10]byte
 
-// trailingZeros counts the zeros that p ends in.
+// trailingZeros counts the zeros at the end of p.
 func trailingZeros(p []byte) int {
 	end := len(p)
 	for end >= len(someZeros) && bytes.Equal(p[end-len(someZeros):end], someZeros[:]) {
@@ -90,15 +89,15 @@ func trailingZeros(p []byte) int {
 	return len(p) - end
 }
 
-// Close drops the connection if the archive was not read to its end: the engine
-// stops sending.
+// Close closes the connection if the archive was not read to its end, so that the engine stops
+// sending.
 func (s *saveStream) Close() error {
 	s.watch.stop()
 	s.cancel(nil)
 	return s.body.Close()
 }
 
-// ending says what err, from the body, means for the archive.
+// ending interprets err, from the body, for the archive.
 func (s *saveStream) ending(err error) error {
 	if cause := context.Cause(s.ctx); cause != nil {
 		return s.engine.fail(s.ref, cause)
@@ -115,7 +114,7 @@ func (s *saveStream) ending(err error) error {
 	return s.engine.fail(s.ref, fmt.Errorf("the connection broke after %d bytes of %s: %w", s.bytes, s.what, err))
 }
 
-// keepTail keeps the last maxSaveTail bytes of all that was read.
+// keepTail keeps the last maxSaveTail bytes.
 func (s *saveStream) keepTail(p []byte) {
 	if len(p) >= maxSaveTail {
 		s.tail = append(s.tail[:0], p[len(p)-maxSaveTail:]...)
@@ -127,10 +126,10 @@ func (s *saveStream) keepTail(p []byte) {
 	s.tail = append(s.tail, p...)
 }
 
-// saveMessage returns the error message that ends tail, or "". An engine that
-// fails when it has begun to send can no longer answer with a status: Docker
-// writes {"errorDetail":{"message":"..."},"error":"..."} behind what it has
-// sent. A complete archive ends in zeros, so the two cannot be confused.
+// saveMessage returns the error message at the end of tail, or "". An engine
+// that fails after it has started sending can't report a status: Docker appends
+// {"errorDetail":{"message":"..."},"error":"..."} to the data. A complete
+// archive ends with zeros, so the two can't be confused.
 func saveMessage(tail []byte) string {
 	at := bytes.LastIndex(tail, []byte(`{"errorDetail":`))
 	if at < 0 {

@@ -9,10 +9,10 @@ import (
 	"github.com/peelhq/peel/internal/settings"
 )
 
-// tlsFromDir makes a TLS configuration of the files ca.pem, cert.pem and
-// key.pem in dir. Each may be absent, but cert.pem and key.pem only together. The engine's certificate must then be signed by ca.pem; by the system's
-// authorities if there is none; and is not checked at all if insecure. It
-// returns nil if dir holds none of the three and insecure is false.
+// tlsFromDir makes a TLS configuration from ca.pem, cert.pem and key.pem in dir. Each may be
+// missing, but cert.pem and key.pem only together. The engine's certificate must be signed by
+// ca.pem or, without it, by the system's authorities; with insecure it is not checked. It returns
+// nil if dir has none of the three and insecure is false.
 func tlsFromDir(dir string, insecure bool) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: insecure} //nolint:gosec // asked for, by DOCKER_TLS or by the context
 	found := insecure

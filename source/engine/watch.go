@@ -7,37 +7,36 @@ import (
 	"time"
 )
 
-// A watch ends a stream that gives nothing, or next to nothing, by cancelling
-// its context. It counts only the time in which a reader waits for the stream, not
-// the time in which the reader works on what came.
+// A watch cancels the context of a stream that sends nothing, or next to nothing. It counts only
+// the time in which a reader waits for the stream.
 //
-// Time is counted in ticks, and a tick in which the program was stopped (by
-// Ctrl+Z) is one tick, however long it was.
+// Time is counted in ticks. A tick in which the program was suspended (Ctrl+Z) counts as one,
+// however long it was.
 type watch struct {
-	silence time.Duration // for the next watchBytes bytes
+	silence time.Duration // time limit for the next watchBytes bytes
 	cancel  context.CancelCauseFunc
 
 	mu      sync.Mutex
 	timer   *time.Timer
-	waiting bool          // a reader waits for the stream
-	left    int           // ticks until the stream is ended
-	got     int64         // bytes since that was set
-	limit   time.Duration // that left stands for
-	first   bool          // no byte has come yet
+	waiting bool          // a reader is waiting for the stream
+	left    int           // ticks until the stream is cancelled
+	got     int64         // bytes since left was set
+	limit   time.Duration // the duration that left represents
+	first   bool          // no byte has arrived yet
 	ended   bool
 }
 
 const (
-	watchTicks = 4        // in the time of silence
-	watchBytes = 64 << 10 // in the time of silence: fewer are as good as none
+	watchTicks = 4        // within the silence limit
+	watchBytes = 64 << 10 // within the silence limit: fewer count as nothing
 )
 
-// newWatch begins to wait for the first byte of a stream.
+// newWatch starts to wait for the first byte of a stream.
 func newWatch(first, silence time.Duration, cancel context.CancelCauseFunc) *watch {
 	w := &watch{silence: silence, cancel: cancel, limit: first, waiting: true, first: true}
 	tick := max(silence/watchTicks, 1)
 	w.left = int(first / tick)
-	w.mu.Lock() // a tick may come before the timer is in its field
+	w.mu.Lock() // a tick may occur before the timer is stored
 	defer w.mu.Unlock()
 	w.timer = time.AfterFunc(tick, func() { w.tick(tick) })
 	return w
@@ -64,14 +63,14 @@ func (w *watch) tick(tick time.Duration) {
 	}
 }
 
-// wait says that a reader waits for the stream.
+// wait says that a reader is waiting for the stream.
 func (w *watch) wait() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.waiting = true
 }
 
-// came says that n bytes have come, and that the reader no longer waits.
+// came says that n bytes have arrived and that the reader is no longer waiting.
 func (w *watch) came(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

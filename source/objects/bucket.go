@@ -17,25 +17,25 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
-// A bucket is a store in a bucket of an object store that speaks S3, below a prefix.
+// A bucket is a store below a prefix in a bucket of an object store with the S3 API.
 //
-// The environment says where and who, as it does to Amazon's own tools: AWS_ENDPOINT_URL_S3
-// or AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (with
-// AWS_SESSION_TOKEN), else the file of shared credentials with AWS_PROFILE, else the role
-// of the machine, the container or the service account.
+// The environment names the place and the credentials, as for Amazon's own tools:
+// AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and
+// AWS_SECRET_ACCESS_KEY (with AWS_SESSION_TOKEN), else the shared credentials file with
+// AWS_PROFILE, else the role of the machine, the container or the service account.
 type bucket struct {
 	client *minio.Client
 	creds  *credentials.Credentials
 	name   string
-	prefix string // "" or with a slash at its end
+	prefix string // "" or ending with a slash
 }
 
 var _ Store = (*bucket)(nil)
 
-// Bounds on what a store is waited for.
+// Time limits and retries for a store.
 const (
-	answerTime = 2 * time.Minute // until it begins to answer
-	putRetries = 5               // beyond those that the client makes of its own
+	answerTime = 2 * time.Minute // until the answer starts
+	putRetries = 5               // in addition to the client's own
 )
 
 // openBucket opens BUCKET[/PREFIX].
@@ -53,7 +53,7 @@ func openBucket(ctx context.Context, place string) (Store, error) {
 		return nil, fmt.Errorf("%w: AWS_ENDPOINT_URL: not the address of an object store: write https://HOST[:PORT]", ErrRefused)
 	}
 	transport, ok := http.DefaultTransport.(*http.Transport)
-	if !ok { // always is
+	if !ok { // always true
 		return nil, errors.New("no transport")
 	}
 	transport = transport.Clone()
@@ -73,7 +73,7 @@ func openBucket(ctx context.Context, place string) (Store, error) {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	switch there, err := b.client.BucketExists(ctx, name); {
-	case err != nil && code(err) != "AccessDenied": // who may put and get need not be allowed to ask this
+	case err != nil && code(err) != "AccessDenied": // credentials for put and get may lack this permission
 		return nil, b.failed("opening it", err)
 	case err == nil && !there:
 		return nil, fmt.Errorf("%w: %s: no such bucket", ErrRefused, b)
@@ -83,7 +83,7 @@ func openBucket(ctx context.Context, place string) (Store, error) {
 
 func (b *bucket) String() string { return "s3://" + b.name + "/" + strings.TrimSuffix(b.prefix, "/") }
 
-// Open asks how large the object is, and reads it by ranges.
+// Open asks for the size of the object, and reads it by ranges.
 func (b *bucket) Open(ctx context.Context, name string) (Object, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
@@ -102,8 +102,7 @@ func (b *bucket) Open(ctx context.Context, name string) (Object, error) {
 	return &bucketObject{ctx, b, name, info.Size, info.ETag}, nil
 }
 
-// A bucketObject reads one version of an object: if it is replaced meanwhile, that is an
-// error.
+// A bucketObject reads one version of an object: replacing it meanwhile causes an error.
 type bucketObject struct {
 	ctx  context.Context //nolint:containedctx // io.ReaderAt has none
 	b    *bucket
@@ -115,7 +114,7 @@ type bucketObject struct {
 func (o *bucketObject) Size() int64  { return o.size }
 func (o *bucketObject) Close() error { return nil }
 
-// ReadAt is one request.
+// ReadAt sends one request.
 func (o *bucketObject) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, errors.New("a negative place")
@@ -149,7 +148,7 @@ func (o *bucketObject) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// List asks for a thousand names at a time.
+// List requests a thousand names at a time.
 func (b *bucket) List(ctx context.Context, prefix string, fn func(name string, size int64) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -159,7 +158,7 @@ func (b *bucket) List(ctx context.Context, prefix string, fn func(name string, s
 		}
 		name, ok := strings.CutPrefix(info.Key, b.prefix)
 		if !ok || !ValidName(name) {
-			continue // not one of ours
+			continue // foreign object
 		}
 		if err := fn(name, info.Size); err != nil {
 			return err
@@ -168,8 +167,8 @@ func (b *bucket) List(ctx context.Context, prefix string, fn func(name string, s
 	return ctx.Err()
 }
 
-// Put sends the object with If-None-Match: of two that send it at once, one is told that
-// it is there. A store that does not know the header keeps either, which are the same.
+// Put sends the object with If-None-Match: if two programs send it at once, one of them learns
+// that it exists. A store without support for the header keeps either of the two equal objects.
 func (b *bucket) Put(ctx context.Context, name string, r io.ReadSeeker, size int64) (made bool, err error) {
 	if err := checkName(name); err != nil {
 		return false, err
@@ -189,7 +188,7 @@ func (b *bucket) Put(ctx context.Context, name string, r io.ReadSeeker, size int
 			return true, nil
 		case c == "PreconditionFailed", minio.ToErrorResponse(err).StatusCode == http.StatusPreconditionFailed:
 			return false, nil
-		case (c == "ConditionalRequestConflict" || c == "OperationAborted") && try < putRetries: // another is putting it
+		case (c == "ConditionalRequestConflict" || c == "OperationAborted") && try < putRetries: // another program is writing it
 			select {
 			case <-ctx.Done():
 				return false, ctx.Err()
@@ -201,8 +200,7 @@ func (b *bucket) Put(ctx context.Context, name string, r io.ReadSeeker, size int
 	}
 }
 
-// again makes a request, and a second time with credentials that are fetched anew if the
-// first ones are said to have expired.
+// again sends a request, and once more with new credentials if the first ones have expired.
 func (b *bucket) again(do func() error) error {
 	err := do()
 	if slices.Contains([]string{"ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired"}, code(err)) {
@@ -212,7 +210,7 @@ func (b *bucket) again(do func() error) error {
 	return err
 }
 
-// code is the store's word for an error; "" if there is none.
+// code returns the store's error code, or "".
 func code(err error) string {
 	if err == nil {
 		return ""
@@ -223,14 +221,14 @@ func code(err error) string {
 	return ""
 }
 
-// lasting are the codes of errors that trying again will not mend.
+// lasting are the error codes for which a retry is useless.
 var lasting = []string{
 	"AccessDenied", "AllAccessDisabled", "AccountProblem", "InvalidAccessKeyId", "SignatureDoesNotMatch",
 	"ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired", "NoSuchBucket", "InvalidBucketName",
 	"PermanentRedirect", "AuthorizationHeaderMalformed", "MethodNotAllowed", "InvalidStorageClass", "QuotaExceeded",
 }
 
-// failed says what failed, and whether that will last.
+// failed describes a failure, and marks it if a retry is useless.
 func (b *bucket) failed(doing string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err

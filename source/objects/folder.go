@@ -14,8 +14,7 @@ import (
 	"github.com/peelhq/peel/internal/draft"
 )
 
-// A folder is a store in a folder: each object is a file. Nothing outside of it is
-// reached, whatever links lie in it.
+// A folder is a store in a folder: each object is a file. Links can't lead out of it.
 type folder struct {
 	place string
 	root  *os.Root
@@ -68,7 +67,7 @@ type folderObject struct {
 
 func (o *folderObject) Size() int64 { return o.size }
 
-// List goes through the folder in the order of names.
+// List walks the folder in the order of names.
 func (f *folder) List(ctx context.Context, prefix string, fn func(name string, size int64) error) error {
 	dir := "."
 	if i := strings.LastIndexByte(prefix, '/'); i > 0 {
@@ -82,7 +81,7 @@ func (f *folder) List(ctx context.Context, prefix string, fn func(name string, s
 	err := f.walk(ctx, dir, prefix, fn)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := f.root.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-			return nil // nothing begins like that
+			return nil // nothing has that prefix
 		}
 	}
 	return err
@@ -98,7 +97,7 @@ func (f *folder) walk(ctx context.Context, dir, prefix string, fn func(name stri
 	if err = errors.Join(err, d.Close()); err != nil {
 		return err
 	}
-	// The names of objects are compared whole: "a-" comes before what is in "a/".
+	// Compare complete object names: "a-" sorts before the content of "a/".
 	key := func(e fs.DirEntry) string {
 		if e.IsDir() {
 			return e.Name() + "/"
@@ -133,7 +132,7 @@ func (f *folder) walk(ctx context.Context, dir, prefix string, fn func(name stri
 	return nil
 }
 
-// Put writes a file that appears whole.
+// Put writes a file atomically.
 func (f *folder) Put(_ context.Context, name string, r io.ReadSeeker, size int64) (made bool, err error) {
 	if err := checkName(name); err != nil {
 		return false, err
@@ -171,14 +170,14 @@ func (f *folder) Put(_ context.Context, name string, r io.ReadSeeker, size int64
 		return false, fmt.Errorf("writing %s to %s: %w", name, f, err)
 	}
 	if err := d.Create(base); errors.Is(err, fs.ErrExist) {
-		return false, nil // another was faster
+		return false, nil // another program was faster
 	} else if err != nil {
 		return false, fmt.Errorf("writing %s to %s: %w", name, f, err)
 	}
 	return true, nil
 }
 
-// refused is an error of the folder that trying again will not mend.
+// refused is an error of the folder for which a retry is useless.
 func (f *folder) refused(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%w: %w", ErrRefused, err)

@@ -1,5 +1,5 @@
-// Package objects keeps objects under names, each put once: in a folder, or in a bucket
-// of an object store that speaks S3. It knows nothing of images.
+// Package objects stores named objects, each written once, in a folder or in a bucket of an
+// object store with the S3 API. It knows nothing about images.
 package objects
 
 import (
@@ -11,40 +11,40 @@ import (
 	"strings"
 )
 
-// A Store holds objects. It is safe for concurrent use, by several programs too.
+// A Store holds objects. It is safe for concurrent use, even by several
+// programs.
 //
-// Names are as [ValidName] says. An error of something that is not there wraps
-// fs.ErrNotExist; one that trying again will not mend is an [ErrRefused].
+// For names, see [ValidName]. The error for a missing object wraps
+// fs.ErrNotExist; an error for which a retry is useless is an [ErrRefused].
 type Store interface {
-	// Open opens an object to be read at any place.
+	// Open opens an object for random access.
 	Open(ctx context.Context, name string) (Object, error)
 
-	// List calls fn with each object whose name begins with prefix, in the order of the
-	// names' bytes. An error of fn ends it and is returned.
+	// List calls fn with each object whose name has a prefix, in bytewise order of names. It
+	// stops at the first error of fn and returns it.
 	List(ctx context.Context, prefix string, fn func(name string, size int64) error) error
 
-	// Put stores size bytes of r under a name, unless there is an object of that name:
-	// then it leaves that as it is and reports false. The object is there whole or not at
-	// all, whatever happens on the way. It may read r several times, from its beginning.
+	// Put stores size bytes of r under a name. If that object exists, it leaves it unchanged and
+	// reports false. It writes the object atomically. It may read r several times from the start.
 	Put(ctx context.Context, name string, r io.ReadSeeker, size int64) (made bool, err error)
 
-	// String is where the store is, for people, without any secret.
+	// String returns the place of the store, for people, without secrets.
 	String() string
 }
 
-// An Object is open to be read. ReadAt may be called from several goroutines.
+// An Object is an open object. ReadAt may be called from several goroutines.
 type Object interface {
 	io.ReaderAt
 	io.Closer
 	Size() int64 // bytes
 }
 
-// ErrRefused says that a store does not let itself be used as it is asked: credentials
-// are wrong or have expired, there is no such bucket.
+// ErrRefused says that a store rejects requests: the credentials are wrong or have expired, or
+// the bucket does not exist.
 var ErrRefused = errors.New("the store refuses")
 
-// Open opens the store at a place: "s3://BUCKET[/PREFIX]", or a folder, which is made if
-// it is not there and create says so.
+// Open opens the store at a place: "s3://BUCKET[/PREFIX]", or a folder, which it creates if
+// create is set.
 func Open(ctx context.Context, place string, create bool) (Store, error) {
 	if rest, ok := strings.CutPrefix(place, "s3://"); ok {
 		return openBucket(ctx, rest)
@@ -55,11 +55,11 @@ func Open(ctx context.Context, place string, create bool) (Store, error) {
 	return openFolder(place, create)
 }
 
-// maxName bounds names, in bytes. S3 has the same bound.
+// maxName is the maximum length of a name in bytes. S3 has the same limit.
 const maxName = 1024
 
-// ValidName reports whether name can be that of an object: words of letters, digits and
-// "-._=", with "/" between them, none of which begins with a dot.
+// ValidName reports whether name is a valid object name: words of letters, digits and "-._=",
+// separated by "/", none of which starts with a dot.
 func ValidName(name string) bool {
 	if name == "" || len(name) > maxName {
 		return false
@@ -86,7 +86,7 @@ func checkName(name string) error {
 	return nil
 }
 
-// notThere is the error of an object that a store does not have.
+// notThere is the error for a missing object.
 func notThere(s Store, name string) error {
 	return fmt.Errorf("%s: no object %s: %w", s, name, fs.ErrNotExist)
 }

@@ -19,19 +19,18 @@ import (
 	"github.com/peelhq/peel/internal/settings"
 )
 
-// Credentials are looked up in Docker's config.json, then in the auth.json of
-// podman and its like, in every file that there is: to have one of them must not
-// hide what another holds. In each file the keys go from the whole repository up to
-// the host: an entry for a repository is for that one alone.
+// Credentials are looked up in Docker's config.json, then in the auth.json files of podman and
+// similar tools, in all files that exist: one file must not hide the content of another. In each
+// file, the keys go from the whole repository up to the host; an entry for a repository applies
+// only to that repository.
 
-// A credential is what a host is asked with, and where it is from. The zero value
-// is for everybody's images.
+// A credential is what a host accepts, and its origin. The zero value is for public images.
 type credential struct {
 	authn.AuthConfig
-	from string // "~/.docker/config.json (key ghcr.io)"; "" if there is none
+	from string // "~/.docker/config.json (key ghcr.io)"; or ""
 }
 
-// auth is the credential as go-containerregistry takes it.
+// auth converts the credential for go-containerregistry.
 func (c credential) auth() authn.Authenticator {
 	if c.from == "" {
 		return authn.Anonymous
@@ -39,24 +38,24 @@ func (c credential) auth() authn.Authenticator {
 	return authn.FromConfig(c.AuthConfig)
 }
 
-// A keychain looks credentials up. The files are read once.
+// A keychain looks up credentials. It reads the files once.
 type keychain struct {
 	once  sync.Once
 	files []authFile
 
 	mu     sync.Mutex
-	helped map[string]helped // what helpers have said, by helper and key
+	helped map[string]helped // answers of helpers, by helper and key
 }
 
-// An authFile is a file that holds credentials or names programs that do.
+// An authFile is a file with credentials or names of credential helpers.
 type authFile struct {
 	path string
-	err  error // why it cannot be read; nil
+	err  error // why it can't be read, or nil
 	authJSON
 }
 
-// authJSON is the form of these files.
-// Sources: docker/cli, cli/config/configfile; containers-auth.json(5).
+// authJSON is the format of these files. Sources: docker/cli, cli/config/configfile;
+// containers-auth.json(5).
 type authJSON struct {
 	Auths       map[string]authEntry `json:"auths"`
 	CredHelpers map[string]string    `json:"credHelpers"`
@@ -71,8 +70,7 @@ type authEntry struct {
 	RegistryToken string `json:"registrytoken"`
 }
 
-// authPaths are the files in which credentials may be, in the order in which they
-// are asked.
+// authPaths returns the files that may hold credentials, in search order.
 func authPaths() []string {
 	var out []string
 	add := func(parts ...string) {
@@ -98,7 +96,7 @@ func authPaths() []string {
 	return out
 }
 
-// load reads the files. Those that are not there are left out.
+// load reads the files that exist.
 func (k *keychain) load() []authFile {
 	k.once.Do(func() {
 		for _, path := range authPaths() {
@@ -117,7 +115,7 @@ func (k *keychain) load() []authFile {
 	return k.files
 }
 
-// parseAuth reads one of these files. Its errors repeat nothing of it.
+// parseAuth parses such a file. Its errors do not quote the content.
 func parseAuth(data []byte) (authJSON, error) {
 	var a authJSON
 	if strings.TrimSpace(string(data)) == "" {
@@ -132,9 +130,8 @@ func parseAuth(data []byte) (authJSON, error) {
 	return a, nil
 }
 
-// keysOf are the keys under which the credentials of a repository may be kept, the
-// most specific first: "ghcr.io/me/app", "ghcr.io/me", "ghcr.io". Docker Hub has
-// several names.
+// keysOf returns the possible keys for a repository's credentials, most specific first:
+// "ghcr.io/me/app", "ghcr.io/me", "ghcr.io". Docker Hub has several names.
 func keysOf(hostName, repo string) []string {
 	var out []string
 	hosts := []string{hostName}
@@ -155,8 +152,8 @@ func hub(hostName string) bool {
 	return hostName == "index.docker.io" || hostName == "docker.io" || hostName == "registry-1.docker.io"
 }
 
-// plainKey is a key as it is compared: without a scheme, and without what Docker
-// writes behind the host.
+// plainKey normalizes a key for comparison: without a scheme, and without what Docker appends to
+// the host.
 func plainKey(key string) string {
 	key = strings.TrimPrefix(strings.TrimPrefix(key, "https://"), "http://")
 	key = strings.TrimSuffix(key, "/")
@@ -166,8 +163,8 @@ func plainKey(key string) string {
 	return strings.ToLower(key)
 }
 
-// find returns the credentials that there are for a repository, in the order in
-// which they are tried, and what went wrong with a file or a helper.
+// find returns the credentials for a repository in the order of attempts, and the failures of
+// files and helpers.
 func (k *keychain) find(ctx context.Context, hostName, repo string) (found []credential, troubles []string) {
 	keys := keysOf(hostName, repo)
 	for _, f := range k.load() {
@@ -187,7 +184,7 @@ func (k *keychain) find(ctx context.Context, hostName, repo string) (found []cre
 	return found, troubles
 }
 
-// inFile looks for the first of the keys that a file knows.
+// inFile looks for the first of the keys in a file.
 func (k *keychain) inFile(ctx context.Context, f *authFile, keys []string) (c credential, trouble string) {
 	for _, key := range keys {
 		for name, helper := range f.CredHelpers {
@@ -215,7 +212,7 @@ func (k *keychain) inFile(ctx context.Context, f *authFile, keys []string) (c cr
 	return credential{}, trouble
 }
 
-// storeKey is the key under which a store of credentials keeps a host's.
+// storeKey returns the key of a host in a credential store.
 func storeKey(hostName string) string {
 	if hub(hostName) {
 		return "https://index.docker.io/v1/"
@@ -223,7 +220,7 @@ func storeKey(hostName string) string {
 	return hostName
 }
 
-// entry is what the file says of a key; the name is the key as it is written.
+// entry returns the file's entry for a key, and the key as written.
 func (f *authFile) entry(key string) (e authEntry, name string, ok bool) {
 	if e, ok := f.Auths[key]; ok {
 		return e, key, true
@@ -236,8 +233,7 @@ func (f *authFile) entry(key string) (e authEntry, name string, ok bool) {
 	return authEntry{}, "", false
 }
 
-// config is the entry as go-containerregistry takes it; ok is false if it says
-// nothing.
+// config converts the entry for go-containerregistry; ok is false if it is empty.
 func (e authEntry) config() (c authn.AuthConfig, ok bool) {
 	c = authn.AuthConfig{Username: e.Username, Password: e.Password, IdentityToken: e.IdentityToken, RegistryToken: e.RegistryToken}
 	if raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(e.Auth)); err == nil {
@@ -245,13 +241,13 @@ func (e authEntry) config() (c authn.AuthConfig, ok bool) {
 			c.Username, c.Password = user, strings.TrimRight(password, "\x00")
 		}
 	}
-	if c.Username == "<token>" && c.IdentityToken == "" { // as helpers name it
+	if c.Username == "<token>" && c.IdentityToken == "" { // as helpers call it
 		c = authn.AuthConfig{IdentityToken: c.Password}
 	}
 	return c, c.Password != "" && c.Username != "" || c.IdentityToken != "" || c.RegistryToken != ""
 }
 
-// describe says which files were asked for which keys.
+// describe lists the files and keys that were searched.
 func (k *keychain) describe(hostName, repo string) string {
 	var files []string
 	for _, f := range k.load() {

@@ -16,34 +16,32 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// maxBreaks bounds how often reading one blob may break off, however far it has
-// come each time.
+// maxBreaks is the maximum number of interruptions while reading one blob, whatever the progress.
 const maxBreaks = 10_000
 
-// A BlobReader streams one blob. Where the body breaks off it reads on from there,
-// as long as bytes keep coming. At the end, and only there, it says whether these
-// were the bytes that the digest names: what was read before is not to be believed
-// until then. It is for one goroutine.
+// A BlobReader streams one blob. If the connection breaks, it continues from there, as long as
+// bytes keep coming. Only at the end does it verify the digest: data read before is unverified.
+// It is for one goroutine.
 type BlobReader struct {
 	ctx  context.Context
 	repo *Repository
 	d    Descriptor
-	sum  hash.Hash // nil for a part: nothing is verified
-	end  int64     // up to where it is read
+	sum  hash.Hash // nil for a part, which is not verified
+	end  int64     // end of the range
 
 	source blobSource
-	body   *blobBody // nil if there is none now
-	at     int64     // up to where it has been read
-	idle   int       // breaks in a row without a byte in between
+	body   *blobBody // nil if not connected
+	at     int64     // current offset
+	idle   int       // interruptions in a row without a byte in between
 	breaks int
-	err    error // what it has ended with
+	err    error // final error
 }
 
 var _ io.ReadCloser = (*BlobReader)(nil)
 
 // Blob returns a reader of the blob that a descriptor names; its size must be
-// known. Nothing is asked for before the first read. The error of a read wraps
-// ErrNoBlob if the registry does not have the blob.
+// known. It sends no request before the first read. Read errors wrap ErrNoBlob
+// if the registry does not have the blob.
 func (r *Repository) Blob(ctx context.Context, d Descriptor) *BlobReader {
 	b := &BlobReader{ctx: ctx, repo: r, d: d, end: d.Size, source: blobSource{repo: r, d: d}}
 	if err := d.Digest.Validate(); err != nil {
@@ -54,17 +52,16 @@ func (r *Repository) Blob(ctx context.Context, d Descriptor) *BlobReader {
 	return b
 }
 
-// SumBy has the blob's digest be computed by h, which is new, and of the digest's
-// algorithm. Call it before reading.
+// SumBy sets a new hash of the digest's algorithm to compute the blob's digest. Call it before
+// reading.
 func (b *BlobReader) SumBy(h hash.Hash) {
 	if b.sum != nil {
 		b.sum = h
 	}
 }
 
-// Part returns a reader of a blob's bytes from one on, up to before another. It
-// verifies nothing but their number. A registry that gives the whole blob instead is
-// not listened to: the error of a read wraps ErrWhole.
+// Part returns a reader of a half-open range of a blob. It verifies only the number of bytes. If
+// a registry sends the whole blob instead, read errors wrap ErrWhole.
 func (r *Repository) Part(ctx context.Context, d Descriptor, from, to int64) *BlobReader {
 	b := &BlobReader{ctx: ctx, repo: r, d: d, at: from, end: to, source: blobSource{repo: r, d: d, strict: true}}
 	if from < 0 || to < from || to > d.Size {
@@ -73,8 +70,7 @@ func (r *Repository) Part(ctx context.Context, d Descriptor, from, to int64) *Bl
 	return b
 }
 
-// Read reads on. The error is io.EOF only if all bytes have been read and are those
-// that the digest names.
+// Read returns io.EOF only if all bytes have been read and match the digest.
 func (b *BlobReader) Read(p []byte) (int, error) {
 	if b.err != nil || len(p) == 0 {
 		return 0, b.err
@@ -84,7 +80,7 @@ func (b *BlobReader) Read(p []byte) (int, error) {
 	return n, nilIf(n > 0, err)
 }
 
-// nilIf leaves an error for the next read.
+// nilIf keeps an error for the next read.
 func nilIf(cond bool, err error) error {
 	if cond {
 		return nil
@@ -111,7 +107,7 @@ func (b *BlobReader) read(p []byte) (int, error) {
 			if b.sum != nil {
 				_, _ = b.sum.Write(p[:n]) // never fails
 			}
-			return n, nil // an error comes again
+			return n, nil // an error recurs
 		}
 		if err == nil {
 			continue
@@ -122,8 +118,8 @@ func (b *BlobReader) read(p []byte) (int, error) {
 	}
 }
 
-// broke notes that the body has ended too early, and waits before the next try; an
-// error says that there is none.
+// broke handles an interruption: it waits before the next attempt, or returns an error if there
+// is none.
 func (b *BlobReader) broke(err error) error {
 	silent := b.body.silent.Load()
 	b.drop()
@@ -147,7 +143,7 @@ func (b *BlobReader) broke(err error) error {
 	return nil
 }
 
-// finish checks what has been read.
+// finish verifies what was read.
 func (b *BlobReader) finish() error {
 	if b.sum == nil {
 		b.drop()
@@ -171,7 +167,7 @@ func (b *BlobReader) drop() {
 	b.body = nil
 }
 
-// Close ends the reading, wherever it is.
+// Close stops reading at any point.
 func (b *BlobReader) Close() error {
 	b.drop()
 	if b.err == nil {
@@ -180,8 +176,8 @@ func (b *BlobReader) Close() error {
 	return nil
 }
 
-// ReadRange reads len(p) bytes of a blob from byte off on. It verifies nothing but
-// their number: the digest is of the whole.
+// ReadRange reads len(p) bytes of a blob from off on. It verifies only the number of bytes: the
+// digest covers the whole blob.
 func (r *Repository) ReadRange(ctx context.Context, d Descriptor, p []byte, off int64) error {
 	if off < 0 || off+int64(len(p)) > d.Size {
 		return errors.New("reading beyond a blob's end")
@@ -214,8 +210,8 @@ func (r *Repository) ReadRange(ctx context.Context, d Descriptor, p []byte, off 
 	return nil
 }
 
-// addresses are where registries have sent those who asked for a blob, by place and
-// digest. They serve until they are not accepted any more.
+// addresses are redirect targets for blobs, by place and digest. They are reused until they are
+// rejected.
 type addresses struct {
 	mu    sync.Mutex
 	known map[string]*url.URL
@@ -236,23 +232,23 @@ func (a *addresses) put(key string, u *url.URL) {
 	a.known[key] = u
 }
 
-// A blobSource asks for parts of one blob, at one of the places that have it.
+// A blobSource requests parts of one blob at one of the places that have it.
 type blobSource struct {
 	repo   *Repository
 	d      Descriptor
-	strict bool     // the whole blob is no answer to a question for a part of it
-	last   *session // that was asked
+	strict bool     // the whole blob is not accepted in place of a part
+	last   *session // last one used
 }
 
 func (b *blobSource) asked() string { return b.repo.ref.path() + "@" + b.d.Digest.String() }
 
-// open asks for the bytes from one on, up to before another.
+// open requests a half-open range of bytes.
 func (b *blobSource) open(ctx context.Context, from, to int64) (*blobBody, error) {
 	if err := b.repo.offline(b.asked()); err != nil {
 		return nil, err
 	}
 	places := b.repo.byDigest
-	if b.last != nil { // that has it, as far as is known
+	if b.last != nil { // it is the one known to have the blob
 		others := slices.DeleteFunc(slices.Clone(places), func(s *session) bool { return s == b.last })
 		places = append([]*session{b.last}, others...)
 	}
@@ -290,8 +286,7 @@ func (b *blobSource) openAt(ctx context.Context, s *session, from, to int64) (*b
 	return body, nil
 }
 
-// check holds an answer against what was asked for, and leaves the body at the byte
-// from.
+// check compares a response with the request, and positions the body at from.
 func (b *blobSource) check(ctx context.Context, s *session, body *blobBody, from, to int64, part bool) error {
 	a := body.answer
 	wrong := func(format string, args ...any) error {
@@ -321,12 +316,12 @@ func (b *blobSource) check(ctx context.Context, s *session, body *blobBody, from
 		if a.ContentLength >= 0 && a.ContentLength != b.d.Size {
 			return wrong("has %d bytes, the manifest says %d", a.ContentLength, b.d.Size)
 		}
-		body.exact = to < b.d.Size // what follows is not looked at
+		body.exact = to < b.d.Size // the rest is ignored
 		if _, err := io.CopyN(io.Discard, body, from); err != nil {
 			if ctx.Err() != nil && !body.silent.Load() {
 				return context.Cause(ctx)
 			}
-			body.early = err // as a body that breaks off at once
+			body.early = err // like a body that ends at once
 		}
 		return nil
 	case a.StatusCode == http.StatusRequestedRangeNotSatisfiable:
@@ -341,8 +336,8 @@ func (b *blobSource) check(ctx context.Context, s *session, body *blobBody, from
 	return s.answered(b.asked(), a)
 }
 
-// contentRange reads "bytes FIRST-LAST/TOTAL"; a total that is not told is -1.
-// Source: RFC 9110, section 14.4.
+// contentRange parses "bytes FIRST-LAST/TOTAL"; an unknown total is -1. Source: RFC 9110, section
+// 14.4.
 func contentRange(v string) (first, last, total int64, err error) {
 	var rest string
 	if n, scanErr := fmt.Sscanf(v, "bytes %d-%d/%s", &first, &last, &rest); n != 3 || scanErr != nil {
@@ -360,14 +355,14 @@ func contentRange(v string) (first, last, total int64, err error) {
 	return first, last, total, nil
 }
 
-// A blobBody is the body of one answer. Silence ends it.
+// A blobBody is the body of one response. It times out.
 type blobBody struct {
 	*answer
 	idle   time.Duration
 	cancel context.CancelFunc
-	silent atomic.Bool // it was ended by silence
-	exact  bool        // the answer has no more bytes than were asked for
-	early  error       // it has ended before anything of use came
+	silent atomic.Bool // it timed out
+	exact  bool        // the response has exactly the requested bytes
+	early  error       // it failed before any useful byte
 }
 
 func (b *blobBody) Read(p []byte) (int, error) {
@@ -383,7 +378,7 @@ func (b *blobBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// more reports whether there is another byte.
+// more reports whether another byte follows.
 func (b *blobBody) more() bool {
 	if b.exact || b.ContentLength >= 0 {
 		return false
@@ -393,7 +388,7 @@ func (b *blobBody) more() bool {
 	return n > 0
 }
 
-// Close releases the answer. The rest of it is not read.
+// Close releases the response without reading the rest.
 func (b *blobBody) Close() {
 	b.cancel()
 	_ = b.Body.Close()

@@ -14,10 +14,9 @@ import (
 	"github.com/peelhq/peel/internal/settings"
 )
 
-// certDirs are the folders that hold certificates by host: of containers' tools, of
-// Docker (rootless, Docker Desktop, the system's), of containerd.
-// Sources: containers-certs.d(5); Docker, "Verify repository client with
-// certificates"; containerd, docs/hosts.md, "CertDir".
+// certDirs are the folders with certificates by host: of containers' tools, of Docker (rootless,
+// Docker Desktop, the system's), of containerd. Sources: containers-certs.d(5); Docker, "Verify
+// repository client with certificates"; containerd, docs/hosts.md, "CertDir".
 func certDirs() []string {
 	var out []string
 	add := func(parts ...string) {
@@ -36,13 +35,13 @@ func certDirs() []string {
 	return out
 }
 
-// maxCerts bounds the files of one such folder.
+// maxCerts is the maximum number of files in one such folder.
 const maxCerts = 200
 
-// A tlsBuilder collects what one host is trusted by.
+// A tlsBuilder collects the TLS settings for one host.
 type tlsBuilder struct {
 	config *tls.Config
-	own    bool // there are authorities beside the system's
+	own    bool // it has authorities in addition to the system's
 }
 
 func newTLS() *tlsBuilder {
@@ -53,7 +52,7 @@ func newTLS() *tlsBuilder {
 	return &tlsBuilder{config: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}}
 }
 
-// authority adds the certificates in a file to those that are trusted.
+// authority adds the certificates in a file to the trusted ones.
 func (b *tlsBuilder) authority(file string) error {
 	pem, err := settings.Read(file)
 	if err != nil {
@@ -66,7 +65,7 @@ func (b *tlsBuilder) authority(file string) error {
 	return nil
 }
 
-// client adds a certificate to show to the host. key may be in the same file.
+// client adds a client certificate. key may be in the same file.
 func (b *tlsBuilder) client(cert, key string) error {
 	certPEM, err := settings.Read(cert)
 	if err != nil {
@@ -84,8 +83,8 @@ func (b *tlsBuilder) client(cert, key string) error {
 	return nil
 }
 
-// folder adds the files of a host's folder: NAME.crt is an authority, NAME.cert and
-// NAME.key are what to show.
+// folder adds the files in a host's folder: NAME.crt is an authority, NAME.cert and NAME.key are
+// a client certificate.
 func (b *tlsBuilder) folder(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -114,8 +113,7 @@ func (b *tlsBuilder) folder(dir string) error {
 	return nil
 }
 
-// certsOf reads what the folders of certificates say of a host, "HOST" or
-// "HOST:PORT".
+// certsOf reads the certificate folders for a host, "HOST" or "HOST:PORT".
 func certsOf(hostName string) (*tlsBuilder, error) {
 	b := newTLS()
 	for _, dir := range certDirs() {
@@ -126,7 +124,7 @@ func certsOf(hostName string) (*tlsBuilder, error) {
 	return b, nil
 }
 
-// hostFolder is what a host's folder is called.
+// hostFolder returns the name of a host's folder.
 func hostFolder(hostName string) string {
 	if hub(hostName) {
 		return "docker.io"

@@ -13,24 +13,23 @@ import (
 	"github.com/peelhq/peel/internal/settings"
 )
 
-// conf is what registries.conf says, with all that is laid over it.
-// Source: containers-registries.conf(5), version 2, and
+// conf is the content of registries.conf, including overriding files. Source:
+// containers-registries.conf(5), version 2, and
 // containers-registries.conf.d(5).
 type conf struct {
-	files    []string // those that were read, for messages
+	files    []string // files that were read, for messages
 	search   []string // unqualified-search-registries
 	aliases  map[string]string
 	prefixes []confRegistry
 }
 
-// confFile is the form of the file.
+// confFile is the format of the file.
 type confFile struct {
 	Search     *[]string         `toml:"unqualified-search-registries"`
 	Registries []confRegistry    `toml:"registry"`
 	Aliases    map[string]string `toml:"aliases"`
 
-	// Version 1, which is not read: to pass it over would reach a registry that
-	// somebody has blocked.
+	// Version 1, which is rejected: ignoring it could reach a blocked registry.
 	Old *struct {
 		Search, Insecure, Block struct {
 			Registries []string `toml:"registries"`
@@ -55,15 +54,14 @@ type confMirror struct {
 	Pull     string `toml:"pull-from-mirror"` // "all" or "", "digest-only", "tag-only"
 }
 
-// Bounds on what these files may hold.
+// Limits on these files.
 const (
 	maxDropIns = 1000
-	maxMirrors = 20 // of one registry
+	maxMirrors = 20 // for one registry
 )
 
-// readConf reads registries.conf: CONTAINERS_REGISTRIES_CONF, else the user's, else
-// the system's; then the files in the folders beside the latter two, which are laid
-// over it, in the order of their names.
+// readConf reads registries.conf: CONTAINERS_REGISTRIES_CONF, else the user's, else the system's;
+// then the drop-in files next to the latter two, in the order of their names, which override it.
 func readConf() (*conf, error) {
 	c := &conf{aliases: map[string]string{}}
 	main := os.Getenv("CONTAINERS_REGISTRIES_CONF")
@@ -83,8 +81,7 @@ func readConf() (*conf, error) {
 			return nil, fmt.Errorf("reading registries.conf: %w", err)
 		}
 	}
-	// What podman was told when it asked which registry is meant comes before what a
-	// distribution says.
+	// The user's answers to podman's questions override the distribution's settings.
 	if dir := cacheHome(); dir != "" {
 		var recorded confFile
 		if found, err := settings.TOML(filepath.Join(dir, "containers", "short-name-aliases.conf"), &recorded); found && err == nil {
@@ -104,7 +101,7 @@ func cacheHome() string {
 	return ""
 }
 
-// dropIns are the files of a folder whose names end as such files' do.
+// dropIns returns the drop-in files of a folder.
 func dropIns(dir string) []string {
 	if dir == "" {
 		return nil
@@ -122,7 +119,7 @@ func dropIns(dir string) []string {
 	return out
 }
 
-// add lays a file over what is known.
+// add applies a file that overrides earlier ones.
 func (c *conf) add(file string) error {
 	var f confFile
 	found, err := settings.TOML(file, &f)
@@ -166,8 +163,8 @@ func (c *conf) lay(file string, f *confFile) error {
 	return nil
 }
 
-// registry is the [[registry]] with the longest prefix of a reference, written out
-// as "host/path:tag" or "host/path@digest"; nil if none fits.
+// registry returns the [[registry]] with the longest prefix of a full reference, "host/path:tag"
+// or "host/path@digest"; nil if none matches.
 func (c *conf) registry(ref string) *confRegistry {
 	var best *confRegistry
 	longest := 0
@@ -180,8 +177,8 @@ func (c *conf) registry(ref string) *confRegistry {
 	return best
 }
 
-// prefixLen is how many bytes of a reference a prefix covers, 0 if it does not fit.
-// "*.example.com" stands for every host below that.
+// prefixLen returns how many bytes of a reference match a prefix, 0 if it does not match.
+// "*.example.com" matches every host below.
 func prefixLen(ref, prefix string) int {
 	n := len(prefix)
 	if host, ok := strings.CutPrefix(prefix, "*"); ok {
@@ -195,22 +192,22 @@ func prefixLen(ref, prefix string) int {
 	if !strings.HasPrefix(ref, prefix) {
 		return 0
 	}
-	// Up to the end of a part of the name.
+	// It must end at a component of the name.
 	if len(ref) == n || strings.ContainsRune("/:@", rune(ref[n])) {
 		return n
 	}
 	return 0
 }
 
-// A location is a repository at some host, as registries.conf has rewritten it.
+// A location is a repository at some host, as rewritten by registries.conf.
 type location struct {
 	name     string // "host/path"
 	insecure bool
 	mirror   bool
 }
 
-// locations are where a reference is looked for, in order: the mirrors, and then
-// the place itself. repo is its "host/path", ref that with the tag or digest.
+// locations returns the places to look for a reference, in order: the mirrors, then the place
+// itself. repo is "host/path", ref includes the tag or digest.
 func (c *conf) locations(repo, ref string, byDigest bool) ([]location, error) {
 	r := c.registry(ref)
 	if r == nil {
@@ -221,7 +218,7 @@ func (c *conf) locations(repo, ref string, byDigest bool) ([]location, error) {
 	}
 	covered := min(prefixLen(ref, r.Prefix), len(repo))
 	rewrite := func(location string) string {
-		if location == "" { // a prefix with a wildcard: the name stays
+		if location == "" { // a wildcard prefix keeps the name
 			return repo
 		}
 		return location + repo[covered:]

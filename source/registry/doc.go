@@ -1,5 +1,5 @@
-// Package registry turns a name into manifests and blobs of a registry. It knows
-// nothing of images, of layers and their tars, or of where else an image may be.
+// Package registry resolves a name to manifests and blobs in a registry. It
+// knows nothing about images, layers and their tars, or other places of images.
 //
 //	c := registry.NewClient(registry.Options{})
 //	defer c.Close()
@@ -7,14 +7,15 @@
 //	text, err := found.Manifest(ctx, found.Descriptor)   // verified
 //	r, err := found.Blob(ctx, layer)                     // resumes, verifies
 //
-// Names, the ping and tokens are go-containerregistry's. Where a registry is, and
-// how it is trusted, is read from the files that other programs read:
-// registries.conf, certs.d, hosts.toml, Docker's config.json, podman's auth.json.
+// go-containerregistry handles names, the ping and tokens. The location of a
+// registry and how to trust it come from the files of other programs:
+// registries.conf, certs.d, hosts.toml, Docker's config.json, podman's
+// auth.json.
 //
-// A registry is not trusted: what it sends is bounded in bytes and time, and is
-// verified against the digest that names it. No request carries one host's
-// credentials to another, and no error or log holds a secret: not a password, not
-// a token, not the query of a URL, in which signatures stand.
+// Registries are not trusted: their responses are limited in bytes and time,
+// and verified by digest. Credentials for one host are never sent to another,
+// and no error or log contains a secret: no password, no token, and no query of
+// a URL, which may contain a signature.
 package registry
 
 import (
@@ -26,18 +27,17 @@ import (
 	"time"
 )
 
-// Options says how registries are reached. The zero value is ready to use.
+// Options control how registries are reached. The zero value is ready to use.
 type Options struct {
 	// Insecure are hosts, "HOST" or "HOST:PORT", whose certificates are not
-	// checked, and that may be asked by plain HTTP. One without a port is meant
-	// with any.
+	// checked and which may be reached by plain HTTP. A host without a port
+	// matches any port.
 	Insecure []string
 
-	// Offline has nothing be asked of any registry: only what Store holds is
-	// found.
+	// Offline forbids requests: only what Store holds is found.
 	Offline bool
 
-	// Store keeps documents from one run to the next. Nil: nothing is kept.
+	// Store keeps documents between runs. Nil: none.
 	Store Store
 
 	// Rate bounds how many requests a second a registry gets, on average, however many
@@ -51,26 +51,25 @@ type Options struct {
 	// Agent is the program's name and version, for the User-Agent header.
 	Agent string
 
-	// Log receives the requests, at debug level: method, host, path, status.
-	// Nil: nothing.
+	// Log receives requests at debug level: method, host, path, status. Nil: none.
 	Log *slog.Logger
 }
 
-// A Store keeps small documents between runs: manifests and configs under their
-// digest, and which digest a tag had last. What it returns is verified before it
-// is used, where a digest can. Safe for concurrent use.
+// A Store keeps small documents between runs: manifests and configs by digest,
+// and the last digest of a tag. Documents with a digest are verified before
+// use. Safe for concurrent use.
 type Store interface {
 	Read(key string) ([]byte, bool)
 	Write(key string, text []byte)
 }
 
-// A Client asks registries. Safe for concurrent use.
+// A Client sends requests to registries. Safe for concurrent use.
 type Client struct {
 	Options
 	limits
 	keys  keychain
 	proxy proxyFunc
-	conf  func() (*conf, error) // registries.conf, read when it is first needed
+	conf  func() (*conf, error) // reads registries.conf on first use
 
 	mu    sync.Mutex
 	hosts map[string]*host  // by name and port
@@ -83,15 +82,15 @@ type places struct{ byTag, byDigest []*session }
 // maxKept bounds the repositories whose tokens are kept.
 const maxKept = 64
 
-// limits are the bounds that tests make smaller.
+// limits are limits that tests lower.
 type limits struct {
-	dial     time.Duration // to connect, and again for the handshake of TLS
-	header   time.Duration // for the first line of an answer
+	dial     time.Duration // to connect, and again for the TLS handshake
+	header   time.Duration // for the first line of a response
 	idle     time.Duration // without a byte of a body
-	document time.Duration // for the whole of a manifest, a token, a list
-	wait     time.Duration // the longest Retry-After that is waited for
-	pause    time.Duration // before the second try of what has failed; the next is four times as long
-	tries    int           // of one request, and of reading on without progress
+	document time.Duration // for a complete manifest, token or list
+	wait     time.Duration // the longest Retry-After that is obeyed
+	pause    time.Duration // before the second attempt; each further one takes four times as long
+	tries    int           // of one request, and of resuming without progress
 }
 
 // usual are the limits outside of tests.
@@ -100,14 +99,14 @@ var usual = limits{
 	wait: time.Minute, pause: 200 * time.Millisecond, tries: 4,
 }
 
-// Bounds on what a registry makes peel read, in bytes.
+// Limits on what is read from a registry, in bytes.
 const (
-	maxDocument = 8 << 20  // of a manifest, an index, a config, a page of tags
-	maxHeader   = 64 << 10 // of the header of an answer
-	maxMessage  = 300      // of what a registry says in an error, shown
+	maxDocument = 8 << 20  // for a manifest, an index, a config, or a page of tags
+	maxHeader   = 64 << 10 // for the header of a response
+	maxMessage  = 300      // for the text of a registry's error, as shown
 )
 
-// NewClient returns a client that has asked nothing yet.
+// NewClient returns a client. It sends no request.
 func NewClient(o Options) *Client {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -150,12 +149,12 @@ func (c *Client) write(key string, text []byte) {
 	}
 }
 
-// within is ctx for the whole of a small answer.
+// within limits ctx to the time for a complete small response.
 func (c *Client) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, c.document, errSlow)
 }
 
-// newTransport returns a transport of our own, for one host.
+// newTransport returns a separate transport for one host.
 func (c *Client) newTransport(config *tls.Config) *http.Transport {
 	return &http.Transport{
 		Proxy:                  c.proxy.request,
@@ -165,7 +164,7 @@ func (c *Client) newTransport(config *tls.Config) *http.Transport {
 		MaxResponseHeaderBytes: maxHeader,
 		MaxIdleConnsPerHost:    16,
 		IdleConnTimeout:        90 * time.Second,
-		DisableCompression:     true, // bytes are wanted as they are stored
+		DisableCompression:     true, // bytes are needed as stored
 		ForceAttemptHTTP2:      true,
 	}
 }

@@ -20,37 +20,37 @@ import (
 	"github.com/peelhq/peel/internal/redact"
 )
 
-// What an [Error] is about.
+// The kinds of an [Error].
 var (
-	ErrNotFound     = errors.New("not found")                        // no such repository, tag or digest
-	ErrNoBlob       = fmt.Errorf("no such blob: %w", fs.ErrNotExist) // a blob that a manifest names
+	ErrNotFound     = errors.New("not found")                        // unknown repository, tag or digest
+	ErrNoBlob       = fmt.Errorf("no such blob: %w", fs.ErrNotExist) // missing blob of a manifest
 	ErrUnauthorized = errors.New("not allowed")                      // wrong or missing credentials
 	ErrRateLimited  = errors.New("too many requests")
-	ErrPage         = errors.New("a web page") // of a proxy that wants a login, as a rule
+	ErrPage         = errors.New("a web page") // usually from a proxy that requires a login
 	ErrUntrusted    = errors.New("not trusted")
 	ErrUnreachable  = errors.New("no answer")
 	ErrBlocked      = errors.New("blocked")     // by registries.conf
-	ErrOffline      = errors.New("offline")     // it would take a request
-	ErrWrongBytes   = errors.New("wrong bytes") // not those that the digest or the size names
-	ErrBroken       = errors.New("broken off")  // after the last try
-	ErrWhole        = errors.New("whole")       // a blob where a part of it was asked for
-	ErrRefused      = errors.New("refused")     // something that peel does not do, such as a redirect to plain HTTP
+	ErrOffline      = errors.New("offline")     // a request would be needed
+	ErrWrongBytes   = errors.New("wrong bytes") // they do not match the digest or the size
+	ErrBroken       = errors.New("broken off")  // after the last attempt
+	ErrWhole        = errors.New("whole")       // the whole blob instead of the requested part
+	ErrRefused      = errors.New("refused")     // something that peel refuses to do, such as a redirect to plain HTTP
 	errSlow         = errors.New("no whole answer in time")
 )
 
-// An Error is what went wrong with a registry. Its text says what was asked for,
-// why it failed and what to do. It holds no secret.
+// An Error is a failure with a registry. Its text says what was requested, why it failed and what
+// to do. It contains no secrets.
 type Error struct {
-	Kind   error  // one of those above; nil for anything else
-	Asked  string // what was asked for: "ghcr.io/me/app:1"
-	Status int    // of the answer; 0 if there was none
+	Kind   error  // one of those above; otherwise nil
+	Asked  string // what was requested: "ghcr.io/me/app:1"
+	Status int    // of the response; 0 if none
 	text   string
-	try    string // what to do; "" if nothing is known to help
-	cause  error  // for errors.Is alone; not part of the text
+	try    string // what to do, or ""
+	cause  error  // only for errors.Is; not part of the text
 	parts  []error
 }
 
-// Error is one line: what was asked for, the reason, and what may help.
+// Error returns one line: what was requested, the reason, and possible help.
 func (e *Error) Error() string {
 	text := e.text
 	if e.Asked != "" {
@@ -72,13 +72,12 @@ func (e *Error) Unwrap() []error {
 	return out
 }
 
-// fail returns an Error of some kind about what was asked for.
+// fail returns an Error about a request.
 func fail(kind error, asked, try, format string, args ...any) *Error {
 	return &Error{Kind: kind, Asked: asked, try: try, text: clean.Line(fmt.Sprintf(format, args...))}
 }
 
-// said is foreign text fit to be shown: on one line, not long, and without what may
-// be secret.
+// said prepares foreign text for display: one short line without possible secrets.
 func said(text string) string {
 	text = clean.Line(redact.Text(text))
 	if len(text) > maxMessage {
@@ -87,11 +86,10 @@ func said(text string) string {
 	return text
 }
 
-// shown is a URL without its query, fragment and userinfo.
+// shown returns a URL without query, fragment and userinfo.
 func shown(u *url.URL) string { return clean.Line(redact.URL(u)) }
 
-// innermost is what an error of net/http says without the URL of the request, which
-// may hold a signature.
+// innermost returns the cause of a net/http error without the URL, which may contain a signature.
 func innermost(err error) error {
 	for {
 		if outer, ok := errors.AsType[*url.Error](err); ok {
@@ -102,8 +100,7 @@ func innermost(err error) error {
 	}
 }
 
-// unanswered makes of an error for which there was no answer of the host an Error.
-// secure says that the host was asked by HTTPS.
+// unanswered converts the error of a request without a response. secure says that it used HTTPS.
 func (h *host) unanswered(ctx context.Context, asked string, err error) error {
 	if ctx.Err() != nil {
 		if cause := context.Cause(ctx); !errors.Is(cause, errSlow) {
@@ -127,7 +124,7 @@ func (h *host) unanswered(ctx context.Context, asked string, err error) error {
 	var dns *net.DNSError
 	var timeout net.Error
 	switch {
-	case err.Error() == http.StatusText(http.StatusProxyAuthRequired): // as net/http says it of CONNECT
+	case err.Error() == http.StatusText(http.StatusProxyAuthRequired): // net/http's text for CONNECT
 		return h.proxyLogin(asked)
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return fail(ErrUnreachable, asked, "check the name and the network", "no host %s", h.name)
@@ -141,7 +138,7 @@ func (h *host) unanswered(ctx context.Context, asked string, err error) error {
 	return fail(ErrUnreachable, asked, h.proxyHint(""), "%s does not answer: %s", h.name, said(err.Error()))
 }
 
-// proxyLogin is the error of a proxy that does not let peel through.
+// proxyLogin is the error of a proxy that rejects peel.
 func (h *host) proxyLogin(asked string) error {
 	for _, scheme := range h.schemes {
 		via, err := h.client.proxy.of(&url.URL{Scheme: scheme, Host: h.name})
@@ -157,8 +154,7 @@ func (h *host) proxyLogin(asked string) error {
 	return fail(ErrUnauthorized, asked, "", "a proxy wants a login")
 }
 
-// untrusted says why a certificate is not trusted; "" if err is about nothing of
-// that kind.
+// untrusted says why a certificate is not trusted, or returns "" for other errors.
 func untrusted(err error) string {
 	if unknown, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		if issuer := unknown.Cert; issuer != nil {
@@ -181,14 +177,14 @@ func untrusted(err error) string {
 	return ""
 }
 
-// notTLS reports that the other side answered HTTPS with something else.
+// notTLS reports whether the server answered HTTPS with something else.
 func notTLS(err error) bool {
 	record, ok := errors.AsType[tls.RecordHeaderError](err)
 	return ok && record.Conn != nil || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
 }
 
-// answered makes of an answer that is none of those that were wanted an Error. It
-// reads the body's beginning and closes it.
+// answered converts an unexpected response to an Error. It reads the start of the body and closes
+// it.
 func (s *session) answered(asked string, a *answer) error {
 	defer a.close()
 	e := &Error{Asked: asked, Status: a.StatusCode}
@@ -226,8 +222,7 @@ func statusText(status int) string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
 }
 
-// limited is the error of a host that wants fewer requests, with the numbers that
-// it tells.
+// limited is the error of a rate limit, with the host's numbers.
 func limited(asked, from string, r *http.Response, message string) error {
 	e := &Error{Kind: ErrRateLimited, Asked: asked, Status: r.StatusCode, text: from + " wants fewer requests"}
 	var facts []string
@@ -255,7 +250,7 @@ func limited(asked, from string, r *http.Response, message string) error {
 	return e
 }
 
-// window says "100 in 6h0m0s" of "100;w=21600".
+// window converts "100;w=21600" to "100 in 6h0m0s".
 func window(v string) string {
 	number, rest, _ := strings.Cut(v, ";")
 	text := said(number)
@@ -267,7 +262,7 @@ func window(v string) string {
 	return text
 }
 
-// refused is the error of credentials that are wrong or missing.
+// refused is the error of wrong or missing credentials.
 func (s *session) refused(asked string, status int, code, message string) error {
 	e := &Error{Kind: ErrUnauthorized, Asked: asked, Status: status}
 	reason := ""

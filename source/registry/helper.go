@@ -16,25 +16,24 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// Bounds on a program that is asked for credentials: how long it may take (it may
-// ask a person for a password), and how many bytes it may answer.
+// Limits for a credential helper: its time (it may ask the user for a password), and the bytes of
+// its answer.
 const (
 	helperTime   = time.Minute
 	helperAnswer = 64 << 10
 )
 
-// helperName is what may follow "docker-credential-" in a program's name: no path.
+// helperName matches what may follow "docker-credential-" in a program's name: no path.
 var helperName = lazy.New(`^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$`)
 
-// helped is what a helper has said.
+// helped is the answer of a helper.
 type helped struct {
 	credential
 	err error
 }
 
-// help asks a helper for what it keeps under a key. The credential's from is "" if
-// it has nothing. It is asked once for each key.
-// Source: docker-credential-helpers, README, "Development".
+// help asks a helper for a key, once per key. The credential's from is "" if it has none. Source:
+// docker-credential-helpers, README, "Development".
 func (k *keychain) help(ctx context.Context, helper, key, file string) (credential, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -84,7 +83,7 @@ func runHelper(ctx context.Context, helper, key string) (credential, error) {
 	return parseHelper(out.Bytes())
 }
 
-// parseHelper reads what a helper has answered. Its errors repeat nothing of it.
+// parseHelper parses a helper's answer. Its errors do not quote it.
 func parseHelper(answer []byte) (credential, error) {
 	var got struct{ Username, Secret string }
 	if err := json.Unmarshal(answer, &got); err != nil {
@@ -96,7 +95,7 @@ func parseHelper(answer []byte) (credential, error) {
 	return credential{AuthConfig: authn.AuthConfig{Username: got.Username, Password: got.Secret}}, nil
 }
 
-// bounded takes so many bytes, and then no more.
+// bounded accepts a limited number of bytes.
 type bounded struct {
 	w    io.Writer
 	left int

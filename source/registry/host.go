@@ -17,15 +17,15 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// A host is one server, and how it is trusted and reached. Safe for concurrent use.
+// A host is one server, with its TLS settings and addresses. Safe for concurrent use.
 type host struct {
 	name   string // "ghcr.io", "localhost:5000"
 	client *Client
-	rule   *hostRule // nil if hosts.toml says nothing of it
+	rule   *hostRule // nil if hosts.toml has none
 
 	schemes []string // to try, in order
 	near    *http.Transport
-	guarded *http.Transport // for requests that a registry elsewhere has caused
+	guarded *http.Transport // for requests caused by another registry
 
 	resolve sync.Once
 	private bool
@@ -33,8 +33,8 @@ type host struct {
 	pacer pacer
 }
 
-// host returns the host of that name, "HOST" or "HOST:PORT". insecure says that
-// registries.conf allows it what Options.Insecure allows.
+// host returns the host with a name, "HOST" or "HOST:PORT". insecure is registries.conf's
+// equivalent of Options.Insecure.
 func (c *Client) host(name string, insecure bool, rule *hostRule) (*host, error) {
 	id := fmt.Sprint(name, " ", insecure)
 	if rule != nil {
@@ -54,7 +54,7 @@ func (c *Client) host(name string, insecure bool, rule *hostRule) (*host, error)
 	}
 	insecure = insecure || c.insecure(name)
 	if insecure {
-		b.config.InsecureSkipVerify = true // as the user says
+		b.config.InsecureSkipVerify = true // as the user requested
 	}
 	h := &host{name: name, client: c, rule: rule, schemes: []string{"https"}}
 	switch {
@@ -86,7 +86,7 @@ func (h *host) close() {
 	h.guarded.CloseIdleConnections()
 }
 
-// base is the path that the registry's API begins at, "/v2".
+// base returns the path prefix of the registry's API, "/v2".
 func (h *host) base() string {
 	if h.rule == nil {
 		return "/v2"
@@ -94,7 +94,7 @@ func (h *host) base() string {
 	return h.rule.url.Path
 }
 
-// login is the host as login commands want it.
+// login returns the host as login commands expect it.
 func (h *host) login() string {
 	if hub(h.name) {
 		return "docker.io"
@@ -102,12 +102,12 @@ func (h *host) login() string {
 	return h.name
 }
 
-// certsHint is a folder for the certificates that the host is trusted by.
+// certsHint returns a folder for the host's certificates.
 func (h *host) certsHint() string {
 	return filepath.Join("/etc/docker/certs.d", hostFolder(h.name), "ca.crt")
 }
 
-// proxyHint adds to an advice that a proxy is in between.
+// proxyHint adds to advice that a proxy is involved.
 func (h *host) proxyHint(advice string) string {
 	u := &url.URL{Scheme: h.schemes[0], Host: h.name}
 	via, err := h.client.proxy.of(u)
@@ -123,8 +123,8 @@ func (h *host) proxyHint(advice string) string {
 	return advice + "it is asked through the proxy " + said(via.Host) + ", which the environment names"
 }
 
-// isPrivate reports whether the host is on this machine, or in a network that the
-// rest of the world cannot reach: then it may send to others there.
+// isPrivate reports whether the host is on this machine or in a private network. Only then may it
+// redirect to others there.
 func (h *host) isPrivate(ctx context.Context) bool {
 	h.resolve.Do(func() {
 		name := hostname(h.name)
@@ -137,7 +137,7 @@ func (h *host) isPrivate(ctx context.Context) bool {
 			return
 		}
 		if via, _ := h.client.proxy.of(&url.URL{Scheme: "https", Host: h.name}); via != nil {
-			return // what the name means is up to the proxy
+			return // the proxy resolves the name
 		}
 		ctx, cancel := context.WithTimeout(ctx, h.client.dial)
 		defer cancel()
@@ -147,8 +147,8 @@ func (h *host) isPrivate(ctx context.Context) bool {
 	return h.private
 }
 
-// away returns what to reach the host by, where from has sent peel there: not to an
-// inner address, if from is public.
+// away returns the transport for a host that from redirects to: it excludes inner addresses if
+// from is public.
 func (h *host) away(ctx context.Context, from *host, u *url.URL) (http.RoundTripper, error) {
 	if from.isPrivate(ctx) {
 		return h.near, nil
@@ -158,12 +158,12 @@ func (h *host) away(ctx context.Context, from *host, u *url.URL) (http.RoundTrip
 		return nil, errInward
 	}
 	if via, _ := h.client.proxy.of(u); via != nil {
-		return h.near, nil // that dials the proxy, which may well be near
+		return h.near, nil // it dials the proxy, which may be local
 	}
 	return h.guarded, nil
 }
 
-// errInward says that a public registry has sent peel into a private network.
+// errInward says that a public registry redirects into a private network.
 var errInward = &Error{Kind: ErrRefused, text: "it sends peel to an address in a private network, which peel does not follow"}
 
 // outwardOnly refuses to connect to inner addresses.
@@ -178,16 +178,16 @@ func outwardOnly(_ context.Context, _, address string, _ syscall.RawConn) error 
 	return nil
 }
 
-// carrierGrade is the network of addresses behind a provider's translation.
+// carrierGrade is the address range of carrier-grade NAT.
 var carrierGrade = netip.MustParsePrefix("100.64.0.0/10")
 
-// inward reports whether an address means nothing to the rest of the world.
+// inward reports whether an address is not globally reachable.
 func inward(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() || a.IsUnspecified() || carrierGrade.Contains(a)
 }
 
-// isLoopback reports whether a host is this machine by its name alone.
+// isLoopback reports whether a host's name means this machine.
 func isLoopback(name string) bool {
 	bare := hostname(name)
 	if bare == "localhost" || strings.HasSuffix(bare, ".localhost") {
@@ -197,12 +197,12 @@ func isLoopback(name string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// hostname is "HOST:PORT" without the port, and without brackets.
+// hostname returns "HOST:PORT" without port and brackets.
 func hostname(name string) string {
 	return strings.ToLower((&url.URL{Host: name}).Hostname())
 }
 
-// proxyFunc is which proxy the environment names for an address.
+// proxyFunc returns the environment's proxy for an address.
 type proxyFunc func(*url.URL) (*url.URL, error)
 
 func environmentProxy() proxyFunc { return httpproxy.FromEnvironment().ProxyFunc() }
@@ -212,7 +212,7 @@ func (p proxyFunc) request(r *http.Request) (*url.URL, error) { return p.of(r.UR
 func (p proxyFunc) of(u *url.URL) (*url.URL, error) {
 	via, err := p(u)
 	if err != nil {
-		return nil, errors.New("the environment names a proxy with a malformed address") // the error would repeat it
+		return nil, errors.New("the environment names a proxy with a malformed address") // the error would quote it
 	}
 	return via, nil
 }

@@ -18,37 +18,36 @@ import (
 	"github.com/peelhq/peel/internal/settings"
 )
 
-// hostsFile is containerd's hosts.toml: where a registry's images are to be asked
-// for, in order, and how each of these hosts is trusted.
-// Source: containerd, docs/hosts.md.
+// hostsFile is containerd's hosts.toml: the hosts for a registry's images, in
+// order, with their TLS settings. Source: containerd, docs/hosts.md.
 type hostsFile struct {
 	Server string               `toml:"server"`
 	Hosts  map[string]hostEntry `toml:"host"`
 	hostEntry
 
-	order []string // of Hosts, as they stand in the file
+	order []string // order of Hosts in the file
 }
 
-// hostEntry says how one host is asked.
+// hostEntry is the configuration of one host.
 type hostEntry struct {
-	Capabilities []string       `toml:"capabilities"` // of "pull", "resolve", "push"; none: all
-	CA           any            `toml:"ca"`           // a path, or several
+	Capabilities []string       `toml:"capabilities"` // any of "pull", "resolve", "push"; none: all
+	CA           any            `toml:"ca"`           // a path or several
 	Client       any            `toml:"client"`       // a path, several, or pairs of certificate and key
 	SkipVerify   bool           `toml:"skip_verify"`
-	OverridePath bool           `toml:"override_path"` // the path is used as it is, without /v2
+	OverridePath bool           `toml:"override_path"` // use the path as it is, without /v2
 	Header       map[string]any `toml:"header"`
 }
 
-// A hostRule is one host to ask, as hosts.toml says it.
+// A hostRule is one host of hosts.toml.
 type hostRule struct {
 	url  *url.URL
 	rule hostEntry
-	dir  string // that paths in it are relative to
+	dir  string // base of relative paths
 	pull, resolve,
 	mirror bool
 }
 
-// hostRules reads what containerd's folders say of a host; nil if they say nothing.
+// hostRules reads containerd's configuration for a host; nil if there is none.
 func hostRules(hostName string) ([]hostRule, error) {
 	root := systemFile("etc/containerd/certs.d")
 	if root == "" {
@@ -79,15 +78,15 @@ func parseHosts(file string, data []byte) (*hostsFile, error) {
 	}
 	f.order = tableOrder(data, "host")
 	for _, name := range slices.Sorted(maps.Keys(f.Hosts)) {
-		if !slices.Contains(f.order, name) { // written in a way that tells no order
+		if !slices.Contains(f.order, name) { // its syntax does not show the order
 			f.order = append(f.order, name)
 		}
 	}
 	return &f, nil
 }
 
-// tableOrder returns the keys below a table as they first stand in a file: hosts are
-// tried in that order, which a map forgets.
+// tableOrder returns the keys below a table in the order of the file, in which hosts are tried; a
+// map loses it.
 func tableOrder(data []byte, table string) []string {
 	var out []string
 	var p unstable.Parser
@@ -108,7 +107,7 @@ func tableOrder(data []byte, table string) []string {
 	return out
 }
 
-// rules are the file's hosts in order, the server last.
+// rules returns the file's hosts in order, the server last.
 func (f *hostsFile) rules(dir, hostName string) ([]hostRule, error) {
 	var out []hostRule
 	add := func(address string, e hostEntry, mirror bool) error {
@@ -139,7 +138,7 @@ func (f *hostsFile) rules(dir, hostName string) ([]hostRule, error) {
 	return out, add(cmp.Or(f.Server, "https://"+hostName), f.hostEntry, false)
 }
 
-// hostURL reads "https://HOST[:PORT][/PATH]"; without a scheme it is HTTPS.
+// hostURL parses "https://HOST[:PORT][/PATH]"; the default scheme is HTTPS.
 func hostURL(address string) (*url.URL, error) {
 	if !strings.Contains(address, "://") {
 		address = "https://" + address
@@ -152,7 +151,7 @@ func hostURL(address string) (*url.URL, error) {
 	return u, nil
 }
 
-// trust adds to b what the rule says of certificates.
+// trust adds the rule's TLS settings to b.
 func (r *hostRule) trust(b *tlsBuilder) error {
 	at := func(file string) string {
 		if filepath.IsAbs(file) {
@@ -174,11 +173,11 @@ func (r *hostRule) trust(b *tlsBuilder) error {
 			return err
 		}
 	}
-	b.config.InsecureSkipVerify = b.config.InsecureSkipVerify || r.rule.SkipVerify // as the file says
+	b.config.InsecureSkipVerify = b.config.InsecureSkipVerify || r.rule.SkipVerify // as the file requests
 	return nil
 }
 
-// header is what the rule adds to each request.
+// header returns the headers that the rule adds to each request.
 func (r *hostRule) header() http.Header {
 	h := http.Header{}
 	for name, value := range r.rule.Header {
@@ -189,7 +188,7 @@ func (r *hostRule) header() http.Header {
 	return h
 }
 
-// texts are the strings of a value that is one or a list of them.
+// texts returns the strings of a value that is a string or a list.
 func texts(v any) []string {
 	switch v := v.(type) {
 	case string:
@@ -206,8 +205,8 @@ func texts(v any) []string {
 	return nil
 }
 
-// pairs are certificates with their keys: "a.pem", ["a.pem", "b.pem"] (the key in
-// the same file), or [["a.crt", "a.key"]].
+// pairs parses certificates with keys: "a.pem", ["a.pem", "b.pem"] (the key in the same file), or
+// [["a.crt", "a.key"]].
 func pairs(v any) [][2]string {
 	var out [][2]string
 	for _, file := range texts(v) {

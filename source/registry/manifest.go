@@ -15,15 +15,15 @@ import (
 // A Descriptor names a document or a blob.
 type Descriptor struct {
 	Digest    digest.Digest
-	MediaType string // as the registry says; "" if it is not known
-	Size      int64  // bytes; 0 if it is not known
+	MediaType string // from the registry; "" if unknown
+	Size      int64  // bytes; 0 if unknown
 }
 
-// Found is an image, or whatever else a name stands for.
+// Found is an image, or another object that a name refers to.
 type Found struct {
 	*Repository
 	Descriptor
-	Name string // written out: "docker.io/library/app:1"
+	Name string // full name: "docker.io/library/app:1"
 }
 
 // The media types of manifests and indexes.
@@ -36,7 +36,7 @@ var manifestTypes = []string{
 	"*/*",
 }
 
-// memory holds documents that have been read, by digest.
+// memory holds documents read so far, by digest.
 type memory struct {
 	mu   sync.Mutex
 	read map[digest.Digest][]byte
@@ -58,7 +58,7 @@ func (m *memory) put(d digest.Digest, text []byte) {
 	m.read[d] = text
 }
 
-// known returns a document that is here already, verified.
+// known returns a verified local document.
 func (r *Repository) known(d digest.Digest) ([]byte, bool) {
 	if text, ok := r.memory.get(d); ok {
 		return text, true
@@ -70,15 +70,15 @@ func (r *Repository) known(d digest.Digest) ([]byte, bool) {
 	return text, true
 }
 
-// keep keeps a document, which has been verified.
+// keep stores a verified document.
 func (r *Repository) keep(d digest.Digest, text []byte) {
 	r.memory.put(d, text)
 	r.client.write(d.String(), text)
 }
 
-// Resolve finds what a name stands for. A tag is looked up by HEAD, which no
-// registry counts as a pull; a digest whose manifest is known takes no request. The
-// error wraps ErrNotFound if there is no such image.
+// Resolve resolves a name. It looks up a tag by HEAD, which registries don't count as a pull; a
+// digest with a known manifest takes no request. The error wraps ErrNotFound if the image does
+// not exist.
 func (c *Client) Resolve(ctx context.Context, s string) (*Found, error) {
 	refs, err := c.references(s)
 	if err != nil {
@@ -98,7 +98,7 @@ func (c *Client) Resolve(ctx context.Context, s string) (*Found, error) {
 	return nil, joined(s, errs)
 }
 
-// isOver reports whether an error means that nothing is wanted any more.
+// isOver reports whether an error ends the whole operation.
 func isOver(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
@@ -128,7 +128,7 @@ func (c *Client) resolve(ctx context.Context, ref reference) (*Found, error) {
 	return found, err
 }
 
-// last is what a tag stood for when it was last looked up.
+// last returns the tag's digest from the last lookup.
 func (r *Repository) last(ref reference) (Descriptor, error) {
 	text, ok := r.client.read(ref.tagKey())
 	d := Descriptor{Digest: digest.Digest(text)}
@@ -143,16 +143,16 @@ func (r *Repository) last(ref reference) (Descriptor, error) {
 	return d, nil
 }
 
-// typeOf is the media type that a manifest gives itself.
+// typeOf returns the media type in a manifest.
 func typeOf(text []byte) string {
 	var m struct {
 		MediaType string `json:"mediaType"`
 	}
-	_ = json.Unmarshal(text, &m) // the code that reads the manifest says what is wrong
+	_ = json.Unmarshal(text, &m) // the manifest's parser reports errors
 	return m.MediaType
 }
 
-// head looks a tag up at one place. What does not tell the digest is read whole.
+// head looks up a tag at one place. If the response lacks the digest, it reads the manifest.
 func (r *Repository) head(ctx context.Context, s *session, ref reference) (Descriptor, error) {
 	short, cancel := r.client.within(ctx)
 	defer cancel()
@@ -180,15 +180,15 @@ func (r *Repository) head(ctx context.Context, s *session, ref reference) (Descr
 	return d, nil
 }
 
-// schema1 reports whether a media type is that of a manifest of Docker's schema 1,
-// whose digest is not of its bytes.
+// schema1 reports whether a media type is a manifest of Docker's schema 1, whose digest does not
+// cover its bytes.
 func schema1(mediaType string) bool {
 	return strings.HasPrefix(mediaType, "application/vnd.docker.distribution.manifest.v1+")
 }
 
 func accepting() http.Header { return http.Header{"Accept": {strings.Join(manifestTypes, ", ")}} }
 
-// Manifest returns the manifest or index that a digest names, verified.
+// Manifest returns the verified manifest or index with a digest.
 func (r *Repository) Manifest(ctx context.Context, d Descriptor) ([]byte, error) {
 	if text, ok := r.known(d.Digest); ok {
 		return text, nil
@@ -212,7 +212,7 @@ func (r *Repository) Manifest(ctx context.Context, d Descriptor) ([]byte, error)
 	return text, nil
 }
 
-// offline is the error of what would take a request, if none is to be sent.
+// offline is the error for a request that is forbidden.
 func (r *Repository) offline(asked string) error {
 	if !r.client.Offline {
 		return nil
@@ -220,7 +220,7 @@ func (r *Repository) offline(asked string) error {
 	return fail(ErrOffline, asked, "leave out --offline, and PEEL_OFFLINE", "it is not in the cache, and no registry is asked")
 }
 
-// verified checks that a document is the one that a descriptor names.
+// verified checks that a document matches its descriptor.
 func verified(asked, host string, d Descriptor, text []byte) error {
 	if d.Size > 0 && int64(len(text)) != d.Size {
 		return fail(ErrWrongBytes, asked, "", "%s gives %d bytes, and not the %d that it should have", host, len(text), d.Size)
@@ -231,7 +231,7 @@ func verified(asked, host string, d Descriptor, text []byte) error {
 	return nil
 }
 
-// Document returns a small blob that a digest names, such as a config, verified.
+// Document returns a verified small blob by digest, such as a config.
 func (r *Repository) Document(ctx context.Context, d Descriptor) ([]byte, error) {
 	if text, ok := r.known(d.Digest); ok {
 		return text, nil
@@ -282,7 +282,7 @@ func (r *Repository) get(ctx context.Context, s *session, asked, path string) (t
 	}
 }
 
-// missing is answered, and says of "404" that there is no such thing.
+// missing is answered, with a specific error for "404".
 func (s *session) missing(asked string, a *answer) error {
 	if a.StatusCode != http.StatusNotFound || a.page() || a.away {
 		return s.answered(asked, a)

@@ -13,14 +13,14 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// A reference is the name of an image in a registry, written out.
+// A reference is the full name of an image in a registry.
 type reference struct {
 	repo   name.Repository
-	tag    string        // "" if there is a digest
-	digest digest.Digest // "" if there is none
+	tag    string        // "" with a digest
+	digest digest.Digest // "" without one
 }
 
-// host is that of the reference; Docker Hub is "docker.io".
+// host returns the host; Docker Hub is "docker.io".
 func (r reference) host() string {
 	if hub(r.repo.RegistryStr()) {
 		return "docker.io"
@@ -28,7 +28,7 @@ func (r reference) host() string {
 	return r.repo.RegistryStr()
 }
 
-// path is the repository as everybody writes it: "docker.io/library/app".
+// path returns the repository in common notation: "docker.io/library/app".
 func (r reference) path() string { return r.host() + "/" + r.repo.RepositoryStr() }
 
 func (r reference) String() string {
@@ -38,11 +38,11 @@ func (r reference) String() string {
 	return r.path() + ":" + r.tag
 }
 
-// id is what stands for the image in a request.
+// id returns the tag or digest for a request.
 func (r reference) id() string { return cmp.Or(r.digest.String(), r.tag) }
 
-// parse reads a name: "app", "app:1", "ghcr.io/me/app@sha256:...", or one with both a
-// tag and a digest, of which the digest counts.
+// parse parses a name: "app", "app:1", "ghcr.io/me/app@sha256:...", or one with tag and digest,
+// where the digest counts.
 func parse(s string) (reference, error) {
 	rest, at, hasDigest := strings.Cut(s, "@")
 	var r reference
@@ -63,28 +63,26 @@ func parse(s string) (reference, error) {
 	return r, nil
 }
 
-// hostForm and pathForm are the parts of a name. go-containerregistry takes more
-// for one.
-// Sources: OCI distribution-spec, "Pulling manifests"; distribution/reference.
+// hostForm and pathForm are stricter than go-containerregistry. Sources: OCI
+// distribution-spec, "Pulling manifests"; distribution/reference.
 var (
 	hostForm = lazy.New(`^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?$`)
 	pathForm = lazy.New(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
 )
 
-// IsName reports whether a text could be the name of an image in a registry.
+// IsName reports whether a text may be the name of an image in a registry.
 func IsName(s string) bool {
 	_, err := parse(s)
 	return err == nil
 }
 
-// isShort reports whether a name is one without a host.
+// isShort reports whether a name has no host.
 func isShort(s string) bool {
 	first, _, more := strings.Cut(s, "/")
 	return !more || first != "localhost" && !strings.ContainsAny(first, ".:")
 }
 
-// splitShort takes a short name apart: the part that aliases have, and the tag or
-// digest behind it.
+// splitShort splits a short name into the part used for aliases, and its tag or digest.
 func splitShort(s string) (repo, rest string) {
 	if i := strings.IndexByte(s, '@'); i >= 0 {
 		repo, rest = s[:i], s[i:]
@@ -99,9 +97,8 @@ func splitShort(s string) (repo, rest string) {
 	return s, ""
 }
 
-// names are what a name may stand for, in the order in which they are tried: of a
-// short name its alias, else the name at each of the registries to search, else at
-// Docker Hub.
+// names returns the possible meanings of a name in order: for a short name its alias, else the
+// name in each registry to search, else in Docker Hub.
 func (c *conf) names(s string) ([]reference, error) {
 	full := []string{s}
 	if isShort(s) {
@@ -126,8 +123,7 @@ func (c *conf) names(s string) ([]reference, error) {
 	return out, nil
 }
 
-// Names are the full names that a name stands for, in the order in which they are
-// asked for, as people write them.
+// Names returns the full names that a name may stand for, in lookup order and common notation.
 func (c *Client) Names(s string) ([]string, error) {
 	refs, err := c.references(s)
 	out := make([]string, len(refs))
@@ -145,13 +141,13 @@ func (c *Client) references(s string) ([]reference, error) {
 	return conf.names(s)
 }
 
-// A Repository is one repository, wherever it is read from: mirrors come first. Safe
-// for concurrent use.
+// A Repository is one repository with its mirrors, which are tried first. Safe for concurrent
+// use.
 type Repository struct {
 	client   *Client
 	ref      reference
-	byTag    []*session // where tags are looked up, in order
-	byDigest []*session // where manifests and blobs are asked for
+	byTag    []*session // for tag lookups, in order
+	byDigest []*session // for manifests and blobs
 	memory   memory
 	blobsAt  addresses
 }
@@ -175,7 +171,7 @@ func (c *Client) repository(ref reference) (*Repository, error) {
 	if r.byDigest, err = c.sessions(ref, true); err != nil {
 		return nil, err
 	}
-	// One that serves for both asks for one token.
+	// Share a session used for both, so that it requests one token.
 	for i, s := range r.byDigest {
 		same := func(t *session) bool { return t.host == s.host && t.repo == s.repo }
 		if at := slices.IndexFunc(r.byTag, same); at >= 0 {
@@ -209,7 +205,7 @@ func (f *Found) Pinned() string {
 	return name + "@" + f.Digest.String()
 }
 
-// sessions are the places of a repository, in the order in which they are tried.
+// sessions returns the places of a repository in order.
 func (c *Client) sessions(ref reference, byDigest bool) ([]*session, error) {
 	conf, err := c.conf()
 	if err != nil {
@@ -262,8 +258,8 @@ func (c *Client) sessions(ref reference, byDigest bool) ([]*session, error) {
 	return out, nil
 }
 
-// each asks the places of a repository in order, until one has what is wanted. The
-// error tells of all of them.
+// each tries the places of a repository in order until one succeeds. The error covers all of
+// them.
 func (r *Repository) each(places []*session, asked string, ask func(*session) error) error {
 	var errs []error
 	for _, s := range places {
@@ -280,8 +276,7 @@ func (r *Repository) each(places []*session, asked string, ask func(*session) er
 	return joined(asked, errs)
 }
 
-// joined is the error of several places, of which the last is the one that was
-// meant.
+// joined is the error of several places; the last one is the original.
 func joined(asked string, errs []error) error {
 	if len(errs) == 1 {
 		return errs[0]
@@ -297,8 +292,8 @@ func joined(asked string, errs []error) error {
 	return e
 }
 
-// tagKey is what the store keeps a tag's last digest under.
+// tagKey returns the store's key for a tag's last digest.
 func (r reference) tagKey() string { return "tag " + path.Clean(r.path()) + ":" + r.tag }
 
-// Name is the repository as people write it: "docker.io/library/app".
+// Name returns the repository in common notation: "docker.io/library/app".
 func (r *Repository) Name() string { return r.ref.path() }

@@ -6,9 +6,9 @@ import (
 	"runtime"
 )
 
-// userConfig is a file or folder of the user's settings of containers' tools:
-// below $XDG_CONFIG_HOME/containers, or ~/.config/containers. "" if there is no
-// home.
+// userConfig returns a path in the user's settings of containers' tools: below
+// $XDG_CONFIG_HOME/containers or ~/.config/containers. "" without a home
+// folder.
 func userConfig(name string) string {
 	dir := os.Getenv("XDG_CONFIG_HOME")
 	if !filepath.IsAbs(dir) {
@@ -21,7 +21,7 @@ func userConfig(name string) string {
 	return filepath.Join(dir, "containers", name)
 }
 
-// homeDir is the user's home folder; "" if it is not known.
+// homeDir returns the user's home folder, or "".
 func homeDir() string {
 	home, err := os.UserHomeDir()
 	if err != nil || !filepath.IsAbs(home) {
@@ -30,12 +30,11 @@ func homeDir() string {
 	return home
 }
 
-// systemRoot is where the system's settings lie. A variable for tests, which must
-// not depend on the machine they run on.
+// systemRoot is the root of the system's settings. A variable for tests, which must not depend on
+// the machine.
 var systemRoot = "/"
 
-// systemFile is a file of the system's settings, "etc/containers/registries.conf";
-// "" where there are no such files.
+// systemFile returns a file of the system's settings, "etc/containers/registries.conf", or "".
 func systemFile(name string) string {
 	if runtime.GOOS == "windows" && systemRoot == "/" {
 		return ""

@@ -12,19 +12,19 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// ErrExists says that there is an image of that name already.
+// ErrExists says that an image of that name already exists.
 var ErrExists = errors.New("there already")
 
-// A Target is where an image can be pushed to: one tag of one repository.
+// A Target is a push destination: one tag of one repository.
 type Target struct {
 	client *Client
 	ref    reference
 	s      *session
 }
 
-// Target returns what a name stands for if an image is pushed. The name must have a host,
-// so that nobody pushes to where they do not mean to; registries.conf can block or move
-// it, and mirrors are left out. Nothing is asked.
+// Target returns the push destination for a name. The name must include a host, so that nobody
+// pushes to the wrong place by accident. registries.conf may block or rewrite it; mirrors are
+// ignored. It sends no request.
 func (c *Client) Target(s string) (*Target, error) {
 	ref, err := parse(s)
 	switch {
@@ -43,7 +43,7 @@ func (c *Client) Target(s string) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	own := places[len(places)-1] // behind the mirrors
+	own := places[len(places)-1] // after the mirrors
 	hostName, repo, ok := strings.Cut(own.name, "/")
 	if !ok || repo == "" {
 		return nil, fail(nil, ref.String(), "mend registries.conf", "%q, which it names for %s, is not a repository", said(own.name), ref.path())
@@ -58,10 +58,10 @@ func (c *Client) Target(s string) (*Target, error) {
 	return &Target{c, ref, &session{client: c, host: h, repo: repo, scope: transport.PushScope}}, nil
 }
 
-// String is the full name.
+// String returns the full name.
 func (t *Target) String() string { return t.ref.String() }
 
-// Free fails with an error that wraps ErrExists if there is an image of that name.
+// Free returns an error that wraps ErrExists if an image of that name exists.
 func (t *Target) Free(ctx context.Context) error {
 	r := &Repository{client: t.client, ref: t.ref, byTag: []*session{t.s}, byDigest: []*session{t.s}}
 	d, err := r.head(ctx, t.s, t.ref)
@@ -74,8 +74,8 @@ func (t *Target) Free(ctx context.Context) error {
 	return fail(ErrExists, t.ref.String(), "", "an image of that name exists, %s", d.Digest)
 }
 
-// Push stores an image: the blobs that the registry lacks, then the config, then the
-// manifest. Until the manifest is there, the name stands for what it did before.
+// Push stores an image: missing blobs first, then the config, then the manifest. Until the
+// manifest is stored, the name keeps its old meaning.
 func (t *Target) Push(ctx context.Context, img v1.Image) error {
 	rt, scheme, err := t.s.connect(ctx)
 	if err != nil {

@@ -11,31 +11,30 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// A Referrer is a manifest that says that it is about another.
+// A Referrer is a manifest that refers to another one.
 type Referrer struct {
 	Descriptor
-	ArtifactType string // as the registry says, which is often wrong
+	ArtifactType string // from the registry, and often wrong
 }
 
-// Bounds on the requests that look for what refers to an image.
+// Limits on requests for referrers.
 const (
 	maxReferrers  = 200
 	referrersTime = 15 * time.Second
 
-	// referrersAge is how long it is believed that nobody does.
+	// referrersAge is how long an empty result is cached.
 	referrersAge = 24 * time.Hour
 )
 
-// referrersRecord is what the store keeps of an answer.
+// referrersRecord is a cached result.
 type referrersRecord struct {
 	At    time.Time  `json:"at"`
 	Found []Referrer `json:"found"`
 }
 
-// Referrers lists the manifests that are about the one with that digest: by the
-// registry's list, or, where it keeps none, by the tag that stands in for it. It is
-// empty if there are none. What was found is kept, and that nothing was, for a day.
-// Source: OCI distribution-spec, "Listing Referrers" and "Referrers Tag Schema".
+// Referrers lists the manifests that refer to the one with that digest: from the registry's list
+// or, if it has none, from the fallback tag. It may be empty. Results are cached; an empty one
+// for a day. Source: OCI distribution-spec, "Listing Referrers" and "Referrers Tag Schema".
 func (r *Repository) Referrers(ctx context.Context, of digest.Digest) ([]Referrer, error) {
 	key := "referrers " + r.ref.path() + "@" + of.String()
 	var kept referrersRecord
@@ -51,7 +50,7 @@ func (r *Repository) Referrers(ctx context.Context, of digest.Digest) ([]Referre
 	ctx, cancel := context.WithTimeout(ctx, referrersTime)
 	defer cancel()
 	var found []Referrer
-	err := r.each(r.byDigest[len(r.byDigest)-1:], asked, func(s *session) (err error) { // mirrors rarely have them
+	err := r.each(r.byDigest[len(r.byDigest)-1:], asked, func(s *session) (err error) { // mirrors rarely have referrers
 		found, err = r.referrers(ctx, s, asked, of)
 		return err
 	})
@@ -93,7 +92,7 @@ func (r *Repository) referrers(ctx context.Context, s *session, asked string, of
 	return parseReferrers(text)
 }
 
-// headOnly looks a tag up; the digest is "" if there is none.
+// headOnly looks up a tag; the digest is "" if it does not exist.
 func (r *Repository) headOnly(ctx context.Context, s *session, tag reference) (Descriptor, error) {
 	a, err := s.do(ctx, tag.String(), request{method: http.MethodHead, path: "manifests/" + tag.tag, header: accepting()})
 	if err != nil {
@@ -107,8 +106,8 @@ func (r *Repository) headOnly(ctx context.Context, s *session, tag reference) (D
 	return d, nil
 }
 
-// Beside looks up the tag that is the image's own with suffix behind it; the digest is
-// "" if there is none, or if the image was asked for by its digest.
+// Beside looks up the image's tag plus suffix; the digest is "" if that does not exist, or if the
+// image was requested by digest.
 func (r *Repository) Beside(ctx context.Context, suffix string) (d Descriptor, err error) {
 	tag := reference{repo: r.ref.repo, tag: r.ref.tag + suffix}
 	if r.ref.tag == "" || r.client.Offline {
@@ -118,7 +117,7 @@ func (r *Repository) Beside(ctx context.Context, suffix string) (d Descriptor, e
 	defer cancel()
 	err = r.each(r.byTag, tag.String(), func(s *session) error {
 		if d, err = r.headOnly(ctx, s, tag); err == nil && d.Digest == "" {
-			return fail(ErrNotFound, tag.String(), "", "no such tag") // a mirror need not have it
+			return fail(ErrNotFound, tag.String(), "", "no such tag") // a mirror may lack it
 		}
 		return err
 	})
@@ -128,7 +127,7 @@ func (r *Repository) Beside(ctx context.Context, suffix string) (d Descriptor, e
 	return d, err
 }
 
-// parseReferrers reads an index of manifests that refer to another.
+// parseReferrers parses an index of referrers.
 func parseReferrers(text []byte) ([]Referrer, error) {
 	var index struct {
 		Manifests *[]struct {

@@ -18,11 +18,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// Bounds on what one request may lead to.
+// Limits on one request.
 const (
 	maxRedirects = 10
-	maxRenewals  = 2 // of an address that another host does not accept any more
-	maxDenials   = 8 // of credentials and tokens
+	maxRenewals  = 2 // of a redirect target that is no longer accepted
+	maxDenials   = 8 // rejected credentials and tokens
 )
 
 // A request is one call of a registry's API.
@@ -32,23 +32,22 @@ type request struct {
 	query  url.Values
 	header http.Header
 
-	// began is where the registry has sent this request before; nil if it has not.
+	// began is the earlier redirect target of this request, or nil.
 	began *url.URL
 }
 
-// An answer is what came, from the registry or from where it sends to. Its
-// receiver closes it.
+// An answer is a response of the registry or of a redirect target. The caller closes it.
 type answer struct {
 	*http.Response
-	away bool                   // it is another host's
-	at   *url.URL               // of the host it is from, if that is another
-	said []transport.Diagnostic // if they are known already
+	away bool                   // it comes from another host
+	at   *url.URL               // that other host
+	said []transport.Diagnostic // already parsed
 	end  context.CancelFunc     // may be nil
 }
 
 func (a *answer) close() {
 	if a.Body != nil {
-		// A little is read on, so that the connection can be used again.
+		// Read a little more, so that the connection can be reused.
 		_, _ = io.CopyN(io.Discard, a.Body, 16<<10)
 		_ = a.Body.Close()
 	}
@@ -57,16 +56,15 @@ func (a *answer) close() {
 	}
 }
 
-// page reports whether the answer is a web page, as its header says.
+// page reports whether the response is a web page according to its header.
 func (a *answer) page() bool {
 	kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	return kind == "text/html" || kind == "application/xhtml+xml"
 }
 
-// diagnosis is what the registry says of an error: its code, and a message fit to
-// be shown. Text that does not have the form of a registry's errors is not repeated: a store
-// of blobs puts what it has signed into them.
-// Source: OCI distribution-spec, "Error Codes".
+// diagnosis returns a registry's error code and a message fit for display. Other text is not
+// quoted, because blob stores put signed URLs into it. Source: OCI distribution-spec, "Error
+// Codes".
 func (a *answer) diagnosis() (code, message string) {
 	if a.said == nil && a.Body != nil {
 		var got struct{ Errors []transport.Diagnostic }
@@ -81,8 +79,8 @@ func (a *answer) diagnosis() (code, message string) {
 	return string(first.Code), said(strings.TrimSpace(string(first.Code) + " " + first.Message))
 }
 
-// do asks until there is an answer that another try would not change. An error
-// says that there was none.
+// do sends the request until a retry would not change the response. An error means that there was
+// none.
 func (s *session) do(ctx context.Context, asked string, r request) (*answer, error) {
 	failures, renewals, denials := 0, 0, 0
 	for {
@@ -109,7 +107,7 @@ func (s *session) do(ctx context.Context, asked string, r request) (*answer, err
 		status := a.StatusCode
 		switch {
 		case a.away && (status == http.StatusForbidden || status == http.StatusUnauthorized || status == http.StatusBadRequest || status == http.StatusGone || status == http.StatusNotFound && r.began != nil):
-			// A signature that has expired: the registry gives a new one.
+			// An expired signature: the registry issues a new one.
 			if renewals++; renewals > maxRenewals {
 				return a, nil
 			}
@@ -140,7 +138,7 @@ func (s *session) do(ctx context.Context, asked string, r request) (*answer, err
 	}
 }
 
-// retitled is an error of connecting, as one about what was asked for.
+// retitled rewords a connection error to name the request.
 func (s *session) retitled(asked string, err error) error {
 	own, ok := errors.AsType[*Error](err)
 	if !ok || asked == "" {
@@ -151,13 +149,13 @@ func (s *session) retitled(asked string, err error) error {
 	return &copied
 }
 
-// passing reports whether a failure to connect may be over soon.
+// passing reports whether a connection failure may be temporary.
 func passing(err error) bool {
 	own, ok := errors.AsType[*Error](err)
 	return ok && own.Status >= 500
 }
 
-// once sends a request and goes where it is sent.
+// once sends a request and follows redirects.
 func (s *session) once(ctx context.Context, rt http.RoundTripper, scheme string, r request) (*answer, error) {
 	at := &url.URL{Scheme: scheme, Host: s.host.name, Path: "/v2/" + strings.TrimPrefix(s.repo+"/"+r.path, "/"), RawQuery: r.query.Encode()}
 	by, away := rt, false
@@ -203,8 +201,7 @@ func (s *session) once(ctx context.Context, rt http.RoundTripper, scheme string,
 			return nil, err
 		}
 		if away || next.Scheme != scheme || !sameHost(next.Host, s.host.name, scheme) {
-			// Who was sent elsewhere has nothing of the registry's with them, and does
-			// not get it again.
+			// After a redirect to another host, the registry's credentials are not sent again.
 			away = true
 			if by, err = s.elsewhere(ctx, next); err != nil {
 				return nil, err
@@ -223,7 +220,7 @@ func redirects(status int) bool {
 	return false
 }
 
-// follow is where a redirect leads, if peel goes there.
+// follow returns the target of a redirect if peel accepts it.
 func (s *session) follow(from *url.URL, to string) (*url.URL, error) {
 	next, err := from.Parse(to)
 	if err != nil {
@@ -241,7 +238,7 @@ func (s *session) follow(from *url.URL, to string) (*url.URL, error) {
 	return next, nil
 }
 
-// elsewhere returns what to reach another host by, without the session's token.
+// elsewhere returns a transport for another host, without the session's token.
 func (s *session) elsewhere(ctx context.Context, u *url.URL) (http.RoundTripper, error) {
 	h, err := s.client.host(u.Host, false, nil)
 	if err != nil {
@@ -250,7 +247,7 @@ func (s *session) elsewhere(ctx context.Context, u *url.URL) (http.RoundTripper,
 	return h.away(ctx, s.host, u)
 }
 
-// transient reports whether what went wrong on the way may go well the next time.
+// transient reports whether a failure may be temporary.
 func transient(err error) bool {
 	var own *Error
 	var dns *net.DNSError
@@ -263,7 +260,7 @@ func transient(err error) bool {
 	return true
 }
 
-// backoff is how long to wait after so many failures.
+// backoff returns the delay after a number of failures.
 func (c *Client) backoff(failures int) time.Duration {
 	d := c.pause
 	for range failures - 1 {
@@ -272,7 +269,7 @@ func (c *Client) backoff(failures int) time.Duration {
 	return d
 }
 
-// sleep waits, unless the context ends.
+// sleep waits until the delay or the context ends.
 func (c *Client) sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -284,8 +281,7 @@ func (c *Client) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// retryAfter is how long an answer asks to wait; 0 if it does not.
-// Source: RFC 9110, section 10.2.3.
+// retryAfter returns the delay that a response requests, or 0. Source: RFC 9110, section 10.2.3.
 func retryAfter(r *http.Response, now time.Time) time.Duration {
 	v := strings.TrimSpace(r.Header.Get("Retry-After"))
 	if seconds, err := strconv.ParseInt(v, 10, 64); err == nil {

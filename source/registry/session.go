@@ -20,26 +20,26 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// A session asks for one repository at one host: it holds the token for it. It
-// tries the schemes that the host allows and the credentials that there are, in
-// order, until one is accepted. Safe for concurrent use.
+// A session sends requests for one repository to one host and holds the token.
+// It tries the allowed schemes and known credentials in order until one is
+// accepted. Safe for concurrent use.
 type session struct {
 	client *Client
 	host   *host
 	repo   string // "me/app"
-	origin string // the host that was meant, if this one is a mirror of it; else ""
-	scope  string // what the token is to allow, as registries name it; "" for pulling
+	origin string // the original host if this one is its mirror; else ""
+	scope  string // scope of the token, in registry notation; "" for pulling
 
 	mu        sync.Mutex
-	creds     []credential // nil until they are looked up
-	at        int          // which of them is used
+	creds     []credential // nil before the lookup
+	at        int          // index of the current one
 	rt        http.RoundTripper
 	scheme    string
-	proved    bool   // the host has accepted a request as it is
-	challenge string // of a host that asks for a token only behind the ping
+	proved    bool   // the host has accepted a request
+	challenge string // from a host that requests a token only after the ping
 }
 
-// used is the credential that the session uses.
+// used returns the session's current credential.
 func (s *session) used() credential {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,8 +49,7 @@ func (s *session) used() credential {
 	return s.creds[s.at]
 }
 
-// connect returns a transport that bears the session's token, and the scheme that
-// the host is asked by.
+// connect returns a transport with the session's token, and the host's scheme.
 func (s *session) connect(ctx context.Context) (http.RoundTripper, string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,7 +85,7 @@ func (s *session) connect(ctx context.Context) (http.RoundTripper, string, error
 			s.at++
 		}
 		if ctx.Err() != nil || !errors.Is(err, errNotHTTPS) && !errors.Is(err, ErrUnreachable) {
-			break // another scheme would not help
+			break // another scheme won't help
 		}
 	}
 	return nil, "", err
@@ -95,8 +94,8 @@ func (s *session) connect(ctx context.Context) (http.RoundTripper, string, error
 // errNotHTTPS says that a host answers HTTPS with something else.
 var errNotHTTPS = errors.New("not HTTPS")
 
-// handshake pings the host and gets a token, by one scheme and with the credential
-// that is used now. s.mu must be held.
+// handshake pings the host and gets a token, with one scheme and the current credential. The
+// caller holds s.mu.
 func (s *session) handshake(ctx context.Context, scheme string) (http.RoundTripper, error) {
 	cred := credential{}
 	if s.at < len(s.creds) {
@@ -137,7 +136,7 @@ func (s *session) notConnected(ctx context.Context, w *wire, cred credential, er
 		a := &answer{Response: r, said: status.Errors, away: !sameHost(w.real(r.Request.URL).Host, s.host.name, w.scheme)}
 		r.Request = &http.Request{URL: w.real(r.Request.URL)}
 		if slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusBadRequest}, r.StatusCode) && !a.page() && w.asksToken(r.Request.URL) {
-			a.away = false // a token server speaks for its registry
+			a.away = false // a token server acts for its registry
 			_, message := a.diagnosis()
 			return s.refusedBy(cred, r.StatusCode, message)
 		}
@@ -157,7 +156,7 @@ func (s *session) notConnected(ctx context.Context, w *wire, cred credential, er
 	return fail(nil, s.host.name+"/"+s.repo, "", "%s", said(innermost(err).Error()))
 }
 
-// refusedBy is refused while s.mu is held.
+// refusedBy is refused with s.mu held.
 func (s *session) refusedBy(cred credential, status int, message string) error {
 	return (&session{client: s.client, host: s.host, repo: s.repo, creds: []credential{cred}}).
 		refused(s.host.name+"/"+s.repo, status, "", message)
@@ -167,19 +166,19 @@ func (s *session) answeredBy(cred credential, asked string, a *answer) error {
 	return (&session{client: s.client, host: s.host, repo: s.repo, creds: []credential{cred}}).answered(asked, a)
 }
 
-// again reports whether a request that was not allowed is worth another try: with
-// the next credential, with a new token, or because the host asks for a token now.
+// again reports whether to repeat a rejected request: with the next credential, with a new token,
+// or because the host now requests a token.
 func (s *session) again(a *answer, with http.RoundTripper) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	challenge := a.Header.Get("WWW-Authenticate")
 	switch {
-	case s.rt != with: // somebody else has begun anew already
+	case s.rt != with: // another goroutine has already reconnected
 		return true
 	case a.StatusCode == http.StatusUnauthorized && challenge != "" && s.challenge == "" && !s.proved:
 		s.challenge = challenge
 	case a.StatusCode == http.StatusUnauthorized && s.proved:
-		s.proved = false // a token that has ended, most likely: once
+		s.proved = false // probably an expired token: retry once
 	case s.at+1 < len(s.creds):
 		s.client.Log.Debug("credentials that are not accepted", "from", s.creds[s.at].from)
 		s.at++
@@ -196,22 +195,21 @@ func (s *session) accepted() {
 	s.proved = true
 }
 
-// A wire is what go-containerregistry's transport sends its requests by: the ping,
-// requests for tokens, and what bears a token. It holds them to one scheme, sends
-// no request where peel does not go, and remembers what ended badly.
+// A wire is the transport below go-containerregistry's: for the ping, token requests, and
+// requests with a token. It enforces one scheme, rejects forbidden targets, and records failures.
 type wire struct {
 	s         *session
 	scheme    string
-	challenge string // to answer the ping with; "" if the host is asked
+	challenge string // the answer to the ping; "" to ask the host
 
 	mu       sync.Mutex
-	last     error             // of the last request that got no answer
-	answers  int               // how many there were
-	lastHead http.Header       // of the last answer
-	realms   map[string]string // hosts of token servers, by the names that they were given
+	last     error             // error of the last request without a response
+	answers  int               // number of responses
+	lastHead http.Header       // header of the last response
+	realms   map[string]string // token servers by their substitute names
 }
 
-// errScheme is for requests of a scheme that is not tried now.
+// errScheme rejects requests with the wrong scheme.
 var errScheme = errors.New("of another scheme")
 
 func (w *wire) RoundTrip(in *http.Request) (*http.Response, error) {
@@ -248,14 +246,14 @@ func (w *wire) RoundTrip(in *http.Request) (*http.Response, error) {
 	w.mu.Unlock()
 	if ping && w.s.host.base() != "/v2" && r.StatusCode != http.StatusUnauthorized && r.StatusCode != http.StatusOK {
 		_ = r.Body.Close()
-		return w.madeUp(in, http.StatusOK, ""), nil // there need not be anything to ping
+		return w.madeUp(in, http.StatusOK, ""), nil // the ping may not exist
 	}
 	w.nameRealm(r) //nolint:contextcheck // it takes that of the request
 	r.Request = in
 	return r, nil
 }
 
-// dress adds to a request to the session's own host what hosts.toml says.
+// dress adds hosts.toml's headers to a request to the session's own host.
 func (s *session) dress(r *http.Request) {
 	if base := s.host.base(); base != "/v2" {
 		if rest, ok := strings.CutPrefix(r.URL.Path, "/v2/"); ok {
@@ -272,7 +270,7 @@ func (s *session) dress(r *http.Request) {
 	}
 }
 
-// madeUp is an answer that nobody has sent.
+// madeUp returns an artificial response.
 func (w *wire) madeUp(in *http.Request, status int, challenge string) *http.Response {
 	h := http.Header{}
 	if challenge != "" {
@@ -291,8 +289,7 @@ func (w *wire) note(err error) error {
 	return err
 }
 
-// ended reports whether any request was answered, and how the last one failed that
-// was not; nil if none failed.
+// ended reports whether any request got a response, and the last failure, or nil.
 func (w *wire) ended() (answered bool, last error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -305,17 +302,15 @@ func (w *wire) header() http.Header {
 	return w.lastHead.Clone()
 }
 
-// asksToken reports whether an address is not one of the registry's own API: that of
-// a token server.
+// asksToken reports whether an address is outside of the registry's API: a token server.
 func (w *wire) asksToken(u *url.URL) bool {
 	return !sameHost(u.Host, w.s.host.name, w.scheme) || u.Path != "/v2/"
 }
 
 var realmOf = lazy.New(`(?i)realm="([^"]*)"`)
 
-// nameRealm gives a token server that is named by a private address a name: the
-// transport refuses all such addresses, but where the registry itself is at one, so
-// may be who gives tokens for it.
+// nameRealm gives a name to a token server with a private address, because the transport rejects
+// all such addresses. It is allowed if the registry itself has a private address.
 func (w *wire) nameRealm(r *http.Response) {
 	for i, challenge := range r.Header["Www-Authenticate"] {
 		found := realmOf.FindStringSubmatch(challenge)
@@ -342,7 +337,7 @@ func (w *wire) nameRealm(r *http.Response) {
 	}
 }
 
-// real is the address that a request is meant for.
+// real returns the actual address of a request.
 func (w *wire) real(u *url.URL) *url.URL {
 	out := *u
 	out.User = nil
@@ -354,8 +349,7 @@ func (w *wire) real(u *url.URL) *url.URL {
 	return &out
 }
 
-// sameHost reports whether two hosts are one, with the port that the scheme
-// implies.
+// sameHost reports whether two hosts are equal, with the scheme's default port.
 func sameHost(a, b, scheme string) bool {
 	full := func(s string) string {
 		u := url.URL{Host: s}
@@ -370,7 +364,7 @@ func sameHost(a, b, scheme string) bool {
 	return full(a) == full(b)
 }
 
-// send sends one request, and logs it without what may be secret.
+// send sends one request and logs it without possible secrets.
 func (c *Client) send(by http.RoundTripper, r *http.Request) (*http.Response, error) {
 	if c.Offline {
 		return nil, fail(ErrOffline, "", "leave out --offline, and PEEL_OFFLINE", "it takes a request to %s", r.URL.Host)

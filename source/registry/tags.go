@@ -17,7 +17,7 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// Bounds on the list of a repository's tags.
+// Limits on the list of a repository's tags.
 const (
 	maxTags     = 10_000
 	maxPages    = 100
@@ -25,11 +25,11 @@ const (
 	maxTagLen   = 128 // Source: OCI distribution-spec, "Pulling manifests"
 )
 
-// suggestTime is how long the tags are waited for that could be meant.
+// suggestTime is the time limit for the tags in a suggestion.
 const suggestTime = 5 * time.Second
 
-// Tags lists the tags of a repository, "HOST/REPO", as the registry orders them.
-// more says that there are more than peel lists.
+// Tags lists the tags of a repository, "HOST/REPO", in the registry's order. more reports whether
+// there are more than peel lists.
 func (c *Client) Tags(ctx context.Context, repo string) (tags []string, more bool, err error) {
 	refs, err := c.references(repo)
 	if err != nil {
@@ -55,8 +55,7 @@ func (c *Client) Tags(ctx context.Context, repo string) (tags []string, more boo
 	return nil, false, joined(repo, errs)
 }
 
-// tags lists the tags that one place has.
-// Source: OCI distribution-spec, "Listing Tags".
+// tags lists the tags at one place. Source: OCI distribution-spec, "Listing Tags".
 func (r *Repository) tags(ctx context.Context, s *session) (tags []string, more bool, err error) {
 	asked := r.ref.path()
 	if err := r.offline(asked); err != nil {
@@ -92,7 +91,7 @@ func (r *Repository) tags(ctx context.Context, s *session) (tags []string, more 
 	return tags, true, nil
 }
 
-// parseTags reads one page of a list of tags. What could not be one is left out.
+// parseTags parses one page of a list of tags. It skips invalid ones.
 func parseTags(text []byte) ([]string, error) {
 	if len(text) > maxDocument {
 		return nil, fmt.Errorf("more than %d bytes", int64(maxDocument))
@@ -109,10 +108,8 @@ func parseTags(text []byte) ([]string, error) {
 
 var tagForm = lazy.New(`^[A-Za-z0-9_][A-Za-z0-9._-]*$`)
 
-// nextPage is the query of the next page that a header "Link" names; nil if there is
-// none. Where the header leads does not matter: the same host is asked for the same
-// list.
-// Source: RFC 8288.
+// nextPage returns the query of the next page in a header "Link", or nil. The header's host is
+// ignored: the same host gets the request. Source: RFC 8288.
 func nextPage(links []string) url.Values {
 	for _, link := range links {
 		for part := range strings.SplitSeq(link, ",") {
@@ -132,7 +129,7 @@ func nextPage(links []string) url.Values {
 	return nil
 }
 
-// suggest adds to the error of a tag that is not there which ones could be meant.
+// suggest adds similar tags to the error of a missing tag.
 func (r *Repository) suggest(ctx context.Context, s *session, ref reference, err error) error {
 	own, ok := err.(*Error) //nolint:errorlint // only one that is this error itself
 	if !ok || !errors.Is(own.Kind, ErrNotFound) || ref.tag == "" || own.try != "" {
@@ -141,7 +138,7 @@ func (r *Repository) suggest(ctx context.Context, s *session, ref reference, err
 	ctx, cancel := context.WithTimeout(ctx, suggestTime)
 	defer cancel()
 	tags, _, listErr := r.tags(ctx, s)
-	if errors.Is(listErr, ErrNotFound) { // to HEAD, a registry cannot say which of the two is missing
+	if errors.Is(listErr, ErrNotFound) { // a response to HEAD can't say which of the two is missing
 		own.text = fmt.Sprintf("%s has no repository %s", s.host.name, s.repo)
 		own.try = "check the name"
 		return err
