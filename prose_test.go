@@ -69,6 +69,41 @@ func TestProseOfStrings(t *testing.T) {
 	}
 }
 
+// oddInComments are phrases that no comment of the library may hold: people who import it
+// read its documentation. They are whole words, in any case.
+var oddInComments = regexp.MustCompile(`(?i)\b(to be had|stands there|lest|heed|heeded|thereof|be it|whoever|from there on|of whatever|told from|that of which|there is to|worth a word|without a word|nobody can see|in its stead|by what it|makes of|there can be none|but for)\b`)
+
+// Comments of the packages that others import are plain English too.
+func TestProseOfComments(t *testing.T) {
+	seen := 0
+	for _, dir := range []string{"source", "source/engine", "source/objects", "source/registry", "analyze", "analyze/dockerfile", "analyze/packages"} {
+		files, err := filepath.Glob(dir + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			set := token.NewFileSet()
+			f, err := parser.ParseFile(set, name, nil, parser.ParseComments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, g := range f.Comments {
+				seen++
+				text := strings.Join(strings.Fields(g.Text()), " ")
+				if odd := oddInComments.FindString(text); odd != "" {
+					t.Errorf("%s: %q: say it in other words: %s", set.Position(g.Pos()), odd, text)
+				}
+			}
+		}
+	}
+	if seen < 1000 {
+		t.Errorf("only %d comments were looked at", seen)
+	}
+}
+
 // Docs have no odd phrase.
 func TestProseOfDocs(t *testing.T) {
 	files, err := filepath.Glob("docs/*.md")
@@ -92,6 +127,9 @@ func TestProseOfDocs(t *testing.T) {
 func TestProseIsFound(t *testing.T) {
 	if got := oddIn("What is to be had: there is no report of the form x"); len(got) != 2 {
 		t.Errorf("found %q", got)
+	}
+	if !oddInComments.MatchString("It sees no more than there is to read.") || oddInComments.MatchString("A latest build, for a blobbut for.") {
+		t.Error("phrases in comments are not told apart")
 	}
 	if !openings.MatchString("there is no layer 3") || openings.MatchString("no layer 3: there is no other") {
 		t.Error("openings are not told apart")

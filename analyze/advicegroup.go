@@ -94,8 +94,8 @@ func (g *group) take(o *group) {
 // carrier returns the layer that stores most of g's bytes, the lowest of equals.
 func (g *group) carrier() int { return mostOf(g.carriers) }
 
-// origin is like carrier, but for files copied up for their attributes it returns the layer that
-// first had the content.
+// origin is like carrier, except that for files copied up for their attributes it returns the
+// layer that first had the content.
 func (g *group) origin() int {
 	if len(g.origins) == 0 {
 		return g.carrier()

@@ -11,9 +11,9 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// growth returns what an image's figures are against those of a baseline: an
-// image, or the JSON report that was kept of one, told apart by content. The
-// image of after must be open.
+// growth compares an image's figures with those of a baseline: an image or its
+// stored JSON report, distinguished by content. The image of after must be
+// open.
 func (a *app) growth(ctx context.Context, after *analyze.Analysis, baseline string) (*analyze.Growth, error) {
 	kept, err := a.keptBaseline(baseline)
 	if err != nil {
@@ -34,9 +34,9 @@ func (a *app) growth(ctx context.Context, after *analyze.Analysis, baseline stri
 	return g, nil
 }
 
-// loadBaseline is load of an older build. What --base says is about the newer
-// one: if it does not fit, because the base image has changed since, then the
-// older one's base is what it would be without.
+// loadBaseline loads an older build. --base is about the newer one: if it does
+// not fit because the base image has changed since, the older one's base is
+// detected instead.
 func (a *app) loadBaseline(ctx context.Context, ref string) (*analyze.Analysis, error) {
 	p := a.startProgress("reading")
 	defer p.stop()
@@ -52,8 +52,8 @@ func (a *app) loadBaseline(ctx context.Context, ref string) (*analyze.Analysis, 
 	})
 }
 
-// keptBaseline reads a baseline that is a report, of a file or standard input;
-// nil if it is something else, of which nothing has been read then.
+// keptBaseline reads a baseline that is a report, from a file or standard input. It returns nil,
+// without having consumed input, if it is something else.
 func (a *app) keptBaseline(name string) (*analyze.Baseline, error) {
 	if name == "-" {
 		if _, ok := terminal(a.stdin); ok {
@@ -64,7 +64,7 @@ func (a *app) keptBaseline(name string) (*analyze.Baseline, error) {
 		return readKept(in)
 	}
 	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
-		return nil, nil // an image's name; or the code that opens it says what is wrong
+		return nil, nil // an image's name, or the code that opens it reports the error
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -74,11 +74,10 @@ func (a *app) keptBaseline(name string) (*analyze.Baseline, error) {
 	return readKept(bufio.NewReader(f))
 }
 
-// readKept reads a report, if r begins as one does: with "{", and then a key.
-// No archive does.
+// readKept reads a report if r starts like one: with "{" and a key. No archive does.
 func readKept(r *bufio.Reader) (*analyze.Baseline, error) {
 	const enough = 64         // bytes of white space and signs
-	head, _ := r.Peek(enough) // an error comes again
+	head, _ := r.Peek(enough) // an error recurs
 	signs := bytes.Join(bytes.Fields(head), nil)
 	if !bytes.HasPrefix(signs, []byte(`{"`)) && !bytes.HasPrefix(signs, []byte("{}")) {
 		return nil, nil

@@ -22,7 +22,7 @@ type builder struct {
 	scheme string // of the images that it builds
 }
 
-// builders are those that peel knows, in the order in which they are looked for.
+// builders are the known builders, in the order in which they are searched for.
 var builders = []builder{{"docker", "docker://"}, {"podman", "podman://"}, {"buildah", "podman://"}}
 
 func builderNames() []string {
@@ -33,7 +33,7 @@ func builderNames() []string {
 	return names
 }
 
-// A building is what "peel build" is asked for.
+// A building is one call of "peel build".
 type building struct {
 	builder choice
 	check   bool
@@ -78,7 +78,7 @@ peel build --check -t app:1 .
 	return c
 }
 
-// ownFlags splits off the flags of peel that stand in front of the builder's arguments.
+// ownFlags splits off peel's flags before the builder's arguments.
 func ownFlags(args []string) (own, rest []string) {
 	for i := 0; i < len(args); i++ {
 		name, _, joined := strings.Cut(args[i], "=")
@@ -97,8 +97,8 @@ func ownFlags(args []string) (own, rest []string) {
 	return args, nil
 }
 
-// errBuild is the exit code of a build that failed. It is not printed: the builder has
-// said why.
+// errBuild is the exit code of a failed build. It is not printed, because the builder has
+// reported the reason.
 type errBuild struct{ code int }
 
 func (e *errBuild) Error() string { return fmt.Sprintf("the build failed with exit code %d", e.code) }
@@ -135,7 +135,7 @@ func (a *app) build(ctx context.Context, b *building, args []string) error {
 	ref := with.scheme + id
 	if call.dockerfile != "" {
 		d, err := readDockerfile(call.dockerfile)
-		if err != nil { // the builder has read it: it is not needed
+		if err != nil { // the builder has read it, so it is not essential
 			a.say("findings name no lines: %v", err)
 			call.dockerfile = ""
 		} else {
@@ -164,8 +164,8 @@ func (b *building) find() (with builder, program string, err error) {
 	return with, "", failed("", "cannot build: none of %s is installed, or on PATH", strings.Join(builderNames(), ", "))
 }
 
-// runBuilder runs a builder to its end. Its streams are peel's own. A signal that ends
-// peel reaches it too, and is its to obey: a build that is killed leaves much behind.
+// runBuilder runs a builder to its end with peel's own streams. A signal that ends peel also goes
+// to the builder, which handles it: killing a build would leave much behind.
 func (a *app) runBuilder(ctx context.Context, program string, args []string) error {
 	c := exec.CommandContext(ctx, program, append([]string{"build"}, args...)...) //nolint:gosec // that is what is asked for
 	c.Stdin, c.Stdout, c.Stderr = a.stdin, a.stdout, a.stderr
@@ -193,7 +193,7 @@ func (a *app) runBuilder(ctx context.Context, program string, args []string) err
 	return &errBuild{cmp.Or(max(code, 0), exitWork)}
 }
 
-// builtImage reads the ID that a builder has written: "sha256:" and digits, or these alone.
+// builtImage parses the ID written by a builder: "sha256:" and digits, or only digits.
 func builtImage(idFile string) (string, error) {
 	text, err := os.ReadFile(idFile)
 	if errors.Is(err, os.ErrNotExist) {
@@ -209,7 +209,7 @@ func builtImage(idFile string) (string, error) {
 	return "sha256:" + digits, nil
 }
 
-// inPipeline reports whether the environment is a pipeline's, as most of them say it.
+// inPipeline reports whether the environment looks like a pipeline's.
 func inPipeline() bool {
 	return !slices.Contains([]string{"", "0", "false", "no", "off"}, strings.ToLower(os.Getenv("CI")))
 }

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// A buildCall holds the arguments of a builder that peel understands.
+// A buildCall holds the builder's arguments that peel understands.
 type buildCall struct {
 	idFile     string // that the builder is to write the image's ID to; "" if none is named
 	dockerfile string // on this machine; "" if it is not known, or comes from elsewhere
 }
 
-// buildSwitches are the flags of "docker build", "podman build" and "buildah build" that
-// take no value: what stands behind any other flag without "=" is its value.
-// Source: their references, docker build of the classic builder and of Buildx.
+// buildSwitches are the flags without a value of "docker build", "podman build" and "buildah
+// build": the word after any other flag without "=" is its value. Source: their references,
+// docker build of the classic builder and of Buildx.
 var buildSwitches = []string{
 	"--all-platforms", "--check", "--compat-volumes", "--compress", "--created-annotation", "--debug", "-D", "--disable-compression", "--disable-content-trust", "--force-rm",
 	"--help", "-h", "--http-proxy", "--identity-label", "--inherit-annotations", "--inherit-labels", "--layers", "--load", "--no-cache", "--no-hostname", "--no-hosts",
@@ -23,7 +23,7 @@ var buildSwitches = []string{
 	"--squash", "--squash-all", "--stdin", "--stage-labels", "--stream", "--tls-verify",
 }
 
-// readBuildCall finds out what a builder is asked for.
+// readBuildCall parses a builder's arguments.
 func readBuildCall(args []string) buildCall {
 	var call buildCall
 	file, context := "", "."
@@ -58,8 +58,8 @@ func readBuildCall(args []string) buildCall {
 	return call
 }
 
-// shortFlag reads one-letter flags that stand together: the first that takes a value has
-// the rest, or what follows if nothing is left.
+// shortFlag parses combined one-letter flags: the first that takes a value gets the rest, or the
+// next word if nothing is left.
 func shortFlag(arg string) (name, value string, joined bool) {
 	for i := 1; i < len(arg); i++ {
 		name = "-" + arg[i:i+1]

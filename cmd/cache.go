@@ -12,7 +12,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// cacheFolder returns the folder of the cache, "" if there is to be none.
+// cacheFolder returns the cache folder, or "" if the cache is off.
 func (a *app) cacheFolder() string {
 	if a.noCache {
 		return ""
@@ -46,8 +46,8 @@ func (a *app) cacheCommand() *cobra.Command {
 	return c
 }
 
-// cacheAct returns a command that does something to the cache and prints the
-// files and bytes that it concerned.
+// cacheAct returns a command that acts on the cache and prints the number of files and bytes
+// affected.
 func (a *app) cacheAct(name, short, did string, act func(context.Context, string) (files int, bytes int64, err error)) *cobra.Command {
 	return &cobra.Command{
 		Use:   name,

@@ -96,8 +96,8 @@ var kindNames = map[source.Type]string{
 	source.Fifo:     "named pipe",
 }
 
-// input is a file's content that ends with its context, and that remembers why
-// it could not be read: io.Copy does not say which side has failed.
+// input reads a file's content until its context ends, and records read errors, because io.Copy
+// does not say which side failed.
 type input struct {
 	ctx context.Context
 	r   io.Reader

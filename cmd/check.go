@@ -66,10 +66,9 @@ func completeAll(c *cobra.Command, _ []string, begun string) ([]cobra.Completion
 	return complete(c, nil, begun)
 }
 
-// concluded returns what a check ends with, whose output or images ended with err.
-// That a rule has failed outranks output that could not be written and images that
-// could not be loaded: a pipeline must not pass, nor take it for something else,
-// because nobody could read the reasons.
+// concluded returns the result of a check whose output or images ended with err. A failed rule
+// takes precedence over output that could not be written and images that could not be loaded: a
+// pipeline must not pass, or misread the result, because the reasons could not be shown.
 func concluded(ruleFailed bool, err error) error {
 	switch {
 	case !ruleFailed:

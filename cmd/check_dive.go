@@ -38,8 +38,8 @@ func diveNames() []string {
 // Source: wagoodman/dive, cmd/dive/cli/internal/command/ci/rules.go.
 var diveOff = []string{"disabled", "off", "false", ""}
 
-// diveDefaults are what a .dive-ci says without a word.
-// Source: wagoodman/dive, cmd/dive/cli/internal/options/ci_rules.go.
+// diveDefaults are the defaults of a .dive-ci. Source: wagoodman/dive,
+// cmd/dive/cli/internal/options/ci_rules.go.
 var diveDefaults = []struct{ name, value string }{
 	{"scope", "image"}, {"min-efficiency", "0.9"}, {"max-user-wasted", "0.1"},
 }
@@ -62,9 +62,8 @@ func isDive(root *yaml.Node) bool {
 	return false
 }
 
-// readDive reads the content of a .dive-ci into f. Its shares are from 0 to 1,
-// the "percent" too; what it leaves out has dive's defaults. Its efficiency is that of
-// the whole image.
+// readDive parses a .dive-ci into f. Its shares are from 0 to 1, even the "percent"; missing
+// values have dive's defaults. Its efficiency is that of the whole image.
 func readDive(f *rulesFile, root *yaml.Node) error {
 	f.notes, f.dive = append(f.notes, diveNotes...), true
 	for _, d := range diveDefaults {

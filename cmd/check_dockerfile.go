@@ -10,20 +10,19 @@ import (
 	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
-// noDockerfile is the name of no Dockerfile at all.
+// noDockerfile is the value for no Dockerfile.
 const noDockerfile = "none"
 
-// foundDockerfiles are the names that a Dockerfile is looked for by, in the working
-// directory.
+// foundDockerfiles are the names of Dockerfiles in the working directory.
 var foundDockerfiles = []string{"Dockerfile", "Containerfile"}
 
 // A buildFile is a Dockerfile that an image may have been built from.
 type buildFile struct {
 	*dockerfile.File
-	sure bool // it was named for this image; else it counts if it fits the image
+	sure bool // it was named for this image; otherwise it must fit the image
 }
 
-// readDockerfile reads the Dockerfile that findings are to name the lines of.
+// readDockerfile reads the Dockerfile that findings refer to.
 func readDockerfile(name string) (*dockerfile.File, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -41,9 +40,9 @@ func readDockerfile(name string) (*dockerfile.File, error) {
 	return d, nil
 }
 
-// buildFiles returns the Dockerfiles that an image may be of: the one that is named,
-// else those that are found, the likelier first. alone says that the image is the only
-// one of the check: what is named for all images is then of this one.
+// buildFiles returns the possible Dockerfiles of an image: the named one, else those found,
+// likeliest first. alone says that the check has only this image, so that a Dockerfile named for
+// all images is this one's.
 func (a *app) buildFiles(r *ruling, alone bool) ([]buildFile, error) {
 	if p := r.dockerfile; p != nil {
 		if p.text == noDockerfile {
@@ -58,8 +57,8 @@ func (a *app) buildFiles(r *ruling, alone bool) ([]buildFile, error) {
 	return a.nearbyFiles(), nil
 }
 
-// namedOrNearby returns the Dockerfiles that an image may be of: the one that is named,
-// none if that is "none", else those of the working directory.
+// namedOrNearby returns the possible Dockerfiles of an image: the named one, none for "none",
+// else those in the working directory.
 func (a *app) namedOrNearby(name string) ([]buildFile, error) {
 	switch name {
 	case noDockerfile:
@@ -74,9 +73,9 @@ func (a *app) namedOrNearby(name string) ([]buildFile, error) {
 	return []buildFile{{d, true}}, nil
 }
 
-// useDockerfiles makes findings name the lines of the Dockerfile that the image was built
-// from: the one of the build, else the one that --dockerfile names, else one of the working
-// directory that fits the image. Of the latter, those that cannot be read are passed over.
+// useDockerfiles makes findings refer to the lines of the image's Dockerfile: that of the build,
+// else the one in --dockerfile, else one in the working directory that fits the image. It ignores
+// unreadable ones of the latter.
 func (a *app) useDockerfiles() ([]buildFile, error) {
 	files, err := a.namedOrNearby(a.named)
 	if err != nil {

@@ -23,19 +23,19 @@ import (
 )
 
 const (
-	// maxExtends bounds how many files stand one above another.
+	// maxExtends is the maximum depth of extended files.
 	maxExtends = 8
-	// maxRulesFiles bounds how many files there are altogether.
+	// maxRulesFiles is the maximum number of rules files.
 	maxRulesFiles = 32
 	// fetchTime is how long fetching one file may take.
 	fetchTime = 30 * time.Second
-	// maxRedirects bounds how often a server may send the request elsewhere.
+	// maxRedirects is the maximum number of redirects.
 	maxRedirects = 5
 )
 
 // An extension is a file whose rules another takes over.
 type extension struct {
-	path   string // as it stands there, with slashes; "" for a URL
+	path   string // as written, with slashes; "" for a URL
 	url    string
 	sha256 string // of the URL's content, 64 hexadecimal digits in lower case
 	line   int
@@ -126,8 +126,8 @@ func (x *extension) complete(item *yaml.Node) error {
 	return nil
 }
 
-// fetchable reports whether a file may be fetched from an address: by https, or
-// from this machine.
+// fetchable reports whether a file may be fetched from an address: by https, or from this
+// machine.
 func fetchable(u *url.URL) bool {
 	if u.Host == "" {
 		return false
@@ -136,7 +136,7 @@ func fetchable(u *url.URL) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
 }
 
-// fetch returns the content of a URL, which has that digest.
+// fetch returns the content of a URL and verifies its digest.
 func (a *app) fetch(ctx context.Context, x extension) ([]byte, error) {
 	kept := ""
 	if dir := a.cacheFolder(); dir != "" {
@@ -155,7 +155,7 @@ func (a *app) fetch(ctx context.Context, x extension) ([]byte, error) {
 	if got := digest(data); got != x.sha256 {
 		return nil, fmt.Errorf("%s has changed: its digest is sha256:%s, and not sha256:%s as %s has it", redact.Text(x.url), got, x.sha256, extendsKey)
 	}
-	if kept != "" { // a cache that cannot be written to is none
+	if kept != "" { // ignore a cache that is not writable
 		if err := os.MkdirAll(filepath.Dir(kept), 0o700); err == nil {
 			if err := writeFile(ctx, kept, func(w io.Writer) error { _, err := w.Write(data); return err }); err != nil {
 				a.logger().Debug("rules not cached", "error", err)
@@ -207,13 +207,13 @@ func (a *app) get(ctx context.Context, address string) ([]byte, error) {
 	return data, nil
 }
 
-// A chain is rules files being read, with those that they extend.
+// A chain is a set of rules files being read, with those that they extend.
 type chain struct {
 	a     *app
 	ctx   context.Context //nolint:containedctx // it lives as long as one call of load
-	root  string          // that no path may leave: canonical
-	files []*rulesFile    // those that others extend come first
-	open  []string        // that are being read: canonical paths and URLs
+	root  string          // canonical; no path may leave it
+	files []*rulesFile    // extended files come first
+	open  []string        // being read: canonical paths and URLs
 	done  map[string]bool // that have been read
 	count int
 }
@@ -246,8 +246,7 @@ func (a *app) loadRules(ctx context.Context, path string, named bool) ([]*rulesF
 	return c.files, nil
 }
 
-// add reads a file's content, and before it what it extends. id tells it from
-// others.
+// add reads a file's content after the files that it extends. id identifies it.
 func (c *chain) add(id, path, dir string, data []byte, named bool) error {
 	if c.count++; c.count > maxRulesFiles {
 		return fmt.Errorf("%s: more than %d rules files", path, maxRulesFiles)
@@ -289,7 +288,7 @@ func (c *chain) extend(f *rulesFile, x extension) error {
 	switch {
 	case slices.Contains(c.open, id):
 		return fmt.Errorf("%s extends itself", path)
-	case c.done[id]: // by another way: it counts once, where it came first
+	case c.done[id]: // reached in another way: it counts once, at its first place
 		return nil
 	case len(c.open) >= maxExtends:
 		return fmt.Errorf("more than %d files extend each other", maxExtends)

@@ -12,7 +12,7 @@ import (
 	words "github.com/peelhq/peel/internal/alike"
 )
 
-// The keys of a rules file beside those of the settings.
+// The keys of a rules file besides the settings.
 const (
 	severityKey   = "severity"
 	extendsKey    = "extends"
@@ -39,7 +39,7 @@ type rulesFile struct {
 	waivers []*imageWaiver
 }
 
-// A section is what a rules file says of all images, or of some.
+// A section is the part of a rules file about all images, or about some.
 type section struct {
 	name string // of the images: their name or a glob; "" for all
 	from origin
@@ -78,8 +78,7 @@ func readPeel(f *rulesFile, root *yaml.Node) error {
 	})
 }
 
-// read reads a map that says something of images. other reads the keys that such
-// a map has here and not elsewhere.
+// read parses a map about images. other parses the keys that are specific to this place.
 func (s *section) read(f *rulesFile, root *yaml.Node, other func(key, value *yaml.Node) (bool, error)) error {
 	var weights []saying
 	err := pairs(root, func(key, value *yaml.Node) (err error) {

@@ -14,19 +14,19 @@ import (
 const (
 	peelFile  = ".peel.yaml"
 	diveFile  = ".dive-ci"
-	wrongFile = ".peel.yml" // which many would expect to be read
+	wrongFile = ".peel.yml" // a common mistake
 )
 
-// noConfig is --config's value for no file at all, as is the empty one.
+// noConfig is --config's value for no file; so is an empty one.
 const noConfig = "none"
 
 // maxRulesFile bounds a rules file, in bytes.
 const maxRulesFile = 64 << 10
 
-// searched lists the directories in which a rules file may stand, the nearest
-// first: dir and those above it, up to the root of the repository, which is what
-// holds .git. Outside of a repository it is dir alone: above it, who knows whose
-// files there are.
+// searched lists the directories that may hold a rules file, nearest first: dir
+// and its parents up to the root of the repository, which contains .git.
+// Outside of a repository it is only dir, because the parents may belong to
+// anyone.
 func searched(dir string) []string {
 	var dirs []string
 	for at := dir; ; at = filepath.Dir(at) {
@@ -75,8 +75,8 @@ func findNearest(dirs []string, name string) (string, error) {
 	return "", nil
 }
 
-// parse reads the content of a rules file, in peel's form or dive's. One that was
-// named is recognized by its content; one that was found is what its name says.
+// parse parses a rules file in peel's or dive's format. A named file is recognized by content, a
+// found one by name.
 func (f *rulesFile) parse(data []byte, named bool) error {
 	root, err := document(data)
 	if err != nil {

@@ -105,7 +105,7 @@ func (f *checkFlags) register(c *cobra.Command) {
 	c.Flags().BoolVar(&f.print, "print-config", false, "print all rules with their values and where each comes from (-f text or json), and exit")
 }
 
-// inForce returns what is in force: what flags say, over the rules file, over the
+// inForce returns the effective rules: flags override the rules file, which overrides the
 // defaults. Globs add to the file's.
 func (f *checkFlags) inForce(ctx context.Context, a *app, config *pflag.Flag) (*checkConfig, error) {
 	c := &checkConfig{flags: f}
@@ -129,8 +129,7 @@ func (f *checkFlags) inForce(ctx context.Context, a *app, config *pflag.Flag) (*
 	return c, c.check()
 }
 
-// badRules is the error of rules that cannot be read: wrong configuration, unless the
-// run was ended meanwhile.
+// badRules is the error of unreadable rules: bad configuration, unless the run was interrupted.
 func badRules(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -138,7 +137,7 @@ func badRules(ctx context.Context, err error) error {
 	return usage("", "%w", err)
 }
 
-// growing refuses a flag of growth without a baseline, which would do nothing.
+// growing rejects a flag of growth without a baseline, which would have no effect.
 func (f *checkFlags) growing(r *ruling) error {
 	for _, flag := range f.rules {
 		if s := flag.setting; s.OfGrowth && len(flag.given) > 0 && r.On(s) && r.baseline == nil {
@@ -157,8 +156,8 @@ func (f *checkFlags) origin(name string) origin {
 	return from
 }
 
-// apply puts what the flags say over what r has. The severity of a rule that is off
-// is an error, unless the rule is on elsewhere: for other images of the check.
+// apply applies the flags to r. A severity for a rule that is off is an error, unless the rule is
+// on for other images of the check.
 func (f *checkFlags) apply(r *ruling, elsewhere func(rule string) bool) error {
 	r.mayLack = f.mayLack
 	if f.baseline != "" {

@@ -29,8 +29,8 @@ type checkTarget struct {
 // allPlatforms is --platform's value for each platform of an image.
 const allPlatforms = "all"
 
-// checkImages holds images against rules, one after another, and reports on them
-// in every form that is asked for.
+// checkImages checks images against rules one after another, and reports on them in every
+// requested format.
 func (a *app) checkImages(ctx context.Context, refs []string, rules *checkConfig, outs []output) error {
 	refs, err := rules.asked(refs)
 	if err != nil {
@@ -77,7 +77,7 @@ func (a *app) checkImages(ctx context.Context, refs []string, rules *checkConfig
 	}
 	err = a.writeVerdicts(ctx, outs, verdicts)
 	if unloaded != nil && closedPipe(err) {
-		err = nil // that a reader has gone is no reason to pass
+		err = nil // a closed reader is no reason to pass
 	}
 	err = errors.Join(err, unloaded)
 	if len(all) == 1 {
@@ -86,15 +86,15 @@ func (a *app) checkImages(ctx context.Context, refs []string, rules *checkConfig
 	return concluded(failed, err)
 }
 
-// mustStop reports whether an error of one image ends the check of all: wrong
-// usage, an interrupt, too little memory.
+// mustStop reports whether an error of one image ends the whole check: wrong usage, an interrupt,
+// not enough memory.
 func mustStop(ctx context.Context, err error) bool {
 	var f *failure
 	return ctx.Err() != nil || errors.Is(err, errMemory) || errors.As(err, &f) && f.code == exitUsage
 }
 
-// asked returns the images to check: those of the command line, else those that the
-// rules file lists.
+// asked returns the images to check: those on the command line, else those listed in the rules
+// file.
 func (c *checkConfig) asked(refs []string) ([]string, error) {
 	if len(refs) == 0 {
 		var globs bool
@@ -142,7 +142,7 @@ func (c *checkConfig) targets(refs []string) ([]checkTarget, error) {
 	return all, nil
 }
 
-// eachPlatform makes an image of its own of each platform of the images.
+// eachPlatform replaces each image by one for each of its platforms.
 func (a *app) eachPlatform(ctx context.Context, images []checkTarget) ([]checkTarget, error) {
 	var all []checkTarget
 	for _, t := range images {
@@ -191,8 +191,8 @@ func (t *checkTarget) name() string {
 	return t.ref
 }
 
-// key is what stays of the name from one build to the next. own is what the image
-// calls itself, which is better than the name of a file.
+// key is the part of the name that stays the same between builds. own is the image's own name,
+// which is better than that of a file.
 func (t *checkTarget) key(own string) string {
 	key := report.ImageKey(cmp.Or(own, t.ref))
 	if t.platform != "" {
@@ -201,8 +201,8 @@ func (t *checkTarget) key(own string) string {
 	return key
 }
 
-// checkOne checks one image, of several or not. The image of one that is alone
-// is left open; of several, what its forms need is all that is kept.
+// checkOne checks one image, alone or as one of several. It leaves a single image open; for
+// several, it keeps only what the formats need.
 func (a *app) checkOne(ctx context.Context, t *checkTarget, several bool) (*report.Verdict, error) {
 	if t.err != nil {
 		return nil, t.err
@@ -246,7 +246,7 @@ func (a *app) checkOne(ctx context.Context, t *checkTarget, several bool) (*repo
 	return v, nil
 }
 
-// outcome holds an image against its rules.
+// outcome checks an image against its rules.
 func (a *app) outcome(ctx context.Context, an *analyze.Analysis, rules *ruling, files []buildFile) (*analyze.Outcome, error) {
 	opts := analyze.CheckOptions{Dockerfile: builtFrom(an, files)}
 	var err error
@@ -275,8 +275,8 @@ func (a *app) outcome(ctx context.Context, an *analyze.Analysis, rules *ruling, 
 	return o, nil
 }
 
-// baselineRef is what a baseline is opened as: one that a rules file names, and
-// that is a file beside that, is this file.
+// baselineRef returns the reference of a baseline: one in a rules file is a file next to it, if
+// that exists.
 func (a *app) baselineRef(p *place) string {
 	if p.file == nil {
 		return p.text
@@ -301,7 +301,7 @@ func noSuchFile(ref string) bool {
 	return isFile && errors.Is(err, fs.ErrNotExist)
 }
 
-// noteUnused tells of waivers that waive nothing of any image that they are about.
+// noteUnused reports waivers that waive nothing in any of their images.
 func noteUnused(all []checkTarget, verdicts []*report.Verdict) {
 	last := map[*analyze.Waiver]*report.Verdict{}
 	var order []*analyze.Waiver

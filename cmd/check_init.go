@@ -17,9 +17,8 @@ import (
 	"github.com/peelhq/peel/internal/clean"
 )
 
-// initRules writes a rules file that says what the defaults, a .dive-ci and the
-// flags say, in the working directory or where --config wants it. A file that is
-// there already stays.
+// initRules writes a rules file with the defaults, a .dive-ci and the flags, in
+// the working directory or at --config. It does not overwrite a file.
 func (a *app) initRules(ctx context.Context, flags *checkFlags, config *pflag.Flag) error {
 	name := peelFile
 	if config.Changed {
@@ -69,8 +68,8 @@ func (a *app) initRules(ctx context.Context, flags *checkFlags, config *pflag.Fl
 	})
 }
 
-// writeNew writes a file that must not be there yet, not even as a link to
-// nowhere. One that could not be written whole is removed.
+// writeNew writes a file that must not exist, even as a dangling link. It removes an incomplete
+// file.
 func writeNew(name string, data []byte) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
@@ -122,8 +121,7 @@ const fileTail = `
 #  - ../rules/base.yaml
 `
 
-// fileOf is a rules file that says what r says. What it leaves as it is stands
-// there as a comment, with a value to show how it is written.
+// fileOf returns a rules file for r. Unchanged settings are comments with an example value.
 func fileOf(r *analyze.Rules) []byte {
 	var b bytes.Buffer
 	b.WriteString(fileHead)
@@ -179,8 +177,8 @@ func severityWord(s analyze.Severity) string {
 	return "warn"
 }
 
-// yamlText writes a value so that YAML takes it for the text that it is: as it
-// is if it is plainly a word or a number, else quoted.
+// yamlText writes a value so that YAML reads it as text: unquoted if it is plainly a word or a
+// number.
 func yamlText(s string) string {
 	for i := range len(s) {
 		c := s[i]

@@ -57,9 +57,8 @@ type (
 	}
 )
 
-// printRules prints what is in force, and for each value the file, flag or default
-// that it comes from: of images, if there are any, else of all, with what the rules
-// file says of some. No image is read.
+// printRules prints the effective rules and the origin of each value: for images, if any, else
+// for all, including what the rules file says about some. It reads no image.
 func (a *app) printRules(ctx context.Context, rules *checkConfig, refs []string, outs []output) error {
 	doc := configDocument{Schema: configSchema, Files: []string{}, Rules: rules.general.row("", origin{}), Images: []sectionRow{}, Waive: []waiverRow{}}
 	for _, f := range rules.files {

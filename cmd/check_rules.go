@@ -13,8 +13,8 @@ import (
 	"github.com/peelhq/peel/report"
 )
 
-// An origin is where something is said: a file's line or a flag. The zero origin
-// is the program's default.
+// An origin is where a value was set: a line of a file, or a flag. The zero origin is the
+// program's default.
 type origin struct {
 	file string
 	line int
@@ -37,7 +37,7 @@ func (o origin) String() string {
 	return o.file
 }
 
-// A saying is one thing that is said: a value of a setting, or a rule's severity.
+// A saying is one statement: a value of a setting, or a rule's severity.
 type saying struct {
 	setting *analyze.Setting // nil of a severity
 	rule    string           // of a severity
@@ -45,7 +45,7 @@ type saying struct {
 	from    origin
 }
 
-// checkConfig is all that files and flags say.
+// checkConfig is everything set by files and flags.
 type checkConfig struct {
 	files []*rulesFile // those that others extend come first
 	flags *checkFlags
@@ -69,7 +69,7 @@ func newRuling(r *analyze.Rules) *ruling {
 	return &ruling{Rules: r, given: map[string][]origin{}, weights: map[string]origin{}}
 }
 
-// take puts what is said over what was said before.
+// take overrides earlier values.
 func (r *ruling) take(says []saying) error {
 	for _, x := range says {
 		if x.setting == nil {
@@ -139,7 +139,7 @@ func (c *checkConfig) of(image string) (*ruling, error) {
 			return nil, usage("", "%w", located(err, f.path))
 		}
 	}
-	// A setting for some images beats one for all, whichever file it is in.
+	// A setting for some images takes precedence over one for all, whichever file it is in.
 	for _, f := range c.files {
 		for _, s := range f.sectionsOf(image) {
 			if err := r.takeSection(s); err != nil {
@@ -172,8 +172,7 @@ func (c *checkConfig) compared() bool {
 	return false
 }
 
-// check finds what is wrong in any part of the files, whichever images are
-// checked.
+// check finds errors in all parts of the files, whichever images are checked.
 func (c *checkConfig) check() (err error) {
 	if c.general, err = c.of(""); err != nil {
 		return err
@@ -215,9 +214,9 @@ func (c *checkConfig) listed() (images []string, globs bool) {
 	return images, globs
 }
 
-// names reports whether a name in a rules file, or a glob there, means an image
-// as it was asked for: by its reference, by its name without the kind of source,
-// or by its name without the tag.
+// names reports whether a name or glob in a rules file means an image as
+// requested: by reference, by name without the kind of source, or by name
+// without the tag.
 func names(name, image string) bool {
 	if image == "" {
 		return false

@@ -8,20 +8,19 @@ import (
 )
 
 const (
-	// gcPercent is how much garbage there may be to what is in use before it is
-	// collected. What peel keeps is a few large slices without pointers, which cost
-	// little to go through, so it can be less than Go's 100: of a million entries
-	// that saves a third of the memory.
+	// gcPercent is the garbage collector's percentage. Peel mostly holds a few large slices
+	// without pointers, which are cheap to scan, so it can be below Go's default of 100: for a
+	// million entries that saves a third of the memory.
 	gcPercent = 20
 
-	// gcFloor is how large the heap gets before anything is collected, in bytes:
-	// while it is smaller, a collection costs more than what it frees is worth. With
-	// it, an image of 21,000 entries opens a tenth faster, and takes 4 MB more.
+	// gcFloor is the heap size in bytes below which nothing is collected: a collection would cost
+	// more than it frees. With it, an image of 21,000 entries opens a tenth faster and takes 4 MB
+	// more.
 	gcFloor = 10 << 20
 )
 
-// goMinimum is the size below which Go collects nothing, at 100 per cent; at others
-// it is in proportion (runtime.gcController.heapMinimum).
+// goMinimum is the heap size below which Go does not collect at 100 percent; it scales with the
+// percentage (runtime.gcController.heapMinimum).
 const goMinimum = 4 << 20
 
 // tuneCollector sets when garbage is collected, unless the environment does.
@@ -39,8 +38,8 @@ func tuneCollector() {
 	})
 }
 
-// percentFor returns after how much garbage to collect, in per cent of the bytes in
-// use: gcPercent, or as much as makes gcFloor of them.
+// percentFor returns the percentage for a heap size: gcPercent, or what is needed to reach
+// gcFloor.
 func percentFor(bytes uint64) int {
 	return max(gcPercent, int(gcFloor*100/max(bytes, goMinimum))-100)
 }
@@ -54,7 +53,7 @@ func inUse() uint64 {
 
 // afterCollections calls f after each collection.
 func afterCollections(f func()) {
-	type sign struct{ _ *sign } // with a pointer, not to share its memory with others
+	type sign struct{ _ *sign } // with a pointer, so that its memory is not shared
 	var raise func()
 	raise = func() {
 		runtime.SetFinalizer(&sign{}, func(*sign) {

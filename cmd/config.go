@@ -43,8 +43,7 @@ func (a *app) config(ctx context.Context) error {
 	return a.print(ctx, func(w io.Writer) error { return writeSettings(w, path, s) })
 }
 
-// settingsPath is where the settings of the screen are, "" if there is no place
-// for them.
+// settingsPath returns the path of the screen's settings, or "".
 func settingsPath() string {
 	dir := os.Getenv("XDG_CONFIG_HOME")
 	if !filepath.IsAbs(dir) { // as the XDG base directory specification has it
@@ -56,8 +55,7 @@ func settingsPath() string {
 	return filepath.Join(dir, "peel", "config.yaml")
 }
 
-// loadSettings returns the settings of the screen and the file that they are
-// in, "" where there is none.
+// loadSettings returns the screen's settings and their file, or "".
 func loadSettings() (path string, s ui.Settings, err error) {
 	if path = settingsPath(); path == "" {
 		return "", s, nil
@@ -174,8 +172,8 @@ func parseCommands(n *yaml.Node) ([]ui.OwnCommand, error) {
 	return all, nil
 }
 
-// parseRun reads a program with its arguments. One text is no line for a shell, so it
-// is refused.
+// parseRun parses a program with its arguments. A single text is rejected, because no shell
+// parses it.
 func parseRun(n *yaml.Node) ([]string, error) {
 	if n.Kind != yaml.SequenceNode {
 		return nil, at(n, `run has to be a list of words, as [file, "{path}"]: no shell reads it`)

@@ -157,8 +157,8 @@ func (a *app) diff(ctx context.Context, images []string, o *diffOptions) error {
 	return err
 }
 
-// diffKeyboard returns where the screen's keys come from, if the comparison goes to a
-// screen: that is so on a terminal, unless flags say how it is to be printed.
+// diffKeyboard returns the source of the screen's keys if the comparison opens a screen: on a
+// terminal, unless flags request printed output.
 func (a *app) diffKeyboard(images []string, o *diffOptions) (*os.File, bool) {
 	if len(o.forms.given) > 0 || o.exitCode || o.mostSet {
 		return nil, false
@@ -204,7 +204,7 @@ func (c *comparedSides) check(ref string, an *analyze.Analysis) error {
 	return c.flags.within(an)
 }
 
-// within reports layers that an image does not have.
+// within returns an error for layers that the image does not have.
 func (o *diffOptions) within(an *analyze.Analysis) error {
 	for name, layer := range map[string]*layerFlag{"--from": &o.from, "--to": &o.to} {
 		if err := layer.within(name, an.Tree); err != nil {
@@ -214,7 +214,7 @@ func (o *diffOptions) within(an *analyze.Analysis) error {
 	return nil
 }
 
-// sides opens what is to be compared. The caller closes the images.
+// sides opens the images to compare. The caller closes them.
 func (a *app) sides(ctx context.Context, images []string, o *diffOptions) (*report.Comparison, error) {
 	a.search, a.wantsPackages = analyze.SearchEngines, true
 	before, err := a.load(ctx, images[0], false)

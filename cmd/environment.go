@@ -12,12 +12,11 @@ import (
 	"github.com/peelhq/peel/internal/alike"
 )
 
-// environmentPrefix is how the variables begin that stand for flags.
+// environmentPrefix is the prefix of variables that set flags.
 const environmentPrefix = "PEEL_"
 
-// notByEnvironment are flags that no variable stands for: what a command writes, and
-// over what, is said each time. PEEL_VERSION is the version that an installer is to
-// install.
+// notByEnvironment are flags without a variable: what a command writes or overwrites must be
+// given each time. PEEL_VERSION is the version for an installer to install.
 var notByEnvironment = []string{"help", "version", "output", "force", "init", "write"}
 
 // byEnvironment marks a flag whose value is that of its variable.
@@ -28,9 +27,8 @@ func variable(flag string) string {
 	return environmentPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// fromEnvironment gives a command's flags the values that the environment has for them.
-// A flag on the command line beats its variable, and a variable that is empty says
-// nothing.
+// fromEnvironment sets a command's flags from the environment. A flag on the command line
+// overrides its variable, and an empty variable is ignored.
 func fromEnvironment(c *cobra.Command) (err error) {
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		text := os.Getenv(variable(f.Name))
@@ -78,12 +76,11 @@ func repeatable(f *pflag.Flag) bool {
 	return list
 }
 
-// leastSlip is how long a name is at least, without the prefix, that is taken for a slip:
-// a shorter one is like too many.
+// leastSlip is the minimum length of a name, without the prefix, to count as a misspelling:
+// shorter names resemble too many others.
 const leastSlip = 6
 
-// noteVariables tells of variables that are spelt almost like one that stands for a
-// flag of some command.
+// noteVariables reports variables that are spelled almost like one for a flag.
 func (a *app) noteVariables(root *cobra.Command) {
 	var flags []string
 	for _, pair := range os.Environ() {

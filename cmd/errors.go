@@ -50,14 +50,14 @@ func exitCodes() string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// errRule says that a rule failed. The report has said which: it is not printed.
+// errRule says that a rule failed. It is not printed, because the report says which.
 var errRule = errors.New("a rule failed")
 
 // errDiffer says that images differ, where that was asked for. As errRule, it is
 // not printed.
 var errDiffer = errors.New("the images differ")
 
-// A failure is an error with its exit code and, where there is one, a way out.
+// A failure is an error with its exit code and, if possible, advice.
 type failure struct {
 	code int
 	err  error
@@ -67,13 +67,12 @@ type failure struct {
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
-// usage returns an error for a command line that makes no sense.
+// usage returns an error for an invalid command line.
 func usage(try, format string, args ...any) error {
 	return &failure{exitUsage, fmt.Errorf(format, args...), try}
 }
 
-// failed returns an error for work that could not be done. An error that
-// already knows its exit code keeps it.
+// failed returns an error for work that could not be done. An error with an exit code keeps it.
 func failed(try, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	if known := (*failure)(nil); errors.As(err, &known) {
@@ -82,8 +81,8 @@ func failed(try, format string, args ...any) error {
 	return &failure{exitWork, err, try}
 }
 
-// misuse gives an error of the command-line library its exit code: all of them
-// mean wrong usage, but for help or a completion script that cannot be written.
+// misuse gives an error of the command-line library an exit code: wrong usage, except for help or
+// a completion script that can't be written.
 func misuse(err error) error {
 	if known := (*failure)(nil); errors.As(err, &known) {
 		return err
@@ -94,8 +93,8 @@ func misuse(err error) error {
 	return usage("peel --help", "%w", err)
 }
 
-// closedPipe reports whether err means that the reader of the output has gone,
-// as head does: a reason to stop, not to complain.
+// closedPipe reports whether err means that the reader of the output has gone, as with head: stop
+// without a message.
 func closedPipe(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
 }
@@ -107,8 +106,8 @@ func (a *app) exit(ctx context.Context, err error) (code int) {
 	return code
 }
 
-// abandon is exit for a command that does not end although its context has: what
-// it would leave behind is undone first.
+// abandon is exit for a command that does not return although its context has ended: it cleans up
+// first.
 func (a *app) abandon(ctx context.Context) int {
 	cause := context.Cause(ctx)
 	within(sayGrace, func() {
@@ -173,8 +172,8 @@ func (a *app) complain(err error, try string) {
 }
 
 // lines returns an error's text fit for a terminal, without secrets. An error may have several
-// lines (what was tried, one a line); none but the first begins a line of the
-// output, where some log viewers would take it for an order.
+// lines (one for each attempt); only the first starts a line of the output, because some log
+// viewers interpret line starts as commands.
 func lines(err error) (first string, rest []string) {
 	for line := range strings.Lines(redact.Text(err.Error())) {
 		line = strings.TrimSpace(clean.Text(strings.TrimSuffix(line, "\n")))

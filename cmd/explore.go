@@ -17,8 +17,7 @@ import (
 	"github.com/peelhq/peel/ui"
 )
 
-// explore opens the screen on an image, or, where there is no terminal for it,
-// prints the text report.
+// explore opens the screen on an image or, without a terminal, prints the text report.
 func (a *app) explore(ctx context.Context, ref string) error {
 	keys, ok := a.keyboard(ref)
 	if !ok {
@@ -40,9 +39,8 @@ func (a *app) pick(ctx context.Context) error {
 	return a.screen(ctx, keys, "", nil)
 }
 
-// screen runs the screen until the reader quits. It begins with the image that
-// ref names or, if that is "", with the list of images; with a comparison, if there is
-// one.
+// screen runs the screen until the user quits. It starts with the image that ref names or, for
+// "", with the list of images; or with a comparison, if given.
 func (a *app) screen(ctx context.Context, keys *os.File, ref string, pair *comparedSides) error {
 	if keys != a.stdin {
 		defer a.close(keys)
@@ -136,8 +134,8 @@ func (s *screenLoaders) open(ref string) ui.Loader {
 	}
 }
 
-// nameDockerfile notes the Dockerfile that the first image was built from: a file that
-// is named is not of other images.
+// nameDockerfile records the Dockerfile of the first image: a named file does not belong to other
+// images.
 func (s *screenLoaders) nameDockerfile(ref string, an *analyze.Analysis) {
 	if ref != s.ref {
 		return
@@ -160,16 +158,15 @@ func screenProgress(p source.Progress) ui.Progress {
 	return out
 }
 
-// held are the images that the screen has open: the one that it shows, and the one
-// before while that can still come back. It may be used by several goroutines.
+// held are the images that the screen has open: the shown one, and the previous one while it may
+// come back. Safe for concurrent use.
 type held struct {
 	mu    sync.Mutex
 	open  []*analyze.Analysis
 	ended bool
 }
 
-// hold holds an image. Once the screen is gone, nothing is held any more: the
-// image is closed at once.
+// hold registers an image. After the screen has ended, it closes the image at once.
 func (h *held) hold(an *analyze.Analysis) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -180,8 +177,7 @@ func (h *held) hold(an *analyze.Analysis) error {
 	return nil
 }
 
-// drop closes an image that is not needed any more, of which the screen may have
-// another analysis by now. Nobody could do anything about an error: the image was only
+// drop closes an image that is no longer needed. Errors are ignored, because the image was only
 // read.
 func (h *held) drop(an *analyze.Analysis) {
 	h.mu.Lock()
@@ -226,7 +222,7 @@ func pickSources(places []source.Place) []ui.Source {
 	return out
 }
 
-// noSource is an error of a source that is not there, which is no loss.
+// noSource is an error of a source that does not exist, which is harmless.
 type noSource struct{ error }
 
 func (e *noSource) Unwrap() []error { return []error{e.error, ui.ErrNoSource} }
@@ -277,9 +273,9 @@ func (a *app) close(tty *os.File) {
 	}
 }
 
-// keyboard returns where the screen's keys come from: standard input, or the
+// keyboard returns the source of the screen's keys: standard input, or the
 // terminal itself if the image comes from standard input. It reports false
-// where there is no terminal to show a screen on.
+// without a terminal.
 func (a *app) keyboard(ref string) (*os.File, bool) {
 	if _, ok := terminal(a.stdout); !ok || os.Getenv("TERM") == "dumb" { // that cannot go to a place
 		return nil, false

@@ -98,8 +98,8 @@ func (a *app) extract(ctx context.Context, ref string, paths []string, x extract
 	return nil
 }
 
-// unpack writes what is planned below the directory that is asked for. The tally
-// says what was written, and which paths were not; the error is one that ended it.
+// unpack writes a plan below the requested directory. The tally says what was written and what
+// was not; the error is one that ended it.
 func unpack(ctx context.Context, p *plan, x extraction, progress func(source.Progress)) (*tally, error) {
 	if err := os.MkdirAll(x.dir, 0o777); err != nil {
 		return &tally{}, failed("", "cannot make the directory to write to: %w", err)

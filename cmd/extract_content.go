@@ -25,8 +25,7 @@ func chunks(bodies []*body) func(yield func([]*body) bool) {
 	}
 }
 
-// reachable leaves out the names of contents that lie in directories which could
-// not be made, and counts them.
+// reachable removes the names in directories that could not be created, and counts them.
 func (u *unpacker) reachable(bodies []*body) []*body {
 	return slices.DeleteFunc(bodies, func(b *body) bool {
 		b.items = slices.DeleteFunc(b.items, func(it item) bool { return u.below(it.name) })
@@ -97,15 +96,14 @@ func (u *unpacker) link(written, name string) error {
 	return inTheWay(u.root, local(name), u.root.Link(local(written), local(name)))
 }
 
-// content is what a file is to hold. It can be had once.
+// content is the content of a file. It can be read once.
 type content struct {
 	r   io.Reader
 	n   int64 // bytes of it that were written
 	err error // why it could not be written, once it has been begun
 }
 
-// file writes a regular file. One that cannot be written whole is removed. Any
-// error may come of it.
+// file writes a regular file and removes an incomplete one. It may return any error.
 func (u *unpacker) file(it item, size int64, c *content) error {
 	if c.err != nil {
 		return c.err
@@ -114,7 +112,7 @@ func (u *unpacker) file(it item, size int64, c *content) error {
 	if err != nil {
 		return err
 	}
-	// What gets its name last is sure to get it: the content cannot be had again.
+	// Don't let the final rename fail: the content can't be read again.
 	if u.force || size > draftSize {
 		if err := u.room(dir, name); err != nil {
 			return err

@@ -18,8 +18,7 @@ const failedShown = 20
 // nameShown is how many bytes of a path a message repeats at most.
 const nameShown = 240
 
-// failures are the paths that an extraction could not write. It goes on after
-// them: the others are written.
+// failures are the paths that an extraction could not write; it continues with the others.
 type failures struct {
 	told   []string        // the first ones, each with the reason, fit for a terminal
 	untold int             // how many more there are of that kind
@@ -124,14 +123,14 @@ func shortName(name string) string {
 	return strings.ToValidUTF8(name[:half], "") + "…" + strings.ToValidUTF8(name[len(name)-half:], "")
 }
 
-// A readError says that the image's content could not be read: the rest of the
-// layer cannot be either.
+// A readError says that the image's content can't be read, so the rest of the layer can't be read
+// either.
 type readError struct{ error }
 
 func (e *readError) Unwrap() error { return e.error }
 
-// endErrors are errors of the directory to write to after which no other path can
-// be written. See endErrorsHere for those of one system.
+// endErrors are errors of the output directory after which no other path can be written. See
+// endErrorsHere for those of one system.
 var endErrors = []error{
 	syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM,
 	context.Canceled, context.DeadlineExceeded,

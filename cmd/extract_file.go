@@ -14,8 +14,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// counted notes progress, and why a write has failed: io.Copy does not say which
-// side has.
+// counted counts bytes, and records write errors, because io.Copy does not say which side failed.
 type counted struct {
 	u   *unpacker
 	w   *holes
@@ -45,9 +44,8 @@ func (c *counted) note(n int64) {
 	}
 }
 
-// holes writes a file but leaves out what is zero, so that a sparse file, or one
-// whose holes a builder has written into the layer, takes no more room than its
-// data. End it with end.
+// holes writes a file without its zero blocks, so that a sparse file takes no
+// more space than its data. Call end at the end.
 type holes struct {
 	f  *os.File
 	at int64 // how far the file has come

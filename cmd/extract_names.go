@@ -19,10 +19,10 @@ func local(name string) string { return filepath.FromSlash(name) }
 // errName says that the system has no such names.
 var errName = errors.New("this system does not allow that name")
 
-// checkName says why a system cannot have a file of a name, of which the last
-// component is looked at. Source: Microsoft, "Naming Files, Paths, and Namespaces".
-// Windows takes some of these names for something else: a stream of another file
-// ("a:b"), a file in a directory ("a\b"), the file "a" ("a."), a device ("NUL").
+// checkName says why a system can't have a file with a name; it checks the last component.
+// Source: Microsoft, "Naming Files, Paths, and Namespaces". Windows gives some names another
+// meaning: a stream of another file ("a:b"), a file in a directory ("a\b"), the file "a" ("a."),
+// a device ("NUL").
 func checkName(system, name string) error {
 	if system != "windows" {
 		return nil
@@ -41,8 +41,8 @@ func checkName(system, name string) error {
 	return nil
 }
 
-// sameNames are the names of a plan that a file system may take for one, because they
-// differ only by case or by how accents are written. Others are not kept.
+// sameNames are the names of a plan that a file system may treat as equal, because they differ
+// only in case or Unicode form.
 type sameNames struct {
 	seed  maphash.Seed
 	first map[uint64]string // the name that was written; "" if none was

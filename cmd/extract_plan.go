@@ -25,8 +25,8 @@ type body struct {
 	items []item
 }
 
-// plan is what to write: directories (a parent before its children), contents,
-// and links. Building it writes nothing.
+// plan lists what to write: directories (a parent before its children), contents, and links.
+// Making it writes nothing.
 type plan struct {
 	tree *analyze.Tree
 	moment
@@ -109,8 +109,8 @@ func (p *plan) parents(n analyze.NodeID, name string) {
 	p.dir(up, name)
 }
 
-// dir plans a directory once. One that the layer itself says nothing of gets
-// the attributes that it has in the union.
+// dir plans a directory once. A directory that the layer does not mention gets its attributes
+// from the union.
 func (p *plan) dir(n analyze.NodeID, name string) {
 	if p.made[n] {
 		return

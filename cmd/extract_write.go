@@ -37,14 +37,12 @@ type tally struct {
 	failures
 }
 
-// unpacker writes a plan. Every access goes through the root, which refuses
-// names that lead out of it; every parent is a real directory before anything
-// is made in it; what is made is new, so nothing is written through a link; and
-// symlinks come last.
+// unpacker writes a plan. All access goes through the root, which rejects names that lead out of
+// it. Every parent is a real directory before anything is created in it, everything created is
+// new, so nothing is written through a link, and symlinks come last.
 //
-// A path that cannot be written is noted in the tally. The errors that its methods
-// return, but for those that say otherwise, are of the other kind, after which no
-// other path could be written either; see endsExtraction.
+// A path that can't be written is recorded in the tally. Unless documented otherwise, methods
+// return only errors after which no other path can be written; see endsExtraction.
 type unpacker struct {
 	ctx       context.Context
 	root      *os.Root
@@ -96,8 +94,8 @@ func (u *unpacker) run() (err error) {
 	return nil
 }
 
-// missed notes that a path cannot be written because of err, or returns that error
-// if it is of the other kind.
+// missed records that a path can't be written because of err, or returns err if nothing else can
+// be written either.
 func (u *unpacker) missed(name string, err error) error {
 	switch {
 	case endsExtraction(err):
@@ -162,8 +160,8 @@ func (u *unpacker) leave() error {
 	return near.Close()
 }
 
-// room sees that nothing has the name of a new file. What has it is removed if that
-// is allowed. Any error may come of it.
+// room makes sure that nothing has the name of a new file. It removes an existing file if
+// allowed. It may return any error.
 func (u *unpacker) room(dir *os.Root, name string) error {
 	info, err := dir.Lstat(name)
 	switch {

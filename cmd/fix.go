@@ -74,7 +74,7 @@ peel fix app:1 --squash 2..5 --drop /srv/testdata
 	return c
 }
 
-// fix shows how an image is mended, and with --write mends its Dockerfile.
+// fix shows how to fix an image, and with --write changes its Dockerfile.
 func (a *app) fix(ctx context.Context, ref string, o *fixOptions) error {
 	var read []string
 	files, err := a.namedOrNearby(o.dockerfile)
@@ -154,8 +154,8 @@ func fixAdvice(fixes []analyze.Fix, o *fixOptions) string {
 	return "peel fix IMAGE, which lists the IDs, and peel report IMAGE, which lists the layers"
 }
 
-// writeDockerfile puts text in the place of a Dockerfile, whole, unless that is no longer
-// what was read. A symbolic link stays, and what it leads to is replaced.
+// writeDockerfile replaces a Dockerfile atomically, unless it has changed since it was read. It
+// replaces the target of a symbolic link.
 func (a *app) writeDockerfile(ctx context.Context, file *dockerfile.File, text []byte) error {
 	if file == nil {
 		return failed("--dockerfile FILE", "no Dockerfile is known that --write could change")

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// standardOutput is the file name that means standard output.
+// standardOutput is the file name for standard output.
 const standardOutput = "-"
 
 // An output is one form of a report and where it goes.
@@ -42,9 +42,9 @@ func (f *outputFlags) addTo(c *cobra.Command, known ...string) {
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(known, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
 }
 
-// outputs returns what is to be written and where, in the order of the forms: -f
-// and -o are pairs in their order; if there are fewer of -o, each belongs to the
-// -f before it, and a form without a file goes to standard output.
+// outputs returns what to write and where, in the order of the formats: -f and
+// -o form pairs in order; if there are fewer -o, each belongs to the preceding
+// -f, and a format without a file goes to standard output.
 func (f *outputFlags) outputs() ([]output, error) {
 	var out []output
 	var files []string
@@ -80,8 +80,8 @@ func (f *outputFlags) outputs() ([]output, error) {
 	return out, distinct(out)
 }
 
-// distinct gives standard output to the forms without a file, and refuses two
-// forms in one place.
+// distinct assigns standard output to formats without a file, and rejects two formats with one
+// destination.
 func distinct(out []output) error {
 	for i := range out {
 		if fd, ok := descriptor(out[i].file); out[i].file == "" || ok && fd == 1 {
@@ -101,8 +101,8 @@ func distinct(out []output) error {
 	return nil
 }
 
-// writeOutputs writes every output, whatever becomes of the others. That a reader
-// has gone is no more than a reason to stop: it counts if nothing else failed.
+// writeOutputs writes every output, even if others fail. A closed reader only counts if nothing
+// else failed.
 func (a *app) writeOutputs(ctx context.Context, outs []output, write func(o output, w io.Writer) error) error {
 	var all []error
 	var gone error

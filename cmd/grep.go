@@ -60,7 +60,7 @@ peel grep --hidden -i 'password *=' app.tar /srv
 # which layers hold this file, under whatever name
 peel grep --sum "$(sha256sum model.bin)" app.tar
 `,
-		Args:              cobra.ArbitraryArgs, // what they are depends on flags, of which some come from the environment
+		Args:              cobra.ArbitraryArgs, // they depend on flags, some of which come from the environment
 		ValidArgsFunction: s.complete,
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			if err := s.arguments(args); err != nil {

@@ -118,9 +118,9 @@ func (a *app) printImages(ctx context.Context, found []source.LocalImage, contai
 	})
 }
 
-// lookAround asks every place at once. The images are in order, the newest
-// first; the failures are in the order of the places. answered is false if no
-// engine has answered, and no file holds an image.
+// lookAround asks every place at once. Images are sorted, newest first;
+// failures are in the order of places. answered is false if no engine answered
+// and no file holds an image.
 func lookAround(ctx context.Context, places []source.Place) (found []source.LocalImage, failures []error, answered bool) {
 	images, errs := make([][]source.LocalImage, len(places)), make([]error, len(places))
 	var all sync.WaitGroup

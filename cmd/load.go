@@ -76,7 +76,7 @@ func (a *app) load(ctx context.Context, ref string, content bool) (*analyze.Anal
 func (a *app) judging() analyze.Options {
 	opts := analyze.Options{Base: a.base, Search: a.search, Dockerfiles: a.dockerfiles, Packages: a.wantsPackages}
 	if _, err := strconv.Atoi(a.base); err != nil && a.search == analyze.SearchImage {
-		opts.Base = "" // nothing is asked for what no figure depends on
+		opts.Base = "" // no figure depends on it, so don't search for the base
 	}
 	return opts
 }
@@ -112,8 +112,7 @@ func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse
 	return an, nil
 }
 
-// readable refuses a reference to another engine than --engine names, and to read an
-// image from a terminal.
+// readable rejects a reference to another engine than --engine's, and an image from a terminal.
 func (a *app) readable(ref string) error {
 	if named := source.EngineOf(ref); named != "" && a.engine.value != "" && named != a.engine.value {
 		return usage("without --engine", "%s is of %s: --engine %s does not fit it", ref, named, a.engine.value)
@@ -147,8 +146,7 @@ func (a *app) openAdvice(ctx context.Context, ref string, err error) string {
 	return cmp.Or(a.meantImage(ctx, ref), "the path of a saved image, docker://NAME or registry://NAME (peel --help lists the forms)")
 }
 
-// meantImage returns the image on this machine that ref is likely a slip of; "" if none
-// is like it.
+// meantImage returns the image on this machine that ref is probably a misspelling of, or "".
 func (a *app) meantImage(ctx context.Context, ref string) string {
 	ctx, cancel := context.WithTimeout(ctx, completionTime)
 	defer cancel()
@@ -213,9 +211,8 @@ func find(an *analyze.Analysis, m moment, arg string, follow bool) (analyze.Node
 // maxAlike bounds the names that a mistyped one is compared with.
 const maxAlike = 10_000
 
-// meantPath returns the path that p is likely a slip of: of which all but one name is
-// right, the first that is not there; dir is the directory that this one would be in.
-// "" if no name there is like it.
+// meantPath returns the path that p is probably a misspelling of: all but one name must be right.
+// dir is the directory of the first name that does not exist. "" if no name there is similar.
 func meantPath(t *analyze.Tree, at int, dir, p string) string {
 	n, err := analyze.Resolve(t, at, dir, true)
 	if err != nil {
@@ -243,7 +240,7 @@ func meantPath(t *analyze.Tree, at int, dir, p string) string {
 	return meant
 }
 
-// nearest returns the deepest directory above a path that is there.
+// nearest returns the deepest existing parent of a path.
 func nearest(t *analyze.Tree, at int, p string) string {
 	for p = path.Clean(p); p != "/"; {
 		p = path.Dir(p)

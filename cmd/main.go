@@ -1,5 +1,5 @@
-// Package cmd is the command line: one file a command, flags to options,
-// errors to exit codes. It alone prints; data goes to standard output, progress
+// Package cmd is the command line: one file per command, flags to options,
+// errors to exit codes. Only it prints; data goes to standard output, progress
 // and messages to standard error.
 package cmd
 
@@ -21,8 +21,7 @@ import (
 	"github.com/peelhq/peel/internal/redact"
 )
 
-// app is one run of the program: where it reads and writes, and what the flags
-// that every command has say.
+// app is one run of the program: its streams and the values of global flags.
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -57,17 +56,17 @@ type app struct {
 }
 
 // Main runs the program with its arguments (without the program's name) and
-// returns its exit code: 0 fine, 1 a rule failed, 2 wrong usage, 3 the image
-// cannot be loaded or the work cannot be done, 130 interrupted. It returns
-// within a second of a signal that asks it to, if need be without waiting for
-// what the command is doing: end the process then.
+// returns its exit code: 0 success, 1 a rule failed, 2 wrong usage, 3 the image
+// can't be loaded or the work can't be done, 130 interrupted. It returns within
+// a second of a signal, if necessary without waiting for the command: end the
+// process then.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	from := newInterrupts()
 	ctx, stop := onSignals(context.Background(), from)
 	defer stop()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	log.SetOutput(io.Discard) // Go's own packages write there what a server has done wrong
+	log.SetOutput(io.Discard) // Go's own packages log server errors there
 	tuneCollector()
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, last: &sync.Once{}, tty: &restorer{}, interrupts: from, files: &scratch{}}
 	if err := enoughAddresses(); err != nil {
@@ -79,8 +78,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return await(ctx, ended, a.memory.over, func() int { return a.abandon(ctx) })
 }
 
-// execute runs the command that the arguments name. A defect of the program is
-// an error of it, as any other.
+// execute runs the command in the arguments. A defect of the program is reported like any error.
 func (a *app) execute(ctx context.Context, args []string) (err error) {
 	defer crash.Catch(&err)
 	root := a.root() //nolint:contextcheck // cobra hands each command its context

@@ -18,12 +18,12 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// How memory is bounded. What an image may take of it is bounded where it is
-// read, but the machine, or the container that peel runs in, may have less. The
-// Go runtime is told how much there is, and collects garbage sooner when that
-// becomes scarce. A watch looks at what is in use many times a second: before
-// the system refuses memory, or ends the program, it cancels the loading of the
-// image with an error that says so.
+// How memory is limited. The memory for an image is bounded where it is read,
+// but the machine or container may have less. The Go runtime knows the limit
+// and collects garbage sooner when memory is scarce. In addition, a watch
+// checks the memory in use many times a second: before the system refuses
+// memory or kills the program, it cancels loading the image with an error that
+// says so.
 
 // A memoryLimit is a bound on what the program may use, and who sets it.
 type memoryLimit struct {
@@ -54,16 +54,16 @@ func memoryLimits() memoryLimit {
 }
 
 const (
-	// softShare is the part of the limit at which the runtime begins to collect
-	// garbage more often, and hardShare the part that is never to be passed. What
-	// lies above is room for what happens between two looks, and for what is not
-	// the runtime's: at least memoryMargin bytes.
+	// softShare is the share of the limit at which the runtime starts to
+	// collect more often, and hardShare the share that is never exceeded. The
+	// rest, at least memoryMargin bytes, is for what happens between two checks
+	// and for memory outside of the runtime.
 	softShare    = 0.8
 	hardShare    = 0.87
 	memoryMargin = 32 << 20
 
-	// Between two looks passes the time in which a program that does nothing but
-	// write to new memory, at fastest bytes a second, takes what is left.
+	// The time between two checks is the time in which a program that writes to new memory at
+	// fastest bytes a second uses up the rest.
 	fastest     = 8 << 30
 	leastPeriod = 10 * time.Millisecond
 	mostPeriod  = 500 * time.Millisecond
@@ -93,8 +93,8 @@ func (e *memoryError) Is(target error) bool { return target == errMemory }
 type memoryWatch struct {
 	limit memoryLimit
 
-	// over is closed when the limit is about to be passed whatever has been
-	// cancelled: there is no time to wait for anything.
+	// over is closed when the limit is about to be exceeded despite cancelling: there is no time
+	// to wait.
 	over chan struct{}
 	once sync.Once
 
@@ -128,8 +128,8 @@ func watchMemory(ctx context.Context, cancel context.CancelCauseFunc) *memoryWat
 	return w
 }
 
-// reserve returns if there are so many bytes more. If not, the program ends: the
-// goroutine that wants them waits for that.
+// reserve returns if this many more bytes are available. Otherwise the program ends while the
+// calling goroutine waits.
 func (w *memoryWatch) reserve(bytes int64, cancel context.CancelCauseFunc) {
 	if w.used() <= w.limit.last()-bytes {
 		return
@@ -243,9 +243,8 @@ func memoryUsed() int64 {
 	return int64(samples[0].Value.Uint64() - samples[1].Value.Uint64())
 }
 
-// tooLarge says why an image could not be loaded, if that is because there is too
-// little memory, and what takes it, as far as that is known. im is nil if the image has
-// not been opened.
+// tooLarge says why an image could not be loaded if memory is the reason, and what needs it, if
+// known. im is nil if the image is not open.
 func tooLarge(ctx context.Context, im *source.Image, err error) error {
 	cause := context.Cause(ctx)
 	if !errors.Is(cause, errMemory) {

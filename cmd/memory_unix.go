@@ -11,19 +11,17 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// addressShare is the part of a process's remaining address space that may
-// be used: an allocation that does not fit into the rest ends the program at once,
-// and tables that grow are copied to a place a fourth larger. addressMargin is the
-// least that is left free, in bytes, as the runtime reserves addresses in pieces
-// of 64 MiB.
+// addressShare is the share of a process's remaining address space that may be used: an
+// allocation that does not fit into the rest ends the program at once, and growing tables are
+// copied to an area a fourth larger. addressMargin is the minimum left free, in bytes, because
+// the runtime reserves addresses in pieces of 64 MiB.
 const (
 	addressShare  = 0.5
 	addressMargin = 192 << 20
 )
 
-// leastAddresses is how many bytes of address space must be left when the program
-// begins: the runtime reserves them in pieces of 64 MiB, and where it gets none, it
-// ends the program.
+// leastAddresses is the minimum address space at the start: the runtime reserves it in pieces of
+// 64 MiB and ends the program if it gets none.
 const leastAddresses = 64 << 20
 
 // enoughAddresses returns an error if the process's limit on its address space

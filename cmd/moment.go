@@ -46,8 +46,8 @@ func (l *layerFlag) within(name string, t *analyze.Tree) error {
 	return usage("", "%s %d: the image's layers are 0 to %d", name, l.n, t.LayerCount()-1)
 }
 
-// moment is what of an image is looked at: the union after a layer, by default
-// the last one, or what one layer alone holds.
+// moment selects a state of the image: the union after a layer, by default the last one, or the
+// content of one layer.
 type moment struct {
 	at    layerFlag
 	layer layerFlag

@@ -20,10 +20,10 @@ var (
 	errIsFolder = errors.New("it is a folder, not a file")
 )
 
-// writeFile makes name hold what write writes, and nothing else. At any time the
-// old content is there or the new one, whole, and an interrupt leaves nothing. A
-// link to a file is followed, one to nothing refused. What is no regular file (a
-// device, a pipe) is written to directly.
+// writeFile makes write's output the whole content of the file name. At any
+// time, the file has either its complete old or its complete new content, and
+// an interrupt leaves nothing behind. It follows a link to a file, and rejects
+// a dangling one. It writes directly to devices and pipes.
 func writeFile(ctx context.Context, name string, write func(io.Writer) error) error {
 	f, err := inherited(name)
 	if err != nil {
@@ -95,15 +95,13 @@ func reason(err error) error {
 	return err
 }
 
-// A replaceError says that a file cannot be put in the place of another, whatever
-// it holds.
+// A replaceError says that a file can't replace another.
 type replaceError struct{ error }
 
 func (e *replaceError) Unwrap() error { return e.error }
 
-// cannotReplace reports whether err means that a file can perhaps be written to,
-// but not replaced: its folder is closed to the user, or it is a mount of its own,
-// as files are that a container is given.
+// cannotReplace reports whether err means that a file may be writable but not replaceable: its
+// folder is not writable, or the file is a mount, as in containers.
 func cannotReplace(err error) bool {
 	if _, ok := errors.AsType[*replaceError](err); !ok {
 		return false
@@ -143,8 +141,8 @@ func replace(ctx context.Context, name string, info fs.FileInfo, write func(io.W
 	return nil
 }
 
-// overwrite writes into a file that is there. All of it is prepared first, so
-// that an interrupt, or an error while it is made, leaves the old content.
+// overwrite writes into an existing file. It prepares the content first, so that an interrupt or
+// an error leaves the old content.
 func overwrite(ctx context.Context, name string, write func(io.Writer) error) (err error) {
 	d, err := draft.Scratch()
 	if err != nil {

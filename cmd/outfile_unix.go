@@ -31,9 +31,9 @@ func descriptor(name string) (fd int, ok bool) {
 	return 0, false
 }
 
-// inherited returns the open file that a name stands for, nil if it stands for
-// none. It is written where that one is: opened anew, a file would be written
-// from its beginning, and replaced, nobody who has it open would see anything.
+// inherited returns the open file that a name stands for, or nil. It is written
+// at its current position: opening it anew would start at its beginning, and
+// replacing it would be invisible to others who have it open.
 func inherited(name string) (*os.File, error) {
 	fd, ok := descriptor(name)
 	if !ok {

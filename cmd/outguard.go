@@ -12,9 +12,9 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// guard looks at where a command will write to, before it reads anything: an
-// output that would destroy what is read, or that leads nowhere, is refused.
-// read are references of images and names of other files, "" for none.
+// guard checks the destination of a command before it reads anything: it
+// rejects an output that would destroy an input, or that is not writable. read
+// are references of images and names of other files, or "".
 func (a *app) guard(outs []output, read ...string) error {
 	in := a.inputs(read...)
 	for _, o := range outs {
@@ -54,7 +54,7 @@ func (a *app) guard(outs []output, read ...string) error {
 // printed is the output of a command that prints.
 var printed = []output{{file: standardOutput}}
 
-// inputs are the files that a command reads, which none of its outputs may be.
+// inputs are the files that a command reads and must not write.
 type inputs struct {
 	files   []inputFile
 	layouts []layout
@@ -72,9 +72,8 @@ type layout struct {
 	dir  string // canonical
 }
 
-// inputs finds the files that are meant by references of images and names of other
-// files, "" for none. What is not there is left out: it will be said when it is
-// read.
+// inputs finds the files behind references of images and names of other files, or "". It ignores
+// missing ones, which are reported when read.
 func (a *app) inputs(refs ...string) *inputs {
 	in := &inputs{}
 	for _, ref := range append(refs, a.base) {
@@ -156,8 +155,8 @@ func (l *layout) hasOther(file fs.FileInfo) bool {
 // layout, of a docker archive that was unpacked, of skopeo's dir.
 var layoutFile = lazy.New(`^(index\.json|oci-layout|manifest\.json|repositories|version|blobs/.*|[0-9a-f]{64}.*)$`)
 
-// canonical returns the one name of a file, absolute and without symbolic links.
-// The file itself need not be there, but its folder must.
+// canonical returns a file's absolute name without symbolic links. The folder must exist, the
+// file need not.
 func canonical(name string) (string, error) {
 	abs, err := filepath.Abs(name)
 	if err != nil {

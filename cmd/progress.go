@@ -22,10 +22,9 @@ const progressInterval = 100 * time.Millisecond
 // eraseLine goes to the first column and clears the line.
 const eraseLine = "\r\x1b[2K"
 
-// progress is a line on a terminal that says how far reading has come. It is
-// lossy: a report that comes between two writings is replaced by the next, so
-// that a slow terminal slows nothing. The zero pointer is a progress that shows
-// nothing.
+// progress is a line on a terminal about the state of reading. It is lossy: a
+// report replaces an earlier one that was not shown yet, so a slow terminal
+// slows nothing. A nil progress shows nothing.
 type progress struct {
 	verb   string // "reading"
 	out    io.Writer

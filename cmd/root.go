@@ -98,8 +98,8 @@ func (a *app) given() []string {
 	return words
 }
 
-// run makes a command's function out of one that needs no flags. Its error is
-// kept for Main: what cobra itself returns is then always about usage.
+// run wraps a function without flags as a command. Its error is kept for Main, so that cobra
+// itself only returns usage errors.
 func (a *app) run(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
 		a.failure = f(c.Context(), args)

@@ -226,8 +226,7 @@ func (j *squashJob) verify(ctx context.Context, im *source.Image) error {
 	return nil
 }
 
-// unchanged holds the layers that were merged against their digests: those that are kept
-// were when they were copied.
+// unchanged verifies the digests of the merged layers; kept ones are verified while copying.
 func (j *squashJob) unchanged(ctx context.Context) error {
 	if s := j.image.Squash; s != nil {
 		for k := s.From; k <= s.To; k++ {

@@ -81,8 +81,7 @@ func parseNewImage(text string) (newImageOutput, error) {
 	return out, nil
 }
 
-// free reports an error if there is something already where the image is to go, and it is
-// not to be replaced.
+// free returns an error if the destination exists and must not be replaced.
 func (o *newImageOutput) free(ctx context.Context, force bool, opts source.Options) error {
 	if o.name != "" {
 		if force {
@@ -116,7 +115,7 @@ func (o *newImageOutput) free(ctx context.Context, force bool, opts source.Optio
 // verifier looks at an image that was written, before anybody else can.
 type verifier func(context.Context, *source.Image) error
 
-// write writes the image. It shows only when it is whole and verified.
+// write writes the image. It appears only when complete and verified.
 func (o *newImageOutput) write(ctx context.Context, stdout io.Writer, n *source.NewImage, force bool, opts source.Options, verify verifier) error {
 	switch {
 	case o.dir != "":

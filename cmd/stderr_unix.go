@@ -16,10 +16,9 @@ import (
 // is shown afterwards, in bytes: the last of it.
 const maxHeld = 64 << 10
 
-// holdStderr keeps what is written to standard error, by whatever part of the
-// program, off the screen that is on the same terminal: it is shown once release is
-// called. A trace of a crash goes to the terminal at once. If something fails,
-// standard error stays as it is.
+// holdStderr keeps output to standard error, from any part of the program, off the screen on the
+// same terminal; it is shown when release is called. The trace of a crash goes to the terminal at
+// once. If holding fails, standard error stays unchanged.
 func holdStderr(stderr *os.File) (release func()) {
 	fd := int(stderr.Fd())
 	own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)

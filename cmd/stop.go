@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// A signal cancels the context of the command that is running. Most commands
-// return at once. One that does not, because it computes something long or waits
-// for a system call (a pipe that nobody reads, a disk that hangs), is given
-// endGrace. Then Main removes what would be left behind and returns without it:
-// the end of the process stops it. Both times together stay below a second.
+// A signal cancels the context of the running command. Most commands return at
+// once. One that does not, because of a long computation or a blocked system
+// call (a pipe without a reader, a hanging disk), gets endGrace. Then Main
+// cleans up and returns without it; the end of the process stops it. Both times
+// together are below a second.
 const (
 	endGrace = 500 * time.Millisecond
 	sayGrace = 200 * time.Millisecond // for the last words: standard error may be a full pipe
@@ -45,14 +45,14 @@ func onSignals(ctx context.Context, from *interrupts) (context.Context, context.
 	}
 }
 
-// interrupts are those that are for the program. A terminal sends them to all
-// programs on it: while another one has the terminal, they are for that one.
+// interrupts are signals for the program. A terminal sends them to all its programs, so while
+// another program uses the terminal, they are meant for that one.
 type interrupts struct{ taken chan os.Signal }
 
 func newInterrupts() *interrupts { return &interrupts{make(chan os.Signal, 1)} }
 
-// leave leaves interrupts to another program until the function that it returns is
-// called. One that comes before that call is never taken as one that came after.
+// leave assigns interrupts to another program until the returned function is called. An interrupt
+// before that call never counts as one after it.
 func (i *interrupts) leave() (takeBack func()) {
 	if i == nil {
 		return func() {}
@@ -69,9 +69,9 @@ func (i *interrupts) leave() (takeBack func()) {
 	}
 }
 
-// await returns the exit code of a command that runs on a goroutine of its own,
-// or, if its context has ended and it does not return in time, what abandon
-// gives. When over is closed there is no time.
+// await returns the exit code of a command in its own goroutine, or the result
+// of abandon if the context has ended and the command does not return in time.
+// It does not wait once over is closed.
 func await(ctx context.Context, ended <-chan int, over <-chan struct{}, abandon func() int) int {
 	select {
 	case code := <-ended:

@@ -70,8 +70,8 @@ func (r *restorer) restore() {
 	r.act = nil
 }
 
-// leaveScreen switches off all that the screen switches on: pasting in brackets,
-// the mouse, reports of focus, keys told apart, the alternate screen, a hidden
+// leaveScreen disables everything that the screen enables: bracketed paste, the
+// mouse, focus reports, key disambiguation, the alternate screen, the hidden
 // cursor, colours.
 const leaveScreen = "\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2026l\x1b[<u\x1b[>4;0m\x1b[?1049l\x1b[?25h\x1b[0m"
 

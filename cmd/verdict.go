@@ -79,14 +79,14 @@ func summaryOutput(outs []output) []output {
 	return []output{{file: file}}
 }
 
-// coloured reports whether what is printed may have colours: on a terminal that
-// has them, unless NO_COLOR is set; anywhere if CLICOLOR_FORCE is.
+// coloured reports whether output may have colours: on a terminal with colours, unless NO_COLOR
+// is set; anywhere if CLICOLOR_FORCE is.
 func (a *app) coloured() bool {
 	return os.Getenv("NO_COLOR") == "" && colorprofile.Detect(a.stdout, os.Environ()) > colorprofile.Ascii
 }
 
-// summaryLimit is how many bytes GitHub takes for the summary of a step; of a
-// longer file it shows nothing at all.
+// summaryLimit is GitHub's maximum size for the summary of a step in bytes; it shows nothing of a
+// longer file.
 const summaryLimit = 1 << 20
 
 // addSummary appends the verdicts to the file that GitHub shows as the summary of

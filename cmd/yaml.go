@@ -11,11 +11,11 @@ import (
 	"go.yaml.in/yaml/v4/plugin/loaderlimits"
 )
 
-// maxNesting bounds how deep lists and maps of a file of rules or settings may
-// stand in each other; three are all that one needs.
+// maxNesting is the maximum nesting of lists and maps in a file of rules or settings; three
+// levels are enough.
 const maxNesting = 16
 
-// A lineError is what is wrong in a file of rules or settings, and where.
+// A lineError is an error in a file of rules or settings, with its place.
 type lineError struct {
 	line int    // from 1; 0 if it is unknown
 	file string // "" for the one that is being read
@@ -49,8 +49,8 @@ func located(err error, file string) error {
 	return &lineError{done: true, err: fmt.Errorf("%s: %w", file, err)}
 }
 
-// document reads the one map that such a file is. Anchors, aliases and tags
-// are errors, so that nothing stands for something else, or for much of it.
+// document parses the single map in such a file. Anchors, aliases and tags are errors, because
+// they make text stand for something else.
 func document(data []byte) (*yaml.Node, error) {
 	loader, err := yaml.NewLoader(bytes.NewReader(data), yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthValue(maxNesting))))
 	if err != nil {
@@ -99,7 +99,7 @@ func syntaxError(data []byte, err error) error {
 	return &lineError{line: line, err: errors.New(message)}
 }
 
-// plain refuses what stands for something else, anywhere below n.
+// plain rejects aliases and the like below n.
 func plain(n *yaml.Node) error {
 	switch {
 	case n.Kind == yaml.AliasNode, n.Anchor != "":
@@ -115,8 +115,8 @@ func plain(n *yaml.Node) error {
 	return nil
 }
 
-// pairs calls each with the keys of a map and their values, in order. No key
-// may stand there twice.
+// pairs calls each with the keys of a map and their values, in order. Duplicate keys are an
+// error.
 func pairs(n *yaml.Node, each func(key, value *yaml.Node) error) error {
 	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {

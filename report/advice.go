@@ -13,13 +13,13 @@ type advicePart struct {
 	Code bool
 }
 
-// adviceParts divides a finding's advice into words and commands.
+// adviceParts splits a finding's advice into words and commands.
 func adviceParts(f *analyze.Finding) []advicePart {
 	var parts []advicePart
 	at := 0
 	for _, c := range f.Code {
 		if c[0] < at || c[1] <= c[0] || c[1] > len(f.Advice) {
-			break // it is not that advice's
+			break // not part of that advice
 		}
 		if c[0] > at {
 			parts = append(parts, advicePart{f.Advice[at:c[0]], false})
@@ -53,8 +53,8 @@ func mdAdvice(f *analyze.Finding) string {
 	return b.String()
 }
 
-// stepLines are the lines of a build step, cleaned: a here-document has several. Those
-// beyond the first few are left out.
+// stepLines returns the cleaned lines of a build step: a here-document has several. It omits
+// lines after the first few.
 func stepLines(step string) []string {
 	const most = 12
 	var lines []string

@@ -11,17 +11,16 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// Bounds on a report that is read back, far beyond those of real images.
+// Limits on a report that is read, far above real ones.
 const (
 	maxReport       = 512 << 20 // bytes
 	maxReportLayers = 1 << 16
 	maxReportWaste  = 1 << 21 // rows
 )
 
-// ReadBaseline reads what a JSON report (see JSON) says of an image, to hold
-// another against it. Keys that it does not know are passed over, as new ones may
-// be added; one that is missing, a value that makes no sense, and figures that do
-// not add up are errors that name the key.
+// ReadBaseline reads a JSON report (see JSON) of an image to compare with. It
+// ignores unknown keys, because new ones may be added. A missing key, an
+// invalid value, and figures that do not add up are errors that name the key.
 func ReadBaseline(r io.Reader) (*analyze.Baseline, error) {
 	in := &bounded{r: r, left: maxReport}
 	b := baselineReader{d: json.NewDecoder(in), seen: map[string]bool{}}
@@ -34,7 +33,7 @@ func ReadBaseline(r io.Reader) (*analyze.Baseline, error) {
 	return &b.out, nil
 }
 
-// bounded reads from r until more than left bytes have come.
+// bounded is a reader that fails after more than left bytes.
 type bounded struct {
 	r    io.Reader
 	left int64
@@ -49,8 +48,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// The keys of a report that a baseline is made of. A pointer tells what is
-// missing.
+// The keys of a report that a baseline needs. Pointers detect missing keys.
 type (
 	keptTotals struct {
 		Layers          *int64   `json:"layers"`
@@ -68,9 +66,9 @@ type (
 		Index       *int64  `json:"index"`
 		DiffID      *string `json:"diffId"`      // null: unknown
 		Command     *string `json:"command"`     // null: unknown
-		StoredBytes *int64  `json:"storedBytes"` // null: the layer could not be read
+		StoredBytes *int64  `json:"storedBytes"` // null: the layer is unreadable
 		WastedBytes *int64  `json:"wastedBytes"` // null: the same
-		Error       *string `json:"error"`       // why; null: it could be read
+		Error       *string `json:"error"`       // why; null: readable
 	}
 
 	keptWaste struct {
@@ -82,8 +80,7 @@ type (
 	}
 )
 
-// baselineReader reads one report, value by value, and keeps what a baseline
-// wants.
+// baselineReader reads a report value by value and keeps what a baseline needs.
 type baselineReader struct {
 	d    *json.Decoder
 	out  analyze.Baseline
@@ -240,7 +237,7 @@ func (b *baselineReader) wasteRow(i int) error {
 	return c.err
 }
 
-// addUp holds the figures against each other.
+// addUp checks that the figures add up.
 func (b *baselineReader) addUp() error {
 	f := &b.out.Figures
 	for _, x := range []struct {
@@ -265,7 +262,7 @@ func (b *baselineReader) addUp() error {
 	return nil
 }
 
-// array reads rows, so many at most.
+// array reads a limited number of rows.
 func (b *baselineReader) array(key string, most int, row func(i int) error) error {
 	if err := b.delim('['); err != nil {
 		return fmt.Errorf("%s: %w", key, err)
@@ -293,7 +290,7 @@ func (b *baselineReader) delim(want json.Delim) error {
 	return nil
 }
 
-// skip passes over a value, however large.
+// skip skips a value of any size.
 func (b *baselineReader) skip() error {
 	for depth := 0; ; {
 		t, err := b.d.Token()
@@ -312,8 +309,7 @@ func (b *baselineReader) skip() error {
 	}
 }
 
-// checked reads numbers of an object whose keys are named behind at, and keeps
-// the first error.
+// checked reads numbers of an object at path at, and keeps the first error.
 type checked struct {
 	at  string
 	err error
@@ -325,7 +321,7 @@ func (c *checked) fail(err error) {
 	}
 }
 
-// count returns a number that must be there and not negative.
+// count returns a required, non-negative number.
 func (c *checked) count(key string, n *int64) int64 {
 	switch {
 	case n == nil:
@@ -338,7 +334,7 @@ func (c *checked) count(key string, n *int64) int64 {
 	return 0
 }
 
-// sum adds two numbers that are not negative.
+// sum adds two non-negative numbers.
 func (c *checked) sum(a, b int64) int64 {
 	if a > math.MaxInt64-b {
 		c.fail(fmt.Errorf("%s: numbers too large to add up", c.at))
@@ -349,7 +345,7 @@ func (c *checked) sum(a, b int64) int64 {
 
 func missing(key string) error { return fmt.Errorf("%s is missing", key) }
 
-// malformed says of an error of the JSON library what it is about.
+// malformed rewords an error of the JSON library.
 func malformed(at string, err error) error {
 	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
 		if wrong.Field != "" {

@@ -13,7 +13,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// Bounds on the page of a check, beside those of a report's.
+// Limits of the page of a check, in addition to those of a report's.
 const (
 	htmlImageRows     = 500       // of several images, in the table
 	htmlSectionBytes  = 1_200_000 // of all images' sections, where there are several
@@ -43,7 +43,7 @@ type htmlCheck struct {
 
 // htmlChecked is one image of a check.
 type htmlChecked struct {
-	ID             string // behind the IDs of its sections; "" of the only image
+	ID             string // htmlCheck is the data of check.html. All text is safe to show.
 	Name           string
 	Error          string // why it cannot be loaded; "": it could be
 	Verdict, Class string
@@ -85,11 +85,10 @@ type (
 	}
 )
 
-// CheckHTML writes the verdict as one HTML page that needs nothing else: the verdict,
-// the rules, what was found, what is waived, and the figures, with the map as the report
-// has it (see HTML). Of several images, a table of them comes first, and each has its
-// sections, without a map, as far as the page's bounds allow: those that fail before the
-// others. It fails only where w does, and when ctx ends.
+// CheckHTML writes the verdict as one self-contained HTML page: the verdict, the rules, findings,
+// waived findings, and the figures, with the map of a report (see HTML). For several images, it
+// starts with a table, followed by the sections of each image, without a map, within the page's
+// limits: failed images first. It fails only if w does, or if ctx ends.
 func CheckHTML(ctx context.Context, w io.Writer, vs ...*Verdict) error {
 	p := assets()
 	page, err := newHTMLCheck(ctx, p, subjects(vs))
@@ -126,7 +125,7 @@ func newHTMLCheck(ctx context.Context, p *pageAssets, all []subject) (*htmlCheck
 	return page, page.several(ctx, p, all)
 }
 
-// several adds the images, with sections for those for which there is room.
+// several adds the images, with sections as far as there is room.
 func (page *htmlCheck) several(ctx context.Context, p *pageAssets, all []subject) error {
 	sections := make([]template.HTML, len(all))
 	rows := make([]*htmlChecked, len(all))

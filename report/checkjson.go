@@ -7,14 +7,14 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// CheckSchema names the form of a check's JSON, as Schema does that of a
-// report's; ChecksSchema that of a check of several images.
+// CheckSchema names the format of a check's JSON, as Schema does for a report; ChecksSchema names
+// that of a check of several images.
 const (
 	CheckSchema  = "peel.check/v1"
 	ChecksSchema = "peel.checks/v1"
 )
 
-// The types below are the form of a check: see those of the report.
+// The types below are the format of a check: see those of the report.
 type (
 	// checksDocument is a check of several images but for its last key, "images".
 	checksDocument struct {
@@ -134,9 +134,9 @@ type (
 	}
 )
 
-// CheckJSON writes the verdict as one JSON object of the form that docs/json.md
-// describes, indented, and a newline; those of several images as an object that
-// lists them. It fails only where w does.
+// CheckJSON writes the verdict as one indented JSON object in the format of
+// docs/json.md, with a newline; several verdicts as an object that lists them.
+// It fails only if w does.
 func CheckJSON(w io.Writer, vs ...*Verdict) error {
 	out := newRows(w)
 	if len(vs) == 1 && vs[0].Err == nil {

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	checkWaste    = 10 // rows of waste that a failed check shows if nothing was found of it
+	checkWaste    = 10 // rows of waste shown for a failed check without findings of waste
 	findingsShown = 10 // findings of one severity
 	pathsShown    = 5  // paths that grew
 	findingIndent = 11 // columns before a finding's text: its bytes
@@ -24,11 +24,11 @@ type checkPage struct {
 	coloured bool
 }
 
-// CheckText writes the verdict for people: a line for each rule, the figures
-// against the baseline, what was found, by severity, with the step to blame and
-// what to change, what is waived, and the verdict last, where a log ends. Several
-// images stand one after another, and the last line is about all. It fails only
-// where w does.
+// CheckText writes the verdict for people: one line per rule, the comparison
+// with the baseline, findings by severity with the step to blame and what to
+// change, waived findings, and the verdict at the end, where a log ends.
+// Several images follow one another, and the last line is about all of them. It
+// fails only if w does.
 func CheckText(w io.Writer, vs ...*Verdict) error {
 	all := subjects(vs)
 	for i := range all {
@@ -49,7 +49,7 @@ func CheckText(w io.Writer, vs ...*Verdict) error {
 	return nil
 }
 
-// check adds what there is to say of one image, of several or not.
+// check adds the text for one image.
 func (p *checkPage) check(s *subject, several bool) {
 	v := s.Verdict
 	if v.Err != nil {
@@ -102,7 +102,7 @@ func (p *checkPage) stored(t analyze.Totals) {
 // waivedShown is how many waived findings are listed.
 const waivedShown = 20
 
-// waived adds what counts no longer, and why.
+// waived adds the waived findings and the reasons.
 func (p *checkPage) waived(all []analyze.Waived) {
 	if len(all) == 0 {
 		return
@@ -127,7 +127,7 @@ func (p *checkPage) waived(all []analyze.Waived) {
 	}
 }
 
-// rest adds what only another base image mends, and what is summed up.
+// rest adds the findings that only another base image resolves, and the summaries.
 func (p *checkPage) rest(v *Verdict, s *analyze.Sorted) {
 	var listed, summed []analyze.Finding
 	for _, f := range analyze.Brief(slices.Concat(s.OfBase, s.BelowFloor), v.Outcome.Floor) {
@@ -147,7 +147,7 @@ func (p *checkPage) rest(v *Verdict, s *analyze.Sorted) {
 	}
 }
 
-// tellsOfWaste reports whether a finding says what wastes bytes.
+// tellsOfWaste reports whether a finding is about waste.
 func tellsOfWaste(findings []analyze.Finding) bool {
 	for i := range findings {
 		if findings[i].Rule == analyze.RuleWaste {
@@ -157,7 +157,7 @@ func tellsOfWaste(findings []analyze.Finding) bool {
 	return false
 }
 
-// begun adds a line that begins with a painted lead.
+// begun adds a line with a coloured start.
 func (p *checkPage) begun(c paint, lead, rest string) {
 	lead = cut(lead, p.most())
 	rest = strings.TrimRight(cut(rest, p.most()-width(lead)), " ")
@@ -200,7 +200,7 @@ func (p *checkPage) rules(v *Verdict) {
 	}
 }
 
-// notes adds what a reader of the figures has to know.
+// notes adds what readers of the figures should know.
 func (p *checkPage) notes(notes []string) {
 	if len(notes) > 0 {
 		p.WriteByte('\n')
@@ -237,7 +237,7 @@ var severities = map[analyze.Severity]struct {
 	analyze.Note:    {"To mend", bold},
 }
 
-// listed adds findings under a heading, the first of them with all that is known.
+// listed adds findings under a heading, the first ones in full.
 func (p *checkPage) listed(v *Verdict, c paint, heading string, findings []analyze.Finding) {
 	if len(findings) == 0 {
 		return
@@ -277,7 +277,7 @@ func (p *checkPage) finding(v *Verdict, f *analyze.Finding) {
 		mark := "↳ "
 		for _, line := range stepLines(f.Step) {
 			p.line("%s%s%s", indent, mark, line)
-			mark = "│ " // not blank: a pipeline may take a line for an order
+			mark = "│ " // not blank: a pipeline may interpret the line as a command
 		}
 	}
 	if f.Advice != "" {
@@ -288,8 +288,8 @@ func (p *checkPage) finding(v *Verdict, f *analyze.Finding) {
 	}
 }
 
-// id names a finding as a waiver takes it, on one line: by its ID, or where that
-// would be cut off, by the short form.
+// id returns a finding's ID for a waiver on one line: the full ID or, if that is too long, the
+// short one.
 func (p *checkPage) id(f *analyze.Finding) string {
 	id := clean.Line(f.ID)
 	if id != f.ID || width(id) > p.columns()-findingIndent-len("id: ") || unordered(id) != id {

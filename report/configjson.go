@@ -10,8 +10,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// configRow is what an image's config tells a container engine. Values of variables
-// are left out, and what looks like a secret is hidden.
+// configRow is the part of an image's config that concerns a container engine. It omits values of
+// variables and hides what looks like a secret.
 type configRow struct {
 	User        *quoted  `json:"user"`
 	WorkingDir  *quoted  `json:"workingDir"`
@@ -39,8 +39,7 @@ func newConfigRow(im *source.Image) *configRow {
 	}
 }
 
-// commandRow is a command word by word. A word behind a flag is hidden if the flag's
-// name says that it is a secret.
+// commandRow is a command as words. It hides a word after a flag with a secret-like name.
 func commandRow(words []string) []quoted {
 	row := make([]quoted, len(words))
 	flag := ""

@@ -25,7 +25,7 @@ type Comparison struct {
 // The states of a layer in a comparison.
 const (
 	layerShared  = "shared"  // both have it
-	layerChanged = "changed" // both have the build step, but not what it made
+	layerChanged = "changed" // both have the build step, but with different results
 	layerNew     = "new"
 	layerGone    = "gone"
 )
@@ -42,12 +42,12 @@ func layerState(l *analyze.LayerGrowth) string {
 	return layerChanged
 }
 
-// shownChanges are the rows of a table of what became of paths, in its order.
+// shownChanges are the rows of the table of changes, in order.
 var shownChanges = [...]analyze.Change{analyze.Added, analyze.Removed, analyze.Modified, analyze.Metadata, analyze.Identical}
 
-// DiffText writes a comparison for people: what is compared, its figures side by
-// side, the layers that are shared and those that are not, and the paths that
-// differ, as many of them as it has. It fails only where w does.
+// DiffText writes a comparison for people: what is compared, the figures side
+// by side, shared and unshared layers, and the listed paths that differ. It
+// fails only if w does.
 func DiffText(w io.Writer, c *Comparison) error {
 	p := page{layout: c.Layout}
 	p.side("Before", c.Before)
@@ -65,8 +65,7 @@ func DiffText(w io.Writer, c *Comparison) error {
 	return p.writeTo(w)
 }
 
-// sideName says what is compared: an image, and the layer after which it is if
-// that is not its last.
+// sideName names a side: the image, and the layer if it is not the last.
 func sideName(s analyze.Side) string {
 	name := title(s.Analysis.Image)
 	if s.At < len(s.Analysis.Layers)-1 {
@@ -145,11 +144,10 @@ func (p *page) layerGrowth(layers []analyze.LayerGrowth) {
 	}
 }
 
-// configParts say what parts of a config are called for people, where that is not
-// their name.
+// configParts are the labels of config parts, if they differ from their names.
 var configParts = map[analyze.ConfigPart]string{analyze.ConfigWorkingDir: "working directory", analyze.ConfigStopSignal: "stop signal", analyze.ConfigHealthCheck: "health check"}
 
-// configName is what a change of a config is about, raw: "env PATH", "user".
+// configName says what a config change is about, raw: "env PATH", "user".
 func configName(c *analyze.ConfigChange) string {
 	name := cmp.Or(configParts[c.Part], c.Part.String())
 	if c.Name != "" {
@@ -158,8 +156,8 @@ func configName(c *analyze.ConfigChange) string {
 	return name
 }
 
-// configValues are the values of a change, raw, the new one first; "" where there is
-// nothing to tell but that the name came or went.
+// configValues returns the values of a change, raw, new one first; "" if only the name was added
+// or removed.
 func configValues(c *analyze.ConfigChange) string {
 	switch {
 	case c.Change == analyze.Added:
@@ -172,7 +170,7 @@ func configValues(c *analyze.ConfigChange) string {
 	return cmp.Or(c.After, `""`) + " ← " + cmp.Or(c.Before, `""`)
 }
 
-// configChanges lists what configs do not say alike.
+// configChanges lists the differences of configs.
 func (p *page) configChanges(changes []analyze.ConfigChange) {
 	if len(changes) == 0 {
 		return
@@ -197,7 +195,7 @@ func (p *page) changes(c *Comparison) {
 	}
 }
 
-// largest lists the paths that differ, with what differs.
+// largest lists the paths that differ, with their differences.
 func (p *page) largest(c *Comparison) {
 	if len(c.Paths) == 0 {
 		return
@@ -233,7 +231,7 @@ func pathName(x *analyze.PathDifference) string {
 	return name
 }
 
-// pathDetails say what differs of a path that both sides have, new value first.
+// pathDetails describes the differences of a path that both sides have, new value first.
 func pathDetails(x *analyze.PathDifference) []string {
 	if x.Old == nil || x.New == nil {
 		return nil

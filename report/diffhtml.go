@@ -21,7 +21,7 @@ const (
 	diffValueRunes  = 1024    // of a value
 )
 
-// htmlDiff is what diff.html shows. All text is fit to be shown.
+// htmlDiff is the data of diff.html. All text is safe to show.
 type htmlDiff struct {
 	htmlShell
 
@@ -68,9 +68,8 @@ type (
 	htmlDiffPath struct{ Growth, Change, Path, Details string }
 )
 
-// DiffHTML writes a comparison as one HTML page that needs nothing else: the figures
-// side by side, what the configs do not say alike, the layers, and the paths that
-// differ. It fails only where w does.
+// DiffHTML writes a comparison as one self-contained HTML page: the figures side by side,
+// differences of the configs, the layers, and the paths that differ. It fails only if w does.
 func DiffHTML(w io.Writer, c *Comparison) error {
 	p := assets()
 	return p.template.ExecuteTemplate(w, diffTemplate, newHTMLDiff(p, c))

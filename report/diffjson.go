@@ -9,8 +9,8 @@ import (
 // DiffSchema names the form of a comparison in JSON, as Schema does a report's.
 const DiffSchema = "peel.diff/v1"
 
-// The types below are the form of a comparison: their fields are its keys, in
-// their order. A pointer is null where the value is not known, or not there.
+// The types below are the format of a comparison: their fields are its keys, in order. A pointer
+// is null if the value is unknown or missing.
 type (
 	// diffDocument is a comparison but for its last keys, "packages" and "paths".
 	diffDocument struct {
@@ -75,8 +75,8 @@ type (
 	}
 )
 
-// DiffJSON writes a comparison as one JSON object of the form that docs/json.md
-// describes, indented, and a newline. It fails only where w does.
+// DiffJSON writes a comparison as one indented JSON object in the format of docs/json.md, with a
+// newline. It fails only if w does.
 func DiffJSON(w io.Writer, c *Comparison) error {
 	doc := diffDocument{
 		Schema:    DiffSchema,

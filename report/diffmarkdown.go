@@ -9,14 +9,14 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// DiffMark is the line that a comparison's Markdown begins with, invisible where
-// it is shown: by it a pipeline finds its comment again, to replace it.
+// DiffMark is the first line of a comparison's Markdown, invisible when rendered. A pipeline uses
+// it to find and replace its comment.
 const DiffMark = "<!-- peel diff -->"
 
-// DiffMarkdown writes a comparison as Markdown for a comment on a change: the
-// figures side by side and, folded away, layers and paths. It is less than 60,000
-// bytes long whatever the images, and nothing that they say is Markdown, HTML, or
-// a mention. It fails only where w does.
+// DiffMarkdown writes a comparison as Markdown for a comment: the figures side
+// by side and, in folded sections, layers and paths. It is always shorter than
+// 60,000 bytes, and no text of an image can become Markdown, HTML, or a
+// mention. It fails only if w does.
 func DiffMarkdown(w io.Writer, c *Comparison) error {
 	m := &mdPage{limit: mdLimit}
 	fmt.Fprintf(m, "%s\n### %s against %s\n\n", DiffMark, mdCode(sideName(c.After)), mdCode(sideName(c.Before)))
@@ -73,8 +73,7 @@ func (m *mdPage) compared(c *Comparison) {
 	}
 }
 
-// rest lists items as long as they fit, and a few bytes less, and says how many
-// do not.
+// rest lists items as far as they fit, minus a few bytes, and says how many are left out.
 func (m *mdPage) rest(n int, one, many string, item func(i int) string) {
 	const spare = 8 << 10 // for the sections that follow
 	m.limit -= spare

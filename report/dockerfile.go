@@ -15,9 +15,9 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// Dockerfile writes what an image's history and config tell of how it was built, as a
-// Dockerfile. What they do not tell stands in comments. Each instruction of the history
-// is one instruction, whatever it holds; secrets are hidden as in other reports.
+// Dockerfile writes what an image's history and config say about its build, as a Dockerfile with
+// comments for what is unknown. Each instruction of the history becomes one instruction; secrets
+// are hidden as in other reports.
 func Dockerfile(w io.Writer, a *analyze.Analysis, _ []analyze.Finding) error {
 	d := &restoring{im: a.Image, a: a, escape: dockerfile.EscapeOf(a.Image.Platform), had: map[string]bool{}}
 	d.head()
@@ -36,7 +36,7 @@ type restoring struct {
 	out    strings.Builder
 	had    map[string]bool // instructions of the image's own steps, by their word
 	first  int             // of the history, that is the image's own
-	layer  int             // of that step, if it has one
+	layer  int             // of that step, if any
 }
 
 // note writes a comment.
@@ -53,7 +53,7 @@ func (d *restoring) head() {
 	d.note("For %s, with %s that store %s.", platform(d.im), human.Count(len(d.im.Layers), "layer", "layers"), human.Size(d.a.Totals.Stored))
 }
 
-// from writes the base image, and finds out with which step the image's own begin.
+// from writes the base image and finds the first step of the image's own.
 func (d *restoring) from() {
 	d.out.WriteByte('\n')
 	base := d.a.Base
@@ -83,12 +83,12 @@ func (d *restoring) from() {
 	}
 }
 
-// imageName is how the name of an image looks that a builder fetches.
-// Source: the grammar in distribution/reference.
+// imageName matches an image name that a builder can fetch. Source: the grammar in
+// distribution/reference.
 var imageName = lazy.New(`^[a-zA-Z0-9][\w.-]*(?::\d+)?(?:/[a-z0-9][a-z0-9._-]*)*(?::[\w][\w.-]*)?(?:@sha256:[0-9a-f]{64})?$`)
 
-// isReference reports whether a name can stand behind FROM: it is none of the files and
-// folders that a base can also be read from.
+// isReference reports whether a name may follow FROM. Files and folders, which can also be a
+// base, may not.
 func isReference(name string) bool {
 	form, _, tagged := strings.Cut(name, ":")
 	return imageName.MatchString(name) && !strings.Contains(name, ".tar") && !strings.HasSuffix(name, ".tgz") &&
@@ -114,7 +114,7 @@ func (d *restoring) steps() {
 	}
 }
 
-// about says what a layer holds.
+// about describes a layer.
 func (d *restoring) about() string {
 	if err := d.im.Layers[d.layer].Err; err != nil {
 		return "which cannot be read: " + err.Error()
@@ -142,8 +142,8 @@ func (d *restoring) step(s source.Step) {
 	}
 }
 
-// config writes what the config has and no step of the history has set: many builders
-// record no such steps.
+// config writes what the config contains and no step of the history has set: many builders do not
+// record such steps.
 func (d *restoring) config() {
 	c := &d.im.Config
 	var lines []string

@@ -16,7 +16,7 @@ func signed(n int64, write func(int64) string) string {
 
 // points writes the difference of two shares in percentage points.
 func points(d float64) string {
-	const shown = 0.0005 // less would be printed as nothing
+	const shown = 0.0005 // smaller values would be printed as zero
 	switch {
 	case d == 0:
 		return "="

@@ -11,21 +11,21 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// A Remedy is what "peel fix" writes: an image, what can be changed, and the patch.
+// A Remedy is the result of "peel fix": an image, possible changes, and the patch.
 type Remedy struct {
 	Analysis *analyze.Analysis
 	Proposal *analyze.Proposal
-	File     *dockerfile.File // nil if none is known
-	Without  string           // why none is: words for the reader; "" with File
+	File     *dockerfile.File // nil if unknown
+	Without  string           // why it is unknown: words for the reader; "" with File
 	Patch    string           // of File, as "git apply" takes it; "" if nothing is changed
 
-	Written bool // File was replaced by what the patch makes of it
-	Shown   bool // the patch goes to a terminal: what that could act on is escaped
+	Written bool // File was replaced by the patched one
+	Shown   bool // the patch goes to a terminal: escape it
 	Layout  Layout
 }
 
-// FixText writes a remedy for people. The patch stands last, and no line before it begins
-// with "--- ": what was written is a patch as it is.
+// FixText writes a remedy for people. The patch comes last, and no earlier line starts with "---
+// ", so the whole output can be used as a patch.
 func FixText(w io.Writer, r *Remedy) error {
 	p := page{layout: r.Layout}
 	p.line("Image %s", cutMiddle(title(r.Analysis.Image), p.most()-len("Image ")))
@@ -76,7 +76,7 @@ func (r *Remedy) shownPatch() string {
 	return b.String()
 }
 
-// outlook shows the image's figures as they are, and as the plan makes them.
+// outlook shows the image's figures with and without the plan.
 func (p *page) outlook(r *Remedy) {
 	b, a := r.Proposal.Before, r.Proposal.After
 	p.heading("%s%s%s%s", pad("", 12), padLeft("now", 9), padLeft("then", 11), padLeft("difference", 14))
@@ -97,7 +97,7 @@ func (p *page) outlook(r *Remedy) {
 	}
 }
 
-// fixes lists the fixes: those that save little and have no edit are summed up.
+// fixes lists the fixes, and summarizes small ones without an edit.
 func (p *page) fixes(r *Remedy) {
 	fixes := r.Proposal.Fixes
 	if len(fixes) == 0 {
@@ -134,7 +134,7 @@ func pick(first bool, one, other string) string {
 // it save, and its mark.
 const fixIndent = 22
 
-// fix adds one fix. Why it is not in the patch is said if there could be one.
+// fix adds one fix, and why it is not in the patch.
 func (p *page) fix(f *analyze.ProposedFix, patched bool) {
 	total := "?"
 	if f.Total >= 0 {
@@ -171,7 +171,7 @@ func (p *page) fix(f *analyze.ProposedFix, patched bool) {
 // hintsShown is how many hints are listed.
 const hintsShown = 10
 
-// hints lists options that could leave more out, which only a build can weigh.
+// hints lists options that may leave more out; only a build can tell how much.
 func (p *page) hints(file *dockerfile.File) {
 	if file == nil {
 		return
@@ -190,7 +190,7 @@ func (p *page) hints(file *dockerfile.File) {
 	}
 }
 
-// operations lists what else is in the plan.
+// operations lists the rest of the plan.
 func (p *page) operations(x *analyze.Proposal) {
 	if len(x.Squash)+len(x.Dropped) == 0 {
 		return

@@ -10,8 +10,8 @@ import (
 // FixSchema names the form of a remedy in JSON, as Schema does a report's.
 const FixSchema = "peel.fix/v1"
 
-// The types below are the form of a remedy: their fields are its keys, in their order. A
-// pointer is null where the value is not known, or not there.
+// The types below are the format of a remedy: their fields are its keys, in order. A pointer is
+// null if the value is unknown or missing.
 type (
 	fixDocument struct {
 		Schema     string       `json:"schema"`

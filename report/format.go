@@ -62,13 +62,12 @@ func platform(im *source.Image) string {
 	return "platform unknown"
 }
 
-// unordered returns text for the beginning of a line, where pipelines look for
-// orders.
+// unordered prepares text for the start of a line, where pipelines look for commands.
 func unordered(s string) string { return clean.Start(s) }
 
-// wrap breaks text into lines of at most columns, at spaces; a longer word is
-// broken where it must be. It has one line at least, and none of
-// them begins an order.
+// wrap breaks text into lines of at most columns at spaces, and splits longer
+// words. It returns at least one line, and no line starts with a pipeline
+// command.
 func wrap(s string, columns int) []string {
 	var out []string
 	line := ""

@@ -12,19 +12,18 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// annotationsShown is how many annotations of one level GitHub takes from a
-// step; it drops the others without a word.
+// annotationsShown is the maximum number of annotations of one level that GitHub accepts from a
+// step; it drops others silently.
 const annotationsShown = 10
 
-// annotationText is how many bytes of one text of an annotation are given at
-// most: GitHub cuts a message off at 4 KB.
+// annotationText is the maximum length of a text in an annotation in bytes: GitHub truncates a
+// message at 4 KB.
 const annotationText = 900
 
-// CheckGitHub writes the verdicts as workflow commands of GitHub Actions, one
-// annotation for each finding that fails or warns and for each note, the gravest
-// and largest first, at the Dockerfile's line where that is known. What is waived
-// is left out. No line of it is anything but a command, and nothing that the image
-// says can begin one. It fails only where w does.
+// CheckGitHub writes the verdicts as workflow commands of GitHub Actions: one annotation per
+// finding, sorted by severity and size, at the Dockerfile's line if known. It omits waived
+// findings. Every line is a command, and no text of an image can start one. It fails only if w
+// does.
 func CheckGitHub(w io.Writer, vs ...*Verdict) error {
 	var b strings.Builder
 	of := subjects(vs)
@@ -89,7 +88,7 @@ func githubLevel(s analyze.Severity) string {
 	return s.String()
 }
 
-// What the runner takes back in a command's data, and in its properties.
+// The runner's escapes in a command's data and properties.
 var (
 	githubEscapes         = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
 	githubPropertyEscapes = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")

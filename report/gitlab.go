@@ -29,9 +29,9 @@ type codeQualityLines struct {
 	Begin int `json:"begin"`
 }
 
-// CheckGitLab writes the verdicts as a Code Quality report of GitLab: one array
-// with an issue for each finding, of whichever image. What is waived is left out.
-// It fails only where w does.
+// CheckGitLab writes the verdicts as a GitLab Code Quality report: one array
+// with an issue for each finding of all images. It omits waived findings. It
+// fails only if w does.
 func CheckGitLab(w io.Writer, vs ...*Verdict) error {
 	of := subjects(vs)
 	all, files, sums := findings(of), fallbacks(of), prints{}
@@ -63,12 +63,11 @@ var codeQualitySeverity = map[analyze.Severity]string{
 	analyze.Note:    "info",
 }
 
-// defaultDockerfile is the file that findings are laid at whose place nobody
-// knows: viewers leave out, or refuse, what has none.
+// defaultDockerfile is the file for findings without a known place: viewers drop or reject issues
+// without a file.
 const defaultDockerfile = "Dockerfile"
 
-// commonFile returns the file that findings without a line are laid at: the one
-// that the others name.
+// commonFile returns the file for findings without a line: the one that the others name.
 func commonFile(findings []analyze.Finding) string {
 	for i := range findings {
 		if l := findings[i].Line; l != nil && l.File != "" {
@@ -78,8 +77,7 @@ func commonFile(findings []analyze.Finding) string {
 	return defaultDockerfile
 }
 
-// spot returns where a viewer is to show a finding: its lines, else the first of
-// the fallback.
+// spot returns the place to show a finding at: its lines, else the first line of the fallback.
 func spot(f *analyze.Finding, fallback string) (file string, first, last int) {
 	if f.Line == nil || f.Line.File == "" {
 		return fallback, 1, 1

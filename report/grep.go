@@ -52,13 +52,12 @@ func GrepJSON(w io.Writer, m *analyze.Match) error {
 	return enc.Encode(row)
 }
 
-// hiddenWidth is how wide the longest of the usual words is that say whether a file
-// still shows: "overwritten by 12".
+// hiddenWidth is the width of the longest common word for a file's state: "overwritten by 12".
 const hiddenWidth = 17
 
-// Grep writes what a search has found as one line for people: the layer, whether its
-// content still shows, the path, and the line's number and text, or how many lines
-// match. Without l.Cut all of the text is written.
+// Grep writes a match as one line for people: the layer, the state of its content, the path, and
+// the line's number and text, or the number of matching lines. Without l.Cut, the text is
+// complete.
 func (l Layout) Grep(w io.Writer, m *analyze.Match) error {
 	state := "visible"
 	if cause, by := m.Hidden(); by >= 0 {
@@ -109,12 +108,12 @@ func withTabs(s string) string {
 // tabWidth is how many columns a tab takes in a line that is cut.
 const tabWidth = 4
 
-// aroundMatch cuts a line at the layout's edge, so that the match is to be seen.
+// aroundMatch cuts a line to the layout's width so that the match stays visible.
 func (l Layout) aroundMatch(head, before, text string) (string, string) {
 	tab := strings.Repeat(" ", tabWidth)
 	before, text = strings.ReplaceAll(before, "\t", tab), strings.ReplaceAll(text, "\t", tab)
 	room := max(l.Columns, leastColumns) - width(head)
-	if room < leastColumns/2 { // below a long path: in a line of its own, as it comes
+	if room < leastColumns/2 { // after a long path: on a line of its own
 		room = max(l.Columns, leastColumns)
 	}
 	if most := room / 3; width(before) > most {

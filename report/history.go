@@ -14,10 +14,9 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// History writes what every layer says of one path, newest first: the change,
-// its size and attributes, what of them differs from the version below, who
-// hides it and why, and the build step. Commands are written whole, but for secrets. It fails
-// only where w does.
+// History writes what every layer does to one path, newest first: the change, size and
+// attributes, the differences from the version below, who hides it and why, and the build step.
+// Commands are complete except for secrets. It fails only if w does.
 func History(w io.Writer, a *analyze.Analysis, n analyze.NodeID) error {
 	var b strings.Builder
 	versions := a.Tree.Versions(n)
@@ -30,7 +29,7 @@ func History(w io.Writer, a *analyze.Analysis, n analyze.NodeID) error {
 	return err
 }
 
-// fate says whether a path is in the final image, and by whose doing.
+// fate says whether a path is in the final image, and which layer decided that.
 func fate(t *analyze.Tree, n analyze.NodeID, versions []analyze.Version) string {
 	if v, ok := t.At(n, t.LayerCount()-1); ok {
 		return fmt.Sprintf("in the final image, from layer %d", v.Layer())
@@ -93,14 +92,14 @@ func details(t *analyze.Tree, v analyze.Version) []string {
 	return append(lines, hidden)
 }
 
-// Differences lists what of a version differs from the one below it, new value
-// first: "mode 0600 ← 0644". Text from the image is fit for a terminal.
+// Differences lists the differences of a version from the one below, new value first: "mode 0600
+// ← 0644". Text from the image is fit for a terminal.
 func Differences(below, v analyze.Version) []string {
 	return differences(below, v, v.Change() == analyze.Modified)
 }
 
-// differences is Differences of any two versions; otherContent says of files of
-// one size whether they hold other content.
+// differences is Differences of any two versions; otherContent says whether files of one size
+// differ in content.
 func differences(below, v analyze.Version, otherContent bool) []string {
 	var d []string
 	change := func(what, now, before string) {

@@ -37,15 +37,14 @@ var (
 	mapLicence string
 )
 
-// HTML writes the analysis and its findings (see analyze.Advise) as one HTML page that needs nothing else: no network,
-// no other file. It shows the totals, a treemap of every stored byte, the layers,
-// what to change in the build, the causes, and the largest waste in a table to
-// be searched; what its bounds leave out is said with exact figures. docs/html.md describes it. It fails only
-// where w does, and when ctx ends.
+// HTML writes the analysis and its findings (see analyze.Advise) as one self-contained HTML page:
+// no network, no other file. It shows the totals, a treemap of every stored byte, the layers,
+// what to change in the build, the causes, and a searchable table of the largest waste; anything
+// omitted is summarized with exact figures. docs/html.md describes it. It fails only if w does,
+// or if ctx ends.
 //
-// Nothing that the image says is ever markup or code: text passes through
-// internal/clean and html/template, and the page's own policy forbids every
-// script and style but its own, and all loading.
+// Text from an image never becomes markup or code: it passes through internal/clean and
+// html/template, and the page's policy forbids all other scripts and styles, and all loading.
 func HTML(ctx context.Context, w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
 	p := assets()
 	page := newHTMLPage(ctx, p, a, analyze.Brief(findings, analyze.DefaultFloor(a.Totals.Stored)))
@@ -83,7 +82,7 @@ var assets = sync.OnceValue(func() *pageAssets {
 			"exact":   func(n int64) string { return human.Comma(n) + " B" },
 		}),
 		style: template.CSS(unix(pageStyle)), //nolint:gosec // the project's own
-		// The licence asks to go wherever the library goes.
+		// the licence requires a copy next to the library
 		library: template.JS(unix("/*\n" + mapLicence + "*/\n" + mapLibrary)), //nolint:gosec // as above
 		script:  template.JS(unix(pageScript)),                                //nolint:gosec // as above
 	}
@@ -102,12 +101,10 @@ var assets = sync.OnceValue(func() *pageAssets {
 	return p
 })
 
-// unix returns text with bare newlines, however it was checked out: browsers
-// compare the hash of what they have parsed.
+// unix normalizes line endings, because browsers compare the hash of what they parse.
 func unix(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
 
-// hashOf returns how a Content-Security-Policy names an inline text that may be
-// used.
+// hashOf returns the Content-Security-Policy source of an inline text.
 func hashOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"

@@ -14,8 +14,8 @@ import (
 	"github.com/peelhq/peel/internal/clean"
 )
 
-// mapCells bounds the cells of a page's treemap: what nobody could tell apart on
-// a screen is summed up, a cell a directory.
+// mapCells is the maximum number of cells in a page's treemap: smaller ones are merged into one
+// cell per directory.
 const mapCells = 6000
 
 // mapNameBytes bounds the names of all cells, as JSON writes them.
@@ -25,12 +25,11 @@ const mapNameBytes = 500_000
 // of many.
 const nameRunes = 255
 
-// A treemap shows every stored byte of an image exactly once: the content of an
-// inode stands at the path whose entry carries it, or, while it shows under
-// another name only, at that one. The most bytes come first; what the bound
-// leaves no cell for is summed up in cells of the kind restCell, one for the
-// visible and one for the wasted bytes of a directory, so that all sums are
-// exact.
+// A treemap shows every stored byte of an image exactly once: an inode's
+// content is at the path whose entry stores it or, if it is visible only under
+// another name, at that one. The largest come first; the rest of a directory is
+// merged into one restCell for visible and one for wasted bytes, so that all
+// sums are exact.
 type treemap struct {
 	cells []cell
 
@@ -158,9 +157,9 @@ func (m *mapper) push(c candidate) {
 	}
 }
 
-// weight is what a node is judged by: its stored bytes, or its wasted ones as if
-// all of the image's waste were all of its bytes, so that a map of the waste
-// alone has its detail too.
+// weight is the importance of a node: its stored bytes, or its wasted bytes
+// scaled as if the image's waste were the whole image, so that a map of the
+// waste alone has details too.
 func (m *mapper) weight(n analyze.NodeID) int64 {
 	wasted := m.view.Wasted(n)
 	return max(m.view.Bytes(n)+wasted, m.scaled(wasted))

@@ -11,8 +11,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// What bounds a page, so that it opens at once whatever the image. Rows that are
-// left out are summed up in a last one.
+// Limits of a page, so that it always opens quickly. Omitted rows are summarized in a last one.
 const (
 	htmlWasteRows    = 2000
 	htmlWasteBytes   = 400_000 // of all paths of these rows, as HTML writes them
@@ -25,7 +24,7 @@ const (
 	mapCommandRunes  = 160 // of a command, below the treemap
 )
 
-// htmlPage is what page.html shows. All text is fit to be shown.
+// htmlPage is the data of page.html. All text is safe to show.
 type htmlPage struct {
 	htmlShell
 	ID string // behind the IDs of the sections, where a page is about several images

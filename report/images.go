@@ -32,8 +32,7 @@ type localRow struct {
 	Ref quoted `json:"ref"`
 }
 
-// ImageJSON writes an image that is on this machine as one JSON object and a
-// newline. What is not known is null.
+// ImageJSON writes a local image as one JSON object and a newline. Unknown values are null.
 func ImageJSON(w io.Writer, im *source.LocalImage) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -48,10 +47,9 @@ func ImageJSON(w io.Writer, im *source.LocalImage) error {
 // maxNameColumns is how wide the column of names gets at most.
 const maxNameColumns = 40
 
-// Images writes a table of images for people, in the order given: name, size,
-// layers, age at the moment now, platform, and what opens it; of tags in a registry
-// the digest too, by its first 12 digits. A "-" stands for what is not known. Its
-// lines are as wide as the references need.
+// Images writes a table of images for people, in the given order: name, size, layers, age at the
+// moment now, platform, and reference; for tags in a registry also the first 12 digits of the
+// digest. "-" means unknown. Lines are as wide as the references need.
 func Images(w io.Writer, images []source.LocalImage, now time.Time) error {
 	wide, platforms, remote := width("NAME"), width("PLATFORM"), false
 	for i := range images {
@@ -83,9 +81,9 @@ func Images(w io.Writer, images []source.LocalImage, now time.Time) error {
 	return err
 }
 
-// Containers writes a table of containers for people, in the order given: name,
-// image, state, size of its own layer, age at the moment now, and what opens it.
-// A "-" stands for what is not known. Its lines are as wide as the references need.
+// Containers writes a table of containers for people, in the given order: name, image, state,
+// size of its own layer, age at the moment now, and reference. "-" means unknown. Lines are as
+// wide as the references need.
 func Containers(w io.Writer, containers []source.LocalImage, now time.Time) error {
 	wide, image, state := width("NAME"), width("IMAGE"), width("STATE")
 	for i := range containers {

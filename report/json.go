@@ -11,12 +11,12 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// Schema names the form of the JSON report. A change that could break a reader
-// gets a new number; new keys may be added under the old one.
+// Schema names the format of the JSON report. A breaking change gets a new number; new keys may
+// be added under the old one.
 const Schema = "peel.report/v1"
 
-// The types below are the report's form: their fields are its keys, in their
-// order. A pointer is null where the value is not known.
+// The types below are the format of the report: their fields are its keys, in order. A pointer is
+// null if the value is unknown.
 type (
 	// document is the report but for its last keys, "packages", "unowned", "findings",
 	// "waste" and "flaws", which may have a million rows.
@@ -130,9 +130,8 @@ type (
 	}
 )
 
-// JSON writes the whole analysis and its findings (see analyze.Advise) as one JSON
-// object of the form that docs/json.md describes, indented, and a newline. It fails
-// only where w does.
+// JSON writes the whole analysis and its findings (see analyze.Advise) as one indented JSON
+// object in the format of docs/json.md, with a newline. It fails only if w does.
 func JSON(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
 	doc := document{
 		Schema: Schema,
@@ -244,7 +243,7 @@ func newLayerRow(l analyze.LayerTotal) layerRow {
 	return row
 }
 
-// finite keeps a number that JSON cannot write from failing a report.
+// finite replaces a number that JSON can't represent.
 func finite(f float64) float64 {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return 0
@@ -256,8 +255,8 @@ func newWasteRow(x *analyze.Waste) wasteRow {
 	return wasteRow{quoted(x.Path()), x.Bytes, x.Cause.String(), x.Layer, knownInt(x.By)}
 }
 
-// appendTo appends what package json writes of the row, in a quarter of the time:
-// there may be a million of them. Lines but the first begin with prefix.
+// appendTo appends the same bytes as package json in a quarter of the time, because there may be
+// a million rows. Lines after the first start with prefix.
 func (r wasteRow) appendTo(b []byte, prefix string) []byte {
 	key := func(lead, name string) { b = append(append(append(append(b, lead...), prefix...), indent...), name...) }
 	key("{\n", `"path": `)

@@ -11,8 +11,8 @@ import (
 	"github.com/peelhq/peel/internal/crash"
 )
 
-// rows writes an indented JSON object whose last keys are long arrays, a row at
-// a time, so that none of it is held in memory twice. The first error stays.
+// rows writes an indented JSON object whose last keys are long arrays, one row at a time, to save
+// memory. The first error is kept.
 type rows struct {
 	w    *bufio.Writer
 	row  bytes.Buffer
@@ -89,9 +89,8 @@ func (r *rows) array(key string, n int, row func(i int) any) {
 // rowsAtOnce is how many rows are encoded at a time.
 const rowsAtOnce = 256
 
-// inOrder has n rows encoded, rowsAtOnce at a time on as many goroutines as run at
-// once, and written in their order. It holds no more than a few such pieces, and
-// uses their memory again. The error is the first of either.
+// inOrder encodes n rows, rowsAtOnce at a time in several goroutines, and writes them in order.
+// It holds only a few such pieces and reuses their memory. The error is the first of either.
 func inOrder(n int, encode func(text *bytes.Buffer, from, to int) error, write func([]byte) error) error {
 	if n <= rowsAtOnce {
 		var text bytes.Buffer
@@ -174,8 +173,8 @@ func (r *rows) end() error {
 	return r.err
 }
 
-// encode returns v as JSON without the newline behind it, valid until the next
-// call; lines but the first begin with prefix.
+// encode returns v as JSON without a trailing newline, valid until the next call; lines after the
+// first start with prefix.
 func (r *rows) encode(v any, prefix string) []byte {
 	r.row.Reset()
 	if row, ok := v.(interface {

@@ -9,10 +9,9 @@ import (
 	"github.com/peelhq/peel/internal/clean"
 )
 
-// quoted is text in JSON. Bytes that are no UTF-8 become U+FFFD, and whatever a
-// terminal, or a pipeline that looks through its log for orders, could act on is
-// written as a \u escape, so that a report can be looked at as it is; a reader of
-// JSON gets every character back.
+// quoted is text in JSON. Invalid UTF-8 bytes become U+FFFD, and characters
+// that a terminal or a pipeline's log parser could act on become \u escapes, so
+// that a report is safe to print; a JSON reader gets every character back.
 type quoted string
 
 // MarshalJSON writes the text as a JSON string in which no control or invisible
@@ -44,7 +43,7 @@ func (q quoted) appendTo(b []byte) []byte {
 	return append(b, '"')
 }
 
-// known returns nil, JSON's null, for text that is not known.
+// known returns nil, JSON's null, for unknown text.
 func known(s string) *quoted {
 	if s == "" {
 		return nil
@@ -70,8 +69,8 @@ func knownInt[N int | int64](n N) *N {
 	return &n
 }
 
-// stamp writes a time as RFC 3339 has it, in UTC; nil, JSON's null, for one
-// that is not known, or that RFC 3339 has no way to write.
+// stamp formats a time in UTC as RFC 3339; nil, JSON's null, if it is unknown or not
+// representable.
 func stamp(t time.Time) *string {
 	t = t.UTC()
 	if t.IsZero() || t.Year() < 0 || t.Year() > 9999 {

@@ -63,12 +63,11 @@ type (
 	}
 )
 
-// CheckJUnit writes the verdicts as JUnit's XML: a suite for each image, and in it
-// a test for every rule. A rule that fails is a failure; one that only warns, is
-// waived, or could not be checked, is skipped with its message, for of a test that
-// passes GitLab shows nothing and Jenkins little. An image that cannot be loaded
-// is a test that ends with an error.
-// A suite's output is the text of the check. It fails only where w does.
+// CheckJUnit writes the verdicts as JUnit XML: a suite per image with a test per rule. A failed
+// rule is a failure; one that only warns, is waived, or was not checked is skipped with its
+// message, because GitLab shows nothing for a passed test and Jenkins little. An image that can't
+// be loaded is a test with an error. A suite's output is the text of the check. It fails only if
+// w does.
 func CheckJUnit(w io.Writer, vs ...*Verdict) error {
 	doc := junitSuites{Name: "peel"}
 	all := subjects(vs)
@@ -146,16 +145,15 @@ func newJUnitCase(v *Verdict, r *analyze.Result, class string) junitCase {
 	return test
 }
 
-// ruleText is what was found that bears on a rule: its own findings, and the
-// largest waste if it is about that. No line of it is an order to a pipeline that
-// prints the file.
+// ruleText returns the findings of a rule, and the largest waste if the rule is
+// about that. No line can be a pipeline command.
 func ruleText(v *Verdict, r *analyze.Result) string {
 	var b strings.Builder
 	if advice := clean.Line(v.advice(r.Rule)); advice != "" {
 		b.WriteString(unordered(advice) + "\n")
 	}
 	s := analyze.SettingNamed(r.Rule)
-	ofWaste := s != nil && s.OfWaste // findings of waste, once they are dealt with, bring it nearer to its limit
+	ofWaste := s != nil && s.OfWaste // resolving findings of waste brings it closer to its limit
 	n := 0
 	for _, f := range analyze.Brief(v.details(), v.Outcome.Floor) {
 		if f.Rule != r.Rule && (f.Rule != analyze.RuleWaste || !ofWaste) {
@@ -182,8 +180,8 @@ func ruleText(v *Verdict, r *analyze.Result) string {
 	return b.String()
 }
 
-// xmlText replaces what XML 1.0 has no way to write: all control characters but
-// tab and line ends, and bytes that are no UTF-8. Text that was cleaned has none.
+// xmlText replaces what XML 1.0 can't represent: control characters except tab and line ends, and
+// invalid UTF-8. Cleaned text has none.
 func xmlText(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\n' && r != '\t' || r == 0xfffe || r == 0xffff {

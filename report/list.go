@@ -49,9 +49,9 @@ func newVersionRow(v analyze.Version) versionRow {
 	return row
 }
 
-// ListJSON writes what a version says of path as one JSON object and a newline.
-// What it does not say (a removed path has no type, a directory that no entry
-// names has no mode) is null.
+// ListJSON writes a version of path as one JSON object and a newline. Missing
+// values (a removed path has no type, an implied directory has no mode) are
+// null.
 func ListJSON(w io.Writer, path string, v analyze.Version) error {
 	row := listRow{quoted(path), newVersionRow(v), v.Change().String()}
 	enc := json.NewEncoder(w)
@@ -59,10 +59,9 @@ func ListJSON(w io.Writer, path string, v analyze.Version) error {
 	return enc.Encode(row)
 }
 
-// ListLine writes what a version says of a path as one line for people: type
-// and mode, owner, size of a file, time, layer, change, name, and where a link
-// leads. A "-" stands for what there is not. Sizes are in bytes, or as sort -h reads
-// them: "3.53kB".
+// ListLine writes a version of a path as one line for people: type and mode, owner, size of a
+// file, time, layer, change, name, and link target. "-" means no value. Sizes are in bytes, or in
+// the form that sort -h reads: "3.53kB".
 func ListLine(w io.Writer, name string, v analyze.Version, bytes bool) error {
 	_, err := fmt.Fprintf(w, "%s  %-9s  %7s  %-19s  %2d  %-9s  %s%s\n",
 		Mode(v), owner(v), listSize(v, bytes), date(v), v.Layer(), v.Change(), clean.Text(name), arrow(v))

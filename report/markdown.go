@@ -20,10 +20,9 @@ const (
 	mdFolded   = 100 // findings in the fold
 )
 
-// commentMark is the line that a check's Markdown begins with, invisible where it
-// is shown: by it a pipeline finds its comment again, to replace it. What stands
-// in it is a sum of the images and the rules file, so that two steps of a pipeline
-// keep two comments.
+// commentMark is the first line of a check's Markdown, invisible when rendered. A pipeline uses
+// it to find and replace its comment. It contains a hash of the images and the rules file, so
+// that two steps of a pipeline have separate comments.
 func commentMark(all []subject) string {
 	sum := sha256.New()
 	for i := range all {
@@ -38,12 +37,11 @@ func commentMark(all []subject) string {
 // mdLeast is how many bytes a section about one of several images has at least.
 const mdLeast = 5000
 
-// CheckMarkdown writes the verdict as Markdown for a comment on a change or a
-// run's summary: the verdict, the figures (beside the baseline's, if there is
-// one), the worst findings, and folded away all rules and the rest; of several
-// images, a table of them comes first. It is less than 60,000 bytes long whatever
-// the images, and nothing that an image says is Markdown, HTML, or a mention. It
-// fails only where w does.
+// CheckMarkdown writes the verdict as Markdown for a comment or a run's
+// summary: the verdict, the figures (next to the baseline's, if any), the worst
+// findings, and in folded sections all rules and the rest; several images start
+// with a table. It is always shorter than 60,000 bytes, and no text of an image
+// can become Markdown, HTML, or a mention. It fails only if w does.
 func CheckMarkdown(w io.Writer, vs ...*Verdict) error {
 	all := subjects(vs)
 	m := &mdPage{limit: mdLimit}
@@ -98,7 +96,7 @@ func (m *mdPage) checks(all []subject) {
 	}
 }
 
-// calm reports whether there is nothing to say of an image but that all is well.
+// calm reports whether an image has nothing to report.
 func (s *subject) calm() bool {
 	c := s.counts()
 	return s.Err == nil && c.passed == c.rules() && c.rules() > 0 && len(s.Outcome.Findings)+len(s.Outcome.Waived)+len(s.Outcome.Notes) == 0 && s.Outcome.Growth == nil
@@ -195,7 +193,7 @@ func (m *mdPage) failures(v *Verdict) {
 	m.list(len(items), func(i int) string { return items[i] })
 }
 
-// gravity orders what rules say: 0 if all is well.
+// gravity ranks results: 0 if all is well.
 func gravity(r *analyze.Result) int {
 	switch {
 	case r.Failed && r.Severity == analyze.Error:

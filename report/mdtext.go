@@ -15,15 +15,15 @@ const (
 	mdBytes   = 700 // of one piece of text, escaped: a column of combining signs has no end
 )
 
-// mdCode writes text of an image (a path, a command) as code in Markdown, on one
-// line and cut in its middle, so that nothing in it is Markdown, HTML, a mention,
-// a reference or a link, in a table's cell too. Text in which backticks, bars or
-// backslashes could end the code or the cell is written as HTML.
+// mdCode formats text of an image (a path, a command) as code in Markdown, on
+// one line with its middle cut out if necessary, so that it can't become
+// Markdown, HTML, a mention, a reference or a link, even in a table cell. Text
+// with backticks, bars or backslashes is written as HTML.
 func mdCode(s string) string {
 	return mdCommand(cutMiddle(clean.Line(s), mdColumns))
 }
 
-// mdCommand is mdCode of what is not cut in its middle: it is there to be copied.
+// mdCommand is mdCode without cutting, for text to copy.
 func mdCommand(s string) string {
 	s = cutBytes(clean.Line(s), mdBytes)
 	if s == "" {
@@ -50,20 +50,20 @@ func mdCommand(s string) string {
 	return b.String()
 }
 
-// mdMarks are the signs that mean something in Markdown or in the forges'
-// dialects of it, and mdNames those of them, and others, that make a name or a
-// number behind them a mention or a reference, which sends mail.
+// mdMarks are the special characters of Markdown and the forges' dialects, and
+// mdNames those that turn a following name or number into a mention or a
+// reference, which sends mail.
 const (
 	mdMarks = "&<>\"`*_[]|~$\\@#!^{}"
 	mdNames = "@#!%~$&^"
-	// zeroWidth parts such a sign from what follows it: forges look for them in
-	// what they show, where escapes are gone.
+	// zeroWidth separates such a character from what follows: forges search the rendered text, in
+	// which escapes are gone.
 	zeroWidth = "&#8203;"
 )
 
-// mdText writes a sentence, in which text of an image may stand, as Markdown on
-// one line that shows the very same signs and does nothing. It must not begin a
-// line: forges take "/" there for an order.
+// mdText formats a sentence, which may include text of an image, as inert
+// Markdown on one line. It must not start a line: forges interpret a leading
+// "/" as a command.
 func mdText(s string) string {
 	var b strings.Builder
 	rs := []rune(cutBytes(clean.Line(s), mdBytes))

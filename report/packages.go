@@ -12,13 +12,13 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// PackagesSchema names the form of the JSON list of packages.
+// PackagesSchema names the format of the JSON list of packages.
 const PackagesSchema = "peel.packages/v1"
 
-// A PackageList is what to show of an image's packages.
+// A PackageList says which of an image's packages to show.
 type PackageList struct {
 	Packages *analyze.Packages
-	Layer    int                 // the layer alone whose bytes are counted; -1 for all
+	Layer    int                 // count only bytes in this layer; -1 for all layers
 	Wasted   bool                // only packages with wasted bytes
 	Order    string              // one of PackageOrders, the first if it is ""
 	Reverse  bool                // the other way round

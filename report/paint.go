@@ -1,7 +1,7 @@
 package report
 
-// paint is one of a terminal's own 16 colours, as the parameters of its escape
-// sequence: what they look like is the reader's choice.
+// paint is one of a terminal's 16 colours, as parameters of its escape sequence; the user's theme
+// decides how it looks.
 type paint string
 
 const (
@@ -11,7 +11,7 @@ const (
 	yellow paint = "33"
 )
 
-// on returns s in the colour, and s itself if there is to be none.
+// on returns s in the colour, or s itself without colours.
 func (c paint) on(s string, coloured bool) string {
 	if !coloured || s == "" {
 		return s

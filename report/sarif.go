@@ -21,16 +21,16 @@ const (
 	resultsShown = 5000 // GitHub shows no more of a run, and refuses 25,000
 )
 
-// What GitHub takes of a rule, in characters.
+// GitHub's limits for a rule, in characters.
 const (
 	sarifName        = 255
 	sarifDescription = 1024
 )
 
-// CheckSARIF writes the verdicts as SARIF 2.1.0, in one run: one result for each
-// finding, at its line of the Dockerfile; one without a line is laid at the first,
-// as viewers refuse what has none, and says so in its properties ("lineKnown").
-// What is waived is a result that is suppressed. It fails only where w does.
+// CheckSARIF writes the verdicts as SARIF 2.1.0 in one run: one result per finding at its line of
+// the Dockerfile. A finding without a line is reported at the first line, because viewers reject
+// results without one, and its properties say so ("lineKnown"). Waived findings are suppressed
+// results. It fails only if w does.
 func CheckSARIF(w io.Writer, vs ...*Verdict) error {
 	s := sarifWriter{all: subjects(vs), index: map[string]int{}, prints: prints{}}
 	s.files = fallbacks(s.all)
@@ -115,8 +115,7 @@ func (s *sarifWriter) rule(id string, severity analyze.Severity) int {
 // sarifLevels are the severities by SARIF's words for them.
 var sarifLevels = map[string]analyze.Severity{"note": analyze.Note, "warning": analyze.Warning, "error": analyze.Error}
 
-// docsLink is a link to another page of the documentation, which leads nowhere from
-// a report.
+// docsLink matches a link to another page of the docs, which does not work in a report.
 var docsLink = lazy.New(`\[([^\]]*)\]\([^)]*\)`)
 
 func newSARIFRule(id string, severity analyze.Severity) sarifRule {
@@ -182,7 +181,7 @@ func (s *sarifWriter) results() {
 	}
 }
 
-// notify adds what is to be said of the check itself.
+// notify adds messages about the check itself.
 func (s *sarifWriter) notify(level, text string) {
 	in := &s.run.Invocations[0]
 	in.Notifications = append(in.Notifications, sarifNotification{level, sarifText{quoted(text)}})

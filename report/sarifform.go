@@ -1,8 +1,8 @@
 package report
 
-// The types below are the part of SARIF 2.1.0 that is written; the names of keys
-// are the standard's, and those within properties that GitHub reads are GitHub's.
-// Source: docs.github.com, "SARIF support for code scanning".
+// The types below are the used part of SARIF 2.1.0. Keys have the standard's
+// names, and those in properties that GitHub reads have GitHub's. Source:
+// docs.github.com, "SARIF support for code scanning".
 type (
 	sarifLog struct {
 		Schema  string     `json:"$schema"`
@@ -119,8 +119,8 @@ type (
 		BaseID string `json:"uriBaseId,omitempty"`
 	}
 
-	// sarifRegion is of whole lines: of an instruction, only its lines are known.
-	// The columns are those that GitHub requires.
+	// sarifRegion is a range of whole lines, because only an instruction's lines are known.
+	// GitHub requires the columns.
 	sarifRegion struct {
 		StartLine   int `json:"startLine"`
 		StartColumn int `json:"startColumn"`

@@ -13,15 +13,15 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// A subject is one image of a check, with the names by which a document that may
-// be about several tells it from the others.
+// A subject is one image of a check, with the names that distinguish it in a document about
+// several.
 type subject struct {
 	*Verdict
 
 	// name is for people, on one line and fit for a terminal.
 	name string
-	// key is raw. It is the same in the next build of the image, and no other image
-	// of the document has it. Fingerprints and the names of tests are made of it.
+	// key is raw and unique in the document, and the same in the next build of the image.
+	// Fingerprints and test names include it.
 	key string
 }
 
@@ -69,8 +69,8 @@ var (
 	imageScheme = lazy.New(`^[a-z][a-z-]*://`)
 )
 
-// ImageKey returns what stays of an image's name from one build to the next: its
-// repository. Pipelines often tag images by the commit.
+// ImageKey returns the part of an image's name that stays the same between builds: its
+// repository. Pipelines often tag images by commit.
 func ImageKey(name string) string {
 	key := imageScheme.ReplaceAllString(name, "")
 	key = imageDigest.ReplaceAllString(key, "")
@@ -81,9 +81,9 @@ func ImageKey(name string) string {
 // prints gives the findings of a document fingerprints.
 type prints map[string]int
 
-// of returns a fingerprint of 64 hexadecimal digits: a sum of the image, the rule
-// and the finding. It is the same in every build that has the finding, and no two
-// findings of a document share one.
+// of returns a fingerprint of 64 hexadecimal digits: a hash of the image, the
+// rule and the finding. It is the same in every build with the finding, and
+// unique in a document.
 func (p prints) of(key string, f *analyze.Finding) string {
 	text := strings.Join([]string{"peel", key, f.Rule, f.ID}, "\x00")
 	if p[text]++; p[text] > 1 {
@@ -120,7 +120,7 @@ func findings(all []subject) []found {
 	return out
 }
 
-// fallbacks are the files that each image's findings without a line are laid at.
+// fallbacks are the files for each image's findings without a line.
 func fallbacks(all []subject) map[*subject]string {
 	files := map[*subject]string{}
 	for i := range all {

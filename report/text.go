@@ -22,8 +22,8 @@ const (
 	countDigits = 7  // columns of a number of entries: "999,999"
 )
 
-// A Layout says how text for people is laid out. The zero value is for logs and files:
-// prose is wrapped at 80 columns, and nothing is cut off.
+// A Layout controls the layout of text for people. The zero value is for logs and files: prose is
+// wrapped at 80 columns, and nothing is cut.
 type Layout struct {
 	Columns int  // where prose is wrapped; 0 for 80
 	Cut     bool // lines end there too, paths without their middle: for a terminal
@@ -85,9 +85,9 @@ func (p *page) writeTo(w io.Writer) error {
 	return err
 }
 
-// Text writes the analysis for people: what the image is, its totals, its
-// findings (see analyze.Advise), its layers, why bytes are wasted, and the largest of
-// them with the layer to blame. It fails only where w does.
+// Text writes the analysis for people: the image, its totals, its findings (see analyze.Advise),
+// its layers, the causes of waste, and the largest waste with the layer to blame. It fails only
+// if w does.
 func Text(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
 	return Layout{}.Text(w, a, findings)
 }
@@ -117,7 +117,7 @@ func (p *page) image(a *analyze.Analysis) {
 	if !im.Created.IsZero() {
 		about = slices.Insert(about, 2, "created "+human.Date(im.Created))
 	}
-	// Nothing that the image says begins a line: some logs take that for an order.
+	// Don't start a line with text of the image: some logs interpret it as a command.
 	p.line("%s", strings.Join(about, ", "))
 	if im.Source != "" {
 		p.WriteString("read from " + cutMiddle(clean.Line(im.Source), p.most()-len("read from ")) + "\n")
@@ -228,8 +228,7 @@ func baseNote(t analyze.Totals) string {
 	return fmt.Sprintf(" (0 to %d are the base)", t.BaseLayers-1)
 }
 
-// Command is what made a layer, in words, on one line and fit for a terminal, without
-// the secrets in it.
+// Command describes what made a layer, on one line without secrets and fit for a terminal.
 func Command(l *source.Layer) string {
 	return orUnknown(analyze.Masked(dockerfile.StepText(l.Step)))
 }
@@ -265,8 +264,8 @@ var meaning = map[analyze.Cause]string{
 	analyze.Duplicate:    "the same layer holds the path again",
 }
 
-// waste lists the largest of rows, which are of a, n at most, each with the
-// layer that carries it, the layer to blame, and that one's build step.
+// waste lists the n largest rows, which belong to a, with the layer that stores each, the layer
+// to blame, and that layer's build step.
 func (p *page) waste(a *analyze.Analysis, rows analyze.WasteRows, n int) {
 	if rows.Len() == 0 {
 		return

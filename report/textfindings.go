@@ -11,8 +11,8 @@ import (
 // adviceShown is how many findings a text report lists.
 const adviceShown = 8
 
-// toChange says what to change in the build: the gravest findings and those with most
-// bytes, first, each with what it would save, where it is, and the advice.
+// toChange says what to change in the build: the most severe and largest findings first, each
+// with its saving, place and advice.
 func (p *page) toChange(findings []analyze.Finding) {
 	if len(findings) == 0 {
 		return

@@ -10,19 +10,19 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// A Verdict is what a check has found of an image, for the forms that tell of
-// it: CheckText, CheckJSON and the others. Each of them takes those of all images
-// of a check, one at least, and none changes them.
+// A Verdict is the result of a check of an image, for CheckText, CheckJSON and
+// the others. Each takes the verdicts of all images of a check, at least one,
+// and does not modify them.
 type Verdict struct {
 	Analysis *analyze.Analysis
 	Outcome  *analyze.Outcome
 
-	// Name is what the check calls the image: as it was asked for, and with its
-	// platform where several are checked. "": the image's own name.
+	// Name is the image's name in the check: as requested, with the platform if several are
+	// checked. "": the image's own name.
 	Name string
-	// Key is what stays of the name from one build to the next; "": ImageKey of it.
+	// Key is the part of the name that stays the same between builds; "": use ImageKey.
 	Key string
-	// Err is why the image could not be loaded; Analysis and Outcome are nil then.
+	// Err is why the image could not be loaded. Analysis and Outcome are then nil.
 	Err error
 
 	Version  string // peel's own, for the forms that name their tool; "" if unknown
@@ -133,9 +133,9 @@ func (t imageCounts) sign() string {
 	return "✅"
 }
 
-// findings are all that the outcome found, in brief (see analyze.Brief), and a finding
-// for every rule that failed without one, in the outcome's order: forms that show
-// nothing but findings then show every rule that failed.
+// findings returns all findings in brief (see analyze.Brief), plus one for every failed rule
+// without findings, in the outcome's order, so that formats that only show findings show every
+// failed rule.
 func (v *Verdict) findings() []analyze.Finding {
 	if v.Outcome == nil {
 		return []analyze.Finding{v.unloaded()}
@@ -167,8 +167,7 @@ func (v *Verdict) unloaded() analyze.Finding {
 	}
 }
 
-// details are the findings but for those that are shown with their rule: they
-// say where something is.
+// details returns the findings except those shown with their rule.
 func (v *Verdict) details() []analyze.Finding {
 	rules := map[string]bool{}
 	for _, r := range v.Outcome.Results {

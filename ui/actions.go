@@ -7,34 +7,32 @@ import (
 	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
-// Actions are what the screen has others do: it reads images, and writes nothing
-// itself. An action that is nil is not offered. They are called on goroutines of
-// their own, one at a time; each returns a sentence that says what was done, for
-// people.
+// Actions are what the screen delegates: the screen itself only reads images
+// and writes nothing. A nil action is not offered. Actions run in their own
+// goroutines, one at a time; each returns a sentence for people that says what
+// was done.
 type Actions struct {
-	// Extract writes paths, each with all below it and the directories above it, to
-	// a directory. It may call progress from any goroutine.
+	// Extract writes paths, each with everything below it and its parent directories, to a
+	// directory. It may call progress from any goroutine.
 	Extract func(ctx context.Context, a *analyze.Analysis, x Extraction, progress func(done, total int64)) (string, error)
 
-	// Copy copies the content of a version to a temporary file, for the reader's
-	// pager, or for their editor. What is not removed is when the program ends.
+	// Copy copies a version's content to a temporary file for the user's pager or editor. Copies
+	// that are not removed disappear when the program ends.
 	Copy func(ctx context.Context, a *analyze.Analysis, v analyze.Version, edit bool, progress func(done, total int64)) (*Copy, error)
 
-	// Run runs a program with its arguments on the terminal until it ends, and
-	// Capture unseen: it returns what that has written to standard output and
-	// standard error, as far as it is not too much.
+	// Run runs a program with its arguments on the terminal until it ends.
+	// Capture runs it in the background and returns its standard output and
+	// standard error, up to a limit.
 	Run     func(ctx context.Context, args []string) error
 	Capture func(ctx context.Context, args []string) ([]byte, error)
 
-	// ExportFiles and ExportWaste write what is listed to a file, as JSON, an
-	// object a line.
+	// ExportFiles and ExportWaste write listed rows to a file as JSON, one object per line.
 	ExportFiles func(ctx context.Context, a *analyze.Analysis, listed []analyze.Version, file string) (string, error)
 	ExportWaste func(ctx context.Context, a *analyze.Analysis, listed analyze.WasteRows, file string) (string, error)
 
-	// Patch is the change of a Dockerfile into text, as a patch for people and git; want
-	// is in how many hunks it is to be at best. WritePatch writes one to a file; without
-	// force it returns an ExistsError if there is one already. Patch may be called on any
-	// goroutine.
+	// Patch returns the change of a Dockerfile to text as a patch for people and git, with want
+	// hunks if possible. WritePatch writes one to a file; without force it returns an ExistsError
+	// if the file exists. Patch may be called from any goroutine.
 	Patch      func(file *dockerfile.File, text []byte, want int) (string, error)
 	WritePatch func(ctx context.Context, a *analyze.Analysis, patch, file string, force bool) (string, error)
 }
@@ -50,19 +48,18 @@ type Copy struct {
 type Extraction struct {
 	Taken []Taken // at least one
 	Dir   string
-	Force bool // files that are there already are replaced
+	Force bool // replace existing files
 }
 
 // Taken is a path that is written, and as of when.
 type Taken struct {
 	Node  analyze.NodeID
 	Layer int
-	Alone bool // what that layer alone holds; else the union after it
+	Alone bool // the content of that layer alone; otherwise the union after it
 }
 
-// An ExistsError is what Extract returns if files were not written because they are
-// there already: the screen then asks whether to replace them. Said tells people
-// what was done and what was not.
+// An ExistsError says that files were not written because they exist; the screen then asks
+// whether to replace them. Said tells what was written and what was not.
 type ExistsError struct{ Said string }
 
 func (e *ExistsError) Error() string { return e.Said }

@@ -1,6 +1,6 @@
 package ui
 
-// The smallest terminal that the screen is drawn on, in columns and rows.
+// The minimum size of the terminal, in columns and rows.
 const (
 	minWidth  = 40
 	minHeight = 10
@@ -13,7 +13,7 @@ func (r rect) empty() bool       { return r.w <= 0 || r.h <= 0 }
 func (r rect) has(x, y int) bool { return r.hasRow(y) && x >= r.x && x < r.x+r.w }
 func (r rect) hasRow(y int) bool { return y >= r.y && y < r.y+r.h }
 
-// inside is what a border of one column and one row leaves.
+// inside returns the rectangle within a border of one column and one row.
 func (r rect) inside() rect { return rect{r.x + 1, r.y + 1, r.w - 2, r.h - 2} }
 
 // areas are the parts of the screen: the head, a view or a page, and the footer.

@@ -9,9 +9,9 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// Where the bytes are: the branches of a tree that hold most of it are opened, the
-// largest first. None is opened that would push a row off the screen which holds at
-// least half of what the largest row in it does.
+// Where the bytes are: the branches of a tree with most of its bytes are opened, largest first. A
+// branch stays closed if opening it would push a row off the screen that has at least half the
+// bytes of the largest row in the branch.
 
 // A branchTree is a tree of directories, as a list shows it: the largest first.
 type branchTree interface {
@@ -31,13 +31,12 @@ type branch struct {
 	open  bool
 }
 
-// largeShare is which part of the screen's bytes a row holds at least that counts as
-// large: one in so many for each row of the screen.
+// largeShare defines a large row: one with at least this fraction of the screen's bytes for each
+// row of the screen.
 const largeShare = 4
 
-// branches returns which directories are open, for a screen of so many rows. It
-// looks at the children of those alone, and of large ones beside them. The error is
-// the context's.
+// branches returns the directories to open for a screen with this many rows. It reads only the
+// children of those and of large ones next to them. The error is the context's.
 func branches(ctx context.Context, t branchTree, whole int64, rows int) (opened, error) {
 	least := max(whole/int64(max(rows, 1)*largeShare), 1)
 	root := &branch{row: row{kids: true}}
@@ -90,8 +89,8 @@ func withKids(all []*branch) []*branch {
 	return out
 }
 
-// last returns how many rows there are in b up to the last one that holds so many
-// bytes, and how many in all.
+// last returns the number of rows in b up to the last one with at least this many bytes, and the
+// number of all rows.
 func (b *branch) last(bytes int64) (last, all int) {
 	for _, k := range b.large {
 		all++

@@ -8,11 +8,10 @@ import (
 	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
-// unsureMark stands behind the line of a step that is only likely to be the one.
+// unsureMark follows the line of a step that is only likely.
 const unsureMark = "?"
 
-// buildLine names the line of the Dockerfile on which a step begins: "Dockerfile:12". It
-// is "" if that is not known.
+// buildLine returns the Dockerfile line on which a step starts: "Dockerfile:12"; or "".
 func (lk *look) buildLine(at *dockerfile.Line) string {
 	if at == nil {
 		return ""

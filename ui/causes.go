@@ -2,8 +2,8 @@ package ui
 
 import "github.com/peelhq/peel/analyze"
 
-// A causeText explains a cause to who builds the image: why the bytes are dead,
-// and what to do about it.
+// A causeText explains a cause to the author of an image: why the bytes are dead, and what to do
+// about it.
 type causeText struct{ why, advice string }
 
 var causeTexts = map[analyze.Cause]causeText{

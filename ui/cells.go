@@ -22,10 +22,10 @@ type cell struct {
 	raw      bool   // it stands for something that cannot be shown
 }
 
-// cells calls fn with one cell of a text after the other until that returns
-// false. What a terminal could act on, what cannot be seen, and bytes that are
-// no text are written as escapes, also marks that have nothing to stand on: a
-// terminal would put them on whatever the screen has there.
+// cells calls fn with each cell of a text until fn returns false. It escapes
+// what a terminal could act on, what is invisible, invalid bytes, and combining
+// marks without a base character, which a terminal would put on whatever is to
+// their left.
 func (t cleaner) cells(text []byte, fn func(cell) bool) {
 	col := 0
 	put := func(from, to int, show string, w int, raw bool) bool {
@@ -62,8 +62,7 @@ func (t cleaner) cells(text []byte, fn func(cell) bool) {
 	}
 }
 
-// maxCluster bounds how many bytes are looked at for one character: marks can be
-// put on top of each other without end.
+// maxCluster is the maximum number of bytes for one character: marks can be stacked without end.
 const maxCluster = 64
 
 var asciiText = func() string {
@@ -74,8 +73,8 @@ var asciiText = func() string {
 	return b.String()
 }()
 
-// selectors takes out what chooses between a sign's coloured form and its plain one.
-// In a file's content that is common; in a name it would make two look alike.
+// selectors removes variation selectors, which choose between a coloured and a plain form. They
+// are common in file contents; in a name they would make two names look alike.
 var selectors = strings.NewReplacer("\ufe0e", "", "\ufe0f", "")
 
 // shown returns what is shown for a character of w columns, and whether that is
@@ -130,9 +129,8 @@ type fold struct{ from, col int }
 // up to where that goes. Escapes have esc on top.
 type paint func(i int) (st style, to int)
 
-// drawText draws a text from column x on, up to byte end, into the whole of l.
-// With more to the right than there is room for, the last column says so, if more
-// is not "".
+// drawText draws a text from column x on, up to byte end, into all of l. If the
+// text continues to the right, the last column shows more, unless that is "".
 func (lk *look) drawText(l *line, text []byte, x, end int, more string, how paint) {
 	room := l.left
 	var run strings.Builder

@@ -7,19 +7,18 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// A chip is one thing that narrows or orders a list: a filter, an order, marks. All
-// of a list stand in one line at its end, and each can be removed.
+// A chip is one thing that narrows or orders a list: a filter, an order, marks. The chips of a
+// list are in one line at its end, and each can be removed.
 type chip struct {
 	text string // clean
 	drop func() tea.Cmd
 }
 
-// A chipper is a body or a page with a list that may have chips. It is asked for
-// every frame.
+// A chipper is a body or a page with a list that may have chips. It is called for every frame.
 type chipper interface{ chips() []chip }
 
-// Least columns and rows inside of a frame for a line of chips. With less, what they
-// say stands in the title.
+// Minimum columns and rows inside a frame for a line of chips. Below that, the title shows their
+// content.
 const (
 	chipsWidth  = 36
 	chipsHeight = 8

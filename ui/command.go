@@ -14,9 +14,9 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// A commander is a body or a page that shows what a command of peel prints too.
-// args are that command's words without the program's name and the image, which
-// stands after the first of them. An error says why there is no such command.
+// A commander is a body or a page whose content a command of peel can print
+// too. args are that command's words without the program's name and the image,
+// which follows the first word. The error says why there is no such command.
 type commander interface {
 	command() (args []string, err error)
 }
@@ -46,7 +46,7 @@ func (m *model) copyCommand() tea.Cmd {
 	if m.ref == "" {
 		return m.say("no command can read this image again: it came by standard input")
 	}
-	args := []string{"report"} // which has something of every view
+	args := []string{"report"} // the only command with something of every view
 	c, ok := m.top().(commander)
 	if f, framed := m.top().(*framed); framed {
 		c, ok = f.page.(commander)
@@ -61,7 +61,7 @@ func (m *model) copyCommand() tea.Cmd {
 		return m.say("no command prints this")
 	}
 	words := append([]string{"peel", args[0]}, m.options.Flags...)
-	if strings.HasPrefix(m.ref, "-") { // it would be read as a flag
+	if strings.HasPrefix(m.ref, "-") { // it would be parsed as a flag
 		words = slices.Concat(words, flagsOf(args[1:]), []string{"--", m.ref}, operandsOf(args[1:]))
 	} else {
 		words = slices.Concat(words, []string{m.ref}, operandsOf(args[1:]), flagsOf(args[1:]))
@@ -85,8 +85,7 @@ func operandsOf(args []string) []string {
 	return slices.DeleteFunc(slices.Clone(args), func(s string) bool { return strings.HasPrefix(s, "-") })
 }
 
-// shellLine writes words as a line for a shell, as POSIX has them: it reads exactly
-// these words, whatever they hold.
+// shellLine quotes words for a POSIX shell, which reads back exactly these words.
 func shellLine(words []string) string {
 	quoted := make([]string, len(words))
 	for i, w := range words {
@@ -95,9 +94,9 @@ func shellLine(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// shellWord quotes a word where that is needed. What a terminal could act on, and
-// bytes that are no text, are written in octal between $' and ' (POSIX.1-2024,
-// 2.2.4), so that nothing but letters and signs is pasted.
+// shellWord quotes a word if necessary. Characters that a terminal could act
+// on, and invalid bytes, become octal escapes in $'...' (POSIX.1-2024, 2.2.4),
+// so that only printable text is pasted.
 func shellWord(w string) string {
 	plain, raw := w != "" && w[0] != '=' && w[0] != '~', false
 	for i := 0; i < len(w); {

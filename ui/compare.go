@@ -10,9 +10,9 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// comparison is the page that compares a version with the one below it: a unified
-// diff of texts; of other files the sizes, the checksums and the first byte that
-// differs; of everything the attributes.
+// comparison is the page that compares a version with the one below: a unified
+// diff of texts; for other files the sizes, the checksums and the first
+// different byte; for everything the attributes.
 type comparison struct {
 	scroller
 	h    host
@@ -56,9 +56,8 @@ func compareVersion(h host, v analyze.Version) tea.Cmd {
 	return compareBoth(h, v, *was, name, [2]string{})
 }
 
-// compareBoth opens a page that compares two versions of a path, which is clean, the
-// newer one first. The words tell the older one's image and the newer one's, if they
-// are of two; they are "" if both are of one.
+// compareBoth opens a page that compares two versions of a path, which is clean, newer version
+// first. The words name the two images, or are "" for versions of one image.
 func compareBoth(h host, v, was analyze.Version, name string, words [2]string) tea.Cmd {
 	p := &comparison{h: h, lk: h.look(), is: v, was: was, path: name, words: words}
 	p.ctx, p.stop = context.WithCancel(h.context())

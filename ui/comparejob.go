@@ -19,11 +19,11 @@ import (
 	"github.com/peelhq/peel/internal/redact"
 )
 
-// maxDiff bounds the texts that are compared line by line, in bytes each. The
-// work is n log n, and both are held.
+// maxDiff is the maximum size of texts compared line by line, in bytes each. The work is n log n,
+// and both are in memory.
 const maxDiff = 8 << 20
 
-// A compareResult is what comparing two contents has given.
+// A compareResult is the result of comparing two contents.
 type compareResult struct {
 	files          bool // both were files
 	isSum, wasSum  string
@@ -41,14 +41,14 @@ type compareJob struct {
 	is, was  content
 	isSum    hash.Hash
 	wasSum   hash.Hash
-	text     bool // both are texts, as far as has been seen
+	text     bool // both are text so far
 	old, new []byte
 	pos      int64
 	first    int64
 	buf      [2][]byte
 }
 
-// end lets go of the files.
+// end closes the files.
 func (c *compareJob) end() {
 	_ = c.is.Close() // nothing was written
 	_ = c.was.Close()
@@ -180,7 +180,7 @@ func (msg compareStepMsg) update() tea.Cmd {
 	return func() tea.Msg { return msg.c.step(ctx) } // which ends it, if the page is closed
 }
 
-// drop ends a comparison that nobody wants any more.
+// drop ends a comparison that is no longer needed.
 func (msg compareStepMsg) drop() { msg.c.end() }
 
 // compareDoneMsg brings what a comparison has given.

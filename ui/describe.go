@@ -16,9 +16,8 @@ import (
 	"unicode/utf8"
 )
 
-// isText reports whether what a file begins with is text: UTF-8 for the most part,
-// with no more than a few control characters. goes says that the file goes on, so
-// that the last character may be cut in two.
+// isText reports whether the start of a file is text: mostly UTF-8, with few control characters.
+// goes says that the file continues, so the last character may be truncated.
 func isText(head []byte, goes bool) bool {
 	bad, all := 0, 0
 	for b := head; len(b) > 0; all++ {

@@ -8,9 +8,9 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// differences is the view of what differs between two images: their layers beside each
-// other at the left, and at the right one tree of the paths that differ, with their
-// sizes then and now; below each, all about what is selected.
+// differences is the view of the differences between two images: their layers side by side on the
+// left, and on the right a tree of the paths that differ, with sizes then and now; below each,
+// details of the selection.
 type differences struct {
 	h    host
 	lk   *look
@@ -58,13 +58,13 @@ func openDifferences(h host, p *pairing) body {
 	return d
 }
 
-// waits reports whether keys are to wait for what a command is at.
+// waits reports whether keys must wait for a running command.
 func (p *differences) waits() bool { return p.busy || p.finding }
 
-// restyle has the texts that hold styles made anew.
+// restyle recreates the texts that contain styles.
 func (p *differences) restyle() { p.layerOf, p.pathOf = -1, -1 }
 
-// arrange lays the panes out, and has them follow what is selected.
+// arrange lays out the panes, and makes them follow the selection.
 func (p *differences) arrange(area rect) {
 	p.layout = arrange(area, p.divide, p.focus)
 	p.line = rect{}
@@ -121,7 +121,7 @@ func (p *differences) row() (diffRow, bool) {
 	return p.rows.rows[p.tree.cursor], true
 }
 
-// follow has the anchor be where the cursor is.
+// follow sets the anchor to the cursor.
 func (p *differences) follow() {
 	if r, ok := p.row(); ok {
 		p.anchor = r.node

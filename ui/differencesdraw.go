@@ -41,8 +41,7 @@ func (p *differences) paneRow(l *line, at pane, i int) {
 	}
 }
 
-// title returns what stands at the left and at the right of a pane's upper border, w
-// columns together.
+// title returns the left and right part of a pane's upper border, together w columns wide.
 func (p *differences) title(at pane, w int) (left, right string) {
 	switch at {
 	case layersPane:
@@ -84,7 +83,7 @@ func (p *differences) treeTitle(w int) string {
 	return "filter: " + cut(p.lk.line(p.rows.made.filter), max(w-width(left+dot)-8, 4), p.lk.sg.tail) + dot + left
 }
 
-// foot returns what stands in a frame's lower border: what the signs mean.
+// foot returns the text of a frame's lower border: what the signs mean.
 func (p *differences) foot(f frame) string {
 	sg := &p.lk.sg
 	if f.upper != filesPane {

@@ -28,8 +28,8 @@ func (p *differences) findKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, true
 }
 
-// askSearch searches as one types: the cursor goes to the first path from where it is
-// that holds the text. esc goes back.
+// askSearch searches while the user types: the cursor goes to the first path, from its position
+// on, that contains the text. esc goes back.
 func (p *differences) askSearch() {
 	from := p.anchor
 	q := newPrompt("search:", "")
@@ -82,7 +82,7 @@ func (p *differences) nextHit(step int) tea.Cmd {
 	return p.seek(p.hits[p.hit])
 }
 
-// askFilter asks for a filter, which takes effect as it is typed.
+// askFilter asks for a filter, which applies while it is typed.
 func (p *differences) askFilter() {
 	before, from := p.request.filter, p.anchor
 	q := newPrompt("filter:", before)

@@ -11,8 +11,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// sumMatched sums up what a filter leaves: directories have the bytes of what is left
-// in them.
+// sumMatched computes the sums of what a filter leaves.
 func sumMatched(t *analyze.DiffTree, matched []bool) []diffSum {
 	sums := make([]diffSum, t.Len())
 	for i := t.Len() - 1; i >= 0; i-- {

@@ -11,7 +11,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// A diffOrder is what the differences in a directory are ordered by.
+// A diffOrder is the order of differences in a directory.
 type diffOrder uint8
 
 const (
@@ -61,8 +61,8 @@ func (q *diffRequest) clone() diffRequest {
 	return out
 }
 
-// A diffRow is one line of the tree. Directories that hold nothing but one other stand
-// on one row with it.
+// A diffRow is a line of the tree. A directory that contains only one other directory shares its
+// row.
 type diffRow struct {
 	head, node int32 // the first of them, and the last
 	depth      int32
@@ -114,8 +114,8 @@ func (r *diffRows) find(i int32) int {
 	return at
 }
 
-// The first rows: how many are opened by themselves, and how many children a directory
-// may have for that.
+// The initial rows: how many are opened automatically, and the maximum number of children for
+// that.
 const (
 	diffFirstRows = 30
 	diffFirstKids = 100

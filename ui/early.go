@@ -7,8 +7,8 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// loadEarly begins to load at once, so that the image is read while the screen is
-// still being set up. The loader that it returns hands out what comes of that.
+// loadEarly starts loading at once, so that the image is read while the screen is being set up.
+// The returned loader waits for the result.
 func loadEarly(ctx context.Context, load Loader) Loader {
 	ctx, cancel := context.WithCancel(ctx)
 	type result struct {
@@ -44,7 +44,7 @@ func loadEarly(ctx context.Context, load Loader) Loader {
 	}
 }
 
-// A listener is who wants to know how a load gets on.
+// A listener receives the progress of a load.
 type listener struct {
 	progress func(Progress)
 	show     func(*analyze.Analysis)

@@ -6,9 +6,9 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// explorer is the view of the files, layer by layer: panes for the layers and for
-// all about one of them at the left, for the files and the history of one of them
-// at the right.
+// explorer is the view of files by layer: panes for the layers and the details
+// of one of them on the left, for the files and the history of one of them on
+// the right.
 type explorer struct {
 	h  host
 	lk *look
@@ -50,9 +50,9 @@ func openExplorer(h host, s *snapshot) (body, tea.Cmd) {
 	return e, nil
 }
 
-// adopt takes an analysis of more layers, or one with its comparisons made. Nodes
-// keep their IDs, so that the reader's place stays; who is at the highest layer
-// that was there goes along to the highest one.
+// adopt takes an analysis of more layers, or one with its comparisons made.
+// Nodes keep their IDs, so the user's place stays; a selection of the highest
+// layer moves to the new highest one.
 func (e *explorer) adopt(s *snapshot) tea.Cmd {
 	atTop := e.layers.cursor == e.a.Read()-1
 	sameTree := e.a.Tree == s.a.Tree
@@ -110,10 +110,9 @@ func (e *explorer) arrange(area rect) {
 	e.history.show(n, ok, at(historyPane).w, at(historyPane).h)
 }
 
-// placeFirst puts the cursor where it begins, once it is known how many rows there
-// are. The first rows of the tree are never scrolled out of sight for that: where
-// the path that is to be selected is further down, the nearest directory above it
-// that can be seen is.
+// placeFirst sets the initial cursor once the number of rows is known. It never scrolls the first
+// rows of the tree out of sight: if the path to select is further down, it selects the nearest
+// visible parent.
 func (e *explorer) placeFirst() {
 	f := &e.files
 	if e.placed || e.layout.panes[filesPane].empty() {
@@ -136,7 +135,7 @@ func (e *explorer) placeFirst() {
 	f.choose(at)
 }
 
-// spec is the view that the mode and the selected layer ask for.
+// spec returns the view for the mode and the selected layer.
 func (e *explorer) spec() analyze.Spec { return specOf(e.a, e.mode, e.from, e.layers.cursor) }
 
 func specOf(a *analyze.Analysis, mode analyze.Mode, from, at int) analyze.Spec {
@@ -149,8 +148,8 @@ func specOf(a *analyze.Analysis, mode analyze.Mode, from, at int) analyze.Spec {
 	return analyze.Spec{Mode: mode, At: at}
 }
 
-// follow asks for the rows that the mode and the selected layer call for now,
-// unless they are what has been asked for last.
+// follow requests the rows for the mode and the selected layer, unless they were the last ones
+// requested.
 func (e *explorer) follow() tea.Cmd {
 	spec := e.spec()
 	if spec == e.files.request.spec {
@@ -167,7 +166,7 @@ func (e *explorer) showRows(msg rowsMsg) tea.Cmd {
 	return tea.Batch(cmd, e.sayIfFiltered(), e.followPreview())
 }
 
-// An explorerLocation is where the reader is in the explorer.
+// An explorerLocation is the user's place in the explorer.
 type explorerLocation struct {
 	focus pane
 	layer int
@@ -180,8 +179,7 @@ func (e *explorer) location() explorerLocation {
 	return explorerLocation{focus: e.focus, layer: e.layers.cursor, mode: e.mode, from: e.from, node: e.files.anchor}
 }
 
-// jumpTo returns the location of a node, for the reader to go there: it is said
-// if a filter hides it.
+// jumpTo returns the location of a node to go to, with a message if a filter hides it.
 func (e *explorer) jumpTo(node analyze.NodeID, layer int, mode analyze.Mode) explorerLocation {
 	e.files.jumped = true
 	return explorerLocation{focus: filesPane, layer: layer, mode: mode, from: e.from, node: node}
@@ -208,9 +206,9 @@ func (e *explorer) reveal(node analyze.NodeID) tea.Cmd {
 	return e.files.ask()
 }
 
-// chosen returns the version that actions are about: that under the history's
-// cursor if it has the focus, else the one that the files show; of a removal, the
-// one that was removed.
+// chosen returns the version for actions: the one under the history's cursor if
+// the history has the focus, else the one that the files show; for a removal,
+// the removed version.
 func (e *explorer) chosen() (analyze.Version, bool) {
 	if e.focus == historyPane {
 		if it, ok := e.history.item(); ok && it.waste == nil {

@@ -13,7 +13,7 @@ func (e *explorer) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return tea.Batch(cmd, e.followPreview()), ok
 }
 
-// takeKey takes a key by which of its groups wants it.
+// takeKey passes a key to the group that handles it.
 func (e *explorer) takeKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	for _, group := range []func(tea.KeyPressMsg) (tea.Cmd, bool){e.markKey, e.layerKey, e.shapeKey, e.findKey, e.hideKey, e.paneKey, e.takeOutKey, e.ownKey} {
 		if cmd, ok := group(k); ok {
@@ -133,8 +133,8 @@ func (e *explorer) paneKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, false
 }
 
-// turn gives the focus to the next pane that is on the screen, or to the one
-// before. With room for one column alone, layers and files take turns.
+// turn moves the focus to the next or the previous visible pane. If there is room for only one
+// column, layers and files alternate.
 func (e *explorer) turn(n int) {
 	around := []pane{layersPane, filesPane, historyPane}
 	i := slices.Index(around, e.focus)

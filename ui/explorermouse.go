@@ -27,8 +27,7 @@ func (e *explorer) ownMouse(msg tea.MouseMsg) tea.Cmd {
 	return nil
 }
 
-// pressed takes a press of the left button: on the border between the frames it
-// begins to drag that.
+// pressed handles a press of the left button: on the border between the frames it starts a drag.
 func (e *explorer) pressed(x, y int) tea.Cmd {
 	if d := e.layout.divider; d > 0 && (x == d || x == d-1) && e.layout.area.hasRow(y) {
 		e.divided = true
@@ -82,10 +81,9 @@ func (e *explorer) wheel(p pane, n int) tea.Cmd {
 }
 
 // click selects what is at column x and row y of pane p: a layer, a file, a
-// version, the layer whose column of the strip it is, or the order of the column
-// whose name it is. A click on the selected
-// directory opens or closes it, one on its sign does so at once. The second click
-// of two does what enter does.
+// version, the layer of a strip's column, or the order of a column's title. A
+// click on the selected directory opens or closes it; a click on its sign does
+// so at once. A double click does what enter does.
 func (e *explorer) click(p pane, x, y int, twice bool) tea.Cmd {
 	switch p {
 	case layerPane:

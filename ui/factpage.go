@@ -2,8 +2,7 @@ package ui
 
 import tea "charm.land/bubbletea/v2"
 
-// A factPage is what pages of facts are made of: lines that can be selected, and
-// narrowed to those that hold a text.
+// A factPage is the base of pages with facts: lines that can be selected and filtered by text.
 type factPage struct {
 	list
 	h     host

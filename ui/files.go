@@ -8,8 +8,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// files is the pane with the tree: for each path its shadow strip, its size,
-// its wasted bytes and its name.
+// files is the pane with the tree: for each path its shadow strip, size, wasted bytes and name.
 type files struct {
 	list
 	ctx  context.Context // of the image
@@ -22,7 +21,7 @@ type files struct {
 
 	attrs choice // whether mode and owner are shown
 
-	request rowsRequest           // what is to be shown: the same as what is, once no job is under way
+	request rowsRequest           // what to show; equal to what is shown when no job is running
 	seq     int                   // of the request
 	shown   int                   // the request that is shown
 	busy    bool                  // rows are being made
@@ -30,7 +29,7 @@ type files struct {
 	onRows  func(rowsMsg) tea.Cmd // takes the rows that have been made
 	cache   *viewCache
 
-	anchor  analyze.NodeID // what the reader has chosen: the cursor is on it, or on its nearest parent
+	anchor  analyze.NodeID // the user's choice: the cursor is on it or on its nearest parent
 	roomy   bool           // the anchor is to have rows above it, where it is not in sight anyhow
 	jumped  bool           // the reader has asked for the anchor, and not only passed it
 	marks   marks
@@ -89,8 +88,8 @@ func (f *files) start() tea.Cmd {
 	return cmd
 }
 
-// install shows rows that have been made. If the request has changed meanwhile
-// they are shown all the same, and the next ones are asked for.
+// install shows finished rows. If the request has changed meanwhile, it shows them anyway and
+// requests the next ones.
 func (f *files) install(msg rowsMsg) tea.Cmd {
 	f.busy, f.cache = false, msg.cache
 	if f.stop != nil {
@@ -222,8 +221,8 @@ func (f *files) click(x, i, w int, s strip) tea.Cmd {
 	return nil
 }
 
-// listed returns a function that gives the versions of the rows as they are now.
-// It goes through all of them, so it is called from a command.
+// listed returns a function that returns the versions of the current rows. It visits all of them,
+// so call it from a command.
 func (f *files) listed() func() []analyze.Version {
 	rows, view := f.rows, f.view
 	return func() []analyze.Version {

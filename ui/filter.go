@@ -10,8 +10,8 @@ import (
 // filterHint is what the prompt says while there is nothing else to say.
 const filterHint = "*.so  /etc/**  >10MB  cause:metadata  ? in the help"
 
-// setFilter has the files pane show what a filter leaves. Directories are opened
-// anew: all of them, unless the filter leaves too much.
+// setFilter shows what a filter leaves. It opens all directories again, unless there are too many
+// rows.
 func (f *files) setFilter(filter analyze.Filter) tea.Cmd {
 	if filter.String() == f.request.filter.String() {
 		return nil
@@ -28,8 +28,7 @@ func (f *files) requestFilter(filter analyze.Filter, open opened, auto bool) {
 	}
 }
 
-// askFilter asks for a filter. What is typed takes effect at once; esc brings the
-// filter of before back.
+// askFilter asks for a filter, which applies while it is typed; esc restores the previous filter.
 func (e *explorer) askFilter() {
 	before, anchor := e.files.request, e.files.anchor
 	p := newPrompt("filter:", before.filter.String())

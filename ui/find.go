@@ -12,8 +12,8 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// maxHits is how many hits are held of what was found in a file. There may be
-// more: then it is said that not all have been looked for.
+// maxHits is the maximum number of matches kept for a file. If there are more, the screen says
+// that the search was incomplete.
 const maxHits = 1 << 18
 
 // finder looks for something in a file, from its beginning to its end, in steps.
@@ -29,8 +29,8 @@ type finder struct {
 	full    bool // there may be more than maxHits
 }
 
-// patternOf reads what was typed: text, or bytes as \x7f, \n, \t, \r, \0 and \\.
-// Without a capital letter in it, capital letters are found too.
+// patternOf parses a search: text, or bytes as \x7f, \n, \t, \r, \0 and \\. Without capital
+// letters, it ignores case.
 func patternOf(s string) (pattern []byte, fold bool) {
 	fold = s == strings.ToLower(s)
 	for s != "" {

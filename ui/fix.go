@@ -9,14 +9,13 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// fix is the view of what to change in the build: at the left the Dockerfile, or the
-// image's steps if none is known, with what each step stores and wastes; at the right what
-// was found, and below it all about the selected finding, the change that mends it, and the
-// patch. What is chosen is planned off the event loop: the head of the screen says what the
-// image would come to.
+// fix is the view of what to change in the build: on the left the Dockerfile, or the image's
+// steps if it is unknown, with what each step stores and wastes; on the right the findings, and
+// below them the details of the selected one, its fix, and the patch. Chosen fixes are planned
+// off the event loop, and the header shows the resulting image.
 //
-// Findings, fixes and plans are those of analyze. The rows of waste, grouped in other ways,
-// stand in the menu of orders: a page of its own (waste.go) shows them.
+// Findings, fixes and plans come from analyze. The menu of orders also offers the rows of waste
+// in groups, on a page of its own (waste.go).
 type fix struct {
 	h        host
 	lk       *look
@@ -36,7 +35,7 @@ type fix struct {
 
 	work  *fixWork           // nil until it has been made
 	begun *analyze.Analysis  // of which it has been begun
-	late  bool               // it takes long: keys wait no more
+	late  bool               // it takes long: keys no longer wait
 	halt  context.CancelFunc // of what is being worked out
 
 	build   list // its rows are those of work
@@ -69,8 +68,8 @@ func openFix(h host, s *snapshot) (body, tea.Cmd) {
 	return p, p.adopt(s)
 }
 
-// adopt takes another analysis of the same image. What was found in the one before is
-// shown until that of this one has come: see pending.
+// adopt takes another analysis of the same image. It shows the old findings until the new ones
+// are ready: see pending.
 func (p *fix) adopt(s *snapshot) tea.Cmd {
 	p.a, p.commands = s.a, s.commands
 	if p.waste != nil {
@@ -150,7 +149,7 @@ type fixLink struct {
 // roomAbove is how many lines of the Dockerfile stand before the one that is gone to.
 const roomAbove = 2
 
-// link has the pane without the focus follow the one with it: the line of the finding, or
+// link makes the pane without the focus follow the other one: to the line of the finding, or to
 // the first finding of the line.
 func (p *fix) link() {
 	if p.work == nil {

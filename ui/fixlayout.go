@@ -1,6 +1,6 @@
 package ui
 
-// The sizes at which the view of fixes folds, in columns and rows.
+// The sizes at which the fix view folds, in columns and rows.
 const (
 	fixBeside = 100 // from here on findings stand beside the Dockerfile
 	fixStack  = 18  // from here on below it, else in its place
@@ -19,9 +19,9 @@ type fixLayout struct {
 	panes  [fixPanes]rect
 }
 
-// arrangeFix lays the panes out on a part of the screen: the frame of the Dockerfile has
-// divide columns if the two stand beside each other, or what suits the width if divide is
-// 0. With little room, and when that is asked for, only the pane with the focus is there.
+// arrangeFix lays out the panes. If the two frames are side by side, the Dockerfile's has divide
+// columns, or a suitable number if divide is 0. With little room, or on request, only the focused
+// pane is shown.
 func arrangeFix(area rect, divide int, focus fixPane, zoomed bool) fixLayout {
 	l := fixLayout{area: area}
 	w, h := area.w, area.h

@@ -10,7 +10,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// A fixPlan is which fixes are chosen, and what the image would come to with them.
+// A fixPlan is the set of chosen fixes, and the resulting image.
 type fixPlan struct {
 	chosen []bool // by fix
 	last   []int  // fixes that the last key has chosen
@@ -124,8 +124,7 @@ func (p *fix) chooseAll() tea.Cmd {
 	return p.propose(analyze.Wish{NoTotals: true})
 }
 
-// planCmd has the figures of what is chosen worked out. What was under way for an earlier
-// choice is stopped.
+// planCmd computes the figures of the chosen fixes. It stops an earlier computation.
 func (p *fix) planCmd() tea.Cmd {
 	wish := analyze.Wish{NoTotals: true}
 	for i, on := range p.plan.chosen {

@@ -102,8 +102,8 @@ var sectionTexts = [fixSections]struct{ title, about string }{
 	baseSection:    {"Of the base image", "What the base image carries: bytes that it wastes itself, or that your steps hide. They ship whatever your steps do: only another base image helps."},
 }
 
-// sectionOf returns the section that a finding belongs to. Waste that no fix of own steps
-// mends is the base image's, but for what sums up findings of several steps.
+// sectionOf returns the section of a finding. Waste that no own step can fix belongs to the base
+// image, except for summaries of findings in several steps.
 func (w *fixWork) sectionOf(i int) fixSection {
 	switch f := &w.findings[i]; {
 	case f.Rule == analyze.RuleSecret:

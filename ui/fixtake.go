@@ -13,7 +13,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// goTo shows the files that a finding is about, or what the layer of a step holds.
+// goTo shows the files of a finding, or the content of a step's layer.
 func (p *fix) goTo() tea.Cmd {
 	if p.focus == buildPane {
 		s := p.step()

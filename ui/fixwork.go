@@ -14,8 +14,8 @@ import (
 	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
-// fixWork is what the view of fixes shows of an analysis. It is made off the event loop,
-// and not changed.
+// fixWork is the data of the fix view for an analysis. It is computed off the event loop and
+// immutable.
 type fixWork struct {
 	a        *analyze.Analysis
 	findings []analyze.Finding
@@ -48,8 +48,8 @@ type buildStep struct {
 	stored, wasted int64
 }
 
-// newFixWork finds out what there is to change, and puts the Dockerfile's lines together
-// with the layers that come of them. The error is ctx's.
+// newFixWork computes what can be changed, and matches the Dockerfile's lines with the layers
+// made by them. The error is ctx's.
 func newFixWork(ctx context.Context, a *analyze.Analysis, t cleaner, commands []string) (*fixWork, error) {
 	w := &fixWork{a: a, byFirst: map[int]int{}}
 	var err error
@@ -170,8 +170,8 @@ func wordOf(line string) int {
 	return from + len(word)
 }
 
-// pending has what is wanted worked out, once the view is on the screen: what was found, and
-// then the patch of the fix that is looked at.
+// pending computes what is needed once the view is on the screen: the findings, then the patch of
+// the selected fix.
 func (p *fix) pending() tea.Cmd {
 	if p.begun != p.a && p.a.Whole() {
 		return tea.Batch(p.workCmd(), p.h.after(keysWait, lateMsg{p}))
@@ -179,8 +179,8 @@ func (p *fix) pending() tea.Cmd {
 	return p.patchCmd()
 }
 
-// keysWait is how long keys wait until it is known what was found. Of a large image, it takes
-// longer: the reader can go elsewhere meanwhile.
+// keysWait is how long keys wait for the findings. Large images take longer; the user can go
+// elsewhere meanwhile.
 const keysWait = 300 * time.Millisecond
 
 // waits reports whether keys are to wait until it is known what was found.

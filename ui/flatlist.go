@@ -9,9 +9,8 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// A flatList is the rows of the files pane as a list without directories: whatever
-// else a view shows, in the order of the rows, each with its whole path. It is made
-// by a command, and does not change.
+// A flatList is the rows of the files pane as a list without directories: everything else in a
+// view, in order, with full paths. It is made by a command and immutable.
 type flatList struct {
 	nodes []analyze.NodeID
 	place []int32 // by node: where it stands in nodes, -1 for what is not in it

@@ -50,8 +50,8 @@ func onAside(r rect, aside string, x int) bool {
 	return aside != "" && x < end && x >= end-width(aside)
 }
 
-// outOfSight says how many rows of a list are not shown, before those that are and
-// after them. The words "above" and "below" are kept for layers.
+// outOfSight returns the number of rows before and after the visible ones. The words "above" and
+// "below" are reserved for layers.
 func (lk *look) outOfSight(before, after int) string {
 	var parts []string
 	if before > 0 {

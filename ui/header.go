@@ -9,7 +9,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// A fact of the header; those that matter least go first when room is short.
+// A fact of the header; the least important ones are dropped first if there is little room.
 type fact struct {
 	spans []span
 	drop  int                    // the order of going: 1 goes first; 0 stays

@@ -13,9 +13,9 @@ import (
 	"github.com/alecthomas/chroma/v2"
 )
 
-// highlightTime is how long a lexer has for what is around the screen. They are
-// made of regular expressions that go back, and a file can be made for that. A
-// variable for tests.
+// highlightTime is the time limit for the lexer around the visible part. Lexers
+// use backtracking regular expressions, which a file can exploit. A variable
+// for tests.
 var highlightTime = 400 * time.Millisecond
 
 type lexer = chroma.Lexer
@@ -75,9 +75,9 @@ func lexerFor(name string, head []byte) (l chroma.Lexer) {
 	return chroma.Coalesce(l)
 }
 
-// beginnings are those of texts whose names do not tell what they are, and the
-// names of their lexers. Chroma's own guessing takes most plain texts for some
-// language or other.
+// beginnings match the starts of texts whose names don't identify them, with
+// the names of their lexers. Chroma's own detection takes most plain texts for
+// some language.
 var beginnings = []struct{ head, lexer string }{
 	{"<?xml", "xml"},
 	{"<!DOCTYPE html", "html"},
@@ -105,9 +105,9 @@ func lexerByContent(head []byte) chroma.Lexer {
 	return nil
 }
 
-// highlight finds the tokens of pieces that follow each other. What the lexer
-// does not get done in its time, or stumbles over, stays without. The first
-// pieces may lie in the middle of a comment that the lexer has not seen begin.
+// highlight finds the tokens of consecutive pieces. Pieces that the lexer does
+// not finish in time, or fails on, have none. The first pieces may be inside a
+// comment whose start the lexer has not seen.
 func highlight(ctx context.Context, l chroma.Lexer, rows []piece) {
 	defer func() { _ = recover() }() // chroma's iterators tell of errors so
 	var text []byte

@@ -12,8 +12,8 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// history is the pane below the files: every version of the selected path,
-// newest first, with what changed and the step that is to blame.
+// history is the pane below the files: every version of the selected path, newest first, with its
+// changes and the step to blame.
 type history struct {
 	scroller
 	lk       *look
@@ -101,9 +101,9 @@ func (p *history) click(y int) {
 // step beside it; on fewer, the step stands below.
 const oneLine = 110
 
-// Bounds of what is told of a directory: how many of an image's wasted versions,
-// largest first, are looked at, and how many are listed. The first keeps a key
-// press cheap on images with a million of them.
+// Limits for a directory: how many of an image's wasted versions, largest
+// first, are inspected, and how many are listed. The first keeps key presses
+// fast on images with a million of them.
 const (
 	wasteSearched = 20_000
 	wasteShown    = 50

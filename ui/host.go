@@ -19,30 +19,29 @@ type host interface {
 	runner
 }
 
-// shared is what everything on the screen looks up.
+// shared is for everything on the screen.
 type shared interface {
-	// look is how things are drawn. The value stays the same, the styles in it
-	// change with the theme: texts that hold styles are made anew by restyle.
+	// look is the drawing style. The pointer stays the same, and its styles change with the
+	// theme: restyle recreates texts that contain styles.
 	look() *look
 	keys() *keyMap
 
-	// analysis is what has been read of the image; nil until there is something
-	// to show.
+	// analysis is the analysis read so far; nil at first.
 	analysis() *analyze.Analysis
 
-	// actions are what can be done outside of the screen.
+	// actions are the actions outside of the screen.
 	actions() Actions
 
-	// noDockerfile says why no Dockerfile is known of an image whose analysis has none.
+	// noDockerfile says why an image without a Dockerfile in its analysis has none.
 	noDockerfile() string
 
 	// context ends when another image is opened, or the program ends.
 	context() context.Context
 }
 
-// speaker has the lowest row of the screen.
+// speaker controls the lowest row of the screen.
 type speaker interface {
-	// say and fail show a message for a while. What say shows must be clean.
+	// say and fail show a message for a while. The text for say must be clean.
 	say(text string) tea.Cmd
 	fail(err error) tea.Cmd
 
@@ -53,48 +52,46 @@ type speaker interface {
 
 // navigator goes elsewhere.
 type navigator interface {
-	// open lays a page over what is shown, closePage takes the uppermost away.
+	// open puts a page on top, closePage removes the topmost one.
 	open(p page)
 	closePage()
 
-	// jump goes to a node in the files view, as after a layer or as that layer
-	// alone has it, and jumpToLayer to what a layer alone holds, the cursor where
-	// it is. Both leave a way back.
+	// jump goes to a node in the files view, after a layer or in that layer
+	// alone; jumpToLayer goes to the content of a layer and keeps the cursor.
+	// Both leave a way back.
 	jump(node analyze.NodeID, layer int, mode analyze.Mode) tea.Cmd
 	jumpToLayer(layer int) tea.Cmd
 
-	// jumpTo shows the files in a mode, only those that a filter leaves, with the
-	// cursor on a node. It leaves a way back.
+	// jumpTo shows the files in a mode, limited by a filter, with the cursor on a node. It leaves
+	// a way back.
 	jumpTo(node analyze.NodeID, from, layer int, mode analyze.Mode, filter analyze.Filter) tea.Cmd
 
-	// here is where the reader is, and remember leaves a way back to there.
+	// here returns the current place, and remember leaves a way back to it.
 	here() location
 	remember(l location)
 }
 
-// runner has things done that take time.
+// runner runs tasks that take time.
 type runner interface {
-	// start runs a task, unless one is under way: the footer says what is done,
-	// in the words of what, and how far it has come.
+	// start runs a task unless one is running. The footer shows what and the progress.
 	start(what string, run taskFunc) tea.Cmd
 
-	// startThen is the same for a task that something follows.
+	// startThen is start for a task with a follow-up.
 	startThen(what string, run thenFunc) tea.Cmd
 
-	// runOwn runs one of the reader's own commands on a path of a layer.
+	// runOwn runs one of the user's commands on a path of a layer.
 	runOwn(i int, path string, layer int) tea.Cmd
 
-	// outside gives the terminal to a program until that ends; done is called then.
+	// outside gives the terminal to a program until it ends, and then calls done.
 	outside(name string, run func() error, done func()) tea.Cmd
 
-	// after brings a message once some time has passed.
+	// after sends a message after a delay.
 	after(d time.Duration, msg tea.Msg) tea.Cmd
 
-	// reread begins to watch whether opening a file takes reading the image again.
+	// reread starts to observe whether opening a file requires reading the image again.
 	reread() rereading
 
-	// doubleClick notes a click of the mouse, and reports whether it is the second
-	// at one place.
+	// doubleClick records a click, and reports whether it is the second one at the same place.
 	doubleClick(x, y int) bool
 }
 

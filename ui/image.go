@@ -13,8 +13,8 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// imagePage is the view of what an image says of itself: what it is, how it is
-// run, how it was built, and what is malformed in it. Every line can be selected;
+// imagePage is the view of what an image says about itself: its identity, how
+// it is run, how it was built, and its faults. Every line can be selected;
 // those of build steps lead to their layers.
 type imagePage struct {
 	factPage
@@ -124,7 +124,7 @@ func (p *imagePage) make() {
 	p.cursor = max(min(p.cursor, len(p.lines)-1), 0)
 }
 
-// only leaves the lines that hold the text that the view is narrowed to.
+// only keeps the lines that contain the text of the view's filter.
 func (p *imagePage) only() {
 	lines, from := p.narrow.lines(p.lines, func(i int) bool { return len(p.lines[i]) > 0 && p.lines[i][0].st == p.lk.st.title })
 	about := make([]aboutLine, len(from))

@@ -9,9 +9,8 @@ import (
 	"charm.land/bubbles/v2/key"
 )
 
-// A binding is one action: its name in the settings, its keys, what the help says
-// of it, and the word that the footer has for it ("" if the footer leaves it
-// out).
+// A binding is one action: its name in the settings, its keys, its help text,
+// and its word in the footer ("" to omit it there).
 type binding struct {
 	key.Binding
 	name  string
@@ -35,8 +34,8 @@ func (b binding) first() string {
 	return name
 }
 
-// keyMap holds every key. The help, the footer and the event loop use these
-// same values, so that the help of a key cannot differ from what it does.
+// keyMap holds every key. The help, the footer and the event loop use the same values, so the
+// help can't differ from the behaviour.
 type keyMap struct {
 	up, down, pageUp, pageDown, home, end binding
 	nextPane, priorPane, enter            binding

@@ -5,15 +5,13 @@ import (
 	"slices"
 )
 
-// A keyScope is something that has the keys while it has the screen: a view or a
-// page.
+// A keyScope is a view or a page that handles keys while it is on the screen.
 type keyScope struct {
 	name   string
 	groups []keyGroup
 }
 
-// scopes are all that have keys of their own, the views first, with all keys that
-// work in each: what the help shows there.
+// scopes are all scopes, views first, with all keys that work in each: what the help shows there.
 func (k *keyMap) scopes() []keyScope {
 	var all []keyScope
 	for _, v := range views {

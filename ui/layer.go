@@ -29,9 +29,8 @@ type layerFacts struct {
 	moreFlaws int
 }
 
-// factsByLayer sorts an analysis's waste by the layer that is to blame, and its
-// flaws by the layer that has them. It passes over both lists, so it is to be
-// called from a command.
+// factsByLayer groups an analysis's waste by the layer to blame, and its flaws
+// by layer. It visits both lists, so call it from a command.
 func factsByLayer(a *analyze.Analysis) []layerFacts {
 	all := make([]layerFacts, len(a.Layers))
 	list := func(of *[]int32, more *int, i int) {
@@ -151,8 +150,8 @@ func (p *layer) make() {
 	}
 }
 
-// container says of a container's own layer which container that is, when it was
-// read, and what is not in it.
+// container describes the container of a container's own layer: which one, when it was read, and
+// what it does not include.
 func (p *layer) container(t analyze.LayerTotal) {
 	c := p.a.Image.Container
 	if !t.Layer.OfContainer || c == nil {

@@ -13,9 +13,9 @@ import (
 const (
 	commandRoom  = 16 // that the command has at least, beside a bar
 	hidesColumns = 64 // from here on the bytes that a layer hides stand there too
-	lineColumns  = 44 // and from here on the lines of the Dockerfile
-	netColumns   = 76 // from here on what it adds to the image, or takes away
-	countColumns = 96 // from here on how many files it changes
+	lineColumns  = 44 // minimum width for the lines of the Dockerfile
+	netColumns   = 76 // minimum width for the net size of a layer
+	countColumns = 96 // minimum width for the numbers of changed files
 	netWidth     = sizeWidth + 2
 	changesWidth = 18
 )
@@ -89,8 +89,8 @@ func (p *layers) columns(w int) layerColumns {
 // lineHead is the head of the column of lines.
 const lineHead = "line"
 
-// render draws row i of the pane into l. The layers whose changes are in a range
-// that begins after layer from are marked; from is -1 without one.
+// render draws row i of the pane into l. It marks the layers in a range that starts after layer
+// from; from is -1 without a range.
 func (p *layers) render(l *line, i int, focused bool, from int) {
 	st := &p.lk.st
 	c := p.columns(l.left)
@@ -169,8 +169,8 @@ func netText(t analyze.LayerTotal) string {
 	return ""
 }
 
-// counts draws how many paths a layer adds, changes and removes. Where there is no
-// room for all of it, the end is left out: a part of a number would be another one.
+// counts draws how many paths a layer adds, changes and removes. If there is too little room, it
+// omits whole numbers at the end, because a truncated number would be wrong.
 func (p *layers) counts(l *line, n analyze.Counts, tone func(style) style) {
 	st, sg := &p.lk.st, &p.lk.sg
 	var spans []span
@@ -195,7 +195,7 @@ func (p *layers) counts(l *line, n analyze.Counts, tone func(style) style) {
 func (p *layers) figures(l *line, c layerColumns, i int) {
 	st, sg := &p.lk.st, &p.lk.sg
 	t := p.a.Layers[i]
-	// A layer that says nothing of what a filter leaves is dimmed.
+	// A layer without paths that match the filter is dimmed.
 	tone := func(s style) style { return s }
 	if i < len(p.signs) && p.signs[i] == analyze.SignNothing {
 		tone = func(style) style { return st.faint }

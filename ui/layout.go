@@ -1,6 +1,6 @@
 package ui
 
-// The sizes at which panes fold away, in columns and rows of the explorer.
+// The sizes at which panes fold, in columns and rows of the explorer.
 const (
 	twoColumns   = 72 // from here on layers stand beside files
 	stackHeight  = 22 // from here on one column holds layers above files
@@ -33,8 +33,7 @@ type frame struct {
 // holds reports whether pane p is in the frame.
 func (f frame) holds(p pane) bool { return p == f.upper || f.split > 0 && p == f.lower }
 
-// A layout is where the explorer's panes stand on the screen. It has at most three
-// frames.
+// A layout is the position of the explorer's panes. It has at most three frames.
 type layout struct {
 	area    rect // of the explorer
 	frames  [3]frame
@@ -43,10 +42,9 @@ type layout struct {
 	panes   [paneCount]rect // what is inside the borders; empty if folded away
 }
 
-// arrange lays the explorer out on a part of the screen, of which the left frame
-// has divide columns if there are two beside each other, or what suits the width
-// if divide is 0. With room for one column alone it shows the pane that has the
-// focus.
+// arrange lays out the explorer. With two columns, the left frame has divide
+// columns, or a suitable number if divide is 0. With room for one column, it
+// shows the focused pane.
 func arrange(area rect, divide int, focus pane) layout {
 	l := layout{area: area}
 	w, h := area.w, area.h
@@ -81,8 +79,8 @@ const previewColumns = 150
 // previewFits reports whether a part of the screen has room for a preview.
 func previewFits(area rect) bool { return area.w >= previewColumns || area.h >= detailHeight }
 
-// withPreview lays the explorer out with a preview: at the right of the files, or in
-// the place of the history where there is no room for that.
+// withPreview lays out the explorer with a preview: to the right of the files, or in place of the
+// history if there is no room.
 func withPreview(area rect, divide int, focus pane) layout {
 	if area.w >= previewColumns {
 		right := area

@@ -6,9 +6,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// A list is a cursor in rows of which some are on the screen. It keeps the
-// cursor inside the rows, and the cursor's row inside what is shown. The zero
-// list is empty.
+// A list is a cursor in rows, some of which are visible. It keeps the cursor
+// within the rows, and its row visible. The zero list is empty.
 type list struct {
 	rows   int // how many there are
 	page   int // how many are shown at once
@@ -22,7 +21,7 @@ func (l *list) resize(rows, page int) {
 	l.to(l.cursor)
 }
 
-// to moves the cursor to row i, or to the nearest there is.
+// to moves the cursor to row i, or to the nearest one.
 func (l *list) to(i int) {
 	l.cursor = max(min(i, l.rows-1), 0)
 	l.top = min(l.top, l.cursor)
@@ -33,8 +32,7 @@ func (l *list) to(i int) {
 // move moves the cursor by n rows.
 func (l *list) move(n int) { l.to(l.cursor + n) }
 
-// scroll moves what is shown by n rows, and takes the cursor along only when
-// it would leave the screen.
+// scroll scrolls by n rows, and moves the cursor only to keep it visible.
 func (l *list) scroll(n int) {
 	l.top = max(min(l.top+n, l.rows-l.page), 0)
 	l.to(max(min(l.cursor, l.top+l.page-1), l.top))
@@ -65,7 +63,7 @@ func (l *list) key(k *keyMap, press fmt.Stringer) bool {
 	return true
 }
 
-// A scroller is a text of which some lines are on the screen.
+// A scroller is a text with some visible lines.
 type scroller struct {
 	rows, page int
 	top        int

@@ -11,8 +11,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// Progress is how far the reading of an image has come. What is not known is
-// zero.
+// Progress is the state of reading an image. Unknown values are zero.
 type Progress struct {
 	What       string // what is being read, for people
 	Bytes      int64  // bytes read or passed over
@@ -20,8 +19,7 @@ type Progress struct {
 	Layers     int    // layers done
 	TotalLayer int    // of how many
 
-	// Arrived are layers that have come before it is known where all belong, the last
-	// one at the end.
+	// Arrived are layers read before the order of all is known, latest last.
 	Arrived []Arrived
 }
 
@@ -46,9 +44,9 @@ const (
 	loadingWidth = 64
 )
 
-// loading is the screen while the image is read. The reader's goroutines write
-// the newest progress, the screen reads it when it ticks: what comes faster is
-// never waited for, and never kept.
+// loading is the screen while the image is read. Readers write the latest
+// progress, and the screen reads it on each tick, so readers never wait and
+// nothing is queued.
 type loading struct {
 	lk     *look
 	name   string

@@ -172,8 +172,8 @@ func (p *mapView) row(l *line, r row, selected bool) {
 	}
 }
 
-// cell draws on w columns what a layer stores: a bar as high as that is, shaded by
-// what is live, covered and removed of it, and the sign of what most of it is.
+// cell draws a layer's bytes on w columns: a bar of proportional height, shaded by what is live,
+// covered and removed, and the sign of the largest part.
 func (p *mapView) cell(l *line, c *analyze.MapCell, w int) {
 	sg := &p.lk.sg
 	rise := " "
@@ -204,8 +204,8 @@ func (p *mapView) cellStyle(s analyze.Sign, layer int) style {
 	return p.lk.st.strip[s]
 }
 
-// mainSign returns what most of a cell's bytes are: SignNothing if their layer is
-// still to come.
+// mainSign returns the sign of the largest part of a cell: SignNothing if its layer is still to
+// come.
 func mainSign(c *analyze.MapCell) analyze.Sign {
 	switch {
 	case c.Live+c.Covered+c.Removed == 0:
@@ -224,8 +224,8 @@ type cellState struct {
 	columns int
 }
 
-// cellStates divides w columns among what is live, covered and removed, rounded:
-// one column has what most of the cell is.
+// cellStates divides w columns between what is live, covered and removed, rounded; a single
+// column shows the largest part.
 func cellStates(c *analyze.MapCell, w int) []cellState {
 	if most := mainSign(c); w <= 1 || most == analyze.SignNothing {
 		return []cellState{{most, w}}

@@ -110,9 +110,9 @@ func rowOf(rows []row, t *analyze.Tree, n analyze.NodeID) int {
 	return 0
 }
 
-// mapRows returns the root, and below it the directories that a request asks for.
-// It looks at the children of those that are open alone, unless the rows are
-// narrowed. The error is the context's.
+// mapRows returns the root and the requested directories below it. It reads
+// only the children of open ones, unless the rows are filtered. The error is
+// the context's.
 func mapRows(ctx context.Context, m *analyze.LayerMap, req mapRequest) ([]row, error) {
 	b := mapRowMaker{ctx: ctx, m: m, t: m.Tree(), req: req}
 	if m.Has(analyze.Root) {

@@ -10,10 +10,9 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// mapView is the view of directories by layers: a row for each directory, a column
-// for each layer, and in each cell what the layer stores there. The cursor is a
-// cell. What is dead after its layer is shaded so, so that bytes die as the reader
-// walks from layer to layer.
+// mapView is the view of directories by layer: a row for each directory, a column for each layer,
+// and in each cell what the layer stores there. The cursor is a cell. Bytes that are dead after
+// its layer are shaded, so they die as the user moves from layer to layer.
 type mapView struct {
 	list
 	h        host
@@ -56,8 +55,7 @@ func openMap(h host, s *snapshot) (body, tea.Cmd) {
 	return inFrame(p.lk, p), p.adopt(s)
 }
 
-// adopt takes another analysis. What was counted before is shown until the new sums
-// have come.
+// adopt takes another analysis. It shows the old sums until the new ones are ready.
 func (p *mapView) adopt(s *snapshot) tea.Cmd {
 	atTop := p.a != nil && p.layer == p.a.Read()-1
 	p.a, p.commands, p.wide = s.a, s.commands, 0
@@ -295,9 +293,8 @@ func (p *mapView) mouse(msg tea.MouseMsg, x, y int) tea.Cmd {
 	return nil
 }
 
-// click selects the layer and the row at a place. The second click of two on a cell
-// shows its files; a click on the sign of a directory, or on one that is selected,
-// opens or closes it.
+// click selects the layer and the row at a place. A double click on a cell shows its files; a
+// click on the sign of a directory, or on a selected one, opens or closes it.
 func (p *mapView) click(x, y int, twice bool) tea.Cmd {
 	c := p.columns(p.wide)
 	layer, inGrid := c.layerAt(x, p.first)

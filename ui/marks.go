@@ -10,9 +10,8 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// marks are the paths that the reader has marked, for actions that take several.
-// They stay when the layer, the mode or the filter changes. The zero marks are
-// none.
+// marks are the marked paths, for actions on several paths. They stay when the
+// layer, the mode or the filter changes. The zero value is empty.
 type marks map[analyze.NodeID]struct{}
 
 func (m marks) has(n analyze.NodeID) bool {
@@ -74,8 +73,8 @@ func (e *explorer) chips() []chip {
 	return out
 }
 
-// placeChips makes room for the line of chips at the end of the files, if there are
-// some: so that no row moves when one comes or goes.
+// placeChips reserves the line of chips at the end of the files if there are any, so that no row
+// moves when chips come or go.
 func (e *explorer) placeChips() {
 	in := &e.layout.panes[filesPane]
 	e.line, e.files.chipped = rect{}, false

@@ -45,9 +45,9 @@ func (f *files) matched(r row) bool {
 	}
 }
 
-// matchedName draws the name of one node. Characters that make one sign together
-// are not divided: where the parts would take other columns than the whole,
-// nothing stands out.
+// matchedName draws the name of one node with its matches highlighted. It does
+// not split grapheme clusters: if the parts have another width than the whole,
+// nothing is highlighted.
 func (f *files) matchedName(l *line, st style, n analyze.NodeID) {
 	name := f.a.Tree.Name(n)
 	ranges := f.found.Spans(n, nil)

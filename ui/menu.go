@@ -45,8 +45,8 @@ func openMenu(h host, name string, items []menuItem, again binding) *menu {
 	return p
 }
 
-// match lists the items that hold the words of a text, those first that are called
-// that in short, or its letters in their order if none does.
+// match lists the items that contain the words of a text, those with a matching short name first;
+// or, if none does, those with its letters in order.
 func (p *menu) match(text string) {
 	text = strings.ToLower(text)
 	p.shown = p.shown[:0]

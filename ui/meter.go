@@ -2,9 +2,8 @@ package ui
 
 import "fmt"
 
-// A meter tells beside a size which share of a whole it is: as a bar, of which all
-// columns together are the whole, and in per cent. Both are the same in every list.
-// With little room it is one column, filled from below.
+// A meter shows a size's share of a whole: as a bar, whose columns together are the whole, and in
+// percent. Both are the same in every list. With little room it is one column, filled from below.
 type meter struct {
 	bar     int // columns of the bar; 1 is one that is filled from below
 	percent bool
@@ -69,9 +68,9 @@ func (m meter) column(l *line, lk *look, part, waste, whole int64) {
 	l.put(st, lk.sg.rise[n-1])
 }
 
-// cells draws the bar: what shows, then what is wasted. Both are drawn alike, each in
-// its colour; where there is none, what is wasted is drawn in a sign of its own, which
-// has no eighths: a last cell that is half full is told by a lighter one.
+// cells draws the bar: first the visible, then the wasted part, each in its colour. Without
+// colours, the wasted part has a sign of its own without eighths, so a last cell that is half
+// full is drawn lighter.
 func (m meter) cells(l *line, lk *look, part, waste, whole int64) {
 	end, shows := eighths(part, whole, m.bar), eighths(part-waste, whole, m.bar)
 	signs := l.base.solid || lk.signsTellWaste()

@@ -10,9 +10,8 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// model is the whole program's state, and the only tea.Model. It holds what
-// belongs to no view, and hands messages to where they belong. Views and pages
-// see it as a host.
+// model is the state of the whole program and the only tea.Model. It holds what
+// belongs to no view, and routes messages. Views and pages see it as a host.
 type model struct {
 	root    context.Context // of the program
 	options Options
@@ -79,8 +78,8 @@ func newModel(ctx context.Context, o Options) *model {
 	return m
 }
 
-// set makes everything as it is at the start of opening o, but what is known of
-// the terminal, and of the images to pick from.
+// set resets everything to the start of opening o, except what is known about the terminal and
+// the list of images.
 func (m *model) set(o Options) {
 	divide := 0
 	if m.explorer != nil {
@@ -126,12 +125,11 @@ func (m *model) Init() tea.Cmd {
 	return m.session.bind(tea.Batch(tea.RequestBackgroundColor, start()))
 }
 
-// A modelMsg is a message of the program's own that is about the model. It
-// changes the model as it is by then.
+// A modelMsg is an internal message for the model. It changes the model in its state at that
+// time.
 type modelMsg interface{ update(m *model) tea.Cmd }
 
-// A pageMsg is a message that a view or a page sends to itself, mostly what a
-// command has onRows.
+// A pageMsg is a message of a view or a page to itself, usually a command's result.
 type pageMsg interface{ update() tea.Cmd }
 
 // Update takes one message in.
@@ -180,8 +178,8 @@ func (m *model) receive(msg tea.Msg) tea.Cmd {
 	return tea.Batch(cmd, m.replay())
 }
 
-// press takes a key. Those for a view wait while it is not ready for them, so
-// that what a key does depends on what was typed alone, and not on how fast.
+// press handles a key. Keys for a view wait until it is ready, so that their effect depends only
+// on what was typed, not on speed.
 func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 	top := m.top()
 	switch {
@@ -221,8 +219,7 @@ func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 // A waiter is a view that is not always ready for keys.
 type waiter interface{ waits() bool }
 
-// waits reports whether keys are to wait until what has the screen is ready for
-// them. What is typed into a prompt never does.
+// waits reports whether keys must wait for the current view. Text for a prompt never waits.
 func (m *model) waits() bool {
 	w, ok := m.top().(waiter)
 	return ok && m.prompt == nil && w.waits()
@@ -245,14 +242,14 @@ func (m *model) replay() tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-// arrange has what is on the screen follow its size, and what is selected.
+// arrange lays out the screen for its size and the selection.
 func (m *model) arrange() {
 	if top := m.top(); top != nil && !m.areas.tooSmall {
 		top.arrange(m.areas.body)
 	}
 }
 
-// restyle makes the styles anew, for what is known of the terminal's colours.
+// restyle recreates the styles for what is known about the terminal's colours.
 func (m *model) restyle() {
 	m.lk.st = newStyles(m.themeOf(), m.options.Settings.Colours)
 	for _, b := range m.bodies() {

@@ -22,8 +22,8 @@ func wheel(b tea.MouseButton) int {
 	return 0
 }
 
-// takesMouse reports whether the mouse is the program's. If it is not, the terminal
-// selects text with it, as it does elsewhere.
+// takesMouse reports whether the program uses the mouse. If not, the terminal selects text with
+// it as usual.
 func (m *model) takesMouse() bool {
 	if m.mouse == unsaid {
 		return m.options.Settings.Mouse != "off"
@@ -31,7 +31,7 @@ func (m *model) takesMouse() bool {
 	return m.mouse == yes
 }
 
-// turnMouse leaves the mouse to the terminal, or takes it back.
+// turnMouse releases the mouse to the terminal, or takes it back.
 func (m *model) turnMouse() tea.Cmd {
 	m.mouse = m.mouse.flipped(m.takesMouse())
 	if m.takesMouse() {
@@ -40,10 +40,9 @@ func (m *model) turnMouse() tea.Cmd {
 	return m.say("the mouse is the terminal's: it selects text; " + m.km.mouse.first() + " takes it back")
 }
 
-// clickAround takes a click on the head or on the footer, and reports whether it was
-// on something there: the name of the image leads to the list of images, that of the
-// view to the next view, a figure to the view that explains it; an offer of the
-// footer does what its key does.
+// clickAround handles a click on the header or the footer, and reports whether it hit something:
+// the image's name leads to the list of images, the view's name to the next view, a figure to the
+// view that explains it; a hint in the footer does what its key does.
 func (m *model) clickAround(x, y int) (tea.Cmd, bool) {
 	top := m.top()
 	if top == nil || m.areas.tooSmall || m.prompt != nil {

@@ -6,12 +6,12 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// A narrowing is a text that a list is narrowed to: only rows that hold it are
-// shown. Case counts if the text has a capital letter.
+// A narrowing is a text that filters a list: only rows that contain it are shown. It is
+// case-sensitive if the text has a capital letter.
 type narrowing struct{ text string }
 
-// ask asks for the text. What is typed takes effect at once by way of changed; esc
-// brings the text of before back.
+// ask asks for the text, which applies while it is typed, through changed; esc restores the
+// previous text.
 func (n *narrowing) ask(h host, changed func() tea.Cmd) {
 	before := n.text
 	set := func(text string) tea.Cmd {
@@ -30,7 +30,7 @@ func (n *narrowing) on() bool { return n.text != "" }
 // drop shows everything again.
 func (n *narrowing) drop() { n.text = "" }
 
-// holds reports whether a row is shown that has some texts.
+// holds reports whether to show a row with these texts.
 func (n *narrowing) holds(texts ...string) bool {
 	if n.text == "" {
 		return true

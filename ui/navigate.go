@@ -8,8 +8,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// top returns what has the screen; nil while there is nothing to show but how far
-// the reading is.
+// top returns the body on the screen; nil while there is only progress to show.
 func (m *model) top() body {
 	if n := len(m.over); n > 0 {
 		return m.over[n-1]
@@ -20,7 +19,7 @@ func (m *model) top() body {
 	return nil
 }
 
-// bodies returns every view and page there is.
+// bodies returns all views and pages.
 func (m *model) bodies() []body { return slices.Concat(m.views, m.over) }
 
 func (m *model) open(p page) {
@@ -28,7 +27,7 @@ func (m *model) open(p page) {
 	m.arrange()
 }
 
-// closePages takes all pages away that lie over the views.
+// closePages closes all pages on top of the views.
 func (m *model) closePages() {
 	for len(m.over) > 0 {
 		m.closePage()
@@ -46,7 +45,7 @@ func (m *model) closePage() {
 	m.arrange()
 }
 
-// bodyKey hands a key to what has the screen, and takes what that does not want.
+// bodyKey passes a key to the current body, and handles it itself if the body does not.
 func (m *model) bodyKey(b body, k tea.KeyPressMsg) tea.Cmd {
 	cmd, ok := b.key(k)
 	if ok {
@@ -108,8 +107,8 @@ func (m *model) globalKey(k tea.KeyPressMsg) tea.Cmd {
 	}
 }
 
-// unknownKey says that a key does nothing here: a reader who thinks of another view
-// would go on typing.
+// unknownKey says that a key does nothing here, because users who expect another view would go on
+// typing.
 func (m *model) unknownKey(k tea.KeyPressMsg) tea.Cmd {
 	if k.Text == "" {
 		return nil
@@ -135,10 +134,10 @@ func (m *model) turnTo(v viewID) tea.Cmd {
 	return nil
 }
 
-// trailLength is how many locations the way back has.
+// trailLength is the maximum length of the way back.
 const trailLength = 100
 
-// A location is where the reader has been.
+// A location is a place that the user visited.
 type location struct {
 	view  viewID
 	files explorerLocation // where the files view was
@@ -162,7 +161,7 @@ func (m *model) remember(l location) {
 	}
 }
 
-// goBack returns to the location that was left last.
+// goBack returns to the previous location.
 func (m *model) goBack() tea.Cmd {
 	n := len(m.trail)
 	switch {
@@ -177,8 +176,7 @@ func (m *model) goBack() tea.Cmd {
 	return m.goTo(l)
 }
 
-// goForward returns to where the last step back began. What is looked at otherwise
-// ends that way.
+// goForward undoes goBack. Going elsewhere clears the way forward.
 func (m *model) goForward() tea.Cmd {
 	n := len(m.ahead)
 	if n == 0 {

@@ -37,8 +37,7 @@ func (m *model) openImage(c *Candidate) tea.Cmd {
 	return m.openRef(c.Ref, m.pastWithThis(), nil)
 }
 
-// pastWithThis are the images that the way back leads to, once the one that is shown
-// has been left.
+// pastWithThis returns the images of the way back after leaving the current one.
 func (m *model) pastWithThis() []*pastImage {
 	past := m.past
 	if m.a != nil && (m.ref != "" || m.pair.again()) {
@@ -48,9 +47,8 @@ func (m *model) pastWithThis() []*pastImage {
 	return past
 }
 
-// openRef opens the image of a reference. The one that is shown is kept until all
-// of the other one has been read: what fails brings it back. arrive is where to go
-// in the image; nil for where it opens.
+// openRef opens the image of a reference. The current one is kept until the other has been read
+// completely, and comes back on failure. arrive is the place to go to; nil for the default.
 func (m *model) openRef(ref string, past []*pastImage, arrive *pastImage) tea.Cmd {
 	before, load := m.session, m.options.Open(ref)
 	o := m.options
@@ -72,9 +70,8 @@ func (m *model) openRef(ref string, past []*pastImage, arrive *pastImage) tea.Cm
 	return tea.Batch(closing, m.startLoading())
 }
 
-// backToPicker leaves an image that was picked, since it is not wanted any more
-// or because of what is wrong with it, for the image that was open before, if there
-// was one, with the picker on top.
+// backToPicker leaves a picked image, which failed or is no longer wanted, for the previous one,
+// if any, with the picker on top.
 func (m *model) backToPicker(wrong error) tea.Cmd {
 	ref, back := m.ref, m.arrive != nil
 	m.closePages()
@@ -105,10 +102,9 @@ func (m *model) backToPicker(wrong error) tea.Cmd {
 	return cmd
 }
 
-// restart resets everything but the facts about the terminal and the list of images
-// to pick from. The session of what is shown ends, unless that is
-// parked: then it can be gone back to. The command closes what is not needed any
-// more.
+// restart resets everything except the facts about the terminal and the list of images. It ends
+// the current session, unless that is parked and can come back. The command closes what is no
+// longer needed.
 func (m *model) restart(o Options, parked *parkedImage) tea.Cmd {
 	var closing tea.Cmd
 	m.closePages()
@@ -139,8 +135,8 @@ func (m *model) broken(err error) tea.Cmd {
 	return tea.Quit
 }
 
-// leaveLoading is what esc does while nothing of the image can be shown yet: it
-// goes to the list of images, if there is one, and never ends the program.
+// leaveLoading handles esc before anything of the image can be shown: it goes to the list of
+// images, if any, and never ends the program.
 func (m *model) leaveLoading() tea.Cmd {
 	if len(m.options.Sources) == 0 {
 		return nil

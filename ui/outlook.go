@@ -11,8 +11,8 @@ type outlook struct {
 	known         bool // after is there
 }
 
-// A foreteller is a view that has something chosen that changes the image: the head of the
-// screen then says what it would come to. It returns nil if nothing is chosen.
+// A foreteller is a view with chosen changes to the image; the header then shows the resulting
+// figures. It returns nil if nothing is chosen.
 type foreteller interface{ outlook() *outlook }
 
 // outlook returns that of the view that is shown; nil if it has none.

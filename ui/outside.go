@@ -10,8 +10,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// askCopyFrom is the size in bytes from which on it is asked whether to make a copy
-// of a file.
+// askCopyFrom is the size in bytes from which on copying a file needs confirmation.
 const askCopyFrom = 64 << 20
 
 // openPager opens a copy of the chosen version in the reader's pager.

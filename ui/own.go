@@ -15,9 +15,8 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// An OwnCommand is a command of the reader's own, which a key runs on the file that
-// is selected. It is a program with its arguments, and never a line for a shell:
-// whatever a path holds, it stays one argument.
+// An OwnCommand is a user's command, which a key runs on the selected file. It is a program with
+// arguments, not a shell line: whatever a path contains, it stays one argument.
 type OwnCommand struct {
 	Key   string   // "ctrl+g"
 	Does  string   // what the help says of it; "": the words of Run
@@ -25,8 +24,8 @@ type OwnCommand struct {
 	Shows string   // one of OwnShows: where it runs
 }
 
-// OwnShows are where a command of the reader's own can run, the default first: on the
-// terminal, until it ends, or unseen, with what it has written shown on a page.
+// OwnShows are the places where a user's command can run, default first: on the terminal until it
+// ends, or in the background, with its output shown on a page.
 var OwnShows = []string{"terminal", "output"}
 
 // ownPlaces are what stands for something of the selection.
@@ -116,7 +115,7 @@ func (c OwnCommand) arguments(path string, layer int, image string) ([]string, e
 	if strings.HasPrefix(image, "-") {
 		image = "./" + image
 	}
-	// At once: what is put in is not looked through again.
+	// In one step, so that inserted text is not replaced again.
 	in := strings.NewReplacer("{path}", path, "{layer}", strconv.Itoa(layer), "{image}", image)
 	args := make([]string, len(c.Run))
 	for i, word := range c.Run {

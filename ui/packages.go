@@ -10,9 +10,9 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// packages is the view of the packages that databases in the image know, with the
-// bytes of each. They are found out when the view is shown for the first time. What no
-// package owns is the last row, so that all rows add up to the image.
+// packages is the view of the packages in the image's databases, with the bytes of each. It is
+// computed when first shown. The last row is the content that no package owns, so that all rows
+// add up to the image.
 type packages struct {
 	list
 	h        host
@@ -61,8 +61,7 @@ func (p *packages) shown() tea.Cmd {
 // waits reports whether keys are to wait for the rows.
 func (p *packages) waits() bool { return p.busy }
 
-// install shows rows. The cursor stays on its package, unless it is on the first row:
-// that is where it has not been moved yet.
+// install shows rows. The cursor stays on its package, unless it is still on the first row.
 func (p *packages) install(r *packageRows) {
 	at := 0
 	if was, ok := p.current(); ok && p.cursor > 0 {
@@ -183,9 +182,8 @@ func (p *packages) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, true
 }
 
-// showFiles shows the files that the package under the cursor owns, and no others,
-// after the highest layer that carries some of them: for an older version of a package
-// that is one below the newer ones.
+// showFiles shows only the files that the selected package owns, after the highest layer that
+// stores some of them: for an older version, that is below the newer ones.
 func (p *packages) showFiles() tea.Cmd {
 	x, ok := p.current()
 	if !ok {

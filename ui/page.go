@@ -2,21 +2,21 @@ package ui
 
 import tea "charm.land/bubbletea/v2"
 
-// A body has the screen between head and footer: a view of the image, or what
-// lies over the views until it is closed. Bodies are no tea.Models: the model
-// hands them keys, and asks them for rows.
+// A body is shown between header and footer: a view of the image, or a page on top of the views
+// until it is closed. Bodies are not tea.Models: the model passes keys to them and asks them for
+// rows.
 //
-// A body that wants to know more has methods of waiter, adopter, shower or closer.
+// A body that needs more has the methods of waiter, adopter, shower or closer.
 type body interface {
-	// arrange lays the body out on a part of the screen. It is called before
-	// every frame, and cheap if nothing has changed.
+	// arrange lays out the body on a part of the screen. It is called before every frame, and is
+	// cheap if nothing has changed.
 	arrange(at rect)
 
 	// render draws row y of the screen into l.
 	render(l *line, y int)
 
-	// key takes a key, and reports whether it was one of the body's own; what is
-	// not, the model takes: esc and q close what lies over others.
+	// key handles a key, and reports whether it did. The model handles the rest: esc and q close
+	// pages.
 	key(k tea.KeyPressMsg) (tea.Cmd, bool)
 
 	// mouse takes a click, the wheel, or a movement, anywhere on the screen.
@@ -32,24 +32,23 @@ type body interface {
 	restyle()
 }
 
-// An adopter is a body that shows something of the analysis: it takes another one
-// of the same image, of more layers or with its comparisons made.
+// An adopter shows data of the analysis: it accepts another one of the same image, with more
+// layers or with its comparisons made.
 type adopter interface{ adopt(s *snapshot) tea.Cmd }
 
-// A shower is a body that makes what it shows only once it has the screen: shown is
-// called each time that it gets it.
+// A shower creates its content only when it is on the screen: shown is called each time it
+// appears.
 type shower interface{ shown() tea.Cmd }
 
-// A worker is a body that has something worked out once it is on the screen. It is asked
-// after every message, and returns nil if there is nothing to be done, or it has begun.
+// A worker computes something once it is on the screen. It is asked after every message, and
+// returns nil if there is nothing to do or the work has started.
 type worker interface{ pending() tea.Cmd }
 
-// A closer is a body that wants to know when it is taken away: it may have
-// something open, or under way.
+// A closer is told when it is removed, because it may have open files or running work.
 type closer interface{ closed() }
 
-// A page is a body inside of one frame, which is drawn for it. Its columns and
-// rows are counted from the frame's inside.
+// A page is a body inside one frame, which is drawn for it. Its columns and rows are relative to
+// the inside of the frame.
 type page interface {
 	// title returns what stands at the left and at the right of the upper
 	// border, on w columns together, and foot what stands in the lower one.

@@ -2,8 +2,8 @@ package ui
 
 import "strings"
 
-// A line is one row of the screen, or a part of one, while it is drawn: as
-// many columns as it was given, never more, and after fill never fewer.
+// A line is a row of the screen, or a part of one, while it is drawn: never wider than its
+// columns, and after fill never narrower.
 type line struct {
 	b    *strings.Builder
 	left int    // columns that are still free

@@ -9,9 +9,9 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// A parkedImage is an image that has been left for another one, which is still
-// being read: the whole model as it was, and its session. If the other one cannot
-// be read, it has the screen again as if nothing had happened.
+// A parkedImage is an image that was left for another one that is still being
+// read: the whole model and its session. If reading the other one fails, it
+// comes back unchanged.
 type parkedImage struct {
 	model             // as it was
 	waiting []tea.Msg // of its session, that have come meanwhile
@@ -84,9 +84,9 @@ func closeCmd(o Options, s *session, images []*analyze.Analysis) tea.Cmd {
 // pastLength is how many images the way back has.
 const pastLength = 20
 
-// A pastImage is an image that has been left: how to open it, and where the
-// reader was in it. Nodes are told by their paths, since another reading of the
-// image may number them otherwise.
+// A pastImage is an image that was left: how to open it, and the user's place
+// in it. Nodes are stored as paths, because another reading of the image may
+// number them differently.
 type pastImage struct {
 	ref   string
 	trail []pastPlace // the last one is where it was left

@@ -12,8 +12,8 @@ import (
 	"github.com/peelhq/peel/internal/redact"
 )
 
-// picker is the page with the images that can be opened: what peel begins with
-// if it is not told of one, and what lies over an image to open another.
+// picker is the page with the images that can be opened: the first screen if peel gets no image,
+// and a page on top of an image to open another one.
 type picker struct {
 	list
 	h       pickerHost
@@ -229,7 +229,7 @@ func (p *picker) startAt(ref string) {
 	}
 }
 
-// refuse keeps why an image could not be opened: it stays in the list with that.
+// refuse records why an image could not be opened; it stays in the list with the reason.
 func (p *picker) refuse(ref, why string) {
 	if p.refused == nil {
 		p.refused = map[string]string{}
@@ -284,8 +284,8 @@ func (p *picker) choose() tea.Cmd {
 	return p.h.openImage(c)
 }
 
-// askSearch searches as one types. The arrows move in what is found, enter opens
-// it, esc drops the search.
+// askSearch searches while the user types. The arrows move within the matches, enter opens one,
+// esc cancels the search.
 func (p *picker) askSearch() {
 	q := newPrompt("search:", p.search)
 	q.chips = true

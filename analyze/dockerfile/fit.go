@@ -11,7 +11,7 @@ const (
 	// history, counted from the first common step.
 	leastFit = 0.8
 	// leastRun and leastCopy are the minimum likeness for a match of steps that make a layer:
-	// builders record the complete text of a RUN, but for a COPY some record only checksums and
+	// builders record the complete text of a RUN, while some record only checksums for a COPY and
 	// the target.
 	leastRun  = 0.95
 	leastCopy = 0.6
