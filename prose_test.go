@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -106,11 +107,16 @@ func TestProseOfComments(t *testing.T) {
 
 // Docs have no odd phrase.
 func TestProseOfDocs(t *testing.T) {
-	files, err := filepath.Glob("docs/*.md")
-	if err != nil {
+	files := []string{"README.md", "CONTRIBUTING.md"}
+	if err := filepath.WalkDir("docs", func(path string, _ fs.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".md" {
+			files = append(files, path)
+		}
+		return err
+	}); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range append(files, "README.md", "CONTRIBUTING.md") {
+	for _, name := range files {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
