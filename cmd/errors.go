@@ -37,6 +37,7 @@ var exitMeanings = []struct {
 	{exitRule, "a rule failed; with diff --exit-code, the images differ; with grep, nothing was found"},
 	{exitUsage, "wrong usage or bad configuration"},
 	{exitWork, "the image cannot be loaded, or the work cannot be done"},
+	{exitLasting, "with fleet index and fleet analyze, trying again will not help"},
 	{exitInterrupted, "interrupted"},
 }
 

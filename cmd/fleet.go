@@ -20,7 +20,7 @@ func (a *app) fleetCommand() *cobra.Command {
 		Args:  wantArgs(0, 0, "a command"),
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.fleetReportCommand(), a.fleetFindCommand(), a.fleetKubeCommand())
+	c.AddCommand(a.fleetPlanCommand(), a.fleetIndexCommand(), a.fleetAnalyzeCommand(), a.fleetReportCommand(), a.fleetFindCommand(), a.fleetKubeCommand())
 	return c
 }
 

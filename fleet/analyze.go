@@ -312,7 +312,7 @@ func AnalyzeStored(ctx context.Context, s source.Objects, p *PlanImage, layer fu
 		return nil, err
 	}
 	var passing error
-	im, err := source.OpenDescribed(ctx, text, p.Reference, func(l *source.Layer) (source.DescribedLayer, error) {
+	im, err := source.OpenDescribed(ctx, text, func(l *source.Layer) (source.DescribedLayer, error) {
 		if l.Index >= len(p.Layers) || cmp.Or(l.Digest, l.DiffID) != p.Layers[l.Index] {
 			return source.DescribedLayer{}, errors.New("its description is not that of the image")
 		}

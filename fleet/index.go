@@ -292,6 +292,9 @@ func (x *indexer) fromImage(ctx context.Context, layers []PlanLayer) error {
 		open := func(memory int64) (*source.Image, error) {
 			opts := x.Open
 			opts.EntryMemory, opts.Platform = memory, l.Platform
+			// An archive that is compressed as a whole passes once: it is kept, for layers
+			// without a digest of their own are read twice.
+			opts.KeepContent = source.EngineOf(l.From) == ""
 			return source.Open(ctx, l.From, opts)
 		}
 		if err := x.layer(ctx, l, l.Index, open); err != nil {
@@ -347,7 +350,7 @@ func (x *indexer) read(ctx context.Context, l *PlanLayer, i int, memory int64, o
 	if from.Err != nil {
 		return nil, from.Err
 	}
-	if from.Digest == "" {
+	if from.Digest == "" && source.EngineOf(l.From) == "" { // an engine has verified it
 		if err := from.VerifyTar(ctx); err != nil {
 			return nil, err
 		}

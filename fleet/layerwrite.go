@@ -55,7 +55,7 @@ func encodeLayer(ctx context.Context, l *source.Layer, m LayerMeta) ([]byte, err
 	var b bytes.Buffer
 	w := parquet.NewGenericWriter[FileRow](&b, append(writerOptions(), schemaOf[FileRow](),
 		parquet.SortingWriterConfig(parquet.SortingColumns(parquet.Ascending("path"), parquet.Ascending("ordinal"))))...)
-	m.Rules, m.Packed, m.Entries = source.ScanRules, l.CompressedBytes >= 0, int64(e.Len())
+	m.Rules, m.Packed, m.Entries = source.ScanRules, l.CompressedBytes >= 0 && l.Digest != "", int64(e.Len())
 	facts := map[int]*source.Fact{}
 	for i := range l.Facts {
 		facts[l.Facts[i].Entry] = &l.Facts[i]

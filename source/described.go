@@ -35,7 +35,9 @@ func (im *Image) Describe() ([]byte, error) {
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(im.indexed()); err != nil {
+	x := im.indexed()
+	x.Source = im.Source
+	if err := e.Encode(x); err != nil {
 		return nil, err
 	}
 	if text.Len() > maxIndexDescription {
@@ -57,8 +59,8 @@ type DescribedLayer struct {
 }
 
 // OpenDescribed opens an image by what Describe has returned and what find says of its
-// layers, lowest first. Contents cannot be read. source is its Image.Source.
-func OpenDescribed(ctx context.Context, text []byte, source string, find func(*Layer) (DescribedLayer, error)) (*Image, error) {
+// layers, lowest first. Contents cannot be read.
+func OpenDescribed(ctx context.Context, text []byte, find func(*Layer) (DescribedLayer, error)) (*Image, error) {
 	var x indexedImage
 	if err := json.Unmarshal(text, &x); err != nil {
 		return nil, fmt.Errorf("a description of an image that cannot be read: %w", err)
@@ -70,7 +72,7 @@ func OpenDescribed(ctx context.Context, text []byte, source string, find func(*L
 	if err != nil {
 		return nil, err
 	}
-	im.Source = source
+	im.Source = x.Source
 	im.origin = origin{bundle: noFiles{}, log: slog.New(slog.DiscardHandler)}
 	for _, l := range im.Layers {
 		if err := ctx.Err(); err != nil {
@@ -97,8 +99,11 @@ func OpenDescribed(ctx context.Context, text []byte, source string, find func(*L
 			continue
 		}
 		s := &layer.Scanned{Entries: d.Entries, Facts: d.Facts, Packed: d.Packed}
-		if l.Digest == "" { // the same tar may be stored in several ways
+		switch l.Digest {
+		case "": // the same tar may be stored in several ways
 			s.Packed = l.CompressedBytes >= 0
+		case l.DiffID:
+			s.Packed = false
 		}
 		l.reader = layer.Indexed(s, errIndexed)
 		if err := l.take(s, nil); err != nil {

@@ -64,6 +64,7 @@ type indexedImage struct {
 	Layers      indexList[indexedLayer]
 	Annotations map[string]string
 	Container   *Container
+	Source      string `json:",omitempty"` // set by Describe
 }
 
 // indexedFacts are the fields of an Image that are written unchanged.
