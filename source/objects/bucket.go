@@ -225,7 +225,7 @@ func code(err error) string {
 var lasting = []string{
 	"AccessDenied", "AllAccessDisabled", "AccountProblem", "InvalidAccessKeyId", "SignatureDoesNotMatch",
 	"ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired", "NoSuchBucket", "InvalidBucketName",
-	"PermanentRedirect", "AuthorizationHeaderMalformed", "MethodNotAllowed", "InvalidStorageClass", "QuotaExceeded",
+	"PermanentRedirect", "AuthorizationHeaderMalformed", "MethodNotAllowed", "InvalidStorageClass", "InvalidArgument", "QuotaExceeded",
 }
 
 // failed describes a failure, and marks it if a retry is useless.
