@@ -25,9 +25,6 @@ func number[N int | int64](n N) *int64 {
 	return &v
 }
 
-// value is a value that is known: a copy, for what it is taken from is large.
-func value[T any](v T) *T { return &v }
-
 // from0 is a number that is not known if it is negative.
 func from0[N int | int64](n N) *int64 {
 	if n < 0 {
@@ -40,11 +37,11 @@ func from0[N int | int64](n N) *int64 {
 func (r *rows) fill(an *analyze.Analysis, p *PlanImage, findings []analyze.Finding, packages *analyze.Packages) {
 	t, im := &an.Totals, &r.image
 	im.Layers, im.Entries = number(t.Layers), number(t.Entries)
-	im.StoredBytes, im.VisibleBytes, im.WastedBytes, im.Efficiency = value(t.Stored), value(t.Visible), value(t.Wasted), value(t.Efficiency)
+	im.StoredBytes, im.VisibleBytes, im.WastedBytes, im.Efficiency = new(t.Stored), new(t.Visible), new(t.Wasted), new(t.Efficiency)
 	im.CompressedBytes, im.BaseLayers = from0(t.Compressed), number(t.BaseLayers)
-	im.UserStoredBytes, im.UserWastedBytes, im.UserWastedRatio = value(t.UserStored), value(t.UserWasted), value(t.UserWastedRatio)
-	im.BaseHiddenBytes, im.OwnEfficiency = value(t.BaseHidden), value(t.OwnEfficiency)
-	im.BaseName, im.BaseBy, im.BaseSure, im.BaseMissing = known(an.Base.Name), value(an.Base.By.String()), value(an.Base.Sure), known(an.Base.Missing)
+	im.UserStoredBytes, im.UserWastedBytes, im.UserWastedRatio = new(t.UserStored), new(t.UserWasted), new(t.UserWastedRatio)
+	im.BaseHiddenBytes, im.OwnEfficiency = new(t.BaseHidden), new(t.OwnEfficiency)
+	im.BaseName, im.BaseBy, im.BaseSure, im.BaseMissing = known(an.Base.Name), new(an.Base.By.String()), new(an.Base.Sure), known(an.Base.Missing)
 	for _, c := range an.Causes {
 		im.Causes = append(im.Causes, CauseRow{c.Cause.String(), c.Bytes, int64(c.Versions)})
 	}
@@ -75,7 +72,7 @@ func layerRow(l *analyze.LayerTotal, im *ImageRow, p *PlanImage) ImageLayerRow {
 		row.Error = known(of.Err.Error())
 		return row
 	}
-	row.StoredBytes, row.WastedBytes, row.HidesBytes, row.Entries = value(l.Stored), value(l.Wasted), value(l.Hides), number(l.Entries)
+	row.StoredBytes, row.WastedBytes, row.HidesBytes, row.Entries = new(l.Stored), new(l.Wasted), new(l.Hides), number(l.Entries)
 	c := &l.Changes
 	row.Added, row.Modified, row.Metadata, row.Identical, row.Removed = number(c.Added), number(c.Modified), number(c.Metadata), number(c.Identical), number(c.Removed)
 	return row

@@ -3,7 +3,6 @@ package fleet
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -159,7 +158,7 @@ func checkTables(t *testing.T, p *Plan, s source.Objects) {
 		row := all[im.Image]
 		want := directly(t, &im)
 		want.image.Plan = p.ID
-		if got, want := fmt.Sprint(flat(row)), fmt.Sprint(flat(want.image)); got != want {
+		if got, want := flat(row), flat(want.image); got != want {
 			t.Errorf("%s:\n%s\n%s", im.Reference, got, want)
 		}
 		compareRows(t, im.Reference, layers, want.layers, func(r *ImageLayerRow) bool { return r.Image == im.Image })
@@ -176,11 +175,11 @@ func compareRows[T any](t *testing.T, name string, all, want []T, of func(*T) bo
 	var got []string
 	for i := range all {
 		if of(&all[i]) {
-			got = append(got, fmt.Sprint(flat(all[i])))
+			got = append(got, flat(all[i]))
 		}
 	}
 	for i := range want {
-		if text := fmt.Sprint(flat(want[i])); i >= len(got) || got[i] != text {
+		if text := flat(want[i]); i >= len(got) || got[i] != text {
 			t.Errorf("%s: row %d: want %s of %q", name, i, text, got)
 			return
 		}

@@ -193,8 +193,8 @@ func (x *indexer) count(add func(t *Tally)) {
 	}
 }
 
-// left notes that n things could not be done. An error that ends the shard is returned.
-func (x *indexer) left(ctx context.Context, n int, err error) error {
+// left notes that something could not be done. An error that ends the shard is returned.
+func (x *indexer) left(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -204,7 +204,7 @@ func (x *indexer) left(ctx context.Context, n int, err error) error {
 		return fmt.Errorf("%w: %w", ErrDenied, err)
 	}
 	x.count(func(t *Tally) {
-		t.Left += n
+		t.Left++
 		t.Because = cmp.Or(t.Because, err)
 	})
 	return nil
@@ -254,7 +254,7 @@ func (x *indexer) unit(ctx context.Context, layers []PlanLayer) error {
 		there, err := x.has(ctx, LayerName(layers[i].Layer), FailedName(layers[i].Layer))
 		switch {
 		case err != nil:
-			if err := x.left(ctx, 1, err); err != nil {
+			if err := x.left(ctx, err); err != nil {
 				return err
 			}
 		case there:
@@ -317,17 +317,17 @@ func (x *indexer) layer(ctx context.Context, l *PlanLayer, i int, open func(memo
 	switch {
 	case err == nil:
 		if err := x.put(ctx, LayerName(l.Layer), b); err != nil {
-			return x.left(ctx, 1, err)
+			return x.left(ctx, err)
 		}
 		x.count(func(t *Tally) { t.Done, t.Bytes = t.Done+1, t.Bytes+l.Bytes })
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case failureKinds[source.FailureOf(err)] == "":
-		return x.left(ctx, 1, err)
+		return x.left(ctx, err)
 	}
 	if err := x.fail(ctx, FailedName(l.Layer), l.Layer, err); err != nil {
-		return x.left(ctx, 1, err)
+		return x.left(ctx, err)
 	}
 	x.count(func(t *Tally) { t.Done, t.Failed = t.Done+1, t.Failed+1 })
 	return nil
@@ -373,7 +373,7 @@ func (x *indexer) image(ctx context.Context, p *PlanImage) error {
 	key := ImageKey(p)
 	there, err := x.has(ctx, DescriptionName(key), FailedImageName(key))
 	if err != nil {
-		return x.left(ctx, 1, err)
+		return x.left(ctx, err)
 	}
 	if there {
 		x.count(func(t *Tally) { t.Before++ })
@@ -385,10 +385,10 @@ func (x *indexer) image(ctx context.Context, p *PlanImage) error {
 		x.count(func(t *Tally) { t.Done++ })
 		return nil
 	case errors.Is(err, errStoring), ctx.Err() != nil, failureKinds[source.FailureOf(err)] == "":
-		return x.left(ctx, 1, err)
+		return x.left(ctx, err)
 	}
 	if err := x.fail(ctx, FailedImageName(key), "", err); err != nil {
-		return x.left(ctx, 1, err)
+		return x.left(ctx, err)
 	}
 	x.count(func(t *Tally) { t.Done, t.Failed = t.Done+1, t.Failed+1 })
 	return nil

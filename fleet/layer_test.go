@@ -146,7 +146,7 @@ func TestWideSums(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer im.Close()
+		t.Cleanup(func() { _ = im.Close() })
 		if err := im.Scan(t.Context()); err != nil {
 			t.Fatal(err)
 		}

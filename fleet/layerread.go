@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/source"
 )
 
@@ -53,10 +54,23 @@ func layerMeta(t *Table[FileRow], layer string) (m LayerMeta, err error) {
 		return m, fmt.Errorf("%w: it is of the layer %s", errTable, m.Layer)
 	case m.Rules != source.ScanRules:
 		return m, fmt.Errorf("it was indexed by a version of peel that reads layers in another way: use a new store")
+	case !lookedInto(m.Collectors):
+		return m, errors.New("it was indexed by a version of peel that looks into other files: use a new store")
 	case m.Entries != t.Len() || m.Entries > maxLayerRows || m.Bytes < 0:
 		return m, errTable
 	}
 	return m, nil
+}
+
+// lookedInto reports whether all collectors have looked into the files of a layer, of
+// which by are the names of those that have.
+func lookedInto(by []string) bool {
+	for _, c := range analyze.Collectors() {
+		if !slices.Contains(by, c.Name) {
+			return false
+		}
+	}
+	return true
 }
 
 // ReadLayer reads the object of a layer, whose entries may take so many bytes of memory.
@@ -191,14 +205,4 @@ func (r *layerReader) add(f *FileRow) error {
 	r.place[i] = int32(r.n)
 	r.n++
 	return nil
-}
-
-// collectorsKnown reports whether a layer was looked into by all of these.
-func (m *LayerMeta) collectorsKnown(collectors []source.Collector) bool {
-	for _, c := range collectors {
-		if !slices.Contains(m.Collectors, c.Name) {
-			return false
-		}
-	}
-	return true
 }

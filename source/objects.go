@@ -6,10 +6,11 @@ import (
 	"github.com/peelhq/peel/source/objects"
 )
 
-// Objects stores named objects in a folder or a bucket: see [objects.Store].
 type (
+	// Objects stores named objects in a folder or a bucket: see [objects.Store].
 	Objects = objects.Store
-	Object  = objects.Object
+	// Object is one of them, open to be read: see [objects.Object].
+	Object = objects.Object
 )
 
 // ErrRefused says that a store of objects refused a request, and that trying again is useless.

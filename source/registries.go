@@ -120,15 +120,15 @@ func (im *Image) ScanLayer(ctx context.Context, i int) error {
 	s := scan{im: im}
 	o := s.options([]*Layer{l})
 	o.Budget = layer.NewBudget(cmp.Or(im.opened.EntryMemory, maxIndex))
-	found, err := l.reader.Scan(ctx, o)
-	taken := l.take(found, err)
+	found, failed := l.reader.Scan(ctx, o)
+	err := l.take(found, failed)
 	switch {
-	case taken == nil:
+	case err == nil: // or it is why the layer cannot be read, and kept
 		return nil
-	case err != nil:
-		return err
+	case failed != nil:
+		return failed
 	}
-	return cmp.Or(errors.Unwrap(taken), taken)
+	return cmp.Or(errors.Unwrap(err), err)
 }
 
 // Archives lists the images in the archives and layouts of a folder, however long that

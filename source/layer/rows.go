@@ -125,7 +125,7 @@ func TarDigest(ctx context.Context, r Reader, e *Entries) (string, error) {
 func IsPacked(ctx context.Context, r Reader) (bool, error) {
 	raw, err := Raw(ctx, r, nil)
 	if err != nil {
-		return false, nil //nolint:nilerr // there is nothing that could be
+		return false, nil // there is nothing that could be
 	}
 	defer raw.Close()
 	head := make([]byte, SniffLen)
