@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -118,6 +119,9 @@ func checkChunk(r io.ReaderAt, size int64, m *format.ColumnMetaData) error {
 	if at < 4 || m.TotalCompressedSize < 0 || m.TotalCompressedSize > size-8-at || m.NumValues < 0 {
 		return errTable
 	}
+	if m.Codec != format.Zstd {
+		return fmt.Errorf("%w: packed in a way that peel does not write", errTable)
+	}
 	end := at + m.TotalCompressedSize
 	var values int64
 	for at < end {
@@ -134,12 +138,55 @@ func checkChunk(r io.ReaderAt, size int64, m *format.ColumnMetaData) error {
 		case h.kind != int64(format.DictionaryPage) || h.values > m.NumValues:
 			return fmt.Errorf("%w: a page of another kind", errTable)
 		}
+		if h.packed > end-at-h.size {
+			return errTable
+		}
+		page := make([]byte, h.packed)
+		if _, err := r.ReadAt(page, at+h.size); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if !holds(page, h.unpacked) {
+			return fmt.Errorf("%w: a page that unpacks to another size than it says", errTable)
+		}
 		at += h.size + h.packed
 	}
 	if at != end || values != m.NumValues {
 		return errTable
 	}
 	return nil
+}
+
+// holds reports whether a page is one zstd frame that says that it unpacks to so many
+// bytes: the library holds it to that. One of a block or two need not say it, for a block
+// has 128 KiB at most.
+// Source: RFC 8878, section 3.1.1.
+func holds(page []byte, unpacked int64) bool {
+	var h zstd.Header
+	if err := h.Decode(page); err != nil || h.Skippable || h.HasFCS && h.FrameContentSize != uint64(unpacked) || h.DictionaryID != 0 {
+		return false
+	}
+	blocks := 0
+	for rest := page[h.HeaderSize:]; len(rest) >= 3; {
+		if blocks++; blocks > 2 && !h.HasFCS {
+			return false
+		}
+		block := int(rest[0]) | int(rest[1])<<8 | int(rest[2])<<16
+		last, kind, size := block&1 == 1, block>>1&3, block>>3
+		if kind == 1 { // one byte, many times
+			size = 1
+		}
+		if rest = rest[3:]; size > len(rest) {
+			return false
+		}
+		if rest = rest[size:]; last {
+			end := 0
+			if h.HasCheckSum {
+				end = 4
+			}
+			return len(rest) == end
+		}
+	}
+	return false
 }
 
 // A pageHeader is what the header of a page claims.

@@ -173,6 +173,8 @@ func (p *Plan) lines(ctx context.Context, r io.Reader, fn func(kind string, line
 			line = long
 		}
 		switch {
+		case len(line) > longestLine:
+			return fmt.Errorf("%w: line %d has more than %d bytes", ErrPlan, n, longestLine)
 		case errors.Is(err, io.EOF) && len(line) == 0:
 			return nil
 		case errors.Is(err, io.EOF):
