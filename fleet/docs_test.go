@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -14,8 +13,6 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 )
-
-var update = flag.Bool("update", false, "write docs/fleet/tables.md anew")
 
 // tableDocs are the tables in the order of the page.
 var tableDocs = []struct {
