@@ -16,7 +16,7 @@ import (
 	_ "github.com/duckdb/duckdb-go/v2"
 )
 
-const root = "../.."
+const root = "../../.."
 
 // store makes a store of images with the program built from this tree.
 func store(t *testing.T) (peel, dir, plan, before string) {
