@@ -8,35 +8,34 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// An Assembly puts a layer together from members of tars that pass, one after
-// another, and from entries that have no content. It is for a layer that is not
-// stored as one tar anywhere, such as what is changed in a container.
+// An Assembly builds a layer from members of several tars, read one after
+// another, and from entries without content. It is for a layer that is not
+// stored as one tar anywhere, such as the changes in a container.
 type Assembly struct {
 	o       ScanOptions
 	entries *Entries
 	g       gathering
 }
 
-// A Take says what an Assembly is to do with a member of a tar.
+// A Take says what an Assembly does with a member of a tar.
 type Take uint8
 
-// What can be done with a member.
+// The choices.
 const (
 	Keep     Take = iota // make it an entry
-	Skip                 // pass over it
-	KeepLast             // make it an entry, and read no further
+	Skip                 // skip it
+	KeepLast             // make it an entry and stop reading
 )
 
-// NewAssembly returns an Assembly without entries.
+// NewAssembly returns an empty Assembly.
 func NewAssembly(o ScanOptions) *Assembly {
 	e := &Entries{budget: o.Budget}
 	return &Assembly{o: o, entries: e, g: gathering{collectors: o.Collect, entries: e}}
 }
 
-// Tar goes through a tar that passes in r. take is called with each member; it may
-// give the record another name and another link, whose bytes must stay as they
-// are until its next call. Checksums are taken of what is kept. The error is that
-// of reading r, or says what is wrong with the tar.
+// Tar reads a tar from r. It calls take with each member. take may change the record's name and
+// link; their bytes must stay unchanged until its next call. Tar computes checksums of what is
+// kept. The error is that of reading r, or describes a fault of the tar.
 func (a *Assembly) Tar(ctx context.Context, r io.Reader, take func(m *Record) Take) error {
 	s := NewTarStream(Watched(ctx, r, a.o.Progress))
 	var h Header
@@ -68,7 +67,7 @@ func (a *Assembly) Tar(ctx context.Context, r io.Reader, take func(m *Record) Ta
 	}
 }
 
-// Add adds an entry that has no content, such as a whiteout.
+// Add adds an entry without content, such as a whiteout.
 func (a *Assembly) Add(r *Record) error {
 	if r.Size != 0 {
 		return errors.New("an entry without content cannot have a size")
@@ -82,20 +81,20 @@ func (a *Assembly) Add(r *Record) error {
 	return nil
 }
 
-// Flaw says that something is wrong at a path, which could be passed over.
+// Flaw records a survivable fault at a path.
 func (a *Assembly) Flaw(path, problem string) { a.entries.flaw(Flaw{Path: path, Problem: problem}) }
 
-// Entries returns what has been added so far.
+// Entries returns the entries added so far.
 func (a *Assembly) Entries() *Entries { return a.entries }
 
-// Done returns the layer. Nothing can be added to it any more.
+// Done returns the layer. Nothing can be added after that.
 func (a *Assembly) Done() *Scanned {
 	a.entries.done()
 	return &Scanned{Entries: a.entries, Facts: a.g.facts}
 }
 
-// Verified returns content with the checksum of entry i verified at its end, if
-// that is known: the error is changed. It closes what it reads from.
+// Verified wraps content so that the checksum of entry i, if known, is verified at the end; the
+// error is then changed. Closing it closes content.
 func (e *Entries) Verified(i int, content io.ReadCloser, changed error) io.ReadCloser {
 	sum, kind, known := e.Checksum(i)
 	if !known || kind != XXH3 {
@@ -104,7 +103,7 @@ func (e *Entries) Verified(i int, content io.ReadCloser, changed error) io.ReadC
 	return &summed{content, xxh3.New(), sum, changed}
 }
 
-// summed is content whose checksum is verified at its end.
+// summed is content whose checksum is verified at the end.
 type summed struct {
 	io.ReadCloser
 	sum     *xxh3.Hasher

@@ -1,26 +1,26 @@
-// Package layer reads what one layer's bytes are: tar in its dialects, plain or
-// compressed, its entries, the content of its files, and how the entries are
-// written for a cache. It knows nothing of images, engines, registries or
+// Package layer parses the bytes of one layer: tar in its dialects, plain or
+// compressed, its entries, the content of its files, and the encoding of
+// entries for a cache. It knows nothing about images, engines, registries or
 // archives of images.
 package layer
 
 import (
 	"context"
-	// The algorithms of digests beside SHA-256.
+	// Digest algorithms other than SHA-256.
 	_ "crypto/sha512"
 	"io"
 
 	"github.com/opencontainers/go-digest"
 )
 
-// A blob is a layer's bytes as they are stored.
+// A blob is a layer's bytes as stored.
 type blob struct {
 	r    io.ReaderAt
 	size int64
-	name string // where it is, for the log
+	name string // its place, for the log
 }
 
-// readAt fills p from byte off on.
+// readAt fills p with the bytes from off on.
 func (b *blob) readAt(p []byte, off int64) error {
 	if len(p) == 0 {
 		return nil
@@ -35,8 +35,8 @@ func (b *blob) readAt(p []byte, off int64) error {
 // stream returns a reader of the whole blob.
 func (b *blob) stream() io.Reader { return io.NewSectionReader(b.r, 0, b.size) }
 
-// digest reads the blob for its digest, "" if it cannot be read. It returns how
-// many bytes it has read, too. The algorithm is that of o.Digest.
+// digest computes the blob's digest, "" if it can't be read, with the algorithm of o.Digest. It
+// also returns how many bytes it read.
 func (b *blob) digest(ctx context.Context, o *ScanOptions) (read int64, sum string) {
 	algorithm := o.algorithm()
 	hash := algorithm.Hash()
@@ -47,8 +47,8 @@ func (b *blob) digest(ctx context.Context, o *ScanOptions) (read int64, sum stri
 	return read, digest.NewDigest(algorithm, hash).String()
 }
 
-// Watched returns a reader of r that tells progress of the bytes that pass, and
-// ends with ctx's error once that is done. progress may be nil.
+// Watched wraps r: the reader reports bytes to progress, which may be nil, and fails with ctx's
+// error after ctx ends.
 func Watched(ctx context.Context, r io.Reader, progress func(bytes int64)) io.Reader {
 	return ctxReader{ctx, r, progress}
 }

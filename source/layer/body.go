@@ -6,34 +6,32 @@ import (
 	"io"
 )
 
-// A Body is the content of one regular file, to be read from any place: what a
-// screen shows of a file is a window of it, however large it is. It holds no
-// content itself. Safe for concurrent use.
+// A Body gives random access to the content of one regular file: a screen shows a window of a
+// file, however large it is. It does not hold the content itself. Safe for concurrent use.
 //
-// In a plain layer a read goes straight to its place. A compressed layer is
-// unpacked up to there, once, from the last checkpoint before it or from its
-// beginning: see Shelf. From an engine's store a file is read as it lies there; that
-// it is what the layer was made of is known to Reader.Open alone, which reads it
-// whole.
+// In a plain layer, a read goes straight to its offset. A compressed layer is unpacked up to
+// there once, from the last checkpoint or from its beginning: see Shelf. In an engine's store, a
+// file is read as it is, unverified; only Reader.Open, which reads the whole file, verifies that
+// it belongs to the layer.
 type Body struct {
 	size  int64
 	read  readFunc
 	close func() error // may be nil
 }
 
-// A readFunc reads from a place on. It may read less than asked for without an
-// error, and is not asked for what lies behind the end.
+// A readFunc reads from an offset on. It may return fewer bytes than requested without an error,
+// and is never called for bytes after the end.
 type readFunc func(ctx context.Context, p []byte, off int64) (int, error)
 
-// NewBody returns a Body of so many bytes that read reads, and done lets go of.
-// read may read less than asked for without an error, and is not asked for what
-// lies behind the end. done may be nil.
+// NewBody returns a Body of this size. read reads from an offset on; it may
+// return fewer bytes than requested without an error, and is never called for
+// bytes after the end. done releases resources and may be nil.
 func NewBody(size int64, read func(ctx context.Context, p []byte, off int64) (int, error), done func() error) *Body {
 	return &Body{size, read, done}
 }
 
-// newBody returns entry i as a Body, given what reads the layer's tar from a place
-// on, and what reads its files in order.
+// newBody returns entry i as a Body, given a function that reads the layer's tar at any offset
+// and one that reads its files in order.
 func newBody(e *Entries, i int, tar readFunc, from func() (*contents, error)) (*Body, error) {
 	if err := e.NotFile(i); err != nil {
 		return nil, err
@@ -49,11 +47,11 @@ func newBody(e *Entries, i int, tar readFunc, from func() (*contents, error)) (*
 	return b, nil
 }
 
-// Size returns how many bytes the content has, a sparse file's with its holes.
+// Size returns the size of the content in bytes, including holes.
 func (b *Body) Size() int64 { return b.size }
 
-// ReadAt reads from byte off on until p is full. It reads less at the end of the
-// content, with io.EOF, or if there is another error.
+// ReadAt reads from off on until p is full. It returns fewer bytes at the end of the content,
+// with io.EOF, or with another error.
 func (b *Body) ReadAt(ctx context.Context, p []byte, off int64) (n int, err error) {
 	if off < 0 {
 		return 0, errors.New("reading before the beginning")
@@ -78,7 +76,7 @@ func (b *Body) ReadAt(ctx context.Context, p []byte, off int64) (n int, err erro
 	return n, nil
 }
 
-// Close lets go of what reading took. It waits for no read.
+// Close releases resources. It does not wait for pending reads.
 func (b *Body) Close() error {
 	if b.close == nil {
 		return nil
@@ -86,14 +84,14 @@ func (b *Body) Close() error {
 	return b.close()
 }
 
-// randomTar reads a compressed layer's tar from any place: what the shelf keeps,
-// and where keeping does not work, by a decoder of its own.
+// randomTar gives random access to a compressed layer's tar: through the shelf or, if that fails,
+// with a decoder of its own.
 type randomTar struct {
 	packed *packedTar
 
-	// turn is held, by an element in it, by the goroutine that touches what follows.
+	// turn is a lock for the fields below: the holder has put an element into it.
 	turn   chan struct{}
-	own    *tarReader // nil until it is needed
+	own    *tarReader // nil until needed
 	closed bool
 }
 
@@ -112,7 +110,7 @@ func (u *randomTar) read(ctx context.Context, p []byte, off int64) (int, error) 
 	return n, noEOF(err)
 }
 
-// readOwn reads by u's own decoder. u.turn must be held.
+// readOwn reads with u's own decoder. The caller holds u.turn.
 func (u *randomTar) readOwn(ctx context.Context, p []byte, off int64) (int, error) {
 	if u.closed {
 		return 0, errors.New("it has been closed")
@@ -138,13 +136,13 @@ func (u *randomTar) close() error {
 		}
 		u.closed = true
 		<-u.turn
-	default: // someone reads, and may go on: the decoder goes with them
+	default: // another read is in progress, and will release the decoder
 	}
 	return nil
 }
 
-// holes reads the map of the sparse file that is entry i, and returns what reads
-// the file by it.
+// holes reads the map of the sparse file that is entry i, and returns a function that reads the
+// file.
 func holes(i int, tar readFunc, from func() (*contents, error)) (_ readFunc, err error) {
 	c, err := from()
 	if err != nil {

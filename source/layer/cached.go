@@ -19,20 +19,18 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// A Cache keeps small files, each under a name and with a kind, which says how it
-// is written. What it returns was written under that name, as that kind, by a
-// program with the same ScanRules, and is whole. Neither method fails: what cannot
-// be kept is read again. Safe for concurrent use.
+// A Cache stores small files by name and kind, where the kind defines the format. It only returns
+// a complete file that a program with the same ScanRules wrote under that name and kind. Its
+// methods do not fail: what can't be stored is computed again. Safe for concurrent use.
 type Cache interface {
 	Read(name, kind string) (body []byte, ok bool)
 	Write(name, kind string, body []byte)
 }
 
-// ScanRules is raised whenever the scan of a layer gives something else than it
-// did, for the same bytes.
+// ScanRules must be raised whenever the scan of a layer gives another result for the same bytes.
 const ScanRules = 2
 
-// The kinds of files in the cache, with the versions of their forms.
+// The kinds of cache files, with the versions of their formats.
 const (
 	indexKind    = "peelLay3"
 	plainKind    = "peelPln1"
@@ -41,41 +39,40 @@ const (
 
 var errIndex = errors.New("not an index of a layer, or a damaged one")
 
-// What a layer's blob holds is kept under the blob's own SHA-256, which a scan
-// computes. An image only says which digest a blob has, so that is not believed:
-// an index of the cache is used if
+// The result of scanning a layer's blob is stored under the blob's SHA-256, which a scan
+// computes. The digest that an image states is only a claim, so a cached index is used only if
 //
-//   - the blob lies in a file that has not changed since its digest was computed,
-//     as far as the system can tell (fileState), and a sample of its bytes, taken
-//     where nobody can know, is what it was (a place); or else
-//   - its digest is computed again: much cheaper than to unpack it.
+//   - the blob is in a file that has not changed since its digest was computed, as
+//     far as the system can tell (fileState), and a sample of its bytes at
+//     unpredictable offsets is unchanged (a place); or
+//   - its digest is computed again, which is much cheaper than unpacking it.
 //
-// A plain layer of a seekable file is scanned by its headers alone, so that its
-// SHA-256 is not known. If it has many entries, its index is kept under its place.
+// A plain layer in a seekable file is scanned by its headers alone, so its SHA-256 is unknown. If
+// it has many entries, its index is stored under its place.
 
-// PlainFrom is how many entries a plain layer must have for its index to be kept:
-// fewer are scanned as fast as it could be read. A variable for tests.
+// PlainFrom is the minimum number of entries of a plain layer for its index to be cached:
+// scanning fewer entries is as fast as reading the cache. A variable for tests.
 var PlainFrom = 1000
 
-// SettleTime is how old a file's last change must be for a later one to be sure
-// to get another time: twice what the coarsest file systems tell apart. A
+// SettleTime is the minimum age of a file's last change for a later change to
+// get a different time: twice the resolution of the coarsest file systems. A
 // variable for tests.
 var SettleTime = 4 * time.Second
 
-// A sample is of the beginning, the end, and blocks between, in bytes.
+// A sample covers the beginning, the end, and blocks between. Sizes are in bytes.
 const (
 	sampleEdge   = 16 << 10
 	sampleBlock  = 4 << 10
 	sampleBlocks = 8
 )
 
-// A location is where a blob lies: which part of which file, in which state.
+// A location is the place of a blob: which part of which file, in which state.
 type location struct {
 	blob *blob
-	name string // of the file that the cache has for it; "" if the location is not known well enough
+	name string // name of its file in the cache; "" if the location is not known well enough
 }
 
-// locationOf returns where b lies now.
+// locationOf returns the current location of b.
 func locationOf(b *blob) location {
 	p := location{blob: b}
 	file := b.r
@@ -95,8 +92,7 @@ func locationOf(b *blob) location {
 	return p
 }
 
-// FileState returns the state that a regular file is in, if a later one could not
-// look the same.
+// FileState returns the state of a regular file if every later state is certain to differ.
 func FileState(f *os.File) (state [5]int64, ok bool) {
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
@@ -106,14 +102,13 @@ func FileState(f *os.File) (state [5]int64, ok bool) {
 	return state, ok && time.Since(changed) >= SettleTime
 }
 
-// CacheName returns the beginning of the name under which a Cache keeps what s
-// tells apart.
+// CacheName returns the prefix of the cache name for the key s.
 func CacheName(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])
 }
 
-// sample sums up some of the blob's bytes; which is up to seed.
+// sample hashes some of the blob's bytes, selected by seed.
 func (p location) sample(seed uint64) (sum [16]byte, err error) {
 	x := xxh3.NewSeed128(seed)
 	buf := make([]byte, sampleEdge)
@@ -139,11 +134,11 @@ func (p location) sample(seed uint64) (sum [16]byte, err error) {
 	return x.Sum128().Bytes(), err
 }
 
-// sampledSize is how many bytes sampled returns.
+// sampledSize is the length of sampled's result in bytes.
 const sampledSize = 8 + 16
 
-// sampled returns a new seed and the sample by it; false if the blob does not lie
-// at p any more, or has changed.
+// sampled returns a new seed and the sample for it; false if the blob is no longer at p, or has
+// changed.
 func (p location) sampled() (b []byte, ok bool) {
 	if p.name == "" || locationOf(p.blob) != p {
 		return nil, false
@@ -154,7 +149,7 @@ func (p location) sampled() (b []byte, ok bool) {
 	return append(seed[:], sum[:]...), err == nil
 }
 
-// unchanged returns an error unless the blob has the sample that b begins with.
+// unchanged returns an error unless the blob has the sample that b starts with.
 func (p location) unchanged(b []byte) error {
 	sum, err := p.sample(binary.LittleEndian.Uint64(b))
 	if err == nil && !bytes.Equal(sum[:], b[8:sampledSize]) {
@@ -163,7 +158,7 @@ func (p location) unchanged(b []byte) error {
 	return err
 }
 
-// digestAt returns the digest of the blob that lies at a location, if it is known.
+// digestAt returns the digest of the blob at a location, if known.
 func (o *ScanOptions) digestAt(p location) (digest string, ok bool) {
 	if p.name == "" {
 		return "", false
@@ -179,8 +174,8 @@ func (o *ScanOptions) digestAt(p location) (digest string, ok bool) {
 	return "sha256:" + hex.EncodeToString(b[sampledSize:]), true
 }
 
-// keepLocation records that the blob at before has that digest, if it lies there
-// still, unchanged.
+// keepLocation records that the blob at before has that digest, if it is still there and
+// unchanged.
 func (o *ScanOptions) keepLocation(before location, digest string) {
 	raw, err := hex.DecodeString(strings.TrimPrefix(digest, "sha256:"))
 	if err != nil {
@@ -195,8 +190,8 @@ func indexName(digest string, size int64) string {
 	return CacheName(fmt.Sprintln("layer", digest, size)) + ".layer"
 }
 
-// CachedIndex returns what the scan of a blob has given, by the blob's digest, if it
-// is in o.Cache with all that o's collectors want.
+// CachedIndex returns the cached result of scanning the blob with that digest, if o.Cache has it
+// with everything that o's collectors need.
 func CachedIndex(digest string, size int64, o ScanOptions) (*Scanned, bool) {
 	b, ok := o.Cache.Read(indexName(digest, size), indexKind)
 	if !ok {
@@ -211,8 +206,7 @@ func CachedIndex(digest string, size int64, o ScanOptions) (*Scanned, bool) {
 	return s, s.wanted(drawn, o.Collect)
 }
 
-// wanted leaves the facts that these collectors draw; false if s was not given to
-// all of them.
+// wanted keeps only the facts of these collectors; false if s lacks one of them.
 func (s *Scanned) wanted(drawn []string, collectors []Collector) bool {
 	for _, c := range collectors {
 		if !slices.Contains(drawn, c.Name) {
@@ -225,20 +219,19 @@ func (s *Scanned) wanted(drawn []string, collectors []Collector) bool {
 	return true
 }
 
-// KeepIndex records what the scan of a blob has given, in o.Cache, and its
-// checkpoints.
+// KeepIndex stores the result of scanning a blob, and its checkpoints, in o.Cache.
 func KeepIndex(size int64, s *Scanned, o ScanOptions) {
 	if b, ok := AppendScanned(nil, s, o.Collect); ok {
 		o.Cache.Write(indexName(s.Digest, size), indexKind, b)
 	}
 	if c := s.checkpoints; c != nil && c.size == size {
 		keepCheckpoints(c, &o)
-		s.checkpoints = nil // who wants them reads them there
+		s.checkpoints = nil // they are read from the cache on demand
 	}
 }
 
-// Known returns what r.Scan would return without reading the layer, as the cache
-// knows it: false if there is more to do than that.
+// Known returns the result of r.Scan from the cache without reading the layer; false if that is
+// not possible.
 func Known(r Reader, o ScanOptions) (*Scanned, bool) {
 	k, ok := r.(KnownReader)
 	if !ok || o.Cache == nil || o.Verify {
@@ -247,18 +240,17 @@ func Known(r Reader, o ScanOptions) (*Scanned, bool) {
 	return k.Known(&o)
 }
 
-// A KnownReader is a Reader of what the cache may know. Known is called with
-// o.Cache set.
+// A KnownReader is a Reader that supports Known. o.Cache is set when Known is called.
 type KnownReader interface {
 	Known(o *ScanOptions) (*Scanned, bool)
 }
 
-// Known goes by where the blob lies.
+// Known uses the location of the blob.
 func (p *packedTar) Known(o *ScanOptions) (*Scanned, bool) { return p.knownAt(locationOf(p.blob), o) }
 
 func (p *packedTar) knownAt(at location, o *ScanOptions) (*Scanned, bool) {
 	digest, ok := o.digestAt(at)
-	// A location's digest is a SHA-256: it is no answer where another is claimed.
+	// A location's digest is a SHA-256, so it can't confirm a claim by another algorithm.
 	if !ok || !strings.HasPrefix(digest, string(o.algorithm())+":") {
 		return nil, false
 	}
@@ -270,7 +262,7 @@ func (p *packedTar) knownAt(at location, o *ScanOptions) (*Scanned, bool) {
 	return s, ok
 }
 
-// cachedScan scans as much of the blob as the cache does not know.
+// cachedScan scans the blob unless the cache has the result.
 func (p *packedTar) cachedScan(ctx context.Context, o *ScanOptions) (*Scanned, error) {
 	at := locationOf(p.blob)
 	if s, ok := p.knownAt(at, o); ok && !o.Verify {
@@ -283,7 +275,7 @@ func (p *packedTar) cachedScan(ctx context.Context, o *ScanOptions) (*Scanned, e
 				o.keepLocation(at, digest)
 				return s, nil
 			}
-			o.progress(-read) // from the beginning again: the scan says what is wrong
+			o.progress(-read) // start again: the scan reports the fault
 		}
 	}
 	s, err := p.scan(ctx, o)
@@ -294,7 +286,7 @@ func (p *packedTar) cachedScan(ctx context.Context, o *ScanOptions) (*Scanned, e
 	return s, err
 }
 
-// Known goes by where the layer lies.
+// Known uses the location of the layer.
 func (p plainTar) Known(o *ScanOptions) (*Scanned, bool) {
 	if o.Verify {
 		return nil, false
@@ -306,8 +298,7 @@ func (p plainTar) Known(o *ScanOptions) (*Scanned, bool) {
 	return s, ok
 }
 
-// cachedPlain returns what the scan of the plain layer at p has given, if that is
-// known, and the layer is what it was then.
+// cachedPlain returns the cached scan of the plain layer at p, if the layer is unchanged.
 func (o *ScanOptions) cachedPlain(p location) (*Scanned, bool) {
 	if p.name == "" {
 		return nil, false
@@ -329,8 +320,7 @@ func (o *ScanOptions) cachedPlain(p location) (*Scanned, bool) {
 	return s, s.wanted(drawn, o.Collect)
 }
 
-// keepPlain records what the scan of the plain layer at before has given, if it
-// lies there still, unchanged.
+// keepPlain caches the scan of the plain layer at before, if it is still there and unchanged.
 func (o *ScanOptions) keepPlain(before location, s *Scanned) {
 	if s.Entries.Len() < PlainFrom {
 		return

@@ -8,20 +8,18 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// checkpointKind is the kind of files with checkpoints, with the version of their
-// form.
+// checkpointKind is the kind of files with checkpoints, including the format's version.
 const checkpointKind = "peelChk1"
 
-// minPoint is the least number of bytes of a checkpoint as it is written: its two
-// places, sum and size, and the length of its window.
+// minPoint is the minimum encoded size of a checkpoint in bytes: its two offsets, sum and size,
+// and the length of its window.
 const minPoint = 2 + 8 + 1
 
 func checkpointName(digest string, size int64) string {
 	return CacheName(fmt.Sprintln("layer", digest, size)) + ".points"
 }
 
-// CachedCheckpoints returns the checkpoints of a gzip blob by its digest, nil if
-// the cache has none.
+// CachedCheckpoints returns the checkpoints of a gzip blob by digest, nil if not cached.
 func CachedCheckpoints(digest string, size int64, o ScanOptions) *Checkpoints {
 	if o.Cache == nil {
 		return nil
@@ -39,12 +37,12 @@ func CachedCheckpoints(digest string, size int64, o ScanOptions) *Checkpoints {
 	return c
 }
 
-// keepCheckpoints records the checkpoints of a gzip blob.
+// keepCheckpoints caches the checkpoints of a gzip blob.
 func keepCheckpoints(c *Checkpoints, o *ScanOptions) {
 	o.Cache.Write(checkpointName(c.digest.String(), c.size), checkpointKind, c.Append(nil))
 }
 
-// Append appends checkpoints as Decoder.Checkpoints reads them.
+// Append encodes checkpoints for Decoder.Checkpoints.
 func (c *Checkpoints) Append(b []byte) []byte {
 	b = AppendText(b, c.digest.String())
 	b = binary.AppendUvarint(b, uint64(c.size))
@@ -65,8 +63,8 @@ func (c *Checkpoints) Append(b []byte) []byte {
 	return b
 }
 
-// Checkpoints reads what Checkpoints.Append has written. Whatever the bytes are,
-// what comes out is consistent; it keeps parts of the input.
+// Checkpoints decodes the output of Checkpoints.Append. The result is consistent for any input,
+// and refers to the input's bytes.
 func (r *Decoder) Checkpoints() *Checkpoints {
 	c := &Checkpoints{digest: digest.Digest(r.Text())}
 	c.size, c.granule = int64(r.Number(math.MaxInt64/8)), int64(r.Number(maxGranule))

@@ -11,68 +11,66 @@ import (
 	"github.com/peelhq/peel/internal/inflate"
 )
 
-// A gzip layer can be unpacked from its beginning only, unless something is known
-// of its middle. While such a layer passes for the first time, a checkpoint is kept
-// every few MiB: where a block begins, and of the 32 KiB before it what the next ones
-// refer to (Mark Adler's zran.c describes the idea). That is 1 to 2 KiB as a rule, so
-// that the checkpoints of a layer take a thousandth of its size. Later, one file
-// is read from the last checkpoint before it.
+// A gzip layer can normally be unpacked only from its beginning. On the first pass over such a
+// layer, a checkpoint is stored every few MiB: the start of a deflate block, and those parts of
+// the preceding 32 KiB that later blocks refer to (Mark Adler's zran.c describes the idea). That
+// usually takes 1 to 2 KiB, so the checkpoints of a layer take a thousandth of its size. Later, a
+// file is read from the last checkpoint before it.
 //
-// What is read so is verified. The digest of the whole blob was computed when the
-// checkpoints were made; the states that the computation went through, every
-// granule of the blob, are kept with them. To verify a granule, the computation is
-// carried on from the state before it, and must arrive at the state behind it:
+// Data read in this way is verified. When the checkpoints are made, the digest of the whole blob
+// is computed, and the intermediate hash states are stored, one for each granule of the blob. To
+// verify a granule, hashing is resumed from the state before it and must arrive at the state
+// after it:
 //
 //	blob       |---------|---------|---------|------|
 //	state      0         s1        s2        s3     the digest
 //	                         ^ checkpoint: granules from the second on are read
 //
-// To find other bytes that lead from one state to the next is as hard as to find
-// others for the digest itself.
+// Finding other bytes that lead from one state to the next is as hard as finding a collision for
+// the digest itself.
 
-// CheckpointSpacing is how far apart checkpoints are, in bytes of the blob and of
-// its tar. Blocks of 64 KiB and more of the blob come on top, and a granule at each
-// end of what is read. A variable for tests.
+// CheckpointSpacing is the distance between checkpoints, in bytes of the blob and of its tar.
+// Large blocks of the blob (64 KiB and more) and a granule at each end of a read come on top. A
+// variable for tests.
 var CheckpointSpacing = inflate.Spacing{In: 2 << 20, Out: 4 << 20}
 
-// CheckpointGranule is how many bytes of a blob are verified at once. A variable for
+// CheckpointGranule is the number of bytes of a blob that are verified at once. A variable for
 // tests.
 var CheckpointGranule int64 = 512 << 10
 
-// Bounds on what is kept for one layer: beyond any of them every second checkpoint,
-// or state, is given up, and the distances are doubled.
+// Limits for one layer. When one is exceeded, every second checkpoint or state is dropped and the
+// distance is doubled.
 const (
 	maxCheckpoints     = 2048
-	maxCheckpointBytes = 16 << 20 // of windows, as they are kept
+	maxCheckpointBytes = 16 << 20 // windows as stored
 	maxStates          = 16 << 10
-	maxGranule         = 64 << 20 // in bytes: a blob of more than a TiB has no checkpoints
+	maxGranule         = 64 << 20 // in bytes: a blob larger than a TiB has no checkpoints
 )
 
-// maxImageCheckpoints bounds what is kept for the layers of one image together, in
-// bytes, so that no image fills the cache.
+// maxImageCheckpoints is the maximum size of the checkpoints of one image's layers, in bytes, so
+// that no image fills the cache.
 const maxImageCheckpoints = 64 << 20
 
-// Checkpoints are the places from which one gzip blob can be unpacked, and what
-// verifies its bytes. They do not change. The windows may belong to a file of the
-// cache.
+// Checkpoints are the places from which one gzip blob can be unpacked, with the
+// data that verifies its bytes. They are immutable. The windows may refer to a
+// cache file.
 type Checkpoints struct {
 	size   int64         // of the blob, in bytes
 	digest digest.Digest // of the blob
 
 	granule int64    // in bytes
-	states  [][]byte // of the digest's computation, behind each whole granule
+	states  [][]byte // hash state after each whole granule
 	points  []checkpoint
 }
 
-// A checkpoint is an inflate.Checkpoint with its window packed.
+// A checkpoint is an inflate.Checkpoint with a packed window.
 type checkpoint struct {
 	in, out   int64
 	sum, size uint32
-	window    []byte // as packWindow has packed it
+	window    []byte // from packWindow
 }
 
-// before returns the index of the last checkpoint at or before a byte of the tar,
-// -1 if there is none.
+// before returns the index of the last checkpoint at or before an offset in the tar, or -1.
 func (c *Checkpoints) before(off int64) int {
 	if c == nil {
 		return -1
@@ -80,7 +78,7 @@ func (c *Checkpoints) before(off int64) int {
 	return sort.Search(len(c.points), func(i int) bool { return c.points[i].out > off }) - 1
 }
 
-// start returns where the checkpoint of that index is in the tar; 0 for -1.
+// start returns the checkpoint's offset in the tar; 0 for index -1.
 func (c *Checkpoints) start(i int) int64 {
 	if i < 0 {
 		return 0
@@ -88,12 +86,11 @@ func (c *Checkpoints) start(i int) int64 {
 	return c.points[i].out
 }
 
-// decodeAhead is how many bytes of a blob may be taken beyond the place that is
-// wanted: input comes in chunks, and output in buffers of that order.
+// decodeAhead is how many bytes of a blob may be read beyond the wanted place: input comes in
+// chunks, and output in buffers of that size.
 const decodeAhead = 2 * inflate.ChunkSize
 
-// reach returns up to where the blob has to be read, in bytes, for the bytes of the
-// tar before off.
+// reach returns the end of the blob's range to read for the bytes of the tar before off.
 func (c *Checkpoints) reach(off int64) int64 {
 	i := sort.Search(len(c.points), func(i int) bool { return c.points[i].out >= off })
 	if i == len(c.points) {
@@ -108,15 +105,14 @@ func (p *checkpoint) open() (inflate.Checkpoint, error) {
 	return inflate.Checkpoint{In: p.in, Out: p.out, Sum: p.sum, Size: p.size, Window: window}, err
 }
 
-// minZeros is how many zeros are worth the end of a run.
+// minZeros is the minimum number of zeros that end a run.
 const minZeros = 4
 
-// packWindow appends a window, most of which is zero as a rule: its length, and then
-// runs, each as how many zeros stand before it, its length, and its bytes. What
-// follows the last run is zero.
+// packWindow encodes a window, which is mostly zero: its length, then runs, each as the number of
+// preceding zeros, its length and its bytes. Everything after the last run is zero.
 func packWindow(b, window []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(window)))
-	last := 0 // behind the last run
+	last := 0 // end of the last run
 	for at := 0; at < len(window); {
 		if at+8 <= len(window) && binary.LittleEndian.Uint64(window[at:]) == 0 {
 			at += 8
@@ -138,7 +134,7 @@ func packWindow(b, window []byte) []byte {
 	return b
 }
 
-// unpackWindow returns what packWindow has packed.
+// unpackWindow decodes the output of packWindow.
 func unpackWindow(b []byte) ([]byte, error) {
 	r := NewDecoder(b, nil)
 	window := make([]byte, r.Number(inflate.WindowSize))
@@ -156,18 +152,17 @@ func unpackWindow(b []byte) ([]byte, error) {
 	return window, nil
 }
 
-// A recorder keeps checkpoints as they are passed, in bounds. It is for one
-// goroutine.
+// A recorder collects checkpoints within limits. It is for one goroutine.
 type recorder struct {
 	every  inflate.Spacing
 	points []checkpoint
 	bytes  int64
-	packed []byte // room for a window
+	packed []byte // buffer for a window
 }
 
 func newRecorder() *recorder { return &recorder{every: CheckpointSpacing} }
 
-// keep takes a checkpoint, and returns how far away the next one shall be.
+// keep stores a checkpoint and returns the distance to the next one.
 func (r *recorder) keep(c inflate.Checkpoint) inflate.Spacing {
 	r.packed = packWindow(r.packed[:0], c.Window)
 	p := checkpoint{in: c.In, out: c.Out, sum: c.Sum, size: c.Size, window: bytes.Clone(r.packed)}
@@ -179,7 +174,7 @@ func (r *recorder) keep(c inflate.Checkpoint) inflate.Spacing {
 	return r.every
 }
 
-// thin gives up every second checkpoint.
+// thin drops every second checkpoint.
 func (r *recorder) thin() {
 	r.every.In, r.every.Out = 2*r.every.In, 2*r.every.Out
 	r.points, r.bytes = everySecond(r.points), 0
@@ -188,7 +183,7 @@ func (r *recorder) thin() {
 	}
 }
 
-// everySecond returns the second, the fourth and so on of s, in place.
+// everySecond returns the second, fourth, ... element of s, in place.
 func everySecond[T any](s []T) []T {
 	n := 0
 	for i := 1; i < len(s); i += 2 {
@@ -199,8 +194,8 @@ func everySecond[T any](s []T) []T {
 	return s[:n]
 }
 
-// checkpoints returns what to keep for the blob whose digest t has computed, nil if
-// that is nothing. They are charged to b, nil for no bound.
+// checkpoints returns the checkpoints for the blob whose digest t has computed, or nil. It
+// charges them to b, which may be nil.
 func (r *recorder) checkpoints(t *Trail, b *Budget) *Checkpoints {
 	if t.broken {
 		return nil

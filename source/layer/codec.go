@@ -4,26 +4,24 @@ import (
 	"encoding/binary"
 )
 
-// How entries are written, for the cache. Numbers are varints (encoding/binary),
-// those that are likely to be negative zigzag ones; a string is its length and its
-// bytes.
+// The encoding of entries in the cache. Numbers are varints (encoding/binary), with zigzag for
+// those that are often negative. A string is its length and its bytes.
 //
-// The entries of a layer are written one after the other, each as what differs
-// from what is to be expected behind the one before: a name as how many bytes
-// it shares with the previous name, and the rest; an offset as the distance
-// from where the next content begins when a plain header stands between; the
-// owner, the mode and the time only where they change.
+// The entries of a layer follow one another, each encoded as the difference from what is expected
+// after the previous one: a name as the length of the prefix shared with the previous name, and
+// the rest; an offset as the distance from where the content would start after a plain header;
+// owner, mode and time only if they change.
 
-// textRatio bounds how many bytes of names one byte of a file may stand for, so
-// that a small file cannot fill memory. Real layers have less than 20.
+// textRatio is the maximum number of name bytes for each byte of a file, so that a small file
+// cannot fill memory. Real layers have less than 20.
 const textRatio = 64
 
-// minEntry is the least number of bytes of an entry: its flags, the length of
-// the name that is shared and of the rest, and the offset.
+// minEntry is the minimum encoded size of an entry in bytes: flags, the lengths of the shared and
+// the remaining name, and the offset.
 const minEntry = 4
 
-// AppendScanned appends what the scan of a layer has given to these collectors. It
-// reports false for what it has no form for, see appendEntries.
+// AppendScanned encodes the result of scanning a layer with these collectors. It reports false if
+// there is no encoding, see appendEntries.
 func AppendScanned(b []byte, s *Scanned, collectors []Collector) ([]byte, bool) {
 	packed := byte(0)
 	if s.Packed {
@@ -36,8 +34,8 @@ func AppendScanned(b []byte, s *Scanned, collectors []Collector) ([]byte, bool) 
 	return appendFacts(b, collectors, s.Facts), true
 }
 
-// appendEntries appends the entries of a layer. It reports false for what it has
-// no form for: nothing that a scan gives but in a layer that is made to be odd.
+// appendEntries encodes the entries of a layer. It reports false if there is no encoding, which
+// only happens for odd, artificial layers.
 func appendEntries(b []byte, e *Entries) ([]byte, bool) {
 	from := len(b)
 	for i := range e.count {
@@ -49,8 +47,8 @@ func appendEntries(b []byte, e *Entries) ([]byte, bool) {
 	return b, ok && text <= textRatio*(len(b)-from)
 }
 
-// appendItems appends the entries of a layer, and returns how many bytes their names
-// and links have together.
+// appendItems encodes the entries of a layer, and returns the total length of their names and
+// links.
 func appendItems(b []byte, e *Entries) (_ []byte, text int, ok bool) {
 	b = binary.AppendUvarint(b, uint64(e.count))
 	for i := range e.count {
@@ -74,12 +72,12 @@ func appendItems(b []byte, e *Entries) (_ []byte, text int, ok bool) {
 	return b, text, true
 }
 
-// AppendText appends a string.
+// AppendText encodes a string.
 func AppendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// AppendBytes appends bytes, as a string.
+// AppendBytes encodes bytes as a string.
 func AppendBytes(b, s []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
@@ -94,36 +92,35 @@ func commonPrefix(a, b []byte) int {
 	return n
 }
 
-// A Decoder goes through what AppendScanned, AppendText and the like have
-// written. After something that they cannot have written, it has failed, and all
-// that is read is zero or empty.
+// A Decoder decodes the output of AppendScanned, AppendText and the like. After
+// invalid input it has failed, and returns only zero values.
 type Decoder struct {
 	b      []byte
 	bad    bool
 	budget *Budget
-	text   int // bytes that names may have beyond what is in proportion
+	text   int // bytes that names may have beyond the proportional limit
 }
 
-// NewDecoder returns a Decoder of b. Entries are charged to budget, nil for none.
+// NewDecoder returns a Decoder of b. It charges entries to budget, which may be nil.
 func NewDecoder(b []byte, budget *Budget) *Decoder { return &Decoder{b: b, budget: budget} }
 
-// Scanned reads what AppendScanned has written, and the names of the collectors.
+// Scanned decodes the output of AppendScanned, and the names of the collectors.
 func (r *Decoder) Scanned() (s *Scanned, collectors []string) {
 	s = &Scanned{Packed: r.Number(1) == 1, Digest: r.Text(), Entries: r.entries()}
 	collectors, s.Facts = r.facts(s.Entries.Len())
 	return s, collectors
 }
 
-// Failed reports whether something was met that cannot be.
+// Failed reports whether the input was invalid.
 func (r *Decoder) Failed() bool { return r.bad }
 
-// End reports whether all has been read, and nothing was wrong with it.
+// End reports whether the whole input has been read and was valid.
 func (r *Decoder) End() bool { return !r.bad && len(r.b) == 0 }
 
-// Fail makes the decoder fail.
+// Fail marks the input as invalid.
 func (r *Decoder) Fail() { r.b, r.bad = nil, true }
 
-// Byte reads a byte.
+// Byte decodes a byte.
 func (r *Decoder) Byte() byte {
 	if len(r.b) == 0 {
 		r.Fail()
@@ -154,7 +151,7 @@ func (r *Decoder) varint() int64 {
 	return int64(v>>1) ^ -int64(v&1)
 }
 
-// Number reads a number of at most limit.
+// Number decodes a number of at most limit.
 func (r *Decoder) Number(limit uint64) uint64 {
 	v := r.uvarint()
 	if v > limit {
@@ -164,12 +161,12 @@ func (r *Decoder) Number(limit uint64) uint64 {
 	return v
 }
 
-// Count reads how many things follow, of which each takes size bytes at least.
+// Count decodes the number of following items, each of which takes at least size bytes.
 func (r *Decoder) Count(size int) int {
 	return int(r.Number(uint64(len(r.b) / size)))
 }
 
-// Bytes reads a string; its bytes belong to the input.
+// Bytes decodes a string; the result refers to the input.
 func (r *Decoder) Bytes() []byte { return r.take(r.Count(1)) }
 
 func (r *Decoder) take(n int) []byte {
@@ -182,11 +179,11 @@ func (r *Decoder) take(n int) []byte {
 	return b
 }
 
-// Text reads a string.
+// Text decodes a string.
 func (r *Decoder) Text() string { return string(r.Bytes()) }
 
-// entries reads the entries of a layer. Whatever the bytes are, what comes out
-// is such as a scan could have given.
+// entries decodes the entries of a layer. For any input, the result is one that a scan could have
+// returned.
 func (r *Decoder) entries() *Entries {
 	given := len(r.b)
 	n := r.Count(minEntry)

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// What an entry's first byte says, above the three bits of its type.
+// Flags in an entry's first byte, above the three bits of its type.
 const (
 	flagSummed = 1 << (3 + iota)
 	flagAttrs  // owner and mode follow
@@ -16,21 +16,21 @@ const (
 	flagLink   // a link's target follows
 )
 
-// rareSparse is set in the first byte of the rare attributes of a sparse file.
+// rareSparse is set in the first byte of a sparse file's rare attributes.
 const rareSparse = 1
 
-// maxXattrs bounds the extended attributes of one entry: no header of a tar and no
-// file system has room for as many.
+// maxXattrs is the maximum number of extended attributes of an entry: no tar header and no file
+// system has room for more.
 const maxXattrs = 1 << 16
 
-// An item is an entry as it is written.
+// An item is an entry in encoded form.
 type item struct {
 	Record
 	sum    uint64
 	summed bool
 }
 
-// item fills m with entry i; the name is written over that in m.
+// item fills m with entry i, overwriting the name in m.
 func (e *Entries) item(i int, m *item) {
 	r := e.record(i)
 	o := &e.owners[r.bits>>bitsOwner]
@@ -53,7 +53,7 @@ func (e *Entries) item(i int, m *item) {
 	}
 }
 
-// nameLen returns the length of entry i's name as it is stored.
+// nameLen returns the length of entry i's stored name.
 func (e *Entries) nameLen(i int) int {
 	n := len(e.DirBytes(e.Dir(i))) + len(e.Base(i))
 	if e.record(i).bits&bitSlash != 0 {
@@ -62,7 +62,7 @@ func (e *Entries) nameLen(i int) int {
 	return n
 }
 
-// plausible reports whether m is what the scan of a tar can give.
+// plausible reports whether m could come from the scan of a tar.
 func (m *item) plausible() bool {
 	if int(m.Type) >= len(typeNames) || m.Offset < 0 || m.Size < 0 || m.Mode > 0o7777 || m.Nsec >= 1e9 {
 		return false
@@ -76,8 +76,7 @@ func (m *item) plausible() bool {
 	return !m.Sparse || m.Stored >= 0 && m.Stored <= m.Size
 }
 
-// expected is where the content of the entry behind m begins, if that has one
-// plain header.
+// expected returns where the content of the next entry starts if that has one plain header.
 func (m *item) expected() int64 {
 	if m.Size > math.MaxInt64-m.Offset-2*blockSize {
 		return 0
@@ -85,7 +84,7 @@ func (m *item) expected() int64 {
 	return m.Offset + (m.Size+blockSize-1)&^(blockSize-1) + blockSize
 }
 
-// append appends m, given the entry before it.
+// append encodes m, given the previous entry.
 func (m *item) append(b []byte, last *item) []byte {
 	flags := byte(m.Type)
 	if m.summed {
@@ -117,7 +116,7 @@ func (m *item) append(b []byte, last *item) []byte {
 	}
 	if flags&flagAttrs != 0 {
 		b = binary.AppendUvarint(b, uint64(m.Mode))
-		b = binary.AppendUvarint(b, uint64(m.UID)) // a negative one takes the room of the largest
+		b = binary.AppendUvarint(b, uint64(m.UID)) // a negative one takes as much room as the largest
 		b = binary.AppendUvarint(b, uint64(m.GID))
 	}
 	if flags&flagTime != 0 {
@@ -148,8 +147,7 @@ func (m *item) appendRare(b []byte) []byte {
 	return b
 }
 
-// item reads an entry into m, given the one before it; the name is written over
-// that in m.
+// item decodes an entry into m, given the previous one, overwriting the name in m.
 func (r *Decoder) item(m, last *item) {
 	flags := r.Byte()
 	shared := int(r.Number(uint64(len(last.Name))))

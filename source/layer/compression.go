@@ -14,24 +14,24 @@ import (
 	"github.com/peelhq/peel/internal/inflate"
 )
 
-// A Form is how bytes are packed, found out from the bytes themselves:
-// media types and file names are hints that are wrong too often.
+// A Form is the compression of a blob, detected from its bytes, because media types and file
+// names are too often wrong.
 type Form uint8
 
 // The forms.
 const (
-	Plain       Form = iota // a tar, or nothing at all
-	Gzip                    // of one member or several
-	Zstd                    // of one frame or several, skippable ones too
-	Unsupported             // a known form that peel does not read
-	Unknown                 // nothing known
+	Plain       Form = iota // a tar, or nothing
+	Gzip                    // one or more members
+	Zstd                    // one or more frames, including skippable ones
+	Unsupported             // a known format that peel can't read
+	Unknown                 // an unknown format
 )
 
-// SniffLen is how many bytes Sniff wants to see, if there are as many.
+// SniffLen is the number of bytes that Sniff needs, if available.
 const SniffLen = blockSize
 
-// zstdWindow bounds what a zstd frame may ask to be kept, in bytes; it is also
-// what the zstd command accepts by default.
+// zstdWindow is the maximum window of a zstd frame in bytes; the zstd command has the same
+// default.
 const zstdWindow = 128 << 20
 
 var unreadableForms = []struct {
@@ -46,8 +46,8 @@ var unreadableForms = []struct {
 	{"PK\x03\x04", "zip"},
 }
 
-// Sniff tells the form of what begins with head; name is that of an unsupported
-// one. An empty or all-zero beginning is an empty tar.
+// Sniff detects the form of a blob that starts with head; name is set for an unsupported form. An
+// empty or all-zero start is an empty tar.
 func Sniff(head []byte) (form Form, name string) {
 	switch {
 	case len(head) == 0:
@@ -67,7 +67,7 @@ func Sniff(head []byte) (form Form, name string) {
 	return Unknown, ""
 }
 
-// isSkippable reports a skippable zstd frame (RFC 8878, 3.1.2).
+// isSkippable reports whether b starts a skippable zstd frame (RFC 8878, 3.1.2).
 func isSkippable(head []byte) bool {
 	return len(head) >= 4 && head[0]&0xf0 == 0x50 && head[1] == 0x2a && head[2] == 0x4d && head[3] == 0x18
 }
@@ -80,7 +80,7 @@ func isTar(head []byte) bool {
 	return *block == zeroBlock || validChecksum(block)
 }
 
-// Unpack returns a reader of what r holds in form c.
+// Unpack returns a reader that decompresses r.
 func Unpack(c Form, r io.Reader) (io.ReadCloser, error) {
 	if c == Plain {
 		return io.NopCloser(r), nil
@@ -88,23 +88,21 @@ func Unpack(c Form, r io.Reader) (io.ReadCloser, error) {
 	return newUnpacker(c, r, false)
 }
 
-// An unpacker unpacks what is compressed. It is read from by one of the two:
-// Read, or next, which copies nothing.
+// An unpacker decompresses data. Use either Read or next, which does not copy, but not both.
 type unpacker interface {
 	io.ReadCloser
 	pieces
 
-	// trailing reports whether what is compressed has ended, but not what holds
-	// it: something follows that is passed over.
+	// trailing reports whether the compressed data has ended but its source has not: the rest is
+	// ignored.
 	trailing() bool
 
-	// record has r keep checkpoints, if this form has any.
+	// record lets r store checkpoints, if the format supports them.
 	record(r *recorder)
 }
 
-// newUnpacker returns an unpacker of what r holds in form c, which is not Plain. If
-// the digest of r is verified, the checksums of zstd's frames, which prove less, are
-// passed over: they take as long as a tenth of the unpacking.
+// newUnpacker returns an unpacker of r in form c, which is not Plain. If the digest of r is
+// verified, it skips the weaker checksums of zstd frames, which take up to a tenth of the time.
 func newUnpacker(c Form, r io.Reader, verified bool) (unpacker, error) {
 	switch c {
 	case Gzip:
@@ -125,8 +123,8 @@ func newUnpacker(c Form, r io.Reader, verified bool) (unpacker, error) {
 
 func gzipUnpacker(z *inflate.Reader) unpacker { return labelled{gzipReader{z}, "gzip"} }
 
-// gzipReader ends where the last member does. What follows and is no member is
-// passed over, as gzip, and Docker by it, do; podman refuses such a layer.
+// gzipReader ends after the last member. It ignores trailing data that isn't a member, as gzip
+// and therefore Docker do; podman rejects such a layer.
 type gzipReader struct{ *inflate.Reader }
 
 func (r gzipReader) trailing() bool { return r.Trailing() }
@@ -150,20 +148,20 @@ func (r gzipReader) end(err error) error {
 	return err
 }
 
-// windowLimit is what LimitWindows has set; 0 for no limit but zstdWindow.
+// windowLimit is the value from LimitWindows; 0 to use only zstdWindow.
 var windowLimit atomic.Int64
 
-// leastLimit is what LimitWindows leaves at least, in bytes: what RFC 8878
-// (3.1.1.1.2) asks every decoder of zstd for.
+// leastLimit is the minimum value of windowLimit in bytes: what RFC 8878 (3.1.1.1.2) requires
+// from every zstd decoder.
 const leastLimit = 8 << 20
 
-// LimitWindows bounds the window of a decoder to so many bytes, where the system
-// refuses large allocations: a window is one, and a few bytes can ask for it. It is
-// for the beginning of a program.
+// LimitWindows limits the window of a decoder, in bytes, on systems that refuse large
+// allocations: a few bytes of input can request such a window. Call it at the start of the
+// program.
 func LimitWindows(bytes int64) { windowLimit.Store(max(bytes, leastLimit)) }
 
-// MostWindow returns how large the window of a decoder may be that may have most
-// bytes by itself, and whether that is less for want of memory.
+// MostWindow returns the maximum window of a decoder that would otherwise allow most bytes, and
+// whether the memory limit reduced it.
 func MostWindow(most int64) (bytes int64, less bool) {
 	if limit := windowLimit.Load(); limit > 0 && limit < most {
 		return limit, true
@@ -171,7 +169,7 @@ func MostWindow(most int64) (bytes int64, less bool) {
 	return most, false
 }
 
-// zstdError says of a window that is too large how large it may be.
+// zstdError adds the maximum to an error about a window that is too large.
 func zstdError(err error) error {
 	if !errors.Is(err, zstd.ErrWindowSizeExceeded) {
 		return err
@@ -183,24 +181,23 @@ func zstdError(err error) error {
 	return fmt.Errorf("%w: more than %d MiB", err, most>>20)
 }
 
-// zstdDecoders are those that nobody uses at the moment. Each has buffers of
-// twice the largest window that it has met, which is worth keeping from one layer
-// to the next.
+// zstdDecoders are unused decoders. Each keeps buffers of twice its largest
+// window, which are worth reusing for other layers.
 var zstdDecoders sync.Pool
 
-// zstdReader is a decoder that goes back to the others when it is closed.
+// zstdReader is a decoder that returns to the pool when closed.
 type zstdReader struct {
 	z *zstd.Decoder
 
-	// The decoder hands out its blocks without a copy only to a writer: next takes
-	// them one by one from one that waits in a coroutine.
+	// The decoder passes its blocks without a copy only to a writer, so next takes them one by
+	// one from a writer in a coroutine.
 	block func() ([]byte, error, bool)
 	stop  func()
-	err   error // what it ended with
+	err   error // final error
 }
 
-// newZstd returns a decoder that works in the goroutine of its reader. It checks the
-// frames' checksums unless r is verified.
+// newZstd returns a decoder that runs in its reader's goroutine. It checks the frames' checksums
+// unless r is verified.
 func newZstd(r io.Reader, verified bool) (*zstdReader, error) {
 	if z, ok := zstdDecoders.Get().(*zstd.Decoder); ok {
 		return &zstdReader{z: z}, z.ResetWithOptions(r, zstd.IgnoreChecksum(verified))
@@ -240,17 +237,17 @@ func (r *zstdReader) next() ([]byte, error) {
 	return b, r.err
 }
 
-// trailing is never so: what follows a frame has to be one.
+// trailing is always false, because only frames may follow a frame.
 func (r *zstdReader) trailing() bool { return false }
 
-// record keeps nothing: what a frame may refer to is too much to be kept.
+// record does nothing, because a frame's window is too large to store.
 func (r *zstdReader) record(*recorder) {}
 
 func (r *zstdReader) Close() error {
 	if r.stop != nil {
 		r.stop()
 	}
-	if r.z != nil && r.z.Reset(nil) == nil { // lets go of what it reads from
+	if r.z != nil && r.z.Reset(nil) == nil { // releases the source
 		zstdDecoders.Put(r.z)
 	}
 	r.z = nil
@@ -267,7 +264,7 @@ func (y yielding) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// labelled says in its errors what was being unpacked.
+// labelled adds the compression to errors.
 type labelled struct {
 	unpacker
 	what string

@@ -6,17 +6,16 @@ import (
 	"io"
 )
 
-// contents reads a layer's files in the order in which they are stored.
+// contents reads a layer's files in stored order.
 type contents struct {
 	ctx     context.Context
 	entries *Entries
 	in      input       // the uncompressed tar
-	packed  io.Closer   // what unpacks it; nil if nothing does
-	before  func(i int) // is called before entry i is read; may be nil
+	packed  io.Closer   // the decompressor; nil if none
+	before  func(i int) // called before entry i is read; may be nil
 }
 
-// entry returns a reader of entry i, which must not lie before one that has been
-// returned already.
+// entry returns a reader of entry i. Entries must be requested in ascending order.
 func (c *contents) entry(i int) (io.Reader, error) {
 	if c.before != nil {
 		c.before(i)
@@ -46,7 +45,7 @@ func (c *contents) each(entries []int, fn func(i int, r io.Reader) error) error 
 	return nil
 }
 
-// seek puts s at the content of entry i, and into h how that is stored.
+// seek moves s to the content of entry i, and describes how it is stored in h.
 func (c *contents) seek(i int, s *Tar, h *Header) error {
 	e := c.entries
 	if err := e.NotFile(i); err != nil {
@@ -67,8 +66,8 @@ func (c *contents) seek(i int, s *Tar, h *Header) error {
 	return s.Next(h)
 }
 
-// end returns where the content of entry i ends in the tar; of a sparse file, whose
-// map comes first, about where.
+// end returns the offset in the tar where the content of entry i ends; for a sparse file, whose
+// map comes first, an estimate.
 func (e *Entries) end(i int) int64 {
 	end := e.offset(i) + e.Stored(i)
 	if e.sparse(i) {
@@ -84,7 +83,7 @@ func (c *contents) Close() error {
 	return c.packed.Close()
 }
 
-// closing is a reader with what is to be closed behind it.
+// closing is a reader with something to close after it.
 type closing struct {
 	io.Reader
 	io.Closer

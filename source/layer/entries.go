@@ -9,77 +9,77 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// Entries are the tar members of one layer, in stored order. A million of them
-// are to be held and gone through, so they are kept small: a record of 24 bytes
-// an entry, in blocks, so that growing copies nothing; names in runs of bytes,
-// the directory once for all the neighbours that lie in it; owner and mode as a
-// place in a list of those that occur; and what few entries have (extended
-// attributes, device numbers, holes, large numbers) on the side.
+// Entries are the tar members of one layer in stored order. They must be small,
+// because a layer may have millions: a record takes 24 bytes, in blocks, so
+// that growing copies nothing; names are in large byte slices, with the
+// directory stored once for consecutive entries; owner and mode are an index
+// into a list; and rare data (extended attributes, device numbers, holes, large
+// numbers) is stored separately.
 //
-// Entries are immutable once Reader.Scan has returned, but for checksums, which
-// Sum adds. They may be read from several goroutines, also meanwhile.
+// Entries are immutable after Reader.Scan returns, except that Sum adds
+// checksums. Several goroutines may read them, even meanwhile.
 type Entries struct {
-	blocks    []recordBlock // all but the last one full
+	blocks    []recordBlock // all except the last are full
 	count     int
 	text      texts
-	dirs      []uint32 // where in text the names of directories are; the first is ""
+	dirs      []uint32 // places of directory names in text; the first is ""
 	owners    []owner
 	rare      []rareAttrs // by entry
-	flaws     []Flaw      // met while scanning
-	moreFlaws int         // that are only counted, while adding
+	flaws     []Flaw      // found during the scan
+	moreFlaws int         // flaws that are only counted, while adding
 	late      lateSums
 
-	adding *adding // nil when all entries are there
-	budget *Budget // nil: no bound
-	owed   int64   // bytes of memory that the budget has not been charged with yet
+	adding *adding // nil when complete
+	budget *Budget // nil: no limit
+	owed   int64   // bytes of memory not yet charged to the budget
 }
 
 // A record is an entry's common part.
 type record struct {
-	block uint32 // where the content begins in the uncompressed layer, in blocks of 512 bytes; of a sparse file, its first header
+	block uint32 // start of the content in the uncompressed layer, in blocks of 512 bytes; for a sparse file, its first header
 	size  uint32
 	sec   uint32 // modification time, seconds since 1970
-	text  uint32 // where in Entries.text the last part of the name is; the link follows it
+	text  uint32 // place in Entries.text of the name's last part; the link follows it
 	dir   uint32 // index in Entries.dirs
 	bits  uint32 // Type, flags, and the index in Entries.owners
 }
 
-// What record.bits say above the type.
+// The meaning of record.bits above the type.
 const (
 	bitSummed = 1 << (3 + iota)
-	bitCRC        // the checksum is the CRC-64 that an engine keeps, not XXH3
-	bitRare       // there is a rareAttrs
-	bitSlash      // a slash ends the name
-	bitSHA        // the checksum is the beginning of a SHA-256, not XXH3
-	bitsOwner = 8 // from here on: the owner
+	bitCRC        // the checksum is an engine's CRC-64, not XXH3
+	bitRare       // a rareAttrs exists
+	bitSlash      // the name ends with a slash
+	bitSHA        // the checksum is the start of a SHA-256, not XXH3
+	bitsOwner = 8 // from here on: index of the owner
 )
 
-// recordBlock is up to recordsPerBlock entries in a row.
+// recordBlock is up to recordsPerBlock consecutive entries.
 type recordBlock struct {
 	records []record
-	sums    []uint64 // checksums, up to the last record that has one
-	nsecs   []uint32 // of modification times, up to the last that is not 0
+	sums    []uint64 // checksums, up to the last record with one
+	nsecs   []uint32 // of modification times, up to the last nonzero one
 
 	wides []xxh3.Uint128 // checksums of 128 bits, up to the last record that has one
 }
 
 const recordsPerBlock = 1 << 10
 
-// An owner is what most entries of a layer share with others.
+// An owner is the data that most entries of a layer share.
 type owner struct {
 	uid, gid int64
 	mode     uint16
 }
 
-// rareAttrs are what few entries have.
+// rareAttrs are attributes that few entries have.
 type rareAttrs struct {
 	entry        uint32
 	sparse, wide bool
 	xattrs       map[string]string
 	major, minor int64
-	stored       int64 // bytes in the tar, of a sparse file
+	stored       int64 // bytes in the tar, for a sparse file
 
-	offset, size, sec int64 // if wide: they do not fit the record
+	offset, size, sec int64 // if wide: values that do not fit the record
 }
 
 // Len returns the number of entries.
@@ -97,8 +97,7 @@ func (e *Entries) At(i int) Entry {
 	return out
 }
 
-// Attributes is At without Name and Link: it takes no time for either, which may
-// have 65,535 bytes.
+// Attributes is At without Name and Link, which may be long.
 func (e *Entries) Attributes(i int) Entry {
 	r := e.record(i)
 	o := &e.owners[r.bits>>bitsOwner]
@@ -123,8 +122,8 @@ func (e *Entries) Attributes(i int) Entry {
 	return out
 }
 
-// AppendName appends the stored name of entry i to b: that of its directory, its
-// own last part, and the slash that may end it.
+// AppendName appends the stored name of entry i to b: its directory, its last part, and an
+// optional trailing slash.
 func (e *Entries) AppendName(b []byte, i int) []byte {
 	r := e.record(i)
 	b = append(append(b, e.text.at(e.dirs[r.dir])...), e.text.at(r.text)...)
@@ -134,23 +133,23 @@ func (e *Entries) AppendName(b []byte, i int) []byte {
 	return b
 }
 
-// Dir returns the number of the directory in whose name that of entry i begins,
-// for DirBytes. Entries of one number have one directory; neighbours of one
-// directory mostly have one number.
+// Dir returns a number for the directory in entry i's name, for DirBytes. Equal
+// numbers mean equal directories. Consecutive entries in one directory usually
+// have the same number.
 func (e *Entries) Dir(i int) int { return int(e.record(i).dir) }
 
-// DirBytes returns a directory's name as it is stored, "" or with a slash at its
-// end. The bytes belong to e and must not be changed.
+// DirBytes returns a directory's stored name: "", or a name that ends with a slash. The bytes
+// belong to e and must not be modified.
 func (e *Entries) DirBytes(dir int) []byte { return e.text.at(e.dirs[dir]) }
 
-// Base returns the rest of the stored name of entry i without the slash that may
-// end it. It is the last component of the path, unless the name is written in an
-// unusual way: it can be empty, "." or "..", or end in more slashes. The bytes
-// belong to e and must not be changed.
+// Base returns the rest of entry i's stored name without an optional trailing
+// slash. It is the last component of the path, unless the name has an unusual
+// form: it can be empty, "." or "..", or end in more slashes. The bytes belong
+// to e and must not be modified.
 func (e *Entries) Base(i int) []byte { return e.text.at(e.record(i).text) }
 
-// LinkBytes returns the stored link target of entry i without copying it. The
-// bytes belong to e and must not be changed.
+// LinkBytes returns the stored link target of entry i without copying it. The bytes belong to e
+// and must not be modified.
 func (e *Entries) LinkBytes(i int) []byte {
 	r := e.record(i)
 	if t := r.typ(); t != Symlink && t != Hardlink {
@@ -162,7 +161,7 @@ func (e *Entries) LinkBytes(i int) []byte {
 // Type returns the type of entry i.
 func (e *Entries) Type(i int) Type { return e.record(i).typ() }
 
-// Stored returns the content bytes that entry i has in the tar.
+// Stored returns the number of content bytes of entry i in the tar.
 func (e *Entries) Stored(i int) int64 {
 	r := e.record(i)
 	if r.bits&bitRare != 0 {
@@ -173,7 +172,7 @@ func (e *Entries) Stored(i int) int64 {
 	return e.Size(i)
 }
 
-// Size returns the content bytes that a reader of entry i sees.
+// Size returns the number of content bytes of entry i for a reader.
 func (e *Entries) Size(i int) int64 {
 	r := e.record(i)
 	if r.bits&bitRare != 0 {
@@ -184,7 +183,7 @@ func (e *Entries) Size(i int) int64 {
 	return int64(r.size)
 }
 
-// SameAttributes reports whether entry i and entry j of other agree in mode, owner,
+// SameAttributes reports whether entry i and entry j of other have the same mode, owner,
 // modification time and extended attributes.
 func (e *Entries) SameAttributes(i int, other *Entries, j int) bool {
 	a, b := e.record(i), other.record(j)
@@ -210,8 +209,7 @@ func (e *Entries) SameAttributes(i int, other *Entries, j int) bool {
 	return aSec == bSec && maps.Equal(aXattrs, bXattrs)
 }
 
-// Xattr returns the value of an extended attribute of entry i, "" if it has none
-// of that name.
+// Xattr returns an extended attribute of entry i, "" if it does not exist.
 func (e *Entries) Xattr(i int, name string) string {
 	if e.record(i).bits&bitRare == 0 {
 		return ""
@@ -219,7 +217,7 @@ func (e *Entries) Xattr(i int, name string) string {
 	return e.rareOf(i).xattrs[name]
 }
 
-// Device returns the device numbers of entry i, 0 and 0 if it is no device.
+// Device returns the device numbers of entry i, 0 and 0 if it is not a device.
 func (e *Entries) Device(i int) (major, minor int64) {
 	if e.record(i).bits&bitRare == 0 {
 		return 0, 0
@@ -228,20 +226,19 @@ func (e *Entries) Device(i int) (major, minor int64) {
 	return x.major, x.minor
 }
 
-// A SumKind is a way to compute a checksum.
+// A SumKind is a checksum algorithm.
 type SumKind uint8
 
 // The kinds of checksums.
 const (
-	XXH3      SumKind = iota // of 64 bits
-	CRC64                    // ISO 3309's polynomial, of an engine's own index
+	XXH3      SumKind = iota // 64 bits
+	CRC64                    // ISO 3309's polynomial, from an engine's own index
 	SparseSum                // XXH3 of a sparse file's map and data, without its many holes
-	SHA256                   // the first 64 bits of it, of a table of contents
+	SHA256                   // the first 64 bits, from a table of contents
 )
 
-// Checksum returns the checksum of entry i's content and its kind, and whether it
-// is known. Checksums of different kinds say nothing of each other; those that
-// Sum was asked for are XXH3.
+// Checksum returns the checksum of entry i's content and its kind, if known.
+// Checksums of different kinds can't be compared; Sum computes XXH3.
 func (e *Entries) Checksum(i int) (sum uint64, kind SumKind, known bool) {
 	r := e.record(i)
 	if r.bits&(bitSummed|bitCRC|bitSHA) == bitSummed {
@@ -273,7 +270,7 @@ func (e *Entries) record(i int) *record {
 	return &e.blocks[i/recordsPerBlock].records[i%recordsPerBlock]
 }
 
-// sum returns the checksum that the scan of the layer gave to entry i.
+// sum returns the checksum from the scan for entry i.
 func (e *Entries) sum(i int) uint64 { return e.blocks[i/recordsPerBlock].sums[i%recordsPerBlock] }
 
 // Wide returns the checksum of 128 bits (XXH3) of entry i's content, if that is known;
@@ -288,7 +285,7 @@ func (e *Entries) Wide(i int) (sum [16]byte, known bool) {
 	return sum, false
 }
 
-// CRC returns the checksum that the engine keeps of entry i, if it has told it.
+// CRC returns the engine's checksum for entry i, if known.
 func (e *Entries) CRC(i int) (sum uint64, ok bool) {
 	if e.record(i).bits&bitCRC == 0 {
 		return 0, false
@@ -304,7 +301,7 @@ func (e *Entries) nsec(i int) uint32 {
 	return 0
 }
 
-// rareOf returns what entry i, which must have some, has on the side.
+// rareOf returns the rare attributes of entry i, which must have some.
 func (e *Entries) rareOf(i int) *rareAttrs {
 	at := sort.Search(len(e.rare), func(k int) bool { return int(e.rare[k].entry) >= i })
 	return &e.rare[at]
@@ -313,15 +310,14 @@ func (e *Entries) rareOf(i int) *rareAttrs {
 // sparse reports whether entry i is a sparse file.
 func (e *Entries) sparse(i int) bool { return e.record(i).bits&bitRare != 0 && e.rareOf(i).sparse }
 
-// holey reports whether entry i is a sparse file with too many holes to sum them.
+// holey reports whether entry i is a sparse file with too many holes to compute a sum.
 func (e *Entries) holey(i int) bool { return e.sparse(i) && holey(e.Size(i), e.Stored(i)) }
 
-// Flaws returns what was malformed in the layer's tar, but could be passed over.
-// The slice belongs to e.
+// Flaws returns the survivable faults in the layer's tar. The slice belongs to e.
 func (e *Entries) Flaws() []Flaw { return e.flaws }
 
-// offset returns where the content of entry i begins in the uncompressed layer;
-// of a sparse file, where its first header does.
+// offset returns where the content of entry i starts in the uncompressed layer; for a sparse
+// file, where its first header starts.
 func (e *Entries) offset(i int) int64 {
 	r := e.record(i)
 	if r.bits&bitRare != 0 {
@@ -332,11 +328,10 @@ func (e *Entries) offset(i int) int64 {
 	return int64(r.block) * blockSize
 }
 
-// texts are strings, each with its length before it, in runs of some size: they
-// grow without being copied.
+// texts are length-prefixed strings in large chunks, so that growing copies nothing.
 type texts struct{ runs [][]byte }
 
-// A place in texts is the number of the run, and in the low bits the byte in it.
+// A place in texts is the number of the chunk and, in the low bits, the offset in it.
 const (
 	runBits = 14
 	runSize = 1 << runBits
@@ -353,7 +348,7 @@ func (t *texts) at(place uint32) []byte {
 	return s
 }
 
-// behind returns the string behind the one at a place.
+// behind returns the string that follows the one at a place.
 func (t *texts) behind(place uint32) []byte {
 	_, rest := t.cut(place)
 	n, size := binary.Uvarint(rest)
@@ -367,8 +362,7 @@ func (t *texts) cut(place uint32) (s, rest []byte) {
 	return b[size:end:end], b[end:]
 }
 
-// add appends strings, one behind the other, and returns the place of the first;
-// false if there is no room for more.
+// add appends consecutive strings and returns the place of the first; false if there is no room.
 func (t *texts) add(strings ...[]byte) (place uint32, ok bool) {
 	need := 0
 	for _, s := range strings {
@@ -380,7 +374,7 @@ func (t *texts) add(strings ...[]byte) (place uint32, ok bool) {
 			return 0, false
 		}
 		var run []byte
-		if last > 0 { // a layer of few entries has no use for a whole one
+		if last > 0 { // a layer with few entries does not need a whole one
 			run = make([]byte, 0, max(runSize, need))
 		}
 		t.runs = append(t.runs, run)

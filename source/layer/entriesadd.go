@@ -11,20 +11,19 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// Bounds on what one layer may bring into memory. Linux refuses paths of 4096
-// bytes and more; no real image comes near the others.
+// Limits on the memory for one layer. Linux rejects paths of 4096 bytes and more; no real image
+// comes near the other limits.
 const (
 	maxName    = math.MaxUint16
 	maxEntries = 1 << 24
 	maxText    = maxRuns * runSize
 )
 
-// maxOwners bounds the owners that are looked for among those that a layer has
-// already.
+// maxOwners is the maximum number of known owners that are searched.
 const maxOwners = 1 << 12
 
-// What an entry and an extended attribute take beside their text, and in which
-// steps the budget is charged, in bytes.
+// The memory of an entry and of an extended attribute without text, and the step in which the
+// budget is charged, in bytes.
 const (
 	entryCost  = 32
 	xattrCost  = 64
@@ -34,16 +33,16 @@ const (
 // ErrBudget says that a budget is used up.
 var ErrBudget = errors.New("more")
 
-// A Budget bounds the memory that the entries of an image's layers take together.
-// Safe for concurrent use; nil sets no bound.
+// A Budget limits the memory for the entries of all layers of an image. Safe for concurrent use;
+// nil means no limit.
 type Budget struct {
 	limit int64
 	left  atomic.Int64
 
-	checkpoints atomic.Int64 // what may still be kept of them, see maxImageCheckpoints
+	checkpoints atomic.Int64 // bytes left for checkpoints, see maxImageCheckpoints
 }
 
-// NewBudget returns a budget of so many bytes.
+// NewBudget returns a budget of this many bytes.
 func NewBudget(bytes int64) *Budget {
 	b := &Budget{limit: bytes}
 	b.left.Store(bytes)
@@ -58,8 +57,8 @@ func (b *Budget) take(bytes int64) error {
 	return nil
 }
 
-// part returns a budget of b's remainder, for work that may be given up; takePart
-// charges b with what has been taken from it.
+// part returns a budget with b's remaining bytes, for work that may be discarded; takePart
+// charges b with what was used.
 func (b *Budget) part() *Budget {
 	if b == nil {
 		return nil
@@ -74,12 +73,12 @@ func (b *Budget) takePart(part *Budget) error {
 	return b.take(part.limit - part.left.Load())
 }
 
-// adding is what only the adding of entries needs.
+// adding is data needed only while adding entries.
 type adding struct {
 	owners map[owner]uint32
 
-	// The directory of the last entry and those above it that have been met,
-	// each beginning the name of the next: a tar goes through them in this order.
+	// The directory of the last entry and those of its parents that were seen. Each is a prefix
+	// of the next, because a tar lists directories in this order.
 	path []uint32
 }
 
@@ -128,8 +127,8 @@ func (e *Entries) Add(h *Record) error {
 	return e.charge(int64(len(base) + len(h.Link)))
 }
 
-// charge charges the budget in steps: with an entry's so many bytes of text, and
-// with what its directory and its attributes have come to.
+// charge charges the budget in steps, with the text of an entry and the cost of its directory and
+// attributes.
 func (e *Entries) charge(text int64) error {
 	e.owed += entryCost + text
 	if e.owed < chargeStep {
@@ -140,8 +139,8 @@ func (e *Entries) charge(text int64) error {
 	return err
 }
 
-// cutName takes a stored name apart: the directory with its slash, the rest,
-// and whether a slash that is in neither ends it.
+// cutName splits a stored name: the directory with its slash, the rest, and whether one more
+// slash ends it.
 func cutName(name []byte) (dir, base []byte, slash bool) {
 	end := len(name)
 	if end > 0 && name[end-1] == '/' {
@@ -153,7 +152,7 @@ func cutName(name []byte) (dir, base []byte, slash bool) {
 
 func (e *Entries) addRare(x *rareAttrs) {
 	if n := len(e.rare); n > 0 && len(x.xattrs) > 0 && maps.Equal(e.rare[n-1].xattrs, x.xattrs) {
-		x.xattrs = e.rare[n-1].xattrs // a label that every file has is kept once
+		x.xattrs = e.rare[n-1].xattrs // a label that every file has is stored once
 	} else {
 		for key, value := range x.xattrs {
 			e.owed += xattrCost + int64(len(key)) + int64(len(value))
@@ -162,7 +161,7 @@ func (e *Entries) addRare(x *rareAttrs) {
 	e.rare = append(e.rare, *x)
 }
 
-// owner returns the place of o among the owners.
+// owner returns the index of o among the owners.
 func (e *Entries) owner(o owner) uint32 {
 	if e.adding == nil {
 		e.adding = &adding{owners: map[owner]uint32{}}
@@ -183,8 +182,7 @@ func (e *Entries) owner(o owner) uint32 {
 	return i
 }
 
-// directory returns the number of the directory of that name; false if there is
-// no room for it.
+// directory returns the number of that directory; false if there is no room for it.
 func (e *Entries) directory(name []byte) (dir uint32, ok bool) {
 	above := e.adding
 	for len(above.path) > 0 {
@@ -209,7 +207,7 @@ func (e *Entries) directory(name []byte) (dir uint32, ok bool) {
 func (e *Entries) push(r record) {
 	if e.count == len(e.blocks)*recordsPerBlock {
 		e.blocks = append(e.blocks, recordBlock{})
-		if e.count > 0 { // a layer of few entries has no use for a whole one
+		if e.count > 0 { // a layer with few entries does not need a whole one
 			e.blocks[len(e.blocks)-1].records = make([]record, 0, recordsPerBlock)
 		}
 	}
@@ -247,7 +245,7 @@ func (e *Entries) setNsec(i int, nsec uint32) {
 	b.nsecs[i%recordsPerBlock] = nsec
 }
 
-// parallel returns s with an element for each record that there is room for.
+// parallel returns s with an element for each record that has room.
 func parallel[T any](s []T, records []record) []T {
 	if len(s) >= len(records) {
 		return s
@@ -257,7 +255,7 @@ func parallel[T any](s []T, records []record) []T {
 	return out
 }
 
-// drop takes entries out.
+// drop removes entries.
 func (e *Entries) drop(gone func(i int) bool) {
 	rest := &Entries{text: e.text, dirs: e.dirs, owners: e.owners, flaws: e.flaws}
 	for i := range e.count {
@@ -286,7 +284,7 @@ func (e *Entries) drop(gone func(i int) bool) {
 	e.blocks, e.count, e.rare = rest.blocks, rest.count, rest.rare
 }
 
-// maxFlaws bounds the flaws of one layer; more are only counted.
+// maxFlaws is the maximum number of flaws kept for one layer; more are only counted.
 const maxFlaws = 100
 
 // flaw adds a flaw.
@@ -299,7 +297,7 @@ func (e *Entries) flaw(f Flaw) {
 	e.flaws = append(e.flaws, f)
 }
 
-// done lets go of what only adding needs.
+// done releases data that only adding needs.
 func (e *Entries) done() {
 	e.adding = nil
 	if e.moreFlaws > 0 {

@@ -2,11 +2,11 @@ package layer
 
 import "time"
 
-// Type is the kind of an entry.
+// Type is the type of an entry.
 type Type uint8
 
-// The kinds of entries. A whiteout is stored as some kind of file; telling it
-// from one is for who builds the tree.
+// The types of entries. A whiteout is stored as a file; the code that builds the tree recognizes
+// it.
 const (
 	File Type = iota
 	Dir
@@ -19,8 +19,8 @@ const (
 
 var typeNames = [...]string{"file", "dir", "symlink", "hardlink", "char", "block", "fifo"}
 
-// String returns the kind as it is written in JSON: "file", "dir", "symlink",
-// "hardlink", "char", "block" or "fifo".
+// String returns the type as written in JSON: "file", "dir", "symlink", "hardlink", "char",
+// "block" or "fifo".
 func (t Type) String() string {
 	if int(t) < len(typeNames) {
 		return typeNames[t]
@@ -30,15 +30,15 @@ func (t Type) String() string {
 
 // An Entry is one tar member of a layer, as stored.
 type Entry struct {
-	Name   string // as stored: "./a", "/a", "a/" are all possible
+	Name   string // as stored: may be "./a", "/a" or "a/"
 	Link   string // target of a symlink or hard link, as stored
 	Type   Type
-	Mode   uint32 // permission, set-id and sticky bits: 07777 at most
+	Mode   uint32 // permission, set-id and sticky bits: at most 07777
 	UID    int64
 	GID    int64
 	Time   time.Time // modification time
-	Size   int64     // bytes of content that a reader sees (a sparse file's with its holes); 0 unless a File
-	Stored int64     // bytes of content in the tar (a sparse file's without its holes); 0 unless a File
+	Size   int64     // bytes of content for a reader (including the holes of a sparse file); 0 unless a File
+	Stored int64     // bytes of content in the tar (without the holes of a sparse file); 0 unless a File
 	Major  int64     // device numbers
 	Minor  int64
 	Xattrs map[string]string // extended attributes by name; nil if none

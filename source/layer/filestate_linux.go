@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// fileState names a file and the state that it is in: anyone who changes the
-// content changes the time of change, which nobody can set. ok is false where
-// that is not known.
+// fileState identifies a file and its state. Anyone who changes the content
+// also changes the change time, which nobody can set. ok is false if the state
+// is unknown.
 func fileState(info fs.FileInfo) (state [5]int64, changed time.Time, ok bool) {
 	s, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

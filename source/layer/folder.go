@@ -10,64 +10,63 @@ import (
 	"strings"
 )
 
-// A Folder is a directory tree on disk that is read as one layer: a root
-// filesystem, an engine's snapshot, the upper directory of an overlay. Its files may
-// change while it is read, by anyone: nothing is followed out of it, nothing but
-// regular files is opened, and content that is not what was listed is an error.
+// A Folder is a directory tree on disk that is read as one layer: a root filesystem, an engine's
+// snapshot, or the upper directory of an overlay. Anyone may change its files while it is read.
+// So no link is followed out of it, only regular files are opened, and content that differs from
+// what was listed is an error.
 //
-// The entries are the root ("./") and every path below it, a directory before what
-// lies in it and names sorted by their bytes. They come from the files' attributes
-// alone: contents are read when they are asked for.
+// The entries are the root ("./") and every path below it, a directory before its content, with
+// names sorted bytewise. They come from the files' attributes alone; contents are read on
+// request.
 //
-//   - The first name of an inode carries it, later ones are hard links.
+//   - The first name of an inode stores its content; later ones are hard links.
 //   - A file with holes is sparse: it stores its data without them.
-//   - A socket, for which a layer has no type, is a named pipe, with a flaw.
-//   - Where something else is mounted is an empty directory or file, unless
+//   - A socket, for which layers have no type, becomes a named pipe with a flaw.
+//   - A mount point is an empty directory or file, unless
 //     FolderOptions.CrossMounts is set.
-//   - What cannot be read by this user is listed as far as it can be, with a flaw.
-//   - Of extended attributes those are kept that belong to the files, see keptXattr.
+//   - What this user can't read is listed as far as possible, with a flaw.
+//   - Only extended attributes that belong to the files are kept, see keptXattr.
 type Folder struct {
 	options FolderOptions
 	root    *folderRoot
 
-	// What Scan has found, of the entries by index.
-	states    fileStates                                   // of regular files: fileStatus.state when they were listed
-	elsewhere map[int]func(context.Context) (*Body, error) // whose content does not lie in the folder
+	// Results of Scan, by index of the entry.
+	states    fileStates                                   // of regular files: fileStatus.state when listed
+	elsewhere map[int]func(context.Context) (*Body, error) // content outside of the folder
 
-	also io.Closer // what contents that lie elsewhere are read from; nil if there is nothing
+	also io.Closer // source of contents outside of the folder; may be nil
 }
 
 var _ Reader = (*Folder)(nil)
 
-// FolderOptions says how a folder is read. The zero value is ready to use.
+// FolderOptions control how a folder is read. The zero value is ready to use.
 type FolderOptions struct {
-	// CrossMounts has what is mounted below the folder be read too.
+	// CrossMounts includes what is mounted below the folder.
 	CrossMounts bool
 
-	// Translate, if not nil, is called for each file of the folder, in the order of
-	// the entries, and adds to list what stands for it: f itself, f with changes, other
-	// files, or nothing. It may return fs.SkipDir, to leave out what lies in a
-	// directory; any other error ends the scan. Without, each file is added as it is.
+	// Translate, if not nil, is called for each file of the folder in the order of entries, and
+	// adds its replacement to list: f itself, f with changes, other files, or nothing. It may
+	// return fs.SkipDir to skip a directory's content; any other error ends the scan. If nil,
+	// each file is added unchanged.
 	Translate func(f *FolderFile, list *FolderList) error
 }
 
-// A FolderFile is a file of a folder before it becomes an entry. Its bytes may be used
-// until Translate returns.
+// A FolderFile is a file of a folder before it becomes an entry. Its bytes are valid until
+// Translate returns.
 type FolderFile struct {
-	Record // its name may be changed, of a regular file only if Content is set
+	Record // its name may be changed; for a regular file only if Content is set
 
-	// Host are the extended attributes that belong to the host, such as overlay's,
-	// which are not among those of Record. Nil without Translate.
+	// Host are the extended attributes that belong to the host, such as overlay's; Record does
+	// not include them. Nil without Translate.
 	Host map[string]string
 
-	// Content opens the content of a regular file that does not lie at its name in
-	// the folder; nil if it does.
+	// Content opens a regular file whose content is not at its name in the folder; otherwise nil.
 	Content func(ctx context.Context) (*Body, error)
 
-	status fileStatus // as it was listed; zero if the file is made up
+	status fileStatus // as listed; zero if the file is synthetic
 }
 
-// OpenFolder opens a directory. The name may be that of a symlink to one.
+// OpenFolder opens a directory. The name may be a symlink to one.
 func OpenFolder(dir string, o FolderOptions) (*Folder, error) {
 	root, err := openFolderRoot(dir)
 	if err != nil {
@@ -76,7 +75,7 @@ func OpenFolder(dir string, o FolderOptions) (*Folder, error) {
 	return &Folder{options: o, root: root}, nil
 }
 
-// Close lets go of the directory. Contents can no longer be opened.
+// Close closes the directory. Contents can no longer be opened.
 func (f *Folder) Close() error {
 	if f.also != nil {
 		return errors.Join(f.also.Close(), f.root.close())
@@ -84,7 +83,7 @@ func (f *Folder) Close() error {
 	return f.root.close()
 }
 
-// Scan lists the files. It reads of their contents only what collectors want.
+// Scan lists the files. It reads only those contents that collectors want.
 func (f *Folder) Scan(ctx context.Context, o ScanOptions) (*Scanned, error) {
 	list := &FolderList{
 		ctx: ctx, folder: f, options: &o, entries: &Entries{budget: o.Budget}, inodes: map[inode]*linked{},
@@ -102,33 +101,33 @@ func (f *Folder) Scan(ctx context.Context, o ScanOptions) (*Scanned, error) {
 	return &Scanned{Entries: list.entries, Facts: list.gathering.facts}, nil
 }
 
-// A FolderList is what the scan of a folder has listed so far.
+// A FolderList is the list of files found so far.
 type FolderList struct {
 	ctx       context.Context
 	folder    *Folder
 	options   *ScanOptions
 	entries   *Entries
-	inodes    map[inode]*linked // that have names left to come
+	inodes    map[inode]*linked // inodes with names still to come
 	gathering gathering
-	end       int64 // of the last content in the tar that the folder could be written as
+	end       int64 // end of the last content in the tar that the folder would give
 }
 
-// inode is what tells a file from all others of the machine.
+// inode identifies a file on this machine.
 type inode struct{ dev, ino uint64 }
 
-// linked is an inode of several names.
+// linked is an inode with several names.
 type linked struct {
-	entry int    // the one that carries it
-	left  uint64 // names that may be still to come
+	entry int    // the entry that stores it
+	left  uint64 // number of names that may still come
 }
 
-// linkedCost is what the budget is charged for a linked inode, in bytes.
+// linkedCost is the budget charge for a linked inode, in bytes.
 const linkedCost = 96
 
-// stateCost is what a file's state takes, in bytes.
+// stateCost is the memory of a file's state, in bytes.
 const stateCost = 8
 
-// Flaw records that something is wrong with the file of that name, in one clause.
+// Flaw records a fault of the named file, in one clause.
 func (l *FolderList) Flaw(name []byte, problem string) {
 	l.entries.flaw(Flaw{Path: string(name), Problem: problem})
 }
@@ -136,7 +135,7 @@ func (l *FolderList) Flaw(name []byte, problem string) {
 // Add adds a file to the list.
 func (l *FolderList) Add(f *FolderFile) error {
 	if f.Type == File {
-		if f.Offset = l.end + blockSize; f.Offset < 0 { // beyond any disk
+		if f.Offset = l.end + blockSize; f.Offset < 0 { // larger than any disk
 			f.Offset = 0
 		}
 		l.end = f.Offset + (f.Stored+blockSize-1)&^(blockSize-1)
@@ -162,7 +161,7 @@ func (l *FolderList) Add(f *FolderFile) error {
 	return nil
 }
 
-// keepState remembers in which state entry i was listed, or where its content is.
+// keepState stores the state in which entry i was listed, or the place of its content.
 func (f *Folder) keepState(i int, file *FolderFile) {
 	if file.Content != nil {
 		if f.elsewhere == nil {
@@ -174,7 +173,7 @@ func (f *Folder) keepState(i int, file *FolderFile) {
 	f.states.set(i, file.status.state())
 }
 
-// list adds a file that lies in the folder.
+// list adds a file of the folder.
 func (l *FolderList) list(f *FolderFile) error {
 	l.linkUp(f)
 	if l.folder.options.Translate == nil {
@@ -183,7 +182,7 @@ func (l *FolderList) list(f *FolderFile) error {
 	return l.folder.options.Translate(f, l)
 }
 
-// linkUp makes a file a hard link if another name of it is an entry.
+// linkUp makes a file a hard link if another of its names is an entry.
 func (l *FolderList) linkUp(f *FolderFile) {
 	if in, ok := f.status.inode(); ok && f.status.links > 1 {
 		if of := l.inodes[in]; of != nil {
@@ -196,7 +195,7 @@ func (l *FolderList) linkUp(f *FolderFile) {
 	}
 }
 
-// gather keeps what the collectors want of entry i.
+// gather passes entry i to the collectors that want it.
 func (l *FolderList) gather(i int, f *FolderFile) {
 	c := l.gathering.wants(&f.Record)
 	if c == nil {
@@ -212,7 +211,7 @@ func (l *FolderList) gather(i int, f *FolderFile) {
 	}
 }
 
-// withoutPath is err without the path that it is about, for where that is said.
+// withoutPath removes the path from err, for messages that name the path already.
 func withoutPath(err error) error {
 	if about, ok := errors.AsType[*fs.PathError](err); ok {
 		return about.Err
@@ -220,19 +219,18 @@ func withoutPath(err error) error {
 	return err
 }
 
-// Extended attributes that belong to files, so that they are kept: capabilities and
-// signatures that a package or an image gives to a file, access control lists, and
-// what users and the system's services set. All others are the host's: labels
-// (security.selinux, which the host's policy gives; security.evm, of the host's key),
-// bookkeeping of overlayfs, fuse-overlayfs and containers/storage, and what file
-// systems show of themselves (system.*, btrfs.*).
+// Extended attributes that belong to files and are kept: capabilities and signatures from a
+// package or an image, access control lists, and attributes set by users and system services. All
+// others belong to the host: labels (security.selinux, from the host's policy; security.evm, from
+// the host's key), bookkeeping of overlayfs, fuse-overlayfs and containers/storage, and
+// properties of file systems (system.*, btrfs.*).
 var (
 	keptXattrs     = []string{"security.capability", "security.ima", "system.posix_acl_access", "system.posix_acl_default"}
 	keptXattrTrees = []string{"user.", "trusted."}
 	hostXattrTrees = []string{"user.overlay.", "user.fuseoverlayfs.", "user.containers.", "trusted.overlay."}
 )
 
-// keptXattr reports whether the extended attribute of that name belongs to files.
+// keptXattr reports whether an extended attribute belongs to files.
 func keptXattr(name string) bool {
 	begins := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
 	return slices.Contains(keptXattrs, name) ||

@@ -19,7 +19,7 @@ func statFile(f *os.File) (fileStatus, error) {
 	return statusOfStat(&st), nil
 }
 
-// statAt returns the status of a file of a directory, without following a link.
+// statAt returns the status of a file in a directory without following a link.
 func statAt(dir *os.File, name string) (fileStatus, error) {
 	var st unix.Stat_t
 	if err := unix.Fstatat(int(dir.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
@@ -39,9 +39,9 @@ func statusOfStat(st *unix.Stat_t) fileStatus {
 	return s
 }
 
-// openRegular opens a regular file of a directory for reading. A file of another type
-// is not opened, unless it is put into its place in this very moment: then the opening
-// does not wait, and its content is not read.
+// openRegular opens a regular file in a directory for reading. It does not open other types,
+// unless the file is replaced at that very moment: then opening does not block, and nothing is
+// read.
 func openRegular(dir *os.File, name string) (*os.File, fileStatus, error) {
 	listed, err := statAt(dir, name)
 	switch {
@@ -64,8 +64,8 @@ func openRegular(dir *os.File, name string) (*os.File, fileStatus, error) {
 	return f, opened, nil
 }
 
-// An xattrReader reads no extended attributes here: those of this system are not
-// those of a Linux root filesystem.
+// An xattrReader reads nothing here, because this system's extended attributes are not those of a
+// Linux root filesystem.
 type xattrReader struct{}
 
 func (*xattrReader) read(*os.File, string, *FolderFile, *folderWalk) {}

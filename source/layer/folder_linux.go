@@ -13,14 +13,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// noStatx is set once the system has refused it, as old kernels and sandboxes do.
+// noStatx is set after the system has refused statx, as old kernels and sandboxes do.
 var noStatx atomic.Bool
 
 // statFile returns the status of an open file.
 func statFile(f *os.File) (fileStatus, error) { return status(f, "", unix.AT_EMPTY_PATH) }
 
-// statAt returns the status of a file of a directory, without following a link or
-// mounting anything.
+// statAt returns the status of a file in a directory without following a link or triggering a
+// mount.
 func statAt(dir *os.File, name string) (fileStatus, error) {
 	return status(dir, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT)
 }
@@ -69,12 +69,12 @@ func statusOfStat(st *unix.Stat_t) fileStatus {
 	return s
 }
 
-// wide is a number whose type differs from one processor to another.
+// wide is a number whose type depends on the processor.
 func wide[T ~int32 | ~int64 | ~uint32 | ~uint64](v T) int64 { return int64(v) }
 
-// openRegular opens a regular file of a directory for reading. A file of another
-// type is not opened, whatever is put into its place meanwhile: it is looked at
-// through a handle that does not open it.
+// openRegular opens a regular file in a directory for reading. It never opens
+// other types, even if the file is replaced meanwhile, because it checks a
+// handle that does not open the file.
 func openRegular(dir *os.File, name string) (*os.File, fileStatus, error) {
 	handle, err := openAt(dir, name, unix.O_PATH)
 	if err != nil {
@@ -105,18 +105,17 @@ func openRegular(dir *os.File, name string) (*os.File, fileStatus, error) {
 	return f, opened, nil
 }
 
-// descriptorPath is a path to an open file, which leads to it whatever becomes of its
-// name.
+// descriptorPath returns a path to an open file that stays valid if the file is renamed.
 func descriptorPath(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }
 
 // An xattrReader reads the extended attributes of files. It is for one goroutine.
 type xattrReader struct {
 	names, value []byte
-	told         bool // that they could not be read
-	noListAt     bool // the system cannot list them by directory and name
+	told         bool // the failure has been reported
+	noListAt     bool // the system can't list them by directory and name
 }
 
-// read adds the extended attributes of a file of a directory to f.
+// read adds the extended attributes of a file in a directory to f.
 func (x *xattrReader) read(dir *os.File, name string, f *FolderFile, w *folderWalk) {
 	if x.names == nil {
 		x.names, x.value = make([]byte, 1<<16), make([]byte, 1<<16)
@@ -156,7 +155,7 @@ func (x *xattrReader) read(dir *os.File, name string, f *FolderFile, w *folderWa
 	}
 }
 
-// list puts the names of a file's attributes into x.names, and returns their length.
+// list stores the names of a file's attributes in x.names and returns their length.
 func (x *xattrReader) list(dir *os.File, name string) (int, error) {
 	if !x.noListAt {
 		// Linux 6.13 and later.
@@ -181,11 +180,11 @@ func (x *xattrReader) list(dir *os.File, name string) (int, error) {
 	return unix.Llistxattr(descriptorPath(dir)+"/"+name, x.names)
 }
 
-// failed says that attributes could not be listed, of all files at once where the
-// reason holds for all.
+// failed records that attributes could not be listed, once for all files if the reason applies to
+// all.
 func (x *xattrReader) failed(err error, f *FolderFile, w *folderWalk) {
 	switch {
-	case errors.Is(err, unix.ENOTSUP): // this file system has none
+	case errors.Is(err, unix.ENOTSUP): // not supported by this file system
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ENOSYS):
 		if _, gone := statAt(w.root.dir, "."); gone == nil && !x.told && !procThere() {
 			x.told = true
@@ -196,7 +195,7 @@ func (x *xattrReader) failed(err error, f *FolderFile, w *folderWalk) {
 	}
 }
 
-// procThere reports whether there is a /proc of this process.
+// procThere reports whether /proc is available.
 func procThere() bool {
 	_, err := os.Lstat("/proc/self/fd")
 	return err == nil

@@ -9,10 +9,10 @@ import (
 	"os"
 )
 
-// errNoFolders says that this system's files are not like those of a layer.
+// errNoFolders says that this system's files are not like those in a layer.
 var errNoFolders = errors.New("a folder can be read as a root filesystem on Linux, macOS and FreeBSD only: files here have no owner or mode as a layer has them")
 
-// A folderRoot is the directory that a folder begins with. There is none here.
+// A folderRoot is the root directory of a folder. It is not supported on this system.
 type folderRoot struct{}
 
 func openFolderRoot(string) (*folderRoot, error) { return nil, errNoFolders }

@@ -11,26 +11,26 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// ErrChanged says that a file of a folder is not what it was when it was listed.
+// ErrChanged says that a file of a folder has changed since it was listed.
 var ErrChanged = errors.New("it changed while the folder was read: open the folder again")
 
-// Open returns the content of entry i. It ends in ErrChanged unless the file is what
-// it was when it was listed, up to the end of reading.
+// Open returns the content of entry i. It fails with ErrChanged if the file changes between
+// listing and the end of reading.
 func (f *Folder) Open(ctx context.Context, e *Entries, i int) (io.ReadCloser, error) {
 	var find folderFinder
 	defer find.close()
 	return f.open(ctx, e, i, &find)
 }
 
-// Each opens one file after the other.
+// Each opens the files one after the other.
 func (f *Folder) Each(ctx context.Context, e *Entries, entries []int, fn func(i int, r io.Reader) error) error {
 	var find folderFinder
 	defer find.close()
 	return EachOpened(ctx, e, entries, func(i int) (io.ReadCloser, error) { return f.open(ctx, e, i, &find) }, fn)
 }
 
-// Body returns the content of entry i. Each read ends in ErrChanged unless the file
-// is what it was when it was listed.
+// Body returns the content of entry i. Each read fails with ErrChanged if the file has changed
+// since it was listed.
 func (f *Folder) Body(ctx context.Context, e *Entries, i int) (*Body, error) {
 	if err := e.NotFile(i); err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (f *Folder) Body(ctx context.Context, e *Entries, i int) (*Body, error) {
 	return NewBody(e.Size(i), file.readAt, file.file.Close), nil
 }
 
-// bodyElsewhere opens the content of entry i, which does not lie in the folder.
+// bodyElsewhere opens the content of entry i, which is outside of the folder.
 func (f *Folder) bodyElsewhere(ctx context.Context, e *Entries, i int, open func(context.Context) (*Body, error)) (*Body, error) {
 	b, err := open(ctx)
 	if err == nil && b.Size() != e.Size(i) {
@@ -89,10 +89,10 @@ type folderFile struct {
 	file  *os.File
 	name  string // in the folder, for messages
 	size  int64
-	state uint64 // when it was listed
+	state uint64 // when listed
 }
 
-// file opens the file that is entry i.
+// file opens the file of entry i.
 func (f *Folder) file(e *Entries, i int, find *folderFinder) (*folderFile, error) {
 	name := e.AppendName(nil, i)
 	state, ok := f.states.of(i)
@@ -109,7 +109,7 @@ func (f *Folder) file(e *Entries, i int, find *folderFinder) (*folderFile, error
 	return &folderFile{file, string(name), e.Size(i), state}, nil
 }
 
-// unchanged returns an error unless the file is what it was when it was listed.
+// unchanged returns an error if the file has changed since it was listed.
 func (f *folderFile) unchanged() error {
 	status, err := statFile(f.file)
 	if err == nil && status.state() != f.state {
@@ -125,7 +125,7 @@ func (f *folderFile) wrap(err error) error {
 	return fmt.Errorf("%q: %w", f.name, withoutPath(err))
 }
 
-// readAt is a readFunc of the file's content.
+// readAt is a readFunc for the file's content.
 func (f *folderFile) readAt(_ context.Context, p []byte, off int64) (int, error) {
 	n, err := f.file.ReadAt(p, off)
 	if n > 0 || errors.Is(err, io.EOF) {
@@ -141,8 +141,8 @@ func (f *folderFile) readAt(_ context.Context, p []byte, off int64) (int, error)
 	return 0, f.wrap(err)
 }
 
-// content returns a reader of all of the file, which closes it; holes are known as
-// such if it is sparse.
+// content returns a reader of the whole file, which closes it. It recognizes the holes of a
+// sparse file.
 func (f *folderFile) content(ctx context.Context, sparse bool) io.ReadCloser {
 	fragments := []fragment{{0, f.size}}
 	if sparse {
@@ -157,7 +157,7 @@ func (f *folderFile) content(ctx context.Context, sparse bool) io.ReadCloser {
 	return &verified{&sparseReader{ctx: ctx, data: data, fragments: fragments, size: f.size}, f, false}
 }
 
-// A fragmentReader reads the pieces of a file that have data.
+// A fragmentReader reads the data pieces of a file.
 type fragmentReader struct {
 	ctx  context.Context
 	file *folderFile
@@ -181,13 +181,13 @@ func (r *fragmentReader) Read(p []byte) (int, error) {
 		at.length -= int64(n)
 		return n, nil
 	}
-	if errors.Is(err, io.EOF) { // there was more of it
+	if errors.Is(err, io.EOF) { // it has more bytes
 		err = ErrChanged
 	}
 	return 0, r.file.wrap(err)
 }
 
-// Skip passes over n bytes.
+// Skip skips n bytes.
 func (r *fragmentReader) Skip(n int64) error {
 	for ; n > 0 && len(r.left) > 0; r.left = r.left[1:] {
 		at := &r.left[0]
@@ -204,7 +204,7 @@ func (r *fragmentReader) Skip(n int64) error {
 	return nil
 }
 
-// A verified reader is of a file that must not change while it is read.
+// A verified reader reads a file that must not change meanwhile.
 type verified struct {
 	io.Reader
 	file *folderFile
@@ -222,7 +222,7 @@ func (v *verified) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Skip passes over n bytes.
+// Skip skips n bytes.
 func (v *verified) Skip(n int64) error {
 	if s, ok := v.Reader.(Skipper); ok {
 		return s.Skip(n)
@@ -233,7 +233,7 @@ func (v *verified) Skip(n int64) error {
 	return nil
 }
 
-// WriteTo writes the rest of the file; holes as such to a HoleWriter.
+// WriteTo writes the rest of the file, with holes if w is a HoleWriter.
 func (v *verified) WriteTo(w io.Writer) (int64, error) {
 	to, ok := v.Reader.(io.WriterTo)
 	if !ok {
@@ -248,12 +248,12 @@ func (v *verified) WriteTo(w io.Writer) (int64, error) {
 
 func (v *verified) Close() error { return v.file.file.Close() }
 
-// onlyReader hides everything else that a reader can do.
+// onlyReader hides a reader's other methods.
 type onlyReader struct{ r io.Reader }
 
 func (r onlyReader) Read(p []byte) (int, error) { return r.r.Read(p) }
 
-// A bodyReader reads a Body from its beginning, and closes it.
+// A bodyReader reads a Body from its start and closes it.
 type bodyReader struct {
 	ctx  context.Context
 	body *Body
@@ -274,9 +274,9 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 
 func (r *bodyReader) Close() error { return r.body.Close() }
 
-// sum computes checksums for Sum: of what can be read. What cannot, or has changed
-// since, has none, and counts as different from everything; the one was said when it
-// was listed, and the other is true of one of its contents at least.
+// sum computes checksums for Sum of all readable files. Unreadable or changed files get none and
+// count as different from everything. Unreadable files were reported when listed; a changed file
+// has several contents, so "different" is correct.
 func (f *Folder) sum(ctx context.Context, e *Entries, entries []int) error {
 	var find folderFinder
 	defer find.close()
@@ -294,8 +294,7 @@ func (f *Folder) sum(ctx context.Context, e *Entries, entries []int) error {
 	return ctx.Err()
 }
 
-// sumOf returns the checksum of entry i's content, of the kind that Entries.Checksum
-// says that it is.
+// sumOf returns the checksum of entry i's content, of the kind that Entries.Checksum reports.
 func (f *Folder) sumOf(ctx context.Context, e *Entries, i int, find *folderFinder) (sum uint64, err error) {
 	r, err := f.open(ctx, e, i, find)
 	if err != nil {

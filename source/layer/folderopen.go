@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openAt opens a file of a directory, and follows no link.
+// openAt opens a file in a directory without following a link.
 func openAt(dir *os.File, name string, flags int) (*os.File, error) {
 	for {
 		fd, err := unix.Openat(int(dir.Fd()), name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
@@ -25,19 +25,18 @@ func openAt(dir *os.File, name string, flags int) (*os.File, error) {
 	}
 }
 
-// openDirAt opens a directory of a directory. Nothing else is opened: what is no
-// directory fails before it notices.
+// openDirAt opens a directory in a directory. Opening anything else fails without side effects.
 func openDirAt(dir *os.File, name string) (*os.File, error) {
 	return openAt(dir, name, unix.O_RDONLY|unix.O_DIRECTORY)
 }
 
-// openDir opens the directory of that path, with a slash at its end, "" for the
-// root, one directory after the other.
+// openDir opens the directory at a path, which ends with a slash, or "" for the root, component
+// by component.
 func (r *folderRoot) openDir(path []byte) (*os.File, error) {
 	dir, err := openDirAt(r.dir, ".")
 	for err == nil && len(path) > 0 {
 		name, rest, _ := bytes.Cut(path, []byte{'/'})
-		if string(name) == ".." || len(name) == 0 { // no entry of a folder is called so
+		if string(name) == ".." || len(name) == 0 { // no entry of a folder has such a name
 			return nil, errors.Join(fs.ErrInvalid, dir.Close())
 		}
 		var next *os.File
@@ -48,7 +47,7 @@ func (r *folderRoot) openDir(path []byte) (*os.File, error) {
 	return dir, err
 }
 
-// readLinkAt returns where a symlink leads.
+// readLinkAt returns the target of a symlink.
 func readLinkAt(dir *os.File, name string) ([]byte, error) {
 	for b := make([]byte, 256); ; b = make([]byte, 4*len(b)) {
 		n, err := unix.Readlinkat(int(dir.Fd()), name, b)
@@ -68,11 +67,11 @@ func readable(dir *os.File, name string) bool {
 	return unix.Faccessat(int(dir.Fd()), name, unix.R_OK, unix.AT_EACCESS|unix.AT_SYMLINK_NOFOLLOW) == nil
 }
 
-// A folderFinder finds files of a folder. It remembers the directory of the last one,
-// since neighbours are mostly asked for one after the other.
+// A folderFinder finds files of a folder. It caches the last directory, because consecutive
+// requests are usually for the same one.
 type folderFinder struct {
 	path []byte
-	dir  *os.File // nil if there is none
+	dir  *os.File // nil if none
 }
 
 func (f *folderFinder) close() {
@@ -82,7 +81,7 @@ func (f *folderFinder) close() {
 	}
 }
 
-// openFile opens the regular file of that path for reading.
+// openFile opens the regular file at a path for reading.
 func (r *folderRoot) openFile(path []byte, find *folderFinder) (*os.File, fileStatus, error) {
 	cut := bytes.LastIndexByte(path, '/') + 1
 	if find.dir == nil || !bytes.Equal(find.path, path[:cut]) {

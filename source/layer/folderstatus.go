@@ -6,25 +6,25 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// fileStatus is what the system says of a file.
+// fileStatus is the system's information about a file.
 type fileStatus struct {
 	typ    Type
-	socket bool // then typ is Fifo
-	odd    bool // it has no type that is known; typ says nothing
+	socket bool // typ is then Fifo
+	odd    bool // unknown type; typ is meaningless
 
 	mode         int64 // permission, set-id and sticky bits
 	uid, gid     int64
 	size, blocks int64 // in bytes, and in blocks of 512 bytes
-	sec, changed int64 // of modification, and of the last change of anything, in seconds since 1970
+	sec, changed int64 // modification time and change time, in seconds since 1970
 	nsec         uint32
 	changedNsec  uint32
 	major, minor int64
 	dev, ino     uint64
 	links        uint64
-	mount        uint64 // number of the mount that it lies in; 0 if that is not known
+	mount        uint64 // number of its mount; 0 if unknown
 }
 
-// The bits of a mode that say of what type a file is, as all Unixes have them.
+// The type bits of a mode, which are the same in all Unix systems.
 const (
 	modeType   = 0o170000
 	modeSocket = 0o140000
@@ -34,23 +34,23 @@ var modeTypes = map[uint32]Type{
 	0o100000: File, 0o040000: Dir, 0o120000: Symlink, 0o020000: Char, 0o060000: Block, 0o010000: Fifo, modeSocket: Fifo,
 }
 
-// setMode takes a mode as the system has it apart.
+// setMode splits the system's mode.
 func (s *fileStatus) setMode(mode uint32) {
 	typ, known := modeTypes[mode&modeType]
 	s.typ, s.odd, s.socket = typ, !known, mode&modeType == modeSocket
 	s.mode = int64(mode & 0o7777)
 }
 
-// inode returns the inode of a file that several names may share. Directories have
-// one name; of overlay's whiteouts (character devices 0/0), which the kernel links to
-// each other, each says something of its own.
+// inode returns the inode of a file that may have several names. Directories have one name.
+// Overlay's whiteouts (character devices 0/0) are excluded: the kernel hard-links them, but each
+// has its own meaning.
 func (s *fileStatus) inode() (inode, bool) {
 	whiteout := s.typ == Char && s.major == 0 && s.minor == 0
 	return inode{s.dev, s.ino}, s.ino != 0 && s.typ != Dir && !whiteout
 }
 
-// state sums up what changes whenever a file's content does: which file it is, its
-// size, and the times of change, of which nobody can set the last.
+// state hashes what changes with a file's content: its identity, its size, and its modification
+// and change times, the latter of which nobody can set.
 func (s *fileStatus) state() uint64 {
 	var b []byte
 	for _, v := range [...]uint64{
@@ -61,14 +61,14 @@ func (s *fileStatus) state() uint64 {
 	return xxh3.Hash(b)
 }
 
-// sameFile reports whether two statuses are of one file.
+// sameFile reports whether two statuses belong to one file.
 func (s *fileStatus) sameFile(other *fileStatus) bool {
 	return s.dev == other.dev && s.ino == other.ino && s.typ == other.typ
 }
 
-// elsewhere reports whether a file lies in another mount than the one whose root has
-// the status root. Where the system does not number mounts, directories are told by
-// the device; other files are not, since overlayfs gives them devices of their own.
+// elsewhere reports whether a file is on another mount than the root with status root. If the
+// system does not number mounts, it compares the devices of directories; other files are skipped,
+// because overlayfs gives them separate devices.
 func (s *fileStatus) elsewhere(root *fileStatus) bool {
 	if s.mount != 0 && root.mount != 0 {
 		return s.mount != root.mount
@@ -76,8 +76,8 @@ func (s *fileStatus) elsewhere(root *fileStatus) bool {
 	return s.typ == Dir && s.dev != root.dev
 }
 
-// fileStates are the states of files by the index of their entries, in blocks as
-// Entries are: they grow without being copied.
+// fileStates are the states of files by entry index, in blocks like Entries, so that growing
+// copies nothing.
 type fileStates [][]uint64
 
 func (s *fileStates) set(i int, state uint64) {
@@ -91,7 +91,7 @@ func (s *fileStates) set(i int, state uint64) {
 	(*block)[i%recordsPerBlock] = state
 }
 
-// of returns the state of entry i; false if there is none.
+// of returns the state of entry i, if any.
 func (s fileStates) of(i int) (uint64, bool) {
 	if i/recordsPerBlock >= len(s) || s[i/recordsPerBlock] == nil {
 		return 0, false

@@ -15,21 +15,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openDirs is how many directories of a walk are open at once: the root and the
-// deepest ones. Those between are opened again on the way back.
+// openDirs is the maximum number of open directories during a walk: the root and the deepest
+// ones. Those between are reopened on the way back.
 const openDirs = 64
 
-// nameCost is what a name that is still to be looked at takes beside its bytes.
+// nameCost is the memory of a pending name without its bytes.
 const nameCost = 24
 
-// A folderRoot is the directory that a folder begins with.
+// A folderRoot is the root directory of a folder.
 type folderRoot struct {
 	dir    *os.File
 	status fileStatus
 }
 
 func openFolderRoot(dir string) (*folderRoot, error) {
-	// Only a directory can be opened so: opening a device could do something.
+	// Only a directory can be opened in this way: opening a device could have side effects.
 	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, err
@@ -43,27 +43,27 @@ func openFolderRoot(dir string) (*folderRoot, error) {
 
 func (r *folderRoot) close() error { return r.dir.Close() }
 
-// A folderWalk goes through a folder, a directory before what lies in it. What it
-// does about races: a directory is opened by its name in the one above, without
-// following a link, and gone into only if it is the one that was listed; the one
-// above is opened again as "..", and must be the one that it was.
+// A folderWalk walks a folder, a directory before its content. To be safe
+// against races, it opens a directory by name in its parent without following a
+// link, and enters it only if it is the one that was listed; it reopens the
+// parent as ".." and verifies that it is the same one.
 type folderWalk struct {
 	ctx   context.Context
 	root  *folderRoot
 	list  *FolderList
-	path  []byte // of the directory on top, with a slash at its end; "" for the root
-	name  []byte // of the file that is being listed
+	path  []byte // of the top directory, ending with a slash; "" for the root
+	name  []byte // of the current file
 	stack []level
 	seen  int
 	xattr xattrReader
 }
 
-// A level is a directory on the way from the root.
+// A level is a directory on the path from the root.
 type level struct {
-	dir    *os.File // nil while it is closed
+	dir    *os.File // nil while closed
 	status fileStatus
-	names  []string // that are still to be looked at, the first one last
-	parent int      // length of the path of the directory above
+	names  []string // names still to visit, in reverse order
+	parent int      // length of the parent's path
 	cost   int64    // of the names
 }
 
@@ -106,8 +106,7 @@ func (r *folderRoot) walk(ctx context.Context, list *FolderList) (err error) {
 	return nil
 }
 
-// enter goes into an opened directory, which w takes over. Its names are those of
-// the path on w.path.
+// enter enters an open directory, which w takes over. Its names come from the path in w.path.
 func (w *folderWalk) enter(dir *os.File, status fileStatus, parent int) error {
 	if deep := len(w.stack) - openDirs; deep > 0 && w.stack[deep].dir != nil {
 		_ = w.stack[deep].dir.Close() // nothing was written
@@ -139,7 +138,7 @@ func (w *folderWalk) enter(dir *os.File, status fileStatus, parent int) error {
 	return w.list.options.Budget.take(top.cost)
 }
 
-// flaw records what is wrong with the directory on top.
+// flaw records a fault of the top directory.
 func (w *folderWalk) flaw(problem string) {
 	name := w.path
 	if len(name) == 0 {
@@ -148,13 +147,13 @@ func (w *folderWalk) flaw(problem string) {
 	w.list.Flaw(name, problem)
 }
 
-// leave goes back to the directory above.
+// leave returns to the parent directory.
 func (w *folderWalk) leave() {
 	last := len(w.stack) - 1
 	top := w.stack[last]
 	w.stack = w.stack[:last]
 	w.path = w.path[:top.parent]
-	_ = w.list.options.Budget.take(-top.cost) // it gives back
+	_ = w.list.options.Budget.take(-top.cost) // refund
 	if last > 0 && w.stack[last-1].dir == nil {
 		w.reopen(&w.stack[last-1], top.dir)
 	}
@@ -163,7 +162,7 @@ func (w *folderWalk) leave() {
 	}
 }
 
-// reopen opens a directory again, from one that lies in it or from the root.
+// reopen opens a directory again, from one of its children or from the root.
 func (w *folderWalk) reopen(l *level, below *os.File) {
 	if below != nil {
 		if dir, err := openSame(below, "..", &l.status); err == nil {
@@ -186,7 +185,7 @@ func (w *folderWalk) reopen(l *level, below *os.File) {
 	}
 }
 
-// openSame opens a directory, which must be the one with that status.
+// openSame opens a directory and verifies its status.
 func openSame(at *os.File, name string, want *fileStatus) (*os.File, error) {
 	dir, err := openDirAt(at, name)
 	if err != nil {
@@ -208,12 +207,12 @@ func (w *folderWalk) close() error {
 		if l.dir != nil {
 			errs = append(errs, l.dir.Close())
 		}
-		_ = w.list.options.Budget.take(-l.cost) // it gives back
+		_ = w.list.options.Budget.take(-l.cost) // refund
 	}
 	return errors.Join(errs...)
 }
 
-// visit lists a file of the directory on top, and goes into it if it is a directory.
+// visit lists a file of the top directory, and enters it if it is a directory.
 func (w *folderWalk) visit(l *level, name string) error {
 	parent := len(w.path)
 	file := FolderFile{}
@@ -262,16 +261,16 @@ func (w *folderWalk) visit(l *level, name string) error {
 	return nil
 }
 
-// attributes completes a file's record with what lstat does not tell.
+// attributes fills in what lstat does not return.
 func (w *folderWalk) attributes(l *level, name string, f *FolderFile, mounted bool) {
 	switch {
 	case mounted && f.Type == Dir:
-		// It is an empty directory: what people want to know is in their command.
+		// An empty directory: the interesting parts are in the mounting command.
 	case mounted && f.Type == File:
 		f.Size, f.Stored, f.status = 0, 0, fileStatus{typ: File}
 		w.list.Flaw(f.Name, "something is mounted here: its content is left out")
 		return
-	case f.status.socket && w.list.folder.options.Translate != nil: // which says what becomes of it
+	case f.status.socket && w.list.folder.options.Translate != nil: // Translate decides what becomes of it
 	case f.status.socket:
 		w.list.Flaw(f.Name, "a socket: listed as a named pipe, since layers hold no sockets")
 	case f.Type == File && f.status.mode&0o444 != 0o444 && !readable(l.dir, name):
@@ -292,7 +291,7 @@ func (w *folderWalk) attributes(l *level, name string, f *FolderFile, mounted bo
 func (w *folderWalk) holes(l *level, name string, f *FolderFile) {
 	file, status, err := openRegular(l.dir, name)
 	if err != nil {
-		return // it is listed without holes; what reads it says why it cannot
+		return // listed without holes; its reader reports the error
 	}
 	defer file.Close()
 	if status.state() != f.status.state() {
@@ -307,13 +306,12 @@ func (w *folderWalk) holes(l *level, name string, f *FolderFile) {
 	}
 }
 
-// dataOf returns where a file has data; false if that is not known, or in too many
-// pieces.
+// dataOf returns the data ranges of a file; false if unknown, or if there are too many.
 func dataOf(file *os.File, size int64) (fragments []fragment, ok bool) {
 	for at := int64(0); at < size; {
 		from, err := unix.Seek(int(file.Fd()), at, unix.SEEK_DATA)
 		if errors.Is(err, unix.ENXIO) {
-			return fragments, true // nothing but a hole is left
+			return fragments, true // only a hole is left
 		}
 		if err != nil || from < at || len(fragments) >= maxFragments {
 			return nil, false
@@ -332,7 +330,7 @@ func dataOf(file *os.File, size int64) (fragments []fragment, ok bool) {
 	return fragments, true
 }
 
-// fill makes the file's record of its status.
+// fill sets the file's record from its status.
 func (f *FolderFile) fill() {
 	s := &f.status
 	f.Type, f.Mode, f.UID, f.GID = s.typ, s.mode, s.uid, s.gid

@@ -11,64 +11,60 @@ import (
 	"slices"
 )
 
-// A Collector keeps facts from the content of some of a layer's files while they
-// pass, such as what the database of a package manager says. To read such a file
-// later, a compressed layer would have to be unpacked again. Facts are kept in
-// the cache with the layer's index.
+// A Collector extracts facts from the content of some of a layer's files during
+// the scan, such as a package manager's database. Reading such a file later
+// would mean unpacking a compressed layer again. Facts are cached with the
+// layer's index.
 type Collector struct {
-	// Name tells the facts of one collector from those of others, and from those
-	// that an earlier version of it has drawn: "dpkg/1".
+	// Name identifies the collector and the version of its facts: "dpkg/1".
 	Name string
 
-	// Wants reports whether the regular file with that record is to be looked
-	// into. It must depend on the record alone, and not keep its bytes.
+	// Wants reports whether to inspect the regular file with that record. It must depend only on
+	// the record, and must not keep its bytes.
 	Wants func(r *Record) bool
 
-	// Most is how many files of a layer are looked into, those that come first; 0: any
-	// number.
+	// Most is the maximum number of files inspected in a layer, in stored order; 0: unlimited.
 	Most int
 
-	// Largest is the size of the largest file that is looked into, in bytes; larger
-	// ones are a flaw. 0 stands for maxCollectedFile.
+	// Largest is the maximum size of an inspected file in bytes; a larger one is a flaw. 0 means
+	// maxCollectedFile.
 	Largest int64
 
-	// Draw returns what to keep of a file; nil keeps all of its content. An
-	// error is a flaw of the layer, and nothing is kept of the file.
+	// Draw returns what to keep of a file; nil keeps the whole content. An error becomes a flaw
+	// of the layer, and nothing is kept.
 	Draw func(name string, content io.Reader) ([]byte, error)
 
-	// DrawFile is called in place of Draw if it is set. For the files that Placed
-	// chooses, at reads the content from any place; content is nil then. What is nil
-	// of what it returns is not kept.
+	// DrawFile, if set, is called instead of Draw. For files that Placed selects, at gives random
+	// access to the content, and content is nil. If it returns nil, nothing is kept.
 	DrawFile func(r *Record, content io.Reader, at io.ReaderAt) ([]byte, error)
 	Placed   func(r *Record) bool
 }
 
-// A Fact is what a collector has kept of one file.
+// A Fact is the result of a collector for one file.
 type Fact struct {
 	Collector string // its name
 	Entry     int    // index of the file's entry
 	Data      []byte
 }
 
-// Bounds on what collectors keep, in bytes: files that are larger are not looked
-// into, and what all files of a layer give beyond the other is left out.
+// Limits for collectors, in bytes: larger files are not inspected, and facts beyond the total for
+// a layer are dropped.
 const (
 	maxCollectedFile = 64 << 20
 	maxCollected     = 32 << 20
-	maxCollectors    = 1 << 10 // of one scan
+	maxCollectors    = 1 << 10 // in one scan
 )
 
-// A gathering is the work of the collectors on one layer.
+// A gathering runs the collectors for one layer.
 type gathering struct {
 	collectors []Collector
 	entries    *Entries // of the layer, for flaws
 	facts      []Fact
 	bytes      int64
-	looked     map[*Collector]int // files, of collectors that have a bound
+	looked     map[*Collector]int // number of files, for collectors with a limit
 }
 
-// wants returns the collector that wants a file, nil if none does. A file goes to
-// the first one only.
+// wants returns the first collector that wants a file, or nil. Only that one gets the file.
 func (g *gathering) wants(r *Record) *Collector {
 	for i := range g.collectors {
 		if c := &g.collectors[i]; c.Wants(r) {
@@ -85,7 +81,7 @@ func (g *gathering) wants(r *Record) *Collector {
 	return nil
 }
 
-// mayLook reports whether c may look into one more file.
+// mayLook reports whether c may inspect another file.
 func (g *gathering) mayLook(c *Collector) bool {
 	if g.looked == nil {
 		g.looked = map[*Collector]int{}
@@ -98,9 +94,9 @@ func (g *gathering) flaw(name []byte, problem string) {
 	g.entries.flaw(Flaw{Path: string(name), Problem: problem})
 }
 
-// draw keeps what c wants of the content of entry i. The error is that of
-// reading it. at reads the same content from any place, if that costs nothing; it
-// is nil else.
+// draw stores c's fact about the content of entry i. The error is that of
+// reading it. at gives random access to the same content if that costs nothing,
+// otherwise nil.
 func (g *gathering) draw(c *Collector, i int, content io.Reader, at io.ReaderAt) error {
 	name := g.entries.AppendName(nil, i)
 	watched := &watchedReader{r: content}
@@ -122,7 +118,7 @@ func (g *gathering) draw(c *Collector, i int, content io.Reader, at io.ReaderAt)
 	return nil
 }
 
-// drawn returns what c keeps of the content of entry i.
+// drawn returns c's fact about the content of entry i.
 func (g *gathering) drawn(c *Collector, i int, name []byte, content io.Reader, at io.ReaderAt) ([]byte, error) {
 	switch {
 	case c.DrawFile == nil && c.Draw == nil:
@@ -146,11 +142,11 @@ func (g *gathering) drawn(c *Collector, i int, name []byte, content io.Reader, a
 	return data, errors.Join(err, placed.Close())
 }
 
-// maxInMemory is how many bytes are copied into memory to be read from any place;
-// more are copied into a temporary file without a name.
+// maxInMemory is the maximum number of bytes copied to memory for random access; more are copied
+// to an unlinked temporary file.
 const maxInMemory = 4 << 20
 
-// placedCopy copies what passes once, so that it can be read from any place.
+// placedCopy copies a stream to give random access to it.
 func placedCopy(content io.Reader, size int64) (interface {
 	io.ReaderAt
 	io.Closer
@@ -169,13 +165,13 @@ func placedCopy(content io.Reader, size int64) (interface {
 	return s, nil
 }
 
-// inMemory is a copy that there is nothing to do for when it is not needed any more.
+// inMemory is a copy that needs no cleanup.
 type inMemory struct{ *bytes.Reader }
 
 func (inMemory) Close() error { return nil }
 
-// watchedReader remembers why reading ended, to tell a file that cannot be read
-// from one that a collector does not understand.
+// watchedReader records read errors, to distinguish an unreadable file from one that a collector
+// does not understand.
 type watchedReader struct {
 	r   io.Reader
 	err error
@@ -189,7 +185,7 @@ func (w *watchedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Skip passes over n bytes, which costs less than to read them where that is possible.
+// Skip skips n bytes, which may be cheaper than reading them.
 func (w *watchedReader) Skip(n int64) error {
 	if c, ok := w.r.(*contentReader); ok && n <= c.s.left {
 		err := c.s.in.skip(n)
@@ -209,13 +205,12 @@ func (w *watchedReader) Skip(n int64) error {
 	return err
 }
 
-// A Skipper is a reader of a file's content that can pass over n bytes of it for less
-// than it takes to read them. The error is io.ErrUnexpectedEOF if there are fewer.
-// What it verifies only where all of it is read is not verified then.
+// A Skipper is a reader of a file's content that can skip n bytes more cheaply than reading them.
+// The error is io.ErrUnexpectedEOF if fewer remain. Verification that needs the whole content
+// then does not happen.
 type Skipper interface{ Skip(n int64) error }
 
-// Gather does for a layer that has been scanned without its contents, such as an
-// engine's, what a scan does for any other.
+// Gather runs the collectors on a layer that was scanned without contents, such as an engine's.
 func Gather(ctx context.Context, r Reader, s *Scanned, collectors []Collector) error {
 	g := gathering{collectors: collectors, entries: s.Entries}
 	if len(collectors) == 0 {
@@ -239,7 +234,7 @@ func Gather(ctx context.Context, r Reader, s *Scanned, collectors []Collector) e
 	return err
 }
 
-// without returns the facts once some entries, in order, have been taken out.
+// without returns the facts after some entries, in order, were removed.
 func (g *gathering) without(gone []int) []Fact {
 	facts := g.facts[:0]
 	for _, f := range g.facts {
@@ -252,7 +247,7 @@ func (g *gathering) without(gone []int) []Fact {
 	return facts
 }
 
-// appendFacts appends the names of the collectors and what they have kept.
+// appendFacts encodes the names of the collectors and their facts.
 func appendFacts(b []byte, collectors []Collector, facts []Fact) []byte {
 	b = binary.AppendUvarint(b, uint64(len(collectors)))
 	for _, c := range collectors {
@@ -267,7 +262,7 @@ func appendFacts(b []byte, collectors []Collector, facts []Fact) []byte {
 	return b
 }
 
-// facts reads what appendFacts has written of a layer of so many entries.
+// facts decodes the output of appendFacts for a layer with this many entries.
 func (r *Decoder) facts(entries int) (drawn []string, facts []Fact) {
 	collectors := r.Count(1)
 	if collectors > maxCollectors {

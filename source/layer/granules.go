@@ -17,26 +17,26 @@ var (
 
 // A parted is a blob that can be read in parts.
 type parted interface {
-	// part fills p with the bytes from off on. Nothing verifies them. What follows
-	// up to another place will be wanted too, as far as is known.
+	// part fills p with the unverified bytes from off on. The caller expects to read up to until
+	// next.
 	part(ctx context.Context, p []byte, off, until int64) error
 }
 
-// granules reads a blob from a byte on, granule by granule, each verified before a
-// byte of it is handed out. It is for one goroutine at a time.
+// granules reads a blob from an offset on, granule by granule, and verifies each before it
+// returns any of its bytes. It is for one goroutine at a time.
 type granules struct {
 	of    *Checkpoints
 	from  parted
-	ctx   context.Context // of the current access
-	until int64           // up to where the blob will be read, as far as is known
+	ctx   context.Context // of the current call
+	until int64           // expected end of reading
 
-	next int64  // the granule that comes next
-	buf  []byte // room for one
-	rest []byte // the rest of the current one
+	next int64  // the next granule
+	buf  []byte // buffer for one
+	rest []byte // rest of the current one
 	err  error
 }
 
-// reader returns a reader of the blob from byte off on.
+// reader returns a reader of the blob from off on.
 func (c *Checkpoints) reader(ctx context.Context, from parted, off, until int64) (*granules, error) {
 	g := &granules{of: c, from: from, ctx: ctx, until: until, next: off / c.granule, buf: make([]byte, min(c.granule, c.size))}
 	if err := g.fetch(); err != nil {
@@ -78,7 +78,7 @@ func (g *granules) fetch() error {
 	return nil
 }
 
-// verify returns an error unless b is the granule of that number.
+// verify returns an error unless b is the granule with that number.
 func (c *Checkpoints) verify(n int64, b []byte) error {
 	algorithm := c.digest.Algorithm()
 	h := algorithm.Hash()
@@ -89,7 +89,7 @@ func (c *Checkpoints) verify(n int64, b []byte) error {
 		}
 	}
 	_, _ = h.Write(b)              // never fails
-	if n == int64(len(c.states)) { // the last one, which need not be whole
+	if n == int64(len(c.states)) { // the last one may be shorter
 		if digest.NewDigest(algorithm, h) != c.digest {
 			return fmt.Errorf("from byte %d on: %w", n*c.granule, errVerified)
 		}

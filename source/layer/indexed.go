@@ -5,10 +5,9 @@ import (
 	"io"
 )
 
-// AppendIndexed appends a scanned layer, for a reader that will not have its
-// content: as AppendScanned does, but with the checksums that Sum has added, and
-// without those that compare with nothing (an engine's, those of a table of contents).
-// It reports false for what no scan gives.
+// AppendIndexed encodes a scanned layer for readers without access to its content. It is like
+// AppendScanned, but includes the checksums from Sum, and omits those that can't be compared
+// (from an engine or a table of contents). It reports false if there is no encoding.
 func AppendIndexed(b []byte, s *Scanned, collectors []Collector) ([]byte, bool) {
 	b, _, ok := appendItems(b, s.Entries)
 	if !ok {
@@ -17,28 +16,26 @@ func AppendIndexed(b []byte, s *Scanned, collectors []Collector) ([]byte, bool) 
 	return appendFacts(b, collectors, s.Facts), true
 }
 
-// Indexed reads what AppendIndexed has written, and the names of the collectors.
+// Indexed decodes the output of AppendIndexed, and the names of the collectors.
 func (r *Decoder) Indexed() (s *Scanned, collectors []string) {
 	s = &Scanned{Entries: r.entries()}
 	collectors, s.Facts = r.facts(s.Entries.Len())
 	return s, collectors
 }
 
-// AllowText lets names have so many bytes more than is in proportion to what they are
-// written in. TextLeft is the remainder.
+// AllowText raises the limit on the bytes of names. TextLeft returns what remains.
 func (r *Decoder) AllowText(bytes int) { r.text = bytes }
 
-// TextLeft returns the remainder of what AllowText has allowed.
+// TextLeft returns what remains of the limit set by AllowText.
 func (r *Decoder) TextLeft() int { return r.text }
 
-// Wanted leaves the facts that these collectors draw; false if the layer was not
-// given to all of them, of which drawn are the names.
+// Wanted keeps only the facts of these collectors; false if drawn, the collectors used for the
+// layer, lacks one of them.
 func (s *Scanned) Wanted(drawn []string, collectors []Collector) bool {
 	return s.wanted(drawn, collectors)
 }
 
-// Indexed returns a Reader of a layer of which everything is known but contents:
-// asking for those is the error why.
+// Indexed returns a Reader of a layer without contents: reading one fails with why.
 func Indexed(s *Scanned, why error) Reader { return &indexed{broken{why}, s} }
 
 type indexed struct {
@@ -48,7 +45,7 @@ type indexed struct {
 
 func (x *indexed) Scan(context.Context, ScanOptions) (*Scanned, error) { return x.scanned, nil }
 
-// Each fails only if it is asked for something.
+// Each fails only if entries is not empty.
 func (x *indexed) Each(ctx context.Context, e *Entries, entries []int, fn func(i int, r io.Reader) error) error {
 	if len(regular(e, entries)) == 0 {
 		return nil
@@ -56,6 +53,6 @@ func (x *indexed) Each(ctx context.Context, e *Entries, entries []int, fn func(i
 	return x.broken.Each(ctx, e, entries, fn)
 }
 
-// sum adds no checksum: those that the index does not have could not be computed when it
-// was written, and count as different now as they did then.
+// sum computes nothing: checksums missing from the index could not be computed when it was
+// written, and count as different.
 func (x *indexed) sum(context.Context, *Entries, []int) error { return nil }

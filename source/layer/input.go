@@ -8,27 +8,27 @@ import (
 	"math"
 )
 
-// An input gives the scanner the bytes of a tar, in order.
+// An input provides the bytes of a tar, in order, to the scanner.
 type input interface {
-	// next returns the next n bytes, n being at most maxSpecial. They are valid
-	// until the next call. At the very end the error is io.EOF; with some bytes
-	// but fewer than n, io.ErrUnexpectedEOF.
+	// next returns the next n bytes; n is at most maxSpecial. They are valid
+	// until the next call. At the end the error is io.EOF; with fewer than n
+	// bytes left, io.ErrUnexpectedEOF.
 	next(n int) ([]byte, error)
 
-	// skip passes over n bytes. Passing the end is io.ErrUnexpectedEOF.
+	// skip skips n bytes. Skipping past the end is io.ErrUnexpectedEOF.
 	skip(n int64) error
 
-	// pos is how many bytes next and skip have gone through.
+	// pos returns the current offset.
 	pos() int64
 }
 
-// seekInput is an input over something seekable: what is skipped is not read.
+// seekInput is an input over a seekable source: it does not read what is
+// skipped.
 //
-// It reads a window at once, and learns how large that should be: while one read
-// goes on where the last ended (small files, or contents that are wanted) the
-// window grows, and whenever something was jumped over it shrinks. A run of
-// small files then takes one read for hundreds of headers, and a run of large
-// ones reads little more than the headers.
+// It reads a window at a time and adapts its size: the window grows while reads
+// are consecutive (small files, or contents that are wanted), and shrinks after
+// each jump. A run of small files then takes one read for hundreds of headers,
+// and a run of large files reads little more than the headers.
 type seekInput struct {
 	r    io.ReaderAt
 	size int64
@@ -36,12 +36,11 @@ type seekInput struct {
 
 	window []byte // bytes of r from start
 	start  int64
-	want   int // how much to read next time
+	want   int // size of the next read
 	buf    []byte
 }
 
-// Bounds of seekInput's window, in bytes. The least holds a header and what a
-// tiny file adds to it.
+// Limits of seekInput's window, in bytes. The minimum holds a header and a tiny file.
 const (
 	leastWindow = 1 << 10
 	mostWindow  = 64 << 10
@@ -68,7 +67,7 @@ func (s *seekInput) next(n int) ([]byte, error) {
 	return s.window[from : from+int64(n)], nil
 }
 
-// fill moves the window to the current position, with at least n bytes in it.
+// fill moves the window to the current position and reads at least n bytes.
 func (s *seekInput) fill(n int) error {
 	if s.at > s.start+int64(len(s.window)) {
 		s.want = max(s.want/2, leastWindow)
@@ -83,7 +82,7 @@ func (s *seekInput) fill(n int) error {
 	if int64(got) < want {
 		s.window = nil
 		if err == nil || errors.Is(err, io.EOF) {
-			return io.ErrUnexpectedEOF // the file is shorter than it was said to be
+			return io.ErrUnexpectedEOF // the file is shorter than stated
 		}
 		return err
 	}
@@ -101,14 +100,14 @@ func (s *seekInput) skip(n int64) error {
 
 func (s *seekInput) pos() int64 { return s.at }
 
-// streamInput is an input over bytes that pass once.
+// streamInput is an input over a stream.
 type streamInput struct {
 	r   *bufio.Reader
 	at  int64
 	buf []byte
 }
 
-// streamBuffer is how much streamInput reads at once, in bytes.
+// streamBuffer is the size of streamInput's reads, in bytes.
 const streamBuffer = 256 << 10
 
 func newStreamInput(r io.Reader) *streamInput {
@@ -151,31 +150,29 @@ func (s *streamInput) skip(n int64) error {
 
 func (s *streamInput) pos() int64 { return s.at }
 
-// Read reads on from the current position.
+// Read reads from the current position on.
 func (s *streamInput) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
 	s.at += int64(n)
 	return n, err
 }
 
-// pieces are bytes that are handed out one piece after another, as they come.
+// pieces provides bytes in pieces of any size.
 type pieces interface {
-	// next returns the bytes that come next, one at least. They are valid until
-	// the next call. The error, with which none come, is io.EOF at the end.
+	// next returns the next bytes, at least one. They are valid until the next call. The error
+	// comes without bytes and is io.EOF at the end.
 	next() ([]byte, error)
 }
 
-// pieceInput is an input over pieces. It copies nothing but what lies across the
-// border of two.
+// pieceInput is an input over pieces. It copies only data that crosses the border of two pieces.
 type pieceInput struct {
 	src  pieces
 	rest []byte // of the current piece
 	at   int64
-	buf  []byte // for what lies across a border
+	buf  []byte // for data across a border
 }
 
-// some returns the next bytes, n at most and one at least. They are valid until
-// the next call.
+// some returns at least one and at most n of the next bytes. They are valid until the next call.
 func (p *pieceInput) some(n int) ([]byte, error) {
 	if len(p.rest) == 0 {
 		var err error
@@ -203,7 +200,7 @@ func (p *pieceInput) next(n int) ([]byte, error) {
 		case err != nil && len(b) == 0:
 			return nil, err
 		case err != nil:
-			p.at -= int64(len(b)) // as if none of it had been gone through
+			p.at -= int64(len(b)) // as if nothing had been read
 			return nil, noEOF(err)
 		case len(part) == n:
 			return part, nil
@@ -227,7 +224,7 @@ func (p *pieceInput) skip(n int64) error {
 
 func (p *pieceInput) pos() int64 { return p.at }
 
-// WriteTo hands over the rest.
+// WriteTo writes the rest.
 func (p *pieceInput) WriteTo(w io.Writer) (total int64, err error) {
 	for {
 		b, err := p.some(math.MaxInt)
@@ -245,7 +242,7 @@ func (p *pieceInput) WriteTo(w io.Writer) (total int64, err error) {
 	}
 }
 
-// noEOF says that an end where there should be more is unexpected.
+// noEOF turns an early end into io.ErrUnexpectedEOF.
 func noEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -253,9 +250,9 @@ func noEOF(err error) error {
 	return err
 }
 
-// tarError is something wrong at a place of a tar.
+// tarError is a fault at an offset of a tar.
 type tarError struct {
-	at  int64 // byte in the uncompressed tar
+	at  int64 // offset in the uncompressed tar
 	err error
 }
 

@@ -2,9 +2,9 @@ package layer
 
 import "sync"
 
-// lateSums are the checksums that came after the scan. The records of a scan are
-// read by the screen or a report while checksums are still being computed, so that
-// these have a place, and a lock, of their own. The zero value is ready to use.
+// lateSums are the checksums computed after the scan. The screen or a report reads the records of
+// a scan while checksums are still being computed, so these have separate storage and a lock. The
+// zero value is ready to use.
 type lateSums struct {
 	mu    sync.RWMutex
 	xxh3s map[int]uint64 // by entry

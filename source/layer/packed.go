@@ -8,17 +8,16 @@ import (
 	"sync/atomic"
 )
 
-// A packedTar is a layer that is stored compressed. It is scanned in one pass,
-// with checksums of the contents and of the blob itself. A file's content is unpacked
-// from the last checkpoint before it, if there are checkpoints, and what is unpacked
-// on the way is kept for the next file.
+// A packedTar is a compressed layer. It is scanned in one pass, with checksums of the contents
+// and of the blob itself. To read a file, it is unpacked from the last checkpoint before the
+// file, if any, and the data unpacked on the way is kept for other files.
 type packedTar struct {
-	*blob           // nothing can be read of it if there is remote
+	*blob           // unreadable if remote is set
 	remote  *remote // nil if the blob is on this machine
 	form    Form
 	places  places
 	shelved *shelved
-	log     atomic.Pointer[slog.Logger] // of the last scan; nil if there was none
+	log     atomic.Pointer[slog.Logger] // of the last scan; may be nil
 }
 
 var _ Reader = (*packedTar)(nil)
@@ -29,7 +28,7 @@ func newPackedTar(b *blob, form Form, shelf *Shelf) *packedTar {
 	return p
 }
 
-// unpack returns a reader of the layer's tar, from its beginning.
+// unpack returns a reader of the layer's tar from its beginning.
 func (p *packedTar) unpack(ctx context.Context) (io.ReadCloser, error) {
 	if p.remote == nil {
 		return Unpack(p.form, p.stream())
@@ -49,7 +48,7 @@ func (p *packedTar) part(ctx context.Context, b []byte, off, until int64) error 
 	return p.remote.part(ctx, b, off, until)
 }
 
-// Scan takes from the cache what is known of the blob; see cachedScan.
+// Scan uses the cached result for the blob, if any; see cachedScan.
 func (p *packedTar) Scan(ctx context.Context, o ScanOptions) (*Scanned, error) {
 	if o.Cache == nil {
 		return p.scan(ctx, &o)
@@ -61,8 +60,8 @@ func (p *packedTar) Scan(ctx context.Context, o ScanOptions) (*Scanned, error) {
 	return s, err
 }
 
-// expect has contents be read by the checkpoints that the cache may have for the
-// digest that the blob is known to have.
+// expect reads contents through the checkpoints that the cache may have for the blob's known
+// digest.
 func (p *packedTar) expect(digest string, o *ScanOptions) {
 	if p.form != Gzip || digest == "" {
 		return
@@ -91,7 +90,7 @@ func (p *packedTar) Open(ctx context.Context, e *Entries, i int) (io.ReadCloser,
 	return closing{r, c}, nil
 }
 
-// from reads from entry i on.
+// from reads entries from i on.
 func (p *packedTar) from(ctx context.Context, e *Entries, i int) *contents {
 	at := e.offset(i)
 	r := &shelfReader{ctx: ctx, shelved: p.shelved, at: at, until: e.end(i)}

@@ -7,14 +7,14 @@ import (
 	"io"
 )
 
-// ErrGone says that a layer's content was not kept when it passed.
+// ErrGone says that a layer's content was not kept while streaming.
 var ErrGone = errors.New("its content has gone by in a stream and was not kept")
 
-// A Passed is a layer that passed in a stream, and was scanned then: its
-// manifest may stand at the stream's end. What was wrong with it is said when it
-// is asked for, since nobody may ask.
+// A Passed is a layer read from a stream and scanned on the way, because its
+// manifest may come at the end of the stream. Its errors are reported on
+// request, because the layer may never be needed.
 type Passed struct {
-	Reader // of its content: what was kept of it, or another way to it
+	Reader // reads its content: from a copy or in another way
 
 	scanned *Scanned
 	err     error
@@ -22,14 +22,14 @@ type Passed struct {
 
 var _ Reader = (*Passed)(nil)
 
-// NewPassed returns a layer that was scanned as it passed, with that result.
+// NewPassed returns a layer that was scanned while streaming, with that result.
 func NewPassed(s *Scanned, err error) *Passed {
 	return &Passed{Reader: Broken(ErrGone), scanned: s, err: err}
 }
 
-// Pass scans a layer that passes in r, of which it is known how it begins. It
-// leaves in r what follows the layer's end. An error is that of ctx; what is
-// wrong with the layer is kept.
+// Pass scans a layer from r; the start of its data is known. It leaves in r
+// what follows the layer. The error is ctx's; faults of the layer are stored in
+// the result.
 func Pass(ctx context.Context, form Form, r *bufio.Reader, o ScanOptions) (*Passed, error) {
 	var s *Scanned
 	var err error
@@ -44,10 +44,10 @@ func Pass(ctx context.Context, form Form, r *bufio.Reader, o ScanOptions) (*Pass
 	return NewPassed(s, err), nil
 }
 
-// Scan returns what was found when the layer passed.
+// Scan returns the result of scanning the stream.
 func (p *Passed) Scan(context.Context, ScanOptions) (*Scanned, error) { return p.scanned, p.err }
 
-// Entries returns the layer's entries; nil if it could not be read.
+// Entries returns the layer's entries; nil if unreadable.
 func (p *Passed) Entries() *Entries {
 	if p.err != nil || p.scanned == nil {
 		return nil
@@ -55,14 +55,14 @@ func (p *Passed) Entries() *Entries {
 	return p.scanned.Entries
 }
 
-// Otherwise has the content be read by another reader, if it was not kept.
+// Otherwise sets another reader for the content if it was not kept.
 func (p *Passed) Otherwise(r Reader) {
 	if gone, ok := p.Reader.(*broken); ok && gone.err == ErrGone { //nolint:errorlint // NewPassed's own
 		p.Reader = r
 	}
 }
 
-// Kept has the content be read from r, which holds the layer's blob of size bytes.
+// Kept sets r, which holds the layer's blob of size bytes, as the source of content.
 func (p *Passed) Kept(r io.ReaderAt, size int64, name string, shelf *Shelf) {
 	p.Reader = Open(r, size, name, shelf)
 }

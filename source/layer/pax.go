@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// paxRecords are the records of an extended header that concern peel.
+// paxRecords are the relevant records of an extended header.
 type paxRecords struct {
 	values map[string]string // path, linkpath, size, uid, gid, mtime, GNU.sparse.*
 	xattrs map[string]string
@@ -22,9 +22,9 @@ const (
 
 var errPAX = errors.New("malformed PAX header")
 
-// parsePAX reads the body of an extended header: records of the form
-// "LENGTH KEY=VALUE\n", LENGTH counting the whole record (POSIX.1-2001, pax).
-// A later record of a key replaces an earlier one.
+// parsePAX parses an extended header: records of the form "LENGTH KEY=VALUE\n",
+// where LENGTH counts the whole record (POSIX.1-2001, pax). A later record
+// replaces an earlier one with the same key.
 func parsePAX(body []byte) (*paxRecords, error) {
 	p := &paxRecords{values: map[string]string{}}
 	for len(body) > 0 {
@@ -35,7 +35,7 @@ func parsePAX(body []byte) (*paxRecords, error) {
 		body = rest
 		switch {
 		case key == paxSparse+"offset", key == paxSparse+"numbytes":
-			// The one key that repeats: pairs in order.
+			// The only keys that repeat: pairs in order.
 			if (len(p.map00)%2 == 0) != (key == paxSparse+"offset") || strings.Contains(value, ",") {
 				return nil, errPAX
 			}
@@ -75,8 +75,8 @@ func paxRecord(body []byte) (key, value string, rest []byte, ok bool) {
 	return key, value, rest, ok
 }
 
-// merge puts the records over what the tar header itself says. An empty value
-// leaves the header's.
+// merge overrides the fields of the tar header with the records. An empty value does not
+// override.
 func (p *paxRecords) merge(h *Header) error {
 	for key, value := range p.values {
 		if value == "" {

@@ -11,20 +11,17 @@ import (
 	"github.com/peelhq/peel/internal/inflate"
 )
 
-// A compressed layer is read by two goroutines, so that one large layer keeps more
-// than one core busy:
+// A compressed layer is read by two goroutines, so that one large layer uses more than one core:
 //
 //	read, digest of the blob  →  decoder, headers, XXH3 of the contents
 //
-// Between them go chunkCount buffers of chunkSize bytes, which are used again. No
-// byte is copied on the way but by the decoder, and where a header or a small file
-// lies across the border of two pieces.
+// They exchange chunkCount buffers of chunkSize bytes, which are reused. Only the decoder copies
+// bytes, except where a header or a small file crosses the border of two pieces.
 
 // chunkSize is in bytes.
 const chunkSize = inflate.ChunkSize
 
-// chunkCount is how many chunks are on the way between the goroutines: one at
-// each end and some between.
+// chunkCount is the number of chunks in use: one at each end and some between.
 const chunkCount = 4
 
 var chunks sync.Pool
@@ -36,26 +33,25 @@ func newChunk() *inflate.Chunk {
 	return new(inflate.Chunk)
 }
 
-// A relay reads ahead, in a goroutine of its own. It is the receiving end, and for
-// one goroutine only.
+// A relay reads ahead in a goroutine of its own. It is the receiving end, for one goroutine only.
 type relay struct {
 	free chan *inflate.Chunk
 	full chan chunk
 	stop <-chan struct{}
 
-	now  chunk // what is being handed out
-	from int   // where in it the rest begins
+	now  chunk // the current chunk
+	from int   // start of the rest in it
 }
 
-// chunk is what was read at once, and the error that reading ended with.
+// chunk is the result of one read, with its error.
 type chunk struct {
 	data *inflate.Chunk
 	n    int
 	err  error
 }
 
-// newRelay reads ahead from r until there is an error, or stop is closed; group
-// counts its goroutine.
+// newRelay reads ahead from r until an error occurs or stop is closed; group counts its
+// goroutine.
 func newRelay(r io.Reader, stop <-chan struct{}, group *sync.WaitGroup) *relay {
 	l := &relay{
 		free: make(chan *inflate.Chunk, chunkCount),
@@ -87,20 +83,20 @@ func (l *relay) run(r io.Reader) {
 			}
 		}
 		n, err := fillSafely(r, buf[:chunkSize])
-		l.full <- chunk{buf, n, err} // has room for all that there are
+		l.full <- chunk{buf, n, err} // has room for all chunks
 		if err != nil {
 			return
 		}
 	}
 }
 
-// fillSafely is fill for a reader that may panic, as decoders can of broken data.
+// fillSafely is fill for a reader that may panic, as decoders may on damaged data.
 func fillSafely(r io.Reader, p []byte) (n int, err error) {
 	defer crash.Catch(&err)
 	return fill(r, p)
 }
 
-// release gives the buffers back, once the goroutine has ended.
+// release returns the buffers after the goroutine has ended.
 func (l *relay) release() {
 	if l.now.data != nil {
 		chunks.Put(l.now.data)
@@ -119,14 +115,14 @@ func (l *relay) release() {
 	}
 }
 
-// more waits until something is left of the current chunk.
+// more waits until the current chunk has data.
 func (l *relay) more() error {
 	for l.from == l.now.n {
 		if l.now.err != nil {
 			return l.now.err
 		}
 		if l.now.data != nil {
-			l.free <- l.now.data // has room for all that there are
+			l.free <- l.now.data // has room for all chunks
 		}
 		l.now, l.from = chunk{}, 0
 		select {
@@ -142,8 +138,7 @@ func (l *relay) more() error {
 	return nil
 }
 
-// Next hands out the rest of the current chunk, or the next one: a relay is an
-// inflate.Source.
+// Next returns the rest of the current chunk, or the next one: a relay is an inflate.Source.
 func (l *relay) Next() (data *inflate.Chunk, from, to int, err error) {
 	if err := l.more(); err != nil {
 		return nil, 0, 0, err
@@ -152,7 +147,7 @@ func (l *relay) Next() (data *inflate.Chunk, from, to int, err error) {
 	return l.now.data, from, l.now.n, nil
 }
 
-// next returns the bytes that come next: a relay is pieces.
+// next returns the next bytes: a relay is pieces.
 func (l *relay) next() ([]byte, error) {
 	data, from, to, err := l.Next()
 	if err != nil {
@@ -161,7 +156,7 @@ func (l *relay) next() ([]byte, error) {
 	return data[from:to], nil
 }
 
-// Read reads on from the current position.
+// Read reads from the current position on.
 func (l *relay) Read(p []byte) (int, error) {
 	if err := l.more(); err != nil {
 		return 0, err
@@ -171,7 +166,7 @@ func (l *relay) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// drain reads on to the end; the error is nil there.
+// drain reads to the end; the error is nil there.
 func (l *relay) drain() error {
 	for {
 		if _, err := l.next(); err == io.EOF { //nolint:errorlint // io.Reader's contract is a bare EOF
@@ -182,8 +177,7 @@ func (l *relay) drain() error {
 	}
 }
 
-// scanPacked reads r, a compressed layer, to its end. When it returns, nothing
-// reads from r any more.
+// scanPacked reads r, a compressed layer, to its end. After it returns, nothing reads from r.
 func scanPacked(ctx context.Context, form Form, r io.Reader, o *ScanOptions) (*Scanned, error) {
 	sum := o.Trail
 	if !o.Verified {
@@ -213,7 +207,7 @@ func scanPacked(ctx context.Context, form Form, r io.Reader, o *ScanOptions) (*S
 	tar := &pieceInput{src: &unpacking{z, raw}}
 	s, err := scanTar(ctx, tar, true, o)
 	if err == nil {
-		// What follows the tar's end belongs to the blob, and may be broken.
+		// Data after the tar's end belongs to the blob and may be damaged.
 		_, err = tar.WriteTo(io.Discard)
 	}
 	if err != nil {
@@ -233,7 +227,7 @@ func scanPacked(ctx context.Context, form Form, r io.Reader, o *ScanOptions) (*S
 	return s, nil
 }
 
-// unpacking hands out what z unpacks of raw; at its end it reads raw to the end.
+// unpacking returns what z unpacks from raw; at the end it reads raw to its end.
 type unpacking struct {
 	z   pieces
 	raw *relay

@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// A plainTar is a layer that is stored uncompressed. It is scanned by its headers
-// alone, and each file is read where it lies.
+// A plainTar is an uncompressed layer. It is scanned by its headers alone, and files are read in
+// place.
 type plainTar struct{ *blob }
 
 var _ Reader = plainTar{}
@@ -60,25 +60,25 @@ func (p plainTar) Each(ctx context.Context, e *Entries, entries []int, fn func(i
 	return c.each(entries, fn)
 }
 
-// read is a readFunc of the tar.
+// read is a readFunc for the tar.
 func (p plainTar) read(_ context.Context, b []byte, off int64) (int, error) {
 	n, err := p.r.ReadAt(b, off)
 	if n > 0 {
-		err = nil // it comes again if it matters
+		err = nil // it will recur if it matters
 	}
 	return n, err
 }
 
-// A probe of large files: how many bytes are looked at in each of three places,
-// and from what size on that is worth it.
+// The probe of large files: how many bytes to compare in each of three places, and from which
+// size on.
 const (
 	probeBytes = 4 << 10
 	probeFrom  = 64 << 10
 )
 
-// Differ reports whether two files of one size, of two layers or of one, surely
-// hold different content, by looking at a few blocks of each. False says nothing:
-// the files are small, they are not cheap to look into, or the blocks are alike.
+// Differ reports whether two files of the same size, in one or two layers, are
+// certain to differ; it compares a few blocks of each. False means nothing: the
+// files are small, slow to read, or the blocks are equal.
 func Differ(a Reader, ae *Entries, i int, b Reader, be *Entries, j int) bool {
 	x, ok1 := a.(plainTar)
 	y, ok2 := b.(plainTar)
@@ -90,7 +90,7 @@ func Differ(a Reader, ae *Entries, i int, b Reader, be *Entries, j int) bool {
 	p, q := make([]byte, probeBytes), make([]byte, probeBytes)
 	for _, at := range []int64{0, size / 2, size - probeBytes} {
 		if x.readAt(p, from+at) != nil || y.readAt(q, other+at) != nil {
-			return false // a reader of all of it will say what is wrong
+			return false // a full read will report the error
 		}
 		if !bytes.Equal(p, q) {
 			return true

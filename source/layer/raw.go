@@ -6,19 +6,17 @@ import (
 	"io"
 )
 
-// A RawReader is a Reader of a layer that is stored as one tar, plain or compressed.
+// A RawReader is a Reader of a layer stored as one tar, plain or compressed.
 type RawReader interface {
-	// Raw returns the layer's blob as it is stored. Nothing verifies it but what Scan
-	// says of it.
+	// Raw returns the layer's blob as stored. Only Scan verifies it.
 	Raw(ctx context.Context, e *Entries) (io.ReadCloser, error)
 }
 
-// ErrNotStored says that a layer is not stored as a tar: it was put together from
-// files, such as a folder's or a container's.
+// ErrNotStored says that a layer is not stored as a tar: it was assembled from files of a folder
+// or a container.
 var ErrNotStored = errors.New("it is not stored as a tar")
 
-// Raw returns the blob of r as it is stored, ErrNotStored if there is none. The entries
-// are those that r's Scan has returned.
+// Raw returns the stored blob of r, or ErrNotStored. The entries are those from r's Scan.
 func Raw(ctx context.Context, r Reader, e *Entries) (io.ReadCloser, error) {
 	if raw, ok := r.(RawReader); ok {
 		return raw.Raw(ctx, e)
@@ -50,10 +48,10 @@ func (p *packedTar) Raw(ctx context.Context, _ *Entries) (io.ReadCloser, error) 
 	return io.NopCloser(ctxReader{ctx, io.NewSectionReader(r, 0, p.size), nil}), nil
 }
 
-// Raw returns what was kept of the layer.
+// Raw returns the copy of the layer.
 func (p *Passed) Raw(ctx context.Context, e *Entries) (io.ReadCloser, error) {
 	return Raw(ctx, p.Reader, e)
 }
 
-// Raw returns why there is nothing.
+// Raw returns the reader's error.
 func (b *broken) Raw(context.Context, *Entries) (io.ReadCloser, error) { return nil, b.err }

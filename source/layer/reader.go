@@ -12,48 +12,46 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// A Reader is what one layer is read from: a tar, plain or compressed, an
-// engine's folder, a stream that has passed. Its methods may be called from
-// several goroutines at once. The entries that they take are those that Scan has
-// returned. Errors do not say which layer they are about: the caller knows.
+// A Reader is the source of one layer: a tar, plain or compressed, an engine's
+// folder, or a stream that has been read. Its methods may be called from
+// several goroutines at once. The entries passed to them are those returned by
+// Scan. Errors do not name the layer, which the caller knows.
 type Reader interface {
-	// Scan reads the layer's entries. It reads no more than it has to; see the
-	// implementations. An UnsupportedError says that the layer cannot be read
-	// although nothing is broken.
+	// Scan reads the layer's entries. It reads as little as possible; see the
+	// implementations. An UnsupportedError says that the layer is intact but
+	// unreadable.
 	Scan(ctx context.Context, o ScanOptions) (*Scanned, error)
 
 	ContentReader
 }
 
-// A ContentReader reads the files of a layer whose entries are known. What is said
-// of a Reader holds for it.
+// A ContentReader reads the files of a layer with known entries. The rules of Reader apply.
 type ContentReader interface {
-	// Open returns the whole content of the regular file that is entry i. What
-	// is known of it, such as a checksum, is verified while it is read.
+	// Open returns the whole content of entry i, which must be a regular file. It verifies what
+	// is known about it, such as a checksum, while reading.
 	Open(ctx context.Context, e *Entries, i int) (io.ReadCloser, error)
 
-	// Body returns the content of the regular file that is entry i, to be read
-	// from any place.
+	// Body returns random access to the content of entry i, which must be a regular file.
 	Body(ctx context.Context, e *Entries, i int) (*Body, error)
 
-	// Each calls fn with the content of the given entries, in one pass over the
-	// layer, in the order in which they are stored. Entries that are no regular
-	// files are left out. An error of fn ends it and is returned.
+	// Each calls fn with the content of the given entries in stored order, in
+	// one pass over the layer. It skips entries that are not regular files. An
+	// error of fn ends the pass and is returned.
 	Each(ctx context.Context, e *Entries, entries []int, fn func(i int, r io.Reader) error) error
 }
 
-// ScanOptions says how a layer is scanned. The zero value is ready to use.
+// ScanOptions control the scan of a layer. The zero value is ready to use.
 type ScanOptions struct {
-	Digest   string            // of the blob, as the image says; "" if it does not. Its algorithm is used
-	Verify   bool              // compute the digest of the blob even where not all of it has to be read, and every checksum
-	Verified bool              // the code that hands over the bytes verifies Digest: it is not computed a second time
-	Trail    *Trail            // computes that digest, if Verified; nil: no checkpoints are kept
-	Cache    Cache             // where what was found before is kept; nil: nowhere
-	Progress func(bytes int64) // is told of bytes that were read or passed over; may be nil
-	Budget   *Budget           // of memory, for all layers of an image; nil: no bound
-	Collect  []Collector       // what to keep of the files' contents
+	Digest   string            // stated digest of the blob, or ""; selects the algorithm
+	Verify   bool              // compute the blob's digest and all checksums even if not everything has to be read
+	Verified bool              // the provider of the bytes verifies Digest, so don't compute it again
+	Trail    *Trail            // computes that digest if Verified; nil: no checkpoints
+	Cache    Cache             // for earlier results; nil: none
+	Progress func(bytes int64) // receives bytes read or skipped; may be nil
+	Budget   *Budget           // memory for all layers of an image; nil: no limit
+	Collect  []Collector       // facts to collect from contents
 	Wide     bool              // compute checksums of all files, and those of 128 bits too
-	Log      *slog.Logger      // receives what was tried and decided; nil: nothing
+	Log      *slog.Logger      // receives debug messages; nil: none
 }
 
 func (o *ScanOptions) progress(bytes int64) {
@@ -62,8 +60,7 @@ func (o *ScanOptions) progress(bytes int64) {
 	}
 }
 
-// algorithm is the one to compute the blob's digest by: that of the digest which
-// the image says, or SHA-256.
+// algorithm returns the algorithm for the blob's digest: that of the stated digest, or SHA-256.
 func (o *ScanOptions) algorithm() digest.Algorithm {
 	if d := digest.Digest(o.Digest); d.Validate() == nil {
 		return d.Algorithm()
@@ -77,34 +74,34 @@ func (o *ScanOptions) debug(message string, args ...any) {
 	}
 }
 
-// Scanned is what one scan of a layer gives.
+// Scanned is the result of scanning a layer.
 type Scanned struct {
 	Entries *Entries
-	Facts   []Fact // what collectors have kept, by entry
+	Facts   []Fact // from collectors, by entry
 	Packed  bool   // the blob is compressed
-	Digest  string // of the blob as stored, "sha256:..."; "" if it was not computed
+	Digest  string // of the stored blob, "sha256:..."; "" if not computed
 
-	// ListedBy is the form of the table of contents that the entries are from, EStargz
-	// or ZstdChunked; "" if the layer was read.
+	// ListedBy is the format of the table of contents that the entries came from, EStargz or
+	// ZstdChunked; "" if the layer was read.
 	ListedBy string
 
-	checkpoints *Checkpoints // of a gzip layer that was scanned for a cache; nil if there are none
+	checkpoints *Checkpoints // of a gzip layer scanned for a cache; may be nil
 }
 
-// Checkpoints returns the places from which the layer can be unpacked, nil if none
-// were kept: it is no gzip layer, it is small, or it was not scanned just now.
+// Checkpoints returns the places from which the layer can be unpacked, or nil: it isn't gzip, it
+// is small, or it was not scanned just now.
 func (s *Scanned) Checkpoints() *Checkpoints { return s.checkpoints }
 
-// A Flaw is something malformed that could be passed over.
+// A Flaw is a survivable fault.
 type Flaw struct {
 	Path    string // the name as stored
 	Problem string // one clause, for people
 }
 
-// Open returns a Reader of the blob of size bytes that r holds: a tar, plain or
-// compressed, told by its first bytes. name says where the blob is, for the
-// log. What is unpacked of a compressed layer is kept on the shelf, nil for
-// nowhere.
+// Open returns a Reader of the blob of size bytes in r: a tar, plain or
+// compressed, recognized by its first bytes. name is the blob's place, for the
+// log. Data unpacked from a compressed layer is kept on the shelf, which may be
+// nil.
 func Open(r io.ReaderAt, size int64, name string, shelf *Shelf) Reader {
 	b := &blob{r: r, size: size, name: name}
 	head := make([]byte, min(SniffLen, size))
@@ -138,9 +135,9 @@ func (b *broken) Each(context.Context, *Entries, []int, func(int, io.Reader) err
 	return b.err
 }
 
-// Sum computes the checksums of the given entries where they are not known yet,
-// or known by another kind: XXH3. Of files with too many holes for that it is
-// SparseSum; where r does not tell their holes, they are left out.
+// Sum computes XXH3 checksums of those given entries that have no checksum, or
+// one of another kind. For files with too many holes it computes SparseSum; if
+// r does not report their holes, it skips them.
 func Sum(ctx context.Context, r Reader, e *Entries, entries []int) error {
 	if s, ok := r.(summer); ok {
 		return s.sum(ctx, e, entries)
@@ -177,12 +174,12 @@ func Sum(ctx context.Context, r Reader, e *Entries, entries []int) error {
 	})
 }
 
-// A summer is a Reader that knows better than Sum how to compute checksums.
+// A summer is a Reader with its own implementation of Sum.
 type summer interface {
 	sum(ctx context.Context, e *Entries, entries []int) error
 }
 
-// EachOpened is Reader.Each for layers whose files can be opened one by one.
+// EachOpened implements Reader.Each for layers whose files can be opened one by one.
 func EachOpened(ctx context.Context, e *Entries, entries []int, open func(i int) (io.ReadCloser, error), fn func(i int, r io.Reader) error) error {
 	for _, i := range regular(e, entries) {
 		if err := ctx.Err(); err != nil {
@@ -199,15 +196,14 @@ func EachOpened(ctx context.Context, e *Entries, entries []int, open func(i int)
 	return nil
 }
 
-// regular returns those of the entries that are regular files, in stored order,
-// each once.
+// regular returns the regular files among the entries, in stored order, without duplicates.
 func regular(e *Entries, entries []int) []int {
 	entries = slices.DeleteFunc(slices.Clone(entries), func(i int) bool { return e.Type(i) != File })
 	slices.Sort(entries)
 	return slices.Compact(entries)
 }
 
-// NotFile returns an error if entry i is no regular file.
+// NotFile returns an error if entry i is not a regular file.
 func (e *Entries) NotFile(i int) error {
 	if t := e.Type(i); t != File {
 		return fmt.Errorf("%q is a %s, not a file", e.At(i).Name, t)

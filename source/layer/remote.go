@@ -7,31 +7,29 @@ import (
 	"slices"
 )
 
-// A Remote is where the blob of a layer is that is not on this machine. Its methods
-// may be called from several goroutines at once.
+// A Remote provides the blob of a layer from another machine. Its methods may be called from
+// several goroutines at once.
 type Remote interface {
-	// Part returns a reader of the blob's bytes from one on, up to before another.
-	// Nothing verifies them. An error that wraps ErrWhole says that parts cannot be
-	// had, and the whole may; any other error is final.
+	// Part returns a reader of a half-open range of the blob, unverified. An error that wraps
+	// ErrWhole says that parts are not available, but the whole may be; any other error is final.
 	Part(ctx context.Context, from, to int64) (io.ReadCloser, error)
 
 	// Whole returns the whole blob, verified by its digest. It may have to fetch it.
 	Whole(ctx context.Context) (io.ReaderAt, error)
 }
 
-// ErrWhole says that parts of a blob cannot be had where it is.
+// ErrWhole says that parts of a blob are not available.
 var ErrWhole = errors.New("only the whole layer can be had")
 
-// A RemoteReader is a Reader that is closed in the end.
+// A RemoteReader is a Reader that must be closed.
 type RemoteReader interface {
 	Reader
 	io.Closer
 }
 
-// OpenRemote returns a Reader of the contents of a gzip layer that has checkpoints.
-// It fetches those parts of the blob that the wanted files take, and each of them
-// once. If a part is not what it was, or cannot be had, it asks for the whole blob.
-// The caller closes it. Nobody scans it.
+// OpenRemote returns a Reader of the contents of a gzip layer with checkpoints. It fetches the
+// parts of the blob that the wanted files need, each once. If a part has changed or is not
+// available, it requests the whole blob. The caller closes it. It does not support Scan.
 func OpenRemote(r Remote, c *Checkpoints, name string, shelf *Shelf) RemoteReader {
 	p := &packedTar{
 		blob:   &blob{size: c.size, name: name},
@@ -43,7 +41,7 @@ func OpenRemote(r Remote, c *Checkpoints, name string, shelf *Shelf) RemoteReade
 	return p
 }
 
-// Close gives back the disk.
+// Close frees the disk space.
 func (p *packedTar) Close() error {
 	if p.remote == nil {
 		return nil
@@ -51,34 +49,33 @@ func (p *packedTar) Close() error {
 	return p.remote.close()
 }
 
-// How much of a remote blob is asked for at once, in bytes, at first and at most.
-// While one file is read on, it is twice as much each time.
+// The size of requests for a remote blob, in bytes, minimum and maximum. It doubles while one
+// file is read on.
 const (
 	firstFetch = 4 << 20
 	mostFetch  = 32 << 20
 )
 
-// mergeGap is how many bytes that nobody wants are fetched rather than to ask once
-// more.
+// mergeGap is how many unwanted bytes to fetch rather than send another request.
 const mergeGap = 1 << 20
 
-// A remote keeps what has been fetched of a blob, verified, in a temporary file.
+// A remote stores the fetched, verified parts of a blob in a temporary file.
 type remote struct {
 	Remote
 	of *Checkpoints
 
-	// turn is held, by an element in it, by the goroutine that touches what follows: a
-	// channel, so that who waits for it can be cancelled.
+	// turn is a lock for the fields below: the holder has put an element into it. It is a channel
+	// so that waiting can be cancelled.
 	turn   chan struct{}
 	file   *Spool         // nil until something is fetched
-	have   map[int64]bool // the granules that are in file
-	next   int64          // the granule behind the last that was fetched
-	step   int64          // how much to ask for if it is the one that is wanted next
-	buf    []byte         // room for a granule
+	have   map[int64]bool // granules in file
+	next   int64          // the granule after the last fetched one
+	step   int64          // size of the next request if it continues there
+	buf    []byte         // buffer for a granule
 	closed bool
 }
 
-// part fills p with the granule that begins at off.
+// part fills p with the granule that starts at off.
 func (r *remote) part(ctx context.Context, p []byte, off, until int64) error {
 	select {
 	case r.turn <- struct{}{}:
@@ -101,7 +98,7 @@ func (r *remote) part(ctx context.Context, p []byte, off, until int64) error {
 
 var errClosed = errors.New("the image has been closed")
 
-// fetch fetches granules from one on.
+// fetch fetches granules from a given one on.
 func (r *remote) fetch(ctx context.Context, n, until int64) (err error) {
 	if r.closed {
 		return errClosed
@@ -122,7 +119,7 @@ func (r *remote) fetch(ctx context.Context, n, until int64) (err error) {
 	if err != nil {
 		return &partError{err}
 	}
-	defer func() { _ = body.Close() }() // all that was wanted has come, or it has failed before
+	defer func() { _ = body.Close() }() // everything wanted has arrived, or it has failed before
 	for ; from < to; n++ {
 		b := r.buf[:min(r.of.granule, to-from)]
 		if _, err := io.ReadFull(body, b); err != nil {
@@ -141,20 +138,20 @@ func (r *remote) fetch(ctx context.Context, n, until int64) (err error) {
 	return nil
 }
 
-// to returns the end of the granules that are fetched together, from one on: up to
-// the place that is wanted, and not what is there already.
+// to returns the end of the granules that are fetched together: up to the wanted place, without
+// those already present.
 func (r *remote) to(n, until int64) int64 {
 	for n++; n*r.of.granule < until && !r.have[n]; n++ {
 	}
 	return min(n*r.of.granule, r.of.size)
 }
 
-// A partError is why a part cannot be had.
+// A partError is why a part is not available.
 type partError struct{ error }
 
 func (e *partError) Unwrap() error { return e.error }
 
-// final reports whether it makes no sense to ask for the whole blob.
+// final reports whether requesting the whole blob is useless too.
 func (r *remote) final(err error) bool {
 	part := (*partError)(nil)
 	return errors.Is(err, errClosed) || errors.As(err, &part) && !errors.Is(err, ErrWhole)
@@ -170,15 +167,15 @@ func (r *remote) close() error {
 	return r.file.Close()
 }
 
-// together returns what tells tar, before each of the entries is read, up to where it
-// will be read: over those that follow closely, so that they are fetched together.
+// together returns a function that tells tar, before each entry is read, how far it will be read:
+// including entries that follow closely, so that they are fetched together.
 func (p *packedTar) together(e *Entries, entries []int, tar *tarReader) func(i int) {
 	c := p.places.get()
 	if c == nil {
 		return nil
 	}
 	until := make(map[int]int64, len(entries))
-	var next, end int64 // where the entry behind begins in the blob, and where those ends that are fetched with it
+	var next, end int64 // start of the next entry in the blob, and end of the group that it belongs to
 	for n, i := range slices.Backward(entries) {
 		until[i] = e.end(i)
 		if n < len(entries)-1 && next <= c.reach(until[i])+mergeGap {

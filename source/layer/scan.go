@@ -12,30 +12,29 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// Bounds on the holes that are gone through for the checksum of a sparse file: so
-// many bytes, and so many for each byte that it stores. A few bytes can claim
-// terabytes. A file with more is summed by its map and its data alone, see
-// SparseSum.
+// Limits on the holes that are hashed for the checksum of a sparse file: a
+// number of bytes, and a multiple of the stored bytes. A few bytes can claim
+// terabytes. Beyond that, only the map and the data are hashed, see SparseSum.
 const (
 	someHoles    = 128 << 10
 	holesPerByte = 64
 )
 
-// holey reports whether a file of so many bytes, of which so many are stored, has
-// too many holes to sum them.
+// holey reports whether a file of this size, with this many stored bytes, has too many holes to
+// hash.
 func holey(size, stored int64) bool { return (size-stored-someHoles)/holesPerByte > stored }
 
-// Unfinished is the error of a scan that was stopped.
+// Unfinished is the error of an interrupted scan.
 type Unfinished struct {
-	Entries int   // that it had found by then
+	Entries int   // number found by then
 	Err     error // of the context
 }
 
 func (e *Unfinished) Error() string { return fmt.Sprintf("stopped after %d entries", e.Entries) }
 func (e *Unfinished) Unwrap() error { return e.Err }
 
-// scanTar reads all headers of in. With sums, contents are read too and their
-// checksums kept; without, they are skipped.
+// scanTar reads all headers of in. With sums, it also reads contents and stores their checksums;
+// otherwise it skips them.
 func scanTar(ctx context.Context, in input, sums bool, o *ScanOptions) (*Scanned, error) {
 	s := &Tar{in: in}
 	e := &Entries{budget: o.Budget}
@@ -70,14 +69,13 @@ func scanTar(ctx context.Context, in input, sums bool, o *ScanOptions) (*Scanned
 	}
 }
 
-// contentOf goes through the content of the member that is e's last entry as far
-// as that is wanted: for its checksum, or by a collector.
+// contentOf reads the content of e's last entry as far as a checksum or a collector needs it.
 func (s *Tar) contentOf(ctx context.Context, h *Header, sums, wide bool, e *Entries, g *gathering) error {
 	c := g.wants(&h.Record)
 	switch {
 	case c == nil && !sums:
 		return nil
-	case c != nil && !sums: // what is not read is passed over
+	case c != nil && !sums: // the rest is skipped
 		return g.draw(c, e.count-1, s.reader(ctx, h), s.placed(h))
 	case c != nil:
 		x := xxh3.New()
@@ -120,7 +118,7 @@ func sumOf(x *xxh3.Hasher, wide bool) contentSum {
 	return sum
 }
 
-// reader returns a reader of the current member's content, holes included.
+// reader returns a reader of the current member's content, including holes.
 func (s *Tar) reader(ctx context.Context, h *Header) io.Reader {
 	if h.Sparse {
 		return &sparseReader{ctx: ctx, data: s.content(ctx), fragments: h.fragments, size: h.Size}
@@ -128,8 +126,8 @@ func (s *Tar) reader(ctx context.Context, h *Header) io.Reader {
 	return s.content(ctx)
 }
 
-// placed returns what reads the current member's content from any place, nil if it
-// passes once or has holes.
+// placed returns random access to the current member's content, or nil for a stream or a file
+// with holes.
 func (s *Tar) placed(h *Header) io.ReaderAt {
 	in, ok := s.in.(*seekInput)
 	if !ok || h.Sparse {
@@ -138,17 +136,16 @@ func (s *Tar) placed(h *Header) io.ReaderAt {
 	return io.NewSectionReader(in.r, h.Content, h.Size)
 }
 
-// Reader returns a reader of the content of the current member, which h describes,
-// with holes as zeros.
+// Reader returns a reader of the current member, which h describes, with holes as zeros.
 func (s *Tar) Reader(ctx context.Context, h *Header) io.Reader { return s.reader(ctx, h) }
 
-// unknownType is the flaw of a member that no layer may hold.
+// unknownType is the flaw of a member with a type that layers must not have.
 func unknownType(h *Header) Flaw {
 	return Flaw{Path: string(h.Name), Problem: fmt.Sprintf("entry of unknown type %q: passed over", h.Unknown)}
 }
 
-// sum goes through the current member's content and returns its checksum: XXH3,
-// or of a file with too many holes its SparseSum.
+// sum reads the current member's content and returns its checksum: XXH3, or SparseSum for a file
+// with too many holes.
 func (s *Tar) sum(ctx context.Context, h *Header, wide bool) (sum contentSum, err error) {
 	if h.Sparse {
 		if holey(h.Size, h.Stored) {
@@ -193,10 +190,9 @@ func sumOfBytes(b []byte, wide bool) contentSum {
 	return contentSum{narrow: sum.Lo, wide: sum}
 }
 
-// sparseSum sums up the size, the map and the data of a sparse file, of which so many
-// bytes are stored.
+// sparseSum hashes the size, the map and the data of a sparse file with this many stored bytes.
 func sparseSum(fragments []fragment, size, stored int64, data io.Reader) (*xxh3.Hasher, error) {
-	// Programs cut the same map in different ways: what adjoins is one run.
+	// Programs split the same map in different ways, so adjacent pieces are joined.
 	var runs []fragment
 	for _, f := range fragments {
 		if last := len(runs) - 1; last >= 0 && runs[last].offset+runs[last].length == f.offset {
@@ -235,7 +231,7 @@ func (r *contentReader) Read(p []byte) (int, error) {
 	return copy(p, b), err
 }
 
-// WriteTo hands over the content without copying it first.
+// WriteTo writes the content without an extra copy.
 func (r *contentReader) WriteTo(w io.Writer) (int64, error) {
 	var total int64
 	for r.s.left > 0 {
@@ -270,20 +266,20 @@ func (r *contentReader) take(n int) ([]byte, error) {
 	return b, nil
 }
 
-// The names that eStargz adds to a layer, at its root: the table of contents,
-// always last, and a one-byte file that says how far to prefetch.
-// Source: containerd/stargz-snapshotter, docs/estargz.md.
+// The files that eStargz adds at a layer's root: the table of contents, always
+// last, and a one-byte file that marks the end of prefetching. Source:
+// containerd/stargz-snapshotter, docs/estargz.md.
 const (
 	stargzTOC        = "stargz.index.json"
 	stargzPrefetch   = ".prefetch.landmark"
 	stargzNoPrefetch = ".no.prefetch.landmark"
 )
 
-// dropStargz takes eStargz's own entries out, so that a layer lists what its
-// builder put there. It goes by the entries alone: the same layer without its
-// compression is the same layer.
+// dropStargz removes eStargz's own entries, so that a layer lists what its
+// builder put there. It uses only the entries, so the result does not depend on
+// compression.
 //
-// It returns the indices of what it took out, in order.
+// It returns the indexes of the removed entries, in order.
 func (e *Entries) dropStargz() (gone []int) {
 	last := e.count - 1
 	if last < 0 || e.Type(last) != File || e.rootName(last) != stargzTOC {
@@ -292,13 +288,13 @@ func (e *Entries) dropStargz() (gone []int) {
 	return e.dropWhere(func(i int) bool { return i == last || e.isLandmark(i) })
 }
 
-// isLandmark reports whether entry i is the file that says how far to prefetch.
+// isLandmark reports whether entry i is eStargz's prefetch marker.
 func (e *Entries) isLandmark(i int) bool {
 	name := e.rootName(i)
 	return e.Type(i) == File && e.Size(i) == 1 && (name == stargzPrefetch || name == stargzNoPrefetch)
 }
 
-// dropWhere takes entries out, and returns their indices, in order.
+// dropWhere removes entries, and returns their indexes in order.
 func (e *Entries) dropWhere(gone func(i int) bool) (out []int) {
 	for i := range e.count {
 		if gone(i) {
@@ -314,7 +310,7 @@ func (e *Entries) dropWhere(gone func(i int) bool) (out []int) {
 	return out
 }
 
-// rootName returns the clean name of entry i if it lies at the root, else "".
+// rootName returns the clean name of entry i if it is at the root, else "".
 func (e *Entries) rootName(i int) string {
 	if len(e.DirBytes(e.Dir(i)))+len(e.Base(i)) > 2*len(stargzNoPrefetch) {
 		return ""
@@ -326,12 +322,12 @@ func (e *Entries) rootName(i int) string {
 	return base
 }
 
-// An UnsupportedError is why a layer cannot be read although nothing is broken.
+// An UnsupportedError is why an intact layer can't be read.
 type UnsupportedError struct {
 	Form string // "xz", "encrypted"
 }
 
 func (e UnsupportedError) Error() string { return e.Form + " layers are not supported" }
 
-// ErrNotLayer says that bytes are neither a tar nor a compressed one.
+// ErrNotLayer says that data is neither a tar nor a compressed tar.
 var ErrNotLayer = errors.New("neither a tar nor a compressed one that is known")

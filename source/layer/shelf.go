@@ -6,53 +6,51 @@ import (
 	"sync"
 )
 
-// A compressed layer can be unpacked from its beginning only, and from its
-// checkpoints, if it has any; so that showing one file of it after the other would
-// unpack the same bytes again and again. What an access unpacks on the way to its
-// file is therefore kept, in a temporary file of the kind that a stream's content is
-// kept in; the next access reads it there, or goes on from where the last one ended.
-// From each checkpoint to the next there is a run, the beginning of which is kept:
+// A compressed layer can be unpacked only from its beginning and from its checkpoints, if it has
+// any. Reading files one after the other would therefore unpack the same bytes again and again.
+// So the data unpacked on the way to a file is kept in a temporary file, like a stream's content;
+// the next access reads it there, or continues where the last one ended. Each checkpoint starts a
+// run that ends at the next checkpoint, and the start of each run is kept:
 //
 //	layer's tar   |========|.........|=============|=======|......|
 //	checkpoints   0        ^ have    1             2       ^ have
 //	               kept: ReadAt                             decoder: goes on
 //
-// Nothing is unpacked that was not asked for but what lies between a checkpoint and
-// its file, nothing twice, and nothing is kept of a layer of which no file is opened.
-// Keeping is a favour, not a need: where the temporary folder cannot be written to,
-// or is full, the layer is unpacked from a checkpoint, or its beginning, for each
-// access.
+// Only requested data, and data between a checkpoint and a requested file, is unpacked, never
+// twice; and nothing is kept of a layer of which no file is opened. Keeping is optional: if the
+// temporary folder is full or not writable, each access unpacks the layer from a checkpoint or
+// from its beginning.
 
-// Bounds on what is kept for the layers of one image.
+// Limits for the layers of one image.
 const (
-	// maxKept bounds how far into a layer's tar is kept, in bytes of disk; what
-	// lies beyond is unpacked anew each time. A layer may unpack to a thousand
-	// times its size, and the disk is not peel's.
+	// maxKept is how far into a layer's tar data is kept, in bytes of disk;
+	// data beyond is unpacked anew each time. A layer may unpack to a thousand
+	// times its size.
 	maxKept = 16 << 30
 
-	// maxParked bounds the decoders that wait for another access, each of them
-	// with its buffers: 0.2 MiB for gzip; for zstd twice the window, which is
-	// 8 MiB as a rule and 128 MiB at most. One that was let go of starts again
-	// from the beginning of its run, if that is read beyond what the shelf keeps.
+	// maxParked is the maximum number of decoders that wait for another access.
+	// Each has buffers: 0.2 MiB for gzip; for zstd twice the window, usually 8
+	// MiB and at most 128 MiB. A dropped decoder restarts at the start of its
+	// run if data beyond the kept part is read.
 	maxParked = 2
 )
 
-// errNotKept says that a layer's content has to be unpacked anew.
+// errNotKept says that a layer's content must be unpacked anew.
 var errNotKept = errors.New("not kept")
 
-// A Shelf holds what has been unpacked of the layers of one image. Safe for
-// concurrent use; nil keeps nothing.
+// A Shelf holds unpacked data of an image's layers. Safe for concurrent use; a nil Shelf holds
+// nothing.
 type Shelf struct {
 	mu     sync.Mutex
 	layers []*shelved
-	parked []*shelved // with a decoder, the one used last at the end
+	parked []*shelved // with a decoder, most recently used last
 	closed bool
 }
 
 // NewShelf returns an empty shelf.
 func NewShelf() *Shelf { return &Shelf{} }
 
-// add makes room for what will be kept of a layer.
+// add registers a layer.
 func (s *Shelf) add(p *packedTar) *shelved {
 	k := &shelved{shelf: s, packed: p, end: -1, busy: make(chan struct{}, 1)}
 	if s == nil {
@@ -66,8 +64,8 @@ func (s *Shelf) add(p *packedTar) *shelved {
 	return k
 }
 
-// park notes that k has a decoder, and lets go of another's if there are more
-// than maxParked; false once the shelf is closed. The caller has k.busy.
+// park records that k has a decoder, and drops another one if there are more than maxParked;
+// false once the shelf is closed. The caller holds k.busy.
 func (s *Shelf) park(k *shelved) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,7 +82,7 @@ func (s *Shelf) park(k *shelved) bool {
 			<-old.busy
 			s.parked = slices.Delete(s.parked, i, i+1)
 		default:
-			i++ // it is being read from right now
+			i++ // currently in use
 		}
 	}
 	return true
@@ -102,7 +100,7 @@ func (s *Shelf) remove(k *shelved) {
 	}
 }
 
-// Close gives back the disk. Who still reads, reads on from the blob.
+// Close frees the disk space. Open readers continue from the blob.
 func (s *Shelf) Close() error {
 	if s == nil {
 		return nil

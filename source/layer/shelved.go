@@ -9,33 +9,32 @@ import (
 	"sync/atomic"
 )
 
-// A shelved is what has been unpacked of one compressed layer's tar. Safe for
-// concurrent use.
+// A shelved is the unpacked data of one compressed layer's tar. Safe for concurrent use.
 type shelved struct {
 	shelf  *Shelf
 	packed *packedTar
 
 	once sync.Once
-	runs []run // in order, the first one from 0; set when something is first read
+	runs []run // in order, the first one from 0; set on the first read
 
-	// busy is held, by an element in it, by the goroutine that touches what follows. It
-	// is a channel so that who waits for it can be cancelled.
+	// busy is a lock for the fields below: the holder has put an element into it. It is a channel
+	// so that waiting can be cancelled.
 	busy chan struct{}
-	file *Spool // nil until the first access; only written where busy is held
-	over bool   // nothing more is kept: giveUp has been called
-	end  int64  // where the tar ends; -1 until that is known
+	file *Spool // nil until the first access; written only while busy is held
+	over bool   // giveUp was called: nothing more is kept
+	end  int64  // end of the tar; -1 while unknown
 	z    *tarReader
 	buf  []byte
 }
 
-// A run is a part of the tar that begins where the layer can be unpacked from, and
-// ends where the next one begins.
+// A run is a part of the tar that starts where the layer can be unpacked from, and ends at the
+// next run.
 type run struct {
 	from int64
-	have atomic.Int64 // up to where it can be read in the file; from if nothing is there
+	have atomic.Int64 // end of the kept data in the file; from if none
 }
 
-// run returns the number of the run that a byte of the tar lies in.
+// run returns the number of the run that contains an offset of the tar.
 func (k *shelved) run(off int64) int {
 	k.once.Do(func() {
 		starts := k.packed.starts()
@@ -48,10 +47,9 @@ func (k *shelved) run(off int64) int {
 	return sort.Search(len(k.runs), func(i int) bool { return k.runs[i].from > off }) - 1
 }
 
-// readAt reads what there is at off, and unpacks up to there first if need be. The
-// tar will be read up to until, as far as is known.
-// It may read less than asked for without an error. errNotKept says that it
-// cannot be had from here; the end of the tar is io.EOF.
+// readAt reads from off on, after unpacking up to there if necessary. The caller expects to read
+// up to until. It may return fewer bytes than requested without an error. errNotKept says that
+// the data is not available here; the end of the tar is io.EOF.
 func (k *shelved) readAt(ctx context.Context, p []byte, off, until int64) (int, error) {
 	r := &k.runs[k.run(off)]
 	for {
@@ -61,7 +59,7 @@ func (k *shelved) readAt(ctx context.Context, p []byte, off, until int64) (int, 
 		if have := r.have.Load(); off < have {
 			n, err := k.file.ReadAt(p[:min(int64(len(p)), have-off)], off)
 			if n == 0 && len(p) > 0 {
-				return 0, errors.Join(errNotKept, err) // given up in this moment, or a bad disk
+				return 0, errors.Join(errNotKept, err) // given up just now, or a bad disk
 			}
 			return n, nil
 		}
@@ -71,8 +69,7 @@ func (k *shelved) readAt(ctx context.Context, p []byte, off, until int64) (int, 
 	}
 }
 
-// step unpacks some more of a run, if off is still not there when it is this one's
-// turn.
+// step unpacks more of a run if off is still missing once this call holds the lock.
 func (k *shelved) step(ctx context.Context, r *run, off, until int64) error {
 	select {
 	case k.busy <- struct{}{}:
@@ -95,7 +92,7 @@ func (k *shelved) step(ctx context.Context, r *run, off, until int64) error {
 	k.z.ctx, k.z.until = ctx, until
 	k.z.jump(have)
 	buf := k.buf
-	if k.packed.remote != nil { // what nobody wants would have to be fetched
+	if k.packed.remote != nil { // unwanted data would have to be fetched
 		buf = buf[:min(int64(len(buf)), until-have)]
 	}
 	n, err := fill(k.z, buf)
@@ -108,7 +105,7 @@ func (k *shelved) step(ctx context.Context, r *run, off, until int64) error {
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	// The end, or something broken: then the next access finds out again what.
+	// The end, or damaged data: the next access finds out again.
 	k.shelf.unpark(k)
 	k.dropDecoder()
 	switch {
@@ -120,7 +117,7 @@ func (k *shelved) step(ctx context.Context, r *run, off, until int64) error {
 	return nil
 }
 
-// begin makes a file and a decoder ready.
+// begin prepares a file and a decoder.
 func (k *shelved) begin() error {
 	if k.file == nil {
 		f, err := NewSpool()
@@ -140,8 +137,7 @@ func (k *shelved) begin() error {
 	return nil
 }
 
-// keep writes what stands at a place of the tar to the file, as far as that is not
-// there yet.
+// keep writes data of the tar to the file unless it is already there.
 func (k *shelved) keep(b []byte, at int64) error {
 	for i := k.run(at); len(b) > 0; i++ {
 		r, n := &k.runs[i], int64(len(b))
@@ -159,14 +155,14 @@ func (k *shelved) keep(b []byte, at int64) error {
 	return nil
 }
 
-// fail ends the keeping for good.
+// fail stops keeping data for good.
 func (k *shelved) fail() error {
 	k.shelf.unpark(k)
 	k.dropDecoder()
 	return errors.Join(errNotKept, k.giveUp())
 }
 
-// dropDecoder lets go of the decoder and its memory. k.busy must be held.
+// dropDecoder releases the decoder and its memory. The caller holds k.busy.
 func (k *shelved) dropDecoder() {
 	if k.z != nil {
 		k.z.drop()
@@ -174,8 +170,8 @@ func (k *shelved) dropDecoder() {
 	k.z, k.buf = nil, nil
 }
 
-// giveUp gives back the disk. k.busy must be held. Who is about to read the file
-// finds it closed.
+// giveUp frees the disk space. The caller holds k.busy. A concurrent reader finds the file
+// closed.
 func (k *shelved) giveUp() error {
 	if k.over {
 		return nil
@@ -190,7 +186,7 @@ func (k *shelved) giveUp() error {
 	return k.file.Close()
 }
 
-// fill reads until p is full or there is an error, which is r's own.
+// fill reads until p is full or r fails.
 func fill(r io.Reader, p []byte) (n int, err error) {
 	for n < len(p) && err == nil {
 		var got int
@@ -200,14 +196,14 @@ func fill(r io.Reader, p []byte) (n int, err error) {
 	return n, err
 }
 
-// A shelfReader reads a layer's tar from at on, from what the shelf keeps as long as
-// that goes well, else by a decoder of its own.
+// A shelfReader reads a layer's tar from at on, from the shelf as long as that works, then with a
+// decoder of its own.
 type shelfReader struct {
 	ctx     context.Context
 	shelved *shelved
 	at      int64
-	until   int64      // up to where it will be read, as far as is known
-	own     *tarReader // nil as long as it goes well
+	until   int64      // expected end of reading
+	own     *tarReader // nil while the shelf works
 }
 
 func (r *shelfReader) Read(p []byte) (int, error) {

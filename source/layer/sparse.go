@@ -10,17 +10,16 @@ import (
 	"strings"
 )
 
-// A fragment is a piece of a sparse file that has data; between fragments, and
-// after the last, the file reads as zeros.
+// A fragment is a piece of data in a sparse file; the rest of the file reads as zeros.
 type fragment struct{ offset, length int64 }
 
-// maxFragments bounds the map of one sparse file.
+// maxFragments is the maximum number of fragments of one sparse file.
 const maxFragments = 1 << 20
 
 var errSparse = errors.New("malformed map of a sparse file")
 
-// checkFragments reports whether the fragments are in order, without overlap,
-// and inside a file of the given size; and how many bytes they hold.
+// checkFragments reports whether the fragments are ordered, do not overlap, and are inside a file
+// of the given size; and the number of their bytes.
 func checkFragments(f []fragment, size int64) (stored int64, ok bool) {
 	var end int64
 	for _, x := range f {
@@ -33,11 +32,10 @@ func checkFragments(f []fragment, size int64) (stored int64, ok bool) {
 	return stored, size >= 0
 }
 
-// oldGNU reads the map in a header of type 'S' and in the extension blocks that
-// follow it.
+// oldGNU reads the map in a header of type 'S' and in the extension blocks after it.
 func (s *Tar) oldGNU(h *Header) error {
-	// Offsets are GNU tar's: sparse structs at 386, "is extended" at 482, the
-	// file's real size at 483.
+	// Offsets from GNU tar: sparse structs at 386, "is extended" at 482, the file's real size at
+	// 483.
 	size, ok := tarNumber(s.block[483:495])
 	if !ok {
 		return errSparse
@@ -67,8 +65,8 @@ func (s *Tar) oldGNU(h *Header) error {
 	}
 }
 
-// paxSparse finds out whether PAX records describe a sparse file (GNU formats
-// 0.0, 0.1 and 1.0), and reads its map; that of 1.0 stands in front of the data.
+// paxSparse detects PAX records of a sparse file (GNU formats 0.0, 0.1 and 1.0) and reads the
+// map, which in 1.0 precedes the data.
 func (s *Tar) paxSparse(h *Header, p *paxRecords) error {
 	major, minor := p.values[paxSparse+"major"], p.values[paxSparse+"minor"]
 	inline := p.values[paxSparse+"map"]
@@ -78,7 +76,7 @@ func (s *Tar) paxSparse(h *Header, p *paxRecords) error {
 	case major == "1" && minor == "0":
 		in10 = true
 	case major != "" || minor != "":
-		return nil // a version unknown to anybody
+		return nil // an unknown version
 	case inline != "" || len(p.map00) > 0:
 	default:
 		return nil
@@ -124,9 +122,9 @@ func (h *Header) addFragments(numbers []string) error {
 	return nil
 }
 
-// map10 reads the map of format 1.0: decimal numbers, one a line, in whole
-// blocks in front of the data: the count of fragments, then offset and length
-// of each.
+// map10 reads the map of format 1.0: decimal numbers, one per line, in whole
+// blocks before the data: the number of fragments, then offset and length of
+// each.
 func (s *Tar) map10(h *Header) error {
 	var text []byte
 	line := func() (int64, error) {
@@ -173,25 +171,25 @@ func (s *Tar) map10(h *Header) error {
 	return nil
 }
 
-// A HoleWriter takes the holes of a sparse file for what they are: what
-// Layer.Each hands out, copied to a HoleWriter with io.Copy, writes data and
-// calls Hole in place of writing zeros.
+// A HoleWriter accepts the holes of a sparse file: io.Copy from a reader of
+// Layer.Each to a HoleWriter writes the data and calls Hole instead of writing
+// zeros.
 type HoleWriter interface {
 	io.Writer
-	// Hole is a Write of n zero bytes.
+	// Hole writes n zero bytes.
 	Hole(n int64) error
 }
 
-// sparseReader reads a sparse file with its holes filled.
+// sparseReader reads a sparse file with holes filled with zeros.
 type sparseReader struct {
 	ctx       context.Context
-	data      io.Reader // the fragments, one after the other
+	data      io.Reader // the fragments, consecutively
 	fragments []fragment
 	size, at  int64
 }
 
-// span returns where the piece ends that begins at r.at, and whether it is a
-// hole. There must be something left.
+// span returns the end of the piece that starts at r.at, and whether it is a hole. There must be
+// something left.
 func (r *sparseReader) span() (end int64, hole bool) {
 	for len(r.fragments) > 0 && r.at >= r.fragments[0].offset+r.fragments[0].length {
 		r.fragments = r.fragments[1:]
@@ -228,7 +226,7 @@ func (r *sparseReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// WriteTo writes the rest of the file; holes as such to a HoleWriter.
+// WriteTo writes the rest of the file, with holes if w is a HoleWriter.
 func (r *sparseReader) WriteTo(w io.Writer) (total int64, err error) {
 	to, asHoles := w.(HoleWriter)
 	var buf []byte
@@ -261,5 +259,5 @@ func (r *sparseReader) WriteTo(w io.Writer) (total int64, err error) {
 	return total, nil
 }
 
-// sparseBuffer is how much of a sparse file is written at once, in bytes.
+// sparseBuffer is the size of writes of a sparse file, in bytes.
 const sparseBuffer = 64 << 10

@@ -7,11 +7,11 @@ import (
 	"sort"
 )
 
-// A sparseMap says where in a tar the pieces of a sparse file lie.
+// A sparseMap is the map of a sparse file in a tar.
 type sparseMap struct {
 	fragments []fragment
-	stored    []int64 // where in the tar each one's data begins
-	size      int64   // of the file, holes included
+	stored    []int64 // offset in the tar of each fragment's data
+	size      int64   // of the file, including holes
 }
 
 func newSparseMap(h *Header) *sparseMap {
@@ -24,7 +24,7 @@ func newSparseMap(h *Header) *sparseMap {
 	return m
 }
 
-// reader returns what reads the file, of the tar that a readFunc reads.
+// reader returns a function that reads the file through a readFunc of the tar.
 func (m *sparseMap) reader(tar readFunc) readFunc {
 	return func(ctx context.Context, p []byte, off int64) (int, error) {
 		// The first fragment that does not end before off.
@@ -44,8 +44,8 @@ func (m *sparseMap) reader(tar readFunc) readFunc {
 	}
 }
 
-// At returns the content of the member that h describes, of the tar that r holds;
-// holes read as zeros.
+// At gives random access to the content of the member that h describes, in the tar in r; holes
+// read as zeros.
 func (h *Header) At(r io.ReaderAt) io.ReaderAt {
 	if !h.Sparse {
 		return io.NewSectionReader(r, h.Content, h.Size)
@@ -54,7 +54,7 @@ func (h *Header) At(r io.ReaderAt) io.ReaderAt {
 	return &sparseAt{m, m.reader(func(_ context.Context, p []byte, off int64) (int, error) { return r.ReadAt(p, off) })}
 }
 
-// Pieces returns how many pieces of data the member has: one, unless it is sparse.
+// Pieces returns the member's number of data pieces: one unless it is sparse.
 func (h *Header) Pieces() int {
 	if !h.Sparse {
 		return 1
@@ -62,7 +62,7 @@ func (h *Header) Pieces() int {
 	return len(h.fragments)
 }
 
-// sparseAt reads a sparse file from any place.
+// sparseAt gives random access to a sparse file.
 type sparseAt struct {
 	*sparseMap
 	read readFunc

@@ -12,24 +12,24 @@ import (
 	"github.com/vbatts/tar-split/tar/storage"
 )
 
-// An engine that unpacks a layer keeps a "tar-split" of it, so that it can put
-// the very same tar together again: one JSON object a line, each either a
-// segment (headers and padding, as they stood in the tar) or a file (name, size
-// and CRC-64 of a body, which is in the engine's own folder). Source: the
-// package storage of github.com/vbatts/tar-split.
+// An engine that unpacks a layer keeps a "tar-split" of it, to reassemble
+// exactly the same tar: one JSON object per line, each either a segment
+// (headers and padding as in the tar) or a file (name, size and CRC-64 of a
+// body, which is in the engine's own folder). Source: the package storage of
+// github.com/vbatts/tar-split.
 //
 //	{"type":2,"payload":"ZXRjLwAA...","position":0}
 //	{"type":1,"name":"etc/","payload":null,"position":1}
 //	{"type":1,"name":"etc/motd","size":286,"payload":"BdDWbxV1pn0=","position":5}
 //
-// Reading that with encoding/json takes many times what unpacking the gzip
-// around it takes, nearly all of it over headers in base64. splitReader knows
-// these lines by their exact form; any other line is left to encoding/json.
+// Parsing that with encoding/json takes many times as long as unpacking the
+// gzip around it, mostly for headers in base64. splitReader recognizes these
+// lines by their exact form and passes other lines to encoding/json.
 
-// splitLine is one line of a tar-split. The bytes belong to the reader and are
-// valid until its next call.
+// splitLine is one line of a tar-split. The bytes belong to the reader and are valid until its
+// next call.
 type splitLine struct {
-	file    bool // else a segment
+	file    bool // otherwise a segment
 	name    []byte
 	size    int64
 	payload []byte // a segment's bytes, or a file's CRC-64
@@ -39,20 +39,20 @@ type splitLine struct {
 type splitReader struct {
 	r    io.Reader
 	buf  []byte
-	from int // what is left of buf lies between from and to
+	from int // unread data is buf[from:to]
 	to   int
-	end  error // why r gives nothing more
+	end  error // final error of r
 
 	position int64  // of the next line
-	payload  []byte // what the current payload decodes to
-	rawName  []byte // what the current raw name decodes to
+	payload  []byte // buffer for the decoded payload
+	rawName  []byte // buffer for the decoded raw name
 }
 
-// maxSplitLine bounds a line, in bytes: tar-split cuts padding into segments of
-// 1 MiB, and headers are less.
+// maxSplitLine is the maximum length of a line in bytes: tar-split cuts padding into segments of
+// 1 MiB, and headers are shorter.
 const maxSplitLine = 8 << 20
 
-// splitBuffer is how much splitReader begins to read at once, in bytes.
+// splitBuffer is the initial size of splitReader's reads, in bytes.
 const splitBuffer = 128 << 10
 
 var (
@@ -64,7 +64,7 @@ func newSplitReader(r io.Reader) *splitReader {
 	return &splitReader{r: r, buf: make([]byte, splitBuffer)}
 }
 
-// next reads the next line into l. io.EOF is the end, behind a whole line only.
+// next reads the next line into l. io.EOF only occurs after a complete line.
 func (s *splitReader) next(l *splitLine) error {
 	line, err := s.line()
 	if err != nil {
@@ -83,7 +83,7 @@ func (s *splitReader) next(l *splitLine) error {
 	return nil
 }
 
-// line returns the next line without its end.
+// line returns the next line without its newline.
 func (s *splitReader) line() ([]byte, error) {
 	for seen := 0; ; {
 		if i := bytes.IndexByte(s.buf[s.from+seen:s.to], '\n'); i >= 0 {
@@ -113,7 +113,7 @@ func (s *splitReader) line() ([]byte, error) {
 	}
 }
 
-// The parts of a line as encoding/json writes it.
+// The parts of a line as written by encoding/json.
 var (
 	splitSegment  = []byte(`{"type":2,"payload":`)
 	splitFile     = []byte(`{"type":1,`)
@@ -125,8 +125,7 @@ var (
 	splitPosition = []byte(`,"position":`)
 )
 
-// fast reads a line of the usual form and returns its position; false if it
-// has another form, or what it says is not plain enough.
+// fast parses a line of the usual form and returns its position; false if it needs slow.
 func (s *splitReader) fast(line []byte, l *splitLine) (position int64, ok bool) {
 	*l = splitLine{}
 	if rest, ok := bytes.CutPrefix(line, splitSegment); ok {
@@ -161,7 +160,7 @@ func (s *splitReader) fast(line []byte, l *splitLine) (position int64, ok bool) 
 	return position, ok && len(line) == 1 && line[0] == '}'
 }
 
-// fastName reads the name of a file, if there is one, and the comma behind it.
+// fastName parses the name of a file, if any, and the comma after it.
 func (s *splitReader) fastName(line []byte, l *splitLine) (rest []byte, ok bool) {
 	if rest, ok := bytes.CutPrefix(line, splitName); ok {
 		end := bytes.IndexByte(rest, '"')
@@ -183,8 +182,7 @@ func (s *splitReader) fastName(line []byte, l *splitLine) (rest []byte, ok bool)
 	return line, true
 }
 
-// plainText reports whether a JSON string stands for the very bytes it is
-// written in.
+// plainText reports whether a JSON string has no escapes.
 func plainText(b []byte) bool {
 	high := false
 	for _, c := range b {
@@ -196,11 +194,11 @@ func plainText(b []byte) bool {
 	return !high || utf8.Valid(b)
 }
 
-// splitNumber reads a number as JSON writes an integer that is not negative.
+// splitNumber parses a non-negative JSON integer.
 func splitNumber(b []byte) (n int64, rest []byte, ok bool) {
 	i := 0
 	for ; i < len(b) && b[i] >= '0' && b[i] <= '9'; i++ {
-		if i == 18 { // of 19 digits, not all fit
+		if i == 18 { // not all numbers of 19 digits fit
 			return 0, nil, false
 		}
 		n = n*10 + int64(b[i]-'0')
@@ -211,8 +209,7 @@ func splitNumber(b []byte) (n int64, rest []byte, ok bool) {
 	return n, b[i:], true
 }
 
-// splitBase64 decodes the JSON string that b begins with into *buf, and returns
-// what stands behind it.
+// splitBase64 decodes the JSON string at the start of b into *buf, and returns the rest of b.
 func splitBase64(buf *[]byte, b []byte) (decoded, rest []byte, ok bool) {
 	if len(b) == 0 || b[0] != '"' {
 		return nil, nil, false
@@ -226,14 +223,14 @@ func splitBase64(buf *[]byte, b []byte) (decoded, rest []byte, ok bool) {
 		*buf = make([]byte, base64.StdEncoding.DecodedLen(len(text)))
 	}
 	n, err := base64.StdEncoding.Decode((*buf)[:cap(*buf)], text)
-	// The decoder passes over carriage returns, which JSON does not allow.
+	// The decoder ignores carriage returns, which JSON does not allow.
 	if err != nil || len(text) != base64.StdEncoding.EncodedLen(n) {
 		return nil, nil, false
 	}
 	return (*buf)[:n], rest, true
 }
 
-// slow reads any line that tar-split would read.
+// slow parses any line that tar-split accepts.
 func (s *splitReader) slow(line []byte, l *splitLine) (position int64, err error) {
 	*l = splitLine{}
 	var e storage.Entry

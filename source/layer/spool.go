@@ -7,8 +7,8 @@ import (
 	"github.com/peelhq/peel/internal/draft"
 )
 
-// A Spool keeps what went by in a stream, in a temporary file that nobody else
-// can open and that is gone when peel is, however that ends.
+// A Spool stores a stream in a temporary file that nobody else can open and that disappears when
+// peel ends in any way.
 type Spool struct{ file *os.File }
 
 // NewSpool returns an empty spool in the temporary folder.
@@ -26,8 +26,7 @@ func (s *Spool) Write(p []byte) (int, error) {
 	return n, noRoom(err)
 }
 
-// WriteAt writes p from byte off on. What lies before it and was not written takes no
-// room.
+// WriteAt writes p at off. Unwritten ranges before it take no space.
 func (s *Spool) WriteAt(p []byte, off int64) (int, error) {
 	n, err := s.file.WriteAt(p, off)
 	return n, noRoom(err)
@@ -40,8 +39,8 @@ func noRoom(err error) error {
 	return fmt.Errorf("keeping the image's content in the temporary folder (set TMPDIR to one with more room): %w", err)
 }
 
-// ReadAt reads from byte off on.
+// ReadAt reads from off on.
 func (s *Spool) ReadAt(p []byte, off int64) (int, error) { return s.file.ReadAt(p, off) }
 
-// Close gives back the disk.
+// Close frees the disk space.
 func (s *Spool) Close() error { return s.file.Close() }

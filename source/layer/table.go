@@ -11,32 +11,32 @@ import (
 	"time"
 )
 
-// A Table is a table of contents that has been read: a layer's entries, and where
-// the content of its files is. Safe for concurrent use.
+// A Table is a parsed table of contents: a layer's entries, and the places of their content. Safe
+// for concurrent use.
 type Table struct {
 	Ref     *TableRef
 	Entries *Entries
 
-	chunks []tableChunk // of all files, in the order of the entries
-	first  []uint32     // by entry, and one more: which of the chunks is its first
+	chunks []tableChunk // of all files, in the order of entries
+	first  []uint32     // by entry, plus one more: index of its first chunk
 }
 
-// A tableChunk is a part of a file's content that can be read by itself.
+// A tableChunk is a part of a file's content that can be read separately.
 type tableChunk struct {
-	from, end int64 // in the blob: where it begins, and where it ends at the latest
-	skip      int64 // bytes of what is unpacked from there that belong to others
+	from, end int64 // in the blob: its start, and the latest possible end
+	skip      int64 // unpacked bytes before it that belong to other files
 	at, size  int64 // in the file, in bytes
 	sum       [32]byte
 	zeros     bool // all bytes are 0
 }
 
-// chunkCost is what a chunk takes of the budget, in bytes.
+// chunkCost is the budget charge for a chunk, in bytes.
 const chunkCost = 80
 
-// maxChunks bounds the chunks of one table.
+// maxChunks is the maximum number of chunks in one table.
 const maxChunks = 1 << 22
 
-// A tableLine is an entry of a table as it is written, in all the dialects.
+// A tableLine is an entry of a table in any of the dialects.
 type tableLine struct {
 	Name     string            `json:"name"`
 	Type     string            `json:"type"`
@@ -60,9 +60,8 @@ type tableLine struct {
 	ChunkType   string `json:"chunkType"`
 }
 
-// Parse reads a table that TableRef.Read has returned. The error says why the table
-// is not used: it cannot be read, or cannot say what the layer holds. The memory is
-// charged to budget, nil for no bound.
+// Parse parses a table returned by TableRef.Read. The error says why the table is not used: it is
+// invalid, or can't describe the layer. It charges memory to budget, which may be nil.
 func (t *TableRef) Parse(raw []byte, budget *Budget) (*Table, error) {
 	r, done, err := t.json(raw)
 	if err != nil {
@@ -80,18 +79,18 @@ func (t *TableRef) Parse(raw []byte, budget *Budget) (*Table, error) {
 	return p.table, budget.takePart(own)
 }
 
-// A tableParser makes a Table of JSON.
+// A tableParser parses a Table from JSON.
 type tableParser struct {
 	table  *Table
 	budget *Budget
-	limit  int64 // where content ends in the blob, at the latest
+	limit  int64 // latest possible end of content in the blob
 
-	open    bool   // the last entry is a file of which not all chunks have come yet
+	open    bool   // the last entry is a file with missing chunks
 	file    string // its name
 	size    int64  // of that file
-	covered int64  // bytes of it that have chunks
-	fileEnd int64  // where its content ends in the blob; 0 if that is not told
-	whole   string // the digest of the file's content
+	covered int64  // bytes of it covered by chunks
+	fileEnd int64  // end of its content in the blob; 0 if unknown
+	whole   string // digest of the file's content
 }
 
 // document reads all of a table.
@@ -198,7 +197,7 @@ func (p *tableParser) line(l *tableLine) error {
 	if rec.Size < 0 {
 		return errors.New("a negative size")
 	}
-	// JSON has no way to write bytes that are not UTF-8.
+	// JSON can't represent bytes that are not UTF-8.
 	if strings.ContainsRune(l.Name, '\uFFFD') || strings.ContainsRune(l.LinkName, '\uFFFD') {
 		return errors.New("a name that the table cannot hold")
 	}
@@ -231,7 +230,7 @@ func (p *tableParser) line(l *tableLine) error {
 	return p.chunk(l)
 }
 
-// parseSum reads "sha256:HEX", by which both forms name contents.
+// parseSum parses "sha256:HEX", which both formats use for contents.
 func parseSum(text string) (sum [32]byte, err error) {
 	digits, ok := strings.CutPrefix(text, "sha256:")
 	if n, err := hex.Decode(sum[:], []byte(digits[:min(len(digits), 64)])); !ok || err != nil || n != len(sum) || len(digits) != 64 {
@@ -240,7 +239,7 @@ func parseSum(text string) (sum [32]byte, err error) {
 	return sum, nil
 }
 
-// chunk adds a part of the file that is being read.
+// chunk adds a part of the current file.
 func (p *tableParser) chunk(l *tableLine) error {
 	c := tableChunk{from: l.Offset, skip: l.InnerOffset, at: l.ChunkOffset, size: l.ChunkSize, zeros: l.ChunkType == "zeros"}
 	if c.size == 0 {
@@ -269,7 +268,7 @@ func (p *tableParser) chunk(l *tableLine) error {
 	return p.budget.take(chunkCost)
 }
 
-// fileDone checks that the file that was read has all its content.
+// fileDone checks that the current file has all its content.
 func (p *tableParser) fileDone() error {
 	if !p.open {
 		return nil
@@ -285,15 +284,15 @@ func (p *tableParser) fileDone() error {
 	return nil
 }
 
-// finish takes out what eStargz adds to a layer, as a scan does, and finds out where
-// each chunk ends.
+// finish removes what eStargz adds to a layer, as a scan does, and computes where each chunk
+// ends.
 func (p *tableParser) finish() error {
 	t := p.table
 	e := t.Entries
 	t.first = append(t.first, uint32(len(t.chunks)))
 	e.done()
 	var gone []int
-	if t.Ref.Form == EStargz && !t.Ref.IsOutside { // whose table does not list itself
+	if t.Ref.Form == EStargz && !t.Ref.IsOutside { // its table does not list itself
 		gone = e.dropWhere(e.isLandmark)
 	} else {
 		gone = e.dropStargz()
@@ -310,14 +309,13 @@ func (p *tableParser) finish() error {
 	for i := range t.chunks {
 		if c := &t.chunks[i]; c.end == 0 {
 			next, _ := slices.BinarySearch(begins, c.from+1)
-			c.end = begins[next] // there is one: the limit is beyond every chunk's beginning
+			c.end = begins[next] // it exists: the limit is beyond every chunk's start
 		}
 	}
 	return nil
 }
 
-// leaveOut takes the chunks of entries out that are gone. Those that are left are
-// numbered anew.
+// leaveOut removes the chunks of removed entries and renumbers the rest.
 func (t *Table) leaveOut(gone []int) {
 	var chunks []tableChunk
 	var first []uint32

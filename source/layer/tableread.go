@@ -10,19 +10,18 @@ import (
 	"sort"
 )
 
-// How content is fetched by a table: so many bytes at once, and files as one that
-// have no more than so many bytes between them.
+// How content is fetched by a table: the size of a request, and the maximum gap between files
+// that are fetched together.
 const (
 	tableWindow = 4 << 20
 	tableGap    = 128 << 10
 )
 
-// tableMemory is how large a chunk may be to be held in memory while a file is
-// viewed. Larger ones go to a temporary file.
+// tableMemory is the maximum size of a chunk held in memory while a file is viewed. Larger ones
+// go to a temporary file.
 const tableMemory = 16 << 20
 
-// Reader returns what reads the table's files from the layer, each part of them
-// verified.
+// Reader returns a reader of the table's files from the layer. It verifies each part.
 func (t *Table) Reader(read RangeFunc) ContentReader { return &tableReader{t, read} }
 
 type tableReader struct {
@@ -30,7 +29,7 @@ type tableReader struct {
 	read RangeFunc
 }
 
-// Open returns the content of entry i, each part of it verified.
+// Open returns the content of entry i and verifies each part.
 func (t *tableReader) Open(ctx context.Context, _ *Entries, i int) (io.ReadCloser, error) {
 	if err := t.Entries.NotFile(i); err != nil {
 		return nil, err
@@ -43,7 +42,7 @@ func (t *tableReader) Open(ctx context.Context, _ *Entries, i int) (io.ReadClose
 	return t.content(ctx, w, chunks), nil
 }
 
-// Each calls fn with the content of entries, in stored order.
+// Each calls fn with the content of entries in stored order.
 func (t *tableReader) Each(ctx context.Context, _ *Entries, entries []int, fn func(i int, r io.Reader) error) error {
 	entries = regular(t.Entries, entries)
 	ahead := make([]int64, len(entries))
@@ -53,7 +52,7 @@ func (t *tableReader) Each(ctx context.Context, _ *Entries, entries []int, fn fu
 		if len(chunks) == 0 {
 			continue
 		}
-		// Of a large file, perhaps no more is wanted than its beginning.
+		// Only the start of a large file may be wanted.
 		ahead[k] = chunks[0].end
 		if gap := next.from - ahead[k]; gap >= 0 && gap <= tableGap {
 			ahead[k] = next.end
@@ -74,16 +73,16 @@ func (t *tableReader) Each(ctx context.Context, _ *Entries, entries []int, fn fu
 	return nil
 }
 
-// A window is what has been read of a blob last. It is for one goroutine.
+// A window is the last data read from a blob. It is for one goroutine.
 type window struct {
 	read  RangeFunc
-	at    int64 // in the blob, of have
+	at    int64 // offset of have in the blob
 	have  []byte
-	ahead int64 // how far in the blob will be read, as far as is known
+	ahead int64 // expected end of reading in the blob
 }
 
-// from returns bytes of the blob from off on, at least one, and none from end on
-// unless more has been read anyway.
+// from returns at least one byte of the blob from off on, and none from end on unless already
+// read.
 func (w *window) from(ctx context.Context, off, end int64) ([]byte, error) {
 	if off < w.at || off >= w.at+int64(len(w.have)) {
 		n := min(max(end, w.ahead)-off, tableWindow)
@@ -120,25 +119,25 @@ func (s *section) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// content returns the content of chunks that follow each other, verified.
+// content returns the verified content of consecutive chunks.
 func (t *Table) content(ctx context.Context, w *window, chunks []tableChunk) *tableContent {
 	return &tableContent{ctx: ctx, packing: t.Ref.packing(), window: w, chunks: chunks}
 }
 
-// tableContent reads chunks, one after the other. What a read has given is not to be
-// believed before the chunk's last byte was read.
+// tableContent reads chunks one after the other. Data is verified only when the last byte of its
+// chunk has been read.
 type tableContent struct {
 	ctx     context.Context
 	packing Form
 	window  *window
-	chunks  []tableChunk // that are left, the one that is being read among them
+	chunks  []tableChunk // remaining ones, including the current
 
-	unpacked io.ReadCloser // of the first of them; nil if it has not been begun
-	left     int64         // bytes of it
+	unpacked io.ReadCloser // of the current chunk; nil before it starts
+	left     int64         // bytes left in it
 	sum      hash.Hash
 	err      error
 
-	begun, skipped bool // a chunk was read; chunks were passed over
+	begun, skipped bool // a chunk was started; chunks were skipped
 }
 
 func (c *tableContent) Read(p []byte) (int, error) {
@@ -152,8 +151,8 @@ func (c *tableContent) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Skip passes over n bytes. The chunk that is being read is read to its end, and so
-// verified; chunks in between are not fetched.
+// Skip skips n bytes. It reads the current chunk to its end, which verifies it, and does not
+// fetch chunks in between.
 func (c *tableContent) Skip(n int64) error {
 	for n > 0 && c.err == nil {
 		if c.sum == nil && len(c.chunks) > 0 && c.chunks[0].size <= n {
@@ -214,10 +213,10 @@ func (c *tableContent) some(p []byte) (int, error) {
 	}
 }
 
-// begin begins with the first chunk that is left.
+// begin starts the next chunk.
 func (c *tableContent) begin() (err error) {
 	k := c.chunks[0]
-	if c.begun && !c.skipped { // the rest will be read, too
+	if c.begun && !c.skipped { // the rest will be read too
 		c.window.ahead = max(c.window.ahead, c.chunks[len(c.chunks)-1].end)
 	}
 	c.begun = true
@@ -232,7 +231,7 @@ func (c *tableContent) begin() (err error) {
 	return err
 }
 
-// done verifies the chunk that was read.
+// done verifies the finished chunk.
 func (c *tableContent) done() error {
 	k := c.chunks[0]
 	if sum := [32]byte(c.sum.Sum(nil)); !k.zeros && sum != k.sum {
@@ -256,8 +255,8 @@ func (c *tableContent) Close() error {
 	return c.letGo()
 }
 
-// Body returns the content of entry i, to be read from any place. A chunk is
-// verified before any of it is shown.
+// Body returns random access to the content of entry i. It verifies a chunk before it returns any
+// of it.
 func (t *tableReader) Body(_ context.Context, _ *Entries, i int) (*Body, error) {
 	if err := t.Entries.NotFile(i); err != nil {
 		return nil, err
@@ -272,9 +271,9 @@ type tableBody struct {
 	read   RangeFunc
 	chunks []tableChunk
 
-	// turn is held, by an element in it, by the goroutine that touches what follows.
+	// turn is a lock for the fields below: the holder has put an element into it.
 	turn   chan struct{}
-	now    int // which chunk is held; -1: none
+	now    int // index of the held chunk; -1: none
 	memory []byte
 	spool  *Spool // nil if the chunk is in memory
 	closed bool
@@ -307,7 +306,7 @@ func (b *tableBody) readAt(ctx context.Context, p []byte, off int64) (int, error
 	return n, noEOF(err)
 }
 
-// load unpacks chunk k. b.turn must be held.
+// load unpacks chunk k. The caller holds b.turn.
 func (b *tableBody) load(ctx context.Context, k int) (err error) {
 	if err := b.drop(); err != nil {
 		return err
@@ -345,7 +344,7 @@ func (b *tableBody) close() error {
 		defer func() { <-b.turn }()
 		b.closed = true
 		return b.drop()
-	default: // someone reads, and may go on: what is held goes with them
+	default: // another read is in progress, and will release what is held
 		return nil
 	}
 }

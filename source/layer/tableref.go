@@ -15,25 +15,25 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// Some compressed layers carry a table of contents: it lists the files, and says
-// where in the blob the content of each is. To list such a layer, or to read one of
-// its files, the rest of it is not needed.
+// Some compressed layers include a table of contents: it lists the files and the place of each
+// content in the blob. With it, the layer can be listed, and a file read, without the rest of the
+// layer.
 //
-// A table is a claim: it may list something else than the layer holds. What is
-// verified is that it is the table that the image's manifest names by a digest, and
-// that a file has the content that the table names by one. A table without a digest
-// is not used, nor are two tables of one layer, since they may differ.
+// A table is a claim: it may list something other than the layer's content. Two things are
+// verified: that it is the table with the digest in the image's manifest, and that a file's
+// content has the digest in the table. A table without a digest is not used; nor are two tables
+// of one layer, because they may differ.
 
-// The forms of tables of contents.
+// The formats of tables of contents.
 const (
 	EStargz     = "eStargz"      // Source: containerd/stargz-snapshotter, docs/estargz.md
 	ZstdChunked = "zstd:chunked" // Source: containers/storage, docs/containers-storage-zstd-chunked.md
 )
 
-// The annotations of a layer's descriptor that name its table, by digest. podman and
-// skopeo write the middle two today; skopeo 1.9 the last two; and nerdctl the last two
-// together with the first, which is then the digest of the same table, unpacked.
-// Source: containerd/stargz-snapshotter, estargz/zstdchunked, WriteTOCAndFooter.
+// The annotations of a layer's descriptor that name its table, by digest. podman and skopeo write
+// the middle two today; skopeo 1.9 writes the last two; nerdctl writes the last two and the
+// first, which is then the digest of the same table, unpacked. Source:
+// containerd/stargz-snapshotter, estargz/zstdchunked, WriteTOCAndFooter.
 const (
 	stargzDigest       = "containerd.io/snapshot/stargz/toc.digest"
 	chunkedDigest      = "io.github.containers.zstd-chunked.manifest-checksum"
@@ -42,44 +42,43 @@ const (
 	oldChunkedPosition = "io.containers.zstd-chunked.manifest-position"
 )
 
-// Bounds on a table, in bytes: as it lies in the layer, or of JSON in eStargz; and of
-// the JSON that zstd:chunked unpacks to. A table of a million files has about 200 MB.
+// Limits on a table, in bytes: as stored in the layer, or its JSON in eStargz; and the unpacked
+// JSON of zstd:chunked. The table of a million files has about 200 MB.
 const (
 	maxTable         = 64 << 20
 	maxTableUnpacked = 512 << 20
 )
 
-// stargzFooterSize is the size in bytes of what ends an eStargz layer: an empty gzip
-// member that says where the table begins.
+// stargzFooterSize is the size of an eStargz footer in bytes: an empty gzip member that holds the
+// table's offset.
 const stargzFooterSize = 51
 
-// stargzTail is how many bytes at the end of an eStargz layer are read at first. The
-// table of a small layer is among them.
+// stargzTail is how many bytes at the end of an eStargz layer are read first. They include the
+// table of a small layer.
 const stargzTail = 8 << 10
 
-// A RangeFunc reads len(p) bytes of a blob, from byte off on.
+// A RangeFunc reads len(p) bytes of a blob from off on.
 type RangeFunc func(ctx context.Context, p []byte, off int64) error
 
-// A TableRef says where a layer's table of contents is, and which it must be.
+// A TableRef locates and identifies a layer's table of contents.
 type TableRef struct {
 	Form   string        // EStargz or ZstdChunked
-	Digest digest.Digest // of the JSON in eStargz, of the compressed JSON in zstd:chunked
-	plain  digest.Digest // of the JSON in zstd:chunked, where the manifest names that too; else ""
+	Digest digest.Digest // of the JSON in eStargz, or of the compressed JSON in zstd:chunked
+	plain  digest.Digest // of the JSON in zstd:chunked, if the manifest has it; else ""
 
-	// Outside returns the table as it is packed, from where the registry keeps it, if
-	// it is not in the layer; nil if such a table is not looked for. Read calls it.
+	// Outside returns the packed table from its place in the registry if it is not in the layer;
+	// nil if such tables are not supported. Read calls it.
 	Outside func(ctx context.Context) ([]byte, error)
 
-	// IsOutside says that the table is not in the layer. Read finds out.
+	// IsOutside says that the table is not in the layer. Read sets it.
 	IsOutside bool
 
 	size                 int64 // of the blob, in bytes
-	at, packed, unpacked int64 // where the table of zstd:chunked lies, and its sizes in bytes
+	at, packed, unpacked int64 // offset of the table in zstd:chunked, and its sizes in bytes
 }
 
-// FindTable returns where the table of contents of a layer of size bytes is, as the
-// annotations of its descriptor say; nil if they name none. An error says why a table
-// that they name is not used.
+// FindTable locates the table of contents of a layer of size bytes, from the annotations of its
+// descriptor; nil if they name none. The error says why a named table is not used.
 func FindTable(annotations map[string]string, size int64) (*TableRef, error) {
 	var found *TableRef
 	for _, form := range []struct{ form, digest, position string }{
@@ -97,7 +96,7 @@ func FindTable(annotations map[string]string, size int64) (*TableRef, error) {
 		var plain digest.Digest
 		switch {
 		case found == nil:
-		case found.Form == EStargz: // the two may be of one table: Parse finds out
+		case found.Form == EStargz: // both may describe one table: Parse finds out
 			plain = found.Digest
 		default:
 			return nil, errTwoTables
@@ -116,10 +115,10 @@ func FindTable(annotations map[string]string, size int64) (*TableRef, error) {
 	return found, nil
 }
 
-// errTwoTables is why a layer is read that has two tables: they may differ.
+// errTwoTables says why a layer with two tables is read: they may differ.
 var errTwoTables = errors.New("it has two tables of contents")
 
-// place reads a position of zstd:chunked: "OFFSET:PACKED:UNPACKED:1".
+// place parses a position of zstd:chunked: "OFFSET:PACKED:UNPACKED:1".
 func (t *TableRef) place(position string) error {
 	fields := strings.Split(position, ":")
 	var numbers [4]int64
@@ -145,7 +144,7 @@ func (t *TableRef) place(position string) error {
 	return nil
 }
 
-// Read reads the table, and verifies it. What it returns is what Digest is of.
+// Read reads and verifies the table. The result is what Digest refers to.
 func (t *TableRef) Read(ctx context.Context, read RangeFunc) (raw []byte, err error) {
 	if t.Form == EStargz {
 		raw, err = t.readStargz(ctx, read)
@@ -162,7 +161,7 @@ func (t *TableRef) Read(ctx context.Context, read RangeFunc) (raw []byte, err er
 	return raw, nil
 }
 
-// Verified reports whether raw is what Read returns.
+// Verified reports whether raw is a valid result of Read.
 func (t *TableRef) Verified(raw []byte) bool { return t.Digest.Algorithm().FromBytes(raw) == t.Digest }
 
 func (t *TableRef) readStargz(ctx context.Context, read RangeFunc) ([]byte, error) {
@@ -197,15 +196,15 @@ func (t *TableRef) readStargz(ctx context.Context, read RangeFunc) ([]byte, erro
 	return stargzJSON(packed)
 }
 
-// outsideFooterSize is the size in bytes of what ends an eStargz layer whose table is
-// not in it, and outsideField what that says.
-// Source: containerd/stargz-snapshotter, estargz/externaltoc.
+// outsideFooterSize is the footer size, in bytes, of an eStargz layer whose table is elsewhere,
+// and outsideField is the content of that footer. Source: containerd/stargz-snapshotter,
+// estargz/externaltoc.
 const (
 	outsideFooterSize = 46
 	outsideField      = "SG\x11\x00STARGZEXTERNALTOC"
 )
 
-// footerField returns the extra field of an empty gzip member; "" of anything else.
+// footerField returns the extra field of an empty gzip member, "" for anything else.
 func footerField(footer []byte) string {
 	z, err := gzip.NewReader(bytes.NewReader(footer))
 	if err != nil {
@@ -226,13 +225,13 @@ func (t *TableRef) readOutside(ctx context.Context) ([]byte, error) {
 	return stargzJSON(packed)
 }
 
-// stargzFooter returns where the table begins, as the end of an eStargz layer says.
+// stargzFooter returns the table's offset from the end of an eStargz layer.
 func stargzFooter(tail []byte) (at int64, err error) {
 	bad := errors.New("the layer does not end as eStargz does")
 	if len(tail) < stargzFooterSize {
 		return 0, bad
 	}
-	const form = "SG\x16\x00" // the field's name, and the number of bytes that follow
+	const form = "SG\x16\x00" // the field's name, and the number of bytes after it
 	text, ok := strings.CutPrefix(footerField(tail[len(tail)-stargzFooterSize:]), form)
 	hex, ends := strings.CutSuffix(text, "STARGZ")
 	if !ok || !ends || len(hex) != 16 {
@@ -263,8 +262,8 @@ func stargzJSON(packed []byte) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(t, maxTable+1))
 }
 
-// json returns a reader of the JSON in what Read has returned. When the JSON was read,
-// done says whether it is all that the manifest names.
+// json returns a reader of the JSON in Read's result. After the JSON has been read, done reports
+// whether it matches the manifest's digest.
 func (t *TableRef) json(raw []byte) (r io.ReadCloser, done func() error, err error) {
 	r, err = t.unpack(raw)
 	if err != nil || t.plain == "" {
@@ -294,7 +293,7 @@ func (t *TableRef) unpack(raw []byte) (io.ReadCloser, error) {
 	return closing{io.LimitReader(z, t.unpacked), z}, nil
 }
 
-// contentEnd is where the content of files ends in the blob, at the latest.
+// contentEnd returns the latest possible end of file content in the blob.
 func (t *TableRef) contentEnd() int64 {
 	switch {
 	case t.IsOutside:
@@ -305,7 +304,7 @@ func (t *TableRef) contentEnd() int64 {
 	return t.at
 }
 
-// packing is how the content of files is compressed.
+// packing returns the compression of file content.
 func (t *TableRef) packing() Form {
 	if t.Form == EStargz {
 		return Gzip

@@ -7,11 +7,10 @@ import (
 	"io"
 )
 
-// blockSize is the unit of tar: headers are one block, contents padded to whole
-// ones.
+// blockSize is the unit of tar: a header is one block, and contents are padded to whole blocks.
 const blockSize = 512
 
-// maxSpecial bounds the body of an extended header or a long name, in bytes.
+// maxSpecial is the maximum size of an extended header or a long name, in bytes.
 const maxSpecial = 1 << 20
 
 var (
@@ -20,42 +19,41 @@ var (
 	errEndOfBlock = errors.New("something follows the first of the two zero blocks that end a tar")
 )
 
-// A Header is one member of a tar, all forms of extended headers applied.
+// A Header is one member of a tar, with all extended headers applied.
 type Header struct {
-	Record // its Name and Link belong to the Tar, valid until its next call
+	Record // its Name and Link belong to the Tar and are valid until its next call
 
-	Unknown byte  // the type flag, if it is none that a layer may hold; 0 as a rule
-	Content int64 // where the content begins in the tar
+	Unknown byte  // the type flag if layers must not have it; usually 0
+	Content int64 // start of the content in the tar
 
 	fragments []fragment // of a sparse file
-	start     int64      // of the first block of this member, extended headers included
+	start     int64      // start of the member, including extended headers
 }
 
-// A Tar goes through the headers of a tar: ustar, PAX, GNU, star and V7. It
-// accepts what archive/tar accepts (which is what engines unpack with), and
-// gives besides what that does not tell: where members lie and how many bytes
-// they really hold.
+// A Tar reads the headers of a tar: ustar, PAX, GNU, star and V7. It accepts
+// what archive/tar accepts, which engines use to unpack, and also reports what
+// that does not: the offsets of members and their stored sizes.
 type Tar struct {
 	in    input
-	left  int64 // content of the current member that has not been gone through
-	pad   int64 // and what fills its last block
+	left  int64 // unread content of the current member
+	pad   int64 // padding after it
 	block [blockSize]byte
 
-	name, link []byte // buffers of the header's
+	name, link []byte // buffers for the header
 }
 
 var zeroBlock [blockSize]byte
 
-// NewTar returns a Tar over the size bytes of r. What is skipped is not read.
+// NewTar returns a Tar over the size bytes of r. It does not read what is skipped.
 func NewTar(r io.ReaderAt, size int64) *Tar { return &Tar{in: newSeekInput(r, size)} }
 
-// NewTarStream returns a Tar over bytes that pass once.
+// NewTarStream returns a Tar over a stream.
 func NewTarStream(r io.Reader) *Tar { return &Tar{in: newStreamInput(r)} }
 
-// Pos returns how many bytes of the tar have been gone through.
+// Pos returns the current offset in the tar.
 func (s *Tar) Pos() int64 { return s.in.pos() }
 
-// Drain reads what follows the end of a tar that passes once, limit bytes at most.
+// Drain reads what follows the end of a streamed tar, at most limit bytes.
 func (s *Tar) Drain(limit int64) error {
 	r, ok := s.in.(io.Reader)
 	if !ok {
@@ -68,7 +66,7 @@ func (s *Tar) Drain(limit int64) error {
 	return err
 }
 
-// Next advances to the next member and fills h. io.EOF is the end of the tar.
+// Next advances to the next member and fills h. It returns io.EOF at the end of the tar.
 func (s *Tar) Next(h *Header) error {
 	err := s.advance(h)
 	if err != nil && err != io.EOF { //nolint:errorlint // only a bare EOF is the end
@@ -98,8 +96,8 @@ func (s *Tar) advance(h *Header) error {
 			return err
 		}
 		if size >= 0 {
-			// A global header concerns no member: the tar may end behind it, and
-			// to archive/tar what stood before it is forgotten.
+			// A global header belongs to no member: the tar may end after it, and archive/tar
+			// forgets the headers before it.
 			if fresh = s.block[156] == 'g'; fresh {
 				pax, longName, longLink = nil, nil, nil
 			}
@@ -125,8 +123,8 @@ func (s *Tar) advance(h *Header) error {
 	return s.body(h, pax)
 }
 
-// readBlock reads the next header block. io.EOF is the tar's end: two zero
-// blocks, one, or none.
+// readBlock reads the next header block. It returns io.EOF at the tar's end: two zero blocks,
+// one, or none.
 func (s *Tar) readBlock() error {
 	b, err := s.in.next(blockSize)
 	if err != nil {
@@ -149,9 +147,8 @@ func (s *Tar) readBlock() error {
 	return nil
 }
 
-// special deals with a header that speaks of the member to come: it goes through
-// its body and returns the body's size, or -1 if the current header is a
-// member's own.
+// special handles a header that describes the next member: it reads its body
+// and returns the body's size, or -1 if the current header is a member's own.
 func (s *Tar) special(pax **paxRecords, longName, longLink *[]byte) (int64, error) {
 	flag := s.block[156]
 	switch flag {
@@ -165,8 +162,7 @@ func (s *Tar) special(pax **paxRecords, longName, longLink *[]byte) (int64, erro
 	}
 	padding := -size & (blockSize - 1)
 	if flag == 'g' {
-		// Engines take nothing from a global header (Docker and containerd
-		// pass over it), so neither does the tree.
+		// Engines ignore global headers (Docker and containerd do), so peel does too.
 		return size, s.in.skip(size + padding)
 	}
 	if size > maxSpecial {
@@ -189,7 +185,7 @@ func (s *Tar) special(pax **paxRecords, longName, longLink *[]byte) (int64, erro
 	return size, s.in.skip(padding)
 }
 
-// fields reads the current block as a member's own header.
+// fields parses the current block as a member's own header.
 func (s *Tar) fields(h *Header) error {
 	b := s.block[:]
 	ok := true
@@ -219,8 +215,7 @@ func (s *Tar) fields(h *Header) error {
 	case string(b[257:265]) == "ustar  \x00": // GNU: times instead of a prefix
 		h.Major, h.Minor = number(329, 337), number(337, 345)
 		if !isGNUTime(b[345:357]) || !isGNUTime(b[357:369]) {
-			// Go before 1.8 wrote a prefix there all the same, and images of
-			// that time are still around.
+			// Go before 1.8 wrote a prefix there anyway, and images of that time still exist.
 			if p := cString(b[345:500]); isASCII(p) {
 				prefix = p
 			}
@@ -237,8 +232,7 @@ func (s *Tar) fields(h *Header) error {
 	return nil
 }
 
-// isGNUTime reports whether b is a time field as GNU tar writes it: a number, or
-// nothing.
+// isGNUTime reports whether b is a time field written by GNU tar: a number, or empty.
 func isGNUTime(b []byte) bool {
 	_, ok := tarNumber(b)
 	return ok || b[0] == 0
@@ -253,13 +247,13 @@ func isASCII(b []byte) bool {
 	return true
 }
 
-// body settles the member's type and how many bytes of content follow.
+// body determines the member's type and the number of content bytes.
 func (s *Tar) body(h *Header, pax *paxRecords) error {
 	flag := s.block[156]
 	switch flag {
 	case '0', '7', 'S':
 		h.Type = File
-	case 0: // V7, where a directory is a name that ends in a slash
+	case 0: // V7, where a directory's name ends with a slash
 		h.Type = File
 		if bytes.HasSuffix(h.Name, []byte("/")) {
 			h.Type = Dir
@@ -286,10 +280,10 @@ func (s *Tar) body(h *Header, pax *paxRecords) error {
 		h.Link = h.Link[:0]
 	}
 	if h.Size < 0 {
-		return errHeader // a PAX record said so
+		return errHeader // according to a PAX record
 	}
 	if h.Type != File && h.Unknown == 0 {
-		h.Size = 0 // whatever the header says, no content follows
+		h.Size = 0 // no content follows, whatever the header says
 	}
 	s.left = h.Size
 	s.pad = -h.Size & (blockSize - 1)
@@ -320,8 +314,8 @@ func (s *Tar) body(h *Header, pax *paxRecords) error {
 	return nil
 }
 
-// validChecksum reports whether the header's checksum is right, as the sum of
-// unsigned bytes (POSIX) or signed ones (old Sun tars).
+// validChecksum reports whether the header's checksum is correct, as a sum of unsigned bytes
+// (POSIX) or signed ones (old Sun tars).
 func validChecksum(b *[blockSize]byte) bool {
 	want, ok := tarOctal(b[148:156])
 	if !ok {
@@ -332,8 +326,8 @@ func validChecksum(b *[blockSize]byte) bool {
 	return want == sumBytes(b)-sumField(b)+spaces || want == signedSum(b)
 }
 
-// sumBytes adds up all bytes, eight at once: four lanes of 16 bits hold the sums
-// of every second byte, 64 times two of at most 255.
+// sumBytes adds up all bytes, eight at a time: each of four 16-bit lanes holds the sum of every
+// second byte, at most 64 times 2*255.
 func sumBytes(b *[blockSize]byte) int64 {
 	const lanes = 0x00ff00ff00ff00ff
 	var sum uint64

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// cString returns b up to its first NUL.
+// cString returns b up to the first NUL.
 func cString(b []byte) []byte {
 	before, _, _ := bytes.Cut(b, []byte{0})
 	return before
 }
 
-// tarNumber reads a number field: octal text, or, with the first bit set,
-// base-256 in two's complement (GNU and star).
+// tarNumber parses a number field: octal text or, with the first bit set, base-256 in two's
+// complement (GNU and star).
 func tarNumber(b []byte) (int64, bool) {
 	if len(b) > 0 && b[0]&0x80 != 0 {
 		return base256(b)
@@ -21,8 +21,8 @@ func tarNumber(b []byte) (int64, bool) {
 	return tarOctal(b)
 }
 
-// tarOctal reads octal digits between spaces or NULs, which fields are padded
-// with on either side. It ends at a NUL, whatever follows.
+// tarOctal parses octal digits with padding of spaces or NULs on either side. It ends at a NUL,
+// whatever follows.
 func tarOctal(b []byte) (int64, bool) {
 	i, end := 0, len(b)
 	for i < end && (b[i] == ' ' || b[i] == 0) {
@@ -69,8 +69,8 @@ func base256(b []byte) (int64, bool) {
 	return int64(x), true
 }
 
-// paxTime reads "seconds[.fraction]", seconds possibly negative, to
-// nanoseconds; what is finer is cut off.
+// paxTime parses "seconds[.fraction]", where seconds may be negative, with nanosecond precision;
+// further digits are dropped.
 func paxTime(s string) (sec int64, nsec uint32, ok bool) {
 	whole, fraction, _ := strings.Cut(s, ".")
 	sec, err := strconv.ParseInt(whole, 10, 64)

@@ -9,22 +9,22 @@ import (
 	"github.com/peelhq/peel/internal/inflate"
 )
 
-// places are the places from which a layer can be unpacked. Safe for
-// concurrent use; the zero value knows of none.
+// places are the points from which a layer can be unpacked. Safe for concurrent use; the zero
+// value has none.
 type places struct {
 	mu     sync.Mutex
-	load   func() *Checkpoints // reads them where they are kept; nil once that is done
-	points *Checkpoints        // nil if there are none, or they have misled somebody
+	load   func() *Checkpoints // reads them from their storage; nil once that is done
+	points *Checkpoints        // nil if none, or if they turned out to be wrong
 }
 
-// keptBy sets what reads the checkpoints when they are first wanted.
+// keptBy sets the function that reads the checkpoints on first use.
 func (p *places) keptBy(load func() *Checkpoints) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.load, p.points = load, nil
 }
 
-// get returns the checkpoints, nil if there are none.
+// get returns the checkpoints or nil.
 func (p *places) get() *Checkpoints {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -34,26 +34,26 @@ func (p *places) get() *Checkpoints {
 	return p.points
 }
 
-// forget gives up the checkpoints: the blob is not what they were made of.
+// forget discards the checkpoints: the blob has changed.
 func (p *places) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.load, p.points = nil, nil
 }
 
-// A tarReader reads a compressed layer's tar from any place on. It begins at the
-// last checkpoint before that place, or at the layer's beginning. If a checkpoint
-// leads nowhere, it begins anew at the layer's beginning: it never gives other bytes
-// than that would. It is for one goroutine at a time.
+// A tarReader reads a compressed layer's tar from any offset on. It starts at the last checkpoint
+// before that offset, or at the layer's beginning. If a checkpoint turns out to be wrong, it
+// restarts at the layer's beginning: the result is always the same. It is for one goroutine at a
+// time.
 type tarReader struct {
-	ctx    context.Context // of the current access
+	ctx    context.Context // of the current call
 	packed *packedTar
 
-	at      int64         // where the next byte is in the tar
-	until   int64         // up to where the tar will be read, as far as is known
-	z       io.ReadCloser // nil until something is read
-	pos     int64         // where z is: at or before at
-	resumed *granules     // what z reads from, if it began at a checkpoint
+	at      int64         // offset of the next byte in the tar
+	until   int64         // expected end of reading
+	z       io.ReadCloser // nil until the first read
+	pos     int64         // offset of z: at or before at
+	resumed *granules     // source of z if it started at a checkpoint
 }
 
 func (r *tarReader) Read(p []byte) (int, error) {
@@ -69,7 +69,7 @@ func (r *tarReader) Read(p []byte) (int, error) {
 			continue
 		}
 		fromCheckpoint := r.resumed != nil
-		r.drop() // what a decoder does after an error is not said
+		r.drop() // a decoder's behaviour after an error is undefined
 		if !fromCheckpoint || r.ctx.Err() != nil || r.packed.final(err) {
 			return 0, err
 		}
@@ -78,7 +78,7 @@ func (r *tarReader) Read(p []byte) (int, error) {
 	return 0, nil
 }
 
-// read is Read without a second try. An error with which bytes come comes again.
+// read is Read without a second try. An error that comes with bytes recurs.
 func (r *tarReader) read(p []byte) (n int, err error) {
 	if r.z == nil {
 		if r.z, r.resumed, r.pos, err = r.packed.unpackNear(r.ctx, r.at, max(r.at+1, r.until)); err != nil {
@@ -89,7 +89,7 @@ func (r *tarReader) read(p []byte) (n int, err error) {
 	if r.resumed != nil {
 		r.resumed.ctx, r.resumed.until = r.ctx, r.resumed.of.reach(max(r.at+1, r.until))
 	}
-	if r.pos < r.at { // Read comes back
+	if r.pos < r.at { // Read returns here
 		n, err := r.z.Read(p[:min(int64(len(p)), r.at-r.pos)])
 		r.pos += int64(n)
 		return 0, noEOF(err)
@@ -100,8 +100,8 @@ func (r *tarReader) read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// jump goes to a place, which may lie before the current one. What lies between is
-// decoded only if that is the shortest way.
+// jump moves to an offset, which may be before the current one. It decodes the data in between
+// only if that is the shortest way.
 func (r *tarReader) jump(to int64) {
 	if r.z != nil && (to < r.pos || r.packed.start(to) > r.pos) {
 		r.drop()
@@ -109,10 +109,10 @@ func (r *tarReader) jump(to int64) {
 	r.at = to
 }
 
-// drop lets go of the decoder and its memory.
+// drop releases the decoder and its memory.
 func (r *tarReader) drop() {
 	if r.z != nil {
-		_ = r.z.Close() // of a decoder: says again what reading has said
+		_ = r.z.Close() // of a decoder: repeats the read error
 	}
 	r.z, r.resumed = nil, nil
 }
@@ -122,14 +122,14 @@ func (r *tarReader) Close() error {
 	return nil
 }
 
-// start returns the last place at or before a byte of the tar from which the layer
-// can be unpacked.
+// start returns the last point, at or before an offset of the tar, from which the layer can be
+// unpacked.
 func (p *packedTar) start(off int64) int64 {
 	c := p.places.get()
 	return c.start(c.before(off))
 }
 
-// starts returns all such places, in order; the first one is 0.
+// starts returns all such points in order; the first one is 0.
 func (p *packedTar) starts() []int64 {
 	at := []int64{0}
 	if c := p.places.get(); c != nil {
@@ -140,12 +140,11 @@ func (p *packedTar) starts() []int64 {
 	return slices.Compact(at)
 }
 
-// unpackNear returns a reader of the layer's tar that begins at the last place, from,
-// at or before off; and what it reads from if that is verified by checkpoints. The
-// tar will be read up to until, as far as is known.
+// unpackNear returns a reader of the layer's tar that starts at from, the last point at or before
+// off; and its source if checkpoints verify that. The caller expects to read up to until.
 func (p *packedTar) unpackNear(ctx context.Context, off, until int64) (z io.ReadCloser, g *granules, from int64, err error) {
 	if c := p.places.get(); c != nil {
-		// A blob on this machine is read from its beginning as ever.
+		// A blob on this machine is read from its beginning as before.
 		if i := c.before(off); i >= 0 || p.remote != nil {
 			z, g, err = p.resume(ctx, c, i, until)
 			if err == nil {
@@ -161,8 +160,7 @@ func (p *packedTar) unpackNear(ctx context.Context, off, until int64) (z io.Read
 	return z, nil, 0, err
 }
 
-// resume returns a reader that begins at a checkpoint; at the layer's beginning if i
-// is -1.
+// resume returns a reader that starts at a checkpoint, or at the layer's beginning if i is -1.
 func (p *packedTar) resume(ctx context.Context, c *Checkpoints, i int, until int64) (io.ReadCloser, *granules, error) {
 	var point inflate.Checkpoint
 	if i >= 0 {
@@ -186,20 +184,19 @@ func (p *packedTar) resume(ctx context.Context, c *Checkpoints, i int, until int
 	return gzipUnpacker(z), g, nil
 }
 
-// final reports whether an error that came while checkpoints were used would come
-// without them too.
+// final reports whether an error would also occur without checkpoints.
 func (p *packedTar) final(err error) bool {
 	return p.remote != nil && p.remote.final(err)
 }
 
-// misled gives up the checkpoints after one of them has led nowhere.
+// misled discards the checkpoints after one of them was wrong.
 func (p *packedTar) misled(err error) {
 	p.debug("the checkpoints of a layer are not used any more", "layer", p.name, "error", err)
 	p.places.forget()
 }
 
-// packedInput is an input over a compressed layer's tar. What it passes over is not
-// unpacked where a checkpoint makes that needless.
+// packedInput is an input over a compressed layer's tar. It uses checkpoints to avoid unpacking
+// what is skipped.
 type packedInput struct {
 	*streamInput
 	tar *tarReader

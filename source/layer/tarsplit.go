@@ -9,28 +9,28 @@ import (
 	"io"
 )
 
-// splitInput gives a scanner the tar that a tar-split stands for, but for the
-// bodies of files: those are passed over only.
+// splitInput provides the tar of a tar-split to a scanner, except the bodies of files, which can
+// only be skipped.
 type splitInput struct {
 	lines *splitReader
-	seg   []byte // what is left of the current segment
-	body  int64  // and of the current body
+	seg   []byte // rest of the current segment
+	body  int64  // rest of the current body
 	at    int64
-	buf   []byte // what next returns, where it lies in several segments
-	empty int    // segments without a byte, in a row
+	buf   []byte // for results of next that cross segments
+	empty int    // consecutive empty segments
 }
 
-// Bounds on lines that an engine does not write: segments without a byte in a
-// row, and bytes behind the tar's end.
+// Limits on lines that no engine writes: consecutive empty segments, and bytes after the tar's
+// end.
 const (
 	maxEmptySegments = 1000
 	maxSplitPadding  = 64 << 20
 )
 
-// errBody says that a body stands where a header should be.
+// errBody says that a body is in the place of a header.
 var errBody = errors.New("a file where the tar-split should have a header")
 
-// segment makes the next line, which must be one, the current segment.
+// segment reads the next line, which must be a segment.
 func (s *splitInput) segment() error {
 	var l splitLine
 	switch err := s.lines.next(&l); {
@@ -101,9 +101,9 @@ func (s *splitInput) skip(n int64) error {
 
 func (s *splitInput) pos() int64 { return s.at }
 
-// file reads the line that must follow the header of a member: its name and
-// size, which the header has told already, and the CRC-64 of its body, which is
-// the next to pass over.
+// file reads the line that must follow a member's header: its name and size,
+// which must match the header, and the CRC-64 of its body, which is skipped
+// next.
 func (s *splitInput) file(h *Header) (crc uint64, err error) {
 	if len(s.seg) > 0 {
 		return 0, errors.New("the tar-split cuts the tar elsewhere than the headers do")
@@ -129,7 +129,7 @@ func (s *splitInput) file(h *Header) (crc uint64, err error) {
 	return binary.BigEndian.Uint64(l.payload), nil
 }
 
-// rest reads what follows the tar's end: padding alone.
+// rest reads what follows the tar's end: only padding.
 func (s *splitInput) rest() error {
 	if s.body > 0 {
 		return errBody
@@ -147,9 +147,9 @@ func (s *splitInput) rest() error {
 	}
 }
 
-// ScanSplit reads the entries of a layer from its tar-split, with the checksums
-// that the engine has computed, and the size of the whole tar in bytes. What
-// cannot be told for certain (the content of a sparse file) is an error.
+// ScanSplit reads the entries of a layer from its tar-split, with the engine's
+// checksums, and the size of the whole tar in bytes. It fails if anything is
+// uncertain (the content of a sparse file).
 func ScanSplit(ctx context.Context, r io.Reader, budget *Budget) (e *Entries, size int64, err error) {
 	in := &splitInput{lines: newSplitReader(ctxReader{ctx, r, nil})}
 	s := &Tar{in: in}

@@ -14,8 +14,8 @@ import (
 	"github.com/peelhq/peel/internal/draft"
 )
 
-// A TarWriter writes the tar of a layer, in PAX form. The same calls give the same
-// bytes. It is for one goroutine.
+// A TarWriter writes the tar of a layer in PAX format. Its output is reproducible. It is for one
+// goroutine.
 type TarWriter struct {
 	out io.Writer
 	tar *tar.Writer
@@ -24,7 +24,7 @@ type TarWriter struct {
 // NewTarWriter returns a TarWriter that writes to w.
 func NewTarWriter(w io.Writer) *TarWriter { return &TarWriter{w, tar.NewWriter(w)} }
 
-// Close writes the end of the tar. It does not close what it writes to.
+// Close writes the end of the tar. It does not close the underlying writer.
 func (t *TarWriter) Close() error { return t.tar.Close() }
 
 // typeFlags are the types of tar members.
@@ -32,14 +32,14 @@ var typeFlags = [...]byte{File: tar.TypeReg, Dir: tar.TypeDir, Symlink: tar.Type
 
 const xattrRecord = "SCHILY.xattr."
 
-// maxOctal7 is the largest device number that ustar has room for.
+// maxOctal7 is the largest device number in ustar.
 const maxOctal7 = 1<<21 - 1
 
-// Add writes a member without content, such as a directory or an empty file. Stored and
-// Offset of the record are ignored.
+// Add writes a member without content, such as a directory or an empty file. It ignores the
+// record's Stored and Offset.
 func (t *TarWriter) Add(r *Record) error { return t.header(r, r.Size) }
 
-// header writes the header of a member that has so many bytes of content.
+// header writes the header of a member with this many content bytes.
 func (t *TarWriter) header(r *Record, size int64) error {
 	h := &tar.Header{
 		Typeflag: typeFlags[r.Type], Name: string(r.Name), Linkname: string(r.Link), Size: size,
@@ -56,7 +56,7 @@ func (t *TarWriter) header(r *Record, size int64) error {
 		h.PAXRecords[xattrRecord+name] = value
 	}
 	if r.Major > maxOctal7 || r.Minor > maxOctal7 || r.Major < 0 || r.Minor < 0 {
-		h.Format = tar.FormatGNU // PAX has no record for them
+		h.Format = tar.FormatGNU // PAX has no record for device numbers
 	}
 	if err := t.tar.WriteHeader(h); err != nil {
 		return fmt.Errorf("%q cannot be written as a tar member: %w", r.Name, err)
@@ -64,8 +64,8 @@ func (t *TarWriter) header(r *Record, size int64) error {
 	return nil
 }
 
-// File writes a regular file: r.Size bytes of content. That of a sparse one stays
-// sparse, where content tells its holes to a HoleWriter, in the form "PAX 1.0".
+// File writes a regular file with r.Size bytes of content. A sparse file stays sparse, in the
+// format "PAX 1.0", if content reports its holes to a HoleWriter.
 func (t *TarWriter) File(r *Record, content io.Reader) error {
 	if r.Sparse {
 		return t.sparse(r, content)
@@ -83,8 +83,8 @@ func (t *TarWriter) File(r *Record, content io.Reader) error {
 	return nil
 }
 
-// sparse writes a sparse file. Its map stands before its data, and so the data is kept
-// in a temporary file without a name until the map is known.
+// sparse writes a sparse file. Its map precedes its data, so the data is stored in an unlinked
+// temporary file until the map is known.
 func (t *TarWriter) sparse(r *Record, content io.Reader) (err error) {
 	f, err := draft.Scratch()
 	if err != nil {
@@ -119,7 +119,7 @@ func (t *TarWriter) sparse(r *Record, content io.Reader) (err error) {
 	return err
 }
 
-// fragmentWriter writes the data of a sparse file, and notes where it belongs.
+// fragmentWriter writes the data of a sparse file and records its offsets.
 type fragmentWriter struct {
 	w          io.Writer
 	fragments  []fragment
@@ -146,13 +146,13 @@ func (f *fragmentWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Hole notes a hole.
+// Hole records a hole.
 func (f *fragmentWriter) Hole(n int64) error {
 	f.at += n
 	return nil
 }
 
-// sparseMap10 is the map of a sparse file as map10 reads it.
+// sparseMap10 returns the map of a sparse file in the format of map10.
 func sparseMap10(fragments []fragment) []byte {
 	b := append(strconv.AppendInt(nil, int64(len(fragments)), 10), '\n')
 	for _, f := range fragments {
@@ -162,9 +162,9 @@ func sparseMap10(fragments []fragment) []byte {
 	return append(b, zeroBlock[:-len(b)&(blockSize-1)]...)
 }
 
-// sparseHeaders writes the two headers of a sparse file: the records, and the member of
-// so many bytes. archive/tar writes no such records. All that matters stands in them;
-// the second header repeats what fits into it.
+// sparseHeaders writes the two headers of a sparse file: the records, and the member with this
+// many bytes. archive/tar can't write such records. They contain everything; the second header
+// repeats what fits.
 func (t *TarWriter) sparseHeaders(r *Record, size int64) error {
 	records := map[string]string{
 		paxSparse + "major": "1", paxSparse + "minor": "0", paxSparse + "name": string(r.Name),
@@ -197,7 +197,7 @@ func (t *TarWriter) sparseHeaders(r *Record, size int64) error {
 	return err
 }
 
-// ustarBlock is a header of which the records before it say what does not fit.
+// ustarBlock returns a header; the preceding records contain what does not fit.
 func ustarBlock(name string, typ byte, size, mode int64) []byte {
 	b := make([]byte, blockSize)
 	octal := func(at, digits int, v int64) {
@@ -224,7 +224,7 @@ func ustarBlock(name string, typ byte, size, mode int64) []byte {
 	return b
 }
 
-// formatRecord returns "LENGTH NAME=VALUE\n", of which LENGTH counts itself.
+// formatRecord returns "LENGTH NAME=VALUE\n", where LENGTH includes itself.
 func formatRecord(name, value string) string {
 	rest := len(name) + len(value) + 3
 	size := rest + len(strconv.Itoa(rest))
@@ -234,7 +234,7 @@ func formatRecord(name, value string) string {
 	return strconv.Itoa(size) + " " + name + "=" + value + "\n"
 }
 
-// formatTime is a time in seconds, with as many decimals as it needs.
+// formatTime returns a time in seconds with the necessary decimals.
 func formatTime(sec int64, nsec uint32) string {
 	if nsec == 0 {
 		return strconv.FormatInt(sec, 10)

@@ -9,24 +9,24 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// A Trail computes a digest, and remembers the states that the computation goes
-// through: see Checkpoints. It is for one goroutine.
+// A Trail computes a digest and stores intermediate hash states: see Checkpoints. It is for one
+// goroutine.
 type Trail struct {
 	hash.Hash
 	algorithm digest.Algorithm
 
 	granule int64
-	at      int64    // bytes that have passed
-	states  [][]byte // behind each granule
-	broken  bool     // states of this digest cannot be kept
+	at      int64    // bytes hashed
+	states  [][]byte // after each granule
+	broken  bool     // this hash has no usable states
 }
 
-// NewTrail returns a Trail that begins.
+// NewTrail returns a new Trail.
 func NewTrail(algorithm digest.Algorithm) *Trail {
 	return &Trail{Hash: algorithm.Hash(), algorithm: algorithm, granule: CheckpointGranule}
 }
 
-// Write adds to what the digest is of.
+// Write adds to the digest.
 func (t *Trail) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		n := min(int64(len(rest)), t.granule-t.at%t.granule)
@@ -39,11 +39,11 @@ func (t *Trail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// remember keeps the current state.
+// remember stores the current state.
 func (t *Trail) remember() {
 	state, err := stateOf(t.Hash)
 	if err == nil {
-		// It is used only if it leads back here.
+		// It is used only if it restores the same hash.
 		var again hash.Hash
 		if again, err = resumed(t.algorithm, state, t.at); err == nil {
 			var other []byte
@@ -64,11 +64,10 @@ func (t *Trail) remember() {
 	}
 }
 
-// A digest's state, as package crypto writes it, is a name of 4 bytes, the chaining
-// value, the input that does not fill a block yet, and how many bytes there were, in
-// 8. At a granule's border nothing but the chaining value and the count is not
-// known beforehand. Of SHA-256 the chaining value is half as long as a block, of
-// SHA-384 and SHA-512 too.
+// A hash state, as package crypto encodes it, is a name of 4 bytes, the chaining value, the
+// input of an incomplete block, and the number of bytes, in 8. At the border of a granule, only
+// the chaining value and the count are not known beforehand. The chaining value is half as long
+// as a block in SHA-256, SHA-384 and SHA-512.
 const stateName = 4
 
 func stateSize(h hash.Hash) int { return h.BlockSize() / 2 }
@@ -86,8 +85,8 @@ func stateOf(h hash.Hash) ([]byte, error) {
 	return bytes.Clone(b[stateName : stateName+stateSize(h)]), nil
 }
 
-// resumed returns a digest's computation that goes on from a state, behind so many
-// bytes, which are whole blocks.
+// resumed returns a hash that continues from a state after this many bytes, which are whole
+// blocks.
 func resumed(algorithm digest.Algorithm, state []byte, at int64) (hash.Hash, error) {
 	h := algorithm.Hash()
 	if len(state) != stateSize(h) || at%int64(h.BlockSize()) != 0 {

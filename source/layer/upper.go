@@ -10,39 +10,38 @@ import (
 	"strings"
 )
 
-// UpperOptions says how the upper directory of an overlay is read. The zero value is
-// for one that the kernel has written for root, over nothing.
+// UpperOptions control how the upper directory of an overlay is read. The zero value is for one
+// that the kernel wrote for root, without lower layers.
 type UpperOptions struct {
-	// Lower are the folders of the layers below, the topmost first. They are looked
-	// into only for what a directory that was renamed ("redirect") still has there,
-	// and for the content of files whose attributes alone were changed ("metacopy").
+	// Lower are the folders of the layers below, topmost first. They are used only for renamed
+	// directories ("redirect"), which have content there, and for files of which only attributes
+	// were changed ("metacopy").
 	Lower []string
 
-	// User says that overlay's own attributes are user.overlay.* and not
-	// trusted.overlay.*, as in the user namespace of a rootless engine.
+	// User says that overlay's own attributes are user.overlay.* instead of trusted.overlay.*, as
+	// in the user namespace of a rootless engine.
 	User bool
 
-	// Fuse says that fuse-overlayfs may have written it: then user.fuseoverlayfs.* and
+	// Fuse says that fuse-overlayfs may have written it, so that user.fuseoverlayfs.* and
 	// user.containers.override_stat count.
 	Fuse bool
 
-	// Keep reports whether a file's own extended attribute of that name is kept.
-	// Nil: all are.
+	// Keep reports whether to keep an extended attribute of a file. Nil: keep all.
 	Keep func(name string) bool
 
-	// LeaveOut are paths that are not the container's doing, such as files that an
-	// engine mounts something over: "etc/hosts". What lies below them is not left out.
+	// LeaveOut are paths that the engine made, such as files that it mounts over: "etc/hosts".
+	// Their content is not left out.
 	LeaveOut map[string]bool
 
-	// UIDs and GIDs turn numbers of owners on the disk into those of the container.
+	// UIDs and GIDs map owners on disk to owners in the container.
 	UIDs, GIDs IDMap
 }
 
-// An IDMap maps numbers of users, or of groups, on the disk to those in a container.
-// What is in none of its ranges is left as it is.
+// An IDMap maps users or groups on disk to those in a container. It leaves numbers outside of its
+// ranges unchanged.
 type IDMap []IDRange
 
-// An IDRange is so many numbers in a row.
+// An IDRange is a range of consecutive numbers.
 type IDRange struct{ Inside, Outside, Count int64 }
 
 // Inside returns the number in the container.
@@ -55,21 +54,21 @@ func (m IDMap) Inside(id int64) int64 {
 	return id
 }
 
-// OpenUpper opens the upper directory of an overlay, which holds what was changed on
-// top of other layers. The entries are those of the layer that an engine would make
-// of it ("docker commit"): whiteouts by name, times in whole seconds, and sparse files
-// with their holes filled. Sources: Linux, Documentation/filesystems/overlayfs.rst;
-// fuse-overlayfs, main.c; containers/storage, pkg/idtools.
+// OpenUpper opens the upper directory of an overlay, which holds the changes on top of other
+// layers. The entries are those of the layer that an engine would make from it ("docker commit"):
+// whiteouts by name, times in whole seconds, and sparse files with their holes filled. Sources:
+// Linux, Documentation/filesystems/overlayfs.rst; fuse-overlayfs, main.c; containers/storage,
+// pkg/idtools.
 //
 //   - A character device 0/0 is a whiteout; so is an empty file with the attribute
 //     "whiteout".
-//   - A directory with the attribute "opaque" of "y" is opaque. With "x" it is not:
-//     that says that there may be whiteouts of the second kind in it.
-//   - A directory with "redirect" was renamed: all that the lower layers have at its
-//     old path is listed at the new one, and it is opaque.
+//   - A directory whose attribute "opaque" is "y" is opaque. With "x" it is not: that
+//     only says that it may contain whiteouts of the second kind.
+//   - A directory with "redirect" was renamed: everything that the lower layers have
+//     at its old path is listed at the new one, and it is opaque.
 //   - A file with "metacopy" has its content in a lower layer.
 //   - Sockets are left out.
-//   - Capabilities that hold in a user namespace alone hold in any.
+//   - Capabilities for a single user namespace become valid in any.
 func OpenUpper(dir string, o UpperOptions) (*Folder, error) {
 	u := &upper{options: o, prefixes: []string{"trusted.overlay."}, below: map[string]place{}}
 	switch {
@@ -89,22 +88,21 @@ func OpenUpper(dir string, o UpperOptions) (*Folder, error) {
 // An upper translates the files of an upper directory.
 type upper struct {
 	options  UpperOptions
-	prefixes []string // of the attributes that are overlay's own
+	prefixes []string // of overlay's own attributes
 	folder   *Folder
-	lower    *lowerStack // nil until it is needed
+	lower    *lowerStack // nil until needed
 
-	// below says where directories of the upper one lie in the lower layers, by their
-	// paths, where that is not at the same path.
+	// below maps paths of directories to their places in the lower layers, if those differ.
 	below map[string]place
 }
 
 // A place is a path in the lower layers.
 type place struct {
-	path    string // "" is the root
-	nowhere bool   // there is nothing of it
+	path    string // "" for the root
+	nowhere bool   // it does not exist there
 }
 
-// child is the place of what is in the directory of that place.
+// child returns the place of a name in the directory at that place.
 func (p place) child(base string) place {
 	if p.nowhere {
 		return p
@@ -112,7 +110,7 @@ func (p place) child(base string) place {
 	return place{path: joinPath(p.path, base)}
 }
 
-// redirected is the place that a redirect names, of something in that directory.
+// redirected returns the place that a redirect names, relative to a directory.
 func (p place) redirected(redirect string) place {
 	redirect = strings.TrimRight(redirect, "\x00")
 	at := strings.Trim(path.Clean("/"+redirect), "/")
@@ -128,7 +126,7 @@ const (
 	opaqueName     = ".wh..wh..opq"
 )
 
-// overlayAttr returns an attribute of overlay's own.
+// overlayAttr returns one of overlay's own attributes.
 func (u *upper) overlayAttr(f *FolderFile, name string) (string, bool) {
 	for _, prefix := range u.prefixes {
 		if value, ok := f.Host[prefix+name]; ok {
@@ -152,7 +150,7 @@ func (u *upper) translate(f *FolderFile, list *FolderList) error {
 	dir = strings.TrimSuffix(dir, "/")
 	if u.isWhiteout(f) {
 		if u.whole(dir) {
-			return nil // nothing of the lower layers shows through there
+			return nil // nothing of the lower layers is visible there
 		}
 		return u.mark(list, joinPath(dir, whiteoutPrefix+base))
 	}
@@ -168,7 +166,7 @@ func (u *upper) translate(f *FolderFile, list *FolderList) error {
 	return list.Add(f)
 }
 
-// placeOf is where a directory of the upper one lies in the lower layers.
+// placeOf returns the place of an upper directory in the lower layers.
 func (u *upper) placeOf(dir string) place {
 	if at, ok := u.below[dir]; ok {
 		return at
@@ -176,14 +174,14 @@ func (u *upper) placeOf(dir string) place {
 	return place{path: dir}
 }
 
-// whole reports whether all that a directory shows is listed, so that nothing in it
-// hides anything.
+// whole reports whether everything visible in a directory is listed, so that whiteouts in it hide
+// nothing.
 func (u *upper) whole(dir string) bool {
 	_, ok := u.below[dir]
 	return ok
 }
 
-// isWhiteout reports whether a file says that there is none of its name any more.
+// isWhiteout reports whether a file is a whiteout.
 func (u *upper) isWhiteout(f *FolderFile) bool {
 	if f.Type == Char && f.Major == 0 && f.Minor == 0 {
 		return true
@@ -200,7 +198,7 @@ func (u *upper) mark(list *FolderList, name string) error {
 // noContent opens an empty file.
 func noContent(context.Context) (*Body, error) { return NewBody(0, nil, nil), nil }
 
-// attributes gives a file those that it has in a layer.
+// attributes sets a file's attributes as they are in a layer.
 func (u *upper) attributes(f *FolderFile, list *FolderList) {
 	f.Nsec = 0
 	f.UID, f.GID = u.options.UIDs.Inside(f.UID), u.options.GIDs.Inside(f.GID)
@@ -238,10 +236,9 @@ func (u *upper) attributes(f *FolderFile, list *FolderList) {
 // capability is the attribute with a file's capabilities.
 const capability = "security.capability"
 
-// withoutRoot returns capabilities in the form that does not name the root user of a
-// user namespace, for that user is not the same elsewhere: as engines do when they
-// commit. Sources: capabilities(7), "File capability extended attribute versioning";
-// moby, pkg/archive/archive.go.
+// withoutRoot converts capabilities to the form without the root user of a user namespace, which
+// differs between machines. Engines do the same on commit. Sources: capabilities(7), "File
+// capability extended attribute versioning"; moby, pkg/archive/archive.go.
 func withoutRoot(text string) string {
 	const form, third, second, secondLen, thirdLen = 3, "\x03", "\x02", 20, 24 // form is the highest byte of the first word
 	if len(text) != thirdLen || text[form:form+1] != third {
@@ -250,19 +247,18 @@ func withoutRoot(text string) string {
 	return text[:form] + second + text[form+1:secondLen]
 }
 
-// overrideNames are what that attribute is called, the newest first.
+// overrideNames are the names of that attribute, newest first.
 var overrideNames = []string{"user.containers.override_stat", "user.fuseoverlayfs.override_stat"}
 
-// errOverride says that the text of such an attribute is not of its form.
+// errOverride says that the text of such an attribute is malformed.
 var errOverride = errors.New("malformed")
 
-// overrideTypes are the types that an override_stat can name.
+// overrideTypes are the types in an override_stat.
 var overrideTypes = map[string]Type{"dir": Dir, "file": File, "symlink": Symlink, "pipe": Fifo, "char": Char, "block": Block}
 
-// overrideStat applies what a user who may not change owners has kept in an
-// attribute: "uid:gid:mode", mode in octal, with or without the bits that tell the
-// type, and mostly ":type", a device's with "-major-minor". Source:
-// containers/storage, pkg/idtools, Stat; fuse-overlayfs, main.c.
+// overrideStat applies an attribute written for users who can't change owners: "uid:gid:mode",
+// with an octal mode with or without type bits, and usually ":type", with "-major-minor" for a
+// device. Source: containers/storage, pkg/idtools, Stat; fuse-overlayfs, main.c.
 func overrideStat(r *Record, text string) error {
 	parts := strings.Split(text, ":")
 	if len(parts) < 3 || len(parts) > 4 {
@@ -286,13 +282,13 @@ func overrideStat(r *Record, text string) error {
 	return nil
 }
 
-// The bits of a mode that tell the type, and those of a named pipe.
+// The type bits of a mode, and those of a named pipe.
 const (
 	modeBits = 0o170000
 	modeFifo = 0o010000
 )
 
-// overrideType makes a file that stands in for a device or a pipe one.
+// overrideType turns a placeholder file into a device or a pipe.
 func overrideType(r *Record, parts []string) error {
 	is, ok := overrideTypes[parts[0]]
 	device := is == Char || is == Block
@@ -300,7 +296,7 @@ func overrideType(r *Record, parts []string) error {
 	case !ok, device != (len(parts) == 3):
 		return errOverride
 	case is == r.Type, r.Type == Hardlink, is == Dir, is == File, is == Symlink:
-		return nil // a symlink's target cannot be told by an attribute
+		return nil // an attribute can't hold a symlink's target
 	case r.Type != File:
 		return errOverride
 	}
@@ -316,8 +312,8 @@ func overrideType(r *Record, parts []string) error {
 	return nil
 }
 
-// dir adds a directory that lies at a place in the lower layers, unless its
-// attributes say otherwise.
+// dir adds a directory that is at a place in the lower layers, unless its attributes say
+// otherwise.
 func (u *upper) dir(f *FolderFile, list *FolderList, name string, at place) error {
 	parent := strings.TrimSuffix(path.Dir(name), ".")
 	if redirect, renamed := u.overlayAttr(f, "redirect"); renamed {
@@ -341,8 +337,8 @@ func (u *upper) dir(f *FolderFile, list *FolderList, name string, at place) erro
 	return u.moved(list, name, at)
 }
 
-// moved lists what of a directory is at another place in the lower layers, and not in
-// the upper directory.
+// moved lists a directory's content that is at another place in the lower layers and not in the
+// upper directory.
 func (u *upper) moved(list *FolderList, name string, at place) error {
 	list.entries.owed += int64(len(name)+len(at.path)) + placeCost
 	u.below[name] = at
@@ -364,7 +360,7 @@ func (u *upper) moved(list *FolderList, name string, at place) error {
 	return err
 }
 
-// placeCost is what the budget is charged for a directory's place, in bytes.
+// placeCost is the budget charge for a directory's place, in bytes.
 const placeCost = 96
 
 func joinPath(dir, base string) string {
@@ -374,8 +370,7 @@ func joinPath(dir, base string) string {
 	return dir + "/" + base
 }
 
-// metacopy has the content of a file come from the lower layers, where its directory
-// lies at a place.
+// metacopy takes a file's content from the lower layers, where its directory is at a place.
 func (u *upper) metacopy(f *FolderFile, list *FolderList, dir place, base string) {
 	at := dir.child(base)
 	if redirect, ok := u.overlayAttr(f, "redirect"); ok {

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// A lowerStack are the folders below an upper directory, the topmost first.
+// A lowerStack is the folders below an upper directory, topmost first.
 type lowerStack struct {
 	roots []*folderRoot
 	xattr xattrReader
@@ -31,7 +31,7 @@ func openLowerStack(dirs []string) (*lowerStack, error) {
 	return s, nil
 }
 
-// Close lets go of the folders.
+// Close closes the folders.
 func (s *lowerStack) Close() error {
 	var errs []error
 	for _, root := range s.roots {
@@ -40,7 +40,7 @@ func (s *lowerStack) Close() error {
 	return errors.Join(errs...)
 }
 
-// names returns what is in the directory of that path, which ends in a slash.
+// names returns the names in a directory; the path ends with a slash.
 func (r *folderRoot) names(path []byte) (map[string]bool, error) {
 	dir, err := r.openDir(path)
 	if err != nil {
@@ -55,17 +55,16 @@ func (r *folderRoot) names(path []byte) (map[string]bool, error) {
 	return out, err
 }
 
-// A lowerFile is a file of one folder of the stack, as the union of the stack from
-// there on shows it.
+// A lowerFile is a file of one folder, as the union of the stack from there on shows it.
 type lowerFile struct {
 	FolderFile
 	layer int
 	name  string
-	last  bool // nothing of the folders below shows through it
+	last  bool // it hides the folders below
 }
 
-// at returns what the first folder from the given one on that has something to say
-// of a path has there; false if nothing does, or it is a whiteout.
+// at looks up a path in the folders from a given one on, and returns the first match; false if
+// there is none, or if it is a whiteout.
 func (s *lowerStack) at(u *upper, list *FolderList, path string, from int) (found lowerFile, ok bool, err error) {
 	for i := from; i < len(s.roots); i++ {
 		file, hidden, there, err := s.in(u, list, i, path)
@@ -79,7 +78,7 @@ func (s *lowerStack) at(u *upper, list *FolderList, path string, from int) (foun
 	return lowerFile{}, false, nil
 }
 
-// in looks a path up in one folder. hidden says that those below do not matter.
+// in looks up a path in one folder. hidden says that the folders below do not matter.
 func (s *lowerStack) in(u *upper, list *FolderList, i int, path string) (file lowerFile, hidden, there bool, err error) {
 	dir, err := openDirAt(s.roots[i].dir, ".")
 	if err != nil {
@@ -123,9 +122,8 @@ func (s *lowerStack) in(u *upper, list *FolderList, i int, path string) (file lo
 	return file, hidden, false, nil
 }
 
-// list adds what the union of the folders has in the directory at, as if it lay in
-// the directory to, but for the names that are there. It reports whether there is
-// such a directory.
+// list adds the content of the directory at in the union of the folders as content of the
+// directory to, except names that exist. It reports whether at exists.
 func (s *lowerStack) list(u *upper, list *FolderList, to, at string, own map[string]bool) (found bool, err error) {
 	seen := map[string]bool{}
 	var names []string
@@ -166,8 +164,7 @@ func (s *lowerStack) list(u *upper, list *FolderList, to, at string, own map[str
 	return found, nil
 }
 
-// add adds what the union of the folders has at a path, as if it lay at to, and all
-// below it.
+// add adds the path at in the union of the folders as to, with everything below it.
 func (s *lowerStack) add(u *upper, list *FolderList, to, at string) error {
 	f, ok, err := s.at(u, list, at, 0)
 	if err != nil || !ok {
@@ -197,8 +194,8 @@ func (s *lowerStack) add(u *upper, list *FolderList, to, at string) error {
 	return err
 }
 
-// content returns what opens the content of a file with that many bytes, of which an
-// upper directory has the attributes only.
+// content returns a function that opens the content of a file of this size, of which an upper
+// directory has only the attributes.
 func (s *lowerStack) content(u *upper, at string, size int64) (func(context.Context) (*Body, error), error) {
 	list := &FolderList{folder: u.folder, entries: &Entries{}}
 	for from, steps := 0, 0; steps <= len(s.roots); steps++ {
@@ -227,7 +224,7 @@ func (s *lowerStack) content(u *upper, at string, size int64) (func(context.Cont
 	return nil, errors.New("it leads from one layer to the next without an end")
 }
 
-// opener returns what opens a file of a folder that was in that state.
+// opener returns a function that opens a file of a folder if it is still in that state.
 func (s *lowerStack) opener(i int, name string, size int64, state uint64) func(context.Context) (*Body, error) {
 	return func(context.Context) (*Body, error) {
 		var find folderFinder
@@ -249,7 +246,7 @@ func (s *lowerStack) opener(i int, name string, size int64, state uint64) func(c
 	}
 }
 
-// FlagChanged records a flaw of each file that has changed since Scan listed it.
+// FlagChanged records a flaw for each file that has changed since Scan listed it.
 func (f *Folder) FlagChanged(ctx context.Context, e *Entries) error {
 	var find folderFinder
 	defer find.close()
@@ -269,7 +266,7 @@ func (f *Folder) FlagChanged(ctx context.Context, e *Entries) error {
 	return nil
 }
 
-// statFile returns the status of what is at a path.
+// statFile returns the status of the file at a path.
 func (r *folderRoot) statFile(path []byte, find *folderFinder) (fileStatus, error) {
 	cut := bytes.LastIndexByte(path, '/') + 1
 	if find.dir == nil || !bytes.Equal(find.path, path[:cut]) {

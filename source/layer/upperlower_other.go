@@ -4,12 +4,12 @@ package layer
 
 import "context"
 
-// A lowerStack are the folders below an upper directory. There are none here.
+// A lowerStack is the folders below an upper directory. It is not supported on this system.
 type lowerStack struct{}
 
 func openLowerStack([]string) (*lowerStack, error) { return nil, errNoFolders }
 
-// Close lets go of the folders.
+// Close closes the folders.
 func (*lowerStack) Close() error { return nil }
 
 func (*folderRoot) names([]byte) (map[string]bool, error) { return nil, errNoFolders }
@@ -22,5 +22,5 @@ func (*lowerStack) content(*upper, string, int64) (func(context.Context) (*Body,
 	return nil, errNoFolders
 }
 
-// FlagChanged records a flaw of each file that has changed since Scan listed it.
+// FlagChanged records a flaw for each file that has changed since Scan listed it.
 func (*Folder) FlagChanged(context.Context, *Entries) error { return errNoFolders }
