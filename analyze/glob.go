@@ -47,7 +47,7 @@ func ParseGlob(text string) (Glob, error) {
 	g.except = except
 	switch {
 	case rest == "":
-		return g, errors.New("an empty glob names nothing")
+		return g, errors.New("an empty glob matches nothing")
 	case len(text) > maxGlob:
 		return g, fmt.Errorf("a glob of %d bytes: %d are the most", len(text), maxGlob)
 	}
@@ -78,7 +78,7 @@ func newCover(glob string) (*pathGlob, error) {
 	parts := strings.Split(text, "/")
 	for _, part := range parts {
 		if part == "." || part == ".." || part == "" {
-			return nil, errors.New("it names no path, for a component is empty, a dot or two")
+			return nil, errors.New("it matches no path, because a component is empty, a dot or two")
 		}
 	}
 	if len(parts) == 1 && !rooted {

@@ -39,7 +39,7 @@ func ParseSum256(text string) (Sum256, error) {
 		b, err = hex.DecodeString(s)
 	}
 	if err != nil || len(b) != sha256.Size {
-		return Sum256{}, fmt.Errorf("%q is no SHA-256: that is 64 hexadecimal digits, or sha256-BASE64", text)
+		return Sum256{}, fmt.Errorf("%q is not a SHA-256: write 64 hexadecimal digits, or sha256-BASE64", text)
 	}
 	return Sum256(b), nil
 }

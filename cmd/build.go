@@ -130,7 +130,7 @@ func (a *app) build(ctx context.Context, b *building, args []string) error {
 	}
 	id, err := builtImage(call.idFile)
 	if err != nil {
-		return failed(`--load with docker buildx, one --platform, and no --output; or, of an image that was pushed, peel registry://NAME`, "the build has left no image in %s: %w", with.name, err)
+		return failed(`--load with docker buildx, one --platform, and no --output; or, of an image that was pushed, peel registry://NAME`, "the build left no image in %s: %w", with.name, err)
 	}
 	ref := with.scheme + id
 	if call.dockerfile != "" {
@@ -204,7 +204,7 @@ func builtImage(idFile string) (string, error) {
 	}
 	digits := strings.TrimPrefix(strings.TrimSpace(string(text[:min(len(text), 1000)])), "sha256:")
 	if len(digits) != 64 || strings.Trim(digits, "0123456789abcdef") != "" {
-		return "", fmt.Errorf("what it wrote is no image's ID: %s", strconv.Quote(string(text[:min(len(text), 100)])))
+		return "", fmt.Errorf("what it wrote is not an image's ID: %s", strconv.Quote(string(text[:min(len(text), 100)])))
 	}
 	return "sha256:" + digits, nil
 }

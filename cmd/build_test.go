@@ -96,8 +96,8 @@ func TestBuildFails(t *testing.T) {
 	}{
 		{"its exit code is kept", "echo out; echo broken >&2; exit 17", []string{"-t", "app:1", "."}, 17, ""},
 		{"killed", "kill -9 $$", []string{"."}, 137, ""},
-		{"no ID", "exit 0", []string{"--output", "x", "."}, exitWork, "the build has left no image in docker: it wrote no ID"},
-		{"no image's ID", "echo 'a\x1b' > \"$ID\"", []string{"."}, exitWork, "what it wrote is no image's ID"},
+		{"no ID", "exit 0", []string{"--output", "x", "."}, exitWork, "the build left no image in docker: it wrote no ID"},
+		{"no image's ID", "echo 'a\x1b' > \"$ID\"", []string{"."}, exitWork, "what it wrote is not an image's ID"},
 		{"an image that is not there", "printf sha256:%064d 0 > \"$ID\"", []string{"."}, exitWork, "cannot open docker://sha256:0000"},
 		{"an unknown builder", "", []string{"--engine", "kaniko", "."}, exitUsage, "unknown builder"},
 	} {

@@ -48,7 +48,7 @@ var diveDefaults = []struct{ name, value string }{
 // written for.
 var diveNotes = []string{
 	"the limits are dive's, the figures peel's: wasted is, to the byte, what a squash would save, and efficiency the rest's share of all that the image stores (scope: image)",
-	"dive counts all copies of a path as wasted, the visible one too, but not every deleted directory; its efficiency differs likewise, so that a limit may want another value",
+	"dive counts all copies of a path as wasted, the visible one too, but not every deleted directory; its efficiency differs too, so a limit may need another value",
 }
 
 // isDive reports whether a rules file is one of dive's.
@@ -76,7 +76,7 @@ func readDive(f *rulesFile, root *yaml.Node) error {
 			return at(key, "unknown rule of dive %q: the rules are %s", key.Value, strings.Join(diveNames(), ", "))
 		}
 		if first := lines[s]; first > 0 {
-			return at(key, "%q stands there twice, with another spelling: in line %d, too", key.Value, first)
+			return at(key, "%q occurs twice, also on line %d with another spelling", key.Value, first)
 		}
 		lines[s] = key.Line
 		word, err := diveText(key, value)

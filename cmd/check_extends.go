@@ -111,7 +111,7 @@ func (x *extension) readText(key, item *yaml.Node) error {
 func (x *extension) complete(item *yaml.Node) error {
 	m := shaDigits.FindStringSubmatch(x.sha256)
 	if m == nil {
-		return at(item, "%s: give the digest of what is at the URL, as https://example.com/rules.yaml#sha256:... (sha256sum tells it)", extendsKey)
+		return at(item, "%s: add the digest of the file at the URL: https://example.com/rules.yaml#sha256:... (sha256sum computes it)", extendsKey)
 	}
 	x.sha256 = strings.ToLower(m[1])
 	u, err := url.Parse(x.url)
@@ -119,7 +119,7 @@ func (x *extension) complete(item *yaml.Node) error {
 	case err != nil:
 		return at(item, "%s: %s", extendsKey, redact.Text(err.Error()))
 	case u.User != nil:
-		return at(item, "%s: the URL holds a user's name or password, which everybody can read who has the file", extendsKey)
+		return at(item, "%s: the URL contains a user name or password, which everyone with the file can read", extendsKey)
 	case !fetchable(u):
 		return at(item, "%s: %q: only https is fetched", extendsKey, u.Redacted())
 	}
@@ -146,7 +146,7 @@ func (a *app) fetch(ctx context.Context, x extension) ([]byte, error) {
 		}
 	}
 	if a.offline {
-		return nil, fmt.Errorf("%s is not in the cache, and --offline forbids to fetch it", redact.Text(x.url))
+		return nil, fmt.Errorf("%s is not in the cache, and --offline forbids fetching it", redact.Text(x.url))
 	}
 	data, err := a.get(ctx, x.url)
 	if err != nil {
@@ -182,10 +182,10 @@ func (a *app) get(ctx context.Context, address string) ([]byte, error) {
 	request.Header.Set("User-Agent", "peel/"+name)
 	client := http.Client{CheckRedirect: func(next *http.Request, before []*http.Request) error {
 		if len(before) > maxRedirects {
-			return errors.New("it leads from one address to the next without an end")
+			return errors.New("too many redirects")
 		}
 		if !fetchable(next.URL) {
-			return fmt.Errorf("it leads to %s: only https is fetched", next.URL.Redacted())
+			return fmt.Errorf("it redirects to %s: only https is fetched", next.URL.Redacted())
 		}
 		return nil
 	}}

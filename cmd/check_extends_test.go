@@ -87,16 +87,16 @@ func TestExtends(t *testing.T) {
 		{"wrong in it", "extends: a.yaml\n", map[string]string{"repo/sub/a.yaml": "\nmax-layer: 1\n"}, "", `!.peel.yaml:1: extends: a.yaml:2: unknown key "max-layer": did you mean "max-layers"?`},
 		{"a severity without a limit", "extends: a.yaml\n", map[string]string{"repo/sub/a.yaml": "\nseverity: {max-layers: warn}\n"}, "", "!a.yaml:2: max-layers is warn, and the rule is off"},
 		{"another digest", at("/rules.yaml", strings.Repeat("0", 64)), nil, "", "!has changed: its digest is sha256:" + sum},
-		{"without a digest", "extends: " + server.URL + "/rules.yaml\n", nil, "", "!give the digest of what is at the URL"},
+		{"without a digest", "extends: " + server.URL + "/rules.yaml\n", nil, "", "!add the digest of the file at the URL"},
 		{"not https", "extends: 'http://example.com/r.yaml#sha256:" + sum + "'\n", nil, "", "!only https is fetched"},
-		{"with a password", "extends: 'https://me:secret@example.com/r.yaml#sha256:" + sum + "'\n", nil, "", "!the URL holds a user's name or password"},
+		{"with a password", "extends: 'https://me:secret@example.com/r.yaml#sha256:" + sum + "'\n", nil, "", "!the URL contains a user name or password"},
 		{"sent elsewhere", at("/away", sum[:63]+"0"), nil, "", "!only https is fetched"},
-		{"sent around", at("/round", sum[:63]+"0"), nil, "", "!leads from one address to the next"},
+		{"sent around", at("/round", sum[:63]+"0"), nil, "", "!too many redirects"},
 		{"too large", at("/large", sum[:63]+"0"), nil, "", "!more than the 65536 bytes"},
 		{"no such page", at("/none", sum[:63]+"0"), nil, "", "!the server answers 404"},
 		{"a path in a file that was fetched", at("/path", digest([]byte("extends: other.yaml\n"))), nil, "", "!can extend a URL only"},
 		{"a Dockerfile in a file that was fetched", at("/names", digest([]byte("dockerfile: Dockerfile\n"))), nil, "", "!belongs to no repository"},
-		{"offline", at("/other.yaml", strings.Repeat("1", 64)), nil, "--offline", "!is not in the cache, and --offline forbids to fetch it"},
+		{"offline", at("/other.yaml", strings.Repeat("1", 64)), nil, "--offline", "!is not in the cache, and --offline forbids fetching it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Chdir(t.TempDir())

@@ -100,7 +100,7 @@ func (c *checkConfig) asked(refs []string) ([]string, error) {
 		var globs bool
 		if refs, globs = c.listed(); len(refs) == 0 {
 			if globs {
-				return nil, usage("peel check IMAGE...", "no image: the entries of %s are globs, which say what holds for images and not which there are", imagesKey)
+				return nil, usage("peel check IMAGE...", "no image: the entries of %s are globs, which set rules for images but name none", imagesKey)
 			}
 			return nil, usage("peel check --help", "peel check needs one image at least, or a list of %s in the rules file", imagesKey)
 		}
@@ -147,7 +147,7 @@ func (a *app) eachPlatform(ctx context.Context, images []checkTarget) ([]checkTa
 	var all []checkTarget
 	for _, t := range images {
 		if source.ReadsStdin(t.ref) {
-			return nil, usage("docker save -o image.tar NAME, and peel check image.tar", "--platform all reads an image once for each platform, and standard input passes once")
+			return nil, usage("docker save -o image.tar NAME, and peel check image.tar", "--platform all reads an image once for each platform, and standard input can be read only once")
 		}
 		platforms, err := a.platforms(ctx, t.ref)
 		if err != nil {
@@ -163,7 +163,7 @@ func (a *app) eachPlatform(ctx context.Context, images []checkTarget) ([]checkTa
 			all = append(all, t)
 		}
 		if len(all) > maxImages {
-			return nil, usage("", "the platforms come to more than the %d images of one check", maxImages)
+			return nil, usage("", "the platforms give more than the %d images of one check", maxImages)
 		}
 	}
 	return all, nil
@@ -316,7 +316,7 @@ func noteUnused(all []checkTarget, verdicts []*report.Verdict) {
 	for _, w := range order {
 		if !w.Used() {
 			o := last[w].Outcome
-			o.Notes = append(o.Notes, fmt.Sprintf("the waiver of %s (%s) is not needed: nothing that was found is what it waives", w.What(), w.From))
+			o.Notes = append(o.Notes, fmt.Sprintf("the waiver of %s (%s) is not needed: no finding matches it", w.What(), w.From))
 		}
 	}
 }

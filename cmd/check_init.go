@@ -23,7 +23,7 @@ func (a *app) initRules(ctx context.Context, flags *checkFlags, config *pflag.Fl
 	name := peelFile
 	if config.Changed {
 		if name = flags.config; name == "" || name == noConfig {
-			return usage("peel check --init, without --config", "--init writes a rules file, but --config none asks for none")
+			return usage("peel check --init, without --config", "--init writes a rules file, but --config none uses none")
 		}
 	}
 	r := analyze.NewRules()
@@ -54,7 +54,7 @@ func (a *app) initRules(ctx context.Context, flags *checkFlags, config *pflag.Fl
 	}
 	if err := writeNew(name, fileOf(r)); err != nil {
 		if errors.Is(err, fs.ErrExist) {
-			return failed("", "%s is there already, and stays as it is", name)
+			return failed("", "%s already exists, and stays unchanged", name)
 		}
 		return failed("", "cannot write the rules: %w", err)
 	}

@@ -71,7 +71,7 @@ func TestCheckExitCodes(t *testing.T) {
 		{"app.tar --forbid [", 2, "", "is not a glob"},
 		{"app.tar --forbid=", 2, "", "an empty glob"},
 		{"app.tar --init", 2, "", "no image with --init"},
-		{"--init --config none", 2, "", "asks for none"},
+		{"--init --config none", 2, "", "uses none"},
 		{"", 2, "", "needs one image"},
 
 		{"missing.tar --config none", 3, "", "missing.tar"},
@@ -179,7 +179,7 @@ func TestInit(t *testing.T) {
 func TestInitKeeps(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, peelFile, []byte("max-layers: 3\n"))
-	if r := peel("check", "--init"); r.code != exitWork || r.out != "" || !strings.Contains(r.err, ".peel.yaml is there already") || read(t, peelFile) != "max-layers: 3\n" {
+	if r := peel("check", "--init"); r.code != exitWork || r.out != "" || !strings.Contains(r.err, ".peel.yaml already exists") || read(t, peelFile) != "max-layers: 3\n" {
 		t.Errorf("over a file: exit code %d, %s", r.code, r.err)
 	}
 	if err := os.Remove(peelFile); err != nil {

@@ -101,7 +101,7 @@ func parseSettings(data []byte) (s ui.Settings, err error) {
 		}
 		to, ok := texts[key.Value]
 		if !ok {
-			return at(key, "%q is no setting: there are theme, sort, mode, columns, mouse, colours, keys, commands", key.Value)
+			return at(key, "unknown setting %q: the settings are theme, sort, mode, columns, mouse, colours, keys, commands", key.Value)
 		}
 		word, err := text(key, value)
 		if err != nil {
@@ -159,7 +159,7 @@ func parseCommands(n *yaml.Node) ([]ui.OwnCommand, error) {
 			}
 			to, ok := texts[key.Value]
 			if !ok {
-				return at(key, "%q says nothing of a command: there are key, does, run, shows", key.Value)
+				return at(key, "unknown key %q of a command: the keys are key, does, run, shows", key.Value)
 			}
 			*to, err = text(key, value)
 			return err

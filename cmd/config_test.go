@@ -40,7 +40,7 @@ func TestSettingsFile(t *testing.T) {
 			ui.Settings{Theme: "light", Sort: "wasted", Mode: "everything", Columns: "few",
 				Keys: map[string][]string{"quit": {"ctrl+q"}, "sort": {"Z", "ctrl+s"}}}, ""},
 		{"colours", "colours:\n  waste: \"#ff8800\"\n  text: 7\nmouse: off\n", ui.Settings{Mouse: "off", Colours: map[string]string{"waste": "#ff8800", "text": "7"}}, ""},
-		{"a role there is not", "theme: dark\ncolours:\n  wast: red\n", ui.Settings{}, `config.yaml:3: colours: "wast" is no role`},
+		{"a role there is not", "theme: dark\ncolours:\n  wast: red\n", ui.Settings{}, `config.yaml:3: colours: unknown role "wast"`},
 		{"colours of no role", "colours: red\n", ui.Settings{}, "colours has to be a map"},
 		{"commands", "commands:\n- {key: ctrl+g, does: its type, run: [file, \"{path}\"], shows: output}\n", ui.Settings{Commands: []ui.OwnCommand{
 			{Key: "ctrl+g", Does: "its type", Run: []string{"file", "{path}"}, Shows: "output"},
@@ -51,11 +51,11 @@ func TestSettingsFile(t *testing.T) {
 		{"a command's key that is taken later", "commands:\n- {key: ctrl+g, run: [file]}\nkeys:\n  mode: ctrl+g\n", ui.Settings{}, `"ctrl+g" is both command 1 and mode`},
 		{"a command of nothing", "commands: [x]\n", ui.Settings{}, "a command has to be a map"},
 		{"what is no command", "commands: x\n", ui.Settings{}, "commands has to be a list"},
-		{"an unknown word of a command", "commands:\n- {key: x, runs: [file]}\n", ui.Settings{}, `"runs" says nothing of a command`},
-		{"an unknown key", "theme: dark\ncolour: red\n", ui.Settings{}, `config.yaml:2: "colour" is no setting`},
+		{"an unknown word of a command", "commands:\n- {key: x, runs: [file]}\n", ui.Settings{}, `unknown key "runs" of a command`},
+		{"an unknown key", "theme: dark\ncolour: red\n", ui.Settings{}, `config.yaml:2: unknown setting "colour"`},
 		{"a value that makes no sense", "\ntheme: pink\n", ui.Settings{}, `config.yaml:2: theme: "pink" is none of`},
 		{"no value", "theme:\n", ui.Settings{}, "theme has no value"},
-		{"twice", "sort: name\nsort: size\n", ui.Settings{}, "stands there twice"},
+		{"twice", "sort: name\nsort: size\n", ui.Settings{}, "occurs twice"},
 		{"an unknown action", "keys:\n  fly: f\n", ui.Settings{}, `unknown action "fly"`},
 		{"a key for two", "keys:\n  sort: m\n", ui.Settings{}, `"m" is both mode and sort`},
 		{"keys of no action", "keys: x\n", ui.Settings{}, "keys has to be a map"},
@@ -108,7 +108,7 @@ func TestConfigPrintsAFile(t *testing.T) {
 func TestWrongSettings(t *testing.T) {
 	settingsFile(t, "them: dark\n")
 	var out, errs bytes.Buffer
-	if code := Main([]string{"config"}, nil, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "no setting") {
+	if code := Main([]string{"config"}, nil, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "unknown setting") {
 		t.Errorf("exit %d: %s", code, &errs)
 	}
 }

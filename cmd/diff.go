@@ -93,7 +93,7 @@ func (o *diffOptions) check(images []string) error {
 	case len(images) == 2 && source.ReadsStdin(images[0]) && source.ReadsStdin(images[1]):
 		return usage("", "only one of the images can come from standard input")
 	case len(images) == 1 && !o.from.set:
-		return usage("peel diff IMAGE IMAGE, or peel diff IMAGE --from N", "with what? There is one image, and no --from")
+		return usage("peel diff IMAGE IMAGE, or peel diff IMAGE --from N", "nothing to compare with: one image, and no --from")
 	}
 	return nil
 }

@@ -89,8 +89,8 @@ func TestDiffExitCodes(t *testing.T) {
 		{"diff app.tar --from 1 --to 1 --exit-code", 0, ""},
 
 		{"diff", 2, "two images, or one with --from"},
-		{"diff app.tar", 2, "with what?"},
-		{"diff app.tar --to 1", 2, "with what?"},
+		{"diff app.tar", 2, "nothing to compare with"},
+		{"diff app.tar --to 1", 2, "nothing to compare with"},
 		{"diff a b c", 2, "two images"},
 		{"diff app.tar next.tar --from 1", 2, "there are two images"},
 		{"diff app.tar --from 5", 2, "--from 5: the image's layers are 0 to 4"},

@@ -37,7 +37,7 @@ func TestEngineFlag(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", home)
 	t.Setenv("DOCKER_HOST", "unix://"+testkit.UnixServer(t, &testkit.Engine{API: "1.41", List: []any{}}))
 
-	const want = "peel: the image is podman's; docker, which DOCKER_HOST names, does not have it or does not answer (--engine docker asks no other)\n"
+	const want = "peel: found the image in podman; docker, which DOCKER_HOST names, does not have it or does not answer (--engine docker asks only that one)\n"
 	r := peel("report", image, "--via", "api")
 	if r.code != 0 || r.err != want {
 		t.Errorf("exit code %d, standard error %q, want %q", r.code, r.err, want)

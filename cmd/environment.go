@@ -93,7 +93,7 @@ func (a *app) noteVariables(root *cobra.Command) {
 			flags = variablesOf(root)
 		}
 		if meant := alike.Meant(flags, rest); meant != "" && meant != rest {
-			a.say("%s in the environment says nothing; did you mean %s?", name, environmentPrefix+meant)
+			a.say("%s in the environment is not a variable of peel; did you mean %s?", name, environmentPrefix+meant)
 		}
 	}
 }

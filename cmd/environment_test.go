@@ -27,7 +27,7 @@ func TestEnvironment(t *testing.T) {
 		{"what cannot be read", "PEEL_MIN_EFFICIENCY=lots", "check app.tar", 2, "PEEL_MIN_EFFICIENCY in the environment"},
 		{"where it comes from", "PEEL_MIN_EFFICIENCY=5%,PEEL_WARN=user", "check --print-config", 0, "PEEL_MIN_EFFICIENCY"},
 		{"no output", "PEEL_OUTPUT=somewhere,PEEL_FORCE=true", "report app.tar", 0, "Image app:1"},
-		{"a slip", "PEEL_MIN_EFFICIENCI=5%", "check app.tar", 1, "PEEL_MIN_EFFICIENCI in the environment says nothing; did you mean PEEL_MIN_EFFICIENCY?"},
+		{"a slip", "PEEL_MIN_EFFICIENCI=5%", "check app.tar", 1, "PEEL_MIN_EFFICIENCI in the environment is not a variable of peel; did you mean PEEL_MIN_EFFICIENCY?"},
 		{"somebody else's", "PEEL_VERSION=1.2.3,PEEL_IMAGE=x,PEEL_TAG=y", "report app.tar", 0, "Image app:1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -31,7 +31,7 @@ func patchOf(file *dockerfile.File, text []byte, want int) (string, error) {
 	return file.Diff(pathInRepository(file.Name()), text, want)
 }
 
-// writePatch writes a patch to a file. One that is there already is left alone unless the
+// writePatch writes a patch to a file. One that already exists is left alone unless the
 // reader has said otherwise, and one that is read in any case.
 func (a *app) writePatch(ctx context.Context, an *analyze.Analysis, patch, file string, force bool) (string, error) {
 	write := func(w io.Writer) error {
@@ -41,7 +41,7 @@ func (a *app) writePatch(ctx context.Context, an *analyze.Analysis, patch, file 
 	err := writeNewFile(ctx, file, write)
 	if errors.Is(err, fs.ErrExist) {
 		if err = a.notRead(an, file); err == nil && !force {
-			return "", &ui.ExistsError{Said: fmt.Sprintf("%s is there already: nothing was written", clean.Line(file))}
+			return "", &ui.ExistsError{Said: fmt.Sprintf("%s already exists: nothing was written", clean.Line(file))}
 		}
 		if err == nil {
 			err = writeFile(ctx, file, write)
@@ -78,7 +78,7 @@ func (a *app) notRead(an *analyze.Analysis, file string) error {
 }
 
 // extractShown writes what the screen shows of paths to a directory. A file that
-// is there already is left alone unless the reader has said otherwise.
+// already exists is left alone unless the reader has said otherwise.
 func extractShown(ctx context.Context, an *analyze.Analysis, x ui.Extraction, progress func(done, total int64)) (string, error) {
 	p := newPlan(an.Tree, moment{})
 	var absent []ui.Taken
@@ -158,7 +158,7 @@ func exportWaste(ctx context.Context, _ *analyze.Analysis, listed analyze.WasteR
 	})
 }
 
-// export writes a new file; one that is there already is left alone.
+// export writes a new file; one that already exists is left alone.
 func export(ctx context.Context, file, noun string, n int, write func(io.Writer) error) (string, error) {
 	if err := writeNewFile(ctx, file, write); err != nil {
 		return "", fmt.Errorf("cannot write %s: %w", file, err)

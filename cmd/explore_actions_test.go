@@ -42,7 +42,7 @@ func TestScreenExtracts(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "srv", "shop", ".env")); err != nil {
 		t.Error(err)
 	}
-	const want = "0 files, 0 B written to DIR; 1 of 3 paths not written: srv/shop/.env: it is there already"
+	const want = "0 files, 0 B written to DIR; 1 of 3 paths not written: srv/shop/.env: it already exists"
 	if _, err := actions.Extract(t.Context(), a, x, func(_, _ int64) {}); err == nil || strings.ReplaceAll(err.Error(), dir, "DIR") != want {
 		t.Errorf("the error is %v", err)
 	}

@@ -57,7 +57,7 @@ func TestScreenWritesPatch(t *testing.T) {
 		want       string
 	}{
 		{"new", "fix.patch", false, false, ""},
-		{"there", "there.patch", false, true, "there.patch is there already"},
+		{"there", "there.patch", false, true, "there.patch already exists"},
 		{"there, replaced", "there.patch", true, false, ""},
 		{"the image", "app.tar", false, false, "it is app.tar, which is read"},
 		{"the image, by force", "app.tar", true, false, "it is app.tar, which is read"},

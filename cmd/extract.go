@@ -52,7 +52,7 @@ func (a *app) extract(ctx context.Context, ref string, paths []string, x extract
 		return err
 	}
 	if x.dir == "" {
-		return usage("-o DIR", "where to? peel extract writes below a directory")
+		return usage("-o DIR", "no output directory: peel extract writes into a directory")
 	}
 	x.read = a.inputs(ref)
 	an, err := a.load(ctx, ref, true)

@@ -24,7 +24,7 @@ type failures struct {
 	untold int             // how many more there are of that kind
 	paths  int             // not written, with those below a directory that failed
 	bare   int             // written, but without their mode or time
-	exist  int             // not written because something is there already
+	exist  int             // not written because something already exists
 	dirs   map[string]bool // directories that could not be made or entered, and those below them
 	try    string          // what may help, "" if nothing is known
 }

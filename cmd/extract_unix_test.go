@@ -210,7 +210,7 @@ func TestExtractLeavesWhatIsInTheWay(t *testing.T) {
 		"an existing file": {
 			before: func(t *testing.T) { write(t, "out/srv/app/config", []byte("mine")) },
 			says: `peel: 2 files, 15 B written to out; 1 of 6 paths not written
-  - srv/app/config: it is there already
+  - srv/app/config: it already exists
 try: --force to replace files, or another directory
 `,
 			after: func(t *testing.T) {
@@ -223,7 +223,7 @@ try: --force to replace files, or another directory
 		},
 		"the first of two names": {
 			before: func(t *testing.T) { write(t, "out/srv/app/again.py", []byte("mine")) },
-			says:   "peel: 2 files, 28 B written to out; 1 of 6 paths not written\n  - srv/app/again.py: it is there already\n",
+			says:   "peel: 2 files, 28 B written to out; 1 of 6 paths not written\n  - srv/app/again.py: it already exists\n",
 			after: func(t *testing.T) {
 				if read(t, "out/srv/app/again.py") != "mine" || read(t, "out/srv/app/main.py") != "print('hello')\n" {
 					t.Error("the wrong file was written")
@@ -232,24 +232,24 @@ try: --force to replace files, or another directory
 		},
 		"a symlink for a parent": {
 			before: func(t *testing.T) { mkdir(t, "out", "other"); symlinked(t, "../other", "out/srv") },
-			says:   "0 files, 0 B written to out; 6 of 6 paths not written\n  - srv, with all below it: it is there already, and is no directory",
+			says:   "0 files, 0 B written to out; 6 of 6 paths not written\n  - srv, with all below it: it already exists and is not a directory",
 			after:  func(t *testing.T) { sameTree(t, "other") },
 		},
 		"a symlink for a parent, with force": {
 			before: func(t *testing.T) { mkdir(t, "out", "out/other"); symlinked(t, "other", "out/srv") },
 			args:   []string{"--force"},
-			says:   "srv, with all below it: it is there already, and is no directory",
+			says:   "srv, with all below it: it already exists and is not a directory",
 			after:  func(t *testing.T) { sameTree(t, "out/other") },
 		},
 		"a dangling symlink for a file": {
 			before: func(t *testing.T) { mkdir(t, "out/srv/app"); symlinked(t, "../../../elsewhere", "out/srv/app/config") },
-			says:   "srv/app/config: it is there already",
+			says:   "srv/app/config: it already exists",
 			after:  func(t *testing.T) { missing(t, "elsewhere") },
 		},
 		"a directory for a file, with force": {
 			before: func(t *testing.T) { mkdir(t, "out/srv/app/config") },
 			args:   []string{"--force"},
-			says:   "srv/app/config: it is there already, and is a directory",
+			says:   "srv/app/config: it already exists and is a directory",
 			after: func(t *testing.T) {
 				sameTree(t, "out", "drwxr-xr-x srv", "drwxr-xr-x srv/app", "-rw-r--r-- srv/app/again.py", "drwxr-xr-x srv/app/config",
 					"-rw-r--r-- srv/app/main.py", "L srv/app/sym -> main.py")

@@ -23,9 +23,9 @@ const (
 const impliedDir = 0o755
 
 var (
-	errExists = errors.New("it is there already")
-	errNotDir = errors.New("it is there already, and is no directory (links to one are not followed)")
-	errIsDir  = errors.New("it is there already, and is a directory")
+	errExists = errors.New("it already exists")
+	errNotDir = errors.New("it already exists and is not a directory (links to directories are not followed)")
+	errIsDir  = errors.New("it already exists and is a directory")
 	errImage  = errors.New("it is the image that is read, or a part of it")
 )
 
@@ -180,7 +180,7 @@ func (u *unpacker) room(dir *os.Root, name string) error {
 	return dir.Remove(name)
 }
 
-// inTheWay says what is there already, if that is why a file could not be made.
+// inTheWay says what already exists, if that is why a file could not be made.
 func inTheWay(dir *os.Root, name string, err error) error {
 	if !errors.Is(err, fs.ErrExist) {
 		return err

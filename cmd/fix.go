@@ -170,7 +170,7 @@ func (a *app) writeDockerfile(ctx context.Context, file *dockerfile.File, text [
 		return failed("", "cannot change the Dockerfile: %w", err)
 	}
 	if !bytes.Equal(now, file.Text()) {
-		return failed("the same command again", "%s was changed while the image was read: nothing was written", file.Name())
+		return failed("the same command again", "%s changed while the image was read: nothing was written", file.Name())
 	}
 	err = writeFile(ctx, name, func(w io.Writer) error {
 		_, err := w.Write(text)

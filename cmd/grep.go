@@ -76,16 +76,16 @@ peel grep --sum "$(sha256sum model.bin)" app.tar
 // flags adds the command's flags.
 func (s *searching) flags(c *cobra.Command) {
 	f := c.Flags()
-	f.BoolVarP(&s.ignoreCase, "ignore-case", "i", false, "lower and upper case are the same")
+	f.BoolVarP(&s.ignoreCase, "ignore-case", "i", false, "ignore case")
 	f.BoolVarP(&s.literal, "fixed-strings", "F", false, "PATTERN is text, not a regular expression")
-	f.BoolVarP(&s.text, "text", "a", false, "take binary files for text")
-	f.BoolVarP(&s.files, "files-with-matches", "l", false, "name the files that match, without their lines")
-	f.BoolVarP(&s.count, "count", "c", false, "say how many lines of each file match")
-	f.IntVarP(&s.most, "max-count", "m", 0, "go on to the next file after N lines that match (default all)")
+	f.BoolVarP(&s.text, "text", "a", false, "treat binary files as text")
+	f.BoolVarP(&s.files, "files-with-matches", "l", false, "print only the names of matching files")
+	f.BoolVarP(&s.count, "count", "c", false, "print only the number of matching lines of each file")
+	f.IntVarP(&s.most, "max-count", "m", 0, "stop after N matching lines in each file (default all)")
 	f.Var(&s.layer, "layer", "search only the files that layer N holds")
 	f.BoolVar(&s.visible, "visible", false, "only files that the final image shows")
 	f.BoolVar(&s.hidden, "hidden", false, "only files that the final image does not show")
-	f.StringVar(&s.filter, "filter", "", "only paths for which the filter holds (docs/find.md)")
+	f.StringVar(&s.filter, "filter", "", "only paths that match a filter (docs/find.md)")
 	f.StringArrayVar(&s.sums, "sum", nil, "find files by the SHA-256 of their content, instead of PATTERN (repeatable)")
 	f.VarP(&s.format, "format", "f", `output format; json prints one object per line (default "text")`)
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(grepForms, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
@@ -133,11 +133,11 @@ func (s *searching) check() error {
 	case s.visible && s.hidden:
 		return usage("without them, which means both", "--visible and --hidden exclude each other")
 	case s.files && s.count:
-		return usage("one of them", "-l names files, -c counts their lines: two different forms")
+		return usage("one of them", "use either -l, which names files, or -c, which counts their lines")
 	case s.most < 0:
-		return usage("-m 0, for all", "-m %d: a number of lines is not negative", s.most)
+		return usage("-m 0, for all", "-m %d: the number of lines must not be negative", s.most)
 	case len(s.sums) > 0 && (s.ignoreCase || s.literal || s.text || s.count || s.most > 0):
-		return usage("--sum alone, with --layer, --visible, --hidden, --filter or -f", "-i, -F, -a, -c and -m are of a search for a pattern: --sum compares whole files")
+		return usage("--sum alone, with --layer, --visible, --hidden, --filter or -f", "-i, -F, -a, -c and -m apply to a pattern, but --sum compares whole files")
 	}
 	return nil
 }
@@ -169,7 +169,7 @@ func (s *searching) options() (o analyze.GrepOptions, err error) {
 	}
 	if o.Sums == nil {
 		if o.Pattern, err = grep.Parse(s.pattern, grep.Options{Literal: s.literal, IgnoreCase: s.ignoreCase}); err != nil {
-			return o, usage("-F, which takes the pattern for text", "the pattern cannot be read: %w", err)
+			return o, usage("-F, which treats the pattern as text", "the pattern cannot be read: %w", err)
 		}
 	}
 	return o, nil
@@ -248,7 +248,7 @@ func (a *app) searchIn(ctx context.Context, an *analyze.Analysis, s *searching, 
 	return result, matches, err
 }
 
-// notSearched is the error that not all was searched; nil if all was.
+// notSearched is the error that the search is incomplete; nil if all was.
 func notSearched(an *analyze.Analysis, g analyze.Grepped) error {
 	var why []string
 	for _, i := range g.Unread {
@@ -264,5 +264,5 @@ func notSearched(an *analyze.Analysis, g analyze.Grepped) error {
 	if len(why) == 0 {
 		return nil
 	}
-	return failed("", "not all was searched\n- %s", strings.Join(why, "\n- "))
+	return failed("", "the search is incomplete\n- %s", strings.Join(why, "\n- "))
 }

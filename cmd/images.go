@@ -74,7 +74,7 @@ func (a *app) images(ctx context.Context, containers, asJSON bool) error {
 			lines[i] = "\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
 		}
 		return failed("peel FILE, with a saved image (docker save app:1 -o app.tar)",
-			"no images to list: no engine answers, and no archive in this folder holds an image%s", strings.Join(lines, ""))
+			"no images to list: no engine answers, and no archive in this folder contains an image%s", strings.Join(lines, ""))
 	}
 	for _, err := range failures {
 		fmt.Fprintln(a.stderr, "peel: "+clean.Line(redact.Text(err.Error())))

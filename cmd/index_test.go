@@ -82,7 +82,7 @@ func TestIndexCommand(t *testing.T) {
 		{[]string{"index", "index:" + file, "-o", file}, 2, "which is read"},
 		{[]string{"index", image, "-o", filepath.Join(dir, "none", "x")}, 3, "cannot write the index to"},
 		{[]string{"report", "docker-archive:" + file}, 3, "open it with index: before its name"},
-		{[]string{"cat", "index:" + file, "/etc/os-release"}, 3, "its content is not here: an index has the names, sizes and checksums of files alone"},
+		{[]string{"cat", "index:" + file, "/etc/os-release"}, 3, "its content is not here: an index has only the names, sizes and checksums of files"},
 		{[]string{"extract", "index:" + file, "/etc", "-o", filepath.Join(dir, "out")}, 3, "its content is not here"},
 		{[]string{"report", "index:" + image}, 3, "not an index, as peel index writes it"},
 	} {

@@ -51,7 +51,7 @@ func (a *app) asking(name string) {
 // otherEngine says that the image was found in another engine than the environment
 // names.
 func (a *app) otherEngine(answered, instead, by string) {
-	a.say("the image is %s's; %s, which %s names, does not have it or does not answer (--engine %s asks no other)", answered, instead, by, instead)
+	a.say("found the image in %s; %s, which %s names, does not have it or does not answer (--engine %s asks only that one)", answered, instead, by, instead)
 }
 
 // say prints a message on standard error, above the line of progress if there is

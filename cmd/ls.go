@@ -84,7 +84,7 @@ func (a *app) ls(ctx context.Context, ref, at string, l listing) error {
 		return usage("-l --bytes", "--bytes is for -l: names alone have no sizes, and --json has bytes")
 	}
 	if l.json && l.long {
-		return usage("--json alone: it has all that -l shows", "-l and --json are two different forms")
+		return usage("--json alone, which has everything that -l shows", "use either -l or --json")
 	}
 	if err := a.guard(printed, ref); err != nil {
 		return err

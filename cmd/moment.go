@@ -62,7 +62,7 @@ func (m *moment) flags(flags *pflag.FlagSet) {
 // check reports flags that make no sense together.
 func (m *moment) check() error {
 	if m.at.set && m.layer.set {
-		return usage("one of them", "--at and --layer are two different views: the union after a layer, and a layer alone")
+		return usage("one of them", "use either --at, the union after a layer, or --layer, a layer alone")
 	}
 	return nil
 }

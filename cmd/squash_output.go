@@ -107,7 +107,7 @@ func (o *newImageOutput) free(ctx context.Context, force bool, opts source.Optio
 		return nil
 	}
 	if info, err := os.Stat(o.file); err == nil && (info.Mode().IsRegular() || info.IsDir()) {
-		return failed("--force, or another name", "%s is there already", o.file)
+		return failed("--force, or another name", "%s already exists", o.file)
 	}
 	return nil
 }

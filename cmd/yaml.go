@@ -59,17 +59,17 @@ func document(data []byte) (*yaml.Node, error) {
 	var doc, more yaml.Node
 	switch err := loader.Load(&doc); {
 	case errors.Is(err, io.EOF):
-		return nil, errors.New("it is empty: leave it out, or say something in it")
+		return nil, errors.New("it is empty: remove it, or fill it in")
 	case err != nil:
 		return nil, syntaxError(data, err)
 	}
 	if err := loader.Load(&more); err == nil {
-		return nil, at(&more, "a second document: there may be but one")
+		return nil, at(&more, "a second document: only one is allowed")
 	} else if !errors.Is(err, io.EOF) {
 		return nil, syntaxError(data, err)
 	}
 	if len(doc.Content) != 1 {
-		return nil, errors.New("it is empty: leave it out, or say something in it")
+		return nil, errors.New("it is empty: remove it, or fill it in")
 	}
 	root := doc.Content[0]
 	if err := plain(root); err != nil {
@@ -125,7 +125,7 @@ func pairs(n *yaml.Node, each func(key, value *yaml.Node) error) error {
 			return at(key, "a key has to be a word")
 		}
 		if first, twice := seen[key.Value]; twice {
-			return at(key, "%q stands there twice: in line %d, too", key.Value, first)
+			return at(key, "%q occurs twice, also on line %d", key.Value, first)
 		}
 		seen[key.Value] = key.Line
 		if err := each(key, n.Content[i+1]); err != nil {
@@ -139,7 +139,7 @@ func pairs(n *yaml.Node, each func(key, value *yaml.Node) error) error {
 func text(key, value *yaml.Node) (string, error) {
 	switch {
 	case value.Kind != yaml.ScalarNode:
-		return "", at(value, `%s: one value is wanted (quote globs: "{a,b}")`, key.Value)
+		return "", at(value, `%s: expected a single value (quote globs: "{a,b}")`, key.Value)
 	case value.Tag == "!!null" || strings.TrimSpace(value.Value) == "":
 		return "", at(key, "%s has no value", key.Value)
 	}

@@ -38,7 +38,7 @@ func (l label) size() int64 { return l.bytes }
 // within reports an error if the blob has more than limit bytes.
 func (l label) within(limit int64) error {
 	if l.bytes > limit {
-		return fmt.Errorf("%s: %d bytes, more than the %d that are read of such a file", l.called, l.bytes, limit)
+		return fmt.Errorf("%s: %d bytes, more than the %d allowed for such a file", l.called, l.bytes, limit)
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ const (
 )
 
 var (
-	errLinkLoop   = errors.New("links that lead nowhere but to each other")
+	errLinkLoop   = errors.New("symbolic links that form a loop")
 	errNotRegular = errors.New("not a regular file")
 )
 

@@ -109,7 +109,7 @@ func noImage(others []string) error {
 	if len(others) == 1 {
 		return fmt.Errorf("not an image: %s", others[0])
 	}
-	return fmt.Errorf("none of what it lists is an image:\n  %s", strings.Join(others, "\n  "))
+	return fmt.Errorf("it lists no images, only:\n  %s", strings.Join(others, "\n  "))
 }
 
 // oneImage makes sure that the candidates are one image, for several platforms
@@ -214,7 +214,7 @@ func (ch choice) byPlatform(ctx context.Context, cs, all []candidate, wanted pla
 	case asked && reason != nil:
 		return nil, fmt.Errorf("%s is listed, but not all of it is here: %w", wanted.full(), reason)
 	case asked:
-		return nil, absent("it is not there for %s, only for:%s", wanted.full(), ch.listPlatforms(cs, all))
+		return nil, absent("it does not exist for %s, only for:%s", wanted.full(), ch.listPlatforms(cs, all))
 	}
 	return ch.onlyOne(ctx, im, reason, rest, cs, all)
 }
@@ -271,9 +271,9 @@ func (ch choice) onlyOne(ctx context.Context, im *Image, reason error, rest, cs,
 	case wholes == 0 && partials == 1:
 		return partial, nil
 	case wholes+partials == 0:
-		return nil, fmt.Errorf("none of what it lists is here:%s\n  %w", ch.listPlatforms(cs, all), reason)
+		return nil, fmt.Errorf("none of the images it lists is here:%s\n  %w", ch.listPlatforms(cs, all), reason)
 	}
-	return nil, fmt.Errorf("it is not there for %s; choose a platform:%s", hostPlatform().full(), ch.listPlatforms(cs, all))
+	return nil, fmt.Errorf("it does not exist for %s; choose a platform:%s", hostPlatform().full(), ch.listPlatforms(cs, all))
 }
 
 // open opens a candidate, or the images that it leads to if it turns out to be an index.

@@ -105,7 +105,7 @@ func TestChoose(t *testing.T) {
 		{"a platform that the config tells", list{"| linux/s390x silent", "| linux/mips silent"}, "", "linux/mips", "01"},
 		{"none fits", list{"| linux/s390x", "| linux/mips"}, "", "", "choose a platform:\n  app.tar --platform linux/s390x (sha256:00)"},
 		{"none fits, of one name", list{"app:1 linux/s390x", "app:1 linux/mips"}, "", "", "app.tar --platform linux/mips"},
-		{"not there", list{"| linux/s390x"}, "", "linux/mips", "not there for linux/mips, only for:\n  app.tar --platform linux/s390x"},
+		{"not there", list{"| linux/s390x"}, "", "linux/mips", "does not exist for linux/mips, only for:\n  app.tar --platform linux/s390x"},
 		{"listed but absent", list{"| linux/s390x", "| linux/mips absent"}, "", "linux/mips", "linux/mips is listed, but not all of it is here: its manifest"},
 		{"the only one is absent", list{"| linux/mips absent"}, "", "", "its manifest"},
 		{"not a platform", list{"| " + host}, "", "amd64", "os/architecture"},

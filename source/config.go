@@ -158,7 +158,7 @@ func (c *configFile) describe(im *Image) {
 // wrote such archives (moby#47065).
 func (c *configFile) checkLayers(listed int) error {
 	if n := len(c.RootFS.DiffIDs); listed < n {
-		return fmt.Errorf("the manifest lists %d layers, fewer than the %d that the config names: it was not written whole", listed, n)
+		return fmt.Errorf("the manifest lists %d layers, fewer than the %d that the config names: it is incomplete", listed, n)
 	}
 	return nil
 }

@@ -151,7 +151,7 @@ func (c *containerdContainer) image(ctx context.Context, o *opener, parent strin
 	}
 	found := all.best(c.Namespace, c.Image)
 	if len(found) == 0 {
-		return nil, fmt.Errorf("its image %s is gone, so its own layer has nothing to lie on", clean.Line(c.Image))
+		return nil, fmt.Errorf("its image %s is gone, so nothing is below its own layer", clean.Line(c.Image))
 	}
 	im, _, err := found[0].open(ctx, o)
 	if err != nil {
@@ -170,7 +170,7 @@ func (c *containerdContainer) image(ctx context.Context, o *opener, parent strin
 		top = chain[len(chain)-1]
 	}
 	if top != parent {
-		return nil, errors.Join(fmt.Errorf("its image %s is another now than the one that it was made from", clean.Line(c.Image)), im.Close())
+		return nil, errors.Join(fmt.Errorf("its image %s has changed since the container was created", clean.Line(c.Image)), im.Close())
 	}
 	return im, nil
 }

@@ -75,7 +75,7 @@ func TestContainersOfContainerd(t *testing.T) {
 		{ref: "none", says: "no such container"},
 		{ref: "dddd", says: "no such container"},
 		{ref: "other/web", says: "its image docker.io/library/gone:1 is gone"},
-		{ref: "byhand", says: "its image docker.io/library/web:latest is another now"},
+		{ref: "byhand", says: "its image docker.io/library/web:latest has changed"},
 	} {
 		im, err := Open(t.Context(), "container://containerd/"+test.ref, Options{Platform: "linux/amd64"})
 		if test.says != "" {

@@ -14,7 +14,7 @@ import (
 
 // goneImage is the error of a container whose image is missing.
 func goneImage(is *engine.Container, err error) error {
-	return fmt.Errorf("its image %s (%s) is gone, so its own layer has nothing to lie on: %w", is.Image, is.ImageID, err)
+	return fmt.Errorf("its image %s (%s) is gone, so nothing is below its own layer: %w", is.Image, is.ImageID, err)
 }
 
 // dockerBelow opens the layers below a container whose image has been removed. Docker's store

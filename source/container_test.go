@@ -406,7 +406,7 @@ func TestOpenContainer(t *testing.T) {
 	e = newContained(t)
 	e.is.ImageID = "sha256:" + strings.Repeat("0", 64)
 	_, err = openContained(t, e, Options{})
-	testkit.WantError(t, err, "its image app:1 (sha256:000", "is gone, so its own layer has nothing to lie on")
+	testkit.WantError(t, err, "its image app:1 (sha256:000", "is gone, so nothing is below its own layer")
 	if e.closed != 2 {
 		t.Errorf("closed %d times", e.closed)
 	}

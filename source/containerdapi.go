@@ -154,7 +154,7 @@ func (s *contentStream) Read(p []byte) (int, error) {
 	switch {
 	case err == io.EOF: //nolint:errorlint // io.Reader's contract is a bare EOF
 		if got := digest.NewDigest(s.want.Algorithm(), s.sum); got != s.want {
-			err = fmt.Errorf("containerd gives other bytes for %s: their digest is %s", s.want, got)
+			err = fmt.Errorf("containerd returned the wrong bytes for %s: their digest is %s", s.want, got)
 		}
 	case errors.Is(err, engine.ErrNoBlob):
 		err = &goneBlob{err}

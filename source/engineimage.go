@@ -85,7 +85,7 @@ func (k *engineKind) diffIDs(ctx context.Context, im *Image, ref string) (_ []st
 	defer func() { err = errors.Join(err, e.Close()) }()
 	info, err := e.Image(ctx, ref, nil)
 	if err == nil && len(info.DiffIDs) == 0 {
-		err = errors.New("the engine does not tell its layers")
+		err = errors.New("the engine does not list its layers")
 	}
 	return info.DiffIDs, err
 }

@@ -47,7 +47,7 @@ const (
 const maxIndexList = maxSteps
 
 // errIndexed says that a layer of an index has no content.
-var errIndexed = errors.New("its content is not here: an index has the names, sizes and checksums of files alone; open the image itself for what is in them")
+var errIndexed = errors.New("its content is not here: an index has only the names, sizes and checksums of files; open the image itself to read them")
 
 // errIndexBroken says that an index is damaged.
 var errIndexBroken = errors.New("the index is damaged or not whole: copy it again, or write it again with peel index")

@@ -113,7 +113,7 @@ func TestIndex(t *testing.T) {
 		t.Errorf("written again it is another file, %v", err)
 	}
 	more, err := opening(Collector{Name: "more/1"}).indexImage(t.Context(), file)
-	if err != nil || !strings.Contains(fmt.Sprint(more.Flaws), "write it again for all that this one tells") {
+	if err != nil || !strings.Contains(fmt.Sprint(more.Flaws), "write it again to get everything") {
 		t.Errorf("facts that are not there: %v, %v", more.Flaws, err)
 	}
 }

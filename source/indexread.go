@@ -192,9 +192,9 @@ func (r *indexReader) image() (*Image, error) {
 	}
 	switch {
 	case x.Rules != layer.ScanRules:
-		im.flaw("the index was written by a version of peel that reads layers in another way: write it again for the figures of this one")
+		im.flaw("a version of peel that reads layers differently wrote the index: write it again to get the figures of this version")
 	case !complete:
-		im.flaw("the index was written by a version of peel that looks into fewer files: write it again for all that this one tells")
+		im.flaw("a version of peel that inspects fewer files wrote the index: write it again to get everything that this version reports")
 	}
 	return im, nil
 }

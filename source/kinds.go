@@ -180,7 +180,7 @@ func (o *opener) open(ctx context.Context) (*Image, error) {
 	}
 	for _, k := range kinds() {
 		if k.takes != "" && o.ref == k.prefix {
-			return nil, absent("%q: nothing is named behind it; write %s", o.ref, k.form())
+			return nil, absent("%q: the name is missing; write %s", o.ref, k.form())
 		}
 	}
 	if scheme, _, ok := strings.Cut(o.ref, "://"); ok {
@@ -261,7 +261,7 @@ func (o *opener) byName(ctx context.Context, noFile error) (*Image, error) {
 	for i, err := range tried {
 		lines[i] = "\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
 	}
-	err := absent("%q: it is neither a file nor an image that can be found; tried:%s%s", o.ref, strings.Join(lines, ""), cmp.Or(slip(o.ref), o.containerHint(ctx)))
+	err := absent("%q: no such file or image; tried:%s%s", o.ref, strings.Join(lines, ""), cmp.Or(slip(o.ref), o.containerHint(ctx)))
 	if !sure {
 		err = &unsureError{err}
 	}

@@ -100,7 +100,7 @@ func parsePlatform(s string) (platform, error) {
 	}
 	parts := strings.Split(strings.ToLower(text), "/")
 	if len(parts) < 2 || len(parts) > 3 {
-		return platform{}, fmt.Errorf("platform %q: write os/architecture or os/architecture/variant, as in linux/arm64; of Windows with a version if there are several, as in windows/amd64:10.0.20348", s)
+		return platform{}, fmt.Errorf("platform %q: write os/architecture or os/architecture/variant, as in linux/arm64; for Windows with a version if there are several, as in windows/amd64:10.0.20348", s)
 	}
 	if slices.Contains(parts, "") {
 		return platform{}, fmt.Errorf("platform %q: a part of it is empty", s)

@@ -333,7 +333,7 @@ func TestRegistryContent(t *testing.T) {
 		return true
 	})
 	l := open(t, refTo(reg), source.Options{Cache: cache}).Layers[0]
-	if _, err := l.Open(t.Context(), firstFile(l)); err == nil || !strings.Contains(err.Error(), "other bytes") {
+	if _, err := l.Open(t.Context(), firstFile(l)); err == nil || !strings.Contains(err.Error(), "wrong bytes") {
 		t.Errorf("content of a layer that is another now: error %v", err)
 	}
 	l = open(t, refTo(reg), source.Options{Cache: cache, Offline: true}).Layers[0]

@@ -155,7 +155,7 @@ func openBounded(root *os.Root, name string, limit int64) (*boundedFile, error) 
 		return nil, err
 	}
 	if size > limit {
-		return nil, errors.Join(fmt.Errorf("%s: %d bytes, more than the %d that are read of such a file", name, size, limit), f.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %d bytes, more than the %d allowed for such a file", name, size, limit), f.Close())
 	}
 	return &boundedFile{io.LimitedReader{R: f, N: size}, f}, nil
 }

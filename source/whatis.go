@@ -71,19 +71,19 @@ func whatText(head []byte) (is, hint string) {
 	if bytes.HasPrefix(head, []byte{0xff, 0xfe}) || bytes.HasPrefix(head, []byte{0xfe, 0xff}) {
 		// Windows PowerShell treats a program's output as text and stores it as UTF-16: each byte
 		// has become a character.
-		return "UTF-16 text", "; Windows PowerShell makes that of an archive that is written with >. Write it with docker save -o FILE"
+		return "UTF-16 text", "; Windows PowerShell damages archives written with >. Use docker save -o FILE"
 	}
 	text := bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
 	start := strings.ToLower(string(bytes.TrimSpace(text[:min(len(text), 512)])))
 	switch {
 	case strings.HasPrefix(start, "<!doctype html"), strings.HasPrefix(start, "<html"):
-		return "an HTML page", "; a download that went wrong leaves such a file: it may say why"
+		return "an HTML page", "; a failed download leaves such a file, which may say why"
 	case strings.HasPrefix(start, "<?xml"):
-		return "an XML document", "; a download that went wrong leaves such a file: it may say why"
+		return "an XML document", "; a failed download leaves such a file, which may say why"
 	case !isText(text):
 		return "", ""
 	case strings.HasPrefix(start, "{"), strings.HasPrefix(start, "["):
-		return "a JSON document", "; of an OCI layout, name the folder that it is in"
+		return "a JSON document", "; to open an OCI layout, name its folder"
 	}
 	return "text", ""
 }
@@ -96,7 +96,7 @@ func mangled(f io.ReaderAt) error {
 	if bytes.Count(head[:n], []byte("\ufffd")) < 100 {
 		return nil
 	}
-	return errors.New("much of it is the character U+FFFD: PowerShell makes that of an archive that is written with >. Write it with docker save -o FILE")
+	return errors.New("much of it is the character U+FFFD: PowerShell damages archives written with >. Use docker save -o FILE")
 }
 
 // isText reports whether a file starts with UTF-8 text without control characters other than line

@@ -132,7 +132,7 @@ func TestPrefixAlone(t *testing.T) {
 			continue
 		}
 		_, err := Open(t.Context(), k.prefix, Options{Offline: true})
-		testkit.WantError(t, err, "nothing is named behind it; write "+k.form())
+		testkit.WantError(t, err, "the name is missing; write "+k.form())
 	}
 }
 

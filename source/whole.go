@@ -48,7 +48,7 @@ func sniffWhole(head []byte) (wholeForm, error) {
 	if form == layer.Plain {
 		return wholeForm{form, ""}, nil
 	}
-	return wholeForm{}, errors.New("not an image: neither a tar nor a compressed one that is known")
+	return wholeForm{}, errors.New("not an image: neither a tar nor in a known compressed format")
 }
 
 // plain reports whether the archive is uncompressed.

@@ -52,9 +52,9 @@ func checkOwn(own []OwnCommand) error {
 		err := func() error {
 			switch {
 			case c.Key == "" || strings.ContainsAny(c.Key, " \t"):
-				return fmt.Errorf("key: %q is no key", c.Key)
+				return fmt.Errorf("key: unknown key %q", c.Key)
 			case len(c.Run) == 0 || c.Run[0] == "":
-				return errors.New("run: a program with its arguments is wanted, as [less, --version]")
+				return errors.New("run: expected a program with its arguments, as in [less, --version]")
 			case strings.ContainsAny(c.Run[0], "{}"):
 				return errors.New("run: the program itself cannot be taken from the image")
 			case c.Shows != "" && !slices.Contains(OwnShows, c.Shows):
@@ -63,7 +63,7 @@ func checkOwn(own []OwnCommand) error {
 			for _, arg := range c.Run {
 				for _, place := range placesIn(arg) {
 					if !slices.Contains(ownPlaces, place) {
-						return fmt.Errorf("run: %s stands for nothing: use %s", place, strings.Join(ownPlaces, ", "))
+						return fmt.Errorf("run: unknown placeholder %s: use %s", place, strings.Join(ownPlaces, ", "))
 					}
 				}
 			}
@@ -120,7 +120,7 @@ func (c OwnCommand) arguments(path string, layer int, image string) ([]string, e
 	args := make([]string, len(c.Run))
 	for i, word := range c.Run {
 		if args[i] = in.Replace(word); strings.ContainsRune(args[i], 0) {
-			return nil, errors.New("an argument cannot hold a zero byte")
+			return nil, errors.New("an argument cannot contain a zero byte")
 		}
 	}
 	return args, nil

@@ -24,11 +24,11 @@ func TestOwnCommandsAreChecked(t *testing.T) {
 		{"a good one", []OwnCommand{{Key: "ctrl+g", Run: run}}, nil, ""},
 		{"two", []OwnCommand{{Key: "ctrl+g", Run: run}, {Key: "!", Run: run, Shows: "output"}}, nil, ""},
 		{"braces of its own", []OwnCommand{{Key: "!", Run: []string{"awk", "{ print $1 }", "a{1,2}", "{}"}}}, nil, ""},
-		{"no key", []OwnCommand{{Run: run}}, nil, `commands: 1: key: "" is no key`},
-		{"two keys", []OwnCommand{{Key: "a b", Run: run}}, nil, "is no key"},
-		{"no program", []OwnCommand{{Key: "!"}}, nil, "run: a program"},
+		{"no key", []OwnCommand{{Run: run}}, nil, `commands: 1: key: unknown key ""`},
+		{"two keys", []OwnCommand{{Key: "a b", Run: run}}, nil, "unknown key"},
+		{"no program", []OwnCommand{{Key: "!"}}, nil, "run: expected a program"},
 		{"a program out of the image", []OwnCommand{{Key: "!", Run: []string{"{path}"}}}, nil, "cannot be taken from the image"},
-		{"an unknown place", []OwnCommand{{Key: "!", Run: []string{"x", "{digest}"}}}, nil, "{digest} stands for nothing"},
+		{"an unknown place", []OwnCommand{{Key: "!", Run: []string{"x", "{digest}"}}}, nil, "unknown placeholder {digest}"},
 		{"an unknown way", []OwnCommand{{Key: "!", Run: run, Shows: "tab"}}, nil, `shows: "tab" is none of terminal, output`},
 		{"a key of peel's", []OwnCommand{{Key: "m", Run: run}}, nil, `"m" is both command 1 and mode`},
 		{"a key of the viewer's", []OwnCommand{{Key: "w", Run: run}}, nil, `"w" is both command 1 and wrap-lines`},
@@ -186,10 +186,10 @@ func TestRoles(t *testing.T) {
 		want string
 	}{
 		{Settings{Colours: map[string]string{"waste": "#ff8800", "text": "7", "dim": "#abc", "link": "red"}}, ""},
-		{Settings{Colours: map[string]string{"wast": "#ff8800"}}, `"wast" is no role: use text, dim`},
-		{Settings{Colours: map[string]string{"waste": "#ff88"}}, `colours: waste: "#ff88" is no colour`},
-		{Settings{Colours: map[string]string{"waste": "256"}}, "is no colour"},
-		{Settings{Colours: map[string]string{"waste": "mauve"}}, "is no colour"},
+		{Settings{Colours: map[string]string{"wast": "#ff8800"}}, `unknown role "wast": use text, dim`},
+		{Settings{Colours: map[string]string{"waste": "#ff88"}}, `colours: waste: unknown colour "#ff88"`},
+		{Settings{Colours: map[string]string{"waste": "256"}}, "unknown colour"},
+		{Settings{Colours: map[string]string{"waste": "mauve"}}, "unknown colour"},
 		{Settings{Theme: "none", Colours: map[string]string{"waste": "red"}}, "has no colours"},
 	} {
 		err := tt.s.Check()

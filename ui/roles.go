@@ -72,7 +72,7 @@ func parseColour(s string) (color.Color, error) {
 	} else if i := slices.Index(ansiColours, s); i >= 0 {
 		return lipgloss.Color(strconv.Itoa(i)), nil
 	}
-	return nil, fmt.Errorf("%q is no colour: use #rrggbb, a number from 0 to 255, or a name such as red or bright-blue", s)
+	return nil, fmt.Errorf("unknown colour %q: use #rrggbb, a number from 0 to 255, or a name such as red or bright-blue", s)
 }
 
 // checkColours returns what is wrong with the colours of settings.
@@ -83,7 +83,7 @@ func checkColours(theme string, colours map[string]string) error {
 	for _, name := range slices.Sorted(maps.Keys(colours)) {
 		if !slices.ContainsFunc(roles, func(r role) bool { return r.name == name }) {
 			all, _ := Roles()
-			return fmt.Errorf("colours: %q is no role: use %s", name, strings.Join(all, ", "))
+			return fmt.Errorf("colours: unknown role %q: use %s", name, strings.Join(all, ", "))
 		}
 		if _, err := parseColour(colours[name]); err != nil {
 			return fmt.Errorf("colours: %s: %w", name, err)

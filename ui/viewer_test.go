@@ -285,7 +285,7 @@ func TestViewerReadsNothing(t *testing.T) {
 	m := start(t, open(t, "view"), 40, 24)
 	p, cmd := viewing(t, m, madeOf([]byte("a line")), "lines")
 	settle(m, cmd)
-	p.doc, p.broken = nil, "cannot read it: an index has the names, sizes and checksums of files alone; open the image itself for what is in them"
+	p.doc, p.broken = nil, "cannot read it: an index has only the names, sizes and checksums of files; open the image itself for what is in them"
 	var said []string
 	for _, row := range screen(m) {
 		said = append(said, strings.Fields(strings.Trim(row, "│"))...)

@@ -48,12 +48,12 @@ func drawGo(f *Facts, p string, content io.Reader) error {
 	}
 	if old {
 		f.any = true
-		return errors.New("made by a Go before 1.18: what it was built of was not read")
+		return errors.New("built by Go before 1.18: its build information was not read")
 	}
 	info, err := debug.ParseBuildInfo(mod)
 	if err != nil {
 		f.any = true
-		return errors.New("what it was built of cannot be read")
+		return errors.New("its build information cannot be read")
 	}
 	name, release := info.Main.Path, info.Main.Version
 	switch {

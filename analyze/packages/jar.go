@@ -110,20 +110,20 @@ func ownArtifact(all []artifact, name string) int {
 
 func (l *jarLook) inner(m *zip.File, depth int) error {
 	if m.UncompressedSize64 > uint64(l.left) {
-		return errors.New("jars inside of it were not looked into: they are too large")
+		return errors.New("jars inside it were not inspected: they are too large")
 	}
 	r, err := m.Open()
 	if err != nil {
-		return errors.New("a jar inside of it cannot be read")
+		return errors.New("a jar inside it cannot be read")
 	}
 	b, err := io.ReadAll(io.LimitReader(r, l.left))
 	l.left -= int64(len(b))
 	if err := errors.Join(err, r.Close()); err != nil {
-		return errors.New("a jar inside of it cannot be read")
+		return errors.New("a jar inside it cannot be read")
 	}
 	z, err := openZip(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
-		return errors.New("a jar inside of it cannot be read")
+		return errors.New("a jar inside it cannot be read")
 	}
 	return l.look(z, strings.TrimSuffix(path.Base(m.Name), ".jar"), depth)
 }

@@ -162,11 +162,11 @@ func (k *kind) drawAny(f *Facts, p string, size int64, content io.Reader, at io.
 	}()
 	switch {
 	case size > k.most:
-		return fmt.Errorf("not looked into: it has more than %d MiB", k.most>>20)
+		return fmt.Errorf("not inspected: it has more than %d MiB", k.most>>20)
 	case k.drawAt != nil && at != nil:
 		return k.drawAt(f, p, at, size)
 	case k.drawAt != nil:
-		return errors.New("not looked into: it cannot be read from any place")
+		return errors.New("not inspected: it cannot be read from any place")
 	}
 	return k.draw(f, p, content)
 }

@@ -178,7 +178,7 @@ func TestJar(t *testing.T) {
 	got := drawn(t, "app/app-1.jar", 0o644, jar)
 	lines := strings.Split(strings.TrimSpace(got.text()), "\n")
 	slices.Sort(lines)
-	want := []string{`java org.a:app "1" self`, `java org.a:other "1" inside`, `java org.b:b "2" inside`, "problem: a jar inside of it cannot be read"}
+	want := []string{`java org.a:app "1" self`, `java org.a:other "1" inside`, `java org.b:b "2" inside`, "problem: a jar inside it cannot be read"}
 	if !slices.Equal(lines, want) {
 		t.Errorf("got %q, want %q", lines, want)
 	}

@@ -78,7 +78,7 @@ func drawRpm(f *Facts, _ string, content io.ReaderAt, size int64) error {
 	case err != nil:
 		return err
 	case f.full():
-		return errors.New("more packages than are looked into")
+		return errors.New("more packages than are read")
 	case bad > 0:
 		return errors.New("headers of packages that are damaged were passed over")
 	case !f.any:

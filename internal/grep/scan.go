@@ -31,7 +31,7 @@ type Line struct {
 // A Scanner searches one file after the other. It is for one goroutine.
 type Scanner struct {
 	Pattern *Pattern
-	Text    bool // take binary files for text
+	Text    bool // treat binary files as text
 
 	// Found gets each line that matches, and whether the file is binary; false if that
 	// is enough of the file.

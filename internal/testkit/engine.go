@@ -28,7 +28,7 @@ type Engine struct {
 	Images  map[string]map[string]any // what it says of an image, by name
 	Archive string                    // what it sends as an image
 	NoSave  string                    // why it does not send it; "": it does
-	History any                       // the steps of every image, the newest first
+	History any                       // the steps of every image, newest first
 	Behind  string                    // what it sends behind that
 	Cut     bool                      // it drops the connection behind the archive
 	Zeros   bool                      // it sends zeros behind that, without end

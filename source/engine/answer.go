@@ -98,7 +98,7 @@ func unanswered(ctx context.Context, err error) error {
 	_, syntax := errors.AsType[*json.SyntaxError](err)
 	_, shape := errors.AsType[*json.UnmarshalTypeError](err)
 	if syntax || shape || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("the engine's answer is not what its API promises: %w", err)
+		return fmt.Errorf("the engine's answer does not match its API: %w", err)
 	}
 	return err
 }

@@ -88,7 +88,7 @@ func copyOnce(ctx context.Context, f, to *os.File) (int64, error) {
 	case !info.Mode().IsRegular():
 		return 0, errors.New("not a regular file")
 	case info.Size() > maxBolt:
-		return 0, fmt.Errorf("%d bytes, more than the %d that are read of such a file", info.Size(), int64(maxBolt))
+		return 0, fmt.Errorf("%d bytes, more than the %d allowed for such a file", info.Size(), int64(maxBolt))
 	}
 	if err := to.Truncate(0); err != nil {
 		return 0, err

@@ -214,7 +214,7 @@ func (e *apiClient) inspect(ctx context.Context, ref string) (Container, error) 
 	case err != nil:
 		return Container{}, e.fail(ref, unanswered(ctx, err))
 	case found.ContainerJSONBase == nil:
-		return Container{}, e.fail(ref, errors.New("the engine's answer is not what its API promises: it describes no container"))
+		return Container{}, e.fail(ref, errors.New("the engine's answer does not match its API: it describes no container"))
 	}
 	return describeContainer(&found), nil
 }
@@ -268,7 +268,7 @@ func (e *apiClient) Changes(ctx context.Context, id string) ([]Change, error) {
 	out := make([]Change, len(found))
 	for i, c := range found {
 		if c.Kind > container.ChangeDelete || !strings.HasPrefix(c.Path, "/") {
-			return nil, e.fail(id, fmt.Errorf("the engine's answer is not what its API promises: a change of kind %d at %q", c.Kind, c.Path))
+			return nil, e.fail(id, fmt.Errorf("the engine's answer does not match its API: a change of kind %d at %q", c.Kind, c.Path))
 		}
 		out[i] = Change{Path: c.Path, Kind: ChangeKind(c.Kind)}
 	}

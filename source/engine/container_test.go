@@ -170,7 +170,7 @@ func TestContainerStreams(t *testing.T) {
 	}
 	for _, i := range []int{2, 3} {
 		_, err = e.Changes(t.Context(), ids[i])
-		testkit.WantError(t, err, "the engine's answer is not what its API promises: a change of kind")
+		testkit.WantError(t, err, "the engine's answer does not match its API: a change of kind")
 	}
 	nobody := strings.Repeat("0", 64)
 	_, err = e.Changes(t.Context(), nobody)

@@ -211,7 +211,7 @@ func TestEngineHostile(t *testing.T) {
 			answer: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") },
 		},
 		{
-			name: "no JSON of an image", calls: short[:2], err: []string{"the engine's answer is not what its API promises: "},
+			name: "no JSON of an image", calls: short[:2], err: []string{"the engine's answer does not match its API: "},
 			answer: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"RepoTags":7}`) },
 		},
 		{

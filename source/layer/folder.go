@@ -207,7 +207,7 @@ func (l *FolderList) gather(i int, f *FolderFile) {
 		_ = r.Close() // nothing was written
 	}
 	if err != nil && l.ctx.Err() == nil {
-		l.Flaw(f.Name, fmt.Sprintf("not looked into: %v", withoutPath(err)))
+		l.Flaw(f.Name, fmt.Sprintf("not inspected: %v", withoutPath(err)))
 	}
 }
 

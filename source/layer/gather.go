@@ -69,7 +69,7 @@ func (g *gathering) wants(r *Record) *Collector {
 	for i := range g.collectors {
 		if c := &g.collectors[i]; c.Wants(r) {
 			if most := cmp.Or(c.Largest, maxCollectedFile); r.Size > most {
-				g.flaw(r.Name, fmt.Sprintf("not looked into: it has more than %d MiB", most>>20))
+				g.flaw(r.Name, fmt.Sprintf("not inspected: it has more than %d MiB", most>>20))
 				return nil
 			}
 			if c.Most > 0 && !g.mayLook(c) {

@@ -330,4 +330,4 @@ type UnsupportedError struct {
 func (e UnsupportedError) Error() string { return e.Form + " layers are not supported" }
 
 // ErrNotLayer says that data is neither a tar nor a compressed tar.
-var ErrNotLayer = errors.New("neither a tar nor a compressed one that is known")
+var ErrNotLayer = errors.New("neither a tar nor in a known compressed format")

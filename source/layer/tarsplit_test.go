@@ -55,8 +55,8 @@ func sameSplitEntry(a, b storage.Entry) bool {
 }
 
 // checkSplit fails the test unless our reader gives what the library gives. It
-// may refuse what the library accepts, for then the store is not used; never
-// the other way round.
+// may reject what the library accepts, because the store is then not used, but never
+// the reverse.
 func checkSplit(t *testing.T, b []byte) {
 	t.Helper()
 	got, err := splitEntries(b)

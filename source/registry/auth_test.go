@@ -284,7 +284,7 @@ func TestTokenEnds(t *testing.T) {
 	}
 }
 
-// What gives tokens may be anything: a proxy that wants a login, a server that is ill,
+// What gives tokens may be anything: a proxy that requires a login, a server that is ill,
 // one that never ends. The error says so, and is there soon.
 func TestTokenAnswers(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -305,20 +305,20 @@ func TestTokenAnswers(t *testing.T) {
 		kind   error // nil: any
 		texts  []string
 	}{
-		{"a login page", write("text/html", "<html><form>password</form></html>", 200), ErrPage, []string{"a proxy may want a login", "HTTPS_PROXY"}},
+		{"a login page", write("text/html", "<html><form>password</form></html>", 200), ErrPage, []string{"a proxy may require a login", "HTTPS_PROXY"}},
 		{"a login page elsewhere", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL+"/login?state=hidden", http.StatusFound)
-		}, ErrPage, []string{"a proxy may want a login"}},
-		{"no token in it", write("application/json", `{"expires_in":300}`, 200), ErrPage, []string{"does not answer as a registry does"}},
-		{"not JSON", write("application/json", `the-token`, 200), ErrPage, []string{"does not answer as a registry does"}},
+		}, ErrPage, []string{"a proxy may require a login"}},
+		{"no token in it", write("application/json", `{"expires_in":300}`, 200), ErrPage, []string{"does not answer like a registry"}},
+		{"not JSON", write("application/json", `the-token`, 200), ErrPage, []string{"does not answer like a registry"}},
 		{"endless", func(w http.ResponseWriter, _ *http.Request) {
 			_, err := io.WriteString(w, `{"token":"`)
 			for text := bytes.Repeat([]byte("x"), 1<<16); err == nil; {
 				_, err = w.Write(text)
 			}
-		}, ErrPage, []string{"does not answer as a registry does"}},
+		}, ErrPage, []string{"does not answer like a registry"}},
 		{"ill", write("text/plain", "", 503), nil, []string{"503 Service Unavailable", "try again later"}},
-		{"too many requests", write("application/json", `{"errors":[{"code":"TOOMANYREQUESTS","message":"slowly"}]}`, 429), ErrRateLimited, []string{"wants fewer requests", "slowly"}},
+		{"too many requests", write("application/json", `{"errors":[{"code":"TOOMANYREQUESTS","message":"slowly"}]}`, 429), ErrRateLimited, []string{"asks for fewer requests", "slowly"}},
 		{"denied", write("application/json", `{"errors":[{"code":"DENIED","message":"no"}]}`, 403), ErrUnauthorized, []string{"does not accept the credentials of"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

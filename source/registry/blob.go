@@ -155,7 +155,7 @@ func (b *BlobReader) finish() error {
 		return fail(ErrWrongBytes, b.source.asked(), "", "it has more than the %d bytes that the manifest says", b.d.Size)
 	}
 	if got := digest.NewDigest(b.d.Digest.Algorithm(), b.sum); got != b.d.Digest {
-		return fail(ErrWrongBytes, b.source.asked(), "", "the registry gives other bytes: their digest is %s", got)
+		return fail(ErrWrongBytes, b.source.asked(), "", "the registry returned the wrong bytes: their digest is %s", got)
 	}
 	return io.EOF
 }
@@ -325,7 +325,7 @@ func (b *blobSource) check(ctx context.Context, s *session, body *blobBody, from
 		}
 		return nil
 	case a.StatusCode == http.StatusRequestedRangeNotSatisfiable:
-		return wrong("has less than the %d bytes that the manifest says", b.d.Size)
+		return wrong("has fewer than the %d bytes that the manifest says", b.d.Size)
 	case a.StatusCode == http.StatusNotFound && !a.page():
 		e := fail(ErrNoBlob, b.asked(), "push the image again, or ask for another", "%s does not have this blob, which the manifest names", s.host.name)
 		e.Status = a.StatusCode

@@ -85,7 +85,7 @@ func TestBlobFaults(t *testing.T) {
 		{name: "shorter, with a length", kind: ErrWrongBytes, texts: []string{"has 99999 bytes, the manifest says 100000"}, fault: func(p *pushed) fakeregistry.Fault {
 			return answering(p.bytes[:size-1], "99999")
 		}},
-		{name: "shorter, without a length", kind: ErrWrongBytes, most: 2, texts: []string{"has less than the 100000 bytes"}, fault: func(p *pushed) fakeregistry.Fault {
+		{name: "shorter, without a length", kind: ErrWrongBytes, most: 2, texts: []string{"has fewer than the 100000 bytes"}, fault: func(p *pushed) fakeregistry.Fault {
 			return func(w http.ResponseWriter, r *http.Request, n int) bool {
 				if n == 1 {
 					return answering(p.bytes[:size-1], "")(w, r, n)
@@ -106,7 +106,7 @@ func TestBlobFaults(t *testing.T) {
 				}
 			}
 		}},
-		{name: "one wrong byte", kind: ErrWrongBytes, texts: []string{"other bytes: their digest is sha256:"}, fault: func(p *pushed) fakeregistry.Fault {
+		{name: "one wrong byte", kind: ErrWrongBytes, texts: []string{"wrong bytes: their digest is sha256:"}, fault: func(p *pushed) fakeregistry.Fault {
 			wrong := bytes.Clone(p.bytes)
 			wrong[size/2] ^= 1
 			return answering(wrong, "100000")

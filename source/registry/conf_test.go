@@ -261,7 +261,7 @@ func TestMirrors(t *testing.T) {
 	}
 	primary.Close()
 	_, err := read()
-	says(t, err, ErrUnreachable, "none of 2 places gives it", mirror.Host(), primary.Host())
+	says(t, err, ErrUnreachable, "none of 2 places has it", mirror.Host(), primary.Host())
 
 	write("[[registry]]\nlocation = \"real.example\"\nblocked = true\n")
 	_, err = read()

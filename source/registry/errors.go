@@ -118,7 +118,7 @@ func (h *host) unanswered(ctx context.Context, asked string, err error) error {
 	}
 	err = innermost(err)
 	if why := untrusted(err); why != "" {
-		return fail(ErrUntrusted, asked, fmt.Sprintf("if its certificate is your own, put the one that has signed it into %s; or use --insecure-registry %s", h.certsHint(), h.name),
+		return fail(ErrUntrusted, asked, fmt.Sprintf("if it uses your own certificates, put the signing one into %s; or use --insecure-registry %s", h.certsHint(), h.name),
 			"the certificate of %s is not trusted: %s", h.name, why)
 	}
 	var dns *net.DNSError
@@ -131,7 +131,7 @@ func (h *host) unanswered(ctx context.Context, asked string, err error) error {
 	case errors.As(err, &dns):
 		return fail(ErrUnreachable, asked, "check the network", "the name of %s cannot be looked up: %s", h.name, said(dns.Err))
 	case notTLS(err):
-		return fail(ErrUntrusted, asked, "if that is meant to be so, use --insecure-registry "+h.name, "%s speaks plain HTTP, not HTTPS", h.name)
+		return fail(ErrUntrusted, asked, "if that is intended, use --insecure-registry "+h.name, "%s speaks plain HTTP, not HTTPS", h.name)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fail(ErrUnreachable, asked, h.proxyHint("check the network, or try again later"), "%s does not answer", h.name)
 	}
@@ -149,18 +149,18 @@ func (h *host) proxyLogin(asked string) error {
 		if via.User != nil {
 			return fail(ErrUnauthorized, asked, "correct them", "the proxy %s does not accept the user and the password of %s", said(via.Host), variable)
 		}
-		return fail(ErrUnauthorized, asked, "put the user and the password into "+variable, "the proxy %s wants a login", said(via.Host))
+		return fail(ErrUnauthorized, asked, "put the user and the password into "+variable, "the proxy %s requires a login", said(via.Host))
 	}
-	return fail(ErrUnauthorized, asked, "", "a proxy wants a login")
+	return fail(ErrUnauthorized, asked, "", "a proxy requires a login")
 }
 
 // untrusted says why a certificate is not trusted, or returns "" for other errors.
 func untrusted(err error) string {
 	if unknown, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		if issuer := unknown.Cert; issuer != nil {
-			return fmt.Sprintf("it is signed by %q, which is not known here", said(cmp.Or(issuer.Issuer.CommonName, issuer.Issuer.String())))
+			return fmt.Sprintf("it is signed by %q, which is not trusted here", said(cmp.Or(issuer.Issuer.CommonName, issuer.Issuer.String())))
 		}
-		return "nobody who is known here has signed it"
+		return "no trusted authority has signed it"
 	}
 	if name, ok := errors.AsType[x509.HostnameError](err); ok {
 		return said(name.Error())
@@ -200,7 +200,7 @@ func (s *session) answered(asked string, a *answer) error {
 	case a.page():
 		e.Kind = ErrPage
 		e.text = fmt.Sprintf("%s answers with a web page, not as a registry does (%s)", from, statusText(status))
-		e.try = "a proxy may want a login, or this is no registry: check HTTPS_PROXY, NO_PROXY and the name"
+		e.try = "a proxy may require a login, or this is no registry: check HTTPS_PROXY, NO_PROXY and the name"
 	case status == http.StatusProxyAuthRequired:
 		return s.host.proxyLogin(asked)
 	case status == http.StatusUnauthorized && !a.away, status == http.StatusForbidden && !a.away:
@@ -224,7 +224,7 @@ func statusText(status int) string {
 
 // limited is the error of a rate limit, with the host's numbers.
 func limited(asked, from string, r *http.Response, message string) error {
-	e := &Error{Kind: ErrRateLimited, Asked: asked, Status: r.StatusCode, text: from + " wants fewer requests"}
+	e := &Error{Kind: ErrRateLimited, Asked: asked, Status: r.StatusCode, text: from + " asks for fewer requests"}
 	var facts []string
 	for _, header := range []struct{ name, text string }{
 		{"Ratelimit-Limit", "limit %s"}, {"X-Ratelimit-Limit", "limit %s"},
@@ -244,7 +244,7 @@ func limited(asked, from string, r *http.Response, message string) error {
 	case after > 0:
 		e.try = fmt.Sprintf("try again in %v, at %s", after.Round(time.Second), time.Now().Add(after).Format(time.TimeOnly))
 	default:
-		e.try = "try again later, or log in: who is logged in may ask more often"
+		e.try = "try again later, or log in to get a higher limit"
 	}
 	e.text = clean.Line(e.text)
 	return e

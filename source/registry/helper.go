@@ -103,7 +103,7 @@ type bounded struct {
 
 func (b *bounded) Write(p []byte) (int, error) {
 	if len(p) > b.left {
-		return 0, errors.New("it answers too much")
+		return 0, errors.New("its answer is too long")
 	}
 	b.left -= len(p)
 	return b.w.Write(p)

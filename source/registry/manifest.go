@@ -241,7 +241,7 @@ func (r *Repository) Document(ctx context.Context, d Descriptor) ([]byte, error)
 		return nil, err
 	}
 	if d.Size > maxDocument {
-		return nil, fail(ErrWrongBytes, asked, "", "%d bytes, more than the %d that are read of such a document", d.Size, int64(maxDocument))
+		return nil, fail(ErrWrongBytes, asked, "", "%d bytes, more than the %d allowed for such a document", d.Size, int64(maxDocument))
 	}
 	ctx, cancel := r.client.within(ctx)
 	defer cancel()
@@ -270,7 +270,7 @@ func (r *Repository) get(ctx context.Context, s *session, asked, path string) (t
 		a.close()
 		switch {
 		case len(text) > maxDocument:
-			return nil, "", fail(ErrWrongBytes, asked, "", "%s gives more than the %d bytes that are read of such a document", s.host.name, int64(maxDocument))
+			return nil, "", fail(ErrWrongBytes, asked, "", "%s gives more than the %d bytes allowed for such a document", s.host.name, int64(maxDocument))
 		case err == nil:
 			return text, a.Header.Get("Content-Type"), nil
 		case ctx.Err() != nil, tries >= s.client.tries:

@@ -107,7 +107,7 @@ func TestManifestFaults(t *testing.T) {
 				return true
 			}
 		}},
-		{name: "a rate limit", kind: ErrRateLimited, texts: []string{"wants fewer requests", "TOOMANYREQUESTS You have reached your pull rate limit", "try again"}, fault: func(*pushed) fakeregistry.Fault {
+		{name: "a rate limit", kind: ErrRateLimited, texts: []string{"asks for fewer requests", "TOOMANYREQUESTS You have reached your pull rate limit", "try again"}, fault: func(*pushed) fakeregistry.Fault {
 			return func(w http.ResponseWriter, r *http.Request, _ int) bool {
 				if r.URL.Path == "/v2/" || r.Method == http.MethodHead {
 					return false

@@ -287,7 +287,7 @@ func joined(asked string, errs []error) error {
 	for i, err := range errs {
 		lines[i] = strings.TrimPrefix(err.Error(), asked+": ")
 	}
-	e.text = fmt.Sprintf("none of %d places gives it: %s", len(errs), strings.Join(lines, "; "))
+	e.text = fmt.Sprintf("none of %d places has it: %s", len(errs), strings.Join(lines, "; "))
 	e.cause = last
 	return e
 }

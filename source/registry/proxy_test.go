@@ -125,7 +125,7 @@ func TestProxies(t *testing.T) {
 
 	p.login = "user:hidden"
 	err := read("example.com/me/app:1")
-	says(t, err, ErrUnauthorized, "example.com/me/app:1", "the proxy "+strings.TrimPrefix(p.URL, "http://")+" wants a login", "put the user and the password into HTTPS_PROXY")
+	says(t, err, ErrUnauthorized, "example.com/me/app:1", "the proxy "+strings.TrimPrefix(p.URL, "http://")+" requires a login", "put the user and the password into HTTPS_PROXY")
 	t.Setenv("HTTPS_PROXY", strings.Replace(p.URL, "http://", "http://user:hidden@", 1))
 	if err := read("example.com/me/app:1"); err != nil {
 		t.Error(err)
@@ -154,5 +154,5 @@ func TestPlainProxy(t *testing.T) {
 	}
 	p.login = "user:hidden"
 	_, err = client(t, Options{Insecure: []string{"registry.invalid"}}).Resolve(t.Context(), "registry.invalid/me/app:1")
-	says(t, err, ErrUnauthorized, "wants a login", "put the user and the password into HTTP_PROXY")
+	says(t, err, ErrUnauthorized, "requires a login", "put the user and the password into HTTP_PROXY")
 }

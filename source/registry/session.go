@@ -150,8 +150,8 @@ func (s *session) notConnected(ctx context.Context, w *wire, cred credential, er
 	case ctx.Err() != nil:
 		return s.host.unanswered(ctx, s.host.name+"/"+s.repo, err)
 	case answered:
-		return fail(ErrPage, s.host.name+"/"+s.repo, "a proxy may want a login: check HTTPS_PROXY, NO_PROXY and the name",
-			"it, or who gives tokens for it, does not answer as a registry does")
+		return fail(ErrPage, s.host.name+"/"+s.repo, "a proxy may require a login: check HTTPS_PROXY, NO_PROXY and the name",
+			"it, or its token service, does not answer like a registry")
 	}
 	return fail(nil, s.host.name+"/"+s.repo, "", "%s", said(innermost(err).Error()))
 }
