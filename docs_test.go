@@ -216,9 +216,9 @@ func runPage(t *testing.T, program, page string, blocks []docBlock) {
 func rewrite(t *testing.T, page string, blocks []docBlock, fresh map[int][]string) {
 	t.Helper()
 	lines := strings.Split(file(t, page), "\n")
-	for i := len(blocks) - 1; i >= 0; i-- {
+	for i, b := range slices.Backward(blocks) {
 		if with, ok := fresh[i]; ok {
-			lines = slices.Replace(lines, blocks[i].begin, blocks[i].end, with...)
+			lines = slices.Replace(lines, b.begin, b.end, with...)
 		}
 	}
 	if err := os.WriteFile(page, []byte(strings.Join(lines, "\n")), 0o600); err != nil {

@@ -186,10 +186,19 @@ func (x *analyser) write(ctx context.Context, part int64, all []rows, layers []P
 	if err != nil {
 		return err
 	}
-	return cmp.Or(
-		putTable(ctx, x, LayersTable, part, unique), putTable(ctx, x, ImageLayersTable, part, of), putTable(ctx, x, FindingsTable, part, findings),
-		putTable(ctx, x, PackagesTable, part, packages), putTable(ctx, x, ImagesTable, part, images),
-	)
+	// One after another: if one is not put, those behind it must not be.
+	for _, put := range []func() error{
+		func() error { return putTable(ctx, x, LayersTable, part, unique) },
+		func() error { return putTable(ctx, x, ImageLayersTable, part, of) },
+		func() error { return putTable(ctx, x, FindingsTable, part, findings) },
+		func() error { return putTable(ctx, x, PackagesTable, part, packages) },
+		func() error { return putTable(ctx, x, ImagesTable, part, images) },
+	} {
+		if err := put(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // putTable stores the rows of one table.

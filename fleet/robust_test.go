@@ -127,6 +127,23 @@ func TestAgain(t *testing.T) {
 			sameObjects(t, contents(t, s), want)
 		})
 	}
+	t.Run("each put of a part fails once", func(t *testing.T) {
+		for failing := int64(1); failing <= 6; failing++ {
+			s := openTestStore(t)
+			shards(t, Index, p, s, 1)
+			b := &breakingStore{Objects: s, fails: func(n int64) error {
+				if n == failing {
+					return errors.New("the connection was reset")
+				}
+				return nil
+			}}
+			untilDone(t, func() error {
+				_, err := Analyze(t.Context(), p, b, ShardOptions{Shard: Shard{0, 1}})
+				return err
+			})
+			sameObjects(t, contents(t, s), want)
+		}
+	})
 	t.Run("ended anywhere", func(t *testing.T) {
 		s := openTestStore(t)
 		for stop := int64(1); ; stop += 4 {

@@ -187,7 +187,7 @@ func TestContainerWithoutItsImage(t *testing.T) {
 		t.Errorf("%d layers, %d entries", n, a.Totals.Entries)
 	}
 	_, err := source.Open(t.Context(), x.ref(), source.Options{Via: source.ViaAPI})
-	if err == nil || !strings.Contains(err.Error(), "is gone, so its own layer has nothing to lie on") {
+	if err == nil || !strings.Contains(err.Error(), "is gone, so nothing is below its own layer") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -11,7 +11,7 @@ var (
 	// exists, or may exist, but can't be read.
 	ErrNotFound = engine.ErrNotFound
 
-	// ErrUnsure, in addition to ErrNotFound, says that a place that may have the image did not
+	// ErrUnsure says, in addition to ErrNotFound, that a place that may have the image did not
 	// respond: an unreachable registry or a failing engine.
 	ErrUnsure = errors.New("not all places have answered")
 )
