@@ -1,6 +1,8 @@
+//go:build dev
+
 // Command fleet writes a made-up registry as a store of fleets, for benchmarks:
 //
-//	go run ./bench/fleet -images 10000 DIR
+//	go run -tags dev ./bench/fleet -images 10000 DIR
 package main
 
 import (
