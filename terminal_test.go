@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -200,5 +201,38 @@ func TestMouse(t *testing.T) {
 	term.Send("q")
 	if code := term.WaitExit(); code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// A pipeline may give a job a terminal to write to and none to read from. Nobody answers
+// there what a program asks: help and errors ask nothing.
+func TestHelpWithoutAnswers(t *testing.T) {
+	program := build(t)
+	for _, args := range [][]string{{"check", "--help"}, {"check", "--wat"}, {"cat", "testdata/sample.tar", "/nope"}} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			tty, other, err := pty.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tty.Close()
+			c := exec.Command(program, args...)
+			c.Env = append(os.Environ(), "TERM=xterm-256color", "LC_ALL=C.UTF-8")
+			c.Stdout, c.Stderr = other, other
+			var wrote bytes.Buffer
+			read := make(chan struct{})
+			go func() {
+				defer close(read)
+				_, _ = io.Copy(&wrote, tty) // ends with an error when the other side is closed
+			}()
+			err = c.Run()
+			_ = other.Close()
+			<-read
+			if args[1] == "--help" && err != nil {
+				t.Error(err)
+			}
+			if !strings.Contains(wrote.String(), "peel") || strings.Contains(wrote.String(), "\x1b]") || strings.Contains(wrote.String(), "\x1b[c") {
+				t.Errorf("it wrote %q", wrote.String())
+			}
+		})
 	}
 }

@@ -228,7 +228,7 @@ func (a *app) checkBuilt(ctx context.Context, b *building, ref, file string) err
 	c.SilenceErrors, c.SilenceUsage = true, true
 	c.PreRunE = func(c *cobra.Command, _ []string) error { return fromEnvironment(c) }
 	if err := c.ExecuteContext(ctx); err != nil {
-		return misuse(err)
+		return misuse(c, err)
 	}
 	return a.failure
 }

@@ -9,6 +9,10 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/peelhq/peel/internal/alike"
 	"github.com/peelhq/peel/internal/clean"
 	"github.com/peelhq/peel/internal/crash"
 	"github.com/peelhq/peel/internal/draft"
@@ -83,15 +87,31 @@ func failed(try, format string, args ...any) error {
 }
 
 // misuse gives an error of the command-line library an exit code: wrong usage, except for help or
-// a completion script that can't be written.
-func misuse(err error) error {
+// a completion script that can't be written. c is the command that was run.
+func misuse(c *cobra.Command, err error) error {
 	if known := (*failure)(nil); errors.As(err, &known) {
 		return err
 	}
 	if path := (*fs.PathError)(nil); errors.As(err, &path) || closedPipe(err) {
 		return failed("", "writing the output: %w", err)
 	}
-	return usage("peel --help", "%w", err)
+	if unknown := (*pflag.NotExistError)(nil); errors.As(err, &unknown) {
+		if meant := meantFlag(c, unknown.GetSpecifiedName()); meant != "" {
+			return usage(c.CommandPath()+" --help", "%w; did you mean --%s?", err, meant)
+		}
+	}
+	return usage(c.CommandPath()+" --help", "%w", err)
+}
+
+// meantFlag returns the flag of a command that a name is likely a slip of, "" if none is.
+func meantFlag(c *cobra.Command, name string) string {
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	return alike.Meant(names, name)
 }
 
 // closedPipe reports whether err means that the reader of the output has gone, as with head: stop

@@ -43,6 +43,7 @@ func TestExitCodes(t *testing.T) {
 		{"app.tar other.tar", 2, "one image at a time"},
 		{"chekc app.tar", 2, "unknown command \"chekc\"\ntry: peel check app.tar"},
 		{"--wat app.tar", 2, "unknown flag: --wat"},
+		{"check app.tar --max-wastd 1MB", 2, "unknown flag: --max-wastd; did you mean --max-wasted?\ntry: peel check --help"},
 		{"report app.tar --via magic", 2, `unknown way "magic": use api, store`},
 		{"ls", 2, "needs an image"},
 		{"ls app.tar /srv/ap/config", 3, "try: /srv/app/config"},

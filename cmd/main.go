@@ -9,9 +9,11 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"os"
 	"sync"
 
 	"charm.land/fang/v2"
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/peelhq/peel/analyze"
@@ -89,18 +91,57 @@ func (a *app) execute(ctx context.Context, args []string) (err error) {
 		root.SetOut(&helpWriter{w: a.stdout})
 	}
 	root.SetErr(a.stderr)
+	if err := a.styleHelp(ctx, root); err != nil {
+		return err
+	}
+	if ran, err := root.ExecuteContextC(ctx); err != nil {
+		return misuse(ran, err)
+	}
+	return a.failure
+}
+
+// styleHelp gives the commands fang's help. fang asks the terminal for its background
+// before it styles help, and, when it runs a command, after each error as well: a terminal
+// that doesn't answer then stalls the program. So fang runs a command that does nothing, and
+// the others get only its help.
+func (a *app) styleHelp(ctx context.Context, root *cobra.Command) error {
 	version, commit := version()
-	err = fang.Execute(ctx, root,
+	model := &cobra.Command{RunE: func(*cobra.Command, []string) error { return nil }}
+	model.SetArgs([]string{})
+	err := fang.Execute(ctx, model,
 		fang.WithVersion(version),
 		fang.WithCommit(commit),
 		fang.WithoutManpage(), // see man.go
-		// Errors are printed once, by exit.
-		fang.WithErrorHandler(func(io.Writer, fang.Styles, error) {}),
 	)
 	if err != nil {
-		return misuse(err)
+		return err
 	}
-	return a.failure
+	help := model.HelpFunc()
+	root.Version = model.Version
+	root.SilenceUsage, root.SilenceErrors = true, true // errors are printed once, by exit
+	root.SetHelpFunc(func(c *cobra.Command, args []string) {
+		if _, ok := terminal(a.stdin); !ok {
+			defer hideTerminal()()
+		}
+		help(c, args)
+	})
+	return nil
+}
+
+// hideTerminal makes the terminal on standard output look like none to fang, which would
+// otherwise ask it for its background, although no answer can come on standard input. What
+// it returns undoes that. Help goes to the stream of the command, not to os.Stdout.
+func hideTerminal() (show func()) {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return func() {}
+	}
+	stdout := os.Stdout
+	os.Stdout = null
+	return func() {
+		os.Stdout = stdout
+		_ = null.Close() // nothing was written
+	}
 }
 
 // logger returns where debug messages go: standard error with --verbose, else
