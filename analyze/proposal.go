@@ -21,7 +21,7 @@ type Wish struct {
 	NoTotals bool
 }
 
-// AllFixes requests every fix with edits, except small ones, in addition to other requests.
+// AllFixes requests every fix with edits, small ones too, in addition to other requests.
 const AllFixes = "all"
 
 // A Proposal is an image's fixes and a plan with some of them, with their figures.
@@ -68,7 +68,7 @@ func Propose(ctx context.Context, a *Analysis, fixes []Fix, file *dockerfile.Fil
 	if err := p.choose(wish); err != nil {
 		return nil, err
 	}
-	if err := p.edit(file, len(wish.Fixes) > 0); err != nil {
+	if err := p.edit(file, slices.ContainsFunc(wish.Fixes, func(id string) bool { return id != AllFixes })); err != nil {
 		return nil, err
 	}
 	plan := NewPlan(a)
@@ -102,7 +102,7 @@ func Propose(ctx context.Context, a *Analysis, fixes []Fix, file *dockerfile.Fil
 
 // choose marks the requested fixes.
 func (p *Proposal) choose(wish Wish) error {
-	all := len(wish.Fixes)+len(wish.Squash)+len(wish.Drop) == 0
+	notable, all := len(wish.Fixes)+len(wish.Squash)+len(wish.Drop) == 0, false
 	for _, id := range wish.Fixes {
 		if id == AllFixes {
 			all = true
@@ -117,7 +117,7 @@ func (p *Proposal) choose(wish Wish) error {
 		p.Fixes[at].Chosen = true
 	}
 	for i := range p.Fixes {
-		if f := &p.Fixes[i]; all && len(f.Edits) > 0 && !f.Small {
+		if f := &p.Fixes[i]; len(f.Edits) > 0 && (all || notable && !f.Small) {
 			f.Chosen = true
 		}
 	}

@@ -63,7 +63,7 @@ peel fix app:1 --squash 2..5 --drop /srv/testdata
 	}
 	flags := c.Flags()
 	flags.StringVar(&o.dockerfile, "dockerfile", "", `Dockerfile that the image was built from, or "none" (default: ./Dockerfile or ./Containerfile, if it fits the image)`)
-	flags.StringArrayVar(&o.choose, "choose", nil, `ID of a change to make, or "all" (repeatable; default: all that save a notable amount)`)
+	flags.StringArrayVar(&o.choose, "choose", nil, `ID of a change to make, or "all" for every change that peel can make (repeatable; default: those that save a notable amount)`)
 	flags.Var(&o.squash, "squash", "merge layers I to J (repeatable)")
 	flags.StringArrayVar(&o.drop, "drop", nil, "leave PATH out of the image's own layers (repeatable)")
 	flags.BoolVar(&o.write, "write", false, "change the Dockerfile in place")

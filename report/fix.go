@@ -119,7 +119,7 @@ func (p *page) fixes(r *Remedy) {
 		p.fix(f, r.File != nil)
 	}
 	if small > 0 {
-		p.paragraph(padLeft(human.Size(bytes), 9)+strings.Repeat(" ", 13), human.Count(small, "small fix, which", "small fixes, each of which")+" saves little: -f json lists "+pick(small == 1, "it", "them")+", and --choose takes "+pick(small == 1, "it", "one")+" in.")
+		p.paragraph(padLeft(human.Size(bytes), 9)+strings.Repeat(" ", 13), human.Count(small, "small fix, which", "small fixes, each of which")+" saves little: --choose all makes "+pick(small == 1, "it", "them")+" too, and -f json has "+pick(small == 1, "its ID", "their IDs")+".")
 	}
 }
 
