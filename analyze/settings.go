@@ -3,6 +3,8 @@ package analyze
 import (
 	"context"
 	"slices"
+
+	"github.com/peelhq/peel/internal/lazy"
 )
 
 // A Setting is one setting of a rules file and of the flags of a check: a rule
@@ -119,6 +121,12 @@ func rulesOfWaste() []string {
 	}
 	return names
 }
+
+// docsLink matches a link to another page of the docs.
+var docsLink = lazy.New(`\[([^\]]*)\]\([^)]*\)`)
+
+// PlainText returns Text without its links, which lead nowhere outside of the docs.
+func (s *Setting) PlainText() string { return docsLink.ReplaceAllString(s.Text, "$1") }
 
 // AboutRule describes a finding's rule in one line: one of Settings or of Advise's rules. It
 // returns the name of an unknown rule.

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -73,7 +74,11 @@ func readDive(f *rulesFile, root *yaml.Node) error {
 	rules := func(key, value *yaml.Node) error {
 		s := diveRule(key.Value)
 		if s == nil {
-			return at(key, "unknown rule of dive %q: the rules are %s", key.Value, strings.Join(diveNames(), ", "))
+			hint := ""
+			if filepath.Base(f.path) != diveFile {
+				hint = "; dive's files have a key \"rules\", peel's do not: there, rules stand at the top"
+			}
+			return at(key, "unknown rule of dive %q: the rules are %s%s", key.Value, strings.Join(diveNames(), ", "), hint)
 		}
 		if first := lines[s]; first > 0 {
 			return at(key, "%q occurs twice, also on line %d with another spelling", key.Value, first)

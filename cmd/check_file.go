@@ -115,6 +115,12 @@ func unknownKey(key *yaml.Node, known []string) error {
 	if m := words.Meant(known, key.Value); m != "" {
 		meant = fmt.Sprintf("did you mean %q? ", m)
 	}
+	if key.Value == diveRules {
+		meant = "rules stand at the top of the file, without it. "
+	}
+	if meant == "" {
+		return at(key, "unknown key %q: the keys are %s", key.Value, strings.Join(known, ", "))
+	}
 	return at(key, "unknown key %q: %sThe keys are %s", key.Value, meant, strings.Join(known, ", "))
 }
 

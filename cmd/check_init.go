@@ -128,7 +128,7 @@ func fileOf(r *analyze.Rules) []byte {
 	explained := map[*analyze.Kind]bool{}
 	for _, s := range analyze.Settings() {
 		b.WriteByte('\n')
-		for line := range strings.SplitSeq(fold(s.Text, 76), "\n") {
+		for line := range strings.SplitSeq(fold(s.PlainText(), 76), "\n") {
 			b.WriteString("# " + line + "\n")
 		}
 		if !explained[s.Kind] {

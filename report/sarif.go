@@ -115,14 +115,11 @@ func (s *sarifWriter) rule(id string, severity analyze.Severity) int {
 // sarifLevels are the severities by SARIF's words for them.
 var sarifLevels = map[string]analyze.Severity{"note": analyze.Note, "warning": analyze.Warning, "error": analyze.Error}
 
-// docsLink matches a link to another page of the docs, which does not work in a report.
-var docsLink = lazy.New(`\[([^\]]*)\]\([^)]*\)`)
-
 func newSARIFRule(id string, severity analyze.Severity) sarifRule {
 	about := clean.Line(analyze.AboutRule(id))
 	full := about + "."
 	if set := analyze.SettingNamed(id); set != nil && set.Text != "" {
-		full = docsLink.ReplaceAllString(clean.Line(set.Text), "$1")
+		full = clean.Line(set.PlainText())
 	}
 	how := "Values, severities and waivers are set in .peel.yaml; values and severities by flags of peel check too."
 	name := cutText(clean.Line(id), sarifName)
