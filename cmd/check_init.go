@@ -131,6 +131,9 @@ func fileOf(r *analyze.Rules) []byte {
 		for line := range strings.SplitSeq(fold(s.PlainText(), 76), "\n") {
 			b.WriteString("# " + line + "\n")
 		}
+		if s.IsRule() && s.Severity == analyze.Warning {
+			b.WriteString("# It only warns, unless severity says otherwise.\n")
+		}
 		if !explained[s.Kind] {
 			explained[s.Kind] = true
 			b.WriteString(s.Kind.Comment)
@@ -163,7 +166,7 @@ func fileOf(r *analyze.Rules) []byte {
 		}
 	}
 	if !weighed {
-		b.WriteString("#" + severityKey + ":\n#  max-layers: warn\n")
+		b.WriteString("#" + severityKey + ":\n#  secret: error\n#  max-layers: warn\n")
 	}
 	b.WriteString(fileTail)
 	return b.Bytes()
