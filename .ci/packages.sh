@@ -187,9 +187,7 @@ bash .ci/nix-hash.sh
 
 echo "  lintian and rpmlint"
 for arch in amd64 arm64; do
-  unused=() # goreleaser has a field for amd64 alone
-  [ $arch = amd64 ] || unused=(--suppress-tags unused-override)
-  lintian --allow-root "${unused[@]}" --pedantic --display-info --fail-on error,warning,info,pedantic "$dist/peel_${version}_linux_$arch.deb"
+  lintian --allow-root --pedantic --display-info --fail-on error,warning,info,pedantic "$dist/peel_${version}_linux_$arch.deb"
   rpmlint -c packaging/rpmlint.toml "$dist/peel_${version}_linux_$arch.rpm" >"$tmp/log" 2>&1 || true
   grep -q '0 errors, 0 warnings' "$tmp/log" || { cat "$tmp/log" >&2; die "rpmlint finds something"; }
 done
