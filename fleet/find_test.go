@@ -13,6 +13,7 @@ import (
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/fleet"
+	"github.com/peelhq/peel/internal/testkit"
 	"github.com/peelhq/peel/source"
 )
 
@@ -165,7 +166,7 @@ func TestFindAgainstThePlainOne(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	name := func() string { return []string{"a", "b", "ab"}[rng.IntN(3)] }
 	var images [][]string
-	for range 200 {
+	for range testkit.Rounds(200) {
 		var image []string
 		for range 1 + rng.IntN(4) {
 			var words []string

@@ -126,7 +126,7 @@ func TestRegistryFaults(t *testing.T) {
 		reg.Inner(w, r)
 	}))
 	defer elsewhere.Close()
-	for _, c := range []struct {
+	for _, c := range testkit.Sample([]struct {
 		name  string
 		fault fakeregistry.Fault
 		fails bool
@@ -182,7 +182,7 @@ func TestRegistryFaults(t *testing.T) {
 		{"a byte less", spoilt(func(b []byte) []byte { return b[:len(b)-1] }), true},
 		{"a byte more", spoilt(func(b []byte) []byte { return append(b, 0) }), true},
 		{"another image's layer", spoilt(func([]byte) []byte { return testkit.Gzip(make([]byte, 1024)) }), true},
-	} {
+	}) {
 		t.Run(c.name, func(t *testing.T) {
 			reg.Forget()
 			reg.Break(c.fault)
@@ -197,7 +197,7 @@ func TestRegistryFaults(t *testing.T) {
 			}
 		})
 	}
-	if expired.Load() == 0 {
+	if expired.Load() == 0 && !testing.Short() {
 		t.Error("no address has expired: the test shows nothing")
 	}
 }
