@@ -110,7 +110,7 @@ func TestJourneys(t *testing.T) {
 		},
 		"a secret that was deleted": func(_ *testing.T, p *pane) {
 			p.types("2")
-			p.sees("Secrets that were deleted")
+			p.sees("Deleted secrets that still ship")
 			p.types("1/.env")
 			p.sees("in other layers")
 			p.presses("Enter")
@@ -177,7 +177,7 @@ func TestFixJourney(t *testing.T) {
 			}
 			p := openSample(t, peel, size, "--dockerfile", file)
 			p.types("2")
-			p.sees("Secrets that were deleted")
+			p.sees("Deleted secrets that still ship")
 			p.types("jjj")
 			p.presses("Space")
 			p.sees("83.9 kB → 75.2 kB stored")
