@@ -142,7 +142,7 @@ func TestContainerdWhileItIsUsed(t *testing.T) {
 		switch {
 		case err == nil && sourceOf.ReplaceAllString(text, `"source": ""`) == wantComes:
 			seen++
-		case err == nil && strings.Contains(text, "the content store does not have it") || errors.As(err, &exit) && exit.ExitCode() == 3 && !strings.Contains(err.Error(), "damaged"):
+		case err == nil && strings.Contains(text, "is not in containerd's content store") || errors.As(err, &exit) && exit.ExitCode() == 3 && !strings.Contains(err.Error(), "damaged"):
 			absent++
 		default:
 			t.Fatalf("opening %d of the other image, via %s: %v\n%s", i, via, err, text)
