@@ -96,7 +96,7 @@ func (f *fleetTest) equal(t *testing.T) {
 // that its report cannot be written either, for the same.
 func (f *fleetTest) unreadable(t *testing.T, image document, ref string) {
 	t.Helper()
-	const says = "the registry gives other bytes"
+	const says = "the registry returned the wrong bytes"
 	if !strings.Contains(string(image["error"]), says) || string(image["storedBytes"]) != "null" {
 		t.Errorf("the broken image: %s, %s", image["error"], image["storedBytes"])
 	}
