@@ -15,7 +15,7 @@ func (a *app) fleetIndexCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "index PLAN --to STORE",
 		Short: "Read each unique layer of a plan once, into a store",
-		Long: `Read each unique layer of a shard of PLAN once, as it arrives, and write its files, with checksums and what is known of packages, to STORE: a Parquet object for each layer (docs/fleet/tables.md). PLAN is a file, or s3://BUCKET/NAME.
+		Long: `Read each unique layer of a shard of PLAN once, as it arrives, and write its files, with checksums and facts about packages, to STORE: a Parquet object for each layer (docs/fleet/tables.md). PLAN is a file, or s3://BUCKET/NAME.
 
 An object is put only if it is not there: a shard that died, or ran twice, is run again, and nothing is done twice. A layer that is broken or absent is an object with the reason, and not an error. Shards are balanced by bytes, and the number of the shard is taken from the scheduler if --shard does not say it. A shard uses at most 300 MB of memory.
 

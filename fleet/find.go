@@ -130,7 +130,7 @@ type finding struct {
 	paths map[string]bool // what matches: true; what stands above it: false
 }
 
-// foundLayer is what is known of a layer.
+// foundLayer holds the facts about a layer.
 type foundLayer struct {
 	files []foundRow // that match, by path
 	hides map[string]hiding

@@ -17,7 +17,7 @@ const fixRows = 250_000
 // the build step (or, where that is unknown, the layer).
 type fixKey uint64
 
-// fixSum is what is counted of a fixKey. It has no text: that is read again for the few
+// fixSum holds the counts for a fixKey. It has no text: that is read again for the few
 // that are shown.
 type fixSum struct {
 	part, row    int // of the first finding

@@ -15,7 +15,7 @@ type (
 		Version int       `json:"version"` // PlanVersion
 		Made    time.Time `json:"made"`    // when it was begun
 		Sources []string  `json:"sources"` // as they were given
-		Choice  Choice    `json:"choice"`  // what is taken of them
+		Choice  Choice    `json:"choice"`  // which images to take
 	}
 
 	// A Choice says which images of a source are taken.

@@ -198,7 +198,7 @@ func lineType(line []byte) string {
 	return string(kind)
 }
 
-// planCheck is what is known of a plan while it is read for the first time.
+// planCheck holds the state of checking a plan as it is first read.
 type planCheck struct {
 	images, unreadable, layers, bytes int64
 	last                              string // layer

@@ -104,7 +104,7 @@ func TestContainerdGivesWhatWasImported(t *testing.T) {
 	}
 }
 
-// blobIsGone matches what is said of a layer whose blob went away, by the API and by the store.
+// blobIsGone matches the errors of the API and of the store about a blob that is gone.
 var blobIsGone = regexp.MustCompile("the content store does not have it|is not in containerd's content store")
 
 // While another process imports and removes images as fast as it can, an image that

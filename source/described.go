@@ -46,7 +46,7 @@ func (im *Image) Describe() ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-// A DescribedLayer is what is known of one layer, from elsewhere.
+// A DescribedLayer describes one layer by facts from elsewhere.
 type DescribedLayer struct {
 	Entries *Entries
 	Facts   []Fact

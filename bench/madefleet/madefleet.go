@@ -1,5 +1,5 @@
 // Package madefleet writes made-up registries of any size as a store of fleets, for
-// benchmarks and tests. Sizes and sharing follow what is published of Docker Hub (Zhao et
+// benchmarks and tests. Sizes and sharing follow the published figures for Docker Hub (Zhao et
 // al., "Large-Scale Analysis of the Docker Hub Dataset", 2019): eight layers an image in the
 // middle, layers of 4 MB in the middle and 63 MB at 90 %, 30 files in the middle and 7,410 at
 // 90 %, nine of ten layers in one image alone, and one file of 30 that is like no other.
