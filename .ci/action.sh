@@ -106,7 +106,7 @@ done
 expect 2 env RUNNER_ARCH=RISCV "$install"
 expect 2 env RUNNER_OS=macOS "$install"
 says "has no archive for darwin/amd64"
-expect 2 env PEEL_VERSION=installed PATH=/usr/bin:/bin "$install"
+expect 2 env PEEL_VERSION=installed PATH="$tmp/plain" "$install"
 
 echo "  attestation: right, wrong, not asked for"
 PATH=$tmp/bin:$PATH
