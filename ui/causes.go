@@ -33,6 +33,6 @@ var causeTexts = map[analyze.Cause]causeText{
 	},
 	analyze.Duplicate: {
 		"The same layer holds the path again, later.",
-		"The tool that wrote the layer wrote the path twice: only the last counts.",
+		"The tool that wrote the layer wrote the path twice: only the last one counts.",
 	},
 }
