@@ -14,8 +14,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// TestAdviceSums: every wasted byte is in one finding of waste, whatever the
-// image, and no two findings have one ID.
+// TestAdviceSums checks that every wasted byte is in exactly one finding of waste and that no
+// two findings share an ID.
 func TestAdviceSums(t *testing.T) {
 	for _, f := range testkit.Fixtures(t, "../testdata") {
 		t.Run(f.Name, func(t *testing.T) {
@@ -56,17 +56,17 @@ func checkAdvice(t *testing.T, a *analyze.Analysis) {
 		}
 		seen[f.ID] = true
 		if f.Title == "" || f.Message == "" || f.Advice == "" || f.Bytes <= 0 || f.Layer < 0 || f.Path == "/" {
-			t.Errorf("a finding that says too little: %+v", f)
+			t.Errorf("finding with missing fields: %+v", f)
 		}
 	}
 	if wasted != a.Totals.Wasted || versions != a.Waste.Len() {
-		t.Errorf("findings of %d bytes in %d versions; wasted are %d in %d", wasted, versions, a.Totals.Wasted, a.Waste.Len())
+		t.Errorf("findings cover %d bytes in %d versions, but %d bytes in %d versions are wasted", wasted, versions, a.Totals.Wasted, a.Waste.Len())
 	}
 	checkFloors(t, a)
 }
 
-// checkFloors holds the findings of waste, and those that a form for people has of them,
-// against the wasted bytes, whatever the floor.
+// checkFloors checks the findings of waste, and their short form for people, against the wasted
+// bytes at several floors.
 func checkFloors(t *testing.T, a *analyze.Analysis) {
 	t.Helper()
 	for _, floor := range []string{"", "off", "0", "1", "1000", "1GB"} {
@@ -89,17 +89,17 @@ func checkFloors(t *testing.T, a *analyze.Analysis) {
 					versions += f.Versions
 				}
 				if small := f.Rule == analyze.RuleWaste && f.Bytes < o.Floor; form == "all" && f.BelowFloor != small {
-					t.Errorf("floor %q: below it is %v: %+v", floor, f.BelowFloor, f)
+					t.Errorf("floor %q: BelowFloor is %v: %+v", floor, f.BelowFloor, f)
 				}
 			}
 			if bytes != a.Totals.Wasted || versions != a.Waste.Len() {
-				t.Errorf("floor %q, %s: findings of %d bytes in %d versions; wasted are %d in %d", floor, form, bytes, versions, a.Totals.Wasted, a.Waste.Len())
+				t.Errorf("floor %q, %s: findings cover %d bytes in %d versions, but %d bytes in %d versions are wasted", floor, form, bytes, versions, a.Totals.Wasted, a.Waste.Len())
 			}
 		}
 	}
 }
 
-// adviceOn analyses the image of a fixture's text, in one shape, and returns the
+// adviceOn analyses the image that the fixture text describes, in one shape, and returns its
 // findings.
 func adviceOn(t *testing.T, text, shape string, opts analyze.AdviceOptions) []analyze.Finding {
 	t.Helper()
@@ -111,7 +111,7 @@ func adviceOn(t *testing.T, text, shape string, opts analyze.AdviceOptions) []an
 	return advised(t, run(t, ref, source.Options{Platform: platform}), opts)
 }
 
-// told writes findings for a golden.
+// told formats findings for a golden file.
 func told(findings []analyze.Finding) string {
 	var b strings.Builder
 	for _, f := range findings {
@@ -124,8 +124,8 @@ func told(findings []analyze.Finding) string {
 	return b.String()
 }
 
-// TestAdvice: the advice for an image with one fault of every kind. The
-// findings are the same whatever form the image has.
+// TestAdvice checks the advice for an image with one fault of every kind. The findings are the
+// same in every form of the image.
 func TestAdvice(t *testing.T) {
 	for _, name := range []string{"faults", "base", "unknown-steps"} {
 		t.Run(name, func(t *testing.T) {
@@ -136,19 +136,19 @@ func TestAdvice(t *testing.T) {
 			got := told(adviceOn(t, string(text), "docker-20", analyze.AdviceOptions{}))
 			testkit.Golden(t, filepath.Join("testdata", "advice-"+name+".golden"), got, *update)
 			if other := told(adviceOn(t, string(text), "containerd", analyze.AdviceOptions{})); other != got {
-				t.Errorf("with compressed layers it says\n%s\nwith plain ones\n%s", other, got)
+				t.Errorf("with compressed layers, got\n%s\nwith plain layers, got\n%s", other, got)
 			}
 		})
 	}
 }
 
-// TestAdviceSample: the sample's faults, as README and docs show them.
+// TestAdviceSample checks that the sample has the faults that the README and docs show.
 func TestAdviceSample(t *testing.T) {
 	got := told(advised(t, run(t, "../testdata/sample.tar", source.Options{}), analyze.AdviceOptions{}))
 	testkit.Golden(t, filepath.Join("testdata", "advice-sample.golden"), got, *update)
 }
 
-// TestAdviceIgnores: what is ignored is in no finding.
+// TestAdviceIgnores checks that no finding includes ignored paths.
 func TestAdviceIgnores(t *testing.T) {
 	text := `-- image fixture:1 linux/amd64 --
 step "FROM scratch"
@@ -179,8 +179,8 @@ file .wh.keep.pem
 	}
 }
 
-// TestAdviceIDs: an ID is the same in the next build, where a layer more is in
-// front, sizes differ, and the builder names other sums.
+// TestAdviceIDs checks that IDs stay the same in the next build, even with one more layer in
+// front, other sizes and other checksums from the builder.
 func TestAdviceIDs(t *testing.T) {
 	build := func(sum string, size int, more string) string {
 		text := "-- image fixture:1 linux/amd64 --\nstep \"FROM scratch\"\n"
@@ -221,8 +221,8 @@ file app/.wh.c
 	}
 }
 
-// TestAdviceLines: provenance names the line for sure, also of a Dockerfile that
-// is given, if it is the one that was built; else texts are compared.
+// TestAdviceLines checks that provenance names the line for sure, even in a Dockerfile that you
+// give, if that file was the one built. Otherwise peel compares the texts.
 func TestAdviceLines(t *testing.T) {
 	const text = `-- image fixture:1 linux/amd64 --
 step "RUN /bin/sh -c make # buildkit"
@@ -264,8 +264,8 @@ file f 100 mode=0600
 	}
 }
 
-// TestSecrets: which files are named as secrets when a step deletes them. The
-// names of certificates, examples and programs' files are not.
+// TestSecrets checks which files count as secrets when a step deletes them. Certificates,
+// examples and programs' own files don't.
 func TestSecrets(t *testing.T) {
 	for name, secret := range map[string]bool{
 		"root/.ssh/id_rsa": true, "home/app/.ssh/id_ed25519": true, "srv/.env": true, "srv/.env.production": true, "srv/.env.example": false,
@@ -289,8 +289,8 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// TestSecretInSeveralLayers: each layer that carries the file is named; between two
-// removals it is one secret, and one that shows again is another.
+// TestSecretInSeveralLayers checks that a finding names each layer that carries the file.
+// Between two removals it's one secret; a file that shows again is another.
 func TestSecretInSeveralLayers(t *testing.T) {
 	const layers = `-- image fixture:1 linux/amd64 --
 -- layer --
@@ -314,7 +314,7 @@ file .env 7
 		return out
 	}
 	if got := secret(layers); len(got) != 2 || got[1].Message != "/.env is named like a secret: it shows in the image, readable in layer 4." || got[1].ID != "secret/visible/.env/layer 4" {
-		t.Errorf("it shows again: %+v", got)
+		t.Errorf("file that shows again: %+v", got)
 	}
 	got := secret(layers + "-- layer --\nfile .wh..env\n")
 	if len(got) != 2 {
@@ -330,8 +330,8 @@ file .env 7
 	}
 }
 
-// TestAdvicePlainly: what findings are made of is, on random images, what a plain
-// look at everything gives.
+// TestAdvicePlainly compares the data behind findings with a brute-force computation on random
+// images.
 func TestAdvicePlainly(t *testing.T) {
 	for seed := range uint64(cases(300, 20_000)) {
 		a := randomImage(t, seed)
@@ -341,8 +341,8 @@ func TestAdvicePlainly(t *testing.T) {
 	}
 }
 
-// TestAdviceAtMost: of more findings of a rule than there may be, the least are
-// one, and no byte is lost.
+// TestAdviceAtMost checks that when a rule has more findings than allowed, the smallest are
+// merged into one, and no byte is lost.
 func TestAdviceAtMost(t *testing.T) {
 	a := run(t, "../testdata/sample.tar", source.Options{})
 	all := advised(t, a, analyze.AdviceOptions{})
@@ -359,20 +359,20 @@ func TestAdviceAtMost(t *testing.T) {
 			}
 		}
 		if bytes != a.Totals.Wasted || versions != a.Waste.Len() {
-			t.Errorf("at most %d: findings of %d bytes in %d versions; wasted are %d in %d", most, bytes, versions, a.Totals.Wasted, a.Waste.Len())
+			t.Errorf("at most %d: findings cover %d bytes in %d versions, but %d bytes in %d versions are wasted", most, bytes, versions, a.Totals.Wasted, a.Waste.Len())
 		}
 		for rule, n := range rules {
 			if n > most+1 {
-				t.Errorf("at most %d: %d findings of rule %s", most, n, rule)
+				t.Errorf("at most %d: got %d findings of rule %s", most, n, rule)
 			}
 		}
 		if least == 0 {
-			t.Errorf("at most %d of %d: nothing stands for those that are left out", most, len(all))
+			t.Errorf("at most %d of %d: no finding for the ones left out", most, len(all))
 		}
 	}
 }
 
-// advised is Advise in a context that does not end.
+// advised calls Advise with a context that doesn't end.
 func advised(t testing.TB, a *analyze.Analysis, opts analyze.AdviceOptions) []analyze.Finding {
 	t.Helper()
 	found, err := analyze.Advise(context.Background(), a, opts)

@@ -9,8 +9,8 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// TestClasses: what a deleted path is known to be, by the ID of its finding; ""
-// for one that is nothing in particular.
+// TestClasses checks how a deleted path is classified, by the ID of its finding. "" stands for
+// a path of no known class.
 func TestClasses(t *testing.T) {
 	for name, want := range map[string]string{
 		"var/lib/apt/lists/partial/x":                     "apt-lists",
@@ -38,7 +38,7 @@ func TestClasses(t *testing.T) {
 		"root/.composer/cache/x":                          "composer-cache",
 		"root/.nuget/packages/x":                          "nuget-cache",
 		"srv/.git/objects/x":                              "git",
-		"srv/.git":                                        "", // a file: a worktree's, or a submodule's
+		"srv/.git":                                        "", // a file: of a worktree or a submodule
 		"usr/share/doc/x/copyright":                       "docs",
 		"usr/share/locale/de/x.mo":                        "docs",
 		"usr/share/docs/x":                                "",
@@ -68,7 +68,7 @@ func TestClasses(t *testing.T) {
 	}
 }
 
-// TestPlace: a finding's path is the longest that has most of the bytes.
+// TestPlace checks that a finding's path is the longest one that covers most of the bytes.
 func TestPlace(t *testing.T) {
 	for _, c := range []struct{ name, files, want string }{
 		{"one file", "a/b/c 10", "/a/b/c"},

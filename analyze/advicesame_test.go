@@ -9,8 +9,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// Large files that show at several paths with the same content are one finding for each
-// set of layers and packages that brought them.
+// TestSameContent checks that large files with the same content at several paths are one
+// finding for each set of layers and packages that brought them.
 func TestSameContent(t *testing.T) {
 	const status = `file var/lib/dpkg/status "Package: cuda\nVersion: 12\n"
 file var/lib/dpkg/info/cuda.list "/usr/lib/cuda/a.so\n/usr/lib/cuda/b.so\n"
@@ -50,7 +50,7 @@ file var/lib/dpkg/info/cuda.list "/usr/lib/cuda/a.so\n/usr/lib/cuda/b.so\n"
 	}
 }
 
-// analysisOf reads an image with its packages, in one of its shapes.
+// analysisOf reads an image with its packages, in the given shape.
 func analysisOf(t *testing.T, shape, text string) *analyze.Analysis {
 	t.Helper()
 	f, err := testkit.Parse(text)

@@ -7,7 +7,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// TestAdviceWords: what is advised in cases that are told apart by the steps around.
+// TestAdviceWords checks the advice in cases that differ only in the steps around them.
 func TestAdviceWords(t *testing.T) {
 	for _, c := range []struct {
 		name, image string
@@ -124,16 +124,16 @@ file app/b 500 mode=0755
 				}
 			}
 			if found == nil {
-				t.Fatalf("there is no finding %s", c.id)
+				t.Fatalf("no finding %s", c.id)
 			}
 			for _, want := range c.want {
 				if !strings.Contains(found.Advice, want) {
-					t.Errorf("the advice lacks %q: %s", want, found.Advice)
+					t.Errorf("advice lacks %q: %s", want, found.Advice)
 				}
 			}
 			for _, not := range c.not {
 				if strings.Contains(found.Advice, not) {
-					t.Errorf("the advice has %q: %s", not, found.Advice)
+					t.Errorf("advice has %q: %s", not, found.Advice)
 				}
 			}
 			at := 0
@@ -144,14 +144,14 @@ file app/b 500 mode=0755
 				at = code[1]
 			}
 			if strings.ContainsRune(found.Advice, 0) {
-				t.Errorf("a mark is left in %q", found.Advice)
+				t.Errorf("mark left in %q", found.Advice)
 			}
 		})
 	}
 }
 
-// toolImage is an image whose two own layers, one of which overwrites what the other
-// has, are of one step.
+// toolImage returns an image with two own layers from the same step. One layer overwrites what
+// the other has.
 func toolImage(step string) string {
 	step = strings.ReplaceAll(step, `"`, `\"`)
 	return "step \"FROM scratch\"\nstep \"" + step + "\"\nstep \"" + step + "\"\n-- layer --\nfile base 1\n-- layer --\nfile a 500\n-- layer --\nfile a 600 seed=2\n"

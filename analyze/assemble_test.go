@@ -16,8 +16,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// overlapping returns layers that change, remove and add what the lower ones have,
-// each larger than the one before.
+// overlapping returns layers that change, remove and add to the lower ones. Each layer is
+// larger than the one before.
 func overlapping() (layers [][]testkit.Entry) {
 	for k := range 8 {
 		var entries []testkit.Entry
@@ -30,7 +30,7 @@ func overlapping() (layers [][]testkit.Entry) {
 	return layers
 }
 
-// paths are a tree's nodes with their versions, in the order of their IDs.
+// paths lists a tree's nodes with their versions, in the order of their IDs.
 func paths(t *Tree) (out []string) {
 	for n := range NodeID(t.Len()) {
 		line := t.Path(n)
@@ -42,8 +42,8 @@ func paths(t *Tree) (out []string) {
 	return out
 }
 
-// TestAssembleInAnyOrder: whatever the order in which layers arrive, and whatever
-// is guessed of those to come, the tree is the same.
+// TestAssembleInAnyOrder checks that the tree is the same in every order in which layers can
+// arrive, and for every guess about the layers still to come.
 func TestAssembleInAnyOrder(t *testing.T) {
 	im := scanned(t, overlapping()...)
 	want, err := assembleOf(t.Context(), im, arrived(im.Layers))
@@ -66,17 +66,17 @@ func TestAssembleInAnyOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !slices.Equal(paths(got.Tree), paths(want.Tree)) || !slices.Equal(got.stored, want.stored) {
-			t.Errorf("seed %d: another tree", seed)
+			t.Errorf("seed %d: the tree differs", seed)
 		}
 	}
 }
 
-// TestAssembleIsCancelled while a layer is missing.
+// TestAssembleIsCancelled cancels while a layer is missing.
 func TestAssembleIsCancelled(t *testing.T) {
 	im := scanned(t, overlapping()...)
 	was := largeTree
 	defer func() { largeTree = was }()
-	for _, largeTree = range []int{0, was} { // it also waits for all layers
+	for _, largeTree = range []int{0, was} { // with 0, it also waits for all layers
 		for missing := range im.Layers {
 			in := newArrivals(im.Layers)
 			for k, l := range im.Layers {
@@ -95,8 +95,7 @@ func TestAssembleIsCancelled(t *testing.T) {
 	}
 }
 
-// broken writes an image in which the header of the last entry of a layer is
-// damaged, and opens it.
+// broken writes and opens an image in which the header of one layer's last entry is damaged.
 func broken(t *testing.T, layer int) *source.Image {
 	t.Helper()
 	im := &testkit.Image{Tag: "fixture:1", Platform: "linux/amd64"}
@@ -112,7 +111,7 @@ func broken(t *testing.T, layer int) *source.Image {
 		t.Fatal(err)
 	}
 	if bytes.Count(b, []byte("the-broken-one")) != 1 {
-		t.Fatal("the entry is not there")
+		t.Fatal("entry not found")
 	}
 	if err := os.WriteFile(path, bytes.Replace(b, []byte("the-broken-one"), []byte("the-damaged-is"), 1), 0o600); err != nil {
 		t.Fatal(err)
@@ -125,9 +124,9 @@ func broken(t *testing.T, layer int) *source.Image {
 	return opened
 }
 
-// TestAssembleFails: an error of a layer is the error, whether those below it are
-// being built or not; and so is a bound of the tree that is met while layers are
-// being read.
+// TestAssembleFails checks that the error of a layer becomes the error of the image, whether or
+// not the layers below it are being built, and that a bound of the tree reached while layers
+// are read does too.
 func TestAssembleFails(t *testing.T) {
 	for _, k := range []int{0, 3, 7} {
 		for range testkit.Rounds(5) {
@@ -146,11 +145,11 @@ func TestAssembleFails(t *testing.T) {
 		again.Layers = nil
 		for _, l := range im.Layers {
 			other := *l
-			other.Entries = nil // to be read
+			other.Entries = nil // so that it is read
 			again.Layers = append(again.Layers, &other)
 		}
 		if _, err := Run(t.Context(), &again, Options{}); !errors.Is(err, errTree) {
-			t.Errorf("of a tree that is too large: %v", err)
+			t.Errorf("tree that is too large: got error %v", err)
 		}
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
@@ -160,8 +159,8 @@ func TestAssembleFails(t *testing.T) {
 	}
 }
 
-// TestExpected: what is guessed is in proportion and bounded, and exact once all
-// layers are there.
+// TestExpected checks that the estimate is proportional and bounded, and exact once all layers
+// are there.
 func TestExpected(t *testing.T) {
 	im := scanned(t, overlapping()...)
 	all, most := 0, 0
@@ -172,17 +171,17 @@ func TestExpected(t *testing.T) {
 	in, known := newArrivals(im.Layers), 0
 	for k, l := range im.Layers {
 		if got, _ := in.expected(); got < min(all/2, guessRatio*known) || got > 2*all {
-			t.Errorf("with %d layers of %d entries: %d are expected, there are %d", k, known, got, all)
+			t.Errorf("with %d layers of %d entries: expected %d, got %d", k, known, got, all)
 		}
 		in.add(l)
 		known += l.Entries.Len()
 	}
 	if got, largest := in.expected(); got != all || largest != most {
-		t.Errorf("with all layers: %d entries are expected, %d in the largest; there are %d and %d", got, largest, all, most)
+		t.Errorf("with all layers: expected %d entries, %d in the largest; got %d and %d", got, largest, all, most)
 	}
 }
 
-// TestLookAhead: a node is found by the hash that was computed ahead as by its own,
+// TestLookAhead checks that the hash computed ahead finds the same node as the node's own hash,
 // wherever a layer's directories and their neighbours change.
 func TestLookAhead(t *testing.T) {
 	im := scanned(t, overlapping()...)
@@ -201,7 +200,7 @@ func TestLookAhead(t *testing.T) {
 				hash := b.ahead.hash(b.t, &b.table, e, i, e.Dir(i), parent)
 				n, own := b.table.find(b.t, parent, e.Base(i))
 				if hash != own || b.table.findBy(b.t, hash, parent, e.Base(i)) != n {
-					t.Fatalf("layer %d, entry %d below node %d: another hash, or another node", k, i, parent)
+					t.Fatalf("layer %d, entry %d below node %d: the hash or the node differs", k, i, parent)
 				}
 			}
 		}

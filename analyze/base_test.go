@@ -10,7 +10,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// Where the history of real images says that the base ends.
+// TestHistoryBase checks where the base ends according to the history of real images.
 func TestHistoryBase(t *testing.T) {
 	at := func(day, minute int) time.Time {
 		return time.Date(2024, 3, day, 12, minute, 0, 0, time.UTC)
@@ -24,7 +24,7 @@ func TestHistoryBase(t *testing.T) {
 		return s
 	}
 	classic := func(command string, when time.Time) source.Step { return step("/bin/sh -c "+command, "", when) }
-	// Debian's official image, and python's on top of it, both as they are on Docker Hub.
+	// Debian's official image, and python's image on top of it, as they are on Docker Hub.
 	debian := []source.Step{step("# debian.sh --arch 'amd64' out/ 'bookworm' '@1709596800'", "debuerreotype 0.15", at(1, 0))}
 	python := slices.Concat(debian, []source.Step{
 		step("RUN /bin/sh -c set -eux; apt-get update # buildkit", buildkit, at(2, 0)),
@@ -47,7 +47,7 @@ func TestHistoryBase(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		steps []source.Step
-		want  string // layers and name
+		want  string // number of layers, and name
 	}{
 		{"no history", nil, "0"},
 		{"one layer", debian, "0"},
@@ -100,13 +100,14 @@ func TestHistoryBase(t *testing.T) {
 				t.Errorf("%s, want %s", got, c.want)
 			}
 			if n, _ := historyBase(c.steps, 1); n > 0 {
-				t.Errorf("%d layers of an image with one", n)
+				t.Errorf("got %d layers for an image with one", n)
 			}
 		})
 	}
 }
 
-// A Dockerfile whose steps are the history's tells how many layers stand below them.
+// TestGuessedBase checks that a Dockerfile whose steps match the history shows how many layers
+// lie below them.
 func TestGuessedBase(t *testing.T) {
 	steps := func(commands ...string) (out []source.Step) {
 		for _, c := range commands {
@@ -140,8 +141,8 @@ func TestGuessedBase(t *testing.T) {
 	}
 }
 
-// A base is never all of an image whose base is a guess, and an image that begins with a
-// COPY has none.
+// TestGuessLeavesOwnLayers checks that a guessed base never covers the whole image, and that an
+// image that begins with a COPY has no base.
 func TestGuessLeavesOwnLayers(t *testing.T) {
 	step := func(command string) source.Step { return source.Step{Command: command} }
 	for name, tt := range map[string]struct {
@@ -159,12 +160,13 @@ func TestGuessLeavesOwnLayers(t *testing.T) {
 	} {
 		b := guessedBase(&source.Image{History: tt.steps, Layers: make([]*source.Layer, tt.layers)}, nil)
 		if b.Layers != tt.want || b.vouched() != 0 {
-			t.Errorf("%s: %d layers, want %d; %d are vouched for", name, b.Layers, tt.want, b.vouched())
+			t.Errorf("%s: got %d layers, want %d; %d vouched for", name, b.Layers, tt.want, b.vouched())
 		}
 	}
 }
 
-// Scratch is asked for as a base of no layers, and looked for nowhere.
+// TestBaseScratch checks that scratch is a base of no layers, and that peel looks for it
+// nowhere.
 func TestBaseScratch(t *testing.T) {
 	b, final, err := baseAtOnce(&source.Image{Layers: make([]*source.Layer, 2)}, Options{Base: "scratch", Search: SearchRegistries})
 	if want := (Base{Name: "scratch", By: BaseAsked, Sure: true}); b != want || !final || err != nil {

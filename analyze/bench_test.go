@@ -14,8 +14,8 @@ import (
 
 const benchEntries = 50_000
 
-// benchmarked returns an image of benchEntries whose layers have been read. It
-// closes with the benchmark.
+// benchmarked returns an image of benchEntries entries whose layers have been read. It is
+// closed at the end of the benchmark.
 func benchmarked(b *testing.B, layers int) *source.Image {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "docker.tar")
@@ -47,13 +47,13 @@ func analysed(b *testing.B, layers int) *analyze.Analysis {
 	return a
 }
 
-// perEntry reports how much is done a second, of something done once an entry.
+// perEntry reports the rate per second of an operation done once per entry.
 func perEntry(b *testing.B) {
 	b.ReportMetric(benchEntries*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
 }
 
-// BenchmarkRun makes the tree and all figures of layers that have been read. The
-// sums of contents are there from the first round on.
+// BenchmarkRun builds the tree and computes all figures from layers that have been read.
+// Content checksums are there from the first round on.
 func BenchmarkRun(b *testing.B) {
 	for _, layers := range []int{1, 20, 120} {
 		b.Run(fmt.Sprintf("layers=%d", layers), func(b *testing.B) {
@@ -69,8 +69,8 @@ func BenchmarkRun(b *testing.B) {
 	}
 }
 
-// BenchmarkView makes views that are not kept any more: there are more layers
-// than a tree keeps views of.
+// BenchmarkView makes views that are no longer cached: there are more layers than views a tree
+// caches.
 func BenchmarkView(b *testing.B) {
 	a := analysed(b, 20)
 	for _, mode := range []struct {
@@ -95,8 +95,7 @@ func BenchmarkView(b *testing.B) {
 	}
 }
 
-// BenchmarkFirstView makes the first view of a tree, for which its nodes are put
-// into bunches.
+// BenchmarkFirstView makes the first view of a tree, which groups its nodes into bunches.
 func BenchmarkFirstView(b *testing.B) {
 	a := analysed(b, 20)
 	b.ReportAllocs()
@@ -108,8 +107,7 @@ func BenchmarkFirstView(b *testing.B) {
 	perEntry(b)
 }
 
-// BenchmarkCompare compares two images that have been analysed: half of what is
-// there is in both.
+// BenchmarkCompare compares two analysed images that share half of their content.
 func BenchmarkCompare(b *testing.B) {
 	before, after := analysed(b, 10), analysed(b, 20)
 	b.ReportAllocs()
@@ -132,7 +130,7 @@ func BenchmarkStrip(b *testing.B) {
 	}
 }
 
-// BenchmarkCheck holds an image against every kind of glob.
+// BenchmarkCheck checks an image with every kind of glob.
 func BenchmarkCheck(b *testing.B) {
 	a := analysed(b, 20)
 	rules := "min-efficiency 0.9; max-files 1; " +
@@ -146,7 +144,7 @@ func BenchmarkCheck(b *testing.B) {
 	perEntry(b)
 }
 
-// BenchmarkAdvise makes the findings: a pass over nodes and rows.
+// BenchmarkAdvise makes the findings, in one pass over nodes and rows.
 func BenchmarkAdvise(b *testing.B) {
 	for _, layers := range []int{1, 20, 120} {
 		b.Run(fmt.Sprintf("layers=%d", layers), func(b *testing.B) {

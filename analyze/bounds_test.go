@@ -33,16 +33,16 @@ func member(kind byte, name, link string) testkit.Entry {
 	return testkit.Entry{Type: kind, Name: name, Link: link, Mode: 0o755, Time: testkit.DefaultTime}
 }
 
-// TestTreeBounds: a bound that is met is an error that names it, and what is just
-// below it is fine.
+// TestTreeBounds checks that exceeding a bound gives an error that names the bound, and that an
+// image just below the bound is fine.
 func TestTreeBounds(t *testing.T) {
 	var files, through []testkit.Entry
 	for i := range 1000 {
 		files = append(files, member('0', fmt.Sprintf("dir/file%04d", i), ""))
-		through = append(through, member('0', fmt.Sprintf("l%d/file%04d", i%2, i), "")) // no two neighbours in one directory
+		through = append(through, member('0', fmt.Sprintf("l%d/file%04d", i%2, i), "")) // no two neighbours are in the same directory
 	}
 	links := []testkit.Entry{member('2', "l0", "a/b/c"), member('2', "l1", "a/b/d")}
-	// A link in each directory that the one before leads to: a short name, a long path.
+	// In each directory, a link leads to the next one: its name is short, its path long.
 	var deep []testkit.Entry
 	long := strings.Repeat("d/", 2000)
 	name := ""
@@ -74,13 +74,14 @@ func TestTreeBounds(t *testing.T) {
 			b := newBuilder(layers)
 			b.bounds = tt.bounds
 			if err := b.build(t.Context(), arrived(layers)); !errors.Is(err, tt.err) || tt.err == nil && err != nil {
-				t.Errorf("the error is %v, want %v", err, tt.err)
+				t.Errorf("got error %v, want %v", err, tt.err)
 			}
 		})
 	}
 }
 
-// TestFlawsAreBounded: those beyond 1000 are counted by layer, and long texts cut.
+// TestFlawsAreBounded checks that flaws beyond 1000 are only counted per layer, and that long
+// texts are cut.
 func TestFlawsAreBounded(t *testing.T) {
 	long := strings.Repeat("x", 100) + "/"
 	var broken []testkit.Entry
@@ -93,14 +94,14 @@ func TestFlawsAreBounded(t *testing.T) {
 	}
 	last := a.Flaws[len(a.Flaws)-2:]
 	if len(a.Flaws) != maxFlaws+2 || last[0].Layer != 1 || last[0].Problem != "600 more" || last[1].Layer != 2 || last[1].Problem != "800 more" {
-		t.Errorf("%d flaws, at last %v", len(a.Flaws), last)
+		t.Errorf("got %d flaws, the last is %v", len(a.Flaws), last)
 	}
 	for _, f := range a.Flaws {
 		if len(f.Path) > maxFlawText || len(f.Problem) > maxFlawText {
-			t.Fatalf("a flaw of %d and %d bytes", len(f.Path), len(f.Problem))
+			t.Fatalf("got a flaw of %d and %d bytes", len(f.Path), len(f.Problem))
 		}
 	}
 	if f := a.Flaws[0]; !strings.HasSuffix(f.Path, "x/0") || !strings.HasSuffix(f.Problem, "which is missing") || !strings.Contains(f.Path, "…") {
-		t.Errorf("a flaw is cut to %q, %q", f.Path, f.Problem)
+		t.Errorf("flaw cut to %q, %q", f.Path, f.Problem)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// alikeLayers makes up layers that write, change, remove and replace some files
-// of a directory together.
+// alikeLayers makes up layers that write, change, remove and replace several files of a
+// directory together.
 func alikeLayers(r *rand.Rand) string {
 	var s strings.Builder
 	for range 2 + r.IntN(4) {
@@ -38,7 +38,7 @@ func alikeLayers(r *rand.Rand) string {
 	return s.String()
 }
 
-// Views come to the same whether siblings that are alike are bunched or not.
+// TestBunches checks that views are the same whether or not similar siblings are bunched.
 func TestBunches(t *testing.T) {
 	bunches, nodes := 0, 0
 	for seed := range uint64(cases(200, 5000)) {
@@ -61,6 +61,6 @@ func TestBunches(t *testing.T) {
 		}
 	}
 	if bunches > nodes*8/10 {
-		t.Errorf("%d nodes make %d bunches: the images show little", nodes, bunches)
+		t.Errorf("%d nodes make %d bunches: the images don't test much", nodes, bunches)
 	}
 }

@@ -32,12 +32,12 @@ func TestCheck(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		a      *Analysis
-		rules  string // as Told takes them
+		rules  string // in the form that Told takes
 		before *Figures
-		want   string // of the one result: its rule and what has become of it
+		want   string // the one result: its rule and state
 		says   string
-		find   string // the findings' IDs
-		advise string // a part of the first one's advice
+		find   string // IDs of the findings
+		advise string // part of the first finding's advice
 	}{
 		{"no rules", a, "", nil, "", "", "", ""},
 		{"efficiency just met", a, "scope image; min-efficiency 0.9", nil, "min-efficiency pass", "efficiency of the image is 90.0 %, at least 90.0 %", "", ""},
@@ -109,14 +109,14 @@ func TestCheck(t *testing.T) {
 			for _, f := range o.Findings {
 				ids = append(ids, f.ID)
 				if state(o.Results[0]) != "unchecked" && f.Severity != o.Results[0].Severity {
-					t.Errorf("the finding's severity is %s", f.Severity)
+					t.Errorf("got severity %s for the finding", f.Severity)
 				}
 			}
 			if strings.Join(ids, " ") != c.find {
 				t.Errorf("findings %q, want %q", ids, c.find)
 			}
 			if len(ids) > 0 && !strings.Contains(o.Findings[0].Advice, c.advise) {
-				t.Errorf("advice %q, want %q in it", o.Findings[0].Advice, c.advise)
+				t.Errorf("got advice %q, want %q in it", o.Findings[0].Advice, c.advise)
 			}
 			if want := strings.HasSuffix(c.want, " error"); o.Failed() != want {
 				t.Errorf("failed: %v, want %v", o.Failed(), want)
@@ -125,7 +125,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// held is hold against rules that are told.
+// held checks an analysis against rules in the form that Told takes.
 func held(t *testing.T, a *Analysis, rules string, opts CheckOptions) *Outcome {
 	t.Helper()
 	o, err := hold(t.Context(), a, Told(t, rules), opts)
@@ -135,7 +135,7 @@ func held(t *testing.T, a *Analysis, rules string, opts CheckOptions) *Outcome {
 	return o
 }
 
-// state is what has become of a rule, in a word.
+// state returns the state of a rule in one word.
 func state(r Result) string {
 	switch {
 	case r.Unchecked:
@@ -146,8 +146,8 @@ func state(r Result) string {
 	return "pass"
 }
 
-// What cannot be read may be any size: a rule that holds for the rest is not
-// known to hold, one that fails has failed.
+// TestCheckUnreadable checks rules on an image with parts that can't be read, whose size is
+// unknown. A rule that holds for the rest isn't known to hold; a rule that fails has failed.
 func TestCheckUnreadable(t *testing.T) {
 	bad := &source.Layer{Err: errors.New("squashfs")}
 	a := &Analysis{
@@ -175,7 +175,7 @@ func TestMayWaste(t *testing.T) {
 		want       int64
 	}{{900, 0.9, 100}, {900, 1, 0}, {900, 0, math.MaxInt64}, {0, 0.5, 0}, {100, 0.5, 100}} {
 		if got := mayWaste(c.visible, c.efficiency); got != c.want {
-			t.Errorf("beside %d at %v: %d, want %d", c.visible, c.efficiency, got, c.want)
+			t.Errorf("beside %d at %v: got %d, want %d", c.visible, c.efficiency, got, c.want)
 		}
 	}
 }

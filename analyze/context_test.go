@@ -11,7 +11,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// lasting is a context that has ended once it has been asked some times.
+// lasting is a context that ends after it has been asked a given number of times.
 type lasting struct {
 	context.Context
 	left, after int
@@ -25,8 +25,8 @@ func (c *lasting) Err() error {
 	return context.Canceled
 }
 
-// What goes through all rows of waste ends with its context, whenever that is: it
-// looks at the context now and then, and not much is done afterwards.
+// TestContextsEnd checks that functions that go through all rows of waste stop when their
+// context ends: they check it regularly and do little work afterwards.
 func TestContextsEnd(t *testing.T) {
 	testkit.Long(t, "it runs the analysis once for each look at the context")
 	var text strings.Builder
@@ -44,7 +44,7 @@ func TestContextsEnd(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		do    func(ctx context.Context) error
-		looks int // that it takes at the context, at least
+		looks int // least number of times it checks the context
 	}{
 		{"Advise", func(ctx context.Context) error {
 			_, err := analyze.Advise(ctx, a, analyze.AdviceOptions{})
@@ -62,7 +62,7 @@ func TestContextsEnd(t *testing.T) {
 			if err := ctx.Err(); err != nil || n == a.Waste.Len() {
 				return err
 			}
-			return errors.New("it ended too early")
+			return errors.New("ended too early")
 		}, 5},
 		{"Run", func(ctx context.Context) error {
 			_, err := analyze.Run(ctx, a.Image, analyze.Options{})
@@ -76,12 +76,12 @@ func TestContextsEnd(t *testing.T) {
 			}
 			looks := 1<<30 - whole.left
 			if looks < c.looks {
-				t.Errorf("it looks at the context %d times, at least %d are to be", looks, c.looks)
+				t.Errorf("checked the context %d times, want at least %d", looks, c.looks)
 			}
 			for n := range looks {
 				ctx := &lasting{Context: t.Context(), left: n}
 				if err := c.do(ctx); !errors.Is(err, context.Canceled) || ctx.after > 10 {
-					t.Fatalf("ended after %d of %d looks: %v, and %d more", n, looks, err, ctx.after)
+					t.Fatalf("ended after %d of %d checks: %v, with %d more", n, looks, err, ctx.after)
 				}
 			}
 		})

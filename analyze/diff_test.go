@@ -16,7 +16,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// imageOf analyses the image of a fixture's text, in a shape.
+// imageOf analyses the image that the fixture text describes, in one shape.
 func imageOf(t *testing.T, shape, text string) *analyze.Analysis {
 	t.Helper()
 	f, err := testkit.Parse(text)
@@ -35,7 +35,7 @@ func difference(t *testing.T, before, after analyze.Side, most int) *analyze.Dif
 	return d
 }
 
-// rows are a difference's paths, one a line.
+// rows lists a difference's paths, one per line.
 func rows(d *analyze.Difference) []string {
 	var out []string
 	for _, p := range d.Paths {
@@ -116,7 +116,8 @@ var between = []string{
 	"/etc/time metadata 5 5 time",
 }
 
-// The forms tell checksums apart: plain layers have none at first.
+// TestCompareImages compares forms of an image that differ in checksums: plain layers have none
+// at first.
 func TestCompareImages(t *testing.T) {
 	for _, shapes := range [][2]string{{"docker-25", "docker-20"}, {"oci-tar", "docker-25"}, {"docker-20.gz", "kaniko"}} {
 		t.Run(strings.Join(shapes[:], " and "), func(t *testing.T) {
@@ -126,16 +127,16 @@ func TestCompareImages(t *testing.T) {
 				t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(between, "\n\t"))
 			}
 			if d.None() {
-				t.Error("it says that nothing differs")
+				t.Error("the difference claims that nothing differs")
 			}
 			few := difference(t, analyze.Final(b), analyze.Final(a), 3)
 			if got := rows(few); !slices.Equal(got, between[:3]) || few.Changes != d.Changes || few.Before != d.Before || few.After != d.After {
-				t.Errorf("of the three largest: %q, %v", got, few.Changes)
+				t.Errorf("the three largest: got %q, %v", got, few.Changes)
 			}
 			for _, same := range []*analyze.Analysis{b, imageOf(t, shapes[1], older)} {
 				d := difference(t, analyze.Final(b), analyze.Final(same), 0)
 				if !d.None() || len(d.Paths) > 0 || d.Before.Visible != d.After.Visible {
-					t.Errorf("the same image differs: %q %+v", rows(d), d.Layers)
+					t.Errorf("an image differs from itself: %q %+v", rows(d), d.Layers)
 				}
 			}
 		})
@@ -171,10 +172,10 @@ file b 20
 	} {
 		d := difference(t, at(c.from), at(c.to), 0)
 		if got := strings.Join(rows(d), "; "); got != c.want {
-			t.Errorf("from %d to %d: %s, want %s", c.from, c.to, got, c.want)
+			t.Errorf("from %d to %d: got %s, want %s", c.from, c.to, got, c.want)
 		}
 		if same := c.from == c.to || c.from == 3; d.None() != same {
-			t.Errorf("from %d to %d: none is %v", c.from, c.to, d.None())
+			t.Errorf("from %d to %d: got %v, want none", c.from, c.to, d.None())
 		}
 	}
 	d := difference(t, at(0), at(2), 0)
@@ -197,8 +198,8 @@ func sameLayers(got, want []analyze.LayerGrowth) bool {
 	})
 }
 
-// TestCompareNaive holds Compare against a comparison of two flat maps, on
-// random images: two of them, and two moments of one.
+// TestCompareNaive compares Compare with a comparison of two flat maps on random images: two
+// images, or two layers of one.
 func TestCompareNaive(t *testing.T) {
 	dir := t.TempDir()
 	open := func(name, shape string, im *testkit.Image) *analyze.Analysis {
@@ -212,7 +213,7 @@ func TestCompareNaive(t *testing.T) {
 	shapes := []string{"docker-20", "kaniko", "oci-tar-zstd", "docker-20.gz"}
 	for seed := range uint64(cases(300, 10_000)) {
 		one, two := testkit.Throw(seed).Image(), testkit.Throw(seed+1<<40).Image()
-		if seed%3 == 0 { // two that have much in common
+		if seed%3 == 0 { // two images with much in common
 			two.Layers = append(slices.Clone(one.Layers), two.Layers...)[:max(len(one.Layers), 1)]
 			two.Layers[len(two.Layers)-1] = testkit.Throw(seed + 1<<41).Image().Layers[0]
 		}
@@ -239,7 +240,7 @@ func TestCompareNaive(t *testing.T) {
 		}
 		if d := difference(t, analyze.Final(b), analyze.Final(a), 0); d.Before.Visible != b.Totals.Visible || d.After.Wasted != a.Totals.Wasted ||
 			d.After.UserWasted != a.Totals.UserWasted || d.Before.Entries != b.Totals.Entries || d.After.Compressed != a.Totals.Compressed {
-			t.Fatalf("seed %d: figures %+v and %+v, totals %+v and %+v", seed, d.Before, d.After, b.Totals, a.Totals)
+			t.Fatalf("seed %d: figures %+v and %+v, but totals %+v and %+v", seed, d.Before, d.After, b.Totals, a.Totals)
 		}
 		checkGrowth(t, b, a)
 		b.Image.Close()
@@ -247,7 +248,7 @@ func TestCompareNaive(t *testing.T) {
 	}
 }
 
-// checkDifference holds a difference's figures against each other.
+// checkDifference checks that a difference's figures agree with each other.
 func checkDifference(t *testing.T, d *analyze.Difference) {
 	t.Helper()
 	var before, after, stored, wasted int64
@@ -260,10 +261,10 @@ func checkDifference(t *testing.T, d *analyze.Difference) {
 		wasted += l.Wasted
 	}
 	if before != d.Before.Visible || after != d.After.Visible {
-		t.Errorf("the changes' bytes are %d and %d, visible are %d and %d", before, after, d.Before.Visible, d.After.Visible)
+		t.Errorf("changes of %d and %d bytes, but %d and %d are visible", before, after, d.Before.Visible, d.After.Visible)
 	}
 	if stored != d.After.Stored-d.Before.Stored || wasted != d.After.Wasted-d.Before.Wasted {
-		t.Errorf("the layers' growth is %d stored, %d wasted; before %+v, after %+v", stored, wasted, d.Before, d.After)
+		t.Errorf("layers grow by %d stored and %d wasted bytes; before %+v, after %+v", stored, wasted, d.Before, d.After)
 	}
 	if len(d.Paths) != d.Differing() {
 		t.Errorf("%d rows of %d", len(d.Paths), d.Differing())
@@ -271,11 +272,11 @@ func checkDifference(t *testing.T, d *analyze.Difference) {
 	if !slices.IsSortedFunc(d.Paths, func(a, b analyze.PathDifference) int {
 		return cmp.Compare(max(b.Growth(), -b.Growth()), max(a.Growth(), -a.Growth()))
 	}) {
-		t.Error("the largest do not come first")
+		t.Error("the largest paths don't come first")
 	}
 }
 
-// checkGrowth holds what grew against the totals.
+// checkGrowth checks the growth against the totals.
 func checkGrowth(t *testing.T, before, after *analyze.Analysis) {
 	t.Helper()
 	g, err := after.GrowthSince(t.Context(), "before", before)
@@ -293,7 +294,7 @@ func checkGrowth(t *testing.T, before, after *analyze.Analysis) {
 		visible += max(p.After, 0) - max(p.Before, 0)
 	}
 	if waste != after.Totals.Wasted-before.Totals.Wasted || visible != after.Totals.Visible-before.Totals.Visible {
-		t.Errorf("growth %+v, of %+v to %+v", g, before.Totals, after.Totals)
+		t.Errorf("got growth %+v from %+v to %+v", g, before.Totals, after.Totals)
 	}
 }
 
@@ -344,7 +345,7 @@ func naiveDifference(before, after map[string]*nversion) []string {
 	return rows
 }
 
-// firstNames are the bytes of every file, counted to the first of its names.
+// firstNames maps the first name of every file to the file's bytes.
 func firstNames(union map[string]*nversion) map[string]int64 {
 	paths := slices.SortedFunc(maps.Keys(union), func(a, b string) int {
 		return slices.Compare(strings.Split(a, "/"), strings.Split(b, "/"))
@@ -359,7 +360,7 @@ func firstNames(union map[string]*nversion) map[string]int64 {
 	return out
 }
 
-// against lists what of two versions differs.
+// against lists the differences between two versions.
 func (v *nversion) against(a *nversion, bytesDiffer bool) []string {
 	what := []string{}
 	add := func(differs bool, word string) {

@@ -8,7 +8,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// configChangeLines are changes, a line each.
+// configChangeLines formats changes, one per line.
 func configChangeLines(changes []ConfigChange) string {
 	var lines []string
 	for _, c := range changes {
@@ -60,7 +60,7 @@ func TestCompareConfigs(t *testing.T) {
 				t.Errorf("got:\n%s\nwant:\n%s", got, tt.want)
 			}
 			if strings.Contains(got, "hunter2") || strings.Contains(got, "s3cr3t") {
-				t.Error("a secret is shown")
+				t.Error("a secret shows")
 			}
 		})
 	}

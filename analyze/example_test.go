@@ -11,11 +11,11 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// sample is an image of a small web shop with the faults that real images have.
+// sample is the image of a small web shop with the faults of real images.
 const sample = "../testdata/sample.tar"
 
-// open opens and analyses an image. Close its Image when you are done: until then,
-// contents of files can be read.
+// open opens and analyses an image. Close its Image when you're done; until then you can read
+// the contents of files.
 func open(ctx context.Context, ref string) *analyze.Analysis {
 	im, err := source.Open(ctx, ref, source.Options{KeepContent: true, Collect: analyze.Collectors()})
 	if err != nil {
@@ -28,7 +28,7 @@ func open(ctx context.Context, ref string) *analyze.Analysis {
 	return a
 }
 
-// List the files that waste most: they ship, and nobody can see them.
+// List the files that waste most: they ship, but no longer show in the image.
 func Example_waste() {
 	a := open(context.Background(), sample)
 	defer a.Image.Close()
@@ -83,7 +83,7 @@ func ExampleCompare() {
 	// /srv/shop/node_modules/bundler/index.js: removed
 }
 
-// Read a file as of any layer, even if it has been deleted since.
+// Read a file as it was in any layer, even if a later layer deleted it.
 func ExampleVersion_Open() {
 	ctx := context.Background()
 	a := open(ctx, sample)
@@ -110,7 +110,7 @@ func ExampleVersion_Open() {
 	// .env has 45 bytes
 }
 
-// Hold an image against rules, as peel check does.
+// Check an image against rules, as peel check does.
 func ExampleCheck() {
 	ctx := context.Background()
 	a := open(ctx, sample)

@@ -10,7 +10,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// Told returns rules of text: "max-layers 3 warn; forbid *.pem; forbid .git".
+// Told parses rules from text such as "max-layers 3 warn; forbid *.pem; forbid .git".
 func Told(t testing.TB, text string) *Rules {
 	t.Helper()
 	r := NoRules()
@@ -31,7 +31,7 @@ func Told(t testing.TB, text string) *Rules {
 	return r
 }
 
-// Hold is Check without the advice on waste.
+// Hold calls Check without the advice on waste.
 func Hold(t testing.TB, a *Analysis, rules string) *Outcome {
 	t.Helper()
 	o, err := hold(t.Context(), a, Told(t, rules), CheckOptions{})
@@ -41,8 +41,8 @@ func Hold(t testing.TB, a *Analysis, rules string) *Outcome {
 	return o
 }
 
-// MadeUpRule adds a rule behind all others, for the time of a test: no layer may
-// have more entries than the limit.
+// MadeUpRule adds a rule after all others until the test ends: no layer may have more entries
+// than the limit.
 func MadeUpRule(t testing.TB) {
 	before := settings
 	t.Cleanup(func() { settings = before })
@@ -59,12 +59,11 @@ func MadeUpRule(t testing.TB) {
 	}))
 }
 
-// SomeGlobs are globs of few parts.
+// SomeGlobs returns globs of up to three parts.
 func SomeGlobs() []string { return someGlobs(3) }
 
-// Cover returns which globs name each node of a tree, found in one walk, and what
-// each by itself says of the node's path, as bits: a test holds them against each
-// other.
+// Cover returns, as bits, which globs match each node of a tree: as found in one walk, and as
+// each glob matches the node's path by itself. A test compares the two.
 func Cover(tb testing.TB, t *Tree, texts []string) (walked, plain []uint64) {
 	tb.Helper()
 	globs := make([]Glob, len(texts))
@@ -92,18 +91,18 @@ func Cover(tb testing.TB, t *Tree, texts []string) (walked, plain []uint64) {
 func AdviseAtMost(a *Analysis, most int) []Finding {
 	ad := newAdviser(a)
 	ad.most = most
-	found, _ := ad.advise(context.Background(), a.Waste, AdviceOptions{}) // that context does not end
+	found, _ := ad.advise(context.Background(), a.Waste, AdviceOptions{}) // the context doesn't end
 	return found
 }
 
-// PlainAdvice holds what findings are made of against what one would write who does
-// not mind how long it takes: all names of an inode for each, all versions, all
-// directories above. It says in what they differ, "" if in nothing.
+// PlainAdvice compares the data behind findings with a simple, slow computation that visits all
+// names of each inode, all versions and all parent directories. It returns the differences, or
+// "" if there are none.
 func PlainAdvice(a *Analysis) string {
 	t, ad := a.Tree, newAdviser(a)
 	last := len(t.layers) - 1
 	for n := range ad.classes {
-		ad.classes[n] = class(n % 3) // so that names of one file differ in that
+		ad.classes[n] = class(n % 3) // so that the names of one file differ in class
 	}
 	for n := range NodeID(len(t.nodes)) {
 		if layer, bytes := ad.shipped(n); fmt.Sprint(layer, bytes) != plainText(plainShipped(ad, n)) {
@@ -161,7 +160,7 @@ func PlainAdvice(a *Analysis) string {
 
 func plainText(layer int, bytes int64) string { return fmt.Sprint(layer, bytes) }
 
-// plainShipped is adviser.shipped.
+// plainShipped is a simple version of adviser.shipped.
 func plainShipped(ad *adviser, n NodeID) (layer int, bytes int64) {
 	t := ad.t
 	last := len(t.layers) - 1
@@ -182,11 +181,11 @@ func plainShipped(ad *adviser, n NodeID) (layer int, bytes int64) {
 	return int(from), t.stored(from, entry)
 }
 
-// AppendFolded is for the tests of folding.
+// AppendFolded exports appendFolded for tests.
 var AppendFolded = appendFolded
 
-// Unlike says in what a view differs from one that was made node by node, "" if
-// in nothing.
+// Unlike returns the differences between a view and one made node by node, or "" if there are
+// none.
 func Unlike(v *View) string {
 	t := v.t
 	single := &bunches{links: gather(t).links}
@@ -211,14 +210,14 @@ func Unlike(v *View) string {
 	return ""
 }
 
-// Bunches returns how many bunches there are for a view to pass over.
+// Bunches returns how many bunches a view passes over.
 func Bunches(t *Tree) int { return len(gather(t).list) }
 
-// FirstView makes a view as if it were a tree's first.
+// FirstView makes a view as if it were the first of its tree.
 func FirstView(t *Tree, s Spec) *View { return newView(t, s, gather(t)) }
 
-// LookInto says what was seen in a file: "KIND LINE,KIND LINE", "?" for what is not
-// understood.
+// LookInto returns what a search for secrets sees in a file, in the form "KIND LINE,KIND LINE",
+// or "?" for content that it doesn't understand.
 func LookInto(name, content string) string {
 	l := lookInto(name, []byte(content))
 	text := strings.ReplaceAll(strings.TrimSpace(string(l.encode())), "\n", ",")
@@ -228,7 +227,7 @@ func LookInto(name, content string) string {
 	return text
 }
 
-// CommandSecrets returns the secrets of a build step.
+// CommandSecrets returns the secrets in a build step.
 func CommandSecrets(text string) []string {
 	var found []string
 	for _, s := range commandSecrets(text) {
@@ -237,7 +236,7 @@ func CommandSecrets(text string) []string {
 	return found
 }
 
-// SetMaxSums sets the bound on the sums of a LayerMap, and returns what sets it back.
+// SetMaxSums sets the bound on the sums of a LayerMap and returns a function that restores it.
 func SetMaxSums(n int) func() {
 	was := maxSums
 	maxSums = n

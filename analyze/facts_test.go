@@ -13,8 +13,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// facts are what is said of an image, as lines: by peel, by the naive overlay,
-// or by a fixture's sections of the same names.
+// facts describes an image as lines. The lines come from peel, from the naive overlay or from
+// the sections of a fixture with the same names.
 type facts struct {
 	tree    []string // TYPE MODE SIZE LAYER CHANGE PATH [-> LINK], of the final union
 	removed []string // LAYER PATH, of every removed version
@@ -24,14 +24,14 @@ type facts struct {
 	flaws   []string // LAYER PATH
 }
 
-// sections are the facts by the names that fixtures have for them.
+// sections maps the names of a fixture's sections to the facts.
 func (f *facts) sections() map[string]*[]string {
 	return map[string]*[]string{
 		"tree": &f.tree, "removed": &f.removed, "waste": &f.waste, "totals": &f.totals, "layers": &f.layers, "flaws": &f.flaws,
 	}
 }
 
-// quoted writes a path as a fixture has it.
+// quoted returns a path in the form that fixtures use.
 func quoted(s string) string {
 	if q := strconv.Quote(s); q != `"`+s+`"` || strings.ContainsAny(s, " \"") {
 		return q
@@ -60,7 +60,7 @@ func layerLine(k, entries int, stored, wasted, hides int64, changes map[string]i
 	return line
 }
 
-// peelFacts are peel's.
+// peelFacts returns the facts according to peel.
 func peelFacts(a *analyze.Analysis) *facts {
 	f := &facts{totals: []string{totalsLine(a.Totals.Entries, a.Totals.Stored, a.Totals.Wasted)}}
 	t := a.Tree
@@ -112,8 +112,8 @@ func byPath(t *analyze.Tree) []analyze.NodeID {
 
 var typeWords = map[byte]string{'0': "file", '1': "hardlink", '2': "symlink", '3': "char", '4': "block", '5': "dir", '6': "fifo"}
 
-// naiveFacts are the naive overlay's. Where several causes are as good, they
-// stand side by side: "removed|overwritten".
+// naiveFacts returns the facts according to the naive overlay. Where several causes are equally
+// right, it joins them: "removed|overwritten".
 func naiveFacts(o *overlay) *facts {
 	f := &facts{flaws: slices.Sorted(slices.Values(o.flaws))}
 	last := map[string]*nversion{}
@@ -170,7 +170,7 @@ func naiveFacts(o *overlay) *facts {
 	return f
 }
 
-// text is all facts, section by section.
+// text returns all facts, section by section.
 func (f *facts) text() string {
 	var b strings.Builder
 	for _, name := range []string{"tree", "removed", "waste", "totals", "layers", "flaws"} {
@@ -182,7 +182,7 @@ func (f *facts) text() string {
 	return b.String()
 }
 
-// fixtureFacts are those that a fixture states; the other sections are nil.
+// fixtureFacts returns the facts that a fixture states; the other sections are nil.
 func fixtureFacts(im *testkit.Image) *facts {
 	f := &facts{}
 	for name, lines := range f.sections() {
@@ -191,8 +191,8 @@ func fixtureFacts(im *testkit.Image) *facts {
 	return f
 }
 
-// differences lists, section by section, the lines that got and want do not
-// share; sections that want does not state are passed over.
+// differences lists, section by section, the lines that got and want don't share. It skips
+// sections that want doesn't state.
 func differences(got, want *facts) string {
 	var b strings.Builder
 	theirs := got.sections()
@@ -208,8 +208,7 @@ func differences(got, want *facts) string {
 	return b.String()
 }
 
-// sameLine compares two lines word by word; a word of want may list several
-// that are as good.
+// sameLine compares two lines word by word. A word of want may list several alternatives.
 func sameLine(got, want string) bool {
 	return slices.EqualFunc(strings.Fields(got), strings.Fields(want), func(g, w string) bool {
 		return g == w || slices.Contains(strings.Split(w, "|"), g)

@@ -116,7 +116,7 @@ func TestFilter(t *testing.T) {
 				t.Errorf("%s\nwant %s", strings.Join(got, " "), c.want)
 			}
 			if n, _ := v.Matched(); n != len(got) {
-				t.Errorf("%d match, %d are counted", len(got), n)
+				t.Errorf("%d match, but the count is %d", len(got), n)
 			}
 		})
 	}
@@ -156,7 +156,7 @@ func TestParseFilterErrors(t *testing.T) {
 	}
 }
 
-// The terms of the guide are terms.
+// TestFilterGuide checks that every term in the guide can be parsed.
 func TestFilterGuide(t *testing.T) {
 	b, err := os.ReadFile("../docs/find.md")
 	if err != nil {
@@ -172,11 +172,11 @@ func TestFilterGuide(t *testing.T) {
 		parse(t, strings.Split(line, "`")[1])
 	}
 	if rows < 10 {
-		t.Errorf("%d terms in the guide: the test looks in the wrong place", rows)
+		t.Errorf("found %d terms in the guide; has its format changed?", rows)
 	}
 }
 
-// No text panics, and an error tells of a place within the text.
+// FuzzParseFilter checks that no text panics and that an error's position lies within the text.
 func FuzzParseFilter(f *testing.F) {
 	for _, s := range []string{`*.so !"a b" /usr/**/x re:^a$ size:>1MB-`, `layer:1-2,3 change:added,removed \ `, `<1 {a,b}/c cause:x type:link`, "\xff\\"} {
 		f.Add(s)

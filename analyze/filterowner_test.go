@@ -21,7 +21,8 @@ file srv/gone 1 mode=4755
 file srv/.wh.gone
 `
 
-// Terms on owner, mode and time hold for what is shown, and not for a removal.
+// TestFilterOwners checks that terms on owner, mode and time match what is shown, and never a
+// removal.
 func TestFilterOwners(t *testing.T) {
 	a, err := analyzed(t, ownerFixture, analyze.Options{})
 	if err != nil {

@@ -15,15 +15,15 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// A plain term: its text, and what it means, written from the grammar with
-// nothing but what the library exports.
+// plainTerm is a term's text and its meaning, written from the grammar with the exported API
+// alone.
 type plainTerm struct {
 	text string
 	node func(v *analyze.View, n analyze.NodeID, own ownSums) bool
-	one  func(v analyze.Version) bool // of versions, if node is nil
+	one  func(v analyze.Version) bool // for versions, if node is nil
 }
 
-// ownSums are what a node has without what is below it.
+// ownSums are a node's sums without those of the nodes below it.
 type ownSums struct{ bytes, wasted int64 }
 
 func plainTerms() []plainTerm {
@@ -113,8 +113,8 @@ func plainTerms() []plainTerm {
 	}
 }
 
-// Filters of random terms, on random images in every mode, choose what the
-// grammar says, and add up to the sums of it.
+// TestFilterAgainstThePlainOne checks that filters of random terms, on random images in every
+// mode, choose the nodes that the grammar describes, and that their sums are right.
 func TestFilterAgainstThePlainOne(t *testing.T) {
 	terms := plainTerms()
 	for seed := range uint64(cases(150, 5000)) {
@@ -237,7 +237,7 @@ func plainHolds(v *analyze.View, n analyze.NodeID, shown analyze.Version, own ow
 	})
 }
 
-// plainSigns adds what each layer means to n itself.
+// plainSigns adds the sign of each layer for n itself.
 func plainSigns(v *analyze.View, n analyze.NodeID, signs []analyze.Sign) {
 	t := v.Tree()
 	at := v.Spec().At

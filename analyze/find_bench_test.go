@@ -35,8 +35,8 @@ func million(b *testing.B) *analyze.Analysis {
 	return a
 }
 
-// BenchmarkFind is what a key typed into a search costs: the matches in the
-// tree, and those that the view shows.
+// BenchmarkFind measures the cost of a key typed into a search: finding the matches in the tree
+// and those that the view shows.
 func BenchmarkFind(b *testing.B) {
 	a := million(b)
 	v := a.Tree.View(analyze.Spec{At: 19})
@@ -77,7 +77,7 @@ func BenchmarkFind(b *testing.B) {
 	}
 }
 
-// BenchmarkFilter is what a filter costs when it is new to a view.
+// BenchmarkFilter measures the cost of a filter that is new to a view.
 func BenchmarkFilter(b *testing.B) {
 	a := million(b)
 	v := a.Tree.View(analyze.Spec{At: 19})

@@ -26,8 +26,8 @@ file usr/lib/.wh.libssl.so.3
 file opt/lib/x 1
 `
 
-// matches returns the paths that a query finds, and those of them that the union
-// after the last layer shows.
+// matches returns the paths that a query finds, and the subset that the union after the last
+// layer shows.
 func matches(t *testing.T, a *analyze.Analysis, q analyze.Query) (all, shown []string) {
 	t.Helper()
 	found, err := a.Tree.Find(t.Context(), q)
@@ -47,7 +47,7 @@ func matches(t *testing.T, a *analyze.Analysis, q analyze.Query) (all, shown []s
 		}
 	}
 	if found.Len() != len(all) || set.Len() != len(shown) || set.Count(analyze.Root) != len(shown) {
-		t.Errorf("%q: %d and %d found, %d and %d counted, %d at the root",
+		t.Errorf("%q: found %d and %d, but counted %d and %d, and %d at the root",
 			q.Text, len(all), len(shown), found.Len(), set.Len(), set.Count(analyze.Root))
 	}
 	slices.Sort(all)
@@ -63,7 +63,7 @@ func TestFind(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		query analyze.Query
-		want  string // of the last union; what only lower layers have stands in brackets
+		want  string // paths in the last union; paths that only lower layers have are in brackets
 	}{
 		{"nothing", analyze.Query{}, ""},
 		{"in names", analyze.Query{Text: "lib"}, "/etc/Xlib /libs /opt/lib /usr/lib /usr/lib/libcrypto.so.3 [/usr/lib/libssl.so.3] /usr/share/doc/libssl3"},
@@ -139,7 +139,8 @@ func TestFindSpans(t *testing.T) {
 	}
 }
 
-// The best match of a fuzzy query comes first, of equal ones the shorter name.
+// TestFindRanked checks that the best match of a fuzzy query comes first, and the shorter name
+// among equal matches.
 func TestFindRanked(t *testing.T) {
 	a, err := analyzed(t, "-- layer --\nfile b/axxxb 1\nfile a-b 1\nfile ab 1\nfile abc 1\nfile c 1\n", analyze.Options{})
 	if err != nil {
@@ -162,7 +163,8 @@ func TestFindRanked(t *testing.T) {
 	}
 }
 
-// What is found in random images is what looking at every path finds.
+// TestFindAgainstEveryPath checks on random images that Find finds exactly the paths that
+// match.
 func TestFindAgainstEveryPath(t *testing.T) {
 	queries := []string{"a", "b", "A", "ab", "a/", "/a", "a/b", "/b/c", "b/c/", "//", "/", "x", "c/a/b/c", "a/a", "abcd", "abab", "bbaa", "acab", "bacc"}
 	for seed := range uint64(cases(60, 2000)) {
@@ -187,7 +189,7 @@ func TestFindAgainstEveryPath(t *testing.T) {
 	}
 }
 
-// finds is Find's contract, said of one path.
+// finds states Find's contract for one path.
 func finds(q analyze.Query, path string) bool {
 	cut := func(s string) (string, string) { i := strings.LastIndexByte(s, '/') + 1; return s[:i], s[i:] }
 	if !strings.ContainsFunc(q.Text, unicode.IsUpper) {
@@ -215,7 +217,7 @@ func finds(q analyze.Query, path string) bool {
 		return false
 	}
 	letters := []rune(last)
-	for i := range len(letters) - 1 { // two of them or more are in the name
+	for i := range len(letters) - 1 { // at least two of them are in the name
 		if inOrder(strings.ReplaceAll(dir, "/", ""), string(letters[:i])) && inOrder(name, string(letters[i:])) {
 			return true
 		}
@@ -244,7 +246,7 @@ func randomImage(t *testing.T, seed uint64) *analyze.Analysis {
 	return a
 }
 
-// A search that is not wanted any more stops.
+// TestFindCancelled checks that a cancelled search stops.
 func TestFindCancelled(t *testing.T) {
 	a, err := analyzed(t, findFixture, analyze.Options{})
 	if err != nil {
@@ -266,7 +268,7 @@ func TestFindCancelled(t *testing.T) {
 	}
 }
 
-// Folding names keeps every byte in its place.
+// FuzzFold checks that folding a name keeps every byte in its place.
 func FuzzFold(f *testing.F) {
 	f.Add([]byte("Straße İ K \xff\xc3"))
 	f.Fuzz(func(t *testing.T, name []byte) {

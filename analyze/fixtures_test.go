@@ -18,12 +18,11 @@ import (
 
 var update = flag.Bool("update", false, "write the goldens anew, and into the fixtures what the naive overlay says (to be read before it is committed)")
 
-// stated are the sections that every fixture has.
+// stated lists the sections that every fixture has.
 var stated = []string{"tree", "removed", "waste", "totals", "layers"}
 
-// TestNaiveFixtures holds the naive overlay against what the fixtures state.
-// With -update it writes the sections instead: a draft for a new fixture, made
-// without peel.
+// TestNaiveFixtures compares the naive overlay with the facts in the fixtures. With -update it
+// writes these sections instead, as a draft for a new fixture that doesn't depend on peel.
 func TestNaiveFixtures(t *testing.T) {
 	for _, f := range testkit.Fixtures(t, "../testdata") {
 		t.Run(f.Name, func(t *testing.T) {
@@ -44,7 +43,7 @@ func TestNaiveFixtures(t *testing.T) {
 					}
 				}
 				want := fixtureFacts(im)
-				want.flaws = nil // some are the scanner's to find
+				want.flaws = nil // the scanner finds some of them
 				if d := differences(got, want); d != "" {
 					t.Errorf("%s %s:\n%s", im.Tag, im.Platform, d)
 				}
@@ -56,13 +55,13 @@ func TestNaiveFixtures(t *testing.T) {
 	}
 }
 
-// TestFixtures holds peel against what the fixtures state, in every shape that
-// each can be expressed in.
+// TestFixtures compares peel with the facts in the fixtures, in every shape that a fixture can
+// take.
 func TestFixtures(t *testing.T) {
 	for _, f := range testkit.Fixtures(t, "../testdata") {
 		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
-			for _, shape := range testkit.Sample(testkit.Sample(f.Shapes())) { // with -short in one of them
+			for _, shape := range testkit.Sample(testkit.Sample(f.Shapes())) { // with -short, only one of them
 				t.Run(shape.Name, func(t *testing.T) {
 					path := shape.Write(t, f)
 					for _, im := range f.Images {
@@ -113,8 +112,7 @@ func check(t *testing.T, a *analyze.Analysis, im *testkit.Image) {
 	checkSums(t, a)
 }
 
-// checkSums holds the figures against each other: whatever the image, they must
-// add up.
+// checkSums checks that the figures add up, as they must for every image.
 func checkSums(t testing.TB, a *analyze.Analysis) {
 	t.Helper()
 	tot := a.Totals
@@ -147,8 +145,8 @@ func checkSums(t testing.TB, a *analyze.Analysis) {
 	}
 }
 
-// TestSamples: what two real engines wrote of one image gives the figures that
-// were counted by hand (see testdata/README.md), and the same tree.
+// TestSamples checks that an image as two real engines wrote it gives the same tree and the
+// figures counted by hand (see testdata/README.md).
 func TestSamples(t *testing.T) {
 	for _, name := range []string{"docker20.tar", "docker29.tar"} {
 		t.Run(name, func(t *testing.T) {
@@ -173,7 +171,7 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-// rewriteFixture writes the stated sections behind each image's layers.
+// rewriteFixture writes the stated sections after each image's layers.
 func rewriteFixture(t *testing.T, f *testkit.Fixture) {
 	t.Helper()
 	file := filepath.Join("../testdata", f.Name+".image")
@@ -214,7 +212,8 @@ func rewriteFixture(t *testing.T, f *testkit.Fixture) {
 	}
 }
 
-// TestUserWaste: user waste is what user layers carry, whatever they hide of the base.
+// TestUserWaste checks that user waste counts the wasted bytes that user layers store, even
+// those that hide bytes of the base.
 func TestUserWaste(t *testing.T) {
 	path := testkit.ShapeNamed("docker-20").Write(t, testkit.Load(t, "../testdata/base-hidden.image"))
 	for base, want := range map[string]analyze.Totals{
@@ -242,8 +241,8 @@ func TestUserWaste(t *testing.T) {
 	}
 }
 
-// TestCompressed: the compressed size is the sum of the blobs', and unknown as
-// soon as one layer is stored plain.
+// TestCompressed checks that the compressed size is the sum of the blobs' sizes, and unknown if
+// any layer is stored uncompressed.
 func TestCompressed(t *testing.T) {
 	f := testkit.Load(t, "../testdata/hardlink-all-removed.image")
 	for name, known := range map[string]bool{
@@ -260,7 +259,7 @@ func TestCompressed(t *testing.T) {
 			}
 		}
 		if a.Totals.Compressed != want || known && want <= 0 {
-			t.Errorf("%s: %d compressed bytes, want %d", name, a.Totals.Compressed, want)
+			t.Errorf("%s: got %d compressed bytes, want %d", name, a.Totals.Compressed, want)
 		}
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// The floor is a share of the image or bytes, whichever is less, or what is said.
+// TestFindingFloor checks that the default floor is the smaller of a share of the image and a
+// number of bytes, and that a setting replaces it.
 func TestFindingFloor(t *testing.T) {
 	for _, c := range []struct {
 		name, said string
@@ -29,13 +30,13 @@ func TestFindingFloor(t *testing.T) {
 				}
 			}
 			if got := findingFloor(r, c.stored); got != c.want {
-				t.Errorf("the floor is %d, want %d", got, c.want)
+				t.Errorf("got floor %d, want %d", got, c.want)
 			}
 		})
 	}
 }
 
-// Findings of waste alone are ever below the floor or summed up.
+// TestBrief checks that only findings of waste can be below the floor or summed up.
 func TestBrief(t *testing.T) {
 	of := func(rule string, severity Severity, bytes int64, ofBase bool) Finding {
 		return Finding{ID: fmt.Sprintf("%s %d", rule, bytes), Rule: rule, Severity: severity, Bytes: bytes, Versions: 1, OfBase: ofBase}
@@ -73,7 +74,7 @@ func TestBrief(t *testing.T) {
 		t.Errorf("%+v", b[len(b)-1])
 	}
 	if !slices.Equal(idsOf(Brief(all, 0)), idsOf(all)) {
-		t.Error("without a floor, the order is another")
+		t.Error("without a floor, the order differs")
 	}
 }
 

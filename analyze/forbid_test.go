@@ -14,7 +14,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// globsOf tells a setting globs, as analyze.Told takes them.
+// globsOf writes a setting with its globs in the form that analyze.Told takes.
 func globsOf(setting string, globs ...string) string {
 	var b strings.Builder
 	for _, g := range globs {
@@ -92,7 +92,7 @@ func TestForbid(t *testing.T) {
 				_, ships, _ = strings.Cut(ships, " ")
 				got = append(got, fmt.Sprintf("%s | %s | %d, %d, %d | %s", f.ID, f.Path, f.Layer, f.Bytes, f.Versions, ships))
 				if f.Rule != "forbid" || f.Severity != analyze.Error || f.Title == "" || f.Advice == "" || f.Step == "" {
-					t.Errorf("not all is said: %+v", f)
+					t.Errorf("incomplete finding: %+v", f)
 				}
 			}
 			if strings.Join(got, "\n") != strings.Join(c.found, "\n") {
@@ -102,8 +102,8 @@ func TestForbid(t *testing.T) {
 	}
 }
 
-// The number of forbidden files is what a plain look at every path of every
-// layer gives.
+// TestForbidPlainly compares the number of forbidden files with a simple count over every path
+// of every layer.
 func TestForbidPlainly(t *testing.T) {
 	a := run(t, "../testdata/sample.tar", source.Options{})
 	for _, pattern := range []string{"*.js", "node_modules", "/var/lib/apt/lists/**", "**/.cache/**", "/usr/*/doc", "*", "{b,l}i*", "/srv/**/*.{jpg,js}", "/**", "**/static", "[a-m]*/**"} {
@@ -130,7 +130,7 @@ func TestForbidPlainly(t *testing.T) {
 			}
 		}
 		if want == 0 {
-			t.Errorf("%s names nothing: it tests nothing", pattern)
+			t.Errorf("%s matches nothing, so it tests nothing", pattern)
 		}
 		o := analyze.Hold(t, a, "forbid "+pattern)
 		got := 0
@@ -159,7 +159,8 @@ file srv/.wh.x
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Stored 1310, wasted 100+110+200; user layers store 510, of which 310 are wasted.
+	// The image stores 1310 bytes and wastes 100+110+200. User layers store 510, of which 310
+	// are wasted.
 	for _, c := range []struct {
 		ignore   []string
 		values   string
@@ -183,20 +184,21 @@ file srv/.wh.x
 			left += w.Bytes
 		}
 		if got := strings.Join(values, " "); got != c.values || o.Ignored != c.ignored || o.IgnoredVersions != c.versions || left != 410-c.ignored {
-			t.Errorf("ignore %q: %s, ignored %d in %d, %d left; want %s, %d in %d", c.ignore, got, o.Ignored, o.IgnoredVersions, left, c.values, c.ignored, c.versions)
+			t.Errorf("ignore %q: got %s, ignored %d in %d, %d left; want %s, %d in %d", c.ignore, got, o.Ignored, o.IgnoredVersions, left, c.values, c.ignored, c.versions)
 		}
 		if got := strings.Join(o.Notes, "\n"); got != c.note {
-			t.Errorf("ignore %q: notes %q, want %q", c.ignore, got, c.note)
+			t.Errorf("ignore %q: got notes %q, want %q", c.ignore, got, c.note)
 		}
 	}
-	// Sizes, and what is forbidden, are what they were.
+	// Sizes and forbidden files stay the same.
 	o := analyze.Hold(t, a, "max-size 1310; max-files 2; forbid /srv/x; ignore *")
 	if r := o.Results; r[0].Failed || r[0].Value != "1.31 kB" || !r[1].Failed || r[1].Value != "3" || !r[2].Failed {
 		t.Errorf("results %+v", r)
 	}
 }
 
-// Two steps of the same text, and layers without one, have findings of their own.
+// TestFindingIDs checks that two steps of the same text, and layers without a step, get
+// separate findings.
 func TestFindingIDs(t *testing.T) {
 	a, err := analyzed(t, `
 -- image app:1 linux/amd64 --
@@ -221,12 +223,12 @@ file c 500
 		t.Errorf("IDs %s, want %s", got, want)
 	}
 	if o.Failed() {
-		t.Error("a warning fails the check")
+		t.Error("a warning makes the check fail")
 	}
 }
 
-// TestGlobsOnTrees: the walk over a tree finds for many globs at once what each
-// says of each path.
+// TestGlobsOnTrees checks that one walk over a tree with many globs finds the same matches as
+// each glob on each path.
 func TestGlobsOnTrees(t *testing.T) {
 	all := analyze.SomeGlobs()
 	for seed := range uint64(cases(60, 2000)) {
@@ -243,19 +245,19 @@ func TestGlobsOnTrees(t *testing.T) {
 			walked, plain := analyze.Cover(t, a.Tree, globs)
 			for n := range walked {
 				if walked[n] != plain[n] {
-					t.Fatalf("seed %d, %q: %s is named by %b, want %b", seed, globs, a.Tree.Path(analyze.NodeID(n)), walked[n], plain[n])
+					t.Fatalf("seed %d, %q: %s matches %b, want %b", seed, globs, a.Tree.Path(analyze.NodeID(n)), walked[n], plain[n])
 				}
 			}
 		}
 	}
 }
 
-// A check ends when nobody wants it any more.
+// TestCheckEnds checks that a check stops when its context is cancelled.
 func TestCheckEnds(t *testing.T) {
 	a := run(t, "../testdata/sample.tar", source.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := analyze.Check(ctx, a, analyze.Told(t, "forbid **/x"), analyze.CheckOptions{}); !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v, want that of the context", err)
+		t.Errorf("got error %v, want the context's error", err)
 	}
 }

@@ -7,8 +7,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// FuzzTree makes an image of any bytes and holds the one tree against the naive
-// overlay.
+// FuzzTree makes an image from any bytes and compares its tree with the naive overlay.
 func FuzzTree(f *testing.F) {
 	for seed := range uint64(50) {
 		f.Add([]byte(*testkit.Throw(seed)))

@@ -11,7 +11,7 @@ import (
 func TestGlobCovers(t *testing.T) {
 	for _, c := range []struct {
 		glob string
-		yes  string // paths that it names, with spaces between
+		yes  string // paths that it matches, separated by spaces
 		no   string
 	}{
 		{"*.pem", "/a.pem /srv/a.pem /srv/dir.pem/x", "/a.pemx /srv/pem"},
@@ -57,7 +57,7 @@ func TestGlobCovers(t *testing.T) {
 		}
 		for path := range strings.FieldsSeq(c.yes) {
 			if !g.covers(path) {
-				t.Errorf("%s does not name %s", c.glob, path)
+				t.Errorf("%s doesn't match %s", c.glob, path)
 			}
 		}
 		for path := range strings.FieldsSeq(c.no) {
@@ -88,14 +88,14 @@ func TestGlobErrors(t *testing.T) {
 		"[a/b]":                        "a slash",
 	} {
 		if _, err := ParseGlob(glob); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%.20q: error %v, want one that says %q", glob, err, says)
+			t.Errorf("%.20q: got error %v, want one that says %q", glob, err, says)
 		}
 	}
 }
 
 func TestGlobExceptions(t *testing.T) {
 	var gs Globs
-	for _, text := range []string{"!/etc/ssl", "*.pem", "!keep.pem"} { // the order is nothing
+	for _, text := range []string{"!/etc/ssl", "*.pem", "!keep.pem"} { // the order doesn't matter
 		g, err := ParseGlob(text)
 		if err != nil {
 			t.Fatal(err)
@@ -114,8 +114,8 @@ func TestGlobExceptions(t *testing.T) {
 	}
 }
 
-// plainCovers is Glob.covers as the library and the grammar have it, plainly:
-// every path above, and the path itself, is held against the whole glob.
+// plainCovers is a simple version of Glob.covers: it matches the path and every parent
+// directory against the whole glob.
 func plainCovers(t testing.TB, text, path string) bool {
 	t.Helper()
 	all, err := plainGlobs(strings.TrimPrefix(text, "!"))
@@ -144,7 +144,7 @@ func plainCovers(t testing.TB, text, path string) bool {
 	return false
 }
 
-// someGlobs are globs of up to so many parts.
+// someGlobs returns globs of up to the given number of parts.
 func someGlobs(parts int) []string {
 	all := []string{""}
 	for from, n := 0, 0; n < parts; n++ {
@@ -159,7 +159,7 @@ func someGlobs(parts int) []string {
 	return all[1:]
 }
 
-// somePaths are paths of up to so many parts.
+// somePaths returns paths of up to the given number of parts.
 func somePaths(parts int) []string {
 	all := []string{""}
 	for from, n := 0, 0; n < parts; n++ {
@@ -174,8 +174,8 @@ func somePaths(parts int) []string {
 	return all[1:]
 }
 
-// TestGlobsAgainstThePlainOne: all globs of few parts name what the library says
-// of each path and of those above it, of all paths of few parts.
+// TestGlobsAgainstThePlainOne checks all short globs on all short paths: each must match the
+// paths that the library matches, and everything below them.
 func TestGlobsAgainstThePlainOne(t *testing.T) {
 	paths := somePaths(4)
 	for _, text := range someGlobs(3) {
@@ -193,8 +193,8 @@ func TestGlobsAgainstThePlainOne(t *testing.T) {
 	}
 }
 
-// TestGlobIsLinear: what a glob costs grows with the path and with the glob's
-// parts, and not with the paths above.
+// TestGlobIsLinear checks that the cost of matching grows with the length of the path and the
+// number of the glob's parts, but not with the number of parent directories.
 func TestGlobIsLinear(t *testing.T) {
 	steps := func(glob string, depth int) int {
 		g, err := ParseGlob(glob)
@@ -216,13 +216,13 @@ func TestGlobIsLinear(t *testing.T) {
 			t.Errorf("%s: %d steps on 10,000 directories, %d on twice as many", glob, one, two)
 		}
 		if most := 10_000 * 4 * maxParts; one > most {
-			t.Errorf("%s: %d steps on 10,000 directories, want %d at most", glob, one, most)
+			t.Errorf("%s: %d steps on 10,000 directories, want at most %d", glob, one, most)
 		}
 	}
 }
 
-// Whatever is taken for a glob is matched in bounded time and without a panic,
-// names what lies below what it names, and what the library says.
+// FuzzGlob checks that every text that parses as a glob is matched in bounded time without a
+// panic, agrees with the library, and also matches everything below a path that it matches.
 func FuzzGlob(f *testing.F) {
 	for _, s := range []string{"*.pem", "**/.git/**", "/srv/{a,b/c}", "!/etc/ssl", `\*[a-z]?`, "{a,{b,c}}*", "a/**/b/**", "[^/]", "**/**/a*/**/?", "/**/x/*"} {
 		f.Add(s, "/srv/app/.git/config")
@@ -235,10 +235,10 @@ func FuzzGlob(f *testing.F) {
 		}
 		named := g.covers(path)
 		if named && !g.covers(path+"/x") {
-			t.Errorf("%q names %q, and not what is below it", text, path)
+			t.Errorf("%q matches %q, but nothing below it", text, path)
 		}
 		if strings.ContainsRune(text, utf8.RuneError) || strings.Contains(text, "***") {
-			return // the library takes one byte that is not UTF-8 for another, and "a***" not for "a"
+			return // the library takes any byte that isn't UTF-8 for any other, and doesn't match "a" with "a***"
 		}
 		if want := plainCovers(t, text, path); named != want {
 			t.Errorf("%q names %q: %v, want %v", text, path, named, want)

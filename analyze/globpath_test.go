@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A glob that looks for paths names them alone, and all of them begin with its prefix.
+// TestGlobOfPaths checks that a glob for paths matches only paths that begin with its prefix.
 func TestGlobOfPaths(t *testing.T) {
 	for _, c := range []struct {
 		glob, prefix string
@@ -31,7 +31,7 @@ func TestGlobOfPaths(t *testing.T) {
 		}
 		for _, path := range c.yes {
 			if !g.Matches(path) || !strings.HasPrefix(path, g.Prefix()) {
-				t.Errorf("%s does not match %s", c.glob, path)
+				t.Errorf("%s doesn't match %s", c.glob, path)
 			}
 		}
 		for _, path := range append(c.no, "", "usr") {

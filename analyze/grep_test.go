@@ -21,7 +21,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// grepped returns what a search finds, as "LAYER PATH" with a line's number behind.
+// grepped returns the matches of a search as "LAYER PATH", followed by the line number if there
+// is one.
 func grepped(t *testing.T, a *analyze.Analysis, o analyze.GrepOptions) (found []string, g analyze.Grepped) {
 	t.Helper()
 	g, err := analyze.Grep(t.Context(), a, o, func(m *analyze.Match) error {
@@ -50,9 +51,8 @@ func expression(t *testing.T, s string) *grep.Pattern {
 	return p
 }
 
-// What a search goes through is what the figures are made of: all stored bytes, the
-// visible and the wasted ones, each content once; and it finds what is in the layers'
-// tars.
+// TestGrepRandomImages checks that a search covers exactly the bytes of the totals (stored,
+// visible or wasted), reads each content once, and finds the matches in the layers' tars.
 func TestGrepRandomImages(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "image.tar")
 	all := expression(t, "")
@@ -78,7 +78,7 @@ func TestGrepRandomImages(t *testing.T) {
 				return nil
 			})
 			if err != nil || got != want {
-				t.Fatalf("seed %d, showing %d: %d bytes were searched, want %d (%v)", seed, showing, got, want, err)
+				t.Fatalf("seed %d, showing %d: searched %d bytes, want %d (%v)", seed, showing, got, want, err)
 			}
 		}
 		var want []string
@@ -100,13 +100,13 @@ func TestGrepRandomImages(t *testing.T) {
 		}
 		for _, s := range got {
 			if !slices.Contains(want, s) {
-				t.Errorf("seed %d: found %s, which does not match", seed, s)
+				t.Errorf("seed %d: found %s, which doesn't match", seed, s)
 			}
 		}
 		slices.Sort(want)
 		for _, s := range slices.Compact(want) {
 			if !slices.Contains(got, s) {
-				t.Errorf("seed %d: %s was not found", seed, s)
+				t.Errorf("seed %d: did not find %s", seed, s)
 			}
 		}
 		if t.Failed() {
@@ -227,7 +227,7 @@ func TestParseSum256(t *testing.T) {
 	}
 	for _, s := range []string{"", "sha256:", digits[1:], digits + "0", "sha512:" + digits, "sha256-", "xyz", "md5:" + digits[:32], "SHA256 (a) = "} {
 		if got, err := analyze.ParseSum256(s); err == nil {
-			t.Errorf("%q is taken for %v", s, got)
+			t.Errorf("%q is parsed as %v", s, got)
 		}
 	}
 }

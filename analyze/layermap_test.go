@@ -16,8 +16,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// TestLayerMap holds the map of random images against counting, for every
-// directory, layer and layer to look from, which inodes still have a name there.
+// TestLayerMap checks the map of random images against a count, for every directory and layer
+// and as seen from every layer, of the inodes that still have a name.
 func TestLayerMap(t *testing.T) {
 	for seed := range uint64(cases(300, 10_000)) {
 		im := testkit.Throw(seed).Image()
@@ -28,15 +28,15 @@ func TestLayerMap(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, want := mapFacts(m, len(a.Layers)), naiveMap(a.Tree, overlayOf(im)); got != want {
-			t.Fatalf("seed %d: the map has\n%s\nwant\n%s\nthe image:\n%s", seed, got, want, testkit.Text(im))
+			t.Fatalf("seed %d: got map\n%s\nwant\n%s\nthe image:\n%s", seed, got, want, testkit.Text(im))
 		}
 		if stored, dead := m.Stored(analyze.Root); stored != a.Totals.Stored || dead != a.Totals.Wasted {
-			t.Fatalf("seed %d: %d stored and %d dead, the totals are %d and %d", seed, stored, dead, a.Totals.Stored, a.Totals.Wasted)
+			t.Fatalf("seed %d: map has %d stored and %d dead bytes, totals have %d and %d", seed, stored, dead, a.Totals.Stored, a.Totals.Wasted)
 		}
 	}
 }
 
-// mapFacts lists all cells of a map that are not empty.
+// mapFacts lists all non-empty cells of a map.
 func mapFacts(m *analyze.LayerMap, layers int) string {
 	var lines []string
 	for n := range analyze.NodeID(m.Tree().Len()) {
@@ -54,7 +54,7 @@ func cellFact(path string, k int, c analyze.MapCell) string {
 	return fmt.Sprintf("%s after %d: layer %d stored %d live %d covered %d removed %d", path, k, c.Layer, c.Stored, c.Live, c.Covered, c.Removed)
 }
 
-// naiveMap lists the same of a naive overlay.
+// naiveMap lists the same facts of a naive overlay.
 func naiveMap(t *analyze.Tree, o *overlay) string {
 	type key struct {
 		path     string
@@ -71,7 +71,7 @@ func naiveMap(t *analyze.Tree, o *overlay) string {
 			if !slices.Contains(paths, "/") {
 				paths = append(paths, "/")
 			}
-			if len(t.Children(n)) > 0 && x.carrier.path != "/" { // it is a directory in another layer
+			if len(t.Children(n)) > 0 && x.carrier.path != "/" { // a directory in another layer
 				paths = append(paths, x.carrier.path)
 			}
 		}
@@ -104,8 +104,8 @@ func naiveMap(t *analyze.Tree, o *overlay) string {
 	return strings.Join(lines, "\n")
 }
 
-// Bytes die when a later layer covers or removes their last name: of a duplicate in
-// its own layer, of a hard link when its last name goes.
+// TestLayerMapFates checks when bytes die: when a later layer covers or removes their last
+// name. A duplicate dies in its own layer, a hard link's content with its last name.
 func TestLayerMapFates(t *testing.T) {
 	text, err := os.ReadFile("../testdata/bytes-that-die.image")
 	if err != nil {
@@ -127,19 +127,19 @@ func TestLayerMapFates(t *testing.T) {
 		"[{0 1500 0 100 1400} {1 1030 30 1000 0}]",
 	} {
 		if got := fmt.Sprint(m.AppendCells(nil, d, k)); got != want {
-			t.Errorf("after layer %d: %s, want %s", k, got, want)
+			t.Errorf("after layer %d: got %s, want %s", k, got, want)
 		}
 	}
 	if got, want := fmt.Sprint(m.Deaths(d, 0)), "[{1 false 100} {1 true 200} {2 true 400} {3 true 800}]"; got != want {
-		t.Errorf("deaths of layer 0: %s, want %s", got, want)
+		t.Errorf("deaths of layer 0: got %s, want %s", got, want)
 	}
 	if other, ok := a.Tree.Lookup("/other"); !ok || m.Has(other) {
 		t.Error("a file is a directory of the map")
 	}
 }
 
-// In an image of too many directories and layers the deepest ones have no sums of
-// their own, and those above them keep theirs.
+// TestLayerMapIsBounded checks that in an image with too many directories and layers, the
+// deepest directories have no sums of their own, and the ones above them keep theirs.
 func TestLayerMapIsBounded(t *testing.T) {
 	defer analyze.SetMaxSums(40)()
 	var s strings.Builder
@@ -157,7 +157,7 @@ func TestLayerMapIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if m.Depth() != 1 {
-		t.Errorf("sums down to depth %d, want 1", m.Depth())
+		t.Errorf("sums go down to depth %d, want 1", m.Depth())
 	}
 	for path, want := range map[string]int64{"/": 200, "/d": 100, "/e": 100, "/d/d": 0} {
 		n, _ := a.Tree.Lookup(path)
@@ -175,6 +175,6 @@ func TestLayerMapEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := analyze.NewLayerMap(ctx, a.Tree); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v though the context has ended", err)
+		t.Errorf("got %v after the context ended", err)
 	}
 }

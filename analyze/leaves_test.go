@@ -11,9 +11,9 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// The leaves of random images, in every mode and through a filter, are the nodes that
-// show as something else than a directory, with the bytes that the view counts there
-// and not below.
+// TestLeaves checks, on random images in every mode and through a filter, that leaves are the
+// nodes that show as anything but a directory, with the bytes that the view counts for them and
+// not for nodes below.
 func TestLeaves(t *testing.T) {
 	filter, err := analyze.ParseFilter("!a")
 	if err != nil {
@@ -36,7 +36,7 @@ func TestLeaves(t *testing.T) {
 						t.Fatal(err)
 					}
 					if want := plainLeaves(v); fmt.Sprint(got) != fmt.Sprint(want) {
-						t.Fatalf("seed %d, mode %d at %d: %v, want %v\nthe image:\n%s", seed, mode, at, got, want, testkit.Text(im))
+						t.Fatalf("seed %d, mode %d at %d: got %v, want %v\nthe image:\n%s", seed, mode, at, got, want, testkit.Text(im))
 					}
 				}
 			}

@@ -14,26 +14,26 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// A naive overlay, written from the rules (DESIGN, sections 1, 3 and 4) and
-// from nothing else: it copies whole maps, walks all paths for every layer, and
-// compares contents byte by byte. What peel says must agree with it.
+// This file has a naive overlay, written from the rules alone (docs/rules.md): it copies whole
+// maps, walks all paths for every layer, and compares contents byte by byte. peel must agree
+// with it.
 
-// overlay is every version of every path, and the union after each layer.
+// overlay holds every version of every path, and the union after each layer.
 type overlay struct {
 	versions map[string][]*nversion // by path, oldest first
 	unions   []map[string]*nversion // by layer
-	inodes   []*inode               // those that carry bytes, in stored order
+	inodes   []*inode               // those that carry bytes, in the order in which they are stored
 	stored   []int64                // by layer
 	entries  []int                  // by layer
 	flaws    []string               // "LAYER PATH"
-	hidden   map[string]*inode      // what is no part of the filesystem: AUFS's own files, markers
+	hidden   map[string]*inode      // entries outside the filesystem: AUFS's own files, and markers
 }
 
-// nversion is what one layer says of one path.
+// nversion is a layer's version of one path.
 type nversion struct {
 	path     string
 	layer    int
-	index    int  // of its entry
+	index    int  // of the entry
 	typ      byte // as stored: '0' file, '1' hard link ...; 0 if removed
 	change   string
 	implied  bool
@@ -45,10 +45,10 @@ type nversion struct {
 	time     time.Time
 	xattrs   map[string]string
 	link     string
-	inode    *inode // of all but directories and removals
+	inode    *inode // of everything but directories and removals
 }
 
-// inode is what hard links share.
+// inode is shared by hard links.
 type inode struct {
 	kind         byte
 	carrier      *nversion // the entry that brought it
@@ -56,14 +56,14 @@ type inode struct {
 	major, minor int64
 	content      []byte
 	stored       int64
-	missing      bool // a hard link's that leads nowhere
-	aside        bool // its entry is no part of the filesystem
+	missing      bool // of a hard link whose target is missing
+	aside        bool // its entry isn't part of the filesystem
 	names        []*nversion
-	died         int             // the layer that took its last name, -1: none did
-	causes       map[string]bool // of the hides that may be said to have done so
+	died         int             // the layer that hid its last name, -1 if none did
+	causes       map[string]bool // causes that may explain that
 }
 
-// kind is the type that one finds under the name.
+// kind is the type that the path shows as.
 func (v *nversion) kind() byte {
 	if v.inode != nil {
 		return v.inode.kind
@@ -91,23 +91,23 @@ func overlayOf(im *testkit.Image) *overlay {
 	return o
 }
 
-// application is one layer being put on the union below it: first it is unpacked
-// alone, in the order of its tar, then laid over the union.
+// application applies one layer to the union below it: it unpacks the layer alone, in the order
+// of its tar, and then lays it over the union.
 type application struct {
 	*overlay
 	layer   int
 	below   map[string]*nversion
-	own     map[string]*nversion // what the layer says, by path; the last entry counts
+	own     map[string]*nversion // the layer's versions, by path; the last entry counts
 	lost    []*nversion          // of this layer, covered by this layer
-	opaque  map[string]bool      // directories in which an opaque marker stands, or that have the attribute
-	white   map[string]bool      // paths that a whiteout names, which stands beside them
+	opaque  map[string]bool      // directories with an opaque marker or attribute
+	white   map[string]bool      // paths with a whiteout beside them
 	devices map[string]bool      // paths of character devices 0/0
-	parents map[string]bool      // directories that an entry lies below
-	hosts   map[string]bool      // directories that a marker stands in or below
-	links   []*nversion          // hard links whose target has not come yet
+	parents map[string]bool      // directories that have an entry below them
+	hosts   map[string]bool      // directories with a marker in them or below
+	links   []*nversion          // hard links whose target hasn't come yet
 }
 
-// cleanName is the absolute path of a stored name.
+// cleanName returns the absolute path of a stored name.
 func cleanName(name string) string { return path.Clean("/" + name) }
 
 // climbs reports whether the name leads out of the root.
@@ -127,9 +127,9 @@ func climbs(name string) bool {
 	return false
 }
 
-// marker tells what the path of an entry makes of it: "opaque" or "whiteout" of
-// a path, "aufs", "malformed", or "" for a plain path. The first component that
-// looks like a marker decides; only a last one can be a whiteout.
+// marker classifies an entry by its path: "opaque" or "whiteout" of a path, "aufs",
+// "malformed", or "" for a plain path. The first component that looks like a marker decides;
+// only the last component can be a whiteout.
 func marker(p string) (kind, of string) {
 	parts := strings.Split(p, "/")
 	for i, part := range parts {
@@ -149,7 +149,7 @@ func marker(p string) (kind, of string) {
 	return "", ""
 }
 
-// above returns the directories above p, the nearest first, the root last.
+// above returns the parent directories of p, from the nearest to the root.
 func above(p string) []string {
 	var dirs []string
 	for p != "/" {
@@ -181,7 +181,7 @@ func (a *application) run(layer *testkit.Layer) {
 			a.flaw(p)
 			fallthrough
 		case kind != "":
-			if e.IsFile() && (e.Size > 0 || kind == "aufs") { // its bytes are there all the same
+			if e.IsFile() && (e.Size > 0 || kind == "aufs") { // its bytes are stored anyway
 				n := a.inodeOf(e)
 				n.carrier, n.aside = &nversion{path: p, layer: a.layer, cause: "removed", by: a.layer}, true
 				a.hidden[p] = n
@@ -201,7 +201,7 @@ func (a *application) run(layer *testkit.Layer) {
 	}
 }
 
-// mark puts a marker where it stands, unless something is in the way.
+// mark records a marker, unless something is in the way.
 func (a *application) mark(p, kind, of string) {
 	dir, ok := a.resolve(p, math.MaxInt)
 	dir = path.Dir(dir)
@@ -224,10 +224,9 @@ func (a *application) mark(p, kind, of string) {
 	}
 }
 
-// resolve follows the symlinks of this layer in all of the clean path p but its
-// last name; of those, the ones that stand before the entry with that index. Where
-// more than 40 are met, the answer is false, and the name that leads there is left
-// as it is, with all names behind it.
+// resolve follows this layer's symlinks in all components of the clean path p but the last. It
+// follows only symlinks that come before the entry with the given index. If it meets more than
+// 40, it returns false; the name that led there, and all names after it, stay as they are.
 func (a *application) resolve(p string, before int) (string, bool) {
 	links := 0
 	at := "/"
@@ -248,7 +247,7 @@ func (a *application) resolve(p string, before int) (string, bool) {
 	return at, ok
 }
 
-// follow returns where p leads to if it is a symlink, and its target one, and so on.
+// follow returns the path that p leads to if it is a symlink, following links repeatedly.
 func (a *application) follow(p string, before int, links *int) (string, error) {
 	own := a.own[p]
 	if own == nil || own.inode == nil || own.inode.missing || own.inode.kind != '2' || own.index >= before {
@@ -263,14 +262,14 @@ func (a *application) follow(p string, before int, links *int) (string, error) {
 	}
 	for name := range strings.SplitSeq(own.inode.link, "/") {
 		var err error
-		if at, err = a.follow(path.Join(at, name), before, links); err != nil { // Join knows "", "." and ".."
+		if at, err = a.follow(path.Join(at, name), before, links); err != nil { // Join handles "", "." and ".."
 			return "", err
 		}
 	}
 	return at, nil
 }
 
-// entry takes the entry of that index, which is a path of the filesystem.
+// entry applies the entry with the given index, which must be part of the filesystem.
 func (a *application) entry(e *testkit.Entry, index int) {
 	p, _ := a.resolve(cleanName(e.Name), index)
 	v := &nversion{
@@ -318,7 +317,8 @@ func (a *application) entry(e *testkit.Entry, index int) {
 	}
 }
 
-// device puts a character device 0/0 at p: nothing of this layer, and a whiteout.
+// device handles a character device 0/0 at p: it removes the layer's own version and acts as a
+// whiteout.
 func (a *application) device(p string) {
 	a.empty(p)
 	if own := a.own[p]; own != nil {
@@ -328,7 +328,7 @@ func (a *application) device(p string) {
 	a.devices[p] = true
 }
 
-// inodeOf returns the inode that e brings.
+// inodeOf returns a new inode for e.
 func (a *application) inodeOf(e *testkit.Entry) *inode {
 	n := &inode{
 		kind: e.Type, major: e.Major, minor: e.Minor,
@@ -343,9 +343,9 @@ func (a *application) inodeOf(e *testkit.Entry) *inode {
 	return n
 }
 
-// target finds what a hard link to p names: an entry of the layer so far, else
-// what the union below has there, whatever this layer hides of it; nil if there is
-// nothing, or a directory. name is what the link says itself.
+// target returns the inode that a hard link to p names: an entry of the layer so far, or the
+// union's version, even if this layer hides it. It returns nil if p doesn't exist or is a
+// directory. name is the target as the link states it.
 func (a *application) target(p, name string) *inode {
 	at := a.own[p]
 	if at == nil && !a.hosts[p] {
@@ -357,7 +357,7 @@ func (a *application) target(p, name string) *inode {
 	return a.hidden[name]
 }
 
-// mkdirs makes the directories above p that the layer does not have.
+// mkdirs makes the parent directories of p that the layer doesn't have.
 func (a *application) mkdirs(p string) {
 	dirs := above(p)
 	slices.Reverse(dirs)
@@ -379,7 +379,7 @@ func (a *application) imply(dir string) {
 	a.put(&nversion{path: dir, layer: a.layer, typ: '5', implied: true, by: -1, mode: 0o755})
 }
 
-// put makes v what the layer says of its path.
+// put makes v the layer's version of its path.
 func (a *application) put(v *nversion) {
 	if v.typ != '5' {
 		a.empty(v.path)
@@ -391,7 +391,7 @@ func (a *application) put(v *nversion) {
 	a.own[v.path] = v
 }
 
-// empty takes away what the layer has below dir.
+// empty removes the layer's entries below dir.
 func (a *application) empty(dir string) {
 	lies := func(p string) bool { return slices.Contains(above(p), dir) }
 	for p, own := range a.own {
@@ -400,7 +400,7 @@ func (a *application) empty(dir string) {
 			delete(a.own, p)
 		}
 	}
-	for _, marks := range []map[string]bool{a.white, a.devices} { // what stands in dir or below
+	for _, marks := range []map[string]bool{a.white, a.devices} { // marks in dir or below
 		maps.DeleteFunc(marks, func(p string, _ bool) bool { return lies(p) })
 	}
 	for _, marks := range []map[string]bool{a.opaque, a.parents, a.hosts} {
@@ -408,15 +408,15 @@ func (a *application) empty(dir string) {
 	}
 }
 
-// cover hides a version of this layer behind a later entry of it.
+// cover hides a version of this layer behind a later entry of the same layer.
 func (a *application) cover(v *nversion) {
 	v.dup, v.cause, v.by = true, "duplicate", a.layer
 	a.lost = append(a.lost, v)
 }
 
-// goes reports whether this layer hides what the union below has at p, other
-// than by an entry at p, and the cause: opaque directories first, then
-// whiteouts, then what stands above it and is no directory.
+// goes reports whether this layer hides the union's version of p in any way other than by an
+// entry at p. It also returns the cause: opaque directories come first, then whiteouts, then a
+// parent that isn't a directory.
 func (a *application) goes(p string) (cause string, ok bool) {
 	for _, dir := range above(p) {
 		if a.opaque[dir] {
@@ -436,9 +436,8 @@ func (a *application) goes(p string) (cause string, ok bool) {
 	return "", false
 }
 
-// settle makes the directories that nothing names and that the union below does
-// not show, or not any more; those of markers not where a whiteout says that they
-// are gone.
+// settle makes the directories that no entry names and that the union below doesn't show or no
+// longer shows. It skips a marker's directories if a whiteout removes them.
 func (a *application) settle() {
 	shows := func(p string) bool {
 		lower := a.below[p]
@@ -464,8 +463,7 @@ func (a *application) settle() {
 	}
 }
 
-// apply settles what the layer does to the union below it, and returns the
-// union above.
+// apply computes the effect of the layer on the union below it and returns the new union.
 func (a *application) apply() map[string]*nversion {
 	a.settle()
 	for _, v := range a.lost {
@@ -497,8 +495,8 @@ func (a *application) apply() map[string]*nversion {
 	return union
 }
 
-// compare says what v is against lower, which it covers, and what the cover is
-// to lower. Without lower it is added.
+// compare returns how v changes lower, the version that it covers, and the cause of the cover.
+// Without lower, v is added.
 func compare(lower, v *nversion) (change, cause string) {
 	if lower == nil {
 		return "added", ""
@@ -516,8 +514,8 @@ func compare(lower, v *nversion) (change, cause string) {
 	return "identical", "identical"
 }
 
-// bury finds the inodes that no name of the final union reaches, and which
-// hides took the last name: those of the layer in which it fell.
+// bury finds the inodes that no name of the final union reaches, and the causes that hid their
+// last name: those of the layer in which that happened.
 func (o *overlay) bury() {
 	for _, n := range o.inodes {
 		alive := slices.ContainsFunc(n.names, func(v *nversion) bool { return v.by < 0 })
@@ -537,7 +535,7 @@ func (o *overlay) bury() {
 			continue
 		}
 		if n.aside && n.carrier.layer == n.died {
-			n.causes[n.carrier.cause] = true // that its links went too says no more
+			n.causes[n.carrier.cause] = true // the links hidden with it don't matter
 		}
 		for _, v := range n.names {
 			if v.by == n.died {
@@ -547,7 +545,7 @@ func (o *overlay) bury() {
 	}
 }
 
-// wasted is the sum of the dead inodes' bytes, of all or of those that layer
+// wasted is the sum of the dead inodes' bytes, either all of them or those that the given layer
 // carries.
 func (o *overlay) wasted(layer int) (total int64) {
 	for _, n := range o.inodes {

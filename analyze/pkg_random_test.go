@@ -17,9 +17,9 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// TestPackagesAtRandom holds packages against a naive reading of the rules of
-// docs/packages.md, on random images with made-up databases: every package, every layer,
-// every byte; and all rows add up to the image.
+// TestPackagesAtRandom checks packages against a naive implementation of the rules in
+// docs/packages.md, on random images with made-up databases. It compares every package, layer
+// and byte, and checks that all rows add up to the image.
 func TestPackagesAtRandom(t *testing.T) {
 	archive := filepath.Join(t.TempDir(), "image.tar")
 	owned := 0
@@ -49,7 +49,7 @@ func TestPackagesAtRandom(t *testing.T) {
 		}
 	}
 	if owned < testkit.Rounds(200) {
-		t.Errorf("%d packages own anything: the images show nothing", owned)
+		t.Errorf("%d packages own files: the images don't test much", owned)
 	}
 }
 
@@ -59,14 +59,14 @@ func withPackages(t *testing.T, ref string, stream []byte) *analyze.Analysis {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := analyze.Run(t.Context(), img, analyze.Options{Packages: stream == nil}) // beside comparing, and after it
+	a, err := analyze.Run(t.Context(), img, analyze.Options{Packages: stream == nil}) // while comparing, and afterwards
 	if err := errors.Join(err, img.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return a
 }
 
-// checkPackageSums holds that all rows add up to the image, as a whole and by layer.
+// checkPackageSums checks that all rows add up to the image, in total and by layer.
 func checkPackageSums(t *testing.T, a *analyze.Analysis, p *analyze.Packages) {
 	t.Helper()
 	var stored, visible, wasted int64
@@ -80,16 +80,16 @@ func checkPackageSums(t *testing.T, a *analyze.Analysis, p *analyze.Packages) {
 		}
 	}
 	if stored != a.Totals.Stored || visible != a.Totals.Visible || wasted != a.Totals.Wasted {
-		t.Errorf("packages: stored %d visible %d wasted %d; the image: %d, %d, %d", stored, visible, wasted, a.Totals.Stored, a.Totals.Visible, a.Totals.Wasted)
+		t.Errorf("packages: %d stored, %d visible, %d wasted; the image: %d, %d, %d", stored, visible, wasted, a.Totals.Stored, a.Totals.Visible, a.Totals.Wasted)
 	}
 	for k, l := range a.Layers {
 		if layers[k] != l.Stored || dead[k] != l.Wasted {
-			t.Errorf("layer %d: packages store %d and waste %d; the layer %d, %d", k, layers[k], dead[k], l.Stored, l.Wasted)
+			t.Errorf("layer %d: packages store %d and waste %d; the layer stores %d and wastes %d", k, layers[k], dead[k], l.Stored, l.Wasted)
 		}
 	}
 }
 
-// packageFacts writes all that is said of packages.
+// packageFacts formats all facts about packages.
 func packageFacts(p *analyze.Packages) string {
 	var b strings.Builder
 	line := func(x *analyze.Package) {
@@ -183,8 +183,8 @@ func madeApk(d *testkit.Dice) string {
 	return b.String()
 }
 
-// The rules once more, in the plainest way: for every version all databases are read
-// as of its layer, and every path that they list is resolved in that union.
+// What follows implements the rules again in the simplest way: for every version it reads all
+// databases as of that layer, and resolves every path that they list in that union.
 
 type npkg struct{ name, version, typ string }
 
@@ -202,8 +202,8 @@ func (r *naiveReader) text(p string, layer int) (string, bool) {
 	return string(v.inode.content), true
 }
 
-// nearest returns the content of a database: that of the layer, or of the nearest below
-// that brought one.
+// nearest returns a database's content: from the layer itself, or from the nearest lower layer
+// that has the database.
 func (r *naiveReader) nearest(p string, layer int) (string, int, bool) {
 	for k := layer; k >= 0; k-- {
 		for _, v := range r.o.versions[p] {
@@ -249,7 +249,7 @@ func (r *naiveReader) place(p string, layer int) (string, bool) {
 	return path.Join(at, path.Base(p)), true
 }
 
-// ever reports whether any layer mentions a path, or one below it.
+// ever reports whether any layer mentions a path or one below it.
 func (r *naiveReader) ever(p string) bool {
 	for q := range r.o.versions {
 		if q == p || strings.HasPrefix(q, p+"/") {
@@ -285,7 +285,7 @@ func stanzas(text string) (out []nstanza) {
 	return out
 }
 
-// status is the nearest status file with a package in it.
+// status returns the nearest status file with a package in it.
 func (r *naiveReader) status(layer int) []nstanza {
 	for k := layer; k >= 0; {
 		text, at, ok := r.nearest("/var/lib/dpkg/status", k)
@@ -300,7 +300,7 @@ func (r *naiveReader) status(layer int) []nstanza {
 	return nil
 }
 
-// dpkgList returns the list of files of a package that counts for a layer.
+// dpkgList returns a package's list of files as it counts for a layer.
 func (r *naiveReader) dpkgList(name string, layer int) string {
 	p := "/var/lib/dpkg/info/" + name + ".list"
 	now := ""
@@ -325,7 +325,7 @@ func (r *naiveReader) dpkgList(name string, layer int) string {
 	return now
 }
 
-// listing calls add with every path that counts for a layer, and whose it is.
+// listing calls add with every path that counts for a layer, and the path's package.
 func (r *naiveReader) listing(layer int, add func(p string, of npkg)) {
 	diversions := ""
 	if text, ok := r.text("/var/lib/dpkg/diversions", layer); ok {
@@ -377,7 +377,7 @@ func (r *naiveReader) listing(layer int, add func(p string, of npkg)) {
 	}
 }
 
-// pythonName is whose the RECORD of opt/x-1.dist-info is.
+// pythonName returns the package that the RECORD of opt/x-1.dist-info belongs to.
 func (r *naiveReader) pythonName(layer int) (npkg, bool) {
 	if text, ok := r.text("/opt/x-1.dist-info/METADATA", layer); ok {
 		return metadataName(text), true
@@ -400,7 +400,7 @@ func metadataName(text string) npkg {
 	return npkg{strings.TrimPrefix(lines[0], "Name: "), strings.TrimPrefix(lines[1], "Version: "), "python"}
 }
 
-// npm returns the package that a path belongs to by the directory that it lies in.
+// npm returns the package that a path belongs to, judging by its directory.
 func (r *naiveReader) npm(p string, layer int) (npkg, bool) {
 	for at := p; at != "/"; at = path.Dir(at) {
 		ever := false
@@ -434,7 +434,7 @@ func npmName(text string) npkg {
 	return npkg{parts[3], parts[7], "npm"}
 }
 
-// naivePackages says of the packages of an image what packageFacts does.
+// naivePackages formats the same facts as packageFacts, from the naive implementation.
 func naivePackages(im *testkit.Image) string {
 	r := &naiveReader{o: overlayOf(im), last: len(im.Layers) - 1}
 	rows := map[npkg]*analyze.Package{}
@@ -502,7 +502,8 @@ func naivePackages(im *testkit.Image) string {
 	return packageFacts(p)
 }
 
-// known makes the rows of what a layer's databases know, and says what the last has.
+// known adds a row for each package in the databases of layer k, and marks those of the last
+// layer as installed.
 func (r *naiveReader) known(k int, row func(npkg) *analyze.Package) {
 	last := k == r.last
 	there := func(of npkg, installed bool) {

@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// Of pnpm's packages, files are hard links into its store. Whichever name comes first in
-// the layer, a package owns its directory, and what several packages have belongs to
-// the first.
+// TestPnpm checks pnpm's packages, whose files are hard links into its store. In either order
+// of the names in the layer, a package owns its directory, and content that several packages
+// share belongs to the first one.
 func TestPnpm(t *testing.T) {
 	const packages = `hardlink app/node_modules/.pnpm/a@1.2.0/node_modules/a/package.json -> STORE/1
 hardlink app/node_modules/.pnpm/a@1.2.0/node_modules/a/index.js -> STORE/2
@@ -21,7 +21,7 @@ file STORE/2 5000 seed=x
 file STORE/3 "{\"name\":\"@s/b\",\"version\":\"3.0.0\"}"
 `
 	linksLast := "-- layer --\n" + strings.ReplaceAll(store+packages, "STORE", "root/.pnpm-store/v3")
-	// The other way round, the packages carry the content, and the store links to it.
+	// The other way round: the packages carry the content, and the store links to it.
 	linksFirst := `-- layer --
 file app/node_modules/.pnpm/a@1.2.0/node_modules/a/package.json "{\"name\":\"a\",\"version\":\"1.2.0\"}"
 file app/node_modules/.pnpm/a@1.2.0/node_modules/a/index.js 5000 seed=x

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Whatever a package is called: its term is a filter's, of one want, which fits the
-// package and no other that differs by a letter.
+// TestPackageTermFits checks that a package's term is a filter of one want, for any name, and
+// that it matches this package and no package whose name differs by a letter.
 func TestPackageTermFits(t *testing.T) {
 	odd := []string{
 		"git", "@acme/ui", "a@b@c", "@", "@@", "a,b", "-", "a b", " a ", `a"b`, `a\b`, "a*b", "a?b", "dpkg:x", "!a", "caf\u00e9", "\xff\x00\x1b[2J",
@@ -23,7 +23,7 @@ func TestPackageTermFits(t *testing.T) {
 				}
 				want, err := parsePackageWant(strings.TrimPrefix(x.Term(), "package:"))
 				if err != nil || !want.fits(&x) {
-					t.Fatalf("%+v: %q is read as %+v, %v", x, x.Term(), want, err)
+					t.Fatalf("%+v: %q is parsed as %+v, %v", x, x.Term(), want, err)
 				}
 				other := x
 				other.Name = "q" + x.Name
@@ -33,12 +33,12 @@ func TestPackageTermFits(t *testing.T) {
 				i := slices.Index(packageTypes, typ)
 				other = x
 				if other.Type = packageTypes[(i+1)%len(packageTypes)]; want.fits(&other) {
-					t.Errorf("%q fits another type", x.Term())
+					t.Errorf("%q matches another type", x.Term())
 				}
 			}
 		}
 	}
 	if got := (&Package{}).Term(); got != "package:-" {
-		t.Errorf("what no package owns is %q", got)
+		t.Errorf("files without a package are called %q", got)
 	}
 }

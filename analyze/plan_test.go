@@ -15,7 +15,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// analysedImage analyses a made-up image of which so many layers are the base's.
+// analysedImage analyses a made-up image whose base has the given number of layers.
 func analysedImage(t *testing.T, im *testkit.Image, base int) *analyze.Analysis {
 	t.Helper()
 	archive := testkit.ShapeNamed("docker-20").Archive(&testkit.Fixture{Images: []*testkit.Image{im}})
@@ -31,8 +31,8 @@ func analysedImage(t *testing.T, im *testkit.Image, base int) *analyze.Analysis 
 	return a
 }
 
-// plainImage is a random image without the bookkeeping of storage drivers and markers that
-// have content, which no builder makes of a plan.
+// plainImage returns a random image without storage drivers' bookkeeping and without markers
+// that have content: no builder would produce those from a plan.
 func plainImage(seed uint64) *testkit.Image {
 	d := testkit.Throw(seed)
 	im := d.Image()
@@ -47,16 +47,16 @@ func plainImage(seed uint64) *testkit.Image {
 	return im
 }
 
-// remade builds the image that a plan describes, from the naive overlay's unions: layers
-// are put together by groups, and what lies at or below a dropped path is left out of
-// the layers from base on.
+// remade builds the image that a plan describes from the naive overlay's unions. It merges
+// groups of layers, and leaves out dropped paths, with everything below them, of the layers
+// from base on.
 type remade struct {
 	o       *overlay
 	base    int
 	dropped []string
 }
 
-// union is what is to show after a layer.
+// union is the wanted union after a layer.
 func (r *remade) union(layer int) map[string]*nversion {
 	if layer < 0 {
 		return map[string]*nversion{}
@@ -70,7 +70,8 @@ func (r *remade) union(layer int) map[string]*nversion {
 	return u
 }
 
-// layer writes the layer that makes the union after layer to of that before layer from.
+// layer writes the layer that leads from the union before layer from to the union after layer
+// to.
 func (r *remade) layer(from, to int) *testkit.Layer {
 	before, after := r.union(from-1), r.union(to)
 	l := &testkit.Layer{}
@@ -124,8 +125,7 @@ func (r *remade) layer(from, to int) *testkit.Layer {
 
 func hidingName(p string) string { return path.Join(path.Dir(p), ".wh."+path.Base(p))[1:] }
 
-// image puts layers together by groups. A group of one layer keeps that layer as it is, if
-// raw says so.
+// image merges layers by groups. If raw is set, it keeps the layer of a group of one as it is.
 func (r *remade) image(im *testkit.Image, groups []analyze.LayerRange, raw bool) *testkit.Image {
 	out := &testkit.Image{Tag: im.Tag, Platform: im.Platform}
 	at := 0
@@ -147,7 +147,7 @@ func (r *remade) image(im *testkit.Image, groups []analyze.LayerRange, raw bool)
 	return out
 }
 
-// shownBytes are what shows in the end: each path with its type and content.
+// shownBytes formats what shows in the end: each path with its type and content.
 func shownBytes(u map[string]*nversion) string {
 	var b strings.Builder
 	for _, p := range slices.Sorted(maps.Keys(u)) {
@@ -162,11 +162,11 @@ func shownBytes(u map[string]*nversion) string {
 	return b.String()
 }
 
-// planCases is how many random images each of the tests of plans looks at.
+// planCases is the number of random images that each test of plans tries.
 const planCases = 1000
 
-// TestPlanSquash: the figures of layers that are merged are those of the image in which
-// they are.
+// TestPlanSquash checks that the figures of a plan that merges layers match those of an image
+// with the merged layer.
 func TestPlanSquash(t *testing.T) {
 	done, unmade := 0, 0
 	for seed := uint64(3_000_000); done < cases(planCases, 20_000); seed++ {
@@ -191,18 +191,18 @@ func TestPlanSquash(t *testing.T) {
 		}
 	}
 	if unmade > done/20 {
-		t.Errorf("%d of %d images could not be made", unmade, done+unmade)
+		t.Errorf("could not build %d of %d images", unmade, done+unmade)
 	}
 }
 
-// sameShows reports whether an image shows what another one does, without some paths.
+// sameShows reports whether two images show the same, except for some paths.
 func sameShows(im, made *testkit.Image, dropped []string) bool {
 	want := (&remade{o: overlayOf(im), dropped: dropped}).union(len(im.Layers) - 1)
 	got := overlayOf(made)
 	return shownBytes(got.unions[len(made.Layers)-1]) == shownBytes(want)
 }
 
-// samePlan holds a plan's figures against those of the image that was made of it.
+// samePlan checks a plan's figures against those of the image built from it.
 func samePlan(t *testing.T, plan *analyze.Plan, made *testkit.Image) {
 	t.Helper()
 	got, err := plan.Figures(t.Context())
@@ -216,8 +216,8 @@ func samePlan(t *testing.T, plan *analyze.Plan, made *testkit.Image) {
 	}
 }
 
-// TestPlan: the figures of any combination of merged layers and dropped paths are those of
-// the image so made.
+// TestPlan checks that the figures of any combination of merged layers and dropped paths match
+// those of the image built from it.
 func TestPlan(t *testing.T) {
 	done, unmade := 0, 0
 	for seed := uint64(4_000_000); done < cases(planCases, 20_000); seed++ {
@@ -263,12 +263,12 @@ func TestPlan(t *testing.T) {
 		}
 	}
 	if unmade > done/20 {
-		t.Errorf("%d of %d images could not be made", unmade, done+unmade)
+		t.Errorf("could not build %d of %d images", unmade, done+unmade)
 	}
 }
 
-// TestPlanNothing: a plan that changes nothing has the image's own figures, whatever is in
-// it.
+// TestPlanNothing checks that a plan that changes nothing has the image's own figures, on any
+// image.
 func TestPlanNothing(t *testing.T) {
 	for seed := range uint64(cases(300, 5000)) {
 		im := testkit.Throw(5_000_000 + seed).Image()
@@ -278,7 +278,7 @@ func TestPlanNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		if want := analyze.FiguresOf(a); got != want {
-			t.Fatalf("seed %d: planned %+v\nis %+v\n%s", seed, got, want, testkit.Text(im))
+			t.Fatalf("seed %d: planned %+v\nwant %+v\n%s", seed, got, want, testkit.Text(im))
 		}
 	}
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// cases is how many random images a run tries; PEEL_THOROUGH=1 tries many more.
+// cases returns how many random images to try: few, or many with PEEL_THOROUGH=1.
 func cases(few, many int) int {
 	if os.Getenv("PEEL_THOROUGH") != "" {
 		return many
@@ -29,11 +29,10 @@ func cases(few, many int) int {
 	return testkit.Rounds(few)
 }
 
-// TestOverlay holds the one tree against the naive overlay on random images (every
-// version of every path, every union, every figure) and against layers that are
-// unpacked one by one (every union, what is visible). Each image is read as
-// a file with plain layers, where checksums come late, and as a stream with
-// compressed ones, where they come at once.
+// TestOverlay compares peel's tree with two references on random images: the naive overlay
+// (every version, union and figure) and layers unpacked one by one (every union, visible
+// bytes). It reads each image both from a file with plain layers, where checksums come late,
+// and from a stream with compressed layers, where they come at once.
 func TestOverlay(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "image.tar")
 	for seed := range uint64(cases(500, 20_000)) {
@@ -44,8 +43,8 @@ func TestOverlay(t *testing.T) {
 	}
 }
 
-// agrees compares peel with the naive overlay, and shows the image if they
-// differ. It writes the image's archive to path.
+// agrees compares peel with the naive overlay, and prints the image if they differ. It writes
+// the image's archive to path.
 func agrees(t *testing.T, path string, im *testkit.Image) bool {
 	t.Helper()
 	want := overlayOf(im)
@@ -76,8 +75,8 @@ func agrees(t *testing.T, path string, im *testkit.Image) bool {
 	return !t.Failed()
 }
 
-// treeDifferences compares all versions, and what each layer and each union
-// have of each path.
+// treeDifferences compares all versions, and the content of each layer and each union at each
+// path.
 func treeDifferences(t *analyze.Tree, o *overlay) string {
 	var b strings.Builder
 	differ := func(what, p string, got, want any) {
@@ -159,8 +158,8 @@ func (v *nversion) describe() string {
 		size, stored, wasted, v.mode, v.uid, v.gid, v.time.Unix(), v.link)
 }
 
-// TestExtract holds the final union against go-containerregistry's, on the
-// random images that it treats as the OCI spec says (see extractable).
+// TestExtract compares the final union with the result of go-containerregistry, on the random
+// images for which that follows the OCI spec (see extractable).
 func TestExtract(t *testing.T) {
 	tried, seed := 0, uint64(1<<32)
 	for ; tried < cases(100, 5000); seed++ {
@@ -192,7 +191,7 @@ func TestExtract(t *testing.T) {
 	t.Logf("%d of %d images", tried, seed-1<<32)
 }
 
-// extract lists what mutate.Extract makes of the archive's image.
+// extract lists the files that mutate.Extract writes for the archive's image.
 func extract(t *testing.T, archive []byte) []string {
 	t.Helper()
 	im, err := tarball.Image(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(archive)), nil }, nil)
@@ -223,23 +222,23 @@ func extract(t *testing.T, archive []byte) []string {
 	}
 }
 
-// extractable reports whether mutate.Extract is known to be right about the
-// image. It goes through the layers from the top, keeps the first entry that it
-// meets of each path, and differs from the spec in these:
+// extractable reports whether mutate.Extract is known to handle the image correctly. That
+// function goes through the layers from the top, keeps the first entry of each path, and
+// differs from the spec in these ways:
 //
-//   - it knows no opaque whiteouts, no AUFS names, and takes malformed
-//     whiteouts for files;
-//   - within one layer it takes entries and whiteouts in their order: the first
-//     of two entries of a path counts, and a whiteout hides what its own layer
-//     has of the path or below it;
-//   - a whiteout of a path that a higher layer has again is forgotten, and so
-//     lower children of that directory come back;
-//   - parents that no entry names are not there, those of whiteouts neither:
-//     what they stand over shows;
-//   - names that climb out are kept as they are, links that do are left out,
-//     and "/a" is another path than "a".
+//   - It doesn't know opaque whiteouts or AUFS names, and takes malformed
+//     whiteouts for files.
+//   - Within one layer it applies entries and whiteouts in their order: of two
+//     entries with the same path, the first counts, and a whiteout hides
+//     entries of its own layer at the path or below it.
+//   - It forgets a whiteout of a path that a higher layer has again, so lower
+//     children of that directory come back.
+//   - Parents that no entry names don't exist, nor do those of whiteouts, so
+//     whatever they cover still shows.
+//   - It keeps names that climb out as they are, leaves out links that do, and
+//     treats "/a" and "a" as different paths.
 //
-// Hard links it passes on as they are; so only their names are compared.
+// It passes hard links on as they are, so only their names are compared.
 func extractable(im *testkit.Image) bool {
 	above := map[string]bool{} // paths that higher layers have
 	for _, l := range slices.Backward(im.Layers) {
@@ -265,7 +264,7 @@ func extractable(im *testkit.Image) bool {
 			for dir := p; dir != "/"; {
 				dir = parentOf(dir)
 				if dir != "/" && !dirs[dir] {
-					return false // a parent that nothing names, or that is no directory
+					return false // a parent that no entry names or that isn't a directory
 				}
 			}
 		}

@@ -6,8 +6,8 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// Every rule gives its value and its limit as numbers of one unit, but for those that
-// have none; a rule that could not be checked still gives the limit.
+// TestQuantities checks that every rule with a unit gives its value and limit as numbers of
+// that unit. A rule that couldn't be checked still gives the limit.
 func TestQuantities(t *testing.T) {
 	a := imageOf(t, "docker-25", "-- image app:1 linux/amd64 --\n-- layer --\nfile a 300\nfile b 100 mode=4755\n-- layer --\nfile a 200\nfile c.bad 50\nfile su 10 mode=4755\n")
 	none := map[string]bool{"user": true, "healthcheck": true, "base-current": true}
@@ -56,10 +56,10 @@ func TestQuantities(t *testing.T) {
 				t.Errorf("%s has numbers: %v, %v", r.Rule, r.Number, r.Bound)
 			}
 		case r.Bound == nil:
-			t.Errorf("%s has no limit as a number", r.Rule)
+			t.Errorf("%s has no numeric limit", r.Rule)
 		case r.Unchecked:
 		case r.Number == nil:
-			t.Errorf("%s has no value as a number", r.Rule)
+			t.Errorf("%s has no numeric value", r.Rule)
 		case r.Number.Unit != r.Bound.Unit:
 			t.Errorf("%s: %s and %s", r.Rule, r.Number.Unit, r.Bound.Unit)
 		case exact && (r.Number.Unit != w.unit || as(r.Number) != w.value || as(r.Bound) != w.limit):
@@ -72,7 +72,7 @@ func TestQuantities(t *testing.T) {
 		want   *analyze.Quantity
 	}{
 		{"5%", 600, &analyze.Quantity{Unit: analyze.UnitRatio, Ratio: 0.1}},
-		{"5%", 0, nil}, // from nothing
+		{"5%", 0, nil}, // growth from nothing
 		{"5kB", 1000, &analyze.Quantity{Unit: analyze.UnitBytes, N: -340}},
 	} {
 		rules := analyze.NoRules()
@@ -84,7 +84,7 @@ func TestQuantities(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := o.Results[0].Number; (got == nil) != (c.want == nil) || got != nil && *got != *c.want {
-			t.Errorf("growth from %d: %v, want %v", c.before, got, c.want)
+			t.Errorf("growth from %d: got %v, want %v", c.before, got, c.want)
 		}
 	}
 }

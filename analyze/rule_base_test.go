@@ -7,13 +7,13 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// The message about a tag with so many layers, of which the image has so many.
+// TestBaseHold checks the message for tags and images with different numbers of layers.
 func TestBaseHold(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		tag       baseTag
 		now, same int
-		says      string // the message, or the advice of what has failed
+		says      string // the message, or the advice of the failed rule
 	}{
 		{"the same", baseTag{name: "x:1", layers: 3}, 3, 3, "x:1 still has the layers that the image was built on"},
 		{"how many there were is not known", baseTag{name: "x:1", layers: -1}, 3, 3, "x:1 still has the layers that the image was built on"},
@@ -34,7 +34,7 @@ func TestBaseHold(t *testing.T) {
 	}
 }
 
-// Which tag is asked for, and who has named it.
+// TestBaseTag checks which tag is used and where its name comes from.
 func TestBaseTag(t *testing.T) {
 	const sum = "@sha256:0123456789012345678901234567890123456789012345678901234567890123"
 	label := func(name string) map[string]string { return map[string]string{baseNameAnnotation: name} }

@@ -12,7 +12,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// TestRuleUser: who a container of an image runs as.
+// TestRuleUser checks which user a container of an image runs as.
 func TestRuleUser(t *testing.T) {
 	const passwd = `file etc/passwd "root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:/bin/sh\nzero:x:00:0::/:\napp:x:1000:1000::/:/bin/sh\napp:x:0:0::/:\n"`
 	for _, c := range []struct{ user, layers, want string }{
@@ -46,7 +46,7 @@ func TestRuleUser(t *testing.T) {
 	}
 }
 
-// On Windows, nobody is called root.
+// Windows has no user called root.
 func TestRuleUserOnWindows(t *testing.T) {
 	for user, want := range map[string]string{
 		"":                       "user not checked: user is not checked: a Windows image that names no user",
@@ -109,8 +109,8 @@ file x 1
 	}
 }
 
-// TestRuleSetuid: a file is new unless the base has one at the path that gives as
-// much; directories are none; what later layers hide is a note.
+// TestRuleSetuid checks that a file counts as new unless the base has an equally privileged one
+// at the same path. Directories don't count, and files that later layers hide are only a note.
 func TestRuleSetuid(t *testing.T) {
 	const text = `-- image fixture:1 linux/amd64 --
 step "FROM scratch"
@@ -138,16 +138,16 @@ file usr/bin/ping 10 mode=0755 xattr:security.capability="\x01\x00\x00\x02 \x00"
 	_, o := checkedWith(t, text, "oci-tar", "setuid on error")
 	testkit.Golden(t, filepath.Join("testdata", "rule-setuid.golden"), resultOf(o), *update)
 	if !o.Failed() {
-		t.Error("it does not fail")
+		t.Error("the rule doesn't fail")
 	}
 	_, o = checkedWith(t, "-- layer --\nfile su 1 mode=04755\n-- layer --\nfile gone 1 mode=04755\n-- layer --\nfile .wh.gone\n", "oci-tar", "setuid on error")
 	if o.Failed() || len(o.Findings) != 1 || o.Findings[0].Severity != analyze.Note {
-		t.Errorf("what is hidden fails: %s", resultOf(o))
+		t.Errorf("a hidden file fails the rule: %s", resultOf(o))
 	}
 }
 
-// Where an image is read without its contents, as from an index, what was seen in its
-// files when it was written is known still.
+// TestRulesOfAnIndex checks that an image read without its contents, for example from an index,
+// keeps the findings made in its files when the index was written.
 func TestRulesOfAnIndex(t *testing.T) {
 	f, err := testkit.Parse(tokens.Replace("-- image fixture:1 linux/amd64 --\nuser app\n-- layer --\nfile etc/passwd \"app:x:0:0::/:\\n\"\n-- layer --\nfile srv/a.key \"{key}\"\nfile srv/b.key \"{cert}\"\n"))
 	if err != nil {

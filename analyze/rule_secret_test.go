@@ -13,8 +13,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// noise is text of so many characters that looks random. It is made here so that
-// no file of this repository holds what others take for a secret.
+// noise returns text of n characters that looks random. It is generated so that no file of this
+// repository contains anything that scanners take for a secret.
 func noise(n int) string {
 	const signs = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	var b strings.Builder
@@ -25,19 +25,19 @@ func noise(n int) string {
 	return b.String()
 }
 
-// pem is a block of PEM.
+// pem returns a PEM block.
 func pem(label string) string {
 	return "-----BEGIN " + label + "-----\n" + noise(64) + "\n" + noise(64) + "\n-----END " + label + "-----\n"
 }
 
-// tokens are made of their prefixes, to be put in the place of {NAME} in fixtures.
+// tokens replaces {NAME} in fixtures with a token made from its prefix.
 var tokens = strings.NewReplacer(
 	"{github}", "gh"+"p_"+noise(36), "{aws}", "AK"+"IA"+strings.ToUpper(noise(16)), "{awssecret}", noise(40),
 	"{key}", strings.ReplaceAll(pem("PRIVATE "+"KEY"), "\n", `\n`), "{cert}", strings.ReplaceAll(pem("CERTIFICATE"), "\n", `\n`),
 	"{npm}", "np"+"m_"+noise(36), "{noise}", noise(24),
 )
 
-// checkedWith analyses the first image of a fixture's text and holds it against rules.
+// checkedWith analyses the first image of the fixture text and checks it against rules.
 func checkedWith(t *testing.T, text, shape, rules string) (*analyze.Analysis, *analyze.Outcome) {
 	t.Helper()
 	f, err := testkit.Parse(tokens.Replace(text))
@@ -49,7 +49,7 @@ func checkedWith(t *testing.T, text, shape, rules string) (*analyze.Analysis, *a
 	return a, analyze.Hold(t, a, rules)
 }
 
-// resultOf writes the one result of an outcome, and its findings.
+// resultOf formats the one result of an outcome, and its findings.
 func resultOf(o *analyze.Outcome) string {
 	r := o.Results[0]
 	verdict := "holds"
@@ -62,9 +62,9 @@ func resultOf(o *analyze.Outcome) string {
 	return fmt.Sprintf("%s %s: %s\n%s", r.Rule, verdict, r.Message, told(o.Findings))
 }
 
-// secretFixture has a secret of every sort: in the base image, visible, covered,
-// deleted, in the environment, in a label and in the history; and beside them what
-// is named like one and is none.
+// secretFixture has a secret of every kind (in the base image, visible, covered, deleted, in
+// the environment, in a label and in the history) and files that are named like secrets but
+// aren't.
 const secretFixture = `-- image fixture:1 linux/amd64 --
 step "FROM scratch"
 empty "ENV GPG_KEY=7169605F62C751356D054A26A821E680E5FA6305"
@@ -121,12 +121,12 @@ func TestRuleSecret(t *testing.T) {
 		}
 	}
 	if strings.Contains(got, noise(12)) {
-		t.Errorf("it tells a secret:\n%s", got)
+		t.Errorf("output contains a secret:\n%s", got)
 	}
 }
 
-// A private key that shows in a layer fails the check where the rule is an error, and
-// does not where it is a warning; a certificate does not count.
+// TestRuleSecretFails checks that a private key that shows in a layer fails the check if the
+// rule is an error, but not if it's a warning. A certificate doesn't count.
 func TestRuleSecretFails(t *testing.T) {
 	for _, c := range []struct {
 		name, files string
@@ -149,7 +149,7 @@ func TestRuleSecretFails(t *testing.T) {
 	}
 }
 
-// TestSecretContents: what files hold, by their names.
+// TestSecretContents checks the contents that are found in files, by file name.
 func TestSecretContents(t *testing.T) {
 	jks := func(tag string) string {
 		return "\xfe\xed\xfe\xed\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00" + tag + "\x00\x01a\x00\x00\x00\x00\x00\x00\x00\x00\x00\x05X.509\x00\x00\x00\x03abc"
@@ -220,7 +220,7 @@ func TestSecretContents(t *testing.T) {
 	}
 }
 
-// TestMasked: steps are shown without the secrets in them, and otherwise as they are.
+// TestMasked checks that steps are shown without their secrets and otherwise unchanged.
 func TestMasked(t *testing.T) {
 	github := "gh" + "p_" + noise(36)
 	for _, c := range []struct{ step, want string }{
@@ -276,15 +276,15 @@ func TestMasked(t *testing.T) {
 			want = c.step
 		}
 		if got := analyze.Masked(c.step); got != want {
-			t.Errorf("%s\nis shown as %s\nwant %s", c.step, got, want)
+			t.Errorf("%s\nis shown as\n%s\nwant\n%s", c.step, got, want)
 		}
 	}
 }
 
-// Text that is made to keep the scan busy takes work in proportion to its length: four
-// times as long, it takes four times as much, and not sixteen. One pair of runs that
-// shows it is enough, since a busy machine makes the longer run look too long, and not
-// every time.
+// TestSecretScanIsLinear checks that text designed to keep the scan busy takes time in
+// proportion to its length: four times as long takes four times the work, not sixteen times.
+// One pair of runs that shows this is enough, since a busy machine can make the longer run look
+// too slow, but not every time.
 func TestSecretScanIsLinear(t *testing.T) {
 	testkit.Long(t, "it times texts of several lengths")
 	scan := func(text string) time.Duration {
@@ -332,7 +332,7 @@ func FuzzSecretContents(f *testing.F) {
 		if took := time.Since(start); took > 5*time.Second {
 			t.Errorf("%v for %d bytes", took, len(content))
 		}
-		// What is masked holds no secret any more that was found in it.
+		// Masked text no longer contains a secret that the scan found.
 		masked := analyze.Masked(content)
 		for _, s := range analyze.CommandSecrets(content) {
 			if len(s) > 20 && strings.Count(content, s) == 1 && strings.Contains(masked, s) {

@@ -5,7 +5,7 @@ import "testing"
 func TestRuleValues(t *testing.T) {
 	for _, c := range []struct {
 		rule, text string
-		want       string // "" if it cannot be read
+		want       string // "" if it can't be parsed
 	}{
 		{"min-efficiency", "0.95", "0.95"},
 		{"min-efficiency", "95%", "0.95"},
@@ -80,24 +80,24 @@ func TestRuleValues(t *testing.T) {
 		switch {
 		case c.want == "":
 			if err == nil {
-				t.Errorf("%s: %q is taken for %s", c.rule, c.text, got)
+				t.Errorf("%s: %q is parsed as %s", c.rule, c.text, got)
 			}
 		case err != nil:
 			t.Errorf("%s: %q: %v", c.rule, c.text, err)
 		case c.want == "off":
 			if got != "" {
-				t.Errorf("%s: off is taken for %s", c.rule, got)
+				t.Errorf("%s: off is parsed as %s", c.rule, got)
 			}
 		default:
 			if want := c.rule + " " + c.want + " error"; got != want {
-				t.Errorf("%q is taken for %q, want %q", c.text, got, want)
+				t.Errorf("%q is parsed as %q, want %q", c.text, got, want)
 			}
 		}
 	}
 }
 
-// Every default and every value that is shown as an example can be read, and all
-// that the forms of a check want of a rule is there.
+// TestSettings checks that every default and every example value can be parsed, and that every
+// rule has all the texts that the forms of a check need.
 func TestSettings(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range Settings() {
@@ -111,16 +111,16 @@ func TestSettings(t *testing.T) {
 			}
 		}
 		if s.Text == "" || s.Kind.Schema == "" || s.IsRule() && (s.Help == "" || s.About == "" || s.Severity == Note) {
-			t.Errorf("%s: not all is said of it: %+v", s.Name, s)
+			t.Errorf("%s: a text is missing: %+v", s.Name, s)
 		}
 		for _, name := range append([]string{s.Name}, s.Dive...) {
 			if seen[name] {
-				t.Errorf("%s: a second setting of that name", name)
+				t.Errorf("%s: two settings have this name", name)
 			}
 			seen[name] = true
 		}
 	}
 	if got, want := NewRules().String(), "min-efficiency 0.9 error; secret on warning; user on warning; healthcheck on warning; setuid on warning"; got != want {
-		t.Errorf("the defaults are %s, want %s", got, want)
+		t.Errorf("got defaults %s, want %s", got, want)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// mayHold misses no name that namedSecret knows: made of the tables' own words,
-// with what is put before and behind them.
+// TestMayHoldMissesNothing checks that mayHold accepts every name that namedSecret knows. The
+// names combine the tables' own words with prefixes and suffixes.
 func TestMayHoldMissesNothing(t *testing.T) {
 	words := slices.Concat(allEnds, patterns, publicWords, copyEnds, slices.Collect(maps.Keys(secretNames)), slices.Collect(maps.Keys(settingNames)),
 		slices.Collect(maps.Keys(secretBelow)), slices.Collect(maps.Keys(settingBelow)), []string{"a", ".env.", ".wh.", ".ssh/", "/", "Key"})
@@ -27,10 +27,10 @@ func TestMayHoldMissesNothing(t *testing.T) {
 		}
 		found++
 		if !mayHold([]byte(name[1:])) {
-			t.Fatalf("%q is passed over", name)
+			t.Fatalf("%q is skipped", name)
 		}
 	}
 	if found < 1000 {
-		t.Errorf("only %d names were of secrets", found)
+		t.Errorf("only %d names of secrets", found)
 	}
 }

@@ -19,8 +19,8 @@ const (
 	settingsSchema = "../docs/peel.schema.json"
 )
 
-// TestSettingsDocs: the documentation's table and the schema of the rules file
-// are what the settings say.
+// TestSettingsDocs checks that the documentation's table and the schema of the rules file match
+// the settings.
 func TestSettingsDocs(t *testing.T) {
 	const begin, end = "<!-- settings: written by go test ./analyze -run SettingsDocs -update -->\n", "<!-- end of settings -->"
 	page, err := os.ReadFile(settingsPage)
@@ -30,11 +30,11 @@ func TestSettingsDocs(t *testing.T) {
 	head, rest, ok := strings.Cut(string(page), begin)
 	_, tail, ok2 := strings.Cut(rest, end)
 	if !ok || !ok2 {
-		t.Fatal("the marks of the table are gone")
+		t.Fatal("the markers around the table are missing")
 	}
 	if want := head + begin + settingsTable() + end + tail; want != string(page) {
 		if !*update {
-			t.Errorf("%s: the table of rules is not what the program has; -update writes it", settingsPage)
+			t.Errorf("%s: the table of rules is out of date; run with -update", settingsPage)
 		} else if err := os.WriteFile(settingsPage, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +42,7 @@ func TestSettingsDocs(t *testing.T) {
 	testkit.Golden(t, settingsSchema, rulesSchema(t), *update)
 }
 
-// settingsTable is the table of all settings, for the documentation.
+// settingsTable returns the documentation's table of all settings.
 func settingsTable() string {
 	var b strings.Builder
 	b.WriteString("| rule | takes | holds when | default |\n|---|---|---|---|\n")
@@ -62,7 +62,7 @@ func settingsTable() string {
 	return b.String()
 }
 
-// rulesSchema is the JSON Schema of a rules file.
+// rulesSchema returns the JSON Schema of a rules file.
 func rulesSchema(t *testing.T) string {
 	t.Helper()
 	quote := func(text string) string {
@@ -184,7 +184,7 @@ func rulesSchema(t *testing.T) string {
 `
 }
 
-// quotedAll are words as JSON has them.
+// quotedAll returns words as JSON strings.
 func quotedAll(words []string) []string {
 	out := make([]string, len(words))
 	for i, w := range words {
@@ -193,14 +193,14 @@ func quotedAll(words []string) []string {
 	return out
 }
 
-// TestMadeUpRule: a rule is one value. Added to the settings, it has a flag, a key
-// of the rules file, a place in a new one, a name in dive's, a severity, a result
-// in its place in every form, and stands in the documentation and the schema.
+// TestMadeUpRule checks that a rule is one value: once it's in the settings, it has a flag, a
+// key in the rules file, a place in a new rules file, a name in dive's file, a severity, a
+// result in its place in every form, and an entry in the documentation and the schema.
 func TestMadeUpRule(t *testing.T) {
 	before := settingsTable()
 	analyze.MadeUpRule(t)
 	if table := settingsTable(); table == before || !strings.Contains(table, "| `max-made-up` | count, as `77` | There are at most this many entries that were made up. | off |") {
-		t.Errorf("the documentation does not have it:\n%s", table)
+		t.Errorf("the documentation doesn't mention the rule:\n%s", table)
 	}
 	schema := rulesSchema(t)
 	for _, want := range []string{
@@ -209,7 +209,7 @@ func TestMadeUpRule(t *testing.T) {
 		`        "max-made-up": { "$ref": "#/$defs/count" },`,
 	} {
 		if !strings.Contains(schema, want) {
-			t.Errorf("the schema does not have %s:\n%s", want, schema)
+			t.Errorf("the schema lacks %s:\n%s", want, schema)
 		}
 	}
 	f, err := testkit.Parse("-- layer --\nfile a 1\nfile b 2\n")
@@ -250,7 +250,7 @@ func TestMadeUpRule(t *testing.T) {
 		var out, errs bytes.Buffer
 		code := cmd.Main(strings.Fields(c.args), strings.NewReader(""), &out, &errs)
 		if text := out.String() + errs.String(); code != c.code || !strings.Contains(text, c.want) {
-			t.Errorf("peel %s: exit code %d, want %d, and %q in\n%s", c.args, code, c.code, c.want, text)
+			t.Errorf("peel %s: got exit code %d, want %d and %q in\n%s", c.args, code, c.code, c.want, text)
 		}
 	}
 	made, err := os.ReadFile("new.yaml")
@@ -259,7 +259,7 @@ func TestMadeUpRule(t *testing.T) {
 	}
 	for _, want := range []string{"\n# There are at most this many entries that were made up.\nmax-made-up: 5\n", "severity:\n  max-made-up: warn\n"} {
 		if !strings.Contains(string(made), want) {
-			t.Errorf("the new rules file does not have %q:\n%s", want, made)
+			t.Errorf("the new rules file lacks %q:\n%s", want, made)
 		}
 	}
 }

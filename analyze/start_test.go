@@ -8,8 +8,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// Start has every figure right but the causes', and Finish makes of it what Run
-// would have made; what Start returned stays as it was.
+// TestStartAndFinish checks that Start computes every figure except those of the causes, that
+// Finish completes them to the result of Run, and that the value Start returned doesn't change.
 func TestStartAndFinish(t *testing.T) {
 	for _, f := range testkit.Sample(testkit.Fixtures(t, "../testdata")) {
 		for _, shape := range []string{"docker-20", "oci-dir-plain"} {
@@ -36,7 +36,7 @@ func TestStartAndFinish(t *testing.T) {
 			}
 			before, left := peelFacts(first), first.Unsettled()
 			if first.Totals != whole.Totals {
-				t.Errorf("%s, %s: Start says\n%+v, Run\n%+v", f.Name, shape, first.Totals, whole.Totals)
+				t.Errorf("%s, %s: Start returned\n%+v, Run\n%+v", f.Name, shape, first.Totals, whole.Totals)
 			}
 			done, err := first.Finish(t.Context())
 			if err != nil {
@@ -46,13 +46,13 @@ func TestStartAndFinish(t *testing.T) {
 				t.Errorf("%s, %s: Start and Finish differ from Run:\n%s", f.Name, shape, diff)
 			}
 			if done.Unsettled() != 0 || unsettledVersions(done) != 0 {
-				t.Errorf("%s, %s: Finish leaves something unsettled", f.Name, shape)
+				t.Errorf("%s, %s: versions still await comparison after Finish", f.Name, shape)
 			}
 			if (unsettledVersions(first) > 0) != (left > 0) {
-				t.Errorf("%s, %s: %d comparisons are left, but %d versions say so", f.Name, shape, left, unsettledVersions(first))
+				t.Errorf("%s, %s: %d comparisons are left, but %d versions await one", f.Name, shape, left, unsettledVersions(first))
 			}
 			if diff := differences(peelFacts(first), before); diff != "" {
-				t.Errorf("%s, %s: Finish changed what Start returned:\n%s", f.Name, shape, diff)
+				t.Errorf("%s, %s: Finish changed the value that Start returned:\n%s", f.Name, shape, diff)
 			}
 		}
 	}

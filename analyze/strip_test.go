@@ -9,7 +9,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// plainLatest is latest, version by version.
+// plainLatest is a simple version of latest.
 func plainLatest(vs []version, k int) int32 {
 	for i := len(vs) - 1; i >= 0; i-- {
 		if v := &vs[i]; int(v.layer) <= k && v.flags&duplicate == 0 {
@@ -22,8 +22,8 @@ func plainLatest(vs []version, k int) int32 {
 	return none
 }
 
-// TestLatest: layers that hold nothing but duplicates of a path are passed over at
-// once, and what shows is the same.
+// TestLatest checks that skipping layers that have only duplicates of a path doesn't change
+// what shows.
 func TestLatest(t *testing.T) {
 	for seed := range testkit.Rounds(uint64(500)) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -48,8 +48,8 @@ func TestLatest(t *testing.T) {
 	}
 }
 
-// TestStripParts: a part of a strip is that part of the whole one; and where there
-// is no room for the strips of directories, files have theirs all the same.
+// TestStripParts checks that a part of a strip equals that part of the whole strip, and that
+// files still get their strips if those of directories exceed the bound.
 func TestStripParts(t *testing.T) {
 	a, err := Run(t.Context(), scanned(t, overlapping()...), Options{})
 	if err != nil {
@@ -63,25 +63,25 @@ func TestStripParts(t *testing.T) {
 	without := FirstView(a.Tree, spec)
 	without.PrepareStrips()
 	if without.strips.bits != nil {
-		t.Error("there are strips of directories, beyond the bound")
+		t.Error("directories have strips beyond the bound")
 	}
 	for n := range NodeID(a.Tree.Len()) {
 		all := whole.Strip(n, 0, last, nil)
 		for from := range last {
 			for to := from; to <= last; to++ {
 				if part := whole.Strip(n, from, to, nil); !slices.Equal(part, all[from:to]) {
-					t.Fatalf("%s, layers from %d to %d: %v, of %v", a.Tree.Path(n), from, to, part, all)
+					t.Fatalf("%s, layers from %d to %d: got %v, part of %v", a.Tree.Path(n), from, to, part, all)
 				}
 			}
 		}
 		if got := without.Strip(n, 0, last, nil); a.Tree.nodes[n].dir == none && !slices.Equal(got, all) {
-			t.Errorf("%s without strips of directories: %v, want %v", a.Tree.Path(n), got, all)
+			t.Errorf("%s without strips of directories: got %v, want %v", a.Tree.Path(n), got, all)
 		}
 	}
 }
 
-// TestStripsTakeWhatIsThere: the strips of a view take memory only if they are
-// asked for.
+// TestStripsTakeWhatIsThere checks that a view allocates memory for strips only when someone
+// asks for them.
 func TestStripsTakeWhatIsThere(t *testing.T) {
 	var layers [][]testkit.Entry
 	for k := range 200 {
@@ -93,7 +93,7 @@ func TestStripsTakeWhatIsThere(t *testing.T) {
 	}
 	v := a.Tree.View(Spec{Mode: Union, At: 199})
 	if v.Files(Root) != 200 || v.strips.bits != nil {
-		t.Errorf("%d files; strips of %d words, though none was asked for", v.Files(Root), len(v.strips.bits))
+		t.Errorf("%d files; strips take %d words, though none was asked for", v.Files(Root), len(v.strips.bits))
 	}
 	if got := v.Strip(Root, 198, 200, nil); !slices.Equal(got, []Sign{SignShows, SignShows}) || len(v.strips.bits) == 0 {
 		t.Errorf("the root's strip ends with %v", got)

@@ -12,13 +12,12 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// TestUnpackFixtures holds peel against the layers of every fixture, unpacked one
-// by one.
+// TestUnpackFixtures compares peel with the layers of every fixture, unpacked one by one.
 func TestUnpackFixtures(t *testing.T) {
 	for _, f := range testkit.Sample(testkit.Fixtures(t, "../testdata")) {
 		t.Run(f.Name, func(t *testing.T) {
 			if len(f.Images) != 1 || f.Images[0].Absent != "" || strings.HasPrefix(f.Name, "unreadable-") {
-				t.Skip("it is about something else than layers")
+				t.Skip("the fixture isn't about layers")
 			}
 			a := run(t, f.Shapes()[0].Write(t, f), source.Options{Platform: f.Images[0].Platform})
 			if d := unpackedDifferences(a, f.Images[0]); d != "" {
@@ -28,8 +27,7 @@ func TestUnpackFixtures(t *testing.T) {
 	}
 }
 
-// unpackedDifferences holds all unions and the figures of an analysis against the
-// unpacked layers.
+// unpackedDifferences compares all unions and figures of an analysis with the unpacked layers.
 func unpackedDifferences(a *analyze.Analysis, im *testkit.Image) string {
 	var b strings.Builder
 	unions := testkit.Unions(im, false)
@@ -66,9 +64,9 @@ func unpackedDifferences(a *analyze.Analysis, im *testkit.Image) string {
 	return b.String()
 }
 
-// fileLine describes a file of the reference.
+// fileLine formats a file of the reference.
 func fileLine(f *testkit.File) string {
-	line := "0755 0:0 -62135596800 map[]" // of a directory that no entry names
+	line := "0755 0:0 -62135596800 map[]" // for a directory that no entry names
 	if e := f.Attributes; e != nil {
 		line = fmt.Sprintf("%04o %d:%d %d %v", e.Mode&0o7777, e.UID, e.GID, e.Time.Unix(), e.Xattrs)
 	}
@@ -86,7 +84,7 @@ func fileLine(f *testkit.File) string {
 	}
 }
 
-// treeLines describes what the tree shows after layer k, as fileLine does, by path.
+// treeLines formats the union after layer k as fileLine does, by path.
 func treeLines(t *analyze.Tree, k int) map[string]string {
 	out := map[string]string{}
 	for n := range t.Len() {

@@ -10,7 +10,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// analyzed returns the analysis of the fixture's first image, from an archive.
+// analyzed writes the fixture text's first image as an archive and returns its analysis.
 func analyzed(t testing.TB, text string, opts analyze.Options) (*analyze.Analysis, error) {
 	t.Helper()
 	f, err := testkit.Parse(text)
@@ -142,7 +142,7 @@ func TestResolve(t *testing.T) {
 		})
 	}
 	if _, err := analyze.Resolve(a.Tree, 3, "/a/up", true); err == nil {
-		t.Error("a path that layer 2 removed is found after layer 3")
+		t.Error("found a path after layer 3 that layer 2 removed")
 	}
 }
 
@@ -180,7 +180,7 @@ func TestBase(t *testing.T) {
 	}
 }
 
-// A base given as an image: another archive whose layers are the lowest ones.
+// TestBaseImage gives the base as an image: another archive, whose layers are the lowest ones.
 func TestBaseImage(t *testing.T) {
 	lower, _, _ := strings.Cut(viewFixture[1:], "-- layer --\nfile .wh.b")
 	base, err := testkit.Parse(lower)
@@ -197,7 +197,7 @@ func TestBaseImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if a.Totals.BaseLayers != 2 {
-		t.Errorf("%d base layers, want 2", a.Totals.BaseLayers)
+		t.Errorf("got %d base layers, want 2", a.Totals.BaseLayers)
 	}
 	for name, want := range map[string]string{
 		shape.Write(t, other): "is not the base: the image has none of its layers",
@@ -213,7 +213,7 @@ func TestBaseImage(t *testing.T) {
 	}
 }
 
-// The sums of a view are those of the analysis.
+// TestViewAgreesWithTotals checks that the sums of a view match those of the analysis.
 func TestViewAgreesWithTotals(t *testing.T) {
 	for _, f := range testkit.Sample(testkit.Fixtures(t, "../testdata")) {
 		t.Run(f.Name, func(t *testing.T) {
@@ -225,7 +225,7 @@ func TestViewAgreesWithTotals(t *testing.T) {
 				ref, platform := f.Ref(shapes[0].Write(t, f), image)
 				im, err := source.Open(t.Context(), ref, source.Options{Platform: platform})
 				if err != nil {
-					continue // one that must be refused; the fixtures' own test sees to it
+					continue // must be refused; the fixtures' own test checks that
 				}
 				a, err := analyze.Run(t.Context(), im, analyze.Options{})
 				if err != nil {
@@ -234,19 +234,19 @@ func TestViewAgreesWithTotals(t *testing.T) {
 				last := a.Tree.LayerCount() - 1
 				union := a.Tree.View(analyze.Spec{At: last})
 				if got, want := union.Bytes(analyze.Root), a.Totals.Visible; got != want {
-					t.Errorf("the final union has %d bytes, visible are %d", got, want)
+					t.Errorf("the final union has %d bytes, but %d are visible", got, want)
 				}
 				if got, want := union.Wasted(analyze.Root), a.Totals.Wasted; got != want {
 					t.Errorf("the final union wastes %d bytes, the image %d", got, want)
 				}
 				all := a.Tree.View(analyze.Spec{Mode: analyze.Everything})
 				if got, want := all.Bytes(analyze.Root), a.Totals.Stored; got != want {
-					t.Errorf("everything has %d bytes, stored are %d", got, want)
+					t.Errorf("everything has %d bytes, but %d are stored", got, want)
 				}
 				for k, l := range a.Layers {
 					alone := a.Tree.View(analyze.Spec{Mode: analyze.Alone, At: k})
 					if alone.Bytes(analyze.Root) != l.Stored || alone.Wasted(analyze.Root) != l.Wasted {
-						t.Errorf("layer %d alone has %d bytes and wastes %d, it stores %d and wastes %d",
+						t.Errorf("layer %d alone has %d bytes and wastes %d, but stores %d and wastes %d",
 							k, alone.Bytes(analyze.Root), alone.Wasted(analyze.Root), l.Stored, l.Wasted)
 					}
 				}

@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-// What a waiver can be.
+// TestNewWaiver checks which texts are valid waivers.
 func TestNewWaiver(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		w    Waiver
-		want string // of the error; "" if it is none
+		want string // of the error; "" for no error
 	}{
 		{"an id", Waiver{ID: "max-wasted", Reason: "why"}, ""},
 		{"a rule and a path", Waiver{Rule: "forbid", Path: "/srv", Reason: "why"}, ""},
@@ -30,7 +30,8 @@ func TestNewWaiver(t *testing.T) {
 	}
 }
 
-// Waivers take findings away, and rules whose findings are all gone; never more.
+// TestWaive checks that waivers remove findings, and rules that have no findings left, but
+// nothing else.
 func TestWaive(t *testing.T) {
 	outcome := func() *Outcome {
 		return &Outcome{
@@ -112,7 +113,7 @@ func TestWaive(t *testing.T) {
 				t.Errorf("waived %q, failed %q, %d unused", waived, failed, unused)
 			}
 			if len(o.Findings)+len(o.Waived) < len(outcome().Findings) {
-				t.Error("a finding is gone")
+				t.Error("a finding is missing")
 			}
 		})
 	}

@@ -13,9 +13,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// TestWasteOrder holds the order of rows against a plain sort of all paths: by
-// bytes, then by path, then by layer. Names hold what comes before a slash, and
-// some rows have no node.
+// TestWasteOrder compares the order of rows with a simple sort by bytes, then path, then layer.
+// Some names contain characters that sort before a slash, and some rows have no node.
 func TestWasteOrder(t *testing.T) {
 	for seed := range uint64(cases(300, 3000)) {
 		d := testkit.Throw(seed)
@@ -33,7 +32,7 @@ func TestWasteOrder(t *testing.T) {
 				e := testkit.Entry{Type: '0', Name: name(), Mode: 0o644, Time: testkit.DefaultTime, Size: int64(1 + d.Roll(3)), Seed: d.Of("x", "y")}
 				if d.Roll(6) == 0 {
 					i := strings.LastIndexByte(e.Name, '/') + 1
-					e.Name = e.Name[:i] + ".wh." + e.Name[i:] // with content: a row without a node
+					e.Name = e.Name[:i] + ".wh." + e.Name[i:] // has content: a row without a node
 				}
 				l.Entries = append(l.Entries, e)
 			}

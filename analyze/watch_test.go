@@ -11,8 +11,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// What is shown of the lower layers is what an image of these alone would be,
-// and its nodes are those of the whole.
+// TestStartLower checks that the lower layers show as an image of these layers alone would,
+// with the nodes of the whole image.
 func TestStartLower(t *testing.T) {
 	files, err := filepath.Glob("../testdata/*.image")
 	if err != nil || len(files) == 0 {
@@ -20,12 +20,12 @@ func TestStartLower(t *testing.T) {
 	}
 	for _, file := range files {
 		if strings.HasPrefix(filepath.Base(file), "unreadable-") {
-			continue // this shape of an archive cannot say that
+			continue // this shape of an archive can't express that
 		}
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			im, err := source.Open(t.Context(), testkit.ShapeNamed("docker-20").Write(t, testkit.Load(t, file)), source.Options{})
 			if err != nil {
-				return // which image is meant has to be said: not of interest here
+				return // the archive needs a choice of image, which this test doesn't cover
 			}
 			defer im.Close()
 			whole, err := Start(t.Context(), im, Options{})
@@ -33,7 +33,7 @@ func TestStartLower(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !whole.Whole() {
-				t.Error("the whole is not whole")
+				t.Error("the whole image is incomplete")
 			}
 			stored := int64(0)
 			for n := range im.Layers {
@@ -42,15 +42,15 @@ func TestStartLower(t *testing.T) {
 					t.Fatal(err)
 				}
 				if a.Read() != n || a.Whole() || len(a.Layers) != len(im.Layers) {
-					t.Errorf("of %d layers: %d read, %d there", n, a.Read(), len(a.Layers))
+					t.Errorf("of %d layers: read %d, got %d", n, a.Read(), len(a.Layers))
 				}
 				if a.Totals.Stored != stored {
-					t.Errorf("of %d layers: %d bytes stored, want %d", n, a.Totals.Stored, stored)
+					t.Errorf("of %d layers: got %d bytes stored, want %d", n, a.Totals.Stored, stored)
 				}
 				stored += whole.Layers[n].Stored
 				for id := range NodeID(a.Tree.Len()) {
 					if a.Tree.Path(id) != whole.Tree.Path(id) {
-						t.Fatalf("of %d layers: node %d is %s, in the whole %s", n, id, a.Tree.Path(id), whole.Tree.Path(id))
+						t.Fatalf("of %d layers: node %d is %s, in the whole image %s", n, id, a.Tree.Path(id), whole.Tree.Path(id))
 					}
 					if n > 0 {
 						v, ok := a.Tree.At(id, n-1)
@@ -65,7 +65,8 @@ func TestStartLower(t *testing.T) {
 	}
 }
 
-// A watcher shows what is there without a gap, and ends with its context.
+// TestWatcher checks that a watcher shows the layers that have arrived without a gap, and ends
+// with its context.
 func TestWatcher(t *testing.T) {
 	im, err := source.Open(t.Context(), "../testdata/sample.tar", source.Options{})
 	if err != nil {
@@ -93,23 +94,23 @@ func TestWatcher(t *testing.T) {
 	w.read(im.Layers[2])
 	w.read(im.Layers[0])
 	if a := <-shown; a.Read() != 1 {
-		t.Errorf("%d layers are shown, want 1", a.Read())
+		t.Errorf("%d layers shown, want 1", a.Read())
 	}
 	w.read(im.Layers[1])
 	if a := <-shown; a.Read() != 3 {
-		t.Errorf("%d layers are shown, want 3", a.Read())
+		t.Errorf("%d layers shown, want 3", a.Read())
 	}
-	w.read(im.Layers[3]) // with which there are too many entries
+	w.read(im.Layers[3]) // makes too many entries
 	select {
 	case a := <-shown:
-		t.Errorf("%d layers are shown, which have too many entries", a.Read())
+		t.Errorf("%d layers shown although they have too many entries", a.Read())
 	case <-time.After(50 * time.Millisecond):
 	}
 	stop()
 	<-ended
 }
 
-// What Watch returns is what Start does.
+// TestWatch checks that Watch returns what Start returns.
 func TestWatch(t *testing.T) {
 	for range 3 {
 		im, err := source.Open(t.Context(), "../testdata/docker29.tar", source.Options{})

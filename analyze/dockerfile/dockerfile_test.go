@@ -8,7 +8,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// outline writes what a Dockerfile's last stage consists of: lines, word, text.
+// outline lists the instructions of a Dockerfile's last stage: lines, word and text.
 func outline(d *File) string {
 	var b strings.Builder
 	for _, in := range d.final() {
@@ -75,8 +75,8 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
-// TestLines: which line each entry of a history is given, and whether
-// that is sure ("7"), likely ("7?") or unknown ("-").
+// TestLines checks which line each entry of a history is matched to, and whether the match is
+// certain ("7"), likely ("7?") or unknown ("-").
 func TestLines(t *testing.T) {
 	sum := strings.Repeat("e1", 32)
 	for _, c := range []struct {
@@ -152,8 +152,8 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// FuzzDockerfile: whatever the text, lines are in order and inside of it, and
-// aligning it with a history of its own words comes to an end.
+// FuzzDockerfile checks that for any text, lines are in order and within the text, and that
+// aligning it with a history made of its own words ends.
 func FuzzDockerfile(f *testing.F) {
 	f.Add("FROM x\nRUN a \\\n b\nCOPY <<EOF /f\nEOF\n", "RUN /bin/sh -c a b\nCOPY a b")
 	f.Add("# escape=`\nFROM a AS b\nONBUILD RUN x\nFROM b\nSHELL [\"x\"]\nRUN [\"y\"]\n", "|1 A=b /bin/sh -c x")
@@ -167,7 +167,7 @@ func FuzzDockerfile(f *testing.F) {
 			last := 0
 			for _, in := range s.steps {
 				if in.first <= last || in.last < in.first || in.last > count || in.word == "" {
-					t.Fatalf("an instruction %q in lines %d to %d, after %d, of %d", in.word, in.first, in.last, last, count)
+					t.Fatalf("instruction %q in lines %d to %d, after %d, of %d", in.word, in.first, in.last, last, count)
 				}
 				last = in.last
 			}
@@ -177,7 +177,7 @@ func FuzzDockerfile(f *testing.F) {
 			history = append(history, source.Step{Command: command})
 		}
 		if n := len(d.lines(history)); n != len(history) {
-			t.Fatalf("%d lines for %d entries", n, len(history))
+			t.Fatalf("got %d lines for %d entries", n, len(history))
 		}
 	})
 }

@@ -13,7 +13,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite what the edits make")
 
-// editsIn reads edits, one a line: "merge 2 4", "command 2 rm -rf /c".
+// editsIn parses edits, one per line: "merge 2 4", "command 2 rm -rf /c".
 func editsIn(t testing.TB, text string) []Edit {
 	t.Helper()
 	var edits []Edit
@@ -22,7 +22,7 @@ func editsIn(t testing.TB, text string) []Edit {
 		at, rest := cutWord(rest)
 		n, err := strconv.Atoi(at)
 		if err != nil {
-			t.Fatalf("no line in %q", line)
+			t.Fatalf("no line number in %q", line)
 		}
 		e := Edit{Line: n, Text: rest}
 		switch word {
@@ -42,7 +42,7 @@ func editsIn(t testing.TB, text string) []Edit {
 		case "drop":
 			e.Kind = DropStep
 		default:
-			t.Fatalf("no edit is called %q", word)
+			t.Fatalf("unknown edit %q", word)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -52,8 +52,8 @@ func editsIn(t testing.TB, text string) []Edit {
 	return edits
 }
 
-// Each folder of testdata/edits has a Dockerfile, edits of it, and what they make: the
-// Dockerfile after, or why there is none.
+// TestEdits runs the folders of testdata/edits. Each has a Dockerfile, edits to it, and the
+// expected result: the new Dockerfile, or the reason why the edits are impossible.
 func TestEdits(t *testing.T) {
 	folders, err := filepath.Glob("testdata/edits/*")
 	if err != nil || len(folders) == 0 {
@@ -114,8 +114,8 @@ func TestEdits(t *testing.T) {
 	}
 }
 
-// untouched checks that the instructions that no edit names are there still, in order, and
-// byte for byte the same.
+// untouched checks that the instructions that no edit names are still there, in order and
+// unchanged byte for byte.
 func untouched(t *testing.T, d *File, after []byte, edits []Edit) {
 	t.Helper()
 	rest := string(after)
@@ -128,15 +128,15 @@ func untouched(t *testing.T, d *File, after []byte, edits []Edit) {
 		}
 		at := strings.Index(rest, text)
 		if at < 0 {
-			t.Errorf("the instruction on line %d is not as it was: %q in\n%s", it.in.first, text, after)
+			t.Errorf("the instruction on line %d changed: %q in\n%s", it.in.first, text, after)
 			return
 		}
 		rest = rest[at+len(text):]
 	}
 }
 
-// FuzzEdits: whatever the Dockerfile, edits neither panic nor take long; what they make can
-// be read; and what they do not name stays as it is.
+// FuzzEdits checks that edits to any Dockerfile neither panic nor take long, that the result
+// can be parsed, and that instructions they don't name stay unchanged.
 func FuzzEdits(f *testing.F) {
 	folders, _ := filepath.Glob("testdata/edits/*")
 	for i, folder := range folders {
@@ -157,7 +157,7 @@ func FuzzEdits(f *testing.F) {
 			b.WriteString(strings.Join(it.before, "") + strings.Join(it.lines, ""))
 		}
 		if b.WriteString(strings.Join(newEditor(d).tail, "")); b.String() != string(text) {
-			t.Fatalf("taken apart, it is %q", b.String())
+			t.Fatalf("its parts are %q", b.String())
 		}
 		first := items[int(from)%len(items)].in.first
 		last := max(first, items[int(until)%len(items)].in.first)
@@ -172,7 +172,7 @@ func FuzzEdits(f *testing.F) {
 			return
 		}
 		if _, err := Parse("Dockerfile", after); err != nil {
-			t.Fatalf("cannot be read: %v\n%s", err, after)
+			t.Fatalf("the result can't be parsed: %v\n%s", err, after)
 		}
 		if _, err := d.Diff("Dockerfile", after, 2); err != nil {
 			t.Fatal(err)

@@ -7,8 +7,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// A Dockerfile fits the image that was built from it, by whichever builder, and no
-// other.
+// TestFits checks that a Dockerfile fits the image built from it, by any builder, and no other
+// image.
 func TestFits(t *testing.T) {
 	const text = "FROM debian:12\nENV A=1\nWORKDIR /srv\nCOPY . .\nRUN make && make install\nUSER app\nCMD [\"app\"]\n"
 	const base = "# debian.sh --arch 'amd64' out/ 'bookworm'|CMD [\"bash\"] -"
@@ -55,13 +55,13 @@ func TestFits(t *testing.T) {
 			}
 		})
 	}
-	// Provenance that holds the very file knows better than any history.
+	// Provenance that contains this very file beats any history.
 	d, err := Parse("Dockerfile", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	im := &source.Image{Provenance: &source.Provenance{Files: []source.BuildFile{{Name: "Dockerfile", Text: []byte(text)}}}}
 	if !Fits(im, d) {
-		t.Error("it does not fit its provenance")
+		t.Error("the Dockerfile doesn't fit its own provenance")
 	}
 }

@@ -42,7 +42,8 @@ func TestBase(t *testing.T) {
 	}
 }
 
-// A variable that holds the one before twice does not take memory.
+// TestBaseOfVariablesThatDouble checks that variables that each contain the previous one twice
+// don't use up memory.
 func TestBaseOfVariablesThatDouble(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("ARG V0=aaaaaaaaaaaaaaaa\n")
@@ -55,11 +56,12 @@ func TestBaseOfVariablesThatDouble(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := d.Base(""); got != "" {
-		t.Errorf("a name of %d bytes", len(got))
+		t.Errorf("got a name of %d bytes", len(got))
 	}
 }
 
-// The line of the FROM that brings the base image, whatever stages stand between.
+// TestBaseLine checks the line of the FROM that brings the base image, with any stages in
+// between.
 func TestBaseLine(t *testing.T) {
 	for _, c := range []struct {
 		name, text string

@@ -94,7 +94,8 @@ func TestPair(t *testing.T) {
 	}
 }
 
-// Whatever history holds becomes one instruction of its own word, or a comment.
+// FuzzRestore checks that every entry of any history becomes one instruction of a known word,
+// or a comment.
 func FuzzRestore(f *testing.F) {
 	for _, s := range []string{"RUN /bin/sh -c a\nUSER root # buildkit", `CMD a\`, "ENV A=\"b\n", "COPY <<E /x", "ONBUILD RUN a <<E", "HEALTHCHECK &{[\"CMD-SHELL\" \"a\\nUSER x\"] \"1s\" \"2s\"}", "RUN a\r\nEOF\r\nUSER b", "LABEL a=`\\"} {
 		f.Add(s, false)
@@ -113,7 +114,7 @@ func FuzzRestore(f *testing.F) {
 		}
 		if r.Text == "" {
 			if len(r.Notes) == 0 {
-				t.Errorf("%q: nothing is said of it", command)
+				t.Errorf("%q: neither text nor notes", command)
 			}
 			return
 		}

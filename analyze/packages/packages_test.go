@@ -18,14 +18,14 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// drawn reads the file of that name and content as the scan of a layer does, once by
-// passing it and once from any place.
+// drawn reads a file with this name and content as the scan of a layer does, once while passing
+// it and once with random access.
 func drawn(t *testing.T, name string, mode int64, content []byte) Read {
 	t.Helper()
 	r := &source.Record{Name: []byte(name), Size: int64(len(content)), Mode: mode}
 	c := Collector()
 	if !c.Wants(r) {
-		t.Fatalf("%s is not looked into", name)
+		t.Fatalf("%s is skipped", name)
 	}
 	var in io.Reader = bytes.NewReader(content)
 	var at io.ReaderAt
@@ -39,7 +39,7 @@ func drawn(t *testing.T, name string, mode int64, content []byte) Read {
 	return Decode(b)
 }
 
-// text writes what was read of a file.
+// text formats what was read from a file.
 func (r *Read) text() string {
 	var b strings.Builder
 	for _, p := range r.Packages {
@@ -113,19 +113,20 @@ problem: lines without exactly three columns were skipped
 	}
 }
 
-// Files with other names or in other places are no databases.
+// TestNoDatabases checks that files with other names or in other places aren't taken for
+// databases.
 func TestNoDatabases(t *testing.T) {
 	for _, name := range []string{
 		"status", "srv/var/lib/dpkg/status", "var/lib/dpkg/info/a.postinst", "var/lib/dpkg/status.d", "app/package.json",
 		"app/node_modules/a/lib/package.json", "app/node_modules/.cache/package.json", "RECORD", "x/METADATA", "a", "",
 	} {
 		if Collector().Wants(&source.Record{Name: []byte(name), Size: 100, Mode: 0o644}) {
-			t.Errorf("%q is looked into", name)
+			t.Errorf("%q is read", name)
 		}
 	}
 }
 
-// A Go program says the same as debug/buildinfo reads of it.
+// TestGoProgram checks that a Go program gives the same facts as debug/buildinfo.
 func TestGoProgram(t *testing.T) {
 	testkit.Long(t, "it builds programs")
 	if runtime.GOOS != "linux" {
@@ -141,7 +142,7 @@ func TestGoProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, mode := range []string{"exe", "pie"} { // the first is as small as a Go program can be
+	for _, mode := range []string{"exe", "pie"} { // the first is as small as a Go program gets
 		build := exec.CommandContext(t.Context(), "go", "build", "-buildmode="+mode, "-buildvcs=false", "-ldflags=-s -w", "-trimpath", "-o", mode, ".")
 		build.Dir = dir
 		if out, err := build.CombinedOutput(); err != nil {
@@ -163,7 +164,7 @@ func TestGoProgram(t *testing.T) {
 		}
 	}
 	if got := drawn(t, "bin/no", 0o755, bytes.Repeat([]byte("\x7fELF"), 200_000)); len(got.Packages) > 0 {
-		t.Errorf("a program that is none: %v", got)
+		t.Errorf("file that isn't a program: %v", got)
 	}
 }
 
@@ -202,8 +203,8 @@ func zipOf(files map[string]string) []byte {
 	return b.Bytes()
 }
 
-// FuzzDraw holds that no content makes a reader of databases panic, and that what it
-// keeps is bounded and is read back.
+// FuzzDraw checks that no content makes a database reader panic, and that the facts are bounded
+// and survive a round trip.
 func FuzzDraw(f *testing.F) {
 	names := []string{
 		"var/lib/dpkg/status", "var/lib/dpkg/status.d/a", "var/lib/dpkg/info/a.list", "var/lib/dpkg/status.d/a.md5sums", "var/lib/dpkg/diversions",
@@ -223,7 +224,7 @@ func FuzzDraw(f *testing.F) {
 		r := &source.Record{Name: []byte(name), Size: int64(len(content)), Mode: 0o755}
 		k := kindOf(r)
 		if name == "bin/program" {
-			k = goProgram // smaller than any
+			k = goProgram // smaller than any Go program
 		}
 		if k == nil {
 			return

@@ -9,13 +9,13 @@ import (
 	"strings"
 	"testing"
 
-	_ "github.com/glebarez/go-sqlite" // with which go-rpmdb reads databases of SQLite
+	_ "github.com/glebarez/go-sqlite" // the driver with which go-rpmdb reads SQLite databases
 	rpmdb "github.com/knqyf263/go-rpmdb/pkg"
 
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// rpmSamples returns the databases that come with go-rpmdb, of many distributions.
+// rpmSamples returns the databases of many distributions that come with go-rpmdb.
 func rpmSamples(t *testing.T) []string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/knqyf263/go-rpmdb").Output()
@@ -29,8 +29,8 @@ func rpmSamples(t *testing.T) []string {
 	return files
 }
 
-// Real databases of all three formats hold the packages and files that go-rpmdb reads
-// of them.
+// TestRpmDatabases checks that real databases of all three formats give the same packages and
+// files as go-rpmdb.
 func TestRpmDatabases(t *testing.T) {
 	for _, file := range testkit.Sample(rpmSamples(t)) {
 		t.Run(filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file), func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestRpmDatabases(t *testing.T) {
 	}
 }
 
-// referenceOf returns the packages of a database by go-rpmdb.
+// referenceOf returns a database's packages as go-rpmdb reads them.
 func referenceOf(t *testing.T, file string) (lines []string) {
 	t.Helper()
 	db, err := rpmdb.Open(file)
@@ -87,7 +87,7 @@ func referenceOf(t *testing.T, file string) (lines []string) {
 func rpmLine(name, version string, files []string) string {
 	var clean []string
 	for _, f := range files {
-		if f != "/" { // no file has that path
+		if f != "/" { // no file has this path
 			clean = append(clean, "/"+cleanPath(f))
 		}
 	}
@@ -104,7 +104,8 @@ func pathsOf(p *Package) (out []string) {
 	return out
 }
 
-// A damaged database is a problem with its name, and what it claims costs nothing.
+// TestDamagedRpmDatabases checks that a damaged database is a problem that names the database,
+// and that its false sizes don't cost memory.
 func TestDamagedRpmDatabases(t *testing.T) {
 	for _, file := range rpmSamples(t) {
 		name := filepath.Base(filepath.Dir(file))
@@ -118,7 +119,7 @@ func TestDamagedRpmDatabases(t *testing.T) {
 		for _, keep := range []int{1, 19, 30, 100, 4096, len(b) / 2, len(b) - 5000} {
 			got := drawn(t, "var/lib/rpm/"+filepath.Base(file), 0o644, b[:keep])
 			if len(got.Problems) == 0 {
-				t.Errorf("%s, cut off at %d: no problem", name, keep)
+				t.Errorf("%s, cut off at %d: no problem reported", name, keep)
 			}
 		}
 		for at := 0; at < min(len(b), 64<<10); at += testkit.Stride(997) {
@@ -126,7 +127,7 @@ func TestDamagedRpmDatabases(t *testing.T) {
 			for i := range 4 {
 				broken[min(at+i, len(b)-1)] = 0xff
 			}
-			drawn(t, "var/lib/rpm/"+filepath.Base(file), 0o644, broken) // does not panic or hang
+			drawn(t, "var/lib/rpm/"+filepath.Base(file), 0o644, broken) // must not panic or hang
 		}
 	}
 }
