@@ -11,8 +11,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// TestArrived: the layers of a stream are told as they come, and numbered as the
-// manifest says once that has come.
+// TestArrived checks that the layers of a stream are reported as they arrive, and get the
+// manifest's numbers once the manifest has arrived.
 func TestArrived(t *testing.T) {
 	testkit.NoEngines(t)
 	numbered := 0
@@ -31,10 +31,10 @@ func TestArrived(t *testing.T) {
 				},
 			})
 			if err != nil {
-				continue // other tests say why
+				continue // other tests cover this error
 			}
 			if !growing {
-				t.Errorf("%s as %s: layers that have come are gone again", f.Name, shape.Name)
+				t.Errorf("%s as %s: layers that had arrived are missing", f.Name, shape.Name)
 			}
 			for _, a := range last {
 				if a.Number < 0 {
@@ -53,7 +53,7 @@ func TestArrived(t *testing.T) {
 					}
 				}
 				if a.Entries != e.Len() || a.Bytes != bytes {
-					t.Errorf("%s as %s: layer %d has %d entries and %d bytes, told are %d and %d", f.Name, shape.Name, a.Number, e.Len(), bytes, a.Entries, a.Bytes)
+					t.Errorf("%s as %s: layer %d has %d entries and %d bytes, but %d and %d were reported", f.Name, shape.Name, a.Number, e.Len(), bytes, a.Entries, a.Bytes)
 				}
 			}
 			if err := im.Close(); err != nil {
@@ -66,7 +66,7 @@ func TestArrived(t *testing.T) {
 	}
 }
 
-// The order, sizes and largest directories of one image's layers.
+// TestArrivedShares checks the order, sizes and largest directories of an image's layers.
 func TestArrivedShares(t *testing.T) {
 	testkit.NoEngines(t)
 	f, err := testkit.Parse(`
@@ -97,7 +97,7 @@ file only 7
 			t.Fatal(err)
 		}
 		if len(told) < 2 || len(told[0]) != 1 {
-			t.Fatalf("%s: told %v, want the first layer before the second", shape, told)
+			t.Fatalf("%s: got %v, want the first layer before the second", shape, told)
 		}
 		var lines []string
 		for _, a := range told[len(told)-1] {

@@ -13,12 +13,12 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// What the benchmarks read: images of the same entries, in files, for that is
-// what peel reads. The operating system has them in memory.
+// benchImage describes the images that the benchmarks read. They have the same entries and lie
+// in files, as they do in practice. The operating system has the files in memory.
 var benchImage = madeup.Image{Entries: 20_000, Layers: 4, Mean: 4000, Again: 10}
 
-// BenchmarkPlain goes through the headers of plain layers in a seekable file:
-// peel, and as a yardstick archive/tar.
+// BenchmarkPlain reads the headers of plain layers in a seekable file, with peel and with
+// archive/tar as a yardstick.
 func BenchmarkPlain(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "docker.tar")
 	f, err := os.Create(path)
@@ -40,8 +40,8 @@ func BenchmarkPlain(b *testing.B) {
 	})
 }
 
-// BenchmarkPacked reads compressed layers once, with the sums of all contents.
-// MB/s are those of the packed blobs.
+// BenchmarkPacked reads compressed layers once and computes the checksums of all contents. Its
+// MB/s count compressed bytes.
 func BenchmarkPacked(b *testing.B) {
 	for _, packing := range []string{"gzip", "zstd"} {
 		b.Run(packing, func(b *testing.B) {
@@ -69,7 +69,7 @@ func BenchmarkPacked(b *testing.B) {
 	}
 }
 
-// benchmarkScan opens an image and reads the entries of all of its layers.
+// benchmarkScan opens an image and reads the entries of all its layers.
 func benchmarkScan(b *testing.B, ref string) {
 	b.ReportAllocs()
 	for b.Loop() {
@@ -91,7 +91,7 @@ func perSecond(b *testing.B, entries int) {
 	b.ReportMetric(float64(entries)*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
 }
 
-// bareScan counts the entries of the layers of an archive, as bench/barescan.
+// bareScan counts the entries of an archive's layers, as bench/barescan does.
 func bareScan(b *testing.B, path string) (entries int) {
 	b.Helper()
 	f, err := os.Open(path)
@@ -126,8 +126,8 @@ func bareScan(b *testing.B, path string) (entries int) {
 	}
 }
 
-// BenchmarkStream reads an archive of plain layers as it passes, as from an
-// engine or standard input.
+// BenchmarkStream reads an archive of plain layers as a stream, as from an engine or standard
+// input.
 func BenchmarkStream(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "docker.tar")
 	f, err := os.Create(path)

@@ -15,8 +15,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// A body gives at any place what the content has there, however the layer is
-// stored, and whether or not what is unpacked can be kept.
+// TestBody checks that a body returns the right content at any offset, for every way in which a
+// layer can be stored, and whether or not unpacked data can be cached.
 func TestBody(t *testing.T) {
 	f, err := testkit.Parse(contentFixture)
 	if err != nil {
@@ -35,7 +35,7 @@ func TestBody(t *testing.T) {
 					b, err := l.Body(t.Context(), i)
 					if !e.IsFile() {
 						if err == nil {
-							t.Errorf("%s: it has a body, though it is no file", e.Name)
+							t.Errorf("%s has a body, but isn't a file", e.Name)
 						}
 						continue
 					}
@@ -52,7 +52,7 @@ func TestBody(t *testing.T) {
 						n, err := b.ReadAt(t.Context(), p, int64(off))
 						rest := content[off:]
 						if !bytes.Equal(p[:n], rest[:min(len(p), len(rest))]) {
-							t.Fatalf("%s: other content at %d", e.Name, off)
+							t.Fatalf("%s: content differs at %d", e.Name, off)
 						}
 						if wantEOF := len(p) > len(rest); wantEOF != errors.Is(err, io.EOF) || !wantEOF && err != nil {
 							t.Fatalf("%s: reading %d bytes at %d of %d: %v", e.Name, len(p), off, len(content), err)
@@ -61,7 +61,7 @@ func TestBody(t *testing.T) {
 					ctx, cancel := context.WithCancel(t.Context())
 					cancel()
 					if _, err := b.ReadAt(ctx, make([]byte, 1), 0); len(content) > 0 && !errors.Is(err, context.Canceled) {
-						t.Errorf("%s: %v from a cancelled read", e.Name, err)
+						t.Errorf("%s: got %v from a cancelled read", e.Name, err)
 					}
 					if err := b.Close(); err != nil {
 						t.Error(err)
@@ -72,8 +72,8 @@ func TestBody(t *testing.T) {
 	}
 }
 
-// An archive that is compressed as a whole is read again once content is asked
-// for, and only then; one that has changed meanwhile is no longer believed.
+// TestContentOnDemand checks that an archive compressed as a whole is read again only when
+// content is asked for, and that content is refused if the archive has changed since.
 func TestContentOnDemand(t *testing.T) {
 	f, err := testkit.Parse(contentFixture)
 	if err != nil {
@@ -130,7 +130,7 @@ func TestContentOnDemand(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := l.Body(t.Context(), 0); err == nil {
-			t.Error("content of another image")
+			t.Error("got content of another image")
 		}
 	})
 	t.Run("a pipe", func(t *testing.T) {

@@ -19,8 +19,7 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// settled makes files count as unchanged for long, or never so, for the rest of
-// the test.
+// settled makes all files count as long unchanged, or as just changed, until the test ends.
 func settled(t *testing.T, yes bool) {
 	t.Helper()
 	was := layer.SettleTime
@@ -30,7 +29,7 @@ func settled(t *testing.T, yes bool) {
 	}
 }
 
-// allOf says all that a reader can know of an image, but for contents.
+// allOf formats everything that a reader learns of an image, except contents.
 func allOf(ref string, opts Options) string {
 	im, err := Open(context.Background(), ref, opts)
 	if err != nil {
@@ -51,29 +50,29 @@ func allOf(ref string, opts Options) string {
 	return b.String()
 }
 
-// same fails the test unless the image is with the cache what it is without.
+// same fails the test if the image differs with and without the cache.
 func same(t *testing.T, when, ref, dir string) {
 	t.Helper()
 	sameAs(t, allOf(ref, Options{Platform: "linux/amd64"}), when, ref, dir)
 }
 
-// sameAs is same for an image of which is known what it is without a cache.
+// sameAs is same for an image whose facts without a cache are already known.
 func sameAs(t *testing.T, want, when, ref, dir string) {
 	t.Helper()
 	if got := allOf(ref, Options{Platform: "linux/amd64", Cache: dir}); got != want {
-		t.Errorf("%s: with the cache it is\n%.2000s\nwithout\n%.2000s", when, got, want)
+		t.Errorf("%s: with the cache got\n%.2000s\nwithout\n%.2000s", when, got, want)
 	}
 }
 
-// TestCacheSame reads every fixture in every shape that is cached without a cache,
-// with an empty one and with a full one: the same, whether files count as
-// unchanged or, in the shape that has every compression, not.
+// TestCacheSame reads every fixture in every cached shape without a cache, with an empty cache
+// and with a full one, and expects the same image. Files count as long unchanged or, in the
+// shape that has every compression, as just changed too.
 func TestCacheSame(t *testing.T) {
 	cached := []string{"kaniko", "oci-dir", "oci-mixed", "oci-members", "oci-zstd-chunked", "docker-20.gz", "oci-tar.gz"}
 	for _, unchanged := range []bool{true, false} {
 		settled(t, unchanged)
 		for _, f := range testkit.Sample(testkit.Fixtures(t, "../testdata")) {
-			dir := filepath.Join(t.TempDir(), "cache") // of all shapes: what one leaves must not show in another
+			dir := filepath.Join(t.TempDir(), "cache") // shared by all shapes: files of one must not affect another
 			for _, shape := range f.Shapes() {
 				if !slices.Contains(cached, shape.Name) || !unchanged && shape.Name != "oci-mixed" {
 					continue
@@ -84,7 +83,7 @@ func TestCacheSame(t *testing.T) {
 					want := allOf(ref, Options{Platform: platform})
 					for _, run := range []string{"cold", "warm"} {
 						if got := allOf(ref, Options{Platform: platform, Cache: dir}); got != want {
-							t.Errorf("%s %s %s (%v): with the cache it is\n%s\nwithout\n%s", f.Name, shape.Name, run, unchanged, got, want)
+							t.Errorf("%s %s %s (%v): with the cache got\n%s\nwithout\n%s", f.Name, shape.Name, run, unchanged, got, want)
 						}
 					}
 				}
@@ -93,7 +92,8 @@ func TestCacheSame(t *testing.T) {
 	}
 }
 
-// The images that real engines saved, as they are and compressed as a whole.
+// TestCacheSameOfRealImages does the same for images that real engines saved, as they are and
+// compressed as a whole.
 func TestCacheSameOfRealImages(t *testing.T) {
 	settled(t, true)
 	dir := filepath.Join(t.TempDir(), "cache")
@@ -138,7 +138,8 @@ symlink etc/l -> a
 file bin/tool 5 xattr:security.capability="\x01\x00"
 `
 
-// filled returns an image in a shape and a cache that has seen it, by name.
+// filled writes an image in a shape and returns it with a cache filled from it, and the names
+// of the cache's files.
 func filled(t *testing.T, shape string) (path, dir string, files []string) {
 	t.Helper()
 	f, err := testkit.Parse(cacheFixture)
@@ -155,13 +156,13 @@ func filled(t *testing.T, shape string) (path, dir string, files []string) {
 	return path, dir, files
 }
 
-// cacheModes are the ways in which a file of the cache is found: a blob's by its
-// place, by its digest, and a whole stream's.
+// cacheModes lists the ways in which the cache's files are looked up: blobs by their place or
+// by their digest, and whole streams.
 var cacheModes = []struct {
 	shape     string
 	unchanged bool
-	kinds     string // of the files that there are
-	plainFrom int    // see layer.PlainFrom; 0: as it is
+	kinds     string // of the files in the cache
+	plainFrom int    // see layer.PlainFrom; 0 leaves it unchanged
 }{
 	{"oci-tar", true, "layer layer place place", 0},
 	{"oci-dir", true, "layer layer place place", 0},
@@ -174,7 +175,7 @@ var cacheModes = []struct {
 	{"docker-25", false, "", 1},
 }
 
-// settle makes a file old enough, or not, and a plain layer large enough.
+// settle makes files count as unchanged, or not, and plain layers as large enough to be cached.
 func settle(t *testing.T, unchanged bool, plainFrom int) {
 	t.Helper()
 	settled(t, unchanged)
@@ -185,8 +186,8 @@ func settle(t *testing.T, unchanged bool, plainFrom int) {
 	}
 }
 
-// TestCacheIsUsed puts other entries into the files of the cache: they show, so
-// it is the cache that was read.
+// TestCacheIsUsed changes entries in the cache's files and expects the image to show the
+// change, which proves that the cache was read.
 func TestCacheIsUsed(t *testing.T) {
 	for _, mode := range cacheModes {
 		t.Run(mode.shape, func(t *testing.T) {
@@ -206,21 +207,21 @@ func TestCacheIsUsed(t *testing.T) {
 			}
 			slices.Sort(kinds)
 			if got := strings.Join(kinds, " "); got != mode.kinds {
-				t.Errorf("the cache has %q, want %q", got, mode.kinds)
+				t.Errorf("the cache holds %q, want %q", got, mode.kinds)
 			}
 			got := allOf(path, Options{Cache: dir})
 			if used := strings.Contains(got, "ETC/a"); used != (mode.kinds != "") {
-				t.Errorf("the cache is used: %v\n%s", used, got)
+				t.Errorf("cache used: %v\n%s", used, got)
 			}
 		})
 	}
 }
 
-// TestCacheComesFirst: layers that the cache knows come from the lowest on, before
-// those that it does not know, of which the largest is first.
+// TestCacheComesFirst checks the order of layers: first the cached ones from the lowest up,
+// then the others, largest first.
 func TestCacheComesFirst(t *testing.T) {
 	settled(t, true)
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one after the other
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one at a time
 	var text strings.Builder
 	for k := range 5 {
 		fmt.Fprintf(&text, "-- layer --\nfile f%d %d seed=s%d\n", k, 1000*(k+1), k)
@@ -242,10 +243,10 @@ func TestCacheComesFirst(t *testing.T) {
 		return order
 	}
 	if got, want := order(), []int{4, 3, 2, 1, 0}; !slices.Equal(got, want) {
-		t.Errorf("unknown: layers in the order %d, want %d", got, want)
+		t.Errorf("none cached: got layers in the order %d, want %d", got, want)
 	}
 	if got, want := order(), []int{0, 1, 2, 3, 4}; !slices.Equal(got, want) {
-		t.Errorf("known: layers in the order %d, want %d", got, want)
+		t.Errorf("all cached: got layers in the order %d, want %d", got, want)
 	}
 	places, err := filepath.Glob(filepath.Join(dir, "*.layer"))
 	if err != nil || len(places) != 5 {
@@ -259,12 +260,12 @@ func TestCacheComesFirst(t *testing.T) {
 	}
 	got := order()
 	if len(got) != 5 || !slices.IsSorted(got[:3]) || got[3] < got[4] {
-		t.Errorf("two are unknown: layers in the order %d", got)
+		t.Errorf("two not cached: got layers in the order %d", got)
 	}
 }
 
-// TestCacheDamaged spoils each file of a cache in every way: the image is the
-// same, and the cache is whole again afterwards.
+// TestCacheDamaged damages each file of a cache in many ways. The image must stay the same, and
+// the cache must be intact again afterwards.
 func TestCacheDamaged(t *testing.T) {
 	for _, mode := range testkit.Sample(cacheModes) {
 		if mode.kinds == "" {
@@ -301,14 +302,14 @@ func TestCacheDamaged(t *testing.T) {
 				}
 				sameAs(t, want, "one is missing", path, dir)
 				if again, err := os.ReadFile(name); err != nil || filepath.Ext(name) != ".place" && !bytes.Equal(again, body) {
-					t.Errorf("%s is not what it was: %v", filepath.Base(name), err)
+					t.Errorf("%s was not restored: %v", filepath.Base(name), err)
 				}
 			}
 		})
 	}
 }
 
-// spoilFile makes the file something that cannot be used as it is.
+// spoilFile makes the file unusable in one way after another.
 func spoilFile(t *testing.T, name string, then func(what string)) {
 	t.Helper()
 	good := read(t, name)
@@ -333,7 +334,7 @@ func spoilFile(t *testing.T, name string, then func(what string)) {
 		}
 		if err := put(); err != nil {
 			if runtime.GOOS == "windows" {
-				continue // not everybody may make links there
+				continue // some systems don't let everyone create links there
 			}
 			t.Fatal(err)
 		}
@@ -345,8 +346,8 @@ func spoilFile(t *testing.T, name string, then func(what string)) {
 	write(t, name, good)
 }
 
-// TestCacheSealedNonsense gives the files of a cache bodies that make no sense,
-// in whole frames: no panic, and nothing is asked for that is not there.
+// TestCacheSealedNonsense gives the cache's files senseless bodies in intact frames, and
+// expects no panic.
 func TestCacheSealedNonsense(t *testing.T) {
 	settled(t, true)
 	for _, shape := range []string{"oci-tar", "docker-20.gz"} {
@@ -371,8 +372,8 @@ func TestCacheSealedNonsense(t *testing.T) {
 	}
 }
 
-// TestCacheHostileImage changes an image behind the cache's back: what is said
-// of it must be what a scan says.
+// TestCacheHostileImage changes an image without the cache noticing. The result must be that of
+// a scan.
 func TestCacheHostileImage(t *testing.T) {
 	for _, unchanged := range []bool{true, false} {
 		for _, shape := range []string{"oci-dir", "oci-tar", "kaniko"} {
@@ -394,7 +395,7 @@ func TestCacheHostileImage(t *testing.T) {
 					}
 					step := max(1, testkit.Stride(len(good)/40))
 					for i := 0; i < len(good); i += step {
-						// In place, with the time put back.
+						// Change the file in place, and restore its time.
 						write(t, victim, slices.Concat(good[:i], []byte{good[i] ^ 0x10}, good[i+1:]))
 						if err := os.Chtimes(victim, info.ModTime(), info.ModTime()); err != nil {
 							t.Fatal(err)
@@ -409,8 +410,8 @@ func TestCacheHostileImage(t *testing.T) {
 	}
 }
 
-// TestCacheAtOnce opens one image many times at once, with a cache that is empty
-// and is cleared meanwhile.
+// TestCacheAtOnce opens one image many times at once, with a cache that starts empty and is
+// cleared meanwhile.
 func TestCacheAtOnce(t *testing.T) {
 	settled(t, true)
 	for _, shape := range []string{"oci-tar", "docker-20.gz"} {
@@ -421,7 +422,7 @@ func TestCacheAtOnce(t *testing.T) {
 			group.Go(func() {
 				for range 10 {
 					if got := allOf(path, Options{Cache: dir}); got != want {
-						t.Errorf("it is\n%s\nwant\n%s", got, want)
+						t.Errorf("got\n%s\nwant\n%s", got, want)
 					}
 					if i == 0 {
 						if _, _, err := ClearCache(context.Background(), dir); err != nil {
@@ -438,7 +439,7 @@ func TestCacheAtOnce(t *testing.T) {
 	}
 }
 
-// TestCacheNowhere opens images where there can be no cache: no error.
+// TestCacheNowhere opens images where no cache can be created, and expects no error.
 func TestCacheNowhere(t *testing.T) {
 	settled(t, true)
 	path, dir, _ := filled(t, "oci-tar")
@@ -460,7 +461,7 @@ func TestCacheNowhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := cacheFolder(link, true); err == nil {
-			t.Error("a link is taken for the folder")
+			t.Error("a link is used as the cache's folder")
 		}
 	}
 	file := filepath.Join(t.TempDir(), "file")
@@ -469,11 +470,12 @@ func TestCacheNowhere(t *testing.T) {
 		same(t, dir, path, dir)
 	}
 	if files, bytes, err := CacheUsage(filepath.Join(t.TempDir(), "none")); files != 0 || bytes != 0 || err != nil {
-		t.Errorf("without a folder: %d files, %d bytes, %v", files, bytes, err)
+		t.Errorf("without a folder: got %d files, %d bytes, %v", files, bytes, err)
 	}
 }
 
-// TestCacheEviction fills a cache beyond its bound: what was used last stays.
+// TestCacheEviction fills a cache beyond its bound, and expects the most recently used files to
+// stay.
 func TestCacheEviction(t *testing.T) {
 	dir := t.TempDir()
 	c := openCache(dir, slog.New(slog.DiscardHandler))
@@ -504,7 +506,7 @@ func TestCacheEviction(t *testing.T) {
 	c.evict(70000)
 	want := map[string]bool{names[0]: true, names[8]: true, names[9]: true, fresh: true, "mine.txt": true, "README.layer": true}
 	if got := filesIn(t, dir); !maps.Equal(got, want) {
-		t.Errorf("left are %v, want %v", got, want)
+		t.Errorf("left %v, want %v", got, want)
 	}
 	if err := c.close(); err != nil {
 		t.Error(err)
@@ -516,7 +518,7 @@ func TestCacheEviction(t *testing.T) {
 		t.Errorf("removed %d files, %v", files, err)
 	}
 	if got, want := filesIn(t, dir), map[string]bool{"mine.txt": true, "README.layer": true}; !maps.Equal(got, want) {
-		t.Errorf("clearing leaves %v, want %v", got, want)
+		t.Errorf("after clearing, got %v, want %v", got, want)
 	}
 }
 

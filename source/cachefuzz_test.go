@@ -16,15 +16,15 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// The kinds of files in the cache, as package layer has them.
+// The kinds of cache files, as package layer defines them.
 const (
 	layerKind  = "peelLay3"
 	placeKind  = "peelPla1"
 	pointsKind = "peelChk1"
 )
 
-// goodCacheFiles are files of the cache as they are written, by name: of
-// layers, of what streams hold, of places.
+// goodCacheFiles returns valid cache files by name: of layers, of the members of streams, and
+// of places.
 func goodCacheFiles(tb testing.TB) map[string][]byte {
 	tb.Helper()
 	files := map[string][]byte{}
@@ -41,7 +41,7 @@ func goodCacheFiles(tb testing.TB) map[string][]byte {
 			}
 			body, ok := layer.AppendScanned(nil, found, nil)
 			if !ok {
-				tb.Fatal("there is no form for the entries")
+				tb.Fatal("the entries could not be encoded")
 			}
 			keep(layerKind, body)
 		}
@@ -78,9 +78,9 @@ func goodCacheFiles(tb testing.TB) map[string][]byte {
 	return files
 }
 
-// FuzzCacheFile damages a file of the cache: one that is not as it was written is
-// never believed. What stands in it is then decoded as if it were, so that nothing
-// depends on that: no panic, and no more memory than the bytes can stand for.
+// FuzzCacheFile damages a cache file and checks that only files exactly as written are
+// accepted. It then decodes the damaged content anyway, since safety must not depend on that
+// check: decoding must neither panic nor use more memory than the bytes can represent.
 func FuzzCacheFile(f *testing.F) {
 	good := goodCacheFiles(f)
 	for name, file := range good {
@@ -96,7 +96,7 @@ func FuzzCacheFile(f *testing.F) {
 		}
 		body, err := unseal(name, kind, file)
 		if err == nil && !bytes.Equal(file, good[name]) {
-			t.Fatalf("%s is believed, and was never written", name)
+			t.Fatalf("%s is accepted although peel never wrote it", name)
 		}
 		if err != nil {
 			if len(file) < frameSize {
@@ -115,15 +115,16 @@ func FuzzCacheFile(f *testing.F) {
 				_ = r.Checkpoints()
 			}
 		})
-		// An entry, a flaw or an attribute takes a few bytes of a file and up to a
-		// few hundred in memory; names are bounded by textRatio.
+		// An entry, a flaw or an attribute takes a few bytes of a file and up to a few hundred
+		// in memory. textRatio bounds names.
 		if most := uint64(1<<20 + 1024*len(file)); allocated > most {
-			t.Errorf("%d bytes of a file make %d bytes in memory, more than %d", len(file), allocated, most)
+			t.Errorf("%d bytes of a file take %d bytes of memory, more than %d", len(file), allocated, most)
 		}
 	})
 }
 
-// allocatedBy returns how many bytes fn allocates. Others may allocate meanwhile.
+// allocatedBy returns how many bytes fn allocates, including what other goroutines allocate
+// meanwhile.
 func allocatedBy(fn func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -132,8 +133,8 @@ func allocatedBy(fn func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// TestCacheOfAnotherVersion finds whole files that another version of peel has
-// written, with another form or by other rules: they are not used, and made anew.
+// TestCacheOfAnotherVersion checks that intact files from another version of peel, in another
+// format or made by other rules, aren't used but written again.
 func TestCacheOfAnotherVersion(t *testing.T) {
 	for _, mode := range cacheModes {
 		if mode.kinds == "" {
@@ -151,7 +152,7 @@ func TestCacheOfAnotherVersion(t *testing.T) {
 				for _, name := range files {
 					good := read(t, name)
 					other := bytes.Clone(good[:len(good)-16])
-					// What is in it would show.
+					// This change would show.
 					other = bytes.ReplaceAll(other, []byte("etc/"), []byte("ETC/"))
 					change(other)
 					sum := xxh3.Hash128Seed(other, xxh3.HashString(filepath.Base(name))).Bytes()
@@ -159,7 +160,7 @@ func TestCacheOfAnotherVersion(t *testing.T) {
 					write(t, name, other)
 					sameAs(t, want, what, path, dir)
 					if again := read(t, name); bytes.Equal(again, other) {
-						t.Errorf("%s: %s is left as it is", what, filepath.Base(name))
+						t.Errorf("%s: %s was not written again", what, filepath.Base(name))
 					}
 					write(t, name, good)
 				}

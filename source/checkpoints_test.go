@@ -18,7 +18,7 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// closeCheckpoints has small layers have checkpoints for the rest of the test.
+// closeCheckpoints makes small layers have checkpoints until the test ends.
 func closeCheckpoints(t testing.TB) {
 	t.Helper()
 	spacing, granule := layer.CheckpointSpacing, layer.CheckpointGranule
@@ -68,9 +68,9 @@ func contentsOf(t *testing.T, ref string, opts Options) string {
 	return b.String()
 }
 
-// TestCacheCheckpoints: what is read with the checkpoints of the cache is what is
-// read without, also where they are missing, damaged, or another's; and they are
-// used where they are there.
+// TestCacheCheckpoints checks that content read with checkpoints from the cache equals content
+// read without them, even if they are missing, damaged or belong to another layer, and that
+// they are used if they are valid.
 func TestCacheCheckpoints(t *testing.T) {
 	closeCheckpoints(t)
 	f, err := testkit.Parse(checkpointFixture)
@@ -88,7 +88,7 @@ func TestCacheCheckpoints(t *testing.T) {
 				same := func(when string) {
 					t.Helper()
 					if got := contentsOf(t, path, opts); got != want {
-						t.Errorf("%s: with the cache\n%s\nwithout\n%s", when, got, want)
+						t.Errorf("%s: with the cache got\n%s\nwithout\n%s", when, got, want)
 					}
 				}
 				same("cold")
@@ -99,7 +99,7 @@ func TestCacheCheckpoints(t *testing.T) {
 					gzips = 1
 				}
 				if err != nil || len(files) != gzips {
-					t.Fatalf("%q, error %v, want one file a gzip layer", files, err)
+					t.Fatalf("got %q, error %v, want one file per gzip layer", files, err)
 				}
 				first, last := read(t, files[0]), read(t, files[gzips-1])
 				for i := range files {
@@ -129,7 +129,7 @@ func TestCacheCheckpoints(t *testing.T) {
 	}
 }
 
-// reseal changes a good file of the cache and gives it the sum that it then has.
+// reseal changes a valid cache file and updates its checksum.
 func reseal(t *testing.T, name string, good []byte, change func(file []byte)) {
 	t.Helper()
 	other := bytes.Clone(good[:len(good)-16])

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// listedAs makes candidates as an index lists them, each "NAME PLATFORM": on a
-// line of its own, or of one index if the name is "|". Words after these: "silent"
-// (only the config says the platform), "absent" (not here), "partial" (without a
-// layer), "chart" (no image), "same" (has the config of the one before).
+// listedAs makes candidates as an index lists them. Each spec is "NAME PLATFORM"; the name "|"
+// stands for another image of the same index. More words may follow: "silent" (only the config
+// has the platform), "absent" (not here), "partial" (lacks a layer), "chart" (not an image),
+// "same" (same config as the previous one).
 func listedAs(t *testing.T, opened *[]string, specs ...string) []candidate {
 	t.Helper()
 	var out []candidate
@@ -78,7 +78,7 @@ func TestChoose(t *testing.T) {
 		name          string
 		have          list
 		tag, platform string
-		want          string // the place of the image, or part of the error
+		want          string // the image's place, or part of the error
 	}{
 		{"the host's", list{"| linux/s390x", "| " + host}, "", "", "01"},
 		{"linux even elsewhere", list{"| windows/" + hostPlatform().arch, "| " + host}, "", "", "01"},
@@ -136,7 +136,7 @@ func TestChoose(t *testing.T) {
 			im, err := choice{ref: "app.tar", tag: c.tag, platform: c.platform}.choose(t.Context(), listedAs(t, &opened, c.have...))
 			if err != nil {
 				if text := strings.ReplaceAll(err.Error(), "  (", " ("); !strings.Contains(text, c.want) {
-					t.Errorf("error %q, want one that says %q", text, c.want)
+					t.Errorf("got error %q, want one that says %q", text, c.want)
 				}
 			} else if im.Digest != "sha256:"+c.want {
 				t.Errorf("opened %s, want %s", im.Digest, c.want)
@@ -145,7 +145,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestChooseAsksLittle: what an index says of its images is not asked of them.
+// TestChooseAsksLittle checks that images aren't opened to learn what the index already says.
 func TestChooseAsksLittle(t *testing.T) {
 	for _, c := range []struct {
 		name          string

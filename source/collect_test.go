@@ -19,7 +19,8 @@ file usr/lib/odd "not a database"
 file var/lib/db/status "one: 2"
 `
 
-// databases keeps the content of a file, and draws facts from another.
+// databases has one collector that keeps a file's content and one that extracts facts from
+// another file.
 var databases = []source.Collector{
 	{
 		Name:  "status/1",
@@ -34,8 +35,8 @@ var databases = []source.Collector{
 	},
 }
 
-// Facts are drawn from the same files and are the same in every form, from the
-// cache and without it. A file that a collector does not understand is a flaw.
+// TestCollect checks that facts come from the same files and are the same in every form, with
+// the cache and without it. A file that a collector doesn't understand is a flaw.
 func TestCollect(t *testing.T) {
 	f, err := testkit.Parse(collectFixture)
 	if err != nil {
@@ -57,13 +58,13 @@ func TestCollect(t *testing.T) {
 					l := im.Layers[k]
 					if opts.Collect == nil {
 						if len(l.Facts) > 0 {
-							t.Errorf("layer %d: facts that nobody asked for: %v", k, l.Facts)
+							t.Errorf("layer %d: got facts without a collector: %v", k, l.Facts)
 						}
 						continue
 					}
 					if len(l.Facts) != 1 || l.Facts[0].Collector != "status/1" || string(l.Facts[0].Data) != want ||
 						!strings.HasSuffix(l.Entries.At(l.Facts[0].Entry).Name, "lib/db/status") {
-						t.Errorf("layer %d: facts %+v, want %q of lib/db/status", k, l.Facts, want)
+						t.Errorf("layer %d: got facts %+v, want %q of lib/db/status", k, l.Facts, want)
 					}
 				}
 				if flaws := im.Layers[1].Flaws(); opts.Collect != nil && (len(flaws) != 1 || !strings.Contains(flaws[0].Problem, "odd/1: not understood")) {
@@ -74,7 +75,7 @@ func TestCollect(t *testing.T) {
 	}
 }
 
-// What collectors may keep is bounded: a large file is not looked into.
+// TestCollectIsBounded checks the bound on what collectors may keep: large files aren't read.
 func TestCollectIsBounded(t *testing.T) {
 	testkit.Long(t, "it reads an image of 110 MB")
 	f, err := testkit.Parse("-- layer --\nfile big 70000000 seed=1\nfile a 20000000 seed=2\nfile b 20000000 seed=3\n")
@@ -88,14 +89,14 @@ func TestCollectIsBounded(t *testing.T) {
 	}
 	l := im.Layers[0]
 	if len(l.Facts) != 1 || l.Entries.At(l.Facts[0].Entry).Name != "a" || !bytes.Equal(l.Facts[0].Data, content(t, l, 1)) {
-		t.Errorf("%d facts, want the content of the first 20 MB alone", len(l.Facts))
+		t.Errorf("got %d facts, want only the content of the first 20 MB", len(l.Facts))
 	}
 	if flaws := l.Flaws(); len(flaws) != 2 {
-		t.Errorf("flaws %v, want one for each file that was left out", flaws)
+		t.Errorf("got flaws %v, want one for each file that was left out", flaws)
 	}
 }
 
-// A blob that an image lists several times is read once.
+// TestBlobListedTwice checks that a blob that an image lists several times is read once.
 func TestBlobListedTwice(t *testing.T) {
 	f, err := testkit.Parse("-- layer --\nfile a 1000 seed=1\n-- layer --\nfile a 1000 seed=1\n-- layer --\nfile b 5 seed=1\n")
 	if err != nil {
@@ -107,10 +108,10 @@ func TestBlobListedTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 		if im.Layers[0].Entries != im.Layers[1].Entries || im.Layers[1].Entries == im.Layers[2].Entries {
-			t.Errorf("%s: the two layers of one blob have entries of their own", shape)
+			t.Errorf("%s: the two layers with the same blob don't share their entries", shape)
 		}
 		if !bytes.Equal(content(t, im.Layers[0], 0), content(t, im.Layers[1], 0)) {
-			t.Errorf("%s: they have different content", shape)
+			t.Errorf("%s: the two layers have different content", shape)
 		}
 	}
 }

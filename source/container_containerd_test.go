@@ -18,12 +18,12 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// containersOn are containers of the image app:1: of nerdctl, of Kubernetes, of ctr,
-// and one of Docker, which tells of it itself.
+// containersOn adds containers of the image app:1: from nerdctl, from Kubernetes, from ctr, and
+// one from Docker, which lists it itself.
 func containersOn(t *testing.T) (upper string) {
 	t.Helper()
 	if runtime.GOOS != "linux" {
-		t.Skip("upper directories are read on Linux")
+		t.Skip("peel reads upper directories only on Linux")
 	}
 	c, _, _ := containerdOf(t)
 	c.WriteContent(t)
@@ -52,7 +52,7 @@ func containersOn(t *testing.T) (upper string) {
 	add("default", strings.Repeat("a1", 32), "docker.io/library/app:1", "key1", map[string]string{"nerdctl/name": "web"})
 	add("k8s.io", strings.Repeat("a2", 32), "docker.io/library/app:1", "key2", map[string]string{"io.kubernetes.pod.name": "shop-0", "io.kubernetes.container.name": "web"})
 	add("k8s.io", strings.Repeat("b3", 32), "sha256:"+strings.Repeat("c", 64), "key3", nil)
-	add("other", "byhand", "docker.io/library/web:latest", "key4", nil) // its image is another now
+	add("other", "byhand", "docker.io/library/web:latest", "key4", nil) // its name now stands for another image
 	add("other", "web", "docker.io/library/gone:1", "key5", nil)
 	add("moby", strings.Repeat("d", 64), "", "", nil)
 	c.Name("default", "docker.io/library/app:1", im.Digest, "application/vnd.docker.distribution.manifest.v2+json")
@@ -60,7 +60,7 @@ func containersOn(t *testing.T) (upper string) {
 	return upper
 }
 
-// TestContainersOfContainerd opens containers by all that names them.
+// TestContainersOfContainerd opens containers by every kind of name.
 func TestContainersOfContainerd(t *testing.T) {
 	upper := containersOn(t)
 	for _, test := range []struct{ ref, name, state, says string }{
@@ -113,16 +113,16 @@ func TestContainersOfContainerd(t *testing.T) {
 	testkit.WantError(t, err, "reading the folder of its layer", upper)
 }
 
-// TestContainerOfDockerWithContainerdsStore reads the layer of a container of a Docker
-// that names no folders, as Docker 29 does by default.
+// TestContainerOfDockerWithContainerdsStore reads a container's layer from a Docker that names
+// no folders, as Docker 29 does by default.
 func TestContainerOfDockerWithContainerdsStore(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("upper directories are read on Linux")
+		t.Skip("peel reads upper directories only on Linux")
 	}
 	e := newContained(t)
 	e.name, e.is.Driver, e.is.UpperDir, e.is.LowerDirs = "docker", "overlayfs", "", nil
 	c := fakecontainerd.New(t)
-	im, err := openContained(t, e, Options{}) // as long as containerd has no such snapshot
+	im, err := openContained(t, e, Options{}) // while containerd has no such snapshot
 	if err != nil || im.Container.From != "the engine's API" {
 		t.Fatalf("%+v, error %v", im, err)
 	}
@@ -142,7 +142,7 @@ func TestContainerOfDockerWithContainerdsStore(t *testing.T) {
 	}
 }
 
-// TestContainersOfContainerdAreListed lists them.
+// TestContainersOfContainerdAreListed lists the containers.
 func TestContainersOfContainerdAreListed(t *testing.T) {
 	containersOn(t)
 	images, err := listContainerd(t.Context(), &lister{Options: Options{Log: slog.New(slog.DiscardHandler)}})

@@ -41,7 +41,7 @@ func (s *fakeStore) withContainer(t *testing.T) {
 	t.Setenv("CONTAINERS_STORAGE_CONF", s.path("storage.conf"))
 }
 
-// TestPodmanContainerAlone reads a container of podman's where no service answers.
+// TestPodmanContainerAlone reads a container of podman without a service that answers.
 func TestPodmanContainerAlone(t *testing.T) {
 	reason := errors.New("podman does not answer")
 	tests := []struct {
@@ -49,8 +49,8 @@ func TestPodmanContainerAlone(t *testing.T) {
 		ref    string
 		via    Via
 		change func(t *testing.T, s *fakeStore)
-		find   []string // the error of finding it
-		open   []string // and of opening it
+		find   []string // the error from finding it
+		open   []string // the error from opening it
 	}{
 		{name: "by name", ref: "web"},
 		{name: "by a beginning of its ID", ref: "abab"},
@@ -92,10 +92,10 @@ func TestPodmanContainerAlone(t *testing.T) {
 			defer im.Close()
 			c, last := im.Container, im.Layers[len(im.Layers)-1]
 			if c.Name != "web" || c.Image != "localhost/app:1" || strings.Join(c.Command, " ") != "serve -v" || len(c.Mounts) != 1 || c.Mounts[0].Path != "/vol" || c.Created.Year() != 2024 {
-				t.Errorf("the container is %+v", c)
+				t.Errorf("got container %+v", c)
 			}
 			if len(im.Layers) != 4 || last.Entries.Len() != 2 || last.Entries.At(1).Name != "new" {
-				t.Errorf("%d layers, the last with %d entries", len(im.Layers), last.Entries.Len())
+				t.Errorf("got %d layers, the last with %d entries", len(im.Layers), last.Entries.Len())
 			}
 		})
 	}
@@ -107,8 +107,7 @@ func TestPodmanContainerAlone(t *testing.T) {
 	}
 }
 
-// TestDockerBelow opens the layers below a container of Docker's whose image has been
-// removed.
+// TestDockerBelow opens the layers below a Docker container whose image has been removed.
 func TestDockerBelow(t *testing.T) {
 	id := strings.Repeat("ef", 32)
 	parent := "image/overlay2/layerdb/mounts/" + id + "/parent"

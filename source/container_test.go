@@ -18,7 +18,7 @@ import (
 	"github.com/peelhq/peel/source/engine"
 )
 
-// containerMember is one file of a made-up container, with what has become of it.
+// containerMember is one file of a made-up container, and how the container changed it.
 type containerMember struct {
 	tar.Header
 	content string
@@ -30,15 +30,15 @@ type containerMember struct {
 type containedEngine struct {
 	madeUpEngine
 	is      engine.Container
-	name    string            // the kind of engine that it is
-	files   []containerMember // all of the container, in order
+	name    string            // kind of the engine
+	files   []containerMember // all files of the container, in order
 	deleted []string
-	asked   []string // what it was asked for: "archive /etc", "export"
+	asked   []string // requests it got: "archive /etc", "export"
 	gone    bool     // the container has been removed
 	later   []engine.Change
 
-	unescape bool // it takes patterns for paths
-	outside  int  // the first user and group of its userns-remap, which archives show; 0 without
+	unescape bool // it treats paths as patterns
+	outside  int  // first user and group of its userns-remap, as archives show them; 0 without one
 }
 
 func (e *containedEngine) Store(context.Context) (engine.Store, error) {
@@ -75,7 +75,7 @@ func (e *containedEngine) Changes(context.Context, string) ([]engine.Change, err
 	if slices.Index(e.asked, "changes") < len(e.asked)-1 {
 		out = append(out, e.later...)
 	}
-	slices.Reverse(out) // an engine promises no order
+	slices.Reverse(out) // engines promise no order
 	return out, nil
 }
 
@@ -116,7 +116,7 @@ func (e *containedEngine) Export(context.Context, string, int64) (io.ReadCloser,
 	return e.tar("/", 0, func(string) bool { return true }), nil
 }
 
-// newContained is a container with a change of each kind, of an image so large that
+// newContained returns a container with one change of each kind. Its image is so large that
 // archives of single paths cost less than an export.
 func newContained(t *testing.T) *containedEngine {
 	t.Helper()
@@ -165,7 +165,7 @@ func openContained(t *testing.T, e *containedEngine, opts Options) (*Image, erro
 	return im, nil
 }
 
-// wroteDown are a layer's entries, a line each, in the order of their names.
+// wroteDown lists a layer's entries, one per line, sorted by name.
 func wroteDown(l *Layer) string {
 	var lines []string
 	for i := range l.Entries.Len() {
@@ -190,8 +190,8 @@ remade dir 755 0:0 0 2023
 remade/again file 640 7:8 5 2023
 `
 
-// TestContainerByAPI reads a container's layer by archives of single paths and by
-// the export: both give the same.
+// TestContainerByAPI reads a container's layer through archives of single paths and through the
+// export, and expects the same result.
 func TestContainerByAPI(t *testing.T) {
 	archives := []string{"changes", "archive /etc", "archive /etc/motd", "archive /new", "archive /new.d", "archive /remade"}
 	tests := []struct {
@@ -199,7 +199,7 @@ func TestContainerByAPI(t *testing.T) {
 		change func(e *containedEngine)
 		size   int64 // of the image
 		asked  []string
-		want   string // "": containedLayer
+		want   string // "" stands for containedLayer
 		flaws  []string
 	}{
 		{name: "single paths of a large image", size: 1 << 30, asked: archives},
@@ -270,10 +270,10 @@ func TestContainerByAPI(t *testing.T) {
 				tt.want = containedLayer
 			}
 			if got := wroteDown(l); got != tt.want {
-				t.Errorf("the layer is\n%swant\n%s", got, tt.want)
+				t.Errorf("got layer\n%swant\n%s", got, tt.want)
 			}
 			if !slices.Equal(e.asked, tt.asked) {
-				t.Errorf("asked for %q, want %q", e.asked, tt.asked)
+				t.Errorf("got requests %q, want %q", e.asked, tt.asked)
 			}
 			var flaws []string
 			for _, f := range l.Flaws() {
@@ -286,8 +286,8 @@ func TestContainerByAPI(t *testing.T) {
 	}
 }
 
-// TestContainerContent reads files of a container by its engine's API, and finds
-// out that one has been changed since.
+// TestContainerContent reads files of a container through its engine's API, and detects a file
+// that has changed since the scan.
 func TestContainerContent(t *testing.T) {
 	e := newContained(t)
 	c := &containerByAPI{e: e, is: e.is, imageSize: 1, log: slog.New(slog.DiscardHandler)}
@@ -301,7 +301,7 @@ func TestContainerContent(t *testing.T) {
 				return i
 			}
 		}
-		t.Fatalf("there is no %s", name)
+		t.Fatalf("no file %s", name)
 		return 0
 	}
 	read := func(i int) (string, error) {
@@ -347,7 +347,7 @@ func TestContainerContent(t *testing.T) {
 	testkit.WantError(t, err, "a volume is mounted over it")
 }
 
-// TestContainerContentOddNames reads files whose names podman takes for patterns.
+// TestContainerContentOddNames reads files whose names podman treats as patterns.
 func TestContainerContentOddNames(t *testing.T) {
 	for name, asked := range map[string]string{
 		"a?b":  `archive /new/a\?b`,
@@ -374,7 +374,7 @@ func TestContainerContentOddNames(t *testing.T) {
 			return err
 		})
 		if err != nil || !slices.Equal(e.asked, []string{asked}) {
-			t.Errorf("%s: asked for %q, want %q; error %v", name, e.asked, asked, err)
+			t.Errorf("%s: got requests %q, want %q; error %v", name, e.asked, asked, err)
 		}
 	}
 }
@@ -388,10 +388,10 @@ func TestOpenContainer(t *testing.T) {
 	}
 	last := im.Layers[len(im.Layers)-1]
 	if len(im.Layers) != 4 || !last.OfContainer || last.Index != 3 || last.DiffID != "" || im.Layers[2].OfContainer {
-		t.Errorf("%d layers, the last is %+v", len(im.Layers), last)
+		t.Errorf("got %d layers, the last is %+v", len(im.Layers), last)
 	}
 	if got := wroteDown(last); got != containedLayer {
-		t.Errorf("its layer is\n%s", got)
+		t.Errorf("got container layer\n%s", got)
 	}
 	if last.Step.Command != "container web" || last.Step.Comment != "serve -v" || !last.Step.Created.Equal(im.Container.ReadAt) || time.Since(im.Container.ReadAt) > time.Hour {
 		t.Errorf("step %+v", last.Step)
@@ -418,7 +418,7 @@ func TestOpenContainer(t *testing.T) {
 	}
 }
 
-// TestFindContainer asks all engines for a container without one.
+// TestFindContainer looks for a container in all engines if none is named.
 func TestFindContainer(t *testing.T) {
 	has := func(name string, containers ...string) containerEngine {
 		return containerEngine{name: name, find: func(_ context.Context, _ *opener, ref string) (foundContainer, error) {
@@ -460,7 +460,7 @@ func TestFindContainer(t *testing.T) {
 	}
 	for ref, want := range map[string]string{"docker://app": "docker", "containerd://k8s.io/app": "containerd", "container://podman/web": "podman", "container://web": "", "container:///web": "", "app": "", "registry://app": ""} {
 		if got := EngineOf(ref); got != want {
-			t.Errorf("the engine of %s is %q, want %q", ref, got, want)
+			t.Errorf("engine of %s is %q, want %q", ref, got, want)
 		}
 	}
 	_, err := openContainer(t.Context(), o, "nobody/web")

@@ -17,7 +17,7 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// keptIn has a container's layer be in a folder of an engine's store.
+// keptIn puts a container's layer into a folder of an engine's store.
 func keptIn(t *testing.T, e *containedEngine, store string) (dir string) {
 	t.Helper()
 	at := filepath.Join(store, "overlay2", strings.Repeat("c", 64))
@@ -27,8 +27,8 @@ func keptIn(t *testing.T, e *containedEngine, store string) (dir string) {
 	return dir
 }
 
-// TestContainerByFolder reads a container's layer from its folder, and tells what it
-// was read from.
+// TestContainerByFolder reads a container's layer from its folder, and reports what it was read
+// from.
 func TestContainerByFolder(t *testing.T) {
 	names := func(im *Image) (out []string) {
 		last := im.Layers[len(im.Layers)-1]
@@ -53,10 +53,10 @@ func TestContainerByFolder(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := names(im); !slices.Equal(got, tt.want) {
-				t.Errorf("its layer holds %q, want %q", got, tt.want)
+				t.Errorf("got %q in the layer, want %q", got, tt.want)
 			}
 			if im.Container.From != dir || im.Container.InitLayer != e.is.LowerDirs[0] || len(e.asked) > 0 {
-				t.Errorf("read from %q, init layer %q, asked for %q", im.Container.From, im.Container.InitLayer, e.asked)
+				t.Errorf("got %q as the source, init layer %q, requests %q", im.Container.From, im.Container.InitLayer, e.asked)
 			}
 		})
 	}
@@ -84,7 +84,7 @@ func TestContainerByFolder(t *testing.T) {
 	}
 }
 
-// TestInNamespace reads whose numbers the owners of a store's files are.
+// TestInNamespace reads which user namespace the owners of a store's files belong to.
 func TestInNamespace(t *testing.T) {
 	dir := t.TempDir()
 	own, gid := int64(os.Getuid()), int64(os.Getgid())

@@ -21,13 +21,13 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// containerdOf is a containerd that has the two images of testdata under names of
-// several kinds: as nerdctl writes them, as Kubernetes does, and one name for two
-// images in two namespaces.
+// containerdOf returns a containerd with the two images of testdata under names of several
+// kinds: names from nerdctl, names from Kubernetes, and one name that stands for two images in
+// two namespaces.
 func containerdOf(t *testing.T) (c *fakecontainerd.Containerd, docker29, sample string) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
-		t.Skip("no containerd is looked for there")
+		t.Skip("peel doesn't look for containerd on this system")
 	}
 	c = fakecontainerd.New(t)
 	docker29, kind := c.AddArchive(t, "../testdata/docker29.tar")
@@ -43,7 +43,7 @@ func containerdOf(t *testing.T) (c *fakecontainerd.Containerd, docker29, sample 
 	return c, docker29, sample
 }
 
-// TestContainerdNames opens images by every name that they have.
+// TestContainerdNames opens images by each of their names.
 func TestContainerdNames(t *testing.T) {
 	c, docker29, sample := containerdOf(t)
 	c.WriteContent(t)
@@ -82,7 +82,7 @@ func TestContainerdNames(t *testing.T) {
 				if test.digest == "" {
 					for _, says := range test.says {
 						if err == nil || !strings.Contains(err.Error(), says) {
-							t.Errorf("error %v\nis without %q", err, says)
+							t.Errorf("error %v\nlacks %q", err, says)
 						}
 					}
 					return
@@ -92,18 +92,18 @@ func TestContainerdNames(t *testing.T) {
 				}
 				defer im.Close()
 				if im.Digest != test.digest {
-					t.Errorf("it is %s, want %s", im.Digest, test.digest)
+					t.Errorf("got %s, want %s", im.Digest, test.digest)
 				}
 			})
 		}
 	}
 	if n := c.Asked("read", docker29); n == 0 {
-		t.Error("the API was not asked")
+		t.Error("peel didn't ask the API")
 	}
 }
 
-// TestContainerdGivesWhatTheArchiveGives compares an image with the archive that it
-// was imported from: by the API and from the folders, with a cache and without.
+// TestContainerdGivesWhatTheArchiveGives compares an image with the archive that it was
+// imported from: through the API and from the folders, with a cache and without.
 func TestContainerdGivesWhatTheArchiveGives(t *testing.T) {
 	c, _, _ := containerdOf(t)
 	c.WriteContent(t)
@@ -124,12 +124,12 @@ func TestContainerdGivesWhatTheArchiveGives(t *testing.T) {
 	} {
 		got := strings.Replace(allOf("containerd://app:1", Options{Platform: "linux/amd64", Via: test.via, Cache: test.cache}), "containerd://app:1", "", 1)
 		if got != want {
-			t.Errorf("%s it is\n%s\nin the archive\n%s", test.name, got, want)
+			t.Errorf("%s got\n%s\nfrom the archive\n%s", test.name, got, want)
 		}
 	}
 }
 
-// TestContainerdContents reads every file, by the API and from the folders.
+// TestContainerdContents reads every file, through the API and from the folders.
 func TestContainerdContents(t *testing.T) {
 	c, _, _ := containerdOf(t)
 	c.WriteContent(t)
@@ -163,17 +163,17 @@ func TestContainerdContents(t *testing.T) {
 	}
 	want := contents("../testdata/sample.tar", ViaAny)
 	if len(want) < 20 {
-		t.Fatalf("%d files in the sample", len(want))
+		t.Fatalf("got %d files in the sample", len(want))
 	}
 	for _, via := range []Via{ViaAPI, ViaStore} {
 		if got := contents("containerd://other/web", via); !slices.Equal(got, want) {
-			t.Errorf("via %q other contents", via)
+			t.Errorf("via %q: contents differ", via)
 		}
 	}
 }
 
-// TestContainerdAPIFaults breaks the API: each fault is an error that says what it is,
-// and none gives another image.
+// TestContainerdAPIFaults breaks the API in many ways. Each fault must cause an error that
+// describes it, and never a different image.
 func TestContainerdAPIFaults(t *testing.T) {
 	respond := func(data func(at, to int64) (offset int64, text []byte)) func(*contentapi.ReadContentRequest, contentapi.Content_ReadServer) (bool, error) {
 		return func(r *contentapi.ReadContentRequest, s contentapi.Content_ReadServer) (bool, error) {
@@ -220,9 +220,9 @@ func TestContainerdAPIFaults(t *testing.T) {
 			defer im.Close()
 			c.Read = test.read
 			err = im.Scan(t.Context())
-			if test.name == "gone" { // as a layer that a registry has lost: the image is shown without it
+			if test.name == "gone" { // as with a layer that a registry has lost, the image is shown without it
 				if err != nil || im.Layers[0].Err == nil {
-					t.Errorf("%v, and of the layer %v", err, im.Layers[0].Err)
+					t.Errorf("got %v, and for the layer %v", err, im.Layers[0].Err)
 				}
 				return
 			}
@@ -231,7 +231,7 @@ func TestContainerdAPIFaults(t *testing.T) {
 	}
 }
 
-// TestContainerdIsCancelled ends a reading that hangs.
+// TestContainerdIsCancelled cancels a read that hangs.
 func TestContainerdIsCancelled(t *testing.T) {
 	c, _, _ := containerdOf(t)
 	im, err := Open(t.Context(), "containerd://app:1", Options{Via: ViaAPI, Platform: "linux/amd64"})
@@ -259,8 +259,7 @@ func TestContainerdIsCancelled(t *testing.T) {
 	}
 }
 
-// TestContainerdIsListed lists the images, each name once, and what their configs
-// say.
+// TestContainerdIsListed lists the images, each name once, with facts from their configs.
 func TestContainerdIsListed(t *testing.T) {
 	for _, folders := range []bool{false, true} {
 		c, docker29, sample := containerdOf(t)
@@ -294,10 +293,11 @@ func TestContainerdIsListed(t *testing.T) {
 	}
 }
 
-// TestContainerdIsNotThere says what was tried, and that it may be another's socket.
+// TestContainerdIsNotThere checks that the error says what was tried and that the socket may
+// belong to another user.
 func TestContainerdIsNotThere(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("no containerd is looked for there")
+		t.Skip("peel doesn't look for containerd on this system")
 	}
 	dir := t.TempDir()
 	for _, test := range []struct{ name, address, says string }{

@@ -17,8 +17,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// filesOf are the contents of a layer's regular files by their names, and of links
-// where they lead.
+// filesOf maps the names of a layer's regular files to their contents, and those of links to
+// their targets.
 func filesOf(t *testing.T, im *Image, layer int) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -48,7 +48,7 @@ func filesOf(t *testing.T, im *Image, layer int) map[string]string {
 	return out
 }
 
-// unpackInto unpacks the folders, files and links of a layer's tar.
+// unpackInto unpacks the directories, files and links of a layer's tar.
 func unpackInto(t *testing.T, dir string, blob []byte) {
 	t.Helper()
 	z, err := gzip.NewReader(bytes.NewReader(blob))
@@ -83,11 +83,11 @@ func unpackInto(t *testing.T, dir string, blob []byte) {
 	}
 }
 
-// TestContainerdSnapshots reads a layer whose blob was discarded from what it was
-// unpacked to, and says why where that cannot be done.
+// TestContainerdSnapshots reads a layer whose blob was discarded from its snapshot, and checks
+// the reason in the error where that isn't possible.
 func TestContainerdSnapshots(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("upper directories are read on Linux")
+		t.Skip("peel reads upper directories only on Linux")
 	}
 	c, _, _ := containerdOf(t)
 	c.WriteContent(t)
@@ -110,7 +110,7 @@ func TestContainerdSnapshots(t *testing.T) {
 	lowest := whole.Layers[0]
 	want := filesOf(t, whole, 0)
 	if len(want) < 3 {
-		t.Fatalf("the layer has only %v", want)
+		t.Fatalf("got only %v in the layer", want)
 	}
 	file := filepath.Join(c.Root, "io.containerd.content.v1.content", "blobs", "sha256", digestHex(lowest.Digest))
 	blob, err := os.ReadFile(file)
@@ -126,7 +126,7 @@ func TestContainerdSnapshots(t *testing.T) {
 		t.Helper()
 		im := opened(via)
 		if err := im.Layers[0].Err; !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), text) {
-			t.Errorf("via %q the layer's error is %v\nwithout %q", via, err, text)
+			t.Errorf("via %q got layer error %v\nwhich lacks %q", via, err, text)
 		}
 		for _, l := range im.Layers[1:] {
 			if l.Err != nil {
@@ -145,15 +145,15 @@ func TestContainerdSnapshots(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := filesOf(t, im, 0); !maps.Equal(got, want) {
-			t.Errorf("via %q the snapshot has\n%v\nthe layer\n%v", via, got, want)
+			t.Errorf("via %q got snapshot\n%v\nwant layer\n%v", via, got, want)
 		}
 		if l := im.Layers[0]; l.DiffID != lowest.DiffID || l.Digest != lowest.Digest || l.CompressedBytes != lowest.CompressedBytes {
-			t.Errorf("the layer is %+v, was %+v", l, lowest)
+			t.Errorf("got layer %+v, want %+v", l, lowest)
 		}
 	}
 	says(ViaAPI, "its API does not hand it out")
 
-	// Without what describes the image, its layers are not known.
+	// Without the image's manifest and config, its layers are unknown.
 	_, err = Open(t.Context(), "containerd://empty/x", opts)
 	testkit.WantError(t, err, "what describes the image is not in containerd's content store any more", "pull it again")
 }

@@ -47,8 +47,8 @@ func opened(t *testing.T, text, shape string, opts source.Options) *source.Layer
 	return im.Layers[0]
 }
 
-// Every kind of place where content can come from: a section of a plain file, a
-// decoder, a spool of either.
+// contentShapes covers every place that content can come from: a section of a plain file, a
+// decoder, and a temporary file of either.
 var contentShapes = []string{"docker-20", "oci-tar", "oci-tar-zstd", "oci-dir", "oci-members", "docker-20.gz", "oci-tar.gz"}
 
 func TestContent(t *testing.T) {
@@ -64,7 +64,7 @@ func TestContent(t *testing.T) {
 				r, err := l.Open(t.Context(), i)
 				if !e.IsFile() {
 					if err == nil {
-						t.Errorf("%s: opened, though it is no file", e.Name)
+						t.Errorf("%s can be opened, but isn't a file", e.Name)
 					}
 					continue
 				}
@@ -73,7 +73,7 @@ func TestContent(t *testing.T) {
 				}
 				got, err := io.ReadAll(r)
 				if err != nil || string(got) != string(e.Content()) {
-					t.Errorf("%s: %d bytes, error %v; want %d", e.Name, len(got), err, len(e.Content()))
+					t.Errorf("%s: got %d bytes, error %v; want %d", e.Name, len(got), err, len(e.Content()))
 				}
 				if err := r.Close(); err != nil {
 					t.Error(err)
@@ -83,8 +83,8 @@ func TestContent(t *testing.T) {
 	}
 }
 
-// Each reads in stored order, whatever the order in which it is asked, and can
-// leave content unread.
+// TestEach checks that Each reads in stored order, for any order of requests, and that callers
+// may leave content unread.
 func TestEach(t *testing.T) {
 	for _, shape := range contentShapes {
 		t.Run(shape, func(t *testing.T) {
@@ -108,13 +108,13 @@ func TestEach(t *testing.T) {
 			}
 			stop := errors.New("stop")
 			if err := l.Each(t.Context(), []int{0}, func(int, io.Reader) error { return stop }); !errors.Is(err, stop) {
-				t.Errorf("an error of the caller's comes back as %v", err)
+				t.Errorf("the caller's error comes back as %v", err)
 			}
 		})
 	}
 }
 
-// The checksum of a file is the same wherever it comes from.
+// TestSum checks that the checksum of a file is the same wherever the file comes from.
 func TestSum(t *testing.T) {
 	var want []uint64
 	for _, shape := range contentShapes {
@@ -132,30 +132,32 @@ func TestSum(t *testing.T) {
 		}
 		for i := range got {
 			if got[i] != want[i] {
-				t.Errorf("%s: entry %d has the checksum %x, elsewhere %x", shape, i, got[i], want[i])
+				t.Errorf("%s: entry %d has checksum %x, elsewhere %x", shape, i, got[i], want[i])
 			}
 		}
 	}
 }
 
-// Without KeepContent nothing is written to disk, and content is not there.
+// TestStreamIsNotKept checks that without KeepContent nothing is written to disk, and content
+// isn't available.
 func TestStreamIsNotKept(t *testing.T) {
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	l := opened(t, contentFixture, "docker-20.gz", source.Options{})
 	if r, err := l.Open(t.Context(), 0); err == nil {
 		_ = r.Close()
-		t.Error("content of a stream that was not kept can be opened")
+		t.Error("opened content of a stream that was not kept")
 	}
 	if left, _ := filepath.Glob(filepath.Join(tmp, "peel-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
 
-// A spool has no name while it is in use, so nothing is left however peel ends.
+// TestSpoolHasNoName checks that a temporary file has no name while it's in use, so nothing is
+// left however peel ends.
 func TestSpoolHasNoName(t *testing.T) {
 	if os.PathSeparator == '\\' {
-		t.Skip("Windows deletes the file when it is closed")
+		t.Skip("Windows deletes the file when it's closed")
 	}
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
@@ -166,17 +168,18 @@ func TestSpoolHasNoName(t *testing.T) {
 	}
 	defer r.Close()
 	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
-		t.Errorf("in the temporary folder: %v, %v", left, err)
+		t.Errorf("in the temporary folder: got %v, %v", left, err)
 	}
 }
 
-// A cancelled context ends reading, also while standard input says nothing.
+// TestCancelled checks that a cancelled context ends a read, even if standard input sends
+// nothing.
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
 	defer w.Close()
 	go func() {
-		_, _ = w.Write(make([]byte, 512)) // one block, and then nothing more
+		_, _ = w.Write(make([]byte, 512)) // one block, then nothing
 		cancel()
 	}()
 	_, err := source.Open(ctx, "-", source.Options{Stdin: r})
@@ -189,12 +192,12 @@ func TestProgress(t *testing.T) {
 	var last source.Progress
 	l := opened(t, contentFixture, "oci-tar", source.Options{Progress: func(p source.Progress) { last = p }})
 	if last.Layers != 1 || last.TotalLayer != 1 || last.Bytes != last.TotalBytes || last.Bytes != l.CompressedBytes {
-		t.Errorf("in the end: %+v, for a layer of %d bytes", last, l.CompressedBytes)
+		t.Errorf("got %+v at the end, for a layer of %d bytes", last, l.CompressedBytes)
 	}
 }
 
-// A probe finds what differs in a place that it looks at, and says nothing of
-// what it cannot see.
+// TestDiffer checks that a probe finds differences in the places that it looks at, and claims
+// nothing about the rest.
 func TestDiffer(t *testing.T) {
 	const text = `
 -- layer --
@@ -211,7 +214,7 @@ file small2 100 seed=b
 			want bool
 		}{{0, 1, false}, {0, 2, looks}, {2, 1, looks}, {3, 4, false}} {
 			if got := source.Differ(l, c.i, l, c.j); got != c.want {
-				t.Errorf("%s: entries %d and %d surely differ: %v, want %v", shape, c.i, c.j, got, c.want)
+				t.Errorf("%s: entries %d and %d are known to differ: got %v, want %v", shape, c.i, c.j, got, c.want)
 			}
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// A folder as skopeo's dir: has it: the manifest is manifest.json, and blobs have
-// their hex digits for a name.
+// TestDockerDir reads a folder in the format of skopeo's dir: transport. Its manifest is
+// manifest.json, and blobs are named by their hex digits.
 func TestDockerDir(t *testing.T) {
 	f, err := testkit.Parse("-- layer --\nfile a 5\n-- layer --\nfile b 7\n")
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// The texts that describe an image are those that are stored, to the byte, in every
-// form: their digests are those by which the image goes.
+// TestDocuments checks that an image's manifest and config are returned exactly as stored, in
+// every form, and that their digests match the image's.
 func TestDocuments(t *testing.T) {
 	is := func(text []byte, want string) bool {
 		d := digest.Digest(want)
@@ -30,13 +30,13 @@ func TestDocuments(t *testing.T) {
 				texts[d.Name] = d.Text
 			}
 			if !is(texts["config"], im.ID) {
-				t.Errorf("the image's ID is %s, which is not the digest of the config %q", im.ID, texts["config"])
+				t.Errorf("got image ID %s, which isn't the digest of the config %q", im.ID, texts["config"])
 			}
 			switch manifest := texts["manifest"]; {
 			case im.Digest != "" && !is(manifest, im.Digest):
-				t.Errorf("%s is not the digest of the manifest %q", im.Digest, manifest)
+				t.Errorf("got %s, which isn't the digest of the manifest %q", im.Digest, manifest)
 			case im.Digest == "" && !bytes.Contains(manifest, []byte(`"Config"`)):
-				t.Errorf("the manifest is %q", manifest)
+				t.Errorf("got manifest %q", manifest)
 			}
 		})
 	}

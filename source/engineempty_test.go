@@ -9,8 +9,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// TestEngineZeros has an engine send zeros without end, alone or behind an
-// archive that is whole.
+// TestEngineZeros makes an engine send endless zeros, alone or after a complete archive.
 func TestEngineZeros(t *testing.T) {
 	s, _, _ := newFakeStore(t)
 	for name, archive := range map[string][]byte{"alone": nil, "behind an archive": s.archive} {
@@ -30,12 +29,12 @@ func TestEngineZeros(t *testing.T) {
 	}
 }
 
-// TestEngineNoLayers opens an image that has no layers, which Docker before
-// version 25 does not save: from the store, and of what the engine tells of it.
-// The history comes with the newest step first.
+// TestEngineNoLayers opens an image without layers, which Docker before version 25 doesn't
+// save, from the store and from the engine's description. The history lists the newest step
+// first.
 func TestEngineNoLayers(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("engines there keep nothing like it")
+		t.Skip("engines on this system have no such store")
 	}
 	config := []byte(`{"architecture":"` + hostPlatform().arch + `","os":"linux","created":"2024-05-06T07:08:09.123Z","author":"me",` +
 		`"config":{"Cmd":["/x"],"Labels":{"a":"b"}},"rootfs":{"type":"layers"},"history":[` +
@@ -55,10 +54,10 @@ func TestEngineNoLayers(t *testing.T) {
 	f.Info = map[string]any{"DockerRootDir": s.dir, "Driver": "overlay2"}
 	want := allOf("docker://app:1", Options{Via: ViaStore})
 	if !strings.Contains(want, s.id) || !strings.Contains(want, "LABEL a=b") {
-		t.Fatalf("from the store:\n%s", want)
+		t.Fatalf("got from the store:\n%s", want)
 	}
 	if got := allOf("docker://app:1", Options{Via: ViaAPI}); got != want {
-		t.Errorf("by the API:\n%s\nfrom the store:\n%s", got, want)
+		t.Errorf("got by the API:\n%s\nfrom the store:\n%s", got, want)
 	}
 	s.inspect["GraphDriver"] = map[string]any{"Name": "overlay2", "Data": map[string]string{"UpperDir": s.dir + "/overlay2/x/diff"}}
 	_, err := openStore(t, "docker://app:1", Options{Via: ViaStore})
@@ -69,10 +68,10 @@ func TestEngineNoLayers(t *testing.T) {
 	testkit.WantError(t, err, "empty export - not implemented")
 }
 
-// TestPodmanStoreNoLayers is the same for podman's store.
+// TestPodmanStoreNoLayers does the same for podman's store.
 func TestPodmanStoreNoLayers(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("podman is in a virtual machine there")
+		t.Skip("podman runs in a virtual machine on this system")
 	}
 	config := `{"architecture":"` + hostPlatform().arch + `","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}`
 	id := digestOfBytes([]byte(config))

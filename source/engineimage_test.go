@@ -14,10 +14,9 @@ import (
 	"github.com/peelhq/peel/source/engine"
 )
 
-// madeUpEngine is an engine with one image, app:1, and no files that anybody
-// knows of.
+// madeUpEngine is an engine with one image, app:1. None of its files are readable.
 type madeUpEngine struct {
-	engine.Engine // of which the other methods are not called
+	engine.Engine // the other methods aren't called
 	s             *fakeStore
 	closed        int
 }
@@ -42,8 +41,8 @@ func (e *madeUpEngine) List(context.Context) ([]engine.Listed, error) {
 	return []engine.Listed{{ID: e.s.id, Tags: []string{"app:1"}, Size: 7}}, nil
 }
 
-// TestNewKindOfEngine adds an engine: a client, and an engineKind that says how
-// it is reached. Its images open, are listed and tell their diffIDs.
+// TestNewKindOfEngine adds an engine: a client, and an engineKind that says how to reach it.
+// Its images open, are listed and report their diffIDs.
 func TestNewKindOfEngine(t *testing.T) {
 	s, _, _ := newFakeStore(t)
 	e := &madeUpEngine{s: s}
@@ -74,6 +73,6 @@ func TestNewKindOfEngine(t *testing.T) {
 		t.Errorf("%s, error %v", strings.Join(ids, " "), err)
 	}
 	if e.closed != 5 {
-		t.Errorf("closed %d times, connected 5 times", e.closed)
+		t.Errorf("closed %d times, but connected 5 times", e.closed)
 	}
 }

@@ -30,7 +30,7 @@ func ExampleOpen() {
 	// layer 2: 2 entries, by WORKDIR /srv/shop
 }
 
-// Open an archive from anything that can be read at any place.
+// Open an archive from any io.ReaderAt.
 func ExampleOpenArchive() {
 	ctx := context.Background()
 	f, err := os.Open("../testdata/sample.tar")
@@ -52,7 +52,7 @@ func ExampleOpenArchive() {
 	// shop:1.4 has 11 layers
 }
 
-// Open an image that go-containerregistry has, such as one of remote.Image.
+// Open an image of go-containerregistry, such as one from remote.Image.
 func ExampleOpenImage() {
 	ctx := context.Background()
 	from, err := tarball.ImageFromPath("../testdata/sample.tar", nil)

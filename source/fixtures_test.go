@@ -16,14 +16,13 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// TestFixtures reads every fixture in every shape it can be expressed in: from
-// its file or folder, and as a stream. What comes out must be what the fixture
-// says, whatever it came in.
+// TestFixtures reads every fixture in every shape that it can take, from its file or folder and
+// as a stream. Each shape must give the facts that the fixture states.
 func TestFixtures(t *testing.T) {
 	for _, f := range testkit.Fixtures(t, "../testdata") {
 		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
-			for _, shape := range testkit.Sample(testkit.Sample(f.Shapes())) { // with -short in one of them
+			for _, shape := range testkit.Sample(testkit.Sample(f.Shapes())) { // with -short, only one of them
 				t.Run(shape.Name, func(t *testing.T) {
 					path := shape.Write(t, f)
 					for _, want := range f.Images {
@@ -47,10 +46,10 @@ func TestFixtures(t *testing.T) {
 						}
 						im, err := source.Open(t.Context(), ref, source.Options{Platform: r.Platform})
 						if err == nil {
-							t.Errorf("opening %q for %q gave %s, want an error", r.Tag, r.Platform, im.Name)
+							t.Errorf("opening %q for %q: got %s, want an error", r.Tag, r.Platform, im.Name)
 							im.Close()
 						} else if !strings.Contains(err.Error(), r.Says) {
-							t.Errorf("opening %q for %q: the error does not say %q:\n%v", r.Tag, r.Platform, r.Says, err)
+							t.Errorf("opening %q for %q: the error lacks %q:\n%v", r.Tag, r.Platform, r.Says, err)
 						}
 					}
 				})
@@ -68,14 +67,14 @@ func readFile(t *testing.T, path string) []byte {
 	return b
 }
 
-// open opens and scans an image, and closes it with the test.
+// open opens and scans an image, and closes it at the end of the test.
 func open(t *testing.T, ref string, opts source.Options) *source.Image {
 	t.Helper()
 	im, err := source.Open(t.Context(), ref, opts)
 	return scanned(t, im, err)
 }
 
-// scanned scans an image that was opened, and closes it with the test.
+// scanned scans an opened image, and closes it at the end of the test.
 func scanned(t *testing.T, im *source.Image, err error) *source.Image {
 	t.Helper()
 	if err != nil {
@@ -102,7 +101,7 @@ func checkImage(t *testing.T, im *source.Image, want *testkit.Image) {
 		}
 		_, unreadable := testkit.Unreadable[want.Layers[i].As]
 		if (l.Err != nil) != unreadable {
-			t.Errorf("layer %d: error %v, want one: %v", i, l.Err, unreadable)
+			t.Errorf("layer %d: got error %v, want one: %v", i, l.Err, unreadable)
 		}
 		if !unreadable {
 			checkLayer(t, l, want.Layers[i].Members())
@@ -129,7 +128,7 @@ var types = map[byte]source.Type{
 func checkLayer(t *testing.T, l *source.Layer, want []testkit.Entry) {
 	t.Helper()
 	if l.Entries.Len() != len(want) {
-		t.Fatalf("layer %d: %d entries, want %d", l.Index, l.Entries.Len(), len(want))
+		t.Fatalf("layer %d: got %d entries, want %d", l.Index, l.Entries.Len(), len(want))
 	}
 	for i := range want {
 		got, w := l.Entries.At(i), &want[i]
@@ -145,13 +144,13 @@ func checkLayer(t *testing.T, l *source.Layer, want []testkit.Entry) {
 			t.Errorf("layer %d: entry %d:\n got %+v\nwant %+v", l.Index, i, got, expected)
 		}
 	}
-	// Last first: the order in which they are asked for must not matter.
+	// Go backwards: the order of requests must not matter.
 	for i := range slices.Backward(want) {
 		if !want[i].IsFile() {
 			continue
 		}
 		if got := content(t, l, i); !bytes.Equal(got, want[i].Content()) {
-			t.Errorf("layer %d: %q: content differs (%d bytes, want %d)", l.Index, want[i].Name, len(got), len(want[i].Content()))
+			t.Errorf("layer %d: %q: content differs (got %d bytes, want %d)", l.Index, want[i].Name, len(got), len(want[i].Content()))
 		}
 	}
 }

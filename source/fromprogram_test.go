@@ -17,7 +17,7 @@ import (
 
 const sampleArchive = "../testdata/sample.tar"
 
-// facts are what can be told of an image's layers, with the contents of their files.
+// factsOf formats all facts about an image's layers, and the contents of their files.
 func factsOf(t *testing.T, im *source.Image) (out []string) {
 	t.Helper()
 	for _, l := range im.Layers {
@@ -33,7 +33,8 @@ func factsOf(t *testing.T, im *source.Image) (out []string) {
 	return out
 }
 
-// An image of go-containerregistry is read as the archive that it is of.
+// TestOpenImage checks that an image of go-containerregistry gives the same facts as its
+// archive.
 func TestOpenImage(t *testing.T) {
 	from, err := tarball.ImageFromPath(sampleArchive, nil)
 	if err != nil {
@@ -44,16 +45,16 @@ func TestOpenImage(t *testing.T) {
 		im, err := source.OpenImage(t.Context(), from, "the sample", opts)
 		im = scanned(t, im, err)
 		if got := factsOf(t, im); !slices.Equal(got, want) {
-			t.Errorf("%s: %d facts, want %d:\n%q\nwant\n%q", name, len(got), len(want), got, want)
+			t.Errorf("%s: got %d facts, want %d:\n%q\nwant\n%q", name, len(got), len(want), got, want)
 		}
 		digest, err := from.Digest()
 		if err != nil || im.Digest != digest.String() || im.Source != "the sample" {
-			t.Errorf("%s: digest %s, source %s; want %s, %v", name, im.Digest, im.Source, digest, err)
+			t.Errorf("%s: got digest %s, source %s; want %s, %v", name, im.Digest, im.Source, digest, err)
 		}
 	}
 }
 
-// faultyImage is an image that a fault was put into.
+// faultyImage is an image with a fault.
 type faultyImage struct {
 	v1.Image
 	manifest func() ([]byte, error)
@@ -82,7 +83,7 @@ type faultyLayer struct {
 
 func (f faultyLayer) Compressed() (io.ReadCloser, error) { return f.compressed() }
 
-// An image that fails while it is read is an error, whatever it does.
+// TestOpenImageThatFails checks that every failure while an image is read becomes an error.
 func TestOpenImageThatFails(t *testing.T) {
 	from, err := tarball.ImageFromPath(sampleArchive, nil)
 	if err != nil {
@@ -119,12 +120,13 @@ func TestOpenImageThatFails(t *testing.T) {
 			im.Close()
 		}
 		if err == nil || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: %v, want an error that says %q", name, err, c.says)
+			t.Errorf("%s: got %v, want an error that says %q", name, err, c.says)
 		}
 	}
 }
 
-// What is no archive is an error with its name, of any size.
+// TestOpenArchiveThatIsNone checks that a file of any size that isn't an archive is an error
+// with the file's name.
 func TestOpenArchiveThatIsNone(t *testing.T) {
 	for name, text := range map[string]string{"empty": "", "text": "hello", "zeros": strings.Repeat("\x00", 2048)} {
 		for _, size := range []int64{int64(len(text)), int64(len(text)) + 1, -1, 1 << 40} {

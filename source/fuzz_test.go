@@ -10,8 +10,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// FuzzArchive opens any bytes as a file and as a stream: an image or an error,
-// the same both ways, and never a panic.
+// FuzzArchive opens any bytes as a file and as a stream, and expects the same image or an error
+// both ways, and never a panic.
 func FuzzArchive(f *testing.F) {
 	for _, fixture := range testkit.Fixtures(f, "../testdata") {
 		switch fixture.Name {
@@ -45,7 +45,7 @@ func sameBothWays(t *testing.T, path string, b []byte) {
 	}
 }
 
-// readAll opens and scans an image and goes through its entries.
+// readAll opens and scans an image and reads all its entries.
 func readAll(ref string, opts Options) (entries int, err error) {
 	ctx := context.Background()
 	im, err := Open(ctx, ref, opts)

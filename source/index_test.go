@@ -22,7 +22,7 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// indexed is an image of everything that an index can hold, and its index.
+// indexed returns an image with everything that an index can hold, and its index.
 func indexed(tb testing.TB) (*Image, []byte) {
 	tb.Helper()
 	im := &Image{
@@ -63,12 +63,12 @@ func indexed(tb testing.TB) (*Image, []byte) {
 	return im, b.Bytes()
 }
 
-// opening returns what opens an index.
+// opening returns the opener of an index.
 func opening(collect ...Collector) *opener {
 	return &opener{Options: Options{Log: slog.New(slog.DiscardHandler), Collect: collect}, budget: layer.NewBudget(32 << 20)}
 }
 
-// TestIndex opens what was written, and finds all of it but contents.
+// TestIndex opens a written index and expects everything but contents.
 func TestIndex(t *testing.T) {
 	im, file := indexed(t)
 	got, err := opening(im.scan.Collect...).indexImage(t.Context(), file)
@@ -79,7 +79,7 @@ func TestIndex(t *testing.T) {
 		t.Errorf("got\n%+v\nwant\n%+v", is, was)
 	}
 	if got.Flaws[0].Path != "\xff" || string(got.Provenance.Files[0].Text) != "FROM\xff" {
-		t.Error("bytes are not kept")
+		t.Error("the index doesn't keep its bytes")
 	}
 	for i, l := range got.Layers {
 		was := im.Layers[i]
@@ -110,11 +110,11 @@ func TestIndex(t *testing.T) {
 	}
 	var again bytes.Buffer
 	if err := WriteIndex(t.Context(), &again, got); err != nil || !bytes.Equal(again.Bytes(), file) {
-		t.Errorf("written again it is another file, %v", err)
+		t.Errorf("writing it again gives another file, %v", err)
 	}
 	more, err := opening(Collector{Name: "more/1"}).indexImage(t.Context(), file)
 	if err != nil || !strings.Contains(fmt.Sprint(more.Flaws), "write it again to get everything") {
-		t.Errorf("facts that are not there: %v, %v", more.Flaws, err)
+		t.Errorf("got unexpected facts: %v, %v", more.Flaws, err)
 	}
 }
 
@@ -127,7 +127,7 @@ func toJSON(t *testing.T, v any) string {
 	return string(b)
 }
 
-// sealedIndex is an index whose stream holds body, whole by its checksum.
+// sealedIndex returns an index with this body and a valid checksum.
 func sealedIndex(tb testing.TB, version string, body []byte) []byte {
 	tb.Helper()
 	z, err := zstd.NewWriter(nil)
@@ -139,7 +139,7 @@ func sealedIndex(tb testing.TB, version string, body []byte) []byte {
 	return append(file, sum[:]...)
 }
 
-// indexBody is what the stream of an index holds.
+// indexBody returns the uncompressed body of an index.
 func indexBody(tb testing.TB, file []byte) []byte {
 	tb.Helper()
 	z, err := zstd.NewReader(nil)
@@ -154,7 +154,8 @@ func indexBody(tb testing.TB, file []byte) []byte {
 	return body
 }
 
-// TestIndexBroken refuses what is cut off, damaged, of another version or no index.
+// TestIndexBroken checks that files that are cut off, damaged, of another version or not an
+// index are refused.
 func TestIndexBroken(t *testing.T) {
 	_, file := indexed(t)
 	open := func(b []byte) error {
@@ -167,12 +168,12 @@ func TestIndexBroken(t *testing.T) {
 	}
 	for n := 0; n < len(file); n += testkit.Stride(1) {
 		if err := open(file[:n]); err == nil {
-			t.Fatalf("cut off at byte %d, it is opened", n)
+			t.Fatalf("cut off at byte %d, it still opens", n)
 		}
 		damaged := bytes.Clone(file)
 		damaged[n] ^= 0x20
 		if err := open(damaged); err == nil {
-			t.Fatalf("with another byte %d, it is opened", n)
+			t.Fatalf("with byte %d changed, it still opens", n)
 		}
 	}
 	body := indexBody(t, file)
@@ -215,8 +216,8 @@ func part(text string) []byte {
 	return b.Bytes()
 }
 
-// FuzzIndex opens what is whole by its checksum and may hold anything: an error, or
-// an image that can be written and opened again.
+// FuzzIndex opens any content with a valid checksum, and expects an error, or an image that can
+// be written and opened again.
 func FuzzIndex(f *testing.F) {
 	_, file := indexed(f)
 	f.Add(indexBody(f, file))
@@ -228,11 +229,11 @@ func FuzzIndex(f *testing.F) {
 		}
 		var b bytes.Buffer
 		if err := WriteIndex(t.Context(), &b, im); err != nil {
-			return // its description has grown, say
+			return // for example, its description has grown
 		}
 		again, err := opening().indexImage(t.Context(), b.Bytes())
 		if err != nil {
-			t.Fatalf("what was written cannot be opened: %v", err)
+			t.Fatalf("cannot open the written index: %v", err)
 		}
 		for i, l := range im.Layers {
 			if again.Layers[i].Entries.Len() != l.Entries.Len() {

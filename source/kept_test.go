@@ -18,11 +18,11 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// Every way in which a layer is compressed.
+// packedShapes covers every way in which a layer can be compressed.
 var packedShapes = []string{"oci-tar", "oci-tar-zstd", "oci-dir", "oci-members", "oci-estargz", "oci-zstd-chunked"}
 
-// keptFixture has files of all sizes, across the steps in which layers are
-// unpacked, and a sparse one.
+// keptFixture has files of all sizes, some of which span the steps in which layers are
+// unpacked, and a sparse file.
 func keptFixture() string {
 	var b strings.Builder
 	b.WriteString("-- layer --\n")
@@ -33,7 +33,7 @@ func keptFixture() string {
 	return b.String()
 }
 
-// wanted returns the contents of the fixture's files by name.
+// wanted maps the names of the fixture's files to their contents.
 func wanted(t testing.TB, text string) map[string]string {
 	t.Helper()
 	f, err := testkit.Parse(text)
@@ -49,8 +49,7 @@ func wanted(t testing.TB, text string) map[string]string {
 	return out
 }
 
-// look opens one file and compares what it has, to its end or only the
-// beginning of it.
+// look opens one file and compares its content, up to the end or only the beginning.
 func look(ctx context.Context, l *source.Layer, i int, want string, part int) (err error) {
 	r, err := l.Open(ctx, i)
 	if err != nil {
@@ -62,12 +61,12 @@ func look(ctx context.Context, l *source.Layer, i int, want string, part int) (e
 		return err
 	}
 	if want = want[:min(part, len(want))]; string(got) != want {
-		return fmt.Errorf("%s: %d bytes that are not the %d wanted", l.Entries.At(i).Name, len(got), len(want))
+		return fmt.Errorf("%s: got %d bytes that differ from the %d wanted", l.Entries.At(i).Name, len(got), len(want))
 	}
 	return nil
 }
 
-// lookAround looks at n of the layer's files, in an order of its own.
+// lookAround looks at n of the layer's files, in random order.
 func lookAround(ctx context.Context, l *source.Layer, want map[string]string, seed uint64, n int) error {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	for range n {
@@ -82,7 +81,7 @@ func lookAround(ctx context.Context, l *source.Layer, want map[string]string, se
 	return nil
 }
 
-// In whatever order files are opened, their bytes are the same.
+// TestOpenInAnyOrder checks that files have the same bytes in whatever order you open them.
 func TestOpenInAnyOrder(t *testing.T) {
 	text := keptFixture()
 	want := wanted(t, text)
@@ -96,7 +95,8 @@ func TestOpenInAnyOrder(t *testing.T) {
 	}
 }
 
-// Several files can be opened at once, also while others give up.
+// TestOpenAtOnce checks that several files can be opened at once, even while other reads are
+// cancelled.
 func TestOpenAtOnce(t *testing.T) {
 	text := keptFixture()
 	want := wanted(t, text)
@@ -106,7 +106,7 @@ func TestOpenAtOnce(t *testing.T) {
 		for seed := range uint64(4) {
 			group.Go(func() {
 				ctx := t.Context()
-				if seed%2 == 1 { // one that stops in the middle
+				if seed%2 == 1 { // one that stops halfway
 					var cancel context.CancelFunc
 					ctx, cancel = context.WithTimeout(ctx, time.Duration(seed)*time.Millisecond)
 					defer cancel()
@@ -124,7 +124,7 @@ func TestOpenAtOnce(t *testing.T) {
 	}
 }
 
-// More layers than decoders are kept for.
+// TestOpenInManyLayers opens files in more layers than decoders are kept for.
 func TestOpenInManyLayers(t *testing.T) {
 	var text strings.Builder
 	const layers, files = 5, 4
@@ -160,7 +160,7 @@ func TestOpenInManyLayers(t *testing.T) {
 	}
 }
 
-// A cancelled look ends, says so, and spoils nothing.
+// TestOpenCancelled checks that a cancelled read ends with its error and doesn't affect others.
 func TestOpenCancelled(t *testing.T) {
 	text := keptFixture()
 	want := wanted(t, text)
@@ -183,7 +183,7 @@ func TestOpenCancelled(t *testing.T) {
 			t.Error(err)
 		}
 		if err := look(ctx, l, last, want["last"], 100); !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: opened with a cancelled context: %v", shape, err)
+			t.Errorf("%s: opened although the context was cancelled: %v", shape, err)
 		}
 		if err := look(t.Context(), l, last, want["last"], 100); err != nil {
 			t.Errorf("%s: %v", shape, err)
@@ -191,8 +191,8 @@ func TestOpenCancelled(t *testing.T) {
 	}
 }
 
-// Without a temporary folder, or one with too little room, files are shown all
-// the same.
+// TestOpenWithoutRoom checks that files can be read without a temporary folder, and with one
+// that has too little space.
 func TestOpenWithoutRoom(t *testing.T) {
 	text := keptFixture()
 	want := wanted(t, text)
@@ -206,10 +206,11 @@ func TestOpenWithoutRoom(t *testing.T) {
 	}
 }
 
-// What is kept has no name, and leaves no goroutine and no open file behind.
+// TestKeptIsLetGo checks that temporary files have no name, and that no goroutine and no open
+// file is left.
 func TestKeptIsLetGo(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("goes by /proc")
+		t.Skip("the test needs /proc")
 	}
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
@@ -233,13 +234,13 @@ func TestKeptIsLetGo(t *testing.T) {
 		}
 		left, err := os.ReadDir(tmp)
 		if err != nil || len(left) > 0 {
-			t.Errorf("%s: in the temporary folder: %v, %v", shape, left, err)
+			t.Errorf("%s: in the temporary folder: got %v, %v", shape, left, err)
 		}
 		if err := im.Close(); err != nil {
 			t.Error(err)
 		}
 	}
-	for range 100 { // decoders' goroutines end in their own time
+	for range 100 { // decoders' goroutines take a while to end
 		if runtime.NumGoroutine() <= before {
 			break
 		}
@@ -249,7 +250,7 @@ func TestKeptIsLetGo(t *testing.T) {
 		t.Errorf("%d goroutines, before %d", now, before)
 	}
 	if now := openFiles(t); now > files {
-		t.Errorf("%d open files, before %d", now, files)
+		t.Errorf("got %d open files, %d before", now, files)
 	}
 }
 
@@ -262,8 +263,8 @@ func openFiles(t *testing.T) int {
 	return len(list)
 }
 
-// A layer that is cut off after it was scanned gives the files before that place,
-// and the same error each time for those behind it.
+// TestKeptBroken checks that a layer cut off after the scan still gives the files before the
+// cut, and the same error each time for files after it.
 func TestKeptBroken(t *testing.T) {
 	text := keptFixture()
 	want := wanted(t, text)
@@ -296,8 +297,8 @@ func TestKeptBroken(t *testing.T) {
 	}
 }
 
-// BenchmarkSecondLook is showing a file near the end of a compressed layer for
-// the second time, and for comparison the first time.
+// BenchmarkSecondLook opens a file near the end of a compressed layer for the second time, and
+// for comparison the first time.
 func BenchmarkSecondLook(b *testing.B) {
 	var text strings.Builder
 	text.WriteString("-- layer --\n")

@@ -29,8 +29,7 @@ func blobPath(dir, digest string) string {
 	return filepath.Join(dir, "blobs", strings.ReplaceAll(digest, ":", string(filepath.Separator)))
 }
 
-// TestAbsentBlobs: of a layout without some of its blobs, everything is shown
-// that is there.
+// TestAbsentBlobs checks that a layout that lacks some blobs still shows everything else.
 func TestAbsentBlobs(t *testing.T) {
 	dir, whole := layoutFolder(t)
 	for _, l := range whole.Layers {
@@ -40,11 +39,11 @@ func TestAbsentBlobs(t *testing.T) {
 	}
 	im := open(t, dir, source.Options{})
 	if im.ID != whole.ID || len(im.Layers) != len(whole.Layers) || len(im.History) != len(whole.History) || im.Config.Env[0] != whole.Config.Env[0] {
-		t.Errorf("not all that is there is shown: %+v", im)
+		t.Errorf("something that exists is not shown: %+v", im)
 	}
 	for i, l := range im.Layers {
 		if !errors.Is(l.Err, fs.ErrNotExist) || !strings.Contains(l.Err.Error(), filepath.Base(blobPath(dir, l.Digest))) {
-			t.Errorf("layer %d: error %v, want one that names the blob", i, l.Err)
+			t.Errorf("layer %d: got error %v, want one that names the blob", i, l.Err)
 		}
 		if l.DiffID != whole.Layers[i].DiffID || l.Step != whole.Layers[i].Step || l.CompressedBytes != whole.Layers[i].CompressedBytes {
 			t.Errorf("layer %d: %+v, want %+v", i, l, whole.Layers[i])
@@ -54,18 +53,18 @@ func TestAbsentBlobs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := source.Open(t.Context(), dir, source.Options{}); err == nil || !strings.Contains(err.Error(), whole.ID[len("sha256:"):]) {
-		t.Errorf("without a config: error %v, want one that names it", err)
+		t.Errorf("without a config: got error %v, want one that names it", err)
 	}
 }
 
-// TestOddBlobs: what stands in for a blob, and is not it, is an error that says
+// TestOddBlobs checks that anything other than the blob in its place causes an error that says
 // so, and never waits.
 func TestOddBlobs(t *testing.T) {
 	outside := t.TempDir()
 	for _, c := range []struct {
 		name string
 		make func(path string, content []byte) error
-		want string // part of the error; "": it is the blob after all
+		want string // part of the error; "" if it's the blob after all
 	}{
 		{"link to nothing", func(path string, _ []byte) error { return os.Symlink("/no/such/file", path) }, "a link to /no/such/file"},
 		{"link to itself", func(path string, _ []byte) error { return os.Symlink(path, path) }, "too many levels of symbolic links"},
@@ -81,7 +80,7 @@ func TestOddBlobs(t *testing.T) {
 			changed := bytes.Clone(content)
 			at := 512 // the content of the first file
 			if changed[0] == 0x1f {
-				at = 4 // gzip's time, which gzip does not look at
+				at = 4 // gzip's time field, which decoders ignore
 			}
 			changed[at] ^= 1
 			return errors.Join(os.WriteFile(to, changed, 0o600), os.Symlink(to, path))
@@ -91,7 +90,7 @@ func TestOddBlobs(t *testing.T) {
 			return errors.Join(os.WriteFile(to, content, 0o600), os.Symlink(to, path))
 		}, ""},
 		{"folder of blobs linked", func(path string, _ []byte) error {
-			// The blobs lie elsewhere, as skopeo's shared blob folders do.
+			// The blobs lie elsewhere, as in skopeo's shared blob folders.
 			blobs := filepath.Dir(path)
 			to := filepath.Join(outside, "shared")
 			return errors.Join(os.RemoveAll(to), os.Rename(blobs, to), os.Symlink(to, blobs))
@@ -123,8 +122,8 @@ func TestOddBlobs(t *testing.T) {
 	}
 }
 
-// TestLinkedIndex: an index that is a link out of the folder is followed, as build
-// tools in sandboxes write it.
+// TestLinkedIndex checks that an index that is a link out of the folder, as build tools in
+// sandboxes write it, is followed.
 func TestLinkedIndex(t *testing.T) {
 	dir, _ := layoutFolder(t)
 	to := filepath.Join(t.TempDir(), "index")
@@ -134,7 +133,8 @@ func TestLinkedIndex(t *testing.T) {
 	open(t, dir, source.Options{})
 }
 
-// TestArtifacts: what is no image is named, by whatever tells it.
+// TestArtifacts checks that the error for something that isn't an image says what it is,
+// whichever field shows that.
 func TestArtifacts(t *testing.T) {
 	for _, a := range testkit.Artifacts {
 		t.Run(a.Is, func(t *testing.T) {
@@ -151,8 +151,7 @@ func TestArtifacts(t *testing.T) {
 	}
 }
 
-// edited writes a layout with its manifest changed; index.json names what comes
-// of it.
+// edited writes a layout with a changed manifest, and makes index.json name it.
 func edited(t *testing.T, change func(manifest map[string]any)) string {
 	t.Helper()
 	dir, im := layoutFolder(t)
@@ -182,14 +181,14 @@ func copied(t *testing.T, dir string) []testkit.Member {
 	return out
 }
 
-// TestManifests: manifests that are not as they should be.
+// TestManifests checks malformed manifests.
 func TestManifests(t *testing.T) {
 	layers := func(m map[string]any) []any { return m["layers"].([]any) }
 	first := func(m map[string]any) map[string]any { return layers(m)[0].(map[string]any) }
 	for _, c := range []struct {
 		name   string
 		change func(map[string]any)
-		want   string // part of the error; "": none
+		want   string // part of the error; "" for none
 	}{
 		{"as it is", func(map[string]any) {}, ""},
 		{"fewer layers than the config names", func(m map[string]any) { m["layers"] = layers(m)[1:] }, "fewer than the"},

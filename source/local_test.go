@@ -27,7 +27,7 @@ func placeNamed(t *testing.T, name, dir string, opts Options) Place {
 	return places[i]
 }
 
-// told writes an image on a line, without what a test cannot know.
+// told formats an image on one line, without the facts that a test can't know.
 func told(im LocalImage) string {
 	line := fmt.Sprintf("%s name=%s", im.Ref, im.Name)
 	if im.Layers >= 0 {
@@ -55,7 +55,7 @@ func wantImages(t *testing.T, got []LocalImage, want ...string) {
 	}
 }
 
-// engineLists is what an engine lists of an image app.
+// engineLists returns an engine's list entry for an image app.
 func engineLists(id string, tags ...string) map[string]any {
 	return map[string]any{"Id": id, "RepoTags": tags, "Created": 1700000000, "Size": 1234}
 }
@@ -105,8 +105,8 @@ func TestEngineLists(t *testing.T) {
 	}
 }
 
-// What an engine does not list is taken from its files, where they are those it
-// speaks of.
+// TestListsByTheStore checks that what an engine doesn't list is read from its files, if they
+// belong to that engine.
 func TestListsByTheStore(t *testing.T) {
 	s := dockerStore(t)
 	f := s.serve(t, "docker")
@@ -119,7 +119,7 @@ func TestListsByTheStore(t *testing.T) {
 		"docker://gone:1 name=gone:1 2023-11-14T22:13:20Z")
 
 	file := "image/overlay2/imagedb/content/sha256/" + digestHex(s.id)
-	s.write(t, file, append(s.read(t, file), ' ')) // another config than the ID says
+	s.write(t, file, append(s.read(t, file), ' ')) // a config that doesn't match the ID
 	got, err = placeNamed(t, "docker", "", Options{}).Images(t.Context())
 	testkit.WantError(t, err)
 	for _, im := range got {
@@ -132,7 +132,7 @@ func TestListsByTheStore(t *testing.T) {
 func TestPodmanLists(t *testing.T) {
 	s := podmanStore(t)
 	details := " layers=3 linux/" + hostPlatform().arch
-	t.Run("by its service", func(t *testing.T) {
+	t.Run("read from its service", func(t *testing.T) {
 		f := s.serve(t, "podman")
 		f.List = []any{engineLists(s.id, "localhost/app:1")}
 		got, err := placeNamed(t, "podman", "", Options{}).Images(t.Context())
@@ -141,7 +141,7 @@ func TestPodmanLists(t *testing.T) {
 	})
 	t.Run("without a service", func(t *testing.T) {
 		if _, err := os.Stat("/run/podman/podman.sock"); err == nil {
-			t.Skip("this machine has a service of podman")
+			t.Skip("a podman service runs on this machine")
 		}
 		testkit.NoEngines(t)
 		t.Setenv("CONTAINERS_STORAGE_CONF", filepath.Join(s.dir, "storage.conf"))
@@ -156,7 +156,7 @@ func TestPodmanLists(t *testing.T) {
 			t.Errorf("%d bytes, want %d", got[0].Size, size)
 		}
 	})
-	t.Run("a service that is named and does not answer", func(t *testing.T) {
+	t.Run("the service that was named doesn't answer", func(t *testing.T) {
 		testkit.NoEngines(t)
 		t.Setenv("CONTAINERS_STORAGE_CONF", filepath.Join(s.dir, "storage.conf"))
 		t.Setenv("CONTAINER_HOST", "unix:///no/such.sock")
@@ -184,19 +184,19 @@ func TestStackSizes(t *testing.T) {
 
 func TestNoEngines(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("engines are not at sockets")
+		t.Skip("engines on this system don't use sockets")
 	}
 	testkit.NoEngines(t)
 	for name, socket := range map[string]string{"docker": "/var/run/docker.sock", "podman": "/run/podman/podman.sock"} {
 		if _, err := os.Stat(socket); err == nil {
-			continue // this machine has it
+			continue // the engine runs on this machine
 		}
 		_, err := placeNamed(t, name, "", Options{}).Images(t.Context())
 		if !errors.Is(err, ErrNoEngine) || err.Error() != name+": no socket found" {
 			t.Errorf("%v", err)
 		}
 	}
-	t.Setenv("DOCKER_HOST", "unix:///no/such.sock") // named: then it is missed
+	t.Setenv("DOCKER_HOST", "unix:///no/such.sock") // an engine that is named must be reported as missing
 	_, err := placeNamed(t, "docker", "", Options{}).Images(t.Context())
 	if errors.Is(err, ErrNoEngine) {
 		t.Errorf("%v is ErrNoEngine", err)
@@ -204,7 +204,8 @@ func TestNoEngines(t *testing.T) {
 	testkit.WantError(t, err, "docker (unix:///no/such.sock, DOCKER_HOST)")
 }
 
-// An engine that keeps silent is waited for no longer than the caller likes.
+// TestListingIsGivenUp checks that a list doesn't wait for a silent engine longer than the
+// caller wants.
 func TestListingIsGivenUp(t *testing.T) {
 	testkit.NoEngines(t)
 	t.Setenv("DOCKER_HOST", "unix://"+testkit.UnixServer(t, &testkit.Engine{Mute: true}))
@@ -270,7 +271,7 @@ func TestFilesAreListed(t *testing.T) {
 					continue
 				}
 				if im.Name != "" && opened.Name != im.Name || im.ID != "" && opened.ID != im.ID {
-					t.Errorf("%s is %s %s, listed as %s %s", im.Ref, opened.Name, opened.ID, im.Name, im.ID)
+					t.Errorf("%s is %s %s, but listed as %s %s", im.Ref, opened.Name, opened.ID, im.Name, im.ID)
 				}
 				if err := opened.Close(); err != nil {
 					t.Error(err)
@@ -280,8 +281,8 @@ func TestFilesAreListed(t *testing.T) {
 	}
 }
 
-// Whatever the fixtures hold, and in whatever shape: every image in them is
-// listed, by a reference that opens just that one.
+// TestFilesOfEveryFixture checks that every image in every fixture and shape is listed, with a
+// reference that opens exactly that image.
 func TestFilesOfEveryFixture(t *testing.T) {
 	for _, f := range testkit.Fixtures(t, "../testdata") {
 		t.Run(f.Name, func(t *testing.T) {
@@ -298,10 +299,10 @@ func TestFilesOfEveryFixture(t *testing.T) {
 				ref, _ := f.Ref(path, im)
 				opened, err := Open(t.Context(), ref, Options{})
 				if err != nil {
-					continue // not all there, or for platforms to choose from
+					continue // incomplete, or the reference needs a platform
 				}
 				if !listed[opened.ID] {
-					t.Errorf("%s is not listed", ref)
+					t.Errorf("%s isn't listed", ref)
 				}
 				_ = opened.Close()
 			}
@@ -315,7 +316,7 @@ func TestFilesOfEveryFixture(t *testing.T) {
 					continue
 				}
 				if opened.ID != im.ID || len(opened.Layers) != im.Layers || opened.Platform != im.Platform {
-					t.Errorf("%s: %s with %d layers, listed as %s with %d", im.Ref, opened.ID, len(opened.Layers), im.ID, im.Layers)
+					t.Errorf("%s: %s with %d layers, but listed as %s with %d", im.Ref, opened.ID, len(opened.Layers), im.ID, im.Layers)
 				}
 				_ = opened.Close()
 			}
@@ -323,7 +324,8 @@ func TestFilesOfEveryFixture(t *testing.T) {
 	}
 }
 
-// Of a folder with too much in it a part is listed, and that is said.
+// TestFilesAreBounded checks that a folder with too many files is listed in part, and that a
+// note says so.
 func TestFilesAreBounded(t *testing.T) {
 	dir := t.TempDir()
 	files := map[string]string{}

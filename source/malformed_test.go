@@ -17,7 +17,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// describe reads an image to its last entry and says what it found.
+// describe reads an image to its last entry and formats what it found.
 func describe(ref string, opts source.Options) (string, error) {
 	im, err := source.Open(context.Background(), ref, opts)
 	if err != nil {
@@ -31,24 +31,24 @@ func describe(ref string, opts source.Options) (string, error) {
 	fmt.Fprintln(&b, im.Platform, im.ID, im.Digest, len(im.History), im.Flaws)
 	for _, l := range im.Layers {
 		if errors.Is(l.Err, fs.ErrNotExist) {
-			return "", l.Err // a layer that is told to be absent: see TestAbsentBlobs
+			return "", l.Err // the layer is reported as absent: see TestAbsentBlobs
 		}
 		fmt.Fprintln(&b, l.Index, l.DiffID, l.Step.Command, l.Err, l.Entries.Len())
 		for i := range l.Entries.Len() {
 			e := l.Entries.At(i)
-			e.Sum, e.Summed = 0, false // known or not, as the source has it
+			e.Sum, e.Summed = 0, false // depends on the source
 			fmt.Fprintf(&b, "%+v\n", e)
 		}
 	}
 	return b.String(), nil
 }
 
-// long asks for the thorough runs: PEEL_THOROUGH=1 go test ./...
+// long selects the thorough runs: PEEL_THOROUGH=1 go test ./...
 var long = os.Getenv("PEEL_THOROUGH") != ""
 
-// TestTruncated cuts archives off, the small ones at every byte: an error or the
-// very same result, from the file and from the stream, and never a panic. With
-// PEEL_THOROUGH=1 the others are cut at every byte too.
+// TestTruncated cuts archives off, the small ones at every byte. It expects an error or the
+// very same result, from the file and from the stream, and never a panic. With PEEL_THOROUGH=1
+// it cuts the others at every byte too.
 func TestTruncated(t *testing.T) {
 	tiny, err := testkit.Parse("-- layer end=none --\nfile a 3\n")
 	if err != nil {
@@ -98,22 +98,22 @@ func truncate(t *testing.T, path string, step int) {
 		}
 		got, err := describe(path, source.Options{})
 		if err == nil && got != want {
-			t.Fatalf("file cut off at byte %d of %d: another image:\n%s", n, len(whole), got)
+			t.Fatalf("file cut off at byte %d of %d: got another image:\n%s", n, len(whole), got)
 		}
 		if err != nil && !strings.Contains(err.Error(), filepath.Base(path)) && !strings.Contains(err.Error(), "layer") {
 			t.Fatalf("file cut off at byte %d: the error names neither file nor layer: %v", n, err)
 		}
 		got, err = describe("-", source.Options{Stdin: bytes.NewReader(whole[:n])})
 		if err == nil && got != want {
-			t.Fatalf("stream cut off at byte %d of %d: another image:\n%s", n, len(whole), got)
+			t.Fatalf("stream cut off at byte %d of %d: got another image:\n%s", n, len(whole), got)
 		}
 	}
 }
 
-// packs are shapes whose members are changed by the tests below.
+// packs are the shapes whose members the tests below change.
 var packs = []string{"docker-20", "podman", "kaniko", "bazel", "docker-25", "containerd", "oci-tar", "oci-tar-zstd", "oci-nested", "oci-attested", "oci-dir"}
 
-// opens packs the members and opens what comes of it.
+// opens packs the members and opens the result.
 func opens(t *testing.T, shape testkit.Shape, members []testkit.Member) error {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "image.tar")
@@ -126,9 +126,8 @@ func opens(t *testing.T, shape testkit.Shape, members []testkit.Member) error {
 	return err
 }
 
-// unneeded reports whether an image can be read without the member, or with it
-// changed: nothing of the format depends on it, or something else tells the
-// same.
+// unneeded reports whether an image can be read without the member, or with a changed one:
+// either nothing in the format depends on it, or another member has the same information.
 func unneeded(shape testkit.Shape, name string) bool {
 	return name == "repositories" || name == "oci-layout" || strings.HasSuffix(name, "/") ||
 		strings.HasSuffix(name, "/VERSION") || strings.HasSuffix(name, "/json") ||
@@ -137,8 +136,8 @@ func unneeded(shape testkit.Shape, name string) bool {
 		shape.OCI && shape.Manifest && name == "index.json"
 }
 
-// attestations are the blobs that an image is the same without: attestations,
-// signatures and what belongs to them.
+// attestations returns the blobs that don't affect the image: attestations, signatures and
+// their parts.
 func attestations(members []testkit.Member) map[string]bool {
 	names := map[string]bool{}
 	for _, m := range members {
@@ -149,7 +148,7 @@ func attestations(members []testkit.Member) map[string]bool {
 	return names
 }
 
-// TestMissing leaves out each member in turn: an error that names it, unless
+// TestMissing leaves out each member in turn, and expects an error that names it, unless
 // nothing needs it.
 func TestMissing(t *testing.T) {
 	f := testkit.Load(t, "../testdata/hardlink-all-removed.image")
@@ -163,22 +162,22 @@ func TestMissing(t *testing.T) {
 				switch {
 				case unneeded(shape, m.Name) || notNeeded[m.Name]:
 					if err != nil {
-						t.Errorf("nothing needs it, and yet: %v", err)
+						t.Errorf("nothing needs it, but got error: %v", err)
 					}
 				case shape.OCI && shape.Manifest && err == nil:
-					// manifest.json may tell the same as the layout's blobs do.
+					// manifest.json may have the same information as the layout's blobs.
 				case err == nil:
 					t.Error("no error")
 				case !strings.Contains(err.Error(), filepath.Base(m.Name)):
-					t.Errorf("the error does not name the member: %v", err)
+					t.Errorf("the error doesn't name the member: %v", err)
 				}
 			})
 		}
 	}
 }
 
-// TestWrongDigest changes one byte of each blob in turn: what is named by a
-// digest and read whole must be what the digest says.
+// TestWrongDigest changes one byte of each blob in turn. Anything named by a digest and read
+// whole must match that digest.
 func TestWrongDigest(t *testing.T) {
 	f := testkit.Load(t, "../testdata/hardlink-all-removed.image")
 	for _, name := range []string{"kaniko", "bazel", "containerd", "oci-tar", "oci-tar-zstd", "oci-nested", "oci-dir"} {
@@ -192,10 +191,10 @@ func TestWrongDigest(t *testing.T) {
 			t.Run(name+"/"+m.Name, func(t *testing.T) {
 				changed := slices.Clone(members)
 				changed[i].Data = bytes.Clone(m.Data)
-				// A byte that leaves JSON valid, and that gzip and zstd do not look at.
+				// Change a byte that leaves JSON valid and that gzip and zstd don't ignore.
 				at := bytes.IndexAny(m.Data, "abcdef")
 				if bytes.HasPrefix(m.Data, []byte{0x1f, 0x8b}) {
-					at = 4 // gzip's time
+					at = 4 // gzip's time field
 				} else if at < 0 || m.Data[0] != '{' {
 					at = len(m.Data) - 1
 				}
@@ -203,19 +202,19 @@ func TestWrongDigest(t *testing.T) {
 				err := opens(t, shape, changed)
 				switch {
 				case shape.Name == "kaniko", shape.Name == "bazel" && strings.HasSuffix(m.Name, ".gz"):
-					// A docker-archive's names promise nothing of its layers, and of
-					// the config's name a flaw tells: see config-renamed.image.
+					// The names in a docker-archive say nothing about its layers, and a wrong
+					// name of the config is a flaw: see config-renamed.image.
 				case err == nil && !(shape.OCI && shape.Manifest && m.Data[0] == '{'):
 					t.Error("no error")
 				case err != nil && !strings.Contains(err.Error(), "sha256"):
-					t.Errorf("the error does not name the blob: %v", err)
+					t.Errorf("the error doesn't name the blob: %v", err)
 				}
 			})
 		}
 	}
 }
 
-// TestLinkLoops: members that are links to each other, or lead out, are errors.
+// TestLinkLoops checks that members that link to each other, or lead out, are errors.
 func TestLinkLoops(t *testing.T) {
 	manifest := testkit.Member{Name: "manifest.json", Data: []byte(`[{"Config":"c.json","Layers":["l/layer.tar"]}]`)}
 	config := testkit.Member{Name: "c.json", Data: []byte(`{"rootfs":{"diff_ids":[]}}`)}
@@ -231,14 +230,14 @@ func TestLinkLoops(t *testing.T) {
 			t.Run(name+"/"+shape, func(t *testing.T) {
 				err := opens(t, testkit.ShapeNamed(shape), append([]testkit.Member{manifest, config}, links...))
 				if err == nil || !strings.Contains(err.Error(), "layer") {
-					t.Errorf("want an error that names the layer, have %v", err)
+					t.Errorf("got error %v, want one that names the layer", err)
 				}
 			})
 		}
 	}
 }
 
-// TestGarbage opens what is no image: an error, soon.
+// TestGarbage opens files that aren't images, and expects an error soon.
 func TestGarbage(t *testing.T) {
 	noise := make([]byte, 1<<16)
 	r := rand.New(rand.NewPCG(1, 2))
@@ -293,12 +292,12 @@ func TestGarbage(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got, err := describe(path, source.Options{}); err == nil {
-				t.Errorf("no error, but %s", got)
+				t.Errorf("got no error, but %s", got)
 			} else if !strings.Contains(err.Error(), path) && !strings.Contains(err.Error(), "layer 0") {
 				t.Errorf("the error names neither the file nor the layer: %v", err)
 			}
 			if got, err := describe("-", source.Options{Stdin: bytes.NewReader(b)}); err == nil {
-				t.Errorf("from a stream: no error, but %s", got)
+				t.Errorf("from a stream: got no error, but %s", got)
 			}
 		})
 	}
@@ -309,21 +308,21 @@ func TestGarbage(t *testing.T) {
 	})
 }
 
-// TestNestedIndexes: indexes nest, but not for ever.
+// TestNestedIndexes checks that indexes may nest, but not without end.
 func TestNestedIndexes(t *testing.T) {
 	f := testkit.Load(t, "../testdata/hardlink.image")
 	for depth, fails := range map[int]bool{1: false, 3: false, 10_000: true} {
 		t.Run(fmt.Sprint(depth), func(t *testing.T) {
 			err := opens(t, testkit.ShapeNamed("oci-tar"), testkit.Nest(testkit.ShapeNamed("oci-tar").Members(f), depth))
 			if (err != nil) != fails {
-				t.Errorf("error: %v, want one: %v", err, fails)
+				t.Errorf("got error: %v, want one: %v", err, fails)
 			}
 		})
 	}
 }
 
-// TestBadChecksum: a header whose checksum is wrong ends the reading, with an
-// error that says where.
+// TestBadChecksum checks that a header with a wrong checksum ends the read with an error that
+// says where.
 func TestBadChecksum(t *testing.T) {
 	f, err := testkit.Parse("-- layer --\nfile a 10\nfile b 20 badsum\nfile c 30\n")
 	if err != nil {
@@ -333,7 +332,7 @@ func TestBadChecksum(t *testing.T) {
 		path := shape.Write(t, f)
 		_, err := describe(path, source.Options{})
 		if err == nil || !strings.Contains(err.Error(), "layer 0") || !strings.Contains(err.Error(), "byte") {
-			t.Errorf("%s: want an error that says layer and place, have %v", shape.Name, err)
+			t.Errorf("%s: got error %v, want one that names layer and place", shape.Name, err)
 		}
 	}
 }

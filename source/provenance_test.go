@@ -10,8 +10,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// TestProvenance: an image that is opened has the provenance that its index
-// lists beside it, and an image without has none.
+// TestProvenance checks that an image has the provenance that its index lists beside it, and
+// that an image without one has none.
 func TestProvenance(t *testing.T) {
 	f := testkit.Load(t, "../testdata/several-platforms.image")
 	for shape, attested := range map[string]bool{"oci-attested": true, "oci-tar": false, "containerd": false} {
@@ -22,7 +22,7 @@ func TestProvenance(t *testing.T) {
 		t.Cleanup(func() { im.Close() })
 		switch p := im.Provenance; {
 		case !attested && p != nil:
-			t.Errorf("%s: a provenance that is not there: %+v", shape, p)
+			t.Errorf("%s: got unexpected provenance: %+v", shape, p)
 		case attested && p == nil:
 			t.Errorf("%s: no provenance", shape)
 		case attested:
@@ -31,21 +31,21 @@ func TestProvenance(t *testing.T) {
 			}
 			for i, at := range p.Lines {
 				if want := (BuildLines{0, i + 2, i + 2}); at != want {
-					t.Errorf("%s: layer %d is from %+v, want %+v", shape, i, at, want)
+					t.Errorf("%s: layer %d comes from %+v, want %+v", shape, i, at, want)
 				}
 			}
 		}
 	}
 }
 
-// TestParseProvenance: which lines a statement gives the layers a, b, c and d of
-// an image.
+// TestParseProvenance checks which lines a statement assigns to the layers a, b, c and d of an
+// image.
 func TestParseProvenance(t *testing.T) {
 	const (
 		infos = `"infos":[{"filename":"Dockerfile","data":"RlJPTSB4Cg=="}]`
 		about = `"subject":[{"name":"x","digest":{"sha256":"m"}}]`
 	)
-	// source places step N at lines N*10 and N*10+1.
+	// source places step N on lines N*10 and N*10+1.
 	source := func(steps ...int) string {
 		var at []string
 		for _, n := range steps {
@@ -53,7 +53,7 @@ func TestParseProvenance(t *testing.T) {
 		}
 		return `"source":{"locations":{` + strings.Join(at, ",") + `},` + infos + `}`
 	}
-	// layers is "1=ab 2=abc": step 1 made what consists of layers a and b.
+	// layers parses "1=ab 2=abc": step 1 produced the layers a and b.
 	layers := func(chains string) string {
 		m := map[string][][]map[string]string{}
 		for chain := range strings.FieldsSeq(chains) {
@@ -126,8 +126,8 @@ func TestParseProvenance(t *testing.T) {
 	}
 }
 
-// FuzzProvenance: whatever a statement says, lines are lines of a file that is
-// listed, and the same each time.
+// FuzzProvenance checks that for any statement, lines belong to a listed file, and that parsing
+// it again gives the same lines.
 func FuzzProvenance(f *testing.F) {
 	f.Add([]byte(`{"subject":[{"digest":{"sha256":"m"}}],"predicateType":"https://slsa.dev/provenance/v1","predicate":{"runDetails":{"metadata":{"buildkit_metadata":{"source":{"infos":[{}],"locations":{"step1":{"locations":[{"ranges":[{"start":{"line":1},"end":{"line":2}}]}]}}},"layers":{"step1:0":[[{"digest":"a"}]],"step2:0":[[{"digest":"b"}]]}}}}}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -20,8 +20,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// noSettings makes an environment without engines, credentials or settings of
-// registries.
+// noSettings sets up an environment without engines, credentials or registry settings.
 func noSettings(t *testing.T) {
 	t.Helper()
 	testkit.NoEngines(t)
@@ -31,7 +30,7 @@ func noSettings(t *testing.T) {
 	t.Setenv("REGISTRY_AUTH_FILE", "")
 }
 
-// pushedFixture is a registry with a fixture, as an OCI layout is pushed, at
+// pushedFixture returns a registry with a fixture, pushed as an OCI layout would be, at
 // "me/app:1".
 func pushedFixture(t *testing.T, fixture, shape string) (reg *fakeregistry.Registry, dir string) {
 	t.Helper()
@@ -43,8 +42,8 @@ func pushedFixture(t *testing.T, fixture, shape string) (reg *fakeregistry.Regis
 
 func refTo(reg *fakeregistry.Registry) string { return "registry://" + reg.Host() + "/me/app:1" }
 
-// blobsOf are the requests of layers and other blobs, and manifestsOf those of
-// manifests that registries count.
+// blobsOf returns the requests for layers and other blobs, and manifestsOf the requests for
+// manifests that count as pulls.
 func blobsOf(asked []string) []string { return only(asked, "GET", "/blobs/") }
 
 func manifestsOf(asked []string) []string { return only(asked, "GET", "/manifests/") }
@@ -53,8 +52,8 @@ func only(asked []string, method, part string) []string {
 	return slices.DeleteFunc(slices.Clone(asked), func(s string) bool { return !strings.HasPrefix(s, method+" ") || !strings.Contains(s, part) })
 }
 
-// TestRegistryFixtures: every fixture that can be pushed comes out of a registry as
-// out of its layout, entry by entry and file by file.
+// TestRegistryFixtures checks that every fixture that can be pushed gives the same entries and
+// contents from a registry as from its layout.
 func TestRegistryFixtures(t *testing.T) {
 	noSettings(t)
 	for _, f := range testkit.Sample(testkit.Fixtures(t, "../testdata")) {
@@ -62,7 +61,7 @@ func TestRegistryFixtures(t *testing.T) {
 			continue
 		}
 		for _, shape := range f.Shapes() {
-			few := f.Name == "tar-pax-records" || len(f.Only) > 0 // in every shape; the others in one
+			few := f.Name == "tar-pax-records" || len(f.Only) > 0 // in every shape; the others in one shape
 			if !shape.OCI || shape.Manifest || shape.Name == "oci-inlined" || shape.Name != "oci-mixed" && !few {
 				continue
 			}
@@ -79,8 +78,8 @@ func TestRegistryFixtures(t *testing.T) {
 	}
 }
 
-// TestRegistryFaults: whatever goes wrong on the way, the figures are those of the
-// layout, or there is an error.
+// TestRegistryFaults checks that with any fault on the way, the figures equal the layout's, or
+// the result is an error.
 func TestRegistryFaults(t *testing.T) {
 	noSettings(t)
 	reg, dir := pushedFixture(t, "tar-pax-records", "oci-dir")
@@ -189,16 +188,16 @@ func TestRegistryFaults(t *testing.T) {
 			got, err := describe(refTo(reg), source.Options{})
 			switch {
 			case c.fails && err == nil:
-				t.Errorf("no error, and these figures:\n%s", got)
+				t.Errorf("no error, but figures\n%s", got)
 			case !c.fails && err != nil:
 				t.Error(err)
 			case !c.fails && got != want:
-				t.Errorf("other figures:\n%s\nwant\n%s", got, want)
+				t.Errorf("got figures\n%s\nwant\n%s", got, want)
 			}
 		})
 	}
 	if expired.Load() == 0 && !testing.Short() {
-		t.Error("no address has expired: the test shows nothing")
+		t.Error("no address expired, so the test proves nothing")
 	}
 }
 
@@ -211,8 +210,8 @@ func (r *recorder) Header() http.Header         { return r.header }
 func (r *recorder) WriteHeader(int)             {}
 func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
 
-// TestRegistryOpenedAgain: what is known is not fetched again, and an image that has
-// not changed opens without the registry.
+// TestRegistryOpenedAgain checks that cached data isn't fetched again, and that an unchanged
+// image opens without the registry.
 func TestRegistryOpenedAgain(t *testing.T) {
 	noSettings(t)
 	reg, dir := pushedFixture(t, "tar-pax-records", "oci-dir")
@@ -229,28 +228,28 @@ func TestRegistryOpenedAgain(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		} else if got != want {
-			t.Errorf("other figures:\n%s\nwant\n%s", got, want)
+			t.Errorf("got figures\n%s\nwant\n%s", got, want)
 		}
 		return reg.Asked()
 	}
 	im := open(t, dir, source.Options{})
 	first := look(refTo(reg), source.Options{})
 	if m, b := manifestsOf(first), blobsOf(first); len(m) != 1 || len(b) != len(im.Layers)+1 {
-		t.Errorf("the first time: %q, want one manifest, the config and each layer once", first)
+		t.Errorf("first time: got requests %q, want one manifest, and the config and each layer once", first)
 	}
 	again := look(refTo(reg), source.Options{})
-	if len(manifestsOf(again))+len(blobsOf(again)) > 0 || len(again) > 3 { // two pings at most, HEAD
-		t.Errorf("opened again: %q, want a HEAD", again)
+	if len(manifestsOf(again))+len(blobsOf(again)) > 0 || len(again) > 3 { // at most two pings and a HEAD
+		t.Errorf("opened again: got requests %q, want a HEAD", again)
 	}
 	if asked := look("registry://"+reg.Host()+"/me/app@"+im.Digest, source.Options{}); len(asked) > 0 {
-		t.Errorf("by digest: %q, want nothing", asked)
+		t.Errorf("by digest: got requests %q, want none", asked)
 	}
 	if asked := look(refTo(reg), source.Options{Offline: true}); len(asked) > 0 {
-		t.Errorf("offline: %q, want nothing", asked)
+		t.Errorf("offline: got requests %q, want none", asked)
 	}
 
-	// The tag has moved: offline it is what it was, else the new one. The blobs are
-	// gone: what the cache holds stays.
+	// Move the tag and delete the blobs. Offline, the tag stays the old image; online, it is
+	// the new one. What the cache holds stays.
 	other := testkit.ShapeNamed("oci-dir").Write(t, testkit.Load(t, "../testdata/whiteout-bare.image"))
 	reg.Break(func(w http.ResponseWriter, r *http.Request, _ int) bool {
 		if strings.Contains(r.URL.Path, "/blobs/") {
@@ -261,21 +260,21 @@ func TestRegistryOpenedAgain(t *testing.T) {
 	look(refTo(reg), source.Options{})
 	l := open(t, refTo(reg), source.Options{Cache: cache}).Layers[0]
 	if _, err := l.Open(t.Context(), firstFile(l)); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a file of a layer that is gone: error %v", err)
+		t.Errorf("file of a deleted layer: got error %v", err)
 	}
 	reg.Break()
 	reg.Push(t, other, "me/app", "1")
 	look(refTo(reg), source.Options{Offline: true})
 	if moved := open(t, refTo(reg), source.Options{Cache: cache}); moved.Digest == im.Digest {
-		t.Error("the tag has moved, and the old image is shown")
+		t.Error("got the old image although the tag has moved")
 	}
 	reg.Close()
 	if _, err := describe(refTo(reg), source.Options{Cache: cache}); err == nil {
-		t.Error("no error without a registry")
+		t.Error("got no error without a registry")
 	}
 	moved, err := describe(refTo(reg), source.Options{Cache: cache, Offline: true})
 	if err != nil || moved == want {
-		t.Errorf("offline, after the tag has moved: error %v, the same %v", err, moved == want)
+		t.Errorf("offline, after the tag has moved: got error %v, same image %v", err, moved == want)
 	}
 }
 
@@ -288,8 +287,8 @@ func firstFile(l *source.Layer) int {
 	panic("a layer without files")
 }
 
-// TestRegistryContent: a file's content comes from the layer, read once more, and
-// only that one; and is verified.
+// TestRegistryContent checks that a file's content is fetched by reading its layer, and only
+// that layer, once more, and is verified.
 func TestRegistryContent(t *testing.T) {
 	noSettings(t)
 	reg, dir := pushedFixture(t, "tar-pax-records", "oci-dir")
@@ -303,11 +302,11 @@ func TestRegistryContent(t *testing.T) {
 		reg.Forget()
 		im := open(t, refTo(reg), opts)
 		if asked := blobsOf(reg.Asked()); len(asked) > 0 {
-			t.Errorf("%+v: %q before any file is read", opts, asked)
+			t.Errorf("%+v: got requests %q before any file is read", opts, asked)
 		}
 		l, i := im.Layers[0], firstFile(im.Layers[0])
 		if l.Near() || !local.Layers[0].Near() {
-			t.Errorf("%+v: a layer of a registry is near, or one of a folder is not", opts)
+			t.Errorf("%+v: a registry's layer counts as near, or a folder's doesn't", opts)
 		}
 		for range 2 {
 			if got, want := content(t, l, i), content(t, local.Layers[0], i); !bytes.Equal(got, want) {
@@ -315,7 +314,7 @@ func TestRegistryContent(t *testing.T) {
 			}
 		}
 		if asked := blobsOf(reg.Asked()); len(asked) != 1 {
-			t.Errorf("%q, want the layer once", asked)
+			t.Errorf("got requests %q, want the layer once", asked)
 		}
 		if last := told[len(told)-1]; last.TotalBytes != local.Layers[0].CompressedBytes && last.Bytes == 0 {
 			t.Errorf("progress ends with %+v", last)
@@ -334,16 +333,15 @@ func TestRegistryContent(t *testing.T) {
 	})
 	l := open(t, refTo(reg), source.Options{Cache: cache}).Layers[0]
 	if _, err := l.Open(t.Context(), firstFile(l)); err == nil || !strings.Contains(err.Error(), "wrong bytes") {
-		t.Errorf("content of a layer that is another now: error %v", err)
+		t.Errorf("content of a layer that changed: got error %v", err)
 	}
 	l = open(t, refTo(reg), source.Options{Cache: cache, Offline: true}).Layers[0]
 	if _, err := l.Open(t.Context(), firstFile(l)); err == nil || !strings.Contains(err.Error(), "--offline") {
-		t.Errorf("content offline: error %v", err)
+		t.Errorf("content offline: got error %v", err)
 	}
 }
 
-// TestRegistryBlobMissing: a layer that is not there is told, and the others are
-// shown.
+// TestRegistryBlobMissing checks that a missing layer is reported and the others are shown.
 func TestRegistryBlobMissing(t *testing.T) {
 	noSettings(t)
 	reg, dir := pushedFixture(t, "hardlink-all-removed", "oci-dir")
@@ -366,7 +364,8 @@ func TestRegistryBlobMissing(t *testing.T) {
 	}
 }
 
-// TestRegistryOtherKinds: what is no image is called what it is.
+// TestRegistryOtherKinds checks that the error for something that isn't an image says what it
+// is.
 func TestRegistryOtherKinds(t *testing.T) {
 	noSettings(t)
 	reg := fakeregistry.New(t)
@@ -397,8 +396,8 @@ func TestRegistryOtherKinds(t *testing.T) {
 	}
 }
 
-// TestRegistryPlatforms: of an index the wanted platform is read, and no other is
-// asked for; a platform that is not there is told with those that are, to be pasted.
+// TestRegistryPlatforms checks that only the wanted platform of an index is fetched, and that
+// the error for a missing platform lists those that exist, ready to paste.
 func TestRegistryPlatforms(t *testing.T) {
 	noSettings(t)
 	f := testkit.Load(t, "../testdata/several-platforms.image")
@@ -409,7 +408,7 @@ func TestRegistryPlatforms(t *testing.T) {
 			reg.Forget()
 			checkImage(t, open(t, refTo(reg), source.Options{Platform: want.Platform}), want)
 			if asked := manifestsOf(reg.Asked()); shape == "oci-dir" && len(asked) > 2 {
-				t.Errorf("%s, %s: %q, want each index once, and one manifest", shape, want.Platform, asked)
+				t.Errorf("%s, %s: got requests %q, want each index once and one manifest", shape, want.Platform, asked)
 			}
 		}
 		_, err := source.Open(t.Context(), refTo(reg), source.Options{Platform: "linux/s390x"})
@@ -417,8 +416,9 @@ func TestRegistryPlatforms(t *testing.T) {
 	}
 }
 
-// TestRegistryByBareName: a bare name is looked for in a registry once nobody here
-// has it, that is said, and never done offline or for what an image says itself.
+// TestRegistryByBareName checks that a bare name is looked up in a registry if no engine has
+// it, that a message says so, and that this never happens offline or for a name that comes from
+// an image.
 func TestRegistryByBareName(t *testing.T) {
 	noSettings(t)
 	reg, _ := pushedFixture(t, "hardlink-all-removed", "oci-dir")
@@ -430,13 +430,13 @@ func TestRegistryByBareName(t *testing.T) {
 	}
 	reg.Forget()
 	if _, err := im.LocalDiffIDsOf(t.Context(), name); err == nil || len(reg.Asked()) > 0 {
-		t.Errorf("a base that an annotation names: error %v, and the registry was asked", err)
+		t.Errorf("base named by an annotation: got error %v, and the registry was asked", err)
 	}
 	if ids, err := im.DiffIDsOf(t.Context(), "registry://"+name); err != nil || len(ids) != len(im.Layers) {
-		t.Errorf("a base that is asked for: %q, error %v", ids, err)
+		t.Errorf("base that you asked for: got %q, error %v", ids, err)
 	}
 	reg.Forget()
-	_, err := source.Open(t.Context(), name, source.Options{Offline: true, Asking: func(string) { t.Error("said to ask, offline") }})
+	_, err := source.Open(t.Context(), name, source.Options{Offline: true, Asking: func(string) { t.Error("the message claims to ask the registry, but peel is offline") }})
 	wantLines(t, err, "has not been opened before", "--offline")
 	if a := reg.Asked(); len(a) > 0 {
 		t.Errorf("offline: %q", a)
@@ -444,13 +444,13 @@ func TestRegistryByBareName(t *testing.T) {
 	_, err = source.Open(t.Context(), "./"+strings.ReplaceAll(name, ":", "."), source.Options{})
 	testkit.WantError(t, err, "no such file")
 
-	// An engine that has not answered may have it.
+	// An engine that hasn't answered may have the image.
 	sock := filepath.Join(t.TempDir(), "x.sock")
 	if err := os.WriteFile(sock, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("DOCKER_HOST", "tcp://no-such-engine.invalid:2375")
-	_, err = source.Open(t.Context(), name, source.Options{Asking: func(string) { t.Error("asked, though an engine may have it") }})
+	_, err = source.Open(t.Context(), name, source.Options{Asking: func(string) { t.Error("the message claims to ask the registry, though an engine may have the image") }})
 	wantLines(t, err, "registry://"+name+" to ask anyway")
 }
 
@@ -459,7 +459,7 @@ func wantLines(t *testing.T, err error, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if err == nil || !strings.Contains(err.Error(), text) {
-			t.Errorf("error %v\nis without %q", err, text)
+			t.Errorf("error %v\nlacks %q", err, text)
 		}
 	}
 }
@@ -484,7 +484,7 @@ func TestRegistryList(t *testing.T) {
 		}
 	}
 	if got := strings.Join(names, " "); got != "1.10 1.9 1 latest" {
-		t.Errorf("in this order: %s", got)
+		t.Errorf("got order: %s", got)
 	}
 	_, err = source.Repository("registry://"+reg.Host()+"/me/ap", source.Options{}).Images(t.Context())
 	testkit.WantError(t, err, "has no repository me/ap")

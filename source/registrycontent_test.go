@@ -17,8 +17,8 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// seenBefore is a registry with an image of one layer, a cache that has seen it, and
-// the same image on this machine.
+// seenBefore returns a registry with an image of one layer, a cache that has seen it, and the
+// same image on this machine.
 func seenBefore(t *testing.T, text, shape string) (reg *fakeregistry.Registry, cache string, local *source.Layer) {
 	t.Helper()
 	f, err := testkit.Parse(text)
@@ -34,7 +34,7 @@ func seenBefore(t *testing.T, text, shape string) (reg *fakeregistry.Registry, c
 	return reg, cache, open(t, dir, source.Options{}).Layers[0]
 }
 
-// manyRemoteFiles is a layer of n files of so many bytes that cannot be packed.
+// manyRemoteFiles returns a layer of n incompressible files of the given size.
 func manyRemoteFiles(n, size int) string {
 	var b strings.Builder
 	b.WriteString("-- layer --\n")
@@ -44,7 +44,7 @@ func manyRemoteFiles(n, size int) string {
 	return b.String()
 }
 
-// TestRegistryPart: of a gzip layer that was seen before little is fetched for one
+// TestRegistryPart checks that only a small part of a cached gzip layer is fetched to read one
 // file, and nothing twice.
 func TestRegistryPart(t *testing.T) {
 	noSettings(t)
@@ -54,17 +54,17 @@ func TestRegistryPart(t *testing.T) {
 	reg.Forget()
 	for _, c := range []struct {
 		file           int
-		requests, most int64 // bytes beyond the file's own
+		requests, most int64 // bytes beyond those of the file
 	}{
 		{30, 1, 8 << 20},
-		{31, 1, 3 << 20}, // most of it is there by now
+		{31, 1, 3 << 20}, // mostly fetched already
 		{30, 0, 0},
-		{2, 1, 8 << 20}, // without a checkpoint before it
+		{2, 1, 8 << 20}, // with no checkpoint before it
 		{39, 1, 8 << 20},
 	} {
 		got := content(t, l, c.file)
 		if !bytes.Equal(got, content(t, local, c.file)) {
-			t.Errorf("file %d: other bytes", c.file)
+			t.Errorf("file %d: content differs", c.file)
 		}
 		asked := blobsOf(reg.Asked())
 		if n := int64(len(asked)); n > c.requests {
@@ -72,14 +72,14 @@ func TestRegistryPart(t *testing.T) {
 		}
 		sent := reg.Sent()
 		if sent > size+c.most {
-			t.Errorf("file %d: %d bytes are sent for %d, want %d more at most", c.file, sent, size, c.most)
+			t.Errorf("file %d: got %d bytes for %d, want at most %d more", c.file, sent, size, c.most)
 		}
 		t.Logf("file %d: %d bytes of %d in %d requests", c.file, sent, local.CompressedBytes, len(asked))
 	}
 }
 
-// TestRegistryPartsTogether: files that lie together are fetched together, and what
-// lies between files that do not is left out.
+// TestRegistryPartsTogether checks that files close to each other are fetched together, and
+// that gaps between distant files aren't fetched.
 func TestRegistryPartsTogether(t *testing.T) {
 	noSettings(t)
 	layerSpacing(t, inflate.Spacing{In: 100 << 10, Out: 100 << 10}, 32<<10)
@@ -102,7 +102,7 @@ func TestRegistryPartsTogether(t *testing.T) {
 		err := l.Each(t.Context(), c.files, func(i int, r io.Reader) error {
 			got, err := io.ReadAll(r)
 			if err == nil && !bytes.Equal(got, content(t, local, i)) {
-				err = fmt.Errorf("file %d: other bytes", i)
+				err = fmt.Errorf("file %d: content differs", i)
 			}
 			n++
 			return err
@@ -111,14 +111,13 @@ func TestRegistryPartsTogether(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if asked, sent := blobsOf(reg.Asked()), reg.Sent(); len(asked) > c.requests || sent > c.most {
-			t.Errorf("%s: %d bytes by %q, want %d by %d requests at most", name, sent, asked, c.most, c.requests)
+			t.Errorf("%s: got %d bytes by %q, want %d by at most %d requests", name, sent, asked, c.most, c.requests)
 		}
 	}
 }
 
-// TestRegistryPartFaults: if the registry gives no parts, cuts them, or gives other
-// bytes, the layer is fetched whole, once. What is read is right, or there is an
-// error.
+// TestRegistryPartFaults checks that if the registry doesn't serve ranges, cuts them off, or
+// sends wrong bytes, the whole layer is fetched, once. Content is right or an error.
 func TestRegistryPartFaults(t *testing.T) {
 	noSettings(t)
 	layerSpacing(t, inflate.Spacing{In: 20 << 10, Out: 20 << 10}, 8<<10)
@@ -154,8 +153,8 @@ func TestRegistryPartFaults(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		fault fakeregistry.Fault
-		whole int  // how often all of the layer is sent
-		fails bool // some file cannot be read
+		whole int  // how often the whole layer is sent
+		fails bool // some file can't be read
 	}{
 		{"none", func(http.ResponseWriter, *http.Request, int) bool { return false }, 0, false},
 		{"200 to a range", blob(true, func(w http.ResponseWriter, r *http.Request, _ int) bool {
@@ -216,16 +215,16 @@ func TestRegistryPartFaults(t *testing.T) {
 					if !c.fails {
 						t.Errorf("file %d: %v", i, err)
 					} else if !bytes.HasPrefix(want, got) {
-						t.Errorf("file %d: other bytes before the error", i)
+						t.Errorf("file %d: content differs before the error", i)
 					}
 				case !bytes.Equal(got, want):
-					t.Fatalf("file %d: other bytes, and no error", i)
+					t.Fatalf("file %d: content differs, but there was no error", i)
 				}
 				b, err := l.Body(t.Context(), i)
 				if err == nil {
 					part := make([]byte, 1000)
 					if _, err = b.ReadAt(t.Context(), part, size/2); err == nil && !bytes.Equal(part, content(t, local, i)[size/2:][:1000]) {
-						t.Fatalf("file %d: other bytes in the middle, and no error", i)
+						t.Fatalf("file %d: content differs in the middle, but there was no error", i)
 					}
 					_ = b.Close()
 				}
@@ -243,14 +242,14 @@ func TestRegistryPartFaults(t *testing.T) {
 				}
 			}
 			if whole < c.whole || whole > c.whole && !c.fails {
-				t.Errorf("the layer is fetched %d times, want %d", whole, c.whole)
+				t.Errorf("the layer was fetched %d times, want %d", whole, c.whole)
 			}
 		})
 	}
 }
 
-// TestRegistryWithoutParts: what has no checkpoints is fetched once more, whole, and
-// that is told as it comes.
+// TestRegistryWithoutParts checks that a layer without checkpoints is fetched once more as a
+// whole, with progress.
 func TestRegistryWithoutParts(t *testing.T) {
 	noSettings(t)
 	layerSpacing(t, inflate.Spacing{In: 20 << 10, Out: 20 << 10}, 8<<10)
@@ -282,11 +281,11 @@ func TestRegistryWithoutParts(t *testing.T) {
 			told = nil
 			for _, i := range []int{8, 2, 8} {
 				if !bytes.Equal(content(t, l, i), content(t, local, i)) {
-					t.Errorf("file %d: other bytes", i)
+					t.Errorf("file %d: content differs", i)
 				}
 			}
 			if asked := blobsOf(reg.Asked()); len(asked) != 1 || strings.Contains(asked[0], "bytes=") {
-				t.Errorf("%q, want the layer once", asked)
+				t.Errorf("got requests %q, want the layer once", asked)
 			}
 			if last := told[len(told)-1]; last.TotalBytes != local.CompressedBytes || last.Bytes != local.CompressedBytes {
 				t.Errorf("progress ends with %+v of %d bytes", last, local.CompressedBytes)
@@ -295,7 +294,7 @@ func TestRegistryWithoutParts(t *testing.T) {
 	}
 }
 
-// TestRegistryPartsOffline: with --offline no part is asked for.
+// TestRegistryPartsOffline checks that with --offline no range is requested.
 func TestRegistryPartsOffline(t *testing.T) {
 	noSettings(t)
 	layerSpacing(t, inflate.Spacing{In: 20 << 10, Out: 20 << 10}, 8<<10)
@@ -319,7 +318,7 @@ func readWhole(t *testing.T, l *source.Layer, i int) (_ []byte, err error) {
 	return io.ReadAll(r)
 }
 
-// layerSpacing is how far apart checkpoints are for the rest of the test.
+// layerSpacing sets the distance between checkpoints until the test ends.
 func layerSpacing(t *testing.T, spacing inflate.Spacing, granule int64) {
 	t.Helper()
 	wasSpacing, wasGranule := layer.CheckpointSpacing, layer.CheckpointGranule

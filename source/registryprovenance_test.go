@@ -17,8 +17,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// attestedImage is the first image of a layout that lists attestations, and what is
-// attested of it.
+// attestedImage is the first image of a layout that lists attestations, with its attestations.
 type attestedImage struct {
 	dir              string
 	platform         string
@@ -61,13 +60,13 @@ func attested(t *testing.T) *attestedImage {
 		}
 	}
 	if a.image.Digest == "" || a.statement.Digest == "" {
-		t.Fatalf("no image with an attestation in %+v", index)
+		t.Fatalf("no attested image in %+v", index)
 	}
 	return a
 }
 
-// push pushes a manifest and the blobs that it names, with more keys in it, and
-// returns its descriptor.
+// push pushes a manifest, with extra keys, and the blobs that it names. It returns the
+// manifest's descriptor.
 func (a *attestedImage) push(t *testing.T, reg *fakeregistry.Registry, d ocispec.Descriptor, tag string, more map[string]any) ocispec.Descriptor {
 	t.Helper()
 	var m ocispec.Manifest
@@ -95,9 +94,9 @@ func (a *attestedImage) push(t *testing.T, reg *fakeregistry.Registry, d ocispec
 	return d
 }
 
-// TestRegistryProvenance: an image's attestations are found in its index, in the
-// registry's list of what refers to it, or by the tag that stands in for that list;
-// and is not asked for again. An image without one opens all the same.
+// TestRegistryProvenance checks that an image's attestations are found in its index, through
+// the registry's referrers API, or by the tag that replaces that API, and that they aren't
+// requested again. An image without attestations still opens.
 func TestRegistryProvenance(t *testing.T) {
 	noSettings(t)
 	a := attested(t)

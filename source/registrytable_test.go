@@ -21,8 +21,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// tableForms are the layouts in testdata/tables whose layers have tables of contents,
-// and how a layer says so.
+// tableForms lists the layouts in testdata/tables whose layers have tables of contents, and how
+// a layer reports its table.
 var tableForms = map[string]string{
 	"estargz":          "eStargz",
 	"zstd-chunked":     "zstd:chunked",
@@ -31,8 +31,8 @@ var tableForms = map[string]string{
 	"estargz-external": "eStargz",
 }
 
-// pushTables pushes one of them to "me/app:1", and the tables that lie outside of its
-// layers to where they are looked for.
+// pushTables pushes one of them to "me/app:1", and the tables that are not in the layers to
+// where peel looks for them.
 func pushTables(t *testing.T, reg *fakeregistry.Registry, form string) {
 	t.Helper()
 	dir := filepath.Join("..", "testdata", "tables", form)
@@ -42,8 +42,8 @@ func pushTables(t *testing.T, reg *fakeregistry.Registry, form string) {
 	}
 }
 
-// listing is all that is known of an image's entries but their checksums, whose kind
-// is up to what they are from.
+// listing formats everything known about an image's entries except checksums, whose kind
+// depends on where the entries come from.
 func listing(im *source.Image) string {
 	var b strings.Builder
 	for _, l := range im.Layers {
@@ -56,7 +56,7 @@ func listing(im *source.Image) string {
 	return b.String()
 }
 
-// contentsOf is the content of all files, read whole, in one pass, and in windows.
+// contentsOf returns the content of all files, read whole, in one pass, and in windows.
 func contentsOf(t *testing.T, im *source.Image) string {
 	t.Helper()
 	var b strings.Builder
@@ -77,7 +77,7 @@ func contentsOf(t *testing.T, im *source.Image) string {
 		for _, i := range files {
 			whole := content(t, l, i)
 			if !bytes.Equal(whole, each[i]) {
-				t.Errorf("layer %d, entry %d: in one pass it is something else", l.Index, i)
+				t.Errorf("layer %d, entry %d: content differs when read in one pass", l.Index, i)
 			}
 			body, err := l.Body(t.Context(), i)
 			if err != nil {
@@ -101,23 +101,23 @@ func contentsOf(t *testing.T, im *source.Image) string {
 	return b.String()
 }
 
-// unmarked is a list without the landmarks that nerdctl has put into the layers of
-// zstd:chunked: in those they are files like any other.
+// unmarked removes the landmark files that nerdctl puts into the layers of zstd:chunked, where
+// they are ordinary files.
 func unmarked(list string) string {
 	lines := strings.SplitAfter(list, "\n")
 	return strings.Join(slices.DeleteFunc(lines, func(s string) bool { return strings.Contains(s, ".no.prefetch.landmark") }), "")
 }
 
-// unranged are the requests of whole blobs that are layers.
+// unranged returns the requests for whole layers.
 func unranged(im *source.Image, asked []string) []string {
 	return slices.DeleteFunc(blobsOf(asked), func(s string) bool {
 		return strings.Contains(s, "bytes=") || !slices.ContainsFunc(im.Layers, func(l *source.Layer) bool { return strings.HasSuffix(s, l.Digest) })
 	})
 }
 
-// TestRegistryTables: layers that tools have written with a table of contents are
-// listed by that alone, as they are when they are read, and their files are read by
-// ranges. With Verify they are read.
+// TestRegistryTables checks that layers that tools wrote with a table of contents are listed
+// from the table alone, exactly as when they are read, and that their files are read by ranges.
+// With Verify, the layers themselves are read.
 func TestRegistryTables(t *testing.T) {
 	noSettings(t)
 	plain := open(t, filepath.Join("..", "testdata", "tables", "plain"), source.Options{})
@@ -129,7 +129,7 @@ func TestRegistryTables(t *testing.T) {
 			im := open(t, refTo(reg), opts)
 			for _, l := range im.Layers {
 				if l.ListedBy != listedBy || l.CompressedBytes <= 0 {
-					t.Errorf("layer %d is listed by %q, of %d bytes", l.Index, l.ListedBy, l.CompressedBytes)
+					t.Errorf("layer %d is listed by %q, with %d bytes", l.Index, l.ListedBy, l.CompressedBytes)
 				}
 			}
 			whole := open(t, filepath.Join("..", "testdata", "tables", form), source.Options{})
@@ -147,33 +147,34 @@ func TestRegistryTables(t *testing.T) {
 				t.Error(err)
 			}
 			if sum, kind, ok := im.Layers[0].Entries.Checksum(file); !ok || kind != source.XXH3 || sum != whole.Layers[0].Entries.At(file).Sum {
-				t.Errorf("a checksum that was asked for: %x of kind %d", sum, kind)
+				t.Errorf("got checksum %x of kind %d", sum, kind)
 			}
 			if asked := unranged(im, reg.Asked()); len(asked) > 0 {
-				t.Errorf("whole layers were asked for: %q", asked)
+				t.Errorf("got requests for whole layers: %q", asked)
 			}
 
-			// Again: from the cache, and not as the layer's own index.
+			// Open it again: the table comes from the cache, and isn't taken for the layer's
+			// own index.
 			again := open(t, refTo(reg), opts)
 			if asked := blobsOf(reg.Asked()); len(asked) > 0 || again.Layers[0].ListedBy != listedBy || listing(again) != listing(im) {
-				t.Errorf("opened again: listed by %q, asked %q", again.Layers[0].ListedBy, asked)
+				t.Errorf("opened again: listed by %q, requests %q", again.Layers[0].ListedBy, asked)
 			}
 			opts.Verify = true
 			read := open(t, refTo(reg), opts)
 			if asked := unranged(read, reg.Asked()); len(asked) != len(read.Layers) || read.Layers[0].ListedBy != "" || listing(read) != listing(im) {
-				t.Errorf("verified: listed by %q, asked %q", read.Layers[0].ListedBy, asked)
+				t.Errorf("verified: listed by %q, requests %q", read.Layers[0].ListedBy, asked)
 			}
-			// Now the layers themselves are known.
+			// Now the layers themselves are cached.
 			opts.Verify = false
 			if known := open(t, refTo(reg), opts); known.Layers[0].ListedBy != "" {
-				t.Errorf("after it was read it is listed by %q", known.Layers[0].ListedBy)
+				t.Errorf("listed by %q after the layer was read", known.Layers[0].ListedBy)
 			}
 		})
 	}
 }
 
-// TestRegistryTablesWithoutRanges: where a registry gives no ranges, layers are read,
-// each once.
+// TestRegistryTablesWithoutRanges checks that if a registry doesn't serve ranges, each layer is
+// read once.
 func TestRegistryTablesWithoutRanges(t *testing.T) {
 	noSettings(t)
 	for form := range tableForms {
@@ -190,13 +191,13 @@ func TestRegistryTablesWithoutRanges(t *testing.T) {
 			t.Errorf("%s: listed by %q:\n%s", form, im.Layers[0].ListedBy, listing(im))
 		}
 		if asked := unranged(im, reg.Asked()); len(asked) != len(im.Layers) {
-			t.Errorf("%s: whole layers were asked for: %q, want each once", form, asked)
+			t.Errorf("%s: got requests for whole layers %q, want each once", form, asked)
 		}
 	}
 }
 
-// TestRegistryTablesNotUsed: a layer whose table is not the one that the manifest
-// names, or that has two, or one without a digest, is read, and that is logged.
+// TestRegistryTablesNotUsed checks that a layer is read, and the reason logged, if its table
+// isn't the one that the manifest names, if it has two tables, or if its table has no digest.
 func TestRegistryTablesNotUsed(t *testing.T) {
 	noSettings(t)
 	other := digest.FromString("another").String()
@@ -245,15 +246,15 @@ func TestRegistryTablesNotUsed(t *testing.T) {
 				t.Errorf("listed by %q:\n%s", im.Layers[0].ListedBy, listing(im))
 			}
 			if !strings.Contains(log.String(), c.says) {
-				t.Errorf("the log is without %q:\n%s", c.says, log.String())
+				t.Errorf("the log lacks %q:\n%s", c.says, log.String())
 			}
 		})
 	}
 }
 
-// A table outside of the layer is a claim like any other: it must be the one that the
-// image's manifest names, and of this layer; and an image that was named by its digest
-// has no tag beside which it could be.
+// TestRegistryTablesOutside checks tables that are stored outside their layers. Such a table
+// must be the one that the image's manifest names, for this layer. An image named by its digest
+// has no tag to find a table by.
 func TestRegistryTablesOutside(t *testing.T) {
 	noSettings(t)
 	tables := filepath.Join("..", "testdata", "tables")
@@ -292,7 +293,7 @@ func TestRegistryTablesOutside(t *testing.T) {
 	})
 }
 
-// annotate changes the annotations of the layers of the image in a layout.
+// annotate changes the annotations of the layers in a layout.
 func annotate(t *testing.T, dir string, change func(map[string]any)) {
 	t.Helper()
 	read := func(file string) (m map[string]any) {
@@ -324,8 +325,8 @@ func annotate(t *testing.T, dir string, change func(map[string]any)) {
 	testkit.WriteFiles(t, dir, map[string]string{blob(): string(text), "index.json": string(list)})
 }
 
-// TestRegistryTableContentChanged: content that is not what the table names is an
-// error, and never shown as a whole file.
+// TestRegistryTableContentChanged checks that content that doesn't match the table is an error,
+// and never shown as a whole file.
 func TestRegistryTableContentChanged(t *testing.T) {
 	noSettings(t)
 	for form := range tableForms {
@@ -354,14 +355,14 @@ func TestRegistryTableContentChanged(t *testing.T) {
 				_, err = io.ReadAll(r)
 			}
 			if err == nil {
-				t.Error("read whole, although its bytes are others")
+				t.Error("read the whole file although its bytes have changed")
 			}
 			body, err := l.Body(t.Context(), i)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if n, err := body.ReadAt(t.Context(), make([]byte, 10), 0); n > 0 || err == nil || errors.Is(err, io.EOF) {
-				t.Errorf("%d bytes are shown, error %v", n, err)
+				t.Errorf("got %d bytes, error %v", n, err)
 			}
 		})
 	}

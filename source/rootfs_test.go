@@ -17,8 +17,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// TestRootfs opens the tar of a root filesystem in every form and from every place:
-// one layer of the tar's members, with their content.
+// TestRootfs opens the tar of a root filesystem in every form and from every place, and expects
+// one layer with the tar's members and their contents.
 func TestRootfs(t *testing.T) {
 	packed := readFile(t, "../testdata/whole.tar.bz2")
 	plain, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(packed)))
@@ -81,14 +81,14 @@ func TestRootfs(t *testing.T) {
 					compressed += int64(len(b)) + 1
 				}
 				if compressed != int64(len(b)) {
-					t.Errorf("%d compressed bytes of %d", l.CompressedBytes, len(b))
+					t.Errorf("got %d compressed bytes of %d", l.CompressedBytes, len(b))
 				}
 			})
 		}
 	}
 }
 
-// tarContents are the contents of a tar's files, by name.
+// tarContents maps the names of a tar's files to their contents.
 func tarContents(t *testing.T, b []byte) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -111,11 +111,11 @@ func tarContents(t *testing.T, b []byte) map[string]string {
 	}
 }
 
-// TestDir opens a folder as one layer, and one that skopeo has written an image to as
-// that image.
+// TestDir opens a folder as one layer, and a folder that skopeo has written an image to as that
+// image.
 func TestDir(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("folders are not read as layers on Windows")
+		t.Skip("peel doesn't read folders as layers on Windows")
 	}
 	root := t.TempDir()
 	for name, text := range map[string]string{"etc/passwd": "root:x:0:0", "bin/sh": "#!", "odd\nname": "1"} {
@@ -151,7 +151,7 @@ func TestDir(t *testing.T) {
 	}
 }
 
-// skopeoDir writes an image as skopeo's "dir:" does, but for the file "version".
+// skopeoDir writes an image as skopeo's "dir:" does, except for the file "version".
 func skopeoDir(t *testing.T, f *testkit.Fixture) string {
 	t.Helper()
 	layout := testkit.ShapeNamed("oci-dir").Write(t, f)
@@ -175,8 +175,8 @@ func skopeoDir(t *testing.T, f *testkit.Fixture) string {
 	return dir
 }
 
-// TestRootfsAdvice says how to open what is no image, and what is not what it is said
-// to be.
+// TestRootfsAdvice checks the advice in errors for files that aren't images, or not of the kind
+// you asked for.
 func TestRootfsAdvice(t *testing.T) {
 	dir := t.TempDir()
 	root := filepath.Join(dir, "root")
@@ -210,6 +210,6 @@ func TestRootfsAdvice(t *testing.T) {
 	}
 	cut := testkit.Gzip(testkit.TarOf(members))
 	if _, err := source.Open(t.Context(), "rootfs:-", source.Options{Stdin: bytes.NewReader(cut[:len(cut)-20])}); err == nil {
-		t.Error("a tar that is cut off is opened")
+		t.Error("a tar that is cut off opens")
 	}
 }

@@ -15,12 +15,12 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// TestContentStoreOfARealEngine lays the blobs of an archive that Docker 29 saved
-// from containerd's image store out as that store has them: the image is the same
-// from the archive, by the API and from the store, but for where it comes from.
+// TestContentStoreOfARealEngine lays out the blobs of an archive, which Docker 29 saved from
+// containerd's image store, as that store does. Except for its source, the image must be the
+// same from the archive, through the API and from the store.
 func TestContentStoreOfARealEngine(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("engines there keep nothing like it")
+		t.Skip("engines on this system have no such store")
 	}
 	archive, err := os.ReadFile("../testdata/docker29.tar")
 	if err != nil {
@@ -53,7 +53,7 @@ func TestContentStoreOfARealEngine(t *testing.T) {
 		}
 	}
 	if len(index.Manifests) != 1 {
-		t.Fatalf("the archive has %d images", len(index.Manifests))
+		t.Fatalf("got %d images in the archive", len(index.Manifests))
 	}
 	root := index.Manifests[0]
 	name := root.Annotations["io.containerd.image.name"]
@@ -69,12 +69,12 @@ func TestContentStoreOfARealEngine(t *testing.T) {
 	without := func(text, where string) string { return strings.Replace(text, where, "", 1) }
 	want := without(allOf("../testdata/docker29.tar", Options{Platform: "linux/amd64"}), "docker-archive:../testdata/docker29.tar")
 	if !strings.Contains(want, root.Digest) || !strings.Contains(want, "tar.gzip") {
-		t.Fatalf("the archive has no digest or no media types:\n%s", want)
+		t.Fatalf("the archive lacks a digest or media types:\n%s", want)
 	}
 	for _, via := range []Via{ViaAPI, ViaStore} {
 		got := without(allOf("docker://"+name, Options{Platform: "linux/amd64", Via: via}), "docker://"+name)
 		if got != want {
-			t.Errorf("via %s it is\n%s\nin the archive\n%s", via, got, want)
+			t.Errorf("via %s got\n%s\nfrom the archive\n%s", via, got, want)
 		}
 	}
 	if saves(f) != 1 {

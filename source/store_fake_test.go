@@ -23,8 +23,8 @@ func gzipBytes(b []byte) []byte {
 	return out.Bytes()
 }
 
-// fakeStore is an image in an engine's store, in a temporary folder, and the
-// same image as the engine's API gives it.
+// fakeStore is an image in an engine's store in a temporary folder, and the same image as the
+// engine's API returns it.
 type fakeStore struct {
 	dir     string
 	id      string
@@ -72,7 +72,7 @@ func newFakeStore(t *testing.T) (*fakeStore, []byte, [][]byte) {
 	return s, config, tars
 }
 
-// unpackStored writes a layer's files as an overlay driver keeps them.
+// unpackStored writes a layer's files as an overlay driver stores them.
 func unpackStored(t *testing.T, dir string, members []testkit.StoredMember) {
 	t.Helper()
 	for _, m := range members {
@@ -104,12 +104,12 @@ func dockerStore(t *testing.T) *fakeStore {
 	return s
 }
 
-// layerdb is the folder of layer i in Docker's layer database.
+// layerdb returns the folder of layer i in Docker's layer database.
 func (s *fakeStore) layerdb(i int) string {
 	return "image/overlay2/layerdb/sha256/" + digestHex(chainIDs(s.diffIDs)[i]) + "/"
 }
 
-// podmanStore lays the image out as podman does, and makes it podman's.
+// podmanStore lays the image out as podman does, and configures podman to use it.
 func podmanStore(t *testing.T) *fakeStore {
 	t.Helper()
 	s, config, tars := newFakeStore(t)
@@ -135,7 +135,7 @@ func podmanStore(t *testing.T) *fakeStore {
 	return s
 }
 
-// serve has an engine answer for the image, and returns it.
+// serve starts an engine that serves the image.
 func (s *fakeStore) serve(t *testing.T, kind string) *testkit.Engine {
 	t.Helper()
 	f := &testkit.Engine{API: "1.41", Archive: string(s.archive), Images: map[string]map[string]any{"app:1": s.inspect, s.id: s.inspect}}
@@ -150,7 +150,7 @@ func (s *fakeStore) serve(t *testing.T, kind string) *testkit.Engine {
 	return f
 }
 
-// path is the path of a file of the store.
+// path returns the path of a file in the store.
 func (s *fakeStore) path(name string) string { return filepath.Join(s.dir, filepath.FromSlash(name)) }
 
 func (s *fakeStore) write(t *testing.T, name string, content []byte) {

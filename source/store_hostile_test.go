@@ -16,7 +16,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// grow makes a file of a store size bytes large; what is added takes no disk.
+// grow extends a file of a store to size bytes; the extension takes no disk space.
 func (s *fakeStore) grow(t *testing.T, name string, size int64) {
 	t.Helper()
 	if err := os.Truncate(s.path(name), size); err != nil {
@@ -24,7 +24,7 @@ func (s *fakeStore) grow(t *testing.T, name string, size int64) {
 	}
 }
 
-// linkOut puts a file or folder of a store out of it, and a link in its place.
+// linkOut moves a file or folder out of a store and leaves a link in its place.
 func (s *fakeStore) linkOut(t *testing.T, name string) {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "out")
@@ -33,7 +33,7 @@ func (s *fakeStore) linkOut(t *testing.T, name string) {
 	}
 }
 
-// splitLines is a tar-split of these lines, numbered and packed.
+// splitLines returns a compressed tar-split of these lines, numbered.
 func splitLines(n int, line func(i int) string) []byte {
 	var b bytes.Buffer
 	for i := range n {
@@ -42,11 +42,11 @@ func splitLines(n int, line func(i int) string) []byte {
 	return gzipBytes(b.Bytes())
 }
 
-// TestStoreHostile makes a store of files that no engine writes. Each is refused
-// soon, by an error that names the file, and the engine's API is used instead.
+// TestStoreHostile makes stores with files that no engine writes. Each must be refused quickly,
+// with an error that names the file, and the engine's API must be used instead.
 func TestStoreHostile(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("engines there keep nothing like it")
+		t.Skip("engines on this system have no such store")
 	}
 	const gigabyte = 1 << 30
 	const dockerSplit, podmanSplit = "tar-split.json.gz", "overlay-layers/layer1.tar-split.gz"
@@ -135,15 +135,15 @@ func TestStoreHostile(t *testing.T) {
 	}
 }
 
-// A list of podman's store that is not what podman writes leaves no images, and a
-// list of more than anybody looks at is cut short.
+// TestPodmanStoreListsHostile checks that a malformed list in podman's store gives no images,
+// and that an excessively long list is cut short.
 func TestPodmanStoreListsHostile(t *testing.T) {
 	testkit.Long(t, "it reads a list of 150,000 names")
 	if runtime.GOOS == "windows" {
-		t.Skip("podman is in a virtual machine there")
+		t.Skip("podman runs in a virtual machine on this system")
 	}
 	if _, err := os.Stat("/run/podman/podman.sock"); err == nil {
-		t.Skip("a podman answers here")
+		t.Skip("a podman service runs on this machine")
 	}
 	s := podmanStore(t)
 	testkit.NoEngines(t)
@@ -172,8 +172,8 @@ func TestPodmanStoreListsHostile(t *testing.T) {
 	}
 }
 
-// The sizes of all stacks together take one walk over the layers, whichever is
-// asked for first.
+// TestStackSizesAreLinear checks that the sizes of all stacks take one walk over the layers, in
+// whatever order they are computed.
 func TestStackSizesAreLinear(t *testing.T) {
 	n := testkit.Rounds(200_000)
 	layers := map[string]storedLayer{}
@@ -195,11 +195,11 @@ func TestStackSizesAreLinear(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 	if size, ok := stackSizes(layers)(fmt.Sprint(n - 1)); !ok || size != int64(n) {
-		t.Errorf("from the top: %d, %v", size, ok)
+		t.Errorf("from the top: got %d, %v", size, ok)
 	}
 }
 
-// A store that is read stops when the context does.
+// TestStoreCancelled checks that reading a store stops when its context is cancelled.
 func TestStoreCancelled(t *testing.T) {
 	s := podmanStore(t)
 	s.write(t, podmanLayers, []byte("["+strings.Repeat("{},", 190_000)+"{}]"))

@@ -18,7 +18,7 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// saves counts the times that an engine had to save the image.
+// saves counts how often an engine had to save the image.
 func saves(f *testkit.Engine) int {
 	n := 0
 	for _, r := range f.Asked() {
@@ -39,11 +39,11 @@ func openStore(t *testing.T, ref string, opts Options) (*Image, error) {
 	return im, im.Scan(t.Context())
 }
 
-// checkStored compares an image with that of testkit.StoredLayers, contents too.
+// checkStored compares an image, including its contents, with that of testkit.StoredLayers.
 func checkStored(t *testing.T, im *Image, s *fakeStore) {
 	t.Helper()
 	if im.ID != s.id || len(im.Layers) != len(s.diffIDs) || !strings.HasSuffix(im.Source, "://app:1") || im.Created.IsZero() || len(im.Flaws) > 0 {
-		t.Fatalf("not the image: %+v", im)
+		t.Fatalf("got another image: %+v", im)
 	}
 	for i, members := range testkit.StoredLayers() {
 		l := im.Layers[i]
@@ -51,14 +51,14 @@ func checkStored(t *testing.T, im *Image, s *fakeStore) {
 			t.Errorf("layer %d: %+v", i, l)
 		}
 		if l.Entries.Len() != len(members) {
-			t.Fatalf("layer %d: %d entries, want %d", i, l.Entries.Len(), len(members))
+			t.Fatalf("layer %d: got %d entries, want %d", i, l.Entries.Len(), len(members))
 		}
 		var all []int
 		got := map[int]string{}
 		for j, m := range members {
 			e := l.Entries.At(j)
 			if e.Name != m.Name || e.Size != int64(len(m.Content)) || e.Link != m.Linkname {
-				t.Errorf("layer %d: entry %d: %+v, want %+v", i, j, e, m.Header)
+				t.Errorf("layer %d: entry %d: got %+v, want %+v", i, j, e, m.Header)
 			}
 			all = append(all, j)
 			if e.Type != File {
@@ -71,7 +71,7 @@ func checkStored(t *testing.T, im *Image, s *fakeStore) {
 			}
 			b, err := io.ReadAll(r)
 			if r.Close(); err != nil || string(b) != m.Content {
-				t.Errorf("layer %d: %q: %d bytes, error %v", i, e.Name, len(b), err)
+				t.Errorf("layer %d: %q: got %d bytes, error %v", i, e.Name, len(b), err)
 			}
 		}
 		err := l.Each(t.Context(), all, func(j int, r io.Reader) error {
@@ -94,7 +94,7 @@ func TestStore(t *testing.T) {
 	for kind, lay := range map[string]func(*testing.T) *fakeStore{"docker": dockerStore, "podman": podmanStore} {
 		t.Run(kind, func(t *testing.T) {
 			if runtime.GOOS == "windows" {
-				t.Skip("engines there keep nothing like it")
+				t.Skip("engines on this system have no such store")
 			}
 			s := lay(t)
 			f := s.serve(t, kind)
@@ -105,20 +105,20 @@ func TestStore(t *testing.T) {
 				t.Fatal(err)
 			}
 			if saves(f) != 0 {
-				t.Errorf("the image was saved: %q", f.Asked())
+				t.Errorf("the engine saved the image: %q", f.Asked())
 			}
 			if facts := im.Layers[0].Facts; len(facts) != 1 || string(facts[0].Data) != "welcome\n" {
 				t.Errorf("facts %v", facts)
 			}
 			if _, kind, _ := im.Layers[0].Entries.Checksum(1); kind != CRC64 {
-				t.Error("the sums are not the engine's")
+				t.Error("the checksums differ from the engine's")
 			}
 			checkStored(t, im, s)
-			// The whiteout is in no folder: its empty content needs none.
+			// No folder has the whiteout, and its empty content needs none.
 			if saves(f) != 0 {
-				t.Errorf("contents were saved: %q", f.Asked())
+				t.Errorf("the engine saved the image for contents: %q", f.Asked())
 			}
-			// Sums that are compared with those of another kind.
+			// Compare checksums with those of another kind.
 			a, b := im.Layers[0], im.Layers[1]
 			if err := errors.Join(a.Sum(t.Context(), []int{3}), b.Sum(t.Context(), []int{0})); err != nil {
 				t.Fatal(err)
@@ -128,13 +128,13 @@ func TestStore(t *testing.T) {
 			if x != y || x == 0 || is != XXH3 || other != XXH3 {
 				t.Errorf("sums %x and %x", x, y)
 			}
-			// The API gives the same, also under the same name.
+			// The API gives the same image, under the same name.
 			api, err := openStore(t, kind+"://app:1", Options{Via: ViaAPI, KeepContent: true})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if kind == "docker" && api.Name != im.Name {
-				t.Errorf("the name is %q from the store, %q by the API", im.Name, api.Name)
+				t.Errorf("got name %q from the store, %q by the API", im.Name, api.Name)
 			}
 			checkStored(t, api, s)
 			if saves(f) != 1 {
@@ -144,12 +144,12 @@ func TestStore(t *testing.T) {
 	}
 }
 
-// TestStoreSurprise damages a store in one way after another: the image is the
-// same all the same, by the API, with a word on why; and an error if nothing
-// but the store was asked for.
+// TestStoreSurprise damages a store in many ways. The image must still be the same, read
+// through the API with a message that says why; if only the store was allowed, it must be an
+// error.
 func TestStoreSurprise(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("engines there keep nothing like it")
+		t.Skip("engines on this system have no such store")
 	}
 	config := func(s *fakeStore) string { return "image/overlay2/imagedb/content/sha256/" + digestHex(s.id) }
 	split := func(s *fakeStore) string { return s.layerdb(1) + "tar-split.json.gz" }
@@ -248,22 +248,22 @@ func TestStoreSurprise(t *testing.T) {
 			}
 			checkStored(t, im, s)
 			if saves(f) != 1 || !strings.Contains(log.String(), "the engine's store is not used") || !strings.Contains(log.String(), "reason=") {
-				t.Errorf("asked %q, and said:\n%s", f.Asked(), log.String())
+				t.Errorf("got requests %q and messages:\n%s", f.Asked(), log.String())
 			}
 			if _, err := openStore(t, "docker://app:1", Options{Via: ViaStore}); err == nil || !strings.Contains(err.Error(), "docker://app:1: reading the engine's store: ") {
-				t.Errorf("with the store alone: error %v", err)
+				t.Errorf("from the store alone: got error %v", err)
 			}
 			if saves(f) != 1 {
-				t.Error("the store alone was asked for, and the image was saved")
+				t.Error("the engine saved the image although only the store was allowed")
 			}
 		})
 	}
 }
 
-// TestPodmanStoreSurprise does the same to what only podman's store has.
+// TestPodmanStoreSurprise does the same to the files that only podman's store has.
 func TestPodmanStoreSurprise(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("podman is in a virtual machine there")
+		t.Skip("podman runs in a virtual machine on this system")
 	}
 	layers := func(how func([]storedLayer) []storedLayer) func(*testing.T, *fakeStore) {
 		return func(t *testing.T, s *fakeStore) {
@@ -309,7 +309,7 @@ func TestPodmanStoreSurprise(t *testing.T) {
 				t.Errorf("asked %q", f.Asked())
 			}
 			if _, err := openStore(t, "podman://app:1", Options{Via: ViaStore}); err == nil {
-				t.Error("with the store alone: no error")
+				t.Error("from the store alone: got no error")
 			}
 		})
 	}
@@ -318,10 +318,10 @@ func TestPodmanStoreSurprise(t *testing.T) {
 // TestPodmanStoreAlone reads podman's store where no service answers.
 func TestPodmanStoreAlone(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("podman is in a virtual machine there")
+		t.Skip("podman runs in a virtual machine on this system")
 	}
 	if _, err := os.Stat("/run/podman/podman.sock"); err == nil {
-		t.Skip("a podman answers here")
+		t.Skip("a podman service runs on this machine")
 	}
 	s := podmanStore(t)
 	testkit.NoEngines(t)
@@ -340,27 +340,27 @@ func TestPodmanStoreAlone(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := openStore(t, "podman://app:1", Options{Platform: "linux/s390x"}); err == nil {
-		t.Error("an image of another platform")
+		t.Error("got an image of another platform")
 	}
 	if _, err := openStore(t, "podman://app:1", Options{Via: ViaAPI}); err == nil || strings.Contains(err.Error(), "store") {
-		t.Errorf("by the API: error %v", err)
+		t.Errorf("by the API: got error %v", err)
 	}
 	t.Setenv("CONTAINER_HOST", "unix:///nowhere/podman.sock")
 	if _, err := openStore(t, "podman://app:1", Options{}); err == nil {
-		t.Error("CONTAINER_HOST names another engine, and the store was read")
+		t.Error("the store was read although CONTAINER_HOST names another engine")
 	}
 }
 
-// TestStoreContent damages the folder of a layer after it has been read.
+// TestStoreContent damages a layer's folder after the layer has been read.
 func TestStoreContent(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("engines there keep nothing like it")
+		t.Skip("engines on this system have no such store")
 	}
 	const motd = 1 // its place in layer 0
 	tests := []struct {
 		name   string
 		damage func(path string)
-		says   string // of the error; "" if the API gives the content
+		says   string // part of the error; "" if the API gives the content
 	}{
 		{"gone", func(p string) { os.Remove(p) }, ""},
 		{"other size", func(p string) { os.WriteFile(p, []byte("x"), 0o600) }, ""},
@@ -389,7 +389,7 @@ func TestStoreContent(t *testing.T) {
 				case tt.says == "" && (err != nil || string(b) != "welcome\n"):
 					t.Errorf("content %q, error %v", b, err)
 				case tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)):
-					t.Errorf("content %q, error %v, want one that says %q", b, err, tt.says)
+					t.Errorf("got content %q, error %v, want one that says %q", b, err, tt.says)
 				}
 			}
 			if want := map[bool]int{true: 1}[tt.says == ""]; saves(f) != want {
@@ -411,11 +411,10 @@ func readEntry(ctx context.Context, l *Layer, i int) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// TestContentStore reads an image from a folder laid out as containerd's
-// content store.
+// TestContentStore reads an image from a folder laid out like containerd's content store.
 func TestContentStore(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("engines there keep nothing like it")
+		t.Skip("engines on this system have no such store")
 	}
 	s, config, tars := newFakeStore(t)
 	content := filepath.Join(s.dir, "containerd", "daemon", "io.containerd.content.v1.content")
@@ -460,7 +459,7 @@ func TestContentStore(t *testing.T) {
 				continue
 			}
 			if b, err := readEntry(t.Context(), im.Layers[i], j); err != nil || string(b) != m.Content {
-				t.Errorf("layer %d: %q: %d bytes, error %v", i, m.Name, len(b), err)
+				t.Errorf("layer %d: %q: got %d bytes, error %v", i, m.Name, len(b), err)
 			}
 		}
 	}
@@ -488,8 +487,8 @@ func TestContentStore(t *testing.T) {
 	}
 }
 
-// TestStoreOfAnotherPlatform has an engine that can save an image for a platform
-// but not describe it, and a store that holds it for another one.
+// TestStoreOfAnotherPlatform has an engine that can save but not describe an image for a
+// platform, and a store that holds the image for another platform.
 func TestStoreOfAnotherPlatform(t *testing.T) {
 	s := dockerStore(t)
 	f := s.serve(t, "docker")
@@ -500,7 +499,7 @@ func TestStoreOfAnotherPlatform(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	if im, err := openStore(t, "docker://app:1", Options{Platform: "linux/" + hostPlatform().arch}); err != nil || saves(f) != 0 && runtime.GOOS != "windows" {
-		t.Errorf("asked %q for %+v, error %v", f.Asked(), im, err)
+		t.Errorf("got requests %q for %+v, error %v", f.Asked(), im, err)
 	}
 	if _, err := openStore(t, "docker://app:1", Options{Platform: "linux/s390x"}); err == nil || saves(f) != 1 {
 		t.Errorf("asked %q, error %v", f.Asked(), err)

@@ -9,7 +9,7 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// FuzzCacheMembers reads any bytes as what a stream holds.
+// FuzzCacheMembers decodes any bytes as the list of a stream's members.
 func FuzzCacheMembers(f *testing.F) {
 	for _, fixture := range testkit.Fixtures(f, "../testdata") {
 		switch fixture.Name {

@@ -12,8 +12,8 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// TestCacheOfEngine opens an engine's image again and again: it is saved once,
-// and again when anything about it is another, or contents are wanted.
+// TestCacheOfEngine opens an engine's image repeatedly. The engine saves it once, and again
+// only if something about the image changes or contents are needed.
 func TestCacheOfEngine(t *testing.T) {
 	f, err := testkit.Parse(cacheFixture)
 	if err != nil {
@@ -65,7 +65,7 @@ func TestCacheOfEngine(t *testing.T) {
 		}
 		got := allOf(cmp.Or(step.ref, "docker://app:1"), step.opts)
 		if got = strings.ReplaceAll(got, "docker://app:2", "docker://app:1"); got != want {
-			t.Errorf("%s: it is\n%s\nwant\n%s", step.what, got, want)
+			t.Errorf("%s: got\n%s\nwant\n%s", step.what, got, want)
 		}
 		if n := saves() - at; n != step.saves {
 			t.Errorf("%s: saved %d times, want %d", step.what, n, step.saves)
@@ -78,7 +78,7 @@ func TestCacheOfEngine(t *testing.T) {
 	}
 	defer im.Close()
 	if _, err := im.Layers[0].Open(t.Context(), 1); !errors.Is(err, layer.ErrGone) {
-		t.Errorf("content that nobody asked for: %v, want %v", err, layer.ErrGone)
+		t.Errorf("got content without asking for it: %v, want %v", err, layer.ErrGone)
 	}
 	id, _ := fake.Images["app:1"]["Id"].(string)
 	fake.Images[id] = fake.Images["app:1"]
@@ -98,19 +98,19 @@ func TestCacheOfEngine(t *testing.T) {
 		}
 	}
 	if n := saves() - at; n != 1 {
-		t.Errorf("for contents on demand the image was saved %d times", n)
+		t.Errorf("for contents on demand, the engine saved the image %d times", n)
 	}
 	fake.Cut, fake.Images["app:1"] = true, testkit.AppImage("linux/amd64")
 	fake.Images["app:1"]["Id"] = "sha256:" + strings.Repeat("1", 64)
 	if got := allOf("docker://app:1", Options{Cache: dir}); !strings.Contains(got, "the connection broke") {
-		t.Errorf("a save that breaks gives %s", got)
+		t.Errorf("an interrupted save gives %s", got)
 	}
 	if got := allOf("docker://app:1", Options{Cache: dir}); !strings.Contains(got, "the connection broke") {
-		t.Errorf("a save that broke is remembered: %s", got)
+		t.Errorf("an interrupted save was cached: %s", got)
 	}
 }
 
-// Contents are there with the cache as without.
+// TestCacheAndContents checks that contents are the same with and without the cache.
 func TestCacheAndContents(t *testing.T) {
 	settled(t, true)
 	for _, mode := range cacheModes {
@@ -128,7 +128,7 @@ func TestCacheAndContents(t *testing.T) {
 		}
 		var b bytes.Buffer
 		if _, err := b.ReadFrom(r); err != nil || b.String() != "other" {
-			t.Errorf("%s: the content is %q, %v", mode.shape, b.String(), err)
+			t.Errorf("%s: got content %q, %v", mode.shape, b.String(), err)
 		}
 		if err := errors.Join(r.Close(), im.Close()); err != nil {
 			t.Error(err)

@@ -10,17 +10,17 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// TestWhichEngine: a bare name is asked of each engine in turn, or of the one that
-// Options.Engine names; and if another one has it than the environment names, that is
-// told.
+// TestWhichEngine checks that a bare name is looked up in each engine in turn, or in the one
+// that Options.Engine names, and that a note says if an engine other than the environment's has
+// it.
 func TestWhichEngine(t *testing.T) {
-	const image = "peel.invalid/which:1" // that no engine of this machine has
+	const image = "peel.invalid/which:1" // no engine on this machine has it
 	for _, c := range []struct {
 		name   string
-		has    string // which engines have the image
-		chosen string // which variables name one; podman without it listens at its default address
+		has    string // engines that have the image
+		chosen string // engines named by environment variables; otherwise podman listens at its default address
 		engine string
-		from   string // what has answered
+		from   string // the engine that answered
 		told   string
 		err    []string
 	}{
@@ -67,7 +67,7 @@ func TestWhichEngine(t *testing.T) {
 			if c.err != nil {
 				for _, text := range c.err {
 					if err == nil || !strings.Contains(err.Error(), text) {
-						t.Errorf("error %v\nis without %q", err, text)
+						t.Errorf("error %v\nlacks %q", err, text)
 					}
 				}
 				return
@@ -77,13 +77,14 @@ func TestWhichEngine(t *testing.T) {
 			}
 			defer im.Close()
 			if want := c.from + "://" + image; im.Source != want || told != c.told {
-				t.Errorf("source %s, told %q; want %s, %q", im.Source, told, want, c.told)
+				t.Errorf("got source %s and note %q; want %s, %q", im.Source, told, want, c.told)
 			}
 		})
 	}
 }
 
-// With Options.Engine, its images and containers alone are listed.
+// TestPlacesOfEngine checks that Options.Engine limits lists to the images and containers of
+// that engine.
 func TestPlacesOfEngine(t *testing.T) {
 	for _, engine := range Engines() {
 		if places := Places(".", Options{Engine: engine}); len(places) != 2 || places[0].Name != engine || !places[1].Containers {
@@ -92,8 +93,8 @@ func TestPlacesOfEngine(t *testing.T) {
 	}
 }
 
-// That another engine has answered than the environment names is told, not what was
-// not wanted otherwise.
+// TestTellEngine checks that a note appears only if an engine other than the environment's
+// answered.
 func TestTellEngine(t *testing.T) {
 	for _, c := range []struct{ name, env, value, answered, told string }{
 		{"nothing is chosen", "", "", "podman", ""},
@@ -125,7 +126,7 @@ func TestTellEngine(t *testing.T) {
 	}
 }
 
-// A prefix with nothing behind it is not looked for anywhere.
+// TestPrefixAlone checks that a prefix with nothing after it isn't looked up anywhere.
 func TestPrefixAlone(t *testing.T) {
 	for _, k := range kinds() {
 		if k.prefix == "" || k.takes == "" {
@@ -136,7 +137,7 @@ func TestPrefixAlone(t *testing.T) {
 	}
 }
 
-// What a reference was likely meant for is said.
+// TestMeantScheme checks the suggestion for a mistyped reference.
 func TestMeantScheme(t *testing.T) {
 	for ref, want := range map[string]string{
 		"dockr://app:1":        "did you mean docker://?",
@@ -149,7 +150,7 @@ func TestMeantScheme(t *testing.T) {
 		testkit.NoEngines(t)
 		_, err := Open(t.Context(), ref, Options{Offline: true})
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: error %v\nis without %q", ref, err, want)
+			t.Errorf("%s: error %v\nlacks %q", ref, err, want)
 		}
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// TestWholeForms reads an archive that is packed as a whole in the forms that
-// layers are not read in: what comes out is what the plain archive holds.
+// TestWholeForms reads an archive compressed as a whole in forms that layers can't have, and
+// expects the content of the plain archive.
 func TestWholeForms(t *testing.T) {
 	f := testkit.Load(t, "../testdata/hardlink-all-removed.image")
 	want, err := describe(testkit.ShapeNamed("docker-20").Write(t, f), source.Options{})
@@ -25,7 +25,7 @@ func TestWholeForms(t *testing.T) {
 		packed := readFile(t, "../testdata/whole.tar."+form)
 		for name, b := range map[string][]byte{
 			"one stream":       packed,
-			"several streams":  append(bytes.Clone(packed), packed...), // a tar behind the tar's end
+			"several streams":  append(bytes.Clone(packed), packed...), // a tar after the tar's end
 			"cut off":          packed[:len(packed)/2],
 			"cut off at start": packed[:20],
 			"a changed byte":   changed(packed, len(packed)/2),
@@ -52,7 +52,7 @@ func TestWholeForms(t *testing.T) {
 					case err == nil:
 						t.Error("no error")
 					case strings.HasPrefix(name, "cut off") && !strings.Contains(err.Error(), "not whole"):
-						t.Errorf("the error does not say that something is missing: %v", err)
+						t.Errorf("the error doesn't say that something is missing: %v", err)
 					}
 				}
 			})
@@ -66,13 +66,12 @@ func changed(b []byte, at int) []byte {
 	return b
 }
 
-// TestXZDictionary: what asks for a dictionary of gigabytes is refused, and not
-// given one.
+// TestXZDictionary checks that a file that asks for a dictionary of gigabytes is refused, and
+// that the memory isn't allocated.
 func TestXZDictionary(t *testing.T) {
 	packed := readFile(t, "../testdata/whole.tar.xz")
-	// A stream's header has 12 bytes. The block's has its size, flags, the filter
-	// LZMA2 with one byte of properties, padding and a CRC. Source: The .xz File
-	// Format, 3.1 and 5.3.1.
+	// A stream's header has 12 bytes. The block's has its size, flags, the filter LZMA2 with
+	// one byte of properties, padding and a CRC. Source: The .xz File Format, 3.1 and 5.3.1.
 	block := packed[12 : 12+4*(int(packed[12])+1)]
 	at := bytes.Index(block, []byte{0x21, 1})
 	if at < 0 {
@@ -83,11 +82,12 @@ func TestXZDictionary(t *testing.T) {
 	binary.LittleEndian.PutUint32(block[sum:], crc32.ChecksumIEEE(block[:sum]))
 	_, err := describe("-", source.Options{Stdin: bytes.NewReader(packed)})
 	if err == nil || !strings.Contains(err.Error(), "dictionary of more than 128 MiB") {
-		t.Errorf("error %v, want one that names the bound", err)
+		t.Errorf("got error %v, want one that names the bound", err)
 	}
 }
 
-// TestWhatIs: a file that is no archive of images is named, with what to do.
+// TestWhatIs checks that the error for a file that isn't an image archive says what it is and
+// what to do.
 func TestWhatIs(t *testing.T) {
 	at := func(at int, magic string) []byte {
 		return append(append(make([]byte, at), magic...), make([]byte, 40<<10)...)
@@ -159,14 +159,13 @@ func TestWhatIs(t *testing.T) {
 			}
 			_, err = describe("-", source.Options{Stdin: bytes.NewReader(c.b)})
 			if err == nil || !strings.Contains(err.Error(), c.want) && !strings.Contains(c.want, "brotli") && !strings.Contains(c.want, "U+FFFD") {
-				t.Errorf("from standard input: error %v, want %q", err, c.want)
+				t.Errorf("from standard input: got error %v, want %q", err, c.want)
 			}
 		})
 	}
 }
 
-// mangledTar is what PowerShell makes of an archive that it takes for text in
-// UTF-8.
+// mangledTar returns what PowerShell makes of an archive that it takes for UTF-8 text.
 func mangledTar(b []byte) []byte {
 	b = bytes.Clone(b)
 	for i := 1024; i < len(b); i += 7 {
