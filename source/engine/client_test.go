@@ -20,7 +20,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// connectFake returns an engine that is f, behind a unix socket.
+// connectFake returns a connection to f through a unix socket.
 func connectFake(t *testing.T, f *testkit.Engine) Engine {
 	t.Helper()
 	f.Serve(t, "DOCKER_HOST")
@@ -32,7 +32,7 @@ func connectFake(t *testing.T, f *testkit.Engine) Engine {
 	return e
 }
 
-// wanted is a platform that is asked for; nil for "".
+// wanted parses a platform to ask for; nil for "".
 func wanted(text string) *Wanted {
 	if text == "" {
 		return nil
@@ -59,9 +59,9 @@ func TestEngineImage(t *testing.T) {
 		ref      string
 		platform string
 		images   map[string]map[string]any
-		want     string // platform of the answer
-		request  string // the last one
-		missing  bool   // the error is ErrNotFound
+		want     string // platform in the answer
+		request  string // last request
+		missing  bool   // error is ErrNotFound
 		err      []string
 	}{
 		{name: "by name", api: "1.41", ref: "app:1", images: map[string]map[string]any{"app:1": testkit.AppImage("linux/amd64")}, want: "linux/amd64", request: "GET /v1.41/images/app:1/json"},
@@ -84,7 +84,7 @@ func TestEngineImage(t *testing.T) {
 			im, err := connectFake(t, f).Image(t.Context(), tt.ref, wanted(tt.platform))
 			testkit.WantError(t, err, tt.err...)
 			if errors.Is(err, ErrNotFound) != tt.missing {
-				t.Errorf("%v is ErrNotFound: %v, want %v", err, !tt.missing, tt.missing)
+				t.Errorf("%v is ErrNotFound: got %v, want %v", err, !tt.missing, tt.missing)
 			}
 			if err != nil {
 				return
@@ -138,7 +138,8 @@ func TestEngineSave(t *testing.T) {
 	}
 }
 
-// Podman lists its images by their full names, and knows them by short ones.
+// TestSaveName saves images of podman, which lists them by full names but also accepts short
+// ones.
 func TestSaveName(t *testing.T) {
 	tests := []struct{ ref, tags, want string }{
 		{"app", "localhost/app:latest", "localhost/app:latest"},
@@ -164,7 +165,7 @@ func TestEngineSaveBreaks(t *testing.T) {
 	tests := []struct {
 		name   string
 		fake   testkit.Engine
-		broken bool // the error is io.ErrUnexpectedEOF
+		broken bool // error is io.ErrUnexpectedEOF
 		err    []string
 	}{
 		{name: "the connection is cut", fake: testkit.Engine{Archive: archive, Cut: true}, broken: true, err: []string{"docker (unix://", "app:1: the connection broke after 28 bytes"}},
@@ -186,7 +187,7 @@ func TestEngineSaveBreaks(t *testing.T) {
 			_, err = io.ReadAll(r)
 			testkit.WantError(t, err, tt.err...)
 			if errors.Is(err, io.ErrUnexpectedEOF) != tt.broken {
-				t.Errorf("%v is io.ErrUnexpectedEOF: %v, want %v", err, !tt.broken, tt.broken)
+				t.Errorf("%v is io.ErrUnexpectedEOF: got %v, want %v", err, !tt.broken, tt.broken)
 			}
 			if _, again := r.Read(make([]byte, 1)); err != nil && again.Error() != err.Error() {
 				t.Errorf("the next read fails with %v", again)
@@ -267,7 +268,7 @@ func TestEngineUnreachable(t *testing.T) {
 			_, err := Docker(t.Context(), nil)
 			testkit.WantError(t, err, tt.err...)
 			if errors.Is(err, ErrNotFound) {
-				t.Error("the error is ErrNotFound")
+				t.Error("got ErrNotFound")
 			}
 		})
 	}
@@ -275,7 +276,7 @@ func TestEngineUnreachable(t *testing.T) {
 
 func TestAdviceOnPermission(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("sockets have no modes")
+		t.Skip("sockets have no modes on this system")
 	}
 	path := testkit.UnixServer(t, &testkit.Engine{})
 	owner, group, ok := socketOwners(path)
@@ -301,7 +302,7 @@ func TestAdviceOnPermission(t *testing.T) {
 			}
 			got := advice(tt.kind, address{url: "unix://" + tt.path}, &fs.PathError{Op: "dial", Err: syscall.EACCES})
 			if !strings.Contains(got, tt.want) {
-				t.Errorf("%q is without %q (group %q)", got, tt.want, group)
+				t.Errorf("%q lacks %q (group %q)", got, tt.want, group)
 			}
 		})
 	}

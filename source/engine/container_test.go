@@ -12,7 +12,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// containersAPI answers as an engine with some containers does.
+// containersAPI answers like an engine with some containers.
 type containersAPI struct {
 	list  []map[string]any
 	asked []string
@@ -78,10 +78,10 @@ func someContainers() *containersAPI {
 	}}
 }
 
-// TestContainerByName finds containers by name, by ID, and by what begins either.
+// TestContainerByName finds containers by name, by ID, and by a prefix of either.
 func TestContainerByName(t *testing.T) {
 	tests := []struct {
-		ref, want string // want is the name
+		ref, want string // want is a name
 		absent    bool
 		err       []string
 	}{
@@ -114,7 +114,7 @@ func TestContainerByName(t *testing.T) {
 	}
 }
 
-// connectTo returns an engine that answers as h does.
+// connectTo returns a connection to an engine that answers with h.
 func connectTo(t *testing.T, h http.Handler) Engine {
 	t.Helper()
 	testkit.NoEngines(t)
@@ -127,7 +127,7 @@ func connectTo(t *testing.T, h http.Handler) Engine {
 	return e
 }
 
-// TestContainers lists containers and asks what there is to know of one.
+// TestContainers lists containers and inspects one.
 func TestContainers(t *testing.T) {
 	f := someContainers()
 	e := connectTo(t, f)
@@ -137,7 +137,7 @@ func TestContainers(t *testing.T) {
 		t.Errorf("listed %+v", all)
 	}
 	if all, err = e.Containers(t.Context(), false); err != nil || all[0].Size != -1 {
-		t.Errorf("without sizes: %+v, error %v", all[0], err)
+		t.Errorf("without sizes: got %+v, error %v", all[0], err)
 	}
 	if want := []string{"/v1.41/containers/json?all=1&size=1", "/v1.41/containers/json?all=1"}; !slices.Equal(f.asked, want) {
 		t.Errorf("asked for %q", f.asked)
@@ -153,7 +153,7 @@ func TestContainers(t *testing.T) {
 	}
 }
 
-// TestContainerStreams reads what an engine tells of a container's files.
+// TestContainerStreams reads what an engine streams about a container's files.
 func TestContainerStreams(t *testing.T) {
 	f := someContainers()
 	e := connectTo(t, f)
@@ -166,7 +166,7 @@ func TestContainerStreams(t *testing.T) {
 		t.Errorf("changes %+v, error %v", changes, err)
 	}
 	if changes, err = e.Changes(t.Context(), ids[1]); err != nil || len(changes) != 0 {
-		t.Errorf("changes of none %+v, error %v", changes, err)
+		t.Errorf("got changes %+v for a container without any, error %v", changes, err)
 	}
 	for _, i := range []int{2, 3} {
 		_, err = e.Changes(t.Context(), ids[i])

@@ -24,7 +24,7 @@ import (
 func oneContainerd(t *testing.T) (*fakecontainerd.Containerd, *Containerd) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
-		t.Skip("no containerd is looked for there")
+		t.Skip("peel doesn't look for containerd on this system")
 	}
 	f := fakecontainerd.New(t)
 	all, err := Containerds(t.Context(), nil)
@@ -35,7 +35,8 @@ func oneContainerd(t *testing.T) (*fakecontainerd.Containerd, *Containerd) {
 	return f, all[0]
 }
 
-// An answer that takes little room on its way may take much more once it is decoded.
+// TestContainerdsListIsBounded checks that an answer that is small on the wire can't take
+// unlimited memory once it's decoded.
 func TestContainerdsListIsBounded(t *testing.T) {
 	f, c := oneContainerd(t)
 	f.List = func(namespace string) (*imagesapi.ListImagesResponse, error) {
@@ -59,7 +60,7 @@ func TestContainerdsListIsBounded(t *testing.T) {
 	testkit.WantError(t, err, "larger than max")
 }
 
-// A stream that gives nothing ends by itself.
+// TestContainerdsSilenceIsAnError checks that a stream without data ends by itself.
 func TestContainerdsSilenceIsAnError(t *testing.T) {
 	shorten(t, func(l *limits) { l.silence = 200 * time.Millisecond })
 	f, c := oneContainerd(t)
@@ -74,7 +75,8 @@ func TestContainerdsSilenceIsAnError(t *testing.T) {
 	testkit.WantError(t, err, "the engine has sent")
 }
 
-// A containerd that accepts connections and says nothing is given up.
+// TestContainerdThatDoesNotAnswer checks that peel gives up on a containerd that accepts
+// connections but never answers.
 func TestContainerdThatDoesNotAnswer(t *testing.T) {
 	shorten(t, func(l *limits) { l.ping = 300 * time.Millisecond })
 	f, _ := oneContainerd(t)
@@ -83,7 +85,7 @@ func TestContainerdThatDoesNotAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { listener.Close() }) // what connects waits for an answer
+	t.Cleanup(func() { listener.Close() }) // clients wait for an answer
 	t.Setenv("CONTAINERD_ADDRESS", path)
 	_, err = Containerds(t.Context(), nil)
 	testkit.WantError(t, err, "no answer within 300ms", path)
@@ -94,7 +96,8 @@ func TestContainerdThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
-// Every socket that answers is used, and one that does not is told of.
+// TestSeveralContainerds checks that every socket that answers is used, and that the others are
+// reported.
 func TestSeveralContainerds(t *testing.T) {
 	one, _ := oneContainerd(t)
 	two := fakecontainerd.New(t)
@@ -138,10 +141,11 @@ func TestSeveralContainerds(t *testing.T) {
 	}
 }
 
-// A rootless containerd runs in a mount namespace of its own.
+// TestRootlessContainerd checks that files of a rootless containerd are found in its own mount
+// namespace.
 func TestRootlessContainerd(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("no containerd is looked for there")
+		t.Skip("peel doesn't look for containerd on this system")
 	}
 	dir := t.TempDir()
 	testkit.WriteFiles(t, dir, map[string]string{"containerd-rootless/child_pid": "4711\n"})
@@ -158,13 +162,13 @@ func TestRootlessContainerd(t *testing.T) {
 	c := &Containerd{Socket: want}
 	for path, want := range map[string]string{"/var/lib/containerd/x": "/proc/4711/root/var/lib/containerd/x", "": "", "x": "", "/\x00": ""} {
 		if got := c.here(path); got != want {
-			t.Errorf("%q is here %q, want %q", path, got, want)
+			t.Errorf("%q maps to %q, want %q", path, got, want)
 		}
 	}
 	for text, want := range map[string]int{"12": 12, "": 0, "-1": 0, "1/../..": 0, strings.Repeat("1", 30): 0} {
 		testkit.WriteFiles(t, dir, map[string]string{"containerd-rootless/child_pid": text})
 		if got := rootlessContainerd(dir); got != want {
-			t.Errorf("%q is process %d, want %d", text, got, want)
+			t.Errorf("%q gives process %d, want %d", text, got, want)
 		}
 	}
 	t.Setenv("CONTAINERD_ADDRESS", "unix:///proc/12/root/run/c.sock")

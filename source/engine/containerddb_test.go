@@ -22,10 +22,10 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// The database tells what the API tells.
+// TestContainerdDB checks that the database gives the same facts as the API.
 func TestContainerdDB(t *testing.T) {
 	f, c := oneContainerd(t)
-	for i := range 300 { // as many as take pages of pages
+	for i := range 300 { // enough to need several levels of pages
 		f.Name("default", fmt.Sprintf("docker.io/library/app%d:1", i), fmt.Sprintf("sha256:%064d", i), "type")
 	}
 	f.Name("k8s.io", "sha256:"+strings.Repeat("1", 64), "sha256:"+strings.Repeat("2", 64), "other")
@@ -47,7 +47,7 @@ func TestContainerdDB(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, im := range images {
-				im.Created = fakecontainerd.Created // the fake API tells none
+				im.Created = fakecontainerd.Created // the fake API has none
 				out = append(out, fmt.Sprintf("%+v", im))
 			}
 		}
@@ -55,7 +55,7 @@ func TestContainerdDB(t *testing.T) {
 		return out
 	}
 	if got, want := all(db), all(c); len(want) != 301 || !slices.Equal(got, want) {
-		t.Errorf("%d images in the database, %d by the API", len(got), len(want))
+		t.Errorf("got %d images from the database, %d from the API", len(got), len(want))
 	}
 	images, err := db.Images(t.Context(), "k8s.io")
 	if err != nil || len(images) != 1 || !images[0].Created.Equal(fakecontainerd.Created) {
@@ -63,8 +63,8 @@ func TestContainerdDB(t *testing.T) {
 	}
 }
 
-// A database is read whole while its owner writes it as fast as it can, and is never
-// waited for: every state that is seen is one that was committed.
+// TestContainerdDBWhileItIsWritten reads a database completely while its owner writes to it as
+// fast as possible. The read never waits, and sees only committed states.
 func TestContainerdDBWhileItIsWritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "meta.db")
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoSync: true})
@@ -72,7 +72,7 @@ func TestContainerdDBWhileItIsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	// Each transaction gives all images one digest, and has more or fewer of them.
+	// Each transaction gives all images the same digest, and changes their number.
 	write := func(n uint64) error {
 		return db.Update(func(tx *bbolt.Tx) error {
 			_ = tx.DeleteBucket([]byte("v1"))
@@ -130,22 +130,22 @@ func TestContainerdDBWhileItIsWritten(t *testing.T) {
 		images, _ := read.Images(t.Context(), "default")
 		var n uint64
 		if _, err := fmt.Sscan(images[0].Digest, &n); err != nil || uint64(len(images)) != 10+n%100 {
-			t.Fatalf("%d images of transaction %q", len(images), images[0].Digest)
+			t.Fatalf("got %d images of transaction %q", len(images), images[0].Digest)
 		}
 		for _, im := range images {
 			if im.Digest != images[0].Digest {
-				t.Fatalf("images of transactions %s and %s", im.Digest, images[0].Digest)
+				t.Fatalf("got images of transactions %s and %s", im.Digest, images[0].Digest)
 			}
 		}
 		seen[images[0].Digest] = true
 	}
 	if len(seen) < 5 {
-		t.Errorf("only %d states were seen", len(seen))
+		t.Errorf("saw only %d states", len(seen))
 	}
 }
 
-// boltOf is a database with buckets of every form: large ones, small ones, nested
-// ones, values of several pages.
+// boltOf returns a database with buckets of every form: large, small and nested ones, and
+// values of several pages.
 func boltOf(t testing.TB) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x.db")
@@ -192,7 +192,7 @@ func boltOf(t testing.TB) []byte {
 	return text
 }
 
-// sealed gives the meta pages of a database their checksums again.
+// sealed updates the checksums of a database's meta pages.
 func sealed(text []byte) []byte {
 	for _, at := range []int{0, 4096} {
 		if len(text) < at+boltHeader+boltMeta {
@@ -206,7 +206,7 @@ func sealed(text []byte) []byte {
 	return text
 }
 
-// A damaged database is an error, not a crash.
+// TestDamagedContainerdDB checks that a damaged database is an error, not a crash.
 func TestDamagedContainerdDB(t *testing.T) {
 	whole := boltOf(t)
 	root, err := readBoltRoot(bytes.NewReader(whole))
@@ -220,14 +220,14 @@ func TestDamagedContainerdDB(t *testing.T) {
 		change(b)
 		return sealed(b)
 	}
-	big := 0 // a page of another kind, that others lead to
+	big := 0 // a page of another kind that other pages refer to
 	for id := 2; id < int(root.pages); id++ {
 		if order.Uint16(whole[id*4096+8:]) == boltBranch {
 			big = id * 4096
 		}
 	}
 	if big == 0 {
-		t.Fatal("the database has no branch")
+		t.Fatal("the database has no branch page")
 	}
 	for _, test := range []struct {
 		name string
@@ -300,7 +300,7 @@ func TestDamagedContainerdDB(t *testing.T) {
 	})
 }
 
-// readDamaged reads a database that need not be one. It must not crash.
+// readDamaged reads bytes that may not be a database. It must not crash.
 func readDamaged(t testing.TB, text []byte) {
 	if checkBolt(t.Context(), bytes.NewReader(text), int64(len(text))) != nil {
 		return
@@ -312,9 +312,9 @@ func readDamaged(t testing.TB, text []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What passes the check needs no recovery.
+	// A database that passes the check must be readable without recovery.
 	if err := viewBolt(f, func(tx *bbolt.Tx) error { return newContainerdDB().read(t.Context(), tx) }); err != nil && strings.Contains(err.Error(), "runtime error") {
-		t.Fatalf("the check has passed, and reading failed: %v", err)
+		t.Fatalf("the check passed, but reading failed: %v", err)
 	}
 }
 

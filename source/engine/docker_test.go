@@ -11,7 +11,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// contextFiles are the files of a context called name.
+// contextFiles returns the files of a context with this name.
 func contextFiles(name, meta string, tlsFiles map[string]string) map[string]string {
 	sum := sha256.Sum256([]byte(name))
 	id := hex.EncodeToString(sum[:])
@@ -28,19 +28,19 @@ func buildContext(host string) map[string]string {
 
 func TestDockerHosts(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("unix sockets are the default elsewhere only")
+		t.Skip("unix sockets aren't the default on this system")
 	}
 	cert, key := testkit.KeyPair(t)
 	tests := []struct {
 		name   string
-		env    map[string]string // "~" is the home
+		env    map[string]string // "~" stands for the home directory
 		files  map[string]string
 		url    string
 		from   string
 		tls    bool
-		client bool     // a certificate of our own is shown
-		blind  bool     // the engine's is not checked
-		err    []string // texts of the error
+		client bool     // our own certificate is sent
+		blind  bool     // the engine's certificate isn't verified
+		err    []string // parts of the error
 	}{
 		{name: "nothing set", url: defaultDockerHost},
 		{name: "host unix", env: map[string]string{"DOCKER_HOST": "unix:///x/y.sock"}, url: "unix:///x/y.sock", from: "DOCKER_HOST"},
@@ -165,28 +165,29 @@ func TestDockerHosts(t *testing.T) {
 			}
 			h := hosts[0]
 			if len(hosts) != 1 || h.url != tt.url || h.from != tt.from {
-				t.Fatalf("hosts %+v, want %s from %q", hosts, tt.url, tt.from)
+				t.Fatalf("got hosts %+v, want %s from %q", hosts, tt.url, tt.from)
 			}
 			if (h.tls != nil) != tt.tls {
 				t.Fatalf("TLS %v, want %v", h.tls != nil, tt.tls)
 			}
 			if tt.tls && (h.tls.InsecureSkipVerify != tt.blind || len(h.tls.Certificates) > 0 != tt.client) {
-				t.Errorf("TLS unchecked %v with %d certificates, want %v, %v", h.tls.InsecureSkipVerify, len(h.tls.Certificates), tt.blind, tt.client)
+				t.Errorf("got TLS unchecked %v with %d certificates, want %v, %v", h.tls.InsecureSkipVerify, len(h.tls.Certificates), tt.blind, tt.client)
 			}
 		})
 	}
 }
 
-// with is files and one more.
+// with returns a copy of files with one more.
 func with(files map[string]string, name, text string) map[string]string {
 	files[name] = text
 	return files
 }
 
-// A rootless Docker and Docker Desktop listen in the user's own directories.
+// TestDockerHostsOfUser checks the sockets of rootless Docker and Docker Desktop, which lie in
+// the user's own directories.
 func TestDockerHostsOfUser(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("there are no such sockets")
+		t.Skip("this system has no such sockets")
 	}
 	home := testkit.NoEngines(t)
 	t.Setenv("XDG_RUNTIME_DIR", filepath.Join(home, "run"))
@@ -210,7 +211,7 @@ func TestDockerHostsOfUser(t *testing.T) {
 func TestParseEngineHost(t *testing.T) {
 	tests := []struct {
 		raw string
-		url string // "" if it is refused
+		url string // "" if it's refused
 		err string
 	}{
 		{raw: "unix:///run/docker.sock", url: "unix:///run/docker.sock"},
@@ -256,7 +257,7 @@ func TestParseEngineHost(t *testing.T) {
 			if tt.url == "" {
 				testkit.WantError(t, err, "HERE: ", tt.err)
 				if strings.Contains(err.Error(), "secret") {
-					t.Errorf("error %q tells a password", err)
+					t.Errorf("error %q shows a password", err)
 				}
 				return
 			}

@@ -21,7 +21,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// shorten makes the limits of engines smaller for a test.
+// shorten lowers the limits on engines for a test.
 func shorten(t *testing.T, change func(*limits)) {
 	t.Helper()
 	before := usual
@@ -33,8 +33,8 @@ func shorten(t *testing.T, change func(*limits)) {
 	t.Cleanup(func() { usual = before })
 }
 
-// rawServer calls talk with each connection to a TCP port, and returns its
-// address. A connection is closed when talk returns.
+// rawServer calls talk with each connection to a TCP port, and returns the port's address. A
+// connection is closed when talk returns.
 func rawServer(t *testing.T, talk func(net.Conn)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -57,10 +57,10 @@ func rawServer(t *testing.T, talk func(net.Conn)) string {
 	return "tcp://" + listener.Addr().String()
 }
 
-// silent reads what comes and answers nothing, until the other end leaves.
+// silent reads but never answers, until the other end leaves.
 func silent(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 
-// over answers as f does, but for the requests that answer deals with.
+// over answers like f, except for the requests that answer handles.
 func over(f *testkit.Engine, answer func(w http.ResponseWriter, r *http.Request) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !answer(w, r) {
@@ -69,8 +69,8 @@ func over(f *testkit.Engine, answer func(w http.ResponseWriter, r *http.Request)
 	})
 }
 
-// forever writes what there is again and again, with a pause in between, until
-// the client has gone, and counts the bytes.
+// forever writes what again and again, with a pause in between, until the client leaves, and
+// counts the bytes.
 func forever(w http.ResponseWriter, r *http.Request, what []byte, pause time.Duration) (n int64) {
 	for r.Context().Err() == nil {
 		k, err := w.Write(what)
@@ -89,7 +89,7 @@ func forever(w http.ResponseWriter, r *http.Request, what []byte, pause time.Dur
 	return n
 }
 
-// calls are all that an engine is asked for, by their names.
+// calls are all requests to an engine, by name.
 var calls = map[string]func(ctx context.Context, e Engine) error{
 	"image": func(ctx context.Context, e Engine) error { _, err := e.Image(ctx, "app:1", nil); return err },
 	"list":  func(ctx context.Context, e Engine) error { _, err := e.List(ctx); return err },
@@ -105,14 +105,14 @@ var calls = map[string]func(ctx context.Context, e Engine) error{
 	},
 }
 
-// pathOf is the end of the path that a call asks for.
+// pathOf is the end of the path that each call requests.
 var pathOf = map[string]string{"image": "/images/app:1/json", "list": "/images/json", "store": "/info", "save": "/images/get"}
 
-// An engine that answers its ping and then something that no engine answers:
-// each call ends, in an error that says why.
+// TestEngineHostile uses an engine that answers a ping and then something that no engine sends.
+// Each call must end with an error that says why.
 func TestEngineHostile(t *testing.T) {
 	all := []string{"image", "list", "store", "save"}
-	short := all[:3] // not streams
+	short := all[:3] // those that aren't streams
 	zeros := make([]byte, 32<<10)
 	tests := []struct {
 		name   string
@@ -263,14 +263,14 @@ func TestEngineHostile(t *testing.T) {
 					t.Errorf("it took %v", took)
 				}
 				if len(err.Error()) > 2000 {
-					t.Errorf("an error of %d bytes", len(err.Error()))
+					t.Errorf("got an error of %d bytes", len(err.Error()))
 				}
 			})
 		}
 	}
 }
 
-// What answers in place of an engine when peel connects.
+// TestEngineHostileAtOnce connects to servers that aren't engines.
 func TestEngineHostileAtOnce(t *testing.T) {
 	http200 := func(header string) func(net.Conn) {
 		return func(conn net.Conn) {
@@ -331,7 +331,8 @@ func TestEngineHostileAtOnce(t *testing.T) {
 	}
 }
 
-// By the limits that hold for users, a gigabyte of an answer is not read.
+// TestEngineAnswersAreBounded checks that with the real limits, an answer of a gigabyte isn't
+// read.
 func TestEngineAnswersAreBounded(t *testing.T) {
 	var sent atomic.Int64
 	const gigabyte = 1 << 30
@@ -367,12 +368,13 @@ func TestEngineAnswersAreBounded(t *testing.T) {
 		sent.Store(0)
 		testkit.WantError(t, calls[name](t.Context(), e), says)
 		if n := sent.Load(); n > 2*maxAnswer {
-			t.Errorf("%s: %d bytes were taken", name, n)
+			t.Errorf("%s: read %d bytes", name, n)
 		}
 	}
 }
 
-// A list of more images than anybody looks at is cut short, and that is told.
+// TestEngineListIsCut checks that an excessively long list of images is cut short, and that
+// peel says so.
 func TestEngineListIsCut(t *testing.T) {
 	shorten(t, func(l *limits) { l.listed = 10 })
 	var list []any
@@ -386,8 +388,8 @@ func TestEngineListIsCut(t *testing.T) {
 	}
 }
 
-// Zeros that an image holds are not an endless stream, nor is a stream that is
-// worked on slowly, or whose first byte comes late.
+// TestSaveOfUsualImages checks that zeros in an image don't count as an endless stream, and
+// neither does a stream that is read slowly or whose first byte comes late.
 func TestSaveOfUsualImages(t *testing.T) {
 	shorten(t, func(l *limits) { l.silence, l.zeros = 200*time.Millisecond, 1<<20 })
 	archive := strings.Repeat("x", 1<<20) + strings.Repeat("\x00", 2<<20) + "end"
@@ -438,7 +440,8 @@ func TestSaveOfUsualImages(t *testing.T) {
 	}
 }
 
-// Cancelled, every call ends within a second, whatever it waits for.
+// TestEngineCancelledEverywhere checks that when cancelled, every call ends within a second,
+// whatever it's waiting for.
 func TestEngineCancelledEverywhere(t *testing.T) {
 	connect := func(ctx context.Context) error {
 		e, err := Docker(ctx, nil)
@@ -509,8 +512,7 @@ func TestEngineCancelledEverywhere(t *testing.T) {
 	}
 }
 
-// stubbornSSH puts an "ssh" first in PATH that says nothing and does not end
-// when it is asked to.
+// stubbornSSH puts an "ssh" first in PATH that writes nothing and doesn't end when asked to.
 func stubbornSSH(t *testing.T) {
 	t.Helper()
 	if runtime.GOOS == "windows" {

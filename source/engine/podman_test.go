@@ -12,7 +12,7 @@ import (
 
 func TestPodmanHosts(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("the order of sockets and connections is Linux'")
+		t.Skip("the order of sockets and connections is the one on Linux")
 	}
 	const connections = `{"Connection":{"Default":"vm","Connections":{
 		"vm":{"URI":"ssh://core@127.0.0.1:53685/run/user/501/podman/podman.sock","Identity":"/keys/vm","IsMachine":true},
@@ -37,7 +37,7 @@ uri = "not this"
 		name  string
 		env   map[string]string
 		files map[string]string
-		want  []string // of each host: url, key, "machine"
+		want  []string // for each host: url, key, "machine"
 		err   []string
 	}{
 		{name: "nothing set", want: []string{"unix:///run/user/podman/podman.sock"}},
@@ -113,7 +113,7 @@ uri = "not this"
 				tt.want = []string{"unix://" + podmanSocketPaths()[0]}
 			}
 			if slices.Contains(got, "unix:///run/podman/podman.sock") && len(got) > len(tt.want) {
-				got = slices.DeleteFunc(got, func(s string) bool { return s == "unix:///run/podman/podman.sock" }) // this computer's own
+				got = slices.DeleteFunc(got, func(s string) bool { return s == "unix:///run/podman/podman.sock" }) // this machine's own
 			}
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("hosts %q\nwant  %q", got, tt.want)
@@ -122,10 +122,11 @@ uri = "not this"
 	}
 }
 
-// Podman's sockets are tried in turn, and an error tells of each.
+// TestPodmanTriesEach checks that podman's sockets are tried in turn, and that an error
+// mentions each.
 func TestPodmanTriesEach(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("the order of sockets and connections is Linux'")
+		t.Skip("the order of sockets and connections is the one on Linux")
 	}
 	home := testkit.NoEngines(t)
 	run := filepath.Join(home, "run")
@@ -148,6 +149,6 @@ func TestPodmanTriesEach(t *testing.T) {
 	}
 	defer e.Close()
 	if e.Name() != "podman" {
-		t.Errorf("the engine is %s", e.Name())
+		t.Errorf("got engine %s", e.Name())
 	}
 }

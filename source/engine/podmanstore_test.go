@@ -11,17 +11,17 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// Where podman's store is, for root and for others: podman reads one
-// storage.conf, and of the system's only what is for others.
+// TestPodmanStore checks where podman's store is, for root and for other users. Podman reads
+// one storage.conf; from the system's file, other users take only the settings meant for them.
 func TestPodmanStore(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("podman is in a virtual machine there")
+		t.Skip("podman runs in a virtual machine on this system")
 	}
 	const own = ".config/containers/storage.conf"
 	tests := []struct {
 		name  string
 		root  bool
-		env   map[string]string // "~" is the home
+		env   map[string]string // "~" stands for the home directory
 		files map[string]string // "etc" is the system's storage.conf
 		want  string
 		err   []string

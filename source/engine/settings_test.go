@@ -9,8 +9,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// Settings that are not what they should be: an error that names the file and
-// repeats nothing that may be a secret.
+// TestSettingsHostile checks that malformed settings cause an error that names the file and
+// repeats nothing that may be secret.
 func TestSettingsHostile(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -61,13 +61,13 @@ func TestSettingsHostile(t *testing.T) {
 				t.Errorf("%q tells a secret", err)
 			}
 			if len(err.Error()) > 1000 {
-				t.Errorf("an error of %d bytes", len(err.Error()))
+				t.Errorf("got an error of %d bytes", len(err.Error()))
 			}
 		})
 	}
 }
 
-// manyKeys is TOML of at least size bytes.
+// manyKeys returns at least size bytes of TOML.
 func manyKeys(size int) string {
 	var b strings.Builder
 	for i := 0; b.Len() < size; i++ {

@@ -14,9 +14,9 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// fakeSSH puts an "ssh" first in PATH that writes its arguments, one a line, to
-// the file that is returned, and then is a pipe to the socket at path: this
-// very test program, as TestBeSSH.
+// fakeSSH puts an "ssh" first in PATH. It writes its arguments, one per line, to the returned
+// file, and then connects its input and output to the socket at path. The "ssh" is this test
+// program, which runs TestBeSSH.
 func fakeSSH(t *testing.T, path string) (arguments string) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -37,11 +37,11 @@ func fakeSSH(t *testing.T, path string) (arguments string) {
 	return arguments
 }
 
-// TestBeSSH is no test of its own: see fakeSSH.
+// TestBeSSH isn't a test by itself: see fakeSSH.
 func TestBeSSH(t *testing.T) {
 	path := os.Getenv("PEEL_TEST_SSH")
 	if path == "" {
-		t.Skip("runs as the fake ssh only")
+		t.Skip("only runs as the fake ssh")
 	}
 	conn, err := net.Dial("unix", path)
 	if err != nil {
@@ -133,7 +133,8 @@ func TestEngineSSHFails(t *testing.T) {
 	testkit.WantError(t, err, "ssh", "not found", "install the ssh program")
 }
 
-// A broken ssh connection is a broken archive, and a cancelled one ends its ssh.
+// TestEngineSSHBreaks checks that a broken ssh connection is a broken archive, and that
+// cancelling ends the ssh process.
 func TestEngineSSHBreaks(t *testing.T) {
 	testkit.NoEngines(t)
 	hang := make(chan struct{})

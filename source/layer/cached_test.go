@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestCacheSample changes a blob in a file whose state does not tell: where the
-// sample looks, it is noticed all the same.
+// TestCacheSample changes a blob in a file whose state doesn't show the change. Where the
+// sample looks, the change is noticed anyway.
 func TestCacheSample(t *testing.T) {
 	b := make([]byte, 20<<10)
 	p := location{blob: &blob{size: int64(len(b)), r: bytes.NewReader(b)}}
@@ -17,12 +17,12 @@ func TestCacheSample(t *testing.T) {
 	for i := range b {
 		b[i] = 1
 		if now, err := p.sample(1); err != nil || now == was {
-			t.Fatalf("a change at byte %d is not noticed, error %v", i, err)
+			t.Fatalf("a change at byte %d isn't noticed: got error %v", i, err)
 		}
 		b[i] = 0
 	}
 	if other, _ := p.sample(2); other == was {
-		t.Error("the seed does not matter")
+		t.Error("the seed makes no difference")
 	}
 	for _, size := range []int64{0, 1, sampleEdge, sampleEdge + 1, sampleBlock} {
 		p := location{blob: &blob{size: size, r: bytes.NewReader(b)}}

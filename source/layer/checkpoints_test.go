@@ -21,7 +21,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// close has checkpoints be close to each other for the rest of the test.
+// closeCheckpoints places checkpoints close to each other until the test ends.
 func closeCheckpoints(t testing.TB, spacing inflate.Spacing, granule int64) {
 	t.Helper()
 	wasSpacing, wasGranule := CheckpointSpacing, CheckpointGranule
@@ -29,7 +29,7 @@ func closeCheckpoints(t testing.TB, spacing inflate.Spacing, granule int64) {
 	CheckpointSpacing, CheckpointGranule = spacing, granule
 }
 
-// memory is a cache that is always there.
+// memory is a cache in memory.
 type memory struct {
 	mu    sync.Mutex
 	files map[string][]byte
@@ -51,7 +51,7 @@ func (m *memory) Write(name, kind string, body []byte) {
 	m.files[name+kind] = body
 }
 
-// counting counts the bytes that are read of a blob.
+// counting counts the bytes read from a blob.
 type counting struct {
 	io.ReaderAt
 	mu   sync.Mutex
@@ -74,8 +74,8 @@ func (c *counting) taken() int64 {
 	return n
 }
 
-// manyFiles returns a tar of files of all sizes and redundancies, and what they hold
-// in order.
+// manyFiles returns a tar of files with various sizes and redundancies, and their contents in
+// order.
 func manyFiles(t testing.TB) (packed []byte, contents [][]byte) {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(21, 22))
@@ -105,7 +105,7 @@ func manyFiles(t testing.TB) (packed []byte, contents [][]byte) {
 	return out.Bytes(), contents
 }
 
-// gzipLevel packs b in members of so many bytes.
+// gzipLevel compresses b in gzip members of at most member bytes each.
 func gzipLevel(t testing.TB, b []byte, level, member int) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -124,8 +124,7 @@ func gzipLevel(t testing.TB, b []byte, level, member int) []byte {
 	return out.Bytes()
 }
 
-// openCached scans a blob with a cache, and opens it again with what is in the cache
-// then.
+// openCached scans a blob with a cache, and opens it again with what the cache then has.
 func openCached(t testing.TB, blob []byte, algorithm digest.Algorithm, c Cache, s *Shelf) (*packedTar, *Entries, *counting) {
 	t.Helper()
 	o := ScanOptions{Cache: c, Digest: algorithm.FromBytes(blob).String()}
@@ -154,8 +153,8 @@ func wholeOf(ctx context.Context, r Reader, e *Entries, i int) (_ []byte, err er
 	return io.ReadAll(f)
 }
 
-// TestReadByCheckpoints reads files in any order from layers that have checkpoints:
-// the bytes are the same, and little is read for them.
+// TestReadByCheckpoints reads files in random order from layers with checkpoints, and expects
+// the right content for few bytes read.
 func TestReadByCheckpoints(t *testing.T) {
 	closeCheckpoints(t, inflate.Spacing{In: 64 << 10, Out: 200 << 10}, 16<<10)
 	packed, contents := manyFiles(t)
@@ -183,16 +182,16 @@ func TestReadByCheckpoints(t *testing.T) {
 			}
 			p, e, r := openCached(t, c.blob, c.algorithm, &memory{}, shelf)
 			if n := len(p.starts()); n < 8 {
-				t.Fatalf("%d places to begin at", n)
+				t.Fatalf("got %d places to start from", n)
 			}
-			// One of the last files, first of all: from the last checkpoint before it.
+			// Start with one of the last files: it's read from the last checkpoint before it.
 			late := e.Len() - 2
 			got, err := wholeOf(t.Context(), p, e, late)
 			if err != nil || !bytes.Equal(got, contents[late]) {
-				t.Fatalf("%d bytes, error %v, want %d", len(got), err, len(contents[late]))
+				t.Fatalf("got %d bytes, error %v, want %d", len(got), err, len(contents[late]))
 			}
 			if n, most := r.taken(), int64(200<<10+len(contents[late])+streamBuffer); n > most {
-				t.Errorf("%d of %d bytes are read for a file of %d", n, len(c.blob), len(contents[late]))
+				t.Errorf("read %d of %d bytes for a file of %d", n, len(c.blob), len(contents[late]))
 			}
 			rnd := rand.New(rand.NewPCG(1, 9))
 			for range 100 {
@@ -200,7 +199,7 @@ func TestReadByCheckpoints(t *testing.T) {
 				switch rnd.IntN(3) {
 				case 0:
 					if got, err := wholeOf(t.Context(), p, e, i); err != nil || !bytes.Equal(got, contents[i]) {
-						t.Fatalf("file %d: %d bytes, error %v, want %d", i, len(got), err, len(contents[i]))
+						t.Fatalf("file %d: got %d bytes, error %v, want %d", i, len(got), err, len(contents[i]))
 					}
 				case 1:
 					b, err := p.Body(t.Context(), e, i)
@@ -211,7 +210,7 @@ func TestReadByCheckpoints(t *testing.T) {
 						off := rnd.IntN(len(contents[i]) + 1)
 						part := make([]byte, min(rnd.IntN(70_000), len(contents[i])-off))
 						if _, err := b.ReadAt(t.Context(), part, int64(off)); err != nil || !bytes.Equal(part, contents[i][off:off+len(part)]) {
-							t.Fatalf("file %d from %d: error %v, or other bytes", i, off, err)
+							t.Fatalf("file %d from %d: got error %v, or wrong bytes", i, off, err)
 						}
 					}
 					_ = b.Close()
@@ -220,7 +219,7 @@ func TestReadByCheckpoints(t *testing.T) {
 					if err := p.Each(t.Context(), e, some, func(i int, r io.Reader) error {
 						got, err := io.ReadAll(r)
 						if err == nil && !bytes.Equal(got, contents[i]) {
-							err = fmt.Errorf("file %d: %d bytes, want %d, or others", i, len(got), len(contents[i]))
+							err = fmt.Errorf("file %d: got %d bytes, want %d, or wrong bytes", i, len(got), len(contents[i]))
 						}
 						return err
 					}); err != nil {
@@ -229,20 +228,20 @@ func TestReadByCheckpoints(t *testing.T) {
 				}
 			}
 			if p.places.get() == nil {
-				t.Error("the checkpoints were given up")
+				t.Error("the checkpoints were discarded")
 			}
 		})
 	}
 }
 
-// granular is a blob whose length is a whole number of granules.
+// granular pads a blob to a whole number of granules.
 func granular(t *testing.T, b []byte) []byte {
 	t.Helper()
 	out := gzipLevel(t, b, 6, len(b))
 	return append(out, make([]byte, CheckpointGranule-int64(len(out))%CheckpointGranule)...)
 }
 
-// TestEachPassesOver: what lies between files that are wanted is not unpacked.
+// TestEachPassesOver checks that data between the wanted files isn't unpacked.
 func TestEachPassesOver(t *testing.T) {
 	closeCheckpoints(t, inflate.Spacing{In: 64 << 10, Out: 200 << 10}, 16<<10)
 	packed, contents := manyFiles(t)
@@ -255,15 +254,15 @@ func TestEachPassesOver(t *testing.T) {
 		return err
 	})
 	if want := int64(len(contents[0]) + len(contents[e.Len()-1])); err != nil || got != want {
-		t.Errorf("%d bytes, error %v, want %d", got, err, want)
+		t.Errorf("got %d bytes, error %v, want %d", got, err, want)
 	}
 	if n := r.taken(); n > int64(len(blob))/2 {
-		t.Errorf("%d of %d bytes are read for the first and the last file", n, len(blob))
+		t.Errorf("read %d of %d bytes for the first and the last file", n, len(blob))
 	}
 }
 
-// TestCheckpointsMislead changes the blob behind the reader's back. What is read is
-// what is read without checkpoints: the same bytes, or an error where that has one.
+// TestCheckpointsMislead changes the blob behind the reader's back. The result must be that of
+// a read without checkpoints: the same bytes, or an error if that one fails.
 func TestCheckpointsMislead(t *testing.T) {
 	closeCheckpoints(t, inflate.Spacing{In: 64 << 10, Out: 200 << 10}, 16<<10)
 	packed, contents := manyFiles(t)
@@ -291,9 +290,9 @@ func TestCheckpointsMislead(t *testing.T) {
 					got, err := wholeOf(t.Context(), p, e, i)
 					switch {
 					case err == nil && !bytes.Equal(got, contents[i]) && !bytes.Equal(got, want):
-						t.Fatalf("file %d: bytes that are neither there now nor were before", i)
+						t.Fatalf("file %d: got neither the old nor the new bytes", i)
 					case err != nil && wantErr == nil:
-						t.Fatalf("file %d: error %v; without checkpoints none", i, err)
+						t.Fatalf("file %d: got error %v, but none without checkpoints", i, err)
 					}
 				}
 			})
@@ -301,7 +300,7 @@ func TestCheckpointsMislead(t *testing.T) {
 	}
 }
 
-// TestCheckpointsCancelled: a read that is given up spoils nothing for the next one.
+// TestCheckpointsCancelled checks that a cancelled read doesn't affect the next one.
 func TestCheckpointsCancelled(t *testing.T) {
 	closeCheckpoints(t, inflate.Spacing{In: 64 << 10, Out: 200 << 10}, 16<<10)
 	packed, contents := manyFiles(t)
@@ -315,16 +314,16 @@ func TestCheckpointsCancelled(t *testing.T) {
 				return inner.ReadAt(p, off)
 			})
 			if got, err := wholeOf(ctx, p, e, i); err != nil && !errors.Is(err, context.Canceled) || err == nil && !bytes.Equal(got, contents[i]) {
-				t.Fatalf("file %d, cancelled: error %v", i, err)
+				t.Fatalf("file %d, cancelled: got error %v", i, err)
 			}
 			cancel()
 			r.ReaderAt = inner
 			if got, err := wholeOf(t.Context(), p, e, i); err != nil || !bytes.Equal(got, contents[i]) {
-				t.Fatalf("file %d: error %v, or other bytes", i, err)
+				t.Fatalf("file %d: got error %v, or wrong bytes", i, err)
 			}
 		}
 		if p.places.get() == nil {
-			t.Error("the checkpoints were given up")
+			t.Error("the checkpoints were discarded")
 		}
 		_ = shelf.Close()
 	}
@@ -334,8 +333,8 @@ type readerAtFunc func(p []byte, off int64) (int, error)
 
 func (f readerAtFunc) ReadAt(p []byte, off int64) (int, error) { return f(p, off) }
 
-// TestCheckpointBounds: however much passes, what is kept is bounded, by fewer
-// checkpoints and not by an end of them.
+// TestCheckpointBounds checks that the size of checkpoints is bounded for any amount of data:
+// they get sparser, but never stop.
 func TestCheckpointBounds(t *testing.T) {
 	testkit.Long(t, "it records a thousand times as many checkpoints as are kept")
 	full := bytes.Repeat([]byte{1}, inflate.WindowSize)
@@ -356,7 +355,7 @@ func TestCheckpointBounds(t *testing.T) {
 				gap, last = max(gap, p.out-last), p.out
 			}
 			if gap > 2*spacing.Out {
-				t.Errorf("a gap of %d bytes, at a spacing of %d", gap, spacing.Out)
+				t.Errorf("got a gap of %d bytes at a spacing of %d", gap, spacing.Out)
 			}
 			budget := NewBudget(1)
 			var kept int64
@@ -369,7 +368,7 @@ func TestCheckpointBounds(t *testing.T) {
 				}
 			}
 			if kept > maxImageCheckpoints {
-				t.Errorf("%d bytes for one image", kept)
+				t.Errorf("got %d bytes for one image", kept)
 			}
 		})
 	}
@@ -386,7 +385,7 @@ func TestCheckpointBounds(t *testing.T) {
 			}
 			c := (&recorder{points: make([]checkpoint, 1)}).checkpoints(trail, nil)
 			if c == nil || len(c.states) > maxStates || c.digest != algorithm.FromBytes(blob) {
-				t.Fatalf("%d states, or none", len(trail.states))
+				t.Fatalf("got %d states, or none", len(trail.states))
 			}
 			for n := range int64(len(c.states)) + 1 {
 				b := blob[n*c.granule : min(int64(len(blob)), (n+1)*c.granule)]
@@ -397,25 +396,25 @@ func TestCheckpointBounds(t *testing.T) {
 					b = bytes.Clone(b)
 					b[len(b)-1] ^= 1
 					if err := c.verify(n, b); !errors.Is(err, errVerified) {
-						t.Fatalf("granule %d with other bytes: %v", n, err)
+						t.Fatalf("granule %d with wrong bytes: got %v", n, err)
 					}
 				}
 			}
 		}
 	})
-	t.Run("a digest whose state cannot be kept", func(t *testing.T) {
+	t.Run("got checkpoints with a digest whose state can't be saved", func(t *testing.T) {
 		trail := &Trail{Hash: opaque{digest.SHA256.Hash()}, algorithm: digest.SHA256, granule: 512}
 		_, _ = trail.Write(make([]byte, 2000))
 		if c := (&recorder{points: make([]checkpoint, 1)}).checkpoints(trail, nil); c != nil {
-			t.Error("checkpoints that nothing verifies")
+			t.Error("got checkpoints that nothing verifies")
 		}
 	})
 }
 
 type opaque struct{ hash.Hash }
 
-// TestCheckpointsWritten: what is written is read again, and nothing that is damaged
-// makes it read otherwise than with an error.
+// TestCheckpointsWritten checks that checkpoints survive a round trip, and that damaged ones
+// are never decoded without an error.
 func TestCheckpointsWritten(t *testing.T) {
 	testkit.Long(t, "it decodes the checkpoints cut off at every byte")
 	closeCheckpoints(t, inflate.Spacing{In: 64 << 10, Out: 200 << 10}, 16<<10)
@@ -429,17 +428,17 @@ func TestCheckpointsWritten(t *testing.T) {
 	b := want.Append(nil)
 	r := NewDecoder(b, nil)
 	if got := r.Checkpoints(); !r.End() || !reflect.DeepEqual(got, want) {
-		t.Errorf("what is written is not what is read")
+		t.Errorf("checkpoints changed in a round trip")
 	}
 	for n := range b {
 		if r := NewDecoder(b[:n], nil); r.Checkpoints() != nil && r.End() {
-			t.Fatalf("the first %d of %d bytes are taken for all", n, len(b))
+			t.Fatalf("the first %d of %d bytes are decoded as complete", n, len(b))
 		}
 	}
 	if n, most := len(b), len(blob)/10; n > most {
-		t.Errorf("%d bytes for a blob of %d", n, len(blob))
+		t.Errorf("got %d bytes for a blob of %d", n, len(blob))
 	}
-	// Nothing is kept without a cache, of zstd, and of what has no middle.
+	// There are no checkpoints without a cache, for zstd, and for small layers.
 	for name, scan := range map[string]func() (*Scanned, error){
 		"no cache": func() (*Scanned, error) {
 			return scanPacked(t.Context(), Gzip, bytes.NewReader(blob), &ScanOptions{})
@@ -452,12 +451,12 @@ func TestCheckpointsWritten(t *testing.T) {
 		},
 	} {
 		if s, err := scan(); err != nil || s.Checkpoints() != nil {
-			t.Errorf("%s: error %v, or checkpoints", name, err)
+			t.Errorf("%s: got error %v, or checkpoints", name, err)
 		}
 	}
 }
 
-// FuzzWindow packs windows, and unpacks what is none.
+// FuzzWindow packs windows, and unpacks arbitrary bytes.
 func FuzzWindow(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(make([]byte, 100))
@@ -469,13 +468,13 @@ func FuzzWindow(f *testing.F) {
 			t.Errorf("%d bytes come back as %d, error %v", len(b), len(got), err)
 		}
 		if got, err := unpackWindow(b); err == nil && len(got) > inflate.WindowSize {
-			t.Errorf("a window of %d bytes", len(got))
+			t.Errorf("got a window of %d bytes", len(got))
 		}
 	})
 }
 
-// FuzzCheckpointsRead believes checkpoints that nobody has written: they give bytes
-// or an error, and no panic.
+// FuzzCheckpointsRead uses arbitrary bytes as checkpoints. They must give content or an error,
+// never a panic.
 func FuzzCheckpointsRead(f *testing.F) {
 	closeCheckpoints(f, inflate.Spacing{In: 2 << 10, Out: 40 << 10}, 1<<10)
 	var out bytes.Buffer

@@ -14,7 +14,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// unlike says in what two lists of entries differ, "" if in nothing.
+// unlike returns the differences between two lists of entries, or "" if there are none.
 func unlike(a, b *Entries) string {
 	if a.Len() != b.Len() {
 		return fmt.Sprintf("%d entries and %d", a.Len(), b.Len())
@@ -33,17 +33,17 @@ func unlike(a, b *Entries) string {
 	return ""
 }
 
-// thereAndBack writes entries and reads them again.
+// thereAndBack encodes entries and decodes them again.
 func thereAndBack(t testing.TB, e *Entries) []byte {
 	t.Helper()
 	b, ok := appendEntries(nil, e)
 	if !ok {
-		t.Fatal("there is no form for the entries")
+		t.Fatal("the entries can't be encoded")
 	}
 	r := NewDecoder(b, nil)
 	got := r.entries()
 	if r.bad || len(r.b) > 0 {
-		t.Fatalf("what was written cannot be read: %d bytes are left", len(r.b))
+		t.Fatalf("the encoded entries can't be decoded: %d bytes are left", len(r.b))
 	}
 	if diff := unlike(e, got); diff != "" {
 		t.Fatal(diff)
@@ -57,7 +57,7 @@ func TestCodecOfFixtures(t *testing.T) {
 			for _, l := range im.Layers {
 				scanned, err := scanTar(t.Context(), newStreamInput(bytes.NewReader(l.Tar())), true, &ScanOptions{})
 				if err != nil {
-					continue // a layer that is not a tar, or a broken one
+					continue // the layer isn't a tar, or is broken
 				}
 				thereAndBack(t, scanned.Entries)
 			}
@@ -65,7 +65,7 @@ func TestCodecOfFixtures(t *testing.T) {
 	}
 }
 
-// randomEntries makes up entries: likely and unlikely ones.
+// randomEntries makes up entries, both likely and unlikely ones.
 func randomEntries(r *rand.Rand) *Entries {
 	odd := func() int64 {
 		return []int64{0, 1, -1, 1000, math.MaxUint32, math.MaxUint32 + 1, math.MaxInt64, math.MinInt64, r.Int64()}[r.IntN(9)]
@@ -125,8 +125,8 @@ func TestCodecOfRandomEntries(t *testing.T) {
 	}
 }
 
-// An entry that no scan gives has no form, and neither have names that would
-// take far more room in memory than in the file.
+// TestCodecRefuses checks that the codec refuses entries that no scan produces, and names that
+// would take far more room in memory than in the file.
 func TestCodecRefuses(t *testing.T) {
 	for name, change := range map[string]func(*item){
 		"type":          func(m *item) { m.Type = 7 },
@@ -140,14 +140,14 @@ func TestCodecRefuses(t *testing.T) {
 	} {
 		m := item{Record: Record{Name: []byte("a"), Size: 1, Stored: 1, Offset: 512}}
 		if !m.plausible() {
-			t.Fatal("an ordinary file is not plausible")
+			t.Fatal("an ordinary file isn't plausible")
 		}
 		if change(&m); m.plausible() {
-			t.Errorf("%s: it is plausible", name)
+			t.Errorf("%s is plausible", name)
 		}
-		b := m.append([]byte{1, 1, 0}, &item{}) // one entry, a name of one byte, nothing rare; a folder's size has no form
+		b := m.append([]byte{1, 1, 0}, &item{}) // one entry, a name of one byte, no rare fields; a folder can't have a size
 		if e := NewDecoder(append(b, 0), nil).entries(); e != nil && name != "folder's size" {
-			t.Errorf("%s: it is read as %+v", name, e.At(0))
+			t.Errorf("%s is decoded as %+v", name, e.At(0))
 		}
 	}
 	odd := &Entries{}
@@ -155,7 +155,7 @@ func TestCodecRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, ok := appendEntries(nil, odd); ok {
-		t.Error("a time with a whole second of nanoseconds is written")
+		t.Error("a time with a billion nanoseconds is encoded")
 	}
 	e := &Entries{}
 	for range 1000 {
@@ -165,16 +165,15 @@ func TestCodecRefuses(t *testing.T) {
 	}
 	b, ok := appendEntries(nil, e)
 	if ok {
-		t.Error("5 MB of names are written")
+		t.Error("5 MB of names are encoded")
 	}
 	if NewDecoder(b, nil).entries() != nil {
-		t.Error("5 MB of names are read")
+		t.Error("5 MB of names are decoded")
 	}
 }
 
-// FuzzCacheEntries reads any bytes as a layer's entries: entries that are written
-// and read again as they are, or none; and never more memory than the bytes can
-// stand for.
+// FuzzCacheEntries decodes any bytes as a layer's entries. Entries that can be decoded must
+// survive a round trip, and never take more memory than the bytes can represent.
 func FuzzCacheEntries(f *testing.F) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 20 {
@@ -191,12 +190,12 @@ func FuzzCacheEntries(f *testing.F) {
 			text += len(run)
 		}
 		if text > (textRatio+1)*len(b)+runSize || e.Len() > len(b) {
-			t.Fatalf("%d entries and %d bytes of names of %d bytes", e.Len(), text, len(b))
+			t.Fatalf("got %d entries and %d bytes of names from %d bytes", e.Len(), text, len(b))
 		}
 		if written, ok := appendEntries(nil, e); ok {
 			got := NewDecoder(written, nil).entries()
 			if got == nil {
-				t.Fatal("what is written cannot be read")
+				t.Fatal("the encoded entries can't be decoded")
 			}
 			if diff := unlike(e, got); diff != "" {
 				t.Fatal(diff)
@@ -205,7 +204,7 @@ func FuzzCacheEntries(f *testing.F) {
 	})
 }
 
-// benchEntries are the entries of a large layer, and its bytes as gzip.
+// benchEntries returns the entries of a large layer, and the layer compressed with gzip.
 func benchEntries(b *testing.B) (*Entries, []byte) {
 	b.Helper()
 	r := rand.New(rand.NewPCG(5, 6))
@@ -226,8 +225,8 @@ func benchEntries(b *testing.B) (*Entries, []byte) {
 	return scanned.Entries, testkit.Gzip(tar)
 }
 
-// BenchmarkCache is what the cache costs and what it saves: writing and reading
-// the entries of a layer, against scanning it; 20,000 entries.
+// BenchmarkCache measures the cache's costs and savings: encoding and decoding a layer's 20,000
+// entries, compared with scanning them.
 func BenchmarkCache(b *testing.B) {
 	e, packed := benchEntries(b)
 	form, ok := appendEntries(nil, e)

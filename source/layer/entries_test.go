@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestEntries adds entries of every kind, more than a block and names longer than
-// a run have room for, and finds each as it was added.
+// TestEntries adds entries of every kind, more than fit in a block, some with names longer than
+// a run can hold, and finds each unchanged.
 func TestEntries(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
 	pick := func(of ...int64) int64 { return of[r.IntN(len(of))] }
@@ -71,7 +71,7 @@ func TestEntries(t *testing.T) {
 		}
 		for i, w := range want {
 			if got := e.At(i); fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", w) {
-				t.Fatalf("entry %d is\n%.300v\nwant\n%.300v", i, got, w)
+				t.Fatalf("entry %d: got\n%.300v\nwant\n%.300v", i, got, w)
 			}
 			if e.offset(i) != offsets[i] || e.Size(i) != w.Size || e.Stored(i) != w.Stored || e.Type(i) != w.Type || string(e.LinkBytes(i)) != w.Link {
 				t.Fatalf("entry %d: at %d, %d bytes, stored %d, %s, link %.100q", i, e.offset(i), e.Size(i), e.Stored(i), e.Type(i), e.LinkBytes(i))
@@ -96,8 +96,8 @@ func TestEntries(t *testing.T) {
 	check()
 }
 
-// TestEntriesShareDirectories holds what a tar in the usual order costs: each
-// directory's name once.
+// TestEntriesShareDirectories checks that a tar in the usual order stores each directory's name
+// once.
 func TestEntriesShareDirectories(t *testing.T) {
 	e := &Entries{}
 	for _, name := range []string{"a/", "a/b/", "a/b/1", "a/b/2", "a/b/c/", "a/b/c/3", "a/d/", "a/d/4", "a/5", "e"} {
@@ -110,12 +110,12 @@ func TestEntriesShareDirectories(t *testing.T) {
 		dirs = append(dirs, string(e.DirBytes(i)))
 	}
 	if got, want := strings.Join(dirs, " "), " a/ a/b/ a/b/c/ a/d/"; got != want {
-		t.Errorf("the directories are %q, want %q", got, want)
+		t.Errorf("got directories %q, want %q", got, want)
 	}
 }
 
-// The entries of all layers share one budget, which counts what is kept: a name's
-// directory and a label that all files have are kept once.
+// TestBudget checks that the entries of all layers share one budget, which counts what is
+// stored: a name's directory, and an xattr that all files have, count once.
 func TestBudget(t *testing.T) {
 	label := map[string]string{"security.selinux": strings.Repeat("x", 1000)}
 	deep := strings.Repeat("deep/", 1000)

@@ -38,7 +38,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// holeOf makes a file with data in a hole of size bytes.
+// holeOf makes a file of size bytes with data in the middle of a hole.
 func holeOf(size, at int64, data string) fileSpec {
 	return func(t *testing.T, path string) {
 		t.Helper()
@@ -53,7 +53,7 @@ func holeOf(size, at int64, data string) fileSpec {
 	}
 }
 
-// scanFolder scans a folder and returns what it lists, a line each.
+// scanFolder scans a folder and returns its entries, also as text with one per line.
 func scanFolder(t *testing.T, f *Folder) (*Entries, string) {
 	t.Helper()
 	s, err := f.Scan(t.Context(), ScanOptions{})
@@ -93,7 +93,7 @@ func openFolder(t *testing.T, dir string, o FolderOptions) *Folder {
 	return f
 }
 
-// TestFolder lists files of every kind, in order, as a layer has them.
+// TestFolder checks that files of every kind are listed in order, in the form that a layer has.
 func TestFolder(t *testing.T) {
 	old := unix.Umask(0o022)
 	defer unix.Umask(old)
@@ -101,7 +101,7 @@ func TestFolder(t *testing.T) {
 		return func(t *testing.T, path string) {
 			t.Helper()
 			if err := unix.Mknod(path, mode|0o600, int(unix.Mkdev(major, minor))); errors.Is(err, unix.EPERM) {
-				t.Skip("devices can be made by root alone")
+				t.Skip("only root can make devices")
 			} else {
 				must(t, err)
 			}
@@ -263,7 +263,7 @@ flaw "sock": a socket: listed as a named pipe, since layers hold no sockets
 	}
 }
 
-// TestFolderTimes keeps nanoseconds and owners.
+// TestFolderTimes checks nanoseconds and owners.
 func TestFolderTimes(t *testing.T) {
 	root := t.TempDir()
 	at := time.Unix(1_600_000_000, 123_456_789).UTC()
@@ -277,7 +277,7 @@ func TestFolderTimes(t *testing.T) {
 	}
 }
 
-// deepFolder makes directories in each other, deeper than any path may be long.
+// deepFolder makes nested directories, deeper than the longest possible path.
 func deepFolder(t *testing.T, levels int) string {
 	t.Helper()
 	root := t.TempDir()
@@ -298,11 +298,11 @@ func deepFolder(t *testing.T, levels int) string {
 	return root
 }
 
-// TestFolderDeep lists and reads what lies deeper than a path can tell the system,
-// with few directories open.
+// TestFolderDeep lists and reads files deeper than the system's limit on paths, with few
+// directories open.
 func TestFolderDeep(t *testing.T) {
 	testkit.Long(t, "it makes 3,000 folders inside of each other")
-	const levels = 3_000 // a path of them has 6,000 bytes; the system takes 4,095
+	const levels = 3_000 // a path through all of them has 6,000 bytes; the system accepts 4,095
 	root := deepFolder(t, levels)
 	var before, limit unix.Rlimit
 	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &before))
@@ -327,8 +327,8 @@ func TestFolderDeep(t *testing.T) {
 	}
 }
 
-// TestFolderTranslate has a caller change files on their way, as overlay's upper
-// directories want it.
+// TestFolderTranslate lets the caller change files during the scan, as overlay's upper
+// directories need.
 func TestFolderTranslate(t *testing.T) {
 	root := t.TempDir()
 	must(t, os.MkdirAll(filepath.Join(root, "skipped", "below"), 0o755))
@@ -378,7 +378,7 @@ func TestFolderTranslate(t *testing.T) {
 	}
 }
 
-// TestFolderBounds stops where it is told to.
+// TestFolderBounds checks that a scan stops at its bounds.
 func TestFolderBounds(t *testing.T) {
 	testkit.Long(t, "it writes 3,000 files")
 	root := t.TempDir()
@@ -399,12 +399,12 @@ func TestFolderBounds(t *testing.T) {
 	s, err := f.Scan(t.Context(), ScanOptions{Budget: budget})
 	must(t, err)
 	if taken := budget.limit - budget.left.Load(); taken > int64(s.Entries.Len())*300 {
-		t.Errorf("%d bytes are charged for %d entries", taken, s.Entries.Len())
+		t.Errorf("charged %d bytes for %d entries", taken, s.Entries.Len())
 	}
 	if _, err := OpenFolder(filepath.Join(root, "nothing"), FolderOptions{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := OpenFolder("/dev/null", FolderOptions{}); err == nil {
-		t.Error("a device is opened")
+		t.Error("a device was opened")
 	}
 }

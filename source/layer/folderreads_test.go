@@ -21,7 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestFolderContent reads files in every way in which they are asked for.
+// TestFolderContent reads files in every way that a reader offers.
 func TestFolderContent(t *testing.T) {
 	root := t.TempDir()
 	want := map[string][]byte{
@@ -43,12 +43,12 @@ func TestFolderContent(t *testing.T) {
 		seen++
 		b, err := io.ReadAll(r)
 		if !bytes.Equal(b, want[e.At(i).Name]) {
-			t.Errorf("each: %s has %d bytes", e.At(i).Name, len(b))
+			t.Errorf("Each: %s has %d bytes", e.At(i).Name, len(b))
 		}
 		return err
 	}))
 	if seen != 4 {
-		t.Errorf("each called for %d files", seen)
+		t.Errorf("Each called for %d files", seen)
 	}
 	for i := 1; i < e.Len(); i++ {
 		name := e.At(i).Name
@@ -63,12 +63,12 @@ func TestFolderContent(t *testing.T) {
 		}
 	}
 	if _, err := f.Open(t.Context(), e, 0); err == nil {
-		t.Error("a directory can be opened")
+		t.Error("a directory was opened")
 	}
 }
 
-// TestFolderChanged refuses content that is not what was listed, whenever it was
-// changed, and opens nothing that has become something else.
+// TestFolderChanged checks that content that has changed since the scan is refused, and that
+// nothing is opened that is no longer a regular file.
 func TestFolderChanged(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -108,24 +108,24 @@ func TestFolderChanged(t *testing.T) {
 			content("some conte")(t, path)
 			f := openFolder(t, root, FolderOptions{})
 			e, _ := scanFolder(t, f)
-			time.Sleep(20 * time.Millisecond) // the system's clock for files is coarse
+			time.Sleep(20 * time.Millisecond) // file times are coarse
 			test.change(t, path)
 			if r, err := f.Open(t.Context(), e, 2); err == nil {
 				b, err := io.ReadAll(r)
 				t.Errorf("read %q, %v", b, err)
 			}
 			if b, err := f.Body(t.Context(), e, 2); err == nil {
-				t.Errorf("a body of %d bytes", b.Size())
+				t.Errorf("got a body of %d bytes", b.Size())
 			}
 			if err := Sum(t.Context(), f, e, []int{2}); err != nil {
 				t.Error(err)
 			}
 			if _, _, known := e.Checksum(2); known {
-				t.Error("it has a checksum")
+				t.Error("got a checksum")
 			}
 		})
 	}
-	t.Run("while it is read", func(t *testing.T) {
+	t.Run("during the read", func(t *testing.T) {
 		root := t.TempDir()
 		path := filepath.Join(root, "f")
 		content(strings.Repeat("x", 1<<20))(t, path)
@@ -149,8 +149,8 @@ func TestFolderChanged(t *testing.T) {
 	})
 }
 
-// TestFolderMoving scans a tree under which names are swapped all the time with
-// symlinks that lead out of it: nothing from outside is ever listed.
+// TestFolderMoving scans a tree in which names are constantly swapped with symlinks that lead
+// out of it. Nothing from outside may ever be listed.
 func TestFolderMoving(t *testing.T) {
 	root, out := t.TempDir(), t.TempDir()
 	must(t, os.WriteFile(filepath.Join(out, "secret"), []byte("outside"), 0o644))
@@ -198,7 +198,8 @@ func TestFolderMoving(t *testing.T) {
 	group.Wait()
 }
 
-// TestFolderSums compares files of the same and of other content, with holes too.
+// TestFolderSums compares files with the same and with different content, including files with
+// holes.
 func TestFolderSums(t *testing.T) {
 	root := t.TempDir()
 	for name, file := range map[string]fileSpec{
@@ -216,12 +217,12 @@ func TestFolderSums(t *testing.T) {
 		return ok1 && ok2 && ak == bk && a == b
 	}
 	if !same(1, 2) || same(1, 3) || !same(4, 5) || same(4, 6) {
-		t.Error("checksums do not tell")
+		t.Error("checksums don't show the difference")
 	}
 }
 
-// TestSumOfHoles: a file with too many holes has the same checksum whether its layer
-// was read in one pass, is a plain tar whose files are summed later, or is a folder.
+// TestSumOfHoles checks that a file with too many holes has the same checksum in a layer read
+// in one pass, in a plain tar whose files are hashed later, and in a folder.
 func TestSumOfHoles(t *testing.T) {
 	root := t.TempDir()
 	holeOf(1<<40, 1<<30, strings.Repeat("data", 2048))(t, filepath.Join(root, "hole"))
@@ -233,7 +234,7 @@ func TestSumOfHoles(t *testing.T) {
 	defer file.Close()
 	fragments, ok := dataOf(file, 1<<40)
 	if !ok || len(fragments) != 1 {
-		t.Skipf("the file system tells no holes: %v", fragments)
+		t.Skipf("the file system doesn't report holes: %v", fragments)
 	}
 	data := make([]byte, fragments[0].length)
 	_, err = file.ReadAt(data, fragments[0].offset)
@@ -248,7 +249,7 @@ func TestSumOfHoles(t *testing.T) {
 	}))
 	_, err = w.Write(append(body, data...))
 	must(t, errors.Join(err, w.Close()))
-	// archive/tar writes no sparse files: the records are put in by hand.
+	// archive/tar writes no sparse files, so insert the records by hand.
 	records := ""
 	for _, r := range []string{"GNU.sparse.major=1", "GNU.sparse.minor=0", "GNU.sparse.name=hole", "GNU.sparse.realsize=1099511627776"} {
 		n := len(r) + 2
@@ -268,7 +269,7 @@ func TestSumOfHoles(t *testing.T) {
 
 	want, kind, known := e.Checksum(1)
 	if !known || kind != SparseSum {
-		t.Fatalf("in the folder it has no sum: %v %v", kind, known)
+		t.Fatalf("no checksum in the folder: %v %v", kind, known)
 	}
 	passed, err := Pass(t.Context(), Plain, bufio.NewReaderSize(bytes.NewReader(packed), streamBuffer), ScanOptions{})
 	must(t, err)

@@ -8,14 +8,14 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// The checksum of a zstd frame is checked where nothing else is, and with Verify. With
-// a digest it is not: the digest proves more. See docs/rules.md.
+// TestFrameChecksum checks that the checksum of a zstd frame is verified if nothing else is,
+// and with Verify. With a digest it isn't, since the digest proves more. See docs/rules.md.
 func TestFrameChecksum(t *testing.T) {
 	packed := packedForms(t, bigTar(chunkSize))[Zstd]
 	wrong := slices.Clone(packed)
 	wrong[len(wrong)-1] ^= 1 // a frame ends with its checksum
 	sum := func(b []byte) string { return digest.FromBytes(b).String() }
-	for range 2 { // decoders are used again, for other streams
+	for range 2 { // decoders are reused for other streams
 		for _, c := range []struct {
 			name   string
 			blob   []byte
@@ -32,7 +32,7 @@ func TestFrameChecksum(t *testing.T) {
 				t.Errorf("%s: %v", c.name, err)
 			}
 			if err == nil && s.Digest != sum(c.blob) {
-				t.Errorf("%s: the digest is %s", c.name, s.Digest)
+				t.Errorf("%s: got digest %s", c.name, s.Digest)
 			}
 		}
 	}

@@ -13,12 +13,11 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// maxCompared bounds the contents that FuzzEntries reads: holes are cheap to
-// claim.
+// maxCompared bounds the contents that FuzzEntries reads, since a file can claim large holes.
 const maxCompared = 1 << 20
 
-// FuzzEntries reads any bytes as a layer: where archive/tar accepts them, the
-// scanner does too, and both find the same.
+// FuzzEntries reads any bytes as a layer. If archive/tar accepts them, the scanner must accept
+// them too and find the same entries.
 func FuzzEntries(f *testing.F) {
 	for _, fixture := range testkit.Fixtures(f, "../../testdata") {
 		for _, im := range fixture.Images {
@@ -35,11 +34,10 @@ func FuzzEntries(f *testing.F) {
 	})
 }
 
-// fuzzBuffer is used again: to make it takes longer than to read a layer of a few
-// kilobytes.
+// fuzzBuffer is reused: allocating it takes longer than reading a layer of a few kilobytes.
 var fuzzBuffer = bufio.NewReaderSize(nil, streamBuffer)
 
-// cutUp hands out bytes in pieces of all small sizes.
+// cutUp returns bytes in pieces of all small sizes.
 type cutUp struct {
 	b []byte
 	n int
@@ -74,17 +72,17 @@ func compareWithTar(t *testing.T, b []byte) {
 		return
 	}
 	if errors.Is(skipErr, io.ErrUnexpectedEOF) {
-		return // a tar that ends behind an extended header: the end to archive/tar, cut off to peel
+		return // archive/tar accepts a tar that ends after an extended header; peel reports it as cut off
 	}
 	if skipErr != nil {
-		t.Fatalf("archive/tar accepts it (%d entries), the scanner says: %v", len(want), skipErr)
+		t.Fatalf("archive/tar accepts it (%d entries), but the scanner fails: %v", len(want), skipErr)
 	}
 	if n := len(want); n > 0 && strings.Contains(want[n-1].Name, stargzTOC) {
 		return
 	}
 	skipped := bySkipping.Entries
 	if skipped.Len() != len(want) {
-		t.Fatalf("%d entries, archive/tar has %d", skipped.Len(), len(want))
+		t.Fatalf("got %d entries, archive/tar has %d", skipped.Len(), len(want))
 	}
 	for i, w := range want {
 		compareEntry(t, skipped.At(i), w)
@@ -110,8 +108,8 @@ var tarTypes = map[byte]Type{
 	tar.TypeChar: Char, tar.TypeBlock: Block, tar.TypeDir: Dir, tar.TypeFifo: Fifo,
 }
 
-// readTar reads b with archive/tar: the entries that a layer may hold, and what
-// the smaller files contain.
+// readTar reads b with archive/tar and returns the entries that a layer may have, and the
+// contents of the smaller files.
 func readTar(b []byte) (headers []*tar.Header, contents [][]byte, err error) {
 	r := tar.NewReader(struct{ io.Reader }{bytes.NewReader(b)})
 	for {
@@ -123,7 +121,7 @@ func readTar(b []byte) (headers []*tar.Header, contents [][]byte, err error) {
 			return nil, nil, err
 		}
 		if len(h.Name) > maxName || len(h.Linkname) > maxName {
-			return nil, nil, errHeader // more than is kept
+			return nil, nil, errHeader // more than the test stores
 		}
 		if _, ok := tarTypes[h.Typeflag]; !ok {
 			continue

@@ -19,8 +19,8 @@ import (
 	"github.com/peelhq/peel/internal/crash"
 )
 
-// A relay gives what a streamInput gives, whatever is asked of it, to the end and
-// where reading fails.
+// TestRelay checks that a relay returns the same as a streamInput for any calls, up to the end
+// or a read error.
 func TestRelay(t *testing.T) {
 	broken := errors.New("broken")
 	for seed := range uint64(60) {
@@ -55,7 +55,7 @@ func TestRelay(t *testing.T) {
 				b, errB = want.next(n)
 			}
 			if fmt.Sprint(errA) != fmt.Sprint(errB) || !bytes.Equal(a, b) || got.pos() != want.pos() {
-				t.Fatalf("seed %d: %d bytes and %v at %d; a streamInput: %d bytes and %v at %d",
+				t.Fatalf("seed %d: got %d bytes and %v at %d, want %d bytes and %v at %d",
 					seed, len(a), errA, got.pos(), len(b), errB, want.pos())
 			}
 			if errA != nil {
@@ -68,7 +68,7 @@ func TestRelay(t *testing.T) {
 	}
 }
 
-// packedForms are b in each compressed form.
+// packedForms returns b in each compressed form.
 func packedForms(t *testing.T, b []byte) map[Form][]byte {
 	t.Helper()
 	z, err := zstd.NewWriter(nil)
@@ -79,7 +79,7 @@ func packedForms(t *testing.T, b []byte) map[Form][]byte {
 	return map[Form][]byte{Gzip: gzipOf(t, b), Zstd: z.EncodeAll(b, nil)}
 }
 
-// bigTar is a tar of one file of n bytes that do not compress.
+// bigTar returns a tar of one file of n incompressible bytes.
 func bigTar(n int) []byte {
 	tar := make([]byte, blockSize+(n+blockSize-1)/blockSize*blockSize+2*blockSize)
 	block := tar[:blockSize]
@@ -100,7 +100,8 @@ func bigTar(n int) []byte {
 	return tar
 }
 
-// However reading a layer ends, it ends at once, and no goroutine is left.
+// TestPipelineEnds checks that when reading a layer ends, for any reason, it ends at once and
+// leaves no goroutine behind.
 func TestPipelineEnds(t *testing.T) {
 	tar := bigTar(8 * chunkSize)
 	broken := errors.New("broken")
@@ -113,25 +114,25 @@ func TestPipelineEnds(t *testing.T) {
 		half := packed[:len(packed)/2]
 		_, err = scanPacked(t.Context(), form, bytes.NewReader(half), &ScanOptions{})
 		if !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Errorf("form %d, cut off: %v", form, err)
+			t.Errorf("form %d, cut off: got %v", form, err)
 		}
 		_, err = scanPacked(t.Context(), form, io.MultiReader(bytes.NewReader(half), iotest.ErrReader(broken)), &ScanOptions{})
 		if !errors.Is(err, broken) {
 			t.Errorf("form %d, broken: %v", form, err)
 		}
-		// More behind it than can be read in a lifetime: a layer that is no tar
-		// is let go of.
+		// Data that isn't a tar is followed by more than anyone could read: the reader must
+		// give up.
 		notTar := packedForms(t, bytes.Repeat([]byte("no tar at all. "), chunkSize))[form]
 		_, err = scanPacked(t.Context(), form, io.MultiReader(bytes.NewReader(notTar), &endless{packed: notTar}), &ScanOptions{})
 		if !errors.Is(err, errHeader) {
-			t.Errorf("form %d, no tar: %v", form, err)
+			t.Errorf("form %d, not a tar: got %v", form, err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
 			time.Sleep(20 * time.Millisecond)
 			cancel()
 		}()
-		// A file that never ends, made of members or frames without number.
+		// A file without end, made of endless members or frames.
 		big := packedForms(t, bigTar(1 << 20)[:1<<20])[form]
 		zeros := packedForms(t, make([]byte, 1<<20))[form]
 		_, err = scanPacked(ctx, form, ctxReader{ctx: ctx, r: io.MultiReader(bytes.NewReader(big), &endless{packed: zeros})}, &ScanOptions{})
@@ -149,7 +150,7 @@ func TestPipelineEnds(t *testing.T) {
 	t.Errorf("%d goroutines, before %d", runtime.NumGoroutine(), before)
 }
 
-// endless repeats what is packed.
+// endless repeats compressed data without end.
 type endless struct {
 	packed []byte
 	at     int
@@ -161,12 +162,12 @@ func (e *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// panics is a reader with a defect.
+// panics is a defective reader.
 type panics struct{}
 
 func (panics) Read([]byte) (int, error) { panic("a defect") }
 
-// A decoder that panics breaks off the layer, not the program.
+// TestRelayOfAPanic checks that a decoder that panics fails the layer, not the program.
 func TestRelayOfAPanic(t *testing.T) {
 	var group sync.WaitGroup
 	stop := make(chan struct{})
@@ -174,7 +175,7 @@ func TestRelayOfAPanic(t *testing.T) {
 	_, err := l.next()
 	var defect *crash.Defect
 	if !errors.As(err, &defect) || defect.Value != "a defect" {
-		t.Errorf("the error is %v", err)
+		t.Errorf("got error %v", err)
 	}
 	close(stop)
 	group.Wait()

@@ -9,8 +9,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// A disk that is full in the middle: what was kept is given back, and those who
-// read are none the wiser.
+// TestKeptOnFullDisk makes the disk fail halfway. The cached data is released, and readers don't
+// notice.
 func TestKeptOnFullDisk(t *testing.T) {
 	tar := make([]byte, 3*streamBuffer)
 	for i := range tar {
@@ -24,7 +24,7 @@ func TestKeptOnFullDisk(t *testing.T) {
 	if _, err := io.ReadFull(r, got); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.shelved.file.file.Close(); err != nil { // writing fails from here on, and reading too
+	if err := p.shelved.file.file.Close(); err != nil { // from here on, writing and reading fail
 		t.Fatal(err)
 	}
 	rest, err := io.ReadAll(r)
@@ -32,10 +32,10 @@ func TestKeptOnFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got)+string(rest) != string(tar) {
-		t.Error("other bytes than a fresh reader's")
+		t.Error("content differs from that of a new reader")
 	}
 	if _, err := p.shelved.readAt(t.Context(), got, 0, 0); err == nil {
-		t.Error("it still claims to have something")
+		t.Error("it still claims to have cached data")
 	}
 	_ = s.Close()
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// chunked packs content into chunks of a size, as eStargz does. Chunks of zeros take no
-// room.
+// chunked splits content into chunks of the given size, as eStargz does. Chunks of zeros aren't
+// stored.
 func chunked(t *testing.T, content []byte, size int) (blob []byte, chunks []tableChunk) {
 	t.Helper()
 	for at := 0; at < len(content); at += size {
@@ -31,8 +31,8 @@ func chunked(t *testing.T, content []byte, size int) (blob []byte, chunks []tabl
 	return blob, chunks
 }
 
-// Content that is skipped in part is what it is when it is read; and what lies in
-// chunks that are passed over is not fetched.
+// TestTableSkips checks that content is the same after parts of it are skipped, and that
+// skipped chunks aren't fetched.
 func TestTableSkips(t *testing.T) {
 	for seed := range testkit.Rounds(uint64(300)) {
 		rnd := rand.New(rand.NewPCG(seed, 7))
@@ -62,7 +62,7 @@ func TestTableSkips(t *testing.T) {
 	}
 }
 
-// same reads and skips at random, and compares what is read.
+// same reads and skips at random, and compares the content.
 func same(t *testing.T, seed uint64, rnd *rand.Rand, content []byte, r interface {
 	io.Reader
 	Skipper
@@ -83,14 +83,14 @@ func same(t *testing.T, seed uint64, rnd *rand.Rand, content []byte, r interface
 			got, err := io.ReadFull(r, b)
 			want := content[at:min(at+n, len(content))]
 			if !bytes.Equal(b[:got], want) || err != nil && got == n {
-				t.Fatalf("seed %d: %d bytes at %d of %d: %d are read, %v", seed, n, at, len(content), got, err)
+				t.Fatalf("seed %d: %d bytes at %d of %d: got %d, %v", seed, n, at, len(content), got, err)
 			}
 			n = got
 		}
 		at += n
 	}
 	if rest, err := io.ReadAll(r); err != nil || !bytes.Equal(rest, content[at:]) {
-		t.Fatalf("seed %d: the rest at %d: %d bytes, %v", seed, at, len(rest), err)
+		t.Fatalf("seed %d: the rest at %d: got %d bytes, %v", seed, at, len(rest), err)
 	}
 }
 
@@ -120,11 +120,12 @@ func TestTableSkipFetchesLittle(t *testing.T) {
 		t.Fatalf("%d bytes, %v", len(tail), err)
 	}
 	if limit := int64(3 * (1<<14 + 100)); fetched > limit {
-		t.Errorf("%d bytes were fetched for the first and the last chunk, more than %d", fetched, limit)
+		t.Errorf("fetched %d bytes for the first and the last chunk, want at most %d", fetched, limit)
 	}
 }
 
-// A chunk that is not what the table says is an error, read or skipped.
+// TestTableSkipVerifies checks that a chunk that doesn't match the table is an error, whether
+// it is read or skipped.
 func TestTableSkipVerifies(t *testing.T) {
 	blob, chunks := chunked(t, bytes.Repeat([]byte("content "), 100), 300)
 	chunks[0].sum[0] ^= 1
@@ -138,7 +139,7 @@ func TestTableSkipVerifies(t *testing.T) {
 	}
 }
 
-// A file of a folder is skipped by its pieces.
+// TestFolderSkips skips parts of a folder's file.
 func TestFolderSkips(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "f")
 	for seed := range testkit.Rounds(uint64(100)) {
@@ -163,7 +164,7 @@ func TestFolderSkips(t *testing.T) {
 	}
 }
 
-// What a reader cannot skip, a collector reads.
+// TestWatchedSkips checks that a watchedReader skips by reading if its reader can't skip.
 func TestWatchedSkips(t *testing.T) {
 	broken := errors.New("broken")
 	w := &watchedReader{r: io.MultiReader(bytes.NewReader(make([]byte, 10)), iotest.ErrReader(broken))}

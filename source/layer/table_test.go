@@ -12,20 +12,20 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// stargzRef is a reference to an eStargz table in a layer of 10,000 bytes.
+// stargzRef returns a reference to an eStargz table in a layer of 10,000 bytes.
 func stargzRef(table string) *TableRef {
 	return &TableRef{Form: EStargz, Digest: digest.FromString(table), size: 10_000}
 }
 
-// sum44 is a SHA-256 as a table writes it.
+// sum44 is a SHA-256 digest in the form that tables use.
 var sum44 = "sha256:" + strings.Repeat("44", 32)
 
-// regular is a line of a regular file.
+// regularLine returns a table's line for a regular file.
 func regularLine(more string) string {
 	return fmt.Sprintf(`{"name":"a","type":"reg","size":10,"digest":%q,%s}`, sum44, more)
 }
 
-// TestTableRefused: a table that cannot be right is not used.
+// TestTableRefused checks that a table with impossible values isn't used.
 func TestTableRefused(t *testing.T) {
 	chunk := func(more string) string { return fmt.Sprintf(`{"name":"a","type":"chunk",%s}`, more) }
 	digested := fmt.Sprintf(`"chunkDigest":%q`, sum44)
@@ -59,13 +59,13 @@ func TestTableRefused(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := stargzRef(c.table).Parse([]byte(c.table), nil); err == nil || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("error %v, want one with %q", err, c.says)
+				t.Errorf("got error %v, want one with %q", err, c.says)
 			}
 		})
 	}
 }
 
-// TestTableEntries: what a table says of its files, in all types.
+// TestTableEntries checks the entries that a table lists, of all types.
 func TestTableEntries(t *testing.T) {
 	table := `{"version":1,"more":{"a":[1]},"entries":[
 		{"name":"./","type":"dir","mode":493,"uid":1,"gid":2,"modtime":"2024-01-02T03:04:05.000000006Z"},
@@ -96,18 +96,19 @@ func TestTableEntries(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	if sum, kind, ok := e.Checksum(3); sum != 0x4444444444444444 || kind != SHA256 || !ok {
-		t.Errorf("checksum %x of kind %d", sum, kind)
+		t.Errorf("got checksum %x of kind %d", sum, kind)
 	}
 	chunks := got.of(3)
 	if chunks[0].end != 10_000-stargzFooterSize || chunks[1].skip != 4 || chunks[1].size != 6 {
 		t.Errorf("%+v", chunks)
 	}
 	if b, ok := AppendScanned(nil, &Scanned{Entries: e, Packed: true}, nil); ok {
-		t.Errorf("a table's entries are written as those of a layer: %d bytes", len(b))
+		t.Errorf("a table's entries are encoded like a layer's: %d bytes", len(b))
 	}
 }
 
-// TestTableBudget: a table's memory is bounded, and given back if it is not used.
+// TestTableBudget checks that a table's memory is bounded, and released if the table isn't
+// used.
 func TestTableBudget(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`{"entries":[`)
@@ -117,10 +118,10 @@ func TestTableBudget(t *testing.T) {
 	good := b.String() + `{"name":"last","type":"dir"}]}`
 	budget := NewBudget(100 << 10)
 	if _, err := stargzRef(good).Parse([]byte(good), budget); err == nil || !strings.Contains(err.Error(), "of memory") {
-		t.Errorf("error %v, want one of memory", err)
+		t.Errorf("got error %v, want one about memory", err)
 	}
 	if left := budget.left.Load(); left != 100<<10 {
-		t.Errorf("%d bytes of the budget are left after a table that is not used", left)
+		t.Errorf("%d bytes of the budget are left after an unused table", left)
 	}
 }
 
@@ -136,7 +137,7 @@ func FuzzTable(f *testing.F) {
 		}
 		read := func(_ context.Context, p []byte, off int64) error {
 			if off < 0 || off+int64(len(p)) > ref.size {
-				return errors.New("beyond the blob")
+				return errors.New("beyond the blob's end")
 			}
 			clear(p)
 			if off < int64(len(blob)) {
@@ -154,7 +155,7 @@ func FuzzTable(f *testing.F) {
 			}
 			n, err := io.Copy(io.Discard, r)
 			if err == nil && n != table.Entries.Size(i) {
-				t.Errorf("%d bytes of %d, without an error", n, table.Entries.Size(i))
+				t.Errorf("got %d bytes of %d, without an error", n, table.Entries.Size(i))
 			}
 			if err := r.Close(); err != nil {
 				t.Error(err)

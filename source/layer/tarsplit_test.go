@@ -16,7 +16,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// splitEntries reads a tar-split by our own reader, up to its first error.
+// splitEntries reads a tar-split with peel's reader, up to its first error.
 func splitEntries(b []byte) ([]storage.Entry, error) {
 	r := newSplitReader(bytes.NewReader(b))
 	var out []storage.Entry
@@ -34,7 +34,7 @@ func splitEntries(b []byte) ([]storage.Entry, error) {
 	}
 }
 
-// plainSplitEntries reads it by the library.
+// plainSplitEntries reads it with the library.
 func plainSplitEntries(b []byte) ([]storage.Entry, error) {
 	r := storage.NewJSONUnpacker(bytes.NewReader(b))
 	var out []storage.Entry
@@ -54,18 +54,18 @@ func sameSplitEntry(a, b storage.Entry) bool {
 	return a.Type == storage.SegmentType || a.Size == b.Size && a.GetName() == b.GetName()
 }
 
-// checkSplit fails the test unless our reader gives what the library gives. It
-// may reject what the library accepts, because the store is then not used, but never
-// the reverse.
+// checkSplit fails the test unless peel's reader returns what the library returns. It may
+// reject what the library accepts, because peel then doesn't use the store, but never the
+// reverse.
 func checkSplit(t *testing.T, b []byte) {
 	t.Helper()
 	got, err := splitEntries(b)
 	want, wantErr := plainSplitEntries(b)
 	if !slices.EqualFunc(got, want[:min(len(want), len(got))], sameSplitEntry) && !errors.Is(wantErr, storage.ErrDuplicatePath) {
-		t.Errorf("%d lines, by the library %d:\n got %+v\nwant %+v", len(got), len(want), got, want)
+		t.Errorf("got %d lines, the library %d:\n got %+v\nwant %+v", len(got), len(want), got, want)
 	}
 	if errors.Is(err, io.EOF) && !errors.Is(wantErr, io.EOF) && !errors.Is(wantErr, storage.ErrDuplicatePath) {
-		t.Errorf("accepted, but the library says %v", wantErr)
+		t.Errorf("accepted, but the library fails with %v", wantErr)
 	}
 }
 
@@ -107,7 +107,7 @@ func TestSplitReader(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			if _, err := splitEntries([]byte(tt.text)); errors.Is(err, io.EOF) != tt.ok {
-				t.Errorf("error %v, want a good end: %v", err, tt.ok)
+				t.Errorf("got error %v, want success: %v", err, tt.ok)
 			}
 			checkSplit(t, []byte(tt.text))
 		})
@@ -119,7 +119,7 @@ func TestSplitReader(t *testing.T) {
 	})
 }
 
-// TestScanSplit holds entries from a tar-split against those of the tar.
+// TestScanSplit compares the entries from a tar-split with those of the tar.
 func TestScanSplit(t *testing.T) {
 	for i, members := range testkit.StoredLayers() {
 		layer := testkit.StoredTar(t, members)
@@ -150,12 +150,12 @@ func checkScanSplit(t *testing.T, layer int, archive, split []byte) {
 		t.Fatal(err)
 	}
 	if size != int64(len(archive)) {
-		t.Errorf("layer %d: %d bytes, want %d", layer, size, len(archive))
+		t.Errorf("layer %d: got %d bytes, want %d", layer, size, len(archive))
 	}
 	for i := range want.Len() {
 		w := want.At(i)
 		if _, crc := got.CRC(i); crc != (w.Type == File && w.Size > 0) {
-			t.Errorf("layer %d: %s: is summed: %v", layer, w.Name, crc)
+			t.Errorf("layer %d: %s: has a checksum: %v", layer, w.Name, crc)
 		}
 	}
 	if diff := unlikeButSums(got, want); diff != "" {
@@ -163,7 +163,7 @@ func checkScanSplit(t *testing.T, layer int, archive, split []byte) {
 	}
 }
 
-// unlikeButSums is unlike for entries of which one list has checksums.
+// unlikeButSums is unlike for entries of which only one list has checksums.
 func unlikeButSums(a, b *Entries) string {
 	for _, e := range []*Entries{a, b} {
 		for _, block := range e.blocks {
@@ -175,7 +175,7 @@ func unlikeButSums(a, b *Entries) string {
 	return unlike(a, b)
 }
 
-// TestScanSplitRefuses damages a tar-split that is well-formed line by line.
+// TestScanSplitRefuses damages a tar-split in ways that leave each line valid.
 func TestScanSplitRefuses(t *testing.T) {
 	split := string(testkit.SplitOf(t, testkit.StoredTar(t, testkit.StoredLayers()[0])))
 	change := func(old, with string) string {
@@ -201,13 +201,13 @@ func TestScanSplitRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			_, _, err := ScanSplit(t.Context(), strings.NewReader(tt.text), nil)
 			if err == nil || !strings.Contains(err.Error(), tt.says) {
-				t.Errorf("error %v, want one that says %q", err, tt.says)
+				t.Errorf("got error %v, want one that says %q", err, tt.says)
 			}
 		})
 	}
 }
 
-// renumber writes the lines of a tar-split with their positions from 0.
+// renumber joins the lines of a tar-split, with positions counted from 0.
 func renumber(lines []string) string {
 	var b strings.Builder
 	for i, line := range lines {
@@ -218,8 +218,8 @@ func renumber(lines []string) string {
 	return b.String()
 }
 
-// FuzzSplitReader holds the reader against the library's, for any bytes and for
-// what the library writes.
+// FuzzSplitReader compares peel's reader with the library's, on any bytes and on what the
+// library writes.
 func FuzzSplitReader(f *testing.F) {
 	f.Add([]byte(`{"type":1,"name":"a","size":3,"payload":"AAECAwQFBgc=","position":0}`+"\n"), []byte("a"), int64(3))
 	f.Add([]byte(`{"type":2,"payload":null,"position":0}`+"\n"), []byte("\xff<"), int64(0))
@@ -239,8 +239,8 @@ func FuzzSplitReader(f *testing.F) {
 	})
 }
 
-// FuzzScanSplit holds the entries of any tar that can be split against those of
-// the tar itself: the same, or none.
+// FuzzScanSplit compares the entries of any tar that can be split with those of the tar itself:
+// they must be the same, or rejected.
 func FuzzScanSplit(f *testing.F) {
 	for _, members := range testkit.StoredLayers() {
 		f.Add(testkit.StoredTar(f, members))
@@ -256,7 +256,7 @@ func FuzzScanSplit(f *testing.F) {
 		}
 		want, err := scanPlain(t, archive)
 		if err != nil {
-			t.Fatalf("accepted as a tar-split, but the tar is not: %v", err)
+			t.Fatalf("accepted as a tar-split, but the tar is invalid: %v", err)
 		}
 		if diff := unlikeButSums(got, want); diff != "" {
 			t.Error(diff)
@@ -264,12 +264,12 @@ func FuzzScanSplit(f *testing.F) {
 	})
 }
 
-// TestSplitOfRealEngine reads every tar-split of the Docker engine's layer
-// database that PEEL_LAYERDB names, by our reader and by the library.
+// TestSplitOfRealEngine reads every tar-split in the layer database of a Docker engine that
+// PEEL_LAYERDB names, with peel's reader and with the library.
 func TestSplitOfRealEngine(t *testing.T) {
 	dir := os.Getenv("PEEL_LAYERDB")
 	if dir == "" {
-		t.Skip("PEEL_LAYERDB names no folder of layers, as /var/lib/docker/image/overlay2/layerdb/sha256")
+		t.Skip("PEEL_LAYERDB isn't set to a folder of layers such as /var/lib/docker/image/overlay2/layerdb/sha256")
 	}
 	files, _ := filepath.Glob(filepath.Join(dir, "*", "tar-split.json.gz"))
 	if len(files) == 0 {
@@ -303,7 +303,7 @@ func ungzip(t testing.TB, name string) []byte {
 	return b
 }
 
-// BenchmarkSplit compares the readers of a tar-split, without the gzip.
+// BenchmarkSplit compares the readers of a tar-split, without gzip.
 func BenchmarkSplit(b *testing.B) {
 	var members []testkit.StoredMember
 	for i := range 2000 {

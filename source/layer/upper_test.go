@@ -18,8 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// madeFile is a file of a folder that a test makes: "dir/", "file=content",
-// "link->target", "name~" for a device 0/0; xattrs follow.
+// madeFile describes a file that a test makes in a folder: "dir/", "file=content",
+// "link->target", or "name~" for a device 0/0; xattrs follow.
 type madeFile struct {
 	name   string
 	xattrs map[string]string
@@ -45,7 +45,7 @@ func makeFiles(t *testing.T, files ...madeFile) string {
 			err = os.Symlink(link, at)
 		case whiteout:
 			if err = unix.Mknod(at, unix.S_IFCHR, 0); errors.Is(err, unix.EPERM) {
-				t.Skip("this user cannot make whiteouts here")
+				t.Skip("this user can't make whiteouts on this system")
 			}
 		case isFile:
 			err = os.WriteFile(at, []byte(content), 0o600)
@@ -55,7 +55,7 @@ func makeFiles(t *testing.T, files ...madeFile) string {
 		}
 		for key, value := range f.xattrs {
 			if err := unix.Lsetxattr(at, key, []byte(value), 0); err != nil {
-				t.Skipf("%s cannot be set here: %v", key, err)
+				t.Skipf("can't set %s on this system: %v", key, err)
 			}
 		}
 	}
@@ -73,8 +73,8 @@ func made(name string, xattrs ...string) madeFile {
 	return f
 }
 
-// readUpperDir lists what is in an upper directory, a line each: names, with a
-// directory's slash, files with their content, symlinks with their target.
+// readUpperDir lists an upper directory, one line per name: directories with a slash, files
+// with their content, symlinks with their target.
 func readUpperDir(t *testing.T, dir string, o UpperOptions) (lines, flaws []string) {
 	t.Helper()
 	f, err := OpenUpper(dir, o)
@@ -117,18 +117,18 @@ func contentOfEntry(t *testing.T, f *Folder, e *Entries, i int) string {
 		t.Fatal(err)
 	}
 	if want := e.At(i).Size; int64(len(b)) != want {
-		t.Errorf("%s: %d bytes, listed with %d", e.At(i).Name, len(b), want)
+		t.Errorf("%s: got %d bytes, but it's listed with %d", e.At(i).Name, len(b), want)
 	}
 	return string(b)
 }
 
-// TestUpper holds each form of an upper directory against the entries that it gives.
+// TestUpper checks the entries that each form of an upper directory gives.
 func TestUpper(t *testing.T) {
 	const overlay, fuse = "user.overlay.", "user.fuseoverlayfs."
 	tests := []struct {
 		name    string
 		upper   []madeFile
-		lower   [][]madeFile // the topmost first
+		lower   [][]madeFile // topmost first
 		options UpperOptions
 		want    []string
 		flaws   []string
@@ -247,7 +247,7 @@ func TestUpper(t *testing.T) {
 			tt.options.User = !tt.options.Fuse && tt.options.Keep == nil && tt.name != "fuse-attributes-elsewhere"
 			lines, flaws := readUpperDir(t, makeFiles(t, tt.upper...), tt.options)
 			if !slices.Equal(lines, tt.want) {
-				t.Errorf("it is listed as\n%q\nwant\n%q", lines, tt.want)
+				t.Errorf("got list\n%q\nwant\n%q", lines, tt.want)
 			}
 			if !slices.Equal(flaws, tt.flaws) {
 				t.Errorf("flaws %q, want %q", flaws, tt.flaws)
@@ -256,7 +256,8 @@ func TestUpper(t *testing.T) {
 	}
 }
 
-// TestUpperAttributes looks at what a file of an upper directory is in a layer.
+// TestUpperAttributes checks how the attributes of a file in an upper directory appear in a
+// layer.
 func TestUpperAttributes(t *testing.T) {
 	dir := makeFiles(t, made("own=x", "user.containers.override_stat", "7:8:4755", "user.mine", "1", "user.other", "2"), made("plain=y", "user.other", "2"))
 	when := time.Unix(1_600_000_000, 123_456_789)
@@ -310,7 +311,8 @@ func TestUpperAttributes(t *testing.T) {
 	}
 }
 
-// Capabilities that a user namespace's root has given are those of any root.
+// TestCapabilitiesWithoutRoot checks that capabilities set by a user namespace's root count
+// like those set by any root.
 func TestCapabilitiesWithoutRoot(t *testing.T) {
 	const second = "\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 	third := second[:3] + "\x03" + second[4:] + "\xa0\x86\x01\x00"
@@ -321,7 +323,7 @@ func TestCapabilitiesWithoutRoot(t *testing.T) {
 	}
 }
 
-// change changes something at random, and returns what.
+// change makes a random change and returns a description of it.
 func (m *madeOverlay) change(seed uint64) string {
 	rnd := rand.New(rand.NewPCG(seed, 11))
 	var did []string
@@ -331,8 +333,7 @@ func (m *madeOverlay) change(seed uint64) string {
 	return strings.Join(did, "\n")
 }
 
-// compare holds the upper directory over the lower ones against what the overlay has
-// shown.
+// compare checks that the upper directory over the lower ones gives what the overlay showed.
 func (m *madeOverlay) compare(t *testing.T, o UpperOptions, want map[string]string, what string) {
 	t.Helper()
 	got := map[string]string{}
@@ -342,7 +343,7 @@ func (m *madeOverlay) compare(t *testing.T, o UpperOptions, want map[string]stri
 	got = shownBy(t, func(dir string, _ FolderOptions) (*Folder, error) { return OpenUpper(dir, o) }, m.upper, got)
 	for _, name := range slices.Sorted(mapsKeys(want, got)) {
 		if want[name] != got[name] {
-			t.Errorf("%s is %q, the overlay shows %q; %s", name, got[name], want[name], what)
+			t.Errorf("%s is %q, but the overlay shows %q; %s", name, got[name], want[name], what)
 		}
 	}
 }

@@ -19,9 +19,9 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// TestUpperOfTheKernel changes files at random in an overlay that the kernel mounts,
-// with and without redirects and metadata-only copies. What its upper directory gives,
-// laid over the lower ones, is what the mount shows.
+// TestUpperOfTheKernel changes files at random in an overlay mounted by the kernel, with and
+// without redirects and metadata-only copies. The upper directory as peel reads it, laid over
+// the lower ones, must be what the mount shows.
 func TestUpperOfTheKernel(t *testing.T) {
 	testkit.Long(t, "it mounts file systems")
 	for name, options := range map[string]string{
@@ -37,14 +37,13 @@ func TestUpperOfTheKernel(t *testing.T) {
 	}
 }
 
-// TestUpperOfFuse does the same with fuse-overlayfs, as root and as it does where it
-// may not change owners and modes. The directory is what it shows when it is mounted
-// anew.
+// TestUpperOfFuse does the same with fuse-overlayfs, both as root and as it works where it may
+// not change owners and modes. The reference is what a new mount shows.
 func TestUpperOfFuse(t *testing.T) {
 	testkit.Long(t, "it mounts file systems")
 	program, err := exec.LookPath("fuse-overlayfs")
 	if err != nil {
-		t.Skip("there is no fuse-overlayfs")
+		t.Skip("fuse-overlayfs isn't installed")
 	}
 	for _, options := range []string{"", ",xattr_permissions=2"} {
 		for seed := range uint64(8) {
@@ -52,7 +51,7 @@ func TestUpperOfFuse(t *testing.T) {
 			data := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s%s", strings.Join(m.low, ":"), m.upper, m.work, options)
 			mount := func() {
 				if out, err := exec.Command(program, "-o", data, m.merged).CombinedOutput(); err != nil {
-					t.Skipf("it does not mount here: %v %s", err, out)
+					t.Skipf("fuse-overlayfs can't mount here: %v %s", err, out)
 				}
 			}
 			unmount := func() {
@@ -71,7 +70,7 @@ func TestUpperOfFuse(t *testing.T) {
 	}
 }
 
-// A madeOverlay are the folders of an overlay.
+// madeOverlay has the folders of an overlay.
 type madeOverlay struct {
 	low                 []string
 	upper, work, merged string
@@ -100,7 +99,7 @@ func overlayAtRandom(t *testing.T, options string, seed uint64) {
 	m := newOverlay(t)
 	data := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s,%s", strings.Join(m.low, ":"), m.upper, m.work, options)
 	if err := unix.Mount("overlay", m.merged, "overlay", 0, data); err != nil {
-		t.Skipf("an overlay cannot be mounted here: %v", err)
+		t.Skipf("can't mount an overlay here: %v", err)
 	}
 	did := m.change(seed)
 	want := shownBy(t, OpenFolder, m.merged, nil)
@@ -122,8 +121,7 @@ func mapsKeys(all ...map[string]string) func(yield func(string) bool) {
 	}
 }
 
-// shownBy lays what a folder holds as a layer over below: what each path is, without
-// the root.
+// shownBy lays a folder, read as a layer, over below and describes each path except the root.
 func shownBy(t *testing.T, open func(string, FolderOptions) (*Folder, error), dir string, below map[string]string) map[string]string {
 	t.Helper()
 	f, err := open(dir, FolderOptions{})
@@ -177,7 +175,7 @@ func shownBy(t *testing.T, open func(string, FolderOptions) (*Folder, error), di
 	return out
 }
 
-// changeAtRandom changes something below root, and returns what.
+// changeAtRandom makes a random change below root and returns a description of it.
 func changeAtRandom(rnd *rand.Rand, root string) string {
 	var files, dirs []string
 	_ = filepath.WalkDir(root, func(p string, e os.DirEntry, err error) error {

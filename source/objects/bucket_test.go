@@ -17,13 +17,13 @@ import (
 	"testing"
 )
 
-// A fakeS3 is a bucket "fleet" for tests: as much of S3 as a store asks of it.
+// fakeS3 is a bucket "fleet" for tests. It implements the part of S3 that a store uses.
 type fakeS3 struct {
 	*httptest.Server
 
 	mu      sync.Mutex
 	objects map[string][]byte
-	fault   func(w http.ResponseWriter, r *http.Request) bool // handles a request badly; may be nil
+	fault   func(w http.ResponseWriter, r *http.Request) bool // mishandles a request; may be nil
 	asked   []string
 }
 
@@ -39,7 +39,7 @@ func newFakeS3(t *testing.T) *fakeS3 {
 	return f
 }
 
-// refuse answers with an error as S3 does.
+// refuse answers with an error like S3's.
 func refuse(w http.ResponseWriter, status int, code string) bool {
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(status)
@@ -103,8 +103,8 @@ func (f *fakeS3) put(w http.ResponseWriter, r *http.Request, key string) {
 	w.Header().Set("ETag", etag(b))
 }
 
-// unchunked takes the chunks of a streamed body apart.
-// Source: Amazon S3 API Reference, "Signature Calculations: Transferring Payload in Multiple Chunks".
+// unchunked removes the chunk framing of a streamed body. Source: Amazon S3 API Reference,
+// "Signature Calculations: Transferring Payload in Multiple Chunks".
 func unchunked(b []byte) (out []byte) {
 	for {
 		line, rest, _ := strings.Cut(string(b), "\r\n")
@@ -145,7 +145,7 @@ func (f *fakeS3) get(w http.ResponseWriter, r *http.Request, key string) {
 	}
 }
 
-// list answers with two names at a time.
+// list answers with two names per page.
 func (f *fakeS3) list(w http.ResponseWriter, r *http.Request) {
 	type content struct {
 		Key  string
@@ -177,7 +177,7 @@ func (f *fakeS3) list(w http.ResponseWriter, r *http.Request) {
 	_ = xml.NewEncoder(w).Encode(out)
 }
 
-// TestBucket holds a bucket to what every store promises.
+// TestBucket runs the tests that every store must pass on a bucket.
 func TestBucket(t *testing.T) {
 	newFakeS3(t)
 	s, err := Open(t.Context(), "s3://fleet/some/prefix/", true)
@@ -190,7 +190,7 @@ func TestBucket(t *testing.T) {
 	testStore(t, s)
 }
 
-// Errors say whether trying again may help, and no secret.
+// TestBucketErrors checks that errors say whether trying again may help, and contain no secret.
 func TestBucketErrors(t *testing.T) {
 	f := newFakeS3(t)
 	s, err := Open(t.Context(), "s3://fleet/p", true)
@@ -207,7 +207,7 @@ func TestBucketErrors(t *testing.T) {
 	}{
 		{http.StatusForbidden, "AccessDenied", true},
 		{http.StatusBadRequest, "ExpiredToken", true},
-		{http.StatusForbidden, "RequestTimeTooSkewed", false}, // a clock that jumps
+		{http.StatusForbidden, "RequestTimeTooSkewed", false}, // a clock that is off
 		{http.StatusNotImplemented, "NotImplemented", false},
 	} {
 		f.mu.Lock()
@@ -220,8 +220,8 @@ func TestBucketErrors(t *testing.T) {
 	}
 }
 
-// A put that breaks off is made again, and is there once; credentials that have expired
-// are fetched anew.
+// TestBucketAgain checks that an interrupted put is retried and leaves one object, and that
+// expired credentials are renewed.
 func TestBucketAgain(t *testing.T) {
 	f := newFakeS3(t)
 	s, err := Open(t.Context(), "s3://fleet/p", true)
@@ -234,7 +234,7 @@ func TestBucketAgain(t *testing.T) {
 			return false
 		}
 		switch broken++; broken {
-		case 1: // in the middle
+		case 1: // halfway
 			_, _ = io.CopyN(io.Discard, r.Body, 10)
 			panic(http.ErrAbortHandler)
 		case 2:
@@ -254,11 +254,11 @@ func TestBucketAgain(t *testing.T) {
 	if _, err := o.ReadAt(b, 11); err != nil || string(b) != "some bytes" {
 		t.Error(string(b), err)
 	}
-	// Another object of the name is not read on in the middle of this one.
+	// If another object replaces this one, reading must not continue in the new one.
 	f.mu.Lock()
 	f.objects["p/x"] = []byte(strings.Repeat("another", 40_000))
 	f.mu.Unlock()
 	if _, err := o.ReadAt(b, 11); err == nil {
-		t.Error("it is read from two versions")
+		t.Error("read bytes of two versions")
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// TestFolder holds the folder to what every store promises.
+// TestFolder runs the tests that every store must pass on a folder.
 func TestFolder(t *testing.T) {
 	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "new"), true)
 	if err != nil {
@@ -24,7 +24,7 @@ func TestFolder(t *testing.T) {
 	testStore(t, s)
 }
 
-// testStore is what every store must pass: it is empty at first.
+// testStore tests what every store must do. The store must be empty at first.
 func testStore(t *testing.T, s Store) {
 	t.Helper()
 	ctx := t.Context()
@@ -107,20 +107,20 @@ func testStore(t *testing.T, s Store) {
 		}
 	}
 	if _, err := s.Put(ctx, "short", strings.NewReader("abc"), 5); err == nil {
-		t.Error("an object shorter than it was said to be is put")
+		t.Error("stored an object shorter than its stated size")
 	}
 	if _, err := s.Put(ctx, "broken", &breaking{}, 5); err == nil {
-		t.Error("a broken object is put")
+		t.Error("stored an object whose content failed")
 	}
 	for _, name := range []string{"short", "broken"} {
 		if _, err := s.Open(ctx, name); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s: half of it is there: %v", name, err)
+			t.Errorf("%s: part of it was stored: %v", name, err)
 		}
 	}
 	testRace(ctx, t, s)
 }
 
-// testRace puts one object several times at once: one of them makes it.
+// testRace puts one object several times at once: exactly one put must create it.
 func testRace(ctx context.Context, t *testing.T, s Store) {
 	t.Helper()
 	var group sync.WaitGroup
@@ -154,7 +154,8 @@ func (b *breaking) Read(p []byte) (int, error) {
 	return copy(p, "ab"), nil
 }
 
-// Nothing outside of the folder is reached, whatever lies in it.
+// TestFolderStaysInside checks that nothing outside the folder can be reached, whatever the
+// folder contains.
 func TestFolderStaysInside(t *testing.T) {
 	dir, outside := t.TempDir(), t.TempDir()
 	if err := os.WriteFile(filepath.Join(outside, "x"), []byte("x"), 0o600); err != nil {
@@ -171,7 +172,7 @@ func TestFolderStaysInside(t *testing.T) {
 		t.Error("a file outside was opened")
 	}
 	if _, err := s.Put(t.Context(), "out/y", strings.NewReader(""), 0); err == nil {
-		t.Error("a file outside was made")
+		t.Error("a file outside was created")
 	}
 }
 

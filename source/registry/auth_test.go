@@ -21,7 +21,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// writeAuth writes a file of credentials, "user:password" by key.
+// writeAuth writes a credentials file with "user:password" for each key.
 func writeAuth(t *testing.T, path string, keys map[string]string) {
 	t.Helper()
 	auths := map[string]any{}
@@ -40,8 +40,8 @@ func writeJSON(t *testing.T, path string, v any) {
 	testkit.WriteFiles(t, filepath.Dir(path), map[string]string{filepath.Base(path): string(text)})
 }
 
-// needsToken wants a token, which it gives to "me:secret-password" at a path of its
-// own, and accepts "the-token".
+// needsToken requires a token. It gives "the-token" to "me:secret-password" at a path of its
+// own.
 func needsToken(reg *fakeregistry.Registry) fakeregistry.Fault {
 	return func(w http.ResponseWriter, r *http.Request, _ int) bool {
 		if r.URL.Path == "/token" {
@@ -74,8 +74,7 @@ func needsBasic(w http.ResponseWriter, r *http.Request, _ int) bool {
 	return true
 }
 
-// helper puts a program into the PATH that answers for one key, and counts how often
-// it is asked.
+// helper puts a program into PATH that answers for one key and counts how often it runs.
 func helper(t *testing.T, name, key, answer string, code int) (count func() int) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -94,8 +93,8 @@ func helper(t *testing.T, name, key, answer string, code int) (count func() int)
 	}
 }
 
-// Credentials are found wherever Docker and podman keep them, all files are asked,
-// and what is not accepted is not the end.
+// TestCredentials checks that credentials are found wherever Docker and podman store them, that
+// all files are searched, and that peel goes on after credentials are rejected.
 func TestCredentials(t *testing.T) {
 	const good, bad = "me:secret-password", "me:wrong-password"
 	type place struct{ home, runtime, host string }
@@ -103,7 +102,7 @@ func TestCredentials(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		write func(t *testing.T, p place)
-		texts []string // of the error; none: it works
+		texts []string // in the error; none if it works
 		skip  bool
 	}{
 		{name: "Docker's config", write: func(t *testing.T, p place) {
@@ -202,7 +201,8 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-// A helper is asked once for each key, however many requests there are.
+// TestHelperIsAskedOnce checks that a helper runs once for each key, for any number of
+// requests.
 func TestHelperIsAskedOnce(t *testing.T) {
 	home, _ := alone(t)
 	p := push(t, fakeregistry.New(t), 1000)
@@ -220,8 +220,8 @@ func TestHelperIsAskedOnce(t *testing.T) {
 	}
 }
 
-// A helper that says too much, or what is not JSON, or has an odd name, gives no
-// credentials; what it has said is not repeated.
+// TestHelperMisbehaves checks that a helper with an odd name, or with output that is too long
+// or isn't JSON, gives no credentials, and that its output isn't repeated.
 func TestHelperMisbehaves(t *testing.T) {
 	alone(t)
 	for _, c := range []struct{ name, answer, says string }{
@@ -232,7 +232,7 @@ func TestHelperMisbehaves(t *testing.T) {
 		_, err := runHelper(t.Context(), c.name, "k")
 		testkit.WantError(t, err, c.says)
 		if strings.Contains(err.Error(), "the-secret") {
-			t.Errorf("%s: its answer is repeated: %v", c.name, err)
+			t.Errorf("%s: the error repeats its output: %v", c.name, err)
 		}
 	}
 	for _, name := range []string{"", "../x", "a b", "-x", "a/b"} {
@@ -241,8 +241,8 @@ func TestHelperMisbehaves(t *testing.T) {
 	}
 }
 
-// A token that ends in the middle is renewed, before the blob or where it has broken
-// off.
+// TestTokenEnds checks that a token that expires is renewed, before a blob or where the blob
+// was interrupted.
 func TestTokenEnds(t *testing.T) {
 	home, _ := alone(t)
 	p := push(t, fakeregistry.New(t), 1000)
@@ -250,7 +250,7 @@ func TestTokenEnds(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		challenge bool
-		cut       int // the blob breaks off first, after so many bytes; 0: it does not
+		cut       int // the blob is first interrupted after this many bytes; 0 for never
 	}{{"with a challenge", true, 0}, {"without one", false, 0}, {"in the middle of the blob", true, 400}, {"in the middle, without one", false, 999}} {
 		t.Run(c.name, func(t *testing.T) {
 			p.Forget()
@@ -275,17 +275,18 @@ func TestTokenEnds(t *testing.T) {
 			asked := p.Asked()
 			tokens := slices.DeleteFunc(slices.Clone(asked), func(s string) bool { return !strings.Contains(s, "/token") })
 			if len(tokens) != 2 {
-				t.Errorf("%d tokens were asked for, want 2", len(tokens))
+				t.Errorf("got %d requests for tokens, want 2", len(tokens))
 			}
 			if last := asked[len(asked)-1]; c.cut > 0 && !strings.HasSuffix(last, fmt.Sprintf(" bytes=%d-999", c.cut)) {
-				t.Errorf("the last request is %s, want one for the rest", last)
+				t.Errorf("got last request %s, want one for the rest", last)
 			}
 		})
 	}
 }
 
-// What gives tokens may be anything: a proxy that requires a login, a server that is ill,
-// one that never ends. The error says so, and is there soon.
+// TestTokenAnswers checks servers that don't answer with a token: a proxy that requires a
+// login, a failing server, one whose answer never ends. The error must say so, and come
+// quickly.
 func TestTokenAnswers(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
@@ -302,7 +303,7 @@ func TestTokenAnswers(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		answer http.HandlerFunc
-		kind   error // nil: any
+		kind   error // nil for any
 		texts  []string
 	}{
 		{"a login page", write("text/html", "<html><form>password</form></html>", 200), ErrPage, []string{"a proxy may require a login", "HTTPS_PROXY"}},
@@ -339,13 +340,13 @@ func TestTokenAnswers(t *testing.T) {
 			}
 			testkit.WantError(t, err, append(c.texts, p.Host()+"/me/app")...)
 			if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "hidden") || strings.Contains(err.Error(), "xxxx") {
-				t.Errorf("a secret is shown: %v", err)
+				t.Errorf("the error shows a secret: %v", err)
 			}
 		})
 	}
 }
 
-// Retry-After is a number of seconds or a date.
+// TestRetryAfter checks that Retry-After can be a number of seconds or a date.
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, c := range []struct {
@@ -363,7 +364,8 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// A registry in a private network may have its tokens given by another host there.
+// TestTokenServerElsewhere checks that a registry in a private network may use another host of
+// that network for tokens.
 func TestTokenServerElsewhere(t *testing.T) {
 	home, _ := alone(t)
 	p := push(t, fakeregistry.New(t), 1000)
@@ -408,7 +410,8 @@ func TestKeysOf(t *testing.T) {
 	}
 }
 
-// Docker Hub's credentials are kept under several names; every file is asked.
+// TestHubCredentials checks that Docker Hub's credentials are found under several names, and
+// that every file is searched.
 func TestHubCredentials(t *testing.T) {
 	home, _ := alone(t)
 	run := t.TempDir()
@@ -417,7 +420,7 @@ func TestHubCredentials(t *testing.T) {
 	for _, c := range []struct {
 		name           string
 		docker, podman map[string]string
-		want           string // users, in the order in which they are tried
+		want           string // users in the order in which peel tries them
 	}{
 		{"as docker login writes it", map[string]string{"https://index.docker.io/v1/": "a:x"}, nil, "a"},
 		{"as podman login writes it", nil, map[string]string{"docker.io": "b:x"}, "b"},
@@ -465,7 +468,7 @@ func FuzzHelperAnswer(f *testing.F) {
 	f.Add([]byte(`{"Username":"<token>","Secret":"x"}`))
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		if _, err := parseHelper(answer); err != nil && len(answer) > 20 && strings.Contains(err.Error(), string(answer)) {
-			t.Errorf("the answer is repeated: %v", err)
+			t.Errorf("the error repeats the output: %v", err)
 		}
 	})
 }

@@ -17,16 +17,16 @@ import (
 	"github.com/peelhq/peel/internal/fakeregistry"
 )
 
-// A blob is read whole, and nothing else, whatever happens on the way; or there is
-// an error that says what did.
+// TestBlobFaults checks that for any fault on the way, the whole blob and nothing else is read,
+// or an error says what happened.
 func TestBlobFaults(t *testing.T) {
 	const size = 100_000
 	for _, c := range []struct {
 		name  string
 		fault func(p *pushed) fakeregistry.Fault
-		kind  error    // nil: the bytes are all there
-		texts []string // of the error
-		most  int      // requests of the blob; 0: one
+		kind  error    // nil if all bytes arrive
+		texts []string // in the error
+		most  int      // requests for the blob; 0 means one
 	}{
 		{name: "nothing", fault: func(*pushed) fakeregistry.Fault {
 			return func(http.ResponseWriter, *http.Request, int) bool { return false }
@@ -168,7 +168,7 @@ func TestBlobFaults(t *testing.T) {
 		{name: "a coding that nobody has asked for is only a header", fault: func(p *pushed) fakeregistry.Fault {
 			return func(w http.ResponseWriter, r *http.Request, _ int) bool {
 				if r.Header.Get("Accept-Encoding") != "identity" {
-					t.Errorf("Accept-Encoding %q, want identity", r.Header.Get("Accept-Encoding"))
+					t.Errorf("got Accept-Encoding %q, want identity", r.Header.Get("Accept-Encoding"))
 				}
 				w.Header().Set("Content-Encoding", "gzip")
 				_, _ = w.Write(p.bytes)
@@ -183,7 +183,7 @@ func TestBlobFaults(t *testing.T) {
 			got, err := p.readBlob(t, client(t, Options{}))
 			if c.kind == nil && c.texts == nil {
 				if err != nil || !bytes.Equal(got, p.bytes) {
-					t.Errorf("%d bytes, error %v; want all %d and none", len(got), err, size)
+					t.Errorf("got %d bytes, error %v; want all %d and none", len(got), err, size)
 				}
 			} else {
 				if c.kind != nil {
@@ -193,7 +193,7 @@ func TestBlobFaults(t *testing.T) {
 			}
 			asked := slices.DeleteFunc(p.Asked(), func(s string) bool { return !strings.Contains(s, "/blobs/") })
 			if len(asked) > max(c.most, 1) {
-				t.Errorf("%d requests, want at most %d:\n%s", len(asked), max(c.most, 1), strings.Join(asked, "\n"))
+				t.Errorf("got %d requests, want at most %d:\n%s", len(asked), max(c.most, 1), strings.Join(asked, "\n"))
 			}
 			for _, line := range asked {
 				if _, part, ok := strings.Cut(line, "bytes="); ok && !strings.HasSuffix(part, fmt.Sprintf("-%d", size-1)) {
@@ -204,7 +204,7 @@ func TestBlobFaults(t *testing.T) {
 	}
 }
 
-// answering answers with those bytes; without a length, in chunks.
+// answering answers with this body, in chunks if length is empty.
 func answering(body []byte, length string) fakeregistry.Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
 		if length != "" {
@@ -217,7 +217,7 @@ func answering(body []byte, length string) fakeregistry.Fault {
 	}
 }
 
-// firstOnly answers so the first n times.
+// firstOnly uses answer for the first n requests.
 func firstOnly(n int, answer func(w http.ResponseWriter)) fakeregistry.Fault {
 	return func(w http.ResponseWriter, _ *http.Request, count int) bool {
 		if count > n {
@@ -228,7 +228,7 @@ func firstOnly(n int, answer func(w http.ResponseWriter)) fakeregistry.Fault {
 	}
 }
 
-// A small blob is cut off at every byte.
+// TestBlobCutEverywhere cuts a small blob off at every byte.
 func TestBlobCutEverywhere(t *testing.T) {
 	alone(t)
 	const size = 300
@@ -241,12 +241,12 @@ func TestBlobCutEverywhere(t *testing.T) {
 		}))
 		got, err := p.readBlob(t, c)
 		if err != nil || !bytes.Equal(got, p.bytes) {
-			t.Fatalf("cut after %d bytes: %d bytes, error %v", at, len(got), err)
+			t.Fatalf("cut after %d bytes: got %d bytes, error %v", at, len(got), err)
 		}
 	}
 }
 
-// storage is another host, to which a registry sends for its blobs.
+// storage is another host to which a registry redirects for its blobs.
 type storage struct {
 	*httptest.Server
 	requests atomic.Int64
@@ -269,8 +269,8 @@ func newStorage(t *testing.T, tls bool, serve func(w http.ResponseWriter, r *htt
 	return s
 }
 
-// What a registry sends elsewhere for goes there without its token, and comes back
-// to the registry when the address has expired.
+// TestBlobElsewhere checks that a redirected request carries no token of the registry, and that
+// peel asks the registry again when the address has expired.
 func TestBlobElsewhere(t *testing.T) {
 	alone(t)
 	p := push(t, fakeregistry.New(t), 50_000)
@@ -306,15 +306,15 @@ func TestBlobElsewhere(t *testing.T) {
 		t.Fatalf("%d bytes, error %v", len(got), err)
 	}
 	if n := away.requests.Load(); n != 3 {
-		t.Errorf("%d requests elsewhere, want 3: the first, one that has expired, and one more", n)
+		t.Errorf("got %d requests elsewhere, want 3: the first, an expired one, and one more", n)
 	}
 	for _, h := range away.headers {
 		if h.Get("Authorization") != "" || h.Get("Cookie") != "" {
-			t.Errorf("the registry's credentials went elsewhere: %v", h)
+			t.Errorf("the registry's credentials were sent elsewhere: %v", h)
 		}
 	}
 	if !slices.Contains(p.Authorizations(), "Bearer the-token") {
-		t.Error("the registry was asked without a token: the test shows nothing")
+		t.Error("the registry was asked without a token, so the test proves nothing")
 	}
 
 	part := make([]byte, 1000)
@@ -325,15 +325,15 @@ func TestBlobElsewhere(t *testing.T) {
 	}
 	for _, off := range []int64{0, 49_000, 20_000} {
 		if err := found.ReadRange(t.Context(), p.blob, part, off); err != nil || !bytes.Equal(part, p.bytes[off:off+1000]) {
-			t.Errorf("a range at %d: wrong, or error %v", off, err)
+			t.Errorf("range at %d: wrong bytes, or error %v", off, err)
 		}
 	}
 	blobs := slices.DeleteFunc(p.Asked(), func(s string) bool { return !strings.Contains(s, "/blobs/") })
-	if len(blobs) > 2 { // the first address has expired
-		t.Errorf("the registry was asked %d times for where the blob is, want twice at most", len(blobs))
+	if len(blobs) > 2 { // the first address expired
+		t.Errorf("asked the registry %d times where the blob is, want at most twice", len(blobs))
 	}
 	if !strings.Contains(log.String(), away.URL+"/blob") {
-		t.Errorf("the log does not say where the registry has sent peel:\n%s", log.String())
+		t.Errorf("the log doesn't say where the registry redirected to:\n%s", log.String())
 	}
 	for _, secret := range []string{"secret1", "secret2", "the-token", "secret-password"} {
 		if strings.Contains(log.String(), secret) {
@@ -342,7 +342,8 @@ func TestBlobElsewhere(t *testing.T) {
 	}
 }
 
-// Where peel does not go, it says why, without the query of the address.
+// TestBlobNotFollowed checks that if peel doesn't follow a redirect, it says why, without the
+// query of the address.
 func TestBlobNotFollowed(t *testing.T) {
 	alone(t)
 	plain := newStorage(t, false, func(http.ResponseWriter, *http.Request, int) {})
@@ -365,16 +366,17 @@ func TestBlobNotFollowed(t *testing.T) {
 			_, err := p.readBlob(t, client(t, Options{Insecure: []string{"127.0.0.1"}}))
 			says(t, err, ErrRefused, c.says)
 			if strings.Contains(err.Error(), "hidden") {
-				t.Errorf("the query is shown: %v", err)
+				t.Errorf("the error shows the query: %v", err)
 			}
 		})
 	}
 	if n := plain.requests.Load(); n > 0 {
-		t.Errorf("%d requests by plain HTTP", n)
+		t.Errorf("got %d requests by plain HTTP", n)
 	}
 }
 
-// A public registry cannot send peel into the private network that it runs in.
+// TestNotIntoPrivateNetwork checks that a public registry can't send peel into the private
+// network that peel runs in.
 func TestNotIntoPrivateNetwork(t *testing.T) {
 	alone(t)
 	inner := newStorage(t, false, func(http.ResponseWriter, *http.Request, int) {})
@@ -397,7 +399,7 @@ func TestNotIntoPrivateNetwork(t *testing.T) {
 			t.Errorf("%s: error %v, want %v", to, err, errInward)
 		}
 	}
-	// By a name that leads there.
+	// Use a name that leads there.
 	h, err := c.host("harmless.example", false, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -407,7 +409,7 @@ func TestNotIntoPrivateNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	if by != http.RoundTripper(h.guarded) {
-		t.Fatal("not the transport that looks at addresses")
+		t.Fatal("not the transport that checks addresses")
 	}
 	req := httptest.NewRequest(http.MethodGet, inner.URL, http.NoBody) // dials the address itself
 	req.RequestURI = ""
@@ -416,10 +418,10 @@ func TestNotIntoPrivateNetwork(t *testing.T) {
 		_ = resp.Body.Close()
 	}
 	if err == nil || !strings.Contains(err.Error(), "private network") {
-		t.Errorf("error %v, want one of a private network", err)
+		t.Errorf("got error %v, want one about a private network", err)
 	}
 	if n := inner.requests.Load(); n > 0 {
-		t.Errorf("%d requests to the inside", n)
+		t.Errorf("got %d requests to the private network", n)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// confOf is the settings of one registries.conf.
+// confOf parses the text of one registries.conf.
 func confOf(t *testing.T, text string) (*conf, error) {
 	t.Helper()
 	c := &conf{aliases: map[string]string{}}
@@ -25,7 +25,7 @@ func confOf(t *testing.T, text string) (*conf, error) {
 	return c, c.lay("registries.conf", &f)
 }
 
-// Where an image is looked for, as containers-registries.conf(5) says.
+// TestLocations checks where peel looks for an image, as containers-registries.conf(5) says.
 func TestLocations(t *testing.T) {
 	const rewritten = `
 [[registry]]
@@ -97,7 +97,7 @@ location = "hub-mirror.example"
 	}
 }
 
-// What a name stands for.
+// TestNames checks what a name resolves to.
 func TestNames(t *testing.T) {
 	const digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 	plain, err := confOf(t, "")
@@ -143,15 +143,15 @@ unqualified-search-registries = ["registry.example", "docker.io"]
 	}
 	for _, bad := range []string{"", "App", "a b", "app:", "http://x/y", "app@sha256:1", "app@md5:d41d8cd98f00b204e9800998ecf8427e", "a//b", "-", "../x", strings.Repeat("a", 300)} {
 		if refs, err := plain.names(bad); err == nil {
-			t.Errorf("%q stands for %v, want an error", bad, refs)
+			t.Errorf("%q resolves to %v, want an error", bad, refs)
 		}
 		if IsName(bad) {
-			t.Errorf("%q is said to be a name", bad)
+			t.Errorf("%q counts as a name", bad)
 		}
 	}
 }
 
-// The files, and what they are laid over.
+// TestReadConf checks which files are read, and how they override each other.
 func TestReadConf(t *testing.T) {
 	home, root := alone(t)
 	testkit.WriteFiles(t, root, map[string]string{
@@ -180,7 +180,7 @@ func TestReadConf(t *testing.T) {
 	t.Setenv("CONTAINERS_REGISTRIES_CONF", named)
 	testkit.WriteFiles(t, filepath.Dir(named), map[string]string{"mine.conf": "unqualified-search-registries = []\n"})
 	if c, err = readConf(); err != nil || len(c.search) != 0 {
-		t.Errorf("the one that is named: %q, error %v", c.search, err)
+		t.Errorf("explicit file: got %q, error %v", c.search, err)
 	}
 	for text, want := range map[string]string{
 		"[[registry]\n":                                       "mine.conf, line 1: ",
@@ -198,7 +198,8 @@ func TestReadConf(t *testing.T) {
 	}
 }
 
-// A mirror is asked first; what it does not have, the registry itself is asked for.
+// TestMirrors checks that a mirror is asked first, and the registry itself for what the mirror
+// doesn't have.
 func TestMirrors(t *testing.T) {
 	_, root := alone(t)
 	primary := push(t, fakeregistry.New(t), 1000)
@@ -225,7 +226,7 @@ func TestMirrors(t *testing.T) {
 		t.Error("not both were asked")
 	}
 
-	// With the image, but not the blob.
+	// The mirror has the image, but not the blob.
 	mirror.Blob(t, "cached/me/app", primary.blob.Digest.String(), primary.bytes)
 	mirror.Blob(t, "cached/me/app", "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", []byte("{}"))
 	mirror.Manifest(t, "cached/me/app", "1", "application/vnd.oci.image.manifest.v1+json", primary.text)
@@ -241,10 +242,10 @@ func TestMirrors(t *testing.T) {
 	}
 	asked := primary.Asked()
 	if slices.ContainsFunc(asked, func(s string) bool { return strings.Contains(s, "/manifests/") }) || !slices.ContainsFunc(asked, func(s string) bool { return strings.Contains(s, "/blobs/") }) {
-		t.Errorf("the registry was asked %q, want the blob alone", asked)
+		t.Errorf("got requests %q to the registry, want only the blob", asked)
 	}
 
-	// A mirror that lies, and one that is gone.
+	// The mirror sends wrong content, then is gone.
 	mirror.Break(func(w http.ResponseWriter, r *http.Request, _ int) bool {
 		if strings.Contains(r.URL.Path, "/manifests/sha256:") {
 			_, _ = w.Write([]byte(`{"schemaVersion":2,"other":true}`))
@@ -253,11 +254,11 @@ func TestMirrors(t *testing.T) {
 		return false
 	})
 	if got, err := read(); err != nil || got != "real.example/me/app:1 1000" {
-		t.Errorf("with a mirror that lies: %s, error %v", got, err)
+		t.Errorf("with a lying mirror: got %s, error %v", got, err)
 	}
 	mirror.Close()
 	if got, err := read(); err != nil || got != "real.example/me/app:1 1000" {
-		t.Errorf("without the mirror: %s, error %v", got, err)
+		t.Errorf("without the mirror: got %s, error %v", got, err)
 	}
 	primary.Close()
 	_, err := read()
@@ -268,7 +269,7 @@ func TestMirrors(t *testing.T) {
 	says(t, err, ErrBlocked, "registries.conf blocks real.example")
 }
 
-// containerd's hosts.toml, in the order of the file.
+// TestHostsFile checks containerd's hosts.toml, whose hosts are asked in order.
 func TestHostsFile(t *testing.T) {
 	_, root := alone(t)
 	primary := push(t, fakeregistry.New(t), 1000)
@@ -302,7 +303,7 @@ server = %q
 		t.Errorf("asked %q, want %q", with, want)
 	}
 	if slices.ContainsFunc(with, func(s string) bool { return strings.HasPrefix(s, "1 ") }) {
-		t.Errorf("a host that does not resolve was asked for a tag: %q", with)
+		t.Errorf("asked a host for a tag although the host has no resolve capability: %q", with)
 	}
 	with = nil
 	if _, err := found.Document(t.Context(), primary.blob); err != nil {
@@ -314,7 +315,8 @@ server = %q
 	}
 }
 
-// Certificates: of the folders of Docker, containers and containerd, and by flag.
+// TestCertificates checks certificates from the folders of Docker, containers and containerd,
+// and from flags.
 func TestCertificates(t *testing.T) {
 	home, root := alone(t)
 	p := push(t, fakeregistry.NewTLS(t), 1000)
@@ -361,7 +363,7 @@ func TestCertificates(t *testing.T) {
 	}
 	testkit.WriteFiles(t, root, map[string]string{"etc/containers/registries.conf": fmt.Sprintf("[[registry]]\nlocation = %q\ninsecure = true\n", p.Host())})
 	if _, err := p.readBlob(t, client(t, Options{})); err != nil {
-		t.Errorf("insecure in registries.conf: %v", err)
+		t.Errorf("insecure in registries.conf: got %v", err)
 	}
 }
 

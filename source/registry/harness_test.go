@@ -19,8 +19,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// alone makes an environment without any settings of registries, and returns its
-// home and the root of the system's files. Bounds of time are short.
+// alone sets up an environment without registry settings and with short timeouts. It returns
+// the home directory and the root of the system's files.
 func alone(t *testing.T) (home, root string) {
 	t.Helper()
 	home = testkit.NoEngines(t)
@@ -60,7 +60,7 @@ func (m *mapStore) Write(key string, text []byte) {
 	m.text[key] = bytes.Clone(text)
 }
 
-// client returns a client that is closed with the test.
+// client returns a client that is closed at the end of the test.
 func client(t *testing.T, o Options) *Client {
 	t.Helper()
 	c := NewClient(o)
@@ -68,7 +68,7 @@ func client(t *testing.T, o Options) *Client {
 	return c
 }
 
-// pushed is a registry with a manifest under "me/app:1", and a blob that it names.
+// pushed is a registry with a manifest at "me/app:1" and the blob that it names.
 type pushed struct {
 	*fakeregistry.Registry
 	manifest digest.Digest
@@ -77,7 +77,7 @@ type pushed struct {
 	bytes    []byte
 }
 
-// push pushes made-up content of so many bytes.
+// push pushes made-up content of the given size.
 func push(t *testing.T, r *fakeregistry.Registry, size int) *pushed {
 	t.Helper()
 	p := &pushed{Registry: r, bytes: make([]byte, size)}
@@ -97,10 +97,10 @@ func push(t *testing.T, r *fakeregistry.Registry, size int) *pushed {
 	return p
 }
 
-// name is the name of what was pushed.
+// name returns the name of the pushed image.
 func (p *pushed) name() string { return p.Host() + "/me/app:1" }
 
-// blobPath is the path of the blob's requests.
+// blobPath returns the path of requests for the blob.
 func (p *pushed) blobPath() string { return "/v2/me/app/blobs/" + p.blob.Digest.String() }
 
 // readBlob resolves the name and reads the blob, as an image's layer is read.
@@ -115,15 +115,14 @@ func (p *pushed) readBlob(t *testing.T, c *Client) ([]byte, error) {
 	return got, errors.Join(err, b.Close())
 }
 
-// onBlob is a fault of the blob's requests alone.
+// onBlob limits a fault to requests for the blob.
 func (p *pushed) onBlob(fault fakeregistry.Fault) fakeregistry.Fault {
 	return func(w http.ResponseWriter, r *http.Request, n int) bool {
 		return r.URL.Path == p.blobPath() && r.Method == http.MethodGet && fault(w, r, n)
 	}
 }
 
-// cut answers what the registry would, but breaks off after so many bytes of the
-// body.
+// cut answers as the registry would, but breaks off after this many bytes of the body.
 func cut(reg *fakeregistry.Registry, w http.ResponseWriter, r *http.Request, after int) bool {
 	reg.Inner(&cutter{ResponseWriter: w, left: after}, r)
 	panic(http.ErrAbortHandler)
@@ -147,11 +146,11 @@ func (c *cutter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// says fails the test unless an error is of a kind and holds all the texts.
+// says fails the test unless the error is of this kind and contains all the texts.
 func says(t *testing.T, err, kind error, texts ...string) {
 	t.Helper()
 	if !errors.Is(err, kind) {
-		t.Errorf("error %v (%T)\nis not %q", err, err, fmt.Sprint(kind))
+		t.Errorf("error %v (%T)\nisn't %q", err, err, fmt.Sprint(kind))
 	}
 	if len(texts) > 0 {
 		testkit.WantError(t, err, texts...)

@@ -14,7 +14,8 @@ import (
 	"github.com/peelhq/peel/internal/fakeregistry"
 )
 
-// What is known is not asked for again: a tag takes a HEAD, a digest nothing.
+// TestAskedAgain checks that cached data isn't requested again: a tag takes a HEAD, a digest no
+// request.
 func TestAskedAgain(t *testing.T) {
 	alone(t)
 	p := push(t, fakeregistry.New(t), 1000)
@@ -47,20 +48,20 @@ func TestAskedAgain(t *testing.T) {
 	} {
 		got, err := read(c.name, c.o)
 		if err != nil || !slices.Equal(got, c.want) {
-			t.Errorf("%s: asked %q, error %v; want %q", c.what, got, err, c.want)
+			t.Errorf("%s: got requests %q, error %v; want %q", c.what, got, err, c.want)
 		}
 	}
 	_, err := read(p.Host()+"/me/app:2", Options{Offline: true})
 	says(t, err, ErrOffline, "has not been opened before", "--offline")
 
-	// A store that was tampered with is not believed.
+	// A store that was tampered with isn't trusted.
 	store.text[p.manifest.String()] = []byte(`{"schemaVersion":2}`)
 	if got, err := read(byDigest, Options{}); err != nil || !slices.Equal(got, []string{get}) {
 		t.Errorf("asked %q, error %v", got, err)
 	}
 }
 
-// Manifests that are wrong, too large, or none at all.
+// TestManifestFaults checks manifests that are wrong, too large or missing.
 func TestManifestFaults(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -158,13 +159,13 @@ func TestManifestFaults(t *testing.T) {
 			}
 			says(t, err, err, append(c.texts, p.Host()+"/me/app")...)
 			if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "u:p@") {
-				t.Errorf("a secret is shown: %v", err)
+				t.Errorf("the error shows a secret: %v", err)
 			}
 		})
 	}
 }
 
-// manifestOnly answers GETs of manifests with that text.
+// manifestOnly answers GET requests for manifests with this text.
 func manifestOnly(text, mediaType string) fakeregistry.Fault {
 	return func(w http.ResponseWriter, r *http.Request, _ int) bool {
 		if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, "/manifests/") {
@@ -178,7 +179,7 @@ func manifestOnly(text, mediaType string) fakeregistry.Fault {
 	}
 }
 
-// Names and tags that are not there.
+// TestNotFound checks names and tags that don't exist.
 func TestNotFound(t *testing.T) {
 	alone(t)
 	p := push(t, fakeregistry.New(t), 1000)
@@ -201,7 +202,7 @@ func TestNotFound(t *testing.T) {
 	_, err = c.Resolve(t.Context(), p.Host()+"/me/app:none")
 	says(t, err, ErrNotFound, "has no such image; check the name")
 
-	// A registry that says nothing in answer to HEAD.
+	// A registry that answers HEAD with a 404, which has no body to explain it.
 	p.Break(func(w http.ResponseWriter, r *http.Request, _ int) bool {
 		if r.Method == http.MethodHead {
 			w.WriteHeader(http.StatusNotFound)
@@ -212,7 +213,7 @@ func TestNotFound(t *testing.T) {
 	says(t, err, ErrNotFound, "has no repository me/ap; check the name")
 }
 
-// A host that is not there, or speaks something else.
+// TestUnreachable checks a host that doesn't exist or doesn't speak HTTP.
 func TestUnreachable(t *testing.T) {
 	alone(t)
 	p := push(t, fakeregistry.New(t), 1000)
@@ -224,16 +225,17 @@ func TestUnreachable(t *testing.T) {
 	_, err = c.Resolve(t.Context(), "nowhere.invalid/app")
 	says(t, err, ErrUnreachable, "nowhere.invalid", "check the n")
 
-	// Through a proxy, it is the proxy that matters; what it is called with is secret.
+	// With a proxy, only the proxy's address matters; its credentials are secret.
 	t.Setenv("HTTPS_PROXY", "http://user:hidden@"+host)
 	_, err = client(t, Options{}).Resolve(t.Context(), "nowhere.invalid/app")
 	says(t, err, ErrUnreachable, "through the proxy "+host)
 	if strings.Contains(err.Error(), "hidden") {
-		t.Errorf("the proxy's password is shown: %v", err)
+		t.Errorf("the error shows the proxy's password: %v", err)
 	}
 }
 
-// Plain HTTP is for loopback, and for what is said to be insecure.
+// TestPlainHTTP checks that plain HTTP is used for loopback addresses and for hosts that are
+// configured as insecure.
 func TestPlainHTTP(t *testing.T) {
 	alone(t)
 	p := push(t, fakeregistry.New(t), 1000)
@@ -250,7 +252,7 @@ func TestPlainHTTP(t *testing.T) {
 	}
 }
 
-// The list of tags, page by page.
+// TestTags checks the list of tags, page by page.
 func TestTags(t *testing.T) {
 	alone(t)
 	p := push(t, fakeregistry.New(t), 10)
@@ -270,19 +272,20 @@ func TestTags(t *testing.T) {
 	})
 	tags, more, err := client(t, Options{}).Tags(t.Context(), p.Host()+"/me/app")
 	if err != nil || more || !slices.Equal(tags, []string{"a", "b", "c"}) || pages != 2 {
-		t.Errorf("%q, more %v, error %v, %d pages", tags, more, err, pages)
+		t.Errorf("got %q, more %v, error %v, %d pages", tags, more, err, pages)
 	}
-	p.Break(func(w http.ResponseWriter, _ *http.Request, n int) bool { // without an end
+	p.Break(func(w http.ResponseWriter, _ *http.Request, n int) bool { // without end
 		w.Header().Set("Link", fmt.Sprintf(`<http://elsewhere.example/v2/me/app/tags/list?last=%d>; rel=next`, n))
 		_, _ = io.WriteString(w, `{"tags":["a"]}`)
 		return true
 	})
 	if tags, more, err = client(t, Options{}).Tags(t.Context(), p.Host()+"/me/app"); err != nil || !more || len(tags) != maxPages {
-		t.Errorf("%d tags, more %v, error %v", len(tags), more, err)
+		t.Errorf("got %d tags, more %v, error %v", len(tags), more, err)
 	}
 }
 
-// Who refers to an image, by the registry's list and by the tag that stands in.
+// TestReferrers checks which manifests refer to an image, through the referrers API and through
+// the tag that replaces it.
 func TestReferrers(t *testing.T) {
 	alone(t)
 	p := push(t, fakeregistry.New(t), 10)
@@ -309,7 +312,7 @@ func TestReferrers(t *testing.T) {
 		}
 	}
 	if slices.ContainsFunc(p.Asked(), func(s string) bool { return strings.Contains(s, "/referrers/") }) {
-		t.Error("asked again, though it is known")
+		t.Error("requested again although it's cached")
 	}
 	p.Break(func(w http.ResponseWriter, r *http.Request, _ int) bool {
 		if strings.Contains(r.URL.Path, "/referrers/") {
@@ -323,11 +326,11 @@ func TestReferrers(t *testing.T) {
 	index, _ := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []any{map[string]any{"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest.FromBytes(sub), "size": len(sub)}}})
 	p.Manifest(t, "me/app", "sha256-"+p.manifest.Encoded(), "application/vnd.oci.image.index.v1+json", index)
 	if refs := list(nil); len(refs) != 1 || refs[0].Digest != digest.FromBytes(sub) {
-		t.Errorf("by the tag: %+v", refs)
+		t.Errorf("by the tag: got %+v", refs)
 	}
 }
 
-// No secret is left in foreign text.
+// TestSaid checks that text from registries contains no secret once it's cleaned.
 func TestSaid(t *testing.T) {
 	for text, want := range map[string]string{
 		"see https://x.example/a?X-Amz-Signature=abc&b=c now":                          "see https://x.example/a?... now",

@@ -12,16 +12,16 @@ import (
 	"github.com/peelhq/peel/internal/fakeregistry"
 )
 
-// A part of a blob is what was asked for, whatever happens on the way, or there is an
-// error; and no more than that is sent.
+// TestPart checks that for any fault on the way, the requested part of a blob is returned, or
+// an error, and that no more than that part is sent.
 func TestPart(t *testing.T) {
 	const size = 100_000
 	for _, c := range []struct {
 		name     string
 		from, to int64
 		fault    func(p *pushed) fakeregistry.Fault
-		kind     error // nil: the bytes are all there
-		most     int   // requests; 0: one
+		kind     error // nil if all bytes arrive
+		most     int   // requests; 0 means one
 	}{
 		{name: "the middle", from: 40_000, to: 60_000},
 		{name: "the beginning", from: 0, to: 10},
@@ -69,13 +69,13 @@ func TestPart(t *testing.T) {
 			if c.kind != nil {
 				says(t, err, c.kind)
 			} else if err != nil || !bytes.Equal(got, p.bytes[c.from:c.to]) {
-				t.Errorf("%d bytes, error %v, want %d", len(got), err, c.to-c.from)
+				t.Errorf("got %d bytes, error %v, want %d", len(got), err, c.to-c.from)
 			}
 			if n := len(p.Asked()); n > max(1, c.most) {
-				t.Errorf("%d requests, want %d at most", n, max(1, c.most))
+				t.Errorf("got %d requests, want at most %d", n, max(1, c.most))
 			}
 			if sent := p.Sent(); c.fault == nil && sent != c.to-c.from {
-				t.Errorf("%d bytes are sent, want %d", sent, c.to-c.from)
+				t.Errorf("sent %d bytes, want %d", sent, c.to-c.from)
 			}
 		})
 	}
@@ -94,7 +94,7 @@ func TestPart(t *testing.T) {
 	})
 }
 
-// SumBy computes the digest that the blob is held against.
+// TestSumBy checks that SumBy sets the hash that verifies the blob.
 func TestSumBy(t *testing.T) {
 	alone(t)
 	p := push(t, fakeregistry.New(t), 1000)
@@ -109,13 +109,13 @@ func TestSumBy(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := sha256.Sum256(p.bytes); !slices.Equal(h.Sum(nil), want[:]) {
-		t.Error("it has seen other bytes")
+		t.Error("the hash saw other bytes")
 	}
 	other := sha256.New()
 	_, _ = other.Write([]byte("something before"))
 	b = found.Blob(t.Context(), p.blob)
 	b.SumBy(other)
 	if _, err := io.Copy(io.Discard, b); !errors.Is(err, ErrWrongBytes) {
-		t.Errorf("error %v: it is not what the digest is held against", err)
+		t.Errorf("got error %v: the hash doesn't verify the blob", err)
 	}
 }

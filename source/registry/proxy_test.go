@@ -15,11 +15,11 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// proxy is a proxy that leads every host to one server, and notes what it was asked.
+// proxy is a proxy that leads every host to one server, and records the requests it gets.
 type proxy struct {
 	*httptest.Server
 	to    string // "127.0.0.1:5000"
-	login string // "user:password" that it wants; "": none
+	login string // "user:password" that it requires; "" for none
 
 	mu    sync.Mutex
 	asked []string // "CONNECT example.com:443"
@@ -61,7 +61,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadGateway)
 		return
 	}
-	// The server must not read on: what follows is the tunnel's.
+	// The server must not read on: the bytes that follow belong to the tunnel.
 	here, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
@@ -77,7 +77,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = here.Close()
 }
 
-// took returns what was asked since the last time.
+// took returns the requests since the last call.
 func (p *proxy) took() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -86,12 +86,12 @@ func (p *proxy) took() string {
 	return asked
 }
 
-// Registries are asked through the proxies that the environment names, also those that
-// want a login; and not where it says so.
+// TestProxies checks that registries are reached through the proxies that the environment
+// names, even those that require a login, but not if NO_PROXY excludes the host.
 func TestProxies(t *testing.T) {
 	home, _ := alone(t)
 	reg := push(t, fakeregistry.NewTLS(t), 1000)
-	pem := testkit.PEM(reg.Certificate().Raw) // for example.com, among others
+	pem := testkit.PEM(reg.Certificate().Raw) // for example.com and others
 	testkit.WriteFiles(t, home, map[string]string{
 		".config/containers/certs.d/example.com/ca.crt":        pem,
 		".config/containers/certs.d/" + reg.Host() + "/ca.crt": pem,
@@ -109,9 +109,9 @@ func TestProxies(t *testing.T) {
 		t.Error(err)
 	}
 	if asked := p.took(); !strings.HasPrefix(asked, "CONNECT example.com:443") {
-		t.Errorf("the proxy was asked %q", asked)
+		t.Errorf("got requests %q to the proxy", asked)
 	}
-	if err := read(reg.name()); err != nil { // a host of this machine
+	if err := read(reg.name()); err != nil { // a host on this machine
 		t.Error(err)
 	}
 	t.Setenv("NO_PROXY", "near.invalid")
@@ -119,7 +119,7 @@ func TestProxies(t *testing.T) {
 		t.Error("near.invalid was reached without the proxy")
 	}
 	if asked := p.took(); asked != "" {
-		t.Errorf("the proxy was asked %q, though NO_PROXY is set", asked)
+		t.Errorf("got requests %q to the proxy, though NO_PROXY is set", asked)
 	}
 	t.Setenv("NO_PROXY", "")
 
@@ -134,11 +134,11 @@ func TestProxies(t *testing.T) {
 	err = read("example.com/me/app:1")
 	says(t, err, ErrUnauthorized, "does not accept the user and the password of HTTPS_PROXY")
 	if strings.Contains(err.Error(), "hidden") {
-		t.Errorf("the proxy's password is shown: %v", err)
+		t.Errorf("the error shows the proxy's password: %v", err)
 	}
 }
 
-// What is asked by plain HTTP goes through HTTP_PROXY.
+// TestPlainProxy checks that plain HTTP requests go through HTTP_PROXY.
 func TestPlainProxy(t *testing.T) {
 	alone(t)
 	reg := push(t, fakeregistry.New(t), 1000)
@@ -150,7 +150,7 @@ func TestPlainProxy(t *testing.T) {
 		t.Errorf("%v, error %v", found, err)
 	}
 	if asked := p.took(); !strings.Contains(asked, "HEAD registry.invalid") {
-		t.Errorf("the proxy was asked %q", asked)
+		t.Errorf("got requests %q to the proxy", asked)
 	}
 	p.login = "user:hidden"
 	_, err = client(t, Options{Insecure: []string{"registry.invalid"}}).Resolve(t.Context(), "registry.invalid/me/app:1")
