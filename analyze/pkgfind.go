@@ -48,8 +48,8 @@ func (h *holder) at(layer int) int32 {
 // A claim says that a holder lists a node in some layers.
 type claim struct {
 	holder   int32
-	from, to int // half-open range of layers
 	next     int32
+	from, to int32 // half-open range of layers
 }
 
 // Limits that keep the cost linear in the size of the databases.
@@ -104,10 +104,13 @@ func (f *packageFinder) find(ctx context.Context) error {
 		f.first[i] = none
 	}
 	by := map[string][]*factAt{}
+	names := 0
 	for i := range facts {
 		x := &facts[i]
+		names += x.read.Names()
 		by[x.read.Kind] = append(by[x.read.Kind], x)
 	}
+	f.claims = make([]claim, 0, min(names, len(f.t.nodes))) // few nodes are listed twice
 	f.dpkg(by)
 	f.named(by["python-metadata"], by["python-record"])
 	f.named(by["python-egg"], by["python-egg-files"])

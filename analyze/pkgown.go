@@ -71,12 +71,12 @@ func (f *packageFinder) inTrees() []NodeID {
 
 // listed appends the packages that list a version, sorted by name.
 func (f *packageFinder) listed(rows []int32, v *version, inTree []NodeID) []int32 {
-	layer := int(v.layer)
+	layer := int32(v.layer)
 	add := func(c *claim) {
 		if layer < c.from || layer >= c.to {
 			return
 		}
-		if row := f.holders[c.holder].at(layer); row != none && !slices.Contains(rows, row) {
+		if row := f.holders[c.holder].at(int(layer)); row != none && !slices.Contains(rows, row) {
 			rows = append(rows, row)
 		}
 	}

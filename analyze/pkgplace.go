@@ -138,13 +138,13 @@ func (f *packageFinder) claimNode(n NodeID, h int32, from, to int) {
 			f.flaw(from, f.t.Path(n), "listed by more packages than are looked at")
 		}
 	}
-	f.claims = append(f.claims, claim{holder: h, from: from, to: to, next: f.first[n]})
+	f.claims = append(f.claims, claim{holder: h, from: int32(from), to: int32(to), next: f.first[n]})
 	f.first[n] = int32(len(f.claims) - 1)
 }
 
 // claimTree records that a holder lists everything below a node.
 func (f *packageFinder) claimTree(n NodeID, h int32, from, to int) {
 	if all := f.trees[n]; len(all) < maxClaims {
-		f.trees[n] = append(all, claim{holder: h, from: from, to: to})
+		f.trees[n] = append(all, claim{holder: h, from: int32(from), to: int32(to)})
 	}
 }

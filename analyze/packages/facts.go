@@ -164,6 +164,16 @@ type Read struct {
 	Problems   []string
 }
 
+// Names returns how many names of files the packages list.
+func (r *Read) Names() (n int) {
+	for i := range r.Packages {
+		for j := range r.Packages[i].Dirs {
+			n += len(r.Packages[i].Dirs[j].Names)
+		}
+	}
+	return n
+}
+
 // Decode decodes facts. It ignores what it does not understand, because an index may come from
 // anyone.
 func Decode(b []byte) Read {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/peelhq/peel/source"
 )
@@ -140,7 +141,14 @@ func drawFile(r *source.Record, content io.Reader, at io.ReaderAt) ([]byte, erro
 	if k == nil {
 		return nil, nil
 	}
-	f := &Facts{b: make([]byte, 0, 64+min(r.Size, 16<<10)/2)}
+	buf := factBuffers.Get().(*[]byte)
+	f := &Facts{b: (*buf)[:0]}
+	defer func() {
+		if cap(f.b) <= maxFactBuffer {
+			*buf = f.b
+		}
+		factBuffers.Put(buf)
+	}()
 	f.begin(k.name)
 	err := k.drawAny(f, cleanPath(string(r.Name)), r.Size, content, at)
 	if err != nil {
@@ -149,8 +157,13 @@ func drawFile(r *source.Record, content io.Reader, at io.ReaderAt) ([]byte, erro
 	if k == goProgram && err == nil && !f.any {
 		return nil, nil // it is not a Go program
 	}
-	return f.b, nil
+	return bytes.Clone(f.b), nil
 }
+
+// factBuffers are buffers for the facts of one file, of maxFactBuffer bytes at most.
+var factBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxFactBuffer = 256 << 10
 
 // drawAny collects facts in the way of the kind. A panic in a library that reads hostile bytes
 // becomes a problem of the file.

@@ -13,19 +13,23 @@ type contents struct {
 	in      input       // the uncompressed tar
 	packed  io.Closer   // the decompressor; nil if none
 	before  func(i int) // called before entry i is read; may be nil
+
+	// The entry that was requested last.
+	tar    Tar
+	header Header
 }
 
-// entry returns a reader of entry i. Entries must be requested in ascending order.
+// entry returns a reader of entry i, which is valid until the next call. Entries must be
+// requested in ascending order.
 func (c *contents) entry(i int) (io.Reader, error) {
 	if c.before != nil {
 		c.before(i)
 	}
-	s := &Tar{in: c.in}
-	var h Header
-	if err := c.seek(i, s, &h); err != nil {
+	c.tar.in = c.in
+	if err := c.seek(i, &c.tar, &c.header); err != nil {
 		return nil, err
 	}
-	return s.reader(c.ctx, &h), nil
+	return c.tar.reader(c.ctx, &c.header), nil
 }
 
 // each is Reader.Each.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"sync"
 )
 
 // An input provides the bytes of a tar, in order, to the scanner.
@@ -38,11 +39,13 @@ type seekInput struct {
 	start  int64
 	want   int // size of the next read
 	buf    []byte
+	shared *[]byte // a buffer of buffers, or nil
 }
 
 // Limits of seekInput's window, in bytes. The minimum holds a header and a tiny file.
 const (
 	leastWindow = 1 << 10
+	smallWindow = 4 << 10 // up to this size, the buffer is not a shared one
 	mostWindow  = 64 << 10
 )
 
@@ -75,7 +78,7 @@ func (s *seekInput) fill(n int) error {
 		s.want = min(s.want*2, mostWindow)
 	}
 	if n = max(n, s.want); n > len(s.buf) {
-		s.buf = make([]byte, n)
+		s.room(n)
 	}
 	want := min(int64(n), s.size-s.at)
 	got, err := s.r.ReadAt(s.buf[:want], s.at)
@@ -88,6 +91,32 @@ func (s *seekInput) fill(n int) error {
 	}
 	s.window, s.start = s.buf[:got], s.at
 	return nil
+}
+
+// buffers are free buffers of more than smallWindow bytes: each layer is read through a few inputs.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// room makes the buffer hold at least n bytes. Large buffers are reused.
+func (s *seekInput) room(n int) {
+	if n <= smallWindow {
+		s.buf = make([]byte, n)
+		return
+	}
+	if s.shared == nil {
+		s.shared = buffers.Get().(*[]byte)
+	}
+	if cap(*s.shared) < n {
+		*s.shared = make([]byte, max(n, mostWindow))
+	}
+	s.buf = (*s.shared)[:cap(*s.shared)]
+}
+
+// release ends the use of the input and of the bytes that next has returned.
+func (s *seekInput) release() {
+	if s.shared != nil {
+		buffers.Put(s.shared)
+	}
+	s.shared, s.buf, s.window = nil, nil, nil
 }
 
 func (s *seekInput) skip(n int64) error {

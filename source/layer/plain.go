@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"sync"
 )
 
 // A plainTar is an uncompressed layer. It is scanned by its headers alone, and files are read in
@@ -26,7 +27,9 @@ func (p plainTar) Scan(ctx context.Context, o ScanOptions) (*Scanned, error) {
 			return s, nil
 		}
 	}
-	s, err := scanTar(ctx, newSeekInput(p.r, p.size), o.Wide, &o)
+	in := newSeekInput(p.r, p.size)
+	s, err := scanTar(ctx, in, o.Wide, &o)
+	in.release()
 	if err != nil || !o.Verify {
 		if err == nil && cached {
 			o.keepPlain(at, s)
@@ -56,7 +59,9 @@ func (p plainTar) Body(ctx context.Context, e *Entries, i int) (*Body, error) {
 }
 
 func (p plainTar) Each(ctx context.Context, e *Entries, entries []int, fn func(i int, r io.Reader) error) error {
-	c := contents{ctx: ctx, entries: e, in: newSeekInput(p.r, p.size)}
+	in := newSeekInput(p.r, p.size)
+	defer in.release()
+	c := contents{ctx: ctx, entries: e, in: in}
 	return c.each(entries, fn)
 }
 
@@ -76,6 +81,8 @@ const (
 	probeFrom  = 64 << 10
 )
 
+var probes = sync.Pool{New: func() any { return new([2][probeBytes]byte) }}
+
 // Differ reports whether two files of the same size, in one or two layers, are
 // certain to differ; it compares a few blocks of each. False means nothing: the
 // files are small, slow to read, or the blocks are equal.
@@ -87,7 +94,9 @@ func Differ(a Reader, ae *Entries, i int, b Reader, be *Entries, j int) bool {
 		return false
 	}
 	from, other := ae.offset(i), be.offset(j)
-	p, q := make([]byte, probeBytes), make([]byte, probeBytes)
+	blocks := probes.Get().(*[2][probeBytes]byte)
+	defer probes.Put(blocks)
+	p, q := blocks[0][:], blocks[1][:]
 	for _, at := range []int64{0, size / 2, size - probeBytes} {
 		if x.readAt(p, from+at) != nil || y.readAt(q, other+at) != nil {
 			return false // a full read will report the error
