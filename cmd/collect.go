@@ -14,9 +14,9 @@ const (
 	gcPercent = 20
 
 	// gcFloor is the heap size in bytes below which nothing is collected: a collection would cost
-	// more than it frees. With it, an image of 21,000 entries opens a tenth faster and takes 4 MB
+	// more than it frees. With it, an image of 21,000 entries opens a tenth faster and takes 3 MB
 	// more.
-	gcFloor = 10 << 20
+	gcFloor = 8 << 20
 )
 
 // goMinimum is the heap size below which Go does not collect at 100 percent; it scales with the

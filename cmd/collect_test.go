@@ -17,7 +17,7 @@ func TestCollector(t *testing.T) {
 		debug.SetGCPercent(now)
 		return now
 	}
-	if was := percent(); was != 250 {
+	if was := percent(); was != 200 {
 		t.Errorf("%d %% at the start", was)
 	}
 	held := make([]byte, 2*gcFloor)
@@ -32,7 +32,7 @@ func TestCollector(t *testing.T) {
 
 func TestCollectorPercent(t *testing.T) {
 	const mb = 1 << 20
-	for bytes, want := range map[uint64]int{0: 150, 4 * mb: 150, 5 * mb: 100, 8 * mb: 25, 9 * mb: 20, 10 * mb: 20, 100 * mb: 20, 1 << 40: 20} {
+	for bytes, want := range map[uint64]int{0: 100, 4 * mb: 100, 5 * mb: 60, 6 * mb: 33, 8 * mb: 20, 10 * mb: 20, 100 * mb: 20, 1 << 40: 20} {
 		if got := percentFor(bytes); got != want {
 			t.Errorf("%d bytes: %d %%, want %d", bytes, got, want)
 		}
