@@ -103,6 +103,7 @@ func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse
 	}
 	log := cmp.Or(opts.Log, slog.New(slog.DiscardHandler))
 	log.Debug("opened", "source", im.Source, "platform", im.Platform, "layers", len(im.Layers), "took", time.Since(start))
+	go unmapProgram()
 	an, err := analyse(ctx, im, a.judging())
 	if err != nil {
 		err = tooLarge(ctx, im, err)

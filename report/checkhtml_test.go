@@ -174,7 +174,7 @@ func TestCheckHTML(t *testing.T) {
 	}
 }
 
-// Findings that only another base image fixes are folded, and small ones are summed up.
+// Findings that only another base image mends are folded, and small ones are summed up.
 func TestCheckHTMLParts(t *testing.T) {
 	v := verdicts(t)["failed"]
 	o := *v.Outcome

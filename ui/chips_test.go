@@ -94,7 +94,7 @@ func TestChipsInTitle(t *testing.T) {
 		t.Errorf("still narrowed:\n%s", all)
 	}
 	press(m, "X")
-	rowWith(t, m, "no filter or order")
+	rowWith(t, m, "nothing narrows or orders")
 }
 
 // A line of chips moves no row: it is the last.

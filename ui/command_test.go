@@ -125,7 +125,7 @@ func TestMouseOff(t *testing.T) {
 		t.Error("the mouse is not taken")
 	}
 	press(m, "ctrl+t")
-	rowWith(t, m, "the mouse selects text in the terminal")
+	rowWith(t, m, "the mouse is the terminal's")
 	if m.View().MouseMode != tea.MouseModeNone {
 		t.Error("the mouse is taken")
 	}

@@ -36,7 +36,7 @@ func TestOrderMenu(t *testing.T) {
 	}
 	m := start(t, open(t, "app"), 80, 24)
 	press(m, "s s enter s")
-	rowWith(t, m, "● wasted bytes, most first")
+	rowWith(t, m, "● wasted bytes, the most first")
 }
 
 // The palette finds actions as they are typed, those on the selected row first, and
@@ -68,7 +68,7 @@ func TestPalette(t *testing.T) {
 		}
 		press(m, ":")
 		typed(m, "zzzz")
-		rowWith(t, m, "no action matches")
+		rowWith(t, m, "no action is called that")
 		press(m, "esc")
 		if len(m.over) > 0 || m.prompt != nil {
 			t.Error("the palette is still there")

@@ -119,7 +119,7 @@ func TestPreviewReadsNothingAgain(t *testing.T) {
 	m := start(t, a, 120, 40)
 	restless(m)
 	press(m, "L p")
-	if got := previewText(m); !strings.Contains(got, "no preview: it needs") {
+	if got := previewText(m); !strings.Contains(got, "not read for a preview") {
 		t.Errorf("it shows %q", got)
 	}
 }
