@@ -162,7 +162,7 @@ func TestFilterGuide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, _ := strings.Cut(string(b), "| term | holds for |\n|---|---|\n")
+	_, table, _ := strings.Cut(string(b), "| term | matches |\n|---|---|\n")
 	rows := 0
 	for line := range strings.Lines(table) {
 		if !strings.HasPrefix(line, "| `") {
