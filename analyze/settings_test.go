@@ -45,7 +45,7 @@ func TestSettingsDocs(t *testing.T) {
 // settingsTable returns the documentation's table of all settings.
 func settingsTable() string {
 	var b strings.Builder
-	b.WriteString("| rule | takes | holds when | default |\n|---|---|---|---|\n")
+	b.WriteString("| rule | value | passes when | default |\n|---|---|---|---|\n")
 	for _, s := range analyze.Settings() {
 		without, takes := analyze.Off, s.Kind.Name
 		if s.Kind.Many {
@@ -57,7 +57,7 @@ func settingsTable() string {
 		if text := cmp.Or(s.Default, s.Without); text != "" {
 			without = "`" + text + "`"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s, as `%s` | %s | %s |\n", s.Name, takes, s.Example, s.Text, without)
+		fmt.Fprintf(&b, "| `%s` | %s, such as `%s` | %s | %s |\n", s.Name, takes, s.Example, s.Text, without)
 	}
 	return b.String()
 }
