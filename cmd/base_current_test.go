@@ -9,8 +9,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// layersText is the text of an image with a layer for each name; layers of one name are
-// the same.
+// layersText returns the text of an image with a layer for each name. Layers of the same name
+// are identical.
 func layersText(head string, names ...string) string {
 	text := "-- image app:1 linux/amd64 --\n" + head
 	for _, name := range names {
@@ -33,8 +33,8 @@ func pushed(t *testing.T, reg *fakeregistry.Registry, repo, tag, text string) st
 	return dir
 }
 
-// TestBaseCurrent: the base image's tag is held against the image's lowest layers, and
-// what cannot be asked is not checked.
+// TestBaseCurrent checks that the tag of the base image is compared with the image's lowest
+// layers, and that the rule is unchecked if nothing may or can be asked.
 func TestBaseCurrent(t *testing.T) {
 	testkit.NoEngines(t)
 	t.Setenv("PEEL_OFFLINE", "")
@@ -45,7 +45,7 @@ func TestBaseCurrent(t *testing.T) {
 	for tag, names := range map[string]string{"1": "11 12 13", "renewed": "11 22 23 24", "shorter": "11 12", "another": "99"} {
 		pushed(t, reg, "base", tag, layersText("", strings.Fields(names)...))
 	}
-	own := []string{"11", "12", "13", "50"} // base:1, and a layer on top
+	own := []string{"11", "12", "13", "50"} // base:1, and one layer on top
 	labelled := pushed(t, nil, "", "", layersText(label, own...))
 	plain := pushed(t, nil, "", "", layersText(bare, own...))
 	pushed(t, reg, "base", "2", layersText("", "11", "12", "13"))
@@ -58,7 +58,7 @@ func TestBaseCurrent(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		image string
-		from  string // of the Dockerfile; "" for none
+		from  string // in the Dockerfile; "" for none
 		args  string
 		code  int
 		says  string
@@ -81,7 +81,7 @@ func TestBaseCurrent(t *testing.T) {
 		{"offline", plain, base + "1", "--offline", 0, "no registry is asked offline", false},
 		{"off", plain, base + "renewed", "--base-current off", 0, "no rule is on", true},
 
-		// A label names a host that nobody knows: it is not asked.
+		// A label names a host that the user didn't, so it isn't asked.
 		{"a label of a file", labelled, "", "", 0, reg.Host() + ": not asked for a name that the image gives", false},
 		{"the Dockerfile beats the label", labelled, base + "1", "", 0, "pass base-current", true},
 		{"a label of an image of that registry", "registry://" + reg.Host() + "/app:1", "", "", 0, "pass base-current", true},
@@ -98,21 +98,21 @@ func TestBaseCurrent(t *testing.T) {
 				write(t, file, []byte("FROM "+c.from+"\nCOPY app /srv\n"))
 				args = append(args, "--dockerfile", file)
 			}
-			t.Setenv("XDG_CACHE_HOME", t.TempDir()) // what another case has found is not known here
+			t.Setenv("XDG_CACHE_HOME", t.TempDir()) // each case starts with an empty cache
 			reg.Forget()
 			r := peel(append(args, strings.Fields(c.args)...)...)
 			if r.code != c.code || !strings.Contains(unwrapped(r.out), c.says) {
-				t.Errorf("exit code %d, want %d, and %q in\n%s%s", r.code, c.code, c.says, r.out, r.err)
+				t.Errorf("got exit code %d, want %d and %q in\n%s%s", r.code, c.code, c.says, r.out, r.err)
 			}
 			if asked := reg.Asked(); len(asked) > 0 != c.asks {
-				t.Errorf("the registry was asked for %q", asked)
+				t.Errorf("got requests to the registry for %q", asked)
 			}
 		})
 	}
 }
 
-// TestHostileLabel: the host that an image's label names as its base's registry is not
-// asked by any command, nor told that somebody reads the image.
+// TestHostileLabel checks that no command contacts the registry that an image's label names as
+// its base's, so that it can't learn that someone reads the image.
 func TestHostileLabel(t *testing.T) {
 	testkit.NoEngines(t)
 	t.Setenv("PEEL_OFFLINE", "")
@@ -122,16 +122,17 @@ func TestHostileLabel(t *testing.T) {
 	label := "history none\nlabel org.opencontainers.image.base.name=" + reg.Host() + "/base:1\n"
 	inFolder(t, "docker-25", layersText(label, "11", "50"))
 	annotated := pushed(t, nil, "", "", layersText(label, "11", "50"))
-	// The same name is asked for if the reader gives it, so that it could be found.
+	// If the user gives the same name, peel asks the registry, so the test could detect a
+	// request.
 	if r := peel("check", "app.tar", "--base", reg.Host()+"/base:1"); len(reg.Asked()) == 0 || !strings.Contains(r.out, "as asked for") {
-		t.Fatalf("the registry is not asked at all:\n%s%s", r.out, r.err)
+		t.Fatalf("the registry wasn't asked at all:\n%s%s", r.out, r.err)
 	}
 	for _, args := range []string{"check app.tar", "check app.tar --base-current on", "check " + annotated, "check app.tar app.tar -f json", "report app.tar", "report app.tar -f json", "report " + annotated + " -f html", "diff app.tar " + annotated, "ls app.tar", "log app.tar /srv/11"} {
-		t.Setenv("XDG_CACHE_HOME", t.TempDir()) // what was found before tells the base's layers
+		t.Setenv("XDG_CACHE_HOME", t.TempDir()) // the cache may know the base's layers
 		reg.Forget()
 		r := peel(strings.Fields(args)...)
 		if asked := reg.Asked(); len(asked) > 0 {
-			t.Errorf("%s: the label's registry was asked: %q", args, asked)
+			t.Errorf("%s: the label's registry was asked for %q", args, asked)
 		}
 		if r.code > 1 {
 			t.Errorf("%s: exit code %d\n%s", args, r.code, r.err)

@@ -9,8 +9,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// nineLayers is a base image of nine layers, eight of which write the same file
-// again, as images with official bases have it.
+// nineLayers returns a base image of nine layers, eight of which write the same file again, as
+// in images with official bases.
 func nineLayers() string {
 	var b strings.Builder
 	for i := range 9 {
@@ -19,8 +19,8 @@ func nineLayers() string {
 	return b.String()
 }
 
-// onNineLayers is the text of an image on that base, with one COPY, or whatever its
-// own layers are.
+// onNineLayers returns the text of an image on that base, with one COPY or with the given
+// layers of its own.
 func onNineLayers(head, own string) string {
 	return "-- image app:1 linux/amd64 --\n" + head + nineLayers() + own
 }
@@ -29,11 +29,11 @@ const (
 	oneCopy = "-- layer --\nfile srv/app 5000\n"
 	wasting = "-- layer --\nfile srv/app 5000 seed=1\n-- layer --\nfile srv/app 5000 seed=2\n"
 
-	// unknownHistory does not tell where the base ends.
+	// unknownHistory doesn't show where the base ends.
 	unknownHistory = "history none\n"
 )
 
-// plainHistory tells where the base ends by its CMD.
+// plainHistory shows by its CMD where the base ends.
 func plainHistory(own int) string {
 	var b strings.Builder
 	for i := range 9 {
@@ -46,7 +46,8 @@ func plainHistory(own int) string {
 	return b.String()
 }
 
-// engineImage is what a made-up engine says of an image with an image's first layers.
+// engineImage returns a made-up engine's description of an image with the first layers of
+// another.
 func engineImage(t *testing.T, archive string, layers int, tags ...string) map[string]any {
 	t.Helper()
 	im, err := source.Open(t.Context(), archive, source.Options{})
@@ -64,14 +65,14 @@ func engineImage(t *testing.T, archive string, layers int, tags ...string) map[s
 	}
 }
 
-// TestBaseFound: an image on a base of nine layers, of which much is wasted, passes by
-// default however the base is found, and does not if its own layers waste.
+// TestBaseFound checks that an image on a wasteful base of nine layers passes by default,
+// however peel finds the base, and fails if the image's own layers waste.
 func TestBaseFound(t *testing.T) {
 	const label = "label org.opencontainers.image.base.name=docker.io/library/python:3.12\n"
 	type listed = map[string]any
 	for _, c := range []struct {
 		name       string
-		head       string // of the image; its history
+		head       string // of the image: its history
 		images     []string
 		dockerfile string
 		says       string
@@ -115,18 +116,18 @@ func TestBaseFound(t *testing.T) {
 				}
 				r := peel(args...)
 				if r.code != own || r.err != "" || !strings.Contains(unwrapped(r.out), "base: "+c.says) {
-					t.Errorf("own layers\n%sexit code %d, want %d, and %q in\n%s%s", layers, r.code, own, c.says, r.out, r.err)
+					t.Errorf("own layers\n%sgot exit code %d, want %d and %q in\n%s%s", layers, r.code, own, c.says, r.out, r.err)
 				}
 			}
 		})
 	}
 }
 
-// unwrapped is text with its lines joined.
+// unwrapped joins the lines of a text.
 func unwrapped(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// An image that names itself as its base, or another image with all of its layers, has
-// layers of its own all the same.
+// TestBaseOfItself checks that an image still has own layers if it names itself, or another
+// image with all its layers, as its base.
 func TestBaseOfItself(t *testing.T) {
 	for _, name := range []string{"docker.io/library/app:1", "docker.io/library/copy:1"} {
 		e := &testkit.Engine{API: "1.43", Images: map[string]map[string]any{}}

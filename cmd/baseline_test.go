@@ -8,7 +8,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// grown is what a check's JSON says of growth.
+// grown is the part of a check's JSON about growth.
 type grown struct {
 	Growth struct {
 		Baseline      string
@@ -34,9 +34,9 @@ func growthOf(t *testing.T, s *jsonschema.Schema, r result) grown {
 	return g
 }
 
-// A baseline is an image or a report of it, in a file or on standard input.
+// TestBaseline uses an image or its report as the baseline, in a file or on standard input.
 func TestBaseline(t *testing.T) {
-	s := schema(t, "check.schema.json") // before the folder changes
+	s := schema(t, "check.schema.json") // before the working directory changes
 	twoBuilds(t)
 	must(t, "report", "app.tar", "-f", "json", "-o", "app.json")
 	for _, c := range []struct {
@@ -67,7 +67,8 @@ func TestBaseline(t *testing.T) {
 	}
 }
 
-// A base that the older build does not have is no reason to fail.
+// TestBaselineOfAnotherBase checks that the check doesn't fail just because the older build
+// lacks the base.
 func TestBaselineOfAnotherBase(t *testing.T) {
 	s := schema(t, "check.schema.json")
 	inFolder(t, "docker-25", story)

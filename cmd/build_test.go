@@ -66,8 +66,8 @@ func TestOwnFlags(t *testing.T) {
 	}
 }
 
-// fakeBuilder puts a program on PATH, alone, that says how it was called and does what
-// the script says; $ID is the file for the image's ID.
+// fakeBuilder puts a program on PATH, and nothing else. It prints its arguments and runs the
+// script; $ID is the file for the image's ID.
 func fakeBuilder(t *testing.T, name, script string) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -105,14 +105,14 @@ func TestBuildFails(t *testing.T) {
 			fakeBuilder(t, "docker", c.script)
 			r := peel(append([]string{"build"}, c.args...)...)
 			if r.code != c.code || !strings.Contains(r.err, c.says) || c.says == "" && strings.Contains(r.err, "peel:") || strings.Contains(r.err, "\x1b") {
-				t.Errorf("exit code %d, want %d with %q; %s%s", r.code, c.code, c.says, r.out, r.err)
+				t.Errorf("got exit code %d, want %d with %q; %s%s", r.code, c.code, c.says, r.out, r.err)
 			}
 			if c.name == "its exit code is kept" && (r.out != "out\n" || r.err != "broken\n") {
 				t.Errorf("its output: %q, %q", r.out, r.err)
 			}
 		})
 	}
-	t.Run("none is there", func(t *testing.T) {
+	t.Run("without a builder", func(t *testing.T) {
 		t.Setenv("PATH", t.TempDir())
 		if r := peel("build", "."); r.code != exitWork || !strings.Contains(r.err, "none of docker, podman, buildah is installed") {
 			t.Errorf("exit code %d, %s", r.code, r.err)
@@ -135,26 +135,26 @@ func TestBuildCall(t *testing.T) {
 	} {
 		fakeBuilder(t, c.name, "exit 3")
 		if r := peel(append([]string{"build"}, strings.Fields(c.args)...)...); r.code != 3 {
-			t.Errorf("peel build %s: exit code %d, %s", c.args, r.code, r.err)
+			t.Errorf("peel build %s: got exit code %d, %s", c.args, r.code, r.err)
 		}
 		got := strings.Fields(calledAs(t))
 		if len(got) > 3 && strings.HasSuffix(got[3], "iid") {
 			got[3] = "ID"
 		}
 		if strings.Join(got, " ") != c.want {
-			t.Errorf("peel build %s: %q, want %q", c.args, got, c.want)
+			t.Errorf("peel build %s: got %q, want %q", c.args, got, c.want)
 		}
 	}
 	fakeBuilder(t, "buildah", "exit 4")
 	if r := peel("--engine", "buildah", "build", "."); r.code != 4 {
-		t.Errorf("with --engine in front: exit code %d, %s", r.code, r.err)
+		t.Errorf("with --engine first: got exit code %d, %s", r.code, r.err)
 	}
 	fakeBuilder(t, "podman", "exit 5")
 	t.Setenv("PEEL_ENGINE", "podman")
 	if r := peel("build", "."); r.code != 5 {
-		t.Errorf("with PEEL_ENGINE: exit code %d, %s", r.code, r.err)
+		t.Errorf("with PEEL_ENGINE: got exit code %d, %s", r.code, r.err)
 	}
 	if r := peel("build", "--help"); r.code != 0 || !strings.Contains(r.out, "--engine") {
-		t.Errorf("help: exit code %d, %s", r.code, r.out)
+		t.Errorf("help: got exit code %d, %s", r.code, r.out)
 	}
 }

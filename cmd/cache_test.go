@@ -10,8 +10,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// TestCacheFlag runs the reports with a full cache, with an empty one and without
-// any, on images in every form that is cached: byte for byte the same.
+// TestCacheFlag runs the reports with a full cache, an empty cache and none, on images in every
+// cached form. The output must be identical.
 func TestCacheFlag(t *testing.T) {
 	f, err := testkit.Parse(story)
 	if err != nil {
@@ -33,7 +33,7 @@ func TestCacheFlag(t *testing.T) {
 			want := must(t, append(args, "--no-cache")...)
 			for _, run := range []string{"cold", "warm"} {
 				if got := must(t, args...); got != want {
-					t.Errorf("peel %q %s: it says\n%s\nwithout a cache\n%s", args, run, got, want)
+					t.Errorf("peel %q %s: got\n%s\nwithout a cache\n%s", args, run, got, want)
 				}
 			}
 		}
@@ -46,11 +46,11 @@ func TestCacheCommand(t *testing.T) {
 	inFolder(t, "oci-tar", story)
 	dir := filepath.Join(home, "peel")
 	if out := must(t, "cache", "info"); out != dir+"\n0 files, 0 B\n" {
-		t.Errorf("info without a folder: %q", out)
+		t.Errorf("info without a folder: got %q", out)
 	}
 	must(t, "report", "app.tar", "--no-cache")
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
-		t.Errorf("--no-cache makes the folder: %v", err)
+		t.Errorf("--no-cache makes the folder: got %v", err)
 	}
 	must(t, "report", "app.tar")
 	must(t, "report", "app.tar")
@@ -73,7 +73,7 @@ func TestCacheCommand(t *testing.T) {
 		t.Errorf("clear: %q", out)
 	}
 	if out := must(t, "cache", "info"); out != dir+"\n0 files, 0 B\n" {
-		t.Errorf("info when it is cleared: %q", out)
+		t.Errorf("info after clearing: got %q", out)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "mine")); err != nil {
 		t.Error(err)
@@ -87,7 +87,7 @@ func TestCacheCommand(t *testing.T) {
 		{"cache info x", "peel: peel cache info takes no arguments, but got 1\n"},
 	} {
 		if r := peel(strings.Fields(c.args)...); r.code != exitUsage || !strings.HasPrefix(r.err, c.says) {
-			t.Errorf("peel %s: exit code %d, %q", c.args, r.code, r.err)
+			t.Errorf("peel %s: got exit code %d, %q", c.args, r.code, r.err)
 		}
 	}
 }

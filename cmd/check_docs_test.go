@@ -8,7 +8,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// The rules files on the page can be read.
+// TestCheckDocs checks that the rules files in docs/check.md can be read.
 func TestCheckDocs(t *testing.T) {
 	page := filepath.Join("..", "docs", "check.md")
 	text := read(t, page)
@@ -25,6 +25,6 @@ func TestCheckDocs(t *testing.T) {
 		blocks++
 	}
 	if blocks < 2 {
-		t.Errorf("%s: only %d rules files found", page, blocks)
+		t.Errorf("%s: found only %d rules files", page, blocks)
 	}
 }

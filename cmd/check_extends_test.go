@@ -14,8 +14,8 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// What one file takes over from others: in which order, from where, and what is
-// refused.
+// TestExtends checks what one rules file inherits from others, in which order and from where,
+// and what is refused.
 func TestExtends(t *testing.T) {
 	t.Setenv("PEEL_OFFLINE", "0")
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
@@ -61,7 +61,7 @@ func TestExtends(t *testing.T) {
 		name, rules string
 		files       map[string]string
 		args        string
-		want        string // the rules; after "!", the error
+		want        string // the rules; or "!" and the error
 	}{
 		{"a file", "extends: ../base.yaml\nmax-layers: 3\n", map[string]string{"repo/base.yaml": "max-layers: 9\nmax-size: 1MB\n"}, "", "max-size 1000000 error; max-layers 3 error"},
 		{"a flag beats all", "extends: ../base.yaml\nmax-layers: 3\n", map[string]string{"repo/base.yaml": "max-layers: 9\n"}, "--max-layers 4", "max-layers 4 error"},
@@ -121,7 +121,7 @@ func TestExtends(t *testing.T) {
 				return
 			}
 			if got := inForceOf(t, r.out); r.code != 0 || got != c.want {
-				t.Errorf("exit code %d, %s\ngot  %s\nwant %s", r.code, r.err, got, c.want)
+				t.Errorf("got exit code %d, %s\ngot  %s\nwant %s", r.code, r.err, got, c.want)
 			}
 		})
 	}
@@ -130,15 +130,15 @@ func TestExtends(t *testing.T) {
 	write(t, peelFile, []byte(at("/rules.yaml", sum)))
 	must(t, "check", "--print-config", "-o", "x")
 	if asked.Load() != before {
-		t.Error("what is in the cache was fetched again")
+		t.Error("a cached file was fetched again")
 	}
 	must(t, "check", "--print-config", "--no-cache", "-o", "x")
 	if asked.Load() == before {
-		t.Error("with --no-cache, it was not fetched")
+		t.Error("with --no-cache, the file wasn't fetched")
 	}
 }
 
-// inForceOf lists the settings that are on, of rules that were printed as JSON.
+// inForceOf lists the enabled settings of rules printed as JSON.
 func inForceOf(t *testing.T, text string) string {
 	t.Helper()
 	var doc configDocument
@@ -149,7 +149,7 @@ func inForceOf(t *testing.T, text string) string {
 	return ruled(t, &doc)
 }
 
-// ruled is what the printed rules come to, as Rules.String has it.
+// ruled parses printed rules and formats them with Rules.String.
 func ruled(t *testing.T, doc *configDocument) string {
 	t.Helper()
 	var b strings.Builder
@@ -159,7 +159,7 @@ func ruled(t *testing.T, doc *configDocument) string {
 	r := newRuling(analyze.NoRules())
 	f := &rulesFile{dir: ".", path: "printed"}
 	if err := f.parse([]byte(b.String()), false); err != nil {
-		t.Fatalf("what is printed cannot be read: %v\n%s", err, b.String())
+		t.Fatalf("the printed rules can't be parsed: %v\n%s", err, b.String())
 	}
 	if err := r.takeFile(f, ""); err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func ruled(t *testing.T, doc *configDocument) string {
 	return r.String()
 }
 
-// For each value, the file and line, the flag or the default that it comes from.
+// TestPrintConfig checks the origin of each value: file and line, flag or default.
 func TestPrintConfig(t *testing.T) {
 	form := schema(t, "config.schema.json")
 	t.Chdir(t.TempDir())
@@ -193,9 +193,9 @@ waive:
 	valid(t, form, must(t, append(args, "-f", "json")...))
 	valid(t, form, must(t, append(args, "-f", "json", "app:1")...))
 	if r := peel(append(args, "-f", "sarif")...); r.code != 2 {
-		t.Errorf("as SARIF: exit code %d", r.code)
+		t.Errorf("as SARIF: got exit code %d", r.code)
 	}
-	// It reads no image: none of that name is there.
+	// It reads no image, so the image needn't exist.
 	if r := peel("check", "--print-config", "none.tar"); r.code != 0 {
 		t.Errorf("exit code %d, %s", r.code, r.err)
 	}

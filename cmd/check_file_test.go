@@ -9,7 +9,8 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// What cannot be read says where, and is exit code 2.
+// TestRulesFileErrors checks that the error for an unreadable rules file says where, with exit
+// code 2.
 func TestRulesFileErrors(t *testing.T) {
 	inFolder(t, "docker-25", story)
 	deep := strings.Repeat("[", 100) + strings.Repeat("]", 100)
@@ -77,32 +78,32 @@ func TestRulesFileErrors(t *testing.T) {
 			defer os.Remove(c.file)
 			r := peel("check", "app.tar")
 			if r.code != exitUsage || r.out != "" || !strings.HasPrefix(r.err, "peel: "+c.says) {
-				t.Errorf("exit code %d, standard output %q, standard error\n%s\nwant 2 and\npeel: %s", r.code, r.out, r.err, c.says)
+				t.Errorf("got exit code %d, standard output %q, standard error\n%s\nwant exit code 2 and\npeel: %s", r.code, r.out, r.err, c.says)
 			}
 			if c.file == wrongFile {
 				return
 			}
-			// Named, it fails in the same way from wherever.
+			// A file named by a flag fails in the same way, wherever it is.
 			path := filepath.Join("conf", c.file)
 			write(t, path, []byte(c.content))
 			defer os.Remove(path)
 			if os.Remove(c.file); c.name == "dive's keys in peel's file" || c.name == "dive: an unknown section" {
-				return // named files are recognized by their content
+				return // named files are recognised by their content
 			}
 			if r := peel("check", "app.tar", "--config", path); r.code != exitUsage || !strings.HasPrefix(r.err, "peel: conf/"+c.says) {
-				t.Errorf("with --config: exit code %d, standard error\n%s", r.code, r.err)
+				t.Errorf("with --config: got exit code %d, standard error\n%s", r.code, r.err)
 			}
 		})
 	}
 }
 
-// Which file is read, from where.
+// TestFindRules checks which rules file is found, and where.
 func TestFindRules(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		files string // with spaces between; a directory ends in a slash
+		files string // separated by spaces; a directory ends in a slash
 		from  string
-		want  string // "!" if it is an error
+		want  string // "!" for an error
 	}{
 		{"nothing", ".git/", ".", ""},
 		{"here", ".peel.yaml", ".", ".peel.yaml"},
@@ -141,7 +142,8 @@ func TestFindRules(t *testing.T) {
 	}
 }
 
-// What is no regular file is not waited for, and not taken for no rules.
+// TestRulesFileKinds checks that anything but a regular file is refused without waiting, and
+// doesn't count as an absent file.
 func TestRulesFileKinds(t *testing.T) {
 	inFolder(t, "docker-25", story)
 	for name, create := range map[string]func() error{
@@ -151,25 +153,25 @@ func TestRulesFileKinds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := create(); err != nil {
-				t.Skip("this system lets nobody make such a file:", err)
+				t.Skip("this system doesn't let users make such a file:", err)
 			}
 			defer os.Remove(peelFile)
 			if r := peel("check", "app.tar"); r.code != exitUsage || !strings.Contains(r.err, "cannot read it") {
-				t.Errorf("exit code %d, standard error %s", r.code, r.err)
+				t.Errorf("got exit code %d, standard error %s", r.code, r.err)
 			}
 		})
 	}
 	for _, name := range []string{"nowhere.yaml", ".", "nowhere/" + peelFile, "\x1b[31m"} {
 		r := peel("check", "app.tar", "--config", name)
 		if r.code != exitUsage || !strings.Contains(r.err, "cannot read it") || strings.Contains(r.err, "\x1b") {
-			t.Errorf("--config %q: exit code %d, standard error %s", name, r.code, r.err)
+			t.Errorf("--config %q: got exit code %d, standard error %s", name, r.code, r.err)
 		}
 	}
 }
 
 func TestDiveFile(t *testing.T) {
 	inFolder(t, "docker-25", story)
-	// What dive's ratio of user layers is of this image, and what the rule's is.
+	// dive's ratio of user layers for this image, and the ratio of peel's rule.
 	const ratios = "by what the layers above the lowest store: 46.8 kB of 45.8 kB, 102.1 %; max-user-wasted divides what own layers waste by what they store: 40.0 kB of 45.8 kB, 87.3 %"
 	for _, c := range []struct{ name, content, want string }{
 		{"as its README has it", "rules:\n  # a comment\n  lowestEfficiency: 0.95\n  highestWastedBytes: 20MB\n  highestUserWastedPercent: 0.20\n", "min-efficiency 0.95 error; max-wasted 20000000 error; max-user-wasted 0.2 error; scope image"},
@@ -187,21 +189,21 @@ func TestDiveFile(t *testing.T) {
 		write(t, diveFile, []byte(c.content))
 		out := peel("check", "app.tar").out
 		if !strings.Contains(out, "\nrules from .dive-ci\n") || !strings.Contains(out, "note: the limits are dive's, the figures peel's") {
-			t.Errorf("%s: the output does not say whose rules and figures these are:\n%s", c.name, out)
+			t.Errorf("%s: the output doesn't say whose rules and figures these are:\n%s", c.name, out)
 		}
 		if got, want := strings.Contains(unwrapped(out), ratios), strings.Contains(c.want, "max-user-wasted"); got != want {
-			t.Errorf("%s: both ratios are told: %v, want %v:\n%s", c.name, got, want, out)
+			t.Errorf("%s: both ratios are shown: %v, want %v:\n%s", c.name, got, want, out)
 		}
-		// By another name, it is recognized by its content.
+		// Under another name, the file is recognised by its content.
 		write(t, "dive.yaml", []byte(c.content))
 		if out := peel("check", "app.tar", "--config", "dive.yaml").out; !strings.Contains(out, "rules from dive.yaml") || !strings.Contains(out, "dive's") {
-			t.Errorf("%s, by another name:\n%s", c.name, out)
+			t.Errorf("%s, under another name:\n%s", c.name, out)
 		}
 	}
 }
 
-// FuzzRulesFile reads anything: without a panic, and whatever is taken for rules
-// can be written with --init and read again as the same.
+// FuzzRulesFile parses any text. It must not panic, and rules that it accepts must survive
+// being written with --init and read again.
 func FuzzRulesFile(f *testing.F) {
 	f.Add([]byte("min-efficiency: 95%\nmax-wasted: 20MB\nforbid: ['*.pem', \"!/etc/ssl\"]\nignore: /a\nseverity: {max-wasted: warn, min-efficiency: off}\n"), false)
 	f.Add([]byte("max-growth: 5%\nmax-layers: 3\nbase: sha256:abc\nmin-wasted: 1MB\nforbid: off\n"), false)
@@ -223,7 +225,7 @@ func FuzzRulesFile(f *testing.F) {
 			t.Fatalf("%v in\n%s", err, fileOf(r))
 		}
 		if got, want := again.String(), r.String(); got != want {
-			t.Errorf("read again: %s\nwant: %s\n%s", got, want, fileOf(r))
+			t.Errorf("read again: got %s\nwant %s\n%s", got, want, fileOf(r))
 		}
 	})
 }

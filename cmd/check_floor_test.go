@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Every form says how much waste is not listed: what only another base image mends, and
-// what is below the floor.
+// TestCheckFloor checks that every form says how much waste isn't listed: waste that only
+// another base image can fix, and waste below the floor.
 func TestCheckFloor(t *testing.T) {
 	inFolder(t, "docker-25", story)
 	const (

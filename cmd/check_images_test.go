@@ -11,7 +11,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// inImages is inFolder with the story as two images, and files beside them.
+// inImages is like inFolder, with the story as two images and with extra files.
 func inImages(t *testing.T, files map[string]string) {
 	t.Helper()
 	inFolder(t, "docker-25", story)
@@ -21,13 +21,14 @@ func inImages(t *testing.T, files map[string]string) {
 	}
 }
 
-// Several images: one document of each form, rules for each, and the exit codes.
+// TestCheckSeveral checks several images: each form gives one document with a check of each
+// image, and the exit codes combine.
 func TestCheckSeveral(t *testing.T) {
 	const off = "min-efficiency: off\nmax-user-wasted: off\nsecret: off\nuser: off\nhealthcheck: off\nsetuid: off\n"
 	for _, c := range []struct {
 		name, rules, args string
 		code              int
-		out, err          string // parts of what is printed
+		out, err          string // parts of the output
 	}{
 		{"both pass", off + "max-layers: 5", "app.tar job.tar", 0, "2 images: 2 passed", ""},
 		{"one fails by its own limit", off + "max-layers: 5\nimages: [{name: job.tar, max-layers: 3}]", "app.tar job.tar", 1, "2 images: 1 failed, 1 passed", ""},
@@ -54,13 +55,14 @@ func TestCheckSeveral(t *testing.T) {
 			inImages(t, map[string]string{peelFile: c.rules + "\n"})
 			r := peel(append([]string{"check"}, strings.Fields(c.args)...)...)
 			if r.code != c.code || !strings.Contains(r.out, c.out) || !strings.Contains(r.err, c.err) || c.err == "" && r.err != "" {
-				t.Errorf("exit code %d, want %d; standard output:\n%s\nstandard error:\n%s", r.code, c.code, r.out, r.err)
+				t.Errorf("got exit code %d, want %d; standard output:\n%s\nstandard error:\n%s", r.code, c.code, r.out, r.err)
 			}
 		})
 	}
 }
 
-// That the reader of the output has gone is no reason to pass.
+// TestCheckUnloadedAndClosed checks that the check doesn't pass just because the reader of its
+// output has gone.
 func TestCheckUnloadedAndClosed(t *testing.T) {
 	inImages(t, nil)
 	var said bytes.Buffer
@@ -69,7 +71,7 @@ func TestCheckUnloadedAndClosed(t *testing.T) {
 	}
 }
 
-// The forms of several images: all of them in every form.
+// TestCheckSeveralForms checks that every form includes all images.
 func TestCheckSeveralForms(t *testing.T) {
 	inImages(t, nil)
 	for _, form := range checkFormNames {
@@ -79,7 +81,7 @@ func TestCheckSeveralForms(t *testing.T) {
 		}
 		for _, name := range []string{"app.tar", "none.tar", "job.tar"} {
 			if !strings.Contains(r.out, name) {
-				t.Errorf("%s does not tell of %s:\n%s", form, name, r.out)
+				t.Errorf("%s lacks %s:\n%s", form, name, r.out)
 			}
 		}
 	}
@@ -92,18 +94,18 @@ func TestCheckSeveralForms(t *testing.T) {
 	if err := json.Unmarshal([]byte(peel("check", "app.tar", "none.tar", "job.tar", "-f", "json").out), &doc); err != nil || len(doc.Images) != 3 || doc.Images[1].Check != nil || !doc.Images[2].Check.Failed {
 		t.Errorf("%v, %+v", err, doc)
 	}
-	// Two archives of one name are two images; by themselves, each has that name.
+	// Two archives with the same name are two images. Checked alone, each goes by that name.
 	one, two := peel("check", "app.tar", "-f", "gitlab").out, peel("check", "app.tar", "job.tar", "-f", "gitlab").out
 	prints := regexp.MustCompile(`"fingerprint": "[0-9a-f]{64}"`)
 	had := map[string]bool{}
 	for _, p := range prints.FindAllString(two, -1) {
 		if had[p] {
-			t.Errorf("%s stands there twice", p)
+			t.Errorf("%s appears twice", p)
 		}
 		had[p] = true
 	}
 	if n := len(prints.FindAllString(one, -1)); n == 0 || len(had) != 2*n {
-		t.Errorf("%d fingerprints of one image, %d of two", n, len(had))
+		t.Errorf("got %d fingerprints for one image, %d for two", n, len(had))
 	}
 }
 
@@ -133,8 +135,8 @@ func TestImageNames(t *testing.T) {
 	}
 }
 
-// What is waived does not fail the check and stands apart, with its reason; a waiver that has
-// expired fails, and one that waives nothing is told of.
+// TestWaive checks that waived findings don't fail the check and are listed separately with the
+// reason. An expired waiver fails the check, and an unused one is reported.
 func TestWaive(t *testing.T) {
 	const rules = "min-efficiency: off\nmax-user-wasted: off\nseverity: {secret: off, user: off, healthcheck: off, setuid: off}\nforbid: [model.bin, README]\n"
 	form := schema(t, "check.schema.json")
@@ -142,7 +144,7 @@ func TestWaive(t *testing.T) {
 	inImages(t, map[string]string{peelFile: rules})
 	json := peel("check", "app.tar", "-f", "json").out
 	if !strings.Contains(json, `"id": "forbid/model.bin/RUN make install"`) {
-		t.Fatalf("the finding has another id:\n%s", json)
+		t.Fatalf("the finding has another ID:\n%s", json)
 	}
 	for _, c := range []struct {
 		name, waive string
@@ -167,26 +169,26 @@ func TestWaive(t *testing.T) {
 			valid(t, form, peel("check", "app.tar", "-f", "json").out)
 		})
 	}
-	// Any finding that the text shows can be waived by what stands there.
+	// Any finding in the text can be waived by the ID shown there.
 	write(t, peelFile, []byte("min-efficiency: off\nmax-user-wasted: off\nforbid: '/srv/app/{"+strings.Repeat("x", 60)+",model.bin}'\n"))
 	out := peel("check", "app.tar").out
 	id := short.FindString(out)
 	if id == "" {
-		t.Fatalf("there is no short id:\n%s", out)
+		t.Fatalf("no short ID in\n%s", out)
 	}
 	write(t, peelFile, []byte(read(t, peelFile)+"waive: [{id: "+id+", reason: why}]\n"))
 	if r := peel("check", "app.tar"); !strings.Contains(r.out, "\nWaived\n") {
-		t.Errorf("%s is not taken for an id:\n%s", id, r.out)
+		t.Errorf("%s isn't accepted as an ID:\n%s", id, r.out)
 	}
-	// A rule without findings but its own is waived by its name.
+	// A rule whose only finding is its own is waived by its name.
 	write(t, peelFile, []byte("max-layers: 3\nwaive: [{id: max-layers, reason: the base}, {id: min-efficiency, reason: x}, {id: max-user-wasted, reason: y}]\n"))
 	if r := peel("check", "app.tar"); r.code != 0 || !strings.Contains(r.out, "more than 3 (waived: the base)") {
 		t.Errorf("exit code %d\n%s", r.code, r.out)
 	}
 }
 
-// A baseline that is not there yet is no reason to fail, if that is said; one that
-// is broken is.
+// TestBaselineIfPresent checks that with the flag, a baseline that doesn't exist yet isn't a
+// failure, while a broken one is.
 func TestBaselineIfPresent(t *testing.T) {
 	inImages(t, map[string]string{"torn.json": `{"schema":"peel.report/v1","totals":{"layers":1,`, "torn.tar": "no archive"})
 	args := func(baseline string) []string {
@@ -198,16 +200,16 @@ func TestBaselineIfPresent(t *testing.T) {
 	}{{"none.json", 3, 0}, {"none.tar", 3, 0}, {"torn.json", 3, 3}, {"torn.tar", 3, 3}, {"app.tar", 0, 0}} {
 		strict, lax := peel(args(c.baseline)...), peel(append(args(c.baseline), "--baseline-if-present")...)
 		if strict.code != c.code || lax.code != c.lax {
-			t.Errorf("%s: exit codes %d and %d, want %d and %d\n%s%s", c.baseline, strict.code, lax.code, c.code, c.lax, strict.err, lax.err)
+			t.Errorf("%s: got exit codes %d and %d, want %d and %d\n%s%s", c.baseline, strict.code, lax.code, c.code, c.lax, strict.err, lax.err)
 		}
 		if missing := strings.HasPrefix(c.baseline, "none"); missing != strings.Contains(strings.Join(strings.Fields(lax.out), " "), "note: no baseline "+c.baseline+" yet") {
 			t.Errorf("%s: %s", c.baseline, lax.out)
 		}
 	}
-	// A registry that cannot be asked may have it; one that answers that it has not,
-	// has not.
+	// If nothing can be asked, the baseline may exist. If a registry answers that it doesn't
+	// exist, that is certain.
 	if r := peel(append(args("app:main"), "--baseline-if-present")...); r.code != 3 {
-		t.Errorf("nobody could be asked: exit code %d\n%s%s", r.code, r.out, r.err)
+		t.Errorf("nothing could be asked: got exit code %d\n%s%s", r.code, r.out, r.err)
 	}
 	testkit.NoEngines(t)
 	t.Setenv("PEEL_OFFLINE", "")
@@ -215,18 +217,18 @@ func TestBaselineIfPresent(t *testing.T) {
 	reg := fakeregistry.New(t)
 	for _, name := range []string{"registry://" + reg.Host() + "/me/app:main", reg.Host() + "/me/app:main"} {
 		if r := peel("check", "app.tar", "--min-efficiency", "off", "--max-user-wasted", "off", "--max-growth", "0", "--baseline", name, "--baseline-if-present"); r.code != 0 {
-			t.Errorf("the registry does not have %s: exit code %d\n%s%s", name, r.code, r.out, r.err)
+			t.Errorf("the registry lacks %s: got exit code %d\n%s%s", name, r.code, r.out, r.err)
 		}
 	}
-	// So may one be missing that the rules file names.
+	// A baseline that the rules file names may also be missing.
 	write(t, peelFile, []byte("min-efficiency: off\nmax-user-wasted: off\nmax-growth: 0\nbaseline: none.json\n"))
 	if strict, lax := peel("check", "app.tar"), peel("check", "app.tar", "--baseline-if-present"); strict.code != 3 || lax.code != 0 {
-		t.Errorf("exit codes %d and %d\n%s%s", strict.code, lax.code, strict.err, lax.err)
+		t.Errorf("got exit codes %d and %d\n%s%s", strict.code, lax.code, strict.err, lax.err)
 	}
 }
 
-// The Dockerfile that an image was built from is found, and no other is taken for
-// it; findings name its lines.
+// TestFoundDockerfile checks that the Dockerfile that an image was built from is found, that no
+// other is mistaken for it, and that findings name its lines.
 func TestFoundDockerfile(t *testing.T) {
 	const mine = "FROM debian:12\nENV LANG=C.UTF-8\nRUN make install\nRUN chmod 600 /srv/app/model.bin\nCOPY . /srv/app\nRUN rm -rf /srv/app/model.bin /usr/share/doc\n"
 	const other = "FROM node:22\nWORKDIR /srv\nCOPY . /srv/app\nRUN npm ci\nRUN rm -rf /srv/app/model.bin /usr/share/doc\n"
@@ -234,7 +236,7 @@ func TestFoundDockerfile(t *testing.T) {
 		name  string
 		files map[string]string
 		args  string
-		want  string // a line that is named; "" if none is
+		want  string // a line that findings name; "" for none
 	}{
 		{"found", map[string]string{"Dockerfile": mine}, "", "Dockerfile:4"},
 		{"a Containerfile", map[string]string{"Containerfile": mine}, "", "Containerfile:4"},
@@ -259,20 +261,20 @@ func TestFoundDockerfile(t *testing.T) {
 	}
 	inImages(t, map[string]string{"named": other, "broken": "hello\n"})
 	if r := peel("check", "app.tar", "--dockerfile", "broken"); r.code != 2 {
-		t.Errorf("a named one that is none: exit code %d", r.code)
+		t.Errorf("a named file that isn't a Dockerfile: got exit code %d", r.code)
 	}
-	// What is named for several images counts for those that it fits.
+	// A Dockerfile named for several images applies to those it fits.
 	write(t, "mine", []byte(mine))
 	if out := peel("check", "app.tar", "job.tar", "--dockerfile", "mine").out; !strings.Contains(out, "mine:4") {
-		t.Errorf("it fits, and no line is named:\n%s", out)
+		t.Errorf("it fits, but no line is named:\n%s", out)
 	}
 	if out := peel("check", "app.tar", "job.tar", "--dockerfile", "named").out; strings.Contains(out, "named:") {
-		t.Errorf("it does not fit, and lines are named:\n%s", out)
+		t.Errorf("it doesn't fit, but lines are named:\n%s", out)
 	}
 }
 
-// Every platform is an image of its own, whichever form the image has: those that
-// are there, in the order in which they are listed, and nothing that is no image.
+// TestAllPlatforms checks that every platform counts as an image, in every form of the image:
+// those that exist, in the order listed, and nothing that isn't an image.
 func TestAllPlatforms(t *testing.T) {
 	const fixture = `
 -- image app:1 linux/amd64 --
@@ -296,22 +298,22 @@ file c 30
 				out := peel("check", "app.tar", "--platform", "all", "--max-size", "5", "-f", form).out
 				for _, p := range []string{"app.tar linux/amd64", "app.tar linux/arm64", "app.tar linux/arm/v7"} {
 					if !strings.Contains(out, p) {
-						t.Errorf("%s does not tell of %q:\n%s", form, p, out)
+						t.Errorf("%s lacks %q:\n%s", form, p, out)
 					}
 				}
 			}
 			if r := peel("check", "app.tar", "--platform", "linux/arm64", "--max-size", "25"); r.code != 0 || strings.Contains(r.out, "images:") {
-				t.Errorf("one platform: exit code %d\n%s", r.code, r.out)
+				t.Errorf("one platform: got exit code %d\n%s", r.code, r.out)
 			}
 		})
 	}
 	inFolder(t, "docker-25", story)
 	if r := peel("check", "app.tar", "--platform", "all", "--min-efficiency", "off", "--max-user-wasted", "off"); r.code != 0 || strings.Contains(r.out, "images:") {
-		t.Errorf("an image for one platform: exit code %d, %s\n%s", r.code, r.err, r.out)
+		t.Errorf("an image for one platform: got exit code %d, %s\n%s", r.code, r.err, r.out)
 	}
 	for args, code := range map[string]int{"check - --platform all": 2, "check none.tar --platform all": 3, "check none.tar app.tar --platform all": 1, "report app.tar --platform all": 3} {
 		if r := peel(strings.Fields(args)...); r.code != code {
-			t.Errorf("peel %s: exit code %d, want %d: %s", args, r.code, code, r.err)
+			t.Errorf("peel %s: got exit code %d, want %d: %s", args, r.code, code, r.err)
 		}
 	}
 }

@@ -7,11 +7,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Flags beat the file, and the file the defaults; globs add up.
+// TestPrecedence checks that flags override the file, that the file overrides the defaults, and
+// that globs add up.
 func TestPrecedence(t *testing.T) {
 	for _, c := range []struct {
 		name, file, flags string
-		want              string // "" if it is an error
+		want              string // "" for an error
 	}{
 		{"nothing said", "", "", "min-efficiency 0.9 error"},
 		{"the file alone", "max-wasted: 20MB", "", "min-efficiency 0.9 error; max-wasted 20000000 error"},
@@ -61,7 +62,7 @@ func TestPrecedence(t *testing.T) {
 			switch {
 			case c.want == "":
 				if err == nil {
-					t.Errorf("it is taken for %s", in.general.String())
+					t.Errorf("parsed as %s", in.general.String())
 				}
 			case err != nil:
 				t.Error(err)

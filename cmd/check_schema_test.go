@@ -11,7 +11,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// The schema takes what peel takes.
+// TestRulesSchema checks that the schema accepts exactly the rules files that peel accepts.
 func TestRulesSchema(t *testing.T) {
 	s := schema(t, "peel.schema.json")
 	for _, text := range []string{

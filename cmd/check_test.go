@@ -25,8 +25,8 @@ func TestCheckExitCodes(t *testing.T) {
 	for _, c := range []struct {
 		args string
 		code int
-		out  string // a part of standard output
-		err  string // and of standard error
+		out  string // part of standard output
+		err  string // part of standard error
 	}{
 		{"app.tar --config soft.yaml", 0, "passed: 0 of 2 rules, 2 warnings", ""},
 		{"app.tar --config floor.yaml", 0, "min-efficiency does not fail: the waste,", ""},
@@ -84,7 +84,7 @@ func TestCheckExitCodes(t *testing.T) {
 		t.Run(c.args, func(t *testing.T) {
 			r := peel(append([]string{"check"}, strings.Fields(c.args)...)...)
 			if r.code != c.code || !strings.Contains(r.out, c.out) || !strings.Contains(r.err, c.err) {
-				t.Errorf("exit code %d, want %d; standard output:\n%s\nstandard error:\n%s", r.code, c.code, r.out, r.err)
+				t.Errorf("got exit code %d, want %d; standard output:\n%s\nstandard error:\n%s", r.code, c.code, r.out, r.err)
 			}
 			if c.code < 2 && r.err != "" || c.code >= 2 && r.out != "" {
 				t.Errorf("standard output:\n%s\nstandard error:\n%s", r.out, r.err)
@@ -93,7 +93,7 @@ func TestCheckExitCodes(t *testing.T) {
 	}
 }
 
-// The file's base is the check's, unless the flag names another.
+// TestCheckBase checks that the base comes from the file, unless the flag names another.
 func TestCheckBase(t *testing.T) {
 	inFolder(t, "docker-25", story)
 	write(t, peelFile, []byte("base: 2\n"))
@@ -105,11 +105,11 @@ func TestCheckBase(t *testing.T) {
 		return line
 	}
 	if line(file) != line(want) || line(file) == line(flag) {
-		t.Errorf("with the file's base %q, with --base 2 %q, with both %q", line(file), line(want), line(flag))
+		t.Errorf("with the file's base got %q, with --base 2 %q, with both %q", line(file), line(want), line(flag))
 	}
 }
 
-// limits is what rules say, without the rules that are on or off and nothing else.
+// limits formats rules that have a value, without those that are only on or off.
 func limits(r *analyze.Rules) string {
 	all := strings.Split(r.String(), "; ")
 	return strings.Join(slices.DeleteFunc(all, func(rule string) bool { return strings.HasSuffix(rule, " on warning") }), "; ")
@@ -148,7 +148,7 @@ func TestInit(t *testing.T) {
 				write(t, diveFile, []byte(c.dive))
 			}
 			if got := must(t, append([]string{"check", "--init"}, strings.Fields(c.flags)...)...); got != c.says {
-				t.Errorf("it says %q, want %q", got, c.says)
+				t.Errorf("got %q, want %q", got, c.says)
 			}
 			name := peelFile
 			if strings.Contains(c.flags, "conf.yaml") {
@@ -156,12 +156,12 @@ func TestInit(t *testing.T) {
 			}
 			r := analyze.NewRules()
 			if err := readRules(r, name, true); err != nil || limits(r) != c.want {
-				t.Errorf("%v, the file says\n%s\nwant\n%s\n%s", err, limits(r), c.want, read(t, name))
+				t.Errorf("got %v, the file has\n%s\nwant\n%s\n%s", err, limits(r), c.want, read(t, name))
 			}
 			if c.name == "plain" {
 				golden(t, "init", read(t, name))
 			}
-			// What is a comment in it can be read, too, once it is none.
+			// The commented-out settings are valid too.
 			var bare strings.Builder
 			for line := range strings.Lines(read(t, name)) {
 				if !strings.HasPrefix(line, "# ") || strings.HasPrefix(line, "#  ") {
@@ -175,35 +175,35 @@ func TestInit(t *testing.T) {
 	}
 }
 
-// Nothing that is there is written over.
+// TestInitKeeps checks that --init overwrites nothing.
 func TestInitKeeps(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, peelFile, []byte("max-layers: 3\n"))
 	if r := peel("check", "--init"); r.code != exitWork || r.out != "" || !strings.Contains(r.err, ".peel.yaml already exists") || read(t, peelFile) != "max-layers: 3\n" {
-		t.Errorf("over a file: exit code %d, %s", r.code, r.err)
+		t.Errorf("over a file: got exit code %d, %s", r.code, r.err)
 	}
 	if err := os.Remove(peelFile); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink("elsewhere", peelFile); err != nil {
-		t.Skip("no symbolic links can be made here:", err)
+		t.Skip("can't make symbolic links:", err)
 	}
 	if r := peel("check", "--init"); r.code != exitWork {
-		t.Errorf("over a link to nowhere: exit code %d, %s", r.code, r.err)
+		t.Errorf("over a dangling link: got exit code %d, %s", r.code, r.err)
 	}
 	if _, err := os.Stat("elsewhere"); err == nil {
-		t.Error("it was written through the link")
+		t.Error("wrote through the link")
 	}
 	write(t, diveFile, []byte("rules: {lowest: 1}\n"))
 	if r := peel("check", "--init", "--config", "new.yaml"); r.code != exitUsage || !strings.Contains(r.err, ".dive-ci:1:") {
-		t.Errorf("with a faulty .dive-ci: exit code %d, %s", r.code, r.err)
+		t.Errorf("with a faulty .dive-ci: got exit code %d, %s", r.code, r.err)
 	}
 	if _, err := os.Stat("new.yaml"); err == nil {
-		t.Error("a file was written all the same")
+		t.Error("wrote a file anyway")
 	}
 }
 
-// Whatever names and globs hold, none of it reaches a terminal as it is.
+// TestCheckIsClean checks that names and globs never reach a terminal unescaped.
 func TestCheckIsClean(t *testing.T) {
 	inFolder(t, "docker-25", `
 -- image app:1 linux/amd64 --
@@ -222,10 +222,10 @@ file "\u202egpj.exe" 700
 	} {
 		r := peel(args...)
 		if text := r.out + r.err; strings.ContainsAny(text, "\x1b\x07\u202e") || strings.Contains(text, "\n::") || r.code == 0 {
-			t.Errorf("peel %q: exit code %d, it prints %q", args, r.code, text)
+			t.Errorf("peel %q: got exit code %d and output %q", args, r.code, text)
 		}
 	}
 	if out := peel("check", "app.tar", "--config", "\u202e\x1b[31m.yaml").out; !strings.Contains(out, `\x1b[31mred`) {
-		t.Errorf("the names are not shown:\n%s", out)
+		t.Errorf("the names aren't shown:\n%s", out)
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Nothing is collected of a small heap; of a large one, memory is saved.
+// TestCollector checks that a small heap is never collected, and that a large one is collected
+// to save memory.
 func TestCollector(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	t.Setenv("GOGC", "")
@@ -18,7 +19,7 @@ func TestCollector(t *testing.T) {
 		return now
 	}
 	if was := percent(); was != 200 {
-		t.Errorf("%d %% at the start", was)
+		t.Errorf("got %d %% at the start", was)
 	}
 	held := make([]byte, 2*gcFloor)
 	for began := time.Now(); percent() != gcPercent; time.Sleep(time.Millisecond) {
@@ -41,7 +42,7 @@ func TestCollectorPercent(t *testing.T) {
 
 func TestCollectorOfTheEnvironment(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(77))
-	t.Setenv("GOGC", "50") // which Go has read at the start
+	t.Setenv("GOGC", "50") // Go read it at the start
 	tuneCollector()
 	if now := debug.SetGCPercent(77); now != 77 {
 		t.Errorf("changed to %d %%", now)

@@ -11,7 +11,7 @@ import (
 	"github.com/peelhq/peel/ui"
 )
 
-// settingsFile makes a settings file, and has the program find it.
+// settingsFile writes a settings file where the program finds it.
 func settingsFile(t *testing.T, content string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -33,7 +33,7 @@ func TestSettingsFile(t *testing.T) {
 	tests := []struct {
 		name, content string
 		want          ui.Settings
-		fails         string // what the error says; "" for none
+		fails         string // part of the error; "" for none
 	}{
 		{"no file", "", ui.Settings{}, ""},
 		{"all of it", "theme: light\nsort: wasted\nmode: everything\ncolumns: few\nkeys:\n  quit: ctrl+q\n  sort: [Z, ctrl+s]\n",
@@ -80,7 +80,7 @@ func TestSettingsFile(t *testing.T) {
 	}
 }
 
-// What peel config prints is a file with the same settings.
+// TestConfigPrintsAFile checks that the output of peel config is a file with the same settings.
 func TestConfigPrintsAFile(t *testing.T) {
 	for _, content := range []string{"", "theme: dark\nkeys:\n  quit: ctrl+q\n", "mouse: off\ncolours: {waste: red, text: \"#123456\"}\ncommands:\n- {key: \"!\", run: [sh, -c, \"a: 'b' \\n\", \"{path}\"], does: \"a: b\", shows: output}\n"} {
 		settingsFile(t, content)
@@ -104,7 +104,8 @@ func TestConfigPrintsAFile(t *testing.T) {
 	}
 }
 
-// A settings file that is wrong is wrong usage, for the screen and for peel config.
+// TestWrongSettings checks that a malformed settings file counts as wrong usage, for the screen
+// and for peel config.
 func TestWrongSettings(t *testing.T) {
 	settingsFile(t, "them: dark\n")
 	var out, errs bytes.Buffer

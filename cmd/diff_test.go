@@ -10,7 +10,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// sequel is what story has become in the next build.
+// sequel is the next build of story.
 const sequel = `
 -- image app:2 linux/amd64 --
 env "PORT=8080"
@@ -47,7 +47,7 @@ file usr/lib/libc.so 5100 mode=0755 mtime=1700000100
 file etc/conf 2000
 `
 
-// twoBuilds goes to a folder with story as app.tar and sequel as next.tar.
+// twoBuilds changes to a folder with story as app.tar and sequel as next.tar.
 func twoBuilds(t *testing.T) {
 	t.Helper()
 	inFolder(t, "docker-25", story)
@@ -109,17 +109,17 @@ func TestDiffExitCodes(t *testing.T) {
 		t.Run(c.args, func(t *testing.T) {
 			r := peel(strings.Fields(c.args)...)
 			if r.code != c.code || !strings.Contains(r.err, c.says) || c.says == "" && r.err != "" || c.code > 1 && r.out != "" {
-				t.Errorf("exit code %d, want %d; standard error: %s\nstandard output: %s", r.code, c.code, r.err, r.out)
+				t.Errorf("got exit code %d, want %d; standard error: %s\nstandard output: %s", r.code, c.code, r.err, r.out)
 			}
 		})
 	}
 	var said strings.Builder
 	if code := Main(strings.Fields("diff app.tar next.tar --exit-code"), strings.NewReader(""), closed(), &said); code != 1 || said.Len() > 0 {
-		t.Errorf("a reader that has gone: exit code %d, %s", code, said.String())
+		t.Errorf("with a reader that has gone: got exit code %d, %s", code, said.String())
 	}
 }
 
-// The form of an image makes no difference, nor does it where it comes from.
+// TestDiffForms checks that neither an image's form nor its source makes a difference.
 func TestDiffForms(t *testing.T) {
 	twoBuilds(t)
 	f, err := testkit.Parse(story)
@@ -133,14 +133,14 @@ func TestDiffForms(t *testing.T) {
 		out := must(t, "diff", "app.tar", path, "-n", "0")
 		_, got, _ := strings.Cut(must(t, "diff", path, "next.tar", "-f", "json"), `"layers": [`)
 		switch {
-		case shape.Name == "oci-estargz": // its layers are others, of the same files
+		case shape.Name == "oci-estargz": // it has other layers with the same files
 			if !strings.Contains(out, "Layers: 5 changed\n") || strings.Contains(out, "differences") {
 				t.Errorf("%s: %s", shape.Name, out)
 			}
 		case !strings.Contains(out, "no difference"):
 			t.Errorf("%s: %s", shape.Name, out)
 		case got != want:
-			t.Errorf("%s: another difference than of app.tar:\n%s", shape.Name, got)
+			t.Errorf("%s: the difference isn't that of app.tar:\n%s", shape.Name, got)
 		}
 	}
 	for _, args := range [][]string{{"diff", "-", "app.tar"}, {"diff", "app.tar", "-"}} {
@@ -179,11 +179,11 @@ symlink l -> "::error::\x1b"
 		t.Run(name, func(t *testing.T) {
 			out := must(t, strings.Fields("diff app.tar --from 0 "+args)...)
 			if strings.ContainsAny(out, "\x1b\x07\u202e") || !utf8.ValidString(out) {
-				t.Errorf("control characters are printed: %q", out)
+				t.Errorf("got control characters: %q", out)
 			}
 			for line := range strings.Lines(out) {
 				if strings.HasPrefix(strings.TrimSpace(line), "::") {
-					t.Errorf("a line begins like a workflow command: %s", line)
+					t.Errorf("a line looks like a workflow command: %s", line)
 				}
 			}
 			golden(t, name, out)
@@ -191,7 +191,7 @@ symlink l -> "::error::\x1b"
 	}
 }
 
-// A comment has its bounds whatever the image.
+// TestDiffMarkdownIsBounded checks that a comment has a bounded length for any image.
 func TestDiffMarkdownIsBounded(t *testing.T) {
 	var fixture strings.Builder
 	fixture.WriteString("-- layer --\nfile a 1\n-- layer --\n")
@@ -201,12 +201,12 @@ func TestDiffMarkdownIsBounded(t *testing.T) {
 	inFolder(t, "docker-25", fixture.String())
 	out := must(t, "diff", "app.tar", "--from", "0", "-f", "markdown", "-n", "0")
 	if len(out) > 60_000 || strings.Count(out, "<details>") != 2 || strings.Count(out, "</details>") != 2 || !strings.Contains(out, "too many for a comment") {
-		t.Errorf("%d bytes, ending in %q", len(out), out[max(len(out)-300, 0):])
+		t.Errorf("got %d bytes, ending in %q", len(out), out[max(len(out)-300, 0):])
 	}
 }
 
-// What is written for every fixture, against itself and against another, is what
-// the schema says.
+// TestDiffSchema compares every fixture with itself and with another one, and checks the output
+// against the schema.
 func TestDiffSchema(t *testing.T) {
 	s := schema(t, "diff.schema.json")
 	twoBuilds(t)

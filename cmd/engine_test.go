@@ -10,13 +10,13 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// The image that a name stands for comes from another engine than DOCKER_HOST names:
-// a line on standard error says so, unless --engine asks for that engine.
+// TestEngineFlag checks that if the image of a name comes from an engine other than the one
+// DOCKER_HOST names, a line on standard error says so, unless --engine asks for that engine.
 func TestEngineFlag(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("engines are not at sockets")
+		t.Skip("engines on this system don't use sockets")
 	}
-	const image = "peel.invalid/engine:1" // that no engine of this machine has
+	const image = "peel.invalid/engine:1" // no engine on this machine has it
 	inFolder(t, "docker-25", story)
 	archive, err := os.ReadFile("app.tar")
 	if err != nil {
@@ -40,22 +40,22 @@ func TestEngineFlag(t *testing.T) {
 	const want = "peel: found the image in podman; docker, which DOCKER_HOST names, does not have it or does not answer (--engine docker asks only that one)\n"
 	r := peel("report", image, "--via", "api")
 	if r.code != 0 || r.err != want {
-		t.Errorf("exit code %d, standard error %q, want %q", r.code, r.err, want)
+		t.Errorf("got exit code %d, standard error %q, want %q", r.code, r.err, want)
 	}
 	if out := must(t, "report", image, "--via", "api", "--engine", "podman"); out != r.out {
-		t.Errorf("with --engine podman another report:\n%s", out)
+		t.Errorf("with --engine podman, the report differs:\n%s", out)
 	}
 	r = peel("report", image, "--engine", "docker")
 	if r.code != 3 || strings.Contains(r.err, "podman") {
-		t.Errorf("exit code %d, standard error %q: docker alone was to be asked", r.code, r.err)
+		t.Errorf("got exit code %d, standard error %q, want only docker to be asked", r.code, r.err)
 	}
 	r = peel("report", image, "--engine", "moby")
 	if r.code != 2 || !strings.Contains(r.err, "unknown engine") {
-		t.Errorf("exit code %d, standard error %q", r.code, r.err)
+		t.Errorf("got exit code %d, standard error %q", r.code, r.err)
 	}
 	r = peel("report", "docker://"+image, "--engine", "podman")
 	if r.code != 2 || !strings.Contains(r.err, "docker://"+image+" is of docker: --engine podman does not fit it") {
-		t.Errorf("exit code %d, standard error %q", r.code, r.err)
+		t.Errorf("got exit code %d, standard error %q", r.code, r.err)
 	}
 	if out := must(t, "images", "--engine", "podman"); !strings.Contains(out, image) {
 		t.Errorf("podman's images:\n%s", out)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A variable stands for a flag, which beats it.
+// TestEnvironment checks that variables stand for flags, and that flags override them.
 func TestEnvironment(t *testing.T) {
 	inFolder(t, "docker-25", story)
 	for _, c := range []struct {
@@ -37,7 +37,7 @@ func TestEnvironment(t *testing.T) {
 			}
 			r := peel(strings.Fields(c.args)...)
 			if text := r.out + r.err; r.code != c.code || !strings.Contains(text, c.says) || c.name == "somebody else's" && r.err != "" {
-				t.Errorf("exit code %d, want %d, and %q in\n%s", r.code, c.code, c.says, text)
+				t.Errorf("got exit code %d, want %d and %q in\n%s", r.code, c.code, c.says, text)
 			}
 		})
 	}

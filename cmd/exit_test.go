@@ -97,19 +97,19 @@ func TestExitCodes(t *testing.T) {
 		t.Run(c.args, func(t *testing.T) {
 			r := peel(strings.Fields(c.args)...)
 			if r.code != c.code {
-				t.Errorf("exit code %d, want %d; standard error:\n%s", r.code, c.code, r.err)
+				t.Errorf("got exit code %d, want %d; standard error:\n%s", r.code, c.code, r.err)
 			}
 			if c.says == "" && c.code < 2 && r.err != "" {
-				t.Errorf("standard error is not empty:\n%s", r.err)
+				t.Errorf("standard error isn't empty:\n%s", r.err)
 			}
 			if !strings.Contains(r.err, c.says) {
-				t.Errorf("standard error does not say %q:\n%s", c.says, r.err)
+				t.Errorf("standard error doesn't contain %q:\n%s", c.says, r.err)
 			}
 			if c.code > 1 && r.out != "" {
-				t.Errorf("standard output is not empty:\n%s", r.out)
+				t.Errorf("standard output isn't empty:\n%s", r.out)
 			}
 			if n := strings.Count(r.err, "peel: "); c.code > 1 && n != 1 {
-				t.Errorf("%d errors are printed:\n%s", n, r.err)
+				t.Errorf("got %d errors:\n%s", n, r.err)
 			}
 		})
 	}
@@ -132,10 +132,10 @@ func TestErrorsAreClean(t *testing.T) {
 func TestErrorLines(t *testing.T) {
 	first, rest := lines(errors.Join(errors.New("tried all:\n  - a: no\n::stop::x"), errors.New("\nb\x1b: no")))
 	if want := "tried all:"; first != want {
-		t.Errorf("first line %q, want %q", first, want)
+		t.Errorf("got first line %q, want %q", first, want)
 	}
 	if got, want := strings.Join(rest, "|"), `a: no|::stop::x|b\x1b: no`; got != want {
-		t.Errorf("other lines %q, want %q", got, want)
+		t.Errorf("got other lines %q, want %q", got, want)
 	}
 }
 
@@ -146,7 +146,7 @@ func closed() io.Writer {
 	return w
 }
 
-// full is a device without room.
+// full is a device with no space left.
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
@@ -172,7 +172,7 @@ func TestOutputThatFails(t *testing.T) {
 		var err strings.Builder
 		code := Main(strings.Fields(c.args), strings.NewReader(""), c.out, &err)
 		if code != c.code || !strings.Contains(err.String(), c.says) || c.says == "" && err.Len() > 0 {
-			t.Errorf("peel %s to %T: exit code %d, want %d; standard error: %q", c.args, c.out, code, c.code, err.String())
+			t.Errorf("peel %s to %T: got exit code %d, want %d; standard error: %q", c.args, c.out, code, c.code, err.String())
 		}
 	}
 }
@@ -187,7 +187,7 @@ func TestClosedPipe(t *testing.T) {
 	r.Close()
 	var said strings.Builder
 	c.Stdout, c.Stderr = w, &said
-	_ = c.Run() // the system may end it with a signal: that is quiet too
+	_ = c.Run() // the system may end it with a signal, which is quiet too
 	w.Close()
 	if said.Len() > 0 {
 		t.Errorf("it complains: %q", said.String())
@@ -208,7 +208,7 @@ func TestInterrupt(t *testing.T) {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		// More than a pipe holds: once it is written, it is being read. The
+		// Write more than a pipe holds, so that once this is written, peel is reading it. The
 		// rest never comes.
 		if _, err := stdin.Write([]byte(half)); err != nil {
 			t.Fatal(err)
@@ -221,21 +221,22 @@ func TestInterrupt(t *testing.T) {
 		select {
 		case <-done:
 		case <-time.After(10 * time.Second):
-			t.Fatal("it does not stop")
+			t.Fatal("peel doesn't stop")
 		}
 		if code := c.ProcessState.ExitCode(); code != exitInterrupted || said.String() != "peel: interrupted\n" {
-			t.Errorf("%v: exit code %d, standard error %q", signal, code, said.String())
+			t.Errorf("%v: got exit code %d, standard error %q", signal, code, said.String())
 		}
 	}
 }
 
-// broken panics when it is used, as a defect of the program would.
+// broken panics when used, like a defect in the program.
 type broken struct{}
 
 func (broken) Read([]byte) (int, error)  { panic("a defect") }
 func (broken) Write([]byte) (int, error) { panic("a defect") }
 
-// A panic, on whatever goroutine, is an error that tells where it happened.
+// TestDefects checks that a panic on any goroutine becomes an error that says where it
+// happened.
 func TestDefects(t *testing.T) {
 	inFolder(t, "docker-25", story)
 	for _, c := range []struct {
@@ -251,7 +252,7 @@ func TestDefects(t *testing.T) {
 		code := Main(strings.Fields(c.args), c.in, c.out, &err)
 		said := err.String()
 		if code != exitWork || !strings.Contains(said, "this is a defect in peel: a defect\n  - exit_test.go:") || !strings.Contains(said, "\ntry: again with the latest release") {
-			t.Errorf("peel %s: exit code %d, standard error:\n%s", c.args, code, said)
+			t.Errorf("peel %s: got exit code %d, standard error:\n%s", c.args, code, said)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func openSample(t *testing.T) *analyze.Analysis {
 	return a
 }
 
-// What the screen extracts are the version's own files, and none is overwritten.
+// TestScreenExtracts checks that the screen extracts a version's own files and overwrites none.
 func TestScreenExtracts(t *testing.T) {
 	a := openSample(t)
 	n, _ := a.Tree.Lookup("/srv/shop/.env")
@@ -44,7 +44,7 @@ func TestScreenExtracts(t *testing.T) {
 	}
 	const want = "0 files, 0 B written to DIR; 1 of 3 paths not written: srv/shop/.env: it already exists"
 	if _, err := actions.Extract(t.Context(), a, x, func(_, _ int64) {}); err == nil || strings.ReplaceAll(err.Error(), dir, "DIR") != want {
-		t.Errorf("the error is %v", err)
+		t.Errorf("got error %v", err)
 	}
 	x.Taken[0].Layer, x.Dir = 10, filepath.Join(t.TempDir(), "none")
 	if _, err := actions.Extract(t.Context(), a, x, func(_, _ int64) {}); err == nil {
@@ -52,8 +52,8 @@ func TestScreenExtracts(t *testing.T) {
 	}
 }
 
-// Several paths are written at once, each as of its own layer; those that are not
-// there are named.
+// TestScreenExtractsSeveral checks that several paths are written at once, each from its own
+// layer, and that missing ones are named.
 func TestScreenExtractsSeveral(t *testing.T) {
 	a := openSample(t)
 	taken := func(path string, layer int, alone bool) ui.Taken {
@@ -69,7 +69,7 @@ func TestScreenExtractsSeveral(t *testing.T) {
 	tests := []struct {
 		name  string
 		taken []ui.Taken
-		says  string // in the sentence, or in the error
+		says  string // part of the message or error
 		files []string
 	}{
 		{"of two moments", []ui.Taken{env, nginx}, "written to", []string{"srv/shop/.env", "etc/nginx"}},
@@ -105,7 +105,7 @@ func TestScreenExports(t *testing.T) {
 	}
 	first := a.Waste.At(0)
 	if got := objects(t, file); len(got) != a.Waste.Len() || got[0]["path"] != first.Path() {
-		t.Errorf("%d rows, the first is %v", len(got), got[0])
+		t.Errorf("got %d rows, the first is %v", len(got), got[0])
 	}
 	if _, err := actions.ExportWaste(t.Context(), a, a.Waste, file); err == nil {
 		t.Error("the file was overwritten")
@@ -122,14 +122,14 @@ func TestScreenExports(t *testing.T) {
 	stop()
 	left := filepath.Join(t.TempDir(), "left.json")
 	if _, err := actions.ExportFiles(stopped, a, a.Tree.Versions(n), left); err == nil {
-		t.Error("it was not stopped")
+		t.Error("it wasn't cancelled")
 	}
 	if _, err := os.Stat(left); err == nil {
-		t.Error("half a file is left")
+		t.Error("a partial file is left")
 	}
 }
 
-// objects reads a file of one JSON object a line.
+// objects parses a file with one JSON object per line.
 func objects(t *testing.T, file string) []map[string]any {
 	t.Helper()
 	f, err := os.Open(file)

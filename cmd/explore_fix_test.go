@@ -11,8 +11,8 @@ import (
 	"github.com/peelhq/peel/ui"
 )
 
-// fixShown returns the image of fixable with its Dockerfile, the fixes with edits, and
-// what the Dockerfile is with all of them.
+// fixShown returns the image of fixable with its Dockerfile, the fixes that have edits, and the
+// Dockerfile with all of them applied.
 func fixShown(t *testing.T) (an *analyze.Analysis, p *analyze.Proposal) {
 	t.Helper()
 	inFolder(t, "docker-25", fixable)
@@ -36,8 +36,8 @@ func fixShown(t *testing.T) (an *analyze.Analysis, p *analyze.Proposal) {
 	return an, p
 }
 
-// The patch that the screen writes is the one that peel fix prints. A file that is there
-// is left alone unless the reader says otherwise, and one that is read in any case.
+// TestScreenWritesPatch checks that the screen writes the patch that peel fix prints. It
+// overwrites an existing file only if the user agrees, and a file that peel reads from never.
 func TestScreenWritesPatch(t *testing.T) {
 	an, p := fixShown(t)
 	actions := (&app{}).screenActions()
@@ -46,14 +46,14 @@ func TestScreenWritesPatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	if text := must(t, "fix", "app.tar", "--base", "1"); !strings.HasSuffix(text, "\n"+patch) {
-		t.Errorf("the patch is\n%s\nand peel fix prints\n%s", patch, text)
+		t.Errorf("got patch\n%s\nbut peel fix prints\n%s", patch, text)
 	}
 	write(t, "there.patch", []byte("mine"))
 	image, file := read(t, "app.tar"), read(t, "Dockerfile")
 	for _, c := range []struct {
 		name, file string
 		force      bool
-		exists     bool // the reader is asked
+		exists     bool // the user must confirm
 		want       string
 	}{
 		{"new", "fix.patch", false, false, ""},
@@ -79,14 +79,15 @@ func TestScreenWritesPatch(t *testing.T) {
 		})
 	}
 	if read(t, "app.tar") != image || read(t, "Dockerfile") != file {
-		t.Error("what is read was written to")
+		t.Error("wrote to a file that peel reads from")
 	}
 }
 
-// The Dockerfile that is named is taken as it is, for the report too.
+// TestDockerfileOfRoot checks that a Dockerfile that you name is used as it is, for the report
+// too.
 func TestDockerfileOfRoot(t *testing.T) {
 	inFolder(t, "docker-25", fixable)
-	other := strings.Replace(fixableFile, "RUN make model", "RUN make another model", 1) // fits no more
+	other := strings.Replace(fixableFile, "RUN make model", "RUN make another model", 1) // doesn't fit any more
 	write(t, "build/other.dockerfile", []byte(other))
 	for _, c := range []struct {
 		name  string
@@ -112,6 +113,6 @@ func TestDockerfileOfRoot(t *testing.T) {
 	}
 	var out, errs bytes.Buffer
 	if code := Main([]string{"app.tar", "--dockerfile", "nowhere"}, nil, &out, &errs); code != 2 {
-		t.Errorf("exit code %d of a Dockerfile that is not there: %s", code, errs.String())
+		t.Errorf("missing Dockerfile: got exit code %d: %s", code, errs.String())
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// An image is closed when the screen does not need it any more, those that are open
-// at the end then, and one that comes later still at once.
+// TestHeldImagesAreClosed checks that an image is closed once the screen no longer needs it,
+// that those still open are closed at the end, and that one that arrives later is closed too.
 func TestHeldImagesAreClosed(t *testing.T) {
 	inFolder(t, "docker-25", story)
 	open := func() *analyze.Analysis {
@@ -43,11 +43,11 @@ func TestHeldImagesAreClosed(t *testing.T) {
 	first, second, late := open(), open(), open()
 	for _, step := range []struct {
 		do   func() error
-		want [3]bool // which are closed
+		want [3]bool // which images are closed
 	}{
 		{func() error { return h.hold(first) }, [3]bool{}},
 		{func() error { return h.hold(second) }, [3]bool{}},
-		{func() error { h.drop(&analyze.Analysis{Image: first.Image}); return nil }, [3]bool{true}}, // another analysis of it
+		{func() error { h.drop(&analyze.Analysis{Image: first.Image}); return nil }, [3]bool{true}}, // another analysis of the same image
 		{func() error { h.drop(first); return nil }, [3]bool{true}},
 		{h.end, [3]bool{true, true}},
 		{h.end, [3]bool{true, true}},

@@ -14,7 +14,8 @@ import (
 	"testing"
 )
 
-// A path that cannot be written is told, and the others are written.
+// TestExtractGoesOn checks that a path that can't be written is reported, and the others are
+// written.
 func TestExtractGoesOn(t *testing.T) {
 	long := strings.Repeat("n", 256)
 	fits := strings.Repeat("n", 255)
@@ -22,7 +23,7 @@ func TestExtractGoesOn(t *testing.T) {
 	deep := strings.Repeat(fits[:200]+"/", 25) // 5,025 bytes
 	for _, c := range []struct {
 		name, image string
-		says        string // all of standard error
+		says        string // the whole of standard error
 		wrote       []string
 	}{
 		{
@@ -76,14 +77,14 @@ func TestExtractGoesOn(t *testing.T) {
 				want = exitWork
 			}
 			if r.code != want || r.err != c.says {
-				t.Errorf("exit code %d, want %d; standard error:\n%s\nwant\n%s", r.code, want, r.err, c.says)
+				t.Errorf("got exit code %d, want %d; standard error:\n%s\nwant\n%s", r.code, want, r.err, c.says)
 			}
 			wroteNames(t, "out", c.wrote...)
 		})
 	}
 }
 
-// wroteNames compares the names in a folder.
+// wroteNames checks the names in a folder.
 func wroteNames(t *testing.T, dir string, want ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -99,7 +100,7 @@ func wroteNames(t *testing.T, dir string, want ...string) {
 	}
 }
 
-// However many paths fail, the message is short.
+// TestExtractTellsTheFirst checks that the message is short however many paths fail.
 func TestExtractTellsTheFirst(t *testing.T) {
 	var image strings.Builder
 	image.WriteString("-- layer --\nfile a 1\n")
@@ -114,7 +115,7 @@ func TestExtractTellsTheFirst(t *testing.T) {
 	}
 }
 
-// asNobody runs the program as a user who may do little.
+// asNobody runs the program as an unprivileged user.
 func asNobody(t *testing.T, args ...string) result {
 	t.Helper()
 	c := program(t, args...)
@@ -122,7 +123,7 @@ func asNobody(t *testing.T, args ...string) result {
 		if runtime.GOOS != "linux" {
 			t.Skip("root may write anywhere")
 		}
-		c.Path = "/proc/self/exe" // the way to it is closed to others
+		c.Path = "/proc/self/exe" // the program's own path isn't accessible to others
 		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	}
 	var out, said bytes.Buffer
@@ -138,7 +139,8 @@ func isExit(err error) bool {
 	return errors.As(err, &exit)
 }
 
-// What the user may not do there does not end an extraction.
+// TestExtractWithoutPermission checks that attributes that the user may not set don't end an
+// extraction.
 func TestExtractWithoutPermission(t *testing.T) {
 	const image = `
 -- layer --
@@ -188,7 +190,7 @@ file z 11
 			t.Cleanup(func() { _ = os.Chmod("out", 0o700); _ = os.Chmod("out/a", 0o700); _ = os.Chmod("out/b", 0o700) })
 			r := asNobody(t, "extract", "app.tar", "/", "-o", "out", "--no-cache")
 			if r.code != exitWork || r.err != c.says {
-				t.Errorf("exit code %d, standard error:\n%s\nwant\n%s", r.code, r.err, c.says)
+				t.Errorf("got exit code %d, standard error:\n%s\nwant\n%s", r.code, r.err, c.says)
 			}
 			wroteNames(t, "out", c.wrote...)
 		})
@@ -202,8 +204,8 @@ func mode(t *testing.T, name string, m os.FileMode) {
 	}
 }
 
-// What would meet every other path too ends an extraction: a disk that is full, one
-// that cannot be written to.
+// TestExtractEnds checks that errors that would affect all other paths too end an extraction: a
+// full disk or a read-only one.
 func TestExtractEnds(t *testing.T) {
 	const image = `
 -- layer --
@@ -225,19 +227,20 @@ file z 11
 			mountTemp(t, "out", c.options)
 			r := peel("extract", "app.tar", "/", "-o", "out", "--no-cache")
 			if r.code != exitWork || r.err != c.says {
-				t.Errorf("exit code %d, standard error:\n%s\nwant\n%s", r.code, r.err, c.says)
+				t.Errorf("got exit code %d, standard error:\n%s\nwant\n%s", r.code, r.err, c.says)
 			}
 			if _, err := os.Lstat("out/b/large"); err == nil {
-				t.Error("half a file is left")
+				t.Error("a partial file is left")
 			}
 			if _, err := os.Lstat("out/z"); err == nil {
-				t.Error("it went on")
+				t.Error("the extraction went on")
 			}
 		})
 	}
 }
 
-// Names that a file system takes for one are not written over each other.
+// TestExtractNamesAlike checks that names that a file system treats as equal don't overwrite
+// each other.
 func TestExtractNamesAlike(t *testing.T) {
 	inFolder(t, "docker-25", `
 -- layer --
@@ -251,7 +254,7 @@ file "\u00e9" 13
 file "e\u0301" 17
 file other 19
 `)
-	// On a file system that tells them apart, all is written.
+	// A file system that distinguishes them gets all files.
 	if said := extracted(t, "/", "-o", "out"); said != "7 files, 75 B written to out\n" {
 		t.Error(said)
 	}
@@ -262,7 +265,7 @@ file other 19
 		t.Fatal(err)
 	}
 	defer root.Close()
-	// A second name for the file is what such a file system would show.
+	// Hard links simulate what such a file system would show.
 	for name, same := range map[string]bool{"rEAD.ME": true, "reaD.me": false} {
 		if same {
 			if err := os.Link("out/Read.me", name); err != nil {

@@ -31,7 +31,7 @@ file dev/f 3
 		`left out dev/pi\x1bpe: a named pipe` + "\n", "left out dev/lost: ", "1 file, 3 B written to out\n",
 	} {
 		if !strings.Contains(said, want) {
-			t.Errorf("it does not say %q, but:\n%s", want, said)
+			t.Errorf("output lacks %q:\n%s", want, said)
 		}
 	}
 	sameTree(t, "out", "drwxr-xr-x dev", "-rw-r--r-- dev/f")
@@ -51,11 +51,11 @@ hardlink s2 -> s
 	extracted(t, "/", "-o", "out")
 	sameTree(t, "out", "-rw-r--r-- b", "-rw-r--r-- c", "L s -> a", "L s2 -> a")
 	if !os.SameFile(lstat(t, "out/b"), lstat(t, "out/c")) || len(read(t, "out/b")) != 3000 {
-		t.Error("b and c are not one file of 3000 bytes")
+		t.Error("b and c aren't the same file of 3000 bytes")
 	}
 	extracted(t, "/c", "-o", "alone")
 	if read(t, "alone/c") != read(t, "out/b") {
-		t.Error("the content of a link alone differs")
+		t.Error("the content of a link extracted alone differs")
 	}
 }
 
@@ -72,7 +72,7 @@ file end 8388608 sparse=gnu data=4096+4096
 		t.Fatalf("%d bytes, want %d", info.Size(), size)
 	}
 	if used := info.Sys().(*syscall.Stat_t).Blocks * 512; used > size/4 {
-		t.Errorf("it takes %d bytes of the disk", used)
+		t.Errorf("it takes %d bytes on disk", used)
 	}
 	if read(t, "out/log/lastlog") != must(t, "cat", "app.tar", "/log/lastlog") {
 		t.Error("the content differs")
@@ -82,7 +82,8 @@ file end 8388608 sparse=gnu data=4096+4096
 	}
 }
 
-// In every shape the same is extracted, and each compressed layer is read once.
+// TestExtractShapes checks that every shape gives the same files, and that each compressed
+// layer is read once.
 func TestExtractShapes(t *testing.T) {
 	var want map[string]string
 	for _, shape := range []string{"docker-20", "docker-25", "oci-tar", "oci-tar-zstd", "oci-tar.gz", "oci-mixed", "containerd-reversed"} {
@@ -100,17 +101,18 @@ func TestExtractShapes(t *testing.T) {
 				want = got
 			}
 			if !maps.Equal(got, want) {
-				t.Errorf("it differs from the first shape's")
+				t.Errorf("the result differs from the first shape's")
 			}
 			r := peelIn(strings.NewReader(read(t, "app.tar")), "extract", "-", "/", "-o", "piped")
 			if r.code != 0 || !slices.Equal(tree(t, "out"), tree(t, "piped")) {
-				t.Errorf("from standard input: exit code %d: %s", r.code, r.err)
+				t.Errorf("from standard input: got exit code %d: %s", r.code, r.err)
 			}
 		})
 	}
 }
 
-// A file that cannot be written whole is not left behind.
+// TestExtractRemovesWhatIsBroken checks that a file that can't be written completely isn't left
+// behind.
 func TestExtractRemovesWhatIsBroken(t *testing.T) {
 	root, err := os.OpenRoot(t.TempDir())
 	if err != nil {
@@ -121,7 +123,7 @@ func TestExtractRemovesWhatIsBroken(t *testing.T) {
 	for _, size := range []int64{100, draftSize + 1} {
 		r := io.MultiReader(strings.NewReader("some of it"), iotest.ErrReader(io.ErrUnexpectedEOF))
 		if err := u.file(item{name: "f"}, size, &content{r: r}); !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Errorf("the error is %v", err)
+			t.Errorf("got error %v", err)
 		}
 	}
 	sameTree(t, root.Name())

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mountTemp mounts a file system in memory, where that is allowed.
+// mountTemp mounts a file system in memory, if the system allows it.
 func mountTemp(t *testing.T, dir, options string) {
 	t.Helper()
 	mkdir(t, dir)
@@ -16,7 +16,7 @@ func mountTemp(t *testing.T, dir, options string) {
 		flags, options = unix.MS_RDONLY, ""
 	}
 	if err := unix.Mount("none", dir, "tmpfs", flags, strings.TrimSpace(options)); err != nil {
-		t.Skipf("no file system can be mounted here: %v", err)
+		t.Skipf("can't mount a file system: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {

@@ -20,8 +20,8 @@ func TestCheckName(t *testing.T) {
 	}
 }
 
-// Names are alike as file systems take them: without case, and however accents are
-// written.
+// TestNamesAlike checks that names are compared as file systems do: ignoring case, and in any
+// Unicode form of accents.
 func TestNamesAlike(t *testing.T) {
 	a := newSameNames(&plan{})
 	for _, c := range []struct {

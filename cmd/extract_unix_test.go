@@ -16,7 +16,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// tree lists what is below a folder: "mode path", " -> target" for symlinks.
+// tree lists the files below a folder: "mode path", with " -> target" for symlinks.
 func tree(t *testing.T, dir string) []string {
 	t.Helper()
 	var out []string
@@ -56,7 +56,7 @@ func extracted(t *testing.T, args ...string) string {
 	t.Helper()
 	r := peel(append([]string{"extract", "app.tar"}, args...)...)
 	if r.code != 0 || r.out != "" {
-		t.Fatalf("peel extract %q: exit code %d, standard output %q, standard error:\n%s", args, r.code, r.out, r.err)
+		t.Fatalf("peel extract %q: got exit code %d, standard output %q, standard error:\n%s", args, r.code, r.out, r.err)
 	}
 	return r.err
 }
@@ -78,11 +78,11 @@ func TestExtract(t *testing.T) {
 		"drwxr-xr-x usr/bin",
 		"urwxr-xr-x usr/bin/tool")
 	if got := read(t, "out/srv/app/main.py"); got != "print('hello')\n" {
-		t.Errorf("main.py is %q", got)
+		t.Errorf("got main.py %q", got)
 	}
 	a, b := lstat(t, "out/srv/app/main.py"), lstat(t, "out/srv/app/again.py")
 	if !os.SameFile(a, b) {
-		t.Error("the hard link is a file of its own")
+		t.Error("the hard link is a separate file")
 	}
 	for _, name := range []string{"srv", "srv/app", "srv/app/main.py", "srv/app/sym", "usr", "usr/bin/tool"} {
 		if got := lstat(t, "out/"+name).ModTime(); !got.Equal(testkit.DefaultTime) {
@@ -111,7 +111,7 @@ func TestExtractMoments(t *testing.T) {
 	if read(t, "older/srv/app/model.bin") != must(t, "cat", "app.tar", "/srv/app/model.bin", "--at", "2") {
 		t.Error("the content differs")
 	}
-	// What the layer removes is nothing to write.
+	// The layer only removes files, so it has nothing to write.
 	extracted(t, "/", "--layer", "4", "-o", "removed")
 	sameTree(t, "removed")
 }
@@ -125,7 +125,7 @@ file a/b/f 1 mode=0400 mtime=3000.5
 dir t mode=3777
 `)
 	extracted(t, "/", "-o", "out")
-	t.Cleanup(func() { // or the folder could not be removed
+	t.Cleanup(func() { // otherwise the folder can't be removed
 		_ = os.Chmod("out/a", 0o755)
 		_ = os.Chmod("out/a/b", 0o755)
 	})
@@ -199,7 +199,8 @@ hardlink a/escaped -> c
 	}
 }
 
-// What is in the way of a path is left alone; the other paths are written.
+// TestExtractLeavesWhatIsInTheWay checks that existing files in the way are left alone, and
+// that the other paths are written.
 func TestExtractLeavesWhatIsInTheWay(t *testing.T) {
 	for name, c := range map[string]struct {
 		before func(t *testing.T)
@@ -217,7 +218,7 @@ try: --force to replace files, or another directory
 				sameTree(t, "out", "drwxr-xr-x srv", "drwxr-xr-x srv/app", "-rw-r--r-- srv/app/again.py", "-rw-r--r-- srv/app/config",
 					"-rw-r--r-- srv/app/main.py", "L srv/app/sym -> main.py")
 				if read(t, "out/srv/app/config") != "mine" {
-					t.Error("the file was written to")
+					t.Error("the existing file was written to")
 				}
 			},
 		},
@@ -266,7 +267,7 @@ try: --force to replace files, or another directory
 			c.before(t)
 			r := peel(append([]string{"extract", "app.tar", "/srv", "-o", "out"}, c.args...)...)
 			if r.code != exitWork || !strings.Contains(r.err, c.says) {
-				t.Errorf("exit code %d, want %d with %q; standard error:\n%s", r.code, exitWork, c.says, r.err)
+				t.Errorf("got exit code %d, want %d with %q; standard error:\n%s", r.code, exitWork, c.says, r.err)
 			}
 			c.after(t)
 		})

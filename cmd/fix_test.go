@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// fixable is an image whose steps copy up, delete and leave behind what others made, and
-// fixableFile is the Dockerfile that it was built from.
+// fixable is an image whose steps copy up, delete and leave behind files of other steps, and
+// fixableFile is its Dockerfile.
 const fixable = `
 -- image app:1 linux/amd64 --
 step "/bin/sh -c #(nop) ADD file:4bf7a in / "
@@ -75,7 +75,7 @@ RUN apt-get update && apt-get install -y git \
     && rm -rf /var/lib/apt/lists/*
 `
 
-// fixedIn applies what peel fix prints, in a repository, and returns the Dockerfile.
+// fixedIn applies the output of peel fix in a repository and returns the Dockerfile.
 func fixedIn(t *testing.T, patch, file string) string {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), "git", "apply")
@@ -90,11 +90,11 @@ func fixedIn(t *testing.T, patch, file string) string {
 	return string(b)
 }
 
-// What peel fix prints is a patch that git takes, whatever the Dockerfile is called, where
-// it lies and how its lines end; and --write makes the same of it.
+// TestFixPatch checks that peel fix prints a patch that git accepts, for any name, place and
+// line endings of the Dockerfile, and that --write gives the same result.
 func TestFixPatch(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not here")
+		t.Skip("git isn't installed")
 	}
 	crlf := func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
 	open := func(s string) string { return strings.TrimSuffix(s, "\n") }
@@ -125,9 +125,9 @@ func TestFixPatch(t *testing.T) {
 				t.Fatalf("no patch, or something before it looks like one:\n%s", text)
 			}
 			if hunks := strings.Count(text, "\n@@ "); hunks != 3 {
-				t.Errorf("%d hunks, not one for each of three fixes:\n%s", hunks, text)
+				t.Errorf("got %d hunks, want one for each of three fixes:\n%s", hunks, text)
 			}
-			if err := os.Remove(".git"); err != nil { // git finds the folder by itself, or none
+			if err := os.Remove(".git"); err != nil { // git finds the folder by itself, or works without one
 				t.Fatal(err)
 			}
 			if got, want := fixedIn(t, text, c.file), c.form(fixedFile); got != want {
@@ -150,7 +150,7 @@ func TestFixPatch(t *testing.T) {
 	}
 }
 
-// The figures are those of what is chosen.
+// TestFixFigures checks that the figures are those of the chosen fixes.
 func TestFixFigures(t *testing.T) {
 	inFolder(t, "docker-25", fixable)
 	write(t, "Dockerfile", []byte(fixableFile))
@@ -191,7 +191,7 @@ func TestFixFigures(t *testing.T) {
 	}
 }
 
-// What makes no sense is refused, and nothing is written.
+// TestFixRefuses checks that invalid requests are refused and nothing is written.
 func TestFixRefuses(t *testing.T) {
 	inFolder(t, "docker-25", fixable)
 	write(t, "Dockerfile", []byte("FROM other\nRUN something else\n"))
@@ -214,15 +214,15 @@ func TestFixRefuses(t *testing.T) {
 		}
 	}
 	if out := must(t, "fix", "app.tar"); !strings.Contains(out, "does not fit") || strings.Contains(out, "\n--- ") {
-		t.Errorf("of another image's Dockerfile:\n%s", out)
+		t.Errorf("another image's Dockerfile:\n%s", out)
 	}
 	if b, _ := os.ReadFile(filepath.FromSlash("Dockerfile")); string(b) != "FROM other\nRUN something else\n" {
 		t.Errorf("the Dockerfile was changed: %s", b)
 	}
 }
 
-// What a reader sees; a blank at the end of a line, which stands for an empty one in a
-// patch, is drawn as "·".
+// TestFixText checks the text for people. A blank at the end of a line, which stands for an
+// empty line in a patch, is shown as "·".
 func TestFixText(t *testing.T) {
 	must := func(t *testing.T, args ...string) string {
 		return strings.ReplaceAll(must(t, args...), " \n", "·\n")
@@ -234,8 +234,8 @@ func TestFixText(t *testing.T) {
 	golden(t, "fix-none", must(t, "fix", "app.tar", "--dockerfile", "none"))
 }
 
-// No line before the patch can be taken for its beginning, and nothing that an image says
-// reaches a terminal as it is.
+// TestFixHostile checks that no line before the patch can be mistaken for its start, and that
+// no text from an image reaches a terminal unescaped.
 func TestFixHostile(t *testing.T) {
 	inFolder(t, "docker-25", strings.NewReplacer(
 		"srv/model.bin", `"srv/\n--- a/x\n\x1b[2J"`,

@@ -15,8 +15,8 @@ import (
 	"github.com/peelhq/peel/report"
 )
 
-// TestFleetEqualsReport: what comes of the layers' indexes in a store is peel report of
-// the image, byte for byte.
+// TestFleetEqualsReport checks that the report made from the layers' indexes in a store is
+// identical to peel report of the image.
 func TestFleetEqualsReport(t *testing.T) {
 	dir := t.TempDir()
 	list := "../testdata/sample.tar\n"
@@ -81,7 +81,7 @@ func TestFleetEqualsReport(t *testing.T) {
 	}
 }
 
-// firstDifference is where two texts begin to differ.
+// firstDifference returns the place where two texts begin to differ.
 func firstDifference(a, b string) string {
 	other := strings.Split(b, "\n")
 	for i, line := range strings.Split(a, "\n") {
@@ -92,7 +92,8 @@ func firstDifference(a, b string) string {
 	return "one is longer"
 }
 
-// TestShardOf: the number of a shard comes from the flag, or from what started it.
+// TestShardOf checks that a shard's number comes from the flag or from the environment of a
+// scheduler.
 func TestShardOf(t *testing.T) {
 	for _, test := range []struct {
 		name, flag string
@@ -139,7 +140,7 @@ func TestShardOf(t *testing.T) {
 	}
 }
 
-// TestFleetExits: the exit code says whether trying again may help.
+// TestFleetExits checks that the exit code says whether trying again may help.
 func TestFleetExits(t *testing.T) {
 	dir := t.TempDir()
 	plan, store := filepath.Join(dir, "plan"), filepath.Join(dir, "store")
@@ -147,7 +148,7 @@ func TestFleetExits(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	if _, err := os.Stat(plan + ".part"); err == nil {
-		t.Error("what was learned is left behind")
+		t.Error("learned data is left behind")
 	}
 	whole := read(t, plan)
 	write(t, plan+".cut", []byte(whole[:len(whole)-20]))
@@ -180,7 +181,7 @@ func TestFleetExits(t *testing.T) {
 	}
 }
 
-// markFile is what a store has.
+// markFile marks a folder as a store.
 const markFile = "peel-fleet"
 
 func TestParseSince(t *testing.T) {

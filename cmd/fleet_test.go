@@ -11,7 +11,7 @@ import (
 	"github.com/peelhq/peel/fleet"
 )
 
-// fleetFolder is a folder with a made-up fleet, and its plan.
+// fleetFolder returns a folder with a made-up fleet, and its plan.
 func fleetFolder(t *testing.T, images int) (store, plan string) {
 	t.Helper()
 	store = filepath.Join(t.TempDir(), "store")
@@ -27,7 +27,7 @@ func fleetFolder(t *testing.T, images int) (store, plan string) {
 	return store, filepath.Join(store, filepath.FromSlash(fleet.PlanName(id)))
 }
 
-// The report is written in all of its forms.
+// TestFleetReport checks all forms of the report.
 func TestFleetReport(t *testing.T) {
 	store, _ := fleetFolder(t, 4)
 	for form, want := range map[string]string{
@@ -40,7 +40,8 @@ func TestFleetReport(t *testing.T) {
 	valid(t, schema(t, "fleet.schema.json"), must(t, "fleet", "report", store, "-f", "json", "--team-depth", "0"))
 }
 
-// Files are found in a line an image, and that there are none is exit code 1.
+// TestFleetFind checks that matches are printed with one line per image, and that no match is
+// exit code 1.
 func TestFleetFind(t *testing.T) {
 	store, _ := fleetFolder(t, 4)
 	lines := strings.Split(strings.TrimSpace(must(t, "fleet", "find", store, "*.jar")), "\n")
@@ -52,11 +53,11 @@ func TestFleetFind(t *testing.T) {
 		valid(t, row, line)
 	}
 	if r := peel("fleet", "find", store, "/nothing"); r.code != exitRule || r.out != "" || r.err != "" {
-		t.Errorf("nothing found: exit code %d, %q, %q", r.code, r.out, r.err)
+		t.Errorf("no match: got exit code %d, %q, %q", r.code, r.out, r.err)
 	}
 }
 
-// The Jobs are written for a plan that is a file.
+// TestFleetKube checks the Jobs for a plan in a file.
 func TestFleetKube(t *testing.T) {
 	_, plan := fleetFolder(t, 4)
 	out := must(t, "fleet", "kube", plan, "--image", "peel:1", "--to", "s3://fleet/x", "--plan", "s3://fleet/plan.ndjson", "--rate", "2.5", "--insecure-registry", "reg:5000")
@@ -70,7 +71,7 @@ func TestFleetKube(t *testing.T) {
 	}
 }
 
-// What makes no sense is refused, and says why.
+// TestFleetUsage checks that invalid usage is refused with the reason.
 func TestFleetUsage(t *testing.T) {
 	store, plan := fleetFolder(t, 4)
 	text, err := os.ReadFile(plan)
@@ -108,7 +109,7 @@ func TestFleetUsage(t *testing.T) {
 	} {
 		r := peel(c.args...)
 		if r.code != c.code || r.out != "" || !strings.Contains(r.err, c.says) {
-			t.Errorf("%q: exit code %d, want %d, %q: %.200s%s", c.args, r.code, c.code, c.says, r.out, r.err)
+			t.Errorf("%q: got exit code %d, want %d, %q: %.200s%s", c.args, r.code, c.code, c.says, r.out, r.err)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// Which form goes where, by the flags in their order.
+// TestOutputs checks which form goes where for flags in a given order.
 func TestOutputs(t *testing.T) {
 	for _, c := range []struct{ flags, want string }{
 		{"", "text>-"},
@@ -65,8 +65,8 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
-// A failing rule exits 1 and a holding one 0, whatever the form and wherever it
-// goes; what is printed is what is written.
+// TestCheckForms checks that a failing rule exits with 1 and a passing one with 0, in every
+// form and for every output, and that files get the same content as standard output.
 func TestCheckForms(t *testing.T) {
 	inFolder(t, "docker-25", story)
 	t.Setenv("GITHUB_STEP_SUMMARY", "")
@@ -75,12 +75,12 @@ func TestCheckForms(t *testing.T) {
 			args := []string{"check", "app.tar", "--min-efficiency=off", "--max-user-wasted=off", rules, "-f", form}
 			printed := peel(args...)
 			if printed.code != code || printed.err != "" {
-				t.Errorf("peel %q: exit code %d, want %d; standard error: %s", args, printed.code, code, printed.err)
+				t.Errorf("peel %q: got exit code %d, want %d; standard error: %s", args, printed.code, code, printed.err)
 			}
 			args = append(args, "-o", "out")
 			r := peel(args...)
 			if r.code != code || r.out != "" || r.err != "" {
-				t.Errorf("peel %q: exit code %d, want %d; %s%s", args, r.code, code, r.out, r.err)
+				t.Errorf("peel %q: got exit code %d, want %d; %s%s", args, r.code, code, r.out, r.err)
 			}
 			if got := read(t, "out"); got != printed.out {
 				t.Errorf("peel %q writes\n%s\nand prints\n%s", args, got, printed.out)
@@ -103,9 +103,9 @@ func TestSeveralForms(t *testing.T) {
 	}
 	must(t, "report", "app.tar", "-f", "markdown", "-o", "r.md", "-f", "json", "-o", "r.json")
 	if read(t, "r.json") != must(t, "report", "app.tar", "-f", "json") || read(t, "r.md") != must(t, "report", "app.tar", "-f", "markdown") {
-		t.Error("two forms together are not what each is alone")
+		t.Error("two forms together differ from each form alone")
 	}
-	// A reader that has gone leaves no file unwritten.
+	// Files are written even if the reader of standard output has gone.
 	var said bytes.Buffer
 	code := Main(strings.Fields("check app.tar -f text -o - -f json -o late.json"), strings.NewReader(""), closed(), &said)
 	if code != 1 || said.Len() > 0 || !strings.Contains(read(t, "late.json"), "peel.check/v1") {
@@ -152,10 +152,10 @@ func TestStepSummary(t *testing.T) {
 			}
 			r := peel("check", "app.tar", "-f", c.form)
 			if r.code != 1 || !strings.Contains(r.err, c.says) || c.says == "" && r.err != "" {
-				t.Errorf("exit code %d, standard error: %s", r.code, r.err)
+				t.Errorf("got exit code %d, standard error: %s", r.code, r.err)
 			}
 			if got := read(t, "summary.md"); got != c.after {
-				t.Errorf("the summary is\n%.2000s", got)
+				t.Errorf("got summary\n%.2000s", got)
 			}
 		})
 	}
@@ -183,7 +183,7 @@ func TestFromRepository(t *testing.T) {
 		o := &analyze.Outcome{Findings: []analyze.Finding{{}, {Line: &dockerfile.Line{File: c.file, First: 3, Last: 4}}}}
 		got := fromRepository(o, c.root)
 		if l := got.Findings[1].Line; l.File != c.want || l.First != 3 || l.Last != 4 {
-			t.Errorf("%q seen from %q is %q, want %q", c.file, c.root, l.File, c.want)
+			t.Errorf("%q relative to %q is %q, want %q", c.file, c.root, l.File, c.want)
 		}
 		if o.Findings[1].Line.File != c.file {
 			t.Error("the outcome itself was changed")
@@ -192,7 +192,7 @@ func TestFromRepository(t *testing.T) {
 	t.Setenv("CI_PROJECT_DIR", "/gitlab")
 	t.Setenv("GITHUB_WORKSPACE", "")
 	if got := repositoryRoot(); got != "/gitlab" {
-		t.Errorf("the root is %q", got)
+		t.Errorf("got root %q", got)
 	}
 }
 
@@ -211,7 +211,7 @@ func TestCheckColours(t *testing.T) {
 		}
 		peel("check", "app.tar", "-o", "out.txt")
 		if strings.Contains(read(t, "out.txt"), "\x1b") {
-			t.Error("there are colours in a file")
+			t.Error("a file has colours")
 		}
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Every form of a command stands in the table of docs/cli.md with a mark for the command,
-// and no other does; each is offered by -f, and has a function.
+// TestFormsInDocs checks that the table in docs/cli.md lists exactly the forms of each command,
+// and that -f offers each form and has a function for it.
 func TestFormsInDocs(t *testing.T) {
 	_, table, ok := strings.Cut(read(t, filepath.Join("..", "docs", "cli.md")), "| form |")
 	if !ok {
@@ -43,7 +43,7 @@ func TestFormsInDocs(t *testing.T) {
 	} {
 		slices.Sort(documented[command])
 		if !slices.Equal(documented[command], forms) {
-			t.Errorf("peel %s: docs/cli.md has the forms %v, the program %v", command, documented[command], forms)
+			t.Errorf("peel %s: docs/cli.md has forms %v, the program %v", command, documented[command], forms)
 		}
 		c, _, err := root.Find([]string{command})
 		if err != nil {
@@ -53,7 +53,7 @@ func TestFormsInDocs(t *testing.T) {
 		offered := strings.Split(usage, ", ")
 		slices.Sort(offered)
 		if !slices.Equal(offered, forms) {
-			t.Errorf("peel %s -f offers %v, and has %v", command, offered, forms)
+			t.Errorf("peel %s -f offers %v, but has %v", command, offered, forms)
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// An engine that answers more than it is asked makes Go's HTTP client log what
-// it sent. That is foreign text, and does not reach the terminal.
+// TestGoLogIsSilent checks that text from an engine doesn't reach the terminal through Go's
+// HTTP client, which logs what an engine sends beyond its answer.
 func TestGoLogIsSilent(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -42,7 +42,7 @@ func TestGoLogIsSilent(t *testing.T) {
 	var said bytes.Buffer
 	c.Stderr = &said
 	if err := c.Run(); err == nil {
-		t.Error("there was an image")
+		t.Error("got an image")
 	}
 	if strings.Contains(said.String(), "unasked") || !strings.HasPrefix(said.String(), "peel: cannot open docker://app:1: ") {
 		t.Errorf("standard error:\n%s", said.String())

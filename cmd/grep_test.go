@@ -61,10 +61,10 @@ func TestGrep(t *testing.T) {
 	} {
 		r := peel(append([]string{"grep"}, strings.Fields(c.args)...)...)
 		if r.code != c.code || "\n"+r.out != c.want {
-			t.Errorf("peel grep %s: exit code %d, want %d\n%s%s", c.args, r.code, c.code, r.out, r.err)
+			t.Errorf("peel grep %s: got exit code %d, want %d\n%s%s", c.args, r.code, c.code, r.out, r.err)
 		}
 		if c.code < 2 && r.err != "" || c.code > 1 && !strings.HasPrefix(r.err, "peel: ") {
-			t.Errorf("peel grep %s: standard error: %q", c.args, r.err)
+			t.Errorf("peel grep %s: got standard error %q", c.args, r.err)
 		}
 	}
 }
@@ -75,7 +75,7 @@ func TestGrepBySum(t *testing.T) {
 	text := hex.EncodeToString(sum[:])
 	for _, args := range [][]string{{"--sum", strings.ToUpper(text)}, {"--sum", text + "  old.conf", "--sum", strings.Repeat("0", 64)}} {
 		if r := peel(append(append([]string{"grep"}, args...), "app.tar")...); r.code != 0 || r.out != "  0  removed by 2       /etc/old.conf\n" {
-			t.Errorf("peel grep %q: exit code %d, %s%s", args, r.code, r.out, r.err)
+			t.Errorf("peel grep %q: got exit code %d, %s%s", args, r.code, r.out, r.err)
 		}
 	}
 	t.Setenv("PEEL_SUM", text)
@@ -84,8 +84,8 @@ func TestGrepBySum(t *testing.T) {
 	}
 }
 
-// What is written for every fixture is what the schema says, and is the same whatever
-// the image is read from; a layer that cannot be read is named.
+// TestGrepSchema checks the output for every fixture against the schema. It must be the same
+// for every source of the image, and name layers that can't be read.
 func TestGrepSchema(t *testing.T) {
 	s := schema(t, "grep.schema.json")
 	for _, f := range testkit.Sample(testkit.Fixtures(t, "../testdata")) {
@@ -126,11 +126,11 @@ func TestGrepWithoutContents(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r := peelIn(strings.NewReader(string(data)), "grep", "-l", "password=one", "-"); r.code != exitFine {
-		t.Errorf("standard input: exit code %d, %s", r.code, r.err)
+		t.Errorf("standard input: got exit code %d, %s", r.code, r.err)
 	}
 }
 
-// Text that is no UTF-8 is told as far as it is.
+// TestGrepJSONText checks that text that isn't UTF-8 is printed as far as possible.
 func TestGrepJSONText(t *testing.T) {
 	inFolder(t, "docker-25", "-- layer --\nfile a \"caf\\xc3\\xa9 \\xff\\n\"\n")
 	var row struct {

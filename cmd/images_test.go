@@ -16,14 +16,14 @@ import (
 	"github.com/peelhq/peel/ui"
 )
 
-// hostileTag is what no engine should say, and one may.
+// hostileTag is a tag that no engine should return, but one might.
 const hostileTag = "evil\x1b[2J\u202e:1"
 
-// engineLists has a Docker engine answer with a list of images, and no podman.
+// engineLists makes a Docker engine answer with a list of images, and disables podman.
 func engineLists(t *testing.T, list any) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
-		t.Skip("engines are not at sockets")
+		t.Skip("engines on this system don't use sockets")
 	}
 	dir, err := os.MkdirTemp("", "peel") // a socket's path must be short
 	if err != nil {
@@ -52,20 +52,19 @@ func engineLists(t *testing.T, list any) {
 	go func() { _ = server.Serve(at) }()
 	t.Cleanup(func() { _ = server.Close() })
 	noEngine(t)
-	fakecontainerd.New(t) // without images; this machine's own may have some
+	fakecontainerd.New(t) // without images, since this machine's own containerd may have some
 	t.Setenv("DOCKER_HOST", "unix://"+path)
 }
 
-// someContainers are the containers of that engine.
+// someContainers are that engine's containers.
 var someContainers = []map[string]any{
 	{"Id": strings.Repeat("0123456789abcdef", 4), "Names": []string{"/web"}, "Image": "app:1", "State": "running", "SizeRw": 4200, "Created": 1_700_000_000},
 	{"Id": strings.Repeat("fedcba9876543210", 4), "Names": []string{"/db-1"}, "Image": hostileTag, "State": "exited", "SizeRw": 0, "Created": 1_600_000_000},
 }
 
-// TestContainersListed lists containers, for people, as JSON, in the picker and as
-// completions.
+// TestContainersListed lists containers for people, as JSON, in the picker and as completions.
 func TestContainersListed(t *testing.T) {
-	s := schema(t, "images.schema.json") // before the folder changes
+	s := schema(t, "images.schema.json") // before the working directory changes
 	engineLists(t, []map[string]any{})
 	t.Chdir(t.TempDir())
 	r := peel("images", "--containers")
@@ -79,7 +78,7 @@ func TestContainersListed(t *testing.T) {
 	}
 	const first = `{"engine":"docker","file":null,"name":"web","id":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","size":4200,"created":"2023-11-14T22:13:20Z","layers":null,"platform":null,"container":true,"image":"app:1","state":"running","ref":"container://docker/web"}`
 	if line, _, _ := strings.Cut(r.out, "\n"); line != first {
-		t.Errorf("a line is %s\nwant %s", line, first)
+		t.Errorf("got line %s\nwant %s", line, first)
 	}
 	if r = peel("images"); strings.Contains(r.out, "web") {
 		t.Errorf("images lists containers\n%s", r.out)
@@ -112,7 +111,7 @@ func TestContainersListed(t *testing.T) {
 	}
 }
 
-// noEngine has no engine answer.
+// noEngine makes all engines unreachable.
 func noEngine(t *testing.T) {
 	t.Helper()
 	t.Setenv("DOCKER_HOST", "unix:///no/docker.sock")
@@ -135,7 +134,7 @@ func TestImages(t *testing.T) {
 	engineLists(t, someList())
 	r := peel("images")
 	if r.code != 0 || !strings.HasPrefix(r.err, "peel: podman (unix:///no/podman.sock, CONTAINER_HOST): ") || strings.Count(r.err, "\n") != 1 {
-		t.Errorf("exit code %d, standard error %q", r.code, r.err)
+		t.Errorf("got exit code %d, standard error %q", r.code, r.err)
 	}
 	var shown []string
 	for line := range strings.Lines(r.out) {
@@ -152,7 +151,7 @@ func TestImages(t *testing.T) {
 
 	r = peel("images", "--json")
 	if r.code != 0 || strings.ContainsAny(r.out, "\x1b\u202e") {
-		t.Errorf("exit code %d, output %q", r.code, r.out)
+		t.Errorf("got exit code %d, output %q", r.code, r.out)
 	}
 	var refs []string
 	for line := range strings.Lines(r.out) {
@@ -168,7 +167,7 @@ func TestImages(t *testing.T) {
 	}
 	const second = `{"engine":"docker","file":null,"name":"app:2","id":"sha256:bb","size":1230000000,"created":"2023-11-14T22:13:20Z","layers":null,"platform":null,"container":false,"image":null,"state":null,"ref":"docker://app:2"}`
 	if line := strings.Split(r.out, "\n")[1]; line != second {
-		t.Errorf("a line is %s\nwant %s", line, second)
+		t.Errorf("got line %s\nwant %s", line, second)
 	}
 }
 
@@ -178,16 +177,16 @@ func TestImagesWithoutEngines(t *testing.T) {
 	r := peel("images")
 	if r.code != 3 || r.out != "" || !strings.HasPrefix(r.err, "peel: no images to list: no engine answers") ||
 		!strings.Contains(r.err, "\n  - docker (unix:///no/docker.sock, DOCKER_HOST): ") || !strings.Contains(r.err, "\n  - podman (") || !strings.Contains(r.err, "\n  - containerd (unix:///no/containerd.sock, CONTAINERD_ADDRESS): ") {
-		t.Errorf("exit code %d, output %q, standard error:\n%s", r.code, r.out, r.err)
+		t.Errorf("got exit code %d, output %q, standard error:\n%s", r.code, r.out, r.err)
 	}
 	inFolder(t, "docker-25", story) // a file is enough
 	if r := peel("images"); r.code != 0 || !strings.Contains(r.out, "app.tar") {
-		t.Errorf("exit code %d, output %q", r.code, r.out)
+		t.Errorf("got exit code %d, output %q", r.code, r.out)
 	}
 	t.Chdir(t.TempDir())
-	engineLists(t, []any{}) // and so is an engine without images
+	engineLists(t, []any{}) // an engine without images is enough too
 	if r := peel("images", "--json"); r.code != 0 || r.out != "" {
-		t.Errorf("exit code %d, output %q", r.code, r.out)
+		t.Errorf("got exit code %d, output %q", r.code, r.out)
 	}
 }
 
@@ -203,7 +202,7 @@ func TestCompletesImages(t *testing.T) {
 		for _, command := range [][]string{{"report"}, {"ls"}, nil} {
 			got := strings.Fields(peel(append(append([]string{"__completeNoDesc"}, command...), begun)...).out)
 			if len(command) == 0 && begun == "" {
-				continue // the commands too
+				continue // completion also offers commands
 			}
 			if n := len(got); n == 0 || strings.Join(got[:n-1], " ") != want || got[n-1] != ":0" {
 				t.Errorf("%q completes %q to %q, want %q", command, begun, got, want)

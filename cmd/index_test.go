@@ -9,8 +9,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// TestIndexEqualsImage: whatever a command says of an image, it says of its index, but
-// for what the image was read from.
+// TestIndexEqualsImage checks that every command prints the same for an index as for its image,
+// except for the source.
 func TestIndexEqualsImage(t *testing.T) {
 	for i, f := range testkit.Sample(testkit.Fixtures(t, "../testdata")) {
 		shapes := f.Shapes()
@@ -48,7 +48,7 @@ func TestIndexEqualsImage(t *testing.T) {
 	}
 }
 
-// TestIndexCommand writes an index to where it is told to, and says what it cannot do.
+// TestIndexCommand writes an index to a given file, and checks errors.
 func TestIndexCommand(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "app.index")
@@ -56,14 +56,14 @@ func TestIndexCommand(t *testing.T) {
 	printed := must(t, "index", image, "-o", "-")
 	must(t, "index", image, "-o", file)
 	if read(t, file) != printed {
-		t.Error("on standard output it is another index")
+		t.Error("the index on standard output differs")
 	}
 	if must(t, "report", file) != must(t, "report", "index:"+file) {
-		t.Error("without index: before its name it is another one")
+		t.Error("without index: the name gives another index")
 	}
 	must(t, "index", "index:"+file, "-o", file+"2")
 	if read(t, file+"2") != printed {
-		t.Error("the index of an index is another one")
+		t.Error("the index of an index differs")
 	}
 	stdin, err := os.Open(image)
 	if err != nil {
@@ -71,7 +71,7 @@ func TestIndexCommand(t *testing.T) {
 	}
 	defer stdin.Close()
 	if r := peelIn(stdin, "index", "-", "-o", file+"3"); r.code != 0 || read(t, file+"3") != printed {
-		t.Errorf("from standard input: %+v", r)
+		t.Errorf("from standard input: got %+v", r)
 	}
 	for _, test := range []struct {
 		args []string
@@ -87,7 +87,7 @@ func TestIndexCommand(t *testing.T) {
 		{[]string{"report", "index:" + image}, 3, "not an index, as peel index writes it"},
 	} {
 		if r := peel(test.args...); r.code != test.code || !strings.Contains(r.err, test.want) {
-			t.Errorf("peel %q: code %d, %s, want %d, %q", test.args, r.code, r.err, test.code, test.want)
+			t.Errorf("peel %q: got code %d, %s, want %d, %q", test.args, r.code, r.err, test.code, test.want)
 		}
 	}
 }

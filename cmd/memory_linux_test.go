@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestEnoughAddresses: a limit on the address space that leaves too little is an
-// error that says so.
+// TestEnoughAddresses checks that too low a limit on the address space gives an error that says
+// so.
 func TestEnoughAddresses(t *testing.T) {
 	var was unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_AS, &was); err != nil {
@@ -17,7 +17,7 @@ func TestEnoughAddresses(t *testing.T) {
 	limited := func(left uint64) error {
 		taken, ok := addressSpace(unix.RLIMIT_AS)
 		if !ok {
-			t.Fatal("it is not known how much is taken")
+			t.Fatal("the size of the address space is unknown")
 		}
 		limit := was
 		limit.Cur = taken + left
@@ -37,6 +37,6 @@ func TestEnoughAddresses(t *testing.T) {
 		t.Errorf("enough: %v", err)
 	}
 	if err := enoughAddresses(); err != nil {
-		t.Errorf("without a limit of the test's own: %v", err)
+		t.Errorf("without a limit set by the test: got %v", err)
 	}
 }

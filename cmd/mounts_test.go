@@ -8,8 +8,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// A path over which a container has something mounted is told apart from one that
-// does not exist.
+// TestMounts checks that the message for a path hidden by a container's mount differs from that
+// for a path that doesn't exist.
 func TestMounts(t *testing.T) {
 	volume := source.Mount{Path: "/data/", Kind: "volume", Source: "shop"}
 	of := func(mounts ...source.Mount) *analyze.Analysis {

@@ -14,7 +14,8 @@ import (
 	"testing"
 )
 
-// What is read is never written, whatever it is called.
+// TestOutputOverWhatIsRead checks that peel never writes to a file that it reads, under any
+// name.
 func TestOutputOverWhatIsRead(t *testing.T) {
 	inFolder(t, "docker-25", story)
 	image := read(t, "app.tar")
@@ -53,18 +54,18 @@ func TestOutputOverWhatIsRead(t *testing.T) {
 	} {
 		r := peel(strings.Fields(c.args)...)
 		if r.code != c.code || !strings.Contains(r.err, c.says) || r.out != "" {
-			t.Errorf("peel %s: exit code %d, want %d; %s%s", c.args, r.code, c.code, r.err, r.out)
+			t.Errorf("peel %s: got exit code %d, want %d; %s%s", c.args, r.code, c.code, r.err, r.out)
 		}
 		if read(t, "app.tar") != image {
-			t.Fatalf("peel %s has written the image", c.args)
+			t.Fatalf("peel %s wrote to the image", c.args)
 		}
 	}
 	for _, name := range []string{"new", "nowhere"} {
 		if _, err := os.Lstat(name); err == nil {
-			t.Errorf("%s has been written", name)
+			t.Errorf("%s was written", name)
 		}
 	}
-	// Standard input is a file as well.
+	// Standard input is a file too.
 	in, err := os.Open("app.tar")
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +77,7 @@ func TestOutputOverWhatIsRead(t *testing.T) {
 	}
 }
 
-// What a command prints is not appended to what it reads.
+// TestPrintedIntoWhatIsRead checks that output isn't appended to a file that the command reads.
 func TestPrintedIntoWhatIsRead(t *testing.T) {
 	inFolder(t, "docker-25", story)
 	image := read(t, "app.tar")
@@ -88,18 +89,18 @@ func TestPrintedIntoWhatIsRead(t *testing.T) {
 		var said bytes.Buffer
 		code := Main(strings.Fields(args), strings.NewReader(""), f, &said)
 		if code != exitUsage || !strings.Contains(said.String(), "the output would be written into app.tar, which is read") {
-			t.Errorf("peel %s: exit code %d, %s", args, code, &said)
+			t.Errorf("peel %s: got exit code %d, %s", args, code, &said)
 		}
 		if err := f.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if read(t, "app.tar") != image {
-		t.Error("the image has been written")
+		t.Error("the image was written to")
 	}
 }
 
-// The summary of GitHub's step is an output too.
+// TestSummaryOverWhatIsRead checks that GitHub's step summary counts as an output too.
 func TestSummaryOverWhatIsRead(t *testing.T) {
 	inFolder(t, "docker-25", story)
 	image := read(t, "app.tar")
@@ -110,7 +111,8 @@ func TestSummaryOverWhatIsRead(t *testing.T) {
 	}
 }
 
-// No output becomes a part of an image that is a folder, or takes the place of one.
+// TestOutputIntoLayout checks that no output becomes part of an image that is a folder, or
+// replaces a part.
 func TestOutputIntoLayout(t *testing.T) {
 	inFolder(t, "oci-tar", `
 -- layer --
@@ -152,18 +154,18 @@ file other 5
 	} {
 		r := peel(strings.Fields(c.args)...)
 		if r.code != c.code || !strings.Contains(r.err, c.says) {
-			t.Errorf("peel %s: exit code %d, want %d with %q; %s", c.args, r.code, c.code, c.says, r.err)
+			t.Errorf("peel %s: got exit code %d, want %d with %q; %s", c.args, r.code, c.code, c.says, r.err)
 		}
 		_ = os.Remove("layout/other")
 		if contents(t, "layout") != before {
-			t.Fatalf("peel %s has written into the image", c.args)
+			t.Fatalf("peel %s wrote into the image", c.args)
 		}
 	}
-	// Beside its files there is room for others.
+	// Other files may be written beside the image's files.
 	must(t, "report", "layout", "-o", "layout/report.txt")
 }
 
-// An archive is not replaced by what it holds.
+// TestExtractOverWhatIsRead checks that extracting doesn't replace the archive itself.
 func TestExtractOverWhatIsRead(t *testing.T) {
 	for _, c := range []struct{ name, ref, args string }{
 		{"the archive", "app.tar", ""},
@@ -218,7 +220,7 @@ func unpackTar(t *testing.T, archive, dir string) {
 	}
 }
 
-// contents is all that the files below a folder hold.
+// contents returns the contents of all files below a folder.
 func contents(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
@@ -243,7 +245,7 @@ func TestOutputToPipesAndDescriptors(t *testing.T) {
 	if <-got != want {
 		t.Error("the pipe got something else")
 	}
-	// A descriptor is written where it stands.
+	// A descriptor is written at its current position.
 	c := program(t, "report", "app.tar", "-f", "json", "-o", "/dev/stdout")
 	f, err := os.Create("out")
 	if err != nil {
@@ -267,7 +269,7 @@ func TestOutputToPipesAndDescriptors(t *testing.T) {
 	}
 }
 
-// A disk that is full is an error, and leaves the old file.
+// TestOutputToFullDisk checks that a full disk is an error, and leaves the old file.
 func TestOutputToFullDisk(t *testing.T) {
 	inFolder(t, "docker-25", story)
 	write(t, "old", []byte("old"))
@@ -276,8 +278,8 @@ func TestOutputToFullDisk(t *testing.T) {
 	c.Path, c.Args = "/bin/sh", append([]string{"sh"}, limited...)
 	var said bytes.Buffer
 	c.Stderr = &said
-	_ = c.Run() // the code says it
+	_ = c.Run() // the exit code is checked below
 	if code := c.ProcessState.ExitCode(); code != exitWork || !strings.Contains(said.String(), "cannot write the report to old: ") || read(t, "old") != "old" {
-		t.Errorf("exit code %d, %s; the file holds %.100q", code, &said, read(t, "old"))
+		t.Errorf("got exit code %d, %s; the file holds %.100q", code, &said, read(t, "old"))
 	}
 }

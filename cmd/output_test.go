@@ -50,7 +50,7 @@ func TestGoldens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := peel(strings.Fields(args)...)
 			if r.code > exitRule || r.err != "" {
-				t.Fatalf("exit code %d, standard error: %s", r.code, r.err)
+				t.Fatalf("got exit code %d, standard error: %s", r.code, r.err)
 			}
 			golden(t, name, r.out)
 		})
@@ -79,7 +79,7 @@ file "\x1b[31mred" 7
 		t.Run(name, func(t *testing.T) {
 			out := must(t, args...)
 			if strings.ContainsAny(out, "\x1b\x07\u202e") || !utf8.ValidString(out) {
-				t.Errorf("control characters are printed: %q", out)
+				t.Errorf("got control characters: %q", out)
 			}
 			golden(t, name, out)
 		})
@@ -110,32 +110,32 @@ func TestReportFile(t *testing.T) {
 		}
 		must(t, "report", "app.tar", "-f", "json", "-o", "r.json")
 		if read(t, "r.json") != want {
-			t.Error("something of the old file is left")
+			t.Error("part of the old file is left")
 		}
 		if mode("r.json").Perm() != 0o640 {
-			t.Errorf("its mode is now %v", mode("r.json"))
+			t.Errorf("got mode %v", mode("r.json"))
 		}
 	})
 	t.Run("through a symlink", func(t *testing.T) {
 		write(t, "target.json", []byte("old"))
 		if err := os.Symlink("target.json", "link.json"); err != nil {
-			t.Skip("no symbolic links can be made here:", err)
+			t.Skip("can't make symbolic links:", err)
 		}
 		must(t, "report", "app.tar", "-f", "json", "-o", "link.json")
 		if read(t, "target.json") != want {
-			t.Error("the link's target was not written")
+			t.Error("the link's target wasn't written")
 		}
 	})
 	t.Run("a device", func(t *testing.T) {
 		must(t, "report", "app.tar", "-o", os.DevNull)
 		if mode(os.DevNull).IsRegular() {
-			t.Error("it was replaced")
+			t.Error("the file was replaced")
 		}
 	})
-	t.Run("an image that cannot be read leaves the old one", func(t *testing.T) {
+	t.Run("an unreadable image leaves the old file", func(t *testing.T) {
 		write(t, "kept.json", []byte("old"))
 		if r := peel("report", "missing.tar", "-o", "kept.json"); r.code != exitWork || read(t, "kept.json") != "old" {
-			t.Errorf("exit code %d, the file is %q", r.code, read(t, "kept.json"))
+			t.Errorf("got exit code %d, file %q", r.code, read(t, "kept.json"))
 		}
 	})
 	left, err := filepath.Glob(".*.tmp")
@@ -153,7 +153,7 @@ func TestWriteFileFails(t *testing.T) {
 		return broken
 	})
 	if !errors.Is(err, broken) || read(t, "r") != "old" {
-		t.Errorf("error %v, the file begins with %q", err, read(t, "r")[:3])
+		t.Errorf("got error %v, and the file begins with %q", err, read(t, "r")[:3])
 	}
 	if all, _ := os.ReadDir("."); len(all) != 1 {
 		t.Errorf("left behind: %v", all)
@@ -165,7 +165,7 @@ func TestStandardInput(t *testing.T) {
 		inFolder(t, shape, story)
 		data := read(t, "app.tar")
 		if r := peelIn(strings.NewReader(data), "cat", "-", "/srv/app/main.py"); r.code != 0 || r.out != "print('hello')\n" {
-			t.Errorf("%s: exit code %d, %q, standard error: %s", shape, r.code, r.out, r.err)
+			t.Errorf("%s: got exit code %d, %q, standard error: %s", shape, r.code, r.out, r.err)
 		}
 		if r := peelIn(strings.NewReader(data), "ls", "-", "-R", "--json"); r.out != must(t, "ls", "app.tar", "-R", "--json") {
 			t.Errorf("%s: the list differs: %s", shape, r.err)
@@ -176,7 +176,7 @@ func TestStandardInput(t *testing.T) {
 func TestVerbose(t *testing.T) {
 	inFolder(t, "docker-25", story)
 	if r := peel("ls", "app.tar", "-v"); r.code != 0 || !strings.Contains(r.err, "level=DEBUG") {
-		t.Errorf("exit code %d, standard error: %q", r.code, r.err)
+		t.Errorf("got exit code %d, standard error: %q", r.code, r.err)
 	}
 }
 
@@ -185,10 +185,10 @@ func TestHelpAndManual(t *testing.T) {
 	manual := must(t, "man")
 	for _, c := range []string{"ls", "log", "cat", "extract", "report", "check", "diff"} {
 		if !strings.Contains(help, c+" IMAGE") {
-			t.Errorf("the help does not name %s", c)
+			t.Errorf("the help doesn't mention %s", c)
 		}
 		if !strings.Contains(manual, ".SS \"peel "+c+" IMAGE") {
-			t.Errorf("the manual does not name %s", c)
+			t.Errorf("the manual doesn't mention %s", c)
 		}
 		if !strings.Contains(must(t, c, "--help"), "peel "+c+" IMAGE") {
 			t.Errorf("%s has no help", c)
@@ -196,18 +196,18 @@ func TestHelpAndManual(t *testing.T) {
 	}
 	for _, want := range []string{"\\-\\-min\\-efficiency", "docker://NAME", ".B 130"} {
 		if !strings.Contains(manual, want) {
-			t.Errorf("the manual does not say %s", want)
+			t.Errorf("the manual lacks %s", want)
 		}
 	}
 	if manual != must(t, "man") {
-		t.Error("the manual is not the same each time")
+		t.Error("the manual differs between runs")
 	}
 	if out := must(t, "--version"); !strings.HasPrefix(out, "peel version ") {
-		t.Errorf("the version is %q", out)
+		t.Errorf("got version %q", out)
 	}
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
 		if out := must(t, "completion", shell); len(out) < 1000 {
-			t.Errorf("the completion of %s is %d bytes", shell, len(out))
+			t.Errorf("got a completion script for %s of %d bytes", shell, len(out))
 		}
 	}
 }
@@ -224,7 +224,7 @@ func TestProgressLine(t *testing.T) {
 	}
 }
 
-// signalled is a writer that tells of each writing.
+// signalled is a writer that signals each write.
 type signalled struct {
 	bytes.Buffer
 	wrote chan struct{}
@@ -251,15 +251,15 @@ func TestProgressIsErased(t *testing.T) {
 	}
 	p.stop()
 	if got, want := out.String(), eraseLine+"reading a-very-lon…"+eraseLine; got != want {
-		t.Errorf("it wrote %q, want %q", got, want)
+		t.Errorf("wrote %q, want %q", got, want)
 	}
 	var none *progress // not on a terminal
 	none.report(source.Progress{})
 	none.stop()
 }
 
-// Where text does not go to a terminal, COLUMNS says where prose is wrapped, and nothing
-// is cut off.
+// TestLayout checks that for output that isn't a terminal, COLUMNS sets the width at which
+// prose wraps, and nothing is cut off.
 func TestLayout(t *testing.T) {
 	a := &app{stdout: &bytes.Buffer{}}
 	for columns, want := range map[string]report.Layout{"": {}, "120": {Columns: 120}, "-4": {}, "wide": {}, "99999999": {Columns: maxColumns}} {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A copy is for its owner alone, holds the version's content, and is gone when it is
-// removed, or when the program ends.
+// TestCopyForPrograms checks that a copy is readable only by its owner, has the version's
+// content, and is deleted when it's released or the program ends.
 func TestCopyForPrograms(t *testing.T) {
 	a := openSample(t)
 	n, _ := a.Tree.Lookup("/srv/shop/.env")
@@ -26,7 +26,7 @@ func TestCopyForPrograms(t *testing.T) {
 			t.Fatal(err)
 		}
 		if want := pager()[0]; !edit && (c.Program != want || want != "mypager") {
-			t.Errorf("the program is %s", c.Program)
+			t.Errorf("got program %s", c.Program)
 		}
 		files, _ := filepath.Glob(filepath.Join(os.TempDir(), "peel-*", "*"))
 		if len(files) != 1 || filepath.Base(files[0]) != "_.env" {
@@ -50,7 +50,7 @@ func TestCopyForPrograms(t *testing.T) {
 		if edit {
 			o.files.end()
 			if _, err := o.copy(t.Context(), a, v, edit, func(_, _ int64) {}); err == nil {
-				t.Error("a copy was made after the end")
+				t.Error("made a copy after the end")
 			}
 		} else {
 			c.Remove()
@@ -61,7 +61,7 @@ func TestCopyForPrograms(t *testing.T) {
 	}
 }
 
-// What is stopped, or fails, leaves nothing behind.
+// TestCopyThatFails checks that a cancelled or failed copy leaves nothing behind.
 func TestCopyThatFails(t *testing.T) {
 	a := openSample(t)
 	t.Setenv("TMPDIR", t.TempDir())
@@ -71,7 +71,7 @@ func TestCopyThatFails(t *testing.T) {
 	stop()
 	o := &outside{files: &scratch{}}
 	if _, err := o.copy(stopped, a, v, false, func(_, _ int64) {}); err == nil {
-		t.Error("it was not stopped")
+		t.Error("it wasn't cancelled")
 	}
 	dir, _ := a.Tree.Lookup("/srv")
 	if _, err := o.copy(t.Context(), a, a.Tree.Versions(dir)[0], false, func(_, _ int64) {}); err == nil {
@@ -98,8 +98,8 @@ func TestTempName(t *testing.T) {
 	}
 }
 
-// What a program writes is kept up to a bound, arguments reach it as they are, and it
-// ends with its context.
+// TestCapture checks that a program's output is captured up to a bound, that it gets its
+// arguments unchanged, and that it ends with its context.
 func TestCapture(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no sh")
@@ -114,7 +114,7 @@ func TestCapture(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(out), err)
 	}
 	if _, err := o.capture(t.Context(), []string{"/no/such/program"}); err == nil {
-		t.Error("a program that is not there was run")
+		t.Error("ran a program that doesn't exist")
 	}
 	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer stop()

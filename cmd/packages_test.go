@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// packaged is an image with Debian's database: git is installed, removed, and leaves its
-// bytes behind; a is upgraded; c has a file of b's too.
+// packaged is an image with Debian's package database. git is installed and removed, and leaves
+// its bytes behind; a is upgraded; c has a file that b has too.
 const packaged = `-- image app:1 linux/amd64 --
 step "FROM base"
 step "RUN apt-get install git"
@@ -102,7 +102,7 @@ func TestPackagesJSON(t *testing.T) {
 	}
 }
 
-// An image without a database has one row, and says so.
+// TestPackagesNone checks that an image without a database has one row that says so.
 func TestPackagesNone(t *testing.T) {
 	inFolder(t, "docker-25", story)
 	if got := must(t, "packages", "app.tar"); !strings.Contains(got, "owned by no package") || !strings.Contains(got, "no database of packages was found") {
@@ -161,7 +161,7 @@ func TestPackageRules(t *testing.T) {
 	}
 }
 
-// Reports of every form list packages, with names as hostile as they come.
+// TestPackagesInReports checks packages with hostile names in reports of every form.
 func TestPackagesInReports(t *testing.T) {
 	s := schema(t, "report.schema.json")
 	hostile := strings.ReplaceAll(packaged, `Package: git\n`, `Package: git<b>|@you\u001b[31m\n`)
@@ -183,7 +183,8 @@ func TestPackagesInReports(t *testing.T) {
 	}
 }
 
-// A comparison tells which packages came, went, and have other versions.
+// TestPackagesInDiff checks that a comparison shows which packages were added, removed or
+// changed version.
 func TestPackagesInDiff(t *testing.T) {
 	s := schema(t, "diff.schema.json")
 	inFolder(t, "docker-25", packaged)

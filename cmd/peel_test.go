@@ -14,8 +14,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the goldens")
 
-// asPeel makes the test binary the program itself, for what has to be seen from
-// outside: signals, and pipes that close.
+// asPeel makes the test binary act as peel itself, for behaviour that only shows from outside:
+// signals, and pipes that close.
 const asPeel = "PEEL_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -32,7 +32,7 @@ func withCache(m *testing.M) int {
 		panic(err)
 	}
 	defer os.RemoveAll(dir)
-	for name, value := range map[string]string{"XDG_CACHE_HOME": dir, "PEEL_OFFLINE": "1"} { // registries have tests of their own
+	for name, value := range map[string]string{"XDG_CACHE_HOME": dir, "PEEL_OFFLINE": "1"} { // registries have their own tests
 		if err := os.Setenv(name, value); err != nil {
 			panic(err)
 		}
@@ -40,34 +40,35 @@ func withCache(m *testing.M) int {
 	return testkit.Run(m)
 }
 
-// result is what a run of the program came to.
+// result is the outcome of a run of the program.
 type result struct {
 	code     int
 	out, err string
 }
 
-// peel runs the program in this process, with nothing on standard input.
+// peel runs the program in this process with an empty standard input.
 func peel(args ...string) result { return peelIn(strings.NewReader(""), args...) }
 
-// What the program has given up waiting for, such as an engine that does not
-// answer, goes on in this process, and may still write to the log.
+// peelIn is peel with this standard input. Operations that the program has given up on, such as
+// requests to an engine that doesn't answer, go on in this process and may still write to the
+// log.
 func peelIn(stdin io.Reader, args ...string) result {
 	var out, err testkit.Buffer
 	code := Main(args, stdin, &out, &err)
 	return result{code, out.String(), err.String()}
 }
 
-// must runs the program, which has to succeed without a word on standard error.
+// must runs the program, which must succeed without output on standard error.
 func must(t *testing.T, args ...string) string {
 	t.Helper()
 	r := peel(args...)
 	if r.code != 0 || r.err != "" {
-		t.Fatalf("peel %q: exit code %d, standard error:\n%s", args, r.code, r.err)
+		t.Fatalf("peel %q: got exit code %d, standard error:\n%s", args, r.code, r.err)
 	}
 	return r.out
 }
 
-// program is the program as a process of its own.
+// program prepares the program as a separate process.
 func program(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -79,8 +80,8 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 	return c
 }
 
-// inFolder goes to a new folder that holds the image of a fixture's text as
-// app.tar, in the shape of that name.
+// inFolder changes to a new folder that holds the fixture text's image as app.tar, in the given
+// shape.
 func inFolder(t *testing.T, shape, fixture string) {
 	t.Helper()
 	f, err := testkit.Parse(fixture)
@@ -110,8 +111,8 @@ func read(t *testing.T, name string) string {
 	return string(b)
 }
 
-// goldens is where the expected outputs are kept; an absolute path, as tests
-// change the folder they run in.
+// goldens is the folder of expected outputs. It's absolute, since tests change the working
+// directory.
 var goldens = func() string {
 	dir, err := filepath.Abs("../testdata/cmd")
 	if err != nil {
@@ -132,7 +133,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// story is an image with the faults that real ones have.
+// story is an image with the faults of real images.
 const story = `
 -- image app:1 linux/amd64 --
 step "/bin/sh -c #(nop) ADD file:4bf7a in / "

@@ -9,8 +9,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// Every command that takes an image takes one in a registry; a bare name is looked
-// for there last, said in a line, and not offline.
+// TestRegistryCommands checks that every command accepts an image in a registry. A bare name is
+// looked up there last, with a message, and never offline.
 func TestRegistryCommands(t *testing.T) {
 	testkit.NoEngines(t)
 	t.Setenv("PEEL_OFFLINE", "")
@@ -27,15 +27,15 @@ func TestRegistryCommands(t *testing.T) {
 	}
 	local := must(t, "report", dir)
 	if got := must(t, "report", ref); figures(got) != figures(local) {
-		t.Errorf("other figures:\n%s\nwant\n%s", got, local)
+		t.Errorf("got figures\n%s\nwant\n%s", got, local)
 	}
 	asked := "peel: not found on this machine; asking the registry for " + name + "\n"
 	for _, c := range []struct {
 		what  string
 		args  []string
 		code  int
-		says  string // on standard error, all of it, or for a failure a part
-		count int    // requests
+		says  string // standard error: all of it, or a part for a failure
+		count int    // number of requests
 	}{
 		{"a bare name", []string{"ls", name}, 0, asked, -1},
 		{"offline", []string{"ls", "--offline", ref}, 0, "", 0},
@@ -51,7 +51,7 @@ func TestRegistryCommands(t *testing.T) {
 		reg.Forget()
 		r := peel(c.args...)
 		if r.code != c.code || c.code == 0 && r.err != c.says || !strings.Contains(r.err, c.says) {
-			t.Errorf("%s: code %d, standard error\n%s\nwant code %d, %q", c.what, r.code, r.err, c.code, c.says)
+			t.Errorf("%s: got code %d, standard error\n%s\nwant code %d, %q", c.what, r.code, r.err, c.code, c.says)
 		}
 		if n := len(reg.Asked()); c.count >= 0 && n != c.count {
 			t.Errorf("%s: %d requests, want %d", c.what, n, c.count)
@@ -63,18 +63,18 @@ func TestRegistryCommands(t *testing.T) {
 	listed := all.out + all.err
 	for _, p := range []string{"linux/amd64", "linux/arm64", "linux/arm/v7"} {
 		if !strings.Contains(listed, `name="peel check `+reg.Host()+"/me/many:1 "+p+`"`) {
-			t.Errorf("--platform all does not check %s:\n%s", p, listed)
+			t.Errorf("--platform all doesn't check %s:\n%s", p, listed)
 		}
 	}
 	repo := "registry://" + reg.Host() + "/me/app"
 	_, id, _ := strings.Cut(must(t, "images", "--json", repo), `"id":"sha256:`)
 	if table := must(t, "images", repo); len(id) < 64 || !strings.Contains(table, "  DIGEST        OPEN AS\n") || !strings.Contains(table, "  "+id[:12]+"  "+ref+"\n") {
-		t.Errorf("the digest %.64q is missing in\n%s", id, table)
+		t.Errorf("digest %.64q not found in\n%s", id, table)
 	}
 	if r := peel("images"); !strings.HasPrefix(r.out, "NAME ") || strings.Contains(r.out, "DIGEST") {
-		t.Errorf("a column for digests without a registry:\n%s%s", r.out, r.err)
+		t.Errorf("got a column for digests without a registry:\n%s%s", r.out, r.err)
 	}
-	// What only looks around asks no registry: completion, and the list of what is here.
+	// Completion and lists of local images ask no registry.
 	reg.Forget()
 	for _, args := range [][]string{{"__complete", "ls", reg.Host() + "/"}, {"__complete", "ls", "registry://" + reg.Host() + "/me/"}, {"__complete", "ls", ref, "/"}, {"__complete", ref}, {"images"}} {
 		if r := peel(args...); r.code != 0 && args[0] != "images" {
@@ -92,7 +92,7 @@ func TestRegistryCommands(t *testing.T) {
 		t.Errorf("PEEL_OFFLINE=1: %d requests", n)
 	}
 
-	// Contents.
+	// Read contents.
 	t.Setenv("PEEL_OFFLINE", "")
 	files := strings.Fields(must(t, "ls", "--at", "0", dir))
 	if len(files) == 0 {
@@ -108,6 +108,6 @@ func TestRegistryCommands(t *testing.T) {
 		t.Errorf("extract: %s", r.err)
 	}
 	if r := peel("diff", dir, ref, "--exit-code"); r.code != 0 {
-		t.Errorf("the same image differs: code %d\n%s%s", r.code, r.out, r.err)
+		t.Errorf("the same image differs: got code %d\n%s%s", r.code, r.out, r.err)
 	}
 }

@@ -42,19 +42,19 @@ func TestReportDockerfile(t *testing.T) {
 		"\nRUN <<EOF\nset -e\nUSER evil\nEOF\n", "\nCOPY . /srv/app\n", " B=\"a b\"\n", "\n# layer 4, 10 B\n# unknown: bazel build //app\n",
 	} {
 		if !strings.Contains(r, want) {
-			t.Errorf("%q is missing in\n%s", want, r)
+			t.Errorf("%q not found in\n%s", want, r)
 		}
 	}
 	if strings.Contains(r, "ghp_") {
-		t.Errorf("a secret is told:\n%s", r)
+		t.Errorf("the output contains a secret:\n%s", r)
 	}
 	if _, err := dockerfile.Parse("Dockerfile", []byte(r)); err != nil {
 		t.Error(err)
 	}
 }
 
-// With a base image that has a name, FROM names it, and its steps are not written. What
-// is no image's name does not stand behind FROM.
+// TestReportDockerfileOnBase checks that FROM names a base image that has a name, and that the
+// base's steps aren't written. Text that isn't an image name never follows FROM.
 func TestReportDockerfileOnBase(t *testing.T) {
 	inFolder(t, "docker-25", fmt.Sprintf(restored, 0))
 	im, err := source.Open(t.Context(), "app.tar", source.Options{})
@@ -81,7 +81,8 @@ func TestReportDockerfileOnBase(t *testing.T) {
 	}
 }
 
-// The report of every fixture is a Dockerfile, without control characters.
+// TestReportDockerfileParses checks that the report of every fixture is a Dockerfile without
+// control characters.
 func TestReportDockerfileParses(t *testing.T) {
 	for _, f := range testkit.Sample(testkit.Fixtures(t, "../testdata")) {
 		t.Run(f.Name, func(t *testing.T) {

@@ -35,7 +35,7 @@ func valid(t *testing.T, s *jsonschema.Schema, text string) {
 	}
 }
 
-// What is written for every fixture, hostile ones too, is what the schemas say.
+// TestSchemas checks the output for every fixture, including hostile ones, against the schemas.
 func TestSchemas(t *testing.T) {
 	report, row, fix := schema(t, "report.schema.json"), schema(t, "ls.schema.json"), schema(t, "fix.schema.json")
 	for _, f := range testkit.Sample(testkit.Fixtures(t, "../testdata")) {
@@ -67,7 +67,7 @@ func TestSchemas(t *testing.T) {
 	}
 }
 
-// The keys stand in the order that the documentation gives.
+// TestKeyOrder checks that keys come in the documented order.
 func TestKeyOrder(t *testing.T) {
 	inFolder(t, "docker-25", story)
 	d := json.NewDecoder(strings.NewReader(must(t, "report", "app.tar", "-f", "json")))
@@ -97,6 +97,6 @@ func TestKeyOrder(t *testing.T) {
 	line, _, _ := strings.Cut(must(t, "ls", "app.tar", "--json"), "\n")
 	want := `{"path":"/lib","type":"symlink","size":0,"mode":"0777","uid":0,"gid":0,"mtime":"2023-11-14T22:13:20Z","link":"usr/lib","layer":0,"change":"added"}`
 	if line != want {
-		t.Errorf("a line is %s\nwant %s", line, want)
+		t.Errorf("got line %s\nwant %s", line, want)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// What is in an image's files is in nothing that the check says, whatever its form, nor
-// in what peel keeps; and of the build's steps it shows all but the secrets.
+// TestNoSecretsOfImages checks that neither a check, in any form, nor the cache contains text
+// from an image's files, and that build steps are shown without their secrets.
 func TestNoSecretsOfImages(t *testing.T) {
 	const inFile, inStep = "f1leS3cretMark9", "st3pS3cretMark7"
 	pem := "-----BEGIN RSA PRIVATE" + " KEY-----\\n" + strings.Repeat(inFile+"Qw8ZxKvB", 8) + "\\n-----END RSA PRIVATE" + " KEY-----\\n"
@@ -51,7 +51,7 @@ file app/.wh.id_rsa
 				t.Errorf("%s %s tells a secret:\n%s", form, more, all)
 			}
 			if more == "" && !strings.Contains(all, "/app/server.key") {
-				t.Errorf("%s does not tell of the key:\n%s", form, all)
+				t.Errorf("%s doesn't mention the key:\n%s", form, all)
 			}
 			if more == "--error secret" && r.code != exitRule {
 				t.Errorf("%s: exit code %d", form, r.code)
@@ -60,15 +60,15 @@ file app/.wh.id_rsa
 	}
 	for _, form := range []string{"text", "json", "markdown", "html"} {
 		if r := peel("report", "app.tar", "-f", form); r.code != 0 || strings.Contains(r.out+r.err, inFile) || strings.Contains(r.out+r.err, inStep) {
-			t.Errorf("report -f %s: exit code %d, or it tells a secret", form, r.code)
+			t.Errorf("report -f %s: got exit code %d, or a secret", form, r.code)
 		}
 		if r := peel("diff", "app.tar", "--from", "0", "-f", form); r.code != 0 || strings.Contains(r.out+r.err, inFile) || strings.Contains(r.out+r.err, inStep) {
-			t.Errorf("diff -f %s: exit code %d, or it tells a secret", form, r.code)
+			t.Errorf("diff -f %s: got exit code %d, or a secret", form, r.code)
 		}
 	}
 	must(t, "index", "app.tar", "-o", "app.index")
 	if strings.Contains(read(t, "app.index"), inFile) {
-		t.Error("an index has what is in a file")
+		t.Error("an index contains text from a file")
 	}
 	kept := 0
 	err := filepath.WalkDir(cache, func(name string, d fs.DirEntry, err error) error {
@@ -78,7 +78,7 @@ file app/.wh.id_rsa
 		kept++
 		b, err := os.ReadFile(name)
 		if bytes.Contains(b, []byte(inFile)) {
-			t.Errorf("%s has what is in a file", name)
+			t.Errorf("%s contains text from a file", name)
 		}
 		return err
 	})
@@ -86,13 +86,13 @@ file app/.wh.id_rsa
 		t.Fatal(err)
 	}
 	if kept == 0 {
-		t.Error("nothing is kept: the cache was not looked into")
+		t.Error("the cache is empty, so the test proves nothing")
 	}
 }
 
-// Secrets of build steps are in no report, and layers are matched with those of a
-// baseline all the same: one that hides them, one of an earlier peel that does not, and
-// an image.
+// TestNoSecretsOfSteps checks that no report shows the secrets in build steps, and that layers
+// still match those of a baseline: one that hides the secrets, one from an earlier peel that
+// doesn't, and an image.
 func TestNoSecretsOfSteps(t *testing.T) {
 	const mark = "st3pS3cretMark7"
 	token := "ghp" + "_" + "Zq7Rk2Wv9Lm4Xt8Bn3Cy6Hd1Jf5Gs0Pa2Eo4"
@@ -175,7 +175,7 @@ file .wh.c
 		}
 		for _, l := range doc.Growth.Layers {
 			if l.Before == nil || l.After == nil || l.Step == "" {
-				t.Errorf("%s does not match a layer: %+v", args, l)
+				t.Errorf("%s doesn't match a layer: %+v", args, l)
 			}
 		}
 	}

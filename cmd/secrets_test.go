@@ -17,22 +17,22 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// secret is what must be in nothing that the program says.
+// secret must not appear in any output of the program.
 const secret = "s3cr3t-M4rk"
 
-// tellsNoSecret runs the program, and looks for the secret in all that it says.
+// tellsNoSecret runs the program and searches all its output for the secret.
 func tellsNoSecret(t *testing.T, args ...string) {
 	t.Helper()
 	r := peel(args...)
 	if all := r.out + r.err; strings.Contains(all, secret) {
-		t.Errorf("peel %q tells a secret:\n%s", args, all)
+		t.Errorf("output of peel %q contains a secret:\n%s", args, all)
 	}
-	if r.code == exitFine && !slices.Contains(args, "--base") { // which is told to be missing
-		t.Errorf("peel %q has succeeded: it shows nothing", args)
+	if r.code == exitFine && !slices.Contains(args, "--base") { // the base is reported as missing
+		t.Errorf("peel %q succeeded, so it proves nothing", args)
 	}
 }
 
-// A reference on the command line may hold a password.
+// TestNoSecretsOfArguments checks references on the command line that hold a password.
 func TestNoSecretsOfArguments(t *testing.T) {
 	testkit.NoEngines(t)
 	inFolder(t, "docker-25", story)
@@ -57,7 +57,7 @@ func TestNoSecretsOfArguments(t *testing.T) {
 	}
 }
 
-// So may the environment and settings.
+// TestNoSecretsOfSettings checks the environment and settings files.
 func TestNoSecretsOfSettings(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
@@ -102,15 +102,15 @@ func TestNoSecretsOfSettings(t *testing.T) {
 				tellsNoSecret(t, args...)
 			}
 			if r := peel("images", "-v"); strings.Contains(r.out+r.err, secret) {
-				t.Errorf("peel images tells a secret:\n%s%s", r.out, r.err)
+				t.Errorf("output of peel images contains a secret:\n%s%s", r.out, r.err)
 			}
 		})
 	}
 }
 
-// Go reads the proxies of the environment once in a process, and asks none for an
-// address of this machine: the program is a process here, and the engine's address
-// is one that the proxy would have to reach. No packet leaves the machine.
+// TestNoSecretsOfProxies runs the program as a process, since Go reads the proxy variables once
+// per process, and uses no proxy for addresses of this machine. The engine's address is one
+// that needs the proxy. No packet leaves the machine.
 func TestNoSecretsOfProxies(t *testing.T) {
 	home := testkit.NoEngines(t)
 	t.Chdir(home)
@@ -122,21 +122,21 @@ func TestNoSecretsOfProxies(t *testing.T) {
 		c.Env = append(c.Env, "DOCKER_HOST=tcp://203.0.113.9:1", "HTTP_PROXY="+proxy, "http_proxy="+proxy)
 		out, err := c.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "127.0.0.1:1: connect: connection refused") {
-			t.Errorf("a proxy %s was not asked: %v\n%s", name, err, out)
+			t.Errorf("a proxy %s wasn't asked: %v\n%s", name, err, out)
 		}
 		if strings.Contains(string(out), secret) {
-			t.Errorf("a proxy %s: a secret is told:\n%s", name, out)
+			t.Errorf("with a proxy %s, output contains a secret:\n%s", name, out)
 		}
 	}
 }
 
-// contextFile is where Docker keeps a context of that name.
+// contextFile returns the path where Docker stores a context with this name.
 func contextFile(name string) string {
 	sums := map[string]string{"a": "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"}
 	return ".docker/contexts/meta/" + sums[name] + "/meta.json"
 }
 
-// So may a defect, an error or what a line of the log says.
+// TestNoSecretsOfDefectsAndLogs checks defects, errors and log lines.
 func TestNoSecretsOfDefectsAndLogs(t *testing.T) {
 	address := "https://user:" + secret + "@host/x?token=" + secret
 	u, err := url.Parse(address)
@@ -166,6 +166,6 @@ func TestNoSecretsOfDefectsAndLogs(t *testing.T) {
 		log.With("with", value).WithGroup("in").Debug("asked", "url", value)
 	}
 	if strings.Count(said.String(), "host/x") < 14 || strings.Contains(said.String(), secret) {
-		t.Errorf("the log tells a secret:\n%s", &said)
+		t.Errorf("the log contains a secret:\n%s", &said)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// squashable is an image of a base layer and three others, in which files are covered,
-// removed, linked and sparse.
+// squashable returns an image of a base layer and three other layers, with files that are
+// covered, removed, linked and sparse.
 func squashable() *testkit.Image {
 	file := func(name, text string) testkit.Entry {
 		return testkit.Entry{Type: '0', Name: name, Mode: 0o644, Time: testkit.DefaultTime, Text: text, Size: int64(len(text))}
@@ -40,8 +40,8 @@ func squashable() *testkit.Image {
 	}
 }
 
-// TestSquashForms writes an image in each form and holds what it shows, and the layers
-// that are kept, against the old one.
+// TestSquashForms writes an image in each form and compares what it shows, and the layers that
+// stay, with the original.
 func TestSquashForms(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, shape, output, compress, media string }{
@@ -74,28 +74,28 @@ func TestSquashForms(t *testing.T) {
 				t.Fatalf("%d layers, not 2", n)
 			}
 			if before.Image.Layers[0].DiffID != after.Image.Layers[0].DiffID {
-				t.Error("the base layer has another diffID")
+				t.Error("the base layer's diffID changed")
 			}
 			if c.media != "" && after.Image.Layers[1].MediaType != c.media {
-				t.Errorf("the merged layer is %s, not %s", after.Image.Layers[1].MediaType, c.media)
+				t.Errorf("the merged layer is %s, want %s", after.Image.Layers[1].MediaType, c.media)
 			}
 			if form != "docker-archive" && c.shape == "oci-tar" && before.Image.Layers[0].Digest != after.Image.Layers[0].Digest {
-				t.Error("the base layer's blob is another one")
+				t.Error("the base layer's blob changed")
 			}
 			if n := strings.Count(must(t, "ls", ref, "-R", "/"), "\n"); n != strings.Count(must(t, "ls", file, "-R", "/"), "\n") {
 				t.Errorf("%d paths", n)
 			}
 			if must(t, "cat", file, "/sparse") != must(t, "cat", ref, "/sparse") {
-				t.Error("the sparse file has another content")
+				t.Error("the sparse file's content differs")
 			}
 			if after.Totals.Visible != before.Totals.Visible {
-				t.Errorf("%d bytes are visible, not %d", after.Totals.Visible, before.Totals.Visible)
+				t.Errorf("got %d visible bytes, want %d", after.Totals.Visible, before.Totals.Visible)
 			}
 		})
 	}
 }
 
-// TestSquashMembers shows what a merged layer holds, by the rules in docs/rules.md.
+// TestSquashMembers checks the members of a merged layer against the rules in docs/rules.md.
 func TestSquashMembers(t *testing.T) {
 	t.Parallel()
 	file := writeImage(t, "docker-20", squashable())
@@ -113,7 +113,7 @@ func TestSquashMembers(t *testing.T) {
 		"5 old/",             // merged-parents
 		"0 old/.wh..wh..opq", // merged-opaque: three whiteouts saved
 		"5 srv/",             // merged-brings: srv/big is gone
-		"0 app",              // the second one alone, and its first name carries it
+		"0 app",              // only the second one, under its first name
 		"0 old/4",
 		"0 etc/b",
 		"0 sparse",    // merged-sparse
@@ -121,11 +121,11 @@ func TestSquashMembers(t *testing.T) {
 		"1 kept keep", // merged-link-below
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("the merged layer holds\n%s\nnot\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		t.Errorf("got merged layer\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
-// TestSquashHistory shows what the config says afterwards.
+// TestSquashHistory checks the config's history afterwards.
 func TestSquashHistory(t *testing.T) {
 	t.Parallel()
 	file := writeImage(t, "docker-20", squashable())
@@ -144,14 +144,14 @@ func TestSquashHistory(t *testing.T) {
 	}
 	want := []string{"FROM base", "ENV a=b (no layer)", "RUN one (no layer)", "USER x (no layer)", "RUN two (no layer)", "peel squash --layers 1..2", "RUN three"}
 	if !slices.Equal(got, want) {
-		t.Errorf("the history is\n%q\nnot\n%q", got, want)
+		t.Errorf("got history\n%q\nwant\n%q", got, want)
 	}
 	if len(a.Flaws) > 0 || a.Image.Name != "other:2" || !a.Image.Created.Equal(analysed(t, file).Image.Created) {
-		t.Errorf("flaws %v, name %s, created %s", a.Flaws, a.Image.Name, a.Image.Created)
+		t.Errorf("got flaws %v, name %s, created %s", a.Flaws, a.Image.Name, a.Image.Created)
 	}
 }
 
-// TestSquashNothing writes images with nothing to merge as they are.
+// TestSquashNothing checks that images with nothing to merge are written unchanged.
 func TestSquashNothing(t *testing.T) {
 	t.Parallel()
 	file := writeImage(t, "docker-20", squashable())
@@ -163,17 +163,17 @@ func TestSquashNothing(t *testing.T) {
 		}
 		a, b := analysed(t, file).Image, analysed(t, out).Image
 		if a.ID != b.ID {
-			t.Errorf("--base %s: the config is another one", base)
+			t.Errorf("--base %s: the config differs", base)
 		}
 		for i := range a.Layers {
 			if a.Layers[i].DiffID != b.Layers[i].DiffID {
-				t.Errorf("--base %s: layer %d is another one", base, i)
+				t.Errorf("--base %s: layer %d differs", base, i)
 			}
 		}
 	}
 }
 
-// TestSquashRefuses shows what is an error, and that nothing is left behind.
+// TestSquashRefuses checks what is an error, and that nothing is left behind.
 func TestSquashRefuses(t *testing.T) {
 	t.Parallel()
 	file := writeImage(t, "docker-20", squashable())
@@ -221,7 +221,7 @@ func TestSquashRefuses(t *testing.T) {
 	} {
 		r := peel(append([]string{"squash"}, c.args...)...)
 		if r.code != c.code || !strings.Contains(r.err, c.says) || r.out != "" {
-			t.Errorf("%s: exit code %d, said %q, wrote %d bytes", c.name, r.code, r.err, len(r.out))
+			t.Errorf("%s: got exit code %d, output %q, wrote %d bytes", c.name, r.code, r.err, len(r.out))
 		}
 	}
 	left, err := os.ReadDir(dir)
@@ -232,11 +232,11 @@ func TestSquashRefuses(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 	if b, _ := os.ReadFile(there); string(b) != "mine" {
-		t.Error("the file that was there is another one")
+		t.Error("the existing file changed")
 	}
 }
 
-// TestSquashVerifies shows that a new image that differs is told.
+// TestSquashVerifies checks that a new image that shows something else is an error.
 func TestSquashVerifies(t *testing.T) {
 	t.Parallel()
 	other := squashable()
@@ -255,7 +255,7 @@ func TestSquashVerifies(t *testing.T) {
 	}
 }
 
-// TestSquashConfig shows that fields which nobody knows stay.
+// TestSquashConfig checks that unknown fields stay in the config.
 func TestSquashConfig(t *testing.T) {
 	t.Parallel()
 	file := writeImage(t, "docker-20", squashable())

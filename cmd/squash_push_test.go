@@ -14,7 +14,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// A squashed image goes to a registry, whole or not at all, and replaces nothing unasked.
+// TestSquashPush checks that a squashed image is pushed completely or not at all, and replaces
+// nothing unless you ask for it.
 func TestSquashPush(t *testing.T) {
 	testkit.NoEngines(t)
 	temp := t.TempDir()
@@ -31,7 +32,7 @@ func TestSquashPush(t *testing.T) {
 	}
 	before, after := analysed(t, file), analysed(t, "registry://"+name)
 	if len(after.Image.Layers) != 2 || before.Image.Layers[0].DiffID != after.Image.Layers[0].DiffID || after.Totals.Visible != before.Totals.Visible {
-		t.Errorf("%d layers, %d bytes visible", len(after.Image.Layers), after.Totals.Visible)
+		t.Errorf("got %d layers, %d visible bytes", len(after.Image.Layers), after.Totals.Visible)
 	}
 	for _, l := range after.Image.Layers {
 		if l.MediaType != "application/vnd.oci.image.layer.v1.tar+gzip" {
@@ -39,21 +40,21 @@ func TestSquashPush(t *testing.T) {
 		}
 	}
 	if must(t, "cat", file, "/sparse") != must(t, "cat", "registry://"+name, "/sparse") {
-		t.Error("the sparse file has another content")
+		t.Error("the sparse file's content differs")
 	}
 
 	if r := push(); r.code != 3 || !strings.Contains(r.err, "an image of that name exists") || !strings.Contains(r.err, "--force") {
-		t.Errorf("a name that is taken: code %d\n%s", r.code, r.err)
+		t.Errorf("existing name: got code %d\n%s", r.code, r.err)
 	}
 	reg.Pushed()
 	if r := push("--force"); r.code != 0 {
 		t.Error(r.err)
 	}
 	if pushed := reg.Pushed(); slices.ContainsFunc(pushed, func(s string) bool { return strings.Contains(s, "/blobs/") }) {
-		t.Errorf("blobs that the registry has are sent again: %q", pushed)
+		t.Errorf("blobs that the registry has were sent again: %q", pushed)
 	}
 
-	// What fails half-way leaves the name as it is.
+	// A push that fails halfway leaves the name unchanged.
 	was := after.Image.Digest
 	reg.BreakPushes(func(w http.ResponseWriter, r *http.Request, _ int) bool {
 		if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/") {
@@ -63,11 +64,11 @@ func TestSquashPush(t *testing.T) {
 		return false
 	})
 	if r := push("--force", "--compress", "zstd"); r.code != 3 || !strings.Contains(r.err, "does not take the image") {
-		t.Errorf("a registry that refuses: code %d\n%s", r.code, r.err)
+		t.Errorf("registry that refuses: got code %d\n%s", r.code, r.err)
 	}
 	reg.BreakPushes()
 	if now := analysed(t, "registry://"+name).Image.Digest; now != was {
-		t.Errorf("the name stands for %s, not %s", now, was)
+		t.Errorf("the name stands for %s, want %s", now, was)
 	}
 	if left, _ := os.ReadDir(temp); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
@@ -86,7 +87,8 @@ func TestSquashPush(t *testing.T) {
 	}
 }
 
-// Credentials are those for reading, and no message has them.
+// TestSquashPushCredentials checks that pushing uses the credentials for reading, and that no
+// message contains them.
 func TestSquashPushCredentials(t *testing.T) {
 	testkit.NoEngines(t)
 	t.Setenv("PEEL_OFFLINE", "")

@@ -29,7 +29,7 @@ func writeImage(t *testing.T, shape string, im *testkit.Image) string {
 	return file
 }
 
-// membersOf reads the members of an archive with archive/tar alone.
+// membersOf reads an archive's members with archive/tar alone.
 func membersOf(t *testing.T, file string) map[string][]byte {
 	t.Helper()
 	members := map[string][]byte{}
@@ -98,8 +98,8 @@ func entriesOf(t *testing.T, layer []byte) (out []testkit.Entry) {
 	}
 }
 
-// finalFiles says in words what shows at each path of an image in the end, by the naive
-// reference of testkit, and which names are one file.
+// finalFiles describes what shows at each path in the end, and which names are the same file,
+// according to testkit's naive reference.
 func finalFiles(im *testkit.Image) map[string]string {
 	unions := testkit.Unions(im, false)
 	out := map[string]string{}
@@ -118,7 +118,7 @@ func finalFiles(im *testkit.Image) map[string]string {
 				out[p] = "dir " + attributes(f.Attributes)
 			}
 			if f.Attributes != nil && f.Attributes.Mode == 0o755 && f.Attributes.UID == 0 && f.Attributes.GID == 0 {
-				out[p] = "dir 755 0:0" // one that no entry names has any time
+				out[p] = "dir 755 0:0" // if no entry names it, it can have any time
 			}
 			continue
 		}
@@ -146,8 +146,8 @@ func attributes(e *testkit.Entry) string {
 	return fmt.Sprintf("%o %d:%d %d %v", e.Mode, e.UID, e.GID, e.Time.UnixNano(), x)
 }
 
-// TestSquashRandom squashes random images, all layers or some, and reads what comes out
-// with other code than peel's.
+// TestSquashRandom squashes all or some layers of random images, and reads the results with
+// code other than peel's.
 func TestSquashRandom(t *testing.T) {
 	t.Parallel()
 	for seed := range testkit.Rounds(uint64(300)) {
@@ -186,7 +186,7 @@ func TestSquashRandom(t *testing.T) {
 				t.Fatal(r.err)
 			}
 			if !sameBytes(t, out, again) {
-				t.Error("the same image comes out as other bytes")
+				t.Error("squashing the same image gives other bytes")
 			}
 		})
 	}
@@ -202,7 +202,7 @@ func sameBytes(t *testing.T, a, b string) bool {
 	return string(x) == string(y)
 }
 
-// TestSquashFigures holds the figures of a squashed image against those of the plan.
+// TestSquashFigures compares the figures of a squashed image with those of the plan.
 func TestSquashFigures(t *testing.T) {
 	t.Parallel()
 	for seed := range testkit.Rounds(uint64(300)) {
@@ -211,7 +211,7 @@ func TestSquashFigures(t *testing.T) {
 		for len(im.Layers) < 3 {
 			im.Layers = append(im.Layers, d.Image().Layers...)
 		}
-		for _, l := range im.Layers { // bookkeeping, and markers with content, which no builder writes
+		for _, l := range im.Layers { // bookkeeping, and markers with content: no builder writes them
 			l.Entries = slices.DeleteFunc(l.Entries, func(e testkit.Entry) bool {
 				return strings.Contains(e.Name+" "+e.Link, ".wh..wh.plnk") || e.Size > 0 && strings.Contains(e.Name, ".wh.")
 			})
@@ -235,7 +235,7 @@ func TestSquashFigures(t *testing.T) {
 		have := analyze.FiguresOf(analysed(t, out))
 		want.Unshared = 0
 		if !reflect.DeepEqual(want, have) {
-			t.Errorf("seed %d, layers %d..%d: the plan says %+v\nthe image has %+v", seed, from, to, want, have)
+			t.Errorf("seed %d, layers %d..%d: the plan has %+v\nthe image %+v", seed, from, to, want, have)
 		}
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// asProgram is a run of the program as a process of its own, by a shell command in which
-// $0 is the program.
+// asProgram prepares the program as a separate process started by a shell command, in which $0
+// is the program.
 func asProgram(t *testing.T, shell string, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -29,7 +29,7 @@ func asProgram(t *testing.T, shell string, args ...string) *exec.Cmd {
 	return c
 }
 
-// TestSquashDiskFull has the system refuse files of more than 8 KiB.
+// TestSquashDiskFull makes the system refuse files of more than 8 KiB.
 func TestSquashDiskFull(t *testing.T) {
 	t.Parallel()
 	im := squashable()
@@ -51,7 +51,7 @@ func TestSquashDiskFull(t *testing.T) {
 	}
 }
 
-// TestSquashInterrupted interrupts it while it writes.
+// TestSquashInterrupted interrupts the command while it writes.
 func TestSquashInterrupted(t *testing.T) {
 	testkit.Long(t, "it packs an image of 100 MB")
 	t.Parallel()
@@ -80,12 +80,12 @@ func TestSquashInterrupted(t *testing.T) {
 	if err := c.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	_ = c.Wait() // it fails: that is what is looked at
+	_ = c.Wait() // it fails: the result is checked below
 	if code := c.ProcessState.ExitCode(); code != 130 {
 		t.Errorf("exit code %d: %s", code, said.String())
 	}
 	if b, _ := os.ReadFile(there); string(b) != "mine" {
-		t.Error("the file that was there is another one")
+		t.Error("the existing file changed")
 	}
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 1 {
@@ -93,7 +93,7 @@ func TestSquashInterrupted(t *testing.T) {
 	}
 }
 
-// writes reports whether a process has a file open in a folder.
+// writes reports whether a process has a file in this folder open.
 func writes(pid int, dir string) bool {
 	fds := fmt.Sprintf("/proc/%d/fd", pid)
 	names, _ := os.ReadDir(fds)
