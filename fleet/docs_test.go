@@ -14,7 +14,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// tableDocs are the tables in the order of the page.
+// tableDocs lists the tables in the order of the page.
 var tableDocs = []struct {
 	name, row string
 	schema    *parquet.Schema
@@ -28,8 +28,8 @@ var tableDocs = []struct {
 	{PackagesTable, "PackageRow", schemaOf[PackageRow](), "tables/packages/plan=PLAN/*.parquet"},
 }
 
-// TestTablesInDocs holds docs/fleet/tables.md against the rows' types, whose comments it
-// is made from.
+// TestTablesInDocs compares docs/fleet/tables.md with the comments of the row types, from which
+// it is generated.
 func TestTablesInDocs(t *testing.T) {
 	const file = "../docs/fleet/tables.md"
 	text, err := os.ReadFile(file)
@@ -49,11 +49,11 @@ func TestTablesInDocs(t *testing.T) {
 		return
 	}
 	if string(text) != want {
-		t.Errorf("%s is not what the rows' types say: go test ./fleet -run TestTablesInDocs -update", file)
+		t.Errorf("%s is out of date: go test ./fleet -run TestTablesInDocs -update", file)
 	}
 }
 
-// tablesText describes all tables.
+// tablesText documents all tables.
 func tablesText(t *testing.T) string {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), "rows.go", nil, parser.ParseComments)
@@ -90,7 +90,7 @@ func columns(t *testing.T, b *strings.Builder, types map[string]*ast.TypeSpec, s
 		name, options, _ := strings.Cut(tag, ",")
 		about := strings.Join(strings.Fields(f.Doc.Text()+" "+f.Comment.Text()), " ")
 		if about == "" {
-			t.Errorf("%s.%s says nothing of itself", spec.Name, name)
+			t.Errorf("%s.%s has no comment", spec.Name, name)
 		}
 		kind, inner := columnType(f.Type, options)
 		fmt.Fprintf(b, "| `%s%s` | %s | %s |\n", above, name, kind, strings.ReplaceAll(about, "|", `\|`))
@@ -100,8 +100,7 @@ func columns(t *testing.T, b *strings.Builder, types map[string]*ast.TypeSpec, s
 	}
 }
 
-// columnType is the type of a column in the words of SQL, and the type of a list's
-// elements.
+// columnType returns a column's SQL type, and the type of a list's elements.
 func columnType(e ast.Expr, options string) (kind, inner string) {
 	switch e := e.(type) {
 	case *ast.StarExpr:

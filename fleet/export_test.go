@@ -6,7 +6,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// TopFixes is topFixes of a plan by its digits.
+// TopFixes is topFixes for a plan's digest.
 func TopFixes(ctx context.Context, s source.Objects, plan string, atOnce int64) ([]Fix, error) {
 	facts, err := planFacts(ctx, s, plan)
 	if err != nil {

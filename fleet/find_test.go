@@ -17,8 +17,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// findStore is a store in which each image has layers of entries in words: "a/b" is a file,
-// "a/" a directory, "-a" a whiteout of a, "!a" an opaque directory, "a>" a symlink.
+// findStore returns a store with images whose layers are given as words: "a/b" is a file, "a/"
+// a directory, "-a" a whiteout of a, "!a" an opaque directory, "a>" a symlink.
 func findStore(t testing.TB, images [][]string) source.Objects {
 	t.Helper()
 	ctx := context.Background()
@@ -83,7 +83,7 @@ func fileRows(layer, words string) (rows []fleet.FileRow) {
 	return rows
 }
 
-// found is a search's answer in words, a line an entry.
+// found returns the results of a search, one line per entry.
 func found(t testing.TB, s source.Objects, glob string) (lines []string, result *fleet.FindResult) {
 	t.Helper()
 	g, err := analyze.ParseGlob(glob)
@@ -105,8 +105,8 @@ func found(t testing.TB, s source.Objects, glob string) (lines []string, result 
 	return lines, result
 }
 
-// What hides a file is an entry or a whiteout of its path, or of one above it, in a higher
-// layer or later in its own.
+// TestFind checks which entries hide a file: an entry or a whiteout of its path or of a parent,
+// in a higher layer or later in its own layer.
 func TestFind(t *testing.T) {
 	for _, c := range []struct {
 		name, glob string
@@ -151,7 +151,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// Images that share layers each have their own answer, in the plan's order.
+// TestFindShared checks that images that share layers get separate results, in the plan's
+// order.
 func TestFindShared(t *testing.T) {
 	s := findStore(t, [][]string{{"a/b", "x"}, {"a/b", "-a/b"}, {"x"}, {"x", "a/b"}})
 	got, result := found(t, s, "/a/b")
@@ -161,7 +162,8 @@ func TestFindShared(t *testing.T) {
 	}
 }
 
-// Random images against a plain search that looks at every entry of every layer above.
+// TestFindAgainstThePlainOne compares the search with a simple one that looks at every entry of
+// every higher layer, on random images.
 func TestFindAgainstThePlainOne(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	name := func() string { return []string{"a", "b", "ab"}[rng.IntN(3)] }
@@ -252,7 +254,7 @@ func plainFind(t *testing.T, name string, image []string, glob string) (lines []
 	return lines
 }
 
-// Row groups in which nothing can be are skipped, and what is found is the same.
+// TestFindSkips checks that row groups that can't match are skipped, with the same results.
 func TestFindSkips(t *testing.T) {
 	var words []string
 	for i := range 80_000 { // three row groups
@@ -264,15 +266,15 @@ func TestFindSkips(t *testing.T) {
 		t.Errorf("found %q", got)
 	}
 	if result.Groups < 7 || result.Skipped < 4 {
-		t.Errorf("%d of %d row groups were skipped", result.Skipped, result.Groups)
+		t.Errorf("skipped %d of %d row groups", result.Skipped, result.Groups)
 	}
 	_, all := found(t, s, "f00000[57]")
 	if all.Skipped >= result.Skipped {
-		t.Errorf("a glob without a beginning skips %d of %d", all.Skipped, all.Groups)
+		t.Errorf("a glob without a prefix skips %d of %d", all.Skipped, all.Groups)
 	}
 }
 
-// An error of the caller ends the search, and so does a layer that is not there.
+// TestFindErrors checks that an error of the callback or a missing layer ends the search.
 func TestFindErrors(t *testing.T) {
 	s := findStore(t, [][]string{{"a"}})
 	g, err := analyze.ParseGlob("/a")
@@ -286,6 +288,6 @@ func TestFindErrors(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := fleet.Find(ctx, s, "", g, func(*fleet.FoundImage) error { return nil }); err == nil {
-		t.Error("an ended context finds something")
+		t.Error("got results although the context had ended")
 	}
 }

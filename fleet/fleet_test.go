@@ -16,7 +16,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// fleetOptions are how images are opened for a fleet.
+// fleetOptions returns the options for opening a fleet's images.
 func fleetOptions(t testing.TB) source.Options {
 	t.Helper()
 	opts := source.Options{WideSums: true, Verify: true, Collect: analyze.Collectors()}
@@ -105,8 +105,8 @@ func pushFixtures(t testing.TB, r *fakeregistry.Registry, most int) (repos []str
 	return repos
 }
 
-// TestFleet takes all fixtures, in a registry and in files, through all steps: what the
-// store says of each image is what the image itself says.
+// TestFleet takes all fixtures, in a registry and in files, through all steps, and compares the
+// store's facts about each image with the image itself.
 func TestFleet(t *testing.T) {
 	r := fakeregistry.New(t)
 	pushFixtures(t, r, 1000)
@@ -139,7 +139,7 @@ func TestFleet(t *testing.T) {
 		t.Errorf("analyze: %+v", sum)
 	}
 	if asked := r.Asked(); len(asked) > 0 {
-		t.Errorf("analyze has asked the registry: %q", asked)
+		t.Errorf("analyze sent requests to the registry: %q", asked)
 	}
 	shards(t, Analyze, p, s, 1)
 	after := objects(t, s, "")
@@ -149,7 +149,7 @@ func TestFleet(t *testing.T) {
 	checkTables(t, p, s)
 }
 
-// checkTables holds the tables of a store against the images themselves.
+// checkTables compares a store's tables with the images themselves.
 func checkTables(t *testing.T, p *Plan, s source.Objects) {
 	t.Helper()
 	all := readAll[ImageRow](t, s, TablePrefix(ImagesTable, p.ID))
@@ -166,7 +166,7 @@ func checkTables(t *testing.T, p *Plan, s source.Objects) {
 		compareRows(t, im.Reference, packages, want.packages, func(r *PackageRow) bool { return r.Image == im.Image })
 	}
 	if unique := readAll[LayerRow](t, s, TablePrefix(LayersTable, p.ID)); int64(len(unique)) != p.End.Layers {
-		t.Errorf("%d rows of layers, want %d", len(unique), p.End.Layers)
+		t.Errorf("got %d rows of layers, want %d", len(unique), p.End.Layers)
 	}
 }
 
@@ -180,7 +180,7 @@ func compareRows[T any](t *testing.T, name string, all, want []T, of func(*T) bo
 	}
 	for i := range want {
 		if text := flat(want[i]); i >= len(got) || got[i] != text {
-			t.Errorf("%s: row %d: want %s of %q", name, i, text, got)
+			t.Errorf("%s: row %d: want %s\namong %q", name, i, text, got)
 			return
 		}
 	}
@@ -204,7 +204,7 @@ func readAll[T any](t testing.TB, s source.Objects, prefix string) (all []T) {
 	return all
 }
 
-// directly returns the rows of an image by the image itself.
+// directly computes an image's rows from the image itself.
 func directly(t testing.TB, p *PlanImage) rows {
 	t.Helper()
 	r := rows{image: ImageRow{
@@ -235,13 +235,13 @@ func directly(t testing.TB, p *PlanImage) rows {
 	return r
 }
 
-// flat is a row as text, with what its pointers point to.
+// flat formats a row with the values that its pointers point to.
 func flat(row any) string {
 	b, err := marshalLine(row)
 	if err != nil {
 		panic(err)
 	}
-	// The plan is another one where a row was made directly; nothing and empty are alike.
+	// A directly computed row has no plan, and null equals empty.
 	text := strings.NewReplacer(`:null`, `:[]`, `:{}`, `:[]`).Replace(string(bytes.TrimSpace(b)))
 	if i := strings.Index(text, `"Image":`); i >= 0 {
 		text = text[i:]

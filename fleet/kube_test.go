@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// someKube is what the tests change.
+// someKube returns the options that the tests change.
 func someKube() *Kube {
 	return &Kube{
 		Image: "ghcr.io/peelhq/peel:1.2.3", To: "s3://fleet/2026", Name: "peel",
@@ -24,8 +24,8 @@ func someKube() *Kube {
 	}
 }
 
-// The objects are those of the golden files, which the integration tests apply to a real
-// Kubernetes.
+// TestKubeGolden checks the objects against the golden files, which the integration tests apply
+// to a real Kubernetes.
 func TestKubeGolden(t *testing.T) {
 	for name, change := range map[string]func(*Kube){
 		"kube":      func(*Kube) {},
@@ -56,13 +56,13 @@ func TestKubeGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(out.Bytes(), want) {
-				t.Errorf("%s is not what is written (-update writes it anew):\n%s", golden, out.Bytes())
+				t.Errorf("%s is out of date (rewrite it with -update):\n%s", golden, out.Bytes())
 			}
 		})
 	}
 }
 
-// fullKube sets everything that may be left out.
+// fullKube sets every optional field.
 func fullKube(k *Kube) {
 	k.Namespace, k.Name = "platform", "fleet"
 	k.PullSecret, k.RegistrySecret, k.StoreSecret, k.ServiceAccount = "pull", "registry", "store", "fleet-reader"
@@ -71,8 +71,8 @@ func fullKube(k *Kube) {
 	k.Memory, k.CPU = "1Gi", "500m"
 }
 
-// What is written is objects of Kubernetes with the values that were asked for, whatever
-// signs are in them.
+// TestKubeHostileValues checks that the output is Kubernetes objects with the given values,
+// whatever characters they contain.
 func TestKubeHostileValues(t *testing.T) {
 	hostile := []string{"on", "null", "1e3", "0x1f", "12:30", "a: b", "- a", "# a", "&a", "*a", "!!int 3", "{a: b}", "'", `"`, "\\", "$(HOME)", "$$", "ü ", "a\u2028b", "---", "...", "yes", "~", "%a", "@a", "`a", "2026-11-26", "a #b", "a:"}
 	for _, text := range hostile {
@@ -86,25 +86,25 @@ func TestKubeHostileValues(t *testing.T) {
 		}
 		docs := readKube(t, k)
 		if got := docs[1].Data[planKey]; got != string(k.Plan) {
-			t.Errorf("%q: the plan is %q", text, got)
+			t.Errorf("%q: got plan %q", text, got)
 		}
 		c := docs[2].Spec.Template.Spec.Containers[0]
 		if got := expand(c.Args[3]); got != text {
-			t.Errorf("%q: the argument is %q", text, got)
+			t.Errorf("%q: got argument %q", text, got)
 		}
 		if got := expand(c.Args[5]); got != k.To {
-			t.Errorf("%q: the store is %q", text, got)
+			t.Errorf("%q: got store %q", text, got)
 		}
 		if got := expand(c.Env[len(c.Env)-1].Value); got != text {
-			t.Errorf("%q: the variable is %q", text, got)
+			t.Errorf("%q: got variable %q", text, got)
 		}
 		if got := expand(c.Args[7]); got != "3/6" {
-			t.Errorf("%q: the shard is %q", text, got)
+			t.Errorf("%q: got shard %q", text, got)
 		}
 	}
 }
 
-// readObject is what the tests read of an object.
+// readObject has the fields of an object that the tests read.
 type readObject struct {
 	Kind string
 	Data map[string]string
@@ -146,7 +146,7 @@ func readKube(t *testing.T, k *Kube) (docs []readObject) {
 	}
 }
 
-// expand is what Kubernetes makes of an argument (third_party/forked/golang/expansion in its
+// expand expands an argument as Kubernetes does (third_party/forked/golang/expansion in its
 // sources).
 func expand(s string) string {
 	var b strings.Builder
@@ -167,7 +167,8 @@ func expand(s string) string {
 	return b.String()
 }
 
-// What Kubernetes would refuse, and with what a Job could only fail, is refused first.
+// TestKubeCheck checks that options that Kubernetes would reject, or with which a Job could
+// only fail, are rejected.
 func TestKubeCheck(t *testing.T) {
 	for _, c := range []struct {
 		field  string
@@ -235,7 +236,8 @@ func TestKubeCheck(t *testing.T) {
 	}
 }
 
-// Another plan, or other flags, make other Jobs: one that is there cannot be changed.
+// TestKubeNames checks that another plan or other flags give Jobs of another name, since an
+// existing Job can't be changed.
 func TestKubeNames(t *testing.T) {
 	seen := map[string]string{}
 	for what, change := range map[string]func(*Kube){
@@ -254,10 +256,10 @@ func TestKubeNames(t *testing.T) {
 	}
 	k := someKube()
 	if name := k.jobName("index"); name != someKube().jobName("index") {
-		t.Errorf("the same makes another Job: %s", name)
+		t.Errorf("the same options make another Job: %s", name)
 	}
 	k.Name = strings.Repeat("a", maxKubeName)
-	// A pod of an Indexed Job is named JOB-INDEX-abcde, its host JOB-INDEX.
+	// A pod of an Indexed Job is named JOB-INDEX-abcde, and its host JOB-INDEX.
 	if name := k.jobName("analyze") + "-9999-abcde"; len(name) > 63 {
 		t.Errorf("%s has %d characters", name, len(name))
 	}

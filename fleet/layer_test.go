@@ -15,15 +15,15 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// testMemory is what entries may take in tests, in bytes.
+// testMemory bounds the memory of entries in tests, in bytes.
 const testMemory = 64 << 20
 
-// scanOptions are those of index, for one image.
+// scanOptions returns the options that index uses, for one image.
 func scanOptions(platform string) source.Options {
 	return source.Options{Platform: platform, WideSums: true, Verify: true, Collect: analyze.Collectors()}
 }
 
-// throughStore writes a layer to a store, and reads it again.
+// throughStore writes a layer to a store and reads it back.
 func throughStore(t testing.TB, l *source.Layer) *LayerIndex {
 	t.Helper()
 	const key = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
@@ -44,12 +44,13 @@ func throughStore(t testing.TB, l *source.Layer) *LayerIndex {
 		t.Fatal(err)
 	}
 	if x.Packed != (l.CompressedBytes >= 0 && l.Digest != "") || x.Object != int64(len(b)) {
-		t.Errorf("the layer is %+v", x.LayerMeta)
+		t.Errorf("got layer %+v", x.LayerMeta)
 	}
 	return x
 }
 
-// unlike says in what two lists of entries with facts differ; "" if in nothing.
+// unlike returns the differences between two lists of entries with facts, or "" if there are
+// none.
 func unlike(a, b *source.Entries, af, bf []source.Fact) string {
 	if a.Len() != b.Len() {
 		return fmt.Sprintf("%d entries and %d", a.Len(), b.Len())
@@ -78,7 +79,7 @@ func unlike(a, b *source.Entries, af, bf []source.Fact) string {
 	return ""
 }
 
-// checkImage holds what comes back of each layer against what its scan has given.
+// checkImage compares each layer read back with its scan.
 func checkImage(t *testing.T, ref, platform string) {
 	t.Helper()
 	im, err := source.Open(t.Context(), ref, scanOptions(platform))
@@ -87,7 +88,7 @@ func checkImage(t *testing.T, ref, platform string) {
 		err = im.Scan(t.Context())
 	}
 	if err != nil {
-		return // an image that is refused, or has broken layers
+		return // an image that is rejected or has broken layers
 	}
 	for _, l := range im.Layers {
 		if l.Err != nil {
@@ -106,7 +107,8 @@ func checkImage(t *testing.T, ref, platform string) {
 	}
 }
 
-// What a layer's object holds is all that the scan has given, whatever the layer.
+// TestLayersOfFixtures checks that a layer's object has everything from its scan, for any
+// layer.
 func TestLayersOfFixtures(t *testing.T) {
 	for _, f := range testkit.Sample(testkit.Fixtures(t, "../testdata")) {
 		t.Run(f.Name, func(t *testing.T) {
@@ -135,7 +137,8 @@ func TestLayersOfRandomImages(t *testing.T) {
 	checkImage(t, "../testdata/sample.tar", "")
 }
 
-// Sums of 128 bits are those of the contents, however they were read.
+// TestWideSums checks that 128-bit checksums are those of the contents, however the contents
+// are read.
 func TestWideSums(t *testing.T) {
 	for _, shape := range []string{"oci-dir", "oci-dir-plain", "oci-tar-zstd", "docker-20", "docker-20.gz"} {
 		f, err := testkit.Parse("-- layer --\nfile a 0\nfile b 1\nfile c 240\nfile d 241\nfile e 100000\nfile f 3000000\nfile g 70000 sparse=1.0 data=65536+1\nhardlink h -> b\n")
@@ -154,14 +157,14 @@ func TestWideSums(t *testing.T) {
 	}
 }
 
-// checkSums holds the checksums of a layer's files against their contents.
+// checkSums checks the checksums of a layer's files against their contents.
 func checkSums(ctx context.Context, t *testing.T, l *source.Layer, name string) {
 	t.Helper()
 	for i := range l.Entries.Len() {
 		wide, known := l.Entries.Wide(i)
 		if l.Entries.Type(i) != source.File {
 			if known {
-				t.Errorf("%s: entry %d has a sum", name, i)
+				t.Errorf("%s: entry %d has a checksum", name, i)
 			}
 			continue
 		}
@@ -175,7 +178,7 @@ func checkSums(ctx context.Context, t *testing.T, l *source.Layer, name string) 
 		}
 		want, narrow := xxh3.Hash128(b.Bytes()).Bytes(), xxh3.Hash(b.Bytes())
 		if got, _, _ := l.Entries.Checksum(i); !known || wide != want || got != narrow {
-			t.Errorf("%s: entry %d: %x, want %x (%v), and %x, want %x", name, i, wide, want, known, got, narrow)
+			t.Errorf("%s: entry %d: got %x, want %x (%v), and %x, want %x", name, i, wide, want, known, got, narrow)
 		}
 	}
 }

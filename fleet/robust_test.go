@@ -37,12 +37,12 @@ func contents(t testing.TB, s source.Objects) map[string]string {
 	return all
 }
 
-// sameObjects holds a store against another.
+// sameObjects compares two stores.
 func sameObjects(t *testing.T, got, want map[string]string) {
 	t.Helper()
 	for name, text := range want {
 		if there, ok := got[name]; !ok || there != text {
-			t.Errorf("%s: there %v, %d bytes, want %d", name, ok, len(there), len(text))
+			t.Errorf("%s: exists %v, got %d bytes, want %d", name, ok, len(there), len(text))
 		}
 	}
 	for name := range got {
@@ -52,10 +52,10 @@ func sameObjects(t *testing.T, got, want map[string]string) {
 	}
 }
 
-// A breakingStore fails some puts: before the object is there, or after it is.
+// breakingStore fails some puts, before or after it creates the object.
 type breakingStore struct {
 	source.Objects
-	fails func(n int64) error // the n-th put, from 1; nil: it goes well
+	fails func(n int64) error // for the n-th put, from 1; nil for success
 	after bool
 	n     atomic.Int64
 }
@@ -69,7 +69,7 @@ func (b *breakingStore) Put(ctx context.Context, name string, r io.ReadSeeker, s
 	return made, errors.Join(failed, err)
 }
 
-// smallFleet is a plan of some images in a registry, and what a store holds after all
+// smallFleet returns a plan of some images in a registry, and the content of a store after all
 // steps.
 func smallFleet(t *testing.T) (*Plan, map[string]string) {
 	t.Helper()
@@ -82,8 +82,8 @@ func smallFleet(t *testing.T) (*Plan, map[string]string) {
 	return p, contents(t, s)
 }
 
-// Whatever goes wrong in a shard, it is run again, and the store holds then what it would
-// hold if nothing had: nothing is lost, and nothing there twice.
+// TestAgain makes shards fail in many ways and runs them again. In the end the store must have
+// the same content as without failures: nothing lost, and nothing twice.
 func TestAgain(t *testing.T) {
 	p, want := smallFleet(t)
 	t.Run("two at once", func(t *testing.T) {
@@ -183,7 +183,7 @@ func TestAgain(t *testing.T) {
 	})
 }
 
-// untilDone runs a step until nothing is left.
+// untilDone runs a step until nothing is left to do.
 func untilDone(t *testing.T, step func() error) {
 	t.Helper()
 	for range 200 {
@@ -195,11 +195,11 @@ func untilDone(t *testing.T, step func() error) {
 			t.Fatal(err)
 		}
 	}
-	t.Fatal("it never ends")
+	t.Fatal("the step never finishes")
 }
 
-// A layer that is broken or absent is a row with the reason; what may go well another
-// time is left; credentials end the shard.
+// TestBrokenLayers checks that a broken or absent layer gets a row with the reason, that
+// failures that may pass are left for another run, and that credential errors end the shard.
 func TestBrokenLayers(t *testing.T) {
 	r := fakeregistry.New(t)
 	repos := pushFixtures(t, r, 6)
@@ -216,7 +216,7 @@ func TestBrokenLayers(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		fault func(w http.ResponseWriter)
-		row   string // in the error of the image's row; "" if the shard does not end well
+		row   string // in the error of the image's row; "" if the shard fails
 		err   error
 	}{
 		{"absent", func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) }, "", nil},
@@ -252,7 +252,7 @@ func TestBrokenLayers(t *testing.T) {
 				}
 			}
 			if failed != tally.Failed {
-				t.Errorf("%d layers with a reason, want %d", failed, tally.Failed)
+				t.Errorf("got %d layers with a reason, want %d", failed, tally.Failed)
 			}
 			for _, im := range readAll[ImageRow](t, s, TablePrefix(ImagesTable, p.ID)) {
 				broken := strings.HasSuffix(im.Repository, "/"+repos[0])
@@ -263,7 +263,7 @@ func TestBrokenLayers(t *testing.T) {
 					t.Errorf("%s: %v, %v", im.Reference, im.Error, im.UnreadableLayers)
 				}
 			}
-			// The registry is whole again.
+			// The registry works again.
 			if _, err := Index(t.Context(), p, s, ShardOptions{Shard: Shard{0, 1}, Open: fleetOptions(t), Retry: true}); err != nil {
 				t.Error(err)
 			}
@@ -276,7 +276,7 @@ func TestBrokenLayers(t *testing.T) {
 	}
 }
 
-// configOf is the digest of the config of the image in a repository.
+// configOf returns the digest of the config of a repository's image.
 func configOf(t *testing.T, p *Plan, repo string) string {
 	t.Helper()
 	for _, im := range images(t, p) {
@@ -288,7 +288,7 @@ func configOf(t *testing.T, p *Plan, repo string) string {
 	return ""
 }
 
-// A plan that breaks off goes on from what it knows.
+// TestPlanResumes checks that an interrupted plan resumes from what it has.
 func TestPlanResumes(t *testing.T) {
 	r := fakeregistry.New(t)
 	pushFixtures(t, r, 8)
@@ -304,18 +304,18 @@ func TestPlanResumes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(file); err == nil {
-		t.Error("half of a plan is there")
+		t.Error("wrote half of a plan")
 	}
 	part, err := os.ReadFile(file + ".part")
 	if err != nil {
 		t.Fatal(err)
 	}
-	// As if it had been killed in the middle of a line.
+	// Simulate a process killed in the middle of a line.
 	if err := os.WriteFile(file+".part", append(part, []byte(`{"ask":"registry://x`)...), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r.Forget()
-	opts.Progress, opts.Now = nil, time.Unix(1_700_000_000, 0) // the clock has jumped
+	opts.Progress, opts.Now = nil, time.Unix(1_700_000_000, 0) // the clock jumped
 	if _, err := MakePlan(t.Context(), file, opts); err != nil {
 		t.Fatal(err)
 	}
@@ -326,14 +326,14 @@ func TestPlanResumes(t *testing.T) {
 		}
 	}
 	if known := bytes.Count(part, []byte(`"ask"`)); known < 2 || manifests != 8-known {
-		t.Errorf("%d were known, and %d manifests were fetched then", known, manifests)
+		t.Errorf("%d images were known, then %d manifests were fetched", known, manifests)
 	}
 	resumed, other := openPlan(t, file), plan(t, Choice{}, opts.Sources...)
 	if resumed.ID != other.ID {
-		t.Errorf("the plan is %s, made at once %s", resumed.ID, other.ID)
+		t.Errorf("got plan %s, in one run %s", resumed.ID, other.ID)
 	}
 	if _, err := os.Stat(file + ".part"); err == nil {
-		t.Error("what was known is left behind")
+		t.Error("temporary data is left behind")
 	}
 	opts.Choice.Tags = "other*"
 	if err := os.WriteFile(file+".part", part, 0o600); err != nil {
@@ -344,7 +344,7 @@ func TestPlanResumes(t *testing.T) {
 	}
 }
 
-// Tags, the newest ones and those since a time are what a plan takes of a repository.
+// TestPlanChoice checks that a plan selects tags by pattern, by number and by time.
 func TestPlanChoice(t *testing.T) {
 	r := fakeregistry.New(t)
 	for i, tag := range []string{"v1", "v2", "v3", "test"} {
@@ -371,7 +371,8 @@ func TestPlanChoice(t *testing.T) {
 	}
 }
 
-// A plan may come from anywhere: what does not fit together is refused.
+// TestHostilePlans checks that a plan, which can come from anywhere, is rejected if it is
+// inconsistent.
 func TestHostilePlans(t *testing.T) {
 	hex := strings.Repeat("a", 64)
 	head := `{"type":"plan","version":1,"made":"2026-01-01T00:00:00Z","sources":["x"],"choice":{}}`
@@ -419,7 +420,7 @@ func TestHostilePlans(t *testing.T) {
 	}
 }
 
-// layerObject is the object of a layer of the sample, and the layer.
+// layerObject returns a layer object of the sample, and the layer.
 func layerObject(t testing.TB) (string, []byte) {
 	t.Helper()
 	im, err := source.Open(t.Context(), "../testdata/sample.tar", scanOptions(""))
@@ -459,8 +460,8 @@ func (s inMemory) Open(context.Context, string) (source.Object, error) {
 	return memoryObject{bytes.NewReader(s.b)}, nil
 }
 
-// Whatever bytes stand for a layer in a store, reading them takes little memory and time,
-// and nothing is read of them that no scan gives.
+// TestHostileObjects checks that reading any bytes as a layer object takes little memory and
+// time, and never gives data that no scan could produce.
 func TestHostileObjects(t *testing.T) {
 	key, good := layerObject(t)
 	r := rand.New(rand.NewPCG(7, 8))
@@ -475,18 +476,18 @@ func TestHostileObjects(t *testing.T) {
 			for range 1 + r.IntN(4) {
 				b[r.IntN(len(b))] = byte(r.Uint32())
 			}
-		case 1: // in the footer, where sizes are
+		case 1: // in the footer, which has sizes
 			b[len(b)-9-r.IntN(3000)] ^= 1 << r.IntN(8)
 		case 2:
 			b = b[:r.IntN(len(b))]
-		case 3: // headers of pages
+		case 3: // page headers
 			at := r.IntN(len(b) - 200)
 			copy(b[at:], []byte{0x15, 0, 0x15, 0xfe, 0xff, 0xff, 0xff, 0x0f})
 		}
 		if x, err := ReadLayer(t.Context(), inMemory{b: b}, key, testMemory); err != nil {
 			refused++
 		} else if int64(x.Entries.Len()) != x.LayerMeta.Entries {
-			t.Fatal("another number of entries")
+			t.Fatal("the number of entries differs")
 		}
 	}
 	runtime.ReadMemStats(&after)
@@ -495,7 +496,7 @@ func TestHostileObjects(t *testing.T) {
 	}
 }
 
-// FuzzLayerObject reads any bytes as the object of a layer.
+// FuzzLayerObject reads any bytes as a layer object.
 func FuzzLayerObject(f *testing.F) {
 	key, good := layerObject(f)
 	f.Add(good)
@@ -503,12 +504,13 @@ func FuzzLayerObject(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		x, err := ReadLayer(t.Context(), inMemory{b: b}, key, 1<<20)
 		if err == nil && int64(x.Entries.Len()) != x.LayerMeta.Entries {
-			t.Fatal("another number of entries")
+			t.Fatal("the number of entries differs")
 		}
 	})
 }
 
-// Shards are balanced by bytes, and every unit is one shard's.
+// TestShare checks that shards are balanced by bytes and that every unit belongs to exactly one
+// shard.
 func TestShare(t *testing.T) {
 	p, _ := smallFleet(t)
 	for _, of := range []int{1, 2, 3, 7, 100} {
@@ -524,7 +526,7 @@ func TestShare(t *testing.T) {
 		}
 		for key, n := range seen {
 			if n != 1 {
-				t.Errorf("of %d: %q is that of %d shards", of, key, n)
+				t.Errorf("of %d: %q belongs to %d shards", of, key, n)
 			}
 		}
 		if len(seen) < 10 {

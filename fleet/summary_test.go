@@ -17,10 +17,10 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// made is when the plan of a made-up fleet was made.
+// made is the time of a made-up fleet's plan.
 var made = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 
-// madeStore is a store with a made-up fleet.
+// madeStore returns a store with made-up fleets, and their plans.
 func madeStore(t testing.TB, fleets ...*madefleet.Fleet) (s source.Objects, plans []string) {
 	t.Helper()
 	s, err := fleet.OpenStore(context.Background(), t.TempDir(), true)
@@ -37,7 +37,7 @@ func madeStore(t testing.TB, fleets ...*madefleet.Fleet) (s source.Objects, plan
 	return s, plans
 }
 
-// plainTables is all rows of a plan, held whole.
+// plainTables has all rows of a plan in memory.
 type plainTables struct {
 	images   []fleet.ImageRow
 	layers   []fleet.LayerRow
@@ -65,7 +65,7 @@ func readPlain(t testing.TB, s source.Objects, plan string) (p plainTables) {
 	return p
 }
 
-// A summary has the sums that a plain reader of all rows works out.
+// TestSummary compares the sums of a summary with those computed from all rows.
 func TestSummary(t *testing.T) {
 	s, plans := madeStore(t, &madefleet.Fleet{Images: 700, Seed: 1, Made: made})
 	sum, err := fleet.Summarize(t.Context(), s, fleet.SummaryChoice{TeamDepth: 1})
@@ -85,10 +85,10 @@ func TestSummary(t *testing.T) {
 		used += l.Bytes * l.Images
 	}
 	if sum.Images != 700 || sum.Totals.Stored != stored || sum.Totals.Wasted != wasted || sum.Totals.Visible != stored-wasted || sum.Waiting != 0 {
-		t.Errorf("totals %+v of %d images, want %d stored, %d wasted", sum.Totals, sum.Images, stored, wasted)
+		t.Errorf("got totals %+v of %d images, want %d stored, %d wasted", sum.Totals, sum.Images, stored, wasted)
 	}
 	if sum.Layers.Bytes != unique || sum.Layers.UsedBytes != used || sum.Layers.Unique != int64(len(p.layers)) || sum.Layers.Bytes != sum.Plan.End.Bytes {
-		t.Errorf("layers %+v, want %d and %d bytes, the plan says %d", sum.Layers, unique, used, sum.Plan.End.Bytes)
+		t.Errorf("got layers %+v, want %d and %d bytes, the plan has %d", sum.Layers, unique, used, sum.Plan.End.Bytes)
 	}
 	if len(sum.Teams) != len(byTeam) || len(sum.Teams) != 40 {
 		t.Errorf("%d teams, want %d", len(sum.Teams), len(byTeam))
@@ -114,12 +114,12 @@ func TestSummary(t *testing.T) {
 		}
 	}
 	if ofBases != 700 {
-		t.Errorf("%d images have a base, or have none that is known", ofBases)
+		t.Errorf("%d images have a base, or have no known base", ofBases)
 	}
 }
 
-// The fixes that save most are those of a plain reader that holds all findings, however many
-// are held at once.
+// TestSummaryFixes compares the fixes that save most with those computed from all findings at
+// once, for any bound on findings in memory.
 func TestSummaryFixes(t *testing.T) {
 	s, plans := madeStore(t, &madefleet.Fleet{Images: 500, Seed: 2, Made: made})
 	type sums struct {
@@ -144,7 +144,7 @@ func TestSummaryFixes(t *testing.T) {
 		x.images, x.layers = int64(len(x.of)), int64(len(x.in))
 	}
 	if len(want) != 5 {
-		t.Fatalf("%d kinds of findings", len(want))
+		t.Fatalf("got %d kinds of findings", len(want))
 	}
 	for _, atOnce := range testkit.Sample([]int64{1_000_000, 100, 7}) {
 		got, err := fleet.TopFixes(t.Context(), s, plans[0], atOnce)
@@ -152,18 +152,18 @@ func TestSummaryFixes(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(got) != len(want) {
-			t.Errorf("%d at once: %d fixes, want %d", atOnce, len(got), len(want))
+			t.Errorf("%d at once: got %d fixes, want %d", atOnce, len(got), len(want))
 		}
 		for i, x := range got {
 			w := want[x.Finding.Rule+*x.Finding.Path+*x.Finding.Step]
 			if x.Saved != w.saved || x.InAll != w.inAll || x.Images != w.images || x.Layers != w.layers || i > 0 && x.Saved > got[i-1].Saved || x.Image == "" {
-				t.Errorf("%d at once: fix %d %+v, want %+v", atOnce, i, x, w)
+				t.Errorf("%d at once: got fix %d %+v, want %+v", atOnce, i, x, w)
 			}
 		}
 	}
 }
 
-// Growth is the difference of two plans' layers.
+// TestSummaryGrowth checks that growth is the difference between the layers of two plans.
 func TestSummaryGrowth(t *testing.T) {
 	older := &madefleet.Fleet{Images: 300, Seed: 3, Made: made}
 	newer := &madefleet.Fleet{Images: 400, Seed: 3, Made: made.AddDate(0, 1, 0)}
@@ -173,7 +173,7 @@ func TestSummaryGrowth(t *testing.T) {
 		t.Fatal(err)
 	}
 	if sum.Plan.ID != plans[1] || sum.Growth.From.ID != plans[0] {
-		t.Fatalf("plan %s since %s, want %s", sum.Plan.ID, sum.Growth.From.ID, plans)
+		t.Fatalf("got plan %s since %s, want %s", sum.Plan.ID, sum.Growth.From.ID, plans)
 	}
 	before, after := map[string]int64{}, map[string]int64{}
 	for _, l := range readPlain(t, s, plans[0]).layers {
@@ -194,7 +194,7 @@ func TestSummaryGrowth(t *testing.T) {
 	}
 	g := sum.Growth
 	if g.NewBytes != fresh || g.GoneBytes != gone || g.SameBytes != same || g.Images != 100 || fresh == 0 || same == 0 {
-		t.Errorf("growth %+v, want %d new, %d gone, %d the same", g, fresh, gone, same)
+		t.Errorf("got growth %+v, want %d new, %d gone, %d the same", g, fresh, gone, same)
 	}
 	var byRepo, byTeam int64
 	for _, r := range g.Repositories {
@@ -208,25 +208,26 @@ func TestSummaryGrowth(t *testing.T) {
 	}
 }
 
-// A store without a plan, and plans that cannot be told apart, are errors that say so.
+// TestFindPlan checks that a store without a plan, and an ambiguous plan, give errors that say
+// so.
 func TestFindPlan(t *testing.T) {
 	s, _ := madeStore(t)
 	if _, err := fleet.FindPlan(t.Context(), s, ""); err == nil || !strings.Contains(err.Error(), "peel fleet index") {
-		t.Errorf("an empty store: %v", err)
+		t.Errorf("an empty store: got %v", err)
 	}
 	s, plans := madeStore(t, &madefleet.Fleet{Images: 1, Seed: 1, Made: made}, &madefleet.Fleet{Images: 1, Seed: 2, Made: made.AddDate(0, 0, 1)}, &madefleet.Fleet{Images: 1, Seed: 3, Made: made.AddDate(0, 0, -1)})
 	if got, err := fleet.FindPlan(t.Context(), s, ""); err != nil || got != plans[1] {
-		t.Errorf("the newest is %s, want %s: %v", got, plans[1], err)
+		t.Errorf("got newest plan %s, want %s: %v", got, plans[1], err)
 	}
 	if got, err := fleet.FindPlan(t.Context(), s, plans[2][:8]); err != nil || got != plans[2] {
 		t.Errorf("%s: %s, %v", plans[2], got, err)
 	}
 	if _, err := fleet.FindPlan(t.Context(), s, "xyz"); err == nil {
-		t.Error("a plan that is not there is found")
+		t.Error("found a plan that doesn't exist")
 	}
 }
 
-// The memory of a summary does not follow the number of images.
+// TestSummaryMemory checks that a summary's memory doesn't grow with the number of images.
 func TestSummaryMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes a fleet of 4,000 images")
@@ -246,13 +247,13 @@ func TestSummaryMemory(t *testing.T) {
 		peak[images] = during.HeapAlloc - min(before.HeapAlloc, during.HeapAlloc)
 		runtime.KeepAlive(sum)
 	}
-	// A repository has 12 images, and takes some hundred bytes.
+	// Each repository has 12 images and takes several hundred bytes.
 	if grown := int64(peak[4000]) - int64(peak[1000]); grown > 3000/12*2000 {
 		t.Errorf("3,000 more images take %d bytes more", grown)
 	}
 }
 
-// Plans are JSON that is read line by line.
+// TestPlanOfMadeFleet checks that plans are JSON that can be read line by line.
 func TestPlanOfMadeFleet(t *testing.T) {
 	s, plans := madeStore(t, &madefleet.Fleet{Images: 3, Seed: 5, Made: made})
 	text, err := fleet.ReadObject(t.Context(), s, fleet.PlanName(plans[0]), 1<<20)

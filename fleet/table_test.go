@@ -63,7 +63,7 @@ func random(r *rand.Rand, v reflect.Value) {
 	}
 }
 
-// roundTrip writes random rows and reads them again.
+// roundTrip writes random rows and reads them back.
 func roundTrip[T any](t *testing.T) {
 	t.Helper()
 	t.Run(reflect.TypeFor[T]().Name(), func(t *testing.T) {
@@ -93,12 +93,12 @@ func roundTrip[T any](t *testing.T) {
 		}
 		again, err := WriteTable(want)
 		if err != nil || !bytes.Equal(b, again) {
-			t.Error("the same rows are other bytes", err)
+			t.Error("writing the same rows gives other bytes", err)
 		}
 	})
 }
 
-// sameValue is reflect.DeepEqual, but that what is empty is what is nil.
+// sameValue is reflect.DeepEqual, but treats empty and nil as equal.
 func sameValue(a, b reflect.Value) bool {
 	switch a.Kind() {
 	case reflect.Struct:
@@ -146,7 +146,7 @@ func TestNoStore(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := ReadObject(t.Context(), s, markName, 3); err == nil {
-		t.Error("an object is read beyond its bound")
+		t.Error("an object was read beyond its bound")
 	}
 	if err := EachRow(t.Context(), s, markName, func(*FileRow) error { return io.EOF }); !errors.Is(err, errTable) {
 		t.Error(err)

@@ -7,11 +7,12 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// Commands in advice are set as code, and what the image says among them does nothing.
+// TestAdviceAsCode checks that commands in advice are formatted as code, and that text from the
+// image among them is inert.
 func TestAdviceAsCode(t *testing.T) {
 	f := &analyze.Finding{Advice: "Use COPY --chown=1:1 in layer 1 (RUN echo `date` <b>).", Code: [][2]int{{4, 20}, {33, 52}}}
 	if got, want := mdAdvice(f), "Use `COPY --chown=1:1` in layer 1 (<code>RUN echo &#96;date&#96; &#60;b&#62;</code>)."; got != want {
-		t.Errorf("in Markdown: %s\nwant %s", got, want)
+		t.Errorf("in Markdown: got %s\nwant %s", got, want)
 	}
 	var html strings.Builder
 	for _, p := range htmlAdvice(f) {
@@ -22,7 +23,7 @@ func TestAdviceAsCode(t *testing.T) {
 		}
 	}
 	if got, want := html.String(), "Use [COPY --chown=1:1] in layer 1 ([RUN echo `date` <b>])."; got != want {
-		t.Errorf("on the page: %s\nwant %s", got, want)
+		t.Errorf("on the page: got %s\nwant %s", got, want)
 	}
 	for _, wrong := range [][][2]int{{{5, 2}}, {{0, 500}}, {{-1, 3}}, {{4, 20}, {8, 9}}} {
 		f.Code = wrong
@@ -36,7 +37,7 @@ func TestAdviceAsCode(t *testing.T) {
 	}
 }
 
-// A here-document keeps its lines.
+// TestStepLines checks that a here-document keeps its lines.
 func TestStepLines(t *testing.T) {
 	const step = "RUN <<EOF\nset -e\n  make\t all\nif x; then\n\ty\nfi\nEOF"
 	want := "RUN <<EOF|set -e|  make all|if x; then|    y|fi|EOF"
@@ -54,8 +55,8 @@ func TestStepLines(t *testing.T) {
 	}
 }
 
-// Commands on a page break between words, with a shell's operator before the word that
-// follows it, and never within a flag; a here-document keeps its lines.
+// TestHTMLCommand checks that commands on a page break between words, never within a flag, that
+// a shell operator stays with the word after it, and that a here-document keeps its lines.
 func TestHTMLCommand(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"operators", "RUN apt-get update && apt-get install -y --no-install-recommends x || true | cat &&", "RUN/apt-get/update/&& apt-get/install/-y/--no-install-recommends/x/|| true/| cat/&&"},

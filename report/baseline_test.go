@@ -13,7 +13,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// kept is an analysis as its report is read back.
+// kept writes an analysis as a report and reads it back.
 func kept(t *testing.T, a *analyze.Analysis) *analyze.Baseline {
 	t.Helper()
 	var b bytes.Buffer
@@ -27,7 +27,7 @@ func kept(t *testing.T, a *analyze.Analysis) *analyze.Baseline {
 	return out
 }
 
-// growthLines say what a growth has but for paths, which a report lacks.
+// growthLines formats a growth except for its paths, which a report lacks.
 func growthLines(g *analyze.Growth) []string {
 	lines := []string{fmt.Sprintf("%+v to %+v", g.Before, g.After)}
 	for _, l := range g.Layers {
@@ -42,7 +42,7 @@ func growthLines(g *analyze.Growth) []string {
 	return lines
 }
 
-// A report stands for its image: growth from it is growth from the image.
+// TestBaselineIsItsImage checks that growth from a report equals growth from its image.
 func TestBaselineIsItsImage(t *testing.T) {
 	other := analysis(t, "-- layer --\nfile a 5\nfile b 7\n-- layer --\nfile a 50\nfile .wh.b\n")
 	for _, f := range testkit.Fixtures(t, "../testdata") {
@@ -66,7 +66,7 @@ func TestBaselineIsItsImage(t *testing.T) {
 			}
 			g := a.GrowthFrom("x", kept(t, a))
 			if g.Before != g.After || len(g.NewWaste)+len(g.GoneWaste) > 0 {
-				t.Errorf("it has grown against itself: %v", growthLines(g))
+				t.Errorf("growth against itself: %v", growthLines(g))
 			}
 		})
 	}
@@ -140,7 +140,7 @@ func TestReadBaselineErrors(t *testing.T) {
 	whole := b.String()
 	swap := func(old, replacement string) string {
 		if !strings.Contains(whole, old) {
-			t.Fatalf("the report does not have %s", old)
+			t.Fatalf("the report lacks %s", old)
 		}
 		return strings.Replace(whole, old, replacement, 1)
 	}
@@ -204,7 +204,7 @@ func (endless) Read(p []byte) (int, error) {
 func TestReadBaselineIsBounded(t *testing.T) {
 	in := &bounded{r: endless{}, left: 1 << 16}
 	if n, err := io.Copy(io.Discard, in); err == nil || n > 1<<16+1 {
-		t.Errorf("%d bytes are read, error %v", n, err)
+		t.Errorf("read %d bytes, error %v", n, err)
 	}
 	b := baselineReader{d: json.NewDecoder(strings.NewReader("[1, 2, 3]"))}
 	skip := func(int) error { _, err := b.d.Token(); return err }
@@ -225,7 +225,7 @@ func FuzzReadBaseline(f *testing.F) {
 			waste += w.Bytes
 		}
 		if waste != b.Figures.Wasted || len(b.Layers) != b.Figures.Layers || b.Figures.Visible < 0 {
-			t.Errorf("it does not add up: %+v", b)
+			t.Errorf("the sums are wrong: %+v", b)
 		}
 	})
 }

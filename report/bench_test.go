@@ -14,8 +14,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// BenchmarkReport writes the reports of an image with some thousands of rows of
-// waste.
+// BenchmarkReport writes the reports of an image with thousands of rows of waste.
 func BenchmarkReport(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "docker.tar")
 	f, err := os.Create(path)

@@ -20,7 +20,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// checkHTML is the page of a check.
+// checkHTML returns the page of a check.
 func checkHTML(t *testing.T, vs ...*Verdict) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -39,12 +39,12 @@ func diffHTML(t *testing.T, c *Comparison) string {
 	return b.String()
 }
 
-// soundPage fails where a page is too large, is not fit for a terminal or a log, loads or
-// runs something, or holds an ID twice. scripts is how many it has.
+// soundPage fails the test if a page is too large, contains control characters, loads or runs
+// anything external, or has duplicate IDs. scripts is the expected number of scripts.
 func soundPage(t *testing.T, page string, scripts int) *dom.Node {
 	t.Helper()
 	if len(page) > htmlBytes {
-		t.Errorf("the page has %d bytes, want %d at most", len(page), htmlBytes)
+		t.Errorf("the page has %d bytes, want at most %d", len(page), htmlBytes)
 	}
 	printable(t, page)
 	noOrders(t, page)
@@ -61,7 +61,7 @@ func soundPage(t *testing.T, page string, scripts int) *dom.Node {
 		case "script":
 			scripts--
 		case "img", "iframe", "object", "embed", "base":
-			t.Errorf("there is an element %s", n.Data)
+			t.Errorf("unexpected element %s", n.Data)
 		}
 		for _, a := range n.Attr {
 			switch {
@@ -80,20 +80,20 @@ func soundPage(t *testing.T, page string, scripts int) *dom.Node {
 	}
 	for _, link := range links {
 		if !strings.HasPrefix(link, "#") || !ids[link[1:]] {
-			t.Errorf("a link leads to %q, which is not there", link)
+			t.Errorf("a link leads to %q, which doesn't exist", link)
 		}
 	}
 	if scripts != 0 {
-		t.Errorf("there are %d scripts less than expected", scripts)
+		t.Errorf("%d expected scripts are missing", scripts)
 	}
 	policy := regexp.MustCompile(`<meta http-equiv="Content-Security-Policy" content="default-src &#39;none&#39;; script-src [^"]*">`)
 	if !policy.MatchString(page) {
-		t.Error("there is no policy")
+		t.Error("no policy")
 	}
 	return root
 }
 
-// outline is the text of a page's main part, a block a line, without the map.
+// outline returns the text of a page's main part, one block per line, without the map.
 func outline(root *dom.Node) string {
 	blocks := []atom.Atom{atom.H2, atom.H3, atom.P, atom.Tr, atom.Li, atom.Dt, atom.Dd, atom.Caption, atom.Summary, atom.Div}
 	var b strings.Builder
@@ -163,9 +163,9 @@ func TestCheckHTML(t *testing.T) {
 			for _, id := range []string{`id="image`, `class="rules"`, `id="findings`, `id="summary`, `id="map"`, `id="layers`} {
 				switch i := strings.Index(page, id); {
 				case i < 0 && (name == "failed" || id != `class="rules"` && id != `id="findings` && id != `id="map"`):
-					t.Errorf("there is no %s", id)
+					t.Errorf("no %s", id)
 				case i >= 0 && i < at:
-					t.Errorf("%s stands too early", id)
+					t.Errorf("%s comes too early", id)
 				case i >= 0:
 					at = i
 				}
@@ -174,7 +174,8 @@ func TestCheckHTML(t *testing.T) {
 	}
 }
 
-// Findings that only another base image mends are folded, and small ones are summed up.
+// TestCheckHTMLParts checks that findings that only another base image can fix are folded, and
+// that small ones are summed up.
 func TestCheckHTMLParts(t *testing.T) {
 	v := verdicts(t)["failed"]
 	o := *v.Outcome
@@ -188,17 +189,17 @@ func TestCheckHTMLParts(t *testing.T) {
 		"Of the base image: 1 finding, 20.0 kB", "Not listed: 1 finding of waste of less than 30.0 kB each, 20.0 kB in all.",
 	} {
 		if !strings.Contains(text, want) {
-			t.Errorf("the page does not say %q", want)
+			t.Errorf("the page lacks %q", want)
 		}
 	}
 	page := checkHTML(t, v)
 	before, folded, ok := strings.Cut(page, "<summary>Of the base image")
 	if !ok || !strings.Contains(folded, o.Findings[n-1].Title) || strings.Contains(before, o.Findings[n-1].Title) {
-		t.Error("a finding of the base image is not folded")
+		t.Error("a finding of the base image isn't folded")
 	}
 }
 
-// comparison compares the first image of a text with the second.
+// comparison compares the first image in a text with the second.
 func comparison(t *testing.T, before, after string) *Comparison {
 	t.Helper()
 	c := &Comparison{Before: analyze.Final(analysis(t, before)), After: analyze.Final(analysis(t, after))}
@@ -231,11 +232,11 @@ func TestDiffHTML(t *testing.T) {
 	testkit.Golden(t, filepath.Join("..", "testdata", "diff", "differs.html.txt"), outline(soundPage(t, diffHTML(t, c), 1)), *update)
 	same := comparison(t, faulty, faulty)
 	if text := outline(soundPage(t, diffHTML(t, same), 1)); !strings.Contains(text, "no difference in config, layers and files") {
-		t.Errorf("of the same image the page says\n%s", text)
+		t.Errorf("for the same image the page has\n%s", text)
 	}
 }
 
-// What images say is text on these pages and nothing else.
+// TestHostileHTMLPages checks that text from images stays plain text on these pages.
 func TestHostileHTMLPages(t *testing.T) {
 	for i, text := range hostile {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -265,7 +266,8 @@ func TestHostileHTMLPages(t *testing.T) {
 	}
 }
 
-// Pages are bounded whatever there is to say, and say what they leave out.
+// TestHTMLPagesBounded checks that pages are bounded for any amount of data, and say what they
+// leave out.
 func TestHTMLPagesBounded(t *testing.T) {
 	testkit.Long(t, "it writes pages of megabytes")
 	long := strings.Repeat("<&\u202e ", 20_000)
@@ -297,11 +299,11 @@ func TestHTMLPagesBounded(t *testing.T) {
 	}
 	passed := verdicts(t)["passed"]
 	passed.Outcome = &analyze.Outcome{Results: []analyze.Result{{Rule: "max-wasted", Failed: true, Severity: analyze.Error}}}
-	vs[599] = passed // it fails, and so has a section before the others
+	vs[599] = passed // it fails, so its section precedes the others
 	page = checkHTML(t, vs...)
 	soundPage(t, page, 1)
 	if !strings.Contains(page, "100 more images are not listed") || !strings.Contains(page, `id="image-600"`) {
-		t.Error("the page does not say what it leaves out, or leaves out what fails")
+		t.Error("the page doesn't say what it leaves out, or leaves out a failure")
 	}
 
 	c := comparison(t, faulty, compared)
@@ -319,7 +321,8 @@ func TestHTMLPagesBounded(t *testing.T) {
 	soundPage(t, page, 1)
 }
 
-// A page is not made once the context has ended, and an error of the writer is told.
+// TestHTMLPageErrors checks that a page isn't made after its context has ended, and that an
+// error of the writer is returned.
 func TestHTMLPageErrors(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

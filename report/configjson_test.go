@@ -9,8 +9,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// The report's JSON says what the config says, without values of variables and without
-// what looks like a secret.
+// TestConfigJSON checks that the JSON report contains the config, but no values of variables
+// and nothing that looks like a secret.
 func TestConfigJSON(t *testing.T) {
 	a := analysis(t, "-- image app:1 linux/amd64 --\n-- layer --\nfile a 5\n")
 	im := *a.Image
@@ -26,7 +26,7 @@ func TestConfigJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	if strings.Contains(b.String(), secret) {
-		t.Errorf("the report tells the secret:\n%s", b.String())
+		t.Errorf("the report contains the secret:\n%s", b.String())
 	}
 	printable(t, b.String())
 	valid(t, schemasOf(t)["report"], b.String())
@@ -44,19 +44,19 @@ func TestConfigJSON(t *testing.T) {
 	want := `{"user":"app","workingDir":"/srv","entrypoint":["/bin/run","--password","(hidden)","--port","80"],"command":["serve"],"env":["PATH","API_TOKEN","BARE"],` +
 		`"labels":{"a":"1\u202e","api.token":"(hidden)","b":"2"},"ports":["80/tcp"],"volumes":["/data"],"stopSignal":"SIGTERM","healthcheck":["CMD","true"],"author":"somebody"}`
 	if got.String() != want {
-		t.Errorf("the config is\n%s\nwant\n%s", got.String(), want)
+		t.Errorf("got config\n%s\nwant\n%s", got.String(), want)
 	}
 	found := map[string]bool{}
 	for _, f := range doc.Findings {
 		found[f.ID] = true
 	}
 	if !found["secret/env/API_TOKEN"] {
-		t.Errorf("the findings are %v", found)
+		t.Errorf("got findings %v", found)
 	}
 }
 
-// A report of an older peel, without findings and config, is a baseline too, and so is
-// one of today: both say the same.
+// TestBaselineOfOlderReport checks that a report of an older peel, which has no findings and no
+// config, gives the same baseline as a current one.
 func TestBaselineOfOlderReport(t *testing.T) {
 	a := analysisAt(t, "../testdata/sample.tar")
 	findings := advised(t, a)
@@ -90,6 +90,6 @@ func TestBaselineOfOlderReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	if now.Figures != then.Figures || len(now.Waste) != len(then.Waste) || len(now.Layers) != len(a.Layers) || now.Figures.Stored != a.Totals.Stored {
-		t.Errorf("the baselines are %+v and %+v", now.Figures, then.Figures)
+		t.Errorf("got baselines %+v and %+v", now.Figures, then.Figures)
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/peelhq/peel/fleet"
 )
 
-// fleetForms are the forms of a report about many images.
+// fleetForms lists the forms of a report about many images.
 var fleetForms = map[string]func(io.Writer, *Fleet) error{
 	"text":     Layout{}.FleetText,
 	"json":     FleetJSON,
@@ -34,7 +34,7 @@ func fleetSchema(t *testing.T, name string) *jsonschema.Schema {
 	return s
 }
 
-// fleetOf is a report in which every name is one text.
+// fleetOf returns a report in which every name is the given text.
 func fleetOf(text string) *Fleet {
 	day := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	image := fleet.ImageRow{
@@ -69,7 +69,7 @@ func fleetOf(text string) *Fleet {
 	}
 }
 
-// No name of a registry is more than text, in any form.
+// TestHostileFleets checks that a registry's names stay plain text in every form.
 func TestHostileFleets(t *testing.T) {
 	schema, found := fleetSchema(t, "fleet.schema.json"), fleetSchema(t, "fleet-find.schema.json")
 	for i, text := range append(hostile, "registry.example.com/team/app:1") {
@@ -118,7 +118,7 @@ func TestHostileFleets(t *testing.T) {
 	}
 }
 
-// The report reads like this.
+// TestFleetText checks the wording of the report.
 func TestFleetText(t *testing.T) {
 	var out bytes.Buffer
 	if err := (Layout{}).FleetText(&out, fleetOf("reg/team/app")); err != nil {
@@ -139,8 +139,8 @@ func TestFleetText(t *testing.T) {
 	}
 }
 
-// Thousands of repositories do not make the page larger than its bounds, and every byte of
-// them is in the map.
+// TestFleetHTMLBounded checks that thousands of repositories don't make the page exceed its
+// bounds, and that the map counts every byte.
 func TestFleetHTMLBounded(t *testing.T) {
 	f := fleetOf("x")
 	f.Summary.Repositories = nil
@@ -171,6 +171,6 @@ func TestFleetHTMLBounded(t *testing.T) {
 		t.Errorf("%d bytes", out.Len())
 	}
 	if !strings.Contains(out.String(), "3,000 more") {
-		t.Error("it does not say what it leaves out")
+		t.Error("the page doesn't say what it leaves out")
 	}
 }

@@ -53,7 +53,7 @@ func TestQuoted(t *testing.T) {
 			t.Error(err)
 		}
 		if got := strings.TrimSpace(direct.String()); got != want {
-			t.Errorf("%q is written %s, want %s", in, got, want)
+			t.Errorf("%q is written as %s, want %s", in, got, want)
 		}
 		var back string
 		if err := json.Unmarshal(b, &back); err != nil || back != strings.ToValidUTF8(string([]rune(in)), "") {
@@ -71,7 +71,7 @@ func FuzzQuoted(f *testing.F) {
 		}
 		var back string
 		if err := json.Unmarshal(b, &back); err != nil || back != string([]rune(s)) {
-			t.Errorf("%q is written %s and comes back as %q (%v)", s, b, back, err)
+			t.Errorf("%q is written as %s and comes back as %q (%v)", s, b, back, err)
 		}
 	})
 }

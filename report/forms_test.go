@@ -15,10 +15,10 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// TestOneReport: one image gives one report, whatever it was read from: a docker
-// archive, OCI layouts with gzip and zstd layers, an archive that is compressed as
-// a whole, a stream, and with a cache that is cold and one that is warm. Only what
-// names the form differs. PEEL_THOROUGH=1 tries 2,000 random images.
+// TestOneReport checks that an image gives the same report whatever it's read from: a docker
+// archive, OCI layouts with gzip and zstd layers, an archive compressed as a whole, or a
+// stream, with an empty and with a full cache. Only the names of the forms may differ.
+// PEEL_THOROUGH=1 tries 2,000 random images.
 func TestOneReport(t *testing.T) {
 	n := testkit.Rounds(uint64(60))
 	if os.Getenv("PEEL_THOROUGH") != "" {
@@ -44,9 +44,8 @@ func TestOneReport(t *testing.T) {
 	}
 }
 
-// oneReport compares the reports on the forms of an image, or what is wrong with
-// it in all of them. It tells whether there are reports, and
-// whether anything of the image is in the cache.
+// oneReport compares the reports on all forms of an image, or their errors. It returns whether
+// there are reports, and whether any part of the image is in the cache.
 func oneReport(t *testing.T, f *testkit.Fixture) (read, cached bool) {
 	t.Helper()
 	dir := t.TempDir()
@@ -74,7 +73,7 @@ func oneReport(t *testing.T, f *testkit.Fixture) (read, cached bool) {
 		got, err := formless(t, ref, opts)
 		if err != nil {
 			got = "error: " + err.Error()
-			// Which file of the archive holds the layer is the form's.
+			// Each form stores the layer in a different file of the archive.
 			if before, after, ok := strings.Cut(got, "): "); ok && strings.Contains(before, "layer ") {
 				got = "error in a layer: " + after
 			}
@@ -83,14 +82,14 @@ func oneReport(t *testing.T, f *testkit.Fixture) (read, cached bool) {
 			want = got
 		}
 		if got != want {
-			t.Errorf("%s:\n%s\nthe first form:\n%s", form.name, got, want)
+			t.Errorf("%s: got\n%s\nthe first form gave\n%s", form.name, got, want)
 		}
 	}
 	kept, _ := os.ReadDir(cache)
 	return !strings.HasPrefix(want, "error"), len(kept) > 0
 }
 
-// formless is the JSON report on an image without what names its form.
+// formless returns an image's JSON report without the parts that name its form.
 func formless(t *testing.T, ref string, opts source.Options) (string, error) {
 	t.Helper()
 	im, err := source.Open(t.Context(), ref, opts)
@@ -125,7 +124,7 @@ func formless(t *testing.T, ref string, opts source.Options) (string, error) {
 	return string(text), nil
 }
 
-// hostileImage is a random image with things in it that no builder writes.
+// hostileImage returns a random image with content that no builder writes.
 func hostileImage(seed uint64) *testkit.Image {
 	d := testkit.Throw(seed)
 	im := d.Image()

@@ -26,7 +26,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// hostile are texts that try to be more than text in one form or another.
+// hostile lists texts that try to be more than text in some form.
 var hostile = []string{
 	"/a\n::error::forged\r\n::add-mask::x",
 	"/::stop-commands::t",
@@ -51,7 +51,7 @@ var hostile = []string{
 	"/###[error]x ##teamcity[x] travis_fold:start:x",
 }
 
-// hostileVerdict says one text wherever an image can say something.
+// hostileVerdict uses the text wherever a text from an image can appear.
 func hostileVerdict(t *testing.T, text string) *Verdict {
 	t.Helper()
 	v := verdicts(t)["failed"]
@@ -172,18 +172,18 @@ func TestHostileChecks(t *testing.T) {
 	}
 }
 
-// noOrders fails where a line of a log could be an order to a runner.
+// noOrders fails the test if a CI runner could interpret a line as a command.
 func noOrders(t *testing.T, text string) {
 	t.Helper()
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") || strings.Contains(line, "##vso[") ||
 			strings.Contains(line, "##teamcity[") || strings.Contains(line, "travis_fold:") {
-			t.Errorf("a line is an order: %s", line)
+			t.Errorf("a line is a command: %s", line)
 		}
 	}
 }
 
-// Forms are valid by their schemas, those of every kind of verdict.
+// TestCheckSchemas checks the forms against their schemas for every kind of verdict.
 func TestCheckSchemas(t *testing.T) {
 	schemas := schemasOf(t)
 	for name, v := range verdicts(t) {
@@ -195,7 +195,7 @@ func TestCheckSchemas(t *testing.T) {
 	}
 }
 
-// schemasOf returns the schemas of the forms that are JSON.
+// schemasOf returns the schemas of the JSON forms.
 func schemasOf(t *testing.T) map[string]*jsonschema.Schema {
 	t.Helper()
 	all := map[string]*jsonschema.Schema{}
@@ -208,7 +208,7 @@ func schemasOf(t *testing.T) map[string]*jsonschema.Schema {
 	} {
 		c := jsonschema.NewCompiler()
 		c.AssertFormat()
-		if name == "checks" { // which names the other one by its address
+		if name == "checks" { // it refers to the other schema by its address
 			text, err := os.ReadFile("../docs/check.schema.json")
 			if err != nil {
 				t.Fatal(err)
@@ -247,7 +247,7 @@ func TestJUnitSchema(t *testing.T) {
 		if os.Getenv("PEEL_INTEGRATION") == "require" {
 			t.Fatal(err)
 		}
-		t.Skip("no xmllint on this machine: Debian has it in libxml2-utils")
+		t.Skip("xmllint isn't installed: Debian has it in libxml2-utils")
 	}
 	all := verdicts(t)
 	for i, text := range hostile {
@@ -269,17 +269,17 @@ func TestJUnitSchema(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), xmllint, args...).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
-	// What is not valid is refused.
+	// xmllint must refuse invalid XML.
 	bad := filepath.Join(dir, "bad.xml")
 	if err := os.WriteFile(bad, []byte(`<testsuites><testsuite tests="1"/></testsuites>`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if exec.CommandContext(t.Context(), xmllint, "--noout", "--nonet", "--schema", schema, bad).Run() == nil {
-		t.Error("xmllint takes what the schema refuses")
+		t.Error("xmllint accepts what the schema forbids")
 	}
 }
 
-// checkXML reads all of the XML.
+// checkXML parses the whole XML.
 func checkXML(t *testing.T, text string) {
 	t.Helper()
 	d := xml.NewDecoder(strings.NewReader(text))
@@ -293,13 +293,13 @@ func checkXML(t *testing.T, text string) {
 			return
 		}
 		if e, ok := token.(xml.StartElement); ok && e.Name.Local == "x" {
-			t.Errorf("an element of the image's is in it:\n%s", text)
+			t.Errorf("it contains an element from the image:\n%s", text)
 		}
 	}
 }
 
-// command is how GitHub's runner takes a line for a command: the part before the
-// second "::" in which properties are parted by commas.
+// command matches a line as GitHub's runner parses commands: properties, separated by commas,
+// come before the second "::".
 var command = regexp.MustCompile(`^::(error|warning|notice) ([^:]*)::(.*)$`)
 
 func checkCommands(t *testing.T, text string) {
@@ -321,56 +321,56 @@ func checkCommands(t *testing.T, text string) {
 			keys[key] = true
 		}
 		if len(line) > 65_000 {
-			t.Errorf("a line of %d bytes", len(line))
+			t.Errorf("got a line of %d bytes", len(line))
 		}
 		printable(t, line)
 	}
 	for level, n := range levels {
 		if n > annotationsShown {
-			t.Errorf("%d annotations of level %s", n, level)
+			t.Errorf("got %d annotations of level %s", n, level)
 		}
 	}
 }
 
-// markdown renders as the forges do: with raw HTML, tables and links.
+// markdown renders as code forges do: with raw HTML, tables and links.
 var markdown = goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(html.WithUnsafe()))
 
-// ours are the elements that peel's Markdown has.
+// ours are the elements in peel's Markdown.
 var ours = map[string]bool{
 	"html": true, "head": true, "body": true, "h3": true, "p": true, "ul": true, "ol": true, "li": true, "table": true, "thead": true, "tbody": true,
 	"tr": true, "th": true, "td": true, "code": true, "strong": true, "br": true, "details": true, "summary": true,
 }
 
-// reference is what forges make a link of, and some of them a message: in text
-// that is not code.
+// reference matches text that forges turn into a link, and sometimes into a notification,
+// outside of code.
 var reference = regexp.MustCompile(`(?i)[@#!~$&^][[:alnum:]"]|GH-\d|https?://|www\.[[:alnum:]]`)
 
-// ownSigns takes out peel's own signs that have a selector for their coloured form.
+// ownSigns removes peel's own symbols that have a variation selector for colour.
 var ownSigns = strings.NewReplacer("⚠\ufe0f", "", "ℹ\ufe0f", "")
 
-// checkMarkdown renders the text and looks for what is not peel's.
+// checkMarkdown renders the text and looks for content that isn't peel's.
 func checkMarkdown(t *testing.T, text string) {
 	t.Helper()
 	if len(text) >= 60_000 {
-		t.Errorf("it is %d bytes long", len(text))
+		t.Errorf("got %d bytes", len(text))
 	}
 	for line := range strings.Lines(text) {
 		line = ownSigns.Replace(strings.TrimSuffix(line, "\n"))
 		if clean.Text(line) != line {
-			t.Errorf("not fit for a terminal: %q", line)
+			t.Errorf("contains control characters: %q", line)
 		}
 		if strings.HasPrefix(strings.TrimSpace(line), "/") {
-			t.Errorf("a line begins like an order to GitLab: %s", line)
+			t.Errorf("a line looks like a command to GitLab: %s", line)
 		}
 	}
 	for _, n := range elements(t, text) {
 		switch {
 		case n.Type == dom.ElementNode && (!ours[n.Data] || len(n.Attr) > 0 && n.Data != "td" && n.Data != "th" && n.Data != "ol"):
-			t.Errorf("element %s %v is not ours\n%s", n.Data, n.Attr, text)
+			t.Errorf("element %s %v isn't peel's\n%s", n.Data, n.Attr, text)
 		case n.Type == dom.CommentNode && !regexp.MustCompile(`^ peel check [0-9a-f]{12} $`).MatchString(n.Data):
 			t.Errorf("a comment: %s", n.Data)
 		case n.Type == dom.TextNode && n.Parent.Data != "code" && reference.MatchString(n.Data):
-			t.Errorf("a reference or a link outside of code: %q", n.Data)
+			t.Errorf("reference or link outside of code: %q", n.Data)
 		}
 	}
 }
@@ -389,7 +389,7 @@ func elements(t *testing.T, text string) []*dom.Node {
 	return slices.Collect(root.Descendants())
 }
 
-// FuzzMarkdownText holds what readers see of a text against the text.
+// FuzzMarkdownText compares the text that readers see with the original.
 func FuzzMarkdownText(f *testing.F) {
 	for _, s := range hostile {
 		f.Add(s)
@@ -415,7 +415,7 @@ func FuzzMarkdownText(f *testing.F) {
 			}
 			want := clean.Line(s)
 			if want == "" || strings.Contains(text, "…") {
-				continue // cut
+				continue // truncated
 			}
 			if got := strings.ReplaceAll(seen.String(), "\u200b", ""); !strings.Contains(got, want) {
 				t.Errorf("%s: readers see %.300q, want %.300q\n%.300s", name, got, want, text)
@@ -424,7 +424,8 @@ func FuzzMarkdownText(f *testing.F) {
 	})
 }
 
-// An image may waste what it likes: the comment stays short enough for a forge.
+// TestManyFindings checks that a comment stays short enough for a forge, for any amount of
+// waste.
 func TestManyFindings(t *testing.T) {
 	for i, text := range []string{"/", hostile[11], hostile[17]} {
 		v := hostileVerdict(t, text)
@@ -453,7 +454,7 @@ func TestManyFindings(t *testing.T) {
 		}
 		checkMarkdown(t, report.String())
 		if i > 0 {
-			continue // what follows takes its time
+			continue // the checks below are slow
 		}
 		text := written(t, CheckText, v)
 		fits(t, text)
@@ -469,13 +470,13 @@ func TestManyFindings(t *testing.T) {
 			t.Errorf("%d results", n)
 		}
 		if want := "findings are left out, the least of them"; !strings.Contains(sarif, want) {
-			t.Errorf("it does not say %q", want)
+			t.Errorf("output lacks %q", want)
 		}
 	}
 }
 
-// What wastes most is told of, whatever is left out, and what is left out is
-// counted.
+// TestFindingsLeftOut checks that the largest waste is always listed, and that the number of
+// omitted findings is given.
 func TestFindingsLeftOut(t *testing.T) {
 	v := verdicts(t)["failed"]
 	v.Outcome.Findings = nil
@@ -495,7 +496,7 @@ func TestFindingsLeftOut(t *testing.T) {
 		got := written(t, c.form, v)
 		for _, want := range c.wants {
 			if !strings.Contains(strings.ReplaceAll(got, "path: ", ""), want) {
-				t.Errorf("it does not say %q:\n%.3000s", want, got)
+				t.Errorf("output lacks %q:\n%.3000s", want, got)
 			}
 		}
 	}

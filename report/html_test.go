@@ -21,7 +21,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// htmlBytes is what a page of an image may have at most.
+// htmlBytes is the maximum size of an image's page.
 const htmlBytes = 2_000_000
 
 // analysisAt analyses the image at a path.
@@ -46,12 +46,13 @@ func htmlOf(t *testing.T, a *analyze.Analysis, findings []analyze.Finding) strin
 		t.Fatal(err)
 	}
 	if b.Len() > htmlBytes {
-		t.Errorf("the page has %d bytes, want %d at most", b.Len(), htmlBytes)
+		t.Errorf("the page has %d bytes, want at most %d", b.Len(), htmlBytes)
 	}
 	return b.String()
 }
 
-// The data of the sample's page: a cell of the treemap a line, then its tables.
+// TestHTMLData checks the data of the sample's page: the treemap, one cell per line, then the
+// tables.
 func TestHTMLData(t *testing.T) {
 	a := analysisAt(t, "../testdata/sample.tar")
 	page := newHTMLPage(t.Context(), assets(), a, nil)
@@ -83,7 +84,8 @@ func TestHTMLData(t *testing.T) {
 	testkit.Golden(t, "testdata/sample.page", b.String(), *update)
 }
 
-// What is in the page comes to the totals, whatever is left out of its rows.
+// TestHTMLLeavesOutExactly checks that the page's rows and its sums for omitted rows add up to
+// the totals.
 func TestHTMLLeavesOutExactly(t *testing.T) {
 	var text strings.Builder
 	const files = htmlWasteRows + 700
@@ -112,10 +114,10 @@ func TestHTMLLeavesOutExactly(t *testing.T) {
 		entries += l.Entries
 	}
 	if wasted != a.Totals.Wasted || stored != a.Totals.Stored || entries != a.Totals.Entries || page.MoreLay.Layers != 2 {
-		t.Errorf("the rows come to %d wasted, %d stored, %d entries, %d layers left out; want %+v", wasted, stored, entries, page.MoreLay.Layers, a.Totals)
+		t.Errorf("rows add up to %d wasted, %d stored, %d entries, %d layers left out; want %+v", wasted, stored, entries, page.MoreLay.Layers, a.Totals)
 	}
 	if page.Map.RestVersions == 0 {
-		t.Error("nothing is left out of the map")
+		t.Error("the map leaves nothing out")
 	}
 	text.Reset()
 	out := html.UnescapeString(htmlOf(t, a, nil))
@@ -125,14 +127,14 @@ func TestHTMLLeavesOutExactly(t *testing.T) {
 		"2 more layers: " + human.Comma(page.MoreLay.Stored) + " B stored",
 	} {
 		if !strings.Contains(out, said) {
-			t.Errorf("the page does not say %q", said)
+			t.Errorf("the page lacks %q", said)
 		}
 	}
 }
 
-// A large image makes a page of bounded size, whose sums are exact. PEEL_THOROUGH=1
-// makes it 200,000 entries: .ci/run does that, without the race
-// detector, which takes minutes for it.
+// TestHTMLOfLargeImage checks that a large image gives a page of bounded size with exact sums.
+// With PEEL_THOROUGH=1 the image has 200,000 entries; .ci/run sets that, without the race
+// detector, with which it would take minutes.
 func TestHTMLOfLargeImage(t *testing.T) {
 	entries := 20_000
 	if os.Getenv("PEEL_THOROUGH") != "" {
@@ -156,8 +158,8 @@ func TestHTMLOfLargeImage(t *testing.T) {
 	m.check(t, mapCells)
 }
 
-// Names as long as they may be, of what takes most room when it is escaped,
-// do not make the page larger.
+// TestHTMLOfLongNames checks that names of the maximum length, made of the characters that grow
+// most when escaped, don't make the page larger.
 func TestHTMLOfLongNames(t *testing.T) {
 	for name, r := range map[string]string{"escaped": "<", "wide": "日", "invisible": "\u202e"} {
 		t.Run(name, func(t *testing.T) {
@@ -202,44 +204,43 @@ func TestHTMLEscapes(t *testing.T) {
 	page := htmlOf(t, a, findings)
 	printable(t, page)
 	if n := strings.Count(page, "</script>"); n != 3 {
-		t.Errorf("%d scripts end in the page, want 3", n)
+		t.Errorf("got %d script ends in the page, want 3", n)
 	}
 	if strings.Contains(page, "<img") {
-		t.Error("there is a picture in the page")
+		t.Error("the page has a picture")
 	}
 	if !strings.Contains(html.UnescapeString(page), `:3-4 (probably)`) {
 		t.Error("the finding's line is missing")
 	}
 }
 
-// The policy lets the page's own scripts and style run, and nothing that is not
-// in it.
+// TestHTMLPolicy checks that the policy allows only the page's own scripts and style.
 func TestHTMLPolicy(t *testing.T) {
 	page := htmlOf(t, analysis(t, "-- layer --\nfile a 5\n"), nil)
 	policy := regexp.MustCompile(`<meta http-equiv="Content-Security-Policy" content="([^"]*)">`).FindStringSubmatch(page)
 	if policy == nil {
-		t.Fatal("there is no policy")
+		t.Fatal("no policy")
 	}
 	rules := html.UnescapeString(policy[1])
 	if !strings.HasPrefix(rules, "default-src 'none'; ") || strings.Contains(rules, "unsafe") {
-		t.Errorf("the policy is %s", rules)
+		t.Errorf("got policy %s", rules)
 	}
 	inline := regexp.MustCompile(`(?s)<(?:script|style)>(.*?)</(?:script|style)>`).FindAllStringSubmatch(page, -1)
 	if len(inline) != 3 {
-		t.Errorf("%d scripts and styles, want 3", len(inline))
+		t.Errorf("got %d scripts and styles, want 3", len(inline))
 	}
 	for _, text := range inline {
 		if hash := hashOf(text[1]); !strings.Contains(rules, hash) {
 			t.Errorf("the policy forbids %.40q...", text[1])
 		}
 	}
-	// Addresses there are in comments of the library, and in no attribute.
+	// Comments of the library may contain addresses, but attributes may not.
 	if at := regexp.MustCompile(`(?i)(?:src|href|action)="?[^"#d>][^>]*`).FindString(strings.Split(page, "<script>")[0]); at != "" {
-		t.Errorf("the page names a place: %s", at)
+		t.Errorf("the page refers to an address: %s", at)
 	}
 }
 
-// A page is not made once the context has ended.
+// TestHTMLContext checks that a page isn't made after its context has ended.
 func TestHTMLContext(t *testing.T) {
 	a := analysisAt(t, "../testdata/sample.tar")
 	ctx, cancel := context.WithCancel(t.Context())

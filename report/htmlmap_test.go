@@ -7,7 +7,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// sums adds up a treemap: all of it, and of each layer.
+// sums adds up a treemap, in total and for each layer.
 func (m treemap) sums(layers int) (visible, wasted int64, stored []int64) {
 	stored = make([]int64, layers)
 	for _, c := range m.cells {
@@ -23,7 +23,7 @@ func (m treemap) sums(layers int) (visible, wasted int64, stored []int64) {
 	return visible, wasted, stored
 }
 
-// However few cells there may be, every stored byte is in the map once.
+// TestTreemapIsExact checks that for any limit on cells, the map counts every stored byte once.
 func TestTreemapIsExact(t *testing.T) {
 	for _, f := range testkit.Fixtures(t, "../testdata") {
 		if f.Images[0].Absent != "" {
@@ -35,11 +35,11 @@ func TestTreemapIsExact(t *testing.T) {
 				m := newTreemap(t.Context(), a, limit)
 				visible, wasted, stored := m.sums(len(a.Layers))
 				if visible != a.Totals.Visible || wasted != a.Totals.Wasted {
-					t.Errorf("%d cells: %d visible and %d wasted, want %d and %d", limit, visible, wasted, a.Totals.Visible, a.Totals.Wasted)
+					t.Errorf("%d cells: got %d visible and %d wasted, want %d and %d", limit, visible, wasted, a.Totals.Visible, a.Totals.Wasted)
 				}
 				for k, l := range a.Layers {
 					if limit == 1000 && stored[k] != l.Stored {
-						t.Errorf("layer %d: %d stored, want %d", k, stored[k], l.Stored)
+						t.Errorf("layer %d: got %d stored, want %d", k, stored[k], l.Stored)
 					}
 				}
 				m.check(t, limit)
@@ -48,11 +48,11 @@ func TestTreemapIsExact(t *testing.T) {
 	}
 }
 
-// check sees that the rows can be put together again, and that none is empty.
+// check checks that the tree can be rebuilt from the rows, and that no row is empty.
 func (m treemap) check(t *testing.T, limit int) {
 	t.Helper()
 	if len(m.cells) == 0 || m.cells[0].parent != none {
-		t.Fatal("there is no root")
+		t.Fatal("no root")
 	}
 	var versions, rest int
 	var bytes int64
@@ -74,9 +74,9 @@ func (m treemap) check(t *testing.T, limit int) {
 		}
 	}
 	if n := len(m.cells) - rest; n > limit {
-		t.Errorf("%d cells, want %d at most", n, limit)
+		t.Errorf("got %d cells, want at most %d", n, limit)
 	}
 	if versions != m.restVersions || bytes != m.restBytes {
-		t.Errorf("the rests come to %d versions and %d B, it says %d and %d", versions, bytes, m.restVersions, m.restBytes)
+		t.Errorf("the rests add up to %d versions and %d B, but the map has %d and %d", versions, bytes, m.restVersions, m.restBytes)
 	}
 }

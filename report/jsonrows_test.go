@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// A row of waste is written by hand as package json would write it.
+// TestWasteRowAppends checks that the handwritten encoder of rows of waste writes what package
+// json would.
 func TestWasteRowAppends(t *testing.T) {
 	by := 7
 	for _, row := range []wasteRow{
@@ -33,7 +34,8 @@ func TestWasteRowAppends(t *testing.T) {
 	}
 }
 
-// Rows that several goroutines encode stand in their order, whatever their number.
+// TestRowsInOrder checks that rows encoded by several goroutines stay in order, for any number
+// of rows.
 func TestRowsInOrder(t *testing.T) {
 	for _, n := range []int{0, 1, rowsAtOnce, rowsAtOnce + 1, 10*rowsAtOnce + 3} {
 		var out strings.Builder
@@ -57,7 +59,8 @@ func TestRowsInOrder(t *testing.T) {
 	}
 }
 
-// A writer that fails, a row that cannot be encoded and one that panics end it all.
+// TestRowsThatFail checks that a writer that fails, a row that can't be encoded and one that
+// panics end the output.
 func TestRowsThatFail(t *testing.T) {
 	full := errors.New("full")
 	for name, c := range map[string]struct {
@@ -84,7 +87,7 @@ func TestRowsThatFail(t *testing.T) {
 	}
 }
 
-// failing is a writer that takes nothing.
+// failing is a writer that always fails.
 type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, fmt.Errorf("cannot write: %w", f.err) }

@@ -16,7 +16,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// analysis analyses the image of a fixture's text.
+// analysis analyses the image that the fixture text describes.
 func analysis(t *testing.T, text string) *analyze.Analysis {
 	t.Helper()
 	f, err := testkit.Parse(text)
@@ -56,12 +56,13 @@ func everything(t *testing.T, a *analyze.Analysis) string {
 	}
 	printable(t, whole.String())
 	if strings.Count(whole.String(), "\n") > strings.Count(b.String(), "\n")+1 {
-		t.Error("what is not cut has more lines")
+		t.Error("uncut output has more lines")
 	}
 	return b.String()
 }
 
-// Where text does not go to a terminal, paths and steps are whole, however long.
+// TestNothingIsCut checks that paths and steps are complete, whatever their length, if the
+// output isn't a terminal.
 func TestNothingIsCut(t *testing.T) {
 	name := strings.Repeat("directory/", 20) + "file"
 	f, err := testkit.Parse("-- image app:1 linux/amd64 --\nstep \"RUN make " + strings.Repeat("target ", 20) + "last\"\nstep \"RUN rm\"\n-- layer --\nfile " + name + " 5000\n-- layer --\nfile " + strings.Repeat("directory/", 20) + ".wh.file 0\n")
@@ -86,8 +87,8 @@ func TestNothingIsCut(t *testing.T) {
 	}
 }
 
-// Whatever the image, text is at most 80 columns wide and holds nothing that a
-// terminal acts on; JSON can always be written.
+// TestFixtures checks that for any image, text is at most 80 columns wide and contains no
+// control characters, and that JSON can be written.
 func TestFixtures(t *testing.T) {
 	for _, f := range testkit.Fixtures(t, "../testdata") {
 		if f.Images[0].Absent != "" {
@@ -128,7 +129,7 @@ func fits(t *testing.T, text string) {
 			t.Errorf("%d columns: %s", w, line)
 		}
 		if strings.TrimRight(line, " ") != line {
-			t.Errorf("spaces at the end: %q", line)
+			t.Errorf("spaces at the end of a line: %q", line)
 		}
 	}
 }
@@ -136,7 +137,7 @@ func fits(t *testing.T, text string) {
 func printable(t *testing.T, text string) {
 	t.Helper()
 	if !utf8.ValidString(text) {
-		t.Error("it is no UTF-8")
+		t.Error("invalid UTF-8")
 	}
 	for _, r := range text {
 		if r != '\n' && !unicode.IsPrint(r) {
@@ -166,7 +167,7 @@ func TestHostileImage(t *testing.T) {
 	fits(t, text)
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(strings.TrimSpace(line), "::") {
-			t.Errorf("a line begins like a workflow command: %s", line)
+			t.Errorf("a line looks like a workflow command: %s", line)
 		}
 	}
 	var b bytes.Buffer
@@ -201,7 +202,7 @@ func TestManyRows(t *testing.T) {
 	text := everything(t, a)
 	fits(t, text)
 	if want := "The largest waste (20 of 50 versions)"; !strings.Contains(text, want) {
-		t.Errorf("the text does not say %q", want)
+		t.Errorf("the text lacks %q", want)
 	}
 	if n := strings.Count(text, "long49"); n > 2 {
 		t.Errorf("a row is printed %d times", n)
@@ -213,7 +214,7 @@ func TestImageWithoutLayers(t *testing.T) {
 	text := everything(t, a)
 	fits(t, text)
 	if !strings.Contains(text, "0 layers, 0 entries") {
-		t.Errorf("the text is:\n%s", text)
+		t.Errorf("got text:\n%s", text)
 	}
 }
 
@@ -249,7 +250,7 @@ symlink thing -> s
 		below, ok1 := a.Tree.InLayer(n, 0)
 		v, ok2 := a.Tree.InLayer(n, 1)
 		if !ok || !ok1 || !ok2 {
-			t.Fatalf("%s has no two versions", path)
+			t.Fatalf("%s doesn't have two versions", path)
 		}
 		if got := strings.Join(Differences(below, v), ", "); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)
@@ -314,11 +315,11 @@ func TestSchemaName(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := `"schema": "` + Schema + `"`; !strings.Contains(b.String(), want) {
-		t.Errorf("the report does not say %s", want)
+		t.Errorf("the report lacks %s", want)
 	}
 }
 
-// rowsAt returns rows of waste whose paths are all the same.
+// rowsAt returns rows of waste that all have the same path.
 func rowsAt(rows analyze.WasteRows, path string) analyze.WasteRows {
 	var out []analyze.Waste
 	for _, w := range rows.All() {

@@ -17,21 +17,20 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// What GitHub takes of a SARIF file, and what it shows.
-// Source: docs.github.com, "SARIF support for code scanning", "Supported SARIF
-// output file properties" and "Validating your SARIF file".
+// GitHub's limits on SARIF files. Source: docs.github.com, "SARIF support for code scanning",
+// "Supported SARIF output file properties" and "Validating your SARIF file".
 const (
-	githubBytes     = 10 << 20 // of the file, as gzip packs it
+	githubBytes     = 10 << 20 // compressed with gzip
 	githubRuns      = 20
 	githubResults   = 25_000
 	githubShown     = 5_000
 	githubRules     = 25_000
 	githubLocations = 10
-	githubTags      = 10 // shown; 20 are taken
+	githubTags      = 10 // shown; it accepts 20
 )
 
-// ingested fails where GitHub would refuse a SARIF file, leave out a part of it,
-// or take two results for one.
+// ingested fails the test if GitHub would reject a SARIF file, drop a part of it, or take two
+// results for the same one.
 func ingested(t *testing.T, text string) {
 	t.Helper()
 	var packed bytes.Buffer
@@ -45,7 +44,7 @@ func ingested(t *testing.T, text string) {
 	}
 	required(t, "the log", doc, "$schema", "version")
 	if doc["version"] != "2.1.0" {
-		t.Errorf("the version is %v", doc["version"])
+		t.Errorf("got version %v", doc["version"])
 	}
 	runs := list(doc["runs"])
 	if len(runs) == 0 || len(runs) > githubRuns {
@@ -64,7 +63,7 @@ func ingested(t *testing.T, text string) {
 			ingestedRule(t, rule.(map[string]any))
 			id := rule.(map[string]any)["id"].(string)
 			if ids[id] {
-				t.Errorf("rule %q stands there twice", id)
+				t.Errorf("rule %q appears twice", id)
 			}
 			ids[id] = true
 		}
@@ -101,7 +100,7 @@ func ingestedRule(t *testing.T, rule map[string]any) {
 	}
 }
 
-// lineHash is what GitHub's own action writes for primaryLocationLineHash.
+// lineHash matches the value that GitHub's own action writes for primaryLocationLineHash.
 var lineHash = regexp.MustCompile(`^[0-9a-f]+:\d+$`)
 
 func ingestedResult(t *testing.T, result map[string]any, rules []any, seen map[string]bool) {
@@ -109,7 +108,7 @@ func ingestedResult(t *testing.T, result map[string]any, rules []any, seen map[s
 	required(t, "a result", result, "message.text", "partialFingerprints.primaryLocationLineHash", "partialFingerprints.peelFinding/v1")
 	oneOf(t, result["level"], "note", "warning", "error")
 	if i := int(result["ruleIndex"].(float64)); i >= len(rules) || rules[i].(map[string]any)["id"] != result["ruleId"] {
-		t.Errorf("rule %d is not %v", i, result["ruleId"])
+		t.Errorf("rule %d isn't %v", i, result["ruleId"])
 	}
 	locations := list(result["locations"])
 	if len(locations) == 0 || len(locations) > githubLocations {
@@ -121,13 +120,13 @@ func ingestedResult(t *testing.T, result map[string]any, rules []any, seen map[s
 		region := place["region"].(map[string]any)
 		from, to := region["startLine"].(float64), region["endLine"].(float64)
 		if from < 1 || to < from || from == to && region["endColumn"].(float64) <= region["startColumn"].(float64) {
-			t.Errorf("the region is %v", region)
+			t.Errorf("got region %v", region)
 		}
 	}
 	for _, name := range []string{"primaryLocationLineHash", "peelFinding/v1"} {
 		sum := result["partialFingerprints"].(map[string]any)[name].(string)
 		if seen[sum] || name == "primaryLocationLineHash" && !lineHash.MatchString(sum) {
-			t.Errorf("the fingerprint %s is no other's and a hash: %s", name, sum)
+			t.Errorf("fingerprint %s is a duplicate or not a hash: %s", name, sum)
 		}
 		seen[sum] = true
 	}
@@ -136,8 +135,7 @@ func ingestedResult(t *testing.T, result map[string]any, rules []any, seen map[s
 	}
 }
 
-// required fails where a key, which may name one within another, is not there or
-// is empty.
+// required fails the test if a key is missing or empty. A key may be a path such as "a.b".
 func required(t *testing.T, what string, of map[string]any, paths ...string) {
 	t.Helper()
 	for _, path := range paths {
@@ -147,7 +145,7 @@ func required(t *testing.T, what string, of map[string]any, paths ...string) {
 	}
 }
 
-// at returns the value at "a.b", nil if there is none.
+// at returns the value at a path such as "a.b", or nil.
 func at(of map[string]any, path string) any {
 	first, rest, deeper := strings.Cut(path, ".")
 	if !deeper {
@@ -165,12 +163,12 @@ func list(v any) []any {
 func oneOf(t *testing.T, v any, values ...string) {
 	t.Helper()
 	if s, _ := v.(string); !slices.Contains(values, s) {
-		t.Errorf("%v is none of %q", v, values)
+		t.Errorf("%v isn't one of %q", v, values)
 	}
 }
 
-// GitHub takes the SARIF of every verdict: of one image and of several, with
-// text that tries to be more than that, and of far too many findings.
+// TestSARIFIngestion checks that GitHub would accept the SARIF of every verdict: of one image,
+// of several, with hostile text, and with far too many findings.
 func TestSARIFIngestion(t *testing.T) {
 	all := several(t)
 	for name, v := range verdicts(t) {
@@ -180,7 +178,7 @@ func TestSARIFIngestion(t *testing.T) {
 		text := writtenOf(t, CheckSARIF, all)
 		ingested(t, text)
 		if strings.Count(text, `"driver"`) != 1 {
-			t.Error("there is more than one run")
+			t.Error("got more than one run")
 		}
 	})
 	for i, text := range hostile {
@@ -193,7 +191,7 @@ func TestSARIFIngestion(t *testing.T) {
 		}
 		ingested(t, written(t, CheckSARIF, v))
 	})
-	t.Run("the same finding again", func(t *testing.T) {
+	t.Run("the finding appears twice", func(t *testing.T) {
 		v := verdicts(t)["failed"]
 		v.Outcome.Findings = append(v.Outcome.Findings, v.Outcome.Findings...)
 		ingested(t, written(t, CheckSARIF, v))
@@ -204,13 +202,13 @@ func TestSARIFIngestion(t *testing.T) {
 		text := written(t, CheckSARIF, v)
 		ingested(t, text)
 		if !strings.Contains(text, `"security-severity": "8.0"`) {
-			t.Error("it is no matter of security")
+			t.Error("the finding isn't about security")
 		}
 	})
 }
 
-// several are the verdicts of a check of several images: two of one name, and one
-// that cannot be loaded; one of them has waivers.
+// several returns the verdicts of a check of several images. Two share a name, one can't be
+// loaded, and one has waivers.
 func several(t *testing.T) []*Verdict {
 	t.Helper()
 	all := verdicts(t)

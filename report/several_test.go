@@ -11,8 +11,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// Every form tells of all images in one document: of those that failed, those that
-// passed and those that cannot be loaded, and of what is waived and why.
+// TestSeveralGoldens checks that every form has all images in one document: the failed, the
+// passed and the unreadable ones, and also waived findings with their reasons.
 func TestSeveralGoldens(t *testing.T) {
 	vs := several(t)
 	schemas := schemasOf(t)
@@ -22,12 +22,12 @@ func TestSeveralGoldens(t *testing.T) {
 			testkit.Golden(t, filepath.Join("..", "testdata", "check", "several."+form.end), got, *update)
 			for _, want := range []string{"registry.example/app:1", "job:3 linux/arm64", "no engine has it"} {
 				if !strings.Contains(strings.ReplaceAll(got, "%3A", ":"), want) {
-					t.Errorf("it does not say %q", want)
+					t.Errorf("output lacks %q", want)
 				}
 			}
 			reasons := strings.Contains(got, "a key for tests") && strings.Contains(got, "the base has three")
 			if left := form.name == "gitlab" || form.name == "github"; reasons == left {
-				t.Errorf("the reasons of waivers are there: %t", reasons)
+				t.Errorf("contains the reasons of waivers: %t", reasons)
 			}
 			switch form.name {
 			case "json":
@@ -47,8 +47,8 @@ func TestSeveralGoldens(t *testing.T) {
 	}
 }
 
-// Images keep apart: their fingerprints, the names of their tests, and the marks
-// of their comments, also where each is checked by a step of its own.
+// TestImagesApart checks that images have separate fingerprints, test names and comment marks,
+// even if each is checked in a separate step.
 func TestImagesApart(t *testing.T) {
 	v := verdicts(t)["failed"]
 	as := func(name, key string) *Verdict {
@@ -74,13 +74,13 @@ func TestImagesApart(t *testing.T) {
 	app, job := of(as("app:1", "")), of(as("job:1", ""))
 	for sum := range of(as("app:9f3c1", "")) {
 		if !app[sum] || job[sum] {
-			t.Error("a fingerprint is not the same in the next build, or is another image's")
+			t.Error("a fingerprint changes in the next build, or belongs to another image too")
 		}
 	}
 	mark := func(v *Verdict) string {
 		line, _, _ := strings.Cut(written(t, CheckMarkdown, v), "\n")
 		if !regexp.MustCompile(`^<!-- peel check [0-9a-f]{12} -->$`).MatchString(line) {
-			t.Errorf("the mark is %q", line)
+			t.Errorf("got mark %q", line)
 		}
 		return line
 	}
@@ -89,7 +89,7 @@ func TestImagesApart(t *testing.T) {
 	o.RulesFrom = "strict.yaml"
 	other.Outcome = &o
 	if a := mark(as("app:1", "")); a != mark(as("app:2", "")) || a == mark(as("job:1", "")) || a == mark(other) {
-		t.Error("the mark of a comment is not that of an image and its rules")
+		t.Error("a comment's mark isn't specific to its image and rules")
 	}
 	var doc struct {
 		Suites []struct {
@@ -104,7 +104,7 @@ func TestImagesApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(doc.Suites) != 2 || doc.Suites[0].Name != "peel check registry.example/app:1" || doc.Suites[0].Cases[0].Class != "peel.check.registry_example/app" || doc.Suites[1].Cases[0].Class != "peel.check.job" {
-		t.Errorf("the suites are %+v", doc.Suites)
+		t.Errorf("got suites %+v", doc.Suites)
 	}
 }
 
@@ -121,8 +121,8 @@ func TestImageKey(t *testing.T) {
 	}
 }
 
-// Of very many images there is a table, within the bounds of a comment, and no
-// sections but those for which there is room.
+// TestManyImages checks that a comment about very many images has a table within its bounds,
+// and sections only if they fit.
 func TestManyImages(t *testing.T) {
 	v := verdicts(t)["failed"]
 	var vs []*Verdict

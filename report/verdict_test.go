@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the goldens")
 
-// checkForms are all forms of a check, with the ends of their goldens' names.
+// checkForms lists all forms of a check, with the suffixes of their goldens' names.
 var checkForms = []struct {
 	name, end string
 	write     func(io.Writer, ...*Verdict) error
@@ -46,8 +46,7 @@ file srv/app/model.bin 20000 seed=m mode=0600
 file srv/app/.wh.model.bin
 `
 
-// results are what rules say: one that holds, one that warns, one that fails and
-// one that could not be checked.
+// results returns one result each that passed, warned, failed and could not be checked.
 func results() []analyze.Result {
 	return []analyze.Result{
 		{Rule: "min-efficiency", Severity: analyze.Error, Value: "99.0 %", Limit: "90.0 %", Message: "efficiency is 99.0 %, at least 90.0 %", Number: &analyze.Quantity{Unit: analyze.UnitRatio, Ratio: 0.99}, Bound: &analyze.Quantity{Unit: analyze.UnitRatio, Ratio: 0.9}},
@@ -57,7 +56,7 @@ func results() []analyze.Result {
 	}
 }
 
-// sampleFindings are one of each severity, and those of the rules as wholes.
+// sampleFindings returns one finding of each severity, and findings about rules as a whole.
 func sampleFindings() []analyze.Finding {
 	return []analyze.Finding{
 		{
@@ -107,7 +106,7 @@ func growth() *analyze.Growth {
 	}
 }
 
-// verdicts are those that have goldens.
+// verdicts returns the verdicts that have goldens.
 func verdicts(t *testing.T) map[string]*Verdict {
 	t.Helper()
 	a := analysis(t, faulty)
@@ -126,10 +125,10 @@ func verdicts(t *testing.T) map[string]*Verdict {
 	}
 }
 
-// onScreen is the layout of text on a terminal of the usual width.
+// onScreen lays text out for a terminal of the usual width.
 var onScreen = Layout{Columns: usualColumns, Cut: true}
 
-// written is a verdict in a form, as text on a terminal.
+// written formats a verdict in a form, as text on a terminal.
 func written(t *testing.T, write func(io.Writer, ...*Verdict) error, v *Verdict) string {
 	t.Helper()
 	return writtenOf(t, write, []*Verdict{v})
@@ -142,7 +141,7 @@ func TestCheckGoldens(t *testing.T) {
 				got := written(t, form.write, v)
 				testkit.Golden(t, filepath.Join("..", "testdata", "check", name+"."+form.end), got, *update)
 				if got != written(t, form.write, v) {
-					t.Error("it is not the same each time")
+					t.Error("output differs between runs")
 				}
 			})
 		}
@@ -157,27 +156,28 @@ func TestCheckInColour(t *testing.T) {
 	text := written(t, CheckText, &coloured)
 	for _, want := range []string{"\x1b[1;31m  FAIL\x1b[0m", "\x1b[33m  warn\x1b[0m", "\x1b[32m  pass\x1b[0m", "\x1b[1;31mfailed: 1 of 4 rules, 1 warning, 1 not checked\x1b[0m"} {
 		if !strings.Contains(text, want) {
-			t.Errorf("the text does not hold %q", want)
+			t.Errorf("the text lacks %q", want)
 		}
 	}
 	for _, c := range []paint{bold, red, green, yellow} {
 		text = strings.ReplaceAll(text, "\x1b["+string(c)+"m", "")
 	}
 	if text = strings.ReplaceAll(text, "\x1b[0m", ""); text != plain {
-		t.Errorf("without its colours the text is\n%s\nnot\n%s", text, plain)
+		t.Errorf("without colours, got text\n%s\nwant\n%s", text, plain)
 	}
 	if strings.Contains(written(t, CheckJUnit, &coloured), "\x1b") {
-		t.Error("there are colours in JUnit's XML")
+		t.Error("JUnit's XML has colours")
 	}
 }
 
-// A rule that failed is in every form, also if nothing was found of it.
+// TestRuleWithoutFinding checks that a failed rule appears in every form, even if it has no
+// finding.
 func TestRuleWithoutFinding(t *testing.T) {
 	v := verdicts(t)["failed"]
 	v.Outcome = &analyze.Outcome{Results: results()[2:3]}
 	for _, form := range checkForms {
 		if got := written(t, form.write, v); !strings.Contains(got, "max-wasted") || !strings.Contains(got, "waste is 40.0 kB") && form.name != "text" {
-			t.Errorf("%s says nothing of the rule:\n%s", form.name, got)
+			t.Errorf("%s doesn't mention the rule:\n%s", form.name, got)
 		}
 	}
 }
