@@ -9,8 +9,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// BenchmarkKeyToFrame is what happens between a key and its frame: a row down,
-// with every directory of a large image open.
+// BenchmarkKeyToFrame measures the time from a key to its frame: one row down, with every
+// directory of a large image open.
 func BenchmarkKeyToFrame(b *testing.B) {
 	for _, size := range [][2]int{{80, 24}, {200, 60}} {
 		b.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B) {
@@ -29,8 +29,8 @@ func BenchmarkKeyToFrame(b *testing.B) {
 	}
 }
 
-// BenchmarkLayerSwitch is the same for a layer that is selected: the view is
-// made when it is first asked for, the rows every time.
+// BenchmarkLayerSwitch measures the same for selecting a layer: its view is made on first use,
+// the rows every time.
 func BenchmarkLayerSwitch(b *testing.B) {
 	m := start(b, large(b), 120, 40)
 	press(m, "E shift+tab")
@@ -44,8 +44,7 @@ func BenchmarkLayerSwitch(b *testing.B) {
 
 var largeFixture *testkit.Fixture
 
-// large returns an image of 20 layers and 20,000 files, of which every layer
-// writes some again.
+// large returns an image of 20 layers and 20,000 files, some of which every layer writes again.
 func large(b *testing.B) *analyze.Analysis {
 	b.Helper()
 	if largeFixture == nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
-// appDockerfile is what the image of the fixture app was built from.
+// appDockerfile is the Dockerfile that the image of the fixture app was built from.
 const appDockerfile = `# syntax=docker/dockerfile:1
 FROM debian:12
 
@@ -26,7 +26,7 @@ RUN mv /srv/app/model.bin /srv/app/model-with-a-very-long-name-that-does-not-fit
 USER 1000
 `
 
-// builtFrom gives an analysis a Dockerfile.
+// builtFrom adds a Dockerfile to an analysis.
 func builtFrom(t testing.TB, a *analyze.Analysis, name, text string) *analyze.Analysis {
 	t.Helper()
 	d, err := dockerfile.Parse(name, []byte(text))
@@ -37,8 +37,8 @@ func builtFrom(t testing.TB, a *analyze.Analysis, name, text string) *analyze.An
 	return a
 }
 
-// Where the line of a step is known, the layers, all about a layer, and the history
-// name it.
+// TestBuildLines checks that if the line of a step is known, the layers, the page about a layer
+// and the history show it.
 func TestBuildLines(t *testing.T) {
 	unlike := strings.Replace(appDockerfile, "pip install -r requirements.txt", "pip install flask", 1)
 	for _, tt := range []struct {
@@ -63,7 +63,7 @@ func TestBuildLines(t *testing.T) {
 				rowWith(t, m, want)
 			}
 			if all := strings.Join(screen(m), "\n"); tt.not != "" && strings.Contains(all, tt.not) {
-				t.Errorf("%q is on the screen:\n%s", tt.not, all)
+				t.Errorf("screen shows %q:\n%s", tt.not, all)
 			}
 		})
 	}

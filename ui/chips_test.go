@@ -7,12 +7,12 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// What narrows or orders a list stands in chips, and each goes by a click on it, by
-// the key that removes the last one, or by backspace where nothing is typed.
+// TestChips checks that filters and orders of a list appear as chips. A chip is removed by a
+// click, by the key that removes the last one, or by backspace in an empty prompt.
 func TestChips(t *testing.T) {
 	tests := []struct {
 		name, keys, filter string
-		chips              []string // the last one first
+		chips              []string // last one first
 	}{
 		{"a filter", "f", "*.conf", []string{"filter: *.conf"}},
 		{"an order", "s s s enter", "", []string{"by name"}},
@@ -42,7 +42,7 @@ func TestChips(t *testing.T) {
 						}
 						shown := "[" + c
 						if size[0] == 80 && len(tt.chips) > 2 {
-							shown = "[" + c[:3] // they are cut
+							shown = "[" + c[:3] // they are cut short
 						}
 						rowWith(t, m, shown)
 						switch how {
@@ -55,7 +55,7 @@ func TestChips(t *testing.T) {
 						}
 						intact(t, m)
 						if all := strings.Join(screen(m), "\n"); strings.Contains(all, shown) {
-							t.Fatalf("%s is still there:\n%s", c, all)
+							t.Fatalf("%s is still shown:\n%s", c, all)
 						}
 					}
 					if top := m.top().(chipper); !narrow && len(top.chips()) > 0 && how != "backspace" {
@@ -67,7 +67,7 @@ func TestChips(t *testing.T) {
 	}
 }
 
-// chipRow is the screen's row with chips.
+// chipRow returns the screen's row with the chips.
 func chipRow(t *testing.T, m *model) int {
 	t.Helper()
 	for i, row := range screen(m) {
@@ -79,7 +79,8 @@ func chipRow(t *testing.T, m *model) int {
 	return 0
 }
 
-// With little room there is no line of chips: the title says the same.
+// TestChipsInTitle checks that a small screen shows the chips in the title instead of a line of
+// their own.
 func TestChipsInTitle(t *testing.T) {
 	m := start(t, open(t, "app"), 40, 10)
 	press(m, "f")
@@ -97,7 +98,7 @@ func TestChipsInTitle(t *testing.T) {
 	rowWith(t, m, "nothing narrows or orders")
 }
 
-// A line of chips moves no row: it is the last.
+// TestChipsMoveNothing checks that the line of chips is the last, so it moves no row.
 func TestChipsMoveNothing(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "C g")
@@ -109,7 +110,7 @@ func TestChipsMoveNothing(t *testing.T) {
 	}
 }
 
-// Long chips are cut, and those without room are counted.
+// TestFitChips checks that long chips are cut short, and that those that don't fit are counted.
 func TestFitChips(t *testing.T) {
 	lk := &look{sg: unicodeSigns}
 	long := chip{text: strings.Repeat("x", 100)}
@@ -127,7 +128,7 @@ func TestFitChips(t *testing.T) {
 		}
 		for i, c := range shown {
 			if c.at+c.w > tt.w || i > 0 && c.at <= shown[i-1].at+shown[i-1].w-1 {
-				t.Errorf("chip %d at %d, %d wide, of %d", i, c.at, c.w, tt.w)
+				t.Errorf("chip %d is at %d with width %d, of %d", i, c.at, c.w, tt.w)
 			}
 		}
 		if len(shown) < tt.shown {
@@ -136,8 +137,8 @@ func TestFitChips(t *testing.T) {
 	}
 }
 
-// What looks like a title that can be clicked is: the order opens its menu, the rest
-// of the files' title goes on to the next mode.
+// TestTitleClicks checks clicks on the parts of the files' title: the order opens its menu, the
+// rest switches to the next mode.
 func TestTitleClicks(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	clickOn(t, m, 1, "by size")
@@ -152,7 +153,7 @@ func TestTitleClicks(t *testing.T) {
 	rowWith(t, p, "Order by")
 	press(p, "s enter")
 	if p.picker.order != byImageName {
-		t.Error("not by name")
+		t.Error("not sorted by name")
 	}
 	press(p, "S")
 	rowWith(t, p, "[by name ▴ ×]")

@@ -10,7 +10,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// clickOn clicks on the first place of a text on a row of the screen.
+// clickOn clicks on the first occurrence of a text in a row of the screen.
 func clickOn(t *testing.T, m *model, y int, text string) {
 	t.Helper()
 	row := screen(m)[y]
@@ -21,12 +21,12 @@ func clickOn(t *testing.T, m *model, y int, text string) {
 	send(m, tea.MouseClickMsg{Button: tea.MouseLeft, X: width(row[:i]), Y: y})
 }
 
-// What looks as if it could be clicked can be: the footer's offers, the names of the
+// TestClicks checks that everything that looks clickable is: the footer's hints, the names of
 // columns, the name of the view.
 func TestClicks(t *testing.T) {
 	tests := []struct {
 		name, text string
-		row        int // from the end if negative
+		row        int // counted from the end if negative
 		want       func(*model) bool
 	}{
 		{"a view of the footer", "2 fix", -1, func(m *model) bool { return m.view == 1 }},
@@ -41,7 +41,7 @@ func TestClicks(t *testing.T) {
 			m := start(t, open(t, "app"), 120, 40)
 			clickOn(t, m, (tt.row+m.h)%m.h, tt.text)
 			if !tt.want(m) {
-				t.Errorf("nothing came of it:\n%s", strings.Join(screen(m), "\n"))
+				t.Errorf("the click had no effect:\n%s", strings.Join(screen(m), "\n"))
 			}
 			intact(t, m)
 		})
@@ -50,28 +50,28 @@ func TestClicks(t *testing.T) {
 		m := picking(t, &fakeShop{sources: someImages(), images: map[string]*analyze.Analysis{}}, 120, 24)
 		clickOn(t, m, 2, "size")
 		if m.picker.order != byImageSize {
-			t.Error("not by size")
+			t.Error("not sorted by size")
 		}
 		clickOn(t, m, 2, "name")
 		if m.picker.order != byImageName {
-			t.Error("not by name")
+			t.Error("not sorted by name")
 		}
 	})
 }
 
-// The press of a key is what its binding matches.
+// TestKeyPress checks that a key's simulated press matches its binding.
 func TestKeyPress(t *testing.T) {
 	newKeyMap(false).each(func(b *binding) {
 		for _, name := range b.Keys() {
 			if !b.matches(keyPress(name)) {
-				t.Errorf("%s: the press of %q does not match", b.name, name)
+				t.Errorf("%s: pressing %q doesn't match", b.name, name)
 			}
 		}
 	})
 }
 
-// A bar is even from end to end, in every theme: the last cell of what is wasted is no
-// brighter than those before it.
+// TestMeterIsEven checks that a bar has the same brightness from end to end in every theme: the
+// last cell of the wasted part is no brighter than the others.
 func TestMeterIsEven(t *testing.T) {
 	unicode, ascii := &look{sg: unicodeSigns}, &look{sg: asciiSigns, cleaner: cleaner{ascii: true}}
 	coloured := &look{sg: unicodeSigns, st: newStyles(dark, nil)}
@@ -100,7 +100,7 @@ func TestMeterIsEven(t *testing.T) {
 	}
 }
 
-// Bars are proportional: nothing at all is blank, and all columns are the whole.
+// TestMeter checks that bars are proportional: zero is blank, and the whole takes all columns.
 func TestMeter(t *testing.T) {
 	lk := &look{sg: unicodeSigns}
 	tests := []struct {

@@ -9,14 +9,14 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// hostileWords are words of which a shell would make something else, or a terminal.
+// hostileWords are words that a shell or a terminal would interpret.
 var hostileWords = []string{
 	"plain", "", "a b", "it's", `back\slash`, "$(touch x)", "`touch x`", "a;b", "a&b", "a|b>c<d", "*?[a]{b,c}", "~", "~root", "=ls", "#x", "!x", "-rf",
 	"new\nline", "car\rriage", "esc\x1b[2J", "bell\x07", "\xff\xfe no text", "bidi\u202etxt", "日本語", "'\x01'", "\\x41\x02", "1\x003"[:1], "tab\there", "a\u0301", "$'x'",
 }
 
-// A shell reads the words that were quoted, whatever they hold, and the quoted line
-// holds nothing that a terminal would act on.
+// TestShellLine checks that a shell reads quoted words back unchanged, and that the quoted line
+// contains no control characters.
 func TestShellLine(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "ksh", "busybox"} {
 		path, err := exec.LookPath(shell)
@@ -27,7 +27,7 @@ func TestShellLine(t *testing.T) {
 		line := `printf '%s\0' ` + shellLine(hostileWords)
 		for _, r := range line {
 			if r < ' ' || r == 0x7f || r == '\u202e' {
-				t.Errorf("%q in the line", r)
+				t.Errorf("%q is in the line", r)
 			}
 		}
 		args := []string{path, "-c", line}
@@ -44,12 +44,12 @@ func TestShellLine(t *testing.T) {
 	}
 }
 
-// Each view says which command prints the same.
+// TestCopyCommand checks that each view copies the command that prints the same data.
 func TestCopyCommand(t *testing.T) {
 	tests := []struct {
 		name, keys, ref string
 		flags           []string
-		want            string // copied; if nothing is, what is said
+		want            string // copied text; or the message, if nothing is copied
 	}{
 		{"a directory", "C g", "app.tar", nil, "peel ls app.tar /usr -l"},
 		{"the directory of a file", "C g E j j", "app.tar", nil, "peel ls app.tar /usr/lib -l"},
@@ -88,7 +88,8 @@ func TestCopyCommand(t *testing.T) {
 	}
 }
 
-// What was gone back from can be gone to again, until one goes elsewhere.
+// TestForward checks that you can go forward again after going back, until you go somewhere
+// else.
 func TestForward(t *testing.T) {
 	for _, size := range markSizes {
 		m := start(t, open(t, "app"), size[0], size[1])
@@ -104,7 +105,7 @@ func TestForward(t *testing.T) {
 		}
 		press(m, "alt+right")
 		if views() != 0 {
-			t.Errorf("forward again: view %d", views())
+			t.Errorf("forward again: got view %d", views())
 		}
 		press(m, "ctrl+y")
 		rowWith(t, m, "nothing to go forward")
@@ -112,29 +113,29 @@ func TestForward(t *testing.T) {
 		rowWith(t, m, "nothing to go forward")
 		press(m, "backspace")
 		if views() != 1 {
-			t.Errorf("back from elsewhere: view %d", views())
+			t.Errorf("back from elsewhere: got view %d", views())
 		}
 	}
 }
 
-// The mouse can be left to the terminal, by a key and by a setting.
+// TestMouseOff checks that a key and a setting leave the mouse to the terminal.
 func TestMouseOff(t *testing.T) {
 	a := open(t, "app")
 	m := start(t, a, 80, 24)
 	if m.View().MouseMode != tea.MouseModeCellMotion {
-		t.Error("the mouse is not taken")
+		t.Error("mouse is off")
 	}
 	press(m, "ctrl+t")
 	rowWith(t, m, "the mouse is the terminal's")
 	if m.View().MouseMode != tea.MouseModeNone {
-		t.Error("the mouse is taken")
+		t.Error("mouse is on")
 	}
 	press(m, "v ctrl+t")
 	if m.View().MouseMode != tea.MouseModeCellMotion {
-		t.Error("the mouse is not taken again")
+		t.Error("mouse is still off")
 	}
 	m = newModel(t.Context(), Options{Settings: Settings{Mouse: "off"}})
 	if m.View().MouseMode != tea.MouseModeNone {
-		t.Error("the setting does nothing")
+		t.Error("the setting has no effect")
 	}
 }

@@ -46,32 +46,33 @@ func TestFilterKeys(t *testing.T) {
 			typed(m, tt.filter)
 			press(m, tt.after)
 			if got := shownPaths(m); got != tt.paths {
-				t.Errorf("rows of %s\nwant %s", got, tt.paths)
+				t.Errorf("got rows of %s\nwant %s", got, tt.paths)
 			}
 			rowWith(t, m, tt.title)
 		})
 	}
 }
 
-// A wrong filter keeps the prompt open, and says what is wrong.
+// TestFilterWrong checks that an invalid filter keeps the prompt open and shows an error.
 func TestFilterWrong(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "f")
 	typed(m, "*.conf re:(")
 	press(m, "enter")
 	if got := footerOf(m); !strings.Contains(got, "re:( (at 8): missing closing )") {
-		t.Errorf("the footer says %q", got)
+		t.Errorf("got footer %q", got)
 	}
 	press(m, "backspace")
 	typed(m, "nginx")
 	press(m, "enter")
 	if m.prompt != nil || m.explorer.files.request.filter.String() != "*.conf re:nginx" {
-		t.Errorf("the filter is %q, the prompt %v", m.explorer.files.request.filter, m.prompt)
+		t.Errorf("got filter %q, prompt %v", m.explorer.files.request.filter, m.prompt)
 	}
 }
 
-// The reader's own open directories are there again when the filter goes,
-// whatever was closed while it was on; and what the cursor was on is in sight.
+// TestFilterKeepsWhatIsOpen checks that the directories that were open are restored when the
+// filter is removed, whatever was closed meanwhile, and that the path under the cursor stays
+// visible.
 func TestFilterKeepsWhatIsOpen(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "C g l")
@@ -84,11 +85,11 @@ func TestFilterKeepsWhatIsOpen(t *testing.T) {
 	press(m, "esc F")
 	want := strings.Replace(before, "/etc ", "/etc /etc/nginx /etc/passwd ", 1)
 	if got := shownPaths(m); got != want {
-		t.Errorf("rows of %s\nwant %s", got, want)
+		t.Errorf("got rows of %s\nwant %s", got, want)
 	}
 }
 
-// Layers that have nothing to do with what a filter leaves are dimmed.
+// TestFilterMarksLayers checks that layers without matches of the filter are dimmed.
 func TestFilterMarksLayers(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "f")
@@ -100,15 +101,16 @@ func TestFilterMarksLayers(t *testing.T) {
 		}
 	}
 	if dimmed := m.lk.st.faint.on + "pip"; !strings.Contains(m.View().Content, dimmed) {
-		t.Error("a layer without matches is not dimmed")
+		t.Error("a layer without matches isn't dimmed")
 	}
 	press(m, "F")
 	if m.explorer.layers.signs != nil {
-		t.Error("signs are left when the filter is gone")
+		t.Error("marks are left after the filter is removed")
 	}
 }
 
-// A search looks at what the filter leaves, and says what is beyond it.
+// TestSearchInFilter checks that a search covers the filtered rows, and reports matches outside
+// the filter.
 func TestSearchInFilter(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "f")
@@ -116,20 +118,20 @@ func TestSearchInFilter(t *testing.T) {
 	press(m, "enter /")
 	typed(m, "nginx")
 	if got := footerOf(m); !strings.Contains(got, "beyond the filter: 3") {
-		t.Errorf("the footer says %q", got)
+		t.Errorf("got footer %q", got)
 	}
 	press(m, "enter")
 	if got := footerOf(m); !strings.Contains(got, "3 paths beyond the filter") {
-		t.Errorf("the footer says %q", got)
+		t.Errorf("got footer %q", got)
 	}
 	press(m, "F n")
 	if got := cursorOn(t, m); got != "/usr/sbin/nginx" {
-		t.Errorf("the cursor is on %s", got)
+		t.Errorf("got cursor on %s", got)
 	}
 }
 
-// Rows of a filter that is not wanted any more are given up, and those of the
-// last one are shown.
+// TestTheLastFilterWins checks that rows for an outdated filter are dropped, and those of the
+// last filter are shown.
 func TestTheLastFilterWins(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "f")
@@ -144,12 +146,11 @@ func TestTheLastFilterWins(t *testing.T) {
 		t.Errorf("rows of %s", got)
 	}
 	if m.explorer.files.busy || m.explorer.files.shown != m.explorer.files.seq {
-		t.Errorf("request %d is shown, not %d", m.explorer.files.shown, m.explorer.files.seq)
+		t.Errorf("request %d is shown, want %d", m.explorer.files.shown, m.explorer.files.seq)
 	}
 }
 
-// What is typed ahead of the prompt goes into it in the order in which it was
-// typed.
+// TestTypedAheadOfThePrompt checks that keys typed before the prompt opens go into it in order.
 func TestTypedAheadOfThePrompt(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "f")
@@ -160,18 +161,19 @@ func TestTypedAheadOfThePrompt(t *testing.T) {
 		_, cmd := m.Update(tea.KeyPressMsg{Code: k, Text: string(k)})
 		cmds = append(cmds, cmd)
 	}
-	_, cmd := m.Update(cmds[0]()) // the rows of F are there
+	_, cmd := m.Update(cmds[0]()) // the rows for F have arrived
 	for _, k := range " !libc" {
 		_, cmd := m.Update(tea.KeyPressMsg{Code: k, Text: string(k)})
 		cmds = append(cmds, cmd)
 	}
 	settle(m, append(cmds[1:], cmd)...)
 	if got := m.explorer.files.request.filter.String(); got != ">1kB !libc" {
-		t.Errorf("the filter is %q", got)
+		t.Errorf("got filter %q", got)
 	}
 }
 
-// A jump to what the filter hides says so.
+// TestJumpToWhatIsFilteredOut checks that a jump to a path that the filter hides shows a
+// message.
 func TestJumpToWhatIsFilteredOut(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "f")
@@ -179,11 +181,11 @@ func TestJumpToWhatIsFilteredOut(t *testing.T) {
 	press(m, "enter")
 	n, _ := m.a.Tree.Lookup("/usr/bin")
 	settle(m, m.jump(n, 7, analyze.Union))
-	if got := footerOf(m); got != "/usr/bin is filtered out: F drops the filter" {
-		t.Errorf("the footer says %q", got)
+	if got := footerOf(m); got != "/usr/bin is filtered out: F clears the filter" {
+		t.Errorf("got footer %q", got)
 	}
 	press(m, "F")
 	if got := cursorOn(t, m); got != "/usr/bin" {
-		t.Errorf("the cursor is on %s", got)
+		t.Errorf("got cursor on %s", got)
 	}
 }

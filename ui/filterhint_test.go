@@ -5,14 +5,15 @@ import (
 	"testing"
 )
 
-// A filter that finds nothing in what is shown says how many paths match in other
-// layers, and what is wrong with a filter is not cut while there is room.
+// TestFilterHints checks that a filter without matches in the shown rows says how many paths
+// match in other layers, and that the error of an invalid filter isn't cut short while there's
+// room.
 func TestFilterHints(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "f")
 	typed(m, "layer:5 change:removed")
 	if got := footerOf(m); !strings.HasSuffix(got, "none here; in other layers: 2") {
-		t.Errorf("the footer says %q", got)
+		t.Errorf("got footer %q", got)
 	}
 	press(m, "enter")
 	rowWith(t, m, "nothing matches here; in other layers 2 paths (m shows all)")
@@ -22,6 +23,6 @@ func TestFilterHints(t *testing.T) {
 	press(m, "F f")
 	typed(m, "mode:x")
 	if got := footerOf(m); !strings.Contains(got, "writable or executable") {
-		t.Errorf("the footer says %q", got)
+		t.Errorf("got footer %q", got)
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// fixableDockerfile is what the image of the fixture fixable was built from.
+// fixableDockerfile is the Dockerfile that the image of the fixture fixable was built from.
 const fixableDockerfile = `FROM debian
 RUN make model
 RUN chmod 600 /srv/model.bin
@@ -26,7 +26,7 @@ RUN chmod 755 /usr/bin/run.sh
 RUN apt-get update && apt-get install -y git
 `
 
-// fixing returns the program on the view of fixes.
+// fixing returns the program with the view of fixes open.
 func fixing(t *testing.T, fixture string, w, h int) (*model, *fix) {
 	t.Helper()
 	m := start(t, openFrame(t, fixture), w, h)
@@ -34,11 +34,11 @@ func fixing(t *testing.T, fixture string, w, h int) (*model, *fix) {
 	return m, m.views[1].(*fix)
 }
 
-// sizesOfFix are the terminals that what the view does is tried on.
+// sizesOfFix are the terminal sizes on which the view is tested.
 var sizesOfFix = [][2]int{{80, 24}, {120, 40}}
 
-// The head says what the image would come to with what is chosen: exactly what a proposal
-// of the same fixes says, whatever was chosen before.
+// TestFixFigures checks that the head shows the image's figures with the chosen fixes applied:
+// exactly those of a proposal of these fixes, whatever was chosen before.
 func TestFixFigures(t *testing.T) {
 	for _, size := range sizesOfFix {
 		for _, fixture := range []string{"built", "fixable", "app"} {
@@ -69,55 +69,56 @@ func TestFixFigures(t *testing.T) {
 					want(wish)
 					intact(t, m)
 				}
-				press(m, "space") // the last one, out again
+				press(m, "space") // deselect the last one
 				want(analyze.Wish{Fixes: wish.Fixes[:len(wish.Fixes)-1]})
 				if press(m, "a"); p.a.Dockerfile == nil {
 					rowWith(t, m, "no fix is in reach of an edit")
 					return
 				}
 				want(analyze.Wish{})
-				press(m, "a") // none
+				press(m, "a") // choose none
 				rowWith(t, m, human.Size(p.a.Totals.Stored)+" stored")
-				press(m, "space a") // all, whatever was chosen
+				press(m, "space a") // choose all, after choosing one
 				want(analyze.Wish{})
 			})
 		}
 	}
 }
 
-// A figure is exact or not there, and what was worked out for an earlier choice is
-// stopped, and counts no more.
+// TestFixNewestChoice checks that a figure is either exact or absent, and that a computation
+// for an earlier choice is stopped and ignored.
 func TestFixNewestChoice(t *testing.T) {
 	m, p := fixing(t, "fixable", 120, 40)
 	_, first := m.Update(keyOf("space"))
 	if p.plan.stop == nil {
-		t.Fatal("nothing is worked out")
+		t.Fatal("nothing is being computed")
 	}
 	rowWith(t, m, "402 kB → … stored")
 	rowWith(t, m, "1 chosen…")
 	m.Update(keyOf("j"))
 	_, second := m.Update(keyOf("space"))
 	settle(m, first)
-	rowWith(t, m, "402 kB → … stored") // of the first choice alone
+	rowWith(t, m, "402 kB → … stored") // for the first choice alone
 	settle(m, second)
 	rowWith(t, m, "402 kB → 308 kB stored")
 	rowWith(t, m, "2 chosen: 94.0 kB less")
 }
 
-// What cannot be chosen together with the rest is said, and not chosen.
+// TestFixTogether checks that a fix that can't be combined with the chosen ones isn't chosen,
+// and that a message says so.
 func TestFixTogether(t *testing.T) {
 	m, p := fixing(t, "fixable", 120, 40)
 	press(m, "space j")
 	m.Update(keyOf("space"))
-	settle(m, plannedMsg{p, p.plan.seq, nil, errors.New("these two cannot be made together")}.update())
+	settle(m, plannedMsg{p, p.plan.seq, nil, errors.New("these two can't be applied together")}.update())
 	rowWith(t, m, "these two cannot be made together")
 	if p.plan.count() != 1 || p.plan.proposal == nil {
-		t.Errorf("%d are chosen, with %v", p.plan.count(), p.plan.proposal)
+		t.Errorf("%d fixes chosen, with %v", p.plan.count(), p.plan.proposal)
 	}
 }
 
-// What is visible does not stand below what is wasted, nor what only another base image
-// mends.
+// TestFixSections checks that visible bytes aren't listed under wasted ones, and neither is
+// waste that only another base image can fix.
 func TestFixSections(t *testing.T) {
 	_, p := fixing(t, "fixable", 120, 40)
 	var sum [fixSections]int64
@@ -136,7 +137,7 @@ func TestFixSections(t *testing.T) {
 	}
 }
 
-// The line of the finding under the cursor is marked, and the findings of the line.
+// TestFixLinks checks that the line of the finding under the cursor is marked, and vice versa.
 func TestFixLinks(t *testing.T) {
 	for _, size := range sizesOfFix {
 		m, _ := fixing(t, "fixable", size[0], size[1])
@@ -144,7 +145,7 @@ func TestFixLinks(t *testing.T) {
 		for _, tt := range []struct{ keys, want string }{
 			{"g j", sg.mark + "3 "},
 			{"j", sg.mark + "7 "},
-			{"tab k", sg.mark + "6 "},       // COPY, which nothing was found of
+			{"tab k", sg.mark + "6 "},       // COPY, which has no findings
 			{"G", sg.mark + "[ ]  200 kB"},  // apt-get
 			{"k", sg.mark + "[ ] 30.0 kB"},  // chmod of run.sh
 			{"g j j", sg.mark + "[ ] 64.0"}, // chmod of the model
@@ -159,13 +160,13 @@ func TestFixLinks(t *testing.T) {
 	m, p := fixing(t, "built", 80, 24)
 	press(m, "tab g j j j j j") // the second line of a RUN
 	if p.step() < 0 || p.build.cursor != 5 {
-		t.Fatalf("line %d is of step %d", p.build.cursor+1, p.step())
+		t.Fatalf("line %d belongs to step %d", p.build.cursor+1, p.step())
 	}
-	rowWith(t, m, unicodeSigns.side+unicodeSigns.between+" 5") // the first is marked too
+	rowWith(t, m, unicodeSigns.side+unicodeSigns.between+" 5") // the first line is marked too
 }
 
-// What the panes' keys do: enter goes to the files, space chooses all of a line, v and x
-// take a finding's file, and what makes no sense says so.
+// TestFixKeys checks the keys in both panes: enter goes to the files, space chooses all fixes
+// of a line, v and x apply to a finding's file, and keys that don't apply show a message.
 func TestFixKeys(t *testing.T) {
 	for _, size := range sizesOfFix {
 		for _, tt := range []struct{ fixture, keys, want string }{
@@ -210,7 +211,8 @@ func TestFixKeys(t *testing.T) {
 	}
 }
 
-// Why nothing can be patched is said where no Dockerfile is known.
+// TestFixWithoutDockerfile checks that the view says why it offers no patch if no Dockerfile is
+// known.
 func TestFixWithoutDockerfile(t *testing.T) {
 	const why = "There is none here: name it with --dockerfile."
 	for _, size := range sizesOfFix {
@@ -229,7 +231,8 @@ func TestFixWithoutDockerfile(t *testing.T) {
 	}
 }
 
-// y copies the patch of a fix, else the words that say what to change.
+// TestFixCopies checks that y copies the patch of a fix or, without one, the text that says
+// what to change.
 func TestFixCopies(t *testing.T) {
 	for _, tt := range []struct{ fixture, keys, want string }{
 		{"fixable", "", "--- a/Dockerfile\n+++ b/Dockerfile\n@@ "},
@@ -247,7 +250,7 @@ func TestFixCopies(t *testing.T) {
 	}
 }
 
-// copied runs commands to the end, and returns what they have put on the clipboard.
+// copied runs commands to the end and returns the text that they copy to the clipboard.
 func copied(m *model, cmds ...tea.Cmd) (text string) {
 	for len(cmds) > 0 {
 		cmd := cmds[0]
@@ -271,7 +274,8 @@ func copied(m *model, cmds ...tea.Cmd) (text string) {
 	return text
 }
 
-// o writes the patch of what is chosen, and asks before it replaces a file.
+// TestFixWritesPatch checks that o writes the patch of the chosen fixes, and asks before it
+// replaces a file.
 func TestFixWritesPatch(t *testing.T) {
 	for _, size := range sizesOfFix {
 		m, p := fixing(t, "fixable", size[0], size[1])
@@ -282,7 +286,7 @@ func TestFixWritesPatch(t *testing.T) {
 			},
 			WritePatch: func(_ context.Context, a *analyze.Analysis, patch, file string, force bool) (string, error) {
 				if a != p.a || !strings.HasPrefix(patch, "--- a/build/Dockerfile\n") {
-					t.Errorf("the patch is %q", patch)
+					t.Errorf("got patch %q", patch)
 				}
 				wrote = append(wrote, fmt.Sprint(file, " ", force, " ", strings.Count(patch, "\n@@ ")))
 				if file == "there" && !force {
@@ -323,8 +327,8 @@ func TestFixWritesPatch(t *testing.T) {
 	rowWith(t, m, "nothing that is chosen can be made by an edit")
 }
 
-// A click chooses the fix whose box it is on, selects a line or a finding, and opens the
-// menu of orders; the divider can be dragged.
+// TestFixMouse checks that a click chooses the fix whose box it hits, selects a line or a
+// finding, or opens the menu of orders, and that the divider can be dragged.
 func TestFixMouse(t *testing.T) {
 	m, p := fixing(t, "fixable", 120, 40)
 	row := func(text string) int {
@@ -334,11 +338,11 @@ func TestFixMouse(t *testing.T) {
 	rowWith(t, m, "[x] 30.0 kB")
 	clickOn(t, m, row("[ ]  200 kB"), "kB")
 	if f, _ := p.finding(); p.plan.count() != 1 || f == nil || f.Rule != analyze.RuleVisible {
-		t.Errorf("%d chosen, the cursor is on %v", p.plan.count(), f)
+		t.Errorf("%d fixes chosen, cursor on %v", p.plan.count(), f)
 	}
 	clickOn(t, m, row("chmod 600"), "chmod 600")
 	if p.focus != buildPane || p.build.cursor != 2 {
-		t.Errorf("the cursor is on line %d of pane %d", p.build.cursor+1, p.focus)
+		t.Errorf("cursor on line %d of pane %d", p.build.cursor+1, p.focus)
 	}
 	clickOn(t, m, 1, "by size")
 	rowWith(t, m, "findings, by what their fix saves")
@@ -349,15 +353,16 @@ func TestFixMouse(t *testing.T) {
 	send(m, tea.MouseReleaseMsg{X: at + 10, Y: 5})
 	intact(t, m)
 	if p.layout.beside != at+10 {
-		t.Errorf("the divider is at %d, was at %d", p.layout.beside, at)
+		t.Errorf("divider at %d, before at %d", p.layout.beside, at)
 	}
 	press(m, "<")
 	if p.layout.beside != at+10-dividerStep {
-		t.Errorf("the divider is at %d", p.layout.beside)
+		t.Errorf("divider at %d", p.layout.beside)
 	}
 }
 
-// Another analysis of the same image keeps what is chosen, and the cursor.
+// TestFixAdopts checks that a new analysis of the same image keeps the chosen fixes and the
+// cursor.
 func TestFixAdopts(t *testing.T) {
 	m, p := fixing(t, "fixable", 120, 40)
 	press(m, "j space")
@@ -366,11 +371,11 @@ func TestFixAdopts(t *testing.T) {
 	settle(m, m.adopt(newSnapshot(again, m.lk.cleaner)))
 	send(m, tea.WindowSizeMsg{Width: 120, Height: 40})
 	if now, _ := p.finding(); p.work.a != again || now == nil || now.ID != f.ID || p.plan.count() != 1 || p.plan.proposal == nil {
-		t.Errorf("%d chosen, the cursor is on %v, %v", p.plan.count(), now, p.plan.proposal)
+		t.Errorf("%d fixes chosen, cursor on %v, %v", p.plan.count(), now, p.plan.proposal)
 	}
 }
 
-// Keys wait for the findings, but not for ever.
+// TestFixKeysWait checks that keys wait for the findings, but not forever.
 func TestFixKeysWait(t *testing.T) {
 	m := start(t, openFrame(t, "fixable"), 120, 40)
 	_, cmd := m.Update(keyOf("2"))
@@ -382,7 +387,7 @@ func TestFixKeysWait(t *testing.T) {
 	}
 	settle(m, cmd)
 	if p.found.cursor != 2 || len(m.pending) != 0 {
-		t.Errorf("the cursor is on %d, %d keys wait", p.found.cursor, len(m.pending))
+		t.Errorf("cursor on %d, %d keys waiting", p.found.cursor, len(m.pending))
 	}
 	m = start(t, openFrame(t, "fixable"), 120, 40)
 	m.Update(keyOf("2"))
@@ -391,7 +396,8 @@ func TestFixKeysWait(t *testing.T) {
 	rowWith(t, m, "Files after layer 5")
 }
 
-// Whatever a Dockerfile holds, its lines are drawn as text, and fit.
+// TestFixHostileDockerfile checks that a Dockerfile's lines are drawn as plain text and fit,
+// whatever they contain.
 func TestFixHostileDockerfile(t *testing.T) {
 	text := "\xef\xbb\xbf# a comment\r\n" +
 		"FROM debian AS \x1b[2J\r\n" +
@@ -414,13 +420,14 @@ func TestFixHostileDockerfile(t *testing.T) {
 			press(m, "z a o y s esc")
 			intact(t, m)
 			if p := m.views[1].(*fix); len(p.work.build) != 9 || p.work.elsewhere != 0 {
-				t.Errorf("%d lines, %d bytes of none", len(p.work.build), p.work.elsewhere)
+				t.Errorf("got %d lines, and %d bytes without a line", len(p.work.build), p.work.elsewhere)
 			}
 		}
 	}
 }
 
-// A layer that no line of the Dockerfile made is counted, and said.
+// TestFixUnlikeDockerfile checks that layers that match no line of the Dockerfile are counted
+// and mentioned.
 func TestFixUnlikeDockerfile(t *testing.T) {
 	a := builtFrom(t, open(t, "app"), "Dockerfile", "FROM debian:12\nRUN pip install -r requirements.txt\nCMD x\n")
 	m := start(t, a, 120, 40)
@@ -433,12 +440,13 @@ func TestFixUnlikeDockerfile(t *testing.T) {
 		}
 	}
 	if of == 0 || of != p.work.elsewhere {
-		t.Errorf("%d bytes are of no line, and %d are said to be", of, p.work.elsewhere)
+		t.Errorf("%d bytes have no line, but the view says %d", of, p.work.elsewhere)
 	}
 	rowWith(t, m, human.Size(of)+" of layers that no line here made")
 }
 
-// The command that is copied chooses what is chosen here, from the same Dockerfile.
+// TestFixCommand checks that the copied command chooses the same fixes from the same
+// Dockerfile.
 func TestFixCommand(t *testing.T) {
 	for _, size := range sizesOfFix {
 		m, p := fixing(t, "fixable", size[0], size[1])
@@ -457,7 +465,7 @@ func TestFixCommand(t *testing.T) {
 			t.Errorf("one chosen: %s", got)
 		}
 		if press(m, "a"); copied() != with {
-			t.Errorf("what peel fix chooses: %s", copied())
+			t.Errorf("peel fix chooses %s", copied())
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// flatPaths returns the paths of the files pane's rows.
+// flatPaths returns the paths of the rows in the files pane.
 func flatPaths(m *model) []string {
 	var paths []string
 	for r := range m.explorer.files.rows.all() {
@@ -17,8 +17,8 @@ func flatPaths(m *model) []string {
 	return paths
 }
 
-// The flat list has whatever is no directory in each mode, once, in order, and finds
-// the row of each.
+// TestFlatRows checks that the flat list has everything but directories, in each mode, once and
+// in order, and finds the row of each path.
 func TestFlatRows(t *testing.T) {
 	a := open(t, "app")
 	for _, mode := range []analyze.Mode{analyze.Union, analyze.Alone, analyze.Range, analyze.Everything} {
@@ -36,14 +36,14 @@ func TestFlatRows(t *testing.T) {
 						t.Errorf("mode %d: the row of %s is %+v", mode, a.Tree.Path(n), got)
 					}
 					if got, want := "/"+l.at(l.find(n)).name(a.Tree), a.Tree.Path(n); got != want {
-						t.Errorf("it is called %s, want %s", got, want)
+						t.Errorf("got name %s, want %s", got, want)
 					}
 				} else if l.flat.has(n) {
-					t.Errorf("mode %d: %s is in the list", mode, a.Tree.Path(n))
+					t.Errorf("mode %d: the list has %s", mode, a.Tree.Path(n))
 				}
 			}
 			if l.len() != want || len(slices.Collect(l.all())) != want {
-				t.Errorf("mode %d: %d rows, want %d", mode, l.len(), want)
+				t.Errorf("mode %d: got %d rows, want %d", mode, l.len(), want)
 			}
 			for i := 1; i < l.len(); i++ {
 				x, y := l.at(i-1).node, l.at(i).node
@@ -57,8 +57,8 @@ func TestFlatRows(t *testing.T) {
 	}
 }
 
-// Layers, modes, filters, marks, the viewer and search work on the flat list; a jump
-// to a directory leads to the tree.
+// TestFlatList checks layers, modes, filters, marks, the viewer and search in the flat list. A
+// jump to a directory leads to the tree.
 func TestFlatList(t *testing.T) {
 	for _, size := range mapSizes {
 		m := start(t, open(t, "app"), size[0], size[1])
@@ -67,12 +67,12 @@ func TestFlatList(t *testing.T) {
 		f := &m.explorer.files
 		first := flatPaths(m)[0]
 		if f.cursor != 0 || m.explorer.selectedPath() != first || f.view.Bytes(f.rows.at(0).node) < f.view.Bytes(f.rows.at(1).node) {
-			t.Errorf("%v: the cursor is on %s, the first is %s", size, m.explorer.selectedPath(), first)
+			t.Errorf("%v: cursor on %s, first row is %s", size, m.explorer.selectedPath(), first)
 		}
 		rowWith(t, m, "[a list")
 		press(m, "[")
 		if f.rows.flat == nil || m.explorer.selectedPath() != first {
-			t.Errorf("%v: after another layer: %s", size, m.explorer.selectedPath())
+			t.Errorf("%v: after selecting another layer: %s", size, m.explorer.selectedPath())
 		}
 		press(m, "] f m o d e l enter")
 		for _, p := range flatPaths(m) {
@@ -86,11 +86,11 @@ func TestFlatList(t *testing.T) {
 		}
 		press(m, "esc v")
 		if len(m.over) != 1 {
-			t.Errorf("%v: no viewer is open", size)
+			t.Errorf("%v: the viewer isn't open", size)
 		}
 		press(m, "esc G L")
 		if f.rows.flat != nil || f.rows.find(f.anchor) != f.cursor {
-			t.Errorf("%v: the tree is not back, or the cursor is lost", size)
+			t.Errorf("%v: the tree isn't shown, or the cursor is lost", size)
 		}
 		press(m, "L 4 b j v")
 		if f.rows.flat != nil || m.explorer.selectedPath() != "/usr" {
@@ -100,7 +100,8 @@ func TestFlatList(t *testing.T) {
 	}
 }
 
-// n goes through the matches in the order of the list, and round.
+// TestFlatSearch checks that n goes through the matches in the order of the list, and wraps
+// round.
 func TestFlatSearch(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "L / p y enter")
@@ -122,11 +123,11 @@ func TestFlatSearch(t *testing.T) {
 	}
 	press(m, "N")
 	if got := m.explorer.selectedPath(); got != want[len(want)-1] {
-		t.Errorf("the one before is %s, want %s", got, want[len(want)-1])
+		t.Errorf("the previous match is %s, want %s", got, want[len(want)-1])
 	}
 	press(m, "/ ctrl+r l b enter")
 	if m.explorer.files.rows.flat == nil {
-		t.Error("the list is gone")
+		t.Error("the flat list isn't shown any more")
 	}
 	intact(t, m)
 }

@@ -23,7 +23,7 @@ import (
 
 var update = flag.Bool("update", false, "write the goldens anew")
 
-// open analyses the image of a fixture under testdata.
+// open analyses the image of a fixture in testdata.
 func open(t testing.TB, fixture string) *analyze.Analysis {
 	t.Helper()
 	return openFixture(t, filepath.Join("testdata", fixture+".image"))
@@ -42,8 +42,8 @@ func openFixture(t testing.TB, path string) *analyze.Analysis {
 	return openFile(t, file)
 }
 
-// archives are the images of fixtures, by their files: to make one takes longer than to
-// read it, and most tests want the same few.
+// archives caches the archives of fixtures by file: making one takes longer than reading it,
+// and most tests use the same few.
 var archives sync.Map
 
 func openFile(t testing.TB, path string) *analyze.Analysis {
@@ -53,7 +53,7 @@ func openFile(t testing.TB, path string) *analyze.Analysis {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = im.Close() })
-	im.Source = "docker-archive:app.tar" // whatever folder the test has
+	im.Source = "docker-archive:app.tar" // independent of the test's folder
 	a, err := analyze.Run(t.Context(), im, analyze.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -61,8 +61,7 @@ func openFile(t testing.TB, path string) *analyze.Analysis {
 	return a
 }
 
-// start returns the program on a terminal of w columns and h rows, with the
-// image loaded.
+// start returns the program on a terminal of w columns and h rows, with the image loaded.
 func start(t testing.TB, a *analyze.Analysis, w, h int, env ...string) *model {
 	t.Helper()
 	m := newModel(t.Context(), Options{
@@ -78,17 +77,16 @@ func start(t testing.TB, a *analyze.Analysis, w, h int, env ...string) *model {
 	return m
 }
 
-// nothingLater is what tests have in the place of timers.
+// nothingLater replaces timers in tests.
 func nothingLater(context.Context, time.Duration, tea.Msg) tea.Cmd { return nil }
 
-// send has m take a message in, and run what follows from it to the end.
+// send passes a message to m and runs all commands that follow from it.
 func send(m *model, msg tea.Msg) {
 	_, cmd := m.Update(msg)
 	settle(m, cmd)
 }
 
-// settle runs commands until none is left. It reports whether one of them ends
-// the program.
+// settle runs commands until none is left. It reports whether one of them ends the program.
 func settle(m *model, cmds ...tea.Cmd) (quit bool) {
 	for len(cmds) > 0 {
 		cmd := cmds[0]
@@ -116,7 +114,7 @@ var namedKeys = map[string]rune{
 	"pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "home": tea.KeyHome, "end": tea.KeyEnd,
 }
 
-// keyOf returns the press of a key by its name: "j", "enter", "ctrl+c".
+// keyOf returns the key press for a name: "j", "enter", "ctrl+c".
 func keyOf(name string) tea.KeyPressMsg {
 	if name == "shift+tab" {
 		return tea.KeyPressMsg{Code: tea.KeyTab, Mod: tea.ModShift}
@@ -131,21 +129,21 @@ func keyOf(name string) tea.KeyPressMsg {
 	return tea.KeyPressMsg{Code: r, Text: name}
 }
 
-// press presses keys, one after the other, each once everything is at rest.
+// press presses keys one after the other, and runs all commands of each before the next.
 func press(m *model, keys string) {
 	for k := range strings.FieldsSeq(keys) {
 		send(m, keyOf(k))
 	}
 }
 
-// screen returns the rows on the terminal, without colours.
+// screen returns the rows of the terminal, without colours.
 func screen(m *model) []string {
 	return strings.Split(ansi.Strip(m.View().Content), "\n")
 }
 
-// intact checks what holds of every frame: as many rows as the terminal has,
-// each as wide, nothing on them that a terminal acts on but colours, and the
-// row of the cursor in sight.
+// intact checks what must hold for every frame: it has as many rows as the terminal, each as
+// wide as the terminal, contains no control characters except colours, and shows the row with
+// the cursor.
 func intact(t *testing.T, m *model) {
 	t.Helper()
 	content := m.View().Content
@@ -154,7 +152,7 @@ func intact(t *testing.T, m *model) {
 	}
 	rows := strings.Split(content, "\n")
 	if len(rows) != m.h {
-		t.Fatalf("%d rows on a terminal of %d", len(rows), m.h)
+		t.Fatalf("got %d rows on a terminal of %d", len(rows), m.h)
 	}
 	for y, row := range rows {
 		if w := ansi.StringWidth(row); w != m.w {
@@ -168,7 +166,7 @@ func intact(t *testing.T, m *model) {
 	if d, ok := m.top().(*differences); ok && !m.areas.tooSmall {
 		for name, l := range map[string]list{"layers": d.layers, "tree": d.tree} {
 			if l.rows > 0 && (l.cursor < 0 || l.cursor >= l.rows || l.cursor < l.top || l.cursor >= l.top+l.page) {
-				t.Fatalf("%s: the cursor %d is out of sight: %+v", name, l.cursor, l)
+				t.Fatalf("%s: cursor %d is out of sight: %+v", name, l.cursor, l)
 			}
 		}
 	}
@@ -177,10 +175,10 @@ func intact(t *testing.T, m *model) {
 	}
 	for name, l := range map[string]list{"layers": m.explorer.layers.list, "files": m.explorer.files.list} {
 		if l.rows > 0 && (l.cursor < 0 || l.cursor >= l.rows || l.cursor < l.top || l.cursor >= l.top+l.page) {
-			t.Fatalf("%s: the cursor %d is out of sight: %+v", name, l.cursor, l)
+			t.Fatalf("%s: cursor %d is out of sight: %+v", name, l.cursor, l)
 		}
 	}
-	marks := strings.Count(plain, unicodeSigns.side+unicodeSigns.mark) // half a cell of a bar looks the same
+	marks := strings.Count(plain, unicodeSigns.side+unicodeSigns.mark) // half a cell of a bar looks like it
 	want := 0
 	if in := m.explorer.layout.panes[layersPane]; !in.empty() && m.explorer.layers.rows > 0 {
 		want++
@@ -189,11 +187,11 @@ func intact(t *testing.T, m *model) {
 		want++
 	}
 	if !m.lk.ascii && marks != want {
-		t.Fatalf("%d cursors on the screen, want %d:\n%s", marks, want, plain)
+		t.Fatalf("got %d cursors on the screen, want %d:\n%s", marks, want, plain)
 	}
 }
 
-// stripColours takes out "select graphic rendition" sequences, and no others.
+// stripColours removes "select graphic rendition" sequences and no others.
 func stripColours(s string) string {
 	var b strings.Builder
 	for s != "" {
@@ -234,7 +232,7 @@ func golden(t *testing.T, name string, rows []string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s differs (-update writes it anew):\ngot:\n%s\nwant:\n%s", file, got, want)
+		t.Errorf("%s differs (rewrite it with -update):\ngot:\n%s\nwant:\n%s", file, got, want)
 	}
 }
 
@@ -342,9 +340,8 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-// openFrame opens a fixture; "container" is app, its topmost layer a container's own, and
-// "built" is app with its Dockerfile,
-// and "fixable" has one too.
+// openFrame opens a fixture. "container" is app with a container's own layer on top; "built" is
+// app with its Dockerfile, and "fixable" has a Dockerfile too.
 func openFrame(t testing.TB, fixture string) *analyze.Analysis {
 	t.Helper()
 	switch fixture {
@@ -372,7 +369,7 @@ func openFrame(t testing.TB, fixture string) *analyze.Analysis {
 	return a
 }
 
-// rowWith returns the first row on the screen that holds text.
+// rowWith returns the first row on the screen that contains the text.
 func rowWith(t *testing.T, m *model, text string) string {
 	t.Helper()
 	rows := screen(m)

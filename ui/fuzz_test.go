@@ -9,7 +9,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// fuzzKeys is what a byte of FuzzKeys presses.
+// fuzzKeys maps bytes of FuzzKeys to key presses.
 var fuzzKeys = []string{
 	"j", "k", "down", "up", "pgdown", "pgup", "g", "G", "tab", "shift+tab", "enter", "space", "l", "h", "E", "C", "s", "m", "i",
 	"[", "]", "J", "K", "?", "esc", "1", "2", "3", "4", "5", "left", "right", "b", "z", "p", "L", "A", "c", "R", "U", "a", "<", ">", "backspace", "x", "y", "Y", "o",
@@ -18,8 +18,8 @@ var fuzzKeys = []string{
 	"X", "$", "ctrl+y", "ctrl+t", "e",
 }
 
-// Whatever is pressed and clicked, on terminals of any size: never a
-// panic, and every frame is intact.
+// FuzzKeys presses any keys and clicks anywhere on terminals of any size. The program must
+// never panic, and every frame must be intact.
 func FuzzKeys(f *testing.F) {
 	f.Add([]byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09"))
 	f.Add([]byte("\xc0\x30\x12\x0b\x0b\x0b\x00\x00\xf0\x20\x08\x10\x10\x10\x0d\x06\x07"))
@@ -41,13 +41,13 @@ func FuzzKeys(f *testing.F) {
 	})
 }
 
-// hammer does what the bytes of keys say: presses keys by their names, clicks,
-// turns the wheel, and resizes the terminal.
+// hammer interprets bytes as actions: it presses keys by name, clicks, turns the wheel and
+// resizes the terminal.
 func hammer(t *testing.T, m *model, keys []byte, names []string) {
 	t.Helper()
 	for i := 0; i < len(keys); i++ {
 		k := keys[i]
-		arg := func() int { // the next byte
+		arg := func() int { // next byte
 			if i+1 >= len(keys) {
 				return 0
 			}

@@ -9,8 +9,8 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// The head names the view at every size, and tells how efficient the image is where
-// there is room.
+// TestHead checks that the head names the view at every size, and shows the image's efficiency
+// if it fits.
 func TestHead(t *testing.T) {
 	tests := []struct {
 		w, h int
@@ -40,7 +40,7 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// A click on a fact of the head leads to the view that explains it.
+// TestHeadClicks checks that a click on a figure in the head opens the view that explains it.
 func TestHeadClicks(t *testing.T) {
 	for _, tt := range []struct {
 		text string
@@ -57,7 +57,8 @@ func TestHeadClicks(t *testing.T) {
 	rowWith(t, m, "no list of images to pick from")
 }
 
-// What a layer stores less what it hides is what the image grows by with it.
+// TestNetOfLayers checks that a layer's stored bytes minus the bytes it hides are the image's
+// growth.
 func TestNetOfLayers(t *testing.T) {
 	all, err := filepath.Glob(filepath.Join("..", "testdata", "*.image"))
 	if err != nil || len(all) == 0 {
@@ -66,7 +67,7 @@ func TestNetOfLayers(t *testing.T) {
 	for _, path := range append(all, filepath.Join("testdata", "app.image")) {
 		name := filepath.Base(path)
 		if slices.ContainsFunc([]string{"platform", "several-images", "unreadable", "windows-versions"}, func(s string) bool { return strings.HasPrefix(name, s) }) {
-			continue // it is opened with more words, or in another form
+			continue // it needs options, or has another form
 		}
 		t.Run(name, func(t *testing.T) {
 			a := openFixture(t, path)
@@ -74,7 +75,7 @@ func TestNetOfLayers(t *testing.T) {
 			for i, l := range a.Layers {
 				after := a.Tree.View(analyze.Spec{Mode: analyze.Union, At: i}).Bytes(analyze.Root)
 				if net := l.Stored - l.Hides; after-before != net {
-					t.Errorf("layer %d: from %d to %d bytes, but the net is %d", i, before, after, net)
+					t.Errorf("layer %d: grew from %d to %d bytes, but the net is %d", i, before, after, net)
 				}
 				before = after
 			}
@@ -82,14 +83,14 @@ func TestNetOfLayers(t *testing.T) {
 	}
 }
 
-// The layers pane has net change and counts where it is wide enough.
+// TestLayerColumns checks that the layers pane shows net change and counts if it's wide enough.
 func TestLayerColumns(t *testing.T) {
 	a := open(t, "app")
 	m := start(t, a, 200, 60)
 	rowWith(t, m, "hides      net")
 	rowWith(t, m, "-97.0 kB")
 	if strings.Contains(strings.Join(screen(m), "\n"), "changes") {
-		t.Error("there are counts")
+		t.Error("counts are shown")
 	}
 	m = start(t, a, 260, 60)
 	rowWith(t, m, "net  changes")
@@ -97,7 +98,7 @@ func TestLayerColumns(t *testing.T) {
 	intact(t, m)
 }
 
-// A count is shown whole, or not at all.
+// TestChangeCounts checks that a count is shown completely or not at all.
 func TestChangeCounts(t *testing.T) {
 	p := layers{lk: &look{sg: unicodeSigns}}
 	for _, tt := range []struct {

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// The table of keys in the docs is made from the keys themselves.
+// TestKeysInDocs checks the table of keys in the docs, which is generated from the key
+// bindings.
 func TestKeysInDocs(t *testing.T) {
 	const file, from, to = "../docs/reference/keys.md", "-update -->\n", "<!-- end of keys -->"
 	data, err := os.ReadFile(file)
@@ -17,7 +18,7 @@ func TestKeysInDocs(t *testing.T) {
 	head, rest, ok := strings.Cut(string(data), from)
 	_, tail, alsoOK := strings.Cut(rest, to)
 	if !ok || !alsoOK {
-		t.Fatal("there is no place for the keys")
+		t.Fatal("the marks around the table are missing")
 	}
 	want := head + from + keyTable() + to + tail
 	if *update {
@@ -27,11 +28,11 @@ func TestKeysInDocs(t *testing.T) {
 		return
 	}
 	if want != string(data) {
-		t.Errorf("%s is stale: go test ./ui -run TestKeysInDocs -update writes it anew", file)
+		t.Errorf("%s is out of date: run go test ./ui -run TestKeysInDocs -update", file)
 	}
 }
 
-// keyTable is every key, by the groups of the help: those of the views first.
+// keyTable returns a table of every key in the groups of the help, those of the views first.
 func keyTable() string {
 	k := newKeyMap(false)
 	var b strings.Builder

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Every binding is in the help of some view or page, in none twice, and says what
-// it does.
+// TestHelpHasEveryKey checks that every binding is in the help of a view or page, in none
+// twice, and has a description.
 func TestHelpHasEveryKey(t *testing.T) {
 	k := newKeyMap(false)
 	listed := map[string]bool{}
@@ -19,7 +19,7 @@ func TestHelpHasEveryKey(t *testing.T) {
 				}
 				here[b.name], listed[b.name] = true, true
 				if b.Help().Desc == "" || b.Help().Key == "" || len(b.Keys()) == 0 {
-					t.Errorf("%s has no key, or does not say what it does", b.name)
+					t.Errorf("%s has no key or no description", b.name)
 				}
 			}
 		}
@@ -27,21 +27,21 @@ func TestHelpHasEveryKey(t *testing.T) {
 	v := reflect.ValueOf(*k)
 	for i := range v.NumField() {
 		if f := v.Type().Field(i); f.Type != reflect.TypeFor[binding]() && f.Type != reflect.TypeFor[[]binding]() {
-			t.Fatalf("%s is no binding", f.Name)
+			t.Fatalf("%s isn't a binding", f.Name)
 		}
 	}
 	all := 0
 	k.each(func(b *binding) {
 		if all++; !listed[b.name] {
-			t.Errorf("%q is not in the help", b.name)
+			t.Errorf("%q isn't in the help", b.name)
 		}
 	})
 	if len(listed) != all {
-		t.Errorf("%d names in the help, %d bindings in all", len(listed), all)
+		t.Errorf("the help has %d names, but %d bindings exist", len(listed), all)
 	}
 }
 
-// No key has two meanings where both could be meant.
+// TestKeysAreDistinct checks that no key has two meanings in the same place.
 func TestKeysAreDistinct(t *testing.T) {
 	if err := newKeyMap(false).distinct(); err != nil {
 		t.Error(err)
@@ -54,7 +54,7 @@ func TestHintsHaveWords(t *testing.T) {
 		for _, focus := range []pane{layersPane, filesPane, historyPane} {
 			for _, h := range append(paneHints(k, focus), k.always()...) {
 				if h.label() == "" || h[0].short == "" {
-					t.Errorf("a hint of pane %d says %q %q", focus, h.label(), h[0].short)
+					t.Errorf("a hint of pane %d is %q %q", focus, h.label(), h[0].short)
 				}
 			}
 		}

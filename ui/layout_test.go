@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// drawLayout draws where the panes stand: L the layers, l one layer, F the
-// files, h the history, - the header and the footer, # borders.
+// drawLayout draws the positions of the panes: L for the layers, l for one layer, F for the
+// files, h for the history, - for the header and the footer, # for borders.
 func drawLayout(w, h int, focus pane) string {
 	screen := divideScreen(w, h)
 	l := arrange(screen.body, 0, focus)
@@ -36,7 +36,7 @@ func drawLayout(w, h int, focus pane) string {
 }
 
 func TestArrange(t *testing.T) {
-	// One column in four and every row are drawn.
+	// Every fourth column and every row is drawn.
 	tests := []struct {
 		name  string
 		w, h  int
@@ -126,8 +126,8 @@ func TestArrange(t *testing.T) {
 	}
 }
 
-// Whatever the size, panes lie inside the screen and do not overlap, and the
-// pane with the focus has a row for its cursor.
+// TestArrangeEverySize checks that at any size, panes lie within the screen without overlap,
+// and the focused pane has a row for its cursor.
 func TestArrangeEverySize(t *testing.T) {
 	for w := 0; w < 230; w += 3 {
 		for h := range 80 {

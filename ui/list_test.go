@@ -28,7 +28,7 @@ func TestList(t *testing.T) {
 			l.resize(20, 5)
 			tt.do(&l)
 			if l.cursor != tt.cursor || l.top != tt.top {
-				t.Errorf("cursor %d, top %d; want %d, %d", l.cursor, l.top, tt.cursor, tt.top)
+				t.Errorf("got cursor %d, top %d; want %d, %d", l.cursor, l.top, tt.cursor, tt.top)
 			}
 		})
 	}

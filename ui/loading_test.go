@@ -103,7 +103,8 @@ func TestLoading(t *testing.T) {
 	}
 }
 
-// Reading the image never waits for the screen, however often it reports.
+// TestReportKeepsTheNewest checks that reading an image never waits for the screen, however
+// often it reports progress.
 func TestReportKeepsTheNewest(t *testing.T) {
 	s := &loading{lk: &look{sg: unicodeSigns}}
 	for i := range 1_000_000 {

@@ -12,10 +12,10 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// mapSizes are the sizes at which what the map does is tried.
+// mapSizes are the terminal sizes on which the map is tested.
 var mapSizes = [][2]int{{80, 24}, {120, 40}}
 
-// eachMapSize runs a test at each of them, the map open.
+// eachMapSize runs a test at each of these sizes with the map open.
 func eachMapSize(t *testing.T, a *analyze.Analysis, test func(t *testing.T, m *model)) {
 	t.Helper()
 	for _, size := range mapSizes {
@@ -29,8 +29,8 @@ func eachMapSize(t *testing.T, a *analyze.Analysis, test func(t *testing.T, m *m
 	}
 }
 
-// As one walks to the right, bytes die: what layer 4 stores in /srv/app is live
-// until layer 7 removes it, and not there before layer 4.
+// TestMapBytesDie checks that moving right shows bytes dying: the bytes that layer 4 stores in
+// /srv/app are live until layer 7 removes them, and absent before layer 4.
 func TestMapBytesDie(t *testing.T) {
 	eachMapSize(t, open(t, "app"), func(t *testing.T, m *model) {
 		press(m, "home")
@@ -56,14 +56,14 @@ func TestMapBytesDie(t *testing.T) {
 	})
 }
 
-// v and a double click lead to the files of a cell, as does enter on a directory
-// without others in it; backspace leads back to the cell.
+// TestMapShowsFiles checks that v and a double click open the files of a cell, as enter does on
+// a directory without subdirectories, and that backspace leads back to the cell.
 func TestMapShowsFiles(t *testing.T) {
 	eachMapSize(t, open(t, "app"), func(t *testing.T, m *model) {
 		press(m, "j j left left left left v")
 		rowWith(t, m, "Layer 3 alone")
 		if got := m.explorer.selectedPath(); got != "/srv/app" {
-			t.Errorf("the cursor is on %s", got)
+			t.Errorf("got cursor on %s", got)
 		}
 		press(m, "backspace")
 		rowWith(t, m, "/srv/app · layer 3 stores")
@@ -74,7 +74,7 @@ func TestMapShowsFiles(t *testing.T) {
 
 		press(m, "left left left v") // layer 0 stores nothing there, and nothing shows
 		rowWith(t, m, "Everything in any layer")
-		press(m, "backspace right right right right right v") // shows after layer 5
+		press(m, "backspace right right right right right v") // it shows after layer 5
 		rowWith(t, m, "Files after layer 5")
 		press(m, "backspace")
 		rowWith(t, m, "after layer 5")
@@ -91,41 +91,42 @@ func TestMapMouse(t *testing.T) {
 		}
 		click(2, 2)
 		if p.layer != 2 || p.cursor != 1 {
-			t.Errorf("the cursor is at layer %d, row %d, want 2, 1", p.layer, p.cursor)
+			t.Errorf("got cursor at layer %d, row %d, want 2, 1", p.layer, p.cursor)
 		}
 		click(4, 0)
 		if p.layer != 4 || p.cursor != 1 {
-			t.Errorf("a click on a number: layer %d, row %d, want 4, 1", p.layer, p.cursor)
+			t.Errorf("after a click on a number, got layer %d, row %d, want 4, 1", p.layer, p.cursor)
 		}
 		sign := tea.MouseClickMsg{Button: tea.MouseLeft, X: m.areas.body.x + 1 + c.fixed, Y: m.areas.body.y + 3}
 		send(m, sign)
 		rowWith(t, m, "▾ usr")
 		send(m, tea.MouseWheelMsg{Button: tea.MouseWheelLeft, X: 5, Y: 5})
 		if p.layer != 3 {
-			t.Errorf("the wheel leads to layer %d, want 3", p.layer)
+			t.Errorf("after turning the wheel, got layer %d, want 3", p.layer)
 		}
 		click(3, 2)
 		click(3, 2)
-		rowWith(t, m, "Files after layer 3") // where it stores nothing in /usr
+		rowWith(t, m, "Files after layer 3") // a layer that stores nothing in /usr
 	})
 }
 
-// What is narrowed to stays so until esc; a directory that was opened shows all that
-// it has.
+// TestMapNarrow checks that the map stays narrowed until esc, and that an opened directory
+// shows all its children.
 func TestMapNarrow(t *testing.T) {
 	eachMapSize(t, open(t, "app"), func(t *testing.T, m *model) {
 		press(m, "/ p y t h o n enter")
 		rowWith(t, m, "with python")
 		rowWith(t, m, "python3")
 		if strings.Contains(strings.Join(screen(m), "\n"), "197 kB") {
-			t.Error("srv/app is there")
+			t.Error("srv/app is shown")
 		}
 		press(m, "esc")
 		rowWith(t, m, "197 kB")
 	})
 }
 
-// An image of 120 layers scrolls sideways, and the cursor's cell stays in sight.
+// TestMapOfManyLayers checks that the map of an image with 120 layers scrolls sideways and
+// keeps the cursor's cell visible.
 func TestMapOfManyLayers(t *testing.T) {
 	var s strings.Builder
 	for layer := range 120 {
@@ -145,7 +146,7 @@ func TestMapOfManyLayers(t *testing.T) {
 				t.Fatalf("%v: no layer %d in %q", size, i, head)
 			}
 			if rows := strings.Join(screen(m), "\n"); strings.Count(rows, "[") != 1 || strings.Count(rows, "]") != 1 {
-				t.Fatalf("%v: layer %d: the cursor's cell is not in sight:\n%s", size, i, rows)
+				t.Fatalf("%v: layer %d: the cursor's cell is not visible:\n%s", size, i, rows)
 			}
 			intact(t, m)
 			press(m, "left")
@@ -153,32 +154,32 @@ func TestMapOfManyLayers(t *testing.T) {
 	}
 }
 
-// The map is made when it is first looked at, and made anew when more of the image
-// has been read.
+// TestMapIsMadeWhenShown checks that the map is computed when it is first shown, and again when
+// more of the image has been read.
 func TestMapIsMadeWhenShown(t *testing.T) {
 	a := open(t, "app")
 	m := start(t, a, 80, 24)
 	p := m.views[3].(*framed).page.(*mapView)
 	if p.sums != nil || p.busy {
-		t.Error("it was made before it was shown")
+		t.Error("the map was computed before it was shown")
 	}
 	press(m, "4")
 	sums := p.sums
 	if sums == nil {
-		t.Fatal("it was not made")
+		t.Fatal("the map was not computed")
 	}
 	press(m, "1 4 s s enter")
 	if p.sums != sums {
-		t.Error("the sums were made again")
+		t.Error("the sums were computed again")
 	}
 	other := open(t, "app")
 	settle(m, m.adopt(newSnapshot(other, m.lk.cleaner)))
 	if p.sums == sums || p.sums.Tree() != other.Tree {
-		t.Error("the sums are not those of the newer analysis")
+		t.Error("the sums aren't those of the newer analysis")
 	}
 }
 
-// Keys that are pressed while the map is made are taken once it is there.
+// TestMapKeysWait checks that keys pressed while the map is computed take effect afterwards.
 func TestMapKeysWait(t *testing.T) {
 	m := start(t, open(t, "app"), 80, 24)
 	_, cmd := m.Update(keyOf("4"))

@@ -11,11 +11,11 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// markSizes are the sizes at which things are tried.
+// markSizes are the terminal sizes on which marks are tested.
 var markSizes = [][2]int{{80, 24}, {120, 40}}
 
-// Marked paths are shown and counted, at every size; esc drops them before it does
-// anything else.
+// TestMarks checks that marked paths are shown and counted at every size, and that esc removes
+// the marks before it does anything else.
 func TestMarks(t *testing.T) {
 	a := open(t, "app")
 	for _, size := range append(markSizes, [2]int{40, 10}, [2]int{200, 60}) {
@@ -26,15 +26,15 @@ func TestMarks(t *testing.T) {
 		rowWith(t, m, "◆srv/app")
 		intact(t, m)
 		if m.explorer.files.cursor != 2 {
-			t.Errorf("the cursor is on row %d", m.explorer.files.cursor)
+			t.Errorf("got cursor on row %d", m.explorer.files.cursor)
 		}
 		press(m, "k space")
 		rowWith(t, m, "1 marked")
-		press(m, "2 1 [ m") // they stay
+		press(m, "2 1 [ m") // the marks stay
 		rowWith(t, m, "1 marked")
 		press(m, "esc")
 		if all := strings.Join(screen(m), "\n"); strings.Contains(all, " marked") || strings.Contains(all, "◆") {
-			t.Errorf("esc has left marks:\n%s", all)
+			t.Errorf("marks are left after esc:\n%s", all)
 		}
 	}
 	m := start(t, a, 80, 24, "LANG=C")
@@ -42,7 +42,7 @@ func TestMarks(t *testing.T) {
 	rowWith(t, m, "+@usr")
 }
 
-// All that is marked is extracted by one task, each path as the pane shows it.
+// TestExtractMarked checks that one task extracts all marked paths, each as the pane shows it.
 func TestExtractMarked(t *testing.T) {
 	a := open(t, "app")
 	node := func(path string) analyze.NodeID {
@@ -81,7 +81,7 @@ func TestExtractMarked(t *testing.T) {
 				}
 				for _, w := range tt.want {
 					if !got[w] || len(got) != len(tt.want) {
-						t.Errorf("asked for %+v, want %+v", r.x.Taken, tt.want)
+						t.Errorf("got %+v, want %+v", r.x.Taken, tt.want)
 					}
 				}
 			})
@@ -89,7 +89,8 @@ func TestExtractMarked(t *testing.T) {
 	}
 }
 
-// A conflict of several paths is one question, and all of them are written again.
+// TestExtractMarkedAsksOnce checks that a conflict of several paths is one question, and that
+// all of them are written again.
 func TestExtractMarkedAsksOnce(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	var asked []Extraction
@@ -108,7 +109,7 @@ func TestExtractMarkedAsksOnce(t *testing.T) {
 	}
 }
 
-// The paths that are marked are copied a line each.
+// TestCopyMarked checks that marked paths are copied one per line.
 func TestCopyMarked(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "C g space space")
@@ -119,7 +120,7 @@ func TestCopyMarked(t *testing.T) {
 	}
 }
 
-// clipped returns what a command puts on the clipboard.
+// clipped returns the text that a command copies to the clipboard.
 func clipped(cmd tea.Cmd) string {
 	if cmd == nil {
 		return ""

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A menu of orders marks the one that is current; the key that has opened it goes
-// on, enter takes one, esc none, and S turns the order round.
+// TestOrderMenu checks that the menu of orders marks the current one. The key that opened it
+// moves on, enter selects an order, esc none, and S reverses the order.
 func TestOrderMenu(t *testing.T) {
 	tests := []struct {
 		keys string
@@ -30,7 +30,7 @@ func TestOrderMenu(t *testing.T) {
 			intact(t, m)
 			rowWith(t, m, tt.want)
 			if got := m.a.Tree.Path(m.explorer.files.rows.at(0).node); got != tt.rows {
-				t.Errorf("the first row is %s, want %s", got, tt.rows)
+				t.Errorf("got first row %s, want %s", got, tt.rows)
 			}
 		})
 	}
@@ -39,20 +39,20 @@ func TestOrderMenu(t *testing.T) {
 	rowWith(t, m, "● wasted bytes, the most first")
 }
 
-// The palette finds actions as they are typed, those on the selected row first, and
-// does what their keys do; a number is a layer's.
+// TestPalette checks that the palette finds actions as you type, those on the selected row
+// first, and does what their keys do. A number selects a layer.
 func TestPalette(t *testing.T) {
 	for _, size := range [][2]int{{80, 24}, {120, 40}} {
 		m := start(t, open(t, "app"), size[0], size[1])
 		press(m, ":")
 		intact(t, m)
 		if row := screen(m)[2]; !strings.Contains(row, "view the file") {
-			t.Errorf("the first row is %q", row)
+			t.Errorf("got first row %q", row)
 		}
 		typed(m, "config, hist")
 		press(m, "enter")
 		if m.view != 2 {
-			t.Errorf("the view is %d", m.view)
+			t.Errorf("got view %d", m.view)
 		}
 		press(m, ":")
 		typed(m, "5")
@@ -71,7 +71,7 @@ func TestPalette(t *testing.T) {
 		rowWith(t, m, "no action is called that")
 		press(m, "esc")
 		if len(m.over) > 0 || m.prompt != nil {
-			t.Error("the palette is still there")
+			t.Error("the palette is still open")
 		}
 	}
 }
@@ -84,7 +84,7 @@ func TestModesBackwards(t *testing.T) {
 	rowWith(t, m, "Changes of layers 1 to 7")
 }
 
-// Half pages are half as far as whole ones, in every list.
+// TestHalfPages checks that half pages are half as long as whole ones in every list.
 func TestHalfPages(t *testing.T) {
 	l := list{}
 	l.resize(100, 20)
@@ -94,12 +94,13 @@ func TestHalfPages(t *testing.T) {
 		want int
 	}{{"ctrl+d", 10}, {"pgdown", 29}, {"ctrl+u", 19}, {"pgup", 0}} {
 		if !l.key(k, keyPress(step.key)) || l.cursor != step.want {
-			t.Errorf("after %s at %d, want %d", step.key, l.cursor, step.want)
+			t.Errorf("after %s, got %d, want %d", step.key, l.cursor, step.want)
 		}
 	}
 }
 
-// An action is found by the footer's word for it, too: a view by its name.
+// TestPaletteFindsViews checks that the palette also finds an action by the footer's word for
+// it, such as a view by its name.
 func TestPaletteFindsViews(t *testing.T) {
 	m := start(t, open(t, "app"), 80, 24)
 	for v := range views {

@@ -15,8 +15,8 @@ import (
 	"github.com/peelhq/peel/bench/madeup"
 )
 
-// million is an image of a million entries in twelve layers. It is made once a
-// run, and only if one of these benchmarks is run.
+// million is an image of a million entries in twelve layers. It is made once per run, and only
+// if one of these benchmarks runs.
 var million *analyze.Analysis
 
 func openMillion(b *testing.B) *analyze.Analysis {
@@ -39,7 +39,7 @@ func openMillion(b *testing.B) *analyze.Analysis {
 	return million
 }
 
-// BenchmarkMillionFlat is what stands between the key of the flat list and its frame.
+// BenchmarkMillionFlat measures the time from the key for the flat list to its frame.
 func BenchmarkMillionFlat(b *testing.B) {
 	m := start(b, openMillion(b), 120, 40)
 	var took []time.Duration
@@ -55,7 +55,7 @@ func BenchmarkMillionFlat(b *testing.B) {
 	percentiles(b, took)
 }
 
-// BenchmarkMillionBranches is the same for where the bytes are.
+// BenchmarkMillionBranches measures the same for opening the largest branches.
 func BenchmarkMillionBranches(b *testing.B) {
 	m := start(b, openMillion(b), 120, 40)
 	var took []time.Duration
@@ -68,8 +68,7 @@ func BenchmarkMillionBranches(b *testing.B) {
 	percentiles(b, took)
 }
 
-// BenchmarkMillionMap is what stands between the key of the map and its frame, the
-// sums made anew.
+// BenchmarkMillionMap measures the time from the key for the map to its frame, with new sums.
 func BenchmarkMillionMap(b *testing.B) {
 	a := openMillion(b)
 	var took []time.Duration
@@ -85,8 +84,8 @@ func BenchmarkMillionMap(b *testing.B) {
 	percentiles(b, took)
 }
 
-// BenchmarkMillionMapKeyToFrame is a key and its frame in that view, every directory
-// open: down, layers, pages, the ends.
+// BenchmarkMillionMapKeyToFrame measures keys in the map with every directory open: down,
+// layers, pages, the ends.
 func BenchmarkMillionMapKeyToFrame(b *testing.B) {
 	m := start(b, openMillion(b), 120, 40)
 	press(m, "4 E g")
@@ -101,8 +100,7 @@ func BenchmarkMillionMapKeyToFrame(b *testing.B) {
 	percentiles(b, took)
 }
 
-// percentiles reports the times of single steps: the middle one, and the one
-// that 99 of 100 do not exceed.
+// percentiles reports the median and the 99th percentile of the times.
 func percentiles(b *testing.B, took []time.Duration) {
 	slices.Sort(took)
 	at := func(percent int) float64 {
@@ -112,8 +110,8 @@ func percentiles(b *testing.B, took []time.Duration) {
 	b.ReportMetric(at(99), "ms-99th")
 }
 
-// BenchmarkMillionKeyToFrame is a key and its frame in an image of a million
-// entries, every directory open: down, up, pages, the ends.
+// BenchmarkMillionKeyToFrame measures the time from a key to its frame in an image of a million
+// entries, with every directory open: down, up, pages, the ends.
 func BenchmarkMillionKeyToFrame(b *testing.B) {
 	m := start(b, openMillion(b), 120, 40)
 	press(m, "E g")
@@ -128,8 +126,8 @@ func BenchmarkMillionKeyToFrame(b *testing.B) {
 	percentiles(b, took)
 }
 
-// BenchmarkMillionLayerSwitch selects layers one after another. The views of
-// those that were selected before are kept; each is made anew here.
+// BenchmarkMillionLayerSwitch selects layers one after another. The views of earlier selections
+// would be cached, so each is made again here.
 func BenchmarkMillionLayerSwitch(b *testing.B) {
 	for _, tt := range []struct{ name, keys string }{{"closed", ""}, {"open", "E"}} {
 		b.Run(tt.name, func(b *testing.B) {
@@ -140,7 +138,7 @@ func BenchmarkMillionLayerSwitch(b *testing.B) {
 			for i := 0; b.Loop(); i++ {
 				b.StopTimer()
 				m.explorer.layers.to((i * 5) % 12)
-				for from := -1; from < 12; from++ { // push the views out
+				for from := -1; from < 12; from++ { // evict the cached views
 					a.Tree.View(analyze.Spec{Mode: analyze.Range, From: from, At: 11})
 				}
 				b.StartTimer()
@@ -154,8 +152,7 @@ func BenchmarkMillionLayerSwitch(b *testing.B) {
 	}
 }
 
-// BenchmarkMillionFirstFrame is what stands between an analysis and its first
-// frame.
+// BenchmarkMillionFirstFrame measures the time from an analysis to its first frame.
 func BenchmarkMillionFirstFrame(b *testing.B) {
 	a := openMillion(b)
 	var took []time.Duration
@@ -176,8 +173,8 @@ func BenchmarkMillionFirstFrame(b *testing.B) {
 	percentiles(b, took)
 }
 
-// BenchmarkMillionPackages is what the view of packages takes to open, when nobody has
-// asked for packages before, and then a key in it.
+// BenchmarkMillionPackages measures the time to open the view of packages for the first time,
+// and then a key in it.
 func BenchmarkMillionPackages(b *testing.B) {
 	a := openMillion(b)
 	var took []time.Duration
@@ -192,15 +189,15 @@ func BenchmarkMillionPackages(b *testing.B) {
 		_ = m.View()
 		took = append(took, time.Since(began))
 	}
-	b.ReportMetric(float64(opened)/float64(time.Millisecond), "ms-open") // a loop drops what was reported before
+	b.ReportMetric(float64(opened)/float64(time.Millisecond), "ms-open") // Loop drops metrics reported before it
 	percentiles(b, took)
 }
 
-// BenchmarkMillionComparison is what it takes to compare two unions of an image of a
-// million entries, from the analysis to the first frame, and then a key and its frame
-// with every directory open; opening and closing a directory among them.
+// BenchmarkMillionComparison measures the time to compare two unions of an image of a million
+// entries, from the analysis to the first frame, and then keys with every directory open,
+// including opening and closing a directory.
 func BenchmarkMillionComparison(b *testing.B) {
-	million = nil // contents are compared: its file must still be there
+	million = nil // it compares contents, so its file must still exist
 	s := &fakeShop{images: map[string]*analyze.Analysis{"a": openMillion(b)}}
 	began := time.Now()
 	m := comparing(b, s, [2]Side{{Ref: "a", Name: "a", At: 2}, {Ref: "a", Name: "a", At: -1}}, 120, 40)
@@ -226,18 +223,18 @@ func BenchmarkMillionComparison(b *testing.B) {
 	percentiles(b, took)
 }
 
-// BenchmarkMillionSearchKey is what a character typed into a search costs in an
-// image of a million entries, up to the frame that shows the match.
+// BenchmarkMillionSearchKey measures a character typed into a search in an image of a million
+// entries, up to the frame that shows the match.
 func BenchmarkMillionSearchKey(b *testing.B) { benchmarkTyping(b, "/") }
 
-// BenchmarkMillionFuzzyKey is the same for a fuzzy search.
+// BenchmarkMillionFuzzyKey measures the same for a fuzzy search.
 func BenchmarkMillionFuzzyKey(b *testing.B) { benchmarkTyping(b, "/ ctrl+r") }
 
-// BenchmarkMillionFilterKey is the same for a filter.
+// BenchmarkMillionFilterKey measures the same for a filter.
 func BenchmarkMillionFilterKey(b *testing.B) { benchmarkTyping(b, "f") }
 
-// benchmarkTyping types one character after the other and takes it back: what it
-// matches is found anew each time.
+// benchmarkTyping types one character after the other and deletes it again, so that the matches
+// are computed each time.
 func benchmarkTyping(b *testing.B, prompt string) {
 	m := start(b, openMillion(b), 120, 40)
 	press(m, "C "+prompt)
@@ -249,16 +246,15 @@ func benchmarkTyping(b *testing.B, prompt string) {
 		_ = m.View()
 		took = append(took, time.Since(began))
 		b.StopTimer()
-		m.explorer.files.cache = nil // keeps what filters left
+		m.explorer.files.cache = nil // drop the cached results of filters
 		press(m, "backspace")
 		b.StartTimer()
 	}
 	percentiles(b, took)
 }
 
-// BenchmarkMillionMemory is what the screen holds of an image of a million
-// entries beside the analysis, once all layers have been looked at with every
-// directory open, and all rows have been on the screen.
+// BenchmarkMillionMemory measures the memory of the screen beside the analysis of a million
+// entries, after showing all layers and all rows with every directory open.
 func BenchmarkMillionMemory(b *testing.B) {
 	held := func() float64 {
 		runtime.GC()
@@ -267,7 +263,7 @@ func BenchmarkMillionMemory(b *testing.B) {
 		return float64(stats.HeapAlloc) / 1e6
 	}
 	for b.Loop() {
-		million = nil // another benchmark may have left views with it
+		million = nil // another benchmark may have left views in it
 		a := openMillion(b)
 		before := held()
 		m := start(b, a, 120, 40)
@@ -288,8 +284,8 @@ func BenchmarkMillionMemory(b *testing.B) {
 	}
 }
 
-// BenchmarkMillionFix is what the view of fixes takes before it has something to show, and
-// what a key takes once it has.
+// BenchmarkMillionFix measures the time until the view of fixes shows something, and then a key
+// in it.
 func BenchmarkMillionFix(b *testing.B) {
 	a := openMillion(b)
 	b.Run("open", func(b *testing.B) {

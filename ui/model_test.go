@@ -13,7 +13,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// The screen opens on the largest waste, and tells its story.
+// TestOpensOnTheLargestWaste checks that the screen opens on the largest waste and explains it.
 func TestOpensOnTheLargestWaste(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	n, ok := m.explorer.files.current()
@@ -21,15 +21,15 @@ func TestOpensOnTheLargestWaste(t *testing.T) {
 		t.Fatal("no row is selected")
 	}
 	if got := m.a.Tree.Path(n); got != "/var/lib/apt/lists" {
-		t.Errorf("the cursor is on %s", got)
+		t.Errorf("got cursor on %s", got)
 	}
 	if m.explorer.layers.cursor != len(m.a.Layers)-1 {
-		t.Errorf("layer %d is selected", m.explorer.layers.cursor)
+		t.Errorf("got layer %d", m.explorer.layers.cursor)
 	}
 }
 
-// The cursor stays on its path when the layer changes; where the path is not,
-// it is on the nearest parent, and it comes back.
+// TestCursorStaysOnItsPath checks that the cursor stays on its path when the layer changes. If
+// the path isn't there, the cursor moves to the nearest parent, and later comes back.
 func TestCursorStaysOnItsPath(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	path := func() string {
@@ -51,11 +51,11 @@ func TestCursorStaysOnItsPath(t *testing.T) {
 	for _, s := range steps {
 		press(m, s.key)
 		want := s.want
-		if want == "/" { // it has no row: the first one is as near
+		if want == "/" { // it has no row, so use the first row
 			want = m.a.Tree.Path(m.explorer.files.rows.at(0).node)
 		}
 		if got := path(); got != want {
-			t.Fatalf("after %q the cursor is on %s, want %s", s.key, got, want)
+			t.Fatalf("after %q, got cursor on %s, want %s", s.key, got, want)
 		}
 	}
 }
@@ -90,13 +90,13 @@ func TestFilesKeys(t *testing.T) {
 				t.Fatal("no row is selected")
 			}
 			if got := a.Tree.Path(n); got != tt.want {
-				t.Errorf("the cursor is on %s, want %s", got, tt.want)
+				t.Errorf("got cursor on %s, want %s", got, tt.want)
 			}
 		})
 	}
 }
 
-// Keys that come while rows are being made wait for them.
+// TestKeysWaitForRows checks that keys pressed while rows are computed wait for them.
 func TestKeysWaitForRows(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "C g")
@@ -107,13 +107,14 @@ func TestKeysWaitForRows(t *testing.T) {
 	}
 	settle(m, cmds...)
 	n, _ := m.explorer.files.current()
-	// /usr opened, into /usr/lib, down to /usr/bin, that opened, into it.
+	// Open /usr, go into /usr/lib and down to /usr/bin, open that, and go into it.
 	if got := m.a.Tree.Path(n); got != "/usr/bin/bash" {
-		t.Errorf("the cursor is on %s", got)
+		t.Errorf("got cursor on %s", got)
 	}
 }
 
-// Of many layers that are gone through at once, the last is what is shown.
+// TestTheLastLayerWins checks that after moving through many layers quickly, the last one is
+// shown.
 func TestTheLastLayerWins(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "shift+tab")
@@ -124,7 +125,7 @@ func TestTheLastLayerWins(t *testing.T) {
 	}
 	settle(m, cmds...)
 	if m.explorer.layers.cursor != 2 || m.explorer.files.spec.At != 2 {
-		t.Errorf("layer %d is selected, the files are those after layer %d", m.explorer.layers.cursor, m.explorer.files.spec.At)
+		t.Errorf("got layer %d, with the files after layer %d", m.explorer.layers.cursor, m.explorer.files.spec.At)
 	}
 }
 
@@ -199,7 +200,7 @@ func TestMouse(t *testing.T) {
 			press(m, "C g")
 			send(m, tea.MouseClickMsg(tt.click(m)))
 			if !tt.want(m) {
-				t.Errorf("layer %d, row %d, pane %d", m.explorer.layers.cursor, m.explorer.files.cursor, m.explorer.focus)
+				t.Errorf("got layer %d, row %d, pane %d", m.explorer.layers.cursor, m.explorer.files.cursor, m.explorer.focus)
 			}
 			intact(t, m)
 		})
@@ -211,13 +212,14 @@ func TestMouse(t *testing.T) {
 		mouse.Button = tea.MouseWheelDown
 		send(m, tea.MouseWheelMsg(mouse))
 		if m.explorer.files.top != wheelRows {
-			t.Errorf("row %d is the first", m.explorer.files.top)
+			t.Errorf("got first row %d", m.explorer.files.top)
 		}
 		intact(t, m)
 	})
 }
 
-// The selected layer's column is told apart, with colours and without.
+// TestThemes checks that the selected layer's column is visible as such, with and without
+// colours.
 func TestThemes(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -254,7 +256,7 @@ func TestThemes(t *testing.T) {
 	}
 }
 
-// loadFunc is what Options.Load is.
+// loadFunc is the type of Options.Load.
 type loadFunc = func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error)
 
 func TestRun(t *testing.T) {
@@ -308,7 +310,7 @@ func TestRun(t *testing.T) {
 			}
 		})
 	}
-	t.Run("cancelled from outside", func(t *testing.T) {
+	t.Run("cancelled by the caller", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		in, keys := io.Pipe()
 		defer func() { _ = keys.Close() }()

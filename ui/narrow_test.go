@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The help, the image and the waste can be narrowed to what holds a text, as it is
-// typed; esc shows all again, and typed letters are no commands.
+// TestNarrow checks that the help, the image and the waste can be narrowed to a text as you
+// type. esc shows everything again, and typed letters don't act as commands.
 func TestNarrow(t *testing.T) {
 	tests := []struct {
 		name, keys, text string

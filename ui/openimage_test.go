@@ -12,13 +12,14 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// What is found is opened at once; what cannot be is said, in the list.
+// TestPickerOpens checks that an image that is found is opened, and that an error is shown in
+// the list.
 func TestPickerOpens(t *testing.T) {
 	app := open(t, "app")
 	tests := []struct {
 		keys  string
-		wants string // what was opened, in turn
-		says  string // on the screen then
+		wants string // images that were opened, in order
+		says  string // shown on the screen afterwards
 	}{
 		{"enter", "docker://app:1", "Layers"},
 		{"/ l o c a l h o s t enter", "podman://localhost/app:1", "cannot open podman://localhost/app:1: the disk \\x1b[2J is gone"},
@@ -49,8 +50,8 @@ func TestPickerOpens(t *testing.T) {
 	}
 }
 
-// Nothing of one image is left when another is opened: it is as if that had
-// been opened first.
+// TestAnotherImageBeginsAnew checks that opening another image leaves nothing of the previous
+// one, as if the new image had been opened first.
 func TestAnotherImageBeginsAnew(t *testing.T) {
 	app, odd := open(t, "app"), open(t, "odd")
 	s := &fakeShop{
@@ -69,8 +70,8 @@ func TestAnotherImageBeginsAnew(t *testing.T) {
 	}
 }
 
-// What comes late about an image that is not shown any more is dropped, and that is
-// closed once nothing is under way for it.
+// TestLateResultsAreDropped checks that late results for an image that is no longer shown are
+// dropped, and that the image is closed once nothing is running for it.
 func TestLateResultsAreDropped(t *testing.T) {
 	app, odd := open(t, "app"), open(t, "odd")
 	s := &fakeShop{
@@ -99,23 +100,23 @@ func TestLateResultsAreDropped(t *testing.T) {
 	}()
 	select {
 	case <-closed:
-		t.Fatal("the image before is closed while it is in use")
-	case <-time.After(20 * time.Millisecond): // as long as it takes to see that it waits
+		t.Fatal("the previous image was closed while in use")
+	case <-time.After(20 * time.Millisecond): // long enough to see that it waits
 	}
 	close(finish)
 	<-settled
 	if m.a != odd || <-closed != app {
-		t.Error("the other image is not shown, or the first one not closed")
+		t.Error("the other image isn't shown, or the first one isn't closed")
 	}
 	send(m, <-came)
 	if m.a != odd {
-		t.Error("a late result has taken its place")
+		t.Error("a late result replaced the image")
 	}
 }
 
-// A command of an image that has been left runs all the same, with its context
-// cancelled: it may hold something open. What it brings is let go of, and then
-// the session is over.
+// TestLeftBeforeItBegan checks that a command of an image that you left still runs, with its
+// context cancelled, since it may hold a resource. Its result is released, and then the session
+// ends.
 func TestLeftBeforeItBegan(t *testing.T) {
 	m := picking(t, &fakeShop{sources: someImages()}, 80, 24)
 	_, cmd := m.Update(keyOf("enter"))
@@ -123,12 +124,12 @@ func TestLeftBeforeItBegan(t *testing.T) {
 	late := left.bind(func() tea.Msg { return heldMsg{&gate{}} })
 	_, back := m.Update(keyOf("esc"))
 	if ctx.Err() == nil {
-		t.Error("its context is not cancelled")
+		t.Error("its context isn't cancelled")
 	}
 	settle(m, cmd, back)
 	select {
 	case <-left.idle:
-		t.Fatal("it is over, and a command has not run")
+		t.Fatal("the session ended before a command ran")
 	default:
 	}
 	msg := late()
@@ -137,7 +138,7 @@ func TestLeftBeforeItBegan(t *testing.T) {
 		t.Error(err)
 	}
 	if held := msg.(sessionMsg).msg.(heldMsg).g; !held.shut {
-		t.Error("what it has onRows is not let go of")
+		t.Error("the resource in its onRows isn't released")
 	}
 	rowWith(t, m, "Images")
 }
@@ -148,7 +149,8 @@ type heldMsg struct{ g *gate }
 func (heldMsg) update(*model) tea.Cmd { return nil }
 func (msg heldMsg) drop()             { msg.g.shut = true }
 
-// A file that is viewed is closed when another image is opened.
+// TestPagesAreClosedWithTheirImage checks that a viewed file is closed when another image is
+// opened.
 func TestPagesAreClosedWithTheirImage(t *testing.T) {
 	app := open(t, "app")
 	s := &fakeShop{sources: someImages(), images: map[string]*analyze.Analysis{"docker://app:1": app}}
@@ -158,6 +160,6 @@ func TestPagesAreClosedWithTheirImage(t *testing.T) {
 	m.open(&viewer{stop: stop, h: m, lk: &m.lk})
 	settle(m, m.session.bind(m.backToPicker(nil)))
 	if ctx.Err() == nil {
-		t.Error("the viewer does not know that it is closed")
+		t.Error("the viewer isn't closed")
 	}
 }
