@@ -110,7 +110,7 @@ func TestFixTogether(t *testing.T) {
 	m, p := fixing(t, "fixable", 120, 40)
 	press(m, "space j")
 	m.Update(keyOf("space"))
-	settle(m, plannedMsg{p, p.plan.seq, nil, errors.New("these two can't be applied together")}.update())
+	settle(m, plannedMsg{p, p.plan.seq, nil, errors.New("these two cannot be made together")}.update())
 	rowWith(t, m, "these two cannot be made together")
 	if p.plan.count() != 1 || p.plan.proposal == nil {
 		t.Errorf("%d fixes chosen, with %v", p.plan.count(), p.plan.proposal)

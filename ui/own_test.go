@@ -19,7 +19,7 @@ func TestOwnCommandsAreChecked(t *testing.T) {
 		name string
 		own  []OwnCommand
 		keys map[string][]string
-		want string // in the error; "" for none
+		want string // part of the error; "" for none
 	}{
 		{"a good one", []OwnCommand{{Key: "ctrl+g", Run: run}}, nil, ""},
 		{"two", []OwnCommand{{Key: "ctrl+g", Run: run}, {Key: "!", Run: run, Shows: "output"}}, nil, ""},
@@ -46,7 +46,8 @@ func TestOwnCommandsAreChecked(t *testing.T) {
 	}
 }
 
-// Whatever a path or an image is called, it stays one argument, and is no flag.
+// TestOwnArguments checks that a path or an image with any name is passed as one argument, and
+// never as a flag.
 func TestOwnArguments(t *testing.T) {
 	c := OwnCommand{Run: []string{"p", "{path}", "--layer={layer}", "{image}", "x{path}y"}}
 	tests := []struct {
@@ -63,15 +64,15 @@ func TestOwnArguments(t *testing.T) {
 		}
 	}
 	if _, err := c.arguments("/a", 3, ""); err == nil {
-		t.Error("an image without a name was given to a command")
+		t.Error("a command got an image without a name")
 	}
 	if _, err := (OwnCommand{Run: []string{"p", "{path}"}}).arguments("/a", 3, ""); err != nil {
 		t.Error(err)
 	}
 }
 
-// withCommands returns the program with commands of the reader's own, and what they
-// were run with.
+// withCommands returns the program with user-defined commands, and the arguments they were run
+// with.
 func withCommands(t *testing.T, w, h int, fails error) (m *model, ran *[][]string) {
 	t.Helper()
 	a := open(t, "app")
@@ -102,8 +103,8 @@ func withCommands(t *testing.T, w, h int, fails error) (m *model, ran *[][]strin
 	return m, ran
 }
 
-// Commands of the reader's own are run on what is selected, are in the help and in
-// the palette, and what they write is shown clean.
+// TestOwnCommands checks that user-defined commands run on the selected row, that the help and
+// the palette list them, and that their output is shown escaped.
 func TestOwnCommands(t *testing.T) {
 	for _, size := range markSizes {
 		m, ran := withCommands(t, size[0], size[1], nil)
@@ -129,7 +130,7 @@ func TestOwnCommands(t *testing.T) {
 	rowWith(t, m, "exit status 1")
 }
 
-// Colours of roles take the place of the theme's, where there are colours at all.
+// TestRoles checks that colours of roles override the theme's, if there are colours at all.
 func TestRoles(t *testing.T) {
 	a := open(t, "app")
 	begin := func(s Settings, p colorprofile.Profile, env ...string) *model {
@@ -199,8 +200,8 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// A copy of a file is made for the pager, and asked about if it is large; other
-// things have none.
+// TestOpenOutside checks that a file is copied for the pager, that a large one needs
+// confirmation, and that anything other than a file isn't copied.
 func TestOpenOutside(t *testing.T) {
 	tests := []struct {
 		name, keys, says string
@@ -229,7 +230,7 @@ func TestOpenOutside(t *testing.T) {
 				}
 				press(m, tt.keys)
 				if copies != tt.copies || edited != tt.edit {
-					t.Errorf("%d copies, for the editor: %v", copies, edited)
+					t.Errorf("got %d copies, for the editor: %v", copies, edited)
 				}
 				if tt.says != "" {
 					rowWith(t, m, tt.says)

@@ -13,9 +13,9 @@ func packagesOf(m *model) *packages {
 	return m.views[len(views)-1].(*framed).page.(*packages)
 }
 
-// Enter on a package shows the files that it lists, and no others, after the layer that
-// has them: as many bytes as the package has there. A key drops the filter, another one
-// leads back.
+// TestPackageShowsItsFiles checks that enter on a package shows exactly the files that it
+// lists, after the layer that has them, with as many bytes as the package has there. One key
+// drops the filter, another leads back.
 func TestPackageShowsItsFiles(t *testing.T) {
 	for _, size := range [][2]int{{80, 24}, {120, 40}} {
 		m := start(t, open(t, "packages"), size[0], size[1])
@@ -31,7 +31,7 @@ func TestPackageShowsItsFiles(t *testing.T) {
 				press(m, "enter")
 				intact(t, m)
 				if m.view != filesView {
-					t.Fatalf("view %d is shown", m.view)
+					t.Fatalf("got view %d", m.view)
 				}
 				v := m.explorer.files.view
 				if n, _ := v.Matched(); n == 0 {
@@ -39,12 +39,12 @@ func TestPackageShowsItsFiles(t *testing.T) {
 				}
 				if x.Name != "" {
 					if got, want := v.Bytes(analyze.Root)-x.Shared, visibleAfter(x, v.Spec().At, p.a); got != want {
-						t.Errorf("%d bytes after layer %d, want %d", got, v.Spec().At, want)
+						t.Errorf("got %d bytes after layer %d, want %d", got, v.Spec().At, want)
 					}
 				}
 				press(m, "F")
 				if !m.explorer.files.request.filter.Empty() {
-					t.Error("F does not drop the filter")
+					t.Error("F doesn't drop the filter")
 				}
 				press(m, "backspace")
 				if got, _ := p.current(); m.view == filesView || got != x {
@@ -55,8 +55,8 @@ func TestPackageShowsItsFiles(t *testing.T) {
 	}
 }
 
-// visibleAfter returns how many bytes of a package the union after a layer shows, by
-// asking about every version.
+// visibleAfter returns how many bytes of a package the union after a layer shows, by checking
+// every version.
 func visibleAfter(x *analyze.Package, layer int, a *analyze.Analysis) int64 {
 	n := int64(0)
 	all, err := a.Packages(context.Background())
@@ -73,7 +73,8 @@ func visibleAfter(x *analyze.Package, layer int, a *analyze.Analysis) int64 {
 	return n
 }
 
-// The rows and what no package owns come to what the image stores, in every order.
+// TestPackagesAddUp checks that the rows, with the one for files without a package, add up to
+// the bytes that the image stores, in every order.
 func TestPackagesAddUp(t *testing.T) {
 	a := open(t, "packages")
 	for by := range packageOrders {
@@ -92,7 +93,8 @@ func TestPackagesAddUp(t *testing.T) {
 	}
 }
 
-// A menu orders the packages, and a key and a click on a column's name turn that round.
+// TestPackageOrders checks that a menu orders the packages, and that a key and a click on a
+// column's name reverse the order.
 func TestPackageOrders(t *testing.T) {
 	tests := []struct{ keys, first, right string }{
 		{"", "git", "by stored ▾"},
@@ -116,11 +118,11 @@ func TestPackageOrders(t *testing.T) {
 	}
 }
 
-// Packages are not found out before they are looked at.
+// TestPackagesWait checks that packages are computed only when their view is opened.
 func TestPackagesWait(t *testing.T) {
 	m := start(t, open(t, "packages"), 80, 24)
 	if p := packagesOf(m); p.rows != nil || p.busy {
-		t.Error("found out, though nobody has looked")
+		t.Error("packages were computed before the view was opened")
 	}
 	press(m, fmt.Sprint(len(views))+" j")
 	if p := packagesOf(m); p.rows == nil || p.busy || p.cursor != 1 {

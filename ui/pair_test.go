@@ -13,8 +13,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// twoImages are a shop with the earlier image, the later one, and one that cannot be
-// read.
+// twoImages returns a shop with an earlier image, a later one, and one that can't be read.
 func twoImages(t testing.TB) *fakeShop {
 	t.Helper()
 	earlier, later := open(t, "earlier"), open(t, "later")
@@ -27,8 +26,8 @@ func twoImages(t testing.TB) *fakeShop {
 	}
 }
 
-// comparing returns the program on a terminal of w columns and h rows, with a
-// comparison of two images of a shop.
+// comparing returns the program on a terminal of w columns and h rows, comparing two images of
+// a shop.
 func comparing(t testing.TB, s *fakeShop, sides [2]Side, w, h int, env ...string) *model {
 	t.Helper()
 	m := newModel(t.Context(), Options{
@@ -91,7 +90,7 @@ func TestPairFrames(t *testing.T) {
 	}
 }
 
-// Both views of a comparison in every theme.
+// TestPairThemes shows both views of a comparison in every theme.
 func TestPairThemes(t *testing.T) {
 	s := twoImages(t)
 	for _, th := range []struct {
@@ -117,7 +116,7 @@ func TestPairThemes(t *testing.T) {
 				intact(t, m)
 				content := m.View().Content
 				if coloured := strings.Contains(content, "\x1b[3"); coloured && th.name == "plain" {
-					t.Error("a colour in the theme without any")
+					t.Error("the theme without colours has a colour")
 				}
 				golden(t, name, strings.Split(strings.ReplaceAll(content, "\x1b", "^["), "\n"))
 			})
@@ -125,7 +124,7 @@ func TestPairThemes(t *testing.T) {
 	}
 }
 
-// While images are read, it is told of both how far that has come.
+// TestPairLoading checks that the progress of both images is shown while they are read.
 func TestPairLoading(t *testing.T) {
 	for _, size := range [][2]int{{80, 24}, {120, 40}, {40, 10}, {20, 5}} {
 		name := fmt.Sprintf("pair-loading-%dx%d", size[0], size[1])
@@ -141,13 +140,14 @@ func TestPairLoading(t *testing.T) {
 			m.pair.read.Store(true)
 			intact(t, m)
 			if all := strings.Join(screen(m), "\n"); !m.areas.tooSmall && !strings.Contains(all, "Comparing") {
-				t.Errorf("it is not told that they are compared:\n%s", all)
+				t.Errorf("the screen doesn't say that they are being compared:\n%s", all)
 			}
 		})
 	}
 }
 
-// The tree has what the text form lists, and its sums.
+// TestPairShowsWhatDiffers checks that the tree has the paths of the text form, with the right
+// sums.
 func TestPairShowsWhatDiffers(t *testing.T) {
 	s := twoImages(t)
 	m := comparing(t, s, bothSides, 120, 40)
@@ -170,7 +170,7 @@ func TestPairShowsWhatDiffers(t *testing.T) {
 	}
 	for _, p := range want.Paths {
 		if !listed[p.Path] && p.Path != "/" {
-			t.Errorf("%s is not there", p.Path)
+			t.Errorf("%s isn't shown", p.Path)
 		}
 	}
 	if sum := d.rows.sizes(0); sum.before != want.Before.Visible || sum.after != want.After.Visible {
@@ -181,7 +181,7 @@ func TestPairShowsWhatDiffers(t *testing.T) {
 	}
 }
 
-// What keys do in a comparison, at both sizes.
+// TestPairKeys checks the keys of a comparison, at both sizes.
 func TestPairKeys(t *testing.T) {
 	tests := []struct {
 		name, keys string
@@ -237,7 +237,8 @@ func TestPairKeys(t *testing.T) {
 	}
 }
 
-// Two unions of one image are compared too; it is read once.
+// TestPairOfOneImage checks that two unions of one image can be compared, and that the image is
+// read once.
 func TestPairOfOneImage(t *testing.T) {
 	s := twoImages(t)
 	m := comparing(t, s, [2]Side{{Ref: "docker://app:1", Name: "app:1", At: 1}, {Ref: "docker://app:1", Name: "app:1", At: -1}}, 120, 40)
@@ -250,8 +251,9 @@ func TestPairOfOneImage(t *testing.T) {
 	rowWith(t, m, "app.conf")
 }
 
-// In the list of images, one is marked, and enter on another compares the two. The way
-// back leads to what was open, and to where one was in it.
+// TestPickerCompares checks that in the list of images, you can mark one and press enter on
+// another to compare them. The way back leads to the image that was open, and to your place in
+// it.
 func TestPickerCompares(t *testing.T) {
 	for _, size := range [][2]int{{80, 24}, {120, 40}} {
 		s := twoImages(t)
@@ -280,20 +282,20 @@ func TestPickerCompares(t *testing.T) {
 	}
 }
 
-// A mark is taken back by the same key, and by esc.
+// TestPickerUnmarks checks that the same key or esc removes a mark.
 func TestPickerUnmarks(t *testing.T) {
 	for _, key := range []string{"space", "esc"} {
 		s := twoImages(t)
 		m := picking(t, s, 80, 24)
 		press(m, "G space "+key+" enter")
 		if m.pair != nil || m.a == nil {
-			t.Errorf("%s does not take the mark back", key)
+			t.Errorf("%s doesn't remove the mark", key)
 		}
 	}
 }
 
-// If one of the two cannot be read, that is said of it, and what was open is there
-// again.
+// TestPairFails checks that if one of the two images can't be read, the error names it, and the
+// image that was open returns.
 func TestPairFails(t *testing.T) {
 	for _, keys := range []string{"g space j enter", "j space g enter"} {
 		s := twoImages(t)
@@ -320,8 +322,8 @@ func TestPairFails(t *testing.T) {
 	})
 }
 
-// Images are closed when they are left, each once, also if the comparison is not
-// wanted any more while it is read.
+// TestPairCloses checks that each image is closed once when it's left, even if the comparison
+// is cancelled while an image is being read.
 func TestPairCloses(t *testing.T) {
 	s := twoImages(t)
 	closed := map[*analyze.Analysis]int{}
@@ -347,12 +349,12 @@ func TestPairCloses(t *testing.T) {
 	press(m, "esc")
 	settle(m, cmd)
 	if closed[s.images["docker://app:2"]] != 1 || closed[s.images["docker://app:1"]] != 1 {
-		t.Errorf("not wanted: closed %v", closed)
+		t.Errorf("cancelled: closed %v", closed)
 	}
 	rowWith(t, m, "Images")
 }
 
-// A reading that is cancelled ends the other one too.
+// TestPairCancels checks that cancelling one read ends the other too.
 func TestPairCancels(t *testing.T) {
 	failure := errors.New("no such image")
 	m := newModel(t.Context(), Options{
@@ -373,8 +375,8 @@ func TestPairCancels(t *testing.T) {
 	}
 }
 
-// Whatever is pressed and clicked in a comparison: never a panic, and every frame is
-// intact.
+// FuzzPairKeys presses any keys and clicks anywhere in a comparison. The program must never
+// panic, and every frame must be intact.
 func FuzzPairKeys(f *testing.F) {
 	f.Add([]byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09"))
 	f.Add([]byte("\xc0\x30\x12\x0b\x0b\x0b\x00\x00\xf0\x20\x08\x10\x10\x10\x0d\x06\x07"))

@@ -12,12 +12,13 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// A defect in the program does not leave the terminal as the screen had it.
+// TestPanicRestoresTheTerminal checks that a defect in the program doesn't leave the terminal
+// in the screen's modes.
 func TestPanicRestoresTheTerminal(t *testing.T) {
 	a := open(t, "app")
 	in, keys := io.Pipe()
 	defer keys.Close()
-	out := newScreenUp("app:1") // the title once the image is there: its own name
+	out := newScreenUp("app:1") // the title once the image is loaded: its name
 	out.types(keys, "x\r")
 	err := Run(t.Context(), Options{
 		Name: "app", Input: in, Output: out, Environ: []string{"TERM=xterm-256color", "LANG=C.UTF-8"},
@@ -29,7 +30,7 @@ func TestPanicRestoresTheTerminal(t *testing.T) {
 		}},
 	})
 	if !errors.Is(err, tea.ErrProgramPanic) && !strings.Contains(err.Error(), "panic") {
-		t.Errorf("it ended with %v", err)
+		t.Errorf("ended with %v", err)
 	}
 	const altScreen, mouse, cursor = "\x1b[?1049", "\x1b[?1002", "\x1b[?25"
 	for _, mode := range []string{altScreen, mouse, cursor} {
@@ -39,7 +40,7 @@ func TestPanicRestoresTheTerminal(t *testing.T) {
 			on = 'l'
 		}
 		if last[len(mode)] == on {
-			t.Errorf("%q is still as the screen had it", mode)
+			t.Errorf("%q was not reset", mode)
 		}
 	}
 }

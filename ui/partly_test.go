@@ -11,8 +11,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// While the layers above are being read, those that are there can be looked at;
-// the reader's place stays when more come.
+// TestWhatIsReadIsShown checks that the lower layers can be viewed while the others are being
+// read, and that your place stays the same when more arrive.
 func TestWhatIsReadIsShown(t *testing.T) {
 	im, err := source.Open(t.Context(), testkit.ShapeNamed("docker-20").Write(t, testkit.Load(t, "testdata/app.image")), source.Options{})
 	if err != nil {
@@ -35,7 +35,7 @@ func TestWhatIsReadIsShown(t *testing.T) {
 	send(m, tea.WindowSizeMsg{Width: 120, Height: 40})
 	m.loading.p = Progress{Bytes: 25, TotalBytes: 100, Layers: 2, TotalLayer: 8}
 
-	// shownCmd waits for what never comes here: only what is done at once counts.
+	// Nothing arrives for shownCmd, so only immediate effects count.
 	m.shown = make(chan *analyze.Analysis)
 	close(m.shown)
 	send(m, m.loadedFrom()(t.Context(), lower(2)))
@@ -50,36 +50,36 @@ func TestWhatIsReadIsShown(t *testing.T) {
 	settle(m, m.explorer.reveal(n))
 	send(m, m.loadedFrom()(t.Context(), lower(5)))
 	intact(t, m)
-	rowWith(t, m, "Files after layer 4") // who is at the top goes along
+	rowWith(t, m, "Files after layer 4") // a cursor at the top follows
 	if at, _ := m.explorer.files.current(); m.a.Tree.Path(at) != "/usr/bin" {
-		t.Errorf("the cursor is on %s", m.a.Tree.Path(at))
+		t.Errorf("got cursor on %s", m.a.Tree.Path(at))
 	}
 	press(m, "[ [")
 	send(m, m.loadedFrom()(t.Context(), whole))
-	rowWith(t, m, "Files after layer 2") // who is not, stays
+	rowWith(t, m, "Files after layer 2") // a cursor elsewhere stays
 	if m.reading() || m.explorer.layers.cursor != 2 {
 		t.Errorf("still reading, or at layer %d", m.explorer.layers.cursor)
 	}
 	send(m, m.loadedFrom()(t.Context(), lower(3))) // too late
 	if !m.a.Whole() {
-		t.Error("an analysis of fewer layers took the place of the whole")
+		t.Error("an analysis of fewer layers replaced the complete one")
 	}
 	press(m, "2 3 1 ] ] ] ] ]")
 	intact(t, m)
 	rowWith(t, m, "Files after layer 7")
 }
 
-// Load's own way: show, then the end.
+// TestLoaderShows tests Load's own sequence: show, then the end.
 func TestLoaderShows(t *testing.T) {
 	a := open(t, "app")
 	m := newModel(t.Context(), Options{Environ: []string{"LANG=C.UTF-8"}, Load: func(_ context.Context, _ func(Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error) {
 		show(a)
-		show(a) // nobody has taken the first
+		show(a) // the first one hasn't been taken yet
 		return a, nil
 	}})
 	m.timer = nothingLater
 	settle(m, m.Init())
 	if m.a != a {
-		t.Errorf("the analysis is not shown: %v, %v", m.a, m.err)
+		t.Errorf("the analysis isn't shown: %v, %v", m.a, m.err)
 	}
 }

@@ -17,10 +17,10 @@ import (
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-// fakeShop is what there is to pick from, and what was opened of it.
+// fakeShop has images to pick from, and records which were opened.
 type fakeShop struct {
 	sources []Source
-	images  map[string]*analyze.Analysis // by reference; others cannot be opened
+	images  map[string]*analyze.Analysis // by reference; others can't be opened
 	mu      sync.Mutex
 	opened  []string
 }
@@ -37,17 +37,17 @@ func (s *fakeShop) open(ref string) Loader {
 	}
 }
 
-// answers returns a place that answers with images.
+// answers returns a source that answers with images.
 func answers(name string, images ...Candidate) Source {
 	return Source{name, func(context.Context) ([]Candidate, error) { return images, nil }}
 }
 
-// refuses returns a place that answers with an error.
+// refuses returns a source that answers with an error.
 func refuses(name string, err error) Source {
 	return Source{name, func(context.Context) ([]Candidate, error) { return nil, err }}
 }
 
-// image returns a candidate that is so many hours old.
+// localImage returns a candidate that is the given number of hours old.
 func localImage(from, name string, size int64, hours, layers int) Candidate {
 	return Candidate{
 		Ref: from + "://" + name, Name: name, From: from, Size: size,
@@ -65,8 +65,8 @@ func someImages() []Source {
 	}
 }
 
-// pickFrom returns the program on a terminal of w columns and h rows, with the
-// picker open. Nothing that was asked for has come yet; the commands bring it.
+// pickFrom returns the program on a terminal of w columns and h rows, with the picker open. No
+// answer has arrived yet; the returned command fetches them.
 func pickFrom(t testing.TB, s *fakeShop, w, h int, env ...string) (*model, tea.Cmd) {
 	t.Helper()
 	m := newModel(t.Context(), Options{Environ: append([]string{"LANG=C.UTF-8"}, env...), Sources: s.sources, Open: s.open})
@@ -76,7 +76,7 @@ func pickFrom(t testing.TB, s *fakeShop, w, h int, env ...string) (*model, tea.C
 	return m, cmd
 }
 
-// picking is pickFrom once all have answered.
+// picking is pickFrom after all sources have answered.
 func picking(t testing.TB, s *fakeShop, w, h int, env ...string) *model {
 	t.Helper()
 	m, cmd := pickFrom(t, s, w, h, env...)
@@ -84,7 +84,7 @@ func picking(t testing.TB, s *fakeShop, w, h int, env ...string) *model {
 	return m
 }
 
-// names are those that the picker lists, in order.
+// names returns the names that the picker lists, in order.
 func names(m *model) string {
 	var all []string
 	for _, c := range m.picker.images {
@@ -131,7 +131,8 @@ func TestPickerFrames(t *testing.T) {
 	}
 }
 
-// The list appears as the sources answer, and says who has not.
+// TestPickerFillsAsPlacesAnswer checks that the list fills up as sources answer, and shows
+// which haven't.
 func TestPickerFillsAsPlacesAnswer(t *testing.T) {
 	s := &fakeShop{sources: someImages()}
 	m, cmd := pickFrom(t, s, 80, 24)
@@ -147,7 +148,7 @@ func TestPickerFillsAsPlacesAnswer(t *testing.T) {
 		}
 	}
 	if len(asked) != 3 {
-		t.Fatalf("%d sources were asked", len(asked))
+		t.Fatalf("asked %d sources", len(asked))
 	}
 	settle(m, asked[1])
 	rowWith(t, m, "asking docker, files")
@@ -161,8 +162,8 @@ func TestPickerFillsAsPlacesAnswer(t *testing.T) {
 	}
 }
 
-// The cursor stays on its image while others come in, but on the first row: it
-// stays at the newest.
+// TestPickerKeepsItsPlace checks that the cursor stays on its image while others arrive, except
+// on the first row, where it stays on the newest.
 func TestPickerKeepsItsPlace(t *testing.T) {
 	s := &fakeShop{sources: someImages()}
 	m := picking(t, s, 80, 24)
@@ -173,11 +174,11 @@ func TestPickerKeepsItsPlace(t *testing.T) {
 	m.picker.sources[1] = s.sources[1]
 	press(m, "r")
 	if c, _ = m.picker.current(); c.Ref != was {
-		t.Errorf("the cursor has moved from %s to %s", was, c.Ref)
+		t.Errorf("the cursor moved from %s to %s", was, c.Ref)
 	}
 	press(m, "g r")
 	if c, _ = m.picker.current(); c.Name != "new:1" {
-		t.Errorf("the cursor is on %s", c.Name)
+		t.Errorf("got cursor on %s", c.Name)
 	}
 }
 
@@ -224,7 +225,8 @@ func TestPickerSearches(t *testing.T) {
 	}
 }
 
-// esc leaves an image that is being read for the list, and q the program.
+// TestPickerWhileLoading checks that while an image is read, esc returns to the list and q
+// quits.
 func TestPickerWhileLoading(t *testing.T) {
 	stuck := func(ctx context.Context, _ func(Progress), _ func(*analyze.Analysis)) (*analyze.Analysis, error) {
 		<-ctx.Done()
@@ -234,7 +236,7 @@ func TestPickerWhileLoading(t *testing.T) {
 	m.options.Open = func(string) Loader { return stuck }
 	_, cmd := m.Update(keyOf("enter"))
 	done := make(chan struct{})
-	go func() { // nothing of it changes the model: it is cancelled
+	go func() { // it doesn't change the model, since it's cancelled
 		for cmds := []tea.Cmd{cmd}; len(cmds) > 0; cmds = cmds[1:] {
 			if cmds[0] == nil {
 				continue
@@ -249,7 +251,7 @@ func TestPickerWhileLoading(t *testing.T) {
 	rowWith(t, m, "esc lists images  q quits")
 	intact(t, m)
 	if _, quit := m.Update(keyOf("q")); !settle(m, quit) {
-		t.Error("q does not quit")
+		t.Error("q doesn't quit")
 	}
 	_, back := m.Update(keyOf("esc"))
 	<-done
@@ -262,14 +264,14 @@ func TestPickerWhileLoading(t *testing.T) {
 	}
 }
 
-// An image that the command line names and that cannot be opened ends the
-// program; there is no list that it came from.
+// TestNamedImageFails checks that if an image named on the command line can't be opened, the
+// program ends, since there's no list to return to.
 func TestNamedImageFails(t *testing.T) {
 	s := &fakeShop{sources: someImages()}
 	m := newModel(t.Context(), Options{Environ: []string{"LANG=C.UTF-8"}, Sources: s.sources, Open: s.open, Load: s.open("x"), Name: "x"})
 	m.timer = nothingLater
 	if !settle(m, m.Init()) || m.err == nil {
-		t.Errorf("it goes on, with the error %v", m.err)
+		t.Errorf("the program goes on, with error %v", m.err)
 	}
 }
 
@@ -301,13 +303,13 @@ func TestRunWithPicker(t *testing.T) {
 	}
 }
 
-// pickKeys is what a byte of FuzzPicker presses.
+// pickKeys maps bytes of FuzzPicker to key presses.
 var pickKeys = []string{
 	"j", "k", "pgdown", "pgup", "g", "G", "enter", "/", "a", "p", "s", "r", "esc", "?", "ctrl+p", "backspace", "up", "down", "2", "q", "l",
 }
 
-// Whatever is pressed while images are picked and opened: never a panic, and
-// every frame is intact.
+// FuzzPicker presses any keys while images are picked and opened. The program must never panic,
+// and every frame must be intact.
 func FuzzPicker(f *testing.F) {
 	f.Add([]byte("\x00\x06\x0e\x00\x06\x12\x0e\x07\x08\x09\x06"))
 	f.Add([]byte("\xc0\x20\x14\x07\x08\x0c\x0a\xc1\xff\xff\xe0\x10\x10\xf0\x20\x20"))

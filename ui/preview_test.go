@@ -12,7 +12,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// restless has the cursor rest at once, wherever it goes.
+// restless makes the cursor count as resting immediately, wherever it goes.
 func restless(m *model) {
 	m.timer = func(_ context.Context, _ time.Duration, msg tea.Msg) tea.Cmd {
 		if _, ok := msg.(previewMsg); !ok {
@@ -22,7 +22,7 @@ func restless(m *model) {
 	}
 }
 
-// previewText is what the preview shows.
+// previewText returns the text of the preview.
 func previewText(m *model) string {
 	in := m.explorer.layout.panes[previewPane]
 	var out []string
@@ -34,13 +34,13 @@ func previewText(m *model) string {
 	return strings.TrimSpace(strings.Join(out, "\n"))
 }
 
-// The preview shows how the file under the cursor begins, at the right of the files
-// or in the place of the history, and follows the cursor.
+// TestPreview checks that the preview shows the beginning of the file under the cursor, to the
+// right of the files or in place of the history, and follows the cursor.
 func TestPreview(t *testing.T) {
 	for _, size := range [][2]int{{80, 24}, {120, 40}, {200, 60}, {60, 30}} {
 		m := start(t, open(t, "view"), size[0], size[1])
 		restless(m)
-		press(m, "L s s s enter g p") // by name
+		press(m, "L s s s enter g p") // sorted by name
 		intact(t, m)
 		for i := range m.explorer.files.rows.len() {
 			v, _ := m.explorer.chosen()
@@ -64,21 +64,21 @@ func TestPreview(t *testing.T) {
 				first := got
 				press(m, "down up")
 				if now := previewText(m); now != first {
-					t.Errorf("%v: down and up: %q, was %q", size, now, first)
+					t.Errorf("%v: down and up: got %q, before %q", size, now, first)
 				}
 			}
 			press(m, "down")
 		}
 		press(m, "p")
 		if !m.explorer.layout.panes[previewPane].empty() {
-			t.Errorf("%v: it is still there", size)
+			t.Errorf("%v: the preview is still shown", size)
 		}
 		intact(t, m)
 	}
 }
 
-// What is read for a cursor that has moved on is dropped, and nothing is read before
-// the cursor rests.
+// TestPreviewIsGivenUp checks that content for an earlier cursor is dropped, and that nothing
+// is read before the cursor rests.
 func TestPreviewIsGivenUp(t *testing.T) {
 	m := start(t, open(t, "view"), 120, 40)
 	var rests []tea.Msg
@@ -94,18 +94,19 @@ func TestPreviewIsGivenUp(t *testing.T) {
 	}
 	send(m, rests[0])
 	if p := &m.explorer.preview; len(p.rows) > 0 || p.stop != nil {
-		t.Error("a file is read that the cursor is not on any more")
+		t.Error("a file is read although the cursor has left it")
 	}
 	last := rests[len(rests)-1]
 	_, cmd := m.Update(last)
-	press(m, "up") // while it is read
+	press(m, "up") // during the read
 	settle(m, cmd)
 	if p := &m.explorer.preview; len(p.rows) > 0 || p.about != "" {
-		t.Error("it shows what was read for another file")
+		t.Error("the preview shows another file")
 	}
 }
 
-// A file for which an image would have to be read again is not previewed.
+// TestPreviewReadsNothingAgain checks that a file isn't previewed if its image would have to be
+// read again.
 func TestPreviewReadsNothingAgain(t *testing.T) {
 	im, err := source.Open(t.Context(), "../testdata/whole.tar.xz", source.Options{ContentOnDemand: true})
 	if err != nil {

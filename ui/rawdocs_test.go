@@ -7,8 +7,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// The manifest and the config are shown byte for byte, and indented, from the view
-// of the image.
+// TestDocuments checks that the view of the image opens the manifest and the config, exactly as
+// stored and indented.
 func TestDocuments(t *testing.T) {
 	for _, shape := range []string{"docker-20", "oci-tar"} {
 		for _, size := range markSizes {
@@ -36,7 +36,7 @@ func TestDocuments(t *testing.T) {
 				rowWith(t, m, "no file of the image")
 				press(m, "t w # G g q")
 				if len(m.over) > 0 {
-					t.Error("q does not close it")
+					t.Error("q doesn't close the page")
 				}
 			})
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// shopOf are two images that can be opened, and one that cannot.
+// shopOf returns a shop with two images that can be opened and one that can't.
 func shopOf(t *testing.T) *fakeShop {
 	t.Helper()
 	return &fakeShop{
@@ -19,8 +19,8 @@ func shopOf(t *testing.T) *fakeShop {
 	}
 }
 
-// An image that cannot be opened brings the one back that was open, as it was, with
-// the list on top in which it says why; esc then leads back to the image.
+// TestFailedOpeningKeepsTheImage checks that if an image can't be opened, the previous image
+// stays as it was, under the list with the error. esc leads back to the image.
 func TestFailedOpeningKeepsTheImage(t *testing.T) {
 	s := shopOf(t)
 	m := picking(t, s, 120, 40)
@@ -30,33 +30,34 @@ func TestFailedOpeningKeepsTheImage(t *testing.T) {
 	rowWith(t, m, "cannot be read")
 	rowWith(t, m, "the disk \\x1b[2J is gone")
 	if c, _ := m.picker.current(); c.Name != "cut" {
-		t.Errorf("the cursor is on %s", c.Name)
+		t.Errorf("got cursor on %s", c.Name)
 	}
 	intact(t, m)
 	press(m, "esc")
 	if got := screen(m); strings.Join(got, "\n") != strings.Join(before, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(before, "\n"))
 	}
-	press(m, "] j") // it goes on
+	press(m, "] j") // the image still works
 	if m.explorer.files.spec.At != m.explorer.layers.cursor {
-		t.Error("its rows do not follow")
+		t.Error("its rows don't follow")
 	}
 	if _, cmd := m.Update(keyOf("esc")); settle(m, cmd) {
 		t.Error("esc ends the program")
 	}
 }
 
-// The list starts on the image that is open, also where answers come later.
+// TestPickerStartsOnTheCurrentImage checks that the list starts on the open image, even if
+// answers arrive later.
 func TestPickerStartsOnTheCurrentImage(t *testing.T) {
 	m := picking(t, shopOf(t), 80, 24)
 	press(m, "j enter ctrl+p")
 	if c, ok := m.picker.current(); !ok || c.Name != "odd" {
-		t.Errorf("the cursor is on %v", c)
+		t.Errorf("got cursor on %v", c)
 	}
 }
 
-// The way back leads through the places of one image to the image before, and to
-// where that was left.
+// TestBackToTheImageBefore checks that the way back leads through your places in one image to
+// the previous image, and to your place in that.
 func TestBackToTheImageBefore(t *testing.T) {
 	s := shopOf(t)
 	m := picking(t, s, 120, 40)
@@ -69,11 +70,11 @@ func TestBackToTheImageBefore(t *testing.T) {
 	}
 	press(m, "backspace")
 	if m.a != s.images["docker://app"] || m.view != 2 {
-		t.Fatalf("the view is %d of %s", m.view, m.name)
+		t.Fatalf("got view %d of %s", m.view, m.name)
 	}
 	press(m, "backspace")
 	if got := cursorOn(t, m); got != "/srv/app/model.bin" || m.explorer.layers.cursor != 4 {
-		t.Errorf("on %s after layer %d", got, m.explorer.layers.cursor)
+		t.Errorf("got %s after layer %d", got, m.explorer.layers.cursor)
 	}
 	press(m, "backspace backspace")
 	rowWith(t, m, "nothing to go back to")
@@ -88,8 +89,8 @@ func mustLookup(t *testing.T, a *analyze.Analysis, path string) analyze.NodeID {
 	return n
 }
 
-// An image is closed when the next one has been read, and not before; one that has
-// been left while it was read is closed when it comes.
+// TestImagesAreClosed checks that an image is closed once the next one has been read, and not
+// before. An image that you left while it was read is closed when it arrives.
 func TestImagesAreClosed(t *testing.T) {
 	s := shopOf(t)
 	m := picking(t, s, 120, 40)
@@ -106,7 +107,8 @@ func TestImagesAreClosed(t *testing.T) {
 	}
 }
 
-// The first view is the same however the image came: at once, or layer by layer.
+// TestFirstViewDoesNotDependOnSpeed checks that the first view is the same whether the image
+// arrives at once or layer by layer.
 func TestFirstViewDoesNotDependOnSpeed(t *testing.T) {
 	a := open(t, "app")
 	for _, size := range [][2]int{{80, 24}, {100, 26}, {120, 40}, {40, 10}} {
@@ -116,7 +118,7 @@ func TestFirstViewDoesNotDependOnSpeed(t *testing.T) {
 		}})
 		m.timer = nothingLater
 		m.Update(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
-		m.shown = make(chan *analyze.Analysis) // which shownCmd waits for
+		m.shown = make(chan *analyze.Analysis) // shownCmd waits for this
 		close(m.shown)
 		for _, part := range partsOf(t, a) {
 			send(m, m.loadedFrom()(t.Context(), part))
@@ -127,7 +129,7 @@ func TestFirstViewDoesNotDependOnSpeed(t *testing.T) {
 	}
 }
 
-// partsOf returns analyses of more and more of an image's layers, all of them last.
+// partsOf returns analyses of more and more of an image's layers, ending with the whole image.
 func partsOf(t *testing.T, a *analyze.Analysis) []*analyze.Analysis {
 	t.Helper()
 	var parts []*analyze.Analysis
@@ -141,13 +143,13 @@ func partsOf(t *testing.T, a *analyze.Analysis) []*analyze.Analysis {
 	return append(parts, a)
 }
 
-// The largest directory is never scrolled out of the first view.
+// TestFirstViewShowsTheLargest checks that the first view always shows the largest directory.
 func TestFirstViewShowsTheLargest(t *testing.T) {
 	a := open(t, "app")
 	for _, size := range [][2]int{{80, 24}, {80, 10}, {100, 12}, {40, 10}} {
 		m := start(t, a, size[0], size[1])
 		if m.explorer.files.top != 0 {
-			t.Errorf("%v: row %d is the first", size, m.explorer.files.top)
+			t.Errorf("%v: first row is %d", size, m.explorer.files.top)
 		}
 		intact(t, m)
 	}
@@ -163,13 +165,13 @@ func TestImageTitle(t *testing.T) {
 	}
 	for _, tt := range tests {
 		if got := imageTitle(tt.name, tt.opened); got != tt.want {
-			t.Errorf("%q opened as %q: %q, want %q", tt.name, tt.opened, got, tt.want)
+			t.Errorf("%q opened as %q: got %q, want %q", tt.name, tt.opened, got, tt.want)
 		}
 	}
 }
 
-// A match that was out of sight is shown with rows above it, and the directory of
-// the first row is named.
+// TestMatchHasRoomAbove checks that a match that was out of sight is shown with rows above it,
+// and that the directory of the first row is named.
 func TestMatchHasRoomAbove(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 18)
 	press(m, "E G")
@@ -177,7 +179,7 @@ func TestMatchHasRoomAbove(t *testing.T) {
 	press(m, "enter")
 	f := &m.explorer.files
 	if f.cursor-f.top < 1 && f.top > 0 {
-		t.Errorf("the match is row %d, the first that is shown is %d", f.cursor, f.top)
+		t.Errorf("the match is row %d, but the first visible row is %d", f.cursor, f.top)
 	}
 	press(m, "G")
 	if f.top > 0 && f.rows.at(f.top).depth > 0 {
@@ -185,8 +187,8 @@ func TestMatchHasRoomAbove(t *testing.T) {
 	}
 }
 
-// Keys that would do something elsewhere say why they do nothing, and v and x work
-// on what a row is about.
+// TestKeysAreNeverSilent checks that a key that doesn't apply shows a message that says why,
+// and that v and x work on the file that a row refers to.
 func TestKeysAreNeverSilent(t *testing.T) {
 	tests := []struct{ name, keys, says string }{
 		{"view a group", "2 s s s enter g v", "a group of"},

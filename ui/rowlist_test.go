@@ -12,8 +12,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// plainRows lists all rows, one directory after the other: what a rowList must
-// come to.
+// plainRows lists all rows, one directory after the other. A rowList must give the same rows.
 func plainRows(v *analyze.View, by order, open opened) []row {
 	t := v.Tree()
 	shown := func(n analyze.NodeID) []analyze.NodeID {
@@ -66,8 +65,7 @@ func plainFind(t *analyze.Tree, rows []row, n analyze.NodeID) int {
 	return 0
 }
 
-// randomImage makes up an image whose layers write, remove and replace paths of
-// each other.
+// randomImage makes up an image whose layers write, remove and replace paths of each other.
 func randomImage(t *testing.T, r *rand.Rand) *analyze.Analysis {
 	t.Helper()
 	path := func() string {
@@ -106,7 +104,7 @@ func randomImage(t *testing.T, r *rand.Rand) *analyze.Analysis {
 	return openFile(t, testkit.ShapeNamed("docker-20").Write(t, f))
 }
 
-// randomView is a view of a random mode and layers, filtered at times.
+// randomView returns a view of a random mode and random layers, sometimes filtered.
 func randomView(t *testing.T, r *rand.Rand, tree *analyze.Tree) *analyze.View {
 	t.Helper()
 	layers := tree.LayerCount()
@@ -128,8 +126,8 @@ func randomView(t *testing.T, r *rand.Rand, tree *analyze.Tree) *analyze.View {
 	return v
 }
 
-// The rows that are found are those that would be listed, in all modes and
-// orders, whatever is open, in any order of looking at them.
+// TestRowListIsThePlainOne checks that a rowList returns the same rows as a plain list, in all
+// modes and orders, with any directories open, and for any sequence of accesses.
 func TestRowListIsThePlainOne(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 8))
 	chains, deep := 0, 0
@@ -157,7 +155,7 @@ func TestRowListIsThePlainOne(t *testing.T) {
 				t.Fatalf("%s:\n%v\nwant\n%v", what, listed, want)
 			}
 			for _, i := range r.Perm(len(want)) {
-				got.from, got.window = 0, nil // as if it were far away
+				got.from, got.window = 0, nil // pretend that the row is far away
 				if got.at(i) != want[i] {
 					t.Fatalf("%s: row %d is %v, want %v", what, i, got.at(i), want[i])
 				}
@@ -174,12 +172,12 @@ func TestRowListIsThePlainOne(t *testing.T) {
 		}
 	}
 	if chains == 0 || deep < 3 {
-		t.Errorf("%d rows of several directories, %d levels: the images are too simple", chains, deep)
+		t.Errorf("rows of %d directories with %d levels: the images are too simple", chains, deep)
 	}
 }
 
-// Rows beyond a window, of directories that are ordered beforehand, and of more
-// children than are kept in order.
+// TestRowListOfLargeDirectories checks rows outside the window, in directories that are sorted
+// in advance, and in those with more children than are kept sorted.
 func TestRowListOfLargeDirectories(t *testing.T) {
 	if testing.Short() {
 		t.Skip("of 150,000 files")
@@ -203,7 +201,7 @@ func TestRowListOfLargeDirectories(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(list.wide) != 1 {
-		t.Errorf("%d directories are large", len(list.wide))
+		t.Errorf("got %d large directories", len(list.wide))
 	}
 	want := plainRows(v, bySize, opened{all: true})
 	if list.len() != len(want) {
@@ -215,7 +213,7 @@ func TestRowListOfLargeDirectories(t *testing.T) {
 		}
 	}
 	if list.held > 2*maxCachedKids {
-		t.Errorf("%d children are held", list.held)
+		t.Errorf("%d children are in memory", list.held)
 	}
 	if i := list.find(want[100].node); i != 100 {
 		t.Errorf("row 100 is found at %d", i)

@@ -14,7 +14,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// madeUp is a view that the program knows nothing of but its row in the table.
+// madeUp is a view that the program knows only by its row in the table.
 type madeUp struct{ h host }
 
 func (p *madeUp) title(int) (left, right string)       { return "What was made up", "" }
@@ -34,8 +34,8 @@ func (p *madeUp) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 
 func madeUpKeys(k *keyMap) []keyGroup { return []keyGroup{{"Made up", []binding{k.find}}} }
 
-// A view is one file and one row: the row alone brings it into the head, to a
-// number key, into the help, the footers, the settings and the table in the docs.
+// TestAddingAView checks that adding a view takes one file and one row: the row alone adds it
+// to the head, the number keys, the help, the footers, the settings and the table in the docs.
 func TestAddingAView(t *testing.T) {
 	defer func(was []viewKind) { views = was }(views)
 	views = append(slices.Clone(views), viewKind{
@@ -60,18 +60,18 @@ func TestAddingAView(t *testing.T) {
 	rowWith(t, m, "Files after layer 7")
 
 	if table := keyTable(); !strings.Contains(table, "| `"+key+"` | what was made up | `view-made-up` |") {
-		t.Errorf("the table of keys is without it:\n%s", table)
+		t.Errorf("the table of keys lacks it:\n%s", table)
 	}
 	if err := (Settings{Keys: map[string][]string{"view-made-up": {"@"}}}).Check(); err != nil {
 		t.Error(err)
 	}
 	if err := (Settings{Keys: map[string][]string{"view-made-up": {"q"}}}).Check(); err == nil {
-		t.Error("one key for two actions is fine with it")
+		t.Error("the view may use one key for two actions")
 	}
 }
 
-// Views and pages see a host: no struct holds the model, and no function takes it
-// but those that are the model's own, and the messages about it.
+// TestPagesKnowNoModel checks that views and pages use a host: no struct holds the model, and
+// only the model's own functions and messages take it.
 func TestPagesKnowNoModel(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {
@@ -104,7 +104,7 @@ func TestPagesKnowNoModel(t *testing.T) {
 			case *ast.StructType:
 				for _, f := range n.Fields.List {
 					if isModel(f.Type) {
-						t.Errorf("%s: a struct holds the model", set.Position(f.Pos()))
+						t.Errorf("%s: a struct has the model", set.Position(f.Pos()))
 					}
 				}
 			case *ast.FuncDecl:
@@ -122,6 +122,6 @@ func TestPagesKnowNoModel(t *testing.T) {
 		})
 	}
 	if methods == 0 {
-		t.Error("the model has no methods; the test looks in the wrong place")
+		t.Error("no methods of the model found; has it moved?")
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// typed types text, a key for each character.
+// typed types text, one key press per character.
 func typed(m *model, text string) {
 	for _, r := range text {
 		send(m, tea.KeyPressMsg{Code: r, Text: string(r)})
@@ -39,11 +39,11 @@ func TestSearch(t *testing.T) {
 	a := open(t, "app")
 	tests := []struct {
 		name   string
-		keys   string // before
+		keys   string // pressed before
 		query  string
 		after  string
 		path   string
-		footer string // a part of it
+		footer string // part of the footer
 	}{
 		{"while typing", "g", "lib", "", "/usr/lib", "1 of 3"},
 		{"from the cursor on", "g j j", "nginx", "", "/etc/nginx", "2 of 3"},
@@ -74,22 +74,22 @@ func TestSearch(t *testing.T) {
 			typed(m, tt.query)
 			press(m, tt.after)
 			if got := cursorOn(t, m); got != tt.path {
-				t.Errorf("the cursor is on %s, want %s", got, tt.path)
+				t.Errorf("got cursor on %s, want %s", got, tt.path)
 			}
 			if got := footerOf(m); !strings.Contains(got, tt.footer) {
-				t.Errorf("the footer says %q, want %q in it", got, tt.footer)
+				t.Errorf("got footer %q, want %q in it", got, tt.footer)
 			}
 		})
 	}
 }
 
-// A fuzzy search shows its best match, and n the next best.
+// TestFuzzySearch checks that a fuzzy search shows its best match, and n the next best.
 func TestFuzzySearch(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "C g / ctrl+r")
 	typed(m, "lib")
 	if got := footerOf(m); !strings.HasPrefix(got, "fuzzy search: lib") || !strings.HasSuffix(got, "1 of 4") {
-		t.Errorf("the footer says %q", got)
+		t.Errorf("got footer %q", got)
 	}
 	press(m, "enter")
 	var seen []string
@@ -102,7 +102,8 @@ func TestFuzzySearch(t *testing.T) {
 	}
 }
 
-// What esc brings back: the directories that were open, and no more.
+// TestSearchClosesWhatItOpened checks that esc restores exactly the directories that were open
+// before.
 func TestSearchClosesWhatItOpened(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "C g l")
@@ -117,7 +118,8 @@ func TestSearchClosesWhatItOpened(t *testing.T) {
 	}
 }
 
-// Matches stand out in the rows until esc: that which was typed.
+// TestMatchesStandOut checks that matches of the typed text are highlighted in the rows until
+// esc.
 func TestMatchesStandOut(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "C g /")
@@ -125,19 +127,20 @@ func TestMatchesStandOut(t *testing.T) {
 	press(m, "enter j")
 	shown := func() bool { return strings.Contains(m.View().Content, m.lk.st.match.on+"ib") }
 	if !shown() {
-		t.Error("no match stands out")
+		t.Error("no match is highlighted")
 	}
 	press(m, "esc")
 	if shown() {
-		t.Error("matches stand out after esc")
+		t.Error("matches are highlighted after esc")
 	}
 	press(m, "n")
 	if !shown() {
-		t.Error("no match stands out after n")
+		t.Error("no match is highlighted after n")
 	}
 }
 
-// The newest query wins, whatever comes back when; keys typed after enter wait.
+// TestSearchOutOfOrder checks that the newest query wins in whatever order results arrive, and
+// that keys typed after enter wait.
 func TestSearchOutOfOrder(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "C g /")
@@ -152,13 +155,13 @@ func TestSearchOutOfOrder(t *testing.T) {
 	}
 	slices.Reverse(cmds)
 	settle(m, cmds...)
-	if got := cursorOn(t, m); got != "/usr/lib" { // n stays on the only match, k goes up to its directory
-		t.Errorf("the cursor is on %s", got)
+	if got := cursorOn(t, m); got != "/usr/lib" { // n stays on the only match, and k goes up to its directory
+		t.Errorf("got cursor on %s", got)
 	}
 }
 
-// Going through the matches with n sees each once, in the order of the rows,
-// and N the same backwards.
+// TestWalk checks that n goes through the matches once each, in the order of the rows, and that
+// N does the same backwards.
 func TestWalk(t *testing.T) {
 	for _, fixture := range []string{"app", "odd"} {
 		a := open(t, fixture)
@@ -185,7 +188,7 @@ func TestWalk(t *testing.T) {
 				}
 				visit(analyze.Root)
 				if len(want) < 2 {
-					t.Fatalf("%d matches: too few to go through", len(want))
+					t.Fatalf("%d matches are too few", len(want))
 				}
 				w := walk{a.Tree, view, set, by}
 				at := analyze.Root
@@ -197,7 +200,7 @@ func TestWalk(t *testing.T) {
 					at = next
 				}
 				if next, wrapped := w.next(at); next != want[0] || !wrapped {
-					t.Errorf("after the last comes %s", a.Tree.Path(next))
+					t.Errorf("after the last match comes %s", a.Tree.Path(next))
 				}
 				for i := len(want) - 2; i >= 0; i-- {
 					prior, wrapped := w.prior(at)
@@ -207,15 +210,15 @@ func TestWalk(t *testing.T) {
 					at = prior
 				}
 				if prior, wrapped := w.prior(at); prior != want[len(want)-1] || !wrapped {
-					t.Errorf("before the first comes %s", a.Tree.Path(prior))
+					t.Errorf("before the first match comes %s", a.Tree.Path(prior))
 				}
 			})
 		}
 	}
 }
 
-// A search and a filter go on while more layers are read, in what there is by
-// then.
+// TestSearchWhileReading checks that a search and a filter stay active while more layers are
+// read, and cover the layers read so far.
 func TestSearchWhileReading(t *testing.T) {
 	im, err := source.Open(t.Context(), testkit.ShapeNamed("docker-20").Write(t, testkit.Load(t, "testdata/app.image")), source.Options{})
 	if err != nil {
@@ -241,7 +244,7 @@ func TestSearchWhileReading(t *testing.T) {
 	press(m, "enter /")
 	typed(m, "ngin")
 	if got := footerOf(m); !strings.Contains(got, "nothing matches") {
-		t.Errorf("one layer: the footer says %q", got)
+		t.Errorf("one layer: got footer %q", got)
 	}
 	send(m, m.loadedFrom()(t.Context(), whole))
 	intact(t, m)
@@ -249,10 +252,10 @@ func TestSearchWhileReading(t *testing.T) {
 	press(m, "enter")
 	intact(t, m)
 	if got := cursorOn(t, m); got != "/usr/sbin/nginx" {
-		t.Errorf("all layers: the cursor is on %s", got)
+		t.Errorf("all layers: got cursor on %s", got)
 	}
 	if m.explorer.files.found.Tree() != m.a.Tree {
-		t.Error("matches of fewer layers stand out")
+		t.Error("matches of fewer layers are highlighted")
 	}
 	rowWith(t, m, "filter: /**")
 }

@@ -15,7 +15,7 @@ func TestSettingsCheck(t *testing.T) {
 	tests := []struct {
 		name string
 		s    Settings
-		want string // in the error; "" for none
+		want string // part of the error; "" for none
 	}{
 		{"nothing said", Settings{}, ""},
 		{"all said", Settings{Theme: "none", Sort: "name", Mode: "everything", Columns: "few"}, ""},
@@ -40,7 +40,7 @@ func TestSettingsCheck(t *testing.T) {
 	}
 }
 
-// The screen begins as the settings have it, and its keys are theirs.
+// TestSettingsAreUsed checks that the screen starts with the settings, and uses their keys.
 func TestSettingsAreUsed(t *testing.T) {
 	a := open(t, "app")
 	m := newModel(t.Context(), Options{
@@ -64,7 +64,7 @@ func TestSettingsAreUsed(t *testing.T) {
 		t.Error("q still quits")
 	}
 	if _, cmd := m.Update(keyOf("ctrl+q")); !settle(m, cmd) {
-		t.Error("ctrl+q does not quit")
+		t.Error("ctrl+q doesn't quit")
 	}
 }
 
@@ -90,7 +90,7 @@ func TestThemeSettings(t *testing.T) {
 		m.Update(tea.ColorProfileMsg{Profile: tt.colours})
 		m.isDark = tt.isDark
 		if got := m.themeOf(); got != tt.want {
-			t.Errorf("%q on %v: theme %d, want %d", tt.setting, tt.colours, got, tt.want)
+			t.Errorf("%q on %v: got theme %d, want %d", tt.setting, tt.colours, got, tt.want)
 		}
 	}
 }

@@ -20,8 +20,8 @@ file a 5000 mode=0644
 file a 5000 mode=0600
 `
 
-// unsettled returns a program whose image is shown while a comparison is left,
-// that comparison's command, and what cancels it.
+// unsettled returns a program whose image is shown before a comparison has run, that
+// comparison's command, and a function that cancels it.
 func unsettled(t *testing.T) (*model, tea.Cmd, context.CancelFunc) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -47,13 +47,13 @@ func unsettled(t *testing.T) (*model, tea.Cmd, context.CancelFunc) {
 	}
 	_, cmd := m.Update(msg)
 	if cmd == nil {
-		t.Fatal("nothing is left to compare")
+		t.Fatal("no comparison is left")
 	}
 	return m, cmd, cancel
 }
 
-// The screen is there before contents have been compared, and says what may
-// still change; then it says what has.
+// TestSettle checks that the screen appears before contents have been compared and says which
+// figures may still change, and that it then shows the results.
 func TestSettle(t *testing.T) {
 	m, compare, cancel := unsettled(t)
 	defer cancel()
@@ -74,7 +74,7 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// Quitting does not wait for comparisons.
+// TestSettleCancelled checks that quitting doesn't wait for comparisons.
 func TestSettleCancelled(t *testing.T) {
 	m, compare, cancel := unsettled(t)
 	cancel()

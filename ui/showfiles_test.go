@@ -7,8 +7,8 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// Enter on a finding shows the files that it is about, as a filter that a key drops:
-// as many as it counts.
+// TestFindingShowsItsFiles checks that enter on a finding shows its files, as many as the
+// finding counts, through a filter that a key drops.
 func TestFindingShowsItsFiles(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "2")
@@ -25,13 +25,13 @@ func TestFindingShowsItsFiles(t *testing.T) {
 		}
 		press(m, "F")
 		if !m.explorer.files.request.filter.Empty() {
-			t.Error("F does not drop the filter")
+			t.Error("F doesn't drop the filter")
 		}
 		press(m, "backspace")
 	}
 }
 
-// A path as a filter's term means that path.
+// TestFilterText checks that a path written as a filter term matches exactly that path.
 func TestFilterText(t *testing.T) {
 	for _, path := range []string{"/a", "/a b", `/a"b`, `/a\b`, "/a*b", "/[a]", "/{a,b}", "/a:b"} {
 		f, err := analyze.ParseFilter(filterText(path))

@@ -6,19 +6,19 @@ import (
 	"sync"
 )
 
-// A screenUp is the output of a screen, which tells when some text was written: keys
-// that come before would be lost, or meant for another screen.
+// screenUp collects the output of a screen, and signals when it contains some text: keys sent
+// earlier would be lost, or go to another screen.
 type screenUp struct {
-	text  string // what is waited for
+	text  string // text to wait for
 	mu    sync.Mutex
 	wrote bytes.Buffer
-	up    chan struct{} // closed then
+	up    chan struct{} // closed when the text appears
 	is    bool
 }
 
 func newScreenUp(text string) *screenUp { return &screenUp{text: text, up: make(chan struct{})} }
 
-// altScreenOn is the first that a screen writes.
+// altScreenOn is the first sequence that a screen writes.
 const altScreenOn = "\x1b[?1049h"
 
 func (s *screenUp) Write(b []byte) (int, error) {
@@ -32,14 +32,14 @@ func (s *screenUp) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// String is what has been written so far.
+// String returns the output so far.
 func (s *screenUp) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.wrote.String()
 }
 
-// types writes the keys once the text is there. It returns at once.
+// types writes the keys once the text has appeared. It returns immediately.
 func (s *screenUp) types(w io.Writer, keys string) {
 	go func() {
 		<-s.up

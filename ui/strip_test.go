@@ -35,7 +35,7 @@ func TestStrip(t *testing.T) {
 			if got := ansi.Strip(b.String()); got != tt.head {
 				t.Errorf("head %q, want %q", got, tt.head)
 			}
-			// Each layer by its letter, to see which are shown.
+			// Show each layer as a letter, to see which ones are drawn.
 			var got strings.Builder
 			for i := range s.n {
 				k, ok := s.layer(i)

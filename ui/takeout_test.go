@@ -9,7 +9,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// recorder is acts that note what they were asked for.
+// recorder implements acts and records the calls.
 type recorder struct {
 	x      Extraction
 	files  []string
@@ -39,7 +39,7 @@ func (r *recorder) actions() Actions {
 	}
 }
 
-// What is extracted is what the screen shows.
+// TestExtract checks that the extracted files are those that the screen shows.
 func TestExtract(t *testing.T) {
 	a := open(t, "app")
 	tests := []struct {
@@ -64,14 +64,14 @@ func TestExtract(t *testing.T) {
 			if !ok {
 				t.Fatal("no such path")
 			}
-			m.explorer.mode = analyze.Everything // where the path has a row in any case
+			m.explorer.mode = analyze.Everything // in this mode the path always has a row
 			settle(m, m.explorer.reveal(n))
 			m.explorer.mode = analyze.Union
 			settle(m, m.explorer.follow())
 			press(m, tt.keys)
 			want := Taken{Node: n, Layer: tt.layer, Alone: tt.alone}
 			if len(r.x.Taken) != 1 || r.x.Taken[0] != want || r.x.Dir != tt.dir {
-				t.Errorf("asked for %+v, want %+v to %s", r.x, want, tt.dir)
+				t.Errorf("got %+v, want %+v to %s", r.x, want, tt.dir)
 			}
 			rowWith(t, m, "3 files written")
 		})
@@ -86,14 +86,14 @@ func TestExtractFailsAndIsDropped(t *testing.T) {
 	rowWith(t, m, `no room \x1b[31mleft`)
 	press(m, "x esc")
 	if m.prompt != nil || m.task != nil {
-		t.Error("the question is still there")
+		t.Error("the question is still shown")
 	}
 	m.options.Actions = Actions{}
 	press(m, "x")
 	rowWith(t, m, "cannot be extracted here")
 }
 
-// Esc stops what is under way, and another thing has to wait.
+// TestTaskStops checks that esc cancels a running task, and that another task must wait.
 func TestTaskStops(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	m.options.Actions = (&recorder{}).actions()
@@ -104,12 +104,12 @@ func TestTaskStops(t *testing.T) {
 	press(m, "x")
 	_, cmd := m.Update(keyOf("enter"))
 	if m.task == nil {
-		t.Fatal("nothing is under way")
+		t.Fatal("no task is running")
 	}
 	m.task.report(1_000_000, 4_000_000)
 	rowWith(t, m, "1.00 MB of 4.00 MB   25 %")
 	press(m, "x enter")
-	rowWith(t, m, "writing") // still the first
+	rowWith(t, m, "writing") // it's still the first task
 	m.Update(keyOf("esc"))
 	settle(m, cmd)
 	rowWith(t, m, "was stopped")
@@ -131,7 +131,7 @@ func TestExport(t *testing.T) {
 	}{{"2 s s s enter", 7}, {"s s enter", 7}, {"s s enter", 7}, {"s s enter", 4}} {
 		press(m, tt.keys+" o enter")
 		if r.waste.Len() != tt.want || r.file != "waste.json" {
-			t.Errorf("after %q %s holds %d rows, want %d", tt.keys, r.file, r.waste.Len(), tt.want)
+			t.Errorf("after %q %s shows %d rows, want %d", tt.keys, r.file, r.waste.Len(), tt.want)
 		}
 	}
 }

@@ -8,8 +8,8 @@ func TestCut(t *testing.T) {
 	tests := []struct {
 		s        string
 		w        int
-		end      string // cut at its end
-		begin    string // cut at its beginning
+		end      string // cut off at its end
+		begin    string // cut off at its beginning
 		endASCII string
 	}{
 		{"abcdef", 6, "abcdef", "abcdef", "abcdef"},

@@ -8,7 +8,8 @@ import (
 	"github.com/charmbracelet/colorprofile"
 )
 
-// Every view in every theme once, colours too: "^[" stands for an escape.
+// TestThemeFrames draws every view once in every theme, with its colours: "^[" stands for an
+// escape.
 func TestThemeFrames(t *testing.T) {
 	themes := []struct {
 		name    string
@@ -43,7 +44,7 @@ func TestThemeFrames(t *testing.T) {
 				intact(t, m)
 				content := m.View().Content
 				if coloured := strings.Contains(content, "\x1b[3"); coloured && th.name == "plain" {
-					t.Error("a colour in the theme without any")
+					t.Error("the theme without colours has a colour")
 				}
 				golden(t, name, strings.Split(strings.ReplaceAll(content, "\x1b", "^["), "\n"))
 			})

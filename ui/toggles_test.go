@@ -8,8 +8,9 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// Keys hide what the layer has added, changed, removed or left as it was, and show it
-// again; chips tell what is hidden, and directories stay open or closed.
+// TestHide checks that keys hide the paths that the layer added, changed, removed or left
+// unchanged, and show them again. Chips show what is hidden, and directories stay open or
+// closed.
 func TestHide(t *testing.T) {
 	for _, size := range mapSizes {
 		m := start(t, open(t, "app"), size[0], size[1])
@@ -31,7 +32,7 @@ func TestHide(t *testing.T) {
 				return slices.Contains(words, word)
 			})
 		}
-		press(m, "E [ [ [ m") // layer 4 alone
+		press(m, "E [ [ [ m") // only layer 4
 		all := listed()
 		tests := []struct {
 			key   string
@@ -58,29 +59,29 @@ func TestHide(t *testing.T) {
 				chips = append(chips, c.text)
 			}
 			if !slices.Equal(chips, tt.chips) {
-				t.Errorf("%v: step %d: the chips are %q, want %q", size, i, chips, tt.chips)
+				t.Errorf("%v: step %d: got chips %q, want %q", size, i, chips, tt.chips)
 			}
 		}
-		press(m, "M U") // the union: what this layer does alone
+		press(m, "M U") // in the union, only the changes of this layer
 		for _, p := range listed() {
 			n, _ := m.a.Tree.Lookup(p[strings.IndexByte(p, ' ')+1:])
 			if v, _ := f.view.Version(n); v.Layer() != f.spec.At {
-				t.Errorf("%v: %s is of layer %d", size, p, v.Layer())
+				t.Errorf("%v: %s belongs to layer %d", size, p, v.Layer())
 			}
 		}
 		intact(t, m)
 	}
 }
 
-// A filter stays when something is hidden, each can be dropped by its chip, and F
-// drops all.
+// TestHideBesideFilter checks that a filter stays when something is hidden, that each can be
+// dropped by its chip, and that F drops all.
 func TestHideBesideFilter(t *testing.T) {
 	m := start(t, open(t, "app"), 120, 40)
 	press(m, "C f m o d e l enter")
 	opened := m.explorer.files.request.open().clone()
 	press(m, "U A")
 	if got := m.explorer.files.request.filter.String(); got != "model !here:added,unmodified" {
-		t.Errorf("the filter is %q", got)
+		t.Errorf("got filter %q", got)
 	}
 	if now := m.explorer.files.request.open(); now.all != opened.all {
 		t.Error("directories were opened or closed")

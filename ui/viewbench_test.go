@@ -13,8 +13,8 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// BenchmarkViewLargeFile is what happens between a key and the first frame of a
-// file of 1 GB in a plain layer: bytes, or a text.
+// BenchmarkViewLargeFile measures the time from a key to the first frame of a file of 1 GB in a
+// plain layer, as bytes or as text.
 func BenchmarkViewLargeFile(b *testing.B) {
 	for name, head := range map[string]string{"bytes": "", "text": strings.Repeat("a line of text\n", 10_000)} {
 		b.Run(name, func(b *testing.B) {
@@ -25,7 +25,7 @@ func BenchmarkViewLargeFile(b *testing.B) {
 				_, cmd := m.Update(keyOf("v"))
 				m.Update(first(cmd))
 				if !strings.Contains(m.View().Content, "1.07 GB") {
-					b.Fatal("the file is not there")
+					b.Fatal("file not found")
 				}
 				m.Update(keyOf("esc"))
 			}
@@ -33,7 +33,7 @@ func BenchmarkViewLargeFile(b *testing.B) {
 	}
 }
 
-// first runs the first of the commands that cmd stands for.
+// first runs the first of the commands in cmd.
 func first(cmd tea.Cmd) tea.Msg {
 	msg := cmd()
 	if all, ok := msg.(tea.BatchMsg); ok {
@@ -42,8 +42,8 @@ func first(cmd tea.Cmd) tea.Msg {
 	return msg
 }
 
-// hollow returns an image with one large file, of which most is a hole on the
-// disk: a folder as docker save writes it, unpacked.
+// hollow returns an image with one large file, most of which is a hole on disk: a folder with
+// an unpacked docker save archive.
 func hollow(b *testing.B, head string, size int64) *analyze.Analysis {
 	b.Helper()
 	dir := b.TempDir()
@@ -58,7 +58,7 @@ func hollow(b *testing.B, head string, size int64) *analyze.Analysis {
 	if _, err := w.Write([]byte(head)); err != nil {
 		b.Fatal(err)
 	}
-	if err := f.Truncate(512 + size + 1024); err != nil { // the two zero blocks included
+	if err := f.Truncate(512 + size + 1024); err != nil { // with the two zero blocks
 		b.Fatal(err)
 	}
 	if err := f.Close(); err != nil {

@@ -17,26 +17,26 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// at puts the cursor of the files on a path, whatever layer has it.
+// at moves the cursor of the files to a path, in whichever layer has it.
 func at(t testing.TB, m *model, path string) {
 	t.Helper()
 	n, ok := m.a.Tree.Lookup(path)
 	if !ok {
-		t.Fatalf("there is no %s", path)
+		t.Fatalf("no path %s", path)
 	}
 	press(m, "m m m")
 	settle(m, m.explorer.reveal(n))
 	if got, _ := m.explorer.files.current(); got != n {
-		t.Fatalf("the cursor is not on %s", path)
+		t.Fatalf("the cursor isn't on %s", path)
 	}
 }
 
-// made is a content that is made as it is read.
+// made is content that is generated as it is read.
 type made struct {
 	size   int64
 	byteAt func(off int64) byte
-	fails  int64 // from this byte on; 0: never
-	most   int   // that was read at once
+	fails  int64 // fails from this byte on; 0 for never
+	most   int   // largest number of bytes read at once
 	closed bool
 }
 
@@ -68,8 +68,8 @@ func (c *made) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// viewing opens a viewer on a content. Of what follows from that, nothing has been
-// done yet: the command is returned.
+// viewing opens a viewer on a content. It returns the command that follows, which hasn't run
+// yet.
 func viewing(t testing.TB, m *model, c content, name string) (*viewer, tea.Cmd) {
 	t.Helper()
 	v, _ := m.explorer.chosen()
@@ -125,8 +125,8 @@ func TestViewerFrames(t *testing.T) {
 	}
 }
 
-// Tokens, what was found, and a diff's lines have colours of their own in every
-// theme, or are told apart without.
+// TestViewerThemes checks that tokens, matches and a diff's lines have their own colours in
+// every theme, or are distinct without colours.
 func TestViewerThemes(t *testing.T) {
 	defer func(d time.Duration) { highlightTime = d }(highlightTime)
 	highlightTime = time.Hour
@@ -217,8 +217,8 @@ func TestDoubleClickViews(t *testing.T) {
 	rowWith(t, m, "good day")
 }
 
-// Every lexer that is built in can be read, and those that are asked for by name
-// are there.
+// TestLexers checks that every built-in lexer can be loaded, and that those requested by name
+// exist.
 func TestLexers(t *testing.T) {
 	files, err := lexerFiles.ReadDir("lexers")
 	if err != nil || len(files) != len(lexers().Lexers) {
@@ -238,16 +238,16 @@ func TestLexers(t *testing.T) {
 		"app.py": "Python", "Dockerfile": "Docker", "nginx.conf": "Nginx configuration file", "a.json": "JSON", "b.yml": "YAML", "run.sh": "Bash",
 	} {
 		if l := lexerFor(name, nil); l == nil || l.Config().Name != want {
-			t.Errorf("%s has not the lexer of %s", name, want)
+			t.Errorf("%s doesn't have the lexer of %s", name, want)
 		}
 	}
 	if l := lexerFor("passwd", []byte("root:x:0:0:root:/root:/bin/bash\n")); l != nil {
-		t.Errorf("a plain text is taken for %s", l.Config().Name)
+		t.Errorf("plain text is detected as %s", l.Config().Name)
 	}
 }
 
-// A page that is closed has nothing open and nothing under way, and what comes
-// for it later is dropped.
+// TestViewerIsClosed checks that a closed page has nothing open or running, and that later
+// results for it are dropped.
 func TestViewerIsClosed(t *testing.T) {
 	m := start(t, open(t, "view"), 80, 24)
 	c := madeOf(bytes.Repeat([]byte("line\n"), 3_000_000))
@@ -258,7 +258,7 @@ func TestViewerIsClosed(t *testing.T) {
 	}
 	settle(m, cmd)
 	if p.index.done || len(m.over) > 0 {
-		t.Error("it has been read on")
+		t.Error("it was read further")
 	}
 	at(t, m, "/srv/blob")
 	_, cmd = m.Update(keyOf("v"))
@@ -267,7 +267,7 @@ func TestViewerIsClosed(t *testing.T) {
 	intact(t, m)
 }
 
-// A failure is shown, and what has been read before stays.
+// TestViewerFails checks that an error is shown, and the content read before stays.
 func TestViewerFails(t *testing.T) {
 	m := start(t, open(t, "view"), 80, 24)
 	c := madeOf(bytes.Repeat([]byte("a line\n"), 1_000_000))
@@ -280,7 +280,8 @@ func TestViewerFails(t *testing.T) {
 	intact(t, m)
 }
 
-// Why nothing can be read is said once, and whole.
+// TestViewerReadsNothing checks that the reason why a file can't be read is shown once, and in
+// full.
 func TestViewerReadsNothing(t *testing.T) {
 	m := start(t, open(t, "view"), 40, 24)
 	p, cmd := viewing(t, m, madeOf([]byte("a line")), "lines")
@@ -292,11 +293,12 @@ func TestViewerReadsNothing(t *testing.T) {
 	}
 	text := strings.Join(said, " ")
 	if n := strings.Count(text, "cannot read it:"); n != 1 || !strings.Contains(text, p.broken) {
-		t.Errorf("%d times, or cut:\n%s", n, strings.Join(screen(m), "\n"))
+		t.Errorf("shown %d times, or cut off:\n%s", n, strings.Join(screen(m), "\n"))
 	}
 }
 
-// However long a line is, rows are short, and both ends are reached.
+// TestViewerLongLine checks that rows of a line of any length are short, and that you can reach
+// both ends.
 func TestViewerLongLine(t *testing.T) {
 	testkit.Long(t, "it reads a line of 100 MB")
 	m := start(t, open(t, "view"), 80, 24)
@@ -326,12 +328,12 @@ func TestViewerLongLine(t *testing.T) {
 		held += len(r.text)
 	}
 	if most := (piecesBefore + piecesLeast + 1) * maxPiece; held > most || c.most > 2*readStep {
-		t.Errorf("%d bytes are held, %d were read at once", held, c.most)
+		t.Errorf("%d bytes are in memory, %d were read at once", held, c.most)
 	}
 }
 
-// The first screen is there before more than the beginning has been read, and
-// nothing large is held, of a file without end.
+// TestViewerEndless checks that the first screen of an endless file appears after reading only
+// its beginning, and that memory stays small.
 func TestViewerEndless(t *testing.T) {
 	m := start(t, open(t, "view"), 80, 24)
 	for _, b := range []byte{'x', 0, '\n'} {
@@ -343,7 +345,7 @@ func TestViewerEndless(t *testing.T) {
 		}
 		rowWith(t, m, want)
 		if c.most > headSize+maxPiece {
-			t.Errorf("%q: %d bytes were read at once", b, c.most)
+			t.Errorf("%q: read %d bytes at once", b, c.most)
 		}
 		if p.doc.binary {
 			m.Update(keyOf("G"))
@@ -354,7 +356,8 @@ func TestViewerEndless(t *testing.T) {
 	}
 }
 
-// Marks stay few, and rows are found all the same.
+// TestIndexIsBounded checks that the number of marks is bounded and that rows can still be
+// found.
 func TestIndexIsBounded(t *testing.T) {
 	text := bytes.Repeat([]byte("a\n"), 5*maxMarks)
 	x := newIndex()
@@ -364,7 +367,7 @@ func TestIndexIsBounded(t *testing.T) {
 		x = x.scan(part, int(x.at.off)+len(part) == len(text))
 	}
 	if len(x.marks) > maxMarks || !x.done || x.lines() != 5*maxMarks {
-		t.Fatalf("%d marks, %d lines, done %v", len(x.marks), x.lines(), x.done)
+		t.Fatalf("got %d marks, %d lines, done %v", len(x.marks), x.lines(), x.done)
 	}
 	for _, row := range []int64{0, 1, 12345, 5*maxMarks - 1} {
 		rows, at, err := x.around(t.Context(), madeOf(text), goal{byLine, row}, 10)
@@ -372,7 +375,7 @@ func TestIndexIsBounded(t *testing.T) {
 			t.Errorf("line %d is in row %d, %v", row, at, err)
 		}
 		if i := slices.IndexFunc(rows, func(p piece) bool { return p.row == row }); i < 0 || rows[i].off != 2*row {
-			t.Errorf("line %d is not where it should be", row)
+			t.Errorf("line %d isn't where it should be", row)
 		}
 	}
 }

@@ -8,13 +8,13 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// viewerPresses is what a byte of FuzzViewer presses.
+// viewerPresses maps bytes of FuzzViewer to key presses.
 var viewerPresses = []string{
 	"j", "k", "pgdown", "pgup", "g", "G", "h", "l", "w", "#", "t", "/", ":", "n", "N", "enter", "esc", "a", "1", "\\", "x", "backspace", "[", "]", "?",
 }
 
-// Whatever a file holds and whatever is pressed: never a panic, and every frame is
-// intact.
+// FuzzViewer presses any keys in a viewer of any content. The program must never panic, and
+// every frame must be intact.
 func FuzzViewer(f *testing.F) {
 	f.Add([]byte("\x09\x09a\xcc\x81\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb\xff\n\x1b[2J\x00"), []byte("\x00\x08\x02\x07\x07\x08"))
 	f.Add([]byte(strings.Repeat("\u0301", 200)+"\u1100\u1161\u0e33"+strings.Repeat("世", 2000)), []byte("\x07\x07\x07\x08\x05\x0b\x11\x0f\x0d\xf0\x20\x20"))
@@ -45,8 +45,8 @@ func FuzzViewer(f *testing.F) {
 	})
 }
 
-// The cells of a text are all of it, in order, and as wide as they say; a text is
-// broken where a cell begins, in lines that fit.
+// FuzzCells checks that the cells of a text cover all of it in order and have the widths they
+// claim, and that a text is broken at cells, into lines that fit.
 func FuzzCells(f *testing.F) {
 	f.Add([]byte("\x09\x09a\xcc\x81\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb\xff\x1b[2J\x00"), 7)
 	f.Add([]byte("世界\u0301\u1100\u1161\ufe0f"), 1)
@@ -80,7 +80,7 @@ func FuzzCells(f *testing.F) {
 					next = folds[i+1].col
 				}
 				if next-fold.col > max(w, widest) {
-					t.Fatalf("a line of %d columns, on %d", next-fold.col, w)
+					t.Fatalf("got a line of %d columns for a width of %d", next-fold.col, w)
 				}
 			}
 			for _, x := range []int{0, 1, w} {
@@ -88,14 +88,15 @@ func FuzzCells(f *testing.F) {
 				l := line{b: &b, left: w}
 				lk.drawText(&l, text, x, len(text), lk.sg.more, func(int) (style, int) { return style{}, 1 << 20 })
 				if got := width(b.String()); got != w {
-					t.Fatalf("%d columns from column %d on, want %d: %q", got, x, w, b.String())
+					t.Fatalf("got %d columns from column %d on, want %d: %q", got, x, w, b.String())
 				}
 			}
 		}
 	})
 }
 
-// Pieces are the same wherever one begins to count, and together all of the text.
+// FuzzPieces checks that pieces are the same wherever you start counting, and together make up
+// the whole text.
 func FuzzPieces(f *testing.F) {
 	f.Add([]byte("a\n\nb"), uint8(1), uint16(3))
 	f.Add([]byte(strings.Repeat("世", 3000)+"\n"), uint8(1), uint16(5000))
@@ -129,7 +130,7 @@ func FuzzPieces(f *testing.F) {
 		}
 		for _, k := range x.marks[min(1, len(x.marks)):] {
 			if all[k.row].mark != k {
-				t.Fatalf("a mark %+v, the piece is %+v", k, all[k.row].mark)
+				t.Fatalf("got mark %+v, want piece %+v", k, all[k.row].mark)
 			}
 		}
 		for i := 0; i < len(all); i += 1 + len(all)/5 {

@@ -7,8 +7,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// One key gives the pane with the focus the whole screen, tab goes on to the next
-// one, and the same key or esc brings all panes back, each where it was.
+// TestZoom checks that one key gives the focused pane the whole screen, that tab moves on to
+// the next pane, and that the same key or esc restores all panes, each in its place.
 func TestZoom(t *testing.T) {
 	for _, size := range [][2]int{{80, 24}, {120, 40}, {60, 30}, {40, 10}} {
 		m := start(t, open(t, "app"), size[0], size[1])
@@ -44,8 +44,8 @@ func TestZoom(t *testing.T) {
 	}
 }
 
-// Where the history has no room, taking the whole screen back from it leads to the
-// files.
+// TestZoomOutOfHistory checks that on a screen too small for the history, leaving its full
+// screen leads to the files.
 func TestZoomOutOfHistory(t *testing.T) {
 	m := start(t, open(t, "app"), 40, 10)
 	press(m, "z tab")
@@ -59,7 +59,7 @@ func TestZoomOutOfHistory(t *testing.T) {
 	send(m, tea.WindowSizeMsg{Width: 80, Height: 24})
 	press(m, "z")
 	if m.explorer.focus != historyPane {
-		t.Errorf("pane %d has the focus though the history has room", m.explorer.focus)
+		t.Errorf("pane %d has the focus although the history has room", m.explorer.focus)
 	}
 }
 
@@ -71,7 +71,7 @@ func TestZoomMap(t *testing.T) {
 		press(m, "z")
 		intact(t, m)
 		if all := strings.Join(screen(m), "\n"); strings.Contains(all, "in the end") {
-			t.Errorf("%v: the detail is there:\n%s", size, all)
+			t.Errorf("%v: the detail is shown:\n%s", size, all)
 		}
 		press(m, "esc")
 		if after := strings.Join(screen(m), "\n"); after != before {
