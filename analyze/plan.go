@@ -71,7 +71,7 @@ func (p *Plan) Squash(from, to int) error {
 	}
 	for l := from; l <= to; l++ {
 		if err := p.a.Tree.layers[l].Err; err != nil {
-			return fmt.Errorf("layer %d cannot be read, and so not be merged: %w", l, err)
+			return fmt.Errorf("layer %d cannot be read, so it cannot be merged: %w", l, err)
 		}
 	}
 	whole := LayerRange{from, to}

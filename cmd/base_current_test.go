@@ -78,11 +78,11 @@ func TestBaseCurrent(t *testing.T) {
 		{"no name", plain, "", "", 0, "base-current is not checked: nothing names the base image", false},
 		{"from scratch", plain, "scratch", "", 0, "pass base-current none", false},
 		{"no such tag", plain, base + "missing", "", 0, "base-current is not checked: " + base + "missing cannot be looked up", true},
-		{"offline", plain, base + "1", "--offline", 0, "no registry is asked offline", false},
+		{"offline", plain, base + "1", "--offline", 0, "offline, peel asks no registry", false},
 		{"off", plain, base + "renewed", "--base-current off", 0, "no rule is on", true},
 
 		// A label names a host that the user didn't, so it isn't asked.
-		{"a label of a file", labelled, "", "", 0, reg.Host() + ": not asked for a name that the image gives", false},
+		{"a label of a file", labelled, "", "", 0, reg.Host() + ": not asked, because only the image names it", false},
 		{"the Dockerfile beats the label", labelled, base + "1", "", 0, "pass base-current", true},
 		{"a label of an image of that registry", "registry://" + reg.Host() + "/app:1", "", "", 0, "pass base-current", true},
 		{"the same, outdated", "registry://" + reg.Host() + "/app:2", "", "", 1, "3 of the 4 layers that " + base + "renewed has now", true},

@@ -48,8 +48,8 @@ var diveDefaults = []struct{ name, value string }{
 // diveNotes say how peel's figures differ from those that a .dive-ci was
 // written for.
 var diveNotes = []string{
-	"the limits are dive's, the figures peel's: wasted is, to the byte, what a squash would save, and efficiency the rest's share of all that the image stores (scope: image)",
-	"dive counts all copies of a path as wasted, the visible one too, but not every deleted directory; its efficiency differs too, so a limit may need another value",
+	"peel applies dive's limits to its own figures: wasted is exactly what a squash would save, and efficiency is the visible share of what the image stores (scope: image)",
+	"dive counts all copies of a path as wasted, including the visible one, but not every deleted directory; its efficiency differs too, so you may need another limit",
 }
 
 // isDive reports whether a rules file is one of dive's.
@@ -76,7 +76,7 @@ func readDive(f *rulesFile, root *yaml.Node) error {
 		if s == nil {
 			hint := ""
 			if filepath.Base(f.path) != diveFile {
-				hint = "; dive's files have a key \"rules\", peel's do not: there, rules stand at the top"
+				hint = "; dive's files have a key \"rules\", peel's files don't: their rules are at the top level"
 			}
 			return at(key, "unknown rule of dive %q: the rules are %s%s", key.Value, strings.Join(diveNames(), ", "), hint)
 		}

@@ -64,7 +64,7 @@ func (f *rulesFile) readExtends(key, value *yaml.Node) error {
 			return err
 		}
 		if x.url == "" && f.dir == "" {
-			return at(item, "%s: %q: a file that was fetched can extend a URL only", extendsKey, x.path)
+			return at(item, "%s: %q: a fetched file can extend only a URL", extendsKey, x.path)
 		}
 		f.extends = append(f.extends, x)
 	}
@@ -153,7 +153,7 @@ func (a *app) fetch(ctx context.Context, x extension) ([]byte, error) {
 		return nil, fmt.Errorf("cannot fetch %s: %w", redact.Text(x.url), err)
 	}
 	if got := digest(data); got != x.sha256 {
-		return nil, fmt.Errorf("%s has changed: its digest is sha256:%s, and not sha256:%s as %s has it", redact.Text(x.url), got, x.sha256, extendsKey)
+		return nil, fmt.Errorf("%s has changed: its digest is sha256:%s, not sha256:%s as in %s", redact.Text(x.url), got, x.sha256, extendsKey)
 	}
 	if kept != "" { // ignore a cache that is not writable
 		if err := os.MkdirAll(filepath.Dir(kept), 0o700); err == nil {
@@ -202,7 +202,7 @@ func (a *app) get(ctx context.Context, address string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case len(data) > maxRulesFile:
-		return nil, fmt.Errorf("it has more than the %d bytes that rules may have", maxRulesFile)
+		return nil, fmt.Errorf("it has more than %d bytes, the maximum for rules", maxRulesFile)
 	}
 	return data, nil
 }

@@ -92,9 +92,9 @@ func TestExtends(t *testing.T) {
 		{"with a password", "extends: 'https://me:secret@example.com/r.yaml#sha256:" + sum + "'\n", nil, "", "!the URL contains a user name or password"},
 		{"sent elsewhere", at("/away", sum[:63]+"0"), nil, "", "!only https is fetched"},
 		{"sent around", at("/round", sum[:63]+"0"), nil, "", "!too many redirects"},
-		{"too large", at("/large", sum[:63]+"0"), nil, "", "!more than the 65536 bytes"},
+		{"too large", at("/large", sum[:63]+"0"), nil, "", "!more than 65536 bytes, the maximum"},
 		{"no such page", at("/none", sum[:63]+"0"), nil, "", "!the server answers 404"},
-		{"a path in a file that was fetched", at("/path", digest([]byte("extends: other.yaml\n"))), nil, "", "!can extend a URL only"},
+		{"a path in a file that was fetched", at("/path", digest([]byte("extends: other.yaml\n"))), nil, "", "!can extend only a URL"},
 		{"a Dockerfile in a file that was fetched", at("/names", digest([]byte("dockerfile: Dockerfile\n"))), nil, "", "!belongs to no repository"},
 		{"offline", at("/other.yaml", strings.Repeat("1", 64)), nil, "--offline", "!is not in the cache, and --offline forbids fetching it"},
 	} {

@@ -116,7 +116,7 @@ func unknownKey(key *yaml.Node, known []string) error {
 		meant = fmt.Sprintf("did you mean %q? ", m)
 	}
 	if key.Value == diveRules {
-		meant = "rules stand at the top of the file, without it. "
+		meant = "rules are at the top level of the file, without it. "
 	}
 	if meant == "" {
 		return at(key, "unknown key %q: the keys are %s", key.Value, strings.Join(known, ", "))
@@ -176,7 +176,7 @@ func (f *rulesFile) readPlace(key, value *yaml.Node) (*place, error) {
 	case err != nil:
 		return nil, err
 	case f.dir == "":
-		return nil, at(key, "%s: a file that was fetched belongs to no repository, and names nothing in it", key.Value)
+		return nil, at(key, "%s: a fetched file belongs to no repository and cannot name a file in one", key.Value)
 	}
 	return &place{text: word, from: origin{file: f.path, line: value.Line}, file: f}, nil
 }

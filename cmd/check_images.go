@@ -102,7 +102,7 @@ func (c *checkConfig) asked(refs []string) ([]string, error) {
 			if globs {
 				return nil, usage("peel check IMAGE...", "no image: the entries of %s are globs, which set rules for images but name none", imagesKey)
 			}
-			return nil, usage("peel check --help", "peel check needs one image at least, or a list of %s in the rules file", imagesKey)
+			return nil, usage("peel check --help", "peel check needs at least one image, or a list of %s in the rules file", imagesKey)
 		}
 	}
 	if len(refs) > maxImages {

@@ -38,7 +38,7 @@ func TestCheckSeveral(t *testing.T) {
 		{"those that are listed", off + "images: [{name: app.tar, max-layers: 5}, {name: job.tar, max-layers: 3}, {name: 'x*', max-layers: 1}]", "", 1, "2 images: 1 failed, 1 passed", ""},
 		{"one that is listed", off + "images: [{name: app.tar, max-layers: 5}]", "", 0, "passed: 1 rule", ""},
 		{"globs alone are listed", "images: [{name: '*.tar', max-layers: 5}]", "", 2, "", "the entries of images are globs"},
-		{"nothing is listed", off, "", 2, "", "needs one image at least"},
+		{"nothing is listed", off, "", 2, "", "needs at least one image"},
 		{"one cannot be loaded", off + "max-layers: 5", "app.tar none.tar job.tar", 3, "3 images: 2 passed, 1 cannot be loaded", "cannot open none.tar"},
 		{"one cannot be loaded, another fails", off + "max-layers: 4", "none.tar app.tar", 1, "2 images: 1 failed, 1 cannot be loaded", "a rule failed, and cannot open none.tar"},
 		{"a base that does not fit", off + "images: [{name: job.tar, base: 9}]", "app.tar job.tar", 2, "", "the image has 5 layers"},

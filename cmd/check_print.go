@@ -179,7 +179,7 @@ func (d *configDocument) text(of bool) string {
 	p.section("", &d.Rules)
 	if len(d.Images) > 0 {
 		if of {
-			p.line("", "# of the images that were asked about, with all that holds for them", "")
+			p.line("", "# the images that you named, with all their values", "")
 		}
 		p.line("", imagesKey+":", "")
 		for i := range d.Images {
@@ -241,7 +241,7 @@ func (p *configText) section(indent string, row *sectionRow) {
 		}
 		text := s.Name + ": " + yamlText(s.Values[len(s.Values)-1].Value)
 		if (!setting.Kind.Off || setting.Without != "") && !setting.Kind.Many && s.Values[0].From == (origin{}).String() && setting.Default == "" {
-			text = "# " + s.Name + ": " + cmp.Or(setting.Without, "not said") // no value says the same
+			text = "# " + s.Name + ": " + cmp.Or(setting.Without, "not set") // no value says the same
 		}
 		p.line(indent, text, s.Values[len(s.Values)-1].From)
 	}

@@ -72,7 +72,7 @@ func TestCheckExitCodes(t *testing.T) {
 		{"app.tar --forbid=", 2, "", "an empty glob"},
 		{"app.tar --init", 2, "", "no image with --init"},
 		{"--init --config none", 2, "", "uses none"},
-		{"", 2, "", "needs one image"},
+		{"", 2, "", "needs at least one image"},
 
 		{"missing.tar --config none", 3, "", "missing.tar"},
 		{"- --max-growth 5% --baseline -", 2, "", "only one of the image and its baseline"},

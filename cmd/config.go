@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -71,7 +70,7 @@ func loadSettings() (path string, s ui.Settings, err error) {
 		if where := (*lineError)(nil); errors.As(err, &where) && where.line > 0 {
 			path += fmt.Sprintf(":%d", where.line)
 		}
-		return "", s, usage("peel config, with the file moved away, for the settings there are", "%s: %w", path, err)
+		return "", s, usage("peel config with the file moved away, to see all settings", "%s: %w", path, err)
 	}
 	return path, s, nil
 }
@@ -222,10 +221,13 @@ func parseKeys(n *yaml.Node) (map[string][]string, error) {
 func writeSettings(w io.Writer, path string, s ui.Settings) error {
 	var b strings.Builder
 	if path == "" {
-		path = cmp.Or(settingsPath(), "settings file, nor a folder for one")
-		b.WriteString("# The defaults: there is no " + clean.Line(path) + "\n")
+		why := "no folder for a settings file is known"
+		if file := settingsPath(); file != "" {
+			why = clean.Line(file) + " does not exist"
+		}
+		b.WriteString("# The defaults: " + why + "\n")
 	} else {
-		b.WriteString("# " + clean.Line(path) + ", and the defaults for what it leaves out\n")
+		b.WriteString("# " + clean.Line(path) + ", with defaults for what it leaves out\n")
 	}
 	for _, v := range []struct {
 		name, value string
@@ -260,7 +262,7 @@ func writeColours(b *strings.Builder, s ui.Settings) {
 	if len(s.Colours) > 0 {
 		b.WriteString("colours:\n")
 	} else {
-		b.WriteString("# colours: # in place of the theme's: \"#rrggbb\", 0 to 255, or red, bright-blue ...\n")
+		b.WriteString("# colours: # instead of the theme's: \"#rrggbb\", 0 to 255, or red, bright-blue ...\n")
 	}
 	for _, name := range names {
 		if c, ok := s.Colours[name]; ok {

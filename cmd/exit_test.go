@@ -38,7 +38,7 @@ func TestExitCodes(t *testing.T) {
 		{"check app.tar", 1, ""},
 		{"check app.tar --min-efficiency=0 --max-user-wasted=off --max-wasted=1kB", 1, ""},
 
-		{"", 2, "no image: name one, as in peel IMAGE (without a terminal there is no list to pick from)\ntry: peel images,"},
+		{"", 2, "no image: name one, as in peel IMAGE (the list to pick from needs a terminal)\ntry: peel images,"},
 		{"images app.tar", 2, "is not a repository in a registry"},
 		{"app.tar other.tar", 2, "one image at a time"},
 		{"chekc app.tar", 2, "unknown command \"chekc\"\ntry: peel check app.tar"},

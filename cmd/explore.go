@@ -34,7 +34,7 @@ func (a *app) pick(ctx context.Context) error {
 	keys, ok := a.keyboard("")
 	if !ok {
 		return usage("peel images, which lists what is here; peel app.tar, or peel docker://NAME; peel --help says more",
-			"no image: name one, as in peel IMAGE (without a terminal there is no list to pick from)")
+			"no image: name one, as in peel IMAGE (the list to pick from needs a terminal)")
 	}
 	return a.screen(ctx, keys, "", nil)
 }

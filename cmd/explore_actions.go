@@ -66,7 +66,7 @@ func (a *app) notRead(an *analyze.Analysis, file string) error {
 		return err
 	}
 	if what := in.is(info); what != "" {
-		return fmt.Errorf("it is %s, which is read: choose another name", what)
+		return fmt.Errorf("it is %s, which peel is reading: choose another name", what)
 	}
 	if name, err = canonical(name); err != nil {
 		return nil //nolint:nilerr // said when it is written

@@ -132,12 +132,12 @@ func (a *app) fix(ctx context.Context, ref string, o *fixOptions) error {
 // noFileFits says why no Dockerfile is known, if none is: named is what --dockerfile says.
 func noFileFits(files []buildFile, named string) string {
 	if named == noDockerfile {
-		return "No Dockerfile is used, as --dockerfile none says."
+		return "peel uses no Dockerfile, because of --dockerfile none."
 	}
 	if len(files) == 0 {
-		return "There is no Dockerfile here: name it with --dockerfile."
+		return "No Dockerfile was found here: name one with --dockerfile."
 	}
-	return fmt.Sprintf("%s does not fit the image's history: it is another image's, or was changed since. Name the right one with --dockerfile.", files[0].Name())
+	return fmt.Sprintf("%s does not fit the image's history: it belongs to another image, or has changed since. Name the right one with --dockerfile.", files[0].Name())
 }
 
 // fixAdvice says what to try when a proposal could not be made.

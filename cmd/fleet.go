@@ -16,7 +16,7 @@ func (a *app) fleetCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "fleet COMMAND",
 		Short: "Index a whole registry, and ask what its images waste",
-		Long:  `Find out what all images of a registry come to. Each unique layer is read once, by any number of machines, and the result is tables in a folder or an object store, which peel and any SQL engine read. docs/fleet/README.md describes the steps.`,
+		Long:  `Find out what all images of a registry store and waste. Any number of machines read each unique layer once, and write tables to a folder or an object store. peel and any SQL engine can read them. docs/fleet/README.md describes the steps.`,
 		Args:  wantArgs(0, 0, "a command"),
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}

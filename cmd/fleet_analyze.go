@@ -15,9 +15,9 @@ func (a *app) fleetAnalyzeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "analyze PLAN --to STORE",
 		Short: "Work out each image's figures from indexed layers",
-		Long: `Work out the figures, causes, findings and packages of each image of a shard of PLAN from what peel fleet index has written to STORE, and write them there as tables (docs/fleet/tables.md). No layer is fetched. The figures are those of peel report.
+		Long: `Work out the figures, causes, findings and packages of each image of a shard of PLAN from what peel fleet index has written to STORE, and write them there as tables (docs/fleet/tables.md). peel fetches no layer. The figures are those of peel report.
 
-A shard has parts of 200 images; those that are there are passed over. Run it when all shards of peel fleet index have ended. Exit codes are those of peel fleet index.`,
+A shard works in parts of 200 images, and skips the parts that are already in STORE. Run it when all shards of peel fleet index have ended. The exit codes are those of peel fleet index.`,
 		Example: `
 peel fleet analyze plan.ndjson --to ./store
 `,
@@ -49,7 +49,7 @@ func (a *app) fleetAnalyze(ctx context.Context, plan string, f *fleetShard) erro
 		},
 	})
 	if ctx.Err() == nil {
-		a.say("shard %d of %d: %s analysed, %s were there before, %s unreadable", shard.Number, shard.Of, human.Count(t.Done, "image", "images"), human.Comma(t.Before), human.Comma(t.Failed))
+		a.say("shard %d of %d: %s analysed, %s already done, %s unreadable", shard.Number, shard.Of, human.Count(t.Done, "image", "images"), human.Comma(t.Before), human.Comma(t.Failed))
 	}
 	if err != nil {
 		return shardFailed(ctx, "cannot analyse", err)

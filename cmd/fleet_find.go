@@ -27,11 +27,11 @@ func (a *app) fleetFindCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "find STORE GLOB",
 		Short: "Find the images that ship a file, visible or hidden",
-		Long: `Find every image that ships a file, from the tables in STORE: one line an image, with the layer that carries the file, the build step that made it, and whether the image shows it or a higher layer hides it. A hidden file still ships. Nothing is fetched from a registry.
+		Long: `Find every image that ships a file, from the tables in STORE: one line per image, with the layer that carries the file, the build step that made it, and whether the image shows it or a higher layer hides it. A hidden file still ships. peel fetches nothing from a registry.
 
-GLOB is a path such as /usr/lib/*.so, a name at any depth such as log4j-core-2.14*.jar, or /etc/** for all that is below. A glob that begins with a path is answered faster: peel skips what lies elsewhere. An image's line is about its first file that shows, else its first one; --all has a line for each.
+GLOB is a path such as /usr/lib/*.so, a name at any depth such as log4j-core-2.14*.jar, or /etc/** for everything below. A glob that begins with a path is faster: peel skips what lies elsewhere. An image's line is about its first visible file, or else about its first file; --all prints a line for each.
 
-It ends with exit code 1 if no image ships such a file.`,
+The exit code is 1 if no image ships such a file.`,
 		Example: `
 peel fleet find s3://fleet/2026 '/usr/lib/**/log4j-core-2.14*.jar'
 # secrets that a later step deleted, but that still ship
@@ -57,7 +57,7 @@ func (a *app) fleetFind(ctx context.Context, place, glob string, f *fleetFind) e
 		return err
 	}
 	if len(outs) > 1 {
-		return usage("", "one form at a time, but there are %d", len(outs))
+		return usage("", "one format at a time, but there are %d", len(outs))
 	}
 	if err := checkPlanDigits("plan", f.plan); err != nil {
 		return err

@@ -17,9 +17,9 @@ func (a *app) fleetIndexCommand() *cobra.Command {
 		Short: "Read each unique layer of a plan once, into a store",
 		Long: `Read each unique layer of a shard of PLAN once, as it arrives, and write its files, with checksums and facts about packages, to STORE: a Parquet object for each layer (docs/fleet/tables.md). PLAN is a file, or s3://BUCKET/NAME.
 
-An object is put only if it is not there: a shard that died, or ran twice, is run again, and nothing is done twice. A layer that is broken or absent is an object with the reason, and not an error. Shards are balanced by bytes, and the number of the shard is taken from the scheduler if --shard does not say it. A shard uses at most 300 MB of memory.
+peel writes an object only if it does not exist. If a shard dies, run it again: it does no work twice. For a broken or missing layer, peel writes an object with the reason, which is not an error. Shards are balanced by bytes. Without --shard, the scheduler gives the number of the shard. A shard uses at most 300 MB of memory.
 
-It ends with exit code 42 if trying again will not help (credentials, plan, store), and with 3 if it may.`,
+The exit code is 42 if trying again will not help (credentials, plan, store), and 3 if it may.`,
 		Example: `
 peel fleet index plan.ndjson --to ./store
 # the third of eight shards, into a bucket

@@ -31,10 +31,10 @@ func (a *app) fleetKubeCommand() *cobra.Command {
 	var f fleetKube
 	c := &cobra.Command{
 		Use:   "kube PLAN --image IMAGE --to s3://BUCKET/PREFIX",
-		Short: "Write the Kubernetes Jobs that work a plan off",
-		Long: `Write YAML for kubectl: an Indexed Job that runs "peel fleet index" with one pod a shard, and a second Job that runs "peel fleet analyze", suspended until you start it. The pods have no rights in the cluster, no root and no writable file system but /tmp. A shard that is killed, or that has too little memory, is tried again; one that ends with exit code 42 (credentials, plan or store are wrong) is not.
+		Short: "Write the Kubernetes Jobs that run a plan",
+		Long: `Write YAML for kubectl: an Indexed Job that runs "peel fleet index" with one pod a shard, and a second Job that runs "peel fleet analyze", suspended until you start it. The pods have no rights in the cluster, don't run as root, and can write only to /tmp. Kubernetes retries a shard that is killed or runs out of memory, but not one that ends with exit code 42 (wrong credentials, plan or store).
 
-The plan becomes a ConfigMap. One that is too large for that must be in the store: put it there and name it with --plan. Credentials come from Secrets that exist. With --cron and --cron-analyze, both become CronJobs, which read the plan in the store anew each time. docs/fleet/kubernetes.md has the whole way.`,
+The plan becomes a ConfigMap. If it is too large for one, put it into the store and name it with --plan. Credentials come from existing Secrets. With --cron and --cron-analyze, both Jobs become CronJobs, which read the plan from the store each time. docs/fleet/kubernetes.md describes every step.`,
 		Example: `
 peel fleet kube plan.ndjson --image ghcr.io/peelhq/peel:1.2.3 --to s3://fleet/2026 --store-secret store | kubectl apply -f -
 # a plan that is too large for a ConfigMap
@@ -46,12 +46,12 @@ peel fleet kube plan.ndjson --plan s3://fleet/plan.ndjson --image ghcr.io/peelhq
 		}),
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.Image, "image", "", "container image of peel, whose entrypoint is peel (needed)")
-	flags.StringVar(&f.To, "to", "", "store, s3://BUCKET/PREFIX (needed)")
+	flags.StringVar(&f.Image, "image", "", "container image of peel, whose entrypoint is peel (required)")
+	flags.StringVar(&f.To, "to", "", "store, s3://BUCKET/PREFIX (required)")
 	flags.StringVar(&f.PlanAt, "plan", "", "where the pods find the plan, s3://BUCKET/PATH (default: in a ConfigMap)")
 	flags.StringVar(&f.Name, "name", "peel", "what the names of all objects begin with")
 	flags.StringVarP(&f.Namespace, "namespace", "n", "", "namespace (default: kubectl's)")
-	flags.IntVar(&f.Shards, "shards", 0, "number of shards (default: one for 20 GB of layers)")
+	flags.IntVar(&f.Shards, "shards", 0, "number of shards (default: one per 20 GB of layers)")
 	flags.IntVar(&f.Parallelism, "parallelism", kubeParallelism, "pods at once")
 	flags.IntVar(&f.Retries, "retries", 3, "how often a shard is tried again")
 	flags.IntVar(&f.MaxFailed, "max-failed", -1, "failed shards that end a Job (default: a tenth of them)")
@@ -61,7 +61,7 @@ peel fleet kube plan.ndjson --plan s3://fleet/plan.ndjson --image ghcr.io/peelhq
 	flags.StringVar(&f.PullSecret, "pull-secret", "", "Secret to pull --image with")
 	flags.StringVar(&f.RegistrySecret, "registry-secret", "", "Secret with credentials of registries, of the type kubernetes.io/dockerconfigjson")
 	flags.StringVar(&f.StoreSecret, "store-secret", "", "Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for the store")
-	flags.StringVar(&f.ServiceAccount, "service-account", "", "service account that exists, such as one with a role for the store (default: a new one without rights)")
+	flags.StringVar(&f.ServiceAccount, "service-account", "", "existing service account, such as one with a role for the store (default: a new one without rights)")
 	flags.StringArrayVar(&f.Env, "env", nil, "environment variable NAME=VALUE of the pods, such as AWS_REGION or HTTPS_PROXY (repeatable)")
 	flags.Float64Var(&f.rate, "rate", 0, "requests a second of each shard to one registry (default: that of peel fleet index)")
 	flags.IntVar(&f.concurrency, "concurrency", 0, "layers that a shard reads at once from one registry (default: that of peel fleet index)")

@@ -35,7 +35,7 @@ func (a *app) fleetPlanCommand() *cobra.Command {
 
 ` + fleet.SourceForms + `
 
-peel looks a tag up by HEAD before it fetches the manifest. What cannot be read stands in the plan with the reason. If the work breaks off, the same command goes on where it stopped: what is known so far is in PLAN.part.`,
+peel looks a tag up by HEAD before it fetches the manifest. The plan lists what peel cannot read, with the reason. If the command is interrupted, run it again: it continues from PLAN.part.`,
 		Example: `
 peel fleet plan registry://registry.example.com/ -o plan.ndjson
 # the ten newest releases of one repository
@@ -49,7 +49,7 @@ peel fleet plan docker:// ./archives @references.txt -o plan.ndjson
 	}
 	c.Flags().StringVarP(&f.file, "output", "o", "", "file to write the plan to")
 	c.Flags().StringVar(&f.tags, "tags", "", "only tags that match this glob")
-	c.Flags().IntVar(&f.newest, "newest", 0, "only so many images of each repository, the newest (default: all)")
+	c.Flags().IntVar(&f.newest, "newest", 0, "only the newest N images of each repository (default: all)")
 	c.Flags().StringVar(&f.since, "since", "", "only images since a date (2026-01-31) or within a time (720h)")
 	fleetRegistryFlags(c, &f.rate, &f.atOnce)
 	return c
@@ -82,7 +82,7 @@ func (a *app) fleetOptions(rate float64, atOnce int) (source.Options, error) {
 func (a *app) fleetPlan(ctx context.Context, sources []string, f *fleetPlan) error {
 	switch {
 	case f.file == "" || f.file == standardOutput:
-		return usage("peel fleet plan "+strings.Join(sources, " ")+" -o PLAN", "name the file to write the plan to with -o: a plan that breaks off goes on from there")
+		return usage("peel fleet plan "+strings.Join(sources, " ")+" -o PLAN", "name the file to write the plan to with -o: an interrupted plan continues from it")
 	case f.newest < 0:
 		return usage("", "--newest %d: it cannot be negative", f.newest)
 	case f.tags != "" && !doublestar.ValidatePattern(f.tags):
@@ -107,7 +107,7 @@ func (a *app) fleetPlan(ctx context.Context, sources []string, f *fleetPlan) err
 	})
 	switch {
 	case ctx.Err() != nil:
-		a.say("the same command goes on where this one stopped: %s.part has what is known", f.file)
+		a.say("run the same command again: it continues from %s.part", f.file)
 		return ctx.Err()
 	case err != nil:
 		return failed("", "cannot make the plan %s: %w", f.file, err)
@@ -115,7 +115,7 @@ func (a *app) fleetPlan(ctx context.Context, sources []string, f *fleetPlan) err
 	a.say("%s: %s, %s unreadable, %s, %s", f.file, human.Count(int(end.Images), "image", "images"), human.Comma(int(end.Unreadable)),
 		human.Count(int(end.Layers), "unique layer", "unique layers"), human.Size(end.Bytes))
 	if end.Images == end.Unreadable {
-		return failed("peel fleet plan --help", "no image can be read: the plan says why of each")
+		return failed("peel fleet plan --help", "no image can be read: the plan says why")
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ func (a *app) fleetReportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report STORE",
 		Short: "Sum up a registry: waste by team and image, fixes, bases, growth",
-		Long: `Sum up all images of a plan, from the tables that "peel fleet analyze" wrote: totals, the ten fixes that save most in all images together, teams, repositories and images by waste, base images and their age, layers that are shared, and what has grown since an older plan. No SQL engine is needed, and memory stays small whatever the number of images.
+		Long: `Sum up all images of a plan, from the tables that "peel fleet analyze" wrote: totals, the ten fixes that save most in all images together, teams, repositories and images by waste, base images and their age, shared layers, and what has grown since an older plan. You need no SQL engine, and memory use stays small for any number of images.
 
 A fix counts the bytes of each layer once, however many images have it. A team is the first part of a repository's path below the registry, or a label's value. docs/fleet/README.md describes the JSON format.`,
 		Example: `

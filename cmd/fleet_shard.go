@@ -54,7 +54,7 @@ func shardOf(flag string, env func(string) string) (fleet.Shard, error) {
 	if flag != "" {
 		var ok bool
 		if number, of, ok = strings.Cut(flag, "/"); !ok {
-			return fleet.Shard{}, usage("", "--shard %q: write I/N, of which I counts from 0", flag)
+			return fleet.Shard{}, usage("", "--shard %q: write I/N, where I counts from 0", flag)
 		}
 	}
 	s := fleet.Shard{Of: -1, Number: -1}
@@ -71,7 +71,7 @@ func shardOf(flag string, env func(string) string) (fleet.Shard, error) {
 		}
 		n, err := strconv.Atoi(part.text)
 		if err != nil || n < 0 {
-			return s, usage("", "--shard %q: write I/N, of which I counts from 0", flag)
+			return s, usage("", "--shard %q: write I/N, where I counts from 0", flag)
 		}
 		*part.to = n
 	}
@@ -79,9 +79,9 @@ func shardOf(flag string, env func(string) string) (fleet.Shard, error) {
 	case s.Number < 0 && s.Of < 0:
 		return fleet.Shard{Of: 1}, nil // all of it
 	case s.Of < 0:
-		return s, usage("--shard /N", "%s says that this is job %d, but not of how many", by, s.Number)
+		return s, usage("--shard /N", "%s gives the number of this job, %d, but not the number of jobs", by, s.Number)
 	case s.Number < 0:
-		return s, usage("--shard I/N", "--shard %q: nothing says which of the shards this is", flag)
+		return s, usage("--shard I/N", "--shard %q: the number of this shard is missing", flag)
 	case s.Of < 1 || s.Of > fleet.MaxShards || s.Number >= s.Of:
 		return s, usage("", "shard %d of %d: I counts from 0 and is less than N, and N is at most %d", s.Number, s.Of, fleet.MaxShards)
 	}
@@ -152,7 +152,7 @@ type fleetShard struct {
 // addTo adds the flags of a shard.
 func (f *fleetShard) addTo(c *cobra.Command) {
 	c.Flags().StringVar(&f.to, "to", "", "store: a folder, or s3://BUCKET/PREFIX")
-	c.Flags().StringVar(&f.shard, "shard", "", "shard I/N, of which I counts from 0; /N takes I from the scheduler (default: what the scheduler says, else all)")
+	c.Flags().StringVar(&f.shard, "shard", "", "shard I/N, where I counts from 0; /N takes I from the scheduler (default: what the scheduler says, else all)")
 }
 
 // shardMemory is about what a shard may use of memory, in bytes. The runtime collects
@@ -187,14 +187,14 @@ func shardFailed(ctx context.Context, what string, err error) error {
 	case errors.Is(err, source.ErrRefused), errors.Is(err, fleet.ErrPlan), errors.Is(err, fleet.ErrDenied):
 		return &failure{exitLasting, err, ""}
 	case errors.Is(err, fleet.ErrLeft):
-		return failed("the same command: what is done is not done again", "%w", err)
+		return failed("the same command again, which skips what is done", "%w", err)
 	}
 	return failed("", "%w", err)
 }
 
 // shardDone says what a shard has done.
 func (a *app) shardDone(what string, s fleet.Shard, t *fleet.Tally) {
-	a.say("shard %d of %d: %s %s, %s were there before, %s unreadable, %s read", s.Number, s.Of, human.Comma(t.Done), what, human.Comma(t.Before), human.Comma(t.Failed), human.Size(t.Bytes))
+	a.say("shard %d of %d: %s %s, %s already done, %s unreadable, %s read", s.Number, s.Of, human.Comma(t.Done), what, human.Comma(t.Before), human.Comma(t.Failed), human.Size(t.Bytes))
 }
 
 // boundMemory has the runtime collect garbage before a shard uses more than it may.

@@ -105,7 +105,7 @@ func TestShardOf(t *testing.T) {
 		{name: "flag", flag: "2/8", want: fleet.Shard{Number: 2, Of: 8}},
 		{name: "flag over scheduler", flag: "2/8", env: map[string]string{"CI_NODE_INDEX": "1", "CI_NODE_TOTAL": "3"}, want: fleet.Shard{Number: 2, Of: 8}},
 		{name: "Kubernetes", flag: "/6", env: map[string]string{"JOB_COMPLETION_INDEX": "5"}, want: fleet.Shard{Number: 5, Of: 6}},
-		{name: "Kubernetes without a number", env: map[string]string{"JOB_COMPLETION_INDEX": "5"}, fails: "of how many"},
+		{name: "Kubernetes without a number", env: map[string]string{"JOB_COMPLETION_INDEX": "5"}, fails: "the number of jobs"},
 		{name: "GitLab counts from 1", env: map[string]string{"CI_NODE_INDEX": "3", "CI_NODE_TOTAL": "3"}, want: fleet.Shard{Number: 2, Of: 3}},
 		{name: "GitLab 0", env: map[string]string{"CI_NODE_INDEX": "0", "CI_NODE_TOTAL": "3"}, fails: "less than 1"},
 		{name: "Slurm from 10", env: map[string]string{"SLURM_ARRAY_TASK_ID": "12", "SLURM_ARRAY_TASK_MIN": "10", "SLURM_ARRAY_TASK_COUNT": "4"}, want: fleet.Shard{Number: 2, Of: 4}},
@@ -126,7 +126,7 @@ func TestShardOf(t *testing.T) {
 		{name: "negative", flag: "-1/3", fails: "counts from 0"},
 		{name: "word", flag: "x", fails: "write I/N"},
 		{name: "odd variable", env: map[string]string{"CI_NODE_INDEX": "x"}, fails: "not the number"},
-		{name: "which", flag: "/3", fails: "nothing says"},
+		{name: "which", flag: "/3", fails: "the number of this shard is missing"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := shardOf(test.flag, func(name string) string { return test.env[name] })
@@ -167,9 +167,9 @@ func TestFleetExits(t *testing.T) {
 		{[]string{"index", plan, "--to", store, "--rate", "-1"}, exitUsage, "--rate"},
 		{[]string{"analyze", plan, "--to", store}, exitWork, "not indexed"},
 		{[]string{"index", plan, "--to", store}, exitFine, "12 layers and images indexed"},
-		{[]string{"index", plan, "--to", store}, exitFine, "0 layers and images indexed, 12 were there before"},
-		{[]string{"analyze", plan, "--to", store}, exitFine, "2 images analysed, 0 were there before, 1 unreadable"},
-		{[]string{"analyze", plan, "--to", store}, exitFine, "0 images analysed, 2 were there before"},
+		{[]string{"index", plan, "--to", store}, exitFine, "0 layers and images indexed, 12 already done"},
+		{[]string{"analyze", plan, "--to", store}, exitFine, "2 images analysed, 0 already done, 1 unreadable"},
+		{[]string{"analyze", plan, "--to", store}, exitFine, "0 images analysed, 2 already done"},
 		{[]string{"plan", "../testdata/sample.tar"}, exitUsage, "-o"},
 		{[]string{"plan", filepath.Join(dir, "none"), "-o", plan + "2"}, exitWork, "no image can be read"},
 		{[]string{"plan", "x.tar", "-o", plan, "--tags", "["}, exitUsage, "malformed glob"},

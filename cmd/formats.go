@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/peelhq/peel/internal/human"
 )
 
 // standardOutput is the file name for standard output.
@@ -75,7 +77,7 @@ func (f *outputFlags) outputs() ([]output, error) {
 			out[i].file = files[i]
 		}
 	case loose:
-		return nil, usage("-f json -o FILE -f text -o -", "%d files for %d forms: which is which?", len(files), len(out))
+		return nil, usage("-f json -o FILE -f text -o -", "%s for %s: write each -o after its -f", human.Count(len(files), "file", "files"), human.Count(len(out), "format", "formats"))
 	}
 	return out, distinct(out)
 }
@@ -95,7 +97,7 @@ func distinct(out []output) error {
 			if out[i].file != standardOutput {
 				name = strconv.Quote(out[i].file)
 			}
-			return usage("-o FILE after one of them", "both %s and %s are to be written to %s", other.format, out[i].format, name)
+			return usage("-o FILE after one of them", "%s and %s would both go to %s", other.format, out[i].format, name)
 		}
 	}
 	return nil

@@ -28,11 +28,11 @@ func TestOutputs(t *testing.T) {
 		{"-o a -o b -f text -f json", "text>a json>b"},
 
 		{"-f xml", `unknown format "xml": use text, json`},
-		{"-f json -f text", "both json and text are to be written to standard output"},
-		{"-f json -o - -f text", "both json and text are to be written to standard output"},
-		{"-f json -o a -f text -o ./a", `both json and text are to be written to "./a"`},
-		{"-f json -o a -o b", "2 files for 1 forms: which is which?"},
-		{"-o a -f json -f text", "1 files for 2 forms: which is which?"},
+		{"-f json -f text", "json and text would both go to standard output"},
+		{"-f json -o - -f text", "json and text would both go to standard output"},
+		{"-f json -o a -f text -o ./a", `json and text would both go to "./a"`},
+		{"-f json -o a -o b", "2 files for 1 format: write each -o after its -f"},
+		{"-o a -f json -f text", "1 file for 2 formats: write each -o after its -f"},
 		{"-f json -o=", "the file to write has no name"},
 	} {
 		t.Run(c.flags, func(t *testing.T) {

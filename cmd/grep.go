@@ -57,7 +57,7 @@ The exit code is 0 if peel found something, 1 if not, and 3 if it could not sear
 peel grep -l 'BEGIN [A-Z ]*PRIVATE KEY' app.tar
 # what is no longer in the image, but can be read from its layers
 peel grep --hidden -i 'password *=' app.tar /srv
-# which layers hold this file, under whatever name
+# which layers hold this file, under any name
 peel grep --sum "$(sha256sum model.bin)" app.tar
 `,
 		Args:              cobra.ArbitraryArgs, // they depend on flags, some of which come from the environment
@@ -256,10 +256,10 @@ func notSearched(an *analyze.Analysis, g analyze.Grepped) error {
 	}
 	for i, c := range g.Holes {
 		if i == notesShown {
-			why = append(why, fmt.Sprintf("and %d more files of holes", len(g.Holes)-i))
+			why = append(why, fmt.Sprintf("and %d more files with holes", len(g.Holes)-i))
 			break
 		}
-		why = append(why, fmt.Sprintf("layer %d: %s has %s, nearly all of them holes: its sum would take too long", c.Layer(), clean.Text(c.Path()), human.Size(c.Size())))
+		why = append(why, fmt.Sprintf("layer %d: %s has %s, nearly all of them holes: its SHA-256 would take too long", c.Layer(), clean.Text(c.Path()), human.Size(c.Size())))
 	}
 	if len(why) == 0 {
 		return nil

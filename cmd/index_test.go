@@ -79,7 +79,7 @@ func TestIndexCommand(t *testing.T) {
 		want string
 	}{
 		{[]string{"index", image}, 2, "-o is missing"},
-		{[]string{"index", "index:" + file, "-o", file}, 2, "which is read"},
+		{[]string{"index", "index:" + file, "-o", file}, 2, "which peel is reading"},
 		{[]string{"index", image, "-o", filepath.Join(dir, "none", "x")}, 3, "cannot write the index to"},
 		{[]string{"report", "docker-archive:" + file}, 3, "open it with index: before its name"},
 		{[]string{"cat", "index:" + file, "/etc/os-release"}, 3, "its content is not here: an index has only the names, sizes and checksums of files"},

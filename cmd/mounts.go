@@ -34,5 +34,5 @@ func notRead(an *analyze.Analysis, arg string) string {
 	if m == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s is a mount of the container: what it holds is not read (%s)", fromRoot(arg), m)
+	return fmt.Sprintf("%s is a mount of the container: its content is not read (%s)", fromRoot(arg), m)
 }

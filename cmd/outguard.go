@@ -22,7 +22,7 @@ func (a *app) guard(outs []output, read ...string) error {
 		if name == standardOutput {
 			if f, ok := a.stdout.(*os.File); ok {
 				if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && in.is(info) != "" {
-					return usage("another file", "the output would be written into %s, which is read", in.is(info))
+					return usage("another file", "the output would go into %s, which peel is reading", in.is(info))
 				}
 			}
 			continue
@@ -39,7 +39,7 @@ func (a *app) guard(outs []output, read ...string) error {
 		}
 		if info != nil {
 			if what := in.is(info); what != "" {
-				return usage("-o with another name", "the report would take the place of %s, which is read", what)
+				return usage("-o with another name", "the report would replace %s, which peel is reading", what)
 			}
 		}
 		if file, err = canonical(file); err == nil {

@@ -35,19 +35,19 @@ func TestOutputOverWhatIsRead(t *testing.T) {
 		code int
 		says string
 	}{
-		{"report app.tar -o app.tar", exitUsage, "would take the place of app.tar"},
-		{"report app.tar -o ./sub/../app.tar", exitUsage, "would take the place of"},
-		{"report app.tar -o soft.tar", exitUsage, "would take the place of"},
-		{"report app.tar -o hard.tar", exitUsage, "would take the place of"},
-		{"report soft.tar -o app.tar", exitUsage, "would take the place of"},
-		{"report docker-archive:app.tar:app:1 -o app.tar", exitUsage, "would take the place of"},
-		{"check app.tar -f json -o app.tar", exitUsage, "would take the place of"},
-		{"check app.tar --baseline base.json -f json -o base.json", exitUsage, "would take the place of base.json"},
-		{"check app.tar --dockerfile Dockerfile -f json -o Dockerfile", exitUsage, "would take the place of Dockerfile"},
-		{"diff app.tar hard.tar -o soft.tar", exitUsage, "would take the place of"},
-		{"report app.tar -f text -o new -f json -o app.tar", exitUsage, "would take the place of"},
-		{"report app.tar -f text -o new -f json -o sub/../new", exitUsage, "both text and json"},
-		{"report app.tar -f text -o - -f json -o /dev/stdout", exitUsage, "both text and json"},
+		{"report app.tar -o app.tar", exitUsage, "would replace app.tar"},
+		{"report app.tar -o ./sub/../app.tar", exitUsage, "would replace"},
+		{"report app.tar -o soft.tar", exitUsage, "would replace"},
+		{"report app.tar -o hard.tar", exitUsage, "would replace"},
+		{"report soft.tar -o app.tar", exitUsage, "would replace"},
+		{"report docker-archive:app.tar:app:1 -o app.tar", exitUsage, "would replace"},
+		{"check app.tar -f json -o app.tar", exitUsage, "would replace"},
+		{"check app.tar --baseline base.json -f json -o base.json", exitUsage, "would replace base.json"},
+		{"check app.tar --dockerfile Dockerfile -f json -o Dockerfile", exitUsage, "would replace Dockerfile"},
+		{"diff app.tar hard.tar -o soft.tar", exitUsage, "would replace"},
+		{"report app.tar -f text -o new -f json -o app.tar", exitUsage, "would replace"},
+		{"report app.tar -f text -o new -f json -o sub/../new", exitUsage, "text and json would both"},
+		{"report app.tar -f text -o - -f json -o /dev/stdout", exitUsage, "text and json would both"},
 		{"report app.tar -o dangling", exitWork, "a symbolic link to nothing"},
 		{"report app.tar -o sub", exitWork, "it is a folder"},
 		{"report app.tar -o none/new", exitWork, "no folder none"},
@@ -88,7 +88,7 @@ func TestPrintedIntoWhatIsRead(t *testing.T) {
 		}
 		var said bytes.Buffer
 		code := Main(strings.Fields(args), strings.NewReader(""), f, &said)
-		if code != exitUsage || !strings.Contains(said.String(), "the output would be written into app.tar, which is read") {
+		if code != exitUsage || !strings.Contains(said.String(), "the output would go into app.tar, which peel is reading") {
 			t.Errorf("peel %s: got exit code %d, %s", args, code, &said)
 		}
 		if err := f.Close(); err != nil {

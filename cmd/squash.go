@@ -163,7 +163,7 @@ func newSquashJob(ctx context.Context, an *analyze.Analysis, s *squash) (*squash
 				j.unshared += an.Layers[l].Stored
 			}
 		} else if err := layers[k].Err; err != nil {
-			return nil, fmt.Errorf("layer %d cannot be read, and so not be written: %w", k, err)
+			return nil, fmt.Errorf("layer %d cannot be read, so it cannot be written: %w", k, err)
 		} else if !layers[k].StoredAsTar() {
 			old = -1
 		}

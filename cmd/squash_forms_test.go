@@ -206,7 +206,7 @@ func TestSquashRefuses(t *testing.T) {
 		{"no output", []string{file}, 2, "-o is missing"},
 		{"a file that is there", []string{file, "-o", there}, 3, "already exists"},
 		{"a folder that is not empty", []string{file, "-o", "oci:" + filepath.Join(dir, "full")}, 3, "new or empty folder"},
-		{"over the image itself", []string{file, "-o", file, "--force"}, 2, "which is read"},
+		{"over the image itself", []string{file, "-o", file, "--force"}, 2, "which peel is reading"},
 		{"a layer that is not there", []string{file, "-o", out, "--layers", "1..9"}, 3, "0 to 3"},
 		{"layers the wrong way round", []string{file, "-o", out, "--layers", "2..1"}, 2, "the lower first"},
 		{"an index", []string{"index:" + index, "-o", out}, 3, "its content is not here"},

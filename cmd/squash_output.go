@@ -30,7 +30,7 @@ type newImageKind struct {
 // newImageKinds are the forms; what has no prefix is the first.
 func newImageKinds() []newImageKind {
 	return []newImageKind{
-		{prefix: "docker-archive:", takes: "FILE", about: "an archive as docker save writes it, with plain layers; the prefix can be left out", archive: (*source.NewImage).WriteDockerArchive},
+		{prefix: "docker-archive:", takes: "FILE", about: "an archive as docker save writes it, with plain layers; you can leave out the prefix", archive: (*source.NewImage).WriteDockerArchive},
 		{prefix: "oci-archive:", takes: "FILE", about: "an OCI layout in an archive; kept layers stay packed as they are", archive: (*source.NewImage).WriteOCIArchive},
 		{prefix: "oci:", takes: "DIR", about: "an OCI layout in a folder, which must be new or empty", folder: (*source.NewImage).WriteOCIFolder},
 		{prefix: "registry://", takes: "NAME", about: "a tag in a registry, as HOST/REPO:TAG, with gzip layers", push: source.PushFolder},

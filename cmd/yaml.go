@@ -103,9 +103,9 @@ func syntaxError(data []byte, err error) error {
 func plain(n *yaml.Node) error {
 	switch {
 	case n.Kind == yaml.AliasNode, n.Anchor != "":
-		return at(n, `anchors and aliases are not understood (quote globs: "*.pem")`)
+		return at(n, `anchors and aliases are not supported (quote globs: "*.pem")`)
 	case n.Style&yaml.TaggedStyle != 0:
-		return at(n, `tags are not understood (quote globs: "!/etc/ssl")`)
+		return at(n, `tags are not supported (quote globs: "!/etc/ssl")`)
 	}
 	for _, c := range n.Content {
 		if err := plain(c); err != nil {

@@ -29,7 +29,7 @@ const (
 )
 
 // errNotIndexed says that a layer or an image was not indexed.
-var errNotIndexed = errors.New("it is not indexed: run peel fleet index first, all shards of it")
+var errNotIndexed = errors.New("it is not indexed: run all shards of peel fleet index first")
 
 // An analyser analyses a shard.
 type analyser struct {

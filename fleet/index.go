@@ -53,7 +53,7 @@ type Tally struct {
 
 // ErrLeft says that something of a shard is left to be done, and that another try may go
 // well.
-var ErrLeft = errors.New("not all of the shard is done")
+var ErrLeft = errors.New("the shard is incomplete")
 
 // ErrDenied says that a registry does not let itself be used as it is asked, and that
 // trying again will not mend it.
@@ -411,7 +411,7 @@ func (x *indexer) describe(ctx context.Context, p *PlanImage, key string) (err e
 	}
 	for i, l := range im.Layers {
 		if cmp.Or(l.Digest, l.DiffID) != p.Layers[i] {
-			return fmt.Errorf("%s has changed since the plan was made: its layer %d is another", p.Reference, i)
+			return fmt.Errorf("%s has changed since the plan was made: its layer %d differs", p.Reference, i)
 		}
 	}
 	if err := im.FindPacking(ctx); err != nil {

@@ -51,7 +51,7 @@ func layerMeta(t *Table[FileRow], layer string) (m LayerMeta, err error) {
 	}
 	switch {
 	case m.Layer != layer:
-		return m, fmt.Errorf("%w: it is of the layer %s", errTable, m.Layer)
+		return m, fmt.Errorf("%w: it belongs to the layer %s", errTable, m.Layer)
 	case m.Rules != source.ScanRules:
 		return m, fmt.Errorf("it was indexed by a version of peel that reads layers in another way: use a new store")
 	case !lookedInto(m.Collectors):

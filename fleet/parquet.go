@@ -27,13 +27,13 @@ const (
 )
 
 // errTable is why an object is not read.
-var errTable = errors.New("not a table as peel writes it: it is damaged, or not peel's")
+var errTable = errors.New("not a table that peel wrote, or a damaged one")
 
 // openParquet opens a Parquet file whose footer is known to claim no more than it has.
 // Pages are checked by checkGroup, before they are read.
 func openParquet(r io.ReaderAt, size int64) (*parquet.File, error) {
 	if size > maxTable {
-		return nil, fmt.Errorf("it has %d bytes, more than the %d that are read of a table", size, int64(maxTable))
+		return nil, fmt.Errorf("it has %d bytes, more than the %d that a table may have", size, int64(maxTable))
 	}
 	if err := checkFooter(r, size); err != nil {
 		return nil, err

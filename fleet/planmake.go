@@ -140,7 +140,7 @@ func (p *planner) resume(head PlanHeader) (PlanHeader, error) {
 			same := json.Unmarshal(line, &before) == nil && before.Type == head.Type && before.Version == head.Version &&
 				slices.Equal(before.Sources, head.Sources) && before.Choice == head.Choice
 			if !same {
-				return head, errors.Join(fmt.Errorf("%s is what was learned for another plan: remove it, or write this plan to another file", p.partName()), f.Close())
+				return head, errors.Join(fmt.Errorf("%s belongs to another plan: remove it, or write this plan to another file", p.partName()), f.Close())
 			}
 			head.Made = before.Made
 		} else {
@@ -286,7 +286,7 @@ func (p *planner) image(ctx context.Context, ask, name, platform string, to *par
 	for i, l := range im.Layers {
 		key := cmp.Or(l.Digest, l.DiffID)
 		if key == "" {
-			return fmt.Errorf("layer %d has no digest: a fleet is of images whose layers have", i)
+			return fmt.Errorf("layer %d has no digest, which a fleet needs", i)
 		}
 		if !validDigest(key) {
 			return fmt.Errorf("layer %d has a malformed digest: %q", i, key)

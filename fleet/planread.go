@@ -114,7 +114,7 @@ func newPlan(ctx context.Context, from source.Object) (*Plan, error) {
 	case err != nil:
 		return nil, err
 	case p.End.Type == "":
-		return nil, fmt.Errorf("%w: it is not whole: make it again with peel fleet plan", ErrPlan)
+		return nil, fmt.Errorf("%w: it is incomplete: make it again with peel fleet plan", ErrPlan)
 	}
 	p.ID = hex.EncodeToString(sum.Sum(nil))[:16]
 	return p, nil
@@ -220,7 +220,7 @@ func (c *planCheck) line(p *Plan, kind string, line []byte) error {
 			return bad("%v", err)
 		}
 		if p.Header.Version != PlanVersion {
-			return bad("it is of version %d, and this peel reads version %d", p.Header.Version, PlanVersion)
+			return bad("it has version %d, but this peel reads version %d", p.Header.Version, PlanVersion)
 		}
 		c.begun = true
 	case "image":
@@ -277,7 +277,7 @@ func (c *planCheck) layer(x *PlanLayer, bad func(string, ...any) error) error {
 	case x.Bytes < 0 || x.Bytes > 1<<50 || x.Images < 1 || x.First < 0 || x.First >= c.images || x.Index < 0 || x.Index >= maxPlanStack:
 		return bad("the layer %s has impossible numbers", x.Layer)
 	case x.From == "" || source.ReadsStdin(x.From):
-		return bad("the layer %s is from nowhere", x.Layer)
+		return bad("the layer %s has no source", x.Layer)
 	}
 	c.last = x.Layer
 	c.layers++

@@ -19,7 +19,7 @@ const SourceForms = `  registry://HOST/           all repositories that the regi
   registry://HOST/REPO/      all tags of a repository
   docker://, podman://, containerd://   all images of that engine
   DIR                        all archives and layouts in a folder
-  @FILE                      references, one a line; lines that begin with # are comments
+  @FILE                      references, one per line; lines that begin with # are comments
   IMAGE                      one image, as every command takes it`
 
 // each calls fn with the references that a source stands for, and their names, "" if they
@@ -30,7 +30,7 @@ func (p *planner) each(ctx context.Context, s string, fn func(ask, name string) 
 	case strings.HasPrefix(s, "@"):
 		return p.list(ctx, s[1:], fn)
 	case s == "-" || s == "rootfs:-":
-		return errors.New("standard input passes once, and shards read the image again: save it to a file")
+		return errors.New("standard input can be read only once, but shards read the image again: save it to a file")
 	case isRegistry && strings.Count(rest, "/") == 1 && strings.HasSuffix(rest, "/"):
 		return p.catalog(ctx, strings.TrimSuffix(rest, "/"), fn)
 	case isRegistry && strings.HasSuffix(rest, "/"):

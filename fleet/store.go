@@ -31,7 +31,7 @@ const (
 )
 
 // errNotStore is why a store is not used.
-var errNotStore = errors.New("the store was written by another version of peel, or is none of peel's: use a new prefix or folder")
+var errNotStore = errors.New("another version of peel wrote the store, or it is not a store of peel: use a new prefix or folder")
 
 // OpenStore opens a store of fleets: "s3://BUCKET[/PREFIX]" or a folder. With create, one
 // that is empty is begun.
@@ -47,7 +47,7 @@ func OpenStore(ctx context.Context, place string, create bool) (source.Objects, 
 	}
 	switch text, err := ReadObject(ctx, s, markName, 1<<10); {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w: %s: no store of fleets: peel fleet index --to makes one", source.ErrRefused, s)
+		return nil, fmt.Errorf("%w: %s: not a fleet store: create one with peel fleet index --to", source.ErrRefused, s)
 	case err != nil:
 		return nil, err
 	case string(text) != mark:
@@ -64,7 +64,7 @@ func ReadObject(ctx context.Context, s source.Objects, name string, limit int64)
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
 	if o.Size() > limit {
-		return nil, fmt.Errorf("%s: it has %d bytes, more than the %d that are read of such an object", name, o.Size(), limit)
+		return nil, fmt.Errorf("%s: it has %d bytes, more than the %d that such an object may have", name, o.Size(), limit)
 	}
 	b := make([]byte, o.Size())
 	if n, err := o.ReadAt(b, 0); n < len(b) {

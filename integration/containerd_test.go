@@ -211,7 +211,7 @@ func TestContainerdDiscardedLayers(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		_, err = output(t.Context(), string(peel), "report", "containerd://127.0.0.1:5055/tiny:1")
 	}
-	if err == nil || !strings.Contains(err.Error(), "what describes the image is not in containerd's content store any more") {
+	if err == nil || !strings.Contains(err.Error(), "is no longer in containerd's content store") {
 		t.Errorf("without its manifest: %v", err)
 	}
 }

@@ -137,7 +137,7 @@ func TestDirOfAnother(t *testing.T) {
 	report := as("report", "-f", "json", "dir:"+at)
 	for _, want := range []string{
 		`"open/secret", "problem": "its content cannot be read: permission denied"`,
-		`"closed/", "problem": "what lies in it cannot be listed: permission denied"`,
+		`"closed/", "problem": "its content cannot be listed: permission denied"`,
 		`"noexec/listed", "problem": "left out: permission denied"`,
 	} {
 		path, problem, _ := strings.Cut(want, ", ")

@@ -185,7 +185,7 @@ func (m *manifest) what() string {
 		}
 	}
 	if unknown == "" {
-		return "an artifact that does not say of what type"
+		return "an artifact without a type"
 	}
 	return fmt.Sprintf("an artifact of type %q", unknown)
 }

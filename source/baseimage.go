@@ -156,7 +156,7 @@ func (im *Image) RegistryDiffIDsOf(ctx context.Context, name string, trusted, qu
 		}
 		for _, full := range names {
 			if host, _, _ := strings.Cut(full, "/"); !o.Offline && !slices.Contains(knownRegistries, host) && host != im.registryHost() {
-				return nil, "", errors.Join(fmt.Errorf("%s: not asked for a name that the image gives", host), client.Close())
+				return nil, "", errors.Join(fmt.Errorf("%s: not asked, because only the image names it", host), client.Close())
 			}
 		}
 	}
@@ -179,7 +179,7 @@ func (im *Image) RegistryDiffIDsOf(ctx context.Context, name string, trusted, qu
 // It always asks the registry, even if the cache has the tag. It fails if im was opened offline.
 func (im *Image) TagDiffIDsOf(ctx context.Context, name string, trusted bool) ([]string, error) {
 	if im.opened.Offline {
-		return nil, errors.New("no registry is asked offline")
+		return nil, errors.New("offline, peel asks no registry")
 	}
 	ids, _, err := im.RegistryDiffIDsOf(ctx, name, trusted, false)
 	return ids, err

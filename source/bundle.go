@@ -71,13 +71,13 @@ func (m *members) admit(h *layer.Header) error {
 	}
 	switch {
 	case len(m.files)+len(m.links)+len(m.odd) >= maxMembers:
-		return fmt.Errorf("an archive of more than %d members: not one of images", maxMembers)
+		return fmt.Errorf("an archive of more than %d members: not an archive of images", maxMembers)
 	case m.names > maxMemberNames:
-		return fmt.Errorf("an archive with more than %d bytes of names: not one of images", maxMemberNames)
+		return fmt.Errorf("an archive with more than %d bytes of names: not an archive of images", maxMemberNames)
 	case m.pieces > maxMemberPieces:
-		return fmt.Errorf("an archive whose sparse members have more than %d pieces: not one of images", maxMemberPieces)
+		return fmt.Errorf("an archive whose sparse members have more than %d pieces: not an archive of images", maxMemberPieces)
 	case m.holes > maxMemberHoles || m.holes < 0:
-		return fmt.Errorf("an archive whose sparse members have more than %d bytes of holes: not one of images", int64(maxMemberHoles))
+		return fmt.Errorf("an archive whose sparse members have more than %d bytes of holes: not an archive of images", int64(maxMemberHoles))
 	}
 	return nil
 }

@@ -120,7 +120,7 @@ func private(info fs.FileInfo) error {
 		return nil
 	}
 	if !ownFile(info) {
-		return errors.New("it belongs to somebody else")
+		return errors.New("it belongs to another user")
 	}
 	if info.Mode().Perm()&0o022 != 0 {
 		return fmt.Errorf("others can write to it (mode %04o)", info.Mode().Perm())

@@ -143,13 +143,13 @@ func (c *configFile) describe(im *Image) {
 		steps++
 	}
 	if steps > 0 && steps != len(im.Layers) {
-		im.flaw("the history tells of %d layers, the image has %d", steps, len(im.Layers))
+		im.flaw("the history lists %d layers, but the image has %d", steps, len(im.Layers))
 	}
 	for i, id := range c.RootFS.DiffIDs[:min(len(c.RootFS.DiffIDs), len(im.Layers))] {
 		im.Layers[i].DiffID = id
 	}
 	if n := len(c.RootFS.DiffIDs); n < len(im.Layers) {
-		im.flaw("the config names %d layers, the image has %d", n, len(im.Layers))
+		im.flaw("the config names %d layers, but the image has %d", n, len(im.Layers))
 	}
 }
 

@@ -110,7 +110,7 @@ func (o *opener) containerHint(ctx context.Context) string {
 		return ""
 	}
 	if err := found.close(); err != nil {
-		o.Log.Debug("letting go of a container", "container", o.ref, "error", err)
+		o.Log.Debug("releasing a container", "container", o.ref, "error", err)
 	}
 	return fmt.Sprintf("\n  a container has that name: write container://%s", o.ref)
 }

@@ -36,7 +36,7 @@ func dockerBelow(ctx context.Context, o *opener, is *engine.Container) (*Image, 
 		}
 		im.bundle = s
 		im.scan = o.scanOptions()
-		im.flaw("the image %s (%s) is gone: its layers are here, but not what it says of itself", is.Image, is.ImageID)
+		im.flaw("the image %s (%s) is gone: its layers are here, but its config is not", is.Image, is.ImageID)
 		return im, nil
 	})
 }

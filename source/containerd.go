@@ -213,7 +213,7 @@ func (f *containerdFound) fromFolders(ctx context.Context, o *opener) (*Image, e
 // byAPI opens the image by containerd's API.
 func (f *containerdFound) byAPI(ctx context.Context, o *opener) (*Image, error) {
 	if f.place.api == nil {
-		return nil, fmt.Errorf("%s: containerd's API is not there", f.ref())
+		return nil, fmt.Errorf("%s: containerd's API is not available", f.ref())
 	}
 	index, err := f.index()
 	if err != nil {
@@ -230,7 +230,7 @@ func (f *containerdFound) image(ctx context.Context, o *opener, b bundle) (*Imag
 		return im, nil
 	case errors.Is(err, fs.ErrNotExist):
 		// The image itself exists, so don't look elsewhere.
-		err = fmt.Errorf("what describes the image is not in containerd's content store any more (%v); pull it again", err) //nolint:errorlint // on purpose
+		err = fmt.Errorf("the image's manifest or config is no longer in containerd's content store (%v); pull it again", err) //nolint:errorlint // on purpose
 	}
 	return nil, fmt.Errorf("%s: %w", f.ref(), errors.Join(err, b.close()))
 }

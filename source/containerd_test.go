@@ -73,7 +73,7 @@ func TestContainerdNames(t *testing.T) {
 		{name: "in a namespace that has it not", ref: "empty/app:1", says: []string{"no such image"}},
 		{name: "in no such namespace", ref: "nowhere/app:1", says: []string{"no such image", "no namespace nowhere"}},
 		{name: "too few digits", ref: docker29[7:10], says: []string{"no such image"}},
-		{name: "a name whose blobs are gone", ref: "empty/x", says: []string{"containerd://empty/x: what describes the image is not in", "pull it again"}},
+		{name: "a name whose blobs are gone", ref: "empty/x", says: []string{"containerd://empty/x: the image's manifest or config is no longer in", "pull it again"}},
 	} {
 		for _, via := range []Via{ViaAny, ViaAPI, ViaStore} {
 			t.Run(test.name+" "+string(via), func(t *testing.T) {
@@ -354,5 +354,5 @@ func TestContainerdThatDoesNotAnswer(t *testing.T) {
 	}
 	o.Via = ViaAPI
 	_, _, err = found[0].open(t.Context(), o)
-	testkit.WantError(t, err, "containerd's API is not there")
+	testkit.WantError(t, err, "containerd's API is not available")
 }

@@ -190,7 +190,7 @@ func (a *containerdAll) notFound(name string) error {
 	for _, p := range a.places {
 		at = append(at, p.what)
 	}
-	where := "no namespaces are there"
+	where := "no namespaces found"
 	if len(a.namespaces) > 0 {
 		where = "looked in " + enumerated(a.namespaces[:min(len(a.namespaces), maxListed)], "and")
 	}

@@ -155,5 +155,5 @@ func TestContainerdSnapshots(t *testing.T) {
 
 	// Without the image's manifest and config, its layers are unknown.
 	_, err = Open(t.Context(), "containerd://empty/x", opts)
-	testkit.WantError(t, err, "what describes the image is not in containerd's content store any more", "pull it again")
+	testkit.WantError(t, err, "is no longer in containerd's content store", "pull it again")
 }

@@ -164,11 +164,11 @@ func (l *Layer) VerifyTar(ctx context.Context) error {
 	case errors.Is(err, layer.ErrNotStored):
 		return nil
 	case errors.Is(err, layer.ErrGone):
-		return l.wrap(errors.New("its digest cannot be checked, for it came in a stream: unpack the archive first"))
+		return l.wrap(errors.New("its digest cannot be checked, because it came in a stream: unpack the archive first"))
 	case err != nil:
 		return l.wrap(err)
 	case got != l.DiffID:
-		return l.wrap(fmt.Errorf("its tar has the digest %s, the config says %s", got, l.DiffID))
+		return l.wrap(fmt.Errorf("its tar has the digest %s, but the config says %s", got, l.DiffID))
 	}
 	return nil
 }

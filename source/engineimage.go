@@ -123,7 +123,7 @@ func (k *engineKind) from(ctx context.Context, o *opener, e engine.Engine, ref s
 // fromStore reads an image from the engine's files.
 func (k *engineKind) fromStore(ctx context.Context, o *opener, e engine.Engine, ref string, info engine.Image) (*Image, error) {
 	if k.store == nil {
-		return nil, errors.New("the files of such an engine are not understood")
+		return nil, errors.New("peel cannot read the files of such an engine")
 	}
 	if !e.Local() {
 		return nil, errors.New("the engine does not answer at a socket of this machine")

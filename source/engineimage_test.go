@@ -59,7 +59,7 @@ func TestNewKindOfEngine(t *testing.T) {
 	}
 	checkStored(t, im, s)
 	_, err = k.open(t.Context(), &opener{Options: Options{Via: ViaStore, Log: log}}, "app:1")
-	testkit.WantError(t, err, "madeup://app:1: reading the engine's store: the files of such an engine are not understood")
+	testkit.WantError(t, err, "madeup://app:1: reading the engine's store: peel cannot read the files of such an engine")
 	if _, err = k.open(t.Context(), &opener{Options: Options{Log: log}}, "app:2"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("error %v", err)
 	}

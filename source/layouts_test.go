@@ -209,7 +209,7 @@ func TestManifests(t *testing.T) {
 			}
 		}, ""},
 		{"an artifact of an image's layers", func(m map[string]any) { m["artifactType"] = "application/vnd.example" }, ""},
-		{"no config", func(m map[string]any) { delete(m, "config") }, "an artifact that does not say of what type"},
+		{"no config", func(m map[string]any) { delete(m, "config") }, "an artifact without a type"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := describe(edited(t, c.change), source.Options{})

@@ -220,7 +220,7 @@ func (w *ociWalk) look(ctx context.Context, c candidate, e entry) ([]candidate, 
 func (w *ociWalk) config(ctx context.Context, m *manifest) (*configFile, error) {
 	switch {
 	case m.FSLayers != nil || m.SchemaVersion == 1:
-		return nil, &artifactError{"an image with a manifest of schema 1, which Docker gave up in 2019; pull it with an older engine and push or save it again"}
+		return nil, &artifactError{"an image with a manifest of schema 1, which Docker dropped in 2019; pull it with an older engine and push or save it again"}
 	case m.Config.Digest == "":
 		return nil, &artifactError{m.what()}
 	}

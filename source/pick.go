@@ -106,7 +106,7 @@ func resembles(ctx context.Context, b bundle, ref string) string {
 	}
 	if m, ok := b.(interface{ layoutBelow() string }); ok {
 		if dir := m.layoutBelow(); dir != "" {
-			return fmt.Sprintf("its folder %q looks like an OCI layout: the files of that must stand at the top", dir)
+			return fmt.Sprintf("its folder %q looks like an OCI layout: its files must be at the top level", dir)
 		}
 	}
 	if isFolder {

@@ -128,7 +128,7 @@ type linePosition struct {
 	Line int `json:"line"`
 }
 
-var errNoProvenance = errors.New("an attestation that does not tell where layers come from")
+var errNoProvenance = errors.New("an attestation that does not say where layers come from")
 
 // parseProvenance parses a statement about im.
 func parseProvenance(text []byte, im *Image) (*Provenance, error) {

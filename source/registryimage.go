@@ -82,7 +82,7 @@ func (o *opener) elsewhere(ctx context.Context, k *kind, name string, sure bool)
 	case looksLikePath(name) || !registry.IsName(name):
 		return nil, absent("%s: not the name of an image in a registry", form)
 	case !sure:
-		return nil, fmt.Errorf("%s: not asked, for an engine may have the image and has not said so; write %s to ask anyway", k.place, form)
+		return nil, fmt.Errorf("%s: not asked, because an engine that did not answer may have the image; write %s to ask anyway", k.place, form)
 	}
 	names, err := o.registries().Names(name)
 	if err != nil {

@@ -48,7 +48,7 @@ func (t *outsideTables) of(ctx context.Context, repo *registry.Repository, of di
 	d, ok := tables[of.String()]
 	switch {
 	case !ok:
-		return nil, errors.New("it is not in the layer, and there is none beside the image's tag")
+		return nil, errors.New("the layer has none, and the image's tag has none either")
 	case d.Size > maxOutside:
 		return nil, fmt.Errorf("it is too large: %d bytes", d.Size)
 	}

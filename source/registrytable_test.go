@@ -212,15 +212,15 @@ func TestRegistryTablesNotUsed(t *testing.T) {
 		change     func(annotations map[string]any)
 		says       string
 	}{
-		{"another eStargz", "estargz", func(a map[string]any) { a[stargz] = other }, "another than the manifest names"},
-		{"another zstd:chunked", "zstd-chunked", func(a map[string]any) { a[sum] = other }, "another than the manifest names"},
+		{"another eStargz", "estargz", func(a map[string]any) { a[stargz] = other }, "not the one that the manifest names"},
+		{"another zstd:chunked", "zstd-chunked", func(a map[string]any) { a[sum] = other }, "not the one that the manifest names"},
 		{"no digest", "zstd-chunked", func(a map[string]any) { delete(a, sum) }, "has no digest"},
 		{"no position", "zstd-chunked", func(a map[string]any) { delete(a, position) }, "malformed"},
 		{"outside", "zstd-chunked", func(a map[string]any) { a[position] = "90000000:10:10:1" }, "not in the layer"},
 		{"huge", "zstd-chunked", func(a map[string]any) { a[position] = "1:9223372036854775807:10:1" }, "too large"},
 		{"eStargz and zstd:chunked", "zstd-chunked", func(a map[string]any) { a[stargz] = other }, "two tables"},
 		{"nerdctl's, with another eStargz", "nerdctl", func(a map[string]any) { a[stargz] = other }, "two tables"},
-		{"nerdctl's, with another zstd:chunked", "nerdctl", func(a map[string]any) { a[oldSum] = other }, "another than the manifest names"},
+		{"nerdctl's, with another zstd:chunked", "nerdctl", func(a map[string]any) { a[oldSum] = other }, "not the one that the manifest names"},
 		{"nerdctl's, with a third", "nerdctl", func(a map[string]any) { a[sum], a[position] = other, "1:1:1:1" }, "two tables"},
 		{"both dialects", "zstd-chunked", func(a map[string]any) { a[oldSum] = other }, "two tables"},
 		{"not eStargz", "zstd-chunked", func(a map[string]any) {
@@ -228,7 +228,7 @@ func TestRegistryTablesNotUsed(t *testing.T) {
 			delete(a, position)
 			a[stargz] = other
 		}, "does not end as eStargz does"},
-		{"outside, and none is there", "estargz-external", func(map[string]any) {}, "none beside the image's tag"},
+		{"outside, and none is there", "estargz-external", func(map[string]any) {}, "the image's tag has none either"},
 		{"not a digest", "estargz", func(a map[string]any) { a[stargz] = "sha256:12" }, "invalid checksum digest length"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

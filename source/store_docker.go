@@ -159,13 +159,13 @@ func (s *storeImage) dockerLayer(base, driver, chainID, diffID, parent string) (
 	case err != nil:
 		return nil, err
 	case foreign:
-		return nil, fmt.Errorf("layer %s is a foreign one, whose blob is kept by another server", diffID)
+		return nil, fmt.Errorf("layer %s is a foreign one, whose blob is on another server", diffID)
 	case said["diff"] != diffID:
 		return nil, fmt.Errorf("the store has %q as layer %s", said["diff"], diffID)
 	case said["parent"] != parent:
 		return nil, fmt.Errorf("the store has layer %s above %q, not %q", diffID, said["parent"], parent)
 	case !plainName.MatchString(said["cache-id"]):
-		return nil, fmt.Errorf("layer %s is kept in a folder %q", diffID, said["cache-id"])
+		return nil, fmt.Errorf("layer %s is in a folder %q", diffID, said["cache-id"])
 	}
 	dir := ""
 	if slices.Contains(diffDrivers, driver) {

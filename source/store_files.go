@@ -145,7 +145,7 @@ func (f *storeFiles) readViaAPI(reason error) layer.Reader {
 // folder opens the folder of the layer's files.
 func (f *storeFiles) folder() (*os.Root, error) {
 	if f.dir == "" {
-		return nil, errors.New("where the store keeps files is not known")
+		return nil, errors.New("the folder with the store's files is unknown")
 	}
 	return f.image.root.OpenRoot(filepath.FromSlash(f.dir))
 }

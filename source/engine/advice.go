@@ -22,7 +22,7 @@ func advice(kind string, h address, err error) string {
 	case errors.Is(err, exec.ErrNotFound):
 		return "install the ssh program, or reach the engine another way"
 	case h.ssh != nil:
-		return "see whether this works: ssh " + h.ssh.login() + " " + kind + " version"
+		return "check whether this works: ssh " + h.ssh.login() + " " + kind + " version"
 	case errors.Is(err, fs.ErrPermission):
 		return mayNot(kind, h)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
@@ -32,7 +32,7 @@ func advice(kind string, h address, err error) string {
 	case errors.As(err, &notTLS):
 		return "the engine does not speak TLS there: check the port, or unset DOCKER_TLS_VERIFY"
 	case h.tls == nil && strings.Contains(err.Error(), "malformed HTTP response"):
-		return "the engine may want TLS there: set DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, or use a context"
+		return "the engine may require TLS there: set DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, or use a context"
 	}
 	return ""
 }

@@ -24,7 +24,7 @@ const (
 )
 
 // errChanged says that a database was written while it was copied.
-var errChanged = errors.New("it is written all the time: no copy of it is whole")
+var errChanged = errors.New("it changes all the time: peel cannot copy it whole")
 
 // readBolt calls fn with a consistent copy of the newest state of a database, without locking or
 // writing the original, which its owner may write meanwhile. fn must not keep references to it. A

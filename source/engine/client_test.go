@@ -72,7 +72,7 @@ func TestEngineImage(t *testing.T) {
 		{name: "platform that an engine can only save", api: "1.48", ref: "app:1", platform: "linux/arm64", images: map[string]map[string]any{"app:1": testkit.AppImage("linux/amd64")}, want: "linux/arm64", request: "GET /v1.48/images/app:1/json"},
 		{name: "other platform", api: "1.41", ref: "app:1", platform: "linux/arm64", images: map[string]map[string]any{"app:1": testkit.AppImage("linux/amd64")}, missing: true, err: []string{"app:1: the engine has it for linux/amd64, not for linux/arm64"}},
 		{name: "not there", api: "1.41", ref: "app:2", missing: true, err: []string{"docker (unix://", ", DOCKER_HOST): app:2: no such image"}},
-		{name: "bare name not there", api: "1.41", ref: "app", missing: true, err: []string{": app: taken for app:latest: no such image"}},
+		{name: "bare name not there", api: "1.41", ref: "app", missing: true, err: []string{": app: taken as app:latest: no such image"}},
 		{name: "malformed name", api: "1.41", ref: "../../containers/x", missing: true, err: []string{"invalid reference format"}},
 		{name: "name with a query", api: "1.41", ref: "app?x=y", missing: true, err: []string{"invalid reference format"}},
 		{name: "hostile name", api: "1.41", ref: "\x1b[2J", missing: true, err: []string{`\x1b[2J: invalid reference format`}},

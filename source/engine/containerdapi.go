@@ -181,7 +181,7 @@ func (c *Containerd) BlobSize(ctx context.Context, namespace, digest string) (in
 	}
 	size := answer.GetInfo().GetSize()
 	if size < 0 {
-		return 0, c.fail(digest, fmt.Errorf("it is said to have %d bytes", size))
+		return 0, c.fail(digest, fmt.Errorf("it claims to have %d bytes", size))
 	}
 	return size, nil
 }

@@ -26,7 +26,7 @@ func notFound(ref string, err error) error {
 		return fmt.Errorf("%w: %w", err, ErrNotFound)
 	}
 	if parsed, err := reference.ParseNormalizedNamed(ref); err == nil && reference.IsNameOnly(parsed) {
-		return fmt.Errorf("taken for %s: %w", reference.FamiliarString(reference.TagNameOnly(parsed)), ErrNotFound)
+		return fmt.Errorf("taken as %s: %w", reference.FamiliarString(reference.TagNameOnly(parsed)), ErrNotFound)
 	}
 	return ErrNotFound
 }

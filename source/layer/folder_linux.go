@@ -188,7 +188,7 @@ func (x *xattrReader) failed(err error, f *FolderFile, w *folderWalk) {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ENOSYS):
 		if _, gone := statAt(w.root.dir, "."); gone == nil && !x.told && !procThere() {
 			x.told = true
-			w.list.Flaw([]byte("./"), "extended attributes are not listed: /proc is not there to read them")
+			w.list.Flaw([]byte("./"), "extended attributes are not listed, because /proc is missing")
 		}
 	default:
 		w.list.Flaw(f.Name, "its extended attributes could not be read: "+err.Error())

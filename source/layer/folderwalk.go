@@ -219,14 +219,14 @@ func (w *folderWalk) visit(l *level, name string) error {
 	w.name = append(append(w.name[:0], w.path...), name...)
 	file.Name = w.name
 	if len(file.Name)+1 > maxName {
-		w.list.Flaw(file.Name[:1<<10], fmt.Sprintf("left out: it lies deeper than paths of %d bytes", maxName))
+		w.list.Flaw(file.Name[:1<<10], fmt.Sprintf("left out: its path has more than %d bytes", maxName))
 		return nil
 	}
 	var err error
 	if file.status, err = statAt(l.dir, name); err != nil {
 		problem := "left out: " + withoutPath(err).Error()
 		if errors.Is(err, fs.ErrNotExist) {
-			problem = "it went away while the folder was read"
+			problem = "it was removed while the folder was read"
 		}
 		w.list.Flaw(file.Name, problem)
 		return nil
@@ -253,9 +253,9 @@ func (w *folderWalk) visit(l *level, name string) error {
 	case err == nil:
 		return w.enter(dir, file.status, parent)
 	case errors.Is(err, ErrChanged), errors.Is(err, fs.ErrNotExist):
-		w.flaw("it changed while the folder was read: what lies in it is not listed")
+		w.flaw("it changed while the folder was read: its content is not listed")
 	default:
-		w.flaw("what lies in it cannot be listed: " + withoutPath(err).Error())
+		w.flaw("its content cannot be listed: " + withoutPath(err).Error())
 	}
 	w.path = w.path[:parent]
 	return nil
@@ -280,7 +280,7 @@ func (w *folderWalk) attributes(l *level, name string, f *FolderFile, mounted bo
 	case f.Type == Symlink:
 		link, err := readLinkAt(l.dir, name)
 		if err != nil {
-			w.list.Flaw(f.Name, "where it leads could not be read: "+withoutPath(err).Error())
+			w.list.Flaw(f.Name, "its target could not be read: "+withoutPath(err).Error())
 		}
 		f.Link = link
 	}

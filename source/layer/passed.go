@@ -8,7 +8,7 @@ import (
 )
 
 // ErrGone says that a layer's content was not kept while streaming.
-var ErrGone = errors.New("its content has gone by in a stream and was not kept")
+var ErrGone = errors.New("its content passed in a stream and was not kept")
 
 // A Passed is a layer read from a stream and scanned on the way, because its
 // manifest may come at the end of the stream. Its errors are reported on

@@ -215,7 +215,7 @@ func scanPacked(ctx context.Context, form Form, r io.Reader, o *ScanOptions) (*S
 	}
 	end()
 	if z.trailing() {
-		s.Entries.flaw(Flaw{Problem: "something follows the compressed bytes: passed over, as Docker does; podman refuses the layer"})
+		s.Entries.flaw(Flaw{Problem: "data after the compressed bytes is ignored, as Docker does; podman refuses the layer"})
 	}
 	s.Packed, s.Digest = true, o.Digest
 	if !o.Verified {

@@ -19,7 +19,7 @@ type Remote interface {
 }
 
 // ErrWhole says that parts of a blob are not available.
-var ErrWhole = errors.New("only the whole layer can be had")
+var ErrWhole = errors.New("only the whole layer can be read")
 
 // A RemoteReader is a Reader that must be closed.
 type RemoteReader interface {

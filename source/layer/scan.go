@@ -141,7 +141,7 @@ func (s *Tar) Reader(ctx context.Context, h *Header) io.Reader { return s.reader
 
 // unknownType is the flaw of a member with a type that layers must not have.
 func unknownType(h *Header) Flaw {
-	return Flaw{Path: string(h.Name), Problem: fmt.Sprintf("entry of unknown type %q: passed over", h.Unknown)}
+	return Flaw{Path: string(h.Name), Problem: fmt.Sprintf("entry of unknown type %q: ignored", h.Unknown)}
 }
 
 // sum reads the current member's content and returns its checksum: XXH3, or SparseSum for a file

@@ -111,7 +111,7 @@ func (p *tableParser) document(d *json.Decoder) error {
 				return err
 			}
 			if version != 1 {
-				return fmt.Errorf("its version %d is not known", version)
+				return fmt.Errorf("its version %d is unknown", version)
 			}
 		case "entries":
 			if listed {
@@ -183,7 +183,7 @@ func (p *tableParser) line(l *tableLine) error {
 	}
 	t, known := tableTypes[l.Type]
 	if !known {
-		return fmt.Errorf("the type %q is not known", l.Type)
+		return fmt.Errorf("the type %q is unknown", l.Type)
 	}
 	rec := Record{Name: []byte(l.Name), Type: t, Mode: l.Mode, UID: l.UID, GID: l.GID}
 	switch t {
@@ -251,7 +251,7 @@ func (p *tableParser) chunk(l *tableLine) error {
 	case c.from < 0 || c.from >= p.limit || c.skip < 0:
 		return errors.New("its content is not in the layer")
 	case l.ChunkType != "" && !c.zeros:
-		return fmt.Errorf("a part of type %q, which is not known", l.ChunkType)
+		return fmt.Errorf("a part of the unknown type %q", l.ChunkType)
 	case len(p.table.chunks) == maxChunks:
 		return fmt.Errorf("more than %d parts of files", maxChunks)
 	}

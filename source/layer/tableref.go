@@ -135,7 +135,7 @@ func (t *TableRef) place(position string) error {
 	t.at, t.packed, t.unpacked = numbers[0], numbers[1], numbers[2]
 	switch {
 	case numbers[3] != 1:
-		return fmt.Errorf("its table of contents is of type %d, which is not known", numbers[3])
+		return fmt.Errorf("its table of contents is of the unknown type %d", numbers[3])
 	case t.packed > maxTable || t.unpacked > maxTableUnpacked:
 		return fmt.Errorf("its table of contents is too large: %d bytes, unpacked %d", t.packed, t.unpacked)
 	case t.packed == 0 || t.at > t.size || t.packed > t.size-t.at:
@@ -156,7 +156,7 @@ func (t *TableRef) Read(ctx context.Context, read RangeFunc) (raw []byte, err er
 		return nil, fmt.Errorf("reading its table of contents: %w", err)
 	}
 	if !t.Verified(raw) {
-		return nil, fmt.Errorf("its table of contents is another than the manifest names (%s)", t.Digest)
+		return nil, fmt.Errorf("its table of contents is not the one that the manifest names (%s)", t.Digest)
 	}
 	return raw, nil
 }

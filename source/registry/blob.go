@@ -300,7 +300,7 @@ func (b *blobSource) check(ctx context.Context, s *session, body *blobBody, from
 		first, last, total, err := contentRange(a.Header.Get("Content-Range"))
 		switch {
 		case err != nil:
-			return wrong("answers with a part of the blob that it does not name (%s)", err)
+			return wrong("does not say which part of the blob it answers with (%s)", err)
 		case total >= 0 && total != b.d.Size:
 			return wrong("has %d bytes, the manifest says %d", total, b.d.Size)
 		case first != from || last != to-1:
@@ -311,7 +311,7 @@ func (b *blobSource) check(ctx context.Context, s *session, body *blobBody, from
 		body.exact = true
 		return nil
 	case a.StatusCode == http.StatusOK && part && b.strict:
-		return fail(ErrWhole, b.asked(), "", "%s gives no parts of a blob", s.host.name)
+		return fail(ErrWhole, b.asked(), "", "%s does not return parts of a blob", s.host.name)
 	case a.StatusCode == http.StatusOK:
 		if a.ContentLength >= 0 && a.ContentLength != b.d.Size {
 			return wrong("has %d bytes, the manifest says %d", a.ContentLength, b.d.Size)

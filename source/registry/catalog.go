@@ -95,7 +95,7 @@ func (s *session) catalogPage(ctx context.Context, asked string, query url.Value
 		Repositories []string `json:"repositories"`
 	}
 	if err := errors.Join(json.Unmarshal(text, &page), tooLong(text)); err != nil {
-		return nil, nil, fail(nil, asked, "", "%s gives a list of repositories that cannot be read", s.host.name)
+		return nil, nil, fail(nil, asked, "", "%s returns a list of repositories that cannot be read", s.host.name)
 	}
 	repos = slices.DeleteFunc(page.Repositories, func(r string) bool { return len(r) > maxRepoLength || !pathForm.MatchString(r) })
 	return repos, nextPage(a.Header.Values("Link")), nil

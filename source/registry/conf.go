@@ -132,7 +132,7 @@ func (c *conf) add(file string) error {
 
 func (c *conf) lay(file string, f *confFile) error {
 	if f.Old != nil {
-		return fmt.Errorf("%s: it is of version 1, which podman has given up too: write it anew with [[registry]]", file)
+		return fmt.Errorf("%s: it is in the version 1 format, which podman dropped too: rewrite it with [[registry]]", file)
 	}
 	if f.Search != nil {
 		c.search = *f.Search

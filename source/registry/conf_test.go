@@ -194,7 +194,7 @@ func TestReadConf(t *testing.T) {
 		_, err := readConf()
 		testkit.WantError(t, err, want)
 		_, err = client(t, Options{}).Resolve(t.Context(), "app")
-		testkit.WantError(t, err, want, "mend that file")
+		testkit.WantError(t, err, want, "fix that file")
 	}
 }
 

@@ -192,7 +192,7 @@ func (s *session) answered(asked string, a *answer) error {
 	host := a.Request.URL.Host
 	from := host
 	if a.away {
-		from = host + ", to which " + s.host.name + " has sent peel"
+		from = host + ", to which " + s.host.name + " redirects"
 	}
 	switch status := a.StatusCode; {
 	case status == http.StatusTooManyRequests || code == string(transport.TooManyRequestsErrorCode):

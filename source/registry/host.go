@@ -50,7 +50,7 @@ func (c *Client) host(name string, insecure bool, rule *hostRule) (*host, error)
 		err = rule.trust(b)
 	}
 	if err != nil {
-		return nil, fail(ErrUntrusted, name, "mend or remove that file", "reading its certificates: %s", said(err.Error()))
+		return nil, fail(ErrUntrusted, name, "fix or remove that file", "reading its certificates: %s", said(err.Error()))
 	}
 	insecure = insecure || c.insecure(name)
 	if insecure {
@@ -164,7 +164,7 @@ func (h *host) away(ctx context.Context, from *host, u *url.URL) (http.RoundTrip
 }
 
 // errInward says that a public registry redirects into a private network.
-var errInward = &Error{Kind: ErrRefused, text: "it sends peel to an address in a private network, which peel does not follow"}
+var errInward = &Error{Kind: ErrRefused, text: "it redirects to an address in a private network, which peel does not follow"}
 
 // outwardOnly refuses to connect to inner addresses.
 func outwardOnly(_ context.Context, _, address string, _ syscall.RawConn) error {

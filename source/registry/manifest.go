@@ -223,10 +223,10 @@ func (r *Repository) offline(asked string) error {
 // verified checks that a document matches its descriptor.
 func verified(asked, host string, d Descriptor, text []byte) error {
 	if d.Size > 0 && int64(len(text)) != d.Size {
-		return fail(ErrWrongBytes, asked, "", "%s gives %d bytes, and not the %d that it should have", host, len(text), d.Size)
+		return fail(ErrWrongBytes, asked, "", "%s returns %d bytes instead of %d", host, len(text), d.Size)
 	}
 	if got := d.Digest.Algorithm().FromBytes(text); got != d.Digest {
-		return fail(ErrWrongBytes, asked, "", "%s gives something else: its digest is %s", host, got)
+		return fail(ErrWrongBytes, asked, "", "%s returns other content: its digest is %s", host, got)
 	}
 	return nil
 }
@@ -270,7 +270,7 @@ func (r *Repository) get(ctx context.Context, s *session, asked, path string) (t
 		a.close()
 		switch {
 		case len(text) > maxDocument:
-			return nil, "", fail(ErrWrongBytes, asked, "", "%s gives more than the %d bytes allowed for such a document", s.host.name, int64(maxDocument))
+			return nil, "", fail(ErrWrongBytes, asked, "", "%s returns more than the %d bytes allowed for such a document", s.host.name, int64(maxDocument))
 		case err == nil:
 			return text, a.Header.Get("Content-Type"), nil
 		case ctx.Err() != nil, tries >= s.client.tries:

@@ -85,10 +85,10 @@ func TestManifestFaults(t *testing.T) {
 				return r.Method == http.MethodHead
 			}
 		}},
-		{name: "another manifest than the digest names", kind: ErrWrongBytes, texts: []string{"gives something else"}, fault: func(p *pushed) fakeregistry.Fault {
+		{name: "another manifest than the digest names", kind: ErrWrongBytes, texts: []string{"returns other content"}, fault: func(p *pushed) fakeregistry.Fault {
 			return manifestOnly(strings.Replace(string(p.text), "2", "3", 1), "")
 		}},
-		{name: "a shorter one", kind: ErrWrongBytes, texts: []string{"bytes, and not the"}, fault: func(p *pushed) fakeregistry.Fault {
+		{name: "a shorter one", kind: ErrWrongBytes, texts: []string{"100 bytes instead of 395"}, fault: func(p *pushed) fakeregistry.Fault {
 			return manifestOnly(string(p.text[:100]), "")
 		}},
 		{name: "an endless one", kind: ErrWrongBytes, texts: []string{"more than the 8388608 bytes"}, fault: func(*pushed) fakeregistry.Fault {

@@ -136,7 +136,7 @@ func (c *Client) Names(s string) ([]string, error) {
 func (c *Client) references(s string) ([]reference, error) {
 	conf, err := c.conf()
 	if err != nil {
-		return nil, fail(nil, "", "mend that file", "%s", said(err.Error()))
+		return nil, fail(nil, "", "fix that file", "%s", said(err.Error()))
 	}
 	return conf.names(s)
 }
@@ -209,7 +209,7 @@ func (f *Found) Pinned() string {
 func (c *Client) sessions(ref reference, byDigest bool) ([]*session, error) {
 	conf, err := c.conf()
 	if err != nil {
-		return nil, fail(nil, ref.String(), "mend that file", "%s", said(err.Error()))
+		return nil, fail(nil, ref.String(), "fix that file", "%s", said(err.Error()))
 	}
 	places, err := conf.locations(ref.path(), ref.String(), byDigest)
 	if err != nil {
@@ -219,14 +219,14 @@ func (c *Client) sessions(ref reference, byDigest bool) ([]*session, error) {
 	for _, p := range places {
 		hostName, repo, ok := strings.Cut(p.name, "/")
 		if !ok || repo == "" {
-			return nil, fail(nil, ref.String(), "mend registries.conf", "%q, which it names for %s, is not a repository", said(p.name), ref.path())
+			return nil, fail(nil, ref.String(), "fix registries.conf", "%q, which it names for %s, is not a repository", said(p.name), ref.path())
 		}
 		if hub(hostName) {
 			hostName = name.DefaultRegistry
 		}
 		rules, err := hostRules(hostName)
 		if err != nil {
-			return nil, fail(nil, ref.String(), "mend that file", "%s", said(err.Error()))
+			return nil, fail(nil, ref.String(), "fix that file", "%s", said(err.Error()))
 		}
 		for i := range rules {
 			rule := &rules[i]
@@ -268,7 +268,7 @@ func (r *Repository) each(places []*session, asked string, ask func(*session) er
 			return nil
 		}
 		errs = append(errs, err)
-		r.client.Log.Debug("not had here", "host", s.host.name, "asked", asked, "error", said(err.Error()))
+		r.client.Log.Debug("not found here", "host", s.host.name, "asked", asked, "error", said(err.Error()))
 		if isOver(err) {
 			return err
 		}

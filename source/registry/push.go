@@ -37,7 +37,7 @@ func (c *Client) Target(s string) (*Target, error) {
 	}
 	conf, err := c.conf()
 	if err != nil {
-		return nil, fail(nil, ref.String(), "mend that file", "%s", said(err.Error()))
+		return nil, fail(nil, ref.String(), "fix that file", "%s", said(err.Error()))
 	}
 	places, err := conf.locations(ref.path(), ref.String(), false)
 	if err != nil {
@@ -46,7 +46,7 @@ func (c *Client) Target(s string) (*Target, error) {
 	own := places[len(places)-1] // after the mirrors
 	hostName, repo, ok := strings.Cut(own.name, "/")
 	if !ok || repo == "" {
-		return nil, fail(nil, ref.String(), "mend registries.conf", "%q, which it names for %s, is not a repository", said(own.name), ref.path())
+		return nil, fail(nil, ref.String(), "fix registries.conf", "%q, which it names for %s, is not a repository", said(own.name), ref.path())
 	}
 	if hub(hostName) {
 		hostName = name.DefaultRegistry

@@ -209,7 +209,7 @@ func (s *session) once(ctx context.Context, rt http.RoundTripper, scheme string,
 		}
 		at = next
 	}
-	return nil, fail(ErrRefused, "", "", "%s sends from one address to the next, more than %d times", s.host.name, maxRedirects)
+	return nil, fail(ErrRefused, "", "", "%s redirects more than %d times", s.host.name, maxRedirects)
 }
 
 func redirects(status int) bool {
@@ -224,16 +224,16 @@ func redirects(status int) bool {
 func (s *session) follow(from *url.URL, to string) (*url.URL, error) {
 	next, err := from.Parse(to)
 	if err != nil {
-		return nil, fail(ErrRefused, "", "", "%s sends to what is not an address", s.host.name)
+		return nil, fail(ErrRefused, "", "", "%s redirects to a malformed address", s.host.name)
 	}
 	next.User, next.Fragment = nil, ""
 	switch {
 	case next.Scheme != "http" && next.Scheme != "https":
-		return nil, fail(ErrRefused, "", "", "%s sends to an address of scheme %q", s.host.name, said(next.Scheme))
+		return nil, fail(ErrRefused, "", "", "%s redirects to an address with the scheme %q", s.host.name, said(next.Scheme))
 	case next.Host == "":
-		return nil, fail(ErrRefused, "", "", "%s sends to an address without a host", s.host.name)
+		return nil, fail(ErrRefused, "", "", "%s redirects to an address without a host", s.host.name)
 	case from.Scheme == "https" && next.Scheme == "http":
-		return nil, fail(ErrRefused, "", "", "%s sends from HTTPS to plain HTTP (%s), which peel does not follow", s.host.name, shown(next))
+		return nil, fail(ErrRefused, "", "", "%s redirects from HTTPS to plain HTTP (%s), which peel does not follow", s.host.name, shown(next))
 	}
 	return next, nil
 }

@@ -367,7 +367,7 @@ func sameHost(a, b, scheme string) bool {
 // send sends one request and logs it without possible secrets.
 func (c *Client) send(by http.RoundTripper, r *http.Request) (*http.Response, error) {
 	if c.Offline {
-		return nil, fail(ErrOffline, "", "leave out --offline, and PEEL_OFFLINE", "it takes a request to %s", r.URL.Host)
+		return nil, fail(ErrOffline, "", "leave out --offline, and PEEL_OFFLINE", "it needs a request to %s", r.URL.Host)
 	}
 	agent := "peel"
 	if c.Agent != "" {

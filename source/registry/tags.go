@@ -79,7 +79,7 @@ func (r *Repository) tags(ctx context.Context, s *session) (tags []string, more 
 		}
 		page, err := parseTags(text)
 		if err != nil {
-			return nil, false, fail(nil, asked, "", "%s gives a list of tags that cannot be read: %s", s.host.name, err)
+			return nil, false, fail(nil, asked, "", "%s returns a list of tags that cannot be read: %s", s.host.name, err)
 		}
 		if tags = append(tags, page...); len(tags) > maxTags {
 			return tags[:maxTags], true, nil
