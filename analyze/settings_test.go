@@ -199,7 +199,7 @@ func quotedAll(words []string) []string {
 func TestMadeUpRule(t *testing.T) {
 	before := settingsTable()
 	analyze.MadeUpRule(t)
-	if table := settingsTable(); table == before || !strings.Contains(table, "| `max-made-up` | count, as `77` | There are at most this many entries that were made up. | off |") {
+	if table := settingsTable(); table == before || !strings.Contains(table, "| `max-made-up` | count, such as `77` | There are at most this many entries that were made up. | off |") {
 		t.Errorf("the documentation doesn't mention the rule:\n%s", table)
 	}
 	schema := rulesSchema(t)
