@@ -141,7 +141,7 @@ func drawFile(r *source.Record, content io.Reader, at io.ReaderAt) ([]byte, erro
 	if k == nil {
 		return nil, nil
 	}
-	buf := factBuffers.Get().(*[]byte)
+	buf, _ := factBuffers.Get().(*[]byte) // the pool has only these
 	f := &Facts{b: (*buf)[:0]}
 	defer func() {
 		if cap(f.b) <= maxFactBuffer {

@@ -103,7 +103,7 @@ func (s *seekInput) room(n int) {
 		return
 	}
 	if s.shared == nil {
-		s.shared = buffers.Get().(*[]byte)
+		s.shared, _ = buffers.Get().(*[]byte) // the pool has only these
 	}
 	if cap(*s.shared) < n {
 		*s.shared = make([]byte, max(n, mostWindow))

@@ -94,7 +94,7 @@ func Differ(a Reader, ae *Entries, i int, b Reader, be *Entries, j int) bool {
 		return false
 	}
 	from, other := ae.offset(i), be.offset(j)
-	blocks := probes.Get().(*[2][probeBytes]byte)
+	blocks, _ := probes.Get().(*[2][probeBytes]byte) // the pool has only these
 	defer probes.Put(blocks)
 	p, q := blocks[0][:], blocks[1][:]
 	for _, at := range []int64{0, size / 2, size - probeBytes} {
