@@ -62,7 +62,7 @@ func (a *app) root() *cobra.Command {
 	a.via = choice{what: "way", words: []string{string(source.ViaAPI), string(source.ViaStore)}}
 	flags.Var(&a.via, "via", "how to read an engine's image: store (its files on this machine) or api (default: store if readable)")
 	flags.BoolVar(&a.crossMounts, "cross-mounts", false, "with dir:PATH, include file systems mounted below PATH")
-	flags.BoolVar(&a.offline, "offline", false, "use no registry, only this machine and the cache (also: PEEL_OFFLINE=1)")
+	flags.BoolVar(&a.offline, "offline", false, "use no registry or object store, only this machine and the cache (also: PEEL_OFFLINE=1)")
 	flags.StringArrayVar(&a.insecure, "insecure-registry", nil, "allow plain HTTP, or an unchecked certificate, for the registry HOST[:PORT] (repeatable)")
 	flags.BoolVar(&a.verify, "verify", false, "read every layer in full and check its digest, even if its files are known from the cache or a table of contents")
 	flags.BoolVar(&a.noCache, "no-cache", false, "don't read or write the cache")

@@ -19,6 +19,7 @@ const SourceForms = `  registry://HOST/           all repositories that the regi
   registry://HOST/REPO/      all tags of a repository
   docker://, podman://, containerd://   all images of that engine
   DIR                        all archives and layouts in a folder
+  s3://BUCKET/PREFIX/        all archives in a bucket whose keys begin with PREFIX/
   @FILE                      references, one per line; lines that begin with # are comments
   IMAGE                      one image, as every command takes it`
 
@@ -35,6 +36,8 @@ func (p *planner) each(ctx context.Context, s string, fn func(ask, name string) 
 		return p.catalog(ctx, strings.TrimSuffix(rest, "/"), fn)
 	case isRegistry && strings.HasSuffix(rest, "/"):
 		return p.tags(ctx, strings.TrimSuffix(rest, "/"), fn)
+	case strings.HasPrefix(s, "s3://") && strings.HasSuffix(s, "/"):
+		return source.BucketArchives(ctx, s, p.Open, func(images []source.LocalImage) error { return p.named(images, fn) })
 	case slices.ContainsFunc(source.Engines(), func(e string) bool { return s == e+"://" }):
 		return p.engine(ctx, strings.TrimSuffix(s, "://"), fn)
 	}

@@ -16,11 +16,14 @@ type archive struct {
 	shelf  *layer.Shelf
 }
 
-// openArchive lists the members of a plain tar. It reads only their headers.
-func openArchive(ctx context.Context, f interface {
+// An archiveFile is an open file, or what reads like one.
+type archiveFile interface {
 	io.ReaderAt
 	io.Closer
-}, size int64) (*archive, error) {
+}
+
+// openArchive lists the members of a plain tar. It reads only their headers.
+func openArchive(ctx context.Context, f archiveFile, size int64) (*archive, error) {
 	a := &archive{members: newMembers(), source: f, shelf: layer.NewShelf()}
 	s := layer.NewTar(f, size)
 	var h layer.Header

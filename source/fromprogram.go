@@ -21,7 +21,7 @@ import (
 // Errors and Image.Source call it name. Image.Close does not close r.
 func OpenArchive(ctx context.Context, r io.ReaderAt, size int64, name string, opts Options) (*Image, error) {
 	return openFrom(ctx, name, opts, func(ctx context.Context, o *opener) (*Image, error) {
-		return o.archiveAt(ctx, r, size, name)
+		return o.programArchive(ctx, r, size, name)
 	})
 }
 
@@ -35,37 +35,45 @@ func OpenImage(ctx context.Context, im v1.Image, name string, opts Options) (*Im
 	})
 }
 
-// archiveAt opens an archive that supports random access.
-func (o *opener) archiveAt(ctx context.Context, r io.ReaderAt, size int64, name string) (*Image, error) {
-	b, err := o.archiveBundle(ctx, r, size)
+func (o *opener) programArchive(ctx context.Context, r io.ReaderAt, size int64, name string) (*Image, error) {
+	im, err := o.archiveAt(ctx, unclosed{r}, size, name, "")
+	if err != nil {
+		return nil, err
+	}
+	o.rereadable(im, func(ctx context.Context, o *opener) (*Image, error) { return o.programArchive(ctx, r, size, name) })
+	return im, nil
+}
+
+// archiveAt opens an archive that supports random access. The image closes it, as does a failure.
+func (o *opener) archiveAt(ctx context.Context, f archiveFile, size int64, name, tag string) (*Image, error) {
+	b, err := o.archiveBundle(ctx, f, size)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	im, err := o.image(ctx, b, "", anyForm)
+	im, err := o.image(ctx, b, tag, anyForm)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, errors.Join(err, b.close()))
 	}
 	im.Source = sourceForm(ctx, b, false, anyForm) + name
-	o.rereadable(im, func(ctx context.Context, o *opener) (*Image, error) { return o.archiveAt(ctx, r, size, name) })
 	return im, nil
 }
 
-func (o *opener) archiveBundle(ctx context.Context, r io.ReaderAt, size int64) (bundle, error) {
+func (o *opener) archiveBundle(ctx context.Context, f archiveFile, size int64) (bundle, error) {
 	head := make([]byte, min(whatLen, max(size, 0)))
-	if _, err := io.ReadFull(io.NewSectionReader(r, 0, size), head); err != nil {
-		return nil, shorter(err)
+	if _, err := io.ReadFull(io.NewSectionReader(f, 0, size), head); err != nil {
+		return nil, errors.Join(shorter(err), f.Close())
 	}
 	form, err := sniffWhole(head)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, errors.Join(err, f.Close())
 	case !form.plain():
-		st, err := o.stream(ctx, io.NewSectionReader(r, 0, size), size, func() error { return nil })
+		st, err := o.stream(ctx, io.NewSectionReader(f, 0, size), size, f.Close)
 		return st, cutOff(err)
 	}
-	a, err := openArchive(ctx, unclosed{r}, size)
+	a, err := openArchive(ctx, f, size)
 	if err != nil {
-		return nil, errors.Join(cutOff(err), mangled(r))
+		return nil, errors.Join(cutOff(err), mangled(f), f.Close())
 	}
 	return a, nil
 }

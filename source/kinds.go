@@ -131,6 +131,12 @@ func kinds() []kind {
 			open:  openIndex,
 		},
 		{
+			prefix: objectPrefix, takes: "BUCKET/KEY[:TAG]",
+			about: "an archive in an object store",
+			docs:  "an archive in a bucket of an object store with the S3 API, of which only the parts needed are fetched; the environment names the store and the credentials as for Amazon's tools",
+			open:  openObject,
+		},
+		{
 			prefix: "-",
 			about:  "an archive on standard input",
 			open:   func(ctx context.Context, o *opener, _ string) (*Image, error) { return o.stdin(ctx) },

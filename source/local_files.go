@@ -172,8 +172,13 @@ func quickBundle(ctx context.Context, path string, info fs.FileInfo) (bundle, er
 	if err != nil {
 		return nil, err // reported when the file is opened
 	}
-	head := make([]byte, min(whatLen, info.Size()))
-	if _, err := io.ReadFull(f, head); err != nil {
+	return quickArchive(ctx, f, info.Size())
+}
+
+// quickArchive is quickBundle for an archive. It closes f unless it returns a bundle, which does.
+func quickArchive(ctx context.Context, f archiveFile, size int64) (bundle, error) {
+	head := make([]byte, min(whatLen, size))
+	if _, err := io.ReadFull(io.NewSectionReader(f, 0, size), head); err != nil {
 		return nil, errors.Join(errNotImages, err, f.Close())
 	}
 	form, err := sniffWhole(head)
@@ -181,7 +186,7 @@ func quickBundle(ctx context.Context, path string, info fs.FileInfo) (bundle, er
 		return nil, errors.Join(errNotImages, err, f.Close())
 	}
 	if form.plain() {
-		a, err := openArchive(ctx, f, info.Size())
+		a, err := openArchive(ctx, f, size)
 		if err == nil {
 			return a, nil
 		}

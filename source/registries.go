@@ -12,6 +12,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/peelhq/peel/source/layer"
+	"github.com/peelhq/peel/source/objects"
 	"github.com/peelhq/peel/source/registry"
 )
 
@@ -91,6 +92,7 @@ const (
 // FailureOf says what an error of opening an image, or of reading a layer, is.
 func FailureOf(err error) Failure {
 	var own *registry.Error
+	var object *objects.RequestError
 	var unsupported layer.UnsupportedError
 	var absent *absentBlob
 	switch {
@@ -100,11 +102,11 @@ func FailureOf(err error) Failure {
 		return Unsupported
 	case errors.Is(err, registry.ErrWrongBytes):
 		return Damaged
-	case errors.Is(err, registry.ErrUnauthorized), errors.Is(err, registry.ErrUntrusted), errors.Is(err, registry.ErrBlocked), errors.Is(err, registry.ErrRefused):
+	case errors.Is(err, objects.ErrRefused), errors.Is(err, registry.ErrUnauthorized), errors.Is(err, registry.ErrUntrusted), errors.Is(err, registry.ErrBlocked), errors.Is(err, registry.ErrRefused):
 		return Denied
 	case errors.Is(err, registry.ErrNotFound), errors.Is(err, registry.ErrNoBlob), errors.Is(err, ErrNotFound), errors.As(err, &absent):
 		return Absent
-	case errors.As(err, &own):
+	case errors.As(err, &own), errors.As(err, &object):
 		return Passing
 	}
 	return Damaged

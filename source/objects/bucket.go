@@ -39,7 +39,7 @@ const (
 )
 
 // openBucket opens BUCKET[/PREFIX].
-func openBucket(ctx context.Context, place string) (Store, error) {
+func openBucket(ctx context.Context, place string) (*bucket, error) {
 	name, prefix, _ := strings.Cut(place, "/")
 	if prefix = strings.Trim(prefix, "/"); name == "" || prefix != "" && !ValidName(prefix) {
 		return nil, fmt.Errorf("%w: %q: write s3://BUCKET/PREFIX", ErrRefused, "s3://"+place)
@@ -88,6 +88,10 @@ func (b *bucket) Open(ctx context.Context, name string) (Object, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
+	return b.open(ctx, name)
+}
+
+func (b *bucket) open(ctx context.Context, name string) (*bucketObject, error) {
 	var info minio.ObjectInfo
 	err := b.again(func() (err error) {
 		info, err = b.client.StatObject(ctx, b.name, b.prefix+name, minio.StatObjectOptions{})
@@ -150,17 +154,23 @@ func (o *bucketObject) ReadAt(p []byte, off int64) (int, error) {
 
 // List requests a thousand names at a time.
 func (b *bucket) List(ctx context.Context, prefix string, fn func(name string, size int64) error) error {
+	return b.list(ctx, b.prefix+prefix, func(key string, size int64) error {
+		name, ok := strings.CutPrefix(key, b.prefix)
+		if !ok || !ValidName(name) {
+			return nil // foreign object
+		}
+		return fn(name, size)
+	})
+}
+
+func (b *bucket) list(ctx context.Context, prefix string, fn func(key string, size int64) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for info := range b.client.ListObjectsIter(ctx, b.name, minio.ListObjectsOptions{Prefix: b.prefix + prefix, Recursive: true}) {
+	for info := range b.client.ListObjectsIter(ctx, b.name, minio.ListObjectsOptions{Prefix: prefix, Recursive: true}) {
 		if info.Err != nil {
 			return b.failed("listing "+prefix, info.Err)
 		}
-		name, ok := strings.CutPrefix(info.Key, b.prefix)
-		if !ok || !ValidName(name) {
-			continue // foreign object
-		}
-		if err := fn(name, info.Size); err != nil {
+		if err := fn(info.Key, info.Size); err != nil {
 			return err
 		}
 	}
@@ -236,5 +246,5 @@ func (b *bucket) failed(doing string, err error) error {
 	if slices.Contains(lasting, code(err)) {
 		return fmt.Errorf("%w: %s: %s: %s: %w", ErrRefused, b, doing, code(err), err)
 	}
-	return fmt.Errorf("%s: %s: %w", b, doing, err)
+	return &RequestError{fmt.Errorf("%s: %s: %w", b, doing, err)}
 }

@@ -43,11 +43,20 @@ type Object interface {
 // the bucket does not exist.
 var ErrRefused = errors.New("the store refuses")
 
+// A RequestError is the failure of a request to an object store for which a retry may help.
+type RequestError struct{ error }
+
+func (e *RequestError) Unwrap() error { return e.error }
+
 // Open opens the store at a place: "s3://BUCKET[/PREFIX]", or a folder, which it creates if
 // create is set.
 func Open(ctx context.Context, place string, create bool) (Store, error) {
 	if rest, ok := strings.CutPrefix(place, "s3://"); ok {
-		return openBucket(ctx, rest)
+		b, err := openBucket(ctx, rest)
+		if err != nil {
+			return nil, err
+		}
+		return b, nil
 	}
 	if scheme, _, ok := strings.Cut(place, "://"); ok {
 		return nil, fmt.Errorf("%q: unknown kind of store %q: write s3://BUCKET/PREFIX or a folder", place, scheme+"://")
