@@ -17,7 +17,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// parsed reads a file or a part of one as YAML.
+// parsed parses a file, or part of one, as YAML.
 func parsed(t *testing.T, text string, into any) {
 	t.Helper()
 	if err := yaml.Unmarshal([]byte(text), into); err != nil {
@@ -34,7 +34,7 @@ func file(t *testing.T, name string) string {
 	return string(b)
 }
 
-// action is what the test knows of action.yml.
+// action has the fields of action.yml that the test checks.
 type action struct {
 	Name, Description string
 	Inputs            map[string]struct {
@@ -53,17 +53,17 @@ type action struct {
 	}
 }
 
-// expression is what GitHub replaces in action.yml.
+// expression matches the expressions that GitHub replaces in action.yml.
 var expression = regexp.MustCompile(`\$\{\{ *([\w.-]+) *\}\}`)
 
-// The action's expressions name what there is, its scripts are there and can be
-// run, and no input is ever part of a script.
+// TestAction checks that the action's expressions refer to things that exist, that its scripts
+// exist and are executable, and that no input becomes part of a script.
 func TestAction(t *testing.T) {
 	var a action
 	text := file(t, "action.yml")
 	parsed(t, text, &a)
 	if a.Name == "" || a.Description == "" || a.Runs.Using != "composite" || len(a.Runs.Steps) == 0 {
-		t.Fatalf("action.yml is %+v", a)
+		t.Fatalf("got action.yml %+v", a)
 	}
 	known := map[string]bool{"github.token": true}
 	for name, in := range a.Inputs {
@@ -72,7 +72,7 @@ func TestAction(t *testing.T) {
 			t.Errorf("input %s has no description or no default", name)
 		}
 		if !strings.Contains(text, "inputs."+name) {
-			t.Errorf("input %s is for nothing", name)
+			t.Errorf("input %s isn't used", name)
 		}
 	}
 	scripts := ""
@@ -83,14 +83,14 @@ func TestAction(t *testing.T) {
 		if path, ok := strings.CutPrefix(strings.Trim(s.Run, `"`), "$GITHUB_ACTION_PATH/"); ok {
 			info, err := os.Stat(path)
 			if err != nil || info.Mode()&0o111 == 0 {
-				t.Errorf("%s cannot be run: %v", path, err)
+				t.Errorf("%s isn't executable: %v", path, err)
 				continue
 			}
 			script := file(t, path)
 			scripts += script
 			for name := range s.Env {
 				if !strings.Contains(script, name) {
-					t.Errorf("%s takes no notice of %s", path, name)
+					t.Errorf("%s ignores %s", path, name)
 				}
 			}
 		}
@@ -98,16 +98,16 @@ func TestAction(t *testing.T) {
 	for name, out := range a.Outputs {
 		known["steps.check.outputs."+name] = true
 		if out.Value != "${{ steps.check.outputs."+name+" }}" || !strings.Contains(scripts, `echo "`+name+"=") {
-			t.Errorf("output %s is %s, which no step sets", name, out.Value)
+			t.Errorf("output %s is %s, but no step sets that", name, out.Value)
 		}
 	}
 	for _, m := range expression.FindAllStringSubmatch(text, -1) {
 		if !known[m[1]] {
-			t.Errorf("%s is not there", m[1])
+			t.Errorf("%s doesn't exist", m[1])
 		}
 	}
 	if n := strings.Count(text, "${{"); n != len(expression.FindAllString(text, -1)) {
-		t.Errorf("%d expressions, some of a form that this test does not know", n)
+		t.Errorf("found %d expressions, some of a form that this test doesn't know", n)
 	}
 }
 
@@ -125,8 +125,8 @@ type job struct {
 	}
 }
 
-// The job of the template runs in a shell as GitLab's runner would run it, fails
-// with the rules, and leaves the files that it promises.
+// TestGitLabTemplate runs the template's job in a shell as GitLab's runner would. The job must
+// fail if a rule fails, and leave the files that it promises.
 func TestGitLabTemplate(t *testing.T) {
 	var template struct {
 		Variables map[string]string
@@ -135,11 +135,11 @@ func TestGitLabTemplate(t *testing.T) {
 	parsed(t, file(t, "docs/ci/gitlab.yml"), &template)
 	j := template.Peel
 	if len(j.Script) == 0 || !slices.Equal(j.Image.Entrypoint, []string{""}) || !strings.HasPrefix(j.Image.Name, "ghcr.io/peelhq/peel:") || j.Artifacts.When != "always" {
-		t.Fatalf("the job is %+v", j)
+		t.Fatalf("got job %+v", j)
 	}
-	// One reference to the template is one peel, as for the Action.
+	// A reference to the template always means the same version of peel, as with the Action.
 	if version := strings.TrimSpace(file(t, ".github/action/version")); template.Variables["PEEL_TAG"] != version+"-shell" {
-		t.Errorf("the template runs peel %s, and the Action of this commit %s", template.Variables["PEEL_TAG"], version)
+		t.Errorf("the template runs peel %s, but the Action of this commit runs %s", template.Variables["PEEL_TAG"], version)
 	}
 	program := build(t)
 	for flags, want := range map[string]int{"--max-wasted 1kB": 1, "--min-efficiency 0 --max-user-wasted off": 0} {
@@ -150,7 +150,7 @@ func TestGitLabTemplate(t *testing.T) {
 		}
 		env = append(env, "PEEL_FLAGS="+flags)
 		if out, code := shell(t, program, dir, strings.Join(j.Script, "\n"), env...); code != want {
-			t.Errorf("with %q: exit code %d, want %d\n%s", flags, code, want, out)
+			t.Errorf("with %q: got exit code %d, want %d\n%s", flags, code, want, out)
 		}
 		for _, name := range append(j.Artifacts.Paths, j.Artifacts.Reports["junit"], j.Artifacts.Reports["codequality"]) {
 			if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() == 0 {
@@ -160,11 +160,11 @@ func TestGitLabTemplate(t *testing.T) {
 	}
 }
 
-// block is a fenced block of a page, with the line above it.
+// block matches a fenced block of a page, with the line above it.
 var block = regexp.MustCompile("(?ms)^([^\n]*)\n```(\\w+)\n(.*?)\n```$")
 
-// What docs/ci.md offers to paste can be pasted: YAML is YAML, inputs are the
-// action's, and shell commands that are marked to be run end as the mark says.
+// TestPipelinesPage checks that the blocks in docs/ci.md can be pasted: YAML is valid, inputs
+// exist in the action, and marked shell commands end with the exit code in their mark.
 func TestPipelinesPage(t *testing.T) {
 	var a action
 	parsed(t, file(t, "action.yml"), &a)
@@ -191,25 +191,25 @@ func TestPipelinesPage(t *testing.T) {
 			}
 			want, _ := strconv.Atoi(strings.Trim(code, ": exit->"))
 			if out, got := shell(t, program, workspace(t), text); got != want {
-				t.Errorf("exit code %d, want %d:\n%s\n%s", got, want, text, out)
+				t.Errorf("got exit code %d, want %d:\n%s\n%s", got, want, text, out)
 			}
 			ran++
 		}
 	}
 	if ran < 2 {
-		t.Errorf("%d blocks were run", ran)
+		t.Errorf("ran %d blocks", ran)
 	}
 	for name := range a.Inputs {
 		if !strings.Contains(page, "`"+name+"`") {
-			t.Errorf("docs/ci.md says nothing of the input %s", name)
+			t.Errorf("docs/ci.md doesn't mention the input %s", name)
 		}
 	}
 }
 
-// pinned is a reference that stays what it is: a release's tag, or a commit.
+// pinned matches a reference that never moves: a release's tag or a commit.
 var pinned = regexp.MustCompile(`^(v\d+\.\d+\.\d+|[0-9a-f]{40})$`)
 
-// checkUses looks for steps that use the action, and for what they give it.
+// checkUses checks the steps that use the action, and their inputs.
 func checkUses(t *testing.T, a *action, node any) {
 	t.Helper()
 	switch x := node.(type) {
@@ -220,7 +220,7 @@ func checkUses(t *testing.T, a *action, node any) {
 	case map[string]any:
 		if ref, ok := strings.CutPrefix(fmt.Sprint(x["uses"]), "peelhq/peel@"); ok {
 			if !pinned.MatchString(ref) {
-				t.Errorf("the action is taken at %s, which may move", ref)
+				t.Errorf("the action is referenced at %s, which may move", ref)
 			}
 			with, _ := x["with"].(map[string]any)
 			if with["image"] == nil {
@@ -238,7 +238,7 @@ func checkUses(t *testing.T, a *action, node any) {
 	}
 }
 
-// workspace is a new folder with the sample as image.tar.
+// workspace returns a new folder with the sample as image.tar.
 func workspace(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -248,7 +248,7 @@ func workspace(t *testing.T) string {
 	return dir
 }
 
-// shell runs a script as a pipeline does, with peel in its path.
+// shell runs a script as a pipeline does, with peel on its PATH.
 func shell(t *testing.T, program, dir, script string, env ...string) (string, int) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), "sh", "-euc", script)

@@ -12,14 +12,15 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// The command that the screen copies runs, in a shell, and prints what was shown.
+// TestCopiedCommandsOnScreen checks that the command that the screen copies runs in a shell and
+// prints what was shown.
 func TestCopiedCommandsOnScreen(t *testing.T) {
 	program := build(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv("PATH", filepath.Dir(program)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	tests := []struct {
 		name, keys string
-		command    string // its beginning
+		command    string // prefix
 		prints     []string
 	}{
 		{"a directory", "Cg", "peel ls testdata/sample.tar /usr -l", []string{"bin", "lib"}},

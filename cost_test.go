@@ -14,31 +14,30 @@ import (
 	"time"
 )
 
-// What a hostile image costs: each kind is made of two sizes, the second twice
-// the first, and every command must take time that grows as the image does, and
-// stay below bounds of time and memory.
+// These tests measure what hostile images cost. Each kind of image is made in two sizes, the
+// second twice the first. Every command must take time in proportion to the image's size, and
+// stay within bounds on time and memory.
 //
 //	PEEL_COST=1 go test -run '^TestCost' .
 //
-// A row is a name, the smaller size, the image and the commands. Choose the size so
-// that the smaller image takes a few tenths of a second: far less cannot be told
-// from the start of the program. Before what a row is about was made linear, it
-// should have failed.
+// A row is a name, the smaller size, the image and the commands. Choose the size so that the
+// smaller image takes a few tenths of a second: much shorter times are lost in the program's
+// start. A row should fail on the version of peel before the fix that it tests.
 const (
-	costTime   = 20 * time.Second // of user and system time
-	costMemory = 1_000_000_000    // bytes at most in memory
-	costRatio  = 3                // of the times of the two sizes
+	costTime   = 20 * time.Second // user and system time
+	costMemory = 1_000_000_000    // maximum number of bytes in memory
+	costRatio  = 3                // maximum ratio of the times of the two sizes
 
-	// costNoise is the time below which a run of the smaller image says nothing: the
-	// start of the program, and what a loaded machine adds.
+	// costNoise is the time below which a run of the smaller image means nothing: the program's
+	// start, and the noise of a loaded machine.
 	costNoise = 150 * time.Millisecond
 
-	// costStart is how long the program takes to start: until then, a signal ends it as
-	// it ends any program, for nothing has begun.
+	// costStart is how long the program takes to start. Until then, a signal ends it with the
+	// default action, since nothing has begun.
 	costStart = 50 * time.Millisecond
 )
 
-// A cost is one kind of image.
+// cost is one kind of image.
 type cost struct {
 	kind string
 	n    int // the smaller size
@@ -57,28 +56,28 @@ func TestCost(t *testing.T) {
 			makeCost(t, program, large, c.make(2*c.n))
 			for _, run := range c.runs {
 				a, b := runCost(t, program, small, run), runCost(t, program, large, run)
-				// A time that is too long once may be the machine's; twice, it is not.
+				// A single slow run may be the machine's fault; two aren't.
 				for again := 0; again < 2 && tooMuch(a, b); again++ {
 					x, y := runCost(t, program, small, run), runCost(t, program, large, run)
 					a.work, b.work = min(a.work, x.work), min(b.work, y.work)
 				}
 				t.Logf("%s: n %d: %v, %d MB; 2n: %v, %d MB", run, c.n, a.work.Round(10*time.Millisecond), a.memory/1e6, b.work.Round(10*time.Millisecond), b.memory/1e6)
 				if tooMuch(a, b) {
-					t.Errorf("%s: %v for n = %d and %v for twice that: more than %d times as much", run, a.work, c.n, b.work, costRatio)
+					t.Errorf("%s: %v for n = %d and %v for twice that: more than %d times as long", run, a.work, c.n, b.work, costRatio)
 				}
 				if b.work > costTime {
-					t.Errorf("%s: %v of work, %v at most", run, b.work, costTime)
+					t.Errorf("%s: took %v, want at most %v", run, b.work, costTime)
 				}
 				if b.memory > costMemory {
-					t.Errorf("%s: %d MB in memory, %d at most", run, b.memory/1e6, int64(costMemory)/1e6)
+					t.Errorf("%s: used %d MB of memory, want at most %d", run, b.memory/1e6, int64(costMemory)/1e6)
 				}
 			}
 		})
 	}
 }
 
-// TestCostEnds: whatever is being done with such an image ends within a second
-// when the program is told to.
+// TestCostEnds checks that commands on such an image end within a second of a signal, whatever
+// they are doing.
 func TestCostEnds(t *testing.T) {
 	program := costProgram(t)
 	for _, c := range costs {
@@ -101,10 +100,10 @@ func TestCostEnds(t *testing.T) {
 						t.Fatal(err)
 					}
 					began := time.Now()
-					_ = command.Wait() // its code is looked at
+					_ = command.Wait() // its exit code is checked below
 					took, code := time.Since(began), command.ProcessState.ExitCode()
 					if took > time.Second+whole.took/20 || code != 130 && code != whole.code {
-						t.Errorf("%s: told to end after %v, it took %v and ended with %d (%d if it is left alone)\n%s", run, after, took, code, whole.code, said)
+						t.Errorf("%s: signalled after %v, it took %v and ended with %d (%d without a signal)\n%s", run, after, took, code, whole.code, said)
 					}
 				}
 			}
@@ -112,8 +111,7 @@ func TestCostEnds(t *testing.T) {
 	}
 }
 
-// makeCost writes an image with what belongs to it, and runs the commands that come
-// before those that are measured.
+// makeCost writes an image and its files, and runs the preparatory commands.
 func makeCost(t *testing.T, program, dir string, im costImage) {
 	t.Helper()
 	writeCost(t, dir, im)
@@ -124,33 +122,33 @@ func makeCost(t *testing.T, program, dir string, im costImage) {
 	}
 }
 
-// costProgram builds the program, if costs are to be measured.
+// costProgram builds the program, or skips the test unless PEEL_COST is set.
 func costProgram(t *testing.T) string {
 	t.Helper()
 	if os.Getenv("PEEL_COST") == "" {
-		t.Skip("takes minutes: PEEL_COST=1 runs it")
+		t.Skip("takes minutes: run it with PEEL_COST=1")
 	}
 	return build(t)
 }
 
-// spent is what a run took.
+// spent is what a run cost.
 type spent struct {
 	work   time.Duration // user and system time
 	took   time.Duration
-	memory int64 // bytes, at most at one time
+	memory int64 // peak, in bytes
 	code   int
 }
 
-// tooMuch reports whether twice the size took more than it may.
+// tooMuch reports whether the larger size took more time than allowed.
 func tooMuch(small, large spent) bool { return large.work > costRatio*max(small.work, costNoise) }
 
-// runCost runs a command on an image. It may fail a rule, or find that the image
-// is beyond a bound.
+// runCost runs a command on an image. The command may fail a rule, or refuse the image because
+// of a bound.
 func runCost(t *testing.T, program, dir, run string) spent {
 	t.Helper()
 	command, said := costCommand(t, program, dir, run)
 	began := time.Now()
-	_ = command.Run() // its code is looked at
+	_ = command.Run() // its exit code is checked below
 	s := spent{took: time.Since(began), code: command.ProcessState.ExitCode(), work: command.ProcessState.UserTime() + command.ProcessState.SystemTime()}
 	if usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		s.memory = usage.Maxrss * 1024
@@ -161,7 +159,7 @@ func runCost(t *testing.T, program, dir, run string) spent {
 	return s
 }
 
-// costCommand returns a command and what it says on standard error.
+// costCommand returns a command and the buffer of its standard error.
 func costCommand(t *testing.T, program, dir, run string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	args := strings.Fields(run)

@@ -18,22 +18,22 @@ import (
 	"time"
 )
 
-// A costImage is a hostile image, and files beside it.
+// costImage is a hostile image, and files beside it.
 type costImage struct {
 	layers  []func(*costLayer)     // lowest first
-	order   []int                  // the image's layers, as indices in layers; nil: each once
-	history []string               // commands, one for each layer; nil: made up
-	empty   int                    // steps that made no layer, behind all others
-	config  map[string]any         // what the image asks of the runtime, as the OCI specification has it
+	order   []int                  // the image's layers, as indices in layers; nil for each once
+	history []string               // commands, one per layer; nil for made-up ones
+	empty   int                    // steps without a layer, after all others
+	config  map[string]any         // the OCI config's settings for the runtime
 	files   map[string]string      // by name, in the image's folder
-	folder  func(dir string) error // fills DIR/tree; nil: there is no such folder
-	before  []string               // commands that are run first, as those of a cost
+	folder  func(dir string) error // fills DIR/tree; nil for no such folder
+	before  []string               // commands to run first, in the form of a cost's
 }
 
-// A costLayer is a layer that is being written.
+// costLayer writes a layer.
 type costLayer struct{ w *tar.Writer }
 
-// add writes an entry with as many bytes as its header says.
+// add writes an entry, with as many bytes of content as its header states.
 func (l *costLayer) add(h tar.Header) {
 	if h.Mode == 0 {
 		h.Mode = 0o644
@@ -52,7 +52,7 @@ func (l *costLayer) link(name, target string) {
 	l.add(tar.Header{Name: name, Linkname: target, Typeflag: tar.TypeLink})
 }
 
-// xs reads as the letter x.
+// xs is an endless stream of the letter x.
 type xs struct{}
 
 func (xs) Read(b []byte) (int, error) {
@@ -62,7 +62,7 @@ func (xs) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// summed sums up what is written.
+// summed computes the digest and size of what is written.
 type summed struct {
 	io.Writer
 	hash.Hash
@@ -75,8 +75,7 @@ func (s summed) Write(b []byte) (int, error) {
 
 func (s summed) digest() string { return "sha256:" + hex.EncodeToString(s.Sum(nil)) }
 
-// writeCost writes an image as an OCI archive, DIR/image.tar, with the files
-// beside it.
+// writeCost writes an image as an OCI archive, DIR/image.tar, and the files beside it.
 func writeCost(t *testing.T, dir string, im costImage) {
 	t.Helper()
 	must := func(err error) {

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// costs are all kinds. Add a row for whatever was found to cost more than its
-// size.
+// costs lists all kinds. Add a row for every kind that turned out to cost more than its size
+// justifies.
 var costs = []cost{
 	{"one path many times in one layer", 100_000, func(n int) costImage {
 		return layers(func(l *costLayer) {
@@ -296,7 +296,7 @@ var costs = []cost{
 		return nil
 	}), []string{"report dir:DIR/tree", "check dir:DIR/tree", "log dir:DIR/tree /a"}},
 	{"a folder of deep directories", 60, folderOf(func(dir string, n int) error {
-		deep := strings.Repeat(strings.Repeat("d", 10)+"/", 300) // of 4,096 bytes that a path may have
+		deep := strings.Repeat(strings.Repeat("d", 10)+"/", 300) // a path may have 4,096 bytes
 		for i := range n {
 			if err := os.MkdirAll(filepath.Join(dir, strconv.Itoa(i), deep), 0o755); err != nil {
 				return err
@@ -326,7 +326,7 @@ var costs = []cost{
 	}, []string{"report index:DIR/image.index", "ls -R index:DIR/image.index"}},
 }
 
-// folderOf is an image of one file beside a folder that fill fills with about n files.
+// folderOf returns an image of one file, beside a folder that fill fills with about n files.
 func folderOf(fill func(dir string, n int) error) func(n int) costImage {
 	return func(n int) costImage {
 		im := layers(func(l *costLayer) { l.file("a", 1) })
@@ -335,10 +335,10 @@ func folderOf(fill func(dir string, n int) error) func(n int) costImage {
 	}
 }
 
-// layers is an image of layers.
+// layers returns an image of layers.
 func layers(all ...func(*costLayer)) costImage { return costImage{layers: all} }
 
-// repeat repeats a list up to so many elements.
+// repeat repeats a list until it has n elements.
 func repeat(list []int, n int) []int {
 	return slices.Repeat(list, (n+len(list)-1)/len(list))[:n]
 }

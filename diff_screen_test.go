@@ -12,7 +12,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// "peel diff" on a terminal opens a comparison, and prints if flags say so.
+// TestDiffScreen checks that "peel diff" on a terminal opens a comparison, and prints it if
+// flags require that.
 func TestDiffScreen(t *testing.T) {
 	program := build(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
@@ -31,7 +32,7 @@ func TestDiffScreen(t *testing.T) {
 			term.WaitFor("Differences")
 			term.Send("2")
 			term.WaitFor("Figures")
-			term.Send("\x1b") // to the first view, and never out of the program
+			term.Send("\x1b") // to the first view, never out of the program
 			term.WaitFor("Differences")
 			term.Send("q")
 			if code := term.WaitExit(); code != 0 {
@@ -75,7 +76,7 @@ func TestDiffScreen(t *testing.T) {
 		t.Run(strings.Join(tt.args[1:], " "), func(t *testing.T) {
 			term := testkit.Start(t, exec.Command(program, append([]string{"diff"}, tt.args...)...), 120, 60)
 			if code := term.WaitExit(); code != tt.code || !strings.Contains(term.Screen(), tt.want) {
-				t.Errorf("exit code %d, want %d and %q:\n%s", code, tt.code, tt.want, term.Screen())
+				t.Errorf("got exit code %d, want %d and %q:\n%s", code, tt.code, tt.want, term.Screen())
 			}
 		})
 	}

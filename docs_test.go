@@ -16,28 +16,28 @@ import (
 	"testing"
 )
 
-// What the README and the docs tell people to type is run here.
+// These tests run the commands in the README and the docs.
 //
-// Commands stand in two kinds of fenced blocks: "sh" is a script, "console" shows
-// commands behind "$ " with the output of each below it, in which a line "..." stands
-// for any lines. The last line above a block that is not blank is its mark:
+// Commands are in two kinds of fenced blocks: "sh" is a script; "console" shows commands after
+// "$ ", each followed by its output, in which a line "..." stands for any lines. The last
+// non-blank line above a block is its mark:
 //
 //	<!-- run -->           every command must succeed, and print what the block shows
-//	<!-- run: exit N -->   the last command must end with exit code N; with several
-//	                       numbers, each is that of one line
-//	<!-- run: clone -->    wants a clone and Go: run by .ci/readme.sh
-//	<!-- run: engines -->  wants Docker and podman: run by .ci/readme.sh
+//	<!-- run: exit N -->   the last command must end with exit code N; several numbers
+//	                       are the exit codes of one line each
+//	<!-- run: clone -->    needs a clone and Go: run by .ci/readme.sh
+//	<!-- run: engines -->  needs Docker and podman: run by .ci/readme.sh
 //	<!-- recipe: NAME -->  run by TestRecipesRun
-//	<!-- not run: WHY -->  shown, and left alone
+//	<!-- not run: WHY -->  not run
 //
-// The blocks of a page are run in their order, in a folder of their own that holds
-// what workspaceFiles lists: a later block finds the files of an earlier one. To write
-// the output of all blocks without a "..." anew:
+// The blocks of a page run in order, in a new folder with the files in workspaceFiles, so a
+// later block finds the files of an earlier one. To rewrite the output of all blocks without a
+// "...":
 //
 //	go test . -run TestDocsCommands -update
 
-// workspaceFiles are the files of a page's folder, and what they are copies of. A file
-// comes before an image of an engine, so that "app:1" is one without an engine.
+// workspaceFiles maps the files of a page's folder to the files that they copy. A file takes
+// precedence over an engine's image, so "app:1" works without an engine.
 var workspaceFiles = map[string]string{
 	"testdata/sample.tar": "testdata/sample.tar",
 	"image.tar":           "testdata/sample.tar",
@@ -47,17 +47,17 @@ var workspaceFiles = map[string]string{
 	"app.index":           "testdata/docs/shrink-an-image/app-1.index",
 }
 
-// A docBlock is a fenced block of a page.
+// docBlock is a fenced block of a page.
 type docBlock struct {
 	page           string
-	begin, end     int // lines of its text, counted from 0; end is behind the last
+	begin, end     int // lines of its text, counted from 0; end is exclusive
 	language, mark string
 	lines          []string
 }
 
 func (b docBlock) at() string { return fmt.Sprintf("%s:%d", b.page, b.begin) }
 
-// docsPages are the README and all pages below docs.
+// docsPages returns the README and all pages below docs.
 func docsPages(t *testing.T) []string {
 	t.Helper()
 	pages := []string{"README.md"}
@@ -75,7 +75,7 @@ func docsPages(t *testing.T) []string {
 
 var fence = regexp.MustCompile("^\\s*```+(.*)$")
 
-// docBlocks are the fenced blocks of a text.
+// docBlocks returns the fenced blocks of a text.
 func docBlocks(page, text string) (blocks []docBlock) {
 	var b *docBlock
 	above := ""
@@ -102,8 +102,8 @@ var (
 	otherMark = regexp.MustCompile(`^<!-- (?:run: clone|run: engines|recipe: [\w-]+|not run: .+) -->$`)
 )
 
-// runs says whether a block is run here, and its exit codes; an error, if it has no
-// mark.
+// runs reports whether a block is run here, and its exit codes. A block without a mark is an
+// error.
 func (b docBlock) runs() (codes []int, ok bool, err error) {
 	if m := runMark.FindStringSubmatch(b.mark); m != nil {
 		if m[1] == "" {
@@ -121,11 +121,11 @@ func (b docBlock) runs() (codes []int, ok bool, err error) {
 	if otherMark.MatchString(b.mark) {
 		return nil, false, nil
 	}
-	return nil, false, fmt.Errorf("%s: a block of commands without a mark above it, such as <!-- run --> or <!-- not run: WHY -->", b.at())
+	return nil, false, fmt.Errorf("%s: no mark above a block of commands, such as <!-- run --> or <!-- not run: WHY -->", b.at())
 }
 
-// TestDocsCommands runs the blocks of all pages. A fence without a language could
-// hide commands, so it fails as well.
+// TestDocsCommands runs the blocks of all pages. It also fails on a fence without a language,
+// which could hide commands.
 func TestDocsCommands(t *testing.T) {
 	program := build(t)
 	ran := 0
@@ -140,7 +140,7 @@ func TestDocsCommands(t *testing.T) {
 					mine = append(mine, b)
 				}
 			case "":
-				t.Errorf("%s: a fence without a language: sh, console, text, yaml ...", b.at())
+				t.Errorf("%s: fence without a language: sh, console, text, yaml ...", b.at())
 			}
 		}
 		ran += len(mine)
@@ -153,19 +153,19 @@ func TestDocsCommands(t *testing.T) {
 		})
 	}
 	if ran < 10 {
-		t.Errorf("only %d blocks were run", ran)
+		t.Errorf("ran only %d blocks", ran)
 	}
 }
 
-// runPage runs the blocks of a page, in a folder of its own.
+// runPage runs the blocks of a page in a new folder.
 func runPage(t *testing.T, program, page string, blocks []docBlock) {
 	t.Helper()
 	dir := docsFolder(t, page)
 	env := docsEnvironment(program, dir)
-	fresh := map[int][]string{} // lines of blocks whose output is written anew, by index
+	fresh := map[int][]string{} // rewritten lines of blocks, by block index
 	for i, b := range blocks {
 		if _, err := exec.LookPath("jq"); err != nil && strings.Contains(strings.Join(b.lines, "\n"), "| jq ") {
-			t.Logf("%s: jq is not installed", b.at())
+			t.Logf("%s: jq isn't installed", b.at())
 			continue
 		}
 		codes, _, _ := b.runs()
@@ -175,11 +175,11 @@ func runPage(t *testing.T, program, page string, blocks []docBlock) {
 				scripts = b.lines
 			}
 			if len(scripts) != len(codes) {
-				t.Fatalf("%s: %d lines, and %d exit codes", b.at(), len(scripts), len(codes))
+				t.Fatalf("%s: %d lines, but %d exit codes", b.at(), len(scripts), len(codes))
 			}
 			for k, script := range scripts {
 				if out, got := runIn(t, dir, env, script); got != codes[k] {
-					t.Fatalf("%s: exit code %d, want %d: %s\n%s", b.at(), got, codes[k], script, out)
+					t.Fatalf("%s: got exit code %d, want %d: %s\n%s", b.at(), got, codes[k], script, out)
 				}
 			}
 			continue
@@ -197,7 +197,7 @@ func runPage(t *testing.T, program, page string, blocks []docBlock) {
 			}
 			lines = append(append(lines, s.typed...), outputLines(out)...)
 			if !*update && !fits(outputLines(out), s.output) {
-				t.Errorf("%s: %s: the page does not show what it prints (-update writes it anew):\n%s", b.at(), s.command, out)
+				t.Errorf("%s: %s: the output in the page is out of date (rewrite it with -update):\n%s", b.at(), s.command, out)
 			}
 		}
 		if len(steps) == 0 {
@@ -212,7 +212,7 @@ func runPage(t *testing.T, program, page string, blocks []docBlock) {
 	}
 }
 
-// rewrite writes a page with the lines of some blocks replaced.
+// rewrite replaces the lines of some blocks in a page.
 func rewrite(t *testing.T, page string, blocks []docBlock, fresh map[int][]string) {
 	t.Helper()
 	lines := strings.Split(file(t, page), "\n")
@@ -226,8 +226,8 @@ func rewrite(t *testing.T, page string, blocks []docBlock, fresh map[int][]strin
 	}
 }
 
-// A consoleStep is a command of a console block: the lines as typed, the script that
-// they are, and the output that the page shows.
+// consoleStep is a command of a console block: its lines as typed, the script that they form,
+// and the output in the page.
 type consoleStep struct {
 	typed, output []string
 	command       string
@@ -254,8 +254,7 @@ func consoleSteps(lines []string) (steps []consoleStep) {
 	return steps
 }
 
-// outputLines are the lines of an output, without blanks at their ends, which no page
-// keeps.
+// outputLines splits output into lines without trailing blanks, since pages don't have any.
 func outputLines(out string) []string {
 	if strings.TrimSpace(out) == "" {
 		return nil
@@ -267,8 +266,7 @@ func outputLines(out string) []string {
 	return lines
 }
 
-// fits says whether lines are those of a pattern, in which "..." stands for any
-// number of lines.
+// fits reports whether lines match a pattern in which "..." stands for any number of lines.
 func fits(lines, pattern []string) bool {
 	if len(pattern) == 0 {
 		return len(lines) == 0
@@ -304,8 +302,8 @@ func TestDocsFits(t *testing.T) {
 	}
 }
 
-// docsFolder is a new folder with what a page's commands find: workspaceFiles, and
-// the folder of testdata/docs that has the page's name.
+// docsFolder returns a new folder with the files that a page's commands use: workspaceFiles,
+// and the folder in testdata/docs with the page's name.
 func docsFolder(t *testing.T, page string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -333,7 +331,7 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-// docsEnvironment is that of a page's commands: the same on every machine, and
+// docsEnvironment returns the environment of a page's commands: the same on every machine,
 // without engines.
 func docsEnvironment(program, dir string) []string {
 	return []string{
@@ -344,7 +342,7 @@ func docsEnvironment(program, dir string) []string {
 	}
 }
 
-// runIn runs a script in a folder, and gives what it prints and its exit code.
+// runIn runs a script in a folder, and returns its output and exit code.
 func runIn(t *testing.T, dir string, env []string, script string) (string, int) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), "sh", "-euc", script)

@@ -19,7 +19,7 @@ var (
 	mdCode    = regexp.MustCompile("`[^`]*`")
 )
 
-// slug is the anchor that GitHub gives a heading.
+// slug returns the anchor that GitHub gives a heading.
 func slug(heading string) string {
 	heading = mdText.ReplaceAllString(heading, "$1")
 	return strings.Map(func(r rune) rune {
@@ -33,7 +33,7 @@ func slug(heading string) string {
 	}, heading)
 }
 
-// mdParts are the lines of a page outside of fences, and the anchors of its headings.
+// mdParts returns the lines of a page outside fences, and the anchors of its headings.
 func mdParts(text string) (lines []string, anchors map[string]bool) {
 	anchors = map[string]bool{}
 	inside := false
@@ -53,8 +53,8 @@ func mdParts(text string) (lines []string, anchors map[string]bool) {
 	return lines, anchors
 }
 
-// Every link between the pages of this repository leads somewhere: its file is there,
-// and so is the heading behind its #.
+// TestDocsLinks checks that every link between the pages of this repository names an existing
+// file and, after #, an existing heading.
 func TestDocsLinks(t *testing.T) {
 	pages := append(docsPages(t), "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "CODE_OF_CONDUCT.md")
 	anchors := map[string]map[string]bool{}
@@ -79,7 +79,7 @@ func TestDocsLinks(t *testing.T) {
 					target = filepath.Join(filepath.Dir(page), name)
 				}
 				if _, err := os.Stat(target); err != nil {
-					t.Errorf("%s:%d: %s: %s is not there", page, i+1, m[1], target)
+					t.Errorf("%s:%d: %s: %s doesn't exist", page, i+1, m[1], target)
 				} else if anchor != "" && !of(target)[anchor] {
 					t.Errorf("%s:%d: %s: %s has no heading #%s", page, i+1, m[1], target, anchor)
 				}
@@ -87,7 +87,7 @@ func TestDocsLinks(t *testing.T) {
 		}
 	}
 	if seen < 100 {
-		t.Errorf("only %d links were looked at", seen)
+		t.Errorf("found only %d links", seen)
 	}
 }
 
@@ -106,7 +106,7 @@ func TestDocsSlug(t *testing.T) {
 	}
 }
 
-// Every page is in the index of the docs.
+// TestDocsIndex checks that the index of the docs links to every page.
 func TestDocsIndex(t *testing.T) {
 	lines, _ := mdParts(file(t, "docs/README.md"))
 	index := strings.Join(lines, "\n")
@@ -118,13 +118,14 @@ func TestDocsIndex(t *testing.T) {
 	}
 }
 
-// namedPage is a page of the docs that help, messages and comments name.
+// namedPage matches a page of the docs that help, messages or comments name.
 var namedPage = regexp.MustCompile(`\bdocs/[a-z/-]+\.md\b`)
 
-// otherProject are the projects whose own docs are cited as sources of rules.
+// otherProject matches projects whose own docs are cited as sources of rules.
 var otherProject = regexp.MustCompile(`containerd|buildkit|containers/storage`)
 
-// Pages that the source names are there. Lines that cite another project are left out.
+// TestDocsNamed checks that pages that the source names exist. It skips lines that cite another
+// project.
 func TestDocsNamed(t *testing.T) {
 	seen := 0
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
@@ -149,13 +150,13 @@ func TestDocsNamed(t *testing.T) {
 			for _, name := range namedPage.FindAllString(line, -1) {
 				seen++
 				if _, err := os.Stat(name); err != nil {
-					t.Errorf("%s:%d: %s is not there", path, i+1, name)
+					t.Errorf("%s:%d: %s doesn't exist", path, i+1, name)
 				}
 			}
 		}
 		return nil
 	})
 	if err != nil || seen < 20 {
-		t.Errorf("%d names were looked at: %v", seen, err)
+		t.Errorf("found %d names: %v", seen, err)
 	}
 }

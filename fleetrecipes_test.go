@@ -12,7 +12,7 @@ import (
 	"github.com/peelhq/peel/cmd"
 )
 
-// fleetRecipes returns the blocks of docs/fleet/pipelines.md that are whole files.
+// fleetRecipes returns the blocks of docs/fleet/pipelines.md that are complete files.
 func fleetRecipes(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -24,12 +24,12 @@ func fleetRecipes(t *testing.T) map[string]string {
 	return all
 }
 
-// Each recipe for a registry is a file that its system takes: GitLab's by its schema,
-// Slurm's by bash, which runs it. GitHub's is checked by actionlint, in .ci/run.
+// TestFleetRecipes checks that each recipe for a registry is valid for its system: GitLab's by
+// its schema, Slurm's by running it in bash. actionlint checks GitHub's, in .ci/run.
 func TestFleetRecipes(t *testing.T) {
 	all := fleetRecipes(t)
 	if all["fleet-github"] == "" || all["fleet-gitlab"] == "" || all["fleet-slurm"] == "" {
-		t.Fatalf("recipes of %d systems", len(all))
+		t.Fatalf("got recipes for %d systems", len(all))
 	}
 	doc := map[string]any{}
 	parsed(t, all["fleet-gitlab"], &doc)
@@ -43,25 +43,26 @@ func TestFleetRecipes(t *testing.T) {
 	}
 	for name, text := range all {
 		if strings.Count(text, "peel fleet ") == 0 {
-			t.Errorf("%s runs no peel fleet", name)
+			t.Errorf("%s doesn't run peel fleet", name)
 		}
 	}
 }
 
-// fleetCommand is a command of a recipe or a page, with its subcommand.
+// fleetCommand matches a command of a recipe or page, with its subcommand.
 var fleetCommand = regexp.MustCompile(`peel fleet ([a-z]+)((?: [^|>\n` + "`" + `\\]+)?)`)
 
-// helpOf is the help of a subcommand of peel fleet.
+// helpOf returns the help of a subcommand of peel fleet.
 func helpOf(t *testing.T, command string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
 	if code := cmd.Main([]string{"fleet", command, "--help"}, strings.NewReader(""), &out, &errs); code != 0 || out.Len() == 0 {
-		t.Fatalf("peel fleet %s --help: exit code %d\n%s", command, code, errs.Bytes())
+		t.Fatalf("peel fleet %s --help: got exit code %d\n%s", command, code, errs.Bytes())
 	}
 	return out.String()
 }
 
-// The pages about fleets name commands and flags that there are.
+// TestFleetCommandsInDocs checks that the pages about fleets name only existing commands and
+// flags.
 func TestFleetCommandsInDocs(t *testing.T) {
 	for _, page := range []string{"docs/fleet/pipelines.md", "docs/fleet/kubernetes.md", "docs/fleet/scale.md"} {
 		seen := 0
@@ -77,7 +78,7 @@ func TestFleetCommandsInDocs(t *testing.T) {
 			}
 		}
 		if seen < 1 {
-			t.Errorf("%s: no flags are named", page)
+			t.Errorf("%s: no flags found", page)
 		}
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestFuzzTargetsRun: every package with a fuzz target has its tests run by
-// testkit.Run, without which the fuzzer spends its time on minimizing.
+// TestFuzzTargetsRun checks that every package with a fuzz target runs its tests through
+// testkit.Run. Without it, the fuzzer spends its time minimizing inputs.
 func TestFuzzTargetsRun(t *testing.T) {
 	targets, run := map[string]bool{}, map[string]bool{}
 	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
@@ -29,10 +29,10 @@ func TestFuzzTargetsRun(t *testing.T) {
 	for dir, has := range targets {
 		found = found || has
 		if has && !run[dir] {
-			t.Errorf("%s has a fuzz target, and no TestMain that calls testkit.Run", dir)
+			t.Errorf("%s has a fuzz target, but no TestMain that calls testkit.Run", dir)
 		}
 	}
 	if !found {
-		t.Error("no fuzz target was found")
+		t.Error("no fuzz targets found")
 	}
 }

@@ -15,11 +15,10 @@ import (
 
 const module = "github.com/peelhq/peel"
 
-// mayImport says which of the module's packages each of them may import: the
-// dependencies run one way, main → cmd → {ui, report} → fleet → analyze →
-// analyze/dockerfile → source → {source/engine, source/layer, source/objects,
-// source/registry}. A package that is not listed
-// fails the test: say where it belongs.
+// mayImport lists the packages of the module that each package may import. Dependencies run one
+// way: main → cmd → {ui, report} → fleet → analyze → analyze/dockerfile → source
+// → {source/engine, source/layer, source/objects, source/registry}. A package that isn't
+// listed fails the test: add it where it belongs.
 var mayImport = map[string][]string{
 	".":                       {"cmd"},
 	"cmd":                     {"ui", "report", "fleet", "analyze", "analyze/dockerfile", "source", "internal/alike", "internal/clean", "internal/crash", "internal/draft", "internal/grep", "internal/grow", "internal/human", "internal/lazy", "internal/redact"},
@@ -65,8 +64,7 @@ var mayImport = map[string][]string{
 	"bench/serve":             {},
 }
 
-// restricted are others' modules that only some packages may import, by the
-// beginning of their paths.
+// restricted maps other modules, by path prefix, to the only packages that may import them.
 var restricted = map[string][]string{
 	"github.com/google/go-containerregistry": {"source", "source/registry", "internal/fakeregistry"},
 	"github.com/docker/":                     {"source/engine"},
@@ -81,7 +79,7 @@ var restricted = map[string][]string{
 	"github.com/therootcompany/xz":           {"source"},
 	"charm.land/":                            {"ui", "cmd", "internal/ansisvg"},
 	"github.com/charmbracelet/":              {"ui", "cmd", "internal/ansisvg", "internal/testkit", "bench/firstframe"},
-	"github.com/chromedp/":                   {}, // tests alone drive a browser
+	"github.com/chromedp/":                   {}, // only tests drive a browser
 	"github.com/creack/pty":                  {"internal/testkit", "internal/ansisvg", "bench/firstframe"},
 	"github.com/alecthomas/chroma":           {"ui"},
 	"github.com/rogpeppe/go-internal/diff":   {"ui"},
@@ -89,14 +87,14 @@ var restricted = map[string][]string{
 	"testing":                                {"internal/testkit", "internal/fakecontainerd", "internal/fakeregistry"},
 }
 
-// TestImports reads the import lines of every file that is built into the
-// program: tests may import what they like, and they alone import testkit.
+// TestImports checks the imports of every file that is built into the program. Tests may import
+// anything, and only they import testkit.
 func TestImports(t *testing.T) {
 	imports := allImports(t)
 	for pkg, paths := range imports {
 		allowed, known := mayImport[pkg]
 		if !known {
-			t.Errorf("%s: a package that this test knows nothing of", pkg)
+			t.Errorf("%s: this test doesn't list the package", pkg)
 		}
 		for _, p := range paths {
 			if own, ok := strings.CutPrefix(p, module+"/"); ok && !slices.Contains(allowed, own) {
@@ -104,24 +102,24 @@ func TestImports(t *testing.T) {
 			}
 			for prefix, who := range restricted {
 				if (p == prefix || strings.HasPrefix(p, prefix)) && !slices.Contains(who, pkg) {
-					t.Errorf("%s imports %s, which is for %s alone", pkg, p, strings.Join(who, ", "))
+					t.Errorf("%s imports %s, which only %s may import", pkg, p, strings.Join(who, ", "))
 				}
 			}
 		}
 	}
 	for _, pkg := range []string{".", "cmd", "ui", "report", "analyze", "analyze/dockerfile", "source", "source/engine", "source/layer", "source/registry"} {
 		if len(imports[pkg]) == 0 {
-			t.Errorf("%s: no imports found; the test looks in the wrong place", pkg)
+			t.Errorf("%s: no imports found; has the package moved?", pkg)
 		}
 	}
 	for _, pkg := range []string{"analyze", "analyze/dockerfile", "analyze/packages"} {
 		if slices.Contains(imports[pkg], "os") || slices.Contains(imports[pkg], "net/http") {
-			t.Errorf("%s does I/O of its own", pkg)
+			t.Errorf("%s does its own I/O", pkg)
 		}
 	}
 }
 
-// allImports returns what each package imports, tests left out.
+// allImports returns the imports of each package, without those of tests.
 func allImports(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// One program comes of go install ./...: our own programs, for benchmarks and pictures,
-// are built with the tag dev alone.
+// TestOneProgram checks that go install ./... installs only peel. The repository's own tools,
+// for benchmarks and pictures, need the build tag dev.
 func TestOneProgram(t *testing.T) {
 	for _, tt := range []struct {
 		tags string
@@ -21,7 +21,7 @@ func TestOneProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 		if programs := strings.Fields(string(out)); !tt.want(len(programs)) || programs[0] != module {
-			t.Errorf("with the tags %q, these are installed: %q", tt.tags, programs)
+			t.Errorf("with the tags %q, got %q installed", tt.tags, programs)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 var update = flag.Bool("update", false, "write the tables in the docs anew")
 
-// The table of sources in the README is made from the kinds themselves.
+// TestKindsInDocs checks the table of sources in the README, which is generated from the kinds.
 func TestKindsInDocs(t *testing.T) {
 	const file, from, to = "README.md", "TestKindsInDocs -update -->\n", "<!-- end of kinds -->"
 	data, err := os.ReadFile(file)
@@ -24,7 +24,7 @@ func TestKindsInDocs(t *testing.T) {
 	head, rest, ok := strings.Cut(string(data), from)
 	_, tail, alsoOK := strings.Cut(rest, to)
 	if !ok || !alsoOK {
-		t.Fatal("README.md has no place for the table of sources")
+		t.Fatal("the marks around the table are missing in README.md")
 	}
 	want := head + from + source.Table() + to + tail
 	if *update {
@@ -34,12 +34,12 @@ func TestKindsInDocs(t *testing.T) {
 		return
 	}
 	if want != string(data) {
-		t.Errorf("%s is stale: go test . -run TestKindsInDocs -update writes it anew", file)
+		t.Errorf("%s is out of date: run go test . -run TestKindsInDocs -update", file)
 	}
 }
 
-// madeUpSource is the one file that a new kind of source takes, and madeUpRow
-// its one row in source/kinds.go.
+// madeUpSource is the one file that a new kind of source takes, and madeUpRow is its one row in
+// source/kinds.go.
 const (
 	madeUpSource = `package source
 
@@ -66,8 +66,8 @@ func (l *lister) madeUp(context.Context) ([]LocalImage, error) {
 `
 )
 
-// A new kind of source is one file and one row: the program is built with both
-// laid over it, and knows the kind everywhere.
+// TestNewKindOfSource checks that a new kind of source takes one file and one row: it builds
+// the program with both added, and expects the kind everywhere.
 func TestNewKindOfSource(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program a second time")
@@ -121,11 +121,11 @@ func TestNewKindOfSource(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			run := exec.CommandContext(t.Context(), peel, c.args...)
-			run.Dir = dir // without images of its own
+			run.Dir = dir // a folder without images
 			run.Env = append(os.Environ(), "XDG_CACHE_HOME="+dir, "PEEL_OFFLINE=1")
 			out, _ := run.CombinedOutput() // some of them fail, as they should
 			if !strings.Contains(string(out), c.want) {
-				t.Errorf("peel %s does not say %q:\n%s", strings.Join(c.args, " "), c.want, out)
+				t.Errorf("output of peel %s lacks %q:\n%s", strings.Join(c.args, " "), c.want, out)
 			}
 		})
 	}

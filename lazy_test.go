@@ -3,11 +3,11 @@ package main
 import (
 	"testing"
 
-	_ "github.com/peelhq/peel/cmd" // all of the program, with its patterns
+	_ "github.com/peelhq/peel/cmd" // the whole program, with its patterns
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// Patterns that are compiled when they are used would fail then.
+// TestPatternsCompile compiles the patterns that otherwise would fail on first use.
 func TestPatternsCompile(t *testing.T) {
 	if err := lazy.Check(); err != nil {
 		t.Error(err)

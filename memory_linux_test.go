@@ -16,13 +16,14 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// An image that takes more memory than there is is an error that says so.
+// TestMemoryLimits checks that an image that needs more memory than available gives an error
+// that says so.
 func TestMemoryLimits(t *testing.T) {
 	testkit.Long(t, "it reads an image of 600,000 entries under many limits")
 	program := build(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	small, large := filepath.Join("testdata", "sample.tar"), filepath.Join(t.TempDir(), "large")
-	// In compressed layers: they take a tenth of the disk that plain ones do.
+	// Use compressed layers: they take a tenth of the disk space of plain ones.
 	if err := made(600_000).WriteOCI(large, "zstd"); err != nil {
 		t.Fatal(err)
 	}
@@ -47,8 +48,8 @@ func TestMemoryLimits(t *testing.T) {
 	})
 }
 
-// A window of a decoder that does not fit into the address space is an error,
-// before it is made.
+// TestMemoryWindows checks that a decoder's window that doesn't fit into the address space is
+// an error before it is allocated.
 func TestMemoryWindows(t *testing.T) {
 	program := build(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
@@ -63,7 +64,7 @@ func TestMemoryWindows(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = z.Write(sample[:1000])
-		err = errors.Join(err, z.Flush()) // or the window is as large as what there is
+		err = errors.Join(err, z.Flush()) // otherwise the window is only as large as the content
 		_, more := z.Write(sample[1000:])
 		path := filepath.Join(t.TempDir(), "sample.tar.zst")
 		if err := errors.Join(err, more, z.Close(), os.WriteFile(path, b.Bytes(), 0o600)); err != nil {
@@ -91,7 +92,7 @@ func enough(t *testing.T, c *exec.Cmd) {
 	}
 }
 
-// tooLittle runs what takes a lot of memory; surely says that it cannot end well.
+// tooLittle runs a command that needs a lot of memory; surely means that it can't succeed.
 func tooLittle(t *testing.T, c *exec.Cmd, surely bool) {
 	t.Helper()
 	c.Stdout = io.Discard
@@ -105,7 +106,7 @@ func tooLittle(t *testing.T, c *exec.Cmd, surely bool) {
 	}
 }
 
-// controlGroup makes a control group with a limit, where that can be done.
+// controlGroup makes a control group with a limit, or skips the test.
 func controlGroup(t *testing.T, bytes int64) string {
 	t.Helper()
 	for parent, file := range map[string]string{"/sys/fs/cgroup/memory": "memory.limit_in_bytes", "/sys/fs/cgroup": "memory.max"} {
@@ -114,7 +115,7 @@ func controlGroup(t *testing.T, bytes int64) string {
 			continue
 		}
 		t.Cleanup(func() { _ = os.Remove(dir) })
-		limit, err := os.OpenFile(filepath.Join(dir, file), os.O_WRONLY, 0) // there, if this is a group
+		limit, err := os.OpenFile(filepath.Join(dir, file), os.O_WRONLY, 0) // the files exist if this is a control group
 		if err != nil {
 			continue
 		}
@@ -123,6 +124,6 @@ func controlGroup(t *testing.T, bytes int64) string {
 			return dir
 		}
 	}
-	t.Skip("no control group with a limit can be made here")
+	t.Skip("can't make a control group with a limit")
 	return ""
 }

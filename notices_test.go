@@ -17,25 +17,25 @@ import (
 	"testing"
 )
 
-// notices is the file with the licenses of all that is compiled into peel. It is in
-// every archive, package and image of a release.
+// notices is the file with the licenses of everything compiled into peel. Every archive,
+// package and image of a release contains it.
 const notices = "THIRD_PARTY_NOTICES"
 
 var updateNotices = flag.Bool("update-notices", false, "write "+notices+" anew")
 
-// A notice is a license, and what it is for.
+// notice is a license and the modules that it covers.
 type notice struct {
-	modules []string // with their versions, sorted
+	modules []string // with versions, sorted
 	text    string
 }
 
-// THIRD_PARTY_NOTICES has the license of every module that the release's binaries are
-// built from, and of Go itself. After a change of go.mod, write it anew:
+// TestNotices checks that THIRD_PARTY_NOTICES has the license of Go and of every module in the
+// release's binaries. After a change of go.mod, rewrite it:
 //
 //	go test . -run TestNotices -update-notices
 func TestNotices(t *testing.T) {
 	if testing.Short() && !*updateNotices {
-		t.Skip("lists the packages of four systems; the whole run of the tests does")
+		t.Skip("lists the packages of four systems; the complete test run includes it")
 	}
 	want := noticesText(t)
 	if *updateNotices {
@@ -45,11 +45,11 @@ func TestNotices(t *testing.T) {
 	}
 	got, err := os.ReadFile(notices)
 	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%s is not that of go.mod (%v): run go test . -run TestNotices -update-notices", notices, err)
+		t.Errorf("%s doesn't match go.mod (%v): run go test . -run TestNotices -update-notices", notices, err)
 	}
 	for _, file := range []string{".goreleaser.yaml", "Dockerfile.release"} {
 		if text, err := os.ReadFile(file); err != nil || !bytes.Contains(text, []byte(notices)) {
-			t.Errorf("%s does not ship %s: %v", file, notices, err)
+			t.Errorf("%s doesn't ship %s: %v", file, notices, err)
 		}
 	}
 }
@@ -85,7 +85,7 @@ func noticesText(t *testing.T) []byte {
 	return out.Bytes()
 }
 
-// releasedModules are the modules of packages in the binary of any system, with their
+// releasedModules returns the modules with packages in the binary of any system, and their
 // folders.
 func releasedModules(t *testing.T) map[string]string {
 	t.Helper()
@@ -118,12 +118,13 @@ func releasedModules(t *testing.T) map[string]string {
 	return out
 }
 
-// trailing is the end of a line with the blanks before it.
+// trailing matches the end of a line with the blanks before it.
 var trailing = regexp.MustCompile(`[ \t\r]*\n`)
 
 var licenseName = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|copyright|unlicense)([.-].*)?$`)
 
-// licenseFiles are those at the root of a module: a module without one is an error.
+// licenseFiles returns the license files at the root of a module. A module without one is an
+// error.
 func licenseFiles(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	files, err := os.ReadDir(dir)

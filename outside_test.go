@@ -14,7 +14,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// script writes a program.
+// script writes an executable script.
 func script(t *testing.T, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "program")
@@ -24,9 +24,9 @@ func script(t *testing.T, text string) string {
 	return file
 }
 
-// TestPagerOnScreen opens a file in a pager on a real terminal: the pager has the
-// terminal, an interrupt is for it alone, and the copy is gone afterwards; also if a
-// signal ends the program.
+// TestPagerOnScreen opens a file in a pager on a real terminal. The pager gets the terminal,
+// only the pager is interrupted by Ctrl-C, and the copy is deleted afterwards, even if a signal
+// ends the program.
 func TestPagerOnScreen(t *testing.T) {
 	program := build(t)
 	tests := []struct {
@@ -65,7 +65,7 @@ func TestPagerOnScreen(t *testing.T) {
 			term.WaitFor("shows nginx.conf: 171 bytes, secure 1")
 			tt.ends(t, term, command)
 			term.WaitExit()
-			for range 100 { // after a signal the program may end before its last words
+			for range 100 { // after a signal, the program may end before its last output
 				if left, _ := filepath.Glob(filepath.Join(temp, "*")); len(left) == 0 {
 					return
 				}
@@ -77,8 +77,8 @@ func TestPagerOnScreen(t *testing.T) {
 	}
 }
 
-// TestOwnCommandOnScreen runs a command of the user's own: hostile values stay one
-// argument each.
+// TestOwnCommandOnScreen runs a user-defined command. Each hostile value must stay one
+// argument.
 func TestOwnCommandOnScreen(t *testing.T) {
 	program := build(t)
 	config := t.TempDir()

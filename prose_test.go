@@ -13,21 +13,22 @@ import (
 	"testing"
 )
 
-// What people read is plain English: docs/concepts.md has the words, and CONTRIBUTING
-// names the style guide. These tests hold what a program can hold of it.
+// Everything that people read is plain English: docs/concepts.md has the words, and
+// CONTRIBUTING names the style guide. These tests check what a program can.
 
-// oddPhrases are phrases that have stood in messages and docs and sound translated.
-// To forbid another one, add it here and mend what the test finds.
+// oddPhrases are phrases that have appeared in messages and docs and sound translated. To
+// forbid another one, add it here and fix what the test finds.
 var oddPhrases = []string{
 	"to be had", "is to be heeded", "heeded", "there is no report", "which it fails when", "what is remembered of", "in force are", "be it a",
 	"of whatever tool", "is no rule", "is no way to", "fails nothing", "say which, as in", "whoever", "there is there", "all the same:", "shipped all the same",
 	"needs to know what to do", "for everybody", "is none on this", "there is something in", "so that there is nothing", "a word on", "in its stead", "thereof",
 }
 
-// openings are how no message begins: the noun says as much.
+// openings matches openings that no message should have: it should start with the noun.
 var openings = regexp.MustCompile(`^(there (is|are|was|were) (no|nothing|something|none)|it is not possible|it was not possible)\b`)
 
-// Messages, help and reports have no odd phrase, and begin with what failed.
+// TestProseOfStrings checks that messages, help and reports contain no odd phrase and begin
+// with what failed.
 func TestProseOfStrings(t *testing.T) {
 	seen := 0
 	for _, dir := range []string{"cmd", "report", "ui", "analyze", "analyze/dockerfile", "analyze/packages", "source", "source/engine", "source/layer", "source/registry"} {
@@ -56,7 +57,7 @@ func TestProseOfStrings(t *testing.T) {
 				seen++
 				at := set.Position(s.Pos())
 				for _, odd := range oddIn(text) {
-					t.Errorf("%s: %q: say it in other words", at, odd)
+					t.Errorf("%s: %q: rephrase it", at, odd)
 				}
 				if openings.MatchString(text) {
 					t.Errorf("%s: %q begins with %q: begin with the thing that is missing (no layer %%d)", at, text, openings.FindString(text))
@@ -66,15 +67,15 @@ func TestProseOfStrings(t *testing.T) {
 		}
 	}
 	if seen < 1000 {
-		t.Errorf("only %d strings were looked at", seen)
+		t.Errorf("checked only %d strings", seen)
 	}
 }
 
-// oddInComments are phrases that no comment of the library may hold: people who import it
-// read its documentation. They are whole words, in any case.
+// oddInComments matches phrases that comments of the library may not have, since people who
+// import it read its documentation. It matches whole words, in any case.
 var oddInComments = regexp.MustCompile(`(?i)\b(to be had|stands there|lest|heed|heeded|thereof|be it|whoever|from there on|of whatever|told from|that of which|there is to|worth a word|without a word|nobody can see|in its stead|by what it|makes of|there can be none|but for)\b`)
 
-// Comments of the packages that others import are plain English too.
+// TestProseOfComments checks the comments of the packages that others import.
 func TestProseOfComments(t *testing.T) {
 	seen := 0
 	for _, dir := range []string{"source", "source/engine", "source/objects", "source/registry", "analyze", "analyze/dockerfile", "analyze/packages"} {
@@ -95,17 +96,17 @@ func TestProseOfComments(t *testing.T) {
 				seen++
 				text := strings.Join(strings.Fields(g.Text()), " ")
 				if odd := oddInComments.FindString(text); odd != "" {
-					t.Errorf("%s: %q: say it in other words: %s", set.Position(g.Pos()), odd, text)
+					t.Errorf("%s: %q: rephrase it: %s", set.Position(g.Pos()), odd, text)
 				}
 			}
 		}
 	}
 	if seen < 1000 {
-		t.Errorf("only %d comments were looked at", seen)
+		t.Errorf("checked only %d comments", seen)
 	}
 }
 
-// Docs have no odd phrase.
+// TestProseOfDocs checks that the docs contain no odd phrase.
 func TestProseOfDocs(t *testing.T) {
 	files := []string{"README.md", "CONTRIBUTING.md"}
 	if err := filepath.WalkDir("docs", func(path string, _ fs.DirEntry, err error) error {
@@ -123,22 +124,22 @@ func TestProseOfDocs(t *testing.T) {
 		}
 		for i, line := range strings.Split(string(text), "\n") {
 			for _, odd := range oddIn(line) {
-				t.Errorf("%s:%d: %q: say it in other words", name, i+1, odd)
+				t.Errorf("%s:%d: %q: rephrase it", name, i+1, odd)
 			}
 		}
 	}
 }
 
-// The check itself finds what it should.
+// TestProseIsFound checks that the tests above find odd phrases.
 func TestProseIsFound(t *testing.T) {
 	if got := oddIn("What is to be had: there is no report of the form x"); len(got) != 2 {
 		t.Errorf("found %q", got)
 	}
 	if !oddInComments.MatchString("It sees no more than there is to read.") || oddInComments.MatchString("A latest build, for a blobbut for.") {
-		t.Error("phrases in comments are not told apart")
+		t.Error("comments: an odd phrase isn't found, or another one is")
 	}
 	if !openings.MatchString("there is no layer 3") || openings.MatchString("no layer 3: there is no other") {
-		t.Error("openings are not told apart")
+		t.Error("openings: an odd one isn't found, or another one is")
 	}
 }
 

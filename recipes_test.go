@@ -25,8 +25,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// recipes returns the blocks of docs/ci.md that are whole files, by the names in
-// the line above each.
+// recipes returns the blocks of docs/ci.md that are complete files, by the names in the line
+// above each.
 func recipes(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -38,8 +38,8 @@ func recipes(t *testing.T) map[string]string {
 	return all
 }
 
-// recipeSchemas says which schemas of testdata/schemas a recipe is held against.
-// GitHub's are checked by actionlint and pre-commit's by pre-commit, in .ci/run.
+// recipeSchemas maps a recipe to the schemas in testdata/schemas that it must match. In
+// .ci/run, actionlint checks GitHub's recipes, and pre-commit its own.
 var recipeSchemas = map[string][]string{
 	"gitlab":              {"gitlab-ci"},
 	"baseline-gitlab":     {"gitlab-ci"},
@@ -54,8 +54,8 @@ var recipeSchemas = map[string][]string{
 // gitlabTemplate is the job that .gitlab-ci.yml can include.
 const gitlabTemplate = "docs/ci/gitlab.yml"
 
-// Each recipe is a file that its system takes, by its schemas; and each schema
-// refuses what is wrong.
+// TestRecipesSyntax checks that each recipe is valid by its schemas, and that each schema
+// rejects invalid input.
 func TestRecipesSyntax(t *testing.T) {
 	all := recipes(t)
 	all[gitlabTemplate] = file(t, gitlabTemplate)
@@ -73,13 +73,13 @@ func TestRecipesSyntax(t *testing.T) {
 			}
 			doc["steps"], doc["jobs"], doc["spec"], doc["pipelines"] = 1, 1, 1, 1
 			if schema.Validate(plain(t, doc)) == nil {
-				t.Errorf("%s: the schema %s takes anything", name, s)
+				t.Errorf("%s: the schema %s accepts anything", name, s)
 			}
 		}
 	}
 }
 
-// plain is a value as a JSON document has it.
+// plain converts a value to the types of a JSON document.
 func plain(t *testing.T, v any) any {
 	t.Helper()
 	text, err := json.Marshal(v)
@@ -111,22 +111,22 @@ func recipeSchema(t *testing.T, name string) *jsonschema.Schema {
 	return s
 }
 
-// A recipeStep is a shell script of a recipe, and how its system runs it.
+// recipeStep is a shell script of a recipe, and how its system runs it.
 type recipeStep struct {
-	shell  []string // the script is its last argument
+	shell  []string // its last argument is the script
 	script string
-	args   []string // after the script
+	args   []string // passed after the script
 	env    []string
-	always bool // also after a step that failed
+	always bool // runs even after a failed step
 }
 
-// bashStep is a step of a shell without options.
+// bashStep returns a step of a shell without options.
 func bashStep(script string) recipeStep {
 	return recipeStep{shell: []string{"bash", "--noprofile", "--norc", "-c"}, script: script}
 }
 
-// recipeRuns are the recipes whose shell steps are run: how to get at the steps,
-// whether they run in the container image, and the files that they leave.
+// recipeRuns lists the recipes whose shell steps are run: how to extract the steps, whether
+// they run in the container image, and the files that they leave.
 var recipeRuns = map[string]struct {
 	steps   func(*testing.T, string) []recipeStep
 	image   bool
@@ -141,7 +141,7 @@ var recipeRuns = map[string]struct {
 	"jenkins":             {jenkinsSteps, false, []string{"peel.junit.xml", "peel.sarif", "peel.md"}},
 }
 
-// shellSteps installs as the recipe does, and then checks.
+// shellSteps installs peel as the recipe does, and then runs the check.
 func shellSteps(_ *testing.T, text string) (steps []recipeStep) {
 	for _, script := range []string{"docker save -o image.tar app:ci", text, "./peel check image.tar -f text -o - -f junit -o peel.junit.xml"} {
 		steps = append(steps, recipeStep{shell: []string{"sh", "-euc"}, script: script})
@@ -191,7 +191,7 @@ func bitbucketSteps(t *testing.T, text string) (steps []recipeStep) {
 	return steps
 }
 
-// tektonSteps takes the place of Tekton: the task before has saved the image.
+// tektonSteps stands in for Tekton: an earlier task has saved the image.
 func tektonSteps(t *testing.T, text string) []recipeStep {
 	var r struct {
 		Spec struct {
@@ -221,7 +221,7 @@ func tektonSteps(t *testing.T, text string) []recipeStep {
 		if len(s.Args) != 1 || s.Args[0] != "$(params.flags[*])" || strings.Contains(s.Script, "$(") || strings.Contains(strings.Join(step.env, ""), "$(") {
 			t.Errorf("Tekton's variables in %+v", s)
 		}
-		steps = append(steps, step) // no flags: none is the default
+		steps = append(steps, step) // no flags, the default
 	}
 	return steps
 }
@@ -235,7 +235,7 @@ func buildkiteSteps(t *testing.T, text string) (steps []recipeStep) {
 	return steps
 }
 
-// jenkinsScript is a step sh of a Jenkinsfile. Groovy would read a backslash in it.
+// jenkinsScript matches a sh step of a Jenkinsfile. Groovy would interpret a backslash in it.
 var jenkinsScript = regexp.MustCompile(`(?s)sh '''([^\\]*?)'''`)
 
 func jenkinsSteps(t *testing.T, text string) (steps []recipeStep) {
@@ -248,15 +248,14 @@ func jenkinsSteps(t *testing.T, text string) (steps []recipeStep) {
 	return steps
 }
 
-// passing and failing are rules files that the sample holds and does not.
+// passing and failing are rules files that the sample passes and fails.
 const (
 	passing = "min-efficiency: off\nmax-user-wasted: off\n"
 	failing = "max-wasted: 1kB\n"
 )
 
-// The shell steps of each recipe, as they are written, on the sample: once with
-// rules that hold, once with one that fails, and once with an archive that is not
-// the release's.
+// TestRecipesRun runs the shell steps of each recipe as written, on the sample: with rules that
+// pass, with a rule that fails, and with an archive that isn't the release's.
 func TestRecipesRun(t *testing.T) {
 	all := recipes(t)
 	program := build(t)
@@ -280,7 +279,7 @@ func TestRecipesRun(t *testing.T) {
 				}
 				code, log := p.run(r.steps(t, all[name]))
 				if code != c.code {
-					t.Fatalf("exit code %d, want %d\n%s", code, c.code, log)
+					t.Fatalf("got exit code %d, want %d\n%s", code, c.code, log)
 				}
 				for _, report := range r.reports {
 					info, err := os.Stat(filepath.Join(p.dir, "checkout", report))
@@ -296,17 +295,17 @@ func TestRecipesRun(t *testing.T) {
 	}
 }
 
-// stepTimeout bounds one step: far more than it takes on a loaded machine.
+// stepTimeout bounds one step. It's far longer than a step takes on a loaded machine.
 const stepTimeout = 2 * time.Minute
 
 // archiveName is the archive that the recipes install.
 const archiveName = "peel_1.2.3_linux_amd64.tar.gz"
 
-// A pipeline is a machine that runs one: a checkout, programs that stand in for
-// the outside, and a release.
+// pipeline is a machine that runs a pipeline: a checkout, programs that stand in for the
+// outside world, and a release.
 type pipeline struct {
 	t   *testing.T
-	dir string // with checkout, bin and release
+	dir string // has checkout, bin and release
 	env []string
 }
 
@@ -324,12 +323,12 @@ func newPipeline(t *testing.T, program string) *pipeline {
 	}
 	// An engine that has built the sample.
 	p.write("bin/docker", "#!/bin/sh\ncase \"$1 $2\" in\n  build*) ;;\n  'save -o') cp "+sample+" \"$3\" ;;\n  *) exit 9 ;;\nesac\n", 0o700)
-	// The release's server alone.
+	// The release's server only.
 	p.write("bin/curl", "#!/bin/sh\ncase \"$1 $2\" in\n  '-fsSLO https://github.com/peelhq/peel/releases/download/v1.2.3/'*) cp "+
 		filepath.Join(p.dir, "release")+"/\"${2##*/}\" . ;;\n  *) exit 22 ;;\nesac\n", 0o700)
 	p.write("bin/buildkite-agent", "#!/bin/sh\n[ \"$1\" = annotate ] && cat >annotation\n", 0o700)
-	// As the program that is installed would be too large to pack in each test, the
-	// archive holds a script that runs it.
+	// Compressing the real program would take too long in each test, so the archive holds a
+	// script that runs it.
 	archive := packed(t, "peel", "#!/bin/sh\nexec "+program+" \"$@\"\n")
 	p.write("release/"+archiveName, archive, 0o600)
 	p.write("release/checksums.txt", fmt.Sprintf("%x  %s\n%064d  peel_1.2.3_darwin_arm64.tar.gz\n", sha256.Sum256([]byte(archive)), archiveName, 0), 0o600)
@@ -337,7 +336,7 @@ func newPipeline(t *testing.T, program string) *pipeline {
 	return p
 }
 
-// packed is a .tar.gz with one program.
+// packed returns a .tar.gz with one program.
 func packed(t *testing.T, name, content string) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -369,13 +368,12 @@ func (p *pipeline) link(name, to string) {
 	}
 }
 
-// run runs steps in the checkout, as a pipeline does: those after one that failed
-// are left out, except those that always run. The exit code is that of the first
-// that failed.
+// run runs steps in the checkout as a pipeline does: after a failed step, it skips all steps
+// but those that always run. The exit code is that of the first failed step.
 func (p *pipeline) run(steps []recipeStep) (code int, log string) {
 	p.t.Helper()
 	if len(steps) == 0 {
-		p.t.Fatal("there are no steps")
+		p.t.Fatal("no steps")
 	}
 	for _, s := range steps {
 		if code != 0 && !s.always {
@@ -408,11 +406,11 @@ func (p *pipeline) step(s recipeStep) (string, int) {
 	return string(out), 0
 }
 
-// A baselineRecipe is how a recipe checks against a baseline, and how it keeps one.
+// baselineRecipe is how a recipe checks against a baseline, and how it saves one.
 type baselineRecipe struct{ check, keep string }
 
-// baselineRecipes takes the commands from the recipes. What is kept in a registry
-// there is kept in a file here: which of the two it is, is a matter of the name.
+// baselineRecipes extracts the commands from the recipes. The baseline that they keep in a
+// registry is kept in a file here; only the name differs.
 func baselineRecipes(t *testing.T) map[string]baselineRecipe {
 	t.Helper()
 	all := recipes(t)
@@ -462,8 +460,8 @@ func baselineRecipes(t *testing.T) map[string]baselineRecipe {
 	return made
 }
 
-// Each recipe for a baseline passes before there is one, holds an image against
-// the one that it kept, and fails one that has grown.
+// TestBaselineRecipes checks that each recipe for a baseline passes while there is none,
+// compares an image with the saved baseline, and fails if the image has grown.
 func TestBaselineRecipes(t *testing.T) {
 	program := build(t)
 	for name, r := range baselineRecipes(t) {
@@ -475,7 +473,7 @@ func TestBaselineRecipes(t *testing.T) {
 			step := func(script string, want int, says string) {
 				t.Helper()
 				if out, code := p.step(recipeStep{shell: []string{"sh", "-ec"}, script: script}); code != want || !strings.Contains(strings.Join(strings.Fields(out), " "), says) {
-					t.Fatalf("exit code %d, want %d and %q\n%s\n%s", code, want, says, script, out)
+					t.Fatalf("got exit code %d, want %d and %q\n%s\n%s", code, want, says, script, out)
 				}
 			}
 			image("testdata/sample.tar")
@@ -488,15 +486,16 @@ func TestBaselineRecipes(t *testing.T) {
 	}
 }
 
-// The hooks are what pre-commit takes, and the recipe's hook fails with the rules.
+// TestPreCommit checks that pre-commit accepts the hooks, and that the recipe's hook fails if a
+// rule fails.
 func TestPreCommit(t *testing.T) {
 	testkit.Long(t, "it runs pre-commit, with a repository of its own")
 	installed, err := exec.LookPath("pre-commit")
 	if err != nil {
 		if os.Getenv("PEEL_INTEGRATION") == "require" {
-			t.Fatal("pre-commit is not there")
+			t.Fatal("pre-commit isn't installed")
 		}
-		t.Skip("pre-commit is not there")
+		t.Skip("pre-commit isn't installed")
 	}
 	p := newPipeline(t, build(t))
 	p.link("bin/peel", build(t))
@@ -510,11 +509,11 @@ func TestPreCommit(t *testing.T) {
 	p.write("hooks/.pre-commit-hooks.yaml", file(t, ".pre-commit-hooks.yaml"), 0o600)
 	recipe := recipes(t)["pre-commit"]
 	p.write("checkout/recipe.yaml", recipe, 0o600)
-	// This machine's peel on an archive, and the repository as a folder; all else as
-	// it is written.
+	// Use this machine's peel on an archive, and the repository as a folder; leave everything
+	// else as written.
 	for from, to := range map[string]string{"https://github.com/peelhq/peel": hooks, "id: peel-check": "id: peel-check-system", "app:ci": "image.tar"} {
 		if !strings.Contains(recipe, from) {
-			t.Fatalf("the recipe does not have %q", from)
+			t.Fatalf("the recipe lacks %q", from)
 		}
 		recipe = strings.ReplaceAll(recipe, from, to)
 	}
@@ -523,7 +522,7 @@ func TestPreCommit(t *testing.T) {
 	step := func(script string, want int, says string) {
 		t.Helper()
 		if out, code := p.step(recipeStep{shell: []string{"sh", "-ec"}, script: script}); code != want || !strings.Contains(out, says) {
-			t.Fatalf("exit code %d, want %d and %q\n%s\n%s", code, want, says, script, out)
+			t.Fatalf("got exit code %d, want %d and %q\n%s\n%s", code, want, says, script, out)
 		}
 	}
 	step("cd ../hooks && git init -q . && git add . && git commit -qm hooks && git tag v1.2.3", 0, "")

@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// What GitHub runs in the recipes of docs/ci.md, run here: a small runner for the
-// workflows that it offers to paste, and for the Action.
+// These tests run what GitHub would run for the recipes of docs/ci.md: they have a small runner
+// for the workflows in that page, and for the Action.
 
-// A workflow is a file of .github/workflows, as far as the recipes need it.
+// workflow is a file of .github/workflows, with the fields that the recipes use.
 type workflow struct {
 	Jobs map[string]struct{ Steps []workflowStep }
 }
@@ -28,20 +28,20 @@ type workflowStep struct {
 	With          map[string]any
 }
 
-// A runner runs workflows as GitHub's does: the Action from this repository, what
-// is outside of it (gh, the release's server, docker, caches) by stand-ins.
+// runner runs workflows as GitHub's runner does. The Action comes from this repository;
+// stand-ins replace the outside world (gh, the release's server, docker, caches).
 type runner struct {
 	*pipeline
 
 	action  *action
 	ref     string // GITHUB_REF
 	sha     string
-	failed  bool // a step of this run has failed
+	failed  bool // a step of this run failed
 	log     string
 	uploads []string // SARIF files that reached code scanning
 }
 
-// ghScript keeps the comments of pull request 7 as files of the folder comments.
+// ghScript stores the comments of pull request 7 as files in the folder comments.
 const ghScript = `#!/usr/bin/env bash
 set -eu
 cd "$(dirname "$0")/../comments"
@@ -69,8 +69,8 @@ case $* in
 esac
 `
 
-// dockerScript builds what the checkout has as built.tar: an archive of the name
-// that is asked for, which peel finds before it asks an engine.
+// dockerScript builds the checkout's content as built.tar: an archive with the requested name,
+// which peel finds before it asks an engine.
 const dockerScript = `#!/bin/sh
 set -eu
 [ "$1 $2" = 'build -t' ]
@@ -102,15 +102,14 @@ func newRunner(t *testing.T, program string) *runner {
 	return r
 }
 
-// commit sets what the checkout has: the image that its Dockerfile builds, and its
-// rules.
+// commit sets the content of the checkout: the image that its Dockerfile builds, and its rules.
 func (r *runner) commit(image, rules string) {
 	r.t.Helper()
 	r.write("checkout/built.tar", file(r.t, image), 0o600)
 	r.write("checkout/.peel.yaml", rules, 0o600)
 }
 
-// runWorkflow runs one, and says whether it passed.
+// runWorkflow runs a workflow and reports whether it passed.
 func (r *runner) runWorkflow(ref, sha string, w *workflow) bool {
 	r.t.Helper()
 	r.ref, r.sha, r.failed, r.log = ref, sha, false, ""
@@ -136,7 +135,7 @@ func workingDirectory(t *testing.T) string {
 	return dir
 }
 
-// modified is when a file was written.
+// modified returns when a file was written.
 func modified(t *testing.T, path string) time.Time {
 	t.Helper()
 	info, err := os.Stat(path)
@@ -166,7 +165,7 @@ func (r *runner) workflowStep(s workflowStep) {
 	case "github/codeql-action/upload-sarif":
 		r.uploads = append(r.uploads, file(r.t, filepath.Join(r.dir, "checkout", with["sarif_file"])))
 	case "actions/cache/restore":
-		// The newest whose key begins so.
+		// Restore the newest cache whose key has this prefix.
 		_ = os.Remove(path)
 		keys, _ := filepath.Glob(filepath.Join(cached, with["restore-keys"]+"*"))
 		slices.SortFunc(keys, func(a, b string) int { return modified(r.t, a).Compare(modified(r.t, b)) })
@@ -230,7 +229,7 @@ func (r *runner) script(text string, env []string) map[string]string {
 	return out
 }
 
-// expand replaces GitHub's expressions, which all are names here.
+// expand replaces GitHub's expressions, all of which are names here.
 func (r *runner) expand(text string, known map[string]string) string {
 	return expression.ReplaceAllStringFunc(text, func(m string) string {
 		return r.value(expression.FindStringSubmatch(m)[1], known)
@@ -239,7 +238,7 @@ func (r *runner) expand(text string, known map[string]string) string {
 
 var hashFiles = regexp.MustCompile(`^hashFiles\('([^']+)'\)$`)
 
-// value is what an expression without operators stands for.
+// value returns the value of an expression without operators.
 func (r *runner) value(expr string, known map[string]string) string {
 	if m := hashFiles.FindStringSubmatch(expr); m != nil {
 		if _, err := os.Stat(filepath.Join(r.dir, "checkout", m[1])); err != nil {
@@ -256,7 +255,7 @@ func (r *runner) value(expr string, known map[string]string) string {
 	return known[expr]
 }
 
-// holds says whether a step with this condition runs.
+// holds reports whether a step with this condition runs.
 func (r *runner) holds(condition string, known map[string]string) bool {
 	always := false
 	for term := range strings.SplitSeq(condition, "&&") {
@@ -269,7 +268,7 @@ func (r *runner) holds(condition string, known map[string]string) bool {
 		case equal && r.value(a, known) != r.value(b, known), differ && r.value(c, known) == r.value(d, known):
 			return false
 		case term != "" && !equal && !differ:
-			r.t.Fatalf("a condition that this runner does not know: %s", condition)
+			r.t.Fatalf("this runner doesn't know the condition %s", condition)
 		}
 	}
 	return always || !r.failed
@@ -289,8 +288,8 @@ func (r *runner) comments() map[string]string {
 	return all
 }
 
-// A repository in a fresh folder that follows docs/ci.md: it pastes the workflow
-// with the comment, and pushes three times to a pull request.
+// TestRollOut follows docs/ci.md in a new repository: it pastes the workflow with the comment,
+// and pushes three times to a pull request.
 func TestRollOut(t *testing.T) {
 	r := newRunner(t, build(t))
 	var w workflow
@@ -312,19 +311,20 @@ func TestRollOut(t *testing.T) {
 		t.Errorf("the log:\n%s", r.log)
 	}
 	if len(r.uploads) != 1 || !strings.Contains(r.uploads[0], `"2.1.0"`) {
-		t.Errorf("SARIF of a run that failed: %q", r.uploads)
+		t.Errorf("SARIF of a failed run: %q", r.uploads)
 	}
 	if !strings.Contains(file(t, filepath.Join(r.dir, "attested")), ".tar.gz") {
-		t.Error("gh was not asked about the archive")
+		t.Error("gh wasn't asked about the archive")
 	}
 
 	r.commit("testdata/sample.tar", passing)
 	push(true)
 	if second := r.comments(); len(second) != 1 || second["100"] == first["100"] || strings.Contains(second["100"], "max-wasted") {
-		t.Errorf("the comment was not replaced: %q", second)
+		t.Errorf("the comment wasn't replaced: %q", second)
 	}
 
-	// A second image, in a step of its own: two comments, each replaced by its own.
+	// With a second image in a separate step, two comments appear, and each is replaced by its
+	// own.
 	job := w.Jobs["image"]
 	for _, s := range slices.Clone(job.Steps) {
 		if s.With["image"] == "app:ci" {
@@ -343,14 +343,14 @@ func TestRollOut(t *testing.T) {
 		}
 	}
 
-	// Not a pull request: no comment.
+	// Without a pull request, no comment is written.
 	if !r.runWorkflow("refs/heads/main", "2", &w) || len(r.comments()) != 2 {
-		t.Errorf("on main: %d comments\n%s", len(r.comments()), r.log)
+		t.Errorf("on main: got %d comments\n%s", len(r.comments()), r.log)
 	}
 }
 
-// The plain workflow fails with the rules; several images are one step and one
-// comment.
+// TestRollOutPlain checks that the plain workflow fails if a rule fails, and that several
+// images take one step and one comment.
 func TestRollOutPlain(t *testing.T) {
 	r := newRunner(t, build(t))
 	var w workflow
@@ -361,7 +361,7 @@ func TestRollOutPlain(t *testing.T) {
 	}{{passing, true}, {failing, false}} {
 		r.commit("testdata/sample.tar", c.rules)
 		if got := r.runWorkflow("refs/pull/7/merge", "1", &w); got != c.want || len(r.comments()) != 0 {
-			t.Errorf("passed: %v, want %v; %d comments\n%s", got, c.want, len(r.comments()), r.log)
+			t.Errorf("passed: got %v, want %v; %d comments\n%s", got, c.want, len(r.comments()), r.log)
 		}
 	}
 	for _, s := range w.Jobs["image"].Steps {
@@ -379,8 +379,8 @@ func TestRollOutPlain(t *testing.T) {
 	}
 }
 
-// The workflow with a baseline: main keeps one, a pull request that grows the
-// image fails against it and does not become it.
+// TestRollOutBaseline checks the workflow with a baseline: main saves one; a pull request that
+// grows the image fails against it and doesn't replace it.
 func TestRollOutBaseline(t *testing.T) {
 	r := newRunner(t, build(t))
 	var w workflow
@@ -403,7 +403,7 @@ func TestRollOutBaseline(t *testing.T) {
 		got := r.runWorkflow(c.ref, c.sha, &w)
 		cached, _ := filepath.Glob(filepath.Join(r.dir, "cached", "peel-baseline-*"))
 		if got != c.want || !strings.Contains(r.log, c.says) || len(cached) != c.cached {
-			t.Errorf("%s: passed: %v, want %v and %q; %d caches, want %d\n%s", c.is, got, c.want, c.says, len(cached), c.cached, r.log)
+			t.Errorf("%s: passed: got %v, want %v and %q; %d caches, want %d\n%s", c.is, got, c.want, c.says, len(cached), c.cached, r.log)
 		}
 	}
 }

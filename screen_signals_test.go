@@ -27,13 +27,13 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// screenStopsWithin is how long a signal may take to end the program: a second, and what
-// a busy machine adds to that. Nothing that the program waits for by itself, such
-// as five seconds for a task after the reader has quit, fits into it.
+// screenStopsWithin is how long the program may take to end after a signal: a second, plus the
+// delay of a busy machine. It's shorter than anything that the program waits for by itself,
+// such as five seconds for a task after you quit.
 const screenStopsWithin = 3 * time.Second
 
-// Whatever the screen is at, a signal ends the program within a second, with exit
-// code 130, and leaves the terminal as it was.
+// TestSignalsRestoreTheTerminal checks that a signal ends the program within a second with exit
+// code 130, whatever the screen is doing, and that the terminal is restored.
 func TestSignalsRestoreTheTerminal(t *testing.T) {
 	program := build(t)
 	var plain, packed string
@@ -47,7 +47,7 @@ func TestSignalsRestoreTheTerminal(t *testing.T) {
 	states := []struct {
 		name string
 		args []string
-		do   func(t *testing.T, s *silentTerminal) // brings the state about
+		do   func(t *testing.T, s *silentTerminal) // gets the screen into this state
 	}{
 		{"waiting for an engine", []string{"docker://app:1"}, func(t *testing.T, s *silentTerminal) {
 			s.waitFor(t, "Reading")
@@ -87,7 +87,7 @@ func TestSignalsRestoreTheTerminal(t *testing.T) {
 		{"writing to a terminal that takes nothing", []string{sample}, func(t *testing.T, s *silentTerminal) {
 			s.waitFor(t, "srv")
 			s.pause(true)
-			for i := range 30 { // frames of more than is taken without anybody reading
+			for i := range 30 { // frames with more bytes than fit without a reader
 				s.send(t, [...]string{"2", "3", "1"}[i%3])
 				time.Sleep(40 * time.Millisecond)
 			}
@@ -111,7 +111,7 @@ func TestSignalsRestoreTheTerminal(t *testing.T) {
 	}
 }
 
-// endsWith sends a signal, and checks how the program ends.
+// endsWith sends a signal and checks how the program ends.
 func (s *silentTerminal) endsWith(t *testing.T, command *exec.Cmd, sig os.Signal) {
 	t.Helper()
 	began := time.Now()
@@ -130,21 +130,22 @@ func (s *silentTerminal) endsWith(t *testing.T, command *exec.Cmd, sig os.Signal
 	s.isRestored(t)
 }
 
-// screenModes are what a screen sets on a terminal, and what is so without one.
+// screenModes are the modes that a screen sets on a terminal, and their values without a
+// screen.
 var screenModes = map[string]byte{
 	"alternate screen": 'l', "bracketed paste": 'l', "mouse": 'l', "cursor": 'h',
 }
 
 var modeNumbers = map[string]string{"alternate screen": "1049", "bracketed paste": "2004", "mouse": "1002", "cursor": "25"}
 
-// isRestored checks that the terminal is as it was, and that nothing came after
-// the screen was left but words.
+// isRestored checks that the terminal is restored, and that after the screen was closed, only
+// text was written.
 func (s *silentTerminal) isRestored(t *testing.T) {
 	t.Helper()
 	if now, err := term.GetState(s.tty.Fd()); err != nil || *now != *s.before {
-		t.Errorf("the terminal is in another state than before: %+v, was %+v (%v)", now, s.before, err)
+		t.Errorf("the terminal's state is %+v, before %+v (%v)", now, s.before, err)
 	}
-	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) { // what was written may still be on its way
+	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) { // output may still be on its way
 		wrong := s.leftOn()
 		if wrong == "" {
 			return
@@ -156,8 +157,7 @@ func (s *silentTerminal) isRestored(t *testing.T) {
 	}
 }
 
-// leftOn returns the first mode that is not as it is without a screen; "" if all
-// are.
+// leftOn returns the first mode that isn't reset, or "".
 func (s *silentTerminal) leftOn() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,8 +170,7 @@ func (s *silentTerminal) leftOn() string {
 	return ""
 }
 
-// silentEngine returns the socket of an engine that takes every request, and
-// answers none.
+// silentEngine returns the socket of an engine that accepts every request and answers none.
 func silentEngine(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "peel") // t.TempDir is too long for a socket
@@ -196,14 +195,14 @@ func silentEngine(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// hugeImage returns an image as docker save writes it, unpacked, of two layers
-// with one file each, /huge: gigabytes of zeros, which take no room on the disk.
-// They take long to read; packed, they take long to unpack as well.
+// hugeImage returns the folder of an unpacked docker save archive with two layers, each with
+// one file, /huge: gigabytes of zeros, which take no disk space. They take long to read and, if
+// packed, long to unpack.
 func hugeImage(t *testing.T, packed bool) string {
 	t.Helper()
 	const piece = 64 << 20
 	pieces := 512
-	if packed { // opening it unpacks all of it once
+	if packed { // opening it unpacks everything once
 		pieces = 32
 	}
 	dir := t.TempDir()
@@ -212,7 +211,7 @@ func hugeImage(t *testing.T, packed bool) string {
 		if i == 0 {
 			size = 512
 		}
-		if !packed && i == 0 { // to be compared with
+		if !packed && i == 0 { // so that both are compared
 			size = int64(pieces-1) * piece
 		}
 		f, err := os.Create(filepath.Join(dir, name))
@@ -226,7 +225,7 @@ func hugeImage(t *testing.T, packed bool) string {
 		if packed {
 			err = writePacked(f, head.Bytes(), size, piece)
 		} else if _, err = f.Write(head.Bytes()); err == nil {
-			err = f.Truncate(int64(head.Len()) + size + 1024) // the two zero blocks included
+			err = f.Truncate(int64(head.Len()) + size + 1024) // with the two zero blocks
 		}
 		if err = errors.Join(err, f.Close()); err != nil {
 			t.Fatal(err)
@@ -244,12 +243,12 @@ func hugeImage(t *testing.T, packed bool) string {
 	return dir
 }
 
-// writePacked writes a gzip stream of a head and so many zeros, a member for each
+// writePacked writes a gzip stream of a head and the given number of zeros, one member per
 // piece.
 func writePacked(f *os.File, head []byte, size, piece int64) error {
 	member := func(b []byte) []byte {
 		var out bytes.Buffer
-		w, _ := gzip.NewWriterLevel(&out, gzip.BestSpeed) // errs for a wrong level alone
+		w, _ := gzip.NewWriterLevel(&out, gzip.BestSpeed) // fails only for an invalid level
 		_, _ = w.Write(b)                                 // to memory
 		_ = w.Close()
 		return out.Bytes()
@@ -267,12 +266,12 @@ func writePacked(f *os.File, head []byte, size, piece int64) error {
 	return err
 }
 
-// noisy is set for a process of the tests that is peel, with a part of it that
-// writes to standard error all the time.
+// noisy is set in a test process that runs as peel, with a part that constantly writes to
+// standard error.
 const noisy = "PEEL_TEST_NOISY"
 
-// runNoisy runs peel while something in it writes to standard error: through Go's
-// log, through its file, and to the descriptor.
+// runNoisy runs peel while something in the process writes to standard error: through Go's log,
+// through os.Stderr, and to the descriptor.
 func runNoisy(args []string) int {
 	go func() {
 		for ; ; time.Sleep(10 * time.Millisecond) {
@@ -284,8 +283,8 @@ func runNoisy(args []string) int {
 	return cmd.Main(args, os.Stdin, os.Stdout, os.Stderr)
 }
 
-// What libraries write to standard error does not get on the screen; afterwards it
-// is shown.
+// TestNoiseStaysOffTheScreen checks that what libraries write to standard error doesn't reach
+// the screen, and is shown after it.
 func TestNoiseStaysOffTheScreen(t *testing.T) {
 	test, err := os.Executable()
 	if err != nil {
@@ -305,7 +304,7 @@ func TestNoiseStaysOffTheScreen(t *testing.T) {
 	}
 	s.waitFor(t, "\x1b[?1049l")
 	var all string
-	for began := time.Now(); time.Since(began) < terminalPatience; time.Sleep(20 * time.Millisecond) { // the rest is still on its way
+	for began := time.Now(); time.Since(began) < terminalPatience; time.Sleep(20 * time.Millisecond) { // the rest may still be on its way
 		s.mu.Lock()
 		all = s.wrote.String()
 		s.mu.Unlock()
@@ -318,7 +317,7 @@ func TestNoiseStaysOffTheScreen(t *testing.T) {
 		t.Fatalf("the screen was on at byte %d, and off at byte %d", on, off)
 	}
 	if i := strings.Index(all[on:off], "noise"); i >= 0 {
-		t.Errorf("noise on the screen, behind %q", all[max(on+i-40, on):on+i])
+		t.Errorf("noise on the screen, after %q", all[max(on+i-40, on):on+i])
 	}
 	for _, kind := range []string{"noise of the file", "noise of the descriptor"} {
 		if !strings.Contains(all[off:], kind) {

@@ -16,7 +16,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// built is the program, compiled when the first test wants it.
+// built compiles the program when the first test needs it.
 var built = sync.OnceValues(func() (program string, err error) {
 	dir, err := os.MkdirTemp("", "peel-test-")
 	if err != nil {
@@ -24,14 +24,14 @@ var built = sync.OnceValues(func() (program string, err error) {
 	}
 	program = filepath.Join(dir, "peel")
 	compile := exec.Command("go", "build", "-o", program, ".")
-	compile.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is released
+	compile.Env = append(os.Environ(), "CGO_ENABLED=0") // as for a release
 	if out, err := compile.CombinedOutput(); err != nil {
 		return dir, fmt.Errorf("%w\n%s", err, out)
 	}
 	return program, nil
 })
 
-// build returns the program, which is there until the tests end.
+// build returns the path of the program, which exists until the tests end.
 func build(t *testing.T) string {
 	t.Helper()
 	program, err := built()
@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(noisy) != "" {
 		os.Exit(runNoisy(os.Args[1:]))
 	}
-	if err := os.Setenv("PEEL_OFFLINE", "1"); err != nil { // registries have tests of their own
+	if err := os.Setenv("PEEL_OFFLINE", "1"); err != nil { // registries have their own tests
 		panic(err)
 	}
 	code := m.Run()
@@ -57,7 +57,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// shortArchive is the beginning of an archive, compressed.
+// shortArchive returns the beginning of a compressed archive.
 func shortArchive(t *testing.T, name string) []byte {
 	t.Helper()
 	whole, err := os.ReadFile(name)
@@ -75,8 +75,8 @@ func shortArchive(t *testing.T, name string) []byte {
 	return b.Bytes()
 }
 
-// TestScreen runs the real program on a terminal: it shows the image, follows
-// keys and the terminal's size, and leaves the terminal as it was.
+// TestScreen runs the real program on a terminal. It shows the image, follows keys and the
+// terminal's size, and restores the terminal.
 func TestScreen(t *testing.T) {
 	program := build(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
@@ -102,11 +102,11 @@ func TestScreen(t *testing.T) {
 		moved := term.WaitChange(before)
 		term.Send("?")
 		if help := term.WaitChange(moved); !strings.Contains(help, "Help") {
-			t.Errorf("? shows no help:\n%s", help)
+			t.Errorf("? doesn't show the help:\n%s", help)
 		}
 		term.Send("\x03")
 		if code := term.WaitExit(); code != 0 && code != 130 {
-			t.Errorf("exit code %d after Ctrl-C", code)
+			t.Errorf("got exit code %d after Ctrl-C", code)
 		}
 	})
 	t.Run("resize", func(t *testing.T) {
@@ -140,7 +140,7 @@ func TestScreen(t *testing.T) {
 		command.Env = append(os.Environ(), "DOCKER_HOST=unix:///no/such.sock", "CONTAINER_HOST=unix:///no/such.sock")
 		term := testkit.Start(t, command, 100, 30)
 		term.WaitFor("shop.tar")
-		term.WaitFor("docker (unix:///no/such.sock, DOCKER_HOST)") // the advice behind it may be cut
+		term.WaitFor("docker (unix:///no/such.sock, DOCKER_HOST)") // the advice after it may be cut off
 		term.Send("/broken\r")
 		term.WaitFor("cannot open")
 		term.Send("\x1b")
@@ -160,7 +160,7 @@ func TestScreen(t *testing.T) {
 	t.Run("no image", func(t *testing.T) {
 		term := testkit.Start(t, exec.Command(program, filepath.Join(t.TempDir(), "none.tar")), 80, 24)
 		if code := term.WaitExit(); code != 3 {
-			t.Errorf("exit code %d, want 3:\n%s", code, term.Screen())
+			t.Errorf("got exit code %d, want 3:\n%s", code, term.Screen())
 		}
 	})
 }

@@ -23,29 +23,29 @@ import (
 	"github.com/peelhq/peel/bench/madeup"
 )
 
-// stopsWithin is how long a program may take to end once it has got a signal.
+// stopsWithin is how long a program may take to end after a signal.
 const stopsWithin = time.Second
 
-// tries is how often a command gets each signal: the machine may be busy with
-// something else, and all tries have to be slow before that is a failure.
+// tries is how often a command gets each signal. The machine may be busy, so the test fails
+// only if all tries are slow.
 const tries = 3
 
-// A scene is a command under way when a signal comes.
+// scene is a command that is running when a signal arrives.
 type scene struct {
 	name string
 	args []string
 	env  []string
 
-	// prepare connects the command, and returns what waits until it is busy with
-	// what the scene is about; nil for some while after it has opened the image.
-	// Without prepare, standard input and output are the null device.
+	// prepare connects the command and returns a function that waits until the command is busy
+	// with the scene's subject. nil means some time after it opened the image. Without prepare,
+	// standard input and output are the null device.
 	prepare func(t *testing.T, c *exec.Cmd) (busy func())
 
-	// endless says that the command would never end on its own.
+	// endless means that the command would never end by itself.
 	endless bool
 }
 
-// The signals that a program is asked to end with, and the one that asks nothing.
+// signals are the signals that ask a program to end, and the one that forces it to.
 var signals = []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL}
 
 func TestSignals(t *testing.T) {
@@ -66,7 +66,7 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// writeLarge writes an image that every command takes a while for.
+// writeLarge writes an image that takes every command a while.
 func writeLarge(t *testing.T, name string, entries int) {
 	t.Helper()
 	f, err := os.Create(name)
@@ -81,15 +81,15 @@ func writeLarge(t *testing.T, name string, entries int) {
 	}
 }
 
-// made is an image of that many entries, of which many are wasted.
+// made returns an image with this many entries, many of which are wasted.
 func made(entries int) madeup.Image {
 	return madeup.Image{Entries: entries, Layers: 8, Mean: 1024, Again: 40, Holes: true}
 }
 
-// writeSparse writes an image with one file, /s/hole, of 100 GB that are a hole.
+// writeSparse writes an image with one file, /s/hole, which is a hole of 100 GB.
 func writeSparse(t *testing.T, name string) {
 	t.Helper()
-	// As GNU tar has it: the map of the file stands in its header.
+	// This is GNU tar's format, with the file's map in its header.
 	header := make([]byte, 512)
 	for at, text := range map[int]string{
 		0: "s/hole", 100: "0000644", 108: "0000000", 116: "0000000", 124: "00000001000", 136: "00000000000", 148: "        ", 156: "S",
@@ -98,7 +98,7 @@ func writeSparse(t *testing.T, name string) {
 		copy(header[at:], text)
 	}
 	const size = 100 << 30
-	header[483] = 0x80 // a number that is not octal
+	header[483] = 0x80 // marks a number in base 256
 	binary.BigEndian.PutUint64(header[487:], size)
 	sum := 0
 	for _, b := range header {
@@ -168,8 +168,8 @@ func scenes(t *testing.T, large, sparse string) []scene {
 	return all
 }
 
-// play runs the command and sends it a signal, at a random moment if there is
-// no better one, some times.
+// play runs the command several times and sends it a signal, at a random moment unless prepare
+// finds a better one.
 func (s *scene) play(t *testing.T, program string, sig syscall.Signal) {
 	t.Helper()
 	var took time.Duration
@@ -178,7 +178,7 @@ func (s *scene) play(t *testing.T, program string, sig syscall.Signal) {
 			return
 		}
 	}
-	t.Errorf("%v: it takes %v to end, %d times in a row", sig, took, tries)
+	t.Errorf("%v: took %v to end, %d times in a row", sig, took, tries)
 }
 
 func (s *scene) once(t *testing.T, program string, sig syscall.Signal) time.Duration {
@@ -202,13 +202,13 @@ func (s *scene) once(t *testing.T, program string, sig syscall.Signal) time.Dura
 	}
 	ended := make(chan struct{})
 	go func() {
-		_ = c.Wait() // the code says it
+		_ = c.Wait() // its exit code is checked below
 		close(ended)
 	}()
 	if busy != nil {
 		busy()
 	} else {
-		select { // the first line of its log is that the image has been opened
+		select { // the first line of its log says that the image has been opened
 		case <-said.news:
 		case <-ended:
 		}
@@ -220,7 +220,7 @@ func (s *scene) once(t *testing.T, program string, sig syscall.Signal) time.Dura
 	case <-ended:
 	case <-time.After(30 * time.Second):
 		_ = c.Process.Kill()
-		t.Fatalf("%v: it does not end", sig)
+		t.Fatalf("%v: it doesn't end", sig)
 	}
 	took := time.Since(at)
 	code, message := c.ProcessState.ExitCode(), said.withoutLog()
@@ -261,7 +261,7 @@ func leftBehind(t *testing.T, dir string) []string {
 	return left
 }
 
-// watched is standard error, and tells when something is written.
+// watched collects standard error and signals writes.
 type watched struct {
 	text bytes.Buffer
 	news chan struct{}
@@ -276,8 +276,7 @@ func (w *watched) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// withoutLog is what was written but for the lines of the log. The program must
-// have ended.
+// withoutLog returns the output without log lines. The program must have ended.
 func (w *watched) withoutLog() string {
 	var b strings.Builder
 	for line := range strings.Lines(w.text.String()) {
@@ -288,11 +287,11 @@ func (w *watched) withoutLog() string {
 	return b.String()
 }
 
-// settle is how long a program gets to come to a system call that it then waits
-// in, where nothing tells that it has.
+// settle is how long a program gets to reach a system call in which it blocks, when that can't
+// be observed.
 const settle = 300 * time.Millisecond
 
-// nothing is a standard input on which nothing comes.
+// nothing connects a standard input that never has data.
 func nothing(t *testing.T, c *exec.Cmd) func() {
 	t.Helper()
 	in, err := c.StdinPipe()
@@ -305,8 +304,7 @@ func nothing(t *testing.T, c *exec.Cmd) func() {
 	}
 }
 
-// halfArchive is a standard input that brings the beginning of an archive, and
-// then nothing.
+// halfArchive connects a standard input with the beginning of an archive, and then nothing.
 func halfArchive(name string) func(t *testing.T, c *exec.Cmd) func() {
 	return func(t *testing.T, c *exec.Cmd) func() {
 		t.Helper()
@@ -320,7 +318,7 @@ func halfArchive(name string) func(t *testing.T, c *exec.Cmd) func() {
 				t.Fatal(err)
 			}
 			defer f.Close()
-			// More than a pipe holds: once it is written, it is being read.
+			// Write more than a pipe holds, so that once this is written, peel is reading it.
 			if _, err := io.CopyN(in, f, 1<<20); err != nil {
 				t.Fatal(err)
 			}
@@ -329,7 +327,7 @@ func halfArchive(name string) func(t *testing.T, c *exec.Cmd) func() {
 	}
 }
 
-// unread is a standard output of which only the beginning is read.
+// unread connects a standard output of which only the beginning is read.
 func unread(t *testing.T, c *exec.Cmd) func() {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -347,7 +345,7 @@ func unread(t *testing.T, c *exec.Cmd) func() {
 	}
 }
 
-// readSlowly is a standard output of which some is read now and then.
+// readSlowly connects a standard output that is read a little at a time.
 func readSlowly(t *testing.T, c *exec.Cmd) func() {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -374,7 +372,7 @@ func readSlowly(t *testing.T, c *exec.Cmd) func() {
 	}
 }
 
-// manyGlobs are flags that forbid what n patterns match.
+// manyGlobs returns flags that forbid n patterns.
 func manyGlobs(n int) []string {
 	var flags []string
 	for i := range n {
@@ -383,7 +381,7 @@ func manyGlobs(n int) []string {
 	return flags
 }
 
-// fifo is a named pipe that nobody reads.
+// fifo connects a named pipe that nobody reads.
 func fifo(t *testing.T, c *exec.Cmd) func() {
 	t.Helper()
 	if err := syscall.Mkfifo(filepath.Join(c.Dir, "pipe"), 0o600); err != nil {
@@ -392,17 +390,17 @@ func fifo(t *testing.T, c *exec.Cmd) func() {
 	return func() { time.Sleep(2 * settle) }
 }
 
-// An engine is a Docker engine on a socket of its own, with one image, slow:1.
+// engine is a Docker engine on its own socket with one image, slow:1.
 type engine struct {
 	env      []string
-	requests chan struct{} // has one when the request has come that counts
+	requests chan struct{} // receives a value when the relevant request has arrived
 }
 
-// fakeEngine starts an engine that has answer serve its requests. Once that
-// reports that there is nothing more to say, the engine says nothing at all.
+// fakeEngine starts an engine whose requests answer serves. Once answer returns false, the
+// engine stays silent.
 func fakeEngine(t *testing.T, answer func(w http.ResponseWriter, r *http.Request) bool) *engine {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "peel-engine-") // a short name, as sockets want it
+	dir, err := os.MkdirTemp("", "peel-engine-") // sockets need short names
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -428,9 +426,9 @@ func fakeEngine(t *testing.T, answer func(w http.ResponseWriter, r *http.Request
 	return e
 }
 
-// asked waits until the engine has been asked for what it does not give.
+// asked waits until the engine gets the request that it doesn't answer.
 func (e *engine) asked(t *testing.T, _ *exec.Cmd) func() {
-	select { // left over
+	select { // from an earlier run
 	case <-e.requests:
 	default:
 	}
@@ -439,13 +437,13 @@ func (e *engine) asked(t *testing.T, _ *exec.Cmd) func() {
 		select {
 		case <-e.requests:
 		case <-time.After(30 * time.Second):
-			t.Error("the engine has not been asked for anything")
+			t.Error("the engine got no request")
 		}
 	}
 }
 
-// slowEngine answers all questions but the one for the archive, of which it sends
-// the beginning.
+// slowEngine answers every request except the one for the archive, of which it sends only the
+// beginning.
 func slowEngine(w http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/_ping"):

@@ -22,15 +22,15 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// A silentTerminal shows nothing, and answers nothing that a program asks it: its
-// colours, its size, what it can do.
+// silentTerminal shows nothing and answers no query from a program: its colours, its size, its
+// features.
 type silentTerminal struct {
 	tty    *os.File
-	before *term.State // of the terminal, before the program had it
+	before *term.State // the terminal's state before the program ran
 	ended  chan error
 
 	gone    atomic.Bool
-	paused  atomic.Bool // what is written is not read
+	paused  atomic.Bool // output isn't read
 	reading sync.WaitGroup
 
 	mu    sync.Mutex
@@ -50,7 +50,7 @@ func startSilent(t *testing.T, command *exec.Cmd) *silentTerminal {
 	s.reading.Go(func() {
 		b := make([]byte, 1<<16)
 		fds := []unix.PollFd{{Fd: int32(tty.Fd()), Events: unix.POLLIN}}
-		for !s.gone.Load() { // a read under way would keep the terminal open
+		for !s.gone.Load() { // a read in progress would keep the terminal open
 			if s.paused.Load() {
 				time.Sleep(10 * time.Millisecond)
 				continue
@@ -75,8 +75,8 @@ func startSilent(t *testing.T, command *exec.Cmd) *silentTerminal {
 	return s
 }
 
-// startOnTerminal starts a command on a new terminal, and returns the state that
-// this was in.
+// startOnTerminal starts a command on a new terminal, and returns the terminal's original
+// state.
 func startOnTerminal(command *exec.Cmd) (*os.File, *term.State, error) {
 	tty, other, err := pty.Open()
 	if err != nil {
@@ -95,7 +95,7 @@ func startOnTerminal(command *exec.Cmd) (*os.File, *term.State, error) {
 	return tty, before, command.Start()
 }
 
-// pause has what is written not be read any more, or be read again.
+// pause stops or resumes reading the output.
 func (s *silentTerminal) pause(on bool) { s.paused.Store(on) }
 
 // send types text.
@@ -106,7 +106,7 @@ func (s *silentTerminal) send(t *testing.T, text string) {
 	}
 }
 
-// close is what happens when a connection breaks.
+// close simulates a broken connection.
 func (s *silentTerminal) close() {
 	s.gone.Store(true)
 	s.reading.Wait()
@@ -115,7 +115,7 @@ func (s *silentTerminal) close() {
 
 const terminalPatience = 30 * time.Second
 
-// waitFor waits until the program has written text.
+// waitFor waits until the program has written the text.
 func (s *silentTerminal) waitFor(t *testing.T, text string) {
 	t.Helper()
 	for began := time.Now(); time.Since(began) < terminalPatience; time.Sleep(20 * time.Millisecond) {
@@ -136,12 +136,13 @@ func (s *silentTerminal) waitEnd(t *testing.T) error {
 	case err := <-s.ended:
 		return err
 	case <-time.After(terminalPatience):
-		t.Fatal("it does not end")
+		t.Fatal("it doesn't end")
 	}
 	return nil
 }
 
-// The screen comes up on a terminal that answers no question, and takes keys.
+// TestTerminalThatNeverAnswers checks that the screen appears on a terminal that answers no
+// query, and accepts keys.
 func TestTerminalThatNeverAnswers(t *testing.T) {
 	s := startSilent(t, exec.Command(build(t), filepath.Join("testdata", "sample.tar")))
 	s.waitFor(t, "srv")
@@ -153,22 +154,23 @@ func TestTerminalThatNeverAnswers(t *testing.T) {
 	}
 }
 
-// A terminal that goes away, as when a connection breaks, ends the program.
+// TestLostTerminal checks that the program ends when its terminal goes away, as when a
+// connection breaks.
 func TestLostTerminal(t *testing.T) {
 	for _, ignoring := range []bool{false, true} {
 		command := exec.Command(build(t), filepath.Join("testdata", "sample.tar"))
-		if ignoring { // as nohup has it
+		if ignoring { // as nohup does
 			command = exec.Command("sh", "-c", `trap "" HUP; exec "$0" "$1"`, command.Path, command.Args[1])
 		}
 		s := startSilent(t, command)
 		s.waitFor(t, "srv")
 		s.close()
-		_ = s.waitEnd(t) // however: what matters is that it ends
+		_ = s.waitEnd(t) // only that it ends matters
 	}
 }
 
-// A terminal that cannot go to a place on its screen gets the report, and not one
-// escape sequence.
+// TestDumbTerminal checks that a terminal that can't move its cursor gets the report, without
+// escape sequences.
 func TestDumbTerminal(t *testing.T) {
 	command := exec.Command(build(t), filepath.Join("testdata", "sample.tar"))
 	command.Env = append(os.Environ(), "TERM=dumb", "LC_ALL=C.UTF-8", "XDG_CACHE_HOME="+t.TempDir())
@@ -184,17 +186,17 @@ func TestDumbTerminal(t *testing.T) {
 	}
 }
 
-// A click selects a layer, and the wheel scrolls.
+// TestMouse checks that a click selects a layer, and that the wheel scrolls.
 func TestMouse(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	term := testkit.Start(t, exec.Command(build(t), filepath.Join("testdata", "sample.tar")), 120, 40)
 	term.WaitFor("Files after layer 10")
 	term.WaitIdle()
-	term.Send("\x1b[<0;5;6M\x1b[<0;5;6m") // row 6: below the header, the border and the head stands layer 2
+	term.Send("\x1b[<0;5;6M\x1b[<0;5;6m") // layer 2 is in row 6, below the header, the border and the head
 	term.WaitFor("Files after layer 2")
 	term.WaitIdle()
 	before := term.Screen()
-	term.Send("\x1b[<0;48;20M\x1b[<32;60;20M\x1b[<0;60;20m") // the border between the frames, dragged to the right
+	term.Send("\x1b[<0;48;20M\x1b[<32;60;20M\x1b[<0;60;20m") // drag the border between the frames to the right
 	if after := term.WaitChange(before); !strings.Contains(after, "Files after layer 2") {
 		t.Errorf("dragging the divider lost the place:\n%s", after)
 	}
@@ -204,8 +206,9 @@ func TestMouse(t *testing.T) {
 	}
 }
 
-// A pipeline may give a job a terminal to write to and none to read from. Nobody answers
-// there what a program asks: help and errors ask nothing.
+// TestHelpWithoutAnswers checks help and errors in a pipeline that gives a job a terminal to
+// write to but none to read from. No query would be answered there, so the program must send
+// none.
 func TestHelpWithoutAnswers(t *testing.T) {
 	program := build(t)
 	for _, args := range [][]string{{"check", "--help"}, {"check", "--wat"}, {"cat", "testdata/sample.tar", "/nope"}} {

@@ -12,8 +12,8 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// What a key has the program write to the terminal is little, for it may be at
-// the other end of a slow line.
+// TestTerminalWrites checks that the program writes little to the terminal for a key, since the
+// connection may be slow.
 func TestTerminalWrites(t *testing.T) {
 	program := build(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
@@ -21,7 +21,7 @@ func TestTerminalWrites(t *testing.T) {
 	term := testkit.Start(t, exec.Command(program, filepath.Join("testdata", "sample.tar")), 120, 40)
 	term.WaitFor("srv")
 	before := term.WaitIdle()
-	t.Logf("the first frame: %d bytes", term.Written()) // for comparison: no key has that written again
+	t.Logf("the first frame: %d bytes", term.Written()) // for comparison: no key may write this much
 	for _, c := range []struct {
 		name, prepare, key string
 		most               int64
@@ -40,8 +40,8 @@ func TestTerminalWrites(t *testing.T) {
 		{"another order", "", "\r", 8000},
 		{"the next pane", "", "\t", 2000},
 	} {
-		// What a busy machine writes late, of the key before, counts too: the least
-		// of several tries is what the key itself takes.
+		// A busy machine may also count late output of the previous key, so the minimum of
+		// several tries is what the key itself takes.
 		n := int64(math.MaxInt64)
 		for try := 0; try < 3 && n > c.most; try++ {
 			if c.prepare != "" {
@@ -55,10 +55,10 @@ func TestTerminalWrites(t *testing.T) {
 		}
 		t.Logf("%s: %d bytes", c.name, n)
 		if n > c.most {
-			t.Errorf("%s writes %d bytes, at most %d are to be", c.name, n, c.most)
+			t.Errorf("%s writes %d bytes, want at most %d", c.name, n, c.most)
 		}
 	}
 	if !strings.Contains(before, "Files") {
-		t.Errorf("the screen is another one by now:\n%s", before)
+		t.Errorf("the screen differs by now:\n%s", before)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestRow: ratios are taken round by round, and what misses a budget is marked.
+// TestRow checks that ratios are computed round by round, and that rows over budget are marked.
 func TestRow(t *testing.T) {
 	const ms = time.Millisecond
 	of := []usage{{100 * ms, 80 * ms, 40e6}, {300 * ms, 90 * ms, 50e6}, {120 * ms, 80 * ms, 45e6}}

@@ -11,9 +11,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// TestImage holds made-up images to what benchmarks take for granted: as many
-// entries and layers as were asked for, changes of every kind, nothing malformed,
-// the same in every form.
+// TestImage checks what benchmarks rely on: made-up images have the requested number of entries
+// and layers, changes of every kind, no flaws, and are the same in every form.
 func TestImage(t *testing.T) {
 	im := madeup.Image{Entries: 5000, Layers: 7, Mean: 500, Again: 30}
 	dir := t.TempDir()
@@ -38,16 +37,16 @@ func TestImage(t *testing.T) {
 		a := analyse(t, ref)
 		got := a.Totals
 		if got.Entries != im.Entries || got.Layers != im.Layers || len(a.Flaws) > 0 {
-			t.Errorf("%s: %d entries, %d layers, flaws %v", filepath.Base(ref), got.Entries, got.Layers, a.Flaws)
+			t.Errorf("%s: got %d entries, %d layers, flaws %v", filepath.Base(ref), got.Entries, got.Layers, a.Flaws)
 		}
 		if mean := got.Stored / int64(im.Entries); mean < im.Mean/2 || mean > im.Mean*2 {
-			t.Errorf("%s: %d bytes an entry", filepath.Base(ref), mean)
+			t.Errorf("%s: %d bytes per entry", filepath.Base(ref), mean)
 		}
 		got.Compressed = 0
 		if i == 0 {
 			first = got
 			if causes := a.Causes; causes[0].Bytes == 0 || causes[1].Bytes == 0 || causes[3].Bytes == 0 {
-				t.Errorf("overwritten, metadata and removed: %+v", causes)
+				t.Errorf("overwritten, metadata and removed: got %+v", causes)
 			}
 			first.Compressed = 0
 		}
@@ -57,7 +56,7 @@ func TestImage(t *testing.T) {
 	}
 }
 
-// TestHoles: the same image, its contents left out.
+// TestHoles checks the same image without its contents.
 func TestHoles(t *testing.T) {
 	im := madeup.Image{Entries: 300, Layers: 3, Mean: 50_000, Again: 30, Holes: true}
 	archive := filepath.Join(t.TempDir(), "docker.tar")
@@ -76,7 +75,7 @@ func TestHoles(t *testing.T) {
 		t.Fatal(err)
 	}
 	if b, err := os.ReadFile(archive); err != nil || !bytes.Equal(b, out.Bytes()) {
-		t.Errorf("in a file there is something else than in a stream (%v)", err)
+		t.Errorf("the file differs from the stream (%v)", err)
 	}
 	if with.Entries != im.Entries || with.Stored == 0 {
 		t.Errorf("%+v", with)

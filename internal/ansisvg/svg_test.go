@@ -17,7 +17,7 @@ func TestDraw(t *testing.T) {
 	tests := []struct {
 		name string
 		in   string
-		want []string // that the picture holds
+		want []string // that the picture contains
 		not  []string
 	}{
 		{"text", "hi", []string{`textLength="16.8"`, ">hi</text>", `fill="#d8dee9"`}, nil},
@@ -66,7 +66,7 @@ func wellFormed(t *testing.T, s string) {
 	}
 }
 
-// A film draws each row once, and says when it is shown.
+// TestFilm checks that a film draws each row once, with the times at which it's visible.
 func TestFilm(t *testing.T) {
 	folder := t.TempDir()
 	var names []string
@@ -95,7 +95,7 @@ func TestFilm(t *testing.T) {
 	}
 	for text, n := range map[string]int{">same<": 1, ">first<": 1, ">second<": 1, "<script": 0} {
 		if got := strings.Count(b.String(), text); got != n {
-			t.Errorf("%s stands there %d times", text, got)
+			t.Errorf("%s appears %d times", text, got)
 		}
 	}
 	for _, wrong := range []string{"file", "x:file", "0:file", "1:" + filepath.Join(folder, "none")} {
@@ -105,7 +105,7 @@ func TestFilm(t *testing.T) {
 	}
 }
 
-// A border is one line.
+// TestBorderIsOnePath checks that a border is one line.
 func TestBorderIsOnePath(t *testing.T) {
 	var b strings.Builder
 	if err := run(strings.NewReader("╭────╮"), &b); err != nil {
@@ -116,7 +116,8 @@ func TestBorderIsOnePath(t *testing.T) {
 	}
 }
 
-// The film in the docs moves, runs no script, and is small enough for a page.
+// TestFirstMinute checks that the film in the docs moves, runs no script, and is small enough
+// for a page.
 func TestFirstMinute(t *testing.T) {
 	picture, err := os.ReadFile(filepath.Join("..", "..", "docs", "pictures", "first-minute.svg"))
 	if err != nil {
@@ -126,7 +127,7 @@ func TestFirstMinute(t *testing.T) {
 		t.Errorf("%d bytes", len(picture))
 	}
 	if text := string(picture); !strings.Contains(text, "@keyframes") || strings.Contains(text, "<script") {
-		t.Error("it does not move, or has a script")
+		t.Error("the film doesn't move, or has a script")
 	}
 	wellFormed(t, string(picture))
 }

@@ -12,7 +12,7 @@ func TestCatch(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		f    func() error
-		want string // of the error; "" for none
+		want string // part of the error; "" for none
 	}{
 		{"nothing", func() error { return nil }, ""},
 		{"an error", func() error { return io.EOF }, "EOF"},
@@ -34,11 +34,11 @@ func TestCatch(t *testing.T) {
 			}
 			var d *Defect
 			if errors.As(err, &d) && (len(d.Where) == 0 || !strings.HasPrefix(d.Where[0], "crash_test.go:")) {
-				t.Errorf("it happened at %q", d.Where)
+				t.Errorf("got %q as the place", d.Where)
 			}
 		})
 	}
 	if err := func() (err error) { defer Catch(&err); panic(io.EOF) }(); !errors.Is(err, io.EOF) {
-		t.Errorf("%v is not the error of the panic", err)
+		t.Errorf("%v isn't the error of the panic", err)
 	}
 }

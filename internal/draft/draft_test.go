@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// both runs a test with drafts as the system has them, and with those that have
-// a temporary name.
+// both runs a test with the system's kind of drafts, and with drafts that have a temporary
+// name.
 func both(t *testing.T, test func(t *testing.T, dir string, begin func(t *testing.T, content string) *Draft)) {
 	for _, named := range []bool{false, true} {
 		name := "as the system has them"
@@ -46,13 +46,13 @@ func both(t *testing.T, test func(t *testing.T, dir string, begin func(t *testin
 				return d
 			})
 			if len(underway.all) > 0 {
-				t.Errorf("%d drafts are still under way", len(underway.all))
+				t.Errorf("%d drafts are still pending", len(underway.all))
 			}
 		})
 	}
 }
 
-// holds compares what is in a directory: names and contents.
+// holds checks the names and contents in a directory.
 func holds(t *testing.T, dir string, want map[string]string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -69,7 +69,7 @@ func holds(t *testing.T, dir string, want map[string]string) {
 		}
 	}
 	if len(entries) != len(want) {
-		t.Errorf("there are %d files, want %d", len(entries), len(want))
+		t.Errorf("got %d files, want %d", len(entries), len(want))
 	}
 }
 
@@ -114,7 +114,7 @@ func TestReplace(t *testing.T) {
 		}
 		d := begin(t, "three")
 		if err := d.Replace("d"); err == nil {
-			t.Error("it took the place of a directory")
+			t.Error("a draft replaced a directory")
 		}
 		if err := d.Discard(); err != nil {
 			t.Error(err)
@@ -144,7 +144,7 @@ func TestDiscardAll(t *testing.T) {
 		DiscardAll()
 		holds(t, dir, nil)
 		if err := d.Replace("a"); d.temp != "" && err == nil {
-			t.Error("it became a file")
+			t.Error("a draft became a file")
 		}
 		_ = d.File.Close()
 	})

@@ -39,7 +39,7 @@ func pattern(t testing.TB, text string, o Options) *Pattern {
 	return p
 }
 
-// plain is what Search finds, line by line.
+// plain is a simple version of Search that matches line by line.
 func plain(text string, o Options, content []byte) (numbers []int64) {
 	if o.Literal {
 		text = regexp.QuoteMeta(text)
@@ -89,15 +89,15 @@ func TestMalformedPatterns(t *testing.T) {
 		}
 	}
 	if _, err := Parse("a\nb", Options{Literal: true}); err == nil {
-		t.Error("a literal with a line break is taken")
+		t.Error("a literal with a line break is accepted")
 	}
 	if got, _ := search(t, &Scanner{Pattern: pattern(t, "\xff\xfe", Options{Literal: true})}, strings.NewReader("a\nb\xff\xfec\n")); !reflect.DeepEqual(got, []int64{2}) {
-		t.Errorf("bytes that are no UTF-8: lines %v", got)
+		t.Errorf("invalid UTF-8: got lines %v", got)
 	}
 }
 
-// Whatever the lines, the sizes of blocks and the pieces in which it is read, a search finds what
-// matching line by line finds.
+// TestRandomTexts compares a search with matching line by line, for random lines, block sizes
+// and reads.
 func TestRandomTexts(t *testing.T) {
 	patterns := []string{"ab", "^ab", "ab$", `\bab`, `ab\b`, `\Bab`, "a.b", "a[^b]*c", "ab|ca", "(?i)AB", "c+a", "^$", "a b", `^.{3}$`, "é", "b.*c$"}
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -114,7 +114,7 @@ func TestRandomTexts(t *testing.T) {
 		}
 		p := patterns[round%len(patterns)]
 		s := &Scanner{Pattern: pattern(t, p, Options{}), buf: make([]byte, 4096), block: 1 + rng.IntN(200), overlap: 1024}
-		if round%2 == 0 { // lines in pieces: matches that need more than the overlap are none of these
+		if round%2 == 0 { // lines in pieces: skip patterns that may match more than the overlap
 			s.buf, s.overlap = make([]byte, 40), 20
 			if strings.Contains(p, "*") || strings.Contains(p, "{") {
 				continue
@@ -128,7 +128,7 @@ func TestRandomTexts(t *testing.T) {
 		}
 		got, _ := search(t, s, r)
 		if want := plain(p, Options{}, text); !reflect.DeepEqual(got, want) {
-			t.Fatalf("round %d: %q in %q: lines %v, want %v", round, p, text, got, want)
+			t.Fatalf("round %d: %q in %q: got lines %v, want %v", round, p, text, got, want)
 		}
 	}
 }
@@ -197,7 +197,7 @@ func TestHolesTakeNoTime(t *testing.T) {
 	}
 }
 
-// endless is a line of n bytes, with text behind.
+// endless returns a line of n bytes, followed by text.
 func endless(n int64, text string) io.Reader {
 	return io.MultiReader(io.LimitReader(xs{}, n), strings.NewReader(text))
 }
@@ -240,10 +240,10 @@ func TestLongLine(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !reflect.DeepEqual(got, c.lines) || most > MostText {
-			t.Errorf("%q: lines %v, want %v; %d bytes of a line", c.pattern, got, c.lines, most)
+			t.Errorf("%q: got lines %v, want %v; %d bytes of a line", c.pattern, got, c.lines, most)
 		}
 		if len(s.buf) != pieceSize {
-			t.Errorf("the buffer has grown to %d bytes", len(s.buf))
+			t.Errorf("the buffer grew to %d bytes", len(s.buf))
 		}
 	}
 }
@@ -257,7 +257,7 @@ func TestStopsWhenItIsEnough(t *testing.T) {
 	found := 0
 	s := &Scanner{Pattern: pattern(t, "word", Options{}), Found: func(Line, bool) bool { found++; return found < 3 }}
 	if err := s.Search(r); err != nil || found != 3 || reads > 1 {
-		t.Errorf("%d lines, %d reads, error %v", found, reads, err)
+		t.Errorf("got %d lines, %d reads, error %v", found, reads, err)
 	}
 	broken := fmt.Errorf("broken")
 	if err := s.Search(iotest.ErrReader(broken)); err != broken { //nolint:errorlint // it is handed through
@@ -303,7 +303,7 @@ func FuzzGrep(f *testing.F) {
 			}
 		}
 		if !reflect.DeepEqual(got, want) {
-			t.Errorf("%q in %q: lines %v, want %v", p, content, got, want)
+			t.Errorf("%q in %q: got lines %v, want %v", p, content, got, want)
 		}
 	})
 }

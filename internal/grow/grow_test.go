@@ -21,9 +21,9 @@ func TestAppend(t *testing.T) {
 		}
 	}
 	if c := cap(got); c > n*3/2 || asked < n*16 || asked > int64(c)*16 {
-		t.Errorf("room for %d elements, asked for %d bytes", c, asked)
+		t.Errorf("got room for %d elements after asking for %d bytes", c, asked)
 	}
-	// A slice that ends inside another one's array is moved when that is full.
+	// A slice that ends inside another one's array is moved when that array is full.
 	base := []int{1, 2, 3}
 	if part := Append(base[:2:2], 9); part[2] != 9 || base[2] != 3 {
 		t.Errorf("%v, %v", part, base)

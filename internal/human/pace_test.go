@@ -12,20 +12,20 @@ func TestPace(t *testing.T) {
 		t.Errorf("at once: %v", p.Rate())
 	}
 	if _, ok := p.Left(10); ok {
-		t.Error("it is known what is left before anything is")
+		t.Error("the remaining time is known before any progress")
 	}
 	for range 100 {
 		now = now.Add(100 * time.Millisecond)
 		p.Note(now, p.at+200)
 	}
 	if r := p.Rate(); r < 1999 || r > 2001 {
-		t.Errorf("%v bytes a second, want 2000", r)
+		t.Errorf("got %v bytes a second, want 2000", r)
 	}
 	if d, ok := p.Left(4000); !ok || d.Round(time.Millisecond) != 2*time.Second {
 		t.Errorf("%v left, want 2 s", d)
 	}
 	if p.Note(now, 5); p.Rate() != 0 {
-		t.Error("what begins anew has a speed already")
+		t.Error("a restart already has a speed")
 	}
 }
 

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Names stand by repository, and of one repository the latest version first.
+// TestCompareNames checks that names are sorted by repository, and within one with the latest
+// version first.
 func TestCompareNames(t *testing.T) {
 	want := strings.Fields("app:2 app:1.10-rc1 app:1.10 app:1.9 app:1 app:latest app:edge app base:1 host:5000/app:2 host:5000/app:1")
 	got := slices.Clone(want)

@@ -21,11 +21,10 @@ import (
 	"github.com/peelhq/peel/internal/inflate"
 )
 
-// BenchmarkInflate unpacks what layers hold: each case is a tar of real files of
-// the Go installation, or of bytes made with a fixed seed, packed at the level
-// that engines pack layers with. It compares this package with
-// klauspost/compress and the standard library. MB/s are those of the unpacked
-// tar. The environment variable GZ names a gzip file to unpack as well.
+// BenchmarkInflate decompresses typical content of layers: each case is a tar of real files of
+// the Go installation, or of bytes made with a fixed seed, compressed at the level that engines
+// use. It compares this package with klauspost/compress and the standard library. MB/s count
+// the uncompressed tar. The environment variable GZ can name another gzip file to decompress.
 func BenchmarkInflate(b *testing.B) {
 	readers := []struct {
 		name string
@@ -44,8 +43,8 @@ func BenchmarkInflate(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					// The wrappers hide ReadFrom and WriteTo: all three copy
-					// through the same buffer.
+					// The wrappers hide ReadFrom and WriteTo, so that all three copy through
+					// the same buffer.
 					n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{z}, buf)
 					if err != nil {
 						b.Fatal(err)
@@ -62,12 +61,12 @@ type benchLayer struct {
 	packed []byte // gzip
 }
 
-// benchLayers returns what BenchmarkInflate unpacks, some megabytes a case.
+// benchLayers returns the cases of BenchmarkInflate, several megabytes each.
 func benchLayers(b *testing.B) []benchLayer {
 	b.Helper()
 	out, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
-		b.Skip("the cases are made of the files of the Go installation: ", err)
+		b.Skip("the cases need the files of the Go installation: ", err)
 	}
 	root := strings.TrimSpace(string(out))
 	tool := filepath.Join(root, "pkg", "tool", runtime.GOOS+"_"+runtime.GOARCH)
@@ -75,11 +74,11 @@ func benchLayers(b *testing.B) []benchLayer {
 	cases := []struct {
 		name  string
 		files []string
-		limit int // bytes of the tar's contents
+		limit int // of the tar's contents, in bytes
 	}{
 		{"binary", filesOf(b, tool, "", 0, math.MaxInt64), 8 << 20},
-		// Objects for several architectures, with the symbol tables and
-		// relocations that shared libraries have too.
+		// Object files for several architectures, which have symbol tables and relocations as
+		// shared libraries do.
 		{"libraries", filesOf(b, src, ".syso", 0, math.MaxInt64), 8 << 20},
 		{"text", filesOf(b, src, ".go", 32<<10, math.MaxInt64), 8 << 20},
 		{"small-files", filesOf(b, src, ".go", 0, 4<<10), 4 << 20},
@@ -103,8 +102,8 @@ func benchLayers(b *testing.B) []benchLayer {
 	return layers
 }
 
-// packedData is what pictures, archives and wheels look like to a packer: bytes
-// without redundancy, with a header that repeats every few kilobytes.
+// packedData returns bytes that resemble pictures, archives and wheels to a compressor: no
+// redundancy, except for a header that repeats every few kilobytes.
 func packedData(n int) []byte {
 	rnd := rand.New(rand.NewPCG(7, 8))
 	var out bytes.Buffer
@@ -118,8 +117,7 @@ func packedData(n int) []byte {
 	return out.Bytes()[:n]
 }
 
-// filesOf lists the regular files below dir whose name ends in suffix and whose
-// size is from least to most, in bytes.
+// filesOf lists the regular files below dir with this suffix and a size of least to most bytes.
 func filesOf(b *testing.B, dir, suffix string, least, most int64) (files []string) {
 	b.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -133,13 +131,12 @@ func filesOf(b *testing.B, dir, suffix string, least, most int64) (files []strin
 		return err
 	})
 	if err != nil {
-		b.Skip("the cases are made of the files of the Go installation: ", err)
+		b.Skip("the cases need the files of the Go installation: ", err)
 	}
 	return files
 }
 
-// tarOf returns a tar of files, until their contents take limit bytes; the last
-// one is cut off.
+// tarOf returns a tar of files whose contents take limit bytes; the last one is cut off.
 func tarOf(b *testing.B, files []string, limit int) []byte {
 	b.Helper()
 	var out bytes.Buffer

@@ -12,15 +12,15 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// unpacked is what a stream holds, how it ends, and the checkpoints on the way.
+// unpacked is a stream's content, its end, and the checkpoints in it.
 type unpacked struct {
 	text     []byte
-	ends     string // what the error says; "" at a proper end
+	ends     string // part of the error; "" for a proper end
 	trailing bool
 	points   []inflate.Checkpoint
 }
 
-// unpackAll reads a stream to its end, with checkpoints at those distances.
+// unpackAll reads a stream to its end, with checkpoints at the given distances.
 func unpackAll(t *testing.T, z *inflate.Reader, every inflate.Spacing) (u unpacked) {
 	t.Helper()
 	z.Checkpoints(every, func(c inflate.Checkpoint) inflate.Spacing {
@@ -34,8 +34,8 @@ func unpackAll(t *testing.T, z *inflate.Reader, every inflate.Spacing) (u unpack
 	return u
 }
 
-// resumeEverywhere compares what comes behind each checkpoint with what has come
-// behind that place from the beginning. It returns the checkpoints.
+// resumeEverywhere compares the data after each checkpoint with that of a read from the
+// beginning. It returns the checkpoints.
 func resumeEverywhere(t *testing.T, packed []byte, every inflate.Spacing) []inflate.Checkpoint {
 	t.Helper()
 	z, err := inflate.NewReader(bytes.NewReader(packed))
@@ -46,11 +46,11 @@ func resumeEverywhere(t *testing.T, packed []byte, every inflate.Spacing) []infl
 	var last inflate.Checkpoint
 	for n, c := range want.points {
 		if c.In <= last.In || c.Out < last.Out || c.Out > int64(len(want.text)) {
-			t.Fatalf("checkpoint %d is at bit %d, byte %d, behind one at %d, %d", n, c.In, c.Out, last.In, last.Out)
+			t.Fatalf("checkpoint %d is at bit %d, byte %d, after one at %d, %d", n, c.In, c.Out, last.In, last.Out)
 		}
 		last = c
 		if n > 10 && n%(len(want.points)/10) > 0 {
-			continue // some of very many
+			continue // only some, if there are very many
 		}
 		ways := []io.Reader{bytes.NewReader(packed[c.In/8:])}
 		if len(packed) < 10_000 {
@@ -63,10 +63,10 @@ func resumeEverywhere(t *testing.T, packed []byte, every inflate.Spacing) []infl
 			}
 			got := unpackAll(t, z, every)
 			if rest := want.text[c.Out:]; !bytes.Equal(got.text, rest) && (want.ends == "" || !bytes.HasPrefix(got.text, rest) && !bytes.HasPrefix(rest, got.text)) {
-				t.Fatalf("from checkpoint %d, at byte %d: %d bytes that are not the %d wanted", n, c.Out, len(got.text), len(rest))
+				t.Fatalf("from checkpoint %d, at byte %d: got %d bytes that differ from the %d wanted", n, c.Out, len(got.text), len(rest))
 			}
 			if got.ends != want.ends || got.trailing != want.trailing {
-				t.Fatalf("from checkpoint %d it ends with %q, trailing %v; else %q, %v", n, got.ends, got.trailing, want.ends, want.trailing)
+				t.Fatalf("from checkpoint %d it ends with %q, trailing %v; want %q, %v", n, got.ends, got.trailing, want.ends, want.trailing)
 			}
 			if len(got.points) > 0 { // they are as good as any other
 				p := got.points[0]
@@ -75,7 +75,7 @@ func resumeEverywhere(t *testing.T, packed []byte, every inflate.Spacing) []infl
 					t.Fatal(err)
 				}
 				if text, err := io.ReadAll(z); err == nil && !bytes.Equal(text, want.text[p.Out:]) {
-					t.Fatalf("from checkpoint %d, and from one behind it, at byte %d: other bytes", n, p.Out)
+					t.Fatalf("from checkpoint %d, and from a later one, at byte %d: different bytes", n, p.Out)
 				}
 			}
 		}
@@ -83,7 +83,7 @@ func resumeEverywhere(t *testing.T, packed []byte, every inflate.Spacing) []infl
 	return want.points
 }
 
-// TestCheckpoints begins in the middle of streams of all kinds.
+// TestCheckpoints resumes in the middle of streams of all kinds.
 func TestCheckpoints(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(11, 12))
 	found := 0
@@ -94,7 +94,7 @@ func TestCheckpoints(t *testing.T) {
 			broken[rnd.IntN(len(broken))] ^= 1 << rnd.IntN(8)
 			for _, b := range [][]byte{
 				packed,
-				append(bytes.Clone(packed), packed...), // a border of members
+				append(bytes.Clone(packed), packed...), // a boundary between members
 				append(bytes.Clone(packed), "and something that is no member"...),
 				packed[:rnd.IntN(len(packed))],
 				broken,
@@ -106,18 +106,18 @@ func TestCheckpoints(t *testing.T) {
 		}
 	}
 	if found < testkit.Rounds(300) {
-		t.Errorf("%d checkpoints: too few to show anything", found)
+		t.Errorf("got only %d checkpoints", found)
 	}
 }
 
-// TestCheckpointKinds tells where checkpoints are, and what is kept with them.
+// TestCheckpointKinds checks where checkpoints are, and how large their windows are.
 func TestCheckpointKinds(t *testing.T) {
 	text := make([]byte, 400_000)
 	rnd := rand.New(rand.NewPCG(13, 14))
 	for i := range text {
 		text[i] = byte(rnd.IntN(30))
 	}
-	flushed := func(n int) []byte { // blocks of n bytes, with an empty stored one behind each
+	flushed := func(n int) []byte { // blocks of n bytes, each followed by an empty stored block
 		var out bytes.Buffer
 		z := stdgzip.NewWriter(&out)
 		for at := 0; at < len(text); at += n {
@@ -137,10 +137,10 @@ func TestCheckpointKinds(t *testing.T) {
 		name        string
 		packed      []byte
 		every       inflate.Spacing
-		least, most int // checkpoints
-		window      int // most bytes
+		least, most int // number of checkpoints
+		window      int // maximum number of bytes
 	}{
-		{"one block", pack(t, text[:10_000], 6), inflate.Spacing{In: 1, Out: 1}, 0, 1, 0}, // 0 or 1: level 6 may add an empty last one
+		{"one block", pack(t, text[:10_000], 6), inflate.Spacing{In: 1, Out: 1}, 0, 1, 0}, // 0 or 1, since level 6 may add an empty last block
 		{"stored", pack(t, text, 0), inflate.Spacing{In: 1, Out: 1}, 3, 8, inflate.WindowSize},
 		{"blocks, as close as can be", flushed(10_000), inflate.Spacing{In: 1, Out: 1}, 4, 12, inflate.WindowSize},
 		{"blocks, far apart", flushed(10_000), inflate.Spacing{In: 1 << 40, Out: 100_000}, 3, 4, inflate.WindowSize},
@@ -151,28 +151,28 @@ func TestCheckpointKinds(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			points := resumeEverywhere(t, c.packed, c.every)
 			if n := len(points); n < c.least || n > c.most {
-				t.Errorf("%d checkpoints, want %d to %d", n, c.least, c.most)
+				t.Errorf("got %d checkpoints, want %d to %d", n, c.least, c.most)
 			}
 			for _, p := range points {
 				if len(p.Window) > c.window && c.window > 0 {
-					t.Errorf("a window of %d bytes at byte %d, want %d at most", len(p.Window), p.Out, c.window)
+					t.Errorf("got a window of %d bytes at byte %d, want at most %d", len(p.Window), p.Out, c.window)
 				}
 			}
 		})
 	}
 	if _, err := inflate.Resume(bytes.NewReader(nil), inflate.Checkpoint{Window: make([]byte, inflate.WindowSize+1)}); err == nil {
-		t.Error("a window that is too large is taken")
+		t.Error("a window that is too large is accepted")
 	}
 }
 
-// TestWindow: of a window only that is kept which something refers to.
+// TestWindow checks that a window has only the bytes that something refers to.
 func TestWindow(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(15, 16))
-	noise := make([]byte, 300_000) // nothing refers to anything
+	noise := make([]byte, 300_000) // without any references
 	for i := range noise {
 		noise[i] = byte(1 + rnd.IntN(255))
 	}
-	text := bytes.Clone(noise) // the second half of each 16 KiB is the first, and so are those behind it
+	text := bytes.Clone(noise) // the second half of each 16 KiB repeats the first half
 	for i := range text {
 		if i%(16<<10) >= 8<<10 {
 			text[i] = text[i-8<<10]
@@ -182,7 +182,7 @@ func TestWindow(t *testing.T) {
 		name        string
 		text        []byte
 		level       int
-		least, most int // bytes of a window that are not zero
+		least, most int // bytes of a window that aren't zero
 	}{
 		{"noise, stored", noise, 0, 0, 0},
 		{"noise", noise, 6, 0, 500}, // chance matches
@@ -195,19 +195,19 @@ func TestWindow(t *testing.T) {
 				t.Fatalf("%d checkpoints", len(points))
 			}
 			least, most := inflate.WindowSize, 0
-			for _, p := range points[:len(points)-1] { // behind the last one there may be little
+			for _, p := range points[:len(points)-1] { // little may follow the last one
 				n := len(p.Window) - bytes.Count(p.Window, []byte{0})
 				least, most = min(least, n), max(most, n)
 			}
 			if most > c.most || most < c.least {
-				t.Errorf("windows of %d to %d bytes, want %d to %d at most", least, most, c.least, c.most)
+				t.Errorf("got windows of %d to %d bytes, want %d to %d at most", least, most, c.least, c.most)
 			}
 		})
 	}
 }
 
-// FuzzCheckpoints proves that reading on from every checkpoint gives what reading
-// from the beginning gives, of streams that are whole, broken, or no streams.
+// FuzzCheckpoints checks that reading from every checkpoint gives the same as reading from the
+// beginning, for streams that are valid, broken, or not streams at all.
 func FuzzCheckpoints(f *testing.F) {
 	for _, n := range []int{0, 20, 150, 2000} {
 		for symbols := 2; symbols <= 256; symbols *= 8 {
@@ -225,8 +225,8 @@ func FuzzCheckpoints(f *testing.F) {
 		resumeEverywhere(t, b, inflate.Spacing{In: 1, Out: 1})
 		resumeEverywhere(t, b, spacing)
 		resumeEverywhere(t, append(bytes.Clone(gzipHeader), b...), spacing)
-		// As a text, again and again with other bytes between, in the blocks of a real
-		// packer, and with windows of which not all is kept.
+		// Use the input as text, repeated with other bytes in between, in a real compressor's
+		// blocks and with partial windows.
 		if len(b) > 0 {
 			long := make([]byte, 0, 3*inflate.WindowSize)
 			for n := 0; len(long) < cap(long)-len(b)-8; n++ {
@@ -234,7 +234,7 @@ func FuzzCheckpoints(f *testing.F) {
 			}
 			resumeEverywhere(t, pack(t, long, int(every%9)+1), inflate.Spacing{In: 1 << 40, Out: inflate.WindowSize + int64(every)})
 		}
-		// In blocks and members: here every input has checkpoints.
+		// Use it in blocks and members, so that every input has checkpoints.
 		var out bytes.Buffer
 		z := stdgzip.NewWriter(&out)
 		for n := 0; len(b) > 0; n++ {

@@ -17,7 +17,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// both unpacks packed with the library and with this package.
+// both decompresses with the library and with this package.
 func both(r func() io.Reader) (want, got []byte, wantErr, gotErr error) {
 	if z, err := gzip.NewReader(r()); err != nil {
 		wantErr = err
@@ -32,8 +32,8 @@ func both(r func() io.Reader) (want, got []byte, wantErr, gotErr error) {
 	return want, got, wantErr, gotErr
 }
 
-// chunks is a reader that is a Source too: it hands out chunks of all small sizes,
-// from all places, surrounded by bytes that are not part of them.
+// chunks is a reader that is also a Source: it returns chunks of all small sizes, from varying
+// places in its buffer, surrounded by bytes that don't belong to them.
 type chunks struct {
 	*bytes.Reader
 	n    int
@@ -53,7 +53,7 @@ func (c *chunks) Next() (data *inflate.Chunk, from, to int, err error) {
 	return &c.data, from, from + size, err
 }
 
-// kind is what an error says, without the place.
+// kind returns an error's text without the position.
 func kind(err error) string {
 	if _, ok := errors.AsType[flate.CorruptInputError](err); ok {
 		return "corrupt"
@@ -67,30 +67,30 @@ func kind(err error) string {
 func compare(t *testing.T, packed []byte) {
 	t.Helper()
 	ways := map[string]func() io.Reader{"whole": func() io.Reader { return bytes.NewReader(packed) }}
-	if len(packed) < 10_000 { // byte by byte the fast loop is never entered
+	if len(packed) < 10_000 { // byte by byte, the fast loop is never entered
 		ways["by byte"] = func() io.Reader { return iotest.OneByteReader(bytes.NewReader(packed)) }
 		ways["in chunks"] = func() io.Reader { return &chunks{Reader: bytes.NewReader(packed)} }
 	}
 	for name, r := range ways {
 		want, got, wantErr, gotErr := both(r)
 		if kind(wantErr) != kind(gotErr) {
-			// The library takes a code without symbols for the last block's; the
-			// standard one does not.
+			// The library treats a code without symbols as that of the last block; the standard
+			// library doesn't.
 			if z, err := stdgzip.NewReader(r()); err == nil {
 				want, wantErr = io.ReadAll(z)
 			}
 		}
 		if kind(wantErr) != kind(gotErr) {
-			t.Fatalf("%s: error %v, the library: %v", name, gotErr, wantErr)
+			t.Fatalf("%s: got error %v, the library %v", name, gotErr, wantErr)
 		}
 		if wantErr != nil {
-			// How much comes before an error depends on how far ahead bits are
-			// taken, but what comes is the same.
+			// The amount of data before an error depends on how many bits are read ahead, but
+			// the data must be the same.
 			n := min(len(want), len(got))
 			want, got = want[:n], got[:n]
 		}
 		if !bytes.Equal(want, got) {
-			t.Fatalf("%s: %d bytes (%v), the library: %d bytes (%v), or others", name, len(got), gotErr, len(want), wantErr)
+			t.Fatalf("%s: got %d bytes (%v), the library %d bytes (%v), or different ones", name, len(got), gotErr, len(want), wantErr)
 		}
 	}
 }
@@ -111,7 +111,7 @@ func pack(t testing.TB, b []byte, level int) []byte {
 	return out.Bytes()
 }
 
-// texts are of all kinds of redundancy.
+// texts returns data with all kinds of redundancy.
 func texts() [][]byte {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	out := [][]byte{{}, {1}, bytes.Repeat([]byte{7}, 300_000), bytes.Repeat([]byte("abc"), 70_000)}
@@ -120,11 +120,11 @@ func texts() [][]byte {
 			b := make([]byte, n)
 			for i := range b {
 				b[i] = byte(rnd.IntN(symbols))
-				if symbols == 100 { // skewed: long codes
+				if symbols == 100 { // skewed, for long codes
 					b[i] = byte(int(rnd.ExpFloat64()*9) & 0xff)
 				}
 			}
-			for range n / 500 { // and matches, near and far
+			for range n / 500 { // add matches, near and far
 				from, to, l := rnd.IntN(n), rnd.IntN(n), rnd.IntN(400)
 				copy(b[to:], b[from:min(n, from+l)])
 			}
@@ -141,7 +141,7 @@ func TestAgainstTheLibrary(t *testing.T) {
 			packed := pack(t, text, level)
 			compare(t, packed)
 			compare(t, append(bytes.Clone(packed), packed...))
-			for range 3 { // broken somewhere, cut off somewhere
+			for range 3 { // damaged or cut off somewhere
 				b := bytes.Clone(packed)
 				b[rnd.IntN(len(b))] ^= 1 << rnd.IntN(8)
 				compare(t, b)
@@ -151,7 +151,7 @@ func TestAgainstTheLibrary(t *testing.T) {
 	}
 }
 
-// What a fuzzer finds late: streams that are nearly right.
+// TestMutated checks streams that are nearly valid, which a fuzzer finds late.
 func TestMutated(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 6))
 	var seeds [][]byte
@@ -186,14 +186,13 @@ func TestMutated(t *testing.T) {
 	}
 }
 
-// TestMatches copies matches of every length from every near distance and some far
-// ones, each with something else before it, so that each way to copy is taken, also
-// across the ends of the buffers.
+// TestMatches copies matches of every length from every near distance and some far ones, each
+// after other data, so that each way to copy is used, including across the ends of buffers.
 func TestMatches(t *testing.T) {
 	var plain []byte
 	rnd := rand.New(rand.NewPCG(9, 10))
 	var b bitWriter
-	b.bits(1|1<<1, 3) // the last block, with the fixed codes
+	b.bits(1|1<<1, 3) // a last block with fixed codes
 	match := func(length, dist int) {
 		b.match(length, dist)
 		for range length {
@@ -225,23 +224,23 @@ func TestMatches(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := io.ReadAll(z)
-	if !errors.Is(err, io.ErrUnexpectedEOF) { // the trailer is left out
+	if !errors.Is(err, io.ErrUnexpectedEOF) { // the trailer is missing
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, plain) {
-		t.Fatalf("%d bytes, %d were packed, or others", len(got), len(plain))
+		t.Fatalf("got %d bytes, %d were compressed, or different ones", len(got), len(plain))
 	}
 	compare(t, append(bytes.Clone(gzipHeader), b.done()...))
 }
 
-// A bitWriter writes DEFLATE with the fixed codes.
+// bitWriter writes DEFLATE with the fixed codes.
 type bitWriter struct {
 	out []byte
 	b   uint64
 	n   int
 }
 
-// bits writes the lowest n bits of v, the lowest first.
+// bits writes the lowest n bits of v, lowest first.
 func (w *bitWriter) bits(v, n int) {
 	w.b |= uint64(v) << w.n
 	for w.n += n; w.n >= 8; w.n -= 8 {
@@ -250,7 +249,7 @@ func (w *bitWriter) bits(v, n int) {
 	}
 }
 
-// code writes a code of n bits, the highest first.
+// code writes a code of n bits, highest first.
 func (w *bitWriter) code(v, n int) { w.bits(int(bits.Reverse16(uint16(v))>>(16-n)), n) }
 
 func (w *bitWriter) literal(c byte) {
@@ -293,8 +292,8 @@ func (w *bitWriter) done() []byte { return append(w.out, byte(w.b)) }
 var gzipHeader = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}
 
 func FuzzInflate(f *testing.F) {
-	// Short ones: Go's fuzzer tries to leave out every run of bytes of what it finds,
-	// which takes it the square of the length.
+	// Keep inputs short: Go's fuzzer tries to remove every run of bytes from what it finds,
+	// which takes time in the square of the length.
 	for _, n := range []int{0, 1, 20, 150} {
 		for symbols := 2; symbols <= 256; symbols *= 4 {
 			text := make([]byte, n)
@@ -306,7 +305,7 @@ func FuzzInflate(f *testing.F) {
 			}
 		}
 	}
-	f.Add(pack(f, make([]byte, 40_000), 9)[10:]) // farther than a match may reach
+	f.Add(pack(f, make([]byte, 40_000), 9)[10:]) // farther than a match can reach
 	f.Add(pack(f, bytes.Repeat([]byte("abcdefghijk"), 4_000), 9)[10:])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		compare(t, b)
@@ -314,7 +313,7 @@ func FuzzInflate(f *testing.F) {
 	})
 }
 
-// TestTrailing: what follows the last member is told from a member that is broken.
+// TestTrailing checks that data after the last member is distinguished from a broken member.
 func TestTrailing(t *testing.T) {
 	member := pack(t, []byte("some text"), 6)
 	for _, c := range []struct {
@@ -346,7 +345,7 @@ func TestTrailing(t *testing.T) {
 				}
 				got, err := io.ReadAll(z)
 				if z.Trailing() != c.want || !bytes.HasPrefix(got, []byte("some text")) {
-					t.Errorf("trailing %v after %q (%v), want %v", z.Trailing(), got, err, c.want)
+					t.Errorf("got trailing %v after %q (%v), want %v", z.Trailing(), got, err, c.want)
 				}
 			}
 		})

@@ -57,7 +57,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// Text is not sent astray by what it is given, and takes no longer for it.
+// TestTextLong checks that no input can mislead or slow down Text.
 func TestTextLong(t *testing.T) {
 	for _, piece := range []string{"a:", "@", "://", "a://b:", "?", "x=", `"token":"`, "bearer ", "a.b.", "user:p"} {
 		s := strings.Repeat(piece, 200_000/len(piece))

@@ -19,9 +19,9 @@ func TestSampleIsWhatTheProgramWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(made.Bytes(), kept) {
-		t.Errorf("%s is stale; run: go run -tags dev ./internal/sample > testdata/sample.tar", file)
+		t.Errorf("%s is out of date; run: go run -tags dev ./internal/sample > testdata/sample.tar", file)
 	}
 	if limit := 200_000; made.Len() > limit {
-		t.Errorf("the sample has %d bytes, want at most %d: it is in every clone", made.Len(), limit)
+		t.Errorf("the sample has %d bytes, want at most %d: every clone includes it", made.Len(), limit)
 	}
 }

@@ -43,7 +43,7 @@ func TestTOML(t *testing.T) {
 	}
 }
 
-// A file that does not exist is no error where it may be missing.
+// TestMissing checks that a missing file isn't an error if it may be missing.
 func TestMissing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "conf")
 	if found, err := TOML(path, &struct{}{}); found || err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// A pipe where settings should be is not waited for.
+// TestPipe checks that a pipe in place of settings isn't read.
 func TestPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {

@@ -29,13 +29,12 @@ func TestParseErrors(t *testing.T) {
 		"-- image a:1 linux/amd64 --\nhistory a=no": "quote a value that holds =",
 	} {
 		if _, err := Parse(text); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%q: the error is %v, want one that says %q", text, err, says)
+			t.Errorf("%q: got error %v, want one that says %q", text, err, says)
 		}
 	}
 }
 
-// TestTar reads what the hand-made tars hold with archive/tar, dialect by
-// dialect.
+// TestTar reads the hand-made tars of each dialect with archive/tar.
 func TestTar(t *testing.T) {
 	long := strings.Repeat("long/", 40) + "name"
 	medium := strings.Repeat("long/", 25) + "name"
@@ -71,7 +70,7 @@ func TestTar(t *testing.T) {
 				t.Fatal(err)
 			}
 			if h.Name != c.name || h.Size != c.size || h.Format&c.format != c.format {
-				t.Errorf("%q of %d bytes in %v, want %q of %d in %v", h.Name, h.Size, h.Format, c.name, c.size, c.format)
+				t.Errorf("got %q of %d bytes in %v, want %q of %d in %v", h.Name, h.Size, h.Format, c.name, c.size, c.format)
 			}
 			content, err := io.ReadAll(r)
 			if err != nil || !bytes.Equal(content, l.Entries[0].Content()) {
@@ -81,13 +80,13 @@ func TestTar(t *testing.T) {
 				t.Errorf("uid %d, want %d", h.Uid, l.Entries[0].UID)
 			}
 			if _, err := r.Next(); !errors.Is(err, io.EOF) {
-				t.Errorf("at the end: %v", err)
+				t.Errorf("at the end: got %v", err)
 			}
 		})
 	}
 }
 
-// TestText: what Text writes, Parse reads.
+// TestText checks that Parse reads what Text writes.
 func TestText(t *testing.T) {
 	const text = `-- layer --
 file "a b" 10 mode=0600 seed=x uid=3

@@ -19,14 +19,14 @@ func TestTerminal(t *testing.T) {
 	term.WaitFor("five")
 	want := "one\ntwo\n\n\n         five\n\n\n\n\n"
 	if got := term.WaitIdle(); got != want {
-		t.Errorf("the screen is %q, want %q", got, want)
+		t.Errorf("got screen %q, want %q", got, want)
 	}
 	term.Resize(60, 12)
 	term.Send("hello\n")
 	if screen := term.WaitFor("read hello"); !strings.Contains(screen, "12 60") {
-		t.Errorf("the size is not 60 by 12:\n%s", screen)
+		t.Errorf("the size isn't 60 by 12:\n%s", screen)
 	}
 	if code := term.WaitExit(); code != 7 {
-		t.Errorf("exit code %d, want 7", code)
+		t.Errorf("got exit code %d, want 7", code)
 	}
 }
