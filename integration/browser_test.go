@@ -21,10 +21,10 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// pageTimeout bounds what a test does with one page.
+// pageTimeout bounds a test's work with one page.
 const pageTimeout = 90 * time.Second
 
-// chromium returns the path of this machine's Chromium, "" if there is none.
+// chromium returns the path of this machine's Chromium, or "" if it isn't installed.
 func chromium() string {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -34,8 +34,8 @@ func chromium() string {
 	return ""
 }
 
-// needBrowser skips a test where there is no Chromium, and fails it where it was
-// asked for.
+// needBrowser skips a test if Chromium isn't installed, and fails it if PEEL_INTEGRATION
+// requires it.
 func needBrowser(t *testing.T) {
 	t.Helper()
 	if os.Getenv("PEEL_INTEGRATION") != "require" {
@@ -44,23 +44,22 @@ func needBrowser(t *testing.T) {
 	switch {
 	case chromium() != "":
 	case os.Getenv("PEEL_INTEGRATION") == "require":
-		t.Fatal("PEEL_INTEGRATION=require, but there is no chromium")
+		t.Fatal("PEEL_INTEGRATION=require, but chromium isn't installed")
 	default:
-		t.Skip("opens the page in Chromium, and there is none: install Debian's package chromium")
+		t.Skip("opens the page in Chromium, which isn't installed: install Debian's package chromium")
 	}
 }
 
-// A browserPage is a page that is open in a tab of its own.
+// browserPage is a page open in its own tab.
 type browserPage struct {
 	t   *testing.T
 	ctx context.Context
 
 	mu     sync.Mutex
-	faults []string // what a page that does nothing wrong never causes
+	faults []string // events that a correct page never causes
 }
 
-// browser starts the one browser of all tests, with a profile of its own, and
-// returns its context.
+// browser starts one browser for all tests, with its own profile, and returns its context.
 var browser = sync.OnceValues(func() (context.Context, error) {
 	profile, err := os.MkdirTemp("", "peel-chromium-")
 	if err != nil {
@@ -78,16 +77,16 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 		stop()
 		_ = os.RemoveAll(profile)
 	})
-	return ctx, chromedp.Do(ctx) // which starts it
+	return ctx, chromedp.Do(ctx) // starts the browser
 })
 
-// openPage opens a page with a map in a tab, 1280 by 1000 pixels in size.
+// openPage opens a page with a map in a tab of 1280 by 1000 pixels.
 func openPage(t *testing.T, file string) *browserPage {
 	t.Helper()
 	return openPageWith(t, file, "cells")
 }
 
-// openPageWith opens a file in a tab, and waits for the element with an ID.
+// openPageWith opens a file in a tab, and waits for the element with the given ID.
 func openPageWith(t *testing.T, file, id string) *browserPage {
 	t.Helper()
 	needBrowser(t)
@@ -97,7 +96,7 @@ func openPageWith(t *testing.T, file, id string) *browserPage {
 	}
 	ctx, closeTab := chromedp.NewContext(ctx)
 	t.Cleanup(closeTab)
-	if err := chromedp.Do(ctx); err != nil { // opens it, for as long as that context lasts
+	if err := chromedp.Do(ctx); err != nil { // opens the tab, for the lifetime of that context
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
@@ -120,8 +119,8 @@ func openPageWith(t *testing.T, file, id string) *browserPage {
 	return p
 }
 
-// watch notes whatever the page must not do: ask for anything, complain, fail,
-// or open a dialogue.
+// watch records everything that the page must not do: send requests, log, fail, or open a
+// dialogue.
 func (p *browserPage) watch(url string) func(any) {
 	return func(event any) {
 		fault := ""
@@ -148,7 +147,7 @@ func (p *browserPage) watch(url string) func(any) {
 	}
 }
 
-// forgive returns what the page has done wrong so far, and forgets it.
+// forgive returns the faults recorded so far, and clears them.
 func (p *browserPage) forgive() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -172,7 +171,7 @@ func call[P, R any](p *browserPage, command cdp.Command[P, R], params P) {
 	}
 }
 
-// settle waits until the page has been drawn: its own next frame comes first.
+// settle waits until the page has been drawn, which happens before its next frame.
 func (p *browserPage) settle() {
 	p.t.Helper()
 	p.run(chromedp.Evaluate[chromedp.Void](`new Promise(function (ok) {
@@ -180,14 +179,14 @@ func (p *browserPage) settle() {
 	})`, chromedp.EvalAwaitPromise))
 }
 
-// resize gives the page another size and waits until it has been drawn anew.
+// resize changes the page's size and waits until it has been drawn again.
 func (p *browserPage) resize(width, height int64) {
 	p.t.Helper()
 	call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1})
 	p.settle()
 }
 
-// dark makes the system's theme dark, or light.
+// dark sets the system's theme to dark or light.
 func (p *browserPage) dark(on bool) {
 	p.t.Helper()
 	value := map[bool]string{true: "dark", false: "light"}[on]
@@ -195,7 +194,7 @@ func (p *browserPage) dark(on bool) {
 	p.settle()
 }
 
-// value returns what a JavaScript expression gives.
+// value evaluates a JavaScript expression.
 func value[T any](p *browserPage, expression string) T {
 	p.t.Helper()
 	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
@@ -205,7 +204,7 @@ func value[T any](p *browserPage, expression string) T {
 	return v
 }
 
-// want fails the test unless a JavaScript expression gives the value.
+// want fails the test unless a JavaScript expression has the value.
 func want[T comparable](p *browserPage, expression string, wanted T) {
 	p.t.Helper()
 	if got := value[T](p, expression); got != wanted {
@@ -213,8 +212,8 @@ func want[T comparable](p *browserPage, expression string, wanted T) {
 	}
 }
 
-// click clicks the middle of the part of an element that the expression gives,
-// with the mouse, or its upper left corner if that is asked for.
+// click clicks on the element that the expression gives: in the middle of its visible part, or
+// in its upper left corner if corner is set.
 func (p *browserPage) click(element string, corner bool) {
 	p.t.Helper()
 	type point struct{ X, Y float64 }

@@ -12,20 +12,20 @@ import (
 	"testing"
 )
 
-// A built image: its name in both engines, and a file or directory for every
-// form that real tools write.
+// built is a built image: its name in both engines, and a file or directory for every form that
+// real tools write.
 type built struct {
 	name  string // "peel-integration-123:1"
-	saved string // docker save, the file
+	saved string // the file from docker save
 	forms []form
 }
 
-// A form is one way to get at the image.
+// form is one way to read the image.
 type form struct {
 	name  string
-	ref   string // as peel is asked for it
-	stdin string // the file on standard input, "" for none
-	oci   bool   // the tool has written the config anew, as OCI has it: the image's ID is another
+	ref   string // argument for peel
+	stdin string // file for standard input, or ""
+	oci   bool   // the tool converted the config to OCI, so the image's ID differs
 }
 
 // builtImage returns the image of testdata/Dockerfile, which is built once for all tests.
@@ -35,7 +35,7 @@ func builtImage(t *testing.T) *built {
 	podmanSocket(t)
 	buildOnce.Do(func() { theImage = build(t) })
 	if theImage == nil {
-		t.Fatal("the image could not be built: see the first test that wanted it")
+		t.Fatal("the image couldn't be built: see the first test that needed it")
 	}
 	return theImage
 }
@@ -52,7 +52,7 @@ func build(t *testing.T) *built {
 		t.Fatal(err)
 	}
 	b := &built{name: fmt.Sprintf("peel-integration-%d:1", os.Getpid())}
-	atExit = append(atExit, func() { // the context is the process's: the tests' own are over
+	atExit = append(atExit, func() { // not the test's context, which has ended by then
 		ctx := context.Background()
 		_, _ = output(ctx, "docker", "rmi", "-f", b.name)
 		_, _ = output(ctx, "podman", "rmi", "-f", b.name)
@@ -120,13 +120,13 @@ func compress(t *testing.T, from, to string) {
 	}
 }
 
-// TestTheFormsAreWhatTheySay guards the tests below: a tool that quietly wrote
-// gzip for zstd would leave a form untested.
+// TestTheFormsAreWhatTheySay protects the tests below: a tool that silently wrote gzip instead
+// of zstd would leave a form untested.
 func TestTheFormsAreWhatTheySay(t *testing.T) {
 	b := builtImage(t)
 	zstd := filepath.Join(filepath.Dir(b.saved), "oci-zstd.tar")
 	manifest := run(t, "skopeo", "inspect", "--raw", "oci-archive:"+zstd)
 	if !strings.Contains(manifest, "tar+zstd") {
-		t.Errorf("the zstd archive's manifest says nothing of zstd: %s", manifest)
+		t.Errorf("the zstd archive's manifest doesn't mention zstd: %s", manifest)
 	}
 }

@@ -18,17 +18,17 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// containerSequences is how many random sequences of changes are made in a container
-// of each engine; PEEL_SEQUENCES=FIRST-LAST asks for others.
+// containerSequences is the number of random sequences of changes made in a container of each
+// engine; PEEL_SEQUENCES=FIRST-LAST selects others.
 const containerSequences = 20
 
-// sequencesAtOnce is how many of them one container makes, each in a folder of its
-// own. Podman 4 cannot list the changes of many containers, so it gets few at once.
+// sequencesAtOnce is how many of them one container runs, each in its own folder. Podman 4
+// can't list the changes of many containers, so it gets few at once.
 var sequencesAtOnce = map[string]int{"docker": 10, "podman": 2}
 
-// TestContainersAtRandom changes files at random in real containers. A container's
-// layer is that of the image which the engine makes of it (commit), and is the same
-// through the engine's API as from its files.
+// TestContainersAtRandom changes files at random in real containers. A container's layer must
+// equal that of the image that the engine commits from it, whether peel reads it through the
+// engine's API or from its files.
 func TestContainersAtRandom(t *testing.T) {
 	needEngines(t)
 	podmanSocket(t)
@@ -46,26 +46,26 @@ func TestContainersAtRandom(t *testing.T) {
 			for first := from; first < n && !t.Failed(); first += sequencesAtOnce[engine] {
 				containerAtRandom(t, engine, step, first, min(n, first+sequencesAtOnce[engine]))
 			}
-			t.Logf("the engine could not list the changes of %d containers", unlistable)
+			t.Logf("the engine couldn't list the changes of %d containers", unlistable)
 		})
 	}
 }
 
-// containerLabel marks what these tests create.
+// containerLabel marks everything that these tests create.
 const containerLabel = "dev.peel.integration=1"
 
-// A box is a container that a test has made.
+// box is a container that a test created.
 type box struct{ engine, name string }
 
 func (b box) ref() string { return "container://" + b.engine + "/" + b.name }
 
-// newBox creates a container that does acts, and removes it at the end of the test.
+// newBox creates a container that runs acts, and removes it at the end of the test.
 func newBox(t *testing.T, engine, image string, options []string, acts ...string) box {
 	t.Helper()
 	boxes++
 	b := box{engine, fmt.Sprintf("peel-test-%d-%d", os.Getpid(), boxes)}
 	args := []string{"create", "--name", b.name, "--network", "none", "--label", containerLabel}
-	if engine == "podman" { // which asks for more than a sandbox may have
+	if engine == "podman" { // it asks for more than a sandbox may have
 		args = append(args, "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
 	}
 	args = append(append(append(args, options...), image, "/step"), acts...)
@@ -76,7 +76,7 @@ func newBox(t *testing.T, engine, image string, options []string, acts ...string
 
 var boxes, unlistable int
 
-// does starts a container and waits until it has done its acts.
+// does starts a container and waits until it has run its acts.
 func (b box) does(t *testing.T) {
 	t.Helper()
 	run(t, b.engine, "start", b.name)
@@ -86,7 +86,7 @@ func (b box) does(t *testing.T) {
 	}
 }
 
-// importImage makes an image of one layer with a tree for each of the sequences.
+// importImage makes an image of one layer with a tree for each sequence.
 func importImage(t *testing.T, engine, step string, first, last int) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "base.tar")
@@ -117,7 +117,7 @@ func importImage(t *testing.T, engine, step string, first, last int) string {
 		for i, name := range []string{"a/x", "a/y", "a/b/x", "a/b/z", "c/x", "c/d/w", "c/d/e/v", "f/x", "f/-odd*", "top"} {
 			add(tar.Header{Name: root + name, Typeflag: tar.TypeReg, Mode: 0o644, Uid: i % 3}, strings.Repeat(name, 40+i))
 		}
-		add(tar.Header{Name: root + "f/hard", Typeflag: tar.TypeLink, Linkname: root + "f/x", Mode: 0o644, Uid: 7 % 3}, "") // as f/x: they are one file
+		add(tar.Header{Name: root + "f/hard", Typeflag: tar.TypeLink, Linkname: root + "f/x", Mode: 0o644, Uid: 7 % 3}, "") // the same file as f/x
 		add(tar.Header{Name: root + "l", Typeflag: tar.TypeSymlink, Linkname: "a/b", Mode: 0o777}, "")
 	}
 	if err := w.Close(); err != nil {
@@ -147,7 +147,7 @@ func containerAtRandom(t *testing.T, engine, step string, first, last int) {
 	compareContainer(t, b, engine+"://"+committed, acts)
 }
 
-// throwActs are changes below root, at random.
+// throwActs returns random changes below root.
 func throwActs(seed uint64, root string) []string {
 	rnd := rand.New(rand.NewPCG(seed, 5))
 	names := []string{"a", "a/x", "a/y", "a/b", "a/b/x", "a/b/z", "c", "c/x", "c/d", "c/d/w", "c/d/e", "c/d/e/v", "f", "f/x", "f/hard", "f/-odd*", "top", "l", "n", "n/o", "a/n", "c/d/n", "größe", `b\s`, "%41", "f/.hid"}
@@ -189,13 +189,13 @@ func throwActs(seed uint64, root string) []string {
 		}
 	}
 	for i := range acts {
-		acts[i] = "try " + acts[i] // what cannot be done is left
+		acts[i] = "try " + acts[i] // changes that are impossible are skipped
 	}
 	return acts
 }
 
-// compareContainer holds a container, from its engine's files and through its API,
-// against the image that was made of it.
+// compareContainer compares a container, read from its engine's files and through its API, with
+// the image committed from it.
 func compareContainer(t *testing.T, b box, committed string, acts []string) {
 	t.Helper()
 	want := openVia(t, committed, source.ViaAny)
@@ -207,7 +207,7 @@ func compareContainer(t *testing.T, b box, committed string, acts []string) {
 	}
 	top := len(want.Image.Layers) - 1
 	if len(files.Image.Layers)-1 != top {
-		t.Fatalf("%d layers from files, the commit has %d", len(files.Image.Layers), top+1)
+		t.Fatalf("got %d layers from files, the commit has %d", len(files.Image.Layers), top+1)
 	}
 	wantLayer, filesLayer := entryLines(t, want.Image.Layers[top]), entryLines(t, files.Image.Layers[top])
 	if b.engine == "podman" {
@@ -218,17 +218,17 @@ func compareContainer(t *testing.T, b box, committed string, acts []string) {
 	told("the layer from files is not that of commit", lineDifferences(wantLayer, filesLayer))
 	told("the union from files is not that of commit", lineDifferences(withoutOwn(unionLines(t, want)), withoutOwn(unionLines(t, files))))
 	if _, err := output(t.Context(), b.engine, "diff", b.name); err != nil {
-		// podman 4 fails to list changes where a directory has taken a file's place.
+		// podman 4 fails to list changes where a directory replaced a file.
 		if _, err := source.Open(t.Context(), b.ref(), source.Options{Via: source.ViaAPI}); err == nil || !strings.Contains(err.Error(), "listing its changes") {
-			t.Errorf("%s lists no changes, and peel says %v", b.engine, err)
+			t.Errorf("%s lists no changes, but peel's error is %v", b.engine, err)
 		}
 		unlistable++
 		return
 	}
 	api := openVia(t, b.ref(), source.ViaAPI)
 	below, apiLayer := entryLines(t, want.Image.Layers[0]), entryLines(t, api.Image.Layers[top])
-	// An engine does not list what was written again as it was, nor a directory of which
-	// the time (Docker), or owner and extended attributes (podman) alone are others.
+	// An engine doesn't list files that were rewritten unchanged, or directories in which only
+	// the time (Docker), or only owner and extended attributes (podman), changed.
 	unlisted := map[string]bool{}
 	for name, is := range filesLayer {
 		if _, listed := apiLayer[name]; !listed && (alone(is) == alone(below[name]) || isDirOf(b.engine, is, below[name])) {
@@ -236,7 +236,7 @@ func compareContainer(t *testing.T, b box, committed string, acts []string) {
 			unlisted[name] = true
 		}
 	}
-	for name, is := range filesLayer { // the names that are left of one file
+	for name, is := range filesLayer { // the remaining names of one file
 		if what, names, ok := strings.Cut(is, " /"); ok && slices.ContainsFunc(strings.Split("/"+names, " = "), func(name string) bool { return unlisted[name] }) {
 			filesLayer[name], apiLayer[name] = what, alone(apiLayer[name])
 			if of, ok := strings.CutPrefix(apiLayer[name], "hardlink to "); ok && unlisted[of] {
@@ -250,7 +250,7 @@ func compareContainer(t *testing.T, b box, committed string, acts []string) {
 		if isDirOf(b.engine, is, apiUnion[name]) {
 			apiUnion[name] = is
 		}
-		// A name of several that was copied up as it was is a file of its own.
+		// One of several names that was copied up unchanged becomes a separate file.
 		if sameContent(is, apiUnion[name]) && (ofUnlisted(is, unlisted) || ofUnlisted(apiUnion[name], unlisted)) {
 			apiUnion[name] = is
 		}
@@ -258,8 +258,8 @@ func compareContainer(t *testing.T, b box, committed string, acts []string) {
 	told("the union through the API is not that from files", lineDifferences(withoutOwn(filesUnion), withoutOwn(apiUnion)))
 }
 
-// podmansOwn are the paths of a container's layer that podman has made, not the
-// container. "podman diff" does not list them.
+// podmansOwn are the paths of a container's layer that podman creates, not the container.
+// "podman diff" doesn't list them.
 var podmansOwn = []string{"/dev", "/etc/hostname", "/etc/hosts", "/etc/mtab", "/etc/resolv.conf", "/proc", "/run", "/run/.containerenv", "/run/secrets", "/sys"}
 
 func withoutOwn(lines map[string]string) map[string]string {
@@ -268,8 +268,8 @@ func withoutOwn(lines map[string]string) map[string]string {
 	return lines
 }
 
-// isDirOf reports whether two descriptions are of directories that agree in what an
-// engine compares: Docker mode and owner, podman mode and time.
+// isDirOf reports whether both descriptions are of directories that agree in what the engine
+// compares: mode and owner for Docker, mode and time for podman.
 func isDirOf(engine, a, b string) bool {
 	x, y := strings.Fields(a), strings.Fields(b)
 	if len(x) < 5 || len(y) < 5 || x[0] != "dir" || y[0] != "dir" || x[1] != y[1] {
@@ -281,7 +281,7 @@ func isDirOf(engine, a, b string) bool {
 	return x[2] == y[2]
 }
 
-// sameContent reports whether two lines of a union are of files of one content.
+// sameContent reports whether two lines of a union describe files with the same content.
 func sameContent(a, b string) bool {
 	x, y := strings.Fields(a), strings.Fields(b)
 	return len(x) > 3 && len(y) > 3 && x[0] == "file" && slices.Equal(x[:3], y[:3])
@@ -293,7 +293,7 @@ func ofUnlisted(line string, unlisted map[string]bool) bool {
 	return slices.ContainsFunc(fields[min(3, len(fields)):], func(name string) bool { return unlisted[name] })
 }
 
-// alone is what describes a file, without its other names.
+// alone returns a file's description without its other names.
 func alone(line string) string {
 	what, when, ok := strings.Cut(line, " at ")
 	if !ok {
@@ -322,8 +322,8 @@ func openVia(t *testing.T, ref string, via source.Via) *analyze.Analysis {
 	return a
 }
 
-// entryLines describes the entries of a layer by their paths, without its whiteouts.
-// Of the names of one file none is the first: engines differ in which they write.
+// entryLines describes a layer's entries by path, without its whiteouts. It doesn't distinguish
+// the first name of a file from the others, since engines differ in which they write first.
 func entryLines(t *testing.T, l *source.Layer) map[string]string {
 	t.Helper()
 	lines, first := map[string]string{}, map[string]string{}
@@ -357,7 +357,7 @@ func entryLines(t *testing.T, l *source.Layer) map[string]string {
 		names[of] = append(names[of], name)
 	}
 	for of, others := range names {
-		if lines[of] == "" { // it is in a lower layer
+		if lines[of] == "" { // the target is in a lower layer
 			for _, name := range others {
 				lines[name] = "hardlink to " + of
 			}
@@ -373,7 +373,7 @@ func entryLines(t *testing.T, l *source.Layer) map[string]string {
 	return lines
 }
 
-// unionLines describes what the last layer shows.
+// unionLines describes the union after the last layer.
 func unionLines(t *testing.T, a *analyze.Analysis) map[string]string {
 	t.Helper()
 	lines := map[string]string{}

@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// A containerd is one that runs for a test, with folders and a socket of its own.
+// containerd is a containerd that runs for a test, with its own folders and socket.
 type containerd struct{ dir, socket string }
 
-// startContainerd starts a containerd, which CONTAINERD_ADDRESS names until the test
-// ends. It knows nothing of others on the machine.
+// startContainerd starts a containerd, which CONTAINERD_ADDRESS names until the test ends. It's
+// independent of others on the machine.
 func startContainerd(t *testing.T) *containerd {
 	t.Helper()
 	if os.Getenv("PEEL_INTEGRATION") != "require" {
@@ -30,10 +30,10 @@ func startContainerd(t *testing.T) *containerd {
 	}
 	for _, program := range []string{"containerd", "ctr"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Fatalf("PEEL_INTEGRATION=require, but there is no %s", program)
+			t.Fatalf("PEEL_INTEGRATION=require, but %s isn't installed", program)
 		}
 	}
-	dir, err := os.MkdirTemp("", "peel-c") // a socket's path must be short
+	dir, err := os.MkdirTemp("", "peel-c") // sockets need short paths
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,25 +58,26 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	t.Fatalf("containerd does not answer at %s:\n%s", c.socket, said.String())
+	t.Fatalf("containerd doesn't answer at %s:\n%s", c.socket, said.String())
 	return nil
 }
 
-// sourceOf is where a report says that the image was read from.
+// sourceOf matches the source in a report.
 var sourceOf = regexp.MustCompile(`"source": "[^"]*"`)
 
-// importedReport is the JSON report of an image, but for where it was read from.
+// importedReport returns the JSON report of an image without its source.
 func importedReport(t *testing.T, peel program, args ...string) string {
 	t.Helper()
 	text, code := peel.run(t, form{}, append([]string{"report", "-f", "json", "--no-cache"}, args...)...)
 	if code != 0 {
-		t.Fatalf("peel report %s: exit code %d", strings.Join(args, " "), code)
+		t.Fatalf("peel report %s: got exit code %d", strings.Join(args, " "), code)
 	}
 	return sourceOf.ReplaceAllString(string(text), `"source": ""`)
 }
 
-// What containerd has is what was imported: by the API, from the folders, with no
-// containerd that answers at the same socket, in every namespace.
+// TestContainerdGivesWhatWasImported compares containerd's images with the imported archive:
+// through the API, from the folders, without a running containerd at the same socket, and in
+// every namespace.
 func TestContainerdGivesWhatWasImported(t *testing.T) {
 	startContainerd(t)
 	peel := buildProgram(t)
@@ -91,25 +92,25 @@ func TestContainerdGivesWhatWasImported(t *testing.T) {
 		for _, via := range []string{"api", "store"} {
 			for _, ref := range []string{"containerd://" + test.name, "containerd://two/" + test.name} {
 				if got := importedReport(t, peel, "--platform", "linux/amd64", "--via", via, ref); got != want {
-					t.Errorf("%s via %s:\n%s\nof the archive:\n%s", ref, via, got, want)
+					t.Errorf("%s via %s: got\n%s\nfrom the archive\n%s", ref, via, got, want)
 				}
 			}
 		}
 		list, _ := peel.run(t, form{}, "images", "--engine", "containerd")
 		for _, namespace := range []string{"one", "two"} {
 			if !regexp.MustCompile(`containerd://` + namespace + `/\S*` + regexp.QuoteMeta(test.name) + "\n").Match(list) {
-				t.Errorf("%s is not listed in namespace %s:\n%s", test.name, namespace, list)
+				t.Errorf("%s isn't listed in namespace %s:\n%s", test.name, namespace, list)
 			}
 		}
 	}
 }
 
-// blobIsGone matches the errors of the API and of the store about a blob that is gone.
+// blobIsGone matches the errors of the API and of the store about a missing blob.
 var blobIsGone = regexp.MustCompile("the content store does not have it|is not in containerd's content store")
 
-// While another process imports and removes images as fast as it can, an image that
-// stays is what it was, each time; and one that comes and goes is either that, or it says
-// what is not there any more.
+// TestContainerdWhileItIsUsed reads images while another process imports and removes images as
+// fast as it can. An image that stays must always be the same; one that comes and goes must be
+// complete, or give an error that says what is missing.
 func TestContainerdWhileItIsUsed(t *testing.T) {
 	startContainerd(t)
 	peel := buildProgram(t)
@@ -138,7 +139,7 @@ func TestContainerdWhileItIsUsed(t *testing.T) {
 	for i := range 50 {
 		via := []string{"api", "store"}[i%2]
 		if got := importedReport(t, peel, "--via", via, stays); got != wantStays {
-			t.Fatalf("opening %d, via %s:\n%s\nwant:\n%s", i, via, got, wantStays)
+			t.Fatalf("opening %d, via %s: got\n%s\nwant\n%s", i, via, got, wantStays)
 		}
 		text, err := output(t.Context(), string(peel), "report", "-f", "json", "--no-cache", "--via", via, comes)
 		var exit *exec.ExitError
@@ -155,17 +156,17 @@ func TestContainerdWhileItIsUsed(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d imports; the other image was there %d times, and %d times not", times, seen, absent)
+	t.Logf("%d imports; the other image was found %d times, and missing %d times", times, seen, absent)
 	if times < 3 {
 		t.Errorf("only %d imports in that time", times)
 	}
 }
 
-// countsOfEntries are the counts in a report that an entry for the root is part of.
+// countsOfEntries matches the counts in a report that include an entry for the root.
 var countsOfEntries = regexp.MustCompile(`"(entries|added)": \d+,`)
 
-// Layers whose blobs were discarded after unpacking are read from the snapshots, with
-// the same figures.
+// TestContainerdDiscardedLayers checks that layers whose blobs were discarded after unpacking
+// are read from the snapshots, with the same figures.
 func TestContainerdDiscardedLayers(t *testing.T) {
 	c := startContainerd(t)
 	peel := buildProgram(t)
@@ -183,21 +184,21 @@ func TestContainerdDiscardedLayers(t *testing.T) {
 		for _, l := range report.Layers {
 			run(t, "ctr", "content", "rm", l.Digest)
 			blob := filepath.Join(c.dir, "root/io.containerd.content.v1.content/blobs/sha256", strings.TrimPrefix(l.Digest, "sha256:"))
-			for i := 0; ; i++ { // containerd removes it a little later
+			for i := 0; ; i++ { // containerd removes it with a delay
 				if _, err := os.Stat(blob); errors.Is(err, os.ErrNotExist) {
 					break
 				}
 				if i == 100 {
-					t.Fatalf("%s is still there", blob)
+					t.Fatalf("%s still exists", blob)
 				}
 				time.Sleep(100 * time.Millisecond)
 			}
 		}
-		// The tar may list the root directory, of which a snapshot does not tell.
+		// The tar may list the root directory, which a snapshot doesn't.
 		want = countsOfEntries.ReplaceAllString(want, "")
 		for _, args := range [][]string{{}, {"--via", "store"}} {
 			if got := countsOfEntries.ReplaceAllString(importedReport(t, peel, append(args, "containerd://"+test.name)...), ""); got != want {
-				t.Errorf("%s from its snapshots, %q:\n%s\nof the archive:\n%s", test.name, args, got, want)
+				t.Errorf("%s from its snapshots, %q: got\n%s\nfrom the archive\n%s", test.name, args, got, want)
 			}
 		}
 		if got := importedReport(t, peel, "--via", "api", "containerd://"+test.name); strings.Count(got, "it cannot be read from a snapshot") != len(report.Layers) {
@@ -212,18 +213,19 @@ func TestContainerdDiscardedLayers(t *testing.T) {
 		_, err = output(t.Context(), string(peel), "report", "containerd://127.0.0.1:5055/tiny:1")
 	}
 	if err == nil || !strings.Contains(err.Error(), "is no longer in containerd's content store") {
-		t.Errorf("without its manifest: %v", err)
+		t.Errorf("without its manifest: got %v", err)
 	}
 }
 
-// A container's own layer is what containerd itself says of its snapshot.
+// TestContainerdsContainers compares a container's own layer with containerd's diff of its
+// snapshot.
 func TestContainerdsContainers(t *testing.T) {
 	c := startContainerd(t)
 	peel := buildProgram(t)
 	run(t, "ctr", "images", "import", "../testdata/docker29.tar")
 	const image = "127.0.0.1:5055/tiny:1"
 	run(t, "ctr", "containers", "create", "--snapshotter", "overlayfs", image, "web")
-	// Overlay is mounted as containerd would mount it for the container's process.
+	// Mount the overlay as containerd would for the container's process.
 	at := filepath.Join(c.dir, "mount")
 	if err := os.Mkdir(at, 0o700); err != nil {
 		t.Fatal(err)
@@ -257,16 +259,16 @@ func TestContainerdsContainers(t *testing.T) {
 		kind := map[string]string{"file": "-", "dir": "d", "symlink": "l", "hardlink": "h", "fifo": "p"}[row.Type]
 		if row.Change == "removed" {
 			if kind = "removed"; got[filepath.Dir(row.Path)] == kind {
-				continue // the tar says only what was removed, not what lay in it
+				continue // the tar lists only the removed directory, not its contents
 			}
 		}
 		got[row.Path] = kind
 	}
 	if len(want) < 10 || !maps.Equal(got, want) {
-		t.Errorf("the container's layer is\n%v\ncontainerd says\n%v", got, want)
+		t.Errorf("got container layer\n%v\nwant, from containerd,\n%v", got, want)
 	}
 	if text, _ := peel.run(t, form{}, "cat", "container://containerd/web", "/data/three"); string(text) != "three\n" {
-		t.Errorf("a file in it: %q", text)
+		t.Errorf("got content %q of a file in it", text)
 	}
 	if text, _ := peel.run(t, form{}, "images", "--containers", "--engine", "containerd"); !strings.Contains(string(text), "container://containerd/default/web") {
 		t.Errorf("listed are\n%s", text)

@@ -14,8 +14,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// containerEngines are the engines with a container of the built image each, that has
-// changed something and sees a volume.
+// changedBoxes returns a container of the built image in each engine. Each container changed
+// something and has a volume.
 func changedBoxes(t *testing.T, b *built) []box {
 	t.Helper()
 	var out []box
@@ -28,7 +28,7 @@ func changedBoxes(t *testing.T, b *built) []box {
 	return out
 }
 
-// TestContainersInCommands asks every command about a container.
+// TestContainersInCommands runs every command on a container.
 func TestContainersInCommands(t *testing.T) {
 	b := builtImage(t)
 	peel := buildProgram(t)
@@ -63,11 +63,11 @@ func TestContainersInCommands(t *testing.T) {
 				}
 				said, _ := output(t.Context(), "sh", "-c", `"$0" report --offline --engine "$1" "$2" 2>&1 || true`, string(peel), x.engine, x.name)
 				if !strings.Contains(said, "a container has that name: write container://"+x.name) {
-					t.Errorf("a container's name alone: %s", said)
+					t.Errorf("with the container's name alone: %s", said)
 				}
 				c, last := report.Image.Container, report.Layers[len(report.Layers)-1]
 				if c.Name != x.name || !strings.HasSuffix(c.Image, b.name) || c.State != "exited" || c.ReadAt == "" || len(c.Command) != 7 {
-					t.Errorf("the container is %+v", c)
+					t.Errorf("got container %+v", c)
 				}
 				if mounts := fmt.Sprint(c.Mounts); !strings.Contains(mounts, "/vol volume") || !strings.Contains(mounts, "/scratch") {
 					t.Errorf("mounts %s", mounts)
@@ -76,35 +76,35 @@ func TestContainersInCommands(t *testing.T) {
 					t.Errorf("init layer %v", c.InitLayer)
 				}
 				if !last.Container || last.Command != "container "+x.name || last.StoredBytes != 30+77 || report.Layers[0].Container {
-					t.Errorf("the last layer is %+v", last)
+					t.Errorf("got last layer %+v", last)
 				}
 				n := len(report.Layers) - 1
 				listed := text("ls", f.ref, "-R", "--layer", fmt.Sprint(n))
 				for _, wrong := range []string{"/etc/hosts", "/etc/resolv.conf", "/.dockerenv", "/run/.containerenv", "/dev", "in-the-volume", "/scratch/s"} {
 					if strings.Contains(listed, wrong+"\n") {
-						t.Errorf("the layer holds %s:\n%s", wrong, listed)
+						t.Errorf("the layer has %s:\n%s", wrong, listed)
 					}
 				}
 				for _, right := range []string{"/etc/settings\n", "/data/conf", "/new/b"} {
 					if !strings.Contains(listed, right) {
-						t.Errorf("the layer does not hold %q:\n%s", right, listed)
+						t.Errorf("the layer lacks %q:\n%s", right, listed)
 					}
 				}
 				history := text("log", f.ref, "/etc/settings")
 				if !strings.Contains(history, "container "+x.name) || strings.Count(history, "/step") != 2 {
-					t.Errorf("the history is\n%s", history)
+					t.Errorf("got history\n%s", history)
 				}
 				if got := text("cat", f.ref, "/new/b"); got != text("cat", f.ref, "/new/a") || len(got) != 77 {
 					t.Errorf("/new/b is %q", got)
 				}
 				if got := text("cat", f.ref, "/etc/settings"); len(got) != 30 {
-					t.Errorf("/etc/settings has %d bytes", len(got))
+					t.Errorf("got %d bytes for /etc/settings", len(got))
 				}
 				if got := text("diff", x.engine+"://"+b.name, f.ref); !strings.Contains(got, "/new") || !strings.Contains(got, "/data/conf") || !strings.Contains(got, "container "+x.name) {
-					t.Errorf("the difference is\n%s", got)
+					t.Errorf("got difference\n%s", got)
 				}
 				if got := text("check", f.ref, "-f", "json"); !strings.Contains(got, `"container": {`) {
-					t.Errorf("the check says\n%s", got)
+					t.Errorf("got check\n%s", got)
 				}
 				dir := t.TempDir()
 				text("extract", f.ref, "/new", "-o", dir)
@@ -115,12 +115,12 @@ func TestContainersInCommands(t *testing.T) {
 		}
 		out, _ := peel.run(t, form{}, "images", "--containers")
 		if !strings.Contains(string(out), x.name) || !strings.Contains(string(out), x.ref()) {
-			t.Errorf("%s is not listed:\n%s", x.name, out)
+			t.Errorf("%s isn't listed:\n%s", x.name, out)
 		}
 	}
 }
 
-// TestContainerThatWrites reads containers while they write.
+// TestContainerThatWrites reads containers while they write files.
 func TestContainerThatWrites(t *testing.T) {
 	b := builtImage(t)
 	peel := buildProgram(t)
@@ -130,13 +130,13 @@ func TestContainerThatWrites(t *testing.T) {
 		for _, via := range []string{"store", "api", "store", "api"} {
 			out, code := peel.run(t, form{}, "report", "--via", via, "-f", "json", x.ref())
 			if code != 0 || !bytes.Contains(out, []byte(`"state": "running"`)) {
-				t.Errorf("%s via %s: exit code %d", engine, via, code)
+				t.Errorf("%s via %s: got exit code %d", engine, via, code)
 			}
 		}
 	}
 }
 
-// TestContainerThatGoes removes a container while it is open, and one's image.
+// TestContainerThatGoes removes a container, and an image of one, while it's open.
 func TestContainerThatGoes(t *testing.T) {
 	b := builtImage(t)
 	for _, engine := range []string{"docker", "podman"} {
@@ -161,7 +161,7 @@ func TestContainerThatGoes(t *testing.T) {
 						r.Close()
 					}
 					if err == nil {
-						t.Error("the content of a container that is gone")
+						t.Error("got content of a removed container")
 					}
 				}
 				if _, err = source.Open(t.Context(), x.ref(), source.Options{Via: via}); err == nil || !strings.Contains(err.Error(), "no such container") {
@@ -192,11 +192,11 @@ func TestContainerWithoutItsImage(t *testing.T) {
 	}
 }
 
-// TestPodmansContainersNeedNoService reads podman's containers where nothing answers.
+// TestPodmansContainersNeedNoService reads podman's containers without a service that answers.
 func TestPodmansContainersNeedNoService(t *testing.T) {
 	b := builtImage(t)
 	if _, err := os.Stat("/run/podman/podman.sock"); err == nil {
-		t.Skip("podman answers here by itself")
+		t.Skip("a podman service runs on this machine")
 	}
 	x := newBox(t, "podman", b.name, []string{"-v", "/vol"}, "write /etc/settings 30 90", "rm /data/conf")
 	x.does(t)
@@ -210,7 +210,7 @@ func TestPodmansContainersNeedNoService(t *testing.T) {
 	}
 	c := got.Image.Container
 	if c.Name != x.name || !strings.HasSuffix(c.Image, b.name) || len(c.Command) != 3 || len(c.Mounts) != 1 || c.Mounts[0].Path != "/vol" {
-		t.Errorf("the container is %+v", c)
+		t.Errorf("got container %+v", c)
 	}
 	if _, err := source.Open(t.Context(), "container://podman/nobody-has-it", source.Options{}); err == nil || !strings.Contains(err.Error(), "no such container: nobody-has-it") {
 		t.Errorf("error %v", err)

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// TestMain undoes what the tests have done to the engines, the last thing first:
-// an image is removed while the service that has it still runs.
+// TestMain undoes the tests' changes to the engines in reverse order, so that an image is
+// removed while its service still runs.
 func TestMain(m *testing.M) {
 	atExit = append(atExit, ownCache())
 	code := m.Run()
@@ -26,8 +26,8 @@ func TestMain(m *testing.M) {
 
 var atExit []func()
 
-// ownCache gives the tests a cache of their own, until what it returns is called. The
-// compiler keeps its own: it would have to build everything anew.
+// ownCache gives the tests their own cache until the returned function is called. The compiler
+// keeps its normal one, since it would have to rebuild everything.
 func ownCache() (undo func()) {
 	if usual, err := os.UserCacheDir(); err == nil && os.Getenv("GOCACHE") == "" {
 		if err := os.Setenv("GOCACHE", filepath.Join(usual, "go-build")); err != nil {
@@ -44,8 +44,8 @@ func ownCache() (undo func()) {
 	return func() { _ = os.RemoveAll(dir) }
 }
 
-// needEngines skips a test that nobody asked for, and fails one that was asked
-// for where something is missing.
+// needEngines skips a test unless PEEL_INTEGRATION requires it; then it fails the test if a
+// program is missing.
 func needEngines(t *testing.T) {
 	t.Helper()
 	if os.Getenv("PEEL_INTEGRATION") != "require" {
@@ -53,7 +53,7 @@ func needEngines(t *testing.T) {
 	}
 	for _, program := range []string{"docker", "podman", "skopeo"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Fatalf("PEEL_INTEGRATION=require, but there is no %s", program)
+			t.Fatalf("PEEL_INTEGRATION=require, but %s isn't installed", program)
 		}
 	}
 	if out, err := exec.Command("docker", "version").CombinedOutput(); err != nil {
@@ -61,8 +61,8 @@ func needEngines(t *testing.T) {
 	}
 }
 
-// podmanSocket makes CONTAINER_HOST name a podman service: one that is there,
-// or one that runs until the tests end.
+// podmanSocket makes CONTAINER_HOST name a podman service: an existing one, or one that runs
+// until the tests end.
 func podmanSocket(t *testing.T) {
 	t.Helper()
 	if os.Getenv("CONTAINER_HOST") != "" {
@@ -91,11 +91,11 @@ func podmanSocket(t *testing.T) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	t.Fatalf("podman's service does not listen at %s:\n%s", socket, output.String())
+	t.Fatalf("podman's service doesn't listen at %s:\n%s", socket, output.String())
 }
 
-// run runs a program and returns what it prints on standard output. What it
-// says on standard error is shown if it fails.
+// run runs a program and returns its standard output. If the program fails, run shows its
+// standard error.
 func run(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	out, err := output(t.Context(), name, args...)
@@ -109,7 +109,7 @@ func output(ctx context.Context, name string, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	c := exec.CommandContext(ctx, name, args...)
 	c.Stdout, c.Stderr = &stdout, &stderr
-	c.Env = append(os.Environ(), "DOCKER_BUILDKIT=0") // the builder that every engine has
+	c.Env = append(os.Environ(), "DOCKER_BUILDKIT=0") // every engine has this builder
 	if err := c.Run(); err != nil {
 		return stdout.String(), fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, stderr.String())
 	}
@@ -124,7 +124,7 @@ func goBuild(t *testing.T, pkg, to string) {
 	}
 }
 
-// compile builds a program as it is released; our own ones have the tag dev.
+// compile builds a program as for a release; our own tools have the tag dev.
 func compile(pkg, to string) error {
 	c := exec.Command("go", "build", "-tags=dev", "-trimpath", "-ldflags=-s -w", "-o", to, pkg)
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -134,8 +134,8 @@ func compile(pkg, to string) error {
 	return nil
 }
 
-// startDaemon runs a program until the test ends, and then removes its folder. It
-// returns what the program says.
+// startDaemon runs a program until the test ends, and then removes its folder. It returns the
+// program's output.
 func startDaemon(t *testing.T, dir, program string, args ...string) *bytes.Buffer {
 	t.Helper()
 	daemon := exec.Command(program, args...)

@@ -18,33 +18,33 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// The engine adds to a container what its runtime will mount: none of
-// this is in the image.
+// containersOwn are the mount points that the engine adds to a container. The image doesn't
+// have them.
 var containersOwn = map[string]bool{
 	"/.dockerenv": true, "/dev": true, "/proc": true, "/sys": true,
 	"/etc/hosts": true, "/etc/hostname": true, "/etc/resolv.conf": true, "/etc/mtab": true,
 }
 
-// The directories in which those stand: adding them is an edit of the directory
-// itself, whose time is then the container's.
+// touched are the parent directories of these: adding a mount point changes the directory's
+// time.
 var touched = map[string]bool{"/": true, "/etc": true}
 
-// A row is one path as a container shows it, or as the union does. Hard links to
-// one file are all of type file; group tells which belong together.
+// row is one path as a container or the union shows it. Hard links all have the type file;
+// group shows which names belong together.
 type row struct {
 	kind     string
 	mode     uint32
 	uid, gid int64
-	time     int64 // seconds
+	time     int64 // in seconds
 	size     int64
-	link     string // of a symlink
+	link     string // target of a symlink
 	device   string
-	sum      string // of the content, and of a capability
-	group    string // the least of the names of one file, if there are several
+	sum      string // of content and capabilities
+	group    string // alphabetically first of the file's names, if there are several
 }
 
-// TestTheTreeIsTheContainers compares the union after the last layer with
-// "docker export" of a container that was created from the image.
+// TestTheTreeIsTheContainers compares the union after the last layer with "docker export" of a
+// container created from the image.
 func TestTheTreeIsTheContainers(t *testing.T) {
 	b := builtImage(t)
 	want, visible := exported(t, b.name)
@@ -70,23 +70,23 @@ func TestTheTreeIsTheContainers(t *testing.T) {
 		}
 	}
 	if len(want) < 30 {
-		t.Errorf("only %d paths were compared", len(want))
+		t.Errorf("compared only %d paths", len(want))
 	}
 
-	// The figures, counted without the tree: visible bytes are what the export's
-	// files hold, stored bytes what the files of the layers' tars hold.
+	// The figures, computed without the tree: visible bytes are those of the files in the
+	// export, stored bytes those of the files in the layers' tars.
 	if a.Totals.Visible != visible {
-		t.Errorf("%d visible bytes, but the container's files hold %d", a.Totals.Visible, visible)
+		t.Errorf("got %d visible bytes, but the container's files have %d", a.Totals.Visible, visible)
 	}
 	if stored := storedIn(t, b.saved); a.Totals.Stored != stored {
-		t.Errorf("%d stored bytes, but the files in the layers hold %d", a.Totals.Stored, stored)
+		t.Errorf("got %d stored bytes, but the files in the layers have %d", a.Totals.Stored, stored)
 	}
 	if a.Totals.Wasted != a.Totals.Stored-a.Totals.Visible {
-		t.Errorf("%d wasted bytes, but %d are stored and %d visible", a.Totals.Wasted, a.Totals.Stored, a.Totals.Visible)
+		t.Errorf("got %d wasted bytes, but %d are stored and %d visible", a.Totals.Wasted, a.Totals.Stored, a.Totals.Visible)
 	}
 }
 
-// exported returns what a container of the image shows, and the bytes of its files.
+// exported returns the paths that a container of the image shows, and the bytes of its files.
 func exported(t *testing.T, image string) (map[string]row, int64) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "export.tar")
@@ -95,7 +95,7 @@ func exported(t *testing.T, image string) (map[string]row, int64) {
 	run(t, "docker", "rm", container)
 
 	rows := map[string]row{}
-	groups := map[string][]string{} // the first name of a file to all of them
+	groups := map[string][]string{} // maps a file's first name to all its names
 	var total int64
 	eachMember(t, file, func(h *tar.Header, body io.Reader) {
 		name := path.Clean("/" + h.Name)
@@ -142,7 +142,7 @@ func unionRows(t *testing.T, a *analyze.Analysis) map[string]row {
 		node := analyze.NodeID(n)
 		v, ok := a.Tree.At(node, last)
 		if !ok || node == 0 {
-			continue // the root: no layer and no export names it
+			continue // the root: neither layers nor exports name it
 		}
 		name := a.Tree.Path(node)
 		r := row{kind: v.Kind().String(), mode: v.Mode(), uid: v.UID(), gid: v.GID(), time: v.Time().Unix()}
@@ -167,7 +167,7 @@ func unionRows(t *testing.T, a *analyze.Analysis) map[string]row {
 	return rows
 }
 
-// group notes in the rows which names belong to one file.
+// group records in the rows which names belong to the same file.
 func group(rows map[string]row, groups map[string][]string) {
 	for _, names := range groups {
 		if len(names) < 2 {
@@ -181,7 +181,7 @@ func group(rows map[string]row, groups map[string][]string) {
 	}
 }
 
-// storedIn adds up the files in the layers of a "docker save" file.
+// storedIn adds up the sizes of the files in the layers of a docker save archive.
 func storedIn(t *testing.T, file string) int64 {
 	t.Helper()
 	var total int64
@@ -192,7 +192,7 @@ func storedIn(t *testing.T, file string) int64 {
 		layer := tar.NewReader(body)
 		for {
 			inner, err := layer.Next()
-			if err != nil { // the end, or no tar at all
+			if err != nil { // the end, or not a tar
 				return
 			}
 			total += inner.Size

@@ -7,8 +7,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// TestEveryFormGivesTheSame holds the rule that an image has one tree and one
-// set of figures, whatever it was read from.
+// TestEveryFormGivesTheSame checks that an image has the same tree and figures in every form.
 func TestEveryFormGivesTheSame(t *testing.T) {
 	b := builtImage(t)
 	want := summary(t, open(t, b.forms[0]))
@@ -20,13 +19,13 @@ func TestEveryFormGivesTheSame(t *testing.T) {
 				t.Errorf("%s differs from %s:\n%s", f.name, b.forms[0].name, diff)
 			}
 			if (a.Image.ID == id) == f.oci {
-				t.Errorf("the image's ID is %s, in the engine %s", a.Image.ID, id)
+				t.Errorf("got image ID %s, the engine has %s", a.Image.ID, id)
 			}
 		})
 	}
 }
 
-// TestTheBuildersWork asserts what the steps of testdata/Dockerfile were made to do.
+// TestTheBuildersWork checks the effects of the steps in testdata/Dockerfile.
 func TestTheBuildersWork(t *testing.T) {
 	a := open(t, builtImage(t).forms[0])
 	type version struct {
@@ -74,7 +73,8 @@ func TestTheBuildersWork(t *testing.T) {
 				t.Fatalf("got %v, want %v", got, test.want)
 			}
 			for i := range got {
-				// A removed or covered version without bytes has a cause or none: not said here.
+				// A removed or covered version without bytes may or may not have a cause, so
+				// don't compare it.
 				if test.want[i].cause == no && test.want[i].by == -1 {
 					got[i].cause, got[i].by = no, -1
 				}
@@ -91,6 +91,6 @@ func TestTheBuildersWork(t *testing.T) {
 		}
 	}
 	if name := a.Image.Name; !strings.HasPrefix(name, "peel-integration") {
-		t.Errorf("the image is named %q", name)
+		t.Errorf("got image name %q", name)
 	}
 }

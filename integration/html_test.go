@@ -22,7 +22,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// htmlReport writes the HTML report on an image to a file.
+// htmlReport writes an image's HTML report to a file.
 func htmlReport(t *testing.T, ref string) (file string, a *analyze.Analysis) {
 	t.Helper()
 	needBrowser(t) // before the work is done
@@ -61,8 +61,8 @@ const (
 	item    = `document.querySelectorAll("[role=treeitem]")`
 )
 
-// itemNamed is the cell right below the directory shown whose label begins with
-// the name.
+// itemNamed returns the cell directly below the current directory whose label begins with the
+// name.
 func itemNamed(name string) string {
 	return `document.querySelector("[role=treeitem][aria-label^=` + strconv.Quote(strconv.Quote(name + ","))[1:] + `)`
 }
@@ -74,7 +74,7 @@ func TestHTMLStructure(t *testing.T) {
 	for _, tag := range []string{"header", "main", "footer", "h1"} {
 		want(p, `document.querySelectorAll("`+tag+`").length`, 1)
 	}
-	// A heading or a landmark without a name, a table without headers, a control
+	// Look for a heading or landmark without a name, a table without headers, and a control
 	// without a label.
 	want(p, `Array.from(document.querySelectorAll("section")).every(function (s) { return s.querySelector("h2").id === s.getAttribute("aria-labelledby"); })`, true)
 	want(p, `document.querySelectorAll("nav:not([aria-label])").length`, 0)
@@ -83,11 +83,11 @@ func TestHTMLStructure(t *testing.T) {
 	want(p, `document.querySelectorAll("[tabindex]:not([tabindex='0']):not([tabindex='-1'])").length`, 0)
 	want(p, `document.querySelectorAll("[role=treeitem][tabindex='0']").length`, 1)
 	want(p, `document.querySelectorAll("[role=treeitem]:not([aria-label])").length`, 0)
-	// Every figure of the totals is there, as it is written everywhere.
+	// The summary must contain every figure of the totals, in the usual notation.
 	text := value[string](p, `document.getElementById("summary").textContent`)
 	for _, n := range []int64{a.Totals.Stored, a.Totals.Visible, a.Totals.Wasted, a.Totals.UserStored, a.Totals.BaseHidden} {
 		if !strings.Contains(text, human.Size(n)) {
-			t.Errorf("the summary does not say %s:\n%s", human.Size(n), text)
+			t.Errorf("the summary lacks %s:\n%s", human.Size(n), text)
 		}
 	}
 	want(p, `document.getElementById("waste-rows").rows.length`, a.Waste.Len())
@@ -96,13 +96,14 @@ func TestHTMLStructure(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(p, `document.querySelectorAll("#findings li").length`, len(analyze.Brief(findings, analyze.DefaultFloor(a.Totals.Stored))))
-	// What the script adds up is what the program did.
+	// The script's sums must match the program's.
 	p.click(`document.querySelector("#as-table > summary")`, false)
 	want(p, `document.getElementById("list-caption").textContent`, fmt.Sprintf("/: %s stored, %s visible, %s wasted",
 		human.Size(a.Totals.Stored), human.Size(a.Totals.Visible), human.Size(a.Totals.Wasted)))
 }
 
-// Commands break between words, never within a flag, and can be copied.
+// TestHTMLCommands checks that commands break between words, never within a flag, and can be
+// copied.
 func TestHTMLCommands(t *testing.T) {
 	f, err := testkit.Parse(`-- image app:1 linux/amd64 --
 step "RUN base"
@@ -125,7 +126,7 @@ file srv/model 9000 seed=m mode=0600
 	want(p, step+`.textContent`, "RUN --mount=type=cache,target=/var/cache/apt <<EOF\nset -e\n  apt-get install --no-install-recommends some-package other-package && chmod 0600 /srv/model && something --with-long-flag=of-some-value\nEOF")
 	for _, width := range []int64{1280, 360} {
 		p.resize(width, 900)
-		// A word is in one piece unless it takes a line alone, and no line ends with "&&".
+		// A word isn't split unless it fills a line alone, and no line ends with "&&".
 		want(p, `Array.from(document.querySelectorAll(".cmd > span")).filter(function (s) {
 			var r = s.getBoundingClientRect(), line = s.closest("dd, p, summary").clientWidth;
 			return s.checkVisibility() && r.height > 30 && r.width < 0.8 * line;
@@ -141,7 +142,7 @@ file srv/model 9000 seed=m mode=0600
 	advice := `document.querySelector("#findings .advice")`
 	p.click(advice+`.lastElementChild`, false)
 	if copied := value[string](p, `window.copied`); !strings.Contains(copied, "--chmod") || strings.Contains(copied, "Copy") {
-		t.Errorf("of the advice it copies %q", copied)
+		t.Errorf("copying the advice gives %q", copied)
 	}
 	want(p, `document.querySelectorAll("button.copy:not([aria-label])").length`, 0)
 }
@@ -152,15 +153,15 @@ func TestHTMLMapByMouse(t *testing.T) {
 	p.click(itemNamed("srv/shop"), true)
 	want(p, crumbs, "/ srv shop")
 	if label := value[string](p, `document.getElementById("cells").getAttribute("aria-label")`); label != "Map of /srv/shop, stored bytes" {
-		t.Errorf("the map is called %q", label)
+		t.Errorf("got map name %q", label)
 	}
 	p.click(`document.querySelectorAll("#crumbs button")[0]`, false)
 	want(p, crumbs, "/")
-	// A cell deep below goes to the directory that it is in.
+	// A click on a nested cell opens the directory that it's in.
 	deep := `Array.from(document.querySelectorAll(".cell[aria-hidden]:not(.dir)")).sort(function (a, b) { return b.offsetWidth * b.offsetHeight - a.offsetWidth * a.offsetHeight; })[0]`
 	p.click(deep, false)
 	if value[int](p, `document.querySelectorAll("#crumbs button").length`) < 2 {
-		t.Error("a click deep in the map goes nowhere")
+		t.Error("a click deep in the map has no effect")
 	}
 	p.click(`document.querySelectorAll("#crumbs button")[0]`, false)
 	for _, area := range []string{"visible", "wasted", "stored"} {
@@ -168,12 +169,12 @@ func TestHTMLMapByMouse(t *testing.T) {
 		dead := value[int](p, `document.querySelectorAll(".cell.dead").length`)
 		live := value[int](p, `document.querySelectorAll(".cell:not(.dead):not(.dir)").length`)
 		if (dead > 0) != (area != "visible") || (live > 0) != (area != "wasted") {
-			t.Errorf("the %s bytes are %d visible cells and %d wasted ones", area, live, dead)
+			t.Errorf("%s bytes show as %d visible cells and %d wasted ones", area, live, dead)
 		}
 	}
 	p.click(`document.querySelector("input[value=waste] + span")`, false)
 	if legend := value[string](p, `document.getElementById("legend").textContent`); !strings.Contains(legend, "visible") || !strings.Contains(legend, "metadata") {
-		t.Errorf("the colours of waste are called %q", legend)
+		t.Errorf("the legend of waste says %q", legend)
 	}
 }
 
@@ -186,9 +187,9 @@ func TestHTMLMapByKeyboard(t *testing.T) {
 	want(p, `document.querySelector(".ring").hidden`, false)
 	p.keys(kb.Home)
 	if again := value[string](p, focused); first == last || again != first {
-		t.Errorf("Home and End go from %q to %q to %q", first, last, again)
+		t.Errorf("Home and End move from %q to %q to %q", first, last, again)
 	}
-	// Whatever cell there is, arrow keys lead to it.
+	// The arrow keys reach every cell.
 	want(p, `(function () {
 		var all = Array.from(`+item+`), seen = new Set([all[0]]), open = [all[0]];
 		while (open.length) {
@@ -212,15 +213,15 @@ func TestHTMLMapByKeyboard(t *testing.T) {
 		p.keys(kb.ArrowRight)
 	}
 	if value[string](p, focused) == inside {
-		t.Error("arrow keys do not move inside a directory")
+		t.Error("arrow keys don't move inside a directory")
 	}
 	if said := value[string](p, `document.getElementById("detail").textContent`); !strings.HasPrefix(said, "/srv/shop/") {
-		t.Errorf("of the cell that has the focus it says %q", said)
+		t.Errorf("the focused cell is described as %q", said)
 	}
 	p.keys(kb.Escape)
 	want(p, crumbs, "/")
 	if label := value[string](p, focused); !strings.HasPrefix(label, "srv/shop,") {
-		t.Errorf("after Escape the focus is on %q", label)
+		t.Errorf("after Escape, the focus is on %q", label)
 	}
 	p.keys(kb.Escape)
 	want(p, crumbs, "/")
@@ -242,13 +243,13 @@ func TestHTMLSearchAndSort(t *testing.T) {
 		}
 	}
 	if status := value[string](p, `document.getElementById("found").textContent`); !strings.HasPrefix(status, fmt.Sprintf("%d of %d rows, ", len(found), all)) {
-		t.Errorf("of the search it says %q", status)
+		t.Errorf("the search reports %q", status)
 	}
 	if value[int](p, `document.querySelectorAll(".cell.hit").length`) == 0 {
-		t.Error("nothing is lit in the map")
+		t.Error("nothing is highlighted in the map")
 	}
 	p.run(focusOn(`document.getElementById("search")`))
-	p.keys(kb.Enter) // it must send nothing
+	p.keys(kb.Enter) // it must not send anything
 	for range "JPG metadata" {
 		p.keys(kb.Backspace)
 	}
@@ -270,8 +271,7 @@ func TestHTMLSearchAndSort(t *testing.T) {
 	want(p, `document.querySelectorAll("#waste-table [aria-sort]").length`, 1)
 }
 
-// contrasts lists the texts that stand out from their background by less than
-// WCAG's 4.5 to 1.
+// contrasts lists texts whose contrast with the background is below WCAG's 4.5 to 1.
 const contrasts = `(function () {
 	function rgb(c) { return (c.match(/[\d.]+/g) || []).map(Number); }
 	function light(c) {
@@ -318,18 +318,18 @@ func TestHTMLThemesAndWidths(t *testing.T) {
 	p.dark(false)
 	p.keys(kb.ArrowDown) // dark
 	want(p, paper, dark)
-	p.keys(kb.ArrowUp, kb.ArrowUp) // as the system's
+	p.keys(kb.ArrowUp, kb.ArrowUp) // back to the system's theme
 	want(p, paper, light)
 	for _, width := range []int64{1280, 800, 360} {
 		p.resize(width, 800)
 		want(p, `document.documentElement.scrollWidth`, int(width))
 		if n := value[int](p, item+`.length`); n < 2 {
-			t.Errorf("%d pixels wide, the map has %d cells", width, n)
+			t.Errorf("at a width of %d pixels, the map has %d cells", width, n)
 		}
 	}
 }
 
-// What an image calls its files and commands is text and nothing else.
+// TestHTMLHostileImage checks that the names and commands of an image stay plain text.
 func TestHTMLHostileImage(t *testing.T) {
 	evil := []string{
 		`<script>window.pwned=1;alert(1)</script>`,
@@ -368,7 +368,7 @@ func TestHTMLHostileImage(t *testing.T) {
 	}
 	for _, raw := range []string{"\u2028", "\u2029", "\u202e", "\u2066", "\xff", "\x1b"} {
 		if bytes.Contains(page, []byte(raw)) {
-			t.Errorf("the page holds a raw %q", raw)
+			t.Errorf("the page contains an unescaped %q", raw)
 		}
 	}
 	p := openPage(t, file)
@@ -385,7 +385,7 @@ func TestHTMLHostileImage(t *testing.T) {
 		})(`+search+`)`, true)
 	}
 	want(p, `(function (e) { e.value = ""; e.dispatchEvent(new Event("input")); return true; })(`+search+`)`, true)
-	// Into every directory and over every cell, and back.
+	// Open every directory and hover over every cell, and go back.
 	p.click(`document.querySelector("#as-table > summary")`, false)
 	visited := value[int](p, `(function () {
 		var n = 0;
@@ -404,7 +404,7 @@ func TestHTMLHostileImage(t *testing.T) {
 		return n;
 	})()`)
 	if visited < len(evil) {
-		t.Errorf("only %d cells were seen", visited)
+		t.Errorf("saw only %d cells", visited)
 	}
 	p.settle()
 	want(p, `window.pwned === undefined`, true)
@@ -413,7 +413,8 @@ func TestHTMLHostileImage(t *testing.T) {
 	want(p, `Array.from(document.querySelectorAll("[href]")).every(function (e) { return /^(#|data:,)/.test(e.getAttribute("href")); })`, true)
 }
 
-// Should text from an image ever become markup, the page's policy still stops it.
+// TestHTMLPolicy checks that the page's policy would stop text from an image that became
+// markup.
 func TestHTMLPolicy(t *testing.T) {
 	var asked atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
@@ -433,11 +434,11 @@ func TestHTMLPolicy(t *testing.T) {
 	faults := strings.Join(p.forgive(), "\n")
 	for _, directive := range []string{"script-src", "style-src", "img-src", "connect-src"} {
 		if !strings.Contains(faults, directive) {
-			t.Errorf("the browser does not complain of %s:\n%s", directive, faults)
+			t.Errorf("the browser doesn't report %s:\n%s", directive, faults)
 		}
 	}
 	if n := asked.Load(); n > 0 {
-		t.Errorf("the page has loaded something: %d requests", n)
+		t.Errorf("the page sent %d requests", n)
 	}
 }
 
@@ -463,7 +464,7 @@ func TestHTMLOddImages(t *testing.T) {
 	}
 }
 
-// steps is a directory in a directory in a directory, with a file in each.
+// steps returns nested directories, with a file in each.
 func steps(n int) string {
 	var b strings.Builder
 	for i := range n {

@@ -16,7 +16,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// verdictOn checks an image by the rules that hold where nothing is said.
+// verdictOn checks an image with the default rules.
 func verdictOn(t *testing.T, ref string) *report.Verdict {
 	t.Helper()
 	im, err := source.Open(t.Context(), ref, source.Options{Collect: analyze.Collectors()})
@@ -49,7 +49,7 @@ func writtenPage(t *testing.T, write func(*bytes.Buffer) error) string {
 	return file
 }
 
-// evilImage is an image whose names, steps and labels try to be more than text.
+// evilImage returns an image whose names, steps and labels try to be more than text.
 func evilImage(t *testing.T) string {
 	t.Helper()
 	evil := []string{`<script>window.pwned=1</script>`, `</script><img src=x onerror=window.pwned=1>`, `"onmouseover="window.pwned=1" x='`, `{{.Policy}}`, "\u202egnp.exe", strings.Repeat("x", 250)}
@@ -71,8 +71,8 @@ func evilImage(t *testing.T) string {
 	return f.Shapes()[0].Write(t, f)
 }
 
-// The pages of a check and a comparison can be read in both themes and at every width,
-// do nothing that a page must not do, and run nothing of what an image says.
+// TestHTMLPages checks that the pages of a check and a comparison are readable in both themes
+// and at every width, do nothing forbidden, and run nothing from an image.
 func TestHTMLPages(t *testing.T) {
 	needBrowser(t)
 	sample, evil := verdictOn(t, "../testdata/sample.tar"), verdictOn(t, evilImage(t))
@@ -83,7 +83,7 @@ func TestHTMLPages(t *testing.T) {
 	}
 	lost := &report.Verdict{Name: "<b>lost", Err: os.ErrNotExist}
 	for _, x := range []struct {
-		name, first string // first is the ID of what must be there
+		name, first string // first is the ID of an element that must exist
 		write       func(*bytes.Buffer) error
 	}{
 		{"check", "cells", func(b *bytes.Buffer) error { return report.CheckHTML(t.Context(), b, sample) }},

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestImagesAreListed builds an image, and finds it in the list of the engines
-// that have it, by a reference that opens it.
+// TestImagesAreListed builds an image and looks for it in the lists of both engines, with a
+// reference that opens it.
 func TestImagesAreListed(t *testing.T) {
 	b := builtImage(t)
 	peel := buildProgram(t)
@@ -40,10 +40,10 @@ func TestImagesAreListed(t *testing.T) {
 		r, ok := found[engine]
 		switch {
 		case !ok:
-			t.Errorf("%s: %s is not in the list:\n%s", engine, b.name, out)
+			t.Errorf("%s: %s isn't in the list:\n%s", engine, b.name, out)
 			continue
 		case r.ID != id || r.Size <= 0:
-			t.Errorf("%s: listed as %+v, its ID is %s", engine, r, id)
+			t.Errorf("%s: listed as %+v, but its ID is %s", engine, r, id)
 		}
 		report, code := peel.run(t, form{}, "report", "-f", "json", r.Ref)
 		var got struct {
@@ -51,13 +51,13 @@ func TestImagesAreListed(t *testing.T) {
 			Image  struct{ Platform string }
 		}
 		if err := json.Unmarshal(report, &got); err != nil || code != 0 {
-			t.Fatalf("exit code %d, %v in %s", code, err, report)
+			t.Fatalf("got exit code %d, %v in %s", code, err, report)
 		}
 		if r.Layers != nil && *r.Layers != got.Totals.Layers || r.Platform != "" && r.Platform != got.Image.Platform {
-			t.Errorf("%s: listed as %+v, it has %d layers for %s", engine, r, got.Totals.Layers, got.Image.Platform)
+			t.Errorf("%s: listed as %+v, but it has %d layers for %s", engine, r, got.Totals.Layers, got.Image.Platform)
 		}
 	}
 	if image := strings.TrimSpace(run(t, "docker", "image", "ls", "--quiet", "--no-trunc", b.name)); image != found["docker"].ID {
-		t.Errorf("docker lists it as %s, peel as %s", image, found["docker"].ID)
+		t.Errorf("docker lists it as %s, but peel as %s", image, found["docker"].ID)
 	}
 }

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// A pane is the real program in tmux, as somebody uses it.
+// pane is the real program in tmux, used as a person would.
 type pane struct {
 	t      *testing.T
 	socket string
 	dir    string
 }
 
-// openSample opens the sample image in a tmux of its own, with more flags if there are any.
+// openSample opens the sample image in a new tmux, with more flags if given.
 func openSample(t *testing.T, peel program, size [2]string, flags ...string) *pane {
 	t.Helper()
 	p := openPane(t, peel, size, strings.Join(append(flags, "SAMPLE"), " "))
@@ -25,15 +25,14 @@ func openSample(t *testing.T, peel program, size [2]string, flags ...string) *pa
 	return p
 }
 
-// openPane runs peel with arguments in a tmux of its own; SAMPLE stands for the sample
-// image.
+// openPane runs peel with arguments in a new tmux; SAMPLE stands for the sample image.
 func openPane(t *testing.T, peel program, size [2]string, args string) *pane {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
 		if os.Getenv("PEEL_INTEGRATION") == "require" {
-			t.Fatal("PEEL_INTEGRATION=require, but there is no tmux")
+			t.Fatal("PEEL_INTEGRATION=require, but tmux isn't installed")
 		}
-		t.Skip("uses the screen in tmux, which is not here")
+		t.Skip("uses the screen in tmux, which isn't installed")
 	}
 	sample, err := filepath.Abs("../testdata/sample.tar")
 	if err != nil {
@@ -58,11 +57,11 @@ func (p *pane) tmux(args ...string) string {
 	return string(out)
 }
 
-// types types text as it stands, and presses keys that have names.
+// types types text literally, and presses presses keys by name.
 func (p *pane) types(text string)      { p.tmux("send-keys", "-l", text) }
 func (p *pane) presses(keys ...string) { p.tmux(append([]string{"send-keys"}, keys...)...) }
 
-// sees waits until text is on the screen, and returns that.
+// sees waits until the text is on the screen, and returns the screen.
 func (p *pane) sees(text string) string {
 	p.t.Helper()
 	screen := ""
@@ -75,7 +74,7 @@ func (p *pane) sees(text string) string {
 	return ""
 }
 
-// What somebody does with an image, from the first key to the answer, on a small
+// TestJourneys does what people do with an image, from the first key to the answer, on a small
 // terminal and on a large one.
 func TestJourneys(t *testing.T) {
 	peel := buildProgram(t)
@@ -85,13 +84,13 @@ func TestJourneys(t *testing.T) {
 			p.presses("Enter")
 			screen := p.sees("by layer 5")
 			if !strings.Contains(screen, "removed") || !strings.Contains(screen, "29.4 kB") {
-				t.Errorf("the largest cause is not there:\n%s", screen)
+				t.Errorf("the largest cause isn't shown:\n%s", screen)
 			}
 			p.types("jl")
 			p.sees("main_Packages")
 			p.types("j")
 			p.presses("Enter")
-			p.sees("Files after layer 1 ") // the layer that carries it
+			p.sees("Files after layer 1 ") // the layer that stores it
 			p.sees("5  removed")
 			p.presses("BSpace")
 			p.sees("cause, layer to blame")
@@ -162,8 +161,8 @@ func TestJourneys(t *testing.T) {
 	}
 }
 
-// What to change: a fix is chosen, the head says what it would save, and its patch is one
-// that git takes.
+// TestFixJourney chooses a fix, reads in the head how much it would save, and writes a patch
+// that git accepts.
 func TestFixJourney(t *testing.T) {
 	peel := buildProgram(t)
 	for _, size := range [][2]string{{"80", "24"}, {"120", "40"}} {
@@ -205,7 +204,8 @@ func TestFixJourney(t *testing.T) {
 	}
 }
 
-// What somebody does with two images, on a small terminal and on a large one.
+// TestComparisonJourneys does what people do with two images, on a small terminal and on a
+// large one.
 func TestComparisonJourneys(t *testing.T) {
 	peel := buildProgram(t)
 	for _, size := range [][2]string{{"80", "24"}, {"120", "40"}} {
@@ -250,7 +250,7 @@ func TestComparisonJourneys(t *testing.T) {
 			p.sees("two.tar")
 			p.types("/one.tar")
 			p.sees("1 of")
-			p.presses("Down", "Enter") // which opens it
+			p.presses("Down", "Enter") // opens it
 			p.sees("Files after layer 10")
 			p.presses("C-p")
 			p.sees("two.tar")

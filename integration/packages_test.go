@@ -10,16 +10,16 @@ import (
 	"strings"
 	"testing"
 
-	_ "github.com/glebarez/go-sqlite" // with which go-rpmdb reads databases of SQLite
+	_ "github.com/glebarez/go-sqlite" // the driver with which go-rpmdb reads SQLite databases
 	rpmdb "github.com/knqyf263/go-rpmdb/pkg"
 )
 
-// Packages of trees that the package managers themselves have made: for each package,
-// the visible bytes are those of the files that its manager lists, and all rows add up
-// to the image.
+// These tests use trees that the package managers themselves made. For each package, the
+// visible bytes must be those of the files that its manager lists, and all rows must add up to
+// the image.
 
-// needTools skips a test that has to build and install packages, unless all tools that
-// it takes are there.
+// needTools skips a test that builds and installs packages unless all the tools it needs are
+// installed.
 func needTools(t *testing.T, tools ...string) {
 	t.Helper()
 	if os.Getenv("PEEL_INTEGRATION") != "require" {
@@ -27,12 +27,12 @@ func needTools(t *testing.T, tools ...string) {
 	}
 	for _, tool := range tools {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Fatalf("PEEL_INTEGRATION=require, but there is no %s", tool)
+			t.Fatalf("PEEL_INTEGRATION=require, but %s isn't installed", tool)
 		}
 	}
 }
 
-// listedPackages is the JSON of peel packages, as far as these tests read it.
+// listedPackages has the fields of the JSON of peel packages that these tests read.
 type listedPackages struct {
 	Totals   byteCounts
 	Packages []listedPackage
@@ -49,7 +49,7 @@ type listedPackage struct {
 	Installed   bool
 }
 
-// packagesIn lists the packages of a folder, and holds that all rows add up to it.
+// packagesIn lists the packages of a folder, and checks that all rows add up to the folder.
 func packagesIn(t *testing.T, peel program, root string) *listedPackages {
 	t.Helper()
 	out := run(t, string(peel), "packages", "dir:"+root, "-f", "json")
@@ -64,7 +64,7 @@ func packagesIn(t *testing.T, peel program, root string) *listedPackages {
 		sum.WastedBytes += x.WastedBytes
 	}
 	if sum != p.Totals {
-		t.Errorf("rows add up to %+v, the image has %+v", sum, p.Totals)
+		t.Errorf("rows add up to %+v, but the image has %+v", sum, p.Totals)
 	}
 	if len(p.Flaws) > 0 {
 		t.Errorf("flaws: %v", p.Flaws)
@@ -72,11 +72,11 @@ func packagesIn(t *testing.T, peel program, root string) *listedPackages {
 	return &p
 }
 
-// bytesOf sums up the regular files at some paths of a tree, each inode once, in which
-// the directories of a path may be symlinks.
+// bytesOf adds up the regular files at the given paths of a tree, each inode once. The
+// directories of a path may be symlinks.
 func bytesOf(t *testing.T, root string, paths []string) (bytes int64) {
 	t.Helper()
-	type look struct{ size, time int64 } // of what may be one inode
+	type look struct{ size, time int64 } // identifies what may be one inode
 	seen := map[look][]fs.FileInfo{}
 next:
 	for _, p := range paths {
@@ -100,7 +100,7 @@ next:
 	return bytes
 }
 
-// compare holds a tree's packages of a type against the files that their manager lists.
+// compare compares a tree's packages of one type with the files that their manager lists.
 func (p *listedPackages) compare(t *testing.T, root, typ string, listed map[string][]string) {
 	t.Helper()
 	n := 0
@@ -111,7 +111,7 @@ func (p *listedPackages) compare(t *testing.T, root, typ string, listed map[stri
 		n++
 		files, ok := listed[x.Name]
 		if want := bytesOf(t, root, files); !ok || x.VisibleBytes+x.SharedBytes != want {
-			t.Errorf("%s %s: %d bytes, the package manager lists files of %d", x.Name, x.Version, x.VisibleBytes+x.SharedBytes, want)
+			t.Errorf("%s %s: got %d bytes, but the package manager's files have %d", x.Name, x.Version, x.VisibleBytes+x.SharedBytes, want)
 		}
 	}
 	if n != len(listed) || n == 0 {
@@ -132,8 +132,8 @@ func writeTree(t *testing.T, root string, files map[string]string) {
 	}
 }
 
-// dpkg installs packages with configuration files, hard links, a diversion, files below
-// a symlink and a newer version of one.
+// TestPackagesOfDpkg installs packages with configuration files, hard links, a diversion, files
+// below a symlink, and a newer version of one.
 func TestPackagesOfDpkg(t *testing.T) {
 	needTools(t, "dpkg", "dpkg-deb", "dpkg-divert", "dpkg-query")
 	work, root := t.TempDir(), t.TempDir()
@@ -168,7 +168,7 @@ func TestPackagesOfDpkg(t *testing.T) {
 	listed := map[string][]string{}
 	for _, name := range []string{"one", "two"} {
 		for line := range strings.SplitSeq(run(t, "dpkg-query", "--admindir="+filepath.Join(root, "var/lib/dpkg"), "-L", name), "\n") {
-			// A path that is diverted is told in a line of its own.
+			// A diverted path has a line of its own.
 			if to, ok := strings.CutPrefix(line, "diverted by two to: "); ok {
 				listed[name][len(listed[name])-1] = to
 			} else if strings.HasPrefix(line, "/") {
@@ -179,7 +179,7 @@ func TestPackagesOfDpkg(t *testing.T) {
 	packagesIn(t, buildProgram(t), root).compare(t, root, "dpkg", listed)
 }
 
-// rpm, as Debian has it, writes a database of SQLite.
+// TestPackagesOfRpm uses Debian's rpm, which writes an SQLite database.
 func TestPackagesOfRpm(t *testing.T) {
 	needTools(t, "rpm", "rpmbuild")
 	work, root := t.TempDir(), t.TempDir()
@@ -207,8 +207,8 @@ func TestPackagesOfRpm(t *testing.T) {
 	packagesIn(t, buildProgram(t), root).compare(t, root, "rpm", listed)
 }
 
-// Databases of Berkeley DB, ndb and SQLite that distributions wrote, with trees made of the
-// files that they list.
+// TestPackagesOfDistributions uses Berkeley DB, ndb and SQLite databases from distributions,
+// with trees made from the files that they list.
 func TestPackagesOfDistributions(t *testing.T) {
 	needTools(t, "go")
 	peel := buildProgram(t)
@@ -255,7 +255,7 @@ func TestPackagesOfDistributions(t *testing.T) {
 			p := packagesIn(t, peel, root)
 			p.Packages = slices.DeleteFunc(p.Packages, func(x listedPackage) bool { return times[x.Name] > 1 })
 			for name, n := range times {
-				if n > 1 { // rows of several versions share one name
+				if n > 1 { // several versions share one name
 					delete(listed, name)
 				}
 			}

@@ -12,7 +12,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// TestBuildWithEngines builds with the real builders, by peel build. Findings name the
+// TestBuildWithEngines builds with the real builders through peel build. Findings name the
 // Dockerfile's lines.
 func TestBuildWithEngines(t *testing.T) {
 	needEngines(t)
@@ -39,7 +39,7 @@ func TestBuildWithEngines(t *testing.T) {
 			if err != nil && c.ProcessState == nil || c.ProcessState.ExitCode() != 1 {
 				t.Fatalf("error %v\n%s%s", err, out.String(), said.String())
 			}
-			_, document, _ := bytes.Cut(out.Bytes(), []byte("\n")) // behind the ID, which the builder prints
+			_, document, _ := bytes.Cut(out.Bytes(), []byte("\n")) // after the ID, which the builder prints
 			if !json.Valid(document) {
 				t.Fatalf("no JSON:\n%s", out.String())
 			}

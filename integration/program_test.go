@@ -15,7 +15,7 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// A program is the real one, as a user runs it.
+// program is the real program, as a user runs it.
 type program string
 
 func buildProgram(t *testing.T) program {
@@ -30,8 +30,8 @@ func buildProgram(t *testing.T) program {
 	return bin
 }
 
-// peelProgram is the program, compiled when the first test wants it, and removed after the
-// last one.
+// peelProgram compiles the program when the first test needs it. It's removed after the last
+// test.
 var peelProgram = sync.OnceValues(func() (program, error) {
 	dir, err := os.MkdirTemp("", "peel-test-")
 	if err != nil {
@@ -42,7 +42,7 @@ var peelProgram = sync.OnceValues(func() (program, error) {
 	return program(bin), compile("..", bin)
 })
 
-// run runs it on a form of the image and returns its output and exit code.
+// run runs the program on a form of the image and returns its output and exit code.
 func (p program) run(t *testing.T, f form, args ...string) (stdout []byte, code int) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), string(p), args...)
@@ -61,13 +61,13 @@ func (p program) run(t *testing.T, f form, args ...string) (stdout []byte, code 
 	}
 	code = c.ProcessState.ExitCode()
 	if code > 1 {
-		t.Errorf("peel %s: exit code %d\n%s", strings.Join(args, " "), code, messages.String())
+		t.Errorf("peel %s: got exit code %d\n%s", strings.Join(args, " "), code, messages.String())
 	}
 	return out.Bytes(), code
 }
 
-// TestTheReportIsTheSameForEveryForm runs the program on every form and compares
-// the JSON of its reports, but for what the form itself decides.
+// TestTheReportIsTheSameForEveryForm runs the program on every form and compares the JSON
+// reports, without the parts that depend on the form.
 func TestTheReportIsTheSameForEveryForm(t *testing.T) {
 	b := builtImage(t)
 	peel := buildProgram(t)
@@ -81,7 +81,7 @@ func TestTheReportIsTheSameForEveryForm(t *testing.T) {
 			}
 			delete(report["image"].(map[string]any), "source")
 			delete(report["image"].(map[string]any), "name")
-			delete(report["image"].(map[string]any), "id") // OCI's config is a document of its own
+			delete(report["image"].(map[string]any), "id") // an OCI config is a different document
 			delete(report["image"].(map[string]any), "digest")
 			delete(report["totals"].(map[string]any), "compressedBytes")
 			for _, layer := range report["layers"].([]any) {
@@ -97,14 +97,14 @@ func TestTheReportIsTheSameForEveryForm(t *testing.T) {
 				want = string(text)
 			}
 			if string(text) != want {
-				t.Errorf("the report differs from that of %s:\n%s\nwant:\n%s", b.forms[0].name, text, want)
+				t.Errorf("the report differs from that of %s: got\n%s\nwant\n%s", b.forms[0].name, text, want)
 			}
 		})
 	}
 }
 
-// TestTheCommandsAgreeWithTheContainer compares ls, cat and extract with what a
-// container of the image shows.
+// TestTheCommandsAgreeWithTheContainer compares ls, cat and extract with what a container of
+// the image shows.
 func TestTheCommandsAgreeWithTheContainer(t *testing.T) {
 	b := builtImage(t)
 	peel := buildProgram(t)
@@ -126,7 +126,7 @@ func TestTheCommandsAgreeWithTheContainer(t *testing.T) {
 				w, ok := want[got.Path]
 				if !ok {
 					if got.Path != "/" {
-						t.Errorf("ls lists %s, which the container has not", got.Path)
+						t.Errorf("ls lists %s, which the container doesn't have", got.Path)
 					}
 					continue
 				}
@@ -134,19 +134,19 @@ func TestTheCommandsAgreeWithTheContainer(t *testing.T) {
 					got.Type = "file"
 				}
 				if got.Type != w.kind || got.UID != w.uid || got.GID != w.gid {
-					t.Errorf("ls says %+v, the container %+v", got, w)
+					t.Errorf("ls prints %+v, but the container has %+v", got, w)
 				}
 			}
 			for name := range want {
 				if !listed[name] {
-					t.Errorf("ls does not list %s", name)
+					t.Errorf("ls doesn't list %s", name)
 				}
 			}
 
 			for _, name := range []string{"/data/kept", "/data/two", "/data/back"} {
 				content, _ := peel.run(t, f, "cat", f.ref, name)
 				if got := contentSum(t, bytes.NewReader(content)); got != want[name].sum {
-					t.Errorf("cat %s gives other content than the container has", name)
+					t.Errorf("the content that cat prints for %s differs from the container's", name)
 				}
 			}
 
@@ -160,15 +160,14 @@ func TestTheCommandsAgreeWithTheContainer(t *testing.T) {
 				if err != nil {
 					t.Errorf("extract: %v", err)
 				} else if got := contentSum(t, bytes.NewReader(content)); got != strings.Fields(w.sum)[0] {
-					t.Errorf("extract writes other content to %s than the container has", name)
+					t.Errorf("the content that extract writes to %s differs from the container's", name)
 				}
 			}
 		})
 	}
 }
 
-// TestTheSampleShowsEveryCause holds the image of the README: it has something
-// of everything to look at.
+// TestTheSampleShowsEveryCause checks that the README's image has something of everything.
 func TestTheSampleShowsEveryCause(t *testing.T) {
 	a := open(t, form{name: "the sample", ref: "../testdata/sample.tar"})
 	for _, c := range a.Causes {
@@ -180,12 +179,12 @@ func TestTheSampleShowsEveryCause(t *testing.T) {
 		t.Errorf("the sample has flaws: %v", a.Flaws)
 	}
 	if a.Totals.Efficiency > 0.8 {
-		t.Errorf("the sample's efficiency is %.2f: there is little to see", a.Totals.Efficiency)
+		t.Errorf("the sample's efficiency of %.2f is too high to show much", a.Totals.Efficiency)
 	}
 }
 
-// TestEnginesTakeTheSample loads the sample into real engines and compares what
-// they hand out again with the file.
+// TestEnginesTakeTheSample loads the sample into real engines and compares the images that they
+// return with the file.
 func TestEnginesTakeTheSample(t *testing.T) {
 	needEngines(t)
 	podmanSocket(t)

@@ -20,11 +20,11 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// randomImages is how many random images are held against the engine.
+// randomImages is the number of random images compared with the engine.
 const randomImages = 100
 
-// refusals are the kinds of image that peel reads and Docker refuses to load, each
-// with what Docker says, and the layers of one.
+// refusals lists the kinds of image that peel reads but Docker refuses to load, each with
+// Docker's error and the layers of an example.
 var refusals = []struct{ kind, says, layers string }{
 	{"one name twice in a layer: tar-split, with which Docker keeps layers, takes no duplicates",
 		"duplicates of file paths not supported", "-- layer --\nfile a 1\nfile a 2\n"},
@@ -48,8 +48,7 @@ var refusals = []struct{ kind, says, layers string }{
 		"operation not permitted", "-- layer --\ndir a\nhardlink b -> a\n"},
 }
 
-// TestRefusedKinds shows that the kinds are as said: Docker refuses an image of
-// each, and peel reads it.
+// TestRefusedKinds checks that Docker refuses an image of each kind, and that peel reads it.
 func TestRefusedKinds(t *testing.T) {
 	needEngines(t)
 	for _, r := range refusals {
@@ -60,23 +59,23 @@ func TestRefusedKinds(t *testing.T) {
 			}
 			file := testkit.ShapeNamed("docker-20").Write(t, f)
 			if _, err := output(t.Context(), "docker", "load", "--input", file); err == nil || !strings.Contains(err.Error(), r.says) {
-				t.Errorf("docker load says %v, not %q", err, r.says)
+				t.Errorf("docker load says %v, want %q", err, r.says)
 			}
 			open(t, form{name: r.kind, ref: file})
 		})
 	}
 }
 
-// TestRandomImages loads random images into Docker, creates a container of each, and
-// exports that: the tree must be what it shows, and so must the reference that
-// analyze's tests use. The images have symlinked parents, hard links through
-// them, and paths that are written twice in a layer under two names.
+// TestRandomImages loads random images into Docker, creates a container of each, and exports
+// it. Both peel's tree and the reference of analyze's tests must match the export. The images
+// have symlinked parents, hard links through them, and paths written twice in a layer under two
+// names.
 //
-// Docker keeps layers on overlayfs, which has a directory show what is below it
-// although a whiteout of its name stands beside it, and passes over opaque markers
-// at the root. peel goes by the specification there. So the reference is held, as
-// overlayfs reads layers, against the container, and peel against the reference as
-// the specification reads them; in most images there is no difference.
+// Docker stores layers on overlayfs, which shows what lies below a directory even if a whiteout
+// of its name stands beside it, and ignores opaque markers at the root. peel follows the
+// specification there. So the test compares the container with the reference in overlayfs's
+// reading, and peel with the reference in the specification's reading; for most images the two
+// are the same.
 func TestRandomImages(t *testing.T) {
 	needEngines(t)
 	file := filepath.Join(t.TempDir(), "image.tar")
@@ -92,7 +91,7 @@ func TestRandomImages(t *testing.T) {
 		if _, err := output(t.Context(), "docker", "load", "--input", file); err != nil {
 			kind := refusal(err)
 			if kind == "" {
-				t.Fatalf("seed %d is refused for no known reason: %v\n%s", seed, err, testkit.Text(im))
+				t.Fatalf("seed %d is refused for an unknown reason: %v\n%s", seed, err, testkit.Text(im))
 			}
 			refused[kind]++
 			continue
@@ -100,26 +99,26 @@ func TestRandomImages(t *testing.T) {
 		tried++
 		want := containerLines(t, im.Tag)
 		if d := lineDifferences(want, referenceLines(im, true)); d != "" {
-			t.Errorf("seed %d: the reference is not what the container shows:\n%s\n%s", seed, d, testkit.Text(im))
+			t.Errorf("seed %d: the reference differs from the container:\n%s\n%s", seed, d, testkit.Text(im))
 		}
 		spec := referenceLines(im, false)
 		if lineDifferences(want, spec) != "" {
 			bySpec++
 		}
 		if d := lineDifferences(spec, peelLines(t, file)); d != "" {
-			t.Errorf("seed %d: the tree is not what the container shows:\n%s\n%s", seed, d, testkit.Text(im))
+			t.Errorf("seed %d: the tree differs from the container:\n%s\n%s", seed, d, testkit.Text(im))
 		}
 		if t.Failed() {
 			return
 		}
 	}
 	if bySpec > tried/3 {
-		t.Errorf("%d of %d images are about what overlayfs reads differently", bySpec, tried)
+		t.Errorf("overlayfs reads %d of %d images differently", bySpec, tried)
 	}
-	t.Logf("%d images, %d of them read otherwise by overlayfs; refused: %v", tried, bySpec, refused)
+	t.Logf("%d images, of which overlayfs reads %d differently; refused: %v", tried, bySpec, refused)
 }
 
-// refusal returns what Docker says of a known kind, "" if err is of none.
+// refusal returns Docker's error if err is of a known kind, or "".
 func refusal(err error) string {
 	for _, r := range refusals {
 		if strings.Contains(err.Error(), r.says) {
@@ -129,8 +128,7 @@ func refusal(err error) string {
 	return ""
 }
 
-// containerLines describes what a container of the image shows. The image is
-// removed.
+// containerLines describes what a container of the image shows, and removes the image.
 func containerLines(t *testing.T, image string) map[string]string {
 	t.Helper()
 	exported := filepath.Join(t.TempDir(), "export.tar")
@@ -187,10 +185,10 @@ func containerLines(t *testing.T, image string) map[string]string {
 	return lines
 }
 
-// tie says of names of one file which belong together, in the place of attributes:
-// an engine gives all of them those of the last entry, peel each its own. Of what
-// is neither a file nor a directory, peel does not tell which names belong together,
-// so that attributes are left out of all of these.
+// tie replaces the attributes of names of one file by the names that belong together: an engine
+// gives all of them the attributes of the last entry, peel each its own. For anything but files
+// and directories, peel doesn't know which names belong together, so their attributes are
+// omitted.
 func tie(lines map[string]string, groups [][]string) {
 	for _, names := range groups {
 		slices.Sort(names)
@@ -205,7 +203,7 @@ func tie(lines map[string]string, groups [][]string) {
 	}
 }
 
-// referenceLines describes the union after the last layer as the reference has it.
+// referenceLines describes the union after the last layer according to the reference.
 func referenceLines(im *testkit.Image, overlayfs bool) map[string]string {
 	lines := map[string]string{}
 	groups := map[*testkit.Content][]string{}
@@ -236,7 +234,7 @@ func referenceLines(im *testkit.Image, overlayfs bool) map[string]string {
 	return lines
 }
 
-// peelLines describes the union after the last layer as peel has it.
+// peelLines describes the union after the last layer according to peel.
 func peelLines(t *testing.T, file string) map[string]string {
 	t.Helper()
 	return linesOf(t, open(t, form{name: file, ref: file}))
@@ -276,9 +274,9 @@ func linesOf(t *testing.T, a *analyze.Analysis) map[string]string {
 	return lines
 }
 
-// lineDifferences compares what lies at each path. Where one side tells no attributes
-// of a directory, they are not compared: the engine makes one that its highest layer
-// does not name, peel leaves it what it was.
+// lineDifferences compares the lines at each path. If one side has no attributes for a
+// directory, it doesn't compare them: the engine creates a directory that its highest layer
+// doesn't name, while peel leaves it unchanged.
 func lineDifferences(want, got map[string]string) string {
 	var b strings.Builder
 	paths := maps.Clone(want)

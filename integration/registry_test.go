@@ -25,10 +25,10 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// bcrypted is "secret", as a file of htpasswd holds it.
+// bcrypted is "secret" in the form of an htpasswd file.
 const bcrypted = "$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a"
 
-// needRegistry skips or fails a test as needEngines does, for want of a registry.
+// needRegistry skips or fails a test like needEngines, if a registry is missing.
 func needRegistry(t *testing.T) {
 	t.Helper()
 	if os.Getenv("PEEL_INTEGRATION") != "require" {
@@ -36,16 +36,16 @@ func needRegistry(t *testing.T) {
 	}
 	for _, program := range []string{"docker-registry", "skopeo"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Fatalf("PEEL_INTEGRATION=require, but there is no %s", program)
+			t.Fatalf("PEEL_INTEGRATION=require, but %s isn't installed", program)
 		}
 	}
 }
 
-// A dockerRegistry is Debian's docker-registry on loopback.
+// dockerRegistry is Debian's docker-registry on loopback.
 type dockerRegistry struct{ host string }
 
-// serveRegistry runs docker-registry until the test ends, on a folder of its own, with
-// these lines added to its configuration, the first of them below "http:".
+// serveRegistry runs docker-registry on its own folder until the test ends. It adds lines to
+// the configuration: http below "http:", and more at the end.
 func serveRegistry(t *testing.T, store, http, more string) dockerRegistry {
 	t.Helper()
 	listen, err := net.Listen("tcp", "127.0.0.1:0")
@@ -76,7 +76,7 @@ func serveRegistry(t *testing.T, store, http, more string) dockerRegistry {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	t.Fatalf("docker-registry does not listen:\n%s", output.String())
+	t.Fatalf("docker-registry doesn't listen:\n%s", output.String())
 	return dockerRegistry{}
 }
 
@@ -89,8 +89,8 @@ func (r dockerRegistry) push(t *testing.T, archive, name string, args ...string)
 	}
 }
 
-// figuresOf is a report without what the form of the image decides: how its layers are
-// stored, and what else is given by name.
+// figuresOf returns a report without the parts that depend on the form of the image: how its
+// layers are stored, and the given keys.
 func figuresOf(t *testing.T, text []byte, without ...string) string {
 	t.Helper()
 	var report map[string]any
@@ -106,7 +106,7 @@ func figuresOf(t *testing.T, text []byte, without ...string) string {
 	return string(out)
 }
 
-// strip removes keys wherever they are.
+// strip removes keys at any depth.
 func strip(v any, keys []string) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -123,12 +123,12 @@ func strip(v any, keys []string) {
 	}
 }
 
-// TestDockerRegistry reads the sample from a real registry: by plain HTTP on loopback,
-// by HTTPS with a certificate of our own, with basic authentication and with tokens of
-// a server elsewhere. The figures are those of the archive.
+// TestDockerRegistry reads the sample from a real registry: by plain HTTP on loopback, by HTTPS
+// with our own certificate, with basic authentication, and with tokens from another server. The
+// figures must be those of the archive.
 func TestDockerRegistry(t *testing.T) {
 	needRegistry(t)
-	peel := buildProgram(t) // by Go's own cache, in the real home
+	peel := buildProgram(t) // with Go's own cache, in the real home directory
 	home := testkit.NoEngines(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	archive, err := filepath.Abs("../testdata/sample.tar")
@@ -147,13 +147,13 @@ func TestDockerRegistry(t *testing.T) {
 		ref := "registry://" + r.host + "/me/shop:1.4"
 		out, _ := peel.run(t, form{}, "report", "-f", "json", ref)
 		if got := figuresOf(t, out); got != want {
-			t.Errorf("other figures than the archive's:\n%s", got)
+			t.Errorf("figures differ from the archive's:\n%s", got)
 		}
 		for _, args := range [][]string{{"ls", "-R", "-l"}, {"cat"}} {
 			path := map[string]string{"ls": "/", "cat": "/etc/os-release"}[args[0]]
 			got, _ := peel.run(t, form{}, append(args, ref, path)...)
 			if same, _ := peel.run(t, form{}, append(args, archive, path)...); string(got) != string(same) {
-				t.Errorf("peel %s gives something else than of the archive:\n%s", args[0], got)
+				t.Errorf("peel %s differs from the archive:\n%s", args[0], got)
 			}
 		}
 		list, _ := peel.run(t, form{}, "images", "registry://"+r.host+"/me/shop")
@@ -204,7 +204,7 @@ func TestDockerRegistry(t *testing.T) {
 		check(t, r)
 	})
 	t.Run("basic", func(t *testing.T) {
-		// "me:secret", by bcrypt.
+		// "me:secret", hashed with bcrypt.
 		passwords := filepath.Join(files, "htpasswd")
 		if err := os.WriteFile(passwords, []byte("me:"+bcrypted+"\n"), 0o600); err != nil {
 			t.Fatal(err)
@@ -230,9 +230,9 @@ func TestDockerRegistry(t *testing.T) {
 	})
 }
 
-// tokenServer gives tokens for a registry, to one user, as the registry's
-// documentation says ("Token Authentication Specification"). bundle is the certificate
-// by which the registry knows them.
+// tokenServer issues tokens for a registry to one user, as the registry's documentation
+// specifies ("Token Authentication Specification"). bundle is the certificate by which the
+// registry recognises them.
 func tokenServer(t *testing.T, user, password string) (bundle string, server *httptest.Server) {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)

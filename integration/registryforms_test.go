@@ -14,18 +14,18 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// A registryForm is one way in which an image's layers lie in a registry, written by
-// a real tool or by the library that such tools are made of.
+// registryForm is one form of an image's layers in a registry, written by a real tool or by the
+// library that such tools use.
 type registryForm struct {
 	name   string
-	push   func(t *testing.T, from, to string) // to "HOST/REPO:TAG", from a docker archive
-	media  string                              // the end of every layer's media type
-	annot  string                              // an annotation of every layer; "" if there need be none
+	push   func(t *testing.T, from, to string) // from a docker archive to "HOST/REPO:TAG"
+	media  string                              // suffix of every layer's media type
+	annot  string                              // an annotation of every layer; "" if none is needed
 	listed string                              // how peel says that the layers are listed; "" if they are read
-	alone  []string                            // what else of the report is the form's own
+	alone  []string                            // other parts of the report that depend on the form
 }
 
-// byTables pushes an image whose layers the program in testdata/tables has written.
+// byTables pushes an image whose layers are written by the program in testdata/tables.
 func byTables(program, form string) func(t *testing.T, from, to string) {
 	return func(t *testing.T, from, to string) {
 		t.Helper()
@@ -46,17 +46,16 @@ func bySkopeo(flags ...string) func(t *testing.T, from, to string) {
 	}
 }
 
-// TestEveryFormInARegistryGivesTheSame pushes the image that the builder has made to a
-// real registry, in every form that its layers may have there: reports, listings,
-// contents and extracted files are those of the archive. Each form has a registry of
-// its own: skopeo takes a blob that a registry has from an earlier push, whatever form
-// is wanted now.
+// TestEveryFormInARegistryGivesTheSame pushes the built image to a real registry with its
+// layers in every possible form. Reports, listings, contents and extracted files must be those
+// of the archive. Each form has its own registry, because skopeo reuses a blob from an earlier
+// push even in another form.
 func TestEveryFormInARegistryGivesTheSame(t *testing.T) {
 	needRegistry(t)
 	b := builtImage(t)
 	peel := buildProgram(t)
 	tables := filepath.Join(t.TempDir(), "tables")
-	run(t, "go", "-C", "testdata/tables", "build", "-o", tables, ".") // a module of its own
+	run(t, "go", "-C", "testdata/tables", "build", "-o", tables, ".") // a separate module
 	testkit.NoEngines(t)
 
 	look := func(ref string, args ...string) string {
@@ -83,7 +82,7 @@ func TestEveryFormInARegistryGivesTheSame(t *testing.T) {
 		{name: "zstd", push: bySkopeo("--dest-compress-format", "zstd"), media: "tar+zstd"},
 		{name: "zstd:chunked of skopeo", push: bySkopeo("--dest-compress-format", "zstd:chunked"), media: "tar+zstd", annot: "zstd-chunked.manifest-checksum", listed: "zstd:chunked"},
 		{name: "zstd:chunked", push: byTables(tables, "zstd-chunked"), media: "tar+zstd", annot: "io.github.containers.zstd-chunked.manifest-checksum", listed: "zstd:chunked"},
-		{name: "eStargz", push: byTables(tables, "estargz"), media: "tar+gzip", annot: "containerd.io/snapshot/stargz/toc.digest", listed: "eStargz", alone: []string{"diffId"}}, // the tar has the table in it
+		{name: "eStargz", push: byTables(tables, "estargz"), media: "tar+gzip", annot: "containerd.io/snapshot/stargz/toc.digest", listed: "eStargz", alone: []string{"diffId"}}, // its tar contains the table
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			t.Setenv("XDG_CACHE_HOME", t.TempDir())
@@ -101,26 +100,26 @@ func TestEveryFormInARegistryGivesTheSame(t *testing.T) {
 					}
 				}
 				if got.figures != want.figures {
-					t.Errorf("other figures%s:\n%s\nwant:\n%s", again, got.figures, want.figures)
+					t.Errorf("figures differ%s: got\n%s\nwant\n%s", again, got.figures, want.figures)
 				}
 			}
 			for _, args := range asked {
 				if got, same := look(ref, args...), look(b.saved, args...); got != same {
-					t.Errorf("peel %q gives %.300q, of the archive %.300q", args, got, same)
+					t.Errorf("peel %q prints %.300q, for the archive %.300q", args, got, same)
 				}
 			}
 			if got := unpacked(ref); got != wantTree {
-				t.Errorf("what is extracted differs from that of the archive:\n%s", got)
+				t.Errorf("extracted files differ from the archive's:\n%s", got)
 			}
 			got := reportOf(t, look(ref, "report", "-f", "json", "--verify"), f.alone)
 			if strings.Join(got.listedBy, "") != "" || got.figures != want.figures {
-				t.Errorf("verified, listed by %q:\n%s\nwant:\n%s", got.listedBy, got.figures, want.figures)
+				t.Errorf("verified, listed by %q: got\n%s\nwant\n%s", got.listedBy, got.figures, want.figures)
 			}
 		})
 	}
 }
 
-// isIn asserts that every layer in the registry has the form.
+// isIn checks that every layer in the registry has this form.
 func (f registryForm) isIn(t *testing.T, name string) {
 	t.Helper()
 	var m struct {
@@ -139,13 +138,13 @@ func (f registryForm) isIn(t *testing.T, name string) {
 			keys.WriteString(key + " ")
 		}
 		if !strings.HasSuffix(l.MediaType, f.media) || !strings.Contains(keys.String(), f.annot) {
-			t.Fatalf("layer %d is %s with the annotations %s: not what was asked for", i, l.MediaType, keys.String())
+			t.Fatalf("layer %d is %s with the annotations %s, which isn't the requested form", i, l.MediaType, keys.String())
 		}
 	}
 }
 
-// A formReport is a report: what every form must agree on, and how each layer is
-// listed.
+// formReport is a report, split into the part that must be the same for every form and how each
+// layer is listed.
 type formReport struct {
 	figures  string
 	listedBy []string
@@ -166,8 +165,8 @@ func reportOf(t *testing.T, text string, without []string) formReport {
 	return r
 }
 
-// treeOf writes out a folder: every path with its mode, size, time and content, and
-// which paths are one file.
+// treeOf describes a folder: every path with its mode, size, time and content, and which paths
+// are the same file.
 func treeOf(t *testing.T, dir string) string {
 	t.Helper()
 	var out strings.Builder

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// A Docker whose containers run in a user namespace (userns-remap): owners and
-// capabilities of a container's layer are those of the layer of docker commit, from its
-// files and through the API.
+// TestContainersOfRemappedDocker uses a Docker whose containers run in a user namespace
+// (userns-remap). Owners and capabilities in a container's layer must be those of docker
+// commit, whether read from files or through the API.
 func TestContainersOfRemappedDocker(t *testing.T) {
 	needEngines(t)
 	if os.Getuid() != 0 {
 		t.Skip("only root may start Docker")
 	}
 	if _, err := exec.LookPath("dockerd"); err != nil {
-		t.Fatal("PEEL_INTEGRATION=require, but there is no dockerd")
+		t.Fatal("PEEL_INTEGRATION=require, but dockerd isn't installed")
 	}
-	dir, err := os.MkdirTemp("", "peel-d") // a socket's path must be short
+	dir, err := os.MkdirTemp("", "peel-d") // sockets need short paths
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(dir, 0o711); err != nil { // for the namespace's root
+	if err := os.Chmod(dir, 0o711); err != nil { // for the namespace's root user
 		t.Fatal(err)
 	}
 	host := "unix://" + filepath.Join(dir, "d.sock")
@@ -35,7 +35,7 @@ func TestContainersOfRemappedDocker(t *testing.T) {
 			break
 		}
 		if i == 200 {
-			t.Fatalf("dockerd does not answer:\n%s", said.String())
+			t.Fatalf("dockerd doesn't answer:\n%s", said.String())
 		}
 		time.Sleep(100 * time.Millisecond)
 	}

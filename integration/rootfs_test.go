@@ -13,12 +13,12 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// A container's root filesystem, as docker export writes it, and unpacked by tar with
-// all that it has: owners, devices, hard links, extended attributes.
+// exportedRoot returns a container's root filesystem, as docker export writes it, and unpacked
+// by tar with everything: owners, devices, hard links, extended attributes.
 func exportedRoot(t *testing.T) (file, dir string) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("owners and devices can be unpacked by root alone")
+		t.Skip("only root can unpack owners and devices")
 	}
 	b := builtImage(t)
 	at := t.TempDir()
@@ -33,8 +33,8 @@ func exportedRoot(t *testing.T) (file, dir string) {
 	return file, dir
 }
 
-// TestRootfsIsTheContainers: the tar of docker export and the folder that tar makes of
-// it are the same tree, which is the container's, and its bytes are those of du.
+// TestRootfsIsTheContainers checks that the tar of docker export and the folder unpacked from
+// it give the same tree, which is the container's, and the bytes that du counts.
 func TestRootfsIsTheContainers(t *testing.T) {
 	file, dir := exportedRoot(t)
 	opened := map[string]*analyze.Analysis{}
@@ -58,7 +58,7 @@ func TestRootfsIsTheContainers(t *testing.T) {
 	if a, b := opened["rootfs:"+file].Totals, opened["dir:"+dir].Totals; a.Stored != b.Stored || a.Efficiency != 1 || b.Efficiency != 1 {
 		t.Errorf("the tar stores %d bytes, the folder %d", a.Stored, b.Stored)
 	}
-	// du counts directories and symlinks by their sizes on disk too.
+	// du also counts the sizes of directories and symlinks on disk.
 	var others int64
 	for line := range strings.Lines(run(t, "find", dir, "-not", "-type", "f", "-printf", "%s\n")) {
 		n, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
@@ -69,12 +69,12 @@ func TestRootfsIsTheContainers(t *testing.T) {
 	}
 	du := run(t, "du", "-s", "--apparent-size", "-B1", dir)
 	if total, _, _ := strings.Cut(du, "\t"); total != fmt.Sprint(opened["dir:"+dir].Totals.Stored+others) {
-		t.Errorf("du says %s bytes, peel %d and %d of what are no files", total, opened["dir:"+dir].Totals.Stored, others)
+		t.Errorf("du counts %s bytes, peel %d and %d for other types", total, opened["dir:"+dir].Totals.Stored, others)
 	}
 }
 
-// TestDirIsWhatTarWrites: what GNU tar writes of a folder is what is in it, to the
-// nanosecond and the last attribute.
+// TestDirIsWhatTarWrites checks that peel lists a folder exactly as GNU tar writes it,
+// including nanoseconds and all attributes.
 func TestDirIsWhatTarWrites(t *testing.T) {
 	_, dir := exportedRoot(t)
 	hole := filepath.Join(dir, "hole")
@@ -99,17 +99,17 @@ func TestDirIsWhatTarWrites(t *testing.T) {
 	}
 }
 
-// TestDirOfAnother: what somebody else's user may not read is listed and flagged, and
-// the rest goes on.
+// TestDirOfAnother checks that files that the user may not read are listed and flagged, and
+// everything else works.
 func TestDirOfAnother(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("becomes another user, which takes root")
+		t.Skip("runs as another user, which only root can do")
 	}
 	if _, err := exec.LookPath("setpriv"); err != nil {
-		t.Skip("there is no setpriv")
+		t.Skip("setpriv isn't installed")
 	}
 	peel := buildProgram(t)
-	at, err := os.MkdirTemp("", "peel-another") // which others may look into
+	at, err := os.MkdirTemp("", "peel-another") // that others may read
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,13 +120,13 @@ func TestDirOfAnother(t *testing.T) {
 		c := exec.CommandContext(t.Context(), "setpriv", append([]string{"--reuid=65534", "--regid=65534", "--clear-groups", filepath.Join(at, "peel"), "--no-cache"}, args...)...)
 		var out bytes.Buffer
 		c.Stdout, c.Stderr, c.Dir = &out, &out, at
-		_ = c.Run() // what it says is looked at
+		_ = c.Run() // its output is checked below
 		return out.String()
 	}
 	listed := as("ls", "-R", "-l", "dir:"+at)
 	for _, want := range []string{"/open/secret", "/open/public", "/closed", "/noexec"} {
 		if !strings.Contains(listed, want) {
-			t.Errorf("%s is not listed:\n%s", want, listed)
+			t.Errorf("%s isn't listed:\n%s", want, listed)
 		}
 	}
 	for path, want := range map[string]string{"/": "could not be read in full at or below /;", "/closed": "1 path could not be read in full at or below /closed", "/other/public": ""} {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// TestTheReportDoesNotDependOnHowItIsMade runs the program on every form of the
-// image without a cache, with an empty one, with a full one, with a damaged one,
-// and on one processor: the JSON is the same, byte for byte.
+// TestTheReportDoesNotDependOnHowItIsMade runs the program on every form of the image without a
+// cache, with an empty one, a full one and a damaged one, and on one processor. The JSON must
+// be identical.
 func TestTheReportDoesNotDependOnHowItIsMade(t *testing.T) {
 	b := builtImage(t)
 	peel := buildProgram(t)
@@ -30,7 +30,7 @@ func TestTheReportDoesNotDependOnHowItIsMade(t *testing.T) {
 			same := func(how string, got []byte) {
 				t.Helper()
 				if !bytes.Equal(got, want) {
-					t.Errorf("%s, the report is\n%s\nwithout a cache\n%s", how, got, want)
+					t.Errorf("%s, got report\n%s\nwithout a cache\n%s", how, got, want)
 				}
 			}
 			began := time.Now()
@@ -38,7 +38,7 @@ func TestTheReportDoesNotDependOnHowItIsMade(t *testing.T) {
 			cold := time.Since(began)
 			began = time.Now()
 			same("with a cache", report())
-			t.Logf("with an empty cache %v, with a cache %v", cold, time.Since(began))
+			t.Logf("with an empty cache got %v, with a cache %v", cold, time.Since(began))
 			t.Run("one processor", func(t *testing.T) {
 				t.Setenv("GOMAXPROCS", "1")
 				same("with a cache, on one processor", report())

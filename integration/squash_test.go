@@ -7,9 +7,8 @@ import (
 	"testing"
 )
 
-// TestSquashedImagesLoad squashes the image from each form it has, has both engines load
-// and run what comes out, and compares what they export of it with what they export of the
-// image itself.
+// TestSquashedImagesLoad squashes the image from each of its forms, loads the results into both
+// engines, runs them, and compares what the engines export with an export of the original.
 func TestSquashedImagesLoad(t *testing.T) {
 	b := builtImage(t)
 	peel := buildProgram(t)
@@ -27,9 +26,9 @@ func TestSquashedImagesLoad(t *testing.T) {
 				}
 				run(t, engine, "load", "-i", file)
 				if got := exportOf(t, engine, name); got != want {
-					t.Errorf("%s: it exports\n%s\nand not\n%s", f.name, got, want)
+					t.Errorf("%s: exported\n%s\nwant\n%s", f.name, got, want)
 				}
-				// Limits that any machine grants: podman asks for more by itself.
+				// Set limits that any machine grants: podman asks for more by default.
 				run(t, engine, "run", "--rm", "--network", "none", "--ulimit", "nofile=512:512", "--ulimit", "nproc=512:512", name, "/step", "write /proof 10 1")
 				run(t, engine, "rmi", "-f", name)
 			}
@@ -37,7 +36,7 @@ func TestSquashedImagesLoad(t *testing.T) {
 	}
 }
 
-// exportOf lists what an engine exports of a container of an image, with sums of
+// exportOf lists what an engine exports from a container of an image, with checksums of
 // contents.
 func exportOf(t *testing.T, engine, image string) string {
 	t.Helper()

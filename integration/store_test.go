@@ -8,9 +8,8 @@ import (
 	"testing"
 )
 
-// TestTheStoreGivesWhatTheEngineGives compares what is read from an engine's own
-// files with what the engine itself sends: the report byte for byte, and every
-// file's content.
+// TestTheStoreGivesWhatTheEngineGives compares data read from an engine's files with data that
+// the engine sends: the reports must be identical, and so must every file's content.
 func TestTheStoreGivesWhatTheEngineGives(t *testing.T) {
 	b := builtImage(t)
 	peel := buildProgram(t)
@@ -22,12 +21,12 @@ func TestTheStoreGivesWhatTheEngineGives(t *testing.T) {
 			for _, via := range []string{"api", "store"} {
 				out, code := peel.run(t, f, "report", "--via", via, "-f", "json", f.ref)
 				if code != 0 {
-					t.Fatalf("--via %s: exit code %d", via, code)
+					t.Fatalf("--via %s: got exit code %d", via, code)
 				}
 				report[via] = out
 				dir[via] = t.TempDir()
 				if _, code := peel.run(t, f, "extract", "--via", via, f.ref, "/data", "/etc", "-o", dir[via]); code != 0 {
-					t.Fatalf("--via %s: extracting: exit code %d", via, code)
+					t.Fatalf("--via %s: extracting: got exit code %d", via, code)
 				}
 			}
 			if !bytes.Equal(report["api"], report["store"]) {
@@ -39,21 +38,21 @@ func TestTheStoreGivesWhatTheEngineGives(t *testing.T) {
 			}
 			for name, content := range want {
 				if got[name] != content {
-					t.Errorf("%s: other content from the store", name)
+					t.Errorf("%s: content from the store differs", name)
 				}
 			}
 			if len(got) != len(want) {
-				t.Errorf("%d files from the store, %d by the API", len(got), len(want))
+				t.Errorf("got %d files from the store, %d by the API", len(got), len(want))
 			}
 		})
 	}
 }
 
-// TestPodmansStoreNeedsNoService reads podman's image where nothing answers.
+// TestPodmansStoreNeedsNoService reads podman's image without a service that answers.
 func TestPodmansStoreNeedsNoService(t *testing.T) {
 	b := builtImage(t)
 	if _, err := os.Stat("/run/podman/podman.sock"); err == nil {
-		t.Skip("podman answers here by itself")
+		t.Skip("a podman service runs on this machine")
 	}
 	peel := buildProgram(t)
 	f := form{name: "podman", ref: "podman://" + b.name}
@@ -61,7 +60,7 @@ func TestPodmansStoreNeedsNoService(t *testing.T) {
 	t.Setenv("CONTAINER_HOST", "")
 	t.Setenv("XDG_RUNTIME_DIR", "")
 	if got, _ := peel.run(t, f, "report", "-f", "json", f.ref); !bytes.Equal(got, want) {
-		t.Errorf("without a service:\n%s\nwant:\n%s", got, want)
+		t.Errorf("without a service: got\n%s\nwant\n%s", got, want)
 	}
 }
 

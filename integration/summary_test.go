@@ -14,7 +14,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// open opens and analyzes an image; it is closed when the test ends.
+// open opens and analyses an image, and closes it at the end of the test.
 func open(t *testing.T, f form) *analyze.Analysis {
 	t.Helper()
 	opts := source.Options{KeepContent: true}
@@ -42,16 +42,16 @@ func open(t *testing.T, f form) *analyze.Analysis {
 	return a
 }
 
-// summary is everything of an analysis that must not depend on the form in which
-// the image came, a line each: figures, layers, waste, every version of every
-// node, and the sum of every file's content.
+// summary lists every fact of an analysis that must not depend on the image's form, one per
+// line: figures, layers, waste, every version of every node, and the checksum of every file's
+// content.
 func summary(t *testing.T, a *analyze.Analysis) []string {
 	t.Helper()
 	var s []string
 	add := func(format string, args ...any) { s = append(s, fmt.Sprintf(format, args...)) }
 
 	totals := a.Totals
-	totals.Compressed = 0 // the one figure that is the form's own
+	totals.Compressed = 0 // the only figure that depends on the form
 	add("image %s %s", a.Image.Platform, a.Image.Created.UTC())
 	add("config %+v", a.Image.Config)
 	add("totals %+v", totals)
@@ -88,7 +88,7 @@ func summary(t *testing.T, a *analyze.Analysis) []string {
 			s = append(s, line)
 		}
 	}
-	slices.Sort(s) // nodes are numbered as they come
+	slices.Sort(s) // nodes are numbered in order of arrival
 	return s
 }
 
@@ -106,12 +106,12 @@ func sum(t *testing.T, v analyze.Version) string {
 		t.Fatalf("reading a version of layer %d: %v", v.Layer(), err)
 	}
 	if n != v.Size() {
-		t.Errorf("a version of layer %d has %d bytes of content, but says %d", v.Layer(), n, v.Size())
+		t.Errorf("a version of layer %d has %d bytes of content, but claims %d", v.Layer(), n, v.Size())
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// differences returns the lines that stand in only one of two sorted lists.
+// differences returns the lines that only one of two sorted lists has.
 func differences(want, got []string) string {
 	var b strings.Builder
 	for _, line := range want {

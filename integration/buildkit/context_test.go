@@ -16,8 +16,8 @@ import (
 	"testing"
 )
 
-// contexts make what the Dockerfiles in testdata copy, each in the folder that is given.
-// Nothing is fetched: packages are made here, and come out the same each time.
+// contexts write the files that the Dockerfiles in testdata copy to a folder. Nothing is
+// downloaded: packages are made here, identical each time.
 var contexts = map[string]func(t *testing.T, dir string){
 	"python":     pythonContext,
 	"node":       nodeContext,
@@ -27,11 +27,11 @@ var contexts = map[string]func(t *testing.T, dir string){
 	"apt":        aptContext,
 }
 
-// noise is n bytes that no compression makes fewer, the same for the same seed.
+// noise returns n incompressible bytes, always the same for a seed.
 func noise(seed uint64, n int) []byte {
 	r := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)})
 	b := make([]byte, n)
-	_, _ = r.Read(b) // does not fail
+	_, _ = r.Read(b) // never fails
 	return b
 }
 
@@ -45,7 +45,7 @@ func write(t *testing.T, name string, mode fs.FileMode, content []byte) {
 	}
 }
 
-// pythonContext has two wheels, by the binary distribution format (PEP 427), and an app.
+// pythonContext writes two wheels, in the binary distribution format (PEP 427), and an app.
 func pythonContext(t *testing.T, dir string) {
 	wheel := func(name string, size int) {
 		var b bytes.Buffer
@@ -89,7 +89,7 @@ func pythonContext(t *testing.T, dir string) {
 	write(t, filepath.Join(dir, "app", "model.bin"), 0o644, noise(3, 2_000_000))
 }
 
-// nodeContext has a package that depends on one in an archive beside it.
+// nodeContext writes a package that depends on one in an archive beside it.
 func nodeContext(t *testing.T, dir string) {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -127,7 +127,7 @@ func goContext(t *testing.T, dir string) {
 	write(t, filepath.Join(dir, "go.mod"), 0o644, []byte("module service\n\ngo 1.19\n"))
 	write(t, filepath.Join(dir, "main.go"), 0o644, []byte("package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"service\") }\n"))
 	write(t, filepath.Join(dir, "vendor", "modules.txt"), 0o644, nil)
-	// The Dockerfile is not copied: a patch gives it another size.
+	// The Dockerfile isn't copied, since a patch changes its size.
 	write(t, filepath.Join(dir, ".dockerignore"), 0o644, []byte("Dockerfile\n.dockerignore\n"))
 }
 
@@ -139,7 +139,7 @@ func multistageContext(t *testing.T, dir string) {
 	}
 }
 
-// aptContext has two packages in a flat repository (apt's sources.list(5)).
+// aptContext writes two packages in a flat repository (apt's sources.list(5)).
 func aptContext(t *testing.T, dir string) {
 	var index strings.Builder
 	for i, name := range []string{"peel-library", "peel-tools"} {

@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// What the tests need from outside, beside runc and git:
+// The tests need runc, git, and:
 //
-//	PEEL_INTEGRATION=require   run them; a missing tool is a failure then
+//	PEEL_INTEGRATION=require   run them; a missing tool is then a failure
 //	PEEL_BUILDKIT_BASE=DIR     the base image: an OCI layout with one image, which has
 //	                           Python with pip, Node.js with npm, and Go
 //	PEEL_BUILDKIT_BIN=DIR      where buildctl and buildkitd are; without it they are built
@@ -39,14 +39,15 @@ func TestMain(m *testing.M) {
 // tools are the programs that the tests run.
 type tools struct {
 	peel, buildctl string
-	socket         string // of buildkitd, as an address
-	base           string // the folder of the base image
-	baseDigest     string // of its manifest
+	socket         string // address of buildkitd
+	base           string // folder of the base image
+	baseDigest     string // of the base image's manifest
 }
 
 var once = sync.OnceValues(start)
 
-// needTools returns the tools, with buildkitd running. It skips a test that nobody asked for.
+// needTools returns the tools, with buildkitd running. It skips the test unless
+// PEEL_INTEGRATION requires it.
 func needTools(t *testing.T) *tools {
 	t.Helper()
 	if os.Getenv(envRun) != "require" {
@@ -63,11 +64,11 @@ func needTools(t *testing.T) *tools {
 func start() (*tools, error) {
 	base := os.Getenv(envBase)
 	if base == "" {
-		return nil, fmt.Errorf("%s=require, but %s names no base image", envRun, envBase)
+		return nil, fmt.Errorf("%s=require, but %s isn't set to a base image", envRun, envBase)
 	}
 	for _, program := range []string{"runc", "git", "skopeo"} {
 		if _, err := exec.LookPath(program); err != nil {
-			return nil, fmt.Errorf("%s=require, but there is no %s", envRun, program)
+			return nil, fmt.Errorf("%s=require, but %s isn't installed", envRun, program)
 		}
 	}
 	dir, err := os.MkdirTemp("", "peel-buildkit-")
@@ -100,7 +101,7 @@ func start() (*tools, error) {
 	}
 	got.baseDigest = strings.TrimSpace(string(out))
 
-	// Settings of the machine's own buildkitd have no say here.
+	// Ignore the settings of the machine's own buildkitd.
 	settings := filepath.Join(dir, "buildkitd.toml")
 	if err := os.WriteFile(settings, nil, 0o600); err != nil {
 		return nil, err
@@ -144,7 +145,8 @@ func command(name string, args ...string) error {
 	return nil
 }
 
-// build builds the Dockerfile in a folder, which is its context too, to a docker archive.
+// build builds the Dockerfile in a folder, which is also the context, and writes a docker
+// archive.
 func (b *tools) build(t *testing.T, dir, archive string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
@@ -158,7 +160,7 @@ func (b *tools) build(t *testing.T, dir, archive string) {
 	}
 }
 
-// run runs peel and returns its standard output. It must end with exit code 0.
+// run runs peel, which must succeed, and returns its standard output.
 func (b *tools) run(t *testing.T, dir string, args ...string) []byte {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), b.peel, args...)

@@ -13,20 +13,20 @@ import (
 	"testing"
 )
 
-// varies are the cases with steps whose own output differs from run to run, such as
-// npm's logs, which hold times. What was predicted may be off there by 1 % of what the
-// image's own layers store; in the others it is exact.
+// varies lists the cases with steps whose output differs between runs, such as npm's logs with
+// their times. There the prediction may be off by 1 % of the bytes in the image's own layers;
+// in the other cases it must be exact.
 var varies = map[string]bool{"node": true}
 
-// may are the paths of a case that may differ, times aside, when a patch was applied:
-// the caches that it leaves out, and logs that say when a step ran.
+// may lists the paths of a case that may differ after a patch, apart from times: caches that
+// the patch leaves out, and logs that contain times.
 var may = map[string]*regexp.Regexp{
 	"apt":    regexp.MustCompile(`^/var/(cache/apt/(src)?pkgcache\.bin|log/(dpkg|apt/(history|term))\.log)$`),
 	"node":   regexp.MustCompile(`^/root/\.npm/(_logs|_cacache)(/|$)`),
 	"python": regexp.MustCompile(`\.pyc$|^/root/\.cache/pip(/|$)`),
 }
 
-// A remedy is the part of peel fix -f json that the tests look at.
+// remedy has the fields of peel fix -f json that the tests read.
 type remedy struct {
 	Before, After figures
 	Fixes         []struct {
@@ -46,17 +46,17 @@ type figures struct {
 	WastedBytes  int64
 }
 
-// A rebuild is an image that was built before a patch and after it.
+// rebuild is an image built before and after a patch.
 type rebuild struct {
 	name              string // of the case
-	what              string // was changed
+	what              string // that changed
 	before            figures
 	predicted, actual figures
 }
 
-// TestFixes builds every case, has peel fix write a patch, applies that with git, and
-// builds again: with every change that can be made, and with each one alone. The image
-// must store what was predicted, and differ in what the patch says alone.
+// TestFixes builds every case, has peel fix write a patch, applies it with git, and builds
+// again, once with all possible changes and once with each change alone. The image must store
+// the predicted number of bytes, and differ only in what the patch says.
 func TestFixes(t *testing.T) {
 	b := needTools(t)
 	entries, err := os.ReadDir("testdata")
@@ -104,7 +104,8 @@ func fix(t *testing.T, b *tools, name string) []rebuild {
 		if len(set) > 0 {
 			what = set[1]
 		}
-		// Not by its ID: that has signs which paths in buildctl's flags must not have.
+		// Don't name it by ID, which has characters that aren't allowed in paths in buildctl's
+		// flags.
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Log(what)
 			with := append(slices.Clone(args), set...)
@@ -123,10 +124,10 @@ func fix(t *testing.T, b *tools, name string) []rebuild {
 			off := r.actual.StoredBytes - r.predicted.StoredBytes
 			if most := b.tolerance(t, dir, name, before); off > most || off < -most {
 				now, _ := os.ReadFile(patched)
-				t.Errorf("stores %d bytes, %d were predicted: %+d (before: %d)\n%s", r.actual.StoredBytes, r.predicted.StoredBytes, off, r.before.StoredBytes, now)
+				t.Errorf("stores %d bytes, predicted %d: %+d (before: %d)\n%s", r.actual.StoredBytes, r.predicted.StoredBytes, off, r.before.StoredBytes, now)
 			}
 			if r.actual.Layers != r.predicted.Layers {
-				t.Errorf("has %d layers, %d were predicted", r.actual.Layers, r.predicted.Layers)
+				t.Errorf("has %d layers, predicted %d", r.actual.Layers, r.predicted.Layers)
 			}
 			for _, d := range b.differences(t, dir, before, after) {
 				if may[name] == nil || !may[name].MatchString(d.Path) {
@@ -148,7 +149,7 @@ func (b *tools) remedy(t *testing.T, dir string, args ...string) *remedy {
 	return r
 }
 
-// figures returns those of an image.
+// figures returns an image's figures.
 func (b *tools) figures(t *testing.T, dir, image string) figures {
 	t.Helper()
 	var r struct{ Totals figures }
@@ -158,7 +159,7 @@ func (b *tools) figures(t *testing.T, dir, image string) figures {
 	return r.Totals
 }
 
-// tolerance returns by how many bytes a prediction may be off.
+// tolerance returns how many bytes a prediction may be off.
 func (b *tools) tolerance(t *testing.T, dir, name, image string) int64 {
 	t.Helper()
 	if !varies[name] {
@@ -173,13 +174,13 @@ func (b *tools) tolerance(t *testing.T, dir, name, image string) int64 {
 	return r.Totals.UserStoredBytes / 100
 }
 
-// A difference is a path that differs between two images.
+// difference is a path that differs between two images.
 type difference struct {
 	Path, Change string
 	What         []string
 }
 
-// differences returns what differs between two images but times.
+// differences returns the differences between two images except for times.
 func (b *tools) differences(t *testing.T, dir, before, after string) []difference {
 	t.Helper()
 	var d struct{ Paths []difference }
@@ -191,7 +192,7 @@ func (b *tools) differences(t *testing.T, dir, before, after string) []differenc
 	})
 }
 
-// apply has git apply what peel fix printed, all of it.
+// apply has git apply the complete output of peel fix.
 func apply(t *testing.T, dir string, out []byte) {
 	t.Helper()
 	for i, args := range [][]string{{"init", "-q"}, {"apply", "--verbose", "-"}} {
@@ -209,15 +210,15 @@ func apply(t *testing.T, dir string, out []byte) {
 	}
 }
 
-// The table of docs/fix.md, between two marks.
+// The marks around the table in docs/fix.md.
 const (
 	tableFile  = "../../docs/fix.md"
 	tableBegin = "<!-- rebuilt: integration/buildkit writes this with PEEL_UPDATE=1 -->\n"
 	tableEnd   = "<!-- end of rebuilt -->\n"
 )
 
-// checkTable holds the table of docs/fix.md against what was built: it must have every
-// case. With PEEL_UPDATE=1 it is written anew.
+// checkTable compares the table in docs/fix.md with the builds: it must have every case. With
+// PEEL_UPDATE=1 it rewrites the table.
 func checkTable(t *testing.T, table []rebuild) {
 	t.Helper()
 	page, err := os.ReadFile(tableFile)

@@ -14,8 +14,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
 
-// sameButEdits fails the test unless both Dockerfiles parse, and every instruction on
-// lines that do not differ is the same in both.
+// sameButEdits fails the test unless both Dockerfiles can be parsed and every instruction on
+// unchanged lines is the same in both.
 func sameButEdits(t *testing.T, before, after string) {
 	t.Helper()
 	removed, added := changedLines(t, before, after)
@@ -23,11 +23,11 @@ func sameButEdits(t *testing.T, before, after string) {
 	for i := range max(len(a), len(b)) {
 		switch {
 		case i >= len(a):
-			t.Errorf("%s has %s, which no line of a change has", after, b[i])
+			t.Errorf("%s has %s, which isn't on a changed line", after, b[i])
 		case i >= len(b):
-			t.Errorf("%s has no %s any more", after, a[i])
+			t.Errorf("%s no longer has %s", after, a[i])
 		case a[i] != b[i]:
-			t.Errorf("%s has %s instead of %s", after, b[i], a[i])
+			t.Errorf("%s has %s, want %s", after, b[i], a[i])
 		default:
 			continue
 		}
@@ -35,8 +35,8 @@ func sameButEdits(t *testing.T, before, after string) {
 	}
 }
 
-// untouched returns the instructions of a Dockerfile, each as BuildKit's parser gives it,
-// that are on none of the lines.
+// untouched returns the instructions of a Dockerfile, as BuildKit's parser returns them, that
+// are on none of the lines.
 func untouched(t *testing.T, name string, lines map[int]bool) []string {
 	t.Helper()
 	text, err := os.ReadFile(name)

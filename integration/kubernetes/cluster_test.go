@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// What the tests need, beside containerd, runc, the plugins of CNI, docker-registry and skopeo:
+// The tests need containerd, runc, the CNI plugins, docker-registry, skopeo, and:
 //
 //	PEEL_KUBEBOX=FILE     etcd, Kubernetes and kubectl in one program: testdata/kubebox
 //	PEEL_VERSITYGW=FILE   the object store
@@ -27,10 +27,10 @@ const (
 	envVersitygw = "PEEL_VERSITYGW"
 )
 
-// nodeIP is the node's address, at which pods reach what runs beside them.
+// nodeIP is the node's address, at which pods reach the services beside them.
 const nodeIP = "10.99.0.1"
 
-// TestMain runs the gate in a process of the test's own program.
+// TestMain runs the gate if the test program was started as one.
 func TestMain(m *testing.M) {
 	if os.Getenv(envGate) != "" {
 		runGate()
@@ -39,14 +39,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A cluster is a Kubernetes that runs.
+// cluster is a running Kubernetes.
 type cluster struct {
 	t   *testing.T
 	dir string
-	pid int // 1 in its namespaces
+	pid int // process 1 in its namespaces
 }
 
-// start builds peel's image and starts a cluster with it, which ends with the test.
+// start builds peel's image and starts a cluster with it, which stops at the end of the test.
 func start(t *testing.T) *cluster {
 	t.Helper()
 	kubebox := os.Getenv(envKubebox)
@@ -54,14 +54,14 @@ func start(t *testing.T) *cluster {
 		t.Skipf("runs a Kubernetes: set %s and %s to run it", envKubebox, envVersitygw)
 	}
 	if os.Getuid() != 0 {
-		t.Fatal("it takes root: namespaces, mounts and control groups are made")
+		t.Fatal("needs root to make namespaces, mounts and control groups")
 	}
 	for _, program := range []string{"containerd", "ctr", "runc", "docker-registry", "skopeo", "unshare", "nsenter", "ip", "openssl", os.Getenv(envVersitygw)} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Fatalf("no program %q: %v", program, err)
 		}
 	}
-	dir, err := os.MkdirTemp("", "peel-kube-") // short, for sockets are in it
+	dir, err := os.MkdirTemp("", "peel-kube-") // sockets in it need short paths
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func start(t *testing.T) *cluster {
 	command := exec.Command("bash", up)
 	command.Env = append(os.Environ(), "K="+dir)
 	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("the cluster does not start: %v\n%s", err, out)
+		t.Fatalf("the cluster doesn't start: %v\n%s", err, out)
 	}
 	unshare, err := os.ReadFile(c.path("run/unshare.pid"))
 	if err != nil {
@@ -104,7 +104,7 @@ func start(t *testing.T) *cluster {
 
 func (c *cluster) path(name string) string { return filepath.Join(c.dir, name) }
 
-// stop ends the cluster, and removes what it leaves behind.
+// stop ends the cluster and removes its files.
 func (c *cluster) stop() {
 	if text, err := os.ReadFile(c.path("run/unshare.pid")); err == nil {
 		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
@@ -128,7 +128,7 @@ func (c *cluster) stop() {
 			}
 		}
 	}
-	for range 20 { // what is in a mount goes away a moment after its process
+	for range 20 { // a mount is released shortly after its process ends
 		if os.RemoveAll(c.dir) == nil {
 			return
 		}
@@ -174,7 +174,7 @@ func goarch(t *testing.T) string {
 }
 
 type tarFile struct {
-	name    string // with a slash at its end, a directory
+	name    string // a directory ends in a slash
 	mode    int64
 	content []byte
 }
@@ -201,7 +201,7 @@ func tarOf(t *testing.T, files []tarFile) []byte {
 	return b.Bytes()
 }
 
-// command is a command inside of the cluster's namespaces, with its kubectl.
+// command returns a command inside the cluster's namespaces, with the cluster's kubectl.
 func (c *cluster) command(ctx context.Context, args ...string) *exec.Cmd {
 	args = append([]string{"-t", strconv.Itoa(c.pid), "-m", "-n", "-p", "--"}, args...)
 	command := exec.CommandContext(ctx, "nsenter", args...)
@@ -209,7 +209,7 @@ func (c *cluster) command(ctx context.Context, args ...string) *exec.Cmd {
 	return command
 }
 
-// run runs a command inside of the cluster and returns its standard output.
+// run runs a command inside the cluster and returns its standard output.
 func (c *cluster) run(stdin string, args ...string) string {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), 3*time.Minute)
@@ -230,7 +230,8 @@ func (c *cluster) kubectl(stdin string, args ...string) string {
 	return c.run(stdin, append([]string{c.path("bin/kubebox"), "kubectl"}, args...)...)
 }
 
-// serve starts a program inside of the cluster, which ends with it, and waits until it listens.
+// serve starts a program inside the cluster, which stops with the cluster, and waits until it
+// listens.
 func (c *cluster) serve(address string, env []string, args ...string) {
 	c.t.Helper()
 	command := c.command(context.Background(), args...)
@@ -256,10 +257,10 @@ func (c *cluster) serve(address string, env []string, args ...string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	text, _ := os.ReadFile(log.Name())
-	c.t.Fatalf("%s does not listen on %s:\n%s", args[0], address, text)
+	c.t.Fatalf("%s doesn't listen on %s:\n%s", args[0], address, text)
 }
 
-// wait waits until fn says that it is so.
+// wait waits until fn returns true.
 func (c *cluster) wait(what string, fn func() bool) {
 	c.t.Helper()
 	for range 1200 {

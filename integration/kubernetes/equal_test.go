@@ -16,16 +16,16 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// totalNames are the totals of peel report, which peel fleet report has of each image.
+// totalNames are the totals in peel report, which peel fleet report has for each image.
 var totalNames = []string{
 	"layers", "entries", "storedBytes", "visibleBytes", "wastedBytes", "efficiency", "compressedBytes", "baseLayers",
 	"userStoredBytes", "userWastedBytes", "userWastedRatio", "baseHiddenBytes", "ownEfficiency",
 }
 
-// A document is one object of JSON, its values as they are written.
+// document is a JSON object with unparsed values.
 type document = map[string]json.RawMessage
 
-// equal holds the summary and the tables, byte by byte, against the report of each image.
+// equal compares the summary and the tables, byte for byte, with the report of each image.
 func (f *fleetTest) equal(t *testing.T) {
 	var sum struct {
 		Totals struct{ Images, Unreadable, Waiting int64 }
@@ -62,17 +62,17 @@ func (f *fleetTest) equal(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(report.Totals) != len(totalNames) {
-			t.Errorf("a report has %d totals, the test knows %d", len(report.Totals), len(totalNames))
+			t.Errorf("a report has %d totals, but the test knows %d", len(report.Totals), len(totalNames))
 		}
 		for _, total := range totalNames {
 			if !bytes.Equal(image[total], report.Totals[total]) {
-				t.Errorf("%s: %s is %s in the fleet, %s in its report", name, total, image[total], report.Totals[total])
+				t.Errorf("%s: %s is %s in the fleet, but %s in its report", name, total, image[total], report.Totals[total])
 			}
 		}
 		for table, want := range map[string][]document{"layers": report.Layers, "findings": report.Findings, "packages": report.Packages} {
 			have := tables[table][int64(i)]
 			if len(have) != len(want) {
-				t.Errorf("%s: %d rows of %s, its report has %d", name, len(have), table, len(want))
+				t.Errorf("%s: got %d rows of %s, its report has %d", name, len(have), table, len(want))
 				continue
 			}
 			for j := range want {
@@ -87,28 +87,28 @@ func (f *fleetTest) equal(t *testing.T) {
 	}
 	for table, least := range map[string]int{"layers": 60 * 4 * 10, "findings": 60 * 5, "packages": 60 * 4} {
 		if compared[table] < least {
-			t.Errorf("only %d values of %s were compared", compared[table], table)
+			t.Errorf("compared only %d values of %s", compared[table], table)
 		}
 	}
 }
 
-// unreadable holds that the image with the broken layer has a reason in place of figures, and
-// that its report cannot be written either, for the same.
+// unreadable checks that the image with the broken layer has a reason instead of figures, and
+// that its report fails for the same reason.
 func (f *fleetTest) unreadable(t *testing.T, image document, ref string) {
 	t.Helper()
 	const says = "the registry returned the wrong bytes"
 	if !strings.Contains(string(image["error"]), says) || string(image["storedBytes"]) != "null" {
-		t.Errorf("the broken image: %s, %s", image["error"], image["storedBytes"])
+		t.Errorf("the broken image: got %s, %s", image["error"], image["storedBytes"])
 	}
 	command := f.peelCommand(context.Background(), "report", "--insecure-registry", gateAt, "-f", "json", ref)
 	out, err := command.CombinedOutput()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != 3 || !strings.Contains(string(out), says) {
-		t.Errorf("the broken image's report: %v\n%s", err, out)
+		t.Errorf("the broken image's report: got %v\n%s", err, out)
 	}
 }
 
-// sameRow compares the keys that a row of a table and one of a report share.
+// sameRow compares the keys that a table's row and a report's row share.
 func (f *fleetTest) sameRow(t *testing.T, what string, have, want document) (compared int) {
 	t.Helper()
 	for key, value := range have {
@@ -121,14 +121,14 @@ func (f *fleetTest) sameRow(t *testing.T, what string, have, want document) (com
 			t.Fatal(err)
 		}
 		if !bytes.Equal(value, packed.Bytes()) {
-			t.Errorf("%s: %s is %s in the table, %s in the report", what, key, value, packed.Bytes())
+			t.Errorf("%s: %s is %s in the table, but %s in the report", what, key, value, packed.Bytes())
 		}
 		compared++
 	}
 	return compared
 }
 
-// tables reads the rows of images from the store's files, by the number of the image.
+// tables reads the rows of images from the store's files, by image number.
 func (f *fleetTest) tables(t *testing.T) map[string]map[int64][]document {
 	t.Helper()
 	ctx := context.Background()
@@ -169,8 +169,7 @@ func readRows[T any](t *testing.T, s source.Objects, name string, fn func(*T)) {
 	}
 }
 
-// rowOf is a row with the names that its columns have in a report: storedBytes for
-// stored_bytes.
+// rowOf returns a row with its columns named as in a report: storedBytes for stored_bytes.
 func rowOf(t *testing.T, row any) document {
 	t.Helper()
 	doc := document{}

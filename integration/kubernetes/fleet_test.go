@@ -17,19 +17,19 @@ import (
 	"time"
 )
 
-// Addresses of what runs inside of the cluster.
+// Addresses of services inside the cluster.
 const (
 	registryAt = nodeIP + ":5001" // docker-registry itself
-	gateAt     = nodeIP + ":5000" // before it, where peel asks
+	gateAt     = nodeIP + ":5000" // in front of it; peel uses this address
 	storeAt    = nodeIP + ":7070"
 )
 
-// The keys of the object store.
+// Keys for the object store.
 const accessKey, secretKey = "peel-access", "peel-secret-of-the-test"
 
-// TestFleet works a registry of 60 images off with the Jobs of peel fleet kube, of which
-// shards are killed, run out of memory and meet a broken layer, and holds what is in the store
-// against what peel report says of every image.
+// TestFleet processes a registry of 60 images with the Jobs of peel fleet kube. Some shards are
+// killed, run out of memory or meet a broken layer. The store must match peel report for every
+// image.
 func TestFleet(t *testing.T) {
 	c := start(t)
 	f := &fleetTest{cluster: c}
@@ -50,8 +50,8 @@ type fleetTest struct {
 	*cluster
 
 	images []madeImage
-	layers map[string]bool // all unique ones
-	broken string          // the layer that is broken in the registry
+	layers map[string]bool // all unique layers
+	broken string          // the broken layer in the registry
 	index1 string          // name of the first Job
 }
 
@@ -74,7 +74,7 @@ func (f *fleetTest) services() {
 	f.serve(storeAt, nil, os.Getenv(envVersitygw), "--access", accessKey, "--secret", secretKey, "--port", storeAt, "--quiet", "posix", f.path("objects"))
 }
 
-// push copies all images to the registry, some at once.
+// push copies all images to the registry, several at once.
 func (f *fleetTest) push() {
 	f.images = layoutOf(f.t, f.path("layout"))
 	f.layers = map[string]bool{}
@@ -102,8 +102,8 @@ func (f *fleetTest) push() {
 	}
 }
 
-// breakLayer writes other bytes into the last layer of the last image, in the registry's own
-// files: as many, so that only their sum tells.
+// breakLayer overwrites the last layer of the last image in the registry's files with the same
+// number of bytes, so that only the checksum shows the damage.
 func (f *fleetTest) breakLayer() {
 	last := f.images[len(f.images)-1].layers
 	f.broken = last[len(last)-1]
@@ -121,7 +121,7 @@ func (f *fleetTest) breakLayer() {
 	}
 }
 
-// peel runs peel inside of the cluster's network, with the store's keys.
+// peel runs peel in the cluster's network, with the store's keys.
 func (f *fleetTest) peel(args ...string) string {
 	f.t.Helper()
 	var errs bytes.Buffer
@@ -151,7 +151,7 @@ func (f *fleetTest) plan() {
 	f.kubectl("", "-n", "fleet", "create", "secret", "docker-registry", "registry", "--docker-server="+gateAt, "--docker-username=u", "--docker-password=p")
 }
 
-// jobs writes the Jobs of the plan.
+// jobs writes the plan's Jobs.
 func (f *fleetTest) jobs(args ...string) string {
 	f.t.Helper()
 	return f.peel(append([]string{
@@ -160,7 +160,7 @@ func (f *fleetTest) jobs(args ...string) string {
 	}, args...)...)
 }
 
-// goldens are taken by the API server, which checks them whole.
+// goldens submits the golden files to the API server, which validates them completely.
 func (f *fleetTest) goldens(t *testing.T) {
 	f.kubectl("apiVersion: v1\nkind: Namespace\nmetadata: {name: platform}\n", "apply", "-f", "-")
 	files, err := filepath.Glob("../../fleet/testdata/kube*.yaml")
@@ -179,7 +179,7 @@ func (f *fleetTest) goldens(t *testing.T) {
 	}
 }
 
-// job is what the tests read of a Job.
+// job has the fields of a Job that the tests read.
 type job struct {
 	Status struct {
 		Succeeded        int
@@ -189,7 +189,7 @@ type job struct {
 	}
 }
 
-// pods is what the tests read of pods.
+// pods has the fields of pods that the tests read.
 type pods struct {
 	Items []struct {
 		Metadata struct {
@@ -210,7 +210,7 @@ type pods struct {
 	}
 }
 
-// finished waits for the end of a Job and returns it.
+// finished waits for a Job to end and returns it.
 func (f *fleetTest) finished(name string) job {
 	f.t.Helper()
 	var j job
@@ -237,8 +237,8 @@ func (f *fleetTest) endings(name string) map[string]int {
 
 var jobName = regexp.MustCompile(`kind: Job\nmetadata:\n {2}name: (\S+)`)
 
-// index runs the first Job. All blobs are held back until all shards are at work; then one is
-// killed, and one may use no more memory than it has.
+// index runs the first Job. All blobs are held back until all shards are running; then one
+// shard is killed, and another may not use more memory than it has.
 func (f *fleetTest) index(t *testing.T) {
 	yaml := f.jobs()
 	names := jobName.FindAllStringSubmatch(yaml, -1)
@@ -269,12 +269,12 @@ func (f *fleetTest) index(t *testing.T) {
 	}
 	ends := f.endings(f.index1)
 	if ends["0 Completed"] != 6 || ends["137 Error"] != 1 || ends["137 OOMKilled"] != 1 || len(ends) != 3 {
-		t.Errorf("the pods ended so: %v", ends)
+		t.Errorf("the pods ended with %v", ends)
 	}
 	f.stored(t)
 	for layer, n := range f.requests() {
 		if f.layers[layer] && n > 3 {
-			t.Errorf("%s was asked for %d times", layer, n)
+			t.Errorf("%s was requested %d times", layer, n)
 		}
 	}
 	if j := objects[job](f.cluster, "-n", "fleet", "get", "job", names[1][1]); j.Status.Succeeded != 0 {
@@ -282,7 +282,7 @@ func (f *fleetTest) index(t *testing.T) {
 	}
 }
 
-// stored holds that the store has each good layer once, and the broken one's reason.
+// stored checks that the store has each good layer once, and the reason for the broken one.
 func (f *fleetTest) stored(t *testing.T) {
 	t.Helper()
 	base := f.path("objects/fleet/2026/")
@@ -309,7 +309,7 @@ func (f *fleetTest) stored(t *testing.T) {
 	}
 }
 
-// indexAgain runs the first Job a second time: nothing is fetched or put again.
+// indexAgain runs the first Job again, which must fetch and store nothing new.
 func (f *fleetTest) indexAgain(t *testing.T) {
 	before, times := f.requests(), f.times(t)
 	f.kubectl("", "-n", "fleet", "delete", "job", f.index1, "--wait")
@@ -318,7 +318,7 @@ func (f *fleetTest) indexAgain(t *testing.T) {
 		t.Errorf("%+v", j.Status)
 	}
 	if ends := f.endings(f.index1); ends["0 Completed"] != 6 || len(ends) != 1 {
-		t.Errorf("the pods ended so: %v", ends)
+		t.Errorf("the pods ended with %v", ends)
 	}
 	for layer, n := range f.requests() {
 		if f.layers[layer] && layer != f.broken && n != before[layer] {
@@ -335,7 +335,7 @@ func (f *fleetTest) indexAgain(t *testing.T) {
 	f.stored(t)
 }
 
-// times is when the objects of the store were written.
+// times returns when the store's objects were written.
 func (f *fleetTest) times(t *testing.T) map[string]time.Time {
 	t.Helper()
 	all := map[string]time.Time{}
@@ -355,7 +355,8 @@ func (f *fleetTest) times(t *testing.T) map[string]time.Time {
 	return all
 }
 
-// refused is what a shard does with keys that the store refuses: it fails at once, with 42.
+// refused runs a shard with keys that the store rejects: it must fail immediately, with exit
+// code 42.
 func (f *fleetTest) refused(t *testing.T) {
 	f.kubectl("", "-n", "fleet", "create", "secret", "generic", "wrong", "--from-literal=AWS_ACCESS_KEY_ID=nobody", "--from-literal=AWS_SECRET_ACCESS_KEY=nothing")
 	yaml := f.jobs("--name", "wrong", "--store-secret", "wrong", "--max-failed", "0", "--shards", "1")
@@ -363,11 +364,11 @@ func (f *fleetTest) refused(t *testing.T) {
 	f.kubectl(yaml, "apply", "-f", "-")
 	j := f.finished(name)
 	if ends := f.endings(name); ends["42 Error"] != 1 || len(ends) != 1 {
-		t.Errorf("the pods ended so: %v, %+v", ends, j.Status)
+		t.Errorf("the pods ended with %v, %+v", ends, j.Status)
 	}
 }
 
-// hold holds all blobs back, or lets them go.
+// hold holds all blobs back, or releases them.
 func (f *fleetTest) hold(on bool) {
 	f.t.Helper()
 	var err error
@@ -381,7 +382,7 @@ func (f *fleetTest) hold(on bool) {
 	}
 }
 
-// requests is how often each blob was asked for.
+// requests returns how often each blob was requested.
 func (f *fleetTest) requests() map[string]int {
 	f.t.Helper()
 	text, err := os.ReadFile(f.path("gate/requests"))
@@ -395,7 +396,7 @@ func (f *fleetTest) requests() map[string]int {
 	return n
 }
 
-// shard is the process of a shard of the index, 0 if it does not run.
+// shard returns the process ID of a shard of the index, or 0 if it isn't running.
 func (f *fleetTest) shard(i int) int {
 	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, name := range lines {
@@ -412,7 +413,7 @@ func (f *fleetTest) shard(i int) int {
 	return 0
 }
 
-// starve lets a process have no more memory than it uses.
+// starve limits a process to the memory that it uses now.
 func (f *fleetTest) starve(t *testing.T, pid int) {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
@@ -441,16 +442,16 @@ func (f *fleetTest) starve(t *testing.T, pid int) {
 				used, _ = strconv.Atoi(strings.TrimSpace(n))
 			}
 		}
-		for more := 64 << 10; more < 256<<20; more *= 2 { // the kernel refuses what it cannot reclaim
+		for more := 64 << 10; more < 256<<20; more *= 2 { // the kernel refuses a limit below what it can't reclaim
 			if os.WriteFile(limit, []byte(strconv.Itoa(used+more)), 0o600) == nil {
 				return
 			}
 		}
 	}
-	t.Fatalf("no control group with a limit of memory:\n%s", text)
+	t.Fatalf("no control group with a memory limit:\n%s", text)
 }
 
-// find looks for a file that is in every image of one base, and which a higher layer hides.
+// find searches for a file that every image of one base has, and that a higher layer hides.
 func (f *fleetTest) find(t *testing.T) {
 	out := f.peel("fleet", "find", storePlace, "/usr/lib/base0/f000")
 	if lines := strings.Count(out, "\n"); lines != imageCount/3 || strings.Count(out, "visible") != imageCount/3 {
@@ -462,7 +463,7 @@ func (f *fleetTest) find(t *testing.T) {
 	}
 }
 
-// analyze starts the second Job, as the first lines of the YAML say.
+// analyze starts the second Job, following the first lines of the YAML.
 func (f *fleetTest) analyze(t *testing.T) {
 	name := strings.Replace(f.index1, "-index-", "-analyze-", 1)
 	f.kubectl("", "-n", "fleet", "patch", "job/"+name, "--type=merge", "-p", `{"spec":{"suspend":false}}`)

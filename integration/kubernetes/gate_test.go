@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// envGate makes the test's program the gate before a registry: "LISTEN BACKEND FOLDER".
-// FOLDER/requests has a line for each blob that was asked for; while FOLDER/hold exists, blobs
+// envGate makes the test program act as the gate in front of a registry: "LISTEN BACKEND
+// FOLDER". FOLDER/requests gets a line for each requested blob; while FOLDER/hold exists, blobs
 // are held back.
 const envGate = "PEEL_TEST_GATE"
 

@@ -14,18 +14,18 @@ import (
 	"testing"
 )
 
-// imageCount is how many images the registry has.
+// imageCount is the number of images in the registry.
 const imageCount = 60
 
-// A madeImage is one image of the registry.
+// madeImage is one image of the registry.
 type madeImage struct {
 	name   string // repository and tag
 	layers []string
 }
 
 // layoutOf writes an OCI layout with images that share layers: three bases, twelve layers on
-// them, and one or two of each image's own, with files that higher layers write again,
-// remove and link. It returns the images, in the order of their names.
+// top of them, and one or two layers of each image, with files that higher layers rewrite,
+// remove and link. It returns the images sorted by name.
 func layoutOf(t *testing.T, dir string) []madeImage {
 	t.Helper()
 	l := &layout{t: t, dir: dir, rng: rand.New(rand.NewPCG(1, 2))}
@@ -82,7 +82,7 @@ type made struct {
 	size           int
 }
 
-// content is bytes of which half can be packed.
+// content returns bytes of which half can be compressed.
 func (l *layout) content(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
@@ -99,7 +99,7 @@ func (l *layout) files(dir string, n int) []tarFile {
 	return files
 }
 
-// base is a base's lowest layer, with the database of dpkg.
+// base returns a base's lowest layer, with dpkg's database.
 func (l *layout) base(i int) []tarFile {
 	status := fmt.Sprintf("Package: base%d\nStatus: install ok installed\nVersion: 1.%d\nArchitecture: amd64\n\n", i, i)
 	return append(l.files("usr/share/base", 30),

@@ -1,5 +1,5 @@
-// Package fleet runs the queries of docs/fleet in DuckDB, on a store that peel has
-// written. It is a module of its own: DuckDB comes with 50 MB of libraries.
+// Package fleet runs the queries of docs/fleet in DuckDB on a store written by peel. It's a
+// separate module because DuckDB comes with 50 MB of libraries.
 package fleet
 
 import (
@@ -35,7 +35,7 @@ func store(t *testing.T) (peel, dir, plan, before string) {
 	return peel, dir, plan, before
 }
 
-// idOf is the plan in a store that is none of the others.
+// idOf returns the plan in a store that isn't one of the others.
 func idOf(t *testing.T, dir string, others ...string) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "plans", "*.ndjson"))
@@ -66,7 +66,7 @@ func run(t *testing.T, dir, name string, args ...string) string {
 	return string(out)
 }
 
-// TestQueries runs every query of docs/fleet, and holds figures against peel report.
+// TestQueries runs every query of docs/fleet, and compares figures with peel report.
 func TestQueries(t *testing.T) {
 	peel, dir, plan, before := store(t)
 	db, err := sql.Open("duckdb", "")
@@ -74,7 +74,7 @@ func TestQueries(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	db.SetMaxOpenConns(1) // variables are a connection's
+	db.SetMaxOpenConns(1) // variables belong to a connection
 	for name, value := range map[string]string{"store": dir, "plan": plan, "before": before, "pattern": "%/passwd", "package": "base-files"} {
 		if _, err := db.ExecContext(t.Context(), fmt.Sprintf("SET VARIABLE %s = '%s'", name, strings.ReplaceAll(value, "'", "''"))); err != nil {
 			t.Fatal(err)
@@ -131,7 +131,7 @@ func TestQueries(t *testing.T) {
 	}
 }
 
-// count runs a query and returns how many rows it has.
+// count runs a query and returns its number of rows.
 func count(ctx context.Context, t *testing.T, db *sql.DB, query string) (n int) {
 	t.Helper()
 	rows, err := db.QueryContext(ctx, query)
