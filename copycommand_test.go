@@ -41,7 +41,7 @@ func TestCopiedCommandsOnScreen(t *testing.T) {
 			term.WaitIdle()
 			term.Send("$")
 			term.WaitFor("command copied")
-			_, line, _ := strings.Cut(term.WaitIdle(), "if the terminal lets programs do that: ")
+			_, line, _ := strings.Cut(term.WaitIdle(), "if the terminal allows it: ")
 			line, _, _ = strings.Cut(line, "\n")
 			line = strings.TrimSpace(line)
 			if !strings.HasPrefix(line, tt.command) {

@@ -34,8 +34,8 @@ const (
 // adviceRules describes each of these rules in one line.
 var adviceRules = map[string]string{
 	RuleWaste:   "Bytes that ship although nobody can see them",
-	RuleVisible: "Visible files that an image seldom needs",
-	RuleSame:    "Content that is stored for several paths that show",
+	RuleVisible: "Visible files that images rarely need",
+	RuleSame:    "The same content stored at several visible paths",
 	RuleSecret:  "Keys, tokens and passwords in the image",
 }
 

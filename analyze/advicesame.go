@@ -250,7 +250,7 @@ func (ad *adviser) sameFinding(p *Packages, g *sameGroup) Finding {
 	what := human.Count(g.contents, "file has", "files have") + " the same content at several paths"
 	f := Finding{
 		Rule: RuleSame, Severity: Note, Title: "The same content at different paths",
-		Message: fmt.Sprintf("%s, each stored by itself, %s more than once: %s.", upperFirst(what), human.Size(g.bytes), strings.Join(copies, "; ")),
+		Message: fmt.Sprintf("%s, each stored separately, %s more than once: %s.", upperFirst(what), human.Size(g.bytes), strings.Join(copies, "; ")),
 		Path:    path, Layer: layer, Bytes: g.bytes, Versions: g.copies, Step: ad.step(layer).text, Line: ad.lines[layer],
 	}
 	f.ID = RuleSame + path

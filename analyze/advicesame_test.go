@@ -19,11 +19,11 @@ file var/lib/dpkg/info/cuda.list "/usr/lib/cuda/a.so\n/usr/lib/cuda/b.so\n"
 	const wheel = "-- layer --\nfile opt/x-1.dist-info/METADATA \"Name: x\\nVersion: 1\\n\"\nfile opt/x-1.dist-info/RECORD \"x/a.so,,\\nx/b.so,,\\n\"\n"
 	for _, tt := range []struct{ name, image, want string }{
 		{"in the base and in a wheel", base + wheel + "file opt/x/a.so 2000000 seed=a\nfile opt/x/b.so 1500000 seed=b\n",
-			"2 files have the same content at several paths, each stored by itself, 3.50 MB more than once: /usr/lib/cuda, of cuda 12 (dpkg), from layer 0; /opt/x, of x 1 (python), from layer 1."},
+			"2 files have the same content at several paths, each stored separately, 3.50 MB more than once: /usr/lib/cuda, of cuda 12 (dpkg), from layer 0; /opt/x, of x 1 (python), from layer 1."},
 		{"one of them differs", base + wheel + "file opt/x/a.so 2000000 seed=a\nfile opt/x/b.so 1500000 seed=c\n",
-			"1 file has the same content at several paths, each stored by itself, 2.00 MB more than once: /usr/lib/cuda/a.so, of cuda 12 (dpkg), from layer 0; /opt/x/a.so, of x 1 (python), from layer 1."},
+			"1 file has the same content at several paths, each stored separately, 2.00 MB more than once: /usr/lib/cuda/a.so, of cuda 12 (dpkg), from layer 0; /opt/x/a.so, of x 1 (python), from layer 1."},
 		{"by no package", base + "-- layer --\nfile srv/a 2000000 seed=a\nfile srv/b 2000000 seed=a\n",
-			"1 file has the same content at several paths, each stored by itself, 4.00 MB more than once: /usr/lib/cuda/a.so, of cuda 12 (dpkg), from layer 0; /srv/a, of no package, from layer 1; /srv/b, of no package, from layer 1."},
+			"1 file has the same content at several paths, each stored separately, 4.00 MB more than once: /usr/lib/cuda/a.so, of cuda 12 (dpkg), from layer 0; /srv/a, of no package, from layer 1; /srv/b, of no package, from layer 1."},
 		{"hard links", base + "-- layer --\nhardlink srv/a -> usr/lib/cuda/a.so\n", ""},
 		{"covered", base + "-- layer --\nfile srv/a 2000000 seed=a\n-- layer --\nfile srv/.wh.a\n", ""},
 		{"small", base + "-- layer --\nfile srv/a 900000 seed=x\nfile srv/b 900000 seed=x\n", ""},

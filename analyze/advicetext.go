@@ -237,7 +237,7 @@ func (w *wording) metadata(f *Finding) {
 	case copies(verb):
 		f.Advice = "Copy each file once: narrow the source of one of the two steps."
 		if how.flag != "" {
-			f.Advice = "Copy each file once, in a step that sets what is wanted (`" + verb + how.flag + "`): the same content was there already."
+			f.Advice = "Copy each file once, in a step that sets the right value (`" + verb + how.flag + "`): the image already has the same content."
 		}
 	case how.flag == "":
 		f.Advice = "Run " + how.command + " in the step that makes the files, or leave it out."
@@ -275,7 +275,7 @@ func (g *group) attribute(recursive bool) (string, remedy) {
 	note := ""
 	if recursive && g.since&modeChanged != 0 {
 		mode = " --chmod=u=rwX,go=rX"
-		note = "A recursive mode in digits makes every file a program: `u=rwX,go=rX` gives 0755 to directories and programs, and 0644 to other files (`chmod -R` knows it too; `COPY --chmod` from `# syntax=docker/dockerfile:1.14` on)."
+		note = "A recursive mode in digits makes every file executable: `u=rwX,go=rX` gives 0755 to directories and programs, and 0644 to other files (`chmod -R` accepts it too; `COPY --chmod` from `# syntax=docker/dockerfile:1.14` on)."
 	}
 	var names, flags, commands []string
 	for _, a := range []struct {
@@ -351,7 +351,7 @@ func (w *wording) identical(f *Finding) {
 
 func (w *wording) overwritten(f *Finding) {
 	f.Title = w.one("A file", "Files") + " rewritten by a later step"
-	f.Message = fmt.Sprintf("%s %s overwritten by layer %d: the content before is still shipped in %s.",
+	f.Message = fmt.Sprintf("%s %s overwritten by layer %d: the earlier content still ships in %s.",
 		upperFirst(w.amount()), w.was(), w.k.by, w.from())
 	switch about := w.k.class.about(); {
 	case w.k.class != noClass:
@@ -380,7 +380,7 @@ func (w *wording) removed(f *Finding) {
 		f.Title = "Packages removed in a later step"
 		f.Advice = "Install and remove them in one `RUN` (`install ... && build ... && purge ...`), or build in a separate stage and `COPY --from` what is needed."
 	case copies(w.ad.step(w.g.origin()).word):
-		f.Advice = "Do not copy them in: list them in `.dockerignore`, or narrow the source of the `" + w.ad.step(w.g.origin()).word + "`. What only the build needs can be there for one step: `RUN --mount=type=bind`."
+		f.Advice = "Do not copy them in: list them in `.dockerignore`, or narrow the source of the `" + w.ad.step(w.g.origin()).word + "`. For files that only the build needs, use `RUN --mount=type=bind`."
 	default:
 		f.Advice = "Delete them in the step that makes them (`RUN make ... && rm ...`), or make them in a separate stage and `COPY --from` what is needed."
 	}
@@ -388,7 +388,7 @@ func (w *wording) removed(f *Finding) {
 
 func (w *wording) opaque(f *Finding) {
 	f.Title = "A directory that a later step recreates"
-	f.Message = fmt.Sprintf("%s %s hidden by layer %d, which made a directory above anew: %s %s still.",
+	f.Message = fmt.Sprintf("%s %s hidden by layer %d, which recreated a directory above: %s %s still.",
 		upperFirst(w.amount()), w.was(), w.k.by, w.carry(), w.one("it", "them"))
 	f.Advice = "Fill the directory once: recreate it in the step that filled it before, or leave out that step."
 }
@@ -397,7 +397,7 @@ func (w *wording) replaced(f *Finding) {
 	f.Title = w.one("A file", "Files") + " replaced by something of another type"
 	f.Message = fmt.Sprintf("%s %s hidden by layer %d, where the path or a directory above it became something else: %s %s still.",
 		upperFirst(w.amount()), w.was(), w.k.by, w.carry(), w.one("it", "them"))
-	f.Advice = "Make the link or directory in the step that makes the path, before anything is put there."
+	f.Advice = "Make the link or directory in the step that makes the path, before any step adds files there."
 }
 
 func (w *wording) pathless(f *Finding) {

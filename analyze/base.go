@@ -72,7 +72,7 @@ func (b Base) Text() string {
 		return layers + ", likely, from the history"
 	case BaseDefault:
 	}
-	return layers + ", a guess: nothing tells what the image was built on"
+	return layers + ", a guess: nothing says what the image was built on"
 }
 
 // vouched returns how many of the lowest layers are exempt from security rules for own layers:
@@ -164,7 +164,7 @@ func askedBase(ctx context.Context, im *source.Image, asked string, guess Base) 
 	case err != nil:
 		guess.Missing = redact.Text(fmt.Sprintf("the base %s cannot be found: %v", asked, err))
 	case len(ids) == 0:
-		guess.Missing = fmt.Sprintf("the base %s tells nothing of its layers", asked)
+		guess.Missing = fmt.Sprintf("the base %s doesn't list its layers", asked)
 	case n == 0:
 		guess.Missing = fmt.Sprintf("%s is not the base: the image has none of its layers", asked)
 	case n < len(ids):

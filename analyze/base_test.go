@@ -122,8 +122,8 @@ func TestGuessedBase(t *testing.T) {
 	}{
 		{"from scratch", "FROM scratch\nCOPY a /a\nCOPY b /b\n", steps("COPY a /a # buildkit", "COPY b /b # buildkit"), "scratch, no layers, by the Dockerfile"},
 		{"on an image", "FROM x:1\nCOPY a /a\n", steps("ADD x", "RUN y", "COPY a /a # buildkit"), "x:1, 2 layers, likely, by the Dockerfile's steps"},
-		{"from scratch, and the image is not", "FROM scratch\nCOPY a /a\n", steps("ADD x", "COPY a /a # buildkit"), "1 layer, a guess: nothing tells what the image was built on"},
-		{"of another image", "FROM x:1\nRUN other\n", steps("ADD x", "COPY a /a # buildkit"), "1 layer, a guess: nothing tells what the image was built on"},
+		{"from scratch, and the image is not", "FROM scratch\nCOPY a /a\n", steps("ADD x", "COPY a /a # buildkit"), "1 layer, a guess: nothing says what the image was built on"},
+		{"of another image", "FROM x:1\nRUN other\n", steps("ADD x", "COPY a /a # buildkit"), "1 layer, a guess: nothing says what the image was built on"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, err := dockerfile.Parse("Dockerfile", []byte(c.text))

@@ -160,7 +160,7 @@ func (c *checker) ignore(ctx context.Context) error {
 	c.stored -= c.out.Ignored
 	c.wasted -= c.out.Ignored
 	if c.out.Ignored > 0 {
-		c.out.Notes = append(c.out.Notes, fmt.Sprintf("%s of waste in %s is ignored, and counts in no rule",
+		c.out.Notes = append(c.out.Notes, fmt.Sprintf("%s of waste in %s is ignored: no rule counts it",
 			human.Size(c.out.Ignored), human.Count(c.out.IgnoredVersions, "version", "versions")))
 	}
 	return nil

@@ -127,8 +127,8 @@ func TestParseFilterErrors(t *testing.T) {
 		"[":                          `[ (at 1): not a glob`,
 		"a /x/{b":                    `/x/{b (at 3): not a glob`,
 		"re:(":                       `re:( (at 1): missing closing ): (`,
-		"re:":                        `re: (at 1): nothing stands here`,
-		"!":                          `! (at 1): nothing stands here`,
+		"re:":                        `re: (at 1): a term is missing`,
+		"!":                          `! (at 1): a term is missing`,
 		"ä change:new":               `change:new (at 3): no change is called "new": added, modified, metadata, identical, removed`,
 		"cause:,":                    `no cause is called ""`,
 		"type:folder":                `no type is called "folder": file, dir, symlink, hardlink, char, block, fifo, link`,
@@ -142,12 +142,12 @@ func TestParseFilterErrors(t *testing.T) {
 		"layer:5-3":                  `it ends before it begins`,
 		"layer:-1":                   `not a layer`,
 		"colour:red":                 `unknown key "colour"`,
-		`a "b c`:                     `"b c (at 3): the " has no end`,
+		`a "b c`:                     `"b c (at 3): the " isn't closed`,
 		`a\`:                         `not a glob`,
-		"/x[a/b]":                    "a slash inside of brackets",
+		"/x[a/b]":                    "a slash inside brackets",
 		strings.Repeat("{a,aa}", 25): "more than 256 globs",
 		strings.Repeat("/*", 63):     "more than 62 parts",
-		strings.Repeat("a", 1025):    "1025 bytes: 1024 are the most",
+		strings.Repeat("a", 1025):    "1025 bytes: the maximum is 1024",
 	} {
 		_, err := analyze.ParseFilter(text)
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -83,7 +83,7 @@ type filterWord struct {
 	at      int // in characters
 }
 
-var errQuote = errors.New(`the " has no end`)
+var errQuote = errors.New(`the " isn't closed`)
 
 // filterWords splits text at spaces, except within quotes or after a backslash.
 // It keeps backslashes before other characters, because they mean something to
@@ -136,7 +136,7 @@ func filterWords(text string) ([]filterWord, error) {
 }
 
 var (
-	errNothing   = errors.New("nothing stands here")
+	errNothing   = errors.New("a term is missing")
 	errNoSize    = errors.New("not a size: write 10MB, >10MB, <=1kB or 1MB-5MB")
 	errNoLayers  = errors.New("not a layer: write 3, 2-5 or 1,4-6")
 	errBackwards = errors.New("it ends before it begins")
@@ -161,7 +161,7 @@ func parsePositive(word string) (term, error) {
 		return parseKeyed(key, value)
 	}
 	if len(word) > maxGlob {
-		return term{}, fmt.Errorf("%d bytes: %d are the most", len(word), maxGlob)
+		return term{}, fmt.Errorf("%d bytes: the maximum is %d", len(word), maxGlob)
 	}
 	path := "/" + strings.Trim(word, "/")
 	switch isPath := strings.Contains(word, "/"); {

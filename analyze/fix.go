@@ -145,7 +145,7 @@ func newFixer(ad *adviser, file *dockerfile.File) *fixer {
 	x := &fixer{ad: ad, t: ad.t, file: file, byEdit: map[string]int{}}
 	switch {
 	case file == nil:
-		x.without = "no Dockerfile is known that the image was built from"
+		x.without = "peel knows no Dockerfile that the image was built from"
 	case strings.HasPrefix(ad.a.Image.Platform, "windows/"):
 		x.without = "peel edits no Dockerfile of a Windows image"
 	}

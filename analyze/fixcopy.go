@@ -122,7 +122,7 @@ func (m *metadataOf) flags(word string) (string, error) {
 	if m.changed&ownerChanged != 0 {
 		owner := m.owner.text(ownerText)
 		if owner == "" {
-			return "", fmt.Errorf("not all that the %s brings gets the same owner", word)
+			return "", fmt.Errorf("not every file of the %s gets the same owner", word)
 		}
 		flags = append(flags, "--chown"+owner)
 	}
@@ -130,13 +130,13 @@ func (m *metadataOf) flags(word string) (string, error) {
 		mode := m.mode.text(human.Permissions)
 		switch {
 		case !m.x.newBuilder():
-			return "", fmt.Errorf("%s --chmod needs BuildKit, and nothing tells that the image was built by it", word)
+			return "", fmt.Errorf("%s --chmod needs BuildKit, and nothing shows that BuildKit built the image", word)
 		case mode != "" && (!m.dirs || m.mode.value == 0o755):
 			flags = append(flags, "--chmod"+mode)
 		case m.symbolic && !m.dirs && m.x.file.Knows(symbolicSince):
 			flags = append(flags, "--chmod=u=rwX,go=rX")
 		default:
-			return "", fmt.Errorf("not all that the %s brings gets the same mode", word)
+			return "", fmt.Errorf("not every file of the %s gets the same mode", word)
 		}
 	}
 	if len(flags) == 0 {

@@ -15,7 +15,7 @@ func (x *fixer) line(layer int) (int, error) {
 	case l == nil:
 		return 0, fmt.Errorf("no step of the Dockerfile made layer %d", layer)
 	case !l.Sure:
-		return 0, fmt.Errorf("the step that made layer %d is not sure to be the one on line %d", layer, l.First)
+		return 0, fmt.Errorf("the step that made layer %d may not be the one on line %d", layer, l.First)
 	}
 	return l.First, nil
 }

@@ -82,7 +82,7 @@ func Brief(findings []Finding, floor int64) []Finding {
 	if len(base) > 0 {
 		f := summedUp("waste/of-base", base)
 		f.OfBase = true
-		f.Title = counted(len(base)) + " that only another base image mends"
+		f.Title = counted(len(base)) + " that only another base image fixes"
 		out = append(out, f)
 	}
 	if len(s.BelowFloor) > 0 {

@@ -115,7 +115,7 @@ func (f *forbidding) full() error {
 	if f.pairs <= maxPairs {
 		return nil
 	}
-	return fmt.Errorf("forbid: layers hold what globs forbid in more than %s pairs of a layer and a glob: give fewer globs", human.Comma(maxPairs))
+	return fmt.Errorf("forbid: more than %s pairs of a layer and a glob that forbids files in it: give fewer globs", human.Comma(maxPairs))
 }
 
 // nodes visits the nodes that some of the globs match.
@@ -225,12 +225,12 @@ func (c *checker) forbidden(g Glob, s *shipped) Finding {
 		which := pick(s.hidden == s.files, pick(s.files == 1, "it is", "they are"), human.Comma(s.hidden)+" of them are")
 		message += fmt.Sprintf(". From layer %d on %s hidden, but still shipped", s.by, which)
 	}
-	advice := "Keep it out of the build context with .dockerignore, or delete it in the very step that makes it."
+	advice := "Keep it out of the build context with .dockerignore, or delete it in the step that makes it."
 	switch {
 	case s.layer < c.a.Totals.BaseLayers:
-		advice = "It comes with the base image: choose another, or except the path with a glob that begins with !."
+		advice = "It comes with the base image: choose another, or exempt the path with a glob that begins with !."
 	case s.hidden > 0:
-		advice = "Delete it in the very step that makes it, or never copy it in: a later step hides it only. What is secret in it has to be replaced."
+		advice = "Delete it in the step that makes it, or never copy it in: a later step only hides it. If it holds a secret, replace the secret."
 	}
 	return Finding{
 		ID:    g.String() + "/" + c.stepID(s.layer),

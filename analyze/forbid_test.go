@@ -170,9 +170,9 @@ file srv/.wh.x
 	}{
 		{nil, "39.2 % 410 B 60.8 %", 0, 0, ""},
 		{[]string{"/nowhere"}, "39.2 % 410 B 60.8 %", 0, 0, ""},
-		{[]string{"/var/lib/dpkg"}, "50.0 % 200 B 50.0 %", 210, 2, "210 B of waste in 2 versions is ignored, and counts in no rule"},
+		{[]string{"/var/lib/dpkg"}, "50.0 % 200 B 50.0 %", 210, 2, "210 B of waste in 2 versions is ignored: no rule counts it"},
 		{[]string{"/srv", "!/srv/x"}, "39.2 % 410 B 60.8 %", 0, 0, ""},
-		{[]string{"*"}, "100.0 % 0 B 0.0 %", 410, 3, "410 B of waste in 3 versions is ignored, and counts in no rule"},
+		{[]string{"*"}, "100.0 % 0 B 0.0 %", 410, 3, "410 B of waste in 3 versions is ignored: no rule counts it"},
 	} {
 		o := analyze.Hold(t, a, "min-efficiency 0.5; max-wasted 5000; max-user-wasted 0.9; "+globsOf("ignore", c.ignore...))
 		var values []string

@@ -49,7 +49,7 @@ func ParseGlob(text string) (Glob, error) {
 	case rest == "":
 		return g, errors.New("an empty glob matches nothing")
 	case len(text) > maxGlob:
-		return g, fmt.Errorf("a glob of %d bytes: %d are the most", len(text), maxGlob)
+		return g, fmt.Errorf("a glob of %d bytes: the maximum is %d", len(text), maxGlob)
 	}
 	all, err := plainGlobs(rest)
 	switch {
@@ -78,7 +78,7 @@ func newCover(glob string) (*pathGlob, error) {
 	parts := strings.Split(text, "/")
 	for _, part := range parts {
 		if part == "." || part == ".." || part == "" {
-			return nil, errors.New("it matches no path, because a component is empty, a dot or two")
+			return nil, errors.New("it matches no path, because a part of it is empty, . or ..")
 		}
 	}
 	if len(parts) == 1 && !rooted {
@@ -103,9 +103,9 @@ func covering(pattern string) string {
 }
 
 var (
-	errGlob  = errors.New("not a glob: a [ or { without its end, or a \\ at the end")
+	errGlob  = errors.New("not a glob: a [ or { isn't closed, or a \\ ends it")
 	errLarge = fmt.Errorf("it stands for more than %d globs", maxPatterns)
-	errSlash = errors.New("a slash inside of brackets or behind a backslash")
+	errSlash = errors.New("a slash inside brackets or after a backslash")
 	errDeep  = fmt.Errorf("more than %d parts between slashes", maxParts)
 )
 

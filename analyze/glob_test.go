@@ -81,7 +81,7 @@ func TestGlobErrors(t *testing.T) {
 		"./a":                          "matches no path",
 		"a//b":                         "matches no path",
 		"//a":                          "matches no path",
-		strings.Repeat("x", 2000):      "1024 are the most",
+		strings.Repeat("x", 2000):      "the maximum is 1024",
 		strings.Repeat("{a,b}", 9):     "more than 256 globs",
 		"{a,}":                         "matches no path",
 		`a\/b`:                         "a slash",

@@ -56,7 +56,7 @@ func (c *checker) withoutBase() (verdict, bool) {
 	if missing == "" {
 		return verdict{}, false
 	}
-	return verdict{unknown: missing, try: "Name another with --base, or leave it out: then the base is looked for."}, true
+	return verdict{unknown: missing, try: "Name another with --base, or leave it out: peel then looks for the base."}, true
 }
 
 // mayWaste returns how many bytes may be wasted, given this many visible bytes, to reach an

@@ -46,11 +46,11 @@ func baseCurrent(ctx context.Context, c *checker, _ onOff) (verdict, error) {
 	switch {
 	case err != nil:
 		v.unknown = redact.Text(fmt.Sprintf("%s cannot be looked up: %v", tag.name, err))
-		v.try = "A registry that the image itself names is asked only if it is a well-known one, or the image came from it: name the base image with --base, or the Dockerfile with --dockerfile. See whether the registry answers, and lets you read the image."
+		v.try = "A registry that the image itself names is asked only if it is well known or the image came from it: name the base image with --base, or the Dockerfile with --dockerfile. Check that the registry answers and lets you read the image."
 	case len(ids) == 0:
-		v.unknown = tag.name + " tells nothing of its layers"
+		v.unknown = tag.name + " doesn't list its layers"
 	case n < min(len(ids), len(c.a.Image.Layers)) && c.a.Image.Layers[n].DiffID == "":
-		v.unknown = "the digests of the image's layers are not known"
+		v.unknown = "the digests of the image's layers are unknown"
 	default:
 		v.hold(tag, len(ids), n)
 	}
@@ -109,7 +109,7 @@ func (c *checker) baseTag() (_ baseTag, missing string) {
 		tag.name = name
 		return tag, ""
 	case name == "" && base.By == BaseImage:
-		return tag, fmt.Sprintf("nothing names the base image: %s has its layers, and may not be what the image was built on", base.Name)
+		return tag, fmt.Sprintf("nothing names the base image: %s has its layers, but the image may have been built on another", base.Name)
 	case name == "" && base.Missing != "":
 		return tag, base.Missing
 	case name == "":

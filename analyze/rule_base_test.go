@@ -62,7 +62,7 @@ func TestBaseTag(t *testing.T) {
 		{"scratch", Base{}, "scratch", nil, nil, baseTag{"scratch", false, true, -1}, ""},
 		{"scratch, by a label", Base{}, "", label("scratch"), nil, baseTag{"scratch", false, false, -1}, ""},
 		{"the history", Base{By: BaseHistory, Name: "b:1", Layers: 2}, "", nil, nil, baseTag{"b:1", false, false, -1}, ""},
-		{"an image on this machine", Base{By: BaseImage, Name: "l:1", Layers: 2}, "", nil, nil, baseTag{layers: -1}, "nothing names the base image: l:1 has its layers, and may not be what the image was built on"},
+		{"an image on this machine", Base{By: BaseImage, Name: "l:1", Layers: 2}, "", nil, nil, baseTag{layers: -1}, "nothing names the base image: l:1 has its layers, but the image may have been built on another"},
 		{"asked for, and missing", Base{Missing: "the base ./x cannot be found", asked: "./x"}, "", nil, nil, baseTag{layers: -1}, "the base ./x cannot be found"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -230,7 +230,7 @@ func wantLabels(c *checker, wants []LabelWant) verdict {
 	v.failed = len(missing) > 0
 	v.value = strconv.Itoa(len(wants)-len(missing)) + " of them"
 	v.number, v.bound = countOf(len(wants)-len(missing)), countOf(len(wants))
-	v.message = "the image has the labels that it must have"
+	v.message = "the image has all required labels"
 	if v.failed {
 		v.message = "labels are missing or wrong: " + enumerate(missing[:min(len(missing), namedLayers)])
 	}

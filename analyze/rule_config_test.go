@@ -89,10 +89,10 @@ label org.example.empty=
 file x 1
 `
 	for _, c := range []struct{ wants, want string }{
-		{"org.example.team", "label holds: the image has the labels that it must have"},
-		{"org.example.source=https://git.invalid/*", "label holds: the image has the labels that it must have"},
-		{"org.example.source=*shop", "label holds: the image has the labels that it must have"},
-		{"org.example.team=sho?", "label holds: the image has the labels that it must have"},
+		{"org.example.team", "label holds: the image has all required labels"},
+		{"org.example.source=https://git.invalid/*", "label holds: the image has all required labels"},
+		{"org.example.source=*shop", "label holds: the image has all required labels"},
+		{"org.example.team=sho?", "label holds: the image has all required labels"},
 		{"org.example.team=sho", "label fails: labels are missing or wrong: org.example.team"},
 		{"org.example.empty", "label fails: labels are missing or wrong: org.example.empty"},
 		{"org.example.owner", "label fails: labels are missing or wrong: org.example.owner"},

@@ -27,7 +27,7 @@ func forbidPackage(ctx context.Context, c *checker, wants []PackageWant) (verdic
 	if err != nil {
 		return verdict{}, err
 	}
-	v := verdict{limit: "none", value: "none", message: "no package that is forbidden is installed", bound: countOf(0)}
+	v := verdict{limit: "none", value: "none", message: "no forbidden package is installed", bound: countOf(0)}
 	installed, removed := 0, 0
 	for i := range p.Rows {
 		x := &p.Rows[i]

@@ -61,7 +61,7 @@ func (t *Tree) privilegesOf(i int32) privileges {
 func setuid(ctx context.Context, c *checker, _ onOff) (verdict, error) {
 	t := c.a.Tree
 	base := c.a.Totals.BaseLayers
-	v := verdict{limit: "none", value: "none", message: "own layers bring no setuid or setgid file, and none with capabilities"}
+	v := verdict{limit: "none", value: "none", message: "own layers add no file that is setuid or setgid or has capabilities"}
 	shows, hidden := 0, 0
 	for i := range t.versions {
 		if i%untilRows == 0 && ctx.Err() != nil {
@@ -92,7 +92,7 @@ func setuid(ctx context.Context, c *checker, _ onOff) (verdict, error) {
 	if shows > 0 {
 		v.failed = true
 		v.value = human.Count(shows, "file", "files")
-		v.message = fmt.Sprintf("own layers bring %s that %s setuid or setgid, or %s capabilities", v.value, pick(shows == 1, "is", "are"), pick(shows == 1, "has", "have"))
+		v.message = fmt.Sprintf("own layers add %s that %s setuid or setgid, or %s capabilities", v.value, pick(shows == 1, "is", "are"), pick(shows == 1, "has", "have"))
 	}
 	if hidden > 0 {
 		v.message += fmt.Sprintf(" (besides %s that later layers hide)", human.Count(hidden, "one", "ones"))
@@ -119,7 +119,7 @@ func (c *checker) setID(i int32, has privileges, visible bool) Finding {
 	}
 	f := Finding{
 		ID: strings.TrimPrefix(path, "/"), Title: "A file with " + has.text(),
-		Message: fmt.Sprintf("%s has %s, from layer %d: who runs it gets other rights than its own.", t.pathText(x.node), has.text(), layer),
+		Message: fmt.Sprintf("%s has %s, from layer %d: anyone who runs it gets its rights instead of their own.", t.pathText(x.node), has.text(), layer),
 		Advice:  advice, Path: path, Layer: layer, Bytes: t.carried(i), Versions: 1, Step: c.stepOf(layer),
 	}
 	if !visible {

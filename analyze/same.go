@@ -75,7 +75,7 @@ func (c *unionComparison) root() {
 		return
 	}
 	if i == none || j == none {
-		c.differ("/", "is described by one image alone")
+		c.differ("/", "has an entry in only one of the images")
 		return
 	}
 	c.versions("/", i, j)
@@ -105,7 +105,7 @@ func (c *unionComparison) versions(path string, i, j int32) {
 	if v.inode != none {
 		p, q = c.a.place(i), c.b.place(j)
 		if to, ok := c.there[p]; ok && to != q {
-			c.differ(path, "is not the same file as another name any more")
+			c.differ(path, "is no longer the same file as another name")
 		}
 		if from, ok := c.back[q]; ok && from != p {
 			c.differ(path, "is the same file as another name now")

@@ -75,7 +75,7 @@ func (b *builder) special(e *source.Entries, i int) bool {
 	}
 	switch kind {
 	case pathMalformed:
-		b.flawNamed(true, "a whiteout of nothing: ignored")
+		b.flawNamed(true, "a whiteout without a name: ignored")
 	case pathWhiteout, pathOpaque:
 		if !b.mark(kind, hidden, i) {
 			b.flawNamed(true, "a whiteout below something that is not a directory: ignored")
@@ -303,7 +303,7 @@ func (b *builder) mkdir(n NodeID, force bool) bool {
 		b.host(n)
 		return true
 	case inWay:
-		b.flawAt(n, "an entry lies below it, though it is no directory: taken for one")
+		b.flawAt(n, "an entry lies below it, but it isn't a directory: treated as one")
 		b.imply(n)
 	case !own:
 		if lower := b.shown(n); lower == nil || lower.kind != source.Dir {

@@ -32,7 +32,7 @@ type Waiver struct {
 func NewWaiver(w Waiver) (*Waiver, error) {
 	switch {
 	case w.ID == "" && w.Rule == "":
-		return nil, errors.New("it names nothing: give the id of a finding, or a rule and a path")
+		return nil, errors.New("a waiver needs the id of a finding, or a rule and a path")
 	case w.ID != "" && (w.Rule != "" || w.Path != ""):
 		return nil, errors.New("give either the id of a finding, or a rule and a path")
 	case w.ID == "" && w.Path == "":
@@ -42,7 +42,7 @@ func NewWaiver(w Waiver) (*Waiver, error) {
 	case strings.TrimSpace(w.Reason) == "":
 		return nil, errors.New("give a reason, for those who read the file later")
 	case strings.HasPrefix(w.Path, "!"):
-		return nil, errors.New("a path that begins with ! excepts, and waives nothing")
+		return nil, errors.New("a path that begins with ! is an exception and waives nothing")
 	}
 	if w.Path != "" {
 		var err error
@@ -191,7 +191,7 @@ func (o *Outcome) expire(expired []*Waiver) {
 		all = append(all, Finding{
 			ID: RuleWaive + "/" + w.What(), Rule: RuleWaive, Severity: Error, Layer: -1, Title: "Waiver expired",
 			Message: fmt.Sprintf("the waiver of %s (%s) counted until %s: %s", w.What(), w.From, w.Until, w.Reason),
-			Advice:  "Correct what it is about, give it a later date, or delete it.",
+			Advice:  "Fix the finding, give the waiver a later date, or delete it.",
 		})
 	}
 	distinct(all)

@@ -15,7 +15,7 @@ func TestNewWaiver(t *testing.T) {
 		{"an id", Waiver{ID: "max-wasted", Reason: "why"}, ""},
 		{"a rule and a path", Waiver{Rule: "forbid", Path: "/srv", Reason: "why"}, ""},
 		{"a rule of the advice", Waiver{Rule: RuleWaste, Path: "*.pyc", Reason: "why"}, ""},
-		{"nothing", Waiver{Reason: "why"}, "it names nothing"},
+		{"nothing", Waiver{Reason: "why"}, "a waiver needs the id"},
 		{"both", Waiver{ID: "a", Rule: "forbid", Path: "/", Reason: "why"}, "either the id"},
 		{"a rule alone", Waiver{Rule: "forbid", Reason: "why"}, "write id: forbid"},
 		{"an unknown rule", Waiver{Rule: "forbids", Path: "/", Reason: "why"}, `unknown rule "forbids"`},

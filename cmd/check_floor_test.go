@@ -11,14 +11,14 @@ func TestCheckFloor(t *testing.T) {
 	inFolder(t, "docker-25", story)
 	const (
 		small = "3 findings of waste of less than 1.00 MB each"
-		base  = "1 finding of waste that only another base image mends"
+		base  = "1 finding of waste that only another base image fixes"
 	)
 	for _, c := range []struct {
 		args string
 		has  []string
 		not  string
 	}{
-		{"--min-finding 1MB", []string{"Not listed (--min-finding off lists all)", "45.0 kB  " + small, "1.80 kB  " + base, "The waste"}, "To mend"},
+		{"--min-finding 1MB", []string{"Not listed (--min-finding off lists all)", "45.0 kB  " + small, "1.80 kB  " + base, "The waste"}, "To improve"},
 		{"--min-finding 6kB", []string{"5.00 kB  1 finding of waste of less than 6.00 kB each", "1.80 kB  " + base, "20.0 kB  A file deleted"}, "A file rewritten"},
 		{"", []string{"A file rewritten", "1.80 kB  " + base}, "less than"},
 		{"--min-finding off", []string{"Of the base image", "1.80 kB  Documentation deleted", "A file rewritten"}, "Not listed"},

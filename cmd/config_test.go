@@ -53,7 +53,7 @@ func TestSettingsFile(t *testing.T) {
 		{"what is no command", "commands: x\n", ui.Settings{}, "commands has to be a list"},
 		{"an unknown word of a command", "commands:\n- {key: x, runs: [file]}\n", ui.Settings{}, `unknown key "runs" of a command`},
 		{"an unknown key", "theme: dark\ncolour: red\n", ui.Settings{}, `config.yaml:2: unknown setting "colour"`},
-		{"a value that makes no sense", "\ntheme: pink\n", ui.Settings{}, `config.yaml:2: theme: "pink" is none of`},
+		{"a value that makes no sense", "\ntheme: pink\n", ui.Settings{}, `config.yaml:2: theme: "pink" is not one of`},
 		{"no value", "theme:\n", ui.Settings{}, "theme has no value"},
 		{"twice", "sort: name\nsort: size\n", ui.Settings{}, "occurs twice"},
 		{"an unknown action", "keys:\n  fly: f\n", ui.Settings{}, `unknown action "fly"`},

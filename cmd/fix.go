@@ -158,7 +158,7 @@ func fixAdvice(fixes []analyze.Fix, o *fixOptions) string {
 // replaces the target of a symbolic link.
 func (a *app) writeDockerfile(ctx context.Context, file *dockerfile.File, text []byte) error {
 	if file == nil {
-		return failed("--dockerfile FILE", "no Dockerfile is known that --write could change")
+		return failed("--dockerfile FILE", "--write needs a Dockerfile, and peel found none")
 	}
 	if text == nil {
 		a.say("nothing to write: no change of %s is chosen that peel can make by itself", file.Name())

@@ -205,7 +205,7 @@ func TestFixRefuses(t *testing.T) {
 		{[]string{"--squash", "4"}, 2, "as in 2..5"},
 		{[]string{"--drop", "/no/such"}, 2, "no such path"},
 		{[]string{"--drop", "/"}, 2, "root"},
-		{[]string{"--write"}, 3, "no Dockerfile is known"},
+		{[]string{"--write"}, 3, "--write needs a Dockerfile"},
 		{[]string{"--dockerfile", "missing"}, 2, "cannot read the Dockerfile"},
 	} {
 		r := peel(append([]string{"fix", "app.tar"}, c.flags...)...)

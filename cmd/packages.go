@@ -77,7 +77,7 @@ func (a *app) packages(ctx context.Context, ref string, l *packageList) error {
 	}
 	list, err := l.of(ctx, an)
 	if err != nil {
-		return failed("", "cannot find out about packages: %w", err)
+		return failed("", "cannot read the packages: %w", err)
 	}
 	return a.writeOutputs(ctx, outs, func(o output, w io.Writer) error {
 		if o.format == "json" {

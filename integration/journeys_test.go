@@ -126,7 +126,7 @@ func TestJourneys(t *testing.T) {
 			p.sees("@@ -1,22 +1,9 @@")
 			p.sees("- worker_processes auto;")
 		},
-		"whose the bytes are": func(_ *testing.T, p *pane) {
+		"the packages that own the bytes": func(_ *testing.T, p *pane) {
 			p.types("5")
 			p.sees("No database of packages was found")
 			p.sees("owned by no package")

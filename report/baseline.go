@@ -26,7 +26,7 @@ func ReadBaseline(r io.Reader) (*analyze.Baseline, error) {
 	b := baselineReader{d: json.NewDecoder(in), seen: map[string]bool{}}
 	if err := b.read(); err != nil {
 		if in.left < 0 {
-			return nil, fmt.Errorf("a report of more than %d bytes", int64(maxReport))
+			return nil, fmt.Errorf("the report has more than %d bytes", int64(maxReport))
 		}
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (b *baselineReader) read() error {
 		return err
 	}
 	if _, err := b.d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the report")
+		return errors.New("more data follows the report")
 	}
 	for _, key := range []string{"schema", "totals", "layers", "waste"} {
 		if !b.seen[key] {
@@ -118,7 +118,7 @@ func (b *baselineReader) read() error {
 
 func (b *baselineReader) key(key string) error {
 	if b.seen[key] {
-		return fmt.Errorf("%q is there twice", key)
+		return fmt.Errorf("%q occurs twice", key)
 	}
 	switch key {
 	case "schema":
@@ -224,7 +224,7 @@ func (b *baselineReader) wasteRow(i int) error {
 	case w.Cause == nil:
 		c.fail(missing(c.at + "cause"))
 	case causes[*w.Cause] == analyze.NotShadowed:
-		c.fail(fmt.Errorf("%s.cause is %q, which is none", at, *w.Cause))
+		c.fail(fmt.Errorf("%s.cause is %q, which is not a cause", at, *w.Cause))
 	default:
 		row.Cause = causes[*w.Cause]
 		row = row.At(*w.Path)
@@ -256,7 +256,7 @@ func (b *baselineReader) addUp() error {
 	}
 	for i, w := range b.out.Waste {
 		if w.Layer >= f.Layers || w.By >= f.Layers {
-			return fmt.Errorf("waste[%d] names a layer that is not there", i)
+			return fmt.Errorf("waste[%d] names a layer that does not exist", i)
 		}
 	}
 	return nil
@@ -351,7 +351,7 @@ func malformed(at string, err error) error {
 		if wrong.Field != "" {
 			at += "." + wrong.Field
 		}
-		return fmt.Errorf("%s is a %s, not what a report has there", at, wrong.Value)
+		return fmt.Errorf("%s is a %s, but a report has another type here", at, wrong.Value)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("it ends too early")

@@ -234,7 +234,7 @@ var severities = map[analyze.Severity]struct {
 }{
 	analyze.Error:   {"Errors", red},
 	analyze.Warning: {"Warnings", yellow},
-	analyze.Note:    {"To mend", bold},
+	analyze.Note:    {"To improve", bold},
 }
 
 // listed adds findings under a heading, the first ones in full.

@@ -48,7 +48,7 @@ func (d *restoring) head() {
 	if d.escape != '\\' { // it must come first
 		fmt.Fprintf(&d.out, "# escape=%c\n", d.escape)
 	}
-	d.note("What the history and the config of %s tell of how it was built.", orUnknown(d.im.Name))
+	d.note("How %s was built, from its history and its config.", orUnknown(d.im.Name))
 	d.note("It is not the Dockerfile: files that were copied, stages, build arguments and mounts are not recorded.")
 	d.note("For %s, with %s that store %s.", platform(d.im), human.Count(len(d.im.Layers), "layer", "layers"), human.Size(d.a.Totals.Stored))
 }
@@ -79,7 +79,7 @@ func (d *restoring) from() {
 	d.layer = base.Layers
 	if d.first < len(d.im.History) && d.im.History[d.first].Empty {
 		d.out.WriteByte('\n')
-		d.note("The first of these may be the base image's: what makes no layer belongs to either.")
+		d.note("The first of these steps may be the base image's: steps without a layer can belong to either.")
 	}
 }
 
@@ -188,7 +188,7 @@ func (d *restoring) config() {
 		return
 	}
 	d.out.WriteByte('\n')
-	d.note("The config has these too; history does not tell which step has set them.")
+	d.note("The config has these too; the history doesn't say which steps set them.")
 	d.out.WriteString(strings.Join(lines, "\n") + "\n")
 }
 

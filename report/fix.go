@@ -93,7 +93,7 @@ func (p *page) outlook(r *Remedy) {
 		p.line("%s%s%s%s", pad("compressed", 12), padLeft(human.Size(t.Compressed), 9), padLeft("~"+human.Size(guess), 11), padLeft("~"+signed(guess-t.Compressed, human.Size), 14))
 	}
 	if a.Unshared > 0 {
-		p.paragraph("", human.Size(a.Unshared)+" of the base image's layers are merged, and no longer shared with other images of that base.")
+		p.paragraph("", human.Size(a.Unshared)+" of the base image's layers are merged, so other images of that base no longer share them.")
 	}
 }
 
@@ -102,7 +102,7 @@ func (p *page) fixes(r *Remedy) {
 	fixes := r.Proposal.Fixes
 	if len(fixes) == 0 {
 		p.heading("Nothing to change")
-		p.paragraph("  ", "No step of the image's own wastes bytes, or leaves behind what is seldom wanted.")
+		p.paragraph("  ", "The image's own steps waste no bytes and leave no rarely needed files behind.")
 		return
 	}
 	p.heading("What to change, the largest first (* is in the figures above)")
@@ -180,13 +180,13 @@ func (p *page) hints(file *dockerfile.File) {
 	if len(hints) == 0 {
 		return
 	}
-	p.heading("To try by hand: what it saves is not known without a build")
+	p.heading("To try by hand: only a build shows what it saves")
 	for i, h := range hints {
 		if i == hintsShown {
 			p.line("  and %d more", len(hints)-i)
 			break
 		}
-		p.paragraph("  ", fmt.Sprintf("line %d: %s %s leaves out %s; not in the patch, for the image may need them", h.Line, h.Command, h.Option, h.Why))
+		p.paragraph("  ", fmt.Sprintf("line %d: %s %s leaves out %s; not in the patch, because the image may need them", h.Line, h.Command, h.Option, h.Why))
 	}
 }
 

@@ -188,7 +188,7 @@ func (p *page) fleetLayers(s *fleet.Summary) {
 	if len(most) == 0 {
 		return
 	}
-	p.heading("Layers that most is shared of")
+	p.heading("Layers with the most shared bytes")
 	p.line("    bytes  images  layer")
 	for i := range min(len(most), fleetRows) {
 		r := &most[i]

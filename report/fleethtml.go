@@ -222,7 +222,7 @@ func (p *htmlFleet) tables(s *fleet.Summary) {
 		r := &s.Worst[i]
 		return []string{shown(r.Name), human.Size(deref(r.WastedBytes)), human.Size(deref(r.StoredBytes))}
 	})
-	p.table(htmlTable{ID: "bases", Title: "Bases", Note: "Ages are of the day on which the plan was made.", Head: []string{"Base image", "Images", "Editions", "Newest", "Oldest", "On the oldest"}}, len(s.Bases), func(i int) []string {
+	p.table(htmlTable{ID: "bases", Title: "Bases", Note: "Ages are as of the day the plan was made.", Head: []string{"Base image", "Images", "Editions", "Newest", "Oldest", "On the oldest"}}, len(s.Bases), func(i int) []string {
 		b := &s.Bases[i]
 		return []string{shown(baseName(b)), human.Comma(b.Images), human.Comma(b.Editions), age(s, b.Newest), age(s, b.Oldest), human.Comma(b.OnOldest)}
 	})

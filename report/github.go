@@ -76,7 +76,7 @@ func annotate(b *strings.Builder, f *analyze.Finding, image string) {
 		}
 	}
 	if f.Line != nil && !f.Line.Sure {
-		lines = append(lines, "The line is the likeliest one, by the order of the steps.")
+		lines = append(lines, "The line is the most likely one, going by the order of the steps.")
 	}
 	fmt.Fprintf(b, "::%s %s::%s\n", githubLevel(f.Severity), strings.Join(properties, ","), githubData(strings.Join(lines, "\n")))
 }

@@ -87,7 +87,7 @@ func details(t *analyze.Tree, v analyze.Version) []string {
 	case v.Wasted() > 0:
 		hidden += ", " + human.Size(v.Wasted()) + " wasted"
 	case v.Change() != analyze.Removed && v.Stored() > 0:
-		hidden += ", its bytes are still in use under another name"
+		hidden += ", its bytes are still visible under another name"
 	}
 	return append(lines, hidden)
 }

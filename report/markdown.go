@@ -92,7 +92,7 @@ func (m *mdPage) checks(all []subject) {
 		m.limit = mdLimit
 	}
 	if left := len(all) - told; left > 0 {
-		m.fits("\n" + human.Count(left, "image has", "images have") + " no section here for want of room.\n")
+		m.fits("\n" + human.Count(left, "image has", "images have") + " no section here, to keep this comment short.\n")
 	}
 }
 
@@ -221,7 +221,7 @@ func (m *mdPage) findings(v *Verdict) {
 	item := func(i int) string { return mdFinding(v.Analysis, &all[i], i) }
 	shown := min(len(all), worstShown)
 	if shown > 0 {
-		heading := "\n**What to mend**"
+		heading := "\n**What to change**"
 		if len(all) > shown {
 			heading += fmt.Sprintf(" (the %d worst of %s)", shown, human.Comma(len(all)))
 		}

@@ -141,7 +141,7 @@ func (p *page) container(c *source.Container) {
 	if len(c.Mounts) == 0 {
 		return
 	}
-	p.line("not in it, and not counted: what is mounted over its folders")
+	p.line("mounts over its folders, not included and not counted:")
 	for i, m := range c.Mounts {
 		if i == mountsShown {
 			p.line("  and %s more", human.Comma(len(c.Mounts)-i))
@@ -257,10 +257,10 @@ func (p *page) causes(a *analyze.Analysis) {
 var meaning = map[analyze.Cause]string{
 	analyze.Overwritten:  "a higher layer wrote other content",
 	analyze.MetadataCopy: "copied up whole to change attributes",
-	analyze.SameAgain:    "a higher layer wrote the same again",
+	analyze.SameAgain:    "a higher layer wrote the same file again",
 	analyze.Deleted:      "a higher layer deleted it",
 	analyze.Opaque:       "a higher layer made its directory opaque",
-	analyze.Replaced:     "something of another type took its place",
+	analyze.Replaced:     "something of another type replaced it",
 	analyze.Duplicate:    "the same layer holds the path again",
 }
 

@@ -117,7 +117,7 @@ func verdicts(t *testing.T) map[string]*Verdict {
 	return map[string]*Verdict{
 		"failed": {Analysis: a, Version: "1.2.3", Outcome: &analyze.Outcome{
 			Results: rs, Findings: sampleFindings(), RulesFrom: ".peel.yaml", Growth: growth(),
-			Notes: []string{"3.00 kB of waste in 2 versions is ignored, and counts in no rule"}, Ignored: 3000, IgnoredVersions: 2,
+			Notes: []string{"3.00 kB of waste in 2 versions is ignored: no rule counts it"}, Ignored: 3000, IgnoredVersions: 2,
 		}},
 		"warned": {Analysis: a, Version: "1.2.3", Outcome: &analyze.Outcome{Results: rs[:2]}},
 		"passed": {Analysis: a, Version: "1.2.3", Outcome: &analyze.Outcome{Results: rs[:1]}},

@@ -16,23 +16,23 @@ var causeTexts = map[analyze.Cause]causeText{
 		"Use COPY --chown or --chmod, or change it in the step that makes it.",
 	},
 	analyze.SameAgain: {
-		"A higher layer wrote the very same file again.",
-		"Write it once: see which of the two steps need not touch it.",
+		"A higher layer wrote exactly the same file again.",
+		"Write it once: find which of the two steps does not need to touch it.",
 	},
 	analyze.Deleted: {
 		"A higher layer deleted it, or a directory above it. It still ships, and anyone who has the image can read it.",
 		"Delete it in the step that makes it, or make it in a build stage that is not shipped. A secret that was deleted like this is not safe: mount it with RUN --mount=type=secret.",
 	},
 	analyze.Opaque: {
-		"A higher layer emptied a directory above it and filled it anew.",
+		"A higher layer emptied a directory above it and filled it again.",
 		"Empty and fill the directory in the step that makes it.",
 	},
 	analyze.Replaced: {
 		"The path, or a directory above it, became something of another type.",
-		"Make it what it is to be in the first place.",
+		"Give it its final type in the step that makes it.",
 	},
 	analyze.Duplicate: {
-		"The same layer holds the path again, later.",
-		"The tool that wrote the layer wrote the path twice: only the last counts.",
+		"The same layer holds the path again later.",
+		"The tool that wrote the layer wrote the path twice: only the last one counts.",
 	},
 }

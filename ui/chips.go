@@ -114,5 +114,5 @@ func (m *model) dropChip() tea.Cmd {
 			return chips[len(chips)-1].drop()
 		}
 	}
-	return m.say("nothing narrows or orders this list")
+	return m.say("this list has no filter or order to remove")
 }

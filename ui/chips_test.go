@@ -95,7 +95,7 @@ func TestChipsInTitle(t *testing.T) {
 		t.Errorf("still narrowed:\n%s", all)
 	}
 	press(m, "X")
-	rowWith(t, m, "nothing narrows or orders")
+	rowWith(t, m, "no filter or order")
 }
 
 // TestChipsMoveNothing checks that the line of chips is the last, so it moves no row.

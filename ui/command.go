@@ -44,7 +44,7 @@ func (m *model) copyCommand() tea.Cmd {
 		return m.copyWords(words)
 	}
 	if m.ref == "" {
-		return m.say("no command can read this image again: it came by standard input")
+		return m.say("no command can read this image again: it came from standard input")
 	}
 	args := []string{"report"} // the only command with something of every view
 	c, ok := m.top().(commander)
@@ -72,7 +72,7 @@ func (m *model) copyCommand() tea.Cmd {
 // copyWords copies a command.
 func (m *model) copyWords(words []string) tea.Cmd {
 	text := shellLine(words)
-	return tea.Batch(tea.SetClipboard(text), m.say("command copied, if the terminal lets programs do that: "+m.lk.line(text)))
+	return tea.Batch(tea.SetClipboard(text), m.say("command copied, if the terminal allows it: "+m.lk.line(text)))
 }
 
 // flagsOf returns the flags among arguments, which are written as one word each, and

@@ -126,7 +126,7 @@ func TestMouseOff(t *testing.T) {
 		t.Error("mouse is off")
 	}
 	press(m, "ctrl+t")
-	rowWith(t, m, "the mouse is the terminal's")
+	rowWith(t, m, "the mouse selects text in the terminal")
 	if m.View().MouseMode != tea.MouseModeNone {
 		t.Error("mouse is on")
 	}

@@ -47,11 +47,11 @@ func compareVersion(h host, v analyze.Version) tea.Cmd {
 	t := h.analysis().Tree
 	name := h.look().text(t.Path(v.Node()))
 	if v.Change() == analyze.Removed {
-		return h.say(fmt.Sprintf("layer %d removes %s: there is nothing to compare", v.Layer(), name))
+		return h.say(fmt.Sprintf("layer %d removes %s: nothing to compare", v.Layer(), name))
 	}
 	was := versionBelow(t.Versions(v.Node()), v.Layer())
 	if was == nil {
-		return h.say(fmt.Sprintf("%s is not there below layer %d: there is nothing to compare with", name, v.Layer()))
+		return h.say(fmt.Sprintf("%s does not exist below layer %d: nothing to compare it with", name, v.Layer()))
 	}
 	return compareBoth(h, v, *was, name, [2]string{})
 }

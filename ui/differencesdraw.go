@@ -112,8 +112,8 @@ func layerChange(g *analyze.LayerGrowth) analyze.Change {
 
 // layerWords say that of a layer, in the words of the text form.
 var layerWords = [...]string{
-	analyze.Added: "new: the later image alone has it", analyze.Removed: "gone: the earlier image alone has it",
-	analyze.Modified: "changed: the same step, another digest", analyze.Identical: "shared: both have the very same",
+	analyze.Added: "new: only the later image has it", analyze.Removed: "gone: only the earlier image has it",
+	analyze.Modified: "changed: the same step, another digest", analyze.Identical: "shared: both images have the same one",
 }
 
 // numberOf is a layer's number, "-" without one.
@@ -358,7 +358,7 @@ func (p *differences) name(l *line, r diffRow, change analyze.Change) {
 // nothing says why the tree is empty.
 func (p *differences) nothing() string {
 	if p.rows.sums != nil {
-		return "nothing that differs matches the filter"
+		return "no difference matches the filter"
 	}
 	if p.c.diff.None() {
 		return "no difference in config, layers and files"

@@ -76,9 +76,9 @@ func (p *differences) compare() tea.Cmd {
 	case n.New == nil && n.Old == nil:
 		return p.h.say(path + " is a directory")
 	case n.New == nil:
-		return p.h.say(path + " is removed: there is nothing to compare with")
+		return p.h.say(path + " is removed: nothing to compare it with")
 	case n.Old == nil:
-		return p.h.say(path + " is added: there is nothing to compare with")
+		return p.h.say(path + " is added: nothing to compare it with")
 	}
 	return compareBoth(p.pair.sideHost(p.h, now), *n.New, *n.Old, path, sideWords)
 }

@@ -74,9 +74,9 @@ func (p *differences) nextHit(step int) tea.Cmd {
 	n := len(p.hits)
 	switch {
 	case p.text == "":
-		return p.h.say("nothing was searched for: " + p.h.keys().find.first() + " searches")
+		return p.h.say("no search to repeat: " + p.h.keys().find.first() + " searches")
 	case n == 0:
-		return p.h.say("no path that differs holds " + p.lk.text(p.text))
+		return p.h.say("no changed path contains " + p.lk.text(p.text))
 	}
 	p.hit = (p.hit + step + n) % n
 	return p.seek(p.hits[p.hit])

@@ -33,7 +33,7 @@ func (o diffOrder) String() string {
 
 // text says in the menu what comes first.
 func (o diffOrder) text() string {
-	return [diffOrders]string{"difference in size, the largest first", "size now, the largest first", "size then, the largest first", "name"}[o]
+	return [diffOrders]string{"difference in size, largest first", "size now, largest first", "size then, largest first", "name"}[o]
 }
 
 // A diffRequest is what of a comparison is to be shown.

@@ -208,7 +208,7 @@ func openOrderMenu(h host, current order, orderBy func(order) tea.Cmd) {
 	now, _ := current.base()
 	var items []menuItem
 	for by := range orderCount {
-		text := [orderCount]string{"size, the largest first", "wasted bytes, the most first", "name"}[by]
+		text := [orderCount]string{"size, largest first", "wasted bytes, most first", "name"}[by]
 		items = append(items, menuItem{text: text, current: by == now, do: func() tea.Cmd { return orderBy(by) }})
 	}
 	openMenu(h, "Order by", items, h.keys().sort)

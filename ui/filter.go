@@ -105,5 +105,5 @@ func (e *explorer) sayIfFiltered() tea.Cmd {
 	if f.view.Shows(f.anchor) || !f.view.Whole().Shows(f.anchor) {
 		return nil
 	}
-	return e.h.say(f.lk.text(f.a.Tree.Path(f.anchor)) + " is filtered out: F drops the filter")
+	return e.h.say(f.lk.text(f.a.Tree.Path(f.anchor)) + " is filtered out: F clears the filter")
 }

@@ -181,7 +181,7 @@ func TestJumpToWhatIsFilteredOut(t *testing.T) {
 	press(m, "enter")
 	n, _ := m.a.Tree.Lookup("/usr/bin")
 	settle(m, m.jump(n, 7, analyze.Union))
-	if got := footerOf(m); got != "/usr/bin is filtered out: F drops the filter" {
+	if got := footerOf(m); got != "/usr/bin is filtered out: F clears the filter" {
 		t.Errorf("got footer %q", got)
 	}
 	press(m, "F")

@@ -186,7 +186,7 @@ func (p *viewer) nextHit(n int) tea.Cmd {
 	f := &p.find
 	switch {
 	case len(f.pattern) == 0:
-		return p.h.say("nothing is looked for: " + p.h.keys().lookFor.first() + " does")
+		return p.h.say("no search to repeat: " + p.h.keys().lookFor.first() + " searches")
 	case len(f.hits) == 0:
 		return p.h.say(f.count())
 	case !f.done && f.at+n >= len(f.hits), !f.done && f.at+n < 0:

@@ -72,7 +72,7 @@ func TestFixFigures(t *testing.T) {
 				press(m, "space") // deselect the last one
 				want(analyze.Wish{Fixes: wish.Fixes[:len(wish.Fixes)-1]})
 				if press(m, "a"); p.a.Dockerfile == nil {
-					rowWith(t, m, "no fix is in reach of an edit")
+					rowWith(t, m, "peel can make none of the fixes by an edit")
 					return
 				}
 				want(analyze.Wish{})
@@ -171,7 +171,7 @@ func TestFixKeys(t *testing.T) {
 	for _, size := range sizesOfFix {
 		for _, tt := range []struct{ fixture, keys, want string }{
 			{"fixable", "enter", "F shows all again"},
-			{"fixable", "g enter", "this is no finding"},
+			{"fixable", "g enter", "this is not a finding"},
 			{"fixable", "tab enter", "Layer 2 alone"},
 			{"fixable", "tab g enter", "Layer 0 alone"},
 			{"fixable", "tab G k k k k enter", "this line makes no layer"},
@@ -180,7 +180,7 @@ func TestFixKeys(t *testing.T) {
 			{"fixable", "tab g space", "no fix is listed for this line"},
 			{"fixable", "v", "/srv/model.bin"},
 			{"fixable", "x", "extract /srv/model.bin of layer 2 to"},
-			{"fixable", "tab v", "this is no file"},
+			{"fixable", "tab v", "this is not a file"},
 			{"fixable", "s s s enter", "Waste · 94.0 kB in 2 versions"},
 			{"fixable", "s s s enter s k enter", "by what is saved"},
 			{"fixable", "/ g i t enter", "apt's"},
@@ -190,13 +190,13 @@ func TestFixKeys(t *testing.T) {
 			{"fixable", "z esc", "RUN chmod 600"},
 			{"fixable", "S", "by size ▴"},
 			{"fixable", "S X", "by size ▾"},
-			{"fixable", "/ z z enter", "no finding holds zz"},
+			{"fixable", "/ z z enter", "no finding contains zz"},
 			{"fixable", "/ z z enter X", "Wasted  94.0 kB in 2 findings"},
 			{"fixable", "/ z z enter esc", "Wasted  94.0 kB in 2 findings"},
-			{"app", "o", "no Dockerfile is known"},
-			{"no-layers", "space", "this is no finding"},
+			{"app", "o", "the Dockerfile is unknown"},
+			{"no-layers", "space", "this is not a finding"},
 			{"no-layers", "tab space", "no fix is listed"},
-			{"no-layers", "a", "no fix is in reach of an edit"},
+			{"no-layers", "a", "peel can make none of the fixes by an edit"},
 			{"no-layers", "tab enter", "makes no layer"},
 		} {
 			m := start(t, openFrame(t, tt.fixture), size[0], size[1])
@@ -219,8 +219,8 @@ func TestFixWithoutDockerfile(t *testing.T) {
 		m := start(t, open(t, "app"), size[0], size[1])
 		m.options.NoDockerfile = why
 		press(m, "2")
-		rowWith(t, m, "no Dockerfile is known")
-		const said = "There is no patch. There is none here: name it with"
+		rowWith(t, m, "the Dockerfile is unknown")
+		const said = "No patch. There is none here: name it with"
 		for i := 0; i < 20 && !strings.Contains(strings.Join(screen(m), "\n"), said); i++ {
 			press(m, "J")
 		}
@@ -307,7 +307,7 @@ func TestFixWritesPatch(t *testing.T) {
 		}
 		typed(m, "there")
 		press(m, "enter")
-		rowWith(t, m, "there is there already: replace it (y), or write to:")
+		rowWith(t, m, "there already exists: replace it (y), or write to:")
 		press(m, "n enter")
 		rowWith(t, m, "nothing was written")
 		press(m, "o")
@@ -324,7 +324,7 @@ func TestFixWritesPatch(t *testing.T) {
 	m, _ := fixing(t, "built", 80, 24)
 	m.options.Actions.WritePatch = func(context.Context, *analyze.Analysis, string, string, bool) (string, error) { return "", nil }
 	press(m, "j space o")
-	rowWith(t, m, "nothing that is chosen can be made by an edit")
+	rowWith(t, m, "peel can make none of the chosen fixes by an edit")
 }
 
 // TestFixMouse checks that a click chooses the fix whose box it hits, selects a line or a
@@ -381,7 +381,7 @@ func TestFixKeysWait(t *testing.T) {
 	_, cmd := m.Update(keyOf("2"))
 	m.Update(keyOf("j"))
 	p := m.views[1].(*fix)
-	rowWith(t, m, "looking for what can be changed")
+	rowWith(t, m, "looking for possible changes")
 	if len(m.pending) != 1 {
 		t.Fatalf("%d keys wait", len(m.pending))
 	}
@@ -442,7 +442,7 @@ func TestFixUnlikeDockerfile(t *testing.T) {
 	if of == 0 || of != p.work.elsewhere {
 		t.Errorf("%d bytes have no line, but the view says %d", of, p.work.elsewhere)
 	}
-	rowWith(t, m, human.Size(of)+" of layers that no line here made")
+	rowWith(t, m, human.Size(of)+" in layers that no line here made")
 }
 
 // TestFixCommand checks that the copied command chooses the same fixes from the same

@@ -80,7 +80,7 @@ func (p *fix) aboutFix(x *analyze.Fix, f *analyze.Finding) {
 	p.wrapped(st.key, p.lk.line(x.Text()))
 	saves := "Saves " + human.Size(x.Saves)
 	if others := len(x.Findings) - 1; others > 0 {
-		saves += ", with " + counted(others, "other finding") + " that the same change mends"
+		saves += ", with " + counted(others, "other finding") + " that the same change resolves"
 	}
 	if x.ID != f.ID && len(x.Edits) == 0 {
 		saves += " in all"
@@ -92,7 +92,7 @@ func (p *fix) aboutFix(x *analyze.Fix, f *analyze.Finding) {
 	why := "Not in a patch: " + p.lk.line(x.Why) + "."
 	if p.work.a.Dockerfile == nil {
 		if said := p.h.noDockerfile(); said != "" {
-			why = "There is no patch. " + p.lk.line(said)
+			why = "No patch. " + p.lk.line(said)
 		}
 	}
 	p.wrapped(st.dim, why)

@@ -108,9 +108,9 @@ func (p *fix) footOf(found bool) string {
 	case !found:
 		switch {
 		case p.a.Dockerfile == nil:
-			return "no Dockerfile is known"
+			return "the Dockerfile is unknown"
 		case p.work != nil && p.work.elsewhere > 0:
-			return human.Size(p.work.elsewhere) + " of layers that no line here made"
+			return human.Size(p.work.elsewhere) + " in layers that no line here made"
 		}
 		return ""
 	case n == 0:
@@ -314,9 +314,9 @@ func (p *fix) findingCells(l *line, r fixRow, m meter, saves bool) {
 // waiting is said while it is not known what was found.
 func (p *fix) waiting() string {
 	if !p.a.Whole() {
-		return "this comes when all layers are read"
+		return "available when all layers are read"
 	}
-	return "looking for what can be changed" + p.lk.sg.tail
+	return "looking for possible changes" + p.lk.sg.tail
 }
 
 func (p *fix) nothing() string {
@@ -324,7 +324,7 @@ func (p *fix) nothing() string {
 	case p.work == nil:
 		return p.waiting()
 	case p.narrow.on():
-		return "no finding holds " + p.lk.text(p.narrow.text)
+		return "no finding contains " + p.lk.text(p.narrow.text)
 	}
-	return "nothing to change: no step wastes bytes, or leaves behind what is seldom needed"
+	return "nothing to change: no step wastes bytes or leaves rarely needed files behind"
 }

@@ -71,7 +71,7 @@ func (p *fix) choose() tea.Cmd {
 	}
 	switch f, at := p.finding(); {
 	case f == nil:
-		return p.h.say("this is no finding: choose one below")
+		return p.h.say("this is not a finding: choose one below")
 	case at < 0:
 		return p.h.say("no fix to choose: " + unfixed(f, p.rows[p.found.cursor].section))
 	default:
@@ -103,9 +103,9 @@ func unfixed(f *analyze.Finding, s fixSection) string {
 	case s == baseSection:
 		return "only another base image helps"
 	case f.Rule == analyze.RuleSecret:
-		return "a secret that was shipped has to be replaced"
+		return "replace the secret: the image shipped it"
 	}
-	return "its text says what a person can do"
+	return "its text says what you can do"
 }
 
 // chooseAll chooses what peel fix does if nothing else is asked for, or takes all choices
@@ -118,7 +118,7 @@ func (p *fix) chooseAll() tea.Cmd {
 	}
 	able := slices.ContainsFunc(p.work.fixes, func(f analyze.Fix) bool { return len(f.Edits) > 0 && !f.Small })
 	if !able {
-		return p.h.say("no fix is in reach of an edit: " + p.h.keys().chooseFix.first() + " chooses one by hand, for the figures")
+		return p.h.say("peel can make none of the fixes by an edit: " + p.h.keys().chooseFix.first() + " chooses one by hand, for the figures")
 	}
 	p.plan.last, p.plan.all = nil, true
 	return p.propose(analyze.Wish{NoTotals: true})

@@ -98,7 +98,7 @@ const (
 var sectionTexts = [fixSections]struct{ title, about string }{
 	secretSection:  {"Secrets", "Keys, tokens and passwords that the image ships: anyone who has the image can read them. Replace each one, and keep it out of the build."},
 	wastedSection:  {"Wasted", "Bytes of the image's own steps that nobody can see, and that still ship. Fixing the steps makes the image smaller, and changes no file in it."},
-	visibleSection: {"Visible, but seldom needed", "Nothing here is wasted: the final image shows these files. They are caches and the like, which few images need, or the same content at several paths."},
+	visibleSection: {"Visible, but rarely needed", "Nothing here is wasted: the final image shows these files. They are caches and the like, which few images need, or the same content at several paths."},
 	baseSection:    {"Of the base image", "What the base image carries: bytes that it wastes itself, or that your steps hide. They ship whatever your steps do: only another base image helps."},
 }
 

@@ -24,7 +24,7 @@ func (p *fix) goTo() tea.Cmd {
 	}
 	f, _ := p.finding()
 	if f == nil {
-		return p.h.say("this is no finding: its text says what stands below it")
+		return p.h.say("this is not a finding: its text describes the rows below it")
 	}
 	return showFiles(p.h, f)
 }
@@ -75,7 +75,7 @@ func filterText(path string) string {
 func (p *fix) version() (v analyze.Version, why string) {
 	f, _ := p.finding()
 	if f == nil || p.focus == buildPane {
-		return v, "this is no file: " + p.h.keys().toggle.first() + " goes to files"
+		return v, "this is not a file: " + p.h.keys().toggle.first() + " goes to files"
 	}
 	t := p.h.analysis().Tree
 	n, ok := t.Lookup(f.Path)
@@ -120,7 +120,7 @@ func (p *fix) copy() tea.Cmd {
 	f, at := p.finding()
 	switch {
 	case f == nil:
-		return p.h.say("this is no finding: there is nothing to copy")
+		return p.h.say("this is not a finding: nothing to copy")
 	case at < 0:
 		return copyText(p.h, p.lk.line(f.Advice), "advice")
 	case len(p.work.fixes[at].Edits) == 0:
@@ -144,7 +144,7 @@ func (msg copiedMsg) update() tea.Cmd {
 	if msg.err != nil {
 		return msg.h.fail(msg.err)
 	}
-	return tea.Batch(tea.SetClipboard(msg.patch), msg.h.say("patch copied, if the terminal lets programs do that: git apply takes it"))
+	return tea.Batch(tea.SetClipboard(msg.patch), msg.h.say("patch copied, if the terminal allows it: apply it with git apply"))
 }
 
 // patchFile is where a patch is written unless the reader says otherwise.
@@ -157,14 +157,14 @@ func (p *fix) askPatch() tea.Cmd {
 	case p.h.actions().WritePatch == nil:
 		return p.h.say("patches cannot be written here")
 	case p.work.a.Dockerfile == nil:
-		why := "no patch: no Dockerfile is known. "
+		why := "no patch: the Dockerfile is unknown. "
 		return p.h.say(why + p.lk.line(p.h.noDockerfile()))
 	case p.plan.count() == 0:
-		return p.h.say("nothing is chosen: " + keys.chooseFix.first() + " chooses a fix, " + keys.chooseAll.first() + " all that can be made by an edit")
+		return p.h.say("nothing is chosen: " + keys.chooseFix.first() + " chooses a fix, " + keys.chooseAll.first() + " all that peel can make by an edit")
 	case x == nil:
-		return p.h.say("the figures of what is chosen are not there yet: once more, please")
+		return p.h.say("the figures of the chosen fixes are not ready yet: try again")
 	case x.Text == nil:
-		return p.h.say("nothing that is chosen can be made by an edit: the findings say what a person can do")
+		return p.h.say("peel can make none of the chosen fixes by an edit: the findings say what you can do")
 	}
 	w := patchWriting{a: p.work.a, form: p.patchForm(), text: x.Text, hunks: x.Edits}
 	q := newPrompt("write the patch of "+human.Count(x.Edits, "fix", "fixes")+" to:", patchFile)
@@ -203,7 +203,7 @@ func (w patchWriting) to(h host, file string) tea.Cmd {
 
 // askReplace asks whether the file that is there is to be replaced.
 func (w patchWriting) askReplace(h host, file string, err error) tea.Cmd {
-	q := newPrompt(h.look().text(lastOf(file))+" is there already: replace it (y), or write to:", "")
+	q := newPrompt(h.look().text(lastOf(file))+" already exists: replace it (y), or write to:", "")
 	q.done = func(text string) tea.Cmd {
 		switch text = strings.TrimSpace(text); text {
 		case "", "n":

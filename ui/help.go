@@ -120,7 +120,7 @@ func (p *help) make() {
 		all := append(append(left, nil), right...)
 		p.lines, _ = p.narrow.lines(all, func(i int) bool { return len(all[i]) > 0 && all[i][0].st == p.lk.st.title })
 		if len(p.lines) == 0 {
-			p.lines.add(span{p.lk.st.dim, "nothing in the help holds " + p.lk.text(p.narrow.text)})
+			p.lines.add(span{p.lk.st.dim, "no line of the help contains " + p.lk.text(p.narrow.text)})
 		}
 		return
 	}
@@ -180,7 +180,7 @@ func signSection(p *styledLines, lk *look) {
 		{analyze.SignShows, "this version shows"},
 		{analyze.SignCovered, "a higher layer covers or removes this one"},
 		{analyze.SignRemoved, "removed by this layer"},
-		{analyze.SignNothing, "the layer says nothing of it"},
+		{analyze.SignNothing, "the layer doesn't mention it"},
 	} {
 		p.add(span{st.strip[s.sign], "  " + sg.strip[s.sign] + "  "}, span{st.text, s.text})
 	}
@@ -190,10 +190,10 @@ func signSection(p *styledLines, lk *look) {
 		change analyze.Change
 		text   string
 	}{
-		{analyze.Added, "nothing was there"},
+		{analyze.Added, "new: the path didn't exist"},
 		{analyze.Modified, "other content"},
 		{analyze.Metadata, "same content, other mode, owner, time or xattr"},
-		{analyze.Identical, "the very same again"},
+		{analyze.Identical, "exactly the same again"},
 		{analyze.Removed, "hidden from here on"},
 	} {
 		p.add(
@@ -208,7 +208,7 @@ func signSection(p *styledLines, lk *look) {
 	if lk.signsTellWaste() {
 		wasted = sg.waste
 	}
-	p.add(span{st.bar, "  " + strings.Repeat(sg.bar, 2)}, span{st.wasteBar, wasted}, span{st.text, "  the share of the whole; the latter is wasted"})
+	p.add(span{st.bar, "  " + strings.Repeat(sg.bar, 2)}, span{st.wasteBar, wasted}, span{st.text, "  share of the whole; the second part is wasted"})
 	p.add(span{st.waste, "wasted"}, span{st.text, "  stored in some layer, shown by no path"})
 }
 

@@ -133,7 +133,7 @@ func (p *imagePage) only() {
 	}
 	p.lines, p.about = lines, about
 	if len(lines) == 0 {
-		p.note("nothing here holds " + p.lk.text(p.narrow.text))
+		p.note("nothing here contains " + p.lk.text(p.narrow.text))
 	}
 }
 
@@ -154,7 +154,7 @@ func (p *imagePage) container() {
 	p.fact("layer read", timeText(c.ReadAt)+", from "+c.From)
 	if c.InitLayer != "" {
 		p.fact("init layer", c.InitLayer)
-		p.note("the engine's own mount points, such as /etc/hosts: none of the layers here")
+		p.note("the engine's own mount points, such as /etc/hosts: not one of the layers here")
 	}
 	var mounts []string
 	for _, m := range c.Mounts {
@@ -162,7 +162,7 @@ func (p *imagePage) container() {
 	}
 	p.facts("mounts", mounts)
 	if len(mounts) > 0 {
-		p.note("what is in them is in no layer, and in no figure")
+		p.note("their content is in no layer and in no figure")
 	}
 }
 

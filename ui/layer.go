@@ -114,7 +114,7 @@ func (p *layer) make() {
 	} else {
 		p.lines.add(p.changes(t)...)
 		if p.a.Unsettled() > 0 {
-			p.lines.add(span{st.dim, "(counts and causes are not settled yet)"})
+			p.lines.add(span{st.dim, "(counts and causes are not final yet)"})
 		}
 	}
 
@@ -164,7 +164,7 @@ func (p *layer) container(t analyze.LayerTotal) {
 	}
 	p.wrapped(st.text, "", p.lk.line(text+", read at "+timeText(c.ReadAt)))
 	if len(c.Mounts) > 0 {
-		p.wrapped(st.dim, "", "not in it: what is mounted over "+counted(len(c.Mounts), "folder")+", which view 3 lists")
+		p.wrapped(st.dim, "", "not included: mounts over "+counted(len(c.Mounts), "folder")+", which view 3 lists")
 	}
 }
 

@@ -217,7 +217,7 @@ func (s *loading) layers() string {
 	case s.p.TotalLayer > 0:
 		return fmt.Sprintf("%d of %s done", s.p.Layers, counted(s.p.TotalLayer, "layer"))
 	case slices.ContainsFunc(s.p.Arrived, func(a Arrived) bool { return a.Number < 0 }):
-		return counted(s.p.Layers, "layer") + " done; the manifest will tell their order"
+		return counted(s.p.Layers, "layer") + " done; the manifest gives their order"
 	case s.p.Layers > 0:
 		return counted(s.p.Layers, "layer") + " done"
 	}

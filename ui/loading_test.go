@@ -49,7 +49,7 @@ func TestLoading(t *testing.T) {
 				{Number: 3, Entries: 1, Bytes: 5, Largest: []Share{{"a\x1b[2Jb", 5}}},
 			}}}},
 			[]string{
-				"2 layers done; the manifest will tell their order",
+				"2 layers done; the manifest gives their order",
 				"  ·   233 MB  4,512 entries  /usr 180 MB, /var 52.0 MB",
 				"  3      5 B        1 entry  /a\\x1b[2Jb 5 B",
 				"q stops",

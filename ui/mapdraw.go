@@ -85,7 +85,7 @@ func (p *mapView) nothing() string {
 	case p.sums == nil:
 		return "adding up" + p.lk.sg.tail
 	case p.narrow.on():
-		return "no directory's name holds that"
+		return "no directory's name contains that"
 	}
 	return "no layer stores anything"
 }

@@ -155,7 +155,7 @@ func (p *menu) render(l *line, i int) {
 	st, sg := &p.lk.st, &p.lk.sg
 	if i += p.top; i >= len(p.shown) {
 		if len(p.shown) == 0 && i == 0 {
-			l.put(st.dim, " no action is called that")
+			l.put(st.dim, " no action matches")
 		}
 		return
 	}
@@ -234,7 +234,7 @@ func (m *model) openPalette() {
 // goToLayer selects a layer by its number, with a way back.
 func (m *model) goToLayer(n int) tea.Cmd {
 	if m.pair != nil {
-		return m.say("a number selects a layer of one image: here are two")
+		return m.say("a number selects a layer of one image, but two images are open")
 	}
 	if m.a == nil || n < 0 || n >= len(m.a.Layers) {
 		text := fmt.Sprintf("no layer %d", n)

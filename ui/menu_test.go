@@ -36,7 +36,7 @@ func TestOrderMenu(t *testing.T) {
 	}
 	m := start(t, open(t, "app"), 80, 24)
 	press(m, "s s enter s")
-	rowWith(t, m, "● wasted bytes, the most first")
+	rowWith(t, m, "● wasted bytes, most first")
 }
 
 // TestPalette checks that the palette finds actions as you type, those on the selected row
@@ -68,7 +68,7 @@ func TestPalette(t *testing.T) {
 		}
 		press(m, ":")
 		typed(m, "zzzz")
-		rowWith(t, m, "no action is called that")
+		rowWith(t, m, "no action matches")
 		press(m, "esc")
 		if len(m.over) > 0 || m.prompt != nil {
 			t.Error("the palette is still open")

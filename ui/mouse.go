@@ -35,9 +35,9 @@ func (m *model) takesMouse() bool {
 func (m *model) turnMouse() tea.Cmd {
 	m.mouse = m.mouse.flipped(m.takesMouse())
 	if m.takesMouse() {
-		return m.say("the mouse is peel's again")
+		return m.say("peel uses the mouse again")
 	}
-	return m.say("the mouse is the terminal's: it selects text; " + m.km.mouse.first() + " takes it back")
+	return m.say("the mouse selects text in the terminal: " + m.km.mouse.first() + " gives it back to peel")
 }
 
 // clickAround handles a click on the header or the footer, and reports whether it hit something:

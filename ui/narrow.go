@@ -18,7 +18,7 @@ func (n *narrowing) ask(h host, changed func() tea.Cmd) {
 		n.text = text
 		return changed()
 	}
-	p := newPrompt("show only what holds:", before)
+	p := newPrompt("show only rows with:", before)
 	p.changed, p.chips = set, true
 	p.dropped = func() tea.Cmd { return set(before) }
 	h.ask(p)

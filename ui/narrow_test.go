@@ -15,14 +15,14 @@ func TestNarrow(t *testing.T) {
 		{"packages", "5 /", "git", "git 1:2", "left-pad"},
 		{"packages that are removed", "5 f", "removed", "git 1:2", "left-pad"},
 		{"what no package owns", "5 /", "owned by", "owned by no package", "left-pad"},
-		{"no package", "5 /", "qqq", "no package holds qqq", "numpy"},
+		{"no package", "5 /", "qqq", "no package contains qqq", "numpy"},
 		{"the help", "? /", "the value", "copy the path, the value", "a page down"},
-		{"the help, nothing", "? /", "qqq", "nothing in the help holds qqq", "a page down"},
+		{"the help, nothing", "? /", "qqq", "no line of the help contains qqq", "a page down"},
 		{"the image", "3 /", "digest", "Layers' digests", "How it is run"},
 		{"the waste", "2 s s s enter f", "model", "/srv/app/model.bin", "main.gz"},
 		{"the waste by a step", "2 s s s enter /", "apt/lists/*", "main.gz", "model"},
 		{"findings", "2 /", "model", "model.bin", "package lists"},
-		{"nothing wasted", "2 s s s enter /", "qq", "nothing that is wasted holds qq", "main.gz"},
+		{"nothing wasted", "2 s s s enter /", "qq", "no wasted path contains qq", "main.gz"},
 	}
 	for _, tt := range tests {
 		for _, size := range [][2]int{{80, 24}, {120, 40}} {

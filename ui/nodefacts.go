@@ -25,7 +25,7 @@ func nodeFacts(lk *look, a *analyze.Analysis, v analyze.Version) styledLines {
 		path := a.Tree.Path(v.Node())
 		n, err := analyze.Resolve(a.Tree, v.Layer(), path, true)
 		if err != nil {
-			p.add(span{st.dim, "which is nothing after layer "}, span{st.text, fmt.Sprint(v.Layer())})
+			p.add(span{st.dim, "which does not exist after layer "}, span{st.text, fmt.Sprint(v.Layer())})
 		} else {
 			p.add(span{st.dim, "which is "}, span{st.text, lk.text(a.Tree.Path(n))})
 		}

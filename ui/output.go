@@ -39,7 +39,7 @@ func newOutput(h host, name string, out []byte, err error) *output {
 		p.lines.add(span{p.lk.st.text, cut(text, outputWide, p.lk.sg.tail)})
 	}
 	if len(p.lines) == 0 {
-		p.lines.add(span{p.lk.st.dim, "it has written nothing"})
+		p.lines.add(span{p.lk.st.dim, "no output"})
 	}
 	return p
 }

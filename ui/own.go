@@ -56,9 +56,9 @@ func checkOwn(own []OwnCommand) error {
 			case len(c.Run) == 0 || c.Run[0] == "":
 				return errors.New("run: expected a program with its arguments, as in [less, --version]")
 			case strings.ContainsAny(c.Run[0], "{}"):
-				return errors.New("run: the program itself cannot be taken from the image")
+				return errors.New("run: the program itself cannot come from the image")
 			case c.Shows != "" && !slices.Contains(OwnShows, c.Shows):
-				return fmt.Errorf("shows: %q is none of %s", c.Shows, strings.Join(OwnShows, ", "))
+				return fmt.Errorf("shows: %q is not one of %s", c.Shows, strings.Join(OwnShows, ", "))
 			}
 			for _, arg := range c.Run {
 				for _, place := range placesIn(arg) {
@@ -110,7 +110,7 @@ func (k *keyMap) ownGroup() []keyGroup {
 // given a folder.
 func (c OwnCommand) arguments(path string, layer int, image string) ([]string, error) {
 	if image == "" && slices.ContainsFunc(c.Run, func(s string) bool { return strings.Contains(s, "{image}") }) {
-		return nil, errors.New("this image has no name to give to a command: it came by standard input")
+		return nil, errors.New("this image has no name to give to a command: it came from standard input")
 	}
 	if strings.HasPrefix(image, "-") {
 		image = "./" + image

@@ -213,7 +213,7 @@ func (p *packages) copy() tea.Cmd {
 	case !ok:
 		return nil
 	case x.Name == "":
-		return p.h.say("what no package owns has no name to copy")
+		return p.h.say("files that no package owns have no name to copy")
 	case x.Version == "":
 		return copyText(p.h, x.Name, "name")
 	}
@@ -317,8 +317,8 @@ func (o packageOrder) String() string {
 // text says in the menu what comes first.
 func (o packageOrder) text() string {
 	return [packageOrders]string{
-		"stored bytes, the most first", "wasted bytes, the most first", "bytes shared with other packages, the most first", "number of files",
-		"number of versions that are there", "name", "type", "layer that brings it, the lowest first",
+		"stored bytes, most first", "wasted bytes, most first", "bytes shared with other packages, most first", "number of files",
+		"number of installed versions", "name", "type", "layer that adds it, lowest first",
 	}[o]
 }
 

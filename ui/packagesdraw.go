@@ -127,9 +127,9 @@ func (p *packages) nothing(l *line, i int) {
 	case p.failed != "":
 		said, how = p.failed, st.failure
 	case p.rows == nil:
-		said = "finding out about packages" + p.lk.sg.tail
+		said = "reading the packages" + p.lk.sg.tail
 	case p.narrow.on() && len(p.rows.listed) == 0:
-		said = "no package holds " + p.lk.text(p.narrow.text)
+		said = "no package contains " + p.lk.text(p.narrow.text)
 	case len(p.rows.all.Rows) > 0:
 		return
 	default:
@@ -150,7 +150,7 @@ func (p *packages) nothing(l *line, i int) {
 
 // noDatabase says what was looked for.
 const noDatabase = "No database of packages was found. Looked for: those of dpkg, apk and rpm, Python's and conda's metadata, " +
-	"package.json in node_modules (npm, pnpm, yarn), gem specifications, programs that Go has built, and jars."
+	"package.json in node_modules (npm, pnpm, yarn), gem specifications, Go programs, and jars."
 
 // figures draws what a row and the totals begin with.
 func (p *packages) figures(l *line, c packageColumns, x *analyze.Package) {
@@ -258,7 +258,7 @@ func (p *packages) describe(x *analyze.Package) {
 	p.lines.add(span{st.text, size(x.Stored)}, span{st.dim, " stored in " + counted(x.Files, "file") + ", "},
 		span{st.text, human.Size(x.Visible)}, span{st.dim, " visible, "}, span{st.waste, human.Size(x.Wasted)}, span{st.dim, " wasted"})
 	if x.Shared > 0 {
-		p.lines.add(span{st.text, human.Size(x.Shared)}, span{st.dim, " more that it lists are counted to another package"})
+		p.lines.add(span{st.text, human.Size(x.Shared)}, span{st.dim, " more that it lists count for another package"})
 	}
 	if i := p.rows.listed[p.cursor]; i != unownedRow && p.rows.versions[i] > 1 {
 		p.describeVersions(x, p.rows.sameName(i))

@@ -131,7 +131,7 @@ func (msg packagesMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
 	switch {
 	case errors.Is(msg.err, context.Canceled):
 	case msg.err != nil:
-		p.failed = p.lk.line("cannot find out about packages: " + redact.Text(msg.err.Error()))
+		p.failed = p.lk.line("cannot read the packages: " + redact.Text(msg.err.Error()))
 	default:
 		p.failed = ""
 		p.install(msg.rows)

@@ -103,7 +103,7 @@ func (p *picker) openOrders() {
 	now, _ := p.order.base()
 	var items []menuItem
 	for by := range imageOrders {
-		text := [imageOrders]string{"age, the newest first", "name", "size, the largest first"}[by]
+		text := [imageOrders]string{"age, newest first", "name", "size, largest first"}[by]
 		items = append(items, menuItem{text: text, current: by == now, do: func() tea.Cmd { return p.orderBy(by) }})
 	}
 	openMenu(p.h, "Order by", items, p.h.keys().pickSort)

@@ -60,7 +60,7 @@ func (e *explorer) followPreview() tea.Cmd {
 		case !ok:
 			p.note = "a hard link whose target is missing"
 		case !layer.Near():
-			p.note = "not read for a preview: it takes fetching it, or reading the image again; v views it"
+			p.note = "no preview: it needs to fetch the file or to read the image again; v views it"
 		default:
 			p.note = "reading" + e.lk.sg.tail
 			return e.h.after(previewRest, previewMsg{e, p.seq})
@@ -165,7 +165,7 @@ func (msg previewedMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
 	case p.version.Size() == 0:
 		p.note = "an empty file"
 	case len(msg.rows) == 0:
-		p.note = "no text: v shows its bytes"
+		p.note = "not text: v shows its bytes"
 	}
 	return nil
 }

@@ -120,7 +120,7 @@ func TestPreviewReadsNothingAgain(t *testing.T) {
 	m := start(t, a, 120, 40)
 	restless(m)
 	press(m, "L p")
-	if got := previewText(m); !strings.Contains(got, "not read for a preview") {
+	if got := previewText(m); !strings.Contains(got, "no preview: it needs") {
 		t.Errorf("it shows %q", got)
 	}
 }

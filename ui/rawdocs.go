@@ -72,7 +72,7 @@ func (p *viewer) rawKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		r.pretty = !r.pretty
 		return p.showRaw(), true
 	case keys.compare.matches(k), keys.pager.matches(k), keys.editor.matches(k):
-		return p.h.say("this is no file of the image"), true
+		return p.h.say("this is not a file of the image"), true
 	default:
 		return nil, false
 	}
@@ -114,7 +114,7 @@ func indented(text []byte) ([]byte, error) {
 		}
 	}
 	if most > maxIndented {
-		return nil, errors.New("it is nested too deep to be indented")
+		return nil, errors.New("it is nested too deeply to indent")
 	}
 	var b bytes.Buffer
 	if err := json.Indent(&b, text, "", "  "); err != nil {

@@ -33,7 +33,7 @@ func TestDocuments(t *testing.T) {
 				press(m, "[")
 				rowWith(t, m, "no other document")
 				press(m, "d")
-				rowWith(t, m, "no file of the image")
+				rowWith(t, m, "not a file of the image")
 				press(m, "t w # G g q")
 				if len(m.over) > 0 {
 					t.Error("q doesn't close the page")

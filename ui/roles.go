@@ -35,12 +35,12 @@ var roles = []role{
 	{"waste", "wasted bytes", func(p *palette) []*color.Color { return []*color.Color{&p.waste} }},
 	{"directory", "names of directories", func(p *palette) []*color.Color { return []*color.Color{&p.dir} }},
 	{"link", "names of links", func(p *palette) []*color.Color { return []*color.Color{&p.link} }},
-	{"found", "background of what was found in a file", func(p *palette) []*color.Color { return []*color.Color{&p.found, &p.foundHere} }},
+	{"found", "background of matches in a file", func(p *palette) []*color.Color { return []*color.Color{&p.found, &p.foundHere} }},
 	{"keyword", "in a file: words of its language", func(p *palette) []*color.Color { return []*color.Color{&p.keyword} }},
 	{"string", "in a file: literals", func(p *palette) []*color.Color { return []*color.Color{&p.str} }},
 	{"number", "in a file: numbers", func(p *palette) []*color.Color { return []*color.Color{&p.number} }},
-	{"comment", "in a file: remarks", func(p *palette) []*color.Color { return []*color.Color{&p.comment} }},
-	{"name", "in a file: names that are given", func(p *palette) []*color.Color { return []*color.Color{&p.name} }},
+	{"comment", "in a file: comments", func(p *palette) []*color.Color { return []*color.Color{&p.comment} }},
+	{"name", "in a file: names being defined", func(p *palette) []*color.Color { return []*color.Color{&p.name} }},
 }
 
 // Roles returns what the settings can give a colour to, by name, with what it is.

@@ -113,7 +113,7 @@ func (e *explorer) keepMatch(msg foundMsg) tea.Cmd {
 // cursor if the last search has been forgotten.
 func (e *explorer) nextMatch(d direction) tea.Cmd {
 	if e.search.query.Text == "" {
-		return e.h.say("nothing is searched for: / searches")
+		return e.h.say("no search to repeat: / searches")
 	}
 	e.search.busy = true
 	return e.seek(d)
@@ -145,7 +145,7 @@ func (e *explorer) seekOutside(msg foundMsg) tea.Cmd {
 	case msg.outside == 0:
 		return e.h.say("nothing matches " + e.lk.line(msg.query.Text))
 	case !e.files.request.filter.Empty():
-		return e.h.say(counted(msg.outside, "path") + " beyond the filter: F drops it, then n")
+		return e.h.say(counted(msg.outside, "path") + " beyond the filter: F clears it, then n")
 	}
 	e.h.remember(e.h.here())
 	e.focus, e.mode = filesPane, analyze.Everything

@@ -63,7 +63,7 @@ func TestSearch(t *testing.T) {
 		{"and back", "g", "model.bin", "enter backspace", "/usr", ""},
 		{"fuzzy", "g", "", "", "/usr", ""},
 		{"an empty one", "g", "", "enter", "/usr", "find"},
-		{"n without any", "g", "", "esc n", "/usr", "nothing is searched for"},
+		{"n without any", "g", "", "esc n", "/usr", "no search to repeat"},
 		{"the last one stays when a new one is dropped", "g", "lib", "enter / x esc n", "/usr/lib/libc.so.6", "2 of 3"},
 		{"another mode", "g", "model", "enter m n", "/srv/app/model.bin", "2 of 2"},
 	}

@@ -48,7 +48,7 @@ func (s Settings) Check() error {
 		of          []string
 	}{{"theme", s.Theme, Themes}, {"sort", s.Sort, Sorts}, {"mode", s.Mode, Modes}, {"columns", s.Columns, ColumnChoices}, {"mouse", s.Mouse, MouseChoices}} {
 		if v.value != "" && !slices.Contains(v.of, v.value) {
-			return fmt.Errorf("%s: %q is none of %s", v.name, v.value, strings.Join(v.of, ", "))
+			return fmt.Errorf("%s: %q is not one of %s", v.name, v.value, strings.Join(v.of, ", "))
 		}
 	}
 	if err := checkColours(s.Theme, s.Colours); err != nil {

@@ -58,13 +58,13 @@ func TestSettle(t *testing.T) {
 	m, compare, cancel := unsettled(t)
 	defer cancel()
 	frame := func() string { return strings.Join(screen(m), "\n") }
-	for _, want := range []string{"comparing 1 file", "modified?", "overwritten?", "not settled"} {
+	for _, want := range []string{"comparing 1 file", "modified?", "overwritten?", "not final"} {
 		if !strings.Contains(frame(), want) {
 			t.Errorf("before: no %q on the screen:\n%s", want, frame())
 		}
 	}
 	settle(m, compare)
-	for _, wrong := range []string{"comparing", "?  ", "overwritten", "not settled"} {
+	for _, wrong := range []string{"comparing", "?  ", "overwritten", "not final"} {
 		if strings.Contains(strings.ReplaceAll(frame(), "? help", ""), wrong) {
 			t.Errorf("after: %q on the screen:\n%s", wrong, frame())
 		}

@@ -91,7 +91,7 @@ func (p *summary) make() {
 			values[i] = p.values[k]
 		}
 		if p.lines, p.values = lines, values; len(lines) == 0 {
-			p.add("", span{st.dim, "  nothing here holds " + p.lk.text(p.narrow.text)})
+			p.add("", span{st.dim, "  nothing here contains " + p.lk.text(p.narrow.text)})
 		}
 	}
 	p.cursor = max(min(p.cursor, len(p.lines)-1), 0)

@@ -38,7 +38,7 @@ func copyText(h host, text, what string) tea.Cmd {
 	if text == "" {
 		return h.say("no " + what + " to copy")
 	}
-	return tea.Batch(tea.SetClipboard(text), h.say(what+" copied, if the terminal lets programs do that: "+h.look().line(text)))
+	return tea.Batch(tea.SetClipboard(text), h.say(what+" copied, if the terminal allows it: "+h.look().line(text)))
 }
 
 // copyPaths copies the paths that are marked, a line each, else the one that is
@@ -58,7 +58,7 @@ func (e *explorer) copyPaths() tea.Cmd {
 	slices.Sort(paths)
 	return tea.Batch(
 		tea.SetClipboard(strings.Join(paths, "\n")+"\n"),
-		e.h.say(counted(len(paths), "path")+" copied, if the terminal lets programs do that"),
+		e.h.say(counted(len(paths), "path")+" copied, if the terminal allows it"),
 	)
 }
 
@@ -146,7 +146,7 @@ func startExtract(h host, x Extraction) tea.Cmd {
 
 // askReplace asks whether files that are there already are to be replaced.
 func askReplace(h host, x Extraction, err error) tea.Cmd {
-	p := newPrompt("some files are there already: replace them (y), or write to:", "")
+	p := newPrompt("some files already exist: replace them (y), or write to:", "")
 	p.done = func(text string) tea.Cmd {
 		switch text = strings.TrimSpace(text); text {
 		case "", "n":

@@ -138,9 +138,9 @@ func TestExport(t *testing.T) {
 
 func TestCopy(t *testing.T) {
 	tests := []struct{ keys, says string }{
-		{"C g y", "path copied, if the terminal lets programs do that: /usr"},
+		{"C g y", "path copied, if the terminal allows it: /usr"},
 		{"Y", "diffID of layer 7 copied"},
-		{"3 j y", "value copied, if the terminal lets programs do that: app:1"},
+		{"3 j y", "value copied, if the terminal allows it: app:1"},
 		{"3 y", "no value to copy"},
 		{"2 s s s s s enter y", "/var/lib/apt/lists/main.gz"},
 	}

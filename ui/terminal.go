@@ -32,7 +32,7 @@ const leaveScreen = "\x18" + ansi.ResetModeSynchronizedOutput + ansi.ResetModeBr
 	ansi.ResetModeUnicodeCore + ansi.ResetModifyOtherKeys + "\x1b[<1u" + ansi.ResetStyle +
 	ansi.ResetModeAltScreenSaveCursor + ansi.SetModeTextCursorEnable + "\x1b]2;\x07"
 
-var errAbandoned = errors.New("the terminal does not take what is written to it")
+var errAbandoned = errors.New("the terminal does not accept output")
 
 // terminal is a terminal that is written to, and that can be abandoned: where its
 // other side reads nothing, a write lasts for ever.

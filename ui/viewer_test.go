@@ -185,7 +185,7 @@ func TestViewerOpens(t *testing.T) {
 		{"capitals that are not there", "/srv/app.py", "v / S A Y S", "not found"},
 		{"bytes", "/srv/logo", `v / \ x 8 9 P`, "1 of 1"},
 		{"compare", "/srv/app.py", "v d", "layer 1 ← layer 0"},
-		{"compare the oldest", "/srv/app.py", "v [ d", "nothing to compare with"},
+		{"compare the oldest", "/srv/app.py", "v [ d", "nothing to compare it with"},
 		{"compare a removal", "/srv/key.pem", "tab d", "nothing to compare"},
 		{"the diff", "/srv/app.py", "d G", `+         print("good day " + name)`},
 		{"attributes", "/srv/app.py", "d", "0755 ← 0644"},

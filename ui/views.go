@@ -33,7 +33,7 @@ var views = []viewKind{
 	{"Fix", "fix", "fix", "what to change in the build", openFix, fixKeys},
 	{"Image", "image", "image", "config, history, flaws", openImagePage, imageKeys},
 	{"Map", "map", "map", "what each layer stores in each directory", openMap, mapKeys},
-	{"Packages", "packages", "packages", "whose the bytes are", openPackages, packagesKeys},
+	{"Packages", "packages", "packages", "the packages that own the bytes", openPackages, packagesKeys},
 }
 
 // The views that others lead to.

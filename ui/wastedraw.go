@@ -113,13 +113,13 @@ func (p *waste) countHead() string {
 func (p *waste) nothing() string {
 	switch {
 	case p.sorted == nil:
-		return "sorting what is wasted" + p.lk.sg.tail
+		return "sorting the waste" + p.lk.sg.tail
 	case p.narrow.on():
-		return "nothing that is wasted holds " + p.lk.text(p.narrow.text)
+		return "no wasted path contains " + p.lk.text(p.narrow.text)
 	case p.grouping == groupGone && p.a.Waste.Len() > 0:
-		return "every path that is wasted in some layer is there in the final image"
+		return "every path with waste in some layer is visible in the final image"
 	}
-	return "nothing is wasted: every stored byte can be seen in the final image"
+	return "nothing is wasted: every stored byte is visible in the final image"
 }
 
 func (p *waste) groupRow(l *line, r wasteRow) {

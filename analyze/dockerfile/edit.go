@@ -54,7 +54,7 @@ func because(format string, args ...any) error {
 // them is not possible.
 func (d *File) Edited(edits []Edit) ([]byte, error) {
 	if len(d.text) > maxEdited {
-		return nil, because("the Dockerfile is larger than %d bytes, more than is edited", maxEdited)
+		return nil, because("the Dockerfile is larger than %d bytes, the most that peel edits", maxEdited)
 	}
 	e := newEditor(d)
 	for _, kind := range []EditKind{AddOption, AddFlags, SetTarget, AddCommand, DropStep, MergeRuns} {

@@ -40,7 +40,7 @@ func (e *editor) merge(from, until int) error {
 	}
 	for _, it := range runs {
 		if text := strings.Join(it.lines, ""); perStep.MatchString(text) {
-			return because("the RUN on line %d uses what every RUN has anew: %s", it.in.first, perStep.FindString(text))
+			return because("the RUN on line %d uses something that each RUN gets fresh: %s", it.in.first, perStep.FindString(text))
 		}
 	}
 	parts := make([]runPart, len(runs))
@@ -55,13 +55,13 @@ func (e *editor) merge(from, until int) error {
 			}
 		}
 		if part.script != parts[0].script && i > 0 {
-			return because("of the RUNs on lines %d and %d one is a here-document, and the other is not", runs[0].in.first, it.in.first)
+			return because("of the RUNs on lines %d and %d one is a here-document and the other isn't", runs[0].in.first, it.in.first)
 		}
 		parts[i] = part
 	}
 	errexit, ok := posixShell(runs[0].in.shell)
 	if !ok {
-		return because("the shell of the RUN on line %d is none whose language peel knows", runs[0].in.first)
+		return because("the shell of the RUN on line %d is one that peel doesn't know", runs[0].in.first)
 	}
 	frames, err := framed(parts, errexit)
 	if err != nil {
@@ -105,7 +105,7 @@ func (e *editor) runPart(it *item) (runPart, error) {
 	}
 	if len(in.docs) > 0 {
 		if len(in.docs) > 1 || !alone.MatchString(strings.TrimSpace(text)) || strings.HasPrefix(in.docs[0].text, "#!") {
-			return part, because("the here-document of the RUN on line %d is not simply what the shell does", it.in.first)
+			return part, because("the here-document of the RUN on line %d is not a plain script for the shell", it.in.first)
 		}
 		part.script, text = true, in.docs[0].text
 	} else if err := e.unended(it); err != nil {
@@ -228,7 +228,7 @@ func (p *runPart) standsOpen(rest []runPart, errexit bool) error {
 	why := ""
 	switch {
 	case p.leaks:
-		why = "changes the shell for what follows, and stops at the first error (set -e)"
+		why = "changes the shell for later commands, and stops at the first error (set -e)"
 	case !p.lasts:
 		why = "stops at the first error (set -e), and ends with more than a plain command"
 	}
@@ -237,11 +237,11 @@ func (p *runPart) standsOpen(rest []runPart, errexit bool) error {
 		switch {
 		case why != "":
 		case p.sets != "" && r.sets != p.sets && !(r.simple && strings.Trim(p.sets, "-ex") == "") && !(errexit && strings.Trim(p.sets, "-ex") == ""):
-			why = "sets options of the shell that those behind it do not have"
+			why = "sets shell options that the later RUNs don't have"
 		default:
 			for _, name := range p.vars {
 				if strings.ToLower(name) != name || r.mentions(name) {
-					why = "sets the variable " + name + " for those behind it"
+					why = "sets the variable " + name + " for the later RUNs"
 				}
 			}
 		}

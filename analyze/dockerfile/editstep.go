@@ -21,7 +21,7 @@ func (e *editor) addCommand(at int, text string) error {
 		return err
 	}
 	if _, ok := posixShell(it.in.shell); !ok {
-		return because("the shell of the RUN on line %d is none whose language peel knows", it.in.first)
+		return because("the shell of the RUN on line %d is one that peel doesn't know", it.in.first)
 	}
 	if part.leaves() {
 		return because("the RUN on line %d ends its shell itself", it.in.first)

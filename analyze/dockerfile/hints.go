@@ -28,7 +28,7 @@ var hintRules = []struct {
 	{names: []string{"zypper"}, verbs: []string{"install", "in"}, option: "--no-recommends", why: "packages that others only recommend"},
 	{names: []string{"npm"}, verbs: []string{"ci", "install", "i"}, option: "--omit=dev", why: "packages that are for development", instead: []string{"--production", "--only=production", "-g", "--global"}},
 	{names: []string{"gem"}, verbs: []string{"install"}, option: "--no-document", why: "documentation", instead: []string{"--no-doc", "-N"}},
-	{names: []string{"pip", "pip3"}, verbs: []string{"install"}, option: "--no-compile", why: "compiled files of Python, which are written again when they are needed"},
+	{names: []string{"pip", "pip3"}, verbs: []string{"install"}, option: "--no-compile", why: "compiled files of Python, which Python writes again when it needs them"},
 }
 
 // mostHints is the maximum number of hints for one Dockerfile.

@@ -55,7 +55,7 @@ func Restore(instruction string, e Escape) Restored {
 	}
 	plain := strings.NewReplacer("\r\n", "", "\n", "", "\t", "").Replace(instruction)
 	if r.Text != "" && clean.Text(plain) != plain {
-		r.Notes = append(r.Notes, "it has characters that are written as escapes here")
+		r.Notes = append(r.Notes, "some characters are escaped here")
 	}
 	return r
 }

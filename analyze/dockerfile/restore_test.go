@@ -18,7 +18,7 @@ func TestRestore(t *testing.T) {
 		{"RUN with a here-document of its own", "RUN /bin/sh -c cat <<EOF > /x\na\nEOF\n # buildkit", "RUN <<EOF2\ncat <<EOF > /x\na\nEOF\nEOF2", ""},
 		{"RUN that ends in an escape", `RUN /bin/sh -c echo a\ # buildkit`, "RUN <<EOF\necho a\\\nEOF", ""},
 		{"RUN that would be an instruction more", "/bin/sh -c true\nUSER root", "RUN <<EOF\ntrue\nUSER root\nEOF", ""},
-		{"RUN with control characters", "/bin/sh -c echo \x1b[31m", `RUN echo \x1b[31m`, "written as escapes"},
+		{"RUN with control characters", "/bin/sh -c echo \x1b[31m", `RUN echo \x1b[31m`, "characters are escaped"},
 		{"RUN with a tab", "/bin/sh -c echo\ta", "RUN echo\ta", ""},
 		{"an order to a pipeline", "/bin/sh -c a\n::set-env name=x::y", "RUN <<EOF\na\n\\x3a:set-env name=x::y\nEOF", ""},
 		{"nop", "/bin/sh -c #(nop)  CMD [\"python3\" \"-m\" \"a b\"]", `CMD ["python3", "-m", "a b"]`, ""},

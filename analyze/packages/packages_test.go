@@ -89,7 +89,7 @@ apk empty "0"
 		{"METADATA", "usr/lib/python3/site-packages/foo_bar-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: Foo.Bar\nVersion: 1.0\n\nName: no\n", "python Foo.Bar \"1.0\"\n"},
 		{"METADATA without a name", "x/foo-1.0.dist-info/METADATA", "\nName: no\n", "python foo \"1.0\"\n"},
 		{"RECORD", "lib/site/foo-1.0.dist-info/RECORD", "foo/a.py,sha256=x,1\n../../bin/foo,,\n\"a,\"\"b\",,\n/opt/x,,\nbad\n", `python foo "1.0" /lib/site/foo/a.py /bin/foo /lib/site/a,"b /opt/x
-problem: lines that are no rows of three columns were passed over
+problem: lines without exactly three columns were skipped
 `},
 		{"an egg", "lib/foo-1.egg-info/installed-files.txt", "../foo/a.py\nPKG-INFO\n", "python foo \"1\" /lib/foo/a.py /lib/foo-1.egg-info/PKG-INFO\n"},
 		{"conda", "opt/conda/conda-meta/zlib-1.2-h0.json", `{"name":"zlib","version":"1.2","files":["lib/libz.so"]}`, "conda zlib \"1.2\" /opt/conda/lib/libz.so /opt/conda/conda-meta/zlib-1.2-h0.json\n"},

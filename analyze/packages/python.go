@@ -91,7 +91,7 @@ func drawRecord(f *Facts, p string, content io.Reader) error {
 		}
 	})
 	if err == nil && bad > 0 {
-		err = errors.New("lines that are no rows of three columns were passed over")
+		err = errors.New("lines without exactly three columns were skipped")
 	}
 	return err
 }

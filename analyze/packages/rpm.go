@@ -80,7 +80,7 @@ func drawRpm(f *Facts, _ string, content io.ReaderAt, size int64) error {
 	case f.full():
 		return errors.New("more packages than are read")
 	case bad > 0:
-		return errors.New("headers of packages that are damaged were passed over")
+		return errors.New("damaged package headers were skipped")
 	case !f.any:
 		return errors.New("no package in it")
 	}
@@ -93,7 +93,7 @@ func drawRpmLog(_ *Facts, _ string, _ io.ReaderAt, size int64) error {
 	if size <= walHeader {
 		return nil
 	}
-	return errors.New("changes that were not written to rpmdb.sqlite: what they say of packages is not known")
+	return errors.New("recent changes are not in rpmdb.sqlite yet, so packages may be missing or outdated")
 }
 
 const walHeader = 32

@@ -89,7 +89,7 @@ func eachBerkeley(r io.ReaderAt, size int64, fn func([]byte)) error {
 	}
 	pageSize := int64(order.Uint32(meta[20:]))
 	if order.Uint32(meta[12:]) != magic || pageSize < 512 || pageSize > 64<<10 || pageSize&(pageSize-1) != 0 {
-		return errors.New("not a database of rpm that is known")
+		return errors.New("not a known kind of rpm database")
 	}
 	pages := size / pageSize
 	left := pages // left for chains
