@@ -62,21 +62,23 @@ func encodeLayer(ctx context.Context, l *source.Layer, m LayerMeta) ([]byte, err
 	}
 	batch := newRowBatch(m.Layer)
 	order := pathOrder(e)
-	for from := 0; from < len(order); from += rowBatch {
+	for len(order) > 0 {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		some := order[from:min(from+rowBatch, len(order))]
-		for k, i := range some {
-			batch.fill(k, e, int(i), facts[int(i)])
-			if e.Type(int(i)) == source.File {
+		n, bytes := 0, 0
+		for ; n < len(order) && n < rowBatch && bytes < batchBytes; n++ {
+			i := int(order[n])
+			bytes += batch.fill(n, e, i, facts[i])
+			if e.Type(i) == source.File {
 				m.Files++
-				m.Content += e.Stored(int(i))
+				m.Content += e.Stored(i)
 			}
 		}
-		if _, err := w.Write(batch.rows[:len(some)]); err != nil {
+		if _, err := w.Write(batch.rows[:n]); err != nil {
 			return nil, err
 		}
+		order = order[n:]
 	}
 	for _, f := range e.Flaws() {
 		m.Flaws = append(m.Flaws, FlawEntry{[]byte(f.Path), f.Problem})
@@ -171,8 +173,8 @@ func newRowBatch(layer string) *filler {
 	return f
 }
 
-// fill makes row k of entry i.
-func (f *filler) fill(k int, e *source.Entries, i int, fact *source.Fact) {
+// fill makes row k of entry i, and returns about how many bytes of text it has.
+func (f *filler) fill(k int, e *source.Entries, i int, fact *source.Fact) (bytes int) {
 	r := &f.row
 	e.Row(i, r)
 	to := &f.rows[k]
@@ -208,11 +210,14 @@ func (f *filler) fill(k int, e *source.Entries, i int, fact *source.Fact) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.Xattrs)) {
 		to.Xattrs = append(to.Xattrs, XattrRow{[]byte(key), []byte(r.Xattrs[key])})
+		bytes += len(key) + len(r.Xattrs[key])
 	}
 	if fact != nil {
 		f.words[2*k+1] = fact.Collector
 		to.Collector, to.Fact = &f.words[2*k+1], fact.Data
+		bytes += len(fact.Data)
 	}
+	return bytes + len(name) + len(p) + 2*len(r.Link)
 }
 
 // checkComplete returns an error unless all that is wanted is known of a layer's files.

@@ -26,19 +26,63 @@ const pageBytes = 64 << 10
 // versionKey is the key in an object's metadata of the version of its table.
 const versionKey = "peel.version"
 
+// unbounded are the columns of text that no query compares: their least and greatest values are
+// left out, since they can have a megabyte each.
+var unbounded = [][]string{
+	{"message"}, {"advice"}, {"step"}, {"command"}, {"title"}, {"error"}, {"base_missing"}, {"link"}, {"link_raw"}, {"fact"},
+	{"labels", "key_value", "key"}, {"labels", "key_value", "value"},
+	{"xattrs", "list", "element", "name"}, {"xattrs", "list", "element", "value"},
+}
+
 // writerOptions are those of every table.
 func writerOptions() []parquet.WriterOption {
-	return []parquet.WriterOption{
+	out := []parquet.WriterOption{
 		// Neither a version nor a time: the same rows are the same bytes.
 		parquet.CreatedBy("peel", "fleet", ""),
 		parquet.KeyValueMetadata(versionKey, fmt.Sprint(Version)),
 		parquet.MaxRowsPerRowGroup(rowsPerGroup),
 		parquet.PageBufferSize(pageBytes),
-		parquet.DataPageVersion(1), // every engine reads it
-		parquet.DataPageStatistics(true),
+		parquet.DataPageVersion(1),        // every engine reads it
+		parquet.DataPageStatistics(false), // a page would have its bounds four times; the column index has them too
 		parquet.Compression(&parquet.Zstd),
 		parquet.DefaultEncodingFor(parquet.ByteArray, &parquet.Plain), // every engine reads it, and it claims no more than it has
 	}
+	for _, column := range unbounded {
+		out = append(out, parquet.SkipPageBounds(column...))
+	}
+	return out
+}
+
+// batchBytes is about how many bytes of text are written at once. A page ends only between
+// batches, and a reader refuses large pages.
+const batchBytes = 1 << 20
+
+// textBytes returns how many bytes of text a row holds.
+func textBytes(v reflect.Value) (n int) {
+	switch v.Kind() {
+	case reflect.String:
+		return v.Len()
+	case reflect.Pointer:
+		if !v.IsNil() {
+			return textBytes(v.Elem())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			n += textBytes(v.Field(i))
+		}
+	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return v.Len()
+		}
+		for i := range v.Len() {
+			n += textBytes(v.Index(i))
+		}
+	case reflect.Map:
+		for each := v.MapRange(); each.Next(); {
+			n += textBytes(each.Key()) + textBytes(each.Value())
+		}
+	}
+	return n
 }
 
 // schemas are those of the rows' types, made when they are first needed.
@@ -59,8 +103,16 @@ func schemaOf[T any]() *parquet.Schema {
 func WriteTable[T any](rows []T) ([]byte, error) {
 	var b bytes.Buffer
 	w := parquet.NewGenericWriter[T](&b, append(writerOptions(), schemaOf[T]())...)
-	if _, err := w.Write(rows); err != nil {
-		return nil, err
+	for len(rows) > 0 {
+		n, bytes := 0, 0
+		for n < len(rows) && n < rowBatch && bytes < batchBytes {
+			bytes += textBytes(reflect.ValueOf(&rows[n]).Elem())
+			n++
+		}
+		if _, err := w.Write(rows[:n]); err != nil {
+			return nil, err
+		}
+		rows = rows[n:]
 	}
 	if err := w.Close(); err != nil {
 		return nil, err
@@ -88,7 +140,7 @@ func OpenTable[T any](ctx context.Context, s source.Objects, name string) (_ *Ta
 	blocks := newBlocks(o)
 	f, err := openParquet(blocks, o.Size())
 	if err == nil {
-		err = sameColumns(f, schemaOf[T]())
+		err = guarded(func() error { return sameColumns(f, schemaOf[T]()) })
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), o.Close())

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/peelhq/peel/source"
@@ -150,5 +151,59 @@ func TestNoStore(t *testing.T) {
 	}
 	if err := EachRow(t.Context(), s, markName, func(*FileRow) error { return io.EOF }); !errors.Is(err, errTable) {
 		t.Error(err)
+	}
+}
+
+// TestLongTexts checks that rows with texts of any length that an image may have can be read
+// again: a build step and a label of megabytes, a path of the longest length.
+func TestLongTexts(t *testing.T) {
+	long := func(letter string, n int) string { return strings.Repeat(letter, n) }
+	step, layer := long("s", 4<<20), "sha256:0"
+	var findings []FindingRow
+	for i := range 8 {
+		advice := long("a", 1<<20+i)
+		findings = append(findings, FindingRow{
+			Plan: "p", Image: int64(i), ID: "x", Rule: "r", Title: long("t", 1<<20+i), Message: long("m", 2<<20+i),
+			Step: &step, Advice: &advice, Layer: &layer,
+		})
+	}
+	sameRows(t, findings)
+	var images []ImageRow
+	for i := range 4 {
+		images = append(images, ImageRow{Plan: "p", Image: int64(i), Labels: map[string]string{long("k", 1<<20+i): long("v", 2<<20)}, Error: &step, Causes: []CauseRow{}})
+	}
+	sameRows(t, images)
+	var files []FileRow
+	for i := range 100 {
+		link := long("l", 1<<16-1)
+		files = append(files, FileRow{
+			Layer: "l", Path: "/" + long(string(rune('a'+i%26)), 1<<16-1), Name: []byte(long("n", 1<<16-1)), Link: &link, LinkRaw: []byte(link),
+			Xattrs: []XattrRow{{[]byte(long("x", 60_000)), []byte(long("y", 60_000))}}, Fact: []byte(long("f", 1<<20)),
+		})
+	}
+	sameRows(t, files)
+}
+
+// sameRows writes rows as a table and reads them.
+func sameRows[T any](t *testing.T, rows []T) {
+	t.Helper()
+	b, err := WriteTable(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := openTestStore(t)
+	if _, err := s.Put(t.Context(), "table", bytes.NewReader(b), int64(len(b))); err != nil {
+		t.Fatal(err)
+	}
+	i := 0
+	err = EachRow(t.Context(), s, "table", func(r *T) error {
+		if !reflect.DeepEqual(*r, rows[i]) {
+			t.Errorf("%T %d differs", rows[i], i)
+		}
+		i++
+		return nil
+	})
+	if err != nil || i != len(rows) {
+		t.Errorf("%T: %d of %d rows: %v", rows[0], i, len(rows), err)
 	}
 }
