@@ -1,17 +1,26 @@
 package fleet
 
 import (
+	"bufio"
 	"cmp"
 	"context"
+	"encoding/binary"
+	"errors"
 	"hash/maphash"
+	"io"
+	"os"
 
+	"github.com/peelhq/peel/internal/draft"
 	"github.com/peelhq/peel/source"
 )
 
-// fixRows is how many findings are held at once. Where a plan has more, they are gone
-// through several times, each time for a part of them that the hash of what mends them
-// chooses: so the sums are exact and the memory is bounded.
+// fixRows is how many findings are summed at once. A plan with more of them is split by the hash
+// of the fix, in temporary files, and the parts are summed one after another: the sums are exact,
+// memory is bounded, and each finding is read once from the store.
 const fixRows = 250_000
+
+// maxFixParts limits the number of temporary files.
+const maxFixParts = 256
 
 // A fixKey stands for what one change of a build mends: the hash of the rule, the path and
 // the build step (or, where that is unknown, the layer).
@@ -42,7 +51,7 @@ type rankedFix struct {
 
 // topFixes returns the fixes that save most in a plan's images, each layer counted once.
 // What only another base image mends is no fix, nor is what saves nothing. About atOnce
-// findings are held at once.
+// findings are summed at once.
 func topFixes(ctx context.Context, s source.Objects, plan *PlanFacts, atOnce int64) ([]Fix, error) {
 	f := &fixing{s: s, plan: plan, seed: maphash.MakeSeed()}
 	var rows int64
@@ -56,13 +65,69 @@ func topFixes(ctx context.Context, s source.Objects, plan *PlanFacts, atOnce int
 			return nil, err
 		}
 	}
-	slices := uint64(rows/atOnce + 1)
-	for i := range slices {
-		if err := f.slice(ctx, i, slices); err != nil {
+	if rows <= atOnce {
+		sums := newFixSums()
+		if err := f.each(ctx, func(r *fixRecord) error { sums.add(r); return nil }); err != nil {
 			return nil, err
 		}
+		f.keep(sums)
+		return f.named(ctx)
+	}
+	if err := f.split(ctx, min(rows/atOnce+1, maxFixParts)); err != nil {
+		return nil, err
 	}
 	return f.named(ctx)
+}
+
+// split sums the findings in n parts.
+func (f *fixing) split(ctx context.Context, n int64) (err error) {
+	parts := make([]*bufio.Writer, n)
+	files := make([]*os.File, n)
+	defer func() {
+		for _, file := range files {
+			if file != nil {
+				err = errors.Join(err, file.Close())
+			}
+		}
+	}()
+	for i := range parts {
+		if files[i], err = draft.Scratch(); err != nil {
+			return err
+		}
+		parts[i] = bufio.NewWriterSize(files[i], 16<<10)
+	}
+	err = f.each(ctx, func(r *fixRecord) error {
+		return binary.Write(parts[uint64(r.Key)%uint64(n)], binary.LittleEndian, r)
+	})
+	if err != nil {
+		return err
+	}
+	for i, part := range parts {
+		if err := part.Flush(); err != nil {
+			return err
+		}
+		if _, err := files[i].Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		sums := newFixSums()
+		in := bufio.NewReaderSize(files[i], 64<<10)
+		for {
+			var r fixRecord
+			err := binary.Read(in, binary.LittleEndian, &r)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return err
+			}
+			sums.add(&r)
+		}
+		f.keep(sums)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 func (f *fixing) table(part string) string { return TablePrefix(FindingsTable, f.plan.ID) + part }
@@ -89,52 +154,78 @@ func (f *fixing) hash(words ...string) uint64 {
 	return h.Sum64()
 }
 
-// slice goes through the findings whose key is i, modulo n.
-func (f *fixing) slice(ctx context.Context, i, n uint64) error {
-	type place struct {
-		key fixKey
-		in  uint64 // hash of the layer, or of the image where that is unknown
-	}
-	sums, seen := map[fixKey]*fixSum{}, map[place]struct{}{}
+// A fixRecord is what is summed of a finding.
+type fixRecord struct {
+	Key          fixKey
+	In           uint64 // hash of the layer, or the number of the image where that is unknown
+	Image, Bytes int64
+	Part, Row    int32 // where the finding is
+}
+
+// each calls fn with the findings that the build of their image can fix. The record is valid during
+// the call.
+func (f *fixing) each(ctx context.Context, fn func(*fixRecord) error) error {
+	var to fixRecord
 	for at, part := range f.plan.partsOf {
-		row := -1
+		row := int32(-1)
 		err := EachRow(ctx, f.s, f.table(part), func(r *FindingRow) error {
 			row++
 			key, ok := f.mends(r)
-			if !ok || uint64(key)%n != i {
+			if !ok {
 				return nil
 			}
-			sum := sums[key]
-			if sum == nil {
-				sum = &fixSum{part: at, row: row, lastImage: -1}
-				sums[key] = sum
-			}
-			sum.inAll += r.Bytes
-			if sum.lastImage != r.Image { // an image's findings stand together
-				sum.images++
-				sum.lastImage = r.Image
-			}
-			where := place{key, f.hash(orZero(r.Layer))}
+			to = fixRecord{Key: key, In: f.hash(orZero(r.Layer)), Image: r.Image, Bytes: r.Bytes, Part: int32(at), Row: row}
 			if r.Layer == nil {
-				where.in = uint64(r.Image)
+				to.In = uint64(r.Image)
 			}
-			if _, again := seen[where]; !again {
-				seen[where] = struct{}{}
-				sum.layers++
-				sum.saved += r.Bytes
-			}
-			return nil
+			return fn(&to)
 		})
 		if err != nil {
 			return err
 		}
 	}
-	for key, sum := range sums {
+	return nil
+}
+
+// fixSums sums findings by their fix.
+type fixSums struct {
+	sums map[fixKey]*fixSum
+	seen map[fixPlace]struct{}
+}
+
+type fixPlace struct {
+	key fixKey
+	in  uint64
+}
+
+func newFixSums() *fixSums { return &fixSums{map[fixKey]*fixSum{}, map[fixPlace]struct{}{}} }
+
+func (s *fixSums) add(r *fixRecord) {
+	sum := s.sums[r.Key]
+	if sum == nil {
+		sum = &fixSum{part: int(r.Part), row: int(r.Row), lastImage: -1}
+		s.sums[r.Key] = sum
+	}
+	sum.inAll += r.Bytes
+	if sum.lastImage != r.Image { // an image's findings are adjacent
+		sum.images++
+		sum.lastImage = r.Image
+	}
+	place := fixPlace{r.Key, r.In}
+	if _, again := s.seen[place]; !again {
+		s.seen[place] = struct{}{}
+		sum.layers++
+		sum.saved += r.Bytes
+	}
+}
+
+// keep adds the best of the sums to the best so far.
+func (f *fixing) keep(s *fixSums) {
+	for key, sum := range s.sums {
 		f.top = keepTop(f.top, rankedFix{key, *sum}, summaryFixes, func(a, b *rankedFix) int {
 			return cmp.Or(cmp.Compare(b.saved, a.saved), cmp.Compare(b.inAll, a.inAll), cmp.Compare(a.part, b.part), cmp.Compare(a.row, b.row))
 		})
 	}
-	return nil
 }
 
 // named reads the text of the fixes that save most.
