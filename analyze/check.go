@@ -60,6 +60,7 @@ func Check(ctx context.Context, a *Analysis, r *Rules, opts CheckOptions) (*Outc
 	}
 	o.Floor = findingFloor(r, a.Totals.Stored)
 	markBelow(o.Floor, advice)
+	markDecisive(o.excess, advice)
 	o.add(advice...)
 	return o, nil
 }
@@ -180,6 +181,7 @@ type verdict struct {
 	// The rule's own finding if it failed; without a title there is none.
 	title, advice string
 	bytes         int64 // bytes of the finding; for a rule about waste, the waste
+	excess        excess
 
 	// Findings about layers and paths, in any order. Their IDs hold only the part after the
 	// rule's name; the rule and its severity are filled in.
@@ -210,6 +212,9 @@ func (c *checker) conclude(s *Setting, severity Severity, v verdict) {
 		found = append(found, Finding{ID: s.Name, Rule: s.Name, Severity: Warning, Title: "Rule not checked", Message: r.Message, Advice: v.try, Layer: -1})
 	}
 	c.out.Results = append(c.out.Results, r)
+	if v.failed {
+		c.out.excess.own, c.out.excess.all = max(c.out.excess.own, v.excess.own), max(c.out.excess.all, v.excess.all)
+	}
 	if v.failed && v.title != "" {
 		found = append(found, Finding{ID: s.Name, Rule: s.Name, Severity: severity, Title: v.title, Message: v.message, Advice: v.advice, Layer: -1, Bytes: v.bytes})
 	}

@@ -50,6 +50,9 @@ type Finding struct {
 	// BelowFloor marks a note about less waste than Outcome.Floor. Reports for people summarize
 	// such findings.
 	BelowFloor bool
+	// Decisive marks a note about waste that has to go for a failed rule to pass. Reports for
+	// people list it, however small it is and wherever it comes from.
+	Decisive bool
 
 	Line *dockerfile.Line // in the Dockerfile; nil if unknown
 
@@ -72,6 +75,8 @@ type Outcome struct {
 	Waste           WasteRows // the image's waste that counts, in the same order
 	Ignored         int64     // wasted bytes excluded by the setting "ignore"
 	IgnoredVersions int       // number of their versions
+
+	excess excess
 }
 
 // add inserts findings in order.

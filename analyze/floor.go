@@ -1,7 +1,9 @@
 package analyze
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/peelhq/peel/internal/human"
 )
@@ -38,6 +40,37 @@ func markBelow(floor int64, findings []Finding) {
 	}
 }
 
+// An excess is the waste that has to go for the failed rules to pass: in own layers, and in all
+// layers together.
+type excess struct{ own, all int64 }
+
+// markDecisive marks the largest findings of waste that together make up the excess. Those of
+// the base image come last: the reader can't fix them.
+func markDecisive(x excess, findings []Finding) {
+	order := make([]*Finding, 0, len(findings))
+	for i := range findings {
+		if f := &findings[i]; f.Rule == RuleWaste && f.Severity == Note && f.Bytes > 0 {
+			order = append(order, f)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b *Finding) int {
+		if a.OfBase != b.OfBase {
+			if a.OfBase {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(b.Bytes, a.Bytes)
+	})
+	for _, f := range order {
+		if !(x.all > 0 || x.own > 0 && !f.OfBase) {
+			return
+		}
+		f.Decisive, f.BelowFloor = true, false
+		x.own, x.all = x.own-f.Bytes, x.all-f.Bytes
+	}
+}
+
 // Sorted are findings by section of a report for people; each section keeps the original order.
 type Sorted struct {
 	Shown      []Finding // fixable in own steps, or more severe than a note
@@ -63,7 +96,7 @@ func Sort(findings []Finding) Sorted {
 
 // Brief returns the findings for a form without room for small ones; floor is Outcome.Floor. It
 // merges findings of waste that only another base image resolves into one, and those below the
-// floor into another, so that the bytes of RuleWaste still add up. With a floor of 0, it returns
+// floor into another, so that the bytes of RuleWaste still add up. Decisive findings stay. With a floor of 0, it returns
 // all findings in order.
 func Brief(findings []Finding, floor int64) []Finding {
 	if floor <= 0 {
@@ -73,7 +106,7 @@ func Brief(findings []Finding, floor int64) []Finding {
 	out := s.Shown
 	var base []Finding
 	for i := range s.OfBase {
-		if f := &s.OfBase[i]; f.Rule == RuleWaste {
+		if f := &s.OfBase[i]; f.Rule == RuleWaste && !f.Decisive {
 			base = append(base, *f)
 		} else {
 			out = append(out, *f)

@@ -44,7 +44,7 @@ func minEfficiency(c *checker, least float64) verdict {
 	v.value, v.limit = percents(efficiency, least)
 	v.say(what, "less than", "at least")
 	if v.failed {
-		v.advice = c.mendWaste(wasted-mayWaste(stored-wasted, least), wasted, above)
+		v.tooMuch(c, wasted-mayWaste(stored-wasted, least), wasted, above)
 	}
 	return v
 }
@@ -72,7 +72,7 @@ func mayWaste(visible int64, efficiency float64) int64 {
 func maxWasted(c *checker, most int64) verdict {
 	v := sizeVerdict(most, c.wasted, "waste", "Too many bytes wasted")
 	if v.failed {
-		v.advice = c.mendWaste(c.wasted-most, c.wasted, 0)
+		v.tooMuch(c, c.wasted-most, c.wasted, 0)
 	}
 	return v
 }
@@ -87,14 +87,24 @@ func maxUserWasted(c *checker, most float64) verdict {
 	v.value, v.limit = percents(ratio, most)
 	v.say("the share of own layers that is waste", "more than", "at most")
 	if v.failed {
-		v.advice = c.mendWaste(c.userWasted-mayWaste(c.userStored-c.userWasted, 1-most), c.userWasted, c.a.Totals.BaseLayers)
+		v.tooMuch(c, c.userWasted-mayWaste(c.userStored-c.userWasted, 1-most), c.userWasted, c.a.Totals.BaseLayers)
 	}
 	return v
 }
 
-// mendWaste says how much of the waste in the layers from above on must go, and which layer hides
-// most of it. It never names more than is hidden there.
-func (c *checker) mendWaste(excess, waste int64, above int) string {
+// tooMuch records how much of the waste in the layers from above on must go, and advises on it.
+func (v *verdict) tooMuch(c *checker, by, waste int64, above int) {
+	v.advice = c.adviseWaste(by, waste, above)
+	if by = min(max(by, 1), waste); above == 0 {
+		v.excess.all = by
+	} else {
+		v.excess.own = by
+	}
+}
+
+// adviseWaste says how much of the waste in the layers from above on must go, and which layer
+// hides most of it. It never names more than is hidden there.
+func (c *checker) adviseWaste(excess, waste int64, above int) string {
 	hides := map[int]int64{}
 	worst := -1
 	for _, w := range c.out.Waste.All() {
@@ -124,7 +134,7 @@ func maxSize(c *checker, most int64) verdict {
 	size := c.a.Totals.Stored
 	v := sizeVerdict(most, size, "the stored size", "Image too large")
 	if v.failed {
-		v.advice = c.mendSize(size - most)
+		v.advice = c.adviseSize(size - most)
 	}
 	return v
 }
@@ -140,13 +150,13 @@ func maxCompressedSize(c *checker, most int64) verdict {
 	}
 	v := sizeVerdict(most, size, "the compressed size", "Compressed image too large")
 	if v.failed {
-		v.advice = c.mendSize(size - most)
+		v.advice = c.adviseSize(size - most)
 	}
 	return v
 }
 
-// mendSize says how much must go, and where most of it is.
-func (c *checker) mendSize(excess int64) string {
+// adviseSize says how much must go, and where most of it is.
+func (c *checker) adviseSize(excess int64) string {
 	advice := fmt.Sprintf("%s must go.", human.Size(excess))
 	if k := c.largest(); k >= 0 {
 		l := &c.a.Layers[k]

@@ -14,6 +14,7 @@ import (
 const (
 	checkWaste    = 10 // rows of waste shown for a failed check without findings of waste
 	findingsShown = 10 // findings of one severity
+	decisiveShown = 30 // of them, those that have to go for a failed rule to pass
 	pathsShown    = 5  // paths that grew
 	findingIndent = 11 // columns before a finding's text: its bytes
 )
@@ -131,7 +132,7 @@ func (p *checkPage) waived(all []analyze.Waived) {
 func (p *checkPage) rest(v *Verdict, s *analyze.Sorted) {
 	var listed, summed []analyze.Finding
 	for _, f := range analyze.Brief(slices.Concat(s.OfBase, s.BelowFloor), v.Outcome.Floor) {
-		if v.Outcome.Floor > 0 && f.Rule == analyze.RuleWaste {
+		if v.Outcome.Floor > 0 && f.Rule == analyze.RuleWaste && !f.Decisive {
 			summed = append(summed, f)
 		} else {
 			listed = append(listed, f)
@@ -245,6 +246,9 @@ func (p *checkPage) listed(v *Verdict, c paint, heading string, findings []analy
 	p.WriteByte('\n')
 	p.begun(c, heading, "")
 	shown := min(len(findings), findingsShown)
+	for shown < min(len(findings), decisiveShown) && findings[shown].Decisive {
+		shown++
+	}
 	for i := range findings[:shown] {
 		p.finding(v, &findings[i])
 	}
