@@ -1,4 +1,4 @@
-// Package alike finds the word that was meant.
+// Package alike finds the word that a mistyped word was meant to be.
 package alike
 
 import (
@@ -6,17 +6,17 @@ import (
 	"slices"
 )
 
-// maxWord bounds the words that are compared, in bytes: the time to compare two grows
-// with the product of their lengths.
+// maxWord bounds the words to compare, in bytes: comparing two words takes time in proportion
+// to the product of their lengths.
 const maxWord = 255
 
-// Nearest returns the n words that are most like wanted, the most alike first.
+// Nearest returns the n words most similar to wanted, the most similar first.
 func Nearest(words []string, wanted string, n int) []string {
 	return nearest(words, wanted, n, 2*maxWord)
 }
 
-// Meant returns the word that wanted is likely a slip of: the nearest, if it takes no
-// more than a third of its letters to make one of the other; "" if there is none.
+// Meant returns the word that wanted is probably a typo of: the nearest one, if at most a third
+// of its letters differ, or "" if there is none.
 func Meant(words []string, wanted string) string {
 	if len(wanted) > maxWord {
 		return ""
@@ -27,7 +27,7 @@ func Meant(words []string, wanted string) string {
 	return ""
 }
 
-// nearest is Nearest of the words that are at most so far away.
+// nearest is Nearest, limited to words within the distance most.
 func nearest(words []string, wanted string, n, most int) []string {
 	type ranked struct {
 		word string
@@ -47,8 +47,8 @@ func nearest(words []string, wanted string, n, most int) []string {
 	return out
 }
 
-// distance is how many letters have to be changed, or swapped with the next one, to
-// make one word of another (optimal string alignment).
+// distance returns how many letters must be changed, or swapped with the next one, to turn one
+// word into the other (optimal string alignment).
 func distance(a, b string) int {
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {

@@ -12,13 +12,13 @@ import (
 	"strings"
 )
 
-// A frame is a screen of a film, and for how long it is shown.
+// frame is a screen of a film, and how long it is shown.
 type frame struct {
 	rows    [][]cell
 	seconds float64
 }
 
-// readFrames reads frames that are named as SECONDS:FILE.
+// readFrames reads frames given as SECONDS:FILE.
 func readFrames(names []string) ([]frame, error) {
 	var frames []frame
 	for _, name := range names {
@@ -36,14 +36,14 @@ func readFrames(names []string) ([]frame, error) {
 	return frames, nil
 }
 
-// A shot is a row of the screen as it is in one or more frames.
+// shot is a row of the screen as it looks in one or more frames.
 type shot struct {
 	y      int
 	row    []cell
-	frames []bool // by frame: whether it is shown
+	frames []bool // whether it is shown, by frame
 }
 
-// shots returns every row that is shown at any time, once.
+// shots returns every row that appears in any frame, once.
 func shots(frames []frame) []*shot {
 	var all []*shot
 	byRow := map[int][]*shot{}
@@ -66,10 +66,9 @@ func shots(frames []frame) []*shot {
 	return all
 }
 
-// drawFilm writes a picture that moves: rows that are not there all the time are
-// shown and hidden by a CSS animation, which plays again and again, also where the
-// picture is part of a page that runs no scripts. A reader who wants no motion sees
-// the first frame.
+// drawFilm writes an animated picture: a CSS animation shows and hides the rows that change. It
+// repeats endlessly, and also works in pages that run no scripts. Readers who prefer reduced
+// motion see the first frame.
 func drawFilm(w io.Writer, frames []frame) {
 	rows := [][]cell{}
 	total := 0.0
@@ -85,7 +84,7 @@ func drawFilm(w io.Writer, frames []frame) {
 		}
 	}
 	begin(w, rows)
-	classes := map[string]int{} // by keyframes
+	classes := map[string]int{} // by their keyframes
 	var bodies, styles strings.Builder
 	fmt.Fprintf(&styles, ".f{visibility:hidden;animation:%ss step-end infinite}", num(total))
 	for _, s := range shots(frames) {
@@ -112,7 +111,7 @@ func drawFilm(w io.Writer, frames []frame) {
 	fmt.Fprintf(w, "<style>%s</style>\n%s</svg>\n", styles.String(), bodies.String())
 }
 
-// keyframes says when the row is shown, in per cent of the film; "" for always.
+// keyframes returns when the row is shown, in per cent of the film, or "" for always.
 func (s *shot) keyframes(frames []frame, total float64) string {
 	var b strings.Builder
 	at, always, was := 0.0, true, false

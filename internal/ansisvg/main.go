@@ -1,19 +1,18 @@
 //go:build dev
 
-// Command ansisvg draws a terminal's screen as an SVG picture. It reads what
-// `tmux capture-pane -e -p` prints, lines of text with escape sequences for the
-// colours, and writes the picture to standard output:
+// Command ansisvg draws a terminal's screen as an SVG picture. It reads the output of `tmux
+// capture-pane -e -p`, which is text with escape sequences for colours, and writes the picture
+// to standard output:
 //
 //	tmux capture-pane -e -p | go run -tags dev ./internal/ansisvg > screen.svg
 //
-// Called with several screens in files, each after the seconds for which it is shown,
-// it makes one picture that moves:
+// With several screens in files, each preceded by the number of seconds to show it, it writes
+// one animated picture:
 //
 //	go run -tags dev ./internal/ansisvg 1.5:first 0.5:second > film.svg
 //
-// Every piece of text has its place and its length, so that columns stay
-// aligned whatever font the reader has, and the signs that a screen is drawn
-// with (borders, blocks, circles) are shapes, which need no font at all.
+// Every piece of text has a fixed position and length, so columns stay aligned in any font. The
+// symbols that draw the screen (borders, blocks, circles) are shapes, which need no font.
 package main
 
 import (

@@ -10,20 +10,20 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// A cell is one column of a row. A wide character's second cell is empty.
+// cell is one column of a row. A wide character's second cell is empty.
 type cell struct {
 	text string
 	pen
 }
 
-// A pen is how a cell is drawn. A colour of "" is the screen's own.
+// pen is the style of a cell. A colour of "" is the screen's own.
 type pen struct {
 	fg, bg                         string // "#rrggbb"
 	bold, faint, under, italic, rv bool
 }
 
-// parse turns text with escape sequences into rows of cells. Sequences other
-// than those for colours and attributes are passed over.
+// parse turns text with escape sequences into rows of cells. It ignores sequences other than
+// those for colours and attributes.
 func parse(in string) [][]cell {
 	var rows [][]cell
 	p := ansi.NewParser()

@@ -7,13 +7,13 @@ import (
 	"io"
 )
 
-// A painter draws one sign into the cell whose upper left corner is at x, y.
+// painter draws one symbol into the cell whose upper left corner is at x, y.
 type painter func(w io.Writer, x, y float64, fg string)
 
 const stroke = 1.2
 
-// shapes are the signs that are drawn without a font, so that lines meet and
-// signs are of one size everywhere.
+// shapes are the symbols drawn without a font, so that lines meet and symbols have the same
+// size everywhere.
 var shapes = map[string]painter{
 	"─": path("M0 9H8.4"),
 	"│": path("M4.2 0V18"),
@@ -36,7 +36,7 @@ var shapes = map[string]painter{
 
 func isShape(text string) bool { return shapes[text] != nil }
 
-// shape draws text if it is such a sign.
+// shape draws text if it is such a symbol.
 func shape(w io.Writer, text string, x, y float64, fg string) bool {
 	draw := shapes[text]
 	if draw == nil {

@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// Measures of the picture, in its units.
+// Dimensions of the picture, in its units.
 const (
 	cellW  = 8.4
 	cellH  = 18.0
 	fontPx = 14.0
-	base   = 13.2 // of the text, from a row's top
+	base   = 13.2 // baseline of the text, from a row's top
 	margin = 14.0
 	radius = 8.0
 )
@@ -34,7 +34,7 @@ func draw(w io.Writer, rows [][]cell) {
 	fmt.Fprintln(w, "</svg>")
 }
 
-// begin writes how a picture begins that has room for rows.
+// begin writes the start of a picture with room for the rows.
 func begin(w io.Writer, rows [][]cell) {
 	columns := 0
 	for _, r := range rows {
@@ -78,8 +78,8 @@ func drawRow(w io.Writer, row []cell, y float64) {
 			x++
 			continue
 		}
-		// A run of text in one pen, to where two blanks or a shape follow: it
-		// keeps its place even in a font of another width.
+		// Draw a run of text in one pen, up to two blanks or a shape: it keeps its position
+		// even in a font of another width.
 		end, text := x, ""
 		for end < len(row) && row[end].pen == c.pen && !isShape(row[end].text) {
 			if row[end].text == " " && (end+1 == len(row) || row[end+1].text == " ") {
@@ -98,7 +98,7 @@ func drawRow(w io.Writer, row []cell, y float64) {
 	}
 }
 
-// lineOf returns how many cells a row begins with that are one horizontal line.
+// lineOf returns how many cells at the start of a row are one horizontal line.
 func lineOf(row []cell) int {
 	n := 0
 	for n < len(row) && row[n].text == "─" && row[n].pen == row[0].pen {
@@ -107,7 +107,7 @@ func lineOf(row []cell) int {
 	return n
 }
 
-// colours returns a pen's ink, and its paper if that is not the screen's.
+// colours returns a pen's foreground, and its background if that isn't the screen's.
 func (p pen) colours() (fg, bg string) {
 	fg, bg = p.fg, p.bg
 	if fg == "" {
@@ -139,7 +139,7 @@ func (p pen) attributes() string {
 	return s
 }
 
-// num writes a length without needless zeros.
+// num formats a length without trailing zeros.
 func num(f float64) string {
 	return strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.2f", f), "0"), ".")
 }

@@ -1,7 +1,6 @@
-// Package clean makes text that an image brought along fit for a terminal or
-// a log. File names, commands and labels are whatever the image's maker put
-// there: escape sequences that repaint the screen, overrides that reverse the
-// reading direction, bytes that are no text at all.
+// Package clean makes text from an image safe for a terminal or a log. An image's maker chooses
+// its file names, commands and labels, which may contain escape sequences that repaint the
+// screen, characters that reverse the reading direction, and bytes that aren't text.
 package clean
 
 import (
@@ -12,13 +11,12 @@ import (
 	"unicode/utf8"
 )
 
-// Text returns s with everything that a terminal could act on, or that a
-// reader cannot see, written as an escape: control characters (C0, DEL, C1) and
-// invalid bytes as \n, \t or \x1b, invisible format characters (direction
-// overrides, zero-width signs, variation selectors, tags, fillers), noncharacters and line separators as
-// \u202e. What a pipeline's runner takes for an order wherever it stands in a line
-// of a log, "##[", gets an escape too. Text that needs none of it is returned as
-// it is, without a copy.
+// Text returns s with everything escaped that a terminal could act on or a reader can't see:
+// control characters (C0, DEL, C1) and invalid bytes as \n, \t or \x1b; invisible format
+// characters (direction overrides, zero-width characters, variation selectors, tags, fillers),
+// noncharacters and line separators as \u202e. It also escapes "##[", which a pipeline's runner
+// takes for a command anywhere in a log line. If nothing needs escaping, it returns s itself,
+// without a copy.
 func Text(s string) string {
 	s = withoutOrders(s)
 	bad := strings.IndexFunc(s, unfit)
@@ -46,18 +44,17 @@ func Text(s string) string {
 	return b.String()
 }
 
-// orders are what a pipeline takes for an order wherever it stands in a line of
-// its log, and the byte of each that is escaped: GitHub's runner (TryParse in its
-// ActionCommand.cs), Azure's agent, TeamCity's, and Travis's folds. GitLab's
-// sections take a control character beside their name, which is escaped anyway.
+// orders lists the texts that a pipeline takes for a command anywhere in a log line, and the
+// byte to escape in each: those of GitHub's runner (TryParse in its ActionCommand.cs), Azure's
+// agent, TeamCity, and Travis's folds. GitLab's sections need a control character before their
+// name, which is escaped anyway.
 var orders = []struct {
 	text string
 	at   int
 }{{"##[", 1}, {"##vso[", 1}, {"##teamcity[", 1}, {"travis_fold:", 6}, {"travis_time:", 6}}
 
-// Order reports whether the byte at i of s is the one to be escaped in an order to
-// a pipeline. Every form of output asks this, and escapes as its readers take it
-// back.
+// Order reports whether the byte at index i of s must be escaped because it's part of a command
+// to a pipeline. Every output format asks this, and escapes the byte in its own way.
 func Order(s string, i int) bool {
 	for _, o := range orders {
 		if s[i] == o.text[o.at] && i >= o.at && strings.HasPrefix(s[i-o.at:], o.text) {
@@ -67,7 +64,7 @@ func Order(s string, i int) bool {
 	return false
 }
 
-// withoutOrders escapes the orders in a text.
+// withoutOrders escapes the commands in a text.
 func withoutOrders(s string) string {
 	if !strings.Contains(s, "##") && !strings.Contains(s, "travis_") {
 		return s
@@ -83,9 +80,9 @@ func withoutOrders(s string) string {
 	return b.String()
 }
 
-// Start returns clean text for the beginning of a line, where more is an order:
-// "::" to GitHub's runner, a heading of dashes, plus signs or tildes to Buildkite's
-// agent. The first sign of one is escaped.
+// Start returns clean text for the start of a line, where more texts are commands: "::" for
+// GitHub's runner, and a heading of dashes, plus signs or tildes for Buildkite's agent. It
+// escapes their first character.
 func Start(s string) string {
 	for _, start := range []string{"::", "---", "+++", "~~~", "^^^ +++"} {
 		if strings.HasPrefix(strings.TrimLeft(s, " "), start) {
@@ -96,14 +93,14 @@ func Start(s string) string {
 	return s
 }
 
-// Line returns s on one line: every run of white space is one space, the ends
-// are trimmed, and the rest is as Text leaves it.
+// Line returns s on one line: it replaces every run of white space with one space, trims the
+// ends, and cleans the rest like Text.
 func Line(s string) string {
 	return Text(strings.Join(strings.FieldsFunc(s, unicode.IsSpace), " "))
 }
 
-// unfit reports whether r must not reach a terminal. RuneError stands for
-// invalid bytes and for U+FFFD itself, which Text tells apart.
+// unfit reports whether r must not reach a terminal. RuneError stands for invalid bytes and for
+// U+FFFD itself, which Text distinguishes.
 func unfit(r rune) bool {
 	switch {
 	case r < ' ', r == 0x7f:

@@ -1,6 +1,5 @@
-// Package crash turns a panic into an error, on whatever goroutine it happens:
-// there is no other place than the goroutine itself where a program can keep one
-// from ending it.
+// Package crash turns panics into errors. A program must recover from a panic on the goroutine
+// where it happens; nowhere else can it keep the panic from ending the program.
 package crash
 
 import (
@@ -10,22 +9,22 @@ import (
 	"strings"
 )
 
-// A Defect is a panic that was caught: a defect of the program.
+// A Defect is a recovered panic: a defect of the program.
 type Defect struct {
-	Value any      // what panic was called with
-	Where []string // the calls that led to it, the innermost first: "scan.go:41 source.scanTar"
+	Value any      // argument of panic
+	Where []string // the calls that led to it, innermost first: "scan.go:41 source.scanTar"
 }
 
 func (d *Defect) Error() string { return fmt.Sprintf("this is a defect in peel: %v", d.Value) }
 
-// Unwrap returns the error that panic was called with, nil if it was no error.
+// Unwrap returns the error that was passed to panic, or nil if it wasn't an error.
 func (d *Defect) Unwrap() error {
 	err, _ := d.Value.(error)
 	return err
 }
 
-// Catch makes a panic the error that a function returns, in place of any other.
-// Defer it, itself, in the function that a goroutine begins with:
+// Catch sets the error that a function returns to its panic, if there is one. Defer Catch
+// itself in the first function of a goroutine:
 //
 //	group.Go(func() (err error) {
 //		defer crash.Catch(&err)
@@ -43,10 +42,10 @@ func Do(f func() error) (err error) {
 	return f()
 }
 
-// callsKept is how many calls a defect tells.
+// callsKept is the number of calls in a defect.
 const callsKept = 10
 
-// calls returns the calls that led to the panic which is being recovered from.
+// calls returns the calls that led to the panic being recovered.
 func calls() []string {
 	var pcs [64]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs[:])])

@@ -1,9 +1,8 @@
-// Package draft writes files that appear whole or not at all.
+// Package draft writes files that appear completely or not at all.
 //
-// Where the system can do it (Linux, on most file systems), a file has no name
-// while it is being written, so that nothing is left behind however the program
-// ends. Elsewhere it has a temporary name, and DiscardAll removes what is under
-// way.
+// Where the system supports it (Linux, on most file systems), a file has no name while it is
+// being written, so nothing is left behind however the program ends. Elsewhere it has a
+// temporary name, and DiscardAll removes pending files.
 package draft
 
 import (
@@ -17,24 +16,24 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// A Draft is a file that is being written and does not show yet. End it with
-// Create, Replace or Discard. It is for one goroutine.
+// A Draft is a file that is being written and isn't visible yet. End it with Create, Replace or
+// Discard. It must not be used concurrently.
 type Draft struct {
 	*os.File
 
 	dir  *os.Root
-	temp string // its name in dir; "" if it has none
+	temp string // its name in dir, or ""
 	done bool
 }
 
-// New begins a file that will be in dir, with these permissions less the
-// process's umask. dir stays open until the draft has ended.
+// New begins a file in dir with these permissions, reduced by the process's umask. dir must
+// stay open until the draft has ended.
 func New(dir *os.Root, perm fs.FileMode) (*Draft, error) {
 	if f, err := unnamed(dir, perm); err == nil {
 		return &Draft{File: f, dir: dir}, nil
 	}
-	// Whatever kept the file from being without a name (a system or a file system
-	// that cannot do it), a real reason shows again here.
+	// If a file without a name isn't possible on this system or file system, try one with a
+	// name. Any other error will occur again here.
 	for {
 		temp := tempName()
 		f, err := dir.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
@@ -50,21 +49,21 @@ func New(dir *os.Root, perm fs.FileMode) (*Draft, error) {
 	}
 }
 
-// IsTemp reports whether a name is one that a draft has while it is being
-// written: of a file that nobody has written to for long, nothing will come.
+// IsTemp reports whether a name is the temporary name of a draft. If nobody has written to such
+// a file for long, it has been abandoned.
 func IsTemp(name string) bool { return isTemp.MatchString(name) }
 
 var isTemp = lazy.New(`^\.peel-[0-9a-f]{16}\.tmp$`)
 
-// tempName returns a new name for a file that is being written.
+// tempName returns a new temporary name.
 func tempName() string {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails
 	return fmt.Sprintf(".peel-%x.tmp", random)
 }
 
-// Create makes the file appear in its directory as name, where there must be
-// nothing: fs.ErrExist otherwise, and the draft can be ended another way.
+// Create makes the file visible in its directory as name, which must not exist. If it does,
+// Create returns fs.ErrExist, and the draft must be ended in another way.
 func (d *Draft) Create(name string) error {
 	if d.temp == "" {
 		if err := link(d.File, d.dir, name); err != nil {
@@ -76,7 +75,7 @@ func (d *Draft) Create(name string) error {
 		if errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		// A file system without hard links.
+		// The file system has no hard links.
 		if _, err := d.dir.Lstat(name); err == nil {
 			return &fs.PathError{Op: "create", Path: name, Err: fs.ErrExist}
 		}
@@ -85,8 +84,8 @@ func (d *Draft) Create(name string) error {
 	return errors.Join(d.end(), d.dir.Remove(d.temp))
 }
 
-// Replace makes the file appear in its directory as name, in the place of what
-// has that name now, unless that is a directory.
+// Replace makes the file visible in its directory as name. It replaces an existing file, but
+// not a directory.
 func (d *Draft) Replace(name string) error {
 	if d.temp == "" {
 		err := link(d.File, d.dir, name)
@@ -96,7 +95,7 @@ func (d *Draft) Replace(name string) error {
 		if !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		// A link replaces nothing: it takes a name of its own, and a renaming.
+		// A link can't replace a file, so link it under a temporary name and rename that.
 		temp := tempName()
 		if err := link(d.File, d.dir, temp); err != nil {
 			return err
@@ -104,7 +103,7 @@ func (d *Draft) Replace(name string) error {
 		d.temp = temp
 		underway.add(d)
 	}
-	// Some systems rename no open file; some tell only now that a write failed.
+	// Some systems can't rename an open file, and some report a failed write only on closing.
 	err := d.File.Close()
 	if err == nil {
 		err = d.dir.Rename(d.temp, name)
@@ -117,15 +116,15 @@ func (d *Draft) Replace(name string) error {
 	return nil
 }
 
-// end closes a file that has its name.
+// end closes a file that has its final name.
 func (d *Draft) end() error {
 	d.done = true
 	underway.remove(d)
 	return d.File.Close()
 }
 
-// Discard ends a draft that has not become a file. It does nothing to one that
-// has, so that it can be deferred.
+// Discard ends a draft that hasn't become a file. If it has, Discard does nothing, so it can be
+// deferred.
 func (d *Draft) Discard() error {
 	if d.done {
 		return nil
@@ -142,7 +141,7 @@ func (d *Draft) Discard() error {
 	return err
 }
 
-// underway are the drafts that have a temporary name.
+// underway are the drafts with a temporary name.
 var underway drafts
 
 type drafts struct {
@@ -165,13 +164,13 @@ func (u *drafts) remove(d *Draft) {
 	delete(u.all, d)
 }
 
-// DiscardAll removes the temporary names of all drafts that are under way. It is
-// for a program that ends without waiting for them.
+// DiscardAll removes the temporary names of all pending drafts. Call it in a program that ends
+// without waiting for them.
 func DiscardAll() {
 	underway.mu.Lock()
 	defer underway.mu.Unlock()
 	for d := range underway.all {
-		_ = d.dir.Remove(d.temp) // nobody is left to be told
+		_ = d.dir.Remove(d.temp) // too late to report an error
 	}
 	clear(underway.all)
 }

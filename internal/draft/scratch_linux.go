@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// scratch makes a file that never has a name, where the file system can do that.
+// scratch makes a file that never has a name, if the file system supports that.
 func scratch(dir string) (*os.File, error) {
 	if f, err := os.OpenFile(dir, os.O_RDWR|os.O_EXCL|unix.O_TMPFILE, 0o600); err == nil {
 		return f, nil

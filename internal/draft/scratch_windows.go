@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// scratch has the system delete the file when it is closed.
+// scratch makes the system delete the file when it is closed.
 func scratch(dir string) (*os.File, error) {
 	f, err := os.CreateTemp(dir, "peel-*")
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// unlinked makes a file whose name is gone at once.
+// unlinked makes a file and deletes its name immediately.
 func unlinked(dir string) (*os.File, error) {
 	f, err := os.CreateTemp(dir, "peel-*")
 	if err != nil {

@@ -9,21 +9,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Unnamed opens a file in dir for reading and writing that never had a name and
-// is gone when it is closed. It fails on a file system that has no such files.
+// unnamed opens a file in dir for reading and writing that has no name and is deleted when it
+// is closed. It fails on a file system that doesn't support such files.
 func unnamed(dir *os.Root, perm fs.FileMode) (*os.File, error) {
 	f, err := dir.OpenFile(".", os.O_RDWR|unix.O_TMPFILE, perm)
 	if err != nil {
 		return nil, err
 	}
-	// Linking it takes /proc.
+	// Linking it needs /proc.
 	if err := unix.Access(procName(f), unix.F_OK); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
 
-// procName is a path that leads to an open file.
+// procName returns a path that leads to an open file.
 func procName(f *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", f.Fd()) }
 
 // link gives a file without a name one in dir.

@@ -15,18 +15,18 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// A Container is one that the API tells of.
+// A Container is a container that the API lists.
 type Container struct {
 	*containersapi.Container
 	Namespace string
 	Running   bool
 
-	Parent string   // the snapshot that its own lies on
+	Parent string   // the snapshot below its own
 	Upper  string   // folder of its own files
-	Lower  []string // of those below, the topmost first
+	Lower  []string // lower folders, topmost first
 }
 
-// register has the server tell of containers.
+// register registers the server's container services.
 func (c *Containerd) register(s *grpc.Server) {
 	containersapi.RegisterContainersServer(s, containers{c: c})
 	tasksapi.RegisterTasksServer(s, tasks{c: c})

@@ -10,10 +10,10 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Created is when every image was stored, as the database says.
+// Created is the time in the database at which every image was stored.
 var Created = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// WriteDB writes the metadata database, as containerd has it, and returns its path.
+// WriteDB writes the metadata database in containerd's format and returns its path.
 func (c *Containerd) WriteDB(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(c.Root, "io.containerd.metadata.v1.bolt", "meta.db")
@@ -55,7 +55,7 @@ func (c *Containerd) WriteDB(t testing.TB) string {
 	return path
 }
 
-// bucket returns a bucket below others, and makes those that are not there.
+// bucket returns a nested bucket, and creates missing ones.
 func bucket(b *bbolt.Bucket, names ...string) (_ *bbolt.Bucket, err error) {
 	for _, n := range names {
 		if b, err = b.CreateBucketIfNotExists([]byte(n)); err != nil {

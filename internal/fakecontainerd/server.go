@@ -1,5 +1,5 @@
-// Package fakecontainerd is a containerd for tests: its API on a socket, and its
-// folders. It can break whatever a test wants broken.
+// Package fakecontainerd is a containerd for tests, with its API on a socket and its folders.
+// Tests can make it fail in many ways.
 package fakecontainerd
 
 import (
@@ -26,20 +26,21 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// A Containerd is a server on a unix socket, which CONTAINERD_ADDRESS names until the
-// test ends, and a folder for its files.
+// A Containerd is a server on a unix socket, which CONTAINERD_ADDRESS names until the test
+// ends, and a folder for its files.
 type Containerd struct {
 	Socket string
-	Root   string // of its files; made, and empty but for what the methods write
+	Root   string // folder of its files; it has only those that the methods write
 
-	// Exports are what it says of where its files are, by type and ID of plugin.
+	// Exports is the server's information about where its files are, by type and ID of plugin.
 	Exports map[[2]string]map[string]string
 
-	// Read, if not nil, answers instead of the server. It reports false to have the
-	// server answer.
+	// Read, if not nil, can answer instead of the server. It returns false to let the server
+	// answer.
 	Read func(r *contentapi.ReadContentRequest, s contentapi.Content_ReadServer) (handled bool, err error)
 
-	// Containers are what it says of containers. Do not change it once it was asked.
+	// Containers are the containers that the server lists. Don't change it after the first
+	// request.
 	Containers []Container
 
 	// List, if not nil, answers a request for a namespace's images.
@@ -54,7 +55,7 @@ type Containerd struct {
 // New serves a containerd until the test ends.
 func New(t testing.TB) *Containerd {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "peel-c") // the path of a socket has 100 bytes at most
+	dir, err := os.MkdirTemp("", "peel-c") // a socket's path has at most about 100 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func New(t testing.TB) *Containerd {
 	return c
 }
 
-// Asked says how often a method was called with that digest, "" for any.
+// Asked returns how often a method was called with this digest, or with any for "".
 func (c *Containerd) Asked(method, digest string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,7 +104,7 @@ func (c *Containerd) note(method, digest string) {
 	}
 }
 
-// Name gives a digest a name in a namespace.
+// Name names a digest in a namespace.
 func (c *Containerd) Name(namespace, name, digest, mediaType string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -113,15 +114,15 @@ func (c *Containerd) Name(namespace, name, digest, mediaType string) {
 	c.images[namespace][name] = &types.Descriptor{Digest: digest, MediaType: mediaType, Size: int64(len(c.blobs[digest]))}
 }
 
-// Forget has the API know nothing of a blob.
+// Forget makes the API lose a blob.
 func (c *Containerd) Forget(digest string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.blobs, digest)
 }
 
-// AddArchive takes the blobs of an OCI layout in a plain tar, and returns digest and
-// media type of the first that its index lists.
+// AddArchive adds the blobs of an OCI layout in a plain tar, and returns digest and media type
+// of the first image in its index.
 func (c *Containerd) AddArchive(t testing.TB, file string) (digest, mediaType string) {
 	t.Helper()
 	f, err := os.Open(file)
@@ -239,7 +240,7 @@ func (s content) Info(_ context.Context, r *contentapi.InfoRequest) (*contentapi
 	return &contentapi.InfoResponse{Info: &contentapi.Info{Digest: r.GetDigest(), Size: int64(len(text))}}, nil
 }
 
-// chunk is how many bytes a message of a stream has.
+// chunk is the number of bytes in a message of a stream.
 const chunk = 1000
 
 func (s content) Read(r *contentapi.ReadContentRequest, stream contentapi.Content_ReadServer) error {

@@ -10,8 +10,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// WriteSnapshots writes what a namespace has of a snapshotter into the databases: each
-// of the names is laid on the one before it. It returns their folders, which are
+// WriteSnapshots writes a namespace's snapshots of one snapshotter into the databases. Each
+// name is a snapshot on top of the previous one. It returns the snapshots' folders, which are
 // empty. Call WriteDB first.
 func (c *Containerd) WriteSnapshots(t testing.TB, namespace, snapshotter string, names ...string) []string {
 	t.Helper()

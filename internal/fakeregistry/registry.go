@@ -1,5 +1,5 @@
-// Package fakeregistry is a registry for tests, go-containerregistry's, behind a
-// proxy that breaks whatever a test wants broken.
+// Package fakeregistry is a registry for tests: go-containerregistry's, behind a proxy that
+// tests can make fail in many ways.
 package fakeregistry
 
 import (
@@ -20,8 +20,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 )
 
-// A Fault handles a request badly. It reports false to have the registry handle it
-// well. n counts the requests of the same method and path, from 1.
+// A Fault mishandles a request. It returns false to let the registry handle it normally. n
+// counts the requests with the same method and path, from 1.
 type Fault func(w http.ResponseWriter, r *http.Request, n int) (handled bool)
 
 // A Registry is a server on loopback. Its requests are recorded.
@@ -31,9 +31,9 @@ type Registry struct {
 
 	mu     sync.Mutex
 	faults []Fault
-	pushes []Fault  // for requests that push
+	pushes []Fault  // for pushes
 	asked  []string // "GET /v2/app/manifests/1 [RANGE]"
-	pushed []string // the same, of requests that push
+	pushed []string // the same, for pushes
 	auth   []string // the Authorization header of each
 	seen   map[string]int
 	sent   int64 // bytes of answers
@@ -48,7 +48,7 @@ func New(t testing.TB) *Registry {
 	return r
 }
 
-// NewTLS is New by HTTPS, with a certificate that the system does not trust: see
+// NewTLS is New with HTTPS and a certificate that the system doesn't trust: see
 // httptest.Server.Certificate.
 func NewTLS(t testing.TB) *Registry {
 	t.Helper()
@@ -67,24 +67,25 @@ func unstarted() *Registry {
 	}
 }
 
-// Host is the registry's name: "127.0.0.1:5000".
+// Host returns the registry's name: "127.0.0.1:5000".
 func (r *Registry) Host() string { return r.Listener.Addr().String() }
 
-// Break has requests be handled by faults, the first that does it, from now on.
+// Break installs faults. From now on, the first fault that handles a request replaces the
+// registry.
 func (r *Registry) Break(faults ...Fault) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.faults = faults
 }
 
-// BreakPushes is Break for requests that push; n is always 1.
+// BreakPushes is Break for pushes; n is always 1.
 func (r *Registry) BreakPushes(faults ...Fault) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pushes = faults
 }
 
-// Pushed returns the requests that push since the last call, in order.
+// Pushed returns the push requests since the last call, in order.
 func (r *Registry) Pushed() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -93,7 +94,7 @@ func (r *Registry) Pushed() []string {
 	return pushed
 }
 
-// Asked returns the requests since the last call, in order, but for those that push.
+// Asked returns all other requests since the last call, in order.
 func (r *Registry) Asked() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,7 +103,7 @@ func (r *Registry) Asked() []string {
 	return asked
 }
 
-// Sent returns how many bytes of answers were sent since the last call.
+// Sent returns how many bytes of response bodies were sent since the last call.
 func (r *Registry) Sent() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -111,14 +112,14 @@ func (r *Registry) Sent() int64 {
 	return sent
 }
 
-// A counter counts the bytes of an answer.
+// counter counts the bytes of a response.
 type counter struct {
 	http.ResponseWriter
 	r *Registry
 }
 
 func (c counter) Write(p []byte) (int, error) {
-	c.r.count(len(p)) // first, so that a client that has read the bytes finds them counted
+	c.r.count(len(p)) // count first, so that a client that has read the bytes finds them counted
 	n, err := c.ResponseWriter.Write(p)
 	c.r.count(n - len(p))
 	return n, err
@@ -133,8 +134,7 @@ func (r *Registry) count(bytes int) {
 // Flush sends what has been written.
 func (c counter) Flush() { _ = http.NewResponseController(c.ResponseWriter).Flush() }
 
-// Authorizations returns the headers with which the requests came since the last
-// call.
+// Authorizations returns the Authorization headers of the requests since the last call.
 func (r *Registry) Authorizations() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -143,7 +143,7 @@ func (r *Registry) Authorizations() []string {
 	return auth
 }
 
-// Inner handles a request as the registry does when nothing is broken.
+// Inner handles a request as the registry does without faults.
 func (r *Registry) Inner(w http.ResponseWriter, req *http.Request) { r.inner.ServeHTTP(w, req) }
 
 func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -177,14 +177,14 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.inner.ServeHTTP(w, req)
 }
 
-// Forget counts requests from 1 again.
+// Forget restarts the counts of requests from 1.
 func (r *Registry) Forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked, r.auth, r.seen, r.sent = nil, nil, map[string]int{}, 0
 }
 
-// put sends a request that has to succeed.
+// put sends a request that must succeed.
 func (r *Registry) put(t testing.TB, method, path, mediaType string, body []byte) {
 	t.Helper()
 	req := httptest.NewRequest(method, path, bytes.NewReader(body))
@@ -208,7 +208,7 @@ func (r *Registry) Manifest(t testing.TB, repo, reference, mediaType string, bod
 	r.put(t, http.MethodPut, "/v2/"+repo+"/manifests/"+reference, mediaType, body)
 }
 
-// document is as much of a manifest or index as it takes to push it.
+// document has the fields of a manifest or index that are needed to push it.
 type document struct {
 	MediaType string       `json:"mediaType"`
 	Manifests []descriptor `json:"manifests"`
@@ -221,8 +221,8 @@ type descriptor struct {
 	Digest    string `json:"digest"`
 }
 
-// Push pushes the only image, or the only index, of an OCI layout in a folder under
-// a tag. What is not in the folder is left out.
+// Push pushes the only image, or the only index, of an OCI layout in a folder under a tag. It
+// skips blobs that aren't in the folder.
 func (r *Registry) Push(t testing.TB, dir, repo, tag string) {
 	t.Helper()
 	index := load(t, filepath.Join(dir, "index.json"))

@@ -6,32 +6,32 @@ import (
 	"strings"
 )
 
-// maxNeeds is how many texts a block is searched for at most, in place of the
-// expression.
+// maxNeeds is the maximum number of texts to search a block for instead of the expression.
 const maxNeeds = 12
 
-// needed returns texts of which each match of an expression holds one: looking for
-// them is many times faster than matching. nil if there are none. With fold they are
-// in lower case, and are to be looked for in the lower case of a line.
+// needed returns texts such that each match of an expression contains at least one of them,
+// since searching for texts is many times faster than matching. It returns nil if there are
+// none. With fold, the texts are in lower case, and must be searched in a lower-case copy of
+// the line.
 func needed(re *syntax.Regexp) (needs [][]byte, fold bool) {
 	var n needing
 	all := n.of(re)
 	slices.Sort(all)
 	for _, s := range slices.Compact(all) {
 		if n.fold {
-			s = strings.ToLower(s) // it is ASCII, or its case counts: see folded
+			s = strings.ToLower(s) // it's ASCII, or case-sensitive: see folded
 		}
 		needs = append(needs, []byte(s))
 	}
 	if n.fold && slices.ContainsFunc(all, notASCII) {
-		return nil, false // what counts with its case cannot be found in lower case
+		return nil, false // a case-sensitive text can't be found in lower case
 	}
 	return needs, n.fold
 }
 
-// needing finds out what an expression needs.
+// needing computes the texts that an expression needs.
 type needing struct {
-	fold bool // some of it stands for both cases
+	fold bool // part of it matches both cases
 }
 
 // of returns the texts of which one is needed.
@@ -73,7 +73,7 @@ func (n *needing) of(re *syntax.Regexp) []string {
 	return nil
 }
 
-// shortest returns the length of the shortest text, 0 if there is none.
+// shortest returns the length of the shortest text, or 0 if there is none.
 func shortest(all []string) int {
 	least := 0
 	for i, s := range all {
@@ -84,9 +84,9 @@ func shortest(all []string) int {
 	return least
 }
 
-// plainRun returns the longest run of a text that differs from its other spellings by
-// the case of ASCII's letters alone, in lower case. Two letters have a third spelling:
-// k (the Kelvin sign) and s (the long s).
+// plainRun returns, in lower case, the longest run of a text whose other spellings differ only
+// in the case of ASCII letters. Two letters have a third spelling: k (the Kelvin sign) and s
+// (the long s).
 func plainRun(text []rune) string {
 	runs := strings.FieldsFunc(strings.ToLower(string(text)), func(r rune) bool { return r > 0x7f || r == 'k' || r == 's' })
 	best := ""

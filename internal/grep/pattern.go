@@ -13,35 +13,35 @@ import (
 	"sync"
 )
 
-// A Pattern is what lines are searched for. It is safe for concurrent use.
+// A Pattern describes the lines to search for. It is safe for concurrent use.
 //
-// No match crosses the end of a line: "\s" and "[^a]" do not match a line break, "^"
-// and "\A" match at the beginning of a line, "$" and "\z" at its end. So a block of many lines
-// is searched at once.
+// No match crosses the end of a line: "\s" and "[^a]" don't match a line break; "^" and "\A"
+// match at the beginning of a line, "$" and "\z" at its end. So a block of many lines can be
+// searched at once.
 type Pattern struct {
-	literal []byte // of a pattern that is nothing but text; the rest is not set then
+	literal []byte // for a pattern that is plain text; the other fields are unset then
 	re      *regexp.Regexp
 	source  string   // re's text
-	needs   [][]byte // a line that matches holds one of them; nil: nothing is known
-	fold    bool     // needs are in lower case, and are looked for in a line's lower case
+	needs   [][]byte // a matching line contains one of them; nil if unknown
+	fold    bool     // needs are in lower case, and must be searched in a lower-case copy of the line
 
-	edges bool // it asks what stands before or behind a match: ^, $, \b or \B
+	edges bool // the pattern depends on the text around a match: ^, $, \b or \B
 	cut   [2][2]func() *regexp.Regexp
 }
 
-// Options says how a pattern is read.
+// Options are the options for parsing a pattern.
 type Options struct {
-	Literal    bool // it is text, not a regular expression
+	Literal    bool // plain text, not a regular expression
 	IgnoreCase bool
 }
 
-// errLineBreak is the error of a pattern that no line can match.
+// errLineBreak is the error for a pattern that no line can match.
 var errLineBreak = errors.New("a line break in the pattern: lines are searched one by one, and hold none")
 
-// Parse reads a pattern, a regular expression in RE2's syntax
-// (https://github.com/google/re2/wiki/Syntax) unless the options say otherwise.
+// Parse parses a pattern: a regular expression in RE2's syntax
+// (https://github.com/google/re2/wiki/Syntax), unless the options say otherwise.
 func Parse(text string, o Options) (*Pattern, error) {
-	if o.Literal && !o.IgnoreCase { // bytes that are no UTF-8 can be searched for too
+	if o.Literal && !o.IgnoreCase { // the text may also be invalid UTF-8
 		if strings.ContainsRune(text, '\n') {
 			return nil, errLineBreak
 		}
@@ -80,7 +80,7 @@ func Parse(text string, o Options) (*Pattern, error) {
 	return p, nil
 }
 
-// malformed says what is wrong with a pattern.
+// malformed describes what is wrong with a pattern.
 func malformed(err error) error {
 	if s, ok := errors.AsType[*syntax.Error](err); ok {
 		if s.Code == syntax.ErrInvalidUTF8 {
@@ -91,7 +91,7 @@ func malformed(err error) error {
 	return err
 }
 
-// oneLine changes an expression into one whose matches lie within a line.
+// oneLine changes an expression so that its matches lie within a line.
 func (p *Pattern) oneLine(re *syntax.Regexp) (*syntax.Regexp, error) {
 	switch re.Op {
 	case syntax.OpLiteral:
@@ -125,8 +125,8 @@ func (p *Pattern) oneLine(re *syntax.Regexp) (*syntax.Regexp, error) {
 	return re, nil
 }
 
-// withoutLineBreak takes the line break out of a class's ranges, pairs of the first and the
-// last character.
+// withoutLineBreak removes the line break from a class's ranges, which are pairs of first and
+// last characters.
 func withoutLineBreak(ranges []rune) []rune {
 	var out []rune
 	for i := 0; i+1 < len(ranges); i += 2 {
@@ -145,9 +145,9 @@ func withoutLineBreak(ranges []rune) []rune {
 	return out
 }
 
-// inside is the expression for a piece of a line: before says that the line begins
-// before the piece, behind that it goes on behind it. A match then leaves a character
-// there, which tells it what stands beside it. Group 1 is the match.
+// inside returns the expression for a piece of a line. before means that the line begins before
+// the piece, behind that it continues after it. On those sides, the expression keeps a
+// character beside the match, which shows the match's context. Group 1 is the match.
 func (p *Pattern) inside(before, behind bool) *regexp.Regexp {
 	s := "(" + p.source + ")"
 	if before {
@@ -159,8 +159,7 @@ func (p *Pattern) inside(before, behind bool) *regexp.Regexp {
 	return regexp.MustCompile(s)
 }
 
-// inPiece returns where in a piece of a line, which holds no line break, there is a
-// match; nil if there is none.
+// inPiece returns the position of a match in a piece of a line without line breaks, or nil.
 func (p *Pattern) inPiece(b []byte, before, behind bool) []int {
 	f := finder{p: p, b: b}
 	if !p.edges {
@@ -181,16 +180,16 @@ func (p *Pattern) inPiece(b []byte, before, behind bool) []int {
 	return nil
 }
 
-// A finder finds the matches in one block of lines.
+// finder finds the matches in one block of lines.
 type finder struct {
 	p       *Pattern
 	b       []byte
-	lowered []byte // b in lower case; nil until it is needed, and if it is not
-	at      []int  // where each of the needs stands next; len(b) if it does not any more
+	lowered []byte // b in lower case, made on first use
+	at      []int  // next position of each of the needs; len(b) if there is no other
 }
 
-// next returns where the first match begins and ends that begins at from, the
-// beginning of a line, or behind; nil if there is none.
+// next returns the start and end of the first match at or after from, which is the beginning of
+// a line; nil if there is none.
 func (f *finder) next(from int) []int {
 	p := f.p
 	if p.literal != nil {
@@ -224,7 +223,7 @@ func shifted(loc []int, by int) []int {
 	return []int{loc[0] + by, loc[1] + by}
 }
 
-// lineAround returns where the line begins and ends that i is in.
+// lineAround returns the start and end of the line that contains index i.
 func lineAround(b []byte, i int) (start, end int) {
 	start = bytes.LastIndexByte(b[:i], '\n') + 1
 	if n := bytes.IndexByte(b[i:], '\n'); n >= 0 {
@@ -233,7 +232,7 @@ func lineAround(b []byte, i int) (start, end int) {
 	return start, len(b)
 }
 
-// needed returns where the first of the needs stands from an index on, -1 if none does.
+// needed returns the position of the first of the needs at or after from, or -1.
 func (f *finder) needed(from int) int {
 	text := f.b
 	if f.p.fold {
@@ -265,7 +264,7 @@ func (f *finder) needed(from int) int {
 	return first
 }
 
-// lower returns b with the letters of ASCII in lower case.
+// lower returns b with ASCII letters in lower case.
 func lower(b []byte) []byte {
 	out := make([]byte, len(b))
 	for i, c := range b {

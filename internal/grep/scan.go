@@ -8,54 +8,54 @@ import (
 
 // Bounds of a search, in bytes.
 const (
-	blockSize = 128 << 10 // is searched at once, if lines end in it
-	pieceSize = 1 << 20   // of a longer line is searched at once
-	overlap   = 64 << 10  // of two pieces
-	holeSize  = 4 << 10   // of a hole is searched: what repeats a character asks for at most 1000
-	sniffSize = 64 << 10  // is looked at to tell what kind of file it is
+	blockSize = 128 << 10 // searched at once, if lines end in it
+	pieceSize = 1 << 20   // of a longer line, searched at once
+	overlap   = 64 << 10  // between two pieces
+	holeSize  = 4 << 10   // of a hole that is searched: a pattern can require at most 1000 repetitions of a character
+	sniffSize = 64 << 10  // examined to detect the kind of file
 
-	// MostText is how much of a line a Line has at most.
+	// MostText is the maximum length of a Line's text.
 	MostText = 64 << 10
 )
 
-// A Line is one that matches.
+// A Line is a matching line.
 type Line struct {
-	Number int64  // 1 for the first of the file
-	Text   []byte // without its end; valid until the function that gets it returns
+	Number int64  // 1 for the first line of the file
+	Text   []byte // without its line break; valid until the callback returns
 	From   int    // where in Text the match begins
-	To     int    // where it ends: the end of Text if it goes on behind
+	To     int    // where it ends; the end of Text if it continues after it
 	Before bool   // the line begins before Text
-	Behind bool   // it goes on behind Text
+	Behind bool   // the line continues after Text
 }
 
-// A Scanner searches one file after the other. It is for one goroutine.
+// A Scanner searches files one after the other. It must not be used concurrently.
 type Scanner struct {
 	Pattern *Pattern
 	Text    bool // treat binary files as text
 
-	// Found gets each line that matches, and whether the file is binary; false if that
-	// is enough of the file.
+	// Found gets each matching line, and whether the file is binary. It returns false to skip
+	// the rest of the file.
 	Found func(l Line, binary bool) bool
 
 	buf            []byte
-	block, overlap int // see the constants; tests set others
-	n              int // bytes in buf
+	block, overlap int // see the constants; tests set other values
+	n              int // number of bytes in buf
 	done           bool
 
-	told   bool // what kind of file it is
+	told   bool // the kind of file is known
 	binary bool
-	wide   *wide // what turns UTF-16 into UTF-8; nil if the file is none
+	wide   *wide // converts UTF-16 to UTF-8; nil if the file isn't UTF-16
 
 	line   int64 // number of the line at the beginning of buf
 	inside bool  // buf begins within a line
 	hit    bool  // that line has matched already
 }
 
-// errEnough ends the reading of a file of which enough has been seen.
+// errEnough ends the reading of a file after Found returned false.
 var errEnough = errors.New("enough")
 
-// Search searches a file. Holes that a sparse file's reader tells of, by
-// io.WriterTo, take no time. The error is the reader's.
+// Search searches a file. It skips holes that a sparse file's reader reports through
+// io.WriterTo. It returns the reader's error.
 func (s *Scanner) Search(r io.Reader) error {
 	if s.buf == nil {
 		s.buf, s.block, s.overlap = make([]byte, pieceSize), blockSize, overlap
@@ -85,7 +85,7 @@ func (s *Scanner) Search(r io.Reader) error {
 // read reads a file to its end.
 func (s *Scanner) read(r io.Reader) error {
 	for !s.done {
-		if s.wide != nil { // what is read takes another number of bytes
+		if s.wide != nil { // converting changes the number of bytes
 			var some [4 << 10]byte
 			n, err := r.Read(some[:])
 			s.add(s.wide.utf8(some[:n]))
@@ -111,7 +111,7 @@ func noEOF(err error) error {
 	return err
 }
 
-// sink is a Scanner as what a sparse file writes itself to.
+// sink lets a sparse file write itself to a Scanner.
 type sink Scanner
 
 func (w *sink) Write(b []byte) (int, error) {
@@ -134,14 +134,14 @@ func (w *sink) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Hole is a Write of n zero bytes.
+// Hole stands for n zero bytes.
 func (w *sink) Hole(n int64) error {
-	short := min(n, holeSize+n%2) // UTF-16 stays in step
+	short := min(n, holeSize+n%2) // UTF-16 needs the same parity
 	_, err := w.Write(make([]byte, short))
 	return err
 }
 
-// add adds text to the buffer, and searches it whenever that is full enough.
+// add appends text to the buffer, and searches the buffer when it is full enough.
 func (s *Scanner) add(b []byte) {
 	for len(b) > 0 && !s.done {
 		n := copy(s.buf[s.n:], b)
@@ -158,7 +158,7 @@ func (s *Scanner) searchFull() {
 	}
 }
 
-// tell finds out what kind of file begins in the buffer.
+// tell detects the kind of file from the beginning in the buffer.
 func (s *Scanner) tell() {
 	s.told = true
 	b := s.buf[:s.n]
@@ -175,8 +175,8 @@ func (s *Scanner) tell() {
 	s.binary = !s.Text && bytes.IndexByte(s.buf[:min(s.n, sniffSize)], 0) >= 0
 }
 
-// process searches the lines in the buffer, and leaves in it what is not a whole one;
-// nothing at the file's end.
+// process searches the lines in the buffer. It keeps an incomplete last line in the buffer,
+// unless the file ends.
 func (s *Scanner) process(end bool) {
 	if !s.told {
 		s.tell()
@@ -184,7 +184,7 @@ func (s *Scanner) process(end bool) {
 	if s.done {
 		return
 	}
-	if s.binary { // it has no lines; NUL characters are the most likely to separate texts
+	if s.binary { // it has no lines; NUL characters probably separate its texts
 		for i, c := range s.buf[:s.n] {
 			if c == 0 {
 				s.buf[i] = '\n'
@@ -222,9 +222,9 @@ func (s *Scanner) process(end bool) {
 	s.n = copy(s.buf, rest)
 }
 
-// lines searches whole lines; the last of a file may lack its end.
+// lines searches whole lines; the last line of a file may lack a line break.
 func (s *Scanner) lines(b []byte) {
-	b = bytes.TrimSuffix(b, []byte("\n")) // after the last one there is no other
+	b = bytes.TrimSuffix(b, []byte("\n")) // no other line follows the last one
 	f := finder{p: s.Pattern, b: b}
 	counted := 0
 	for at := 0; at <= len(b); {
@@ -244,7 +244,7 @@ func (s *Scanner) lines(b []byte) {
 	s.line += int64(bytes.Count(b[counted:], []byte("\n"))) + 1
 }
 
-// piece searches a piece of a line; behind says that the line goes on.
+// piece searches a piece of a line; behind means that the line continues.
 func (s *Scanner) piece(b []byte, behind bool) {
 	if s.hit {
 		return
@@ -255,7 +255,7 @@ func (s *Scanner) piece(b []byte, behind bool) {
 	}
 }
 
-// found hands over a line, or the part of it around the match.
+// found reports a line, or the part of it around the match.
 func (s *Scanner) found(text []byte, from, to int, before, behind bool) {
 	if len(text) > MostText {
 		start := max(0, min(from-MostText/4, len(text)-MostText))

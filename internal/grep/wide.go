@@ -5,18 +5,18 @@ import (
 	"unicode/utf8"
 )
 
-// wide turns UTF-16 into UTF-8. What is malformed becomes U+FFFD.
+// wide converts UTF-16 to UTF-8. It replaces malformed text with U+FFFD.
 type wide struct {
-	big  bool // the higher byte comes first
+	big  bool // big-endian
 	odd  []byte
-	high rune // the first half of a pair; 0 if there is none
+	high rune // first half of a pair, or 0
 	out  []byte
 }
 
-// left reports whether the text has ended within a character.
+// left reports whether the text ended within a character.
 func (w *wide) left() bool { return len(w.odd) > 0 || w.high != 0 }
 
-// utf8 returns what comes next as UTF-8, valid until the next call.
+// utf8 converts the next bytes to UTF-8. The result is valid until the next call.
 func (w *wide) utf8(b []byte) []byte {
 	w.out = w.out[:0]
 	if len(w.odd) > 0 && len(b) > 0 {
@@ -30,7 +30,7 @@ func (w *wide) utf8(b []byte) []byte {
 	return w.out
 }
 
-// unit takes one unit of 16 bits.
+// unit handles one unit of 16 bits.
 func (w *wide) unit(first, second byte) {
 	r := rune(first) | rune(second)<<8
 	if w.big {

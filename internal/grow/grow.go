@@ -1,10 +1,8 @@
-// Package grow appends to slices of any size without stopping the program for
-// long.
+// Package grow appends to slices of any size without stopping the program for long.
 //
-// When append moves a slice of hundreds of megabytes, it copies all of it in one
-// go, which the runtime does not interrupt: nothing else runs as soon as garbage
-// is to be collected. What watches the memory that is in use would be asleep
-// while the system hands it out.
+// When append moves a slice of hundreds of megabytes, it copies it in one go that the runtime
+// doesn't interrupt: once a garbage collection is due, nothing else runs. A goroutine that
+// watches memory use would sleep while the system hands out memory.
 package grow
 
 import (
@@ -12,24 +10,22 @@ import (
 	"unsafe"
 )
 
-// reserve is what Before has set.
+// reserve is the function set by Before.
 var reserve atomic.Pointer[func(bytes int64)]
 
-// Before has f called, on the goroutine that appends, before a large slice is
-// moved, with the bytes that this takes beside the slice that is there. f need not
-// return, if the program is about to end.
+// Before sets a function to be called before a large slice is moved, on the goroutine that
+// appends, with the number of bytes that the move needs in addition to the existing slice. f
+// need not return if the program is about to end.
 func Before(f func(bytes int64)) { reserve.Store(&f) }
 
-// Ask has what Before has set called before so many bytes are allocated, if they are
-// many.
+// Ask calls the function set by Before if an allocation of this many bytes is large.
 func Ask(bytes int64) {
 	if f := reserve.Load(); f != nil && bytes >= large {
 		(*f)(bytes)
 	}
 }
 
-// large is the size from which on, in bytes, a slice is moved piece by piece, and
-// piece the size of one.
+// Slices of large bytes or more are moved in pieces of piece bytes.
 const (
 	large = 4 << 20
 	piece = 1 << 20
@@ -43,15 +39,15 @@ func Append[T any](s []T, x T) []T {
 	return append(s, x)
 }
 
-// grown returns s with room for one more element at least.
+// grown returns s with room for at least one more element.
 func grown[T any](s []T) []T {
 	if len(s)*int(unsafe.Sizeof(*new(T))) < large {
 		return append(s, *new(T))[:len(s)] // as the runtime would do it
 	}
-	return To(s, len(s)+len(s)/4+1) // as append does, of large slices
+	return To(s, len(s)+len(s)/4+1) // as append does for large slices
 }
 
-// To returns s with room for so many elements at least, those of s included.
+// To returns s with room for at least this many elements, including those in s.
 func To[T any](s []T, room int) []T {
 	if room <= cap(s) {
 		return s

@@ -8,16 +8,16 @@ import (
 // paceOver is the time over which a speed is averaged.
 const paceOver = 2 * time.Second
 
-// A Pace tells how fast something goes on, from how far it has come at some moments.
-// The zero value is ready to use. It is for one goroutine.
+// A Pace computes the speed of a task from its progress at several moments. The zero value is
+// ready to use. It must not be used concurrently.
 type Pace struct {
 	since, last time.Time
 	at          int64
-	rate        float64 // bytes a second
+	rate        float64 // bytes per second
 }
 
-// Note takes how many bytes are done at a moment. If they are fewer than they were,
-// something else has begun.
+// Note records how many bytes are done at a moment. If the number has decreased, a new task has
+// begun.
 func (p *Pace) Note(now time.Time, done int64) {
 	if p.since.IsZero() || done < p.at {
 		*p = Pace{since: now, last: now, at: done}
@@ -28,17 +28,16 @@ func (p *Pace) Note(now time.Time, done int64) {
 		return
 	}
 	speed := float64(done-p.at) / dt.Seconds()
-	// The first moments count in full, later ones as a part of paceOver.
+	// The first moments count fully, later ones in proportion to paceOver.
 	weight := max(dt.Seconds()/paceOver.Seconds(), dt.Seconds()/max(now.Sub(p.since).Seconds(), dt.Seconds()))
 	p.rate += (speed - p.rate) * min(weight, 1)
 	p.at, p.last = done, now
 }
 
-// Rate is the speed in bytes a second; 0 if it is not known yet.
+// Rate returns the speed in bytes per second, or 0 if it isn't known yet.
 func (p *Pace) Rate() float64 { return p.rate }
 
-// Left estimates the time that so many more bytes take; false if that cannot be
-// told.
+// Left estimates how long the remaining bytes take, or returns false if it can't.
 func (p *Pace) Left(rest int64) (time.Duration, bool) {
 	if rest <= 0 || p.rate <= 0 {
 		return 0, false
@@ -50,7 +49,7 @@ func (p *Pace) Left(rest int64) (time.Duration, bool) {
 	return time.Duration(seconds * float64(time.Second)), true
 }
 
-// Lasting writes d for people: "1 s", "2 min 5 s", "3 h 20 min".
+// Lasting formats d: "1 s", "2 min 5 s", "3 h 20 min".
 func Lasting(d time.Duration) string {
 	d = max(d.Round(time.Second), time.Second)
 	switch {

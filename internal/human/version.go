@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// CompareNames orders the names of images for a list: by repository, and of one
-// repository the later version first: app:1.10, app:1.9, base:1.
+// CompareNames orders names of images for a list: by repository, then with the latest version
+// first: app:1.10, app:1.9, base:1.
 func CompareNames(a, b string) int {
 	x, y := repository(a), repository(b)
 	return cmp.Or(strings.Compare(x, y), CompareVersions(b, a), strings.Compare(a, b))
 }
 
-// CompareVersions compares tags as people count: 1.9 is before 1.10, and letters are
-// before numbers.
+// CompareVersions compares tags as people count: 1.9 comes before 1.10, and letters before
+// numbers.
 func CompareVersions(a, b string) int {
 	for a != "" && b != "" {
 		x, y := digits(a), digits(b)
@@ -38,7 +38,7 @@ func CompareVersions(a, b string) int {
 	return cmp.Compare(len(a), len(b))
 }
 
-// digits is how many digits a text begins with.
+// digits returns the number of digits at the start of a text.
 func digits(s string) int {
 	n := 0
 	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
@@ -47,7 +47,7 @@ func digits(s string) int {
 	return n
 }
 
-// repository is an image's name without its tag.
+// repository returns an image's name without its tag.
 func repository(name string) string {
 	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
 		return name[:i]
