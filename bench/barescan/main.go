@@ -1,8 +1,7 @@
 //go:build dev
 
-// Command barescan is the yardstick for archives with plain layers: it does
-// nothing but run archive/tar over the layers of an archive, passing over the
-// contents by seeking.
+// Command barescan is the yardstick for archives with plain layers: it only runs archive/tar
+// over the layers of an archive, and seeks over their contents.
 package main
 
 import (
@@ -61,8 +60,7 @@ func run(args []string) error {
 	return nil
 }
 
-// scan counts the entries of a layer. That it can seek is what archive/tar
-// makes use of to pass over contents.
+// scan counts the entries of a layer. archive/tar uses Seek to skip contents.
 func scan(layer io.ReadSeeker) (entries int, err error) {
 	for r := tar.NewReader(layer); ; entries++ {
 		if _, err := r.Next(); err != nil {

@@ -1,13 +1,13 @@
 //go:build dev
 
-// Command compare runs a command and a yardstick in turn, A B A B, and prints a
-// row of a markdown table: the ratios of their times, round by round, with
-// median, least and most. Alternating cancels out what else the machine does.
+// Command compare runs a command and a yardstick alternately, A B A B, and prints a row of a
+// Markdown table: the ratios of their times in each round, with median, minimum and maximum.
+// Alternating cancels out other load on the machine.
 //
 //	go run -tags dev ./bench/compare -case "plain layers" -budget 1 -- peel report app.tar --- barescan app.tar
 //
-// Without a yardstick it prints times alone. Output of the commands is thrown
-// away. A command that fails ends it with exit code 1.
+// Without a yardstick, it prints only times. It discards the output of the commands. If a
+// command fails, it exits with code 1.
 package main
 
 import (
@@ -19,14 +19,14 @@ import (
 	"time"
 )
 
-// options are what a row says, beside what is measured.
+// options are the values in a row that aren't measured.
 type options struct {
 	rounds, warm int
 	name         string
-	budget       float64       // of the ratio of wall times, 0: none
-	wall         time.Duration // budget of the command's wall time, 0: none
-	entries      int           // of the image: the row is one of the table of growth
-	remote       bool          // most of the work is done elsewhere: user+sys says nothing
+	budget       float64       // for the ratio of wall times; 0 for none
+	wall         time.Duration // budget for the command's wall time; 0 for none
+	entries      int           // in the image: the row belongs to the table of growth
+	remote       bool          // most of the work happens elsewhere, so user+sys says nothing
 }
 
 func main() {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// measure runs a command to its end. This program must stay small: on Linux, a
-// process's peak begins with what the one that started it had resident.
+// measure runs a command to its end. This program must stay small: on Linux, a process's peak
+// memory starts with the resident memory of its parent.
 func measure(command []string) (usage, error) {
 	var said strings.Builder
 	c := exec.Command(command[0], command[1:]...)

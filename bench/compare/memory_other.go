@@ -4,5 +4,5 @@ package main
 
 import "os"
 
-// maxResident returns 0: it is not known here.
+// maxResident returns 0, since the peak is unknown on this system.
 func maxResident(*os.ProcessState) int64 { return 0 }

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// maxResident returns the peak of the memory that a process had resident.
+// maxResident returns a process's peak resident memory.
 func maxResident(p *os.ProcessState) int64 {
 	r, ok := p.SysUsage().(*syscall.Rusage)
 	if !ok {

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// usage is what one run of a command took.
+// usage is the cost of one run of a command.
 type usage struct {
 	wall, cpu time.Duration // cpu is user+sys, of the command and its children
-	memory    int64         // the most that was resident of one process, in bytes; 0 if unknown
+	memory    int64         // peak resident memory of one process, in bytes; 0 if unknown
 }
 
-// spread is the median of some numbers, the least and the most.
+// spread is the median, minimum and maximum of some numbers.
 type spread struct{ median, least, most float64 }
 
 func spreadOf(numbers []float64) spread {
@@ -24,7 +24,7 @@ func spreadOf(numbers []float64) spread {
 	return spread{(numbers[(n-1)/2] + numbers[n/2]) / 2, numbers[0], numbers[n-1]}
 }
 
-// text writes the three with as many decimals as the median is worth.
+// text formats the three with as many decimals as the median justifies.
 func (s spread) text(unit string) string {
 	digits := 2
 	switch {
@@ -41,7 +41,7 @@ func (s spread) text(unit string) string {
 func wall(u usage) float64 { return u.wall.Seconds() }
 func cpu(u usage) float64  { return u.cpu.Seconds() }
 
-// times gathers one number of every round, in milliseconds.
+// times collects one number from every round, in milliseconds.
 func times(of []usage, number func(usage) float64) spread {
 	var all []float64
 	for _, u := range of {
@@ -50,7 +50,7 @@ func times(of []usage, number func(usage) float64) spread {
 	return spreadOf(all)
 }
 
-// ratios divides what one round took by what its yardstick took in it.
+// ratios divides the number of each round by its yardstick's in the same round.
 func ratios(of, by []usage, number func(usage) float64) spread {
 	var all []float64
 	for i := range of {
@@ -67,7 +67,7 @@ func peak(of []usage) int64 {
 	return most
 }
 
-// What peel may keep resident, in bytes.
+// Budgets for peel's resident memory, in bytes.
 const (
 	memoryBase     = 30e6
 	memoryPerEntry = 160
@@ -75,8 +75,8 @@ const (
 
 const nothing = "–"
 
-// row writes what was measured of the command, and of its yardstick if there is
-// one, as a row of a table.
+// row formats the measurements of the command, and of its yardstick if there is one, as a row
+// of a table.
 func (o options) row(measured [][]usage) string {
 	of := measured[0]
 	wallRatio, cpuRatio, theirs := nothing, nothing, nothing
@@ -121,7 +121,7 @@ func (o options) budgetText() string {
 	return nothing
 }
 
-// mark says of a figure that it misses its budget.
+// mark marks a figure that exceeds its budget.
 func mark(figure string, over bool) string {
 	if over {
 		return "**" + figure + " ✗**"

@@ -1,12 +1,12 @@
 //go:build dev
 
-// Command firstframe runs a command on a terminal of 120 columns and 40 rows
-// until the screen has shown a text, and ends it: how long that takes is how long
-// somebody waits for the screen.
+// Command firstframe runs a command on a terminal of 120 columns and 40 rows until the screen
+// shows a text, and then ends it. The time that it takes is how long a user waits for the
+// screen.
 //
 //	go run -tags dev ./bench/firstframe -shows '? help' -- peel app.tar
 //
-// A command that ends before it has shown the text is an error.
+// It is an error if the command ends before it has shown the text.
 package main
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/creack/pty"
 )
 
-// patience is how long the text is waited for.
+// patience is how long to wait for the text.
 const patience = 2 * time.Minute
 
 func main() {
@@ -45,7 +45,7 @@ func run() error {
 		return err
 	}
 	defer tty.Close()
-	late := time.AfterFunc(patience, func() { _ = c.Process.Kill() }) // the reading ends with it
+	late := time.AfterFunc(patience, func() { _ = c.Process.Kill() }) // ends the read
 	shown, err := waitFor(tty, *text)
 	late.Stop()
 	_ = c.Process.Kill() // it may have ended by itself
@@ -56,8 +56,8 @@ func run() error {
 	return nil
 }
 
-// waitFor reads what is written to a terminal until it has shown text, and
-// returns it without escape sequences.
+// waitFor reads a terminal's output until it contains text, and returns it without escape
+// sequences.
 func waitFor(tty *os.File, text string) (shown string, err error) {
 	var all []byte
 	b := make([]byte, 1<<16)

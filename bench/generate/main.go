@@ -1,7 +1,6 @@
 //go:build dev
 
-// Command generate writes an image that is made up, for benchmarks. The same
-// flags give the same bytes.
+// Command generate writes a made-up image for benchmarks. The same flags give the same bytes.
 //
 //	go run -tags dev ./bench/generate -entries 1000000 -layers 10 -holes -o large.tar
 package main

@@ -1,8 +1,8 @@
-// Package madefleet writes made-up registries of any size as a store of fleets, for
-// benchmarks and tests. Sizes and sharing follow the published figures for Docker Hub (Zhao et
-// al., "Large-Scale Analysis of the Docker Hub Dataset", 2019): eight layers an image in the
-// middle, layers of 4 MB in the middle and 63 MB at 90 %, 30 files in the middle and 7,410 at
-// 90 %, nine of ten layers in one image alone, and one file of 30 that is like no other.
+// Package madefleet writes made-up registries of any size as a store of fleets, for benchmarks
+// and tests. Sizes and sharing follow the published figures for Docker Hub (Zhao et al.,
+// "Large-Scale Analysis of the Docker Hub Dataset", 2019): a median of eight layers per image;
+// layers with a median of 4 MB and a 90th percentile of 63 MB, with 30 files and 7,410 files;
+// nine of ten layers occur in only one image, and one file in 30 is unique.
 package madefleet
 
 import (
@@ -23,25 +23,25 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// A Fleet is a made-up registry. The same one always has the same rows.
+// A Fleet is a made-up registry. The same Fleet always has the same rows.
 type Fleet struct {
 	Images int
 	Seed   uint64
-	Files  bool // write the layers' tables of files too
+	Files  bool // also write the layers' tables of files
 	Made   time.Time
 }
 
-// What a made-up registry has.
+// Properties of a made-up registry.
 const (
 	teams       = 40
 	baseImages  = 30
 	imagesARepo = 12
-	sharedParts = 10 // of the layers above the base, one of so many is shared
-	uniqueFiles = 30 // one file of so many is like no other
+	sharedParts = 10 // one in this many of the layers above the base is shared
+	uniqueFiles = 30 // one in this many files is unique
 	mostFiles   = 20_000
 )
 
-// Steps are build steps with a fault, whose findings many images have.
+// steps are build steps with a fault, whose findings many images have.
 var steps = []string{
 	"RUN apt-get update && apt-get install -y curl build-essential",
 	"RUN pip install -r requirements.txt",
@@ -53,7 +53,7 @@ var steps = []string{
 	"RUN useradd app",
 }
 
-// faults are the findings of these steps, by their places: rule, title, advice, path.
+// faults are the findings of these steps, by index: rule, title, advice, path.
 var faults = [][4]string{
 	{"package-cache", "Package lists are kept", "delete /var/lib/apt/lists in the same step", "/var/lib/apt/lists"},
 	{"package-cache", "pip's cache is kept", "pip install --no-cache-dir", "/root/.cache/pip"},
@@ -74,7 +74,7 @@ type madeLayer struct {
 	created       time.Time
 }
 
-// Write writes the registry's plan and tables to a store, and returns the plan's digits.
+// Write writes the registry's plan and tables to a store, and returns the plan's digest.
 func (f *Fleet) Write(ctx context.Context, s source.Objects) (string, error) {
 	rng := rand.New(rand.NewPCG(f.Seed, 1))
 	m := &making{f: f, rng: rng, ctx: ctx, s: s, layers: map[string]*madeLayer{}}
@@ -106,7 +106,7 @@ type making struct {
 	base   [][]*madeLayer
 	shared []*madeLayer
 	layers map[string]*madeLayer
-	images [][]*madeLayer // of each image, the lowest first
+	images [][]*madeLayer // layers of each image, lowest first
 }
 
 // digest is a made-up digest.
@@ -115,9 +115,10 @@ func digest(words ...any) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// logNormal is a size with this median, of which nine in ten are below high.
+// logNormal returns a random size from a distribution with this median, in which nine in ten
+// sizes are below high.
 func (m *making) logNormal(median, high float64) float64 {
-	const tenth = 1.2816 // standard deviations, above which a tenth is
+	const tenth = 1.2816 // a tenth lies more than this many standard deviations above the median
 	return median * math.Exp(m.rng.NormFloat64()*math.Log(high/median)/tenth)
 }
 
@@ -142,7 +143,7 @@ func (m *making) bases() {
 }
 
 func (m *making) image(i int64) {
-	// A few bases are in most images.
+	// A few bases are used by most images.
 	base := int(math.Min(baseImages-1, m.rng.ExpFloat64()*baseImages/6))
 	layers := slices.Clone(m.base[base])
 	for j := range 1 + int(m.logNormal(4, 12)) {
@@ -187,7 +188,7 @@ func (m *making) sorted() []*madeLayer {
 	return all
 }
 
-// plan puts the plan and returns its digits.
+// plan stores the plan and returns its digest.
 func (m *making) plan() (string, error) {
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
@@ -221,7 +222,7 @@ func (m *making) put(name string, content []byte) error {
 	return err
 }
 
-// tables puts all tables, part after part.
+// tables stores all tables, part by part.
 func (m *making) tables(plan string) error {
 	for from := 0; from < len(m.images); from += fleet.PartImages {
 		p := &part{plan: plan}
@@ -235,7 +236,7 @@ func (m *making) tables(plan string) error {
 	return nil
 }
 
-// part is the rows of a part of the plan.
+// part has the rows of one part of the plan.
 type part struct {
 	plan     string
 	images   []fleet.ImageRow
@@ -297,7 +298,7 @@ func (p *part) put(m *making, n int64) error {
 		{fleet.LayersTable, func() ([]byte, error) { return fleet.WriteTable(p.layers) }},
 		{fleet.FindingsTable, func() ([]byte, error) { return fleet.WriteTable(p.findings) }},
 		{fleet.PackagesTable, func() ([]byte, error) { return fleet.WriteTable([]fleet.PackageRow{}) }},
-		{fleet.ImagesTable, func() ([]byte, error) { return fleet.WriteTable(p.images) }}, // last: once it is there, all are
+		{fleet.ImagesTable, func() ([]byte, error) { return fleet.WriteTable(p.images) }}, // last: once it exists, all others do
 	} {
 		content, err := t.write()
 		if err != nil {
@@ -310,13 +311,13 @@ func (p *part) put(m *making, n int64) error {
 	return nil
 }
 
-// files puts a layer's table of files.
+// files stores a layer's table of files.
 func (m *making) files(l *madeLayer) error {
 	rng := rand.New(rand.NewPCG(m.f.Seed, uint64(l.bytes)))
 	rows := make([]fleet.FileRow, 0, l.files)
 	for i := range l.files {
 		path := fmt.Sprintf("/%s/lib-%03d/file-%05d.%s", []string{"usr/lib", "usr/share", "opt", "srv/app"}[rng.IntN(4)], rng.IntN(300), i, []string{"so", "py", "js", "jar"}[rng.IntN(4)])
-		like := rng.Uint64N(200_000) // one of the contents that many layers have
+		like := rng.Uint64N(200_000) // one of the contents that many layers share
 		if rng.IntN(uniqueFiles) == 0 {
 			like = rng.Uint64() | 1<<63
 		}

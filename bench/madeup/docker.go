@@ -12,8 +12,8 @@ import (
 	"io"
 )
 
-// WriteDocker writes the image as docker save did before version 25: plain
-// layers, then manifest.json. With Holes, w may be an io.Seeker.
+// WriteDocker writes the image as docker save did before version 25: plain layers, then
+// manifest.json. With Holes, w can be an io.Seeker.
 func (im Image) WriteDocker(w io.Writer) error {
 	out := &fileSink{w: bufio.NewWriterSize(w, 1<<20)}
 	if im.Holes {
@@ -56,7 +56,7 @@ func (im Image) WriteDocker(w io.Writer) error {
 
 func (im Image) name() string { return fmt.Sprintf("madeup:%d-%d", im.Entries, im.Layers) }
 
-// measured is a layer's size in bytes and the digest that it goes by.
+// measured is a layer's size in bytes and its digest.
 type measured struct {
 	size int64
 	sum  string // hex
@@ -64,7 +64,7 @@ type measured struct {
 
 func (im Image) measure(k int) (measured, error) {
 	s := &measureSink{sum: sha256.New()}
-	fmt.Fprintf(s.sum, "%d of %+v", k, im) // without contents, all there is to tell layers apart
+	fmt.Fprintf(s.sum, "%d of %+v", k, im) // without contents, this is all that distinguishes layers
 	if !im.Holes {
 		s.sum.Reset()
 	}
@@ -92,10 +92,10 @@ func (s *measureSink) hole(n int64) error {
 	return nil
 }
 
-// fileSink writes to a file, and seeks over long holes if it can.
+// fileSink writes to a file, and seeks over long holes if possible.
 type fileSink struct {
 	w      *bufio.Writer
-	seeker io.Seeker // nil: zeros are written
+	seeker io.Seeker // nil if zeros must be written
 }
 
 func (s *fileSink) Write(p []byte) (int, error) { return s.w.Write(p) }
@@ -146,7 +146,7 @@ func (im Image) config(diffIDs []string) []byte {
 	})
 }
 
-// toJSON cannot fail: what it is given are maps of strings and numbers.
+// toJSON can't fail, since its arguments are maps of strings and numbers.
 func toJSON(v any) []byte {
 	b, _ := json.Marshal(v)
 	return b

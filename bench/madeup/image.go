@@ -1,10 +1,10 @@
-// Package madeup makes up container images for benchmarks: any number of
-// entries over any number of layers, with names, sizes and changes such as real
-// images have. The same image comes out every time.
+// Package madeup makes up container images for benchmarks: any number of entries in any number
+// of layers, with names, sizes and changes like those of real images. The images are always the
+// same.
 //
-// Entry i of layer k is a function of (k, i), not of what came before, so that a
-// layer can be written without holding it, and a higher layer can name what a
-// lower one holds.
+// Entry i of layer k is a function of (k, i), and doesn't depend on earlier entries. So a layer
+// can be written without holding it in memory, and a higher layer can refer to the names of a
+// lower one.
 package madeup
 
 import (
@@ -15,29 +15,29 @@ import (
 	"time"
 )
 
-// An Image says how much of what an image holds.
+// An Image has the parameters of a made-up image.
 type Image struct {
-	Entries int   // of all layers together
+	Entries int   // in all layers together
 	Layers  int   // at least 1
-	Mean    int64 // bytes of a file, on average: most are smaller, a few much larger
-	Again   int   // percent of the entries above layer 0 that stand at paths of lower layers
+	Mean    int64 // mean size of a file in bytes: most are smaller, a few much larger
+	Again   int   // percentage of the entries above layer 0 at paths of lower layers
 
-	// Holes leaves contents as zeros, and as holes in a file: large images cost
-	// no room. A diffID is then the digest of the layer without its contents.
+	// Holes replaces contents with zeros, and with holes in a file, so that large images take
+	// no disk space. A diffID is then the digest of the layer without its contents.
 	Holes bool
 }
 
-// A directory and the files in it are written as one group.
+// groupSize is the number of entries in a group: a directory and its files.
 const groupSize = 16
 
-// What a group of an upper layer does to one of a lower layer.
+// act is what a group in an upper layer does to one in a lower layer.
 type act uint8
 
 const (
-	fresh    act = iota // nothing: its paths are its own
-	chmodded            // the same files with another mode
-	upgraded            // the same names with other contents
-	deleted             // whiteouts
+	fresh    act = iota // nothing: its paths are new
+	chmodded            // writes the same files with another mode
+	upgraded            // writes the same names with other contents
+	deleted             // writes whiteouts
 )
 
 // entries returns how many entries layer k has.
@@ -49,7 +49,7 @@ func (im Image) entries(k int) int {
 	return n
 }
 
-// member returns entry i of layer k, and the place of its content in the pool.
+// member returns entry i of layer k, and the position of its content in the pool.
 func (im Image) member(k, i int) (*tar.Header, uint64) {
 	group, at := i/groupSize, i%groupSize
 	from, fromGroup, what := im.origin(k, group)
@@ -94,7 +94,7 @@ func (im Image) member(k, i int) (*tar.Header, uint64) {
 	return h, seed
 }
 
-// origin says whose paths group g of layer k writes, and what it does to them.
+// origin returns the group whose paths group g of layer k uses, and what it does to them.
 func (im Image) origin(k, g int) (layer, group int, what act) {
 	dice := mix(uint64(k), uint64(g), 0xa9a1)
 	if k == 0 || int(dice%100) >= im.Again {
@@ -115,11 +115,11 @@ func (im Image) origin(k, g int) (layer, group int, what act) {
 	return layer, group, chmodded
 }
 
-// size draws from a log-normal distribution of the wanted mean (sigma 1.6: the
-// median is 0.28 of it), cut off at 100 times that.
+// size draws from a log-normal distribution with this mean (sigma 1.6, so the median is 0.28
+// times the mean), cut off at 100 times the mean.
 func (im Image) size(seed uint64) int64 {
 	const sigma = 1.6
-	// Twelve uniform numbers less six are close to a normal one.
+	// The sum of twelve uniform numbers minus six is close to a normal distribution.
 	normal := -6.0
 	for i := range uint64(12) {
 		normal += float64(mix(seed, i, 0x512e)>>11) / (1 << 53)
@@ -128,7 +128,7 @@ func (im Image) size(seed uint64) int64 {
 	return int64(min(size, 100*float64(im.Mean)))
 }
 
-// sink takes a layer's bytes, and zeros that need not be written.
+// sink takes a layer's bytes, and zeros that needn't be written.
 type sink interface {
 	io.Writer
 	hole(n int64) error
@@ -172,7 +172,7 @@ func (im Image) content(to sink, size int64, seed uint64) error {
 	return nil
 }
 
-// mix makes one number of several, as good as drawn at random (splitmix64).
+// mix combines several numbers into one that looks random (splitmix64).
 func mix(parts ...uint64) uint64 {
 	var x uint64
 	for _, p := range parts {

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// tops are where the files of an image mostly are.
+// tops are the directories in which most files of an image are.
 var tops = []string{
 	"usr/lib/python3/dist-packages", "opt/venv/lib/python3.11/site-packages", "srv/app/node_modules",
 	"usr/share/doc", "usr/lib/x86_64-linux-gnu", "usr/share/locale", "usr/include", "var/lib/app",
@@ -22,8 +22,8 @@ var (
 	extensions = []string{".py", ".js", ".d.ts", ".so", ".h", ".txt", ".json", ".mo", ".pyc", ".md", ""}
 )
 
-// dirName names the directory of group g of layer k. Three groups make a
-// package: its directory, one in that, and one in that again.
+// dirName names the directory of group g of layer k. Three groups make a package: its
+// directory, one in that, and one in that again.
 func dirName(k, g int) string {
 	pack := g / 3
 	x := mix(uint64(k), uint64(pack), 0xd1)
@@ -36,7 +36,7 @@ func dirName(k, g int) string {
 	return b.String()
 }
 
-// fileName names the file at a place of its group.
+// fileName returns the name of the file at an index in its group.
 func fileName(seed uint64, at int) string {
 	name := pick(words, seed>>16) + "_" + pick(words, seed>>28)
 	if seed>>40%50 == 0 { // too long for the field of a tar header
@@ -47,12 +47,11 @@ func fileName(seed uint64, at int) string {
 
 func pick(from []string, x uint64) string { return from[x%uint64(len(from))] }
 
-// poolSize is how many bytes contents are cut from: more than a compressor
-// looks back.
+// poolSize is the number of bytes that contents are cut from. It exceeds a compressor's window.
 const poolSize = 32 << 20
 
-// pool returns what contents are cut from: text, and bytes that do not
-// compress, so that it packs to somewhat over half, as real layers do.
+// pool returns the bytes that contents are cut from: text, and incompressible bytes, so that it
+// compresses to slightly over half, as real layers do.
 var pool = sync.OnceValue(func() []byte {
 	b := make([]byte, 0, poolSize+64)
 	for x := uint64(1); len(b) < poolSize; {

@@ -14,8 +14,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// WriteOCI writes the image as an OCI layout into the folder dir, which must not
-// exist. Its layers are packed with "gzip" or "zstd".
+// WriteOCI writes the image as an OCI layout into the folder dir, which must not exist. It
+// compresses layers with "gzip" or "zstd".
 func (im Image) WriteOCI(dir, packing string) error {
 	blobs := filepath.Join(dir, "blobs", "sha256")
 	if _, err := os.Stat(dir); err == nil {
@@ -57,7 +57,7 @@ func (im Image) WriteOCI(dir, packing string) error {
 	)
 }
 
-// writeBlob writes layer k, packed, and returns its descriptor and diffID.
+// writeBlob writes layer k, compressed, and returns its descriptor and diffID.
 func (im Image) writeBlob(k int, blobs, packing string) (descriptor map[string]any, diffID string, err error) {
 	f, err := os.CreateTemp(blobs, "layer-")
 	if err != nil {

@@ -1,7 +1,7 @@
 //go:build dev
 
-// Command packages prints a row of the table of budgets: how long it takes to find out
-// which packages the bytes of an image belong to, once that is analysed.
+// Command packages prints a row of the table of budgets: the time to find the packages that own
+// an image's bytes, once the image is analysed.
 //
 //	go run -tags dev ./bench/packages -rounds 9 app.tar
 package main
@@ -55,7 +55,7 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-// measure returns how long the packages of an image take, in milliseconds.
+// measure returns the time to find an image's packages, in milliseconds.
 func measure(ctx context.Context, ref string) (float64, error) {
 	im, err := source.Open(ctx, ref, source.Options{Collect: analyze.Collectors()})
 	if err != nil {

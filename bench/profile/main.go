@@ -1,8 +1,8 @@
 //go:build dev
 
-// Command profile writes a CPU profile of what `peel report -f json` does with
-// the given images, for profile-guided optimisation. Each gets the same time,
-// so that the slowest form does not fill the whole profile.
+// Command profile writes a CPU profile of `peel report -f json` on the given images, for
+// profile-guided optimisation. Each image gets the same time, so that the slowest form doesn't
+// dominate the profile.
 //
 //	go run -tags dev ./bench/profile -o default.pgo app.tar app-oci app-oci-zstd.tar
 package main

@@ -1,15 +1,14 @@
 //go:build dev
 
-// Command serve is a registry on loopback that holds OCI layouts, to be read from
-// alone. It counts what it is asked for.
+// Command serve is a read-only registry on loopback for OCI layouts. It counts requests.
 //
 //	go run -tags dev ./bench/serve -o FILE gzip=LAYOUT zstd=LAYOUT
 //	go run -tags dev ./bench/serve -counts HOST
 //
-// Each layout's image is app:NAME there. FILE gets the registry's host, once it
-// answers; it serves until it is killed. With -counts it asks such a registry what was
-// counted since the last time, and prints three numbers: requests, requests that public
-// registries count as pulls (of manifests, by GET), and bytes of bodies.
+// Each layout's image is app:NAME. Once it answers, it writes its host to FILE, and it serves
+// until it is killed. With -counts, it asks such a registry for the counts since the last time,
+// and prints three numbers: requests, requests that public registries count as pulls (GET of
+// manifests), and bytes of bodies.
 package main
 
 import (
@@ -71,8 +70,7 @@ func printCounts(host string) error {
 	return err
 }
 
-// A registry holds manifests and blobs of layouts. What it holds does not change once
-// it serves.
+// registry has manifests and blobs of layouts. It doesn't change while it serves.
 type registry struct {
 	tags  map[string]manifest // by tag and by digest
 	blobs map[string]string   // files, by digest
@@ -86,7 +84,7 @@ type manifest struct {
 	text              []byte
 }
 
-// add holds the only image of a layout.
+// add adds the only image of a layout.
 func (r *registry) add(name, dir string) error {
 	var index struct {
 		Manifests []struct{ MediaType, Digest string }
@@ -163,7 +161,7 @@ func (r *registry) count(requests int64, pull bool, bytes int64) {
 	}
 }
 
-// A counter counts the bytes of a body.
+// counter counts the bytes of a body.
 type counter struct {
 	http.ResponseWriter
 	r *registry
@@ -175,7 +173,7 @@ func (c *counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom has the kernel send files, as real servers do.
+// ReadFrom lets the kernel send files, as real servers do.
 func (c *counter) ReadFrom(from io.Reader) (int64, error) {
 	n, err := io.Copy(c.ResponseWriter, from)
 	c.r.count(0, false, n)

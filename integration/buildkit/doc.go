@@ -1,4 +1,4 @@
-// Package buildkit builds images with the real BuildKit, before and after what
-// peel fix proposes, and compares what the tool predicts with what was built. It is
-// a module of its own, so that nothing of BuildKit is in peel's.
+// Package buildkit builds images with the real BuildKit, before and after applying what peel
+// fix proposes, and compares the prediction with the result. It is a separate module, so that
+// peel's module doesn't depend on BuildKit.
 package buildkit

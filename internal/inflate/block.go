@@ -2,11 +2,11 @@ package inflate
 
 import "encoding/binary"
 
-// fastBytes is how much input the fast loop wants to see ahead: it takes eight
-// bytes twice, up to seven apart, before it looks again.
+// fastBytes is how much input the fast loop needs ahead: it takes eight bytes twice, up to
+// seven bytes apart, before it checks again.
 const fastBytes = 16
 
-// block decodes on in a block with codes, to its end or that of the buffer.
+// block decodes a block with codes, up to its end or that of the buffer.
 func (d *decoder) block() error {
 	for d.to < outEnd {
 		var done bool
@@ -57,27 +57,24 @@ func (d *decoder) slow() (done bool, err error) {
 	if d.to-dist < d.lowest(d.to) && !d.refer(d.to, dist, length) {
 		return false, d.corrupt()
 	}
-	for range length { // there is always room for one match behind the end
+	for range length { // the buffer always has room for one match after its end
 		d.out[d.to] = d.out[d.to-dist]
 		d.to++
 	}
 	return false, nil
 }
 
-// reach is how far back a match may go.
+// reach returns how far back a match may reach.
 func (d *decoder) reach() int { return min(window, d.have+d.to-d.from) }
 
-// fast decodes while there are at least fastBytes of input and the buffer is not
-// full.
+// fast decodes while there are at least fastBytes of input and the buffer isn't full.
 //
-// The entry of the next literal or length is looked up before what the last one
-// stands for is written, so that the two go on side by side. Of nb only the
-// lowest six bits count: subtracting a whole entry takes off the bits that its
-// symbol takes.
+// It looks up the entry of the next literal or length before it writes the data of the current
+// one, so that both run in parallel. Only the lowest six bits of nb count: subtracting a whole
+// entry removes the bits that its symbol takes.
 //
-// Masks keep indices in bounds for the compiler; they change none, for at is at
-// most ChunkSize-fastBytes at the top of the loop, and nothing is written behind
-// outEnd+overrun.
+// Masks show the compiler that indices are in bounds. They change none, because at is at most
+// ChunkSize-fastBytes at the top of the loop, and nothing is written after outEnd+overrun.
 func (d *decoder) fast() (done bool, err error) {
 	in, b, nb := d.in, d.b, uint64(d.nb)
 	out, to := d.out, uint(d.to)
@@ -90,7 +87,7 @@ func (d *decoder) fast() (done bool, err error) {
 	nb |= 56
 	e := lit[b&litMask]
 	for at <= last && to < outEnd {
-		// 56 to 63 bits: enough for two literals, and a length with its extra
+		// There are 56 to 63 bits now: enough for two literals, and a length with its extra
 		// bits: 11+11+15+5; or for three literals and the next lookup.
 		b |= binary.LittleEndian.Uint64(in[at&chunkMask:]) << (nb & 63)
 		at += uint(^nb >> 3 & 7)
@@ -147,7 +144,7 @@ func (d *decoder) fast() (done bool, err error) {
 		b >>= e & 63
 		nb -= uint64(e)
 
-		// 14 bits are left at least: enough to look up a distance.
+		// At least 14 bits are left: enough to look up a distance.
 		e = dists[b&distMask]
 		b |= binary.LittleEndian.Uint64(in[at&chunkMask:]) << (nb & 63)
 		at += uint(^nb >> 3 & 7)
@@ -172,7 +169,7 @@ func (d *decoder) fast() (done bool, err error) {
 		nb -= uint64(e)
 		e = lit[b&litMask]
 
-		if to-dist < lowest && !d.refer(int(to), int(dist), int(length)) { // dist is no more than window, and to no less
+		if to-dist < lowest && !d.refer(int(to), int(dist), int(length)) { // dist is at most window, and to at least window
 			err = errCode
 			break
 		}
@@ -211,8 +208,8 @@ func (d *decoder) fast() (done bool, err error) {
 	return done, nil
 }
 
-// repeat returns a word of the lowest n bytes of x, n being less than 8, over and
-// over; the last time perhaps not whole.
+// repeat returns a word filled with repetitions of the lowest n bytes of x, where n is less
+// than 8. The last one may be incomplete.
 func repeat(x uint64, n uint) uint64 {
 	x &= 1<<(8*n) - 1
 	x |= x << (8 * n)

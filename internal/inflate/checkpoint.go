@@ -6,62 +6,60 @@ import (
 	"io"
 )
 
-// WindowSize is how far back a match may reach, in bytes: what has to be known of
-// the unpacked bytes before a place to unpack from there on.
+// WindowSize is how far back a match may reach, in bytes. To decompress from some place on,
+// this many uncompressed bytes before it must be known.
 const WindowSize = window
 
-// A Checkpoint is a place between two blocks of a gzip stream. A Reader can begin
-// there, and gives the same bytes as one that has come from the beginning. What it
-// takes for that are the bytes that the next blocks may refer to. At the beginning
-// of a member there are none.
+// A Checkpoint is a place between two blocks of a gzip stream. A Reader can start there, and
+// returns the same bytes as one that started at the beginning. For that it needs the bytes that
+// the next blocks may refer to; at the beginning of a member, there are none.
 type Checkpoint struct {
 	In     int64  // where the next block begins, in bits of the stream
-	Out    int64  // how many unpacked bytes stand before it
-	Window []byte // the last of them, those of the same member: WindowSize at most; zero where nothing refers to them
-	Sum    uint32 // the CRC-32 of the member so far
-	Size   uint32 // the bytes of the member so far, modulo 1<<32
+	Out    int64  // number of uncompressed bytes before it
+	Window []byte // the last of those, from the same member: at most WindowSize; bytes that nothing refers to are zero
+	Sum    uint32 // CRC-32 of the member so far
+	Size   uint32 // size of the member so far, modulo 1<<32
 }
 
-// A Spacing is how far apart checkpoints are, in bytes: the next one comes as soon
-// as one of the distances is reached, and a block ends. In one member they are at
-// least WindowSize unpacked bytes apart, and up to four times that if they are to be
-// closer.
+// A Spacing is the distance between checkpoints, in bytes: the next one comes at the end of the
+// block in which either distance is reached. Within a member they are at least WindowSize
+// uncompressed bytes apart, and up to four times that if a smaller spacing was requested.
 type Spacing struct {
 	In  int64 // in the stream
-	Out int64 // in what is unpacked
+	Out int64 // in the uncompressed data
 }
 
-// marking is how a decoder notes where checkpoints are, one at a time. What is
-// referred to of the window before the place is noted too, until nothing can refer to
-// it any more: most bytes never are, and need not be kept.
+// marking is how a decoder records the positions of checkpoints, one at a time. It also records
+// which bytes of the window before the position are referred to, until nothing can refer to it
+// any more. Most bytes never are, and needn't be stored.
 type marking struct {
 	every           Spacing
-	markIn, markOut int64 // where the next mark is due, as position counts
+	markIn, markOut int64 // where the next mark is due, in the units of position
 
-	in    int64        // where the mark is, in bits of the stream
-	at    int          // and its index in out; below zero if there is none
-	fresh bool         // it was set in the current decoding
-	noted [window]bool // what is referred to of the window; where that is shorter, of its end
+	in    int64        // position of the mark, in bits of the stream
+	at    int          // and its index in out; negative if there is none
+	fresh bool         // set during the current call
+	noted [window]bool // which bytes of the window are referred to; aligned at the end if the window is shorter
 }
 
-// keeping is what a Reader does with marks.
+// keeping is a Reader's state for checkpoints.
 type keeping struct {
 	keep   func(Checkpoint) Spacing
-	next   Checkpoint   // that of the mark
-	window [window]byte // of next
+	next   Checkpoint   // checkpoint for the mark
+	window [window]byte // window of next
 }
 
-// Checkpoints has keep be called with checkpoints, in order, as they are passed. It
-// returns how far away the next one shall be. The window is valid until keep
-// returns. Call it before reading; Reset ends it.
+// Checkpoints sets a function that is called with each checkpoint, in order, as reading passes
+// it. The function returns the distance to the next one. The window is valid until the function
+// returns. Call Checkpoints before reading; Reset cancels it.
 func (z *Reader) Checkpoints(every Spacing, keep func(Checkpoint) Spacing) {
 	z.keeping = &keeping{keep: keep}
 	z.d.marking = &marking{every: every, at: -1}
 	z.d.expectMark()
 }
 
-// Resume returns a Reader that begins at a checkpoint. r holds the stream from its
-// byte c.In/8 on. The places that errors name are counted from there.
+// Resume returns a Reader that starts at a checkpoint. r must return the stream from byte
+// c.In/8 on. Errors count positions from there.
 func Resume(r io.Reader, c Checkpoint) (*Reader, error) {
 	if c.In < 0 || c.Out < 0 || len(c.Window) > window {
 		return nil, errors.New("not a checkpoint")
@@ -78,19 +76,18 @@ func Resume(r io.Reader, c Checkpoint) (*Reader, error) {
 	return z, nil
 }
 
-// position returns where the decoder is: in bits of the stream, and in unpacked
-// bytes.
+// position returns the decoder's position in bits of the stream and in uncompressed bytes.
 func (d *decoder) position() (in, out int64) {
 	return 8*(d.start+d.base+int64(d.at)) - int64(d.nb), d.total + int64(d.to-d.from)
 }
 
-// expectMark sets where the next mark shall be.
+// expectMark computes where the next mark is due.
 func (d *decoder) expectMark() {
 	in, out := d.position()
 	d.markIn, d.markOut = in+8*max(d.every.In, 1), out+max(d.every.Out, 1)
 }
 
-// mark notes where a block begins, if it is far enough from the last mark.
+// mark records the beginning of a block, if it is far enough from the last mark.
 func (d *decoder) mark() {
 	m := d.marking
 	in, out := d.position()
@@ -102,8 +99,8 @@ func (d *decoder) mark() {
 	d.expectMark()
 }
 
-// lowest returns the index in out of the first byte that a match at to may refer to
-// and that is of no further interest.
+// lowest returns the index in out of the first byte that a match at to may refer to without
+// being recorded.
 func (d *decoder) lowest(to int) int {
 	low := to - min(window, d.have+to-d.from)
 	if d.marking != nil {
@@ -112,25 +109,24 @@ func (d *decoder) lowest(to int) int {
 	return low
 }
 
-// refer notes a match at to that reaches below lowest. It reports false if there is
-// nothing there.
+// refer records a match at to that reaches below lowest. It returns false if the match reaches
+// before the stream.
 func (d *decoder) refer(to, dist, length int) bool {
 	if dist > min(window, d.have+to-d.from) {
 		return false
 	}
-	back := d.marking.at - (to - dist) // from the mark; window at most, as dist is
+	back := d.marking.at - (to - dist) // from the mark; at most window, like dist
 	for i := range min(length, back) {
 		d.noted[window-back+i] = true
 	}
 	return true
 }
 
-// moved notes that what is in out has been moved down.
+// moved adjusts the mark after the content of out has moved down.
 func (m *marking) moved(by int) { m.at = max(-1, m.at-by) }
 
-// handMark adds got, which has just been decoded, to the member's sum and size; and
-// hands over the checkpoint once it is complete, at the latest if the stream has
-// ended.
+// handMark adds the newly decoded bytes to the member's checksum and size. It passes on the
+// checkpoint once it is complete, or when the stream has ended.
 func (z *Reader) handMark(got []byte, ended bool) {
 	d, m, k := &z.d, z.d.marking, z.keeping
 	if m.fresh {
@@ -155,7 +151,7 @@ func (z *Reader) handMark(got []byte, ended bool) {
 	m.every = k.keep(k.next)
 }
 
-// count adds to the member's sum and size.
+// count adds bytes to the member's checksum and size.
 func (z *Reader) count(b []byte) {
 	z.sum = crc32.Update(z.sum, crc32.IEEETable, b)
 	z.size += uint32(len(b))

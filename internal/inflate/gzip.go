@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// A Reader unpacks gzip, of one member or several. Its errors are those of the
-// standard library's compress/gzip.
+// A Reader decompresses gzip with one or more members. Its errors are those of the standard
+// library's compress/gzip.
 type Reader struct {
 	d    decoder
 	sum  uint32
@@ -17,17 +17,17 @@ type Reader struct {
 
 	trailing bool
 
-	keeping *keeping // nil if nobody wants checkpoints
+	keeping *keeping // nil if checkpoints aren't wanted
 }
 
-// NewReader returns a Reader of what r holds, whose first header has been read.
-// It may read more of r than it needs. If r is a Source, its chunks are not copied.
+// NewReader returns a Reader for r, and reads the first header. It may read more of r than it
+// needs. If r is a Source, its chunks aren't copied.
 func NewReader(r io.Reader) (*Reader, error) {
 	z := &Reader{}
 	return z, z.Reset(r)
 }
 
-// Reset makes z read r from its beginning.
+// Reset makes z read another stream from its beginning.
 func (z *Reader) Reset(r io.Reader) error {
 	z.d.reset(r)
 	z.trailing, z.keeping = false, nil
@@ -35,7 +35,7 @@ func (z *Reader) Reset(r io.Reader) error {
 	return z.err
 }
 
-// Read reads what is unpacked.
+// Read reads decompressed data.
 func (z *Reader) Read(p []byte) (int, error) {
 	if err := z.ready(); err != nil {
 		return 0, err
@@ -45,8 +45,8 @@ func (z *Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Next returns the bytes that come next without copying them, one at least. They
-// are valid until the next call of a method.
+// Next returns the next bytes without copying them, at least one. They are valid until the next
+// method call.
 func (z *Reader) Next() ([]byte, error) {
 	if err := z.ready(); err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func (z *Reader) Next() ([]byte, error) {
 	return b, nil
 }
 
-// ready unpacks until there is something to hand out.
+// ready decompresses until there is data to return.
 func (z *Reader) ready() error {
 	for z.d.from == z.d.to {
 		if z.err != nil {
@@ -67,15 +67,14 @@ func (z *Reader) ready() error {
 	return nil
 }
 
-// Trailing reports whether reading has ended because what follows the last member
-// is not the beginning of another one. The error says so as well; gzip itself
-// passes over such bytes.
+// Trailing reports whether reading ended because the data after the last member isn't another
+// member. The error says so as well; gzip itself ignores such data.
 func (z *Reader) Trailing() bool { return z.trailing }
 
-// Close lets go of nothing: it is there for io.ReadCloser.
+// Close does nothing. It implements io.ReadCloser.
 func (z *Reader) Close() error { return nil }
 
-// fill decodes some more, or sets err.
+// fill decodes more data, or sets err.
 func (z *Reader) fill() {
 	err := z.d.decode()
 	got := z.d.out[z.d.from:z.d.to]
@@ -93,7 +92,7 @@ func (z *Reader) fill() {
 		return
 	}
 	if len(got) > 0 {
-		return // the end is found again when they have been handed out
+		return // the error comes again after this data
 	}
 	z.err = z.trailer()
 	if z.err == nil {
@@ -102,8 +101,8 @@ func (z *Reader) fill() {
 	}
 }
 
-// begins reports whether what comes next begins as a member does; an end, and what
-// cannot be read, counts as one.
+// begins reports whether the next bytes look like the beginning of a member. The end of the
+// input or a read error counts as one.
 func (z *Reader) begins() bool {
 	for i, magic := range []byte{0x1f, 0x8b} {
 		if z.d.need(8*uint(i+1)) != nil {
@@ -116,7 +115,7 @@ func (z *Reader) begins() bool {
 	return true
 }
 
-// trailer checks a member's end.
+// trailer checks a member's trailer.
 func (z *Reader) trailer() error {
 	z.d.align()
 	var b [8]byte
@@ -129,7 +128,7 @@ func (z *Reader) trailer() error {
 	return nil
 }
 
-// The flags of a header.
+// Flags in a header.
 const (
 	flagCRC     = 1 << 1
 	flagExtra   = 1 << 2
@@ -141,7 +140,7 @@ const (
 // maxString bounds a header's strings, in bytes, as the library does.
 const maxString = 512
 
-// header reads a member's header. io.EOF says that there is none.
+// header reads a member's header. It returns io.EOF if there is none.
 func (z *Reader) header() error {
 	if z.d.nb == 0 && z.d.at == z.d.end && !z.d.more() {
 		return z.d.inErr
@@ -199,7 +198,7 @@ func (z *Reader) header() error {
 	return nil
 }
 
-// bytes takes whole bytes.
+// bytes reads whole bytes.
 func (z *Reader) bytes(p []byte) error {
 	for i := range p {
 		b, err := z.d.readByte()

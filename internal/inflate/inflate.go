@@ -1,13 +1,12 @@
-// Package inflate reads gzip (RFC 1952) and DEFLATE (RFC 1951) in one goroutine,
-// faster than the library that it is held against in its tests.
+// Package inflate reads gzip (RFC 1952) and DEFLATE (RFC 1951) in one goroutine, faster than
+// the library that its tests compare it with.
 //
-// What makes it fast: 64 bits of input at a time, taken from a buffer without a
-// check for its end; tables that hold base and extra bits of a match, so that a
-// symbol is one lookup as a rule; the next lookup begun before the last symbol is
-// written; output into one long buffer, so that a copy never wraps around; and
-// buffers of constant size, whose indices are masked, so that the compiler leaves
-// out the checks of bounds. Where input or output come near the end of their
-// buffers, a slow loop with every check takes over, symbol by symbol.
+// It is fast because it takes 64 bits of input at a time, from a buffer that needs no check for
+// its end; uses tables with the base and extra bits of a match, so that a symbol usually takes
+// one lookup; starts the next lookup before it writes the last symbol; writes into one long
+// buffer, so that a copy never wraps around; and uses buffers of constant size with masked
+// indices, so that the compiler omits bounds checks. Near the ends of the buffers, a slow loop
+// with every check takes over, symbol by symbol.
 package inflate
 
 import (
@@ -16,7 +15,7 @@ import (
 	"io"
 )
 
-// errCode is turned into one that says where.
+// errCode is replaced by an error that says where.
 var errCode = errors.New("a code or a distance that cannot be")
 
 // Sizes in bytes.
@@ -24,36 +23,36 @@ const (
 	window   = 32 << 10 // how far back a match may reach
 	maxMatch = 258
 
-	// The output is written into one buffer: the window, and behind it what is
-	// decoded, up to outEnd and a little over it.
+	// Output is written into one buffer: first the window, then decoded data up to outEnd, and
+	// a little more.
 	outSize = outMask + 1 + wordCopy
 	outMask = 1<<17 - 1
 	outEnd  = outMask + 1 - overrun
 
-	// overrun is how much may be written from outEnd-1 on: two literals and a
-	// match, and what a copy in whole words writes behind that.
+	// overrun is how many bytes may be written from outEnd-1 on: two literals, a match, and the
+	// excess of a copy in whole words.
 	overrun  = 2 + maxMatch + wordCopy
-	wordCopy = 16 // how much is copied at once
+	wordCopy = 16 // number of bytes copied at once
 )
 
-// ChunkSize is how many bytes a Chunk holds. It is a power of two.
+// ChunkSize is the number of bytes in a Chunk. It is a power of two.
 const ChunkSize = 1 << 16
 
 const chunkMask = ChunkSize - 1
 
-// A Chunk holds input. It is longer than ChunkSize so that eight bytes can be
-// taken at any place.
+// A Chunk holds input. It is longer than ChunkSize so that eight bytes can be read at any
+// index.
 type Chunk [ChunkSize + 8]byte
 
-// A Source hands out its input without copying it.
+// A Source returns its input without copying it.
 type Source interface {
-	// Next returns the bytes that come next, data[from:to], one at least and none
-	// beyond ChunkSize; or the error that the input ends with, io.EOF at its end.
-	// They are valid until the next call.
+	// Next returns the next bytes as data[from:to], at least one and none beyond ChunkSize, or
+	// the error with which the input ends, which is io.EOF at its end. They are valid until the
+	// next call.
 	Next() (data *Chunk, from, to int, err error)
 }
 
-// A readerSource is what a reader holds.
+// readerSource reads its input from an io.Reader.
 type readerSource struct {
 	r     io.Reader
 	chunk *Chunk
@@ -74,34 +73,34 @@ func (s *readerSource) Next() (data *Chunk, from, to int, err error) {
 type decoder struct {
 	src   Source
 	own   readerSource // src, if that is a plain reader
-	in    *Chunk       // in[at:end] is input that has not been taken yet
+	in    *Chunk       // in[at:end] is unread input
 	at    int
 	end   int
-	inErr error // what the input ended with
-	base  int64 // bytes of the stream before in[0]; negative if it begins in it
+	inErr error // the error with which the input ended
+	base  int64 // number of bytes of the stream before in[0]; negative if the stream begins in it
 
-	b  uint64 // bits taken from in, the next one lowest
-	nb uint   // how many of them; those above are zero
+	b  uint64 // bits taken from in, lowest first
+	nb uint   // number of bits in b; higher bits are zero
 
-	out  *[outSize]byte // the window, and behind it what is decoded
-	from int            // out[from:to] is to be handed out
+	out  *[outSize]byte // the window, followed by decoded data
+	from int            // out[from:to] hasn't been returned yet
 	to   int
-	have int // how far back a match may reach, up to window
+	have int // how far back a match may reach, at most window
 
-	start int64 // where the stream begins in the input, in bytes
-	total int64 // bytes decoded before out[from], of all streams
+	start int64 // position in the input where the stream begins, in bytes
+	total int64 // number of bytes decoded before out[from], in all streams
 
-	*marking // nil if no marks are set
+	*marking // nil if there are no marks
 
 	final bool
 	state state
-	left  int // of a stored block
+	left  int // bytes left in a stored block
 
 	lit               [litSize]entry
 	distT             [distSize]entry
 	meta              [1 << 7]entry
-	litRead, distRead uint // bits that follow in any case
-	fixed             bool // the tables are those of a fixed block
+	litRead, distRead uint // number of bits that certainly follow
+	fixed             bool // the tables are those of a block with fixed codes
 	scratch           [maxLit + maxDist + 32]uint8
 }
 
@@ -114,7 +113,7 @@ const (
 	atEnd
 )
 
-// reset makes d read r from its beginning.
+// reset makes d read another input from its beginning.
 func (d *decoder) reset(r io.Reader) {
 	if d.out == nil {
 		d.out = new([outSize]byte)
@@ -143,8 +142,7 @@ func (d *decoder) startStream() {
 	d.final, d.state, d.left = false, atHeader, 0
 }
 
-// more goes on to the next chunk, if there is one. All of this one must have been
-// taken.
+// more moves on to the next chunk, if there is one. The current one must have been used up.
 func (d *decoder) more() bool {
 	if d.inErr != nil {
 		return false
@@ -155,7 +153,7 @@ func (d *decoder) more() bool {
 	return d.inErr == nil
 }
 
-// need makes at least n bits ready, n being 32 at most.
+// need makes at least n bits available, where n is at most 32.
 func (d *decoder) need(n uint) error {
 	for d.nb < n {
 		if d.at == d.end && !d.more() {
@@ -168,7 +166,7 @@ func (d *decoder) need(n uint) error {
 	return nil
 }
 
-// ended is the error of input that ends too early.
+// ended returns the error for input that ends too early.
 func (d *decoder) ended() error {
 	if d.inErr == io.EOF { //nolint:errorlint // io.Reader's contract is a bare EOF
 		return io.ErrUnexpectedEOF
@@ -187,7 +185,7 @@ func (d *decoder) corrupt() error {
 	return flate.CorruptInputError(d.base + int64(d.at) - int64(d.nb/8))
 }
 
-// align drops what is left of the current byte.
+// align drops the rest of the current byte.
 func (d *decoder) align() {
 	d.take(d.nb & 7)
 }
@@ -200,14 +198,14 @@ func (d *decoder) readByte() (byte, error) {
 	return byte(d.take(8)), nil
 }
 
-// hand notes that n bytes of out[from:to] have been handed out.
+// hand records that n bytes of out[from:to] have been returned.
 func (d *decoder) hand(n int) {
 	d.from += n
 	d.have = min(window, d.have+n)
 }
 
-// decode makes out[from:to] non-empty, or returns an error; io.EOF is the end of
-// the stream. All of out[from:to] must have been handed out.
+// decode makes out[from:to] non-empty, or returns an error; io.EOF is the end of the stream.
+// All of out[from:to] must have been returned.
 func (d *decoder) decode() error {
 	d.have = d.reach()
 	if d.to >= outEnd {
@@ -279,7 +277,7 @@ func (d *decoder) header() error {
 	return nil
 }
 
-// fixedTables makes the codes of a block with fixed ones.
+// fixedTables makes the tables for a block with fixed codes.
 func (d *decoder) fixedTables() {
 	if d.fixed {
 		return
@@ -305,7 +303,7 @@ func (d *decoder) fixedTables() {
 	build(d.distT[:], distBits, n[:32], distEntries[:])
 }
 
-// tables reads the codes of a dynamic block.
+// tables reads the codes of a block with dynamic codes.
 func (d *decoder) tables() error {
 	if err := d.need(14); err != nil {
 		return err
@@ -370,8 +368,8 @@ func (d *decoder) tables() error {
 	if d.distRead, ok = build(d.distT[:], distBits, n[nlit:], distEntries[:]); !ok {
 		return d.corrupt()
 	}
-	// Every block has an end, and one that is not the last is followed by another,
-	// of 10 bits at least.
+	// Every block has an end, and every block but the last is followed by another of at least
+	// 10 bits.
 	d.litRead = max(d.litRead, uint(n[256]))
 	if !d.final {
 		d.litRead += 10
@@ -379,8 +377,8 @@ func (d *decoder) tables() error {
 	return nil
 }
 
-// symbol decodes one symbol, taking no more input than it needs: least is how many
-// bits must follow in any case. Its extra bits are not taken.
+// symbol decodes one symbol without reading more input than needed: least is the number of bits
+// that certainly follow. It doesn't take the symbol's extra bits.
 func (d *decoder) symbol(table []entry, tableBits, least uint) (entry, error) {
 	for wanted := least; ; wanted = d.nb + 1 {
 		if err := d.need(wanted); err != nil {
@@ -405,7 +403,7 @@ func (d *decoder) symbol(table []entry, tableBits, least uint) (entry, error) {
 	}
 }
 
-// extra returns the value of a length or distance whose code has been taken.
+// extra returns the value of a length or distance whose code has been read.
 func (d *decoder) extra(e entry) (int, error) {
 	n := uint(e&63) - codeBits(e)
 	if err := d.need(n); err != nil {

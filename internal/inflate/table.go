@@ -2,40 +2,39 @@ package inflate
 
 import "math/bits"
 
-// A decoding table is looked up by the next tableBits bits of the input. Its
-// entries are
+// A decoding table is indexed by the next tableBits bits of the input. Its entries are
 //
-//	bits  0-5   how many bits of the input the symbol takes, its extra bits
-//	            included; of a link: tableBits
-//	bits  8-11  how many of them are its code, 1 to 15 (in a second table: what
-//	            is left of the code beyond tableBits); of a link: how many bits
-//	            index the second table
-//	bits 12-15  what it is
-//	bits 16-31  the literal, the base of a length or distance, or where the
-//	            second table begins
+//	bits  0-5   number of input bits that the symbol takes, with its extra bits;
+//	            tableBits for a link
+//	bits  8-11  how many of them are its code, 1 to 15 (in a second table: the
+//	            part of the code beyond tableBits); for a link: number of bits
+//	            that index the second table
+//	bits 12-15  its kind
+//	bits 16-31  the literal, the base of a length or distance, or the start of
+//	            the second table
 type entry = uint32
 
-// What an entry is. Without any of these flags it is a length or a distance: a
-// base and extra bits.
+// Kinds of entries. Without any of these flags, it is a length or a distance: a base and extra
+// bits.
 const (
 	kindLiteral = 1 << 12
-	kindSpecial = 1 << 13 // none of the frequent ones: a link, the end, or a code that may not be
+	kindSpecial = 1 << 13 // none of the frequent kinds: a link, the end, or an invalid code
 	kindLink    = kindSpecial | 1<<14
 	kindEnd     = kindSpecial | 1<<15
-	kindInvalid = kindSpecial                 // a code that may not be used
-	kindNone    = kindSpecial | 1<<14 | 1<<15 // no code begins so
+	kindInvalid = kindSpecial                 // an invalid code
+	kindNone    = kindSpecial | 1<<14 | 1<<15 // no code begins like this
 
 	kindMask = kindLiteral | kindSpecial | 1<<14 | 1<<15
 )
 
-// codeBits returns how many bits the code of e takes, without extra bits.
+// codeBits returns the number of bits in e's code, without extra bits.
 func codeBits(e entry) uint { return uint(e >> 8 & 15) }
 
-// coded returns the entry of a symbol whose code takes n bits.
+// coded returns the entry for a symbol with a code of n bits.
 func coded(symbol entry, n uint) entry { return symbol + entry(n)<<8 + entry(n) }
 
-// The bits that index the first tables: more make them slower to fill, fewer
-// make second lookups more frequent.
+// The number of bits that index the first tables: with more bits they take longer to fill, with
+// fewer bits second lookups are more frequent.
 const (
 	litBits  = 11
 	distBits = 9
@@ -45,8 +44,8 @@ const (
 	distMask = 1<<distBits - 1
 )
 
-// The size of the tables with all second tables. In a complete code at least two
-// symbols share a second table, and none is larger than 1<<(maxBits-tableBits).
+// The size of the tables including all second tables. In a complete code, at least two symbols
+// share a second table, and none is larger than 1<<(maxBits-tableBits).
 const (
 	litSize  = 1<<litBits + 288/2<<(maxBits-litBits)
 	distSize = 1<<distBits + 32/2<<(maxBits-distBits)
@@ -59,8 +58,8 @@ const (
 
 var codeOrder = [19]uint8{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
 
-// litEntries and distEntries are what the symbols mean, without the lengths of
-// their codes.
+// litEntries and distEntries are the entries of the symbols, without the lengths of their
+// codes.
 var litEntries, distEntries, plainEntries = func() (lit [288]entry, dist [32]entry, plain [19]entry) {
 	for i := range 256 {
 		lit[i] = uint32(i)<<16 | kindLiteral
@@ -87,9 +86,9 @@ var litEntries, distEntries, plainEntries = func() (lit [288]entry, dist [32]ent
 	return lit, dist, plain
 }()
 
-// build fills a table for symbols with codes of the given lengths (0: none). It
-// returns the length of the shortest code, 0 if there is none, and whether the
-// lengths make a complete code, a single one of one bit, or none.
+// build fills a table for symbols with codes of the given lengths (0 for no code). It returns
+// the length of the shortest code, or 0 if there is none, and whether the code is valid:
+// complete, a single code of one bit, or empty.
 func build(table []entry, tableBits uint, lengths []uint8, symbols []entry) (shortest uint, ok bool) {
 	var count [maxBits + 1]int
 	for _, n := range lengths {
@@ -122,7 +121,7 @@ func build(table []entry, tableBits uint, lengths []uint8, symbols []entry) (sho
 	case code != 1<<longest:
 		return 0, false
 	case longest > int(tableBits):
-		clear(first) // 0: a link that is still to be made
+		clear(first) // 0 marks a link that isn't made yet
 	}
 	end := 1 << tableBits
 	for sym, length := range lengths {
@@ -141,7 +140,7 @@ func build(table []entry, tableBits uint, lengths []uint8, symbols []entry) (sho
 			continue
 		}
 		low := at & (1<<tableBits - 1)
-		if first[low] == 0 { // made for the longest code that there is
+		if first[low] == 0 { // sized for the longest code
 			more := longest - int(tableBits)
 			if end+1<<more > len(table) {
 				return 0, false

@@ -1,7 +1,7 @@
-// Package redact takes secrets out of text that is shown: messages, logs, reports of
-// defects. Peel asks for no password itself, but what it repeats may hold one: an
-// address in the environment, a reference on the command line, a line of a settings
-// file, what a server or a program answers.
+// Package redact removes secrets from text that is shown: messages, logs, reports of defects.
+// peel never asks for a password, but text that it repeats may contain one: an address in the
+// environment, a reference on the command line, a line of a settings file, an answer from a
+// server or a program.
 package redact
 
 import (
@@ -11,47 +11,47 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// hidden stands for what is left out.
+// hidden replaces secrets.
 const hidden = "..."
 
 var (
 	// address matches what looks like a URL, up to the next space.
 	address = lazy.New(`[A-Za-z][A-Za-z0-9+.-]*://\S+`)
 
-	// spaced matches the user and password of a URL whose password holds spaces.
+	// spaced matches the user and password of a URL whose password contains spaces.
 	spaced = lazy.New(`(://?)[^\s/:@\[]*:[^\s\d/][^@\n]{0,200}@`)
 
 	// login matches USER:PASSWORD@HOST without a scheme.
 	login = lazy.New(`(^|[\s"'(=,:/])([A-Za-z0-9._+-]+):(\S+)@([^\s@]*)`)
 
-	// port is how net/url repeats a piece of a password with a slash in it.
+	// port matches net/url's error that quotes part of a password with a slash in it.
 	port = lazy.New(`(invalid port )"(?:[^"\\]|\\.)*"`)
 
-	// query matches what follows the path of a URL without scheme and host.
+	// query matches the text after the path of a URL without scheme and host.
 	query = lazy.New(`(/[^\s?"']*\?)[\w.~%-]+=[^\s"'<>]*`)
 
-	// header matches what follows the scheme of an Authorization header.
+	// header matches the text after the scheme of an Authorization header.
 	header = lazy.New(`(?i)\b((?:bearer|basic)\s+)([A-Za-z0-9._~+/=-]{8,})`)
 
 	// jwt matches three long words joined by dots.
 	jwt = lazy.New(`[A-Za-z0-9_~+/=-]{20,}\.[A-Za-z0-9_~+/=-]{10,}\.[A-Za-z0-9_~+/=-]{10,}`)
 
-	// setting matches KEY=VALUE for keys that name a secret, field the same in JSON.
+	// setting matches KEY=VALUE if the key names a secret, and field the same in JSON.
 	setting = lazy.New(`(?i)([\w.-]*(?:passwo?r?d|secret|token|signature|credential|api[_-]?key|access[_-]?key)[\w.-]*\s*=\s*|[?&](?:sig|key|auth|code)=)(?:"[^"]*"?|'[^']*'?|[^\s&"',;]+)`)
 	field   = lazy.New(`(?i)("(?:[\w.-]*(?:passwo?r?d|secret|token|signature|credential|api[_-]?key|access[_-]?key)[\w.-]*|auth)"\s*:\s*")(?:[^"\\]|\\.)*`)
 
-	// checksum is what follows the "@" of a reference by digest.
+	// checksum matches the text after the "@" of a reference by digest.
 	checksum = lazy.New(`^[a-z0-9+._-]+:[0-9a-fA-F]{8,}`)
 
-	// portNumber is what follows the ":" behind a host.
+	// portNumber matches the text after the ":" that follows a host.
 	portNumber = lazy.New(`^\d{1,5}(/|$)`)
 )
 
-// Text returns s without what may be secret: users and passwords in addresses, with
-// or without a scheme (the user alone is kept for ssh), queries of URLs, which may
-// hold a signature, the credentials of an Authorization header, tokens, and values
-// of settings whose name says that they are secret. Each is "..." instead. The time
-// is linear in the length of s.
+// Text returns s without text that may be secret: users and passwords in addresses, with or
+// without a scheme (it keeps a user without a password for ssh), queries of URLs, which may
+// hold a signature, the credentials in an Authorization header, tokens, and values of settings
+// whose names say that they are secret. It replaces each with "...". It takes time in
+// proportion to the length of s.
 func Text(s string) string {
 	if !strings.ContainsAny(s, `@?="`) && !header.MatchString(s) && !strings.Contains(s, ".") {
 		return s
@@ -67,7 +67,7 @@ func Text(s string) string {
 	return field.ReplaceAllString(s, "${1}"+hidden)
 }
 
-// inAddress redacts what looks like a URL.
+// inAddress redacts text that looks like a URL.
 func inAddress(text string) string {
 	scheme, rest, _ := strings.Cut(text, "://")
 	if at := userinfoEnd(rest); at >= 0 && (scheme != "ssh" || strings.Contains(rest[:at], ":")) {
@@ -80,8 +80,8 @@ func inAddress(text string) string {
 	return scheme + "://" + rest
 }
 
-// userinfoEnd returns where the "@" behind user and password stands in what follows
-// "://"; -1 if there are none. A password may hold "@" and "/" although it must not.
+// userinfoEnd returns the index of the "@" after user and password in the text after "://", or
+// -1 if there are none. A password may contain "@" and "/", although that is invalid.
 func userinfoEnd(rest string) int {
 	host := rest
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
@@ -110,7 +110,7 @@ func inLogin(text string) string {
 	return parts[1] + parts[2] + ":" + hidden + "@" + parts[4]
 }
 
-// inHeader redacts credentials, but not words such as "basic authentication".
+// inHeader redacts credentials, but leaves phrases such as "basic authentication".
 func inHeader(text string) string {
 	parts := header.FindStringSubmatch(text)
 	switch strings.ToLower(strings.TrimRight(parts[2], ".")) {
@@ -129,8 +129,8 @@ func URL(u *url.URL) string {
 	return bare.String()
 }
 
-// Address returns an address that cannot be parsed without what may be a user and a
-// password, and without a query.
+// Address returns an address that can't be parsed, without what may be a user and password and
+// without a query.
 func Address(raw string) string {
 	if at := strings.LastIndexByte(raw, '@'); at >= 0 {
 		raw = hidden + raw[at:]

@@ -14,28 +14,28 @@ import (
 	"time"
 )
 
-// A step is one line of the image's Dockerfile.
+// step is one line of the image's Dockerfile.
 type step struct {
-	command string   // as a builder records it
-	entries []*entry // of its layer, in the order in which they are stored; nil: a step without a layer
+	command string   // in a builder's notation
+	entries []*entry // entries of its layer, in stored order; nil for a step without a layer
 }
 
-// An entry is one member of a layer.
+// entry is one member of a layer.
 type entry struct {
-	name     string // relative, no slash at the end
+	name     string // relative, without a slash at the end
 	kind     byte   // tar.TypeReg, TypeDir, TypeSymlink or TypeLink
 	mode     int64
 	uid, gid int
 	link     string
 	body     []byte
-	time     time.Time // modification time; zero: when the step ran
+	time     time.Time // modification time; zero for the time of the step
 }
 
-// started is when the first step ran; the others follow, ten minutes apart.
+// started is when the first step ran; the others follow at intervals of ten minutes.
 var started = time.Date(2025, time.March, 3, 9, 30, 0, 0, time.UTC)
 
-// layer is the step's changeset, a tar. Engines store a directory's entry before
-// what lies in it: those that s does not name are added.
+// layer returns the step's changeset as a tar. It adds entries for directories that s doesn't
+// name, before their contents, as engines do.
 func (s step) layer(began time.Time) ([]byte, error) {
 	var buf bytes.Buffer
 	tw := tar.NewWriter(&buf)
@@ -82,8 +82,8 @@ func withParents(entries []*entry) []*entry {
 	return all
 }
 
-// The parts of the image format that the archive needs; the field names are
-// those of the OCI image specification and, for saved, of docker save.
+// The parts of the image format that the archive needs. Field names are those of the OCI image
+// specification and, in saved, of docker save.
 type (
 	descriptor struct {
 		MediaType   string            `json:"mediaType"`
@@ -127,7 +127,7 @@ const (
 	layerType    = "application/vnd.oci.image.layer.v1.tar"
 )
 
-// blobs collects the archive's blobs in the order in which they were made.
+// blobs collects the archive's blobs in the order in which they are made.
 type blobs struct {
 	names []string
 	data  map[string][]byte
@@ -151,8 +151,8 @@ func (b *blobs) addJSON(mediaType string, v any) (descriptor, error) {
 	return b.add(mediaType, data), nil
 }
 
-// writeArchive writes the image as docker save of Docker 25 and later does: an
-// OCI layout with plain layers, and the manifest.json of older versions.
+// writeArchive writes the image as docker save does since Docker 25: an OCI layout with plain
+// layers, and the manifest.json of older versions.
 func writeArchive(w io.Writer, name string, im image) error {
 	b := blobs{data: map[string][]byte{}}
 	old := saved{RepoTags: []string{name}}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// The few words in which shop.go says what a layer holds. Each gives a new
-// entry, owned by root, as old as its step; the methods below change that.
+// Constructors for the layers in shop.go. Each returns a new entry, owned by root and as old as
+// its step; the methods below change that.
 
 func dir(name string) *entry { return &entry{name: name, kind: tar.TypeDir, mode: 0o755} }
 
@@ -26,34 +26,34 @@ func file(name, body string) *entry {
 	return &entry{name: name, kind: tar.TypeReg, mode: 0o644, body: []byte(body)}
 }
 
-// prose is a text file of the given size in bytes; its words follow from its name.
+// prose returns a text file of the given size in bytes; its words depend on its name.
 func prose(name string, size int) *entry { return file(name, words(name, size)) }
 
-// program is an executable file of the given size in bytes, of no text at all.
+// program returns an executable binary file of the given size in bytes.
 func program(name string, size int) *entry { return blob(name, size).perm(0o755) }
 
-// blob is a file of the given size in bytes, of no text at all.
+// blob returns a binary file of the given size in bytes.
 func blob(name string, size int) *entry { return file(name, noise(name, size)) }
 
-// whiteout removes name from the layers below.
+// whiteout returns a whiteout that removes name from the layers below.
 func whiteout(name string) *entry {
 	i := strings.LastIndexByte(name, '/') + 1
 	return file(name[:i]+".wh."+name[i:], "")
 }
 
-// opaque is a directory that shows nothing of the layers below.
+// opaque returns a directory that hides the layers below.
 func opaque(name string) []*entry { return []*entry{dir(name), file(name+"/.wh..wh..opq", "")} }
 
 func (e *entry) perm(mode int64) *entry { e.mode = mode; return e }
 
 func (e *entry) own(uid, gid int) *entry { e.uid, e.gid = uid, gid; return e }
 
-// dated sets the entry's own modification time, as COPY keeps the one that a
-// file has in the build context.
+// dated sets the entry's own modification time, as COPY keeps a file's time from the build
+// context.
 func (e *entry) dated(t time.Time) *entry { e.time = t; return e }
 
-// copied returns the entries as a later layer holds them, all of them owned by
-// uid and gid, their contents and times unchanged: what chown -R does.
+// copied returns the entries as a later layer would have them after chown -R: owned by uid and
+// gid, with the same contents and times.
 func copied(entries []*entry, uid, gid int) []*entry {
 	up := make([]*entry, len(entries))
 	for i, e := range entries {
@@ -63,8 +63,8 @@ func copied(entries []*entry, uid, gid int) []*entry {
 	return up
 }
 
-// dice is a small generator of numbers (SplitMix64), written out here so that
-// the sample's bytes depend on nothing but this file.
+// dice is a small random number generator (SplitMix64), implemented here so that the sample's
+// bytes depend on nothing but this file.
 type dice uint64
 
 func seeded(name string) *dice {
@@ -103,7 +103,7 @@ func words(name string, size int) string {
 	return b.String()[:size-1] + "\n"
 }
 
-// noise returns size bytes that look like a program's: runs of everything.
+// noise returns size bytes that resemble a program, with runs of all kinds.
 func noise(name string, size int) string {
 	b := make([]byte, size)
 	d := seeded(name)

@@ -1,15 +1,14 @@
 //go:build dev
 
-// Command sample writes testdata/sample.tar: the image "shop:1.4", a small web
-// application with the faults that real images have. It holds every kind of
-// waste that peel knows but one (no engine makes, or takes, a layer that holds a
-// path twice), so that there is something to look at on a machine that has
-// neither an engine nor an image.
+// Command sample writes testdata/sample.tar: the image "shop:1.4", a small web application with
+// the faults of real images. It has every kind of waste that peel knows except one (no engine
+// makes or accepts a layer with the same path twice), so that you can try peel on a machine
+// without an engine or an image.
 //
 //	go run -tags dev ./internal/sample > testdata/sample.tar
 //
-// The same bytes come out every time: nothing in it depends on the clock, the
-// machine or the version of Go. A test compares them with the file.
+// The output is always the same: nothing in it depends on the clock, the machine or the version
+// of Go. A test compares it with the file.
 package main
 
 import (

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// An image is what the archive is written from.
+// image is the content of the archive.
 type image struct {
 	config map[string]any
 	steps  []step
 }
 
-// shopkeeper is the user and the group of the account that useradd makes.
+// shopkeeper is the user and group ID of the account that useradd makes.
 const shopkeeper = 1000
 
 // edited is the modification time of everything in the build context.
 var edited = time.Date(2025, time.February, 27, 16, 5, 0, 0, time.UTC)
 
-// shop is the sample image. Beside each step stands the fault that it shows.
+// shop returns the sample image. A comment beside each step names the fault that it shows.
 func shop() image {
 	requirements := file("srv/shop/requirements.txt", "flask==3.1.0\njinja2==3.1.5\ngunicorn==23.0.0\n").dated(edited)
 	context := buildContext(requirements)
@@ -44,17 +44,18 @@ func shop() image {
 			{"WORKDIR /srv/shop", []*entry{dir("srv/shop")}},
 			{"COPY requirements.txt . # buildkit", []*entry{dir("srv/shop"), requirements}},
 			{"RUN /bin/sh -c pip install -r requirements.txt # buildkit", libraries()},
-			// Too late: the layer below still carries the files. (removed)
+			// Too late: the layer below still has the files. (removed)
 			{"RUN /bin/sh -c rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb /root/.cache # buildkit", cleaned()},
-			// The whole context, a secret and requirements.txt once more. (identical)
+			// The whole context, with a secret, and requirements.txt again. (identical)
 			{"COPY . . # buildkit", context},
-			// Every file of the application a second time. (metadata)
+			// Every file of the application again. (metadata)
 			{"RUN /bin/sh -c useradd -u 1000 shop && chown -R shop:shop /srv/shop # buildkit", owned(context)},
-			// static/ made anew, the file "release" now a directory. (opaque, replaced)
+			// static/ is made again, and the file "release" becomes a directory. (opaque,
+			// replaced)
 			{"RUN /bin/sh -c rm -rf static release && npm run build # buildkit", built()},
-			// The package's own file covered. (overwritten)
+			// Covers the package's own file. (overwritten)
 			{"COPY config/nginx.conf /etc/nginx/nginx.conf # buildkit", configured()},
-			// The secret is not shown any more, but it is shipped. (removed, of the base too)
+			// The secret no longer shows, but is shipped. (removed, also from the base)
 			{"RUN /bin/sh -c rm -rf .env deploy_key node_modules /usr/share/doc /usr/share/man # buildkit", tidied()},
 			{"USER shop", nil},
 			{"EXPOSE [8000/tcp]", nil},
@@ -136,7 +137,7 @@ def index():
     return render_template("index.html")
 `
 
-// buildContext is what "COPY . ." brings, requirements.txt among it.
+// buildContext returns the files that "COPY . ." copies, including requirements.txt.
 func buildContext(requirements *entry) []*entry {
 	again := *requirements
 	files := []*entry{

@@ -1,6 +1,6 @@
-// Package settings reads other programs' files of settings: Docker's, podman's,
-// containerd's. They may have been written by anybody, so each is bounded and has to
-// be a regular file, and no message repeats what stands in one.
+// Package settings reads other programs' settings files: those of Docker, podman and
+// containerd. Since anyone may have written them, each must be a regular file of bounded size,
+// and no message repeats its content.
 package settings
 
 import (
@@ -13,21 +13,21 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// Bounds on a file, in bytes. Those in TOML are bounded more tightly, because the
-// time to parse one grows with the square of the number of its keys: it is a quarter
-// of a second for as many as fit. The containers.conf that podman ships, with all its
-// comments, has 40 kB; Debian's shortnames.conf 10 kB.
+// Bounds on a file, in bytes. TOML files have a smaller bound, because the time to parse one
+// grows with the square of the number of keys: it is a quarter of a second for as many as fit.
+// The containers.conf that podman ships, with all its comments, has 40 kB; Debian's
+// shortnames.conf has 10 kB.
 const (
 	Most     = 4 << 20
 	MostTOML = 128 << 10
 )
 
-// Read reads a regular file of at most Most bytes. The error is fs.ErrNotExist if
-// there is none, and names the file.
+// Read reads a regular file of at most Most bytes. The error names the file, and is
+// fs.ErrNotExist if the file doesn't exist.
 func Read(path string) ([]byte, error) { return read(path, Most) }
 
-// Optional is Read, but nil for a file that does not exist. Of an empty file it is
-// not nil.
+// Optional is Read, but returns nil for a file that doesn't exist. For an empty file, the
+// result isn't nil.
 func Optional(path string) ([]byte, error) {
 	data, err := Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -39,9 +39,9 @@ func Optional(path string) ([]byte, error) {
 // ReadTOML is Read for a file of at most MostTOML bytes.
 func ReadTOML(path string) ([]byte, error) { return read(path, MostTOML) }
 
-// TOML reads a file of at most MostTOML bytes into the struct that to points at. It
-// ignores what the struct has no field for. A file that does not exist changes
-// nothing, and found is false. Errors name the file and the line, and repeat no value.
+// TOML reads a file of at most MostTOML bytes into the struct that to points to. It ignores
+// keys without a field. If the file doesn't exist, it changes nothing and returns false. Errors
+// name the file and the line, and repeat no value.
 func TOML(path string, to any) (found bool, err error) {
 	data, err := ReadTOML(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -53,7 +53,7 @@ func TOML(path string, to any) (found bool, err error) {
 	return true, ParseTOML(path, data, to)
 }
 
-// ParseTOML is TOML for what has been read of the file at path.
+// ParseTOML is TOML for the content of the file at path.
 func ParseTOML(path string, data []byte, to any) error {
 	err := toml.Unmarshal(data, to)
 	if at, ok := errors.AsType[*toml.DecodeError](err); ok {
@@ -71,7 +71,7 @@ func read(path string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() { // to open a pipe would wait for somebody to write to it
+	if !info.Mode().IsRegular() { // opening a pipe would wait for a writer
 		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
 	f, err := os.Open(path)

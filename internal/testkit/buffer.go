@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// A Buffer is a bytes.Buffer that goroutines may write to while another reads
-// it. The zero value is empty.
+// A Buffer is a bytes.Buffer that goroutines may write to while another reads it. The zero
+// value is empty.
 type Buffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -18,7 +18,7 @@ func (b *Buffer) Write(p []byte) (int, error) {
 	return b.text.Write(p)
 }
 
-// String returns all that was written so far.
+// String returns everything written so far.
 func (b *Buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

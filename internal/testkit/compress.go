@@ -10,7 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// gzipWriters are kept: one is large, and most of what is packed is small.
+// gzipWriters are reused, because a writer is large and most data is small.
 var gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 
 // Gzip returns b as one gzip member.
@@ -19,12 +19,12 @@ func Gzip(b []byte) []byte {
 	w := gzipWriters.Get().(*gzip.Writer)
 	defer gzipWriters.Put(w)
 	w.Reset(&buf)
-	w.Write(b) // into memory: cannot fail
+	w.Write(b) // never fails in memory
 	w.Close()
 	return buf.Bytes()
 }
 
-// zstdWriter is one for all: it is larger still.
+// zstdWriter is shared, because it is even larger.
 var zstdWriter = sync.OnceValue(func() *zstd.Encoder {
 	w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(2), zstd.WithEncoderLevel(zstd.SpeedFastest))
 	if err != nil {
@@ -51,14 +51,14 @@ func zstdFrames(b []byte) []byte {
 	}, nil)
 }
 
-// skippable returns a zstd frame that decoders pass over (RFC 8878, 3.1.2).
+// skippable returns a zstd frame that decoders skip (RFC 8878, 3.1.2).
 func skippable(content []byte) []byte {
 	b := binary.LittleEndian.AppendUint32(nil, 0x184D2A50)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(content)))
 	return append(b, content...)
 }
 
-// zstdChunked returns b as containers/storage's zstd:chunked: frames, then the
+// zstdChunked returns b in the zstd:chunked format of containers/storage: frames, then the
 // table of contents and a footer in skippable frames.
 func zstdChunked(b []byte) []byte {
 	half := len(b) / 2
@@ -68,10 +68,9 @@ func zstdChunked(b []byte) []byte {
 	return bytes.Join([][]byte{Zstd(b[:half]), Zstd(b[half:]), skippable(toc), skippable(footer)}, nil)
 }
 
-// eStargz returns the layer as stargz-snapshotter writes it: a landmark first,
-// every entry in a gzip member of its own, the table of contents as the last
-// entry, and a footer that is an empty gzip member. The second result is the
-// tar within, whose digest is the layer's diffID.
+// eStargz returns the layer as stargz-snapshotter writes it: first a landmark, then every entry
+// in a separate gzip member, the table of contents as the last entry, and a footer that is an
+// empty gzip member. The second result is the tar inside, whose digest is the layer's diffID.
 func eStargz(l *Layer) (blob, tar []byte) {
 	landmark := Entry{Type: '0', Name: ".no.prefetch.landmark", Mode: 0o644, Time: DefaultTime, Text: "\x0f", Size: 1}
 	toc := `{"version":1,"entries":[]}`
@@ -97,10 +96,9 @@ func eStargz(l *Layer) (blob, tar []byte) {
 	return append(blob, footer.Bytes()...), tar
 }
 
-// Unreadable are the ways in which a layer can be stored that cannot be read:
-// the bytes that a reader finds, by the name that a fixture's "as" gives.
-// "foreign" is a layer whose blob is kept elsewhere, "absent" one whose blob was
-// left out; they are not there.
+// Unreadable maps the values of a fixture's "as" for unreadable layers to the bytes that a
+// reader finds. A "foreign" layer's blob is stored elsewhere, and an "absent" one's was left
+// out, so both have none.
 var Unreadable = map[string][]byte{
 	"bzip2":     []byte("BZh91AY&SY\x00\x01\x02\x03 not really, but it begins like it"),
 	"xz":        []byte("\xfd7zXZ\x00\x00\x04 not really, but it begins like it"),

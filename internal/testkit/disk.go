@@ -5,30 +5,29 @@ import (
 	"strings"
 )
 
-// A reference for what the layers of an image come to, as plain as can be: each
-// layer is unpacked alone into an empty file system in memory, entry by entry, as an
-// engine does, and these are laid over each other. It knows nothing of versions,
-// changes or causes. It shares no code with the program, nor with the overlay that
-// analyze's other tests use.
+// A simple reference for the result of an image's layers: each layer is unpacked alone into an
+// empty file system in memory, entry by entry, as an engine would, and the results are laid
+// over each other. It knows nothing about versions, changes or causes. It shares no code with
+// the program, or with the overlay that analyze's other tests use.
 
-// A File is what a name in a directory leads to.
+// A File is the file that a name in a directory refers to.
 type File struct {
-	Attributes *Entry   // the entry that gave it its attributes; nil for a directory that none names
+	Attributes *Entry   // the entry that set its attributes; nil for a directory that no entry names
 	Content    *Content // nil for a directory
 	Kids       map[string]*File
-	Implied    bool // the highest layer that has the directory does not name it
+	Implied    bool // the highest layer with the directory doesn't name it
 
 	device bool            // a character device 0/0, which is a whiteout
-	white  map[string]bool // names beside which a whiteout stands
+	white  map[string]bool // names with a whiteout beside them
 	opaque bool
-	fresh  bool // it took the place of something else of its layer
+	fresh  bool // it replaced something else in its layer
 	parent bool // an entry lies below it
-	index  int  // of its entry
+	index  int  // of the entry
 }
 
-// Content is what hard links share.
+// Content is shared by hard links.
 type Content struct {
-	Type         byte // as in a tar
+	Type         byte // in tar's notation
 	Layer, Index int  // of the entry that brought it
 	Link         string
 	Size         int
@@ -41,8 +40,7 @@ func (f *File) Dir() bool { return f.Content == nil && !f.device }
 
 func newDir() *File { return &File{Kids: map[string]*File{}, white: map[string]bool{}} }
 
-// Each calls do for all that lies below the directory f, whose path is dir ("" for
-// the root's).
+// Each calls do for everything below the directory f, whose path is dir ("" for the root).
 func (f *File) Each(dir string, do func(path string, f *File)) {
 	for name, kid := range f.Kids {
 		do(dir+"/"+name, kid)
@@ -53,15 +51,15 @@ func (f *File) Each(dir string, do func(path string, f *File)) {
 // unpacker unpacks the layers of an image.
 type unpacker struct {
 	layer int
-	disk  *File // what this layer has made
+	disk  *File // content of this layer
 	lower *File // the union below
 	aside map[string]*Content
 	later []func()
 }
 
-// Unions returns the root of the file system as it is after each layer. Overlayfs
-// has a directory over a whiteout of its name show what is below, where the image
-// specification hides it, and passes over opaque markers at the root.
+// Unions returns the root of the file system after each layer. Overlayfs differs from the image
+// specification: a directory over a whiteout of its name shows what is below, and opaque
+// markers at the root are ignored.
 func Unions(im *Image, overlayfs bool) (unions []*File) {
 	u := &unpacker{lower: newDir(), aside: map[string]*Content{}}
 	for k, layer := range im.Layers {
@@ -81,7 +79,7 @@ func Unions(im *Image, overlayfs bool) (unions []*File) {
 	return unions
 }
 
-// names takes a stored name apart. ".." takes off the name before it.
+// names splits a stored name. ".." removes the name before it.
 func names(name string) (out []string) {
 	for part := range strings.SplitSeq(name, "/") {
 		switch part {
@@ -95,7 +93,7 @@ func names(name string) (out []string) {
 	return out
 }
 
-// unpack does with an entry what an engine does.
+// unpack applies an entry as an engine does.
 func (u *unpacker) unpack(e *Entry, index int) {
 	path := names(e.Name)
 	made := &Content{Type: e.Type, Layer: u.layer, Index: index, Link: e.Link, Size: len(e.Content()), Stored: e.Stored()}
@@ -138,8 +136,8 @@ func (u *unpacker) unpack(e *Entry, index int) {
 	dir.Kids[name] = f
 }
 
-// hardlink finds what f links to: in this layer, below it, aside, or later in this
-// layer.
+// hardlink finds the target of f: in this layer, in a lower one, outside the filesystem, or
+// later in this layer.
 func (u *unpacker) hardlink(f *File, e *Entry, index int) {
 	target := names(e.Link)
 	find := func(later bool) bool {
@@ -170,7 +168,7 @@ func (u *unpacker) hardlink(f *File, e *Entry, index int) {
 	}
 }
 
-// at returns what a path leads to, through no symlinks; nil for nothing.
+// at returns the file at a path without following symlinks, or nil.
 func (f *File) at(path []string) *File {
 	for _, name := range path {
 		if f = f.Kids[name]; f == nil {
@@ -180,8 +178,8 @@ func (f *File) at(path []string) *File {
 	return f
 }
 
-// marker puts the marker whose path is that where it stands, if it is one and
-// stands in a directory. The name of that index is the first that looks like one.
+// marker records a marker if the path is one and its parent is a directory. first is the index
+// of the first name that looks like a marker.
 func (u *unpacker) marker(path []string, first int) {
 	hidden := strings.TrimPrefix(path[first], ".wh.")
 	opaque := hidden == ".wh..opq"
@@ -215,8 +213,8 @@ func (u *unpacker) marker(path []string, first int) {
 	}
 }
 
-// mkdirs returns the directory of that path, made if it is not there or is
-// something else.
+// mkdirs returns the directory at the path. It creates it if it doesn't exist or isn't a
+// directory.
 func (u *unpacker) mkdirs(path []string) *File {
 	at := u.disk
 	for _, name := range path {
@@ -233,9 +231,8 @@ func (u *unpacker) mkdirs(path []string) *File {
 	return at
 }
 
-// follow replaces the symlinks of this layer that stand before an entry, in all of
-// a path but its last name. After 40 of them there are no more: then the name that
-// leads on stays as it is.
+// follow resolves the symlinks of this layer that come before an entry, in all of a path but
+// its last name. After 40 of them, it leaves the rest of the path unchanged.
 func (u *unpacker) follow(path []string, before int) (out []string, ok bool) {
 	ok = true
 	left := 40
@@ -272,8 +269,7 @@ func (u *unpacker) follow(path []string, before int) (out []string, ok bool) {
 	return out, ok
 }
 
-// over lays a directory of a layer over what the union below has at the same path,
-// nil if that is nothing.
+// over lays a layer's directory over the union's directory at the same path, which may be nil.
 func over(lower, upper *File, overlayfs bool) *File {
 	out := newDir()
 	out.Attributes, out.Implied = upper.Attributes, upper.Attributes == nil
@@ -297,7 +293,7 @@ func over(lower, upper *File, overlayfs bool) *File {
 		case !f.Dir():
 			out.Kids[name] = f
 		case upper.white[name] && f.Attributes == nil && !f.parent:
-			// It was made for markers alone, and what these hide is gone anyway.
+			// It exists only because of markers, and the files that these hide are gone anyway.
 		default:
 			out.Kids[name] = over(out.Kids[name], f, overlayfs)
 		}

@@ -1,13 +1,13 @@
-// Package testkit builds container images for tests: from a short text that
-// says what an image holds to the bytes of every kind of archive that real
-// tools write. It also drives the real program in a terminal, and keeps
-// goldens. Nothing but tests may import it.
+// Package testkit builds container images for tests: it turns a short text
+// that describes an image into the bytes of every kind of archive that real
+// tools write. It also drives the real program in a terminal, and compares
+// goldens. Only tests may import it.
 //
 // # The text
 //
-// A fixture is one file, testdata/NAME.image, named after the quirk it shows.
-// It opens with comments that state the rule and where the rule comes from;
-// sections follow, each begun by a line "-- NAME ... --":
+// A fixture is a file, testdata/NAME.image, named after the quirk it shows.
+// It begins with comments that state the rule and its source. Sections
+// follow; each begins with a line "-- NAME ... --":
 //
 //	# A whiteout hides the file in the layers below.
 //	# Source: OCI image spec, layer.md, "Whiteouts".
@@ -23,28 +23,28 @@
 //	-- totals --
 //	entries 3 stored 5 visible 0 wasted 5
 //
-// Words are divided by spaces; one that holds spaces or odd bytes is written
+// Words are separated by spaces; a word with spaces or unusual bytes is written
 // as a Go string. Lines that begin with # are comments.
 //
 // Before the first section:
 //
-//	only SHAPE...                 it can be expressed in these shapes alone
-//	not SHAPE...                  it cannot be expressed in these
+//	only SHAPE...                 only these shapes can express it
+//	not SHAPE...                  these shapes cannot express it
 //	refuse TAG PLATFORM "TEXT"    opening TAG for PLATFORM ("-": none given)
-//	                              fails, and the error holds TEXT
+//	                              fails, and the error contains TEXT
 //
 // Sections that describe:
 //
-//	-- image TAG PLATFORM [absent|gone] --  begins an image (the first one may go
-//	                              without: it is fixture:1 linux/amd64).
+//	-- image TAG PLATFORM [absent|gone] --  begins an image (the first one may omit
+//	                              it: it is then fixture:1 linux/amd64).
 //	                              A version and features of the operating system
 //	                              follow the platform: windows/amd64:10.0.1+win32k.
-//	                              absent: of its blobs the archive has only the
-//	                              manifest; gone: not even that
+//	                              absent: the archive has only the manifest of
+//	                              its blobs; gone: not even that
 //	    history none              the config has no history
 //	    step "COMMAND"            a history entry that made a layer
-//	    empty "COMMAND"           one that made none (without either, there is
-//	                              one step a layer: "layer N")
+//	    empty "COMMAND"           one without a layer (without either line, every
+//	                              layer has a step: "layer N")
 //	    label KEY=VALUE
 //	    env "NAME=VALUE"          a variable beside PATH
 //	    user NAME
@@ -53,7 +53,7 @@
 //	                              Unreadable; end: two (default), one, none,
 //	                              padded, or zero (no byte at all)
 //	    dir NAME
-//	    file NAME [SIZE|"TEXT"]   SIZE bytes that seed=... varies, or TEXT
+//	    file NAME [SIZE|"TEXT"]   SIZE bytes, varied by seed=..., or TEXT
 //	    symlink NAME -> TARGET
 //	    hardlink NAME -> TARGET
 //	    char NAME MAJOR:MINOR, block NAME MAJOR:MINOR, fifo NAME
@@ -61,13 +61,13 @@
 //	    raw "BYTES"               these bytes, padded to a block with zeros
 //
 // Attributes of an entry, after its words: mode=0644 uid=0 gid=0 uname= gname=
-// mtime=SECONDS[.FRACTION] seed=X, xattr:NAME=VALUE, pax:KEY=VALUE (a record as
-// it stands), as=ustar|pax|gnu|v7 (default: ustar, or PAX where that cannot
-// say it), sparse=gnu|0.0|0.1|1.0 with data=OFFSET+LENGTH,... (SIZE is then
+// mtime=SECONDS[.FRACTION] seed=X, xattr:NAME=VALUE, pax:KEY=VALUE (an unchanged
+// record), as=ustar|pax|gnu|v7 (default: ustar, or PAX if ustar cannot
+// express it), sparse=gnu|0.0|0.1|1.0 with data=OFFSET+LENGTH,... (SIZE is then
 // the whole size), base256 (all numbers in binary), flag=C (the type byte),
-// claims=N (a size in the header that no data follows), badsum.
+// claims=N (a size in the header without data), badsum.
 //
-// Sections that say what is expected are kept as lines (see Image.Want) and
-// compared by the tests with what the program says of the image: tree (the
-// final union), waste, totals, layers, flaws, steps, removed.
+// Sections with expected results are stored as lines (see Image.Want), which the
+// tests compare with the program's results: tree (the final union), waste,
+// totals, layers, flaws, steps, removed.
 package testkit

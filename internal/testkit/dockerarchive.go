@@ -1,10 +1,10 @@
 package testkit
 
-// The docker-archives: manifest.json says what is where. Shapes were read off
-// archives that the tools wrote.
+// The docker-archives, in which manifest.json says where everything is. The shapes are copied
+// from archives that the tools wrote.
 
-// legacyIDs gives every layer the made-up name that old archives keep it
-// under: it depends on the layers below, and the last one's on the config.
+// legacyIDs returns the made-up names under which old archives store layers. A name depends on
+// the layers below, and the last one also on the config.
 func (b *built) legacyIDs() []string {
 	var ids []string
 	parent := ""
@@ -19,7 +19,7 @@ func (b *built) legacyIDs() []string {
 	return ids
 }
 
-// repositories is the index by tag of the very first archives.
+// repositories returns the index by tag that the very first archives have.
 func repositories(images []*built) Member {
 	repos := map[string]map[string]string{}
 	for _, b := range images {
@@ -35,7 +35,7 @@ func repositories(images []*built) Member {
 	return Member{Name: "repositories", Data: toJSON(repos)}
 }
 
-// manifestJSON lists the images, with the names that config and layers have.
+// manifestJSON lists the images, with the names of their configs and layers.
 func manifestJSON(images []*built, config func(*built) string, layer func(b *built, i int) string) Member {
 	return Member{Name: "manifest.json", Data: toJSON(manifestList(images, config, layer))}
 }
@@ -52,7 +52,7 @@ func manifestList(images []*built, config func(*built) string, layer func(b *bui
 	return list
 }
 
-// legacyLayer is the folder of one layer in Docker's first format.
+// legacyLayer returns the folder of one layer in Docker's first format.
 func legacyLayer(id, parent string) []Member {
 	about := object{"id": id}
 	if parent != "" {
@@ -61,11 +61,11 @@ func legacyLayer(id, parent string) []Member {
 	return []Member{{Name: id + "/", Dir: true}, {Name: id + "/VERSION", Data: []byte("1.0")}, {Name: id + "/json", Data: toJSON(about)}}
 }
 
-// docker20 is `docker save` before Docker 25: a folder a layer, sorted by
-// name; a layer seen before is a symlink to that one's tar.
+// docker20 is `docker save` before Docker 25: one folder per layer, sorted by name; a layer
+// that occurred before is a symlink to the first one's tar.
 func docker20(images []*built) []Member {
 	var members []Member
-	at := map[string]string{} // where a diffID's tar is
+	at := map[string]string{} // where the tar of a diffID is
 	for _, b := range images {
 		parent := ""
 		for i, id := range b.legacyIDs() {
@@ -88,8 +88,8 @@ func docker20(images []*built) []Member {
 	), repositories(images))
 }
 
-// podman is podman's and skopeo's docker-archive: layers named by their
-// diffID, and the old folders with symlinks to them, which nothing names.
+// podman is the docker-archive of podman and skopeo: layers named by their diffID, and the old
+// folders with symlinks to them, which nothing refers to.
 func podman(images []*built) []Member {
 	var members []Member
 	for _, b := range images {
@@ -110,8 +110,8 @@ func podman(images []*built) []Member {
 	), repositories(images))
 }
 
-// kaniko is go-containerregistry's tarball package, which kaniko, ko and crane
-// write with: a config whose name has a colon, gzip layers, the list last.
+// kaniko is go-containerregistry's tarball package, which kaniko, ko and crane use: a config
+// with a colon in its name, gzip layers, and the list at the end.
 func kaniko(images []*built) []Member {
 	layerName := func(b *built, i int) string { return bare(digest(b.layers[i].data)) + ".tar.gz" }
 	var members []Member
@@ -124,8 +124,8 @@ func kaniko(images []*built) []Member {
 	return append(unique(members), manifestJSON(images, func(b *built) string { return digest(b.config) }, layerName))
 }
 
-// bazel is rules_oci's oci_load (docker format): the list first, names as in
-// an OCI layout but for the layers' ending, and no index.
+// bazel is rules_oci's oci_load (docker format): the list first, names as in an OCI layout
+// except for the layers' suffix, and no index.
 func bazel(images []*built) []Member {
 	layerName := func(b *built, i int) string { return "blobs/sha256/" + bare(digest(b.layers[i].data)) + ".tar.gz" }
 	configName := func(b *built) string { return "blobs/sha256/" + bare(digest(b.config)) }
@@ -139,7 +139,7 @@ func bazel(images []*built) []Member {
 	return unique(members)
 }
 
-// rulesDocker is bazel's older rules_docker: every name begins with "./".
+// rulesDocker is bazel's older rules_docker, in which every name begins with "./".
 func rulesDocker(images []*built) []Member {
 	members := docker20(images)
 	for i := range members {

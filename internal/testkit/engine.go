@@ -21,21 +21,20 @@ import (
 	"time"
 )
 
-// An Engine is a made-up engine: a server that speaks the part of Docker's API
-// which peel asks an engine for.
+// An Engine is a made-up engine: a server for the part of Docker's API that peel uses.
 type Engine struct {
-	API     string                    // version that it says it speaks
-	Images  map[string]map[string]any // what it says of an image, by name
-	Archive string                    // what it sends as an image
-	NoSave  string                    // why it does not send it; "": it does
-	History any                       // the steps of every image, newest first
-	Behind  string                    // what it sends behind that
-	Cut     bool                      // it drops the connection behind the archive
-	Zeros   bool                      // it sends zeros behind that, without end
-	Hang    chan struct{}             // if not nil, it waits for this behind the archive
-	Mute    bool                      // it does not answer a ping
-	Info    map[string]any            // what it says of itself
-	List    any                       // its images, as it lists them; nil: it fails to
+	API     string                    // API version that it claims
+	Images  map[string]map[string]any // answers about images, by name
+	Archive string                    // archive that it sends as an image
+	NoSave  string                    // why it can't save the image; "" if it can
+	History any                       // history of every image, newest step first
+	Behind  string                    // sent after the archive
+	Cut     bool                      // drop the connection after the archive
+	Zeros   bool                      // send zeros without end after that
+	Hang    chan struct{}             // if not nil, wait for this after the archive
+	Mute    bool                      // don't answer a ping
+	Info    map[string]any            // answer about the engine itself
+	List    any                       // list of its images; nil makes the request fail
 
 	mu       sync.Mutex
 	requests []string
@@ -44,7 +43,7 @@ type Engine struct {
 // AppID is the ID of the image that AppImage describes.
 const AppID = "sha256:e436fb17357d75290a8e4b13cf3946c938702e6e42f38eca9772d5856717a62c"
 
-// AppImage is what an engine says of an image app:1.
+// AppImage returns an engine's answer about an image app:1.
 func AppImage(platform string) map[string]any {
 	os, arch, _ := strings.Cut(platform, "/")
 	return map[string]any{
@@ -126,15 +125,15 @@ func (f *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Asked returns the requests so far, without the version in their paths.
+// Asked returns the requests so far, without the API version in their paths.
 func (f *Engine) Asked() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]string(nil), f.requests...)
 }
 
-// Serve makes an environment in which the engine, behind a unix socket, is the
-// only one there is. variable names it: DOCKER_HOST or CONTAINER_HOST.
+// Serve sets up an environment in which this engine, behind a unix socket, is the only one.
+// variable names it: DOCKER_HOST or CONTAINER_HOST.
 func (f *Engine) Serve(t *testing.T, variable string) {
 	t.Helper()
 	NoEngines(t)
@@ -144,7 +143,7 @@ func (f *Engine) Serve(t *testing.T, variable string) {
 // UnixServer serves h on a unix socket and returns its path.
 func UnixServer(t *testing.T, h http.Handler) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "peel") // a socket's path must be short
+	dir, err := os.MkdirTemp("", "peel") // sockets need short paths
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,8 +159,7 @@ func UnixServer(t *testing.T, h http.Handler) string {
 	return path
 }
 
-// NoEngines makes an environment in which nothing says where an engine is, and
-// returns its home.
+// NoEngines sets up an environment that names no engine, and returns its home directory.
 func NoEngines(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{
@@ -171,7 +169,7 @@ func NoEngines(t *testing.T) string {
 	} {
 		t.Setenv(name, "")
 	}
-	store := t.TempDir() // of podman, with nothing in it
+	store := t.TempDir() // podman's store, which is empty
 	WriteFiles(t, store, map[string]string{"storage.conf": "[storage]\ngraphroot = \"" + filepath.ToSlash(store) + "\"\n"})
 	t.Setenv("CONTAINERS_STORAGE_CONF", filepath.Join(store, "storage.conf"))
 	home := t.TempDir()
@@ -180,7 +178,7 @@ func NoEngines(t *testing.T) string {
 	return home
 }
 
-// WriteFiles writes files, by path, below dir.
+// WriteFiles writes files below dir. The keys are paths.
 func WriteFiles(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
 	for name, text := range files {
@@ -194,8 +192,8 @@ func WriteFiles(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// KeyPair makes a certificate that signs itself, good for a client and for a
-// server on 127.0.0.1, and its key, as PEM.
+// KeyPair makes a self-signed certificate, for a client and for a server on 127.0.0.1, and its
+// key, as PEM.
 func KeyPair(t *testing.T) (cert, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -222,30 +220,30 @@ func KeyPair(t *testing.T) (cert, key string) {
 		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}))
 }
 
-// WantError fails the test unless err holds every one of the texts; with none, err
-// must be nil.
+// WantError fails the test unless err contains every one of the texts. Without texts, err must
+// be nil.
 func WantError(t *testing.T, err error, texts ...string) {
 	t.Helper()
 	if len(texts) == 0 {
 		if err != nil {
-			t.Fatalf("error %v, want none", err)
+			t.Fatalf("got error %v, want none", err)
 		}
 		return
 	}
 	if err == nil {
-		t.Fatalf("no error, want one with %q", texts)
+		t.Fatalf("got no error, want one with %q", texts)
 	}
 	for _, text := range texts {
 		if !strings.Contains(err.Error(), text) {
-			t.Errorf("error %q\nis without %q", err, text)
+			t.Errorf("error %q\nlacks %q", err, text)
 		}
 	}
 	if strings.ContainsAny(err.Error(), "\n\x1b") {
-		t.Errorf("error %q is not clean", err)
+		t.Errorf("error %q isn't clean", err)
 	}
 }
 
-// PEM is a certificate, as x509 has it, as a file holds it.
+// PEM returns the PEM form of a certificate.
 func PEM(der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }

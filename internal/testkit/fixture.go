@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// A Fixture is what one .image file describes: an archive of one or more
-// images, and what is expected of it.
+// A Fixture is the content of one .image file: an archive of one or more images, and the
+// expected results.
 type Fixture struct {
-	Name     string // the file's, without .image
+	Name     string // of the file, without .image
 	Doc      string // its opening comment
 	Only     []string
 	Not      []string
@@ -21,8 +21,8 @@ type Fixture struct {
 
 // A Refusal is an image that must not open.
 type Refusal struct {
-	Tag, Platform string // "": none is given
-	Says          string // what the error must hold
+	Tag, Platform string // "" if none is given
+	Says          string // expected in the error
 }
 
 // An Image is one image of a fixture.
@@ -30,17 +30,17 @@ type Image struct {
 	Tag      string // "fixture:1"
 	Platform string // "linux/amd64", "windows/amd64:10.0.20348.2582+win32k"
 	Absent   string // "absent": only its manifest is in the archive; "gone": nothing of it
-	Steps    []Step // the config's history; nil: none
+	Steps    []Step // the config's history; nil for none
 	Labels   map[string]string
-	Env      []string // beside PATH
+	Env      []string // in addition to PATH
 	User     string
 	Layers   []*Layer // lowest first
 
-	Healthcheck []string // the test of the config's health check; nil: it has none
+	Healthcheck []string // test of the config's health check; nil for none
 
-	// Want holds the lines of the sections that say what is expected, by the
-	// section's name, white space made single. A section that is not in the
-	// file is not in the map; an empty one is an empty slice.
+	// Want holds the lines of the sections with expected results, by section name, with white
+	// space reduced to single spaces. A section that isn't in the file isn't in the map; an
+	// empty one is an empty slice.
 	Want map[string][]string
 }
 
@@ -53,46 +53,45 @@ type Step struct {
 // A Layer is one layer of an image.
 type Layer struct {
 	Entries []Entry
-	As      string // one of Unreadable's, or "": the archive's shape decides
-	End     string // how the tar ends: "" or two, one, none, padded, zero
+	As      string // one of Unreadable's keys, or "" to let the archive's shape decide
+	End     string // end of the tar: "" or two, one, none, padded, zero
 }
 
-// An Entry is one member of a layer's tar, or a block of bytes that only looks
-// like one.
+// An Entry is one member of a layer's tar, or a block of raw bytes.
 type Entry struct {
-	Type         byte // type flag as in archive/tar; 'g' a global PAX header, 'R' raw bytes
+	Type         byte // type flag as in archive/tar; 'g' for a global PAX header, 'R' for raw bytes
 	Name, Link   string
 	Mode         int64
 	UID, GID     int64
 	Uname, Gname string
 	Time         time.Time
-	Size         int64  // of a file, holes included
-	Text         string // its content, if not empty
+	Size         int64  // size of a file, including holes
+	Text         string // content, if not empty
 	Seed         string // varies the content of a file without Text
 	Major, Minor int64
 	Xattrs       map[string]string
-	PAX          map[string]string // records as they stand; of a global header all it has
+	PAX          map[string]string // records, unchanged; a global header has only these
 	Dialect      string            // "", ustar, pax, gnu, v7
 	Sparse       string            // "", gnu, 0.0, 0.1, 1.0
-	Data         []Span            // of a sparse file: where its data lies
+	Data         []Span            // where a sparse file's data lies
 	Base256      bool
-	Flag         byte  // the type byte to store, if not 0
-	Claims       int64 // the size to store in a header that no data follows
+	Flag         byte  // type byte to store, if not 0
+	Claims       int64 // size to store in a header without data
 	BadSum       bool
 	Raw          []byte
 }
 
-// A Span is a stretch of a sparse file that has data.
+// A Span is a range of a sparse file that has data.
 type Span struct{ Offset, Length int64 }
 
-// DefaultTime is the modification time of an entry that gives none.
+// DefaultTime is the modification time of an entry without one.
 var DefaultTime = time.Unix(1700000000, 0)
 
-// IsFile reports whether e is a regular file with a tar header of its own.
+// IsFile reports whether e is a regular file with its own tar header.
 func (e *Entry) IsFile() bool { return e.Type == '0' }
 
-// Content returns what a reader of the file sees, holes as zeros. It depends
-// on Size, Seed and Data alone: two files of one size and no seed are the same.
+// Content returns the content that a reader of the file sees, with zeros for holes. It depends
+// only on Size, Seed and Data: two files of the same size without a seed are the same.
 func (e *Entry) Content() []byte {
 	if !e.IsFile() {
 		return nil
@@ -117,8 +116,8 @@ func (e *Entry) Content() []byte {
 	return holed
 }
 
-// Stored returns how many bytes of content the tar carries for e: a sparse
-// file's without its holes.
+// Stored returns how many bytes of content the tar has for e: a sparse file's without its
+// holes.
 func (e *Entry) Stored() int64 {
 	if !e.IsFile() {
 		return 0
@@ -133,9 +132,9 @@ func (e *Entry) Stored() int64 {
 	return n
 }
 
-// Members returns the entries that a reader is to see, each as its PAX records
-// have it: without raw bytes, global headers, types nobody knows, and eStargz's
-// own files, which are known by the table of contents that stands last.
+// Members returns the entries that a reader should see, with their PAX records applied: without
+// raw bytes, global headers, unknown types, and eStargz's own files, which are recognised by
+// the table of contents at the end.
 func (l *Layer) Members() []Entry {
 	var seen []Entry
 	stargz := len(l.Entries) > 0 && l.Entries[len(l.Entries)-1].Name == "stargz.index.json"
@@ -168,13 +167,13 @@ func (e Entry) asPAXSays() Entry {
 	return e
 }
 
-// OS and Arch are the parts of the image's platform.
+// OS returns the operating system of the image's platform.
 func (im *Image) OS() string { return im.parts()[0] }
 
-// Arch is the architecture, without its variant.
+// Arch returns the architecture, without its variant.
 func (im *Image) Arch() string { return im.parts()[1] }
 
-// Variant is the architecture's variant, or "".
+// Variant returns the architecture's variant, or "".
 func (im *Image) Variant() string {
 	if p := im.parts(); len(p) > 2 {
 		return p[2]
@@ -187,14 +186,14 @@ func (im *Image) parts() []string {
 	return strings.Split(platform, "/")
 }
 
-// OSVersion is the operating system's version that the platform names, or "".
+// OSVersion returns the operating system's version in the platform, or "".
 func (im *Image) OSVersion() string {
 	_, version, _ := strings.Cut(im.Platform, ":")
 	version, _, _ = strings.Cut(version, "+")
 	return version
 }
 
-// OSFeatures are the features that the platform names.
+// OSFeatures returns the operating system's features in the platform.
 func (im *Image) OSFeatures() []string {
 	_, version, _ := strings.Cut(im.Platform, ":")
 	_, features, ok := strings.Cut(version, "+")
@@ -204,7 +203,7 @@ func (im *Image) OSFeatures() []string {
 	return strings.Split(features, "+")
 }
 
-// platform describes the image's platform as a config or a descriptor does.
+// platform describes the image's platform in the form of a config or a descriptor.
 func (im *Image) platform() object {
 	p := object{"os": im.OS(), "architecture": im.Arch()}
 	if v := im.Variant(); v != "" {

@@ -5,18 +5,17 @@ import (
 	"testing"
 )
 
-// Run runs the tests of a package, for its TestMain, and returns the exit code.
+// Run runs a package's tests and returns the exit code. Call it in TestMain.
 //
-// It bounds how long Go's fuzzer minimizes an input that reaches new code: ten
-// tries, unless the command line says otherwise. By itself the fuzzer tries for a
-// minute to leave out every run of bytes, the square of the length in tries, and
-// counts none of them as executions. With inputs of a few kilobytes it does nothing
-// else.
+// It limits how long Go's fuzzer minimizes an input that reaches new code to ten tries, unless
+// a flag sets another limit. By default, the fuzzer spends a minute removing every run of
+// bytes, which takes tries in the square of the length and doesn't count as executions. With
+// inputs of a few kilobytes it would do nothing else.
 func Run(m *testing.M) (code int) {
 	if f := flag.Lookup("test.fuzzminimizetime"); f != nil {
 		if err := f.Value.Set("10x"); err != nil {
 			panic(err)
 		}
 	}
-	return m.Run() // reads the command line
+	return m.Run() // parses the flags
 }

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Golden compares text with a file, line by line so that a difference can be
-// read. With update it writes the file instead; a test takes that from a flag:
+// Golden compares text with a file line by line, so that differences are readable. With update
+// it writes the file instead; a test takes that from a flag:
 //
 //	var update = flag.Bool("update", false, "write the goldens anew")
 func Golden(t testing.TB, file, got string, update bool) {
@@ -31,7 +31,7 @@ func Golden(t testing.TB, file, got string, update bool) {
 		case i >= len(a):
 			t.Errorf("%s:%d: line is missing: %s", file, i+1, b[i])
 		case i >= len(b):
-			t.Errorf("%s:%d: one line too many: %s", file, i+1, a[i])
+			t.Errorf("%s:%d: extra line: %s", file, i+1, a[i])
 		case a[i] != b[i]:
 			t.Errorf("%s:%d:\n got %s\nwant %s", file, i+1, a[i], b[i])
 		}

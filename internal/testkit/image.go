@@ -26,7 +26,7 @@ type object map[string]any
 func toJSON(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // only objects, strings and numbers are ever given
+		panic(err) // the values are only objects, strings and numbers
 	}
 	return b
 }
@@ -36,7 +36,7 @@ type blob struct {
 	data      []byte
 	diffID    string
 	mediaType string
-	absent    bool // a foreign layer, kept elsewhere
+	absent    bool // a foreign layer, stored elsewhere
 }
 
 func (b *blob) descriptor() object {
@@ -47,7 +47,7 @@ func (b *blob) descriptor() object {
 	return d
 }
 
-// built is an image with its layers encoded and its config written.
+// built is an image with encoded layers and its config.
 type built struct {
 	*Image
 	layers []blob
@@ -56,8 +56,8 @@ type built struct {
 
 const layerType = "application/vnd.oci.image.layer.v1.tar"
 
-// build encodes the image's layers, each with the next of the encodings in
-// turn: plain, gzip, zstd, gzip-zeros, gzip-garbage, gzip-members, zstd-frames, estargz, zstd-chunked.
+// build encodes the image's layers, using the encodings in turn: plain, gzip, zstd, gzip-zeros,
+// gzip-garbage, gzip-members, zstd-frames, estargz, zstd-chunked.
 func build(im *Image, encodings ...string) *built {
 	b := &built{Image: im}
 	for i, l := range im.Layers {
@@ -76,7 +76,7 @@ func build(im *Image, encodings ...string) *built {
 	return b
 }
 
-// runConfig is what the config tells the runtime.
+// runConfig returns the config's settings for the runtime.
 func (im *Image) runConfig() object {
 	c := object{"Labels": im.Labels, "Env": append([]string{"PATH=/bin"}, im.Env...)}
 	if im.User != "" {
@@ -96,7 +96,7 @@ func (b *built) diffIDs() []string {
 	return ids
 }
 
-// history is what the config tells of the image's steps; nil if it has none.
+// history returns the config's history, or nil if the image has none.
 func (b *built) history() []object {
 	var history []object
 	for _, s := range b.Steps {
@@ -155,10 +155,10 @@ func encode(l *Layer, encoding string) blob {
 	return b
 }
 
-// name and version are the parts of the image's tag.
+// name returns the image's tag without its version, and version the rest.
 func (im *Image) name() string { return im.Tag[:strings.LastIndexByte(im.Tag, ':')] }
 
 func (im *Image) version() string { return im.Tag[strings.LastIndexByte(im.Tag, ':')+1:] }
 
-// fullName is the tag as containerd writes it.
+// fullName returns the tag in containerd's form.
 func (im *Image) fullName() string { return "docker.io/library/" + im.Tag }

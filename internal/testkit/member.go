@@ -13,11 +13,11 @@ import (
 type Member struct {
 	Name string
 	Data []byte
-	Link string // target, if it is a symlink
+	Link string // target of a symlink
 	Dir  bool
 }
 
-// TarOf returns the members as a tar, in their order.
+// TarOf returns the members as a tar, in order.
 func TarOf(members []Member) []byte {
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
@@ -38,8 +38,8 @@ func TarOf(members []Member) []byte {
 	return buf.Bytes()
 }
 
-// sparseTarOf returns the members as a tar that leaves out blocks of zeros, as
-// `tar -S` does. Links are not.
+// sparseTarOf returns the members as a tar that omits blocks of zeros, as `tar -S` does. It
+// doesn't support links.
 func sparseTarOf(members []Member, dialect string) []byte {
 	l := Layer{}
 	for _, m := range members {
@@ -91,8 +91,8 @@ func WriteDir(t testing.TB, members []Member) string {
 	return dir
 }
 
-// linkOut moves the blobs of a layout elsewhere, and leaves links to them: every
-// other one relative.
+// linkOut moves the blobs of a layout elsewhere, and leaves links to them, half of which are
+// relative.
 func linkOut(t testing.TB, dir string) {
 	t.Helper()
 	out := t.TempDir()
@@ -116,13 +116,13 @@ func linkOut(t testing.TB, dir string) {
 	}
 }
 
-// Without returns the members but those of the names.
+// Without returns the members except those with these names.
 func Without(members []Member, names ...string) []Member {
 	return slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return slices.Contains(names, m.Name) })
 }
 
-// unique drops members of a name that an earlier one has: what two images
-// share is in the archive once.
+// unique drops members whose name an earlier one has, since the archive has data shared by two
+// images only once.
 func unique(members []Member) []Member {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(members, func(m Member) bool {
@@ -146,8 +146,8 @@ func sorted(members []Member) []Member {
 	return members
 }
 
-// shuffled returns the members in an order that is neither sorted nor theirs:
-// by the digest of their names.
+// shuffled returns the members in an order that is neither sorted nor the original: by the
+// digest of their names.
 func shuffled(members []Member) []Member {
 	members = slices.Clone(members)
 	slices.SortFunc(members, func(a, b Member) int {

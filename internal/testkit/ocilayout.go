@@ -14,15 +14,15 @@ const (
 	configType   = "application/vnd.oci.image.config.v1+json"
 )
 
-// layout gathers the blobs of an OCI image layout.
+// layout collects the blobs of an OCI image layout.
 type layout struct {
 	members []Member
 
-	// Ways to be unusual; the zero value is as tools write it.
+	// Options for unusual layouts; the zero value is what tools write.
 	digests   func([]byte) string // SHA-256 if nil
-	inlined   bool                // manifests and configs stand in the descriptors' "data"
-	config    string              // media type of configs; the specification's if ""
-	manifests object              // what manifests hold besides
+	inlined   bool                // put manifests and configs into the descriptors' "data"
+	config    string              // media type of configs; the specification's for ""
+	manifests object              // additional fields of manifests
 }
 
 // add stores a blob and returns its descriptor.
@@ -41,13 +41,12 @@ func (l *layout) document(mediaType string, data []byte) object {
 	d := l.add(mediaType, data)
 	if l.inlined {
 		l.members = keep
-		d["data"] = data // base64, as encoding/json has it
+		d["data"] = data // encoding/json writes it as base64
 	}
 	return d
 }
 
-// manifest stores the image and returns its manifest's descriptor, with its
-// platform.
+// manifest stores the image and returns its manifest's descriptor, with the platform.
 func (l *layout) manifest(b *built) object {
 	keep := l.members
 	config := l.document(cmp.Or(l.config, configType), b.config)
@@ -75,8 +74,8 @@ func (l *layout) manifest(b *built) object {
 	return d
 }
 
-// attestation stores what BuildKit says of how the image was made, in the
-// clothes of an image, and returns its descriptor.
+// attestation stores BuildKit's statement about how the image was made, in the form of an
+// image, and returns its descriptor.
 func (l *layout) attestation(of object, statement []byte) object {
 	blob := l.add("application/vnd.in-toto+json", statement)
 	config := l.add(configType, toJSON(object{
@@ -93,12 +92,12 @@ func (l *layout) attestation(of object, statement []byte) object {
 	return d
 }
 
-// noStatement is an in-toto statement that says nothing.
+// noStatement is an empty in-toto statement.
 var noStatement = []byte(`{"_type":"https://in-toto.io/Statement/v0.1"}`)
 
-// provenance is an in-toto statement of how the image was made, as BuildKit
-// writes it in mode "max": the steps that made the layers stand in a Dockerfile,
-// in lines 2, 3 and so on, each one line; FROM is step 0, in line 1.
+// provenance returns an in-toto statement about how the image was made, as BuildKit writes it
+// in mode "max". The steps that made the layers are in lines 2, 3 and so on of a Dockerfile,
+// one line each; FROM is step 0, in line 1.
 func provenance(of object, b *built) []byte {
 	locations, layers := object{}, object{}
 	place := func(step string, line int) {
@@ -132,7 +131,7 @@ func (l *layout) index(manifests ...object) object {
 	return l.add(indexType, toJSON(object{"schemaVersion": 2, "mediaType": indexType, "manifests": manifests}))
 }
 
-// done returns the folders, the blobs, and index.json and oci-layout last.
+// done returns the folders and the blobs, followed by index.json and oci-layout.
 func (l *layout) done(manifests []object) []Member {
 	if manifests == nil {
 		manifests = []object{}
@@ -150,8 +149,8 @@ func refName(d object, name string) object {
 	return d
 }
 
-// oci is a layout as skopeo, buildah and umoci write it: every image straight
-// in index.json, which says the platforms only if there are several.
+// oci is a layout as skopeo, buildah and umoci write it: index.json lists every image directly,
+// with platforms only if there are several.
 func oci(images []*built) []Member {
 	var l layout
 	var manifests []object
@@ -165,8 +164,8 @@ func oci(images []*built) []Member {
 	return l.done(manifests)
 }
 
-// ociNested is a layout whose images lie two indexes deep: one index for each
-// tag, with one for each platform in it.
+// ociNested is a layout whose images are two indexes deep: one index for each tag, which
+// contains one for each platform.
 func ociNested(images []*built) []Member {
 	var l layout
 	var manifests []object
@@ -180,8 +179,8 @@ func ociNested(images []*built) []Member {
 	return l.done(manifests)
 }
 
-// artifact stores what is no image though it has an image's manifest, a
-// signature say, and returns its descriptor.
+// artifact stores an artifact with an image's manifest, such as a signature, and returns its
+// descriptor.
 func (l *layout) artifact() object {
 	payload := l.add("application/vnd.dev.cosign.simplesigning.v1+json", []byte(`{"critical":{}}`))
 	return l.add(manifestType, toJSON(object{
@@ -190,8 +189,8 @@ func (l *layout) artifact() object {
 	}))
 }
 
-// ociAttested is what `docker buildx build --output type=oci` writes: an index
-// a tag, and beside each image its attestation; and a signature beside them all.
+// ociAttested is the output of `docker buildx build --output type=oci`: one index per tag, with
+// an attestation for each image, and a signature beside them all.
 func ociAttested(images []*built) []Member {
 	var l layout
 	var manifests []object
@@ -206,8 +205,8 @@ func ociAttested(images []*built) []Member {
 	return l.done(append(manifests, l.artifact()))
 }
 
-// ociMislabelled is a layout that says of every layer the wrong thing: media
-// types are hints.
+// ociMislabelled is a layout in which every layer's media type is wrong, since media types are
+// only hints.
 func ociMislabelled(images []*built) []Member {
 	for _, b := range images {
 		for i := range b.layers {
@@ -219,8 +218,8 @@ func ociMislabelled(images []*built) []Member {
 	return oci(images)
 }
 
-// docker25 is `docker save` since Docker 25 (overlay2): a layout with plain
-// layers, and a manifest.json that says the same.
+// docker25 is `docker save` since Docker 25 (overlay2): a layout with plain layers, and a
+// manifest.json with the same information.
 func docker25(images []*built) []Member {
 	var l layout
 	var manifests []object
@@ -240,8 +239,8 @@ func docker25(images []*built) []Member {
 	return sorted(append(l.done(manifests), list, repositories(images)))
 }
 
-// containerd is `docker save` with the containerd image store: gzip layers, an
-// index a tag with attestations, blobs of other platforms not there.
+// containerd is `docker save` with the containerd image store: gzip layers, one index per tag
+// with attestations, without the blobs of other platforms.
 func containerd(images []*built) []Member {
 	var l layout
 	var manifests []object
@@ -262,8 +261,8 @@ func containerd(images []*built) []Member {
 	return sorted(append(l.done(manifests), layoutManifestJSON(there, nil)))
 }
 
-// layoutManifestJSON is a manifest.json whose names are the layout's blobs;
-// sources, if not nil, gives each image's LayerSources.
+// layoutManifestJSON returns a manifest.json that refers to the layout's blobs; sources, if not
+// nil, returns each image's LayerSources.
 func layoutManifestJSON(images []*built, sources func(*built) object) Member {
 	blobName := func(b []byte) string { return "blobs/sha256/" + bare(digest(b)) }
 	list := manifestList(images,
@@ -277,7 +276,7 @@ func layoutManifestJSON(images []*built, sources func(*built) object) Member {
 	return Member{Name: "manifest.json", Data: toJSON(list)}
 }
 
-// byTag groups the images of one tag, in the order of the first of each.
+// byTag groups images by tag, in the order of each tag's first image.
 func byTag(images []*built) [][]*built {
 	var groups [][]*built
 	at := map[string]int{}
@@ -293,8 +292,8 @@ func byTag(images []*built) [][]*built {
 	return groups
 }
 
-// Nest puts what index.json lists into an index, that into another one, and so
-// on, depth times.
+// Nest puts the content of index.json into an index, that into another one, and so on, depth
+// times.
 func Nest(members []Member, depth int) []Member {
 	var l layout
 	var outer Member

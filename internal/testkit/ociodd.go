@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Layouts that tools and registries have been seen to hold, and that are not as
-// the usual ones. A fixture that shows the rule names the shape.
+// Unusual layouts that tools and registries have produced. A fixture that tests the rule names
+// the shape.
 
-// layoutOf stores the images straight in index.json.
+// layoutOf stores the images directly in index.json.
 func layoutOf(l *layout, images []*built) []Member {
 	var manifests []object
 	for _, b := range images {
@@ -19,7 +19,7 @@ func layoutOf(l *layout, images []*built) []Member {
 	return l.done(manifests)
 }
 
-// ociSHA512 is a layout whose blobs are known by their SHA-512 (umoci#323).
+// ociSHA512 is a layout whose blobs are named by their SHA-512 (umoci#323).
 func ociSHA512(images []*built) []Member {
 	return layoutOf(&layout{digests: func(b []byte) string {
 		sum := sha512.Sum512(b)
@@ -27,11 +27,11 @@ func ociSHA512(images []*built) []Member {
 	}}, images)
 }
 
-// ociInlined is a layout whose manifests and configs stand in the descriptors.
+// ociInlined is a layout whose manifests and configs are in the descriptors.
 func ociInlined(images []*built) []Member { return layoutOf(&layout{inlined: true}, images) }
 
-// ociOctetStream is what Docker 1.10 pushed: configs that are called octet-stream,
-// beside an artifactType, which says nothing either.
+// ociOctetStream is what Docker 1.10 pushed: configs with the media type octet-stream, beside
+// an artifactType, which means nothing either.
 func ociOctetStream(images []*built) []Member {
 	for _, b := range images {
 		for i := range b.layers {
@@ -45,8 +45,8 @@ func ociOctetStream(images []*built) []Member {
 	}}, images)
 }
 
-// ociAnnotated is a layout after `docker manifest annotate`: the index says for
-// which platform each image is, the configs say another.
+// ociAnnotated is a layout after `docker manifest annotate`: the index and the configs disagree
+// about the images' platforms.
 func ociAnnotated(images []*built) []Member {
 	for _, b := range images {
 		b.config = toJSON(object{
@@ -58,8 +58,7 @@ func ociAnnotated(images []*built) []Member {
 	return l.done([]object{refName(l.index(l.all(images)...), images[0].Tag)})
 }
 
-// ociSilent is a layout of which only the configs say for which platform each
-// image is.
+// ociSilent is a layout in which only the configs state the images' platforms.
 func ociSilent(images []*built) []Member {
 	var l layout
 	all := l.all(images)
@@ -77,8 +76,8 @@ func (l *layout) all(images []*built) []object {
 	return all
 }
 
-// ociTwice is a layout with each image twice in one index: as it is, and another
-// for the same platform that is not to be taken.
+// ociTwice is a layout with each image twice in one index: the right one, and another for the
+// same platform that must not be used.
 func ociTwice(images []*built) []Member {
 	var l layout
 	all := l.all(images)
@@ -91,9 +90,8 @@ func ociTwice(images []*built) []Member {
 	return l.done([]object{refName(l.index(all...), images[0].Tag)})
 }
 
-// ociArtifacts is a layout as `cosign save` writes it, and more: beside the images
-// lie signatures, attestations and other things that have manifests, none of them
-// with a platform.
+// ociArtifacts is a layout as `cosign save` writes it, and more: beside the images are
+// signatures, attestations and other things with manifests, none of them with a platform.
 func ociArtifacts(images []*built) []Member {
 	var l layout
 	manifests := l.all(images)
@@ -111,13 +109,13 @@ func ociArtifacts(images []*built) []Member {
 	return l.done(manifests)
 }
 
-// An Artifact is something that is no image, though it has a manifest.
+// An Artifact has a manifest but isn't an image.
 type Artifact struct {
-	Type, Config, Layer string // media types; "": none, the empty config's, none at all
-	Is                  string // what it is, for people
+	Type, Config, Layer string // media types; "" stands for no type, the empty config's type, and no layer
+	Is                  string // description for people
 }
 
-// Artifacts are those that people keep beside images.
+// Artifacts lists kinds of artifacts that are stored beside images.
 var Artifacts = []Artifact{
 	{"", configType, "application/vnd.dev.cosign.simplesigning.v1+json", "a cosign signature"},
 	{"", configType, "application/vnd.dsse.envelope.v1+json", "an attestation"},
@@ -155,8 +153,7 @@ func (l *layout) artifactOf(a Artifact, payload string) object {
 	return l.add(manifestType, toJSON(m))
 }
 
-// ArtifactLayout is a layout that holds an artifact and nothing else; named, if
-// name is not "".
+// ArtifactLayout returns a layout with only an artifact, which is named if name isn't "".
 func ArtifactLayout(a Artifact, name string) []Member {
 	var l layout
 	d := l.artifactOf(a, "payload")
@@ -166,14 +163,14 @@ func ArtifactLayout(a Artifact, name string) []Member {
 	return l.done([]object{d})
 }
 
-// LayoutWith is a layout that holds a manifest, of any content, and nothing else.
+// LayoutWith returns a layout with only a manifest of any content.
 func LayoutWith(manifest []byte) []Member {
 	var l layout
 	return l.done([]object{l.add(manifestType, manifest)})
 }
 
-// dockerRenamed is docker20 whose configs were edited, and kept the names that
-// their first digests had given them (go-containerregistry's own test data).
+// dockerRenamed is docker20 with edited configs that keep the names from their original digests
+// (from go-containerregistry's test data).
 func dockerRenamed(images []*built) []Member {
 	members := docker20(images)
 	for i, b := range images {

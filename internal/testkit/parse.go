@@ -12,8 +12,7 @@ import (
 
 var wantSections = []string{"tree", "waste", "totals", "layers", "flaws", "steps", "removed"}
 
-// Fixtures reads every .image file of the folder, by name, and fails the test
-// if there is none.
+// Fixtures reads every .image file in the folder, by name, and fails the test if there is none.
 func Fixtures(t testing.TB, dir string) []*Fixture {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.image"))
@@ -43,7 +42,7 @@ func Load(t testing.TB, file string) *Fixture {
 	return f
 }
 
-// Parse reads the text of a fixture. Errors begin with the line's number.
+// Parse parses the text of a fixture. Errors begin with the line number.
 func Parse(text string) (*Fixture, error) {
 	p := &parser{f: &Fixture{}}
 	for i, line := range strings.Split(text, "\n") {
@@ -69,7 +68,7 @@ type parser struct {
 	section   string
 	im        *Image
 	layer     *Layer
-	begun     bool // the opening comment is over
+	begun     bool // the opening comment has ended
 	noHistory map[*Image]bool
 }
 
@@ -114,7 +113,7 @@ func (p *parser) line(line string) error {
 	}
 }
 
-// head begins a section.
+// head parses the first line of a section.
 func (p *parser) head(words []string) error {
 	p.section = words[0]
 	if p.section == "image" {
@@ -211,13 +210,13 @@ func (p *parser) imageLine(words []word) error {
 	return nil
 }
 
-// A word of a line: KEY=VALUE is one with a key.
+// word is a word of a line; KEY=VALUE is one with a key.
 type word struct {
 	key, text string
 	quoted    bool
 }
 
-// split divides a line into words at spaces outside quotes.
+// split splits a line into words at spaces outside quotes.
 func split(line string) ([]word, error) {
 	var words []word
 	for line = strings.TrimSpace(line); line != ""; line = strings.TrimSpace(line) {

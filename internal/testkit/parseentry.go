@@ -14,7 +14,7 @@ var typeFlags = map[string]byte{
 
 var defaultModes = map[byte]int64{'2': 0o777, '5': 0o755}
 
-// entry reads the words of one entry's line.
+// entry parses the words of an entry's line.
 func entry(words []word) (Entry, error) {
 	e := Entry{Type: typeFlags[words[0].text], Mode: 0o644, Time: DefaultTime}
 	if e.Type == 0 {
@@ -47,8 +47,7 @@ func entry(words []word) (Entry, error) {
 	return e, e.words(flags)
 }
 
-// words takes what stands before the attributes: the name, and what the kind
-// wants beside it.
+// words parses the words before the attributes: the name, and those that the kind requires.
 func (e *Entry) words(w []word) error {
 	if e.Type == 'g' {
 		return nil
@@ -93,7 +92,7 @@ func (e *Entry) words(w []word) error {
 	return nil
 }
 
-// set takes one attribute.
+// set parses one attribute.
 func (e *Entry) set(key, value string) (err error) {
 	if name, ok := strings.CutPrefix(key, "xattr:"); ok {
 		if e.Xattrs == nil {
@@ -147,7 +146,7 @@ func (e *Entry) set(key, value string) (err error) {
 	return err
 }
 
-// unixTime reads SECONDS[.FRACTION], the fraction of up to nine digits.
+// unixTime parses SECONDS[.FRACTION], with a fraction of up to nine digits.
 func unixTime(s string) (time.Time, error) {
 	whole, fraction, _ := strings.Cut(s, ".")
 	sec, err := strconv.ParseInt(whole, 10, 64)

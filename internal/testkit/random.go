@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Dice decide by the bytes they are made of; when those are used up, by zeros. A
-// fuzzer and a random generator both feed them.
+// Dice make choices from the bytes they are made of, and from zeros when those run out. Both a
+// fuzzer and a random generator can supply the bytes.
 type Dice []byte
 
-// Throw returns dice that fall by that seed.
+// Throw returns dice for a seed.
 func Throw(seed uint64) *Dice {
 	r := rand.New(rand.NewPCG(seed, 0))
 	b := make(Dice, 600)
@@ -33,8 +33,8 @@ func (d *Dice) Roll(sides int) int {
 // Of returns one of the words.
 func (d *Dice) Of(words ...string) string { return words[d.Roll(len(words))] }
 
-// Image makes an image of a few layers with a few names, so that every
-// collision of types comes up.
+// Image makes an image of a few layers with a few names, so that every collision of types
+// occurs.
 func (d *Dice) Image() *Image {
 	im := &Image{Tag: "fixture:1", Platform: "linux/amd64", Want: map[string][]string{}}
 	for range 1 + d.Roll(5) {
@@ -50,9 +50,8 @@ func (d *Dice) Image() *Image {
 	return im
 }
 
-// aliases are names that lead through symlinks, so that one path is there under
-// several names: then every pair of types comes up on it, also where an engine
-// refuses the same name twice.
+// aliases adds names that lead through symlinks, so that one path has several names. Every pair
+// of types then occurs on it, even with an engine that refuses the same name twice.
 func (d *Dice) aliases(l *Layer) {
 	for range d.Roll(4) {
 		e := Entry{Type: '2', Name: d.Of("a", "b", "c") + d.Of("", "", "/a", "/b"), Mode: 0o777, Time: DefaultTime}
@@ -61,12 +60,12 @@ func (d *Dice) aliases(l *Layer) {
 	}
 }
 
-// link is the text of a symlink.
+// link returns the target of a symlink.
 func (d *Dice) link() string {
 	return d.Of("a", "b", "c", "a/b", "/a", "/c/b", "../a", "../../b", "b/..", "a//./c/", "/", ".", "no/../a", "/no/such")
 }
 
-// path is one to three names of three, now and then written oddly.
+// path returns one to three names out of three, sometimes in an unusual form.
 func (d *Dice) path() string {
 	parts := make([]string, 1+d.Roll(3))
 	for i := range parts {

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// EngineImage makes an image that engines mostly take: no name stands twice in a
-// layer, none climbs out. But symlinks give most directories several names, so that
-// one path is written twice in a layer all the same, in every pair of types, and
-// markers stand in directories that are replaced later.
+// EngineImage makes an image that most engines accept: no layer has a name twice, and no name
+// climbs out. But symlinks give most directories several names, so a layer can still write one
+// path twice, with every pair of types, and markers may be in directories that are replaced
+// later.
 func (d *Dice) EngineImage() *Image {
 	im := &Image{Tag: "fixture:1", Platform: "linux/amd64", Want: map[string][]string{}}
 	for range 1 + d.Roll(4) {

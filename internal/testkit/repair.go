@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// RepairTar returns b with right checksums in its headers: without them a change
-// anywhere in a header ends the reading there.
+// RepairTar returns b with corrected header checksums. Without it, any change in a header would
+// end the read there.
 func RepairTar(b []byte) []byte {
 	const block = 512
 	b = bytes.Clone(b)

@@ -7,18 +7,18 @@ import (
 	"testing"
 )
 
-// A Shape is one way in which a tool stores images.
+// A Shape is one format in which a tool stores images.
 type Shape struct {
 	Name      string
 	Dir       bool // a folder, not an archive
-	OCI       bool // has an index: may hold platforms, foreign and encrypted layers
+	OCI       bool // has an index, so it can have platforms, and foreign and encrypted layers
 	Manifest  bool // has a manifest.json
 	encodings []string
 	members   func([]*built) []Member
-	order     func([]Member) []Member // of the archive; nil: as the tool has it
-	whole     func([]byte) []byte     // compresses the whole file; nil: plain
-	special   bool                    // for the fixtures alone that name it
-	sparse    string                  // how the archive stores members with holes; "": it does not
+	order     func([]Member) []Member // order of the archive's members; nil for the tool's own
+	whole     func([]byte) []byte     // compresses the whole file; nil for none
+	special   bool                    // only for fixtures that name it
+	sparse    string                  // format for members with holes; "" for none
 	linked    bool                    // a folder whose blobs are links out of it
 }
 
@@ -76,7 +76,7 @@ var (
 // Shapes returns every shape.
 func Shapes() []Shape { return slices.Clone(shapes) }
 
-// ShapeNamed returns the shape of that name; it panics if there is none.
+// ShapeNamed returns the shape with this name; it panics if there is none.
 func ShapeNamed(name string) Shape {
 	i := slices.IndexFunc(shapes, func(s Shape) bool { return s.Name == name })
 	if i < 0 {
@@ -94,13 +94,13 @@ func (f *Fixture) Shapes() []Shape {
 	severalPlatforms := len(tags) < len(f.Images)
 	return slices.DeleteFunc(Shapes(), func(s Shape) bool {
 		only := (len(f.Only) > 0 || s.special) && !slices.Contains(f.Only, s.Name)
-		// Docker before the containerd store has one platform a tag.
+		// Docker before the containerd store has one platform per tag.
 		one := severalPlatforms && (!s.OCI || s.Manifest && s.encodings[0] == "plain")
 		return only || one || slices.Contains(f.Not, s.Name)
 	})
 }
 
-// Members returns what the archive or folder of the shape holds.
+// Members returns the content of the archive or folder in this shape.
 func (s Shape) Members(f *Fixture) []Member {
 	var images []*built
 	for _, im := range f.Images {
@@ -113,8 +113,8 @@ func (s Shape) Members(f *Fixture) []Member {
 	return members
 }
 
-// Pack returns the archive of the members as the shape stores it: in their
-// order, compressed if the whole file is.
+// Pack returns an archive of the members in this shape: in its order, and compressed if the
+// whole file is.
 func (s Shape) Pack(members []Member) []byte {
 	b := TarOf(members)
 	if s.sparse != "" {
@@ -126,11 +126,11 @@ func (s Shape) Pack(members []Member) []byte {
 	return b
 }
 
-// Archive returns the fixture as one file. It must not be asked of a folder.
+// Archive returns the fixture as one file. Don't call it for a folder.
 func (s Shape) Archive(f *Fixture) []byte { return s.Pack(s.Members(f)) }
 
-// Write stores the fixture in the shape under a new folder and returns the path
-// of the archive, or of the folder that the image is in.
+// Write stores the fixture in this shape in a new folder, and returns the path of the archive
+// or of the image's folder.
 func (s Shape) Write(t testing.TB, f *Fixture) string {
 	t.Helper()
 	if s.Dir {
@@ -147,8 +147,8 @@ func (s Shape) Write(t testing.TB, f *Fixture) string {
 	return path
 }
 
-// Ref returns what names the image in the archive at path, and the platform to
-// ask for: neither says more than it must.
+// Ref returns a reference to the image in the archive at path, and the platform to ask for,
+// neither with more than necessary.
 func (f *Fixture) Ref(path string, im *Image) (ref, platform string) {
 	ref = path
 	for _, other := range f.Images {

@@ -2,14 +2,14 @@ package testkit
 
 import "testing"
 
-// What -short leaves out, so that go test -short ./... gives an answer within half a
-// minute. CI runs everything.
+// What -short leaves out, so that go test -short ./... takes about half a minute. CI runs
+// everything.
 const (
-	shortRounds = 20 // one round in so many
-	shortSample = 8  // one row of a table in so many
+	shortRounds = 20 // one in this many rounds
+	shortSample = 8  // one in this many rows of a table
 )
 
-// Long skips the test with -short. The reason says what takes the time.
+// Long skips the test with -short. The reason says what takes so long.
 func Long(t testing.TB, reason string) {
 	t.Helper()
 	if testing.Short() {
@@ -17,8 +17,8 @@ func Long(t testing.TB, reason string) {
 	}
 }
 
-// Rounds returns how many of n random cases a test tries: with -short one in twenty,
-// and at least one.
+// Rounds returns how many of n random cases a test tries: with -short one in twenty, but at
+// least one.
 func Rounds[N int | uint64](n N) N {
 	if testing.Short() {
 		return (n + shortRounds - 1) / shortRounds
@@ -26,8 +26,8 @@ func Rounds[N int | uint64](n N) N {
 	return n
 }
 
-// Stride returns how far a test goes on that tries every n-th place: with -short
-// twenty times as far.
+// Stride returns the step of a test that tries every n-th place: with -short it is twenty times
+// as large.
 func Stride(n int) int {
 	if testing.Short() {
 		return n * shortRounds
@@ -35,8 +35,8 @@ func Stride(n int) int {
 	return n
 }
 
-// Sample returns the rows of a table that a test tries: with -short the first and
-// every eighth one after it.
+// Sample returns the rows of a table that a test tries: with -short the first and every eighth
+// one after it.
 func Sample[T any](all []T) []T {
 	if !testing.Short() {
 		return all

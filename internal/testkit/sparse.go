@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// sparse prepares the header and the records of a sparse file in one of the
-// four ways GNU tar has had for it, and returns what the tar carries for it.
-// See the GNU tar manual, "Storing Sparse Files".
+// sparse prepares the header and the records of a sparse file in one of GNU tar's four formats,
+// and returns the tar's content for it. See the GNU tar manual, "Storing Sparse Files".
 func (w *tarWriter) sparse(e *Entry, h *header, records map[string]string) []byte {
 	content := e.Content()
 	var data bytes.Buffer
@@ -23,7 +22,7 @@ func (w *tarWriter) sparse(e *Entry, h *header, records map[string]string) []byt
 		h.flag, h.dialect = 'S', "gnu"
 		h.gnuSparse = &gnuSparse{e.Data, e.Size}
 	case "0.0":
-		// Keys repeat here, which a map cannot hold: written at once.
+		// Keys repeat here, which a map can't represent, so write them directly.
 		var b strings.Builder
 		record := func(key string, value int64) {
 			b.Write(paxRecords(map[string]string{key: strconv.FormatInt(value, 10)}))
@@ -63,8 +62,7 @@ func (w *tarWriter) sparse(e *Entry, h *header, records map[string]string) []byt
 	return data.Bytes()
 }
 
-// gnuSparse is the old GNU form: four spans in the header, 21 in each block
-// that follows it.
+// gnuSparse is the old GNU format, with four spans in the header and 21 in each block after it.
 type gnuSparse struct {
 	spans []Span
 	size  int64

@@ -14,7 +14,7 @@ import (
 	"github.com/vbatts/tar-split/tar/storage"
 )
 
-// A StoredMember is one member of a layer that a fake store holds.
+// A StoredMember is one member of a layer in a fake store.
 type StoredMember struct {
 	tar.Header
 	Content string
@@ -30,13 +30,13 @@ func StoredOther(name string, typ byte, link string) StoredMember {
 	return StoredMember{tar.Header{Name: name, Typeflag: typ, Mode: 0o755, Linkname: link}, ""}
 }
 
-// StoredLayers are layers with what is special to a tar-split: headers that run
-// over several blocks, names that JSON writes otherwise, bodies of every size.
+// StoredLayers returns layers with special cases for a tar-split: headers that span several
+// blocks, names that JSON escapes, bodies of every size.
 func StoredLayers() [][]StoredMember {
 	attributes := StoredFile("srv/capable", strings.Repeat("x", 511))
 	attributes.PAXRecords = map[string]string{"SCHILY.xattr.user.a": "b"}
 	raw := StoredFile("srv/\xff\xfe", "raw")
-	if runtime.GOOS == "darwin" { // which takes no such name
+	if runtime.GOOS == "darwin" { // which doesn't accept such a name
 		raw = StoredFile("srv/raw", "raw")
 	}
 	return [][]StoredMember{
@@ -83,7 +83,7 @@ func StoredTar(t testing.TB, members []StoredMember) []byte {
 	return b.Bytes()
 }
 
-// SplitOf writes the tar-split of a tar, by the library that engines use.
+// SplitOf returns a tar's tar-split, written with the library that engines use.
 func SplitOf(t testing.TB, layer []byte) []byte {
 	t.Helper()
 	split, err := TrySplit(layer)
@@ -93,7 +93,7 @@ func SplitOf(t testing.TB, layer []byte) []byte {
 	return split
 }
 
-// TrySplit is SplitOf for what may not be a tar that can be split.
+// TrySplit is SplitOf for data that may not be a tar that can be split.
 func TrySplit(layer []byte) ([]byte, error) {
 	var b bytes.Buffer
 	in, done, err := asm.NewInputTarStreamWithDone(bytes.NewReader(layer), storage.NewJSONPacker(&b), nil)

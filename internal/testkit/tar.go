@@ -10,8 +10,8 @@ import (
 
 const blockSize = 512
 
-// Tar returns the layer as an uncompressed tar. It is written by hand, block
-// by block, since archive/tar refuses to write most of what is wanted here.
+// Tar returns the layer as an uncompressed tar. It is written by hand, block by block, since
+// archive/tar refuses to write most of what the tests need.
 func (l *Layer) Tar() []byte {
 	if l.End == "zero" {
 		return nil
@@ -42,8 +42,7 @@ func (w *tarWriter) body(b []byte) {
 	w.zeros((blockSize - len(b)%blockSize) % blockSize)
 }
 
-// entry writes all blocks of e: what its dialect puts before the header, the
-// header, the content.
+// entry writes all blocks of e: the dialect's extensions, the header, and the content.
 func (w *tarWriter) entry(e *Entry) {
 	switch e.Type {
 	case 'R':
@@ -85,7 +84,7 @@ func (w *tarWriter) entry(e *Entry) {
 	w.body(body)
 }
 
-// long moves what does not fit the header into what the dialect has for it.
+// long puts values that don't fit into the header into the dialect's extension.
 func (w *tarWriter) long(e *Entry, h *header, records map[string]string) {
 	if e.Dialect == "gnu" {
 		if len(h.link) > 100 {
@@ -127,14 +126,14 @@ func (w *tarWriter) long(e *Entry, h *header, records map[string]string) {
 	}
 }
 
-// special writes a member that says something of the ones after it.
+// special writes a member that describes the ones after it.
 func (w *tarWriter) special(flag byte, name string, body []byte) {
 	h := header{name: name, flag: flag, mode: 0o644, size: int64(len(body))}
 	w.Write(h.block())
 	w.body(body)
 }
 
-// paxRecords returns the records as "LENGTH KEY=VALUE\n", by key.
+// paxRecords formats the records as "LENGTH KEY=VALUE\n", sorted by key.
 func paxRecords(records map[string]string) []byte {
 	var b bytes.Buffer
 	for _, key := range sortedKeys(records) {
@@ -148,7 +147,7 @@ func paxRecords(records map[string]string) []byte {
 	return b.Bytes()
 }
 
-// header is what one header block holds.
+// header is the content of one header block.
 type header struct {
 	name, link      string
 	flag            byte
@@ -161,7 +160,7 @@ type header struct {
 	gnuSparse       *gnuSparse
 }
 
-// block returns the header as 512 bytes. What does not fit is cut off.
+// block returns the header as 512 bytes, and cuts off what doesn't fit.
 func (h *header) block() []byte {
 	b := make([]byte, blockSize)
 	copy(b[0:100], h.name)
@@ -175,7 +174,7 @@ func (h *header) block() []byte {
 	switch h.dialect {
 	case "v7":
 		if h.flag == '0' || h.flag == '5' {
-			b[156] = 0 // a directory is told by the slash its name ends in
+			b[156] = 0 // the slash at the end of the name marks a directory
 		}
 	case "gnu":
 		copy(b[257:], "ustar  \x00")
@@ -210,7 +209,7 @@ func (h *header) block() []byte {
 	return b
 }
 
-// number writes n in octal, or in base 256 where it is asked for or needed.
+// number writes n in octal, or in base 256 if requested or needed.
 func (h *header) number(field []byte, n int64, binary bool) {
 	digits := len(field) - 1
 	if !binary && n >= 0 && n < 1<<(3*digits) {

@@ -17,29 +17,28 @@ import (
 )
 
 const (
-	// idle is how long a screen must stay the same to be taken as done.
+	// idle is how long a screen must stay the same to count as complete.
 	idle = 150 * time.Millisecond
-	// patience is how long any wait lasts before the test fails.
+	// patience is how long any wait may take before the test fails.
 	patience = 20 * time.Second
 )
 
-// A Terminal is a program that runs on a pseudo terminal, and an emulator that
-// shows what a reader would see.
+// A Terminal is a program that runs on a pseudo terminal, and an emulator that shows what a
+// user would see.
 type Terminal struct {
 	t    testing.TB
 	tty  *os.File
-	done chan struct{} // closed when the program has ended
-	err  error         // how it ended
+	done chan struct{} // closed when the program ends
+	err  error         // how the program ended
 
 	mu      sync.Mutex
 	screen  *vt.Emulator
 	changed time.Time // when the program last wrote
-	written int64     // bytes
+	written int64     // number of bytes
 }
 
-// Start runs the command on a new terminal of the given size, with TERM set and
-// nothing else added to its environment. It is killed at the end of the test if
-// it still runs.
+// Start runs the command on a new terminal of the given size, with TERM set and its environment
+// otherwise unchanged. If it is still running at the end of the test, it is killed.
 func Start(t testing.TB, command *exec.Cmd, width, height int) *Terminal {
 	t.Helper()
 	if command.Env == nil {
@@ -56,13 +55,13 @@ func Start(t testing.TB, command *exec.Cmd, width, height int) *Terminal {
 	shown := make(chan struct{})
 	go term.show(shown)
 	answered := make(chan struct{})
-	go func() { // answers to what the program asks of the terminal
+	go func() { // answers the program's queries to the terminal
 		io.Copy(tty, term.screen)
 		close(answered)
 	}()
 	go func() {
 		term.err = command.Wait()
-		select { // the last of what it wrote
+		select { // the rest of the output
 		case <-shown:
 		case <-time.After(time.Second):
 		}
@@ -72,8 +71,7 @@ func Start(t testing.TB, command *exec.Cmd, width, height int) *Terminal {
 		command.Process.Kill()
 		<-term.done
 		tty.Close()
-		// The emulator's own Close writes what its Read looks at; this ends the
-		// Read first.
+		// The emulator's own Close has a data race with its Read, so end the Read first.
 		if pipe, ok := term.screen.InputPipe().(io.Closer); ok {
 			pipe.Close()
 		}
@@ -83,7 +81,7 @@ func Start(t testing.TB, command *exec.Cmd, width, height int) *Terminal {
 	return term
 }
 
-// show passes on what the program writes until it ends.
+// show passes the program's output on until the program ends.
 func (term *Terminal) show(shown chan<- struct{}) {
 	defer close(shown)
 	b := make([]byte, 1<<16)
@@ -104,7 +102,7 @@ func (term *Terminal) show(shown chan<- struct{}) {
 func (term *Terminal) Send(keys string) {
 	term.t.Helper()
 	term.mu.Lock()
-	term.changed = time.Now() // what they do is still to come
+	term.changed = time.Now() // the effect is still to come
 	term.mu.Unlock()
 	if _, err := term.tty.WriteString(keys); err != nil {
 		term.t.Fatalf("typing %q: %v", keys, err)
@@ -123,8 +121,7 @@ func (term *Terminal) Resize(width, height int) {
 	}
 }
 
-// Screen returns what is seen now: one line a row, without the spaces at their
-// ends and without colours.
+// Screen returns the current screen: one line per row, without colours and trailing spaces.
 func (term *Terminal) Screen() string {
 	term.mu.Lock()
 	defer term.mu.Unlock()
@@ -148,8 +145,7 @@ func (term *Terminal) WaitFor(text string) string {
 	return term.wait("shows "+text, func(screen string) bool { return strings.Contains(screen, text) })
 }
 
-// WaitIdle waits until the program has written nothing for a while, and returns
-// the screen.
+// WaitIdle waits until the program has written nothing for a while, and returns the screen.
 func (term *Terminal) WaitIdle() string {
 	term.t.Helper()
 	return term.wait("is idle", func(string) bool {
@@ -159,8 +155,8 @@ func (term *Terminal) WaitIdle() string {
 	})
 }
 
-// WaitChange waits until the screen is another one than before and then stays
-// the same, and returns it.
+// WaitChange waits until the screen differs from before and then stays the same, and returns
+// it.
 func (term *Terminal) WaitChange(before string) string {
 	term.t.Helper()
 	term.wait("changes", func(screen string) bool { return screen != before })
@@ -180,8 +176,7 @@ func (term *Terminal) wait(what string, done func(screen string) bool) string {
 	}
 }
 
-// WaitExit waits until the program has ended and returns its exit code, -1 if a
-// signal ended it.
+// WaitExit waits until the program ends and returns its exit code, or -1 if a signal ended it.
 func (term *Terminal) WaitExit() int {
 	term.t.Helper()
 	select {

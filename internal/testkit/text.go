@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Text writes an image's layers in the format of fixtures, so that a failing
-// random one can be kept as one.
+// Text writes an image's layers in the format of fixtures, so that a failing random image can
+// become a fixture.
 func Text(im *Image) string {
 	kinds := map[byte]string{}
 	for name, flag := range typeFlags {
@@ -50,7 +50,7 @@ func Text(im *Image) string {
 	return b.String()
 }
 
-// String writes a word so that split reads it again.
+// String formats a word so that split can parse it.
 func (w word) String() string {
 	if q := strconv.Quote(w.text); q != `"`+w.text+`"` || w.text == "" || strings.ContainsAny(w.text, " =#") {
 		return q

@@ -1,12 +1,12 @@
-// Command generate writes an image again with layers that carry a table of contents,
-// by the libraries that such images are built with. It is a module of its own, so
-// that peel does not depend on them.
+// Command generate rewrites an image with layers that have a table of contents, using the
+// libraries with which such images are built. It is a separate module, so that peel doesn't
+// depend on them.
 //
 //	go run . LAYOUT FORM OUT
 //
-// LAYOUT is an OCI layout of one image, FORM is estargz, zstd-chunked, or nerdctl
-// (zstd:chunked by the library of eStargz, annotated as both), or estargz-external, OUT
-// the layout to write. The tables of estargz-external go into OUT-toc, a layout too.
+// LAYOUT is an OCI layout of one image. FORM is estargz, zstd-chunked, nerdctl (zstd:chunked by
+// eStargz's library, annotated as both) or estargz-external. OUT is the layout to write. The
+// tables of estargz-external go into OUT-toc, which is also a layout.
 package main
 
 import (
@@ -57,7 +57,7 @@ func readJSON(file string, to *object) error {
 	return json.Unmarshal(text, to)
 }
 
-// put writes a blob, and returns its digest.
+// put writes a blob and returns its digest.
 func put(dir string, text []byte) (string, error) {
 	sum := digest.FromBytes(text).String()
 	return sum, os.WriteFile(blobPath(dir, sum), text, 0o644)
@@ -119,7 +119,7 @@ func convert(from, form, to string) error {
 	return os.WriteFile(filepath.Join(to, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644)
 }
 
-// outside are the tables that lie outside of their layers.
+// outside are the tables stored outside their layers.
 var outside []outsideTable
 
 type outsideTable struct {
@@ -127,8 +127,8 @@ type outsideTable struct {
 	table []byte
 }
 
-// writeTables writes the image whose layers are tables, as nerdctl pushes it to the
-// image's tag with "-esgztoc" behind it.
+// writeTables writes the image whose layers are tables, which nerdctl pushes to the image's tag
+// with the suffix "-esgztoc".
 func writeTables(to string) error {
 	if err := os.MkdirAll(filepath.Join(to, "blobs", "sha256"), 0o755); err != nil {
 		return err
@@ -225,13 +225,13 @@ func compress(tarball []byte, form string) (blob []byte, diffID, mediaType strin
 	return out.Bytes(), digest.FromBytes(tarball).String(), "application/vnd.oci.image.layer.v1.tar+zstd", annotations, nil
 }
 
-// zstdCompression is what nerdctl has eStargz's library write.
+// zstdCompression is the compression that nerdctl sets in eStargz's library.
 type zstdCompression struct {
 	zstdchunked.Compressor
 	zstdchunked.Decompressor
 }
 
-// chunkSize is eStargz's own default for large images, and small for the fixtures, so
+// chunkSize returns eStargz's default for large images, and a small size for the fixtures, so
 // that small files have several chunks.
 func chunkSize() int {
 	if os.Getenv("CHUNKS") == "default" {
