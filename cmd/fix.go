@@ -95,7 +95,7 @@ func (a *app) fix(ctx context.Context, ref string, o *fixOptions) error {
 	}
 	defer an.Image.Close()
 	file := builtFrom(an, files)
-	fixes, err := analyze.Fixes(ctx, an, analyze.AdviceOptions{Dockerfile: file})
+	findings, fixes, err := analyze.AdviseAndFix(ctx, an, analyze.AdviceOptions{Dockerfile: file})
 	if err != nil {
 		return err
 	}
@@ -108,6 +108,11 @@ func (a *app) fix(ctx context.Context, ref string, o *fixOptions) error {
 		return usage(fixAdvice(fixes, o), "%w", err)
 	}
 	r := &report.Remedy{Analysis: an, Proposal: proposal, File: file, Without: noFileFits(files, o.dockerfile)}
+	for i := range findings {
+		if findings[i].Rule == analyze.RuleSecret {
+			r.Secrets = append(r.Secrets, findings[i])
+		}
+	}
 	if proposal.Text != nil {
 		if r.Patch, err = file.Diff(pathInRepository(file.Name()), proposal.Text, proposal.Edits); err != nil {
 			return failed("", "cannot write the patch: %w", err)

@@ -245,3 +245,37 @@ func TestFixHostile(t *testing.T) {
 		t.Errorf("%q", out)
 	}
 }
+
+// TestFixNamesSecrets checks that a fix names the files that hold secrets, with what to do, even
+// if nothing else needs a change; without a secret it doesn't speak of them.
+func TestFixNamesSecrets(t *testing.T) {
+	inFolder(t, "docker-25", `
+-- image app:1 linux/amd64 --
+step "/bin/sh -c #(nop) ADD file:4bf7a in / "
+step "COPY . /srv # buildkit"
+step "RUN /bin/sh -c rm /srv/id_rsa # buildkit"
+-- layer --
+dir usr/
+file usr/sh 5000 mode=0755
+-- layer --
+dir srv/
+file srv/id_rsa 400 mode=0600
+-- layer --
+dir srv/
+file srv/.wh.id_rsa 0
+`)
+	r := peel("fix", "app.tar", "--dockerfile", "none")
+	out := unwrapped(r.out)
+	for _, want := range []string{"Secrets in the image", "/srv/id_rsa is named like a secret", "still readable in layer 1", "↳ COPY . /srv", "→ List it in .dockerignore."} {
+		if !strings.Contains(out, want) {
+			t.Errorf("without %q", want)
+		}
+	}
+	if t.Failed() {
+		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.err)
+	}
+	inFolder(t, "docker-25", fixable)
+	if r := peel("fix", "app.tar", "--dockerfile", "none"); r.code != 0 || strings.Contains(r.out, "ecret") {
+		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.err)
+	}
+}

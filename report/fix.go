@@ -15,9 +15,10 @@ import (
 type Remedy struct {
 	Analysis *analyze.Analysis
 	Proposal *analyze.Proposal
-	File     *dockerfile.File // nil if unknown
-	Without  string           // why it is unknown: words for the reader; "" with File
-	Patch    string           // of File, as "git apply" takes it; "" if nothing is changed
+	File     *dockerfile.File  // nil if unknown
+	Without  string            // why it is unknown: words for the reader; "" with File
+	Secrets  []analyze.Finding // in the image: no change of the build removes them from images that exist
+	Patch    string            // of File, as "git apply" takes it; "" if nothing is changed
 
 	Written bool // File was replaced by the patched one
 	Shown   bool // the patch goes to a terminal: escape it
@@ -31,6 +32,7 @@ func FixText(w io.Writer, r *Remedy) error {
 	p.line("Image %s", cutMiddle(title(r.Analysis.Image), p.most()-len("Image ")))
 	p.base(r.Analysis.Base)
 	p.outlook(r)
+	p.secrets(r.Secrets)
 	p.fixes(r)
 	p.operations(r.Proposal)
 	p.hints(r.File)
@@ -94,6 +96,36 @@ func (p *page) outlook(r *Remedy) {
 	}
 	if a.Unshared > 0 {
 		p.paragraph("", human.Size(a.Unshared)+" of the base image's layers are merged, so other images of that base no longer share them.")
+	}
+}
+
+// secretsShown is how many findings of secrets are listed.
+const secretsShown = 10
+
+// secrets lists findings of secrets: which files hold them, and what to do. The patch doesn't
+// remove them.
+func (p *page) secrets(found []analyze.Finding) {
+	if len(found) == 0 {
+		return
+	}
+	p.heading("Secrets in the image (the patch leaves them in)")
+	for i := range found[:min(len(found), secretsShown)] {
+		f := &found[i]
+		p.paragraph("  ", clean.Line(f.Message))
+		var where []string
+		if l := clean.Line(place(f)); l != "" {
+			where = append(where, l)
+		}
+		if lines := stepLines(f.Step); len(lines) > 0 {
+			where = append(where, lines[0])
+		}
+		if len(where) > 0 {
+			p.line("  ↳ %s", strings.Join(where, " "))
+		}
+		p.paragraph("  → ", clean.Line(f.Advice))
+	}
+	if more := len(found) - secretsShown; more > 0 {
+		p.line("  and %s: peel report lists them", human.Count(more, "more finding", "more findings"))
 	}
 }
 
