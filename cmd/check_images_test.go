@@ -152,11 +152,11 @@ func TestWaive(t *testing.T) {
 		out         string
 	}{
 		{"by id", "[{id: 'forbid/model.bin/RUN make install', reason: why}]", 1, "\nWaived\n  20.0 kB  forbid/model.bin/RUN make install\n           why\n"},
-		{"all of a rule", "[{rule: forbid, path: /srv, reason: why}, {rule: forbid, path: '*EADME', reason: docs}]", 0, "passed: 0 of 1 rule, 1 waived"},
+		{"all of a rule", "[{rule: forbid, path: /srv, reason: why}, {rule: forbid, path: '*EADME', reason: docs}]", 0, "passed: 1 rule waived, 0 failed\n"},
 		{"as the figures go, the last day counts", "[{rule: forbid, path: /, reason: why, until: '9999-12-31'}]", 0, "until 9999-12-31: why"},
 		{"another path", "[{rule: forbid, path: /etc, reason: why}]", 1, "note: the waiver of forbid at /etc (.peel.yaml:5) is not needed"},
 		{"another image", "[{rule: forbid, path: /, image: job, reason: why}]", 1, "failed: 1 of 1 rule\n"},
-		{"this image", "[{rule: forbid, path: /, image: 'app*', reason: why}]", 0, "1 waived"},
+		{"this image", "[{rule: forbid, path: /, image: 'app*', reason: why}]", 0, "1 rule waived, 0 failed"},
 		{"expired", "[{rule: forbid, path: /, reason: why, until: '2020-01-31'}]", 1, "the waiver of forbid at / (.peel.yaml:5) counted until 2020-01-31:"},
 		{"expired and needless", "[{id: gone, reason: why, until: '2020-01-31'}]", 1, "FAIL  waive"},
 	} {

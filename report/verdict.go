@@ -58,28 +58,39 @@ func (v *Verdict) counts() counts {
 func (c counts) rules() int { return c.failed + c.warned + c.passed + c.unchecked + c.waived }
 
 // sentence says how the check went, its word and the rest parted by colon:
-// "failed: 2 of 5 rules, 1 warning".
+// "failed: 2 of 5 rules, 1 warned, 2 passed", or "passed: 3 rules, 2 warned, 0 failed". A check
+// that passed doesn't begin with a share of its rules: that would read as half failed.
 func (c counts) sentence(colon string) string {
-	rules := human.Count(c.rules(), "rule", "rules")
-	s := "passed" + colon + human.Comma(c.passed) + " of " + rules
-	switch {
-	case c.rules() == 0:
+	all := c.rules()
+	if all == 0 {
 		return "no rule is on"
+	}
+	var parts []string
+	add := func(n int, what string) {
+		switch {
+		case n > 0 && len(parts) == 0:
+			parts = append(parts, human.Count(n, "rule", "rules")+what)
+		case n > 0:
+			parts = append(parts, human.Comma(n)+what)
+		}
+	}
+	verdict := "failed"
+	if c.failed > 0 {
+		parts = append(parts, human.Comma(c.failed)+" of "+human.Count(all, "rule", "rules"))
+	} else {
+		verdict = "passed"
+		add(c.passed, "")
+	}
+	add(c.warned, " warned")
+	add(c.waived, " waived")
+	add(c.unchecked, " not checked")
+	switch {
 	case c.failed > 0:
-		s = "failed" + colon + human.Comma(c.failed) + " of " + rules
-	case c.passed == c.rules():
-		s = "passed" + colon + rules
+		add(c.passed, " passed")
+	case c.passed < all:
+		parts = append(parts, "0 failed")
 	}
-	if c.warned > 0 {
-		s += ", " + human.Count(c.warned, "warning", "warnings")
-	}
-	if c.waived > 0 {
-		s += ", " + human.Comma(c.waived) + " waived"
-	}
-	if c.unchecked > 0 {
-		s += ", " + human.Comma(c.unchecked) + " not checked"
-	}
-	return s
+	return verdict + colon + strings.Join(parts, ", ")
 }
 
 // imageCounts are several images of a check by what became of them.

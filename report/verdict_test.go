@@ -154,7 +154,7 @@ func TestCheckInColour(t *testing.T) {
 	coloured := *v
 	coloured.Coloured = true
 	text := written(t, CheckText, &coloured)
-	for _, want := range []string{"\x1b[1;31m  FAIL\x1b[0m", "\x1b[33m  warn\x1b[0m", "\x1b[32m  pass\x1b[0m", "\x1b[1;31mfailed: 1 of 4 rules, 1 warning, 1 not checked\x1b[0m"} {
+	for _, want := range []string{"\x1b[1;31m  FAIL\x1b[0m", "\x1b[33m  warn\x1b[0m", "\x1b[32m  pass\x1b[0m", "\x1b[1;31mfailed: 1 of 4 rules, 1 warned, 1 not checked, 1 passed\x1b[0m"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the text lacks %q", want)
 		}
