@@ -9,36 +9,34 @@ import (
 	"unicode/utf8"
 )
 
-// A text is shown in pieces: its lines, and of a line that is very long, parts
-// of maxPiece bytes at most, so that no row of the screen ever asks for more. A
-// piece is a row; rows and lines are counted from 0.
+// A text is shown in pieces: its lines, or parts of at most maxPiece bytes of very long lines,
+// so that no row of the screen ever needs more. A piece is a row; rows and lines are counted
+// from 0.
 //
-// Where a row is in a large file is known by marks, one in so many bytes: from
-// the nearest mark before it the pieces are counted on. There are never more
-// than maxMarks of them, however large the file is: then every second one is
-// dropped, and the distance doubles.
+// Marks show where rows are in a large file, with one mark for every so many bytes: pieces are
+// counted from the nearest mark before a row. There are at most maxMarks, whatever the size of
+// the file: beyond that, every second one is dropped, and the distance doubles.
 const (
 	maxPiece  = 4 << 10
 	maxMarks  = 1 << 16
-	markEvery = 64 << 10 // bytes, to begin with
-	readStep  = 4 << 20  // bytes that are looked through at a time, in the background
+	markEvery = 64 << 10 // initial distance in bytes
+	readStep  = 4 << 20  // bytes to scan at a time, in the background
 )
 
-// content is what a viewer reads: an analyze.Version's body.
+// content is what a viewer reads: the body of an analyze.Version.
 type content interface {
 	Size() int64
 	ReadAt(ctx context.Context, p []byte, off int64) (int, error)
 	Close() error
 }
 
-// A mark is where a piece begins.
+// A mark is the position where a piece begins.
 type mark struct {
 	off, row, line int64
-	cont           bool // it goes on with the line of the piece before
+	cont           bool // it continues the line of the previous piece
 }
 
-// after returns the mark of the piece behind one of n bytes, that ends its line
-// or not.
+// after returns the mark after a piece of n bytes; ends says whether the piece ends its line.
 func (k mark) after(n int, ends bool) mark {
 	k.off += int64(n)
 	k.row++
@@ -49,9 +47,8 @@ func (k mark) after(n int, ends bool) mark {
 	return k
 }
 
-// cutPiece returns the length of the piece that b begins with, its line feed
-// included, and whether it ends with one. What b holds must be more than a piece,
-// or all there is. No character is cut in two.
+// cutPiece returns the length of the first piece of b, including its line feed, and whether it
+// ends with one. b must hold more than a piece, or the whole rest. It never splits a character.
 func cutPiece(b []byte) (n int, ends bool) {
 	if i := bytes.IndexByte(b[:min(len(b), maxPiece+1)], '\n'); i >= 0 {
 		return i + 1, true
@@ -71,16 +68,16 @@ func cutPiece(b []byte) (n int, ends bool) {
 	return n, false
 }
 
-// enough reports whether b, which goes on, holds the whole of its first piece.
+// enough reports whether b, which isn't the whole rest, holds its whole first piece.
 func enough(b []byte) bool {
 	return len(b) > maxPiece || bytes.IndexByte(b, '\n') >= 0
 }
 
-// index is what is known of where a text's pieces are.
+// index holds the known positions of a text's pieces.
 type index struct {
-	marks []mark // some of them, the first first; those in the slice do not change any more
-	every int64  // bytes between two of them, at least
-	at    mark   // of the first piece that has not been looked at
+	marks []mark // some of them, in order; existing elements don't change
+	every int64  // minimum distance between two marks, in bytes
+	at    mark   // of the first piece that hasn't been scanned
 	done  bool   // at is the end
 }
 
@@ -89,13 +86,13 @@ func newIndex() index { return index{marks: []mark{{}}, every: markEvery} }
 // lines returns how many lines have been found.
 func (x *index) lines() int64 {
 	if x.at.cont {
-		return x.at.line + 1 // the last one has no line feed, or has not ended yet
+		return x.at.line + 1 // the last line has no line feed, or hasn't ended yet
 	}
 	return x.at.line
 }
 
-// scan counts the pieces of b, which is what the text has at x.at; last says that
-// there is nothing more. It returns a new index, of which x.marks is a beginning.
+// scan counts the pieces of b, which is the text at x.at; last says that it is the rest. It
+// returns a new index whose marks begin with x.marks.
 func (x index) scan(b []byte, last bool) index {
 	for len(b) > 0 && (last || enough(b)) {
 		n, ends := cutPiece(b)
@@ -116,7 +113,7 @@ func (x index) scan(b []byte, last bool) index {
 	return x
 }
 
-// A goal is a place in a text: what it counts, and how far that goes.
+// A goal is a place in a text: what it counts, and up to which number.
 type goal struct {
 	by goalKind
 	n  int64
@@ -131,7 +128,7 @@ const (
 	atEnd // the last row
 )
 
-// passed reports whether a mark lies behind the goal.
+// passed reports whether a mark lies after the goal.
 func (g goal) passed(k mark) bool {
 	switch g.by {
 	case byRow:
@@ -144,11 +141,11 @@ func (g goal) passed(k mark) bool {
 	return false
 }
 
-// reached reports whether x goes far enough to find the goal from. Rows are found
-// by counting on from what is known.
+// reached reports whether x covers enough of the text to find the goal. Rows are always found
+// by counting on.
 func (x *index) reached(g goal) bool { return x.done || g.by == byRow || g.passed(x.at) }
 
-// before returns the last mark that is not behind the goal.
+// before returns the last mark that isn't after the goal.
 func (x *index) before(g goal) mark {
 	if g.by == atEnd {
 		return x.marks[len(x.marks)-1]
@@ -161,12 +158,12 @@ func (x *index) before(g goal) mark {
 type piece struct {
 	mark
 	text   []byte // without its line feed
-	ends   bool   // it had one
+	ends   bool   // it had a line feed
 	tokens []token
 }
 
-// pieces calls fn with one piece after the other, from a mark on, until fn
-// returns false or the content ends. The text is fn's to keep.
+// pieces calls fn with one piece after the other, starting at a mark, until fn returns false or
+// the content ends. fn may keep the text.
 func pieces(ctx context.Context, c content, from mark, fn func(piece) bool) error {
 	const chunk = 64 << 10
 	var rest []byte
@@ -196,23 +193,23 @@ func pieces(ctx context.Context, c content, from mark, fn func(piece) bool) erro
 	}
 }
 
-// Bounds of what is held of a text around what is on the screen.
+// Bounds on the text held around the screen.
 const (
 	piecesBefore = 300
 	piecesAfter  = 700
-	piecesLeast  = 400     // behind the goal, however long they are
-	piecesBytes  = 1 << 19 // together, but for those
+	piecesLeast  = 400     // after the goal, whatever their length
+	piecesBytes  = 1 << 19 // in total, apart from those
 )
 
-// around returns the pieces around a goal, and the row that it is in, for a screen
-// of so many rows.
+// around returns the pieces around a goal, and the goal's row, for a screen with this many
+// rows.
 func (x *index) around(ctx context.Context, c content, g goal, screen int) (rows []piece, at int64, err error) {
 	start := x.before(g)
 	at = -1
 	if g.by == byRow {
 		at = g.n
 	} else {
-		// Which row is it? The last of those that do not begin behind it.
+		// The goal's row is the last one that doesn't begin after it.
 		err = pieces(ctx, c, start, func(p piece) bool {
 			if at >= 0 && (g.passed(p.mark) || g.by == byLine && p.line == g.n && p.cont) {
 				return false
@@ -232,7 +229,7 @@ func (x *index) around(ctx context.Context, c content, g goal, screen int) (rows
 		if p.row < first {
 			return true
 		}
-		p.text = append([]byte(nil), p.text...) // not all of what was read for it
+		p.text = append([]byte(nil), p.text...) // without the rest of the buffer
 		rows = append(rows, p)
 		bytes += len(p.text)
 		return p.row < at+least || p.row < at+piecesAfter && bytes < piecesBytes

@@ -12,30 +12,29 @@ import (
 	"github.com/peelhq/peel/internal/redact"
 )
 
-// previewRest is how long the cursor stays on a file before that is read.
+// previewRest is how long the cursor must rest on a file before it is read.
 const previewRest = 150 * time.Millisecond
 
-// previewRows bounds the lines of a preview. No more than headSize bytes are read.
+// previewRows bounds the lines of a preview. At most headSize bytes are read.
 const previewRows = 200
 
-// preview is the pane that shows how the file under the cursor begins. It follows
-// the cursor: a file is read once the cursor has rested on it, and given up when it
-// moves on. What would have to be fetched, or an image read again for it, is not
-// shown.
+// preview is the pane that shows the beginning of the file under the cursor. It reads a file
+// once the cursor has rested on it, and stops when the cursor moves on. It doesn't show files
+// that would have to be fetched, or for which an image would have to be read again.
 type preview struct {
 	on      bool
-	version analyze.Version // that the cursor is on
-	some    bool            // it is on one
-	seq     int             // of the version
+	version analyze.Version // under the cursor
+	some    bool            // the cursor is on one
+	seq     int             // number of the version
 	stop    context.CancelFunc
 
-	rows  []piece     // how the file begins
-	facts styledLines // instead, of what has no text
-	note  string      // instead, why there is nothing; clean
-	about string      // what the file is; "" while that is not known
+	rows  []piece     // the beginning of the file
+	facts styledLines // instead, if the file has no text
+	note  string      // instead, why nothing is shown; clean
+	about string      // description of the file; "" while it's unknown
 }
 
-// followPreview has the preview follow the cursor.
+// followPreview makes the preview follow the cursor.
 func (e *explorer) followPreview() tea.Cmd {
 	p := &e.preview
 	if !p.on {
@@ -69,7 +68,7 @@ func (e *explorer) followPreview() tea.Cmd {
 	return nil
 }
 
-// clearPreview gives up what is being read, and shows nothing.
+// clearPreview cancels reading, and shows nothing.
 func (e *explorer) clearPreview() {
 	p := &e.preview
 	if p.stop != nil {
@@ -111,7 +110,7 @@ func (msg previewMsg) update() tea.Cmd {
 	}
 }
 
-// readPreview reads how a file begins: its lines if it is text, and what it is.
+// readPreview reads the beginning of a file: its lines if it is text, and its description.
 func readPreview(ctx context.Context, v analyze.Version, path string) (rows []piece, about string, err error) {
 	body, err := v.Body(ctx)
 	if err != nil {
@@ -135,7 +134,7 @@ func readPreview(ctx context.Context, v analyze.Version, path string) (rows []pi
 	return rows, doc.description, err
 }
 
-// headContent is how a file begins, as content.
+// headContent is the beginning of a file as content.
 type headContent []byte
 
 func (h headContent) Size() int64  { return int64(len(h)) }
@@ -144,7 +143,7 @@ func (h headContent) ReadAt(_ context.Context, p []byte, off int64) (int, error)
 	return copy(p, h[min(off, int64(len(h))):]), nil
 }
 
-// previewedMsg brings what was read.
+// previewedMsg delivers what was read.
 type previewedMsg struct {
 	e     *explorer
 	seq   int
@@ -170,7 +169,7 @@ func (msg previewedMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
 	return nil
 }
 
-// previewTitle is what stands in the border of the preview.
+// previewTitle returns the texts in the border of the preview.
 func (e *explorer) previewTitle() (title, aside string) {
 	p := &e.preview
 	if !p.some {

@@ -9,31 +9,30 @@ import (
 // maxTyped bounds what can be typed or pasted into a prompt, in characters.
 const maxTyped = 1000
 
-// A prompt is a question in place of the footer, with a line to type the answer
-// into. While it is there it has all keys but ctrl+c.
+// A prompt is a question in place of the footer, with a line for the answer. While it is open
+// it gets all keys except ctrl+c.
 type prompt struct {
 	label  string // "search:"
-	aside  string // at the right: how many were found, what is wrong
-	failed bool   // aside tells of something wrong
-	chips  bool   // it narrows a list: where nothing is typed, backspace removes the list's last chip
+	aside  string // at the right: number of matches, or an error
+	failed bool   // aside is an error
+	chips  bool   // it narrows a list: backspace in an empty line removes the list's last chip
 	input  textinput.Model
 
-	// What to do once something was typed, when enter takes the answer, and
-	// when esc drops it. Each may be nil. done may open another prompt, or this
-	// one again.
+	// Callbacks for when something was typed, when enter accepts the answer, and when esc drops
+	// it. Each may be nil. done may open another prompt, or this one again.
 	changed func(text string) tea.Cmd
 	done    func(text string) tea.Cmd
 	dropped func() tea.Cmd
-	// other takes keys before the line does, if it wants them.
+	// other gets keys before the line, and may consume them.
 	other func(k tea.KeyPressMsg) (tea.Cmd, bool)
 }
 
-// newPrompt returns a prompt that begins with an answer to edit.
+// newPrompt returns a prompt with an answer to edit.
 func newPrompt(label, text string) *prompt {
 	in := textinput.New()
 	in.Prompt = ""
 	in.CharLimit = maxTyped
-	in.KeyMap.Paste = key.NewBinding() // a terminal pastes by itself; other programs are not asked
+	in.KeyMap.Paste = key.NewBinding() // terminals paste by themselves; don't ask other programs
 	in.Focus()
 	in.SetValue(text)
 	in.CursorEnd()
@@ -43,7 +42,7 @@ func newPrompt(label, text string) *prompt {
 func (m *model) ask(p *prompt)         { m.prompt = p }
 func (m *model) asking(p *prompt) bool { return p != nil && m.prompt == p }
 
-// promptKey takes a key while a prompt is there.
+// promptKey handles a key while a prompt is open.
 func (m *model) promptKey(k tea.KeyPressMsg) tea.Cmd {
 	p := m.prompt
 	if p.other != nil {
@@ -72,7 +71,7 @@ func (m *model) promptKey(k tea.KeyPressMsg) tea.Cmd {
 	return p.edit(k)
 }
 
-// edit has the line take a key, or text that was pasted.
+// edit passes a key or pasted text to the line.
 func (p *prompt) edit(msg tea.Msg) tea.Cmd {
 	was := p.input.Value()
 	p.input, _ = p.input.Update(msg) // its commands only blink the cursor
@@ -91,7 +90,7 @@ func (p *prompt) render(l *line, lk *look) {
 	l.skip(1)
 	aside := ""
 	if p.aside != "" {
-		room := max(l.left/2, l.left-width(lk.text(p.input.Value()))-4) // what is typed leaves free
+		room := max(l.left/2, l.left-width(lk.text(p.input.Value()))-4) // the space that the typed text leaves
 		aside = "  " + cut(p.aside, room, lk.sg.tail)
 	}
 	text := []rune(p.input.Value())

@@ -13,15 +13,15 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// rawDocs are the texts that describe an image, in the viewer in place of a file:
-// byte for byte as they are stored, or indented.
+// rawDocs shows an image's manifest and config in the viewer in place of a file: exactly as
+// stored, or indented.
 type rawDocs struct {
 	all    []analyze.Document
 	at     int
 	pretty bool
 }
 
-// viewDocuments opens a page on an image's manifest and config.
+// viewDocuments opens a page with an image's manifest and config.
 func viewDocuments(h host) tea.Cmd {
 	docs := h.analysis().Image.Documents()
 	if len(docs) == 0 {
@@ -33,7 +33,7 @@ func viewDocuments(h host) tea.Cmd {
 	return p.showRaw()
 }
 
-// showRaw shows the document that is chosen.
+// showRaw shows the selected document.
 func (p *viewer) showRaw() tea.Cmd {
 	p.drop()
 	p.seq++
@@ -59,7 +59,7 @@ func (p *viewer) showRaw() tea.Cmd {
 	}
 }
 
-// rawKey takes the keys that are other ones in a document than in a file.
+// rawKey handles the keys that do something else in a document than in a file.
 func (p *viewer) rawKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys, r := p.h.keys(), p.raw
 	var step int
@@ -83,7 +83,7 @@ func (p *viewer) rawKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return p.h.say("no other document: " + keys.older.first() + " and " + keys.newer.first() + " lead from the manifest to the config and back"), true
 }
 
-// rawTitle says which document it is, and how it is shown.
+// rawTitle says which document is shown, and how.
 func (p *viewer) rawTitle() (left, right string) {
 	how := "as it is stored"
 	if p.raw.pretty {
@@ -92,11 +92,11 @@ func (p *viewer) rawTitle() (left, right string) {
 	return p.path, how + " " + p.lk.sg.dot + " " + human.Size(int64(len(p.raw.all[p.raw.at].Text)))
 }
 
-// maxIndented bounds how deep a document may be nested that is indented: each level
-// makes every line longer.
+// maxIndented bounds how deeply a document to indent may be nested, since each level makes
+// every line longer.
 const maxIndented = 100
 
-// indented returns a JSON text with each value on a line of its own.
+// indented returns a JSON text with each value on its own line.
 func indented(text []byte) ([]byte, error) {
 	depth, most, quoted := 0, 0, false
 	for i := 0; i < len(text); i++ {
@@ -123,7 +123,7 @@ func indented(text []byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// textContent is a text in memory, as a file's content.
+// textContent is a text in memory that serves as a file's content.
 type textContent []byte
 
 func (t textContent) Size() int64  { return int64(len(t)) }

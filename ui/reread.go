@@ -8,19 +8,18 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// rereading tells how far an image has come that is read a second time: what came
-// as a stream has to be, before a file of it can be opened.
+// rereading is the progress of reading an image a second time. An image that came as a stream
+// must be read again before one of its files can be opened.
 type rereading struct {
 	newest *atomic.Pointer[Progress]
-	before *Progress // the last of the first reading
+	before *Progress // last progress of the first read
 }
 
 func (m *model) reread() rereading {
 	return rereading{newest: &m.loading.newest, before: m.loading.newest.Load()}
 }
 
-// says adds to what is being done how far that has come, if it takes reading the
-// image again.
+// says adds the progress to what is being done, if it involves reading the image again.
 func (r rereading) says(what string, lk *look) string {
 	if r.newest == nil {
 		return what + lk.sg.tail
@@ -36,10 +35,10 @@ func (r rereading) says(what string, lk *look) string {
 	return text
 }
 
-// A reader is a page that may have to wait until an image has been read again.
+// reader is a page that may have to wait until an image has been read again.
 type reader interface{ rereads() bool }
 
-// redrawMsg has the screen drawn anew while a page waits.
+// redrawMsg redraws the screen while a page waits.
 type redrawMsg struct {
 	h host
 	p reader
@@ -52,5 +51,5 @@ func (msg redrawMsg) update() tea.Cmd {
 	return msg.h.after(tickEvery, msg)
 }
 
-// redrawCmd has the screen drawn now and then while a page waits.
+// redrawCmd redraws the screen at intervals while a page waits.
 func redrawCmd(h host, p reader) tea.Cmd { return h.after(tickEvery, redrawMsg{h, p}) }

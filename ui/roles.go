@@ -11,15 +11,15 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// A role is what a colour is for: the settings can give each another one than the
-// theme has.
+// A role is the purpose of a colour. The settings can assign another colour to each role than
+// the theme.
 type role struct {
 	name string
 	help string
-	of   func(p *palette) []*color.Color // that have it
+	of   func(p *palette) []*color.Color // colours with this role
 }
 
-// roles are all of them, in the order in which peel config lists them.
+// roles lists all roles, in the order of peel config.
 var roles = []role{
 	{"text", "running text", func(p *palette) []*color.Color { return []*color.Color{&p.text} }},
 	{"dim", "what matters less", func(p *palette) []*color.Color { return []*color.Color{&p.dim} }},
@@ -43,7 +43,7 @@ var roles = []role{
 	{"name", "in a file: names being defined", func(p *palette) []*color.Color { return []*color.Color{&p.name} }},
 }
 
-// Roles returns what the settings can give a colour to, by name, with what it is.
+// Roles returns the names of the roles whose colours settings can change, and their help.
 func Roles() (names []string, help map[string]string) {
 	help = map[string]string{}
 	for _, r := range roles {
@@ -53,15 +53,15 @@ func Roles() (names []string, help map[string]string) {
 	return names, help
 }
 
-// ansiColours are the names of the terminal's own 16 colours, as ECMA-48 and aixterm
-// number them.
+// ansiColours are the names of the terminal's own 16 colours, numbered as in ECMA-48 and
+// aixterm.
 var ansiColours = []string{
 	"black", "red", "green", "yellow", "blue", "magenta", "cyan", "white",
 	"bright-black", "bright-red", "bright-green", "bright-yellow", "bright-blue", "bright-magenta", "bright-cyan", "bright-white",
 }
 
-// parseColour reads a colour: "#rgb" or "#rrggbb", a number of the 256 colours, or
-// the name of one of the terminal's own 16.
+// parseColour parses a colour: "#rgb" or "#rrggbb", one of the 256 colours by number, or one of
+// the terminal's own 16 by name.
 func parseColour(s string) (color.Color, error) {
 	if digits, ok := strings.CutPrefix(s, "#"); ok {
 		if _, err := strconv.ParseUint(digits, 16, 32); err == nil && (len(digits) == 3 || len(digits) == 6) {
@@ -75,7 +75,7 @@ func parseColour(s string) (color.Color, error) {
 	return nil, fmt.Errorf("unknown colour %q: use #rrggbb, a number from 0 to 255, or a name such as red or bright-blue", s)
 }
 
-// checkColours returns what is wrong with the colours of settings.
+// checkColours returns an error if the colours in settings are invalid.
 func checkColours(theme string, colours map[string]string) error {
 	if theme == "none" && len(colours) > 0 {
 		return fmt.Errorf("colours: the theme none has no colours: choose another one")
@@ -92,10 +92,10 @@ func checkColours(theme string, colours map[string]string) error {
 	return nil
 }
 
-// with returns the palette with the colours that the settings give to roles.
+// with returns the palette with the colours that the settings assign to roles.
 func (p palette) with(colours map[string]string) palette {
 	for _, r := range roles {
-		if c, err := parseColour(colours[r.name]); err == nil { // Check has told of errors
+		if c, err := parseColour(colours[r.name]); err == nil { // Check has reported errors
 			for _, of := range r.of(&p) {
 				*of = c
 			}

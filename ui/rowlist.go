@@ -10,52 +10,50 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// A rowList is the rows of the files pane: open directories with their children,
-// depth first. With every directory of a large image open those are millions, so
-// they are not listed. The view knows how many lines there are below each node;
-// a row is found by going down from the root, past what stands before it, and
-// only the children of directories on that way are put in order.
+// A rowList has the rows of the files pane: open directories with their children, depth first.
+// With every directory of a large image open, there are millions of rows, so they aren't
+// listed. The view knows the number of lines below each node. A row is found by going down from
+// the root, past the rows before it, and only the children of directories on the way are
+// sorted.
 //
-// It is made by a command, and then belongs to the event loop; only all may be
-// used by others.
+// A command makes it, and then it belongs to the event loop. Only all may be called elsewhere.
 type rowList struct {
 	tree  *analyze.Tree
 	view  *analyze.View
 	order order
-	open  opened // its own
+	open  opened // the list's own copy
 	count int
-	flat  *flatList // instead of directories and what is in them; nil if those are listed
+	flat  *flatList // instead of a tree; nil to list a tree
 
-	// Of each node with a flipped directory at it or below: how many rows more
-	// there are below its row than without those.
+	// For each node with a flipped directory at it or below: how many more rows are below its
+	// row than without the flipped directories.
 	shift map[analyze.NodeID]int
-	// Large directories that are open. They take long to order: that is done
-	// beforehand, and they do not change.
+	// Large open directories. Sorting them takes long, so that happens in advance, and they
+	// don't change.
 	wide  map[analyze.NodeID]rowDir
 	large []analyze.NodeID // the tree's directories that are large
 
-	dirs   map[analyze.NodeID]rowDir // those that were gone through lately
-	held   int                       // children in dirs
-	window []row                     // those that were looked at last
+	dirs   map[analyze.NodeID]rowDir // recently visited directories
+	held   int                       // number of children in dirs
+	window []row                     // recently visited rows
 	from   int                       // the first of window
 }
 
-// A rowDir is a directory that was gone through.
+// A rowDir is a visited directory.
 type rowDir struct {
-	kids []analyze.NodeID // that the view shows, in order
-	ends []int            // by child: rows of it and of those before it, with all below them
+	kids []analyze.NodeID // that the view shows, sorted
+	ends []int            // by child: number of rows of it and the children before it, including everything below them
 }
 
 // Bounds of a rowList.
 const (
-	largeDir      = 1 << 14 // children from which on a directory is ordered beforehand
-	maxCachedKids = 1 << 17 // children of directories that are kept in order
+	largeDir      = 1 << 14 // number of children from which a directory is sorted in advance
+	maxCachedKids = 1 << 17 // number of children of directories that are kept sorted
 	windowRows    = 256
 )
 
-// newRowList makes the rows of a view. It orders large directories, and passes
-// over all nodes if no list of this tree came before, so it is to be called from
-// a command. The error is the context's.
+// newRowList makes the rows of a view. It sorts large directories, and visits all nodes if this
+// is the first list of the tree, so call it from a command. It returns the context's error.
 func newRowList(ctx context.Context, v *analyze.View, by order, open opened, before *rowList) (*rowList, error) {
 	l := &rowList{tree: v.Tree(), view: v, order: by, open: open.clone(), dirs: map[analyze.NodeID]rowDir{}}
 	if before != nil && before.tree == l.tree && before.flat == nil {
@@ -103,13 +101,13 @@ func (l *rowList) countRows() {
 			n = l.tree.Parent(n)
 		}
 	}
-	for _, n := range slices.Backward(slices.Sorted(maps.Keys(l.shift))) { // children before their parents
+	for _, n := range slices.Backward(slices.Sorted(maps.Keys(l.shift))) { // children before parents
 		if n == analyze.Root {
 			break
 		}
 		_, joined := l.view.Joined(n)
 		switch open := l.open.has(n); {
-		case joined: // what stands on its row is open or not
+		case joined: // whether the node on its row is open
 		case open && !l.open.all:
 			l.shift[n] += l.view.Kids(n)
 		case !open && l.open.all:
@@ -154,8 +152,7 @@ func (l *rowList) at(i int) row {
 	return l.window[i-l.from]
 }
 
-// all goes through all rows. It may be used while the event loop uses others of
-// l's methods.
+// all returns all rows. It may be used while the event loop calls other methods.
 func (l *rowList) all() iter.Seq[row] {
 	if l != nil && l.flat != nil {
 		return l.flat.all(l.tree)
@@ -174,13 +171,12 @@ func (l *rowList) all() iter.Seq[row] {
 	}
 }
 
-// find returns the row of node n, or of its nearest parent that has one; 0 if
-// there is none.
+// find returns the row of node n, or of its nearest parent with a row; 0 if there is none.
 func (l *rowList) find(n analyze.NodeID) int {
 	if l.flat != nil {
 		return l.flat.find(n)
 	}
-	var path []analyze.NodeID // n and its parents, the highest first
+	var path []analyze.NodeID // n and its parents, highest first
 	for ; n != analyze.Root; n = l.tree.Parent(n) {
 		path = append(path, n)
 	}
@@ -206,10 +202,10 @@ func (l *rowList) find(n analyze.NodeID) int {
 	return found
 }
 
-// row returns the row of which head is the first node.
+// row returns the row whose first node is head.
 func (l *rowList) row(head analyze.NodeID, depth int) row { return viewRow(l.view, head, depth) }
 
-// viewRow returns the row of a view of which head is the first node.
+// viewRow returns the row of a view whose first node is head.
 func viewRow(v *analyze.View, head analyze.NodeID, depth int) row {
 	n := head
 	for joined := true; joined; {
@@ -218,7 +214,7 @@ func viewRow(v *analyze.View, head analyze.NodeID, depth int) row {
 	return row{head: head, node: n, depth: int32(depth), kids: v.Kids(n) > 0}
 }
 
-// below returns how many rows there are below that of which n is the first node.
+// below returns the number of rows below the row whose first node is n.
 func (l *rowList) below(n analyze.NodeID) int {
 	rows := l.shift[n]
 	if l.open.all {
@@ -227,7 +223,7 @@ func (l *rowList) below(n analyze.NodeID) int {
 	return rows
 }
 
-// dir returns a directory with what is needed to go through it.
+// dir returns a directory as needed to visit it.
 func (l *rowList) dir(n analyze.NodeID) rowDir {
 	if d, ok := l.wide[n]; ok {
 		return d
@@ -240,7 +236,7 @@ func (l *rowList) dir(n analyze.NodeID) rowDir {
 	return d
 }
 
-// counted counts the rows of ordered children.
+// counted counts the rows of sorted children.
 func (l *rowList) counted(kids []analyze.NodeID) rowDir {
 	d := rowDir{kids, make([]int, len(kids))}
 	rows := 0
@@ -251,7 +247,7 @@ func (l *rowList) counted(kids []analyze.NodeID) rowDir {
 	return d
 }
 
-// kids returns the children of n that the view shows, in order, and keeps them.
+// kids returns the children of n that the view shows, sorted, and caches them.
 func (l *rowList) kids(n analyze.NodeID) []analyze.NodeID {
 	if d, ok := l.wide[n]; ok {
 		return d.kids
@@ -269,7 +265,7 @@ func (l *rowList) kids(n analyze.NodeID) []analyze.NodeID {
 	return kids
 }
 
-// arranged is the same, and keeps nothing.
+// arranged does the same without the cache.
 func (l *rowList) arranged(n analyze.NodeID) []analyze.NodeID {
 	if d, ok := l.wide[n]; ok {
 		return d.kids
@@ -277,8 +273,8 @@ func (l *rowList) arranged(n analyze.NodeID) []analyze.NodeID {
 	return ordered(l.view, l.order, n)
 }
 
-// ordered returns the children of n that a view shows, in order. What they are
-// ordered by is looked up once for each.
+// ordered returns the children of n that a view shows, sorted. It looks up the sort key of each
+// child once.
 func ordered(v *analyze.View, by order, n analyze.NodeID) []analyze.NodeID {
 	all := v.Tree().Children(n)
 	kids := make([]analyze.NodeID, 0, len(all))
@@ -291,7 +287,7 @@ func ordered(v *analyze.View, by order, n analyze.NodeID) []analyze.NodeID {
 	if by == byName && back {
 		slices.Reverse(kids)
 	}
-	if by == byName || len(kids) < 2 { // they come by name
+	if by == byName || len(kids) < 2 { // they are sorted by name already
 		return kids
 	}
 	type ranked struct {
@@ -309,7 +305,7 @@ func ordered(v *analyze.View, by order, n analyze.NodeID) []analyze.NodeID {
 		if back {
 			a.bytes, b.bytes, a.wasted, b.wasted = b.bytes, a.bytes, b.wasted, a.wasted
 		}
-		switch { // cmp.Or would compute all of it
+		switch { // cmp.Or would evaluate all its arguments
 		case a.wasted != b.wasted:
 			return cmp.Compare(b.wasted, a.wasted)
 		case a.bytes != b.bytes:

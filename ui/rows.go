@@ -11,7 +11,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// An order is what the rows of a directory are ordered by.
+// An order is a sort order for the rows of a directory.
 type order uint8
 
 const (
@@ -20,10 +20,10 @@ const (
 	byName               // bytewise
 	orderCount
 
-	reversed order = 1 << 4 // is added to one of these for the other way round
+	reversed order = 1 << 4 // added to one of these for the reverse order
 )
 
-// base returns the order without its direction, and whether that is the other one.
+// base returns the order without its direction, and whether it is reversed.
 func (o order) base() (by order, back bool) { return o &^ reversed, o&reversed != 0 }
 
 func (o order) String() string {
@@ -31,8 +31,8 @@ func (o order) String() string {
 	return [orderCount]string{"size", "wasted", "name"}[by]
 }
 
-// compare orders two children of one directory as a view has them; it leaves
-// those by name that come to the same.
+// compare compares two children of one directory in a view. Children that compare equal stay
+// sorted by name.
 func (o order) compare(v *analyze.View, a, b analyze.NodeID) int {
 	by, back := o.base()
 	if back {
@@ -47,19 +47,17 @@ func (o order) compare(v *analyze.View, a, b analyze.NodeID) int {
 	return 0
 }
 
-// A row is one line of the files pane: a node, and how deep it stands. The
-// children of the root have depth 0. Directories that hold nothing but one other
-// stand on one row with it: "usr/share/doc".
+// A row is one line of the files pane: a node and its depth. The children of the root have
+// depth 0. A directory that contains only one other directory shares its row: "usr/share/doc".
 type row struct {
-	head  analyze.NodeID // the first of them; node itself if there is but one
-	node  analyze.NodeID // the last
+	head  analyze.NodeID // first node on the row; node itself if there is only one
+	node  analyze.NodeID // last node on the row
 	depth int32
 	kids  bool // the view shows something below it
 }
 
-// opened says which directories are open: none or all of them, but for those
-// that the reader has flipped by hand. It stays small where a set of all open
-// ones would be as large as the tree.
+// opened is the set of open directories: none or all, except for those that were flipped by
+// hand. It stays small where a set of all open directories would be as large as the tree.
 type opened struct {
 	all    bool
 	except map[analyze.NodeID]struct{}
@@ -87,20 +85,20 @@ func (o *opened) set(n analyze.NodeID, open bool) {
 // clone returns a copy that shares nothing with o.
 func (o opened) clone() opened { return opened{o.all, maps.Clone(o.except)} }
 
-// A rowsRequest is what the files pane is to show.
+// A rowsRequest describes what the files pane should show.
 type rowsRequest struct {
 	spec   analyze.Spec
 	order  order
 	opened opened
-	flat   bool // no directories, but a list of all else
+	flat   bool // a flat list instead of directories
 
 	filter   analyze.Filter
-	filtered opened // the open directories while there is a filter
-	auto     bool   // filtered is to be as what the filter leaves has it
+	filtered opened // directories that are open while there is a filter
+	auto     bool   // set filtered to suit the filter's results
 
-	screen int // open just the branches that hold the bytes, for so many rows; 0: as they are
+	screen int // open only the branches that hold the bytes, for this many rows; 0 to leave them
 
-	elsewhere int // how many paths match in any layer, if none does in what is shown
+	elsewhere int // number of paths that match in any layer, if none matches in the shown rows
 }
 
 // open returns the directories that are open.
@@ -111,25 +109,23 @@ func (w *rowsRequest) open() *opened {
 	return &w.filtered
 }
 
-// autoOpen is how many paths a filter may leave to have their directories opened
-// by itself.
+// autoOpen is the maximum number of paths of a filter for which their directories are opened
+// automatically.
 const autoOpen = 20_000
 
-// A viewCache keeps the views that filters have made. It belongs to the command
-// that makes rows: there is never more than one at work.
+// A viewCache caches the views that filters have made. It belongs to the command that makes
+// rows, of which only one runs at a time.
 type viewCache struct {
-	views []*analyze.View // latest use last
+	views []*analyze.View // most recently used last
 }
 
-// maxFiltered bounds the filtered views that are held. Each holds the view that it
-// is made from.
+// maxFiltered bounds the cached filtered views. Each refers to the view that it was made from.
 const maxFiltered = 4
 
-// view returns the view that a request asks for. It passes over all nodes if that
-// is not there yet.
+// view returns the view for a request. If it isn't cached, view visits all nodes.
 func (c *viewCache) view(ctx context.Context, t *analyze.Tree, w *rowsRequest) (*analyze.View, error) {
 	whole := t.View(w.spec)
-	whole.PrepareStrips() // here, and not while a frame is drawn
+	whole.PrepareStrips() // here rather than while drawing a frame
 	if w.filter.Empty() {
 		return whole, nil
 	}
@@ -150,10 +146,9 @@ func (c *viewCache) view(ctx context.Context, t *analyze.Tree, w *rowsRequest) (
 	return v, nil
 }
 
-// makeRows makes the rows that a request asks for, those from before being what was
-// shown last; nil if nothing was. It makes the view if that is not there yet,
-// which is a pass over the nodes, so it is to be called from a command. It says in
-// w what w has left to it. The error is the context's.
+// makeRows makes the rows for a request. before is the last list shown, or nil. It makes the
+// view if needed, which visits all nodes, so call it from a command. It records in w the
+// decisions that w left open. It returns the context's error.
 func makeRows(ctx context.Context, t *analyze.Tree, w *rowsRequest, cache *viewCache, before *rowList) (*rowList, error) {
 	view, err := cache.view(ctx, t, w)
 	if err != nil {
@@ -192,7 +187,7 @@ func isDir(view *analyze.View, n analyze.NodeID) bool {
 	return !ok || v.Change() != analyze.Removed && v.Kind() == analyze.TypeDir
 }
 
-// length returns how many directories stand on the row.
+// length returns the number of directories on the row.
 func (r row) length(t *analyze.Tree) int {
 	n := 1
 	for at := r.node; at != r.head; at = t.Parent(at) {
@@ -201,7 +196,7 @@ func (r row) length(t *analyze.Tree) int {
 	return n
 }
 
-// name returns what the row's directories are called, together.
+// name returns the joined names of the row's directories.
 func (r row) name(t *analyze.Tree) string {
 	name := t.Name(r.node)
 	for at := r.node; at != r.head; {
@@ -211,20 +206,20 @@ func (r row) name(t *analyze.Tree) string {
 	return name
 }
 
-// rowsMsg brings the rows that the request of number seq asked for.
+// rowsMsg delivers the rows for the request with number seq.
 type rowsMsg struct {
 	to      func(rowsMsg) tea.Cmd
 	seq     int
 	request rowsRequest
 	rows    *rowList
 	cache   *viewCache
-	err     error // the request was given up: there are no rows
+	err     error // the request was cancelled: there are no rows
 }
 
 func (msg rowsMsg) update() tea.Cmd { return msg.to(msg) }
 
-// rowsCmd makes the rows of the files' request, off the event loop, and gets those
-// around the anchor ready.
+// rowsCmd makes the rows for the files' request, off the event loop, and prepares those around
+// the anchor.
 func (f *files) rowsCmd(ctx context.Context) tea.Cmd {
 	t, before, anchor := f.a.Tree, f.rows, f.anchor
 	msg := rowsMsg{to: f.onRows, seq: f.seq, request: f.request, cache: f.cache}

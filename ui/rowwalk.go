@@ -6,25 +6,26 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// A rowWalk goes from one row to the next.
+// A rowWalk iterates over rows.
 type rowWalk struct {
 	l      *rowList
 	kids   func(analyze.NodeID) []analyze.NodeID
 	levels []rowLevel
 }
 
-// A rowLevel is an open directory that a walk is in.
+// A rowLevel is an open directory on the walk's path.
 type rowLevel struct {
 	kids []analyze.NodeID
 	next int
 }
 
-// walk begins before the first row. kids returns a directory's ordered children.
+// walk returns a walk that starts before the first row. kids returns a directory's sorted
+// children.
 func (l *rowList) walk(kids func(analyze.NodeID) []analyze.NodeID) rowWalk {
 	return rowWalk{l: l, kids: kids, levels: []rowLevel{{kids: kids(analyze.Root)}}}
 }
 
-// skip goes to before row i, from the beginning.
+// skip moves from the beginning to just before row i.
 func (w *rowWalk) skip(l *rowList, i int) {
 	w.levels = w.levels[:0]
 	for dir := analyze.Root; ; {
@@ -42,7 +43,7 @@ func (w *rowWalk) skip(l *rowList, i int) {
 	}
 }
 
-// next returns the next row; false if there is none.
+// next returns the next row, or false if there is none.
 func (w *rowWalk) next() (row, bool) {
 	for len(w.levels) > 0 {
 		at := &w.levels[len(w.levels)-1]

@@ -17,91 +17,80 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// ErrInterrupted is what Run returns when ctrl+c ended it before the image was
-// read.
+// ErrInterrupted is what Run returns if ctrl+c ended it before the image was read.
 var ErrInterrupted = errors.New("interrupted")
 
 var errNothing = errors.New("nothing to show")
 
-// Options says what the screen shows. Load is required, or Compare and Open, or Sources
-// and Open are.
+// Options says what the screen shows. Set Load, Compare and Open, or Sources and Open.
 type Options struct {
-	// Load reads and analyses the image to begin with. Nil: the screen begins
-	// with the picker.
+	// Load reads and analyses the first image. If nil, the screen begins with the picker.
 	Load Loader
 
-	// Name is what is being opened, as it was asked for.
+	// Name is the image to open, as the user wrote it.
 	Name string
 
-	// Flags are those that the program was called with, for every command alike: a
-	// command that is copied has them too. Each is one word.
+	// Flags are the program's global flags, each as one word. Copied commands include them.
 	Flags []string
 
-	// Ref is what Open takes to read that image again: the way back may lead to it.
-	// "" if it can be read only once.
+	// Ref is the reference with which Open can read that image again, since the way back may
+	// lead to it. "" if it can be read only once.
 	Ref string
 
-	// Sources are where the images are that can be picked, and Open returns what
-	// reads one of them. The analysis that was shown before stays in use until the
-	// other one is whole. Close is called with each that a loader has returned, once
-	// nothing uses it any more, but for those in use when the program ends. It may be
-	// called on any goroutine. Nil: there is nothing to close.
+	// Sources are the places with images to pick from, and Open returns a loader for one of
+	// them. The previous analysis stays in use until the new one is complete. Close is called,
+	// on any goroutine, with each analysis that a loader returned, once nothing uses it any
+	// more, except for those in use when the program ends. If nil, nothing needs to be closed.
 	Sources []Source
 	Open    func(ref string) Loader
 	Close   func(*analyze.Analysis)
 
-	// Compare is what the screen begins with, in place of an image: a comparison of two,
-	// the earlier one first, which Open reads. A side that names the same image as the
-	// other is read once.
+	// Compare, if not nil, makes the screen begin with a comparison of two images, the earlier
+	// one first, which Open reads. If both sides name the same image, it is read once.
 	Compare *[2]Side
 
-	// Settings are how the reader wants the screen; see Settings.Check.
+	// Settings are the user's settings; see Settings.Check.
 	Settings Settings
 
-	// Actions are what the screen can have done. Those that are nil are not
-	// offered.
+	// Actions are functions that the screen can call. Those that are nil aren't offered.
 	Actions Actions
 
-	// NoDockerfile says, in a sentence for people, why no Dockerfile is known of an
-	// image whose analysis has none.
+	// NoDockerfile is a sentence for people that says why an image's analysis has no
+	// Dockerfile.
 	NoDockerfile string
 
-	// Input and Output are the terminal. Nil: the process's own.
+	// Input and Output are the terminal. Nil means the process's own.
 	Input  io.Reader
 	Output io.Writer
 
-	// Environ is the environment, as of os.Environ. Nil: the process's own. It
-	// says what the terminal can show: TERM, COLORTERM, NO_COLOR, LC_ALL ...
+	// Environ is the environment in the form of os.Environ. Nil means the process's own. It
+	// describes what the terminal can show: TERM, COLORTERM, NO_COLOR, LC_ALL ...
 	Environ []string
 }
 
-// A Loader reads and analyses an image. It is called once, on a goroutine of its
-// own; its context is cancelled as soon as the reader quits, or does not want the
-// image any more. It may call progress from any goroutine, as often as it likes,
-// and show with what has been read so far (see analyze.Watch).
+// A Loader reads and analyses an image. It is called once, on its own goroutine. Its context is
+// cancelled when the user quits or leaves the image. It may call progress from any goroutine,
+// as often as it likes, and show with what has been read so far (see analyze.Watch).
 type Loader func(ctx context.Context, progress func(Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error)
 
-// framesPerSecond is how often it is looked whether there is something new to draw:
-// as often as Bubble Tea allows. At 60, a frame would wait for 8 ms on average.
+// framesPerSecond is how often the program checks whether there is something new to draw: as
+// often as Bubble Tea allows. At 60, a frame would wait for 8 ms on average.
 const framesPerSecond = 120
 
-// How long Run waits, once the terminal is restored, for a Load and a task whose
-// contexts have been cancelled: after the reader has quit, and when ctx has been
-// cancelled, which is in a hurry.
+// How long Run waits, once the terminal is restored, for a Load and a task whose contexts have
+// been cancelled: after the user has quit, and, shorter, after ctx has been cancelled.
 const (
 	quitGrace   = 5 * time.Second
 	cancelGrace = 200 * time.Millisecond
 )
 
-// Run opens the screen, and returns when the reader quits. The terminal is then
-// as it was before.
+// Run opens the screen, and returns when the user quits, with the terminal restored.
 //
-// Run returns nil when the reader quits, also while the image is still being
-// read; the error of Load as it is; ErrInterrupted after ctrl+c while loading;
-// ctx's error when that is cancelled: within a second, also on a terminal that
-// nobody reads any more. Signals are the caller's: Run heeds ctx alone. When it
-// returns, Load has returned too, unless it does not heed its context within a few
-// seconds, or that second.
+// It returns nil when the user quits, even while the image is still being read; the error of
+// Load unchanged; ErrInterrupted after ctrl+c while loading; or ctx's error within a second
+// after ctx is cancelled, even if nothing reads the terminal any more. The caller handles
+// signals: Run only watches ctx. When it returns, Load has returned too, unless Load ignores
+// its cancelled context for a few seconds, or for that second.
 func Run(ctx context.Context, o Options) error {
 	if o.Environ == nil {
 		o.Environ = os.Environ()
@@ -125,7 +114,7 @@ func Run(ctx context.Context, o Options) error {
 	cancel()
 	loads.close()
 	late := time.After(grace)
-	for _, idle := range []<-chan struct{}{loads.idle, m.tasks.idle()} { // their contexts are cancelled
+	for _, idle := range []<-chan struct{}{loads.idle, m.tasks.idle()} { // their contexts have been cancelled
 		select {
 		case <-idle:
 			continue
@@ -144,14 +133,14 @@ func Run(ctx context.Context, o Options) error {
 	return nil
 }
 
-// run runs the model until the reader quits or ctx ends, and restores the terminal.
+// run runs the model until the user quits or ctx ends, and restores the terminal.
 func (m *model) run(ctx context.Context) error {
 	o := m.options
 	opts := []tea.ProgramOption{tea.WithContext(ctx), tea.WithEnvironment(o.Environ), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond)}
 	if o.Input != nil {
 		opts = append(opts, tea.WithInput(o.Input))
 	}
-	if m.noColor { // whatever the value of NO_COLOR
+	if m.noColor { // whatever the value of NO_COLOR is
 		opts = append(opts, tea.WithColorProfile(colorprofile.ASCII))
 	}
 	out := o.Output
@@ -186,7 +175,7 @@ func (m *model) run(ctx context.Context) error {
 	return err
 }
 
-// guarded returns a load that does not begin once the gate is closed.
+// guarded wraps a loader so that it doesn't begin once the gate is closed.
 func guarded(g *gate, load Loader) Loader {
 	return func(ctx context.Context, progress func(Progress), show func(*analyze.Analysis)) (*analyze.Analysis, error) {
 		if !g.enter() {
@@ -197,8 +186,8 @@ func guarded(g *gate, load Loader) Loader {
 	}
 }
 
-// envLookup returns a function that looks variables up in env, a list as of
-// os.Environ; the last setting of a variable counts.
+// envLookup returns a function that looks up variables in env, a list in the form of
+// os.Environ. The last setting of a variable counts.
 func envLookup(env []string) func(string) string {
 	return func(name string) string {
 		for _, setting := range slices.Backward(env) {

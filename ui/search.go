@@ -9,30 +9,29 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// search is what the explorer searches for, and what the newest search is at.
+// search is the explorer's search, with the state of the newest one.
 type search struct {
-	query analyze.Query // the last one that was kept or is being typed
-	found matches       // of the last search that came to an end
+	query analyze.Query // the query that was last accepted or is being typed
+	found matches       // of the last completed search
 
-	seq  int                // of the newest search
-	stop context.CancelFunc // gives it up
+	seq  int                // number of the newest search
+	stop context.CancelFunc // cancels it
 	busy bool               // keys wait for it
 }
 
 // A typedSearch is a search that is being typed.
 type typedSearch struct {
 	prompt *prompt
-	result *foundMsg // what the newest search has found; nil until it has
+	result *foundMsg // result of the newest search; nil until there is one
 
-	// What esc brings back.
+	// State that esc restores.
 	from  location
 	open  opened
 	query analyze.Query
 	found *analyze.Found
 }
 
-// askSearch asks what to search for, and shows the first match while it is
-// typed.
+// askSearch opens the prompt of a search, and shows the first match while you type.
 func (e *explorer) askSearch() tea.Cmd {
 	s := &e.search
 	fuzzy := s.query.Fuzzy
@@ -56,7 +55,7 @@ func (e *explorer) askSearch() tea.Cmd {
 		if text == "" {
 			return e.cancelSearch()
 		}
-		if e.typed.result == nil { // keys wait for what is on its way
+		if e.typed.result == nil { // keys wait for the pending result
 			s.busy = true
 			return nil
 		}
@@ -78,7 +77,7 @@ func searchLabel(fuzzy bool) string {
 	return "search:"
 }
 
-// cancelSearch goes back to where the search was begun.
+// cancelSearch returns to where the search began.
 func (e *explorer) cancelSearch() tea.Cmd {
 	e.search.cancel()
 	e.search.query, e.files.found = e.typed.query, e.typed.found
@@ -87,15 +86,14 @@ func (e *explorer) cancelSearch() tea.Cmd {
 	return cmd
 }
 
-// restoreRows shows what was shown before the search.
+// restoreRows shows the rows from before the search.
 func (e *explorer) restoreRows() tea.Cmd {
 	*e.files.request.open() = e.typed.open.clone()
 	e.files.anchor = e.typed.from.files.node
 	return e.files.ask()
 }
 
-// keepMatch ends the typing of a search at what it has found, with a way back to
-// where it began.
+// keepMatch ends the typing of a search at its match, with a way back to where it began.
 func (e *explorer) keepMatch(msg foundMsg) tea.Cmd {
 	from := e.typed.from
 	e.typed = nil
@@ -109,8 +107,8 @@ func (e *explorer) keepMatch(msg foundMsg) tea.Cmd {
 	return nil
 }
 
-// nextMatch goes to the next match in a direction, or to the one nearest to the
-// cursor if the last search has been forgotten.
+// nextMatch goes to the next match in a direction, or to the match nearest to the cursor if the
+// last search is no longer active.
 func (e *explorer) nextMatch(d direction) tea.Cmd {
 	if e.search.query.Text == "" {
 		return e.h.say("no search to repeat: / searches")
@@ -119,7 +117,7 @@ func (e *explorer) nextMatch(d direction) tea.Cmd {
 	return e.seek(d)
 }
 
-// goToMatch goes to where nextMatch leads.
+// goToMatch goes to the match that nextMatch found.
 func (e *explorer) goToMatch(msg foundMsg) tea.Cmd {
 	if msg.n == 0 {
 		return e.seekOutside(msg)
@@ -138,8 +136,8 @@ func (e *explorer) goToMatch(msg foundMsg) tea.Cmd {
 	return tea.Batch(e.h.say(text), e.reveal(msg.at))
 }
 
-// seekOutside says of a search that has found nothing in what is shown where
-// there is something, and goes there if no filter of the reader's forbids it.
+// seekOutside handles a search without a match in the shown rows: it says where there are
+// matches, and goes there unless the user's filter prevents it.
 func (e *explorer) seekOutside(msg foundMsg) tea.Cmd {
 	switch {
 	case msg.outside == 0:
@@ -154,7 +152,7 @@ func (e *explorer) seekOutside(msg foundMsg) tea.Cmd {
 	return e.seek(nearest)
 }
 
-// foundMsg brings what a search has found.
+// foundMsg delivers the result of a search.
 type foundMsg struct {
 	e     *explorer
 	seq   int
@@ -162,19 +160,19 @@ type foundMsg struct {
 	from  direction
 	matches
 	at      analyze.NodeID // the match to go to
-	nth     int            // the how-manieth it is, from 1
-	n       int            // how many the view shows
-	outside int            // how many it does not
+	nth     int            // its number, from 1
+	n       int            // number of matches that the view shows
+	outside int            // number of other matches
 	wrapped bool
-	err     error // it was given up
+	err     error // it was cancelled
 }
 
-// count says which of how many matches it is.
+// count formats the match's number and the number of matches.
 func (msg foundMsg) count() string {
 	return human.Comma(msg.nth) + " of " + human.Comma(msg.n)
 }
 
-// update shows what was found, unless it is not what is searched for by now.
+// update shows the result, unless the query has changed.
 func (msg foundMsg) update() tea.Cmd {
 	e := msg.e
 	s := &e.search
@@ -204,7 +202,7 @@ func (msg foundMsg) update() tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-// aside says in the prompt what was found; free is false if a filter is on.
+// aside describes the result in the prompt; free is false if a filter is active.
 func (msg foundMsg) aside(free bool) string {
 	switch {
 	case msg.query.Text == "":
@@ -219,7 +217,7 @@ func (msg foundMsg) aside(free bool) string {
 	return "beyond the filter: " + human.Comma(msg.outside)
 }
 
-// refoundMsg brings what was found again, in a tree that has more.
+// refoundMsg delivers the matches in a tree with more layers.
 type refoundMsg struct {
 	e     *explorer
 	found *analyze.Found
@@ -233,7 +231,7 @@ func (msg refoundMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
 	return nil
 }
 
-// refindCmd finds what stands out again, in a tree of more layers.
+// refindCmd finds the highlighted matches again in a tree with more layers.
 func (e *explorer) refindCmd() tea.Cmd {
 	if e.files.found == nil {
 		return nil

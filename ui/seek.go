@@ -9,26 +9,26 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// A direction says which match is wanted.
+// A direction selects a match.
 type direction uint8
 
 const (
-	nearest  direction = iota // at the cursor or after it; of a fuzzy search the best
-	forward                   // after the cursor; of a fuzzy search the next best
+	nearest  direction = iota // at the cursor or after it; for a fuzzy search, the best
+	forward                   // after the cursor; for a fuzzy search, the next best
 	backward                  // before it
 )
 
-// matches are what a query matches: in the tree, and in a view of it. They are
-// made when they are first wanted, and hold as long as the query and the view.
+// matches are the matches of a query in the tree and in a view of it. They are computed on
+// first use, and valid for that query and view.
 type matches struct {
 	tree   *analyze.Tree
 	found  *analyze.Found
 	view   *analyze.View
 	set    *analyze.Set
-	ranked []analyze.NodeID // of a fuzzy query, the best first
+	ranked []analyze.NodeID // for a fuzzy query, best first
 }
 
-// in makes the matches of q in a view, of those that there are.
+// in computes the missing parts of the matches of q in a view.
 func (x matches) in(ctx context.Context, t *analyze.Tree, q analyze.Query, v *analyze.View) (matches, error) {
 	var err error
 	if x.found == nil || x.tree != t || x.found.Query() != q {
@@ -51,7 +51,7 @@ func (x matches) in(ctx context.Context, t *analyze.Tree, q analyze.Query, v *an
 	return x, nil
 }
 
-// cancel gives up the search that is under way.
+// cancel cancels the current search.
 func (s *search) cancel() {
 	s.seq++
 	s.busy = false
@@ -60,8 +60,8 @@ func (s *search) cancel() {
 	}
 }
 
-// seek searches for the match in a direction, from the cursor, or while the
-// query is typed from where that began. A search that is under way is given up.
+// seek searches in a direction, from the cursor or, while the query is typed, from where the
+// search began. It cancels a search in progress.
 func (e *explorer) seek(d direction) tea.Cmd {
 	s, f := &e.search, &e.files
 	busy := s.busy
@@ -83,26 +83,26 @@ func (e *explorer) seek(d direction) tea.Cmd {
 	return seekCmd(ctx, stop, s.seq, job)
 }
 
-// sameFilter reports whether a view is what a filter leaves.
+// sameFilter reports whether a view is the result of a filter.
 func sameFilter(v *analyze.View, f analyze.Filter) bool {
 	was, _ := v.Filtered()
 	return was.String() == f.String()
 }
 
-// A seekJob is what a search is told.
+// A seekJob has the parameters of a search.
 type seekJob struct {
-	e       *explorer // what is found is onRows to it
+	e       *explorer // the explorer that gets the result
 	t       *analyze.Tree
-	view    *analyze.View // to search; nil if it is yet to be made from the request
+	view    *analyze.View // to search; nil if it must first be made from the request
 	request rowsRequest
 	from    analyze.NodeID
 	to      direction
 	query   analyze.Query
-	known   matches   // that may still hold
-	flat    *flatList // the rows, if they are no tree; else nil
+	known   matches   // that may still be valid
+	flat    *flatList // the rows, if they are a flat list; else nil
 }
 
-// do does the job.
+// do runs the search.
 func (j seekJob) do(ctx context.Context) (foundMsg, error) {
 	msg := foundMsg{e: j.e, query: j.query, from: j.to}
 	var err error
@@ -135,7 +135,7 @@ func (j seekJob) do(ctx context.Context) (foundMsg, error) {
 	return msg, nil
 }
 
-// byPosition chooses a match in the order of the rows.
+// byPosition selects a match by the order of the rows.
 func (j seekJob) byPosition(msg *foundMsg) {
 	w := walk{t: j.t, view: j.view, set: msg.set, order: j.request.order}
 	switch {
@@ -149,7 +149,7 @@ func (j seekJob) byPosition(msg *foundMsg) {
 	msg.nth = w.position(msg.at)
 }
 
-// byRank chooses a match by how good it is.
+// byRank selects a match by its quality.
 func (j seekJob) byRank(msg *foundMsg) {
 	at := slices.Index(msg.ranked, j.from)
 	switch last := len(msg.ranked) - 1; {
@@ -169,9 +169,9 @@ func (j seekJob) byRank(msg *foundMsg) {
 	msg.at, msg.nth = msg.ranked[at], at+1
 }
 
-// seekCmd searches, off the event loop.
+// seekCmd searches off the event loop.
 func seekCmd(ctx context.Context, stop context.CancelFunc, seq int, j seekJob) tea.Cmd {
-	j.request.opened, j.request.filtered = opened{}, opened{} // the event loop's own
+	j.request.opened, j.request.filtered = opened{}, opened{} // they belong to the event loop
 	return func() tea.Msg {
 		defer stop()
 		msg, err := j.do(ctx)

@@ -8,24 +8,24 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// A gate counts what is under way, and lets nothing more begin once it is shut.
+// A gate counts running operations, and lets no more begin once it is closed.
 type gate struct {
 	mu   sync.Mutex
 	in   int
 	shut bool
-	idle chan struct{} // closed when the gate is shut and nothing is under way any more
+	idle chan struct{} // closed when the gate is closed and nothing is running
 }
 
 func newGate() *gate { return &gate{idle: make(chan struct{})} }
 
-// expect counts something that will be under way, whether the gate is shut or not.
+// expect counts an operation that will run, whether or not the gate is closed.
 func (g *gate) expect() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.in++
 }
 
-// enter reports whether something may begin; leave is then called at its end.
+// enter reports whether an operation may begin; if so, call leave at its end.
 func (g *gate) enter() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -43,7 +43,7 @@ func (g *gate) leave() {
 	g.rest()
 }
 
-// rest says that nothing is under way, once that is so for good.
+// rest closes idle once nothing runs and nothing can begin.
 func (g *gate) rest() {
 	select {
 	case <-g.idle:
@@ -54,7 +54,7 @@ func (g *gate) rest() {
 	}
 }
 
-// close shuts the gate. What is under way goes on.
+// close closes the gate. Running operations go on.
 func (g *gate) close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -62,25 +62,24 @@ func (g *gate) close() {
 	g.rest()
 }
 
-// A session is the time for which one image, or the list of images, has the screen.
-// The image before goes on until another one has been read, so that it can come
-// back: what is asked for about it waits. Then, everything that is under way for it
-// is cancelled; what that brings all the same is dropped; and it is closed once
-// nothing uses it any more.
+// A session is the time during which one image, or the list of images, has the screen. The
+// previous image's session lasts until another image has been read, so that it can return; its
+// requests wait meanwhile. Then all its operations are cancelled, late results are dropped, and
+// the image is closed once nothing uses it any more.
 type session struct {
 	*gate
 	before *session // nil for the first
 	cancel context.CancelFunc
 }
 
-// newSession begins a session, and returns the context of all that is done in it.
+// newSession begins a session, and returns the context of its operations.
 func newSession(ctx context.Context, before *session) (context.Context, *session) {
 	s := &session{gate: newGate(), before: before}
 	ctx, s.cancel = context.WithCancel(ctx)
 	return ctx, s
 }
 
-// end cancels what is under way in the session.
+// end cancels the session's operations.
 func (s *session) end() {
 	if s != nil {
 		s.cancel()
@@ -88,7 +87,7 @@ func (s *session) end() {
 	}
 }
 
-// over waits until nothing is under way any more, in this session and those before.
+// over waits until no operation is running, in this session and earlier ones.
 func (s *session) over(ctx context.Context) error {
 	if s == nil {
 		return nil
@@ -104,10 +103,9 @@ func (s *session) over(ctx context.Context) error {
 	}
 }
 
-// bind makes a command one of the session, which is not over before it has run:
-// what it brings is for this session alone. It runs even if the session has ended,
-// with its context cancelled, since it may hold something open. A nil session has
-// all commands as they are.
+// bind makes a command part of the session: its result goes only to this session, which isn't
+// over until the command has run. The command runs even if the session has ended, with its
+// context cancelled, since it may hold a resource. A nil session returns commands unchanged.
 func (s *session) bind(cmd tea.Cmd) tea.Cmd {
 	if s == nil || cmd == nil {
 		return cmd
@@ -150,12 +148,10 @@ func (msg sessionMsg) update(m *model) tea.Cmd {
 	return nil
 }
 
-// A holder is a message that brings something open. drop lets go of it, if
-// nobody takes the message any more.
+// A holder is a message with an open resource. drop releases it if nobody receives the message.
 type holder interface{ drop() }
 
-// later brings a message once some time has passed, unless the context is
-// cancelled before.
+// later delivers a message after some time, unless the context is cancelled first.
 func later(ctx context.Context, d time.Duration, msg tea.Msg) tea.Cmd {
 	return func() tea.Msg {
 		t := time.NewTimer(d)

@@ -12,23 +12,23 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// Settings are how the reader wants the screen. An empty value is the default.
+// Settings are the user's settings for the screen. An empty value means the default.
 type Settings struct {
 	Theme   string // one of Themes
-	Sort    string // one of Sorts: how files are ordered at first
-	Mode    string // one of Modes: which files are shown at first
+	Sort    string // one of Sorts: the initial order of files
+	Mode    string // one of Modes: which files are shown initially
 	Columns string // one of ColumnChoices: whether mode and owner are shown
-	Mouse   string // one of MouseChoices: whether it is the program's or the terminal's
+	Mouse   string // one of MouseChoices: whether the program or the terminal gets it
 
-	// Colours are those of roles, by the names that Roles lists, in place of the
-	// theme's: "#rrggbb", "0" to "255", "red".
+	// Colours override the theme's colours for roles, by the names from Roles: "#rrggbb", "0"
+	// to "255", "red".
 	Colours map[string]string
 
-	// Commands are the reader's own.
+	// Commands are user-defined commands.
 	Commands []OwnCommand
 
-	// Keys are those of actions, by the names that AllKeys lists, in place of
-	// the usual ones: "ctrl+x", "pgdown", "X".
+	// Keys override the default keys of actions, by the names from AllKeys: "ctrl+x", "pgdown",
+	// "X".
 	Keys map[string][]string
 }
 
@@ -41,7 +41,7 @@ var (
 	MouseChoices  = []string{"on", "off"}
 )
 
-// Check returns what is wrong with the settings, nil if nothing is.
+// Check returns an error if the settings are invalid.
 func (s Settings) Check() error {
 	for _, v := range []struct {
 		name, value string
@@ -64,7 +64,7 @@ func (s Settings) Check() error {
 	return err
 }
 
-// AllKeys returns the keys of every action by its name, as the settings have them.
+// AllKeys returns the keys of every action by name, with the settings applied.
 func (s Settings) AllKeys() (map[string][]string, error) {
 	k, err := newKeyMap(false).with(s.Keys)
 	if err != nil {
@@ -75,9 +75,9 @@ func (s Settings) AllKeys() (map[string][]string, error) {
 	return all, nil
 }
 
-// use has the model begin as the settings have it.
+// use applies the settings to a new model.
 func (m *model) use(s Settings) {
-	if k, err := m.km.with(s.Keys); err == nil { // Check has told of errors
+	if k, err := m.km.with(s.Keys); err == nil { // Check has reported errors
 		m.km = k.withOwn(s.Commands)
 	}
 	m.theme = max(slices.Index(Themes, s.Theme), 0)
@@ -88,15 +88,15 @@ func (m *model) use(s Settings) {
 	}
 }
 
-// initial is what the explorer opens with.
+// initial is the explorer's initial state.
 type initial struct {
 	order  order
 	mode   analyze.Mode
 	attrs  choice
-	divide int // columns of the left frame; 0: as the width has it
+	divide int // columns of the left frame; 0 to follow the width
 }
 
-// themeOf is the theme that is wanted, or what suits the terminal.
+// themeOf returns the theme from the settings, or one that suits the terminal.
 func (m *model) themeOf() theme {
 	switch {
 	case m.noColor:
@@ -116,7 +116,7 @@ func (m *model) themeOf() theme {
 // each calls f with every binding.
 func (k *keyMap) each(f func(*binding)) {
 	for _, v := range reflect.ValueOf(k).Elem().Fields() {
-		switch v.Type() { // a test asserts that there are no others
+		switch v.Type() { // a test checks that there are no others
 		case reflect.TypeFor[binding]():
 			f((*binding)(v.Addr().UnsafePointer()))
 		case reflect.TypeFor[[]binding]():
@@ -127,9 +127,9 @@ func (k *keyMap) each(f func(*binding)) {
 	}
 }
 
-// with returns the keys with others for some actions. It is an error to name an
-// action that there is not, to take all keys from one, or to give a key to two
-// where both could be meant.
+// with returns the keys with the keys of some actions replaced. It is an error to name an
+// unknown action, to remove all keys of one, or to assign a key to two actions that are
+// available in the same place.
 func (k *keyMap) with(keys map[string][]string) (*keyMap, error) {
 	out := *k
 	out.views = slices.Clone(k.views)
@@ -160,7 +160,7 @@ func (k *keyMap) with(keys map[string][]string) (*keyMap, error) {
 	return &out, err
 }
 
-// keyName is how a key is called in the help: "^x", "PgDn", "X".
+// keyName returns a key's name in the help: "^x", "PgDn", "X".
 func keyName(name string) string {
 	switch name {
 	case "pgdown":
@@ -182,7 +182,7 @@ func keyName(name string) string {
 	return name
 }
 
-// distinct reports a key that has two meanings where both could be meant.
+// distinct returns an error if a key has two meanings in the same place.
 func (k *keyMap) distinct() error {
 	for _, scope := range k.narrowScopes() {
 		seen := map[string]string{}

@@ -15,27 +15,27 @@ type signs struct {
 	open    string    // before a directory whose content is shown
 	closed  string    // before a directory whose content is not
 	mark    string    // at the left of the selected row
-	drop    string    // in a chip: a click removes it
+	drop    string    // in a chip: click to remove it
 	marked  string    // before the name of a marked path
 	between string    // at the left of a layer in the chosen range
 	base    string    // beside a layer of the base image
 	box     string    // beside a container's own layer
 	bar     string    // bytes that show
-	run     [7]string // a cell of a bar that is filled from the left, by eighths
-	rise    [8]string // a cell that is filled from below, by eighths
-	waste   string    // bytes that are wasted, where no colour tells
-	wasteIn string    // a cell that they do not fill
+	run     [7]string // a cell of a bar partly filled from the left, in eighths
+	rise    [8]string // a cell partly filled from below, in eighths
+	waste   string    // wasted bytes, without colours
+	wasteIn string    // the empty part of such a cell
 	less    string    // there is more to the left
 	more    string    // there is more to the right
 	was     string    // between a value and the one before it; two columns in ASCII
 	link    string    // between a symlink and its target; two columns in ASCII
 	hard    string    // between a hard link and its target; two columns in ASCII
-	order   string    // after the column that rows are ordered by
-	back    string    // the same, if they are ordered the other way round
+	order   string    // after the name of the sort column
+	back    string    // the same, in reverse order
 	tail    string    // where a text is cut off; two columns in ASCII
 	dot     string    // between two facts
-	up      string    // so many rows are out of sight before those that are shown
-	down    string    // and after them
+	up      string    // before the number of rows hidden above
+	down    string    // and below
 	under   string    // between a layer and the one that hides it; two columns in ASCII
 
 	full, empty         string // of the bar while loading
@@ -98,7 +98,7 @@ var asciiSigns = signs{
 	lowLeft: "+", lowRight: "+", leftJoin: "+", rightJoin: "+",
 }
 
-// fill is a cell of a bar that is filled from the left to so many eighths, of 1 to 8.
+// fill returns a cell of a bar filled from the left by 1 to 8 eighths.
 func (sg *signs) fill(eighths int) string {
 	if eighths == 8 {
 		return sg.bar
@@ -106,7 +106,7 @@ func (sg *signs) fill(eighths int) string {
 	return sg.run[eighths-1]
 }
 
-// wasted is the same for wasted bytes, where no colour tells them.
+// wasted returns the same for wasted bytes, without colours.
 func (sg *signs) wasted(eighths int) string {
 	switch {
 	case eighths >= 6:
@@ -117,9 +117,9 @@ func (sg *signs) wasted(eighths int) string {
 	return " "
 }
 
-// asciiLocale reports whether the terminal is told to be no UTF-8 one: the
-// first of LC_ALL, LC_CTYPE and LANG that is set decides (POSIX, "Environment
-// Variables", 8.2). Windows' terminals take UTF-8 whatever these say.
+// asciiLocale reports whether the locale isn't UTF-8: the first of LC_ALL, LC_CTYPE and LANG
+// that is set decides (POSIX, "Environment Variables", 8.2). Windows terminals always accept
+// UTF-8.
 func asciiLocale(getenv func(string) string) bool {
 	if runtime.GOOS == "windows" {
 		return false

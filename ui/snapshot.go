@@ -10,23 +10,23 @@ import (
 	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
-// A snapshot is an analysis with what the screen needs to show it at once, worked
-// out off the event loop.
+// A snapshot is an analysis with the data that the screen needs to show it immediately,
+// computed off the event loop.
 type snapshot struct {
 	a        *analyze.Analysis
-	commands []string           // by layer, in words, clean
-	lines    []*dockerfile.Line // of the Dockerfile, by layer; nil where none is known
+	commands []string           // in words and clean, by layer
+	lines    []*dockerfile.Line // of the Dockerfile, by layer; nil if unknown
 	layers   []layerFacts
 
-	// Of the files, as they are shown first. An analysis that takes the place of
-	// another one of the same image is without.
+	// The initial rows of the files. An analysis that replaces another one of the same image
+	// has none.
 	initial initial
 	rows    rowsMsg
 	start   analyze.NodeID // where the cursor begins
 }
 
-// newSnapshot works out all but the rows. It passes over lists that may be long,
-// so it is to be called from a command.
+// newSnapshot computes everything but the rows. It goes through lists that may be long, so call
+// it from a command.
 func newSnapshot(a *analyze.Analysis, t cleaner) *snapshot {
 	s := &snapshot{a: a, commands: make([]string, len(a.Layers)), lines: dockerfile.Lines(a.Image, a.Dockerfile), layers: factsByLayer(a)}
 	for i, l := range a.Layers {
@@ -37,10 +37,10 @@ func newSnapshot(a *analyze.Analysis, t cleaner) *snapshot {
 	return s
 }
 
-// unknownStep stands in the place of a build step that nothing is known of.
+// unknownStep stands for an unknown build step.
 const unknownStep = "unknown"
 
-// firstSnapshot gets ready what the first frame shows. The error is the context's.
+// firstSnapshot prepares the first frame. It returns the context's error.
 func firstSnapshot(ctx context.Context, a *analyze.Analysis, in initial, t cleaner) (*snapshot, error) {
 	s := newSnapshot(a, t)
 	s.initial = in
@@ -57,8 +57,8 @@ func firstSnapshot(ctx context.Context, a *analyze.Analysis, in initial, t clean
 	return s, err
 }
 
-// firstNode chooses where the explorer opens: at the most wasted path, or as near
-// to it as the final union goes, with the directories above it open.
+// firstNode chooses where the explorer opens: at the most wasted path, or its nearest parent in
+// the final union, with the directories above it open.
 func firstNode(a *analyze.Analysis) (analyze.NodeID, opened) {
 	var open opened
 	if a.Waste.Len() == 0 {
@@ -74,11 +74,11 @@ func firstNode(a *analyze.Analysis) (analyze.NodeID, opened) {
 // reading reports whether layers are still being read.
 func (m *model) reading() bool { return m.a == nil || !m.a.Whole() }
 
-// loadedMsg brings what has been read.
+// loadedMsg delivers an analysis.
 type loadedMsg struct {
 	s     *snapshot
 	err   error
-	close func() // lets go of the analysis, if it is whole
+	close func() // releases the analysis, if it is complete
 }
 
 // drop closes an image that nobody waits for any more.
@@ -88,14 +88,14 @@ func (msg loadedMsg) drop() {
 	}
 }
 
-// update opens the views on an analysis, or puts it in the place of one of fewer
-// layers, or ends the program if there is none.
+// update opens the views on an analysis, replaces an analysis of fewer layers, or ends the
+// program if there is none.
 func (msg loadedMsg) update(m *model) tea.Cmd {
 	switch {
 	case msg.err != nil:
 		return m.broken(msg.err)
 	case m.a != nil && m.a.Whole():
-		return nil // of fewer layers, and too late
+		return nil // it has fewer layers, and comes too late
 	}
 	var next tea.Cmd
 	if !msg.s.a.Whole() {
@@ -117,9 +117,8 @@ func (msg loadedMsg) update(m *model) tea.Cmd {
 	return tea.Batch(next, settled, dropped, m.arriveAgain())
 }
 
-// untouched reports whether the reader has not done anything yet: then the first
-// view is made anew for what has been read, so that it does not depend on how fast
-// that came.
+// untouched reports whether the user hasn't done anything yet. If so, the first view is made
+// again for what has been read, so that it doesn't depend on the speed of reading.
 func (m *model) untouched() bool {
 	return !m.touched && len(m.over) == 0 && m.prompt == nil && m.view == filesView
 }
@@ -139,7 +138,7 @@ func (m *model) openViews(s *snapshot) tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-// adopt has every view and page show another analysis of the same image.
+// adopt makes every view and page show another analysis of the same image.
 func (m *model) adopt(s *snapshot) tea.Cmd {
 	m.a = s.a
 	var cmds []tea.Cmd
@@ -151,14 +150,14 @@ func (m *model) adopt(s *snapshot) tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-// settledMsg brings the analysis with its comparisons made.
+// settledMsg delivers the analysis after its comparisons.
 type settledMsg struct {
 	s   *snapshot
 	err error
 }
 
-// update takes in what the comparisons have changed: words and counts, but no
-// size and no row.
+// update applies the results of the comparisons, which change words and counts, but no sizes
+// and no rows.
 func (msg settledMsg) update(m *model) tea.Cmd {
 	if msg.err != nil {
 		return m.broken(msg.err)
@@ -166,8 +165,8 @@ func (msg settledMsg) update(m *model) tea.Cmd {
 	return m.adopt(msg.s)
 }
 
-// settleCmd makes the comparisons that loading has left, and waits for the base if
-// that has not been found, if there is anything of the kind.
+// settleCmd runs the comparisons that loading has left, and waits for the base if it hasn't
+// been found yet.
 func (m *model) settleCmd() tea.Cmd {
 	ctx, a, text := m.ctx, m.a, m.lk.cleaner
 	if a.Settled() {
@@ -188,7 +187,7 @@ func (m *model) loadCmd() tea.Cmd {
 	return func() tea.Msg {
 		defer close(shown)
 		a, err := load(ctx, report, func(a *analyze.Analysis) {
-			select { // the newest replaces one that has not been taken yet
+			select { // the newest progress replaces one that hasn't been received yet
 			case <-shown:
 			default:
 			}
@@ -208,8 +207,8 @@ func (m *model) loadCmd() tea.Cmd {
 	}
 }
 
-// imageTitle is what an image is called on the screen. A name that is a tag alone,
-// as OCI archives have it, says too little: what was opened stands before it.
+// imageTitle returns an image's title on the screen. If its name is only a tag, as in OCI
+// archives, the title also has what was opened.
 func imageTitle(name, opened string) string {
 	if strings.ContainsAny(name, ":/@") || opened == "" {
 		return name
@@ -221,7 +220,7 @@ func imageTitle(name, opened string) string {
 	return file + ":" + name
 }
 
-// shownCmd waits for an analysis of what has been read so far.
+// shownCmd waits for an analysis of the layers read so far.
 func (m *model) shownCmd() tea.Cmd {
 	ctx, shown, loaded := m.ctx, m.shown, m.loadedFrom()
 	return func() tea.Msg {
@@ -231,13 +230,13 @@ func (m *model) shownCmd() tea.Cmd {
 				return nil
 			}
 			return loaded(ctx, a)
-		case <-ctx.Done(): // the loading may not even have begun
+		case <-ctx.Done(): // loading may not even have begun
 			return nil
 		}
 	}
 }
 
-// loadedFrom returns what makes a message of an analysis.
+// loadedFrom returns a function that makes a message from an analysis.
 func (m *model) loadedFrom() func(ctx context.Context, a *analyze.Analysis) loadedMsg {
 	in, text := m.initial, m.lk.cleaner
 	return func(ctx context.Context, a *analyze.Analysis) loadedMsg {

@@ -13,41 +13,37 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// A Source is where images to pick from may be: an engine, or the files of a
-// folder.
+// A Source is a place with images to pick from: an engine, or the files in a folder.
 type Source struct {
 	Name string // "docker"
 
-	// List returns the source's images. It is called on a goroutine of its own,
-	// each time the picker opens. There may be images beside an error; one that
-	// is ErrNoSource says that it is no loss.
+	// List returns the source's images. It is called on its own goroutine each time the picker
+	// opens. It may return images and an error; ErrNoSource is not shown as a failure.
 	List func(ctx context.Context) ([]Candidate, error)
 }
 
-// ErrNoSource says that a source does not exist here, as an engine that is not
-// installed.
+// ErrNoSource means that a source doesn't exist here, such as an engine that isn't installed.
 var ErrNoSource = errors.New("not here")
 
-// A Candidate is an image that can be picked. What is not known is zero, or
-// negative where that is said.
+// A Candidate is an image that can be picked. Unknown values are zero, or negative where noted.
 type Candidate struct {
-	Ref      string // what Options.Open is called with
+	Ref      string // argument for Options.Open
 	Name     string
-	From     string // "docker", or the name of a file
-	Size     int64  // bytes; -1 if not known
+	From     string // "docker", or a file name
+	Size     int64  // in bytes; -1 if unknown
 	Created  time.Time
-	Layers   int // -1 if not known
+	Layers   int // -1 if unknown
 	Platform string
 }
 
-// sourceState is what a source has said so far.
+// sourceState is a source's answer so far.
 type sourceState struct {
 	pending bool
 	images  []Candidate
 	err     error
 }
 
-// An imageOrder is how the picker's list is sorted.
+// An imageOrder is a sort order for the picker's list.
 type imageOrder uint8
 
 const (
@@ -56,10 +52,10 @@ const (
 	byImageSize // largest first
 	imageOrders
 
-	imagesReversed imageOrder = 1 << 4 // is added to one of these for the other way round
+	imagesReversed imageOrder = 1 << 4 // added to one of these for the reverse order
 )
 
-// base returns the order without its direction, and whether that is the other one.
+// base returns the order without its direction, and whether it is reversed.
 func (o imageOrder) base() (by imageOrder, back bool) {
 	return o &^ imagesReversed, o&imagesReversed != 0
 }
@@ -69,7 +65,7 @@ func (o imageOrder) String() string {
 	return [...]string{"age", "name", "size"}[by]
 }
 
-// compare says which of two images stands first.
+// compare compares two images in this order.
 func (o imageOrder) compare(a, b *Candidate) int {
 	first := 0
 	by, back := o.base()
@@ -85,8 +81,8 @@ func (o imageOrder) compare(a, b *Candidate) int {
 	return cmp.Or(first, human.CompareNames(a.Name, b.Name), strings.Compare(a.Ref, b.Ref))
 }
 
-// askSources asks every source for its images, those that have answered before
-// too. What they said then stays until they answer.
+// askSources asks every source for its images, including those that have answered before. Their
+// old answers stay until the new ones arrive.
 func (p *picker) askSources() tea.Cmd {
 	p.asked++
 	var cmds []tea.Cmd
@@ -103,7 +99,7 @@ func (p *picker) askSources() tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-// listedMsg brings the images of a source.
+// listedMsg delivers the images of a source.
 type listedMsg struct {
 	p             *picker
 	source, asked int
@@ -119,9 +115,8 @@ func (msg listedMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
 	return nil
 }
 
-// fill lists what was found, matches what is searched for, in its order. The
-// cursor stays on its image, unless it is on the first row: that is where it
-// has not been moved yet.
+// fill lists the images that match the search, sorted. The cursor stays on its image, unless it
+// is on the first row, where it starts.
 func (p *picker) fill() {
 	ref := ""
 	if c, ok := p.current(); ok && p.cursor > 0 {
@@ -150,8 +145,8 @@ func (p *picker) fill() {
 	p.to(max(at, 0))
 }
 
-// has reports whether all words, in small letters, are in what the picker shows
-// of an image.
+// has reports whether the picker's text for an image contains all words, which are in lower
+// case.
 func (c *Candidate) has(words []string) bool {
 	text := strings.ToLower(c.Name + " " + c.From + " " + c.Platform + " " + c.Ref)
 	for _, w := range words {
@@ -162,7 +157,7 @@ func (c *Candidate) has(words []string) bool {
 	return true
 }
 
-// pending are the names of the sources that have not answered yet.
+// pending returns the names of the sources that haven't answered yet.
 func (p *picker) pending() []string {
 	var names []string
 	for i, s := range p.states {

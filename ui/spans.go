@@ -15,13 +15,13 @@ func spansWidth(spans []span) int {
 	return n
 }
 
-// A styledLines is lines of spans, made once and drawn as long as they hold. Lines
-// that are too long are cut off.
+// styledLines are lines of spans, made once and drawn many times. Lines that are too long are
+// cut off.
 type styledLines [][]span
 
 func (p *styledLines) add(spans ...span) { *p = append(*p, spans) }
 
-// gap adds an empty line, unless there is one.
+// gap adds an empty line, unless the last line is empty.
 func (p *styledLines) gap() {
 	if n := len(*p); n > 0 && len((*p)[n-1]) > 0 {
 		*p = append(*p, nil)

@@ -6,16 +6,16 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// The shadow strip: one column a layer beside every path. With more layers
-// than columns a part of it is shown, around the selected layer.
+// A strip has one column per layer beside every path. If there are more layers than columns, it
+// shows a part around the selected layer.
 type strip struct {
 	layers   int // of the image
-	selected int // the layer whose column is lit
-	first, n int // the layers that are shown
+	selected int // the layer whose column is highlighted
+	first, n int // the visible layers
 }
 
-// minStrip is the least number of columns that a strip of more layers is
-// given, so that a layer's number has room above it.
+// minStrip is the minimum width of a strip that doesn't show all layers, so that a layer's
+// number fits above it.
 const minStrip = 4
 
 // newStrip fits a strip into at most room columns.
@@ -25,9 +25,9 @@ func newStrip(layers, selected, room int) strip {
 	return strip{layers: layers, selected: selected, first: first, n: n}
 }
 
-// head draws the numbers of the first, the last and the selected layer above
-// their columns, with a sign at either side where there are more layers. It
-// takes a column at either side of the strip.
+// head draws the numbers of the first, the last and the selected layer above their columns,
+// with a sign on each side where there are more layers. It takes one extra column on each side
+// of the strip.
 func (s strip) head(l *line, lk *look) {
 	edge := func(more bool, sign string) {
 		if more {
@@ -38,7 +38,7 @@ func (s strip) head(l *line, lk *look) {
 	}
 	edge(s.first > 0, lk.sg.less)
 
-	// Which label stands where: -1 is none.
+	// The label at each position; -1 for none.
 	at := make([]byte, s.n)
 	lit := make([]bool, s.n)
 	label := func(layer, start int, mark bool) {
@@ -78,7 +78,7 @@ func (s strip) head(l *line, lk *look) {
 	edge(s.first+s.n < s.layers, lk.sg.more)
 }
 
-// row draws the signs of one path; signs are those of the layers that are shown.
+// row draws the signs of one path; signs has those of the visible layers.
 func (s strip) row(l *line, lk *look, signs []analyze.Sign) {
 	for i := s.first; i < s.first+s.n; i++ {
 		sign := analyze.SignNothing
@@ -93,7 +93,7 @@ func (s strip) row(l *line, lk *look, signs []analyze.Sign) {
 	}
 }
 
-// layer returns the layer whose column is the strip's i-th.
+// layer returns the layer in the strip's i-th column.
 func (s strip) layer(i int) (int, bool) {
 	return s.first + i, i >= 0 && i < s.n
 }

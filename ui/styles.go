@@ -10,19 +10,19 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// A palette is what a theme is made of. A nil colour is the terminal's own.
+// A palette has the colours of a theme. A nil colour is the terminal's own.
 type palette struct {
-	text, dim, faint   color.Color // running text, what matters less, what matters least
+	text, dim, faint   color.Color // normal text, less important text, least important text
 	accent             color.Color // keys, titles, bars
-	border             color.Color // the frame with the focus; nil: accent
-	shows, covers, cut color.Color // a version that shows, one that is covered, a removal
+	border             color.Color // the focused frame; nil means accent
+	shows, covers, cut color.Color // a version that shows, a covered one, a removal
 	waste              color.Color // wasted bytes
-	selected, idle     color.Color // background of the selected row, with the focus and without
+	selected, idle     color.Color // background of the selected row, with and without the focus
 	column             color.Color // background of the selected layer's column
 	dir, link          color.Color // names of directories and links
 
-	// Of a text: words of a language, literals, numbers, remarks, and names that
-	// are given; and what was found in it.
+	// Of a text: a language's keywords, literals, numbers, comments and declared names, and
+	// search matches.
 	keyword, str, number, comment, name color.Color
 	found, foundHere                    color.Color // backgrounds
 }
@@ -71,8 +71,8 @@ var lightPalette = palette{
 	found:    lipgloss.Color("#ffefb0"), foundHere: lipgloss.Color("#ffd257"),
 }
 
-// basicPalette is for terminals of 16 colours, dark or light: their own text
-// colour, and only such others as are readable on both.
+// basicPalette is for terminals with 16 colours, dark or light. It uses their own text colour,
+// and other colours only if they are readable on both.
 var basicPalette = palette{
 	accent:  lipgloss.Cyan,
 	shows:   lipgloss.Green,
@@ -87,20 +87,20 @@ var basicPalette = palette{
 	name:    lipgloss.Blue,
 }
 
-// A theme says how the screen is coloured.
+// A theme is a set of colours for the screen.
 type theme uint8
 
 const (
-	dark     theme = iota // any colour, on a dark background
-	light                 // any colour, on a light one
+	dark     theme = iota // any colours, on a dark background
+	light                 // any colours, on a light one
 	dark256               // 256 colours, on a dark background
 	light256              // 256 colours, on a light one
 	basic                 // 16 colours, on either
-	plain                 // none: bold, underlined and reversed text alone
+	plain                 // none: only bold, underlined and reversed text
 )
 
-// palette returns what t is made of. Of 256 colours the nearest ones do for
-// text; for backgrounds they are too loud, so there greys are used.
+// palette returns the colours of t. With 256 colours, the nearest ones are good enough for
+// text; for backgrounds they are too bright, so palette uses greys.
 func (t theme) palette() palette {
 	switch t {
 	case dark:
@@ -123,7 +123,7 @@ func (t theme) palette() palette {
 	return palette{}
 }
 
-// themeFor returns the theme for a terminal's colours and its background.
+// themeFor returns the theme for a terminal's colours and background.
 func themeFor(p colorprofile.Profile, isDark bool) theme {
 	switch {
 	case p <= colorprofile.ASCII:
@@ -143,8 +143,8 @@ func themeFor(p colorprofile.Profile, isDark bool) theme {
 // A style is the escape sequence that turns a style on; ansiReset ends it.
 type style struct {
 	on    string
-	solid bool // as a row's base: nothing on the row has a colour of its own
-	firm  bool // stays on such a row
+	solid bool // as a row's base: nothing on the row has its own colour
+	firm  bool // keeps its colour on such a row
 }
 
 const ansiReset = "\x1b[m"
@@ -154,14 +154,14 @@ func newStyle(s lipgloss.Style) style {
 	return style{on: on}
 }
 
-// styles are the tokens that everything is drawn with.
+// styles are the styles for everything on the screen.
 type styles struct {
 	text, strong, dim, faint style
-	title, idleTitle         style // of a pane with the focus, and without
+	title, idleTitle         style // of a pane with and without the focus
 	border, idleBorder       style
 	key                      style // a key's name
 	waste, bar, wasteBar     style
-	barOnWaste               style // a cell of which the left is bar, and the rest wasteBar
+	barOnWaste               style // a cell with bar on the left, and wasteBar on the right
 	dir, link                style
 	strip                    [4]style // by analyze.Sign
 	columnStrip              [4]style // the same in the selected layer's column
@@ -172,12 +172,12 @@ type styles struct {
 	caret                    style // the character under a prompt's cursor
 	match                    style // what was searched for, in a name
 	code                     [tokenClassCount]style
-	escape                   style // what stands for something that cannot be shown
-	found, foundHere         style // what was found in a text, and the one gone to
+	escape                   style // a replacement for a character that can't be shown
+	found, foundHere         style // a match in a text, and the current match
 }
 
-// newStyles returns the styles of a theme, with other colours for some roles. A theme
-// without colours stays without.
+// newStyles returns the styles of a theme, with other colours for some roles. A theme without
+// colours ignores them.
 func newStyles(t theme, colours map[string]string) styles {
 	p := t.palette()
 	if t != plain {
@@ -186,7 +186,7 @@ func newStyles(t theme, colours map[string]string) styles {
 	if p.border == nil {
 		p.border = p.accent
 	}
-	few := t == basic || t == plain // no shades: brightness is told by attributes
+	few := t == basic || t == plain // no shades: attributes show brightness
 	dim, faint := fg(p.dim), fg(p.faint)
 	if few {
 		faint = faint.Faint(true)
@@ -237,7 +237,7 @@ func fg(c color.Color) lipgloss.Style {
 	return lipgloss.NewStyle().Foreground(c)
 }
 
-// onto puts st on a background; nil is the terminal's own.
+// onto sets the background of st; nil is the terminal's own.
 func onto(st lipgloss.Style, bg color.Color) lipgloss.Style {
 	if bg == nil {
 		return st
@@ -266,7 +266,7 @@ func (s *styles) addSigns(p palette, faint lipgloss.Style) {
 	}
 }
 
-// addTexts makes the styles of a file that is viewed.
+// addTexts makes the styles for viewed files.
 func (s *styles) addTexts(p palette, few bool) {
 	s.code = [tokenClassCount]style{
 		plainToken:   s.text,
@@ -287,7 +287,7 @@ func (s *styles) addTexts(p palette, few bool) {
 	}
 }
 
-// inColumn puts st into the selected layer's column.
+// inColumn adapts st to the selected layer's column.
 func inColumn(st lipgloss.Style, bg color.Color) lipgloss.Style {
 	if bg == nil {
 		return st.Bold(true).Underline(true)
@@ -295,8 +295,8 @@ func inColumn(st lipgloss.Style, bg color.Color) lipgloss.Style {
 	return st.Background(bg).Bold(true)
 }
 
-// look is how the panes draw: colours, signs, and what text may hold. They all
-// share one, so that a change of theme reaches every pane.
+// look is what the panes draw with: colours, signs, and rules for text. They share one, so that
+// a change of theme reaches every pane.
 type look struct {
 	st styles
 	sg signs

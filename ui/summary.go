@@ -11,15 +11,15 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// summary is the view of a comparison with what is no path: the figures of both
-// images, and what differs of their configs and packages.
+// summary is the view of a comparison for everything but paths: both images' figures, and
+// differences in their configs and packages.
 type summary struct {
 	factPage
 	pair   *pairing
-	values []string // by line: to be copied
+	values []string // by line, to copy
 }
 
-// openSummary is its row in the table of views of a comparison.
+// openSummary is the summary's function in the table of comparison views.
 func openSummary(h host, p *pairing) body {
 	s := &summary{factPage: factPage{h: h, lk: h.look(), name: "Summary"}, pair: p}
 	s.fill = s.make
@@ -66,7 +66,7 @@ func (p *summary) section(title string) {
 	p.add("", span{p.lk.st.title, title})
 }
 
-// make writes the lines anew.
+// make writes the lines again.
 func (p *summary) make() {
 	p.lines, p.values = p.lines[:0], p.values[:0]
 	c, st := p.pair.shown, &p.lk.st
@@ -97,13 +97,13 @@ func (p *summary) make() {
 	p.cursor = max(min(p.cursor, len(p.lines)-1), 0)
 }
 
-// row adds a line with a name, what there was, what there is and the difference.
+// row adds a line with a name, both values and their difference.
 func (p *summary) row(name, before, after, difference string) {
 	st := &p.lk.st
 	p.add(after, span{st.dim, fmt.Sprintf("  %-12s", name)}, span{st.text, fmt.Sprintf("%11s%11s", before, after)}, span{st.strong, fmt.Sprintf("%11s", difference)})
 }
 
-// figures adds those of both images.
+// figures adds the figures of both images.
 func (p *summary) figures() {
 	b, a := p.pair.shown.diff.Before, p.pair.shown.diff.After
 	p.section("Figures")
@@ -138,7 +138,7 @@ func (p *summary) figures() {
 	p.row("efficiency", human.Percent(b.Efficiency), human.Percent(a.Efficiency), "")
 }
 
-// paths adds what became of how many paths.
+// paths adds the numbers of changed paths.
 func (p *summary) paths() {
 	st := &p.lk.st
 	p.section("Paths")
@@ -150,7 +150,7 @@ func (p *summary) paths() {
 	}
 }
 
-// config adds what differs of the configs.
+// config adds the differences between the configs.
 func (p *summary) config() {
 	all := p.pair.shown.diff.Config
 	st := &p.lk.st
@@ -181,7 +181,7 @@ func (p *summary) config() {
 	}
 }
 
-// packages adds what differs of the packages.
+// packages adds the differences between the packages.
 func (p *summary) packages() {
 	all := p.pair.shown.diff.Packages
 	st := &p.lk.st

@@ -12,10 +12,10 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// What can be taken out of the screen: a path or digest to the clipboard, files
-// to a directory, a list to a file.
+// What you can take out of the screen: a path or digest to the clipboard, files to a directory,
+// a list to a file.
 
-// takeOutKey takes a key that takes something out, and reports whether it is one.
+// takeOutKey handles a key that takes something out, and reports whether it is one.
 func (e *explorer) takeOutKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys := e.h.keys()
 	switch {
@@ -32,8 +32,8 @@ func (e *explorer) takeOutKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, false
 }
 
-// copyText puts text on the clipboard, by the terminal (OSC 52): that reaches
-// the reader's own machine over SSH too.
+// copyText copies text to the clipboard through the terminal (OSC 52), which reaches the user's
+// own machine even over SSH.
 func copyText(h host, text, what string) tea.Cmd {
 	if text == "" {
 		return h.say("no " + what + " to copy")
@@ -41,8 +41,7 @@ func copyText(h host, text, what string) tea.Cmd {
 	return tea.Batch(tea.SetClipboard(text), h.say(what+" copied, if the terminal allows it: "+h.look().line(text)))
 }
 
-// copyPaths copies the paths that are marked, a line each, else the one that is
-// selected.
+// copyPaths copies the marked paths, one per line, or else the selected one.
 func (e *explorer) copyPaths() tea.Cmd {
 	nodes := e.files.marks.sorted()
 	if len(nodes) == 0 || e.focus == historyPane {
@@ -51,7 +50,7 @@ func (e *explorer) copyPaths() tea.Cmd {
 	paths := make([]string, len(nodes))
 	for i, n := range nodes {
 		paths[i] = e.a.Tree.Path(n)
-		if strings.ContainsAny(paths[i], "\n\r") { // it would be two
+		if strings.ContainsAny(paths[i], "\n\r") { // it would become two lines
 			paths[i] = e.lk.text(paths[i])
 		}
 	}
@@ -62,7 +61,7 @@ func (e *explorer) copyPaths() tea.Cmd {
 	)
 }
 
-// selectedPath is the path that the reader looks at.
+// selectedPath returns the selected path.
 func (e *explorer) selectedPath() string {
 	n, ok := e.files.current()
 	if !ok {
@@ -71,7 +70,7 @@ func (e *explorer) selectedPath() string {
 	return e.a.Tree.Path(n)
 }
 
-// selectedDigest is the digest of the selected layer: of its blob, else of its
+// selectedDigest returns the digest of the selected layer: its blob's, or else that of its
 // uncompressed content.
 func (e *explorer) selectedDigest() (digest, what string) {
 	at := e.layers.cursor
@@ -85,10 +84,10 @@ func (e *explorer) selectedDigest() (digest, what string) {
 	return l.DiffID, fmt.Sprintf("diffID of layer %d", at)
 }
 
-// defaultDir is where files are written unless the reader says otherwise.
+// defaultDir is where files are written by default.
 const defaultDir = "out"
 
-// askExtract asks where to, and writes what is selected.
+// askExtract asks for a directory, and writes the selected files.
 func (e *explorer) askExtract() tea.Cmd {
 	x, ok := e.extraction()
 	if !ok {
@@ -97,7 +96,7 @@ func (e *explorer) askExtract() tea.Cmd {
 	return askExtract(e.h, x, e.layout.area.w)
 }
 
-// askExtract asks on w columns where to, and writes files.
+// askExtract asks for a directory on w columns, and writes files.
 func askExtract(h host, x Extraction, w int) tea.Cmd {
 	if h.actions().Extract == nil {
 		return h.say("files cannot be extracted here")
@@ -113,7 +112,7 @@ func askExtract(h host, x Extraction, w int) tea.Cmd {
 	return nil
 }
 
-// says names what is written, on about w columns: "/etc after layer 7", "3 paths".
+// says describes the files to write, on about w columns: "/etc after layer 7", "3 paths".
 func (x Extraction) says(h host, w int) string {
 	lk, first := h.look(), x.Taken[0]
 	what := counted(len(x.Taken), "path")
@@ -131,8 +130,7 @@ func (x Extraction) says(h host, w int) string {
 	return fmt.Sprintf("%s after layer %d", what, first.Layer)
 }
 
-// startExtract writes files. If some are there already, it asks what to do about
-// them.
+// startExtract writes files. If some exist, it asks what to do.
 func startExtract(h host, x Extraction) tea.Cmd {
 	extract, a := h.actions().Extract, h.analysis()
 	return h.start("writing", func(ctx context.Context, progress func(done, total int64)) (string, error) {
@@ -144,7 +142,7 @@ func startExtract(h host, x Extraction) tea.Cmd {
 	})
 }
 
-// askReplace asks whether files that are there already are to be replaced.
+// askReplace asks whether to replace existing files.
 func askReplace(h host, x Extraction, err error) tea.Cmd {
 	p := newPrompt("some files already exist: replace them (y), or write to:", "")
 	p.done = func(text string) tea.Cmd {
@@ -163,15 +161,15 @@ func askReplace(h host, x Extraction, err error) tea.Cmd {
 	return nil
 }
 
-// An askError is an error of a task after which the reader is asked what to do.
+// An askError is an error of a task after which the user is asked what to do.
 type askError struct {
 	error
 	ask func() tea.Cmd
 }
 
-// extraction says what to write: what is marked, else what is selected, but
-// not where to: what the screen shows of it. A version of the history is written
-// alone, whatever is marked.
+// extraction returns what to write, except for the directory: the marked paths, or else the
+// selected one, as the screen shows them. A version in the history is written alone, whatever
+// is marked.
 func (e *explorer) extraction() (Extraction, bool) {
 	f := &e.files
 	if e.focus == historyPane {
@@ -194,20 +192,20 @@ func (e *explorer) extraction() (Extraction, bool) {
 	return x, true
 }
 
-// taken says as of when a node is written: as the files pane shows it.
+// taken returns the layer as of which a node is written: as the files pane shows it.
 func (e *explorer) taken(n analyze.NodeID) Taken {
 	x := Taken{Node: n, Layer: e.layers.cursor, Alone: e.mode == analyze.Alone}
 	v, ok := e.files.shownVersion(n)
 	switch {
 	case !ok || x.Alone:
-	case e.mode == analyze.Everything, v.Layer() > x.Layer, // it may be gone from the union
+	case e.mode == analyze.Everything, v.Layer() > x.Layer, // it may not be in the union any more
 		v.By() >= 0 && v.By() <= x.Layer: // a range shows it as removed
 		x.Layer, x.Alone = v.Layer(), true
 	}
 	return x
 }
 
-// askExport asks for a file, and writes the rows that there are then to it.
+// askExport asks for a file, and writes the current rows to it.
 func (e *explorer) askExport() tea.Cmd {
 	export := e.h.actions().ExportFiles
 	if export == nil {
@@ -221,10 +219,10 @@ func (e *explorer) askExport() tea.Cmd {
 	})
 }
 
-// noExport is said where lists cannot be written.
+// noExport is the message if lists can't be written.
 const noExport = "lists cannot be exported here"
 
-// askFile asks for a file to write a list to; write is called with the answer.
+// askFile asks for a file to write a list to, and calls write with the answer.
 func askFile(h host, name string, write func(file string) taskFunc) tea.Cmd {
 	p := newPrompt("write what is listed, as JSON, to:", name)
 	p.done = func(file string) tea.Cmd {

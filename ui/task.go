@@ -12,23 +12,22 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// A taskFunc does what a task is about, on a goroutine of its own, and returns a
-// sentence that says what was done. It may report how far it is.
+// A taskFunc runs a task on its own goroutine, and returns a sentence that says what was done.
+// It may report its progress.
 type taskFunc func(ctx context.Context, progress func(done, total int64)) (string, error)
 
-// A thenFunc is a taskFunc that returns what follows it, which is called on the event
-// loop.
+// A thenFunc is a taskFunc that returns a function to call afterwards on the event loop.
 type thenFunc func(ctx context.Context, progress func(done, total int64)) (then func() tea.Cmd, err error)
 
-// A task is an action that is under way: the footer tells how far it is, and esc
-// stops it. There is one at a time.
+// A task is a running action: the footer shows its progress, and esc cancels it. Only one runs
+// at a time.
 type task struct {
 	what   string // "writing", clean
 	stop   context.CancelFunc
-	newest atomic.Pointer[[2]int64] // bytes done, of how many
+	newest atomic.Pointer[[2]int64] // bytes done, and their total
 }
 
-// report takes how far the task is. It may be called by any goroutine.
+// report records the task's progress. It may be called on any goroutine.
 func (t *task) report(done, total int64) { t.newest.Store(&[2]int64{done, total}) }
 
 // render draws the task in place of the footer.
@@ -47,7 +46,7 @@ func (t *task) render(l *line, lk *look, k *keyMap) {
 	l.fill()
 }
 
-// busyWith says that a task has to end before another begins.
+// busyWith says that a task must end before another can begin.
 func (m *model) busyWith(t *task) tea.Cmd {
 	return m.say("one thing at a time: " + t.what + " is not done yet")
 }
@@ -76,7 +75,7 @@ func (m *model) startThen(what string, run thenFunc) tea.Cmd {
 	return tea.Batch(cmd, m.after(tickEvery, taskTickMsg{t}))
 }
 
-// taskTickMsg has the footer drawn anew while a task is under way.
+// taskTickMsg redraws the footer while a task is running.
 type taskTickMsg struct{ t *task }
 
 func (msg taskTickMsg) update(m *model) tea.Cmd {
@@ -86,10 +85,10 @@ func (msg taskTickMsg) update(m *model) tea.Cmd {
 	return m.after(tickEvery, msg)
 }
 
-// taskMsg brings what a task has come to.
+// taskMsg delivers the result of a task.
 type taskMsg struct {
 	t    *task
-	then func() tea.Cmd // what follows; nil for nothing
+	then func() tea.Cmd // called next; nil for nothing
 	err  error
 }
 
@@ -109,12 +108,11 @@ func (msg taskMsg) update(m *model) tea.Cmd {
 	return msg.then()
 }
 
-// A taskGroup counts the tasks under way, so that the program does not end in the
-// middle of one.
+// A taskGroup counts the running tasks, so that the program doesn't end during one.
 type taskGroup struct{ sync.WaitGroup }
 
-// idle returns a channel that is closed once none is under way. None may begin any
-// more.
+// idle returns a channel that is closed once no task is running. No task may begin after this
+// call.
 func (g *taskGroup) idle() <-chan struct{} {
 	done := make(chan struct{})
 	go func() {

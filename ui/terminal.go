@@ -10,23 +10,23 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// How long the end takes at most, with cancelGrace half a second.
+// Maximum times for ending the program; with cancelGrace they make half a second.
 const (
-	// endGrace is how long the screen has to close by itself once the program is
-	// to end; then the terminal is restored without waiting for it.
+	// endGrace is how long the screen may take to close by itself. Then the terminal is
+	// restored without waiting for it.
 	endGrace = 150 * time.Millisecond
-	// leaveGrace is how long the terminal then has to take what restores it.
+	// leaveGrace is how long the terminal may then take to accept the sequence that restores
+	// it.
 	leaveGrace = 100 * time.Millisecond
-	// maxWrite is how much is written to a terminal at once, in bytes: less than
-	// what Linux takes without anybody reading it, of a terminal that has been
-	// emptied.
+	// maxWrite is how much is written to a terminal at once, in bytes: less than Linux buffers
+	// for a terminal that was emptied and isn't read.
 	maxWrite = 4 << 10
 )
 
-// leaveScreen takes back all that a screen sets on a terminal: the bracketed paste
-// mode, the mouse, reports of focus, synchronized and Unicode mode, other keys, the
-// alternate screen, the hidden cursor, colours and the window's title. It begins
-// with CAN, which ends a sequence that has come in part.
+// leaveScreen resets everything that a screen sets on a terminal: the bracketed paste mode, the
+// mouse, focus reports, synchronized and Unicode mode, keyboard modes, the alternate screen,
+// the hidden cursor, colours and the window title. It begins with CAN, which ends an incomplete
+// sequence.
 const leaveScreen = "\x18" + ansi.ResetModeSynchronizedOutput + ansi.ResetModeBracketedPaste +
 	ansi.ResetModeMouseButtonEvent + ansi.ResetModeMouseAnyEvent + ansi.ResetModeMouseExtSgr + ansi.ResetModeFocusEvent +
 	ansi.ResetModeUnicodeCore + ansi.ResetModifyOtherKeys + "\x1b[<1u" + ansi.ResetStyle +
@@ -34,13 +34,13 @@ const leaveScreen = "\x18" + ansi.ResetModeSynchronizedOutput + ansi.ResetModeBr
 
 var errAbandoned = errors.New("the terminal does not accept output")
 
-// terminal is a terminal that is written to, and that can be abandoned: where its
-// other side reads nothing, a write lasts for ever.
+// terminal is a terminal that can be abandoned while it is written to: if its other side
+// doesn't read, a write blocks forever.
 type terminal struct {
 	*os.File
 	writes    chan terminalWrite // for the goroutine that writes
 	once      sync.Once
-	abandoned chan struct{} // closed: writes fail
+	abandoned chan struct{} // when closed, writes fail
 }
 
 type terminalWrite struct {
@@ -63,10 +63,10 @@ func newTerminal(tty *os.File) *terminal {
 // close ends the goroutine that writes. The file stays open.
 func (t *terminal) close() { close(t.writes) }
 
-// abandon has all writes fail, that under way too.
+// abandon makes all writes fail, including the current one.
 func (t *terminal) abandon() { t.once.Do(func() { close(t.abandoned) }) }
 
-// isAbandoned reports whether it was.
+// isAbandoned reports whether abandon was called.
 func (t *terminal) isAbandoned() bool {
 	select {
 	case <-t.abandoned:
@@ -82,7 +82,7 @@ func (t *terminal) Write(p []byte) (n int, err error) {
 		if t.isAbandoned() {
 			return n, errAbandoned
 		}
-		// It may be written after this has returned: it cannot be the caller's.
+		// The part may be written after Write has returned, so it can't be the caller's slice.
 		part := bytes.Clone(p[n:min(n+maxWrite, len(p))])
 		if err = t.write(part, t.abandoned); err == nil {
 			n += len(part)
@@ -91,7 +91,7 @@ func (t *terminal) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// write has b written, and waits for that until stop is closed.
+// write sends b to the writing goroutine, and waits until it is written or stop is closed.
 func (t *terminal) write(b []byte, stop <-chan struct{}) error {
 	w := terminalWrite{b, make(chan error, 1)}
 	select {
@@ -107,11 +107,10 @@ func (t *terminal) write(b []byte, stop <-chan struct{}) error {
 	}
 }
 
-// leave restores what the screen has set on a terminal that was abandoned. What
-// has been written and not been read is lost.
+// leave restores a terminal that was abandoned. Output that hasn't been read is lost.
 func (t *terminal) leave() {
 	discardOutput(t.File)
 	late := make(chan struct{})
 	defer time.AfterFunc(leaveGrace, func() { close(late) }).Stop()
-	_ = t.write([]byte(leaveScreen), late) // there is nobody to be told
+	_ = t.write([]byte(leaveScreen), late) // too late to report an error
 }

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fwrite is FWRITE of sys/fcntl.h: the queue of what is written.
+// fwrite is FWRITE of sys/fcntl.h: the output queue.
 const fwrite = 2
 
-// discardOutput drops what a terminal has been given and has not shown yet. If
-// that fails, a terminal that nobody reads is not restored.
+// discardOutput drops output that a terminal hasn't shown yet. If that fails, a terminal that
+// isn't read can't be restored.
 func discardOutput(tty *os.File) { _ = unix.IoctlSetPointerInt(int(tty.Fd()), unix.TIOCFLUSH, fwrite) }

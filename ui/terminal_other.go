@@ -4,5 +4,5 @@ package ui
 
 import "os"
 
-// discardOutput does nothing: consoles take what is written to them.
+// discardOutput does nothing: consoles always accept output.
 func discardOutput(*os.File) {}

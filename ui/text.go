@@ -11,8 +11,8 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// width returns the number of terminal columns that s takes. s holds no
-// escape sequence.
+// width returns the number of terminal columns that s takes. s must not contain escape
+// sequences.
 func width(s string) int {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
@@ -36,8 +36,8 @@ func cut(s string, w int, tail string) string {
 	return ansi.Truncate(s, w, tail)
 }
 
-// cutLeft shortens s to at most w columns from the left, so that the end of a
-// path stays in sight, and begins it with head if something was cut off.
+// cutLeft shortens s to at most w columns from the left, so that the end of a path stays
+// visible, and begins it with head if something was cut off.
 func cutLeft(s string, w int, head string) string {
 	over := width(s) - w
 	switch {
@@ -56,8 +56,8 @@ func cutLeft(s string, w int, head string) string {
 	}
 }
 
-// wrap breaks s into lines of at most w columns, between words where that is
-// possible. It returns at least one line.
+// wrap breaks s into lines of at most w columns, between words if possible. It returns at least
+// one line.
 func wrap(s string, w int) []string {
 	if w <= 0 {
 		return []string{""}
@@ -71,7 +71,7 @@ func wrap(s string, w int) []string {
 
 // wrapWords is wrap for texts that name commands: no line ends within a flag.
 func wrapWords(s string, w int) []string {
-	const hyphen = "\u2011" // at which lines do not end
+	const hyphen = "\u2011" // lines don't end at this character
 	if strings.Contains(s, hyphen) {
 		return wrap(s, w)
 	}
@@ -82,23 +82,23 @@ func wrapWords(s string, w int) []string {
 	return lines
 }
 
-// A cleaner makes text of an image fit for the terminal.
+// A cleaner makes text from an image safe for the terminal.
 type cleaner struct {
-	ascii bool // the locale has ASCII only
+	ascii bool // the locale is ASCII
 }
 
-// text returns a name or a path on one line with everything that a terminal
-// could act on written as an escape.
+// text returns a name or a path on one line, with everything escaped that a terminal could act
+// on.
 func (t cleaner) text(s string) string {
 	return t.narrow(clean.Text(s))
 }
 
-// line returns a command or a message on one line, white space folded.
+// line returns a command or a message on one line, with white space collapsed.
 func (t cleaner) line(s string) string {
 	return t.narrow(clean.Line(s))
 }
 
-// narrow writes what is not ASCII as escapes, if the locale asks for that.
+// narrow escapes characters outside ASCII if the locale requires that.
 func (t cleaner) narrow(s string) string {
 	if !t.ascii {
 		return s
@@ -122,7 +122,7 @@ func (t cleaner) narrow(s string) string {
 	return b.String()
 }
 
-// sizeWidth is the widest that human.Size returns, in columns: "1.23 GB".
+// sizeWidth is the maximum width of human.Size, in columns: "1.23 GB".
 const sizeWidth = 7
 
 // percent returns 100*part/whole with one decimal: "33.7 %".

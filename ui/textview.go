@@ -9,20 +9,19 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// sideStep is how many columns a key moves a text to the side.
+// sideStep is how many columns a key scrolls a text sideways.
 const sideStep = 8
 
-// textView shows a file as text: rows of pieces, of which those around the
-// screen are held.
+// textView shows a file as text: rows of pieces, of which it holds those around the screen.
 type textView struct {
 	rows  []piece
 	first int64 // the number of rows[0]
-	top   int64 // the row that the screen begins with
-	sub   int   // of that row, the line that it is broken into, if lines are wrapped
-	x     int   // the column that the screen begins with, if they are not
+	top   int64 // first row on the screen
+	sub   int   // line of that row, if lines are wrapped
+	x     int   // first column on the screen, if they aren't
 
-	want *goal // where to go, once that is known; nil: nowhere
-	hit  bool  // it is something that was found: to be seen as a whole
+	want *goal // where to go, once that is found; nil for nowhere
+	hit  bool  // it's a match, which must be fully visible
 
 	folded foldCache
 }
@@ -35,7 +34,7 @@ func (t *textView) row(r int64) *piece {
 	return &t.rows[r-t.first]
 }
 
-// known is the number of rows that there are, as far as that is known.
+// known returns the number of rows found so far.
 func (t *textView) known(p *viewer) int64 {
 	if p.index.done {
 		return p.index.at.row
@@ -43,7 +42,7 @@ func (t *textView) known(p *viewer) int64 {
 	return max(p.index.at.row, t.first+int64(len(t.rows)))
 }
 
-// gutter is how many columns the line numbers take, the gap included.
+// gutter returns the width of the line numbers, including the gap.
 func (t *textView) gutter(p *viewer) int {
 	if !p.numbers {
 		return 1
@@ -53,7 +52,7 @@ func (t *textView) gutter(p *viewer) int {
 
 func (t *textView) room(p *viewer) int { return max(p.wide-t.gutter(p), 1) }
 
-// folds returns where row r is broken, one place if lines are not wrapped.
+// folds returns the places where row r is broken: only one if lines aren't wrapped.
 func (t *textView) folds(p *viewer, r int64) []fold {
 	row := t.row(r)
 	if !p.wrap || row == nil {
@@ -71,14 +70,13 @@ func (t *textView) folds(p *viewer, r int64) []fold {
 	return f
 }
 
-// A foldCache is where rows are broken that have been on the screen.
+// A foldCache caches the folds of rows that have been on the screen.
 type foldCache struct {
 	key   foldKey
 	byRow map[int64][]fold
 }
 
-// A foldKey is what folds depend on: they hold for these rows, broken to this
-// width.
+// A foldKey is what folds depend on: the rows, and the width.
 type foldKey struct {
 	first *piece
 	rows  int
@@ -92,7 +90,7 @@ func (t *textView) scrollBy(p *viewer, n int) {
 	t.settle(p)
 }
 
-// settle brings the top to where there is something.
+// settle moves the top to where there is text.
 func (t *textView) settle(p *viewer) {
 	for t.sub < 0 && t.top > 0 {
 		t.top--
@@ -104,7 +102,7 @@ func (t *textView) settle(p *viewer) {
 		t.sub -= len(t.folds(p, t.top))
 		t.top++
 	}
-	// The last screen: count its rows from the end.
+	// This is the last screen: count its rows from the end.
 	last, sub := max(known-1, 0), 0
 	rows := 0
 	for r := last; r >= 0 && r >= last-int64(p.high); r-- {
@@ -120,7 +118,7 @@ func (t *textView) settle(p *viewer) {
 	}
 }
 
-// aside moves the text by n columns to the left.
+// aside scrolls the text by n columns to the left.
 func (t *textView) aside(p *viewer, n int) {
 	if p.wrap {
 		return
@@ -199,11 +197,11 @@ func (t *textView) render(p *viewer, l *line, i int) {
 	p.lk.drawText(l, row.text, x, end, more, p.find.painted(row, st, st.painted(row)))
 }
 
-// follow has read what is around the screen, or where to go.
+// follow reads the text around the screen, or where to go.
 func (t *textView) follow(p *viewer) tea.Cmd {
 	if t.want != nil {
 		if !p.index.reached(*t.want) {
-			return nil // the index brings it along
+			return nil // the index includes it
 		}
 		return t.readCmd(p, *t.want)
 	}
@@ -218,7 +216,7 @@ func (t *textView) follow(p *viewer) tea.Cmd {
 	return nil
 }
 
-// ended reports whether the last row that is held is the file's last.
+// ended reports whether the last row held is the file's last.
 func (t *textView) ended(p *viewer) bool {
 	if len(t.rows) == 0 {
 		return false
@@ -231,7 +229,7 @@ func (t *textView) ended(p *viewer) bool {
 	return last.off+n >= p.doc.Size()
 }
 
-// piecesMsg brings the pieces around a goal.
+// piecesMsg delivers the pieces around a goal.
 type piecesMsg struct {
 	p    *viewer
 	seq  int
@@ -261,8 +259,8 @@ func (msg piecesMsg) update() tea.Cmd {
 	return tea.Batch(t.highlightCmd(p), p.follow())
 }
 
-// arrive shows the row that was wanted; what was found, not at the very top, and
-// with all its columns.
+// arrive shows the requested row. A match isn't shown at the very top, and with all its
+// columns.
 func (t *textView) arrive(p *viewer, at int64) {
 	g := *t.want
 	t.want = nil
@@ -314,7 +312,7 @@ func (t *textView) readCmd(p *viewer, g goal) tea.Cmd {
 	}
 }
 
-// indexMsg brings an index that goes further.
+// indexMsg delivers an index that covers more of the text.
 type indexMsg struct {
 	p     *viewer
 	seq   int
@@ -341,7 +339,7 @@ func (msg indexMsg) update() tea.Cmd {
 	return tea.Batch(p.indexCmd(msg.buf), p.follow())
 }
 
-// indexCmd takes the index a step further. buf is what the step before has used.
+// indexCmd extends the index by one step. buf is the previous step's buffer.
 func (p *viewer) indexCmd(buf []byte) tea.Cmd {
 	ctx, seq, doc, x := p.ctx, p.seq, p.doc, p.index
 	return func() tea.Msg {
@@ -357,7 +355,7 @@ func (p *viewer) indexCmd(buf []byte) tea.Cmd {
 	}
 }
 
-// tokensMsg brings the same pieces with their tokens.
+// tokensMsg delivers the same pieces with their tokens.
 type tokensMsg struct {
 	p    *viewer
 	seq  int
@@ -372,7 +370,7 @@ func (msg tokensMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
 	return nil
 }
 
-// highlightCmd finds the tokens of the pieces that are held.
+// highlightCmd finds the tokens of the pieces held.
 func (t *textView) highlightCmd(p *viewer) tea.Cmd {
 	if p.doc.lexer == nil || len(t.rows) == 0 {
 		return nil

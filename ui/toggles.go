@@ -10,20 +10,19 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// What the files pane leaves out by what it is to the layer: a term at the end of
-// the filter, which keys write.
+// Keys can hide files by what the layer did to them. They edit a term at the end of the filter.
 
 // hiddenWords are the words of that term.
 var hiddenWords = []string{"added", "changed", "removed", "unmodified"}
 
-// hideKeys are the keys that leave these out and show them again.
+// hideKeys are the keys that hide and show these.
 func (k *keyMap) hideKeys() []binding {
 	return []binding{k.hideAdded, k.hideChanged, k.hideRemoved, k.hideUnmodified}
 }
 
 var hiddenTerm = regexp.MustCompile(`(?:^| )!here:([a-z,]+)$`)
 
-// splitHidden takes the term at the end off a filter's text, and returns its words.
+// splitHidden removes the term at the end of a filter's text, and returns its words.
 func splitHidden(text string) (rest string, hidden []string) {
 	at := hiddenTerm.FindStringSubmatchIndex(text)
 	if at == nil {
@@ -32,7 +31,7 @@ func splitHidden(text string) (rest string, hidden []string) {
 	return text[:at[0]], strings.Split(text[at[2]:at[3]], ",")
 }
 
-// joinHidden is the opposite.
+// joinHidden is the inverse.
 func joinHidden(rest string, hidden []string) string {
 	switch {
 	case len(hidden) == 0:
@@ -43,7 +42,7 @@ func joinHidden(rest string, hidden []string) string {
 	return rest + "!here:" + strings.Join(hidden, ",")
 }
 
-// hideKey takes the keys that leave something out, or show it again.
+// hideKey handles the keys that hide or show something.
 func (e *explorer) hideKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	for i, b := range e.h.keys().hideKeys() {
 		if b.matches(k) {
@@ -53,7 +52,7 @@ func (e *explorer) hideKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, false
 }
 
-// flipHidden leaves out what a word says, or shows it again.
+// flipHidden hides or shows what a word describes.
 func (e *explorer) flipHidden(word string) tea.Cmd {
 	rest, hidden := splitHidden(e.files.request.filter.String())
 	if i := slices.Index(hidden, word); i >= 0 {
@@ -65,7 +64,7 @@ func (e *explorer) flipHidden(word string) tea.Cmd {
 	return e.refilter(joinHidden(rest, hidden))
 }
 
-// refilter changes the text of the filter; the directories that are open stay so.
+// refilter changes the text of the filter, and keeps the same directories open.
 func (e *explorer) refilter(text string) tea.Cmd {
 	filter, err := analyze.ParseFilter(text)
 	if err != nil {
@@ -80,7 +79,7 @@ func (e *explorer) refilter(text string) tea.Cmd {
 	return f.ask()
 }
 
-// filterChips are the filter, and what is left out.
+// filterChips returns chips for the filter and for what is hidden.
 func (e *explorer) filterChips() []chip {
 	var out []chip
 	rest, hidden := splitHidden(e.files.request.filter.String())

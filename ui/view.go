@@ -7,8 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// View draws the screen: exactly as many rows as the terminal has, each exactly
-// as wide.
+// View draws the screen: as many rows as the terminal has, each as wide as the terminal.
 func (m *model) View() tea.View {
 	v := tea.NewView(m.screen())
 	v.AltScreen = true

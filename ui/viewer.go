@@ -13,26 +13,26 @@ import (
 	"github.com/peelhq/peel/internal/redact"
 )
 
-// viewer is the page that shows one version of a file: as text, or byte for byte.
-// It never holds more of it than what is around the screen.
+// viewer is the page that shows one version of a file, as text or as bytes. It holds only what
+// is around the screen.
 type viewer struct {
 	h    host
 	lk   *look
 	a    *analyze.Analysis
-	ctx  context.Context // done when the page is closed
+	ctx  context.Context // ends when the page is closed
 	stop context.CancelFunc
 
 	v      analyze.Version
-	raw    *rawDocs // in place of v; nil for a file
+	raw    *rawDocs // instead of v; nil for a file
 	path   string   // clean
-	of     string   // what stands before the layer, of which image it is; "" if there is but one
-	seq    int      // of what is shown: what was read for another version is dropped
+	of     string   // text before the layer that names its image; "" if there is only one
+	seq    int      // number of the shown version: results for other versions are dropped
 	doc    *document
 	index  index
-	facts  styledLines // in place of content, of what has none
+	facts  styledLines // shown instead of content, if there is none
 	broken string
 	reread rereading
-	busy   bool // something is being read for the screen
+	busy   bool // something for the screen is being read
 	counts bool // the index is being made
 
 	wide, high int
@@ -42,18 +42,18 @@ type viewer struct {
 	text       textView
 	bytes      hexView
 	find       finder
-	finding    *prompt // that asks what to find; nil unless it was asked
+	finding    *prompt // asks what to find; nil unless it's open
 }
 
-// document is a file that has been opened.
+// document is an open file.
 type document struct {
 	content
 	description string // "PNG image, 640 x 480"
 	binary      bool
-	lexer       lexer // nil: none
+	lexer       lexer // nil for none
 }
 
-// show has the page show a version.
+// show shows a version.
 func (p *viewer) show(v analyze.Version) tea.Cmd {
 	p.drop()
 	p.seq++
@@ -61,7 +61,7 @@ func (p *viewer) show(v analyze.Version) tea.Cmd {
 	p.busy, p.counts = false, false
 	p.index, p.find = newIndex(), finder{seq: p.find.seq + 1}
 	p.text.rows, p.text.first, p.text.want = nil, 0, nil
-	if p.text.top > 0 { // the same place of another version
+	if p.text.top > 0 { // the same place in another version
 		p.seekRow(p.text.top)
 	}
 	p.bytes.held = nil
@@ -77,7 +77,7 @@ func (p *viewer) show(v analyze.Version) tea.Cmd {
 // rereads reports whether the file is still being opened.
 func (p *viewer) rereads() bool { return p.doc == nil && p.busy && p.ctx.Err() == nil }
 
-// drop lets go of the file.
+// drop closes the file.
 func (p *viewer) drop() {
 	if p.doc != nil {
 		_ = p.doc.Close() // nothing was written to it
@@ -85,15 +85,15 @@ func (p *viewer) drop() {
 	}
 }
 
-// closed is called when the page is taken away.
+// closed is called when the page is closed.
 func (p *viewer) closed() {
 	p.stop()
 	p.seq++
 	p.drop()
 }
 
-// adopt finds the version in another analysis: while layers are still being read,
-// one comes after the other.
+// adopt finds the version in another analysis: while layers are being read, one analysis
+// follows another.
 func (p *viewer) adopt(s *snapshot) tea.Cmd { //nolint:unparam // as every adopter
 	if p.raw != nil {
 		return nil
@@ -111,7 +111,7 @@ func (p *viewer) adopt(s *snapshot) tea.Cmd { //nolint:unparam // as every adopt
 	return nil
 }
 
-// restyle does nothing: no text that is kept holds a style.
+// restyle does nothing: no cached text has a style.
 func (p *viewer) restyle() {}
 
 func (p *viewer) resize(w, h int) {
@@ -119,7 +119,7 @@ func (p *viewer) resize(w, h int) {
 	p.settle()
 }
 
-// settle keeps what is shown inside of what there is.
+// settle keeps the position within the content.
 func (p *viewer) settle() {
 	if p.doc == nil {
 		return
@@ -275,7 +275,7 @@ func (p *viewer) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return p.follow(), true
 }
 
-// step goes to the next older or newer version of the path that there is.
+// step goes to the next older or newer version of the path.
 func (p *viewer) step(n int) tea.Cmd {
 	all := p.a.Tree.Versions(p.v.Node())
 	at := -1
@@ -295,7 +295,7 @@ func (p *viewer) step(n int) tea.Cmd {
 	return p.h.say("this is the newest version")
 }
 
-// turn changes between text and bytes, and stays at its place.
+// turn switches between text and bytes, and keeps the position.
 func (p *viewer) turn() {
 	off := p.offset()
 	p.hex = !p.hex
@@ -303,7 +303,7 @@ func (p *viewer) turn() {
 	p.seek(goal{byOffset, off}, off)
 }
 
-// offset is the byte that the screen begins with.
+// offset returns the offset of the first byte on the screen.
 func (p *viewer) offset() int64 {
 	if p.hex {
 		return p.bytes.top
@@ -326,7 +326,7 @@ func (p *viewer) seek(g goal, off int64) {
 
 func (p *viewer) seekRow(r int64) { p.text.want, p.text.hit = &goal{byRow, r}, false }
 
-// follow has read what the screen needs next, if something is missing.
+// follow reads what the screen needs next, if something is missing.
 func (p *viewer) follow() tea.Cmd {
 	if p.doc == nil || p.broken != "" || p.doc.Size() == 0 {
 		return nil
@@ -347,7 +347,7 @@ func (p *viewer) follow() tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-// failed shows why something could not be read, and reads no more.
+// failed shows why something couldn't be read, and stops reading.
 func (p *viewer) failed(err error) {
 	if !errors.Is(err, context.Canceled) {
 		p.broken = p.lk.line("cannot read it: " + redact.Text(err.Error()))

@@ -11,7 +11,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// openViewer opens a page on the chosen version.
+// openViewer opens a page on the selected version.
 func (e *explorer) openViewer() tea.Cmd {
 	if it, ok := e.history.item(); ok && e.focus == historyPane && it.waste != nil {
 		return viewWaste(e.h, it.waste)
@@ -23,7 +23,7 @@ func (e *explorer) openViewer() tea.Cmd {
 	return viewVersion(e.h, v)
 }
 
-// viewWaste opens a page on a version that is wasted.
+// viewWaste opens a page on a wasted version.
 func viewWaste(h host, w *analyze.Waste) tea.Cmd {
 	if w.Node >= 0 {
 		for _, v := range h.analysis().Tree.Versions(w.Node) {
@@ -50,14 +50,14 @@ func viewVersion(h host, v analyze.Version) tea.Cmd {
 	return p.show(v)
 }
 
-// newViewer returns a page for versions of a path, which is clean.
+// newViewer returns a page for versions of a path, which must be clean.
 func newViewer(h host, path string) *viewer {
 	p := &viewer{h: h, lk: h.look(), a: h.analysis(), path: path, numbers: true}
 	p.ctx, p.stop = context.WithCancel(h.context())
 	return p
 }
 
-// openedMsg brings a file that has been opened, and how it begins.
+// openedMsg delivers an open file and its beginning.
 type openedMsg struct {
 	p     *viewer
 	seq   int
@@ -89,14 +89,14 @@ func (msg openedMsg) update() tea.Cmd {
 	return tea.Batch(p.text.highlightCmd(p), p.follow())
 }
 
-// drop lets go of a file that nobody wants any more.
+// drop closes a file that nobody wants any more.
 func (msg openedMsg) drop() {
 	if msg.doc != nil {
 		_ = msg.doc.Close() // nobody has read from it
 	}
 }
 
-// openCmd opens the file and reads how it begins.
+// openCmd opens the file and reads its beginning.
 func (p *viewer) openCmd() tea.Cmd {
 	ctx, v, seq, path, screen := p.ctx, p.v, p.seq, p.a.Tree.Path(p.v.Node()), p.high
 	return func() tea.Msg {
@@ -113,7 +113,7 @@ func (p *viewer) openCmd() tea.Cmd {
 	}
 }
 
-// begun reads how a file begins, for a screen of so many rows.
+// begun reads the beginning of a file, for a screen with this many rows.
 func begun(ctx context.Context, c content, path string, screen int) (msg openedMsg, err error) {
 	msg.doc, msg.bytes, err = openDocument(ctx, c, path)
 	if err == nil && !msg.doc.binary {
@@ -123,10 +123,10 @@ func begun(ctx context.Context, c content, path string, screen int) (msg openedM
 	return msg, err
 }
 
-// headSize is how much of a file is looked at to tell what it is, in bytes.
+// headSize is how much of a file is examined to detect its kind, in bytes.
 const headSize = 64 << 10
 
-// openDocument finds out what a file holds. path is its name in the image.
+// openDocument detects the kind of a file. path is its name in the image.
 func openDocument(ctx context.Context, c content, path string) (*document, []byte, error) {
 	head := make([]byte, min(headSize, c.Size()))
 	if _, err := c.ReadAt(ctx, head, 0); err != nil {

@@ -6,28 +6,27 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// A viewID is one of the views of an image: its place in the table, from 0.
+// A viewID identifies a view of an image: it's the view's index in the table.
 type viewID int
 
 // A viewKind is a row of the table of views.
 type viewKind struct {
-	title string // as the head names it
-	name  string // of its key in the settings: "view-" and this
-	short string // the footer's word for it
-	help  string // what the help says of it
+	title string // in the head
+	name  string // of its key in the settings, which is "view-" and this name
+	short string // in the footer
+	help  string // in the help
 
-	// open makes the view of an image that has just been opened. The command
-	// brings what the view needs beyond the snapshot, if there is something.
+	// open makes the view for a newly opened image. The command fetches data that isn't in the
+	// snapshot, if the view needs any.
 	open func(h host, s *snapshot) (body, tea.Cmd)
 
 	// groups are the view's own keys.
 	groups func(k *keyMap) []keyGroup
 }
 
-// views are the views of an image, in the order of the number keys. The head, the
-// number keys and their names in the settings, the help, the footers and the
-// table of keys in the docs come from here: to add a view, write its file and a
-// row.
+// views are the views of an image, in the order of the number keys. The head, the number keys
+// and their names in the settings, the help, the footers and the table of keys in the docs come
+// from this table: to add a view, write its file and a row here.
 var views = []viewKind{
 	{"Files", "files", "files", "the files, layer by layer", openExplorer, explorerKeys},
 	{"Fix", "fix", "fix", "what to change in the build", openFix, fixKeys},
@@ -36,16 +35,16 @@ var views = []viewKind{
 	{"Packages", "packages", "packages", "the packages that own the bytes", openPackages, packagesKeys},
 }
 
-// The views that others lead to.
+// Views that other views lead to.
 const (
 	filesView viewID = 0
 	fixView   viewID = 1
 )
 
-// imageView is the view of what the image says of itself.
+// imageView is the view of the image's own data.
 var imageView = viewNamed("image")
 
-// viewNamed returns the view of a name.
+// viewNamed returns the view with this name.
 func viewNamed(name string) viewID {
 	return viewID(slices.IndexFunc(views, func(v viewKind) bool { return v.name == name }))
 }

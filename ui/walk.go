@@ -2,10 +2,9 @@ package ui
 
 import "github.com/peelhq/peel/analyze"
 
-// A walk goes through the nodes of a set in the order of the rows: depth first,
-// the children of a directory as the pane orders them. It looks at no more than
-// the children of the directories on its way, so that a step is cheap however
-// many nodes there are.
+// A walk goes through the nodes of a set in the order of the rows: depth first, with a
+// directory's children in the pane's order. It visits only the children of directories on its
+// way, so that a step is cheap for any number of nodes.
 type walk struct {
 	t     *analyze.Tree
 	view  *analyze.View
@@ -13,7 +12,7 @@ type walk struct {
 	order order
 }
 
-// A sibling is a child of a directory, by its index there.
+// A sibling is a child of a directory and its index there.
 type sibling struct {
 	n analyze.NodeID
 	i int
@@ -29,8 +28,8 @@ func (w walk) less(a, b sibling) bool {
 	return a.i < b.i
 }
 
-// beside calls f with the children of dir that have something of the set at them
-// or below.
+// beside calls f with the children of dir that are in the set or have nodes of the set below
+// them.
 func (w walk) beside(dir analyze.NodeID, f func(sibling)) {
 	for i, k := range w.t.Children(dir) {
 		if w.set.Count(k) > 0 {
@@ -49,7 +48,7 @@ func (w walk) self(n analyze.NodeID) sibling {
 	return sibling{n, 0}
 }
 
-// first returns the first of the set at n or below it. There is one.
+// first returns the first node of the set at n or below it, which must exist.
 func (w walk) first(n analyze.NodeID) analyze.NodeID {
 	for !w.set.Has(n) {
 		n = w.least(n, nil)
@@ -57,7 +56,7 @@ func (w walk) first(n analyze.NodeID) analyze.NodeID {
 	return n
 }
 
-// last returns the last of the set at n or below it. There is one.
+// last returns the last node of the set at n or below it, which must exist.
 func (w walk) last(n analyze.NodeID) analyze.NodeID {
 	for {
 		k := w.greatest(n, nil)
@@ -68,8 +67,8 @@ func (w walk) last(n analyze.NodeID) analyze.NodeID {
 	}
 }
 
-// least returns the first of dir's children that leads to something of the set,
-// behind a given one if there is that; Root if there is none.
+// least returns the first of dir's children that leads to a node of the set, after behind if
+// that isn't nil; Root if there is none.
 func (w walk) least(dir analyze.NodeID, behind *sibling) analyze.NodeID {
 	var best *sibling
 	w.beside(dir, func(s sibling) {
@@ -83,8 +82,8 @@ func (w walk) least(dir analyze.NodeID, behind *sibling) analyze.NodeID {
 	return best.n
 }
 
-// greatest returns the last of dir's children that leads to something of the
-// set, before a given one if there is that; Root if there is none.
+// greatest returns the last of dir's children that leads to a node of the set, before before if
+// that isn't nil; Root if there is none.
 func (w walk) greatest(dir analyze.NodeID, before *sibling) analyze.NodeID {
 	var best *sibling
 	w.beside(dir, func(s sibling) {
@@ -98,8 +97,8 @@ func (w walk) greatest(dir analyze.NodeID, before *sibling) analyze.NodeID {
 	return best.n
 }
 
-// next returns the one after n, and whether it goes on from the beginning for
-// that. The set is not empty.
+// next returns the node after n, and whether it wrapped round to the beginning. The set must
+// not be empty.
 func (w walk) next(n analyze.NodeID) (next analyze.NodeID, wrapped bool) {
 	if k := w.least(n, nil); k != analyze.Root {
 		return w.first(k), false
@@ -113,8 +112,8 @@ func (w walk) next(n analyze.NodeID) (next analyze.NodeID, wrapped bool) {
 	return w.first(analyze.Root), true
 }
 
-// prior returns the one before n, and whether it goes on from the end for that.
-// The set is not empty.
+// prior returns the node before n, and whether it wrapped round to the end. The set must not be
+// empty.
 func (w walk) prior(n analyze.NodeID) (prior analyze.NodeID, wrapped bool) {
 	for n != analyze.Root {
 		at, dir := w.self(n), w.t.Parent(n)
@@ -129,7 +128,7 @@ func (w walk) prior(n analyze.NodeID) (prior analyze.NodeID, wrapped bool) {
 	return w.last(analyze.Root), true
 }
 
-// position returns the how-manieth of the set n is, from 1.
+// position returns n's number in the set, from 1.
 func (w walk) position(n analyze.NodeID) int {
 	position := 1
 	for n != analyze.Root {

@@ -11,14 +11,14 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// A grouping is a way to look at the waste.
+// A grouping is a way to group the waste.
 type grouping uint8
 
 const (
-	groupCause grouping = iota // by cause, then by the layer to blame
-	groupLayer                 // by the layer to blame, then by cause
+	groupCause grouping = iota // by cause, then by the layer that caused it
+	groupLayer                 // by the layer that caused it, then by cause
 	groupPath                  // every version, largest first
-	groupGone                  // the same of what the final image does not show
+	groupGone                  // the same for files that the final image doesn't show
 	groupingCount
 )
 
@@ -26,21 +26,21 @@ func (g grouping) String() string {
 	return [groupingCount]string{"by cause", "by layer", "by path", "deleted, still shipped"}[g]
 }
 
-// waste is the page of what is wasted: groups that open, and below them what the
-// selected row means and what to do about it. It belongs to the view of fixes, which shows
-// it in the place of the findings.
+// waste is the page with the wasted bytes: groups that open, and below them what the selected
+// row means and what to do about it. It belongs to the view of fixes, which shows it in place
+// of the findings.
 type waste struct {
 	list
 	h        host
 	lk       *look
 	a        *analyze.Analysis
 	commands []string     // by layer
-	sorted   *wasteGroups // nil until it has been made
+	sorted   *wasteGroups // nil until it is computed
 	grouping grouping
 	opened   map[*wasteGroup]bool
-	touched  bool // the reader has opened or closed something
+	touched  bool // the user has opened or closed something
 	parts    []wastePart
-	count    int // of rows
+	count    int // number of rows
 
 	narrow narrowing
 	orders func() // opens the menu of orders and groupings
@@ -51,10 +51,10 @@ type waste struct {
 	wide, high int
 }
 
-// A wasteRow is a group, or one version.
+// A wasteRow is a group or one version.
 type wasteRow struct {
 	group *wasteGroup
-	waste int32 // index in Analysis.Waste, of a version
+	waste int32 // index in Analysis.Waste, for a version
 	depth int
 }
 
@@ -64,21 +64,19 @@ func (p *waste) show(g grouping) {
 	p.fill()
 }
 
-// adopt has the waste of an analysis grouped. What was grouped before is shown
-// until that has come.
+// adopt groups the waste of an analysis. The previous groups are shown until then.
 func (p *waste) adopt(s *snapshot) tea.Cmd {
 	p.a, p.commands, p.wide = s.a, s.commands, 0
 	return p.groupCmd()
 }
 
-// install shows waste that has been grouped. What was open and selected stays so, by what the groups
-// are about.
+// install shows new groups. Groups stay open or selected if they describe the same thing.
 func (p *waste) install(b *wasteGroups) {
 	opened := map[*wasteGroup]bool{}
 	switch {
-	case p.narrow.on(): // what is found is to be seen
+	case p.narrow.on(): // matches must be visible
 		b.eachGroup(func(g *wasteGroup) { opened[g] = true })
-	case !p.touched || p.sorted == nil: // the largest cause is open
+	case !p.touched || p.sorted == nil: // open the largest cause
 		for _, g := range b.byCause[:min(1, len(b.byCause))] {
 			opened[g] = true
 		}
@@ -228,7 +226,7 @@ func (p *waste) collapse(r wasteRow) {
 	}
 }
 
-// goTo goes to a version in the files view, where it still shows.
+// goTo goes to a version in the files view, in a layer where it still shows.
 func (p *waste) goTo(r wasteRow) tea.Cmd {
 	w := p.a.Waste.At(int(r.waste))
 	if w.Node < 0 {
@@ -236,12 +234,12 @@ func (p *waste) goTo(r wasteRow) tea.Cmd {
 	}
 	mode := analyze.Union
 	if w.By == w.Layer {
-		mode = analyze.Everything // no union ever showed it
+		mode = analyze.Everything // no union ever shows it
 	}
 	return p.h.jump(w.Node, w.Layer, mode)
 }
 
-// version returns the wasted version that a row is about. If there is none, why says so.
+// version returns the wasted version of a row. If it has none, why says so.
 func (p *waste) version(r wasteRow) (v analyze.Version, why string) {
 	if r.group != nil {
 		return v, "this is a group of " + counted(r.group.count, "version") + ": " + p.h.keys().toggle.first() + " opens it"
@@ -257,7 +255,7 @@ func (p *waste) version(r wasteRow) (v analyze.Version, why string) {
 	return v, "it has no path"
 }
 
-// view opens a page on the version of a row, or says why there is none.
+// view opens a page on the version of a row, or says why it has none.
 func (p *waste) view(r wasteRow) tea.Cmd {
 	v, why := p.version(r)
 	if why != "" {
@@ -266,7 +264,7 @@ func (p *waste) view(r wasteRow) tea.Cmd {
 	return viewVersion(p.h, v)
 }
 
-// askExtract asks where to, and writes the version of a row.
+// askExtract asks for a directory, and writes the version of a row.
 func (p *waste) askExtract(r wasteRow) tea.Cmd {
 	v, why := p.version(r)
 	if why != "" {
@@ -275,7 +273,7 @@ func (p *waste) askExtract(r wasteRow) tea.Cmd {
 	return askExtract(p.h, Extraction{Taken: []Taken{{Node: v.Node(), Layer: v.Layer(), Alone: true}}}, p.wide)
 }
 
-// copy copies the path that a row is about, or the text of a group.
+// copy copies the path of a row, or the text of a group.
 func (p *waste) copy(r wasteRow) tea.Cmd {
 	if r.group != nil {
 		return p.h.say("a group has no path to copy: " + p.h.keys().toggle.first() + " opens it")
@@ -284,7 +282,7 @@ func (p *waste) copy(r wasteRow) tea.Cmd {
 	return copyText(p.h, w.Path(), "path")
 }
 
-// askExport asks for a file, and writes what is listed then to it.
+// askExport asks for a file, and writes the current list to it.
 func (p *waste) askExport() tea.Cmd {
 	export := p.h.actions().ExportWaste
 	if export == nil {
@@ -298,8 +296,7 @@ func (p *waste) askExport() tea.Cmd {
 	})
 }
 
-// listed returns a function that gives the versions that are listed: those of a
-// group that is closed count as listed too.
+// listed returns a function that returns the listed versions, including those in closed groups.
 func (p *waste) listed() func() analyze.WasteRows {
 	a, groups := p.a, p.sorted.byCause
 	switch p.grouping {

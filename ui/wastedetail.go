@@ -8,7 +8,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// describe writes what a row of the waste view means, and what to do about it.
+// describe explains a row of the waste view, and what to do about it.
 func (p *waste) describe(r wasteRow) {
 	if r.group != nil {
 		p.describeGroup(r.group)
@@ -65,11 +65,11 @@ func (p *waste) describeGroup(g *wasteGroup) {
 	}
 }
 
-// findingsShown is how many findings are told of one group.
+// findingsShown is how many findings of one group are shown.
 const findingsShown = 8
 
-// describeFindings tells what to change about what one layer wastes for one cause,
-// and reports whether there was anything.
+// describeFindings says how to change what one layer wastes for one cause, and reports whether
+// there is anything to say.
 func (p *waste) describeFindings(g *wasteGroup) bool {
 	if g.by < 0 {
 		return false
@@ -89,7 +89,7 @@ func (p *waste) describeFindings(g *wasteGroup) bool {
 	return n > 0
 }
 
-// step adds a build step, on as many lines as it takes.
+// step adds a build step, on as many lines as needed.
 func (p *waste) step(head string, layer int) {
 	st := &p.lk.st
 	command := cut(p.commands[layer], commandShown, p.lk.sg.tail)
@@ -101,7 +101,7 @@ func (p *waste) step(head string, layer int) {
 	}
 }
 
-// explain adds why a cause makes bytes dead, and what to do about it.
+// explain says why a cause makes bytes dead, and what to do about it.
 func (p *waste) explain(c analyze.Cause) {
 	p.wrapped(p.lk.st.text, causeTexts[c].why)
 	p.wrapped(p.lk.st.key, causeTexts[c].advice)

@@ -10,16 +10,16 @@ import (
 // Columns of the waste view.
 const (
 	countWidth = 9
-	wasteName  = 30 // that the names have at least, beside the numbers of versions
+	wasteName  = 30 // minimum width of names, beside the numbers of versions
 )
 
-// wasteColumns are the columns that there is room for.
+// wasteColumns are the columns that fit.
 type wasteColumns struct {
 	meter meter
-	count int // columns of the numbers of versions
+	count int // width of the numbers of versions
 }
 
-// columns chooses the columns for a view w columns wide.
+// columns selects the columns for a view that is w columns wide.
 func (p *waste) columns(w int) wasteColumns {
 	c := wasteColumns{count: countWidth}
 	if w-1-sizeWidth-1-countWidth-1 < wasteName {
@@ -29,13 +29,13 @@ func (p *waste) columns(w int) wasteColumns {
 	return c
 }
 
-// fixed is how many columns stand before the names.
+// fixed returns the width of the columns before the names.
 func (p *waste) fixed(w int) int {
 	c := p.columns(w)
 	return 1 + sizeWidth + c.meter.width() + c.count + 1
 }
 
-// figures draws a row's bytes, and which share of the whole they are.
+// figures draws a row's bytes and their share of the whole.
 func (p *waste) figures(l *line, st style, bytes, wasted, whole int64, count string) {
 	c := p.columns(p.wide)
 	l.right(st, human.Size(bytes), sizeWidth)
@@ -101,8 +101,8 @@ func (p *waste) head() string {
 	return "path"
 }
 
-// countHead names the column that counts the versions of a group, or says of a
-// version which layer hides that of which.
+// countHead returns the name of the column with a group's number of versions or, for a version,
+// with the layers that hide and store it.
 func (p *waste) countHead() string {
 	if p.grouping >= groupPath {
 		return "in " + p.lk.sg.under + " by"
@@ -132,7 +132,7 @@ func (p *waste) groupRow(l *line, r wasteRow) {
 		icon = sg.open
 	}
 	l.put(st.dim, icon+" ")
-	// Below a cause stands the layer, and the other way round.
+	// Below a cause comes the layer, and vice versa.
 	if g.by < 0 || r.depth == 1 && p.grouping == groupLayer {
 		l.put(st.strong, g.cause.String())
 		l.put(st.dim, "  "+causeTexts[g.cause].why)

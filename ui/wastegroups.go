@@ -10,35 +10,34 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// A wasteGroup is waste that has something in common.
+// A wasteGroup is waste with something in common.
 type wasteGroup struct {
-	cause analyze.Cause // NotShadowed if the group is of several
-	by    int           // the layer that is to blame; -1 if there are several
+	cause analyze.Cause // NotShadowed if the group has several causes
+	by    int           // the layer that caused it; -1 if there are several
 	bytes int64
 	count int
-	kids  []*wasteGroup // most bytes first; nil if it has rows
+	kids  []*wasteGroup // most bytes first; nil if the group has rows
 	rows  []int32       // indices in Analysis.Waste, largest first
 }
 
-// wasteGroups is an analysis's waste, grouped in the ways in which it can be
-// looked at. It is made once, off the event loop, and not changed.
+// wasteGroups is an analysis's waste in all groupings. It is made once, off the event loop, and
+// doesn't change.
 type wasteGroups struct {
 	a *analyze.Analysis
 
-	byCause  []*wasteGroup // and then by layer
-	byLayer  []*wasteGroup // that is to blame, and then by cause
+	byCause  []*wasteGroup // then by layer
+	byLayer  []*wasteGroup // that caused it, then by cause
 	findings []analyze.Finding
-	gone     *wasteGroup // what no path of the final image shows any more, and still ships
+	gone     *wasteGroup // files that no path of the final image shows, but that still ship
 	all      *wasteGroup
 }
 
-// groupWaste groups an analysis's waste, and finds out what is worth changing:
-// some passes over its rows.
+// groupWaste groups an analysis's waste and its findings, in several passes over the rows.
 //
-// Of these, only what holds the text of only is taken: in a path, a cause, or the
-// step that is to blame.
+// It includes only waste that contains the text of only in a path, a cause, or the step that
+// caused it.
 func groupWaste(a *analyze.Analysis, only narrowing, commands []string) *wasteGroups {
-	findings, _ := analyze.Advise(context.Background(), a, analyze.AdviceOptions{}) // that context does not end
+	findings, _ := analyze.Advise(context.Background(), a, analyze.AdviceOptions{}) // that context doesn't end
 	b := &wasteGroups{a: a, findings: findings, gone: &wasteGroup{by: -1}, all: &wasteGroup{by: -1}}
 	last := max(len(a.Layers)-1, 0)
 	type key struct {
@@ -46,7 +45,7 @@ func groupWaste(a *analyze.Analysis, only narrowing, commands []string) *wasteGr
 		by    int
 	}
 	leaves := map[key]*wasteGroup{}
-	steps := make([]bool, len(commands)) // whether they hold the text
+	steps := make([]bool, len(commands)) // whether they contain the text
 	for i, c := range commands {
 		steps[i] = only.holds(c)
 	}
@@ -73,7 +72,7 @@ func groupWaste(a *analyze.Analysis, only narrowing, commands []string) *wasteGr
 	return b
 }
 
-// eachGroup calls f with every group, and those in them.
+// eachGroup calls f with every group and its subgroups.
 func (b *wasteGroups) eachGroup(f func(*wasteGroup)) {
 	for _, groups := range [][]*wasteGroup{b.byCause, b.byLayer} {
 		for _, g := range groups {
@@ -91,8 +90,8 @@ func (g *wasteGroup) add(i int, w *analyze.Waste) {
 	g.rows = append(g.rows, int32(i))
 }
 
-// grouped puts leaves below groups of their own, as above has it: both with most
-// bytes first.
+// grouped puts leaves into groups that above returns. Groups and leaves are sorted by bytes,
+// most first.
 func grouped[K comparable](leaves map[K]*wasteGroup, above func(K) wasteGroup) []*wasteGroup {
 	type head struct {
 		cause analyze.Cause
@@ -123,11 +122,11 @@ func mostBytesFirst(a, b *wasteGroup) int {
 	return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.cause, b.cause), cmp.Compare(a.by, b.by))
 }
 
-// groupedMsg brings the waste of an analysis, grouped.
+// groupedMsg delivers the groups of an analysis's waste.
 type groupedMsg struct {
 	p      *waste
 	groups *wasteGroups
-	text   string // what they are narrowed to
+	text   string // the text that narrows them
 }
 
 func (msg groupedMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
@@ -137,7 +136,7 @@ func (msg groupedMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
 	return nil
 }
 
-// groupCmd groups the waste of what is shown.
+// groupCmd groups the waste of the current analysis.
 func (p *waste) groupCmd() tea.Cmd {
 	a, only, commands := p.a, p.narrow, p.commands
 	return func() tea.Msg { return groupedMsg{p, groupWaste(a, only, commands), only.text} }

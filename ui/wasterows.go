@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// A wastePart is a run of rows: one group, or versions that stand below each other, of
-// which there may be a million.
+// A wastePart is a run of rows: one group, or consecutive versions, of which there may be a
+// million.
 type wastePart struct {
 	from     int // its first row
 	group    *wasteGroup
@@ -14,7 +14,7 @@ type wastePart struct {
 	depth    int
 }
 
-// fill lists what is open. It takes time for every group, and none for versions.
+// fill lists the open groups. It takes time per group, not per version.
 func (p *waste) fill() {
 	p.parts, p.count, p.wide = p.parts[:0], 0, 0
 	if p.sorted == nil {
@@ -55,7 +55,7 @@ func (p *waste) add(part wastePart) {
 	}
 }
 
-// row returns row i, which must be there.
+// row returns row i, which must exist.
 func (p *waste) row(i int) wasteRow {
 	at, found := slices.BinarySearchFunc(p.parts, i, func(part wastePart, i int) int { return cmp.Compare(part.from, i) })
 	if !found {
