@@ -19,7 +19,7 @@ import (
 func main() {
 	images := flag.Int("images", 1000, "number of images")
 	seed := flag.Uint64("seed", 1, "another number makes another registry")
-	files := flag.Bool("files", false, "write the tables of files too")
+	files := flag.Bool("files", false, "write the tables of files and packages too")
 	day := flag.Int("day", 0, "days after 2026-11-01 on which the plan is made")
 	flag.Parse()
 	if flag.NArg() != 1 {

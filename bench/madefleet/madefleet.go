@@ -27,7 +27,7 @@ import (
 type Fleet struct {
 	Images int
 	Seed   uint64
-	Files  bool // also write the layers' tables of files
+	Files  bool // also write the layers' tables of files, and packages
 	Made   time.Time
 }
 
@@ -39,6 +39,7 @@ const (
 	sharedParts = 10 // one in this many of the layers above the base is shared
 	uniqueFiles = 30 // one in this many files is unique
 	mostFiles   = 20_000
+	packages    = 100 // of a base image
 )
 
 // steps are build steps with a fault, whose findings many images have.
@@ -55,11 +56,11 @@ var steps = []string{
 
 // faults are the findings of these steps, by index: rule, title, advice, path.
 var faults = [][4]string{
-	{"package-cache", "Package lists are kept", "delete /var/lib/apt/lists in the same step", "/var/lib/apt/lists"},
-	{"package-cache", "pip's cache is kept", "pip install --no-cache-dir", "/root/.cache/pip"},
-	{"package-cache", "npm's cache is kept", "delete /root/.npm in the same step", "/root/.npm"},
-	{"wasted", "Files are written twice", "COPY --chown", "/srv/app"},
-	{"wasted", "Files are copied to change their owner", "COPY --chown", "/srv/app"},
+	{"visible", "Package lists are kept", "delete /var/lib/apt/lists in the same step", "/var/lib/apt/lists"},
+	{"visible", "pip's cache is kept", "pip install --no-cache-dir", "/root/.cache/pip"},
+	{"visible", "npm's cache is kept", "delete /root/.npm in the same step", "/root/.npm"},
+	{"waste", "Files are written twice", "COPY --chown", "/srv/app"},
+	{"waste", "Files are copied to change their owner", "COPY --chown", "/srv/app"},
 }
 
 // madeLayer is a layer of the registry.
@@ -225,7 +226,7 @@ func (m *making) put(name string, content []byte) error {
 // tables stores all tables, part by part.
 func (m *making) tables(plan string) error {
 	for from := 0; from < len(m.images); from += fleet.PartImages {
-		p := &part{plan: plan}
+		p := &part{plan: plan, packages: []fleet.PackageRow{}, full: m.f.Files}
 		for i := from; i < min(from+fleet.PartImages, len(m.images)); i++ {
 			p.add(int64(i), m.images[i], m.f.Made)
 		}
@@ -243,6 +244,8 @@ type part struct {
 	of       []fleet.ImageLayerRow
 	layers   []fleet.LayerRow
 	findings []fleet.FindingRow
+	packages []fleet.PackageRow
+	full     bool // with packages
 }
 
 func (p *part) add(i int64, layers []*madeLayer, made time.Time) {
@@ -284,7 +287,21 @@ func (p *part) add(i int64, layers []*madeLayer, made time.Time) {
 	row.BaseName, row.BaseSure = new("docker.io/library/base-"+layers[0].digest[7:9]), new(true)
 	row.Causes = []fleet.CauseRow{{Cause: analyze.Overwritten.String(), Bytes: wasted, Versions: 1}}
 	row.UnreadableLayers = new(int64(0))
+	if p.full {
+		p.pack(i, layers[0])
+	}
 	p.images = append(p.images, row)
+}
+
+// pack adds the packages of a base layer. Two bases have different versions of them.
+func (p *part) pack(i int64, base *madeLayer) {
+	each := base.stored / packages
+	for n := range packages {
+		p.packages = append(p.packages, fleet.PackageRow{
+			Plan: p.plan, Image: i, Name: fmt.Sprintf("package-%02d", n), Version: new("1." + base.digest[7:9]), Type: "dpkg", Stored: each, Visible: each,
+			Files: 10, Layer: base.digest, Installed: true, Layers: []fleet.PackageLayerRow{{Layer: base.digest, Stored: each, Visible: each, Files: 10}},
+		})
+	}
 }
 
 func (p *part) put(m *making, n int64) error {

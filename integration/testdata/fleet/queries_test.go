@@ -7,9 +7,11 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,7 +54,7 @@ func idOf(t *testing.T, dir string, others ...string) string {
 	return ""
 }
 
-func run(t *testing.T, dir, name string, args ...string) string {
+func run(t testing.TB, dir, name string, args ...string) string {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), name, args...)
 	c.Dir = dir
@@ -66,38 +68,87 @@ func run(t *testing.T, dir, name string, args ...string) string {
 	return string(out)
 }
 
-// TestQueries runs every query of docs/fleet, and compares figures with peel report.
-func TestQueries(t *testing.T) {
-	peel, dir, plan, before := store(t)
+// queries opens DuckDB with the views and variables of docs/fleet, and returns its queries by name.
+func queries(t testing.TB, dir, plan, before, pattern, pkg string) (*sql.DB, map[string]string) {
+	t.Helper()
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
-	db.SetMaxOpenConns(1) // variables belong to a connection
-	for name, value := range map[string]string{"store": dir, "plan": plan, "before": before, "pattern": "%/passwd", "package": "base-files"} {
+	t.Cleanup(func() { _ = db.Close() })
+	db.SetMaxOpenConns(1) // variables are a connection's
+	for name, value := range map[string]string{"store": dir, "plan": plan, "before": before, "pattern": pattern, "package": pkg} {
 		if _, err := db.ExecContext(t.Context(), fmt.Sprintf("SET VARIABLE %s = '%s'", name, strings.ReplaceAll(value, "'", "''"))); err != nil {
 			t.Fatal(err)
 		}
-	}
-	views, err := os.ReadFile(filepath.Join(root, "docs/fleet/views.sql"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.ExecContext(t.Context(), string(views)); err != nil {
-		t.Fatal(err)
 	}
 	files, err := filepath.Glob(filepath.Join(root, "docs/fleet/*.sql"))
 	if err != nil || len(files) < 8 {
 		t.Fatal(files, err)
 	}
-	rows := map[string]int{}
+	out := map[string]string{}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows[filepath.Base(file)] = count(t.Context(), t, db, string(text))
+		out[filepath.Base(file)] = string(text)
+	}
+	if _, err := db.ExecContext(t.Context(), out["views.sql"]); err != nil {
+		t.Fatal(err)
+	}
+	delete(out, "views.sql")
+	return db, out
+}
+
+// made writes a made-up registry with the layers' files, as it is on a day, and returns its plan.
+func made(t testing.TB, dir string, images, day int) string {
+	t.Helper()
+	return strings.TrimSpace(run(t, root, "go", "run", "-tags", "dev", "./bench/fleet", "-files", "-images", fmt.Sprint(images), "-day", fmt.Sprint(day), dir))
+}
+
+// TestQueriesFind checks that every query has rows for a registry that grew.
+func TestQueriesFind(t *testing.T) {
+	dir := t.TempDir()
+	before := made(t, dir, 6, 0)
+	plan := made(t, dir, 9, 30)
+	db, all := queries(t, dir, plan, before, "%.jar", "package-00")
+	for name, query := range all {
+		if count(t.Context(), t, db, query) == 0 {
+			t.Errorf("%s finds nothing", name)
+		}
+	}
+}
+
+// BenchmarkQueries times the queries on a made-up registry of PEEL_FLEET_IMAGES images, 1,000
+// otherwise.
+func BenchmarkQueries(b *testing.B) {
+	images := 1000
+	if n := os.Getenv("PEEL_FLEET_IMAGES"); n != "" {
+		if _, err := fmt.Sscan(n, &images); err != nil {
+			b.Fatal(err)
+		}
+	}
+	dir := b.TempDir()
+	before := made(b, dir, images/2, 0)
+	plan := made(b, dir, images, 30)
+	db, all := queries(b, dir, plan, before, "%.jar", "package-00")
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				count(b.Context(), b, db, all[name])
+			}
+		})
+	}
+}
+
+// TestQueries runs every query of docs/fleet, and holds figures against peel report.
+func TestQueries(t *testing.T) {
+	peel, dir, plan, before := store(t)
+	db, all := queries(t, dir, plan, before, "%/passwd", "base-files")
+	rows := map[string]int{}
+	for name, query := range all {
+		rows[name] = count(t.Context(), t, db, query)
 	}
 	for _, name := range []string{"waste.sql", "steps.sql", "bases.sql", "find.sql"} {
 		if rows[name] == 0 {
@@ -132,7 +183,7 @@ func TestQueries(t *testing.T) {
 }
 
 // count runs a query and returns its number of rows.
-func count(ctx context.Context, t *testing.T, db *sql.DB, query string) (n int) {
+func count(ctx context.Context, t testing.TB, db *sql.DB, query string) (n int) {
 	t.Helper()
 	rows, err := db.QueryContext(ctx, query)
 	if err != nil {
