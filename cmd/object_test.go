@@ -150,3 +150,44 @@ func TestFleetOfObjects(t *testing.T) {
 		t.Errorf("%q\nwant %q", got, want)
 	}
 }
+
+// TestStoreRequests holds the requests to a store to the figures in docs/fleet/scale.md.
+func TestStoreRequests(t *testing.T) {
+	bucket := testkit.NewS3(t)
+	t.Setenv("PEEL_OFFLINE", "")
+	plan := filepath.Join(t.TempDir(), "plan")
+	if made := peel("fleet", "plan", "../testdata/sample.tar", "../testdata/docker20.tar", "../testdata/docker29.tar", "-o", plan); made.code != 0 {
+		t.Fatalf("%+v", made)
+	}
+	p, err := fleet.OpenPlan(t.Context(), plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	images, layers, uses := int(p.End.Images), int(p.End.Layers), 0
+	err = p.Each(t.Context(), func(im *fleet.PlanImage) error { uses += len(im.Layers); return nil }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const open = 6 // of the store, and the plan
+	asked := 0
+	for i, step := range []struct {
+		args []string
+		most int
+	}{
+		{[]string{"index", plan, "--to", "s3://fleet/store"}, 3*layers + 5*images + open},
+		{[]string{"index", plan, "--to", "s3://fleet/store"}, layers + images + open},
+		{[]string{"analyze", plan, "--to", "s3://fleet/store"}, 2*uses + 2*images + 6 + open},
+		{[]string{"analyze", plan, "--to", "s3://fleet/store"}, 1 + open},
+		{[]string{"report", "s3://fleet/store"}, 16 + open},
+	} {
+		if r := peel(append([]string{"fleet"}, step.args...)...); r.code != 0 {
+			t.Fatalf("%q: %+v", step.args, r)
+		}
+		all := bucket.Asked()
+		if n := len(all) - asked; n > step.most {
+			t.Errorf("%d: %s: %d requests for %d images with %d layers, %d uses; want at most %d:\n%s", i, step.args[0], n, images, layers, uses, step.most, strings.Join(all[asked:], "\n"))
+		}
+		asked = len(all)
+	}
+}

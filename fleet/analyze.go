@@ -47,7 +47,7 @@ type analyser struct {
 // that the store has already are passed over. The error wraps ErrLeft if something was
 // not indexed.
 func Analyze(ctx context.Context, p *Plan, s source.Objects, o ShardOptions) (Tally, error) {
-	x := &analyser{ShardOptions: o, plan: p, store: s, kept: layerCache{store: s, found: map[string]*list.Element{}}}
+	x := &analyser{ShardOptions: o, plan: p, store: s, kept: layerCache{store: s, found: map[string]*list.Element{}, read: map[string]layerCounts{}}}
 	if x.Concurrency <= 0 {
 		x.Concurrency = usualConcurrency
 	}
@@ -81,6 +81,7 @@ func (x *analyser) run(ctx context.Context) error {
 		part := images[0].Image / PartImages
 		err := x.part(ctx, part, images, layers[part])
 		images = images[:0]
+		x.kept.nextPart()
 		return err
 	}
 	err = x.plan.Each(ctx, func(im *PlanImage) error {
@@ -219,10 +220,10 @@ func (x *analyser) layerRows(ctx context.Context, layers []PlanLayer) ([]LayerRo
 		row := LayerRow{
 			Plan: x.plan.ID, Layer: l.Layer, DiffID: known(l.DiffID), MediaType: known(l.MediaType), Bytes: l.Bytes, Images: l.Images, From: l.From,
 		}
-		m, size, err := ReadLayerMeta(ctx, x.store, l.Layer)
+		n, err := x.kept.counts(ctx, l.Layer)
 		switch {
 		case err == nil:
-			row.Entries, row.Files, row.Content, row.Index = &m.Entries, &m.Files, &m.Content, &size
+			row.Entries, row.Files, row.Content, row.Index = &n.entries, &n.files, &n.content, &n.index
 		case errors.Is(err, fs.ErrNotExist):
 			f, err := readFailure(ctx, x.store, FailedName(l.Layer))
 			if err != nil {
@@ -366,6 +367,33 @@ type layerCache struct {
 	found map[string]*list.Element // by key
 	order list.List                // of *keptLayer, the last used first
 	bytes int64
+	read  map[string]layerCounts // of the layers that were read for a part
+}
+
+// layerCounts is what the table of layers has of a layer's object.
+type layerCounts struct{ entries, files, content, index int64 }
+
+func countsOf(m *LayerMeta, index int64) layerCounts {
+	return layerCounts{m.Entries, m.Files, m.Content, index}
+}
+
+// counts returns the counts of a layer: without a request if the layer was read for the part.
+func (c *layerCache) counts(ctx context.Context, key string) (layerCounts, error) {
+	c.mu.Lock()
+	n, ok := c.read[key]
+	c.mu.Unlock()
+	if ok {
+		return n, nil
+	}
+	m, size, err := ReadLayerMeta(ctx, c.store, key)
+	return countsOf(&m, size), err
+}
+
+// nextPart forgets the counts of layers.
+func (c *layerCache) nextPart() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.read = map[string]layerCounts{}
 }
 
 type keptLayer struct {
@@ -394,6 +422,7 @@ func (c *layerCache) layer(ctx context.Context, key string) (*LayerIndex, error)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.read[key] = countsOf(&x.LayerMeta, x.Object)
 	if _, ok := c.found[key]; ok { // another was as fast
 		return x, nil
 	}

@@ -13,7 +13,7 @@ import (
 
 // Bounds on the first and the last line of a plan in a store, in bytes.
 const (
-	planHead = 1 << 20
+	planHead = 1 << 20 // planTail times a power of 16
 	planTail = 4 << 10
 )
 
@@ -24,14 +24,16 @@ func planEnds(ctx context.Context, s source.Objects, id string) (head PlanHeader
 		return head, end, err
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
-	first, err := io.ReadAll(io.NewSectionReader(o, 0, min(o.Size(), planHead)))
+	last, err := readPart(o, max(0, o.Size()-planTail), o.Size())
 	if err != nil {
 		return head, end, err
 	}
-	from := max(0, o.Size()-planTail)
-	last, err := io.ReadAll(io.NewSectionReader(o, from, o.Size()-from))
-	if err != nil {
-		return head, end, err
+	first, whole := last, o.Size() <= planTail
+	for size := int64(planTail); !whole && size <= planHead; size *= 16 {
+		if first, err = readPart(o, 0, min(size, o.Size())); err != nil {
+			return head, end, err
+		}
+		whole = bytes.IndexByte(first, '\n') >= 0
 	}
 	first, _, _ = bytes.Cut(first, []byte("\n"))
 	last = bytes.TrimSuffix(last, []byte("\n"))
@@ -45,10 +47,15 @@ func planEnds(ctx context.Context, s source.Objects, id string) (head PlanHeader
 	return head, end, nil
 }
 
-// Text returns the plan as it is written, which is of Size bytes.
-func (p *Plan) Text() ([]byte, error) {
-	return io.ReadAll(io.NewSectionReader(p.from, 0, p.from.Size()))
+// readPart reads a part of an object at once: each read is a request.
+func readPart(o source.Object, from, to int64) ([]byte, error) {
+	b := make([]byte, to-from)
+	_, err := io.ReadFull(io.NewSectionReader(o, from, to-from), b)
+	return b, noEOF(err)
 }
+
+// Text returns the plan as it is written, which is of Size bytes.
+func (p *Plan) Text() ([]byte, error) { return readPart(p.from, 0, p.from.Size()) }
 
 func noEOF(err error) error {
 	if errors.Is(err, io.EOF) {

@@ -156,7 +156,7 @@ func (p *Plan) Each(ctx context.Context, image func(*PlanImage) error, layer fun
 
 // lines calls fn with each line and its type.
 func (p *Plan) lines(ctx context.Context, r io.Reader, fn func(kind string, line []byte) error) error {
-	in := bufio.NewReaderSize(r, 256<<10)
+	in := bufio.NewReaderSize(r, 1<<20)
 	var long []byte
 	for n := 1; ; n++ {
 		if n%1000 == 0 && ctx.Err() != nil {

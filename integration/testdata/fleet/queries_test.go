@@ -132,7 +132,7 @@ func BenchmarkQueries(b *testing.B) {
 	dir := b.TempDir()
 	before := made(b, dir, images/2, 0)
 	plan := made(b, dir, images, 30)
-	db, all := queries(b, dir, plan, before, "%.jar", "package-00")
+	db, all := queries(b, dir, plan, before, "%/file-00007.jar", "package-00")
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
