@@ -51,6 +51,7 @@ func (p *layers) title() string { return "Layers" }
 // the terminal; 0 is one that is not there.
 type layerColumns struct {
 	digits     int   // of a layer's number
+	gap        int   // after the sign of a base layer
 	meter      meter // of the stored bytes
 	hides      int   // what the layers hide, with the blank before it
 	line       int   // the lines of the Dockerfile, with the blank before them
@@ -67,10 +68,13 @@ func (c layerColumns) figures() int {
 // columns chooses the columns for a pane w columns wide.
 func (p *layers) columns(w int) layerColumns {
 	c := layerColumns{digits: len(strconv.Itoa(max(p.list.rows-1, 0))), commandGap: 2}
+	if p.lk.ascii {
+		c.gap = 1 // its sign is a letter
+	}
 	if w >= lineColumns && p.atWidth > 0 {
 		c.line = 1 + max(p.atWidth, len(lineHead))
 	}
-	c.meter = newMeter(w - (1 + c.digits + 1 + sizeWidth + 1 + sizeWidth + c.line + 2) - commandRoom)
+	c.meter = newMeter(w - (1 + c.digits + 1 + c.gap + sizeWidth + 1 + sizeWidth + c.line + 2) - commandRoom)
 	if w >= hidesColumns {
 		c.hides = 1 + sizeWidth
 	}
@@ -97,7 +101,7 @@ func (p *layers) render(l *line, i int, focused bool, from int) {
 	if i == 0 {
 		l.skip(1)
 		l.right(st.dim, "#", c.digits)
-		l.skip(1)
+		l.skip(1 + c.gap)
 		l.right(st.dim, "stored", sizeWidth)
 		c.meter.head(l)
 		l.right(st.dim, "wasted", sizeWidth)
@@ -155,6 +159,7 @@ func (p *layers) number(l *line, c layerColumns, i int, focused bool, from int) 
 	default:
 		l.skip(1)
 	}
+	l.skip(c.gap)
 }
 
 // netText is by how much a layer changes the size of the image: what it stores, less

@@ -54,14 +54,15 @@ func eighths(part, whole int64, w int) int {
 	return min(int(float64(part)/float64(whole)*float64(8*w)+0.5), 8*w)
 }
 
-// column draws one cell, filled from below.
+// column draws one cell, filled from below. In ASCII it is blank: a dot or a colon between two
+// sizes would read as a part of them.
 func (m meter) column(l *line, lk *look, part, waste, whole int64) {
 	st := lk.st.bar
 	if 2*waste >= part {
 		st = lk.st.wasteBar
 	}
 	n := eighths(part, whole, 1)
-	if n == 0 {
+	if n == 0 || lk.ascii {
 		l.skip(1)
 		return
 	}

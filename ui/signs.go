@@ -91,7 +91,7 @@ var asciiSigns = signs{
 	run:  [7]string{" ", " ", " ", "#", "#", "#", "#"},
 	rise: [8]string{" ", " ", ".", ".", ":", ":", "#", "#"},
 	less: "$", more: "$",
-	was: "<-", link: "->", hard: "=>", order: "v", back: "^", tail: "..", dot: "-", under: "<-", up: "^", down: "v",
+	was: "<-", link: "->", hard: "=>", order: "v", back: "^", tail: "..", dot: "-", under: "<-", up: "^ ", down: "v ",
 	full: "#", empty: "-",
 	spin: []string{"|", "/", "-", "\\"},
 	top:  "-", side: "|", topLeft: "+", topRight: "+",
