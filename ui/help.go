@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -122,13 +123,40 @@ func (p *help) make() {
 		if len(p.lines) == 0 {
 			p.lines.add(span{p.lk.st.dim, "no line of the help contains " + p.lk.text(p.narrow.text)})
 		}
+		p.lines = wrapLast(p.lines, p.wide-2)
 		return
 	}
 	if p.wide < helpColumns {
-		p.lines = append(append(left, nil), right...)
+		p.lines = wrapLast(append(append(left, nil), right...), p.wide-2)
 	} else {
-		p.lines = beside(left, right, p.wide/2)
+		half := p.wide / 2
+		p.lines = beside(wrapLast(left, half-2), wrapLast(right, p.wide-half-2), half)
 	}
+}
+
+// wrapLast wraps the last text of each line to w columns. What follows stands below it, so that
+// the keys at the left stay alone in their column.
+func wrapLast(lines styledLines, w int) styledLines {
+	out := make(styledLines, 0, len(lines))
+	for _, spans := range lines {
+		last := len(spans) - 1
+		if last < 1 || width(lineText(spans)) <= w {
+			out = append(out, spans)
+			continue
+		}
+		text := spans[last]
+		body := strings.TrimLeft(text.text, " ")
+		indent := width(lineText(spans)) - width(body)
+		for i, part := range wrapWords(body, max(w-indent, 1)) {
+			if i == 0 {
+				lead := text.text[:len(text.text)-len(body)]
+				out = append(out, append(slices.Clone(spans[:last]), span{text.st, lead + part}))
+			} else {
+				out = append(out, []span{{style{}, strings.Repeat(" ", indent)}, {text.st, part}})
+			}
+		}
+	}
+	return out
 }
 
 func (p *help) render(l *line, i int) {
