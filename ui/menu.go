@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -45,37 +46,51 @@ func openMenu(h host, name string, items []menuItem, again binding) *menu {
 	return p
 }
 
-// match lists the items that contain the words of a text, those with a matching short name first;
-// or, if none does, those with its letters in order.
+// match lists the items that contain the words of a text: those with a short name that is or
+// begins with the text first, then those of which words begin with its words. If no item contains
+// them, it lists those that the text abbreviates.
 func (p *menu) match(text string) {
 	text = strings.ToLower(text)
+	words := strings.Fields(text)
 	p.shown = p.shown[:0]
+	ranks := make([]int, len(p.items))
 	for i, it := range p.items {
-		if containsAll(strings.ToLower(it.text+" "+it.short), strings.Fields(text)) {
+		if containsAll(strings.ToLower(it.text+" "+it.short), words) {
+			ranks[i] = it.rank(text, words)
 			p.shown = append(p.shown, i)
 		}
 	}
-	for i := 0; len(p.shown) == 0 && i < 1; i++ {
+	if len(p.shown) == 0 {
 		for i, it := range p.items {
-			if lettersIn(strings.ToLower(it.text), text) {
+			if abbreviates(strings.Join(words, ""), strings.ToLower(it.text)) {
 				p.shown = append(p.shown, i)
 			}
 		}
 	}
-	if text != "" {
-		called := func(i int) bool { return strings.EqualFold(p.items[i].short, text) }
-		slices.SortStableFunc(p.shown, func(a, b int) int {
-			switch {
-			case called(a) && !called(b):
-				return -1
-			case called(b) && !called(a):
-				return 1
-			}
-			return 0
-		})
-	}
+	slices.SortStableFunc(p.shown, func(a, b int) int { return cmp.Compare(ranks[a], ranks[b]) })
 	p.list.resize(len(p.shown), p.page)
 	p.to(0)
+}
+
+// rank says how well an item that contains the words of a text fits it; 0 is best.
+func (it *menuItem) rank(text string, words []string) int {
+	short, long := strings.ToLower(it.short), strings.ToLower(it.text)
+	switch {
+	case len(words) == 0:
+		return 0 // all are the same
+	case short == text:
+		return 0
+	case short != "" && strings.HasPrefix(short, text):
+		return 1
+	case strings.HasPrefix(long, text):
+		return 2
+	}
+	for _, w := range words {
+		if !strings.Contains(" "+long+" "+short, " "+w) {
+			return 4
+		}
+	}
+	return 3
 }
 
 func containsAll(s string, words []string) bool {
@@ -87,16 +102,25 @@ func containsAll(s string, words []string) bool {
 	return true
 }
 
-// lettersIn reports whether s has the letters of a text in their order.
-func lettersIn(s, text string) bool {
-	for _, r := range text {
-		i := strings.IndexRune(s, r)
-		if i < 0 {
-			return false
-		}
-		s = s[i+len(string(r)):]
+// abbreviates reports whether the letters of short stand in long in their order, each at the
+// beginning of a word or behind the one before: "gtl" and "golin" stand for "go to a line".
+func abbreviates(short, long string) bool {
+	return short != "" && abbreviated([]rune(short), []rune(long), false)
+}
+
+// abbreviated is the same from a place in long on. next says that the letter there stands behind
+// the one that was found last.
+func abbreviated(short, long []rune, next bool) bool {
+	if len(short) == 0 {
+		return true
 	}
-	return true
+	for i, r := range long {
+		begins := i == 0 && !next || i > 0 && long[i-1] == ' '
+		if r == short[0] && (begins || i == 0 && next) && abbreviated(short[1:], long[i+1:], true) {
+			return true
+		}
+	}
+	return false
 }
 
 // choose closes the menu, and does what the cursor is on.

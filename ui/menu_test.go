@@ -114,3 +114,27 @@ func TestPaletteFindsViews(t *testing.T) {
 		}
 	}
 }
+
+// TestPaletteRanks checks that actions with a name that begins with what is typed come first, and
+// that letters scattered over an action's text don't find it.
+func TestPaletteRanks(t *testing.T) {
+	for _, c := range []struct{ typed, first, not string }{
+		{"ext", "write files to a directory", ""},
+		{"copy", "copy the path", ""},
+		{"dir", "write files to a directory", ""},
+		{"own", "show or hide mode and owner", ""},
+		{"revto", "reverse the order", "mouse"},
+		{"rvrs", "no action matches", "reverse"},
+		{"the versn", "no action matches", "version"},
+	} {
+		m := start(t, open(t, "app"), 80, 24)
+		press(m, ":")
+		typed(m, c.typed)
+		if row := screen(m)[2]; !strings.Contains(row, c.first) {
+			t.Errorf("%q: got first row %q, want %q", c.typed, row, c.first)
+		}
+		if all := strings.Join(screen(m)[:22], "\n"); c.not != "" && strings.Contains(all, c.not) {
+			t.Errorf("%q finds %q:\n%s", c.typed, c.not, all)
+		}
+	}
+}
