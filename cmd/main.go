@@ -120,10 +120,11 @@ func (a *app) styleHelp(ctx context.Context, root *cobra.Command) error {
 	root.Version = model.Version
 	root.SilenceUsage, root.SilenceErrors = true, true // errors are printed once, by exit
 	root.SetHelpFunc(func(c *cobra.Command, args []string) {
+		columns, onTerminal := a.helpWidth()
 		if _, ok := terminal(a.stdin); !ok {
 			defer hideTerminal()()
 		}
-		help(c, args)
+		help(shownHelp(c, columns, onTerminal), args)
 	})
 	return nil
 }

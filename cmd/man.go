@@ -109,12 +109,8 @@ func (m *man) flag(f *pflag.Flag) {
 		name = "-" + f.Shorthand + ", " + name
 	}
 	fmt.Fprintf(m, ".TP\n\\fB%s\\fP", roff(name))
-	kind := f.Value.Type()
-	if kind == "string" {
-		kind = f.Name
-	}
-	if kind != "bool" {
-		fmt.Fprintf(m, " \\fI%s\\fP", roff(strings.ToUpper(kind)))
+	if value := valueName(f); value != "" {
+		fmt.Fprintf(m, " \\fI%s\\fP", roff(value))
 	}
 	m.WriteByte('\n')
 	usage := f.Usage

@@ -271,3 +271,63 @@ func TestLayout(t *testing.T) {
 		}
 	}
 }
+
+// TestHelpOfFlags checks that help shows the name of each flag's value, lists a flag once, and
+// that no line of a text ends within the name of a flag.
+func TestHelpOfFlags(t *testing.T) {
+	for _, columns := range []string{"", "60", "80", "100"} {
+		t.Setenv("COLUMNS", columns)
+		for _, c := range []string{"", "build", "check", "diff", "extract", "fix", "fleet", "fleet plan", "fleet index", "fleet kube", "grep", "images", "packages", "report", "squash"} {
+			help := must(t, append(strings.Fields(c), "--help")...)
+			text, _, _ := strings.Cut(help, "  USAGE")
+			for line := range strings.SplitSeq(text, "\n") {
+				if strings.HasSuffix(line, "-") || strings.HasSuffix(line, "--") {
+					t.Errorf("%s: a line of the help ends in a flag: %q", c, line)
+				}
+				if n := len([]rune(line)); columns == "80" && n > 80 {
+					t.Errorf("%s: a line of the help has %d columns: %q", c, n, line)
+				}
+			}
+			if n := strings.Count(help, "\n    --offline "); n != 1 {
+				t.Errorf("%s: the help lists --offline %d times", c, n)
+			}
+		}
+	}
+	check, diff := must(t, "check", "--help"), must(t, "diff", "--help")
+	for want, help := range map[string]string{
+		"    --max-wasted SIZE ": check, "    --secret on|off ": check, "    --forbid GLOB ": check, "    --config FILE ": check, "    -f --format FORMAT ": check, "    --init  ": check,
+		"    --from N ": diff, "    -o --output FILE ": diff, "    --exit-code  ": diff,
+	} {
+		if !strings.Contains(help, want) {
+			t.Errorf("the help lacks %q:\n%s", want, help)
+		}
+	}
+}
+
+// TestHelpOnTerminal checks that flags are wrapped on a narrow terminal, below where their text
+// begins, and that help leaves the command as it was.
+func TestHelpOnTerminal(t *testing.T) {
+	root := (&app{}).root()
+	c, _, err := root.Find([]string{"fix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.InheritedFlags() // gives it the flags of every command, as running it does
+	long, usage := c.Long, c.Flags().Lookup("choose").Usage
+	shown := shownHelp(c, 80, true)
+	if got := shown.UseLine(); got != "peel fix IMAGE [flags]" {
+		t.Errorf("got usage %q", got)
+	}
+	got := shown.Flags().Lookup("choose ID")
+	if got == nil {
+		t.Fatal("--choose has no value's name")
+	}
+	for line := range strings.SplitSeq(got.Usage, "\n") {
+		if len(line) > 80-4-len("--insecure-registry HOST")-2 {
+			t.Errorf("a line has %d columns: %q", len(line), line)
+		}
+	}
+	if !strings.Contains(got.Usage, "\n") || c.Long != long || c.Flags().Lookup("choose").Usage != usage || c.Parent() != root {
+		t.Errorf("the flag isn't wrapped, or the command has changed: %q", got.Usage)
+	}
+}
