@@ -1,6 +1,6 @@
 // Peel shows what each layer of a container image does to the ones below it:
 // what it adds, what it covers, what it deletes, and which bytes are still
-// shipped though nobody can see them any more.
+// shipped although they no longer show.
 package main
 
 import (

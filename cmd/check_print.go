@@ -112,7 +112,7 @@ func maybe(s string) *string {
 	return &s
 }
 
-// row is what is in force of an image, "" for one that no entry names.
+// row returns the effective settings for an image; name is "" for images without an entry.
 func (r *ruling) row(name string, from origin) sectionRow {
 	row := sectionRow{Name: maybe(name), Settings: []settingRow{}, Severity: []valueRow{}, Dockerfile: r.dockerfile.row(), Baseline: r.baseline.row()}
 	if from != (origin{}) {

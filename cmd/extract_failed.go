@@ -136,8 +136,7 @@ var endErrors = []error{
 	context.Canceled, context.DeadlineExceeded,
 }
 
-// endsExtraction reports whether err means that there is no use in going on with
-// the next path.
+// endsExtraction reports whether err would also affect all further paths.
 func endsExtraction(err error) bool {
 	if _, ok := errors.AsType[*readError](err); ok {
 		return true

@@ -127,8 +127,8 @@ func (f *fleetKube) passOn(a *app) error {
 	return nil
 }
 
-// shardsOf is how many shards a plan is cut into: as many as are asked for, else so many that
-// each has some minutes of work, and never more than there are layers.
+// shardsOf returns the number of shards of a plan: as many as asked for, or enough that each has
+// several minutes of work, but at most one per layer.
 func shardsOf(asked int, plan *fleet.PlanEnd) int {
 	if asked != 0 {
 		return asked

@@ -137,8 +137,8 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, usage("", "--since %q: write a date (2026-01-31) or a time (720h)", text)
 }
 
-// fleetProgress returns what tells of long work, a line every few seconds at most: in a
-// cluster's log too.
+// fleetProgress returns a function that reports the progress of long work, at most one line
+// every few seconds, including in a cluster's log.
 func (a *app) fleetProgress() func(line string) {
 	const every = 10 * time.Second
 	last := time.Now()

@@ -16,7 +16,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// exitLasting is for work that trying again will not mend: what runs a shard need not.
+// exitLasting is the exit code for failures that another try can't fix.
 const exitLasting = 42
 
 // A scheduler gives each of its jobs a number.
@@ -159,8 +159,8 @@ func (f *fleetShard) addTo(c *cobra.Command) {
 // garbage sooner when it comes near.
 const shardMemory = 230 << 20
 
-// open opens a shard's plan and store. What goes wrong with either will not be mended by
-// trying again, unless it did not answer.
+// open opens a shard's plan and store. Trying again can't fix an error with either, unless it
+// didn't answer.
 func (f *fleetShard) open(ctx context.Context, plan string) (p *fleet.Plan, s source.Objects, shard fleet.Shard, err error) {
 	if f.to == "" {
 		return nil, nil, shard, usage("", "name the store to write to: --to DIR, or --to s3://BUCKET/PREFIX")

@@ -143,7 +143,7 @@ func (w *memoryWatch) reserve(bytes int64, cancel context.CancelCauseFunc) {
 	select {}
 }
 
-// end says that there is no time left.
+// end signals that no time is left.
 func (w *memoryWatch) end() { w.once.Do(func() { close(w.over) }) }
 
 func (w *memoryWatch) run(ctx context.Context, cancel context.CancelCauseFunc) {
@@ -177,8 +177,8 @@ func (w *memoryWatch) used() int64 {
 	return memoryUsed()
 }
 
-// wait waits until more than so many bytes are in use, and reports whether that
-// was so before the context ended, or so much time had passed.
+// wait waits until more than most bytes are in use, and reports whether that happened before
+// the context ended or the time had passed.
 func (w *memoryWatch) wait(ctx context.Context, most int64, long time.Duration) bool {
 	for began := time.Now(); time.Since(began) < long; {
 		left := most - w.used() // which may be the largest number

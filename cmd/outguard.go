@@ -105,8 +105,7 @@ func (a *app) inputs(refs ...string) *inputs {
 	return in
 }
 
-// is returns which of what is read is this very file, under whatever name; "" for
-// none.
+// is returns the input that is this file, under any name, or "".
 func (in *inputs) is(file fs.FileInfo) string {
 	for _, f := range in.files {
 		if os.SameFile(f.info, file) {
@@ -116,9 +115,9 @@ func (in *inputs) is(file fs.FileInfo) string {
 	return ""
 }
 
-// holds returns the folder of an image of which a file would be a part; "" for
-// none. The name is canonical, and info is of what is there now, nil for nothing:
-// it may be another name of a file in the folder.
+// holds returns the image folder that a file would be part of, or "". The name is canonical.
+// info describes the existing file with this name, which may be another name of a file in the
+// folder; nil if it doesn't exist.
 func (in *inputs) holds(name string, info fs.FileInfo) string {
 	for _, l := range in.layouts {
 		if l.has(name) || info != nil && l.hasOther(info) {

@@ -35,7 +35,7 @@ type scratch struct {
 	ended bool
 }
 
-// dir makes a folder that nobody else may look into.
+// dir makes a folder that only its owner can read.
 func (s *scratch) dir() (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,7 +98,7 @@ func (o *outside) onTerminal(ctx context.Context, args []string) error { return 
 // maxCaptured bounds how much of a program's output is kept, in bytes.
 const maxCaptured = 1 << 20
 
-// capture runs a program unseen, and returns what it has written.
+// capture runs a program without the terminal, and returns its output.
 func (o *outside) capture(ctx context.Context, args []string) ([]byte, error) {
 	var out bounded
 	c := command(ctx, args)
@@ -107,7 +107,7 @@ func (o *outside) capture(ctx context.Context, args []string) ([]byte, error) {
 	return out.kept.Bytes(), err
 }
 
-// bounded keeps the beginning of what is written to it.
+// bounded stores the beginning of what is written to it.
 type bounded struct{ kept bytes.Buffer }
 
 func (b *bounded) Write(p []byte) (int, error) {

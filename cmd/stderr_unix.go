@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxHeld is how much of what is written to standard error while the screen is on
-// is shown afterwards, in bytes: the last of it.
+// maxHeld is how many bytes of output to standard error are stored while the screen is on, and
+// shown afterwards: the last ones.
 const maxHeld = 64 << 10
 
 // holdStderr keeps output to standard error, from any part of the program, off the screen on the

@@ -22,7 +22,7 @@ const fixRows = 250_000
 // maxFixParts limits the number of temporary files.
 const maxFixParts = 256
 
-// A fixKey stands for what one change of a build mends: the hash of the rule, the path and
+// A fixKey identifies the findings that one change of a build fixes: the hash of the rule, the path and
 // the build step (or, where that is unknown, the layer).
 type fixKey uint64
 
@@ -50,8 +50,8 @@ type rankedFix struct {
 }
 
 // topFixes returns the fixes that save most in a plan's images, each layer counted once.
-// What only another base image mends is no fix, nor is what saves nothing. About atOnce
-// findings are summed at once.
+// It leaves out findings that only another base image can fix, and fixes that save nothing. About
+// atOnce findings are summed at once.
 func topFixes(ctx context.Context, s source.Objects, plan *PlanFacts, atOnce int64) ([]Fix, error) {
 	f := &fixing{s: s, plan: plan, seed: maphash.MakeSeed()}
 	var rows int64
@@ -132,7 +132,7 @@ func (f *fixing) split(ctx context.Context, n int64) (err error) {
 
 func (f *fixing) table(part string) string { return TablePrefix(FindingsTable, f.plan.ID) + part }
 
-// mends reports whether the build of a finding's image can mend it, and by what.
+// mends reports whether the build of a finding's image can fix it, and how.
 func (f *fixing) mends(r *FindingRow) (fixKey, bool) {
 	if r.OfBase || r.Bytes <= 0 {
 		return 0, false

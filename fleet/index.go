@@ -51,12 +51,10 @@ type Tally struct {
 	Because error // why the first of those
 }
 
-// ErrLeft says that something of a shard is left to be done, and that another try may go
-// well.
+// ErrLeft says that part of a shard is left to do, and that another try may succeed.
 var ErrLeft = errors.New("the shard is incomplete")
 
-// ErrDenied says that a registry does not let itself be used as it is asked, and that
-// trying again will not mend it.
+// ErrDenied says that a registry refuses access, and that trying again can't fix it.
 var ErrDenied = errors.New("a registry refuses")
 
 // A LayerFailure is what the store keeps of a layer, or of an image, that cannot be read.
@@ -103,9 +101,9 @@ type indexer struct {
 	tally Tally
 }
 
-// Index reads each unique layer of a shard once, and stores what it has found; and the
-// descriptions of the shard's images. What the store has already is passed over. The
-// error wraps ErrLeft if all could be done but for what may go well another time.
+// Index reads each unique layer of a shard once, and stores its index and the descriptions of the
+// shard's images. It skips what the store already has. The error wraps ErrLeft if only layers and
+// images are missing that another try may read.
 func Index(ctx context.Context, p *Plan, s source.Objects, o ShardOptions) (Tally, error) {
 	x := &indexer{ShardOptions: o, plan: p, store: s}
 	if x.Concurrency <= 0 {

@@ -58,8 +58,8 @@ const (
 	tempDir     = "/tmp"
 )
 
-// ExitNoRetry is the exit code of "peel fleet index" and "analyze" for what trying again
-// does not mend: credentials, the plan, the store. A Job fails such a shard at once.
+// ExitNoRetry is the exit code of "peel fleet index" and "analyze" for errors that trying again
+// can't fix: those of credentials, the plan or the store. A Job fails such a shard immediately.
 const ExitNoRetry = 42
 
 // A storeKey is a key of the store's Secret, which becomes an environment variable.

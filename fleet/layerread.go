@@ -73,8 +73,8 @@ func lookedInto(by []string) bool {
 	return true
 }
 
-// ReadLayer reads the object of a layer, whose entries may take so many bytes of memory.
-// They are those that the scan of the layer has given.
+// ReadLayer reads the object of a layer. Its entries, which are those from the layer's scan, may
+// take at most memory bytes.
 func ReadLayer(ctx context.Context, s source.Objects, layer string, memory int64) (_ *LayerIndex, err error) {
 	name := LayerName(layer)
 	t, err := OpenTable[FileRow](ctx, s, name)

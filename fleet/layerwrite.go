@@ -19,8 +19,8 @@ import (
 // layerKey is the key in an object's metadata of its LayerMeta.
 const layerKey = "peel.layer"
 
-// A LayerMeta stands in the metadata of a layer's object, as JSON: what is said of the
-// layer, not of one of its entries.
+// A LayerMeta has the facts about a layer, as opposed to its entries. The layer's object has it
+// as JSON in its metadata.
 type LayerMeta struct {
 	Layer      string      `json:"layer"` // key
 	DiffID     string      `json:"diffId,omitempty"`

@@ -29,8 +29,8 @@ const (
 // errTable is why an object is not read.
 var errTable = errors.New("not a table that peel wrote, or a damaged one")
 
-// openParquet opens a Parquet file whose footer is known to claim no more than it has.
-// Pages are checked by checkGroup, before they are read.
+// openParquet opens a Parquet file after checkFooter has checked its footer. checkGroup checks
+// pages before they are read.
 func openParquet(r io.ReaderAt, size int64) (*parquet.File, error) {
 	if size > maxTable {
 		return nil, fmt.Errorf("it has %d bytes, more than the %d that a table may have", size, int64(maxTable))
@@ -74,7 +74,7 @@ func sameColumns(f *parquet.File, want *parquet.Schema) error {
 	return nil
 }
 
-// checkFooter checks that the footer of a Parquet file claims no more than it has.
+// checkFooter checks that the footer of a Parquet file claims no more data than it has.
 func checkFooter(r io.ReaderAt, size int64) error {
 	const magic = "PAR1"
 	var end [8]byte
@@ -156,9 +156,9 @@ func checkChunk(r io.ReaderAt, size int64, m *format.ColumnMetaData) error {
 	return nil
 }
 
-// holds reports whether a page is one zstd frame that says that it unpacks to so many
-// bytes: the library holds it to that. One of a block or two need not say it, for a block
-// has 128 KiB at most.
+// holds reports whether a page is one zstd frame that states this uncompressed size, which the
+// library enforces. A frame of one or two blocks need not state it, because a block has at most
+// 128 KiB.
 // Source: RFC 8878, section 3.1.1.
 func holds(page []byte, unpacked int64) bool {
 	var h zstd.Header

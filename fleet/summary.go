@@ -141,7 +141,7 @@ var causeIndex = sync.OnceValue(func() map[string]int {
 	return index
 })
 
-// A Fix is one change of a build that mends a finding in all images that have it.
+// A Fix is one change of a build that resolves a finding in all images that have it.
 type Fix struct {
 	Finding FindingRow // of the first image that has it
 	Image   string     // name of that image

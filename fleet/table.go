@@ -242,8 +242,8 @@ func EachRow[T any](ctx context.Context, s source.Objects, name string, fn func(
 	}
 }
 
-// guarded is a call of the library, which may panic of what is malformed, or read memory
-// that is not its own.
+// guarded calls the library, which may panic on malformed data, or access memory that isn't
+// its own.
 func guarded(fn func() error) (err error) {
 	defer crash.Catch(&err)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))

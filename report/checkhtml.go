@@ -196,7 +196,7 @@ func newHTMLRow(s *subject) *htmlChecked {
 	return c
 }
 
-// newHTMLChecked returns what the page says of an image, with so many findings at most.
+// newHTMLChecked returns the page's data about an image, with at most findings findings.
 func newHTMLChecked(s *subject, id string, findings int) *htmlChecked {
 	c := newHTMLRow(s)
 	c.ID = id

@@ -122,7 +122,7 @@ func (l Layout) aroundMatch(head, before, text string) (string, string) {
 	return before, cut(text, room-width(before))
 }
 
-// endOf returns the end of s that takes at most so many columns.
+// endOf returns the end of s that fits into columns.
 func endOf(s string, columns int) string {
 	over := width(s) - columns
 	for g := displaywidth.StringGraphemes(s); over > 0 && g.Next(); {

@@ -44,7 +44,7 @@ func newHTMLCommand(text string, runes int) htmlCommand {
 	return c
 }
 
-// commandWords are the words of a line, so many at most.
+// commandWords returns at most most words of a line.
 func commandWords(line string, most int) []string {
 	words := strings.SplitN(line, " ", most)
 	out := words[:0]

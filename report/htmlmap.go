@@ -180,7 +180,7 @@ func (m *mapper) pieceWeight(p piece) int64 {
 	return max(p.bytes, m.scaled(p.bytes))
 }
 
-// settle gives a candidate its cell, and makes candidates of what is below it.
+// settle makes a candidate's cell, and makes its children candidates.
 func (m *mapper) settle(c candidate) {
 	at := len(m.out.cells)
 	name := shown("")
@@ -257,8 +257,8 @@ func (m *mapper) own(n analyze.NodeID) []piece {
 
 func wasted(w *analyze.Waste) piece { return piece{w.Bytes, w.Cause, w.Layer, w.By} }
 
-// wasteOf returns the indices of what is wasted at n itself; with none, of what
-// belongs to no node.
+// wasteOf returns the indices of the wasted versions of n itself, or of those without a node if
+// n is none.
 func (m *mapper) wasteOf(n analyze.NodeID) []int {
 	nodeAt := func(i int) analyze.NodeID { return m.a.Waste.At(m.byNode[i]).Node }
 	first := sort.Search(len(m.byNode), func(i int) bool { return nodeAt(i) >= n })

@@ -20,7 +20,7 @@ type EntryBuilder = layer.Builder
 // A LayerFlaw is something malformed in a layer's tar; see [layer.Flaw].
 type LayerFlaw = layer.Flaw
 
-// NewEntryBuilder returns a builder of entries that may take so many bytes of memory.
+// NewEntryBuilder returns a builder of entries that may take at most memory bytes.
 func NewEntryBuilder(memory int64) *EntryBuilder { return layer.NewBuilder(layer.NewBudget(memory)) }
 
 // ErrEntryMemory says that an image's entries take more than Options.EntryMemory.
@@ -126,8 +126,8 @@ func (e unsupportedLayer) As(target any) bool {
 	return ok
 }
 
-// FindPacking finds out which layers that have no digest of their own are compressed:
-// what is known elsewhere of the same tar does not say. Layers need not have been scanned.
+// FindPacking detects which layers without a digest of their own are compressed, since facts about
+// the same tar from elsewhere don't say. Layers need not have been scanned.
 func (im *Image) FindPacking(ctx context.Context) error {
 	for _, l := range im.Layers {
 		if l.Digest != "" || l.Err != nil || l.Entries != nil || l.reader == nil {
@@ -144,8 +144,8 @@ func (im *Image) FindPacking(ctx context.Context) error {
 	return nil
 }
 
-// Widen computes the checksums of the layer's files, those of 128 bits too, where its
-// scan has not. Nobody else may use the layer meanwhile.
+// Widen computes the checksums of the layer's files, including those of 128 bits, that the scan
+// has not computed. The layer must not be used concurrently.
 func (l *Layer) Widen(ctx context.Context) error {
 	if err := l.readable(); err != nil {
 		return err

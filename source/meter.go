@@ -56,7 +56,7 @@ func (m *meter) add(n int64) { m.update(false, func(p *Progress) { p.Bytes += n 
 
 func (m *meter) layerDone() { m.update(true, func(p *Progress) { p.Layers++ }) }
 
-// what changes the description of what is being read.
+// what changes the description of the current read.
 func (m *meter) what(what string) { m.update(true, func(p *Progress) { p.What = what }) }
 
 // skip subtracts a layer of this size that turned out not to need reading.

@@ -11,8 +11,8 @@ import (
 	"github.com/peelhq/peel/source/layer"
 )
 
-// Limits on what is kept of a stream, in bytes: one file that may be a manifest or a config, and
-// all such files.
+// Limits on the data held in memory from a stream, in bytes: one file that may be a manifest or a
+// config, and all such files.
 const (
 	maxDocument  = 8 << 20
 	maxDocuments = 128 << 20

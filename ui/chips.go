@@ -39,8 +39,8 @@ type fittedChip struct {
 // leastChip is how many columns of a chip's text are shown, unless it has fewer.
 const leastChip = 6
 
-// fitChips lays chips out on w columns, the first of which is blank, and returns how
-// many there is no room for. The longest texts are cut first.
+// fitChips lays chips out on w columns, the first of which is blank, and returns how many don't
+// fit. The longest texts are cut first.
 func (lk *look) fitChips(chips []chip, w int) (out []fittedChip, more int) {
 	frame := width("[ " + lk.sg.drop + "]")
 	longest := 0

@@ -141,7 +141,7 @@ func describeText(head []byte, d *document) string {
 	return "text"
 }
 
-// describeELF says of an ELF file what it is and what it runs on.
+// describeELF describes an ELF file: its kind and what it runs on.
 func describeELF(head []byte) (string, bool) {
 	if len(head) < 20 || string(head[:4]) != elf.ELFMAG {
 		return "", false

@@ -47,7 +47,7 @@ func (p *differences) shapeKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, true
 }
 
-// detail is the pane below that which has the focus.
+// detail returns the pane below the focused one.
 func (p *differences) detail() *scroller {
 	if p.focus == layersPane {
 		return &p.layerDetail

@@ -231,8 +231,7 @@ func (r *diffRows) below(ctx context.Context, i, depth int32) error {
 	return nil
 }
 
-// firstKid returns the first child of node i that is shown, 0 without, and whether
-// there is no other.
+// firstKid returns the first visible child of node i, or 0, and whether it is the only one.
 func (r *diffRows) firstKid(i int32) (first int32, only bool) {
 	t := r.c.tree
 	for k := int(i) + 1; k < t.End(int(i)); k = t.End(k) {

@@ -16,7 +16,7 @@ func loadEarly(ctx context.Context, load Loader) Loader {
 		err error
 	}
 	var to atomic.Pointer[listener]
-	var before atomic.Pointer[Progress] // the newest that nobody has listened to
+	var before atomic.Pointer[Progress] // the newest that has not been delivered
 	done := make(chan result, 1)
 	go func() {
 		defer cancel()

@@ -197,7 +197,7 @@ const (
 	no
 )
 
-// flipped returns the opposite of what is so now.
+// flipped returns the opposite of the current value.
 func (choice) flipped(now bool) choice {
 	if now {
 		return no

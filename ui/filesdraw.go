@@ -184,7 +184,7 @@ func (f *files) tellsChange(d drawn, selected int) bool {
 	return true
 }
 
-// nodeName draws a row's name, with what it is and where it leads to.
+// nodeName draws a row's name, with its type and link target.
 func (f *files) nodeName(l *line, d drawn) {
 	st, sg := &f.lk.st, &f.lk.sg
 	dir := d.kids || d.is(analyze.TypeDir)

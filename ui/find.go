@@ -18,7 +18,7 @@ const maxHits = 1 << 18
 
 // finder looks for something in a file, from its beginning to its end, in steps.
 type finder struct {
-	seq     int    // of what is looked for
+	seq     int    // of the search
 	pattern []byte // nil: nothing
 	fold    bool   // small letters stand for capital ones too
 	hits    []int64
@@ -289,7 +289,7 @@ func findStep(ctx context.Context, p *viewer, seq int, f *finder, doc content, b
 	return msg
 }
 
-// askGoTo asks where to go: to a line, or to a byte of what is shown as such.
+// askGoTo asks where to go: to a line of text, or to a byte.
 func (p *viewer) askGoTo() {
 	label := "line:"
 	if p.hex {

@@ -36,7 +36,7 @@ type fix struct {
 	work  *fixWork           // nil until it has been made
 	begun *analyze.Analysis  // of which it has been begun
 	late  bool               // it takes long: keys no longer wait
-	halt  context.CancelFunc // of what is being worked out
+	halt  context.CancelFunc // of the computation in progress
 
 	build   list // its rows are those of work
 	found   list
@@ -199,7 +199,7 @@ func (p *fix) stepOfRow(i int) int {
 	return p.rows[i].step
 }
 
-// finding returns the finding under the cursor, and the number of the fix that mends it,
+// finding returns the finding under the cursor, and the number of the fix that resolves it,
 // -1 if there is none; nil if the cursor is on no finding.
 func (p *fix) finding() (f *analyze.Finding, fix int) {
 	if p.work == nil || p.found.cursor >= len(p.rows) || p.rows[p.found.cursor].finding < 0 {

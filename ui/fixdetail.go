@@ -73,8 +73,8 @@ func (p *fix) about(r fixRow) {
 	}
 }
 
-// aboutFix tells what the fix of a finding changes, what that saves, and why there is no
-// edit for it.
+// aboutFix describes what the fix of a finding changes and how much that saves, or why it has
+// no edit.
 func (p *fix) aboutFix(x *analyze.Fix, f *analyze.Finding) {
 	st := &p.lk.st
 	p.wrapped(st.key, p.lk.line(x.Text()))

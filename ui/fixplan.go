@@ -18,8 +18,8 @@ type fixPlan struct {
 	seq    int    // of the newest choice
 	stop   context.CancelFunc
 
-	// proposal has the figures of what is chosen; nil while they are worked out, and if
-	// nothing is chosen.
+	// proposal has the figures for the chosen fixes; nil while they are computed, and if none
+	// is chosen.
 	proposal *analyze.Proposal
 	touched  map[int]bool // rows of the Dockerfile that its edits change
 }

@@ -29,9 +29,9 @@ func (p *fix) goTo() tea.Cmd {
 	return showFiles(p.h, f)
 }
 
-// showFiles shows the files that a finding is about, and no others: of waste, those
-// of which its layer hides a version for its cause; of what is visible, those of its
-// layer that the final image shows; else those at its path.
+// showFiles shows only a finding's files. For waste, they have a version that the finding's layer
+// hides for its cause. For visible bytes, they are the files of its layer that the final image
+// shows. Otherwise they are the files at its path.
 func showFiles(h host, f *analyze.Finding) tea.Cmd {
 	a := h.analysis()
 	n, ok := a.Tree.Lookup(f.Path)
@@ -150,7 +150,7 @@ func (msg copiedMsg) update() tea.Cmd {
 // patchFile is where a patch is written unless the reader says otherwise.
 const patchFile = "fix.patch"
 
-// askPatch asks for a file, and writes the patch of what is chosen to it.
+// askPatch asks for a file, and writes the patch of the chosen fixes to it.
 func (p *fix) askPatch() tea.Cmd {
 	keys, x := p.h.keys(), p.plan.proposal
 	switch {

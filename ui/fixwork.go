@@ -20,7 +20,7 @@ type fixWork struct {
 	a        *analyze.Analysis
 	findings []analyze.Finding
 	fixes    []analyze.Fix
-	fixOf    []int // by finding: the fix that mends it; -1 if there is none
+	fixOf    []int // by finding: the fix that resolves it; -1 if there is none
 
 	build  []buildRow
 	steps  []buildStep

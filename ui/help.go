@@ -17,8 +17,8 @@ type help struct {
 	lk      *look
 	own     []keyGroup // of what it was opened from
 	always  []keyGroup
-	signs   bool // tell of the signs
-	filters bool // tell of the filter's grammar
+	signs   bool // explain the signs
+	filters bool // explain the filter's grammar
 
 	narrow narrowing
 	wide   int

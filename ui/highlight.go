@@ -61,7 +61,7 @@ type token struct {
 // lexerFor chooses a lexer, by a file's name and else by how it begins; nil if
 // there is none.
 func lexerFor(name string, head []byte) (l chroma.Lexer) {
-	defer func() { // of what is matched against a hostile text
+	defer func() { // matching hostile text may panic
 		if recover() != nil {
 			l = nil
 		}
@@ -109,7 +109,7 @@ func lexerByContent(head []byte) chroma.Lexer {
 // not finish in time, or fails on, have none. The first pieces may be inside a
 // comment whose start the lexer has not seen.
 func highlight(ctx context.Context, l chroma.Lexer, rows []piece) {
-	defer func() { _ = recover() }() // chroma's iterators tell of errors so
+	defer func() { _ = recover() }() // chroma's iterators report errors by panicking
 	var text []byte
 	for _, p := range rows {
 		text = append(text, p.text...)

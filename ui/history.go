@@ -25,7 +25,7 @@ type history struct {
 	wide     int
 	lines    styledLines
 	items    []historyItem
-	owner    []int // by line: the item that it tells of, -1 if none
+	owner    []int // by line: the item that it describes, -1 for none
 	cursor   int   // the item that is selected
 }
 
@@ -37,7 +37,7 @@ type historyItem struct {
 	line    int            // the first of its lines
 }
 
-// layer returns the layer that the item tells of, -1 for what is below the path.
+// layer returns the item's layer, or -1 for the summary of nodes below the path.
 func (it historyItem) layer() int {
 	if it.waste != nil {
 		return -1
@@ -344,7 +344,7 @@ func (p *history) facts(v analyze.Version, old *analyze.Version) []span {
 // unsettledMark stands behind a word that a comparison may still change.
 const unsettledMark = "?"
 
-// changed tells of the attributes that have no column, if they differ.
+// changed describes attributes without a column, if they differ.
 func (p *history) changed(v analyze.Version, old *analyze.Version) []span {
 	st, sg := &p.lk.st, &p.lk.sg
 	var spans []span

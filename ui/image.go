@@ -137,7 +137,7 @@ func (p *imagePage) only() {
 	}
 }
 
-// container tells of the container whose own layer lies on top.
+// container describes the container whose own layer lies on top.
 func (p *imagePage) container() {
 	c := p.a.Image.Container
 	if c == nil {

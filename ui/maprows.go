@@ -16,7 +16,7 @@ type mapRequest struct {
 	order  order
 	opened opened
 	only   narrowing
-	screen int // open just the branches that hold the bytes, for so many rows; 0: as they are
+	screen int // open only the branches that hold the bytes, for this many rows; 0 to leave them
 }
 
 // ask has the rows made anew, after the request or the analysis has changed.

@@ -16,8 +16,7 @@ const (
 	percentWidth = 5 // " 100%"
 )
 
-// newMeter returns the meter for so many columns beyond the one that stands between
-// two figures anyhow.
+// newMeter returns the meter for spare columns, in addition to the one between two figures.
 func newMeter(spare int) meter {
 	const rest = 1 + percentWidth // and blanks
 	if bar := min(spare-rest, maxBar); bar >= leastBar {

@@ -25,11 +25,11 @@ type model struct {
 	// timer brings a message once some time has passed, unless ctx ends before.
 	timer func(ctx context.Context, d time.Duration, msg tea.Msg) tea.Cmd
 
-	// What is known of the terminal, and what follows from it.
+	// Facts about the terminal, and what depends on them.
 	w, h    int
 	areas   areas
 	isDark  bool
-	noColor bool // the reader wants none
+	noColor bool // the user wants no colours
 	colours colorprofile.Profile
 	theme   int    // in Themes
 	mouse   choice // whether the mouse is the program's; unsaid: as the settings have it
@@ -37,7 +37,7 @@ type model struct {
 	km      *keyMap
 
 	// The image.
-	name    string // of what is opened, clean
+	name    string // of the image being opened, clean
 	initial initial
 	loading *loading
 	pair    *pairing // the comparison of two images, in place of one; nil without

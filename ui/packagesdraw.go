@@ -240,7 +240,7 @@ func (p *packages) stepOf(x *analyze.Package) string {
 	return strings.TrimPrefix(p.commands[x.Layer], "RUN ")
 }
 
-// layersDescribed is how many layers the detail tells of.
+// layersDescribed is how many layers the detail describes.
 const layersDescribed = 50
 
 // describe writes all about a package.
@@ -282,7 +282,7 @@ func (p *packages) describe(x *analyze.Package) {
 	}
 }
 
-// describeVersions tells of the other versions of a package.
+// describeVersions describes the other versions of a package.
 func (p *packages) describeVersions(x *analyze.Package, all []*analyze.Package) {
 	st := &p.lk.st
 	for i, o := range all {

@@ -14,9 +14,9 @@ type plainTar struct{ *blob }
 
 var _ Reader = plainTar{}
 
-// Scan passes over the contents, so that there are no checksums; with o.Verify it
-// reads them for the blob's digest, with o.Wide for checksums. Without, it takes from
-// the cache what is known of the layer.
+// Scan skips the contents, so it computes no checksums. With o.Verify it reads them for the
+// blob's digest, with o.Wide for checksums. With neither, it uses the cache if that has the
+// layer.
 func (p plainTar) Scan(ctx context.Context, o ScanOptions) (*Scanned, error) {
 	cached := o.Cache != nil && !o.Verify && !o.Wide
 	var at location

@@ -15,8 +15,8 @@ import (
 //
 // A Store holds what peel writes, under names that it makes. Other objects have any key.
 
-// OpenKey opens the object s3://BUCKET/KEY. Reads are large, and ahead of what is asked for. They
-// don't end with ctx, but with Close. The error for a missing object wraps fs.ErrNotExist.
+// OpenKey opens the object s3://BUCKET/KEY. It reads large blocks
+// in advance. Reads don't end with ctx, but with Close. The error for a missing object wraps fs.ErrNotExist.
 func OpenKey(ctx context.Context, place string) (Object, error) {
 	name, key, err := splitKey(place)
 	if err != nil {

@@ -115,8 +115,8 @@ type pacer struct {
 	next time.Time
 }
 
-// wait waits until it is time for the next of so many a second. It goes by the monotonic
-// clock: that the wall clock jumps does not matter.
+// wait waits until the next request is due at rate requests per second. It uses the monotonic
+// clock, so jumps of the wall clock don't matter.
 func (p *pacer) wait(ctx context.Context, rate float64) error {
 	p.mu.Lock()
 	now := time.Now()

@@ -40,8 +40,8 @@ type Options struct {
 	// Store keeps documents between runs. Nil: none.
 	Store Store
 
-	// Rate bounds how many requests a second a registry gets, on average, however many
-	// are made at once. 0: there is no bound.
+	// Rate bounds the average number of requests per second to a registry, however many are
+	// made at once. 0 means no bound.
 	Rate float64
 
 	// Keep has connections and tokens be kept for other images: Close does nothing, and
@@ -118,7 +118,7 @@ func NewClient(o Options) *Client {
 	}
 }
 
-// Close lets go of connections that nobody uses, unless they are to be kept.
+// Close closes idle connections, unless Keep is set.
 func (c *Client) Close() error {
 	if c.Keep {
 		return nil
@@ -126,7 +126,7 @@ func (c *Client) Close() error {
 	return c.End()
 }
 
-// End lets go of connections that nobody uses.
+// End closes idle connections.
 func (c *Client) End() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
