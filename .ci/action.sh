@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the steps of the GitHub Action (action.yml) for real, with a release made
-# here and the environment that GitHub's runner has; gh alone is a stand-in.
+# Runs the steps of the GitHub Action (action.yml), with a release made here and the
+# environment of GitHub's runner; only gh is a stand-in.
 # Usage: .ci/action.sh PEEL      (the binary to be released)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,7 +21,7 @@ die() {
   [ ! -e "$tmp/log" ] || cat "$tmp/log" >&2
   exit 1
 }
-# expect CODE COMMAND... runs a step, its output in the log.
+# expect CODE COMMAND... runs a step and writes its output to the log.
 expect() {
   local want=$1 got=0
   shift
@@ -30,10 +30,10 @@ expect() {
   "$@" >"$tmp/log" 2>&1 || got=$?
   [ "$got" = "$want" ] || die "exit code $got, want $want: $*"
 }
-says() { grep -qF -- "$1" "${2:-$tmp/log}" || die "${2:-the log} does not say: $1"; }
+says() { grep -qF -- "$1" "${2:-$tmp/log}" || die "${2:-the log} lacks: $1"; }
 output() { sed -n "s/^$1=//p" "$GITHUB_OUTPUT"; }
 
-# A release as goreleaser names its files. What is installed says which it is.
+# A release with goreleaser's file names. The installed program prints its version.
 release() {
   local to=$tmp/releases/download/v$1
   mkdir -p "$to"
@@ -52,8 +52,8 @@ for version in 1.2.3 2.0.0-rc.1 2.0.0 "$own"; do release "$version"; done
 rm "$tmp/bin/peel"
 export PEEL_RELEASES=file://$tmp/releases
 
-# gh as far as the action asks it. GH_SAYS is its exit code for an attestation,
-# "old" for a gh that does not know all of the flags.
+# A stand-in for the parts of gh that the action uses. GH_SAYS is its exit code for an
+# attestation, or "old" for a gh that doesn't know all flags.
 cat >"$tmp/bin/gh" <<'GH'
 #!/usr/bin/env bash
 echo "gh $*" >>"$GH_LOG"
@@ -73,12 +73,12 @@ esac
 GH
 chmod +x "$tmp/bin/gh"
 export GH_LOG=$tmp/gh GH_COMMENTS=
-# A machine without gh, whatever this one has.
+# Simulate a machine without gh.
 mkdir "$tmp/plain"
 for tool in bash env cat curl dirname grep gzip mkdir mktemp sed sha256sum tar; do ln -s "$(command -v $tool)" "$tmp/plain/"; done
 
 echo "  install: the release of the action's commit, another, none, one that was changed"
-# installs VERSION NAME=VALUE... installs, and says which version that is.
+# installs VERSION NAME=VALUE... installs peel and checks its version.
 installs() {
   local want=$1
   shift
@@ -87,7 +87,7 @@ installs() {
   says "peel $want: the checksum is verified; the attestation is not, because gh is not installed"
   [ "$("$(cat "$GITHUB_PATH")/peel" --version)" = "peel $want" ] || die "another peel than $want"
 }
-# Whatever the action was referred to by: a tag, a moved one, a branch, a commit.
+# The action can be referenced by a tag, a moved tag, a branch or a commit.
 for ref in v1.2.3 v1 v9.9.9 main 0123456789abcdef0123456789abcdef01234567; do
   installs 1.2.3 GITHUB_ACTION_REF=$ref PEEL_ACTION_REF=$ref PEEL_VERSION=
 done
@@ -110,7 +110,7 @@ expect 2 env PEEL_VERSION=installed PATH="$tmp/plain" "$install"
 
 echo "  attestation: right, wrong, not asked for"
 PATH=$tmp/bin:$PATH
-# attests CODE SAYS NAME=VALUE... installs where gh is there.
+# attests CODE SAYS NAME=VALUE... installs peel on a machine with gh.
 attests() {
   local code=$1 text=$2
   shift 2
@@ -118,7 +118,7 @@ attests() {
   : >"$GH_LOG"
   expect "$code" env GH_TOKEN=secret "$@" "$install"
   says "$text"
-  [ "$code" = 0 ] || [ ! -s "$GITHUB_PATH" ] || die "installed all the same: $*"
+  [ "$code" = 0 ] || [ ! -s "$GITHUB_PATH" ] || die "installed anyway: $*"
   if grep -qE '^ *::' "$tmp/log" && [ "$code" = 0 ]; then die "what gh says is a command to the runner"; fi
 }
 attests 0 "peel 1.2.3: the checksum and the attestation are verified" GH_SAYS=0
@@ -178,7 +178,7 @@ says 'passed: '
 printf 'max-wasted: 1kB\n' >rules.yaml
 expect 0 env INPUT_CONFIG=rules.yaml "$action/run.sh"
 says rules.yaml
-# Annotations land on the lines of the Dockerfile that is named.
+# Annotations refer to lines of the named Dockerfile.
 mkdir -p build
 printf 'FROM debian\n\nRUN rm -rf static release && npm run build\n' >build/Dockerfile
 expect 0 env INPUT_DOCKERFILE=build/Dockerfile "$action/run.sh"
@@ -186,7 +186,7 @@ says "file=build/Dockerfile,line=3,"
 expect 0 env INPUT_DOCKERFILE=none "$action/run.sh"
 expect 2 env INPUT_DOCKERFILE=missing "$action/run.sh"
 says "cannot read the Dockerfile"
-# Nothing of an input is run.
+# No part of an input is run.
 expect 2 env INPUT_ARGS="--no-such-flag \$(touch $tmp/run) ; touch $tmp/run" "$action/run.sh"
 [ ! -e "$tmp/run" ] || die "an input was run"
 expect 3 env INPUT_IMAGE=missing.tar "$action/run.sh"
@@ -214,7 +214,7 @@ says "gh api --method POST repos/example/app/issues/7/comments --field body=@$ma
 expect 0 env GH_COMMENTS=$'41\n42' "$action/comment.sh"
 says "gh api --method PATCH repos/example/app/issues/comments/41 --field body=@$markdown" "$GH_LOG"
 says "startswith(\"$(head -n 1 "$markdown")\")" "$GH_LOG"
-# A comment of somebody else's is not replaced, whatever it begins with.
+# Comments by others are never replaced, whatever they begin with.
 says 'select(.user.type == "Bot" and ' "$GH_LOG"
 expect 0 env GH_LOGIN=octocat GH_COMMENTS=43 "$action/comment.sh"
 says 'select(.user.login == "octocat" and ' "$GH_LOG"
@@ -222,7 +222,7 @@ expect 0 env 'GH_LOGIN=x" or true or "' GH_COMMENTS=43 "$action/comment.sh"
 if grep -qF 'or true' "$GH_LOG"; then die "a name runs in jq's program"; fi
 expect 0 env GH_FAILS=yes "$action/comment.sh"
 says "::warning"
-# Another image's comment has another mark; a file without one is no comment.
+# Another image's comment has another mark; a file without a mark isn't a comment.
 sed '1s/check ./check 0/' "$markdown" >"$tmp/other.md"
 expect 0 env PEEL_MARKDOWN="$tmp/other.md" "$action/comment.sh"
 says "startswith(\"$(head -n 1 "$tmp/other.md")\")" "$GH_LOG"
@@ -230,4 +230,4 @@ echo '<!-- peel check") | halt -->' >"$tmp/forged.md"
 expect 0 env PEEL_MARKDOWN="$tmp/forged.md" "$action/comment.sh"
 says "no comment"
 if grep -q halt "$GH_LOG"; then die "a mark went into jq that peel does not write"; fi
-echo "  the action's steps ran as they should"
+echo "  the action's steps passed"

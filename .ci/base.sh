@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the base image of integration/buildkit, an OCI layout: Debian with Python and
-# pip, Node.js and npm, and Go, so that builds on it need nothing from elsewhere. It
-# needs Docker, skopeo and debootstrap, root's rights, and two minutes.
+# pip, Node.js and npm, and Go, so that builds on it download nothing. It needs Docker,
+# skopeo, debootstrap and root, and takes two minutes.
 #
 #   .ci/base.sh DIR
 set -euo pipefail

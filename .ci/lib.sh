@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034
-# What the scripts of this folder share: the versions of their tools, and where
-# those are kept. Read by them, not run.
+# Shared by the scripts in this folder, which source it: the versions of their tools,
+# and where they are stored.
 
 # Each is the newest that builds with the Go version of go.mod.
 golangci_version=v2.15.0
@@ -10,14 +10,14 @@ versitygw_version=v1.8.0
 
 tools=${PEEL_CI_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/peel-ci}
 
-# tool NAME MODULE VERSION prints the path of a tool, after building it if it is
-# not there yet. Its path holds the version, so that a new one is never missed.
+# tool NAME MODULE VERSION prints the path of a tool, and builds it if it doesn't exist.
+# The path contains the version, so a new version is built too.
 tool() {
   local name=$1 module=$2 version=$3 dir
   dir=$tools/$name-$version-$(go env GOVERSION)
   if [ ! -x "$dir/$name" ]; then
     mkdir -p "$dir"
-    # Outside the project, whose go.mod has no say in it.
+    # Outside the project, so that its go.mod has no effect.
     (cd "$dir" && GOBIN=$dir GOFLAGS=-buildvcs=false go install "$module@$version" >"$dir/log" 2>&1) || {
       tail -n 5 "$dir/log" >&2
       return 1
@@ -32,8 +32,8 @@ actionlint() { tool actionlint github.com/rhysd/actionlint/cmd/actionlint "$acti
 
 versitygw() { tool versitygw github.com/versity/versitygw/cmd/versitygw "$versitygw_version"; }
 
-# kubebox prints the path of Kubernetes and etcd in one program, after building it if it is
-# not there yet: that takes ten minutes of both cores, and so is done at a low priority.
+# kubebox prints the path of Kubernetes and etcd in one program, and builds it if it doesn't
+# exist. That takes ten minutes on two cores, so it runs at a low priority.
 kubebox() {
   local src=integration/kubernetes/testdata/kubebox dir version=v1.34.4
   dir=$tools/kubebox-$(cat $src/go.mod $src/go.sum $src/main.go | sha256sum | cut -c1-16)-$(go env GOVERSION)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Compares vendorHash in packaging/nix/package.nix with the folder that go mod vendor
-# makes of this tree. It changes with every module and with what is imported of one.
+# writes for this tree. It changes with every module and with the packages imported.
 #
-#   .ci/nix-hash.sh        fails if it is another one
+#   .ci/nix-hash.sh        fails if it differs
 #   .ci/nix-hash.sh -w     writes it
 #
-# It needs Debian's package nix-bin, and 200 MB of disk for a moment.
+# It needs Debian's package nix-bin, and temporarily 200 MB of disk.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 file=packaging/nix/package.nix

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Looks at what a release is made of, before anybody else does: unpacks the archives
-# and packages, runs the binary, reads the manifests of package managers, and holds the
-# packages against lintian and rpmlint.
+# Checks the files of a release before it is published: unpacks the archives and packages,
+# runs the binary, reads the manifests of package managers, and runs lintian and rpmlint on
+# the packages.
 #
 #   goreleaser release --snapshot --clean --skip=docker,sign,sbom && .ci/packages.sh dist
 set -euo pipefail
@@ -20,28 +20,28 @@ version=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["vers
 # same WHAT WANT GOT compares two texts.
 same() { [ "$2" = "$3" ] || { diff <(echo "$2") <(echo "$3") >&2; die "$1: < is wanted, > is there"; }; }
 
-# files DIR lists what is below a folder.
+# files DIR lists the files below a folder.
 files() { (cd "$1" && find . -type f | sed 's|^\./||' | LC_ALL=C sort); }
 
-# is_peel PROGRAM checks a binary of this machine: its version, and that it opens an image.
+# is_peel PROGRAM checks a binary for this machine: its version, and that it opens an image.
 is_peel() {
   same "$1 --version" "peel version $version" "$("$1" --version)"
   XDG_CACHE_HOME=$tmp/cache "$1" ls testdata/sample.tar /etc >/dev/null
 }
 
-# stripped ELF: neither symbols nor debugging sections, and no library of the system.
+# stripped ELF checks that a binary has no symbols, debugging sections or shared libraries.
 stripped() {
   if readelf -SW "$1" | grep -E '\.(debug|symtab)'; then die "$1 is not stripped"; fi
   if readelf -dW "$1" | grep NEEDED; then die "$1 needs libraries"; fi
 }
 
-# documents DIR MAN BASH ZSH FISH checks man page and completions against the binary's own.
+# documents DIR MAN BASH ZSH FISH compares man page and completions with the binary's own.
 documents() {
   local shell
-  [[ $(gzip -dc "$1/$2") == ".TH PEEL 1 "* ]] || die "$1/$2 is no man page"
+  [[ $(gzip -dc "$1/$2") == ".TH PEEL 1 "* ]] || die "$1/$2 isn't a man page"
   same "the man page" "$("$peel" man | tail -n +2)" "$(gzip -dc "$1/$2" | tail -n +2)"
   for shell in bash:$3 zsh:$4 fish:$5; do
-    cmp "$1/${shell#*:}" <("$peel" completion "${shell%%:*}") || die "$1/${shell#*:} is stale"
+    cmp "$1/${shell#*:}" <("$peel" completion "${shell%%:*}") || die "$1/${shell#*:} is out of date"
   done
 }
 
@@ -133,7 +133,7 @@ sums = dict(reversed(line.split()) for line in (dist / "checksums.txt").read_tex
 def die(text):
     sys.exit("packages: " + text)
 
-# What a manifest downloads is a file of the release, and has the checksum beside it.
+# A manifest downloads a file of the release, with its checksum.
 def downloads(name, systems, form=lambda digest: digest):
     text = (dist / name).read_text()
     found = [os.path.basename(u) for u in re.findall(r"https://github\.com/peelhq/peel/releases/download/[^\"')\s]+", text.replace("#{version}", version))]
@@ -176,7 +176,7 @@ PY
 for expression in "$dist/nix/pkgs/peel/default.nix" packaging/nix/package.nix; do
   nix-instantiate --parse "$expression" >/dev/null 2>"$tmp/log" || { cat "$tmp/log" >&2; die "$expression is wrong"; }
 done
-# Arch's package is made as makepkg would.
+# Build Arch's package as makepkg would.
 mkdir "$tmp/arch"
 (cd "$here" && pkgdir=$tmp/arch bash -euc '. "$1"; package' sh "$dist/aur/peel-bin.pkgbuild")
 documents "$tmp/arch" usr/share/man/man1/peel.1.gz usr/share/bash-completion/completions/peel usr/share/zsh/site-functions/_peel usr/share/fish/vendor_completions.d/peel.fish
@@ -191,4 +191,4 @@ for arch in amd64 arm64; do
   rpmlint -c packaging/rpmlint.toml "$dist/peel_${version}_linux_$arch.rpm" >"$tmp/log" 2>&1 || true
   grep -q '0 errors, 0 warnings' "$tmp/log" || { cat "$tmp/log" >&2; die "rpmlint finds something"; }
 done
-echo "  a release of peel $version is as it should be"
+echo "  the release of peel $version is correct"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tries .ci/publish-packages.sh with repositories in a folder; gh alone is a stand-in.
+# Tests .ci/publish-packages.sh with repositories in a folder; only gh is a stand-in.
 # Usage: .ci/publish-packages-test.sh DIST
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,7 +17,7 @@ die() {
 publish() { .ci/publish-packages.sh "$tmp/dist" >"$tmp/log" 2>&1; }
 repositories=(peelhq/homebrew-tap peelhq/scoop-bucket peelhq/nur aur/peel-bin.git microsoft/winget-pkgs peelhq/winget-pkgs)
 commits() { for r in "${repositories[@]}"; do git -C "$tmp/$r" rev-list --all --count; done | tr '\n' ' '; }
-# has REPOSITORY REV FILE FROM says that a file came out as it is in dist.
+# has REPOSITORY REV FILE FROM checks that a file is the same as in dist.
 has() { git -C "$tmp/$1" show "$2:$3" | cmp - "$dist/$4" || die "$1 does not have $4 as $3"; }
 
 mkdir "$tmp/bin"
@@ -53,7 +53,7 @@ has aur/peel-bin.git main PKGBUILD aur/peel-bin.pkgbuild
 has aur/peel-bin.git main .SRCINFO aur/peel-bin.srcinfo
 for f in $(cd "$dist" && find winget/manifests -type f); do has peelhq/winget-pkgs peel-1.2.3 "${f#winget/}" "$f"; done
 grep -q '^d pr create --repo microsoft/winget-pkgs --head peelhq:peel-1.2.3 ' "$tmp/gh" || die "no pull request"
-if grep -qE 'Basic|x-access' "$tmp/log"; then die "the log tells a token"; fi
+if grep -qE 'Basic|x-access' "$tmp/log"; then die "the log contains a token"; fi
 
 WINGET_TOKEN='' publish || die "it fails the second time"
 [ "$(commits)" = "2 2 2 2 1 2 " ] || die "the second time gives $(commits)"
@@ -63,4 +63,4 @@ echo >>"$tmp/dist/scoop/peel.json"
 if WINGET_TOKEN='' publish; then die "a repository that is missing is no error"; fi
 grep -q 'not handed on: Homebrew. ' "$tmp/log" || die "it does not name what fails"
 [ "$(git -C "$tmp/peelhq/scoop-bucket" rev-list --all --count)" -eq 3 ] || die "one that fails holds the others up"
-echo "  manifests are handed on as they should be"
+echo "  manifests are published correctly"

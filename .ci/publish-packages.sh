@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Hands a release's manifests to package managers. The release must be public: people
-# download what the manifests name at once. Each goes to a repository of its own, with a
-# secret of its own in the environment; where that is missing, it says so and goes on.
+# Publishes a release's manifests to package managers. The release must be public, since
+# people can download it from then on. Each manifest has its own repository, and its own
+# secret in the environment; if the secret is missing, the script says so and goes on.
 #
 #   HOMEBREW_TOKEN   peelhq/homebrew-tap    SCOOP_TOKEN   peelhq/scoop-bucket
 #   NUR_TOKEN        peelhq/nur             WINGET_TOKEN  peelhq/winget-pkgs, and a pull
 #   AUR_KEY          an SSH key of AUR                    request to microsoft/winget-pkgs
 #
-# A pre-release goes to nobody. What is there already is not written again.
+# It publishes no pre-release, and skips manifests that are already published.
 # Usage: .ci/publish-packages.sh DIST
 #   PEEL_FORGE, PEEL_AUR: where the repositories are, for its test
 set -euo pipefail
@@ -24,7 +24,7 @@ export GIT_TERMINAL_PROMPT=0 GIT_AUTHOR_NAME=peel GIT_AUTHOR_EMAIL=peelhq@users.
 export GIT_COMMITTER_NAME=$GIT_AUTHOR_NAME GIT_COMMITTER_EMAIL=$GIT_AUTHOR_EMAIL
 failed=()
 
-# as_token TOKEN COMMAND... runs git with a token, which no list of processes shows.
+# as_token TOKEN COMMAND... runs git with a token that process lists don't show.
 as_token() {
   local token=$1
   shift
@@ -32,14 +32,14 @@ as_token() {
     GIT_CONFIG_VALUE_0="Authorization: Basic $(printf 'x-access-token:%s' "$token" | base64 -w0)" "$@"
 }
 
-# as_key KEY COMMAND... runs git with an SSH key, at hosts that are known.
+# as_key KEY COMMAND... runs git with an SSH key, and connects only to known hosts.
 as_key() {
   (umask 077 && printf '%s\n' "$1" >"$tmp/key")
   shift
   GIT_SSH_COMMAND="ssh -i $tmp/key -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile=$here/packaging/aur_known_hosts" "$@"
 }
 
-# commit DIR puts what has changed in a clone into a commit; it fails if nothing has.
+# commit DIR commits the changes in a clone; it fails if there are none.
 commit() {
   git -C "$1" add --all --sparse
   ! git -C "$1" diff --cached --quiet || { echo "  it is there already"; return 1; }
@@ -52,7 +52,7 @@ hand() {
   shift 4
   echo "$name"
   [ -n "$secret" ] || { echo "  left out: it has no secret here"; return; }
-  # Each in turn: one that fails does not hold the others up.
+  # One failure doesn't stop the others.
   "$as" "$secret" git clone -q --depth 1 "$url" "$to" || { failed+=("$name"); return; }
   while [ $# -gt 0 ]; do
     mkdir -p "$(dirname "$to/$2")"
@@ -63,7 +63,7 @@ hand() {
   "$as" "$secret" git -C "$to" push -q origin HEAD || failed+=("$name")
 }
 
-# winget's packages are all in one repository: a branch in a fork, and a pull request.
+# winget has one repository for all packages: push a branch to a fork, and open a pull request.
 winget() {
   local to=$tmp/winget branch=peel-$version
   echo winget

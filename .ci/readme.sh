@@ -1,18 +1,17 @@
 #!/usr/bin/env bash
-# Runs the commands of README.md and of the pages below docs that want Go or an engine,
-# so that none of them is wrong. The test TestDocsCommands runs all others.
+# Runs the commands in README.md, and those in docs that need Go or an engine. The test
+# TestDocsCommands runs all others.
 # Usage: .ci/readme.sh        (in the folder to run them in: a fresh copy)
 #
-# A block of commands is fenced with ```sh, and the line above the fence says
-# what becomes of it:
+# A block of commands is fenced with ```sh, and the line above the fence is its mark:
 #   <!-- run -->           every line must succeed
 #   <!-- run: exit N -->   the block must end with exit code N
-#   <!-- run: clone -->    as "run": it wants a clone of the repository, and Go
-#   <!-- run: engines -->  as "run", if a Docker engine answers and CONTAINER_HOST
-#                          names podman's service; the sample image is loaded
-#                          into both before
-#   <!-- not run: WHY -->  left out
-# A block of README.md without such a line is an error. Of other pages, only the
+#   <!-- run: clone -->    like "run"; it needs a clone of the repository, and Go
+#   <!-- run: engines -->  like "run", if a Docker engine answers and CONTAINER_HOST
+#                          names podman's service; the sample image is first
+#                          loaded into both
+#   <!-- not run: WHY -->  not run
+# A block in README.md without such a line is an error. In other pages, only the
 # blocks with "clone" and "engines" are run.
 set -euo pipefail
 
@@ -24,8 +23,8 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# One file a block: its first line is the page, the second the mark, the others are
-# the commands.
+# Write one file per block: its first line is the page, the second the mark, the others
+# are the commands.
 mapfile -t pages < <(echo README.md; find docs -name '*.md' | sort)
 awk -v dir="$work" '
   /^```sh$/ && !inside {
@@ -80,5 +79,5 @@ for block in "$work"/*.sh; do
   fi
   ran=$((ran + 1))
 done
-[ "$ran" -ge 2 ] || { echo "only $ran blocks were run" >&2; exit 1; }
-echo "  $ran blocks of README.md and docs ran as they should"
+[ "$ran" -ge 2 ] || { echo "only $ran blocks ran" >&2; exit 1; }
+echo "  $ran blocks of README.md and docs succeeded"

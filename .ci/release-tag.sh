@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Says whether a tag can become a release. It must be a version, and the one that
-# the GitHub Action of this commit installs: so the action of any commit is pinned
-# to one release, and that of a release's commit to this release.
+# Checks whether a tag can become a release. It must be a version, and the one that the
+# GitHub Action of this commit installs. So the action of any commit is pinned to one
+# release, and the action of a release's commit to that release.
 #
 # Usage: .ci/release-tag.sh TAG      (v1.2.3, or v1.2.3-rc.1)
 #
-# In GitHub's workflow, the tag must also be new: a release is never made again
-# from a tag that was moved.
+# In GitHub's workflow, the tag must also be new: a moved tag never becomes a release
+# again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tag=${1:?usage: release-tag.sh TAG}

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes the pictures of this folder from the real program: runs it in tmux on
-# the sample image, at 120 columns and 40 rows, presses keys, and turns what is
-# on the screen into an SVG each.
+# Makes the pictures in this folder with the real program: runs it in tmux on the
+# sample image, at 120 columns and 40 rows, presses keys, and saves each screen as an
+# SVG.
 #
 #	docs/pictures/make.sh [FOLDER]
 #
-# Needs Go and tmux. The program's own files are left alone; everything
-# temporary is gone at the end.
+# Needs Go and tmux. It doesn't touch the program's own files, and deletes all
+# temporary files at the end.
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
@@ -22,7 +22,7 @@ mkdir -p "$out" "$work/config"
 
 screen() { tmux -S "$socket" capture-pane -p "$@"; }
 
-# wait_for TEXT: until TEXT is on the screen, ten seconds at most.
+# wait_for TEXT waits until TEXT is on the screen, for at most ten seconds.
 wait_for() {
 	for _ in $(seq 100); do
 		if screen | grep -qF -- "$1"; then
@@ -35,9 +35,9 @@ wait_for() {
 	exit 1
 }
 
-# picture NAME TEXT KEY...: presses keys and draws the screen once TEXT is on it.
-# One tmux of our own, with its own socket and configuration. The program sees
-# a terminal of true colours, and nothing of a tmux around it.
+# picture NAME TEXT KEY... presses keys and draws the screen once TEXT is on it. It
+# uses a separate tmux with its own socket and configuration. The program sees a
+# terminal with true colours, and nothing of a tmux around it.
 folder=$PWD # that the program runs in
 picture() {
 	local name=$1 text=$2
@@ -59,27 +59,28 @@ picture() {
 	echo "$out/$name.svg"
 }
 
-# The story of one file: copied up whole by a chown, then covered. After layer
-# 7, the directories that lead to it open.
+# The story of one file: copied up by a chown, then covered. After layer 7, the
+# directories that lead to it open.
 picture screen "/srv/shop/static/hero.jpg" C g '[' '[' '[' j l l l l l
-# What to change, and what one fix would save: with a Dockerfile made of the history.
+# What to change, and how much one fix would save, with a Dockerfile made from the
+# history.
 mkdir -p "$work/shop/testdata"
 cp testdata/sample.tar "$work/shop/testdata/"
 "$work/peel" report --no-cache testdata/sample.tar -f dockerfile -o "$work/shop/Dockerfile"
 folder=$work/shop
 picture fix "1 chosen" 2 j j j Space
 folder=$PWD
-# A file that was deleted, as of the layer that still has it.
+# A deleted file, in the layer that still has it.
 picture viewer "PAYMENT_KEY" / . e n v Enter v
 # The same path in two layers: what a later step changed.
 picture compare "@@" / n g i n x . c o n f Enter d
-# What the image says of itself.
+# The image's own data.
 picture image "How it was built" 3
-# Only what matches.
+# Only the matches of a filter.
 picture filter "matched" f c a u s e : m e t a d a t a Enter
 
-# film NAME STEP...: records the first minute, at 100 columns and 30 rows. A step is
-# SECONDS KEYS TEXT: presses keys, waits for TEXT, and shows that screen for so long.
+# film NAME STEP... records the first minute, at 100 columns and 30 rows. A step is
+# SECONDS KEYS TEXT: it presses keys, waits for TEXT, and shows that screen for SECONDS.
 film() {
 	local name=$1 frames=() i=0 key
 	shift
@@ -106,7 +107,7 @@ film() {
 	echo "$out/$name.svg"
 }
 
-# What wastes space, layer by layer; a file that was deleted, found and read.
+# What wastes space, layer by layer; then finding and reading a deleted file.
 film first-minute \
 	3 "C g" "Files after layer 10" \
 	1.2 "[" "Files after layer 9" \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the picture of the HTML report: writes the report on an image and takes
-# a picture of it in headless Chromium, 1280 pixels wide.
+# Makes the picture of the HTML report: writes an image's report and takes a screenshot
+# of it in headless Chromium, 1280 pixels wide.
 #
 #	docs/pictures/page.sh IMAGE [page.png]
 #
