@@ -206,6 +206,24 @@ func TestPipelinesPage(t *testing.T) {
 	}
 }
 
+// TestActionReferences checks that the pages that don't ask you to replace the version name the
+// release that the action of this commit installs.
+func TestActionReferences(t *testing.T) {
+	want := "v" + strings.TrimSpace(file(t, ".github/action/version"))
+	ref := regexp.MustCompile(`peelhq/peel@(\S+)`)
+	for _, page := range []string{"README.md", "docs/how-to/gate-a-pull-request.md"} {
+		found := ref.FindAllStringSubmatch(file(t, page), -1)
+		if len(found) == 0 {
+			t.Errorf("%s doesn't use the action", page)
+		}
+		for _, m := range found {
+			if m[1] != want {
+				t.Errorf("%s uses the action at %s, want %s, as in .github/action/version", page, m[1], want)
+			}
+		}
+	}
+}
+
 // pinned matches a reference that never moves: a release's tag or a commit.
 var pinned = regexp.MustCompile(`^(v\d+\.\d+\.\d+|[0-9a-f]{40})$`)
 
