@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -188,7 +189,7 @@ func (a *app) grep(ctx context.Context, s *searching) error {
 	}
 	an, err := a.load(ctx, s.ref, true)
 	if err != nil {
-		return err
+		return s.swapped(err)
 	}
 	defer an.Image.Close()
 	if err := s.layer.within("--layer", an.Tree); err != nil {
@@ -213,6 +214,24 @@ func (a *app) grep(ctx context.Context, s *searching) error {
 		return errNothing
 	}
 	return nil
+}
+
+// swapped adds to the error of an image that cannot be opened that the pattern comes first, if the
+// pattern is what names an image.
+func (s *searching) swapped(err error) error {
+	known := (*failure)(nil)
+	if len(s.sums) > 0 || !errors.As(err, &known) || !errors.Is(err, source.ErrNotFound) {
+		return err
+	}
+	path, isPath := source.PathOf(s.pattern)
+	if isPath {
+		_, missing := os.Stat(path)
+		isPath = missing == nil
+	}
+	if !isPath && source.EngineOf(s.pattern) == "" && !strings.HasPrefix(s.pattern, "registry://") {
+		return err
+	}
+	return &failure{known.code, err, "peel grep PATTERN IMAGE: the pattern comes first, and " + clean.Text(s.pattern) + " names an image"}
 }
 
 // searchIn searches an image and prints what is found.

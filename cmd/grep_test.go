@@ -141,3 +141,29 @@ func TestGrepJSONText(t *testing.T) {
 		t.Errorf("%+v, %v", row, err)
 	}
 }
+
+// TestGrepSwapped checks that an image in place of the pattern is noticed if the image can't be
+// found: the error says which comes first.
+func TestGrepSwapped(t *testing.T) {
+	inFolder(t, "docker-25", leaky)
+	const hint = "try: peel grep PATTERN IMAGE: the pattern comes first"
+	for _, c := range []struct {
+		args   string
+		hinted bool
+	}{
+		{"app.tar password", true},
+		{"docker-archive:app.tar password", true},
+		{"app.tar password /etc", true},
+		{"password missing.tar", false},
+		{"password app.tar", false},
+		{"app.tar app.tar", false},
+	} {
+		r := peel(append([]string{"grep", "--offline", "--engine", "podman"}, strings.Fields(c.args)...)...)
+		if strings.Contains(r.err, hint) != c.hinted || c.hinted && r.code != exitWork {
+			t.Errorf("%s: got exit code %d\n%s", c.args, r.code, r.err)
+		}
+		if strings.Count(r.err, "try: ") > 1 {
+			t.Errorf("%s: more than one advice:\n%s", c.args, r.err)
+		}
+	}
+}
