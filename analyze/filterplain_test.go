@@ -113,9 +113,9 @@ func plainTerms() []plainTerm {
 	}
 }
 
-// TestFilterAgainstThePlainOne checks that filters of random terms, on random images in every
+// TestFilterMatchesPlainFilter checks that filters of random terms, on random images in every
 // mode, choose the nodes that the grammar describes, and that their sums are right.
-func TestFilterAgainstThePlainOne(t *testing.T) {
+func TestFilterMatchesPlainFilter(t *testing.T) {
 	terms := plainTerms()
 	for seed := range uint64(cases(150, 5000)) {
 		a := randomImage(t, seed)

@@ -174,9 +174,9 @@ func somePaths(parts int) []string {
 	return all[1:]
 }
 
-// TestGlobsAgainstThePlainOne checks all short globs on all short paths: each must match the
+// TestGlobsMatchPlainGlobs checks all short globs on all short paths: each must match the
 // paths that the library matches, and everything below them.
-func TestGlobsAgainstThePlainOne(t *testing.T) {
+func TestGlobsMatchPlainGlobs(t *testing.T) {
 	paths := somePaths(4)
 	for _, text := range someGlobs(3) {
 		for _, text := range []string{text, "/" + text} {

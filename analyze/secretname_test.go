@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestMayHoldMissesNothing checks that mayHold accepts every name that namedSecret knows. The
+// TestMayHoldCoversAllNames checks that mayHold accepts every name that namedSecret knows. The
 // names combine the tables' own words with prefixes and suffixes.
-func TestMayHoldMissesNothing(t *testing.T) {
+func TestMayHoldCoversAllNames(t *testing.T) {
 	words := slices.Concat(allEnds, patterns, publicWords, copyEnds, slices.Collect(maps.Keys(secretNames)), slices.Collect(maps.Keys(settingNames)),
 		slices.Collect(maps.Keys(secretBelow)), slices.Collect(maps.Keys(settingBelow)), []string{"a", ".env.", ".wh.", ".ssh/", "/", "Key"})
 	slices.Sort(words)

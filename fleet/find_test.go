@@ -162,9 +162,9 @@ func TestFindShared(t *testing.T) {
 	}
 }
 
-// TestFindAgainstThePlainOne compares the search with a simple one that looks at every entry of
+// TestFindMatchesPlainSearch compares the search with a simple one that looks at every entry of
 // every higher layer, on random images.
-func TestFindAgainstThePlainOne(t *testing.T) {
+func TestFindMatchesPlainSearch(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	name := func() string { return []string{"a", "b", "ab"}[rng.IntN(3)] }
 	var images [][]string

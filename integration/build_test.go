@@ -120,9 +120,9 @@ func compress(t *testing.T, from, to string) {
 	}
 }
 
-// TestTheFormsAreWhatTheySay protects the tests below: a tool that silently wrote gzip instead
+// TestForms protects the tests below: a tool that silently wrote gzip instead
 // of zstd would leave a form untested.
-func TestTheFormsAreWhatTheySay(t *testing.T) {
+func TestForms(t *testing.T) {
 	b := builtImage(t)
 	zstd := filepath.Join(filepath.Dir(b.saved), "oci-zstd.tar")
 	manifest := run(t, "skopeo", "inspect", "--raw", "oci-archive:"+zstd)

@@ -75,10 +75,10 @@ func importedReport(t *testing.T, peel program, args ...string) string {
 	return sourceOf.ReplaceAllString(string(text), `"source": ""`)
 }
 
-// TestContainerdGivesWhatWasImported compares containerd's images with the imported archive:
+// TestContainerdMatchesImport compares containerd's images with the imported archive:
 // through the API, from the folders, without a running containerd at the same socket, and in
 // every namespace.
-func TestContainerdGivesWhatWasImported(t *testing.T) {
+func TestContainerdMatchesImport(t *testing.T) {
 	startContainerd(t)
 	peel := buildProgram(t)
 	for _, test := range []struct{ archive, name string }{

@@ -192,8 +192,8 @@ func TestContainerWithoutItsImage(t *testing.T) {
 	}
 }
 
-// TestPodmansContainersNeedNoService reads podman's containers without a service that answers.
-func TestPodmansContainersNeedNoService(t *testing.T) {
+// TestPodmanContainersWithoutService reads podman's containers without a service that answers.
+func TestPodmanContainersWithoutService(t *testing.T) {
 	b := builtImage(t)
 	if _, err := os.Stat("/run/podman/podman.sock"); err == nil {
 		t.Skip("a podman service runs on this machine")

@@ -43,9 +43,9 @@ type row struct {
 	group    string // alphabetically first of the file's names, if there are several
 }
 
-// TestTheTreeIsTheContainers compares the union after the last layer with "docker export" of a
+// TestTreeMatchesContainer compares the union after the last layer with "docker export" of a
 // container created from the image.
-func TestTheTreeIsTheContainers(t *testing.T) {
+func TestTreeMatchesContainer(t *testing.T) {
 	b := builtImage(t)
 	want, visible := exported(t, b.name)
 	a := open(t, b.forms[0])

@@ -25,8 +25,8 @@ func TestEveryFormGivesTheSame(t *testing.T) {
 	}
 }
 
-// TestTheBuildersWork checks the effects of the steps in testdata/Dockerfile.
-func TestTheBuildersWork(t *testing.T) {
+// TestBuilders checks the effects of the steps in testdata/Dockerfile.
+func TestBuilders(t *testing.T) {
 	a := open(t, builtImage(t).forms[0])
 	type version struct {
 		layer  int

@@ -33,9 +33,9 @@ func exportedRoot(t *testing.T) (file, dir string) {
 	return file, dir
 }
 
-// TestRootfsIsTheContainers checks that the tar of docker export and the folder unpacked from
+// TestRootfsMatchesContainer checks that the tar of docker export and the folder unpacked from
 // it give the same tree, which is the container's, and the bytes that du counts.
-func TestRootfsIsTheContainers(t *testing.T) {
+func TestRootfsMatchesContainer(t *testing.T) {
 	file, dir := exportedRoot(t)
 	opened := map[string]*analyze.Analysis{}
 	rows := map[string]map[string]row{}
@@ -73,9 +73,9 @@ func TestRootfsIsTheContainers(t *testing.T) {
 	}
 }
 
-// TestDirIsWhatTarWrites checks that peel lists a folder exactly as GNU tar writes it,
+// TestDirMatchesTar checks that peel lists a folder exactly as GNU tar writes it,
 // including nanoseconds and all attributes.
-func TestDirIsWhatTarWrites(t *testing.T) {
+func TestDirMatchesTar(t *testing.T) {
 	_, dir := exportedRoot(t)
 	hole := filepath.Join(dir, "hole")
 	run(t, "truncate", "-s", "1G", hole)

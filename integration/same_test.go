@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// TestTheReportDoesNotDependOnHowItIsMade runs the program on every form of the image without a
+// TestReportIsReproducible runs the program on every form of the image without a
 // cache, with an empty one, a full one and a damaged one, and on one processor. The JSON must
 // be identical.
-func TestTheReportDoesNotDependOnHowItIsMade(t *testing.T) {
+func TestReportIsReproducible(t *testing.T) {
 	b := builtImage(t)
 	peel := buildProgram(t)
 	for _, f := range b.forms {

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestTheStoreGivesWhatTheEngineGives compares data read from an engine's files with data that
+// TestStoreMatchesEngine compares data read from an engine's files with data that
 // the engine sends: the reports must be identical, and so must every file's content.
-func TestTheStoreGivesWhatTheEngineGives(t *testing.T) {
+func TestStoreMatchesEngine(t *testing.T) {
 	b := builtImage(t)
 	peel := buildProgram(t)
 	for _, engine := range []string{"docker", "podman"} {
@@ -48,8 +48,8 @@ func TestTheStoreGivesWhatTheEngineGives(t *testing.T) {
 	}
 }
 
-// TestPodmansStoreNeedsNoService reads podman's image without a service that answers.
-func TestPodmansStoreNeedsNoService(t *testing.T) {
+// TestPodmanStoreWithoutService reads podman's image without a service that answers.
+func TestPodmanStoreWithoutService(t *testing.T) {
 	b := builtImage(t)
 	if _, err := os.Stat("/run/podman/podman.sock"); err == nil {
 		t.Skip("a podman service runs on this machine")

@@ -102,9 +102,9 @@ func TestContainerdNames(t *testing.T) {
 	}
 }
 
-// TestContainerdGivesWhatTheArchiveGives compares an image with the archive that it was
+// TestContainerdMatchesArchive compares an image with the archive that it was
 // imported from: through the API and from the folders, with a cache and without.
-func TestContainerdGivesWhatTheArchiveGives(t *testing.T) {
+func TestContainerdMatchesArchive(t *testing.T) {
 	c, _, _ := containerdOf(t)
 	c.WriteContent(t)
 	c.WriteDB(t)

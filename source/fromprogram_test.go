@@ -125,9 +125,9 @@ func TestOpenImageThatFails(t *testing.T) {
 	}
 }
 
-// TestOpenArchiveThatIsNone checks that a file of any size that isn't an archive is an error
+// TestOpenNotAnArchive checks that a file of any size that isn't an archive is an error
 // with the file's name.
-func TestOpenArchiveThatIsNone(t *testing.T) {
+func TestOpenNotAnArchive(t *testing.T) {
 	for name, text := range map[string]string{"empty": "", "text": "hello", "zeros": strings.Repeat("\x00", 2048)} {
 		for _, size := range []int64{int64(len(text)), int64(len(text)) + 1, -1, 1 << 40} {
 			im, err := source.OpenArchive(t.Context(), strings.NewReader(text), size, "it.tar", source.Options{})

@@ -126,9 +126,9 @@ func randomView(t *testing.T, r *rand.Rand, tree *analyze.Tree) *analyze.View {
 	return v
 }
 
-// TestRowListIsThePlainOne checks that a rowList returns the same rows as a plain list, in all
+// TestRowListMatchesPlainRows checks that a rowList returns the same rows as a plain list, in all
 // modes and orders, with any directories open, and for any sequence of accesses.
-func TestRowListIsThePlainOne(t *testing.T) {
+func TestRowListMatchesPlainRows(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 8))
 	chains, deep := 0, 0
 	for range 60 {
