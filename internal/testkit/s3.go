@@ -23,6 +23,8 @@ type S3 struct {
 
 	mu      sync.Mutex
 	objects map[string][]byte
+	changes map[string]int // how often Set stored an object
+	noETags bool
 	fault   func(w http.ResponseWriter, r *http.Request) bool
 	asked   []string
 }
@@ -30,7 +32,7 @@ type S3 struct {
 // NewS3 starts a store, and sets the environment so that it is the one to use.
 func NewS3(t *testing.T) *S3 {
 	t.Helper()
-	f := &S3{objects: map[string][]byte{}}
+	f := &S3{objects: map[string][]byte{}, changes: map[string]int{}}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
 	t.Setenv("AWS_ENDPOINT_URL_S3", f.URL)
@@ -52,6 +54,14 @@ func (f *S3) Set(key string, b []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.objects[key] = b
+	f.changes[key]++
+}
+
+// OmitETags makes the store like one that has no ETags, such as a gateway to a file system.
+func (f *S3) OmitETags() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.noETags = true
 }
 
 // Asked returns the requests so far: "GET /fleet/KEY".
@@ -142,13 +152,16 @@ func unchunked(b []byte) (out []byte) {
 func (f *S3) get(w http.ResponseWriter, r *http.Request, key string) {
 	f.mu.Lock()
 	b, ok := f.objects[key]
+	changed, noETags := f.changes[key], f.noETags
 	f.mu.Unlock()
 	if !ok {
 		RefuseS3(w, http.StatusNotFound, "NoSuchKey")
 		return
 	}
-	w.Header().Set("ETag", s3ETag(b))
-	w.Header().Set("Last-Modified", "Thu, 26 Nov 2026 00:00:00 GMT")
+	if !noETags {
+		w.Header().Set("ETag", s3ETag(b))
+	}
+	w.Header().Set("Last-Modified", fmt.Sprintf("Thu, 26 Nov 2026 00:00:%02d GMT", changed%60))
 	if m := r.Header.Get("If-Match"); m != "" && m != s3ETag(b) {
 		RefuseS3(w, http.StatusPreconditionFailed, "PreconditionFailed")
 		return

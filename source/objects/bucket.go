@@ -103,7 +103,7 @@ func (b *bucket) open(ctx context.Context, name string) (*bucketObject, error) {
 		}
 		return nil, b.failed("reading "+name, err)
 	}
-	return &bucketObject{ctx, b, name, info.Size, info.ETag}, nil
+	return &bucketObject{ctx, b, name, info.Size, info.ETag, info.LastModified}, nil
 }
 
 // A bucketObject reads one version of an object: replacing it meanwhile causes an error.
@@ -112,7 +112,29 @@ type bucketObject struct {
 	b    *bucket
 	name string
 	size int64
-	etag string
+	etag string    // "" from a store that has none, such as a gateway to a file system
+	at   time.Time // when it was stored
+}
+
+// get requests a part of the object.
+func (o *bucketObject) get(off, size int64) (io.ReadCloser, error) {
+	var opts minio.GetObjectOptions
+	if err := opts.SetRange(off, off+size-1); err != nil {
+		return nil, err
+	}
+	if o.etag != "" {
+		if err := opts.SetMatchETag(o.etag); err != nil {
+			return nil, err
+		}
+	}
+	body, info, _, err := minio.Core{Client: o.b.client}.GetObject(o.ctx, o.b.name, o.b.prefix+o.name, opts)
+	if err != nil {
+		return nil, err
+	}
+	if o.etag == "" && !info.LastModified.Equal(o.at) {
+		return nil, errors.Join(errors.New("it was replaced while it was read"), body.Close())
+	}
+	return body, nil
 }
 
 func (o *bucketObject) Size() int64  { return o.size }
@@ -132,11 +154,7 @@ func (o *bucketObject) ReadAt(p []byte, off int64) (int, error) {
 	}
 	var n int
 	err := o.b.again(func() error {
-		var opts minio.GetObjectOptions
-		if err := errors.Join(opts.SetRange(off, off+int64(want)-1), opts.SetMatchETag(o.etag)); err != nil {
-			return err
-		}
-		body, _, _, err := minio.Core{Client: o.b.client}.GetObject(o.ctx, o.b.name, o.b.prefix+o.name, opts)
+		body, err := o.get(off, int64(want))
 		if err != nil {
 			return err
 		}

@@ -126,3 +126,24 @@ func TestListKeys(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestKeyWithoutETag checks that an object of a store without ETags is read, but not on after it
+// was replaced.
+func TestKeyWithoutETag(t *testing.T) {
+	f := testkit.NewS3(t)
+	f.OmitETags()
+	f.Set("a.tar", randomBytes(1<<20))
+	o, err := OpenKey(t.Context(), "s3://fleet/a.tar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	p := make([]byte, 512)
+	if _, err := o.ReadAt(p, 0); err != nil {
+		t.Error(err)
+	}
+	f.Set("a.tar", make([]byte, 1<<20))
+	if _, err := o.ReadAt(p, 512<<10); err == nil || !strings.Contains(err.Error(), "replaced") {
+		t.Errorf("read on in another object: %v", err)
+	}
+}
