@@ -129,7 +129,7 @@ func wrapHelp(text string, w int) string {
 	var out []string
 	for line := range strings.SplitSeq(text, "\n") {
 		lead, rest := "", line
-		if m := listLine.FindStringSubmatch(line); m != nil && w-len(m[1]) >= 20 {
+		if m := listLine.FindStringSubmatch(line); len(m) > 1 && w-len(m[1]) >= 20 {
 			lead, rest = m[1], m[2]
 		}
 		for i, part := range wrapText(rest, w-len(lead)) {

@@ -67,8 +67,8 @@ func textBytes(v reflect.Value) (n int) {
 			return textBytes(v.Elem())
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			n += textBytes(v.Field(i))
+		for _, field := range v.Fields() {
+			n += textBytes(field)
 		}
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.Uint8 {

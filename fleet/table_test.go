@@ -157,7 +157,7 @@ func TestNoStore(t *testing.T) {
 // TestLongTexts checks that rows with texts of any length that an image may have can be read
 // again: a build step and a label of megabytes, a path of the longest length.
 func TestLongTexts(t *testing.T) {
-	long := func(letter string, n int) string { return strings.Repeat(letter, n) }
+	long := strings.Repeat
 	step, layer := long("s", 4<<20), "sha256:0"
 	var findings []FindingRow
 	for i := range 8 {
