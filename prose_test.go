@@ -21,7 +21,7 @@ import (
 var oddPhrases = []string{
 	"to be had", "is to be heeded", "heeded", "there is no report", "which it fails when", "what is remembered of", "in force are", "be it a",
 	"of whatever tool", "is no rule", "is no way to", "fails nothing", "say which, as in", "whoever", "there is there", "all the same:", "shipped all the same",
-	"needs to know what to do", "for everybody", "is none on this", "there is something in", "so that there is nothing", "a word on", "in its stead", "thereof",
+	"needs to know what to do", "for everybody", "is none on this", "there is something in", "so that there is nothing", "a word on", "in its stead", "thereof", "to mend", " mends", "lets programs do that", "the very same again", "is there twice",
 }
 
 // openings matches openings that no message should have: it should start with the noun.
