@@ -78,7 +78,7 @@ func newCover(glob string) (*pathGlob, error) {
 	parts := strings.Split(text, "/")
 	for _, part := range parts {
 		if part == "." || part == ".." || part == "" {
-			return nil, errors.New("it matches no path, because a part of it is empty, . or ..")
+			return nil, errors.New(`it matches no path, because a part of it is empty, "." or ".."`)
 		}
 	}
 	if len(parts) == 1 && !rooted {
