@@ -150,7 +150,7 @@ func (p *fix) buildRow(l *line, i int) {
 		if p.work == nil && i == 0 {
 			l.put(st.dim, p.waiting())
 		} else if p.work != nil && p.work.a.Dockerfile == nil {
-			why := wrap(p.lk.line(p.h.noDockerfile()), l.left-1)
+			why := wrapWords(p.lk.line(p.h.noDockerfile()), l.left-1)
 			if k := i - len(p.work.build) - 1; k >= 0 && k < len(why) {
 				l.put(st.dim, why[k])
 			}
