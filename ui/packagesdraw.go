@@ -189,12 +189,20 @@ func (p *packages) rest(l *line, c packageColumns, layers, typ string, name func
 	l.put(st.dim, step)
 }
 
+// signGap returns the blanks in place of a package's sign: one more if signs are letters.
+func (lk *look) signGap() string {
+	if lk.ascii {
+		return "  "
+	}
+	return " "
+}
+
 func (p *packages) row(l *line, c packageColumns, i int32) {
 	st, sg := &p.lk.st, &p.lk.sg
 	x := p.rows.row(i)
 	p.figures(l, c, x)
 	if i == unownedRow {
-		p.rest(l, c, "", "", func(l *line) { l.put(st.text, " "+unownedName) }, "")
+		p.rest(l, c, "", "", func(l *line) { l.put(st.text, p.lk.signGap()+unownedName) }, "")
 		return
 	}
 	p.rest(l, c, x.LayerRanges(c.layers), x.Type, func(l *line) {
@@ -202,7 +210,7 @@ func (p *packages) row(l *line, c packageColumns, i int32) {
 		if !x.Installed {
 			name, sign = st.change[analyze.Removed], sg.change[analyze.Removed]
 		}
-		l.put(name, sign+p.lk.line(x.Name))
+		l.put(name, sign+p.lk.signGap()[1:]+p.lk.line(x.Name))
 		l.put(st.text, " "+p.lk.line(x.Version))
 		if !x.Installed {
 			l.put(st.dim, " (removed)")
