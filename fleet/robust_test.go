@@ -85,6 +85,7 @@ func smallFleet(t *testing.T) (*Plan, map[string]string) {
 // TestAgain makes shards fail in many ways and runs them again. In the end the store must have
 // the same content as without failures: nothing lost, and nothing twice.
 func TestAgain(t *testing.T) {
+	testkit.Long(t, "a fleet is indexed a dozen times")
 	p, want := smallFleet(t)
 	t.Run("two at once", func(t *testing.T) {
 		s := openTestStore(t)
@@ -201,6 +202,7 @@ func untilDone(t *testing.T, step func() error) {
 // TestBrokenLayers checks that a broken or absent layer gets a row with the reason, that
 // failures that may pass are left for another run, and that credential errors end the shard.
 func TestBrokenLayers(t *testing.T) {
+	testkit.Long(t, "it waits before it asks a registry again")
 	r := fakeregistry.New(t)
 	repos := pushFixtures(t, r, 6)
 	p := plan(t, Choice{}, "registry://"+r.Host()+"/")
