@@ -210,7 +210,7 @@ func TestPipelinesPage(t *testing.T) {
 // release that the action of this commit installs.
 func TestActionReferences(t *testing.T) {
 	want := "v" + strings.TrimSpace(file(t, ".github/action/version"))
-	ref := regexp.MustCompile(`peelhq/peel@(\S+)`)
+	ref := regexp.MustCompile(`uses: peelhq/peel@(\S+)`)
 	for _, page := range []string{"README.md", "docs/how-to/gate-a-pull-request.md"} {
 		found := ref.FindAllStringSubmatch(file(t, page), -1)
 		if len(found) == 0 {

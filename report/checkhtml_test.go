@@ -287,7 +287,7 @@ func TestHTMLPagesBounded(t *testing.T) {
 	soundPage(t, page, 3)
 	got := newHTMLChecked(&subjects([]*Verdict{v})[0], "", htmlCheckFindings)
 	for what, n := range map[string][3]int{
-		"more findings, of less weight": {len(got.Findings), got.MoreFind, 1500}, "more are left out.</p>\n</details>": {len(got.OfBase), got.MoreBase, 1500}, "more are left out": {len(got.Waived), got.MoreWaived, 3000},
+		"more findings of less weight": {len(got.Findings), got.MoreFind, 1500}, "more are left out.</p>\n</details>": {len(got.OfBase), got.MoreBase, 1500}, "more are left out": {len(got.Waived), got.MoreWaived, 3000},
 	} {
 		if n[0] == 0 || n[0]+n[1] != n[2] || !strings.Contains(page, human.Comma(n[1])+" "+what) {
 			t.Errorf("%s: %d listed, %d left out", what, n[0], n[1])
