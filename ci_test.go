@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // parsed parses a file, or part of one, as YAML.
@@ -128,6 +130,7 @@ type job struct {
 // TestGitLabTemplate runs the template's job in a shell as GitLab's runner would. The job must
 // fail if a rule fails, and leave the files that it promises.
 func TestGitLabTemplate(t *testing.T) {
+	testkit.Long(t, "it runs the jobs of a pipeline")
 	var template struct {
 		Variables map[string]string
 		Peel      job

@@ -15,6 +15,7 @@ import (
 // TestCopiedCommandsOnScreen checks that the command that the screen copies runs in a shell and
 // prints what was shown.
 func TestCopiedCommandsOnScreen(t *testing.T) {
+	testkit.Long(t, "it opens many screens")
 	program := build(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv("PATH", filepath.Dir(program)+string(os.PathListSeparator)+os.Getenv("PATH"))

@@ -15,6 +15,7 @@ import (
 // TestDiffScreen checks that "peel diff" on a terminal opens a comparison, and prints it if
 // flags require that.
 func TestDiffScreen(t *testing.T) {
+	testkit.Long(t, "it opens screens")
 	program := build(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	earlier := testkit.ShapeNamed("docker-20").Write(t, testkit.Load(t, "ui/testdata/earlier.image"))

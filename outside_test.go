@@ -28,6 +28,7 @@ func script(t *testing.T, text string) string {
 // only the pager is interrupted by Ctrl-C, and the copy is deleted afterwards, even if a signal
 // ends the program.
 func TestPagerOnScreen(t *testing.T) {
+	testkit.Long(t, "it opens screens")
 	program := build(t)
 	tests := []struct {
 		name string

@@ -35,6 +35,7 @@ const screenStopsWithin = 3 * time.Second
 // TestSignalsRestoreTheTerminal checks that a signal ends the program within a second with exit
 // code 130, whatever the screen is doing, and that the terminal is restored.
 func TestSignalsRestoreTheTerminal(t *testing.T) {
+	testkit.Long(t, "it opens a screen for each signal")
 	program := build(t)
 	var plain, packed string
 	if !testing.Short() {

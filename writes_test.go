@@ -15,6 +15,7 @@ import (
 // TestTerminalWrites checks that the program writes little to the terminal for a key, since the
 // connection may be slow.
 func TestTerminalWrites(t *testing.T) {
+	testkit.Long(t, "it opens a screen for each key")
 	program := build(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv("COLORTERM", "") // 256 colours, as over SSH

@@ -81,6 +81,7 @@ func TestRegistryFixtures(t *testing.T) {
 // TestRegistryFaults checks that with any fault on the way, the figures equal the layout's, or
 // the result is an error.
 func TestRegistryFaults(t *testing.T) {
+	testkit.Long(t, "it waits before it asks a registry again")
 	noSettings(t)
 	reg, dir := pushedFixture(t, "tar-pax-records", "oci-dir")
 	want, err := describe(dir, source.Options{})

@@ -391,6 +391,7 @@ func TestEngineListIsCut(t *testing.T) {
 // TestSaveOfUsualImages checks that zeros in an image don't count as an endless stream, and
 // neither does a stream that is read slowly or whose first byte comes late.
 func TestSaveOfUsualImages(t *testing.T) {
+	testkit.Long(t, "it reads streams of megabytes")
 	shorten(t, func(l *limits) { l.silence, l.zeros = 200*time.Millisecond, 1<<20 })
 	archive := strings.Repeat("x", 1<<20) + strings.Repeat("\x00", 2<<20) + "end"
 	tests := []struct {
