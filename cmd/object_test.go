@@ -57,7 +57,7 @@ func TestObjectReports(t *testing.T) {
 	}
 }
 
-// TestObjectErrors checks what is said of an object that cannot be read.
+// TestObjectErrors checks the messages for objects that cannot be read.
 func TestObjectErrors(t *testing.T) {
 	store := testkit.NewS3(t)
 	t.Setenv("PEEL_OFFLINE", "")

@@ -154,7 +154,7 @@ func (f *fixing) hash(words ...string) uint64 {
 	return h.Sum64()
 }
 
-// A fixRecord is what is summed of a finding.
+// A fixRecord is the part of a finding that is summed.
 type fixRecord struct {
 	Key          fixKey
 	In           uint64 // hash of the layer, or the number of the image where that is unknown
