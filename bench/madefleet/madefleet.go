@@ -314,7 +314,7 @@ func (p *part) put(m *making, n int64) error {
 		{fleet.ImageLayersTable, func() ([]byte, error) { return fleet.WriteTable(p.of) }},
 		{fleet.LayersTable, func() ([]byte, error) { return fleet.WriteTable(p.layers) }},
 		{fleet.FindingsTable, func() ([]byte, error) { return fleet.WriteTable(p.findings) }},
-		{fleet.PackagesTable, func() ([]byte, error) { return fleet.WriteTable([]fleet.PackageRow{}) }},
+		{fleet.PackagesTable, func() ([]byte, error) { return fleet.WriteTable(p.packages) }},
 		{fleet.ImagesTable, func() ([]byte, error) { return fleet.WriteTable(p.images) }}, // last: once it exists, all others do
 	} {
 		content, err := t.write()
