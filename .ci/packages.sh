@@ -186,9 +186,14 @@ echo "  the modules' hash in packaging/nix/package.nix"
 bash .ci/nix-hash.sh
 
 echo "  lintian and rpmlint"
+# The names in an rpm by nfpm are absolute, and rpmlint unpacks by cpio, which would write to /usr.
+mkdir "$tmp/relative"
+printf '#!/bin/sh\nexec %s --no-absolute-filenames "$@"\n' "$(command -v cpio)" >"$tmp/relative/cpio"
+chmod +x "$tmp/relative/cpio"
 for arch in amd64 arm64; do
   lintian --allow-root --pedantic --display-info --fail-on error,warning,info,pedantic "$dist/peel_${version}_linux_$arch.deb"
-  rpmlint -c packaging/rpmlint.toml "$dist/peel_${version}_linux_$arch.rpm" >"$tmp/log" 2>&1 || true
+  PATH=$tmp/relative:$PATH rpmlint -c packaging/rpmlint.toml "$dist/peel_${version}_linux_$arch.rpm" >"$tmp/log" 2>&1 || true
   grep -q '0 errors, 0 warnings' "$tmp/log" || { cat "$tmp/log" >&2; die "rpmlint finds something"; }
 done
+[ ! /usr/bin/peel -nt "$tmp/relative/cpio" ] || die "rpmlint installed peel on this machine"
 echo "  the release of peel $version is correct"
