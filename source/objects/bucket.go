@@ -103,6 +103,9 @@ func (b *bucket) open(ctx context.Context, name string) (*bucketObject, error) {
 		}
 		return nil, b.failed("reading "+name, err)
 	}
+	if info.Size < 0 {
+		return nil, b.failed("reading "+name, errors.New("the answer has no size"))
+	}
 	return &bucketObject{ctx, b, name, info.Size, info.ETag, info.LastModified}, nil
 }
 

@@ -32,6 +32,8 @@ func (c *countingReader) ReadAt(p []byte, off int64) (int, error) {
 	return c.r.ReadAt(p, off)
 }
 
+func testWindows() *windows { return &windows{most: 16, largest: mostWindow} }
+
 func randomBytes(n int) []byte {
 	b := make([]byte, n)
 	r := rand.NewChaCha8([32]byte{1})
@@ -42,7 +44,7 @@ func randomBytes(n int) []byte {
 // TestReadAhead reads random places from several goroutines.
 func TestReadAhead(t *testing.T) {
 	b := randomBytes(9<<20 + 17)
-	a := &readAhead{r: bytes.NewReader(b), size: int64(len(b))}
+	a := &readAhead{r: bytes.NewReader(b), size: int64(len(b)), windows: testWindows()}
 	var group sync.WaitGroup
 	for seed := range uint64(4) {
 		group.Go(func() {
@@ -60,8 +62,8 @@ func TestReadAhead(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if len(a.windows) > mostWindows {
-		t.Errorf("%d windows are kept", len(a.windows))
+	if n := len(a.windows.all); n > a.windows.most {
+		t.Errorf("%d windows are kept", n)
 	}
 }
 
@@ -69,7 +71,7 @@ func TestReadAhead(t *testing.T) {
 func TestReadAheadRequests(t *testing.T) {
 	b := randomBytes(32 << 20)
 	c := &countingReader{r: bytes.NewReader(b)}
-	a := &readAhead{r: c, size: int64(len(b))}
+	a := &readAhead{r: c, size: int64(len(b)), windows: testWindows()}
 	got, err := io.ReadAll(io.NewSectionReader(a, 0, a.size))
 	if err != nil || !bytes.Equal(got, b) {
 		t.Fatal(len(got), err)
@@ -78,7 +80,7 @@ func TestReadAheadRequests(t *testing.T) {
 		t.Errorf("%d requests for %d bytes", c.reads, len(b))
 	}
 	c.reads = 0
-	a = &readAhead{r: c, size: int64(len(b))}
+	a = &readAhead{r: c, size: int64(len(b)), windows: testWindows()}
 	p := make([]byte, 512)
 	for off := int64(0); off < a.size; off += 4 << 20 {
 		if _, err := a.ReadAt(p, off); err != nil {
@@ -93,7 +95,7 @@ func TestReadAheadRequests(t *testing.T) {
 // TestReadAheadFailure checks that a failed request fails one read, and the next one asks again.
 func TestReadAheadFailure(t *testing.T) {
 	c := &countingReader{r: strings.NewReader("some bytes"), fails: 1}
-	a := &readAhead{r: c, size: 12} // two more than there are
+	a := &readAhead{r: c, size: 12, windows: testWindows()} // two more than there are
 	p := make([]byte, 4)
 	if _, err := a.ReadAt(p, 0); err == nil || err.Error() != "no answer" {
 		t.Error(err)
