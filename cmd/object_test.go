@@ -1,9 +1,12 @@
 package cmd
 
 import (
+	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -57,6 +60,58 @@ func TestObjectReports(t *testing.T) {
 	}
 }
 
+// untar unpacks the regular files of an archive into a folder, and stores them as objects too.
+func untar(t *testing.T, archive, dir string, store *testkit.S3, prefix string) {
+	t.Helper()
+	b, err := os.ReadFile(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r := tar.NewReader(bytes.NewReader(b)); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, h.Name), content)
+		store.Set(prefix+h.Name, content)
+	}
+}
+
+// TestLayoutReports checks that a layout in a bucket has the same report, and the same contents, as
+// the layout in a folder.
+func TestLayoutReports(t *testing.T) {
+	store := testkit.NewS3(t)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("PEEL_OFFLINE", "")
+	for _, name := range []string{"sample", "docker20", "docker29"} {
+		dir := filepath.Join(t.TempDir(), "app")
+		untar(t, "../testdata/"+name+".tar", dir, store, name+"/")
+		for _, ref := range []string{"s3://fleet/" + name + "/", "s3://fleet/" + name} {
+			want := strings.ReplaceAll(must(t, "report", dir, "-f", "json"), dir, ref)
+			if got := must(t, "report", ref, "-f", "json"); got != want {
+				t.Errorf("%s: the report differs:\n%.2000s\nwant\n%.2000s", ref, got, want)
+			}
+			if name == "sample" {
+				args := []string{"/srv/shop/.env", "--at", "9"}
+				want = must(t, append([]string{"cat", dir}, args...)...)
+				if got := must(t, append([]string{"cat", ref + ":shop:1.4"}, args...)...); got != want {
+					t.Errorf("cat: %q, want %q", got, want)
+				}
+			}
+		}
+	}
+}
+
 // TestObjectErrors checks the messages for objects that cannot be read.
 func TestObjectErrors(t *testing.T) {
 	store := testkit.NewS3(t)
@@ -73,6 +128,9 @@ func TestObjectErrors(t *testing.T) {
 		want string
 	}{
 		{[]string{"s3://fleet/none.tar"}, "s3://fleet/: no object none.tar"},
+		{[]string{"s3://fleet/none/"}, "no object index.json or manifest.json below it"},
+		{[]string{"s3://fleet/"}, "no object index.json or manifest.json below it"},
+		{[]string{"s3:///app/"}, "write s3://BUCKET/PREFIX/"},
 		{[]string{"s3://fleet/app.tar:other"}, `it has no image "other"`},
 		{[]string{"s3://other/app.tar"}, "no such bucket"},
 		{[]string{"s3://fleet"}, "write s3://BUCKET/KEY"},
@@ -95,8 +153,8 @@ func TestObjectErrors(t *testing.T) {
 	}
 }
 
-// TestFleetOfObjects checks that a fleet of the archives in a bucket has the images of the same
-// archives in a folder, and that its layers can be read.
+// TestFleetOfObjects checks that a fleet of the archives and the layout in a bucket has the images
+// of the same files in a folder, and that its layers can be read.
 func TestFleetOfObjects(t *testing.T) {
 	bucket := testkit.NewS3(t)
 	t.Setenv("PEEL_OFFLINE", "")
@@ -109,6 +167,7 @@ func TestFleetOfObjects(t *testing.T) {
 		write(t, filepath.Join(dir, "images", name), b)
 		bucket.Set("of/"+name, b)
 	}
+	untar(t, "../testdata/sample.tar", filepath.Join(dir, "images", "layout"), bucket, "of/layout/")
 	bucket.Set("of/notes.txt", []byte("not an archive"))
 	bucket.Set("of/notes.tar", []byte("not an archive either"))
 	bucket.Set("other/app.tar", []byte("outside of the prefix"))
@@ -146,7 +205,7 @@ func TestFleetOfObjects(t *testing.T) {
 		return images
 	}
 	want := describe(filepath.Join(dir, "images"))
-	if got := describe("s3://fleet/of/"); !slices.Equal(got, want) || len(got) < 3 {
+	if got := describe("s3://fleet/of/"); !slices.Equal(got, want) || len(got) < 4 {
 		t.Errorf("%q\nwant %q", got, want)
 	}
 }

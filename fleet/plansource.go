@@ -19,7 +19,7 @@ const SourceForms = `  registry://HOST/           all repositories that the regi
   registry://HOST/REPO/      all tags of a repository
   docker://, podman://, containerd://   all images of that engine
   DIR                        all archives and layouts in a folder
-  s3://BUCKET/PREFIX/        all archives in a bucket whose keys begin with PREFIX/
+  s3://BUCKET/PREFIX/        all archives and layouts in a bucket below PREFIX/
   @FILE                      references, one per line; lines that begin with # are comments
   IMAGE                      one image, as every command takes it`
 

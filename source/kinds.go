@@ -132,8 +132,8 @@ func kinds() []kind {
 		},
 		{
 			prefix: objectPrefix, takes: "BUCKET/KEY[:TAG]",
-			about: "an archive in an object store",
-			docs:  "an archive in a bucket of an object store with the S3 API, of which only the parts needed are fetched; the environment names the store and the credentials as for Amazon's tools",
+			about: "an archive or an OCI layout in an object store",
+			docs:  "an archive or an OCI layout in a bucket of an object store with the S3 API, of which only the parts needed are fetched; the environment names the store and the credentials as for Amazon's tools",
 			open:  openObject,
 		},
 		{

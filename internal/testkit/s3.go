@@ -57,6 +57,13 @@ func (f *S3) Set(key string, b []byte) {
 	f.changes[key]++
 }
 
+// Remove removes an object.
+func (f *S3) Remove(key string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.objects, key)
+}
+
 // OmitETags makes the store like one that has no ETags, such as a gateway to a file system.
 func (f *S3) OmitETags() {
 	f.mu.Lock()
