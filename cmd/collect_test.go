@@ -21,7 +21,7 @@ func TestCollector(t *testing.T) {
 	if was := percent(); was != 200 {
 		t.Errorf("got %d %% at the start", was)
 	}
-	held := make([]byte, 2*gcFloor)
+	held := make([]byte, 5*gcRoom)
 	for began := time.Now(); percent() != gcPercent; time.Sleep(time.Millisecond) {
 		runtime.GC()
 		if time.Since(began) > 10*time.Second {
@@ -33,7 +33,7 @@ func TestCollector(t *testing.T) {
 
 func TestCollectorPercent(t *testing.T) {
 	const mb = 1 << 20
-	for bytes, want := range map[uint64]int{0: 100, 4 * mb: 100, 5 * mb: 60, 6 * mb: 33, 8 * mb: 20, 10 * mb: 20, 100 * mb: 20, 1 << 40: 20} {
+	for bytes, want := range map[uint64]int{0: 150, 4 * mb: 150, 5 * mb: 120, 6 * mb: 100, 10 * mb: 60, 30 * mb: 20, 31 * mb: 20, 100 * mb: 20, 1 << 40: 20} {
 		if got := percentFor(bytes); got != want {
 			t.Errorf("%d bytes: %d %%, want %d", bytes, got, want)
 		}

@@ -69,7 +69,9 @@ func (a *app) say(format string, args ...any) {
 func (a *app) load(ctx context.Context, ref string, content bool) (*analyze.Analysis, error) {
 	p := a.startProgress("reading")
 	defer p.stop()
-	return a.open(ctx, ref, a.options(content, p.report), analyze.Run)
+	an, err := a.open(ctx, ref, a.options(content, p.report), analyze.Run)
+	go unmap() // a report needs little of what reading the image needed
+	return an, err
 }
 
 // judging are how this run finds out which layers are the base image's.
@@ -103,7 +105,7 @@ func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse
 	}
 	log := cmp.Or(opts.Log, slog.New(slog.DiscardHandler))
 	log.Debug("opened", "source", im.Source, "platform", im.Platform, "layers", len(im.Layers), "took", time.Since(start))
-	go unmapProgram()
+	go unmap()
 	an, err := analyse(ctx, im, a.judging())
 	if err != nil {
 		err = tooLarge(ctx, im, err)

@@ -5,13 +5,9 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 
 	"golang.org/x/sys/unix"
 )
-
-// unmapProgram is unmap, once.
-var unmapProgram = sync.OnceFunc(unmap)
 
 // unmap takes the program's code and constants out of the process's resident memory.
 // Starting the program touches the code of all its libraries, some 20 MB, most of which it

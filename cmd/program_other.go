@@ -2,6 +2,6 @@
 
 package cmd
 
-// unmapProgram does nothing: this system has no way to tell which pages of the program are
+// unmap does nothing: this system has no way to tell which pages of the program are
 // unchanged.
-func unmapProgram() {}
+func unmap() {}
