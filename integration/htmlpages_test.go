@@ -71,7 +71,7 @@ func evilImage(t *testing.T) string {
 	return f.Shapes()[0].Write(t, f)
 }
 
-// TestHTMLPages checks that the pages of a check and a comparison are readable in both themes
+// TestHTMLPages checks that the pages of a check, a comparison and a fleet are readable in both themes
 // and at every width, do nothing forbidden, and run nothing from an image.
 func TestHTMLPages(t *testing.T) {
 	needBrowser(t)
@@ -89,6 +89,7 @@ func TestHTMLPages(t *testing.T) {
 		{"check", "cells", func(b *bytes.Buffer) error { return report.CheckHTML(t.Context(), b, sample) }},
 		{"check of a hostile image", "cells", func(b *bytes.Buffer) error { return report.CheckHTML(t.Context(), b, evil) }},
 		{"check of several", "verdict", func(b *bytes.Buffer) error { return report.CheckHTML(t.Context(), b, sample, evil, lost) }},
+		{"fleet", "cells", func(b *bytes.Buffer) error { return report.FleetHTML(b, fleetReport(evilNames)) }},
 		{"diff", "figures", func(b *bytes.Buffer) error { return report.DiffHTML(b, c) }},
 	} {
 		t.Run(x.name, func(t *testing.T) {
