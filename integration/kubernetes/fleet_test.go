@@ -41,8 +41,10 @@ func TestFleet(t *testing.T) {
 	t.Run("index", f.index)
 	t.Run("again", f.indexAgain)
 	t.Run("analyze", f.analyze)
+	f.schedule()
 	t.Run("equal", f.equal)
 	t.Run("find", f.find)
+	t.Run("scheduled", f.scheduled)
 	t.Run("refused", f.refused)
 }
 
