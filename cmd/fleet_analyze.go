@@ -49,7 +49,7 @@ func (a *app) fleetAnalyze(ctx context.Context, plan string, f *fleetShard) erro
 		},
 	})
 	if ctx.Err() == nil {
-		a.say("shard %d of %d: %s analysed, %s already done, %s unreadable", shard.Number, shard.Of, human.Count(t.Done, "image", "images"), human.Comma(t.Before), human.Comma(t.Failed))
+		a.say("shard %d of %d: %s analyzed, %s already done, %s unreadable", shard.Number, shard.Of, human.Count(t.Done, "image", "images"), human.Comma(t.Before), human.Comma(t.Failed))
 	}
 	if err != nil {
 		return shardFailed(ctx, "cannot analyse", err)
