@@ -19,7 +19,7 @@ func fleetFolder(t *testing.T, images int) (store, plan string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &madefleet.Fleet{Images: images, Seed: 1, Files: images < 10, Made: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}
+	f := &madefleet.Fleet{Images: images, Seed: 1, Files: images < 10, Packages: images < 10, Made: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}
 	id, err := f.Write(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
