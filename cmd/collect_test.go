@@ -43,8 +43,13 @@ func TestCollectorPercent(t *testing.T) {
 func TestCollectorOfTheEnvironment(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(77))
 	t.Setenv("GOGC", "50") // Go read it at the start
-	tuneCollector()
-	if now := debug.SetGCPercent(77); now != 77 {
-		t.Errorf("changed to %d %%", now)
+	now := 0
+	for range 10 { // the tuner of TestCollector may still run after a collection
+		debug.SetGCPercent(77)
+		tuneCollector()
+		if now = debug.SetGCPercent(77); now == 77 {
+			return
+		}
 	}
+	t.Errorf("changed to %d %%", now)
 }
