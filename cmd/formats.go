@@ -39,7 +39,7 @@ type given struct {
 // addTo adds the flags to a command.
 func (f *outputFlags) addTo(c *cobra.Command, known ...string) {
 	f.known = known
-	c.Flags().VarP(&outputFlag{f, false}, "format", "f", strings.Join(known, ", ")+`; repeat with an -o after each for several (default "`+known[0]+`")`)
+	c.Flags().VarP(&outputFlag{f, false}, "format", "f", "output format: "+strings.Join(known, ", ")+`; repeat with an -o after each for several (default "`+known[0]+`")`)
 	c.Flags().VarP(&outputFlag{f, true}, "output", "o", `file for the -f before it; - is standard output (default "-")`)
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(known, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
 }
