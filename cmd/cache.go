@@ -37,6 +37,7 @@ func (a *app) cacheCommand() *cobra.Command {
 		},
 		RunE: a.run(func(context.Context, []string) error { return nil }), // Args has refused
 	}
+	a.takes(c)
 	c.AddCommand(
 		a.cacheAct("info", "Print the cache folder, its number of files and its size", "", func(_ context.Context, dir string) (int, int64, error) {
 			return source.CacheUsage(dir)
@@ -49,7 +50,7 @@ func (a *app) cacheCommand() *cobra.Command {
 // cacheAct returns a command that acts on the cache and prints the number of files and bytes
 // affected.
 func (a *app) cacheAct(name, short, did string, act func(context.Context, string) (files int, bytes int64, err error)) *cobra.Command {
-	return &cobra.Command{
+	return a.takes(&cobra.Command{
 		Use:   name,
 		Short: short,
 		Args:  wantArgs(0, 0, "no arguments"),
@@ -67,5 +68,5 @@ func (a *app) cacheAct(name, short, did string, act func(context.Context, string
 				return err
 			})
 		}),
-	}
+	})
 }

@@ -32,6 +32,9 @@ func variable(flag string) string {
 func fromEnvironment(c *cobra.Command) (err error) {
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		text := os.Getenv(variable(f.Name))
+		if _, refused := f.Value.(refusedFlag); refused {
+			return
+		}
 		if err != nil || f.Changed || text == "" || slices.Contains(notByEnvironment, f.Name) {
 			return
 		}

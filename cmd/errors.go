@@ -95,6 +95,9 @@ func misuse(c *cobra.Command, err error) error {
 	if path := (*fs.PathError)(nil); errors.As(err, &path) || closedPipe(err) {
 		return failed("", "writing the output: %w", err)
 	}
+	if refused := (*refusedError)(nil); errors.As(err, &refused) {
+		return usage(c.CommandPath()+" --help", "%w", refused)
+	}
 	if unknown := (*pflag.NotExistError)(nil); errors.As(err, &unknown) {
 		if meant := meantFlag(c, unknown.GetSpecifiedName()); meant != "" {
 			return usage(c.CommandPath()+" --help", "%w; did you mean --%s?", err, meant)

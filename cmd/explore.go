@@ -78,7 +78,7 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string, pair *compa
 		Close:    on.drop,
 		Actions:  actions,
 		Settings: settings,
-		Flags:    a.given(),
+		Flags:    a.given,
 		Input:    keys,
 		Output:   a.stdout,
 

@@ -20,8 +20,13 @@ func (a *app) fleetCommand() *cobra.Command {
 		Args:  wantArgs(0, 0, "a command"),
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.fleetPlanCommand(), a.fleetIndexCommand(), a.fleetAnalyzeCommand(), a.fleetReportCommand(), a.fleetFindCommand(), a.fleetKubeCommand())
-	return c
+	c.AddCommand(
+		a.takes(a.fleetPlanCommand(), registryFlags, engineFlags, []string{"platform", "cross-mounts"}),
+		a.takes(a.fleetIndexCommand(), registryFlags, engineFlags, []string{"cross-mounts"}),
+		a.takes(a.fleetAnalyzeCommand()), a.takes(a.fleetReportCommand()), a.takes(a.fleetFindCommand()),
+		a.takes(a.fleetKubeCommand(), []string{"insecure-registry"}),
+	)
+	return a.takes(c)
 }
 
 // openFleet opens the store of a fleet to be read.

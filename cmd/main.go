@@ -14,7 +14,6 @@ import (
 
 	"charm.land/fang/v2"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/analyze/dockerfile"
@@ -38,8 +37,8 @@ type app struct {
 	verify      bool
 	crossMounts bool
 
-	persistent *pflag.FlagSet // the flags for all commands
-	verbose    bool
+	top     *cobra.Command // peel itself, with the common flags
+	verbose bool
 
 	// What a command does to find out the base image: those that show no figure of it
 	// look nowhere.
@@ -91,6 +90,12 @@ func (a *app) execute(ctx context.Context, args []string) (err error) {
 		root.SetOut(&helpWriter{w: a.stdout})
 	}
 	root.SetErr(a.stderr)
+	root.InitDefaultCompletionCmd(args...) // after SetOut: it notes where scripts go
+	if c, _, err := root.Find([]string{"completion"}); err == nil && c != root {
+		for _, sub := range append(c.Commands(), c) {
+			a.takes(sub)
+		}
+	}
 	if err := a.styleHelp(ctx, root); err != nil {
 		return err
 	}

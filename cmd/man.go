@@ -42,7 +42,7 @@ func manual(root *cobra.Command) string {
 	}
 	m.section("DESCRIPTION")
 	m.paragraphs(rootAbout())
-	m.section("OPTIONS OF EVERY COMMAND")
+	m.section("COMMON OPTIONS")
 	root.LocalFlags().VisitAll(m.flag)
 	m.section("COMMANDS")
 	for _, c := range root.Commands() {

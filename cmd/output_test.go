@@ -288,8 +288,8 @@ func TestHelpOfFlags(t *testing.T) {
 					t.Errorf("%s: a line of the help has %d columns: %q", c, n, line)
 				}
 			}
-			if n := strings.Count(help, "\n    --offline "); n != 1 {
-				t.Errorf("%s: the help lists --offline %d times", c, n)
+			if n := strings.Count(help, "\n    -v --verbose "); n != 1 {
+				t.Errorf("%s: the help lists --verbose %d times", c, n)
 			}
 		}
 	}

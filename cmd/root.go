@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/peelhq/peel/source"
 )
@@ -53,7 +52,7 @@ func (a *app) root() *cobra.Command {
 		},
 	}
 	flags := root.PersistentFlags()
-	a.persistent = flags
+	a.top = root
 	flags.StringVar(&a.platform, "platform", "", "platform to use of a multi-platform image: os/arch[/variant][:os.version]; with check, also \"all\"")
 	flags.StringVar(&a.base, "base", "", "base image: its number of layers, its digest, or its name")
 	a.engine = choice{what: "engine", words: source.Engines()}
@@ -69,33 +68,14 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log what peel does to standard error")
 	root.Flags().StringVar(&a.named, "dockerfile", "", `Dockerfile that IMAGE was built from, or "none" (default: ./Dockerfile or ./Containerfile, if it fits the image)`)
 	_ = root.MarkFlagFilename("dockerfile") // it knows the flag
+	ls, log, cat, extract, packages, grep, index := a.lsCommand(), a.logCommand(), a.catCommand(), a.extractCommand(), a.packagesCommand(), a.grepCommand(), a.indexCommand()
+	a.lacks([]string{"base"}, ls, log, cat, extract, packages, grep, index)
 	root.AddCommand(
-		a.lsCommand(), a.logCommand(), a.catCommand(), a.extractCommand(), a.reportCommand(), a.fixCommand(), a.checkCommand(), a.diffCommand(), a.packagesCommand(), a.indexCommand(),
-		a.grepCommand(), a.squashCommand(), a.buildCommand(), a.fleetCommand(),
-		a.imagesCommand(), a.cacheCommand(), a.configCommand(), a.manCommand(root),
+		ls, log, cat, extract, a.reportCommand(), a.fixCommand(), a.checkCommand(), a.diffCommand(), packages, index,
+		grep, a.squashCommand(), a.buildCommand(), a.fleetCommand(),
+		a.takes(a.imagesCommand(), registryFlags, engineFlags), a.cacheCommand(), a.takes(a.configCommand()), a.takes(a.manCommand(root)),
 	)
 	return root
-}
-
-// given are the flags for all commands that were set, a word each.
-func (a *app) given() []string {
-	var words []string
-	a.persistent.Visit(func(f *pflag.Flag) {
-		values := []string{f.Value.String()}
-		if list, ok := f.Value.(pflag.SliceValue); ok {
-			values = list.GetSlice()
-		}
-		for _, v := range values {
-			switch {
-			case f.Name == "verbose":
-			case f.Value.Type() == "bool" && v == "true":
-				words = append(words, "--"+f.Name)
-			default:
-				words = append(words, "--"+f.Name+"="+v)
-			}
-		}
-	})
-	return words
 }
 
 // run wraps a function without flags as a command. Its error is kept for Main, so that cobra

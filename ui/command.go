@@ -31,7 +31,7 @@ func (m *model) copyCommand() tea.Cmd {
 		if sides[then].Ref == "" || sides[now].Ref == "" {
 			return m.say("no command can read these images again")
 		}
-		words := append([]string{"peel", "diff", "--format=text"}, m.options.Flags...)
+		words := append([]string{"peel", "diff", "--format=text"}, m.flags("diff")...)
 		for i, flag := range []string{then: "--from=", now: "--to="} {
 			if at := sides[i].At; at >= 0 {
 				words = append(words, flag+strconv.Itoa(at))
@@ -60,13 +60,21 @@ func (m *model) copyCommand() tea.Cmd {
 	case len(m.over) > 0:
 		return m.say("no command prints this")
 	}
-	words := append([]string{"peel", args[0]}, m.options.Flags...)
+	words := append([]string{"peel", args[0]}, m.flags(args[0])...)
 	if strings.HasPrefix(m.ref, "-") { // it would be parsed as a flag
 		words = slices.Concat(words, flagsOf(args[1:]), []string{"--", m.ref}, operandsOf(args[1:]))
 	} else {
 		words = slices.Concat(words, []string{m.ref}, operandsOf(args[1:]), flagsOf(args[1:]))
 	}
 	return m.copyWords(words)
+}
+
+// flags returns the program's own flags that a command of this name needs as well.
+func (m *model) flags(command string) []string {
+	if m.options.Flags == nil {
+		return nil
+	}
+	return m.options.Flags(command)
 }
 
 // copyWords copies a command.

@@ -60,7 +60,7 @@ func TestCopyCommand(t *testing.T) {
 		{"a filter", "f * . c o n f enter S", "app.tar", nil, "peel ls app.tar -l '--filter=*.conf' --sort=size --reverse"},
 		{"a filter by name", "f ' enter s s s enter", "app.tar", nil, `peel ls app.tar -l '--filter='\'''`},
 		{"the history", "C g tab", "app.tar", nil, "peel log app.tar /usr"},
-		{"flags", "C g", "docker://app:1", []string{"--platform=linux/arm64", "--base=a b"}, "peel ls --platform=linux/arm64 '--base=a b' docker://app:1 /usr -l"},
+		{"flags", "C g", "docker://app:1", []string{"--platform=linux/arm64", "--insecure-registry=a b"}, "peel ls --platform=linux/arm64 '--insecure-registry=a b' docker://app:1 /usr -l"},
 		{"a file that looks like a flag", "C g [", "-x.tar", nil, "peel ls -l --at=6 -- -x.tar /usr"},
 		{"a file with signs", "C g", "a b;c.tar", nil, "peel ls 'a b;c.tar' /usr -l"},
 		{"the image", "3", "app.tar", nil, "peel report app.tar"},
@@ -73,7 +73,12 @@ func TestCopyCommand(t *testing.T) {
 		for _, tt := range tests {
 			t.Run(tt.name, func(t *testing.T) {
 				m := start(t, a, size[0], size[1])
-				m.ref, m.options.Flags = tt.ref, tt.flags
+				m.ref, m.options.Flags = tt.ref, func(command string) []string {
+					if strings.Fields(tt.want)[1] != command {
+						t.Errorf("asks for the flags of %q, want those of %q", command, tt.want)
+					}
+					return tt.flags
+				}
 				press(m, tt.keys)
 				_, cmd := m.Update(keyOf("$"))
 				got := clipped(cmd)

@@ -30,8 +30,8 @@ type Options struct {
 	// Name is the image to open, as the user wrote it.
 	Name string
 
-	// Flags are the program's global flags, each as one word. Copied commands include them.
-	Flags []string
+	// Flags returns the flags to add to a copied command of this name, each as one word.
+	Flags func(command string) []string
 
 	// Ref is the reference with which Open can read that image again, since the way back may
 	// lead to it. "" if it can be read only once.
