@@ -157,7 +157,7 @@ func openFolder(dir string) (*folder, error) {
 
 // linksOut reports whether the file of that name may link to a file outside of the folder.
 func linksOut(name string) bool {
-	return strings.HasPrefix(name, "blobs/") || name == ociIndexName || name == "oci-layout"
+	return digestNamed(name) != "" || name == ociIndexName || name == "oci-layout"
 }
 
 func (f *folder) file(_ context.Context, name string) (blob, error) {

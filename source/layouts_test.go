@@ -219,3 +219,30 @@ func TestManifests(t *testing.T) {
 		})
 	}
 }
+
+// TestNamesStayInside checks that the names in a manifest.json can't lead out of its folder, even
+// below blobs/, where a blob may be a link.
+func TestNamesStayInside(t *testing.T) {
+	config := []byte(`{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}`)
+	for _, name := range []string{"../secret.json", "blobs/../../secret.json", "blobs/sha256/../../../secret.json", "blobs/link"} {
+		parent := t.TempDir()
+		dir := filepath.Join(parent, "app")
+		if err := os.MkdirAll(filepath.Join(dir, "blobs", "sha256"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		err := errors.Join(
+			os.WriteFile(filepath.Join(parent, "secret.json"), config, 0o600),
+			os.Symlink("../../secret.json", filepath.Join(dir, "blobs", "link")),
+			os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(`[{"Config":"`+name+`","Layers":[]}]`), 0o600),
+		)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if im, err := source.Open(t.Context(), dir, source.Options{}); err == nil {
+			im.Close()
+			t.Errorf("%s: read a file outside", name)
+		} else {
+			t.Log(err)
+		}
+	}
+}
