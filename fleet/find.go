@@ -3,16 +3,9 @@ package fleet
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/parquet-go/parquet-go"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/source"
@@ -20,26 +13,26 @@ import (
 
 // # Looking for files
 //
-// Which images ship a path is answered from the layers' tables of files. Find goes through
-// them twice, and skips every row group in whose range of paths nothing can be:
+// Find reads the layers' tables of files twice. It skips each row group whose range of paths
+// can't contain what it looks for.
 //
-//  1. Each unique layer is searched for paths that match: below the literal beginning of
-//     the glob.
-//  2. A match is hidden by an entry or a whiteout of the same path or of one above it, in
-//     the same layer later or in a higher layer. Of the layers with a match, and those that
-//     stand above one in some image, just these paths are read.
+//  1. It searches each unique layer for paths that match. They all start with the literal
+//     beginning of the glob.
+//  2. An entry or a whiteout hides a match if it comes later in the same layer, or in a higher
+//     layer, and has the same path or that of a parent. So Find reads these paths from the
+//     layers with a match, and from those above them in some image.
 //
-// The images then follow from their lists of layers.
+// The lists of layers then give the images.
 
 const (
-	// maxMatches bounds the entries that match, in all layers, and so the memory.
+	// maxMatches is the maximum number of entries that match in all layers. It bounds memory.
 	maxMatches = 1_000_000
 
-	// findAtOnce is how many layers are read at once: an object store takes its time to answer.
+	// findAtOnce is the number of layers read at once, because object stores answer slowly.
 	findAtOnce = 8
 )
 
-// ErrTooMany says that too many entries match to be held.
+// ErrTooMany means that more entries match than fit in memory.
 var ErrTooMany = errors.New("too many files match")
 
 // A FoundImage is an image with files that match.
@@ -48,7 +41,7 @@ type FoundImage struct {
 	Files []FoundFile // by path, and by layer, the lowest first
 }
 
-// Visible is how many of the files some user of the image sees.
+// Visible returns the number of files that the final image shows.
 func (f *FoundImage) Visible() (n int) {
 	for i := range f.Files {
 		if f.Files[i].HiddenBy < 0 {
@@ -58,30 +51,30 @@ func (f *FoundImage) Visible() (n int) {
 	return n
 }
 
-// A FoundFile is an entry of a layer of an image that matches.
+// A FoundFile is a matching entry in one layer of an image.
 type FoundFile struct {
 	Path     string
 	Type     string // as in FileRow
 	Size     int64  // bytes
 	Index    int64  // of the layer in the image, 0 is the lowest
 	Layer    string // its digest
-	Step     string // the build step that made it; "" if that is unknown
-	HiddenBy int64  // layer that covers or removes it; -1: the image shows it
+	Step     string // the build step that made it, "" if unknown
+	HiddenBy int64  // the layer that covers or removes it, -1 if the image shows it
 }
 
-// A FindResult says how the search went.
+// A FindResult has the counts of a search.
 type FindResult struct {
-	Images, Visible int64 // with a file that matches; with one that shows
-	Layers          int64 // with a file that matches
-	Unreadable      int64 // layers that cannot be read, so that nothing is known of them
-	Waiting         int64 // images that are not analyzed yet
+	Images, Visible int64 // images with a match; those that show one
+	Layers          int64 // layers with a match
+	Unreadable      int64 // layers that can't be read, and so can't be searched
+	Waiting         int64 // images that haven't been analyzed yet
 
-	Groups, Skipped int64 // row groups of the layers, and those that were skipped, in both passes
+	Groups, Skipped int64 // row groups of the layers in both passes; those skipped
 }
 
-// Find looks for files in all images of a plan ("" for the newest one), and calls fn with
-// those that have some, in the plan's order. Directories count where the glob names them, and
-// not where it names what lies below.
+// Find looks for files in all images of a plan ("" for the newest), and calls fn with each image
+// that has some, in the plan's order. A directory counts if the glob names it, but not if the
+// glob names what is below it.
 func Find(ctx context.Context, s source.Objects, plan string, glob analyze.Glob, fn func(*FoundImage) error) (*FindResult, error) {
 	id, err := FindPlan(ctx, s, plan)
 	if err != nil {
@@ -125,14 +118,14 @@ type finding struct {
 
 	mu      sync.Mutex
 	matches int
-	inLayer map[string]*foundLayer // by digest: with a match, or above one
+	inLayer map[string]*foundLayer // by digest: layers with a match, and those above one
 
-	paths map[string]bool // what matches: true; what stands above it: false
+	paths map[string]bool // true for paths that match, false for their parents
 }
 
 // foundLayer holds the facts about a layer.
 type foundLayer struct {
-	files []foundRow // that match, by path
+	files []foundRow // the matches, by path
 	hides map[string]hiding
 }
 
@@ -144,260 +137,7 @@ type foundRow struct {
 	gone       bool // the same layer covers it later
 }
 
-// hiding is what a layer's entries of one path do to lower layers.
-type hiding uint8
-
-const (
-	hidesPath  hiding = 1 << iota // the path itself, and what is below a path that is no directory
-	hidesBelow                    // all that is below
-	isDir                         // a directory, which hides only what is none
-)
-
-// A fileColumns is a row of the table files, as far as the search reads it.
-type fileColumns struct {
-	Path     string  `parquet:"path,zstd"`
-	Ordinal  int32   `parquet:"ordinal,zstd"`
-	Type     string  `parquet:"type,dict,zstd"`
-	Whiteout *string `parquet:"whiteout,optional,dict,zstd"`
-	Size     int64   `parquet:"size,zstd"`
-}
-
 func (f *finding) table(name, part string) string { return TablePrefix(name, f.plan.ID) + part }
-
-// search looks for matches in all unique layers.
-func (f *finding) search(ctx context.Context) error {
-	var layers []string
-	for _, part := range f.plan.partsOf {
-		err := EachRow(ctx, f.s, f.table(LayersTable, part), func(r *LayerRow) error {
-			if r.Error != nil {
-				f.result.Unreadable++
-				return nil
-			}
-			layers = append(layers, strings.Clone(r.Layer))
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if err := f.each(ctx, layers, f.searchLayer); err != nil {
-			return err
-		}
-		layers = layers[:0]
-	}
-	return nil
-}
-
-// each calls fn with layers, several at once.
-func (f *finding) each(ctx context.Context, layers []string, fn func(context.Context, string) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(findAtOnce)
-	for _, layer := range layers {
-		group.Go(func() error { return fn(ctx, layer) })
-	}
-	return group.Wait()
-}
-
-func (f *finding) searchLayer(ctx context.Context, layer string) error {
-	prefix, below := f.glob.Prefix(), strings.HasSuffix(f.glob.String(), "/**") || strings.HasSuffix(f.glob.String(), "/")
-	var found []foundRow
-	err := f.rows(ctx, layer, func(least, most string) bool { return overlaps(prefix, least, most) }, func(r *fileColumns) error {
-		if r.Whiteout != nil || below && r.Type == "dir" || !strings.HasPrefix(r.Path, prefix) || !f.glob.Matches(r.Path) {
-			return nil
-		}
-		found = append(found, foundRow{path: strings.Clone(r.Path), kind: strings.Clone(r.Type), size: r.Size, ordinal: r.Ordinal})
-		if len(found) > maxMatches {
-			return f.tooMany()
-		}
-		return nil
-	})
-	if err != nil || len(found) == 0 {
-		return err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.inLayer[layer] = &foundLayer{files: found}
-	f.result.Layers++
-	if f.matches += len(found); f.matches > maxMatches {
-		return f.tooMany()
-	}
-	return nil
-}
-
-func (f *finding) tooMany() error {
-	return fmt.Errorf("%w: more than %d entries of the layers: narrow the glob %q", ErrTooMany, maxMatches, f.glob.String())
-}
-
-// overlaps reports whether some path between two begins so.
-func overlaps(prefix, least, most string) bool {
-	return most >= prefix && (least <= prefix || strings.HasPrefix(least, prefix))
-}
-
-// rows calls fn with the rows of a layer, but for row groups whose range of paths want
-// refuses.
-func (f *finding) rows(ctx context.Context, layer string, want func(least, most string) bool, fn func(*fileColumns) error) (err error) {
-	name := LayerName(layer)
-	t, err := OpenTable[fileColumns](ctx, f.s, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: run peel fleet index again", err)
-	} else if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, t.Close()) }()
-	groups := t.File.RowGroups()
-	skipped := int64(0)
-	rows := make([]fileColumns, 256)
-	for i, g := range groups {
-		if least, most, ok := pathBounds(t.File, g); ok && !want(least, most) {
-			skipped++
-			continue
-		}
-		if err := t.Seek(i); err != nil {
-			return err
-		}
-		for left := g.NumRows(); left > 0; {
-			clear(rows)
-			n, err := t.Read(rows[:min(int64(len(rows)), left)])
-			for j := range rows[:n] {
-				if err := fn(&rows[j]); err != nil {
-					return err
-				}
-			}
-			if left -= int64(n); err != nil && (!errors.Is(err, io.EOF) || left > 0) {
-				return fmt.Errorf("%s: %w", name, noEOF(err))
-			}
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-		}
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.result.Groups += int64(len(groups))
-	f.result.Skipped += skipped
-	return nil
-}
-
-// pathBounds are the least and the greatest path of a row group; false if it does not say.
-func pathBounds(file *parquet.File, g parquet.RowGroup) (least, most string, ok bool) {
-	leaf, there := file.Schema().Lookup("path")
-	if !there {
-		return "", "", false
-	}
-	chunk, has := g.ColumnChunks()[leaf.ColumnIndex].(interface {
-		Bounds() (low, high parquet.Value, ok bool)
-	})
-	if !has {
-		return "", "", false
-	}
-	low, high, ok := chunk.Bounds()
-	if !ok {
-		return "", "", false
-	}
-	return string(low.ByteArray()), string(high.ByteArray()), true
-}
-
-// covers reads what hides the matches.
-func (f *finding) covers(ctx context.Context) error {
-	f.paths = map[string]bool{}
-	for _, l := range f.inLayer {
-		for i := range l.files {
-			f.paths[l.files[i].path] = true
-		}
-	}
-	for _, path := range slices.Collect(maps.Keys(f.paths)) {
-		for i := strings.LastIndexByte(path, '/'); i > 0; i = strings.LastIndexByte(path[:i], '/') {
-			if above := path[:i]; !f.paths[above] {
-				f.paths[above] = false
-			}
-		}
-		if path != "/" && !f.paths["/"] {
-			f.paths["/"] = false
-		}
-	}
-	above := map[string]bool{}
-	for _, part := range f.plan.partsOf {
-		image, has := int64(-1), false
-		err := EachRow(ctx, f.s, f.table(ImageLayersTable, part), func(r *ImageLayerRow) error {
-			if r.Image != image { // an image's layers stand together, the lowest first
-				image, has = r.Image, false
-			}
-			_, matches := f.inLayer[r.Layer]
-			if (has || matches) && r.Error == nil {
-				above[strings.Clone(r.Layer)] = true
-			}
-			has = has || matches
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	sorted := slices.Sorted(maps.Keys(f.paths))
-	return f.each(ctx, slices.Sorted(maps.Keys(above)), func(ctx context.Context, layer string) error {
-		return f.coverLayer(ctx, layer, sorted)
-	})
-}
-
-// coverLayer reads what a layer does to the paths, sorted, that matter.
-func (f *finding) coverLayer(ctx context.Context, layer string, sorted []string) error {
-	f.mu.Lock()
-	known := f.inLayer[layer]
-	f.mu.Unlock()
-	l := &foundLayer{hides: map[string]hiding{}}
-	if known != nil {
-		l.files = known.files
-	}
-	last := map[string]int32{} // ordinal of the last entry of a path that is no whiteout
-	err := f.rows(ctx, layer, func(least, most string) bool { return f.mayHold(sorted, least, most) }, func(r *fileColumns) error {
-		if _, ours := f.paths[r.Path]; ours {
-			at := strings.Clone(r.Path)
-			switch {
-			case orZero(r.Whiteout) == "opaque":
-				l.hides[at] |= hidesBelow
-			case r.Whiteout != nil:
-				l.hides[at] |= hidesPath | hidesBelow
-			case r.Type == "dir":
-				l.hides[at] |= isDir
-				last[at] = max(last[at], r.Ordinal)
-			default:
-				l.hides[at] |= hidesPath | hidesBelow
-				last[at] = max(last[at], r.Ordinal)
-			}
-		}
-		// What is below a path makes it a directory, whether that has an entry or not.
-		for i := strings.LastIndexByte(r.Path, '/'); i > 0; i = strings.LastIndexByte(r.Path[:i], '/') {
-			if matches, ours := f.paths[r.Path[:i]]; ours && matches {
-				l.hides[strings.Clone(r.Path[:i])] |= isDir
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for i := range l.files {
-		l.files[i].gone = last[l.files[i].path] > l.files[i].ordinal
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.inLayer[layer] = l
-	return nil
-}
-
-// mayHold reports whether one of the paths, or what is below one that matches, can be
-// between two.
-func (f *finding) mayHold(sorted []string, least, most string) bool {
-	if i, _ := slices.BinarySearch(sorted, least); i < len(sorted) && sorted[i] <= most {
-		return true
-	}
-	for path := least; len(path) > 1; { // least is below one of them
-		path = path[:max(strings.LastIndexByte(path, '/'), 0)]
-		if f.paths[path] {
-			return true
-		}
-	}
-	return false
-}
 
 // images calls fn with each image that has a match.
 func (f *finding) images(ctx context.Context, fn func(*FoundImage) error) error {
@@ -445,7 +185,7 @@ func (f *finding) images(ctx context.Context, fn func(*FoundImage) error) error 
 	return nil
 }
 
-// resolve returns the files of an image that match, given its layers, the lowest first.
+// resolve returns an image's matches. layers are the image's, lowest first.
 func (f *finding) resolve(layers []ImageLayerRow) (files []FoundFile) {
 	for i := range layers {
 		l := f.inLayer[layers[i].Layer]
@@ -474,7 +214,7 @@ func (f *finding) resolve(layers []ImageLayerRow) (files []FoundFile) {
 func (l *foundLayer) covers(x *foundRow) bool {
 	h := l.hides[x.path]
 	if h&hidesPath != 0 || h&isDir != 0 {
-		return true // also a directory by a directory: the upper one's attributes show
+		return true // even a directory covers a directory: the upper one's attributes show
 	}
 	for i := strings.LastIndexByte(x.path, '/'); i > 0; i = strings.LastIndexByte(x.path[:i], '/') {
 		if l.hides[x.path[:i]]&hidesBelow != 0 {
