@@ -13,6 +13,7 @@ import (
 	"github.com/peelhq/peel/fleet"
 	"github.com/peelhq/peel/internal/testkit"
 	"github.com/peelhq/peel/report"
+	"github.com/peelhq/peel/source"
 )
 
 // TestFleetEqualsReport checks that the report made from the layers' indexes in a store is
@@ -31,29 +32,9 @@ func TestFleetEqualsReport(t *testing.T) {
 		list += corpus + "\n"
 	}
 	write(t, filepath.Join(dir, "list"), []byte(list))
-	plan, store := filepath.Join(dir, "plan"), filepath.Join(dir, "store")
-	if made := peel("fleet", "plan", "@"+filepath.Join(dir, "list"), "-o", plan); made.code != 0 {
-		t.Fatalf("%+v", made)
-	}
-	for _, shard := range []string{"0/2", "1/2"} {
-		if r := peel("fleet", "index", plan, "--to", store, "--shard", shard); r.code != 0 {
-			t.Fatalf("%+v", r)
-		}
-	}
-	if r := peel("fleet", "analyze", plan, "--to", store); r.code != 0 {
-		t.Fatalf("%+v", r)
-	}
-	s, err := fleet.OpenStore(t.Context(), store, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := fleet.OpenPlan(t.Context(), plan)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
+	p, s := analysedFleet(t, 2, "@"+filepath.Join(dir, "list"))
 	compared := 0
-	err = p.Each(t.Context(), func(im *fleet.PlanImage) error {
+	err := p.Each(t.Context(), func(im *fleet.PlanImage) error {
 		an, err := fleet.AnalyzeStored(t.Context(), s, im, nil)
 		direct := peel("report", im.Reference, "-f", "json", "--offline", "--no-cache")
 		if err != nil {
@@ -79,6 +60,34 @@ func TestFleetEqualsReport(t *testing.T) {
 	if err != nil || compared < 10 {
 		t.Error(compared, err)
 	}
+}
+
+// analysedFleet plans, indexes and analyzes sources, in this many shards. It returns the plan and
+// the store.
+func analysedFleet(t *testing.T, shards int, sources ...string) (*fleet.Plan, source.Objects) {
+	t.Helper()
+	plan, store := filepath.Join(t.TempDir(), "plan"), t.TempDir()
+	must := func(args ...string) {
+		t.Helper()
+		if r := peel(args...); r.code != 0 {
+			t.Fatalf("peel %q: %+v", args, r)
+		}
+	}
+	must(append([]string{"fleet", "plan", "-o", plan}, sources...)...)
+	for i := range shards {
+		must("fleet", "index", plan, "--to", store, "--shard", fmt.Sprintf("%d/%d", i, shards))
+	}
+	must("fleet", "analyze", plan, "--to", store)
+	s, err := fleet.OpenStore(t.Context(), store, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := fleet.OpenPlan(t.Context(), plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	return p, s
 }
 
 // firstDifference returns the place where two texts begin to differ.

@@ -172,25 +172,8 @@ func TestFleetOfObjects(t *testing.T) {
 	bucket.Set("of/notes.tar", []byte("not an archive either"))
 	bucket.Set("other/app.tar", []byte("outside of the prefix"))
 	describe := func(source string) (images []string) {
-		plan, store := filepath.Join(dir, "plan"), t.TempDir()
-		if made := peel("fleet", "plan", source, "-o", plan); made.code != 0 {
-			t.Fatalf("%+v", made)
-		}
-		for _, command := range []string{"index", "analyze"} {
-			if r := peel("fleet", command, plan, "--to", store); r.code != 0 {
-				t.Fatalf("%s: %+v", command, r)
-			}
-		}
-		s, err := fleet.OpenStore(t.Context(), store, false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := fleet.OpenPlan(t.Context(), plan)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer p.Close()
-		err = p.Each(t.Context(), func(im *fleet.PlanImage) error {
+		p, s := analysedFleet(t, 1, source)
+		err := p.Each(t.Context(), func(im *fleet.PlanImage) error {
 			an, err := fleet.AnalyzeStored(t.Context(), s, im, nil)
 			if err != nil {
 				return err
