@@ -16,7 +16,8 @@ import (
 	"testing"
 )
 
-// These tests run the commands in the README and the docs.
+// These tests run the commands in the README and the docs. TestDocsOtherCommands, in cmd, parses
+// those that no test runs: inline code, and blocks marked "not run".
 //
 // Commands are in two kinds of fenced blocks: "sh" is a script; "console" shows commands after
 // "$ ", each followed by its output, in which a line "..." stands for any lines. The last
