@@ -1,12 +1,9 @@
 package cmd
 
 import (
-	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -63,28 +60,10 @@ func TestObjectReports(t *testing.T) {
 // untar unpacks the regular files of an archive into a folder, and stores them as objects too.
 func untar(t *testing.T, archive, dir string, store *testkit.S3, prefix string) {
 	t.Helper()
-	b, err := os.ReadFile(archive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for r := tar.NewReader(bytes.NewReader(b)); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Typeflag != tar.TypeReg {
-			continue
-		}
-		content, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(dir, h.Name), content)
-		store.Set(prefix+h.Name, content)
-	}
+	eachTarFile(t, archive, func(name string, content []byte) {
+		write(t, filepath.Join(dir, name), content)
+		store.Set(prefix+name, content)
+	})
 }
 
 // TestLayoutReports checks that a layout in a bucket has the same report, and the same contents, as

@@ -3,9 +3,7 @@
 package cmd
 
 import (
-	"archive/tar"
 	"bytes"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -200,24 +198,7 @@ func TestExtractOverWhatIsRead(t *testing.T) {
 // unpackTar unpacks an archive of regular files and folders.
 func unpackTar(t *testing.T, archive, dir string) {
 	t.Helper()
-	r := tar.NewReader(strings.NewReader(read(t, archive)))
-	for {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Typeflag != tar.TypeReg {
-			continue
-		}
-		b, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(dir, h.Name), b)
-	}
+	eachTarFile(t, archive, func(name string, content []byte) { write(t, filepath.Join(dir, name), content) })
 }
 
 // contents returns the contents of all files below a folder.

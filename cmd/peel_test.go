@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"archive/tar"
+	"errors"
 	"flag"
 	"io"
 	"os"
@@ -169,3 +171,25 @@ file usr/lib/libc.so 5100 mode=0755 mtime=1700000100
 file srv/app/.wh.model.bin
 file usr/share/.wh.doc
 `
+
+// eachTarFile calls fn with the regular files of an archive.
+func eachTarFile(t *testing.T, archive string, fn func(name string, content []byte)) {
+	t.Helper()
+	for r := tar.NewReader(strings.NewReader(read(t, archive))); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fn(h.Name, content)
+	}
+}

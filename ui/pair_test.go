@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/colorprofile"
 
 	"github.com/peelhq/peel/analyze"
 )
@@ -93,18 +92,7 @@ func TestPairFrames(t *testing.T) {
 // TestPairThemes shows both views of a comparison in every theme.
 func TestPairThemes(t *testing.T) {
 	s := twoImages(t)
-	for _, th := range []struct {
-		name    string
-		colours colorprofile.Profile
-		isDark  bool
-	}{
-		{"dark", colorprofile.TrueColor, true},
-		{"light", colorprofile.TrueColor, false},
-		{"dark256", colorprofile.ANSI256, true},
-		{"light256", colorprofile.ANSI256, false},
-		{"basic", colorprofile.ANSI, true},
-		{"plain", colorprofile.ASCII, true},
-	} {
+	for _, th := range testedThemes {
 		for _, v := range []struct{ name, keys string }{{"pair", "j"}, {"summary", "2 j"}} {
 			name := "theme-" + th.name + "-" + v.name
 			t.Run(name, func(t *testing.T) {
