@@ -79,7 +79,7 @@ var (
 	growthKind = kind[GrowthLimit]{&Kind{
 		Name: "growth", Off: true,
 		Schema: `{
-      "description": "Bytes, or a share of the baseline's: 20MB, 5%, or off.",
+      "description": "Bytes, or a share of the baseline's bytes: 20MB, 5%, or off.",
       "oneOf": [
         { "type": "integer", "minimum": 0, "maximum": 9223372036854775807 },
         { "type": "string", "pattern": "^(off|([0-9]+(\\.[0-9]*)?|\\.[0-9]+) *(%|[bB]|[kKmMgGtTpPeE]([iI]?[bB]?))?)$" }
@@ -90,10 +90,10 @@ var (
 	globsKind = kind[Globs]{&Kind{
 		Name: "glob", Many: true, Off: true,
 		Comment: `# Globs: "*.pem" and ".git" at any depth, "/srv/*.key" from the root on, "**" for
-# any number of directories, with all that lies below; "!/etc/ssl" excepts.
+# any number of directories, and everything below; "!/etc/ssl" is an exception.
 `,
 		Schema: `{
-      "description": "Paths of the image, with all that lies below: *.pem and .git at any depth, /srv/*.key from the root on, ! for an exception; or off.",
+      "description": "Paths in the image, and everything below them: *.pem and .git at any depth, /srv/*.key from the root, ! for an exception; or off.",
       "oneOf": [
         { "type": "string", "minLength": 1, "maxLength": 1024 },
         { "type": "array", "minItems": 1, "items": { "type": "string", "minLength": 1, "maxLength": 1024, "not": { "const": "off" } } }
@@ -114,7 +114,7 @@ var (
 		Comment: `# Labels: NAME, or NAME=GLOB, where * and ? in the glob stand for anything.
 `,
 		Schema: `{
-      "description": "Labels that the image must have: NAME, or NAME=GLOB for the value too, in which * and ? stand for anything; or off.",
+      "description": "Labels that the image must have: NAME, or NAME=GLOB to check the value too, where * and ? match anything; or off.",
       "oneOf": [
         { "type": "string", "minLength": 1, "maxLength": 1024 },
         { "type": "array", "minItems": 1, "items": { "type": "string", "minLength": 1, "maxLength": 1024, "not": { "const": "off" } } }
@@ -127,7 +127,7 @@ var (
 		Comment: `# Packages: NAME, NAME@VERSION, TYPE:NAME, where * and ? stand for anything.
 `,
 		Schema: `{
-      "description": "Packages: NAME, NAME@VERSION or TYPE:NAME, in which * and ? stand for anything; or off.",
+      "description": "Packages: NAME, NAME@VERSION or TYPE:NAME, where * and ? match anything; or off.",
       "oneOf": [
         { "type": "string", "minLength": 1, "maxLength": 1024 },
         { "type": "array", "minItems": 1, "items": { "type": "string", "minLength": 1, "maxLength": 1024, "not": { "const": "off" } } }
@@ -146,7 +146,7 @@ var (
 	layersKind = kind[string]{&Kind{
 		Name: "layers",
 		Schema: `{
-      "description": "How many layers, a digest, or an image.",
+      "description": "The number of layers, a digest, or an image.",
       "oneOf": [
         { "type": "integer", "minimum": 0 },
         { "type": "string", "pattern": "\\S" }

@@ -91,7 +91,7 @@ func rulesSchema(t *testing.T) string {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "$id": "https://github.com/peelhq/peel/docs/peel.schema.json",
   "title": "peel: the rules file of peel check, .peel.yaml",
-  "description": "docs/check.md describes the rules. Numbers and texts are both fine where a value is a number.",
+  "description": "docs/check.md describes the rules. A value that is a number can also be written as text.",
   "type": "object",
   "additionalProperties": false,
   "minProperties": 1,
@@ -100,20 +100,20 @@ func rulesSchema(t *testing.T) string {
     "dockerfile": { "$ref": "#/$defs/dockerfile" },
     "baseline": { "$ref": "#/$defs/baseline" },
     "images": {
-      "description": "Images with rules of their own, which beat those of all. Without an image on the command line, those are checked whose names are no globs.",
+      "description": "Images with rules of their own, which override the rules for all images. Without an image on the command line, peel checks the images whose names aren't globs.",
       "type": "array",
       "minItems": 1,
       "maxItems": 1000,
       "items": { "$ref": "#/$defs/image" }
     },
     "waive": {
-      "description": "What is known and accepted: a finding by its id, or those of a rule at some paths.",
+      "description": "Findings that you accept: one finding by its ID, or those of a rule at some paths.",
       "type": "array",
       "minItems": 1,
       "items": { "$ref": "#/$defs/waiver" }
     },
     "extends": {
-      "description": "Rules to start from: what stands in this file beats them. Paths in the repository, relative to this file, or URLs with digests.",
+      "description": "Rules files to start from, which this file overrides: paths in the repository, relative to this file, or URLs with digests.",
       "oneOf": [
         { "$ref": "#/$defs/extension" },
         { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/extension" } }
@@ -123,7 +123,7 @@ func rulesSchema(t *testing.T) string {
   },
   "$defs": {
     "severities": {
-      "description": "What the breach of a rule weighs: error fails the check, warn does not, off switches the rule off. Other than off, the rule has to have a limit.",
+      "description": "The effect of a broken rule: error fails the check, warn doesn't, and off switches the rule off. For error and warn, the rule must have a limit.",
       "type": "object",
       "minProperties": 1,
       "additionalProperties": false,
@@ -136,7 +136,7 @@ func rulesSchema(t *testing.T) string {
       "required": ["name"],
       "additionalProperties": false,
       "properties": {
-        "name": { "description": "The image as it is asked for, its name without the tag, or a glob: registry.example/jobs/*.", "type": "string", "pattern": "\\S" },
+        "name": { "description": "The image's name as requested, its name without the tag, or a glob: registry.example/jobs/*.", "type": "string", "pattern": "\\S" },
 ` + strings.Join(ofImages, "\n") + `
         "dockerfile": { "$ref": "#/$defs/dockerfile" },
         "baseline": { "$ref": "#/$defs/baseline" },
@@ -148,12 +148,12 @@ func rulesSchema(t *testing.T) string {
       "required": ["reason"],
       "additionalProperties": false,
       "properties": {
-        "id": { "description": "Of a finding, as the check prints it: the whole or the short one. That of a rule's own finding is its name.", "type": "string", "pattern": "\\S" },
+        "id": { "description": "The finding's ID, in full or short, as the check prints it. A rule's own finding has the rule's name as its ID.", "type": "string", "pattern": "\\S" },
         "rule": { "enum": [` + strings.Join(quotedAll(analyze.WaivableRules()), ", ") + `] },
-        "path": { "description": "A glob: findings at this path and below.", "type": "string", "pattern": "^\\s*[^!\\s]", "maxLength": 1024 },
-        "image": { "description": "Only for images of this name, or that a glob names.", "type": "string", "pattern": "\\S" },
+        "path": { "description": "A glob: waives findings at these paths and below.", "type": "string", "pattern": "^\\s*[^!\\s]", "maxLength": 1024 },
+        "image": { "description": "Waives only for images with this name, or whose names match this glob.", "type": "string", "pattern": "\\S" },
         "reason": { "type": "string", "pattern": "\\S" },
-        "until": { "description": "The last day on which it counts.", "type": "string", "format": "date" }
+        "until": { "description": "The last day of the waiver.", "type": "string", "format": "date" }
       },
       "oneOf": [
         { "required": ["id"], "properties": { "rule": false, "path": false } },
@@ -175,8 +175,8 @@ func rulesSchema(t *testing.T) string {
         }
       ]
     },
-    "dockerfile": { "description": "The Dockerfile, relative to this file: findings name its lines. none: look for none.", "type": "string", "pattern": "\\S" },
-    "baseline": { "description": "What max-growth compares with: an image, or a report of one.", "type": "string", "pattern": "\\S" },
+    "dockerfile": { "description": "The Dockerfile, relative to this file. Findings name its lines. none: don't look for one.", "type": "string", "pattern": "\\S" },
+    "baseline": { "description": "The baseline of max-growth and max-wasted-growth: an image, or a report of one.", "type": "string", "pattern": "\\S" },
 ` + strings.Join(kinds, "\n") + `
     "severity": { "enum": ["error", "warn", "off"] }
   }
