@@ -2,8 +2,8 @@
 #
 #   nix-build -E 'with import <nixpkgs> { }; callPackage ./packaging/nix/package.nix { }'
 #
-# The version of a checkout without a release is given by hand. vendorHash is that of
-# the folder that `go mod vendor` makes; .ci/nix-hash.sh compares and writes it.
+# If the checkout isn't a release, pass the version yourself. vendorHash is the hash of
+# the folder that `go mod vendor` makes; .ci/nix-hash.sh checks and writes it.
 {
   lib,
   stdenv,
@@ -25,7 +25,7 @@ buildGoModule {
     "-X github.com/peelhq/peel/cmd.release=${version}"
   ];
 
-  # The tests of one's own engines and browsers want what a sandbox has not got.
+  # Without -short, tests need engines and browsers, which a sandbox doesn't have.
   checkFlags = [ "-short" ];
 
   nativeBuildInputs = [ installShellFiles ];
