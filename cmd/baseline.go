@@ -53,7 +53,7 @@ func (a *app) loadBaseline(ctx context.Context, ref string) (*analyze.Analysis, 
 }
 
 // keptBaseline reads a baseline that is a report, from a file or standard input. It returns nil,
-// without having consumed input, if it is something else.
+// and consumes no input, if the baseline is something else.
 func (a *app) keptBaseline(name string) (*analyze.Baseline, error) {
 	if name == "-" {
 		if _, ok := terminal(a.stdin); ok {
@@ -76,8 +76,8 @@ func (a *app) keptBaseline(name string) (*analyze.Baseline, error) {
 
 // readKept reads a report if r starts like one: with "{" and a key. No archive does.
 func readKept(r *bufio.Reader) (*analyze.Baseline, error) {
-	const enough = 64         // bytes of white space and signs
-	head, _ := r.Peek(enough) // an error recurs
+	const enough = 64         // bytes: room for white space before the signs
+	head, _ := r.Peek(enough) // the decoder meets the error again
 	signs := bytes.Join(bytes.Fields(head), nil)
 	if !bytes.HasPrefix(signs, []byte(`{"`)) && !bytes.HasPrefix(signs, []byte("{}")) {
 		return nil, nil

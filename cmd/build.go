@@ -148,7 +148,7 @@ func (a *app) build(ctx context.Context, b *building, args []string) error {
 	return a.explore(ctx, ref)
 }
 
-// find returns the builder to use, and where its program is.
+// find returns the builder to use, and the path of its program.
 func (b *building) find() (with builder, program string, err error) {
 	for _, with := range builders {
 		if b.builder.value != "" && b.builder.value != with.name {
@@ -164,8 +164,8 @@ func (b *building) find() (with builder, program string, err error) {
 	return with, "", failed("", "cannot build: none of %s is installed, or on PATH", strings.Join(builderNames(), ", "))
 }
 
-// runBuilder runs a builder to its end with peel's own streams. A signal that ends peel also goes
-// to the builder, which handles it: killing a build would leave much behind.
+// runBuilder runs a builder until it ends, with peel's own streams. A signal that ends peel also
+// goes to the builder, which handles it: a killed build would leave much behind.
 func (a *app) runBuilder(ctx context.Context, program string, args []string) error {
 	c := exec.CommandContext(ctx, program, append([]string{"build"}, args...)...) //nolint:gosec // that is what is asked for
 	c.Stdin, c.Stdout, c.Stderr = a.stdin, a.stdout, a.stderr
@@ -188,7 +188,7 @@ func (a *app) runBuilder(ctx context.Context, program string, args []string) err
 	}
 	code := exit.ExitCode()
 	if status, ok := exit.Sys().(syscall.WaitStatus); ok && code < 0 && status.Signaled() {
-		code = 128 + int(status.Signal()) // as shells say it
+		code = 128 + int(status.Signal()) // as in a shell
 	}
 	return &errBuild{cmp.Or(max(code, 0), exitWork)}
 }

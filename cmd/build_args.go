@@ -9,8 +9,8 @@ import (
 
 // A buildCall holds the builder's arguments that peel understands.
 type buildCall struct {
-	idFile     string // that the builder is to write the image's ID to; "" if none is named
-	dockerfile string // on this machine; "" if it is not known, or comes from elsewhere
+	idFile     string // file to which the builder writes the image's ID; "" if no flag names one
+	dockerfile string // on this machine; "" if unknown, or not a local file
 }
 
 // buildSwitches are the flags without a value of "docker build", "podman build" and "buildah
@@ -71,8 +71,8 @@ func shortFlag(arg string) (name, value string, joined bool) {
 	return name, "", true
 }
 
-// localDockerfile returns the Dockerfile that is built, by the file that is named and the
-// context; "" if it comes from standard input or from an address.
+// localDockerfile returns the Dockerfile that a build with this file and context uses; "" if it
+// comes from standard input or a URL.
 func localDockerfile(file, context string) string {
 	elsewhere := func(name string) bool {
 		return name == "-" || strings.Contains(name, "://") || strings.HasPrefix(name, "git@") || strings.HasPrefix(name, "github.com/")

@@ -35,7 +35,7 @@ func (a *app) cacheCommand() *cobra.Command {
 			}
 			return usage("peel cache info, or peel cache clear", "peel cache needs a command")
 		},
-		RunE: a.run(func(context.Context, []string) error { return nil }), // Args has refused
+		RunE: a.run(func(context.Context, []string) error { return nil }), // never called: Args returns an error
 	}
 	a.takes(c)
 	c.AddCommand(

@@ -35,8 +35,8 @@ func diveNames() []string {
 	return names
 }
 
-// diveOff are the values that switch a rule of dive's off, in any case.
-// Source: wagoodman/dive, cmd/dive/cli/internal/command/ci/rules.go.
+// diveOff are the values that switch off a rule of dive's, in any case. Source: wagoodman/dive,
+// cmd/dive/cli/internal/command/ci/rules.go.
 var diveOff = []string{"disabled", "off", "false", ""}
 
 // diveDefaults are the defaults of a .dive-ci. Source: wagoodman/dive,

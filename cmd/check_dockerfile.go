@@ -29,7 +29,7 @@ func readDockerfile(name string) (*dockerfile.File, error) {
 		return nil, usage("", "cannot read the Dockerfile: %w", err)
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, dockerfile.MaxSize+1)) // of one byte more, Parse says that it is too large
+	text, err := io.ReadAll(io.LimitReader(f, dockerfile.MaxSize+1)) // one byte more, so that Parse reports a file that is too large
 	if err != nil {
 		return nil, usage("", "cannot read the Dockerfile: %w", err)
 	}
@@ -41,8 +41,8 @@ func readDockerfile(name string) (*dockerfile.File, error) {
 }
 
 // buildFiles returns the possible Dockerfiles of an image: the named one, else those found,
-// likeliest first. alone says that the check has only this image, so that a Dockerfile named for
-// all images is this one's.
+// likeliest first. alone says that the check has only this image: then a Dockerfile named for all
+// images is this image's.
 func (a *app) buildFiles(r *ruling, alone bool) ([]buildFile, error) {
 	if p := r.dockerfile; p != nil {
 		if p.text == noDockerfile {
@@ -88,7 +88,7 @@ func (a *app) useDockerfiles() ([]buildFile, error) {
 	return files, nil
 }
 
-// nearbyFiles returns the Dockerfiles of the working directory, the likelier first.
+// nearbyFiles returns the Dockerfiles of the working directory, the likelier one first.
 func (a *app) nearbyFiles() []buildFile {
 	var all []buildFile
 	for _, name := range foundDockerfiles {
@@ -106,8 +106,7 @@ func (a *app) nearbyFiles() []buildFile {
 	return all
 }
 
-// builtFrom returns the Dockerfile that an image was built from; nil if it is none
-// of them.
+// builtFrom returns the one of these Dockerfiles that an image was built from, or nil.
 func builtFrom(an *analyze.Analysis, files []buildFile) *dockerfile.File {
 	for _, f := range files {
 		if f.sure || dockerfile.Fits(an.Image, f.File) {
@@ -117,7 +116,7 @@ func builtFrom(an *analyze.Analysis, files []buildFile) *dockerfile.File {
 	return nil
 }
 
-// path is where a place is: a file's is relative to the file that names it.
+// path returns the path of a place. In a rules file, a place is relative to that file.
 func (p *place) path() string {
 	if p.file == nil || filepath.IsAbs(filepath.FromSlash(p.text)) {
 		return p.text

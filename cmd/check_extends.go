@@ -33,7 +33,7 @@ const (
 	maxRedirects = 5
 )
 
-// An extension is a file whose rules another takes over.
+// An extension is a rules file that another one extends.
 type extension struct {
 	path   string // as written, with slashes; "" for a URL
 	url    string
@@ -41,7 +41,7 @@ type extension struct {
 	line   int
 }
 
-// shaDigits is a digest as a rules file has it.
+// shaDigits matches a digest in a rules file.
 var shaDigits = lazy.New(`^(?:sha256:)?([0-9a-fA-F]{64})$`)
 
 // readExtends reads one file to extend, or a list of them.
@@ -207,7 +207,7 @@ func (a *app) get(ctx context.Context, address string) ([]byte, error) {
 	return data, nil
 }
 
-// A chain is a set of rules files being read, with those that they extend.
+// A chain reads rules files, and those that they extend.
 type chain struct {
 	a     *app
 	ctx   context.Context //nolint:containedctx // it lives as long as one call of load

@@ -29,10 +29,10 @@ const maxImages = 1000
 // rulesFile is what one rules file says.
 type rulesFile struct {
 	path string // for people: ".peel.yaml", "https://example.com/rules.yaml"
-	dir  string // that its paths are relative to; "" of one that was fetched
+	dir  string // that its paths are relative to; "" for a fetched file
 
 	section
-	notes   []string // what a reader of the figures has to know
+	notes   []string // what people need to know to read the figures
 	dive    bool     // it is a .dive-ci
 	extends []extension
 	images  []*section
@@ -53,8 +53,8 @@ type section struct {
 type place struct {
 	text string
 	from origin
-	file *rulesFile // nil of a flag
-	own  bool       // it stands in an entry of images
+	file *rulesFile // nil for a flag
+	own  bool       // it is in an entry of images
 }
 
 // An imageWaiver is a waiver for some images.
@@ -109,7 +109,7 @@ func (s *section) read(f *rulesFile, root *yaml.Node, other func(key, value *yam
 	return err
 }
 
-// unknownKey is the error of a key that is none of those that there may be.
+// unknownKey returns the error for a key that isn't one of the allowed keys.
 func unknownKey(key *yaml.Node, known []string) error {
 	meant := ""
 	if m := words.Meant(known, key.Value); m != "" {
@@ -221,7 +221,7 @@ func (f *rulesFile) readImages(key, list *yaml.Node) error {
 	return nil
 }
 
-// readWaivers reads the list of what is known and accepted.
+// readWaivers reads the list of waivers.
 func (f *rulesFile) readWaivers(key, list *yaml.Node) error {
 	if list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
 		return at(key, `%s has to be a list, as "- {id: max-wasted, reason: why}"`, waiveKey)

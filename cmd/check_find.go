@@ -17,7 +17,7 @@ const (
 	wrongFile = ".peel.yml" // a common mistake
 )
 
-// noConfig is --config's value for no file; so is an empty one.
+// noConfig is --config's value for no file. An empty value means the same.
 const noConfig = "none"
 
 // maxRulesFile bounds a rules file, in bytes.

@@ -14,9 +14,9 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// checkFlags are what the flags of check say.
+// checkFlags are the values of check's flags.
 type checkFlags struct {
-	set        *pflag.FlagSet // of the command
+	set        *pflag.FlagSet // the command's flags
 	rules      []*ruleFlag    // in the order of analyze.Settings
 	weights    []weight       // as given
 	config     string
@@ -24,7 +24,7 @@ type checkFlags struct {
 	mayLack    bool // the baseline may be missing
 	dockerfile string
 	init       bool
-	print      bool // the rules, and check nothing
+	print      bool // print the rules, and check nothing
 }
 
 // A weight is a severity that a flag gives to a rule.
@@ -94,13 +94,13 @@ func (f *checkFlags) register(c *cobra.Command) {
 	c.Flags().Var(&weightFlag{"warn", &f.weights}, "warn", "rule that only warns (repeatable)")
 	c.Flags().Var(&weightFlag{"error", &f.weights}, "error", "rule that fails the check (repeatable)")
 	for _, name := range []string{"warn", "error"} {
-		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(analyze.RuleNames(), cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
+		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(analyze.RuleNames(), cobra.ShellCompDirectiveNoFileComp)) // can't fail: the flag exists
 	}
 	c.Flags().StringVar(&f.config, "config", "", `rules file, or "none" (default: `+peelFile+`, else `+diveFile+` in this folder or above, up to the root of the repository)`)
 	c.Flags().StringVar(&f.baseline, "baseline", "", "image, or its report from -f json, to compare growth with")
 	c.Flags().BoolVar(&f.mayLack, "baseline-if-present", false, "skip the growth rules if the baseline does not exist yet")
 	c.Flags().StringVar(&f.dockerfile, "dockerfile", "", `Dockerfile of the image, or "none"; findings name its lines (default: ./Dockerfile or ./Containerfile, if it fits the image)`)
-	_ = c.MarkFlagFilename("dockerfile") // it knows the flag
+	_ = c.MarkFlagFilename("dockerfile") // can't fail: the flag exists
 	c.Flags().BoolVar(&f.init, "init", false, "write a rules file with the values of "+diveFile+" and of the flags, and exit")
 	c.Flags().BoolVar(&f.print, "print-config", false, "print all rules with their values and where each comes from (-f text or json), and exit")
 }

@@ -20,8 +20,8 @@ import (
 
 // A checkTarget is one image of a check.
 type checkTarget struct {
-	ref      string // as it was asked for
-	platform string // with --platform all, which one; else ""
+	ref      string // as requested
+	platform string // the platform, with --platform all; else ""
 	rules    *ruling
 	err      error // why its platforms could not be listed
 }
@@ -183,7 +183,7 @@ func (a *app) platforms(ctx context.Context, ref string) ([]string, error) {
 	return all, nil
 }
 
-// name is what the image is called where there are several.
+// name returns the image's name in a check of several images.
 func (t *checkTarget) name() string {
 	if t.platform != "" {
 		return t.ref + " " + t.platform
@@ -287,8 +287,8 @@ func (a *app) baselineRef(p *place) string {
 	return p.text
 }
 
-// noSuchFile reports whether a reference can only be meant as a file, by its name,
-// and there is none.
+// noSuchFile reports whether a reference, by its name, can only mean a file, and the file doesn't
+// exist.
 func noSuchFile(ref string) bool {
 	if strings.Contains(ref, "://") {
 		return false

@@ -89,7 +89,7 @@ const fileHead = `# The rules for images of this repository. "peel check IMAGE" 
 # https://github.com/peelhq/peel/blob/main/docs/check.md
 `
 
-// fileTail shows the keys that are no settings.
+// fileTail shows the keys that aren't settings.
 const fileTail = `
 # The Dockerfile of the image, relative to this file: findings name its lines.
 # Without the key, peel uses ./Dockerfile or ./Containerfile if the image was
@@ -196,7 +196,7 @@ func yamlText(s string) string {
 	return s
 }
 
-// fold breaks text into lines of at most so many bytes, at spaces.
+// fold breaks text at spaces, into lines of at most this many bytes.
 func fold(text string, most int) string {
 	var b strings.Builder
 	line := 0

@@ -104,7 +104,7 @@ func (a *app) printRules(ctx context.Context, rules *checkConfig, refs []string,
 	})
 }
 
-// maybe returns nil, JSON's null, for text that there is none of.
+// maybe returns nil, JSON's null, for empty text.
 func maybe(s string) *string {
 	if s == "" {
 		return nil
@@ -168,8 +168,8 @@ func (p *place) row() *valueRow {
 	return &valueRow{Value: p.text, From: p.from.String()}
 }
 
-// text is the rules as a rules file has them, each with where it comes from in a
-// comment. of says that the images are those that were asked about.
+// text returns the rules in the form of a rules file, with the origin of each in a comment. of says
+// that the images are those on the command line.
 func (d *configDocument) text(of bool) string {
 	p := &configText{}
 	p.line("", "# All rules with their values, and where each comes from. No image was read.", "")
@@ -214,13 +214,13 @@ func (w *waiverRow) print(p *configText) {
 	}
 }
 
-// configText is such a file being written.
+// configText is such a file while it is written.
 type configText struct{ strings.Builder }
 
-// originColumn is where the comments stand.
+// originColumn is the column of the comments.
 const originColumn = 36
 
-// line adds a line, and in a comment where it comes from, if that is said.
+// line adds a line, with its origin, if it has one, in a comment.
 func (p *configText) line(indent, text, from string) {
 	line := indent + text
 	if from != "" {
@@ -241,7 +241,7 @@ func (p *configText) section(indent string, row *sectionRow) {
 		}
 		text := s.Name + ": " + yamlText(s.Values[len(s.Values)-1].Value)
 		if (!setting.Kind.Off || setting.Without != "") && !setting.Kind.Many && s.Values[0].From == (origin{}).String() && setting.Default == "" {
-			text = "# " + s.Name + ": " + cmp.Or(setting.Without, "not set") // no value says the same
+			text = "# " + s.Name + ": " + cmp.Or(setting.Without, "not set") // no value means this
 		}
 		p.line(indent, text, s.Values[len(s.Values)-1].From)
 	}

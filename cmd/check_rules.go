@@ -20,7 +20,7 @@ type origin struct {
 	line int
 	flag string
 
-	variable string // that stands for the flag
+	variable string // the flag's environment variable, if that set it
 }
 
 func (o origin) String() string {
@@ -39,15 +39,15 @@ func (o origin) String() string {
 
 // A saying is one statement: a value of a setting, or a rule's severity.
 type saying struct {
-	setting *analyze.Setting // nil of a severity
-	rule    string           // of a severity
+	setting *analyze.Setting // nil for a severity
+	rule    string           // for a severity
 	word    string
 	from    origin
 }
 
 // checkConfig is everything set by files and flags.
 type checkConfig struct {
-	files []*rulesFile // those that others extend come first
+	files []*rulesFile // a file comes before those that extend it
 	flags *checkFlags
 
 	// general has the settings for an image that no entry of images names.
@@ -101,7 +101,7 @@ func (x saying) wrong(err error) error {
 	return &lineError{line: x.from.line, file: x.from.file, err: err}
 }
 
-// takeSection is take of a section of a file.
+// takeSection takes what a section of a file says.
 func (r *ruling) takeSection(s *section) error {
 	if s.dockerfile != nil {
 		r.dockerfile = s.dockerfile
@@ -112,8 +112,7 @@ func (r *ruling) takeSection(s *section) error {
 	return r.take(s.says)
 }
 
-// takeFile is take of what a file says of an image; "" is one that no entry of
-// images names.
+// takeFile takes what a file says about an image; "" is an image that no entry of images names.
 func (r *ruling) takeFile(f *rulesFile, image string) error {
 	if err := r.takeSection(&f.section); err != nil {
 		return err
@@ -150,7 +149,7 @@ func (c *checkConfig) of(image string) (*ruling, error) {
 	return r, c.flags.apply(r, c.limited)
 }
 
-// limited reports whether an entry of images says something of a rule.
+// limited reports whether an entry of images sets the limit of a rule.
 func (c *checkConfig) limited(rule string) bool {
 	for _, f := range c.files {
 		for _, s := range f.images {
@@ -198,7 +197,7 @@ func (c *checkConfig) check() (err error) {
 	return nil
 }
 
-// listed returns the images that the files name, those of globs left out.
+// listed returns the images that the files name, without globs.
 func (c *checkConfig) listed() (images []string, globs bool) {
 	had := map[string]bool{}
 	for _, f := range c.files {
@@ -235,7 +234,7 @@ func names(name, image string) bool {
 	return name == key
 }
 
-// readRules reads one rules file into r, which extends no other.
+// readRules reads one rules file into r, which may not extend others.
 func readRules(r *analyze.Rules, path string, named bool) error {
 	data, err := readBounded(path, named)
 	if err == nil {
@@ -248,7 +247,7 @@ func readRules(r *analyze.Rules, path string, named bool) error {
 	return nil
 }
 
-// parseRules reads the content of a rules file into r: what it says of all images.
+// parseRules reads the content of a rules file into r: what it says about all images.
 func parseRules(r *analyze.Rules, path string, data []byte, named bool) error {
 	f := &rulesFile{path: path, dir: "."}
 	if err := f.parse(data, named); err != nil {
@@ -266,7 +265,7 @@ func parseRules(r *analyze.Rules, path string, data []byte, named bool) error {
 	return newRuling(r).takeFile(f, "")
 }
 
-// isDay reports whether text is a day as a waiver has it.
+// isDay reports whether text is a date in the form of a waiver.
 func isDay(text string) bool {
 	_, err := time.Parse(time.DateOnly, text)
 	return err == nil

@@ -18,7 +18,7 @@ const (
 	// than it frees. With it, an image of 21,000 entries opens a tenth faster and takes 3 MB more.
 	gcFloor = 8 << 20
 
-	// gcRoom is how many bytes are at least allocated between two collections. While a heap grows
+	// gcRoom is the minimum number of bytes allocated between two collections. While a heap grows
 	// from 8 to 30 MB, that halves their number, and takes 1 MB more.
 	gcRoom = 6 << 20
 
@@ -31,8 +31,8 @@ const (
 // percentage (runtime.gcController.heapMinimum).
 const goMinimum = 4 << 20
 
-// tuneCollector sets when garbage is collected, unless the environment does. Collections, too,
-// read much of the program's constants, so some are followed by unmap.
+// tuneCollector sets when garbage is collected, unless the environment does. Collections also read
+// many of the program's constants, so unmap follows some of them.
 func tuneCollector() {
 	if os.Getenv("GOGC") != "" {
 		return
@@ -59,7 +59,7 @@ func percentFor(bytes uint64) int {
 	return max(gcPercent, int(gcRoom*100/max(bytes, goMinimum)))
 }
 
-// inUse returns how many bytes the last collection has found in use.
+// inUse returns how many bytes the last collection found in use.
 func inUse() uint64 {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)

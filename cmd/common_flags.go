@@ -52,8 +52,8 @@ func refuses(c *cobra.Command, name string) bool {
 	return ok
 }
 
-// given returns the common flags that were set, a word each, without those that a command of
-// this name refuses.
+// given returns the common flags that were set, one word each, without those that a command of this
+// name refuses.
 func (a *app) given(command string) []string {
 	var words []string
 	c, _, err := a.top.Find([]string{command})

@@ -45,8 +45,8 @@ func (a *app) config(ctx context.Context) error {
 // settingsPath returns the path of the screen's settings, or "".
 func settingsPath() string {
 	dir := os.Getenv("XDG_CONFIG_HOME")
-	if !filepath.IsAbs(dir) { // as the XDG base directory specification has it
-		dir, _ = os.UserConfigDir() // it fails where the user has no home
+	if !filepath.IsAbs(dir) { // as the XDG base directory specification says
+		dir, _ = os.UserConfigDir() // it fails if the user has no home
 	}
 	if dir == "" {
 		return ""
@@ -112,13 +112,13 @@ func parseSettings(data []byte) (s ui.Settings, err error) {
 		}
 		return nil
 	})
-	if err == nil && len(s.Commands) > 0 { // keys may have come after them
+	if err == nil && len(s.Commands) > 0 { // keys may follow the commands
 		err = s.Check()
 	}
 	return s, err
 }
 
-// checkAt returns what is wrong with settings, with the line of a part of them.
+// checkAt checks settings. Its error has the line of n.
 func checkAt(n *yaml.Node, s ui.Settings) error {
 	if err := s.Check(); err != nil {
 		return at(n, "%w", err)
@@ -256,7 +256,7 @@ func writeSettings(w io.Writer, path string, s ui.Settings) error {
 	return err
 }
 
-// writeColours prints the colours of roles, and which roles there are.
+// writeColours prints the colours of roles, and a list of all roles.
 func writeColours(b *strings.Builder, s ui.Settings) {
 	names, help := ui.Roles()
 	if len(s.Colours) > 0 {
@@ -273,7 +273,7 @@ func writeColours(b *strings.Builder, s ui.Settings) {
 	}
 }
 
-// writeCommands prints the user's own commands, or how they are written.
+// writeCommands prints the user's own commands, or an example.
 func writeCommands(b *strings.Builder, s ui.Settings) {
 	if len(s.Commands) == 0 {
 		b.WriteString("# commands: # your own, on the selected file: a program and its arguments, no shell\n" +
@@ -297,7 +297,7 @@ func writeCommands(b *strings.Builder, s ui.Settings) {
 	}
 }
 
-// quoted writes a text as YAML reads it again, on one line.
+// quoted quotes a text for YAML, on one line.
 func quoted(s string) string {
 	q, err := json.Marshal(s) // JSON is YAML
 	if err != nil {

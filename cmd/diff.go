@@ -27,14 +27,14 @@ var diffForms = map[string]func(io.Writer, *report.Comparison) error{
 // diffFormNames are their names, the one without -f first.
 var diffFormNames = []string{"text", "json", "markdown", "html"}
 
-// diffRows is how many paths are listed unless --most says otherwise; JSON lists
-// all, HTML as many as a page takes.
+// diffRows is the number of paths to list without --most. JSON lists all, and HTML as many as a
+// page takes.
 const diffRows = 20
 
-// diffOptions are what the flags of diff say.
+// diffOptions are the values of diff's flags.
 type diffOptions struct {
 	forms    outputFlags
-	most     int  // paths; 0: all
+	most     int  // number of paths; 0: all
 	mostSet  bool // it was given
 	exitCode bool
 	from, to layerFlag
@@ -98,7 +98,7 @@ func (o *diffOptions) check(images []string) error {
 	return nil
 }
 
-// rows returns how many paths a form lists at most.
+// rows returns the maximum number of paths that a form lists.
 func (o *diffOptions) rows(form string) int {
 	switch {
 	case o.most == 0, !o.mostSet && form == "json":
@@ -112,7 +112,7 @@ func (o *diffOptions) rows(form string) int {
 // standardInput is the reference of an image on standard input.
 const standardInput = "-"
 
-// diff writes what differs between images.
+// diff writes the differences between images.
 func (a *app) diff(ctx context.Context, images []string, o *diffOptions) error {
 	outs, err := o.forms.outputs()
 	if err != nil {
@@ -170,14 +170,14 @@ func (a *app) diffKeyboard(images []string, o *diffOptions) (*os.File, bool) {
 	return a.keyboard(ref)
 }
 
-// comparedSides are what the screen begins with a comparison of.
+// comparedSides are the two sides of the comparison that the screen begins with.
 type comparedSides struct {
 	sides [2]ui.Side
-	of    string // the one image that both are of; "" if there are two
+	of    string // the image that both sides belong to; "" if there are two
 	flags *diffOptions
 }
 
-// sides are what the flags say is compared.
+// sides returns the sides that the arguments and flags name.
 func (o *diffOptions) sides(images []string) *comparedSides {
 	c := &comparedSides{flags: o}
 	for i := range c.sides {
@@ -196,7 +196,7 @@ func (o *diffOptions) sides(images []string) *comparedSides {
 	return c
 }
 
-// check reports layers that an image does not have, of the one that both sides are of.
+// check returns an error for layers that an image doesn't have, if both sides belong to it.
 func (c *comparedSides) check(ref string, an *analyze.Analysis) error {
 	if c == nil || ref != c.of {
 		return nil
@@ -204,7 +204,7 @@ func (c *comparedSides) check(ref string, an *analyze.Analysis) error {
 	return c.flags.within(an)
 }
 
-// within returns an error for layers that the image does not have.
+// within returns an error for layers that the image doesn't have.
 func (o *diffOptions) within(an *analyze.Analysis) error {
 	for name, layer := range map[string]*layerFlag{"--from": &o.from, "--to": &o.to} {
 		if err := layer.within(name, an.Tree); err != nil {

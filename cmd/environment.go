@@ -54,7 +54,7 @@ func fromEnvironment(c *cobra.Command) (err error) {
 			err = usage("", "%s in the environment: %w", variable(f.Name), err)
 			return
 		}
-		_ = c.Flags().SetAnnotation(f.Name, byEnvironment, []string{variable(f.Name)}) // the flag is there
+		_ = c.Flags().SetAnnotation(f.Name, byEnvironment, []string{variable(f.Name)}) // can't fail: the flag exists
 	})
 	return err
 }

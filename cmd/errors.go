@@ -58,8 +58,7 @@ func exitCodes() string {
 // errRule says that a rule failed. It is not printed, because the report says which.
 var errRule = errors.New("a rule failed")
 
-// errDiffer says that images differ, where that was asked for. As errRule, it is
-// not printed.
+// errDiffer says that images differ, for --exit-code. Like errRule, it is not printed.
 var errDiffer = errors.New("the images differ")
 
 // A failure is an error with its exit code and, if possible, advice.
@@ -106,7 +105,7 @@ func misuse(c *cobra.Command, err error) error {
 	return usage(c.CommandPath()+" --help", "%w", err)
 }
 
-// meantFlag returns the flag of a command that a name is likely a slip of, "" if none is.
+// meantFlag returns the flag of a command that a name is probably a misspelling of, or "".
 func meantFlag(c *cobra.Command, name string) string {
 	var names []string
 	c.Flags().VisitAll(func(f *pflag.Flag) {
@@ -123,8 +122,8 @@ func closedPipe(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
 }
 
-// exit prints an error, if there is one to print, and returns the exit code.
-// What comes after the first call prints nothing.
+// exit prints an error, if there is one to print, and returns the exit code. Later calls print
+// nothing.
 func (a *app) exit(ctx context.Context, err error) (code int) {
 	a.last.Do(func() { code = a.conclude(ctx, err) })
 	return code

@@ -29,7 +29,7 @@ func (a *app) explore(ctx context.Context, ref string) error {
 	return a.screen(ctx, keys, ref, nil)
 }
 
-// pick opens the screen on the list of images that are here.
+// pick opens the screen on the list of images on this machine.
 func (a *app) pick(ctx context.Context) error {
 	keys, ok := a.keyboard("")
 	if !ok {
@@ -56,7 +56,7 @@ func (a *app) screen(ctx context.Context, keys *os.File, ref string, pair *compa
 	}
 	opts := a.options(false, nil)
 	opts.ContentOnDemand, opts.Arriving = true, true
-	if tty, ok := terminal(a.stderr); ok { // the screen is there
+	if tty, ok := terminal(a.stderr); ok { // the screen is on it
 		opts.Log, opts.Asking = nil, nil
 		defer holdStderr(tty)()
 	}
@@ -111,7 +111,7 @@ type screenLoaders struct {
 	held  held
 }
 
-// open returns what opens an image.
+// open returns a function that opens an image.
 func (s *screenLoaders) open(ref string) ui.Loader {
 	return func(ctx context.Context, progress func(ui.Progress), show func(*analyze.Analysis)) (an *analyze.Analysis, err error) {
 		defer crash.Catch(&err)
@@ -140,12 +140,12 @@ func (s *screenLoaders) nameDockerfile(ref string, an *analyze.Analysis) {
 	if ref != s.ref {
 		return
 	}
-	if f := builtFrom(an, s.files); f != an.Dockerfile { // what is shown already is not written to
+	if f := builtFrom(an, s.files); f != an.Dockerfile { // don't write to an analysis that the screen already shows, unless it changes
 		an.Dockerfile = f
 	}
 }
 
-// screenProgress is what the screen is told of how far reading has come.
+// screenProgress converts the progress of reading for the screen.
 func screenProgress(p source.Progress) ui.Progress {
 	out := ui.Progress{What: p.What, Bytes: p.Bytes, TotalBytes: p.TotalBytes, Layers: p.Layers, TotalLayer: p.TotalLayer}
 	for _, l := range p.Arrived {
@@ -203,7 +203,7 @@ func (h *held) end() error {
 	return errors.Join(errs...)
 }
 
-// pickSources are places as the screen's picker takes them.
+// pickSources converts places for the screen's picker.
 func pickSources(places []source.Place) []ui.Source {
 	out := make([]ui.Source, len(places))
 	for i, p := range places {
@@ -277,7 +277,7 @@ func (a *app) close(tty *os.File) {
 // terminal itself if the image comes from standard input. It reports false
 // without a terminal.
 func (a *app) keyboard(ref string) (*os.File, bool) {
-	if _, ok := terminal(a.stdout); !ok || os.Getenv("TERM") == "dumb" { // that cannot go to a place
+	if _, ok := terminal(a.stdout); !ok || os.Getenv("TERM") == "dumb" { // which can't move the cursor
 		return nil, false
 	}
 	if keys, ok := terminal(a.stdin); ok || ref != "-" {

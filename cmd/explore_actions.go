@@ -17,8 +17,8 @@ import (
 	"github.com/peelhq/peel/ui"
 )
 
-// screenActions are what the screen has done: as peel extract and the lists of the
-// other commands do it.
+// screenActions are the actions that the screen leaves to this package. They work like peel extract
+// and the lists of other commands.
 func (a *app) screenActions() ui.Actions {
 	return ui.Actions{
 		Extract: extractShown, ExportFiles: exportFiles, ExportWaste: exportWaste,
@@ -26,13 +26,13 @@ func (a *app) screenActions() ui.Actions {
 	}
 }
 
-// patchOf is the patch that makes text of a Dockerfile, as peel fix prints it.
+// patchOf returns the patch that turns a Dockerfile into text, as peel fix prints it.
 func patchOf(file *dockerfile.File, text []byte, want int) (string, error) {
 	return file.Diff(pathInRepository(file.Name()), text, want)
 }
 
-// writePatch writes a patch to a file. One that already exists is left alone unless the
-// reader has said otherwise, and one that is read in any case.
+// writePatch writes a patch to a file. It replaces an existing file only with force, and never a
+// file that peel is reading.
 func (a *app) writePatch(ctx context.Context, an *analyze.Analysis, patch, file string, force bool) (string, error) {
 	write := func(w io.Writer) error {
 		_, err := io.WriteString(w, patch)
@@ -77,8 +77,8 @@ func (a *app) notRead(an *analyze.Analysis, file string) error {
 	return nil
 }
 
-// extractShown writes what the screen shows of paths to a directory. A file that
-// already exists is left alone unless the reader has said otherwise.
+// extractShown writes what the screen shows of paths to a directory. It replaces existing files
+// only with force.
 func extractShown(ctx context.Context, an *analyze.Analysis, x ui.Extraction, progress func(done, total int64)) (string, error) {
 	p := newPlan(an.Tree, moment{})
 	var absent []ui.Taken
@@ -142,8 +142,7 @@ func exportFiles(ctx context.Context, an *analyze.Analysis, listed []analyze.Ver
 	})
 }
 
-// exportWaste writes rows of waste as they stand in peel report -f json, a row
-// a line.
+// exportWaste writes rows of waste as in peel report -f json, one per line.
 func exportWaste(ctx context.Context, _ *analyze.Analysis, listed analyze.WasteRows, file string) (string, error) {
 	return export(ctx, file, "row", listed.Len(), func(w io.Writer) error {
 		for i, row := range listed.All() {
@@ -158,7 +157,7 @@ func exportWaste(ctx context.Context, _ *analyze.Analysis, listed analyze.WasteR
 	})
 }
 
-// export writes a new file; one that already exists is left alone.
+// export writes a new file. It doesn't replace an existing one.
 func export(ctx context.Context, file, noun string, n int, write func(io.Writer) error) (string, error) {
 	if err := writeNewFile(ctx, file, write); err != nil {
 		return "", fmt.Errorf("cannot write %s: %w", file, err)

@@ -11,15 +11,15 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// extraction is what "peel extract" is asked for.
+// extraction has the options of "peel extract".
 type extraction struct {
 	moment
 	dir   string
 	force bool
-	read  *inputs // what must not be written; nil for nothing
+	read  *inputs // files that must not be written; nil for none
 }
 
-// notesShown is how many of the notes on an extraction are printed.
+// notesShown is the maximum number of notes that an extraction prints.
 const notesShown = 10
 
 func (a *app) extractCommand() *cobra.Command {
@@ -43,7 +43,7 @@ peel extract app.tar --layer 5 /srv/app/model.bin -o out
 	x.flags(c.Flags())
 	c.Flags().StringVarP(&x.dir, "output", "o", "", "directory to write to; peel creates it if needed")
 	c.Flags().BoolVar(&x.force, "force", false, "replace existing files")
-	_ = c.MarkFlagDirname("output") // it knows the flag
+	_ = c.MarkFlagDirname("output") // can't fail: the flag exists
 	return c
 }
 
@@ -110,7 +110,7 @@ func unpack(ctx context.Context, p *plan, x extraction, progress func(source.Pro
 	}
 	defer root.Close()
 	base, err := canonical(x.dir)
-	if err != nil { // a directory above it that the user may not look at
+	if err != nil { // a parent directory that the user can't read
 		base = x.dir
 	}
 	u := &unpacker{base: base, ctx: ctx, root: root, plan: p, force: x.force, read: x.read, progress: progress}

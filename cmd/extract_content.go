@@ -86,7 +86,7 @@ func (u *unpacker) body(b *body, r io.Reader) error {
 	return nil
 }
 
-// link gives a file that was written another name. Any error may come of it.
+// link gives a written file another name. It may return any error.
 func (u *unpacker) link(written, name string) error {
 	if u.force {
 		if err := u.room(u.root, local(name)); err != nil {
@@ -100,7 +100,7 @@ func (u *unpacker) link(written, name string) error {
 type content struct {
 	r   io.Reader
 	n   int64 // bytes of it that were written
-	err error // why it could not be written, once it has been begun
+	err error // why writing failed, once it had begun
 }
 
 // file writes a regular file and removes an incomplete one. It may return any error.
@@ -129,8 +129,8 @@ func (u *unpacker) file(it item, size int64, c *content) error {
 	return u.lacks(it.name, times(dir, name, it))
 }
 
-// draftSize is the size of the files, in bytes, that show only when they are
-// whole. A smaller one is written at once.
+// draftSize is the size, in bytes, from which a file appears only when it is complete. Smaller
+// files are written directly.
 const draftSize = outputBuffer
 
 func (u *unpacker) draft(dir *os.Root, name string, it item, c *content) (err error) {
@@ -157,7 +157,7 @@ func (u *unpacker) small(dir *os.Root, name string, it item, c *content) (err er
 	return nil
 }
 
-// fill writes a file's content and gives it its mode. Any error may come of it.
+// fill writes a file's content and sets its mode. It may return any error.
 func (u *unpacker) fill(f *os.File, it item, c *content) (err error) {
 	defer func() { c.err = err }()
 	out := &counted{u: u, w: &holes{f: f}}

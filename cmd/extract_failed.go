@@ -12,10 +12,10 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// failedShown is how many of the paths that could not be written are named.
+// failedShown is the maximum number of failed paths that a message names.
 const failedShown = 20
 
-// nameShown is how many bytes of a path a message repeats at most.
+// nameShown is the maximum number of bytes of a path in a message.
 const nameShown = 240
 
 // failures are the paths that an extraction could not write; it continues with the others.
@@ -35,8 +35,8 @@ func (f *failures) add(name string, err error) {
 	f.tell(shortName(name)+": "+reason(err).Error(), err)
 }
 
-// addDir notes that a directory cannot be written to, and so nothing below it can.
-// made says that the directory itself is there.
+// addDir notes that a directory cannot be written to, and so nothing below it can. made says that
+// the directory itself exists.
 func (f *failures) addDir(name string, made bool, err error) {
 	if !made {
 		f.paths++
@@ -73,8 +73,8 @@ func (f *failures) shut(name string) {
 	f.dirs[name] = true
 }
 
-// below reports whether a path lies in a directory that cannot be written to, and
-// counts it then.
+// below reports whether a path is in a directory that cannot be written to. If so, it counts the
+// path.
 func (f *failures) below(name string) bool {
 	if len(f.dirs) == 0 || !f.dirs[path.Dir(name)] {
 		return false
@@ -83,7 +83,7 @@ func (f *failures) below(name string) bool {
 	return true
 }
 
-// list returns the paths that were not written, a line each.
+// list returns the paths that were not written, one per line.
 func (f *failures) list() string {
 	var b strings.Builder
 	for _, line := range f.told {

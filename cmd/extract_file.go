@@ -48,13 +48,13 @@ func (c *counted) note(n int64) {
 // more space than its data. Call end at the end.
 type holes struct {
 	f  *os.File
-	at int64 // how far the file has come
+	at int64 // the position in the file
 
 	// ahead says that the file ends before at: a hole comes first.
 	ahead bool
 }
 
-// holeBlock is how many zero bytes are worth a hole: a file system's block.
+// holeBlock is the minimum number of zero bytes for a hole: a file system's block.
 const holeBlock = 4096
 
 var zeros [holeBlock]byte
@@ -87,7 +87,7 @@ func (h *holes) Write(b []byte) (int, error) {
 	return done, nil
 }
 
-// zeroBlocks returns how many bytes b begins with that are blocks of zeros.
+// zeroBlocks returns the number of bytes at the start of b that are blocks of zeros.
 func zeroBlocks(b []byte) int {
 	n := 0
 	for len(b)-n >= holeBlock && string(b[n:n+holeBlock]) == string(zeros[:]) {
@@ -96,7 +96,7 @@ func zeroBlocks(b []byte) int {
 	return n
 }
 
-// dataBlocks returns how many bytes there are before the next block of zeros.
+// dataBlocks returns the number of bytes before the next block of zeros.
 func dataBlocks(b []byte) int {
 	n := min(holeBlock, len(b))
 	for len(b)-n >= holeBlock && string(b[n:n+holeBlock]) != string(zeros[:]) {
@@ -118,7 +118,7 @@ func (h *holes) Hole(n int64) error {
 	return nil
 }
 
-// end gives the file its size, should it end with a hole.
+// end sets the file's size, in case the file ends with a hole.
 func (h *holes) end() error {
 	if !h.ahead {
 		return nil
@@ -126,7 +126,7 @@ func (h *holes) end() error {
 	return h.f.Truncate(h.at)
 }
 
-// about says of an error which path it concerns, without the system call.
+// about returns an error that begins with the path, without the system call.
 func about(name string, err error) error {
 	var path *fs.PathError
 	var link *os.LinkError
@@ -152,8 +152,8 @@ func fileMode(mode uint32) os.FileMode {
 	return m
 }
 
-// fileTime returns a time that a file can have; false for one that is not known
-// or that lies too far from now to be counted in nanoseconds.
+// fileTime returns a time that a file can have; false if it is unknown, or too far from now to
+// count in nanoseconds.
 func fileTime(t time.Time) (time.Time, bool) {
 	return t, !t.IsZero() && t.Year() > 1677 && t.Year() < 2262
 }

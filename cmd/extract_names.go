@@ -13,7 +13,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// local is a name as the system's file functions take it.
+// local returns a name in the form that the system's file functions take.
 func local(name string) string { return filepath.FromSlash(name) }
 
 // errName says that the system has no such names.
@@ -48,7 +48,7 @@ type sameNames struct {
 	first map[uint64]string // the name that was written; "" if none was
 }
 
-// newSameNames looks for names of a plan that may be one.
+// newSameNames finds the names of a plan that a file system may treat as equal.
 func newSameNames(p *plan) sameNames {
 	a := sameNames{seed: maphash.MakeSeed()}
 	var sums []uint64
@@ -65,13 +65,13 @@ func newSameNames(p *plan) sameNames {
 	return a
 }
 
-// sum is one number for all names that may be one.
+// sum returns the same number for all names that a file system may treat as equal.
 func (a *sameNames) sum(name string) uint64 {
 	return maphash.String(a.seed, strings.ToLower(strings.ToUpper(norm.NFC.String(name))))
 }
 
-// check says if a name stands for what has been written under another name, as on
-// a file system that ignores case.
+// check returns an error if a name means a file that was written under another name, as on a file
+// system that ignores case.
 func (a *sameNames) check(root *os.Root, name string) error {
 	if len(a.first) == 0 {
 		return nil
@@ -93,8 +93,8 @@ func (a *sameNames) check(root *os.Root, name string) error {
 	return nil
 }
 
-// nameError says why a path cannot be written because of its name: it is none here,
-// it stands for another path that was written, or for a file of the image itself.
+// nameError says why a path's name keeps it from being written: the system doesn't allow the name,
+// or it means another path that was written, or a file of the image itself.
 func (u *unpacker) nameError(name string) error {
 	if err := checkName(runtime.GOOS, name); err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 type item struct {
 	name  string // below the directory, with slashes: "etc/passwd"
 	v     analyze.Version
-	known bool // v is valid; if not, a directory of which nothing is known
+	known bool // v is valid; if not, a directory about which nothing is known
 }
 
 // body is a file's content, and the names that share it: the first is written,
@@ -33,14 +33,14 @@ type plan struct {
 	dirs     []item
 	bodies   []*body
 	symlinks []symlink
-	notes    []string // on what is left out
+	notes    []string // about what is left out
 
 	made   map[analyze.NodeID]bool // directories that are in dirs
-	walked map[analyze.NodeID]bool // nodes that are in with all below them
+	walked map[analyze.NodeID]bool // nodes that are in the plan with everything below them
 	byData map[stored]*body
 }
 
-// symlink is a symlink to write, with what it says.
+// symlink is a symlink to write, with its target.
 type symlink struct {
 	item
 	target string
@@ -58,8 +58,8 @@ func newPlan(t *analyze.Tree, m moment) *plan {
 	}
 }
 
-// add plans a path with all below it and the directories above it. It reports
-// false if there is nothing to write: the layer removes the path.
+// add plans a path, everything below it, and the directories above it. It reports false if there is
+// nothing to write: the layer removes the path.
 func (p *plan) add(n analyze.NodeID) bool {
 	if n == analyze.Root {
 		p.below(n, "")
@@ -68,14 +68,14 @@ func (p *plan) add(n analyze.NodeID) bool {
 	return p.walk(n, strings.TrimPrefix(p.tree.Path(n), "/"))
 }
 
-// walk plans a node and all below it, and reports whether there is anything.
+// walk plans a node and everything below it, and reports whether that is anything.
 func (p *plan) walk(n analyze.NodeID, name string) bool {
 	if p.walked[n] {
 		return true
 	}
 	v, ok := p.version(p.tree, n)
 	if !ok || v.Change() == analyze.Removed {
-		// On the way to what the layer holds further down, perhaps.
+		// The layer may hold something further down.
 		return p.alone() && p.below(n, name)
 	}
 	p.walked[n] = true
@@ -124,7 +124,7 @@ func (p *plan) dir(n analyze.NodeID, name string) {
 	p.dirs = append(p.dirs, item{name, v, ok})
 }
 
-// leaf plans what is no directory.
+// leaf plans a path that isn't a directory.
 func (p *plan) leaf(it item) {
 	switch it.v.Kind() {
 	case source.File:

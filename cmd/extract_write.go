@@ -19,7 +19,7 @@ const (
 	draftDir  = 0o700
 )
 
-// impliedDir is the mode of a directory of which the image says nothing.
+// impliedDir is the mode of a directory that the image doesn't describe.
 const impliedDir = 0o755
 
 var (
@@ -52,9 +52,9 @@ type unpacker struct {
 	read      *inputs // what must not be written; nil for nothing
 	sameNames sameNames
 
-	progress func(source.Progress) // told how far writing has come; may be nil
+	progress func(source.Progress) // gets the progress of writing; may be nil
 	total    int64                 // bytes to write
-	come     int64                 // bytes written or passed over
+	come     int64                 // bytes written or skipped
 	fresh    []item                // directories whose attributes are to be set
 
 	// The directory that was last written to: names in it need no walk from
@@ -101,7 +101,7 @@ func (u *unpacker) missed(name string, err error) error {
 	case endsExtraction(err):
 		return about(name, err)
 	case errors.Is(err, errShut):
-		u.paths++ // its directory was told
+		u.paths++ // the failed directory is already in the tally
 	default:
 		u.failures.add(name, err)
 	}
@@ -124,8 +124,8 @@ func (u *unpacker) lacks(name string, err error) error {
 // errShut says that a directory, which the tally has, cannot be written to.
 var errShut = errors.New("its directory cannot be written to")
 
-// in returns the directory of a name, which must have been made, and the name
-// in it. Any error may come of it.
+// in returns the directory of a name, which must have been made, and the name in it. It may return
+// any error.
 func (u *unpacker) in(name string) (*os.Root, string, error) {
 	dir, base := path.Split(name)
 	if dir == "" {
@@ -150,7 +150,7 @@ func (u *unpacker) in(name string) (*os.Root, string, error) {
 	return u.near, local(base), nil
 }
 
-// leave closes what in has opened.
+// leave closes what in opened.
 func (u *unpacker) leave() error {
 	if u.near == nil {
 		return nil
@@ -191,7 +191,7 @@ func inTheWay(dir *os.Root, name string, err error) error {
 	return errExists
 }
 
-// dir makes a directory, unless there is a real one already.
+// dir makes a directory, unless a real one exists.
 func (u *unpacker) dir(d item) error {
 	if err := u.ctx.Err(); err != nil {
 		return err
@@ -211,7 +211,7 @@ func (u *unpacker) dir(d item) error {
 	return nil
 }
 
-// mkdir is dir, but any error may come of it.
+// mkdir is like dir, but may return any error.
 func (u *unpacker) mkdir(d item) error {
 	if err := u.nameError(d.name); err != nil {
 		return err
@@ -262,7 +262,7 @@ func (u *unpacker) symlink(s symlink) error {
 	return nil
 }
 
-// attributes gives a directory its mode and time.
+// attributes sets a directory's mode and time.
 func (u *unpacker) attributes(d item) error {
 	if err := u.ctx.Err(); err != nil {
 		return err
@@ -277,7 +277,7 @@ func (u *unpacker) attributes(d item) error {
 	return u.lacks(d.name, cmp.Or(err, u.root.Chmod(local(d.name), mode)))
 }
 
-// times gives a file or directory its time.
+// times sets the time of a file or directory.
 func times(dir *os.Root, name string, it item) error {
 	t, ok := fileTime(it.v.Time())
 	if !ok {

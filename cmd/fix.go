@@ -26,7 +26,7 @@ If peel knows the Dockerfile, the output ends with a patch for "git apply". The 
 
 By default, the patch holds every change that saves a notable amount. --choose selects single changes. --squash and --drop add operations on the image to the figures, but not to the patch. docs/fix.md describes the edits.`
 
-// fixOptions are what the flags of fix say.
+// fixOptions are the values of fix's flags.
 type fixOptions struct {
 	dockerfile string
 	choose     []string
@@ -68,7 +68,7 @@ peel fix app:1 --squash 2..5 --drop /srv/testdata
 	flags.StringArrayVar(&o.drop, "drop", nil, "leave PATH out of the image's own layers (repeatable)")
 	flags.BoolVar(&o.write, "write", false, "change the Dockerfile in place")
 	flags.VarP(&o.format, "format", "f", `output format (default "text")`)
-	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(fixForms, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(fixForms, cobra.ShellCompDirectiveNoFileComp)) // can't fail: the flag exists
 	_ = c.RegisterFlagCompletionFunc("squash", cobra.NoFileCompletions)
 	_ = c.RegisterFlagCompletionFunc("choose", cobra.FixedCompletions([]cobra.Completion{analyze.AllFixes}, cobra.ShellCompDirectiveNoFileComp))
 	return c
@@ -187,8 +187,8 @@ func (a *app) writeDockerfile(ctx context.Context, file *dockerfile.File, text [
 	return nil
 }
 
-// pathInRepository is a file's path as git's patches have it: relative to the folder of
-// the repository that it is in, or else to the working directory.
+// pathInRepository returns a file's path for a patch of git: relative to the folder of the
+// repository that it is in, or else to the working directory.
 func pathInRepository(name string) string {
 	full, err := filepath.Abs(filepath.FromSlash(name))
 	if err != nil {
@@ -239,7 +239,7 @@ func (r *rangesFlag) String() string { return "" }
 
 func (r *rangesFlag) Type() string { return "I..J" }
 
-// Append adds a range; Replace and GetSlice are what else a flag of several values has.
+// Append adds a range. With Replace and GetSlice, it implements pflag.SliceValue.
 func (r *rangesFlag) Append(s string) error { return r.Set(s) }
 
 func (r *rangesFlag) Replace(all []string) error {

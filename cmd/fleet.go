@@ -11,7 +11,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// fleetCommand is what is done with many images.
+// fleetCommand has the commands about many images.
 func (a *app) fleetCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "fleet COMMAND",
@@ -38,7 +38,7 @@ func (a *app) openFleet(ctx context.Context, place string) (source.Objects, erro
 	return s, nil
 }
 
-// fleetFailed is the error of work on the tables of a fleet.
+// fleetFailed returns the error for failed work on the tables of a fleet.
 func fleetFailed(ctx context.Context, what string, err error) error {
 	if ctxErr := ctx.Err(); ctxErr != nil {
 		return ctxErr

@@ -14,7 +14,7 @@ import (
 	"github.com/peelhq/peel/report"
 )
 
-// fleetFind is what "peel fleet find" is asked for.
+// fleetFind has the options of "peel fleet find".
 type fleetFind struct {
 	outputs outputFlags
 	plan    string

@@ -19,7 +19,7 @@ const (
 	kubeParallelism = 10
 )
 
-// fleetKube is what "peel fleet kube" is asked for.
+// fleetKube has the options of "peel fleet kube".
 type fleetKube struct {
 	fleet.Kube
 
@@ -55,7 +55,7 @@ peel fleet kube plan.ndjson --plan s3://fleet/plan.ndjson --image ghcr.io/peelhq
 	flags.IntVar(&f.Parallelism, "parallelism", kubeParallelism, "pods at once")
 	flags.IntVar(&f.Retries, "retries", 3, "how often a shard is tried again")
 	flags.IntVar(&f.MaxFailed, "max-failed", -1, "failed shards that end a Job (default: a tenth of them)")
-	flags.Lookup("max-failed").DefValue = "" // it is said in words
+	flags.Lookup("max-failed").DefValue = "" // the help describes it in words
 	flags.StringVar(&f.Memory, "memory", "512Mi", "memory of a pod")
 	flags.StringVar(&f.CPU, "cpu", "1", "cores that a pod requests")
 	flags.StringVar(&f.PullSecret, "pull-secret", "", "Secret to pull --image with")
@@ -70,7 +70,7 @@ peel fleet kube plan.ndjson --plan s3://fleet/plan.ndjson --image ghcr.io/peelhq
 	return c
 }
 
-// fleetKube writes the objects that work a plan off.
+// fleetKube writes the objects that process a plan.
 func (a *app) fleetKube(ctx context.Context, plan string, f *fleetKube) error {
 	k := &f.Kube
 	p, err := fleet.OpenPlan(ctx, plan)
@@ -110,7 +110,7 @@ func (a *app) fleetKube(ctx context.Context, plan string, f *fleetKube) error {
 	return a.print(ctx, func(w io.Writer) error { return k.Write(w) })
 }
 
-// passOn adds to the pods' arguments what this command line says of registries.
+// passOn adds this command line's flags about registries to the pods' arguments.
 func (f *fleetKube) passOn(a *app) error {
 	if f.rate < 0 || f.concurrency < 0 {
 		return usage("peel fleet kube --help", "--rate and --concurrency cannot be less than 0")

@@ -16,7 +16,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// fleetPlan is what "peel fleet plan" is asked for.
+// fleetPlan has the options of "peel fleet plan".
 type fleetPlan struct {
 	file   string
 	tags   string
@@ -55,7 +55,7 @@ peel fleet plan docker:// ./archives @references.txt -o plan.ndjson
 	return c
 }
 
-// fleetRegistryFlags adds the flags that say how registries are asked.
+// fleetRegistryFlags adds the flags that say how to query registries.
 func fleetRegistryFlags(c *cobra.Command, rate *float64, atOnce *int) {
 	c.Flags().Float64Var(rate, "rate", 0, "send at most this many requests a second to each registry (default: no limit)")
 	c.Flags().IntVar(atOnce, "concurrency", 4, "read this many images or layers at once")
@@ -131,7 +131,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 		}
 	}
 	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
-		// A plan that broke off goes on: that it is later now makes no other plan.
+		// Whole days: an interrupted plan that resumes some time later stays the same plan.
 		return now.Add(-d).UTC().Truncate(24 * time.Hour), nil
 	}
 	return time.Time{}, usage("", "--since %q: write a date (2026-01-31) or a time (720h)", text)

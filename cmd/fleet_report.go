@@ -10,7 +10,7 @@ import (
 	"github.com/peelhq/peel/report"
 )
 
-// maxTeamDepth bounds --team-depth: names of repositories have no more parts.
+// maxTeamDepth bounds --team-depth: names of repositories don't have more parts.
 const maxTeamDepth = 20
 
 func (a *app) fleetReportCommand() *cobra.Command {
@@ -42,7 +42,7 @@ peel fleet report ./store -f html -o registry.html
 	return c
 }
 
-// fleetReport sums up the images of a store, in every form that is asked for.
+// fleetReport sums up the images of a store, in every requested form.
 func (a *app) fleetReport(ctx context.Context, place string, choice fleet.SummaryChoice, flags *outputFlags) error {
 	outs, err := flags.outputs()
 	if err != nil {

@@ -22,16 +22,16 @@ const exitLasting = 42
 // A scheduler gives each of its jobs a number.
 type scheduler struct {
 	name   string // for people
-	number string // variable with the number of the job
-	of     string // variable with how many there are; "" if none says
-	first  string // variable with the number of the first job; "" if none says
-	last   string // variable with the number of the last one; "" if none says
+	number string // variable with the job's number
+	of     string // variable with the number of jobs; "" if none
+	first  string // variable with the first job's number; "" if none
+	last   string // variable with the last job's number; "" if none
 	from   int    // number of the first job, unless first says it
 }
 
-// schedulers are those whose variables are known. The first whose variable is set counts:
-// those that others may be run in come first.
-// Sources: each one's documentation of the variables of a job.
+// schedulers are those whose variables peel knows. The first one whose variable is set counts: a
+// scheduler that others may run in comes before them. Sources: each one's documentation of the
+// variables of a job.
 var schedulers = []scheduler{
 	{name: "Slurm job array", number: "SLURM_ARRAY_TASK_ID", of: "SLURM_ARRAY_TASK_COUNT", first: "SLURM_ARRAY_TASK_MIN"},
 	{name: "AWS Batch array job", number: "AWS_BATCH_JOB_ARRAY_INDEX", of: "AWS_BATCH_JOB_ARRAY_SIZE"},
@@ -48,7 +48,7 @@ var schedulers = []scheduler{
 	{name: "LSF job array", number: "LSB_JOBINDEX", last: "LSB_JOBINDEX_END", from: 1},
 }
 
-// shardOf returns the shard that a flag, "I/N", "I/" or "/N", and the environment say.
+// shardOf returns the shard that a flag ("I/N", "I/" or "/N") and the environment name.
 func shardOf(flag string, env func(string) string) (fleet.Shard, error) {
 	number, of := "", flag
 	if flag != "" {
@@ -140,7 +140,7 @@ func envNumber(env func(string) string, name string) (int, bool, error) {
 	return n, true, nil
 }
 
-// fleetShard is what the commands that work in shards are asked for.
+// fleetShard has the options of the commands that work in shards.
 type fleetShard struct {
 	to     string
 	shard  string
@@ -155,8 +155,8 @@ func (f *fleetShard) addTo(c *cobra.Command) {
 	c.Flags().StringVar(&f.shard, "shard", "", "shard I/N, where I counts from 0; /N takes I from the scheduler (default: what the scheduler says, else all)")
 }
 
-// shardMemory is about what a shard may use of memory, in bytes. The runtime collects
-// garbage sooner when it comes near.
+// shardMemory is roughly how much memory a shard may use, in bytes. The runtime collects garbage
+// sooner when a shard approaches it.
 const shardMemory = 230 << 20
 
 // open opens a shard's plan and store. Trying again can't fix an error with either, unless it
@@ -192,12 +192,12 @@ func shardFailed(ctx context.Context, what string, err error) error {
 	return failed("", "%w", err)
 }
 
-// shardDone says what a shard has done.
+// shardDone says what a shard did.
 func (a *app) shardDone(what string, s fleet.Shard, t *fleet.Tally) {
 	a.say("shard %d of %d: %s %s, %s already done, %s unreadable, %s read", s.Number, s.Of, human.Comma(t.Done), what, human.Comma(t.Before), human.Comma(t.Failed), human.Size(t.Bytes))
 }
 
-// boundMemory has the runtime collect garbage before a shard uses more than it may.
+// boundMemory makes the runtime collect garbage before a shard exceeds its memory.
 func boundMemory() {
 	if debug.SetMemoryLimit(-1) > shardMemory {
 		debug.SetMemoryLimit(shardMemory)

@@ -41,7 +41,7 @@ func (f *outputFlags) addTo(c *cobra.Command, known ...string) {
 	f.known = known
 	c.Flags().VarP(&outputFlag{f, false}, "format", "f", "output format: "+strings.Join(known, ", ")+`; repeat with an -o after each for several (default "`+known[0]+`")`)
 	c.Flags().VarP(&outputFlag{f, true}, "output", "o", `file for the -f before it; - is standard output (default "-")`)
-	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(known, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(known, cobra.ShellCompDirectiveNoFileComp)) // can't fail: the flag exists
 }
 
 // outputs returns what to write and where, in the order of the formats: -f and
@@ -50,7 +50,7 @@ func (f *outputFlags) addTo(c *cobra.Command, known ...string) {
 func (f *outputFlags) outputs() ([]output, error) {
 	var out []output
 	var files []string
-	loose := false // an -o that follows no -f of its own
+	loose := false // an -o without its own -f before it
 	for _, g := range f.given {
 		if g.isFile {
 			files = append(files, g.value)
@@ -139,7 +139,7 @@ func (f *outputFlag) Set(s string) error {
 	return nil
 }
 
-// String returns nothing: the flags' help says what they are without them.
+// String returns nothing: the flags' help names the defaults.
 func (f *outputFlag) String() string { return "" }
 
 func (f *outputFlag) Type() string {

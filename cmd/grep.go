@@ -20,9 +20,9 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// A searching is what "peel grep" is asked for.
+// A searching has the options of "peel grep".
 type searching struct {
-	pattern string // empty with sums, too
+	pattern string // also empty with sums
 	ref     string
 	at      string // "" for everywhere
 
@@ -89,7 +89,7 @@ func (s *searching) flags(c *cobra.Command) {
 	f.StringVar(&s.filter, "filter", "", "only paths that match a filter (docs/find.md)")
 	f.StringArrayVar(&s.sums, "sum", nil, "find files by the SHA-256 of their content, instead of PATTERN (repeatable)")
 	f.VarP(&s.format, "format", "f", `output format; json prints one object per line (default "text")`)
-	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(grepForms, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(grepForms, cobra.ShellCompDirectiveNoFileComp)) // can't fail: the flag exists
 }
 
 // arguments reads the arguments, of which the first is the image if there are sums.
@@ -143,7 +143,7 @@ func (s *searching) check() error {
 	return nil
 }
 
-// options returns the search as analyze has it, but for what depends on the image.
+// options returns the options for analyze, except those that depend on the image.
 func (s *searching) options() (o analyze.GrepOptions, err error) {
 	o = analyze.GrepOptions{Text: s.text, Files: s.files, Count: s.count, Most: s.most, Among: analyze.Among{Layer: -1}}
 	if s.layer.set {
@@ -216,8 +216,8 @@ func (a *app) grep(ctx context.Context, s *searching) error {
 	return nil
 }
 
-// swapped adds to the error of an image that cannot be opened that the pattern comes first, if the
-// pattern is what names an image.
+// swapped adds advice to the error for an image that can't be opened: if the pattern names an
+// image, the advice says that the pattern comes first.
 func (s *searching) swapped(err error) error {
 	known := (*failure)(nil)
 	if len(s.sums) > 0 || !errors.As(err, &known) || !errors.Is(err, source.ErrNotFound) {
@@ -234,7 +234,7 @@ func (s *searching) swapped(err error) error {
 	return &failure{known.code, err, "peel grep PATTERN IMAGE: the pattern comes first, and " + clean.Text(s.pattern) + " names an image"}
 }
 
-// searchIn searches an image and prints what is found.
+// searchIn searches an image and prints the matches.
 func (a *app) searchIn(ctx context.Context, an *analyze.Analysis, s *searching, o analyze.GrepOptions) (result analyze.Grepped, matches int, err error) {
 	shown := a.startProgress("searching")
 	stop := sync.OnceFunc(shown.stop)
@@ -254,7 +254,7 @@ func (a *app) searchIn(ctx context.Context, an *analyze.Analysis, s *searching, 
 			matches++
 			writing = form(w, m)
 			if out, ok := w.(interface{ Flush() error }); live && ok && writing == nil {
-				stop() // its line is where this is printed
+				stop() // matches are printed on its line
 				writing = out.Flush()
 			}
 			return writing
@@ -267,7 +267,7 @@ func (a *app) searchIn(ctx context.Context, an *analyze.Analysis, s *searching, 
 	return result, matches, err
 }
 
-// notSearched is the error that the search is incomplete; nil if all was.
+// notSearched returns an error if the search is incomplete.
 func notSearched(an *analyze.Analysis, g analyze.Grepped) error {
 	var why []string
 	for _, i := range g.Unread {

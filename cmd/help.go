@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// What fang's help looks like: its widest line, the blanks at the left of texts and of flags, and
-// those behind the longest flag.
+// The layout of fang's help: its widest line, the indent of texts and of flags, and the gap after
+// the longest flag.
 const (
 	helpColumns = 120
 	textIndent  = 2
@@ -49,7 +49,7 @@ func valueName(f *pflag.Flag) string {
 	return strings.ToUpper(kind)
 }
 
-// helpWidth returns how wide help is: as the terminal, else as COLUMNS says or 80 columns.
+// helpWidth returns the width of help: that of the terminal, else COLUMNS or 80.
 func (a *app) helpWidth() (columns int, onTerminal bool) {
 	if tty, ok := terminal(a.stdout); ok {
 		return min(terminalWidth(tty), helpColumns), true
@@ -58,9 +58,9 @@ func (a *app) helpWidth() (columns int, onTerminal bool) {
 	return min(max(cmp.Or(wide, 80), 40), helpColumns), false
 }
 
-// shownHelp returns a copy of a command as fang's help shows it: flags have the names of their
-// values, subcommands have no flags, and lines end between words. fang itself ends them at
-// hyphens too, within the names of flags. Where help goes to a file, a flag stays one line.
+// shownHelp returns a copy of a command for fang's help: flags have the names of their values,
+// subcommands have no flags, and lines break between words. fang itself also breaks them at
+// hyphens, within the names of flags. In a file, each flag is one line.
 func shownHelp(c *cobra.Command, columns int, onTerminal bool) *cobra.Command {
 	shown := bare(c)
 	shown.Long, shown.Example = wrapHelp(cmp.Or(c.Long, c.Short), columns-textIndent), c.Example
@@ -110,10 +110,10 @@ func shownHelp(c *cobra.Command, columns int, onTerminal bool) *cobra.Command {
 	return shown
 }
 
-// optionalFlag is a flag that a command's use names, but that may be left out.
+// optionalFlag matches an optional flag in a command's usage.
 var optionalFlag = regexp.MustCompile(` \[-[^]]*\]`)
 
-// briefUse is how a command is used, without its flags.
+// briefUse is a command's usage without its flags.
 func briefUse(c *cobra.Command) string { return optionalFlag.ReplaceAllString(c.Use, "") }
 
 // bare is a command without flags, texts and subcommands.
@@ -121,7 +121,7 @@ func bare(c *cobra.Command) *cobra.Command {
 	return &cobra.Command{Use: c.Use, DisableFlagsInUseLine: c.DisableFlagsInUseLine, Run: func(*cobra.Command, []string) {}}
 }
 
-// listLine is a line of a list in a help text: a name, and behind a gap what it stands for.
+// listLine matches a line of a list in a help text: a name, and after a gap its meaning.
 var listLine = regexp.MustCompile(`^(  +\S.*?  +)(\S.*)$`)
 
 // wrapHelp wraps a help text. The second column of a list stays one.

@@ -146,7 +146,7 @@ func lookAround(ctx context.Context, places []source.Place) (found []source.Loca
 	return found, failures, answered
 }
 
-// completionTime is how long a shell that completes a name waits for engines.
+// completionTime is how long completion in a shell waits for engines.
 const completionTime = time.Second
 
 // complete offers images and files for the image, and nothing for paths inside
@@ -170,12 +170,12 @@ func complete(c *cobra.Command, args []string, begun string) ([]cobra.Completion
 			}
 		}
 	}
-	return names, cobra.ShellCompDirectiveDefault // files, where no image fits
+	return names, cobra.ShellCompDirectiveDefault // files, if no image fits
 }
 
-// candidateNames are the ways to name an image that a shell offers to who has
-// begun to write one: by its whole reference only where that is begun, since most
-// names will do. A container's name alone is not one.
+// candidateNames returns the names of an image that a shell offers as completions of begun. Full
+// references appear only if begun starts like one, because the name is usually enough. A
+// container's name alone doesn't name an image.
 func candidateNames(im *source.LocalImage, begun string) []string {
 	const scheme = "container://"
 	switch {

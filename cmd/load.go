@@ -20,7 +20,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// options are how this run opens an image.
+// options returns the options with which this run opens an image.
 func (a *app) options(content bool, progress func(source.Progress)) source.Options {
 	name, _ := version()
 	return source.Options{
@@ -43,7 +43,7 @@ func (a *app) options(content bool, progress func(source.Progress)) source.Optio
 	}
 }
 
-// asking says that a registry is asked for a name that is not here.
+// asking says that peel asks a registry for a name that isn't on this machine.
 func (a *app) asking(name string) {
 	a.say("not found on this machine; asking the registry for %s", name)
 }
@@ -74,7 +74,7 @@ func (a *app) load(ctx context.Context, ref string, content bool) (*analyze.Anal
 	return an, err
 }
 
-// judging are how this run finds out which layers are the base image's.
+// judging returns the options for an analysis, such as how to find the base image's layers.
 func (a *app) judging() analyze.Options {
 	opts := analyze.Options{Base: a.base, Search: a.search, Dockerfiles: a.dockerfiles, Packages: a.wantsPackages}
 	if _, err := strconv.Atoi(a.base); err != nil && a.search == analyze.SearchImage {
@@ -86,7 +86,7 @@ func (a *app) judging() analyze.Options {
 // analyser is analyze.Run, or analyze.Start, which leaves comparisons for later.
 type analyser func(context.Context, *source.Image, analyze.Options) (*analyze.Analysis, error)
 
-// open is load with its progress going wherever opts says.
+// open is load with the progress and other options of opts.
 func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse analyser) (*analyze.Analysis, error) {
 	if err := a.readable(ref); err != nil {
 		return nil, err
@@ -139,7 +139,7 @@ func withRef(ref string, err error) error {
 // openAdvice says what to try when an image cannot be opened.
 func (a *app) openAdvice(ctx context.Context, ref string, err error) string {
 	switch {
-	case !errors.Is(err, source.ErrNotFound), strings.HasPrefix(ref, "registry://"): // whose errors advise themselves
+	case !errors.Is(err, source.ErrNotFound), strings.HasPrefix(ref, "registry://"): // their errors have advice of their own
 		return ""
 	case errors.Is(err, source.ErrNoContainer):
 		return cmp.Or(a.meantImage(ctx, ref), "peel images --containers, which lists them")
@@ -169,8 +169,8 @@ func (a *app) meantImage(ctx context.Context, ref string) string {
 	return alike.Meant(names, ref)
 }
 
-// fromRoot is a path as it is written on the command line, made absolute: paths
-// inside an image have no other beginning than the root.
+// fromRoot makes a path from the command line absolute: paths inside an image always begin at the
+// root.
 func fromRoot(arg string) string {
 	if strings.HasPrefix(arg, "/") {
 		return arg
@@ -178,9 +178,8 @@ func fromRoot(arg string) string {
 	return "/" + arg
 }
 
-// find returns the node of a path at a moment: in a union symlinks are followed
-// in the parents, and for the path itself if follow says so; in a layer alone
-// the path stands for itself.
+// find returns the node of a path at a moment: in a union, it follows symlinks in the parents, and,
+// with follow, the path itself; in a layer alone, it follows none.
 func find(an *analyze.Analysis, m moment, arg string, follow bool) (analyze.NodeID, error) {
 	t := an.Tree
 	if m.alone() {
@@ -211,7 +210,7 @@ func find(an *analyze.Analysis, m moment, arg string, follow bool) (analyze.Node
 	return 0, notThere(an, arg, try, "no %s in the image after layer %d", fromRoot(arg), last)
 }
 
-// maxAlike bounds the names that a mistyped one is compared with.
+// maxAlike is the maximum number of names to compare a mistyped one with.
 const maxAlike = 10_000
 
 // meantPath returns the path that p is probably a misspelling of: all but one name must be right.

@@ -43,8 +43,8 @@ func (a *app) history(ctx context.Context, ref, arg string) error {
 	return a.print(ctx, func(w io.Writer) error { return report.History(w, an, n) })
 }
 
-// ever returns the node of a path that any layer mentions: the path itself, or
-// the one it leads to when its parents are symlinks.
+// ever returns the node of a path that any layer mentions: the path itself, or the one that it
+// leads to if its parents are symlinks.
 func ever(an *analyze.Analysis, arg string) (analyze.NodeID, error) {
 	t := an.Tree
 	exact := path.Clean(fromRoot(arg))

@@ -17,7 +17,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// listing is what "peel ls" is asked for.
+// listing has the options of "peel ls".
 type listing struct {
 	moment
 	recursive bool
@@ -65,7 +65,7 @@ peel ls app.tar /srv -R --json
 	c.Flags().BoolVar(&l.bytes, "bytes", false, "with -l, show sizes in bytes")
 	l.order = choice{what: "order", words: listOrders}
 	c.Flags().Var(&l.order, "sort", `sort order (default "name")`)
-	_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(listOrders, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
+	_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(listOrders, cobra.ShellCompDirectiveNoFileComp)) // can't fail: the flag exists
 	c.Flags().BoolVarP(&l.reverse, "reverse", "r", false, "reverse the order")
 	c.Flags().StringVar(&l.filter, "filter", "", "list only the paths at or below PATH that match a filter (docs/find.md)")
 	c.Flags().BoolVar(&l.json, "json", false, "print one JSON object per line (docs/json.md)")
@@ -121,8 +121,8 @@ func (a *app) ls(ctx context.Context, ref, at string, l listing) error {
 	})
 }
 
-// flawsBelow is a note on what could not be read of a folder at a path or below it, and
-// so may be missing in a list; "" if nothing is.
+// flawsBelow returns a note on the paths of a folder, at a path or below it, that peel couldn't
+// read in full; "" if there are none.
 func flawsBelow(an *analyze.Analysis, at string) string {
 	if !strings.HasPrefix(an.Image.Source, "dir:") {
 		return ""
@@ -147,7 +147,7 @@ func (l *listing) start(an *analyze.Analysis, at string) (analyze.NodeID, error)
 		return n, err
 	}
 	if v, ok := l.version(an.Tree, n); ok && v.Kind() == source.Symlink {
-		// One that leads nowhere is listed itself.
+		// A dangling symlink is listed itself.
 		if to, err := find(an, l.moment, at, true); err == nil {
 			if v, ok := l.version(an.Tree, to); to == analyze.Root || ok && v.Kind() == source.Dir {
 				return to, nil
@@ -157,18 +157,18 @@ func (l *listing) start(an *analyze.Analysis, at string) (analyze.NodeID, error)
 	return n, nil
 }
 
-// A listed is one path to list: what it is called there, and its version.
+// A listed is one path to list, and its version.
 type listed struct {
 	node analyze.NodeID
 	v    analyze.Version
-	name bool // its name alone, not its path
+	name bool // show only its name, not its path
 }
 
 // listOrders are the orders of a list, the one without --sort first.
 var listOrders = []string{"name", "size", "time", "layer"}
 
-// rows are what is to be listed at top: itself if it is no directory, else its
-// children, and with a filter or -R all below it.
+// rows returns the paths to list at top: top itself if it isn't a directory, else its children, or,
+// with a filter or -R, everything below it.
 func (l *listing) rows(ctx context.Context, t *analyze.Tree, top analyze.NodeID, filter analyze.Filter) ([]listed, error) {
 	v, ok := l.version(t, top)
 	removed := ok && v.Change() == analyze.Removed
@@ -190,8 +190,7 @@ func (l *listing) rows(ctx context.Context, t *analyze.Tree, top analyze.NodeID,
 	return rows, nil
 }
 
-// below appends what a directory holds to rows. Of a view that is filtered, that is
-// what the filter holds for.
+// below appends the contents of a directory to rows: in a filtered view, only what matches.
 func (l *listing) below(ctx context.Context, t *analyze.Tree, view *analyze.View, dir analyze.NodeID, filtered bool, rows []listed) []listed {
 	if ctx.Err() != nil {
 		return rows
@@ -216,7 +215,7 @@ func (l *listing) below(ctx context.Context, t *analyze.Tree, view *analyze.View
 	return rows
 }
 
-// sort puts rows, which are in the order of their names, in the one that is asked for.
+// sort puts rows, which are sorted by name, in the requested order.
 func (l *listing) sort(rows []listed) {
 	var compare func(a, b *listed) int
 	switch l.order.value {
@@ -235,7 +234,7 @@ func (l *listing) sort(rows []listed) {
 	}
 }
 
-// row writes one path in the form that is asked for.
+// row writes one path in the requested form.
 func (l *listing) row(w io.Writer, t *analyze.Tree, r listed) error {
 	name := t.Path(r.node)
 	if l.json {

@@ -40,16 +40,16 @@ type app struct {
 	top     *cobra.Command // peel itself, with the common flags
 	verbose bool
 
-	// What a command does to find out the base image: those that show no figure of it
-	// look nowhere.
+	// Where a command searches for the base image: nowhere if it shows no figure that depends on
+	// it.
 	search        analyze.BaseSearch
-	wantsPackages bool               // the command says what packages there are, or gives advice
+	wantsPackages bool               // the command shows packages, or gives advice
 	dockerfiles   []*dockerfile.File // that the image may have been built from
 	named         string             // the Dockerfile of the image to show, as --dockerfile says
-	built         []buildFile        // that the image to show was built from just now
+	built         []buildFile        // from which the image to show was just built
 
-	failure    error      // why the command that was run has failed
-	last       *sync.Once // the last words, and the exit code
+	failure    error      // why the command failed
+	last       *sync.Once // for the last message and the exit code
 	tty        *restorer
 	files      *scratch // temporary copies of files
 	interrupts *interrupts
@@ -90,7 +90,7 @@ func (a *app) execute(ctx context.Context, args []string) (err error) {
 		root.SetOut(&helpWriter{w: a.stdout})
 	}
 	root.SetErr(a.stderr)
-	root.InitDefaultCompletionCmd(args...) // after SetOut: it notes where scripts go
+	root.InitDefaultCompletionCmd(args...) // after SetOut, because it records where scripts go
 	if c, _, err := root.Find([]string{"completion"}); err == nil && c != root {
 		for _, sub := range append(c.Commands(), c) {
 			a.takes(sub)
@@ -134,9 +134,9 @@ func (a *app) styleHelp(ctx context.Context, root *cobra.Command) error {
 	return nil
 }
 
-// hideTerminal makes the terminal on standard output look like none to fang, which would
-// otherwise ask it for its background, although no answer can come on standard input. What
-// it returns undoes that. Help goes to the stream of the command, not to os.Stdout.
+// hideTerminal hides the terminal on standard output from fang, which would otherwise ask it for
+// its background, although no answer can come on standard input. The function that it returns
+// undoes that. Help goes to the stream of the command, not to os.Stdout.
 func hideTerminal() (show func()) {
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
@@ -159,8 +159,8 @@ func (a *app) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: cleanAttr}))
 }
 
-// cleanAttr makes what a line of the log says fit for a terminal and for the log
-// of a pipeline, and takes secrets out.
+// cleanAttr makes a line of the log safe for a terminal and for the log of a pipeline, and removes
+// secrets.
 func cleanAttr(_ []string, a slog.Attr) slog.Attr {
 	switch a.Value.Kind() {
 	case slog.KindString:

@@ -26,8 +26,8 @@ func (a *app) manCommand(root *cobra.Command) *cobra.Command {
 	}
 }
 
-// manual writes the program's commands as one page for man. There is no date
-// and no version in it: the same program gives the same bytes.
+// manual writes the program's commands as one page for man. The page has no date and no version, so
+// the same program gives the same bytes.
 func manual(root *cobra.Command) string {
 	var m man
 	fmt.Fprintf(&m, ".TH %s 1 \"\" %s \"User Commands\"\n", strings.ToUpper(root.Name()), root.Name())
@@ -67,7 +67,7 @@ func manual(root *cobra.Command) string {
 	return m.String()
 }
 
-// man is a manual page being written.
+// man is a manual page while it is written.
 type man struct{ strings.Builder }
 
 func (m *man) section(title string) { fmt.Fprintf(m, ".SH %s\n", title) }
@@ -82,8 +82,7 @@ func (m *man) synopsis(c *cobra.Command) {
 	m.WriteString(".br\n")
 }
 
-// paragraphs adds text whose paragraphs are divided by empty lines; lines that
-// are indented stay lines.
+// paragraphs adds text with empty lines between paragraphs. Indented lines stay separate lines.
 func (m *man) paragraphs(s string) {
 	for p := range strings.SplitSeq(strings.TrimSpace(s), "\n\n") {
 		m.WriteString(".PP\n")

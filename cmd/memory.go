@@ -18,14 +18,12 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// How memory is limited. The memory for an image is bounded where it is read,
-// but the machine or container may have less. The Go runtime knows the limit
-// and collects garbage sooner when memory is scarce. In addition, a watch
-// checks the memory in use many times a second: before the system refuses
-// memory or kills the program, it cancels loading the image with an error that
-// says so.
+// How memory is limited. The memory for an image is bounded where it is read, but the machine or
+// container may have less. The Go runtime knows the limit and collects garbage sooner when memory
+// is scarce. In addition, a watch checks the memory in use many times a second: before the system
+// refuses memory or kills the program, it cancels loading the image, with an error that says so.
 
-// A memoryLimit is a bound on what the program may use, and who sets it.
+// A memoryLimit is a bound on the program's memory, and who sets it.
 type memoryLimit struct {
 	bytes int64 // 0 if there is none
 	owner string
@@ -74,7 +72,7 @@ func (l memoryLimit) hard() int64 {
 	return min(int64(float64(l.bytes)*hardShare), max(l.bytes-memoryMargin, l.bytes/2))
 }
 
-// last is what is in use when no more time is left.
+// last is the memory in use at which no time is left.
 func (l memoryLimit) last() int64 { return l.hard() + (l.bytes-l.hard())/2 }
 
 // errMemory is an error for work that takes more memory than there is.
@@ -110,9 +108,9 @@ type load struct {
 	cancel context.CancelCauseFunc
 }
 
-// watchMemory tells the runtime what there is, and returns a watch that ends with
-// ctx. It calls cancel with an errMemory when there is too little and cancelling
-// what is being loaded does not help.
+// watchMemory tells the runtime how much memory there is, and returns a watch that ends with ctx.
+// It calls cancel with an errMemory when there is too little and cancelling what is being loaded
+// does not help.
 func watchMemory(ctx context.Context, cancel context.CancelCauseFunc) *memoryWatch {
 	w := &memoryWatch{limit: memoryLimits(), over: make(chan struct{}), loads: map[int]load{}}
 	if w.limit.bytes > 0 {
@@ -134,7 +132,7 @@ func (w *memoryWatch) reserve(bytes int64, cancel context.CancelCauseFunc) {
 	if w.used() <= w.limit.last()-bytes {
 		return
 	}
-	debug.FreeOSMemory() // what is in use may be garbage
+	debug.FreeOSMemory() // some of the memory in use may be garbage
 	if w.used() <= w.limit.last()-bytes {
 		return
 	}
@@ -150,7 +148,7 @@ func (w *memoryWatch) run(ctx context.Context, cancel context.CancelCauseFunc) {
 	for w.wait(ctx, w.limit.hard(), math.MaxInt64) {
 		reason := &memoryError{w.limit}
 		if w.cancelLoads(reason) {
-			// What they held is garbage once they have ended.
+			// Their memory is garbage once they have ended.
 			if w.wait(ctx, w.limit.last(), endGrace) {
 				cancel(reason)
 				w.end()
@@ -222,7 +220,7 @@ func (w *memoryWatch) cancelLoads(reason error) bool {
 	return len(w.loads) > 0
 }
 
-// stopped says what the memory was not enough for.
+// stopped says what needed more memory than there is.
 func (w *memoryWatch) stopped(cause error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// addressSpace returns how many bytes of what a resource limit counts are taken;
-// ok is false if that is not known.
+// addressSpace returns how many of the bytes that a resource limit counts are in use; ok is false
+// if that is unknown.
 func addressSpace(resource int) (taken uint64, ok bool) {
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {

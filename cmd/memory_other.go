@@ -4,10 +4,10 @@ package cmd
 
 import "github.com/KimMachineGun/automemlimit/memlimit"
 
-// processLimit returns none: processes have no such limits here.
+// processLimit returns no limit: processes on this system have none.
 func processLimit() (bytes uint64, tight func() bool, err error) {
 	return 0, nil, memlimit.ErrNoLimit
 }
 
-// enoughAddresses knows of no limit here.
+// enoughAddresses returns nil: this system has no such limit.
 func enoughAddresses() error { return nil }

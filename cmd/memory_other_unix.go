@@ -2,5 +2,5 @@
 
 package cmd
 
-// addressSpace is not known here.
+// addressSpace is unknown on this system.
 func addressSpace(int) (taken uint64, ok bool) { return 0, false }

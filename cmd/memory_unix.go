@@ -38,17 +38,17 @@ func enoughAddresses() error {
 		human.Size(int64(most)), human.Size(int64(most-min(taken, most))), human.Size(leastAddresses))
 }
 
-// processLimit returns what the process's own limits leave of its address space
-// and its data for memory, and what reports that little is left of it.
+// processLimit returns how much memory the process's own limits on address space and data leave,
+// and a function that reports whether little of it is left.
 func processLimit() (bytes uint64, tight func() bool, err error) {
 	bytes, tight = math.MaxUint64, func() bool { return false }
 	for _, resource := range []int{unix.RLIMIT_AS, unix.RLIMIT_DATA} {
 		var limit unix.Rlimit
 		if err := unix.Getrlimit(resource, &limit); err != nil {
-			continue // the system does not know it
+			continue // the system doesn't have this limit
 		}
 		most := uint64(limit.Cur)  //nolint:unconvert // FreeBSD has it signed
-		if most >= math.MaxInt64 { // what has no limit is larger
+		if most >= math.MaxInt64 { // no limit
 			continue
 		}
 		taken, known := addressSpace(resource)

@@ -35,7 +35,7 @@ func (l *layerFlag) Set(s string) error {
 
 func (l *layerFlag) Type() string { return "N" }
 
-// within reports a layer that the image does not have; name is the flag's.
+// within returns an error for a layer that the image doesn't have; name is the flag's.
 func (l *layerFlag) within(name string, t *analyze.Tree) error {
 	switch {
 	case !l.set || l.n < t.LayerCount():
@@ -67,7 +67,7 @@ func (m *moment) check() error {
 	return nil
 }
 
-// within reports a layer that the image does not have.
+// within returns an error for a layer that the image doesn't have.
 func (m *moment) within(t *analyze.Tree) error {
 	if err := m.at.within("--at", t); err != nil {
 		return err
@@ -75,11 +75,10 @@ func (m *moment) within(t *analyze.Tree) error {
 	return m.layer.within("--layer", t)
 }
 
-// alone reports whether one layer alone is meant.
+// alone reports whether this is the content of one layer.
 func (m *moment) alone() bool { return m.layer.set }
 
-// union returns the layer after which the union is meant; -1 for an image
-// without layers.
+// union returns the layer whose union this is; -1 for an image without layers.
 func (m *moment) union(t *analyze.Tree) int {
 	if m.at.set {
 		return m.at.n

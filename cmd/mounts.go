@@ -7,8 +7,8 @@ import (
 	"github.com/peelhq/peel/report"
 )
 
-// mountOf returns what is mounted over a path of a container, or over a directory
-// above it, in words; "" if nothing is, or the image is no container's.
+// mountOf describes what is mounted over a path of a container, or over a directory above it; "" if
+// nothing is, or if the image isn't a container's.
 func mountOf(an *analyze.Analysis, arg string) string {
 	if c := an.Image.Container; c != nil {
 		if m, ok := c.MountOver(arg); ok {
@@ -18,8 +18,8 @@ func mountOf(an *analyze.Analysis, arg string) string {
 	return ""
 }
 
-// notThere is the error of a path that is not there: a mount of a container explains
-// it, else it is said in format, with try as what to do.
+// notThere returns the error for a path that doesn't exist. A mount of a container explains it;
+// otherwise, the error has the message in format, and try as advice.
 func notThere(an *analyze.Analysis, arg, try, format string, args ...any) error {
 	if m := mountOf(an, arg); m != "" {
 		return failed("docker exec, or podman exec", "%s is below a mount of the container, which is not read (%s)", fromRoot(arg), m)
@@ -27,8 +27,7 @@ func notThere(an *analyze.Analysis, arg, try, format string, args ...any) error 
 	return failed(try, format, args...)
 }
 
-// notRead is a note on a path that exists, but over which something is mounted; ""
-// for any other.
+// notRead returns a note on a path that exists but is covered by a mount; "" for any other path.
 func notRead(an *analyze.Analysis, arg string) string {
 	m := mountOf(an, arg)
 	if m == "" {

@@ -52,8 +52,8 @@ func writeFile(ctx context.Context, name string, write func(io.Writer) error) er
 	return err
 }
 
-// target returns the file that is meant by a name, with links followed, and what
-// is there now, nil for nothing.
+// target returns the file that a name means, with links followed, and what exists there now, or
+// nil.
 func target(name string) (string, fs.FileInfo, error) {
 	info, err := os.Stat(name)
 	switch {
@@ -84,7 +84,7 @@ func target(name string) (string, fs.FileInfo, error) {
 	return name, nil, nil
 }
 
-// reason is an error of the system without the call and the path.
+// reason returns a system error without the call and the path.
 func reason(err error) error {
 	if path := (*fs.PathError)(nil); errors.As(err, &path) {
 		return path.Err
@@ -114,8 +114,8 @@ func cannotReplace(err error) bool {
 	return false
 }
 
-// replace writes a file and gives it the name. The mode is that of the old file,
-// of which info is, nil if there is none.
+// replace writes a file and gives it the name. The mode is that of the old file, whose info is nil
+// if there is none.
 func replace(ctx context.Context, name string, info fs.FileInfo, write func(io.Writer) error) (err error) {
 	dir, err := os.OpenRoot(filepath.Dir(name))
 	if err != nil {
@@ -166,8 +166,8 @@ func overwrite(ctx context.Context, name string, write func(io.Writer) error) (e
 	return errors.Join(err, f.Close())
 }
 
-// writeNewFile is writeFile for a name that nothing must have yet: what is there
-// is an error (fs.ErrExist), and is left alone, a link too.
+// writeNewFile is writeFile for a new name. If a file or a link has the name, it returns an error
+// (fs.ErrExist), and changes nothing.
 func writeNewFile(ctx context.Context, name string, write func(io.Writer) error) (err error) {
 	if _, err := os.Lstat(name); err == nil {
 		return fs.ErrExist

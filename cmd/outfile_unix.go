@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// descriptor returns the number of the open file that a name stands for, as
-// /dev/stdout and /dev/fd/3 do.
+// descriptor returns the number of the open file that a name such as /dev/stdout or /dev/fd/3
+// stands for.
 func descriptor(name string) (fd int, ok bool) {
 	name = filepath.Clean(name)
 	switch name {
@@ -31,9 +31,9 @@ func descriptor(name string) (fd int, ok bool) {
 	return 0, false
 }
 
-// inherited returns the open file that a name stands for, or nil. It is written
-// at its current position: opening it anew would start at its beginning, and
-// replacing it would be invisible to others who have it open.
+// inherited returns the open file that a name stands for, or nil. It is written at its current
+// position: opening it again would start at its beginning, and replacing it would be invisible to
+// others who have it open.
 func inherited(name string) (*os.File, error) {
 	fd, ok := descriptor(name)
 	if !ok {

@@ -35,7 +35,7 @@ func (a *app) guard(outs []output, read ...string) error {
 			return failed("", "cannot write the report to %s: %w", name, err)
 		}
 		if err != nil {
-			continue // said when the others have been written
+			continue // reported once the others are written
 		}
 		if info != nil {
 			if what := in.is(info); what != "" {
@@ -68,7 +68,7 @@ type inputFile struct {
 
 // layout is a folder that is an image.
 type layout struct {
-	name string // as it was given
+	name string // as given
 	dir  string // canonical
 }
 
@@ -105,7 +105,7 @@ func (a *app) inputs(refs ...string) *inputs {
 	return in
 }
 
-// is returns the input that is this file, under any name, or "".
+// is returns the input that is this file, under any name; or "".
 func (in *inputs) is(file fs.FileInfo) string {
 	for _, f := range in.files {
 		if os.SameFile(f.info, file) {
@@ -127,14 +127,14 @@ func (in *inputs) holds(name string, info fs.FileInfo) string {
 	return ""
 }
 
-// has reports whether a file of that name would be one of the image.
+// has reports whether a file of that name would be part of the image.
 func (l *layout) has(name string) bool {
 	rel, err := filepath.Rel(l.dir, name)
 	return err == nil && layoutFile.MatchString(filepath.ToSlash(rel))
 }
 
-// hasOther reports whether a file is one of the image, whatever its name. What
-// cannot be looked at is taken for another file.
+// hasOther reports whether a file is part of the image under another name. A file that can't be
+// examined counts as not part of it.
 func (l *layout) hasOther(file fs.FileInfo) bool {
 	found := false
 	_ = filepath.WalkDir(l.dir, func(name string, d fs.DirEntry, err error) error {
@@ -150,8 +150,8 @@ func (l *layout) hasOther(file fs.FileInfo) bool {
 	return found
 }
 
-// layoutFile matches the files of an image in a folder, from there: of an OCI
-// layout, of a docker archive that was unpacked, of skopeo's dir.
+// layoutFile matches the files of an image in a folder, by their paths in it: of an OCI layout, of
+// a docker archive that was unpacked, of skopeo's dir.
 var layoutFile = lazy.New(`^(index\.json|oci-layout|manifest\.json|repositories|version|blobs/.*|[0-9a-f]{64}.*)$`)
 
 // canonical returns a file's absolute name without symbolic links. The folder must exist, the
@@ -168,8 +168,7 @@ func canonical(name string) (string, error) {
 	return filepath.Join(dir, filepath.Base(abs)), err
 }
 
-// sameFile reports whether writing to two names would write one file, now or once
-// it is there.
+// sameFile reports whether writing to two names would write one file, now or once it exists.
 func sameFile(a, b string) bool {
 	if a == standardOutput || b == standardOutput {
 		return a == b
@@ -180,10 +179,10 @@ func sameFile(a, b string) bool {
 	}
 	one, err1 := canonical(a)
 	other, err2 := canonical(b)
-	if err1 != nil || err2 != nil { // in a folder that is not there
+	if err1 != nil || err2 != nil { // their folder doesn't exist
 		one, other = filepath.Clean(a), filepath.Clean(b)
 	}
-	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" { // file systems there mostly ignore case
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" { // most file systems there ignore case
 		return strings.EqualFold(one, other)
 	}
 	return one == other

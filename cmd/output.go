@@ -6,11 +6,11 @@ import (
 	"io"
 )
 
-// outputBuffer is how many bytes of data are gathered for one write.
+// outputBuffer is the number of bytes to gather for one write.
 const outputBuffer = 64 << 10
 
-// print hands write a buffered standard output and sees that all of it is
-// written. The context ends it between two writes.
+// print calls write with a buffered standard output, and makes sure that everything is written. If
+// the context ends, it stops between two writes.
 func (a *app) print(ctx context.Context, write func(io.Writer) error) error {
 	w := bufio.NewWriterSize(contextWriter{ctx, a.stdout}, outputBuffer)
 	if err := flushed(w, write); err != nil {
@@ -32,8 +32,8 @@ func (c contextWriter) Write(b []byte) (int, error) {
 	return c.w.Write(b)
 }
 
-// flushed writes to w and then out of it. A failed write fails every later one:
-// the first error says it all.
+// flushed writes to w, and then flushes it. After a failed write, every later one fails too, so the
+// first error is enough.
 func flushed(w *bufio.Writer, write func(io.Writer) error) error {
 	if err := write(w); err != nil {
 		return err

@@ -19,12 +19,12 @@ import (
 	"github.com/peelhq/peel/ui"
 )
 
-// outside runs other programs for the screen: the user's pager and editor, on
-// temporary copies of files, and commands of the user's own.
+// outside runs other programs for the screen: the user's pager and editor, on temporary copies of
+// files, and the user's own commands.
 type outside struct {
 	keys, out *os.File // the terminal
 	files     *scratch
-	from      *interrupts // for the program that has the terminal; nil for none
+	from      *interrupts // interrupts meant for the program that has the terminal; may be nil
 }
 
 // scratch are the folders with temporary copies. It may be used by several
@@ -58,10 +58,10 @@ func (s *scratch) remove(dir string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.dirs, dir)
-	_ = os.RemoveAll(dir) // of temporary files; nobody could do more
+	_ = os.RemoveAll(dir) // temporary files: nothing else can be done
 }
 
-// end removes all folders. None is made any more.
+// end removes all folders. After it, dir makes no more.
 func (s *scratch) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,7 +72,7 @@ func (s *scratch) end() {
 	clear(s.dirs)
 }
 
-// killGrace is how long a program has to end that is not wanted any more.
+// killGrace is how long a program that is no longer wanted has to end.
 const killGrace = 200 * time.Millisecond
 
 // command is a program that ends with a context.
@@ -115,8 +115,8 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// copy copies a file's content to a temporary file, for the user's pager, or for
-// their editor: then it cannot be written to.
+// copy copies a file's content to a temporary file, for the user's pager or, with edit, for their
+// editor. The editor's copy is read-only.
 func (o *outside) copy(ctx context.Context, an *analyze.Analysis, v analyze.Version, edit bool, progress func(done, total int64)) (*ui.Copy, error) {
 	dir, err := o.files.dir()
 	if err != nil {
@@ -128,7 +128,7 @@ func (o *outside) copy(ctx context.Context, an *analyze.Analysis, v analyze.Vers
 		return nil, fmt.Errorf("cannot copy it to a temporary file: %w", err)
 	}
 	args := pager()
-	environ := []string{"LESSSECURE=1"} // an image's file is for no preprocessor of less
+	environ := []string{"LESSSECURE=1"} // keeps less from running a preprocessor on an image's file
 	if edit {
 		args, environ = editor(), nil
 	}
@@ -159,7 +159,7 @@ func copyTo(ctx context.Context, file string, v analyze.Version, edit bool, prog
 	return err
 }
 
-// copyProgress says how much has been written.
+// copyProgress reports how much is written.
 type copyProgress struct {
 	w           io.Writer
 	done, total int64
@@ -173,11 +173,11 @@ func (c *copyProgress) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// maxTempName bounds the name of a temporary copy, in bytes.
+// maxTempName is the maximum length of a temporary copy's name, in bytes.
 const maxTempName = 100
 
-// tempName is what the copy of a file is called: as the file, so that programs know
-// its language, but of plain letters alone.
+// tempName returns the name of a file's copy: that of the file, so that programs recognize its
+// language, but only in plain letters.
 func tempName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if r < 0x80 && (r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("._-+", r)) {

@@ -10,7 +10,7 @@ import (
 	"github.com/peelhq/peel/report"
 )
 
-// packageList is what "peel packages" is asked for.
+// packageList has the options of "peel packages".
 type packageList struct {
 	outputs outputFlags
 	order   choice
@@ -46,7 +46,7 @@ peel packages app.tar -f json -o packages.json
 	l.outputs.addTo(c, "text", "json")
 	l.order = choice{what: "order", words: report.PackageOrders}
 	c.Flags().Var(&l.order, "sort", `sort order (default "stored"; with --wasted, "wasted")`)
-	_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(report.PackageOrders, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
+	_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(report.PackageOrders, cobra.ShellCompDirectiveNoFileComp)) // can't fail: the flag exists
 	c.Flags().BoolVarP(&l.reverse, "reverse", "r", false, "reverse the order")
 	c.Flags().Var(&l.layer, "layer", "count only bytes in layer N")
 	c.Flags().BoolVar(&l.wasted, "wasted", false, "list only packages that waste bytes")
@@ -87,7 +87,7 @@ func (a *app) packages(ctx context.Context, ref string, l *packageList) error {
 	})
 }
 
-// of returns what is to be shown of an image.
+// of returns what to show of an image.
 func (l *packageList) of(ctx context.Context, an *analyze.Analysis) (*report.PackageList, error) {
 	p, err := an.Packages(ctx)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// progressInterval is how often the progress line is written at most.
+// progressInterval is the minimum time between two writes of the progress line.
 const progressInterval = 100 * time.Millisecond
 
 // eraseLine goes to the first column and clears the line.
@@ -35,8 +35,8 @@ type progress struct {
 	forget func() // the line is erased; may be nil
 }
 
-// startProgress shows the progress of reading or writing on standard error if that is a terminal that can
-// rewrite a line, and no log is written between.
+// startProgress shows the progress of reading or writing on standard error, if that is a terminal
+// that can rewrite a line and has no log on it.
 func (a *app) startProgress(verb string) *progress {
 	tty, ok := terminal(a.stderr)
 	if !ok || a.verbose || os.Getenv("TERM") == "dumb" {
@@ -49,14 +49,14 @@ func (a *app) startProgress(verb string) *progress {
 	return p
 }
 
-// report notes how far reading has come. It never blocks.
+// report records the progress of reading. It never blocks.
 func (p *progress) report(v source.Progress) {
 	if p != nil {
 		p.latest.Store(&v)
 	}
 }
 
-// stop ends the showing and erases the line. Call it once.
+// stop stops showing progress, and erases the line. Call it once.
 func (p *progress) stop() {
 	if p != nil {
 		close(p.done)
@@ -93,7 +93,7 @@ func (p *progress) show() {
 	}
 }
 
-// paceAfter is how long something must last for its speed to be of interest.
+// paceAfter is how long something must take before its speed is shown.
 const paceAfter = time.Second
 
 // paceText says "  35.0 MB/s, 24 s left".

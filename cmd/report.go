@@ -14,15 +14,15 @@ import (
 
 // reportForms are the forms of a report, by the names that -f takes.
 var reportForms = map[string]func(context.Context, io.Writer, *analyze.Analysis, []analyze.Finding) error{
-	"text":       untilWriteFails(report.Text), // laid out for where it goes
+	"text":       untilWriteFails(report.Text), // its layout depends on where it goes
 	"json":       untilWriteFails(report.JSON),
 	"markdown":   untilWriteFails(report.Markdown),
 	"html":       report.HTML,
 	"dockerfile": untilWriteFails(report.Dockerfile),
 }
 
-// untilWriteFails is for a form that needs no context: it writes as it goes, and
-// the writer fails once the context has ended.
+// untilWriteFails adapts a form that needs no context: it writes continuously, and the writer fails
+// once the context has ended.
 func untilWriteFails(form func(io.Writer, *analyze.Analysis, []analyze.Finding) error) func(context.Context, io.Writer, *analyze.Analysis, []analyze.Finding) error {
 	return func(_ context.Context, w io.Writer, an *analyze.Analysis, findings []analyze.Finding) error {
 		return form(w, an, findings)
@@ -48,7 +48,7 @@ peel report app.tar -f json -o app.json
 	return c
 }
 
-// report writes the report on an image, in every form that is asked for.
+// report writes the report on an image, in every requested form.
 func (a *app) report(ctx context.Context, ref string, flags *outputFlags) error {
 	outs, err := flags.outputs()
 	if err != nil {
@@ -81,9 +81,9 @@ func (a *app) report(ctx context.Context, ref string, flags *outputFlags) error 
 	})
 }
 
-// beside finds out about an image's packages, which every report has, in a goroutine of
-// its own. What it finds, the analysis keeps; what goes wrong does so again when
-// the report asks for them. The function that it returns waits for it.
+// beside finds an image's packages, which every report has, in a goroutine of its own. The analysis
+// keeps the result. An error occurs again when the report asks for the packages. The returned
+// function waits for the goroutine.
 func beside(ctx context.Context, an *analyze.Analysis) (wait func()) {
 	var group sync.WaitGroup
 	group.Go(func() {

@@ -57,7 +57,7 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.base, "base", "", "base image: its number of layers, its digest, or its name")
 	a.engine = choice{what: "engine", words: source.Engines()}
 	flags.Var(&a.engine, "engine", "ask only this engine for a bare NAME, and list only its images (default: try each in turn)")
-	_ = root.RegisterFlagCompletionFunc("engine", cobra.FixedCompletions(source.Engines(), cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
+	_ = root.RegisterFlagCompletionFunc("engine", cobra.FixedCompletions(source.Engines(), cobra.ShellCompDirectiveNoFileComp)) // can't fail: the flag exists
 	a.via = choice{what: "way", words: []string{string(source.ViaAPI), string(source.ViaStore)}}
 	flags.Var(&a.via, "via", "how to read an engine's image: store (its files on this machine) or api (default: store if readable)")
 	flags.BoolVar(&a.crossMounts, "cross-mounts", false, "with dir:PATH, include file systems mounted below PATH")
@@ -67,7 +67,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVar(&a.noCache, "no-cache", false, "don't read or write the cache")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log what peel does to standard error")
 	root.Flags().StringVar(&a.named, "dockerfile", "", `Dockerfile that IMAGE was built from, or "none" (default: ./Dockerfile or ./Containerfile, if it fits the image)`)
-	_ = root.MarkFlagFilename("dockerfile") // it knows the flag
+	_ = root.MarkFlagFilename("dockerfile") // can't fail: the flag exists
 	ls, log, cat, extract, packages, grep, index := a.lsCommand(), a.logCommand(), a.catCommand(), a.extractCommand(), a.packagesCommand(), a.grepCommand(), a.indexCommand()
 	a.lacks([]string{"base"}, ls, log, cat, extract, packages, grep, index)
 	root.AddCommand(
@@ -87,7 +87,7 @@ func (a *app) run(f func(ctx context.Context, args []string) error) func(*cobra.
 	}
 }
 
-// rootArgs wants one image or none, and tells a mistyped command from an image.
+// rootArgs allows at most one image, and distinguishes a mistyped command from an image.
 func rootArgs(c *cobra.Command, args []string) error {
 	if len(args) < 2 {
 		return nil

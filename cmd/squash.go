@@ -18,7 +18,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// squash is what "peel squash" is asked for.
+// squash has the options of "peel squash".
 type squash struct {
 	output   string
 	layers   string
@@ -27,7 +27,7 @@ type squash struct {
 	force    bool
 
 	to       newImageOutput
-	from, up int // the range that was asked for, -1 for the own layers
+	from, up int // the requested range; -1 for the own layers
 	created  string
 }
 
@@ -62,7 +62,7 @@ peel squash registry://ghcr.io/me/app:1 -o registry://ghcr.io/me/app:1-small
 	c.Flags().StringVar(&s.layers, "layers", "", "layers to merge, as I..J (default: those above the base image)")
 	s.compress = choice{what: "compression", words: source.Compressions}
 	c.Flags().Var(&s.compress, "compress", "compress plain layers with gzip or zstd")
-	_ = c.RegisterFlagCompletionFunc("compress", cobra.FixedCompletions(source.Compressions, cobra.ShellCompDirectiveNoFileComp)) // it knows the flag
+	_ = c.RegisterFlagCompletionFunc("compress", cobra.FixedCompletions(source.Compressions, cobra.ShellCompDirectiveNoFileComp)) // can't fail: the flag exists
 	c.Flags().StringVar(&s.tag, "name", "", "NAME:TAG of the new image (default: that of the old one)")
 	c.Flags().BoolVar(&s.force, "force", false, "replace OUTPUT if it exists")
 	return c
@@ -125,18 +125,18 @@ func (a *app) squash(ctx context.Context, ref string, s *squash) error {
 	return nil
 }
 
-// A squashJob is an image that is to be squashed.
+// A squashJob is an image to squash.
 type squashJob struct {
 	an     *analyze.Analysis
 	image  source.NewImage
 	merges map[int]*analyze.Merge // by layer of the new image
-	old    []int                  // by layer of the new image: which it was; -1 for one that is put together
+	old    []int                  // by layer of the new image: the old layer; -1 for a merged one
 
 	before, after analyze.PlanFigures
 	unshared      int64
 }
 
-// newSquashJob decides which layers are merged.
+// newSquashJob decides which layers to merge.
 func newSquashJob(ctx context.Context, an *analyze.Analysis, s *squash) (*squashJob, error) {
 	layers := an.Image.Layers
 	from, to := s.from, s.up
@@ -182,7 +182,7 @@ func newSquashJob(ctx context.Context, an *analyze.Analysis, s *squash) (*squash
 	return j, nil
 }
 
-// write writes the image where it is to go, and verifies it first.
+// write verifies the image, and writes it to its destination.
 func (j *squashJob) write(ctx context.Context, stdout io.Writer, s *squash, opts source.Options) error {
 	return s.to.write(ctx, stdout, &j.image, s.force, opts, j.verify)
 }
@@ -238,7 +238,7 @@ func (j *squashJob) unchanged(ctx context.Context) error {
 	return nil
 }
 
-// summary says what came of it.
+// summary describes the result.
 func (j *squashJob) summary(output string) string {
 	s := j.image.Squash
 	if s == nil {

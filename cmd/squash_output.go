@@ -15,19 +15,19 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// newImageKind is a form in which an image is written. To add one, add a row.
+// newImageKind is a form of output for an image. To add one, add a row.
 type newImageKind struct {
 	prefix string
 	takes  string
 	about  string
 
-	// One of these writes it.
+	// One of these functions writes the image.
 	archive func(*source.NewImage, context.Context, *os.File) error           // to one file
 	folder  func(*source.NewImage, context.Context, string) error             // to a folder
-	push    func(_ context.Context, dir, name string, _ source.Options) error // from a layout to a name elsewhere
+	push    func(_ context.Context, dir, name string, _ source.Options) error // from a layout to a registry
 }
 
-// newImageKinds are the forms; what has no prefix is the first.
+// newImageKinds returns the forms. The first one is that of an output without a prefix.
 func newImageKinds() []newImageKind {
 	return []newImageKind{
 		{prefix: "docker-archive:", takes: "FILE", about: "an archive as docker save writes it, with plain layers; you can leave out the prefix", archive: (*source.NewImage).WriteDockerArchive},
@@ -46,7 +46,7 @@ func newImageHelp() string {
 	return b.String()
 }
 
-// newImageOutput is where an image is to be written.
+// newImageOutput is the destination of an image.
 type newImageOutput struct {
 	kind newImageKind
 	file string // of an archive; else ""
@@ -54,7 +54,7 @@ type newImageOutput struct {
 	name string // in a registry; else ""
 }
 
-// parseNewImage reads what -o says.
+// parseNewImage parses the value of -o.
 func parseNewImage(text string) (newImageOutput, error) {
 	kinds := newImageKinds()
 	out := newImageOutput{kind: kinds[0]}
@@ -112,7 +112,7 @@ func (o *newImageOutput) free(ctx context.Context, force bool, opts source.Optio
 	return nil
 }
 
-// verifier looks at an image that was written, before anybody else can.
+// verifier checks a written image before anyone else can see it.
 type verifier func(context.Context, *source.Image) error
 
 // write writes the image. It appears only when complete and verified.
@@ -142,7 +142,7 @@ func (o *newImageOutput) write(ctx context.Context, stdout io.Writer, n *source.
 	if err != nil {
 		return reason(err)
 	}
-	defer func() { _ = d.Discard() }() // nothing can be done about it
+	defer func() { _ = d.Discard() }() // nothing else can be done
 	if err := o.archive(ctx, n, d.File, verify); err != nil {
 		return err
 	}
@@ -190,8 +190,7 @@ func (o *newImageOutput) through(ctx context.Context, stdout io.Writer, n *sourc
 	return errors.Join(err, out.Close())
 }
 
-// writeFolder writes a layout beside where it is to be, and gives it its name when it is
-// verified.
+// writeFolder writes a layout next to its destination, and renames it once it is verified.
 func (o *newImageOutput) writeFolder(ctx context.Context, n *source.NewImage, verify verifier) (err error) {
 	dir := filepath.Clean(o.dir)
 	temp := filepath.Join(filepath.Dir(dir), ".peel-"+rand.Text()+".tmp")

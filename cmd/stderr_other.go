@@ -4,5 +4,5 @@ package cmd
 
 import "os"
 
-// holdStderr does nothing: here, standard error cannot be put aside.
+// holdStderr does nothing: this system can't redirect standard error.
 func holdStderr(*os.File) (release func()) { return func() {} }

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxHeld is how many bytes of output to standard error are stored while the screen is on, and
-// shown afterwards: the last ones.
+// maxHeld is how many bytes of output to standard error, the last ones, are stored while the screen
+// is on, and shown afterwards.
 const maxHeld = 64 << 10
 
 // holdStderr keeps output to standard error, from any part of the program, off the screen on the
@@ -35,7 +35,7 @@ func holdStderr(stderr *os.File) (release func()) {
 		_, _, _ = r.Close(), w.Close(), terminal.Close() // nothing was written
 		return func() {}
 	}
-	_ = w.Close() // the copy is there
+	_ = w.Close() // fd is a copy of it
 	_ = debug.SetCrashOutput(terminal, debug.CrashOptions{})
 
 	var held tail
@@ -44,7 +44,7 @@ func holdStderr(stderr *os.File) (release func()) {
 	return func() {
 		_ = unix.Dup2(own, fd)
 		_ = debug.SetCrashOutput(nil, debug.CrashOptions{})
-		// The pipe has ended, unless a program that was started has it as well.
+		// The pipe has ended, unless a program that was started also has it open.
 		_ = r.SetReadDeadline(time.Now().Add(time.Second / 10))
 		reading.Wait()
 		_, _ = terminal.Write(held.b)
@@ -52,7 +52,7 @@ func holdStderr(stderr *os.File) (release func()) {
 	}
 }
 
-// tail holds the last maxHeld bytes that are written to it, at least.
+// tail holds at least the last maxHeld bytes that are written to it.
 type tail struct{ b []byte }
 
 func (t *tail) Write(p []byte) (int, error) {

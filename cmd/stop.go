@@ -63,7 +63,7 @@ func (i *interrupts) leave() (takeBack func()) {
 	return func() {
 		flush := make(chan os.Signal, 1)
 		signal.Notify(flush, os.Interrupt)
-		signal.Stop(flush) // which waits for what is on its way
+		signal.Stop(flush) // Stop waits for signals that are on their way
 		signal.Notify(i.taken, os.Interrupt)
 		signal.Stop(left)
 	}
@@ -87,7 +87,7 @@ func await(ctx context.Context, ended <-chan int, over <-chan struct{}, abandon 
 	return abandon()
 }
 
-// within runs f and waits for it, but not longer than so long.
+// within runs f and waits for it, but no longer than most.
 func within(most time.Duration, f func()) {
 	done := make(chan struct{})
 	go func() {

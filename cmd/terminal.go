@@ -23,7 +23,7 @@ func terminal(stream any) (*os.File, bool) {
 	return f, true
 }
 
-// terminalWidth returns a terminal's columns, 80 if it does not say.
+// terminalWidth returns a terminal's columns, or 80 if it doesn't say.
 func terminalWidth(f *os.File) int {
 	w, _, err := term.GetSize(f.Fd())
 	if err != nil || w <= 0 {
@@ -32,8 +32,8 @@ func terminalWidth(f *os.File) int {
 	return w
 }
 
-// layout is how text is laid out where it goes: on a terminal, lines end at its edge;
-// elsewhere nothing is cut off, and prose is wrapped at COLUMNS, or at 80.
+// layout returns the layout of text for its destination: on a terminal, lines end at its edge;
+// elsewhere, nothing is cut off, and prose is wrapped at COLUMNS or 80.
 func (a *app) layout(to output) report.Layout {
 	wide, _ := strconv.Atoi(os.Getenv("COLUMNS"))
 	wide = min(max(wide, 0), maxColumns)
@@ -44,11 +44,10 @@ func (a *app) layout(to output) report.Layout {
 	return report.Layout{Columns: cmp.Or(wide, min(terminalWidth(tty), maxColumns)), Cut: true}
 }
 
-// maxColumns bounds the width of text: lines that are longer are hard to read.
+// maxColumns bounds the width of text: longer lines are hard to read.
 const maxColumns = 1000
 
-// A restorer gives a terminal back as it was, for a program that ends without
-// waiting for what is on it.
+// A restorer restores a terminal, for a program that ends without waiting for the screen on it.
 type restorer struct {
 	mu  sync.Mutex
 	act func() // nil if nothing is on a terminal
@@ -75,11 +74,11 @@ func (r *restorer) restore() {
 // cursor, colours.
 const leaveScreen = "\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2026l\x1b[<u\x1b[>4;0m\x1b[?1049l\x1b[?25h\x1b[0m"
 
-// screenRestorer returns what restores a terminal that a screen is about to use.
+// screenRestorer returns a function that restores a terminal, which a screen is about to use.
 func screenRestorer(tty *os.File, out io.Writer) func() {
 	state, err := term.GetState(tty.Fd())
 	return func() {
-		_, _ = io.WriteString(out, leaveScreen) // nobody is left to be told
+		_, _ = io.WriteString(out, leaveScreen) // nobody is left to tell
 		if err == nil {
 			_ = term.Restore(tty.Fd(), state)
 		}

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lostAfter is how long it takes at most to see that the terminal is gone.
+// lostAfter is the maximum time until peel notices that the terminal is gone.
 const lostAfter = 500 * time.Millisecond
 
 // waitLost waits until the other side of a terminal is gone, or ctx ends. It

@@ -10,7 +10,7 @@ import (
 	"github.com/peelhq/peel/internal/alike"
 )
 
-// choice is a flag that takes one of a few words, "" if it is not given.
+// choice is a flag that takes one of a few words; "" if it isn't given.
 type choice struct {
 	what  string // what a word is, for messages: "engine"
 	words []string
@@ -31,7 +31,7 @@ func (c *choice) Set(s string) error {
 
 func (c *choice) Type() string { return strings.Join(c.words, "|") }
 
-// unknownWord is the error of a word that is none of those that there are.
+// unknownWord returns the error for a word that isn't one of words.
 func unknownWord(what, word string, words []string) error {
 	meant := alike.Meant(words, word)
 	if meant != "" {

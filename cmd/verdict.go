@@ -39,12 +39,12 @@ func verdictsUntilWriteFails(form func(io.Writer, ...*report.Verdict) error) fun
 // checkFormNames are their names, the one without -f first.
 var checkFormNames = []string{"text", "json", "junit", "sarif", "markdown", "html", "github", "gitlab"}
 
-// forRepository are the forms whose readers look up the Dockerfile in the
-// repository: they want its name from there, wherever peel runs.
+// forRepository are the forms whose readers look up the Dockerfile in the repository: they need its
+// path there, no matter where peel runs.
 var forRepository = map[string]bool{"github": true, "gitlab": true, "sarif": true}
 
-// writeVerdicts writes what a check has found in every form that is asked for,
-// and, for GitHub, adds it to the summary of the step.
+// writeVerdicts writes the results of a check in every requested form, and, for GitHub, adds them
+// to the summary of the step.
 func (a *app) writeVerdicts(ctx context.Context, outs []output, verdicts []*report.Verdict) error {
 	root := repositoryRoot()
 	err := a.writeOutputs(ctx, outs, func(to output, w io.Writer) error {
@@ -85,8 +85,8 @@ func (a *app) coloured() bool {
 	return os.Getenv("NO_COLOR") == "" && colorprofile.Detect(a.stdout, os.Environ()) > colorprofile.Ascii
 }
 
-// summaryLimit is GitHub's maximum size for the summary of a step in bytes; it shows nothing of a
-// longer file.
+// summaryLimit is GitHub's maximum size for the summary of a step in bytes; it doesn't show a
+// longer file at all.
 const summaryLimit = 1 << 20
 
 // addSummary appends the verdicts to the file that GitHub shows as the summary of
@@ -124,8 +124,8 @@ func repositoryRoot() string {
 	return ""
 }
 
-// fromRepository returns an outcome whose lines name files as seen from the
-// repository's root. One that lies elsewhere keeps its name.
+// fromRepository returns an outcome whose lines name files as seen from the repository's root. A
+// file that is elsewhere keeps its name.
 func fromRepository(o *analyze.Outcome, root string) *analyze.Outcome {
 	if root == "" {
 		return o

@@ -9,8 +9,8 @@ import (
 // -X github.com/peelhq/peel/cmd.release=1.2.3
 var release string
 
-// version returns the program's version and the commit it was built from, as
-// far as they are known: a release's from the linker, else the module's.
+// version returns the program's version and the commit it was built from, as far as known: a
+// release's from the linker, else the module's.
 func version() (version, commit string) {
 	version = release
 	info, ok := debug.ReadBuildInfo()

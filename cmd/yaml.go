@@ -20,7 +20,7 @@ type lineError struct {
 	line int    // from 1; 0 if it is unknown
 	file string // "" for the one that is being read
 	err  error
-	done bool // it says where already
+	done bool // err already says where
 }
 
 func (e *lineError) Error() string { return e.err.Error() }
@@ -31,8 +31,8 @@ func at(n *yaml.Node, format string, args ...any) error {
 	return &lineError{line: n.Line, err: fmt.Errorf(format, args...)}
 }
 
-// located returns err beginning with the file and the line that it is about, which
-// it may say itself.
+// located returns err with the file and the line that it is about at its beginning, unless it
+// already says them.
 func located(err error, file string) error {
 	where := (*lineError)(nil)
 	switch {
