@@ -30,7 +30,7 @@ type Actions struct {
 	ExportFiles func(ctx context.Context, a *analyze.Analysis, listed []analyze.Version, file string) (string, error)
 	ExportWaste func(ctx context.Context, a *analyze.Analysis, listed analyze.WasteRows, file string) (string, error)
 
-	// Patch returns the change of a Dockerfile to text as a patch for people and git, with want
+	// Patch returns the change from a Dockerfile to text as a patch for people and git, with want
 	// hunks if possible. WritePatch writes one to a file; without force it returns an ExistsError
 	// if the file exists. Patch may be called from any goroutine.
 	Patch      func(file *dockerfile.File, text []byte, want int) (string, error)
@@ -44,22 +44,22 @@ type Copy struct {
 	Remove  func()                          // removes the copy
 }
 
-// An Extraction says what is written where.
+// An Extraction says what to write, and where.
 type Extraction struct {
 	Taken []Taken // at least one
 	Dir   string
 	Force bool // replace existing files
 }
 
-// Taken is a path that is written, and as of when.
+// Taken is a path to write, and the layer at which to read it.
 type Taken struct {
 	Node  analyze.NodeID
 	Layer int
 	Alone bool // the content of that layer alone; otherwise the union after it
 }
 
-// An ExistsError says that files were not written because they exist; the screen then asks
-// whether to replace them. Said tells what was written and what was not.
+// An ExistsError says that files were not written because they exist; the screen then asks whether
+// to replace them. Said says what was written and what was not.
 type ExistsError struct{ Said string }
 
 func (e *ExistsError) Error() string { return e.Said }

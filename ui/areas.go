@@ -6,7 +6,7 @@ const (
 	minHeight = 10
 )
 
-// A rect is a part of the screen. The zero rect is one that is not there.
+// A rect is a part of the screen. The zero rect is no part at all.
 type rect struct{ x, y, w, h int }
 
 func (r rect) empty() bool       { return r.w <= 0 || r.h <= 0 }

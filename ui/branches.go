@@ -9,13 +9,13 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// Where the bytes are: the branches of a tree with most of its bytes are opened, largest first. A
-// branch stays closed if opening it would push a row off the screen that has at least half the
-// bytes of the largest row in the branch.
+// To show where the bytes are, the branches of a tree that have most of its bytes are opened,
+// largest first. A branch stays closed if opening it would push a row off the screen that has at
+// least half the bytes of the largest row in the branch.
 
-// A branchTree is a tree of directories, as a list shows it: the largest first.
+// A branchTree is a tree of directories, in the order of a list: the largest first.
 type branchTree interface {
-	// row returns the row of which head is the first node.
+	// row returns the row whose first node is head.
 	row(head analyze.NodeID) row
 
 	// each calls f with the first node of each row in a directory, and its bytes.
@@ -26,8 +26,8 @@ type branchTree interface {
 type branch struct {
 	row
 	bytes int64
-	large []*branch // rows in it that hold much too, the largest first; nil until it is looked into
-	rest  int       // how many other rows there are in it
+	large []*branch // rows in it that also hold much, the largest first; nil until they are read
+	rest  int       // number of other rows in it
 	open  bool
 }
 
@@ -89,8 +89,8 @@ func withKids(all []*branch) []*branch {
 	return out
 }
 
-// last returns the number of rows in b up to the last one with at least this many bytes, and the
-// number of all rows.
+// last returns the number of rows in b up to the last one that has at least this many bytes, and
+// the number of all rows.
 func (b *branch) last(bytes int64) (last, all int) {
 	for _, k := range b.large {
 		all++
@@ -135,7 +135,7 @@ func (v viewBranches) each(dir analyze.NodeID, f func(analyze.NodeID, int64)) {
 	}
 }
 
-// mapBranches are those of the map: directories alone.
+// mapBranches are those of the map: only directories.
 type mapBranches struct{ rows *mapRowMaker }
 
 func (b mapBranches) row(head analyze.NodeID) row { return b.rows.row(head, 0) }

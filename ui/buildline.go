@@ -32,7 +32,7 @@ func (lk *look) buildLines(at *dockerfile.Line) string {
 	return text
 }
 
-// lineNumber is the number of a step's first line, "" if that is not known.
+// lineNumber is the number of a step's first line, or "" if it is unknown.
 func lineNumber(at *dockerfile.Line) string {
 	if at == nil {
 		return ""
@@ -44,7 +44,7 @@ func lineNumber(at *dockerfile.Line) string {
 	return n
 }
 
-// lineWidth returns how many columns the numbers of lines take; 0 if none is known.
+// lineWidth returns how many columns line numbers take; 0 if no line is known.
 func lineWidth(lines []*dockerfile.Line) int {
 	n := 0
 	for _, at := range lines {

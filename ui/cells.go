@@ -11,14 +11,14 @@ import (
 	"github.com/peelhq/peel/internal/clean"
 )
 
-// tabWidth is how far apart the stops of a text's tabs are, in columns.
+// tabWidth is the distance between tab stops, in columns.
 const tabWidth = 8
 
 // A cell is what one character of a text takes on the screen.
 type cell struct {
 	from, to int    // bytes of the text
-	show     string // clean; as many blanks as there are columns for a tab
-	col, w   int    // the first of its columns, and how many
+	show     string // clean; for a tab, one blank for each of its columns
+	col, w   int    // its first column, and the number of its columns
 	raw      bool   // it stands for something that cannot be shown
 }
 
@@ -77,12 +77,11 @@ var asciiText = func() string {
 // are common in file contents; in a name they would make two names look alike.
 var selectors = strings.NewReplacer("\ufe0e", "", "\ufe0f", "")
 
-// shown returns what is shown for a character of w columns, and whether that is
-// an escape.
+// shown returns the text to show for a character of w columns, and whether that is an escape.
 func (t cleaner) shown(s string, w int) (show string, raw bool) {
 	first, _ := utf8.DecodeRuneInString(s)
 	fit := w > 0 && !unicode.Is(unicode.M, first) && clean.Text(selectors.Replace(s)) == selectors.Replace(s) && len(s) < maxCluster-utf8.UTFMax
-	// Some letters stand on, or under, whatever is beside them.
+	// Some letters are drawn above or below their neighbours.
 	if fit && t.narrow(s) == s && width("a"+s+"a") == w+2 {
 		return s, false
 	}
@@ -110,8 +109,8 @@ func (t cleaner) textWidth(text []byte, most int) int {
 	return min(w, most)
 }
 
-// folds returns where a text is broken to be shown on w columns: for each line
-// the byte that it begins with, and the columns before that.
+// folds returns where to break a text for w columns: for each line, the byte that it begins with,
+// and the columns before that byte.
 func (t cleaner) folds(text []byte, w int) []fold {
 	out := []fold{{}}
 	t.cells(text, func(c cell) bool {
@@ -125,8 +124,8 @@ func (t cleaner) folds(text []byte, w int) []fold {
 
 type fold struct{ from, col int }
 
-// A paint says how the bytes of a text are drawn: the style of the byte at i, and
-// up to where that goes. Escapes have esc on top.
+// A paint says how to draw the bytes of a text: the style of the byte at i, and the end of that
+// style. Escapes also have esc.
 type paint func(i int) (st style, to int)
 
 // drawText draws a text from column x on, up to byte end, into all of l. If the
@@ -148,7 +147,7 @@ func (lk *look) drawText(l *line, text []byte, x, end int, more string, how pain
 			return true
 		}
 		show, w := c.show, c.w
-		if skip > 0 { // it begins to the left of what is shown
+		if skip > 0 { // it begins to the left of the visible part
 			w -= skip
 			show = blanks[:min(w, len(blanks))]
 			if c.raw && len(c.show) == c.w {

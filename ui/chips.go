@@ -7,8 +7,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// A chip is one thing that narrows or orders a list: a filter, an order, marks. The chips of a
-// list are in one line at its end, and each can be removed.
+// A chip is one thing that narrows or orders a list: a filter, an order, marks. The chips of a list
+// are in one line at its end. The user can remove each of them.
 type chip struct {
 	text string // clean
 	drop func() tea.Cmd
@@ -24,7 +24,7 @@ const (
 	chipsHeight = 8
 )
 
-// chipGap is how many columns stand between two chips.
+// chipGap is the number of columns between two chips.
 const chipGap = 1
 
 // chipsFit reports whether a list of w columns and h rows has a line for chips.
@@ -36,7 +36,7 @@ type fittedChip struct {
 	at, w int // its columns
 }
 
-// leastChip is how many columns of a chip's text are shown, unless it has fewer.
+// leastChip is the minimum number of columns of a chip's text, unless the text is shorter.
 const leastChip = 6
 
 // fitChips lays chips out on w columns, the first of which is blank, and returns how many don't
@@ -98,7 +98,7 @@ func (lk *look) clickChips(chips []chip, x, w int) tea.Cmd {
 	return nil
 }
 
-// chipTitle is what chips add to a title where they have no line of their own.
+// chipTitle returns what chips add to a title if they have no line of their own.
 func (lk *look) chipTitle(chips []chip) string {
 	var b strings.Builder
 	for _, c := range chips {
@@ -107,7 +107,7 @@ func (lk *look) chipTitle(chips []chip) string {
 	return b.String()
 }
 
-// dropChip removes the last of the chips that are shown.
+// dropChip removes the last chip.
 func (m *model) dropChip() tea.Cmd {
 	if c, ok := m.top().(chipper); ok {
 		if chips := c.chips(); len(chips) > 0 {

@@ -21,7 +21,7 @@ type commander interface {
 	command() (args []string, err error)
 }
 
-// copyCommand copies the command that prints what is shown.
+// copyCommand copies the command that prints what the screen shows.
 func (m *model) copyCommand() tea.Cmd {
 	if m.a == nil {
 		return m.say("no image is open")
@@ -46,7 +46,7 @@ func (m *model) copyCommand() tea.Cmd {
 	if m.ref == "" {
 		return m.say("no command can read this image again: it came from standard input")
 	}
-	args := []string{"report"} // the only command with something of every view
+	args := []string{"report"} // the only command that covers every view
 	c, ok := m.top().(commander)
 	if f, framed := m.top().(*framed); framed {
 		c, ok = f.page.(commander)
@@ -83,8 +83,8 @@ func (m *model) copyWords(words []string) tea.Cmd {
 	return tea.Batch(tea.SetClipboard(text), m.say("command copied, if the terminal allows it: "+m.lk.line(text)))
 }
 
-// flagsOf returns the flags among arguments, which are written as one word each, and
-// operandsOf the others.
+// flagsOf returns the flags among arguments, each of which is one word. operandsOf returns the
+// others.
 func flagsOf(args []string) []string {
 	return slices.DeleteFunc(slices.Clone(args), func(s string) bool { return !strings.HasPrefix(s, "-") })
 }
@@ -127,7 +127,7 @@ func shellWord(w string) string {
 	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 }
 
-// rawWord writes a word that holds bytes that cannot be shown.
+// rawWord writes a word with bytes that can't be shown.
 func rawWord(w string) string {
 	var b strings.Builder
 	b.WriteString("$'")
@@ -149,8 +149,7 @@ func rawWord(w string) string {
 	return b.String()
 }
 
-// command is that of the files: what peel ls lists of the same layer and filter, or
-// for the history what peel log tells.
+// command returns peel ls with the same layer and filter, or, for the history, peel log.
 func (e *explorer) command() ([]string, error) {
 	f := &e.files
 	n, ok := f.current()
@@ -191,7 +190,7 @@ func (e *explorer) command() ([]string, error) {
 	return args, nil
 }
 
-// command is what prints a file that is viewed.
+// command returns the command that prints the viewed file.
 func (p *viewer) command() ([]string, error) {
 	if p.raw != nil {
 		return nil, errors.New("no command prints this")
@@ -202,11 +201,11 @@ func (p *viewer) command() ([]string, error) {
 	return []string{"cat", p.a.Tree.Path(p.v.Node()), fmt.Sprintf("--layer=%d", p.v.Layer())}, nil
 }
 
-// command is what lists the packages in the same order, if that is one of peel's.
+// command returns the command that lists the packages in the same order, if it has that order.
 func (p *packages) command() ([]string, error) { //nolint:unparam // as every commander
 	args := []string{"packages"}
 	by, back := p.order.base()
-	if by != packagesByVersions { // which the command does not have
+	if by != packagesByVersions { // which the command doesn't have
 		args = append(args, "--sort="+by.String())
 	}
 	if back {
@@ -215,7 +214,7 @@ func (p *packages) command() ([]string, error) { //nolint:unparam // as every co
 	return args, nil
 }
 
-// command is peel fix with the same choice, from the same Dockerfile.
+// command returns peel fix with the same choice and the same Dockerfile.
 func (p *fix) command() ([]string, error) { //nolint:unparam // as every commander
 	if p.grouped() != nil {
 		return []string{"report"}, nil

@@ -22,13 +22,13 @@ type comparison struct {
 
 	is, was analyze.Version
 	path    string    // clean
-	words   [2]string // what the older one's image is called, and the newer one's; "" if it is one
+	words   [2]string // names of the older and the newer version's image; "" if it is the same
 	wide    int
 	x       int // the column that the diff begins with
 	head    styledLines
 	done    int64          // bytes that have been compared
-	all     int64          // of how many
-	result  *compareResult // nil until it is there
+	all     int64          // all bytes to compare
+	result  *compareResult // nil until it is known
 	broken  string
 	reread  rereading
 }
@@ -64,7 +64,7 @@ func compareBoth(h host, v, was analyze.Version, name string, words [2]string) t
 	p.all = max(v.Size(), was.Size())
 	files := v.Kind() == analyze.TypeFile && was.Kind() == analyze.TypeFile
 	if !files {
-		p.result = &compareResult{} // there is nothing to read
+		p.result = &compareResult{} // nothing to read
 	}
 	h.open(p)
 	if !files {
@@ -160,8 +160,7 @@ func (p *comparison) render(l *line, i int) {
 	l.fill()
 }
 
-// line draws a line of the diff: its first column says what it is, and does not
-// move to the side.
+// line draws a line of the diff. Its first column, the sign, doesn't scroll sideways.
 func (p *comparison) line(l *line, text string) {
 	st := &p.lk.st
 	how, sign := st.text, " "
@@ -183,7 +182,7 @@ func (p *comparison) line(l *line, text string) {
 	p.lk.drawText(l, rest, p.x, min(len(rest), maxPiece), p.lk.sg.more, func(int) (style, int) { return how, len(rest) + 1 })
 }
 
-// make writes what stands above the diff.
+// make writes the lines above the diff.
 func (p *comparison) make() {
 	st, sg := &p.lk.st, &p.lk.sg
 	p.head = p.head[:0]
@@ -227,12 +226,12 @@ func (p *comparison) make() {
 	}
 }
 
-// sums tells what comparing the contents has given.
+// sums describes the result of comparing the contents.
 func (p *comparison) sums(row func(name, was, is string)) {
 	st, r := &p.lk.st, p.result
 	if p.wide >= 2*64+16 || r.wasSum == r.isSum {
 		row("sha256", r.wasSum, r.isSum)
-	} else { // one does not fit beside the other
+	} else { // they don't fit side by side
 		p.head.add(span{st.dim, "sha256  "}, span{st.text, r.isSum})
 		p.head.add(span{st.waste, fmt.Sprintf("%8s", p.lk.sg.was+" ")}, span{st.waste, r.wasSum})
 	}

@@ -29,8 +29,8 @@ type compareResult struct {
 	isSum, wasSum  string
 	first          int64    // the first byte that differs; -1 if none does
 	note           string   // why there is no diff
-	lines          []string // of the unified diff, without its head; each has a sign at its beginning
-	widest         int      // of them, about
+	lines          []string // of the unified diff, without its head; each begins with a sign
+	widest         int      // their approximate size
 	added, removed int
 }
 
@@ -96,7 +96,7 @@ func (c *compareJob) step(ctx context.Context) tea.Msg {
 	return compareDoneMsg{p: c.p, result: c.conclude()}
 }
 
-// readPart reads what there is of a content at off.
+// readPart reads a part of a content at off, which is shorter at its end.
 func readPart(ctx context.Context, c content, buf []byte, off int64) ([]byte, error) {
 	buf = buf[:max(min(int64(len(buf)), c.Size()-off), 0)]
 	if len(buf) == 0 {
@@ -106,7 +106,7 @@ func readPart(ctx context.Context, c content, buf []byte, off int64) ([]byte, er
 	return buf, err
 }
 
-// take takes in the next parts of both.
+// take processes the next parts of both.
 func (c *compareJob) take(is, was []byte) {
 	c.isSum.Write(is)
 	c.wasSum.Write(was)
@@ -170,7 +170,7 @@ func attributeNames(of ...map[string]string) []string {
 	return slices.Compact(names)
 }
 
-// compareStepMsg says how far a comparison has come.
+// compareStepMsg brings the progress of a comparison.
 type compareStepMsg struct{ c *compareJob }
 
 func (msg compareStepMsg) update() tea.Cmd {
@@ -183,7 +183,7 @@ func (msg compareStepMsg) update() tea.Cmd {
 // drop ends a comparison that is no longer needed.
 func (msg compareStepMsg) drop() { msg.c.end() }
 
-// compareDoneMsg brings what a comparison has given.
+// compareDoneMsg brings the result of a comparison.
 type compareDoneMsg struct {
 	p      *comparison
 	result *compareResult
@@ -193,7 +193,7 @@ type compareDoneMsg struct {
 func (msg compareDoneMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
 	p := msg.p
 	switch {
-	case p.ctx.Err() != nil: // nobody waits for it any more
+	case p.ctx.Err() != nil: // nobody waits for it anymore
 		return nil
 	case msg.err != nil:
 		p.broken = p.lk.line("cannot compare: " + redact.Text(msg.err.Error()))

@@ -35,7 +35,7 @@ func isText(head []byte, goes bool) bool {
 	return bad*20 <= all
 }
 
-// magics are what files begin with, and what those are.
+// magics are the first bytes of kinds of files.
 var magics = []struct{ head, description string }{
 	{"\x1f\x8b", "gzip"},
 	{"\x28\xb5\x2f\xfd", "zstd"},
@@ -61,7 +61,7 @@ var magics = []struct{ head, description string }{
 	{"\xde\x12\x04\x95", "message catalogue"},
 }
 
-// zipNames are the archives that are zip files by another name.
+// zipNames are kinds of archives that are zip files under another name.
 var zipNames = map[string]string{
 	".jar": "Java archive", ".war": "Java archive", ".whl": "Python wheel", ".egg": "Python egg", ".apk": "Android package",
 	".docx": "Word document", ".xlsx": "Excel document", ".nupkg": "NuGet package",
@@ -72,8 +72,8 @@ var (
 	interpreter = regexp.MustCompile(`^#![ \t]*([[:graph:]]+)(?:[ \t]+([[:graph:]]+))?`)
 )
 
-// describeContent says in a few words what a file is, by how it begins. The words are
-// peel's own but for an interpreter's name, which is plain ASCII.
+// describeContent says in a few words what a file is, from its first bytes. The words are peel's
+// own, except an interpreter's name, which is plain ASCII.
 func describeContent(head []byte, name string, d *document) string {
 	if d.Size() == 0 {
 		return "empty"
@@ -110,7 +110,7 @@ func describeContent(head []byte, name string, d *document) string {
 	return "binary"
 }
 
-// interpreterOf returns the name of the program that a script asks for.
+// interpreterOf returns the name of the program that a script's first line names.
 func interpreterOf(head []byte) (string, bool) {
 	m := interpreter.FindSubmatch(head[:min(len(head), 200)])
 	if m == nil {
@@ -123,7 +123,7 @@ func interpreterOf(head []byte) (string, bool) {
 	return program, true
 }
 
-// describeText says what a text is.
+// describeText says what kind of text a file is.
 func describeText(head []byte, d *document) string {
 	if name, ok := interpreterOf(head); ok {
 		return "script for " + cut(name, 20, "")

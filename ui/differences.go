@@ -8,8 +8,8 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// differences is the view of the differences between two images: their layers side by side on the
-// left, and on the right a tree of the paths that differ, with sizes then and now; below each,
+// differences is the view of the differences between two images: on the left, their layers side by
+// side, and on the right, a tree of the paths that differ, with old and new sizes; below each,
 // details of the selection.
 type differences struct {
 	h    host
@@ -18,27 +18,27 @@ type differences struct {
 	c    *compared
 
 	layout  layout
-	line    rect // of the chips; empty if there are none, or no room
-	divide  int  // columns of the left frame; 0: as the width has it
+	line    rect // of the chips; empty without chips, or without room
+	divide  int  // columns of the left frame; 0: depends on the width
 	divided bool // the divider between the frames is being dragged
 	focus   pane
 
 	layers list
 	tree   list
 	rows   *diffRows
-	anchor int32 // the node that the cursor is to be on
+	anchor int32 // the node for the cursor
 
 	request diffRequest
-	seq     int     // of the rows that were asked for last
-	busy    bool    // rows are being made
-	asked   *prompt // asks for a filter; nil unless it was asked
+	seq     int     // of the rows requested last
+	busy    bool    // rows are being computed
+	asked   *prompt // the prompt for a filter, or nil
 
-	text     string  // that was searched for
-	hits     []int32 // the nodes that hold it
-	hit      int     // of hits, the one that the cursor was put on last
+	text     string  // the text of the search
+	hits     []int32 // the nodes that contain it
+	hit      int     // index in hits of the last one that the cursor went to
 	searched int     // of the last search
-	finding  bool    // it is under way
-	seeking  *prompt // asks what to search for; nil unless it was asked
+	finding  bool    // a search is running
+	seeking  *prompt // the prompt for a search, or nil
 
 	layerDetail, pathDetail scroller
 	layerLines, pathLines   styledLines
@@ -47,7 +47,7 @@ type differences struct {
 	wideOf                  [2]int
 }
 
-// openDifferences is its row in the table of views of a comparison.
+// openDifferences opens the view, for the table of views of a comparison.
 func openDifferences(h host, p *pairing) body {
 	d := &differences{h: h, lk: h.look(), pair: p, c: p.shown, focus: filesPane, rows: p.shown.rows, layerOf: -1, pathOf: -1}
 	d.request = d.rows.made.clone()
@@ -95,8 +95,7 @@ func (p *differences) arrange(area rect) {
 	p.pathDetail.resize(len(p.pathLines), at(historyPane).h)
 }
 
-// chips are what the tree is narrowed to, how it is ordered if that is not how it
-// begins, and what was searched for.
+// chips returns the tree's filter, its order unless it is the initial one, and the search.
 func (p *differences) chips() []chip {
 	var out []chip
 	if p.request.order != diffByDifference {
@@ -128,7 +127,7 @@ func (p *differences) follow() {
 	}
 }
 
-// path is where the cursor is.
+// path returns the path under the cursor.
 func (p *differences) path() string {
 	r, ok := p.row()
 	if !ok {
@@ -143,7 +142,7 @@ func (p *differences) reveal(path string) tea.Cmd {
 	return p.rowsCmd()
 }
 
-// seek puts the cursor on a node, and opens the directories above it.
+// seek puts the cursor on a node, and opens its parent directories.
 func (p *differences) seek(node int32) tea.Cmd {
 	p.anchor = node
 	for i := p.c.tree.Parent(int(node)); i > 0; i = p.c.tree.Parent(i) {
@@ -152,7 +151,7 @@ func (p *differences) seek(node int32) tea.Cmd {
 	return p.rowsCmd()
 }
 
-// install shows rows that have been made.
+// install shows computed rows.
 func (p *differences) install(msg diffRowsMsg) {
 	p.busy = false
 	if msg.err != nil {

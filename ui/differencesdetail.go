@@ -9,7 +9,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// describeLayer writes all about the layer under the cursor, on w columns.
+// describeLayer writes the details of the layer under the cursor, on w columns.
 func (p *differences) describeLayer(w int) styledLines {
 	var out styledLines
 	if p.layers.cursor >= len(p.c.diff.Layers) {
@@ -42,7 +42,7 @@ func (p *differences) describeLayer(w int) styledLines {
 	return out
 }
 
-// describePath writes all about a node of the tree, on w columns.
+// describePath writes the details of a node of the tree, on w columns.
 func (p *differences) describePath(node int32, w int) styledLines {
 	var out styledLines
 	st, sg := &p.lk.st, &p.lk.sg

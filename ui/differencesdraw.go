@@ -8,7 +8,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// signedWidth is the widest that signedSize returns, in columns: "+1.23 GB".
+// signedWidth is the maximum width of signedSize's result, in columns: "+1.23 GB".
 const signedWidth = sizeWidth + 1
 
 // signedSize returns a difference in bytes with its sign, for people.
@@ -64,7 +64,7 @@ func (p *differences) title(at pane, w int) (left, right string) {
 	return p.treeTitle(w), "by " + by.String() + " " + sign
 }
 
-// treeTitle says on w columns how much differs, or what a filter leaves of it.
+// treeTitle says on w columns how much differs, or how much of that a filter leaves.
 func (p *differences) treeTitle(w int) string {
 	dot := " " + p.lk.sg.dot + " "
 	sum := p.rows.sizes(0)
@@ -83,7 +83,7 @@ func (p *differences) treeTitle(w int) string {
 	return "filter: " + cut(p.lk.line(p.rows.made.filter), max(w-width(left+dot)-8, 4), p.lk.sg.tail) + dot + left
 }
 
-// foot returns the text of a frame's lower border: what the signs mean.
+// foot returns the text of a frame's lower border: the meaning of the signs.
 func (p *differences) foot(f frame) string {
 	sg := &p.lk.sg
 	if f.upper != filesPane {
@@ -96,8 +96,8 @@ func (p *differences) foot(f frame) string {
 	return strings.Join(parts, "  ")
 }
 
-// layerChange is what became of a layer, as of a path: both images have it, both have
-// its step but not its content, or one has it alone.
+// layerChange is the change of a layer, in the terms for paths: both images have the layer, both
+// have its step but not its content, or only one has it.
 func layerChange(g *analyze.LayerGrowth) analyze.Change {
 	switch {
 	case g.Before < 0:
@@ -110,7 +110,7 @@ func layerChange(g *analyze.LayerGrowth) analyze.Change {
 	return analyze.Modified
 }
 
-// layerWords say that of a layer, in the words of the text form.
+// layerWords are the words for these changes, those of the text form.
 var layerWords = [...]string{
 	analyze.Added: "new: only the later image has it", analyze.Removed: "gone: only the earlier image has it",
 	analyze.Modified: "changed: the same step, another digest", analyze.Identical: "shared: both images have the same one",
@@ -124,7 +124,7 @@ func numberOf(k int) string {
 	return strconv.Itoa(k)
 }
 
-// layerStoredFrom is the width from which on what a layer stores has a column.
+// layerStoredFrom is the minimum width for a column with the bytes that a layer stores.
 const layerStoredFrom = 44
 
 // layerRow draws row i of the layers.
@@ -193,7 +193,7 @@ func (p *differences) growth(l *line, n int64) {
 	}
 }
 
-// stepOf is a layer's build step, clean: the later image's.
+// stepOf returns a layer's build step, clean: that of the later image.
 func (p *differences) stepOf(g *analyze.LayerGrowth) string {
 	if g.After >= 0 {
 		return p.c.commands[now][g.After]
@@ -201,13 +201,13 @@ func (p *differences) stepOf(g *analyze.LayerGrowth) string {
 	return p.c.commands[then][g.Before]
 }
 
-// diffColumns are the columns of the tree that there is room for.
+// diffColumns are the columns of the tree that fit.
 type diffColumns struct {
 	then, now bool
 	meter     meter
 }
 
-// diffName is how many columns the names have at least.
+// diffName is the minimum number of columns for names.
 const diffName = 16
 
 // columns chooses the columns for a pane w columns wide.
@@ -226,7 +226,7 @@ func (p *differences) columns(w int) diffColumns {
 	return c
 }
 
-// at returns the order that belongs to the name of a column at column x.
+// at returns the order for the column title at column x.
 func (c diffColumns) at(x int) (diffOrder, bool) {
 	x -= 3
 	if x < 0 {
@@ -292,7 +292,7 @@ func (p *differences) treeRow(l *line, i int) {
 	l.fill()
 }
 
-// sizes draws what a row's path takes, and how that has changed.
+// sizes draws the size of a row's path, and its change.
 func (p *differences) sizes(l *line, c diffColumns, r diffRow, change analyze.Change) {
 	st := &p.lk.st
 	s := p.rows.sizes(r.node)

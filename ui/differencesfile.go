@@ -6,7 +6,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// fileKey takes the keys about the path under the cursor.
+// fileKey handles the keys about the path under the cursor.
 func (p *differences) fileKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys := p.h.keys()
 	r, ok := p.row()
@@ -31,8 +31,7 @@ func (p *differences) fileKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, false
 }
 
-// sideOf returns the version of a path on a side, or on the other one if it is there
-// alone.
+// sideOf returns the version of a path on a side, or on the other side if only that has it.
 func (p *differences) sideOf(side int) (v *analyze.Version, of int) {
 	r, ok := p.row()
 	if !ok {
@@ -46,8 +45,8 @@ func (p *differences) sideOf(side int) (v *analyze.Version, of int) {
 	return both[side], side
 }
 
-// view opens a page on the file under the cursor as it is on a side; on the other one,
-// if it is there alone.
+// view opens a page on the file under the cursor, as it is on a side, or on the other side if only
+// that has it.
 func (p *differences) view(side int) tea.Cmd {
 	v, of := p.sideOf(side)
 	if v == nil {
@@ -83,8 +82,8 @@ func (p *differences) compare() tea.Cmd {
 	return compareBoth(p.pair.sideHost(p.h, now), *n.New, *n.Old, path, sideWords)
 }
 
-// extract asks where to, and writes what is under the cursor as it is now, or as it was
-// if it is removed.
+// extract asks for a directory, and writes the path under the cursor there: its new version, or, if
+// it was removed, the old one.
 func (p *differences) extract() tea.Cmd {
 	r, ok := p.row()
 	if !ok {

@@ -6,7 +6,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// findKey takes the keys of searches and filters.
+// findKey handles the keys of searches and filters.
 func (p *differences) findKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys := p.h.keys()
 	switch {
@@ -53,8 +53,7 @@ func (p *differences) askSearch() {
 	p.h.ask(q)
 }
 
-// found takes what a search has found, and goes to the first of it that is not before
-// the cursor.
+// found takes the results of a search, and goes to the first one that isn't before the cursor.
 func (p *differences) found(msg diffFoundMsg) tea.Cmd {
 	p.hits, p.hit, p.finding = msg.nodes, msg.first, false
 	if p.h.asking(p.seeking) {
@@ -69,7 +68,7 @@ func (p *differences) found(msg diffFoundMsg) tea.Cmd {
 	return p.seek(p.hits[p.hit])
 }
 
-// nextHit goes to the next path that holds what was searched for, or to the one before.
+// nextHit goes to the next path that contains the text of the search, or to the previous one.
 func (p *differences) nextHit(step int) tea.Cmd {
 	n := len(p.hits)
 	switch {
@@ -113,7 +112,7 @@ func (p *differences) askFilter() {
 	p.h.ask(q)
 }
 
-// filterBy has only what a filter leaves shown, all directories of it open.
+// filterBy shows only what a filter leaves, with all directories open.
 func (p *differences) filterBy(text string) tea.Cmd {
 	if p.request.filter == text {
 		return nil

@@ -15,7 +15,7 @@ func (p *differences) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, false
 }
 
-// shapeKey takes the keys that change how the panes show things.
+// shapeKey handles the keys that change how the panes show things.
 func (p *differences) shapeKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys := p.h.keys()
 	switch {
@@ -61,7 +61,7 @@ func (p *differences) moveDivider(x int) {
 	}
 }
 
-// openOrders shows what the tree can be ordered by.
+// openOrders shows the menu of the tree's orders.
 func (p *differences) openOrders() {
 	current, _ := p.request.order.base()
 	var items []menuItem

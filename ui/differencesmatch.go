@@ -11,13 +11,13 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// sumMatched computes the sums of what a filter leaves.
+// sumMatched computes the sums for what a filter leaves.
 func sumMatched(t *analyze.DiffTree, matched []bool) []diffSum {
 	sums := make([]diffSum, t.Len())
 	for i := t.Len() - 1; i >= 0; i-- {
 		if matched[i] {
 			sums[i].matched++
-			if t.End(i) == i+1 { // else what is below has the bytes
+			if t.End(i) == i+1 { // otherwise the bytes belong to what is below
 				sums[i].moved, sums[i].before, sums[i].after = t.Sizes(i)
 			}
 		}
@@ -32,9 +32,8 @@ func sumMatched(t *analyze.DiffTree, matched []bool) []diffSum {
 	return sums
 }
 
-// matchDiff returns which nodes a filter holds for. "change:" is about what became of
-// a path between the two images; all other terms are about what either image shows at
-// the path.
+// matchDiff returns which nodes match a filter. "change:" is about the change of a path between the
+// two images. All other terms are about what either image shows at the path.
 func matchDiff(ctx context.Context, c *compared, text string) ([]bool, error) {
 	changes, rest, err := splitChanges(text)
 	if err != nil {
@@ -69,7 +68,7 @@ func matchDiff(ctx context.Context, c *compared, text string) ([]bool, error) {
 	return matched, ctx.Err()
 }
 
-// A changeTerm is a term of a filter on what became of a path.
+// A changeTerm is a term of a filter on the change of a path.
 type changeTerm struct {
 	not  bool
 	want []analyze.Change
@@ -77,7 +76,7 @@ type changeTerm struct {
 
 func (t changeTerm) holds(c analyze.Change) bool { return slices.Contains(t.want, c) != t.not }
 
-// splitChanges takes the terms on changes out of a filter.
+// splitChanges separates the terms on changes from a filter.
 func splitChanges(text string) (changes []changeTerm, rest string, err error) {
 	var others []string
 	for word := range strings.FieldsSeq(text) {
@@ -103,15 +102,15 @@ func splitChanges(text string) (changes []changeTerm, rest string, err error) {
 	return changes, strings.Join(others, " "), nil
 }
 
-// diffChanges are what can become of a path that differs.
+// diffChanges are the possible changes of a path that differs.
 var diffChanges = [...]analyze.Change{analyze.Added, analyze.Removed, analyze.Modified, analyze.Metadata}
 
-// diffFoundMsg brings the nodes that hold a text.
+// diffFoundMsg brings the nodes that contain a text.
 type diffFoundMsg struct {
 	p     *differences
 	seq   int
 	nodes []int32 // in the order of the tree
-	first int     // of nodes, the first that is not before where the search began
+	first int     // index in nodes of the first one that isn't before the start of the search
 }
 
 func (msg diffFoundMsg) update() tea.Cmd {
@@ -121,8 +120,8 @@ func (msg diffFoundMsg) update() tea.Cmd {
 	return msg.p.found(msg)
 }
 
-// searchCmd finds the paths that hold a text, by one pass over the tree. The search
-// begins at a node.
+// searchCmd finds the paths that contain a text, in one pass over the tree. The search begins at a
+// node.
 func (p *differences) searchCmd(text string, from int32) tea.Cmd {
 	p.searched++
 	p.finding = true
@@ -147,7 +146,7 @@ func (p *differences) searchCmd(text string, from int32) tea.Cmd {
 			holds[i] = strings.Contains(name, text) && rows.shows(int32(i))
 		}
 		found := holds[from]
-		holds[from] = true // so that it is known what comes before it
+		holds[from] = true // to know which nodes come before it
 		msg.nodes = rows.inOrder(holds)
 		msg.first = max(slices.Index(msg.nodes, from), 0)
 		if !found && msg.first < len(msg.nodes) && msg.nodes[msg.first] == from {
@@ -159,10 +158,9 @@ func (p *differences) searchCmd(text string, from int32) tea.Cmd {
 	}
 }
 
-// inOrder returns some nodes as they stand among the rows when all directories are
-// open.
+// inOrder sorts nodes in the order that their rows have when all directories are open.
 func (r *diffRows) inOrder(wanted []bool) []int32 {
-	below := make([]int32, r.c.tree.Len()+1) // how many of them come before a node
+	below := make([]int32, r.c.tree.Len()+1) // the number of them before a node
 	for i, w := range wanted {
 		below[i+1] = below[i]
 		if w {

@@ -46,8 +46,8 @@ func (p *differences) wheel(x pane, n int) {
 	}
 }
 
-// click selects what is at column x and row y of a pane. A click on the selected
-// directory opens or closes it; the second click of two on a file does what enter does.
+// click selects the item at column x and row y of a pane. A click on the selected directory opens
+// or closes it. A double click on a file works like enter.
 func (p *differences) click(in pane, x, y int, twice bool) tea.Cmd {
 	switch in {
 	case layersPane, layerPane:

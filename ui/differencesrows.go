@@ -15,35 +15,35 @@ import (
 type diffOrder uint8
 
 const (
-	diffByDifference diffOrder = iota // what has grown or shrunk most
-	diffByNow                         // largest now
-	diffByThen                        // largest then
+	diffByDifference diffOrder = iota // the largest growth or shrinkage
+	diffByNow                         // the largest in the new image
+	diffByThen                        // the largest in the old image
 	diffByName
 	diffOrders
 
-	diffReversed diffOrder = 1 << 4 // is added to one of these for the other way round
+	diffReversed diffOrder = 1 << 4 // added to one of these to reverse it
 )
 
-// base returns the order without its direction, and whether that is the other one.
+// base returns the order without its direction, and whether it is reversed.
 func (o diffOrder) base() (by diffOrder, back bool) { return o &^ diffReversed, o&diffReversed != 0 }
 
 func (o diffOrder) String() string {
 	return [diffOrders]string{"growth", "now", "then", "name"}[o]
 }
 
-// text says in the menu what comes first.
+// text says, for the menu, what comes first.
 func (o diffOrder) text() string {
 	return [diffOrders]string{"difference in size, largest first", "size now, largest first", "size then, largest first", "name"}[o]
 }
 
-// A diffRequest is what of a comparison is to be shown.
+// A diffRequest says what to show of a comparison.
 type diffRequest struct {
 	order  diffOrder
 	opened opened // by index in the tree
 	filter string
 
-	filtered opened // the open directories while there is a filter
-	reveal   string // a path that is to be seen; "" for none
+	filtered opened // the open directories while a filter is on
+	reveal   string // a path to make visible, or ""
 }
 
 // open returns the directories that are open.
@@ -64,28 +64,28 @@ func (q *diffRequest) clone() diffRequest {
 // A diffRow is a line of the tree. A directory that contains only one other directory shares its
 // row.
 type diffRow struct {
-	head, node int32 // the first of them, and the last
+	head, node int32 // the first and the last of these directories
 	depth      int32
 	kids       bool
 }
 
-// A diffSum is what is below a node, itself among it, as far as a filter leaves it.
+// A diffSum is the sum of a node and everything below it that a filter leaves.
 type diffSum struct {
 	moved, before, after int64
 	matched              int32
 }
 
-// diffRows are the rows of the tree. They are made by a command, and not changed.
+// diffRows are the rows of the tree. A command computes them, and then they don't change.
 type diffRows struct {
 	c    *compared
 	made diffRequest
 	rows []diffRow
 	sums []diffSum // by node; nil without a filter
 
-	revealed int32 // the node of the path that was asked for; 0 without
+	revealed int32 // the node of the requested path; 0 without one
 }
 
-// sizes returns what node i has, and how much of it moved.
+// sizes returns the bytes of node i, and how many of them moved.
 func (r *diffRows) sizes(i int32) diffSum {
 	if r.sums != nil {
 		return r.sums[i]
@@ -97,8 +97,7 @@ func (r *diffRows) sizes(i int32) diffSum {
 // shows reports whether a filter leaves node i, or something below it.
 func (r *diffRows) shows(i int32) bool { return len(r.sums) == 0 || r.sums[i].matched > 0 }
 
-// find returns the row of node i, or of its nearest parent that has one. It passes over
-// all rows.
+// find returns the row of node i, or of its nearest parent that has one. It reads all rows.
 func (r *diffRows) find(i int32) int {
 	t := r.c.tree
 	at := 0
@@ -166,8 +165,8 @@ func movedBy(t *analyze.DiffTree, i int) int64 {
 	return moved
 }
 
-// makeDiffRows makes the rows that a request asks for. A filter takes a pass over the
-// nodes of both images. The error is that of the filter, or the context's.
+// makeDiffRows computes the rows for a request. A filter takes a pass over the nodes of both
+// images. The error is the filter's or the context's.
 func makeDiffRows(ctx context.Context, c *compared, q diffRequest) (*diffRows, error) {
 	r := &diffRows{c: c}
 	if q.filter != "" {
@@ -191,8 +190,8 @@ func makeDiffRows(ctx context.Context, c *compared, q diffRequest) (*diffRows, e
 	return r, ctx.Err()
 }
 
-// lookupDiff returns the node of a path, or of the nearest directory above it; 0 if
-// there is none but the root.
+// lookupDiff returns the node of a path, or of the nearest directory above it; 0 if that is the
+// root.
 func lookupDiff(t *analyze.DiffTree, path string) int32 {
 	at := 0
 	for name := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
@@ -274,7 +273,7 @@ func (r *diffRows) kids(i int32) []int32 {
 	return kids
 }
 
-// diffRowsMsg brings rows that were asked for.
+// diffRowsMsg brings requested rows.
 type diffRowsMsg struct {
 	p    *differences
 	seq  int
@@ -290,7 +289,7 @@ func (msg diffRowsMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
 	return nil
 }
 
-// rowsCmd has the rows made that are asked for now, with the cursor on the anchor.
+// rowsCmd computes the rows for the current request, with the cursor on the anchor.
 func (p *differences) rowsCmd() tea.Cmd {
 	p.seq++
 	p.busy = true

@@ -1,12 +1,12 @@
 // Package ui is the screen: a terminal program that shows what each layer of an image does to the
 // layers below it.
 //
-// There is one Bubble Tea model (model.go). It routes messages and holds what belongs to no view:
-// the terminal, the image being read, the footer, the way back. Between header and footer is a
-// body (page.go): one of the views of the image, which are rows of a table (views.go), or a page
+// There is one Bubble Tea model (model.go). It routes messages and holds what doesn't belong to a
+// view: the terminal, the image being read, the footer, the way back. Between header and footer is
+// a body (page.go): one of the views of the image, which are rows of a table (views.go), or a page
 // on top of them, such as a file, a comparison, the picker or the help. Bodies are plain structs
-// with methods. They see the model as a host (host.go), which does what they can't: show a
-// message, ask something, open a page, go elsewhere, run a task.
+// with methods. They see the model as a host (host.go), which does what they can't: show a message,
+// ask something, open a page, go elsewhere, run a task.
 //
 // A comparison of two images has its own views (pair.go): the differences (differences.go) and a
 // summary. Both images are read at the same time and kept open.

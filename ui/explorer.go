@@ -6,9 +6,8 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// explorer is the view of files by layer: panes for the layers and the details
-// of one of them on the left, for the files and the history of one of them on
-// the right.
+// explorer is the view of files by layer: on the left, panes for the layers and the details of one;
+// on the right, panes for the files and the history of one.
 type explorer struct {
 	h  host
 	lk *look
@@ -16,11 +15,11 @@ type explorer struct {
 
 	initial initial
 	layout  layout
-	line    rect // of the files' chips; empty if there are none, or no room
-	divide  int  // columns of the left frame; 0: as the width has it
+	line    rect // of the files' chips; empty without chips, or without room
+	divide  int  // columns of the left frame; 0: depends on the width
 	divided bool // the divider between the frames is being dragged
 	zoomed  bool // the pane with the focus has the whole screen
-	placed  bool // the cursor has been put where it begins
+	placed  bool // the cursor is in its initial place
 	focus   pane
 
 	layers  layers
@@ -32,11 +31,11 @@ type explorer struct {
 	from    int // the range's other end
 
 	search search
-	typed  *typedSearch // nil unless a search is being typed
-	filter *prompt      // that asks for a filter; nil unless it was asked
+	typed  *typedSearch // nil unless the user is typing a search
+	filter *prompt      // the prompt for a filter, or nil
 }
 
-// openExplorer is the explorer's row in the table of views.
+// openExplorer opens the explorer, for the table of views.
 func openExplorer(h host, s *snapshot) (body, tea.Cmd) {
 	e := &explorer{h: h, lk: h.look(), a: s.a, initial: s.initial, divide: s.initial.divide, focus: filesPane}
 	e.layers = newLayers(e.lk, s)
@@ -66,21 +65,21 @@ func (e *explorer) adopt(s *snapshot) tea.Cmd {
 	}
 	var refind tea.Cmd
 	if !sameTree {
-		e.files.cache = nil // its views are of another tree
+		e.files.cache = nil // its views belong to another tree
 		refind = e.refindCmd()
 	}
 	return tea.Batch(refind, e.files.ask())
 }
 
-// restyle has the texts that hold styles made anew.
+// restyle recreates the texts that contain styles.
 func (e *explorer) restyle() { e.layer.wide, e.history.wide = 0, 0 }
 
-// waits reports whether keys are to wait for what a command is at.
+// waits reports whether keys must wait for a running command.
 func (e *explorer) waits() bool {
 	return e.search.busy || e.files.busy && e.focus != layersPane
 }
 
-// arrange lays the panes out, and has them follow what is selected.
+// arrange lays out the panes, and makes them follow the selection.
 func (e *explorer) arrange(area rect) {
 	lay := arrange
 	if e.preview.on {
@@ -96,7 +95,7 @@ func (e *explorer) arrange(area rect) {
 	}
 	e.placeChips()
 	at := func(p pane) rect { return e.layout.panes[p] }
-	page := func(p pane, now int) int { // what is not on the screen stays as it was
+	page := func(p pane, now int) int { // what isn't on the screen doesn't change
 		if at(p).empty() {
 			return now
 		}
@@ -159,7 +158,7 @@ func (e *explorer) follow() tea.Cmd {
 	return e.files.ask()
 }
 
-// showRows shows rows that have been made.
+// showRows shows computed rows.
 func (e *explorer) showRows(msg rowsMsg) tea.Cmd {
 	cmd := e.files.install(msg)
 	e.filterChanged()
@@ -195,7 +194,7 @@ func (e *explorer) goTo(s explorerLocation) tea.Cmd {
 	return e.reveal(s.node)
 }
 
-// reveal puts the cursor on a node, and opens the directories above it.
+// reveal puts the cursor on a node, and opens its parent directories.
 func (e *explorer) reveal(node analyze.NodeID) tea.Cmd {
 	t := e.a.Tree
 	e.files.anchor, e.files.roomy = node, true

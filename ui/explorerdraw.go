@@ -32,8 +32,8 @@ func (e *explorer) paneRow(l *line, p pane, i int) {
 	}
 }
 
-// title returns what stands at the left and at the right of a pane's upper
-// border, the left part cut to w columns.
+// title returns the left and right part of a pane's upper border. The left part is cut to w
+// columns.
 func (e *explorer) title(p pane, w int) (string, string) {
 	switch p {
 	case layersPane:
@@ -50,8 +50,7 @@ func (e *explorer) title(p pane, w int) (string, string) {
 	return e.history.title(w - width(aside)), aside
 }
 
-// foot returns what stands in a frame's lower border: for the files, what the
-// signs mean.
+// foot returns the text of a frame's lower border: for the files, the meaning of the signs.
 func (e *explorer) foot(f frame) string {
 	sg := &e.lk.sg
 	if f.upper != filesPane {

@@ -23,7 +23,7 @@ func (e *explorer) takeKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, false
 }
 
-// layerKey takes the keys that choose a layer, a mode, or a file to look at.
+// layerKey handles the keys that choose a layer, a mode, or a file to view.
 func (e *explorer) layerKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys := e.h.keys()
 	switch {
@@ -52,10 +52,10 @@ func (e *explorer) layerKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, false
 }
 
-// ownKey takes the keys of the reader's own commands.
+// ownKey handles the keys of the user's own commands.
 func (e *explorer) ownKey(k tea.KeyPressMsg) (tea.Cmd, bool) { return ownKey(e.h, k, e.chosen) }
 
-// shapeKey takes the keys that change how the panes show things.
+// shapeKey handles the keys that change how the panes show things.
 func (e *explorer) shapeKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys := e.h.keys()
 	switch {
@@ -91,7 +91,7 @@ func (e *explorer) shapeKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, true
 }
 
-// findKey takes the keys of searches and filters.
+// findKey handles the keys of searches and filters.
 func (e *explorer) findKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys := e.h.keys()
 	switch {
@@ -113,8 +113,7 @@ func (e *explorer) findKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, true
 }
 
-// paneKey hands a key to the pane that has the focus, and reports whether that
-// wants it.
+// paneKey passes a key to the pane that has the focus, and reports whether the pane handled it.
 func (e *explorer) paneKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys := e.h.keys()
 	switch e.focus {
@@ -157,8 +156,8 @@ func (e *explorer) moveDivider(x int) {
 	}
 }
 
-// jumpToItem goes to what the cursor of the history is on: the layer of a
-// version, or a path that is wasted below.
+// jumpToItem goes to the item under the history's cursor: the layer of a version, or a path below
+// that wastes bytes.
 func (e *explorer) jumpToItem() tea.Cmd {
 	it, ok := e.history.item()
 	if !ok {
@@ -169,13 +168,13 @@ func (e *explorer) jumpToItem() tea.Cmd {
 	}
 	mode := analyze.Union
 	if it.version.Change() == analyze.Removed || it.version.Duplicate() {
-		mode = analyze.Alone // the union does not show it
+		mode = analyze.Alone // the union doesn't show it
 	}
 	return e.h.jump(e.history.node, it.version.Layer(), mode)
 }
 
-// onFile reports whether the cursor of the files is on something that has nothing
-// below it, and is no directory.
+// onFile reports whether the cursor of the files is on something that isn't a directory and has
+// nothing below it.
 func (e *explorer) onFile() bool {
 	f := &e.files
 	if f.cursor >= f.rows.len() {
@@ -185,8 +184,8 @@ func (e *explorer) onFile() bool {
 	return !r.kids && !isDir(f.view, r.node)
 }
 
-// nextMode goes round the modes of the files pane. A range begins with the
-// base image, so that it shows what was made of it.
+// nextMode cycles through the modes of the files pane. A range begins with the base image, so that
+// it shows what was built on it.
 func (e *explorer) nextMode(n int) {
 	const modes = int(analyze.Everything) + 1
 	e.setMode(analyze.Mode((int(e.mode) + n + modes) % modes))
@@ -198,12 +197,12 @@ func (e *explorer) setMode(mode analyze.Mode) {
 	}
 }
 
-// openOrders shows what the rows can be ordered by.
+// openOrders shows the menu of the rows' orders.
 func (e *explorer) openOrders() {
 	openOrderMenu(e.h, e.files.request.order, e.orderBy)
 }
 
-// openOrderMenu shows what the rows of directories can be ordered by.
+// openOrderMenu shows the menu of orders for the rows of directories.
 func openOrderMenu(h host, current order, orderBy func(order) tea.Cmd) {
 	now, _ := current.base()
 	var items []menuItem
@@ -240,7 +239,7 @@ func (e *explorer) scrollDetails(n int) {
 	}
 }
 
-// hints are those of the pane that has the focus.
+// hints returns the hints of the pane that has the focus.
 func (e *explorer) hints(k *keyMap) []hint { return paneHints(k, e.focus) }
 
 func paneHints(k *keyMap, focus pane) []hint {
@@ -263,7 +262,7 @@ func paneHints(k *keyMap, focus pane) []hint {
 
 func (e *explorer) groups(k *keyMap) []keyGroup { return explorerKeys(k) }
 
-// explorerKeys are the keys of the explorer, of all its panes.
+// explorerKeys returns the keys of all the explorer's panes.
 func explorerKeys(k *keyMap) []keyGroup {
 	return append([]keyGroup{
 		k.moving(),
@@ -278,8 +277,7 @@ func explorerKeys(k *keyMap) []keyGroup {
 	}, k.ownGroup()...)
 }
 
-// paneKeys are the keys that one pane of the explorer alone has; the others are
-// shared by all of them.
+// paneKeys returns the keys that only one pane of the explorer has. All panes share the others.
 func paneKeys(k *keyMap) map[string][]binding {
 	return map[string][]binding{
 		"layers":  {k.enter},

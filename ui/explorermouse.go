@@ -44,8 +44,8 @@ func (e *explorer) pressed(x, y int) tea.Cmd {
 	return e.click(p, x-in.x, y-in.y, e.h.doubleClick(x, y))
 }
 
-// clickBorder takes a click on a frame: the order in the title of the files opens
-// the menu of orders, the rest of that title leads to the next mode.
+// clickBorder handles a click on a frame: in the title of the files, the order opens the menu of
+// orders, and the rest leads to the next mode.
 func (e *explorer) clickBorder(x, y int) tea.Cmd {
 	for _, f := range e.layout.frames[:e.layout.count] {
 		if f.upper != filesPane || y != f.y || x <= f.x || x >= f.x+f.w-1 {
@@ -80,10 +80,9 @@ func (e *explorer) wheel(p pane, n int) tea.Cmd {
 	return nil
 }
 
-// click selects what is at column x and row y of pane p: a layer, a file, a
-// version, the layer of a strip's column, or the order of a column's title. A
-// click on the selected directory opens or closes it; a click on its sign does
-// so at once. A double click does what enter does.
+// click selects the item at column x and row y of pane p: a layer, a file, a version, the layer of
+// a strip's column, or the order of a column's title. A click on the selected directory opens or
+// closes it; a click on its sign does so at once. A double click works like enter.
 func (e *explorer) click(p pane, x, y int, twice bool) tea.Cmd {
 	switch p {
 	case layerPane:
@@ -126,7 +125,7 @@ func (e *explorer) clickFiles(x, y int, twice bool) tea.Cmd {
 	}
 	if y == 0 {
 		if by, ok := e.files.headAt(x, w); ok {
-			if by == e.files.request.order { // once more: the other way round
+			if by == e.files.request.order { // a second click reverses the order
 				by ^= reversed
 			}
 			return e.orderBy(by)

@@ -8,7 +8,7 @@ type factPage struct {
 	h     host
 	lk    *look
 	name  string
-	wide  int // columns that the lines were made for; 0: they are to be made anew
+	wide  int // columns that the lines were made for; 0: make them again
 	lines styledLines
 
 	narrow narrowing
@@ -23,7 +23,7 @@ func (p *factPage) foot() string { return "" }
 
 func (p *factPage) chips() []chip { return p.narrow.chips(p.lk, p.remake) }
 
-// remake has the lines made anew.
+// remake makes the lines again.
 func (p *factPage) remake() tea.Cmd {
 	p.wide = 0
 	return nil
@@ -39,7 +39,7 @@ func (p *factPage) resize(w, h int) {
 	p.list.resize(len(p.lines), h)
 }
 
-// listKey takes a key that moves or narrows, and reports whether it is one.
+// listKey handles a key that moves or filters, and reports whether it did.
 func (p *factPage) listKey(k tea.KeyPressMsg) bool {
 	keys := p.h.keys()
 	switch {
@@ -55,7 +55,7 @@ func (p *factPage) listKey(k tea.KeyPressMsg) bool {
 	return true
 }
 
-// click scrolls, or selects the line in row y, and reports whether it did that.
+// click scrolls, or selects the line in row y. It reports whether it did one of these.
 func (p *factPage) click(msg tea.MouseMsg, y int) bool {
 	at := msg.Mouse()
 	switch msg.(type) {
