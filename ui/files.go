@@ -16,34 +16,34 @@ type files struct {
 	a    *analyze.Analysis
 	view *analyze.View // what the rows were made from
 	spec analyze.Spec
-	rows *rowList // nil until there are some
+	rows *rowList // nil until they exist
 	by   order
 
-	attrs choice // whether mode and owner are shown
+	attrs choice // whether to show mode and owner
 
 	request rowsRequest           // what to show; equal to what is shown when no job is running
 	seq     int                   // of the request
 	shown   int                   // the request that is shown
-	busy    bool                  // rows are being made
-	stop    context.CancelFunc    // gives up the rows that are being made
-	onRows  func(rowsMsg) tea.Cmd // takes the rows that have been made
+	busy    bool                  // rows are being computed
+	stop    context.CancelFunc    // cancels the computation of rows
+	onRows  func(rowsMsg) tea.Cmd // receives computed rows
 	cache   *viewCache
 
 	anchor  analyze.NodeID // the user's choice: the cursor is on it or on its nearest parent
-	roomy   bool           // the anchor is to have rows above it, where it is not in sight anyhow
-	jumped  bool           // the reader has asked for the anchor, and not only passed it
+	roomy   bool           // scroll so that the anchor has rows above it, unless it is visible anyway
+	jumped  bool           // the user chose the anchor, and didn't only pass it
 	marks   marks
-	chipped bool           // a line below the rows tells what narrows it
-	found   *analyze.Found // what is searched for, and stands out in names; nil if nothing is
+	chipped bool           // a line below the rows has chips
+	found   *analyze.Found // the search, whose matches are highlighted in names; nil without one
 }
 
-// choose puts the cursor on row i, by the reader's choice.
+// choose puts the cursor on row i, as the user's choice.
 func (f *files) choose(i int) {
 	f.to(i)
 	f.keep()
 }
 
-// keep makes the row under the cursor the reader's choice.
+// keep makes the row under the cursor the user's choice.
 func (f *files) keep() {
 	if n, ok := f.current(); ok {
 		f.anchor = n
@@ -58,8 +58,8 @@ func (f *files) current() (analyze.NodeID, bool) {
 	return f.rows.at(f.cursor).node, true
 }
 
-// shownVersion returns the version that the view shows of a node; of a removal, the
-// one that was removed.
+// shownVersion returns the version of a node that the view shows; for a removal, the removed
+// version.
 func (f *files) shownVersion(n analyze.NodeID) (analyze.Version, bool) {
 	v, ok := f.view.Version(n)
 	if ok && v.Change() == analyze.Removed {
@@ -70,7 +70,7 @@ func (f *files) shownVersion(n analyze.NodeID) (analyze.Version, bool) {
 	return v, ok
 }
 
-// ask has the rows made anew, after the request has changed.
+// ask computes the rows again, after a change of the request.
 func (f *files) ask() tea.Cmd {
 	f.seq++
 	return f.start()
@@ -84,7 +84,7 @@ func (f *files) start() tea.Cmd {
 	ctx, stop := context.WithCancel(f.ctx)
 	f.stop = stop
 	cmd := f.rowsCmd(ctx)
-	f.cache = nil // it is the command's by now
+	f.cache = nil // the command has the old one
 	return cmd
 }
 
@@ -111,7 +111,7 @@ func (f *files) install(msg rowsMsg) tea.Cmd {
 	}
 	f.request.elsewhere = msg.request.elsewhere
 	f.view, f.spec, f.by = msg.rows.view, msg.request.spec, msg.request.order
-	// The cursor stays where it is on the screen, as far as that goes.
+	// The cursor keeps its place on the screen, if possible.
 	above := f.cursor - f.top
 	i := f.rows.find(f.anchor)
 	if !f.roomy || i >= f.top && i < f.top+f.page && f.list.rows == f.rows.len() {
@@ -125,8 +125,7 @@ func (f *files) install(msg rowsMsg) tea.Cmd {
 	return f.start()
 }
 
-// key does what a key asks of this pane. The second result says whether the
-// key is one of its own.
+// key handles a key of this pane. The second result says whether the key is one.
 func (f *files) key(k *keyMap, press tea.KeyPressMsg) (tea.Cmd, bool) {
 	if f.list.key(k, press) {
 		f.keep()
@@ -174,7 +173,7 @@ func (f *files) flip(i int) tea.Cmd {
 	return f.ask()
 }
 
-// branches opens just the directories that hold the bytes, until the pane is full.
+// branches opens only the directories that hold most bytes, until the pane is full.
 func (f *files) branches() tea.Cmd {
 	f.request.screen, f.request.order = f.page, bySize
 	f.request.auto = false
@@ -188,7 +187,7 @@ func (f *files) all(open bool) tea.Cmd {
 	return f.ask()
 }
 
-// A choice is what the reader wants, if they have said it.
+// A choice is what the user wants, if they said so.
 type choice uint8
 
 const (
@@ -205,8 +204,8 @@ func (choice) flipped(now bool) choice {
 	return yes
 }
 
-// click selects row i of a pane w columns wide. If it was selected before, or if
-// column x is its sign's, its directory is opened or closed.
+// click selects row i of a pane w columns wide. If it was already selected, or if column x is on
+// its sign, click opens or closes its directory.
 func (f *files) click(x, i, w int, s strip) tea.Cmd {
 	if i >= f.rows.len() {
 		return nil

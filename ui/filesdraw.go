@@ -7,16 +7,16 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// Columns of the files pane, in columns of the terminal.
+// Widths in the files pane, in columns of the terminal.
 const (
-	nameRoom   = 14 // that the name has at least, beside a strip of many layers
-	meterRoom  = 26 // that the name has at least, beside a bar
+	nameRoom   = 14 // minimum of the name, beside a strip of many layers
+	meterRoom  = 26 // minimum of the name, beside a bar
 	filesFixed = 1 + 1 + sizeWidth + 1 + sizeWidth + 3
 
 	ownerWidth   = 11                     // "65534:65534"
 	attrsWidth   = 1 + 4 + 1 + ownerWidth // of mode and owner
-	attrsFrom    = 62                     // columns beside the strip from which on these are shown by themselves
-	maxEasyStrip = 20                     // layers; a longer strip gives way to them
+	attrsFrom    = 62                     // minimum of columns beside the strip to show these by default
+	maxEasyStrip = 20                     // layers; a longer strip makes room for these
 )
 
 // strip returns the shadow strip of a pane w columns wide.
@@ -24,7 +24,7 @@ func (f *files) strip(w, selected int) strip {
 	return newStrip(f.a.Tree.LayerCount(), selected, w-f.fixed(w)-nameRoom)
 }
 
-// fixed returns the columns of a pane that neither the strip nor the name has.
+// fixed returns the columns of a pane that belong to neither the strip nor the name.
 func (f *files) fixed(w int) int {
 	n := filesFixed - 1 + f.meter(w).width()
 	if f.showAttrs(w) {
@@ -33,7 +33,7 @@ func (f *files) fixed(w int) int {
 	return n
 }
 
-// meter returns the meter of the sizes on a pane w columns wide.
+// meter returns the meter for sizes in a pane w columns wide.
 func (f *files) meter(w int) meter {
 	n := filesFixed
 	if f.showAttrs(w) {
@@ -42,8 +42,8 @@ func (f *files) meter(w int) meter {
 	return newMeter(w - n - min(f.a.Tree.LayerCount(), maxEasyStrip) - meterRoom)
 }
 
-// showAttrs reports whether mode and owner have columns on a pane w columns
-// wide: as the reader has it, else if there is room to spare.
+// showAttrs reports whether mode and owner have columns in a pane w columns wide: as the user
+// chose, else if there is enough room.
 func (f *files) showAttrs(w int) bool {
 	switch f.attrs {
 	case yes:
@@ -71,7 +71,7 @@ func (f *files) attributes(l *line, v analyze.Version, ok bool) {
 	part(l, ownerWidth, func(l *line) { l.put(st, owner) })
 }
 
-// render draws row i of the pane into l; selected is the layer whose column is lit.
+// render draws row i of the pane into l; selected is the layer whose column is highlighted.
 func (f *files) render(l *line, i int, focused bool, selected int) {
 	w := l.left
 	s := f.strip(w, selected)
@@ -108,8 +108,7 @@ func (f *files) render(l *line, i int, focused bool, selected int) {
 	l.fill()
 }
 
-// headAt returns the order that belongs to the name of a column, at column x of a
-// pane w columns wide.
+// headAt returns the order for the column title at column x of a pane w columns wide.
 func (f *files) headAt(x, w int) (order, bool) {
 	size := 1 + f.strip(w, 0).n + 1
 	wasted := size + sizeWidth + f.meter(w).width()
@@ -124,7 +123,7 @@ func (f *files) headAt(x, w int) (order, bool) {
 	return 0, false
 }
 
-// node draws what a row says of its node, on a pane w columns wide.
+// node draws the row of a node, in a pane w columns wide.
 func (f *files) node(l *line, r row, s strip, selected, w int) {
 	st := &f.lk.st
 	s.row(l, f.lk, f.view.Strip(r.node, s.first, s.first+s.n, make([]analyze.Sign, 0, s.n)))
@@ -159,19 +158,19 @@ func (f *files) node(l *line, r row, s strip, selected, w int) {
 	f.nodeName(l, d)
 }
 
-// drawn is a row that is being drawn, and what the view shows of its node.
+// drawn is a row to draw, and what the view shows of its node.
 type drawn struct {
 	row
 	v       analyze.Version
-	ok      bool // there is a version
-	removed bool // and it is a removal
+	ok      bool // the view shows a version
+	removed bool // which is a removal
 }
 
-// is reports whether the node is shown as a file of a type.
+// is reports whether the view shows the node as a file of a type.
 func (d drawn) is(t analyze.FileType) bool { return d.ok && !d.removed && d.v.Kind() == t }
 
-// tellsChange reports whether a row says what the change is: in a union that is
-// news of the selected layer alone.
+// tellsChange reports whether a row names its change. In a union, only changes of the selected
+// layer are new.
 func (f *files) tellsChange(d drawn, selected int) bool {
 	switch {
 	case !d.ok || d.v.Implied():
@@ -224,8 +223,8 @@ func (f *files) nodeName(l *line, d drawn) {
 	}
 }
 
-// indent returns how far a row's name is moved to the right on w columns. However
-// deep a path is, something of its name is to be seen.
+// indent returns the indent of a row's name on w columns. Even for a deep path, it leaves a part of
+// the name visible.
 func (f *files) indent(r row, w int) int {
 	step := 2
 	if w < 30 {

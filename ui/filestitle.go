@@ -7,8 +7,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// title says on w columns how many paths are marked, what the pane shows, and what
-// that comes to.
+// title says, on w columns, how many paths are marked, what the pane shows, and its totals.
 func (f *files) title(w int) string {
 	marked := f.marks.says()
 	if f.chipped {
@@ -47,11 +46,11 @@ func (f *files) shownTitle(w int) string {
 	return f.crumbs(what+" "+f.lk.sg.dot+" "+human.Size(f.view.Bytes(0)), w)
 }
 
-// crumbsRoom is how many columns there must be for the directory of the first row.
+// crumbsRoom is the minimum number of columns for the directory of the first row.
 const crumbsRoom = 8
 
-// crumbs adds to a title the directory that the first row is in, if that is out of
-// sight: on w columns together, which the title itself has without.
+// crumbs adds the directory of the first row to a title, if its row is out of sight. Together they
+// take w columns; without it, the title may take them all.
 func (f *files) crumbs(title string, w int) string {
 	if f.top == 0 || f.top >= f.rows.len() {
 		return title
@@ -68,7 +67,7 @@ func (f *files) crumbs(title string, w int) string {
 	return title + gap + cutLeft(f.lk.text(f.a.Tree.Path(f.a.Tree.Parent(first.head))), room, f.lk.sg.tail)
 }
 
-// aside says where the cursor is, and how the rows are ordered.
+// aside returns the cursor's position, and the order of the rows.
 func (f *files) aside() string {
 	sign := f.lk.sg.order
 	if _, back := f.by.base(); back {
@@ -81,7 +80,7 @@ func (f *files) aside() string {
 	return by
 }
 
-// nothing says why there are no rows.
+// nothing says why the pane has no rows.
 func (f *files) nothing() string {
 	if _, ok := f.view.Filtered(); ok {
 		if n := f.request.elsewhere; n > 0 {
@@ -115,8 +114,8 @@ func rangeTitle(from, at int) string {
 	return fmt.Sprintf("Changes of layers %d to %d", from+1, at)
 }
 
-// filterTitle says on w columns what is filtered, and what is left. The filter
-// gives way where room is short: it is what the reader knows.
+// filterTitle says, on w columns, what the filter is and what it leaves. If there is little room,
+// it shortens the filter, which the user knows.
 func (f *files) filterTitle(filter analyze.Filter, w int) string {
 	n, of := f.view.Matched()
 	dot := " " + f.lk.sg.dot + " "
@@ -134,7 +133,7 @@ func (f *files) filterTitle(filter analyze.Filter, w int) string {
 	return title
 }
 
-// where says in a few words which part of the image the pane shows.
+// where says, in a few words, which part of the image the pane shows.
 func (f *files) where() string {
 	switch f.spec.Mode {
 	case analyze.Union:

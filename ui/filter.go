@@ -7,10 +7,10 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// filterHint is what the prompt says while there is nothing else to say.
+// filterHint is the prompt's text if it has nothing else to say.
 const filterHint = "*.so  /etc/**  >10MB  cause:metadata  ? in the help"
 
-// setFilter shows what a filter leaves. It opens all directories again, unless there are too many
+// setFilter shows what a filter leaves. It opens all directories again, unless they have too many
 // rows.
 func (f *files) setFilter(filter analyze.Filter) tea.Cmd {
 	if filter.String() == f.request.filter.String() {
@@ -20,7 +20,7 @@ func (f *files) setFilter(filter analyze.Filter) tea.Cmd {
 	return f.ask()
 }
 
-// requestFilter changes the filter of the request, and gives up rows of another one.
+// requestFilter changes the filter of the request, and cancels the rows of another one.
 func (f *files) requestFilter(filter analyze.Filter, open opened, auto bool) {
 	f.request.filter, f.request.filtered, f.request.auto = filter, open, auto
 	if f.busy && f.stop != nil {
@@ -60,7 +60,7 @@ func (e *explorer) askFilter() {
 	e.filterChanged()
 }
 
-// dropFilter shows everything again, with what the cursor is on in sight.
+// dropFilter shows everything again, and keeps the cursor's row visible.
 func (e *explorer) dropFilter() tea.Cmd {
 	if e.files.request.filter.Empty() {
 		return e.h.say("no filter is on: f sets one")
@@ -69,8 +69,8 @@ func (e *explorer) dropFilter() tea.Cmd {
 	return e.reveal(e.files.anchor)
 }
 
-// filterChanged marks the layers by what the filter of the rows leaves, and says
-// in the prompt how much that is.
+// filterChanged marks the layers in which the rows' filter leaves something, and says in the prompt
+// how much it leaves.
 func (e *explorer) filterChanged() {
 	e.layers.signs = nil
 	filter, on := e.files.view.Filtered()
@@ -95,7 +95,7 @@ func (e *explorer) filterChanged() {
 	}
 }
 
-// sayIfFiltered says that what the reader has jumped to is filtered out, if it is.
+// sayIfFiltered shows a message if the filter hides the place that the user jumped to.
 func (e *explorer) sayIfFiltered() tea.Cmd {
 	f := &e.files
 	if !f.jumped || f.busy {

@@ -20,11 +20,11 @@ const maxHits = 1 << 18
 type finder struct {
 	seq     int    // of the search
 	pattern []byte // nil: nothing
-	fold    bool   // small letters stand for capital ones too
+	fold    bool   // lower-case letters also match upper-case ones
 	hits    []int64
-	at      int   // the hit that was gone to; -1 if none was
-	from    int64 // where the reader was
-	pos     int64 // looked through up to here
+	at      int   // the hit under the cursor; -1 for none
+	from    int64 // where the user was
+	pos     int64 // searched up to here
 	done    bool
 	full    bool // there may be more than maxHits
 }
@@ -63,7 +63,7 @@ func escape(s string) (b byte, n int, ok bool) {
 	return "\n\r\t\x00\\"[i], 2, true
 }
 
-// lower makes ASCII letters small, in place.
+// lower makes ASCII letters lower-case, in place.
 func lower(b []byte) {
 	for i, c := range b {
 		if c >= 'A' && c <= 'Z' {
@@ -72,8 +72,7 @@ func lower(b []byte) {
 	}
 }
 
-// each calls fn with where the pattern is in b, whose letters are small if it
-// folds.
+// each calls fn with the positions of the pattern in b, whose letters are lower-case if it folds.
 func (f *finder) each(b []byte, fn func(i int) bool) {
 	for i := 0; len(f.pattern) > 0; {
 		k := bytes.Index(b[i:], f.pattern)
@@ -84,14 +83,13 @@ func (f *finder) each(b []byte, fn func(i int) bool) {
 	}
 }
 
-// styleAt reports whether the byte at off belongs to what was found, and how it is
-// drawn then.
+// styleAt reports whether the byte at off belongs to a hit, and the style of that hit.
 func (f *finder) styleAt(off int64, st *styles) (style, bool) {
 	if len(f.pattern) == 0 || len(f.hits) == 0 {
 		return style{}, false
 	}
 	lo, hi := 0, len(f.hits)
-	for lo < hi { // the first hit behind off
+	for lo < hi { // the first hit after off
 		if mid := (lo + hi) / 2; f.hits[mid] > off {
 			hi = mid
 		} else {
@@ -107,7 +105,7 @@ func (f *finder) styleAt(off int64, st *styles) (style, bool) {
 	return st.found, true
 }
 
-// painted puts what was found on top of a piece's own paint.
+// painted puts the hits on top of a piece's own paint.
 func (f *finder) painted(p *piece, st *styles, under paint) paint {
 	if len(f.pattern) == 0 {
 		return under
@@ -121,7 +119,7 @@ func (f *finder) painted(p *piece, st *styles, under paint) paint {
 	}
 }
 
-// says adds to a text what was found.
+// says adds the result of the search to a text.
 func (f *finder) says(text string, lk *look) string {
 	if s := f.count(); s != "" {
 		return s + " " + lk.sg.dot + " " + text
@@ -129,7 +127,7 @@ func (f *finder) says(text string, lk *look) string {
 	return text
 }
 
-// count says how many were found.
+// count says how many hits there are.
 func (f *finder) count() string {
 	n := human.Comma(len(f.hits))
 	if f.full {
@@ -151,7 +149,7 @@ func (f *finder) count() string {
 	return human.Comma(f.at+1) + " of " + n
 }
 
-// askFind asks what to look for, and looks while that is typed.
+// askFind asks for a text, and searches while the user types.
 func (p *viewer) askFind() {
 	start := p.offset()
 	q := newPrompt("find:", "")
@@ -169,8 +167,8 @@ func (p *viewer) askFind() {
 	p.h.ask(q)
 }
 
-// look begins to look for what was typed, from the beginning; the first hit from
-// byte start on is gone to.
+// look starts a search for the typed text, from the beginning of the file. It goes to the first hit
+// from byte start on.
 func (p *viewer) look(text string, start int64) tea.Cmd {
 	pattern, fold := patternOf(text)
 	p.find = finder{seq: p.find.seq + 1, pattern: pattern, fold: fold, at: -1, from: start}
@@ -181,7 +179,7 @@ func (p *viewer) look(text string, start int64) tea.Cmd {
 	return p.findCmd(nil)
 }
 
-// nextHit goes to the hit behind the one that was gone to, or before it.
+// nextHit goes to the next or the previous hit.
 func (p *viewer) nextHit(n int) tea.Cmd {
 	f := &p.find
 	switch {
@@ -212,7 +210,7 @@ func (p *viewer) toHit(i int) {
 	p.text.want, p.text.hit = &goal{byOffset, off}, true
 }
 
-// hitsMsg brings what was found in a part of the file.
+// hitsMsg brings the hits in a part of the file.
 type hitsMsg struct {
 	p    *viewer
 	seq  int // of the finder
@@ -256,8 +254,7 @@ func (msg hitsMsg) update() tea.Cmd {
 	return tea.Batch(next, p.follow())
 }
 
-// findCmd looks through the next part of the file. buf is what the step before
-// has used.
+// findCmd searches the next part of the file. buf is the previous step's buffer.
 func (p *viewer) findCmd(buf []byte) tea.Cmd {
 	f, doc := p.find, p.doc
 	ctx, seq := p.ctx, f.seq
@@ -276,7 +273,7 @@ func findStep(ctx context.Context, p *viewer, seq int, f *finder, doc content, b
 		lower(buf[:n])
 	}
 	msg := hitsMsg{p: p, seq: seq, buf: buf}
-	// What begins at the very end may go on behind it: that is for the next step.
+	// A hit at the very end may continue in the next part, so the next step finds it.
 	msg.pos = f.pos + n
 	if msg.pos < doc.Size() {
 		msg.pos -= int64(len(f.pattern) - 1)
@@ -289,7 +286,7 @@ func findStep(ctx context.Context, p *viewer, seq int, f *finder, doc content, b
 	return msg
 }
 
-// askGoTo asks where to go: to a line of text, or to a byte.
+// askGoTo asks for a line of text, or a byte, to go to.
 func (p *viewer) askGoTo() {
 	label := "line:"
 	if p.hex {

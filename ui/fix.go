@@ -23,19 +23,19 @@ type fix struct {
 	commands []string // by layer, in words, clean
 
 	order fixOrder
-	back  bool    // findings stand the other way round
-	waste *framed // shows the groupings; nil until one is asked for
+	back  bool    // findings are in reverse order
+	waste *framed // shows the groupings; nil until one is requested
 
 	layout  fixLayout
-	divide  int  // columns of the left frame; 0: as the width has it
+	divide  int  // columns of the left frame; 0: depends on the width
 	divided bool // the divider between the frames is being dragged
 	zoomed  bool // the pane with the focus has the whole screen
 	focus   fixPane
-	linked  fixLink // what the panes were made to agree on
+	linked  fixLink // the selection that the panes were last linked for
 
-	work  *fixWork           // nil until it has been made
-	begun *analyze.Analysis  // of which it has been begun
-	late  bool               // it takes long: keys no longer wait
+	work  *fixWork           // nil until it is computed
+	begun *analyze.Analysis  // for which the computation began
+	late  bool               // it takes long, so keys no longer wait
 	halt  context.CancelFunc // of the computation in progress
 
 	build   list // its rows are those of work
@@ -45,7 +45,7 @@ type fix struct {
 	chipped bool // the last row of the findings has chips
 
 	plan    fixPlan
-	patches map[int]string // by fix, that were made; "" while one is
+	patches map[int]string // patches by fix; "" while one is made
 
 	detail scroller
 	lines  styledLines
@@ -57,12 +57,12 @@ type fixPane uint8
 
 const (
 	buildPane fixPane = iota // the Dockerfile, or the steps
-	foundPane                // what was found
-	aboutPane                // all about one finding
+	foundPane                // the findings
+	aboutPane                // the details of one finding
 	fixPanes
 )
 
-// openFix is its row in the table of views.
+// openFix opens the view, for the table of views.
 func openFix(h host, s *snapshot) (body, tea.Cmd) {
 	p := &fix{h: h, lk: h.look(), focus: foundPane}
 	return p, p.adopt(s)
@@ -78,8 +78,8 @@ func (p *fix) adopt(s *snapshot) tea.Cmd {
 	return nil
 }
 
-// grouped returns the page that shows the waste in the grouping that is chosen; nil if the
-// findings are shown.
+// grouped returns the page that shows the waste in the chosen grouping; nil if the view shows
+// findings.
 func (p *fix) grouped() *framed {
 	if _, ok := p.order.grouping(); ok {
 		return p.waste
@@ -115,7 +115,7 @@ func (p *fix) arrange(at rect) {
 	p.describe(p.layout.panes[aboutPane])
 }
 
-// chips are what the findings, or the waste, are narrowed to.
+// chips returns the filter of the findings, or of the waste.
 func (p *fix) chips() []chip {
 	if w := p.grouped(); w != nil {
 		return w.chips()
@@ -130,7 +130,7 @@ func (p *fix) chips() []chip {
 	return append(out, p.narrow.chips(p.lk, p.refill)...)
 }
 
-// chipRows is how many rows of the findings have chips.
+// chipRows is the number of rows of the findings that chips take.
 func (p *fix) chipRows() int {
 	if p.chipped {
 		return 1
@@ -138,7 +138,7 @@ func (p *fix) chipRows() int {
 	return 0
 }
 
-// A fixLink is what the cursor of one pane was on when the other was made to follow it.
+// A fixLink is the place of the cursor in one pane when the other was made to follow it.
 type fixLink struct {
 	work    *fixWork
 	build   bool // the Dockerfile leads
@@ -146,7 +146,7 @@ type fixLink struct {
 	visible int // rows of the pane that follows
 }
 
-// roomAbove is how many lines of the Dockerfile stand before the one that is gone to.
+// roomAbove is the number of lines of the Dockerfile above the one that the view goes to.
 const roomAbove = 2
 
 // link makes the pane without the focus follow the other one: to the line of the finding, or to
@@ -180,8 +180,7 @@ func (p *fix) link() {
 	}
 }
 
-// step returns the step that is looked at: that of the row which has the cursor in the pane
-// that leads; -1 if it is of none.
+// step returns the step under the cursor of the pane that leads; -1 if its row belongs to none.
 func (p *fix) step() int {
 	switch {
 	case p.work == nil:
@@ -199,8 +198,8 @@ func (p *fix) stepOfRow(i int) int {
 	return p.rows[i].step
 }
 
-// finding returns the finding under the cursor, and the number of the fix that resolves it,
-// -1 if there is none; nil if the cursor is on no finding.
+// finding returns the finding under the cursor, or nil, and the number of the fix that resolves it,
+// or -1.
 func (p *fix) finding() (f *analyze.Finding, fix int) {
 	if p.work == nil || p.found.cursor >= len(p.rows) || p.rows[p.found.cursor].finding < 0 {
 		return nil, -1

@@ -11,7 +11,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// A detailKey says what the lines about a finding were made for.
+// A detailKey identifies what the lines about a finding were made for.
 type detailKey struct {
 	work    *fixWork
 	row     int
@@ -20,10 +20,10 @@ type detailKey struct {
 	chosen  bool
 }
 
-// patchShown bounds the lines of a patch that are shown.
+// patchShown is the maximum number of lines of a patch to show.
 const patchShown = 2000
 
-// describe makes the lines about what the cursor is on.
+// describe makes the lines about the item under the cursor.
 func (p *fix) describe(at rect) {
 	_, fix := p.finding()
 	key := detailKey{work: p.work, row: p.found.cursor, wide: at.w, patched: fix >= 0 && p.patches[fix] != ""}
@@ -41,7 +41,7 @@ func (p *fix) describe(at rect) {
 	p.detail.resize(len(p.lines), at.h)
 }
 
-// about tells all about a finding, or a section.
+// about describes a finding, or a section.
 func (p *fix) about(r fixRow) {
 	st := &p.lk.st
 	if r.finding < 0 {
@@ -134,7 +134,7 @@ func (p *fix) wrapped(st style, text string) {
 	}
 }
 
-// patchCmd makes the patch of the fix that is looked at, if it has not been made.
+// patchCmd makes the patch of the selected fix, unless it exists.
 func (p *fix) patchCmd() tea.Cmd {
 	f, at := p.finding()
 	if f == nil || at < 0 || len(p.work.fixes[at].Edits) == 0 || p.grouped() != nil {
@@ -155,10 +155,10 @@ func (p *fix) patchCmd() tea.Cmd {
 	}
 }
 
-// A patchForm makes the patch that makes text of a Dockerfile: see Actions.Patch.
+// A patchForm makes the patch that turns a Dockerfile into text: see Actions.Patch.
 type patchForm func(file *dockerfile.File, text []byte, want int) (string, error)
 
-// patchForm returns how patches are made here.
+// patchForm returns the function that makes patches.
 func (p *fix) patchForm() patchForm {
 	if form := p.h.actions().Patch; form != nil {
 		return form

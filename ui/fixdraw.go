@@ -9,13 +9,13 @@ import (
 
 // Columns of the view of fixes.
 const (
-	buildText  = 28 // that a line of the Dockerfile has at least, beside a bar
-	findText   = 34 // that a finding has
+	buildText  = 28 // minimum of a line of the Dockerfile, beside a bar
+	findText   = 34 // minimum of a finding
 	boxWidth   = 3  // "[x]"
 	savesWidth = 1 + sizeWidth
 )
 
-// render draws screen row y: one row of each frame that is there.
+// render draws screen row y: one row of each visible frame.
 func (p *fix) render(l *line, y int) {
 	if w := p.grouped(); w != nil {
 		w.render(l, y)
@@ -72,7 +72,7 @@ func (p *fix) paneRow(l *line, pane fixPane, i int) {
 	}
 }
 
-// titleOf returns what stands at the left and at the right of a pane's upper border.
+// titleOf returns the left and right part of a pane's upper border.
 func (p *fix) titleOf(pane fixPane) (left, right string) {
 	out := func(l *list) string { return p.lk.outOfSight(l.top, max(l.rows-l.top-l.page, 0)) }
 	switch pane {
@@ -84,7 +84,7 @@ func (p *fix) titleOf(pane fixPane) (left, right string) {
 	case foundPane:
 		left = "Findings"
 		if !p.chipped {
-			left += p.lk.chipTitle(p.narrow.chips(p.lk, p.refill)) // the order stands at the right
+			left += p.lk.chipTitle(p.narrow.chips(p.lk, p.refill)) // the order is at the right
 		}
 		if right = out(&p.found); right != "" {
 			right += " " + p.lk.sg.dot + " "
@@ -102,7 +102,7 @@ func (p *fix) titleOf(pane fixPane) (left, right string) {
 	return left, p.lk.outOfSight(p.detail.hidden())
 }
 
-// footOf returns what stands in the lower border: at the findings, what is chosen.
+// footOf returns the text of the lower border: for the findings, what is chosen.
 func (p *fix) footOf(found bool) string {
 	switch n := p.plan.count(); {
 	case !found:
@@ -131,7 +131,7 @@ func (p *fix) buildRow(l *line, i int) {
 		digits = max(p.work.digits, 1)
 	}
 	m := newMeter(l.left - (1 + digits + 2 + sizeWidth + 1 + sizeWidth + 2) - buildText)
-	wide := l.left-(1+digits+2+sizeWidth+m.width()+sizeWidth+2) >= buildText-8 // room for what is wasted
+	wide := l.left-(1+digits+2+sizeWidth+m.width()+sizeWidth+2) >= buildText-8 // room for the wasted bytes
 	if i == 0 {
 		l.skip(1)
 		l.right(st.dim, "#", digits)
@@ -187,7 +187,7 @@ func (p *fix) buildRow(l *line, i int) {
 	l.fill()
 }
 
-// buildFigures draws what the step that begins on row i stores and wastes.
+// buildFigures draws the bytes that the step on row i stores and wastes.
 func (p *fix) buildFigures(l *line, row *buildRow, i int, m meter, wide bool) {
 	st := &p.lk.st
 	all := sizeWidth + m.width()
@@ -213,7 +213,7 @@ func (p *fix) buildFigures(l *line, row *buildRow, i int, m meter, wide bool) {
 	}
 }
 
-// foundColumns are the columns of the findings that there is room for.
+// foundColumns are the columns of the findings that fit.
 func foundColumns(w int) (m meter, saves bool) {
 	w -= 1 + boxWidth + 1 + sizeWidth + 1
 	saves = w-1-savesWidth >= findText
@@ -311,7 +311,7 @@ func (p *fix) findingCells(l *line, r fixRow, m meter, saves bool) {
 	}
 }
 
-// waiting is said while it is not known what was found.
+// waiting is the text until the findings are known.
 func (p *fix) waiting() string {
 	if !p.a.Whole() {
 		return "available when all layers are read"

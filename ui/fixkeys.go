@@ -18,7 +18,7 @@ func (p *fix) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, false
 }
 
-// paneKey takes the keys that go from pane to pane, and shape them.
+// paneKey handles the keys that move between panes, and shape them.
 func (p *fix) paneKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys := p.h.keys()
 	switch {
@@ -48,8 +48,8 @@ func (p *fix) paneKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, true
 }
 
-// turn gives the focus to the next pane, or to the one before. All about a finding has it
-// where it is a pane by itself.
+// turn moves the focus to the next pane, or to the previous one. The details of a finding can have
+// it if they have a pane of their own.
 func (p *fix) turn(n int) {
 	panes := []fixPane{buildPane, foundPane}
 	if p.layout.alone {
@@ -65,7 +65,7 @@ func (p *fix) moveDivider(x int) {
 	}
 }
 
-// listKey takes the keys that move the cursor, and those that say what is listed.
+// listKey handles the keys that move the cursor, and those that choose what to list.
 func (p *fix) listKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys := p.h.keys()
 	switch {
@@ -89,14 +89,14 @@ func (p *fix) listKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, true
 }
 
-// refill lists the findings anew, for another text that they are narrowed to.
+// refill lists the findings again, for another filter text.
 func (p *fix) refill() tea.Cmd {
 	p.fill()
 	p.found.to(p.rowOf(""))
 	return nil
 }
 
-// rowKey takes the keys that are about what is selected, and about what is chosen.
+// rowKey handles the keys about the selected finding, and about the chosen fixes.
 func (p *fix) rowKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys := p.h.keys()
 	if p.work == nil {
@@ -121,8 +121,7 @@ func (p *fix) rowKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, false
 }
 
-// mouse selects rows, and chooses the fix whose box is clicked; the second click of two
-// does what enter does.
+// mouse selects rows, and chooses the fix whose box is clicked. A double click works like enter.
 func (p *fix) mouse(msg tea.MouseMsg) tea.Cmd {
 	if w := p.grouped(); w != nil {
 		return w.mouse(msg)
@@ -153,7 +152,7 @@ func (p *fix) mouse(msg tea.MouseMsg) tea.Cmd {
 	return nil
 }
 
-// pressed takes a press of the left button.
+// pressed handles a press of the left button.
 func (p *fix) pressed(x, y int) tea.Cmd {
 	if d := p.layout.beside; d > 0 && (x == d || x == d-1) && p.layout.area.hasRow(y) {
 		p.divided = true

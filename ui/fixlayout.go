@@ -2,20 +2,20 @@ package ui
 
 // The sizes at which the fix view folds, in columns and rows.
 const (
-	fixBeside = 100 // from here on findings stand beside the Dockerfile
-	fixStack  = 18  // from here on below it, else in its place
-	fixAbout  = 12  // rows of the inside of a frame, from which on all about a finding is in it too
+	fixBeside = 100 // minimum to show findings beside the Dockerfile
+	fixStack  = 18  // minimum to show them below it, instead of in its place
+	fixAbout  = 12  // minimum rows inside a frame to show the details of a finding in it too
 
 	leastAbout, mostAbout = 4, 24
 )
 
-// A fixLayout is where the panes of the view of fixes stand.
+// A fixLayout is the position of the panes of the fix view.
 type fixLayout struct {
 	area   rect
 	frames [2]rect // of the Dockerfile, and of the findings; empty if not there
-	split  int     // row of the line above all about a finding, from the frame's top; 0: it is not there
-	beside int     // column at which the frame of the findings begins; 0 if it stands below
-	alone  bool    // there is room for one pane at a time
+	split  int     // row of the line above the details, from the frame's top; 0: no such line
+	beside int     // column at which the frame of the findings begins; 0 if it is below
+	alone  bool    // only one pane fits at a time
 	panes  [fixPanes]rect
 }
 
@@ -66,7 +66,7 @@ func arrangeFix(area rect, divide int, focus fixPane, zoomed bool) fixLayout {
 	return l
 }
 
-// one gives all of the room to one pane.
+// one gives all the room to one pane.
 func (l *fixLayout) one(p fixPane) {
 	l.alone = true
 	l.panes[p] = l.area.inside()

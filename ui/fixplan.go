@@ -13,24 +13,24 @@ import (
 // A fixPlan is the set of chosen fixes, and the resulting image.
 type fixPlan struct {
 	chosen []bool // by fix
-	last   []int  // fixes that the last key has chosen
-	all    bool   // what is chosen is what peel fix chooses by itself
+	last   []int  // fixes that the last key chose
+	all    bool   // the choice is the one that peel fix makes by itself
 	seq    int    // of the newest choice
 	stop   context.CancelFunc
 
-	// proposal has the figures for the chosen fixes; nil while they are computed, and if none
-	// is chosen.
+	// proposal has the figures for the chosen fixes; nil while they are computed, or if nothing is
+	// chosen.
 	proposal *analyze.Proposal
 	touched  map[int]bool // rows of the Dockerfile that its edits change
 }
 
-// reset forgets what is chosen: there are n other fixes now.
+// reset forgets the choice: there are n other fixes now.
 func (l *fixPlan) reset(n int) {
 	l.chosen, l.last, l.all = make([]bool, n), nil, false
 	l.drop()
 }
 
-// drop forgets the figures, and stops what works them out.
+// drop forgets the figures, and stops their computation.
 func (l *fixPlan) drop() {
 	if l.stop != nil {
 		l.stop()
@@ -50,7 +50,7 @@ func (l *fixPlan) count() int {
 	return n
 }
 
-// chose chooses fixes or, if all of them are chosen, takes them out again.
+// chose chooses fixes or, if all of them are already chosen, unchooses them.
 func (p *fix) chose(fixes []int) tea.Cmd {
 	off := !slices.ContainsFunc(fixes, func(i int) bool { return !p.plan.chosen[i] })
 	p.plan.last, p.plan.all = nil, false
@@ -63,8 +63,8 @@ func (p *fix) chose(fixes []int) tea.Cmd {
 	return p.planCmd()
 }
 
-// choose chooses the fix of the finding under the cursor, or all of the line that is looked
-// at, or takes them out again.
+// choose chooses or unchooses the fix of the finding under the cursor, or all fixes of the line
+// under the cursor.
 func (p *fix) choose() tea.Cmd {
 	if p.focus == buildPane {
 		return p.chooseStep()
@@ -108,8 +108,7 @@ func unfixed(f *analyze.Finding, s fixSection) string {
 	return "its text says what you can do"
 }
 
-// chooseAll chooses what peel fix does if nothing else is asked for, or takes all choices
-// back.
+// chooseAll chooses what peel fix chooses by default, or unchooses everything.
 func (p *fix) chooseAll() tea.Cmd {
 	if p.plan.all {
 		p.plan.all = false
@@ -150,7 +149,7 @@ func (p *fix) propose(wish analyze.Wish) tea.Cmd {
 	}
 }
 
-// plannedMsg brings the figures of a choice, or says why it cannot be made.
+// plannedMsg brings the figures of a choice, or says why the choice is impossible.
 type plannedMsg struct {
 	p        *fix
 	seq      int
@@ -167,7 +166,7 @@ func (msg plannedMsg) update() tea.Cmd {
 		for _, i := range p.plan.last {
 			p.plan.chosen[i] = false
 		}
-		if len(p.plan.last) == 0 { // it cannot be the last choice
+		if len(p.plan.last) == 0 { // the last choice isn't the cause
 			clear(p.plan.chosen)
 		}
 		p.plan.last = nil
@@ -202,7 +201,7 @@ func (w *fixWork) touched(x *analyze.Proposal) map[int]bool {
 	return rows
 }
 
-// outlook returns the figures with what is chosen; nil if nothing is.
+// outlook returns the figures with the chosen fixes; nil if none is chosen.
 func (p *fix) outlook() *outlook {
 	switch l := &p.plan; {
 	case l.proposal != nil:

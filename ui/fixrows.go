@@ -9,17 +9,17 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// A fixOrder is what the view shows, and how it is ordered: findings, or the rows of waste
-// in one of their groupings.
+// A fixOrder is what the view shows, and in which order: findings, or the rows of waste in one of
+// their groupings.
 type fixOrder uint8
 
 const (
-	fixBySize  fixOrder = iota // findings, by what they are about
-	fixBySaves                 // findings, by what their fix saves
-	fixGroups                  // from here on the groupings of waste, in their order
+	fixBySize  fixOrder = iota // findings, by the bytes that they are about
+	fixBySaves                 // findings, by the bytes that their fix saves
+	fixGroups                  // the first of the groupings of waste, in their order
 )
 
-// grouping returns how the waste is grouped, if that is what is shown.
+// grouping returns the grouping of the waste, if the view shows one.
 func (o fixOrder) grouping() (grouping, bool) {
 	if o < fixGroups {
 		return 0, false
@@ -34,7 +34,7 @@ func (o fixOrder) String() string {
 	return [fixGroups]string{"by size", "by what is saved"}[o]
 }
 
-// orderText names the order of the findings, with a sign that says which way round.
+// orderText names the order of the findings, with a sign for its direction.
 func (p *fix) orderText() string {
 	if p.back {
 		return p.order.String() + " " + p.lk.sg.back
@@ -42,7 +42,7 @@ func (p *fix) orderText() string {
 	return p.order.String() + " " + p.lk.sg.order
 }
 
-// menuText is what the menu says of it.
+// menuText is the menu's text for it.
 func (o fixOrder) menuText() string {
 	if g, ok := o.grouping(); ok {
 		return "the waste, " + [groupingCount]string{"by cause", "by layer", "path by path", "what was deleted and still ships"}[g]
@@ -50,7 +50,7 @@ func (o fixOrder) menuText() string {
 	return "findings, " + [fixGroups]string{"the largest first", "by what their fix saves"}[o]
 }
 
-// openOrders shows what the view can show, and in which order.
+// openOrders shows the menu of what the view can show, and in which order.
 func (p *fix) openOrders() {
 	var items []menuItem
 	for o := range fixGroups + fixOrder(groupingCount) {
@@ -82,10 +82,10 @@ func (p *fix) show(o fixOrder) tea.Cmd {
 	return nil
 }
 
-// A fixSection is what some of the findings have in common.
+// A fixSection is a group of findings.
 type fixSection uint8
 
-// The sections, in the order in which they stand.
+// The sections, in their order on the screen.
 const (
 	secretSection fixSection = iota
 	wastedSection
@@ -94,7 +94,7 @@ const (
 	fixSections
 )
 
-// sectionTexts say what each of them is: as a title, and for the reader who asks.
+// sectionTexts describe each section: as a title, and in detail.
 var sectionTexts = [fixSections]struct{ title, about string }{
 	secretSection:  {"Secrets", "Keys, tokens and passwords that the image ships: anyone who has the image can read them. Replace each one, and keep it out of the build."},
 	wastedSection:  {"Wasted", "Bytes of the image's own steps that nobody can see, and that still ship. Fixing the steps makes the image smaller, and changes no file in it."},
@@ -122,10 +122,10 @@ type fixRow struct {
 	finding int   // in fixWork.findings; -1 for a title
 	bytes   int64 // of the section
 	count   int   // of its findings
-	step    int   // in fixWork.steps: the one to blame; -1 if none is
+	step    int   // in fixWork.steps: the one to blame, or -1
 }
 
-// fill lists the findings that are shown, by section.
+// fill lists the findings to show, by section.
 func (p *fix) fill() {
 	p.rows, p.shown = p.rows[:0], detailKey{}
 	if p.work == nil {
@@ -162,7 +162,7 @@ func (p *fix) fill() {
 	p.found.resize(len(p.rows), p.found.page)
 }
 
-// weight is what findings are ordered by, in bytes.
+// weight returns the bytes that findings are ordered by.
 func (p *fix) weight(i int) int64 {
 	if at := p.work.fixOf[i]; p.order == fixBySaves && at >= 0 {
 		return p.work.fixes[at].Saves

@@ -48,7 +48,7 @@ func showFiles(h host, f *analyze.Finding) tea.Cmd {
 		}
 	}
 	layer := f.Layer
-	if f.Rule == analyze.RuleVisible { // what of that layer the final image shows
+	if f.Rule == analyze.RuleVisible { // files of that layer that the final image shows
 		text += fmt.Sprintf(" layer:%d !type:dir", f.Layer)
 		layer, mode = max(len(a.Layers)-1, 0), analyze.Union
 	}
@@ -99,7 +99,7 @@ func (p *fix) view() tea.Cmd {
 	return viewVersion(p.h, v)
 }
 
-// askExtract asks where to, and writes the version that a finding is about.
+// askExtract asks for a directory, and writes the version that a finding is about there.
 func (p *fix) askExtract() tea.Cmd {
 	v, why := p.version()
 	if why != "" {
@@ -108,8 +108,8 @@ func (p *fix) askExtract() tea.Cmd {
 	return askExtract(p.h, Extraction{Taken: []Taken{{Node: v.Node(), Layer: v.Layer(), Alone: true}}}, p.layout.area.w)
 }
 
-// copy copies the patch of the fix under the cursor or, if there is none, the words that
-// say what to change; of the Dockerfile, the line.
+// copy copies the patch of the fix under the cursor or, without a patch, the advice; in the
+// Dockerfile's pane, the line.
 func (p *fix) copy() tea.Cmd {
 	if p.focus == buildPane {
 		if p.build.cursor >= len(p.work.build) {
@@ -147,7 +147,7 @@ func (msg copiedMsg) update() tea.Cmd {
 	return tea.Batch(tea.SetClipboard(msg.patch), msg.h.say("patch copied, if the terminal allows it: apply it with git apply"))
 }
 
-// patchFile is where a patch is written unless the reader says otherwise.
+// patchFile is the default file for a patch.
 const patchFile = "fix.patch"
 
 // askPatch asks for a file, and writes the patch of the chosen fixes to it.
@@ -173,16 +173,16 @@ func (p *fix) askPatch() tea.Cmd {
 	return nil
 }
 
-// A patchWriting is a patch that is to be written to a file.
+// A patchWriting is a patch to write to a file.
 type patchWriting struct {
 	a     *analyze.Analysis
 	form  patchForm
-	text  []byte // of the Dockerfile, as it is to be
+	text  []byte // the new text of the Dockerfile
 	hunks int
-	force bool // a file that is there already is replaced
+	force bool // replace an existing file
 }
 
-// to writes the patch. If there is such a file already, the reader is asked what to do.
+// to writes the patch. If the file already exists, it asks the user what to do.
 func (w patchWriting) to(h host, file string) tea.Cmd {
 	if file = strings.TrimSpace(file); file == "" {
 		return h.say("nothing was written")
@@ -201,7 +201,7 @@ func (w patchWriting) to(h host, file string) tea.Cmd {
 	})
 }
 
-// askReplace asks whether the file that is there is to be replaced.
+// askReplace asks whether to replace the existing file.
 func (w patchWriting) askReplace(h host, file string, err error) tea.Cmd {
 	q := newPrompt(h.look().text(lastOf(file))+" already exists: replace it (y), or write to:", "")
 	q.done = func(text string) tea.Cmd {
@@ -219,5 +219,5 @@ func (w patchWriting) askReplace(h host, file string, err error) tea.Cmd {
 	return nil
 }
 
-// lastOf is the last name of a path, on any system.
+// lastOf returns the last name of a path, on any system.
 func lastOf(file string) string { return file[strings.LastIndexAny(file, `/\`)+1:] }

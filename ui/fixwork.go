@@ -34,11 +34,11 @@ type fixWork struct {
 
 // A buildRow is a line of the Dockerfile or, where none is known, a step of the image.
 type buildRow struct {
-	number int    // of the line, from 1, or of the layer
+	number int    // number of the line, from 1, or of the layer
 	text   string // clean
-	word   int    // bytes of text that name an instruction
+	word   int    // bytes of text with an instruction's name
 	remark bool   // it is a comment
-	step   int    // that it is a part of; -1 if that made no layer
+	step   int    // step that it is a part of; -1 if that made no layer
 }
 
 // A buildStep is what made a layer, or the layers of the base image.
@@ -85,7 +85,7 @@ func newFixWork(ctx context.Context, a *analyze.Analysis, t cleaner, commands []
 	return w, ctx.Err()
 }
 
-// addStep notes that rows made a layer. A step that is there already gets the layer too.
+// addStep records that rows made a layer. An existing step also gets the layer.
 func (w *fixWork) addStep(first, last, layer int) {
 	t := &w.a.Layers[layer]
 	at, ok := w.byFirst[first]
@@ -101,8 +101,8 @@ func (w *fixWork) addStep(first, last, layer int) {
 	w.stepOf[layer] = at
 }
 
-// readFile makes rows of the Dockerfile's lines. The layers of the base image come of the
-// FROM that names it; others whose step is not known come of no row.
+// readFile makes rows of the Dockerfile's lines. The layers of the base image belong to the FROM
+// that names it; other layers whose step is unknown belong to no row.
 func (w *fixWork) readFile(t cleaner) {
 	d := w.a.Dockerfile
 	lines := dockerfile.Lines(w.a.Image, d)
@@ -130,7 +130,7 @@ func (w *fixWork) readFile(t cleaner) {
 			of[row] = i
 		}
 	}
-	goes := false // the instruction of the line before goes on
+	goes := false // the previous line's instruction continues
 	for i, line := range text {
 		line = strings.TrimRight(line, "\r")
 		row := buildRow{number: i + 1, text: t.text(strings.ReplaceAll(line[:min(len(line), commandShown)], "\t", "    ")), step: -1}
@@ -138,10 +138,10 @@ func (w *fixWork) readFile(t cleaner) {
 			row.step = s
 		}
 		bare := strings.TrimSpace(line)
-		inside := row.step >= 0 && i > w.steps[row.step].first // of a here-document too
+		inside := row.step >= 0 && i > w.steps[row.step].first // also in a here-document
 		switch {
 		case strings.HasPrefix(bare, "#") && (!inside || goes):
-			row.remark = true // and the instruction goes on behind it
+			row.remark = true // and the instruction continues after it
 		case !goes && !inside:
 			row.word = wordOf(row.text)
 			fallthrough
@@ -152,15 +152,14 @@ func (w *fixWork) readFile(t cleaner) {
 	}
 }
 
-// instructions are those of a Dockerfile.
-// Source: the Dockerfile reference.
+// instructions are the instructions of a Dockerfile. Source: the Dockerfile reference.
 var instructions = []string{
 	"ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "RUN",
 	"SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
 }
 
-// wordOf returns how many bytes at the beginning of a line name an instruction, with the
-// blanks before them.
+// wordOf returns how many bytes at the beginning of a line are an instruction's name, with the
+// blanks before it.
 func wordOf(line string) int {
 	from := len(line) - len(strings.TrimLeft(line, " "))
 	word, _, _ := strings.Cut(line[from:], " ")
@@ -183,7 +182,7 @@ func (p *fix) pending() tea.Cmd {
 // elsewhere meanwhile.
 const keysWait = 300 * time.Millisecond
 
-// waits reports whether keys are to wait until it is known what was found.
+// waits reports whether keys must wait for the findings.
 func (p *fix) waits() bool {
 	return p.work == nil && p.begun != nil && !p.late && p.grouped() == nil
 }
@@ -196,7 +195,7 @@ func (msg lateMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
 	return nil
 }
 
-// workCmd finds out what there is to change in the image that is shown.
+// workCmd computes what to change in the image on the screen.
 func (p *fix) workCmd() tea.Cmd {
 	if p.halt != nil {
 		p.halt()
@@ -217,7 +216,7 @@ func (p *fix) workCmd() tea.Cmd {
 	}
 }
 
-// workedMsg brings what was found, or says why nothing was.
+// workedMsg brings the findings, or an error.
 type workedMsg struct {
 	p   *fix
 	w   *fixWork
@@ -235,7 +234,7 @@ func (msg workedMsg) update() tea.Cmd {
 	return cmd
 }
 
-// install shows what was found. What was chosen and selected before stays so, by its ID.
+// install shows the findings. The choice and the selection stay the same, by ID.
 func (p *fix) install(w *fixWork) tea.Cmd {
 	chosen, at := map[string]bool{}, ""
 	if old := p.work; old != nil {

@@ -13,11 +13,11 @@ import (
 // view, in order, with full paths. It is made by a command and immutable.
 type flatList struct {
 	nodes []analyze.NodeID
-	place []int32 // by node: where it stands in nodes, -1 for what is not in it
+	place []int32 // by node: its index in nodes, or -1
 }
 
-// flatRows makes the rows of a view without its directories: a pass over its nodes,
-// and sorting them. The error is the context's.
+// flatRows makes the rows of a view without its directories. It takes a pass over its nodes, and
+// sorts them. The error is the context's.
 func flatRows(ctx context.Context, v *analyze.View, by order) (*rowList, error) {
 	t := v.Tree()
 	l := &rowList{tree: t, view: v, order: by, flat: &flatList{place: make([]int32, t.Len())}}
@@ -28,7 +28,7 @@ func flatRows(ctx context.Context, v *analyze.View, by order) (*rowList, error) 
 	for n := range l.flat.place {
 		l.flat.place[n] = -1
 	}
-	for i, x := range all { // by path: what comes to the same stays in that order
+	for i, x := range all { // by path, so that equal nodes stay in that order
 		l.flat.place[x.Node] = int32(i)
 	}
 	by, back := by.base()
@@ -61,7 +61,7 @@ func flatRows(ctx context.Context, v *analyze.View, by order) (*rowList, error) 
 	return l, nil
 }
 
-// row returns the row of a node: all directories above it stand on it.
+// row returns the row of a node, which includes its parent directories.
 func (f *flatList) row(t *analyze.Tree, n analyze.NodeID) row {
 	head := n
 	for p := t.Parent(n); p != analyze.Root; p = t.Parent(p) {
@@ -92,8 +92,8 @@ func (f *flatList) find(n analyze.NodeID) int {
 	return int(f.place[n])
 }
 
-// byPlace chooses a match in the order of a flat list. Matches that have no row in
-// it, such as directories, are passed over.
+// byPlace chooses a match in the order of a flat list. It skips matches without a row, such as
+// directories.
 func (j seekJob) byPlace(msg *foundMsg) {
 	var hits []int // places
 	for i, node := range j.flat.nodes {
@@ -120,7 +120,7 @@ func (j seekJob) byPlace(msg *foundMsg) {
 	msg.at, msg.nth = j.flat.nodes[hits[at]], at+1
 }
 
-// isFile reports whether a node is anything else than a directory in some layer.
+// isFile reports whether a node is something other than a directory in some layer.
 func isFile(t *analyze.Tree, n analyze.NodeID) bool {
 	return slices.ContainsFunc(t.Versions(n), func(v analyze.Version) bool {
 		return v.Change() != analyze.Removed && v.Kind() != analyze.TypeDir

@@ -6,7 +6,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// frame returns the style of a border: one around what has the focus stands out.
+// frame returns the style of a border. A border with the focus stands out.
 func (s *styles) frame(focused bool) style {
 	if focused {
 		return s.border
@@ -14,8 +14,8 @@ func (s *styles) frame(focused bool) style {
 	return s.idleBorder
 }
 
-// edge draws a horizontal border with a title at its left and an aside at its
-// right; the aside goes first when room is short.
+// edge draws a horizontal border with a title on the left and an aside on the right. If there is
+// little room, it drops the aside first.
 func (lk *look) edge(l *line, left, right, title, aside string, focused bool) {
 	st, sg := &lk.st, &lk.sg
 	border := st.frame(focused)

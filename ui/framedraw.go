@@ -1,10 +1,9 @@
 package ui
 
-// A paned is a body of panes in frames, as a layout has them.
+// A paned is a body of panes in the frames of a layout.
 type paned interface {
-	// title returns what stands at the left and at the right of a pane's upper
-	// border, the left part cut to w columns, and foot what stands in a frame's lower
-	// one.
+	// title returns the left and right part of a pane's upper border, the left part cut to w
+	// columns. foot returns the text of a frame's lower border.
 	title(p pane, w int) (left, right string)
 	foot(f frame) string
 
@@ -12,8 +11,8 @@ type paned interface {
 	chips() []chip
 }
 
-// frames draws screen row y of a body: one row of each frame that is there. The chips
-// stand in their line of the pane of files.
+// frames draws screen row y of a body: one row of each visible frame. The chips are in their line
+// of the pane of files.
 func (lk *look) frames(l *line, y int, b paned, at *layout, focus pane, chips rect) {
 	for _, f := range at.frames[:at.count] {
 		if f.hasRow(y) {

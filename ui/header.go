@@ -12,13 +12,13 @@ import (
 // A fact of the header; the least important ones are dropped first if there is little room.
 type fact struct {
 	spans []span
-	drop  int                    // the order of going: 1 goes first; 0 stays
-	does  func(m *model) tea.Cmd // what a click on it does; nil for nothing
+	drop  int                    // the order of dropping facts: 1 is first; 0 stays
+	does  func(m *model) tea.Cmd // action of a click on it; nil for none
 }
 
 // headerRow draws the first line of the screen.
 func (m *model) headerRow(l *line) {
-	if m.a == nil { // there is only the picker
+	if m.a == nil { // only the picker is open
 		l.skip(1)
 		l.put(m.lk.st.title, "peel")
 		l.put(m.lk.st.dim, "  what each layer of an image does to the ones below it")
@@ -38,19 +38,18 @@ func (m *model) headerRow(l *line) {
 	l.fill()
 }
 
-// headerGap is how many columns stand between two facts.
+// headerGap is the number of columns between two facts.
 const headerGap = 3
 
-// gap is how many columns stand before a fact that is not the first.
+// gap is the number of columns before a fact that isn't the first.
 func (f fact) gap() int {
-	if len(f.spans) > 0 && strings.HasPrefix(f.spans[0].text, " ") { // it brings its own
+	if len(f.spans) > 0 && strings.HasPrefix(f.spans[0].text, " ") { // it has its own
 		return 0
 	}
 	return headerGap
 }
 
-// clickHeader takes a click at column x of the head, and reports whether that is on
-// something that does anything.
+// clickHeader handles a click at column x of the header, and reports whether it hit something.
 func (m *model) clickHeader(x int) (tea.Cmd, bool) {
 	at := 1
 	for i, f := range m.headerFacts(m.areas.header.w) {
@@ -65,8 +64,8 @@ func (m *model) clickHeader(x int) (tea.Cmd, bool) {
 	return nil, false
 }
 
-// headerFacts are the facts for which there is room on w columns: the image's name,
-// the view's, and the totals.
+// headerFacts returns the facts that fit on w columns: the image's name, the view's, and the
+// totals.
 func (m *model) headerFacts(w int) []fact {
 	facts := m.allFacts()
 	over := func() int {
@@ -83,17 +82,17 @@ func (m *model) headerFacts(w int) []fact {
 			facts = slices.DeleteFunc(facts, func(f fact) bool { return f.drop == drop })
 		}
 	}
-	if n := over(); n > 0 { // the image's name alone gives way
+	if n := over(); n > 0 { // only the image's name is shortened
 		name := &facts[0].spans[0].text
 		*name = cut(*name, max(width(*name)-n, 4), m.lk.sg.tail)
 	}
 	return facts
 }
 
-// lastDrop is the drop of the facts that go last.
+// lastDrop is the drop of the facts that are dropped last.
 const lastDrop = 6
 
-// toView is what a click does that leads to a view.
+// toView returns the action of a click that opens a view.
 func toView(v viewID) func(m *model) tea.Cmd {
 	return func(m *model) tea.Cmd {
 		m.closePages()
@@ -151,8 +150,7 @@ func plural(noun string, n int) string {
 	return noun + "s"
 }
 
-// footer draws the last line: what is asked, or said, or else the keys that are
-// of use now.
+// footer draws the last line: a prompt, a message, or else the keys that are useful now.
 func (m *model) footer(l *line, top body) {
 	switch {
 	case m.prompt != nil:
@@ -180,12 +178,12 @@ func hintLine(l *line, lk *look, hints []hint) {
 	l.fill()
 }
 
-// hintGap is how many columns stand between two hints.
+// hintGap is the number of columns between two hints.
 const hintGap = 2
 
 func (h hint) width() int { return width(h.label()) + 1 + width(h[0].short) }
 
-// fitting returns the hints that fit on w columns; the last two are among them.
+// fitting returns the hints that fit on w columns, including the last two.
 func fitting(hints []hint, w int) []hint {
 	last := hints[len(hints)-2:]
 	rest := last[0].width() + hintGap + last[1].width()
@@ -200,8 +198,8 @@ func fitting(hints []hint, w int) []hint {
 	return append(out, last...)
 }
 
-// hintAt returns what is offered at column x of the footer: of keys that belong
-// together, the one that is there.
+// hintAt returns the binding at column x of the footer: if keys share a hint, the one at this
+// column.
 func hintAt(hints []hint, w, x int) (binding, bool) {
 	at := 1
 	for _, h := range fitting(hints, w-1) {

@@ -10,12 +10,12 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// help is the page with the keys of what it was opened from, and with every sign.
+// help is the page with the keys of the body that it was opened from, and with every sign.
 type help struct {
 	scroller
 	h       host
 	lk      *look
-	own     []keyGroup // of what it was opened from
+	own     []keyGroup // of the body that it was opened from
 	always  []keyGroup
 	signs   bool // explain the signs
 	filters bool // explain the filter's grammar
@@ -25,10 +25,10 @@ type help struct {
 	lines  styledLines
 }
 
-// helpColumns is the width from which on the help stands in two columns.
+// helpColumns is the minimum width for help in two columns.
 const helpColumns = 88
 
-// openHelp shows the help for what has the screen now.
+// openHelp shows the help for the body on the screen.
 func (m *model) openHelp() {
 	top := m.top()
 	_, filters := top.(*explorer)
@@ -36,7 +36,7 @@ func (m *model) openHelp() {
 	if !isViewer(top) {
 		p.always = append([]keyGroup{m.km.paletteGroup()}, p.always...)
 	}
-	if m.a != nil { // else there is only the picker
+	if m.a != nil { // otherwise only the picker is open
 		p.always, p.signs = append([]keyGroup{m.viewKeys()}, p.always...), true
 	}
 	m.open(p)
@@ -58,7 +58,7 @@ func (p *help) title(int) (left, right string) {
 
 func (p *help) chips() []chip { return p.narrow.chips(p.lk, p.remake) }
 
-// remake has the lines made anew.
+// remake makes the lines again.
 func (p *help) remake() tea.Cmd {
 	p.wide, p.top = 0, 0
 	return nil
@@ -101,8 +101,8 @@ func (p *help) resize(w, h int) {
 	p.scroller.resize(len(p.lines), h)
 }
 
-// make writes the help: the keys of what it was opened from at the left, what is the same
-// everywhere at the right, or all of it below each other.
+// make writes the help: on the left the keys of the body that it was opened from, on the right what
+// is the same everywhere; or everything in one column.
 func (p *help) make() {
 	var left, right styledLines
 	for _, g := range p.own {
@@ -134,8 +134,8 @@ func (p *help) make() {
 	}
 }
 
-// wrapLast wraps the last text of each line to w columns. What follows stands below it, so that
-// the keys at the left stay alone in their column.
+// wrapLast wraps the last text of each line to w columns. The rest goes below that text, so that
+// the column on the left has only keys.
 func wrapLast(lines styledLines, w int) styledLines {
 	out := make(styledLines, 0, len(lines))
 	for _, spans := range lines {
@@ -196,7 +196,7 @@ func keySection(p *styledLines, lk *look, g keyGroup) {
 	}
 }
 
-// signSection adds what the signs and the words mean.
+// signSection explains the signs and the words.
 func signSection(p *styledLines, lk *look) {
 	st, sg := &lk.st, &lk.sg
 	p.gap()
@@ -240,7 +240,7 @@ func signSection(p *styledLines, lk *look) {
 	p.add(span{st.waste, "wasted"}, span{st.text, "  stored in some layer, shown by no path"})
 }
 
-// filterSection adds what a filter is made of.
+// filterSection explains the grammar of a filter.
 func filterSection(p *styledLines, lk *look) {
 	st := &lk.st
 	p.gap()

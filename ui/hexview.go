@@ -9,14 +9,14 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// hexView shows a file byte for byte: where, in hexadecimal, and as ASCII.
+// hexView shows a file byte by byte: the offset, in hexadecimal, and as ASCII.
 type hexView struct {
-	top  int64  // the byte that the screen begins with
+	top  int64  // the first byte on the screen
 	held []byte // of the file, from byte from on
 	from int64
 }
 
-// perRow is how many bytes a row has room for: 16, 8 or 4.
+// perRow returns the number of bytes that fit in a row: 16, 8 or 4.
 func (b *hexView) perRow(p *viewer) int64 {
 	for _, n := range []int{16, 8} {
 		if p.wide >= 1+b.digits(p)+2+3*n+n/8+n {
@@ -26,7 +26,7 @@ func (b *hexView) perRow(p *viewer) int64 {
 	return 4
 }
 
-// digits is how many an offset has.
+// digits is the number of digits of an offset.
 func (b *hexView) digits(p *viewer) int { return max(len(fmt.Sprintf("%x", p.doc.Size())), 8) }
 
 func (b *hexView) scrollBy(p *viewer, n int) {
@@ -103,8 +103,7 @@ var hexBytes = func() string {
 	return b.String()
 }()
 
-// hexMargin is how much is held before the screen and behind its beginning, in
-// bytes.
+// hexMargin is how many bytes to hold before the first byte on the screen, and after it.
 const hexMargin = 32 << 10
 
 func (b *hexView) follow(p *viewer) tea.Cmd {

@@ -20,17 +20,16 @@ var highlightTime = 400 * time.Millisecond
 
 type lexer = chroma.Lexer
 
-// The lexers are chroma's own, of the languages that images hold. All of them, as
-// its package lexers has them, would make peel larger by 2 MB, and would be
-// looked through whenever it starts.
+// The lexers are chroma's own, for the languages that are common in images. All lexers of its
+// package lexers would make peel larger by 2 MB, and slow down each start.
 //
 //go:embed lexers/*.xml
 var lexerFiles embed.FS
 
-// lexers returns the registry of these, made when it is first asked for.
+// lexers returns the registry of these lexers. The first call makes it.
 var lexers = sync.OnceValue(func() *chroma.LexerRegistry {
 	all := chroma.NewLexerRegistry()
-	files, _ := fs.Glob(lexerFiles, "lexers/*.xml") // errs for a bad pattern alone
+	files, _ := fs.Glob(lexerFiles, "lexers/*.xml") // only a bad pattern is an error
 	for _, file := range files {
 		if l, err := chroma.NewXMLLexer(lexerFiles, file); err == nil { // a test reads them all
 			all.Register(l)
@@ -39,7 +38,7 @@ var lexers = sync.OnceValue(func() *chroma.LexerRegistry {
 	return all
 })
 
-// A tokenClass is what a word of a program is to the reader.
+// A tokenClass is the role of a word in a program.
 type tokenClass uint8
 
 const (
@@ -52,14 +51,13 @@ const (
 	tokenClassCount
 )
 
-// A token is the end of a word in its piece, in bytes, and what the word is.
+// A token is the end of a word in its piece, in bytes, and the word's class.
 type token struct {
 	end   int
 	class tokenClass
 }
 
-// lexerFor chooses a lexer, by a file's name and else by how it begins; nil if
-// there is none.
+// lexerFor chooses a lexer by a file's name, or else by its beginning; nil if none fits.
 func lexerFor(name string, head []byte) (l chroma.Lexer) {
 	defer func() { // matching hostile text may panic
 		if recover() != nil {
@@ -91,8 +89,8 @@ var beginnings = []struct{ head, lexer string }{
 	{"---\n", "yaml"},
 }
 
-// lexerByContent chooses a lexer by what interpreter a script asks for, or by how
-// a text begins; nil if that says nothing.
+// lexerByContent chooses a lexer by a script's interpreter, or by the beginning of a text; nil if
+// none fits.
 func lexerByContent(head []byte) chroma.Lexer {
 	if name, ok := interpreterOf(head); ok {
 		return lexers().Get(strings.TrimRight(name, "0123456789."))
@@ -122,7 +120,7 @@ func highlight(ctx context.Context, l chroma.Lexer, rows []piece) {
 		return
 	}
 	deadline := time.Now().Add(highlightTime)
-	row, at := 0, 0 // the byte of the row that comes next; its line feed is one too
+	row, at := 0, 0 // the row's next byte; its line feed counts too
 	for n, t := 0, next(); t != chroma.EOF; n, t = n+1, next() {
 		if n%64 == 0 && (ctx.Err() != nil || time.Now().After(deadline)) {
 			return
@@ -138,7 +136,7 @@ func highlight(ctx context.Context, l chroma.Lexer, rows []piece) {
 			p := &rows[row]
 			if at == len(p.text) {
 				if r != '\n' {
-					return // the lexer has changed the text
+					return // the lexer changed the text
 				}
 				row, at = row+1, 0
 				continue

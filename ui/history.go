@@ -19,18 +19,18 @@ type history struct {
 	lk       *look
 	a        *analyze.Analysis
 	commands []string           // by layer
-	at       []*dockerfile.Line // by layer: its step's; nil where it is not known
+	at       []*dockerfile.Line // by layer: its step's; nil if unknown
 	node     analyze.NodeID
-	some     bool // there is a selected path
+	some     bool // a path is selected
 	wide     int
 	lines    styledLines
 	items    []historyItem
-	owner    []int // by line: the item that it describes, -1 for none
+	owner    []int // by line: the item that it describes, or -1
 	cursor   int   // the item that is selected
 }
 
-// A historyItem is what the history's cursor can be on: a version of the path,
-// or something below it that is wasted.
+// A historyItem is an item that the history's cursor can select: a version of the path, or
+// something below it that is wasted.
 type historyItem struct {
 	version analyze.Version
 	waste   *analyze.Waste // nil for a version
@@ -45,7 +45,7 @@ func (it historyItem) layer() int {
 	return it.version.Layer()
 }
 
-// item returns what the cursor is on.
+// item returns the item under the cursor.
 func (p *history) item() (historyItem, bool) {
 	if p.cursor >= len(p.items) {
 		return historyItem{}, false
@@ -53,8 +53,7 @@ func (p *history) item() (historyItem, bool) {
 	return p.items[p.cursor], true
 }
 
-// to moves the cursor to item i, or to the nearest there is, and brings it into
-// sight.
+// to moves the cursor to item i, or to the nearest one, and scrolls to it.
 func (p *history) to(i int) {
 	p.cursor = max(min(i, len(p.items)-1), 0)
 	if len(p.items) == 0 {
@@ -69,7 +68,7 @@ func (p *history) to(i int) {
 	p.scrollBy(0)
 }
 
-// key moves the cursor if that is what the key asks for.
+// key moves the cursor if the key does that.
 func (p *history) key(k *keyMap, press fmt.Stringer) bool {
 	switch {
 	case k.down.matches(press):
@@ -97,8 +96,8 @@ func (p *history) click(y int) {
 	}
 }
 
-// oneLine is the number of columns from which on a version takes one line, the
-// step beside it; on fewer, the step stands below.
+// oneLine is the minimum number of columns for a version and its step on one line; on fewer, the
+// step is below.
 const oneLine = 110
 
 // Limits for a directory: how many of an image's wasted versions, largest
@@ -129,8 +128,8 @@ func (p *history) title(w int) string {
 	return cutLeft(p.lk.text(p.a.Tree.Path(p.node)), w, p.lk.sg.tail)
 }
 
-// render draws line i into l. What the cursor is on stands out while the pane has
-// the focus, else the version of the selected layer does.
+// render draws line i into l. The item under the cursor stands out while the pane has the focus;
+// otherwise, the version of the selected layer does.
 func (p *history) render(l *line, i int, focused bool, selected int) {
 	i += p.top
 	if i < len(p.owner) && p.owner[i] >= 0 {
@@ -160,7 +159,7 @@ func (p *history) make() {
 		}
 	}
 	wide = min(wide, p.wide/2)
-	var again []string // layers that have a directory as it was
+	var again []string // layers that have a directory unchanged
 	for i, v := range slices.Backward(versions) {
 		if p.isAgain(v, i == len(versions)-1) {
 			again = append(again, strconv.Itoa(v.Layer()))
@@ -179,14 +178,14 @@ func (p *history) make() {
 	p.cursor = max(min(p.cursor, len(p.items)-1), 0)
 }
 
-// isAgain reports whether a version is a directory that a layer has as it was: there
-// can be one for every layer, so that they are told together. The newest version has
-// a line of its own, since it is the one that shows.
+// isAgain reports whether a version is a directory that a layer repeats unchanged. Every layer can
+// have one, so the history sums them up. The newest version has its own line, because it is the one
+// that shows.
 func (p *history) isAgain(v analyze.Version, newest bool) bool {
 	return !newest && v.Change() == analyze.Identical && v.Type() == analyze.TypeDir
 }
 
-// begin begins an item, whose lines are those added until end.
+// begin begins an item, which has the lines added until end.
 func (p *history) begin(it historyItem) {
 	for len(p.owner) < len(p.lines) {
 		p.owner = append(p.owner, -1)
@@ -244,10 +243,10 @@ func (p *history) wasteBelow() {
 	}
 }
 
-// digits is how many a layer's number has at most.
+// digits is the maximum number of digits of a layer's number.
 func (p *history) digits() int { return len(strconv.Itoa(max(len(p.a.Layers)-1, 0))) }
 
-// versionBelow returns the version that shows right below layer k, if there is one.
+// versionBelow returns the version that shows directly below layer k, if there is one.
 func versionBelow(older []analyze.Version, k int) *analyze.Version {
 	for i := len(older) - 1; i >= 0; i-- {
 		v := &older[i]
@@ -261,8 +260,8 @@ func versionBelow(older []analyze.Version, k int) *analyze.Version {
 	return nil
 }
 
-// version adds what there is to say of v. With room for all on one line, the
-// facts take wide columns, so that the steps stand below each other.
+// version adds the facts of v. If everything fits on one line, the facts take wide columns, so that
+// the steps are aligned.
 func (p *history) version(v analyze.Version, facts []span, wide int) {
 	st, sg := &p.lk.st, &p.lk.sg
 	digits := p.digits()
@@ -305,8 +304,7 @@ func (p *history) version(v analyze.Version, facts []span, wide int) {
 	p.lines.add(slices.Concat([]span{{st.dim, strings.Repeat(" ", 3+digits+2) + "by "}}, by)...)
 }
 
-// facts tells a version's size, what of it is wasted, its attributes, and what
-// those were before.
+// facts returns a version's size, its wasted bytes, its attributes, and the previous attributes.
 func (p *history) facts(v analyze.Version, old *analyze.Version) []span {
 	st := &p.lk.st
 	var spans []span
@@ -341,7 +339,7 @@ func (p *history) facts(v analyze.Version, old *analyze.Version) []span {
 	return spans
 }
 
-// unsettledMark stands behind a word that a comparison may still change.
+// unsettledMark follows a word that a comparison may still change.
 const unsettledMark = "?"
 
 // changed describes attributes without a column, if they differ.

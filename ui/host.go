@@ -9,9 +9,8 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// A host is what views and pages see of the program. The model is one; nothing
-// that is drawn knows more of it than this. The methods are called on the event
-// loop.
+// A host is what views and pages see of the program. The model implements it; nothing that is drawn
+// knows more about the model. The methods are called on the event loop.
 type host interface {
 	shared
 	speaker
@@ -45,7 +44,7 @@ type speaker interface {
 	say(text string) tea.Cmd
 	fail(err error) tea.Cmd
 
-	// ask shows a prompt, and asking reports whether it is still there.
+	// ask shows a prompt, and asking reports whether it is still on the screen.
 	ask(p *prompt)
 	asking(p *prompt) bool
 }

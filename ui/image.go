@@ -13,9 +13,8 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// imagePage is the view of what an image says about itself: its identity, how
-// it is run, how it was built, and its faults. Every line can be selected;
-// those of build steps lead to their layers.
+// imagePage is the view of an image's own facts: its identity, how it runs, how it was built, and
+// its flaws. Every line can be selected. Lines of build steps lead to their layers.
 type imagePage struct {
 	factPage
 	a     *analyze.Analysis
@@ -24,11 +23,11 @@ type imagePage struct {
 
 // aboutLine is what a line of the image view is about.
 type aboutLine struct {
-	layer int    // that it leads to; -1 if none
-	value string // to be copied; "" if there is nothing
+	layer int    // layer that it leads to, or -1
+	value string // text to copy, or ""
 }
 
-// openImagePage is its row in the table of views.
+// openImagePage opens the view, for the table of views.
 func openImagePage(h host, s *snapshot) (body, tea.Cmd) {
 	p := &imagePage{factPage: factPage{h: h, lk: h.look(), name: "Image"}, a: s.a}
 	p.fill = p.make
@@ -80,10 +79,10 @@ func imageKeys(k *keyMap) []keyGroup {
 	return []keyGroup{k.moving(), {"Image", []binding{k.jump, k.documents, k.narrow, k.copyPath}}}
 }
 
-// labelWidth is how many columns the names of facts take.
+// labelWidth is the number of columns for the names of facts.
 const labelWidth = 12
 
-// shownOfMany bounds lists of an image's own making.
+// shownOfMany is the maximum length of lists that come from an image.
 const shownOfMany = 1000
 
 func (p *imagePage) make() {
@@ -137,7 +136,7 @@ func (p *imagePage) only() {
 	}
 }
 
-// container describes the container whose own layer lies on top.
+// container describes the container whose own layer is on top.
 func (p *imagePage) container() {
 	c := p.a.Image.Container
 	if c == nil {
@@ -181,7 +180,7 @@ func (p *imagePage) figures() {
 	p.fact("base hidden", size(t.BaseHidden)+" of the base image, hidden by your layers")
 }
 
-// size is a number of bytes, for people and to the byte.
+// size returns a number of bytes, rounded and exact.
 func size(n int64) string {
 	if n < 1000 {
 		return human.Size(n)
@@ -189,8 +188,8 @@ func size(n int64) string {
 	return human.Size(n) + " (" + human.Comma(n) + " bytes)"
 }
 
-// history lists every build step, those that made no layer too, and the layers
-// of which no step is known.
+// history lists every build step, including those that made no layer, and the layers whose step is
+// unknown.
 func (p *imagePage) history() {
 	st := &p.lk.st
 	p.section("How it was built")
@@ -306,7 +305,7 @@ func (p *imagePage) wrapped(about aboutLine, st style, name, text string) {
 	}
 }
 
-// quoted writes a command's words as the config has them, "" if there are none.
+// quoted writes a command's words as in the config, or "" if there are none.
 func quoted(words []string) string {
 	if len(words) == 0 {
 		return ""

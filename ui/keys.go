@@ -60,12 +60,12 @@ type keyMap struct {
 	numbering, wrapLines, asHex, goTo binding
 	lookFor, findNext, findPrior      binding
 
-	views                 []binding // as the table of views has them
+	views                 []binding // from the table of views
 	undo, narrower, wider binding
 
 	copyPath, copyDigest, extract, export binding
 	copyCommand, redo, mouse              binding
-	own                                   []binding // of the reader's own commands
+	own                                   []binding // of the user's own commands
 	pager, editor, pretty, documents      binding
 
 	pick, pickOpen, pickSearch, pickSort, pickAgain, pickMark binding
@@ -73,10 +73,10 @@ type keyMap struct {
 	help, back, suspend, quit, interrupt binding
 }
 
-// keyNames are how keys are called that have a sign of their own.
+// keyNames are the names of keys that have a sign of their own.
 type keyNames struct{ enter, up, down, left, right, rub string }
 
-// newKeyMap returns the keys, their names in ASCII if that is asked for.
+// newKeyMap returns the keys, with names in ASCII if requested.
 func newKeyMap(ascii bool) *keyMap {
 	n := keyNames{"⏎", "↑", "↓", "←", "→", "⌫"}
 	if ascii {
@@ -90,7 +90,7 @@ func newKeyMap(ascii bool) *keyMap {
 	return k
 }
 
-// bindMoving binds what moves in lists, panes and layers.
+// bindMoving binds the keys that move in lists, panes and layers.
 func (k *keyMap) bindMoving(n keyNames) {
 	k.down = bind("down", "j down", "j "+n.down, "move", "down")
 	k.up = bind("up", "k up", "k "+n.up, "", "up")
@@ -115,7 +115,7 @@ func (k *keyMap) bindMoving(n keyNames) {
 	k.wider = bind("wider", ">", ">", "", "move the divider to the right")
 }
 
-// bindFiles binds what the files and the waste have.
+// bindFiles binds the keys of the files and the waste.
 func (k *keyMap) bindFiles(n keyNames) {
 	k.toggle = bind("toggle", "enter", n.enter, "open", "open or close a directory, view a file")
 	k.mark = bind("mark", "space", "space", "mark", "mark it; esc clears all marks")
@@ -155,7 +155,7 @@ func (k *keyMap) bindFiles(n keyNames) {
 	k.compare = bind("compare", "d", "d", "compare", "compare with the version below")
 }
 
-// bindViewer binds what a file that is viewed has, and a comparison.
+// bindViewer binds the keys of a viewed file, and of a comparison.
 func (k *keyMap) bindViewer(n keyNames) {
 	k.older = bind("older-version", "[", "[", "version", "the file's older version")
 	k.newer = bind("newer-version", "]", "]", "", "its newer version")
@@ -170,7 +170,7 @@ func (k *keyMap) bindViewer(n keyNames) {
 	k.findPrior = bind("find-prior", "N", "N", "", "the previous match")
 }
 
-// bindProgram binds what takes something out, picks images and ends things.
+// bindProgram binds the keys that copy and extract, pick images, and close things.
 func (k *keyMap) bindProgram(n keyNames) {
 	k.copyPath = bind("copy", "y", "y", "copy", "copy the path, the value, or the patch of the fix")
 	k.copyDigest = bind("copy-digest", "Y", "Y", "", "copy the layer's digest")
@@ -208,8 +208,7 @@ func viewBindings() []binding {
 	return all
 }
 
-// A hint is one offer of the footer: actions that belong together, told by the
-// word of the first.
+// A hint is one item of the footer: actions that belong together, with the word of the first.
 type hint []binding
 
 // label returns the hint's keys: "j/k", "[ ]".
@@ -227,8 +226,8 @@ func (h hint) label() string {
 // always are the hints at the end of every footer.
 func (k *keyMap) always() []hint { return []hint{{k.help}, {k.quit}} }
 
-// otherViews are the hints that lead from the view of a name to all others: the
-// first one, and the rest.
+// otherViews returns the hints that lead from the view with this name to all others: the first one,
+// and the rest.
 func (k *keyMap) otherViews(name string) (first, rest []hint) {
 	for _, b := range k.views {
 		if b.name != "view-"+name {

@@ -11,7 +11,7 @@ type keyScope struct {
 	groups []keyGroup
 }
 
-// scopes are all scopes, views first, with all keys that work in each: what the help shows there.
+// scopes returns all scopes, views first, with all keys that work in each, as in its help.
 func (k *keyMap) scopes() []keyScope {
 	var all []keyScope
 	for _, v := range views {
@@ -35,8 +35,8 @@ func (k *keyMap) scopes() []keyScope {
 	return all
 }
 
-// narrowScopes are the same, the explorer's panes apart: what they have a key for
-// is asked for one pane at a time.
+// narrowScopes returns the same scopes, but each of the explorer's panes by itself: a key only has
+// to be unique in one pane.
 func (k *keyMap) narrowScopes() []keyScope {
 	all := k.scopes()
 	files := all[filesView]

@@ -10,22 +10,22 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// factsShown is how many of the versions that a layer hides are listed, and how
-// many of its flaws; the others are counted.
+// factsShown is the maximum number of hidden versions, and of flaws, that are listed for a layer;
+// the others are counted.
 const factsShown = 100
 
-// causeColumns is the width from which on the causes of what a layer hides are
-// told; the versions' histories tell them anyhow.
+// causeColumns is the minimum width to show why a layer's versions are hidden; the versions'
+// histories show it anyway.
 const causeColumns = 60
 
-// commandShown is how many columns of a command are shown.
+// commandShown is the maximum number of columns of a command.
 const commandShown = 8000
 
-// layerFacts is what there is to list of one layer, by index.
+// layerFacts is what to list for one layer, by index.
 type layerFacts struct {
-	hides     []int32 // in Analysis.Waste, largest first: at most factsShown of what the layer hides
-	flaws     []int32 // in Analysis.Flaws: at most factsShown of the layer's
-	moreHides int     // how many are not among them
+	hides     []int32 // in Analysis.Waste, largest first: at most factsShown versions that the layer hides
+	flaws     []int32 // in Analysis.Flaws: at most factsShown flaws of the layer
+	moreHides int     // the number of others
 	moreFlaws int
 }
 
@@ -53,13 +53,13 @@ func factsByLayer(a *analyze.Analysis) []layerFacts {
 	return all
 }
 
-// layer is the pane below the layers: all about the selected one.
+// layer is the pane below the layers: the details of the selected one.
 type layer struct {
 	scroller
 	lk    *look
 	a     *analyze.Analysis
 	facts []layerFacts       // by layer
-	at    []*dockerfile.Line // by layer: its step's; nil where it is not known
+	at    []*dockerfile.Line // by layer: its step's; nil if unknown
 	index int
 	wide  int // columns that the lines were made for
 	lines styledLines
@@ -168,7 +168,7 @@ func (p *layer) container(t analyze.LayerTotal) {
 	}
 }
 
-// changes counts what the layer does, change by change.
+// changes counts the layer's changes, by kind.
 func (p *layer) changes(t analyze.LayerTotal) []span {
 	st, sg := &p.lk.st, &p.lk.sg
 	words := []struct {
@@ -199,7 +199,7 @@ func (p *layer) changes(t analyze.LayerTotal) []span {
 	return spans
 }
 
-// hides lists what the layer hides of those below it.
+// hides lists what the layer hides of the layers below it.
 func (p *layer) hides(t analyze.LayerTotal) {
 	st := &p.lk.st
 	facts := &p.facts[p.index]
@@ -254,7 +254,7 @@ func (p *layer) wrapped(st style, head, text string) {
 	}
 }
 
-// listedBy says that a layer was not read, but listed by its table of contents.
+// listedBy says that peel didn't read a layer, but listed it from its table of contents.
 func listedBy(form string) string {
 	return "listed by its table of contents (" + form + "), not read: --verify reads it"
 }
