@@ -9,10 +9,10 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// Columns of the layers pane.
+// Widths in the layers pane, in columns.
 const (
-	commandRoom  = 16 // that the command has at least, beside a bar
-	hidesColumns = 64 // from here on the bytes that a layer hides stand there too
+	commandRoom  = 16 // minimum of the command, beside a bar
+	hidesColumns = 64 // minimum width for the bytes that a layer hides
 	lineColumns  = 44 // minimum width for the lines of the Dockerfile
 	netColumns   = 76 // minimum width for the net size of a layer
 	countColumns = 96 // minimum width for the numbers of changed files
@@ -26,10 +26,10 @@ type layers struct {
 	lk       *look
 	a        *analyze.Analysis
 	commands []string           // by layer, in words, clean
-	at       []*dockerfile.Line // by layer: its step's; nil where it is not known
-	atWidth  int                // columns of their numbers; 0 if none is known
+	at       []*dockerfile.Line // by layer: its step's; nil if unknown
+	atWidth  int                // columns of their numbers; 0 if no line is known
 
-	// What each layer means to the paths that a filter leaves; nil without one.
+	// What each layer does to the paths that a filter leaves; nil without a filter.
 	signs []analyze.Sign
 }
 
@@ -47,8 +47,7 @@ func (p *layers) take(s *snapshot) { p.a, p.at, p.atWidth = s.a, s.lines, lineWi
 // title names the pane.
 func (p *layers) title() string { return "Layers" }
 
-// layerColumns are the columns of the pane that there is room for, in columns of
-// the terminal; 0 is one that is not there.
+// layerColumns are the widths of the pane's columns that fit; 0 means that a column is left out.
 type layerColumns struct {
 	digits     int   // of a layer's number
 	gap        int   // after the sign of a base layer
@@ -57,10 +56,10 @@ type layerColumns struct {
 	line       int   // the lines of the Dockerfile, with the blank before them
 	net        int   // what the image grows by, with the blank before it
 	counts     int   // of changes, with the blanks before them
-	commandGap int   // before the command: one more while a filter has a sign there
+	commandGap int   // before the command: one more if a filter's sign is there
 }
 
-// figures are the columns from the stored bytes on to those before the command.
+// figures returns the width from the stored bytes to the command.
 func (c layerColumns) figures() int {
 	return sizeWidth + c.meter.width() + sizeWidth + c.hides + c.net + c.counts + c.line + c.commandGap
 }
@@ -90,7 +89,7 @@ func (p *layers) columns(w int) layerColumns {
 	return c
 }
 
-// lineHead is the head of the column of lines.
+// lineHead is the title of the column of lines.
 const lineHead = "line"
 
 // render draws row i of the pane into l. It marks the layers in a range that starts after layer
@@ -162,8 +161,8 @@ func (p *layers) number(l *line, c layerColumns, i int, focused bool, from int) 
 	l.skip(c.gap)
 }
 
-// netText is by how much a layer changes the size of the image: what it stores, less
-// what it hides. "" if that is nothing.
+// netText returns how much a layer changes the size of the image: the bytes that it stores, minus
+// those that it hides. "" for none.
 func netText(t analyze.LayerTotal) string {
 	switch net := t.Stored - t.Hides; {
 	case net > 0:
@@ -238,5 +237,5 @@ func (p *layers) figures(l *line, c layerColumns, i int) {
 	if t.Base || p.commands[i] == unknownStep {
 		command = st.dim
 	}
-	l.put(tone(command), strings.TrimPrefix(p.commands[i], "RUN ")) // which most are
+	l.put(tone(command), strings.TrimPrefix(p.commands[i], "RUN ")) // as most layers are
 }

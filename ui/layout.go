@@ -2,12 +2,12 @@ package ui
 
 // The sizes at which panes fold, in columns and rows of the explorer.
 const (
-	twoColumns   = 72 // from here on layers stand beside files
-	stackHeight  = 22 // from here on one column holds layers above files
-	detailHeight = 18 // from here on a pane has its details below it
+	twoColumns   = 72 // minimum to show layers beside files
+	stackHeight  = 22 // minimum to show layers above files in one column
+	detailHeight = 18 // minimum for a pane with details below it
 
 	minLeft, maxLeft     = 32, 100
-	leastFrame           = 24    // columns that the reader can make a frame as narrow as
+	leastFrame           = 24    // minimum columns of a frame that the user narrows
 	minDetail, maxDetail = 4, 16 // rows of the details
 )
 
@@ -19,13 +19,13 @@ const (
 	filesPane
 	layerPane   // below the layers: one layer
 	historyPane // below the files: one path
-	previewPane // beside the files, or in the place of the history: how a file begins
+	previewPane // beside the files, or in place of the history: the beginning of a file
 	paneCount
 )
 
-// A frame is a box with one pane in it, or with two, one above the other.
+// A frame is a box with one pane, or with two, one above the other.
 type frame struct {
-	rect              // with the border
+	rect              // including the border
 	upper, lower pane // lower counts only if it has rows
 	split        int  // row of the line between the two, from the frame's top; 0 if there is one pane
 }
@@ -39,7 +39,7 @@ type layout struct {
 	frames  [3]frame
 	count   int             // of frames
 	divider int             // column at which the right frame begins; 0 if there is one column
-	panes   [paneCount]rect // what is inside the borders; empty if folded away
+	panes   [paneCount]rect // the inside of the borders; empty if folded away
 }
 
 // arrange lays out the explorer. With two columns, the left frame has divide
@@ -73,7 +73,7 @@ func arrange(area rect, divide int, focus pane) layout {
 	return l
 }
 
-// previewColumns is how many columns there must be for a preview beside the files.
+// previewColumns is the minimum number of columns for a preview beside the files.
 const previewColumns = 150
 
 // previewFits reports whether a part of the screen has room for a preview.
@@ -103,14 +103,14 @@ func withPreview(area rect, divide int, focus pane) layout {
 	return l
 }
 
-// zoom gives one pane all of a part of the screen.
+// zoom gives a whole part of the screen to one pane.
 func zoom(area rect, p pane) layout {
 	l := layout{area: area}
 	l.add(area, p, p, 0)
 	return l
 }
 
-// add puts a frame at r; its lower pane has detail rows, or is not there.
+// add puts a frame at r. Its lower pane has detail rows; with none, it is left out.
 func (l *layout) add(r rect, upper, lower pane, detail int) {
 	f := frame{rect: r, upper: upper, lower: lower}
 	in := r.inside()

@@ -9,13 +9,13 @@ import (
 // A list is a cursor in rows, some of which are visible. It keeps the cursor
 // within the rows, and its row visible. The zero list is empty.
 type list struct {
-	rows   int // how many there are
-	page   int // how many are shown at once
+	rows   int // number of rows
+	page   int // number of visible rows
 	cursor int
-	top    int // the first that is shown
+	top    int // the first visible row
 }
 
-// resize says how many rows there are, and how many are shown.
+// resize sets the number of rows, and of visible ones.
 func (l *list) resize(rows, page int) {
 	l.rows, l.page = max(rows, 0), max(page, 1)
 	l.to(l.cursor)
@@ -38,7 +38,7 @@ func (l *list) scroll(n int) {
 	l.to(max(min(l.cursor, l.top+l.page-1), l.top))
 }
 
-// key moves the cursor if that is what the key asks for.
+// key moves the cursor if the key does that.
 func (l *list) key(k *keyMap, press fmt.Stringer) bool {
 	switch {
 	case k.down.matches(press):
@@ -69,16 +69,16 @@ type scroller struct {
 	top        int
 }
 
-// resize says how many lines there are, and how many are shown.
+// resize sets the number of lines, and of visible ones.
 func (s *scroller) resize(rows, page int) {
 	s.rows, s.page = rows, max(page, 0)
 	s.scrollBy(0)
 }
 
-// scrollBy moves what is shown by n lines.
+// scrollBy scrolls by n lines.
 func (s *scroller) scrollBy(n int) { s.top = max(min(s.top+n, s.rows-s.page), 0) }
 
-// key scrolls if that is what the key asks for.
+// key scrolls if the key does that.
 func (s *scroller) key(k *keyMap, press fmt.Stringer) bool {
 	switch {
 	case k.down.matches(press), k.scrollDown.matches(press):
@@ -103,14 +103,14 @@ func (s *scroller) key(k *keyMap, press fmt.Stringer) bool {
 	return true
 }
 
-// wheel scrolls if that is what the mouse does.
+// wheel scrolls if the mouse event is a turn of the wheel.
 func (s *scroller) wheel(msg tea.MouseMsg) {
 	if _, ok := msg.(tea.MouseWheelMsg); ok {
 		s.scrollBy(wheel(msg.Mouse().Button))
 	}
 }
 
-// hidden returns how many lines are above and below what is shown.
+// hidden returns how many lines are above and below the visible ones.
 func (s *scroller) hidden() (above, below int) {
 	return s.top, max(s.rows-s.page-s.top, 0)
 }

@@ -13,34 +13,34 @@ import (
 
 // Progress is the state of reading an image. Unknown values are zero.
 type Progress struct {
-	What       string // what is being read, for people
-	Bytes      int64  // bytes read or passed over
-	TotalBytes int64  // of how many
-	Layers     int    // layers done
-	TotalLayer int    // of how many
+	What       string // what peel is reading, for people
+	Bytes      int64  // bytes read or skipped
+	TotalBytes int64  // of all
+	Layers     int    // layers read
+	TotalLayer int    // of all
 
-	// Arrived are layers read before the order of all is known, latest last.
+	// Arrived are layers that were read before the order of all is known, latest last.
 	Arrived []Arrived
 }
 
-// An Arrived is a layer that has come.
+// An Arrived is a layer that was read.
 type Arrived struct {
-	Number  int   // its index; -1 as long as that is not known
+	Number  int   // its index; -1 while unknown
 	Entries int   // tar members
-	Bytes   int64 // of content
+	Bytes   int64 // bytes of content
 	Largest []Share
 }
 
-// A Share is what a name at a layer's root holds.
+// A Share is the content of a name at a layer's root.
 type Share struct {
 	Name  string
 	Bytes int64
 }
 
 const (
-	// tickEvery is how often the loading screen looks at how far things are.
+	// tickEvery is how often the loading screen reads the progress.
 	tickEvery = 100 * time.Millisecond
-	// loadingWidth is the most columns that the loading screen takes.
+	// loadingWidth is the maximum width of the loading screen.
 	loadingWidth = 64
 )
 
@@ -50,7 +50,7 @@ const (
 type loading struct {
 	lk     *look
 	name   string
-	picked bool // there is a list of images to go back to
+	picked bool // a list of images is open to go back to
 	newest atomic.Pointer[Progress]
 
 	p     Progress
@@ -58,10 +58,10 @@ type loading struct {
 	pace  human.Pace
 }
 
-// report takes how far reading has come. It may be called by any goroutine.
+// report receives the progress of reading. Any goroutine may call it.
 func (s *loading) report(p Progress) { s.newest.Store(&p) }
 
-// tick looks at how far things are.
+// tick reads the progress.
 func (s *loading) tick(now time.Time) {
 	s.ticks++
 	p := s.newest.Load()
@@ -77,10 +77,10 @@ func (s *loading) left() (time.Duration, bool) {
 	return s.pace.Left(s.p.TotalBytes - s.p.Bytes)
 }
 
-// loadingRows is how many rows the loading screen takes without layers.
+// loadingRows is the number of rows of the loading screen without layers.
 const loadingRows = 7
 
-// rows is how many rows the loading screen takes, of h that there are.
+// rows returns the number of rows that the loading screen takes, out of h.
 func (s *loading) rows(h int) int {
 	if n := min(len(s.p.Arrived), h-loadingRows-1); n > 0 {
 		return loadingRows + 1 + n
@@ -88,7 +88,7 @@ func (s *loading) rows(h int) int {
 	return loadingRows
 }
 
-// arrivedRow is the row of the first layer that has come.
+// arrivedRow is the row of the first layer that was read.
 const arrivedRow = 6
 
 // render draws row i of rows into l.
@@ -133,8 +133,7 @@ func (s *loading) render(l *line, i, rows int, k *keyMap) {
 	l.fill()
 }
 
-// arrived draws a layer that has come: its number, its size, and what holds most of
-// that.
+// arrived draws a layer that was read: its number, its size, and the names with most of its bytes.
 func (s *loading) arrived(l *line, a Arrived) {
 	st := &s.lk.st
 	number := "  " + s.lk.sg.dot
@@ -159,7 +158,7 @@ func (s *loading) arrived(l *line, a Arrived) {
 func (s *loading) bar(l *line) {
 	st, sg := &s.lk.st, &s.lk.sg
 	if s.p.TotalBytes <= 0 {
-		// How much there is to read is not known: something that moves.
+		// The total is unknown: draw something that moves.
 		const blob = 6
 		at := s.ticks % max(l.left-blob, 1)
 		l.repeat(st.faint, sg.empty, at)
@@ -176,7 +175,7 @@ func (s *loading) bar(l *line) {
 	l.put(st.strong, done)
 }
 
-// amount says how much is read, how fast, and what is left.
+// amount says how much is read, how fast, and how long the rest takes.
 func (s *loading) amount() string {
 	if s.p.Bytes == 0 && s.p.TotalBytes == 0 {
 		return ""
@@ -194,7 +193,7 @@ func (s *loading) amount() string {
 	return text
 }
 
-// far says in short how far the reading has come: "reading 412 MB of 1.23 GB, 3 s left".
+// far describes the progress of reading in short: "reading 412 MB of 1.23 GB, 3 s left".
 func (s *loading) far() string {
 	text := "reading"
 	if s.p.TotalLayer > 0 {
@@ -224,7 +223,7 @@ func (s *loading) layers() string {
 	return ""
 }
 
-// tickMsg has the loading screen look at how far things are.
+// tickMsg makes the loading screen read the progress.
 type tickMsg struct{}
 
 func (msg tickMsg) update(m *model) tea.Cmd {

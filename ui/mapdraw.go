@@ -9,22 +9,22 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// Columns of the map, in columns of the terminal.
+// Widths in the map, in columns of the terminal.
 const (
-	mapName     = 22 // that the names have at least, if they do not take half of the room
-	wideMapName = 40 // that they have before the cells get wider
-	mostMapName = 60 // so that the cells stand near to them
+	mapName     = 22 // minimum of the names, unless they take half of the room
+	wideMapName = 40 // width of the names before the cells get wider
+	mostMapName = 60 // so that the cells are near them
 	leastCell   = 3  // of a cell: a blank, the bar, and the sign
 	maxCell     = 8
 )
 
-// mapColumns are the columns that there is room for.
+// mapColumns are the columns that fit.
 type mapColumns struct {
 	meter meter
 	fixed int // before the names
 	name  int // of the names
 	cell  int // of a cell
-	n     int // cells
+	n     int // number of cells
 }
 
 // columns chooses the columns for a view w columns wide.
@@ -33,7 +33,7 @@ func (p *mapView) columns(w int) mapColumns {
 	c := mapColumns{cell: max(leastCell, len(strconv.Itoa(max(layers-1, 0))))}
 	c.meter = newMeter(w - (1 + sizeWidth + 1) - mapName - min(layers*c.cell+1, w/2))
 	c.fixed = 1 + sizeWidth + c.meter.width() + 1
-	room := w - c.fixed - 1 // behind the last cell
+	room := w - c.fixed - 1 // after the last cell
 	c.n = min(layers, max(max(room-mapName, room/2)/c.cell, 1))
 	if c.n == layers && layers > 0 {
 		c.cell = max(min((room-wideMapName)/layers, maxCell), c.cell)
@@ -79,7 +79,7 @@ func (p *mapView) render(l *line, i int) {
 	l.fill()
 }
 
-// nothing says why there are no rows.
+// nothing says why the map has no rows.
 func (p *mapView) nothing() string {
 	switch {
 	case p.sums == nil:
@@ -90,7 +90,7 @@ func (p *mapView) nothing() string {
 	return "no layer stores anything"
 }
 
-// head draws the names of the columns, and the numbers of the layers.
+// head draws the titles of the columns, and the numbers of the layers.
 func (p *mapView) head(l *line) {
 	st, sg := &p.lk.st, &p.lk.sg
 	c := p.columns(p.wide)
@@ -113,7 +113,7 @@ func (p *mapView) head(l *line) {
 		case layer == p.layer:
 			l.skip(c.cell - len(number))
 			l.put(st.columnHead, number)
-		case layer == p.layer-1 && len(strconv.Itoa(p.layer)) >= c.cell, // too near to each other
+		case layer == p.layer-1 && len(strconv.Itoa(p.layer)) >= c.cell, // too close to each other
 			len(number) >= c.cell && (layer%5 != 0 || layer == p.layer+1):
 			l.skip(c.cell)
 		default:
@@ -204,8 +204,8 @@ func (p *mapView) cellStyle(s analyze.Sign, layer int) style {
 	return p.lk.st.strip[s]
 }
 
-// mainSign returns the sign of the largest part of a cell: SignNothing if its layer is still to
-// come.
+// mainSign returns the sign of the largest part of a cell, or SignNothing if its layer isn't read
+// yet.
 func mainSign(c *analyze.MapCell) analyze.Sign {
 	switch {
 	case c.Live+c.Covered+c.Removed == 0:
@@ -236,8 +236,7 @@ func cellStates(c *analyze.MapCell, w int) []cellState {
 	return []cellState{{analyze.SignShows, live}, {analyze.SignCovered, dead - live}, {analyze.SignRemoved, w - dead}}
 }
 
-// describe tells the exact figures of a cell, what becomes of its bytes, and the
-// step of its layer.
+// describe gives the exact figures of a cell, what happens to its bytes, and the step of its layer.
 func (p *mapView) describe(id mapCellID) {
 	st, sg := &p.lk.st, &p.lk.sg
 	add := func(st style, text string) {
@@ -280,8 +279,8 @@ func (p *mapView) describe(id mapCellID) {
 	}
 }
 
-// deaths tells how many bytes of a cell are covered, or removed, and by which
-// layers; "" if none are.
+// deaths says how many bytes of a cell are covered, or removed, and by which layers; "" if none
+// are.
 func (p *mapView) deaths(dot, word string, id mapCellID, removed bool, bytes int64) string {
 	if bytes == 0 {
 		return ""

@@ -11,15 +11,15 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// A mapRequest is which rows the map is to have.
+// A mapRequest says which rows the map must have.
 type mapRequest struct {
 	order  order
 	opened opened
 	only   narrowing
-	screen int // open only the branches that hold the bytes, for this many rows; 0 to leave them
+	screen int // open only the branches that hold most bytes, for this many rows; 0: don't change what is open
 }
 
-// ask has the rows made anew, after the request or the analysis has changed.
+// ask computes the rows again, after a change of the request or the analysis.
 func (p *mapView) ask() tea.Cmd {
 	p.request.only = p.narrow
 	p.seq++
@@ -34,15 +34,14 @@ func (p *mapView) start() tea.Cmd {
 	return p.rowsCmd()
 }
 
-// mapMsg brings the rows that the request of number seq asked for, and the sums
-// that they are made of.
+// mapMsg brings the rows for request number seq, and the sums that they are made from.
 type mapMsg struct {
 	p    *mapView
 	seq  int
 	sums *analyze.LayerMap
 	rows []row
 	at   int // the row of the anchor
-	// which directories are open, if that was asked for
+	// which directories are open, if requested
 	opened *opened
 	err    error
 }
@@ -50,7 +49,7 @@ type mapMsg struct {
 func (msg mapMsg) update() tea.Cmd {
 	p := msg.p
 	p.busy = false
-	if msg.err != nil { // the image is closed
+	if msg.err != nil { // the image was closed
 		return nil
 	}
 	if msg.sums != p.sums {
@@ -70,7 +69,7 @@ func (msg mapMsg) update() tea.Cmd {
 	return p.start()
 }
 
-// rowsCmd makes the rows, and the sums if those that are there are of another tree.
+// rowsCmd computes the rows, and also the sums if the current ones belong to another tree.
 func (p *mapView) rowsCmd() tea.Cmd {
 	ctx, tree, sums, msg, anchor := p.h.context(), p.a.Tree, p.sums, mapMsg{p: p, seq: p.seq}, p.anchor
 	req := p.request
@@ -96,7 +95,7 @@ func (p *mapView) rowsCmd() tea.Cmd {
 	}
 }
 
-// rowOf returns the row on which a node stands, or its nearest parent that has one.
+// rowOf returns the row of a node, or of its nearest parent that has one.
 func rowOf(rows []row, t *analyze.Tree, n analyze.NodeID) int {
 	place := make(map[analyze.NodeID]int, len(rows))
 	for i, r := range rows {
@@ -131,9 +130,8 @@ type mapRowMaker struct {
 	rows []row
 }
 
-// below adds the rows of the directories in n, and reports whether there are some.
-// Those of a directory that the reader has opened are all there, even if the rows
-// are narrowed.
+// below adds the rows of the directories in n, and reports whether it added any. A directory that
+// the user opened has all its rows, even with a filter.
 func (b *mapRowMaker) below(n analyze.NodeID, depth int32, whole bool) bool {
 	if b.ctx.Err() != nil {
 		return false
@@ -160,8 +158,8 @@ func (b *mapRowMaker) below(n analyze.NodeID, depth int32, whole bool) bool {
 	return found
 }
 
-// holds reports whether a row holds the text that the rows are narrowed to: in its
-// name, or if that text has a slash, in its path.
+// holds reports whether a row contains the filter text: in its name, or, if the text has a slash,
+// in its path.
 func (b *mapRowMaker) holds(r row) bool {
 	if strings.Contains(b.req.only.text, "/") {
 		return b.req.only.holds(b.t.Path(r.node))
@@ -169,8 +167,8 @@ func (b *mapRowMaker) holds(r row) bool {
 	return b.req.only.holds(r.name(b.t))
 }
 
-// row returns the row of which head is the first node: directories that hold nothing
-// but one other stand on it together.
+// row returns the row whose first node is head. Directories that contain only one other directory
+// share its row.
 func (b *mapRowMaker) row(head analyze.NodeID, depth int32) row {
 	n := head
 	for {
@@ -188,7 +186,7 @@ func (b *mapRowMaker) row(head analyze.NodeID, depth int32) row {
 	}
 }
 
-// mapDirs returns the directories in n that anything is stored in, in order.
+// mapDirs returns the directories in n that store anything, in order.
 func mapDirs(m *analyze.LayerMap, by order, n analyze.NodeID) []analyze.NodeID {
 	type ranked struct {
 		node         analyze.NodeID

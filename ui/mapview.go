@@ -20,9 +20,9 @@ type mapView struct {
 	a        *analyze.Analysis
 	commands []string // by layer
 
-	zoomed  bool              // the detail has given its room to the rows
-	visited bool              // the view has been on the screen
-	sums    *analyze.LayerMap // nil until it has been made
+	zoomed  bool              // the rows take the room of the detail
+	visited bool              // the view was on the screen
+	sums    *analyze.LayerMap // nil until it is computed
 	scale   int64             // bytes of a full cell: the largest layer
 	rows    []row
 
@@ -32,11 +32,11 @@ type mapView struct {
 	busy    bool
 
 	layer  int            // of the cursor's cell
-	first  int            // the first layer that is on the screen
-	anchor analyze.NodeID // what the reader has chosen: the cursor is on it, or on its nearest parent
+	first  int            // the first layer on the screen
+	anchor analyze.NodeID // the user's choice: the cursor is on it, or on its nearest parent
 	narrow narrowing
 
-	cells      []analyze.MapCell // of the row that is being drawn
+	cells      []analyze.MapCell // of the row that is drawn
 	detail     scroller
 	lines      styledLines // of the detail
 	described  mapCellID
@@ -49,7 +49,7 @@ type mapCellID struct {
 	layer int
 }
 
-// openMap is its row in the table of views.
+// openMap opens the view, for the table of views.
 func openMap(h host, s *snapshot) (body, tea.Cmd) {
 	p := &mapView{h: h, lk: h.look(), layer: max(s.a.Read()-1, 0)}
 	return inFrame(p.lk, p), p.adopt(s)
@@ -68,7 +68,7 @@ func (p *mapView) adopt(s *snapshot) tea.Cmd {
 	return p.ask()
 }
 
-// shown has the sums made when the view is first on the screen.
+// shown computes the sums when the view is first on the screen.
 func (p *mapView) shown() tea.Cmd {
 	if p.visited {
 		return nil
@@ -77,7 +77,7 @@ func (p *mapView) shown() tea.Cmd {
 	return p.ask()
 }
 
-// waits reports whether rows are being made that keys may be about.
+// waits reports whether rows are being computed that keys may be about.
 func (p *mapView) waits() bool { return p.busy }
 
 func (p *mapView) restyle() { p.wide = 0 }
@@ -103,7 +103,7 @@ func (p *mapView) title(w int) (left, right string) {
 	return left, right
 }
 
-// chips are what narrows or orders the rows.
+// chips returns the filter and the order of the rows.
 func (p *mapView) chips() []chip {
 	var out []chip
 	if p.request.order != bySize {
@@ -126,7 +126,7 @@ func (p *mapView) after(n analyze.NodeID) (live, covered, removed int64) {
 	return live, covered, removed
 }
 
-// foot tells the scale, and what the signs mean.
+// foot returns the scale, and the meaning of the signs.
 func (p *mapView) foot() string {
 	sg := &p.lk.sg
 	if p.layers() == 0 {
@@ -179,7 +179,7 @@ func (p *mapView) layers() int {
 	return p.sums.Tree().LayerCount()
 }
 
-// keep makes the row under the cursor the reader's choice.
+// keep makes the row under the cursor the user's choice.
 func (p *mapView) keep() {
 	if p.cursor < len(p.rows) {
 		p.anchor = p.rows[p.cursor].node
@@ -240,8 +240,8 @@ func (p *mapView) orderBy(by order) tea.Cmd {
 	return p.ask()
 }
 
-// enter opens or closes the directory under the cursor; one without others in it
-// leads to its files.
+// enter opens or closes the directory under the cursor. If it contains no other directory, enter
+// shows its files.
 func (p *mapView) enter() tea.Cmd {
 	r := p.rows[p.cursor]
 	switch {
@@ -254,9 +254,8 @@ func (p *mapView) enter() tea.Cmd {
 	return p.ask()
 }
 
-// goTo shows the directory under the cursor in the files view: what the cursor's
-// layer holds there, or if that is nothing, what shows there after it, or in any
-// layer.
+// goTo shows the directory under the cursor in the files view: what the cursor's layer holds there;
+// if that is nothing, the union after that layer; else any layer.
 func (p *mapView) goTo() tea.Cmd {
 	n := p.rows[p.cursor].node
 	t := p.sums.Tree()

@@ -19,7 +19,7 @@ func (m marks) has(n analyze.NodeID) bool {
 	return ok
 }
 
-// flip marks a node, or takes its mark away.
+// flip marks or unmarks a node.
 func (m *marks) flip(n analyze.NodeID) {
 	switch {
 	case m.has(n):
@@ -31,10 +31,10 @@ func (m *marks) flip(n analyze.NodeID) {
 	}
 }
 
-// sorted returns what is marked, by number.
+// sorted returns the marked nodes, by number.
 func (m marks) sorted() []analyze.NodeID { return slices.Sorted(maps.Keys(m)) }
 
-// says tells how many there are: "3 marked"; "" if there are none.
+// says returns the number of marks: "3 marked"; "" for none.
 func (m marks) says() string {
 	if len(m) == 0 {
 		return ""
@@ -42,8 +42,8 @@ func (m marks) says() string {
 	return human.Comma(int64(len(m))) + " marked"
 }
 
-// chips are what narrows or orders the files: what differs from how they are shown
-// at first.
+// chips returns the filter, the order and the marks of the files, as far as they differ from the
+// initial state.
 func (e *explorer) chips() []chip {
 	f := &e.files
 	var out []chip
@@ -84,8 +84,8 @@ func (e *explorer) placeChips() {
 	}
 }
 
-// markKey takes the keys of marks: the one that marks the row under the cursor, and
-// goes on to the next, and esc, which drops all marks before anything else.
+// markKey handles the keys of marks: one marks the row under the cursor and moves to the next; esc
+// drops all marks before it does anything else.
 func (e *explorer) markKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys, f := e.h.keys(), &e.files
 	switch {

@@ -2,7 +2,7 @@ package ui
 
 import "github.com/peelhq/peel/analyze"
 
-// name draws what a row's directories are called; what is searched for stands out.
+// name draws the names of a row's directories, with matches of the search highlighted.
 func (f *files) name(l *line, st style, r row) {
 	t := f.a.Tree
 	whole := f.lk.text(r.name(t))
@@ -12,11 +12,11 @@ func (f *files) name(l *line, st style, r row) {
 		return
 	}
 	nodes := r.nodes(t)
-	if cutOff { // the end of a path says more than its beginning
+	if cutOff { // the end of a path is more useful than its beginning
 		for over := width(whole) + width(f.lk.sg.tail) - l.left; len(nodes) > 1 && over > 0; nodes = nodes[1:] {
 			over -= width(f.lk.text(t.Name(nodes[0]))) + 1
 			if len(nodes) == r.length(t) {
-				over++ // its slash stays, behind the sign
+				over++ // its slash stays, after the sign
 			}
 		}
 		l.put(f.lk.st.dim, f.lk.sg.tail+"/")
@@ -33,7 +33,7 @@ func (f *files) name(l *line, st style, r row) {
 	}
 }
 
-// matched reports whether one of a row's directories is searched for.
+// matched reports whether one of a row's directories matches the search.
 func (f *files) matched(r row) bool {
 	for n := r.node; ; n = f.a.Tree.Parent(n) {
 		if f.found.Has(n) {
@@ -74,7 +74,7 @@ func (f *files) matchedName(l *line, st style, n analyze.NodeID) {
 	}
 }
 
-// nodes returns the nodes that stand on the row, the highest first.
+// nodes returns the nodes of the row, the topmost first.
 func (r row) nodes(t *analyze.Tree) []analyze.NodeID {
 	out := make([]analyze.NodeID, r.length(t))
 	for i, n := len(out)-1, r.node; i >= 0; i, n = i-1, t.Parent(n) {

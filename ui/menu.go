@@ -12,28 +12,28 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// A menuItem is one of the things to choose from.
+// A menuItem is one item to choose.
 type menuItem struct {
 	text    string
-	short   string // the footer's word for it, by which it is found too
-	key     string // that does the same elsewhere, as the help names it; "" if none does
-	current bool   // it is as things are now
+	short   string // the footer's word for it, which also finds it
+	key     string // key that does the same elsewhere, as in the help; or ""
+	current bool   // it is the current one
 	do      func() tea.Cmd
 }
 
-// menu is the page with things to choose from: orders, or every action that is
-// possible. The cursor begins on the one that is current.
+// menu is the page of items to choose from: orders, or every possible action. The cursor begins on
+// the current one.
 type menu struct {
 	list
 	h     host
 	lk    *look
 	name  string
 	items []menuItem
-	shown []int   // of items, those that are listed
-	again binding // the key that has opened it goes on to the next item
+	shown []int   // indices in items of the listed ones
+	again binding // the key that opened it moves to the next item
 }
 
-// openMenu lays a menu over what is shown.
+// openMenu opens a menu.
 func openMenu(h host, name string, items []menuItem, again binding) *menu {
 	p := &menu{h: h, lk: h.look(), name: name, items: items, again: again}
 	p.match("")
@@ -77,7 +77,7 @@ func (it *menuItem) rank(text string, words []string) int {
 	short, long := strings.ToLower(it.short), strings.ToLower(it.text)
 	switch {
 	case len(words) == 0:
-		return 0 // all are the same
+		return 0 // all fit equally
 	case short == text:
 		return 0
 	case short != "" && strings.HasPrefix(short, text):
@@ -102,14 +102,15 @@ func containsAll(s string, words []string) bool {
 	return true
 }
 
-// abbreviates reports whether the letters of short stand in long in their order, each at the
-// beginning of a word or behind the one before: "gtl" and "golin" stand for "go to a line".
+// abbreviates reports whether long contains the letters of short in this order, each at the
+// beginning of a word or directly after the previous letter: "gtl" and "golin" abbreviate "go to a
+// line".
 func abbreviates(short, long string) bool {
 	return short != "" && abbreviated([]rune(short), []rune(long), false)
 }
 
-// abbreviated is the same from a place in long on. next says that the letter there stands behind
-// the one that was found last.
+// abbreviated is the same from a position in long on. next says that the letter there directly
+// follows the last one found.
 func abbreviated(short, long []rune, next bool) bool {
 	if len(short) == 0 {
 		return true
@@ -123,7 +124,7 @@ func abbreviated(short, long []rune, next bool) bool {
 	return false
 }
 
-// choose closes the menu, and does what the cursor is on.
+// choose closes the menu, and runs the item under the cursor.
 func (p *menu) choose() tea.Cmd {
 	p.h.closePage()
 	if p.cursor >= len(p.shown) {
@@ -202,8 +203,8 @@ func (p *menu) render(l *line, i int) {
 	l.fill()
 }
 
-// openPalette shows every action that is possible here, those on the selected row
-// first. What is typed finds them; a number goes to the layer.
+// openPalette shows every possible action, those on the selected row first. Typed text finds them;
+// a number goes to that layer.
 func (m *model) openPalette() {
 	top := m.top()
 	groups := append(top.groups(m.km), m.viewKeys(), m.km.programGroup())

@@ -5,7 +5,7 @@ import "fmt"
 // A meter shows a size's share of a whole: as a bar, whose columns together are the whole, and in
 // percent. Both are the same in every list. With little room it is one column, filled from below.
 type meter struct {
-	bar     int // columns of the bar; 1 is one that is filled from below
+	bar     int // columns of the bar; 1 means a column that fills from below
 	percent bool
 }
 
@@ -25,7 +25,7 @@ func newMeter(spare int) meter {
 	return meter{bar: 1}
 }
 
-// width is how many columns the meter takes, with the blank before and behind it.
+// width returns the meter's columns, with the blanks before and after it.
 func (m meter) width() int {
 	if !m.percent {
 		return m.bar
@@ -33,7 +33,7 @@ func (m meter) width() int {
 	return 1 + m.bar + percentWidth + 1
 }
 
-// draw draws which share of whole part is, of which waste is wasted.
+// draw draws part's share of whole; waste of part is wasted.
 func (m meter) draw(l *line, lk *look, part, waste, whole int64) {
 	if !m.percent {
 		m.column(l, lk, part, waste, whole)
@@ -45,7 +45,7 @@ func (m meter) draw(l *line, lk *look, part, waste, whole int64) {
 	l.skip(1)
 }
 
-// eighths returns how many eighths of w cells part takes of whole, rounded.
+// eighths returns part's share of whole in eighths of cells, out of w cells, rounded.
 func eighths(part, whole int64, w int) int {
 	if part <= 0 || whole <= 0 {
 		return 0
@@ -95,11 +95,10 @@ func (m meter) cells(l *line, lk *look, part, waste, whole int64) {
 	}
 }
 
-// signsTellWaste reports whether bars have a sign of its own for what is wasted, and not
-// only a colour.
+// signsTellWaste reports whether bars have a separate sign for wasted bytes, and not only a colour.
 func (lk *look) signsTellWaste() bool { return lk.ascii || lk.st.wasteBar.on == "" }
 
-// percentText returns a share in whole per cent: "41%", "<1%", "" for nothing.
+// percentText returns a share as a whole percentage: "41%", "<1%", "" for nothing.
 func percentText(part, whole int64) string {
 	switch share := 100 * float64(part) / float64(max(whole, 1)); {
 	case part <= 0:
@@ -111,5 +110,5 @@ func percentText(part, whole int64) string {
 	}
 }
 
-// head leaves room in the line with the names of the columns.
+// head leaves room in the line with the column titles.
 func (m meter) head(l *line) { l.skip(m.width()) }

@@ -10,29 +10,29 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// model is the state of the whole program and the only tea.Model. It holds what
-// belongs to no view, and routes messages. Views and pages see it as a host.
+// model is the state of the whole program and the only tea.Model. It holds what doesn't belong to a
+// view, and routes messages. Views and pages see it as a host.
 type model struct {
 	root    context.Context // of the program
 	options Options
 	session *session        // nil unless another image can be opened
-	ctx     context.Context // of the image that is shown; done when the program ends
-	load    Loader          // nil while there is only the picker, or a comparison
-	picked  bool            // the image was picked
-	picker  *picker         // nil until it was open
+	ctx     context.Context // of the image on the screen; done when the program ends
+	load    Loader          // nil while only the picker or a comparison is open
+	picked  bool            // the image was picked from the list
+	picker  *picker         // nil until it was opened
 
 	now func() time.Time
-	// timer brings a message once some time has passed, unless ctx ends before.
+	// timer brings a message after some time, unless ctx ends first.
 	timer func(ctx context.Context, d time.Duration, msg tea.Msg) tea.Cmd
 
 	// Facts about the terminal, and what depends on them.
 	w, h    int
 	areas   areas
 	isDark  bool
-	noColor bool // the user wants no colours
+	noColor bool // the user doesn't want colours
 	colours colorprofile.Profile
 	theme   int    // in Themes
-	mouse   choice // whether the mouse is the program's; unsaid: as the settings have it
+	mouse   choice // whether the program uses the mouse; unsaid: as in the settings
 	lk      look
 	km      *keyMap
 
@@ -42,14 +42,14 @@ type model struct {
 	loading *loading
 	pair    *pairing // the comparison of two images, in place of one; nil without
 	shown   chan *analyze.Analysis
-	a       *analyze.Analysis // what has been read; nil until there is something to show
+	a       *analyze.Analysis // what is read so far; nil until it can be shown
 
-	// What is on the screen: a view, pages over it, and in the lowest row a
-	// prompt, else how far a task is, else a notice, else hints.
+	// What is on the screen: a view, pages on top of it, and in the lowest row a prompt, else a
+	// task's progress, else a notice, else hints.
 	explorer *explorer // the first of the views
-	views    []body    // as the table has them; none until there is something to show
+	views    []body    // in the order of the table; none until they can show something
 	view     viewID
-	over     []body // what lies over the view, uppermost last
+	over     []body // pages on top of the view, topmost last
 	prompt   *prompt
 	task     *task
 	tasks    *taskGroup
@@ -57,19 +57,19 @@ type model struct {
 
 	pending []tea.KeyPressMsg // keys that wait for a view to be ready
 	clicked click             // the last one
-	trail   []location        // where the reader has been, the last place last
-	ahead   []location        // where the way forward leads, the next place last
-	touched bool              // the reader has pressed a key, or used the mouse, since the image was opened
+	trail   []location        // where the user was, the last place last
+	ahead   []location        // the places of the way forward, the next one last
+	touched bool              // the user pressed a key, or used the mouse, since the image was opened
 
-	ref    string       // how the image can be opened again; "" if it cannot
-	parked *parkedImage // comes back if this image cannot be read; nil if there is none
+	ref    string       // how to open the image again; "" if that is impossible
+	parked *parkedImage // comes back if this image can't be read; may be nil
 	past   []*pastImage // images that the way back leads to, the last one last
-	arrive *pastImage   // where to go once the image is read; nil for where it opens
+	arrive *pastImage   // where to go once the image is read; nil for the initial place
 
 	err error // why the program ends
 }
 
-// maxPending is how many key presses are kept while a view is not ready.
+// maxPending is the maximum number of key presses to keep while a view isn't ready.
 const maxPending = 64
 
 func newModel(ctx context.Context, o Options) *model {
@@ -116,7 +116,7 @@ func (m *model) set(o Options) {
 	m.restyle()
 }
 
-// Init starts the loading, or has an image picked.
+// Init starts loading an image, or opens the picker.
 func (m *model) Init() tea.Cmd {
 	start := m.startLoading
 	if m.load == nil && m.pair == nil {
@@ -125,14 +125,13 @@ func (m *model) Init() tea.Cmd {
 	return m.session.bind(tea.Batch(tea.RequestBackgroundColor, start()))
 }
 
-// A modelMsg is an internal message for the model. It changes the model in its state at that
-// time.
+// A modelMsg is an internal message that changes the model, in its state at that time.
 type modelMsg interface{ update(m *model) tea.Cmd }
 
 // A pageMsg is a message of a view or a page to itself, usually a command's result.
 type pageMsg interface{ update() tea.Cmd }
 
-// Update takes one message in.
+// Update handles one message.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.receive(msg)
 	return m, m.session.bind(cmd)
@@ -225,8 +224,8 @@ func (m *model) waits() bool {
 	return ok && m.prompt == nil && w.waits()
 }
 
-// replay lays the screen out for what has changed, and takes the keys that have
-// waited, until one of them has others wait again.
+// replay lays out the screen for what changed, and handles the keys that waited, until one of them
+// makes the others wait again.
 func (m *model) replay() tea.Cmd {
 	m.arrange()
 	var cmds []tea.Cmd
@@ -249,7 +248,7 @@ func (m *model) arrange() {
 	}
 }
 
-// restyle recreates the styles for what is known about the terminal's colours.
+// restyle recreates the styles, for what is known about the terminal's colours.
 func (m *model) restyle() {
 	m.lk.st = newStyles(m.themeOf(), m.options.Settings.Colours)
 	for _, b := range m.bodies() {

@@ -8,7 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// wheelRows is how many rows one step of the mouse's wheel moves.
+// wheelRows is the number of rows for one step of the mouse's wheel.
 const wheelRows = 3
 
 // wheel returns how many rows a turn of the wheel moves.
@@ -31,7 +31,7 @@ func (m *model) takesMouse() bool {
 	return m.mouse == yes
 }
 
-// turnMouse releases the mouse to the terminal, or takes it back.
+// turnMouse gives the mouse to the terminal, or takes it back.
 func (m *model) turnMouse() tea.Cmd {
 	m.mouse = m.mouse.flipped(m.takesMouse())
 	if m.takesMouse() {
@@ -66,7 +66,7 @@ var keyCodes = map[string]rune{
 	"pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "home": tea.KeyHome, "end": tea.KeyEnd,
 }
 
-// keyPress returns the press of a key by the name that bindings have for it.
+// keyPress returns the press of a key by its name in bindings.
 func keyPress(name string) tea.KeyPressMsg {
 	var k tea.KeyPressMsg
 	for {
@@ -108,7 +108,7 @@ func (m *model) doubleClick(x, y int) bool {
 	twice := m.clicked.x == x && m.clicked.y == y && now.Sub(m.clicked.at) <= doubleClick
 	m.clicked = click{x, y, now}
 	if twice {
-		m.clicked.at = time.Time{} // a third one begins anew
+		m.clicked.at = time.Time{} // a third click starts again
 	}
 	return twice
 }

@@ -47,8 +47,7 @@ func (n *narrowing) holds(texts ...string) bool {
 	return false
 }
 
-// chips is what the list is narrowed to, as a chip; changed is called when that is
-// removed.
+// chips returns the filter text as a chip, which calls changed when it is removed.
 func (n *narrowing) chips(lk *look, changed func() tea.Cmd) []chip {
 	if n.text == "" {
 		return nil
@@ -79,7 +78,7 @@ func (n *narrowing) lines(p styledLines, isTitle func(i int) bool) (out styledLi
 	return out, from
 }
 
-// lineText is what a line says.
+// lineText returns the text of a line.
 func lineText(spans []span) string {
 	var b strings.Builder
 	for _, s := range spans {

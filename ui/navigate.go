@@ -64,8 +64,7 @@ func (m *model) bodyKey(b body, k tea.KeyPressMsg) tea.Cmd {
 	return m.unknownKey(k)
 }
 
-// anywhereKey takes a key that means the same on views and on what lies over them, and
-// reports whether it is one.
+// anywhereKey handles a key that means the same on views and on pages, and reports whether it did.
 func (m *model) anywhereKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	switch {
 	case m.km.help.matches(k):
@@ -84,7 +83,7 @@ func (m *model) anywhereKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, true
 }
 
-// globalKey takes a key that means the same in every view.
+// globalKey handles a key that means the same in every view.
 func (m *model) globalKey(k tea.KeyPressMsg) tea.Cmd {
 	switch {
 	case m.km.quit.matches(k):
@@ -125,7 +124,7 @@ func (m *model) show(v viewID) tea.Cmd {
 	return m.turnTo(v)
 }
 
-// turnTo gives a view the screen.
+// turnTo shows a view.
 func (m *model) turnTo(v viewID) tea.Cmd {
 	m.view = v
 	if b, ok := m.views[v].(shower); ok {

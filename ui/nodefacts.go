@@ -6,7 +6,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// kindTexts say what there is that has no content to show.
+// kindTexts are the texts for kinds of files without content to show.
 var kindTexts = map[analyze.FileType]string{
 	analyze.TypeSymlink:  "a symbolic link",
 	analyze.TypeHardlink: "a hard link whose target is missing",
@@ -15,7 +15,7 @@ var kindTexts = map[analyze.FileType]string{
 	analyze.TypeFifo:     "a named pipe",
 }
 
-// nodeFacts says what there is to say of a version that has no content.
+// nodeFacts describes a version without content.
 func nodeFacts(lk *look, a *analyze.Analysis, v analyze.Version) styledLines {
 	st := &lk.st
 	var p styledLines

@@ -27,7 +27,7 @@ func (m *model) notify(text string, failed bool) tea.Cmd {
 	return m.after(noticeLasts, noticeGoneMsg{m.notice.seq})
 }
 
-// noticeGoneMsg takes a notice away, unless there is a newer one.
+// noticeGoneMsg removes a notice, unless a newer one replaced it.
 type noticeGoneMsg struct{ seq int }
 
 func (msg noticeGoneMsg) update(m *model) tea.Cmd {

@@ -10,7 +10,7 @@ import (
 	"github.com/peelhq/peel/internal/redact"
 )
 
-// openPicker lays the picker over what is shown, and asks for images.
+// openPicker opens the picker, and requests the lists of images.
 func (m *model) openPicker() tea.Cmd {
 	switch {
 	case len(m.options.Sources) == 0:
@@ -21,7 +21,7 @@ func (m *model) openPicker() tea.Cmd {
 		m.picker = newPicker(m, m.options.Sources, m.now)
 	}
 	if m.picker.inside = m.a != nil; m.picker.inside {
-		m.picker.search = "" // the one before has found its image
+		m.picker.search = "" // the previous search found its image
 	}
 	m.picker.startAt(m.ref)
 	m.open(m.picker)
@@ -83,7 +83,7 @@ func (m *model) backToPicker(wrong error) tea.Cmd {
 		o.Name, o.Ref, o.Load, o.Compare = "", "", nil, nil
 		cmd = m.restart(o, nil)
 	}
-	if back && m.a != nil { // the way back was wanted, and not the picker
+	if back && m.a != nil { // the user wanted to go back, and not to the picker
 		if wrong != nil {
 			cmd = tea.Batch(cmd, m.fail(wrong))
 		}
@@ -126,7 +126,7 @@ func (m *model) startLoading() tea.Cmd {
 	return tea.Batch(m.after(tickEvery, tickMsg{}), m.loadCmd(), m.shownCmd())
 }
 
-// broken takes what makes it impossible to go on with an image.
+// broken handles an error that makes it impossible to continue with an image.
 func (m *model) broken(err error) tea.Cmd {
 	if m.picked {
 		return m.backToPicker(err)
@@ -135,8 +135,8 @@ func (m *model) broken(err error) tea.Cmd {
 	return tea.Quit
 }
 
-// leaveLoading handles esc before anything of the image can be shown: it goes to the list of
-// images, if any, and never ends the program.
+// leaveLoading handles esc before the image can be shown: it goes to the list of images, if any,
+// and never ends the program.
 func (m *model) leaveLoading() tea.Cmd {
 	if len(m.options.Sources) == 0 {
 		return nil

@@ -5,17 +5,17 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// An outlook is what an image is, and what it would come to.
+// An outlook has an image's current figures, and those that it would have.
 type outlook struct {
 	before, after analyze.PlanFigures
-	known         bool // after is there
+	known         bool // after is known
 }
 
 // A foreteller is a view with chosen changes to the image; the header then shows the resulting
 // figures. It returns nil if nothing is chosen.
 type foreteller interface{ outlook() *outlook }
 
-// outlook returns that of the view that is shown; nil if it has none.
+// outlook returns the outlook of the view on the screen, or nil.
 func (m *model) outlook() *outlook {
 	if v, ok := m.views[m.view].(foreteller); ok {
 		return v.outlook()
@@ -23,8 +23,8 @@ func (m *model) outlook() *outlook {
 	return nil
 }
 
-// outlookFacts are the facts of the header with what they would be: names are the first of
-// them. A figure that is not known yet is not there.
+// outlookFacts returns the facts of the header with the figures that they would have, after the
+// names. It omits figures that aren't known yet.
 func outlookFacts(lk *look, names []fact, x *outlook) []fact {
 	st := &lk.st
 	then := func(before, after, what string, drop int) fact {

@@ -6,13 +6,13 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// Bounds on the output of a program that is shown.
+// Limits on the output that is shown.
 const (
 	outputLines = 20_000
 	outputWide  = 2000 // columns of a line
 )
 
-// output is the page with what a command of the reader's own has written.
+// output is the page with the output of one of the user's own commands.
 type output struct {
 	scroller
 	lk    *look
@@ -21,7 +21,7 @@ type output struct {
 	lines styledLines
 }
 
-// newOutput returns the page; err is how the command has ended.
+// newOutput returns the page; err is the command's error.
 func newOutput(h host, name string, out []byte, err error) *output {
 	p := &output{h: h, lk: h.look(), name: h.look().line(name)}
 	if err != nil {

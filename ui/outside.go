@@ -10,10 +10,10 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// askCopyFrom is the size in bytes from which on copying a file needs confirmation.
+// askCopyFrom is the size, in bytes, from which copying a file needs confirmation.
 const askCopyFrom = 64 << 20
 
-// openPager opens a copy of the chosen version in the reader's pager.
+// openPager opens a copy of the chosen version in the user's pager.
 func (e *explorer) openPager() tea.Cmd {
 	v, ok := e.chosen()
 	if !ok {
@@ -22,8 +22,8 @@ func (e *explorer) openPager() tea.Cmd {
 	return openOutside(e.h, v, false)
 }
 
-// openOutside opens a copy of a version in the reader's pager, or in their editor. The
-// copy is gone when that has ended.
+// openOutside opens a copy of a version in the user's pager or editor, and removes the copy
+// afterwards.
 func openOutside(h host, v analyze.Version, edit bool) tea.Cmd {
 	name := h.look().text(h.analysis().Tree.Path(v.Node()))
 	switch {
@@ -50,7 +50,7 @@ func openOutside(h host, v analyze.Version, edit bool) tea.Cmd {
 }
 
 func startOutside(h host, v analyze.Version, edit bool) tea.Cmd {
-	copied, a, lasting := h.actions().Copy, h.analysis(), h.context() // a task's own ends with it
+	copied, a, lasting := h.actions().Copy, h.analysis(), h.context() // a task's own context ends with the task
 	return h.startThen("copying", func(ctx context.Context, progress func(done, total int64)) (func() tea.Cmd, error) {
 		c, err := copied(ctx, a, v, edit, progress)
 		if err != nil {

@@ -19,7 +19,7 @@ import (
 // arguments, not a shell line: whatever a path contains, it stays one argument.
 type OwnCommand struct {
 	Key   string   // "ctrl+g"
-	Does  string   // what the help says of it; "": the words of Run
+	Does  string   // its text in the help; "": the words of Run
 	Run   []string // the program and its arguments, with {path}, {layer} and {image}
 	Shows string   // one of OwnShows: where it runs
 }
@@ -28,10 +28,10 @@ type OwnCommand struct {
 // ends, or in the background, with its output shown on a page.
 var OwnShows = []string{"terminal", "output"}
 
-// ownPlaces are what stands for something of the selection.
+// ownPlaces are the placeholders for parts of the selection.
 var ownPlaces = []string{"{path}", "{layer}", "{image}"}
 
-// placesIn returns what looks as if it stood for something: small letters in braces.
+// placesIn returns what looks like placeholders: lower-case letters in braces.
 func placesIn(arg string) (places []string) {
 	for {
 		_, rest, ok := strings.Cut(arg, "{")
@@ -46,7 +46,7 @@ func placesIn(arg string) (places []string) {
 	}
 }
 
-// checkOwn returns what is wrong with commands of the reader's own.
+// checkOwn checks the user's own commands.
 func checkOwn(own []OwnCommand) error {
 	for i, c := range own {
 		err := func() error {
@@ -76,7 +76,7 @@ func checkOwn(own []OwnCommand) error {
 	return nil
 }
 
-// does is what the help says of the command.
+// does returns the command's text in the help.
 func (c OwnCommand) does() string {
 	if c.Does != "" {
 		return c.Does
@@ -84,7 +84,7 @@ func (c OwnCommand) does() string {
 	return strings.Join(c.Run, " ")
 }
 
-// withOwn returns the keys with those of the reader's own commands.
+// withOwn returns the keys, with those of the user's own commands.
 func (k *keyMap) withOwn(own []OwnCommand) *keyMap {
 	out := *k
 	out.own = nil
@@ -97,7 +97,7 @@ func (k *keyMap) withOwn(own []OwnCommand) *keyMap {
 	return &out
 }
 
-// ownGroup are the keys of the reader's own commands, if there are some.
+// ownGroup returns the keys of the user's own commands, if any.
 func (k *keyMap) ownGroup() []keyGroup {
 	if len(k.own) == 0 {
 		return nil
@@ -126,7 +126,7 @@ func (c OwnCommand) arguments(path string, layer int, image string) ([]string, e
 	return args, nil
 }
 
-// ownKey takes the key of a command of the reader's own, which is run on a version.
+// ownKey handles the key of one of the user's own commands, which runs on a version.
 func ownKey(h host, k tea.KeyPressMsg, chosen func() (analyze.Version, bool)) (tea.Cmd, bool) {
 	i := slices.IndexFunc(h.keys().own, func(b binding) bool { return b.matches(k) })
 	if i < 0 {
@@ -170,8 +170,8 @@ func (m *model) runOwn(i int, path string, layer int) tea.Cmd {
 	})
 }
 
-// outside gives the terminal to something until it returns, and then calls done, if
-// that is not nil.
+// outside gives the terminal to a function until it returns, and then calls done, if that isn't
+// nil.
 func (m *model) outside(name string, run func() error, done func()) tea.Cmd {
 	return tea.Exec(&outsideCommand{run}, func(err error) tea.Msg {
 		if done != nil {

@@ -19,28 +19,28 @@ type packages struct {
 	lk       *look
 	a        *analyze.Analysis
 	commands []string // by layer
-	wanted   bool     // the view has been shown
-	busy     bool     // rows are being made
-	seq      int      // of the rows that were asked for last
+	wanted   bool     // the view was on the screen
+	busy     bool     // rows are being computed
+	seq      int      // of the rows requested last
 	rows     *packageRows
-	failed   string // why the packages could not be found out
+	failed   string // why finding the packages failed
 
 	narrow narrowing
 	order  packageOrder
 
 	detail     scroller
 	lines      styledLines // of the detail
-	described  int         // the row that they are about; -1 for none
+	described  int         // the row that they describe, or -1
 	wide, high int
 }
 
-// openPackages is its row in the table of views.
+// openPackages opens the view, for the table of views.
 func openPackages(h host, s *snapshot) (body, tea.Cmd) {
 	p := &packages{h: h, lk: h.look(), described: -1}
 	return inFrame(p.lk, p), p.adopt(s)
 }
 
-// adopt has the rows made anew for another analysis, if they are looked at.
+// adopt computes the rows again for another analysis, if the view was on the screen.
 func (p *packages) adopt(s *snapshot) tea.Cmd {
 	p.a, p.commands, p.wide = s.a, s.commands, 0
 	if !p.wanted {
@@ -49,7 +49,7 @@ func (p *packages) adopt(s *snapshot) tea.Cmd {
 	return p.rowsCmd()
 }
 
-// shown has the rows made when they are looked at first.
+// shown computes the rows when the view is first on the screen.
 func (p *packages) shown() tea.Cmd {
 	if p.wanted {
 		return nil
@@ -58,7 +58,7 @@ func (p *packages) shown() tea.Cmd {
 	return p.rowsCmd()
 }
 
-// waits reports whether keys are to wait for the rows.
+// waits reports whether keys must wait for the rows.
 func (p *packages) waits() bool { return p.busy }
 
 // install shows rows. The cursor stays on its package, unless it is still on the first row.
@@ -106,8 +106,7 @@ func (p *packages) title(int) (left, right string) {
 	return left, "by " + by.String() + " " + sign
 }
 
-// chips are what the list is narrowed to and how it is ordered, if that is not how it
-// begins.
+// chips returns the list's filter, and its order unless that is the initial one.
 func (p *packages) chips() []chip {
 	out := p.narrow.chips(p.lk, p.rowsCmd)
 	if p.order != packagesByStored {
@@ -127,7 +126,7 @@ func (p *packages) foot() string { return p.lk.outOfSight(p.top, max(p.list.rows
 
 func (p *packages) restyle() { p.wide = 0 }
 
-// resize makes room for the head, the totals and, where it is, the detail.
+// resize makes room for the head, the totals and, if it is shown, the detail.
 func (p *packages) resize(w, h int) {
 	detail := 0
 	if h >= 14 {
@@ -195,7 +194,7 @@ func (p *packages) showFiles() tea.Cmd {
 	}
 	layer := max(len(p.a.Layers)-1, 0)
 	switch n := len(x.Layers); {
-	case x.Name == "": // what no package owns is of no version
+	case x.Name == "": // files that no package owns have no version
 	case n > 0:
 		layer = x.Layers[n-1].Layer
 	case x.Shared == 0:
@@ -220,7 +219,7 @@ func (p *packages) copy() tea.Cmd {
 	return copyText(p.h, x.Name+" "+x.Version, "name and version")
 }
 
-// openOrders shows what the packages can be ordered by.
+// openOrders shows the menu of the packages' orders.
 func (p *packages) openOrders() {
 	now, _ := p.order.base()
 	var items []menuItem
@@ -261,8 +260,8 @@ func (p *packages) mouse(msg tea.MouseMsg, x, y int) tea.Cmd {
 	return nil
 }
 
-// clickHead orders the rows by the column whose name is at column x; a second time,
-// the other way round.
+// clickHead orders the rows by the column whose title is at column x. A second click reverses the
+// order.
 func (p *packages) clickHead(x int) tea.Cmd {
 	by, ok := p.columns(p.wide).at(x)
 	if !ok {
@@ -288,7 +287,7 @@ func packagesKeys(k *keyMap) []keyGroup {
 	}
 }
 
-// A packageOrder is what the packages are ordered by: numbers have the largest first.
+// A packageOrder is an order of the packages. For numbers, the largest is first.
 type packageOrder uint8
 
 const (
@@ -296,16 +295,16 @@ const (
 	packagesByWasted
 	packagesByShared
 	packagesByFiles
-	packagesByVersions // those that are there in several
+	packagesByVersions // those with most versions first
 	packagesByName
 	packagesByType
 	packagesByLayer
 	packageOrders
 
-	packagesReversed packageOrder = 1 << 4 // is added to one of these for the other way round
+	packagesReversed packageOrder = 1 << 4 // added to one of these to reverse it
 )
 
-// base returns the order without its direction, and whether that is the other one.
+// base returns the order without its direction, and whether it is reversed.
 func (o packageOrder) base() (by packageOrder, back bool) {
 	return o &^ packagesReversed, o&packagesReversed != 0
 }
@@ -314,7 +313,7 @@ func (o packageOrder) String() string {
 	return [packageOrders]string{"stored", "wasted", "shared", "files", "versions", "name", "type", "layer"}[o]
 }
 
-// text says in the menu what comes first.
+// text says, for the menu, what comes first.
 func (o packageOrder) text() string {
 	return [packageOrders]string{
 		"stored bytes, most first", "wasted bytes, most first", "bytes shared with other packages, most first", "number of files",
@@ -322,7 +321,7 @@ func (o packageOrder) text() string {
 	}[o]
 }
 
-// compare orders two packages; it leaves those as they are that come to the same.
+// compare orders two packages. Equal ones keep their order.
 func (o packageOrder) compare(a, b *analyze.Package, versionsOfA, versionsOfB int32) int {
 	switch o {
 	case packagesByWasted:
@@ -337,7 +336,7 @@ func (o packageOrder) compare(a, b *analyze.Package, versionsOfA, versionsOfB in
 		return cmp.Compare(a.Type, b.Type)
 	case packagesByLayer:
 		return cmp.Compare(a.Layer, b.Layer)
-	case packagesByName: // as they come
+	case packagesByName: // in their original order
 		return 0
 	}
 	return cmp.Compare(b.Stored, a.Stored)

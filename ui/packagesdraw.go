@@ -8,18 +8,18 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// Columns of the packages.
+// Widths in the packages view, in columns.
 const (
-	packageName   = 30 // that names and versions have at least, beside a bar
+	packageName   = 30 // minimum of names and versions, beside a bar
 	ownLayers     = 9  // "0,3-5,7.."
 	packageType   = 6
-	packageStep   = 24 // that a build step has at least
-	packageAll    = 40 // that names and versions have beside a step
+	packageStep   = 24 // minimum of a build step
+	packageAll    = 40 // of names and versions, beside a step
 	packageStepAt = 110
 )
 
-// packageColumns are the columns that there is room for, beside name and version: a
-// column of width 0 is not there.
+// packageColumns are the widths of the columns that fit, besides name and version; 0 means that a
+// column is left out.
 type packageColumns struct {
 	meter  meter
 	layers int
@@ -50,7 +50,7 @@ func (p *packages) columns(w int) packageColumns {
 	return c
 }
 
-// at returns the order that belongs to the name of a column at column x.
+// at returns the order for the column title at column x.
 func (c packageColumns) at(x int) (packageOrder, bool) {
 	for _, col := range []struct {
 		w  int
@@ -73,7 +73,7 @@ func (c packageColumns) at(x int) (packageOrder, bool) {
 	return 0, false
 }
 
-// gapped is the width of a column with the blank behind it.
+// gapped returns the width of a column with the blank after it.
 func gapped(w int) int {
 	if w == 0 {
 		return 0
@@ -118,7 +118,7 @@ func (p *packages) render(l *line, i int) {
 	l.fill()
 }
 
-// nothing says in row i why there are no packages.
+// nothing says, in row i, why the list has no packages.
 func (p *packages) nothing(l *line, i int) {
 	st := &p.lk.st
 	how := st.dim
@@ -148,11 +148,11 @@ func (p *packages) nothing(l *line, i int) {
 	}
 }
 
-// noDatabase says what was looked for.
+// noDatabase says which databases peel searched for.
 const noDatabase = "No database of packages was found. Looked for: those of dpkg, apk and rpm, Python's and conda's metadata, " +
 	"package.json in node_modules (npm, pnpm, yarn), gem specifications, Go programs, and jars."
 
-// figures draws what a row and the totals begin with.
+// figures draws the first columns of a row, or of the totals.
 func (p *packages) figures(l *line, c packageColumns, x *analyze.Package) {
 	st := &p.lk.st
 	how := st.text
@@ -221,7 +221,7 @@ func (p *packages) row(l *line, c packageColumns, i int32) {
 	}, p.stepOf(x))
 }
 
-// totals draws what all rows that are listed come to.
+// totals draws the totals of all listed rows.
 func (p *packages) totals(l *line, c packageColumns) {
 	if p.rows == nil || len(p.rows.listed) == 0 {
 		return
@@ -240,7 +240,7 @@ func (p *packages) totals(l *line, c packageColumns) {
 	l.put(p.lk.st.title, text)
 }
 
-// stepOf is the build step of the layer whose database has a package first.
+// stepOf returns the build step of the first layer whose database has a package.
 func (p *packages) stepOf(x *analyze.Package) string {
 	if x.Layer < 0 || x.Layer >= len(p.commands) {
 		return ""
@@ -248,10 +248,10 @@ func (p *packages) stepOf(x *analyze.Package) string {
 	return strings.TrimPrefix(p.commands[x.Layer], "RUN ")
 }
 
-// layersDescribed is how many layers the detail describes.
+// layersDescribed is the maximum number of layers that the detail describes.
 const layersDescribed = 50
 
-// describe writes all about a package.
+// describe writes the details of a package.
 func (p *packages) describe(x *analyze.Package) {
 	st := &p.lk.st
 	if x.Name == "" {
@@ -312,7 +312,7 @@ func (p *packages) describeVersions(x *analyze.Package, all []*analyze.Package) 
 	}
 }
 
-// describeFlaws tells which databases cannot be read.
+// describeFlaws says which databases peel can't read.
 func (p *packages) describeFlaws() {
 	flaws := p.rows.all.Flaws
 	for i, f := range flaws {

@@ -11,22 +11,21 @@ import (
 	"github.com/peelhq/peel/internal/redact"
 )
 
-// unownedRow stands among the rows for what no package owns.
+// unownedRow is the row for the content that no package owns.
 const unownedRow int32 = -1
 
-// unownedName is what that is called.
+// unownedName is the name of that row.
 const unownedName = "owned by no package"
 
-// packageRows are the packages that are listed. They are made once, off the event
-// loop, and not changed.
+// packageRows are the listed packages. They are computed once, off the event loop, and immutable.
 type packageRows struct {
 	all      *analyze.Packages
-	versions []int32         // by package: how many of its name and type there are
-	listed   []int32         // of all, in order; unownedRow is the last
-	sum      analyze.Package // of what is listed
+	versions []int32         // by package: the number of packages with its name and type
+	listed   []int32         // indices in all, in order; unownedRow is the last
+	sum      analyze.Package // totals of the listed packages
 }
 
-// row returns what a row is about.
+// row returns the package of a row.
 func (r *packageRows) row(i int32) *analyze.Package {
 	if i == unownedRow {
 		return &r.all.Unowned
@@ -51,9 +50,8 @@ func (r *packageRows) sameName(i int32) []*analyze.Package {
 	return out
 }
 
-// makePackageRows lists the packages of an image that hold a text, in order. It finds
-// them out if nobody has asked for them, which takes some passes over the nodes. The
-// error is the context's.
+// makePackageRows lists the packages of an image that contain a text, in order. The first time, it
+// finds the packages, which takes some passes over the nodes. The error is the context's.
 func makePackageRows(ctx context.Context, a *analyze.Analysis, only narrowing, order packageOrder) (*packageRows, error) {
 	all, err := a.Packages(ctx)
 	if err != nil {
@@ -89,8 +87,8 @@ func (r *packageRows) add(x *analyze.Package) {
 	r.sum.Files += x.Files
 }
 
-// countVersions returns of each package how many there are of its name and type. They
-// come by name.
+// countVersions returns, for each package, the number of packages with its name and type. The
+// packages are sorted by name.
 func countVersions(rows []analyze.Package) []int32 {
 	out := make([]int32, len(rows))
 	for first := 0; first < len(rows); {
@@ -114,7 +112,7 @@ func packageState(x *analyze.Package) string {
 	return "removed"
 }
 
-// packagesMsg brings the packages that were asked for.
+// packagesMsg brings the requested packages.
 type packagesMsg struct {
 	p    *packages
 	seq  int
@@ -139,7 +137,7 @@ func (msg packagesMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
 	return nil
 }
 
-// rowsCmd has the packages listed as they are to be listed now.
+// rowsCmd computes the rows for the current filter and order.
 func (p *packages) rowsCmd() tea.Cmd {
 	p.seq++
 	p.busy = true

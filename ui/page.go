@@ -27,8 +27,7 @@ type body interface {
 	hints(k *keyMap) []hint
 	groups(k *keyMap) []keyGroup
 
-	// restyle is called when the styles have changed: texts that hold some are to
-	// be made anew.
+	// restyle is called after a change of the styles. It recreates the texts that contain styles.
 	restyle()
 }
 
@@ -36,8 +35,7 @@ type body interface {
 // layers or with its comparisons made.
 type adopter interface{ adopt(s *snapshot) tea.Cmd }
 
-// A shower creates its content only when it is on the screen: shown is called each time it
-// appears.
+// A shower creates its content only when it is on the screen. shown is called each time it appears.
 type shower interface{ shown() tea.Cmd }
 
 // A worker computes something once it is on the screen. It is asked after every message, and
@@ -50,17 +48,17 @@ type closer interface{ closed() }
 // A page is a body inside one frame, which is drawn for it. Its columns and rows are relative to
 // the inside of the frame.
 type page interface {
-	// title returns what stands at the left and at the right of the upper
-	// border, on w columns together, and foot what stands in the lower one.
+	// title returns the left and right part of the upper border, together w columns wide. foot
+	// returns the text of the lower border.
 	title(w int) (left, right string)
 	foot() string
 
-	// resize says how much room there is: w columns and h rows.
+	// resize sets the room inside the frame: w columns and h rows.
 	resize(w, h int)
 
 	render(l *line, i int)
 	key(k tea.KeyPressMsg) (tea.Cmd, bool)
-	mouse(msg tea.MouseMsg, x, y int) tea.Cmd // x and y are inside of the frame
+	mouse(msg tea.MouseMsg, x, y int) tea.Cmd // x and y are inside the frame
 	hints(k *keyMap) []hint
 	groups(k *keyMap) []keyGroup
 	restyle()
@@ -83,7 +81,7 @@ func (f *framed) arrange(at rect) {
 	f.resize(in.w, f.rows())
 }
 
-// rows is how many rows the page itself has.
+// rows returns the number of rows that the page itself has.
 func (f *framed) rows() int {
 	h := f.at.inside().h
 	if f.line {
@@ -92,7 +90,7 @@ func (f *framed) rows() int {
 	return h
 }
 
-// chips are those of the page.
+// chips returns the page's chips.
 func (f *framed) chips() []chip {
 	if c, ok := f.page.(chipper); ok {
 		return c.chips()
@@ -147,7 +145,7 @@ func (f *framed) mouse(msg tea.MouseMsg) tea.Cmd {
 	return f.page.mouse(msg, at.X-in.x, at.Y-in.y)
 }
 
-// A titled page has something at the right of its title that can be clicked.
+// A titled page has something to click at the right of its title.
 type titled interface{ asideClicked() }
 
 func (f *framed) adopt(s *snapshot) tea.Cmd {
