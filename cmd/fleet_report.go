@@ -49,7 +49,7 @@ func (a *app) fleetReport(ctx context.Context, place string, choice fleet.Summar
 		return err
 	}
 	if choice.TeamDepth < 0 || choice.TeamDepth > maxTeamDepth {
-		return usage("--team-depth 1", "--team-depth %d is not within 0 and %d", choice.TeamDepth, maxTeamDepth)
+		return usage("--team-depth 1", "--team-depth %d is not between 0 and %d", choice.TeamDepth, maxTeamDepth)
 	}
 	if err := checkPlanDigits("plan", choice.Plan); err != nil {
 		return err

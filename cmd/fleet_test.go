@@ -96,7 +96,7 @@ func TestFleetUsage(t *testing.T) {
 		{[]string{"fleet", "report", filepath.Join(folder, "none")}, exitWork, "cannot open the store"},
 		{[]string{"fleet", "report", store, "--plan", "../x"}, exitUsage, "hexadecimal"},
 		{[]string{"fleet", "report", store, "--plan", "ffffffff"}, exitWork, "no plan in the store"},
-		{[]string{"fleet", "report", store, "--team-depth", "99"}, exitUsage, "not within"},
+		{[]string{"fleet", "report", store, "--team-depth", "99"}, exitUsage, "not between"},
 		{[]string{"fleet", "find", store, "["}, exitUsage, "not a glob"},
 		{[]string{"fleet", "find", store, "!/etc"}, exitUsage, "exception"},
 		{[]string{"fleet", "kube", plan}, exitUsage, "--image"},

@@ -20,10 +20,10 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// Bounds on what analysing an image brings into memory, in bytes.
+// Limits on the memory for analysing an image, in bytes.
 const (
 	imageMemory    = 384 << 20 // entries of one layer
-	keptLayers     = 96 << 20  // about, of layers that are kept for the next image
+	keptLayers     = 96 << 20  // of layers kept for the next image, roughly
 	maxDescription = 32 << 20
 	maxFailure     = 1 << 20
 )
@@ -42,10 +42,9 @@ type analyser struct {
 	tally Tally // of images
 }
 
-// Analyze works out the figures of a shard's images from what the store has of their
-// layers, and stores the rows of all tables. A shard has whole parts of the plan; those
-// that the store has already are passed over. The error wraps ErrLeft if something was
-// not indexed.
+// Analyze computes the figures of a shard's images from the indexes of their layers in the store,
+// and stores the rows of all tables. A shard has whole parts of the plan. Analyze skips parts that
+// the store already has. The error wraps ErrLeft if something was not indexed.
 func Analyze(ctx context.Context, p *Plan, s source.Objects, o ShardOptions) (Tally, error) {
 	x := &analyser{ShardOptions: o, plan: p, store: s, kept: layerCache{store: s, found: map[string]*list.Element{}, read: map[string]layerCounts{}}}
 	if x.Concurrency <= 0 {
@@ -58,7 +57,7 @@ func Analyze(ctx context.Context, p *Plan, s source.Objects, o ShardOptions) (Ta
 	return x.tally, x.tally.outcome(err)
 }
 
-// mine reports whether a part is the shard's.
+// mine reports whether a part belongs to the shard.
 func (x *analyser) mine(part int64) bool { return part%int64(x.Of) == int64(x.Number) }
 
 // run goes through the plan.
@@ -96,7 +95,7 @@ func (x *analyser) run(ctx context.Context) error {
 	return cmp.Or(err, ctx.Err())
 }
 
-// rows are those of one image.
+// rows are the rows of one image.
 type rows struct {
 	image    ImageRow
 	layers   []ImageLayerRow
@@ -146,8 +145,8 @@ func (x *analyser) part(ctx context.Context, part int64, images []PlanImage, lay
 	return nil
 }
 
-// left notes that the images of a part could not be done. An error that ends the shard is
-// returned.
+// left records that the images of a part could not be analyzed. It returns an error that ends the
+// shard.
 func (x *analyser) left(ctx context.Context, n int, err error) error {
 	switch {
 	case ctx.Err() != nil:
@@ -171,7 +170,7 @@ func (x *analyser) count(add func(t *Tally)) {
 	}
 }
 
-// write stores the rows of a part, those of images last.
+// write stores the rows of a part. Those of images are last.
 func (x *analyser) write(ctx context.Context, part int64, all []rows, layers []PlanLayer) error {
 	var images []ImageRow
 	var of []ImageLayerRow
@@ -187,7 +186,7 @@ func (x *analyser) write(ctx context.Context, part int64, all []rows, layers []P
 	if err != nil {
 		return err
 	}
-	// One after another: if one is not put, those behind it must not be.
+	// One after another: if storing one fails, the following ones must not be stored.
 	for _, put := range []func() error{
 		func() error { return putTable(ctx, x, LayersTable, part, unique) },
 		func() error { return putTable(ctx, x, ImageLayersTable, part, of) },
@@ -238,7 +237,7 @@ func (x *analyser) layerRows(ctx context.Context, layers []PlanLayer) ([]LayerRo
 	return out, nil
 }
 
-// known returns nil for text that is not known.
+// known returns nil for unknown text.
 func known(s string) *string {
 	if s == "" {
 		return nil
@@ -247,7 +246,7 @@ func known(s string) *string {
 	return &s
 }
 
-// readFailure reads why something cannot be read.
+// readFailure reads the stored reason why something can't be read.
 func readFailure(ctx context.Context, s source.Objects, name string) (*LayerFailure, error) {
 	text, err := ReadObject(ctx, s, name, maxFailure)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -263,7 +262,7 @@ func readFailure(ctx context.Context, s source.Objects, name string) (*LayerFail
 	return f, nil
 }
 
-// image analyses an image. What is wrong with the image itself is in its row.
+// image analyses an image. Errors of the image itself are in its row.
 func (x *analyser) image(ctx context.Context, p *PlanImage) (rows, error) {
 	r := rows{image: ImageRow{
 		Plan: x.plan.ID, Image: p.Image, Reference: clean(p.Reference), Name: clean(p.Name), Repository: clean(p.Repository), Tag: known(p.Tag),
@@ -296,15 +295,14 @@ func (x *analyser) image(ctx context.Context, p *PlanImage) (rows, error) {
 	return r, nil
 }
 
-// An imageError is why an image has no figures: the image's own fault.
+// An imageError says why an image has no figures, if the image itself is the reason.
 type imageError struct{ err error }
 
 func (e *imageError) Error() string { return e.err.Error() }
 func (e *imageError) Unwrap() error { return e.err }
 
-// AnalyzeStored analyses an image of a plan by what a store has: the result is what comes
-// of the image itself, but that no content can be read. layer reads the object of a
-// layer; nil for ReadLayer.
+// AnalyzeStored analyses an image of a plan from a store. The result is the same as from the image
+// itself, but has no contents to read. layer reads the object of a layer; nil means ReadLayer.
 func AnalyzeStored(ctx context.Context, s source.Objects, p *PlanImage, layer func(ctx context.Context, key string) (*LayerIndex, error)) (*analyze.Analysis, error) {
 	if layer == nil {
 		layer = func(ctx context.Context, key string) (*LayerIndex, error) { return ReadLayer(ctx, s, key, imageMemory) }
@@ -324,7 +322,7 @@ func AnalyzeStored(ctx context.Context, s source.Objects, p *PlanImage, layer fu
 	var passing error
 	im, err := source.OpenDescribed(ctx, text, func(l *source.Layer) (source.DescribedLayer, error) {
 		if l.Index >= len(p.Layers) || cmp.Or(l.Digest, l.DiffID) != p.Layers[l.Index] {
-			return source.DescribedLayer{}, errors.New("its description is not that of the image")
+			return source.DescribedLayer{}, errors.New("its stored description is of another image")
 		}
 		d, err := describedLayer(ctx, s, p.Layers[l.Index], layer)
 		passing = cmp.Or(passing, err)
@@ -343,7 +341,7 @@ func AnalyzeStored(ctx context.Context, s source.Objects, p *PlanImage, layer fu
 	return an, err
 }
 
-// describedLayer is what a store knows of a layer.
+// describedLayer has the facts about a layer in a store.
 func describedLayer(ctx context.Context, s source.Objects, key string, layer func(ctx context.Context, key string) (*LayerIndex, error)) (source.DescribedLayer, error) {
 	x, err := layer(ctx, key)
 	switch {
@@ -359,7 +357,7 @@ func describedLayer(ctx context.Context, s source.Objects, key string, layer fun
 	return source.DescribedLayer{Why: errors.New(f.Reason), Failure: f.failure()}, nil
 }
 
-// A layerCache keeps layers that were read last: images share them.
+// A layerCache keeps the layers that were read last, because images share layers.
 type layerCache struct {
 	store source.Objects
 
@@ -370,14 +368,14 @@ type layerCache struct {
 	read  map[string]layerCounts // of the layers that were read for a part
 }
 
-// layerCounts is what the table of layers has of a layer's object.
+// layerCounts has the facts about a layer's object for the table of layers.
 type layerCounts struct{ entries, files, content, index int64 }
 
 func countsOf(m *LayerMeta, index int64) layerCounts {
 	return layerCounts{m.Entries, m.Files, m.Content, index}
 }
 
-// counts returns the counts of a layer: without a request if the layer was read for the part.
+// counts returns the counts of a layer, without a request if the layer was read for the part.
 func (c *layerCache) counts(ctx context.Context, key string) (layerCounts, error) {
 	c.mu.Lock()
 	n, ok := c.read[key]
@@ -407,7 +405,7 @@ func (c *layerCache) layer(ctx context.Context, key string) (*LayerIndex, error)
 	c.mu.Lock()
 	if e, ok := c.found[key]; ok {
 		c.order.MoveToFront(e)
-		k, _ := e.Value.(*keptLayer) // nothing else is in it
+		k, _ := e.Value.(*keptLayer) // the cache has nothing else
 		c.mu.Unlock()
 		return k.index, nil
 	}
@@ -423,7 +421,7 @@ func (c *layerCache) layer(ctx context.Context, key string) (*LayerIndex, error)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.read[key] = countsOf(&x.LayerMeta, x.Object)
-	if _, ok := c.found[key]; ok { // another was as fast
+	if _, ok := c.found[key]; ok { // another image read it in the meantime
 		return x, nil
 	}
 	c.found[key] = c.order.PushFront(k)

@@ -7,10 +7,10 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// clean is text as a column holds it.
+// clean returns text for a column.
 func clean(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-// millis is a time as a column holds it; nil if it is not known.
+// millis returns a time for a column; nil if it is unknown.
 func millis(t time.Time) *int64 {
 	if t.IsZero() {
 		return nil
@@ -19,13 +19,13 @@ func millis(t time.Time) *int64 {
 	return &n
 }
 
-// number is a number that is known.
+// number returns a known number.
 func number[N int | int64](n N) *int64 {
 	v := int64(n)
 	return &v
 }
 
-// from0 is a number that is not known if it is negative.
+// from0 returns a number, or nil if it is negative, which means unknown.
 func from0[N int | int64](n N) *int64 {
 	if n < 0 {
 		return nil
@@ -33,7 +33,7 @@ func from0[N int | int64](n N) *int64 {
 	return number(n)
 }
 
-// fill fills the rows of an image with what its analysis says.
+// fill fills the rows of an image from its analysis.
 func (r *rows) fill(an *analyze.Analysis, p *PlanImage, findings []analyze.Finding, packages *analyze.Packages) {
 	t, im := &an.Totals, &r.image
 	im.Layers, im.Entries = number(t.Layers), number(t.Entries)
@@ -61,7 +61,7 @@ func (r *rows) fill(an *analyze.Analysis, p *PlanImage, findings []analyze.Findi
 	}
 }
 
-// layerRow is the row of one layer of an image.
+// layerRow returns the row of one layer of an image.
 func layerRow(l *analyze.LayerTotal, im *ImageRow, p *PlanImage) ImageLayerRow {
 	of := l.Layer
 	row := ImageLayerRow{
@@ -78,7 +78,7 @@ func layerRow(l *analyze.LayerTotal, im *ImageRow, p *PlanImage) ImageLayerRow {
 	return row
 }
 
-// findingRow is the row of a finding.
+// findingRow returns the row of a finding.
 func findingRow(f *analyze.Finding, im *ImageRow, p *PlanImage) FindingRow {
 	row := FindingRow{
 		Plan: im.Plan, Image: im.Image, ID: clean(f.ID), Rule: f.Rule, Severity: f.Severity.String(), Title: clean(f.Title), Message: clean(f.Message),
@@ -94,7 +94,7 @@ func findingRow(f *analyze.Finding, im *ImageRow, p *PlanImage) FindingRow {
 	return row
 }
 
-// packageRow is the row of a package.
+// packageRow returns the row of a package.
 func packageRow(x *analyze.Package, im *ImageRow, p *PlanImage) PackageRow {
 	row := PackageRow{
 		Plan: im.Plan, Image: im.Image, Name: clean(x.Name), Version: known(x.Version), Type: x.Type,

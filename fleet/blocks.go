@@ -7,8 +7,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// An object is read in blocks, of which some are kept: what reads a table asks for a few
-// bytes here and there, and each would be a request.
+// An object is read in blocks, and some of them are kept. A reader of a table asks for a few bytes
+// at many places, and each of these reads would be a request.
 const (
 	blockSize  = 512 << 10
 	keptBlocks = 48
@@ -20,15 +20,15 @@ type blocks struct {
 	size int64
 
 	mu   sync.Mutex
-	kept map[int64][]byte // by number; never changed
-	uses []int64          // the numbers of those, the last used at the end
+	kept map[int64][]byte // by number; their bytes never change
+	uses []int64          // their numbers, the last used at the end
 }
 
 func newBlocks(o source.Object) *blocks {
 	return &blocks{from: o, size: o.Size(), kept: map[int64][]byte{}}
 }
 
-// ReadAt reads what is asked for, block by block.
+// ReadAt reads block by block.
 func (b *blocks) ReadAt(p []byte, off int64) (n int, err error) {
 	for n < len(p) {
 		at := off + int64(n)
@@ -44,7 +44,7 @@ func (b *blocks) ReadAt(p []byte, off int64) (n int, err error) {
 	return n, nil
 }
 
-// block returns the block of a number.
+// block returns the block with a number.
 func (b *blocks) block(i int64) ([]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -69,7 +69,7 @@ func (b *blocks) block(i int64) ([]byte, error) {
 	return block, nil
 }
 
-// use puts a number at the end.
+// use moves a number to the end.
 func (b *blocks) use(i int64) {
 	if last := len(b.uses) - 1; b.uses[last] == i {
 		return

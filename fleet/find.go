@@ -64,7 +64,7 @@ type FoundFile struct {
 
 // A FindResult has the counts of a search.
 type FindResult struct {
-	Images, Visible int64 // images with a match; those that show one
+	Images, Visible int64 // images with a match; those of them that show one
 	Layers          int64 // layers with a match
 	Unreadable      int64 // layers that can't be read, and so can't be searched
 	Waiting         int64 // images that haven't been analyzed yet

@@ -14,20 +14,20 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// fixRows is how many findings are summed at once. A plan with more of them is split by the hash
-// of the fix, in temporary files, and the parts are summed one after another: the sums are exact,
-// memory is bounded, and each finding is read once from the store.
+// fixRows is how many findings are summed at once. If a plan has more, they are split into
+// temporary files by the hash of the fix, and the parts are summed one after another: the sums are
+// exact, memory is bounded, and each finding is read once from the store.
 const fixRows = 250_000
 
 // maxFixParts limits the number of temporary files.
 const maxFixParts = 256
 
-// A fixKey identifies the findings that one change of a build fixes: the hash of the rule, the path and
-// the build step (or, where that is unknown, the layer).
+// A fixKey identifies the findings that one change of a build fixes: the hash of the rule, the path
+// and the build step (or, if that is unknown, the layer).
 type fixKey uint64
 
-// fixSum holds the counts for a fixKey. It has no text: that is read again for the few
-// that are shown.
+// fixSum holds the counts for a fixKey. It has no text, which is read again for the few fixes that
+// are shown.
 type fixSum struct {
 	part, row    int // of the first finding
 	images       int64
@@ -36,7 +36,7 @@ type fixSum struct {
 	lastImage    int64
 }
 
-// fixing looks for the fixes that save most.
+// fixing finds the fixes that save most.
 type fixing struct {
 	s    source.Objects
 	plan *PlanFacts
@@ -148,7 +148,7 @@ func (f *fixing) hash(words ...string) uint64 {
 	var h maphash.Hash
 	h.SetSeed(f.seed)
 	for _, w := range words {
-		_, _ = h.WriteString(w) // it never fails
+		_, _ = h.WriteString(w) // it never returns an error
 		_ = h.WriteByte(0)
 	}
 	return h.Sum64()
@@ -157,9 +157,9 @@ func (f *fixing) hash(words ...string) uint64 {
 // A fixRecord is the part of a finding that is summed.
 type fixRecord struct {
 	Key          fixKey
-	In           uint64 // hash of the layer, or the number of the image where that is unknown
+	In           uint64 // hash of the layer, or, if that is unknown, the number of the image
 	Image, Bytes int64
-	Part, Row    int32 // where the finding is
+	Part, Row    int32 // the finding's place
 }
 
 // each calls fn with the findings that the build of their image can fix. The record is valid during

@@ -10,11 +10,11 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// A Growth is what has changed from an older plan to this one.
+// A Growth is the change from an older plan to this one.
 type Growth struct {
 	From PlanFacts
 
-	Images            int64 // more of them than before; below zero: fewer
+	Images            int64 // how many more there are than before; negative: fewer
 	New, NewBytes     int64 // unique layers that the older plan lacks
 	Gone, GoneBytes   int64 // unique layers that only the older plan has
 	Same, SameBytes   int64 // in both
@@ -23,14 +23,15 @@ type Growth struct {
 	teams, repository map[string]*GrownGroup
 }
 
-// A GrownGroup is what new and gone layers come to, by the first image that has them.
+// A GrownGroup sums up the new and gone layers of a group, by the first image that has them.
 type GrownGroup struct {
 	Name            string // "": all others
 	New, NewBytes   int64
 	Gone, GoneBytes int64
 }
 
-// growth compares the layers of two plans. Both are sorted by digest, so neither is held.
+// growth compares the layers of two plans. Both are sorted by digest, so it holds neither in
+// memory.
 func growth(ctx context.Context, s source.Objects, choice SummaryChoice, sum *Summary) (*Growth, error) {
 	id, err := FindPlan(ctx, s, choice.Against)
 	if err != nil {
@@ -67,7 +68,7 @@ func growth(ctx context.Context, s source.Objects, choice SummaryChoice, sum *Su
 	return g, nil
 }
 
-// orderOf compares two layers; what comes behind the last one is nil.
+// orderOf compares two layers; nil is after the last one.
 func orderOf(a, b *PlanLayer) int {
 	switch {
 	case a == nil:
@@ -111,7 +112,7 @@ func grownGroup(all map[string]*GrownGroup, name string) *GrownGroup {
 	return one
 }
 
-// grown are the groups, the one that has grown most first.
+// grown returns the groups, the one that grew most first.
 func grown(all map[string]*GrownGroup) []GrownGroup {
 	out := make([]GrownGroup, 0, len(all))
 	for _, one := range all {
@@ -123,7 +124,7 @@ func grown(all map[string]*GrownGroup) []GrownGroup {
 	return out
 }
 
-// repositoryOf is HOST/REPOSITORY of a reference: without scheme, tag and digest.
+// repositoryOf returns the HOST/REPOSITORY of a reference: without scheme, tag and digest.
 func repositoryOf(reference string) string {
 	if _, rest, ok := strings.Cut(reference, "://"); ok {
 		reference = rest
@@ -135,14 +136,14 @@ func repositoryOf(reference string) string {
 	return reference
 }
 
-// A layerQueue hands out the layers of a plan one after the other.
+// A layerQueue returns the layers of a plan one by one.
 type layerQueue struct {
 	layers chan PlanLayer
 	done   chan error
 	err    error
 }
 
-// layersOf begins to read the layers of a plan; the reading ends with ctx.
+// layersOf starts reading the layers of a plan. Reading ends with ctx.
 func layersOf(ctx context.Context, s source.Objects, id string) *layerQueue {
 	q := &layerQueue{layers: make(chan PlanLayer, 64), done: make(chan error, 1)}
 	go func() {
@@ -169,7 +170,7 @@ func eachLayer(ctx context.Context, s source.Objects, id string, fn func(*PlanLa
 	return p.Each(ctx, nil, fn)
 }
 
-// next returns the next layer, nil after the last one or an error, which q.err then is.
+// next returns the next layer, or nil after the last one or an error, which is then in q.err.
 func (q *layerQueue) next() *PlanLayer {
 	l, more := <-q.layers
 	if !more {

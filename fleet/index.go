@@ -20,44 +20,44 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// LayerMemory is what the entries of one layer may take while it is indexed, in bytes: a
-// shard stays below 300 MB with it. A layer of more is one that cannot be read.
+// LayerMemory is the memory, in bytes, that the entries of one layer may take while it is indexed.
+// With it, a shard stays below 300 MB. A layer that needs more counts as one that can't be read.
 const LayerMemory = 96 << 20
 
-// smallMemory is what they may take while other layers are read at the same time; a layer
-// of more is read once more, alone.
+// smallMemory is the memory that they may take while other layers are read at the same time. A
+// layer that needs more is read again, alone.
 const smallMemory = 16 << 20
 
 // A ShardOptions says how a shard works.
 type ShardOptions struct {
 	Shard
 
-	Open        source.Options // how images and layers are opened
-	Concurrency int            // layers or images at once; 0 stands for 4
-	Retry       bool           // read once more what could not be read
+	Open        source.Options // how to open images and layers
+	Concurrency int            // layers or images at once; 0 means 4
+	Retry       bool           // try again to read what could not be read
 
-	// Progress, if not nil, is told of each layer or image that is done, one at a time.
+	// Progress, if not nil, is called after each layer or image, one call at a time.
 	Progress func(t Tally)
 }
 
-// A Tally is what a shard has done.
+// A Tally says what a shard did.
 type Tally struct {
 	Todo    int   // layers and images of the shard
-	Done    int   // of them, now
-	Before  int   // of them, by an earlier run
-	Failed  int   // of those done, with a reason why they cannot be read
-	Bytes   int64 // read of layers
-	Left    int   // could not be done: another try may go well
-	Because error // why the first of those
+	Done    int   // of these, done now
+	Before  int   // of these, done by an earlier run
+	Failed  int   // of those done, the ones that can't be read
+	Bytes   int64 // bytes of layers that were read
+	Left    int   // not done; another try may succeed
+	Because error // why the first of these was not done
 }
 
 // ErrLeft says that part of a shard is left to do, and that another try may succeed.
 var ErrLeft = errors.New("the shard is incomplete")
 
 // ErrDenied says that a registry refuses access, and that trying again can't fix it.
-var ErrDenied = errors.New("a registry refuses")
+var ErrDenied = errors.New("a registry refuses access")
 
-// A LayerFailure is what the store keeps of a layer, or of an image, that cannot be read.
+// A LayerFailure is what the store keeps about a layer, or an image, that can't be read.
 type LayerFailure struct {
 	Layer  string `json:"layer,omitempty"`
 	Kind   string `json:"kind"` // "absent", "unsupported" or "damaged"
@@ -67,7 +67,7 @@ type LayerFailure struct {
 // The kinds of failures.
 var failureKinds = map[source.Failure]string{source.Absent: "absent", source.Unsupported: "unsupported", source.Damaged: "damaged"}
 
-// failure is the source.Failure of a kind.
+// failure returns the source.Failure of a kind.
 func (f *LayerFailure) failure() source.Failure {
 	for k, name := range failureKinds {
 		if name == f.Kind {
@@ -77,16 +77,16 @@ func (f *LayerFailure) failure() source.Failure {
 	return source.Damaged
 }
 
-// ImageKey is what the objects of an image are named by: 64 hexadecimal digits.
+// ImageKey returns the key in the names of an image's objects: 64 hexadecimal digits.
 func ImageKey(im *PlanImage) string {
 	sum := sha256.Sum256([]byte(im.Reference + "\x00" + im.Platform + "\x00" + im.Digest + "\x00" + im.ID + "\x00" + strings.Join(im.Layers, " ")))
 	return hex.EncodeToString(sum[:])
 }
 
-// DescriptionName is the name of the object with an image's description.
+// DescriptionName returns the name of the object with an image's description.
 func DescriptionName(key string) string { return "descriptions/" + key + ".json" }
 
-// FailedImageName is the name of the object that says why an image cannot be described.
+// FailedImageName returns the name of the object that says why an image can't be described.
 func FailedImageName(key string) string { return "failed/images/" + key + ".json" }
 
 // An indexer indexes a shard.
@@ -95,15 +95,15 @@ type indexer struct {
 	plan  *Plan
 	store source.Objects
 
-	alone sync.RWMutex // held by who reads a large layer, for writing
+	alone sync.RWMutex // a reader of a large layer holds it for writing
 
 	mu    sync.Mutex
 	tally Tally
 }
 
 // Index reads each unique layer of a shard once, and stores its index and the descriptions of the
-// shard's images. It skips what the store already has. The error wraps ErrLeft if only layers and
-// images are missing that another try may read.
+// shard's images. It skips what the store already has. The error wraps ErrLeft if another try may
+// read everything that is missing.
 func Index(ctx context.Context, p *Plan, s source.Objects, o ShardOptions) (Tally, error) {
 	x := &indexer{ShardOptions: o, plan: p, store: s}
 	if x.Concurrency <= 0 {
@@ -153,7 +153,7 @@ func Index(ctx context.Context, p *Plan, s source.Objects, o ShardOptions) (Tall
 	return x.tally, x.tally.outcome(err)
 }
 
-// outcome is the error of a shard.
+// outcome returns the error of a shard.
 func (t *Tally) outcome(err error) error {
 	if err == nil && t.Left > 0 {
 		return fmt.Errorf("%w: %d of %d are left: %w", ErrLeft, t.Left, t.Todo, t.Because)
@@ -161,7 +161,7 @@ func (t *Tally) outcome(err error) error {
 	return err
 }
 
-// run does what each hands over, several at once.
+// run runs the functions that each passes to it, several at once.
 func (x *indexer) run(ctx context.Context, each func(do func(func(context.Context) error))) error {
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(x.Concurrency)
@@ -191,7 +191,7 @@ func (x *indexer) count(add func(t *Tally)) {
 	}
 }
 
-// left notes that something could not be done. An error that ends the shard is returned.
+// left records that something could not be done. It returns an error that ends the shard.
 func (x *indexer) left(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
@@ -214,7 +214,7 @@ func (x *indexer) put(ctx context.Context, name string, b []byte) error {
 	return err
 }
 
-// has reports whether the store has an object, or, of another name, why there is none.
+// has reports whether the store has an object, or, under another name, the reason why it doesn't.
 func (x *indexer) has(ctx context.Context, name, failed string) (bool, error) {
 	there, err := exists(ctx, x.store, name)
 	if !there && err == nil && !x.Retry {
@@ -235,7 +235,7 @@ func exists(ctx context.Context, s source.Objects, name string) (bool, error) {
 	return true, o.Close()
 }
 
-// fail stores why a layer or an image cannot be read.
+// fail stores why a layer or an image can't be read.
 func (x *indexer) fail(ctx context.Context, name, layer string, err error) error {
 	f := LayerFailure{Layer: layer, Kind: failureKinds[source.FailureOf(err)], Reason: redact.Text(strings.ToValidUTF8(err.Error(), "\uFFFD"))}
 	text, err := json.Marshal(f)
@@ -273,7 +273,7 @@ func (x *indexer) unit(ctx context.Context, layers []PlanLayer) error {
 // fromRegistry indexes a layer in a registry, as it arrives.
 func (x *indexer) fromRegistry(ctx context.Context, l *PlanLayer) error {
 	if strings.Contains(l.MediaType, "foreign") || strings.Contains(l.MediaType, "nondistributable") {
-		return x.fromImage(ctx, []PlanLayer{*l}) // its manifest says where else it is
+		return x.fromImage(ctx, []PlanLayer{*l}) // its manifest names other places for it
 	}
 	open := func(memory int64) (*source.Image, error) {
 		opts := x.Open
@@ -283,15 +283,15 @@ func (x *indexer) fromRegistry(ctx context.Context, l *PlanLayer) error {
 	return x.layer(ctx, l, 0, open)
 }
 
-// fromImage indexes layers of an image that is opened once for each.
+// fromImage indexes layers of an image, which it opens once for each of them.
 func (x *indexer) fromImage(ctx context.Context, layers []PlanLayer) error {
 	for i := range layers {
 		l := &layers[i]
 		open := func(memory int64) (*source.Image, error) {
 			opts := x.Open
 			opts.EntryMemory, opts.Platform = memory, l.Platform
-			// An archive that is compressed as a whole passes once: it is kept, for layers
-			// without a digest of their own are read twice.
+			// An archive that is compressed as a whole can only be read in one pass. It is kept,
+			// because layers without a digest of their own are read twice.
 			opts.KeepContent = source.EngineOf(l.From) == ""
 			return source.Open(ctx, l.From, opts)
 		}
@@ -302,7 +302,7 @@ func (x *indexer) fromImage(ctx context.Context, layers []PlanLayer) error {
 	return nil
 }
 
-// layer indexes layer i of the image that open opens, which is the plan's layer l.
+// layer indexes layer i of the image that open opens. It is the plan's layer l.
 func (x *indexer) layer(ctx context.Context, l *PlanLayer, i int, open func(memory int64) (*source.Image, error)) error {
 	x.alone.RLock()
 	b, err := x.read(ctx, l, i, smallMemory, open)
@@ -348,7 +348,7 @@ func (x *indexer) read(ctx context.Context, l *PlanLayer, i int, memory int64, o
 	if from.Err != nil {
 		return nil, from.Err
 	}
-	if from.Digest == "" && source.EngineOf(l.From) == "" { // an engine has verified it
+	if from.Digest == "" && source.EngineOf(l.From) == "" { // the engine verified it
 		if err := from.VerifyTar(ctx); err != nil {
 			return nil, err
 		}
@@ -395,7 +395,7 @@ func (x *indexer) image(ctx context.Context, p *PlanImage) error {
 // errStoring says that an error is the store's.
 var errStoring = errors.New("storing it")
 
-// describe stores what describes an image; its description comes last.
+// describe stores the objects that describe an image, its description last.
 func (x *indexer) describe(ctx context.Context, p *PlanImage, key string) (err error) {
 	opts := x.Open
 	opts.Platform, opts.EntryMemory = p.Platform, LayerMemory

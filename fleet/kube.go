@@ -13,13 +13,13 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// A Kube says how a plan is worked off in Kubernetes. Kube.Write writes it; check it first
-// with Kube.Check, which says what Kubernetes would not take.
+// A Kube says how to process a plan in Kubernetes. Kube.Write writes it. Check it first with
+// Kube.Check, which reports what Kubernetes would refuse.
 type Kube struct {
 	Image     string // container image whose entrypoint is peel
 	To        string // store, s3://BUCKET[/PREFIX]
-	Name      string // begins the names of all objects
-	Namespace string // "": that of kubectl
+	Name      string // prefix of the names of all objects
+	Namespace string // "": kubectl's
 
 	Plan     []byte // the plan, for a ConfigMap; nil: the pods read PlanAt
 	PlanAt   string // where the pods find the plan: s3://BUCKET/PATH
@@ -35,8 +35,8 @@ type Kube struct {
 	PullSecret     string   // Secret to pull Image with, "" for none
 	RegistrySecret string   // Secret of the type kubernetes.io/dockerconfigjson, "" for none
 	StoreSecret    string   // Secret with the keys of AWS's environment variables, "" for none
-	ServiceAccount string   // that exists; "": one without rights is made
-	Env            []string // NAME=VALUE, for what is no secret
+	ServiceAccount string   // an existing one; "": make one without rights
+	Env            []string // NAME=VALUE, but no secrets
 	IndexArgs      []string // more arguments of "peel fleet index"
 	AnalyzeArgs    []string // and of "peel fleet analyze"
 
@@ -44,11 +44,11 @@ type Kube struct {
 	CronAnalyze string // schedule of the analysis
 }
 
-// What every pod has.
+// Values of every pod.
 const (
 	kubeUser      = 65532 // "nonroot" of distroless images; peel needs no entry in /etc/passwd
 	kubeContainer = "peel"
-	kubeGrace     = 30        // seconds that a shard has to end
+	kubeGrace     = 30        // seconds that a shard has to stop
 	kubeKeep      = 7 * 86400 // seconds that a finished Job stays
 	kubeTemp      = "2Gi"     // of temporary files
 
@@ -93,7 +93,7 @@ func (k *Kube) Write(w io.Writer) error {
 	return err
 }
 
-// preface says in comments what is to be done with the rest.
+// preface says, in comments, how to apply the objects.
 func (k *Kube) preface() string {
 	kubectl := "kubectl"
 	if k.Namespace != "" {
@@ -109,7 +109,7 @@ func (k *Kube) preface() string {
 `, kubectl, k.jobName("index"), kubectl, k.jobName("analyze"))
 }
 
-// objects returns all objects in the order in which they are needed.
+// objects returns all objects in the order in which Kubernetes needs them.
 func (k *Kube) objects() []any {
 	var all []any
 	if k.ServiceAccount == "" {
@@ -222,7 +222,7 @@ func (k *Kube) account() string {
 	return k.Name
 }
 
-// planPath is where a pod finds the plan.
+// planPath returns the path at which a pod finds the plan.
 func (k *Kube) planPath() string {
 	if k.Plan != nil {
 		return planDir + "/" + planKey
@@ -232,15 +232,15 @@ func (k *Kube) planPath() string {
 
 func (k *Kube) planMap() string { return k.Name + "-plan-" + k.digits() }
 
-// jobName is the name of the Job of a step, "index" or "analyze".
+// jobName returns the name of the Job of a step, "index" or "analyze".
 func (k *Kube) jobName(step string) string { return k.Name + "-" + step + "-" + k.digits() }
 
-// digits tell what is asked for from other plans, and from the same one with other flags:
-// a Job cannot be changed once it is there.
+// digits returns a part of names that depends on the plan and the flags: an existing Job can't be
+// changed, so other flags need another Job.
 func (k *Kube) digits() string {
 	asked := *k
-	asked.Plan = nil               // PlanName stands for it
-	text, _ := json.Marshal(asked) // strings and numbers always can be
+	asked.Plan = nil               // PlanName identifies it
+	text, _ := json.Marshal(asked) // strings and numbers never fail
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:4])
 }
@@ -253,7 +253,7 @@ func (k *Kube) labels() map[string]kubeText {
 	return map[string]kubeText{"app.kubernetes.io/name": "peel", "app.kubernetes.io/instance": kubeText(k.Name)}
 }
 
-// literal returns an argument or a value in which Kubernetes expands no "$(NAME)".
+// literal escapes an argument or a value, so that Kubernetes expands no "$(NAME)" in it.
 func literal(s string) string {
 	var b []byte
 	for i := range len(s) {
@@ -272,8 +272,8 @@ func kubeTexts(all []string) []kubeText {
 	return out
 }
 
-// kubeText is a string in YAML that every reader of YAML takes for a string: quoted, unless
-// it is plain; a text of many lines, of plain signs, as a block.
+// kubeText is a text that every YAML parser reads as a string: it is quoted unless it is plain, and
+// several lines of plain characters become a block.
 type kubeText string
 
 // MarshalYAML returns the node of the text.
@@ -288,10 +288,10 @@ func (s kubeText) MarshalYAML() (any, error) {
 	return n, nil
 }
 
-// IsZero says that an empty text may be left out.
+// IsZero reports whether the text is empty, so that it can be left out.
 func (s kubeText) IsZero() bool { return s == "" }
 
-// notStrings are plain words that some reader of YAML takes for something else.
+// notStrings are plain words that some YAML parsers don't read as strings.
 var notStrings = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 // plainText reports whether s is a word of letters, digits and "-./_:" that begins with a
@@ -308,8 +308,8 @@ func plainText(s string) bool {
 	return s != "" && s[len(s)-1] != ':' && !slices.Contains(notStrings, string(bytes.ToLower([]byte(s))))
 }
 
-// blockText reports whether s is lines of printable ASCII, the first of them without a space
-// before it, the last one ended.
+// blockText reports whether s is complete lines of printable ASCII, and the first doesn't begin
+// with a space.
 func blockText(s string) bool {
 	for i := range len(s) {
 		if s[i] != '\n' && (s[i] < ' ' || s[i] > '~') {

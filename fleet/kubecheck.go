@@ -13,25 +13,25 @@ import (
 	"github.com/peelhq/peel/internal/lazy"
 )
 
-// Bounds on what Kubernetes takes, from its API's validation.
+// Kubernetes' limits, from its API's validation.
 const (
-	maxKubeName   = 30      // of Kube.Name: a CronJob's name has at most 52 characters, a pod's in an Indexed Job 63, with what is added
+	maxKubeName   = 30      // characters of Kube.Name: a CronJob's name has at most 52, the name of an Indexed Job's pod 63, including suffixes
 	maxKubeObject = 253     // characters of the name of a Secret
-	maxKubeShards = 10_000  // completions; from 100,000 on other limits hold
+	maxKubeShards = 10_000  // completions; other limits apply from 100,000
 	maxKubeMemory = 1 << 50 // bytes
-	maxStorePath  = 900     // bytes of a store's prefix; the names of objects come behind it, and S3 takes 1,024 in all
+	maxStorePath  = 900     // bytes of a store's prefix; the names of objects follow it, and S3 takes 1,024 in all
 
-	// MinKubeMemory is the least memory of a pod in bytes: a shard takes up to 300 MB, and
-	// the kernel counts pages of files beside them.
+	// MinKubeMemory is the minimum memory of a pod, in bytes: a shard takes up to 300 MB, and the
+	// kernel also counts pages of files.
 	MinKubeMemory = 384 << 20
 
-	// MaxConfigMap is how many bytes a plan may have, as JSON writes it, to stand in a
-	// ConfigMap that kubectl apply takes: it repeats the object in an annotation, and all
-	// annotations have at most 256 KiB.
+	// MaxConfigMap is the maximum number of bytes of a plan, written as JSON, in a ConfigMap for
+	// kubectl apply, which repeats the object in an annotation: all annotations together have at
+	// most 256 KiB.
 	MaxConfigMap = 240 << 10
 )
 
-// ErrPlanTooLarge says that a plan does not fit into a ConfigMap.
+// ErrPlanTooLarge says that a plan doesn't fit into a ConfigMap.
 var ErrPlanTooLarge = errors.New("the plan is too large for a ConfigMap")
 
 var (
@@ -46,7 +46,7 @@ var (
 	secretName   = lazy.New(`(?i)(secret|password|passwd|token|credential|access_key|private_key|api_?key)`)
 )
 
-// ownVariables are set in every pod, or may be.
+// ownVariables are set in every pod, or can be.
 var ownVariables = []string{"HOME", "DOCKER_CONFIG", "JOB_COMPLETION_INDEX"}
 
 // cronNames are the schedules that have names.
@@ -54,7 +54,7 @@ var cronNames = []string{"@hourly", "@daily", "@midnight", "@weekly", "@monthly"
 
 // A KubeError says which value of a Kube is wrong, and why.
 type KubeError struct {
-	Field string // as the flag is called: "image"
+	Field string // the flag's name: "image"
 	Err   error
 }
 
@@ -112,11 +112,11 @@ func checkKubeImage(image string) error {
 func checkStoreURL(url string) error {
 	rest, s3 := strings.CutPrefix(url, "s3://")
 	if !s3 {
-		return fmt.Errorf("%q: a pod does not see the folders of this machine: use s3://BUCKET/PREFIX", url)
+		return fmt.Errorf("%q: a pod cannot see folders of this machine: use s3://BUCKET/PREFIX", url)
 	}
 	bucket, key, _ := strings.Cut(rest, "/")
 	if !storeBucket.MatchString(bucket) {
-		return fmt.Errorf("%q: the bucket has no valid name", url)
+		return fmt.Errorf("%q: the bucket's name is not valid", url)
 	}
 	if key = strings.TrimSuffix(key, "/"); key != "" && (len(key) > maxStorePath || !storePath.MatchString(key)) {
 		return fmt.Errorf("%q: use letters, digits and -._= in the path, with / between names that do not begin with a dot", url)
@@ -127,7 +127,7 @@ func checkStoreURL(url string) error {
 func (k *Kube) checkPlan() error {
 	if k.Plan == nil {
 		if k.PlanAt == "" {
-			return errors.New("where the pods find the plan is missing: use s3://BUCKET/PATH")
+			return errors.New("the place where the pods find the plan is missing: use s3://BUCKET/PATH")
 		}
 		return checkStoreURL(k.PlanAt)
 	}
@@ -136,7 +136,7 @@ func (k *Kube) checkPlan() error {
 		return err
 	}
 	if len(text) > MaxConfigMap {
-		return fmt.Errorf("%w: it has %d bytes there of at most %d", ErrPlanTooLarge, len(text), MaxConfigMap)
+		return fmt.Errorf("%w: it would have %d bytes there, more than %d", ErrPlanTooLarge, len(text), MaxConfigMap)
 	}
 	return nil
 }
@@ -157,7 +157,7 @@ func optionalName(name string, form *lazy.Regexp, most int) error {
 
 func within(n, least, most int) error {
 	if n < least || n > most {
-		return fmt.Errorf("%d is not within %d and %d", n, least, most)
+		return fmt.Errorf("%d is not between %d and %d", n, least, most)
 	}
 	return nil
 }
@@ -194,7 +194,7 @@ func (k *Kube) checkEnv() error {
 		case secretName.MatchString(name):
 			return fmt.Errorf("%s looks like a secret, and everyone who may read the Job would see it: use --store-secret or --registry-secret", name)
 		case slices.Contains(ownVariables, name), slices.ContainsFunc(storeKeys, func(key storeKey) bool { return key.name == name }):
-			return fmt.Errorf("%s is set already", name)
+			return fmt.Errorf("%s is already set", name)
 		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\ufffd' }):
 			return fmt.Errorf("the value of %s has control characters or is not UTF-8", name)
 		}
@@ -216,11 +216,11 @@ func checkCron(schedule string) error {
 func (k *Kube) checkCronAnalyze() error {
 	switch {
 	case k.Cron == "" && k.CronAnalyze != "":
-		return errors.New("it goes with --cron")
+		return errors.New("it needs --cron")
 	case k.Cron != "" && k.CronAnalyze == "":
-		return errors.New("when to analyze what --cron has read is missing")
+		return errors.New("the schedule of the analysis, which --cron needs, is missing")
 	case k.Cron != "" && k.Plan != nil:
-		return errors.New("a schedule reads the same plan each time: put it in the store, where it can be replaced, and name it with --plan s3://BUCKET/PATH")
+		return errors.New("a schedule reads the same plan each time: put it in the store, where you can replace it, and name it with --plan s3://BUCKET/PATH")
 	}
 	return checkCron(k.CronAnalyze)
 }

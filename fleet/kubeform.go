@@ -1,7 +1,7 @@
 package fleet
 
-// The types below are Kubernetes' own objects, as far as they are written: their fields are
-// its keys, in the order of its documentation.
+// The types below are the parts of Kubernetes' objects that peel writes. Their fields are its keys,
+// in the order of its documentation.
 type (
 	kubeMeta struct {
 		Name      kubeText            `yaml:"name"`

@@ -12,15 +12,15 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// Bounds on what a layer's object may bring into memory.
+// Limits on the memory for a layer's object.
 const (
 	maxLayerRows = 1 << 24
-	maxFacts     = 32 << 20 // bytes that collectors have kept
+	maxFacts     = 32 << 20 // bytes that collectors kept
 	maxMeta      = 8 << 20
 	maxXattrRows = 1 << 16 // of one entry
 )
 
-// A LayerIndex is what the object of a layer holds.
+// A LayerIndex is the content of a layer's object.
 type LayerIndex struct {
 	LayerMeta
 
@@ -29,7 +29,7 @@ type LayerIndex struct {
 	Facts   []source.Fact
 }
 
-// ReadLayerMeta reads what a layer's object says of the layer, and its size in bytes.
+// ReadLayerMeta reads the metadata of a layer's object, and returns its size in bytes.
 func ReadLayerMeta(ctx context.Context, s source.Objects, layer string) (_ LayerMeta, size int64, err error) {
 	t, err := OpenTable[FileRow](ctx, s, LayerName(layer))
 	if err != nil {
@@ -53,17 +53,17 @@ func layerMeta(t *Table[FileRow], layer string) (m LayerMeta, err error) {
 	case m.Layer != layer:
 		return m, fmt.Errorf("%w: it belongs to the layer %s", errTable, m.Layer)
 	case m.Rules != source.ScanRules:
-		return m, fmt.Errorf("it was indexed by a version of peel that reads layers in another way: use a new store")
+		return m, fmt.Errorf("it was indexed by a version of peel that reads layers differently: use a new store")
 	case !lookedInto(m.Collectors):
-		return m, errors.New("it was indexed by a version of peel that looks into other files: use a new store")
+		return m, errors.New("it was indexed by a version of peel that examines other files: use a new store")
 	case m.Entries != t.Len() || m.Entries > maxLayerRows || m.Bytes < 0:
 		return m, errTable
 	}
 	return m, nil
 }
 
-// lookedInto reports whether all collectors have looked into the files of a layer, of
-// which by are the names of those that have.
+// lookedInto reports whether all collectors have read the files of a layer. by has the names of
+// those that did.
 func lookedInto(by []string) bool {
 	for _, c := range analyze.Collectors() {
 		if !slices.Contains(by, c.Name) {
@@ -73,7 +73,7 @@ func lookedInto(by []string) bool {
 	return true
 }
 
-// ReadLayer reads the object of a layer. Its entries, which are those from the layer's scan, may
+// ReadLayer reads the object of a layer. Its entries, the same as from a scan of the layer, may
 // take at most memory bytes.
 func ReadLayer(ctx context.Context, s source.Objects, layer string, memory int64) (_ *LayerIndex, err error) {
 	name := LayerName(layer)
@@ -92,7 +92,7 @@ func ReadLayer(ctx context.Context, s source.Objects, layer string, memory int64
 	return x, nil
 }
 
-// read reads all rows: in the order of paths, of which it makes that of the tar.
+// read reads all rows, which are sorted by path, and restores the order of the tar.
 func (x *LayerIndex) read(ctx context.Context, t *Table[FileRow], memory int64) error {
 	r := &layerReader{sorted: source.NewEntryBuilder(memory / 2), place: make([]int32, x.LayerMeta.Entries), collectors: x.Collectors}
 	for i := range r.place {
@@ -142,11 +142,11 @@ func (x *LayerIndex) read(ctx context.Context, t *Table[FileRow], memory int64) 
 	return err
 }
 
-// A layerReader takes rows.
+// A layerReader makes entries from rows.
 type layerReader struct {
 	sorted     *source.EntryBuilder
-	place      []int32 // of each entry, which row it was
-	n          int     // rows so far
+	place      []int32 // by entry: its row
+	n          int     // number of rows so far
 	facts      []source.Fact
 	factBytes  int
 	collectors []string
@@ -161,7 +161,7 @@ var rowTypes = func() map[string]source.Type {
 	return types
 }()
 
-// add takes a row.
+// add adds the entry of a row.
 func (r *layerReader) add(f *FileRow) error {
 	kind, ok := rowTypes[f.Type]
 	i := int(f.Ordinal)

@@ -26,30 +26,30 @@ type LayerMeta struct {
 	DiffID     string      `json:"diffId,omitempty"`
 	MediaType  string      `json:"mediaType,omitempty"`
 	Bytes      int64       `json:"bytes"`      // of the blob as stored
-	Packed     bool        `json:"packed"`     // it is compressed
-	Rules      int         `json:"rules"`      // source.ScanRules of the program that has read it
-	Collectors []string    `json:"collectors"` // that have looked into its files
+	Packed     bool        `json:"packed"`     // the blob is compressed
+	Rules      int         `json:"rules"`      // source.ScanRules of the program that read it
+	Collectors []string    `json:"collectors"` // collectors that read its files
 	Entries    int64       `json:"entries"`
-	Files      int64       `json:"files"`   // of the entries, regular files
-	Content    int64       `json:"content"` // bytes of these, as stored in the tar
+	Files      int64       `json:"files"`   // regular files among the entries
+	Content    int64       `json:"content"` // bytes of these files, as stored in the tar
 	Flaws      []FlawEntry `json:"flaws,omitempty"`
 }
 
-// A FlawEntry is something malformed that could be passed over.
+// A FlawEntry is something malformed that could be skipped.
 type FlawEntry struct {
 	Path    []byte `json:"path"` // as stored
 	Problem string `json:"problem"`
 }
 
-// sortInMemory is how many entries are sorted by paths that are held in memory; those of
-// more are made anew for each comparison.
+// sortInMemory is the maximum number of entries whose paths are held in memory for sorting. With
+// more, each comparison makes the paths again.
 const sortInMemory = 200_000
 
-// rowBatch is how many rows are written at a time.
+// rowBatch is the number of rows to write at a time.
 const rowBatch = 256
 
-// encodeLayer returns a layer that has been scanned as an object of the table files. What
-// it says of the layer is m, but for what the entries tell.
+// encodeLayer returns a scanned layer as an object of the table files. Its metadata is m, completed
+// by what follows from the entries.
 func encodeLayer(ctx context.Context, l *source.Layer, m LayerMeta) ([]byte, error) {
 	e := l.Entries
 	var b bytes.Buffer
@@ -130,7 +130,7 @@ func rowPath(name string) (p, whiteout string) {
 	p = path.Clean("/" + name)
 	if i := strings.LastIndexByte(p, '/'); strings.HasPrefix(p[i+1:], whiteoutPrefix) {
 		switch base := p[i+1:]; base {
-		case whiteoutPrefix: // of nothing
+		case whiteoutPrefix: // hides nothing
 		case opaqueName:
 			p, whiteout = path.Clean("/"+p[:i]), "opaque"
 		default:
@@ -143,7 +143,7 @@ func rowPath(name string) (p, whiteout string) {
 	return p, whiteout
 }
 
-// storedName is the name that an entry has if its row does not say another.
+// storedName is the name of an entry whose row has no other name.
 func storedName(p string, t source.Type) string {
 	if t == source.Dir && p != "/" {
 		return p[1:] + "/"
@@ -151,7 +151,7 @@ func storedName(p string, t source.Type) string {
 	return p[1:]
 }
 
-// A filler makes rows of entries. What they point to is used again.
+// A filler makes rows from entries. It reuses the memory that the rows point to.
 type filler struct {
 	rows   []FileRow
 	sums   [][16]byte
@@ -173,7 +173,7 @@ func newRowBatch(layer string) *filler {
 	return f
 }
 
-// fill makes row k of entry i, and returns about how many bytes of text it has.
+// fill makes row k from entry i, and returns roughly how many bytes of text it has.
 func (f *filler) fill(k int, e *source.Entries, i int, fact *source.Fact) (bytes int) {
 	r := &f.row
 	e.Row(i, r)
@@ -220,7 +220,8 @@ func (f *filler) fill(k int, e *source.Entries, i int, fact *source.Fact) (bytes
 	return bytes + len(name) + len(p) + 2*len(r.Link)
 }
 
-// checkComplete returns an error unless all that is wanted is known of a layer's files.
+// checkComplete returns an error unless everything that the tables need is known about a layer's
+// files.
 func checkComplete(l *source.Layer) error {
 	for i := range l.Entries.Len() {
 		if l.Entries.Type(i) != source.File {

@@ -13,8 +13,8 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// Bounds on an object with rows, in bytes. The library takes sizes from the file as they
-// stand: they are checked here first.
+// Limits on an object with rows, in bytes. The library trusts the sizes in the file, so they are
+// checked here first.
 const (
 	maxTable      = 2 << 30  // the object
 	maxFooter     = 8 << 20  // its footer
@@ -26,7 +26,7 @@ const (
 	maxGroupRows  = 1 << 20 // rows of a row group
 )
 
-// errTable is why an object is not read.
+// errTable says why an object can't be read.
 var errTable = errors.New("not a table that peel wrote, or a damaged one")
 
 // openParquet opens a Parquet file after checkFooter has checked its footer. checkGroup checks
@@ -59,8 +59,8 @@ func openParquet(r io.ReaderAt, size int64) (*parquet.File, error) {
 	return f, nil
 }
 
-// sameColumns returns an error unless a file has the columns of a schema, in their order
-// and of their types, and perhaps more behind them, of a later version of peel.
+// sameColumns returns an error unless a file has the columns of a schema, in the same order and
+// with the same types. It may have more columns after them, from a later version of peel.
 func sameColumns(f *parquet.File, want *parquet.Schema) error {
 	have := f.Schema()
 	for _, path := range want.Columns() {
@@ -99,8 +99,7 @@ func checkFooter(r io.ReaderAt, size int64) error {
 	return nil
 }
 
-// checkGroup goes through the headers of all pages of a row group: none of them takes
-// more memory than it may.
+// checkGroup checks the headers of all pages of a row group, so that no page takes too much memory.
 func checkGroup(r io.ReaderAt, size int64, g *format.RowGroup) error {
 	for i := range g.Columns {
 		if err := checkChunk(r, size, &g.Columns[i].MetaData); err != nil {
@@ -110,7 +109,7 @@ func checkGroup(r io.ReaderAt, size int64, g *format.RowGroup) error {
 	return nil
 }
 
-// checkChunk goes through the headers of a column's pages in one row group.
+// checkChunk checks the headers of a column's pages in one row group.
 func checkChunk(r io.ReaderAt, size int64, m *format.ColumnMetaData) error {
 	at := m.DataPageOffset
 	if m.DictionaryPageOffset > 0 {
@@ -157,9 +156,8 @@ func checkChunk(r io.ReaderAt, size int64, m *format.ColumnMetaData) error {
 }
 
 // holds reports whether a page is one zstd frame that states this uncompressed size, which the
-// library enforces. A frame of one or two blocks need not state it, because a block has at most
-// 128 KiB.
-// Source: RFC 8878, section 3.1.1.
+// library enforces. A frame of one or two blocks needn't state it, because a block has at most 128
+// KiB. Source: RFC 8878, section 3.1.1.
 func holds(page []byte, unpacked int64) bool {
 	var h zstd.Header
 	if err := h.Decode(page); err != nil || h.Skippable || h.HasFCS && h.FrameContentSize != uint64(unpacked) || h.DictionaryID != 0 {
@@ -172,7 +170,7 @@ func holds(page []byte, unpacked int64) bool {
 		}
 		block := int(rest[0]) | int(rest[1])<<8 | int(rest[2])<<16
 		last, kind, size := block&1 == 1, block>>1&3, block>>3
-		if kind == 1 { // one byte, many times
+		if kind == 1 { // one byte, repeated
 			size = 1
 		}
 		if rest = rest[3:]; size > len(rest) {
@@ -197,10 +195,10 @@ type pageHeader struct {
 	values, encoding int64
 }
 
-// readPageHeader reads the header of the page at a place; the column ends at end.
-// Source: parquet-format, parquet.thrift, PageHeader.
+// readPageHeader reads the header of the page at a position; the column ends at end. Source:
+// parquet-format, parquet.thrift, PageHeader.
 func readPageHeader(r io.ReaderAt, at, end int64) (h pageHeader, err error) {
-	for _, most := range []int64{512, maxPageHeader} { // statistics of long text take more
+	for _, most := range []int64{512, maxPageHeader} { // statistics of long text need more
 		b := make([]byte, min(most, end-at))
 		if _, err := r.ReadAt(b, at); err != nil && !errors.Is(err, io.EOF) {
 			return h, err
@@ -229,12 +227,12 @@ func readPageHeader(r io.ReaderAt, at, end int64) (h pageHeader, err error) {
 	return h, errTable
 }
 
-// compact goes through what Thrift's compact protocol has written, and takes no memory.
-// Source: Thrift, thrift-compact-protocol.md.
+// compact parses Thrift's compact protocol without allocating memory. Source: Thrift,
+// thrift-compact-protocol.md.
 type compact struct {
 	b    []byte
 	bad  bool
-	path [2]int64 // numbers of the fields that it is in, the outer one first
+	path [2]int64 // numbers of the enclosing fields, the outer one first
 }
 
 // The types of the protocol.
@@ -253,8 +251,8 @@ const (
 	compactStruct
 )
 
-// structure goes through a structure, depth deep in others, and calls number, if it is
-// not nil, with the whole numbers in it and in structures that are its fields.
+// structure parses a structure, nested to this depth. It calls number, if not nil, with the
+// integers in the structure and in structures that are its fields.
 func (c *compact) structure(depth int, number func(path [2]int64, v int64)) {
 	if depth > maxNesting {
 		c.fail()
@@ -285,7 +283,7 @@ func (c *compact) structure(depth int, number func(path [2]int64, v int64)) {
 	}
 }
 
-// value goes through a value of a type.
+// value parses a value of a type.
 func (c *compact) value(kind byte, depth int, number func(path [2]int64, v int64)) {
 	switch kind {
 	case compactTrue, compactFalse:
@@ -312,14 +310,14 @@ func (c *compact) value(kind byte, depth int, number func(path [2]int64, v int64
 		}
 		for range n {
 			if kind := head & 15; kind == compactTrue || kind == compactFalse {
-				c.byte() // in a list they take a byte
+				c.byte() // in a list, they take a byte
 			} else {
 				c.value(kind, depth+1, nil)
 			}
 		}
 	case compactStruct:
 		c.structure(depth+1, number)
-	default: // no file has a map
+	default: // files have no maps
 		c.fail()
 	}
 }

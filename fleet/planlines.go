@@ -11,7 +11,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// Bounds on the first and the last line of a plan in a store, in bytes.
+// Limits on the first and the last line of a plan in a store, in bytes.
 const (
 	planHead = 1 << 20 // planTail times a power of 16
 	planTail = 4 << 10
@@ -47,14 +47,14 @@ func planEnds(ctx context.Context, s source.Objects, id string) (head PlanHeader
 	return head, end, nil
 }
 
-// readPart reads a part of an object at once: each read is a request.
+// readPart reads a part of an object in one read, because each read is a request.
 func readPart(o source.Object, from, to int64) ([]byte, error) {
 	b := make([]byte, to-from)
 	_, err := io.ReadFull(io.NewSectionReader(o, from, to-from), b)
 	return b, noEOF(err)
 }
 
-// Text returns the plan as it is written, which is of Size bytes.
+// Text returns the text of the plan, which has Size bytes.
 func (p *Plan) Text() ([]byte, error) { return readPart(p.from, 0, p.from.Size()) }
 
 func noEOF(err error) error {

@@ -26,34 +26,34 @@ import (
 
 // # Making a plan
 //
-// Images are looked at one by one, which may take hours. What was learned is appended to
-// FILE.part, a line for each reference, and flushed to disk; a plan that broke off goes
-// on from there. At its end the plan itself appears whole, and FILE.part is gone.
+// Looking at the images one by one may take hours. The results are appended to FILE.part, one line
+// per reference, and flushed to disk. An interrupted plan continues from there. At the end, the
+// complete plan appears, and FILE.part is removed.
 
-// PlanOptions say how a plan is made.
+// PlanOptions say how to make a plan.
 type PlanOptions struct {
 	Sources     []string
 	Choice      Choice
-	Open        source.Options // how images are opened
-	Concurrency int            // images at once; 0 stands for 4
+	Open        source.Options // how to open images
+	Concurrency int            // images at once; 0 means 4
 	Now         time.Time
 
-	// Progress, if not nil, is told how many references have been looked at, and of how
-	// many that are known so far.
+	// Progress, if not nil, is called with the number of references that are done, and of those
+	// known so far.
 	Progress func(done, known int)
 }
 
-// usualConcurrency is how many images or layers are read at once.
+// usualConcurrency is the default number of images or layers to read at once.
 const usualConcurrency = 4
 
-// syncLines is after how many lines what was learned is flushed to disk.
+// syncLines is the number of lines after which results are flushed to disk.
 const syncLines = 32
 
-// A partLine is what was learned of one reference.
+// A partLine has the results for one reference.
 type partLine struct {
 	Ask    string      `json:"ask"`
 	Images []PlanImage `json:"images"`
-	Layers []PlanLayer `json:"layers"` // of all these images, in order, with First for the place in Images
+	Layers []PlanLayer `json:"layers"` // layers of all these images, in order; First is the index in Images
 }
 
 // A planner makes one plan.
@@ -62,15 +62,15 @@ type planner struct {
 	file string
 
 	mu     sync.Mutex
-	part   *os.File // what was learned
-	lines  int      // not flushed yet
+	part   *os.File // the results so far
+	lines  int      // lines that aren't flushed yet
 	learnt []partLine
 	asked  map[string]bool
 	done   int
 }
 
-// MakePlan makes a plan and writes it to a file. Only that the plan cannot be made at all
-// is an error: what cannot be read is an image with an error in it.
+// MakePlan makes a plan and writes it to a file. It returns an error only if it can't make the plan
+// at all. In the plan, something that can't be read is an image with an error.
 func MakePlan(ctx context.Context, file string, o PlanOptions) (_ PlanEnd, err error) {
 	p := &planner{PlanOptions: o, file: file, asked: map[string]bool{}}
 	if p.Concurrency <= 0 {
@@ -121,7 +121,7 @@ func MakePlan(ctx context.Context, file string, o PlanOptions) (_ PlanEnd, err e
 
 func (p *planner) partName() string { return p.file + ".part" }
 
-// resume takes up what was learned of the same plan before, and returns its header.
+// resume loads the earlier results for the same plan, and returns its header.
 func (p *planner) resume(head PlanHeader) (PlanHeader, error) {
 	f, err := os.OpenFile(p.partName(), os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
@@ -129,10 +129,10 @@ func (p *planner) resume(head PlanHeader) (PlanHeader, error) {
 	}
 	p.part = f
 	in := bufio.NewReader(f)
-	var whole int64 // bytes of whole lines
+	var whole int64 // bytes of complete lines
 	for first := true; ; first = false {
 		line, err := in.ReadBytes('\n')
-		if err != nil { // the end, or a line that broke off
+		if err != nil { // the end, or an incomplete line
 			break
 		}
 		if first {
@@ -168,7 +168,7 @@ func seekTo(f *os.File, at int64) error {
 	return err
 }
 
-// append appends a line to what was learned.
+// append appends a line to the results.
 func (p *planner) append(v any) error {
 	text, err := marshalLine(v)
 	if err != nil {
@@ -183,7 +183,7 @@ func (p *planner) append(v any) error {
 	return nil
 }
 
-// marshalLine is a line of NDJSON.
+// marshalLine returns a line of NDJSON.
 func marshalLine(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -201,12 +201,12 @@ func (p *planner) close() error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// remove ends what was learned, for the plan is there.
+// remove removes the results, once the plan exists.
 func (p *planner) remove() error {
 	return errors.Join(p.close(), os.Remove(p.partName()))
 }
 
-// learn keeps what was learned of a reference.
+// learn records the results for a reference.
 func (p *planner) learn(l *partLine) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -228,7 +228,7 @@ func (p *planner) look(ctx context.Context, ask, name string) error {
 		l.Images = append(l.Images, unreadable(ask, name, err))
 	}
 	p.learn(l)
-	if !lasting { // the next try may go well
+	if !lasting { // the next try may succeed
 		return nil
 	}
 	p.mu.Lock()
@@ -236,13 +236,13 @@ func (p *planner) look(ctx context.Context, ask, name string) error {
 	return p.append(l)
 }
 
-// unreadable is the row of what cannot be read.
+// unreadable returns the row of something that can't be read.
 func unreadable(ask, name string, err error) PlanImage {
 	return PlanImage{Type: "image", Reference: ask, Name: name, Error: redact.Text(strings.ToValidUTF8(err.Error(), "\uFFFD"))}
 }
 
-// images adds the images of a reference, one for each platform that is wanted. lasting
-// says that another try would not go better.
+// images adds the images of a reference, one for each requested platform. lasting says that another
+// try would fail too.
 func (p *planner) images(ctx context.Context, ask, name string, to *partLine) (lasting bool, err error) {
 	platforms := []string{p.Choice.Platform}
 	if p.Choice.Platform == AllPlatforms {
@@ -262,7 +262,7 @@ func (p *planner) images(ctx context.Context, ask, name string, to *partLine) (l
 	return lasting, nil
 }
 
-// AllPlatforms stands for each platform of an image in Choice.Platform.
+// AllPlatforms, in Choice.Platform, means every platform of an image.
 const AllPlatforms = "all"
 
 // image adds one image.
@@ -302,7 +302,7 @@ func (p *planner) image(ctx context.Context, ask, name, platform string, to *par
 	return nil
 }
 
-// splitName takes a name apart: what stands before the tag, and the tag.
+// splitName splits a name into the part before the tag, and the tag.
 func splitName(name string) (repository, tag string) {
 	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
 		return name[:i], name[i+1:]

@@ -16,7 +16,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// Bounds on a plan.
+// Limits on a plan.
 const (
 	maxPlan       = 8 << 30 // bytes
 	longestLine   = 4 << 20 // bytes
@@ -25,11 +25,11 @@ const (
 	maxPlanStack  = 1 << 14 // layers of an image
 )
 
-// ErrPlan says that a plan cannot be used.
-var ErrPlan = errors.New("not a plan that can be used")
+// ErrPlan says that a plan can't be used.
+var ErrPlan = errors.New("not a usable plan")
 
-// A Plan is a plan that is open to be read, several times. It has been read once: it is
-// whole, and what it says fits together.
+// A Plan is an open plan, which can be read several times. It was read once to check that it is
+// complete and consistent.
 type Plan struct {
 	Header PlanHeader
 	End    PlanEnd
@@ -39,7 +39,7 @@ type Plan struct {
 	from source.Object
 }
 
-// planFile is a file as an object.
+// planFile is a file with the methods of an object.
 type planFile struct {
 	*os.File
 	size int64
@@ -120,7 +120,7 @@ func newPlan(ctx context.Context, from source.Object) (*Plan, error) {
 	return p, nil
 }
 
-// Close lets go of the plan.
+// Close closes the plan.
 func (p *Plan) Close() error { return p.from.Close() }
 
 // Size returns the bytes of the plan.
@@ -132,8 +132,8 @@ func (p *Plan) Put(ctx context.Context, s source.Objects) error {
 	return err
 }
 
-// Each reads the plan: it calls image with each image, and then layer with each unique
-// layer; nil for neither. An error of either ends it.
+// Each reads the plan. It calls image with each image, and then layer with each unique layer.
+// Either function may be nil. An error from either ends it.
 func (p *Plan) Each(ctx context.Context, image func(*PlanImage) error, layer func(*PlanLayer) error) error {
 	return p.lines(ctx, io.NewSectionReader(p.from, 0, p.from.Size()), func(kind string, line []byte) error {
 		switch {
@@ -188,7 +188,7 @@ func (p *Plan) lines(ctx context.Context, r io.Reader, fn func(kind string, line
 	}
 }
 
-// lineType is the type that a line gives itself, which peel writes first.
+// lineType returns the type in a line, which peel writes first.
 func lineType(line []byte) string {
 	rest, ok := bytes.CutPrefix(line, []byte(`{"type":"`))
 	if !ok {
@@ -205,8 +205,8 @@ type planCheck struct {
 	begun                             bool
 }
 
-// line checks a line. Whatever it says is bounded and of its form: digests are digests,
-// numbers are of things that are there.
+// line checks a line: its values are bounded and well-formed, digests are digests, and numbers
+// refer to existing things.
 func (c *planCheck) line(p *Plan, kind string, line []byte) error {
 	bad := func(format string, args ...any) error {
 		return fmt.Errorf("%w: %s", ErrPlan, fmt.Sprintf(format, args...))
@@ -240,7 +240,7 @@ func (c *planCheck) line(p *Plan, kind string, line []byte) error {
 			return bad("%v", err)
 		}
 		if e := p.End; e.Images != c.images || e.Unreadable != c.unreadable || e.Layers != c.layers || e.Bytes != c.bytes {
-			return bad("its lines do not add up to what its end says")
+			return bad("its lines do not match the totals in its last line")
 		}
 	default:
 		return bad("a line of an unknown type")
@@ -285,11 +285,11 @@ func (c *planCheck) layer(x *PlanLayer, bad func(string, ...any) error) error {
 	return nil
 }
 
-// digestHex are the lengths of digests by their algorithms.
+// digestHex has the lengths of digests, by algorithm.
 var digestHex = map[string]int{"sha256": 64, "sha384": 96, "sha512": 128}
 
-// validDigest reports whether a text is a digest of an algorithm that peel knows: it can
-// stand in a path.
+// validDigest reports whether a text is a digest of an algorithm that peel knows, so that it can be
+// part of a path.
 func validDigest(s string) bool {
 	algorithm, rest, _ := strings.Cut(s, ":")
 	n, ok := digestHex[algorithm]

@@ -14,17 +14,16 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// SourceForms says what a source of a plan can be, a line each, for help.
+// SourceForms lists the forms of a plan's source, one per line, for help.
 const SourceForms = `  registry://HOST/           all repositories that the registry lists
   registry://HOST/REPO/      all tags of a repository
   docker://, podman://, containerd://   all images of that engine
   DIR                        all archives and layouts in a folder
   s3://BUCKET/PREFIX/        all archives and layouts in a bucket below PREFIX/
   @FILE                      references, one per line; lines that begin with # are comments
-  IMAGE                      one image, as every command takes it`
+  IMAGE                      one image, in any form that other commands take`
 
-// each calls fn with the references that a source stands for, and their names, "" if they
-// are not known.
+// each calls fn with the references that a source stands for, and their names, or "" if unknown.
 func (p *planner) each(ctx context.Context, s string, fn func(ask, name string) error) error {
 	rest, isRegistry := strings.CutPrefix(s, "registry://")
 	switch {
@@ -47,7 +46,7 @@ func (p *planner) each(ctx context.Context, s string, fn func(ask, name string) 
 	return fn(s, "")
 }
 
-// list is each for a file of references, which may be sources too.
+// list is each for a file of references, which can also be sources.
 func (p *planner) list(ctx context.Context, file string, fn func(ask, name string) error) (err error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -61,7 +60,7 @@ func (p *planner) list(ctx context.Context, file string, fn func(ask, name strin
 			continue
 		}
 		if line[0] == '@' {
-			return fmt.Errorf("%s: a list names another, %s", file, line)
+			return fmt.Errorf("%s: a list cannot name another list, %s", file, line)
 		}
 		if err := p.each(ctx, line, fn); err != nil {
 			if ctx.Err() != nil {
@@ -108,7 +107,7 @@ func (p *planner) tags(ctx context.Context, repo string, fn func(ask, name strin
 		}
 	}
 	if more {
-		return fmt.Errorf("%s has more tags than the %d that peel lists: name those that are left in a file, @FILE", repo, len(tags))
+		return fmt.Errorf("%s has more tags than the %d that peel lists: name the others in a file, @FILE", repo, len(tags))
 	}
 	return nil
 }
@@ -134,12 +133,12 @@ func (p *planner) engine(ctx context.Context, name string, fn func(ask, name str
 func (p *planner) folder(ctx context.Context, dir string, fn func(ask, name string) error) error {
 	images, err := source.Archives(ctx, dir, p.Open)
 	if len(images) == 0 && err == nil {
-		return fn(dir, "") // what else it may be
+		return fn(dir, "") // the folder itself may be an image
 	}
 	return errors.Join(p.named(images, fn), err)
 }
 
-// named hands on what was listed.
+// named calls fn with listed references.
 func (p *planner) named(images []source.LocalImage, fn func(ask, name string) error) error {
 	for i := range images {
 		if _, tag := splitName(images[i].Name); p.Choice.Tags != "" && !doublestar.MatchUnvalidated(p.Choice.Tags, tag) {

@@ -8,23 +8,23 @@ import (
 	"strings"
 )
 
-// A Shard is one of Of parts of the work on a plan; Number counts from 0.
+// A Shard is one of Of parts of the work on a plan. Number counts from 0.
 type Shard struct{ Number, Of int }
 
-// MaxShards bounds Shard.Of.
+// MaxShards is the maximum of Shard.Of.
 const MaxShards = 100_000
 
-// layerCost is what a layer costs beside its bytes, in bytes: requests and an object.
+// layerCost is what a layer costs besides its own bytes, in bytes, for requests and an object.
 const layerCost = 256 << 10
 
-// A unit is what one shard does whole: a layer in a registry, or all layers that are
-// taken from one image elsewhere, for that is opened once.
+// A unit is work that one shard does as a whole: a layer in a registry or, elsewhere, all layers
+// that come from one image, so that the image is opened once.
 type unit struct {
 	key   string
 	bytes int64
 }
 
-// unitOf is the key of the unit that a layer belongs to.
+// unitOf returns the key of the unit that a layer belongs to.
 func unitOf(l *PlanLayer) string {
 	if strings.HasPrefix(l.From, "registry://") {
 		return l.Layer
@@ -32,8 +32,8 @@ func unitOf(l *PlanLayer) string {
 	return l.From + "\x00" + l.Platform
 }
 
-// share returns the units of a shard: all shards are balanced by bytes, the largest unit
-// first, each to the shard that has least. It depends on the plan alone.
+// share returns the units of a shard. To balance the shards by bytes, each unit, the largest first,
+// goes to the shard that has least. The result depends only on the plan.
 func (p *Plan) share(ctx context.Context, s Shard) (map[string]bool, error) {
 	bytes := map[string]int64{}
 	err := p.Each(ctx, nil, func(l *PlanLayer) error {
@@ -76,5 +76,5 @@ func (h loadHeap) Less(i, j int) bool {
 }
 
 func (h loadHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *loadHeap) Push(any)     {} // none is added
+func (h *loadHeap) Push(any)     {} // nothing is ever added
 func (h *loadHeap) Pop() any     { return nil }

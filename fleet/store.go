@@ -11,8 +11,8 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// PartImages is how many images of a plan, in its order, go into one object of each
-// table. It is part of the form: an object's name tells its content.
+// PartImages is the number of images of a plan, in its order, in one object of each table. It is
+// part of the format: an object's name determines its content.
 const PartImages = 200
 
 // The tables that have parts.
@@ -24,17 +24,17 @@ const (
 	PackagesTable    = "packages"
 )
 
-// markName is the object that says that a store is one, with the version of its layout.
+// markName is the object that marks a store, and has the version of its layout.
 const (
 	markName = "peel-fleet"
 	mark     = "peel fleet store 1\n"
 )
 
-// errNotStore is why a store is not used.
+// errNotStore says why peel doesn't use a store.
 var errNotStore = errors.New("another version of peel wrote the store, or it is not a store of peel: use a new prefix or folder")
 
-// OpenStore opens a store of fleets: "s3://BUCKET[/PREFIX]" or a folder. With create, one
-// that is empty is begun.
+// OpenStore opens a store of fleets: "s3://BUCKET[/PREFIX]" or a folder. With create, it creates
+// the store if it is empty.
 func OpenStore(ctx context.Context, place string, create bool) (source.Objects, error) {
 	s, err := source.OpenObjects(ctx, place, create)
 	if err != nil {
@@ -56,7 +56,7 @@ func OpenStore(ctx context.Context, place string, create bool) (source.Objects, 
 	return s, nil
 }
 
-// ReadObject reads an object whole, which has no more than limit bytes.
+// ReadObject reads a whole object of at most limit bytes.
 func ReadObject(ctx context.Context, s source.Objects, name string, limit int64) (_ []byte, err error) {
 	o, err := s.Open(ctx, name)
 	if err != nil {
@@ -76,23 +76,23 @@ func ReadObject(ctx context.Context, s source.Objects, name string, limit int64)
 	return b, nil
 }
 
-// LayerName is the name of the object with a layer's rows of the table files. The layer's
-// key must be a digest.
+// LayerName returns the name of the object with a layer's rows of the table files. The layer's key
+// must be a digest.
 func LayerName(layer string) string { return "layers/" + hexPath(layer) + ".parquet" }
 
-// FailedName is the name of the object that says why a layer cannot be read.
+// FailedName returns the name of the object that says why a layer can't be read.
 func FailedName(layer string) string { return "failed/" + hexPath(layer) + ".json" }
 
-// PlanName is the name of the object with a plan.
+// PlanName returns the name of the object with a plan.
 func PlanName(plan string) string { return "plans/" + plan + ".ndjson" }
 
-// PartName is the name of the object with a part of a table.
+// PartName returns the name of the object with a part of a table.
 func PartName(table, plan string, part int64) string {
 	return fmt.Sprintf("%s%06d.parquet", TablePrefix(table, plan), part)
 }
 
-// TablePrefix is what the names of a table's objects begin with, for one plan.
+// TablePrefix returns the prefix of the names of a table's objects, for one plan.
 func TablePrefix(table, plan string) string { return "tables/" + table + "/plan=" + plan + "/" }
 
-// hexPath is a digest as a path: "sha256/HEX".
+// hexPath returns a digest as a path: "sha256/HEX".
 func hexPath(digest string) string { return strings.Replace(digest, ":", "/", 1) }

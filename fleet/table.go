@@ -16,34 +16,34 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// rowsPerGroup is how many rows stand in one row group: a reader that looks for a path
-// skips those groups, and pages of them, in whose range it is not.
+// rowsPerGroup is the number of rows in a row group. A reader that looks for a path skips the
+// groups, and their pages, whose range doesn't include it.
 const rowsPerGroup = 32 << 10
 
-// pageBytes is about how large a page is, unpacked.
+// pageBytes is the approximate size of a page, unpacked.
 const pageBytes = 64 << 10
 
 // versionKey is the key in an object's metadata of the version of its table.
 const versionKey = "peel.version"
 
-// unbounded are the columns of text that no query compares: their least and greatest values are
-// left out, since they can have a megabyte each.
+// unbounded are the columns of text that no query compares. Their minimum and maximum are left out,
+// because each can have a megabyte.
 var unbounded = [][]string{
 	{"message"}, {"advice"}, {"step"}, {"command"}, {"title"}, {"error"}, {"base_missing"}, {"link"}, {"link_raw"}, {"fact"},
 	{"labels", "key_value", "key"}, {"labels", "key_value", "value"},
 	{"xattrs", "list", "element", "name"}, {"xattrs", "list", "element", "value"},
 }
 
-// writerOptions are those of every table.
+// writerOptions are the options for every table.
 func writerOptions() []parquet.WriterOption {
 	out := []parquet.WriterOption{
-		// Neither a version nor a time: the same rows are the same bytes.
+		// Neither a version nor a time, so the same rows give the same bytes.
 		parquet.CreatedBy("peel", "fleet", ""),
 		parquet.KeyValueMetadata(versionKey, fmt.Sprint(Version)),
 		parquet.MaxRowsPerRowGroup(rowsPerGroup),
 		parquet.PageBufferSize(pageBytes),
 		parquet.DataPageVersion(1),        // every engine reads it
-		parquet.DataPageStatistics(false), // a page would have its bounds four times; the column index has them too
+		parquet.DataPageStatistics(false), // otherwise a page has its bounds four times; the column index has them too
 		parquet.Compression(&parquet.Zstd),
 		parquet.DefaultEncodingFor(parquet.ByteArray, &parquet.Plain), // every engine reads it, and it claims no more than it has
 	}
@@ -53,7 +53,7 @@ func writerOptions() []parquet.WriterOption {
 	return out
 }
 
-// batchBytes is about how many bytes of text are written at once. A page ends only between
+// batchBytes is roughly how many bytes of text are written at once. A page ends only between
 // batches, and a reader refuses large pages.
 const batchBytes = 1 << 20
 
@@ -85,7 +85,7 @@ func textBytes(v reflect.Value) (n int) {
 	return n
 }
 
-// schemas are those of the rows' types, made when they are first needed.
+// schemas has the schemas of the rows' types, made when first needed.
 var schemas sync.Map
 
 // schemaOf returns the schema of a type of rows.
@@ -120,15 +120,15 @@ func WriteTable[T any](rows []T) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// A Table is an object with rows that is open to be read. Nothing that it holds is
-// trusted: what could take much memory is checked before it is read.
+// A Table is an object with rows, open for reading. Its content isn't trusted: sizes that could
+// take much memory are checked before it is read.
 type Table[T any] struct {
 	File *parquet.File // its row groups, columns and statistics
 
 	object source.Object
-	at     *blocks                   // reads it
+	at     *blocks                   // reads the object
 	group  int                       // the next row group
-	rows   *parquet.GenericReader[T] // of the one before; nil if there is none
+	rows   *parquet.GenericReader[T] // reads the row group before group; nil if there is none
 }
 
 // OpenTable opens an object of a table.
@@ -151,15 +151,15 @@ func OpenTable[T any](ctx context.Context, s source.Objects, name string) (_ *Ta
 // Len returns the number of rows.
 func (t *Table[T]) Len() int64 { return t.File.NumRows() }
 
-// Seek goes to the beginning of a row group: Read reads on from there.
+// Seek goes to the beginning of a row group, where Read continues.
 func (t *Table[T]) Seek(group int) error {
 	err := t.closeGroup()
 	t.group = group
 	return err
 }
 
-// Read reads rows that follow, as io.Reader reads bytes: at the end there are none, and
-// the error is io.EOF. It reads no further than to the end of a row group.
+// Read reads the next rows, as io.Reader reads bytes: at the end, it returns none, and the error
+// io.EOF. It doesn't read past the end of a row group.
 func (t *Table[T]) Read(rows []T) (n int, err error) {
 	for n == 0 && len(rows) > 0 {
 		if t.rows == nil {
@@ -179,13 +179,13 @@ func (t *Table[T]) Read(rows []T) (n int, err error) {
 		case err != nil:
 			return n, fmt.Errorf("%w: %w", errTable, err)
 		case n == 0:
-			return 0, errTable // it would go on for ever
+			return 0, errTable // otherwise it would never end
 		}
 	}
 	return n, nil
 }
 
-// nextGroup opens the next row group, once its pages are known to be within bounds.
+// nextGroup opens the next row group, after checking the sizes of its pages.
 func (t *Table[T]) nextGroup() error {
 	groups := t.File.RowGroups()
 	if t.group >= len(groups) {
@@ -210,7 +210,7 @@ func (t *Table[T]) closeGroup() error {
 	return guarded(rows.Close)
 }
 
-// Close lets go of the object.
+// Close closes the object.
 func (t *Table[T]) Close() error {
 	return errors.Join(t.closeGroup(), t.object.Close())
 }

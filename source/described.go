@@ -66,7 +66,7 @@ func OpenDescribed(ctx context.Context, text []byte, find func(*Layer) (Describe
 		return nil, fmt.Errorf("a description of an image that cannot be read: %w", err)
 	}
 	if x.Rules != layer.ScanRules {
-		return nil, fmt.Errorf("it was indexed by a version of peel that reads layers in another way: use a new store")
+		return nil, fmt.Errorf("it was indexed by a version of peel that reads layers differently: use a new store")
 	}
 	im, err := x.image()
 	if err != nil {

@@ -1,5 +1,5 @@
--- Which base images are in use, by how many images, and how old are they? The newest step
--- of the base's layers tells its age.
+-- Which base images are in use, by how many images, and how old are they? The age of a base
+-- is that of the newest step of its layers.
 WITH base AS (
   SELECT image, max(created) AS built, max_by(layer, layer_index) AS top
   FROM image_layers WHERE base GROUP BY image

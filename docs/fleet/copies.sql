@@ -1,4 +1,4 @@
--- Which contents are stored how often, in different layers, and what do the copies cost?
+-- Which contents are stored several times, in different layers, and how much do the copies cost?
 SELECT encode_hex.sum, copies, size, (copies - 1) * size AS again_bytes, path
 FROM (
   SELECT hex(sum) AS sum, count(*) AS copies, any_value(stored) AS size, min(path) AS path

@@ -1,5 +1,5 @@
--- What did the growth between an older plan and this one come from? Layers that are new,
--- by the step that made them.
+-- Where did the growth between an older plan and this one come from? The query shows new
+-- layers, by the step that made them.
 --   SET VARIABLE before = 'fedcba9876543210';
 WITH old AS (
   SELECT layer FROM read_parquet(getvariable('store') || '/tables/layers/plan=' || getvariable('before') || '/*.parquet', hive_partitioning = false)

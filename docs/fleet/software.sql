@@ -1,4 +1,4 @@
--- Which versions of a package are installed where?
+-- Which versions of a package are installed, and in how many images?
 --   SET VARIABLE package = 'openssl';
 SELECT p.type, p.name, p.version, count(*) AS images, sum(p.stored_bytes) AS stored_bytes, min(i.name) AS example
 FROM packages p JOIN images i USING (image)

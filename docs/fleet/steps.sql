@@ -1,4 +1,4 @@
--- Which steps waste the most over all images? A layer that images share is counted once.
+-- Which steps waste the most over all images? A layer that images share counts once.
 WITH once AS (
   SELECT step, title, layer, id, max(bytes) AS bytes, count(DISTINCT image) AS images
   FROM findings WHERE rule = 'waste' AND step IS NOT NULL
