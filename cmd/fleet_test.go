@@ -102,7 +102,7 @@ func TestFleetUsage(t *testing.T) {
 		{[]string{"fleet", "kube", plan}, exitUsage, "--image"},
 		{[]string{"fleet", "kube", plan, "--image", "peel:1", "--to", store}, exitUsage, "s3://BUCKET/PREFIX"},
 		{[]string{"fleet", "kube", broken, "--image", "peel:1", "--to", "s3://fleet"}, exitWork, "peel fleet plan"},
-		{[]string{"fleet", "kube", other, "--image", "peel:1", "--to", "s3://fleet"}, exitWork, "not a plan"},
+		{[]string{"fleet", "kube", other, "--image", "peel:1", "--to", "s3://fleet"}, exitWork, "not a usable plan"},
 		{[]string{"fleet", "kube", large, "--image", "peel:1", "--to", "s3://fleet"}, exitUsage, "copy the plan into the store"},
 		{[]string{"fleet", "kube", plan, "--image", "peel:1", "--to", "s3://fleet", "--cron", "@daily", "--cron-analyze", "@daily"}, exitUsage, "reads the same plan"},
 		{[]string{"fleet", "kube", plan, "--image", "peel:1", "--to", "s3://fleet", "--env", "AWS_SECRET_ACCESS_KEY=x"}, exitUsage, "looks like a secret"},
