@@ -24,7 +24,7 @@ const (
 
 	// unmapShare is the least ratio of the time between two calls of unmap to the time that one
 	// takes.
-	unmapShare = 50
+	unmapShare = 150
 )
 
 // goMinimum is the heap size below which Go does not collect at 100 percent; it scales with the

@@ -21,25 +21,42 @@ func unmap() {
 	if err != nil {
 		return
 	}
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return
+	}
 	f, err := os.Open("/proc/self/smaps")
 	if err != nil {
 		return
 	}
 	defer f.Close()
+	// For each mapping in smaps, the kernel counts the pages, and for the heap that takes longer
+	// than the rest. So read in pieces that are shorter than what it writes about a mapping, and
+	// stop after the program's last one.
+	lines := bufio.NewScanner(f)
+	lines.Buffer(make([]byte, 512), bufio.MaxScanTokenSize)
+	left := strings.Count(string(maps), " "+program+"\n")
 	var from, to uintptr
-	for lines := bufio.NewScanner(f); lines.Scan(); {
+	for left > 0 && lines.Scan() {
 		line := lines.Text()
 		switch fields := strings.Fields(line); {
 		case len(fields) >= 6 && !strings.HasSuffix(fields[0], ":"): // a mapping's first line
 			from, to = 0, 0
-			if strings.HasPrefix(fields[1], "r-") && strings.HasSuffix(line, " "+program) {
+			if !strings.HasSuffix(line, " "+program) {
+				continue
+			}
+			if strings.HasPrefix(fields[1], "r-") {
 				from, to = addresses(fields[0])
+			}
+			if from >= to {
+				left--
 			}
 		case from < to && line[:min(len(line), 10)] == "Anonymous:":
 			if fields[1] == "0" {
 				_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED)
 			}
 			from, to = 0, 0
+			left--
 		}
 	}
 }
