@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,17 +33,22 @@ const (
 // percentage (runtime.gcController.heapMinimum).
 const goMinimum = 4 << 20
 
+// tuneOnce calls tuneCollector the first time. Each call adds work to every later collection, and
+// tests run the program hundreds of times in one process.
+var tuneOnce = sync.OnceFunc(func() { tuneCollector() })
+
 // tuneCollector sets when garbage is collected, unless the environment does. Collections also read
-// many of the program's constants, so unmap follows some of them.
-func tuneCollector() {
+// many of the program's constants, so unmap follows some of them. After stop, the percentage stays
+// as it is.
+func tuneCollector() (stop func()) {
 	if os.Getenv("GOGC") != "" {
-		return
+		return func() {}
 	}
 	percent := gcFloor * 100 / goMinimum
 	debug.SetGCPercent(percent)
 	var unmapped time.Time
 	var took time.Duration
-	afterCollections(func() {
+	return afterCollections(func() {
 		if next := percentFor(inUse()); next != percent {
 			percent = next
 			debug.SetGCPercent(percent)
@@ -66,15 +73,22 @@ func inUse() uint64 {
 	return live[0].Value.Uint64()
 }
 
-// afterCollections calls f after each collection.
-func afterCollections(f func()) {
+// unmapSoon calls unmap in the background.
+var unmapSoon = func() { go unmap() }
+
+// afterCollections calls f after each collection, until stop.
+func afterCollections(f func()) (stop func()) {
 	type sign struct{ _ *sign } // with a pointer, so that its memory is not shared
+	var stopped atomic.Bool
 	var raise func()
 	raise = func() {
 		runtime.SetFinalizer(&sign{}, func(*sign) {
-			f()
-			raise()
+			if !stopped.Load() {
+				f()
+				raise()
+			}
 		})
 	}
 	raise()
+	return func() { stopped.Store(true) }
 }

@@ -12,7 +12,7 @@ import (
 func TestCollector(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	t.Setenv("GOGC", "")
-	tuneCollector()
+	defer tuneCollector()()
 	percent := func() int {
 		now := debug.SetGCPercent(300)
 		debug.SetGCPercent(now)

@@ -70,7 +70,7 @@ func (a *app) load(ctx context.Context, ref string, content bool) (*analyze.Anal
 	p := a.startProgress("reading")
 	defer p.stop()
 	an, err := a.open(ctx, ref, a.options(content, p.report), analyze.Run)
-	go unmap() // a report needs little of what reading the image needed
+	unmapSoon() // a report needs little of what reading the image needed
 	return an, err
 }
 
@@ -105,7 +105,7 @@ func (a *app) open(ctx context.Context, ref string, opts source.Options, analyse
 	}
 	log := cmp.Or(opts.Log, slog.New(slog.DiscardHandler))
 	log.Debug("opened", "source", im.Source, "platform", im.Platform, "layers", len(im.Layers), "took", time.Since(start))
-	go unmap()
+	unmapSoon()
 	an, err := analyse(ctx, im, a.judging())
 	if err != nil {
 		err = tooLarge(ctx, im, err)

@@ -68,7 +68,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	log.SetOutput(io.Discard) // Go's own packages log server errors there
-	tuneCollector()
+	tuneOnce()
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, last: &sync.Once{}, tty: &restorer{}, interrupts: from, files: &scratch{}}
 	if err := enoughAddresses(); err != nil {
 		return a.exit(ctx, err)
