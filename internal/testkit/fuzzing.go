@@ -2,6 +2,8 @@ package testkit
 
 import (
 	"flag"
+	"os"
+	"runtime/debug"
 	"testing"
 )
 
@@ -11,11 +13,17 @@ import (
 // a flag sets another limit. By default, the fuzzer spends a minute removing every run of
 // bytes, which takes tries in the square of the length and doesn't count as executions. With
 // inputs of a few kilobytes it would do nothing else.
+//
+// With -short, it collects garbage less often, unless GOGC is set: short tests hold little.
 func Run(m *testing.M) (code int) {
 	if f := flag.Lookup("test.fuzzminimizetime"); f != nil {
 		if err := f.Value.Set("10x"); err != nil {
 			panic(err)
 		}
 	}
-	return m.Run() // parses the flags
+	flag.Parse()
+	if testing.Short() && os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	return m.Run()
 }
