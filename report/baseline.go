@@ -11,7 +11,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// Limits on a report that is read, far above real ones.
+// Limits on a report to read, far above real ones.
 const (
 	maxReport       = 512 << 20 // bytes
 	maxReportLayers = 1 << 16

@@ -16,7 +16,7 @@ import (
 // Limits of the page of a check, in addition to those of a report's.
 const (
 	htmlImageRows     = 500       // of several images, in the table
-	htmlSectionBytes  = 1_200_000 // of all images' sections, where there are several
+	htmlSectionBytes  = 1_200_000 // of the sections of all images, if there are several
 	htmlSeveralFinds  = 20        // findings of one of several images
 	htmlBaseFindings  = 30
 	htmlWaivedRows    = 50
@@ -27,7 +27,7 @@ const (
 	htmlCheckFindings = 60
 )
 
-// htmlCheck is what check.html shows. All text is fit to be shown.
+// htmlCheck is the data of check.html. All text is safe to show.
 type htmlCheck struct {
 	htmlShell
 
@@ -43,9 +43,9 @@ type htmlCheck struct {
 
 // htmlChecked is one image of a check.
 type htmlChecked struct {
-	ID             string // htmlCheck is the data of check.html. All text is safe to show.
+	ID             string // suffix of its sections' IDs; "" for the only image
 	Name           string
-	Error          string // why it cannot be loaded; "": it could be
+	Error          string // why peel couldn't load it; "" if it could
 	Verdict, Class string
 	Told           bool // it has sections
 	Stored, Wasted int64
@@ -125,7 +125,7 @@ func newHTMLCheck(ctx context.Context, p *pageAssets, all []subject) (*htmlCheck
 	return page, page.several(ctx, p, all)
 }
 
-// several adds the images, with sections as far as there is room.
+// several adds the images, with as many sections as fit.
 func (page *htmlCheck) several(ctx context.Context, p *pageAssets, all []subject) error {
 	sections := make([]template.HTML, len(all))
 	rows := make([]*htmlChecked, len(all))
@@ -173,7 +173,7 @@ func (p *pageAssets) section(c *htmlChecked) (template.HTML, error) {
 	return template.HTML(b.String()), err //nolint:gosec // html/template has written it
 }
 
-// newHTMLRow returns what the table of several images says of one.
+// newHTMLRow returns the row of an image in the table of several.
 func newHTMLRow(s *subject) *htmlChecked {
 	c := &htmlChecked{Name: cutRunes(s.name, htmlPathRunes)}
 	if s.Err != nil {
@@ -268,7 +268,7 @@ func htmlChanges(all []change) []htmlChange {
 	return rows
 }
 
-// waived adds what counts no longer, and why.
+// waived adds the findings that no longer count, with the reasons.
 func (c *htmlChecked) waived(all []analyze.Waived) {
 	var bytes int64
 	for i := range all {

@@ -16,21 +16,21 @@ const (
 
 // The types below are the format of a check: see those of the report.
 type (
-	// checksDocument is a check of several images but for its last key, "images".
+	// checksDocument is a check of several images, except for its last key, "images".
 	checksDocument struct {
 		Schema string `json:"schema"`
 		Failed bool   `json:"failed"`
 	}
 
-	// checkedRow is one of several images but for its last key, "check".
+	// checkedRow is one of several images, except for its last key, "check".
 	checkedRow struct {
 		Name  quoted  `json:"name"`
 		Key   quoted  `json:"key"`
 		Error *quoted `json:"error"`
 	}
 
-	// checkDocument is the check but for its last keys, which may be long:
-	// "growth", "findings" and "waived".
+	// checkDocument is the check, except for its last keys, which may be long: "growth", "findings"
+	// and "waived".
 	checkDocument struct {
 		Schema    string      `json:"schema"`
 		Image     imageRow    `json:"image"`
@@ -80,7 +80,7 @@ type (
 		Below    bool     `json:"belowFloor"`
 	}
 
-	// waivedRow is a finding that counts no longer.
+	// waivedRow is a finding that no longer counts.
 	waivedRow struct {
 		findingRow
 		Reason quoted  `json:"reason"`
@@ -95,7 +95,7 @@ type (
 		Sure  bool   `json:"sure"`
 	}
 
-	// growthRow is a growth but for its lists.
+	// growthRow is a growth, except for its lists.
 	growthRow struct {
 		Baseline   *quoted    `json:"baseline"`
 		Before     figuresRow `json:"before"`
@@ -195,7 +195,7 @@ func newResultRow(r *analyze.Result) resultRow {
 	return row
 }
 
-// numberOf is a quantity as JSON has it; nil, its null, for none.
+// numberOf returns a quantity for JSON; nil, JSON's null, for none.
 func numberOf(q *analyze.Quantity) any {
 	switch {
 	case q == nil:

@@ -14,12 +14,12 @@ import (
 const (
 	checkWaste    = 10 // rows of waste shown for a failed check without findings of waste
 	findingsShown = 10 // findings of one severity
-	decisiveShown = 30 // of them, those that have to go for a failed rule to pass
+	decisiveShown = 30 // of these, the ones that must go for a failed rule to pass
 	pathsShown    = 5  // paths that grew
 	findingIndent = 11 // columns before a finding's text: its bytes
 )
 
-// checkPage is the text of a check being written.
+// checkPage is the text of a check while it is written.
 type checkPage struct {
 	page
 	coloured bool
@@ -91,7 +91,7 @@ func (p *checkPage) check(s *subject, several bool) {
 	p.verdict(v.counts())
 }
 
-// stored says in one line what the image stores and what of it is wasted.
+// stored says, in one line, how much the image stores and wastes.
 func (p *checkPage) stored(t analyze.Totals) {
 	text := "stored " + human.Size(t.Stored) + ", visible " + human.Size(t.Visible) + ", wasted " + human.Size(t.Wasted)
 	if t.BaseLayers > 0 && t.BaseLayers < t.Layers {
@@ -302,8 +302,7 @@ func (p *checkPage) id(f *analyze.Finding) string {
 	return "id: " + id
 }
 
-// where says the path, the layer and the line of a finding, as far as they are
-// known.
+// where returns the path, the layer and the line of a finding, as far as known.
 func (p *checkPage) where(v *Verdict, f *analyze.Finding) string {
 	var parts []string
 	if f.Layer >= 0 && f.Layer < len(v.Analysis.Layers) {

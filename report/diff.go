@@ -14,7 +14,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// A Comparison is two unions and what differs between them.
+// A Comparison has two unions and their differences.
 type Comparison struct {
 	Before, After analyze.Side
 	*analyze.Difference
@@ -45,9 +45,8 @@ func layerState(l *analyze.LayerGrowth) string {
 // shownChanges are the rows of the table of changes, in order.
 var shownChanges = [...]analyze.Change{analyze.Added, analyze.Removed, analyze.Modified, analyze.Metadata, analyze.Identical}
 
-// DiffText writes a comparison for people: what is compared, the figures side
-// by side, shared and unshared layers, and the listed paths that differ. It
-// fails only if w does.
+// DiffText writes a comparison for people: its two sides, the figures side by side, shared and
+// unshared layers, and the listed paths that differ. It fails only if w does.
 func DiffText(w io.Writer, c *Comparison) error {
 	p := page{layout: c.Layout}
 	p.side("Before", c.Before)
@@ -91,7 +90,7 @@ func (p *page) side(what string, s analyze.Side) {
 	}
 }
 
-// figures are those that both sides have.
+// figures returns the figures that both sides have.
 func (c *Comparison) figures() []change {
 	b, a := c.Difference.Before, c.Difference.After
 	user := change{"own wasted", human.Size(b.UserWasted), human.Size(a.UserWasted), signed(a.UserWasted-b.UserWasted, human.Size)}
@@ -123,7 +122,7 @@ func layerCounts(layers []analyze.LayerGrowth) string {
 	return strings.Join(out, ", ")
 }
 
-// layerIndex is a layer's number, "-" where there is none.
+// layerIndex returns a layer's number, or "-" for none.
 func layerIndex(k int) string {
 	if k < 0 {
 		return "-"
@@ -218,7 +217,7 @@ func (c *Comparison) largestTitle() string {
 	return "The differences"
 }
 
-// pathName is a path fit for a terminal, a directory's with a slash behind it.
+// pathName returns a path fit for a terminal; a directory's ends in a slash.
 func pathName(x *analyze.PathDifference) string {
 	name := clean.Text(x.Path)
 	v := x.New

@@ -10,10 +10,10 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// DiffHTMLPaths is how many paths the page of a comparison lists at most.
+// DiffHTMLPaths is the maximum number of paths on the page of a comparison.
 const DiffHTMLPaths = 2000
 
-// Other bounds on that page.
+// Other limits on that page.
 const (
 	diffPathBytes   = 600_000 // of all paths listed, with what differs
 	diffConfigRows  = 500

@@ -6,13 +6,13 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// DiffSchema names the form of a comparison in JSON, as Schema does a report's.
+// DiffSchema names the format of a comparison's JSON, as Schema does for a report.
 const DiffSchema = "peel.diff/v1"
 
 // The types below are the format of a comparison: their fields are its keys, in order. A pointer
 // is null if the value is unknown or missing.
 type (
-	// diffDocument is a comparison but for its last keys, "packages" and "paths".
+	// diffDocument is a comparison, except for its last keys, "packages" and "paths".
 	diffDocument struct {
 		Schema    string          `json:"schema"`
 		Before    diffSideRow     `json:"before"`
@@ -116,7 +116,7 @@ func newDiffSideRow(s analyze.Side, f analyze.Figures) diffSideRow {
 	return diffSideRow{newImageRow(s.Analysis.Image), knownInt(s.At), newFiguresRow(f)}
 }
 
-// shownRow is what a version says, null where there is none.
+// shownRow has the facts of a version, or null for none.
 func shownRow(v *analyze.Version) *versionRow {
 	if v == nil {
 		return nil

@@ -92,7 +92,7 @@ func mdPath(x *analyze.PathDifference) string {
 	return row + " |\n"
 }
 
-// pathCounts says what became of how many paths: "3 added, 1 removed".
+// pathCounts counts paths by their change: "3 added, 1 removed".
 func (c *Comparison) pathCounts() string {
 	var out []string
 	for _, change := range shownChanges {
@@ -106,7 +106,7 @@ func (c *Comparison) pathCounts() string {
 	return strings.Join(out, ", ")
 }
 
-// changeWords say what became of paths.
+// changeWords are the words for changes of paths.
 var changeWords = map[analyze.Change]string{
 	analyze.Added: "added", analyze.Removed: "removed", analyze.Modified: "modified", analyze.Metadata: "with other attributes",
 }

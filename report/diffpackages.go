@@ -9,13 +9,13 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// packagesShown is how many packages a report or a comparison for people lists.
+// packagesShown is the maximum number of packages in a report or a comparison for people.
 const packagesShown = 20
 
-// htmlPackages is how many a page lists.
+// htmlPackages is the maximum number on a page.
 const htmlPackages = 500
 
-// packageChange is what became of a package: "added", "removed", "upgraded".
+// packageChange returns the change of a package: "added", "removed", "upgraded".
 func packageChange(x *analyze.PackageDifference) string {
 	if x.Change == analyze.Modified {
 		return "upgraded"
@@ -34,7 +34,7 @@ func packageVersions(x *analyze.PackageDifference) string {
 	return x.After + " ← " + x.Before
 }
 
-// packageCounts says what became of how many packages.
+// packageCounts counts packages by their change.
 func packageCounts(all []analyze.PackageDifference) string {
 	counts := map[string]int{}
 	for i := range all {
@@ -65,7 +65,7 @@ func (p *page) packageChanges(all []analyze.PackageDifference) {
 	}
 }
 
-// packageChanges folds the packages that differ away.
+// packageChanges adds a folded section with the packages that differ.
 func (m *mdPage) packageChanges(all []analyze.PackageDifference) {
 	if len(all) == 0 {
 		return

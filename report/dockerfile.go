@@ -28,7 +28,7 @@ func Dockerfile(w io.Writer, a *analyze.Analysis, _ []analyze.Finding) error {
 	return err
 }
 
-// restoring is a Dockerfile being written.
+// restoring is a Dockerfile while it is written.
 type restoring struct {
 	im     *source.Image
 	a      *analyze.Analysis
@@ -142,7 +142,7 @@ func (d *restoring) step(s source.Step) {
 	}
 }
 
-// config writes what the config contains and no step of the history has set: many builders do not
+// config writes the parts of the config that no step of the history sets: many builders don't
 // record such steps.
 func (d *restoring) config() {
 	c := &d.im.Config
@@ -192,7 +192,7 @@ func (d *restoring) config() {
 	d.out.WriteString(strings.Join(lines, "\n") + "\n")
 }
 
-// list is words as JSON, "" for none.
+// list returns words as JSON, or "" for none.
 func (d *restoring) list(words []string) string {
 	if len(words) == 0 {
 		return ""

@@ -2,8 +2,7 @@ package report
 
 import "fmt"
 
-// signed writes a difference with its sign, "+12.3 MB" or "-4"; "=" if there is
-// none.
+// signed writes a difference with its sign, "+12.3 MB" or "-4"; "=" for no difference.
 func signed(n int64, write func(int64) string) string {
 	switch {
 	case n == 0:

@@ -18,7 +18,7 @@ type Remedy struct {
 	File     *dockerfile.File  // nil if unknown
 	Without  string            // why it is unknown: words for the reader; "" with File
 	Secrets  []analyze.Finding // in the image: no change of the build removes them from images that exist
-	Patch    string            // of File, as "git apply" takes it; "" if nothing is changed
+	Patch    string            // of File, for "git apply"; "" if nothing changes
 
 	Written bool // File was replaced by the patched one
 	Shown   bool // the patch goes to a terminal: escape it
@@ -57,7 +57,7 @@ func FixText(w io.Writer, r *Remedy) error {
 	return err
 }
 
-// shownPatch is the patch as it goes where the text goes.
+// shownPatch returns the patch for the destination of the text.
 func (r *Remedy) shownPatch() string {
 	if !r.Shown {
 		return r.Patch
@@ -99,7 +99,7 @@ func (p *page) outlook(r *Remedy) {
 	}
 }
 
-// secretsShown is how many findings of secrets are listed.
+// secretsShown is the maximum number of findings of secrets to list.
 const secretsShown = 10
 
 // secrets lists findings of secrets: which files hold them, and what to do. The patch doesn't
@@ -162,8 +162,8 @@ func pick(first bool, one, other string) string {
 	return other
 }
 
-// fixIndent is how many columns stand before a fix's text: what it saves, what all up to
-// it save, and its mark.
+// fixIndent is the number of columns before a fix's text: for its saving, the saving of all up to
+// it, and its mark.
 const fixIndent = 22
 
 // fix adds one fix, and why it is not in the patch.
@@ -200,10 +200,10 @@ func (p *page) fix(f *analyze.ProposedFix, patched bool) {
 	p.line("%sID: %s", indent, clean.Line(f.ID))
 }
 
-// hintsShown is how many hints are listed.
+// hintsShown is the maximum number of hints to list.
 const hintsShown = 10
 
-// hints lists options that may leave more out; only a build can tell how much.
+// hints lists options that may leave more out. Only a build shows how much.
 func (p *page) hints(file *dockerfile.File) {
 	if file == nil {
 		return

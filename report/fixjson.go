@@ -7,7 +7,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// FixSchema names the form of a remedy in JSON, as Schema does a report's.
+// FixSchema names the format of a remedy's JSON, as Schema does for a report.
 const FixSchema = "peel.fix/v1"
 
 // The types below are the format of a remedy: their fields are its keys, in order. A pointer is

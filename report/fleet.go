@@ -12,7 +12,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// A Fleet is what many images come to, and how each of them is looked at.
+// A Fleet has the summary of many images, and a function to read each of them.
 type Fleet struct {
 	Store   string // where the tables are, for people
 	Summary *fleet.Summary
@@ -24,10 +24,10 @@ type Fleet struct {
 // How many rows of each kind a report for people has.
 const (
 	fleetRows      = 15
-	fleetNameWidth = 40 // columns of a name in a table of text, and of what stands before it
+	fleetNameWidth = 40 // columns of a name in a table of text, and of the columns before it
 )
 
-// FleetText writes what many images come to, for people.
+// FleetText writes a summary of many images for people.
 func (l Layout) FleetText(w io.Writer, f *Fleet) error {
 	p := page{layout: l}
 	s := f.Summary
@@ -96,7 +96,7 @@ func (p *page) fleetFixes(s *fleet.Summary) {
 	}
 }
 
-// fixText says in one sentence what a fix saves and where.
+// fixText says, in one sentence, how much a fix saves, and where.
 func fixText(x *fleet.Fix) string {
 	text := human.Size(x.Saved) + ": " + clean.Line(x.Finding.Title)
 	if path := deref(x.Finding.Path); path != "" {
@@ -138,7 +138,7 @@ func cutName(p *page, name string) string {
 	return cutMiddle(name, max(p.columns()-fleetNameWidth, fleetNameWidth))
 }
 
-// groupName is the name of a group, fit for a terminal.
+// groupName returns the name of a group, fit for a terminal.
 func groupName(name string) string { return cmp.Or(clean.Line(name), "(all others)") }
 
 func (p *page) fleetWorst(s *fleet.Summary) {
@@ -166,7 +166,7 @@ func (p *page) fleetBases(s *fleet.Summary) {
 	}
 }
 
-// age is how old something was when the plan was made.
+// age returns how old something was when the plan was made.
 func age(s *fleet.Summary, made time.Time) string {
 	if made.IsZero() {
 		return "-"
@@ -174,7 +174,7 @@ func age(s *fleet.Summary, made time.Time) string {
 	return human.Age(s.Plan.Header.Made, made)
 }
 
-// baseName is the name of a base image, fit for a terminal.
+// baseName returns the name of a base image, fit for a terminal.
 func baseName(b *fleet.BaseUse) string {
 	name := cmp.Or(clean.Line(b.Name), "(unknown)")
 	if b.Name != "" && !b.Sure {
@@ -210,13 +210,13 @@ func (p *page) fleetGrowth(s *fleet.Summary) {
 	}
 }
 
-// growthText says in one sentence what has changed from one plan to the next.
+// growthText says, in one sentence, what changed from one plan to the next.
 func growthText(g *fleet.Growth) string {
 	return fmt.Sprintf("%s in the registry: %s in %s came, %s in %s went; %+d images",
 		signed(g.NewBytes-g.GoneBytes, human.Size), human.Size(g.NewBytes), human.Count(g.New, "layer", "layers"), human.Size(g.GoneBytes), human.Count(g.Gone, "layer", "layers"), g.Images)
 }
 
-// deref is what p points to, and zero for nil.
+// deref returns what p points to, or zero for nil.
 func deref[T any](p *T) (v T) {
 	if p != nil {
 		v = *p

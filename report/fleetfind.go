@@ -31,7 +31,7 @@ type foundFileRow struct {
 	HiddenBy *int64  `json:"hiddenBy"`
 }
 
-// FoundJSON writes an image with files that were looked for as one JSON object and a newline.
+// FoundJSON writes an image with matching files as one JSON object and a newline.
 func FoundJSON(w io.Writer, f *fleet.FoundImage) error {
 	row := foundRow{
 		Name: known(f.Image.Name), Reference: quoted(f.Image.Reference), Digest: known(deref(f.Image.Digest)), Platform: known(deref(f.Image.Platform)),
@@ -46,8 +46,8 @@ func FoundJSON(w io.Writer, f *fleet.FoundImage) error {
 	return enc.Encode(row)
 }
 
-// Found writes an image with files that were looked for as a line: about the first file that
-// shows, else about the first one; with all, a line for each.
+// Found writes an image with matching files as one line, about the first file that shows, else
+// about the first one; with all, as a line for each file.
 func Found(w io.Writer, f *fleet.FoundImage, all bool) error {
 	first := 0
 	for i := range f.Files {
@@ -71,7 +71,7 @@ func Found(w io.Writer, f *fleet.FoundImage, all bool) error {
 	return nil
 }
 
-// foundLine says of one file where it is and what became of it.
+// foundLine says where a file is, and which layer hides it, if any.
 func foundLine(f *fleet.FoundImage, x *fleet.FoundFile) string {
 	fate := "visible"
 	if x.HiddenBy >= 0 {

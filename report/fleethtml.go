@@ -12,14 +12,14 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// Bounds on the page about many images.
+// Limits on the page about many images.
 const (
 	fleetHTMLRows = 2000 // repositories in the table
 	fleetMapCells = 2000 // repositories in the map
 	fleetListed   = 100  // rows of the other tables
 )
 
-// htmlFleet is what fleet.html shows. All text is fit to be shown.
+// htmlFleet is the data of fleet.html. All text is safe to show.
 type htmlFleet struct {
 	htmlShell
 
@@ -52,13 +52,13 @@ type (
 		ID, Title, Note string
 		Head            []string
 		Rows            [][]string
-		More            int // rows that are left out
+		More            int // number of rows that are left out
 	}
 )
 
-// FleetHTML writes what many images come to as one HTML page that needs nothing else, with a
-// map of the repositories and a table of them that can be searched. Names are of registries:
-// none of them is ever markup or code (see HTML).
+// FleetHTML writes a summary of many images as one self-contained HTML page, with a map of the
+// repositories and a searchable table of them. Names come from registries, and never become markup
+// or code (see HTML).
 func FleetHTML(w io.Writer, f *Fleet) error {
 	p := assets()
 	s := f.Summary
@@ -92,7 +92,7 @@ func (p *htmlFleet) fixes(s *fleet.Summary) {
 	}
 }
 
-// severityClass is the severity as a class of the page: a table can claim anything.
+// severityClass returns the page's class for a severity, because a table can claim anything.
 func severityClass(severity string) string {
 	if slices.Contains([]string{"note", "warning", "error"}, severity) {
 		return severity
@@ -139,7 +139,7 @@ func (p *htmlFleet) treemap(s *fleet.Summary) {
 	}
 }
 
-// fleetMap is the map of repositories being made.
+// fleetMap is the map of repositories while it is made.
 type fleetMap struct {
 	cells []cell
 	dirs  map[string]int // cells of directories, by their paths
@@ -147,7 +147,7 @@ type fleetMap struct {
 	names []mapLayer // of the teams
 }
 
-// fleetMapDepth bounds how deep a name is laid out.
+// fleetMapDepth is the maximum depth of a name in the map.
 const fleetMapDepth = 8
 
 func (m *fleetMap) add(g *fleet.Group) {

@@ -9,13 +9,13 @@ import (
 	"github.com/peelhq/peel/fleet"
 )
 
-// FleetSchema names the form of the JSON report about many images.
+// FleetSchema names the format of the JSON report about many images.
 const FleetSchema = "peel.fleet/v1"
 
-// The types below are the form of the report about many images: see docs/fleet.schema.json.
+// The types below are the format of the report about many images: see docs/fleet.schema.json.
 type (
-	// fleetDocument is the report but for its last key, "images", which may have a
-	// million rows.
+	// fleetDocument is the report, except for its last key, "images", which may have a million
+	// rows.
 	fleetDocument struct {
 		Schema       string          `json:"schema"`
 		Plan         fleetPlanRow    `json:"plan"`
@@ -135,8 +135,8 @@ type (
 		GoneBytes  int64   `json:"goneBytes"`
 	}
 
-	// fleetImageRow is one image, with the names of the totals of its own report. All
-	// figures are null where error is not.
+	// fleetImageRow is one image, with the names of the totals of its own report. All figures are
+	// null if error isn't.
 	fleetImageRow struct {
 		Name       *quoted       `json:"name"`
 		Reference  quoted        `json:"reference"`
@@ -173,9 +173,8 @@ type (
 	}
 )
 
-// FleetJSON writes what many images come to as one JSON object of the form that
-// docs/fleet.schema.json describes, indented, and a newline. Images are written as they are
-// read: none of them is held.
+// FleetJSON writes a summary of many images as one indented JSON object in the format of
+// docs/fleet.schema.json, with a newline. It writes images as it reads them, and holds none.
 func FleetJSON(w io.Writer, f *Fleet) error {
 	s := f.Summary
 	doc := fleetDocument{
@@ -211,7 +210,7 @@ func FleetJSON(w io.Writer, f *Fleet) error {
 	return out.end()
 }
 
-// stream adds a key with rows as each calls add with them.
+// stream adds a key with rows, which each passes to add.
 func (r *rows) stream(key string, each func(add func(v any) error) error) error {
 	r.text(",\n" + r.deep + `"` + key + `": [`)
 	n := 0

@@ -8,8 +8,8 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// FleetMarkdown writes what many images come to as Markdown for a wiki or a comment, within
-// the bounds of Markdown.
+// FleetMarkdown writes a summary of many images as Markdown for a wiki or a comment, within the
+// limits of Markdown.
 func FleetMarkdown(w io.Writer, f *Fleet) error {
 	m := &mdPage{limit: mdLimit}
 	s := f.Summary
@@ -100,7 +100,7 @@ func (m *mdPage) fleetGroups(title string, groups []fleet.Group) {
 	})
 }
 
-// mdGroup is the name of a group in Markdown.
+// mdGroup returns the name of a group in Markdown.
 func mdGroup(name string) string {
 	if name == "" {
 		return "all others"

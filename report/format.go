@@ -9,7 +9,7 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// width is how many columns of a terminal s takes.
+// width returns the number of terminal columns that s takes.
 func width(s string) int { return displaywidth.String(s) }
 
 // cut shortens s to at most columns by leaving out its end.
@@ -54,7 +54,7 @@ func orUnknown(s string) string {
 	return clean.Line(s)
 }
 
-// platform is what an image is for, fit for a terminal, on one line.
+// platform returns an image's platform, fit for a terminal, on one line.
 func platform(im *source.Image) string {
 	if p := im.FullPlatform(); p != "" {
 		return clean.Line(p)
@@ -83,7 +83,7 @@ func wrap(s string, columns int) []string {
 		for width(word) > columns {
 			head := displaywidth.TruncateString(word, columns, "")
 			if head == "" {
-				break // one sign is wider than the line
+				break // one character is wider than the line
 			}
 			out = append(out, head)
 			word = unordered(word[len(head):])

@@ -77,7 +77,7 @@ func commonFile(findings []analyze.Finding) string {
 	return defaultDockerfile
 }
 
-// spot returns the place to show a finding at: its lines, else the first line of the fallback.
+// spot returns the place for a finding: its lines, else the first line of the fallback.
 func spot(f *analyze.Finding, fallback string) (file string, first, last int) {
 	if f.Line == nil || f.Line.File == "" {
 		return fallback, 1, 1

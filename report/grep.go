@@ -29,7 +29,7 @@ type grepRow struct {
 	Sum     *string `json:"sha256"`
 }
 
-// GrepJSON writes what a search has found as one JSON object and a newline.
+// GrepJSON writes a match of a search as one JSON object and a newline.
 func GrepJSON(w io.Writer, m *analyze.Match) error {
 	row := grepRow{Path: quoted(m.Path()), Layer: m.Layer(), Size: m.Size(), Binary: m.Binary}
 	cause, by := m.Hidden()
@@ -96,7 +96,7 @@ func lineTexts(m *analyze.Match) (before, text string) {
 	return before, text
 }
 
-// withTabs is clean.Text, but for tabs, which programs' texts begin with.
+// withTabs is clean.Text, except that it keeps tabs, which lines of programs begin with.
 func withTabs(s string) string {
 	parts := strings.Split(s, "\t")
 	for i := range parts {
@@ -105,7 +105,7 @@ func withTabs(s string) string {
 	return strings.Join(parts, "\t")
 }
 
-// tabWidth is how many columns a tab takes in a line that is cut.
+// tabWidth is the number of columns that a tab takes in a cut line.
 const tabWidth = 4
 
 // aroundMatch cuts a line to the layout's width so that the match stays visible.

@@ -42,7 +42,7 @@ func fate(t *analyze.Tree, n analyze.NodeID, versions []analyze.Version) string 
 	return "not in the final image"
 }
 
-// historyIndent is where the details of a version begin.
+// historyIndent is the column at which the details of a version begin.
 const historyIndent = "          "
 
 func writeVersion(b *strings.Builder, a *analyze.Analysis, v analyze.Version) {
@@ -143,7 +143,7 @@ func differences(below, v analyze.Version, otherContent bool) []string {
 	return d
 }
 
-// exactSize writes n so that it is told apart from other.
+// exactSize writes n so that it differs visibly from other.
 func exactSize(n, other int64) string {
 	if human.Size(n) == human.Size(other) {
 		return strconv.FormatInt(n, 10) + " B"

@@ -14,8 +14,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// What an HTML report is made of. The vendored library is updated by
-// report/web/vendor/update.sh.
+// The parts of an HTML report. The vendored library is updated by report/web/vendor/update.sh.
 var (
 	//go:embed web/parts.html
 	partsTemplate string

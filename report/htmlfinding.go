@@ -11,12 +11,12 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// An htmlCommand is a command on a page: its lines, of words that lines of the page break
-// between. An operator of a shell stands with the word behind it, so that no line ends
-// with one.
+// An htmlCommand is a command on a page: its lines, as words between which the page can break
+// lines. A shell's operator and the word after it count as one, so that no line ends with an
+// operator.
 type htmlCommand [][]string
 
-// Bounds on a command.
+// Limits on a command.
 const (
 	htmlCommandLines = 60
 	htmlCommandWords = 300 // what follows is one word
@@ -59,7 +59,7 @@ func commandWords(line string, most int) []string {
 	return out
 }
 
-// bytes is how many the command takes in a page.
+// bytes returns how many bytes the command takes in a page.
 func (c htmlCommand) bytes() int {
 	n := 0
 	for _, line := range c {
@@ -87,7 +87,7 @@ type htmlFinding struct {
 type htmlAdvicePart struct {
 	Text string
 	Code htmlCommand
-	Long bool // a command of several words, which one copies
+	Long bool // a command of several words, which people copy
 }
 
 // newHTMLFindings returns the first findings for a page, and how many are left out.
@@ -126,7 +126,7 @@ func newHTMLFindings(findings []analyze.Finding, most int) (rows []htmlFinding, 
 // htmlFindingBytes bounds the text of all findings of a list, as HTML writes it.
 const htmlFindingBytes = 400_000
 
-// bytes is about how many the finding takes in a page.
+// bytes returns roughly how many bytes the finding takes in a page.
 func (f *htmlFinding) bytes() int {
 	n := f.Step.bytes()
 	for _, text := range []string{f.Title, f.Message, f.Path, f.Line} {
@@ -144,7 +144,7 @@ func htmlAdvice(f *analyze.Finding) []htmlAdvicePart {
 	for _, part := range adviceParts(f) {
 		if part.Code {
 			code := newHTMLCommand(part.Text, htmlCommandRunes)
-			whole := !strings.HasSuffix(part.Text, "…") // a step that is cut short is of no use elsewhere
+			whole := !strings.HasSuffix(part.Text, "…") // a shortened step is useless elsewhere
 			parts = append(parts, htmlAdvicePart{Code: code, Long: whole && (len(code) > 1 || len(code) == 1 && len(code[0]) > 2)})
 			continue
 		}

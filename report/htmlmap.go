@@ -38,7 +38,7 @@ type treemap struct {
 	restBytes    int64
 }
 
-// cellKind is what a cell stands for.
+// cellKind says what a cell stands for.
 type cellKind uint8
 
 // The kinds of cells. The first two have cells below them and no bytes of their
@@ -53,7 +53,7 @@ const (
 // A cell is one row of the treemap.
 type cell struct {
 	parent int    // index of the cell above; -1 for the root
-	name   string // below the parent's, fit to be shown; "" for a version of the file above and a rest
+	name   string // below the parent's, safe to show; "" for a rest, and for a version of the file above
 	kind   cellKind
 
 	// Of a versionCell and a restCell.
@@ -86,7 +86,7 @@ type piece struct {
 	by    int
 }
 
-// A candidate is what may become a cell: a node, or a piece of one.
+// A candidate may become a cell. It is a node, or a piece of one.
 type candidate struct {
 	node   analyze.NodeID // -1: the piece alone
 	order  int            // among equals: pieces as they were found, before nodes by their IDs
@@ -191,7 +191,7 @@ func (m *mapper) settle(c candidate) {
 		w := m.a.Waste.At(c.order)
 		name = shown(w.Path())
 	}
-	if text, err := json.Marshal(name); err == nil { // a string always can be
+	if text, err := json.Marshal(name); err == nil { // a string never fails
 		m.names += len(text)
 	}
 	if c.node == none {
@@ -269,7 +269,7 @@ func (m *mapper) wasteOf(n analyze.NodeID) []int {
 	return m.byNode[first:end]
 }
 
-// rests sums up what has been left without a cell.
+// rests sums up what has no cell.
 func (m *mapper) rests() {
 	sums := map[restKey]*restSum{}
 	add := func(parent int, p piece) {
@@ -319,7 +319,7 @@ func (m *mapper) rests() {
 	}
 }
 
-// A restKey tells rests apart: those of a cell, visible and wasted.
+// A restKey distinguishes rests: those of a cell, visible and wasted.
 type restKey struct {
 	parent int
 	wasted bool
@@ -342,12 +342,12 @@ func largest[K cmp.Ordered](sums map[K]int64) (key K, most int64) {
 	return key, most
 }
 
-// shown returns a name as a page shows it.
+// shown returns a name for a page.
 func shown(name string) string {
 	return cutRunes(clean.Text(name), nameRunes)
 }
 
-// cutRunes leaves out the middle of what has over most runes.
+// cutRunes leaves out the middle of a text of more than most runes.
 func cutRunes(s string, most int) string {
 	if len(s) <= most || utf8.RuneCountInString(s) <= most {
 		return s

@@ -16,7 +16,7 @@ const (
 	htmlWasteRows    = 2000
 	htmlWasteBytes   = 400_000 // of all paths of these rows, as HTML writes them
 	htmlLayerRows    = 256     // twice what engines allow
-	htmlLayerBytes   = 250_000 // of their commands; what is left then is cut short
+	htmlLayerBytes   = 250_000 // of their commands; later ones are shortened
 	htmlFindings     = 100
 	htmlFlaws        = 100
 	htmlPathRunes    = 1024
@@ -27,7 +27,7 @@ const (
 // htmlPage is the data of page.html. All text is safe to show.
 type htmlPage struct {
 	htmlShell
-	ID string // behind the IDs of the sections, where a page is about several images
+	ID string // suffix of the sections' IDs, if a page is about several images
 
 	Totals     analyze.Totals
 	WasteRatio float64
@@ -111,7 +111,7 @@ func newHTMLPage(ctx context.Context, p *pageAssets, a *analyze.Analysis, findin
 	return page
 }
 
-// newFigures returns what every page says of an image: its figures, layers and flaws.
+// newFigures returns the data about an image on every page: its figures, layers and flaws.
 func newFigures(shell htmlShell, a *analyze.Analysis) *htmlPage {
 	page := &htmlPage{htmlShell: shell, Totals: a.Totals, WasteRatio: 1 - a.Totals.Efficiency, BaseNote: baseNote(a.Totals)}
 	page.Source = cutRunes(clean.Line(a.Image.Source), htmlPathRunes)
@@ -131,7 +131,7 @@ func newFigures(shell htmlShell, a *analyze.Analysis) *htmlPage {
 	return page
 }
 
-// fill adds what a page says of a single image: the map, the causes and the waste.
+// fill adds the data for the page of a single image: the map, the causes and the waste.
 func (p *htmlPage) fill(ctx context.Context, a *analyze.Analysis) {
 	p.HasMap = true
 	p.treemap(ctx, a)
@@ -160,7 +160,7 @@ type mapData struct {
 	Cells  []cell     `json:"cells"`
 	Causes []string   `json:"causes"`          // by the number that cells have; the first is ""
 	Layers []mapLayer `json:"layers"`          // by index
-	Group  string     `json:"group,omitempty"` // what stands in place of layers, if anything does: "team"
+	Group  string     `json:"group,omitempty"` // what replaces layers, if anything: "team"
 }
 
 type mapLayer struct {
@@ -259,5 +259,5 @@ func (p *htmlPage) flaws(a *analyze.Analysis) {
 	}
 }
 
-// WasteVersions is how many versions are wasted, those without a row too.
+// WasteVersions is the number of wasted versions, including those without a row.
 func (p *htmlPage) WasteVersions() int { return len(p.Waste) + p.MoreWast.Versions }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// htmlShell is what every page has around what it shows. All text is fit to be shown.
+// htmlShell is the frame of every page, around its content. All text is safe to show.
 type htmlShell struct {
 	Policy  string
 	Style   template.CSS
@@ -15,7 +15,7 @@ type htmlShell struct {
 
 	Kind   string // "report", "check", "diff"
 	Title  string
-	About  []string // what there is to say of it, a line
+	About  []string // its facts, one per line
 	Source string
 	Nav    []htmlLink // one at least
 	HasMap bool
@@ -24,12 +24,12 @@ type htmlShell struct {
 // An htmlLink leads to a section of the page.
 type htmlLink struct{ ID, Name string }
 
-// shell returns the shell of a page about something of a name.
+// shell returns the shell of a page about something with this name.
 func (p *pageAssets) shell(kind, name string) htmlShell {
 	return htmlShell{Policy: p.policy, Style: p.style, Library: p.library, Script: p.script, Kind: kind, Title: cutRunes(name, htmlPathRunes)}
 }
 
-// Description is what a browser's history or a search says of the page.
+// Description is the page's description in a browser's history or a search.
 func (s *htmlShell) Description() string {
 	return strings.Join(slices.Concat([]string{s.Title}, s.About), ", ")
 }

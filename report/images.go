@@ -44,7 +44,7 @@ func ImageJSON(w io.Writer, im *source.LocalImage) error {
 	})
 }
 
-// maxNameColumns is how wide the column of names gets at most.
+// maxNameColumns is the maximum width of the column of names.
 const maxNameColumns = 40
 
 // Images writes a table of images for people, in the given order: name, size, layers, age at the
@@ -109,7 +109,7 @@ func Containers(w io.Writer, containers []source.LocalImage, now time.Time) erro
 	return err
 }
 
-// shortDigest is how many digits of a digest a table shows.
+// shortDigest is the number of digits of a digest in a table.
 const shortDigest = 12
 
 // isRemote reports whether an image is in a registry.

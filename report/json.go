@@ -18,8 +18,8 @@ const Schema = "peel.report/v1"
 // The types below are the format of the report: their fields are its keys, in order. A pointer is
 // null if the value is unknown.
 type (
-	// document is the report but for its last keys, "packages", "unowned", "findings",
-	// "waste" and "flaws", which may have a million rows.
+	// document is the report, except for its last keys, "packages", "unowned", "findings", "waste"
+	// and "flaws", which may have a million rows.
 	document struct {
 		Schema string     `json:"schema"`
 		Image  imageRow   `json:"image"`
@@ -216,7 +216,7 @@ func newBaseRow(b analyze.Base) baseRow {
 	return baseRow{b.Layers, known(b.Name), b.By.String(), b.Sure, known(b.Missing)}
 }
 
-// newLayerRow leaves null what cannot be known of a layer that cannot be read.
+// newLayerRow leaves null what is unknown about an unreadable layer.
 func newLayerRow(l analyze.LayerTotal) layerRow {
 	row := layerRow{
 		Index:           l.Layer.Index,
@@ -264,7 +264,7 @@ func (r wasteRow) appendTo(b []byte, prefix string) []byte {
 	key(",\n", `"bytes": `)
 	b = strconv.AppendInt(b, r.Bytes, 10)
 	key(",\n", `"cause": "`)
-	b = append(b, r.Cause...) // a word of ours
+	b = append(b, r.Cause...) // one of peel's own words
 	key("\",\n", `"layer": `)
 	b = strconv.AppendInt(b, int64(r.Layer), 10)
 	key(",\n", `"by": `)
@@ -276,8 +276,7 @@ func (r wasteRow) appendTo(b []byte, prefix string) []byte {
 	return append(append(append(b, '\n'), prefix...), '}')
 }
 
-// WasteJSON writes a row of waste, as it stands in the report, as one JSON object
-// and a newline.
+// WasteJSON writes a row of waste, as in the report, as one JSON object and a newline.
 func WasteJSON(w io.Writer, x *analyze.Waste) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

@@ -17,7 +17,7 @@ type rows struct {
 	w    *bufio.Writer
 	row  bytes.Buffer
 	enc  *json.Encoder
-	deep string // what the keys of the object that is being written are indented by
+	deep string // indent of the keys of the current object
 	err  error
 }
 
@@ -53,7 +53,7 @@ func (r *rows) value(key string, v any) {
 	r.write(r.encode(v, r.deep))
 }
 
-// null adds a key whose value is not known.
+// null adds a key with an unknown value.
 func (r *rows) null(key string) { r.text(",\n" + r.deep + `"` + key + `": null`) }
 
 // array adds a key with n rows. row is called from several goroutines.
@@ -86,7 +86,7 @@ func (r *rows) array(key string, n int, row func(i int) any) {
 	r.text("]")
 }
 
-// rowsAtOnce is how many rows are encoded at a time.
+// rowsAtOnce is the number of rows to encode at a time.
 const rowsAtOnce = 256
 
 // inOrder encodes n rows, rowsAtOnce at a time in several goroutines, and writes them in order.
@@ -103,7 +103,7 @@ func inOrder(n int, encode func(text *bytes.Buffer, from, to int) error, write f
 		text *bytes.Buffer
 		err  error
 	}
-	pieces := make(chan chan piece, runtime.GOMAXPROCS(0)) // in order, those that are being encoded
+	pieces := make(chan chan piece, runtime.GOMAXPROCS(0)) // pieces that are being encoded, in order
 	used := make(chan *bytes.Buffer, cap(pieces)+2)        // as many as there can be
 	ended := make(chan struct{})
 	defer close(ended)
@@ -164,7 +164,7 @@ func (r *rows) objects(key string, n int, head func(i int) any, within func(i in
 	r.text("]")
 }
 
-// end ends the object, and returns what has gone wrong with it.
+// end ends the object, and returns the first error.
 func (r *rows) end() error {
 	r.text("\n}\n")
 	if r.err == nil {

@@ -12,10 +12,10 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// junitFindings is how many findings a failed rule's text has at most.
+// junitFindings is the maximum number of findings in a failed rule's text.
 const junitFindings = 10
 
-// The types below are JUnit's XML as testdata/schemas/jenkins-junit.xsd has it.
+// The types below are JUnit's XML, as in testdata/schemas/jenkins-junit.xsd.
 type (
 	junitSuites struct {
 		XMLName  xml.Name     `xml:"testsuites"`
@@ -96,7 +96,7 @@ func CheckJUnit(w io.Writer, vs ...*Verdict) error {
 func newJUnitSuite(s *subject) (junitSuite, error) {
 	v := s.Verdict
 	image := xmlText(s.name)
-	// Dots part packages from classes.
+	// Dots separate packages from classes.
 	class := "peel.check." + strings.ReplaceAll(xmlText(clean.Line(s.key)), ".", "_")
 	suite := junitSuite{Name: "peel check " + image, Properties: []junitProperty{{"image", image}}}
 	if v.Outcome == nil {

@@ -20,7 +20,7 @@ type listRow struct {
 	Change string `json:"change"`
 }
 
-// versionRow is what a version says, without its change.
+// versionRow has the facts of a version, without its change.
 type versionRow struct {
 	Type  *string `json:"type"`
 	Size  *int64  `json:"size"`
@@ -97,8 +97,8 @@ func date(v analyze.Version) string {
 	return human.Date(v.Time())
 }
 
-// arrow says where a link leads, after its name: " -> target" for a symlink,
-// " link to /path" for a hard link, else nothing.
+// arrow returns the text after a link's name: " -> target" for a symlink, " link to /path" for a
+// hard link, else nothing.
 func arrow(v analyze.Version) string {
 	switch {
 	case !linked(v):
@@ -116,8 +116,8 @@ func linked(v analyze.Version) bool {
 // typeSigns are the first letters of a mode, by source.Type.
 const typeSigns = "-dlhcbp"
 
-// Mode writes a version's type and mode as ls and tar do, "drwxr-sr-x"; "?"
-// stands where the mode is not known, and a removed path has none.
+// Mode writes a version's type and mode as ls and tar do, "drwxr-sr-x"; "?" means that the mode is
+// unknown. A removed path has none.
 func Mode(v analyze.Version) string {
 	if v.Change() == analyze.Removed {
 		return "----------"

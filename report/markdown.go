@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	worstShown = 10  // findings that are not folded away
+	worstShown = 10  // findings that aren't folded
 	mdGrown    = 20  // paths that grew
 	mdFolded   = 100 // findings in the fold
 )
@@ -34,7 +34,7 @@ func commentMark(all []subject) string {
 	return "<!-- peel check " + hex.EncodeToString(sum.Sum(nil)[:6]) + " -->"
 }
 
-// mdLeast is how many bytes a section about one of several images has at least.
+// mdLeast is the minimum number of bytes for a section about one of several images.
 const mdLeast = 5000
 
 // CheckMarkdown writes the verdict as Markdown for a comment or a run's
@@ -55,8 +55,7 @@ func CheckMarkdown(w io.Writer, vs ...*Verdict) error {
 	return err
 }
 
-// checks adds several images: a table, and a section for each for which there is
-// room.
+// checks adds several images: a table, and as many sections as fit.
 func (m *mdPage) checks(all []subject) {
 	t := tally(all)
 	fmt.Fprintf(m, "### %s %s\n\n| image | | stored | wasted | own efficiency |\n|:--|:--|--:|--:|--:|\n", t.sign(), t.sentence())
@@ -79,7 +78,7 @@ func (m *mdPage) checks(all []subject) {
 	for i := range all {
 		share := (mdLimit - m.Len()) / (len(all) - i)
 		if all[i].calm() {
-			told++ // the table says it
+			told++ // the table shows it
 			continue
 		}
 		if mdLimit-m.Len() < mdLeast+200 {
@@ -102,7 +101,7 @@ func (s *subject) calm() bool {
 	return s.Err == nil && c.passed == c.rules() && c.rules() > 0 && len(s.Outcome.Findings)+len(s.Outcome.Waived)+len(s.Outcome.Notes) == 0 && s.Outcome.Growth == nil
 }
 
-// check adds what there is to say of one image.
+// check adds the facts about one image.
 func (m *mdPage) check(s *subject) {
 	if s.Err != nil {
 		fmt.Fprintf(m, "### ⚠️ %s cannot be loaded\n\n- %s\n", mdCode(s.name), mdText(s.unloaded().Message))
@@ -129,7 +128,7 @@ func (v *Verdict) sign() string {
 	return "✅"
 }
 
-// waived adds, folded, what counts no longer.
+// waived adds, folded, the findings that no longer count.
 func (m *mdPage) waived(all []analyze.Waived) {
 	if len(all) == 0 {
 		return
@@ -168,7 +167,7 @@ func (m *mdPage) totals(t analyze.Totals) {
 		human.Percent(t.Efficiency), human.Percent(t.OwnEfficiency), human.Comma(t.Layers), human.Comma(t.Entries))
 }
 
-// failures adds the rules that do not hold, the gravest first, and the notes.
+// failures adds the rules that don't pass, the most severe first, and the notes.
 func (m *mdPage) failures(v *Verdict) {
 	results := slices.Clone(v.Outcome.Results)
 	slices.SortStableFunc(results, func(a, b analyze.Result) int { return cmp.Compare(gravity(&b), gravity(&a)) })
@@ -193,7 +192,7 @@ func (m *mdPage) failures(v *Verdict) {
 	m.list(len(items), func(i int) string { return items[i] })
 }
 
-// gravity ranks results: 0 if all is well.
+// gravity ranks results: 0 if everything passed.
 func gravity(r *analyze.Result) int {
 	switch {
 	case r.Failed && r.Severity == analyze.Error:

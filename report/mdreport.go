@@ -9,10 +9,9 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// Markdown writes the analysis as Markdown for a comment or a wiki: the totals, the
-// findings (see analyze.Advise), and folded away the layers, the causes, the largest
-// waste and the flaws. Its bounds are those of CheckMarkdown. It fails only where w
-// does.
+// Markdown writes the analysis as Markdown for a comment or a wiki: the totals, the findings (see
+// analyze.Advise), and folded away the layers, the causes, the largest waste and the flaws. Its
+// limits are those of CheckMarkdown. It fails only if w does.
 func Markdown(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) error {
 	m := &mdPage{limit: mdLimit}
 	t := a.Totals
@@ -42,7 +41,7 @@ func Markdown(w io.Writer, a *analyze.Analysis, findings []analyze.Finding) erro
 	return err
 }
 
-// mdReserve are bytes that findings leave for the sections below them.
+// mdReserve is the number of bytes that findings leave for the sections below them.
 const mdReserve = 20_000
 
 // toChange adds the findings: the first few as they are, the others folded.
@@ -65,7 +64,7 @@ func (m *mdPage) toChange(a *analyze.Analysis, findings []analyze.Finding) {
 	}
 }
 
-// base says which layers are the base image's, and by what.
+// base says which layers are the base image's, and how peel found them.
 func (m *mdPage) base(b analyze.Base) {
 	text := "\nBase: " + mdText(b.Text()) + ".\n"
 	if b.Missing != "" {

@@ -12,7 +12,7 @@ import (
 
 const (
 	mdColumns = 100 // of a path or a command in Markdown
-	mdBytes   = 700 // of one piece of text, escaped: a column of combining signs has no end
+	mdBytes   = 700 // of one piece of text, escaped: combining characters can be stacked without end
 )
 
 // mdCode formats text of an image (a path, a command) as code in Markdown, on
@@ -106,17 +106,16 @@ func cutBytes(s string, n int) string {
 	return s[:n] + "…"
 }
 
-// mdPage is Markdown being written, of less than limit bytes.
+// mdPage is Markdown of less than limit bytes, while it is written.
 type mdPage struct {
 	strings.Builder
 	limit int
 }
 
-// mdLimit is what Markdown stays below, in bytes: a comment of GitHub's takes
-// 65,536 characters.
+// mdLimit is the limit of Markdown, in bytes: a comment on GitHub takes 65,536 characters.
 const mdLimit = 60_000
 
-// fits adds text if there is room for it, and reports whether there was.
+// fits adds text if it fits, and reports whether it did.
 func (m *mdPage) fits(text string) bool {
 	if m.Len()+len(text) >= m.limit {
 		return false
@@ -125,8 +124,7 @@ func (m *mdPage) fits(text string) bool {
 	return true
 }
 
-// list adds items until one does not fit, n at most, and returns how many it
-// has added.
+// list adds items until one doesn't fit, at most n, and returns how many it added.
 func (m *mdPage) list(n int, item func(i int) string) int {
 	for i := range n {
 		if !m.fits(item(i)) {
@@ -136,8 +134,7 @@ func (m *mdPage) list(n int, item func(i int) string) int {
 	return n
 }
 
-// details adds a folded section if there is room for one; what within adds need
-// not all fit.
+// details adds a folded section if it fits; not everything that within adds has to fit.
 func (m *mdPage) details(summary string, within func()) {
 	const end = "\n</details>\n"
 	m.limit -= len(end)

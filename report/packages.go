@@ -21,12 +21,12 @@ type PackageList struct {
 	Layer    int                 // count only bytes in this layer; -1 for all layers
 	Wasted   bool                // only packages with wasted bytes
 	Order    string              // one of PackageOrders, the first if it is ""
-	Reverse  bool                // the other way round
-	Unowned  []analyze.OwnedFile // the files of no package, if they are to be listed
-	Files    bool                // they are
+	Reverse  bool                // reverse the order
+	Unowned  []analyze.OwnedFile // the files of no package, if the list includes them
+	Files    bool                // the list includes them
 }
 
-// PackageOrders are the orders of a list of packages: numbers have the largest first.
+// PackageOrders are the orders of a list of packages. For numbers, the largest is first.
 var PackageOrders = []string{"stored", "visible", "wasted", "shared", "files", "name", "version", "type", "layer"}
 
 // Rows returns the packages to show, in order.
@@ -55,7 +55,7 @@ func (l *PackageList) Rest() analyze.Package {
 	return x
 }
 
-// only leaves what the list's layer carries of a package; false if that is nothing.
+// only keeps what the list's layer carries of a package; false if that is nothing.
 func (l *PackageList) only(x *analyze.Package) bool {
 	of, ok := x.Of(l.Layer)
 	x.Stored, x.Visible, x.Wasted, x.Files, x.Layers = of.Stored, of.Visible, of.Wasted, of.Files, nil
@@ -132,8 +132,8 @@ func (p *page) pkgFigures(x *analyze.Package, layers, typ, name string) {
 		padLeft(shared, 9), padLeft(human.Comma(x.Files), 8), pad(layers, 9), pad(typ, 7), name)
 }
 
-// packageTitle is a package's name and version, fit for a terminal, and whether it is
-// still installed.
+// packageTitle returns a package's name and version, fit for a terminal, and whether it is still
+// installed.
 func packageTitle(x *analyze.Package) string {
 	title := clean.Line(x.Name)
 	if x.Version != "" {
@@ -145,7 +145,7 @@ func packageTitle(x *analyze.Package) string {
 	return title
 }
 
-// packageLayers says which layers carry a package, "-" for none.
+// packageLayers returns the layers that carry a package, or "-" for none.
 func packageLayers(x *analyze.Package) string { return cmp.Or(x.LayerRanges(9), "-") }
 
 // unownedFiles lists the files that no package owns.
@@ -160,7 +160,7 @@ func (p *page) unownedFiles(list *PackageList) {
 	}
 }
 
-// The types below are the form of the JSON list.
+// The types below are the format of the JSON list.
 type (
 	packagesDoc struct {
 		Schema string   `json:"schema"`
@@ -212,8 +212,8 @@ type (
 	}
 )
 
-// PackagesJSON writes a list of packages as one JSON object of the form that
-// docs/packages.md describes, and a newline.
+// PackagesJSON writes a list of packages as one JSON object in the format of docs/packages.md, with
+// a newline.
 func PackagesJSON(w io.Writer, a *analyze.Analysis, list *PackageList) error {
 	doc := packagesDoc{Schema: PackagesSchema, Image: newImageRow(a.Image), Layer: knownInt(list.Layer)}
 	doc.Totals.Stored, doc.Totals.Visible, doc.Totals.Wasted = a.Totals.Stored, a.Totals.Visible, a.Totals.Wasted

@@ -9,12 +9,12 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// packagesOf returns the packages of an image, those that store most first. It takes a
-// pass over the image unless they were asked for before.
+// packagesOf returns the packages of an image, those that store most first. The first call takes a
+// pass over the image.
 func packagesOf(ctx context.Context, a *analyze.Analysis) (*analyze.Packages, []analyze.Package) {
 	p, err := a.Packages(ctx)
 	if err != nil {
-		return &analyze.Packages{}, nil // the context has ended: nothing is written any more
+		return &analyze.Packages{}, nil // the context has ended, so nothing more is written
 	}
 	list := PackageList{Packages: p, Layer: -1}
 	return p, list.Rows()
@@ -63,7 +63,7 @@ func restOfPackages(all []analyze.Package) (rest packageRest) {
 	return rest
 }
 
-// packages folds the packages away.
+// packages adds a folded section with the packages.
 func (m *mdPage) packages(a *analyze.Analysis) {
 	known, all := packagesOf(context.Background(), a)
 	if len(all) == 0 {

@@ -48,7 +48,7 @@ func CheckSARIF(w io.Writer, vs ...*Verdict) error {
 	return e.Encode(sarifLog{sarifSchema, "2.1.0", []sarifRun{s.run}})
 }
 
-// sarifWriter is SARIF that is being put together.
+// sarifWriter is SARIF while it is put together.
 type sarifWriter struct {
 	all    []subject
 	files  map[*subject]string
@@ -57,7 +57,7 @@ type sarifWriter struct {
 	prints prints
 }
 
-// sarifAbout is what the run is about: an image, or several.
+// sarifAbout is the subject of the run: an image, or several.
 func sarifAbout(all []subject) any {
 	images := make([]sarifImage, len(all))
 	for i := range all {
@@ -96,8 +96,8 @@ func (s *sarifWriter) rules() {
 	}
 }
 
-// rule returns the index of a rule, which is added if it is not there. Images may
-// give a rule different severities: the gravest counts.
+// rule returns the index of a rule, and adds the rule if it is missing. Images may give a rule
+// different severities: the most severe counts.
 func (s *sarifWriter) rule(id string, severity analyze.Severity) int {
 	rules := &s.run.Tool.Driver.Rules
 	i, ok := s.index[id]
@@ -200,7 +200,7 @@ func (s *sarifWriter) result(f *found) sarifResult {
 	r := sarifResult{
 		RuleID: quoted(f.Rule), RuleIndex: s.rule(f.Rule, f.Severity), Level: f.Severity.String(), Message: sarifText{quoted(text)},
 		Locations: []sarifLocation{location},
-		// The first is the only one that GitHub goes by.
+		// GitHub uses only the first.
 		Fingerprints: map[string]string{"primaryLocationLineHash": sum[:32] + ":1", "peelFinding/v1": sum},
 		Properties: sarifFinding{
 			Image: quoted(f.of.name),
@@ -214,11 +214,11 @@ func (s *sarifWriter) result(f *found) sarifResult {
 	return r
 }
 
-// drive is how a path of Windows begins.
+// drive matches the beginning of a path on Windows.
 var drive = lazy.New(`^[A-Za-z]:/`)
 
-// newSARIFArtifact returns a file as a URI: one that is relative, as it should
-// be, lies below the root of the repository.
+// newSARIFArtifact returns a file as a URI. A relative one, as it should be, is below the root of
+// the repository.
 func newSARIFArtifact(file string) sarifArtifact {
 	switch {
 	case drive.MatchString(file):

@@ -44,7 +44,7 @@ type (
 		Markdown quoted `json:"markdown"`
 	}
 
-	// sarifQuality is what code scanning orders and filters by.
+	// sarifQuality has the values by which code scanning orders and filters.
 	sarifQuality struct {
 		Tags             []string `json:"tags"`
 		Precision        string   `json:"precision"`
@@ -70,12 +70,12 @@ type (
 		Message sarifText `json:"message"`
 	}
 
-	// sarifImages is what a run about several images is about.
+	// sarifImages is the subject of a run about several images.
 	sarifImages struct {
 		Images []sarifImage `json:"images"`
 	}
 
-	// sarifImage is what the run is about: SARIF has no word for it.
+	// sarifImage is the subject of the run, for which SARIF has no word.
 	sarifImage struct {
 		Image           *quoted  `json:"image"`
 		ImageID         *quoted  `json:"imageId"`
@@ -98,7 +98,7 @@ type (
 		Properties   sarifFinding       `json:"properties"`
 	}
 
-	// sarifSuppression is why a result counts no longer.
+	// sarifSuppression says why a result no longer counts.
 	sarifSuppression struct {
 		Kind          string `json:"kind"`
 		Justification quoted `json:"justification"`
@@ -134,7 +134,7 @@ type (
 		Kind               string `json:"kind"`
 	}
 
-	// sarifFinding is a finding as it is: raw text, null for what is unknown.
+	// sarifFinding is a finding with raw text, and null for unknown values.
 	sarifFinding struct {
 		Image     quoted  `json:"image"`
 		ID        quoted  `json:"findingId"`

@@ -49,8 +49,7 @@ func subjects(vs []*Verdict) []subject {
 	return all
 }
 
-// title is what the image is called: as the check calls it, else as it calls
-// itself.
+// title returns the image's name: the check's name for it, else its own.
 func (v *Verdict) title() string {
 	switch {
 	case v.Name != "":
@@ -93,16 +92,16 @@ func (p prints) of(key string, f *analyze.Finding) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// A found is a finding with the image that it is of.
+// A found is a finding with its image.
 type found struct {
 	*analyze.Finding
 	of *subject
 
-	// waived is why the finding counts no longer; nil if it counts.
+	// waived says why the finding no longer counts; nil if it counts.
 	waived *analyze.Waived
 }
 
-// findings are those of all images, the gravest first, then those with most bytes.
+// findings returns the findings of all images, the most severe first, then those with most bytes.
 func findings(all []subject) []found {
 	var out []found
 	for i := range all {
@@ -129,7 +128,7 @@ func fallbacks(all []subject) map[*subject]string {
 	return files
 }
 
-// waived are the findings of all images that count no longer.
+// waived returns the findings of all images that no longer count.
 func waived(all []subject) []found {
 	var out []found
 	for i := range all {

@@ -26,10 +26,10 @@ const (
 // wrapped at 80 columns, and nothing is cut.
 type Layout struct {
 	Columns int  // where prose is wrapped; 0 for 80
-	Cut     bool // lines end there too, paths without their middle: for a terminal
+	Cut     bool // cut lines there too, and paths in their middle: for a terminal
 }
 
-// Bounds of a layout, in columns.
+// Limits of a layout, in columns.
 const (
 	usualColumns = 80
 	leastColumns = 40
@@ -41,7 +41,7 @@ type page struct {
 	layout Layout
 }
 
-// columns is where prose is wrapped.
+// columns returns the width at which prose is wrapped.
 func (p *page) columns() int {
 	if p.layout.Columns == 0 {
 		return usualColumns
@@ -49,7 +49,7 @@ func (p *page) columns() int {
 	return max(p.layout.Columns, leastColumns)
 }
 
-// most is how wide a line may be.
+// most returns the maximum width of a line.
 func (p *page) most() int {
 	if p.layout.Cut {
 		return p.columns()
@@ -63,8 +63,8 @@ func (p *page) line(format string, args ...any) {
 	p.WriteByte('\n')
 }
 
-// paragraph adds text, wrapped, behind a first line's lead; the other lines are
-// indented as far.
+// paragraph adds wrapped text after the first line's lead. The other lines are indented by the same
+// width.
 func (p *page) paragraph(lead, text string) {
 	for i, line := range wrap(text, p.columns()-width(lead)) {
 		if i > 0 {
@@ -125,10 +125,10 @@ func (p *page) image(a *analyze.Analysis) {
 	p.container(im.Container)
 }
 
-// mountsShown is how many of a container's mounts are listed.
+// mountsShown is the maximum number of a container's mounts to list.
 const mountsShown = 20
 
-// container says which container's layer lies on top, and what is not in it.
+// container says which container's layer is on top, and what isn't in it.
 func (p *page) container(c *source.Container) {
 	if c == nil {
 		return
@@ -160,8 +160,7 @@ func MountText(m source.Mount) string {
 	return text
 }
 
-// title is what the image is called: its name, else its digest, fit for a
-// terminal.
+// title returns the image's name, else its digest, fit for a terminal.
 func title(im *source.Image) string {
 	for _, s := range []string{im.Name, im.ID, im.Digest, im.Source} {
 		if s != "" {
@@ -192,7 +191,7 @@ func (p *page) totals(a *analyze.Analysis) {
 	p.base(a.Base)
 }
 
-// base says which layers are the base image's, and by what.
+// base says which layers are the base image's, and how peel found them.
 func (p *page) base(b analyze.Base) {
 	p.paragraph("base: ", clean.Line(b.Text()))
 	if b.Missing != "" {
@@ -233,7 +232,7 @@ func Command(l *source.Layer) string {
 	return orUnknown(analyze.Masked(dockerfile.StepText(l.Step)))
 }
 
-// largestCauses are the causes of waste, the one of most bytes first.
+// largestCauses returns the causes of waste, the one with most bytes first.
 func largestCauses(a *analyze.Analysis) []analyze.CauseTotal {
 	causes := slices.Clone(a.Causes)
 	slices.SortStableFunc(causes, func(a, b analyze.CauseTotal) int { return cmp.Compare(b.Bytes, a.Bytes) })

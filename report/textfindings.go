@@ -8,7 +8,7 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// adviceShown is how many findings a text report lists.
+// adviceShown is the maximum number of findings in a text report.
 const adviceShown = 8
 
 // toChange says what to change in the build: the most severe and largest findings first, each

@@ -30,7 +30,7 @@ type Verdict struct {
 	Layout   Layout // of text
 }
 
-// counts are the rules of a check by what became of them.
+// counts are the numbers of a check's rules, by result.
 type counts struct{ failed, warned, passed, unchecked, waived int }
 
 func (v *Verdict) counts() counts {
@@ -57,9 +57,9 @@ func (v *Verdict) counts() counts {
 
 func (c counts) rules() int { return c.failed + c.warned + c.passed + c.unchecked + c.waived }
 
-// sentence says how the check went, its word and the rest parted by colon:
-// "failed: 2 of 5 rules, 1 warned, 2 passed", or "passed: 3 rules, 2 warned, 0 failed". A check
-// that passed doesn't begin with a share of its rules: that would read as half failed.
+// sentence states the result of the check, a word and, after a colon, the rest: "failed: 2 of 5
+// rules, 1 warned, 2 passed", or "passed: 3 rules, 2 warned, 0 failed". A check that passed doesn't
+// begin with a share of its rules: that would read as half failed.
 func (c counts) sentence(colon string) string {
 	all := c.rules()
 	if all == 0 {
@@ -93,7 +93,7 @@ func (c counts) sentence(colon string) string {
 	return verdict + colon + strings.Join(parts, ", ")
 }
 
-// imageCounts are several images of a check by what became of them.
+// imageCounts are the numbers of a check's images, by result.
 type imageCounts struct{ images, failed, passed, unloaded int }
 
 func tally(all []subject) imageCounts {
@@ -111,8 +111,7 @@ func tally(all []subject) imageCounts {
 	return t
 }
 
-// sentence says how the check of several images went: "3 images: 1 failed, 2
-// passed".
+// sentence states the result of a check of several images: "3 images: 1 failed, 2 passed".
 func (t imageCounts) sentence() string {
 	var parts []string
 	for _, x := range []struct {
@@ -133,7 +132,7 @@ func (t imageCounts) paint() paint {
 	return green
 }
 
-// sign is the sign of the whole in Markdown.
+// sign returns the sign of the whole result in Markdown.
 func (t imageCounts) sign() string {
 	switch {
 	case t.failed > 0:
@@ -167,10 +166,10 @@ func (v *Verdict) findings() []analyze.Finding {
 	return all
 }
 
-// ruleImage is the rule of the finding that an image cannot be loaded.
+// ruleImage is the rule of the finding that an image can't be loaded.
 const ruleImage = "image"
 
-// unloaded is the finding that the image cannot be loaded.
+// unloaded returns the finding that the image can't be loaded.
 func (v *Verdict) unloaded() analyze.Finding {
 	return analyze.Finding{
 		ID: ruleImage, Rule: ruleImage, Severity: analyze.Error, Layer: -1, Title: "The image cannot be loaded",
@@ -187,7 +186,7 @@ func (v *Verdict) details() []analyze.Finding {
 	return slices.DeleteFunc(slices.Clone(v.Outcome.Findings), func(f analyze.Finding) bool { return f.ID == f.Rule && rules[f.Rule] })
 }
 
-// advice is what is to be done about a rule as a whole, raw; "" if nothing is.
+// advice says, raw, what to do about a rule as a whole; "" if nothing.
 func (v *Verdict) advice(rule string) string {
 	for i := range v.Outcome.Findings {
 		if f := &v.Outcome.Findings[i]; f.ID == rule {
@@ -197,13 +196,13 @@ func (v *Verdict) advice(rule string) string {
 	return ""
 }
 
-// changeName is how many columns the name of a change takes.
+// changeName is the number of columns for the name of a change.
 const changeName = len("image efficiency")
 
-// A change is one figure of an image beside that of its baseline, for people.
+// A change is one figure of an image and of its baseline, for people.
 type change struct{ name, before, after, difference string }
 
-// changes are the figures of a growth, those that both images have.
+// changes returns the figures of a growth that both images have.
 func changes(g *analyze.Growth) []change {
 	b, a := g.Before, g.After
 	size := func(name string, before, after int64) change {
@@ -226,7 +225,7 @@ func changes(g *analyze.Growth) []change {
 		count("layers", b.Layers, a.Layers), count("entries", b.Entries, a.Entries))
 }
 
-// pathChange is how a path's visible bytes have changed.
+// pathChange says how a path's visible bytes changed.
 func pathChange(p analyze.PathGrowth) string {
 	return signed(max(p.After, 0)-max(p.Before, 0), human.Size)
 }

@@ -237,5 +237,5 @@ func (p *layers) figures(l *line, c layerColumns, i int) {
 	if t.Base || p.commands[i] == unknownStep {
 		command = st.dim
 	}
-	l.put(tone(command), strings.TrimPrefix(p.commands[i], "RUN ")) // as most layers are
+	l.put(tone(command), strings.TrimPrefix(p.commands[i], "RUN ")) // most are RUN
 }

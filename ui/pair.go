@@ -13,13 +13,12 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// A Side is one of the two that are compared: an image, or the union after one of
-// its layers.
+// A Side is one side of a comparison: an image, or the union after one of its layers.
 type Side struct {
-	Ref  string // what Options.Open is called with
-	Name string // as it was asked for
-	At   int    // the layer after which it is; -1 for the last
-	Once bool   // it can be read only once: the way back does not lead to it
+	Ref  string // argument for Options.Open
+	Name string // as requested
+	At   int    // the layer whose union it is; -1 for the last
+	Once bool   // it can be read only once, so the way back doesn't lead to it
 }
 
 // The two sides of a comparison, in arrays of both.
@@ -28,16 +27,16 @@ const (
 	now
 )
 
-// sideWords are what the sides are called where their names are too long.
+// sideWords are names for the sides if their own are too long.
 var sideWords = [2]string{"then", "now"}
 
-// pairing is the comparison of two images that is shown, or is being read for.
+// pairing is the current comparison of two images, whose images may still be loading.
 type pairing struct {
 	sides   [2]Side
 	names   [2]string   // clean
-	loading [2]*loading // the second is nil if both are of one image
-	after   *session    // that has to be over before these are read; nil if it stays
-	read    atomic.Bool // both are, and are being compared
+	loading [2]*loading // the second is nil if both sides are of one image
+	after   *session    // must be over before these are read; nil if it stays
+	read    atomic.Bool // both are read, and are being compared
 	images  []*analyze.Analysis
 	shown   *compared // nil while they are being read
 }
@@ -53,23 +52,22 @@ func newPairing(lk *look, sides [2]Side, picked bool) *pairing {
 	return p
 }
 
-// again reports whether there is a comparison that can be opened again.
+// again reports whether the comparison can be opened again.
 func (p *pairing) again() bool { return p != nil && !p.sides[then].Once && !p.sides[now].Once }
 
-// name is what the comparison is called.
+// name returns the comparison's name.
 func (p *pairing) name() string { return p.names[then] + " and " + p.names[now] }
 
-// compared is what has come of reading two images. It is made off the event loop, and
-// not changed.
+// compared is the result of comparing two images. It is computed off the event loop, and immutable.
 type compared struct {
 	sides    [2]analyze.Side
 	commands [2][]string // by layer
 	diff     *analyze.Difference
 	tree     *analyze.DiffTree
-	rows     *diffRows // that are shown first
+	rows     *diffRows // shown first
 }
 
-// A sideError says which of two images cannot be read.
+// A sideError says which of two images can't be read.
 type sideError struct {
 	side int
 	error
@@ -86,7 +84,7 @@ type pairedMsg struct {
 	close  func(*analyze.Analysis)
 }
 
-// drop closes images that nobody waits for any more.
+// drop closes images that nobody waits for anymore.
 func (msg pairedMsg) drop() {
 	if msg.close == nil {
 		return
@@ -126,8 +124,8 @@ func (msg pairedMsg) update(m *model) tea.Cmd {
 	return cmd
 }
 
-// rename calls the sides what their images are called; two of one name, by their files,
-// or as they were asked for.
+// rename names the sides after their images; if these have the same name, after their files, or as
+// requested.
 func (p *pairing) rename(lk *look) {
 	file := func(name string) string { return name[strings.LastIndexAny(name, `/\`)+1:] }
 	images := p.shown.sides
@@ -142,7 +140,7 @@ func (p *pairing) rename(lk *look) {
 		func(i int) string { return p.sides[i].Name },
 	} {
 		p.names = [2]string{lk.line(called(then)), lk.line(called(now))}
-		if p.names[then] != p.names[now] || p.loading[now] == nil { // else they are of one image
+		if p.names[then] != p.names[now] || p.loading[now] == nil { // otherwise they are of one image
 			break
 		}
 	}
@@ -167,7 +165,7 @@ func pairViews() []pairView {
 	}
 }
 
-// viewTitle is what the head calls the view that is shown.
+// viewTitle returns the name of the current view for the header.
 func (m *model) viewTitle() string {
 	if m.pair != nil {
 		return pairViews()[m.view].title
@@ -175,7 +173,7 @@ func (m *model) viewTitle() string {
 	return views[m.view].title
 }
 
-// viewKeys are the keys that lead to the views that there are.
+// viewKeys returns the keys of the available views.
 func (m *model) viewKeys() keyGroup {
 	if m.pair == nil {
 		return m.km.viewGroup()
@@ -214,8 +212,8 @@ func (m *model) pairCmd() tea.Cmd {
 	}
 }
 
-// readBoth reads both images at once, or the one that both sides are of. There may be
-// one beside an error.
+// readBoth reads both images at once, or the one image of both sides. It may return an image and an
+// error.
 func (p *pairing) readBoth(ctx context.Context, open func(ref string) Loader) ([2]*analyze.Analysis, error) {
 	var images [2]*analyze.Analysis
 	group, ctx := errgroup.WithContext(ctx)
@@ -242,8 +240,7 @@ func (p *pairing) readBoth(ctx context.Context, open func(ref string) Loader) ([
 	return images, err
 }
 
-// compareSides compares two images that have been read. It takes some passes over the
-// nodes of both.
+// compareSides compares two images. It takes some passes over the nodes of both.
 func compareSides(ctx context.Context, sides [2]Side, images [2]*analyze.Analysis, text cleaner) (*compared, error) {
 	c := &compared{}
 	for i, a := range images {
@@ -291,8 +288,8 @@ func (m *model) comparePair(before, after *Candidate) tea.Cmd {
 	return m.openPair(sides, m.pastWithThis(), nil)
 }
 
-// openPair opens a comparison. What is shown is kept until that is there: what fails
-// brings it back. arrive is where to go in it; nil for where it opens.
+// openPair opens a comparison. The current image or comparison is kept until the new one is ready,
+// and comes back on failure. arrive is the place to go to; nil for the default.
 func (m *model) openPair(sides [2]Side, past []*pastImage, arrive *pastImage) tea.Cmd {
 	before := m.session
 	o := m.options
@@ -308,7 +305,7 @@ func (m *model) openPair(sides [2]Side, past []*pastImage, arrive *pastImage) te
 	return tea.Batch(closing, m.startLoading())
 }
 
-// sideHost is the program as a page on a file of one side sees it.
+// sideHost is the host of a page on a file of one side.
 type sideHost struct {
 	host
 	a *analyze.Analysis
@@ -319,7 +316,7 @@ func (h *sideHost) analysis() *analyze.Analysis { return h.a }
 
 func (h *sideHost) reread() rereading { return rereading{&h.l.newest, h.l.newest.Load()} }
 
-// sideHost returns how pages on files of a side see the program.
+// sideHost returns the host for pages on files of a side.
 func (p *pairing) sideHost(h host, side int) host {
 	l := p.loading[side]
 	if l == nil {
@@ -328,8 +325,7 @@ func (p *pairing) sideHost(h host, side int) host {
 	return &sideHost{h, p.shown.sides[side].Analysis, l}
 }
 
-// pairLoadingRows is how many rows a comparison takes while its images are read, on a
-// terminal of h rows.
+// pairLoadingRows returns the rows of the loading screen of a comparison, on a terminal of h rows.
 func (m *model) pairLoadingRows(h int) int {
 	n := 0
 	for _, l := range m.pair.loading {
@@ -340,7 +336,7 @@ func (m *model) pairLoadingRows(h int) int {
 	return n + 1
 }
 
-// pairLoadingParts are the rows of the loading screen that each image has.
+// pairLoadingParts returns the rows of the loading screen for each image.
 func pairLoadingParts(h int) []int {
 	if h >= 16 {
 		return []int{0, 1, 2, 3, 4}
@@ -372,7 +368,7 @@ func (m *model) pairLoadingRow(l *line, i int) {
 	m.loading.render(l, 6, loadingRows, m.km) // the keys
 }
 
-// pairFacts are the facts of the head of a comparison.
+// pairFacts returns the facts in the header of a comparison.
 func (m *model) pairFacts() []fact {
 	st, p := &m.lk.st, m.pair
 	next := (m.view + 1) % viewID(len(m.views))

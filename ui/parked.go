@@ -14,11 +14,11 @@ import (
 // comes back unchanged.
 type parkedImage struct {
 	model             // as it was
-	waiting []tea.Msg // of its session, that have come meanwhile
+	waiting []tea.Msg // of its session, that arrived meanwhile
 }
 
-// park keeps what is shown; nil if there is no image to keep. While the image that
-// is shown has not been read to its end, the one that was kept for it stays.
+// park keeps the current image; nil if there is none to keep. If that isn't read completely yet,
+// the image that was kept for it stays.
 func (m *model) park() *parkedImage {
 	if m.a == nil || m.parked != nil && !m.a.Whole() {
 		return m.parked
@@ -28,7 +28,7 @@ func (m *model) park() *parkedImage {
 	return p
 }
 
-// unpark brings the image back that was kept.
+// unpark brings back the kept image.
 func (m *model) unpark() tea.Cmd {
 	p := m.parked
 	now := *m
@@ -46,8 +46,7 @@ func (m *model) unpark() tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-// dropParked lets the image go that was kept, once the one that is shown has been
-// read.
+// dropParked releases the kept image, once the current one is read completely.
 func (m *model) dropParked() tea.Cmd {
 	p := m.parked
 	if p == nil {
@@ -58,7 +57,7 @@ func (m *model) dropParked() tea.Cmd {
 	return closeCmd(m.options, p.session, p.held())
 }
 
-// whole returns what has been read to its end; nil if nothing has.
+// whole returns the analysis if it is complete, or nil.
 func (m *model) whole() *analyze.Analysis {
 	if m.a == nil || !m.a.Whole() {
 		return nil
@@ -66,13 +65,13 @@ func (m *model) whole() *analyze.Analysis {
 	return m.a
 }
 
-// closeCmd has analyses closed once nothing of their session is under way.
+// closeCmd closes analyses once nothing of their session is running.
 func closeCmd(o Options, s *session, images []*analyze.Analysis) tea.Cmd {
 	if len(images) == 0 || o.Close == nil {
 		return nil
 	}
 	return func() tea.Msg {
-		if s.over(context.Background()) == nil { // its context has ended: so will its commands
+		if s.over(context.Background()) == nil { // its context has ended, so its commands will end too
 			for _, a := range images {
 				o.Close(a)
 			}
@@ -81,7 +80,7 @@ func closeCmd(o Options, s *session, images []*analyze.Analysis) tea.Cmd {
 	}
 }
 
-// pastLength is how many images the way back has.
+// pastLength is the maximum number of images on the way back.
 const pastLength = 20
 
 // A pastImage is an image that was left: how to open it, and the user's place
@@ -89,19 +88,19 @@ const pastLength = 20
 // number them differently.
 type pastImage struct {
 	ref   string
-	trail []pastPlace // the last one is where it was left
+	trail []pastPlace // the last one is the place where the user left it
 
 	pair *[2]Side // a comparison, in place of an image
-	path string   // where that was left
+	path string   // the place where the user left that
 }
 
-// A pastPlace is a location whose node is told by its path.
+// A pastPlace is a location with a path in place of a node.
 type pastPlace struct {
 	location
 	path string
 }
 
-// leaving says where the image that is shown is being left.
+// leaving returns the place at which the user leaves the current image.
 func (m *model) leaving() *pastImage {
 	if m.pair != nil {
 		return &pastImage{pair: &m.pair.sides, path: m.views[0].(*differences).path()} //nolint:errcheck // so says the table
@@ -113,7 +112,7 @@ func (m *model) leaving() *pastImage {
 	return p
 }
 
-// arriveAgain goes to where the image was left that is open again.
+// arriveAgain goes to the place where the user left the image that is open again.
 func (m *model) arriveAgain() tea.Cmd {
 	p := m.arrive
 	if p == nil || m.a == nil || !m.a.Whole() {
@@ -131,7 +130,7 @@ func (m *model) arriveAgain() tea.Cmd {
 	return m.goTo(last)
 }
 
-// backToImage opens the image that was left last.
+// backToImage opens the image that the user left last.
 func (m *model) backToImage() tea.Cmd {
 	n := len(m.past)
 	if m.task != nil {

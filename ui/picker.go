@@ -22,26 +22,26 @@ type picker struct {
 	now     func() time.Time
 
 	states  []sourceState // of the sources
-	asked   int           // how often the sources were asked
-	found   int           // images in all
-	images  []*Candidate  // those that are listed
+	asked   int           // how often the sources were queried
+	found   int           // all images
+	images  []*Candidate  // listed images
 	order   imageOrder
 	search  string
 	refused map[string]string // by reference: why an image could not be opened, clean
-	failed  string            // the last of those that could not be opened
-	start   string            // the cursor begins on what was opened by this reference; "" once it has moved
+	failed  string            // the last image that could not be opened
+	start   string            // the cursor begins on the image with this reference; "" once it has moved
 
-	marked *Candidate // to be compared with the next that is chosen; nil without
+	marked *Candidate // to compare with the next one chosen; nil without one
 
-	inside bool   // it lies over an image
-	open   string // by which reference that was opened
+	inside bool   // the picker is on top of an image
+	open   string // the reference of that image
 
 	wide, high int
 	widest     int // columns of the longest name, and of the longest source
 	widestFrom int
 	notes      styledLines // below the list
-	stale      bool        // the notes are not what they would be now
-	told       string      // the reference of the image that they are about
+	stale      bool        // the notes are out of date
+	told       string      // the reference of the image that the notes are about
 }
 
 // A pickerHost is what the picker sees of the program.
@@ -77,8 +77,7 @@ func (p *picker) title(int) (left, right string) {
 	return left, "by " + p.order.String() + " " + sign
 }
 
-// chips are what the list is narrowed to and how it is ordered, if that is not how it
-// is at first.
+// chips returns the list's search, and its order unless that is the initial one.
 func (p *picker) chips() []chip {
 	var out []chip
 	if p.order != byAge {
@@ -98,7 +97,7 @@ func (p *picker) chips() []chip {
 	return out
 }
 
-// openOrders shows what the list can be ordered by.
+// openOrders shows the menu of the list's orders.
 func (p *picker) openOrders() {
 	now, _ := p.order.base()
 	var items []menuItem
@@ -131,7 +130,7 @@ func (p *picker) foot() string {
 
 func (p *picker) restyle() { p.stale = true }
 
-// resize makes room for the notes, which take a third of the page at most.
+// resize makes room for the notes, which take at most a third of the page.
 func (p *picker) resize(w, h int) {
 	at := ""
 	if c, ok := p.current(); ok {
@@ -148,8 +147,8 @@ func (p *picker) resize(w, h int) {
 	p.list.resize(len(p.images), h-1-room)
 }
 
-// tell writes what goes below the list: what is wrong, and who has not answered.
-// Where that does not fit into so many rows, each note gets one.
+// tell writes the notes below the list: errors, and sources that haven't answered. If they don't
+// fit into this many rows, each note gets one.
 func (p *picker) tell(w, rows int) {
 	st := &p.lk.st
 	var notes []span
@@ -219,8 +218,7 @@ func (p *picker) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, true
 }
 
-// startAt has the cursor begin on the image that was opened by a reference, as soon
-// as that is listed.
+// startAt puts the cursor on the image with a reference, as soon as that is listed.
 func (p *picker) startAt(ref string) {
 	p.open = ref
 	if ref != "" {
@@ -242,8 +240,8 @@ func (p *picker) refuse(ref, why string) {
 // lists reports whether the list has the image of a reference.
 func (p *picker) lists(ref string) bool { return p.index(ref) >= 0 }
 
-// index returns the row of what was opened by a reference, -1 if there is none: the
-// reader may have named a file in another way than the list does.
+// index returns the row of the image with a reference, or -1: the user may have named a file in
+// another way than the list does.
 func (p *picker) index(ref string) int {
 	at := slices.IndexFunc(p.images, func(c *Candidate) bool { return c.Ref == ref })
 	if at < 0 {
@@ -253,7 +251,7 @@ func (p *picker) index(ref string) int {
 	return at
 }
 
-// mark marks the image under the cursor, and no other one; or none, if it is marked.
+// mark marks only the image under the cursor, or, if that is already marked, none.
 func (p *picker) mark() {
 	c, ok := p.current()
 	switch {
@@ -312,7 +310,7 @@ func (p *picker) askSearch() {
 	p.h.ask(q)
 }
 
-// clickHead orders the list by the column whose name is at column x.
+// clickHead orders the list by the column whose title is at column x.
 func (p *picker) clickHead(x int) {
 	c := p.columns()
 	at := 1 + c.name
@@ -328,7 +326,7 @@ func (p *picker) clickHead(x int) {
 		by, ok = byAge, true
 	}
 	if ok {
-		if by == p.order { // once more: the other way round
+		if by == p.order { // a second click reverses the order
 			by ^= imagesReversed
 		}
 		p.orderBy(by)

@@ -6,22 +6,22 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// Columns of the picker. What stands in them is cut to fit.
+// Widths in the picker, in columns. Texts are cut to fit.
 const (
-	fromWidth     = 14 // more where there is room
+	fromWidth     = 14 // more if there is room
 	layersWidth   = 6
 	ageWidth      = 9
 	platformWidth = 14
-	leastName     = 20 // columns that a name has left before another column goes
+	leastName     = 20 // minimum of a name before another column is left out
 )
 
-// pickerColumns are the columns that there is room for, beside the name.
+// pickerColumns are the columns that fit, besides the name.
 type pickerColumns struct {
 	from, size, age, layers, platform bool
 	name, fromWide                    int
 }
 
-// columns chooses what there is room for: what matters least goes first.
+// columns chooses the columns that fit. The least important ones are left out first.
 func (p *picker) columns() pickerColumns {
 	c := pickerColumns{name: p.wide - 1, fromWide: max(min(p.widestFrom, fromWidth), len("from"))} // without the cursor's mark
 	for _, col := range []struct {
@@ -34,7 +34,7 @@ func (p *picker) columns() pickerColumns {
 		*col.there = true
 		c.name -= col.wide + 2
 	}
-	// What the names leave is for the places.
+	// The places take what the names leave.
 	spare := c.name - max(min(p.widest, c.name), leastName)
 	c.name -= max(spare, 0)
 	if c.from {
@@ -94,8 +94,7 @@ func (p *picker) render(l *line, i int) {
 	}, p.rowStyles(c))
 }
 
-// row draws the columns that there is room for. The styles are those of the
-// name, of figures, and of the rest.
+// row draws the columns that fit. The styles are those of the name, of figures, and of the rest.
 func (p *picker) row(l *line, texts [6]string, st [3]style) {
 	cols := p.columns()
 	part(l, cols.name, func(l *line) { l.put(st[0], cutLeft(texts[0], l.left, p.lk.sg.tail)) })
@@ -123,8 +122,8 @@ func (p *picker) row(l *line, texts [6]string, st [3]style) {
 	l.fill()
 }
 
-// rowStyles are the styles of the row of an image: the one that is open stands out,
-// and one that could not be read.
+// rowStyles returns the styles of an image's row. The open image stands out, and so does one that
+// could not be read.
 func (p *picker) rowStyles(c *Candidate) [3]style {
 	st := &p.lk.st
 	switch {
@@ -136,7 +135,7 @@ func (p *picker) rowStyles(c *Candidate) [3]style {
 	return [3]style{st.strong, st.text, st.dim}
 }
 
-// nothing says why no image is listed.
+// nothing says why the list has no images.
 func (p *picker) nothing() string {
 	switch {
 	case p.found > 0:
