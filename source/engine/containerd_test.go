@@ -62,7 +62,7 @@ func TestContainerdsListIsBounded(t *testing.T) {
 
 // TestContainerdsSilenceIsAnError checks that a stream without data ends by itself.
 func TestContainerdsSilenceIsAnError(t *testing.T) {
-	shorten(t, func(l *limits) { l.silence = 200 * time.Millisecond })
+	shorten(t, func(l *limits) { l.silence = 80 * time.Millisecond })
 	f, c := oneContainerd(t)
 	f.Read = func(_ *contentapi.ReadContentRequest, s contentapi.Content_ReadServer) (bool, error) {
 		_ = s.Send(&contentapi.ReadContentResponse{Data: []byte("x")})
@@ -78,7 +78,7 @@ func TestContainerdsSilenceIsAnError(t *testing.T) {
 // TestContainerdThatDoesNotAnswer checks that peel gives up on a containerd that accepts
 // connections but never answers.
 func TestContainerdThatDoesNotAnswer(t *testing.T) {
-	shorten(t, func(l *limits) { l.ping = 300 * time.Millisecond })
+	shorten(t, func(l *limits) { l.ping = 100 * time.Millisecond })
 	f, _ := oneContainerd(t)
 	path := filepath.Join(filepath.Dir(f.Socket), "silent.sock")
 	listener, err := net.Listen("unix", path)
@@ -88,7 +88,7 @@ func TestContainerdThatDoesNotAnswer(t *testing.T) {
 	t.Cleanup(func() { listener.Close() }) // clients wait for an answer
 	t.Setenv("CONTAINERD_ADDRESS", path)
 	_, err = Containerds(t.Context(), nil)
-	testkit.WantError(t, err, "no answer within 300ms", path)
+	testkit.WantError(t, err, "no answer within 100ms", path)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err = Containerds(ctx, nil); !errors.Is(err, context.Canceled) {

@@ -290,7 +290,7 @@ func TestDamagedContainerdDB(t *testing.T) {
 	})
 	t.Run("any byte changed", func(t *testing.T) {
 		random := rand.New(rand.NewPCG(1, 2))
-		for range 500 {
+		for range testkit.Rounds(500) {
 			b := slices.Clone(whole)
 			for range 1 + random.IntN(3) {
 				b[random.IntN(len(b))] = byte(random.Uint32())

@@ -121,40 +121,40 @@ func TestEngineHostile(t *testing.T) {
 		err    []string
 	}{
 		{
-			name: "no answer", calls: short, err: []string{"docker (unix://", "no answer within 150ms"},
+			name: "no answer", calls: short, err: []string{"docker (unix://", "no answer within 60ms"},
 			answer: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 		},
 		{
-			name: "no answer", calls: all[3:], err: []string{"app:1: saving the image: the engine has sent nothing for 150ms"},
+			name: "no answer", calls: all[3:], err: []string{"app:1: saving the image: the engine has sent nothing for 60ms"},
 			answer: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 		},
 		{
-			name: "a header alone", calls: short, err: []string{"no answer within 150ms"},
+			name: "a header alone", calls: short, err: []string{"no answer within 60ms"},
 			answer: func(w http.ResponseWriter, r *http.Request) {
 				_ = http.NewResponseController(w).Flush()
 				<-r.Context().Done()
 			},
 		},
 		{
-			name: "a header alone", calls: all[3:], err: []string{"the engine has sent nothing for 150ms"},
+			name: "a header alone", calls: all[3:], err: []string{"the engine has sent nothing for 60ms"},
 			answer: func(w http.ResponseWriter, r *http.Request) {
 				_ = http.NewResponseController(w).Flush()
 				<-r.Context().Done()
 			},
 		},
 		{
-			name: "one byte after another", calls: short, err: []string{"no answer within 150ms"},
-			answer: func(w http.ResponseWriter, r *http.Request) { forever(w, r, []byte(" "), 20*time.Millisecond) },
+			name: "one byte after another", calls: short, err: []string{"no answer within 60ms"},
+			answer: func(w http.ResponseWriter, r *http.Request) { forever(w, r, []byte(" "), 10*time.Millisecond) },
 		},
 		{
-			name: "one byte after another", calls: all[3:], err: []string{"the engine has sent only ", " bytes in 150ms"},
-			answer: func(w http.ResponseWriter, r *http.Request) { forever(w, r, []byte("x"), 20*time.Millisecond) },
+			name: "one byte after another", calls: all[3:], err: []string{"the engine has sent only ", " bytes in 60ms"},
+			answer: func(w http.ResponseWriter, r *http.Request) { forever(w, r, []byte("x"), 10*time.Millisecond) },
 		},
 		{
-			name: "an error, one byte after another", calls: short, err: []string{"no answer within 150ms"},
+			name: "an error, one byte after another", calls: short, err: []string{"no answer within 60ms"},
 			answer: func(w http.ResponseWriter, r *http.Request) {
 				w.WriteHeader(http.StatusInternalServerError)
-				forever(w, r, []byte("x"), 20*time.Millisecond)
+				forever(w, r, []byte("x"), 10*time.Millisecond)
 			},
 		},
 		{
@@ -239,8 +239,8 @@ func TestEngineHostile(t *testing.T) {
 			t.Run(tt.name+", "+call, func(t *testing.T) {
 				shorten(t, func(l *limits) {
 					l.answer, l.values, l.zeros = 64<<10, 6000, 1<<20
-					if strings.Contains(strings.Join(tt.err, ""), "150ms") {
-						l.call, l.silence = 150*time.Millisecond, 150*time.Millisecond
+					if strings.Contains(strings.Join(tt.err, ""), "60ms") {
+						l.call, l.silence = 60*time.Millisecond, 60*time.Millisecond
 					}
 				})
 				testkit.NoEngines(t)
@@ -294,8 +294,8 @@ func TestEngineHostileAtOnce(t *testing.T) {
 		tls  string // DOCKER_TLS
 		err  []string
 	}{
-		{name: "no answer", talk: silent, err: []string{"no answer within 150ms"}},
-		{name: "no handshake", talk: silent, tls: "1", err: []string{"no answer within 150ms"}},
+		{name: "no answer", talk: silent, err: []string{"no answer within 60ms"}},
+		{name: "no handshake", talk: silent, tls: "1", err: []string{"no answer within 60ms"}},
 		{name: "it hangs up", talk: func(net.Conn) {}, err: []string{"docker (tcp://"}},
 		{name: "another protocol", talk: endless("220 mail\r\n", "220 mail\r\n"), err: []string{"malformed HTTP"}},
 		{name: "an endless line", talk: endless("HTTP/1.1 200 OK\r\nX: ", strings.Repeat("x", 1000)), err: []string{"header", "exceeded"}},
@@ -315,8 +315,8 @@ func TestEngineHostileAtOnce(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if strings.Contains(strings.Join(tt.err, ""), "150ms") {
-				shorten(t, func(l *limits) { l.ping = 150 * time.Millisecond })
+			if strings.Contains(strings.Join(tt.err, ""), "60ms") {
+				shorten(t, func(l *limits) { l.ping = 60 * time.Millisecond })
 			}
 			testkit.NoEngines(t)
 			t.Setenv("DOCKER_HOST", rawServer(t, tt.talk))
@@ -501,7 +501,7 @@ func TestEngineCancelledEverywhere(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			var at time.Time
-			time.AfterFunc(100*time.Millisecond, func() {
+			time.AfterFunc(30*time.Millisecond, func() {
 				at = time.Now()
 				cancel()
 			})
