@@ -237,10 +237,10 @@ func TestFilesAreListed(t *testing.T) {
 		{name: "plain archives", files: map[string]string{"a.tar": whole, "b.tar": save("docker-20")}, want: []string{
 			"a.tar name=app:1 layers=1 linux/amd64", "b.tar name=app:1 layers=1 linux/amd64",
 		}},
-		{name: "packed ones are told by name", files: map[string]string{"a.tar.gz": string(gzipBytes([]byte(whole))), "b.tgz": string(gzipBytes([]byte(save("docker-20"))))}, want: []string{
+		{name: "packed ones are told by name", files: map[string]string{"a.tar.gz": string(testkit.Gzip([]byte(whole))), "b.tgz": string(testkit.Gzip([]byte(save("docker-20"))))}, want: []string{
 			"a.tar.gz name=", "b.tgz name=",
 		}},
-		{name: "other archives", files: map[string]string{"a.tar": plainTar, "a.tar.gz": string(gzipBytes([]byte(plainTar))), "b.tar": "text", "c.tar": "", "d.tar.gz": "\x1f\x8b", "e.tar": strings.Repeat("\x00", 1024)}},
+		{name: "other archives", files: map[string]string{"a.tar": plainTar, "a.tar.gz": string(testkit.Gzip([]byte(plainTar))), "b.tar": "text", "c.tar": "", "d.tar.gz": "\x1f\x8b", "e.tar": strings.Repeat("\x00", 1024)}},
 		{name: "cut off", files: map[string]string{"a.tar": whole[:len(whole)/2]}, want: []string{"a.tar name="}},
 		{name: "names that mean something else", files: map[string]string{"-.tar": whole, "oci:x.tar": whole}, want: []string{
 			"./-.tar name=app:1 layers=1 linux/amd64", "./oci:x.tar name=app:1 layers=1 linux/amd64",

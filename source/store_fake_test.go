@@ -3,7 +3,6 @@ package source
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -14,14 +13,6 @@ import (
 
 	"github.com/peelhq/peel/internal/testkit"
 )
-
-func gzipBytes(b []byte) []byte {
-	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
-	w.Write(b)
-	w.Close()
-	return out.Bytes()
-}
 
 // fakeStore is an image in an engine's store in a temporary folder, and the same image as the
 // engine's API returns it.
@@ -93,7 +84,7 @@ func dockerStore(t *testing.T) *fakeStore {
 		files[folder+"diff"] = s.diffIDs[i]
 		files[folder+"cache-id"] = fmt.Sprintf("cache%d", i)
 		files[folder+"size"] = "0"
-		files[folder+"tar-split.json.gz"] = string(gzipBytes(testkit.SplitOf(t, layer)))
+		files[folder+"tar-split.json.gz"] = string(testkit.Gzip(testkit.SplitOf(t, layer)))
 		if i > 0 {
 			files[folder+"parent"] = chain[i-1]
 		}
@@ -122,7 +113,7 @@ func podmanStore(t *testing.T) *fakeStore {
 			l.Parent = layers[i-1].ID
 		}
 		layers = append(layers, l)
-		files["overlay-layers/"+l.ID+".tar-split.gz"] = string(gzipBytes(testkit.SplitOf(t, layer)))
+		files["overlay-layers/"+l.ID+".tar-split.gz"] = string(testkit.Gzip(testkit.SplitOf(t, layer)))
 		unpackStored(t, filepath.Join(s.dir, "overlay", l.ID, "diff"), testkit.StoredLayers()[i])
 	}
 	list, _ := json.Marshal(layers)

@@ -39,7 +39,7 @@ func splitLines(n int, line func(i int) string) []byte {
 	for i := range n {
 		fmt.Fprintf(&b, line(i)+"\n", i)
 	}
-	return gzipBytes(b.Bytes())
+	return testkit.Gzip(b.Bytes())
 }
 
 // TestStoreHostile makes stores with files that no engine writes. Each must be refused quickly,

@@ -178,7 +178,7 @@ func TestStoreSurprise(t *testing.T) {
 			if !bytes.Contains(text, []byte(old)) {
 				t.Fatalf("no %s in the tar-split", old)
 			}
-			return gzipBytes(bytes.Replace(text, []byte(old), []byte(with), 1))
+			return testkit.Gzip(bytes.Replace(text, []byte(old), []byte(with), 1))
 		}
 	}
 	tests := []struct {
@@ -212,8 +212,8 @@ func TestStoreSurprise(t *testing.T) {
 		{"tar-split cut by a byte", change(split, func(b []byte) []byte { return b[:len(b)-1] })},
 		{"tar-split with a changed byte", change(split, func(b []byte) []byte { b = bytes.Clone(b); b[len(b)/2] ^= 1; return b })},
 		{"tar-split not gzip", change(split, to("{}\n"))},
-		{"tar-split not JSON", change(split, func([]byte) []byte { return gzipBytes([]byte("hello\n")) })},
-		{"tar-split with other JSON", change(split, func([]byte) []byte { return gzipBytes([]byte("[1]\n")) })},
+		{"tar-split not JSON", change(split, func([]byte) []byte { return testkit.Gzip([]byte("hello\n")) })},
+		{"tar-split with other JSON", change(split, func([]byte) []byte { return testkit.Gzip([]byte("[1]\n")) })},
 		{"tar-split with another size", change(split, regzip(`"size":8,`, `"size":7,`))},
 		{"tar-split with another name", change(split, regzip(`"name":"etc/same"`, `"name":"etc/else"`))},
 		{"tar-split with a changed header", change(split, regzip(`"payload":"ZXRj`, `"payload":"ZXRk`))},
@@ -425,7 +425,7 @@ func TestContentStore(t *testing.T) {
 	}
 	var layers []any
 	for _, layer := range tars {
-		layers = append(layers, keep(gzipBytes(layer), "application/vnd.oci.image.layer.v1.tar+gzip"))
+		layers = append(layers, keep(testkit.Gzip(layer), "application/vnd.oci.image.layer.v1.tar+gzip"))
 	}
 	manifest, _ := json.Marshal(map[string]any{
 		"schemaVersion": 2, "config": keep(config, "application/vnd.oci.image.config.v1+json"), "layers": layers,
@@ -464,12 +464,12 @@ func TestContentStore(t *testing.T) {
 		}
 	}
 
-	blob := filepath.Join(content, "blobs", "sha256", digestHex(digestOfBytes(gzipBytes(tars[1]))))
+	blob := filepath.Join(content, "blobs", "sha256", digestHex(digestOfBytes(testkit.Gzip(tars[1]))))
 	for name, damage := range map[string]func(){
 		"blob changed": func() {
-			os.WriteFile(blob, slices.Concat(gzipBytes(tars[1])[:8], []byte("\x01"), gzipBytes(tars[1])[9:]), 0o600)
+			os.WriteFile(blob, slices.Concat(testkit.Gzip(tars[1])[:8], []byte("\x01"), testkit.Gzip(tars[1])[9:]), 0o600)
 		},
-		"blob cut":  func() { os.WriteFile(blob, gzipBytes(tars[1])[:50], 0o600) },
+		"blob cut":  func() { os.WriteFile(blob, testkit.Gzip(tars[1])[:50], 0o600) },
 		"blob gone": func() { os.Remove(blob) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,6 +24,37 @@ func Gzip(b []byte) []byte {
 	return buf.Bytes()
 }
 
+// packed holds compressed layers, because many tests write the same fixtures.
+var packed struct {
+	sync.Mutex
+	layers map[string][]byte
+	size   int
+}
+
+// mostPacked limits the size of what packed holds, in bytes.
+const mostPacked = 32 << 20
+
+// packedOnce returns what pack returned at the first call with the key.
+func packedOnce(key string, pack func() []byte) []byte {
+	packed.Lock()
+	known, ok := packed.layers[key]
+	packed.Unlock()
+	if ok {
+		return bytes.Clone(known)
+	}
+	out := pack()
+	packed.Lock()
+	defer packed.Unlock()
+	if _, ok := packed.layers[key]; !ok && packed.size+len(out) <= mostPacked {
+		if packed.layers == nil {
+			packed.layers = map[string][]byte{}
+		}
+		packed.layers[key] = bytes.Clone(out)
+		packed.size += len(out)
+	}
+	return out
+}
+
 // zstdWriter is shared, because it is even larger.
 var zstdWriter = sync.OnceValue(func() *zstd.Encoder {
 	w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(2), zstd.WithEncoderLevel(zstd.SpeedFastest))

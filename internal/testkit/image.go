@@ -128,23 +128,26 @@ func encode(l *Layer, encoding string) blob {
 	}
 	plain := l.Tar()
 	b := blob{diffID: digest(plain), mediaType: layerType + "+gzip"}
+	pack := func(f func([]byte) []byte) []byte {
+		return packedOnce(b.diffID+" "+encoding, func() []byte { return f(plain) })
+	}
 	switch encoding {
 	case "plain":
 		b.data, b.mediaType = plain, layerType
 	case "gzip":
-		b.data = Gzip(plain)
+		b.data = pack(Gzip)
 	case "gzip-zeros":
-		b.data = append(Gzip(plain), make([]byte, 1000)...)
+		b.data = append(pack(Gzip), make([]byte, 1000)...)
 	case "gzip-garbage":
-		b.data = append(Gzip(plain), "what nobody asked for"...)
+		b.data = append(pack(Gzip), "what nobody asked for"...)
 	case "gzip-members":
-		b.data = gzipMembers(plain)
+		b.data = pack(gzipMembers)
 	case "zstd":
 		b.data, b.mediaType = Zstd(plain), layerType+"+zstd"
 	case "zstd-frames":
 		b.data, b.mediaType = zstdFrames(plain), layerType+"+zstd"
 	case "zstd-chunked":
-		b.data, b.mediaType = zstdChunked(plain), layerType+"+zstd"
+		b.data, b.mediaType = pack(zstdChunked), layerType+"+zstd"
 	case "estargz":
 		var inner []byte
 		b.data, inner = eStargz(l)
