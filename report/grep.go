@@ -82,7 +82,7 @@ func (l Layout) Grep(w io.Writer, m *analyze.Match) error {
 	return err
 }
 
-// lineTexts returns the text of a line before the match, and from there on.
+// lineTexts returns the text of a line before the match, and the rest.
 func lineTexts(m *analyze.Match) (before, text string) {
 	all := strings.TrimSuffix(string(m.Line.Text), "\r") // of a file from Windows
 	from := min(m.Line.From, len(all))

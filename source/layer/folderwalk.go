@@ -270,7 +270,7 @@ func (w *folderWalk) attributes(l *level, name string, f *FolderFile, mounted bo
 		f.Size, f.Stored, f.status = 0, 0, fileStatus{typ: File}
 		w.list.Flaw(f.Name, "something is mounted here: its content is left out")
 		return
-	case f.status.socket && w.list.folder.options.Translate != nil: // Translate decides what becomes of it
+	case f.status.socket && w.list.folder.options.Translate != nil: // Translate decides what happens to it
 	case f.status.socket:
 		w.list.Flaw(f.Name, "a socket: listed as a named pipe, since layers hold no sockets")
 	case f.Type == File && f.status.mode&0o444 != 0o444 && !readable(l.dir, name):

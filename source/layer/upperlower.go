@@ -55,7 +55,7 @@ func (r *folderRoot) names(path []byte) (map[string]bool, error) {
 	return out, err
 }
 
-// A lowerFile is a file of one folder, as the union of the stack from there on shows it.
+// A lowerFile is a file of one folder, as the union of that folder and those below it shows it.
 type lowerFile struct {
 	FolderFile
 	layer int
