@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,6 +38,40 @@ const (
 	answerTime = 2 * time.Minute // until the answer starts
 	putRetries = 5               // in addition to the client's own
 )
+
+// maxAnswer is the largest answer that isn't the content of an object. A listing of 1,000 of the
+// longest names takes about 4 MiB.
+const maxAnswer = 16 << 20
+
+// A bounded transport refuses longer answers: the client reads them into memory.
+type bounded struct{ http.RoundTripper }
+
+func (t bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	a, err := t.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return a, err
+	}
+	content := r.URL.RawQuery == "" && (a.StatusCode == http.StatusOK || a.StatusCode == http.StatusPartialContent)
+	if !content {
+		a.Body = &boundedBody{a.Body, maxAnswer}
+	}
+	return a, nil
+}
+
+// A boundedBody is the body of an answer, with an error after the bytes left.
+type boundedBody struct {
+	io.ReadCloser
+	left int
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errors.New("the store's answer is longer than 16 MiB")
+	}
+	n, err := b.ReadCloser.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
 
 // openBucket opens BUCKET[/PREFIX].
 func openBucket(ctx context.Context, place string) (*bucket, error) {
@@ -66,7 +101,7 @@ func openBucket(ctx context.Context, place string) (*bucket, error) {
 		b.prefix = prefix + "/"
 	}
 	b.client, err = minio.New(at.Host, &minio.Options{
-		Creds: creds, Secure: at.Scheme == "https", Transport: transport,
+		Creds: creds, Secure: at.Scheme == "https", Transport: bounded{transport},
 		Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
 	})
 	if err != nil {
@@ -130,14 +165,35 @@ func (o *bucketObject) get(off, size int64) (io.ReadCloser, error) {
 			return nil, err
 		}
 	}
-	body, info, _, err := minio.Core{Client: o.b.client}.GetObject(o.ctx, o.b.name, o.b.prefix+o.name, opts)
+	body, info, header, err := minio.Core{Client: o.b.client}.GetObject(o.ctx, o.b.name, o.b.prefix+o.name, opts)
 	if err != nil {
 		return nil, err
 	}
-	if o.etag == "" && !info.LastModified.Equal(o.at) {
-		return nil, errors.Join(errors.New("it was replaced while it was read"), body.Close())
+	if err := o.check(info, header.Get("Content-Range"), off, off+size-1); err != nil {
+		return nil, errors.Join(err, body.Close())
 	}
 	return body, nil
+}
+
+// check compares an answer with the request for the bytes first to last. Some stores ignore the
+// condition that the ETag is the same, and some ignore ranges.
+func (o *bucketObject) check(info minio.ObjectInfo, answered string, first, last int64) error {
+	if o.etag == "" && !info.LastModified.Equal(o.at) || o.etag != "" && info.ETag != "" && info.ETag != o.etag {
+		return errors.New("it was replaced while it was read")
+	}
+	if answered == "" && first == 0 {
+		return nil // all of it: its start was requested
+	}
+	total, ok := strings.CutPrefix(answered, fmt.Sprintf("bytes %d-%d/", first, last))
+	switch {
+	case answered == "":
+		return errors.New("the store does not return parts of an object: it ignores the header Range; copy the file to this machine, and open the copy")
+	case !ok:
+		return fmt.Errorf("the store answers with another part (%q) than the bytes %d-%d", answered, first, last)
+	case total != "*" && total != strconv.FormatInt(o.size, 10):
+		return fmt.Errorf("the store says that its size is %q bytes now, not %d", total, o.size)
+	}
+	return nil
 }
 
 func (o *bucketObject) Size() int64  { return o.size }

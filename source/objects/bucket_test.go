@@ -2,8 +2,10 @@ package objects
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -89,5 +91,95 @@ func TestBucketAgain(t *testing.T) {
 	f.Set("p/x", []byte(strings.Repeat("another", 40_000)))
 	if _, err := o.ReadAt(b, 11); err == nil {
 		t.Error("read bytes of two versions")
+	}
+}
+
+// TestBucketAnswersAsAsked checks that bytes of another version or another part are never taken
+// for those that were requested, even from a store that ignores If-Match or Range.
+func TestBucketAnswersAsAsked(t *testing.T) {
+	f := testkit.NewS3(t)
+	text := strings.Repeat("0123456789", 100)
+	f.Set("p/x", []byte(text))
+	s, err := Open(t.Context(), "s3://fleet/p", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := s.Open(t.Context(), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	etag := o.(*bucketObject).etag
+	for _, c := range []struct {
+		name, etag, part string // of the answer
+		off              int64
+		says             string // "" if the answer is right
+	}{
+		{"right", etag, "bytes 20-24/1000", 20, ""},
+		{"unknown size", etag, "bytes 20-24/*", 20, ""},
+		{"without an ETag", "", "bytes 20-24/1000", 20, ""},
+		{"all of it, from the start", etag, "", 0, ""},
+		{"all of it", etag, "", 20, "does not return parts"},
+		{"another version", "another", "bytes 20-24/1000", 20, "replaced"},
+		{"another start", etag, "bytes 0-4/1000", 20, "another part"},
+		{"another end", etag, "bytes 20-25/1000", 20, "another part"},
+		{"another size", etag, "bytes 20-24/1001", 20, `"1001" bytes now, not 1000`},
+		{"no numbers", etag, "bytes", 20, "another part"},
+	} {
+		f.SetFault(func(w http.ResponseWriter, _ *http.Request) bool {
+			h, status, body := w.Header(), http.StatusPartialContent, "01234"
+			h.Set("Last-Modified", "Fri, 27 Nov 2026 00:00:00 GMT")
+			if c.etag != "" {
+				h.Set("ETag", strconv.Quote(c.etag))
+			}
+			if c.part == "" {
+				status, body = http.StatusOK, text
+			} else {
+				h.Set("Content-Range", c.part)
+			}
+			h.Set("Content-Length", strconv.Itoa(len(body)))
+			w.WriteHeader(status)
+			_, _ = fmt.Fprint(w, body)
+			return true
+		})
+		b := make([]byte, 5)
+		_, err := o.ReadAt(b, c.off)
+		if c.says == "" && (err != nil || string(b) != "01234") || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%s: %q, %v", c.name, b, err)
+		}
+	}
+}
+
+// TestBucketAnswersAreBounded checks that an endless listing or error takes no memory without
+// end.
+func TestBucketAnswersAreBounded(t *testing.T) {
+	f := testkit.NewS3(t)
+	s, err := Open(t.Context(), "s3://fleet/p", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, start, more string
+		status            int
+	}{
+		{"listing", "<ListBucketResult>", "<Contents><Key>p/x</Key></Contents>", http.StatusOK},
+		{"one name", "<ListBucketResult><Contents><Key>", "xxxxxxxxxxxxxxxx", http.StatusOK},
+		{"error", "<Error><Message>", "xxxxxxxxxxxxxxxx", http.StatusForbidden},
+	} {
+		sent := 0
+		f.SetFault(func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(c.status)
+			_, _ = io.WriteString(w, c.start)
+			for page := strings.Repeat(c.more, 1000); sent < 8*maxAnswer; sent += len(page) {
+				if _, err := io.WriteString(w, page); err != nil {
+					break
+				}
+			}
+			return true
+		})
+		if err := s.List(t.Context(), "", func(string, int64) error { return nil }); err == nil || sent >= 8*maxAnswer {
+			t.Errorf("%s: %d bytes, %v", c.name, sent, err)
+		} else if c.status == http.StatusOK && !strings.Contains(err.Error(), "16 MiB") {
+			t.Errorf("%s: %v", c.name, err)
+		}
 	}
 }
