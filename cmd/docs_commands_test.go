@@ -237,7 +237,7 @@ func parsesOne(words []string) error {
 	args := slices.DeleteFunc(withValues(c, words), func(word string) bool { return word == "..." })
 	var after []string // the arguments that follow the flags
 	for _, c := range append(allCommands(root), root) {
-		c.RunE = func(c *cobra.Command, args []string) error { return ran(c, args) }
+		c.RunE = ran
 		fits := c.Args
 		c.Args = func(c *cobra.Command, args []string) error {
 			if after = args; len(args) == 0 || open || fits == nil {
