@@ -279,3 +279,52 @@ file srv/.wh.id_rsa 0
 		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.err)
 	}
 }
+
+// TestFixSmall checks that the text promises with --choose all only the small fixes that it makes.
+func TestFixSmall(t *testing.T) {
+	inFolder(t, "docker-25", `
+-- image app:1 linux/amd64 --
+step "/bin/sh -c #(nop) ADD file:4bf7a in / "
+step "RUN /bin/sh -c make a # buildkit"
+step "RUN /bin/sh -c rm /a # buildkit"
+step "WORKDIR /srv"
+step "RUN /bin/sh -c make b # with a comment # buildkit"
+step "RUN /bin/sh -c rm /b # buildkit"
+-- layer --
+file usr/sh 5000000 mode=0755
+-- layer --
+file a 2000
+-- layer --
+file .wh.a 0
+-- layer --
+dir srv/
+-- layer --
+file b 3000
+-- layer --
+file .wh.b 0
+`)
+	write(t, "Dockerfile", []byte("FROM debian\nRUN make a\nRUN rm /a\nWORKDIR /srv\nRUN make b # with a comment\nRUN rm /b\n"))
+	const can, cannot = "--choose all makes", "peel can't make"
+	for _, c := range []struct {
+		name      string
+		flags     []string
+		says, not []string
+	}{
+		{"as it is", nil, []string{"2.00 kB", can + " it too, and -f json has its ID.", "3.00 kB", cannot + " it by itself, and -f json has the advice."}, nil},
+		{"all", []string{"--choose", "all"}, []string{"A file deleted in a later step", "3.00 kB", cannot + " it by"}, []string{can}},
+		{"without a Dockerfile", []string{"--dockerfile", "none"}, []string{"5.00 kB", "2 small fixes, each of which saves little", cannot + " them by itself, and -f json has the advice for each."}, []string{can}},
+	} {
+		out := must(t, append([]string{"fix", "app.tar", "--base", "1"}, c.flags...)...)
+		text := strings.Join(strings.Fields(out), " ")
+		for _, s := range c.says {
+			if !strings.Contains(text, s) {
+				t.Errorf("%s: no %q in\n%s", c.name, s, out)
+			}
+		}
+		for _, s := range c.not {
+			if strings.Contains(text, s) {
+				t.Errorf("%s: %q in\n%s", c.name, s, out)
+			}
+		}
+	}
+}

@@ -139,20 +139,34 @@ func (p *page) fixes(r *Remedy) {
 	}
 	p.heading("What to change, the largest first (* is in the figures above)")
 	p.line("    saves    in all")
-	var small int
-	var bytes int64
+	var small [2]int // without and with edits
+	var bytes [2]int64
 	for i := range fixes {
 		f := &fixes[i]
 		if f.Small && !f.Chosen {
-			small++
-			bytes += f.Saves
+			kind := 0
+			if len(f.Edits) > 0 && f.Why == "" {
+				kind = 1
+			}
+			small[kind]++
+			bytes[kind] += f.Saves
 			continue
 		}
 		p.fix(f, r.File != nil)
 	}
-	if small > 0 {
-		p.paragraph(padLeft(human.Size(bytes), 9)+strings.Repeat(" ", 13), human.Count(small, "small fix, which", "small fixes, each of which")+" saves little: --choose all makes "+pick(small == 1, "it", "them")+" too, and -f json has "+pick(small == 1, "its ID", "their IDs")+".")
+	p.small(small[1], bytes[1], "--choose all makes %s too, and -f json has %s.", "it", "its ID", "them", "their IDs")
+	p.small(small[0], bytes[0], "peel can't make %s by itself, and -f json has %s.", "it", "the advice", "them", "the advice for each")
+}
+
+// small sums up n small fixes. The format gets one and its for one fix, and many and theirs for
+// several.
+func (p *page) small(n int, bytes int64, format, one, its, many, theirs string) {
+	if n == 0 {
+		return
 	}
+	text := human.Count(n, "small fix, which", "small fixes, each of which") + " saves little: "
+	text += fmt.Sprintf(format, pick(n == 1, one, many), pick(n == 1, its, theirs))
+	p.paragraph(padLeft(human.Size(bytes), 9)+strings.Repeat(" ", 13), text)
 }
 
 func pick(first bool, one, other string) string {
