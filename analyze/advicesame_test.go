@@ -30,7 +30,7 @@ file var/lib/dpkg/info/cuda.list "/usr/lib/cuda/a.so\n/usr/lib/cuda/b.so\n"
 		{"of one size", base + "-- layer --\nfile srv/a 2000000 seed=x\n", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			for _, form := range []string{"docker-20", "oci-tar.gz"} {
+			for _, form := range testkit.Sample([]string{"docker-20", "oci-tar.gz"}) {
 				a := analysisOf(t, form, tt.image)
 				found, err := analyze.Advise(t.Context(), a, analyze.AdviceOptions{})
 				if err != nil {

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // GitHub's limits on SARIF files. Source: docs.github.com, "SARIF support for code scanning",
@@ -185,6 +186,7 @@ func TestSARIFIngestion(t *testing.T) {
 		t.Run(fmt.Sprint("hostile ", i), func(t *testing.T) { ingested(t, written(t, CheckSARIF, hostileVerdict(t, text))) })
 	}
 	t.Run("too many", func(t *testing.T) {
+		testkit.Long(t, "it reads 30,000 findings")
 		v := verdicts(t)["failed"]
 		for n := range 30_000 {
 			v.Outcome.Findings = append(v.Outcome.Findings, analyze.Finding{ID: fmt.Sprint("waste/", n), Rule: "waste", Layer: 1, Title: "x", Message: strings.Repeat("y", 900)})

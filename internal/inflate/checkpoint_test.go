@@ -190,6 +190,9 @@ func TestWindow(t *testing.T) {
 		{"nearly all of it", bytes.Repeat(noise[:inflate.WindowSize-1000], 1000), 6, inflate.WindowSize - 3000, inflate.WindowSize},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if len(c.text) > 10<<20 {
+				testkit.Long(t, "it unpacks 32 MB again and again")
+			}
 			points := resumeEverywhere(t, pack(t, c.text, c.level), inflate.Spacing{In: 1 << 40, Out: 2*inflate.WindowSize + 1})
 			if len(points) < 2 {
 				t.Fatalf("%d checkpoints", len(points))

@@ -174,7 +174,11 @@ func TestFolderMoving(t *testing.T) {
 		}
 	})
 	f := openFolder(t, root, FolderOptions{})
-	for range 200 {
+	rounds := 200
+	if testing.Short() {
+		rounds = 50
+	}
+	for range rounds {
 		s, err := f.Scan(ctx, ScanOptions{})
 		must(t, err)
 		for i := range s.Entries.Len() {

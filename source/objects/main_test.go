@@ -1,18 +1,15 @@
 package objects
 
 import (
-	"flag"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 )
 
-// TestMain has the client give up sooner with -short: it waits longer before each retry.
+// TestMain has the client wait less before each retry.
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if testing.Short() {
-		minio.MaxRetry = 3
-	}
+	minio.DefaultRetryUnit, minio.DefaultRetryCap = 5*time.Millisecond, 50*time.Millisecond
 	os.Exit(m.Run())
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/peelhq/peel/internal/fakeregistry"
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // TestBlobFaults checks that for any fault on the way, the whole blob and nothing else is read,
@@ -177,6 +178,9 @@ func TestBlobFaults(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.name == "429 with seconds" {
+				testkit.Long(t, "it waits for a second, as the registry asks")
+			}
 			alone(t)
 			p := push(t, fakeregistry.New(t), size)
 			p.Break(p.onBlob(c.fault(p)))
