@@ -262,7 +262,7 @@ func (p *planner) images(ctx context.Context, ask, name string, to *partLine) (l
 	return lasting, nil
 }
 
-// AllPlatforms, in Choice.Platform, means every platform of an image.
+// AllPlatforms as Choice.Platform means every platform of an image.
 const AllPlatforms = "all"
 
 // image adds one image.
