@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -23,8 +24,8 @@ var built = sync.OnceValues(func() (program string, err error) {
 		return "", err
 	}
 	program = filepath.Join(dir, "peel")
-	compile := exec.Command("go", "build", "-o", program, ".")
-	compile.Env = append(os.Environ(), "CGO_ENABLED=0") // as for a release
+	compile := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, ".") // as for a release
+	compile.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := compile.CombinedOutput(); err != nil {
 		return dir, fmt.Errorf("%w\n%s", err, out)
 	}
@@ -51,6 +52,14 @@ func TestMain(m *testing.M) {
 	}
 	if err := os.Setenv("PEEL_OFFLINE", "1"); err != nil { // registries have their own tests
 		panic(err)
+	}
+	flag.Parse()
+	if testing.Short() { // the program asks the machine's engines for base images
+		for name, value := range map[string]string{"DOCKER_HOST": "unix:///no/such.sock", "CONTAINER_HOST": "unix:///no/such.sock", "CONTAINERD_ADDRESS": "/no/such.sock"} {
+			if err := os.Setenv(name, value); err != nil {
+				panic(err)
+			}
+		}
 	}
 	code := m.Run()
 	unused()
