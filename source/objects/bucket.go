@@ -187,7 +187,7 @@ func (o *bucketObject) check(info minio.ObjectInfo, answered string, first, last
 	total, ok := strings.CutPrefix(answered, fmt.Sprintf("bytes %d-%d/", first, last))
 	switch {
 	case answered == "":
-		return errors.New("the store does not return parts of an object: it ignores the header Range; copy the file to this machine, and open the copy")
+		return errors.New("the store does not return parts of an object: it ignores the header Range")
 	case !ok:
 		return fmt.Errorf("the store answers with another part (%q) than the bytes %d-%d", answered, first, last)
 	case total != "*" && total != strconv.FormatInt(o.size, 10):
