@@ -1,7 +1,6 @@
 package analyze
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -46,8 +45,7 @@ func (p privileges) text() string {
 	return enumerate(words)
 }
 
-// privilegesOf returns the privileges of version i; nothing unless it is a file. If several names
-// have different headers, it returns those of the first and of the last.
+// privilegesOf returns the privileges of version i; nothing unless it is a file.
 func (t *Tree) privilegesOf(i int32) privileges {
 	v := &t.versions[i]
 	if v.kind != source.File || v.entry == none || v.inode == none {
@@ -55,8 +53,7 @@ func (t *Tree) privilegesOf(i int32) privileges {
 	}
 	layer, entry := t.carrier(i)
 	e := t.layers[layer].Entries.Attributes(int(entry))
-	last := t.lastHeader(i)
-	return privileges{(e.Mode | last.Mode) & (setUserBit | setGroupBit), cmp.Or(last.Xattrs[capabilityXattr], e.Xattrs[capabilityXattr])}
+	return privileges{e.Mode & (setUserBit | setGroupBit), e.Xattrs[capabilityXattr]}
 }
 
 // setuid forbids files in own layers that give additional rights to the user who runs them. A

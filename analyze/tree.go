@@ -104,7 +104,6 @@ const own = -2
 // An inode is content, or anything else that hard links can share, that is not own.
 type inode struct {
 	entry   int32 // the entry that stores it
-	stamp   int32 // the entry of that layer with its mode, owner and time: the last of its names there
 	carrier int32 // the version of that entry; none for AUFS's bookkeeping and other entries that are never visible
 	layer   uint16
 	by      uint16 // the layer that hid its last name; notHidden while one is visible
@@ -303,34 +302,6 @@ func ofLayer(vs []version, k int) int32 {
 		return int32(i)
 	}
 	return none
-}
-
-// stamped returns the layer and the entry with the mode, owner and time of version i, which must
-// have an entry. Engines apply the header of each hard link to the file, so the last one counts.
-func (t *Tree) stamped(i int32) (layer uint16, entry int32) {
-	v := &t.versions[i]
-	if v.inode < 0 || v.kind == source.Symlink {
-		return v.layer, v.entry
-	}
-	id := &t.inodes[v.inode]
-	return id.layer, id.stamp
-}
-
-// header is the entry of i's own layer with its mode, owner and time.
-func (t *Tree) header(i int32) int32 {
-	if layer, entry := t.stamped(i); layer == t.versions[i].layer {
-		return entry
-	}
-	return t.versions[i].entry
-}
-
-// stamp gives e, the entry of version i, the mode, owner and time that engines give it.
-func (t *Tree) stamp(i int32, e *source.Entry) {
-	x := &t.versions[i]
-	if at := t.header(i); at != x.entry {
-		from := t.layers[x.layer].Entries.Attributes(int(at))
-		e.Mode, e.UID, e.GID, e.Time = from.Mode, from.UID, from.GID, from.Time
-	}
 }
 
 // carrier returns the layer and the entry that store the content of version i, which must have an
