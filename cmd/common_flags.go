@@ -58,7 +58,7 @@ func (a *app) given(command string) []string {
 	var words []string
 	c, _, err := a.top.Find([]string{command})
 	a.top.PersistentFlags().VisitAll(func(f *pflag.Flag) {
-		if !f.Changed || err == nil && refuses(c, f.Name) {
+		if !f.Changed || len(f.Annotations[byEnvironment]) > 0 || err == nil && refuses(c, f.Name) {
 			return
 		}
 		values := []string{f.Value.String()}

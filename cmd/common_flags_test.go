@@ -44,6 +44,10 @@ func TestCommonFlags(t *testing.T) {
 func TestGiven(t *testing.T) {
 	a := &app{}
 	root := a.root()
+	t.Setenv("PEEL_OFFLINE", "1") // the copied command has it as well
+	if err := fromEnvironment(root); err != nil {
+		t.Fatal(err)
+	}
 	if err := root.ParseFlags(strings.Fields("--base=1 --verify --insecure-registry a --insecure-registry b -v")); err != nil {
 		t.Fatal(err)
 	}
