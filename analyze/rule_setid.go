@@ -45,7 +45,8 @@ func (p privileges) text() string {
 	return enumerate(words)
 }
 
-// privilegesOf returns the privileges of version i; nothing unless it is a file.
+// privilegesOf returns the privileges of version i; nothing unless it is a file. Engines apply the
+// mode in a hard link's header to the file, so that of each name counts.
 func (t *Tree) privilegesOf(i int32) privileges {
 	v := &t.versions[i]
 	if v.kind != source.File || v.entry == none || v.inode == none {
@@ -53,7 +54,8 @@ func (t *Tree) privilegesOf(i int32) privileges {
 	}
 	layer, entry := t.carrier(i)
 	e := t.layers[layer].Entries.Attributes(int(entry))
-	return privileges{e.Mode & (setUserBit | setGroupBit), e.Xattrs[capabilityXattr]}
+	mode := e.Mode | t.layers[v.layer].Entries.Attributes(int(v.entry)).Mode
+	return privileges{mode & (setUserBit | setGroupBit), e.Xattrs[capabilityXattr]}
 }
 
 // setuid forbids files in own layers that give additional rights to the user who runs them. A
