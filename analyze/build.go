@@ -69,9 +69,10 @@ func (b *builder) room(ctx context.Context, in *arrivals, entries int) error {
 		}
 	}
 	all, most := in.expected()
-	versions := max(all+all/8, len(b.t.versions)+entries) + spareRoom
+	least := func(n int) int { return n + max(entries, n/4) } // else many small layers would each copy everything
+	versions := max(all+all/8, least(len(b.t.versions))) + spareRoom
 	b.t.versions, b.prev = grow.To(b.t.versions, versions), grow.To(b.prev, versions)
-	b.t.nodes = grow.To(b.t.nodes, max(all, len(b.t.nodes)+entries)+spareRoom)
+	b.t.nodes = grow.To(b.t.nodes, max(all, least(len(b.t.nodes)))+spareRoom)
 	b.table.room(b.t, max(most+most/4, all-all/5)) // one layer has most paths
 	return nil
 }
