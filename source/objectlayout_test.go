@@ -105,7 +105,7 @@ func TestLayoutInBucketByRanges(t *testing.T) {
 	}
 }
 
-// TestLayoutInBucketDamaged checks what is said of a layout that is incomplete, changes while it
+// TestLayoutInBucketDamaged checks the errors for a layout that is incomplete, changes while it
 // is read, or lies.
 func TestLayoutInBucketDamaged(t *testing.T) {
 	blob := func(members []testkit.Member, largest int) string {
