@@ -111,7 +111,8 @@ func (t *Tree) sameAttributes(upper, lower int32) bool {
 
 // compare computes the checksums that the pending comparisons need, several
 // layers at once, and settles the comparisons. While that reads files, it calls
-// the given readers of the tree, which is still unsettled.
+// the given readers of the tree, which is still unsettled. If it reads none, it
+// doesn't call them.
 func (t *Tree) compare(ctx context.Context, pending []comparison, beside ...func(context.Context) error) error {
 	wanted := map[uint16][]int{}
 	for _, c := range pending {
@@ -122,6 +123,9 @@ func (t *Tree) compare(ctx context.Context, pending []comparison, beside ...func
 			layer, entry := t.carrier(v)
 			wanted[layer] = append(wanted[layer], int(entry))
 		}
+	}
+	if len(wanted) == 0 {
+		beside = nil
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxReaders + len(beside))

@@ -95,11 +95,11 @@ func TestRegistryPartsTogether(t *testing.T) {
 		requests int
 		most     int64
 	}{
-		"neighbours":        {[]int{100, 101, 102, 103}, 1, 4*size + 400_000},
-		"a little apart":    {[]int{50, 53, 56}, 1, 7*size + 400_000},
-		"far apart":         {[]int{1, 130, 190}, 3, 3 * (size + 400_000)},
-		"in another order":  {[]int{181, 20, 21}, 2, 2 * (2*size + 400_000)},
-		"one of them twice": {[]int{160, 160}, 1, size + 400_000},
+		"neighbours":        {[]int{100, 101, 102, 103}, 1, 4*size + 500_000},
+		"a little apart":    {[]int{50, 53, 56}, 1, 7*size + 500_000},
+		"far apart":         {[]int{1, 130, 190}, 3, 3 * (size + 500_000)},
+		"in another order":  {[]int{181, 20, 21}, 2, 2 * (2*size + 500_000)},
+		"one of them twice": {[]int{160, 160}, 1, size + 500_000},
 	} {
 		reg.Forget()
 		n := 0
