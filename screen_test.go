@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -53,7 +52,7 @@ func TestMain(m *testing.M) {
 	if err := os.Setenv("PEEL_OFFLINE", "1"); err != nil { // registries have their own tests
 		panic(err)
 	}
-	flag.Parse()
+	testkit.Hurry()
 	if testing.Short() { // the program asks the machine's engines for base images
 		for name, value := range map[string]string{"DOCKER_HOST": "unix:///no/such.sock", "CONTAINER_HOST": "unix:///no/such.sock", "CONTAINERD_ADDRESS": "/no/such.sock"} {
 			if err := os.Setenv(name, value); err != nil {

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asPeel) != "" {
 		os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
-	flag.Parse()
+	testkit.Hurry()
 	if testing.Short() { // in a process of many runs, both cost more than all the rest
 		tuneOnce, unmapSoon = func() {}, func() {}
 	}

@@ -2,8 +2,6 @@ package testkit
 
 import (
 	"flag"
-	"os"
-	"runtime/debug"
 	"testing"
 )
 
@@ -14,16 +12,13 @@ import (
 // bytes, which takes tries in the square of the length and doesn't count as executions. With
 // inputs of a few kilobytes it would do nothing else.
 //
-// With -short, it collects garbage less often, unless GOGC is set: short tests hold little.
+// With -short, it calls Hurry.
 func Run(m *testing.M) (code int) {
 	if f := flag.Lookup("test.fuzzminimizetime"); f != nil {
 		if err := f.Value.Set("10x"); err != nil {
 			panic(err)
 		}
 	}
-	flag.Parse()
-	if testing.Short() && os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
+	Hurry()
 	return m.Run()
 }
