@@ -106,7 +106,7 @@ func (t *Tree) sameAttributes(upper, lower int32) bool {
 	if u.entry == none || l.entry == none {
 		return u.entry == l.entry
 	}
-	return t.layers[u.layer].Entries.SameAttributes(int(u.entry), t.layers[l.layer].Entries, int(l.entry))
+	return t.layers[u.layer].Entries.SameAttributes(int(t.header(upper)), t.layers[l.layer].Entries, int(t.header(lower)))
 }
 
 // compare computes the checksums that the pending comparisons need, several

@@ -21,6 +21,17 @@ func (b *builder) target(e *source.Entries, i int, to NodeID) (id int32, kind so
 	return none, source.File
 }
 
+// stamp notes that the header of entry i, a hard link to inode id, is the file's from now on if
+// this layer stores the file.
+func (b *builder) stamp(e *source.Entries, i int, id int32, kind source.Type) {
+	if id < 0 || kind == source.Symlink {
+		return
+	}
+	if x := &b.t.inodes[id]; int(x.layer) == b.layer && !e.SameStamp(i, int(x.stamp)) {
+		x.stamp = int32(i)
+	}
+}
+
 // relink finds the target of a link that preceded it in this layer.
 func (b *builder) relink(e *source.Entries, at int32) {
 	i := int(b.t.versions[at].entry)
@@ -40,7 +51,7 @@ func (b *builder) relink(e *source.Entries, at int32) {
 func (b *builder) share(v int32) int32 {
 	x := &b.t.versions[v]
 	if x.inode == own {
-		b.t.inodes = append(b.t.inodes, inode{entry: x.entry, carrier: v, layer: x.layer, by: notHidden})
+		b.t.inodes = append(b.t.inodes, inode{entry: x.entry, stamp: x.entry, carrier: v, layer: x.layer, by: notHidden})
 		x.inode = int32(len(b.t.inodes) - 1)
 	}
 	return x.inode

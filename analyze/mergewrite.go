@@ -125,6 +125,8 @@ func (m *Merge) record(n NodeID, i int32) *source.Record {
 		layer, entry = m.t.carrier(i)
 	}
 	e := m.t.layers[layer].Entries.At(int(entry))
+	last := m.t.lastHeader(i)
+	e.Mode, e.UID, e.GID, e.Time = last.Mode, last.UID, last.GID, last.Time
 	r := &source.Record{
 		Name: []byte(m.name(n)), Link: []byte(e.Link), Type: e.Type, Mode: int64(e.Mode), UID: e.UID, GID: e.GID,
 		Size: e.Size, Stored: e.Stored, Sec: e.Time.Unix(), Nsec: uint32(e.Time.Nanosecond()),

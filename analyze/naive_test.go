@@ -58,6 +58,8 @@ type inode struct {
 	stored       int64
 	missing      bool // of a hard link whose target is missing
 	aside        bool // its entry isn't part of the filesystem
+	layer        int
+	stamp        *testkit.Entry // with its mode, owner and time: the last of its layer's headers
 	names        []*nversion
 	died         int             // the layer that hid its last name, -1 if none did
 	causes       map[string]bool // causes that may explain that
@@ -105,6 +107,7 @@ type application struct {
 	parents map[string]bool      // directories that have an entry below them
 	hosts   map[string]bool      // directories with a marker in them or below
 	links   []*nversion          // hard links whose target hasn't come yet
+	linked  []*inode             // with several names
 }
 
 // cleanName returns the absolute path of a stored name.
@@ -195,8 +198,16 @@ func (a *application) run(layer *testkit.Layer) {
 		if n := a.target(to, v.link); ok && n != nil {
 			v.inode = n
 			n.names = append(n.names, v)
+			a.linked = append(a.linked, n)
 		} else {
 			a.flaw(v.path)
+		}
+	}
+	for _, n := range a.linked {
+		for _, v := range n.names {
+			if v.layer == n.layer && n.kind != '2' {
+				v.mode, v.uid, v.gid, v.time = n.stamp.Mode&0o7777, n.stamp.UID, n.stamp.GID, n.stamp.Time
+			}
 		}
 	}
 }
@@ -294,6 +305,8 @@ func (a *application) entry(e *testkit.Entry, index int) {
 		if v.inode == nil {
 			v.inode = &inode{kind: '0', link: v.link, missing: true, died: -1}
 			a.links = append(a.links, v)
+		} else if v.inode.layer == a.layer {
+			v.inode.stamp = e
 		}
 	case '3':
 		if e.Major == 0 && e.Minor == 0 {
@@ -310,6 +323,9 @@ func (a *application) entry(e *testkit.Entry, index int) {
 	}
 	if v.inode != nil {
 		v.inode.names = append(v.inode.names, v)
+		if e.Type == '1' && !v.inode.missing {
+			a.linked = append(a.linked, v.inode)
+		}
 	}
 	a.put(v)
 	if e.Type == '5' && v.path != "/" && e.Xattrs["trusted.overlay.opaque"] == "y" {
@@ -331,7 +347,7 @@ func (a *application) device(p string) {
 // inodeOf returns a new inode for e.
 func (a *application) inodeOf(e *testkit.Entry) *inode {
 	n := &inode{
-		kind: e.Type, major: e.Major, minor: e.Minor,
+		layer: a.layer, stamp: e, kind: e.Type, major: e.Major, minor: e.Minor,
 		content: e.Content(), stored: e.Stored(), died: -1,
 	}
 	if e.Type == '2' {

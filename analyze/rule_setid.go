@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -45,8 +46,8 @@ func (p privileges) text() string {
 	return enumerate(words)
 }
 
-// privilegesOf returns the privileges of version i; nothing unless it is a file. Engines apply the
-// mode in a hard link's header to the file, so that of each name counts.
+// privilegesOf returns the privileges of version i; nothing unless it is a file. If several names
+// have different headers, it returns those of the first and of the last.
 func (t *Tree) privilegesOf(i int32) privileges {
 	v := &t.versions[i]
 	if v.kind != source.File || v.entry == none || v.inode == none {
@@ -54,8 +55,8 @@ func (t *Tree) privilegesOf(i int32) privileges {
 	}
 	layer, entry := t.carrier(i)
 	e := t.layers[layer].Entries.Attributes(int(entry))
-	mode := e.Mode | t.layers[v.layer].Entries.Attributes(int(v.entry)).Mode
-	return privileges{mode & (setUserBit | setGroupBit), e.Xattrs[capabilityXattr]}
+	last := t.lastHeader(i)
+	return privileges{(e.Mode | last.Mode) & (setUserBit | setGroupBit), cmp.Or(last.Xattrs[capabilityXattr], e.Xattrs[capabilityXattr])}
 }
 
 // setuid forbids files in own layers that give additional rights to the user who runs them. A

@@ -113,8 +113,9 @@ func (c *unionComparison) versions(path string, i, j int32) {
 		c.there[p], c.back[q] = q, p
 	}
 	e, f := c.a.layers[p.Layer].Entries.At(p.Entry), c.b.layers[q.Layer].Entries.At(q.Entry)
+	g, h := c.a.lastHeader(i), c.b.lastHeader(j)
 	switch {
-	case e.Mode != f.Mode || e.UID != f.UID || e.GID != f.GID || !e.Time.Equal(f.Time) || !maps.Equal(fileXattrs(e.Xattrs), fileXattrs(f.Xattrs)):
+	case g.Mode != h.Mode || g.UID != h.UID || g.GID != h.GID || !g.Time.Equal(h.Time) || !maps.Equal(fileXattrs(e.Xattrs), fileXattrs(f.Xattrs)):
 		c.differ(path, "has other attributes")
 	case v.kind == source.Symlink && e.Link != f.Link:
 		c.differ(path, "is a link to something else")
@@ -123,6 +124,12 @@ func (c *unionComparison) versions(path string, i, j int32) {
 	case v.kind == source.File && v.inode != none && (e.Size != f.Size || !c.same(p, q)):
 		c.differ(path, "has other content")
 	}
+}
+
+// lastHeader returns the entry with the mode, owner and time of version i, as stamped does.
+func (t *Tree) lastHeader(i int32) source.Entry {
+	layer, entry := t.stamped(i)
+	return t.layers[layer].Entries.Attributes(int(entry))
 }
 
 // place returns where the content of version i is stored.

@@ -104,6 +104,7 @@ const own = -2
 // An inode is content, or anything else that hard links can share, that is not own.
 type inode struct {
 	entry   int32 // the entry that stores it
+	stamp   int32 // the entry of that layer with its mode, owner and time: the last of its names there
 	carrier int32 // the version of that entry; none for AUFS's bookkeeping and other entries that are never visible
 	layer   uint16
 	by      uint16 // the layer that hid its last name; notHidden while one is visible
@@ -302,6 +303,37 @@ func ofLayer(vs []version, k int) int32 {
 		return int32(i)
 	}
 	return none
+}
+
+// stamped returns the layer and the entry with the mode, owner and time of version i, which must
+// have an entry. Engines apply the header of each hard link to the file, so the last one counts.
+// A symlink has those of the entry that stores it, since its mode means nothing.
+func (t *Tree) stamped(i int32) (layer uint16, entry int32) {
+	v := &t.versions[i]
+	if v.inode < 0 {
+		return v.layer, v.entry
+	}
+	id := &t.inodes[v.inode]
+	return id.layer, id.stamp
+}
+
+// header returns the entry of version i's own layer with its mode, owner and time. A name of a
+// symlink has its own, and so has a link to a file of a lower layer.
+func (t *Tree) header(i int32) int32 {
+	v := &t.versions[i]
+	if layer, entry := t.stamped(i); layer == v.layer && v.kind != source.Symlink {
+		return entry
+	}
+	return v.entry
+}
+
+// stamp gives e, the entry of version i, the mode, owner and time that engines give it.
+func (t *Tree) stamp(i int32, e *source.Entry) {
+	x := &t.versions[i]
+	if at := t.header(i); at != x.entry {
+		from := t.layers[x.layer].Entries.Attributes(int(at))
+		e.Mode, e.UID, e.GID, e.Time = from.Mode, from.UID, from.GID, from.Time
+	}
 }
 
 // carrier returns the layer and the entry that store the content of version i, which must have an

@@ -118,7 +118,7 @@ func (b *builder) stand(m marker) {
 
 // orphan makes an inode for entry i, which has no node.
 func (b *builder) orphan(i int) {
-	b.t.inodes = append(b.t.inodes, inode{entry: int32(i), carrier: none, layer: uint16(b.layer), by: notHidden})
+	b.t.inodes = append(b.t.inodes, inode{entry: int32(i), stamp: int32(i), carrier: none, layer: uint16(b.layer), by: notHidden})
 	id := int32(len(b.t.inodes) - 1)
 	b.t.orphans = append(b.t.orphans, id)
 	b.bookkept[maphash.String(b.seed, b.t.orphanPath(id))] = id
@@ -157,6 +157,7 @@ func (b *builder) entry(e *source.Entries, i int) {
 			return
 		}
 		v.inode, v.kind = b.target(e, i, to)
+		b.stamp(e, i, v.inode, v.kind)
 	case source.Char:
 		if major, minor := e.Device(i); major == 0 && minor == 0 {
 			b.placeDevice(n)

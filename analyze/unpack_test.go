@@ -67,8 +67,8 @@ func unpackedDifferences(a *analyze.Analysis, im *testkit.Image) string {
 // fileLine formats a file of the reference.
 func fileLine(f *testkit.File) string {
 	line := "0755 0:0 -62135596800 map[]" // for a directory that no entry names
-	if e := f.Attributes; e != nil {
-		line = fmt.Sprintf("%04o %d:%d %d %v", e.Mode&0o7777, e.UID, e.GID, e.Time.Unix(), e.Xattrs)
+	if e := f.Header(); e != nil {
+		line = fmt.Sprintf("%04o %d:%d %d %v", e.Mode&0o7777, e.UID, e.GID, e.Time.Unix(), f.Attributes.Xattrs)
 	}
 	switch c := f.Content; {
 	case c == nil:

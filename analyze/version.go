@@ -76,7 +76,9 @@ func (t *Tree) entry(i int32) (source.Entry, bool) {
 	if x.entry == none {
 		return source.Entry{}, false
 	}
-	return t.layers[x.layer].Entries.At(int(x.entry)), true
+	e := t.layers[x.layer].Entries.At(int(x.entry))
+	t.stamp(i, &e)
+	return e, true
 }
 
 // attributes is entry without the names.
@@ -85,7 +87,9 @@ func (t *Tree) attributes(i int32) (source.Entry, bool) {
 	if x.entry == none {
 		return source.Entry{}, false
 	}
-	return t.layers[x.layer].Entries.Attributes(int(x.entry)), true
+	e := t.layers[x.layer].Entries.Attributes(int(x.entry))
+	t.stamp(i, &e)
+	return e, true
 }
 
 // Content returns the layer and the entry that store v's content, through hard links; false

@@ -130,7 +130,9 @@ func finalFiles(im *testkit.Image) map[string]string {
 			first[f.Content] = p
 		}
 		e := im.Layers[f.Content.Layer].Members()[f.Content.Index]
-		out[p] = fmt.Sprintf("%c %s %q %q %d,%d as %s", e.Type, attributes(&e), e.Content(), e.Link, e.Major, e.Minor, first[f.Content])
+		last := *f.Content.Last // engines apply the header of each hard link to the file
+		last.Xattrs = e.Xattrs
+		out[p] = fmt.Sprintf("%c %s %q %q %d,%d as %s", e.Type, attributes(&last), e.Content(), e.Link, e.Major, e.Minor, first[f.Content])
 	}
 	return out
 }

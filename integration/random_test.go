@@ -210,7 +210,7 @@ func referenceLines(im *testkit.Image, overlayfs bool) map[string]string {
 	unions := testkit.Unions(im, overlayfs)
 	unions[len(unions)-1].Each("", func(p string, f *testkit.File) {
 		attributes := ""
-		if e := f.Attributes; e != nil && !f.Implied {
+		if e := f.Header(); e != nil && !f.Implied {
 			attributes = fmt.Sprintf(" %04o %d:%d %d", e.Mode&0o7777, e.UID, e.GID, e.Time.Unix())
 		}
 		if f.Dir() {

@@ -269,12 +269,12 @@ fifo e mode=2710
 char f 1:2
 block g 1:2
 symlink h -> a
-hardlink i -> b
+hardlink i -> b mode=7777
 file j/k 1
 `)
 	for path, want := range map[string]string{
 		"/a": "-rw-r-----", "/b": "-rwsrwsrwt", "/c": "---S--S--T", "/d": "drwxr-xr-t", "/e": "prwx--s---",
-		"/f": "crw-r--r--", "/g": "brw-r--r--", "/h": "lrwxrwxrwx", "/i": "hrw-r--r--", "/j": "d?????????",
+		"/f": "crw-r--r--", "/g": "brw-r--r--", "/h": "lrwxrwxrwx", "/i": "hrwsrwsrwt", "/j": "d?????????",
 	} {
 		n, _ := a.Tree.Lookup(path)
 		v, ok := a.Tree.At(n, 0)

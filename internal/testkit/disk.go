@@ -12,7 +12,7 @@ import (
 
 // A File is the file that a name in a directory refers to.
 type File struct {
-	Attributes *Entry   // the entry that set its attributes; nil for a directory that no entry names
+	Attributes *Entry   // its own entry, see Header; nil for a directory that no entry names
 	Content    *Content // nil for a directory
 	Kids       map[string]*File
 	Implied    bool // the highest layer with the directory doesn't name it
@@ -22,6 +22,7 @@ type File struct {
 	opaque bool
 	fresh  bool // it replaced something else in its layer
 	parent bool // an entry lies below it
+	layer  int  // of the entry
 	index  int  // of the entry
 }
 
@@ -33,10 +34,21 @@ type Content struct {
 	Size         int
 	Stored       int64
 	Missing      bool // of a hard link to nothing
+
+	Last *Entry // the last of its layer's entries that set its mode, owner and time
 }
 
 // Dir reports whether f is a directory.
 func (f *File) Dir() bool { return f.Content == nil && !f.device }
+
+// Header returns the entry that set the file's mode, owner and time: for a file with several names
+// in a layer, that of the last one.
+func (f *File) Header() *Entry {
+	if c := f.Content; c != nil && !c.Missing && c.Type != '2' && c.Layer == f.layer {
+		return c.Last
+	}
+	return f.Attributes
+}
 
 func newDir() *File { return &File{Kids: map[string]*File{}, white: map[string]bool{}} }
 
@@ -96,7 +108,7 @@ func names(name string) (out []string) {
 // unpack applies an entry as an engine does.
 func (u *unpacker) unpack(e *Entry, index int) {
 	path := names(e.Name)
-	made := &Content{Type: e.Type, Layer: u.layer, Index: index, Link: e.Link, Size: len(e.Content()), Stored: e.Stored()}
+	made := &Content{Type: e.Type, Layer: u.layer, Index: index, Link: e.Link, Size: len(e.Content()), Stored: e.Stored(), Last: e}
 	if len(path) == 0 {
 		if e.Type == '5' {
 			u.disk.Attributes = e
@@ -116,7 +128,7 @@ func (u *unpacker) unpack(e *Entry, index int) {
 	dir := u.mkdirs(path[:len(path)-1])
 	name := path[len(path)-1]
 	there := dir.Kids[name]
-	f := &File{Attributes: e, Content: made, index: index}
+	f := &File{Attributes: e, Content: made, layer: u.layer, index: index}
 	switch e.Type {
 	case '5':
 		if there == nil || !there.Dir() {
@@ -165,6 +177,8 @@ func (u *unpacker) hardlink(f *File, e *Entry, index int) {
 	if !find(false) {
 		f.Content = &Content{Type: '0', Missing: true}
 		u.later = append(u.later, func() { find(true) })
+	} else if f.Content != nil && f.Content.Layer == u.layer && f.Content.Type != '2' {
+		f.Content.Last = e
 	}
 }
 

@@ -209,6 +209,18 @@ func (e *Entries) SameAttributes(i int, other *Entries, j int) bool {
 	return aSec == bSec && maps.Equal(aXattrs, bXattrs)
 }
 
+// SameStamp reports whether entries i and j have the same mode, owner and modification time.
+func (e *Entries) SameStamp(i, j int) bool {
+	a, b := e.record(i), e.record(j)
+	if a.bits>>bitsOwner != b.bits>>bitsOwner || e.nsec(i) != e.nsec(j) {
+		return false
+	}
+	if (a.bits|b.bits)&bitRare != 0 {
+		return e.Attributes(i).Time.Equal(e.Attributes(j).Time)
+	}
+	return a.sec == b.sec
+}
+
 // Xattr returns an extended attribute of entry i, "" if it does not exist.
 func (e *Entries) Xattr(i int, name string) string {
 	if e.record(i).bits&bitRare == 0 {
