@@ -94,7 +94,7 @@ func (f *checkFlags) register(c *cobra.Command) {
 	c.Flags().Var(&weightFlag{"warn", &f.weights}, "warn", "rule that only warns (repeatable)")
 	c.Flags().Var(&weightFlag{"error", &f.weights}, "error", "rule that fails the check (repeatable)")
 	for _, name := range []string{"warn", "error"} {
-		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(analyze.RuleNames(), cobra.ShellCompDirectiveNoFileComp)) // can't fail: the flag exists
+		offer(c, name, analyze.RuleNames()...)
 	}
 	c.Flags().StringVar(&f.config, "config", "", `rules file, or "none" (default: `+peelFile+`, else `+diveFile+` in this folder or above, up to the root of the repository)`)
 	c.Flags().StringVar(&f.baseline, "baseline", "", "image, or its report from -f json, to compare growth with")

@@ -68,9 +68,9 @@ peel fix app:1 --squash 2..5 --drop /srv/testdata
 	flags.StringArrayVar(&o.drop, "drop", nil, "leave PATH out of the image's own layers (repeatable)")
 	flags.BoolVar(&o.write, "write", false, "change the Dockerfile in place")
 	flags.VarP(&o.format, "format", "f", `output format (default "text")`)
-	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(fixForms, cobra.ShellCompDirectiveNoFileComp)) // can't fail: the flag exists
-	_ = c.RegisterFlagCompletionFunc("squash", cobra.NoFileCompletions)
-	_ = c.RegisterFlagCompletionFunc("choose", cobra.FixedCompletions([]cobra.Completion{analyze.AllFixes}, cobra.ShellCompDirectiveNoFileComp))
+	offer(c, "format", fixForms...)
+	offer(c, "squash")
+	offer(c, "choose", analyze.AllFixes)
 	return c
 }
 

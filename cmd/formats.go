@@ -41,7 +41,7 @@ func (f *outputFlags) addTo(c *cobra.Command, known ...string) {
 	f.known = known
 	c.Flags().VarP(&outputFlag{f, false}, "format", "f", "output format: "+strings.Join(known, ", ")+`; repeat with an -o after each for several (default "`+known[0]+`")`)
 	c.Flags().VarP(&outputFlag{f, true}, "output", "o", `file for the -f before it; - is standard output (default "-")`)
-	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(known, cobra.ShellCompDirectiveNoFileComp)) // can't fail: the flag exists
+	offer(c, "format", known...)
 }
 
 // outputs returns what to write and where, in the order of the formats: -f and

@@ -89,7 +89,7 @@ func (s *searching) flags(c *cobra.Command) {
 	f.StringVar(&s.filter, "filter", "", "only paths that match a filter (docs/find.md)")
 	f.StringArrayVar(&s.sums, "sum", nil, "find files by the SHA-256 of their content, instead of PATTERN (repeatable)")
 	f.VarP(&s.format, "format", "f", `output format; json prints one object per line (default "text")`)
-	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(grepForms, cobra.ShellCompDirectiveNoFileComp)) // can't fail: the flag exists
+	offer(c, "format", grepForms...)
 }
 
 // arguments reads the arguments, of which the first is the image if there are sums.

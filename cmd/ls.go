@@ -65,7 +65,7 @@ peel ls app.tar /srv -R --json
 	c.Flags().BoolVar(&l.bytes, "bytes", false, "with -l, show sizes in bytes")
 	l.order = choice{what: "order", words: listOrders}
 	c.Flags().Var(&l.order, "sort", `sort order (default "name")`)
-	_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(listOrders, cobra.ShellCompDirectiveNoFileComp)) // can't fail: the flag exists
+	offer(c, "sort", listOrders...)
 	c.Flags().BoolVarP(&l.reverse, "reverse", "r", false, "reverse the order")
 	c.Flags().StringVar(&l.filter, "filter", "", "list only the paths at or below PATH that match a filter (docs/find.md)")
 	c.Flags().BoolVar(&l.json, "json", false, "print one JSON object per line (docs/json.md)")

@@ -96,6 +96,7 @@ func (a *app) execute(ctx context.Context, args []string) (err error) {
 			a.takes(sub)
 		}
 	}
+	registerOffers(root, args)
 	if err := a.styleHelp(ctx, root); err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ peel packages app.tar -f json -o packages.json
 	l.outputs.addTo(c, "text", "json")
 	l.order = choice{what: "order", words: report.PackageOrders}
 	c.Flags().Var(&l.order, "sort", `sort order (default "stored"; with --wasted, "wasted")`)
-	_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(report.PackageOrders, cobra.ShellCompDirectiveNoFileComp)) // can't fail: the flag exists
+	offer(c, "sort", report.PackageOrders...)
 	c.Flags().BoolVarP(&l.reverse, "reverse", "r", false, "reverse the order")
 	c.Flags().Var(&l.layer, "layer", "count only bytes in layer N")
 	c.Flags().BoolVar(&l.wasted, "wasted", false, "list only packages that waste bytes")

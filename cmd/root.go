@@ -57,7 +57,7 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.base, "base", "", "base image: its number of layers, its digest, or its name")
 	a.engine = choice{what: "engine", words: source.Engines()}
 	flags.Var(&a.engine, "engine", "ask only this engine for a bare NAME, and list only its images (default: try each in turn)")
-	_ = root.RegisterFlagCompletionFunc("engine", cobra.FixedCompletions(source.Engines(), cobra.ShellCompDirectiveNoFileComp)) // can't fail: the flag exists
+	offer(root, "engine", source.Engines()...)
 	a.via = choice{what: "way", words: []string{string(source.ViaAPI), string(source.ViaStore)}}
 	flags.Var(&a.via, "via", "how to read an engine's image: store (its files on this machine) or api (default: store if readable)")
 	flags.BoolVar(&a.crossMounts, "cross-mounts", false, "with dir:PATH, include file systems mounted below PATH")

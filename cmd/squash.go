@@ -62,7 +62,7 @@ peel squash registry://ghcr.io/me/app:1 -o registry://ghcr.io/me/app:1-small
 	c.Flags().StringVar(&s.layers, "layers", "", "layers to merge, as I..J (default: those above the base image)")
 	s.compress = choice{what: "compression", words: source.Compressions}
 	c.Flags().Var(&s.compress, "compress", "compress plain layers with gzip or zstd")
-	_ = c.RegisterFlagCompletionFunc("compress", cobra.FixedCompletions(source.Compressions, cobra.ShellCompDirectiveNoFileComp)) // can't fail: the flag exists
+	offer(c, "compress", source.Compressions...)
 	c.Flags().StringVar(&s.tag, "name", "", "NAME:TAG of the new image (default: that of the old one)")
 	c.Flags().BoolVar(&s.force, "force", false, "replace OUTPUT if it exists")
 	return c
