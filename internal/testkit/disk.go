@@ -108,7 +108,7 @@ func names(name string) (out []string) {
 // unpack applies an entry as an engine does.
 func (u *unpacker) unpack(e *Entry, index int) {
 	path := names(e.Name)
-	made := &Content{Type: e.Type, Layer: u.layer, Index: index, Link: e.Link, Size: len(e.Content()), Stored: e.Stored(), Last: e}
+	made := &Content{Type: e.Type, Layer: u.layer, Index: index, Link: e.Link, Size: e.Length(), Stored: e.Stored(), Last: e}
 	if len(path) == 0 {
 		if e.Type == '5' {
 			u.disk.Attributes = e

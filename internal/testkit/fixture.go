@@ -101,10 +101,10 @@ func (e *Entry) Content() []byte {
 	}
 	h := fnv.New64a()
 	h.Write([]byte(e.Seed))
-	r := rand.New(rand.NewPCG(h.Sum64(), 1))
+	r := rand.NewPCG(h.Sum64(), 1)
 	b := make([]byte, e.Size)
 	for i := range b {
-		b[i] = byte(r.Uint32())
+		b[i] = byte(r.Uint64() >> 32) // as rand.Rand.Uint32 does, which takes three times as long
 	}
 	if e.Sparse == "" {
 		return b
@@ -114,6 +114,17 @@ func (e *Entry) Content() []byte {
 		copy(holed[s.Offset:s.Offset+s.Length], b[s.Offset:])
 	}
 	return holed
+}
+
+// Length returns the length of Content.
+func (e *Entry) Length() int {
+	switch {
+	case !e.IsFile():
+		return 0
+	case e.Text != "":
+		return len(e.Text)
+	}
+	return int(e.Size)
 }
 
 // Stored returns how many bytes of content the tar has for e: a sparse file's without its

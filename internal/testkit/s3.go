@@ -22,17 +22,22 @@ type S3 struct {
 	*httptest.Server
 
 	mu      sync.Mutex
-	objects map[string][]byte
+	objects map[string]s3Object
 	changes map[string]int // how often Set stored an object
 	noETags bool
 	fault   func(w http.ResponseWriter, r *http.Request) bool
 	asked   []string
 }
 
+type s3Object struct {
+	content []byte
+	eTag    string
+}
+
 // NewS3 starts a store, and sets the environment so that it is the one to use.
 func NewS3(t *testing.T) *S3 {
 	t.Helper()
-	f := &S3{objects: map[string][]byte{}, changes: map[string]int{}}
+	f := &S3{objects: map[string]s3Object{}, changes: map[string]int{}}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
 	t.Setenv("AWS_ENDPOINT_URL_S3", f.URL)
@@ -53,7 +58,7 @@ func (f *S3) SetFault(fault func(w http.ResponseWriter, r *http.Request) bool) {
 func (f *S3) Set(key string, b []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.objects[key] = b
+	f.objects[key] = s3Object{b, s3ETag(b)}
 	f.changes[key]++
 }
 
@@ -138,8 +143,9 @@ func (f *S3) put(w http.ResponseWriter, r *http.Request, key string) {
 		RefuseS3(w, http.StatusPreconditionFailed, "PreconditionFailed")
 		return
 	}
-	f.objects[key] = b
-	w.Header().Set("ETag", s3ETag(b))
+	o := s3Object{b, s3ETag(b)}
+	f.objects[key] = o
+	w.Header().Set("ETag", o.eTag)
 }
 
 // unchunked removes the chunk framing of a streamed body. Source: Amazon S3 API Reference,
@@ -158,7 +164,7 @@ func unchunked(b []byte) (out []byte) {
 
 func (f *S3) get(w http.ResponseWriter, r *http.Request, key string) {
 	f.mu.Lock()
-	b, ok := f.objects[key]
+	o, ok := f.objects[key]
 	changed, noETags := f.changes[key], f.noETags
 	f.mu.Unlock()
 	if !ok {
@@ -166,13 +172,14 @@ func (f *S3) get(w http.ResponseWriter, r *http.Request, key string) {
 		return
 	}
 	if !noETags {
-		w.Header().Set("ETag", s3ETag(b))
+		w.Header().Set("ETag", o.eTag)
 	}
 	w.Header().Set("Last-Modified", fmt.Sprintf("Thu, 26 Nov 2026 00:00:%02d GMT", changed%60))
-	if m := r.Header.Get("If-Match"); m != "" && m != s3ETag(b) {
+	if m := r.Header.Get("If-Match"); m != "" && m != o.eTag {
 		RefuseS3(w, http.StatusPreconditionFailed, "PreconditionFailed")
 		return
 	}
+	b := o.content
 	var from, to int
 	if n, _ := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-%d", &from, &to); n == 2 {
 		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to, len(b)))
@@ -216,7 +223,7 @@ func (f *S3) list(w http.ResponseWriter, r *http.Request) {
 			out.IsTruncated, out.NextContinuationToken = true, last
 			break
 		}
-		out.Contents = append(out.Contents, content{url.QueryEscape(key), len(f.objects[key])})
+		out.Contents = append(out.Contents, content{url.QueryEscape(key), len(f.objects[key].content)})
 		last = key
 	}
 	_ = xml.NewEncoder(w).Encode(out)

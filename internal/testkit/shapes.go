@@ -121,7 +121,7 @@ func (s Shape) Pack(members []Member) []byte {
 		b = sparseTarOf(members, s.sparse)
 	}
 	if s.whole != nil {
-		return s.whole(b)
+		return packedOnce(digest(b)+" "+s.Name, func() []byte { return s.whole(b) })
 	}
 	return b
 }
