@@ -122,7 +122,7 @@ func TestContainerdDBWhileItIsWritten(t *testing.T) {
 		}
 	})
 	seen := map[string]bool{}
-	for range 50 {
+	for tries := 0; tries < 50 || len(seen) < 5 && tries < 5000; tries++ {
 		read, err := ReadContainerdDB(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
