@@ -106,6 +106,8 @@ func TestPipelineEnds(t *testing.T) {
 	tar := bigTar(8 * chunkSize)
 	broken := errors.New("broken")
 	before := runtime.NumGoroutine()
+	noTars := packedForms(t, bytes.Repeat([]byte("no tar at all. "), chunkSize))
+	bigs, allZeros := packedForms(t, bigTar(1 << 20)[:1<<20]), packedForms(t, make([]byte, 1<<20))
 	for form, packed := range packedForms(t, tar) {
 		whole, err := scanPacked(t.Context(), form, bytes.NewReader(packed), &ScanOptions{})
 		if err != nil || whole.Entries.Len() != 1 || whole.Digest != digest.FromBytes(packed).String() {
@@ -122,7 +124,7 @@ func TestPipelineEnds(t *testing.T) {
 		}
 		// Data that isn't a tar is followed by more than anyone could read: the reader must
 		// give up.
-		notTar := packedForms(t, bytes.Repeat([]byte("no tar at all. "), chunkSize))[form]
+		notTar := noTars[form]
 		_, err = scanPacked(t.Context(), form, io.MultiReader(bytes.NewReader(notTar), &endless{packed: notTar}), &ScanOptions{})
 		if !errors.Is(err, errHeader) {
 			t.Errorf("form %d, not a tar: got %v", form, err)
@@ -133,8 +135,7 @@ func TestPipelineEnds(t *testing.T) {
 			cancel()
 		}()
 		// A file without end, made of endless members or frames.
-		big := packedForms(t, bigTar(1 << 20)[:1<<20])[form]
-		zeros := packedForms(t, make([]byte, 1<<20))[form]
+		big, zeros := bigs[form], allZeros[form]
 		_, err = scanPacked(ctx, form, ctxReader{ctx: ctx, r: io.MultiReader(bytes.NewReader(big), &endless{packed: zeros})}, &ScanOptions{})
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("form %d, cancelled: %v", form, err)
