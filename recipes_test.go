@@ -265,7 +265,7 @@ func TestRecipesRun(t *testing.T) {
 			spoiled   bool
 			code      int
 		}{{"passes", passing, false, 0}, {"fails", failing, false, 1}, {"another archive", passing, true, 1}} {
-			if c.spoiled && r.image {
+			if c.spoiled && r.image || testing.Short() && c.is == "fails" { // TestRollOut has a check that fails
 				continue
 			}
 			t.Run(name+" "+c.is, func(t *testing.T) {

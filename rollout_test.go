@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // These tests run what GitHub would run for the recipes of docs/ci.md: they have a small runner
@@ -335,7 +337,7 @@ func TestRollOut(t *testing.T) {
 		}
 	}
 	w.Jobs["image"] = job
-	for range 2 {
+	for range testkit.Size(2, 1) {
 		push(true)
 		both := r.comments()
 		if len(both) != 2 || !strings.Contains(both["100"], "app:ci") || !strings.Contains(both["101"], "job:ci") {
@@ -382,6 +384,7 @@ func TestRollOutPlain(t *testing.T) {
 // TestRollOutBaseline checks the workflow with a baseline: main saves one; a pull request that
 // grows the image fails against it and doesn't replace it.
 func TestRollOutBaseline(t *testing.T) {
+	testkit.Long(t, "it runs a workflow six times; TestRollOut runs another one, and TestBaselineRecipes has other baselines")
 	r := newRunner(t, build(t))
 	var w workflow
 	parsed(t, recipes(t)["baseline-github"], &w)

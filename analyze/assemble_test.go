@@ -90,7 +90,7 @@ func TestAssembleIsCancelled(t *testing.T) {
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			began := time.Now()
-			time.AfterFunc(10*time.Millisecond, cancel)
+			time.AfterFunc(testkit.Size(10*time.Millisecond, 3*time.Millisecond), cancel)
 			_, err := assembleOf(ctx, im, in)
 			if took := time.Since(began); !errors.Is(err, context.Canceled) || took > time.Second {
 				t.Errorf("without layer %d: %v after %v", missing, err, took)

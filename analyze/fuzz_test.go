@@ -9,7 +9,7 @@ import (
 
 // FuzzTree makes an image from any bytes and compares its tree with the naive overlay.
 func FuzzTree(f *testing.F) {
-	for seed := range uint64(50) {
+	for seed := range testkit.Size(uint64(50), 10) {
 		f.Add([]byte(*testkit.Throw(seed)))
 	}
 	path := filepath.Join(f.TempDir(), "image.tar")

@@ -128,7 +128,7 @@ func TestDiffForms(t *testing.T) {
 	}
 	want := must(t, "diff", "app.tar", "next.tar", "-f", "json")
 	_, want, _ = strings.Cut(want, `"layers": [`)
-	for _, shape := range f.Shapes() {
+	for _, shape := range testkit.Sample(f.Shapes()) {
 		path := shape.Write(t, f)
 		out := must(t, "diff", "app.tar", path, "-n", "0")
 		_, got, _ := strings.Cut(must(t, "diff", path, "next.tar", "-f", "json"), `"layers": [`)

@@ -115,7 +115,7 @@ func TestSeveralForms(t *testing.T) {
 
 func TestCheckSchema(t *testing.T) {
 	s := schema(t, "check.schema.json")
-	for _, f := range testkit.Fixtures(t, "../testdata") {
+	for _, f := range testkit.Sample(testkit.Fixtures(t, "../testdata")) {
 		path := f.Shapes()[0].Write(t, f)
 		for _, im := range f.Images {
 			if im.Absent != "" {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/peelhq/peel/internal/testkit"
 	"github.com/peelhq/peel/source"
 )
 
@@ -157,7 +158,7 @@ func TestNoStore(t *testing.T) {
 // TestLongTexts checks that rows with texts of any length that an image may have can be read
 // again: a build step and a label of megabytes, a path of the longest length.
 func TestLongTexts(t *testing.T) {
-	long := strings.Repeat
+	long := func(s string, n int) string { return strings.Repeat(s, testkit.Size(n, n/8)) }
 	step, layer := long("s", 4<<20), "sha256:0"
 	var findings []FindingRow
 	for i := range 8 {

@@ -23,6 +23,7 @@ import (
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/analyze/dockerfile"
 	"github.com/peelhq/peel/internal/clean"
+	"github.com/peelhq/peel/internal/testkit"
 	"github.com/peelhq/peel/source"
 )
 
@@ -105,7 +106,8 @@ func hostileVerdict(t *testing.T, text string) *Verdict {
 
 func TestHostileChecks(t *testing.T) {
 	schemas := schemasOf(t)
-	for i, text := range hostile {
+	for i := 0; i < len(hostile); i += testkit.Size(1, 3) {
+		text := hostile[i]
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			v := hostileVerdict(t, text)
 			for _, form := range checkForms {
@@ -427,7 +429,7 @@ func FuzzMarkdownText(f *testing.F) {
 // TestManyFindings checks that a comment stays short enough for a forge, for any amount of
 // waste.
 func TestManyFindings(t *testing.T) {
-	for i, text := range []string{"/", hostile[11], hostile[17]} {
+	for i, text := range []string{"/", hostile[11], hostile[17]}[:testkit.Size(3, 1)] {
 		v := hostileVerdict(t, text)
 		o := v.Outcome
 		name := []rune(text + strings.Repeat("`|<@#", 20))

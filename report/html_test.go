@@ -136,7 +136,7 @@ func TestHTMLLeavesOutExactly(t *testing.T) {
 // With PEEL_THOROUGH=1 the image has 200,000 entries; .ci/run sets that, without the race
 // detector, with which it would take minutes.
 func TestHTMLOfLargeImage(t *testing.T) {
-	entries := 20_000
+	entries := testkit.Size(20_000, 5_000)
 	if os.Getenv("PEEL_THOROUGH") != "" {
 		entries = 200_000
 	}
@@ -167,7 +167,7 @@ func TestHTMLOfLongNames(t *testing.T) {
 			var text strings.Builder
 			for range 2 {
 				text.WriteString("-- layer --\n")
-				for i := range 500 {
+				for i := range testkit.Size(500, 100) {
 					fmt.Fprintf(&text, "file %q %d\n", fmt.Sprintf("%s%d/%s%d/%s", long, i%10, long, i, long), 1000+i)
 				}
 			}

@@ -38,7 +38,7 @@ var databases = []source.Collector{
 // TestCollect checks that facts come from the same files and are the same in every form, with
 // the cache and without it. A file that a collector doesn't understand is a flaw.
 func TestCollect(t *testing.T) {
-	f, err := testkit.Parse(collectFixture)
+	f, err := testkit.Parse(testkit.Size(collectFixture, strings.ReplaceAll(collectFixture, "5000000", "500000")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,12 +47,9 @@ func manyRemoteFiles(n, size int) string {
 // TestRegistryPart checks that only a small part of a cached gzip layer is fetched to read one
 // file, and nothing twice.
 func TestRegistryPart(t *testing.T) {
+	testkit.Long(t, "the layer is larger than the usual distance of checkpoints; TestRegistryPartsTogether has a smaller distance")
 	noSettings(t)
-	const size = 700_000
-	n := 40
-	if testing.Short() {
-		n = 20
-	}
+	const size, n = 700_000, 40
 	reg, cache, local := seenBefore(t, manyRemoteFiles(n, size), "oci-dir")
 	l := open(t, refTo(reg), source.Options{Cache: cache}).Layers[0]
 	reg.Forget()

@@ -88,7 +88,7 @@ func TestCheckpoints(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(11, 12))
 	found := 0
 	for _, text := range testkit.Sample(texts()) {
-		for _, level := range []int{0, 1, 6, 9, -2} {
+		for _, level := range []int{0, 1, 6, 9, -2}[:testkit.Size(5, 3)] {
 			packed := pack(t, text, level)
 			broken := bytes.Clone(packed)
 			broken[rnd.IntN(len(broken))] ^= 1 << rnd.IntN(8)

@@ -41,6 +41,15 @@ func Long(t testing.TB, reason string) {
 	}
 }
 
+// Size returns the size of an input, or how often a test tries something: with -short the
+// second figure.
+func Size[N any](full, short N) N {
+	if testing.Short() {
+		return short
+	}
+	return full
+}
+
 // Rounds returns how many of n random cases a test tries: with -short one in twenty, but at
 // least one.
 func Rounds[N int | uint64](n N) N {

@@ -235,6 +235,9 @@ func TestEngineHostile(t *testing.T) {
 		},
 	}
 	for _, tt := range tests {
+		if strings.Contains(strings.Join(tt.err, ""), "60ms") { // each waits that long
+			tt.calls = testkit.Sample(tt.calls)
+		}
 		for _, call := range tt.calls {
 			t.Run(tt.name+", "+call, func(t *testing.T) {
 				shorten(t, func(l *limits) {
@@ -501,7 +504,7 @@ func TestEngineCancelledEverywhere(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			var at time.Time
-			time.AfterFunc(30*time.Millisecond, func() {
+			time.AfterFunc(testkit.Size(30*time.Millisecond, 10*time.Millisecond), func() {
 				at = time.Now()
 				cancel()
 			})

@@ -194,7 +194,7 @@ func TestReadByCheckpoints(t *testing.T) {
 				t.Errorf("read %d of %d bytes for a file of %d", n, len(c.blob), len(contents[late]))
 			}
 			rnd := rand.New(rand.NewPCG(1, 9))
-			for range 100 {
+			for range testkit.Size(100, 30) {
 				i := rnd.IntN(e.Len())
 				switch rnd.IntN(3) {
 				case 0:
@@ -284,7 +284,7 @@ func TestCheckpointsMislead(t *testing.T) {
 				bad := spoil(bytes.Clone(good))
 				r.ReaderAt = bytes.NewReader(bad)
 				plain := newPackedTar(&blob{r: bytes.NewReader(bad), size: int64(len(good))}, Gzip, nil)
-				for range 15 {
+				for range testkit.Size(15, 4) {
 					i := rnd.IntN(e.Len())
 					want, wantErr := wholeOf(t.Context(), plain, e, i)
 					got, err := wholeOf(t.Context(), p, e, i)
@@ -307,10 +307,7 @@ func TestCheckpointsCancelled(t *testing.T) {
 	for _, shelf := range []*Shelf{NewShelf(), nil} {
 		p, e, r := openCached(t, gzipLevel(t, packed, 6, len(packed)), digest.SHA256, &memory{}, shelf)
 		inner := r.ReaderAt
-		step := 1
-		if testing.Short() {
-			step = 4
-		}
+		step := testkit.Size(1, 10)
 		for i := 0; i < e.Len(); i += step {
 			ctx, cancel := context.WithCancel(t.Context())
 			r.ReaderAt = readerAtFunc(func(p []byte, off int64) (int, error) {

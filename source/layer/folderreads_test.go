@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // TestFolderContent reads files in every way that a reader offers.
@@ -174,11 +176,7 @@ func TestFolderMoving(t *testing.T) {
 		}
 	})
 	f := openFolder(t, root, FolderOptions{})
-	rounds := 200
-	if testing.Short() {
-		rounds = 50
-	}
-	for range rounds {
+	for range testkit.Size(200, 20) {
 		s, err := f.Scan(ctx, ScanOptions{})
 		must(t, err)
 		for i := range s.Entries.Len() {

@@ -161,7 +161,7 @@ func TestBucketAnswersAreBounded(t *testing.T) {
 		name, start, more string
 		status            int
 	}{
-		{"listing", "<ListBucketResult>", "<Contents><Key>p/x</Key></Contents>", http.StatusOK},
+		{"listing", "<ListBucketResult>", "<Contents><Key>p/" + strings.Repeat("x", testkit.Size(1, 2000)) + "</Key></Contents>", http.StatusOK},
 		{"one name", "<ListBucketResult><Contents><Key>", "xxxxxxxxxxxxxxxx", http.StatusOK},
 		{"error", "<Error><Message>", "xxxxxxxxxxxxxxxx", http.StatusForbidden},
 	} {

@@ -12,6 +12,7 @@ import (
 
 // TestMain has the client wait less before each retry.
 func TestMain(m *testing.M) {
-	minio.DefaultRetryUnit, minio.DefaultRetryCap = 5*time.Millisecond, 50*time.Millisecond
+	testkit.Hurry()
+	minio.DefaultRetryUnit, minio.DefaultRetryCap = testkit.Size(5*time.Millisecond, time.Millisecond), testkit.Size(50*time.Millisecond, 5*time.Millisecond)
 	os.Exit(testkit.Run(m))
 }
