@@ -65,7 +65,7 @@ peel diff last.tar app.tar --exit-code
 	flags := c.Flags()
 	o.forms.addTo(c, diffFormNames...)
 	flags.IntVarP(&o.most, "most", "n", diffRows, "most paths to list, 0 for all (default for html: 2000; for json: all)")
-	flags.BoolVar(&o.exitCode, "exit-code", false, "exit 1 if the images differ")
+	flags.BoolVar(&o.exitCode, "exit-code", false, "exit 1 if the images differ in a file, a layer or the configuration")
 	flags.Var(&o.from, "from", "compare the union after layer N of one image ...")
 	flags.Var(&o.to, "to", "... with the union after layer N (default the last)")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
