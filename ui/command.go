@@ -202,7 +202,7 @@ func (p *viewer) command() ([]string, error) {
 }
 
 // command returns the command that lists the packages in the same order, if it has that order.
-func (p *packages) command() ([]string, error) { //nolint:unparam // as every commander
+func (p *packages) command() ([]string, error) { //nolint:unparam // like every commander
 	args := []string{"packages"}
 	by, back := p.order.base()
 	if by != packagesByVersions { // which the command doesn't have
@@ -215,7 +215,7 @@ func (p *packages) command() ([]string, error) { //nolint:unparam // as every co
 }
 
 // command returns peel fix with the same choice and the same Dockerfile.
-func (p *fix) command() ([]string, error) { //nolint:unparam // as every commander
+func (p *fix) command() ([]string, error) { //nolint:unparam // like every commander
 	if p.grouped() != nil {
 		return []string{"report"}, nil
 	}

@@ -190,7 +190,7 @@ type compareDoneMsg struct {
 	err    error
 }
 
-func (msg compareDoneMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
+func (msg compareDoneMsg) update() tea.Cmd { //nolint:unparam // like every pageMsg
 	p := msg.p
 	switch {
 	case p.ctx.Err() != nil: // nobody waits for it anymore

@@ -282,7 +282,7 @@ type diffRowsMsg struct {
 	err  error
 }
 
-func (msg diffRowsMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
+func (msg diffRowsMsg) update() tea.Cmd { //nolint:unparam // like every pageMsg
 	if msg.seq == msg.p.seq {
 		msg.p.install(msg)
 	}

@@ -185,7 +185,7 @@ type patchedMsg struct {
 	patch string
 }
 
-func (msg patchedMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
+func (msg patchedMsg) update() tea.Cmd { //nolint:unparam // like every pageMsg
 	if msg.w == msg.p.work {
 		msg.p.patches[msg.fix] = msg.patch
 	}

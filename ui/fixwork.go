@@ -190,7 +190,7 @@ func (p *fix) waits() bool {
 // lateMsg says that keys have waited long enough.
 type lateMsg struct{ p *fix }
 
-func (msg lateMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
+func (msg lateMsg) update() tea.Cmd { //nolint:unparam // like every pageMsg
 	msg.p.late = true
 	return nil
 }

@@ -34,7 +34,7 @@ func openImagePage(h host, s *snapshot) (body, tea.Cmd) {
 	return inFrame(h.look(), p), nil
 }
 
-func (p *imagePage) adopt(s *snapshot) tea.Cmd { //nolint:unparam // as every adopter
+func (p *imagePage) adopt(s *snapshot) tea.Cmd { //nolint:unparam // like every adopter
 	p.a, p.wide = s.a, 0
 	return nil
 }

@@ -120,7 +120,7 @@ type packagesMsg struct {
 	err  error
 }
 
-func (msg packagesMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
+func (msg packagesMsg) update() tea.Cmd { //nolint:unparam // like every pageMsg
 	p := msg.p
 	if msg.seq != p.seq {
 		return nil

@@ -119,7 +119,7 @@ func (msg pairedMsg) update(m *model) tea.Cmd {
 	cmd := m.dropParked()
 	if at := m.arrive; at != nil {
 		m.arrive = nil
-		cmd = tea.Batch(cmd, m.views[0].(*differences).reveal(at.path)) //nolint:errcheck // so says the table
+		cmd = tea.Batch(cmd, m.views[0].(*differences).reveal(at.path)) //nolint:errcheck // the table says so
 	}
 	return cmd
 }

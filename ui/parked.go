@@ -103,7 +103,7 @@ type pastPlace struct {
 // leaving returns the place at which the user leaves the current image.
 func (m *model) leaving() *pastImage {
 	if m.pair != nil {
-		return &pastImage{pair: &m.pair.sides, path: m.views[0].(*differences).path()} //nolint:errcheck // so says the table
+		return &pastImage{pair: &m.pair.sides, path: m.views[0].(*differences).path()} //nolint:errcheck // the table says so
 	}
 	p := &pastImage{ref: m.ref}
 	for _, l := range append(slices.Clip(m.trail), m.here()) {

@@ -152,7 +152,7 @@ type previewedMsg struct {
 	err   error
 }
 
-func (msg previewedMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
+func (msg previewedMsg) update() tea.Cmd { //nolint:unparam // like every pageMsg
 	p := &msg.e.preview
 	if msg.seq != p.seq {
 		return nil

@@ -93,7 +93,7 @@ func (e *explorer) restoreRows() tea.Cmd {
 	return e.files.ask()
 }
 
-// keepMatch ends the typing of a search at its match, with a way back to where it began.
+// keepMatch ends the typing of a search at its match, and remembers where the search began.
 func (e *explorer) keepMatch(msg foundMsg) tea.Cmd {
 	from := e.typed.from
 	e.typed = nil
@@ -107,8 +107,7 @@ func (e *explorer) keepMatch(msg foundMsg) tea.Cmd {
 	return nil
 }
 
-// nextMatch goes to the next match in a direction, or to the match nearest to the cursor if the
-// last search is no longer active.
+// nextMatch goes to the next match of the last search in a direction.
 func (e *explorer) nextMatch(d direction) tea.Cmd {
 	if e.search.query.Text == "" {
 		return e.h.say("no search to repeat: / searches")
@@ -117,12 +116,12 @@ func (e *explorer) nextMatch(d direction) tea.Cmd {
 	return e.seek(d)
 }
 
-// goToMatch goes to the match that nextMatch found.
+// goToMatch goes to the match that nextMatch or seekOutside looked for.
 func (e *explorer) goToMatch(msg foundMsg) tea.Cmd {
 	if msg.n == 0 {
 		return e.seekOutside(msg)
 	}
-	if msg.from != nearest { // seekOutside has done so
+	if msg.from != nearest { // seekOutside has already done this
 		e.h.remember(e.h.here())
 	}
 	e.focus = filesPane
@@ -164,7 +163,7 @@ type foundMsg struct {
 	n       int            // number of matches that the view shows
 	outside int            // number of other matches
 	wrapped bool
-	err     error // it was cancelled
+	err     error // the search was cancelled
 }
 
 // count formats the match's number and the number of matches.
@@ -181,7 +180,7 @@ func (msg foundMsg) update() tea.Cmd {
 	}
 	waited := s.busy
 	s.busy = false
-	if msg.err != nil { // the program ends
+	if msg.err != nil { // the session has ended
 		return nil
 	}
 	s.found = msg.matches
@@ -223,7 +222,7 @@ type refoundMsg struct {
 	found *analyze.Found
 }
 
-func (msg refoundMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
+func (msg refoundMsg) update() tea.Cmd { //nolint:unparam // like every pageMsg
 	e := msg.e
 	if was := e.files.found; was != nil && was.Query() == msg.found.Query() && msg.found.Tree() == e.a.Tree {
 		e.files.found = msg.found
@@ -240,7 +239,7 @@ func (e *explorer) refindCmd() tea.Cmd {
 	return func() tea.Msg {
 		found, err := t.Find(ctx, query)
 		if err != nil {
-			return nil // the program ends
+			return nil // the session has ended
 		}
 		return refoundMsg{e, found}
 	}

@@ -98,7 +98,7 @@ type seekJob struct {
 	from    analyze.NodeID
 	to      direction
 	query   analyze.Query
-	known   matches   // that may still be valid
+	known   matches   // of the last search; they may still be valid
 	flat    *flatList // the rows, if they are a flat list; else nil
 }
 

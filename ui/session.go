@@ -64,7 +64,7 @@ func (g *gate) close() {
 
 // A session is the time during which one image, or the list of images, has the screen. The
 // previous image's session lasts until another image has been read, so that it can return; its
-// requests wait meanwhile. Then all its operations are cancelled, late results are dropped, and
+// messages wait meanwhile. Then all its operations are cancelled, late results are dropped, and
 // the image is closed once nothing uses it any more.
 type session struct {
 	*gate

@@ -127,7 +127,7 @@ func (k *keyMap) each(f func(*binding)) {
 	}
 }
 
-// with returns the keys with the keys of some actions replaced. It is an error to name an
+// with returns a copy of k with the keys of some actions replaced. It is an error to name an
 // unknown action, to remove all keys of one, or to assign a key to two actions that are
 // available in the same place.
 func (k *keyMap) with(keys map[string][]string) (*keyMap, error) {

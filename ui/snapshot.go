@@ -40,7 +40,7 @@ func newSnapshot(a *analyze.Analysis, t cleaner) *snapshot {
 // unknownStep stands for an unknown build step.
 const unknownStep = "unknown"
 
-// firstSnapshot prepares the first frame. It returns the context's error.
+// firstSnapshot prepares the first frame. It fails only if the context ends.
 func firstSnapshot(ctx context.Context, a *analyze.Analysis, in initial, t cleaner) (*snapshot, error) {
 	s := newSnapshot(a, t)
 	s.initial = in
@@ -88,14 +88,14 @@ func (msg loadedMsg) drop() {
 	}
 }
 
-// update opens the views on an analysis, replaces an analysis of fewer layers, or ends the
-// program if there is none.
+// update opens the views on an analysis, or replaces an analysis of fewer layers. If loading
+// failed, it goes back to the list of images, or ends the program.
 func (msg loadedMsg) update(m *model) tea.Cmd {
 	switch {
 	case msg.err != nil:
 		return m.broken(msg.err)
 	case m.a != nil && m.a.Whole():
-		return nil // it has fewer layers, and comes too late
+		return nil // this one has fewer layers, and comes too late
 	}
 	var next tea.Cmd
 	if !msg.s.a.Whole() {
@@ -134,7 +134,7 @@ func (m *model) openViews(s *snapshot) tea.Cmd {
 	for i, v := range views {
 		m.views[i], cmds[i] = v.open(m, s)
 	}
-	m.explorer = m.views[filesView].(*explorer) //nolint:errcheck // so says the table
+	m.explorer = m.views[filesView].(*explorer) //nolint:errcheck // the table says so
 	return tea.Batch(cmds...)
 }
 
@@ -165,8 +165,8 @@ func (msg settledMsg) update(m *model) tea.Cmd {
 	return m.adopt(msg.s)
 }
 
-// settleCmd runs the comparisons that loading has left, and waits for the base if it hasn't
-// been found yet.
+// settleCmd runs the comparisons that loading left for later, and waits for the base if it
+// hasn't been found yet.
 func (m *model) settleCmd() tea.Cmd {
 	ctx, a, text := m.ctx, m.a, m.lk.cleaner
 	if a.Settled() {

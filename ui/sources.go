@@ -107,7 +107,7 @@ type listedMsg struct {
 	err           error
 }
 
-func (msg listedMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
+func (msg listedMsg) update() tea.Cmd { //nolint:unparam // like every pageMsg
 	if p := msg.p; msg.asked == p.asked {
 		p.states[msg.source] = sourceState{images: msg.images, err: msg.err}
 		p.fill()
@@ -115,8 +115,8 @@ func (msg listedMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
 	return nil
 }
 
-// fill lists the images that match the search, sorted. The cursor stays on its image, unless it
-// is on the first row, where it starts.
+// fill lists the images that match the search, sorted. The cursor stays on its image, or on the
+// first row if it's there.
 func (p *picker) fill() {
 	ref := ""
 	if c, ok := p.current(); ok && p.cursor > 0 {

@@ -25,9 +25,9 @@ func newStrip(layers, selected, room int) strip {
 	return strip{layers: layers, selected: selected, first: first, n: n}
 }
 
-// head draws the numbers of the first, the last and the selected layer above their columns,
-// with a sign on each side where there are more layers. It takes one extra column on each side
-// of the strip.
+// head draws the numbers of the first and the last visible layer and of the selected one above
+// their columns, with a sign on each side where there are more layers. It takes one extra column
+// on each side of the strip.
 func (s strip) head(l *line, lk *look) {
 	edge := func(more bool, sign string) {
 		if more {
@@ -38,7 +38,7 @@ func (s strip) head(l *line, lk *look) {
 	}
 	edge(s.first > 0, lk.sg.less)
 
-	// The label at each position; -1 for none.
+	// The character above each column; 0 for none.
 	at := make([]byte, s.n)
 	lit := make([]bool, s.n)
 	label := func(layer, start int, mark bool) {

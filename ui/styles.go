@@ -21,7 +21,7 @@ type palette struct {
 	column             color.Color // background of the selected layer's column
 	dir, link          color.Color // names of directories and links
 
-	// Of a text: a language's keywords, literals, numbers, comments and declared names, and
+	// For a text: a language's keywords, literals, numbers, comments and declared names, and
 	// search matches.
 	keyword, str, number, comment, name color.Color
 	found, foundHere                    color.Color // backgrounds
@@ -295,8 +295,8 @@ func inColumn(st lipgloss.Style, bg color.Color) lipgloss.Style {
 	return st.Background(bg).Bold(true)
 }
 
-// look is what the panes draw with: colours, signs, and rules for text. They share one, so that
-// a change of theme reaches every pane.
+// look has the colours, signs and rules for text that the panes draw with. They share one, so
+// that a change of theme reaches every pane.
 type look struct {
 	st styles
 	sg signs

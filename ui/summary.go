@@ -11,8 +11,8 @@ import (
 	"github.com/peelhq/peel/internal/human"
 )
 
-// summary is the view of a comparison for everything but paths: both images' figures, and
-// differences in their configs and packages.
+// summary is the view of a comparison that shows both images' figures, the numbers of changed
+// paths, and the differences in configs and packages.
 type summary struct {
 	factPage
 	pair   *pairing

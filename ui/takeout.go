@@ -12,10 +12,10 @@ import (
 	"github.com/peelhq/peel/analyze"
 )
 
-// What you can take out of the screen: a path or digest to the clipboard, files to a directory,
-// a list to a file.
+// These functions copy paths and digests to the clipboard, files to a directory, and lists to a
+// file.
 
-// takeOutKey handles a key that takes something out, and reports whether it is one.
+// takeOutKey handles the keys for that, and reports whether k is one.
 func (e *explorer) takeOutKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	keys := e.h.keys()
 	switch {
@@ -96,7 +96,7 @@ func (e *explorer) askExtract() tea.Cmd {
 	return askExtract(e.h, x, e.layout.area.w)
 }
 
-// askExtract asks for a directory on w columns, and writes files.
+// askExtract asks for a directory, on a screen of w columns, and writes files.
 func askExtract(h host, x Extraction, w int) tea.Cmd {
 	if h.actions().Extract == nil {
 		return h.say("files cannot be extracted here")
@@ -168,8 +168,8 @@ type askError struct {
 }
 
 // extraction returns what to write, except for the directory: the marked paths, or else the
-// selected one, as the screen shows them. A version in the history is written alone, whatever
-// is marked.
+// selected one, as the screen shows them. A version selected in the history is written alone,
+// even if paths are marked.
 func (e *explorer) extraction() (Extraction, bool) {
 	f := &e.files
 	if e.focus == historyPane {
@@ -192,7 +192,7 @@ func (e *explorer) extraction() (Extraction, bool) {
 	return x, true
 }
 
-// taken returns the layer as of which a node is written: as the files pane shows it.
+// taken returns the version of a node to write: the one that the files pane shows.
 func (e *explorer) taken(n analyze.NodeID) Taken {
 	x := Taken{Node: n, Layer: e.layers.cursor, Alone: e.mode == analyze.Alone}
 	v, ok := e.files.shownVersion(n)

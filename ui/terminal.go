@@ -18,8 +18,8 @@ const (
 	// leaveGrace is how long the terminal may then take to accept the sequence that restores
 	// it.
 	leaveGrace = 100 * time.Millisecond
-	// maxWrite is how much is written to a terminal at once, in bytes: less than Linux buffers
-	// for a terminal that was emptied and isn't read.
+	// maxWrite is how much is written to a terminal at once, in bytes: less than Linux's buffer
+	// for a terminal, so that after discardOutput, a write succeeds even if nobody reads.
 	maxWrite = 4 << 10
 )
 

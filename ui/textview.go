@@ -12,7 +12,8 @@ import (
 // sideStep is how many columns a key scrolls a text sideways.
 const sideStep = 8
 
-// textView shows a file as text: rows of pieces, of which it holds those around the screen.
+// textView shows a file as text, one piece in each row. It holds only the pieces around the
+// screen.
 type textView struct {
 	rows  []piece
 	first int64 // the number of rows[0]
@@ -52,7 +53,7 @@ func (t *textView) gutter(p *viewer) int {
 
 func (t *textView) room(p *viewer) int { return max(p.wide-t.gutter(p), 1) }
 
-// folds returns the places where row r is broken: only one if lines aren't wrapped.
+// folds returns where each line of row r begins: only one place if lines aren't wrapped.
 func (t *textView) folds(p *viewer, r int64) []fold {
 	row := t.row(r)
 	if !p.wrap || row == nil {
@@ -102,7 +103,7 @@ func (t *textView) settle(p *viewer) {
 		t.sub -= len(t.folds(p, t.top))
 		t.top++
 	}
-	// This is the last screen: count its rows from the end.
+	// Find the top of the last screen: count its rows from the end.
 	last, sub := max(known-1, 0), 0
 	rows := 0
 	for r := last; r >= 0 && r >= last-int64(p.high); r-- {
@@ -118,7 +119,7 @@ func (t *textView) settle(p *viewer) {
 	}
 }
 
-// aside scrolls the text by n columns to the left.
+// aside moves the view by n columns to the right, or to the left if n is negative.
 func (t *textView) aside(p *viewer, n int) {
 	if p.wrap {
 		return
@@ -197,11 +198,11 @@ func (t *textView) render(p *viewer, l *line, i int) {
 	p.lk.drawText(l, row.text, x, end, more, p.find.painted(row, st, st.painted(row)))
 }
 
-// follow reads the text around the screen, or where to go.
+// follow reads the text around the screen, or around the place to go to.
 func (t *textView) follow(p *viewer) tea.Cmd {
 	if t.want != nil {
 		if !p.index.reached(*t.want) {
-			return nil // the index includes it
+			return nil // the index hasn't reached it yet
 		}
 		return t.readCmd(p, *t.want)
 	}
@@ -259,8 +260,7 @@ func (msg piecesMsg) update() tea.Cmd {
 	return tea.Batch(t.highlightCmd(p), p.follow())
 }
 
-// arrive shows the requested row. A match isn't shown at the very top, and with all its
-// columns.
+// arrive shows the requested row. It shows all columns of a match, and rows above it.
 func (t *textView) arrive(p *viewer, at int64) {
 	g := *t.want
 	t.want = nil
@@ -362,7 +362,7 @@ type tokensMsg struct {
 	rows []piece
 }
 
-func (msg tokensMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
+func (msg tokensMsg) update() tea.Cmd { //nolint:unparam // like every pageMsg
 	p, t := msg.p, &msg.p.text
 	if msg.seq == p.seq && len(t.rows) == len(msg.rows) && len(t.rows) > 0 && t.first == msg.rows[0].row {
 		t.rows = msg.rows

@@ -15,7 +15,7 @@ import (
 // hiddenWords are the words of that term.
 var hiddenWords = []string{"added", "changed", "removed", "unmodified"}
 
-// hideKeys are the keys that hide and show these.
+// hideKeys are the keys that hide and show the files that hiddenWords describe, in that order.
 func (k *keyMap) hideKeys() []binding {
 	return []binding{k.hideAdded, k.hideChanged, k.hideRemoved, k.hideUnmodified}
 }
@@ -31,7 +31,7 @@ func splitHidden(text string) (rest string, hidden []string) {
 	return text[:at[0]], strings.Split(text[at[2]:at[3]], ",")
 }
 
-// joinHidden is the inverse.
+// joinHidden is the inverse of splitHidden.
 func joinHidden(rest string, hidden []string) string {
 	switch {
 	case len(hidden) == 0:

@@ -94,7 +94,7 @@ func (p *viewer) closed() {
 
 // adopt finds the version in another analysis: while layers are being read, one analysis
 // follows another.
-func (p *viewer) adopt(s *snapshot) tea.Cmd { //nolint:unparam // as every adopter
+func (p *viewer) adopt(s *snapshot) tea.Cmd { //nolint:unparam // like every adopter
 	if p.raw != nil {
 		return nil
 	}

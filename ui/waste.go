@@ -64,7 +64,7 @@ func (p *waste) show(g grouping) {
 	p.fill()
 }
 
-// adopt groups the waste of an analysis. The previous groups are shown until then.
+// adopt groups the waste of an analysis. The previous groups are shown until it is done.
 func (p *waste) adopt(s *snapshot) tea.Cmd {
 	p.a, p.commands, p.wide = s.a, s.commands, 0
 	return p.groupCmd()
@@ -273,7 +273,7 @@ func (p *waste) askExtract(r wasteRow) tea.Cmd {
 	return askExtract(p.h, Extraction{Taken: []Taken{{Node: v.Node(), Layer: v.Layer(), Alone: true}}}, p.wide)
 }
 
-// copy copies the path of a row, or the text of a group.
+// copy copies the path of a version, or says that a group has none.
 func (p *waste) copy(r wasteRow) tea.Cmd {
 	if r.group != nil {
 		return p.h.say("a group has no path to copy: " + p.h.keys().toggle.first() + " opens it")

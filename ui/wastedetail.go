@@ -101,7 +101,7 @@ func (p *waste) step(head string, layer int) {
 	}
 }
 
-// explain says why a cause makes bytes dead, and what to do about it.
+// explain says why bytes with this cause are wasted, and what to do about it.
 func (p *waste) explain(c analyze.Cause) {
 	p.wrapped(p.lk.st.text, causeTexts[c].why)
 	p.wrapped(p.lk.st.key, causeTexts[c].advice)

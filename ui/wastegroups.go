@@ -28,16 +28,16 @@ type wasteGroups struct {
 	byCause  []*wasteGroup // then by layer
 	byLayer  []*wasteGroup // that caused it, then by cause
 	findings []analyze.Finding
-	gone     *wasteGroup // files that no path of the final image shows, but that still ship
+	gone     *wasteGroup // versions of paths that the final image doesn't show
 	all      *wasteGroup
 }
 
-// groupWaste groups an analysis's waste and its findings, in several passes over the rows.
+// groupWaste groups an analysis's waste, and computes its findings. It takes several passes over
+// the rows.
 //
-// It includes only waste that contains the text of only in a path, a cause, or the step that
-// caused it.
+// only limits the waste to versions whose path, cause or causing build step contains a text.
 func groupWaste(a *analyze.Analysis, only narrowing, commands []string) *wasteGroups {
-	findings, _ := analyze.Advise(context.Background(), a, analyze.AdviceOptions{}) // that context doesn't end
+	findings, _ := analyze.Advise(context.Background(), a, analyze.AdviceOptions{}) // this context never ends
 	b := &wasteGroups{a: a, findings: findings, gone: &wasteGroup{by: -1}, all: &wasteGroup{by: -1}}
 	last := max(len(a.Layers)-1, 0)
 	type key struct {
@@ -129,7 +129,7 @@ type groupedMsg struct {
 	text   string // the text that narrows them
 }
 
-func (msg groupedMsg) update() tea.Cmd { //nolint:unparam // as every pageMsg
+func (msg groupedMsg) update() tea.Cmd { //nolint:unparam // like every pageMsg
 	if msg.groups.a == msg.p.a && msg.text == msg.p.narrow.text {
 		msg.p.install(msg.groups)
 	}
