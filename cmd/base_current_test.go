@@ -34,7 +34,7 @@ func pushed(t *testing.T, reg *fakeregistry.Registry, repo, tag, text string) st
 }
 
 // TestBaseCurrent checks that the tag of the base image is compared with the image's lowest
-// layers, and that the rule is unchecked if nothing may or can be asked.
+// layers, and that the rule is unchecked if peel may not or can't ask the registry.
 func TestBaseCurrent(t *testing.T) {
 	testkit.NoEngines(t)
 	t.Setenv("PEEL_OFFLINE", "")

@@ -66,7 +66,7 @@ func TestOwnFlags(t *testing.T) {
 	}
 }
 
-// fakeBuilder puts a program on PATH, and nothing else. It prints its arguments and runs the
+// fakeBuilder makes a fake builder the only program on PATH. It logs its arguments and runs the
 // script; $ID is the file for the image's ID.
 func fakeBuilder(t *testing.T, name, script string) {
 	t.Helper()

@@ -19,7 +19,7 @@ func TestCheckFloor(t *testing.T) {
 		not  string
 	}{
 		{"--min-finding 1MB --min-efficiency off --max-layers 1", []string{"Not listed (--min-finding off lists all)", "45.0 kB  " + small, "1.80 kB  " + base, "The waste"}, "To improve"},
-		// What has to go for a rule to pass is named, however small it is.
+		// Findings that must be fixed for a rule to pass are listed, however small they are.
 		{"--min-finding 1MB --min-efficiency off --max-wasted 30kB", []string{"20.0 kB  A file ", "2 findings of waste of less than 1.00 MB each", "1.80 kB  " + base}, small},
 		{"--min-finding 1MB --min-efficiency off --max-wasted 30kB -f sarif", []string{"2 findings of waste of less than 1.00 MB each", base}, small},
 		{"--min-finding 1MB --min-efficiency off --max-wasted 100B", []string{"20.0 kB  A file ", "5.00 kB  A file rewritten", "Of the base image", "1.80 kB  Documentation deleted"}, "Not listed"},

@@ -21,7 +21,7 @@ import (
 // and tables, as inline code, and those in blocks marked "not run". The command must exist and
 // have the flags, the flags must take the values, and the number of arguments must fit.
 //
-// A few notations are not what a shell would read:
+// Some notations aren't shell syntax:
 //
 //	IMAGE, FILE, N    words in capitals are any valid value; for a flag with its own kind of
 //	                  value, validValue returns one; COMMAND and SHELL are every command at
@@ -192,7 +192,7 @@ func callsOf(code string) (commands [][]string) {
 	return commands
 }
 
-// parses has the program parse every command that the words stand for.
+// parses parses every command that the words stand for, as the program would.
 func parses(words []string) error {
 	for i, word := range words {
 		with := func(others ...string) []string { return slices.Concat(words[:i], others, words[i+1:]) }
@@ -226,7 +226,7 @@ func parses(words []string) error {
 	return parsesOne(words)
 }
 
-// parsesOne has the program parse one command.
+// parsesOne parses one command, as the program would.
 func parsesOne(words []string) error {
 	root := parsingRoot(words)
 	c, rest, err := root.Find(words)
@@ -257,7 +257,8 @@ func parsesOne(words []string) error {
 	return nil
 }
 
-// ran stands in for what a command does: it checks what a command checks only when it runs.
+// ran replaces the function of every command. It makes only the checks of arguments that
+// commands make when they run.
 func ran(c *cobra.Command, args []string) (err error) {
 	if c.Name() == "build" && c.DisableFlagParsing {
 		own, _ := ownFlags(args)
@@ -293,7 +294,7 @@ func parsingRoot(words []string) *cobra.Command {
 	return root
 }
 
-// allCommands returns the commands below one.
+// allCommands returns all subcommands of c, at any depth.
 func allCommands(c *cobra.Command) (all []*cobra.Command) {
 	for _, sub := range c.Commands() {
 		all = append(append(all, sub), allCommands(sub)...)

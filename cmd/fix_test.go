@@ -221,8 +221,8 @@ func TestFixRefuses(t *testing.T) {
 	}
 }
 
-// TestFixText checks the text for people. A blank at the end of a line, which stands for an
-// empty line in a patch, is shown as "·".
+// TestFixText checks the text for people. The goldens show a space at the end of a line, as in
+// an empty context line of a patch, as "·".
 func TestFixText(t *testing.T) {
 	must := func(t *testing.T, args ...string) string {
 		return strings.ReplaceAll(must(t, args...), " \n", "·\n")

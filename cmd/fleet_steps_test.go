@@ -62,7 +62,7 @@ func TestFleetEqualsReport(t *testing.T) {
 	}
 }
 
-// analysedFleet plans, indexes and analyzes sources, in this many shards. It returns the plan and
+// analysedFleet plans, indexes and analyses sources, in this many shards. It returns the plan and
 // the store.
 func analysedFleet(t *testing.T, shards int, sources ...string) (*fleet.Plan, source.Objects) {
 	t.Helper()

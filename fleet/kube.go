@@ -75,7 +75,7 @@ var storeKeys = []storeKey{
 }
 
 // Write writes the objects as YAML, for kubectl apply: a service account without rights, the
-// plan as a ConfigMap, an Indexed Job that reads the layers, and one that analyzes the images,
+// plan as a ConfigMap, an Indexed Job that reads the layers, and one that analyses the images,
 // suspended until the first has finished. With schedules, the Jobs are CronJobs. The names of
 // Jobs and ConfigMap end in a digest of the plan and the flags: applying the same again changes nothing.
 func (k *Kube) Write(w io.Writer) error {

@@ -236,7 +236,8 @@ func TestDiffHTML(t *testing.T) {
 	}
 }
 
-// TestHostileHTMLPages checks that text from images stays plain text on these pages.
+// TestHostileHTMLPages checks that text from images stays plain text on the pages of checks and
+// comparisons.
 func TestHostileHTMLPages(t *testing.T) {
 	for i := 0; i < len(hostile); i += testkit.Size(1, 3) {
 		text := hostile[i]

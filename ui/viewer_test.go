@@ -68,8 +68,7 @@ func (c *made) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// viewing opens a viewer on a content. It returns the command that follows, which hasn't run
-// yet.
+// viewing opens a viewer on content. It returns the command to run next.
 func viewing(t testing.TB, m *model, c content, name string) (*viewer, tea.Cmd) {
 	t.Helper()
 	v, _ := m.explorer.chosen()
